@@ -1,0 +1,49 @@
+# `make help` lists the targets. Everything runs from .venv, which is made on first use.
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+.PHONY: help venv deps demo test check fmt bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+venv: .venv/.installed ## make .venv (again when requirements-dev.txt changed)
+
+.venv/.requirements: requirements-dev.txt scripts/make-venv
+	@scripts/make-venv
+	@cp requirements-dev.txt $@
+
+# The entry point and the version are copied at install time, so pyproject.toml counts too.
+.venv/.installed: .venv/.requirements pyproject.toml smolctl/__init__.py
+	@$(BIN)/python -m pip install -qq --no-input --disable-pip-version-check \
+		--no-build-isolation --no-deps --editable .
+	@touch $@
+
+.venv/.bench: requirements-bench.txt .venv/.requirements
+	@scripts/make-venv requirements-bench.txt
+	@touch $@
+
+deps: ## install the Debian packages that end-to-end tests use (as root; otherwise say what is missing)
+	@scripts/deps
+
+demo: venv ## what smolctl does, in one minute, without privileges
+	@scripts/demo
+
+test: venv deps ## all tests, then lint and types
+	$(BIN)/python -m pytest -n 2
+	@$(MAKE) --no-print-directory check
+
+check: venv ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy smolctl tests
+
+fmt: venv ## format, and fix what ruff can fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: venv .venv/.bench ## measure speed as ratios, in one run
+	$(BIN)/python -m bench
+
+clean: ## remove everything that can be made again
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results.json
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

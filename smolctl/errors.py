@@ -1,0 +1,152 @@
+"""The error tree: every error is somebody's fault, and its class says whose.
+
+``WireError`` is the peer's fault, ``StackError`` the caller's, ``DeviceError`` the machine's,
+``ControlError`` and ``ClientError`` belong to the control connection. Anything else that is raised
+is a bug of smolctl. This module imports nothing, so that every layer may use it.
+"""
+
+
+class SmolctlError(Exception):
+    """Base of all errors that a user may see as one line.
+
+    Args:
+        message: one line: what happened, with the offending value, and why.
+        hint: what to do about it, a command where there is one; None when nothing can be done.
+
+    ``code`` is stable kebab-case for scripts; ``errno_name`` is the name of the errno that Linux
+    gives in the same case ("EEXIST"), or None where Linux has none.
+    """
+
+    code = "error"
+    errno_name: str | None = None
+
+    def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if code is not None:
+            self.code = code
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the object that ``--json`` prints under "error"; absent keys rather than null."""
+        result = {"code": self.code, "message": self.message}
+        if self.hint is not None:
+            result["hint"] = self.hint
+        if self.errno_name is not None:
+            result["errno"] = self.errno_name
+        return result
+
+
+class WireError(SmolctlError):
+    """Bytes from outside that are not what their header claims: the peer's fault."""
+
+    code = "wire"
+
+
+class ControlError(SmolctlError):
+    """The control connection carried something that is not the control protocol."""
+
+    code = "control-protocol"
+
+
+class ClientError(SmolctlError):
+    """No daemon could be reached or started, or it went away."""
+
+    code = "client"
+
+
+class DeviceError(SmolctlError):
+    """A device could not be opened or configured: the machine's or its owner's fault."""
+
+    code = "device"
+
+
+class StackError(SmolctlError):
+    """The caller asked for something the stack refuses; nothing was changed."""
+
+    code = "refused"
+
+
+class InvalidArgument(StackError):
+    """A value is malformed or out of range (EINVAL)."""
+
+    code = "invalid-argument"
+    errno_name = "EINVAL"
+
+
+class AlreadyExists(StackError):
+    """The object is there already (EEXIST)."""
+
+    code = "exists"
+    errno_name = "EEXIST"
+
+
+class NotFound(StackError):
+    """The object to change or delete is not there (ESRCH)."""
+
+    code = "not-found"
+    errno_name = "ESRCH"
+
+
+class NoSuchDevice(StackError):
+    """No interface has that name (ENODEV)."""
+
+    code = "no-such-device"
+    errno_name = "ENODEV"
+
+
+class InterfaceDown(StackError):
+    """The interface is down (ENETDOWN)."""
+
+    code = "iface-down"
+    errno_name = "ENETDOWN"
+
+
+class AddressInUse(StackError):
+    """Another socket has that address and port (EADDRINUSE)."""
+
+    code = "address-in-use"
+    errno_name = "EADDRINUSE"
+
+
+class AddressNotAvailable(StackError):
+    """The address is none of this stack's (EADDRNOTAVAIL)."""
+
+    code = "address-not-available"
+    errno_name = "EADDRNOTAVAIL"
+
+
+class NetworkUnreachable(StackError):
+    """No route leads to the destination, or a gateway is on no connected network (ENETUNREACH)."""
+
+    code = "network-unreachable"
+    errno_name = "ENETUNREACH"
+
+
+class MessageTooLong(StackError):
+    """The datagram never fits (EMSGSIZE)."""
+
+    code = "message-too-long"
+    errno_name = "EMSGSIZE"
+
+
+class NoBuffers(StackError):
+    """A table or queue is full: try later or raise its limit (ENOBUFS)."""
+
+    code = "no-buffers"
+    errno_name = "ENOBUFS"
+
+
+class SendRejected(StackError):
+    """A datagram was refused before it left; ``code`` is the reason's name.
+
+    Args:
+        reason: name of the reason, as ``smolctl explain`` knows it.
+        errno_name: what Linux's ``sendto`` gives in this case.
+    """
+
+    def __init__(
+        self, reason: str, message: str, *, errno_name: str, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, code=reason)
+        self.errno_name = errno_name

@@ -1,0 +1,49 @@
+"""The Ethernet II header (RFC 894)."""
+
+from enum import IntEnum
+from struct import Struct
+from typing import NamedTuple
+
+from smolctl.wire.fault import Fault, WireFault
+
+HEADER_LEN = 14
+MIN_FRAME = 60
+"""Shortest frame on a cable, bytes without FCS. The stack does not pad: a TAP has no minimum."""
+
+_HEADER = Struct("!6s6sH")
+
+
+class EtherType(IntEnum):
+    """What follows the header. Source: IANA "IEEE 802 Numbers"."""
+
+    IPV4 = 0x0800
+    ARP = 0x0806
+    IPV6 = 0x86DD
+
+
+class EthernetHeader(NamedTuple):
+    """Ethernet II: who it is for, who it is from, what is inside.
+
+    Attributes:
+        dst: six bytes.
+        src: six bytes.
+        ethertype: 0..0xFFFF; below 0x0600 it is an IEEE 802.3 length, and no EtherType.
+    """
+
+    dst: bytes
+    src: bytes
+    ethertype: int
+
+    def to_bytes(self) -> bytes:
+        """Return the 14 bytes that precede the payload."""
+        return _HEADER.pack(*self)
+
+
+def parse(frame: bytes) -> EthernetHeader | WireFault:
+    """Return the header of a frame (payload from ``HEADER_LEN`` on).
+
+    Faults: rx-frame-short.
+    """
+    if len(frame) < HEADER_LEN:
+        return WireFault(Fault.RX_FRAME_SHORT, len(frame), {"n": len(frame)})
+    return tuple.__new__(EthernetHeader, _HEADER.unpack_from(frame))

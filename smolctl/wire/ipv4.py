@@ -1,0 +1,191 @@
+"""The IPv4 header (RFC 791 3.1)."""
+
+from enum import IntEnum
+from struct import Struct
+from typing import NamedTuple
+
+from smolctl.wire.checksum import expected_checksum, internet_checksum, sums_to_zero
+from smolctl.wire.fault import Fault, WireFault
+
+MIN_HEADER_LEN = 20
+MAX_HEADER_LEN = 60
+MAX_PACKET_LEN = 65535
+
+_HEADER = Struct("!BBHHHBBHII")
+_DF = 0x4000
+_MF = 0x2000
+_OFFSET = 0x1FFF
+
+_END_OF_OPTIONS = 0
+_NO_OPERATION = 1
+_SOURCE_ROUTES = (131, 137)  # loose and strict (RFC 791 3.1)
+
+
+class Protocol(IntEnum):
+    """What follows the header. Source: IANA "Protocol Numbers"."""
+
+    ICMP = 1
+    IGMP = 2
+    TCP = 6
+    UDP = 17
+
+
+class Ipv4Header(NamedTuple):
+    """The fields of an IPv4 header; the checksum is not one, ``parse`` checked it.
+
+    Attributes:
+        ihl: header length in 32-bit words, 5..15; ``to_bytes`` computes it from ``options``.
+        dscp_ecn: the former type of service, 0..255 (RFC 2474, RFC 3168).
+        total_length: bytes of header and payload, 20..65535.
+        ident: 0..65535, has meaning only while fragments are possible (RFC 6864).
+        df: don't fragment.
+        mf: more fragments.
+        fragment_offset: bytes, a multiple of 8.
+        ttl: 0..255.
+        protocol: 0..255, see ``Protocol``.
+        src: address.
+        dst: address.
+        options: raw bytes, 0..40.
+    """
+
+    ihl: int
+    dscp_ecn: int
+    total_length: int
+    ident: int
+    df: bool
+    mf: bool
+    fragment_offset: int
+    ttl: int
+    protocol: int
+    src: int
+    dst: int
+    options: bytes = b""
+
+    @property
+    def header_len(self) -> int:
+        """Bytes from the start of the packet to its payload."""
+        return self.ihl * 4
+
+    @property
+    def source_route(self) -> bool:
+        """Whether a loose or strict source route option is present (RFC 1122 3.2.1.8(c)).
+
+        Options are walked as far as they make sense; what follows a malformed one does not exist.
+        """
+        options, at = self.options, 0
+        while at < len(options):
+            kind = options[at]
+            if kind in _SOURCE_ROUTES:
+                return True
+            if kind == _END_OF_OPTIONS:
+                return False
+            if kind == _NO_OPERATION:
+                at += 1
+                continue
+            if at + 1 >= len(options) or options[at + 1] < 2:
+                return False
+            at += options[at + 1]
+        return False
+
+    def to_bytes(self) -> bytes:
+        """Return the header with ``ihl`` and checksum computed, options padded with zeros.
+
+        Raises:
+            ValueError: more than 40 bytes of options.
+        """
+        _, tos, total_length, ident, df, mf, offset, ttl, protocol, src, dst, options = self
+        if len(options) > MAX_HEADER_LEN - MIN_HEADER_LEN:
+            raise ValueError(f"{len(options)} bytes of IPv4 options, at most 40 fit")
+        options += bytes(-len(options) % 4)
+        version_ihl = 0x45 + (len(options) >> 2)
+        flags = (_DF if df else 0) | (_MF if mf else 0) | offset >> 3
+        # The sum of the fields is that of the bytes, and saves building them twice.
+        first_words = (version_ihl << 8 | tos) + total_length + ident + flags
+        total = first_words + (ttl << 8 | protocol) + src + dst
+        checksum = internet_checksum(options, total)
+        fields = (version_ihl, tos, total_length, ident, flags, ttl, protocol, checksum, src, dst)
+        return _HEADER.pack(*fields) + options
+
+
+def parse(packet: bytes) -> Ipv4Header | WireFault:
+    """Return the header of a packet after all checks that need nothing but the packet.
+
+    The packet may be longer than its ``total_length``: Ethernet pads short frames.
+
+    Faults, in this order (that of Linux ip_rcv_core): ip-header-short, ip-bad-version, ip-bad-ihl,
+    ip-bad-checksum, ip-length-mismatch. Source: RFC 1122 3.2.1.1, 3.2.1.2.
+    """
+    size = len(packet)
+    if size < MIN_HEADER_LEN:
+        return WireFault(Fault.IP_HEADER_SHORT, size, {"n": size})
+    fields = _HEADER.unpack_from(packet)
+    version_ihl, dscp_ecn, total_length, ident, flags, ttl, protocol, _, src, dst = fields
+    if version_ihl == 0x45:
+        ihl, header_len, options = 5, 20, b""
+    else:
+        ihl = version_ihl & 15
+        header_len = ihl * 4
+        if version_ihl >> 4 != 4:
+            return WireFault(Fault.IP_BAD_VERSION, 0, {"v": version_ihl >> 4})
+        if ihl < 5 or header_len > size:
+            return WireFault(Fault.IP_BAD_IHL, 0, {"n": ihl})
+        options = packet[20:header_len]
+    if not sums_to_zero(packet[:header_len]):
+        return _bad_checksum(packet[:header_len])
+    if not header_len <= total_length <= size:
+        return WireFault(Fault.IP_LENGTH_MISMATCH, 2, {"a": total_length, "b": size})
+    values = (
+        ihl,
+        dscp_ecn,
+        total_length,
+        ident,
+        flags & _DF != 0,
+        flags & _MF != 0,
+        (flags & _OFFSET) << 3,
+        ttl,
+        protocol,
+        src,
+        dst,
+        options,
+    )
+    return tuple.__new__(Ipv4Header, values)
+
+
+def parse_unchecked(packet: bytes) -> Ipv4Header | None:
+    """Return the header of a packet of which perhaps only the beginning is there.
+
+    For the packet that an ICMP error quotes: routers have changed it on its way, so neither its
+    checksum nor its length says anything (RFC 1812 4.3.2.3). None when no header can be made out.
+    """
+    if len(packet) < MIN_HEADER_LEN:
+        return None
+    first, dscp_ecn, total_length, ident, flags, ttl, protocol, _, src, dst = _HEADER.unpack_from(
+        packet
+    )
+    ihl = first & 15
+    if first >> 4 != 4 or ihl < 5 or ihl * 4 > len(packet):
+        return None
+    return Ipv4Header(
+        ihl=ihl,
+        dscp_ecn=dscp_ecn,
+        total_length=total_length,
+        ident=ident,
+        df=flags & _DF != 0,
+        mf=flags & _MF != 0,
+        fragment_offset=(flags & _OFFSET) << 3,
+        ttl=ttl,
+        protocol=protocol,
+        src=src,
+        dst=dst,
+        options=packet[20 : ihl * 4],
+    )
+
+
+def payload(packet: bytes, header: Ipv4Header) -> bytes:
+    """Return what follows the header, without Ethernet's padding."""
+    return packet[header.ihl * 4 : header.total_length]
+
+
+def _bad_checksum(header: bytes) -> WireFault:
+    got = int.from_bytes(header[10:12])
+    return WireFault(Fault.IP_BAD_CHECKSUM, 10, {"got": got, "want": expected_checksum(header, 10)})

@@ -1,0 +1,13 @@
+"""What all tests share: the kit's fixtures, and how hypothesis looks for examples."""
+
+import os
+
+from hypothesis import settings
+
+pytest_plugins = ["tests.kit.netns", "tests.kit.stack_env"]
+
+# No deadline: the machine that runs the tests may be busy with another worker.
+settings.register_profile("default", deadline=None)
+# A random find must not fail somebody else's change in CI; it is found when developing.
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "default")

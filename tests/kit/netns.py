@@ -1,0 +1,156 @@
+"""Network namespaces: the Linux kernel's own stack as the peer in end-to-end tests.
+
+Mark such tests ``@pytest.mark.netns("ping", "tcpdump")`` with the tools that they use: without root
+or one of the tools they are skipped with the reason, except in CI as root, where they fail.
+"""
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.kit import process
+from tests.kit.process import Background
+
+# Debian keeps arping and ip in sbin, which is not on everybody's PATH.
+PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+_ENVIRON = {**os.environ, "PATH": PATH}
+
+_PREFIX = "smolctl-t"
+_counter = itertools.count(1)
+
+
+def unmet(*tools: str) -> str | None:
+    """Return why a test that needs root and these tools cannot run here, or None when it can."""
+    if os.geteuid() != 0:
+        return "needs root for network namespaces"
+    missing = [tool for tool in ("ip", *tools) if shutil.which(tool, path=PATH) is None]
+    if missing:
+        return f"needs {', '.join(missing)} (as root: make deps)"
+    return None
+
+
+def require_root_and(*tools: str) -> None:
+    """Skip the test unless it runs as root and has these tools; in CI as root, fail instead."""
+    reason = unmet(*tools)
+    if reason is None:
+        return
+    if os.environ.get("CI") == "true" and os.geteuid() == 0:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+class Namespace:
+    """A network namespace of its own, with ``lo`` up, that lasts until ``close``.
+
+    Attributes:
+        name: as ``ip netns`` knows it; holds our process number, so that two test runs and what a
+            killed run left behind are told apart.
+    """
+
+    def __init__(self) -> None:
+        self.name = f"{_PREFIX}{os.getpid()}-{next(_counter)}"
+        self._background: list[Background] = []
+        _ip_netns("add", self.name, check=True)
+        self.run("ip", "link", "set", "lo", "up", check=True)
+
+    def inside(self, *argv: str) -> list[str]:
+        """Return the command that runs ``argv`` inside; the process that it starts becomes it."""
+        return ["ip", "netns", "exec", self.name, *argv]
+
+    def run(
+        self, *argv: str, check: bool = False, input: str | None = None, timeout: float = 30
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command inside to its end, as ``process.run`` does."""
+        inside = self.inside(*argv)
+        return process.run(inside, check=check, input=input, timeout=timeout, env=_ENVIRON)
+
+    def popen(self, *argv: str, stdin: bool = False) -> Background:
+        """Start a command inside that is killed with the namespace at the latest."""
+        background = Background(self.inside(*argv), env=_ENVIRON, stdin=stdin)
+        self._background.append(background)
+        return background
+
+    def tcpdump(self, dev: str, *expression: str) -> Background:
+        """Start tcpdump on a device and wait until it captures; one line of stdout a packet."""
+        argv = ("tcpdump", "-l", "-n", "-e", "--immediate-mode", "-i", dev, *expression)
+        background = self.popen(*argv)
+        background.wait_for("listening on")
+        return background
+
+    def close(self) -> None:
+        """End what was started inside and remove the namespace; devices inside go with it."""
+        for background in self._background:
+            background.close()
+        # A process that someone else left inside would keep the namespace alive without a name.
+        for pid in self.pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, 9)
+        _ip_netns("del", self.name)
+
+    def pids(self) -> list[int]:
+        """Return the processes inside."""
+        return [int(pid) for pid in _ip_netns("pids", self.name).stdout.split()]
+
+
+def _ip_netns(*args: str, check: bool = False) -> subprocess.CompletedProcess[str]:
+    return process.run(["ip", "netns", *args], check=check, env=_ENVIRON)
+
+
+def unique_device(prefix: str = "t") -> str:
+    """Return a device name that no other test run uses, for a device outside of a namespace.
+
+    Linux allows 15 characters; a prefix of up to 4 leaves room for any process number.
+    """
+    return f"{prefix}{os.getpid()}-{next(_counter)}"
+
+
+def names() -> list[str]:
+    """Return the names of all namespaces that some test run made."""
+    return [path.name for path in Path("/run/netns").glob(f"{_PREFIX}*")]
+
+
+def sweep() -> None:
+    """Remove the namespaces of test runs that were killed."""
+    for name in names():
+        owner = re.match(rf"{_PREFIX}(\d+)-", name)
+        if owner and not Path("/proc", owner[1]).exists():
+            _ip_netns("del", name)  # another worker may have been quicker
+
+
+@pytest.fixture(scope="session")
+def _swept() -> None:
+    sweep()
+
+
+@pytest.fixture
+def netns_factory(_swept: None) -> Iterator[Callable[[], Namespace]]:
+    """Make any number of namespaces, all removed after the test."""
+    require_root_and()
+    made: list[Namespace] = []
+
+    def make() -> Namespace:
+        made.append(Namespace())
+        return made[-1]
+
+    yield make
+    for namespace in made:
+        namespace.close()
+
+
+@pytest.fixture
+def netns(netns_factory: Callable[[], Namespace]) -> Namespace:
+    """Make one namespace, removed after the test."""
+    return netns_factory()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Check the needs of a test marked ``netns`` before its fixtures are made."""
+    for marker in item.iter_markers("netns"):
+        require_root_and(*marker.args)

@@ -1,0 +1,154 @@
+"""The smolctl command against real daemons, in a runtime directory of its own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit import process
+from tests.kit.netns import PATH, Namespace
+from tests.kit.process import Background, wait_until
+
+STOP_SECONDS = 10
+"""How long a daemon may take to end after SIGTERM before it is killed; far more than it needs."""
+
+
+class SmolctlEnv:
+    """A private XDG_RUNTIME_DIR, and the command in it. Call it to run the command.
+
+    Attributes:
+        directory: XDG_RUNTIME_DIR; sockets, locks and logs are in ``directory / "smolctl"``.
+        environ: the whole environment of the command; a test may change it.
+        tracebacks_expected: set it in a test that makes the daemon fail on purpose; otherwise a
+            traceback in a daemon's log fails the test.
+    """
+
+    def __init__(self) -> None:
+        # Not tmp_path: a Unix socket's path has at most 107 bytes.
+        self.directory = Path(tempfile.mkdtemp(prefix="sm", dir="/tmp"))
+        self.environ = {
+            "XDG_RUNTIME_DIR": str(self.directory),
+            "PATH": PATH,
+            "HOME": str(self.directory),
+            "LC_ALL": "C.UTF-8",
+            "TERM": "dumb",
+        }
+        self.tracebacks_expected = False
+        self._background: list[Background] = []
+        self._namespace: Namespace | None = None
+
+    def enter(self, namespace: Namespace) -> None:
+        """Run the command, and so the daemons that it starts, inside a namespace from now on.
+
+        A TAP made there is seen by nothing but the kernel's stack of that namespace.
+        """
+        self._namespace = namespace
+
+    def _argv(self, args: tuple[str, ...]) -> list[str]:
+        argv = [sys.executable, "-m", "smolctl", *args]
+        return self._namespace.inside(*argv) if self._namespace else argv
+
+    def __call__(
+        self, *args: str, check: bool = False, input: str | None = None, timeout: float = 30
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``smolctl ARGS`` to its end, as ``process.run`` does."""
+        argv = self._argv(args)
+        return process.run(argv, check=check, input=input, timeout=timeout, env=self.environ)
+
+    def json(self, *args: str) -> Any:
+        """Run ``smolctl -j ARGS``, which must succeed, and return what it printed, decoded."""
+        return json.loads(self("-j", *args, check=True).stdout)
+
+    def popen(self, *args: str, stdin: bool = False) -> Background:
+        """Start ``smolctl ARGS`` in the background; killed after the test at the latest."""
+        background = Background(self._argv(args), env=self.environ, stdin=stdin)
+        self._background.append(background)
+        return background
+
+    def pids(self) -> list[int]:
+        """Return the processes, daemons above all, that were started with our runtime directory.
+
+        They are found by their environment, so that neither a lost lock file nor a daemon that does
+        not answer hides one.
+        """
+        mark = f"XDG_RUNTIME_DIR={self.directory}".encode()
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            # OSError: it ended meanwhile, or it is another user's. A zombie's environment is empty.
+            with suppress(OSError):
+                if mark in (path / "environ").read_bytes().split(b"\0"):
+                    found.append(int(path.name))
+        return found
+
+    def log(self) -> str:
+        """Return the logs of all daemons that ran here."""
+        logs = sorted((self.directory / "smolctl").glob("*.log*"))
+        return "".join(f"== {path.name}\n{path.read_text(errors='replace')}" for path in logs)
+
+    def close(self) -> None:
+        """Stop everything and remove the directory.
+
+        Raises:
+            AssertionError: a process survived, or a daemon logged a traceback.
+        """
+        for background in self._background:
+            background.close()
+        try:
+            self._stop_daemons()
+            log = self.log()
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        assert self.tracebacks_expected or "Traceback (most recent call last)" not in log, log
+
+    def _stop_daemons(self) -> None:
+        # SIGCONT: a test may have stopped the daemon to see what its client does then.
+        self._signal(signal.SIGTERM, signal.SIGCONT)
+        with suppress(AssertionError):
+            wait_until(lambda: not self.pids(), "the daemons to end", STOP_SECONDS)
+        self._signal(signal.SIGKILL)
+        wait_until(lambda: not self.pids(), lambda: f"the end of {self.pids()}")
+
+    def _signal(self, *signals: int) -> None:
+        for pid in self.pids():
+            for number in signals:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+
+
+@pytest.fixture
+def smolctl_env() -> Iterator[SmolctlEnv]:
+    """Give the smolctl command a runtime directory of its own; no daemon outlives the test."""
+    env = SmolctlEnv()
+    try:
+        yield env
+    finally:
+        env.close()
+
+
+@pytest.fixture
+def smolctl(smolctl_env: SmolctlEnv) -> SmolctlEnv:
+    """Return the command itself, to be called: ``smolctl("addr", "show")``."""
+    return smolctl_env
+
+
+@pytest.fixture
+def smolctl_env_factory() -> Iterator[Callable[[], SmolctlEnv]]:
+    """Make any number of environments, as for two users or two machines."""
+    made: list[SmolctlEnv] = []
+
+    def make() -> SmolctlEnv:
+        made.append(SmolctlEnv())
+        return made[-1]
+
+    yield make
+    for env in made:
+        env.close()

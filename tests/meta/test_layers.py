@@ -1,0 +1,162 @@
+"""Imports point one way: errors <- wire <- stack <- daemon, and so on.
+
+The rules are the two tables below; CONTRIBUTING.md says them in words.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "smolctl"
+
+# Layer: the layers that it may import besides itself. A layer is a package or a module of smolctl;
+# "" is smolctl itself, which holds the version.
+MAY_IMPORT: dict[str, set[str]] = {
+    "": set(),
+    "errors": set(),
+    "wire": {"errors"},
+    "stack": {"errors", "wire"},
+    "device": {"errors", "wire"},
+    "control": {"errors"},
+    "launch": {"errors", "control"},  # starts a daemon for the client; not part of client's import
+    "client": {"errors", "control", "launch", ""},
+    "daemon": {"errors", "wire", "stack", "device", "control", ""},
+    "cli": {"errors", "control", "client", "launch", ""},
+    "__main__": {"cli"},
+}
+
+# No clock, socket, file, thread, randomness or logging in the core, and no library of the edge.
+SANS_IO = {"wire", "stack", "control"}
+BANNED = {
+    "_socket",
+    "_thread",
+    "asyncio",
+    "click",
+    "datetime",
+    "logging",
+    "os",
+    "pyroute2",
+    "random",
+    "scapy",
+    "secrets",
+    "select",
+    "selectors",
+    "socket",
+    "subprocess",
+    "tabulate",
+    "threading",
+    "time",
+}
+
+# File: what it may import all the same, and why.
+EXCEPTIONS: dict[str, tuple[set[str], str]] = {
+    "smolctl/control/paths.py": ({"os"}, "finds the runtime directory and checks who owns it"),
+}
+
+
+def layer_of(module: str) -> str:
+    """Return the layer of a dotted module name that begins with "smolctl"."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def imports(source: str, module: str) -> Iterator[tuple[int, str]]:
+    """Yield line and dotted name of all that a module imports, anywhere in it.
+
+    ``from smolctl import x`` is smolctl.x when that is a layer, else the package itself.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = module.split(".")[: -node.level]
+                base = ".".join(package + ([base] if base else []))
+            for alias in node.names:
+                is_layer = base == "smolctl" and alias.name in MAY_IMPORT
+                yield node.lineno, f"{base}.{alias.name}" if is_layer else base
+
+
+def violations(source: str, file: str) -> list[str]:
+    """Return one line for each import in a source that the tables forbid."""
+    module = file.removesuffix(".py").replace("/", ".")
+    layer = layer_of(module.removesuffix(".__init__"))
+    if layer not in MAY_IMPORT:
+        return [f"{file}: {layer} is a new layer: say in {Path(__file__).name} what it may import"]
+    excepted, _ = EXCEPTIONS.get(file, (set(), ""))
+    found = []
+    for line, name in imports(source, module):
+        top = name.partition(".")[0]
+        if top == "smolctl":
+            target = layer_of(name)
+            if target != layer and target not in MAY_IMPORT[layer]:
+                found.append(f"{file}:{line}: {layer or 'smolctl'} must not import {name}")
+        elif layer in SANS_IO and top in BANNED - excepted:
+            found.append(f"{file}:{line}: {layer} must not import {name}")
+        elif layer == "errors":
+            found.append(f"{file}:{line}: errors imports nothing, not even {name}")
+    return found
+
+
+FILES = sorted(str(path.relative_to(PACKAGE.parent)) for path in PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_imports_point_one_way(file: str) -> None:
+    assert violations((PACKAGE.parent / file).read_text(), file) == []
+
+
+def test_exceptions_are_needed() -> None:
+    for file, (names, _) in EXCEPTIONS.items():
+        source = (PACKAGE.parent / file).read_text()
+        used = {name.partition(".")[0] for _, name in imports(source, file)}
+        assert names <= used, f"{file} does not import {names - used}: drop the exception"
+
+
+def test_banned_names_are_modules() -> None:
+    third_party = {"click", "pyroute2", "scapy", "tabulate"}
+    assert sys.stdlib_module_names >= BANNED - third_party
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("smolctl/wire/udp.py", "import time"),
+        ("smolctl/wire/udp.py", "def f():\n    from os.path import join"),
+        ("smolctl/wire/udp.py", "from smolctl.stack.route import Table"),
+        ("smolctl/wire/udp.py", "from ..stack import route"),
+        ("smolctl/wire/udp.py", "from smolctl import stack"),
+        ("smolctl/wire/__init__.py", "import smolctl.stack"),
+        ("smolctl/stack/stack.py", "from smolctl.device.tap import Tap"),
+        ("smolctl/stack/stack.py", "import logging.handlers"),
+        ("smolctl/control/codec.py", "import os"),
+        ("smolctl/control/paths.py", "import socket"),
+        ("smolctl/device/tap.py", "from smolctl.stack import stack"),
+        ("smolctl/cli/route.py", "from smolctl.wire import addr"),
+        ("smolctl/client.py", "import smolctl.daemon.server"),
+        ("smolctl/errors.py", "import enum"),
+        ("smolctl/newlayer/x.py", ""),
+    ],
+)
+def test_a_forbidden_import_is_found(file: str, source: str) -> None:
+    assert len(violations(source, file)) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("smolctl/wire/udp.py", "from struct import Struct\nfrom smolctl.wire.fault import Fault"),
+        ("smolctl/wire/udp.py", "from . import fault\nfrom .fault import Fault"),
+        ("smolctl/control/paths.py", "import os\nimport stat"),
+        ("smolctl/daemon/server.py", "import selectors\nfrom smolctl.device import tap"),
+        ("smolctl/cli/main.py", "import click\nfrom smolctl import __version__\nimport os"),
+        ("smolctl/__main__.py", "from smolctl.cli.main import entry"),
+    ],
+)
+def test_an_allowed_import_is_not_found(file: str, source: str) -> None:
+    assert violations(source, file) == []

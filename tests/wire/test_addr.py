@@ -1,0 +1,200 @@
+"""Addresses: strict parsing, shortest text, and what numbers mean."""
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smolctl.wire import addr
+from smolctl.wire.addr import IPV4
+
+addresses = st.integers(0, 2**32 - 1)
+
+
+def test_family_of_ipv4() -> None:
+    assert (IPV4.name, IPV4.bits, IPV4.size) == ("inet", 32, 4)
+
+
+@given(addresses)
+def test_text_round_trip_equals_ipaddress(address: int) -> None:
+    text = IPV4.format(address)
+    assert text == str(ipaddress.IPv4Address(address))
+    assert IPV4.parse(text) == address
+
+
+BAD_ADDRESSES = [
+    "",
+    "10.1",
+    "10.0.0",
+    "10.0.0.0.1",
+    "10.0.0.256",
+    "10.0.0.01",
+    "010.0.0.1",
+    "10.0.0.-1",
+    "10.0.0.+1",
+    " 10.0.0.1",
+    "10.0.0.1 ",
+    "10.0.0.1\n",
+    "10.0.0.",
+    "10..0.1",
+    "0x0a.0.0.1",
+    "10.0.0.1e0",
+    "10.0.0.\u0661",
+    "::1",
+    "a" * 5000,
+]
+
+
+@pytest.mark.parametrize("text", BAD_ADDRESSES)
+def test_bad_address_is_refused_in_one_line_that_shows_it(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an IPv4 address") as error:
+        IPV4.parse(text)
+    message = str(error.value)
+    assert message.startswith(repr(text[:64])[:-1])
+    assert "\n" not in message
+    assert len(message) < 300
+
+
+@given(st.text(max_size=40))
+def test_address_parse_raises_only_value_error(text: str) -> None:
+    try:
+        address = IPV4.parse(text)
+    except ValueError:
+        return
+    assert IPV4.format(address) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10.0.0.1/24", (0x0A000001, 24)),
+        ("10.0.0.1", (0x0A000001, None)),
+        ("0.0.0.0/0", (0, 0)),
+        ("255.255.255.255/32", (0xFFFFFFFF, 32)),
+    ],
+)
+def test_parse_prefix(text: str, expected: tuple[int, int | None]) -> None:
+    assert addr.parse_prefix(text, IPV4) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10.0.0.0/",
+        "10.0.0.0/33",
+        "10.0.0.0/08",
+        "10.0.0.0/-1",
+        "10.0.0.0/+8",
+        "10.0.0.0/8 ",
+        "10.0.0.0/8/8",
+        "10.0.0.0/\u0668",
+        "10.0.0.0/\u00b2",
+        "10.0.0.0/255.0.0.0",
+        "10.0.0.0/" + "9" * 6000,
+        "10.1/8",
+        "/8",
+    ],
+)
+def test_bad_prefix_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(ValueError, match=r"prefix length|is not an IPv4 address") as error:
+        addr.parse_prefix(text, IPV4)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 300
+
+
+def test_prefix_length_limit_is_the_family_s() -> None:
+    wide = IPV4._replace(bits=128)
+    assert addr.parse_prefix("10.0.0.0/128", wide)[1] == 128
+    with pytest.raises(ValueError, match=r"not in 0\.\.128"):
+        addr.parse_prefix("10.0.0.0/129", wide)
+
+
+@given(st.integers(0, 32))
+def test_mask_equals_ipaddress(plen: int) -> None:
+    assert addr.mask(plen, 32) == int(ipaddress.ip_network(f"0.0.0.0/{plen}").netmask)
+
+
+def test_mask_of_other_widths() -> None:
+    assert addr.mask(0, 128) == 0
+    assert addr.mask(64, 128) == 0xFFFFFFFFFFFFFFFF0000000000000000
+
+
+@pytest.mark.parametrize(
+    "text", ["02:00:00:00:00:0a", "02-00-00-00-00-0a", "02-00-00-00-00-0A", "02:00:00:00:00:0A"]
+)
+def test_parse_mac(text: str) -> None:
+    assert addr.parse_mac(text) == b"\x02\0\0\0\0\x0a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2:0:0:0:0:a",
+        "02:00:00:00:00",
+        "02:00:00:00:00:00:0a",
+        "02:00-00:00:00:0a",
+        "02:00:00:00:00:0g",
+        "02:00:00:00:00: a",
+        "02:00:00:00:00:+a",
+        "0200.0000.000a",
+        "02000000000a",
+        "02:00:00:00:00:0a\n",
+    ],
+)
+def test_bad_mac_is_refused_in_one_line_that_shows_it(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a MAC address") as error:
+        addr.parse_mac(text)
+    assert str(error.value).startswith(repr(text))
+    assert "\n" not in str(error.value)
+
+
+@given(st.binary(min_size=6, max_size=6))
+def test_mac_round_trip(mac: bytes) -> None:
+    assert addr.parse_mac(addr.format_mac(mac)) == mac
+    assert len(addr.format_mac(mac)) == 17
+
+
+@pytest.mark.parametrize(
+    ("group", "mac"),
+    [
+        ("224.0.0.1", "01:00:5e:00:00:01"),
+        ("239.255.255.250", "01:00:5e:7f:ff:fa"),
+        ("224.128.0.1", "01:00:5e:00:00:01"),
+    ],
+)
+def test_rfc1112_6_4_multicast_mac(group: str, mac: str) -> None:
+    assert addr.format_mac(addr.multicast_mac(IPV4.parse(group))) == mac
+
+
+KINDS = {
+    "multicast": addr.is_multicast,
+    "loopback": addr.is_loopback,
+    "zeronet": addr.is_zeronet,
+    "limited_broadcast": addr.is_limited_broadcast,
+    "class_e": addr.is_class_e,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("0.0.0.0", "zeronet"),
+        ("0.255.255.255", "zeronet"),
+        ("1.0.0.0", None),
+        ("126.255.255.255", None),
+        ("127.0.0.0", "loopback"),
+        ("127.255.255.255", "loopback"),
+        ("128.0.0.0", None),
+        ("223.255.255.255", None),
+        ("224.0.0.0", "multicast"),
+        ("239.255.255.255", "multicast"),
+        ("240.0.0.0", "class_e"),
+        ("255.255.255.254", "class_e"),
+        ("255.255.255.255", "limited_broadcast"),
+    ],
+)
+def test_each_address_is_of_at_most_one_kind(text: str, kind: str | None) -> None:
+    address = IPV4.parse(text)
+    assert [name for name, test in KINDS.items() if test(address)] == ([kind] if kind else [])
