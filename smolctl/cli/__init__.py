@@ -1,0 +1,1 @@
+"""The command line: turns words into one client call, and rows into text or JSON."""

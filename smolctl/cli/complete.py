@@ -1,0 +1,178 @@
+"""What the shell's completion offers; click carries it to bash, zsh and fish.
+
+Silent whatever happens, never starts a daemon, and gives up on a slow one: a key press waits.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from smolctl.cli.grammar import Keyword, Parser, Positional, Table
+from smolctl.cli.options import COLOR_WHEN, GLOBAL_OPTIONS, GlobalOption, Options
+from smolctl.errors import SmolctlError
+
+_PATIENCE_S = 0.05
+
+
+def words(parser: Parser, table: Table, options: Options, incomplete: str) -> list[CompletionItem]:
+    """Return what may come next in the words of a command.
+
+    Args:
+        parser: has read the words before.
+        table: the command's grammar.
+        options: what the words before said.
+        incomplete: the beginning of the word to complete.
+    """
+    if parser.pending is not None:
+        return _matching(_values(parser.pending, options), incomplete)
+    if incomplete.startswith("-"):
+        return _matching([*_options(table), *_global_options()], incomplete)
+    place = parser.free_positional()
+    values = _values(place, options) if place else []
+    return _matching([*values, *_bare(table, parser.args)], incomplete)
+
+
+def group(
+    parser: Parser, entries: Mapping[str, str], options: Options, incomplete: str
+) -> list[CompletionItem]:
+    """Return the names in a group, or global options, that may come next."""
+    if parser.pending is not None:
+        return _matching(_values(parser.pending, options), incomplete)
+    if incomplete.startswith("-"):
+        return _matching(_global_options(), incomplete)
+    return _matching(entries.items(), incomplete)
+
+
+def parameters(table: Table | None) -> list[click.Parameter]:
+    """Return the options with a value as click knows them, which completes ``--dev=X`` by them.
+
+    Args:
+        table: grammar of the command; None where only global options are known.
+    """
+    owners: list[tuple[list[str], Keyword | Positional | GlobalOption]] = [
+        (list(option.flags), option) for option in GLOBAL_OPTIONS if option.metavar
+    ]
+    if table is not None:
+        words: tuple[Keyword | Positional, ...] = (*table.keywords, *table.positionals)
+        owners += [
+            ([f"--{word}" for word in owner.words], owner)
+            for owner in words
+            if owner.words and owner.metavar
+        ]
+    return [
+        click.Option(flags, expose_value=False, shell_complete=_completer(owner))
+        for flags, owner in owners
+    ]
+
+
+def _completer(
+    owner: Keyword | Positional | GlobalOption,
+) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    return lambda ctx, _, start: _matching(_values(owner, ctx.obj.options), start)
+
+
+def _matching(entries: Iterable[tuple[str, str]], start: str) -> list[CompletionItem]:
+    return [CompletionItem(name, help=text) for name, text in entries if name.startswith(start)]
+
+
+def _bare(table: Table, used: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for keyword in table.keywords:
+        if keyword.bare and (keyword.key or keyword.words[0]) not in used:
+            for word in keyword.words if keyword.choice else keyword.words[:1]:
+                yield word, keyword.help
+    for place in table.positionals:
+        if place.key not in used:
+            yield from ((word, place.help) for word in place.words)
+
+
+def _options(table: Table) -> Iterator[tuple[str, str]]:
+    for keyword in table.keywords:
+        for word in keyword.words if keyword.choice else keyword.words[:1]:
+            yield f"--{word}", keyword.help
+        if keyword.short:
+            yield f"-{keyword.short}", keyword.help
+
+
+def _global_options() -> Iterator[tuple[str, str]]:
+    for option in GLOBAL_OPTIONS:
+        yield from ((flag, option.help) for flag in option.flags if flag.startswith("--"))
+
+
+def _values(owner: Keyword | Positional | GlobalOption, options: Options) -> list[tuple[str, str]]:
+    if isinstance(owner, GlobalOption):
+        if owner.name == "color":
+            return [(value, "") for value in COLOR_WHEN]
+        return live("stack", options) if owner.name == "stack" else []
+    fixed = [(value, "") for value in owner.values]
+    return fixed + (live(owner.complete, options) if owner.complete else [])
+
+
+def live(kind: str, options: Options) -> list[tuple[str, str]]:
+    """Return names from the daemon with a word about each; none when it does not run."""
+    try:
+        return LIVE[kind](options)
+    except (SmolctlError, OSError, KeyError):
+        return []
+
+
+def _call(options: Options, op: str) -> list[dict[str, Any]]:
+    from smolctl.client import Client
+
+    with Client.connect(options.stack, start=False, timeout=_PATIENCE_S) as client:
+        return client.call(op)
+
+
+def _links(options: Options) -> list[tuple[str, str]]:
+    return [(row["ifname"], row["operstate"]) for row in _call(options, "link.show")]
+
+
+def _addresses(options: Options) -> list[tuple[str, str]]:
+    return [
+        (f"{info['local']}/{info['prefixlen']}", row["ifname"])
+        for row in _call(options, "addr.show")
+        for info in row["addr_info"]
+    ]
+
+
+def _own(options: Options) -> list[tuple[str, str]]:
+    return [(address.partition("/")[0], device) for address, device in _addresses(options)]
+
+
+def _neighbors(options: Options) -> list[tuple[str, str]]:
+    rows = _call(options, "neigh.show")
+    return [(row["dst"], f"{row['dev']} {' '.join(row['state'])}") for row in rows]
+
+
+def _hosts(options: Options) -> list[tuple[str, str]]:
+    return _neighbors(options) + _own(options)
+
+
+def _stacks(_options: Options) -> list[tuple[str, str]]:
+    from smolctl.control import paths
+
+    return [(name, "") for name in paths.stacks()]
+
+
+def _settings(options: Options) -> list[tuple[str, str]]:
+    return [(row["key"], str(row["value"])) for row in _call(options, "sysctl.show")]
+
+
+def _nouns(_options: Options) -> list[tuple[str, str]]:
+    from smolctl.cli.main import NOUNS
+
+    return list(NOUNS.items())
+
+
+LIVE: dict[str, Callable[[Options], list[tuple[str, str]]]] = {
+    "link": _links,
+    "addr": _own,
+    "prefix": _addresses,
+    "neigh": _neighbors,
+    "host": _hosts,
+    "stack": _stacks,
+    "sysctl": _settings,
+    "noun": _nouns,
+}
+"""Kinds of names, as the tables' ``complete`` has them."""

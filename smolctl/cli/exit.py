@@ -1,0 +1,74 @@
+"""Exit statuses: the one table, from which commands exit and man pages are written."""
+
+DONE = 0
+NO = 1
+FIX = 2
+UNREACHABLE = 3
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+MEANINGS = {
+    DONE: "Done; for a probe: it was answered, delivered or sent.",
+    NO: "It ran, and the network's answer is no: no reply, not delivered, address taken, or get"
+    " found nothing.",
+    FIX: "Something for you to fix: usage, a bad value, no such device, refused by the stack.",
+    UNREACHABLE: "No daemon could be reached or started.",
+    INTERRUPTED: "Interrupted, by a command that has no summary to print. A probe prints its"
+    " summary and exits by its result.",
+    PIPE_CLOSED: "The reader of the output went away.",
+}
+"""What each status means, in the order in which man pages list them."""
+
+_NO_DAEMON = (
+    "client",
+    "control-protocol",
+    "daemon-gone",
+    "daemon-silent",
+    "not-running",
+    "runtime-directory",
+    "start-failed",
+    "too-many-clients",
+    "unreachable",
+    "version-mismatch",
+)
+# What the network (or the route table on its behalf) answered: the caller's words were fine.
+_NETWORK_SAID_NO = (
+    "neigh-failed",
+    "neigh-queue-full",
+    "neigh-queue-purged",
+    "neigh-table-full",
+    "tx-iface-down",
+    "tx-no-carrier",
+    "tx-no-route",
+    "tx-queue-full",
+    "tx-route-blackhole",
+    "tx-route-prohibit",
+    "tx-route-unreachable",
+    "tx-too-big",
+    "udp-bound-elsewhere",
+    "udp-peer-mismatch",
+    "udp-port-closed",
+    "udp-rcvbuf-full",
+)
+STATUS = dict.fromkeys(_NO_DAEMON, UNREACHABLE) | dict.fromkeys(_NETWORK_SAID_NO, NO)
+"""Exit status of each error code; any code that is not here is FIX."""
+
+EXCEPTIONS = {
+    # Nothing was found, which is an answer when the question was "is it there".
+    "get": {"not-found": NO, "network-unreachable": NO},
+    # As iputils: 1 is "no reply came", and what kept the probe from being sent is 2.
+    "probe": dict.fromkeys(_NETWORK_SAID_NO, FIX),
+}
+"""Codes that mean something else for a kind of command."""
+
+
+def status(code: str, kind: str = "") -> int:
+    """Return the exit status for an error.
+
+    Args:
+        code: the error's code or a reason's name.
+        kind: "get" for verbs that look one thing up, "probe" for ping and arping, else "".
+    """
+    # An ICMP error is the network's answer whatever its type.
+    default = NO if code.startswith("icmp-") and kind != "probe" else FIX
+    return EXCEPTIONS.get(kind, {}).get(code, STATUS.get(code, default))

@@ -1,0 +1,208 @@
+"""``smolctl link``: interfaces."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from smolctl.cli.command import Noun, Rows, Verb, request, show
+from smolctl.cli.grammar import Args, Keyword, Positional, Table
+from smolctl.cli.output import Output
+from smolctl.cli.session import Session
+
+_BRIEF_KEYS = ("ifname", "operstate", "address", "flags")
+
+
+def heading(row: Mapping[str, Any], out: Output) -> str:
+    """Return the first line about an interface, which ``link`` and ``addr`` share."""
+    parts = [
+        f"{row['ifindex']}: {out.paint('ifname', row['ifname'])}:",
+        f"<{','.join(row['flags'])}>",
+        f"mtu {row['mtu']}",
+    ]
+    if "qdisc" in row:
+        parts.append(f"qdisc {row['qdisc']}")
+    parts.append(f"state {_state(row['operstate'], out)}")
+    return " ".join(parts)
+
+
+def hardware(row: Mapping[str, Any], out: Output) -> str:
+    """Return the line with the link address."""
+    line = f"    link/{row['link_type']}"
+    if "address" in row:
+        line += " " + out.paint("mac", row["address"])
+    if "broadcast" in row:
+        line += " brd " + out.paint("mac", row["broadcast"])
+    return line
+
+
+def counters(stats: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """Yield the four lines of ``ip -s``; columns grow as they do there (print_stats64)."""
+    rx, tx = stats["rx"], stats["tx"]
+    heads = {
+        "RX": ("bytes", "packets", "errors", "dropped", "missed", "mcast"),
+        "TX": ("bytes", "packets", "errors", "dropped", "carrier", "collsns"),
+    }
+    keys = {
+        "RX": ("bytes", "packets", "errors", "dropped", "over_errors", "multicast"),
+        "TX": ("bytes", "packets", "errors", "dropped", "carrier_errors", "collisions"),
+    }
+    values = {
+        "RX": [str(rx.get(key, 0)) for key in keys["RX"]],
+        "TX": [str(tx.get(key, 0)) for key in keys["TX"]],
+    }
+    least = (10, 7, 6, 7, 7, 7)
+    widths = [
+        max(width, *(len(values[way][column]) for way in values))
+        for column, width in enumerate(least)
+    ]
+    for way in ("RX", "TX"):
+        labels = [
+            head.rjust(width - 4 if column == 0 else width)
+            for column, (head, width) in enumerate(zip(heads[way], widths, strict=True))
+        ]
+        yield f"    {way}: " + " ".join(labels)
+        numbers = (value.rjust(width) for value, width in zip(values[way], widths, strict=True))
+        yield "    " + " ".join(numbers)
+
+
+def joined(lines: Iterable[str], out: Output) -> Iterator[str]:
+    """Yield the lines about one object, as one line for ``--oneline``."""
+    if out.options.oneline:
+        yield "\\".join(lines)
+    else:
+        yield from lines
+
+
+def details(row: Mapping[str, Any]) -> str:
+    """Return the kind of the interface and what only that kind has, in one line."""
+    info = dict(row.get("linkinfo", {}))
+    words = [str(info.pop("info_kind", ""))]
+    for key, value in info.items():
+        if isinstance(value, Mapping):
+            words += [f"{name} {_word(item)}" for name, item in value.items()]
+        else:
+            words.append(f"{key} {_word(value)}")
+    return "    " + " ".join(words)
+
+
+def _word(value: object) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def _state(operstate: str, out: Output) -> str:
+    kind = {"UP": "up", "DOWN": "down"}.get(operstate)
+    return out.paint(kind, operstate) if kind else operstate
+
+
+def brief_start(row: Mapping[str, Any], out: Output) -> str:
+    """Return the name and state columns of ``-br``."""
+    # Padded before they are painted: the colour codes have no width.
+    name, state = row["ifname"], row["operstate"]
+    return (out.paint("ifname", name) + " " * (17 - len(name)) + _state(state, out)) + " " * max(
+        1, 15 - len(state)
+    )
+
+
+def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield the text of ``link show``."""
+    for row in rows:
+        if out.options.brief:
+            mac = out.paint("mac", row.get("address", ""))
+            yield f"{brief_start(row, out)}{mac} <{','.join(row['flags'])}>"
+            continue
+        lines = [heading(row, out), hardware(row, out)]
+        if out.options.verbose and "linkinfo" in row:
+            lines.append(details(row))
+        if "stats64" in row:
+            lines += counters(row["stats64"])
+        yield from joined(lines, out)
+
+
+def _show(session: Session, args: Args) -> None:
+    if session.options.stats and not session.options.brief:
+        args["stats"] = True
+    rows = session.call("link.show", **args)
+    if session.options.brief and session.options.json:
+        rows = [{key: row[key] for key in _BRIEF_KEYS if key in row} for row in rows]
+    show(session, rows, args, render)
+
+
+_DEVICE = Positional("dev", "DEVICE", "interface", words=("dev",), complete="link", required=False)
+_MTU = Keyword(("mtu",), "largest IP packet, bytes", "BYTES")
+
+COMMAND = Noun(
+    "link",
+    "Show, add, change and delete interfaces",
+    (
+        Verb(
+            Table(
+                "link show",
+                "show interfaces",
+                (
+                    "smolctl link",
+                    "smolctl link show tap0",
+                    "smolctl -s link show dev tap0",
+                    "smolctl -br link",
+                ),
+                (_DEVICE,),
+                notes="With -s the counters of each interface, with -v its kind and what only that"
+                " kind has.",
+            ),
+            _show,
+        ),
+        Verb(
+            Table(
+                "link add",
+                "add an interface, which comes up at once",
+                (
+                    "smolctl link add tap0 type tap",
+                    "smolctl link add tap0 type tap netns lab host 10.0.0.2/24",
+                    "smolctl link add name lo1 type loopback",
+                ),
+                (Positional("name", "NAME", "name of the interface", words=("name", "dev")),),
+                (
+                    Keyword(
+                        ("type",),
+                        "tap: a TAP device of this machine; loopback: no device at all",
+                        "TYPE",
+                        required=True,
+                        values=("tap", "loopback"),
+                    ),
+                    Keyword(("address",), "its MAC address; by default a random one", "MAC"),
+                    _MTU,
+                    Keyword(("persist",), "the TAP device outlives the stack"),
+                    Keyword(("netns",), "move the kernel's side into this namespace", "NETNS"),
+                    Keyword(("host",), "give the kernel's side this address", "ADDR/LEN"),
+                ),
+                notes="A TAP device that exists already and belongs to you needs no privileges;"
+                " making one does, and so do netns and host.",
+            ),
+            request("link.add"),
+        ),
+        Verb(
+            Table(
+                "link del",
+                "delete an interface, with its addresses, routes and neighbor entries",
+                ("smolctl link del tap0",),
+                (_DEVICE._replace(required=True),),
+            ),
+            request("link.del"),
+        ),
+        Verb(
+            Table(
+                "link set",
+                "change an interface",
+                (
+                    "smolctl link set tap0 down",
+                    "smolctl link set dev tap0 mtu 1400 address 02:00:00:00:00:0a up",
+                ),
+                (_DEVICE._replace(required=True),),
+                (
+                    Keyword(("up", "down"), "bring it up or down", key="state", choice=True),
+                    _MTU,
+                    Keyword(("address",), "its MAC address", "MAC"),
+                ),
+            ),
+            request("link.set"),
+        ),
+    ),
+)

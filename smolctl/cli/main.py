@@ -1,0 +1,187 @@
+"""The entry point: finds the command, runs it, and turns every ending into an exit status."""
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+import click
+
+from smolctl.cli import exit as exits
+from smolctl.cli.command import Noun, Verb
+from smolctl.cli.grammar import UsageFault
+from smolctl.cli.options import DEFAULT_STACK, Options
+from smolctl.cli.session import Session
+from smolctl.cli.words import NOUN_ALIASES, near
+from smolctl.errors import SmolctlError
+
+NOUNS = {
+    "stack": "start, stop and inspect stacks",
+    "link": "show, add, change and delete interfaces",
+    "addr": "show, add, change and delete addresses",
+    "route": "show, add, change, delete and look up routes",
+    "neigh": "show, add, change and delete neighbor entries",
+    "sysctl": "show and change settings",
+    "socket": "show bound sockets, their queues and drops",
+    "stats": "show counters, and what was dropped and why",
+    "udp": "send, receive and echo datagrams",
+    "ping": "ask a host for an echo",
+    "arping": "ask a neighbor for its link address",
+    "help": "show help for a command",
+}
+"""Each noun is the attribute COMMAND of the module of its name, imported only when used."""
+
+
+class Root(Noun):
+    """``smolctl`` itself: the nouns, each loaded when it is used."""
+
+    def __init__(self) -> None:
+        super().__init__("smolctl", "A user-space IPv4 stack that is driven like ip", ())
+        self.aliases = NOUN_ALIASES
+
+    def without_verb(self, ctx: click.Context) -> list[str]:
+        """Without a noun there is nothing to do: the help text says what there is."""
+        raise _NoNoun(ctx.get_help())
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the nouns in the order of the help text."""
+        return list(NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the noun of that name or short form."""
+        name = NOUN_ALIASES.get(cmd_name, cmd_name)
+        if name not in NOUNS:
+            return None
+        module = __import__(f"smolctl.cli.{name}", fromlist=["COMMAND"])
+        command: click.Command = module.COMMAND
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the noun."""
+        command = self.get_command(ctx, args[0])
+        if command is None and not ctx.resilient_parsing:
+            guess = near(args[0], [*NOUNS, *NOUN_ALIASES])
+            raise UsageFault(
+                f'"{args[0]}" is not a command',
+                hint=f'did you mean "{guess}"?' if guess else "smolctl --help",
+            )
+        return (command.name if command else None), command, args[1:]
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help text: examples first."""
+        from smolctl.cli import helptext
+
+        formatter.write(helptext.root(NOUNS))
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> "list[click.shell_completion.CompletionItem]":
+        """Return the nouns and options that may come next, without loading any noun."""
+        from smolctl.cli import complete
+
+        return complete.group(ctx.meta["smolctl.parser"], NOUNS, ctx.obj.options, incomplete)
+
+
+class _NoNoun(Exception):
+    """The command line names no noun; carries the help text."""
+
+
+ROOT = Root()
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit status; nothing is raised, whatever happens.
+
+    Args:
+        argv: the words after ``smolctl``.
+    """
+    session = Session(Options(os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK))
+    try:
+        try:
+            status = _dispatch(session, argv)
+        finally:
+            session.close()
+        session.out.flush()
+    except SmolctlError as error:
+        _ask_for_json(session, error, argv)
+        session.out.error(error)
+        return _ending(session, exits.status(error.code, session.kind))
+    except KeyboardInterrupt:
+        return _ending(session, exits.INTERRUPTED)
+    except BrokenPipeError:
+        _abandon_output()
+        return exits.PIPE_CLOSED
+    except Exception as error:  # a bug of ours: the user gets one line, not a traceback
+        if os.environ.get("SMOLCTL_DEBUG"):
+            raise
+        session.out.error(_bug(error))
+        return _ending(session, exits.FIX)
+    return status
+
+
+def entry() -> None:
+    """Run the command line of this process."""
+    # Everything that start-up made lives until the end: looking for garbage in it costs 2 ms.
+    gc.freeze()
+    if "_SMOLCTL_COMPLETE" in os.environ:
+        session = Session(Options(os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK))
+        ROOT.main(prog_name="smolctl", obj=session)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # it is None when the shell closed it: >&-
+            # What a terminal's encoding lacks is escaped; it is never a traceback.
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.exit(run(sys.argv[1:]))
+
+
+def _dispatch(session: Session, argv: Sequence[str]) -> int:
+    try:
+        context = ROOT.make_context("smolctl", list(argv), obj=session)
+        with context:
+            status = ROOT.invoke(context)
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
+    except click.ClickException as error:
+        raise UsageFault(error.format_message()) from None
+    except _NoNoun as text:
+        session.out.complaint(str(text))
+        return exits.FIX
+    return int(status or 0)
+
+
+def _ending(session: Session, status: int) -> int:
+    """Return ``status`` after what was written before an error has reached the reader."""
+    try:
+        session.out.flush()
+    except BrokenPipeError:
+        _abandon_output()
+    except SmolctlError:
+        _abandon_output()
+    return status
+
+
+def _abandon_output() -> None:
+    """Nobody reads what is left: keep the interpreter from complaining about it at exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    with suppress(OSError):  # a standard output without a file has no such trouble
+        os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def _ask_for_json(session: Session, error: SmolctlError, argv: Sequence[str]) -> None:
+    """An error in the middle of the words came before a -j at their end was read."""
+    if error.code == UsageFault.code and any(word in ("-j", "--json", "-json") for word in argv):
+        session.options.json = True
+
+
+def _bug(error: Exception) -> SmolctlError:
+    return SmolctlError(
+        f"internal error: {type(error).__name__}: {' '.join(str(error).split())}",
+        hint="this is a bug; please report the traceback that SMOLCTL_DEBUG=1 shows",
+        code="internal",
+    )
+
+
+__all__ = ["NOUNS", "ROOT", "Root", "Verb", "entry", "run"]

@@ -1,0 +1,145 @@
+"""``smolctl neigh``: the neighbor caches."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from smolctl.cli.command import Noun, Rows, Verb, request, show
+from smolctl.cli.grammar import Args, Keyword, Positional, Table
+from smolctl.cli.output import Output
+from smolctl.cli.session import Session
+
+STATES = (
+    "permanent",
+    "noarp",
+    "reachable",
+    "stale",
+    "delay",
+    "probe",
+    "incomplete",
+    "failed",
+)
+
+
+def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
+    """Return the words about one entry, in ``ip``'s order; a selected device is not repeated.
+
+    Deviation: a space after the three ages, which ``ip -s`` forgets ("1/63/3probes 6").
+    """
+    words = [out.paint("inet", row["dst"])]
+    if "dev" not in args:
+        words += ["dev", out.paint("ifname", row["dev"])]
+    if "lladdr" in row:
+        words += ["lladdr", out.paint("mac", row["lladdr"])]
+    if row.get("refcnt"):
+        words += ["ref", str(row["refcnt"])]
+    if "used" in row:
+        words += ["used", f"{row['used']}/{row['confirmed']}/{row['updated']}"]
+    if "probes" in row:
+        words += ["probes", str(row["probes"])]
+    if row.get("queue"):
+        words += ["queue", str(row["queue"])]
+    words += row["state"]
+    return " ".join(words)
+
+
+def render(rows: Rows, args: Args, out: Output) -> Iterator[str]:
+    """Yield the text of ``neigh show``."""
+    for row in rows:
+        yield line(row, args, out)
+
+
+def render_get(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield the text of ``neigh get``."""
+    return render(rows, {}, out)
+
+
+def deleted(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield what ``neigh flush`` deleted, when asked to say so."""
+    if out.options.stats or out.options.verbose:
+        yield from (f"Deleted {line(row, {}, out)}" for row in rows)
+
+
+def _show(session: Session, args: Args) -> None:
+    if session.options.stats:
+        args["stats"] = True
+    show(session, session.call("neigh.show", **args), args, render)
+
+
+_DEV = Keyword(("dev",), "interface", "DEVICE", complete="link")
+_STATE = Keyword(("nud",), "state of the entry", "STATE", values=STATES)
+_DST = Positional("dst", "ADDR", "address of the neighbor", words=("to",), complete="neigh")
+_TO = Positional("to", "PREFIX", "only neighbors inside this prefix", False, ("to",))
+_SELECT = (_DEV, _STATE._replace(values=(*STATES, "all"), help="only entries in this state"))
+_CHANGE = (
+    Keyword(("lladdr",), "its link address", "MAC"),
+    _DEV._replace(required=True),
+    _STATE,
+)
+
+
+def _change(verb: str, summary: str) -> Verb:
+    example = f"smolctl neigh {verb} 10.0.0.2 lladdr 02:00:00:00:00:0b dev tap0"
+    return Verb(
+        Table(f"neigh {verb}", summary, (example, f"{example} nud reachable"), (_DST,), _CHANGE),
+        request(f"neigh.{verb}"),
+    )
+
+
+COMMAND = Noun(
+    "neigh",
+    "Show, add, change and delete neighbor entries",
+    (
+        Verb(
+            Table(
+                "neigh show",
+                "show neighbor entries",
+                (
+                    "smolctl neigh",
+                    "smolctl neigh show nud reachable",
+                    "smolctl -s neigh show dev tap0",
+                ),
+                (_TO,),
+                _SELECT,
+                notes="With -s: seconds since the entry was used, confirmed and updated, ARP"
+                " requests sent since the last answer, and packets that wait.",
+            ),
+            _show,
+        ),
+        Verb(
+            Table(
+                "neigh get",
+                "show the entry of one neighbor",
+                ("smolctl neigh get 10.0.0.2 dev tap0",),
+                (_DST,),
+                (_DEV._replace(required=True),),
+            ),
+            request("neigh.get", render_get),
+            kind="get",
+        ),
+        _change("add", "add an entry"),
+        Verb(
+            Table(
+                "neigh del",
+                "delete an entry",
+                ("smolctl neigh del 10.0.0.2 dev tap0",),
+                (_DST,),
+                (_DEV._replace(required=True),),
+            ),
+            request("neigh.del"),
+        ),
+        _change("replace", "add an entry, or change it when it is there"),
+        _change("change", "change an entry"),
+        Verb(
+            Table(
+                "neigh flush",
+                "delete all entries that match",
+                ("smolctl neigh flush dev tap0", "smolctl -s neigh flush nud stale"),
+                (_TO,),
+                _SELECT,
+                notes="PERMANENT entries stay unless nud names them. With -s each deleted entry is"
+                " printed.",
+            ),
+            request("neigh.flush", deleted),
+        ),
+    ),
+)

@@ -1,0 +1,162 @@
+"""Where results go: the one place that writes text, JSON, colours and notices."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, TextIO
+
+from smolctl.cli.options import Options
+from smolctl.errors import SmolctlError
+
+Row = Mapping[str, Any]
+
+# As `ip -c` on a terminal of unknown background (iproute2 lib/color.c).
+_COLORS = {"ifname": "36", "mac": "33", "inet": "35", "up": "32", "down": "31"}
+_COMMANDS = ("smolctl ", "sudo ", "ip ", "make ")
+
+
+class OutputError(SmolctlError):
+    """Standard output could not be written: the disk is full, or it is closed."""
+
+    code = "output"
+
+
+class Output:
+    """Writer of one command.
+
+    Args:
+        options: which form the user wants.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._color: bool | None = None
+
+    # --- standard output --------------------------------------------------------------------
+    def line(self, text: str = "") -> None:
+        """Write one line of text."""
+        try:
+            _stdout().write(text + "\n")
+        except OSError as error:
+            raise _output_error(error) from error
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Write lines of text."""
+        for line in lines:
+            self.line(line)
+
+    def document(self, value: Any) -> None:
+        """Write one JSON document."""
+        if self.options.pretty:
+            self.line(json.dumps(value, indent=4, ensure_ascii=False))
+        else:
+            self.line(_compact(value))
+
+    def event(self, value: Any) -> None:
+        """Write one line of a JSON stream, at once: ``--pretty`` would break the lines."""
+        self.line(_compact(value))
+        self.flush()
+
+    def raw(self, data: bytes) -> None:
+        """Write bytes as they are, at once."""
+        try:
+            stdout = _stdout()
+            stdout.flush()
+            stdout.buffer.write(data)
+            stdout.buffer.flush()
+        except OSError as error:
+            raise _output_error(error) from error
+
+    def flush(self) -> None:
+        """Hand everything to the reader."""
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OSError as error:
+            raise _output_error(error) from error
+
+    def paint(self, kind: str, text: str) -> str:
+        """Return text in the colour of its kind, or as it is when there are no colours.
+
+        Args:
+            kind: ifname, mac, inet, up or down.
+            text: what to colour.
+        """
+        if self._color is None:
+            self._color = wants_color(self.options.color, os.environ, _stdout().isatty())
+        return f"\x1b[{_COLORS[kind]}m{text}\x1b[0m" if self._color and text else text
+
+    # --- standard error ---------------------------------------------------------------------
+    def notice(self, text: str) -> None:
+        """Tell the user in one line what goes on, unless ``--quiet``."""
+        if not self.options.quiet:
+            _to_stderr(f"smolctl: {text}")
+
+    def waiting(self, text: str) -> None:
+        """Say what is being waited for: only to a person, or when asked to say more."""
+        if self.options.verbose or (stderr_is_terminal() and not self.options.quiet):
+            _to_stderr(f"waiting: {text.removeprefix('waiting for ')}")
+
+    def error(self, error: SmolctlError) -> None:
+        """Write an error in one line, or as one JSON object."""
+        if self.options.json:
+            _to_stderr(_compact({"error": error.to_dict()}))
+        else:
+            _to_stderr(f"smolctl: {with_hint(error.message, error.hint)}")
+
+    def complaint(self, text: str) -> None:
+        """Write a line about a failed probe."""
+        _to_stderr(text)
+
+
+def with_hint(message: str, hint: str | None) -> str:
+    """Return the line that tells what happened and what to do."""
+    if not hint:
+        return message
+    return f"{message}; try: {hint}" if hint.startswith(_COMMANDS) else f"{message}; {hint}"
+
+
+def wants_color(when: str, environ: Mapping[str, str], terminal: bool) -> bool:
+    """Return whether to colour.
+
+    Args:
+        when: auto, always or never.
+        environ: NO_COLOR with any text and TERM=dumb mean no, as no-color.org has it; an
+            ``always`` on the command line is nearer to the user than either.
+        terminal: standard output is one.
+    """
+    if when != "auto":
+        return when == "always"
+    return terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _stdout() -> TextIO:
+    if sys.stdout is None:  # the shell closed it: >&-
+        raise OutputError("there is no standard output to write to")
+    return sys.stdout
+
+
+def _output_error(error: OSError) -> Exception:
+    if isinstance(error, BrokenPipeError):
+        return error
+    return OutputError(f"cannot write the output: {error.strerror or error}")
+
+
+def stderr_is_terminal() -> bool:
+    """Return whether a person reads standard error."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def _to_stderr(text: str) -> None:
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except OSError:  # nobody is left to be told
+        pass

@@ -1,0 +1,255 @@
+"""``smolctl route``: the routing table."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from smolctl.cli.command import Noun, Rows, Verb, request, show
+from smolctl.cli.grammar import Args, Keyword, Positional, Table
+from smolctl.cli.output import Output
+from smolctl.cli.session import Session
+
+# What a selector fixes is not said again on every line, as in ip (print_route).
+_FIXED_BY = {
+    "dev": "dev",
+    "via": "gateway",
+    "table": "table",
+    "protocol": "protocol",
+    "scope": "scope",
+    "src": "prefsrc",
+}
+
+
+def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
+    """Return the words about one route, in ``ip``'s order.
+
+    Args:
+        row: the route.
+        args: the selectors; what they fix is left out.
+        out: colours, and verbosity: ``-v`` shows what is usually understood.
+    """
+    hidden = {_FIXED_BY[key] for key in args if key in _FIXED_BY}
+    if args.get("table") == "all":
+        hidden.discard("table")
+    full = out.options.verbose
+    words: list[str] = []
+    kind = row.get("type", "unicast")
+    if kind != "unicast" or full:
+        words.append(kind)
+    words.append(out.paint("inet", row["dst"]) if row["dst"] != "default" else "default")
+    for key, word, color in (
+        ("from", "from", "inet"),
+        ("gateway", "via", "inet"),
+        ("dev", "dev", "ifname"),
+    ):
+        if key in row and key not in hidden:
+            words += [word, out.paint(color, row[key])]
+    if "table" in row and "table" not in hidden and (row["table"] != "main" or full):
+        words += ["table", str(row["table"])]
+    protocol, scope = row.get("protocol", "boot"), row.get("scope", "global")
+    if "protocol" not in hidden and (protocol != "boot" or (full and "protocol" in row)):
+        words += ["proto", protocol]
+    if "scope" not in hidden and (scope != "global" or (full and "scope" in row)):
+        words += ["scope", scope]
+    if "prefsrc" in row and "prefsrc" not in hidden:
+        words += ["src", out.paint("inet", row["prefsrc"])]
+    if "metric" in row:
+        words += ["metric", str(row["metric"])]
+    words += row.get("flags", [])
+    if "uid" in row:
+        words += ["uid", str(row["uid"])]
+    if "cache" not in row:
+        words += _metrics(row)
+    return " ".join(words)
+
+
+def _metrics(row: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name} {value}" for metric in row.get("metrics", []) for name, value in metric.items()
+    ]
+
+
+def render(rows: Rows, args: Args, out: Output) -> Iterator[str]:
+    """Yield the text of ``route show``."""
+    for row in rows:
+        yield line(row, args, out)
+
+
+def render_get(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield the text of ``route get``, with the routes that lost under ``-v``."""
+    for row in rows:
+        lines = [line(row, {}, out)]
+        if "cache" in row:
+            words = ["cache"]
+            if row["cache"]:
+                words.append(f"<{','.join(row['cache'])}>")
+            lines.append("    " + " ".join(words + _metrics(row)))
+        if out.options.oneline:
+            yield "\\".join(lines)
+        else:
+            yield from lines
+        if row.get("candidates"):
+            yield from _candidates(row["candidates"])
+
+
+def _candidates(candidates: Rows) -> Iterator[str]:
+    from smolctl.cli.tables import aligned
+
+    for text in aligned(
+        [
+            [
+                candidate["result"],
+                candidate["dst"],
+                f"via {candidate['gateway']}" if "gateway" in candidate else "",
+                f"dev {candidate['dev']}" if "dev" in candidate else candidate.get("type", ""),
+                f"metric {candidate['metric']}" if candidate.get("metric") else "",
+                candidate.get("cause", ""),
+            ]
+            for candidate in candidates
+        ]
+    ):
+        yield "    " + text
+
+
+def deleted(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield what ``route flush`` deleted, when asked to say so."""
+    if out.options.stats or out.options.verbose:
+        yield from (f"Deleted {line(row, {}, out)}" for row in rows)
+
+
+def _get(session: Session, args: Args) -> None:
+    if session.options.verbose:
+        args["candidates"] = True
+    show(session, session.call("route.get", **args), args, render_get)
+
+
+_TYPES = ("unicast", "local", "broadcast", "blackhole", "unreachable", "prohibit", "throw")
+_DEV = Keyword(("dev", "oif"), "interface", "DEVICE", complete="link")
+_VIA = Keyword(("via",), "gateway", "ADDR", complete="neigh")
+_METRIC = Keyword(("metric", "preference", "priority"), "the lowest one wins", "NUMBER")
+_PROTOCOL = Keyword(
+    ("protocol", "proto"), "who made it", "PROTOCOL", values=("boot", "kernel", "static")
+)
+_SCOPE = Keyword(("scope",), "how far it leads", "SCOPE", values=("global", "link", "host"))
+_SRC = Keyword(("src",), "source address for what is sent by it", "ADDR", complete="addr")
+_TABLE = Keyword(("table",), "routing table", "TABLE", values=("main", "local"))
+_SELECT = (
+    Keyword(("root",), "only routes inside this prefix", "PREFIX"),
+    Keyword(("match",), "only routes that contain this prefix", "PREFIX"),
+    Keyword(("exact",), "only routes to this very prefix", "PREFIX"),
+    _TABLE._replace(values=("main", "local", "all")),
+    _DEV,
+    _VIA,
+    _PROTOCOL,
+    _SCOPE,
+    Keyword(("type",), "only routes of this type", "TYPE", values=_TYPES),
+    _SRC,
+    _METRIC,
+)
+_TO = Positional(
+    "exact", "PREFIX", "the same as exact PREFIX", False, ("to",), ("root", "match", "exact")
+)
+_CHANGE = (
+    Keyword(
+        _TYPES,
+        "what becomes of matching packets; unicast by default",
+        key="type",
+        choice=True,
+    ),
+    _VIA,
+    _DEV,
+    _SRC,
+    _METRIC,
+    _SCOPE,
+    Keyword(("mtu",), "largest packet by this route, bytes", "BYTES"),
+    Keyword(("onlink",), "the gateway is reachable though no connected network has it"),
+    _PROTOCOL,
+    _TABLE,
+)
+_DST = Positional(
+    "dst", "PREFIX", 'destination; "default" is 0.0.0.0/0', words=("to",), values=("default",)
+)
+
+
+def _change(verb: str, summary: str, *examples: str) -> Verb:
+    return Verb(
+        Table(f"route {verb}", summary, examples, (_DST,), _CHANGE), request(f"route.{verb}")
+    )
+
+
+COMMAND = Noun(
+    "route",
+    "Show, add, change, delete and look up routes",
+    (
+        Verb(
+            Table(
+                "route show",
+                "show routes",
+                (
+                    "smolctl route",
+                    "smolctl route show table local",
+                    "smolctl route show match 10.0.0.9",
+                    "smolctl -j route show dev tap0",
+                ),
+                (_TO,),
+                _SELECT,
+            ),
+            request("route.show", render),
+        ),
+        _change(
+            "add",
+            "add a route",
+            "smolctl route add default via 10.0.0.2",
+            "smolctl route add 192.168.5.0/24 via 10.0.0.3 dev tap0 metric 50",
+            "smolctl route add blackhole 10.0.0.0/8",
+        ),
+        _change(
+            "del",
+            "delete a route",
+            "smolctl route del default",
+            "smolctl route del 192.168.5.0/24 via 10.0.0.3",
+        ),
+        _change(
+            "replace",
+            "add a route, or put it in the place of one like it",
+            "smolctl route replace default via 10.0.0.3",
+        ),
+        _change("change", "change a route", "smolctl route change default via 10.0.0.3"),
+        _change(
+            "append",
+            "add a route behind those of the same prefix and metric",
+            "smolctl route append default via 10.0.0.3",
+        ),
+        Verb(
+            Table(
+                "route get",
+                "tell which route a packet takes",
+                (
+                    "smolctl route get 8.8.8.8",
+                    "smolctl route get 8.8.8.8 from 10.0.0.1 oif tap0",
+                    "smolctl -v route get 8.8.8.8",
+                    "smolctl route get fibmatch 8.8.8.8",
+                ),
+                (Positional("dst", "ADDR", "destination", words=("to",)),),
+                (
+                    Keyword(("from",), "source address", "ADDR", key="src", complete="addr"),
+                    _DEV,
+                    Keyword(("fibmatch",), "show the route itself, not what comes of it"),
+                ),
+                notes="With -v also the routes that were not taken, each with the cause.",
+            ),
+            _get,
+            kind="get",
+        ),
+        Verb(
+            Table(
+                "route flush",
+                "delete all routes that match",
+                ("smolctl route flush dev tap0", "smolctl -s route flush root 10.0.0.0/8"),
+                (_TO,),
+                _SELECT,
+                notes="With -s each deleted route is printed.",
+            ),
+            request("route.flush", deleted),
+        ),
+    ),
+)

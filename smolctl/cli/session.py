@@ -1,0 +1,118 @@
+"""One command's run: its options, its output and its connection to the daemon."""
+
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from smolctl.cli.options import Options
+from smolctl.cli.output import Output, stderr_is_terminal
+
+if TYPE_CHECKING:  # the client costs time that --help and completion need not spend
+    from smolctl.client import Client
+
+Event = dict[str, Any]
+PATIENCE_S = 0.1
+"""After this long a person is told what is being waited for, seconds."""
+
+
+class Session:
+    """What a command needs to run.
+
+    Args:
+        options: the global options of the command line.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.out = Output(options)
+        self.kind = ""
+        """Kind of the command for the exit table, see ``exit.status``."""
+        self._client: Client | None = None
+
+    def client(self, *, start: bool = True) -> "Client":
+        """Return the connection to the daemon, which is made on first use.
+
+        Args:
+            start: start the daemon when it is not running and ``--no-start`` was not given.
+
+        Raises:
+            SmolctlError: as ``Client.connect``.
+        """
+        if self._client is None:
+            from smolctl.client import Client
+
+            self._client = Client.connect(
+                self.options.stack,
+                start=start and not self.options.no_start,
+                notice=self.out.notice,
+            )
+        return self._client
+
+    def call(self, op: str, **args: Any) -> list[dict[str, Any]]:
+        """Run one request and return its rows.
+
+        Raises:
+            SmolctlError: as ``Client.call``.
+        """
+        with _Patience(self.out, f"{op.replace('.', ' ')} to answer"):
+            return self.client().call(op, **args)
+
+    def stream(self, op: str, args: dict[str, Any], handle: Callable[[Event], None]) -> Event:
+        """Run a request that sends events, and return its result.
+
+        The first SIGINT asks the daemon to end it, so that the summary still comes; a second one
+        ends the command.
+
+        Args:
+            op: name of the request.
+            args: its arguments.
+            handle: is called with each event.
+
+        Raises:
+            SmolctlError: as ``Client.stream``.
+            KeyboardInterrupt: on the second SIGINT.
+        """
+        client = self.client()
+        stream = client.stream(op, **args)
+
+        def interrupt(_number: int, _frame: FrameType | None) -> None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            client.cancel()
+
+        previous = signal.signal(signal.SIGINT, interrupt)
+        try:
+            events: Iterator[Event] = iter(stream)
+            for event in events:
+                handle(event)
+        finally:
+            signal.signal(signal.SIGINT, previous)
+        return dict(stream.result)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+class _Patience:
+    """Says on a terminal what the block waits for, once it took ``PATIENCE_S``."""
+
+    def __init__(self, out: Output, what: str) -> None:
+        self._out = out
+        self._what = what
+        self._active = stderr_is_terminal() and not out.options.quiet
+
+    def __enter__(self) -> None:
+        if self._active:
+            signal.signal(signal.SIGALRM, self._tell)
+            signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
+
+    def __exit__(self, *_: object) -> None:
+        if self._active:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    def _tell(self, _number: int, _frame: FrameType | None) -> None:
+        self._out.waiting(self._what)

@@ -1,0 +1,66 @@
+"""``smolctl socket``: bound sockets."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from smolctl.cli.command import Noun, Rows, Verb, request
+from smolctl.cli.grammar import Args, Table
+from smolctl.cli.output import Output
+from smolctl.cli.tables import aligned
+
+_HEADS = (
+    "NETID",
+    "STATE",
+    "RECV-Q",
+    "RCVBUF",
+    "LOCAL",
+    "PEER",
+    "DEV",
+    "DROPS",
+    "RX",
+    "TX",
+    "OWNER",
+)
+
+
+def render(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
+    """Yield a table of sockets, in the columns of ``ss`` and with their drops."""
+    cells = [
+        [
+            row["netid"],
+            row["state"],
+            row.get("recv_q", 0),
+            row.get("rcvbuf", ""),
+            f"{row['local']}:{row['local_port']}",
+            _peer(row),
+            row.get("dev", ""),
+            row.get("drops", 0),
+            row.get("rx_datagrams", 0),
+            row.get("tx_datagrams", 0),
+            row.get("owner", ""),
+        ]
+        for row in rows
+    ]
+    yield from aligned(cells, _HEADS, right=(2, 3, 7, 8, 9))
+
+
+def _peer(row: Mapping[str, Any]) -> str:
+    if "peer" not in row:
+        return "*"
+    return f"{row['peer']}:{row['peer_port']}" if "peer_port" in row else str(row["peer"])
+
+
+COMMAND = Noun(
+    "socket",
+    "Show bound sockets, their queues and drops",
+    (
+        Verb(
+            Table(
+                "socket show",
+                "show bound sockets, their queues and drops",
+                ("smolctl socket", "smolctl -j socket show"),
+            ),
+            request("socket.show", render),
+        ),
+    ),
+)

@@ -1,0 +1,163 @@
+"""What the objects on a control connection mean.
+
+The client speaks first: ``hello``, then requests and cancels, which it need not hold back until the
+daemon's hello arrives. The daemon answers each request with any number of ``rows`` and ``event``
+frames and exactly one ``done`` or ``error``; an error without ``id`` concerns the connection and is
+the last thing on it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from smolctl.control.codec import encode, encode_json, frame
+from smolctl.errors import ControlError, SmolctlError
+
+PROTOCOL = 1
+"""Number of this protocol; both ends must agree on it."""
+
+
+class Request(NamedTuple):
+    """Run ``op`` ("route.show") with ``args``; replies carry ``id``, which the client chose."""
+
+    id: int
+    op: str
+    args: dict[str, Any]
+
+
+class Cancel(NamedTuple):
+    """End the running request ``id`` early; its last events and its done still come."""
+
+    id: int
+
+
+def hello(client: str) -> bytes:
+    """Return the client's first frame; ``client`` is its version."""
+    return encode({"hello": PROTOCOL, "client": client})
+
+
+def parse_hello(message: Mapping[str, Any]) -> None:
+    """Check a client's first message.
+
+    Raises:
+        ControlError: not a hello, or one of another protocol (``version-mismatch``).
+    """
+    _check_protocol(
+        message,
+        "smolctl stack stop, and run the command again: it starts a daemon of its own version",
+    )
+
+
+def welcome(*, version: str, stack: str, pid: int) -> bytes:
+    """Return the daemon's answer to a hello."""
+    return encode({"hello": PROTOCOL, "version": version, "stack": stack, "pid": pid})
+
+
+def parse_welcome(message: Mapping[str, Any]) -> None:
+    """Check the daemon's first message, which is not an error.
+
+    Raises:
+        ControlError: not a hello, or one of another protocol (``version-mismatch``).
+    """
+    _check_protocol(message, "smolctl stack stop, and run the command again")
+
+
+def _check_protocol(message: Mapping[str, Any], hint: str) -> None:
+    number = message.get("hello")
+    if not _is_id(number):
+        raise ControlError("the first message on a control connection must be a hello")
+    if number != PROTOCOL:
+        raise ControlError(
+            f"the other end speaks control protocol {number}, this one {PROTOCOL}",
+            hint=hint,
+            code="version-mismatch",
+        )
+
+
+def request(number: int, op: str, args: Mapping[str, Any]) -> bytes:
+    """Return a request frame."""
+    return encode({"id": number, "op": op, "args": args})
+
+
+def cancel(number: int) -> bytes:
+    """Return a cancel frame."""
+    return encode({"cancel": number})
+
+
+def parse_command(message: Mapping[str, Any]) -> Request | Cancel:
+    """Return what a client asks for after its hello.
+
+    Raises:
+        ControlError: neither a request nor a cancel.
+    """
+    if "cancel" in message:
+        if not _is_id(message["cancel"]):
+            raise ControlError("a cancel carries no whole number")
+        return Cancel(message["cancel"])
+    number, op, args = message.get("id"), message.get("op"), message.get("args", {})
+    if not _is_id(number):
+        raise ControlError("a request carries no whole number as id")
+    if not isinstance(op, str) or not isinstance(args, dict):
+        raise ControlError(f"request {number} carries no op, or args that are no object")
+    assert isinstance(number, int)  # what _is_id says, for the type checker
+    return Request(number, op, args)
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def rows(number: int, chunk: list[Any]) -> bytes:
+    """Return a frame with some rows of the answer; more follow."""
+    return encode({"id": number, "rows": chunk})
+
+
+def last_rows(number: int, chunk: list[Any]) -> bytes:
+    """Return a frame with the last rows of the answer and its done."""
+    return encode({"id": number, "rows": chunk, "done": {}})
+
+
+def done(number: int, result: Mapping[str, Any]) -> bytes:
+    """Return the frame that ends a request well."""
+    return encode({"id": number, "done": result})
+
+
+def event(number: int, body: bytes, lost: int) -> bytes:
+    """Return an event's frame.
+
+    Args:
+        number: the request's id.
+        body: the event as JSON (``encode_json`` of an object that is not empty), encoded when it
+            happened so that a queue of events can be bounded in bytes.
+        lost: events of this request that were discarded just before it because the client did
+            not read; told to the client as the event's key "lost" when not 0.
+    """
+    if lost:
+        body = body[:-1] + b',"lost":%d}' % lost
+    return frame(b'{"id":%d,"event":%b}' % (number, body))
+
+
+def error(number: int | None, problem: SmolctlError) -> bytes:
+    """Return the frame that ends a request, or with None the connection, with an error."""
+    message: dict[str, Any] = {} if number is None else {"id": number}
+    message["error"] = problem.to_dict()
+    return encode(message)
+
+
+__all__ = [
+    "PROTOCOL",
+    "Cancel",
+    "Request",
+    "cancel",
+    "done",
+    "encode_json",
+    "error",
+    "event",
+    "hello",
+    "last_rows",
+    "parse_command",
+    "parse_hello",
+    "parse_welcome",
+    "request",
+    "rows",
+    "welcome",
+]

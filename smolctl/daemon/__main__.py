@@ -1,0 +1,84 @@
+"""``python -m smolctl.daemon``: the process of one stack; people use ``smolctl stack start``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from smolctl.control.paths import DEFAULT_STACK, StackPaths, make_directory, stack_paths
+from smolctl.daemon.lifecycle import AlreadyRunning, Ready, claim, detach
+from smolctl.daemon.log import Log
+from smolctl.errors import SmolctlError
+
+EXIT_FAILED = 3
+"""As everywhere in smolctl: no daemon could be started."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a daemon until it is stopped; return its exit status."""
+    options = _parser().parse_args(arguments)
+    ready = Ready(options.ready_fd)
+    if options.ready_fd is not None:
+        detach(options.ready_fd)
+    log = Log()
+    try:
+        paths = stack_paths(options.name)
+        if options.ready_fd is not None:
+            make_directory(paths.directory)
+            log = Log(paths.log, standard=True)
+        _serve(paths, options.profile, log, ready)
+    except AlreadyRunning as error:
+        # Whoever asked for this stack has it; only one that was asked to be it has failed.
+        if options.ready_fd is None:
+            return _fail(error, log, ready, options.ready_fd is None)
+        ready.succeed(os.getpid())
+    except SmolctlError as error:
+        return _fail(error, log, ready, options.ready_fd is None)
+    except Exception as error:
+        log.exception("starting or serving", error)
+        problem = SmolctlError(f"{type(error).__name__}: {error}", code="internal")
+        return _fail(problem, log, ready, False)
+    return 0
+
+
+def _serve(paths: StackPaths, profile: str, log: Log, ready: Ready) -> None:
+    lock, listener = claim(paths)
+    try:
+        # Not before the stack's name is ours: most of the time to start goes into this import.
+        from smolctl.daemon.process import Process
+
+        process = Process(paths, listener, profile, log)
+    except BaseException:
+        listener.close()
+        lock.release()
+        raise
+    ready.succeed(os.getpid())
+    process.run(lock)
+
+
+def _fail(error: SmolctlError, log: Log, ready: Ready, foreground: bool) -> int:
+    ready.fail(error)
+    if foreground:
+        hint = f" (try: {error.hint})" if error.hint else ""
+        print(f"smolctl: {error.message}{hint}", file=sys.stderr)
+    else:
+        log.warning(f"not started: {error.message}")
+    return EXIT_FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m smolctl.daemon",
+        description="Run one stack, in the foreground unless --ready-fd is given.",
+    )
+    parser.add_argument("--name", default=DEFAULT_STACK, help="the stack's name")
+    parser.add_argument("--foreground", action="store_true", help="the default; says it aloud")
+    parser.add_argument("--profile", default="linux", help="settings to begin with")
+    parser.add_argument(
+        "--ready-fd", type=int, metavar="N", help="detach, and report on this descriptor"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""What a client can ask, one file per noun: words in, plain rows out.
+
+``OPS`` is the list of all operations. A handler gets a ``Context`` and its checked ``Args``, and
+returns rows or a job. Handlers know no socket and no clock, so they work on any stack in any time.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from smolctl.daemon.api import (
+    addr,
+    arping,
+    link,
+    neigh,
+    ping,
+    route,
+    socket,
+    stack,
+    stats,
+    sysctl,
+    udp,
+)
+from smolctl.daemon.args import Args
+from smolctl.daemon.context import Context, Row
+from smolctl.daemon.job import Job
+
+Handler = Callable[[Context, Args], Iterable[Row] | Job]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation: who handles it, and the arguments that it knows."""
+
+    handler: Handler
+    names: frozenset[str]
+
+
+def _op(handler: Handler, names: str = "") -> Operation:
+    return Operation(handler, frozenset(names.split()))
+
+
+_LINK = "dev stats"
+_ADDR = "local dev broadcast label scope"
+_ADDR_SELECT = "dev to scope label up"
+_ROUTE = "dst type via dev src metric scope mtu onlink protocol table"
+_ROUTE_SELECT = "table root match exact dev via protocol scope type src metric"
+_NEIGH = "dst lladdr dev nud"
+_SEND = "dst port src sport dev data size count interval wait ttl broadcast expect_reply"
+_PING = "dst count interval size ttl timeout deadline src dev"
+_ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
+
+OPS: dict[str, Operation] = {
+    "stack.status": _op(stack.status),
+    "stack.stop": _op(stack.stop),
+    "link.show": _op(link.show, _LINK),
+    "link.add": _op(link.add, "name type address mtu persist netns host"),
+    "link.del": _op(link.delete, "dev"),
+    "link.set": _op(link.set_, "dev state mtu address"),
+    "addr.show": _op(addr.show, _ADDR_SELECT + " stats"),
+    "addr.add": _op(addr.add, _ADDR),
+    "addr.replace": _op(addr.replace, _ADDR),
+    "addr.change": _op(addr.change, _ADDR),
+    "addr.del": _op(addr.delete, "local dev label"),
+    "addr.flush": _op(addr.flush, _ADDR_SELECT),
+    "route.show": _op(route.show, _ROUTE_SELECT),
+    "route.add": _op(route.add, _ROUTE),
+    "route.append": _op(route.append, _ROUTE),
+    "route.replace": _op(route.replace, _ROUTE),
+    "route.change": _op(route.change, _ROUTE),
+    "route.del": _op(route.delete, _ROUTE),
+    "route.get": _op(route.get, "dst src dev fibmatch candidates"),
+    "route.flush": _op(route.flush, _ROUTE_SELECT),
+    "neigh.show": _op(neigh.show, "dev to nud stats"),
+    "neigh.get": _op(neigh.get, "dst dev stats"),
+    "neigh.add": _op(neigh.add, _NEIGH),
+    "neigh.replace": _op(neigh.replace, _NEIGH),
+    "neigh.change": _op(neigh.change, _NEIGH),
+    "neigh.del": _op(neigh.delete, "dst dev lladdr nud"),
+    "neigh.flush": _op(neigh.flush, "dev to nud"),
+    "sysctl.show": _op(sysctl.show, "key"),
+    "sysctl.set": _op(sysctl.set_, "key value"),
+    "socket.show": _op(socket.show),
+    "stats.show": _op(stats.show, "all"),
+    "stats.drops": _op(stats.drops),
+    "udp.send": _op(udp.send, _SEND),
+    "udp.recv": _op(udp.recv, "addr port dev count wait"),
+    "udp.echo": _op(udp.echo, "addr port dev count wait quiet"),
+    "ping.run": _op(ping.run, _PING),
+    "arping.run": _op(arping.run, _ARPING),
+}

@@ -1,0 +1,168 @@
+"""``smolctl addr``: addresses of interfaces."""
+
+from collections.abc import Iterable
+
+from smolctl.daemon.api.link import link_row
+from smolctl.daemon.args import Args
+from smolctl.daemon.context import Context, Row
+from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
+from smolctl.stack import configure
+from smolctl.stack.addr import Address
+from smolctl.stack.interface import Interface
+from smolctl.stack.route import Scope
+from smolctl.wire import addr
+
+FOREVER = 0xFFFFFFFF
+"""Lifetime of an address that does not expire, as Linux reports it (seconds)."""
+
+
+def show(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return the interfaces that match, each with its addresses that match."""
+    filtered = any(name in args for name in ("to", "scope", "label"))
+    rows = []
+    for interface in _interfaces(ctx, args):
+        if args.flag("up") and not interface.up:
+            continue
+        infos = [_row(interface, address) for address in _matching(interface, args)]
+        if infos or not filtered:
+            rows.append({**link_row(ctx, interface, stats=args.flag("stats")), "addr_info": infos})
+    return rows
+
+
+def _row(interface: Interface, address: Address) -> Row:
+    row: Row = {
+        "family": addr.IPV4.name,
+        "local": addr.IPV4.format(address.local),
+        "prefixlen": address.plen,
+    }
+    if address.broadcast is not None:
+        row["broadcast"] = addr.IPV4.format(address.broadcast)
+    row["scope"] = address.scope.name.lower()
+    if address.secondary:
+        row["secondary"] = True
+    row["label"] = address.label
+    row["valid_life_time"] = FOREVER
+    row["preferred_life_time"] = FOREVER
+    return row
+
+
+def _interfaces(ctx: Context, args: Args) -> list[Interface]:
+    name = args.text("dev")
+    return list(ctx.stack.interfaces.values()) if name is None else [ctx.stack.interface(name)]
+
+
+def _matching(interface: Interface, args: Args) -> list[Address]:
+    network, scope, label = args.network("to"), args.scope("scope"), args.text("label")
+    found = []
+    for address in interface.addresses.items:
+        if network is not None:
+            shift = 32 - network[1]
+            if address.local >> shift != network[0] >> shift or address.plen < network[1]:
+                continue
+        if scope in (None, address.scope) and label in (None, address.label):
+            found.append(address)
+    return found
+
+
+def add(ctx: Context, args: Args) -> Iterable[Row]:
+    """Add an address."""
+    interface, new = _parse(ctx, args)
+    try:
+        configure.add_address(ctx.stack, interface, new)
+    except AlreadyExists:
+        text = args.required("local")
+        raise AlreadyExists(
+            f"{text} is already assigned to {interface.name}",
+            hint=f"smolctl addr replace {text} dev {interface.name}",
+        ) from None
+    return []
+
+
+def replace(ctx: Context, args: Args) -> Iterable[Row]:
+    """Add an address, or change the one that is there."""
+    interface, new = _parse(ctx, args)
+    old = interface.addresses.find(new.local, new.plen)
+    if old is None:
+        configure.add_address(ctx.stack, interface, new)
+    else:
+        configure.change_address(ctx.stack, interface, old, new)
+    return []
+
+
+def change(ctx: Context, args: Args) -> Iterable[Row]:
+    """Change an address that is there."""
+    interface, new = _parse(ctx, args)
+    old = interface.addresses.find(new.local, new.plen)
+    if old is None:
+        raise _absent(args, interface)
+    configure.change_address(ctx.stack, interface, old, new)
+    return []
+
+
+def delete(ctx: Context, args: Args) -> Iterable[Row]:
+    """Delete an address; returns what went with it."""
+    interface = ctx.stack.interface(args.required("dev"))
+    local, plen = args.prefix("local") or (0, None)
+    args.required("local")
+    address = interface.addresses.find(local, plen)
+    label = args.text("label")
+    if address is None or label not in (None, address.label):
+        raise _absent(args, interface)
+    gone = configure.delete_address(ctx.stack, interface, address, ctx.now)
+    return [_gone_row(interface, item) for item in gone]
+
+
+def flush(ctx: Context, args: Args) -> Iterable[Row]:
+    """Delete every address that matches; needs something to match, as ``ip addr flush`` does."""
+    if not any(name in args for name in ("dev", "to", "scope", "label")):
+        raise InvalidArgument(
+            "addr flush needs to know which addresses", hint="smolctl addr flush dev DEV"
+        )
+    rows = []
+    for interface in _interfaces(ctx, args):
+        for address in _matching(interface, args):
+            if address in interface.addresses.items:
+                gone = configure.delete_address(ctx.stack, interface, address, ctx.now)
+                rows += [_gone_row(interface, item) for item in gone]
+    return rows
+
+
+def _gone_row(interface: Interface, address: Address) -> Row:
+    return {"dev": interface.name, **_row(interface, address)}
+
+
+def _absent(args: Args, interface: Interface) -> NotFound:
+    return NotFound(
+        f"{args.required('local')} is not an address of {interface.name}",
+        hint=f"smolctl addr show dev {interface.name}",
+    )
+
+
+def _parse(ctx: Context, args: Args) -> tuple[Interface, Address]:
+    text = args.required("local")
+    prefix = args.prefix("local")
+    if prefix is None or text in ("default", "any", "all"):
+        raise InvalidArgument(f'"{text}" is not an address')
+    interface = ctx.stack.interface(args.required("dev"))
+    # Linux takes an address without a length as /32.
+    local, plen = prefix[0], 32 if prefix[1] is None else prefix[1]
+    label = args.text("label") or interface.name
+    if label != interface.name and not label.startswith(interface.name + ":"):
+        raise InvalidArgument(
+            f'the label "{label}" must be {interface.name} or begin with {interface.name}:'
+        )
+    if len(label.encode()) > configure.NAME_MAX:
+        raise InvalidArgument(f'the label "{label}" is longer than {configure.NAME_MAX} bytes')
+    scope = args.scope("scope")
+    if scope is None:
+        scope = Scope.HOST if addr.is_loopback(local) else Scope.GLOBAL
+    return interface, Address(local, plen, scope, label, _broadcast(args, local, plen))
+
+
+def _broadcast(args: Args, local: int, plen: int) -> int | None:
+    text = args.text("broadcast")
+    if text in (None, "-"):
+        return None
+    if text == "+":
+        return local | (1 << (32 - plen)) - 1 if plen < 31 else None
+    return args.address("broadcast")

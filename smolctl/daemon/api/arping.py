@@ -1,0 +1,247 @@
+"""``smolctl arping``: ask on the link who has an address, or tell that we have it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from smolctl.daemon.api.ping import Rtts
+from smolctl.daemon.args import Args
+from smolctl.daemon.context import Context
+from smolctl.daemon.job import Job
+from smolctl.errors import AddressNotAvailable, InvalidArgument
+from smolctl.stack import egress, reason
+from smolctl.stack.decide import Refusal, decide, rejection, select_source
+from smolctl.stack.fate import Fate, Trace
+from smolctl.stack.interface import Interface, Medium
+from smolctl.stack.route import Scope
+from smolctl.stack.stack import Stack
+from smolctl.wire import addr, arp
+
+MODES = ("request", "dad", "announce-request", "announce-reply")
+PROBE_COUNT = 3
+"""Probes of duplicate address detection (RFC 5227 1.1 PROBE_NUM)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArpingPlan:
+    """What an arping is to do; times in ns, None for no limit."""
+
+    mode: str
+    dst: int
+    src: int
+    count: int | None
+    replies: int | None
+    interval_ns: int
+    wait_ns: int
+    deadline_ns: int | None
+    broadcast: bool
+
+
+def run(ctx: Context, args: Args) -> Job:
+    """Send ARP until told to stop."""
+    args.required("dst")
+    dst = args.address("dst") or 0
+    mode = args.choice("mode", MODES) or "request"
+    interface, src = _way(ctx.stack, dst, mode, args)
+    count = args.integer("count", 1, 1_000_000_000)
+    if mode == "dad" and count is None:
+        count = PROBE_COUNT
+    replies = 1 if args.flag("first") or mode == "dad" else None
+    wanted = args.integer("replies", 1, 1_000_000_000)
+    interval = args.seconds("interval", 1.0) or 0
+    plan = ArpingPlan(
+        mode,
+        dst,
+        src,
+        count,
+        wanted if wanted is not None else replies,
+        interval,
+        args.seconds("wait", 1.0) or 0,
+        args.seconds("deadline"),
+        args.flag("broadcast"),
+    )
+    return ArpingJob(ctx.stack, interface, plan)
+
+
+def _way(stack: Stack, dst: int, mode: str, args: Args) -> tuple[Interface, int]:
+    """Choose the interface and the sender address, and refuse what could give no true answer."""
+    dev, src = args.text("dev"), args.address("src")
+    shown = addr.IPV4.format(dst)
+    if addr.is_zeronet(dst) or addr.is_multicast(dst) or stack.is_broadcast(dst):
+        raise InvalidArgument(f"{shown} is not the address of one host")
+    if src is not None and not stack.fib.is_local(src):
+        raise AddressNotAvailable(
+            f"{addr.IPV4.format(src)} is not on this stack", hint="smolctl addr show"
+        )
+    announce = mode.startswith("announce")
+    if dev is not None:
+        interface = stack.interface(dev)
+    elif announce:
+        owner = stack.interface_of(dst)
+        if owner is None:
+            raise AddressNotAvailable(
+                f"{shown} is not on this stack: only an own address can be announced",
+                hint=f"smolctl addr add {shown}/LEN dev DEV",
+            )
+        interface = owner
+    else:
+        decision = decide(stack, dst, None if mode == "dad" else src)
+        if isinstance(decision, Refusal):
+            raise rejection(decision.reason, {**decision.detail, "dev": decision.dev})
+        interface = decision.interface
+    if interface.medium is not Medium.ETHERNET:
+        raise InvalidArgument(
+            f"{interface.name} knows no ARP: {shown} is reached by it", hint="smolctl link show"
+        )
+    for why, bad in ((reason.TX_IFACE_DOWN, not interface.up),
+                     (reason.TX_NO_CARRIER, not interface.carrier)):  # fmt: skip
+        if bad:
+            # iputils arping -D calls an address free that nobody could be asked about.
+            raise rejection(why, {"dev": interface.name})
+    if mode == "dad":
+        return interface, 0
+    if announce:
+        return interface, dst
+    if src is None:
+        src = select_source(stack, interface, dst, Scope.LINK)
+    if src is None:
+        raise rejection(reason.TX_NO_SOURCE, {"dev": interface.name})
+    return interface, src
+
+
+class ArpingJob(Job):
+    """Sends a probe every interval and reports who answers."""
+
+    def __init__(self, stack: Stack, interface: Interface, plan: ArpingPlan) -> None:
+        super().__init__()
+        self._stack = stack
+        self._interface = interface
+        self._plan = plan
+        self._client = stack.arp_open(interface.name, plan.dst, plan.src)
+        self._client.handler = self._on_ready
+        self._sent = self._broadcasts = self._received = self._failed = 0
+        self._known: bytes | None = None
+        self._trace: Trace | None = None
+        self._failure: tuple[str, str] | None = None
+        self._rtts = Rtts()
+        self._start_ns = self._next_ns = self._last_ns = 0
+
+    def start(self, now: int) -> None:
+        """Announce it and send the first probe."""
+        self._start_ns = now
+        self.emit(
+            "start",
+            dst=addr.IPV4.format(self._plan.dst),
+            src=addr.IPV4.format(self._plan.src),
+            dev=self._interface.name,
+        )
+        self._probe(now)
+        self.deadline = self._due()
+
+    def on_timer(self, now: int) -> None:
+        """Send what is due, end when nothing more is wanted."""
+        plan = self._plan
+        self._note_failure()
+        if plan.deadline_ns is not None and now >= self._start_ns + plan.deadline_ns:
+            self.finish(now)
+        elif self._all_sent():
+            if now >= self._last_ns + self._last_wait():
+                self.finish(now)
+        elif now >= self._next_ns:
+            self._probe(now)
+        if not self.ended:
+            self.deadline = self._due()
+
+    def _last_wait(self) -> int:
+        # Nobody answers an announcement: no need to stay.
+        return 0 if self._plan.mode.startswith("announce") else self._plan.wait_ns
+
+    def _all_sent(self) -> bool:
+        return self._plan.count is not None and self._sent >= self._plan.count
+
+    def _due(self) -> int:
+        due = self._last_ns + self._last_wait() if self._all_sent() else self._next_ns
+        if self._plan.deadline_ns is not None:
+            due = min(due, self._start_ns + self._plan.deadline_ns)
+        return due
+
+    def _probe(self, now: int) -> None:
+        self._note_failure()
+        plan = self._plan
+        self._sent += 1
+        self._last_ns = now
+        self._next_ns = now + plan.interval_ns
+        unicast = self._known is not None and not plan.broadcast and plan.mode == "request"
+        target = self._known if unicast and self._known is not None else addr.BROADCAST_MAC
+        self._broadcasts += not unicast
+        op = arp.Op.REPLY if plan.mode == "announce-reply" else arp.Op.REQUEST
+        about = self._interface.mac if op == arp.Op.REPLY else addr.ZERO_MAC
+        self._trace = Trace()
+        egress.arp_output(
+            self._stack, self._interface, op, plan.src, about, plan.dst, target, now, self._trace
+        )
+
+    def _note_failure(self) -> None:
+        trace = self._trace
+        if trace is not None and trace.fate in (Fate.DROPPED, Fate.REJECTED):
+            self._failed += 1
+            if trace.reason is not None:
+                self._failure = (trace.reason.name, trace.reason.explain(trace.detail))
+            self._trace = None
+
+    def _on_ready(self, now: int) -> None:
+        plan = self._plan
+        while self._client.answers and not self.ended:
+            answer = self._client.answers.popleft()
+            self._received += 1
+            self._known = answer.sender_mac
+            rtt = answer.at_ns - self._last_ns
+            self._rtts.add(rtt)
+            self.emit(
+                "reply",
+                lladdr=addr.format_mac(answer.sender_mac),
+                unicast=answer.unicast,
+                rtt_ns=rtt,
+                seq=self._sent,
+                **{"from": addr.IPV4.format(answer.sender_ip)},
+            )
+            if plan.replies is not None and self._received >= plan.replies:
+                self.finish(now)
+                return
+        complete = self._all_sent() and self._received >= self._sent
+        if complete and plan.mode == "request" and not self.ended:
+            self.finish(now)
+
+    def result(self, now: int) -> dict[str, Any]:
+        """Return the summary; ``ok`` of a duplicate address detection means: nobody has it."""
+        self._note_failure()
+        left = self._sent - self._failed
+        good = self._received > 0
+        if self._plan.mode == "dad":
+            good = self._received == 0 and left > 0
+        elif self._plan.mode.startswith("announce"):
+            good = left > 0 and not self._failed
+        result: dict[str, Any] = {
+            "sent": left,
+            "broadcasts": self._broadcasts,
+            "received": self._received,
+            "time_ms": (now - self._start_ns) // 1_000_000,
+            "ok": good,
+        }
+        if self._rtts.count:
+            result["rtt_ns"] = self._rtts.summary()
+        if self._failure is not None:
+            result["reason"], result["hint"] = self._failure
+        elif not good and self._plan.mode == "request":
+            result["reason"] = reason.NEIGH_FAILED.name
+            result["hint"] = reason.NEIGH_FAILED.explain(
+                {
+                    "probes": left,
+                    "next_hop": addr.IPV4.format(self._plan.dst),
+                    "dev": self._interface.name,
+                }
+            )
+        return result
+
+    def release(self, now: int) -> None:
+        """Stop listening."""
+        self._stack.arp_close(self._client)

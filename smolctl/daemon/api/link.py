@@ -1,0 +1,192 @@
+"""``smolctl link``: interfaces, and the devices that carry their frames."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from smolctl.daemon.args import Args
+from smolctl.daemon.context import Context, Row
+from smolctl.errors import InvalidArgument
+from smolctl.stack import configure
+from smolctl.stack.interface import ETHERNET_MTU, LOOPBACK_MTU, MTU_MIN, Interface, Medium
+from smolctl.wire import addr
+
+LOOPBACK = "loopback"
+MTU_MAX = 65535
+"""Largest total_length of an IPv4 packet (RFC 791 3.1)."""
+
+
+def show(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return the interfaces, or the one named ``dev``."""
+    name = args.text("dev")
+    interfaces = (
+        list(ctx.stack.interfaces.values()) if name is None else [ctx.stack.interface(name)]
+    )
+    rows = []
+    for interface in interfaces:
+        row = link_row(ctx, interface, stats=args.flag("stats"))
+        if not interface.loopback:
+            info = ctx.links.details(interface.name)
+            row["linkinfo"] = {"info_kind": interface.kind, "info_data": info}
+        rows.append(row)
+    return rows
+
+
+def link_row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
+    """Return what ``link show`` and ``addr show`` have in common; keys as ``ip -j link``.
+
+    Args:
+        ctx: of the request.
+        interface: whose row.
+        stats: add ``stats64``, as ``ip -s`` does.
+    """
+    row: Row = {
+        "ifindex": interface.index,
+        "ifname": interface.name,
+        "flags": _flags(interface),
+        "mtu": interface.mtu,
+        "operstate": _operstate(ctx, interface),
+        "link_type": LOOPBACK if interface.loopback else "ether",
+        "address": addr.format_mac(interface.mac),
+        "broadcast": addr.format_mac(addr.ZERO_MAC if interface.loopback else addr.BROADCAST_MAC),
+    }
+    if stats:
+        row["stats64"] = _stats64(interface)
+    return row
+
+
+def _flags(interface: Interface) -> list[str]:
+    """Return the flags in the order in which ip prints them (iproute2 print_link_flags)."""
+    flags = []
+    if interface.up and not interface.carrier:
+        flags.append("NO-CARRIER")
+    flags += ["LOOPBACK"] if interface.loopback else ["BROADCAST", "MULTICAST"]
+    if interface.up:
+        flags.append("UP")
+        if interface.carrier:
+            flags.append("LOWER_UP")
+    return flags
+
+
+def _operstate(ctx: Context, interface: Interface) -> str:
+    """Return the state of RFC 2863 3.1.14, as Linux's operstate spells it."""
+    if not ctx.links.present(interface.name):
+        return "NOTPRESENT"
+    if not (interface.up and interface.carrier):
+        return "DOWN"
+    # Linux's loopback has no carrier to watch, and says so.
+    return "UNKNOWN" if interface.loopback else "UP"
+
+
+def _stats64(interface: Interface) -> dict[str, dict[str, int]]:
+    counters = interface.counters
+    return {
+        "rx": {
+            "bytes": counters.total("rx_bytes"),
+            "packets": counters.total("rx_packets"),
+            "errors": counters.rx_errors,
+            "dropped": counters.rx_dropped,
+            "over_errors": 0,
+            "multicast": counters.multicast,
+        },
+        "tx": {
+            "bytes": counters.total("tx_bytes"),
+            "packets": counters.total("tx_packets"),
+            "errors": 0,
+            "dropped": counters.tx_dropped,
+            "carrier_errors": counters.tx_carrier_errors,
+            "collisions": 0,
+        },
+    }
+
+
+def add(ctx: Context, args: Args) -> Iterable[Row]:
+    """Add an interface; it is up at once, as if a cable was plugged in."""
+    name, kind = args.required("name"), args.required("type")
+    kinds = sorted([LOOPBACK, *ctx.links.kinds])
+    if kind not in kinds:
+        raise InvalidArgument(
+            f'"{kind}" is not a type of link: {", ".join(kinds)}',
+            hint=f"smolctl link add {name} type {kinds[-1]}",
+        )
+    mtu, mac = args.integer("mtu", MTU_MIN, MTU_MAX), args.mac("address")
+    configure.check_interface(ctx.stack, name, mtu or ETHERNET_MTU, mac)
+    # "%" would be a pattern for the kernel (tap%d), a zero byte the end of the name.
+    if not name.isprintable() or "%" in name:
+        raise InvalidArgument(f'{name!r} is not an interface name: no "%", nothing unprintable')
+    if kind == LOOPBACK:
+        for word in ("address", "persist", "netns", "host"):
+            if word in args:
+                raise InvalidArgument(f'a loopback has no "{word}": no device carries its packets')
+        configure.add_interface(ctx.stack, name, kind, Medium.IP, mtu or LOOPBACK_MTU, None)
+        return []
+    _plug_in(ctx, name, kind, {"mac": mac, "mtu": mtu, **_device_options(args)})
+    return []
+
+
+def _device_options(args: Args) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if args.flag("persist"):
+        options["persist"] = True
+    if "netns" in args:
+        options["netns"] = args.required("netns")
+    host = args.prefix("host")
+    if host is not None:
+        text, (address, plen) = args.required("host"), host
+        if plen is None:
+            raise InvalidArgument(f'host "{text}" needs a prefix length', hint=f"host {text}/24")
+        if plen == 0 or addr.is_multicast(address) or addr.is_limited_broadcast(address):
+            raise InvalidArgument(f'host "{text}" is not the address of one host')
+        options["host"] = (addr.IPV4.format(address), plen)
+    return options
+
+
+def _plug_in(ctx: Context, name: str, kind: str, options: dict[str, Any]) -> None:
+    """Open a device and add the interface that it carries, both or neither."""
+    device = ctx.links.open(name, kind, options)
+    try:
+        interface = configure.add_interface(
+            ctx.stack, name, kind, Medium.ETHERNET, device.mtu, device.mac
+        )
+        ctx.links.attach(interface, device, ctx.now)
+    except BaseException:
+        if name in ctx.stack.interfaces:
+            configure.delete_interface(ctx.stack, ctx.stack.interface(name), ctx.now)
+        device.close(delete=True)
+        raise
+
+
+def delete(ctx: Context, args: Args) -> Iterable[Row]:
+    """Delete an interface, and its device where that was made with it."""
+    interface = ctx.stack.interface(args.required("dev"))
+    configure.delete_interface(ctx.stack, interface, ctx.now)
+    ctx.links.delete(interface.name)
+    return []
+
+
+def set_(ctx: Context, args: Args) -> Iterable[Row]:
+    """Change an interface: all of what is asked, or nothing."""
+    interface = ctx.stack.interface(args.required("dev"))
+    state = args.choice("state", ("up", "down"))
+    mtu, mac = args.integer("mtu", MTU_MIN, MTU_MAX), args.mac("address")
+    if state is None and mtu is None and mac is None:
+        raise InvalidArgument(
+            "link set needs something to set",
+            hint=f"smolctl link set {interface.name} up|down|mtu N|address MAC",
+        )
+    device, old_mac = ctx.links.get(interface.name), interface.mac
+    if mac is not None and mac != old_mac:
+        if device is not None:
+            device.check_mac(mac)
+        configure.set_mac(ctx.stack, interface, mac, ctx.now)
+    if mtu is not None:
+        try:
+            if device is not None:
+                device.set_mtu(mtu)
+        except BaseException:
+            if interface.mac != old_mac:
+                configure.set_mac(ctx.stack, interface, old_mac, ctx.now)
+            raise
+        configure.set_mtu(ctx.stack, interface, mtu)
+    if state is not None:
+        configure.set_up(ctx.stack, interface, state == "up", ctx.now)
+    return []

@@ -1,0 +1,274 @@
+"""``smolctl ping``: ICMP echo requests, their replies, and what went wrong with the rest."""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from smolctl.daemon.args import Args
+from smolctl.daemon.context import Context
+from smolctl.daemon.job import NS_PER_S, WAIT_NOTICE_NS, Job
+from smolctl.errors import NoBuffers, SendRejected
+from smolctl.stack import egress, reason
+from smolctl.stack.decide import Refusal, decide, rejection
+from smolctl.stack.fate import Trace
+from smolctl.stack.stack import Stack
+from smolctl.wire import addr, icmp
+
+NO_REPLY_WAIT_NS = 10 * NS_PER_S
+"""How long the last request is waited for while nothing came back (iputils MAXWAIT)."""
+REMEMBERED = 4096
+"""Requests whose replies are still told from duplicates."""
+
+_TEXTS = {
+    "icmp-net-unreachable": "Destination Net Unreachable",
+    "icmp-host-unreachable": "Destination Host Unreachable",
+    "neigh-failed": "Destination Host Unreachable",
+    "icmp-protocol-unreachable": "Destination Protocol Unreachable",
+    "icmp-port-unreachable": "Destination Port Unreachable",
+    "icmp-fragmentation-needed": "Frag needed and DF set",
+    "icmp-prohibited": "Packet filtered",
+    "icmp-time-exceeded": "Time to live exceeded",
+    "icmp-parameter-problem": "Parameter problem",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PingPlan:
+    """What a ping is to do; times in ns."""
+
+    dst: int
+    src: int | None
+    dev: str | None
+    count: int | None
+    interval_ns: int
+    size: int
+    ttl: int | None
+    timeout_ns: int | None
+    deadline_ns: int | None
+
+
+def run(ctx: Context, args: Args) -> Job:
+    """Send echo requests until told to stop."""
+    args.required("dst")
+    plan = PingPlan(
+        args.address("dst") or 0,
+        args.address("src"),
+        args.text("dev"),
+        args.integer("count", 1, 1_000_000_000),
+        args.seconds("interval", 1.0) or 0,
+        56 if "size" not in args else args.integer("size", 0, 65507) or 0,
+        args.integer("ttl", 1, 255),
+        args.seconds("timeout"),
+        args.seconds("deadline"),
+    )
+    decision = decide(ctx.stack, plan.dst, plan.src, plan.dev)
+    if isinstance(decision, Refusal):
+        raise rejection(decision.reason, {**decision.detail, "dev": decision.dev})
+    if decision.type == "broadcast":
+        raise rejection(reason.TX_BROADCAST_DENIED, {"ip": addr.IPV4.format(plan.dst)})
+    return PingJob(ctx.stack, plan, decision.src, decision.interface.name)
+
+
+class PingJob(Job):
+    """Sends a request every interval and matches what comes back."""
+
+    def __init__(self, stack: Stack, plan: PingPlan, src: int | None, dev: str) -> None:
+        super().__init__()
+        self._stack = stack
+        self._plan = plan
+        self._src = src
+        self._dev = dev
+        self._client = stack.echo_open(plan.dst)
+        self._client.handler = self._on_ready
+        self._sequence = self._errors = self._duplicates = 0
+        self._sent_ns: dict[int, int] = {}
+        self._order: deque[int] = deque()
+        self._answered: set[int] = set()
+        self._rtts = Rtts()
+        self._trace: Trace | None = None
+        self._noticed = False
+        self._start_ns = self._next_ns = self._last_ns = 0
+        self._failure: tuple[str, str] | None = None
+
+    def start(self, now: int) -> None:
+        """Announce it and send the first request."""
+        self._start_ns = self._next_ns = now
+        plan = self._plan
+        self.emit(
+            "start",
+            dst=addr.IPV4.format(plan.dst),
+            src=None if self._src is None else addr.IPV4.format(self._src),
+            dev=plan.dev,
+            size=plan.size,
+        )
+        self._request(now)
+        self.deadline = self._due()
+
+    def on_timer(self, now: int) -> None:
+        """Send what is due; end when nothing more can come."""
+        self._notice(now)
+        plan = self._plan
+        if plan.deadline_ns is not None and now >= self._start_ns + plan.deadline_ns:
+            self.finish(now)
+            return
+        if not self._all_sent() and now >= self._next_ns:
+            self._request(now)
+        self._check_end(now)
+
+    def _check_end(self, now: int) -> None:
+        if self.ended:
+            return
+        if self._all_sent() and (
+            self._rtts.count + self._errors >= self._sequence or now >= self._give_up_ns()
+        ):
+            self.finish(now)
+        else:
+            self.deadline = self._due()
+
+    def _all_sent(self) -> bool:
+        return self._plan.count is not None and self._sequence >= self._plan.count
+
+    def _give_up_ns(self) -> int:
+        """Return when the last request is no longer waited for (iputils: twice the longest rtt)."""
+        wait = self._plan.timeout_ns
+        if wait is None:
+            longest = self._rtts.max
+            wait = max(2 * longest, NS_PER_S) if self._rtts.count else NO_REPLY_WAIT_NS
+        return self._last_ns + wait
+
+    def _due(self) -> int:
+        plan = self._plan
+        due = self._give_up_ns() if self._all_sent() else self._next_ns
+        if plan.deadline_ns is not None:
+            due = min(due, self._start_ns + plan.deadline_ns)
+        if self._trace is not None and not self._noticed and not self._trace.settled:
+            due = min(due, self._last_ns + WAIT_NOTICE_NS)
+        return due
+
+    def _notice(self, now: int) -> None:
+        trace = self._trace
+        waiting = trace is not None and not trace.settled and trace.reason is not None
+        if waiting and not self._noticed and now >= self._last_ns + WAIT_NOTICE_NS:
+            self._noticed = True
+            if trace is not None and trace.reason is not None:
+                text = trace.reason.explain(trace.detail)
+                self.emit("waiting", reason=trace.reason.name, text=text)
+
+    def _request(self, now: int) -> None:
+        plan = self._plan
+        self._sequence += 1
+        sequence = self._sequence & 0xFFFF
+        self._last_ns = now
+        self._next_ns = now + plan.interval_ns
+        self._remember(sequence, now)
+        self._trace = Trace()
+        body = bytes(i & 0xFF for i in range(plan.size))
+        message = icmp.IcmpMessage(
+            icmp.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, body
+        )
+        try:
+            egress.icmp_output(
+                self._stack, message, plan.dst, now,
+                src=plan.src, dev=plan.dev, ttl=plan.ttl, trace=self._trace,
+            )  # fmt: skip
+        except (SendRejected, NoBuffers) as error:
+            if self._sequence == 1:
+                raise
+            self._error(sequence, error.code, error.message, self._src or 0)
+
+    def _remember(self, sequence: int, now: int) -> None:
+        self._sent_ns[sequence] = now
+        self._answered.discard(sequence)
+        self._order.append(sequence)
+        if len(self._order) > REMEMBERED:
+            oldest = self._order.popleft()
+            self._sent_ns.pop(oldest, None)
+            self._answered.discard(oldest)
+
+    def _on_ready(self, now: int) -> None:
+        client = self._client
+        while client.replies:
+            reply = client.replies.popleft()
+            sent = self._sent_ns.get(reply.sequence)
+            if sent is None:
+                continue
+            again = reply.sequence in self._answered
+            rtt = reply.at_ns - sent
+            if again:
+                self._duplicates += 1
+            else:
+                self._answered.add(reply.sequence)
+                self._rtts.add(rtt)
+            self.emit(
+                "reply",
+                seq=reply.sequence,
+                ttl=reply.ttl,
+                bytes=len(reply.data) + icmp.HEADER_LEN,
+                rtt_ns=rtt,
+                dup=True if again else None,
+                **{"from": addr.IPV4.format(reply.src)},
+            )
+        while client.errors:
+            error = client.errors.popleft()
+            name = error.reason.name
+            self._failure = (name, error.reason.explain(error.detail))
+            self._error(error.dport, name, _TEXTS.get(name, name), error.offender)
+        self._check_end(now)
+
+    def _error(self, sequence: int, name: str, message: str, offender: int) -> None:
+        self._errors += 1
+        self.emit(
+            "error", seq=sequence, message=message, reason=name,
+            **{"from": addr.IPV4.format(offender)},
+        )  # fmt: skip
+
+    def result(self, now: int) -> dict[str, Any]:
+        """Return the summary; where nothing came back, the reason if one is known."""
+        result: dict[str, Any] = {
+            "transmitted": self._sequence,
+            "received": self._rtts.count,
+            "errors": self._errors,
+            "duplicates": self._duplicates,
+            "time_ms": (self._last_ns - self._start_ns) // 1_000_000
+            if self._rtts.count == 0 and not self._errors
+            else (now - self._start_ns) // 1_000_000,
+            "ok": self._rtts.count > 0,
+        }
+        if self._rtts.count:
+            result["rtt_ns"] = self._rtts.summary()
+        trace = self._trace
+        if self._failure is None and trace is not None and trace.reason is not None:
+            self._failure = (trace.reason.name, trace.reason.explain(trace.detail))
+        if self._failure is not None and not self._rtts.count:
+            result["reason"], result["hint"] = self._failure
+        return result
+
+    def release(self, now: int) -> None:
+        """Stop waiting for replies."""
+        self._stack.echo_close(self._client)
+
+
+class Rtts:
+    """Minimum, mean, maximum and mean deviation of round-trip times, without keeping them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.min = 0
+        self.max = 0
+        self._sum = 0
+        self._squares = 0
+
+    def add(self, rtt_ns: int) -> None:
+        """Take one more."""
+        self.min = rtt_ns if not self.count else min(self.min, rtt_ns)
+        self.max = max(self.max, rtt_ns)
+        self.count += 1
+        self._sum += rtt_ns
+        self._squares += rtt_ns * rtt_ns
+
+    def summary(self) -> dict[str, int]:
+        """Return what ping prints; mdev is the root of the mean square less the squared mean."""
+        mean = self._sum // self.count
+        mdev = math.isqrt(max(0, self._squares // self.count - mean * mean))
+        return {"min": self.min, "avg": mean, "max": self.max, "mdev": mdev}

@@ -1,0 +1,60 @@
+"""``smolctl stats``: counters per layer, and per reason."""
+
+from collections.abc import Iterable
+
+from smolctl.daemon.args import Args
+from smolctl.daemon.context import Context, Row
+from smolctl.stack.reason import Kind
+from smolctl.stack.stack import Stack
+
+EVENTS = (
+    "arp.packets_received",
+    "arp.requests_sent",
+    "arp.replies_sent",
+    "icmp.messages_received",
+    "icmp.messages_sent",
+    "icmp.echo_replies_sent",
+    "icmp.errors_sent",
+)
+
+
+def show(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return what was counted, by layer; with ``all`` what never happened too."""
+    stack = ctx.stack
+    values = {name: stack.ledger.events.get(name, 0) for name in EVENTS}
+    values.update(_totals(stack))
+    for (reason, _), tally in stack.ledger.reasons.items():
+        name = f"{reason.layer}.{reason.name}"
+        values[name] = values.get(name, 0) + tally.count
+    return [
+        {"layer": name.partition(".")[0], "name": name.partition(".")[2], "value": value}
+        for name, value in sorted(values.items())
+        if value or args.flag("all")
+    ]
+
+
+def _totals(stack: Stack) -> dict[str, int]:
+    sent, delivered = stack.udp_totals()
+    totals = {"udp.datagrams_sent": sent, "udp.datagrams_delivered": delivered}
+    for name in ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes"):
+        totals[f"link.{name}"] = sum(
+            interface.counters.total(name) for interface in stack.interfaces.values()
+        )
+    return totals
+
+
+def drops(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return the reasons that struck, the most frequent first."""
+    rows = []
+    for (reason, dev), tally in ctx.stack.ledger.reasons.items():
+        row: Row = {"reason": reason.name, "class": reason.kind.value, "layer": reason.layer}
+        if dev:
+            row["dev"] = dev
+        row["count"] = tally.count
+        row["last_ms"] = (ctx.now - tally.last_ns) // 1_000_000
+        row["hint"] = reason.explain(tally.detail)
+        row["source"] = reason.source
+        rows.append(row)
+    order = list(Kind)
+    rows.sort(key=lambda row: (order.index(Kind(row["class"])), -row["count"], row["reason"]))
+    return rows

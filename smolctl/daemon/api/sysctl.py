@@ -1,0 +1,44 @@
+"""``smolctl sysctl``: the knobs."""
+
+from collections.abc import Iterable
+
+from smolctl.daemon.args import Args
+from smolctl.daemon.context import Context, Row
+from smolctl.stack.settings import Knob, Settings, knob
+
+
+def show(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return one knob, or all by name."""
+    settings = ctx.stack.settings
+    key = args.text("key")
+    knobs = sorted(settings, key=lambda item: item.key) if key is None else [knob(key)]
+    return [_row(settings, item) for item in knobs]
+
+
+def set_(ctx: Context, args: Args) -> Iterable[Row]:
+    """Set one knob; it works at once."""
+    settings = ctx.stack.settings
+    key = args.required("key")
+    settings.set(key, args.required("value"), origin="command line")
+    ctx.stack.touch()
+    return [_row(settings, knob(key))]
+
+
+def _row(settings: Settings, item: Knob) -> Row:
+    row: Row = {
+        "key": item.key,
+        "value": settings[item.key],
+        "default": item.default,
+        "unit": item.unit,
+        "min": item.low,
+        "max": item.high,
+        "origin": settings.origin(item.key),
+        "description": item.description,
+        "source": item.source,
+        "environment": item.environment,
+    }
+    if item.linux:
+        row["linux"] = item.linux
+    if item.smoltcp:
+        row["smoltcp"] = item.smoltcp
+    return row

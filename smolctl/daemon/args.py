@@ -1,0 +1,159 @@
+"""The arguments of a request: what came as words is checked here, once, and becomes values.
+
+Every error shows the value and says what would be right; it is ``InvalidArgument`` unless said
+otherwise.
+"""
+
+import base64
+import binascii
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from smolctl.errors import InvalidArgument
+from smolctl.stack.route import Scope
+from smolctl.wire import addr
+
+T = TypeVar("T")
+_SHOWN_MAX = 60
+
+
+class Args:
+    """The arguments of one request.
+
+    Args:
+        op: the operation, for messages.
+        values: as they came.
+        names: those the operation knows; another one is an error.
+    """
+
+    def __init__(self, op: str, values: dict[str, Any], names: frozenset[str]) -> None:
+        unknown = sorted(set(values) - names)
+        if unknown:
+            raise InvalidArgument(
+                f'{op} takes no "{unknown[0]}"', hint=f"it takes: {', '.join(sorted(names))}"
+            )
+        self.op = op
+        self._values = values
+
+    def __contains__(self, name: str) -> bool:
+        return self._values.get(name) is not None
+
+    def text(self, name: str) -> str | None:
+        """Return a word, or None when it was not given."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise InvalidArgument(f"{name} must be a word")
+        return str(value)
+
+    def required(self, name: str) -> str:
+        """Return a word that must be there."""
+        value = self.text(name)
+        if value is None:
+            raise InvalidArgument(f'"{name}" is missing: {self.op.replace(".", " ")} needs it')
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Return whether a flag was given."""
+        return self._values.get(name) is True
+
+    def integer(self, name: str, low: int, high: int) -> int | None:
+        """Return a whole number of low..high, or None when it was not given."""
+        text = self.text(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.lstrip("-").isdigit()) or not low <= int(text) <= high:
+            raise InvalidArgument(f"{name} {_shown(text)} is not a whole number of {low}..{high}")
+        return int(text)
+
+    def seconds(self, name: str, default: float | None = None) -> int | None:
+        """Return a time given in seconds, fractions allowed, as nanoseconds."""
+        text = self.text(name)
+        if text is None:
+            return None if default is None else int(default * 1e9)
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not (math.isfinite(value) and 0 <= value <= 1e9):
+            raise InvalidArgument(f"{name} {_shown(text)} is not a number of seconds, 0 or more")
+        return int(value * 1e9)
+
+    def address(self, name: str) -> int | None:
+        """Return an address, or None when it was not given."""
+        text = self.text(name)
+        return None if text is None else _value(addr.IPV4.parse, text)
+
+    def prefix(self, name: str) -> tuple[int, int | None] | None:
+        """Return address and prefix length (None when left out); "default" and "all" are 0/0."""
+        text = self.text(name)
+        if text is None:
+            return None
+        if text in ("default", "any", "all"):
+            return 0, 0
+        return _value(lambda word: addr.parse_prefix(word, addr.IPV4), text)
+
+    def network(self, name: str) -> tuple[int, int] | None:
+        """Return a prefix for selecting; without a length it is one address."""
+        found = self.prefix(name)
+        if found is None:
+            return None
+        return found[0], 32 if found[1] is None else found[1]
+
+    def mac(self, name: str) -> bytes | None:
+        """Return a MAC address, or None when it was not given."""
+        text = self.text(name)
+        return None if text is None else _value(addr.parse_mac, text)
+
+    def port(self, name: str) -> int | None:
+        """Return a UDP port of 1..65535, or None when it was not given."""
+        text = self.text(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 65535:
+            raise InvalidArgument(f"{_shown(text)} is not a port: a number of 1..65535")
+        return int(text)
+
+    def scope(self, name: str) -> Scope | None:
+        """Return a scope by its name or number."""
+        text = self.text(name)
+        if text is None:
+            return None
+        if text.isdigit() and int(text) in Scope._value2member_map_:
+            return Scope(int(text))
+        try:
+            return Scope[text.upper()]
+        except KeyError:
+            raise InvalidArgument(
+                f"{_shown(text)} is not a scope: global, site, link, host"
+            ) from None
+
+    def choice(self, name: str, words: tuple[str, ...]) -> str | None:
+        """Return one of some words."""
+        text = self.text(name)
+        if text is not None and text.lower() not in words:
+            raise InvalidArgument(f"{name} {_shown(text)} is none of: {', '.join(words)}")
+        return None if text is None else text.lower()
+
+    def payload(self, name: str) -> bytes | None:
+        """Return bytes that came as base64."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            return base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            raise InvalidArgument(f"{name} is not base64") from None
+
+
+def _value(parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise InvalidArgument(str(error)) from None
+
+
+def _shown(text: str) -> str:
+    return f'"{text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "..."}"'

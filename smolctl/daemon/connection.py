@@ -1,0 +1,364 @@
+"""One client's connection: requests in, replies out, and never more memory than its share.
+
+Three limits keep a client that does not read from costing anybody else anything. Answers are pulled
+from their iterators, and requests are taken up, only while less than ``HIGH_WATER`` bytes wait to
+be written. Events cannot be held back at their source, so at most ``EVENT_LIMIT`` bytes of them
+wait; beyond that the oldest are discarded, and the next one says how many.
+"""
+
+import os
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, Protocol
+
+from smolctl import __version__
+from smolctl.control import messages
+from smolctl.control.codec import MAX_REQUEST, Decoder
+from smolctl.control.messages import Cancel, Request
+from smolctl.daemon.log import Log
+from smolctl.errors import ControlError, SmolctlError
+
+HIGH_WATER = 1 << 16
+EVENT_LIMIT = 1 << 20
+MAX_RUNNING = 64
+"""Most streaming requests of one client at a time."""
+MAX_A_TURN = 32
+"""Most requests of one client in one turn of the loop; a flood must not hold up the frames."""
+CHUNK_ROWS = 200
+"""Rows in one frame of an answer; the loop does nothing else while it makes one."""
+HELLO_PATIENCE_NS = 10_000_000_000
+"""How long a client may take to say hello, and to take the error that ends its connection."""
+_RECEIVE_SIZE = 1 << 16
+_UCRED = struct.Struct("3i")
+
+
+class Running(Protocol):
+    """A streaming request at work."""
+
+    def cancel(self, now: int) -> None:
+        """End it early; what is due is still reported, and ``done`` called."""
+
+    def close(self, now: int) -> None:
+        """Release everything; called once, whether it ended or its client left."""
+
+
+class Service(Protocol):
+    """Who answers requests."""
+
+    def request(
+        self, op: str, args: dict[str, Any], exchange: "Exchange", now: int
+    ) -> Iterable[dict[str, Any]] | Running:
+        """Begin ``op``: return its rows, or a job that reports through ``exchange``.
+
+        Raises:
+            SmolctlError: the request is refused.
+        """
+
+
+class Exchange:
+    """A streaming request of a connection, and the way its job answers."""
+
+    __slots__ = ("_connection", "ended", "job", "lost", "number", "op")
+
+    def __init__(self, connection: "Connection", request: Request) -> None:
+        self._connection = connection
+        self.number = request.id
+        self.op = request.op
+        self.job: Running | None = None
+        self.lost = 0
+        self.ended = False
+
+    def event(self, event: dict[str, Any]) -> None:
+        """Send an event, or let it wait, or let an older one go for it."""
+        self._connection._send_event(self, event)
+
+    def done(self, result: dict[str, Any]) -> None:
+        """End the request well."""
+        self._connection._end(self, messages.done(self.number, result))
+
+    def fail(self, error: SmolctlError) -> None:
+        """End the request with an error."""
+        self._connection._end(self, messages.error(self.number, error))
+
+
+def peer_uid(connection: socket.socket) -> int:
+    """Return the effective user of the process at the other end when it connected.
+
+    Source: unix(7) SO_PEERCRED.
+    """
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    uid: int = _UCRED.unpack(credentials)[1]
+    return uid
+
+
+class Connection:
+    """One client. Its owner calls it when its socket is ready, and ``flush`` at the end of a turn.
+
+    Args:
+        connection: connected; made non-blocking here.
+        service: who answers.
+        log: for bugs and for clients that misbehave.
+        stack: name of the stack, for the hello.
+        dirty: the connection puts itself here when ``flush`` has something to do.
+        on_close: called once, just before the socket is closed.
+        now: monotonic time, nanoseconds.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        service: Service,
+        log: Log,
+        stack: str,
+        dirty: "set[Connection]",
+        on_close: "Callable[[Connection], None]",
+        now: int,
+    ) -> None:
+        connection.setblocking(False)
+        self.socket = connection
+        self.closed = False
+        self.deadline_ns: int | None = now + HELLO_PATIENCE_NS
+        """When to close it unless it moves on; None while all is well."""
+        self._service = service
+        self._log = log
+        self._stack = stack
+        self._dirty = dirty
+        self._on_close = on_close
+        self._decoder = Decoder(MAX_REQUEST)
+        self._greeted = False
+        self._finishing = False
+        self._running: dict[int, Exchange] = {}
+        self._rows: tuple[Exchange, Iterator[dict[str, Any]]] | None = None
+        self._held: Request | None = None
+        self._more = False
+        self._out = bytearray()
+        # (exchange, body) is an event, (None, frame) must not be lost.
+        self._waiting: deque[tuple[Exchange | None, bytes]] = deque()
+        self._waiting_bytes = 0
+
+    @property
+    def wants_read(self) -> bool:
+        """Whether more of what the client sends can be taken up."""
+        return not (self._finishing or self._more or self._held or self._rows)
+
+    @property
+    def wants_write(self) -> bool:
+        """Whether there is work to do as soon as the client takes bytes."""
+        return bool(self._out or self._more or self._held or self._rows)
+
+    def readable(self, now: int) -> None:
+        """Take up what the client sent."""
+        if self.closed or self._finishing:
+            return
+        try:
+            data = self.socket.recv(_RECEIVE_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._decoder.feed(data)
+            self.proceed(now)
+        else:
+            # Whoever hangs up wants nothing any more, except what can be written at once.
+            self.flush(now)
+            self.close(now)
+
+    def proceed(self, now: int) -> None:
+        """Take up requests in their order, as long as the client keeps up with the answers."""
+        if self.closed:
+            return
+        self._dirty.add(self)
+        self._more = False
+        try:
+            if self._held is not None and self._rows is None and len(self._out) < HIGH_WATER:
+                request, self._held = self._held, None
+                self._begin(request, now)
+            for _ in range(MAX_A_TURN):
+                if not self.wants_read:
+                    break
+                message = self._decoder.next()
+                if message is None:
+                    return
+                self._take(message, now)
+            # What the decoder holds already will not make the socket readable again.
+            self._more = not self._finishing
+        except ControlError as error:
+            self._log.warning(f"a client was cut off: {error.message}")
+            self.refuse(error, now)
+
+    def flush(self, now: int) -> None:
+        """Write what the client takes now; the rest waits for the socket to be writable."""
+        if self.closed:
+            return
+        while self._waiting and len(self._out) < HIGH_WATER:
+            self._out += self._next_waiting()
+        self._pull()
+        if self._out:
+            try:
+                sent = self.socket.send(self._out)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.close(now)
+                return
+            del self._out[:sent]
+        if self._finishing and not self._out:
+            self.close(now)
+
+    def expire(self, now: int) -> None:
+        """Close it when its deadline has come."""
+        if self.deadline_ns is not None and now >= self.deadline_ns:
+            self.close(now)
+
+    def refuse(self, problem: SmolctlError, now: int) -> None:
+        """Tell the client why, then close the connection."""
+        self._end_all(now)
+        self._waiting.clear()
+        self._rows = self._held = None
+        self._more = False
+        self._out += messages.error(None, problem)
+        self._finishing = True
+        self.deadline_ns = now + HELLO_PATIENCE_NS
+        self._dirty.add(self)
+
+    def close(self, now: int) -> None:
+        """Close it and all that runs on it; again does nothing."""
+        if not self.closed:
+            self.closed = True
+            self._end_all(now)
+            self._rows = None
+            self._waiting.clear()
+            self._on_close(self)
+            self.socket.close()
+
+    def _take(self, message: dict[str, Any], now: int) -> None:
+        if not self._greeted:
+            messages.parse_hello(message)
+            self._greeted = True
+            self.deadline_ns = None
+            self._out += messages.welcome(version=__version__, stack=self._stack, pid=os.getpid())
+            return
+        command = messages.parse_command(message)
+        if isinstance(command, Cancel):
+            self._cancel(command.id, now)
+        elif len(self._out) < HIGH_WATER:
+            self._begin(command, now)
+        else:
+            self._held = command
+
+    def _begin(self, request: Request, now: int) -> None:
+        if request.id in self._running:
+            raise ControlError(f"request {request.id} is still running")
+        exchange = Exchange(self, request)
+        try:
+            if len(self._running) >= MAX_RUNNING:
+                raise ControlError(
+                    f"{MAX_RUNNING} requests run on this connection already",
+                    hint="wait for one to end, or cancel one",
+                    code="too-many-requests",
+                )
+            # Before the request: a job may end while it begins.
+            self._running[request.id] = exchange
+            answer = self._service.request(request.op, request.args, exchange, now)
+        except SmolctlError as error:
+            exchange.fail(error)
+        except Exception as error:
+            self._fail_internally(exchange, error)
+        else:
+            if isinstance(answer, Iterable):
+                self._rows = exchange, iter(answer)
+                self._pull()
+            elif exchange.ended:
+                answer.close(now)
+            else:
+                exchange.job = answer
+
+    def _pull(self) -> None:
+        """Send rows while the client keeps up."""
+        while self._rows is not None and len(self._out) < HIGH_WATER:
+            exchange, rows = self._rows
+            try:
+                chunk = list(islice(rows, CHUNK_ROWS))
+                if len(chunk) == CHUNK_ROWS:
+                    self._out += messages.rows(exchange.number, chunk)
+                    continue
+                self._end(exchange, messages.last_rows(exchange.number, chunk))
+            except SmolctlError as error:
+                exchange.fail(error)
+            except Exception as error:
+                self._fail_internally(exchange, error)
+            self._rows = None
+
+    def _cancel(self, number: int, now: int) -> None:
+        exchange = self._running.get(number)
+        # An unknown id is no error: the request may have ended while the cancel was on its way.
+        if exchange is not None and exchange.job is not None:
+            try:
+                exchange.job.cancel(now)
+            except Exception as error:
+                self._fail_internally(exchange, error)
+
+    def _send_event(self, exchange: Exchange, event: dict[str, Any]) -> None:
+        if self.closed or exchange.ended:
+            return
+        self._dirty.add(self)
+        body = messages.encode_json(event)
+        if not self._waiting and len(self._out) < HIGH_WATER:
+            self._out += messages.event(exchange.number, body, exchange.lost)
+            exchange.lost = 0
+            return
+        self._waiting.append((exchange, body))
+        self._waiting_bytes += len(body)
+        while self._waiting_bytes > EVENT_LIMIT:
+            oldest = self._waiting[0][0]
+            if oldest is None:
+                # The end of a request: everything before it has gone, so it may go ahead.
+                self._out += self._next_waiting()
+            else:
+                self._waiting_bytes -= len(self._waiting.popleft()[1])
+                oldest.lost += 1
+
+    def _next_waiting(self) -> bytes:
+        exchange, body = self._waiting.popleft()
+        self._waiting_bytes -= len(body)
+        if exchange is None:
+            return body
+        frame = messages.event(exchange.number, body, exchange.lost)
+        exchange.lost = 0
+        return frame
+
+    def _end(self, exchange: Exchange, frame: bytes) -> None:
+        if exchange.ended:
+            return
+        exchange.ended = True
+        self._running.pop(exchange.number, None)
+        self._dirty.add(self)
+        if self._waiting:
+            self._waiting.append((None, frame))
+            self._waiting_bytes += len(frame)
+        else:
+            self._out += frame
+
+    def _end_all(self, now: int) -> None:
+        running, self._running = self._running, {}
+        for exchange in running.values():
+            exchange.ended = True
+            if exchange.job is not None:
+                try:
+                    exchange.job.close(now)
+                except Exception as error:
+                    self._log.exception(f"closing {exchange.op}", error)
+
+    def _fail_internally(self, exchange: Exchange, error: Exception) -> None:
+        self._log.exception(f"answering {exchange.op}", error)
+        exchange.fail(
+            SmolctlError(
+                f"smolctl failed at {exchange.op}: {type(error).__name__}: {error}",
+                hint=f"smolctl --stack {self._stack} stack log",
+                code="internal",
+            )
+        )

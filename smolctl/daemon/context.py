@@ -1,0 +1,34 @@
+"""What a request handler works on."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from smolctl.stack.stack import Stack
+
+Row = dict[str, Any]
+
+
+class DaemonInfo(Protocol):
+    """What requests can ask of the process that runs the stack."""
+
+    def status(self, now: int) -> Row:
+        """Return the row of ``stack status``."""
+
+    def request_stop(self, reason: str) -> None:
+        """End the daemon after this turn."""
+
+
+@dataclass(slots=True)
+class Context:
+    """What a request handler gets.
+
+    Attributes:
+        links: opens and closes the devices of interfaces; ``daemon.links.Links`` in a daemon.
+        now: of this turn, ns.
+        jobs: those that run, for ``socket show`` and the like.
+    """
+
+    stack: Stack
+    links: Any
+    daemon: DaemonInfo
+    now: int

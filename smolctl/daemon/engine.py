@@ -1,0 +1,89 @@
+"""Requests, jobs and time on one stack, without I/O.
+
+The server drives it with sockets and a clock; a lab can drive it in virtual time. A request is
+answered with rows at once, or starts a job that reports events until it ends.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from smolctl.daemon.api import OPS
+from smolctl.daemon.args import Args
+from smolctl.daemon.context import Context, DaemonInfo, Row
+from smolctl.daemon.job import Exchange, Job
+from smolctl.errors import ControlError
+from smolctl.stack.stack import Stack
+
+
+class Engine:
+    """Answers requests on a stack and runs its jobs.
+
+    Args:
+        stack: the stack.
+        links: see ``Context``.
+        daemon: the process around it.
+    """
+
+    def __init__(self, stack: Stack, links: Any, daemon: DaemonInfo) -> None:
+        self.stack = stack
+        self._links = links
+        self._daemon = daemon
+        self._jobs: set[Job] = set()
+        self._request_ns = -1
+
+    def request(
+        self, op: str, args: dict[str, Any], exchange: Exchange, now: int
+    ) -> Iterable[Row] | Job:
+        """Begin ``op``: return its rows, or a job that reports through ``exchange``.
+
+        Raises:
+            SmolctlError: the request is refused, and nothing has changed.
+        """
+        operation = OPS.get(op)
+        if operation is None:
+            raise ControlError(f'there is no operation "{op}"', code="unknown-operation")
+        parsed = Args(op, args, operation.names)
+        answer = operation.handler(Context(self.stack, self._links, self._daemon, now), parsed)
+        if not isinstance(answer, Job):
+            return answer
+        self._request_ns = now
+        answer.exchange = exchange
+        answer.on_end = self._jobs.discard
+        self._jobs.add(answer)
+        try:
+            answer.start(now)
+        except BaseException:
+            answer.close(now)
+            raise
+        return answer
+
+    def turn(self, now: int) -> None:
+        """Let the stack do what is due, and the jobs what follows from it.
+
+        What a request or a job sends to this stack itself is taken up in the next turn, with a new
+        time: a round trip over the loopback takes the time it really takes.
+        """
+        stack = self.stack
+        if now != self._request_ns:
+            stack.poll(now)
+        for waiter in stack.take_ready():
+            if waiter.handler is not None and not waiter.closed:
+                waiter.handler(now)
+        for job in [job for job in self._jobs if job.deadline is not None and job.deadline <= now]:
+            if not job.ended:
+                job.on_timer(now)
+
+    def deadline(self) -> int | None:
+        """Return when ``turn`` has something to do though nothing comes in, or None."""
+        if self.stack.has_ready:
+            return 0
+        due = self.stack.deadline()
+        for job in self._jobs:
+            if job.deadline is not None and (due is None or job.deadline < due):
+                due = job.deadline
+        return due
+
+    def close(self, now: int) -> None:
+        """End all jobs."""
+        for job in list(self._jobs):
+            job.close(now)

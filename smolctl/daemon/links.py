@@ -1,0 +1,241 @@
+"""Which device belongs to which interface; frames in, frames out."""
+
+import errno
+import selectors
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from smolctl.daemon.log import Log
+from smolctl.device import Device, DeviceGone
+from smolctl.stack.configure import set_carrier
+from smolctl.stack.interface import Interface
+from smolctl.stack.stack import Stack
+
+DRAIN_LIMIT = 64
+"""Most frames of one device in one turn of the loop: clients and timers get their share."""
+RETRY_NS = 1_000_000_000
+"""How often a device that cannot tell is tried again after its other side went down."""
+
+
+@dataclass(slots=True, eq=False)
+class Link:
+    """A device, and the interface whose frames it carries.
+
+    Attributes:
+        gone: the device was deleted under us; it is closed, and the interface is without carrier.
+        retry_ns: when to assume that the other side is back; None when that will be told.
+    """
+
+    interface: Interface
+    device: Device
+    gone: bool = False
+    retry_ns: int | None = None
+
+
+def _open_tap(name: str, options: Mapping[str, Any]) -> Device:
+    from smolctl.device.tap import TapDevice
+
+    return TapDevice(name, **options)
+
+
+OPENERS: dict[str, Callable[[str, Mapping[str, Any]], Device]] = {"tap": _open_tap}
+"""How a device of each kind is opened; a loopback has none."""
+
+
+class Links:
+    """The devices of one daemon, on its event loop.
+
+    Args:
+        stack: gets what the devices receive.
+        selector: the loop's; the data of each key is called with the event mask and ``now``.
+        log: for bugs, and for devices that fail.
+    """
+
+    def __init__(self, stack: Stack, selector: selectors.BaseSelector, log: Log) -> None:
+        self._stack = stack
+        self._selector = selector
+        self._log = log
+        self._links: dict[str, Link] = {}
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of device that can be opened, sorted."""
+        return sorted(OPENERS)
+
+    def open(self, name: str, kind: str, options: Mapping[str, Any]) -> Device:
+        """Open a device that no interface uses yet; ``attach`` or ``close`` it.
+
+        Args:
+            name: the interface's name.
+            kind: one of ``kinds``.
+            options: keyword arguments of that kind's class.
+
+        Raises:
+            DeviceError: it cannot be opened; nothing is left behind.
+        """
+        return OPENERS[kind](name, options)
+
+    def attach(self, interface: Interface, device: Device, now: int) -> None:
+        """Let a device carry the interface's frames."""
+        link = self._links[interface.name] = Link(interface, device)
+        self._selector.register(device.fileno(), selectors.EVENT_READ, partial(self._read, link))
+        watch = device.watch_fileno()
+        if watch is not None:
+            check = partial(self._watch, link)
+            self._selector.register(watch, selectors.EVENT_READ, check)
+        self._check(link, now)
+        self._log.info(f"{interface.name}: {device.kind} opened")
+
+    def get(self, name: str) -> Device | None:
+        """Return the interface's device; None for a loopback, and for one that is gone."""
+        link = self._links.get(name)
+        return None if link is None or link.gone else link.device
+
+    def present(self, name: str) -> bool:
+        """Return whether the interface has what it needs to carry frames at all."""
+        return name not in self._links or not self._links[name].gone
+
+    def details(self, name: str) -> dict[str, Any]:
+        """Return what is known of the interface's device; see ``Device.details``."""
+        link = self._links.get(name)
+        return {} if link is None else link.device.details()
+
+    def delete(self, name: str) -> None:
+        """Close the interface's device and undo what opening it left in the system."""
+        link = self._links.pop(name, None)
+        if link is not None:
+            self._close(link, delete=True)
+            self._log.info(f"{name}: {link.device.kind} closed")
+
+    def close(self) -> None:
+        """Close all devices; what was asked to persist does."""
+        for link in self._links.values():
+            self._close(link, delete=False)
+        self._links.clear()
+
+    def deadline(self) -> int | None:
+        """Return when ``turn`` has something to do, or None."""
+        return min(
+            (x.retry_ns for x in self._links.values() if x.retry_ns is not None), default=None
+        )
+
+    def turn(self, now: int) -> None:
+        """Try devices again whose other side cannot be asked."""
+        for link in self._links.values():
+            if link.retry_ns is not None and now >= link.retry_ns:
+                link.retry_ns = None
+                set_carrier(self._stack, link.interface, True, now)
+
+    def flush(self, now: int) -> None:
+        """Hand over what waits in the interfaces' outboxes."""
+        for link in self._links.values():
+            outbox = link.interface.outbox
+            if outbox:
+                items = outbox[:]
+                outbox.clear()
+                if link.gone:
+                    self._fail(link, items, "tx-no-carrier", now)
+                    continue
+                taken = link.device.transmit_batch(items)
+                if taken == len(items):
+                    self._stack.transmitted(link.interface, items, now)
+                else:
+                    self._finish_flush(link, items, taken, now)
+
+    def _finish_flush(self, link: Link, items: list[Any], taken: int, now: int) -> None:
+        """Go on with a batch that stopped after ``taken`` frames."""
+        while True:
+            if taken:
+                self._stack.transmitted(link.interface, items[:taken], now)
+            items = items[taken:]
+            if not items:
+                return
+            item = items[0]
+            try:
+                link.device.transmit(item if type(item) is bytes else item.frame)
+            except BlockingIOError:
+                self._fail(link, items, "tx-queue-full", now)
+                return
+            except DeviceGone as error:
+                self._lose(link, error, now)
+            except OSError as error:
+                if error.errno == errno.EIO:
+                    self._down(link, now)
+                else:
+                    # One frame is to blame, not the link: a device refuses what is no frame.
+                    self._log.exception(f"{link.interface.name}: sending a frame", error)
+                    self._fail(link, items[:1], "tx-queue-full", now)
+                    items = items[1:]
+                    taken = link.device.transmit_batch(items)
+                    continue
+            else:
+                taken = 1 + link.device.transmit_batch(items[1:])
+                continue
+            self._fail(link, items, "tx-no-carrier", now)
+            return
+
+    def _fail(self, link: Link, items: list[Any], reason: str, now: int) -> None:
+        for item in items:
+            self._stack.transmit_failed(link.interface, item, reason, now)
+
+    def _read(self, link: Link, _mask: int, now: int) -> None:
+        """Pass on what the device received; one that fails does not take the others along."""
+        if link.gone:
+            return
+        try:
+            frames = link.device.receive(DRAIN_LIMIT)
+        except DeviceGone as error:
+            self._lose(link, error, now)
+            return
+        receive, interface = self._stack.receive, link.interface
+        frame = b""
+        rest = iter(frames)
+        while True:
+            try:
+                for frame in rest:
+                    receive(interface, frame, now)
+            except Exception as error:
+                self._log.exception(f"{interface.name}: receiving a frame", error, frame)
+            else:
+                return
+
+    def _watch(self, link: Link, _mask: int, now: int) -> None:
+        if not link.gone:
+            self._check(link, now)
+
+    def _check(self, link: Link, now: int) -> bool | None:
+        """Ask the device for its carrier and tell the stack."""
+        try:
+            carrier = link.device.carrier()
+        except DeviceGone as error:
+            self._lose(link, error, now)
+            return False
+        if carrier is not None:
+            link.retry_ns = None
+            if carrier != link.interface.carrier:
+                set_carrier(self._stack, link.interface, carrier, now)
+        return carrier
+
+    def _down(self, link: Link, now: int) -> None:
+        """The device says that its other side is down."""
+        if self._check(link, now) is None:
+            set_carrier(self._stack, link.interface, False, now)
+            link.retry_ns = now + RETRY_NS
+
+    def _lose(self, link: Link, error: DeviceGone, now: int) -> None:
+        self._log.warning(error.message)
+        self._close(link, delete=False)
+        link.gone = True
+        link.retry_ns = None
+        set_carrier(self._stack, link.interface, False, now)
+
+    def _close(self, link: Link, *, delete: bool) -> None:
+        if link.gone:
+            return
+        self._selector.unregister(link.device.fileno())
+        watch = link.device.watch_fileno()
+        if watch is not None:
+            self._selector.unregister(watch)
+        link.device.close(delete=delete)

@@ -1,0 +1,107 @@
+"""The daemon put together: a stack, its devices, its clients, and what is left when it ends."""
+
+import os
+import selectors
+import sys
+from time import gmtime, monotonic_ns, strftime, time
+from typing import Any
+
+from smolctl import __version__
+from smolctl.control.paths import StackPaths
+from smolctl.daemon.engine import Engine
+from smolctl.daemon.environment import initial_settings
+from smolctl.daemon.lifecycle import Listener, Lock
+from smolctl.daemon.links import Links
+from smolctl.daemon.log import Log
+from smolctl.daemon.server import Server
+from smolctl.stack.configure import bring_up_loopback
+from smolctl.stack.stack import Stack
+
+
+class Process:
+    """A stack and everything around it, in one process.
+
+    Args:
+        paths: the stack's.
+        listener: its control socket.
+        profile: the settings to begin with.
+        log: where it says what happens.
+
+    Raises:
+        InvalidArgument: the environment or the profile is wrong.
+    """
+
+    def __init__(self, paths: StackPaths, listener: Listener, profile: str, log: Log) -> None:
+        self._paths = paths
+        self._profile = profile
+        self._log = log
+        self._started_ns = monotonic_ns()
+        self._started = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(time()))
+        self._stack = Stack(_random, initial_settings(os.environ, profile))
+        bring_up_loopback(self._stack)
+        selector = selectors.DefaultSelector()
+        self._links = Links(self._stack, selector, log)
+        self._server = Server(paths.name, listener.socket, selector, self._links, log)
+        self._engine = Engine(self._stack, self._links, self)
+        self._listener = listener
+
+    def status(self, now: int) -> dict[str, Any]:
+        """Return the row of ``stack status``."""
+        row: dict[str, Any] = {
+            "name": self._paths.name,
+            "pid": os.getpid(),
+            "version": __version__,
+            "uptime_ms": (now - self._started_ns) // 1_000_000,
+            "started": self._started,
+            "socket": self._paths.socket,
+            "log": self._paths.log,
+            "profile": self._profile,
+            "links": len(self._stack.interfaces),
+            "sockets": sum(1 for _ in self._stack.udp) + len(self._stack.echoes),
+            "clients": self._server.clients,
+        }
+        resident = _resident_kib()
+        if resident is not None:
+            row["rss_kib"] = resident
+        return row
+
+    def request_stop(self, reason: str) -> None:
+        """End ``run`` after this turn."""
+        self._server.request_stop(reason)
+
+    def run(self, lock: Lock) -> None:
+        """Serve until somebody asks to stop; then leave nothing behind."""
+        self._server.catch_signals()
+        self._log.info(
+            f'stack "{self._paths.name}" started: smolctl {__version__}, pid {os.getpid()},'
+            f" Python {sys.version.split()[0]}, {self._paths.socket}"
+        )
+        try:
+            reason = self._server.run(self._engine)
+            self._log.info(f'stack "{self._paths.name}" stops: {reason}')
+        finally:
+            now = monotonic_ns()
+            self._engine.close(now)
+            self._links.close()
+            self._listener.close()
+            lock.release()
+            # Last: a client that reads that the stack is stopped may start it again at once.
+            self._server.farewell(now)
+
+
+def _random() -> float:
+    """Return a float in [0, 1) from the system's generator; as random.random, without its import.
+
+    Ports and identifiers should not be guessable (RFC 6056 3.3).
+    """
+    return (int.from_bytes(os.urandom(7), "big") >> 3) * 2.0**-53
+
+
+def _resident_kib() -> int | None:
+    """Return the memory that the process occupies, in KiB (proc(5) statm)."""
+    try:
+        with open("/proc/self/statm") as statm:
+            pages = int(statm.read().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024

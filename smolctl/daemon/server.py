@@ -1,0 +1,257 @@
+"""The one event loop: devices, clients, timers, in one thread and with one clock.
+
+A turn: wait until something is ready or due; read the clock once; take frames from devices and
+requests from clients; run what is due; hand frames to devices; answer clients.
+"""
+
+import errno
+import os
+import selectors
+import signal
+import socket
+from contextlib import suppress
+from functools import partial
+from time import monotonic_ns, sleep
+from types import FrameType
+from typing import Protocol
+
+from smolctl.daemon.connection import Connection, Service, peer_uid
+from smolctl.daemon.links import Links
+from smolctl.daemon.log import Log
+from smolctl.errors import ControlError
+
+MAX_CLIENTS = 256
+_ACCEPT_LIMIT = 16
+_PAUSE_NS = 1_000_000_000
+_BUG_PAUSE_S = 0.05
+
+
+class Core(Service, Protocol):
+    """What the loop drives."""
+
+    def turn(self, now: int) -> None:
+        """Do what is due, and what came in leads to."""
+
+    def deadline(self) -> int | None:
+        """Return when ``turn`` has something to do though nothing comes in, or None."""
+
+
+class Server:
+    """Serves one stack until ``request_stop``.
+
+    Args:
+        name: of the stack.
+        listener: the control socket, listening and non-blocking.
+        selector: also used by ``links``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        listener: socket.socket,
+        selector: selectors.BaseSelector,
+        links: Links,
+        log: Log,
+    ) -> None:
+        self._name = name
+        self._listener = listener
+        self._selector = selector
+        self._links = links
+        self._log = log
+        # What the selector watches each of them for.
+        self._connections: dict[Connection, int] = {}
+        self._dirty: set[Connection] = set()
+        self._impatient: set[Connection] = set()
+        self._accept_at_ns: int | None = None
+        self._stop_reason: str | None = None
+        self._failed = False
+        self._core: Core
+        selector.register(listener, selectors.EVENT_READ, self._accept)
+
+    @property
+    def clients(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    def request_stop(self, reason: str) -> None:
+        """End ``run`` after this turn."""
+        self._stop_reason = self._stop_reason or reason
+
+    def catch_signals(self) -> None:
+        """Let SIGTERM, SIGINT and SIGHUP end ``run``. Only in the main thread."""
+        self._wake_reader, wake_writer = os.pipe()
+        for fd in (self._wake_reader, wake_writer):
+            os.set_blocking(fd, False)
+        # A signal that comes between two turns would otherwise wait for the next frame.
+        signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
+        self._selector.register(self._wake_reader, selectors.EVENT_READ, self._woken)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def run(self, core: Core) -> str:
+        """Serve; return why it ended.
+
+        The clients are still connected then, and the last turn's answers are not written: the
+        caller cleans up first, then ``farewell`` ends them. Whoever reads that a stack was stopped
+        can rely on it.
+        """
+        self._core = core
+        now = monotonic_ns()
+        while True:
+            ready = self._selector.select(self._timeout(now))
+            now = monotonic_ns()
+            self._turn(ready, now)
+            if self._stop_reason is not None:
+                return self._stop_reason
+            try:
+                if self._dirty:
+                    self._flush(now)
+            except Exception as error:
+                self._note_bug("answering clients", error)
+            if self._failed:
+                # It must not become a loop that does nothing but fail.
+                self._failed = False
+                sleep(_BUG_PAUSE_S)
+
+    def farewell(self, now: int) -> None:
+        """Write what is left to the clients, tell them that this is the end, and close them."""
+        problem = ControlError(f'stack "{self._name}" was stopped', code="daemon-gone")
+        for connection in list(self._connections):
+            connection.flush(now)
+            self._dismiss(connection, problem, now)
+
+    def _timeout(self, now: int) -> float | None:
+        due = self._core.deadline()
+        for other in (
+            self._links.deadline(),
+            self._accept_at_ns,
+            *(connection.deadline_ns for connection in self._impatient),
+        ):
+            if other is not None and (due is None or other < due):
+                due = other
+        if due is None:
+            return None
+        return (due - now) / 1e9 if due > now else 0
+
+    def _turn(self, ready: list[tuple[selectors.SelectorKey, int]], now: int) -> None:
+        for key, mask in ready:
+            try:
+                key.data(mask, now)
+            except Exception as error:
+                self._note_bug("taking what came in", error)
+        try:
+            self._expire(now)
+            self._links.turn(now)
+            self._core.turn(now)
+        except Exception as error:
+            self._note_bug("doing what is due", error)
+        try:
+            self._links.flush(now)
+        except Exception as error:
+            self._note_bug("handing frames to devices", error)
+
+    def _note_bug(self, doing: str, error: Exception) -> None:
+        self._log.exception(doing, error)
+        self._failed = True
+
+    # --- clients --------------------------------------------------------------------------------
+
+    def _accept(self, _mask: int, now: int) -> None:
+        for _ in range(_ACCEPT_LIMIT):
+            try:
+                client, _address = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno == errno.ECONNABORTED:
+                    continue
+                # Out of descriptors or memory. The listener stays readable: look away, or the
+                # loop would spin.
+                self._log.warning(f"cannot accept a client: {error.strerror}")
+                self._selector.unregister(self._listener)
+                self._accept_at_ns = now + _PAUSE_NS
+                return
+            self._welcome(client, now)
+
+    def _welcome(self, client: socket.socket, now: int) -> None:
+        connection = Connection(
+            client, self._core, self._log, self._name, self._dirty, self._forget, now
+        )
+        uid = peer_uid(client)
+        if uid not in (0, os.geteuid()):
+            self._log.warning(f"refused a client of user {uid}")
+            problem = ControlError(
+                f'stack "{self._name}" belongs to user {os.geteuid()}, you are user {uid}',
+                code="permission-denied",
+            )
+            self._dismiss(connection, problem, now)
+        elif len(self._connections) >= MAX_CLIENTS:
+            problem = ControlError(
+                f'stack "{self._name}" has {MAX_CLIENTS} clients already',
+                hint="end one of them",
+                code="too-many-clients",
+            )
+            self._dismiss(connection, problem, now)
+        else:
+            self._connections[connection] = selectors.EVENT_READ
+            self._impatient.add(connection)
+            serve = partial(self._serve, connection)
+            self._selector.register(client, selectors.EVENT_READ, serve)
+
+    def _dismiss(self, connection: Connection, problem: ControlError, now: int) -> None:
+        """Send what fits into the socket's buffer, and close."""
+        if not connection.closed:
+            connection.refuse(problem, now)
+            connection.flush(now)
+            connection.close(now)
+
+    def _forget(self, connection: Connection) -> None:
+        """Take a connection out, just before its socket is closed."""
+        if self._connections.pop(connection, None) is not None:
+            self._selector.unregister(connection.socket)
+        self._impatient.discard(connection)
+
+    def _serve(self, connection: Connection, mask: int, now: int) -> None:
+        """Let a client proceed whose socket is ready."""
+        if mask & selectors.EVENT_READ:
+            connection.readable(now)
+        if mask & selectors.EVENT_WRITE:
+            connection.proceed(now)
+
+    def _flush(self, now: int) -> None:
+        """Write to the clients that have something to read, and see what they wait for next."""
+        dirty = list(self._dirty)
+        self._dirty.clear()
+        for connection in dirty:
+            connection.flush(now)
+            if connection.closed:
+                continue
+            mask = (selectors.EVENT_READ if connection.wants_read else 0) | (
+                selectors.EVENT_WRITE if connection.wants_write else 0
+            )
+            if mask != self._connections[connection]:
+                self._connections[connection] = mask
+                serve = partial(self._serve, connection)
+                self._selector.modify(connection.socket, mask, serve)
+            if connection.deadline_ns is None:
+                self._impatient.discard(connection)
+            else:
+                self._impatient.add(connection)
+
+    def _expire(self, now: int) -> None:
+        if self._accept_at_ns is not None and now >= self._accept_at_ns:
+            self._accept_at_ns = None
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        if self._impatient:
+            for connection in list(self._impatient):
+                connection.expire(now)
+
+    # --- signals --------------------------------------------------------------------------------
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self.request_stop(signal.Signals(number).name)
+
+    def _woken(self, _mask: int, _now: int) -> None:
+        with suppress(BlockingIOError):
+            while os.read(self._wake_reader, 64):
+                pass

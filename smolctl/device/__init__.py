@@ -1,0 +1,108 @@
+"""What carries frames between a stack and the world; usable without a stack.
+
+One file a kind: ``tap`` for the Linux kernel's TAP. ``host`` configures the kernel's side of it.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from smolctl.errors import DeviceError
+
+
+class DeviceGone(DeviceError):
+    """The device was deleted under us; it never comes back (ENODEV)."""
+
+    code = "device-gone"
+    errno_name = "ENODEV"
+
+
+class Framed(Protocol):
+    """Something that carries a frame and what its owner wants to remember with it."""
+
+    @property
+    def frame(self) -> bytes:
+        """The frame, link header first, without FCS."""
+
+
+class Device(Protocol):
+    """One end of a link. Nothing blocks; frames begin with the link header and have no FCS.
+
+    Attributes:
+        name: the interface's name.
+        kind: what ``link add NAME type`` calls it ("tap").
+        mtu: largest packet after the link header, bytes; 68..65535.
+        mac: our address on the link, 6 bytes.
+    """
+
+    name: str
+    kind: str
+    mtu: int
+    mac: bytes
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when frames wait."""
+
+    def receive(self, limit: int) -> list[bytes]:
+        """Return the frames that wait, oldest first, at most ``limit``; [] when there are none.
+
+        Raises:
+            DeviceGone: it was deleted.
+        """
+
+    def transmit(self, frame: bytes) -> None:
+        """Hand one frame over.
+
+        Raises:
+            BlockingIOError: its queue is full.
+            DeviceGone: it was deleted.
+            OSError: the frame was not taken; EIO when the other side is down.
+        """
+
+    def transmit_batch(self, items: Sequence[bytes | Framed]) -> int:
+        """Hand frames over in order; return how many were taken before the first failure.
+
+        Never raises; ``transmit`` the one that failed to learn why.
+        """
+
+    def watch_fileno(self) -> int | None:
+        """Return a descriptor that is readable when ``carrier`` may have changed, or None."""
+
+    def carrier(self) -> bool | None:
+        """Return whether the other side is there and up, None when that cannot be known.
+
+        Reads what made ``watch_fileno`` readable.
+
+        Raises:
+            DeviceGone: it was deleted.
+        """
+
+    def set_mtu(self, mtu: int) -> None:
+        """Change ``mtu``, and the other side's where that is ours to do.
+
+        Raises:
+            DeviceError: the other side refuses; nothing was changed.
+        """
+
+    def check_mac(self, mac: bytes) -> None:
+        """See whether ``mac`` can be our address.
+
+        Raises:
+            DeviceError: the other end has it.
+        """
+
+    def details(self) -> dict[str, Any]:
+        """Return what ``link show -d`` says under ``info_data``, keys as ``ip -d -j link``."""
+
+    def close(self, *, delete: bool = False) -> None:
+        """Let go of it; again does nothing.
+
+        Args:
+            delete: undo what opening it left in the system (a persistent TAP that we made).
+        """
+
+
+def random_mac() -> bytes:
+    """Return a random locally administered unicast address (IEEE 802-2014 8.2.2)."""
+    first, *rest = os.urandom(6)
+    return bytes([(first & 0xFC) | 0x02, *rest])

@@ -1,0 +1,229 @@
+"""The kernel's side of a TAP: namespaces and addresses, through pyroute2.
+
+pyroute2 takes 0.1 s and 22 MiB to import, and a thread that enters a network namespace may fail to
+come back, so all of it happens in a short-lived child process, which passes descriptors back.
+"""
+
+import errno
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from smolctl.device import tap
+from smolctl.errors import DeviceError
+
+_NAMESPACES = "/run/netns"
+_CHILD_TIMEOUT_S = 10.0
+_MAX_FDS = 8
+
+_Work = Callable[[], tuple[Any, list[int]]]
+
+
+def namespace_path(netns: str) -> str:
+    """Return the file of a network namespace: a name as ``ip netns`` lists them, or a path.
+
+    Raises:
+        DeviceError: there is none; the message lists those that are.
+    """
+    path = netns if netns.startswith("/") else f"{_NAMESPACES}/{netns}"
+    if os.path.exists(path):
+        return path
+    try:
+        known = ", ".join(sorted(os.listdir(_NAMESPACES)))
+    except OSError:
+        known = ""
+    raise DeviceError(
+        f'no network namespace "{netns}" (there is {known or "none"})',
+        hint=f"sudo ip netns add {netns}",
+    )
+
+
+def open_tap(
+    name: str, netns: str, address: tuple[str, int] | None, *, move: bool
+) -> tuple[int, socket.socket, socket.socket, bool]:
+    """Open the TAP ``name`` so that its kernel's side is in ``netns``.
+
+    Args:
+        name: its interface; made unless it exists there.
+        netns: as for ``namespace_path``.
+        address: for the kernel's side, as for ``add_address``; None leaves it alone.
+        move: an interface of that name exists here: open that one and move it, unless ``netns``
+            has one already.
+
+    Returns: its descriptor, the sockets of ``tap.open_sockets``, and whether it was made.
+
+    Raises:
+        DeviceError: no such namespace, no permission to enter it, or the address is refused.
+        OSError: the TAP cannot be opened.
+    """
+    path = namespace_path(netns)
+
+    def in_namespace() -> tuple[Any, list[int]]:
+        _enter(path)
+        there = tap.exists(name)
+        if move and not there:
+            return "move", []
+        fd = tap.open_queue(name)
+        return "opened" if there else "made", [fd, *_settle(name, address)]
+
+    what, fds = _in_child(in_namespace)
+    if what == "move":
+        fd = tap.open_queue(name)
+        try:
+            _in_child(lambda: _move(name, path))
+
+            def moved() -> tuple[Any, list[int]]:
+                _enter(path)
+                return None, _settle(name, address)
+
+            fds = [fd, *_in_child(moved)[1]]
+        except BaseException:
+            os.close(fd)
+            raise
+    fd, control, watch = fds
+    return fd, socket.socket(fileno=control), socket.socket(fileno=watch), what == "made"
+
+
+def add_address(name: str, address: tuple[str, int]) -> None:
+    """Give the kernel's side an address, unless it has it, and set it up.
+
+    Args:
+        name: its interface, in our namespace.
+        address: in the text form of its family, and the prefix length in bits.
+
+    Raises:
+        DeviceError: the kernel refuses.
+    """
+
+    def work() -> tuple[Any, list[int]]:
+        _add_address(name, address)
+        return None, []
+
+    _in_child(work)
+
+
+# What follows is only ever called in the child.
+
+
+def _settle(name: str, address: tuple[str, int] | None) -> list[int]:
+    if address is not None:
+        _add_address(name, address)
+    control, watch = tap.open_sockets()
+    return [control.detach(), watch.detach()]
+
+
+def _add_address(name: str, address: tuple[str, int]) -> None:
+    from pyroute2 import IPRoute, NetlinkError
+
+    text = "{}/{}".format(*address)
+    index = socket.if_nametoindex(name)
+    with IPRoute() as route:
+        try:
+            route.addr("add", index=index, address=address[0], prefixlen=address[1])
+        except NetlinkError as error:
+            if error.code != errno.EEXIST:
+                raise DeviceError(
+                    f"cannot give the kernel's side of {name} the address {text}:"
+                    f" {os.strerror(error.code)}",
+                    hint=f"sudo ip addr add {text} dev {name} && sudo ip link set {name} up",
+                ) from None
+        try:
+            route.link("set", index=index, state="up")
+        except NetlinkError as error:
+            raise DeviceError(
+                f"cannot set the kernel's side of {name} up: {os.strerror(error.code)}",
+                hint=f"sudo ip link set {name} up",
+            ) from None
+
+
+def _enter(path: str) -> None:
+    """Enter a network namespace; only ever in the child."""
+    from pyroute2 import netns
+
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        netns.setns(fd)
+    except OSError as error:
+        raise DeviceError(
+            f"cannot enter the network namespace {path}: {os.strerror(error.errno or 0)}",
+            hint="that takes root",
+        ) from None
+    finally:
+        os.close(fd)
+
+
+def _move(name: str, path: str) -> tuple[Any, list[int]]:
+    from pyroute2 import IPRoute, NetlinkError
+
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with IPRoute() as route:
+        try:
+            route.link("set", index=socket.if_nametoindex(name), net_ns_fd=fd)
+        except NetlinkError as error:
+            raise DeviceError(
+                f"cannot move {name} to the network namespace {path}: {os.strerror(error.code)}",
+                hint="that takes root",
+            ) from None
+        finally:
+            os.close(fd)
+    return None, []
+
+
+def _in_child(work: _Work) -> tuple[Any, list[int]]:
+    """Run ``work`` in a child process; return its result and the descriptors it opened.
+
+    Raises:
+        OSError, DeviceError: as ``work`` raised it.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        child = os.fork()
+        if child == 0:
+            _child(theirs, work)
+        theirs.close()
+        try:
+            ours.settimeout(_CHILD_TIMEOUT_S)
+            data, fds, _, _ = socket.recv_fds(ours, 65536, _MAX_FDS, socket.MSG_CMSG_CLOEXEC)
+        except TimeoutError:
+            os.kill(child, signal.SIGKILL)
+            raise DeviceError(
+                f"configuring the kernel's side took longer than {_CHILD_TIMEOUT_S:g} s"
+            ) from None
+        finally:
+            os.waitpid(child, 0)
+    if not data:
+        raise DeviceError("the process that configures the kernel's side died")
+    reply = json.loads(data)
+    if "errno" in reply:
+        raise OSError(reply["errno"], reply["strerror"])
+    if "message" in reply:
+        raise DeviceError(reply["message"], hint=reply["hint"])
+    return reply["result"], fds
+
+
+def _child(answer: socket.socket, work: _Work) -> None:
+    """Run ``work`` and report; never returns."""
+    status = 1
+    try:
+        # A signal for the parent's process group must not reach the parent's loop through us.
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        fds: list[int] = []
+        reply: dict[str, Any]
+        try:
+            result, fds = work()
+            reply = {"result": result}
+        except OSError as error:
+            reply = {"errno": error.errno, "strerror": error.strerror}
+        except DeviceError as error:
+            reply = {"message": error.message, "hint": error.hint}
+        except Exception as error:
+            reply = {"message": f"{type(error).__name__}: {error}", "hint": None}
+        socket.send_fds(answer, [json.dumps(reply).encode()], fds)
+        status = 0
+    finally:
+        os._exit(status)

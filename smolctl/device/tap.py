@@ -1,0 +1,331 @@
+"""A Linux TAP: Ethernet frames to and from the kernel's own stack.
+
+Our end is the file descriptor, the kernel's end is the network interface of the same name. They are
+the two ends of one cable, so each needs a MAC address of its own.
+"""
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Sequence
+from contextlib import suppress
+from fcntl import ioctl
+from typing import Any, NoReturn
+
+from smolctl.device import DeviceGone, Framed, random_mac
+from smolctl.errors import DeviceError
+
+# linux/if_tun.h. No IFF_VNET_HDR: every frame crosses with its checksums done.
+_TUNSETIFF = 0x400454CA
+_TUNSETPERSIST = 0x400454CB
+_TUNGETIFF = 0x800454D2
+_IFF_TAP = 0x0002
+_IFF_NO_PI = 0x1000
+_IFF_PERSIST = 0x0800
+# linux/sockios.h, linux/if.h
+_SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
+_SIOCGIFMTU, _SIOCSIFMTU = 0x8921, 0x8922
+_SIOCGIFHWADDR = 0x8927
+_SIOCSIFTXQLEN = 0x8943
+_IFF_UP = 0x1
+# linux/rtnetlink.h
+_RTMGRP_LINK = 1
+
+_IFREQ_FLAGS = struct.Struct("16sH22x")
+_IFREQ_INT = struct.Struct("16si20x")
+_IFREQ_HWADDR = struct.Struct("16sH6s16x")
+
+# A read into a shorter buffer would cut the frame without a word: 64 KiB packet, VLAN tag, header.
+_READ_SIZE = 65535 + 4 + 14
+# The queue toward us; Linux's 500 is one burst. What does not fit is lost, and its sender is not
+# told.
+_QUEUE_FRAMES = 10_000
+_DEFAULT_MTU = 1500
+_CLONE_DEVICE = "/dev/net/tun"
+
+
+class TapDevice:
+    """An open TAP; see ``smolctl.device.Device`` for what its methods promise.
+
+    Args:
+        name: the kernel's interface, 1..15 bytes; made when it does not exist.
+        mac: our address on the link, 6 bytes; None for a random one.
+        mtu: None for the kernel's side's.
+        persist: leave the kernel's side there when the device is closed.
+        netns: named network namespace (or path of one) that shall hold the kernel's side.
+        host: address and prefix length for the kernel's side, which is then also set up.
+
+    Raises:
+        DeviceError: with a one-line reason and what to do; nothing is left behind.
+    """
+
+    kind = "tap"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        mac: bytes | None = None,
+        mtu: int | None = None,
+        persist: bool = False,
+        netns: str | None = None,
+        host: tuple[str, int] | None = None,
+    ) -> None:
+        self.name = name
+        self.mac = mac or random_mac()
+        self.mtu = mtu or _DEFAULT_MTU
+        self._persist = persist
+        self._netns = netns
+        self._host = host
+        self._fd, self._control, self._watch, self._made = _open(name, netns, host)
+        try:
+            self._configure(mtu)
+        except BaseException:
+            self.close(delete=True)
+            raise
+
+    def fileno(self) -> int:
+        """Return the TAP's descriptor."""
+        return self._fd
+
+    def receive(self, limit: int) -> list[bytes]:
+        """Return waiting frames; see ``Device``."""
+        frames: list[bytes] = []
+        append, read, fd = frames.append, os.read, self._fd
+        try:
+            for _ in range(limit):
+                append(read(fd, _READ_SIZE))
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            # EIO: the kernel's side is down. It says so once, and has no frame for us.
+            if error.errno != errno.EIO and not frames:
+                self._raise_gone(error)
+        return frames
+
+    def transmit(self, frame: bytes) -> None:
+        """Write one frame; see ``Device``."""
+        try:
+            os.write(self._fd, frame)
+        except OSError as error:
+            if error.errno == errno.EBADFD:
+                self._raise_gone(error)
+            raise
+
+    def transmit_batch(self, items: Sequence[bytes | Framed]) -> int:
+        """Write frames; see ``Device``."""
+        write, fd, taken = os.write, self._fd, 0
+        try:
+            for item in items:
+                write(fd, item if type(item) is bytes else item.frame)  # type: ignore[union-attr]
+                taken += 1
+        except OSError:
+            pass
+        return taken
+
+    def watch_fileno(self) -> int | None:
+        """Return a netlink socket that hears of every change of a link in the kernel's side."""
+        return self._watch.fileno()
+
+    def carrier(self) -> bool | None:
+        """Return whether the kernel's side is up; see ``Device``."""
+        try:
+            # What the messages say is looked up below: one may have been lost (ENOBUFS).
+            while self._watch.recv(65536, socket.MSG_DONTWAIT | socket.MSG_TRUNC):
+                pass
+        except OSError:
+            pass
+        name, _ = self._kernel_name()
+        try:
+            return bool(self._flags(name) & _IFF_UP)
+        except OSError:
+            return None  # it was moved to another namespace, where our socket cannot look
+
+    def set_mtu(self, mtu: int) -> None:
+        """Change our MTU, and the kernel's when the TAP was made by us; see ``Device``."""
+        if self._made:
+            name, _ = self._kernel_name()
+            try:
+                ioctl(self._control, _SIOCSIFMTU, _IFREQ_INT.pack(name, mtu))
+            except OSError as error:
+                raise DeviceError(
+                    f"the kernel's side of {self.name} takes no mtu {mtu}: {error.strerror}",
+                    hint="a TAP takes 68 to 65521",
+                ) from None
+        self.mtu = mtu
+
+    def check_mac(self, mac: bytes) -> None:
+        """See that the kernel's side has another MAC address; see ``Device``."""
+        request = _IFREQ_HWADDR.pack(self._kernel_name()[0], 0, b"")
+        try:
+            _, _, kernel_mac = _IFREQ_HWADDR.unpack(ioctl(self._control, _SIOCGIFHWADDR, request))
+        except OSError:
+            return  # it was moved to where it cannot be asked
+        if kernel_mac == mac:
+            raise DeviceError(
+                f"{mac.hex(':')} is the address of the kernel's side of {self.name};"
+                " the two ends of a cable need one each",
+                hint="take another, or leave it out: then it is a random one",
+            )
+
+    def details(self) -> dict[str, Any]:
+        """Return the keys of ``ip -d -j link`` for a TAP, and ours; see ``Device``."""
+        result: dict[str, Any] = {
+            "type": "tap",
+            "pi": False,
+            "vnet_hdr": False,
+            "persist": self._persist,
+        }
+        if self._netns is not None:
+            result["netns"] = self._netns
+        if self._host is not None:
+            result["host"] = "{}/{}".format(*self._host)
+        return result
+
+    def close(self, *, delete: bool = False) -> None:
+        """Close the TAP; see ``Device``. One that was not made by us always stays."""
+        if self._fd < 0:
+            return
+        if delete and self._made:
+            with suppress(OSError):
+                ioctl(self._fd, _TUNSETPERSIST, 0)
+        os.close(self._fd)
+        self._fd = -1
+        self._control.close()
+        self._watch.close()
+
+    def _configure(self, mtu: int | None) -> None:
+        name = self.name.encode()
+        self.check_mac(self.mac)
+        if mtu is not None:
+            self.set_mtu(mtu)
+        elif not self._made:
+            request = _IFREQ_INT.pack(name, 0)
+            _, self.mtu = _IFREQ_INT.unpack(ioctl(self._control, _SIOCGIFMTU, request))
+        if self._persist:
+            ioctl(self._fd, _TUNSETPERSIST, 1)
+        else:
+            self._persist = bool(self._kernel_name()[1] & _IFF_PERSIST)
+        with suppress(OSError):  # only root may; without it a burst is lost sooner
+            ioctl(self._control, _SIOCSIFTXQLEN, _IFREQ_INT.pack(name, _QUEUE_FRAMES))
+        if self._host is None and self._made:
+            # Nobody else knows of it, so nobody else will set it up.
+            with suppress(OSError):
+                request = _IFREQ_FLAGS.pack(name, self._flags(name) | _IFF_UP)
+                ioctl(self._control, _SIOCSIFFLAGS, request)
+
+    def _kernel_name(self) -> tuple[bytes, int]:
+        """Return what the kernel calls its side now (it may be renamed), and its IFF_ flags."""
+        try:
+            request = ioctl(self._fd, _TUNGETIFF, bytes(_IFREQ_FLAGS.size))
+        except OSError as error:
+            self._raise_gone(error)
+        name, flags = _IFREQ_FLAGS.unpack(request)
+        return name, flags
+
+    def _flags(self, name: bytes) -> int:
+        request = _IFREQ_FLAGS.pack(name, 0)
+        flags: int = _IFREQ_FLAGS.unpack(ioctl(self._control, _SIOCGIFFLAGS, request))[1]
+        return flags
+
+    def _raise_gone(self, error: OSError) -> NoReturn:
+        raise DeviceGone(
+            f"{self.name}: the kernel's side was deleted ({error.strerror})",
+            hint=f"smolctl link del {self.name}, then link add it again",
+        ) from None
+
+
+def exists(name: str) -> bool:
+    """Return whether the caller's network namespace has an interface ``name``."""
+    try:
+        socket.if_nametoindex(name)
+    except OSError:
+        return False
+    return True
+
+
+def open_queue(name: str) -> int:
+    """Open the TAP ``name`` in the caller's network namespace; make it unless it exists.
+
+    Returns: its descriptor, which does not block.
+
+    Raises:
+        OSError: as the kernel gives it; ``explain`` turns it into a line for people.
+    """
+    fd = os.open(_CLONE_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        ioctl(fd, _TUNSETIFF, _IFREQ_FLAGS.pack(name.encode(), _IFF_TAP | _IFF_NO_PI))
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def open_sockets() -> tuple[socket.socket, socket.socket]:
+    """Return a socket for ioctls on interfaces of the caller's network namespace, and a watch.
+
+    The watch is a netlink socket that is readable after any of those interfaces has changed.
+    """
+    control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        watch = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        try:
+            watch.bind((0, _RTMGRP_LINK))
+        except BaseException:
+            watch.close()
+            raise
+    except BaseException:
+        control.close()
+        raise
+    return control, watch
+
+
+def _open(
+    name: str, netns: str | None, address: tuple[str, int] | None
+) -> tuple[int, socket.socket, socket.socket, bool]:
+    """Open the TAP where it is or shall be; the last of the result tells whether we made it."""
+    here = exists(name)
+    try:
+        if netns is not None:
+            from smolctl.device import host
+
+            return host.open_tap(name, netns, address, move=here)
+        control, watch = open_sockets()
+        fd = -1
+        try:
+            fd = open_queue(name)
+            if address is not None:
+                from smolctl.device import host
+
+                host.add_address(name, address)
+        except BaseException:
+            for opened in (control.detach(), watch.detach(), fd):
+                if opened >= 0:
+                    os.close(opened)
+            raise
+        return fd, control, watch, not here
+    except OSError as error:
+        raise explain(error, name) from None
+
+
+def explain(error: OSError, name: str) -> DeviceError:
+    """Return the error for people of a TAP ``name`` that could not be opened."""
+    hint: str | None = None
+    if error.errno in (errno.EPERM, errno.EACCES):
+        problem = "no permission: only root may make or take it"
+        hint = f"sudo ip tuntap add dev {name} mode tap user $USER && sudo ip link set {name} up"
+    elif error.errno == errno.EBUSY:
+        problem = "another process has it open"
+        hint = f"take another name, or end the process: grep -l {name} /proc/[0-9]*/fdinfo/*"
+    elif error.errno == errno.EINVAL:
+        problem = f"an interface {name} exists that is no TAP, or a multi-queue one"
+        hint = "take another name"
+    elif error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+        problem = f"this system has no {_CLONE_DEVICE}"
+        hint = "sudo modprobe tun"
+    else:
+        problem = error.strerror or str(error)
+    result = DeviceError(f"cannot open TAP {name}: {problem}", hint=hint)
+    result.errno_name = errno.errorcode.get(error.errno or 0)
+    return result

@@ -1,0 +1,1 @@
+"""The core: all protocol logic, sans-IO, in integer-nanosecond time."""

@@ -1,0 +1,160 @@
+"""The addresses of an interface and the routes that follow from them.
+
+Rules are those of Linux's ``__inet_insert_ifa``, ``__inet_del_ifa`` and ``fib_add_ifaddr``: the
+first address of a prefix is primary and brings the connected route, later ones are secondary and go
+with it; each address is a local route, whether the link is up or not.
+"""
+
+from dataclasses import dataclass
+
+from smolctl.errors import AlreadyExists, InvalidArgument
+from smolctl.stack.route import Route, RouteType, Scope, TableName
+
+KERNEL = "kernel"
+"""Route protocol of derived routes, as Linux's RTPROT_KERNEL."""
+
+
+@dataclass(slots=True, eq=False)
+class Address:
+    """One address of an interface.
+
+    Attributes:
+        local: the address itself.
+        plen: prefix length of its network in bits.
+        broadcast: broadcast address shown and owned because the user asked for one; the last
+            address of the network is a broadcast route either way.
+        secondary: another address of the same network is primary.
+    """
+
+    local: int
+    plen: int
+    scope: Scope
+    label: str
+    broadcast: int | None = None
+    secondary: bool = False
+
+    def network(self, bits: int) -> int:
+        """Return the network address: ``local`` with its host bits cleared."""
+        shift = bits - self.plen
+        return self.local >> shift << shift
+
+
+class AddressList:
+    """The addresses of one interface, in the order in which Linux keeps and shows them."""
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+        self.items: list[Address] = []
+
+    def insert(self, new: Address) -> None:
+        """Add an address; sets ``secondary`` on it when its network is there already.
+
+        Raises:
+            AlreadyExists: the same address with the same prefix length is there.
+            InvalidArgument: the network is there with another scope.
+        """
+        position = 0
+        new.secondary = False
+        for index, old in enumerate(self.items):
+            if not old.secondary and new.scope <= old.scope:
+                position = index + 1
+            if old.plen == new.plen and old.network(self.bits) == new.network(self.bits):
+                if old.local == new.local:
+                    raise AlreadyExists("the address is already assigned")
+                if old.scope != new.scope:
+                    raise InvalidArgument("another address of this network has another scope")
+                new.secondary = True
+        self.items.insert(len(self.items) if new.secondary else position, new)
+
+    def remove(self, address: Address) -> list[Address]:
+        """Take an address out; with a primary its secondaries go too. Returns all that went."""
+        gone = [address]
+        if not address.secondary:
+            network = address.network(self.bits)
+            gone += [
+                other
+                for other in self.items
+                if other.secondary
+                and other.plen == address.plen
+                and other.network(self.bits) == network
+            ]
+        self.items = [kept for kept in self.items if kept not in gone]
+        return gone
+
+    def find(self, local: int, plen: int | None) -> Address | None:
+        """Return the address ``local`` (of that prefix length, when one is given)."""
+        for address in self.items:
+            if address.local == local and plen in (None, address.plen):
+                return address
+        return None
+
+    def primary_of(self, address: Address) -> Address:
+        """Return the primary address of ``address``'s network, which may be itself."""
+        network = address.network(self.bits)
+        for other in self.items:
+            if (
+                not other.secondary
+                and other.plen == address.plen
+                and other.network(self.bits) == network
+            ):
+                return other
+        return address
+
+    def select(self, destination: int | None, scope: Scope) -> int | None:
+        """Return the source address for a destination (Linux ``inet_select_addr``).
+
+        The first primary address whose network holds ``destination`` wins, else the first primary
+        address of at most that scope; None when there is none.
+        """
+        first = None
+        for address in self.items:
+            if address.secondary or address.scope > scope:
+                continue
+            if destination is None:
+                return address.local
+            shift = self.bits - address.plen
+            if destination >> shift == address.local >> shift:
+                return address.local
+            if first is None:
+                first = address.local
+        return first
+
+
+def derived_routes(
+    dev: str, addresses: AddressList, *, up: bool, loopback: bool
+) -> dict[tuple[object, ...], Route]:
+    """Return the routes that an interface's addresses and state bring, by a comparable key.
+
+    On a loopback the whole network of an address is local, which is why 127.0.0.2 answers when
+    127.0.0.1/8 is configured; elsewhere only the address itself is. Source: Linux
+    ``fib_add_ifaddr``.
+    """
+    bits = addresses.bits
+    routes: list[Route] = []
+
+    def add(
+        kind: RouteType, prefix: int, plen: int, source: int, table: TableName, scope: Scope
+    ) -> None:
+        routes.append(
+            Route(prefix, plen, kind, table, dev, None, source, scope=scope, protocol=KERNEL)
+        )
+
+    local, main = TableName.LOCAL, TableName.MAIN
+    for address in addresses.items:
+        source = addresses.primary_of(address).local
+        add(RouteType.LOCAL, address.local, bits, source, local, Scope.HOST)
+        if not up:
+            continue
+        if address.broadcast is not None and address.broadcast != (1 << bits) - 1:
+            add(RouteType.BROADCAST, address.broadcast, bits, source, local, Scope.LINK)
+        network = address.network(bits)
+        if address.secondary or network == 0 or (network == address.local and address.plen == bits):
+            continue
+        if loopback:
+            add(RouteType.LOCAL, network, address.plen, source, local, Scope.HOST)
+        else:
+            add(RouteType.UNICAST, network, address.plen, source, main, Scope.LINK)
+        if address.plen < bits - 1:
+            last = network | (1 << (bits - address.plen)) - 1
+            add(RouteType.BROADCAST, last, bits, source, local, Scope.LINK)
+    return {(route.prefix, route.plen, route.table, *route.identity()): route for route in routes}

@@ -1,0 +1,395 @@
+"""What a user changes: links, addresses and routes, with Linux's rules and consequences.
+
+Each verb checks everything first and changes nothing when it raises.
+"""
+
+from smolctl.errors import (
+    AlreadyExists,
+    InterfaceDown,
+    InvalidArgument,
+    NetworkUnreachable,
+    NotFound,
+)
+from smolctl.stack import egress
+from smolctl.stack.addr import KERNEL, Address
+from smolctl.stack.interface import MTU_MAX, MTU_MIN, Interface, Medium
+from smolctl.stack.neighbor import NeighborCache
+from smolctl.stack.route import DEVICELESS, InsertMode, Route, RouteType, Scope
+from smolctl.stack.stack import Stack
+from smolctl.wire import addr
+
+LOOPBACK_ADDRESS = 0x7F000001
+NAME_MAX = 15
+"""Bytes of an interface name, as Linux's IFNAMSIZ less the final zero."""
+
+# --- links ----------------------------------------------------------------------------------------
+
+
+def bring_up_loopback(stack: Stack) -> None:
+    """Give ``lo`` 127.0.0.1/8, which makes all of 127/8 local."""
+    if stack.loopback.addresses.find(LOOPBACK_ADDRESS, 8) is None:
+        add_address(stack, stack.loopback, Address(LOOPBACK_ADDRESS, 8, Scope.HOST, "lo"))
+
+
+def check_interface(stack: Stack, name: str, mtu: int, mac: bytes | None) -> None:
+    """Check a new interface's name, MTU and MAC.
+
+    Raises:
+        InvalidArgument, AlreadyExists.
+    """
+    if not 1 <= len(name.encode()) <= NAME_MAX:
+        raise InvalidArgument(
+            f'"{name}" is not an interface name: it has 1 to {NAME_MAX} characters'
+        )
+    if name in (".", "..") or any(c == "/" or c == ":" or c.isspace() for c in name):
+        raise InvalidArgument(
+            f'"{name}" is not an interface name: no "/", ":", spaces, "." or ".."'
+        )
+    if name in stack.interfaces:
+        raise AlreadyExists(f'the interface "{name}" is there already', hint="smolctl link show")
+    _check_mtu(mtu)
+    if mac is not None:
+        _check_mac(mac)
+
+
+def _check_mtu(mtu: int) -> None:
+    if not MTU_MIN <= mtu <= MTU_MAX:
+        raise InvalidArgument(f"mtu {mtu} is not within {MTU_MIN} to {MTU_MAX}")
+
+
+def _check_mac(mac: bytes) -> None:
+    if mac[0] & 1 or mac == addr.ZERO_MAC:
+        raise InvalidArgument(
+            f"{addr.format_mac(mac)} is a group address or zero, not the MAC of one interface"
+        )
+
+
+def add_interface(
+    stack: Stack, name: str, kind: str, medium: Medium, mtu: int, mac: bytes | None
+) -> Interface:
+    """Add an interface; it is up and has carrier.
+
+    Raises:
+        InvalidArgument, AlreadyExists: as ``check_interface``.
+    """
+    check_interface(stack, name, mtu, mac)
+    return stack.create_interface(name, kind, medium, mtu, mac)
+
+
+def delete_interface(stack: Stack, interface: Interface, now: int) -> None:
+    """Take an interface away with its addresses, routes, neighbors and queued frames.
+
+    Raises:
+        InvalidArgument: it is ``lo``.
+    """
+    if interface is stack.loopback:
+        raise InvalidArgument("lo is part of the stack and cannot be deleted")
+    _flush_neighbors(stack, interface, now)
+    stack.fib.remove_where(lambda route: route.dev == interface.name)
+    for item in interface.outbox:
+        stack.transmit_failed(interface, item, "stack-stopped", now)
+    interface.outbox.clear()
+    interface.up = False
+    gone = {address.local for address in interface.addresses.items}
+    interface.addresses.items = []
+    del stack.interfaces[interface.name]
+    del stack.neighbors[interface.name]
+    _drop_routes_preferring(stack, gone)
+    stack.touch()
+
+
+def set_up(stack: Stack, interface: Interface, up: bool, now: int) -> None:
+    """Bring an interface up or down.
+
+    Down takes every route by it away but the local ones, and its neighbors; up brings only the
+    routes that follow from its addresses back (Linux fib_netdev_event).
+    """
+    if interface.up == up:
+        return
+    if up:
+        interface.up = True
+        _sync(stack, interface, {})
+    else:
+        _flush_neighbors(stack, interface, now)
+        interface.up = False
+        stack.fib.remove_where(
+            lambda route: route.dev == interface.name and route.scope is not Scope.HOST
+        )
+        for route in stack.derived(interface).values():
+            _ensure(stack, route)
+    stack.touch()
+
+
+def set_mtu(stack: Stack, interface: Interface, mtu: int) -> None:
+    """Change the MTU, bytes.
+
+    Raises:
+        InvalidArgument: out of range.
+    """
+    _check_mtu(mtu)
+    interface.mtu = mtu
+    stack.touch()
+
+
+def set_mac(stack: Stack, interface: Interface, mac: bytes, now: int) -> None:
+    """Change the MAC; what was learned with the old one is flushed (Linux neigh_changeaddr).
+
+    Raises:
+        InvalidArgument: not a unicast MAC, or the medium has none.
+    """
+    if interface.medium is not Medium.ETHERNET:
+        raise InvalidArgument(f"{interface.name} has no MAC address")
+    _check_mac(mac)
+    _flush_neighbors(stack, interface, now)
+    interface.mac = mac
+    stack.touch()
+
+
+def set_carrier(stack: Stack, interface: Interface, on: bool, now: int) -> None:
+    """Note whether somebody is at the other end; without, learned neighbors are forgotten."""
+    if interface.carrier == on:
+        return
+    interface.carrier = on
+    if not on:
+        actions = stack.neighbors[interface.name].flush(keep_permanent=True)
+        egress.perform(stack, interface, actions, now)
+    stack.touch()
+
+
+def _flush_neighbors(stack: Stack, interface: Interface, now: int) -> None:
+    actions = stack.neighbors[interface.name].flush()
+    egress.perform(stack, interface, actions, now)
+
+
+# --- addresses ------------------------------------------------------------------------------------
+
+
+def add_address(stack: Stack, interface: Interface, new: Address) -> None:
+    """Add an address and the routes that follow from it.
+
+    Raises:
+        InvalidArgument: it is no address that one host can have, or another address of its
+            network has another scope.
+        AlreadyExists: it is there already.
+    """
+    _check_address(new)
+    before = stack.derived(interface)
+    interface.addresses.insert(new)
+    _sync(stack, interface, before)
+
+
+def _check_address(new: Address) -> None:
+    """Refuse what Linux lets pass and every packet would then trip over.
+
+    Deviation: Linux takes 0.0.0.0, multicast and broadcast addresses; RFC 1122 3.2.1.3 forbids
+    them as a source.
+    """
+    local = new.local
+    shown = f"{addr.IPV4.format(local)}/{new.plen}"
+    if addr.is_zeronet(local):
+        raise InvalidArgument(f"{shown}: 0.0.0.0/8 is no address of a host")
+    if addr.is_multicast(local):
+        raise InvalidArgument(f"{shown} is multicast: it cannot be an interface's own address")
+    if addr.is_limited_broadcast(local) or addr.is_class_e(local):
+        raise InvalidArgument(f"{shown} is reserved or broadcast, not the address of a host")
+    host_bits = 32 - new.plen
+    if host_bits >= 2 and local & (1 << host_bits) - 1 == (1 << host_bits) - 1:
+        raise InvalidArgument(f"{shown} is the broadcast address of its own network")
+
+
+def change_address(stack: Stack, interface: Interface, old: Address, new: Address) -> None:
+    """Change label, scope and broadcast of an address that is there.
+
+    Raises:
+        InvalidArgument: the scope differs from that of its network's other addresses.
+    """
+    network = old.network(interface.addresses.bits)
+    for other in interface.addresses.items:
+        same = other.plen == old.plen and other.network(interface.addresses.bits) == network
+        if other is not old and same and other.scope != new.scope:
+            raise InvalidArgument("another address of this network has another scope")
+    before = stack.derived(interface)
+    old.label, old.scope, old.broadcast = new.label, new.scope, new.broadcast
+    _sync(stack, interface, before)
+
+
+def delete_address(stack: Stack, interface: Interface, address: Address, now: int) -> list[Address]:
+    """Delete an address; a primary takes its secondaries with it. Returns all that went.
+
+    Routes that prefer a source which is gone go too, and with the last address every route by the
+    interface (Linux fib_del_ifaddr, fib_sync_down_addr, fib_disable_ip).
+    """
+    before = stack.derived(interface)
+    gone = interface.addresses.remove(address)
+    _sync(stack, interface, before)
+    _drop_routes_preferring(stack, {item.local for item in gone})
+    if not interface.addresses.items:
+        stack.fib.remove_where(lambda route: route.dev == interface.name)
+        _flush_neighbors(stack, interface, now)
+        stack.touch()
+    return gone
+
+
+def _drop_routes_preferring(stack: Stack, sources: set[int]) -> None:
+    missing = {source for source in sources if not stack.fib.is_local(source)}
+    if missing:
+        stack.fib.remove_where(lambda route: route.prefsrc in missing and route.protocol != KERNEL)
+        stack.touch()
+
+
+def _sync(stack: Stack, interface: Interface, before: dict[tuple[object, ...], Route]) -> None:
+    """Bring the FIB from the routes derived before a change to those derived after it."""
+    after = stack.derived(interface)
+    for key, route in before.items():
+        if key not in after:
+            _withdraw(stack, route)
+    for key, route in after.items():
+        if key not in before:
+            _ensure(stack, route)
+    stack.touch()
+
+
+def _withdraw(stack: Stack, route: Route) -> None:
+    for present in stack.fib.tables[route.table].chain(route.prefix, route.plen):
+        if present.identity() == route.identity():
+            stack.fib.remove(present)
+            return
+
+
+def _ensure(stack: Stack, route: Route) -> None:
+    try:
+        stack.fib.insert(route, InsertMode.APPEND)
+    except AlreadyExists:
+        return
+
+
+# --- routes ---------------------------------------------------------------------------------------
+
+
+def add_route(stack: Stack, route: Route, mode: InsertMode) -> None:
+    """Check a route as Linux does (fib_create_info, fib_check_nh) and put it into its table.
+
+    Sets ``dev`` and ``on_link`` from the gateway where they follow from it.
+
+    Raises:
+        InvalidArgument: host bits, or words that do not go together.
+        NetworkUnreachable: the gateway is on no connected network.
+        InterfaceDown: the device is down.
+        AlreadyExists, NotFound: as ``RouteTable.insert``.
+    """
+    shown = addr.IPV4.format
+    host_bits = stack.fib.bits - route.plen
+    if route.prefix & ((1 << host_bits) - 1):
+        network = route.prefix >> host_bits << host_bits
+        raise InvalidArgument(
+            f"{shown(route.prefix)}/{route.plen} has host bits set",
+            hint=f"the network is {shown(network)}/{route.plen}, the host {shown(route.prefix)}/32",
+        )
+    if route.type in DEVICELESS:
+        if route.dev is not None or route.via is not None:
+            raise InvalidArgument(f"a {route.type} route takes neither via nor dev")
+    elif route.via is not None:
+        _check_gateway(stack, route)
+    elif route.dev is None:
+        raise InvalidArgument(
+            "a route needs a gateway or a device", hint="add: via GATEWAY, or dev DEV"
+        )
+    else:
+        _check_up(stack.interface(route.dev))
+    if route.prefsrc is not None and not stack.fib.is_local(route.prefsrc):
+        raise InvalidArgument(
+            f"src {shown(route.prefsrc)} is not an address of this stack", hint="smolctl addr show"
+        )
+    stack.fib.insert(route, mode)
+    stack.touch()
+
+
+def _check_up(interface: Interface) -> None:
+    if not interface.up:
+        raise InterfaceDown(
+            f"{interface.name} is down", hint=f"smolctl link set {interface.name} up"
+        )
+
+
+def _check_gateway(stack: Stack, route: Route) -> None:
+    """Check that the gateway is on a connected network (Linux fib_check_nh_v4_gw).
+
+    RFC 1122 3.3.1.1: a gateway must be on a network the host is connected to; ``onlink`` vouches
+    for it. A gateway that is an address of our own means: straight to the destination.
+    """
+    via = route.via or 0
+    shown = addr.IPV4.format(via)
+    if route.type is RouteType.LOCAL or route.scope >= Scope.HOST:
+        raise InvalidArgument("a route to this host itself takes no gateway")
+    if route.scope >= Scope.LINK:
+        raise NetworkUnreachable("a route with scope link goes without a gateway")
+    if route.onlink:
+        if route.dev is None:
+            raise InvalidArgument("onlink needs the device: add dev DEV")
+        _check_up(stack.interface(route.dev))
+        if not _is_unicast(stack, via):
+            raise NetworkUnreachable(f"{shown} cannot be a gateway: it is not one other host")
+        route.on_link = False
+        return
+    if route.dev is not None:
+        _check_up(stack.interface(route.dev))
+    found = stack.fib.lookup_within(via, dev=route.dev, scope=Scope.LINK)
+    if found is None or found.type not in (RouteType.UNICAST, RouteType.LOCAL):
+        where = f" of {route.dev}" if route.dev else ""
+        raise NetworkUnreachable(
+            f"the gateway {shown} is on no connected network{where}",
+            hint="add an address of its network first, or say: dev DEV onlink",
+        )
+    route.dev = found.dev
+    route.on_link = found.scope is Scope.HOST
+
+
+def _is_unicast(stack: Stack, address: int) -> bool:
+    return not (
+        addr.is_multicast(address)
+        or addr.is_zeronet(address)
+        or stack.is_broadcast(address)
+        or stack.fib.is_local(address)
+    )
+
+
+class RouteMatch:
+    """Which routes of a prefix a ``del`` means: every attribute that is given must agree."""
+
+    def __init__(self, spec: Route, given: set[str]) -> None:
+        self.spec = spec
+        self.given = given
+
+    def __call__(self, route: Route) -> bool:
+        """Tell whether a route agrees."""
+        return all(getattr(route, name) == getattr(self.spec, name) for name in self.given)
+
+
+def delete_route(stack: Stack, spec: Route, given: set[str]) -> Route:
+    """Delete the first route of ``spec``'s prefix that agrees with it (Linux fib_table_delete).
+
+    Args:
+        given: names of the attributes of ``spec`` that must agree: via, dev, metric, ...
+
+    Raises:
+        NotFound: there is none.
+    """
+    match = RouteMatch(spec, given)
+    for route in stack.fib.tables[spec.table].chain(spec.prefix, spec.plen):
+        if match(route):
+            stack.fib.remove(route)
+            stack.touch()
+            return route
+    prefix = f"{addr.IPV4.format(spec.prefix)}/{spec.plen}" if spec.plen else "default"
+    raise NotFound(f"there is no such route: {prefix}", hint="smolctl route show")
+
+
+def neighbors_of(stack: Stack, interface: Interface) -> NeighborCache:
+    """Return the neighbor cache of an interface that resolves addresses.
+
+    Raises:
+        InvalidArgument: its medium needs none (loopback).
+    """
+    if interface.medium is not Medium.ETHERNET:
+        raise InvalidArgument(f"{interface.name} has no neighbors: nothing is resolved on it")
+    return stack.neighbors[interface.name]

@@ -1,0 +1,184 @@
+"""Which way a packet goes: interface, next hop and source address.
+
+``decide`` has no side effect. The data path acts on its answer, ``route get`` shows it.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from smolctl.errors import SendRejected
+from smolctl.stack import reason
+from smolctl.stack.interface import Interface
+from smolctl.stack.reason import Reason
+from smolctl.stack.route import Route, RouteType, Scope
+from smolctl.wire import addr
+
+if TYPE_CHECKING:
+    from smolctl.stack.stack import Stack
+
+_TYPE_REASONS = {
+    RouteType.BLACKHOLE: reason.TX_ROUTE_BLACKHOLE,
+    RouteType.UNREACHABLE: reason.TX_ROUTE_UNREACHABLE,
+    RouteType.PROHIBIT: reason.TX_ROUTE_PROHIBIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which way a packet goes.
+
+    Attributes:
+        type: "unicast", "local", "broadcast" or "multicast".
+        interface: by which it leaves; a loopback for ``local``.
+        next_hop: whose MAC is needed: the gateway, or the destination itself.
+        src: source address, None when the interface has none to offer.
+        route: the route that won, None for one that was assumed (bound to a device) or needs none.
+        mtu: largest packet in bytes.
+    """
+
+    type: str
+    interface: Interface
+    dst: int
+    next_hop: int
+    src: int | None
+    route: Route | None
+    mtu: int
+
+    @property
+    def gateway(self) -> int | None:
+        """Return the next hop when it is not the destination itself."""
+        return self.next_hop if self.next_hop != self.dst else None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a packet goes no way."""
+
+    reason: Reason
+    dev: str
+    detail: dict[str, object]
+
+
+def decide(
+    stack: "Stack", dst: int, src: int | None = None, dev: str | None = None
+) -> Decision | Refusal:
+    """Choose interface, next hop and source address for a destination; no side effect.
+
+    Args:
+        src: source address the sender insists on, None to select one.
+        dev: interface the sender insists on, None for whichever the FIB says.
+
+    Source: Linux ``ip_route_output_key_hash_rcu``; RFC 1122 3.3.1.
+    """
+    shown = addr.IPV4.format
+    # Deviation: Linux takes 0.0.0.0 for the loopback; RFC 1122 3.2.1.3(a) forbids it as
+    # destination.
+    if dst == 0:
+        return Refusal(reason.TX_DST_INVALID, dev or "", {"ip": shown(dst)})
+    if src is not None and not stack.fib.is_local(src):
+        return Refusal(reason.TX_SRC_NOT_OURS, dev or "", {"ip": shown(src)})
+    bound = stack.interface(dev) if dev is not None else None
+    if bound is not None and not bound.up:
+        return Refusal(reason.TX_IFACE_DOWN, bound.name, {"ip": shown(dst)})
+    if addr.is_multicast(dst) or addr.is_limited_broadcast(dst):
+        # A group is reached by the interface the sender named, by device or by source address.
+        out = bound or (stack.interface_of(src) if src is not None else None)
+        if out is not None and out.up:
+            return _on_link(stack, out, dst, src)
+    if dev is None:
+        route = stack.fib.lookup(dst)
+    else:
+        route = stack.fib.lookup_within(dst, dev=dev)
+    if route is None:
+        if bound is not None:
+            # Linux: "Apparently, routing tables are wrong. Assume, that the destination is on
+            # link."
+            return _on_link(stack, bound, dst, src)
+        return Refusal(
+            reason.TX_NO_ROUTE, "", {"ip": shown(dst), "connected": _connected_text(stack)}
+        )
+    return _by_route(stack, route, dst, src)
+
+
+def _by_route(stack: "Stack", route: Route, dst: int, src: int | None) -> Decision | Refusal:
+    shown = addr.IPV4.format
+    if (refused := _TYPE_REASONS.get(route.type)) is not None:
+        prefix = f"{shown(route.prefix)}/{route.plen}" if route.plen else "default"
+        return Refusal(refused, route.dev or "", {"ip": shown(dst), "route": prefix})
+    if route.type is RouteType.LOCAL:
+        # One's own address never touches the wire (RFC 1122 3.2.1.3; Linux: dev_out = loopback).
+        out = stack.loopback
+        if not out.up:
+            return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": shown(dst)})
+        source = src if src is not None else (route.prefsrc if route.prefsrc is not None else dst)
+        return Decision("local", out, dst, dst, source, route, out.mtu)
+    out = stack.interface(route.dev or "")
+    if not out.up:
+        return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": shown(dst)})
+    kind = _kind(dst, route.type is RouteType.BROADCAST)
+    via = route.via if kind == "unicast" and not route.on_link else None
+    next_hop = dst if via is None else via
+    if src is None:
+        src = route.prefsrc
+    if src is None:
+        src = select_source(stack, out, via, route.scope)
+    mtu = out.mtu if route.mtu is None else min(route.mtu, out.mtu)
+    return _checked(Decision(kind, out, dst, next_hop, src, route, mtu))
+
+
+def _on_link(stack: "Stack", out: Interface, dst: int, src: int | None) -> Decision | Refusal:
+    if src is None:
+        src = select_source(stack, out, None, Scope.LINK)
+    return _checked(Decision(_kind(dst, False), out, dst, dst, src, None, out.mtu))
+
+
+def _checked(decision: Decision) -> Decision | Refusal:
+    """Keep 127/8 off the wire (RFC 1122 3.2.1.3(g): MUST NOT appear outside a host)."""
+    out, src, dst = decision.interface, decision.src, decision.dst
+    if not out.loopback:
+        if src is not None and addr.is_loopback(src):
+            return Refusal(reason.TX_LOOPBACK_SOURCE, out.name, {"ip": addr.IPV4.format(src)})
+        if addr.is_loopback(dst):
+            return Refusal(reason.TX_DST_INVALID, out.name, {"ip": addr.IPV4.format(dst)})
+    return decision
+
+
+def _kind(dst: int, broadcast: bool) -> str:
+    if addr.is_multicast(dst):
+        return "multicast"
+    return "broadcast" if broadcast or addr.is_limited_broadcast(dst) else "unicast"
+
+
+def select_source(
+    stack: "Stack", out: Interface, destination: int | None, scope: Scope
+) -> int | None:
+    """Return the source address for packets by ``out`` (Linux ``inet_select_addr``).
+
+    An address of the interface, of the destination's own network if possible; else the first
+    address of that scope on any interface, loopback first; else None.
+    """
+    source = out.addresses.select(destination, scope)
+    if source is not None:
+        return source
+    for interface in stack.interfaces.values():
+        for address in interface.addresses.items:
+            if not address.secondary and address.scope != Scope.LINK and address.scope <= scope:
+                return address.local
+    return None
+
+
+def _connected_text(stack: "Stack") -> str:
+    networks = [
+        f"{addr.IPV4.format(route.prefix)}/{route.plen} dev {route.dev}"
+        for interface in stack.interfaces.values()
+        for route in stack.derived(interface).values()
+        if route.type is RouteType.UNICAST
+    ]
+    return f" (connected: {', '.join(networks[:4])})" if networks else ""
+
+
+def rejection(why: Reason, detail: dict[str, object]) -> SendRejected:
+    """Return the error for a refusal: the hint's first half is the message, its second the cure."""
+    message, _, hint = why.explain(detail).partition("; ")
+    errno_name = why.linux if why.linux.startswith("E") else "EINVAL"
+    return SendRejected(why.name, message, errno_name=errno_name, hint=hint or None)

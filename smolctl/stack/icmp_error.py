@@ -1,0 +1,69 @@
+"""ICMP errors out: when a packet is answered with one, and when RFC 1122 forbids it."""
+
+from typing import TYPE_CHECKING
+
+from smolctl.errors import NoBuffers, SendRejected
+from smolctl.stack import egress, reason
+from smolctl.stack.interface import Interface
+from smolctl.wire import addr, icmp, ipv4
+
+if TYPE_CHECKING:
+    from smolctl.stack.stack import Stack
+
+QUOTE_LIMIT = 576 - ipv4.MIN_HEADER_LEN - icmp.HEADER_LEN
+"""Bytes an error quotes of the offending packet: it stays within 576 (RFC 1812 4.3.2.3)."""
+
+
+def answer(
+    stack: "Stack",
+    interface: Interface,
+    icmp_type: icmp.Type,
+    code: int,
+    packet: bytes,
+    header: ipv4.Ipv4Header,
+    now: int,
+    *,
+    group_frame: bool,
+) -> None:
+    """Answer a packet with an ICMP error, unless RFC 1122 3.2.2 or the rate limit forbids it.
+
+    Args:
+        packet: the offending packet, header first.
+        group_frame: it came in a link-layer broadcast or multicast.
+    """
+    if _suppressed(stack, packet, header, group_frame):
+        stack.ledger.record(reason.ICMP_REPLY_SUPPRESSED, interface.name, now)
+        return
+    # The loopback is exempt, as in Linux icmpv4_xrlim_allow: nobody else is bothered.
+    if not interface.loopback and not stack.icmp_limiter.allow(header.src, now):
+        stack.ledger.record(
+            reason.ICMP_RATE_LIMITED, interface.name, now, ip=addr.IPV4.format(header.src)
+        )
+        return
+    message = icmp.IcmpMessage(icmp_type, code, 0, packet[: min(QUOTE_LIMIT, header.total_length)])
+    src = header.dst if stack.fib.is_local(header.dst) else None
+    try:
+        egress.icmp_output(stack, message, header.src, now, src=src)
+    except (SendRejected, NoBuffers):
+        return  # counted by icmp_output under its own reason
+    stack.ledger.count("icmp.errors_sent")
+
+
+def _suppressed(stack: "Stack", packet: bytes, header: ipv4.Ipv4Header, group_frame: bool) -> bool:
+    """Apply RFC 1122 3.2.2: an ICMP error message MUST NOT be sent as the result of these."""
+    if group_frame or addr.is_multicast(header.dst) or stack.is_broadcast(header.dst):
+        return True
+    if header.fragment_offset > 0:
+        return True
+    src = header.src
+    if (
+        addr.is_zeronet(src)
+        or addr.is_multicast(src)
+        or addr.is_class_e(src)
+        or stack.is_broadcast(src)
+    ):
+        return True
+    if header.protocol == ipv4.Protocol.ICMP:
+        kind = packet[header.header_len : header.header_len + 1]
+        return not kind or icmp.is_error(kind[0])
+    return False

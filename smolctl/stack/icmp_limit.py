@@ -1,0 +1,55 @@
+"""The rate limit of ICMP errors (RFC 1812 4.3.2.8): token buckets per destination and for all.
+
+Rules are Linux's ``icmp_global_allow`` and ``inet_peer_xrlim_allow``: a burst of 6 to one
+destination, then one every ``icmp.ratelimit_ms``; together at most ``icmp.msgs_per_sec`` with a
+burst of ``icmp.msgs_burst``.
+"""
+
+from smolctl.stack.settings import Settings
+
+BURST = 6
+PEERS_LIMIT = 4096
+NS_PER_S = 1_000_000_000
+
+
+class IcmpLimiter:
+    """Decides whether an error may be sent; bounded in memory."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._peers: dict[int, tuple[int, int]] = {}
+        self._credit = 0
+        self._stamp_ns: int | None = None
+
+    def allow(self, peer: int, now: int) -> bool:
+        """Take a token for ``peer``; False when there is none."""
+        return self._allow_all(now) and self._allow_peer(peer, now)
+
+    def _allow_all(self, now: int) -> bool:
+        burst, rate = self._settings["icmp.msgs_burst"], self._settings["icmp.msgs_per_sec"]
+        cap = burst * NS_PER_S
+        if self._stamp_ns is None:
+            self._credit = cap
+        else:
+            self._credit = min(cap, self._credit + (now - self._stamp_ns) * rate)
+        self._stamp_ns = now
+        if self._credit < NS_PER_S:
+            return False
+        self._credit -= NS_PER_S
+        return True
+
+    def _allow_peer(self, peer: int, now: int) -> bool:
+        interval = self._settings.ns("icmp.ratelimit_ms")
+        if interval == 0:
+            return True
+        tokens, stamp = self._peers.get(peer, (BURST * interval, now))
+        tokens = min(BURST * interval, tokens + now - stamp)
+        allowed = tokens >= interval
+        if allowed:
+            tokens -= interval
+        if peer not in self._peers and len(self._peers) >= PEERS_LIMIT:
+            # The one that was quiet longest has its full burst back soonest.
+            del self._peers[next(iter(self._peers))]
+        self._peers.pop(peer, None)
+        self._peers[peer] = (tokens, now)
+        return allowed

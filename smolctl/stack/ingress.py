@@ -1,0 +1,226 @@
+"""The way in: from a frame to a socket, an answer, or a named reason why not.
+
+``frame_input`` -> ``arp_input`` or ``ip_input`` -> ``udp_input`` or ``icmp_input``. This file holds
+no state. Every way out of a function here delivers, answers or records a reason.
+"""
+
+from typing import TYPE_CHECKING
+
+from smolctl.stack import fast, icmp_error, ingress_arp, ingress_icmp, reason
+from smolctl.stack.cast import Cast, wire_fault
+from smolctl.stack.fate import Fate, Trace
+from smolctl.stack.interface import Interface
+from smolctl.stack.reason import Reason
+from smolctl.stack.route import RouteType
+from smolctl.stack.udp_socket import ANY, DATAGRAM_OVERHEAD, Datagram, UdpSocket
+from smolctl.wire import addr, ethernet, icmp, ipv4, udp
+from smolctl.wire.fault import WireFault
+
+if TYPE_CHECKING:
+    from smolctl.stack.stack import Stack
+
+
+def frame_input(stack: "Stack", interface: Interface, frame: bytes, now: int) -> None:
+    """Take one Ethernet frame from a device. Nothing is raised for any bytes."""
+    record = stack.ledger.record
+    name = interface.name
+    if not interface.up:
+        record(reason.RX_IFACE_DOWN, name, now)
+        interface.counters.rx_dropped += 1
+        return
+    header = ethernet.parse(frame)
+    if isinstance(header, WireFault):
+        wire_fault(stack, interface, header, now)
+        return
+    src = header.src
+    if src[0] & 1 or src == addr.ZERO_MAC:
+        record(reason.RX_SRC_MAC_INVALID, name, now, mac=addr.format_mac(src))
+        interface.counters.rx_errors += 1
+        return
+    if src == interface.mac:
+        record(reason.RX_OWN_FRAME, name, now, mac=addr.format_mac(src))
+        return
+    cast = Cast.HOST
+    if header.dst != interface.mac:
+        if not header.dst[0] & 1:
+            # A bridge or hub shows us others' frames (RFC 1122 2.4; Linux PACKET_OTHERHOST).
+            record(
+                reason.RX_NOT_OUR_MAC, name, now,
+                mac=addr.format_mac(header.dst), ours=addr.format_mac(interface.mac),
+            )  # fmt: skip
+            return
+        cast = Cast.BROADCAST if header.dst == addr.BROADCAST_MAC else Cast.MULTICAST
+        interface.counters.multicast += 1
+    payload = frame[ethernet.HEADER_LEN :]
+    if header.ethertype == ethernet.EtherType.IPV4:
+        ip_input(stack, interface, payload, now, cast)
+    elif header.ethertype == ethernet.EtherType.ARP:
+        ingress_arp.arp_input(stack, interface, payload, now, cast)
+    else:
+        record(reason.RX_ETHERTYPE_UNKNOWN, name, now, ethertype=f"0x{header.ethertype:04x}")
+
+
+# --- IP -------------------------------------------------------------------------------------------
+
+
+def ip_input(
+    stack: "Stack",
+    interface: Interface,
+    packet: bytes,
+    now: int,
+    cast: Cast = Cast.HOST,
+    *,
+    looped: bool = False,
+    trace: Trace | None = None,
+) -> None:
+    """Take one IPv4 packet, validate it and hand it to its protocol (RFC 1122 3.2.1).
+
+    Args:
+        looped: it is our own, come back by a loopback or as the copy of a broadcast.
+        trace: follows a packet that was sent from here.
+    """
+    header = ipv4.parse(packet)
+    if isinstance(header, WireFault):
+        wire_fault(stack, interface, header, now, trace)
+        return
+    why, shown = _validate(stack, interface, header, cast, looped=looped)
+    if why is not None:
+        stack.ledger.record(why, interface.name, now, trace, ip=shown)
+        return
+    if header.mf or header.fragment_offset:
+        stack.ledger.record(reason.FRAG_UNSUPPORTED, interface.name, now, trace)
+        return
+    packet = packet[: header.total_length]
+    if header.protocol == ipv4.Protocol.UDP:
+        udp_input(stack, interface, packet, header, now, cast, trace=trace)
+    elif header.protocol == ipv4.Protocol.ICMP:
+        ingress_icmp.icmp_input(stack, interface, packet, header, now, cast, trace=trace)
+    else:
+        stack.ledger.record(
+            reason.IP_PROTO_UNKNOWN, interface.name, now, trace, protocol=header.protocol
+        )
+        icmp_error.answer(
+            stack, interface, icmp.Type.DEST_UNREACHABLE, icmp.Unreachable.PROTOCOL,
+            packet, header, now, group_frame=cast is not Cast.HOST,
+        )  # fmt: skip
+
+
+def _validate(
+    stack: "Stack", interface: Interface, header: ipv4.Ipv4Header, cast: Cast, *, looped: bool
+) -> tuple[Reason | None, str]:
+    """Check source and destination; return why the packet is refused and the address to show."""
+    src, dst = header.src, header.dst
+    shown = addr.IPV4.format
+    if header.source_route:
+        return reason.IP_SOURCE_ROUTE, shown(dst)
+    if not looped and not interface.loopback:
+        if addr.is_loopback(src) or addr.is_loopback(dst):
+            return reason.IP_LOOPBACK_ON_WIRE, shown(src if addr.is_loopback(src) else dst)
+        # 0.0.0.0 is a source only for a host that asks for its address by broadcast (RFC 1122
+        # 3.2.1.3(a); Linux ip_route_input_slow, brd_input).
+        zero = addr.is_zeronet(src) and not addr.is_limited_broadcast(dst)
+        if zero or addr.is_multicast(src) or stack.is_broadcast(src):
+            return reason.IP_SRC_INVALID, shown(src)
+        if stack.fib.is_local(src):
+            return reason.IP_SRC_IS_OURS, shown(src)
+    if addr.is_zeronet(dst):
+        return reason.IP_DST_INVALID, shown(dst)
+    if addr.is_multicast(dst):
+        return reason.IP_MULTICAST_NOT_JOINED, shown(dst)
+    if addr.is_limited_broadcast(dst):
+        return None, ""
+    route = stack.fib.lookup(dst)
+    if route is None or route.type not in (RouteType.LOCAL, RouteType.BROADCAST):
+        return reason.IP_DST_NOT_OURS, shown(dst)
+    if (
+        cast is not Cast.HOST
+        and route.type is RouteType.LOCAL
+        and stack.settings["ip.drop_unicast_in_l2_multicast"]
+    ):
+        return reason.IP_UNICAST_IN_BROADCAST, shown(dst)
+    return None, ""
+
+
+# --- UDP ------------------------------------------------------------------------------------------
+
+
+def udp_input(
+    stack: "Stack",
+    interface: Interface,
+    packet: bytes,
+    header: ipv4.Ipv4Header,
+    now: int,
+    cast: Cast = Cast.HOST,
+    *,
+    trace: Trace | None = None,
+) -> None:
+    """Deliver a datagram to the most specific socket; a broadcast to all that match."""
+    segment = packet[header.header_len :]
+    src, dst = header.src, header.dst
+    parsed = udp.parse(segment, src, dst)
+    if isinstance(parsed, WireFault):
+        wire_fault(stack, interface, parsed, now, trace)
+        return
+    name, sport, dport = interface.name, parsed.sport, parsed.dport
+    payload = segment[udp.HEADER_LEN : parsed.length]
+    datagram = Datagram(payload, src, sport, dst, dport, name, now)
+    if stack.is_broadcast(dst):
+        sockets = stack.udp.matching(src, sport, dst, dport, name)
+    else:
+        found = stack.udp.lookup(src, sport, dst, dport, name)
+        sockets = [] if found is None else [found]
+    if not sockets:
+        why, detail = _no_socket(stack, datagram)
+        stack.ledger.record(why, name, now, trace, **detail)
+        icmp_error.answer(
+            stack, interface, icmp.Type.DEST_UNREACHABLE, icmp.Unreachable.PORT,
+            packet, header, now, group_frame=cast is not Cast.HOST,
+        )  # fmt: skip
+        return
+    for socket in sockets:
+        socket_deliver(stack, socket, datagram, trace)
+    if not stack.is_broadcast(dst):
+        fast.learn_ingress(stack, interface, sockets[0], header, parsed)
+
+
+def socket_deliver(
+    stack: "Stack", socket: UdpSocket, datagram: Datagram, trace: Trace | None = None
+) -> None:
+    """Queue a datagram for its socket, within the socket's bound."""
+    size = len(datagram.payload) + DATAGRAM_OVERHEAD
+    if socket.queue and socket.queue_bytes + size > socket.rcvbuf:
+        socket.drops += 1
+        stack.ledger.record(
+            reason.UDP_RCVBUF_FULL, datagram.dev, datagram.at_ns, trace,
+            queued=socket.queue_bytes, limit=socket.rcvbuf, port=socket.port,
+        )  # fmt: skip
+        return
+    socket.queue.append(datagram)
+    socket.queue_bytes += size
+    socket.rx_datagrams += 1
+    if not socket.ready:
+        stack.wake(socket)
+    if trace is not None:
+        trace.settle(Fate.DELIVERED, datagram.at_ns)
+        trace.dev = datagram.dev
+
+
+def _no_socket(stack: "Stack", datagram: Datagram) -> tuple[Reason, dict[str, object]]:
+    """Tell why nobody took a datagram: the port is free, or its socket wants something else."""
+    shown = addr.IPV4.format
+    ip, port = shown(datagram.dst), datagram.dport
+    bound = stack.udp.at_port(port)
+    for socket in bound:
+        if socket.local in (ANY, datagram.dst) and socket.peer is not None:
+            return reason.UDP_PEER_MISMATCH, {
+                "peer": f"{shown(socket.peer)}:{socket.peer_port}",
+                "source": f"{shown(datagram.src)}:{datagram.sport}",
+            }
+    if bound:
+        where = ", ".join(
+            (shown(socket.local) if socket.local != ANY else "0.0.0.0")
+            + (f" dev {socket.dev}" if socket.dev else "")
+            for socket in bound
+        )
+        return reason.UDP_BOUND_ELSEWHERE, {"ip": ip, "port": port, "bound": where}
+    return reason.UDP_PORT_CLOSED, {"ip": ip, "port": port}

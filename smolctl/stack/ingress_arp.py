@@ -1,0 +1,112 @@
+"""ARP in: who asks for us is answered, and what is said is learned as Linux does (arp_process)."""
+
+from typing import TYPE_CHECKING
+
+from smolctl.stack import egress, reason
+from smolctl.stack.cast import Cast, wire_fault
+from smolctl.stack.echo import ArpAnswer
+from smolctl.stack.interface import Interface
+from smolctl.stack.reason import Reason
+from smolctl.wire import addr, arp
+from smolctl.wire.fault import WireFault
+
+if TYPE_CHECKING:
+    from smolctl.stack.stack import Stack
+
+
+def arp_input(
+    stack: "Stack", interface: Interface, payload: bytes, now: int, cast: Cast = Cast.HOST
+) -> None:
+    """Answer who asks for an address of ours, and learn as Linux's ``arp_process`` does.
+
+    A request addressed to us creates an entry, since its sender is about to talk to us (RFC 826);
+    anything else only updates one that is there. Where the sender's network is does not matter.
+    """
+    packet = arp.parse(payload)
+    if isinstance(packet, WireFault):
+        wire_fault(stack, interface, packet, now)
+        return
+    stack.ledger.count("arp.packets_received")
+    absorbed = _offer_to_clients(stack, interface, packet, cast, now)
+    why, detail = _arp_process(stack, interface, packet, cast, now)
+    if why is not None and not absorbed:
+        stack.ledger.record(why, interface.name, now, **detail)
+
+
+def _offer_to_clients(
+    stack: "Stack", interface: Interface, packet: arp.ArpPacket, cast: Cast, now: int
+) -> bool:
+    """Give ``arping`` what it waits for."""
+    taken = False
+    is_reply = packet.op == arp.Op.REPLY
+    for client in stack.arp_clients:
+        if client.accepts(interface.name, is_reply, packet.sender_ip, packet.target_ip):
+            client.answers.append(
+                ArpAnswer(packet.sender_ip, packet.sender_mac, cast is Cast.HOST, now)
+            )
+            stack.wake(client)
+            taken = True
+    return taken
+
+
+def _arp_process(
+    stack: "Stack", interface: Interface, packet: arp.ArpPacket, cast: Cast, now: int
+) -> tuple[Reason | None, dict[str, object]]:
+    """Answer and learn; return why the packet was of no use, or None."""
+    sender, target, mac = packet.sender_ip, packet.target_ip, packet.sender_mac
+    shown = {"ip": addr.IPV4.format(sender), "mac": addr.format_mac(mac)}
+    if mac[0] & 1 or mac == addr.ZERO_MAC or addr.is_multicast(sender):
+        return reason.ARP_SENDER_INVALID, dict(shown)
+    if addr.is_loopback(sender) or addr.is_limited_broadcast(sender):
+        return reason.ARP_SENDER_INVALID, dict(shown)
+    if addr.is_multicast(target) or addr.is_loopback(target):
+        # RFC 1122 3.2.1.3(g); Linux arp_process drops both before anything else.
+        return reason.ARP_TARGET_NOT_OURS, {"ip": addr.IPV4.format(target)}
+    ours = stack.fib.is_local(target)
+    if sender != 0 and stack.fib.is_local(sender):
+        # RFC 5227 2.4: somebody else claims our address. Not answered, not learned.
+        return reason.ARP_ADDRESS_CONFLICT, dict(shown)
+    if packet.op == arp.Op.REQUEST and ours:
+        if sender != 0:
+            _, actions = stack.neighbors[interface.name].heard(
+                sender, mac, now, create=True, override=True
+            )
+            egress.perform(stack, interface, actions, now)
+        # A probe (sender 0.0.0.0, RFC 5227 2.1.1) is answered but teaches nothing.
+        egress.arp_output(stack, interface, arp.Op.REPLY, target, mac, sender, mac, now)
+        stack.ledger.count("arp.replies_sent")
+        return None, {}
+    if sender == 0:
+        return reason.ARP_TARGET_NOT_OURS, {"ip": addr.IPV4.format(target)}
+    return _arp_learn(stack, interface, packet, cast, now)
+
+
+def _arp_learn(
+    stack: "Stack", interface: Interface, packet: arp.ArpPacket, cast: Cast, now: int
+) -> tuple[Reason | None, dict[str, object]]:
+    """Learn from ARP that asks us nothing: replies, gratuitous ARP, others' requests."""
+    sender, mac = packet.sender_ip, packet.sender_mac
+    cache = stack.neighbors[interface.name]
+    known = cache.lookup(sender)
+    gratuitous = sender == packet.target_ip
+    is_reply = packet.op == arp.Op.REPLY
+    create = stack.settings["arp.accept"] == 1 and (gratuitous or is_reply)
+    if known is None and not create:
+        if not is_reply and not gratuitous:
+            return reason.ARP_TARGET_NOT_OURS, {"ip": addr.IPV4.format(packet.target_ip)}
+        return reason.ARP_UNSOLICITED, {"ip": addr.IPV4.format(sender)}
+    if known is not None and is_reply and cast is Cast.HOST:
+        taken, actions = cache.replied(sender, mac, now)
+    else:
+        # Broadcast replies and request packets do not assert reachability (Linux arp_process).
+        taken, actions = cache.heard(sender, mac, now, create=create, override=gratuitous)
+    egress.perform(stack, interface, actions, now)
+    if taken:
+        return None, {}
+    if known is not None and known.state == "PERMANENT":
+        return reason.ARP_LOCKED_ENTRY, {"ip": addr.IPV4.format(sender)}
+    return reason.ARP_LOCKTIME, {
+        "ip": addr.IPV4.format(sender),
+        "mac": addr.format_mac(mac),
+        "ms": stack.settings["neigh.locktime_ms"],
+    }

@@ -1,0 +1,158 @@
+"""ICMP in: echo requests are answered, replies and errors find who caused them."""
+
+from typing import TYPE_CHECKING
+
+from smolctl.errors import NoBuffers, SendRejected
+from smolctl.stack import egress, notify, reason
+from smolctl.stack.cast import Cast, wire_fault
+from smolctl.stack.echo import EchoReply
+from smolctl.stack.fate import Fate, Trace
+from smolctl.stack.interface import Interface
+from smolctl.stack.reason import Reason
+from smolctl.wire import addr, icmp, ipv4
+from smolctl.wire.fault import WireFault
+
+if TYPE_CHECKING:
+    from smolctl.stack.stack import Stack
+
+
+def icmp_input(
+    stack: "Stack",
+    interface: Interface,
+    packet: bytes,
+    header: ipv4.Ipv4Header,
+    now: int,
+    cast: Cast = Cast.HOST,
+    *,
+    trace: Trace | None = None,
+) -> None:
+    """Answer echo requests, match replies and errors to who sent the question."""
+    message = icmp.parse(packet[header.header_len :])
+    if isinstance(message, WireFault):
+        wire_fault(stack, interface, message, now, trace)
+        return
+    stack.ledger.count("icmp.messages_received")
+    if message.type == icmp.Type.ECHO_REQUEST:
+        _echo_request(stack, interface, header, message, now, cast, trace)
+    elif message.type == icmp.Type.ECHO_REPLY:
+        _echo_reply(stack, interface, header, message, now, trace)
+    elif icmp.is_error(message.type):
+        _error_input(stack, interface, header, message, now, trace)
+    else:
+        stack.ledger.record(reason.ICMP_TYPE_UNKNOWN, interface.name, now, trace, type=message.type)
+
+
+def _echo_request(
+    stack: "Stack",
+    interface: Interface,
+    header: ipv4.Ipv4Header,
+    message: icmp.IcmpMessage,
+    now: int,
+    cast: Cast,
+    trace: Trace | None,
+) -> None:
+    """Answer an echo request from the address it was sent to (RFC 1122 3.2.2.6).
+
+    The reply goes the ordinary way out: where its next hop is not yet resolved it waits in the
+    neighbor's queue, so the first ping of an unknown peer is answered.
+    """
+    group = stack.is_broadcast(header.dst)
+    if stack.settings["icmp.echo_ignore_all"]:
+        stack.ledger.record(reason.ICMP_ECHO_IGNORED, interface.name, now, trace)
+        return
+    if group and stack.settings["icmp.echo_ignore_broadcasts"]:
+        stack.ledger.record(
+            reason.ICMP_ECHO_BROADCAST, interface.name, now, trace,
+            ip=addr.IPV4.format(header.dst),
+        )  # fmt: skip
+        return
+    reply = icmp.IcmpMessage(icmp.Type.ECHO_REPLY, 0, message.rest, message.body)
+    if trace is not None:
+        trace.settle(Fate.ANSWERED, now)
+    try:
+        egress.icmp_output(stack, reply, header.src, now, src=None if group else header.dst)
+    except (SendRejected, NoBuffers):
+        return  # counted by icmp_output under its own reason
+    stack.ledger.count("icmp.echo_replies_sent")
+
+
+def _echo_reply(
+    stack: "Stack",
+    interface: Interface,
+    header: ipv4.Ipv4Header,
+    message: icmp.IcmpMessage,
+    now: int,
+    trace: Trace | None,
+) -> None:
+    client = stack.echoes.get(message.ident)
+    if client is None:
+        stack.ledger.record(
+            reason.ICMP_ECHO_UNMATCHED, interface.name, now, trace,
+            ip=addr.IPV4.format(header.src), ident=message.ident,
+        )  # fmt: skip
+        return
+    client.replies.append(EchoReply(header.src, message.sequence, header.ttl, message.body, now))
+    stack.wake(client)
+    if trace is not None:
+        trace.settle(Fate.DELIVERED, now)
+    # The answer proves that the way there works (RFC 1122 2.3.2.1 (4)); ping asks Linux for the
+    # same with MSG_CONFIRM.
+    stack.confirm(header.src, now)
+
+
+def _error_input(
+    stack: "Stack",
+    interface: Interface,
+    header: ipv4.Ipv4Header,
+    message: icmp.IcmpMessage,
+    now: int,
+    trace: Trace | None,
+) -> None:
+    """Match an ICMP error to the socket whose packet it quotes (RFC 1122 3.2.2)."""
+    why = _error_reason(message)
+    quote = icmp.parse_quote(message.body)
+    detail: dict[str, object] = {
+        "offender": addr.IPV4.format(header.src),
+        "type": message.type,
+        "icmp_code": message.code,
+        "ip": addr.IPV4.format(quote.dst if quote is not None else header.src),
+        "port": "?" if quote is None or quote.dport is None else quote.dport,
+    }
+    if why is not None and notify.packet_failed(
+        stack, message.body, why.linux, why, detail, now, offender=header.src
+    ):
+        stack.ledger.record(why, interface.name, now, **detail)
+        if trace is not None:
+            trace.settle(Fate.ABSORBED, now)
+        return
+    if why is None:
+        stack.ledger.record(reason.ICMP_TYPE_UNKNOWN, interface.name, now, trace, type=message.type)
+        return
+    stack.ledger.record(reason.ICMP_ERROR_UNMATCHED, interface.name, now, trace, **detail)
+
+
+def _error_reason(message: icmp.IcmpMessage) -> Reason | None:
+    """Return what an ICMP error means; None for source quench and redirects, which are ignored.
+
+    Source: RFC 1122 3.2.2.1; RFC 6633 (source quench is obsolete); Linux icmp_err_convert.
+    """
+    if message.type == icmp.Type.DEST_UNREACHABLE:
+        return _UNREACHABLE.get(message.code, reason.ICMP_HOST_UNREACHABLE)
+    if message.type == icmp.Type.TIME_EXCEEDED:
+        return reason.ICMP_TIME_EXCEEDED
+    if message.type == icmp.Type.PARAMETER_PROBLEM:
+        return reason.ICMP_PARAMETER_PROBLEM
+    return None
+
+
+_UNREACHABLE: dict[int, Reason] = {
+    icmp.Unreachable.NET: reason.ICMP_NET_UNREACHABLE,
+    icmp.Unreachable.NET_UNKNOWN: reason.ICMP_NET_UNREACHABLE,
+    icmp.Unreachable.NET_TOS: reason.ICMP_NET_UNREACHABLE,
+    icmp.Unreachable.PROTOCOL: reason.ICMP_PROTOCOL_UNREACHABLE,
+    icmp.Unreachable.PORT: reason.ICMP_PORT_UNREACHABLE,
+    icmp.Unreachable.FRAG_NEEDED: reason.ICMP_FRAGMENTATION_NEEDED,
+    icmp.Unreachable.NET_PROHIBITED: reason.ICMP_PROHIBITED,
+    icmp.Unreachable.HOST_PROHIBITED: reason.ICMP_PROHIBITED,
+    icmp.Unreachable.ADMIN: reason.ICMP_PROHIBITED,
+}

@@ -1,0 +1,90 @@
+"""An interface: its link state, its addresses, what waits to leave, and its counters."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from smolctl.stack.addr import AddressList
+from smolctl.stack.fate import TracedFrame
+
+if TYPE_CHECKING:
+    from smolctl.stack.fast import IngressFlow
+
+
+class Medium(StrEnum):
+    """What the frames of a link are."""
+
+    ETHERNET = "ethernet"
+    """Ethernet II frames; next hops are resolved by ARP."""
+    IP = "ip"
+    """Bare IP packets; there is nothing to resolve (loopback)."""
+
+
+LOOPBACK_MTU = 65536
+ETHERNET_MTU = 1500
+MTU_MIN = 68
+"""RFC 791 3.2: every module must forward a datagram of 68 bytes without fragmentation."""
+MTU_MAX = 65536
+OUTBOX_LIMIT = 1000
+"""Frames that may wait for a device, as Linux's default txqueuelen."""
+
+
+@dataclass(slots=True, eq=False)
+class Counters:
+    """Frames and bytes, link header included, as ``ip -s link`` counts them.
+
+    What a loopback carries is sent and received at once; it is counted as looped.
+    """
+
+    rx_packets: int = 0
+    rx_bytes: int = 0
+    rx_dropped: int = 0
+    rx_errors: int = 0
+    tx_packets: int = 0
+    tx_bytes: int = 0
+    tx_dropped: int = 0
+    tx_carrier_errors: int = 0
+    multicast: int = 0
+    looped_packets: int = 0
+    looped_bytes: int = 0
+
+    def total(self, name: str) -> int:
+        """Return a counter with what was looped: "rx_packets", "tx_bytes", ..."""
+        value: int = getattr(self, name)
+        return value + int(getattr(self, "looped" + name[2:], 0))
+
+
+@dataclass(slots=True, eq=False)
+class Interface:
+    """One interface of a stack.
+
+    Attributes:
+        index: ifindex, unique while the stack lives, from 1.
+        kind: what carries its frames: "loopback", "tap", ...; a loopback has no device.
+        mac: its unicast MAC address, 6 zero bytes where the medium has none.
+        mtu: largest IP packet in bytes.
+        up: whether the user wants it up.
+        carrier: whether somebody is at the other end.
+        outbox: frames for the device, oldest first, at most ``OUTBOX_LIMIT``.
+        flows: for the fast path, the socket of each flow that came in, by the 12 bytes of
+            addresses and ports; valid for one generation of the stack.
+    """
+
+    name: str
+    index: int
+    kind: str
+    medium: Medium
+    mac: bytes
+    mtu: int
+    addresses: AddressList
+    up: bool = True
+    carrier: bool = True
+    outbox: list[bytes | TracedFrame] = field(default_factory=list)
+    counters: Counters = field(default_factory=Counters)
+    flows: "dict[bytes, IngressFlow]" = field(default_factory=dict)
+    flows_generation: int = -1
+
+    @property
+    def loopback(self) -> bool:
+        """Whether what is sent comes back here and never reaches a wire."""
+        return self.kind == "loopback"

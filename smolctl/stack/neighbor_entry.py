@@ -1,0 +1,98 @@
+"""A neighbor entry, the packets that wait for it, and what its cache can ask egress to do."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from smolctl.stack.neighbor_state import State
+
+
+@dataclass(slots=True, eq=False)
+class Neighbor:
+    """One entry.
+
+    Attributes:
+        ip: the next hop's address.
+        lladdr: its MAC, None until one was learned; kept while FAILED for the unicast probes.
+        probes: requests sent since the state began.
+        queue: packets that wait, oldest first; only while INCOMPLETE.
+        created_ns, updated_ns, used_ns, confirmed_ns: when it was made, its state or MAC changed,
+            a packet used it, its reachability was proved.
+        timer_ns: when the next timer event is due, None for none.
+    """
+
+    ip: int
+    created_ns: int
+    state: State = State.NONE
+    lladdr: bytes | None = None
+    probes: int = 0
+    queue: deque["Queued"] = field(default_factory=deque)
+    queue_bytes: int = 0
+    updated_ns: int = 0
+    used_ns: int = 0
+    confirmed_ns: int = 0
+    timer_ns: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Queued:
+    """A packet that waits for a MAC.
+
+    Attributes:
+        packet: the whole IP packet.
+        origin: what egress wants back when the packet is sent or given up.
+    """
+
+    packet: bytes
+    origin: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendProbe:
+    """Send an ARP request for ``entry``: by unicast to its MAC, or by broadcast."""
+
+    entry: Neighbor
+    unicast: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit:
+    """The MAC is known: send these packets, oldest first."""
+
+    entry: Neighbor
+    packets: list[Queued]
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The neighbor did not answer: these packets are undeliverable."""
+
+    entry: Neighbor
+    packets: list[Queued]
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """The entry's queue was full: its oldest packet made room."""
+
+    entry: Neighbor
+    packet: Queued
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """The entry went away (deleted, flushed, link down) with these packets waiting."""
+
+    entry: Neighbor
+    packets: list[Queued]
+
+
+@dataclass(frozen=True, slots=True)
+class Evicted:
+    """The cache was full: ``entry`` made room for ``new``; its packets are lost."""
+
+    entry: Neighbor
+    new: int
+    packets: list[Queued]
+
+
+Action = SendProbe | Transmit | GiveUp | Overflow | Purged | Evicted

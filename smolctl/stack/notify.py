@@ -1,0 +1,60 @@
+"""Telling a socket that a packet it sent did not arrive.
+
+The packet itself says whose it was: its addresses and ports find the socket, be it quoted by an
+ICMP error or given up by this stack (RFC 1122 3.2.2.1, 4.1.3.3; Linux ``udp_err``, ``ping_err``).
+"""
+
+from typing import TYPE_CHECKING
+
+from smolctl.stack.reason import Reason
+from smolctl.stack.udp_socket import ERROR_QUEUE_LIMIT, SocketError
+from smolctl.wire import icmp, ipv4
+
+if TYPE_CHECKING:
+    from smolctl.stack.stack import Stack
+
+
+def packet_failed(
+    stack: "Stack",
+    packet: bytes,
+    errno_name: str,
+    reason: Reason,
+    detail: dict[str, object],
+    now: int,
+    offender: int | None = None,
+) -> bool:
+    """Queue an error for the socket that sent ``packet``; tell whether there is one.
+
+    Args:
+        packet: the packet or as much of it as was quoted, IPv4 header first.
+        errno_name: what Linux would report.
+        offender: who said so; None when this stack gave up itself.
+    """
+    quote = icmp.parse_quote(packet)
+    if quote is None or not stack.fib.is_local(quote.src):
+        return False
+    by = quote.src if offender is None else offender
+    if quote.protocol == ipv4.Protocol.UDP and quote.sport is not None and quote.dport is not None:
+        # Seen from the socket, the quoted destination is the peer (RFC 1122 4.1.3.3).
+        socket = stack.udp.lookup(quote.dst, quote.dport, quote.src, quote.sport, "")
+        if socket is None:
+            bound = stack.udp.at_port(quote.sport)
+            socket = next((s for s in bound if s.local in (0, quote.src)), None)
+        if socket is None:
+            return False
+        error = SocketError(errno_name, reason, detail, by, quote.dst, quote.dport, now)
+        if len(socket.errors) < ERROR_QUEUE_LIMIT:
+            socket.errors.append(error)
+        stack.wake(socket)
+        return True
+    if quote.icmp_type == icmp.Type.ECHO_REQUEST and quote.icmp_ident is not None:
+        echo = stack.echoes.get(quote.icmp_ident)
+        if echo is None or echo.dst != quote.dst:
+            return False
+        sequence = quote.icmp_sequence or 0
+        error = SocketError(errno_name, reason, detail, by, quote.dst, sequence, now)
+        if len(echo.errors) < ERROR_QUEUE_LIMIT:
+            echo.errors.append(error)
+        stack.wake(echo)
+        return True
+    return False

@@ -1,0 +1,223 @@
+"""The knobs: what real stacks do differently, one setting each.
+
+A knob has the value of RFC, Linux and smoltcp beside each other where they are known. The name in
+the environment is ``SMOLCTL_`` and the key in capitals with ``_`` for ``.``:
+``SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT=8``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from smolctl.errors import InvalidArgument, NotFound
+
+NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One setting: a whole number within ``low``..``high``, both included."""
+
+    key: str
+    default: int
+    unit: str
+    low: int
+    high: int
+    description: str
+    source: str
+    linux: str = ""
+    smoltcp: str = ""
+
+    @property
+    def environment(self) -> str:
+        """Return the environment variable that sets this knob when a stack starts."""
+        return "SMOLCTL_" + self.key.upper().replace(".", "_")
+
+    def parse(self, text: str) -> int:
+        """Return the value that ``text`` spells; on/off, true/false, yes/no mean 1 and 0.
+
+        Raises:
+            InvalidArgument: not a whole number, or outside the range.
+        """
+        word = text.strip().lower()
+        value = _WORDS.get(word)
+        if value is None:
+            try:
+                value = int(word)
+            except ValueError:
+                value = None
+        if value is None or not self.low <= value <= self.high:
+            raise InvalidArgument(
+                f'{self.key}: "{text}" is not a whole number from {self.low} to {self.high}',
+                hint=f"smolctl sysctl {self.key}={self.default}",
+            )
+        return value
+
+
+_WORDS = {"on": 1, "true": 1, "yes": 1, "off": 0, "false": 0, "no": 0}
+_DAY_MS = 86_400_000
+
+KNOBS: dict[str, Knob] = {
+    knob.key: knob
+    for knob in (
+        Knob(
+            "arp.accept", 0, "flag", 0, 1,
+            "learn from gratuitous ARP and replies that nobody asked for",
+            "RFC 826; Linux arp_accept", "0", "1 (any ARP aimed at us)",
+        ),
+        Knob(
+            "icmp.echo_ignore_all", 0, "flag", 0, 1, "answer no echo request at all",
+            "RFC 1122 3.2.2.6; Linux icmp_echo_ignore_all", "0", "0",
+        ),
+        Knob(
+            "icmp.echo_ignore_broadcasts", 1, "flag", 0, 1,
+            "do not answer an echo request sent to a broadcast or multicast address",
+            "RFC 1122 3.2.2.6; Linux icmp_echo_ignore_broadcasts", "1", "0",
+        ),
+        Knob(
+            "icmp.msgs_burst", 50, "messages", 0, 1_000_000,
+            "ICMP errors that may leave at once, all destinations together",
+            "RFC 1812 4.3.2.8; Linux icmp_msgs_burst", "50", "no limit",
+        ),
+        Knob(
+            "icmp.msgs_per_sec", 1000, "messages/s", 0, 1_000_000,
+            "ICMP errors a second, all destinations together",
+            "RFC 1812 4.3.2.8; Linux icmp_msgs_per_sec", "1000", "no limit",
+        ),
+        Knob(
+            "icmp.ratelimit_ms", 1000, "ms", 0, _DAY_MS,
+            "time between ICMP errors to one destination after a burst of 6; 0 is no limit",
+            "RFC 1812 4.3.2.8; Linux icmp_ratelimit", "1000", "no limit",
+        ),
+        Knob(
+            "iface.neighbor_cache_count", 1024, "entries", 1, 1_000_000,
+            "neighbor entries an interface may hold; the least used one goes when it is full",
+            "RFC 1122 2.3.2.1; Linux gc_thresh3", "1024", "4 (0.9), 8 (0.12)",
+        ),
+        Knob(
+            "ip.default_ttl", 64, "hops", 1, 255, "time to live of packets that ask for none",
+            "RFC 1122 3.2.1.7; Linux ip_default_ttl", "64", "64",
+        ),
+        Knob(
+            "ip.drop_unicast_in_l2_multicast", 0, "flag", 0, 1,
+            "drop a unicast packet that came in a broadcast or multicast frame",
+            "RFC 1122 3.3.6; Linux drop_unicast_in_l2_multicast", "0", "0",
+        ),
+        Knob(
+            "ip.local_port_first", 32768, "port", 1, 65535, "lowest ephemeral port",
+            "RFC 6335 6; Linux ip_local_port_range", "32768", "",
+        ),
+        Knob(
+            "ip.local_port_last", 60999, "port", 1, 65535, "highest ephemeral port",
+            "RFC 6335 6; Linux ip_local_port_range", "60999", "",
+        ),
+        Knob(
+            "neigh.base_reachable_time_ms", 30_000, "ms", 1, _DAY_MS,
+            "mean time an entry stays REACHABLE; each takes 0.5 to 1.5 times this",
+            "RFC 4861 10 REACHABLE_TIME; Linux base_reachable_time_ms", "30000", "60000, fixed",
+        ),
+        Knob(
+            "neigh.delay_first_probe_time_ms", 5000, "ms", 1, _DAY_MS,
+            "how long a used STALE entry waits for a confirmation before it is probed",
+            "RFC 4861 10 DELAY_FIRST_PROBE_TIME; Linux delay_first_probe_time", "5000", "none",
+        ),
+        Knob(
+            "neigh.gc_stale_time_ms", 60_000, "ms", 1, _DAY_MS,
+            "an unused STALE or FAILED entry older than this may be collected",
+            "Linux gc_stale_time", "60000", "none",
+        ),
+        Knob(
+            "neigh.gc_thresh1", 128, "entries", 0, 1_000_000,
+            "nothing is collected while an interface has at most this many entries",
+            "Linux gc_thresh1", "128", "none",
+        ),
+        Knob(
+            "neigh.locktime_ms", 1000, "ms", 0, _DAY_MS,
+            "after a change of its MAC an entry ignores other MACs this long",
+            "Linux locktime", "1000", "0",
+        ),
+        Knob(
+            "neigh.mcast_solicit", 3, "probes", 1, 100,
+            "broadcast requests before an unresolved entry is FAILED",
+            "RFC 4861 10 MAX_MULTICAST_SOLICIT; Linux mcast_solicit", "3", "no limit",
+        ),
+        Knob(
+            "neigh.retrans_time_ms", 1000, "ms", 10, _DAY_MS,
+            "time between two requests for one neighbor",
+            "RFC 1122 2.3.2.1; RFC 4861 10 RETRANS_TIMER; Linux retrans_time_ms",
+            "1000", "1000 (per cache)",
+        ),
+        Knob(
+            "neigh.ucast_solicit", 3, "probes", 0, 100,
+            "unicast requests before a PROBE entry is FAILED",
+            "RFC 4861 10 MAX_UNICAST_SOLICIT; Linux ucast_solicit", "3", "none",
+        ),
+        Knob(
+            "neigh.unres_qlen", 256, "packets", 1, 100_000,
+            "packets that may wait for one unresolved neighbor; the oldest goes first",
+            "RFC 1122 2.3.2.2; Linux unres_qlen", "101 by count, see unres_qlen_bytes", "1",
+        ),
+        Knob(
+            "neigh.unres_qlen_bytes", 212_992, "bytes", 1, 1_000_000_000,
+            "bytes that may wait for one unresolved neighbor; the oldest packet goes first",
+            "RFC 1122 2.3.2.2; Linux unres_qlen_bytes", "212992", "",
+        ),
+        Knob(
+            "udp.rmem_default", 212_992, "bytes", 256, 1_000_000_000,
+            "receive queue of a new socket; a datagram counts its payload and 64 bytes",
+            "Linux rmem_default", "212992", "chosen by the caller",
+        ),
+    )
+}  # fmt: skip
+
+
+class Settings:
+    """The values of all knobs of one stack, and where each came from."""
+
+    __slots__ = ("_origins", "_values")
+
+    def __init__(self) -> None:
+        self._values = {key: knob.default for key, knob in KNOBS.items()}
+        self._origins = dict.fromkeys(KNOBS, "default")
+
+    def __getitem__(self, key: str) -> int:
+        return self._values[key]
+
+    def ns(self, key: str) -> int:
+        """Return a knob whose unit is milliseconds, in nanoseconds."""
+        return self._values[key] * NS_PER_MS
+
+    def origin(self, key: str) -> str:
+        """Return where the value came from: default, environment or command line."""
+        return self._origins[key]
+
+    def set(self, key: str, text: str, *, origin: str) -> None:
+        """Set one knob from its text.
+
+        Raises:
+            NotFound: no knob has that key.
+            InvalidArgument: the value is not in its range, or contradicts another knob.
+        """
+        value = knob(key).parse(text)
+        first = value if key == "ip.local_port_first" else self["ip.local_port_first"]
+        last = value if key == "ip.local_port_last" else self["ip.local_port_last"]
+        if first > last:
+            raise InvalidArgument(f"{key}={text}: the port range {first}-{last} would be empty")
+        self._values[key] = value
+        self._origins[key] = origin
+
+    def __iter__(self) -> Iterator[Knob]:
+        return iter(KNOBS.values())
+
+
+def knob(key: str) -> Knob:
+    """Return the knob named ``key``.
+
+    Raises:
+        NotFound: there is none; the hint names the nearest.
+    """
+    found = KNOBS.get(key)
+    if found is None:
+        tail = key.rpartition(".")[2]
+        near = [name for name in KNOBS if tail and tail in name] or ["all keys: smolctl sysctl"]
+        raise NotFound(f'no setting is named "{key}"', hint=", ".join(near[:3]))
+    return found

@@ -1,0 +1,360 @@
+"""The stack: one network namespace without a kernel.
+
+Frames, calls and the time go in; frames (in the interfaces' outboxes), woken sockets and the next
+deadline come out. No clock, file, thread or randomness is inside: ``now`` is monotonic, in integer
+nanoseconds, and randomness is a callable. Everything is deterministic, so every behaviour can be
+tested in virtual time.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from smolctl.errors import AddressNotAvailable, InvalidArgument, NoBuffers, NoSuchDevice
+from smolctl.stack import decide, egress, fast, ingress, reason, timers
+from smolctl.stack.addr import AddressList, derived_routes
+from smolctl.stack.decide import Decision
+from smolctl.stack.echo import ArpClient, EchoClient
+from smolctl.stack.fate import Ledger, Trace, TracedFrame
+from smolctl.stack.icmp_limit import IcmpLimiter
+from smolctl.stack.interface import LOOPBACK_MTU, OUTBOX_LIMIT, Interface, Medium
+from smolctl.stack.neighbor import NeighborCache
+from smolctl.stack.reason import REASONS
+from smolctl.stack.route import Fib, Route, RouteType
+from smolctl.stack.settings import Settings
+from smolctl.stack.udp_socket import ANY, UdpSocket, UdpTable
+from smolctl.wire import addr
+
+LOOPBACK_NAME = "lo"
+_LOOP_BUDGET = 16_384
+"""Loopback packets handled in one ``poll``, so that a loop between sockets starves nobody."""
+
+Waitable = UdpSocket | EchoClient | ArpClient
+
+
+class Stack:
+    """One stack with its ``lo``: interfaces, addresses, routes, neighbors and sockets.
+
+    Args:
+        random: returns a float in [0, 1); used for ports, idents and neighbor timers.
+        settings: the knobs; they may change while the stack runs.
+
+    A new stack has no interface but ``lo``, which is up and has no address yet: see
+    ``configure.bring_up_loopback``.
+    """
+
+    def __init__(self, random: Callable[[], float], settings: Settings | None = None) -> None:
+        self.settings = settings if settings is not None else Settings()
+        self.random = random
+        self.family = addr.IPV4
+        self.interfaces: dict[str, Interface] = {}
+        self.neighbors: dict[str, NeighborCache] = {}
+        self.fib = Fib(self.family.bits)
+        self.udp = UdpTable()
+        self.echoes: dict[int, EchoClient] = {}
+        self.arp_clients: list[ArpClient] = []
+        self.ledger = Ledger()
+        self.icmp_limiter = IcmpLimiter(self.settings)
+        self.generation = 0
+        self._closed_sent = 0
+        self._closed_delivered = 0
+        self.housekeeping_ns = 0
+        self._last_index = 0
+        self._ident = int(random() * 0x10000)
+        self.loop: deque[tuple[Interface, bytes, Trace | None]] = deque()  # what comes back in
+        self._ready: list[Waitable] = []
+        self.loopback = self.create_interface(
+            LOOPBACK_NAME, "loopback", Medium.IP, LOOPBACK_MTU, None
+        )
+
+    # --- interfaces -------------------------------------------------------------------------------
+
+    def interface(self, name: str) -> Interface:
+        """Return an interface by name.
+
+        Raises:
+            NoSuchDevice: there is none; the message names those that are.
+        """
+        found = self.interfaces.get(name)
+        if found is None:
+            raise NoSuchDevice(
+                f'there is no interface "{name}" (there are: {", ".join(self.interfaces)})',
+                hint="smolctl link show",
+            )
+        return found
+
+    def interface_of(self, address: int) -> Interface | None:
+        """Return the interface that has exactly this address (Linux ``__ip_dev_find``)."""
+        for interface in self.interfaces.values():
+            if interface.addresses.find(address, None) is not None:
+                return interface
+        return None
+
+    def derived(self, interface: Interface) -> dict[tuple[object, ...], Route]:
+        """Return the routes that the addresses and state of an interface bring."""
+        return derived_routes(
+            interface.name, interface.addresses, up=interface.up, loopback=interface.loopback
+        )
+
+    def create_interface(
+        self, name: str, kind: str, medium: Medium, mtu: int, mac: bytes | None
+    ) -> Interface:
+        """Make an interface; the checks are in ``configure.add_interface``."""
+        self._last_index += 1
+        interface = Interface(
+            name, self._last_index, kind, medium, mac or addr.ZERO_MAC, mtu,
+            AddressList(self.family.bits),
+        )  # fmt: skip
+        self.interfaces[name] = interface
+        self.neighbors[name] = NeighborCache(self.settings, self.random)
+        self.touch()
+        return interface
+
+    def touch(self) -> None:
+        """Say that the configuration changed: what the fast path remembers is no longer used."""
+        self.generation += 1
+
+    def is_broadcast(self, address: int) -> bool:
+        """Tell whether an address is the limited or one of our networks' broadcast addresses."""
+        if addr.is_limited_broadcast(address):
+            return True
+        route = self.fib.lookup(address)
+        return route is not None and route.type is RouteType.BROADCAST
+
+    def confirm(self, address: int, now: int) -> None:
+        """Take an upper layer's word that packets to ``address`` arrive (RFC 4861 7.3.1)."""
+        decision = decide.decide(self, address)
+        if isinstance(decision, Decision) and decision.type == "unicast":
+            self.neighbors[decision.interface.name].confirm(decision.next_hop, now)
+
+    def next_ident(self) -> int:
+        """Return an identification for a packet without DF (RFC 6864 4.1)."""
+        self._ident = (self._ident + 1) & 0xFFFF
+        return self._ident
+
+    # --- the data path ----------------------------------------------------------------------------
+
+    def receive(self, interface: Interface, frame: bytes, now: int) -> None:
+        """Take one frame from a device; raises nothing for any bytes."""
+        counters = interface.counters
+        counters.rx_packets += 1
+        counters.rx_bytes += len(frame)
+        if not fast.frame_input(self, interface, frame, now):
+            ingress.frame_input(self, interface, frame, now)
+
+    def transmitted(
+        self, interface: Interface, items: "list[bytes | TracedFrame]", now: int
+    ) -> None:
+        """Take note that the device took these frames of the outbox."""
+        counters = interface.counters
+        counters.tx_packets += len(items)
+        for item in items:
+            if type(item) is bytes:
+                counters.tx_bytes += len(item)
+            elif isinstance(item, TracedFrame):
+                counters.tx_bytes += len(item.frame)
+                egress.settle_sent(item, now)
+
+    def transmit_failed(
+        self, interface: Interface, item: "bytes | TracedFrame", reason_name: str, now: int
+    ) -> None:
+        """Take note that a frame was refused: tx-queue-full, tx-no-carrier or stack-stopped."""
+        trace = item.trace if isinstance(item, TracedFrame) else None
+        interface.counters.tx_dropped += 1
+        self.ledger.record(REASONS[reason_name], interface.name, now, trace, n=1)
+
+    def loop_back(self, interface: Interface, packet: bytes, trace: Trace | None, now: int) -> None:
+        """Queue a packet that comes back in by ``interface`` at the next ``poll``."""
+        if not interface.up:
+            self.ledger.record(reason.TX_IFACE_DOWN, interface.name, now, trace)
+        elif len(self.loop) >= OUTBOX_LIMIT:
+            self.ledger.record(reason.TX_QUEUE_FULL, interface.name, now, trace)
+            interface.counters.tx_dropped += 1
+        else:
+            self.loop.append((interface, packet, trace))
+
+    def poll(self, now: int) -> None:
+        """Handle what came back by the loopbacks, and every timer that is due."""
+        loop = self.loop
+        budget = _LOOP_BUDGET
+        while loop and budget:
+            budget -= 1
+            interface, packet, trace = loop.popleft()
+            if interface.loopback:
+                interface.counters.looped_packets += 1
+                interface.counters.looped_bytes += len(packet)
+            ingress.ip_input(self, interface, packet, now, looped=True, trace=trace)
+        due = timers.deadline(self)
+        if (due is not None and due <= now) or now >= self.housekeeping_ns:
+            timers.expire(self, now)
+
+    def deadline(self) -> int | None:
+        """Return when ``poll`` is next due, in ns; 0 for at once, None for not before an event."""
+        if self.loop:
+            return 0
+        return timers.deadline(self)
+
+    def wake(self, waiter: Waitable) -> None:
+        """Put a socket or client on the list of those that have something to take."""
+        if not waiter.ready:
+            waiter.ready = True
+            self._ready.append(waiter)
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether ``take_ready`` has something to return."""
+        return bool(self._ready)
+
+    def take_ready(self) -> list[Waitable]:
+        """Return and forget those that were woken; a closed one is left out."""
+        ready, self._ready = self._ready, []
+        for waiter in ready:
+            waiter.ready = False
+        return [waiter for waiter in ready if not waiter.closed]
+
+    # --- UDP sockets ------------------------------------------------------------------------------
+
+    def udp_open(self, owner: str = "") -> UdpSocket:
+        """Return a new socket, bound to nothing yet."""
+        return UdpSocket(rcvbuf=self.settings["udp.rmem_default"], owner=owner)
+
+    def udp_bind(
+        self, socket: UdpSocket, local: int = ANY, port: int = 0, dev: str | None = None
+    ) -> None:
+        """Bind a socket; port 0 takes a free ephemeral one (RFC 6335 6).
+
+        Raises:
+            InvalidArgument: the socket is bound already.
+            NoSuchDevice: no interface is named ``dev``.
+            AddressNotAvailable: ``local`` is neither ours nor a broadcast or multicast address.
+            AddressInUse: another socket would get the same datagrams.
+            NoBuffers: no ephemeral port is free.
+        """
+        if socket.port:
+            raise InvalidArgument("the socket is bound already")
+        if dev is not None:
+            self.interface(dev)
+        group = addr.is_multicast(local) or (local != ANY and self.is_broadcast(local))
+        if local != ANY and not group and not self.fib.is_local(local):
+            raise AddressNotAvailable(
+                f"{self.family.format(local)} is not on this stack",
+                hint=f"smolctl addr add {self.family.format(local)}/LEN dev DEV",
+            )
+        if port == 0:
+            first = self.settings["ip.local_port_first"]
+            last = self.settings["ip.local_port_last"]
+            start = int(self.random() * (last - first + 1))
+            port = self.udp.free_port(local, dev, first, last, start)
+        socket.local, socket.port, socket.dev = local, port, dev
+        try:
+            self.udp.add(socket)
+        except BaseException:
+            socket.local, socket.port, socket.dev = ANY, 0, None
+            raise
+        self.touch()
+
+    def udp_connect(self, socket: UdpSocket, peer: int, port: int) -> None:
+        """Fix the peer: only its datagrams are taken, and the source address is chosen now.
+
+        Raises:
+            SendRejected: there is no way to the peer.
+            InvalidArgument: port 0.
+        """
+        if port == 0:
+            raise InvalidArgument("port 0 cannot be connected to")
+        decision = decide.decide(self, peer, socket.local or None, socket.dev)
+        if isinstance(decision, decide.Refusal):
+            raise decide.rejection(decision.reason, decision.detail)
+        local = socket.local if socket.local != ANY else (decision.src or ANY)
+        bound = socket.port
+        if bound:
+            self.udp.remove(socket)
+            socket.port = 0
+        old = socket.local
+        try:
+            self.udp_bind(socket, local, bound, socket.dev)
+        except BaseException:
+            if bound:
+                socket.local, socket.port = old, bound
+                self.udp.add(socket)
+            raise
+        socket.peer, socket.peer_port = peer, port
+        self.touch()
+
+    def udp_close(self, socket: UdpSocket) -> None:
+        """Close a socket; what is queued is gone."""
+        if socket.port and not socket.closed:
+            self.udp.remove(socket)
+            self._closed_sent += socket.tx_datagrams
+            self._closed_delivered += socket.rx_datagrams
+        socket.closed = True
+        socket.handler = None
+        self.touch()
+
+    def udp_send(
+        self,
+        socket: UdpSocket,
+        payload: bytes,
+        dst: int,
+        port: int,
+        now: int,
+        trace: Trace | None = None,
+        src: int | None = None,
+    ) -> None:
+        """Send one datagram; binds the socket to an ephemeral port when it is not bound.
+
+        Args:
+            payload: 0..65507 bytes.
+            trace: follows the datagram to its fate.
+            src: source address of this datagram, for a socket bound to none (Linux IP_PKTINFO).
+
+        Raises: as ``egress.udp_output`` and ``udp_bind``.
+        """
+        flow = socket.flows.get((dst, port, src))
+        if (
+            flow is not None
+            and flow.generation == self.generation
+            and trace is None
+            and flow.send(self, socket, payload, now)
+        ):
+            return
+        if not socket.port:
+            self.udp_bind(socket, socket.local, 0, socket.dev)
+        egress.udp_output(self, socket, payload, dst, port, now, trace, src)
+
+    def udp_totals(self) -> tuple[int, int]:
+        """Return how many datagrams were sent and delivered, by closed sockets too."""
+        sent = self._closed_sent + sum(socket.tx_datagrams for socket in self.udp)
+        return sent, self._closed_delivered + sum(socket.rx_datagrams for socket in self.udp)
+
+    # --- ping and arping --------------------------------------------------------------------------
+
+    def echo_open(self, dst: int) -> EchoClient:
+        """Return a client for echo requests to ``dst``, with an ident of its own.
+
+        Raises:
+            NoBuffers: all 65,536 idents are in use.
+        """
+        start = int(self.random() * 0x10000)
+        for step in range(0x10000):
+            ident = (start + step) & 0xFFFF
+            if ident not in self.echoes:
+                client = self.echoes[ident] = EchoClient(ident, dst)
+                return client
+        raise NoBuffers("all ICMP echo identifiers are in use")
+
+    def echo_close(self, client: EchoClient) -> None:
+        """Forget a client and what it waited for."""
+        client.closed = True
+        self.echoes.pop(client.ident, None)
+
+    def arp_open(self, dev: str, target: int, sender: int) -> ArpClient:
+        """Return a client that hears who answers for ``target`` on ``dev``."""
+        client = ArpClient(dev, target, sender)
+        self.arp_clients.append(client)
+        return client
+
+    def arp_close(self, client: ArpClient) -> None:
+        """Forget a client."""
+        if not client.closed:
+            client.closed = True
+            self.arp_clients.remove(client)

@@ -1,0 +1,29 @@
+"""What the passing of time does: the timers of the neighbor caches."""
+
+from typing import TYPE_CHECKING
+
+from smolctl.stack import egress
+
+if TYPE_CHECKING:
+    from smolctl.stack.stack import Stack
+
+HOUSEKEEPING_NS = 1_000_000_000
+"""How often a cache without a due timer is looked at, to forget old entries."""
+
+
+def expire(stack: "Stack", now: int) -> None:
+    """Run every timer that is due and send what follows from it."""
+    housekeeping = now >= stack.housekeeping_ns
+    if housekeeping:
+        stack.housekeeping_ns = now + HOUSEKEEPING_NS
+    for name, cache in list(stack.neighbors.items()):
+        due = cache.deadline()
+        if housekeeping or (due is not None and due <= now):
+            actions = cache.expire(now)
+            egress.perform(stack, stack.interfaces[name], actions, now)
+
+
+def deadline(stack: "Stack") -> int | None:
+    """Return when ``expire`` is next due, None while nothing runs."""
+    dues = [due for cache in stack.neighbors.values() if (due := cache.deadline()) is not None]
+    return min(dues) if dues else None

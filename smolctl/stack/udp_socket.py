@@ -1,0 +1,191 @@
+"""UDP sockets and the table that finds the one a datagram is for.
+
+One table serves the whole stack; a socket is not pinned to an interface unless it is bound to one.
+The most specific socket gets a unicast datagram: bound to the address before bound to any, then
+connected, then bound to the device (Linux ``__udp4_lib_lookup``).
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from smolctl.errors import AddressInUse, NoBuffers
+from smolctl.stack.reason import Reason
+
+if TYPE_CHECKING:
+    from smolctl.stack.fast import EgressFlow
+
+ANY = 0
+"""The address of a socket that is bound to no address."""
+DATAGRAM_OVERHEAD = 64
+"""Bytes a queued datagram counts beside its payload, so that empty ones are bounded too."""
+
+
+class Datagram(NamedTuple):
+    """A received datagram; ``dev`` is the interface it came in by, ``at_ns`` when."""
+
+    payload: bytes
+    src: int
+    sport: int
+    dst: int
+    dport: int
+    dev: str
+    at_ns: int
+
+
+class SocketError(NamedTuple):
+    """An error for a datagram that was sent before.
+
+    Attributes:
+        errno_name: as Linux would report it, "ECONNREFUSED" and so on.
+        offender: who said so; an own address when this stack gave up itself.
+        dst, dport: where the datagram went.
+    """
+
+    errno_name: str
+    reason: Reason
+    detail: dict[str, object]
+    offender: int
+    dst: int
+    dport: int
+    at_ns: int
+
+
+ERROR_QUEUE_LIMIT = 64
+
+
+@dataclass(slots=True, eq=False)
+class UdpSocket:
+    """One socket.
+
+    Attributes:
+        local, port: what it is bound to; ``ANY`` and 0 before.
+        dev: interface it is bound to, None for all.
+        peer, peer_port: whom it is connected to; None when it is not.
+        ttl: of what it sends; None for the stack's default.
+        broadcast: whether it may send to a broadcast address (RFC 1122 3.3.6).
+        rcvbuf: bound of the receive queue in bytes.
+        queue: received datagrams, oldest first.
+        errors: errors for what it sent, oldest first, at most ``ERROR_QUEUE_LIMIT``.
+        handler: called with ``now`` once per turn when something is in ``queue`` or ``errors``.
+        owner: who opened it, for ``socket show``.
+        flows: egress decisions by destination, valid for one configuration of the stack.
+    """
+
+    rcvbuf: int
+    local: int = ANY
+    port: int = 0
+    dev: str | None = None
+    peer: int | None = None
+    peer_port: int | None = None
+    ttl: int | None = None
+    broadcast: bool = False
+    queue: deque[Datagram] = field(default_factory=deque)
+    queue_bytes: int = 0
+    errors: deque[SocketError] = field(default_factory=deque)
+    drops: int = 0
+    rx_datagrams: int = 0
+    tx_datagrams: int = 0
+    handler: Callable[[int], None] | None = None
+    owner: str = ""
+    ready: bool = False
+    closed: bool = False
+    flows: "dict[tuple[int, int, int | None], EgressFlow]" = field(default_factory=dict)
+
+    def accepts(self, src: int, sport: int, dst: int, dev: str) -> bool:
+        """Tell whether a datagram to this socket's port is for it."""
+        return (
+            self.local in (ANY, dst)
+            and (self.dev is None or self.dev == dev)
+            and (self.peer is None or (self.peer == src and self.peer_port == sport))
+        )
+
+    def receive(self) -> Datagram | None:
+        """Take the oldest datagram, or None."""
+        if not self.queue:
+            return None
+        datagram = self.queue.popleft()
+        self.queue_bytes -= len(datagram.payload) + DATAGRAM_OVERHEAD
+        return datagram
+
+
+class UdpTable:
+    """All sockets of one address family by port."""
+
+    def __init__(self) -> None:
+        self._bound: dict[tuple[int, int], list[UdpSocket]] = {}
+        self._ports: dict[int, list[UdpSocket]] = {}
+
+    def __iter__(self) -> Iterator[UdpSocket]:
+        for sockets in self._ports.values():
+            yield from sockets
+
+    def __len__(self) -> int:
+        return sum(len(sockets) for sockets in self._ports.values())
+
+    def lookup(self, src: int, sport: int, dst: int, dport: int, dev: str) -> UdpSocket | None:
+        """Return the most specific socket for a unicast datagram, or None."""
+        for local in (dst, ANY):
+            best: UdpSocket | None = None
+            best_score = -1
+            for socket in self._bound.get((local, dport), ()):
+                score = (socket.peer is not None) + (socket.dev is not None)
+                if score > best_score and socket.accepts(src, sport, dst, dev):
+                    best, best_score = socket, score
+            if best is not None:
+                return best
+        return None
+
+    def matching(self, src: int, sport: int, dst: int, dport: int, dev: str) -> list[UdpSocket]:
+        """Return every socket for a broadcast or multicast datagram (RFC 1122 4.1.3.5)."""
+        return [
+            socket for socket in self._ports.get(dport, ()) if socket.accepts(src, sport, dst, dev)
+        ]
+
+    def at_port(self, port: int) -> list[UdpSocket]:
+        """Return the sockets bound to a port, whatever their address."""
+        return self._ports.get(port, [])
+
+    def add(self, socket: UdpSocket) -> None:
+        """Put in a socket whose ``local``, ``port`` and ``dev`` are set.
+
+        Raises:
+            AddressInUse: another socket would get the same datagrams.
+        """
+        for other in self.at_port(socket.port):
+            if (ANY in (socket.local, other.local) or socket.local == other.local) and (
+                socket.dev is None or other.dev is None or socket.dev == other.dev
+            ):
+                raise AddressInUse(
+                    f"port {socket.port} is in use by another socket ({other.owner or 'unnamed'})",
+                    hint="smolctl socket show",
+                )
+        self._bound.setdefault((socket.local, socket.port), []).append(socket)
+        self._ports.setdefault(socket.port, []).append(socket)
+
+    def remove(self, socket: UdpSocket) -> None:
+        """Take out a socket that was added."""
+        key = (socket.local, socket.port)
+        self._bound[key].remove(socket)
+        if not self._bound[key]:
+            del self._bound[key]
+        self._ports[socket.port].remove(socket)
+        if not self._ports[socket.port]:
+            del self._ports[socket.port]
+
+    def free_port(self, local: int, dev: str | None, first: int, last: int, start: int) -> int:
+        """Return a port of ``first``..``last`` that nobody uses, searching on from ``start``.
+
+        Raises:
+            NoBuffers: all are in use (Linux: EADDRINUSE; here the range is what ran out).
+        """
+        span = last - first + 1
+        for step in range(span):
+            port = first + (start + step) % span
+            if not any(other.local in (ANY, local) or local == ANY for other in self.at_port(port)):
+                return port
+        raise NoBuffers(
+            f"all ephemeral ports {first}-{last} are in use",
+            hint="smolctl sysctl ip.local_port_last=65535",
+        )
