@@ -57,12 +57,12 @@ def _serve(paths: StackPaths, profile: str, log: Log, ready: Ready) -> None:
 
 
 def _fail(error: SmolctlError, log: Log, ready: Ready, foreground: bool) -> int:
-    ready.fail(error)
     if foreground:
         hint = f" (try: {error.hint})" if error.hint else ""
         print(f"smolctl: {error.message}{hint}", file=sys.stderr)
     else:
         log.warning(f"not started: {error.message}")
+    ready.fail(error)
     return EXIT_FAILED
 
 

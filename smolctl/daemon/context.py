@@ -14,6 +14,9 @@ class DaemonInfo(Protocol):
     def status(self, now: int) -> Row:
         """Return the row of ``stack status``."""
 
+    def wall_time(self, now: int) -> float:
+        """Return the wall clock's seconds since 1970 at ``now``, for what people read."""
+
     def request_stop(self, reason: str) -> None:
         """End the daemon after this turn."""
 

@@ -25,13 +25,11 @@ class Link:
 
     Attributes:
         gone: the device was deleted under us; it is closed, and the interface is without carrier.
-        retry_ns: when to assume that the other side is back; None when that will be told.
     """
 
     interface: Interface
     device: Device
     gone: bool = False
-    retry_ns: int | None = None
 
 
 def _open_tap(name: str, options: Mapping[str, Any]) -> Device:
@@ -58,6 +56,8 @@ class Links:
         self._selector = selector
         self._log = log
         self._links: dict[str, Link] = {}
+        # Those whose other side is down and will not tell when it is back: when to try again.
+        self._retries: dict[str, int] = {}
 
     @property
     def kinds(self) -> list[str]:
@@ -117,16 +117,13 @@ class Links:
 
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do, or None."""
-        return min(
-            (x.retry_ns for x in self._links.values() if x.retry_ns is not None), default=None
-        )
+        return min(self._retries.values()) if self._retries else None
 
     def turn(self, now: int) -> None:
         """Try devices again whose other side cannot be asked."""
-        for link in self._links.values():
-            if link.retry_ns is not None and now >= link.retry_ns:
-                link.retry_ns = None
-                set_carrier(self._stack, link.interface, True, now)
+        for name in [name for name, at in self._retries.items() if at <= now]:
+            del self._retries[name]
+            set_carrier(self._stack, self._links[name].interface, True, now)
 
     def flush(self, now: int) -> None:
         """Hand over what waits in the interfaces' outboxes."""
@@ -213,7 +210,7 @@ class Links:
             self._lose(link, error, now)
             return False
         if carrier is not None:
-            link.retry_ns = None
+            self._retries.pop(link.interface.name, None)
             if carrier != link.interface.carrier:
                 set_carrier(self._stack, link.interface, carrier, now)
         return carrier
@@ -222,16 +219,16 @@ class Links:
         """The device says that its other side is down."""
         if self._check(link, now) is None:
             set_carrier(self._stack, link.interface, False, now)
-            link.retry_ns = now + RETRY_NS
+            self._retries[link.interface.name] = now + RETRY_NS
 
     def _lose(self, link: Link, error: DeviceGone, now: int) -> None:
         self._log.warning(error.message)
         self._close(link, delete=False)
         link.gone = True
-        link.retry_ns = None
         set_carrier(self._stack, link.interface, False, now)
 
     def _close(self, link: Link, *, delete: bool) -> None:
+        self._retries.pop(link.interface.name, None)
         if link.gone:
             return
         self._selector.unregister(link.device.fileno())

@@ -65,6 +65,10 @@ class Process:
             row["rss_kib"] = resident
         return row
 
+    def wall_time(self, now: int) -> float:
+        """Return the wall clock's seconds since 1970 at ``now``."""
+        return time() - (monotonic_ns() - now) / 1e9
+
     def request_stop(self, reason: str) -> None:
         """End ``run`` after this turn."""
         self._server.request_stop(reason)

@@ -121,12 +121,12 @@ class Server:
             self._dismiss(connection, problem, now)
 
     def _timeout(self, now: int) -> float | None:
+        """Return how long to wait, in seconds."""
         due = self._core.deadline()
-        for other in (
-            self._links.deadline(),
-            self._accept_at_ns,
-            *(connection.deadline_ns for connection in self._impatient),
-        ):
+        others = [self._links.deadline(), self._accept_at_ns]
+        if self._impatient:
+            others += [connection.deadline_ns for connection in self._impatient]
+        for other in others:
             if other is not None and (due is None or other < due):
                 due = other
         if due is None:
@@ -140,7 +140,8 @@ class Server:
             except Exception as error:
                 self._note_bug("taking what came in", error)
         try:
-            self._expire(now)
+            if self._impatient or self._accept_at_ns is not None:
+                self._expire(now)
             self._links.turn(now)
             self._core.turn(now)
         except Exception as error:
@@ -242,9 +243,8 @@ class Server:
         if self._accept_at_ns is not None and now >= self._accept_at_ns:
             self._accept_at_ns = None
             self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        if self._impatient:
-            for connection in list(self._impatient):
-                connection.expire(now)
+        for connection in list(self._impatient):
+            connection.expire(now)
 
     # --- signals --------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import os
 import socket
 import struct
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from fcntl import ioctl
 from typing import Any, NoReturn
 
@@ -267,17 +267,13 @@ def open_sockets() -> tuple[socket.socket, socket.socket]:
 
     The watch is a netlink socket that is readable after any of those interfaces has changed.
     """
-    control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        watch = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        try:
-            watch.bind((0, _RTMGRP_LINK))
-        except BaseException:
-            watch.close()
-            raise
-    except BaseException:
-        control.close()
-        raise
+    with ExitStack() as undo:
+        control = undo.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        watch = undo.enter_context(
+            socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        )
+        watch.bind((0, _RTMGRP_LINK))
+        undo.pop_all()
     return control, watch
 
 
@@ -291,19 +287,15 @@ def _open(
             from smolctl.device import host
 
             return host.open_tap(name, netns, address, move=here)
-        control, watch = open_sockets()
-        fd = -1
-        try:
+        with ExitStack() as undo:
+            control, watch = map(undo.enter_context, open_sockets())
             fd = open_queue(name)
+            undo.callback(os.close, fd)
             if address is not None:
                 from smolctl.device import host
 
                 host.add_address(name, address)
-        except BaseException:
-            for opened in (control.detach(), watch.detach(), fd):
-                if opened >= 0:
-                    os.close(opened)
-            raise
+            undo.pop_all()
         return fd, control, watch, not here
     except OSError as error:
         raise explain(error, name) from None

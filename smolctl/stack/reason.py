@@ -144,7 +144,8 @@ NEIGH_PENDING = _reason(
 )  # fmt: skip
 NEIGH_FAILED = _reason(
     "neigh-failed", _REJECT, "RFC 1122 2.3.2.1", "NEIGH_FAILED",
-    "{probes} ARP requests for {next_hop} on {dev}, no answer; host down, wrong subnet or VLAN?",
+    "{probes} ARP requests for {next_hop} on {dev}, no answer (host down, wrong subnet or VLAN?);"
+    " smolctl arping -I {dev} {next_hop}",
 )  # fmt: skip
 NEIGH_QUEUE_FULL = _reason(
     "neigh-queue-full", _DROP, "RFC 1122 2.3.2.2", "NEIGH_QUEUEFULL",
@@ -304,7 +305,7 @@ UDP_BAD_CHECKSUM = _reason(
 )  # fmt: skip
 UDP_PORT_CLOSED = _reason(
     "udp-port-closed", _REJECT, "RFC 1122 4.1.3.1", "NO_SOCKET",
-    "nothing is bound to {ip}:{port}; smolctl socket show lists what is",
+    "nothing is bound to {ip}:{port}; smolctl socket show",
 )  # fmt: skip
 UDP_BOUND_ELSEWHERE = _reason(
     "udp-bound-elsewhere", _REJECT, "RFC 1122 4.1.3.5", "NO_SOCKET",
@@ -334,7 +335,7 @@ TX_NO_SOURCE = _reason(
 )  # fmt: skip
 TX_LOOPBACK_SOURCE = _reason(
     "tx-loopback-source", _REJECT, "RFC 1122 3.2.1.3(g)", "EINVAL",
-    "source {ip} cannot leave by {dev}; unbind the socket or bind it to an address of {dev}",
+    "source {ip} cannot leave by {dev}; send from an address of {dev}: smolctl addr show {dev}",
 )  # fmt: skip
 TX_DST_INVALID = _reason(
     "tx-dst-invalid", _REJECT, "RFC 1122 3.2.1.3", "EINVAL", "{ip} cannot be a destination"
@@ -357,7 +358,7 @@ TX_ROUTE_PROHIBIT = _reason(
 )  # fmt: skip
 TX_BROADCAST_DENIED = _reason(
     "tx-broadcast-denied", _REJECT, "RFC 1122 3.3.6", "EACCES",
-    "{ip} is a broadcast address; --broadcast allows it",
+    "{ip} is a broadcast address and this was not allowed; smolctl udp send --broadcast ...",
 )  # fmt: skip
 TX_IFACE_DOWN = _reason(
     "tx-iface-down", _REJECT, "-", "ENETDOWN", "{dev} is down; smolctl link set {dev} up"
@@ -368,7 +369,8 @@ TX_NO_CARRIER = _reason(
 )  # fmt: skip
 TX_TOO_BIG = _reason(
     "tx-too-big", _REJECT, "RFC 1122 3.3.3", "EMSGSIZE",
-    "the packet has {n} B, the MTU of {dev} is {mtu}; at most {max_payload} B of payload fit",
+    "the packet has {n} B, the MTU of {dev} is {mtu}: at most {max_payload} B of payload fit;"
+    " smolctl link set {dev} mtu {n}",
 )  # fmt: skip
 TX_QUEUE_FULL = _reason(
     "tx-queue-full", _DROP, "-", "QDISC_OVERLIMIT", "{dev} takes no more frames; slow the sender"

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from smolctl.daemon.api.ping import Rtts
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context
 from smolctl.daemon.job import Job
+from smolctl.daemon.rtt import Rtts
 from smolctl.errors import AddressNotAvailable, InvalidArgument
 from smolctl.stack import egress, reason
 from smolctl.stack.decide import Refusal, decide, rejection, select_source

@@ -1,0 +1,225 @@
+"""The job behind ``smolctl udp send``: it follows every datagram to its fate."""
+
+import base64
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from smolctl.daemon.job import WAIT_NOTICE_NS, Job
+from smolctl.errors import NoBuffers, SendRejected
+from smolctl.stack.fate import Fate, Trace
+from smolctl.stack.stack import Stack
+from smolctl.stack.udp_socket import SocketError, UdpSocket
+from smolctl.wire import addr
+
+OUTSTANDING_LIMIT = 64
+"""Datagrams of one ``udp send`` without a fate; more wait, so that it never overruns a queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendPlan:
+    """What a ``udp send`` is to do; times in ns."""
+
+    payload: bytes
+    dst: int
+    port: int
+    count: int
+    interval_ns: int
+    wait_ns: int
+    expect_reply: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Shot:
+    """One datagram on its way."""
+
+    seq: int
+    sent_ns: int
+    trace: Trace = field(default_factory=Trace)
+    noticed: bool = False
+
+
+class SendJob(Job):
+    """Sends, follows each datagram to its fate, and listens for answers and ICMP errors."""
+
+    def __init__(self, stack: Stack, socket: UdpSocket, plan: SendPlan) -> None:
+        super().__init__()
+        self._stack = stack
+        self._socket = socket
+        self._plan = plan
+        self._seq = self._sent = self._failed = self._icmp = self._replies = 0
+        self._open: deque[_Shot] = deque()
+        self._next_ns = 0
+        self._linger_ns: int | None = None
+        self._last_ns = 0
+        self._remote = False
+        socket.handler = self._on_ready
+
+    def start(self, now: int) -> None:
+        """Send the first one."""
+        self._next_ns = now
+        self.on_timer(now)
+
+    def on_timer(self, now: int) -> None:
+        """Send what is due, report what has its fate, and end when all is known."""
+        plan = self._plan
+        while (
+            self._seq < plan.count
+            and now >= self._next_ns
+            and len(self._open) < OUTSTANDING_LIMIT
+            and not self.ended
+        ):
+            self._shoot(now)
+            self._next_ns = now + plan.interval_ns
+        self._report(now)
+        if self.ended:
+            return
+        if self._seq == plan.count and not self._open:
+            self._linger(now)
+        if not self.ended:
+            self.deadline = self._due(now)
+
+    def _shoot(self, now: int) -> None:
+        self._seq += 1
+        shot = _Shot(self._seq, now)
+        # Only a note for the next turn: a trace must not call back into the stack.
+        shot.trace.on_change = lambda _trace: self._stack.wake(self._socket)
+        self._last_ns = now
+        plan = self._plan
+        try:
+            self._stack.udp_send(
+                self._socket, plan.payload, plan.dst, plan.port, now, trace=shot.trace
+            )
+        except (SendRejected, NoBuffers) as error:
+            self._failed += 1
+            self.emit("failed", seq=shot.seq, **error_fields(error))
+            return
+        self._open.append(shot)
+
+    def _report(self, now: int) -> None:
+        for shot in list(self._open):
+            trace = shot.trace
+            if trace.settled:
+                self._open.remove(shot)
+                self._settled(shot)
+            elif not shot.noticed and now >= shot.sent_ns + WAIT_NOTICE_NS:
+                shot.noticed = True
+                text = trace.reason.explain(trace.detail) if trace.reason else "waiting"
+                name = trace.reason.name if trace.reason else None
+                self.emit("waiting", seq=shot.seq, reason=name, text=text)
+
+    def _settled(self, shot: _Shot) -> None:
+        trace, plan = shot.trace, self._plan
+        if trace.fate in (Fate.SENT, Fate.DELIVERED):
+            self._sent += 1
+            self._remote = self._remote or trace.fate is Fate.SENT
+            gateway = None if trace.gateway is None else addr.IPV4.format(trace.gateway)
+            self.emit(
+                "sent",
+                seq=shot.seq,
+                bytes=len(plan.payload),
+                src=addr.IPV4.format(trace.src or 0),
+                sport=self._socket.port,
+                dst=addr.IPV4.format(plan.dst),
+                dport=plan.port,
+                dev=trace.dev,
+                gateway=gateway,
+                fate=trace.fate.value,
+                after_ms=(trace.at_ns - shot.sent_ns) / 1e6,
+            )
+            return
+        self._failed += 1
+        if trace.reason is not None:
+            message, _, hint = trace.reason.explain(trace.detail).partition("; ")
+            errno_name = trace.reason.linux if trace.reason.linux.startswith("E") else None
+            if trace.reason.name == "neigh-failed":
+                errno_name = "EHOSTUNREACH"
+            elif trace.reason.layer == "udp" and trace.reason.kind == "reject":
+                errno_name = "ECONNREFUSED"
+            self.emit(
+                "failed",
+                seq=shot.seq,
+                reason=trace.reason.name,
+                errno=errno_name,
+                message=message,
+                hint=hint or None,
+            )
+
+    def _linger(self, now: int) -> None:
+        """Stay as long as an answer or an ICMP error may come."""
+        plan = self._plan
+        wanted = plan.expect_reply and self._replies + self._icmp < self._sent
+        if not (wanted or (self._remote and not plan.expect_reply and not self._icmp)):
+            self.finish(now)
+            return
+        if self._linger_ns is None:
+            self._linger_ns = now + plan.wait_ns
+        if now >= self._linger_ns:
+            self.finish(now)
+
+    def _due(self, now: int) -> int | None:
+        dues = [shot.sent_ns + WAIT_NOTICE_NS for shot in self._open if not shot.noticed]
+        if self._seq < self._plan.count and len(self._open) < OUTSTANDING_LIMIT:
+            dues.append(self._next_ns)
+        if self._linger_ns is not None:
+            dues.append(self._linger_ns)
+        return min(dues) if dues else None
+
+    def _on_ready(self, now: int) -> None:
+        socket = self._socket
+        while (datagram := socket.receive()) is not None:
+            self._replies += 1
+            self.emit(
+                "reply",
+                src=addr.IPV4.format(datagram.src),
+                sport=datagram.sport,
+                data=base64.b64encode(datagram.payload).decode(),
+                rtt_ms=(datagram.at_ns - self._last_ns) / 1e6,
+            )
+        self._report(now)
+        while socket.errors:
+            self._socket_error(socket.errors.popleft())
+        self.on_timer(now)
+
+    def _socket_error(self, error: SocketError) -> None:
+        if self._stack.fib.is_local(error.offender):
+            return  # our own stack: the datagram's own fate has said it already
+        self._icmp += 1
+        message, _, hint = error.reason.explain(error.detail).partition("; ")
+        self.emit(
+            "icmp",
+            seq=self._seq,
+            reason=error.reason.name,
+            errno=error.errno_name,
+            message=message,
+            hint=hint or None,
+            **{"from": addr.IPV4.format(error.offender)},
+        )
+
+    def result(self, now: int) -> dict[str, Any]:
+        """Return the totals; a datagram without a fate yet counts as waiting."""
+        good = self._sent > 0 and not self._failed and not self._icmp and not self._open
+        if self._plan.expect_reply:
+            good = good and self._replies > 0
+        return {
+            "sent": self._sent,
+            "failed": self._failed,
+            "waiting": len(self._open),
+            "icmp_errors": self._icmp,
+            "replies": self._replies,
+            "ok": good,
+        }
+
+    def release(self, now: int) -> None:
+        """Close the socket."""
+        self._stack.udp_close(self._socket)
+
+
+def error_fields(error: SendRejected | NoBuffers) -> dict[str, Any]:
+    """Return the fields of a "failed" event for a datagram that was refused."""
+    return {
+        "reason": error.code,
+        "errno": error.errno_name,
+        "message": error.message,
+        "hint": error.hint,
+    }
