@@ -48,6 +48,12 @@ class Verb(click.Command):
             self.params = complete.parameters(self.table)
         return ctx.args
 
+    def knows(self, word: str) -> bool:
+        """Return whether a word is one of the grammar's own."""
+        words = [owner.words for owner in self.table.keywords]
+        words += [owner.words for owner in self.table.positionals]
+        return any(word in spellings for spellings in words)
+
     def invoke(self, ctx: click.Context) -> int:
         """Run the command and return its exit status."""
         return self.run(ctx.obj, ctx.params) or 0
@@ -147,15 +153,16 @@ class Noun(click.Group):
 
     def unknown(self, ctx: click.Context, args: list[str]) -> UsageFault:
         """Return the error for a word that is no verb."""
-        guess = near(args[0], [*self.commands, *self.aliases])
-        if guess is not None:
-            return UsageFault(
-                f'{self.name} has no verb "{args[0]}"', hint=f'did you mean "{guess}"?'
-            )
-        first = next(iter(self.commands.values()))
         hint = f"{ctx.command_path} --help"
-        if self.default == "show" and isinstance(first, Verb) and first.table.positionals:
-            hint = f"{ctx.command_path} show {' '.join(args)}"
+        shown = self.commands.get(self.default or "")
+        guess = near(args[0], [*self.commands, *self.aliases])
+        # As in ip, a device or a prefix needs its verb; a word of the grammar is no typo of one.
+        if isinstance(shown, Verb) and (
+            shown.knows(args[0]) or (guess is None and shown.table.positionals)
+        ):
+            hint = " ".join((ctx.command_path, shown.name or "", *args))
+        elif guess is not None:
+            hint = f'did you mean "{guess}"?'
         return UsageFault(f'{self.name} has no verb "{args[0]}"', hint=hint)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

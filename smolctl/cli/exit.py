@@ -6,6 +6,7 @@ FIX = 2
 UNREACHABLE = 3
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+TERMINATED = 143
 
 MEANINGS = {
     DONE: "Done; for a probe: it was answered, delivered or sent.",
@@ -16,6 +17,7 @@ MEANINGS = {
     INTERRUPTED: "Interrupted, by a command that has no summary to print. A probe prints its"
     " summary and exits by its result.",
     PIPE_CLOSED: "The reader of the output went away.",
+    TERMINATED: "Ended by SIGTERM.",
 }
 """What each status means, in the order in which man pages list them."""
 
@@ -25,6 +27,7 @@ _NO_DAEMON = (
     "daemon-gone",
     "daemon-silent",
     "not-running",
+    "permission-denied",
     "runtime-directory",
     "start-failed",
     "too-many-clients",

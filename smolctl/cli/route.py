@@ -84,7 +84,7 @@ def render_get(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
                 words.append(f"<{','.join(row['cache'])}>")
             lines.append("    " + " ".join(words + _metrics(row)))
         if out.options.oneline:
-            yield "\\".join(lines)
+            yield " \\".join(lines)  # the space is ip's, which ends a route with one
         else:
             yield from lines
         if row.get("candidates"):

@@ -55,7 +55,7 @@ class Session:
         Raises:
             SmolctlError: as ``Client.call``.
         """
-        with _Patience(self.out, f"{op.replace('.', ' ')} to answer"):
+        with _Patience(self.out, f'stack "{self.options.stack}"'):
             return self.client().call(op, **args)
 
     def stream(self, op: str, args: dict[str, Any], handle: Callable[[Event], None]) -> Event:

@@ -45,7 +45,7 @@ def target(args: Args) -> Args:
 
 def _payload(text: str) -> bytes:
     if text == "-":
-        return sys.stdin.buffer.read(_MAX_READ)
+        return sys.stdin.buffer.read(_MAX_READ) if sys.stdin else b""  # None: closed by <&-
     # Bytes that are no UTF-8 reach us as surrogates (PEP 383), and leave as they came.
     return text.encode("utf-8", "surrogateescape")
 
@@ -90,13 +90,20 @@ def _send(session: Session, args: Args) -> int:
     }
     done = stream.run(session, "udp.send", args, handlers, note_failures(failures))
     if not done["ok"] and not session.options.json and not failures:
-        out.complaint(f"smolctl: no reply from {args['dst']}:{args['port']}")
+        out.complaint(f"smolctl: {_missing(args, done)}")
     if args.get("count", "1") != "1" and not session.options.json:
         say(
             f"{done['sent']} sent, {done['failed']} failed, {done['icmp_errors']} ICMP errors,"
             f" {done['replies']} replies"
         )
     return send_status(done, failures)
+
+
+def _missing(args: Args, done: Event) -> str:
+    """Return what did not happen, when nothing failed either."""
+    if done.get("waiting"):
+        return f"{done['waiting']} of {done['waiting'] + done['sent']} datagrams still wait"
+    return f"no reply from {args['dst']}:{args['port']}"
 
 
 def note_failures(reasons: list[str]) -> stream.Handler:
@@ -238,7 +245,7 @@ _LOCAL = Positional("local", "[ADDR:]PORT", "where to listen; without ADDR, on a
 _LISTEN = (
     option("count", "end after this many", "N", short="c"),
     option("wait", "end after this time, with 1 if too few came", "SECONDS", short="w"),
-    _DEV,
+    _DEV._replace(bare=True),
 )
 _RECEIVE = Table(
     "udp recv",

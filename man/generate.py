@@ -1,0 +1,223 @@
+"""Write the man pages: ``python man/generate.py``.
+
+SYNOPSIS, OPTIONS, EXIT STATUS and EXAMPLES come from the tables of the command line, the rest from
+``prose.py``. A test holds the pages to what this writes.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import wrap
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import click  # noqa: E402
+from prose import COMMON_ENVIRONMENT, DATE, ENVIRONMENT, FILES, PROSE, SEE_ALSO  # noqa: E402
+
+from smolctl import __version__  # noqa: E402
+from smolctl.cli.command import Noun, Verb  # noqa: E402
+from smolctl.cli.exit import MEANINGS  # noqa: E402
+from smolctl.cli.grammar import Keyword, Positional, Table  # noqa: E402
+from smolctl.cli.helptext import keyword_help  # noqa: E402
+from smolctl.cli.main import NOUNS, ROOT  # noqa: E402
+from smolctl.cli.options import GLOBAL_OPTIONS, GlobalOption  # noqa: E402
+from smolctl.cli.words import NOUN_ALIASES, VERB_ALIASES  # noqa: E402
+
+
+def pages() -> dict[str, str]:
+    """Return the text of every page by file name."""
+    nouns = [name for name in NOUNS if name != "help"]
+    made = {f"smolctl-{name}.8": _noun_page(name) for name in nouns}
+    return {"smolctl.8": _main_page(nouns), **made}
+
+
+# --- roff ---------------------------------------------------------------------------------------
+def _escape(text: str) -> str:
+    """Return text for roff: its own backslashes, and hyphens that can be copied to a shell."""
+    text = text.replace("\\", "\\e").replace("-", "\\-")
+    return "\\&" + text if text[:1] in (".", "'") else text
+
+
+def _bold(text: str) -> str:
+    return f"\\fB{_escape(text)}\\fR"
+
+
+def _italic(text: str) -> str:
+    return f"\\fI{_escape(text)}\\fR"
+
+
+def _section(title: str, *lines: str) -> Iterator[str]:
+    yield f".SH {title}"
+    yield from lines
+
+
+def _text(text: str) -> Iterator[str]:
+    """Yield short lines; a sentence begins a line, so that a change shows as one."""
+    for sentence in re.split(r"(?<=[.;:]) ", " ".join(text.split())):
+        lines = wrap(sentence, 72, break_long_words=False, break_on_hyphens=False)
+        yield from (_escape(line) for line in lines)
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    for number, paragraph in enumerate(text.strip().split("\n\n")):
+        if number:
+            yield ".PP"
+        yield from _text(paragraph)
+
+
+def _item(name: str, text: str) -> Iterator[str]:
+    yield from (".TP", name, *_text(text))
+
+
+def _heading(title: str) -> str:
+    return f'.TH {_escape(title.upper())} 8 {DATE} "smolctl {__version__}" "smolctl manual"'
+
+
+# --- what the tables say ------------------------------------------------------------------------
+def _value(word: str, metavar: str | None) -> str:
+    return f"{_bold(word)} {_italic(metavar)}" if metavar else _bold(word)
+
+
+def _keyword_synopsis(keyword: Keyword) -> str:
+    words = keyword.words if keyword.choice else keyword.words[:1]
+    if not keyword.bare:
+        words = (f"-{keyword.short}",) if keyword.short else tuple(f"--{word}" for word in words)
+    text = "|".join(_value(word, keyword.metavar) for word in words)
+    return text if keyword.required else f"[{text}]"
+
+
+def _synopsis(table: Table) -> Iterator[str]:
+    yield f"{_bold('smolctl')} [{_italic('OPTIONS')}] {_bold(table.path)}"
+    for place in table.positionals:
+        text = _italic(place.metavar)
+        yield text if place.required else f"[{text}]"
+    yield from (_keyword_synopsis(keyword) for keyword in table.keywords)
+
+
+def _names(owner: Keyword | Positional) -> str:
+    """Return how one word of a command is written, with its other spellings."""
+    if isinstance(owner, Positional):
+        before = f"[{'|'.join(map(_bold, owner.words))}] " if owner.words else ""
+        return before + _italic(owner.metavar)
+    names = list(owner.words) if owner.bare else [f"--{word}" for word in owner.words]
+    if owner.short:
+        names.insert(0, f"-{owner.short}")
+    return ", ".join(_value(name, owner.metavar) for name in names)
+
+
+def _words(table: Table) -> Iterator[str]:
+    for place in table.positionals:
+        yield from _item(_names(place), _sentence(place.help))
+    for keyword in table.keywords:
+        yield from _item(_names(keyword), _sentence(keyword_help(keyword)))
+
+
+def _global_options() -> Iterator[str]:
+    for option in GLOBAL_OPTIONS:
+        yield from _item(_flags(option), _sentence(option.help))
+
+
+def _flags(option: GlobalOption) -> str:
+    return ", ".join(_value(flag, option.metavar) for flag in option.flags)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
+
+
+def _exit_status() -> Iterator[str]:
+    yield from _section("EXIT STATUS")
+    for number, meaning in MEANINGS.items():
+        yield from _item(_bold(str(number)), meaning)
+
+
+def _environment(name: str) -> Iterator[str]:
+    yield from _section("ENVIRONMENT")
+    for variable, text in (*COMMON_ENVIRONMENT, *ENVIRONMENT.get(name, ())):
+        yield from _item(_bold(variable), text)
+
+
+def _files() -> Iterator[str]:
+    yield from _section("FILES")
+    for path, text in FILES:
+        yield from _item(_italic(path), text)
+
+
+def _examples(tables: list[Table]) -> Iterator[str]:
+    yield from _section("EXAMPLES")
+    for table in tables:
+        yield from (".TP", f"{_sentence(table.summary)}")
+        for example in table.examples:
+            yield from (".EX", _escape(example), ".EE")
+
+
+def _see_also(name: str, nouns: list[str]) -> Iterator[str]:
+    pages = (
+        [("smolctl", "8")] if name != "smolctl" else [(f"smolctl-{noun}", "8") for noun in nouns]
+    )
+    pages += SEE_ALSO.get(name, [])
+    text = [f".BR {_escape(page)} ({section})" for page, section in pages]
+    yield from _section("SEE ALSO", *(f"{line} ," for line in text[:-1]), text[-1])
+
+
+# --- pages --------------------------------------------------------------------------------------
+def _tables(name: str) -> list[Table]:
+    command = ROOT.get_command(click.Context(ROOT, info_name="smolctl"), name)
+    if isinstance(command, Noun):
+        return [verb.table for verb in command.commands.values() if isinstance(verb, Verb)]
+    assert isinstance(command, Verb)
+    return [command.table]
+
+
+def _noun_page(name: str) -> str:
+    tables = _tables(name)
+    lines = [_heading(f"smolctl-{name}")]
+    lines += _section("NAME", f"smolctl\\-{name} \\- {_escape(NOUNS[name])}")
+    lines += _section("SYNOPSIS")
+    for number, table in enumerate(tables):
+        lines += [".PP"] if number else []
+        lines += _synopsis(table)
+    lines += _section("DESCRIPTION", *_paragraphs(PROSE[name]))
+    lines += _section("OPTIONS")
+    for table in tables:
+        if len(tables) > 1:
+            lines.append(f".SS {_escape(table.path)}")
+        lines += _paragraphs(f"{_sentence(table.summary)} {table.notes}")
+        lines += _words(table)
+    lines += [".PP", "Options of every command are in", ".BR smolctl (8)."]
+    lines += [*_exit_status(), *_environment(name), *_files(), *_examples(tables)]
+    lines += _see_also(name, [])
+    return "\n".join(lines) + "\n"
+
+
+def _main_page(nouns: list[str]) -> str:
+    lines = [_heading("smolctl")]
+    lines += _section("NAME", "smolctl \\- a user\\-space IPv4 stack that is driven like ip")
+    lines += _section(
+        "SYNOPSIS",
+        f"{_bold('smolctl')} [{_italic('OPTIONS')}] {_italic('NOUN')} [{_italic('VERB')}]"
+        f" [{_italic('WORDS')}]",
+    )
+    lines += _section("DESCRIPTION", *_paragraphs(PROSE["smolctl"]))
+    lines += [".SS Nouns"]
+    for noun in nouns:
+        lines += [".TP", f".BR smolctl\\-{noun} (8)", *_text(_sentence(NOUNS[noun]))]
+    lines += _item(_bold("help"), "Show the help text of a command: smolctl help NOUN VERB.")
+    lines += [".SS Short forms", "Nouns and verbs have these other spellings, and no more:"]
+    for aliases in (NOUN_ALIASES, VERB_ALIASES):
+        for full in dict.fromkeys(aliases.values()):
+            short = [alias for alias, name in aliases.items() if name == full]
+            lines += _item(_bold(full), ", ".join(short))
+    lines += _section("OPTIONS", "They may stand before and after the noun and the verb. A")
+    lines += ["command's own option of the same letter wins after its verb.", *_global_options()]
+    lines += [*_exit_status(), *_environment("smolctl"), *_files()]
+    lines += _section("EXAMPLES", *_paragraphs(PROSE["examples"]))
+    lines += _see_also("smolctl", nouns)
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    for file, text in pages().items():
+        (HERE / file).write_text(text)

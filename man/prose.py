@@ -1,0 +1,160 @@
+"""The parts of the man pages that no table holds."""
+
+DATE = "2026-11-22"
+
+COMMON_ENVIRONMENT = (
+    ("SMOLCTL_STACK", "Name of the stack when --stack does not give one; default otherwise."),
+    ("XDG_RUNTIME_DIR", "Its directory smolctl holds the sockets of the stacks."),
+    ("NO_COLOR", "When it is not empty, or when TERM is dumb, there are no colours."),
+    ("SMOLCTL_DEBUG", "When it is not empty, an internal error shows its traceback."),
+)
+
+ENVIRONMENT = {
+    "smolctl": (
+        (
+            "SMOLCTL_KEY",
+            "A setting that a stack begins with: the key of smolctl sysctl in capitals, with _ for"
+            " the dot, such as SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT=8.",
+        ),
+    ),
+    "stack": (("SMOLCTL_KEY", "A setting that the stack begins with; see smolctl-sysctl(8)."),),
+    "sysctl": (
+        (
+            "SMOLCTL_KEY",
+            "The setting that a stack begins with: its key in capitals, with _ for the dot, such as"
+            " SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT=8. An unknown one, or a bad value, is an error at"
+            " the start of the stack.",
+        ),
+    ),
+}
+
+FILES = (
+    (
+        "$XDG_RUNTIME_DIR/smolctl/NAME.sock",
+        "Control socket of the stack NAME. Without XDG_RUNTIME_DIR the directory is /run/smolctl"
+        " for root and /tmp/smolctl-UID for others; it belongs to the user alone.",
+    ),
+    ("$XDG_RUNTIME_DIR/smolctl/NAME.lock", "Held by the daemon of the stack for its life."),
+    ("$XDG_RUNTIME_DIR/smolctl/NAME.log", "What the daemon has to say; smolctl stack log."),
+)
+
+SEE_ALSO = {
+    "smolctl": [("ip", "8")],
+    "stack": [("smolctl-sysctl", "8")],
+    "link": [("smolctl-addr", "8"), ("ip-link", "8")],
+    "addr": [("smolctl-link", "8"), ("smolctl-route", "8"), ("ip-address", "8")],
+    "route": [("smolctl-addr", "8"), ("ip-route", "8")],
+    "neigh": [("smolctl-arping", "8"), ("ip-neighbour", "8")],
+    "sysctl": [("smolctl-stack", "8"), ("sysctl", "8")],
+    "udp": [("smolctl-socket", "8"), ("smolctl-stats", "8"), ("nc", "1")],
+    "ping": [("smolctl-arping", "8"), ("ping", "8")],
+    "arping": [("smolctl-neigh", "8"), ("smolctl-ping", "8"), ("arping", "8")],
+    "socket": [("smolctl-udp", "8"), ("ss", "8")],
+    "stats": [("smolctl-socket", "8"), ("smolctl-link", "8")],
+}
+
+PROSE = {
+    "smolctl": """
+smolctl runs network stacks in user space: Ethernet, ARP, IPv4, ICMP and UDP. Each stack is one
+small process, known by a name, and is configured and asked by this command in the words of
+ip(8). A command that needs a stack starts it when it is not running, with the loopback lo and
+no privileges.
+
+Words may come in any order, and dev tap0 and --dev tap0 mean the same. A noun alone means show.
+Results are written to standard output, everything else to standard error. With --json the
+output is one valid JSON document with the keys of ip -j, or one JSON object a line from a
+command that runs for a while, the last one with "event": "summary"; errors are one object on
+standard error.
+
+A frame that is dropped, a datagram that is refused and a packet that waits each have a named
+reason; smolctl stats drops counts them and says what to do.
+""",
+    "examples": """
+smolctl link add tap0 type tap netns lab host 10.0.0.2/24 makes a TAP device with the kernel of
+the network namespace lab at its other end, and smolctl addr add 10.0.0.1/24 dev tap0 gives our
+end an address. Then smolctl ping 10.0.0.2 asks the kernel for an echo, smolctl neigh shows what
+ARP learned, and smolctl -j route | jq lists the routes for a script.
+
+Without privileges and without any device, smolctl udp recv 127.0.0.2:34254 in one terminal
+prints what smolctl udp send 127.0.0.2:34254 hello sends from another.
+""",
+    "stack": """
+A stack is a process with its own interfaces, addresses, routes, neighbors and sockets. Several
+run side by side, each known by its name: --stack NAME chooses one, default is the name without
+it. A stack lives until it is stopped; what was configured ends with it, except TAP devices that
+were made to persist.
+
+Only its own user and root can reach a stack. One that was killed leaves its socket behind,
+which the next start takes over; stack list calls it dead until then.
+""",
+    "link": """
+A link is an interface of the stack and the device that carries its frames. It comes up when it
+is added, as if a cable was plugged in.
+
+A TAP device joins the stack with the kernel of this machine: what the stack sends appears as if
+it came in on that device, and the other way round. Give the kernel's side an address, or put it
+into a bridge or a network namespace, to have a peer. The MAC address of our side is not that of
+the device, which is the kernel's.
+""",
+    "addr": """
+An address on an interface makes routes: one of type local for the address itself, one for its
+prefix, and one for each broadcast address. On a loopback the whole prefix is local: with
+127.0.0.1/8 each address of 127.0.0.0/8 answers.
+
+An address is written with its prefix length; without one it is a /32.
+""",
+    "route": """
+One table of routes serves the whole stack: it decides by which interface, to which next hop and
+from which source address a packet leaves. The longest prefix wins, then the lowest metric; the
+order of interfaces never matters. The table local holds the addresses of the stack itself and
+is asked first.
+
+A route of type blackhole, unreachable or prohibit refuses what matches it, throw makes the
+lookup go on as if the table had no route.
+
+What a selector of route show fixes is not repeated on each line; in JSON the rows stay whole.
+""",
+    "neigh": """
+Each interface keeps the link addresses of the neighbors it talks to, in the states of RFC 4861
+as Linux applies them to ARP: INCOMPLETE while the first request is unanswered, REACHABLE after
+an answer, STALE when that is long ago, DELAY and PROBE while it is confirmed again, FAILED when
+nobody answered, PERMANENT when it was added by hand. A packet for a neighbor that is not known
+waits, in a queue of that neighbor alone.
+""",
+    "sysctl": """
+What real stacks do differently is a setting here, with the values that Linux and smoltcp have
+beside it. A change works at once and ends with the stack; SMOLCTL_ variables are there when a
+stack starts.
+""",
+    "udp": """
+udp send follows each datagram to its fate: it was sent when the device took the frame, after
+ARP if that was needed, and delivered when a socket of this stack has it. Anything else is a
+failure with a named reason. An ICMP error that comes back is reported for the datagram that
+caused it.
+
+udp recv prints each datagram with its sender; bytes that cannot be printed are escaped as in
+Python. udp echo answers each datagram from the address it was sent to.
+""",
+    "ping": """
+ping sends ICMP echo requests and prints the replies, in the words of ping(8) from iputils. When
+no reply came and the stack knows why, a last line on standard error says so.
+""",
+    "arping": """
+arping sends ARP requests by one interface and prints who answers, in the words of arping(8)
+from iputils. It has the options of Habets' arping that scripts need: -C, -r and -R. Times are
+seconds and may have fractions.
+
+With -D the exit status tells whether an address is taken: 0 free, 1 taken, and 2 when nobody
+could be asked, because the interface is down or nothing is at its other end.
+""",
+    "socket": """
+Each socket that is bound at the moment is shown with what waits in its receive queue, the size
+of that queue and the datagrams that were dropped because it was full. A ping that runs has a
+socket of kind icmp.
+""",
+    "stats": """
+stats show lists what was counted, by layer. stats drops lists the reasons for which packets
+were dropped (drop), refused with an error to their sender (reject) or kept waiting (wait), and
+what happened beside them (note): how often, how long ago, and what was wrong with the last one.
+""",
+}

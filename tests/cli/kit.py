@@ -1,0 +1,63 @@
+"""What the command line's tests share."""
+
+import shlex
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import click
+
+from smolctl.cli.command import Verb
+from smolctl.cli.grammar import Args
+from smolctl.cli.main import NOUNS, ROOT
+from smolctl.cli.options import Options
+from smolctl.cli.output import Output
+from smolctl.cli.session import Session
+
+Row = dict[str, Any]
+Render = Callable[[list[Row], Args, Output], Iterator[str]]
+
+
+class Read(NamedTuple):
+    """What a command line means."""
+
+    path: str
+    args: Args
+    options: Options
+
+
+def read(line: str) -> Read:
+    """Read a command line without running it."""
+    session = Session(Options())
+    context = ROOT.make_context("smolctl", shlex.split(line), obj=session)
+    while isinstance(context.command, click.Group):
+        words = [*context._protected_args, *context.args]
+        name, command, rest = context.command.resolve_command(context, words)
+        assert command is not None
+        context = command.make_context(name, rest, parent=context)
+    assert isinstance(context.command, Verb)
+    return Read(context.command.table.path, context.params, session.options)
+
+
+def output(**options: Any) -> Output:
+    """Return an Output without colours, with these options."""
+    chosen = Options()
+    for name, value in {"color": "never", **options}.items():
+        setattr(chosen, name, value)
+    return Output(chosen)
+
+
+def draw(render: Render, rows: list[Row], args: Args | None = None, **options: Any) -> str:
+    """Render rows to text, as if to a file."""
+    lines = list(render(rows, args or {}, output(**options)))
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def all_verbs() -> list[Verb]:
+    """Return every command that has a table."""
+    context = click.Context(ROOT, info_name="smolctl")
+    found: list[Verb] = []
+    for name in NOUNS:
+        command = ROOT.get_command(context, name)
+        members = command.commands.values() if isinstance(command, click.Group) else [command]
+        found += [member for member in members if isinstance(member, Verb)]
+    return found

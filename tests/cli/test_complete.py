@@ -1,0 +1,65 @@
+"""Completion through click's own machinery, without a daemon."""
+
+from pathlib import Path
+
+import pytest
+from click.shell_completion import BashComplete
+
+from smolctl.cli.main import ROOT
+from smolctl.cli.options import Options
+from smolctl.cli.session import Session
+
+
+def offer(*words: str) -> list[str]:
+    """Return what is offered for the last word."""
+    shell = BashComplete(ROOT, {"obj": Session(Options())}, "smolctl", "_SMOLCTL_COMPLETE")
+    return [item.value for item in shell.get_completions(list(words[:-1]), words[-1])]
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("",), ["stack", "link", "addr", "route", "neigh", "sysctl", "socket", "stats", "udp",
+                 "ping", "arping", "help"]),
+        (("s",), ["stack", "sysctl", "socket", "stats"]),
+        (("addr", ""), ["show", "add", "del", "replace", "change", "flush"]),
+        (("-j", "route", "a"), ["add", "append"]),
+        (("r", "a", "p"), ["prohibit", "protocol"]),
+        (("addr", "add", "10.0.0.1/24", ""), ["dev", "broadcast", "label", "scope"]),
+        (("addr", "add", "10.0.0.1/24", "scope", ""), ["global", "link", "host"]),
+        (("addr", "add", "10.0.0.1/24", "--scope", "l"), ["link"]),
+        (("addr", "add", "10.0.0.1/24", "--scope=l"), ["link"]),
+        (("addr", "add", "dev", "tap0", "10.0.0.1/24", ""), ["broadcast", "label", "scope"]),
+        (("link", "set", "tap0", ""), ["up", "down", "mtu", "address"]),
+        (("link", "set", "tap0", "up", ""), ["mtu", "address"]),
+        (("link", "add", "tap0", "type", ""), ["tap", "loopback"]),
+        (("neigh", "show", "nud", "p"), ["permanent", "probe"]),
+        (("route", "show", "table", ""), ["main", "local", "all"]),
+        (("--color=a",), ["auto", "always"]),
+        (("addr", "--n"), ["--no-start"]),
+        (("ping", "--t"), ["--timeout", "--ttl", "--timestamps"]),
+        (("help", "st"), ["stack", "stats"]),
+        # Names that only a daemon knows: none runs, so there are none, and no error.
+        (("addr", "show", "dev", ""), []),
+        (("route", "get", "8.8.8.8", "from", ""), []),
+        (("--stack", ""), []),
+    ],
+)  # fmt: skip
+def test_offers(words: tuple[str, ...], offered: list[str]) -> None:
+    assert offer(*words) == offered
+
+
+def test_no_daemon_is_started(tmp_path: Path) -> None:
+    offer("addr", "show", "dev", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_offers_have_descriptions() -> None:
+    shell = BashComplete(ROOT, {"obj": Session(Options())}, "smolctl", "_SMOLCTL_COMPLETE")
+    items = shell.get_completions(["addr"], "")
+    assert all(item.help for item in items)

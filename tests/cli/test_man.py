@@ -1,0 +1,108 @@
+"""The man pages are what the tables say, in order, and clean."""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from smolctl.cli.command import Verb
+from smolctl.cli.exit import MEANINGS
+from smolctl.cli.main import NOUNS
+from smolctl.cli.options import GLOBAL_OPTIONS
+from tests.cli.kit import all_verbs
+from tests.kit.netns import require_root_and
+
+MAN = Path(__file__).parents[2] / "man"
+PAGES = sorted(path.name for path in MAN.glob("*.8"))
+SECTIONS = [
+    "NAME",
+    "SYNOPSIS",
+    "DESCRIPTION",
+    "OPTIONS",
+    "EXIT STATUS",
+    "ENVIRONMENT",
+    "FILES",
+    "EXAMPLES",
+    "SEE ALSO",
+]
+VERBS = [verb for verb in all_verbs() if verb.table.path != "help"]
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", MAN / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def section(page: str, title: str) -> str:
+    """Return one section of a page, without roff's escapes and fonts."""
+    text = (MAN / page).read_text().split(f".SH {title}\n", 1)[1].split("\n.SH ", 1)[0]
+    return re.sub(r"\\f[BIR]", "", text).replace("\\-", "-").replace("\\e", "\\")
+
+
+def test_pages_are_up_to_date(generator: ModuleType) -> None:
+    written = {name: (MAN / name).read_text() for name in PAGES}
+    assert generator.pages() == written, "run: python man/generate.py"
+
+
+def test_each_noun_has_a_page() -> None:
+    expected = ["smolctl.8", *(f"smolctl-{noun}.8" for noun in NOUNS if noun != "help")]
+    assert sorted(expected) == PAGES
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_sections(page: str) -> None:
+    assert re.findall(r"^\.SH (.*)$", (MAN / page).read_text(), re.M) == SECTIONS
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_exit_status_is_the_table(page: str) -> None:
+    text = " ".join(section(page, "EXIT STATUS").split())
+    for status, meaning in MEANINGS.items():
+        assert f".TP {status} {meaning}" in text
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.table.path)
+def test_every_word_of_the_grammar_is_there(verb: Verb) -> None:
+    page = f"smolctl-{verb.table.path.split()[0]}.8"
+    options = section(page, "OPTIONS")
+    if f".SS {verb.table.path}\n" in options:
+        options = options.split(f".SS {verb.table.path}\n", 1)[1].split("\n.SS ", 1)[0]
+    items = [names for names in re.findall(r"^\.TP\n(.*)$", options, re.M)]
+    spellings = {
+        word.split(" ")[0].lstrip("-") for names in items for word in re.split(", |\\|", names)
+    }
+    table = verb.table
+    for keyword in table.keywords:
+        assert {*keyword.words} <= spellings
+        assert not keyword.short or keyword.short in spellings
+    assert len(items) == len(table.keywords) + len(table.positionals)
+
+
+def test_every_global_option_is_there() -> None:
+    items = re.findall(r"^\.TP\n(.*)$", section("smolctl.8", "OPTIONS"), re.M)
+    flags = [[part.split(" ")[0] for part in names.split(", ")] for names in items]
+    assert flags == [list(option.flags) for option in GLOBAL_OPTIONS]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_lint(page: str) -> None:
+    if shutil.which("mandoc") is None:
+        require_root_and("mandoc")
+    result = subprocess.run(
+        ["mandoc", "-T", "lint", "-W", "style", str(MAN / page)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # What it refers to is not installed here.
+    problems = [line for line in result.stdout.splitlines() if "referenced manual" not in line]
+    assert problems == []

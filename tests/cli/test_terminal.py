@@ -1,0 +1,104 @@
+"""What only a person at a terminal sees: colours, and what is being waited for."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kit.stack_env import SmolctlEnv
+
+
+class Terminal:
+    """A command whose three streams are one pseudo-terminal."""
+
+    def __init__(self, env: SmolctlEnv, *args: str, **variables: str) -> None:
+        self._master, slave = pty.openpty()
+        self.text = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "smolctl", *args],
+            env={**env.environ, "TERM": "xterm", **variables},
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+
+    def read(self, until: str | None = None, seconds: float = 10) -> str:
+        """Read to ``until`` or to the end, and return all that came so far."""
+        deadline = time.monotonic() + seconds
+        while until is None or until not in self.text:
+            left = deadline - time.monotonic()
+            assert left > 0, f"waited in vain for {until!r}: {self.text!r}"
+            if select.select([self._master], [], [], left)[0]:
+                try:
+                    self.text += os.read(self._master, 65536).decode().replace("\r\n", "\n")
+                except OSError:  # EIO: the other end is closed
+                    break
+        return self.text
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    made: list[Terminal] = []
+    yield made
+    for terminal in made:
+        terminal.close()
+
+
+@pytest.fixture
+def stack(smolctl: SmolctlEnv) -> SmolctlEnv:
+    smolctl("-q", "stack", "start", check=True)
+    return smolctl
+
+
+@pytest.mark.parametrize(
+    ("args", "variables", "colored"),
+    [
+        (("-br", "addr"), {}, True),
+        (("-br", "addr"), {"NO_COLOR": "1"}, False),
+        (("-br", "addr"), {"TERM": "dumb"}, False),
+        (("-br", "addr", "--color=never"), {}, False),
+        (("-j", "addr"), {}, False),
+    ],
+)
+def test_colors(
+    stack: SmolctlEnv,
+    terminals: list[Terminal],
+    args: tuple[str, ...],
+    variables: dict[str, str],
+    colored: bool,
+) -> None:
+    terminals.append(Terminal(stack, *args, **variables))
+    assert ("\x1b[36mlo\x1b[0m" in terminals[0].read()) is colored
+
+
+def test_a_person_is_told_what_is_waited_for(stack: SmolctlEnv, terminals: list[Terminal]) -> None:
+    daemon = stack.json("stack", "status")[0]["pid"]
+    os.kill(daemon, signal.SIGSTOP)
+    terminals.append(Terminal(stack, "-br", "addr", "--color=never"))
+    assert terminals[0].read('"default"\n') == 'waiting: stack "default"\n'
+    os.kill(daemon, signal.SIGCONT)
+    assert terminals[0].read().splitlines()[1:] == ["lo               UNKNOWN        127.0.0.1/8"]
+
+
+def test_interrupted_while_waiting(stack: SmolctlEnv, terminals: list[Terminal]) -> None:
+    daemon = stack.json("stack", "status")[0]["pid"]
+    os.kill(daemon, signal.SIGSTOP)
+    terminals.append(Terminal(stack, "addr"))
+    terminals[0].read("waiting: ")
+    terminals[0].process.send_signal(signal.SIGINT)
+    assert terminals[0].process.wait(10) == 130
+    assert terminals[0].read() == 'waiting: stack "default"\n'
