@@ -41,10 +41,7 @@ def parse_hello(message: Mapping[str, Any]) -> None:
     Raises:
         ControlError: not a hello, or one of another protocol (``version-mismatch``).
     """
-    _check_protocol(
-        message,
-        "smolctl stack stop, and run the command again: it starts a daemon of its own version",
-    )
+    _check_protocol(message, "the client speaks control protocol {}, the daemon {}")
 
 
 def welcome(*, version: str, stack: str, pid: int) -> bytes:
@@ -58,17 +55,17 @@ def parse_welcome(message: Mapping[str, Any]) -> None:
     Raises:
         ControlError: not a hello, or one of another protocol (``version-mismatch``).
     """
-    _check_protocol(message, "smolctl stack stop, and run the command again")
+    _check_protocol(message, "the daemon speaks control protocol {}, the client {}")
 
 
-def _check_protocol(message: Mapping[str, Any], hint: str) -> None:
+def _check_protocol(message: Mapping[str, Any], mismatch: str) -> None:
     number = message.get("hello")
     if not _is_id(number):
         raise ControlError("the first message on a control connection must be a hello")
     if number != PROTOCOL:
         raise ControlError(
-            f"the other end speaks control protocol {number}, this one {PROTOCOL}",
-            hint=hint,
+            mismatch.format(number, PROTOCOL),
+            hint="smolctl stack stop, then the command again: a daemon of its own version starts",
             code="version-mismatch",
         )
 

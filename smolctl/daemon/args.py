@@ -46,6 +46,10 @@ class Args:
             return None
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise InvalidArgument(f"{name} must be a word")
+        if isinstance(value, str) and not value.isprintable():
+            # So that every message that shows it is one line, and every name can be encoded.
+            shown = ascii(value[:_SHOWN_MAX])
+            raise InvalidArgument(f"{name} {shown} has characters that cannot be printed")
         return str(value)
 
     def required(self, name: str) -> str:
@@ -57,16 +61,20 @@ class Args:
 
     def flag(self, name: str) -> bool:
         """Return whether a flag was given."""
-        return self._values.get(name) is True
+        value = self._values.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise InvalidArgument(f"{name} is a flag: it is true, or left out")
+        return value is True
 
     def integer(self, name: str, low: int, high: int) -> int | None:
         """Return a whole number of low..high, or None when it was not given."""
         text = self.text(name)
         if text is None:
             return None
-        if not (text.isascii() and text.lstrip("-").isdigit()) or not low <= int(text) <= high:
+        value = _whole(text)
+        if value is None or not low <= value <= high:
             raise InvalidArgument(f"{name} {_shown(text)} is not a whole number of {low}..{high}")
-        return int(text)
+        return value
 
     def seconds(self, name: str, default: float | None = None) -> int | None:
         """Return a time given in seconds, fractions allowed, as nanoseconds."""
@@ -112,17 +120,19 @@ class Args:
         text = self.text(name)
         if text is None:
             return None
-        if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 65535:
+        value = _whole(text)
+        if value is None or not 1 <= value <= 65535:
             raise InvalidArgument(f"{_shown(text)} is not a port: a number of 1..65535")
-        return int(text)
+        return value
 
     def scope(self, name: str) -> Scope | None:
         """Return a scope by its name or number."""
         text = self.text(name)
         if text is None:
             return None
-        if text.isdigit() and int(text) in Scope._value2member_map_:
-            return Scope(int(text))
+        number = _whole(text)
+        if number is not None and number in Scope._value2member_map_:
+            return Scope(number)
         try:
             return Scope[text.upper()]
         except KeyError:
@@ -146,6 +156,15 @@ class Args:
             return base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
             raise InvalidArgument(f"{name} is not base64") from None
+
+
+def _whole(text: str) -> int | None:
+    """Return the number that plain decimal digits spell, at most 19 of them; else None."""
+    digits = text.removeprefix("-")
+    # Not int() alone: it takes "1_0" and other scripts' digits, and raises for very many.
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
+        return None
+    return int(text)
 
 
 def _value(parse: Callable[[str], T], text: str) -> T:

@@ -147,7 +147,7 @@ class Connection:
     @property
     def wants_write(self) -> bool:
         """Whether there is work to do as soon as the client takes bytes."""
-        return bool(self._out or self._more or self._held or self._rows)
+        return bool(self._out or self._waiting or self._more or self._held or self._rows)
 
     def readable(self, now: int) -> None:
         """Take up what the client sent."""

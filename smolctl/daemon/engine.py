@@ -28,8 +28,9 @@ class Engine:
         self.stack = stack
         self._links = links
         self._daemon = daemon
-        self._jobs: set[Job] = set()
+        self._jobs: dict[Job, None] = {}  # a set whose order is that of their beginning
         self._request_ns = -1
+        self._held_back = False
 
     def request(
         self, op: str, args: dict[str, Any], exchange: Exchange, now: int
@@ -48,8 +49,8 @@ class Engine:
             return answer
         self._request_ns = now
         answer.exchange = exchange
-        answer.on_end = self._jobs.discard
-        self._jobs.add(answer)
+        answer.on_end = self._jobs.pop
+        self._jobs[answer] = None
         try:
             answer.start(now)
         except BaseException:
@@ -64,7 +65,9 @@ class Engine:
         time: a round trip over the loopback takes the time it really takes.
         """
         stack = self.stack
-        if now != self._request_ns:
+        # Not twice in a row: in virtual time the next turn may come at the same instant.
+        self._held_back = now == self._request_ns and not self._held_back
+        if not self._held_back:
             stack.poll(now)
         for waiter in stack.take_ready():
             if waiter.handler is not None and not waiter.closed:

@@ -60,7 +60,9 @@ def detach(keep: int) -> None:
         os._exit(0)
     os.setsid()
     os.chdir("/")
-    os.umask(0o077)
+    # Not stricter: the byte code that Python may write is for all users of this installation. What
+    # we make ourselves has a mode of its own.
+    os.umask(0o022)
     # Not closerange: without close_range(2) it would try every number below a limit that
     # containers set to a thousand million.
     for fd in map(int, os.listdir("/proc/self/fd")):

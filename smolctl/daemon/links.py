@@ -5,6 +5,7 @@ import selectors
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from operator import length_hint
 from typing import Any
 
 from smolctl.daemon.log import Log
@@ -186,15 +187,16 @@ class Links:
         except DeviceGone as error:
             self._lose(link, error, now)
             return
-        receive, interface = self._stack.receive, link.interface
-        frame = b""
-        rest = iter(frames)
-        while True:
+        interface = link.interface
+        while frames:
+            rest = iter(frames)
             try:
-                for frame in rest:
-                    receive(interface, frame, now)
+                self._stack.receive_batch(interface, rest, now)
             except Exception as error:
-                self._log.exception(f"{interface.name}: receiving a frame", error, frame)
+                left = length_hint(rest)
+                culprit = frames[len(frames) - left - 1]
+                self._log.exception(f"{interface.name}: receiving a frame", error, culprit)
+                frames = frames[len(frames) - left :]
             else:
                 return
 

@@ -219,9 +219,14 @@ def delete_address(stack: Stack, interface: Interface, address: Address, now: in
     Routes that prefer a source which is gone go too, and with the last address every route by the
     interface (Linux fib_del_ifaddr, fib_sync_down_addr, fib_disable_ip).
     """
-    before = stack.derived(interface)
+    # As if it were up: what a loopback that is down keeps as local must go as well.
+    before = stack.derived(interface, up=True)
     gone = interface.addresses.remove(address)
-    _sync(stack, interface, before)
+    kept = stack.derived(interface, up=True)
+    for key, route in before.items():
+        if key not in kept:
+            _withdraw(stack, route)
+    stack.touch()
     _drop_routes_preferring(stack, {item.local for item in gone})
     if not interface.addresses.items:
         stack.fib.remove_where(lambda route: route.dev == interface.name)
@@ -285,6 +290,10 @@ def add_route(stack: Stack, route: Route, mode: InsertMode) -> None:
             f"{shown(route.prefix)}/{route.plen} has host bits set",
             hint=f"the network is {shown(network)}/{route.plen}, the host {shown(route.prefix)}/32",
         )
+    if route.scope > Scope.HOST:
+        raise InvalidArgument(
+            "scope nowhere leads nowhere", hint="smolctl route add unreachable ..."
+        )
     if route.type in DEVICELESS:
         if route.dev is not None or route.via is not None:
             raise InvalidArgument(f"a {route.type} route takes neither via nor dev")
@@ -340,6 +349,7 @@ def _check_gateway(stack: Stack, route: Route) -> None:
             f"the gateway {shown} is on no connected network{where}",
             hint="add an address of its network first, or say: dev DEV onlink",
         )
+    _check_up(stack.interface(found.dev or ""))
     route.dev = found.dev
     route.on_link = found.scope is Scope.HOST
 
@@ -353,18 +363,6 @@ def _is_unicast(stack: Stack, address: int) -> bool:
     )
 
 
-class RouteMatch:
-    """Which routes of a prefix a ``del`` means: every attribute that is given must agree."""
-
-    def __init__(self, spec: Route, given: set[str]) -> None:
-        self.spec = spec
-        self.given = given
-
-    def __call__(self, route: Route) -> bool:
-        """Tell whether a route agrees."""
-        return all(getattr(route, name) == getattr(self.spec, name) for name in self.given)
-
-
 def delete_route(stack: Stack, spec: Route, given: set[str]) -> Route:
     """Delete the first route of ``spec``'s prefix that agrees with it (Linux fib_table_delete).
 
@@ -374,9 +372,8 @@ def delete_route(stack: Stack, spec: Route, given: set[str]) -> Route:
     Raises:
         NotFound: there is none.
     """
-    match = RouteMatch(spec, given)
     for route in stack.fib.tables[spec.table].chain(spec.prefix, spec.plen):
-        if match(route):
+        if all(getattr(route, name) == getattr(spec, name) for name in given):
             stack.fib.remove(route)
             stack.touch()
             return route

@@ -89,11 +89,11 @@ def decide(
         route = stack.fib.lookup(dst)
     else:
         route = stack.fib.lookup_within(dst, dev=dev)
+    if bound is not None and (route is None or route.type in _TYPE_REASONS):
+        # Linux: "Apparently, routing tables are wrong. Assume, that the destination is on link."
+        # A route that refuses is a failed lookup like any other (ip_route_output_key_hash_rcu).
+        return _on_link(stack, bound, dst, src)
     if route is None:
-        if bound is not None:
-            # Linux: "Apparently, routing tables are wrong. Assume, that the destination is on
-            # link."
-            return _on_link(stack, bound, dst, src)
         return Refusal(
             reason.TX_NO_ROUTE, "", {"ip": shown(dst), "connected": _connected_text(stack)}
         )

@@ -65,9 +65,7 @@ def udp_output(
     source = src if src is not None else socket.local or None
     if source is not None and (addr.is_multicast(source) or stack.is_broadcast(source)):
         source = None  # bound to a group in order to hear it; it is no source (RFC 1122 3.2.1.3)
-    decision = decide(stack, dst, source, socket.dev)
-    if isinstance(decision, Refusal):
-        _reject(stack, decision.reason, decision.dev, now, trace, **decision.detail)
+    decision = _decide(stack, dst, source, socket.dev, now, trace)
     out = decision.interface
     if decision.type == "broadcast" and not socket.broadcast:
         _reject(stack, reason.TX_BROADCAST_DENIED, out.name, now, trace, ip=addr.IPV4.format(dst))
@@ -105,9 +103,7 @@ def icmp_output(
     Raises:
         SendRejected: it did not leave, and never will; the reason is counted.
     """
-    decision = decide(stack, dst, src, dev)
-    if isinstance(decision, Refusal):
-        _reject(stack, decision.reason, decision.dev, now, trace, **decision.detail)
+    decision = _decide(stack, dst, src, dev, now, trace)
     out = decision.interface
     if decision.src is None:
         _reject(stack, reason.TX_NO_SOURCE, out.name, now, trace)
@@ -121,6 +117,31 @@ def icmp_output(
         ttl = stack.settings["ip.default_ttl"]
     ip_output(stack, decision, ipv4.Protocol.ICMP, message.to_bytes(), ttl, now, trace)
     stack.ledger.count("icmp.messages_sent")
+    return decision
+
+
+def udp_autobind(stack: "Stack", socket: "UdpSocket", now: int, trace: Trace | None) -> None:
+    """Give a socket that sends for the first time a port (RFC 6335 6).
+
+    Raises:
+        SendRejected: tx-no-port.
+    """
+    try:
+        stack.udp_bind(socket, socket.local, 0, socket.dev)
+    except NoBuffers:
+        first, last = (stack.settings[f"ip.local_port_{end}"] for end in ("first", "last"))
+        _reject(stack, reason.TX_NO_PORT, "", now, trace, first=first, last=last)
+
+
+def _decide(
+    stack: "Stack", dst: int, src: int | None, dev: str | None, now: int, trace: Trace | None
+) -> Decision:
+    """Choose the way; a refusal is counted and raised."""
+    if dev is not None and dev not in stack.interfaces:
+        _reject(stack, reason.TX_NO_DEVICE, dev, now, trace)
+    decision = decide(stack, dst, src, dev)
+    if isinstance(decision, Refusal):
+        _reject(stack, decision.reason, decision.dev, now, trace, **decision.detail)
     return decision
 
 
@@ -260,7 +281,9 @@ def _give_up(stack: "Stack", out: Interface, entry: Neighbor, queued: Queued, no
         "dev": out.name,
     }
     stack.ledger.record(reason.NEIGH_FAILED, out.name, now, _trace_of(queued), **detail)
-    notify.packet_failed(stack, queued.packet, "EHOSTUNREACH", reason.NEIGH_FAILED, detail, now)
+    notify.packet_failed(
+        stack, queued.packet, out.name, "EHOSTUNREACH", reason.NEIGH_FAILED, detail, now
+    )
 
 
 def _probe_output(stack: "Stack", out: Interface, probe: SendProbe, now: int) -> None:
@@ -315,7 +338,11 @@ def ethernet_output(
         out.counters.tx_dropped += 1
     else:
         frame = ethernet.EthernetHeader(dst, out.mac, ethertype).to_bytes() + payload
-        out.outbox.append(frame if trace is None else TracedFrame(frame, trace))
+        if trace is None:
+            out.outbox.append(frame)
+        else:
+            out.outbox.append(TracedFrame(frame, trace))
+            out.traced += 1
 
 
 def settle_sent(item: bytes | TracedFrame, now: int) -> None:

@@ -7,6 +7,7 @@ fragments, wrong checksums, full queues, an unsure neighbor, a traced packet) is
 path, so the two cannot differ in what they do: a property test holds them equal.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.neighbor_entry import Neighbor
 from smolctl.stack.neighbor_state import State
-from smolctl.stack.udp_socket import DATAGRAM_OVERHEAD, Datagram, UdpSocket
+from smolctl.stack.udp_socket import DATAGRAM_OVERHEAD, UdpSocket
 from smolctl.wire import addr, ipv4, udp
 
 if TYPE_CHECKING:
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 FLOWS_LIMIT = 65536
 """Flows remembered per interface and per socket; all are forgotten when there are more."""
 
-_IN = Struct("!BxHxxHxBxx12xHH")
-"""Of IPv4 and UDP: version/ihl, total_length, flags/offset, protocol, UDP length and checksum."""
-_OUT = Struct("!14sHHHHBBHIIHHHH")
-_KEY = Struct("!IIHH")
+_IN = Struct("!BxHxxHxB")
+"""Of IPv4: version and ihl, total_length, flags and offset, protocol."""
+_PREFIX = Struct("!6s6sHHHHHBBHIIHHH")
+_KEY = Struct("!IIHHH")
+"""What tells flows apart, as it stands in a frame: addresses, ports and UDP length."""
 _DF = 0x4000
 _SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT})
 """Neighbor states that a use does not change: (state, USED) -> (state, SEND)."""
@@ -62,10 +64,7 @@ class LocalFlow:
         if queue_bytes > target.rcvbuf or size > self.max_payload or stack.loop:
             return False
         target.queue.append(
-            _new(
-                Datagram,
-                (payload, self.src, self.sport, self.dst, self.dport, self.out.name, now),
-            )
+            (payload, self.src, self.sport, self.dst, self.dport, self.out.name, now)
         )
         target.queue_bytes = queue_bytes
         target.rx_datagrams += 1
@@ -82,11 +81,14 @@ class LocalFlow:
 class EthernetFlow:
     """The way of one socket's datagrams to one destination by an Ethernet interface.
 
+    With DF set and ident 0 (RFC 6864 4.1) everything before the UDP checksum is the same in all
+    datagrams of one size, so it is packed once and kept.
+
     Attributes:
         generation: the configuration it is true for.
         entry: the next hop's neighbor; its state is looked at for every datagram.
-        ip_sum: one's complement sum of the IPv4 header without its length.
-        udp_sum: sum of pseudo header and ports, without the lengths.
+        prefix: the 40 bytes before the checksum, for payloads of ``size`` bytes to ``lladdr``.
+        sum: one's complement sum of pseudo header, ports and lengths for that size.
     """
 
     generation: int
@@ -98,49 +100,45 @@ class EthernetFlow:
     dport: int
     ttl: int
     max_payload: int
-    ip_sum: int
-    udp_sum: int
+    prefix: bytes = b""
+    size: int = -1
+    lladdr: bytes | None = None
+    sum: int = 0
 
     def send(self, stack: "Stack", socket: UdpSocket, payload: bytes, now: int) -> bool:
         """Put a frame into the outbox; False leaves it to the layered path, nothing done."""
-        out, entry = self.out, self.entry
-        size = len(payload)
-        lladdr = entry.lladdr
-        outbox = out.outbox
-        if (
-            entry.state not in _SENDABLE
-            or lladdr is None
-            or size > self.max_payload
-            or len(outbox) >= OUTBOX_LIMIT
-        ):
+        outbox, entry = self.out.outbox, self.entry
+        if entry.state not in _SENDABLE or len(outbox) >= OUTBOX_LIMIT:
             return False
-        total_length = size + 28
-        udp_length = size + 8
+        size = len(payload)
+        if (size != self.size or entry.lladdr != self.lladdr) and not self._prepare(size):
+            return False
         number = int.from_bytes(payload)
         if size & 1:
             number <<= 8
-        outbox.append(
-            _OUT.pack(
-                lladdr + out.mac + b"\x08\0",
-                0x4500,
-                total_length,
-                0,
-                _DF,
-                self.ttl,
-                17,
-                -(self.ip_sum + total_length) % 0xFFFF,
-                self.src,
-                self.dst,
-                self.sport,
-                self.dport,
-                udp_length,
-                # RFC 768: a computed zero is sent as all ones.
-                -(number + self.udp_sum + udp_length + udp_length) % 0xFFFF or 0xFFFF,
-            )
-            + payload
-        )
+        # RFC 768: a computed zero is sent as all ones.
+        checksum = -(number + self.sum) % 0xFFFF or 0xFFFF
+        outbox.append(self.prefix + checksum.to_bytes(2) + payload)
         entry.used_ns = now
         socket.tx_datagrams += 1
+        return True
+
+    def _prepare(self, size: int) -> bool:
+        """Pack the prefix for another size or MAC; False when the layered path must say why not."""
+        lladdr = self.entry.lladdr
+        if size > self.max_payload or lladdr is None:
+            return False
+        udp_length = size + udp.HEADER_LEN
+        total_length = udp_length + ipv4.MIN_HEADER_LEN
+        addresses = self.src + self.dst
+        ip_sum = 0x4500 + total_length + _DF + (self.ttl << 8) + ipv4.Protocol.UDP + addresses
+        self.prefix = _PREFIX.pack(
+            lladdr, self.out.mac, 0x0800, 0x4500, total_length, 0, _DF, self.ttl,
+            ipv4.Protocol.UDP, -ip_sum % 0xFFFF, self.src, self.dst, self.sport, self.dport,
+            udp_length,
+        )  # fmt: skip
+        self.sum = ipv4.Protocol.UDP + addresses + self.sport + self.dport + 2 * udp_length
+        self.size, self.lladdr = size, lladdr
         return True
 
 
@@ -149,12 +147,17 @@ EgressFlow = LocalFlow | EthernetFlow
 
 @dataclass(slots=True, eq=False)
 class IngressFlow:
-    """A flow the layered path delivered before.
+    """A flow of datagrams of one size that the layered path has delivered before.
 
     Attributes:
-        socket: who gets it.
-        base_sum: source, destination and protocol for UDP's pseudo header.
-        link_header: the 14 bytes of Ethernet header that were found right, b"" before.
+        socket: who gets them.
+        end: length of a frame without padding.
+        cost: what one counts in the socket's queue.
+        sum: one's complement sum of the pseudo header.
+        head, middle: bytes 0..17 and 20..23 of a frame that passed every check of the layered path;
+            between and behind them are ident and header checksum, which Linux changes from one
+            datagram of a connected socket to the next.
+        header_sum: what bytes 18..25 of it sum to; the same sum means a right header checksum.
     """
 
     socket: UdpSocket
@@ -162,8 +165,12 @@ class IngressFlow:
     sport: int
     dst: int
     dport: int
-    base_sum: int
-    link_header: bytes = b""
+    end: int
+    cost: int
+    sum: int
+    head: bytes = b""
+    middle: bytes = b""
+    header_sum: int = -1
 
 
 def learn_egress(
@@ -195,10 +202,8 @@ def learn_egress(
         return
     entry = stack.neighbors[out.name].lookup(decision.next_hop)
     if entry is not None:
-        ip_sum = 0x4500 + _DF + (ttl << 8) + ipv4.Protocol.UDP + src + dst
-        udp_sum = ipv4.Protocol.UDP + src + dst + sport + dport
         socket.flows[dst, dport, asked_src] = EthernetFlow(
-            generation, out, entry, src, sport, dst, dport, ttl, limit, ip_sum, udp_sum
+            generation, out, entry, src, sport, dst, dport, ttl, limit
         )
 
 
@@ -214,81 +219,91 @@ def learn_ingress(
     if interface.flows_generation != stack.generation or len(flows) >= FLOWS_LIMIT:
         flows.clear()
         interface.flows_generation = stack.generation
-    key = _KEY.pack(header.src, header.dst, parsed.sport, parsed.dport)
-    flows[key] = IngressFlow(
+    src, dst, sport, dport, length, _ = header.src, header.dst, *parsed
+    if header.total_length != length + ipv4.MIN_HEADER_LEN or header.options:
+        return
+    flows[_KEY.pack(src, dst, sport, dport, length)] = IngressFlow(
         socket,
-        header.src,
-        parsed.sport,
-        header.dst,
-        parsed.dport,
-        header.src + header.dst + ipv4.Protocol.UDP,
+        src,
+        sport,
+        dst,
+        dport,
+        length + 34,
+        length - udp.HEADER_LEN + DATAGRAM_OVERHEAD,
+        src + dst + ipv4.Protocol.UDP + length,
     )
 
 
-def frame_input(stack: "Stack", interface: Interface, frame: bytes, now: int) -> bool:
-    """Deliver an Ethernet frame of a known flow; False leaves it to the layered path."""
-    flow = interface.flows.get(frame[26:38])
-    if flow is None or interface.flows_generation != stack.generation:
-        return False
-    if frame[:14] != flow.link_header and not _right_link_header(interface, frame, flow):
-        return False
-    return _deliver(stack, interface, flow, frame, now)
+def frames_input(
+    stack: "Stack",
+    interface: Interface,
+    frames: Iterable[bytes],
+    now: int,
+    otherwise: "Callable[[Stack, Interface, bytes, int], None]",
+) -> None:
+    """Take a batch of Ethernet frames in order: plain UDP of known flows is delivered here.
+
+    Args:
+        otherwise: the layered path, for every other frame.
+    """
+    packets = total = 0
+    counters, name, flows = interface.counters, interface.name, interface.flows
+    fresh = interface.flows_generation == stack.generation
+    try:
+        for frame in frames:
+            packets += 1
+            size = len(frame)
+            total += size
+            flow = flows.get(frame[26:40])
+            if flow is not None and fresh:
+                end = flow.end
+                body = int.from_bytes(frame[34:end])
+                socket = flow.socket
+                queue_bytes = socket.queue_bytes + flow.cost
+                if (
+                    ((body << 8 if end & 1 else body) + flow.sum) % 0xFFFF == 0
+                    and size >= end
+                    and queue_bytes <= socket.rcvbuf
+                    and (
+                        (
+                            frame[:18] == flow.head
+                            and frame[20:24] == flow.middle
+                            and int.from_bytes(frame[18:26]) % 0xFFFF == flow.header_sum
+                        )
+                        or _right_header(interface, frame, flow)
+                    )
+                ):
+                    socket.queue.append(
+                        (frame[42:end], flow.src, flow.sport, flow.dst, flow.dport, name, now)
+                    )
+                    socket.queue_bytes = queue_bytes
+                    socket.rx_datagrams += 1
+                    if not socket.ready:
+                        stack.wake(socket)
+                    continue
+            otherwise(stack, interface, frame, now)
+            fresh = interface.flows_generation == stack.generation
+    finally:
+        counters.rx_packets += packets
+        counters.rx_bytes += total
 
 
-def _right_link_header(interface: Interface, frame: bytes, flow: IngressFlow) -> bool:
-    """Apply the checks of ``ingress.frame_input`` and remember a header that passes them."""
-    source = frame[6:12]
+def _right_header(interface: Interface, frame: bytes, flow: IngressFlow) -> bool:
+    """Apply the layered path's checks to a frame's headers and remember what passed them."""
+    first, total_length, fragment, protocol = _IN.unpack_from(frame, 14)
     if (
         not interface.up
         or frame[:6] != interface.mac
         or frame[12:14] != b"\x08\0"
-        or source[0] & 1
-        or source in (interface.mac, addr.ZERO_MAC)
-    ):
-        return False
-    flow.link_header = frame[:14]
-    return True
-
-
-def _deliver(
-    stack: "Stack", interface: Interface, flow: IngressFlow, frame: bytes, now: int
-) -> bool:
-    """Check what the layered path would check, and queue the datagram."""
-    if len(frame) < 42:
-        return False
-    first, total_length, fragment, protocol, udp_length, checksum = _IN.unpack_from(frame, 14)
-    end = total_length + 14
-    if (
-        first != 0x45
+        or frame[6] & 1
+        or frame[6:12] in (interface.mac, addr.ZERO_MAC)
+        or first != 0x45
+        or total_length + 14 != flow.end
         or fragment & 0x3FFF
-        or protocol != 17
-        or udp_length < 8
-        or total_length != udp_length + 20
-        or end > len(frame)
+        or protocol != ipv4.Protocol.UDP
         or int.from_bytes(frame[14:34]) % 0xFFFF
     ):
         return False
-    if checksum:
-        number = int.from_bytes(frame[34:end])
-        if udp_length & 1:
-            number <<= 8
-        if (number + flow.base_sum + udp_length) % 0xFFFF:
-            return False
-    socket = flow.socket
-    queue_bytes = socket.queue_bytes + udp_length + (DATAGRAM_OVERHEAD - 8)
-    if queue_bytes > socket.rcvbuf:
-        return False
-    socket.queue.append(
-        _new(
-            Datagram,
-            (frame[42:end], flow.src, flow.sport, flow.dst, flow.dport, interface.name, now),
-        )
-    )
-    socket.queue_bytes = queue_bytes
-    socket.rx_datagrams += 1
-    if not socket.ready:
-        stack.wake(socket)
+    flow.head, flow.middle = frame[:18], frame[20:24]
+    flow.header_sum = int.from_bytes(frame[18:26]) % 0xFFFF
     return True
-
-
-_new = tuple.__new__

@@ -85,6 +85,10 @@ class TracedFrame:
     frame: bytes
     trace: Trace
 
+    def __len__(self) -> int:
+        """Return the length of the frame."""
+        return len(self.frame)
+
 
 class Ledger:
     """All counters of one stack: fates with a reason, and plain events by name."""

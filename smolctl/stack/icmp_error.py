@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import egress, reason
+from smolctl.stack.decide import Decision, decide
 from smolctl.stack.interface import Interface
 from smolctl.wire import addr, icmp, ipv4
 
@@ -40,8 +41,12 @@ def answer(
             reason.ICMP_RATE_LIMITED, interface.name, now, ip=addr.IPV4.format(header.src)
         )
         return
-    message = icmp.IcmpMessage(icmp_type, code, 0, packet[: min(QUOTE_LIMIT, header.total_length)])
     src = header.dst if stack.fib.is_local(header.dst) else None
+    decision = decide(stack, header.src, src)
+    room = QUOTE_LIMIT
+    if isinstance(decision, Decision):
+        room = min(room, decision.mtu - ipv4.MIN_HEADER_LEN - icmp.HEADER_LEN)
+    message = icmp.IcmpMessage(icmp_type, code, 0, packet[: min(room, header.total_length)])
     try:
         egress.icmp_output(stack, message, header.src, now, src=src)
     except (SendRejected, NoBuffers):

@@ -23,9 +23,14 @@ class IcmpLimiter:
 
     def allow(self, peer: int, now: int) -> bool:
         """Take a token for ``peer``; False when there is none."""
-        return self._allow_all(now) and self._allow_peer(peer, now)
+        # The common credit is spent only on what really leaves: one host that provokes errors
+        # beyond its own share must not use up that of the others (Linux icmp_global_consume).
+        if not self._refill(now) or not self._allow_peer(peer, now):
+            return False
+        self._credit -= NS_PER_S
+        return True
 
-    def _allow_all(self, now: int) -> bool:
+    def _refill(self, now: int) -> bool:
         burst, rate = self._settings["icmp.msgs_burst"], self._settings["icmp.msgs_per_sec"]
         cap = burst * NS_PER_S
         if self._stamp_ns is None:
@@ -33,10 +38,7 @@ class IcmpLimiter:
         else:
             self._credit = min(cap, self._credit + (now - self._stamp_ns) * rate)
         self._stamp_ns = now
-        if self._credit < NS_PER_S:
-            return False
-        self._credit -= NS_PER_S
-        return True
+        return self._credit >= NS_PER_S
 
     def _allow_peer(self, peer: int, now: int) -> bool:
         interval = self._settings.ns("icmp.ratelimit_ms")

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
 
 
+_SHOWN_MAX = 4
+"""Sockets that an explanation names."""
+
+
 def frame_input(stack: "Stack", interface: Interface, frame: bytes, now: int) -> None:
     """Take one Ethernet frame from a device. Nothing is raised for any bytes."""
     record = stack.ledger.record
@@ -92,7 +96,7 @@ def ip_input(
         return
     packet = packet[: header.total_length]
     if header.protocol == ipv4.Protocol.UDP:
-        udp_input(stack, interface, packet, header, now, cast, trace=trace)
+        udp_input(stack, interface, packet, header, now, cast, looped=looped, trace=trace)
     elif header.protocol == ipv4.Protocol.ICMP:
         ingress_icmp.icmp_input(stack, interface, packet, header, now, cast, trace=trace)
     else:
@@ -152,6 +156,7 @@ def udp_input(
     now: int,
     cast: Cast = Cast.HOST,
     *,
+    looped: bool = False,
     trace: Trace | None = None,
 ) -> None:
     """Deliver a datagram to the most specific socket; a broadcast to all that match."""
@@ -179,7 +184,7 @@ def udp_input(
         return
     for socket in sockets:
         socket_deliver(stack, socket, datagram, trace)
-    if not stack.is_broadcast(dst):
+    if not looped and not stack.is_broadcast(dst):
         fast.learn_ingress(stack, interface, sockets[0], header, parsed)
 
 
@@ -211,7 +216,8 @@ def _no_socket(stack: "Stack", datagram: Datagram) -> tuple[Reason, dict[str, ob
     ip, port = shown(datagram.dst), datagram.dport
     bound = stack.udp.at_port(port)
     for socket in bound:
-        if socket.local in (ANY, datagram.dst) and socket.peer is not None:
+        other = (socket.peer, socket.peer_port) != (datagram.src, datagram.sport)
+        if socket.local in (ANY, datagram.dst) and socket.peer is not None and other:
             return reason.UDP_PEER_MISMATCH, {
                 "peer": f"{shown(socket.peer)}:{socket.peer_port}",
                 "source": f"{shown(datagram.src)}:{datagram.sport}",
@@ -220,7 +226,7 @@ def _no_socket(stack: "Stack", datagram: Datagram) -> tuple[Reason, dict[str, ob
         where = ", ".join(
             (shown(socket.local) if socket.local != ANY else "0.0.0.0")
             + (f" dev {socket.dev}" if socket.dev else "")
-            for socket in bound
+            for socket in bound[:_SHOWN_MAX]
         )
         return reason.UDP_BOUND_ELSEWHERE, {"ip": ip, "port": port, "bound": where}
     return reason.UDP_PORT_CLOSED, {"ip": ip, "port": port}

@@ -6,6 +6,7 @@ from smolctl.stack import egress, reason
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.echo import ArpAnswer
 from smolctl.stack.interface import Interface
+from smolctl.stack.neighbor_state import State
 from smolctl.stack.reason import Reason
 from smolctl.wire import addr, arp
 from smolctl.wire.fault import WireFault
@@ -27,9 +28,11 @@ def arp_input(
         wire_fault(stack, interface, packet, now)
         return
     stack.ledger.count("arp.packets_received")
-    absorbed = _offer_to_clients(stack, interface, packet, cast, now)
+    taken = _offer_to_clients(stack, interface, packet, cast, now)
     why, detail = _arp_process(stack, interface, packet, cast, now)
-    if why is not None and not absorbed:
+    if why is not None and taken:
+        stack.ledger.count("arp.taken_by_clients")
+    elif why is not None:
         stack.ledger.record(why, interface.name, now, **detail)
 
 
@@ -57,7 +60,10 @@ def _arp_process(
     shown = {"ip": addr.IPV4.format(sender), "mac": addr.format_mac(mac)}
     if mac[0] & 1 or mac == addr.ZERO_MAC or addr.is_multicast(sender):
         return reason.ARP_SENDER_INVALID, dict(shown)
-    if addr.is_loopback(sender) or addr.is_limited_broadcast(sender):
+    if addr.is_loopback(sender) or stack.is_broadcast(sender):
+        return reason.ARP_SENDER_INVALID, dict(shown)
+    if addr.is_zeronet(sender) and (sender != 0 or packet.op == arp.Op.REPLY):
+        # Only a probe may come from 0.0.0.0 (RFC 1122 3.2.1.3(a); Linux ip_route_input_slow).
         return reason.ARP_SENDER_INVALID, dict(shown)
     if addr.is_multicast(target) or addr.is_loopback(target):
         # RFC 1122 3.2.1.3(g); Linux arp_process drops both before anything else.
@@ -88,22 +94,29 @@ def _arp_learn(
     sender, mac = packet.sender_ip, packet.sender_mac
     cache = stack.neighbors[interface.name]
     known = cache.lookup(sender)
-    gratuitous = sender == packet.target_ip
     is_reply = packet.op == arp.Op.REPLY
+    # A gratuitous reply names the same MAC twice as well (Linux arp_is_garp).
+    gratuitous = sender == packet.target_ip and (not is_reply or packet.target_mac == mac)
     create = stack.settings["arp.accept"] == 1 and (gratuitous or is_reply)
     if known is None and not create:
-        if not is_reply and not gratuitous:
+        if not is_reply and sender != packet.target_ip:
             return reason.ARP_TARGET_NOT_OURS, {"ip": addr.IPV4.format(packet.target_ip)}
         return reason.ARP_UNSOLICITED, {"ip": addr.IPV4.format(sender)}
-    if known is not None and is_reply and cast is Cast.HOST:
-        taken, actions = cache.replied(sender, mac, now)
+    if is_reply and cast is Cast.HOST:
+        taken, actions = cache.replied(sender, mac, now, create=create, override=gratuitous)
     else:
         # Broadcast replies and request packets do not assert reachability (Linux arp_process).
         taken, actions = cache.heard(sender, mac, now, create=create, override=gratuitous)
     egress.perform(stack, interface, actions, now)
     if taken:
+        stack.ledger.count("arp.learned")
         return None, {}
-    if known is not None and known.state == "PERMANENT":
+    if known is None:
+        return reason.NEIGH_TABLE_FULL, {
+            "capacity": stack.settings["iface.neighbor_cache_count"],
+            "next_hop": addr.IPV4.format(sender),
+        }
+    if known.state is State.PERMANENT:
         return reason.ARP_LOCKED_ENTRY, {"ip": addr.IPV4.format(sender)}
     return reason.ARP_LOCKTIME, {
         "ip": addr.IPV4.format(sender),

@@ -119,7 +119,7 @@ def _error_input(
         "port": "?" if quote is None or quote.dport is None else quote.dport,
     }
     if why is not None and notify.packet_failed(
-        stack, message.body, why.linux, why, detail, now, offender=header.src
+        stack, message.body, interface.name, why.linux, why, detail, now, offender=header.src
     ):
         stack.ledger.record(why, interface.name, now, **detail)
         if trace is not None:

@@ -66,6 +66,7 @@ class Interface:
         up: whether the user wants it up.
         carrier: whether somebody is at the other end.
         outbox: frames for the device, oldest first, at most ``OUTBOX_LIMIT``.
+        traced: how many frames of the outbox, or on their way from it, are followed.
         flows: for the fast path, the socket of each flow that came in, by the 12 bytes of
             addresses and ports; valid for one generation of the stack.
     """
@@ -83,6 +84,7 @@ class Interface:
     counters: Counters = field(default_factory=Counters)
     flows: "dict[bytes, IngressFlow]" = field(default_factory=dict)
     flows_generation: int = -1
+    traced: int = 0
 
     @property
     def loopback(self) -> bool:

@@ -72,19 +72,22 @@ class NeighborCache:
         self._step(entry, Event.USED, now, actions, queued=queued)
         return entry, actions
 
-    def replied(self, ip: int, lladdr: bytes, now: int) -> tuple[bool, list[Action]]:
+    def replied(
+        self, ip: int, lladdr: bytes, now: int, *, create: bool = False, override: bool = False
+    ) -> tuple[bool, list[Action]]:
         """Take a reply sent to us. Returns: whether an entry took it, and actions.
 
-        Nothing is created: a reply that nobody asked for is not learned (Linux arp_accept=0).
-        Within the locktime of a change another MAC is ignored: of several answers the first counts
-        (Linux arp_process).
+        Args:
+            create: make an entry when there is none: learn what nobody asked for (arp.accept).
+            override: a different MAC counts even within the locktime of a change. Otherwise the
+                first of several answers does (Linux arp_process).
         """
-        entry = self.entries.get(ip)
-        if entry is None or entry.state is State.PERMANENT:
-            return False, []
-        if self._locked(entry, lladdr, now):
-            return False, []
         actions: list[Action] = []
+        entry = self._entry(ip, now, actions, create=create)
+        if entry is None or entry.state is State.PERMANENT:
+            return False, actions
+        if not override and self._locked(entry, lladdr, now):
+            return False, actions
         entry.confirmed_ns = now
         self._learn(entry, lladdr, now)
         self._step(entry, Event.REPLIED, now, actions)
@@ -101,16 +104,9 @@ class NeighborCache:
 
         Returns: whether an entry took it, and actions.
         """
-        entry = self.entries.get(ip)
         actions: list[Action] = []
-        if entry is None:
-            if not create:
-                return False, []
-            try:
-                entry = self._create(ip, now, actions)
-            except NoBuffers:
-                return False, actions
-        if entry.state is State.PERMANENT:
+        entry = self._entry(ip, now, actions, create=create)
+        if entry is None or entry.state is State.PERMANENT:
             return False, actions
         if not override and self._locked(entry, lladdr, now):
             return False, actions
@@ -250,7 +246,9 @@ class NeighborCache:
             else:
                 self._step(entry, Event.REACHABLE_EXPIRED, now, actions)
         elif entry.state is State.DELAY:
-            self._step(entry, Event.DELAY_EXPIRED, now, actions)
+            asks = self._settings["neigh.ucast_solicit"] > 0
+            event = Event.DELAY_EXPIRED if asks else Event.PROBES_EXHAUSTED
+            self._step(entry, event, now, actions)
         elif entry.state in (State.INCOMPLETE, State.PROBE):
             unicast = entry.state is State.PROBE
             limit = self._settings["neigh.ucast_solicit" if unicast else "neigh.mcast_solicit"]
@@ -296,23 +294,34 @@ class NeighborCache:
         entry.queue_bytes = 0
         return packets
 
+    def _entry(self, ip: int, now: int, actions: list[Action], *, create: bool) -> Neighbor | None:
+        """Return the entry of ``ip``, made when that is wanted and there is room."""
+        entry = self.entries.get(ip)
+        if entry is None and create:
+            try:
+                entry = self._create(ip, now, actions)
+            except NoBuffers:
+                return None
+        return entry
+
     def _create(self, ip: int, now: int, actions: list[Action]) -> Neighbor:
         capacity = self._settings["iface.neighbor_cache_count"]
         while len(self.entries) >= capacity:
-            victim = self._victim(now)
-            if victim is None:
-                raise NoBuffers(f"all {capacity} neighbor entries are permanent")
+            victim = self._victim(now, capacity)
             packets = self._take_queue(victim)
             self._forget(victim)
             actions.append(Evicted(victim, ip, packets))
         entry = self.entries[ip] = Neighbor(ip, now)
         return entry
 
-    def _victim(self, now: int) -> Neighbor | None:
+    def _victim(self, now: int, capacity: int) -> Neighbor:
         """Choose whom to evict: what failed, what is idle, what is in use, what has packets.
 
         Among equals the one used longest ago goes. One pass over the cache, and only when it is
         full. A PERMANENT entry is never chosen.
+
+        Raises:
+            NoBuffers: evicting all others would not make room either (the capacity was lowered).
         """
         in_use_since = now - self._settings.ns("neigh.delay_first_probe_time_ms")
 
@@ -324,8 +333,10 @@ class NeighborCache:
             last = max(entry.used_ns, entry.created_ns)
             return (2 if last > in_use_since else 1), last
 
-        candidates = (entry for entry in self if entry.state is not State.PERMANENT)
-        return min(candidates, key=worth, default=None)
+        candidates = [entry for entry in self if entry.state is not State.PERMANENT]
+        if len(self.entries) - len(candidates) >= capacity:
+            raise NoBuffers(f"all {capacity} neighbor entries are permanent")
+        return min(candidates, key=worth)
 
     def _collect(self, now: int) -> None:
         """Forget entries that nobody used for long, when there are many (Linux gc_thresh1)."""
@@ -351,5 +362,6 @@ class NeighborCache:
         heapq.heappush(self._timers, (at, self._serial, entry))
         if len(self._timers) > 64 + 4 * len(self.entries):
             # Superseded timers are left in the heap; sweep them before they outnumber the rest.
-            self._timers = [item for item in self._timers if item[2].timer_ns == item[0]]
+            # In place: ``expire`` may be walking it.
+            self._timers[:] = [item for item in self._timers if item[2].timer_ns == item[0]]
             heapq.heapify(self._timers)

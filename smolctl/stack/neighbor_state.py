@@ -43,7 +43,7 @@ class Event(Enum):
     REACHABLE_EXPIRED_IN_USE = "reachable time over, used within the delay time"
     DELAY_EXPIRED = "delay time over without a confirmation"
     RETRANSMIT = "retransmission time over, probes left"
-    PROBES_EXHAUSTED = "retransmission time over, no probe left"
+    PROBES_EXHAUSTED = "time to ask, and no probe is left"
 
 
 class Do(Enum):
@@ -101,6 +101,7 @@ TRANSITIONS: dict[tuple[State, Event], tuple[State, Do]] = {
     (S.REACHABLE, E.REACHABLE_EXPIRED): (S.STALE, Do.NOTHING),
     (S.REACHABLE, E.REACHABLE_EXPIRED_IN_USE): (S.DELAY, Do.NOTHING),
     (S.DELAY, E.DELAY_EXPIRED): (S.PROBE, Do.PROBE),
+    (S.DELAY, E.PROBES_EXHAUSTED): (S.FAILED, Do.FAIL),
     (S.PROBE, E.RETRANSMIT): (S.PROBE, Do.PROBE),
     (S.PROBE, E.PROBES_EXHAUSTED): (S.FAILED, Do.FAIL),
     (S.INCOMPLETE, E.RETRANSMIT): (S.INCOMPLETE, Do.PROBE),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def packet_failed(
     stack: "Stack",
     packet: bytes,
+    dev: str,
     errno_name: str,
     reason: Reason,
     detail: dict[str, object],
@@ -27,6 +28,7 @@ def packet_failed(
 
     Args:
         packet: the packet or as much of it as was quoted, IPv4 header first.
+        dev: interface by which it should have left, or the error came in.
         errno_name: what Linux would report.
         offender: who said so; None when this stack gave up itself.
     """
@@ -36,10 +38,7 @@ def packet_failed(
     by = quote.src if offender is None else offender
     if quote.protocol == ipv4.Protocol.UDP and quote.sport is not None and quote.dport is not None:
         # Seen from the socket, the quoted destination is the peer (RFC 1122 4.1.3.3).
-        socket = stack.udp.lookup(quote.dst, quote.dport, quote.src, quote.sport, "")
-        if socket is None:
-            bound = stack.udp.at_port(quote.sport)
-            socket = next((s for s in bound if s.local in (0, quote.src)), None)
+        socket = stack.udp.lookup(quote.dst, quote.dport, quote.src, quote.sport, dev)
         if socket is None:
             return False
         error = SocketError(errno_name, reason, detail, by, quote.dst, quote.dport, now)

@@ -360,8 +360,16 @@ TX_BROADCAST_DENIED = _reason(
     "tx-broadcast-denied", _REJECT, "RFC 1122 3.3.6", "EACCES",
     "{ip} is a broadcast address and this was not allowed; smolctl udp send --broadcast ...",
 )  # fmt: skip
+TX_NO_DEVICE = _reason(
+    "tx-no-device", _REJECT, "-", "ENODEV",
+    "{dev}, which the socket is bound to, is no interface any more; smolctl link show",
+)  # fmt: skip
+TX_NO_PORT = _reason(
+    "tx-no-port", _REJECT, "RFC 6335 6", "EAGAIN",
+    "no ephemeral port of {first} to {last} is free; smolctl sysctl ip.local_port_last=65535",
+)  # fmt: skip
 TX_IFACE_DOWN = _reason(
-    "tx-iface-down", _REJECT, "-", "ENETDOWN", "{dev} is down; smolctl link set {dev} up"
+    "tx-iface-down", _REJECT, "-", "ENETUNREACH", "{dev} is down; smolctl link set {dev} up"
 )
 TX_NO_CARRIER = _reason(
     "tx-no-carrier", _DROP, "-", "silent",

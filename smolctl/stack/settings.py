@@ -40,11 +40,9 @@ class Knob:
         """
         word = text.strip().lower()
         value = _WORDS.get(word)
-        if value is None:
-            try:
-                value = int(word)
-            except ValueError:
-                value = None
+        # Not int() alone: it takes "1_0" and other scripts' digits.
+        if value is None and word.isascii() and word.isdigit() and len(word) < 20:
+            value = int(word)
         if value is None or not self.low <= value <= self.high:
             raise InvalidArgument(
                 f'{self.key}: "{text}" is not a whole number from {self.low} to {self.high}',

@@ -7,7 +7,7 @@ tested in virtual time.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from smolctl.errors import AddressNotAvailable, InvalidArgument, NoBuffers, NoSuchDevice
 from smolctl.stack import decide, egress, fast, ingress, reason, timers
@@ -89,10 +89,14 @@ class Stack:
                 return interface
         return None
 
-    def derived(self, interface: Interface) -> dict[tuple[object, ...], Route]:
-        """Return the routes that the addresses and state of an interface bring."""
+    def derived(
+        self, interface: Interface, *, up: bool | None = None
+    ) -> dict[tuple[object, ...], Route]:
+        """Return the routes that an interface's addresses bring in its state, or as if ``up``."""
+        if up is None:
+            up = interface.up
         return derived_routes(
-            interface.name, interface.addresses, up=interface.up, loopback=interface.loopback
+            interface.name, interface.addresses, up=up, loopback=interface.loopback
         )
 
     def create_interface(
@@ -135,11 +139,11 @@ class Stack:
 
     def receive(self, interface: Interface, frame: bytes, now: int) -> None:
         """Take one frame from a device; raises nothing for any bytes."""
-        counters = interface.counters
-        counters.rx_packets += 1
-        counters.rx_bytes += len(frame)
-        if not fast.frame_input(self, interface, frame, now):
-            ingress.frame_input(self, interface, frame, now)
+        self.receive_batch(interface, [frame], now)
+
+    def receive_batch(self, interface: Interface, frames: Iterable[bytes], now: int) -> None:
+        """Take frames from a device in their order; raises nothing for any bytes."""
+        fast.frames_input(self, interface, frames, now, ingress.frame_input)
 
     def transmitted(
         self, interface: Interface, items: "list[bytes | TracedFrame]", now: int
@@ -147,18 +151,21 @@ class Stack:
         """Take note that the device took these frames of the outbox."""
         counters = interface.counters
         counters.tx_packets += len(items)
-        for item in items:
-            if type(item) is bytes:
-                counters.tx_bytes += len(item)
-            elif isinstance(item, TracedFrame):
-                counters.tx_bytes += len(item.frame)
-                egress.settle_sent(item, now)
+        counters.tx_bytes += sum(map(len, items))
+        if interface.traced:
+            for item in items:
+                if isinstance(item, TracedFrame):
+                    interface.traced -= 1
+                    egress.settle_sent(item, now)
 
     def transmit_failed(
         self, interface: Interface, item: "bytes | TracedFrame", reason_name: str, now: int
     ) -> None:
         """Take note that a frame was refused: tx-queue-full, tx-no-carrier or stack-stopped."""
-        trace = item.trace if isinstance(item, TracedFrame) else None
+        trace = None
+        if isinstance(item, TracedFrame):
+            interface.traced -= 1
+            trace = item.trace
         interface.counters.tx_dropped += 1
         self.ledger.record(REASONS[reason_name], interface.name, now, trace, n=1)
 
@@ -269,12 +276,12 @@ class Stack:
         if bound:
             self.udp.remove(socket)
             socket.port = 0
-        old = socket.local
+        old, dev = socket.local, socket.dev
         try:
-            self.udp_bind(socket, local, bound, socket.dev)
+            self.udp_bind(socket, local, bound, dev)
         except BaseException:
             if bound:
-                socket.local, socket.port = old, bound
+                socket.local, socket.port, socket.dev = old, bound, dev
                 self.udp.add(socket)
             raise
         socket.peer, socket.peer_port = peer, port
@@ -307,7 +314,7 @@ class Stack:
             trace: follows the datagram to its fate.
             src: source address of this datagram, for a socket bound to none (Linux IP_PKTINFO).
 
-        Raises: as ``egress.udp_output`` and ``udp_bind``.
+        Raises: as ``egress.udp_output`` and ``egress.udp_autobind``.
         """
         flow = socket.flows.get((dst, port, src))
         if (
@@ -318,7 +325,7 @@ class Stack:
         ):
             return
         if not socket.port:
-            self.udp_bind(socket, socket.local, 0, socket.dev)
+            egress.udp_autobind(self, socket, now, trace)
         egress.udp_output(self, socket, payload, dst, port, now, trace, src)
 
     def udp_totals(self) -> tuple[int, int]:

@@ -56,8 +56,8 @@ def _matching(interface: Interface, args: Args) -> list[Address]:
     found = []
     for address in interface.addresses.items:
         if network is not None:
-            shift = 32 - network[1]
-            if address.local >> shift != network[0] >> shift or address.plen < network[1]:
+            shift = addr.IPV4.bits - network[1]
+            if address.local >> shift != network[0] >> shift:
                 continue
         if scope in (None, address.scope) and label in (None, address.label):
             found.append(address)

@@ -15,6 +15,7 @@ _TABLE_NAMES = {"main": TableName.MAIN, "254": TableName.MAIN,
                 "local": TableName.LOCAL, "255": TableName.LOCAL}  # fmt: skip
 _TYPES = tuple(RouteType)
 _PROTOCOLS = {"0": "unspec", "1": "redirect", "2": "kernel", "3": "boot", "4": "static"}
+_PROTOCOL_NUMBERS = frozenset(str(number) for number in range(256))
 _LOCAL_TYPES = (RouteType.LOCAL, RouteType.BROADCAST)
 
 
@@ -52,7 +53,8 @@ def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
         row["metric"] = route.metric
     flags = ["onlink"] if route.onlink else []
     out = stack.interfaces.get(route.dev or "")
-    if out is not None and not out.carrier:
+    # What leads to this host itself needs no carrier (Linux fib_sync_down_dev).
+    if out is not None and not out.carrier and route.scope < Scope.HOST:
         flags.append("linkdown")
     row["flags"] = flags
     if route.mtu is not None:
@@ -74,8 +76,11 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete every route that matches; needs something to match."""
     if not any(
         name in args
-        for name in ("table", "root", "match", "exact", "dev", "via", "protocol", "scope", "type")
-    ):
+        for name in (
+            "table", "root", "match", "exact", "dev", "via", "protocol", "scope", "type", "src",
+            "metric",
+        )
+    ):  # fmt: skip
         raise InvalidArgument(
             "route flush needs to know which routes", hint="smolctl route flush table main"
         )
@@ -140,7 +145,7 @@ def _protocol(args: Args) -> str | None:
     if text is None:
         return None
     name = _PROTOCOLS.get(text, text)
-    if not (name in _PROTOCOLS.values() or (name.isdigit() and int(name) <= 255)):
+    if name not in _PROTOCOLS.values() and name not in _PROTOCOL_NUMBERS:
         raise InvalidArgument(f'"{text}" is not a route protocol: kernel, boot, static, or 0..255')
     return name
 

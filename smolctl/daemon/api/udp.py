@@ -161,27 +161,26 @@ class EchoJob(RecvJob):
         self._echoed = 0
 
     def _on_ready(self, now: int) -> None:
-        receive, send, socket = self._socket.receive, self._stack.udp_send, self._socket
+        stack, socket, send = self._stack, self._socket, self._stack.udp_send
         socket.errors.clear()
-        done = self._received
-        left = self._count - done if self._count is not None else -1
-        failed = 0
-        while left and (datagram := receive()) is not None:
-            left -= 1
-            done += 1
-            payload, src, sport, dst, *_ = datagram
-            try:
+        datagrams = socket.receive_all()
+        if self._count is not None:
+            del datagrams[self._count - self._received :]
+        self._received += len(datagrams)
+        asked = own = None
+        for payload, src, sport, dst, _, _, _ in datagrams:
+            if dst != asked:
                 # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
-                own = None if self._stack.is_broadcast(dst) else dst
+                asked, own = dst, None if stack.is_broadcast(dst) else dst
+            try:
                 send(socket, payload, src, sport, now, None, own)
             except (SendRejected, NoBuffers) as error:
-                failed += 1
+                self._echoed -= 1
                 self.emit("failed", dst=addr.IPV4.format(src), **error_fields(error))
                 continue
             if not self._quiet:
                 self.emit("echoed", src=addr.IPV4.format(src), sport=sport, bytes=len(payload))
-        self._echoed += done - self._received - failed
-        self._received = done
+        self._echoed += len(datagrams)
         if self._complete():
             self.finish(now)
 

@@ -1,0 +1,271 @@
+"""One daemon and its clients, good and bad: real processes, real sockets."""
+
+import os
+import selectors
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from smolctl.client import RemoteError
+from smolctl.control import messages
+from smolctl.control.codec import MAX_REQUEST, encode
+from smolctl.daemon.connection import EVENT_LIMIT
+from smolctl.daemon.engine import Engine
+from smolctl.daemon.lifecycle import Listener
+from smolctl.daemon.links import Links
+from smolctl.daemon.log import Log
+from smolctl.daemon.server import MAX_CLIENTS, Server
+from smolctl.stack.stack import Stack
+from tests.kit.home import Home, Raw
+from tests.kit.process import wait_until
+
+
+def cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def descriptors(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", "message-too-large"),
+        (b"\0\0\0\x03abc", "control-protocol"),
+        ((MAX_REQUEST + 1).to_bytes(4, "big"), "message-too-large"),
+        (encode({"hello": messages.PROTOCOL + 1, "client": "9"}), "version-mismatch"),
+        (encode({"id": 1, "op": "stack.stop"}), "control-protocol"),
+    ],
+)
+def test_nonsense_ends_one_connection_and_no_other(home: Home, data: bytes, code: str) -> None:
+    good = home.connect()
+    with Raw(home.paths().socket) as bad:
+        bad.send(data)
+        answer = bad.receive()
+        assert answer is not None
+        assert answer["error"]["code"] == code
+        assert bad.receive() is None
+    assert good.call("stack.status")[0]["clients"] == 1
+
+
+def test_a_request_of_the_largest_size_is_answered(home: Home) -> None:
+    client = home.connect()
+    with pytest.raises(RemoteError) as caught:
+        client.call("link.show", dev="x" * (MAX_REQUEST - 100))
+    assert caught.value.code == "no-such-device"
+    assert client.call("stack.status")
+
+
+def test_unknown_operations_and_arguments_are_refused_by_name(home: Home) -> None:
+    client = home.connect()
+    with pytest.raises(RemoteError, match=r'"route\.shew"'):
+        client.call("route.shew")
+    with pytest.raises(RemoteError, match='"colour"'):
+        client.call("route.show", colour="red")
+    assert client.call("stack.status")
+
+
+def test_many_requests_at_once_are_all_answered_in_order(home: Home) -> None:
+    home.connect()
+    with Raw(home.paths().socket) as raw:
+        raw.send(messages.hello("test"))
+        raw.send(b"".join(messages.request(n, "link.show", {}) for n in range(2000)))
+        assert raw.receive() is not None
+        for number in range(2000):
+            answer = raw.receive()
+            assert answer is not None
+            assert answer["id"] == number
+            assert answer["done"] == {}
+
+
+def test_a_client_that_never_reads_costs_nobody_anything(home: Home) -> None:
+    client = home.connect()
+    with Raw(home.paths().socket) as slow:
+        slow.send(messages.hello("test") + messages.request(1, "udp.recv", {"port": "7"}))
+        wait_until(lambda: len(client.call("socket.show")) == 1, "the socket")
+        data = "eHh4eHh4eHg="  # 8 bytes
+        before = client.call("stack.status")[0]["rss_kib"]
+        for _ in range(40):
+            result = client.stream(
+                "udp.send", dst="127.0.0.1", port=7, data=data, count=1000, interval=0
+            )
+            for _event in result:
+                pass
+            assert result.result["sent"] == 1000
+        grown = client.call("stack.status")[0]["rss_kib"] - before
+        assert grown * 1024 < 6 * EVENT_LIMIT
+        # What it finds when it reads at last: the newest, and how many are gone.
+        welcome, seen, lost = slow.receive(), 0, 0
+        assert welcome is not None
+        slow.send(messages.cancel(1))
+        while (reply := slow.receive()) is not None and "done" not in reply:
+            lost += reply["event"].get("lost", 0)
+            seen += reply["event"]["event"] == "datagram"
+        assert lost > 0
+        assert seen + lost >= 40_000
+
+
+def test_clients_come_and_go_and_leave_nothing(home: Home) -> None:
+    client = home.connect()
+    before = descriptors(client.pid)
+    for _ in range(100):
+        with Raw(home.paths().socket) as raw:
+            raw.send(messages.hello("test") + messages.request(1, "udp.recv", {"port": "0"}))
+        with Raw(home.paths().socket) as raw:
+            raw.send(messages.hello("test") + messages.request(1, "udp.recv", {"port": "7"}))
+    wait_until(
+        lambda: client.call("stack.status")[0]["clients"] == 1, "the clients to be forgotten"
+    )
+    assert descriptors(client.pid) == before
+    assert client.call("socket.show") == []
+
+
+def test_one_client_too_many_is_told_so(home: Home) -> None:
+    client = home.connect()
+    with ExitStack() as stack:
+        for _ in range(MAX_CLIENTS - 1):
+            stack.enter_context(Raw(home.paths().socket)).send(messages.hello("test"))
+        wait_until(lambda: client.call("stack.status")[0]["clients"] == MAX_CLIENTS, "all clients")
+        with pytest.raises(RemoteError) as caught:
+            home.connect()
+        assert caught.value.code == "too-many-clients"
+    wait_until(lambda: client.call("stack.status")[0]["clients"] == 1, "them to be forgotten")
+    home.connect()
+
+
+def test_an_idle_daemon_does_nothing(home: Home) -> None:
+    client = home.connect()
+    client.call("stack.status")
+
+    def switches() -> int:
+        status = Path(f"/proc/{client.pid}/status").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in status if "voluntary_ctxt" in line)
+
+    wait_until(lambda: state(client.pid) == "S", "the daemon to sleep")
+    before, ticks = switches(), cpu_ticks(client.pid)
+    deadline = [0]
+
+    def later() -> bool:
+        deadline[0] += 1
+        return deadline[0] > 60  # 60 looks, 5 ms apart
+
+    wait_until(later, "a while")
+    assert switches() - before <= 1
+    assert cpu_ticks(client.pid) == ticks
+
+
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_another_user_is_refused(home: Home) -> None:
+    client = home.connect()
+    paths = home.paths()
+    os.chmod(home.env.directory, 0o755)
+    os.chmod(paths.directory, 0o755)
+    os.chmod(paths.socket, 0o666)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setuid(12345)
+        with Raw(paths.socket) as raw:
+            os.write(writer, str(raw.receive()).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert b"permission-denied" in os.read(reader, 4096)
+    os.close(reader)
+    os.close(writer)
+    assert client.call("stack.status")[0]["clients"] == 1
+
+
+class Around:
+    """What a server needs, in this process; ``step`` is one turn of its loop."""
+
+    def __init__(self, home: Home) -> None:
+        paths = home.paths("inside")
+        os.makedirs(paths.directory, 0o700, exist_ok=True)
+        self.path = paths.socket
+        self.log_path = f"{paths.directory}/inside.log"
+        self.log = Log(self.log_path)
+        self.listener = Listener(paths)
+        self.selector = selectors.DefaultSelector()
+        stack = Stack(lambda: 0.5)
+        self.links = Links(stack, self.selector, self.log)
+        self.server = Server("inside", self.listener.socket, self.selector, self.links, self.log)
+        self.server._core = Engine(stack, self.links, self)  # what run() does
+        self.now = 0
+
+    def status(self, now: int) -> dict[str, object]:
+        return {"now": now}
+
+    def wall_time(self, now: int) -> float:
+        return now / 1e9
+
+    def request_stop(self, reason: str) -> None:
+        self.server.request_stop(reason)
+
+    def step(self) -> None:
+        self.server._turn(self.selector.select(0), self.now)
+        self.server._flush(self.now)
+
+    def close(self) -> None:
+        self.server.farewell(self.now)
+        self.listener.close()
+        self.selector.close()
+        self.log.close()
+
+
+def test_the_loop_looks_away_when_it_is_out_of_descriptors(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    around = Around(home)
+
+    def accept(_self: socket.socket) -> None:
+        raise OSError(24, "Too many open files")
+
+    with Raw(around.path) as raw:
+        with monkeypatch.context() as patch:
+            patch.setattr(socket.socket, "accept", accept)
+            around.step()
+        # Readable still, but not looked at: no spin.
+        assert around.selector.select(0) == []
+        assert around.server._timeout(around.now) == 1.0
+        around.now += 1_000_000_000
+        around.step()
+        around.step()
+        raw.send(messages.hello("test"))
+        around.step()
+        answer = raw.receive()
+        assert answer is not None
+        assert answer["stack"] == "inside"
+    around.close()
+
+
+def test_a_bug_in_one_callback_does_not_keep_others_waiting(home: Home) -> None:
+    around = Around(home)
+    reader, writer = os.pipe()
+    os.write(writer, b"x")
+
+    def bug(_mask: int, _now: int) -> None:
+        raise RuntimeError("a bug")
+
+    around.selector.register(reader, selectors.EVENT_READ, bug)
+    with Raw(around.path) as raw:
+        raw.send(messages.hello("test") + messages.request(1, "stack.status", {}))
+        for _ in range(50):
+            around.step()
+        assert raw.receive() is not None
+        answer = raw.receive()
+        assert answer is not None
+        assert answer["rows"] == [{"now": 0}]
+    log = Path(around.log_path).read_text()
+    assert log.count("RuntimeError('a bug')") == 20  # and no more: the log is bounded
+    around.close()
+    home.env.tracebacks_expected = True
+    os.close(reader)
+    os.close(writer)
