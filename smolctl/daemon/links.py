@@ -14,8 +14,10 @@ from smolctl.stack.configure import set_carrier
 from smolctl.stack.interface import Interface
 from smolctl.stack.stack import Stack
 
-DRAIN_LIMIT = 64
-"""Most frames of one device in one turn of the loop: clients and timers get their share."""
+DRAIN_LIMIT = 32
+"""Most frames taken from a device before what they lead to is sent: the peer works meanwhile."""
+DRAIN_ROUNDS = 8
+"""How often a device is read in one turn of the loop: clients and timers get their share."""
 RETRY_NS = 1_000_000_000
 """How often a device that cannot tell is tried again after its other side went down."""
 
@@ -57,6 +59,7 @@ class Links:
         self._selector = selector
         self._log = log
         self._links: dict[str, Link] = {}
+        self._busy: list[Link] = []
         # Those whose other side is down and will not tell when it is back: when to try again.
         self._retries: dict[str, int] = {}
 
@@ -187,6 +190,8 @@ class Links:
         except DeviceGone as error:
             self._lose(link, error, now)
             return
+        if len(frames) == DRAIN_LIMIT:
+            self._busy.append(link)
         interface = link.interface
         while frames:
             rest = iter(frames)
@@ -199,6 +204,13 @@ class Links:
                 frames = frames[len(frames) - left :]
             else:
                 return
+
+    def read_on(self, now: int) -> bool:
+        """Read again from the devices that had more than one batch; tell whether there were any."""
+        busy, self._busy = self._busy, []
+        for link in busy:
+            self._read(link, selectors.EVENT_READ, now)
+        return bool(busy)
 
     def _watch(self, link: Link, _mask: int, now: int) -> None:
         if not link.gone:

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Protocol
 
 from smolctl.daemon.connection import Connection, Service, peer_uid
-from smolctl.daemon.links import Links
+from smolctl.daemon.links import DRAIN_ROUNDS, Links
 from smolctl.daemon.log import Log
 from smolctl.errors import ControlError
 
@@ -148,6 +148,12 @@ class Server:
             self._note_bug("doing what is due", error)
         try:
             self._links.flush(now)
+            for _ in range(DRAIN_ROUNDS):
+                now = monotonic_ns()
+                if not self._links.read_on(now):
+                    break
+                self._core.turn(now)
+                self._links.flush(now)
         except Exception as error:
             self._note_bug("handing frames to devices", error)
 

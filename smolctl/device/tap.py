@@ -13,19 +13,15 @@ from contextlib import ExitStack, suppress
 from fcntl import ioctl
 from typing import Any, NoReturn
 
-from smolctl.device import DeviceGone, Framed, random_mac, uso
+from smolctl.device import DeviceGone, Framed, random_mac
 from smolctl.errors import DeviceError
 
-# linux/if_tun.h
+# linux/if_tun.h. No IFF_VNET_HDR: every frame crosses with its checksums done.
 _TUNSETIFF = 0x400454CA
 _TUNSETPERSIST = 0x400454CB
-_TUNSETOFFLOAD = 0x400454D0
-_TUNSETVNETHDRSZ = 0x400454D8
 _TUNGETIFF = 0x800454D2
 _IFF_TAP = 0x0002
 _IFF_NO_PI = 0x1000
-_IFF_VNET_HDR = 0x4000
-_TUN_F_CSUM, _TUN_F_USO = 0x01, 0x60
 _IFF_PERSIST = 0x0800
 # linux/sockios.h, linux/if.h
 _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
@@ -41,11 +37,10 @@ _IFREQ_INT = struct.Struct("16si20x")
 _IFREQ_HWADDR = struct.Struct("16sH6s16x")
 
 # A read into a shorter buffer would cut the frame without a word: 64 KiB packet, VLAN tag, header.
-_READ_SIZE = uso.HEADER_LEN + 65535 + 4 + 14
+_READ_SIZE = 65535 + 4 + 14
 # The queue toward us; Linux's 500 is one burst. What does not fit is lost, and its sender is not
 # told.
 _QUEUE_FRAMES = 10_000
-_VNET_LEN, _PLAIN = uso.HEADER_LEN, uso.PLAIN
 _DEFAULT_MTU = 1500
 _CLONE_DEVICE = "/dev/net/tun"
 
@@ -84,7 +79,6 @@ class TapDevice:
         self._netns = netns
         self._host = host
         self._fd, self._control, self._watch, self._made = _open(name, netns, host)
-        self._uso = False
         try:
             self._configure(mtu)
         except BaseException:
@@ -101,7 +95,7 @@ class TapDevice:
         append, read, fd = frames.append, os.read, self._fd
         try:
             for _ in range(limit):
-                append(read(fd, _READ_SIZE)[_VNET_LEN:])
+                append(read(fd, _READ_SIZE))
         except BlockingIOError:
             pass
         except OSError as error:
@@ -113,7 +107,7 @@ class TapDevice:
     def transmit(self, frame: bytes) -> None:
         """Write one frame; see ``Device``."""
         try:
-            os.write(self._fd, uso.PLAIN + frame)
+            os.write(self._fd, frame)
         except OSError as error:
             if error.errno == errno.EBADFD:
                 self._raise_gone(error)
@@ -123,14 +117,8 @@ class TapDevice:
         """Write frames; see ``Device``."""
         write, fd, taken = os.write, self._fd, 0
         try:
-            if self._uso and len(items) > 1:
-                for count, data in uso.batches(items):
-                    write(fd, data)
-                    taken += count
-                return taken
             for item in items:
-                frame = item if type(item) is bytes else item.frame  # type: ignore[union-attr]
-                write(fd, _PLAIN + frame)
+                write(fd, item if type(item) is bytes else item.frame)  # type: ignore[union-attr]
                 taken += 1
         except OSError:
             pass
@@ -186,8 +174,7 @@ class TapDevice:
         result: dict[str, Any] = {
             "type": "tap",
             "pi": False,
-            "vnet_hdr": True,
-            "uso": self._uso,
+            "vnet_hdr": False,
             "persist": self._persist,
         }
         if self._netns is not None:
@@ -210,7 +197,6 @@ class TapDevice:
 
     def _configure(self, mtu: int | None) -> None:
         name = self.name.encode()
-        self._uso = _set_offloads(self._fd)
         self.check_mac(self.mac)
         if mtu is not None:
             self.set_mtu(mtu)
@@ -250,22 +236,6 @@ class TapDevice:
         ) from None
 
 
-def _set_offloads(fd: int) -> bool:
-    """Ask for whole frames with their checksums done; return whether the kernel takes USO.
-
-    What is set here governs only what the kernel may hand to us. A kernel that knows the USO bits
-    takes super-packets from us too (Linux 6.2).
-    """
-    ioctl(fd, _TUNSETVNETHDRSZ, struct.pack("=i", uso.HEADER_LEN))
-    try:
-        ioctl(fd, _TUNSETOFFLOAD, _TUN_F_CSUM | _TUN_F_USO)
-        known = True
-    except OSError:
-        known = False
-    ioctl(fd, _TUNSETOFFLOAD, 0)
-    return known
-
-
 def exists(name: str) -> bool:
     """Return whether the caller's network namespace has an interface ``name``."""
     try:
@@ -285,9 +255,7 @@ def open_queue(name: str) -> int:
     """
     fd = os.open(_CLONE_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        ioctl(
-            fd, _TUNSETIFF, _IFREQ_FLAGS.pack(name.encode(), _IFF_TAP | _IFF_NO_PI | _IFF_VNET_HDR)
-        )
+        ioctl(fd, _TUNSETIFF, _IFREQ_FLAGS.pack(name.encode(), _IFF_TAP | _IFF_NO_PI))
     except BaseException:
         os.close(fd)
         raise

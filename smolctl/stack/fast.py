@@ -8,7 +8,7 @@ path, so the two cannot differ in what they do: a property test holds them equal
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -123,6 +123,23 @@ class EthernetFlow:
         socket.tx_datagrams += 1
         return True
 
+    def send_back(self, socket: UdpSocket, frame: bytes, end: int, now: int) -> bool:
+        """Send a frame's datagram back to where it came from; False leaves it to the layered path.
+
+        Addresses and ports change places, which leaves the checksum as it was.
+        """
+        outbox, entry = self.out.outbox, self.entry
+        if entry.state not in _SENDABLE or len(outbox) >= OUTBOX_LIMIT:
+            return False
+        size = end - 42
+        if (size != self.size or entry.lladdr != self.lladdr) and not self._prepare(size):
+            return False
+        outbox.append(self.prefix + frame[40:end])
+        entry.used_ns = now
+        socket.rx_datagrams += 1
+        socket.tx_datagrams += 1
+        return True
+
     def _prepare(self, size: int) -> bool:
         """Pack the prefix for another size or MAC; False when the layered path must say why not."""
         lladdr = self.entry.lladdr
@@ -157,6 +174,7 @@ class IngressFlow:
         head, middle: bytes 0..17 and 20..23 of a frame that passed every check of the layered path;
             between and behind them are ident and header checksum, which Linux changes from one
             datagram of a connected socket to the next.
+        reply: the way back, for a socket that echoes.
         header_sum: what bytes 18..25 of it sum to; the same sum means a right header checksum.
     """
 
@@ -171,6 +189,7 @@ class IngressFlow:
     head: bytes = b""
     middle: bytes = b""
     header_sum: int = -1
+    reply: EthernetFlow | None = None
 
 
 def learn_egress(
@@ -195,7 +214,7 @@ def learn_egress(
     generation, sport = stack.generation, socket.port
     if out.medium is Medium.IP:
         target = stack.udp.lookup(src, sport, dst, dport, out.name)
-        if target is not None and decision.type == "local":
+        if target is not None and not target.echo and decision.type == "local":
             socket.flows[dst, dport, asked_src] = LocalFlow(
                 generation, out, target, src, sport, dst, dport, limit
             )
@@ -222,7 +241,7 @@ def learn_ingress(
     src, dst, sport, dport, length, _ = header.src, header.dst, *parsed
     if header.total_length != length + ipv4.MIN_HEADER_LEN or header.options:
         return
-    flows[_KEY.pack(src, dst, sport, dport, length)] = IngressFlow(
+    flow = flows[_KEY.pack(src, dst, sport, dport, length)] = IngressFlow(
         socket,
         src,
         sport,
@@ -232,6 +251,11 @@ def learn_ingress(
         length - udp.HEADER_LEN + DATAGRAM_OVERHEAD,
         src + dst + ipv4.Protocol.UDP + length,
     )
+    if socket.echo:
+        reply = socket.flows.get((src, sport, dst))
+        if isinstance(reply, EthernetFlow) and reply.generation == stack.generation:
+            # One of its own, because what it has packed is for one size.
+            flow.reply = replace(reply)
 
 
 def frames_input(
@@ -260,10 +284,12 @@ def frames_input(
                 body = int.from_bytes(frame[34:end])
                 socket = flow.socket
                 queue_bytes = socket.queue_bytes + flow.cost
+                reply = flow.reply
                 if (
                     ((body << 8 if end & 1 else body) + flow.sum) % 0xFFFF == 0
                     and size >= end
                     and queue_bytes <= socket.rcvbuf
+                    and (reply is not None or not socket.echo)
                     and (
                         (
                             frame[:18] == flow.head
@@ -273,6 +299,12 @@ def frames_input(
                         or _right_header(interface, frame, flow)
                     )
                 ):
+                    if reply is not None:
+                        # No checksum (zero) is none to send back.
+                        if frame[40:42] != b"\0\0" and reply.send_back(socket, frame, end, now):
+                            continue
+                        otherwise(stack, interface, frame, now)
+                        continue
                     socket.queue.append(
                         (frame[42:end], flow.src, flow.sport, flow.dst, flow.dport, name, now)
                     )

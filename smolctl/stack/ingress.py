@@ -6,7 +6,8 @@ no state. Every way out of a function here delivers, answers or records a reason
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import fast, icmp_error, ingress_arp, ingress_icmp, reason
+from smolctl.errors import NoBuffers, SendRejected
+from smolctl.stack import egress, fast, icmp_error, ingress_arp, ingress_icmp, reason
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.fate import Fate, Trace
 from smolctl.stack.interface import Interface
@@ -191,7 +192,10 @@ def udp_input(
 def socket_deliver(
     stack: "Stack", socket: UdpSocket, datagram: Datagram, trace: Trace | None = None
 ) -> None:
-    """Queue a datagram for its socket, within the socket's bound."""
+    """Queue a datagram for its socket, within the socket's bound, or send it back."""
+    if socket.echo:
+        _send_back(stack, socket, datagram, trace)
+        return
     size = len(datagram.payload) + DATAGRAM_OVERHEAD
     if socket.queue and socket.queue_bytes + size > socket.rcvbuf:
         socket.drops += 1
@@ -208,6 +212,22 @@ def socket_deliver(
     if trace is not None:
         trace.settle(Fate.DELIVERED, datagram.at_ns)
         trace.dev = datagram.dev
+
+
+def _send_back(stack: "Stack", socket: UdpSocket, datagram: Datagram, trace: Trace | None) -> None:
+    """Send a datagram back to where it came from, from where it was sent to (RFC 862)."""
+    socket.rx_datagrams += 1
+    if trace is not None:
+        trace.settle(Fate.ANSWERED, datagram.at_ns)
+        trace.dev = datagram.dev
+    # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
+    own = None if stack.is_broadcast(datagram.dst) else datagram.dst
+    try:
+        egress.udp_output(
+            stack, socket, datagram.payload, datagram.src, datagram.sport, datagram.at_ns, None, own
+        )
+    except (SendRejected, NoBuffers):
+        return  # counted by udp_output under its own reason
 
 
 def _no_socket(stack: "Stack", datagram: Datagram) -> tuple[Reason, dict[str, object]]:

@@ -98,8 +98,9 @@ def _arp_learn(
     # A gratuitous reply names the same MAC twice as well (Linux arp_is_garp).
     gratuitous = sender == packet.target_ip and (not is_reply or packet.target_mac == mac)
     create = stack.settings["arp.accept"] == 1 and (gratuitous or is_reply)
+    asks_another = not is_reply and sender != packet.target_ip
     if known is None and not create:
-        if not is_reply and sender != packet.target_ip:
+        if asks_another:
             return reason.ARP_TARGET_NOT_OURS, {"ip": addr.IPV4.format(packet.target_ip)}
         return reason.ARP_UNSOLICITED, {"ip": addr.IPV4.format(sender)}
     if is_reply and cast is Cast.HOST:
@@ -117,6 +118,9 @@ def _arp_learn(
             "next_hop": addr.IPV4.format(sender),
         }
     if known.state is State.PERMANENT:
+        if asks_another and mac == known.lladdr:
+            # It contradicts nothing: there is no entry to change, as the hint would have it.
+            return reason.ARP_TARGET_NOT_OURS, {"ip": addr.IPV4.format(packet.target_ip)}
         return reason.ARP_LOCKED_ENTRY, {"ip": addr.IPV4.format(sender)}
     return reason.ARP_LOCKTIME, {
         "ip": addr.IPV4.format(sender),

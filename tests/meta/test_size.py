@@ -10,7 +10,9 @@ FILE_MAX = 400
 FUNCTION_MAX = 50
 
 # "FILE" or "FILE:FUNCTION": why the long form is clearer. Each entry must still be needed.
-ALLOWED: dict[str, str] = {}
+ALLOWED: dict[str, str] = {
+    "smolctl/stack/fast.py:frames_input": "one loop without calls is what makes the fast path fast",
+}
 
 
 def too_long(source: str, file: str) -> dict[str, int]:
