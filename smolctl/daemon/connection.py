@@ -71,6 +71,12 @@ class Exchange:
         self.lost = 0
         self.ended = False
 
+    @property
+    def has_room(self) -> bool:
+        """Whether an event would be sent at once, not wait and perhaps be lost."""
+        connection = self._connection
+        return not connection._waiting and len(connection._out) < HIGH_WATER
+
     def event(self, event: dict[str, Any]) -> None:
         """Send an event, or let it wait, or let an older one go for it."""
         self._connection._send_event(self, event)

@@ -17,6 +17,9 @@ class DaemonInfo(Protocol):
     def wall_time(self, now: int) -> float:
         """Return the wall clock's seconds since 1970 at ``now``, for what people read."""
 
+    def bug(self, doing: str, error: Exception) -> None:
+        """Log an error that nobody foresaw."""
+
     def request_stop(self, reason: str) -> None:
         """End the daemon after this turn."""
 

@@ -4,14 +4,14 @@ The server drives it with sockets and a clock; a lab can drive it in virtual tim
 answered with rows at once, or starts a job that reports events until it ends.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from smolctl.daemon.api import OPS
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, DaemonInfo, Row
 from smolctl.daemon.job import Exchange, Job
-from smolctl.errors import ControlError
+from smolctl.errors import ControlError, SmolctlError
 from smolctl.stack.stack import Stack
 
 
@@ -71,10 +71,27 @@ class Engine:
             stack.poll(now)
         for waiter in stack.take_ready():
             if waiter.handler is not None and not waiter.closed:
-                waiter.handler(now)
+                self._call(waiter.handler, now)
         for job in [job for job in self._jobs if job.deadline is not None and job.deadline <= now]:
             if not job.ended:
-                job.on_timer(now)
+                self._call(job.on_timer, now)
+
+    def _call(self, method: Callable[[int], None], now: int) -> None:
+        """Call a method of a job; an error ends that job and no other."""
+        try:
+            method(now)
+        except Exception as error:
+            job = getattr(method, "__self__", None)
+            problem = error if isinstance(error, SmolctlError) else None
+            if problem is None:
+                self._daemon.bug(f"running {type(job).__name__}", error)
+                problem = SmolctlError(
+                    f"smolctl failed: {type(error).__name__}: {error}",
+                    hint="smolctl stack log",
+                    code="internal",
+                )
+            if isinstance(job, Job):
+                job.fail(problem, now)
 
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do though nothing comes in, or None."""

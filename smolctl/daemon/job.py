@@ -13,6 +13,10 @@ WAIT_NOTICE_NS = 100_000_000
 class Exchange(Protocol):
     """The way a job answers its client."""
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the client keeps up; otherwise its oldest events will be lost."""
+
     def event(self, event: dict[str, Any]) -> None:
         """Send one event."""
 

@@ -69,6 +69,10 @@ class Process:
         """Return the wall clock's seconds since 1970 at ``now``."""
         return time() - (monotonic_ns() - now) / 1e9
 
+    def bug(self, doing: str, error: Exception) -> None:
+        """Log an error that nobody foresaw, with its traceback."""
+        self._log.exception(doing, error)
+
     def request_stop(self, reason: str) -> None:
         """End ``run`` after this turn."""
         self._server.request_stop(reason)

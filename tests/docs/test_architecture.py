@@ -68,6 +68,8 @@ class Collector:
         self.events: list[dict[str, Any]] = []
         self.result: dict[str, Any] | None = None
 
+    has_room = True
+
     def event(self, event: dict[str, Any]) -> None:
         self.events.append(event)
 
@@ -83,6 +85,9 @@ class NoDaemon:
 
     def status(self, now: int) -> dict[str, Any]:
         return {}
+
+    def bug(self, doing: str, error: Exception) -> None:
+        raise error
 
     def request_stop(self, reason: str) -> None:
         raise AssertionError(reason)

@@ -11,6 +11,8 @@ from smolctl.errors import InvalidArgument, MessageTooLong, NoBuffers, SendRejec
 from smolctl.stack.udp_socket import ANY, UdpSocket
 from smolctl.wire import addr, udp
 
+RETRY_NS = 5_000_000
+"""When to look again whether a client that fell behind has room."""
 LINGER_S = 0.1
 """How long ``udp send`` listens for an ICMP error unless told otherwise."""
 REPLY_S = 1.0
@@ -101,6 +103,7 @@ class RecvJob(Job):
         self._socket = socket
         self._count = count
         self._wait_ns = wait_ns
+        self._end_ns: int | None = None
         self._received = 0
 
     def start(self, now: int) -> None:
@@ -108,15 +111,27 @@ class RecvJob(Job):
         socket = self._socket
         self.emit("bound", addr=addr.IPV4.format(socket.local), port=socket.port, dev=socket.dev)
         if self._wait_ns is not None:
-            self.deadline = now + self._wait_ns
-        socket.handler = self._on_ready
+            self._end_ns = self.deadline = now + self._wait_ns
+        socket.handler = self._take_up
 
     def on_timer(self, now: int) -> None:
-        """End: the time is up."""
-        self.finish(now)
+        """End when the time is up; else go on with what the client had no room for."""
+        if self._end_ns is not None and now >= self._end_ns:
+            self.finish(now)
+        else:
+            self._take_up(now)
 
-    def _on_ready(self, now: int) -> None:
-        while not self._complete() and (datagram := self._socket.receive()) is not None:
+    def _take_up(self, now: int) -> None:
+        """Report what the client has room for.
+
+        What it has none for stays in the socket's queue; when that is full, datagrams are dropped
+        and counted, as with any slow reader.
+        """
+        while (
+            not self._complete()
+            and self.exchange.has_room
+            and (datagram := self._socket.receive()) is not None
+        ):
             self._received += 1
             self.emit(
                 "datagram",
@@ -130,6 +145,11 @@ class RecvJob(Job):
             )
         if self._complete():
             self.finish(now)
+            return
+        self.deadline = self._end_ns
+        if self._socket.queue:
+            again = now + RETRY_NS
+            self.deadline = again if self._end_ns is None else min(again, self._end_ns)
 
     def _complete(self) -> bool:
         return self._count is not None and self._received >= self._count
@@ -164,7 +184,8 @@ class EchoJob(RecvJob):
         self._echoed = 0
         socket.echo = quiet and count is None
 
-    def _on_ready(self, now: int) -> None:
+    def _take_up(self, now: int) -> None:
+        """Send all back."""
         stack, socket, send = self._stack, self._socket, self._stack.udp_send
         socket.errors.clear()
         datagrams = socket.receive_all()
