@@ -211,6 +211,10 @@ def neighbor_output(
         SendRejected: neigh-table-full.
     Source: RFC 1122 2.3.2.2 (SHOULD save the packet); RFC 4861 7.2.2; Linux neigh_resolve_output.
     """
+    if not out.carrier:
+        # Nobody would hear the question. To blame a silent neighbor 3 s later would be untrue.
+        _no_carrier(stack, out, now, trace)
+        return
     cache = stack.neighbors[out.name]
     queued = Queued(packet, trace)
     try:
@@ -330,9 +334,7 @@ def ethernet_output(
         stack.ledger.record(reason.TX_IFACE_DOWN, out.name, now, trace)
         out.counters.tx_dropped += 1
     elif not out.carrier:
-        stack.ledger.record(reason.TX_NO_CARRIER, out.name, now, trace)
-        out.counters.tx_dropped += 1
-        out.counters.tx_carrier_errors += 1
+        _no_carrier(stack, out, now, trace)
     elif len(out.outbox) >= OUTBOX_LIMIT:
         stack.ledger.record(reason.TX_QUEUE_FULL, out.name, now, trace)
         out.counters.tx_dropped += 1
@@ -343,6 +345,12 @@ def ethernet_output(
         else:
             out.outbox.append(TracedFrame(frame, trace))
             out.traced += 1
+
+
+def _no_carrier(stack: "Stack", out: Interface, now: int, trace: Trace | None) -> None:
+    stack.ledger.record(reason.TX_NO_CARRIER, out.name, now, trace)
+    out.counters.tx_dropped += 1
+    out.counters.tx_carrier_errors += 1
 
 
 def settle_sent(item: bytes | TracedFrame, now: int) -> None:

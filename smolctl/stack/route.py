@@ -4,12 +4,13 @@ One FIB stands above all interfaces, with Linux's tables ``local`` and ``main``.
 ``local`` first (owning an address *is* a route of type local), then ``main``; within a table the
 longest prefix wins, then the lowest metric, then the order that ``add`` and ``append`` gave.
 
-A table keeps one dict per prefix length, so a lookup costs one dict probe per length in use,
-whatever the number of routes; routes with the same prefix form a chain through ``Route.next``.
+A lookup costs a few probes of a small dict whatever the number of routes (see ``RouteTable``).
+Routes with the same prefix form a chain through ``Route.next``.
+
 This file knows no interface: link state reaches it as routes that are added and removed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
@@ -106,13 +107,43 @@ class Route:
         )
 
 
+REGION_BITS = 16
+"""Leading bits of an address that choose its region; see ``RouteTable``."""
+COARSE_BITS = 8
+"""Prefixes shorter than this are kept apart: they touch too many regions to be noted in each."""
+
+
+class Region(dict[int, Route]):
+    """The routes that touch one region: the first route of each prefix.
+
+    The key is the prefix behind a leading 1, which makes 10/8 and 10.0/16 different numbers: the
+    address with that bit, shifted right. ``shifts`` says how far, longest prefix first; it may name
+    a length that is gone.
+    """
+
+    __slots__ = ("shifts",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shifts: tuple[int, ...] = ()
+
+
 class RouteTable:
-    """The routes of one table."""
+    """The routes of one table: a dict per region, asked once per prefix length that occurs there.
+
+    All addresses that share their first 16 bits are a region. Few prefix lengths occur in any one,
+    and its dict is small, so a lookup touches little memory however many routes the table holds.
+    """
 
     def __init__(self, bits: int) -> None:
         self._bits = bits
-        self._by_length: dict[int, dict[int, Route]] = {}
-        self._search: list[tuple[int, dict[int, Route]]] = []
+        self._mark = 1 << bits
+        self._region_bits = min(bits, REGION_BITS)
+        self._region_shift = bits - self._region_bits
+        self._regions: list[Region | None] = [None] * (1 << self._region_bits)
+        self._used: set[int] = set()
+        self._coarse = Region()
+        self._shifts: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._count = 0
 
     def __len__(self) -> int:
@@ -120,30 +151,55 @@ class RouteTable:
 
     def __iter__(self) -> Iterator[Route]:
         """Yield all routes by prefix, the longer prefix first, each chain in lookup order."""
-        heads = [head for routes in self._by_length.values() for head in routes.values()]
+        heads = [
+            head
+            for number in self._used
+            for head in (self._regions[number] or Region()).values()
+            if head.prefix >> self._region_shift == number
+        ]
+        heads += self._coarse.values()
         heads.sort(key=lambda route: (route.prefix, -route.plen))
         for head in heads:
             yield from _chain(head)
 
     def lookup(self, address: int) -> Route | None:
         """Return the first route of the longest matching prefix, or None."""
-        for shift, routes in self._search:
-            route = routes.get(address >> shift)
+        marked = address | self._mark
+        region = self._regions[address >> self._region_shift]
+        if region is not None:
+            for shift in region.shifts:
+                route = region.get(marked >> shift)
+                if route is not None:
+                    return route
+        coarse = self._coarse
+        for shift in coarse.shifts:
+            route = coarse.get(marked >> shift)
             if route is not None:
                 return route
         return None
 
+    def may_hold(self, address: int) -> bool:
+        """Tell whether a lookup can find anything; False is certain."""
+        return self._regions[address >> self._region_shift] is not None or len(self._coarse) > 0
+
     def matches(self, address: int) -> Iterator[Route]:
         """Yield every route whose prefix holds the address, in the order they are preferred."""
-        for shift, routes in self._search:
-            head = routes.get(address >> shift)
-            if head is not None:
-                yield from _chain(head)
+        for region in (self._regions[address >> self._region_shift], self._coarse):
+            if region is not None:
+                for shift in region.shifts:
+                    head = region.get((address | self._mark) >> shift)
+                    if head is not None:
+                        yield from _chain(head)
 
     def chain(self, prefix: int, plen: int) -> list[Route]:
         """Return the routes of exactly this prefix, in lookup order."""
-        routes = self._by_length.get(plen)
-        head = routes.get(prefix >> (self._bits - plen)) if routes else None
+        if plen < COARSE_BITS:
+            region: Region | None = self._coarse
+        else:
+            region = self._regions[prefix >> self._region_shift]
+        if region is None:
+            return []
+        head = region.get((prefix | self._mark) >> (self._bits - plen))
         return list(_chain(head)) if head is not None else []
 
     def insert(self, route: Route, mode: InsertMode) -> Route | None:
@@ -193,26 +249,37 @@ class RouteTable:
         self._count -= 1
 
     def _store(self, route: Route, chain: list[Route]) -> None:
-        shift = self._bits - route.plen
-        routes = self._by_length.get(route.plen)
-        if routes is None:
-            routes = self._by_length[route.plen] = {}
-            self._rebuild()
-        if not chain:
-            del routes[route.prefix >> shift]
-            if not routes:
-                del self._by_length[route.plen]
-                self._rebuild()
-            return
-        routes[route.prefix >> shift] = chain[0]
-        for current, following in zip(chain, [*chain[1:], None], strict=True):
+        """Make ``chain`` the routes of the prefix that ``route`` has."""
+        for current, following in zip(chain, [*chain[1:], None], strict=False):
             current.next = following
+        shift = self._bits - route.plen
+        key = (route.prefix | self._mark) >> shift
+        for number in self._touched(route):
+            region = self._coarse if number is None else self._regions[number]
+            if region is None:
+                assert number is not None
+                region = self._regions[number] = Region()
+                self._used.add(number)
+            if chain:
+                region[key] = chain[0]
+                if shift not in region.shifts:
+                    shifts = tuple(sorted({*region.shifts, shift}))
+                    # One tuple for all regions with these lengths: it stays in the CPU's cache.
+                    region.shifts = self._shifts.setdefault(shifts, shifts)
+            else:
+                del region[key]
+                if not region:
+                    region.shifts = ()
+                    if number is not None:
+                        self._regions[number] = None
+                        self._used.remove(number)
 
-    def _rebuild(self) -> None:
-        self._search = [
-            (self._bits - plen, self._by_length[plen])
-            for plen in sorted(self._by_length, reverse=True)
-        ]
+    def _touched(self, route: Route) -> Iterable[int | None]:
+        """Return the numbers of the regions that a prefix touches; None is the coarse one."""
+        if route.plen < COARSE_BITS:
+            return (None,)
+        first = route.prefix >> self._region_shift
+        return range(first, first + (1 << max(0, self._region_bits - route.plen)))
 
 
 class Fib:
@@ -234,9 +301,10 @@ class Fib:
         The result may be of a type that refuses (blackhole, unreachable, prohibit). A throw route
         ends the search of its table only (Linux fib_props: -EAGAIN).
         """
-        route = self._local.lookup(address)
-        if route is not None and route.type is not RouteType.THROW:
-            return route
+        if self._local.may_hold(address):
+            route = self._local.lookup(address)
+            if route is not None and route.type is not RouteType.THROW:
+                return route
         route = self._main.lookup(address)
         if route is not None and route.type is RouteType.THROW:
             return None
