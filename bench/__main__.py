@@ -1,0 +1,96 @@
+"""``python -m bench [NAME...]``: measure, and say where we are against what the design asks for."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib import import_module
+from time import perf_counter
+from typing import Any, cast
+
+from bench import report
+from bench.measure import Plan, Row, Skipped
+
+SUBJECTS = {
+    "datagram": ("bench.datagram:run", "a datagram through the stack, in process"),
+    "echo": ("bench.echo:run_rate", "UDP echo over TAP, 64 outstanding (root)"),
+    "rtt": ("bench.echo:run_round_trip", "UDP round trip over TAP (root)"),
+    "bulk": ("bench.bulk:run", "bulk UDP send over TAP (root)"),
+    "fib": ("bench.fib:run", "FIB lookups and memory, beside pytricia and py-radix"),
+    "scale": ("bench.scale:run", "cost of a datagram in a large stack"),
+    "cli": ("bench.cli:run", "what a command costs"),
+    "start": ("bench.start:run", "how long a stack takes to be there"),
+    "memory": ("bench.memory:run", "memory of the daemon"),
+}
+"""What can be measured: module and function, and what it is."""
+
+
+def measure(name: str, plan: Plan) -> list[Row]:
+    """Measure one subject.
+
+    Raises:
+        Skipped: it cannot be measured here.
+    """
+    module, _, function = SUBJECTS[name][0].partition(":")
+    return cast("list[Row]", getattr(import_module(module), function)(plan))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what was asked for. What is not reached is said, and is no failure of the run."""
+    options = _parser().parse_args(arguments)
+    if options.list:
+        for name, (_, text) in SUBJECTS.items():
+            print(f"{name:10} {text}")
+        return 0
+    unknown = [name for name in options.name if name not in SUBJECTS]
+    if unknown:
+        print(f'bench: there is no subject "{unknown[0]}": {", ".join(SUBJECTS)}', file=sys.stderr)
+        return 2
+    # Stacks of our own, where nobody else's are.
+    with tempfile.TemporaryDirectory(prefix="smolctl-bench-") as directory:
+        os.environ["XDG_RUNTIME_DIR"] = directory
+        os.environ.pop("SMOLCTL_STACK", None)
+        return _run(options.name or list(SUBJECTS), Plan(options.quick))
+
+
+def _run(names: Sequence[str], plan: Plan) -> int:
+    table, done, skipped = report.Table(), dict[str, Any](), dict[str, str]()
+    missed: list[str] = []
+    for name in names:
+        start, neighbors = perf_counter(), report.Neighbors()
+        try:
+            rows = measure(name, plan)
+        except Skipped as reason:
+            skipped[name] = str(reason)
+            print(f"\n== {name}: SKIPPED: {reason}", flush=True)
+            continue
+        done[name] = report.plain(rows)
+        missed += [f"{name}: {row.what}" for row in rows if _missed(row)]
+        others = f", others used {neighbors.share():.0%} of the machine"
+        print(f"\n== {name}: {SUBJECTS[name][1]} ({perf_counter() - start:.0f} s{others})")
+        print(table.text(rows), flush=True)
+    report.write(done, skipped)
+    print(f"\n{report.RESULTS} has all rounds.", *(f"skipped: {name}" for name in skipped))
+    for text in missed:
+        print(f"not reached: {text}")
+    return 0
+
+
+def _missed(row: Row) -> bool:
+    return row.limit is not None and not row.limit.kept(row.value.median, row.limit.must)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measure speed as ratios: ours and what it is held against run by turns.",
+    )
+    parser.add_argument("name", nargs="*", help="subjects to measure; all of them without")
+    parser.add_argument("--list", action="store_true", help="list the subjects")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: a first impression")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

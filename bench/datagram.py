@@ -1,0 +1,173 @@
+"""A datagram through the whole stack in process, against the kernel's loopback in process."""
+
+import random
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter, perf_counter_ns
+from unittest import mock
+
+from bench.measure import Limit, Plan, Row, by_turns, middle, ratio, thousands
+from smolctl.stack import configure, fast
+from smolctl.stack.stack import Stack
+from smolctl.stack.udp_socket import UdpSocket
+from smolctl.wire.addr import IPV4
+
+PAYLOAD = bytes(range(64))
+BURST = 32
+_LIMIT = Limit(1.5, 2.5)
+_KERNEL = "Python sendto + recvfrom, kernel loopback"
+
+
+def _learn_nothing(*_: object) -> None:
+    """Stand in for what teaches the fast path."""
+
+
+@contextmanager
+def fast_path_off() -> Iterator[None]:
+    """Let the stack learn no flow, so that every datagram takes the layered path."""
+    with (
+        mock.patch.object(fast, "learn_egress", _learn_nothing),
+        mock.patch.object(fast, "learn_ingress", _learn_nothing),
+    ):
+        yield
+
+
+class Pair:
+    """Two sockets of one stack, one of which sends to the other by ``lo``."""
+
+    def __init__(self) -> None:
+        self.stack = Stack(random.Random(1).random)
+        configure.bring_up_loopback(self.stack)
+        self.sender, self.receiver = self.stack.udp_open(), self.stack.udp_open()
+        self.dst = IPV4.parse("127.0.0.2")
+        self.stack.udp_bind(self.receiver, self.dst, 7)
+        self.stack.udp_bind(self.sender, IPV4.parse("127.0.0.1"), 0)
+
+    def single(self, count: int) -> float:
+        """Send, poll and receive ``count`` datagrams one by one; return datagrams a second."""
+        send, poll, receive = self.stack.udp_send, self.stack.poll, self.receiver.receive
+        sender, dst, clock = self.sender, self.dst, perf_counter_ns
+        start = perf_counter()
+        for _ in range(count):
+            now = clock()
+            send(sender, PAYLOAD, dst, 7, now)
+            poll(now)
+            if (datagram := receive()) is None or datagram.payload != PAYLOAD:
+                raise RuntimeError("a datagram was lost")
+        return count / (perf_counter() - start)
+
+    def bursts(self, count: int) -> float:
+        """The same with one ``poll`` after ``BURST`` datagrams, as a turn of the daemon's loop."""
+        send, poll, receive = self.stack.udp_send, self.stack.poll, self.receiver.receive
+        sender, dst, clock, burst = self.sender, self.dst, perf_counter_ns, range(BURST)
+        start = perf_counter()
+        for _ in range(count // BURST):
+            now = clock()
+            for _ in burst:
+                send(sender, PAYLOAD, dst, 7, now)
+            poll(now)
+            for _ in burst:
+                if (datagram := receive()) is None or datagram.payload != PAYLOAD:
+                    raise RuntimeError("a datagram was lost")
+        return count // BURST * BURST / (perf_counter() - start)
+
+
+class Kernel:
+    """Two kernel sockets of one process, one of which sends to the other."""
+
+    def __init__(self) -> None:
+        self.receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.receiver.bind(("127.0.0.1", 0))
+        self.sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def single(self, count: int) -> float:
+        """Send and receive ``count`` datagrams one by one; return datagrams a second."""
+        send, receive, dst = self.sender.sendto, self.receiver.recvfrom, self.receiver.getsockname()
+        start = perf_counter()
+        for _ in range(count):
+            send(PAYLOAD, dst)
+            if receive(2048)[0] != PAYLOAD:
+                raise RuntimeError("a datagram was changed")
+        return count / (perf_counter() - start)
+
+    def bursts(self, count: int) -> float:
+        """The same, ``BURST`` of them sent before any is received."""
+        send, receive, dst = self.sender.sendto, self.receiver.recvfrom, self.receiver.getsockname()
+        burst = range(BURST)
+        start = perf_counter()
+        for _ in range(count // BURST):
+            for _ in burst:
+                send(PAYLOAD, dst)
+            for _ in burst:
+                if receive(2048)[0] != PAYLOAD:
+                    raise RuntimeError("a datagram was changed")
+        return count // BURST * BURST / (perf_counter() - start)
+
+    def close(self) -> None:
+        """Close both sockets."""
+        self.sender.close()
+        self.receiver.close()
+
+
+def run(plan: Plan) -> list[Row]:
+    """Measure both forms, and the layered path alone."""
+    pair, kernel, count = Pair(), Kernel(), plan.size(40_000)
+
+    def layered(form: Callable[[int], float]) -> Callable[[], float]:
+        def measured() -> float:
+            with fast_path_off():
+                forget(pair.stack, pair.sender)
+                return form(count // 4)
+
+        return measured
+
+    try:
+        figures = by_turns(
+            plan.rounds(15),
+            {
+                "kernel": lambda: kernel.single(count),
+                "kernel, bursts": lambda: kernel.bursts(count),
+                "single": lambda: pair.single(count),
+                "bursts": lambda: pair.bursts(count),
+                "layered": layered(pair.single),
+                "layered, bursts": layered(pair.bursts),
+            },
+        )
+    finally:
+        kernel.close()
+    return _rows(figures)
+
+
+def forget(stack: Stack, *sockets: UdpSocket) -> None:
+    """Forget the flows that were learned."""
+    for known in sockets:
+        known.flows.clear()
+    for interface in stack.interfaces.values():
+        interface.flows.clear()
+
+
+def _rows(figures: dict[str, list[float]]) -> list[Row]:
+    short = (
+        "fast path: between two sockets of one stack no headers are built and nothing is summed,"
+        " as Linux does not sum what its loopback carries; the kernel's figure includes two"
+        " system calls"
+    )
+    full = (
+        "fast path off, for information: every header is built, summed, parsed and verified twice"
+        " over, and routes, sockets and sources are looked up for each datagram"
+    )
+
+    def row(what: str, ours: str, theirs: str, limit: Limit | None, note: str) -> Row:
+        raw = f"{thousands(middle(figures[ours]))} : {thousands(middle(figures[theirs]))}"
+        return Row(
+            what, _KERNEL, ratio(figures[ours], figures[theirs]), raw, limit, note,
+            figures={ours: figures[ours], theirs: figures[theirs]},
+        )  # fmt: skip
+
+    return [
+        row("send, poll, recv, 64 B in process", "single", "kernel", _LIMIT, short),
+        row(f"the same, bursts of {BURST} a poll", "bursts", "kernel, bursts", _LIMIT, short),
+        row("layered path, poll each", "layered", "kernel", None, full),
+        row("layered path, bursts", "layered, bursts", "kernel, bursts", None, full),
+    ]

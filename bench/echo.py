@@ -1,0 +1,117 @@
+"""UDP echo over a TAP: rate with 64 datagrams outstanding, and the round trip of a single one.
+
+``smolctl udp echo --quiet`` in a real daemon answers the kernel across its TAP. Beside it a Python
+program answers the same load generator on the kernel's loopback. Every reply's content is checked.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bench.measure import Limit, Plan, Row, by_turns, middle, ratio, thousands
+from bench.world import World, cpu_note, cpu_ns, server_cpu
+
+_OURS, _HOST, _LOOPBACK, _PORT, _BYTES = "10.77.0.2", "10.77.0.1", "127.0.0.1", "7777", 64
+_KERNEL = "Python recvfrom/sendto echo, kernel loopback"
+
+
+class Servers:
+    """Both echo servers, ready.
+
+    Attributes:
+        pids: of the servers, by address.
+        losses: datagrams that were never answered, by address.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.losses = {_OURS: 0, _LOOPBACK: 0}
+        client = world.daemon("echo", tap="tap0", ours=f"{_OURS}/24", host=f"{_HOST}/24")
+        self._events = client.stream("udp.echo", port=_PORT, quiet=True)
+        if next(iter(self._events))["event"] != "bound":
+            raise RuntimeError("udp echo did not bind")
+        cpu = server_cpu()
+        pin = [] if cpu is None else [str(cpu)]
+        kernel = world.python("bench.kernel_echo", _LOOPBACK, _PORT, *pin)
+        if kernel.stdout is None or kernel.stdout.readline() != "ready\n":
+            raise RuntimeError("the kernel's echo did not start")
+        self.pids = {_OURS: client.pid, _LOOPBACK: kernel.pid}
+
+    @property
+    def echo_pid(self) -> int:
+        """The daemon's process."""
+        return self.pids[_OURS]
+
+    def answer(self, count: int) -> None:
+        """Have the daemon answer at least ``count`` datagrams."""
+        while count > 0:
+            count -= self.load(_OURS, 64, 500)["replies"]
+
+    def load(self, address: str, outstanding: int, ms: int) -> dict[str, Any]:
+        """Load one of the servers; return what the generator saw.
+
+        Raises:
+            RuntimeError: a reply was not what was sent.
+        """
+        before = cpu_ns(self.pids[address])
+        result = self._world.load("echo", address, _PORT, str(_BYTES), str(outstanding), str(ms))
+        result["cpu_us"] = (cpu_ns(self.pids[address]) - before) / 1000 / max(1, result["replies"])
+        self.losses[address] += result["lost"]
+        if result["bad"]:
+            raise RuntimeError(f"{result['bad']} wrong replies from {address}")
+        return result
+
+
+@contextmanager
+def _servers() -> Iterator[Servers]:
+    with World() as world:
+        yield Servers(world)
+
+
+def run_rate(plan: Plan) -> list[Row]:
+    """Measure echoes a second with 64 outstanding."""
+    ms, cpu_us = plan.size(800), dict[str, list[float]]({_OURS: [], _LOOPBACK: []})
+    with _servers() as servers:
+
+        def rate(address: str) -> float:
+            result = servers.load(address, 64, ms)
+            cpu_us[address].append(result["cpu_us"])
+            return float(result["replies"] / result["seconds"])
+
+        figures = by_turns(
+            plan.rounds(12), {"tap": lambda: rate(_OURS), "kernel": lambda: rate(_LOOPBACK)}
+        )
+        losses = servers.losses
+    tap, kernel = figures["tap"], figures["kernel"]
+    raw = (
+        f"{thousands(middle(tap))} ({middle(cpu_us[_OURS]):.2f} us cpu) : "
+        f"{thousands(middle(kernel))} ({middle(cpu_us[_LOOPBACK]):.2f} us cpu)"
+    )
+    note = f"{cpu_note()}; every reply checked, lost {losses[_OURS]} : {losses[_LOOPBACK]}"
+    return [
+        Row(
+            "UDP echo over TAP, 64 B, 64 outstanding", _KERNEL, ratio(tap, kernel), raw,
+            Limit(0.8, 1.2), note, figures=figures,
+        )
+    ]  # fmt: skip
+
+
+def run_round_trip(plan: Plan) -> list[Row]:
+    """Measure the round trip of a lone datagram; each round's figure is its median."""
+    ms = plan.size(400)
+    with _servers() as servers:
+
+        def us(address: str) -> float:
+            return float(servers.load(address, 1, ms)["rtt_p50_ns"] / 1000)
+
+        figures = by_turns(
+            plan.rounds(12), {"tap": lambda: us(_OURS), "kernel": lambda: us(_LOOPBACK)}
+        )
+    tap, kernel = figures["tap"], figures["kernel"]
+    return [
+        Row(
+            "round trip over TAP, 64 B, 1 outstanding", _KERNEL, ratio(tap, kernel),
+            f"{middle(tap):.1f} us : {middle(kernel):.1f} us",
+            Limit(1.3, 1.1, at_least=False), cpu_note(), figures=figures,
+        )
+    ]  # fmt: skip

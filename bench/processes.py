@@ -1,0 +1,68 @@
+"""Wall time of short processes, started the way a shell starts them."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+_HELLO = """
+import click
+
+@click.command()
+def main():
+    click.echo("hello world")
+"""
+# What pip writes for a console script, less its comments.
+_SCRIPT = """#!{python}
+import sys
+from {module} import {function}
+if __name__ == "__main__":
+    sys.exit({function}())
+"""
+
+
+def wall_ms(argv: list[str], environment: dict[str, str] | None = None) -> float:
+    """Run a command, its output thrown away; return milliseconds from start to end.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    # posix_spawn, not subprocess: the parent's own work is no part of the figure.
+    environment = dict(os.environ) if environment is None else environment
+    actions = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+    start = perf_counter()
+    pid = os.posix_spawn(argv[0], argv, environment, file_actions=actions)
+    status = os.waitpid(pid, 0)[1]
+    elapsed = perf_counter() - start
+    if status:
+        code = os.waitstatus_to_exitcode(status)
+        raise RuntimeError(f"{' '.join(argv)} ended with status {code}")
+    return elapsed * 1000
+
+
+def script(directory: Path, name: str, module: str, function: str) -> list[str]:
+    """Write a console script as pip does, and return the command that runs it."""
+    path = directory / name
+    path.write_text(_SCRIPT.format(python=sys.executable, module=module, function=function))
+    path.chmod(0o755)
+    return [str(path)]
+
+
+def smolctl(directory: Path) -> list[str]:
+    """Return ``smolctl`` as a console script."""
+    return script(directory, "smolctl", "smolctl.cli.main", "entry")
+
+
+def hello(directory: Path) -> list[str]:
+    """Return a click program that says hello, as a console script."""
+    (directory / "bench_hello.py").write_text(_HELLO)
+    return script(directory, "hello", "bench_hello", "main")
+
+
+def timed(argv: list[str]) -> Callable[[], float]:
+    """Return what runs a command and returns its milliseconds."""
+    return lambda: wall_ms(argv)
+
+
+PASS = [sys.executable, "-c", "pass"]

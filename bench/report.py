@@ -1,0 +1,109 @@
+"""The table that people read, and the file that programs read."""
+
+import json
+import os
+import platform
+import resource
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter, strftime
+from typing import Any
+
+from tabulate import tabulate
+
+from bench.measure import Row
+from smolctl import __version__
+
+RESULTS = Path(__file__).parent / "results.json"
+_HEAD = ("", "against", "ours : theirs", "ratio (quartiles)", "must reach", "goal", "note")
+
+
+def value(row: Row) -> str:
+    """Return the figure with its spread: "1.92 x (1.86-2.02)"."""
+    spread = row.value
+    text = f"{spread.median:.3g}{row.unit}"
+    if spread.low != spread.high:
+        text += f" ({spread.low:.3g}-{spread.high:.3g})"
+    return text
+
+
+class Table:
+    """Collects rows and writes them; equal notes are written once, below."""
+
+    def __init__(self) -> None:
+        self._notes: dict[str, int] = {}
+
+    def text(self, rows: Sequence[Row]) -> str:
+        """Return the rows as a table and the notes that they are the first to have."""
+        known = len(self._notes)
+        lines = [self._line(row) for row in rows]
+        table = tabulate(lines, _HEAD, tablefmt="simple", disable_numparse=True)
+        fresh = list(self._notes.items())[known:]
+        return "\n".join([table, *(f"  [{number}] {note}" for note, number in fresh)])
+
+    def _line(self, row: Row) -> tuple[str, ...]:
+        limit = row.limit
+        note = ""
+        if row.note:
+            note = f"[{self._notes.setdefault(row.note, len(self._notes) + 1)}]"
+        must = limit.verdict(row.value.median, limit.must) if limit else "-"
+        goal = limit.verdict(row.value.median, limit.goal) if limit else "-"
+        return row.what, row.against, row.raw, value(row), must, goal, note
+
+
+class Neighbors:
+    """How busy others kept the machine meanwhile: what ratios forgive, and spreads show."""
+
+    def __init__(self) -> None:
+        self._start, self._busy, self._ours = perf_counter(), _busy_s(), _our_s()
+
+    def share(self) -> float:
+        """Return which share of all cpus' time went to others since the start, 0 to 1.
+
+        Daemons detached from us count as others while they run: this is an upper bound.
+        """
+        elapsed = (perf_counter() - self._start) * (os.cpu_count() or 1)
+        others = (_busy_s() - self._busy) - (_our_s() - self._ours)
+        return min(1.0, max(0.0, others / elapsed))
+
+
+def _busy_s() -> float:
+    """Return the time that all cpus were busy (proc(5) stat, less idle and iowait)."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def _our_s() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on."""
+    return {
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "cpus": os.cpu_count(),
+        "smolctl": __version__,
+        "time": strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def write(subjects: dict[str, Any], skipped: dict[str, str]) -> None:
+    """Write ``results.json``: all rows of all subjects that ran, each with its rounds."""
+    content = {"machine": machine(), "subjects": subjects, "skipped": skipped}
+    RESULTS.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def plain(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return rows as JSON has them."""
+    result = []
+    for row in rows:
+        item = asdict(row)
+        limit, median = row.limit, row.value.median
+        if limit is not None:
+            item["must_reached"] = limit.kept(median, limit.must)
+            item["goal_reached"] = limit.kept(median, limit.goal)
+        result.append(item)
+    return result

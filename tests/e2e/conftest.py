@@ -1,0 +1,44 @@
+"""Fixtures of the end-to-end tests; their teardown ends smolctl before its namespace goes."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.e2e.kit import Lab, Peer
+from tests.e2e.oracle import Oracle
+from tests.kit.netns import Namespace
+from tests.kit.stack_env import SmolctlEnv
+
+
+@pytest.fixture
+def peer_factory(netns_factory: Callable[[], Namespace]) -> Iterator[Callable[[], Peer]]:
+    """Make any number of kernel peers, each in a namespace of its own."""
+    made: list[Peer] = []
+
+    def make() -> Peer:
+        made.append(Peer(netns_factory()))
+        return made[-1]
+
+    yield make
+    for peer in made:
+        peer.close()
+
+
+@pytest.fixture
+def peer(peer_factory: Callable[[], Peer]) -> Peer:
+    """Make the kernel's stack in a namespace."""
+    return peer_factory()
+
+
+@pytest.fixture
+def lab(peer: Peer, smolctl_env: SmolctlEnv) -> Lab:
+    """Put smolctl into the peer's namespace; ``lab.plug`` connects them by a TAP."""
+    return Lab(peer, smolctl_env)
+
+
+@pytest.fixture
+def oracle(peer_factory: Callable[[], Peer], smolctl_env: SmolctlEnv) -> Iterator[Oracle]:
+    """Make the kernel's stack and smolctl's with devices of the same names."""
+    made = Oracle(peer_factory(), peer_factory(), peer_factory(), smolctl_env)
+    yield made
+    made.close()

@@ -1,0 +1,244 @@
+"""What the end-to-end tests share: the kernel's stack as a peer, and smolctl on a cable to it."""
+
+import ctypes
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from unittest import mock
+
+from smolctl.client import Client
+from tests.kit.netns import Namespace
+from tests.kit.process import wait_until
+from tests.kit.stack_env import SmolctlEnv
+
+CLONE_NEWNET = 0x40000000
+ETH_P_ALL = 0x0003
+OURS_MAC, THEIRS_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
+"""MAC addresses of the two ends of a TAP that ``Lab.plug`` makes."""
+SOCKET_SECONDS = 10.0
+"""How long a socket of the kernel waits before the test fails."""
+
+Row = dict[str, Any]
+
+
+class Peer:
+    """The kernel's stack in a namespace; its sockets are driven by the test itself."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+        self._sockets: list[socket.socket] = []
+        knobs = {}
+        for where in ("all", "default"):
+            # Neighbor discovery would put frames that no test asked for on every link.
+            knobs[f"net.ipv6.conf.{where}.disable_ipv6"] = 1
+            # A new namespace takes these over from the machine; the tests mean Linux as it comes.
+            for key in ("rp_filter", "arp_accept", "arp_ignore", "arp_filter", "forwarding"):
+                knobs[f"net.ipv4.conf.{where}.{key}"] = 0
+        self.sysctl(knobs)
+
+    def sysctl(self, knobs: dict[str, int]) -> None:
+        """Set knobs of the kernel's, inside."""
+        write = 'while read -r value file; do echo "$value" > "/proc/sys/$file" || exit; done'
+        lines = [f"{value} {key.replace('.', '/')}\n" for key, value in knobs.items()]
+        self.namespace.run("sh", "-c", write, input="".join(lines), check=True)
+
+    def ip(self, *args: str) -> str:
+        """Run ``ip ARGS`` inside, which must succeed, and return its output."""
+        return self.namespace.run("ip", *args, check=True).stdout
+
+    def batch(self, *commands: str) -> None:
+        """Run ``ip`` commands inside, all of which must succeed, in one process."""
+        self.namespace.run("ip", "-batch", "-", input="\n".join(commands), check=True)
+
+    def rows(self, *args: str) -> list[Row]:
+        """Return the rows of ``ip -4 -j ARGS``; iproute2 prints nothing where there are none."""
+        rows: list[Row] = json.loads(self.ip("-4", "-j", *args) or "[]")
+        return [row for row in rows if row]
+
+    def mac(self, dev: str) -> str:
+        """Return the MAC address of a device inside."""
+        return str(self.rows("link", "show", "dev", dev)[0]["address"])
+
+    def open(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """Return a socket of the namespace; it stays there, whichever thread uses it.
+
+        It waits for at most ``SOCKET_SECONDS`` and is closed after the test.
+        """
+        made: list[socket.socket] = []
+
+        def work() -> None:
+            # The namespace is the thread's own, which ends at once: nobody else is moved.
+            _enter(self.namespace.name)
+            made.append(socket.socket(family, kind, protocol))
+
+        thread = Thread(target=work)
+        thread.start()
+        thread.join()
+        (result,) = made
+        result.settimeout(SOCKET_SECONDS)
+        self._sockets.append(result)
+        return result
+
+    def udp(self, address: str = "0.0.0.0", port: int = 0) -> socket.socket:
+        """Return a UDP socket of the kernel's that is bound there."""
+        result = self.open(socket.AF_INET, socket.SOCK_DGRAM)
+        result.bind((address, port))
+        return result
+
+    def wire(self, dev: str) -> socket.socket:
+        """Return a packet socket: raw frames out of, and into, a device of the kernel's."""
+        result = self.open(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        result.bind((dev, 0))
+        return result
+
+    def close(self) -> None:
+        """Close the sockets; the namespace is closed by who made it."""
+        for opened in self._sockets:
+            opened.close()
+
+
+def _enter(namespace: str) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = os.open(f"/run/netns/{namespace}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if libc.setns(fd, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
+    finally:
+        os.close(fd)
+
+
+class Lab:
+    """smolctl and the kernel on the two ends of a TAP, both inside one namespace.
+
+    Attributes:
+        peer: the kernel's side.
+        smolctl: the command, run inside the namespace.
+    """
+
+    dev = "tap0"
+
+    def __init__(self, peer: Peer, smolctl: SmolctlEnv) -> None:
+        self.peer = peer
+        self.smolctl = smolctl
+        smolctl.enter(peer.namespace)
+
+    def plug(self, *ours: str, theirs: tuple[str, ...] = ("10.0.0.2/24",)) -> None:
+        """Make the TAP with these addresses on smolctl's and on the kernel's side."""
+        dev = self.dev
+        self.smolctl("link", "add", dev, "type", "tap", "address", OURS_MAC, check=True)
+        for address in ours or ("10.0.0.1/24",):
+            self.call("addr.add", local=address, dev=dev)
+        self.peer.batch(
+            f"link set {dev} address {THEIRS_MAC}",
+            *(f"addr add {address} dev {dev}" for address in theirs),
+        )
+
+    def call(self, op: str, **args: str) -> list[Row]:
+        """Ask the daemon without a process for it, where the command line is not the point."""
+        with connect(self.smolctl) as client:
+            return client.call(op, **args)
+
+    def sysctl(self, **knobs: int) -> None:
+        """Set knobs of smolctl; ``neigh__locktime_ms=0`` sets neigh.locktime_ms."""
+        for key, value in knobs.items():
+            self.call("sysctl.set", key=key.replace("__", "."), value=str(value))
+
+    def neighbors(self) -> dict[str, tuple[str | None, str]]:
+        """Return address -> (MAC, state) of smolctl's neighbors."""
+        return {row["dst"]: (row.get("lladdr"), row["state"][0]) for row in self.call("neigh.show")}
+
+    def wait_for_neighbor(self, address: str, state: str) -> None:
+        """Wait until a neighbor is in a state."""
+        wait_until(
+            lambda: self.neighbors().get(address, ("", ""))[1] == state,
+            lambda: f"{address} {state}, there is: {self.neighbors()}",
+        )
+
+    def drops(self) -> dict[str, int]:
+        """Return how often each reason struck, over all interfaces."""
+        result: dict[str, int] = {}
+        for row in self.call("stats.drops"):
+            result[row["reason"]] = result.get(row["reason"], 0) + row["count"]
+        return result
+
+    def wait_for_drop(self, reason: str, count: int = 1) -> None:
+        """Wait until a reason was counted that often."""
+        wait_until(
+            lambda: self.drops().get(reason, 0) >= count,
+            lambda: f"{count} of {reason}, there are: {self.drops()}",
+        )
+
+    def counter(self, layer: str, name: str) -> int:
+        """Return a counter of ``stats``, 0 when nothing was counted."""
+        rows = self.call("stats.show")
+        return sum(row["value"] for row in rows if (row["layer"], row["name"]) == (layer, name))
+
+
+def daemon_pid(smolctl: SmolctlEnv) -> int:
+    """Return the process of the running stack."""
+    return int(smolctl.json("stack", "status")[0]["pid"])
+
+
+def connect(smolctl: SmolctlEnv) -> Client:
+    """Return a connection to the running stack, for many requests in a short time."""
+    environ = {"XDG_RUNTIME_DIR": str(smolctl.directory)}
+    with mock.patch.dict(os.environ, environ):
+        return Client.connect(start=False)
+
+
+def snapshot(client: Client) -> dict[str, list[Row]]:
+    """Return all that a user can configure, to see that nothing changed."""
+    nouns = ("link", "addr", "neigh", "sysctl", "socket")
+    state = {noun: client.call(f"{noun}.show") for noun in nouns}
+    return {**state, "route": client.call("route.show", table="all")}
+
+
+def events(result: subprocess.CompletedProcess[str]) -> list[Row]:
+    """Return the events of a command that ran with ``--json``."""
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def receive(kernel: socket.socket) -> tuple[str, tuple[str, int]]:
+    """Return the text and the sender of the next datagram."""
+    data, sender = kernel.recvfrom(65535)
+    return data.decode(), sender
+
+
+def nothing_waits(kernel: socket.socket) -> bool:
+    """Tell whether a socket has nothing to read now."""
+    kernel.setblocking(False)
+    try:
+        kernel.recv(65535)
+    except BlockingIOError:
+        return True
+    finally:
+        kernel.settimeout(SOCKET_SECONDS)
+    return False
+
+
+def wait_for_lines(read: Callable[[], str], needle: str, count: int) -> list[str]:
+    """Wait until some output has that many lines with ``needle`` and return these lines."""
+
+    def found() -> list[str]:
+        return [line for line in read().splitlines() if needle in line]
+
+    wait_until(lambda: len(found()) >= count, lambda: f"{count} x {needle!r} in:\n{read()}")
+    return found()
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs; one that ended but was not waited for does not."""
+    with suppress(OSError):
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return False
+
+
+def wait_for_end(pid: int) -> None:
+    """Wait until a process has ended."""
+    wait_until(lambda: not alive(pid), f"the end of process {pid}")

@@ -1,0 +1,107 @@
+"""A fresh stack on a machine where the user may do nothing: the loopback just works."""
+
+import functools
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.kit import daemon_pid, events
+from tests.kit.process import run
+from tests.kit.stack_env import SmolctlEnv
+
+TEXT = "Hello, loopback!"
+
+
+@functools.cache
+def as_ordinary_user() -> tuple[str, ...]:
+    """Return the command that runs another one without root's powers; empty when we are not root.
+
+    In a user namespace of its own the process is user 1000 and has no capability, yet may read what
+    belongs to us, wherever Python is installed. Where that is forbidden, root without capabilities
+    is the next best.
+    """
+    if os.geteuid() != 0:
+        return ()
+    unshare = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+    setpriv = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    for command in (unshare, setpriv):
+        if run([*command, "true"]).returncode == 0:
+            return command
+    pytest.skip("root, and neither unshare --user nor setpriv works")
+
+
+class OrdinaryUser(SmolctlEnv):
+    """The command, run by somebody without privileges."""
+
+    def _argv(self, args: tuple[str, ...]) -> list[str]:
+        return [*as_ordinary_user(), *super()._argv(args)]
+
+
+@pytest.fixture
+def user() -> Iterator[OrdinaryUser]:
+    """Make the environment of an ordinary user."""
+    env = OrdinaryUser()
+    try:
+        yield env
+    finally:
+        env.close()
+
+
+def capabilities(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.findall(r"^CapEff:\s+(\w+)$", status, re.MULTILINE)[0], 16)
+
+
+@pytest.mark.parametrize("source", [None, "127.0.0.1:34254", "127.0.0.2:1"])
+def test_datagram_is_delivered_with_nothing_configured(
+    user: OrdinaryUser, source: str | None
+) -> None:
+    receiver = user.popen("udp", "recv", "127.0.0.2:34254", "-c", "1")
+    receiver.wait_for("listening on 127.0.0.2:34254")
+    options = () if source is None else ("-s", source)
+    sent = user("udp", "send", "127.0.0.2:34254", TEXT, *options)
+    assert (sent.returncode, sent.stderr) == (0, "")
+    assert sent.stdout == f"delivered {len(TEXT)} bytes to 127.0.0.2:34254\n"
+
+    received = receiver.wait()
+    assert received.returncode == 0
+    sender, _, rest = received.stdout.partition("  ")
+    assert rest == f"{len(TEXT)} bytes: {TEXT}\n"
+    assert sender.startswith(f"{source or '127.0.0.1:'}")
+    assert sender.endswith(" > 127.0.0.2:34254")
+    assert capabilities(daemon_pid(user)) == 0
+    (address,) = [info for row in user.json("addr") for info in row["addr_info"]]
+    assert (address["local"], address["prefixlen"]) == ("127.0.0.1", 8)
+
+
+def test_nobody_listens(user: OrdinaryUser) -> None:
+    sent = user("-j", "udp", "send", "127.0.0.2:34254", TEXT)
+    assert sent.returncode == 1
+    failed, summary = events(sent)
+    assert (failed["event"], failed["reason"]) == ("failed", "udp-port-closed")
+    assert failed["errno"] == "ECONNREFUSED"
+    assert (summary["sent"], summary["failed"], summary["ok"]) == (0, 1, False)
+
+
+def test_ping_answers_on_all_of_the_loopback_network(user: OrdinaryUser) -> None:
+    assert user("ping", "-c", "1", "127.200.0.1").returncode == 0
+    broadcast = user("ping", "-c", "1", "127.255.255.255")
+    assert (broadcast.returncode, broadcast.stdout) == (2, "")
+
+
+def test_both_ends_may_start_the_stack_at_the_same_time(user: OrdinaryUser) -> None:
+    receivers = [
+        user.popen("-j", "udp", "recv", f"127.0.0.{n}:9", "-c", "1", "-w", "10") for n in (1, 2, 3)
+    ]
+    for receiver in receivers:
+        receiver.wait_for('"bound"')
+    for n in (1, 2, 3):
+        user("udp", "send", f"127.0.0.{n}:9", "x", check=True)
+    assert [receiver.wait().returncode for receiver in receivers] == [0, 0, 0]
+    # One stack for all: nobody was left alone with a daemon of their own.
+    started = [r for r in receivers if "started stack" in r.stderr]
+    assert len(user.pids()) == 1
+    assert len(started) >= 1

@@ -1,0 +1,266 @@
+"""Random things that happen to a random stack, and all that can be seen of it afterwards."""
+
+from contextlib import suppress
+from dataclasses import astuple
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from smolctl.errors import StackError
+from smolctl.stack import configure, egress
+from smolctl.stack.fate import Trace, TracedFrame
+from smolctl.stack.udp_socket import UdpSocket
+from smolctl.wire import addr
+from tests.property.world import (
+    ADDRESSES,
+    KNOBS,
+    ROUTES,
+    Config,
+    World,
+    arrivals,
+    devs,
+    dsts,
+    ips,
+    payloads,
+    plain_udps,
+    ports,
+)
+from tests.stack.kit import OUR_MAC, PEER_MAC, ip, reply
+
+SECOND_NS = 1_000_000_000
+
+
+class Send(NamedTuple):
+    """A datagram is sent by one of the sockets, ``times`` times."""
+
+    socket: int
+    dst: str
+    port: int
+    payload: bytes
+    src: str | None
+    times: int
+
+
+class Receive(NamedTuple):
+    """Frames come in, in one batch."""
+
+    dev: str
+    frames: list[bytes]
+
+
+class Do(NamedTuple):
+    """Anything else: what, where, and a number that says more."""
+
+    what: str
+    dev: str
+    number: int
+
+
+Event = Send | Receive | Do
+
+sends = st.builds(
+    Send, st.integers(0, 6), st.sampled_from(["10.0.0.2", "127.0.0.1", "10.0.0.1"]) | dsts | ips,
+    st.sampled_from([7, 8]) | ports, payloads, st.none() | dsts, st.integers(1, 3),
+)  # fmt: skip
+padded = plain_udps.map(lambda frame: frame + b"pad")
+batches = st.builds(Receive, st.just("tap0"), st.lists(plain_udps | padded, max_size=4))
+receives = arrivals.map(lambda arrival: Receive(arrival[0], [arrival[1]]))
+quiet = st.builds(
+    Do, st.sampled_from(["wait", "take", "answer", "fetch"]), devs, st.integers(0, 99)
+)
+changes = st.builds(
+    Do,
+    st.sampled_from(
+        ["refuse", "up", "carrier", "address", "route", "knob", "flush", "mtu", "mac", "rebind",
+         "delete"]
+    ),
+    devs,
+    st.integers(0, 99),
+)  # fmt: skip
+
+
+def histories(*, sizes: tuple[int, int] = (0, 25)) -> st.SearchStrategy[list[Event]]:
+    event = st.one_of(sends, sends, batches, receives, quiet, quiet, changes)
+    return st.lists(event, min_size=sizes[0], max_size=sizes[1])
+
+
+class Player:
+    """Lets things happen to a world.
+
+    Args:
+        layered: never use what the fast path remembers.
+        followed: give every datagram a trace, which ``traces`` collects.
+    """
+
+    def __init__(self, config: Config, *, layered: bool = False, followed: bool = False) -> None:
+        self.world = World(config)
+        self.host, self.stack = self.world.host, self.world.stack
+        self._layered, self._followed = layered, followed
+        self.traces: list[Trace] = []
+
+    def play(self, event: Event) -> None:
+        """Let one thing happen, and the stack do what is due."""
+        match event:
+            case Send():
+                for _ in range(event.times):
+                    self._send(event)
+            case Receive(dev, frames) if dev in self.stack.interfaces:
+                self._receive(dev, frames)
+            case Do(what, dev, number) if dev in self.stack.interfaces:
+                with suppress(StackError):
+                    getattr(self, f"_{what}")(dev, number)
+        self.stack.poll(self.host.now)
+
+    def _forget(self) -> None:
+        if self._layered:
+            self.stack.touch()
+
+    def _send(self, event: Send) -> None:
+        self._forget()
+        sockets = self.world.sockets
+        socket = sockets[event.socket % len(sockets)]
+        trace = self.make_trace() if self._followed else None
+        src = None if event.src is None else ip(event.src)
+        with suppress(StackError):
+            self.stack.udp_send(
+                socket, event.payload, ip(event.dst), event.port, self.host.now, trace, src
+            )
+
+    def make_trace(self) -> Trace:
+        self.traces.append(Trace())
+        return self.traces[-1]
+
+    def _receive(self, dev: str, frames: list[bytes]) -> None:
+        interface = self.host.dev(dev)
+        if not self._layered:
+            self.stack.receive_batch(interface, frames, self.host.now)
+            return
+        for frame in frames:
+            self._forget()
+            self.stack.receive(interface, frame, self.host.now)
+
+    # --- quiet events -----------------------------------------------------------------------------
+
+    def _wait(self, _dev: str, number: int) -> None:
+        self.host.wait(number * number * 1_000_000)
+
+    def _take(self, dev: str, _number: int) -> None:
+        self.host.sent(dev)
+
+    def _answer(self, dev: str, number: int) -> None:
+        """Let one of those that are being asked answer."""
+        entries = list(self.host.cache(dev))
+        if entries:
+            neighbor = addr.IPV4.format(entries[number % len(entries)].ip)
+            frame = reply(neighbor, mac=PEER_MAC if number < 90 else OUR_MAC)
+            self._receive(dev, [self.host.dev(dev).mac + frame[6:]])
+
+    def _fetch(self, _dev: str, number: int) -> None:
+        """Let an application read."""
+        socket = self.world.sockets[number % len(self.world.sockets)]
+        socket.receive()
+        socket.errors.clear()
+
+    # --- changes ----------------------------------------------------------------------------------
+
+    def _refuse(self, dev: str, number: int) -> None:
+        """Let the device refuse what waits for it."""
+        interface = self.host.dev(dev)
+        items = interface.outbox[:]
+        interface.outbox.clear()
+        reason = ("tx-queue-full", "tx-no-carrier")[number & 1]
+        for item in items:
+            self.stack.transmit_failed(interface, item, reason, self.host.now)
+
+    def _up(self, dev: str, number: int) -> None:
+        self.world.up(dev, number % 3 > 0)
+
+    def _carrier(self, dev: str, number: int) -> None:
+        self.world.carrier(dev, number % 3 > 0)
+
+    def _address(self, _dev: str, number: int) -> None:
+        address, dev = ADDRESSES[number % len(ADDRESSES)]
+        known = self.host.dev(dev).addresses.find(ip(address.partition("/")[0]), None)
+        if known is None:
+            self.host.add(address, dev)
+        elif number >= 50:
+            configure.delete_address(self.stack, self.host.dev(dev), known, self.host.now)
+
+    def _route(self, _dev: str, number: int) -> None:
+        self.host.route(**ROUTES[number % len(ROUTES)])
+
+    def _knob(self, _dev: str, number: int) -> None:
+        key, values = KNOBS[number % len(KNOBS)]
+        self.host.set(key, values[number // 10 % len(values)])
+
+    def _flush(self, dev: str, number: int) -> None:
+        actions = self.host.cache(dev).flush(keep_permanent=number % 2 > 0)
+        egress.perform(self.stack, self.host.dev(dev), actions, self.host.now)
+
+    def _mtu(self, dev: str, number: int) -> None:
+        configure.set_mtu(self.stack, self.host.dev(dev), 68 + number * 20)
+
+    def _mac(self, dev: str, number: int) -> None:
+        mac = b"\2\0\0\0\1" + bytes([number % 2])
+        configure.set_mac(self.stack, self.host.dev(dev), mac, self.host.now)
+
+    def _rebind(self, dev: str, number: int) -> None:
+        """Close a socket and open another in its place."""
+        sockets = self.world.sockets
+        index = number % len(sockets)
+        self.stack.udp_close(sockets[index])
+        sockets[index] = self.stack.udp_open()
+        self.stack.udp_bind(sockets[index], 0, 7 + number % 3, dev if number > 50 else None)
+
+    def _delete(self, dev: str, number: int) -> None:
+        if number >= 90:
+            configure.delete_interface(self.stack, self.host.dev(dev), self.host.now)
+
+
+# --- what can be seen -----------------------------------------------------------------------------
+
+
+def snapshot(world: World) -> dict[str, Any]:
+    """Return all that can be seen of a stack from outside, in comparable form."""
+    stack = world.stack
+    return {
+        "links": {
+            name: (link.up, link.carrier, link.mtu, link.mac, astuple(link.counters))
+            for name, link in stack.interfaces.items()
+        },
+        "outboxes": {
+            name: [item.frame if isinstance(item, TracedFrame) else item for item in link.outbox]
+            for name, link in stack.interfaces.items()
+        },
+        "sockets": [socket_state(socket) for socket in world.sockets],
+        "clients": (list(world.client.replies), list(world.arping.answers)),
+        "reasons": {
+            (reason.name, dev): (tally.count, tally.last_ns, tally.detail)
+            for (reason, dev), tally in stack.ledger.reasons.items()
+        },
+        "events": dict(stack.ledger.events),
+        "neighbors": {name: neighbors(world, name) for name in stack.neighbors},
+        "deadline": stack.deadline(),
+    }
+
+
+def socket_state(socket: UdpSocket) -> tuple[object, ...]:
+    errors = [(error.reason.name, error.dst, error.dport, error.at_ns) for error in socket.errors]
+    queue = [tuple(datagram) for datagram in socket.queue]
+    counts = (socket.queue_bytes, socket.drops, socket.rx_datagrams, socket.tx_datagrams)
+    return socket.local, socket.port, socket.ready, counts, queue, errors
+
+
+def neighbors(world: World, dev: str) -> list[tuple[object, ...]]:
+    return [
+        (
+            entry.ip,
+            entry.state,
+            entry.lladdr,
+            entry.probes,
+            entry.timer_ns,
+            (entry.created_ns, entry.updated_ns, entry.used_ns, entry.confirmed_ns),
+            [queued.packet for queued in entry.queue],
+        )
+        for entry in world.stack.neighbors[dev]
+    ]

@@ -1,0 +1,75 @@
+"""Every datagram that somebody follows has its one fate in the end, whatever happens meanwhile."""
+
+from hypothesis import given
+
+from smolctl.stack.fate import Fate, Trace
+from smolctl.stack.reason import Kind, Reason
+from tests.property.events import Event, Player, histories
+from tests.property.world import DEVS, Config, configs
+
+QUIET_NS = 60_000_000_000
+"""Longer than any neighbor may be asked for."""
+
+
+class Counting(Trace):
+    """A trace that counts how often the stack called it settled, where a trace keeps the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[Fate] = []
+        self.waits: list[Reason | None] = []
+
+    def settle(
+        self,
+        fate: Fate,
+        now: int,
+        reason: Reason | None = None,
+        detail: dict[str, object] | None = None,
+    ) -> None:
+        if fate is Fate.WAITING:
+            assert not self.ends, "it waits although it has ended"
+            self.waits.append(reason)
+        else:
+            self.ends.append(fate)
+        super().settle(fate, now, reason, detail)
+
+
+class Follower(Player):
+    """Gives datagrams traces that count."""
+
+    def make_trace(self) -> Trace:
+        self.traces.append(Counting())
+        return self.traces[-1]
+
+
+@given(configs, histories())
+def test_every_datagram_settles_exactly_once(config: Config, history: list[Event]) -> None:
+    player = Follower(config, followed=True)
+    for event in history:
+        player.play(event)
+        followed = sum(trace.dev in DEVS and not trace.settled for trace in player.traces)
+        assert sum(link.traced for link in player.stack.interfaces.values()) <= followed
+    player.host.wait(QUIET_NS)
+    for dev in DEVS:
+        if dev in player.stack.interfaces:
+            player.host.sent(dev)
+            assert player.host.dev(dev).traced == 0
+    for trace in player.traces:
+        assert isinstance(trace, Counting)
+        assert len(trace.ends) == 1, (trace.ends, trace.reason)
+        assert len(trace.waits) <= 1
+        check(trace)
+
+
+def check(trace: Trace) -> None:
+    """A fate and its reason fit together, and the reason can be explained."""
+    if trace.fate in (Fate.DROPPED, Fate.REJECTED):
+        assert trace.reason is not None
+        kind = Kind.DROP if trace.fate is Fate.DROPPED else Kind.REJECT
+        assert trace.reason.kind is kind
+        assert trace.reason.explain(trace.detail).isprintable()
+    else:
+        assert trace.reason is None
+        assert trace.fate in (Fate.SENT, Fate.DELIVERED, Fate.ANSWERED)
+        assert trace.dev is not None
+        assert trace.src is not None

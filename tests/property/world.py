@@ -1,0 +1,238 @@
+"""Random stacks, random frames and random events, for the properties of the whole stack."""
+
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from smolctl.errors import StackError
+from smolctl.stack import configure
+from smolctl.stack.neighbor_state import State
+from smolctl.stack.route import RouteType
+from smolctl.stack.udp_socket import UdpSocket
+from smolctl.wire import addr, icmp
+from tests.stack.kit import (
+    OTHER_MAC,
+    OUR_MAC,
+    PEER_MAC,
+    Host,
+    arp_frame,
+    frame_of,
+    icmp_frame,
+    ip,
+    packet_of,
+    udp_frame,
+    udp_packet,
+)
+
+DEVS = ("tap0", "tap1")
+ADDRESSES = (
+    ("10.0.0.1/24", "tap0"),
+    ("10.0.0.3/24", "tap0"),
+    ("10.1.0.1/24", "tap1"),
+    ("10.0.0.4/16", "tap1"),
+    ("192.168.1.1/32", "tap0"),
+    ("10.9.0.1/16", "lo"),
+)
+# Ours and others', on the link and off it, groups, and what must never be seen on a wire.
+IPS = (
+    "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.2", "10.0.0.2", "10.0.0.3", "10.0.0.4",
+    "10.0.0.9", "10.0.0.255", "10.1.0.1", "10.1.0.2", "10.9.7.7", "8.8.8.8", "127.0.0.1",
+    "127.0.0.2", "0.0.0.0", "0.0.0.9", "224.0.0.1", "240.0.0.1", "255.255.255.255",
+)  # fmt: skip
+MACS = (OUR_MAC, OTHER_MAC, PEER_MAC, addr.BROADCAST_MAC, addr.ZERO_MAC, addr.multicast_mac(1))
+PORTS = (7, 8, 9, 5000, 0)
+ROUTES: tuple[dict[str, Any], ...] = (
+    {"prefix": "0.0.0.0/0", "via": "10.0.0.2"},
+    {"prefix": "8.0.0.0/8", "kind": RouteType.BLACKHOLE},
+    {"prefix": "8.8.0.0/16", "kind": RouteType.THROW},
+    {"prefix": "10.2.0.0/16", "via": "10.1.0.2", "mtu": 100},
+    {"prefix": "10.0.0.9/32", "dev": "tap1"},
+    {"prefix": "10.0.0.2/32", "kind": RouteType.PROHIBIT},
+)
+KNOBS: tuple[tuple[str, tuple[int, ...]], ...] = (
+    ("arp.accept", (0, 1)),
+    ("icmp.echo_ignore_all", (0, 0, 1)),
+    ("icmp.echo_ignore_broadcasts", (0, 1)),
+    ("icmp.ratelimit_ms", (0, 1000)),
+    ("iface.neighbor_cache_count", (1, 2, 1024)),
+    ("ip.drop_unicast_in_l2_multicast", (0, 1)),
+    ("neigh.locktime_ms", (0, 1000)),
+    ("neigh.unres_qlen", (1, 256)),
+    ("udp.rmem_default", (256, 212_992)),
+)
+SOCKETS: tuple[tuple[int, str, str | None], ...] = (
+    (7, "0.0.0.0", None),
+    (7, "10.0.0.1", "tap0"),
+    (8, "10.0.0.1", None),
+    (8, "127.0.0.1", None),
+    (9, "0.0.0.0", "tap1"),
+    (5000, "0.0.0.0", None),
+    (5000, "10.0.0.255", None),
+)
+
+ips, macs, ports, devs = (st.sampled_from(pool) for pool in (IPS, MACS, PORTS, DEVS))
+# Mostly right, so that what is inside of a frame is looked at.
+to_macs = st.sampled_from([*[OUR_MAC] * 8, *[addr.BROADCAST_MAC] * 3, *MACS])
+srcs = st.sampled_from([*["10.0.0.2"] * 12, *IPS])
+dsts = st.sampled_from([*["10.0.0.1"] * 12, *IPS])
+by_macs = st.sampled_from([*[PEER_MAC] * 8, *MACS])
+payloads = st.binary(max_size=40) | st.sampled_from([bytes(400), bytes(1472), b"\xff\xff"])
+
+
+class Config(NamedTuple):
+    """What a random stack begins with: which of the things above it has."""
+
+    addresses: list[tuple[str, str]]
+    routes: list[dict[str, Any]]
+    knobs: list[tuple[str, int]]
+    sockets: list[tuple[int, str, str | None]]
+    known: list[tuple[str, str, bool]]
+    connected: bool
+    echo: bool
+    down: str | None
+    no_carrier: str | None
+
+
+def subset(pool: tuple[Any, ...]) -> st.SearchStrategy[list[Any]]:
+    return st.lists(st.sampled_from(pool), unique_by=repr, max_size=len(pool))
+
+
+configs = st.builds(
+    Config,
+    st.just([ADDRESSES[0]]).flatmap(lambda first: subset(ADDRESSES[1:]).map(first.__add__)),
+    subset(ROUTES),
+    st.lists(
+        st.sampled_from(KNOBS).flatmap(
+            lambda knob: st.tuples(st.just(knob[0]), st.sampled_from(knob[1]))
+        ),
+        max_size=4,
+    ),
+    subset(SOCKETS),
+    st.lists(st.tuples(st.sampled_from(IPS[:9]), devs, st.booleans()), max_size=4),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([None] * 12 + [*DEVS]),
+    st.sampled_from([None] * 12 + [*DEVS]),
+)
+
+
+class World:
+    """A host made from a config. What the config asks for in vain is left out.
+
+    Attributes:
+        echo, arping: one client each for ping and arping, waiting for 10.0.0.2.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.host = Host(bare=True)
+        self.host.link("tap1")
+        self.stack = self.host.stack
+        self.sockets: list[UdpSocket] = []
+        for key, value in config.knobs:
+            self.host.set(key, value)
+        for address, dev in config.addresses:
+            with suppress(StackError):
+                self.host.add(address, dev)
+        for route in config.routes:
+            with suppress(StackError):
+                self.host.route(**route)
+        for bound in config.sockets:
+            with suppress(StackError):
+                self.sockets.append(self.host.socket(*bound))
+        for address, dev, for_good in config.known:
+            state = State.PERMANENT if for_good else State.REACHABLE
+            with suppress(StackError):
+                self.host.know(address, PEER_MAC, state, dev)
+        self._finish(config)
+        self.client = self.stack.echo_open(ip("10.0.0.2"))
+        self.arping = self.stack.arp_open("tap0", ip("10.0.0.2"), ip("10.0.0.1"))
+
+    def _finish(self, config: Config) -> None:
+        if config.echo and self.sockets:
+            self.sockets[0].echo = True
+        if config.connected and self.sockets:
+            with suppress(StackError):
+                self.stack.udp_connect(self.sockets[-1], ip("10.0.0.2"), 9)
+        if not self.sockets:
+            self.sockets.append(self.host.socket(6))
+        self.sockets[0].broadcast = True
+        if config.down is not None:
+            self.up(config.down, False)
+        if config.no_carrier is not None:
+            self.carrier(config.no_carrier, False)
+
+    def up(self, dev: str, up: bool) -> None:
+        configure.set_up(self.stack, self.host.dev(dev), up, self.host.now)
+
+    def carrier(self, dev: str, on: bool) -> None:
+        configure.set_carrier(self.stack, self.host.dev(dev), on, self.host.now)
+
+
+# --- frames ---------------------------------------------------------------------------------------
+
+
+def quoted(src: str, dst: str, sport: int, dport: int) -> bytes:
+    return udp_packet(sport, dport, b"quote", src, dst)
+
+
+arps = st.builds(
+    lambda op, sender, target, mac, same, to, by: arp_frame(
+        op, sender, target, mac=mac, target_mac=mac if same else OUR_MAC, to=to, by=by
+    ),
+    st.sampled_from([1, 1, 1, 2, 2, 2, 3]), srcs, dsts, by_macs,
+    st.booleans(), to_macs, by_macs,
+)  # fmt: skip
+udps = st.builds(
+    lambda sport, dport, payload, src, dst, to: udp_frame(sport, dport, payload, src, dst, to=to),
+    ports, ports, payloads, srcs, dsts, to_macs,
+)  # fmt: skip
+plain_udps = st.builds(
+    lambda sport, dport, payload: udp_frame(sport, dport, payload, "10.0.0.2", "10.0.0.1"),
+    st.sampled_from([7, 9]), st.sampled_from([7, 8]), payloads,
+)  # fmt: skip
+# Ident 0 is what the clients of a world have when the stack's random function returns 0.5.
+echoes = st.builds(
+    lambda kind, src, dst, ident, to: icmp_frame(kind, 0, ident << 16 | 1, b"e", src, dst, to=to),
+    st.sampled_from([icmp.Type.ECHO_REQUEST, icmp.Type.ECHO_REPLY]), srcs, dsts,
+    st.sampled_from([0x8000, 1]), to_macs,
+)  # fmt: skip
+errors = st.builds(
+    lambda kind, code, body, src, dst: icmp_frame(kind, code, 0, body, src, dst),
+    st.sampled_from([3, 3, 3, 4, 5, 11, 12, 13]), st.integers(0, 16),
+    st.builds(quoted, dsts, srcs, ports, ports), srcs, dsts,
+)  # fmt: skip
+odd_packets = st.builds(
+    lambda protocol, payload, src, dst, mf, offset, options: frame_of(
+        packet_of(protocol, payload, src, dst, mf=mf, offset=offset, options=options)
+    ),
+    st.sampled_from([1, 2, 6, 17, 132]), st.binary(max_size=30), srcs, dsts, st.booleans(),
+    st.sampled_from([0, 0, 8]), st.sampled_from([b"", b"", b"\x07\x03\x04", b"\x83\x03\x04"]),
+)  # fmt: skip
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """Return a good frame with something wrong: a changed byte, cut short, or padded."""
+    frame = draw(st.one_of(arps, udps, plain_udps, echoes, errors))
+    how = draw(st.integers(0, 3))
+    at = draw(st.integers(0, len(frame) - 1))
+    if how == 0:
+        return frame[:at]
+    if how == 1:
+        return frame + draw(st.binary(max_size=20))
+    changed = bytes([frame[at] ^ draw(st.integers(1, 255))])
+    return frame[:at] + changed + frame[at + 1 :]
+
+
+good_frames = st.one_of(arps, udps, plain_udps, plain_udps, echoes, errors, odd_packets)
+frames = st.one_of(good_frames, good_frames, good_frames, mutated(), st.binary(max_size=80))
+
+
+def arriving(dev: str, frame: bytes) -> tuple[str, bytes]:
+    """Return a frame for tap0 as it would be sent to ``dev``, and ``dev``."""
+    to_us = dev == "tap1" and frame[:6] == OUR_MAC
+    return dev, OTHER_MAC + frame[6:] if to_us else frame
+
+
+arrivals = st.builds(arriving, st.sampled_from(["tap0", "tap0", "tap1"]), frames)
