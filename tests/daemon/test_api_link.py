@@ -35,6 +35,9 @@ class Api:
     def wall_time(self, now: int) -> float:
         return now / 1e9
 
+    def bug(self, doing: str, error: Exception) -> None:
+        raise error
+
     def request_stop(self, reason: str) -> None:
         self.stopped.append(reason)
 

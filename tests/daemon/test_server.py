@@ -213,6 +213,9 @@ class Around:
     def wall_time(self, now: int) -> float:
         return now / 1e9
 
+    def bug(self, doing: str, error: Exception) -> None:
+        raise error
+
     def request_stop(self, reason: str) -> None:
         self.server.request_stop(reason)
 
