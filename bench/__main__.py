@@ -6,11 +6,13 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from importlib import import_module
+from subprocess import CalledProcessError
 from time import perf_counter
 from typing import Any, cast
 
 from bench import report
 from bench.measure import Plan, Row, Skipped
+from smolctl.errors import SmolctlError
 
 SUBJECTS = {
     "datagram": ("bench.datagram:run", "a datagram through the stack, in process"),
@@ -37,7 +39,7 @@ def measure(name: str, plan: Plan) -> list[Row]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what was asked for. What is not reached is said, and is no failure of the run."""
+    """Measure what was asked for; 1 when something could not be. A limit missed is no failure."""
     options = _parser().parse_args(arguments)
     if options.list:
         for name, (_, text) in SUBJECTS.items():
@@ -55,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(names: Sequence[str], plan: Plan) -> int:
-    table, done, skipped = report.Table(), dict[str, Any](), dict[str, str]()
+    table, done = report.Table(), dict[str, Any]()
+    skipped, failed = dict[str, str](), dict[str, str]()
     missed: list[str] = []
     for name in names:
         start, neighbors = perf_counter(), report.Neighbors()
@@ -65,16 +68,21 @@ def _run(names: Sequence[str], plan: Plan) -> int:
             skipped[name] = str(reason)
             print(f"\n== {name}: SKIPPED: {reason}", flush=True)
             continue
+        except (RuntimeError, OSError, SmolctlError, CalledProcessError) as problem:
+            # What was measured before, and what comes after, is of use without it.
+            failed[name] = f"{type(problem).__name__}: {problem}"
+            print(f"\n== {name}: FAILED: {failed[name]}", flush=True)
+            continue
         done[name] = report.plain(rows)
         missed += [f"{name}: {row.what}" for row in rows if _missed(row)]
         others = f", others used {neighbors.share():.0%} of the machine"
         print(f"\n== {name}: {SUBJECTS[name][1]} ({perf_counter() - start:.0f} s{others})")
         print(table.text(rows), flush=True)
-    report.write(done, skipped)
+    report.write(done, skipped, failed)
     print(f"\n{report.RESULTS} has all rounds.", *(f"skipped: {name}" for name in skipped))
     for text in missed:
         print(f"not reached: {text}")
-    return 0
+    return 1 if failed else 0
 
 
 def _missed(row: Row) -> bool:

@@ -90,9 +90,14 @@ def machine() -> dict[str, Any]:
     }
 
 
-def write(subjects: dict[str, Any], skipped: dict[str, str]) -> None:
+def write(subjects: dict[str, Any], skipped: dict[str, str], failed: dict[str, str]) -> None:
     """Write ``results.json``: all rows of all subjects that ran, each with its rounds."""
-    content = {"machine": machine(), "subjects": subjects, "skipped": skipped}
+    content = {
+        "machine": machine(),
+        "subjects": subjects,
+        "skipped": skipped,
+        "failed": failed,
+    }
     RESULTS.write_text(json.dumps(content, indent=1) + "\n")
 
 

@@ -8,14 +8,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.measure import Skipped
 from smolctl.client import Client, stop_daemon
 
+T = TypeVar("T")
 HERE = Path(__file__).parent
 # Debian keeps ip in sbin, which is not on everybody's PATH.
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
@@ -111,6 +112,10 @@ class World:
     def prefix(self) -> list[str]:
         """The command that runs a command inside."""
         return ["ip", "netns", "exec", self.name]
+
+    def enter(self, manager: AbstractContextManager[T]) -> T:
+        """Enter something that is left with the world."""
+        return self._exit.enter_context(manager)
 
     def run(self, *argv: str) -> str:
         """Run a command inside to its end and return what it wrote to stdout."""

@@ -86,7 +86,7 @@ def test_dead_host_delays_nobody_else(tap: Lab) -> None:
 
     ended = dead.wait()
     assert ended.returncode == 1
-    assert 2.5 < time.monotonic() - start < 8
+    assert 2.5 < time.monotonic() - start < 20
     waiting, failed, summary = events(ended)
     assert (waiting["event"], waiting["reason"]) == ("waiting", "neigh-pending")
     assert (failed["reason"], failed["errno"]) == ("neigh-failed", "EHOSTUNREACH")

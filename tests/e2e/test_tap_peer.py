@@ -114,8 +114,6 @@ def test_neighbor_with_a_new_mac_is_found_again(tap: Lab) -> None:
     tap.sysctl(neigh__retrans_time_ms=50)
     tap.smolctl("ping", "-c", "1", "10.0.0.2", check=True)
     tap.peer.ip("link", "set", tap.dev, "address", OTHER)
-    lost = tap.smolctl("ping", "-c", "1", "-W", "0.1", "10.0.0.2")
-    assert lost.returncode == 1, "the old MAC still works?"
     wait_until(
         lambda: tap.smolctl("ping", "-c", "1", "-W", "0.2", "10.0.0.2").returncode == 0,
         lambda: f"an answer; there are {tap.neighbors()}",

@@ -1,5 +1,6 @@
 """Two links to two kernels: the FIB alone says by which one a datagram leaves."""
 
+import json
 from collections.abc import Callable
 from itertools import permutations
 from typing import NamedTuple
@@ -122,4 +123,8 @@ def test_second_link_takes_over_when_the_first_goes_down(links: Links) -> None:
         add = ("route", "add", "default", "via", gateway, "metric", metric)
         links.smolctl(*add, check=True)
     links.smolctl("link", "set", "right", "down", check=True)
+    refused = links.smolctl("-j", "route", "get", "10.2.0.2", "oif", "right")
+    error = json.loads(refused.stderr)["error"]
+    assert (refused.returncode, error["code"]) == (1, "tx-iface-down")
+    assert error["errno"] == "ENETUNREACH"
     assert links.way("8.8.8.8") == ("left", "10.1.0.1")
