@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -80,7 +79,7 @@ def test_words_and_live_names(shell: str, command: SmolctlEnv) -> None:
     assert sorted(words) == ["dev", "label", "scope", "to", "up"]  # fish sorts them itself
 
 
-def test_silent_and_quick_without_a_daemon(command: SmolctlEnv) -> None:
+def test_silent_without_a_daemon_and_none_is_started(command: SmolctlEnv) -> None:
     environ = {
         **command.environ,
         "COMP_WORDS": "smolctl addr show dev ",
@@ -88,10 +87,6 @@ def test_silent_and_quick_without_a_daemon(command: SmolctlEnv) -> None:
         "_SMOLCTL_COMPLETE": "bash_complete",
     }
     argv = [sys.executable, "-m", "smolctl"]
-    times = [1.0]
-    while min(times) >= 0.150 and len(times) < 20:  # the machine may be busy with other tests
-        start = time.perf_counter()
-        result = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
-        times.append(time.perf_counter() - start)
-        assert (result.stdout.strip(), result.stderr) == ("", "")
-    assert min(times) < 0.150, times
+    result = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
+    assert (result.stdout.strip(), result.stderr) == ("", "")
+    assert command.pids() == []
