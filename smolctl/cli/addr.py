@@ -92,7 +92,7 @@ _CHANGE = (
     _DEV._replace(required=True),
     Keyword(
         ("broadcast", "brd"),
-        'broadcast address; "+" is the one of the prefix and the default, "-" is none',
+        'broadcast address to show and own; "+" is the last of the prefix, "-" none (the default)',
         "ADDR|+|-",
         values=("+", "-"),
     ),

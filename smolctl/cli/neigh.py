@@ -10,7 +10,6 @@ from smolctl.cli.session import Session
 
 STATES = (
     "permanent",
-    "noarp",
     "reachable",
     "stale",
     "delay",

@@ -218,7 +218,7 @@ def _send_back(stack: "Stack", socket: UdpSocket, datagram: Datagram, trace: Tra
     """Send a datagram back to where it came from, from where it was sent to (RFC 862)."""
     socket.rx_datagrams += 1
     if trace is not None:
-        trace.settle(Fate.ANSWERED, datagram.at_ns)
+        trace.settle(Fate.DELIVERED, datagram.at_ns)
         trace.dev = datagram.dev
     # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
     own = None if stack.is_broadcast(datagram.dst) else datagram.dst

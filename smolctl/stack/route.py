@@ -1,8 +1,9 @@
 """The forwarding information base: which way a packet goes, for the whole stack.
 
-One FIB stands above all interfaces, with Linux's tables ``local`` and ``main``. A lookup asks
-``local`` first (owning an address *is* a route of type local), then ``main``; within a table the
-longest prefix wins, then the lowest metric, then the order that ``add`` and ``append`` gave.
+One FIB stands above all interfaces, with Linux's tables ``local`` and ``main``; owning an address
+*is* a route of type local. The longest prefix over both tables wins, as in Linux while it has no
+``ip rule`` (it keeps both in one trie); among equal prefixes ``local``, then the lowest metric,
+then the order that ``add`` and ``append`` gave.
 
 A lookup costs a few probes of a small dict whatever the number of routes (see ``RouteTable``).
 Routes with the same prefix form a chain through ``Route.next``.
@@ -40,7 +41,7 @@ class Scope(IntEnum):
 
 
 class TableName(StrEnum):
-    """The tables, in the order in which they are asked."""
+    """The tables, in the order in which they win among equal prefixes."""
 
     LOCAL = "local"
     MAIN = "main"
@@ -299,16 +300,22 @@ class Fib:
         """Return the route a packet to ``address`` takes, or None; no side effect.
 
         The result may be of a type that refuses (blackhole, unreachable, prohibit). A throw route
-        ends the search of its table only (Linux fib_props: -EAGAIN).
+        that wins means that there is none (Linux fib_props: -EAGAIN).
         """
-        if self._local.may_hold(address):
-            route = self._local.lookup(address)
-            if route is not None and route.type is not RouteType.THROW:
-                return route
         route = self._main.lookup(address)
+        if self._local.may_hold(address):
+            local = self._local.lookup(address)
+            if local is not None and (route is None or local.plen >= route.plen):
+                route = local
         if route is not None and route.type is RouteType.THROW:
             return None
         return route
+
+    def matches(self, address: int) -> list[Route]:
+        """Return every route whose prefix holds the address, in the order they are preferred."""
+        found = [*self._local.matches(address), *self._main.matches(address)]
+        found.sort(key=lambda route: -route.plen)
+        return found
 
     def lookup_within(
         self, address: int, *, dev: str | None = None, scope: Scope = Scope.GLOBAL
@@ -317,19 +324,18 @@ class Fib:
 
         Routes that refuse match whatever the device, as in Linux's ``fib_table_lookup``.
         """
-        for table in self.tables.values():
-            for route in table.matches(address):
-                if route.scope < scope:
-                    continue
-                if route.type is RouteType.THROW:
-                    break
-                if dev is None or route.type in DEVICELESS or route.dev == dev:
-                    return route
+        for route in self.matches(address):
+            if route.scope < scope:
+                continue
+            if route.type is RouteType.THROW:
+                return None
+            if dev is None or route.type in DEVICELESS or route.dev == dev:
+                return route
         return None
 
     def is_local(self, address: int) -> bool:
-        """Tell whether this stack owns the address: its lookup in ``local`` says so."""
-        route = self._local.lookup(address)
+        """Tell whether this stack owns the address: its lookup says so (Linux inet_addr_type)."""
+        route = self.lookup(address)
         return route is not None and route.type is RouteType.LOCAL
 
     def insert(self, route: Route, mode: InsertMode = InsertMode.ADD) -> Route | None:
@@ -355,17 +361,12 @@ class Fib:
         """
         result: list[tuple[Route, str]] = []
         winner: Route | None = None
-        for table in self.tables.values():
-            thrown = False
-            for route in table.matches(address):
-                if winner is not None:
-                    result.append((route, _losing_cause(route, winner)))
-                elif thrown or route.type is RouteType.THROW:
-                    thrown = True
-                    result.append((route, "throw"))
-                else:
-                    winner = route
-                    result.append((route, ""))
+        for route in self.matches(address):
+            if winner is None:
+                winner = route
+                result.append((route, "throw" if route.type is RouteType.THROW else ""))
+            else:
+                result.append((route, _losing_cause(route, winner)))
         if len(self._local) + len(self._main) <= limit:
             seen = {id(route) for route, _ in result}
             result += [(route, "prefix") for route in self if id(route) not in seen]
@@ -373,10 +374,10 @@ class Fib:
 
 
 def _losing_cause(route: Route, winner: Route) -> str:
-    if route.table is not winner.table:
-        return "table"
     if route.plen != winner.plen:
         return "shorter"
+    if route.table is not winner.table:
+        return "table"
     return "metric" if route.metric != winner.metric else "order"
 
 

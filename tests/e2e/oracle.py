@@ -46,16 +46,11 @@ class Oracle:
 
     The kernel's devices are veths with their other ends in ``far`` as p0 and p1; smolctl's are TAPs
     with theirs in ``host`` under their own names. All are up and have carrier.
-
-    The extra rule makes Linux keep its tables apart, as ip-rule(8) has it and smolctl does. Without
-    any, it searches local and main as if they were one (fib_trie_unmerge), so that a longer prefix
-    in main would win over a shorter one in local.
     """
 
     def __init__(self, kernel: Peer, far: Peer, host: Peer, smolctl: SmolctlEnv) -> None:
         self.kernel, self.far, self.host, self.smolctl = kernel, far, host, smolctl
         smolctl.enter(host.namespace)
-        kernel.ip("rule", "add", "preference", "40000", "lookup", "main")
         for dev in DEVICES:
             smolctl("link", "add", dev, "type", "tap", check=True)
             other = ("type", "veth", "peer", "name", self.far_end(dev))

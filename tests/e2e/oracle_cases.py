@@ -30,6 +30,8 @@ NETWORK = (
     "route add 9.9.4.4 dev tap0 scope host",
     "route add 9.10.0.0/16 via 10.2.0.9 mtu 1400",
     "route add 9.16.0.0/16 dev lo",
+    "route add 10.9.9.64/26 dev tap1",
+    "route add 10.9.9.1 dev tap1",
 )
 
 QUESTIONS = (
@@ -38,6 +40,8 @@ QUESTIONS = (
     "10.9.9.7", "10.9.9.255", "9.9.6.7", "127.0.0.9 from 127.0.0.8", "10.0.0.1 from 10.0.0.1",
     "10.0.0.2 from 10.1.0.1", "127.0.0.1 from 10.0.0.1", "10.0.0.1 from 127.0.0.1",
     "10.0.0.1 oif tap0", "10.0.0.1 oif tap1", "10.0.0.1 oif lo", "10.2.0.1 oif tap0",
+    # a longer prefix in main wins over a shorter one in local, an equal one does not
+    "10.9.9.65", "10.9.9.64", "10.9.9.63",
     # connected networks, source addresses
     "10.0.0.7", "10.1.0.7", "10.5.0.9", "10.7.0.0", "10.0.0.0", "10.0.0.7 from 10.0.0.2",
     "10.0.0.7 from 10.9.9.7", "10.2.0.9 from 10.0.0.1", "10.2.0.9 from 127.0.0.1",

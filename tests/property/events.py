@@ -119,6 +119,8 @@ class Player:
         self._forget()
         sockets = self.world.sockets
         socket = sockets[event.socket % len(sockets)]
+        if socket.echo:
+            return  # it only ever answers; what it sent to itself would go round for ever
         trace = self.make_trace() if self._followed else None
         src = None if event.src is None else ip(event.src)
         with suppress(StackError):

@@ -53,15 +53,14 @@ class Model:
         return address >> shift == route.prefix >> shift
 
     def lookup(self, address: int, dev: str | None, scope: Scope) -> Route | None:
-        for table in TableName:
-            near = [r for r in self.routes if r.table is table and r.scope >= scope]
-            hits = [r for r in near if self.holds(r, address)]
-            # sorted() is stable, so the order among equal prefixes and metrics stays.
-            for hit in sorted(hits, key=lambda r: (-r.plen, r.metric)):
-                if hit.type is RouteType.THROW:
-                    break
-                if dev is None or hit.type in DEVICELESS or hit.dev == dev:
-                    return hit
+        near = [r for r in self.routes if r.scope >= scope and self.holds(r, address)]
+        # sorted() is stable, so the order among equal prefixes and metrics stays.
+        order = list(TableName)
+        for hit in sorted(near, key=lambda r: (-r.plen, order.index(r.table), r.metric)):
+            if hit.type is RouteType.THROW:
+                return None
+            if dev is None or hit.type in DEVICELESS or hit.dev == dev:
+                return hit
         return None
 
 
@@ -154,8 +153,7 @@ def compare_lookups(fib: Fib, model: Model, addresses: Iterable[int]) -> None:
             for scope in (Scope.GLOBAL, Scope.LINK, Scope.HOST):
                 within = fib.lookup_within(address, dev=dev, scope=scope)
                 assert within is model.lookup(address, dev, scope)
-        local = fib.tables[TableName.LOCAL].lookup(address)
-        assert fib.is_local(address) == (local is not None and local.type is RouteType.LOCAL)
+        assert fib.is_local(address) == (found is not None and found.type is RouteType.LOCAL)
         candidates = fib.candidates(address)
         winner = [route for route, cause in candidates if cause == ""]
         assert winner == ([] if found is None else [found])

@@ -89,24 +89,26 @@ def test_the_lower_metric_wins_whatever_the_order() -> None:
         assert found.metric == 5
 
 
-def test_local_is_asked_before_main_even_with_a_shorter_prefix() -> None:
+def test_the_longest_prefix_over_both_tables_wins_and_local_among_equals() -> None:
+    local = {"type": RouteType.LOCAL, "table": TableName.LOCAL, "scope": Scope.HOST}
     fib = fib_of(
-        route("127.0.0.0/8", "lo", type=RouteType.LOCAL, table=TableName.LOCAL, scope=Scope.HOST),
+        route("127.0.0.0/8", "lo", **local),
         route("127.0.0.2/32", "a"),
+        route("127.0.0.3/32", "a"),
+        route("127.0.0.3/32", "lo", **local),
     )
-    found = fib.lookup(ip("127.0.0.2"))
-    assert found is not None
-    assert found.type is RouteType.LOCAL
+    found = [fib.lookup(ip(f"127.0.0.{last}")) for last in (1, 2, 3)]
+    assert [item.dev for item in found if item is not None] == ["lo", "a", "lo"]
 
 
-def test_only_a_local_route_of_the_local_table_makes_an_address_ours() -> None:
+def test_a_route_of_type_local_makes_an_address_ours() -> None:
     fib = fib_of(
         route("10.0.0.1", "a", type=RouteType.LOCAL, table=TableName.LOCAL),
         route("10.0.0.255", "a", type=RouteType.BROADCAST, table=TableName.LOCAL),
         route("10.0.0.9", "a", type=RouteType.LOCAL, table=TableName.MAIN),
     )
     addresses = ["10.0.0.1", "10.0.0.255", "10.0.0.9", "10.0.0.2"]
-    assert [fib.is_local(ip(a)) for a in addresses] == [True, False, False, False]
+    assert [fib.is_local(ip(a)) for a in addresses] == [True, False, True, False]
 
 
 def test_a_removed_prefix_length_is_no_longer_searched() -> None:
@@ -123,15 +125,13 @@ def test_a_removed_prefix_length_is_no_longer_searched() -> None:
 # --- throw ----------------------------------------------------------------------------------------
 
 
-def test_throw_ends_the_search_of_its_table_only() -> None:
+def test_throw_in_local_hides_shorter_prefixes_of_both_tables() -> None:
     fib = fib_of(
         throw("10.0.0.0/24", TableName.LOCAL),
         route("10.0.0.0/8", "lo", type=RouteType.LOCAL, table=TableName.LOCAL),
         route("0.0.0.0/0", "gw"),
     )
-    found = fib.lookup(ip("10.0.0.1"))
-    assert found is not None
-    assert found.dev == "gw"
+    assert fib.lookup(ip("10.0.0.1")) is None
     assert not fib.is_local(ip("10.0.0.1"))
     assert fib.is_local(ip("10.0.1.1"))
 
@@ -347,14 +347,14 @@ def test_candidates_say_why_each_route_loses() -> None:
 def test_candidates_of_main_lose_to_local_by_their_table() -> None:
     fib = fib_of(
         route("10.0.0.1", "lo", type=RouteType.LOCAL, table=TableName.LOCAL),
-        route("10.0.0.0/24", "a"),
+        route("10.0.0.1", "a"),
     )
     assert [cause for _, cause in fib.candidates(ip("10.0.0.1"))] == ["", "table"]
 
 
 def test_candidates_show_what_a_throw_hides() -> None:
     fib = fib_of(throw("10.0.0.0/24"), route("0.0.0.0/0", "a"))
-    assert [cause for _, cause in fib.candidates(ip("10.0.0.1"))] == ["throw", "throw"]
+    assert [cause for _, cause in fib.candidates(ip("10.0.0.1"))] == ["throw", "shorter"]
     assert fib.lookup(ip("10.0.0.1")) is None
 
 

@@ -233,13 +233,13 @@ class ArpingJob(Job):
             result["reason"], result["hint"] = self._failure
         elif not good and self._plan.mode == "request":
             result["reason"] = reason.NEIGH_FAILED.name
-            result["hint"] = reason.NEIGH_FAILED.explain(
-                {
-                    "probes": left,
-                    "next_hop": addr.IPV4.format(self._plan.dst),
-                    "dev": self._interface.name,
-                }
-            )
+            detail = {
+                "probes": left,
+                "next_hop": addr.IPV4.format(self._plan.dst),
+                "dev": self._interface.name,
+            }
+            # Without the cure, which would be this very command.
+            result["hint"] = reason.NEIGH_FAILED.explain(detail).partition("; ")[0]
         return result
 
     def release(self, now: int) -> None:

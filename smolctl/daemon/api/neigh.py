@@ -12,7 +12,7 @@ from smolctl.stack.neighbor_entry import Neighbor
 from smolctl.stack.neighbor_state import State
 from smolctl.wire import addr
 
-_SETTABLE = ("permanent", "reachable", "stale", "delay", "probe", "incomplete", "failed", "none")
+_SETTABLE = ("permanent", "reachable", "stale", "delay", "probe", "incomplete", "failed")
 _NEEDS_MAC = frozenset({State.PERMANENT, State.REACHABLE, State.STALE, State.DELAY, State.PROBE})
 
 
@@ -21,7 +21,7 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
     rows = []
     for interface, entry in _matching(ctx, args):
         # Without a state asked for, ip leaves out entries that are nothing yet.
-        if entry.state is not State.NONE or "nud" in args:
+        if entry.state is not State.NONE:
             rows.append(_row(interface, entry, ctx.now, stats=args.flag("stats")))
     return rows
 
@@ -69,6 +69,7 @@ def _matching(ctx: Context, args: Args) -> Iterator[tuple[Interface, Neighbor]]:
 
 
 def _state(text: str) -> State:
+    """Return a state by its name, for what is set and what is searched for."""
     if text.lower() not in _SETTABLE:
         raise InvalidArgument(f'"{text}" is not a neighbor state: {", ".join(_SETTABLE)}')
     return State[text.upper()]
@@ -127,8 +128,6 @@ def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Ro
     known = lladdr if lladdr is not None else (entry.lladdr if entry is not None else None)
     if state in _NEEDS_MAC and known is None:
         raise InvalidArgument(f"a {state.lower()} neighbor needs its MAC", hint="add: lladdr MAC")
-    if state is State.NONE:
-        raise InvalidArgument("none is no state to set; smolctl neigh del deletes an entry")
     egress.perform(ctx.stack, interface, cache.set(dst, state, lladdr, ctx.now), ctx.now)
     return []
 

@@ -199,11 +199,12 @@ def _insert(ctx: Context, args: Args, mode: InsertMode) -> Iterable[Row]:
         configure.add_route(ctx.stack, route, mode)
     except AlreadyExists as error:
         raise AlreadyExists(
-            f"{prefix_text(route)}: {error.message}", hint="smolctl route replace ... changes it"
+            f"{prefix_text(route)}: {error.message}",
+            hint="route replace changes it" if mode is InsertMode.ADD else "smolctl route show",
         ) from None
     except NotFound as error:
         raise NotFound(
-            f"{prefix_text(route)}: {error.message}", hint="smolctl route replace ... adds it"
+            f"{prefix_text(route)}: {error.message}", hint="route replace adds it"
         ) from None
     return []
 

@@ -167,6 +167,7 @@ class SendJob(Job):
 
     def _on_ready(self, now: int) -> None:
         socket = self._socket
+        self._report(now)  # first: an echo of this stack itself answers in the same turn
         while (datagram := socket.receive()) is not None:
             self._replies += 1
             self.emit(
@@ -176,7 +177,6 @@ class SendJob(Job):
                 data=base64.b64encode(datagram.payload).decode(),
                 rtt_ms=(datagram.at_ns - self._last_ns) / 1e6,
             )
-        self._report(now)
         while socket.errors:
             self._socket_error(socket.errors.popleft())
         self.on_timer(now)
@@ -188,7 +188,8 @@ class SendJob(Job):
         message, _, hint = error.reason.explain(error.detail).partition("; ")
         self.emit(
             "icmp",
-            seq=self._seq,
+            # An error names its destination, not which of several datagrams to it.
+            seq=self._seq if self._plan.count == 1 else None,
             reason=error.reason.name,
             errno=error.errno_name,
             message=message,
