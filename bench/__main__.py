@@ -27,6 +27,13 @@ SUBJECTS = {
 }
 """What can be measured: module and function, and what it is."""
 
+BUSY = 0.15
+"""From this share of the machine on, what others do is worth a warning."""
+_DISTORTED = (
+    "ratios of times in one process hold, but a rate between processes may be far off; "
+    "believe the cpu times."
+)
+
 
 def measure(name: str, plan: Plan) -> list[Row]:
     """Measure one subject.
@@ -61,7 +68,7 @@ def _run(names: Sequence[str], plan: Plan) -> int:
     skipped, failed = dict[str, str](), dict[str, str]()
     missed: list[str] = []
     for name in names:
-        start, neighbors = perf_counter(), report.Neighbors()
+        others, start = report.others_share(), perf_counter()
         try:
             rows = measure(name, plan)
         except Skipped as reason:
@@ -75,8 +82,9 @@ def _run(names: Sequence[str], plan: Plan) -> int:
             continue
         done[name] = report.plain(rows)
         missed += [f"{name}: {row.what}" for row in rows if _missed(row)]
-        others = f", others used {neighbors.share():.0%} of the machine"
-        print(f"\n== {name}: {SUBJECTS[name][1]} ({perf_counter() - start:.0f} s{others})")
+        print(f"\n== {name}: {SUBJECTS[name][1]} ({perf_counter() - start:.0f} s)")
+        if others > BUSY:
+            print(f"! Others kept the machine {others:.0%} busy before this: {_DISTORTED}")
         print(table.text(rows), flush=True)
     report.write(done, skipped, failed)
     print(f"\n{report.RESULTS} has all rounds.", *(f"skipped: {name}" for name in skipped))

@@ -162,7 +162,7 @@ static int echo(int argc, char **argv)
 {
     struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[3]))};
     int size = atoi(argv[4]), outstanding = atoi(argv[5]);
-    uint64_t number = 0, replies = 0, bad = 0, lost = 0, samples = 0;
+    uint64_t number = 0, replies = 0, bad = 0, lost = 0, late = 0, samples = 0;
     pin(argc, argv, 7);
     if (inet_pton(AF_INET, argv[2], &peer.sin_addr) != 1 || size < 8 || size > MAX_BYTES)
         return 2;
@@ -193,8 +193,12 @@ static int echo(int argc, char **argv)
         }
         for (int i = 0; i < n; i++) {
             uint64_t answered = check(in[i], (int)in_messages[i].msg_len, size);
-            if (!answered || pending[answered % SLOTS] != answered) {
+            if (!answered) {
                 bad++;
+                continue;
+            }
+            if (pending[answered % SLOTS] != answered) {
+                late++; /* given up before, or answered before */
                 continue;
             }
             pending[answered % SLOTS] = 0;
@@ -208,9 +212,10 @@ static int echo(int argc, char **argv)
     qsort(round_trips, samples, sizeof round_trips[0], compare);
     uint32_t half = samples ? round_trips[samples / 2] : 0;
     uint32_t most = samples ? round_trips[samples * 99 / 100] : 0;
-    printf("{\"replies\": %llu, \"bad\": %llu, \"lost\": %llu, \"seconds\": %.9f,"
-           " \"rtt_p50_ns\": %u, \"rtt_p99_ns\": %u}\n",
+    printf("{\"replies\": %llu, \"bad\": %llu, \"lost\": %llu, \"late\": %llu,"
+           " \"seconds\": %.9f, \"rtt_p50_ns\": %u, \"rtt_p99_ns\": %u}\n",
            (unsigned long long)replies, (unsigned long long)bad, (unsigned long long)lost,
+           (unsigned long long)late,
            (double)(end - start) / 1e9, half, most);
     return 0;
 }

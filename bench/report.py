@@ -3,11 +3,10 @@
 import json
 import os
 import platform
-import resource
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter, strftime
+from time import perf_counter, sleep, strftime
 from typing import Any
 
 from tabulate import tabulate
@@ -52,31 +51,18 @@ class Table:
         return row.what, row.against, row.raw, value(row), must, goal, note
 
 
-class Neighbors:
-    """How busy others kept the machine meanwhile: what ratios forgive, and spreads show."""
-
-    def __init__(self) -> None:
-        self._start, self._busy, self._ours = perf_counter(), _busy_s(), _our_s()
-
-    def share(self) -> float:
-        """Return which share of all cpus' time went to others since the start, 0 to 1.
-
-        Daemons detached from us count as others while they run: this is an upper bound.
-        """
-        elapsed = (perf_counter() - self._start) * (os.cpu_count() or 1)
-        others = (_busy_s() - self._busy) - (_our_s() - self._ours)
-        return min(1.0, max(0.0, others / elapsed))
+def others_share(seconds: float = 0.5) -> float:
+    """Do nothing for a while; return how busy others kept the machine meanwhile, 0 to 1."""
+    busy, start = _busy_s(), perf_counter()
+    sleep(seconds)
+    elapsed = (perf_counter() - start) * (os.cpu_count() or 1)
+    return min(1.0, (_busy_s() - busy) / elapsed)
 
 
 def _busy_s() -> float:
     """Return the time that all cpus were busy (proc(5) stat, less idle and iowait)."""
     ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
-
-
-def _our_s() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def machine() -> dict[str, Any]:
