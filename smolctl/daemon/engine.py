@@ -93,6 +93,11 @@ class Engine:
             if isinstance(job, Job):
                 job.fail(problem, now)
 
+    @property
+    def busy(self) -> bool:
+        """Whether what came in has woken somebody or goes round the loopback."""
+        return self.stack.has_ready or bool(self.stack.loop)
+
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do though nothing comes in, or None."""
         if self.stack.has_ready:

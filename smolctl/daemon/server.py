@@ -32,6 +32,10 @@ class Core(Service, Protocol):
     def turn(self, now: int) -> None:
         """Do what is due, and what came in leads to."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether what came in has led to something that ``turn`` has to do."""
+
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do though nothing comes in, or None."""
 
@@ -152,7 +156,8 @@ class Server:
                 now = monotonic_ns()
                 if not self._links.read_on(now):
                     break
-                self._core.turn(now)
+                if self._core.busy:
+                    self._core.turn(now)
                 self._links.flush(now)
         except Exception as error:
             self._note_bug("handing frames to devices", error)

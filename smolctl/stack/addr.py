@@ -88,17 +88,15 @@ class AddressList:
                 return address
         return None
 
-    def primary_of(self, address: Address) -> Address:
+    def source_of(self, address: Address) -> int:
         """Return the primary address of ``address``'s network, which may be itself."""
-        network = address.network(self.bits)
-        for other in self.items:
-            if (
-                not other.secondary
-                and other.plen == address.plen
-                and other.network(self.bits) == network
-            ):
-                return other
-        return address
+        if address.secondary:
+            network = address.network(self.bits)
+            for other in self.items:
+                same = other.plen == address.plen and other.network(self.bits) == network
+                if same and not other.secondary:
+                    return other.local
+        return address.local
 
     def select(self, destination: int | None, scope: Scope) -> int | None:
         """Return the source address for a destination (Linux ``inet_select_addr``).
@@ -120,9 +118,11 @@ class AddressList:
         return first
 
 
-def derived_routes(
-    dev: str, addresses: AddressList, *, up: bool, loopback: bool
-) -> dict[tuple[object, ...], Route]:
+Derived = dict[tuple[object, ...], Route]
+"""Derived routes by what makes two of them the same."""
+
+
+def derived_routes(dev: str, addresses: AddressList, *, up: bool, loopback: bool) -> Derived:
     """Return the routes that an interface's addresses and state bring, by a comparable key.
 
     On a loopback the whole network of an address is local, which is why 127.0.0.2 answers when
@@ -130,31 +130,46 @@ def derived_routes(
     ``fib_add_ifaddr``.
     """
     bits = addresses.bits
+    primaries = {
+        (address.network(bits), address.plen): address.local
+        for address in addresses.items
+        if not address.secondary
+    }
+    routes: Derived = {}
+    for address in addresses.items:
+        source = primaries.get((address.network(bits), address.plen), address.local)
+        routes.update(routes_of(dev, address, source, bits=bits, up=up, loopback=loopback))
+    return routes
+
+
+def routes_of(
+    dev: str, address: Address, source: int, *, bits: int, up: bool, loopback: bool
+) -> Derived:
+    """Return the routes that one address brings.
+
+    Args:
+        source: the primary address of its network, which they prefer as source.
+    """
     routes: list[Route] = []
 
-    def add(
-        kind: RouteType, prefix: int, plen: int, source: int, table: TableName, scope: Scope
-    ) -> None:
+    def add(kind: RouteType, prefix: int, plen: int, table: TableName, scope: Scope) -> None:
         routes.append(
             Route(prefix, plen, kind, table, dev, None, source, scope=scope, protocol=KERNEL)
         )
 
     local, main = TableName.LOCAL, TableName.MAIN
-    for address in addresses.items:
-        source = addresses.primary_of(address).local
-        add(RouteType.LOCAL, address.local, bits, source, local, Scope.HOST)
-        if not up:
-            continue
+    add(RouteType.LOCAL, address.local, bits, local, Scope.HOST)
+    if up:
         if address.broadcast is not None and address.broadcast != (1 << bits) - 1:
-            add(RouteType.BROADCAST, address.broadcast, bits, source, local, Scope.LINK)
+            add(RouteType.BROADCAST, address.broadcast, bits, local, Scope.LINK)
         network = address.network(bits)
-        if address.secondary or network == 0 or (network == address.local and address.plen == bits):
-            continue
-        if loopback:
-            add(RouteType.LOCAL, network, address.plen, source, local, Scope.HOST)
-        else:
-            add(RouteType.UNICAST, network, address.plen, source, main, Scope.LINK)
-        if address.plen < bits - 1:
-            last = network | (1 << (bits - address.plen)) - 1
-            add(RouteType.BROADCAST, last, bits, source, local, Scope.LINK)
+        alone = network == address.local and address.plen == bits
+        if not (address.secondary or network == 0 or alone):
+            if loopback:
+                add(RouteType.LOCAL, network, address.plen, local, Scope.HOST)
+            else:
+                add(RouteType.UNICAST, network, address.plen, main, Scope.LINK)
+            if address.plen < bits - 1:
+                last = network | (1 << (bits - address.plen)) - 1
+                add(RouteType.BROADCAST, last, bits, local, Scope.LINK)
     return {(route.prefix, route.plen, route.table, *route.identity()): route for route in routes}

@@ -173,9 +173,10 @@ def add_address(stack: Stack, interface: Interface, new: Address) -> None:
         AlreadyExists: it is there already.
     """
     _check_address(new)
-    before = stack.derived(interface)
     interface.addresses.insert(new)
-    _sync(stack, interface, before)
+    for route in stack.derived_from(interface, new).values():
+        _ensure(stack, route)
+    stack.touch()
 
 
 def _check_address(new: Address) -> None:

@@ -206,7 +206,7 @@ def learn_egress(
         asked_src: the source address the sender asked for with this datagram, if any.
     """
     out, src, dst = decision.interface, decision.src, decision.dst
-    if src is None or decision.type not in ("unicast", "local"):
+    if src is None or not out.carrier or decision.type not in ("unicast", "local"):
         return
     if len(socket.flows) >= FLOWS_LIMIT:
         socket.flows.clear()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from smolctl.errors import AddressNotAvailable, InvalidArgument, NoBuffers, NoSuchDevice
 from smolctl.stack import decide, egress, fast, ingress, reason, timers
-from smolctl.stack.addr import AddressList, derived_routes
+from smolctl.stack.addr import Address, AddressList, Derived, derived_routes, routes_of
 from smolctl.stack.decide import Decision
 from smolctl.stack.echo import ArpClient, EchoClient
 from smolctl.stack.fate import Ledger, Trace, TracedFrame
@@ -19,7 +19,7 @@ from smolctl.stack.icmp_limit import IcmpLimiter
 from smolctl.stack.interface import LOOPBACK_MTU, OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.neighbor import NeighborCache
 from smolctl.stack.reason import REASONS
-from smolctl.stack.route import Fib, Route, RouteType
+from smolctl.stack.route import Fib, RouteType
 from smolctl.stack.settings import Settings
 from smolctl.stack.udp_socket import ANY, UdpSocket, UdpTable
 from smolctl.wire import addr
@@ -89,14 +89,24 @@ class Stack:
                 return interface
         return None
 
-    def derived(
-        self, interface: Interface, *, up: bool | None = None
-    ) -> dict[tuple[object, ...], Route]:
+    def derived(self, interface: Interface, *, up: bool | None = None) -> Derived:
         """Return the routes that an interface's addresses bring in its state, or as if ``up``."""
         if up is None:
             up = interface.up
         return derived_routes(
             interface.name, interface.addresses, up=up, loopback=interface.loopback
+        )
+
+    def derived_from(self, interface: Interface, address: Address) -> Derived:
+        """Return the routes that one address of an interface brings."""
+        addresses = interface.addresses
+        return routes_of(
+            interface.name,
+            address,
+            addresses.source_of(address),
+            bits=addresses.bits,
+            up=interface.up,
+            loopback=interface.loopback,
         )
 
     def create_interface(

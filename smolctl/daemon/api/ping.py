@@ -119,22 +119,29 @@ class PingJob(Job):
     def _check_end(self, now: int) -> None:
         if self.ended:
             return
-        if self._all_sent() and (
-            self._rtts.count + self._errors >= self._sequence or now >= self._give_up_ns()
-        ):
+        plan = self._plan
+        known = self._rtts.count + self._errors
+        enough = plan.count is not None and known >= plan.count
+        failed = plan.deadline_ns is not None and self._errors > 0
+        if enough or failed or (self._all_sent() and now >= self._give_up_ns()):
             self.finish(now)
         else:
             self.deadline = self._due()
 
     def _all_sent(self) -> bool:
-        return self._plan.count is not None and self._sequence >= self._plan.count
+        """Tell whether no more is sent: with a deadline, ``count`` replies are what ends it."""
+        plan = self._plan
+        return plan.count is not None and plan.deadline_ns is None and self._sequence >= plan.count
 
     def _give_up_ns(self) -> int:
-        """Return when the last request is no longer waited for (iputils: twice the longest rtt)."""
+        """Return when the last request is no longer waited for (iputils __schedule_exit).
+
+        Deviation: a ``timeout`` that was asked for holds though replies have come.
+        """
         wait = self._plan.timeout_ns
         if wait is None:
-            longest = self._rtts.max
-            wait = max(2 * longest, NS_PER_S) if self._rtts.count else NO_REPLY_WAIT_NS
+            longest = max(2 * self._rtts.max, self._plan.interval_ns)
+            wait = longest if self._rtts.count else NO_REPLY_WAIT_NS
         return self._last_ns + wait
 
     def _due(self) -> int:
@@ -225,15 +232,17 @@ class PingJob(Job):
 
     def result(self, now: int) -> dict[str, Any]:
         """Return the summary; where nothing came back, the reason if one is known."""
+        plan, received = self._plan, self._rtts.count
+        # iputils finish: before the deadline, nothing less than ``count`` replies will do.
+        short = plan.deadline_ns is not None and plan.count is not None and received < plan.count
         result: dict[str, Any] = {
             "transmitted": self._sequence,
-            "received": self._rtts.count,
+            "received": received,
             "errors": self._errors,
             "duplicates": self._duplicates,
-            "time_ms": (self._last_ns - self._start_ns) // 1_000_000
-            if self._rtts.count == 0 and not self._errors
-            else (now - self._start_ns) // 1_000_000,
-            "ok": self._rtts.count > 0,
+            # From the first request to the last one, as iputils counts it.
+            "time_ms": (self._last_ns - self._start_ns) // 1_000_000,
+            "ok": received > 0 and not short,
         }
         if self._rtts.count:
             result["rtt_ns"] = self._rtts.summary()

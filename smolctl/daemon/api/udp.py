@@ -87,8 +87,8 @@ def recv(ctx: Context, args: Args) -> Job:
 def echo(ctx: Context, args: Args) -> Job:
     """Send every datagram back to where it came from."""
     count, wait = args.integer("count", 1, 1_000_000_000), args.seconds("wait")
-    socket = _bound(ctx, args, "udp echo")
-    return EchoJob(ctx, socket, count, wait, quiet=args.flag("quiet"))
+    quiet = args.flag("quiet")
+    return EchoJob(ctx, _bound(ctx, args, "udp echo"), count, wait, quiet=quiet)
 
 
 class RecvJob(Job):
