@@ -35,7 +35,7 @@ test: venv deps ## all tests, then lint and types
 check: venv ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy smolctl tests
+	$(BIN)/mypy smolctl tests bench
 
 fmt: venv ## format, and fix what ruff can fix
 	$(BIN)/ruff check --fix .

@@ -1,21 +1,98 @@
 """The fast path is invisible: with it and without it a stack does the same."""
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from smolctl.stack import fast
+from smolctl.stack import configure, egress, fast
+from smolctl.stack import stack as stack_module
 from smolctl.stack.neighbor_state import State
-from tests.property.events import Event, Player, histories, snapshot
-from tests.property.world import Config, configs
-from tests.stack.kit import OURS, PEER, PEER_MAC, Host, udp_frame
+from smolctl.wire import ipv4, udp
+from tests.property.events import Event, Player, Receive, Send, histories, snapshot
+from tests.property.world import SOCKETS, Config, configs
+from tests.stack.kit import OURS, PEER, PEER_MAC, Host, frame_of, ip, udp_frame
+
+# --- traffic that the fast path is made for: few flows, few sizes, most of it right ---------------
+
+PAYLOADS = (b"ping", b"pong", b"odd", b"\xff\xff\xff\xff")
+SPOILS = (*["nothing"] * 12, "no checksum", "padding", "cut", "flip", "ttl", "tail", "df")
+
+
+def steady(dport: int, payload: bytes, ident: int, spoil: str, at: int) -> bytes:
+    """Return a datagram of one of a few flows, perhaps with something wrong or unusual.
+
+    Args:
+        at: which byte is changed by the spoil "flip".
+    """
+    segment = udp.to_bytes(9, dport, payload, ip(PEER), ip(OURS))
+    if spoil == "no checksum":
+        segment = segment[:6] + b"\0\0" + segment[8:]
+    elif spoil == "tail":
+        segment += b"tail"  # IP carries more than UDP says
+    header = ipv4.Ipv4Header(
+        5, 0, 20 + len(segment), ident, spoil == "df", False, 0,
+        63 if spoil == "ttl" else 64, 17, ip(PEER), ip(OURS),
+    )  # fmt: skip
+    frame = frame_of(header.to_bytes() + segment)
+    if spoil == "padding":
+        return frame + bytes(14)
+    if spoil == "cut":
+        return frame[:-1]
+    if spoil == "flip":
+        at %= len(frame)
+        return frame[:at] + bytes([frame[at] ^ 0x10]) + frame[at + 1 :]
+    return frame
+
+
+def friendly(config: Config) -> Config:
+    """Return a config in which flows are remembered: sockets bound, the peer's MAC known."""
+    return config._replace(
+        sockets=[SOCKETS[0], SOCKETS[2], *config.sockets],
+        known=[(PEER, "tap0", True), *config.known],
+        down=None,
+        no_carrier=None,
+    )
+
+
+steady_frames = st.builds(
+    steady, st.sampled_from([7, 8]), st.sampled_from(PAYLOADS), st.integers(0, 0xFFFF),
+    st.sampled_from(SPOILS), st.integers(0, 99),
+)  # fmt: skip
+bursts = st.builds(Receive, st.just("tap0"), st.lists(steady_frames, min_size=1, max_size=8))
+shots = st.builds(
+    Send, st.integers(0, 2), st.sampled_from([PEER, PEER, OURS, "127.0.0.1"]),
+    st.sampled_from([7, 8, 9]), st.sampled_from(PAYLOADS), st.none(), st.integers(1, 4),
+)  # fmt: skip
+calm = st.lists(st.one_of(bursts, shots), min_size=1, max_size=8)
+# Calm traffic, and now and then something else that may change everything.
+mixed = st.lists(st.tuples(calm, histories(sizes=(0, 2))), min_size=1, max_size=5).map(
+    lambda parts: [event for part in parts for events in part for event in events]
+)
+
+
+def compare(config: Config, history: list[Event], outbox_limit: int) -> None:
+    """Play the same with and without the fast path; nothing that can be seen may differ."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (fast, egress, stack_module):
+            patch.setattr(module, "OUTBOX_LIMIT", outbox_limit)
+        quick, layered = Player(config), Player(config, layered=True)
+        for event in history:
+            quick.play(event)
+            layered.play(event)
+            assert snapshot(quick.world) == snapshot(layered.world)
 
 
 @given(configs, histories())
 def test_fast_path_equals_layered_path(config: Config, history: list[Event]) -> None:
-    quick, layered = Player(config), Player(config, layered=True)
-    for event in history:
-        quick.play(event)
-        layered.play(event)
-        assert snapshot(quick.world) == snapshot(layered.world)
+    compare(config, history, 1000)
+
+
+@settings(max_examples=200)
+@given(configs.map(friendly), mixed, st.sampled_from([1000, 1000, 5]))
+def test_fast_path_equals_layered_path_in_steady_traffic(
+    config: Config, history: list[Event], outbox_limit: int
+) -> None:
+    compare(config, history, outbox_limit)
 
 
 # The property would hold as well if the fast path were never taken; these show that it is.
@@ -50,3 +127,22 @@ def test_a_flow_to_ourselves_is_delivered_at_once() -> None:
             break
     host.stack.udp_send(sender, b"x", host.stack.family.parse(OURS), 7, host.now)
     assert len(receiver.queue) == 2
+
+
+def test_nothing_is_remembered_of_a_link_without_carrier() -> None:
+    host = Host()
+    host.know(state=State.PERMANENT)
+    socket = host.socket(7)
+    configure.set_carrier(host.stack, host.tap, False, host.now)
+    for number in (1, 2, 3):
+        host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
+        assert host.reasons() == {"tx-no-carrier": number}
+    assert host.tap.outbox == []
+
+
+def test_nothing_is_remembered_of_what_comes_round_the_loopback() -> None:
+    host = Host()
+    host.socket(7)
+    host.send(host.socket(), "127.0.0.1", 7)
+    host.poll()
+    assert host.stack.loopback.flows == {}

@@ -1,0 +1,177 @@
+"""Nothing grows without a bound, whatever comes in and whoever does not read."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+
+from smolctl.stack import fast
+from smolctl.stack.echo import REPLY_QUEUE_LIMIT
+from smolctl.stack.icmp_limit import PEERS_LIMIT
+from smolctl.stack.interface import OUTBOX_LIMIT
+from smolctl.stack.stack import Stack
+from smolctl.stack.udp_socket import DATAGRAM_OVERHEAD, ERROR_QUEUE_LIMIT
+from smolctl.wire import addr, udp
+from tests.property.events import Event, Player, histories
+from tests.property.world import Config, configs
+from tests.stack.kit import (
+    DEAD,
+    OURS,
+    PEER,
+    PEER_MAC,
+    Host,
+    echo_request,
+    ip,
+    request,
+    udp_frame,
+    udp_packet,
+    unreachable,
+)
+
+BIGGEST = udp.MAX_PAYLOAD + DATAGRAM_OVERHEAD
+FLOOD = 3000
+
+
+UNRES_QLEN = 256
+"""The largest value of neigh.unres_qlen here; a lower one holds from the next packet on."""
+
+
+def check_bounds(stack: Stack) -> None:
+    assert len(stack.loop) <= OUTBOX_LIMIT
+    assert len(stack._ready) <= len(stack.udp) + len(stack.echoes) + len(stack.arp_clients)
+    assert len(stack.icmp_limiter._peers) <= PEERS_LIMIT
+    for link in stack.interfaces.values():
+        assert len(link.outbox) <= OUTBOX_LIMIT
+        assert len(link.flows) <= fast.FLOWS_LIMIT
+        assert 0 <= link.traced <= OUTBOX_LIMIT
+    for socket in stack.udp:
+        assert socket.queue_bytes <= max(socket.rcvbuf, BIGGEST)
+        payload = sum(len(datagram[0]) for datagram in socket.queue)
+        assert socket.queue_bytes == payload + len(socket.queue) * DATAGRAM_OVERHEAD
+        assert len(socket.errors) <= ERROR_QUEUE_LIMIT
+        assert len(socket.flows) <= fast.FLOWS_LIMIT
+    for cache in stack.neighbors.values():
+        assert len(cache._timers) <= 65 + 4 * len(cache.entries)
+        for entry in cache:
+            assert len(entry.queue) <= UNRES_QLEN
+    for client in stack.echoes.values():
+        assert len(client.replies) <= REPLY_QUEUE_LIMIT
+        assert len(client.errors) <= ERROR_QUEUE_LIMIT
+
+
+@given(configs, histories(sizes=(5, 30)))
+def test_queues_are_bounded(config: Config, history: list[Event]) -> None:
+    player = Player(config)
+    for event in history:
+        player.play(event)
+        check_bounds(player.stack)
+
+
+# --- floods: each drives one queue to its limit ---------------------------------------------------
+
+
+def address(number: int) -> str:
+    return addr.IPV4.format(ip("10.0.0.0") + number)
+
+
+def to_a_device_that_takes_nothing(host: Host) -> int:
+    host.know()
+    socket = host.socket()
+    for _ in range(FLOOD):
+        host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
+    return len(host.tap.outbox)
+
+
+def to_a_neighbor_that_does_not_answer(host: Host) -> int:
+    socket = host.socket()
+    for _ in range(FLOOD):
+        host.stack.udp_send(socket, b"x", ip(DEAD), 9, host.now)
+    entry = host.neighbor(DEAD)
+    assert entry is not None
+    return len(entry.queue)
+
+
+def to_as_many_neighbors(host: Host) -> int:
+    socket = host.socket()
+    for number in range(2, 2 + FLOOD):
+        host.stack.udp_send(socket, b"x", ip(address(number)), 9, host.now)
+    return len(host.cache().entries)
+
+
+def by_as_many_askers(host: Host) -> int:
+    for number in range(2, 2 + FLOOD):
+        host.receive(request(address(number)))
+    return len(host.cache().entries)
+
+
+def to_ourselves_and_nobody_polls(host: Host) -> int:
+    socket = host.socket()
+    for _ in range(FLOOD):
+        host.stack.udp_send(socket, b"x", ip(OURS), 9, host.now)
+    return len(host.stack.loop)
+
+
+def to_a_reader_that_sleeps(host: Host) -> int:
+    socket = host.socket(7)
+    host.receive(*[udp_frame(payload=bytes(100))] * FLOOD)
+    return len(socket.queue)
+
+
+def of_errors(host: Host) -> int:
+    socket = host.socket(5000)
+    host.receive(*[unreachable(3, udp_packet(5000, 9, src=OURS, dst=PEER))] * FLOOD)
+    return len(socket.errors)
+
+
+def of_pings_by_strangers(host: Host) -> int:
+    for number in range(2, 2 + FLOOD):
+        host.receive(echo_request(src=address(number)))
+    return len(host.cache().entries)
+
+
+def of_flows(host: Host) -> int:
+    host.socket(7)
+    for port in range(1, FLOOD):
+        host.receive(udp_frame(sport=port))
+    return len(host.tap.flows)
+
+
+def to_as_many_ports(host: Host) -> int:
+    host.know()
+    socket = host.socket()
+    for port in range(1, FLOOD):
+        host.sent()
+        host.stack.udp_send(socket, b"x", ip(PEER), port, host.now)
+    return len(socket.flows)
+
+
+FLOODS: dict[Callable[[Host], int], int] = {
+    to_a_device_that_takes_nothing: OUTBOX_LIMIT,
+    to_a_neighbor_that_does_not_answer: 256,
+    to_as_many_neighbors: 1024,
+    by_as_many_askers: 1024,
+    to_ourselves_and_nobody_polls: OUTBOX_LIMIT,
+    to_a_reader_that_sleeps: 212_992 // (100 + DATAGRAM_OVERHEAD),
+    of_errors: ERROR_QUEUE_LIMIT,
+    of_pings_by_strangers: 1024,
+    of_flows: 999,
+    to_as_many_ports: 999,
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS, ids=lambda flood: flood.__name__)
+def test_a_flood_fills_a_queue_to_its_limit(
+    monkeypatch: pytest.MonkeyPatch, flood: Callable[[Host], int]
+) -> None:
+    monkeypatch.setattr(fast, "FLOWS_LIMIT", 1000)
+    host = Host("10.0.0.1/8")
+    assert flood(host) == FLOODS[flood]
+    check_bounds(host.stack)
+
+
+def test_a_flood_of_arp_from_one_host_makes_one_entry() -> None:
+    host = Host()
+    host.receive(*[request(mac=PEER_MAC)] * FLOOD)
+    assert len(host.cache().entries) == 1
+    assert len(host.tap.outbox) == OUTBOX_LIMIT
+    check_bounds(host.stack)
