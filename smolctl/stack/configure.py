@@ -115,8 +115,6 @@ def set_up(stack: Stack, interface: Interface, up: bool, now: int) -> None:
         stack.fib.remove_where(
             lambda route: route.dev == interface.name and route.scope is not Scope.HOST
         )
-        for route in stack.derived(interface).values():
-            _ensure(stack, route)
     stack.touch()
 
 

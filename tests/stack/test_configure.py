@@ -210,6 +210,10 @@ def test_label_scope_and_broadcast_can_be_changed(host: Host) -> None:
             host.stack, host.tap, old, Address(old.local, 24, Scope.HOST, "tap0")
         )
     assert old.scope == Scope.LINK
+    other = host.add("10.5.0.1/24")  # of another network: its scope is its own
+    new = Address(other.local, 24, Scope.HOST, "tap0")
+    configure.change_address(host.stack, host.tap, other, new)
+    assert other.scope == Scope.HOST
 
 
 # --- routes ---------------------------------------------------------------------------------------
@@ -272,6 +276,12 @@ def test_a_gateway_behind_a_gateway_is_refused(host: Host) -> None:
     host.route("0.0.0.0/0", via=PEER)
     with pytest.raises(NetworkUnreachable):
         host.route("10.5.0.0/24", via="8.8.8.8")
+
+
+def test_a_route_of_scope_link_takes_no_gateway(host: Host) -> None:
+    route = Route(ip("10.5.0.0"), 24, via=ip(PEER), scope=Scope.LINK)
+    with pytest.raises(NetworkUnreachable, match="without a gateway"):
+        configure.add_route(host.stack, route, InsertMode.ADD)
 
 
 def test_scope_nowhere_is_refused(host: Host) -> None:

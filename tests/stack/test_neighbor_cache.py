@@ -215,6 +215,44 @@ def test_a_flush_can_keep_what_is_permanent() -> None:
     assert list(drive.cache) == []
 
 
+# --- what a user sets -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "did", "timer_ns"),
+    [
+        (S.PERMANENT, ["Transmit"], None),
+        (S.REACHABLE, ["Transmit"], 30 * SECOND_NS),
+        (S.STALE, ["Transmit"], None),
+        (S.DELAY, ["Transmit"], 5 * SECOND_NS),
+        (S.PROBE, ["Transmit", "SendProbe"], SECOND_NS),
+        (S.INCOMPLETE, [], SECOND_NS),
+        (S.FAILED, ["GiveUp"], None),
+    ],
+)
+def test_a_state_that_is_set_decides_what_becomes_of_what_waits(
+    state: State, did: list[str], timer_ns: int | None
+) -> None:
+    drive = Drive()
+    drive.use()
+    drive.clock.advance(1)
+    drive.actions = drive.cache.set(IP, state, PEER_MAC, drive.clock.now)
+    assert drive.did == did
+    assert len(drive.entry.queue) == (state is S.INCOMPLETE)
+    due = drive.cache.deadline()
+    assert due == (None if timer_ns is None else drive.clock.now + timer_ns)
+
+
+def test_a_new_entry_begins_in_the_state_that_is_set() -> None:
+    for state in (S.INCOMPLETE, S.FAILED, S.STALE):
+        drive = Drive()
+        drive.actions = drive.cache.set(IP, state, PEER_MAC, drive.clock.now)
+        assert drive.is_in(state)
+        assert drive.did == []
+        assert drive.entry.lladdr == PEER_MAC
+        assert drive.entry.probes == 0
+
+
 # --- eviction -------------------------------------------------------------------------------------
 
 MAKERS: dict[str, Callable[[NeighborCache, int, int], object]] = {
