@@ -9,6 +9,7 @@ from smolctl.daemon.args import Args
 from smolctl.errors import ControlError, InvalidArgument, SmolctlError
 from smolctl.stack.route import Scope
 from tests.api.kit import Api, Exchange
+from tests.api.usual import JOBS, ROWS
 
 LONG = "9" * 5000
 NOT_NUMBERS = ("", " ", "x", "1.5", "1_0", "+1", "--5", "0x1", "1e3", "²", "٣", LONG, f"-{LONG}")
@@ -102,6 +103,29 @@ def test_a_bad_value_is_refused_and_shown(
     assert shows in error.message
     assert error.message.isprintable()
     assert len(error.message) < 200
+
+
+NEEDED: dict[str, tuple[str, ...]] = {
+    "link.add": ("name", "type"),
+    "link.del": ("dev",),
+    "link.set": ("dev",),
+    **dict.fromkeys(("addr.add", "addr.replace", "addr.change", "addr.del"), ("local", "dev")),
+    **dict.fromkeys(("route.add", "route.append", "route.replace"), ("dst",)),
+    **dict.fromkeys(("route.change", "route.del", "route.get"), ("dst",)),
+    **dict.fromkeys(("neigh.get", "neigh.add", "neigh.replace"), ("dst", "dev")),
+    **dict.fromkeys(("neigh.change", "neigh.del"), ("dst", "dev")),
+    "sysctl.set": ("key", "value"),
+    "udp.send": ("dst", "port"),
+    **dict.fromkeys(("udp.recv", "udp.echo"), ("port",)),
+    **dict.fromkeys(("ping.run", "arping.run"), ("dst",)),
+}
+
+
+@pytest.mark.parametrize(("op", "name"), [(op, name) for op in NEEDED for name in NEEDED[op]])
+def test_what_an_operation_needs_is_asked_for(api: Api, op: str, name: str) -> None:
+    values = {key: value for key, value in {**ROWS, **JOBS}[op].items() if key != name}
+    with pytest.raises(InvalidArgument, match=f"{name}.* is missing"):
+        api.engine.request(op, values, Exchange(), api.clock.now)
 
 
 @pytest.mark.parametrize("text", NOT_NUMBERS)

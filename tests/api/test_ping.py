@@ -196,6 +196,19 @@ def test_a_dead_host_is_an_error_from_ourselves_after_three_seconds(api: Api) ->
     assert "10.0.0.9" in result["hint"]
 
 
+def test_waiting_is_said_once_and_after_a_tenth_of_a_second(api: Api) -> None:
+    exchange, _ = api.start("ping.run", dst=DEAD, count="2")
+    api.wait(100 * MILLISECOND_NS - 1)
+    assert exchange.kinds == ["start"]
+    api.wait(1)
+    api.wait(0)
+    assert exchange.of("waiting") == [
+        {"reason": "neigh-pending", "text": "waiting for ARP of 10.0.0.9 on tap0, 1 queued"}
+    ]
+    api.wait(60 * SECOND_NS)
+    assert len(exchange.of("waiting")) == 1
+
+
 def test_each_request_to_a_dead_host_is_an_error(api: Api) -> None:
     exchange = ping(api, DEAD, count="3")
     assert [event["seq"] for event in exchange.of("error")] == [1, 2, 3]
