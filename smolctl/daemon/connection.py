@@ -1,16 +1,16 @@
 """One client's connection: requests in, replies out, and never more memory than its share.
 
-Three limits keep a client that does not read from costing anybody else anything. Answers are pulled
-from their iterators, and requests are taken up, only while less than ``HIGH_WATER`` bytes wait to
-be written. Events cannot be held back at their source, so at most ``EVENT_LIMIT`` bytes of them
-wait; beyond that the oldest are discarded, and the next one says how many.
+Limits keep a client that does not read from costing anybody else anything. Answers are pulled from
+their iterators, events from their feeds, and requests are taken up, only while less than
+``HIGH_WATER`` bytes wait to be written. Events that no feed holds back wait here, ``EVENT_LIMIT``
+bytes at most; beyond that the oldest are discarded, and the next one says how many.
 """
 
 import os
 import socket
-import struct
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from smolctl import __version__
 from smolctl.control import messages
 from smolctl.control.codec import MAX_REQUEST, Decoder
 from smolctl.control.messages import Cancel, Request
+from smolctl.daemon.feed import Feed, Feeds
 from smolctl.daemon.log import Log
 from smolctl.errors import ControlError, SmolctlError
 
@@ -32,7 +33,6 @@ CHUNK_ROWS = 200
 HELLO_PATIENCE_NS = 10_000_000_000
 """How long a client may take to say hello, and to take the error that ends its connection."""
 _RECEIVE_SIZE = 1 << 16
-_UCRED = struct.Struct("3i")
 
 
 class Running(Protocol):
@@ -61,13 +61,14 @@ class Service(Protocol):
 class Exchange:
     """A streaming request of a connection, and the way its job answers."""
 
-    __slots__ = ("_connection", "ended", "job", "lost", "number", "op")
+    __slots__ = ("_connection", "ended", "feed", "job", "lost", "number", "op")
 
     def __init__(self, connection: "Connection", request: Request) -> None:
         self._connection = connection
         self.number = request.id
         self.op = request.op
         self.job: Running | None = None
+        self.feed: Feed | None = None
         self.lost = 0
         self.ended = False
 
@@ -81,6 +82,14 @@ class Exchange:
         """Send an event, or let it wait, or let an older one go for it."""
         self._connection._send_event(self, event)
 
+    def attach(self, feed: Feed) -> None:
+        """Send what is put into ``feed``; the end of the request comes behind it.
+
+        Raises:
+            ControlError: the client reads too many feeds already.
+        """
+        self._connection._attach(self, feed)
+
     def done(self, result: dict[str, Any]) -> None:
         """End the request well."""
         self._connection._end(self, messages.done(self.number, result))
@@ -88,16 +97,6 @@ class Exchange:
     def fail(self, error: SmolctlError) -> None:
         """End the request with an error."""
         self._connection._end(self, messages.error(self.number, error))
-
-
-def peer_uid(connection: socket.socket) -> int:
-    """Return the effective user of the process at the other end when it connected.
-
-    Source: unix(7) SO_PEERCRED.
-    """
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    uid: int = _UCRED.unpack(credentials)[1]
-    return uid
 
 
 class Connection:
@@ -144,6 +143,7 @@ class Connection:
         # (exchange, body) is an event, (None, frame) must not be lost.
         self._waiting: deque[tuple[Exchange | None, bytes]] = deque()
         self._waiting_bytes = 0
+        self._feeds = Feeds(partial(dirty.add, self))
 
     @property
     def wants_read(self) -> bool:
@@ -153,7 +153,9 @@ class Connection:
     @property
     def wants_write(self) -> bool:
         """Whether there is work to do as soon as the client takes bytes."""
-        return bool(self._out or self._waiting or self._more or self._held or self._rows)
+        return bool(
+            self._out or self._waiting or self._more or self._held or self._rows or self._feeds
+        )
 
     def readable(self, now: int) -> None:
         """Take up what the client sent."""
@@ -203,6 +205,12 @@ class Connection:
         while self._waiting and len(self._out) < HIGH_WATER:
             self._out += self._next_waiting()
         self._pull()
+        while (
+            not self._waiting
+            and len(self._out) < HIGH_WATER
+            and (frame := self._feeds.next(now)) is not None
+        ):
+            self._out += frame
         if self._out:
             try:
                 sent = self.socket.send(self._out)
@@ -224,6 +232,7 @@ class Connection:
         """Tell the client why, then close the connection."""
         self._end_all(now)
         self._waiting.clear()
+        self._feeds.clear()
         self._rows = self._held = None
         self._more = False
         self._out += messages.error(None, problem)
@@ -238,6 +247,7 @@ class Connection:
             self._end_all(now)
             self._rows = None
             self._waiting.clear()
+            self._feeds.clear()
             self._on_close(self)
             self.socket.close()
 
@@ -337,13 +347,24 @@ class Connection:
         exchange.lost = 0
         return frame
 
+    def _attach(self, exchange: Exchange, feed: Feed) -> None:
+        def broken(error: Exception, now: int) -> None:
+            self._fail_internally(exchange, error)
+            if exchange.job is not None:
+                exchange.job.close(now)
+
+        self._feeds.open(exchange.number, feed, broken)
+        exchange.feed = feed
+
     def _end(self, exchange: Exchange, frame: bytes) -> None:
         if exchange.ended:
             return
         exchange.ended = True
         self._running.pop(exchange.number, None)
         self._dirty.add(self)
-        if self._waiting:
+        if exchange.feed is not None:
+            self._feeds.end(exchange.feed, frame)
+        elif self._waiting:
             self._waiting.append((None, frame))
             self._waiting_bytes += len(frame)
         else:

@@ -1,9 +1,12 @@
 """A job: a request that goes on, reports events, and ends by itself or when its client leaves."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from smolctl.errors import SmolctlError
+
+if TYPE_CHECKING:
+    from smolctl.daemon.feed import Feed
 
 NS_PER_S = 1_000_000_000
 WAIT_NOTICE_NS = 100_000_000
@@ -19,6 +22,13 @@ class Exchange(Protocol):
 
     def event(self, event: dict[str, Any]) -> None:
         """Send one event."""
+
+    def attach(self, feed: "Feed") -> None:
+        """Send what is put into ``feed``, as fast as the client reads; once at most.
+
+        Raises:
+            ControlError: the client reads as many feeds as it may.
+        """
 
     def done(self, result: dict[str, Any]) -> None:
         """End the request well."""

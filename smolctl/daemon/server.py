@@ -9,13 +9,14 @@ import os
 import selectors
 import signal
 import socket
+import struct
 from contextlib import suppress
 from functools import partial
 from time import monotonic_ns, sleep
 from types import FrameType
 from typing import Protocol
 
-from smolctl.daemon.connection import Connection, Service, peer_uid
+from smolctl.daemon.connection import Connection, Service
 from smolctl.daemon.links import DRAIN_ROUNDS, Links
 from smolctl.daemon.log import Log
 from smolctl.errors import ControlError
@@ -24,6 +25,7 @@ MAX_CLIENTS = 256
 _ACCEPT_LIMIT = 16
 _PAUSE_NS = 1_000_000_000
 _BUG_PAUSE_S = 0.05
+_UCRED = struct.Struct("3i")
 
 
 class Core(Service, Protocol):
@@ -38,6 +40,16 @@ class Core(Service, Protocol):
 
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do though nothing comes in, or None."""
+
+
+def peer_uid(connection: socket.socket) -> int:
+    """Return the effective user of the process at the other end when it connected.
+
+    Source: unix(7) SO_PEERCRED.
+    """
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    uid: int = _UCRED.unpack(credentials)[1]
+    return uid
 
 
 class Server:

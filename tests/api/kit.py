@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from smolctl.daemon.engine import Engine
+from smolctl.daemon.feed import Feed
 from smolctl.daemon.job import Job
 from smolctl.errors import SmolctlError
 from smolctl.wire import arp, icmp, ipv4, udp
@@ -76,11 +77,12 @@ class Exchange:
     """Collects what a job reports.
 
     Attributes:
-        has_room: set it to False to be a client that does not read.
+        has_room: set it to False to be a client that does not read; call ``read`` to read again.
     """
 
     def __init__(self) -> None:
         self.has_room = True
+        self.feed = Feed()
         self.events: list[Row] = []
         self.result: Row | None = None
         self.error: SmolctlError | None = None
@@ -92,6 +94,15 @@ class Exchange:
     def event(self, event: Row) -> None:
         assert not self.ended, "an event after the end"
         self.events.append(plain(event))
+
+    def attach(self, feed: Feed) -> None:
+        self.feed = feed
+        feed.on_event = self.read
+        self.read()
+
+    def read(self) -> None:
+        while self.has_room and (body := self.feed.take()) is not None:
+            self.events.append(plain(json.loads(body)))
 
     def done(self, result: Row) -> None:
         assert not self.ended, "ended twice"

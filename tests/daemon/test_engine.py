@@ -3,6 +3,7 @@
 from typing import Any
 
 from smolctl.daemon.engine import Engine
+from smolctl.daemon.feed import Feed
 from smolctl.daemon.job import Job
 from smolctl.errors import SmolctlError
 from smolctl.stack import configure
@@ -40,6 +41,9 @@ class Exchange:
 
     def event(self, event: dict[str, Any]) -> None:
         self.events.append(event)
+
+    def attach(self, feed: Feed) -> None:
+        raise AssertionError("no job here has a feed")
 
     def done(self, result: dict[str, Any]) -> None:
         self.result = result

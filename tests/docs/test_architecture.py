@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from smolctl.daemon.engine import Engine
+from smolctl.daemon.feed import Feed
 from smolctl.stack import configure
 from smolctl.stack.addr import Address
 from smolctl.stack.interface import Interface, Medium
@@ -72,6 +73,9 @@ class Collector:
 
     def event(self, event: dict[str, Any]) -> None:
         self.events.append(event)
+
+    def attach(self, feed: Feed) -> None:
+        raise AssertionError("no job here has a feed")
 
     def done(self, result: dict[str, Any]) -> None:
         self.result = result
