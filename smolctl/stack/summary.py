@@ -1,0 +1,158 @@
+"""What a frame or packet is, in one line and in the words of its protocols.
+
+For people who look at packets that went wrong, so broken ones are said as far as they make sense:
+checksums and lengths are not checked here, and no bytes raise.
+"""
+
+from struct import Struct
+
+from smolctl.wire import addr, arp, ethernet, icmp, ipv4, udp
+from smolctl.wire.addr import format_mac
+from smolctl.wire.fault import Fault, WireFault
+from smolctl.wire.icmp import Type
+
+_PORTS = Struct("!HH")
+_UDP = Struct("!HHH")
+_ICMP = Struct("!BBHHH")
+_SHOWN = 16
+"""Bytes shown of what has no words."""
+
+# IANA "IEEE 802 Numbers": what else is commonly on a link.
+_ETHERTYPES = {
+    0x0800: "IPv4",
+    0x0806: "ARP",
+    0x8035: "RARP",
+    0x8100: "VLAN",
+    0x86DD: "IPv6",
+    0x88CC: "LLDP",
+}
+_PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6", 47: "GRE", 89: "OSPF"}
+_TYPES = {
+    Type.ECHO_REPLY: "echo reply",
+    Type.DEST_UNREACHABLE: "unreachable",
+    Type.SOURCE_QUENCH: "source quench",
+    Type.REDIRECT: "redirect",
+    Type.ECHO_REQUEST: "echo request",
+    Type.ROUTER_ADVERTISEMENT: "router advertisement",
+    Type.ROUTER_SOLICITATION: "router solicitation",
+    Type.TIME_EXCEEDED: "time exceeded",
+    Type.PARAMETER_PROBLEM: "parameter problem",
+    Type.TIMESTAMP: "timestamp request",
+    Type.TIMESTAMP_REPLY: "timestamp reply",
+    Type.ADDRESS_MASK_REQUEST: "address mask request",
+    Type.ADDRESS_MASK_REPLY: "address mask reply",
+}
+_CODES = {
+    (Type.DEST_UNREACHABLE, 0): "net unreachable",
+    (Type.DEST_UNREACHABLE, 1): "host unreachable",
+    (Type.DEST_UNREACHABLE, 2): "protocol unreachable",
+    (Type.DEST_UNREACHABLE, 3): "port unreachable",
+    (Type.DEST_UNREACHABLE, 4): "fragmentation needed",
+    (Type.DEST_UNREACHABLE, 13): "prohibited",
+    (Type.TIME_EXCEEDED, 0): "ttl exceeded",
+    (Type.TIME_EXCEEDED, 1): "reassembly time exceeded",
+}
+
+
+def summarize(frame: bytes, ethernet: bool) -> str:
+    """Return one line about a packet; raises nothing for any bytes.
+
+    Args:
+        frame: what was received or was to be sent.
+        ethernet: it begins with an Ethernet header; otherwise it is an IP packet.
+
+    Examples:
+        10.0.0.9:1000 > 10.0.0.15:53 UDP 2 B
+        who-has 10.0.0.1 tell 99.9.9.9 (02:00:00:00:00:0b)
+        10.0.0.2 > 10.0.0.1 ICMP echo request ident 7 seq 1, 56 B
+    """
+    return _ethernet(frame) if ethernet else _ipv4(frame)
+
+
+def _ethernet(frame: bytes) -> str:
+    header = ethernet.parse(frame)
+    if isinstance(header, WireFault):
+        return f"Ethernet frame of {len(frame)} B{_hex(frame)}"
+    payload = frame[ethernet.HEADER_LEN :]
+    if header.ethertype == ethernet.EtherType.ARP:
+        return _arp(payload)
+    if header.ethertype == ethernet.EtherType.IPV4:
+        return _ipv4(payload)
+    ends = f"{format_mac(header.src)} > {format_mac(header.dst)}"
+    if header.ethertype < 0x0600:
+        return f"{ends} IEEE 802.3 {len(payload)} B"
+    name = _ETHERTYPES.get(header.ethertype)
+    kind = f"ethertype {header.ethertype:#06x}" + (f" ({name})" if name else "")
+    return f"{ends} {kind} {len(payload)} B"
+
+
+def _arp(packet: bytes) -> str:
+    """As tcpdump says it; a probe and an announcement are called so (RFC 5227 1.1)."""
+    found = arp.parse(packet)
+    if isinstance(found, WireFault):
+        if found.fault is Fault.ARP_TRUNCATED:
+            return f"ARP packet of {len(packet)} B{_hex(packet)}"
+        if found.fault is Fault.ARP_BAD_OP:
+            return f"ARP op {found.detail['n']}"
+        return "ARP " + " ".join(f"{name} {value}" for name, value in found.detail.items())
+    sender, target = addr.IPV4.format(found.sender_ip), addr.IPV4.format(found.target_ip)
+    mac = format_mac(found.sender_mac)
+    if found.sender_ip == found.target_ip:
+        return f"announcement {sender} is-at {mac}"
+    if found.op == arp.Op.REPLY:
+        return f"reply {sender} is-at {mac}"
+    if found.sender_ip == 0:
+        return f"who-has {target} probe ({mac})"
+    return f"who-has {target} tell {sender} ({mac})"
+
+
+def _ipv4(packet: bytes) -> str:
+    header = ipv4.parse_unchecked(packet)
+    if header is None:
+        return f"IPv4 packet of {len(packet)} B{_hex(packet)}"
+    payload = packet[header.header_len : max(header.total_length, header.header_len)]
+    protocol = header.protocol
+    src, dst = addr.IPV4.format(header.src), addr.IPV4.format(header.dst)
+    name = _PROTOCOLS.get(protocol, f"protocol {protocol}")
+    has_ports = protocol in (ipv4.Protocol.UDP, ipv4.Protocol.TCP) and not header.fragment_offset
+    if has_ports and len(payload) >= _PORTS.size:
+        sport, dport = _PORTS.unpack_from(payload)
+        src, dst = f"{src}:{sport}", f"{dst}:{dport}"
+    if header.fragment_offset or header.mf:
+        more = "" if header.mf else ", the last"
+        place = f"ident {header.ident} offset {header.fragment_offset}"
+        return f"{src} > {dst} {name} fragment {place}, {len(payload)} B{more}"
+    if protocol == ipv4.Protocol.ICMP:
+        return f"{src} > {dst} {_icmp(payload)}"
+    size = len(payload)
+    if protocol == ipv4.Protocol.UDP and size >= udp.HEADER_LEN:
+        size = max(_UDP.unpack_from(payload)[2] - udp.HEADER_LEN, 0)
+    return f"{src} > {dst} {name} {size} B"
+
+
+def _icmp(message: bytes) -> str:
+    if len(message) < icmp.HEADER_LEN:
+        return f"ICMP {len(message)} B{_hex(message)}"
+    kind, code, _, ident, sequence = _ICMP.unpack_from(message)
+    name = _CODES.get((kind, code)) or _TYPES.get(kind)
+    words = f"ICMP {name}" if name else f"ICMP type {kind} code {code}"
+    body = message[icmp.HEADER_LEN :]
+    if kind in (Type.ECHO_REQUEST, Type.ECHO_REPLY):
+        return f"{words} ident {ident} seq {sequence}, {len(body)} B"
+    if not icmp.is_error(kind):
+        return f"{words}, {len(body)} B"
+    quote = icmp.parse_quote(body)
+    if quote is None:
+        return f"{words}, quoting {len(body)} B"
+    src, dst = addr.IPV4.format(quote.src), addr.IPV4.format(quote.dst)
+    if quote.sport is not None:
+        src, dst = f"{src}:{quote.sport}", f"{dst}:{quote.dport}"
+    protocol = _PROTOCOLS.get(quote.protocol, f"protocol {quote.protocol}")
+    return f"{words} for {src} > {dst} {protocol}"
+
+
+def _hex(data: bytes) -> str:
+    """Return the first bytes of what has no words."""
+    if not data:
+        return ""
+    return f" {data[:_SHOWN].hex()}" + ("..." if len(data) > _SHOWN else "")
