@@ -1,0 +1,156 @@
+"""Filters against scapy's dissection and against tcpdump's own filters."""
+
+import io
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
+from scapy.layers.l2 import ARP, Dot1Q, Ether
+from scapy.utils import RawPcapReader, RawPcapWriter
+
+from smolctl.stack.packet_filter import parse
+from smolctl.stack.packet_match import Packet
+from tests.kit.netns import PATH
+
+TCPDUMP = shutil.which("tcpdump", path=PATH)
+ETHERNET, RAW = 1, 101
+
+hosts = st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.1.1", "192.168.7.9", "255.255.255.255"])
+nets = st.sampled_from(["10.0.0.0/24", "10.0.0.0/8", "0.0.0.0/0", "192.168.7.9/32", "10.0.0.2/31"])
+ports = st.sampled_from([0, 7, 53, 67, 65535])
+numbers = st.sampled_from([1, 2, 6, 17, 44, 132, 255])
+
+# --- packets --------------------------------------------------------------------------------------
+ALL_HOSTS = ("10.0.0.1", "10.0.0.2", "10.0.1.1")
+UPPER: list[Any] = [
+    UDP(sport=7, dport=53),
+    UDP(sport=53, dport=53),
+    UDP(sport=67, dport=7) / (b"x" * 30),
+    TCP(sport=53, dport=7),
+    ICMP() / b"data",
+]
+
+
+def corpus() -> list[bytes]:
+    """Return packets from their IP or ARP header on, and some that go wrong behind it."""
+    ip: list[Any] = []
+    for number, upper in enumerate(UPPER):
+        src, dst = ALL_HOSTS[number % 3], ALL_HOSTS[(number + 1) % 3]
+        ip += [
+            IP(src=src, dst=dst) / upper,
+            IP(src=dst, dst="255.255.255.255", options=b"\x01" * 8) / upper,
+            IP(src=src, dst=dst, flags="MF") / upper,
+            IP(src=src, dst=dst, frag=1, proto=17) / bytes(upper),
+            IPv6(src="fe80::1", dst="fe80::2") / upper,
+            IPv6(src="fe80::1", dst="fe80::2") / IPv6ExtHdrFragment() / upper,
+        ]
+    ip += [IP(src="192.168.7.9", dst="10.0.0.2", proto=number) / (b"\0" * 8) for number in (2, 132)]
+    ip += [IP(src="10.0.0.1", dst="10.0.0.2", chksum=1) / UDP(sport=7, dport=67, len=3)]
+    ip += [IP(src="10.0.0.1", dst="10.0.0.2", len=9) / UDP(sport=7, dport=67)]
+    return [bytes(packet) for packet in ip]
+
+
+def frames() -> list[bytes]:
+    def ether(packet: bytes) -> bytes:
+        return bytes(Ether(type=0x0800 if packet[0] >> 4 == 4 else 0x86DD)) + packet
+
+    others = [
+        Ether() / ARP(op=op, psrc=src, pdst=dst)
+        for op, src, dst in ((1, "10.0.0.1", "10.0.0.2"), (2, "10.0.1.1", "10.0.0.1"))
+    ]
+    others += [Ether(type=0x8035) / ARP(op=3, psrc="10.0.0.2", pdst="10.0.1.1")]
+    others += [Ether() / Dot1Q(vlan=3) / IP(src="10.0.0.1", dst="10.0.0.2") / UDP()]
+    others += [Ether(type=0x88CC) / (b"\x45" * 60)]
+    return [ether(packet) for packet in corpus()] + [bytes(f) for f in others]
+
+
+FRAMES = {ETHERNET: frames(), RAW: corpus()}
+
+# --- filters that tcpdump understands too ---------------------------------------------------------
+ways = st.sampled_from(["", "src", "dst", "src or dst", "src and dst"])
+terms = st.one_of(
+    st.sampled_from(["ip", "arp", "rarp", "icmp", "igmp", "udp", "tcp", "ip6"]),
+    st.builds("{} {} host {}".format, st.sampled_from(["", "ip", "arp", "rarp"]), ways, hosts),
+    st.builds("{} {}".format, ways.filter(bool), hosts),
+    st.builds("{} {} net {}".format, st.sampled_from(["", "ip", "arp"]), ways, nets),
+    st.builds("{} {} port {}".format, st.sampled_from(["", "udp", "tcp"]), ways, ports),
+    st.builds("{} port {} or {}".format, ways, ports, ports),
+    st.builds("host ({} or {})".format, hosts, hosts),
+    st.builds("{} proto {}".format, st.sampled_from(["", "ip", "ip6"]), numbers),
+)
+filters = st.recursive(
+    terms,
+    lambda inner: st.one_of(
+        st.builds("{} {} {}".format, inner, st.sampled_from(["and", "or", "&&", "||"]), inner),
+        st.builds("({})".format, inner),
+        st.builds("{} ({})".format, st.sampled_from(["not", "!"]), inner),
+        st.builds("not {}".format, inner),
+    ),
+    max_leaves=5,
+)
+
+
+def tcpdump(frames: list[bytes], linktype: int, text: str) -> list[bytes] | None:
+    """Return the packets that tcpdump chooses; None when it finds that no packet can match."""
+    file = io.BytesIO()
+    writer = RawPcapWriter(file, linktype=linktype)
+    writer.write_header(None)
+    for number, frame in enumerate(frames):
+        writer.write_packet(frame, sec=number, usec=0)
+    result = subprocess.run(
+        [str(TCPDUMP), "-r", "-", "-w", "-", text],
+        input=file.getvalue(), capture_output=True, timeout=30,
+    )  # fmt: skip
+    if b"rejects all packets" in result.stderr:
+        return None
+    assert result.returncode == 0, (text, result.stderr)
+    return [data for data, _ in RawPcapReader(io.BytesIO(result.stdout))]
+
+
+@pytest.mark.skipif(TCPDUMP is None, reason="needs tcpdump (as root: make deps)")
+@pytest.mark.parametrize("linktype", [ETHERNET, RAW])
+@given(filters)
+@settings(deadline=None, max_examples=60)
+def test_chooses_the_packets_that_tcpdump_chooses(linktype: int, text: str) -> None:
+    wanted = parse(text)
+    ours = [
+        frame
+        for frame in FRAMES[linktype]
+        if wanted.matches(Packet(frame, ethernet=linktype == ETHERNET))
+    ]
+    assert ours == (tcpdump(FRAMES[linktype], linktype, text) or [])
+
+
+# --- scapy ----------------------------------------------------------------------------------------
+addresses = st.builds("10.0.{}.{}".format, st.integers(0, 3), st.integers(0, 255))
+lengths = st.integers(0, 32)
+
+
+@given(
+    addresses, addresses, addresses, st.sampled_from(["udp", "tcp", "icmp"]), ports, ports, ports
+)
+def test_reads_the_fields_that_scapy_wrote(
+    src: str, dst: str, asked: str, protocol: str, sport: int, dport: int, port: int
+) -> None:
+    upper = {"udp": UDP, "tcp": TCP}.get(protocol)
+    payload = upper(sport=sport, dport=dport) if upper else ICMP()
+    packet = Packet(bytes(Ether() / IP(src=src, dst=dst) / payload))
+
+    def matches(text: str) -> bool:
+        return parse(text).matches(packet)
+
+    has_ports = protocol != "icmp"
+    assert matches(protocol)
+    assert matches(f"src {src} and dst {dst}")
+    assert matches(f"host {asked}") == (asked in (src, dst))
+    assert matches(f"net {asked.rpartition('.')[0]}.0/24") == (
+        asked.split(".")[2] in (src.split(".")[2], dst.split(".")[2])
+    )
+    assert matches(f"port {port}") == (has_ports and port in (sport, dport))
+    assert matches(f"sport {port}") == (has_ports and port == sport)
+    assert matches(f"udp dport {port}") == (protocol == "udp" and port == dport)
