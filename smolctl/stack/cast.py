@@ -21,7 +21,7 @@ class Cast(IntEnum):
 
 
 def wire_fault(
-    stack: "Stack", interface: Interface, fault: WireFault, now: int, trace: Trace | None = None
+    stack: "Stack", interface: Interface, fault: WireFault, now: int, trace: Trace
 ) -> None:
     """Record malformed bytes under the reason that has the fault's name."""
     stack.ledger.record(reason.REASONS[fault.fault], interface.name, now, trace, **fault.detail)

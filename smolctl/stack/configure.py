@@ -10,7 +10,7 @@ from smolctl.errors import (
     NetworkUnreachable,
     NotFound,
 )
-from smolctl.stack import egress
+from smolctl.stack import egress_link
 from smolctl.stack.addr import KERNEL, Address
 from smolctl.stack.interface import MTU_MAX, MTU_MIN, Interface, Medium
 from smolctl.stack.neighbor import NeighborCache
@@ -150,13 +150,13 @@ def set_carrier(stack: Stack, interface: Interface, on: bool, now: int) -> None:
     interface.carrier = on
     if not on:
         actions = stack.neighbors[interface.name].flush(keep_permanent=True)
-        egress.perform(stack, interface, actions, now)
+        egress_link.perform(stack, interface, actions, now)
     stack.touch()
 
 
 def _flush_neighbors(stack: Stack, interface: Interface, now: int) -> None:
     actions = stack.neighbors[interface.name].flush()
-    egress.perform(stack, interface, actions, now)
+    egress_link.perform(stack, interface, actions, now)
 
 
 # --- addresses ------------------------------------------------------------------------------------

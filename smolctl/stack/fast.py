@@ -206,7 +206,12 @@ def learn_egress(
         asked_src: the source address the sender asked for with this datagram, if any.
     """
     out, src, dst = decision.interface, decision.src, decision.dst
-    if src is None or not out.carrier or decision.type not in ("unicast", "local"):
+    if (
+        stack.journal.everything
+        or src is None
+        or not out.carrier
+        or decision.type not in ("unicast", "local")
+    ):
         return
     if len(socket.flows) >= FLOWS_LIMIT:
         socket.flows.clear()
@@ -234,6 +239,8 @@ def learn_ingress(
     parsed: udp.UdpHeader,
 ) -> None:
     """Remember the socket of a unicast datagram that the layered path just delivered."""
+    if stack.journal.everything:
+        return
     flows = interface.flows
     if interface.flows_generation != stack.generation or len(flows) >= FLOWS_LIMIT:
         flows.clear()

@@ -1,15 +1,19 @@
-"""What became of each packet, counted; and, for a packet that somebody follows, remembered.
+"""What became of each packet, counted; and how it came to that, step by step.
 
 Every frame received and every datagram sent ends in exactly one ``Fate``. Fates other
-than "delivered" and "sent" have a reason, counted per interface. A ``Trace`` is carried by the few
-packets whose sender wants to know (``udp send``, ``ping``); for all others it is None and free.
+than "delivered" and "sent" have a reason, counted per interface. On the layered path each packet
+carries a ``Trace``; the journal keeps those that somebody will ask about.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.stack.reason import Kind, Reason
+
+if TYPE_CHECKING:
+    from smolctl.stack.journal import Journal
 
 
 class Fate(StrEnum):
@@ -24,32 +28,108 @@ class Fate(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(slots=True, eq=False)
-class Trace:
-    """The fate of one packet that somebody follows.
+class Direction(StrEnum):
+    """Which way a packet went."""
+
+    IN = "in"
+    OUT = "out"
+    LOCAL = "local"
+    """From this stack to itself."""
+
+
+class Flow(NamedTuple):
+    """What a packet was meant to be; known even of one that was refused before it was built."""
+
+    proto: str
+    src: int | None
+    sport: int
+    dst: int
+    dport: int
+    length: int
+
+
+class Step(NamedTuple):
+    """One thing that happened to a packet; ``story.py`` puts it into words.
 
     Attributes:
-        on_change: called with this trace when the fate is settled or a wait begins; it must not
-            call back into the stack.
-        fate: the fate so far, None before the first. reason: why, for WAITING, DROPPED and
-        REJECTED. detail: values for the reason's hint. dev, gateway: the interface it left or
-        arrived by, the next hop if it is not the destination. src: its source address. at_ns: when
-        the fate was settled.
+        stage: where: socket, route, neigh, arp, device, ethernet, ip, udp, icmp, answer, ...
+        result: ok, pick, skip, wait, note, drop or reject.
+        facts: what that stage knew: a header, a ``Decision``, or a dict; it must not change later.
     """
 
-    on_change: "Callable[[Trace], None] | None" = None
-    fate: Fate | None = None
-    reason: Reason | None = None
-    detail: dict[str, object] = field(default_factory=dict)
-    dev: str | None = None
-    gateway: int | None = None
-    src: int | None = None
-    at_ns: int = 0
+    stage: str
+    result: str
+    at_ns: int
+    facts: object
+
+
+_NOTHING: dict[str, object] = {}
+
+
+class Trace:
+    """One packet's way through the stack, and its fate.
+
+    Args:
+        on_change: called with this trace when the fate is settled or a wait begins; it must not
+            call back into the stack.
+        direction: which way it goes.
+        began_ns: when it came in or was sent; 0 lets the stack note it.
+        followed: somebody wants to know its fate, so the device is asked whether it took it.
+        cause: the packet that this one answers or asks for.
+
+    Attributes:
+        fate: the fate so far, None before the first. reason: why, for WAITING, DROPPED and
+        REJECTED. detail: values for the reason's texts. dev, gateway: the interface it left or
+        arrived by, the next hop if it is not the destination. src: its source address. at_ns: when
+        the fate was settled. waited_for: the reason of the wait that preceded it. frame: the bytes,
+        as much as is known; an Ethernet frame if ``linked``, else an IP packet. flow: what it was
+        meant to be. complaint: the reason and detail of an ICMP error that came for it later.
+        id: its number in the journal, 0 when it is not in there.
+    """
+
+    __slots__ = (
+        "at_ns", "began_ns", "cause", "complaint", "detail", "dev", "direction", "fate", "flow",
+        "followed", "frame", "gateway", "id", "journal", "linked", "on_change", "reason", "src",
+        "steps", "waited_for",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        on_change: "Callable[[Trace], None] | None" = None,
+        direction: Direction = Direction.OUT,
+        began_ns: int = 0,
+        followed: bool = True,
+        cause: "Trace | None" = None,
+    ) -> None:
+        self.on_change = on_change
+        self.direction = direction
+        self.began_ns = began_ns
+        self.followed = followed
+        self.cause = cause
+        self.journal: Journal | None = None
+        self.id = 0
+        self.fate: Fate | None = None
+        self.reason: Reason | None = None
+        self.waited_for: Reason | None = None
+        self.detail = _NOTHING
+        self.dev: str | None = None
+        self.gateway: int | None = None
+        self.src: int | None = None
+        self.at_ns = 0
+        self.frame = b""
+        self.linked = False
+        self.flow: Flow | None = None
+        self.complaint: tuple[Reason, dict[str, object]] | None = None
+        self.steps: list[Step] = []
 
     @property
     def settled(self) -> bool:
         """Whether the packet has its one fate."""
         return self.fate is not None and self.fate is not Fate.WAITING
+
+    def step(self, stage: str, result: str, now: int, facts: object = None) -> None:
+        """Note what happened to the packet."""
+        self.steps.append(Step(stage, result, now, facts))
 
     def settle(
         self,
@@ -63,10 +143,19 @@ class Trace:
             return
         self.fate = fate
         self.reason = reason
-        self.detail = detail if detail is not None else {}
+        if fate is Fate.WAITING:
+            self.waited_for = reason
+        self.detail = detail if detail is not None else _NOTHING
         self.at_ns = now
         if self.on_change is not None:
             self.on_change(self)
+        if self.journal is not None and (self.followed or reason is not None):
+            self.journal.changed(self)
+
+    def complain(self, reason: Reason, detail: dict[str, object], now: int) -> None:
+        """Note that it did not arrive after all, as an ICMP error or silence says."""
+        self.complaint = (reason, detail)
+        self.step("answer", "reject", now, {**detail, "reason": reason.name})
 
 
 @dataclass(slots=True, eq=False)
@@ -104,7 +193,7 @@ class Ledger:
 
         Args:
             dev: interface name, "" when none was chosen yet.
-            detail: values for the placeholders of the reason's hint.
+            detail: values for the placeholders of the reason's texts.
         """
         tally = self.reasons.get((reason, dev))
         if tally is None:
@@ -113,8 +202,13 @@ class Ledger:
         tally.last_ns = now
         detail["dev"] = dev
         tally.detail = detail
-        if trace is not None and reason.kind is not Kind.NOTE:
-            trace.settle(_FATE[reason.kind], now, reason, detail)
+        if trace is not None:
+            kind = reason.kind
+            trace.step(reason.layer, kind.value, now, {**detail, "reason": reason.name})
+            if kind is not Kind.NOTE:
+                if trace.dev is None and dev:
+                    trace.dev = dev
+                trace.settle(_FATE[kind], now, reason, detail)
 
     def count(self, event: str, number: int = 1) -> None:
         """Count a plain event, such as "arp.requests_sent"."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import egress, reason
 from smolctl.stack.decide import Decision, decide
+from smolctl.stack.fate import Trace
 from smolctl.stack.interface import Interface
 from smolctl.wire import addr, icmp, ipv4
 
@@ -23,6 +24,7 @@ def answer(
     packet: bytes,
     header: ipv4.Ipv4Header,
     now: int,
+    trace: Trace,
     *,
     group_frame: bool,
 ) -> None:
@@ -30,15 +32,16 @@ def answer(
 
     Args:
         packet: the offending packet, header first.
+        trace: its own, which has its fate already.
         group_frame: it came in a link-layer broadcast or multicast.
     """
     if _suppressed(stack, packet, header, group_frame):
-        stack.ledger.record(reason.ICMP_REPLY_SUPPRESSED, interface.name, now)
+        stack.ledger.record(reason.ICMP_REPLY_SUPPRESSED, interface.name, now, trace)
         return
     # The loopback is exempt, as in Linux icmpv4_xrlim_allow: nobody else is bothered.
     if not interface.loopback and not stack.icmp_limiter.allow(header.src, now):
         stack.ledger.record(
-            reason.ICMP_RATE_LIMITED, interface.name, now, ip=addr.IPV4.format(header.src)
+            reason.ICMP_RATE_LIMITED, interface.name, now, trace, ip=addr.IPV4.format(header.src)
         )
         return
     src = header.dst if stack.fib.is_local(header.dst) else None
@@ -48,7 +51,7 @@ def answer(
         room = min(room, decision.mtu - ipv4.MIN_HEADER_LEN - icmp.HEADER_LEN)
     message = icmp.IcmpMessage(icmp_type, code, 0, packet[: min(room, header.total_length)])
     try:
-        egress.icmp_output(stack, message, header.src, now, src=src)
+        egress.icmp_output(stack, message, header.src, now, src=src, cause=trace)
     except (SendRejected, NoBuffers):
         return  # counted by icmp_output under its own reason
     stack.ledger.count("icmp.errors_sent")

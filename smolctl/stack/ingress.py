@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import egress, fast, icmp_error, ingress_arp, ingress_icmp, reason
 from smolctl.stack.cast import Cast, wire_fault
-from smolctl.stack.fate import Fate, Trace
+from smolctl.stack.facts import Bound, Owner
+from smolctl.stack.fate import Direction, Fate, Trace
 from smolctl.stack.interface import Interface
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import RouteType
@@ -25,44 +26,54 @@ _SHOWN_MAX = 4
 """Sockets that an explanation names."""
 
 
-def frame_input(stack: "Stack", interface: Interface, frame: bytes, now: int) -> None:
-    """Take one Ethernet frame from a device. Nothing is raised for any bytes."""
+def frame_input(
+    stack: "Stack", interface: Interface, frame: bytes, now: int, trace: Trace | None = None
+) -> None:
+    """Take one Ethernet frame from a device. Nothing is raised for any bytes.
+
+    Args:
+        trace: follows the frame to its fate.
+    """
     record = stack.ledger.record
     name = interface.name
+    if trace is None:
+        trace = stack.journal.begin(Direction.IN, now, None, name)
+    trace.frame, trace.linked = frame, True
     if not interface.up:
-        record(reason.RX_IFACE_DOWN, name, now)
+        record(reason.RX_IFACE_DOWN, name, now, trace)
         interface.counters.rx_dropped += 1
         return
     header = ethernet.parse(frame)
     if isinstance(header, WireFault):
-        wire_fault(stack, interface, header, now)
+        wire_fault(stack, interface, header, now, trace)
         return
     src = header.src
     if src[0] & 1 or src == addr.ZERO_MAC:
-        record(reason.RX_SRC_MAC_INVALID, name, now, mac=addr.format_mac(src))
+        record(reason.RX_SRC_MAC_INVALID, name, now, trace, mac=addr.format_mac(src))
         interface.counters.rx_errors += 1
         return
     if src == interface.mac:
-        record(reason.RX_OWN_FRAME, name, now, mac=addr.format_mac(src))
+        record(reason.RX_OWN_FRAME, name, now, trace, mac=addr.format_mac(src))
         return
     cast = Cast.HOST
     if header.dst != interface.mac:
         if not header.dst[0] & 1:
             # A bridge or hub shows us others' frames (RFC 1122 2.4; Linux PACKET_OTHERHOST).
             record(
-                reason.RX_NOT_OUR_MAC, name, now,
+                reason.RX_NOT_OUR_MAC, name, now, trace,
                 mac=addr.format_mac(header.dst), ours=addr.format_mac(interface.mac),
             )  # fmt: skip
             return
         cast = Cast.BROADCAST if header.dst == addr.BROADCAST_MAC else Cast.MULTICAST
         interface.counters.multicast += 1
+    trace.step("ethernet", "ok", now, header)
     payload = frame[ethernet.HEADER_LEN :]
     if header.ethertype == ethernet.EtherType.IPV4:
-        ip_input(stack, interface, payload, now, cast)
+        ip_input(stack, interface, payload, now, trace, cast)
     elif header.ethertype == ethernet.EtherType.ARP:
-        ingress_arp.arp_input(stack, interface, payload, now, cast)
+        ingress_arp.arp_input(stack, interface, payload, now, trace, cast)
     else:
-        record(reason.RX_ETHERTYPE_UNKNOWN, name, now, ethertype=f"0x{header.ethertype:04x}")
+        record(reason.RX_ETHERTYPE_UNKNOWN, name, now, trace, ethertype=f"0x{header.ethertype:04x}")
 
 
 # --- IP -------------------------------------------------------------------------------------------
@@ -73,22 +84,23 @@ def ip_input(
     interface: Interface,
     packet: bytes,
     now: int,
+    trace: Trace,
     cast: Cast = Cast.HOST,
     *,
     looped: bool = False,
-    trace: Trace | None = None,
 ) -> None:
     """Take one IPv4 packet, validate it and hand it to its protocol (RFC 1122 3.2.1).
 
     Args:
+        trace: of a packet that was sent from here, or of the frame that it came in.
         looped: it is our own, come back by a loopback or as the copy of a broadcast.
-        trace: follows a packet that was sent from here.
     """
     header = ipv4.parse(packet)
     if isinstance(header, WireFault):
         wire_fault(stack, interface, header, now, trace)
         return
-    why, shown = _validate(stack, interface, header, cast, looped=looped)
+    trace.step("ip", "ok", now, header)
+    why, shown = _validate(stack, interface, header, cast, trace, now, looped=looped)
     if why is not None:
         stack.ledger.record(why, interface.name, now, trace, ip=shown)
         return
@@ -97,21 +109,28 @@ def ip_input(
         return
     packet = packet[: header.total_length]
     if header.protocol == ipv4.Protocol.UDP:
-        udp_input(stack, interface, packet, header, now, cast, looped=looped, trace=trace)
+        udp_input(stack, interface, packet, header, now, trace, cast, looped=looped)
     elif header.protocol == ipv4.Protocol.ICMP:
-        ingress_icmp.icmp_input(stack, interface, packet, header, now, cast, trace=trace)
+        ingress_icmp.icmp_input(stack, interface, packet, header, now, trace, cast)
     else:
         stack.ledger.record(
             reason.IP_PROTO_UNKNOWN, interface.name, now, trace, protocol=header.protocol
         )
         icmp_error.answer(
             stack, interface, icmp.Type.DEST_UNREACHABLE, icmp.Unreachable.PROTOCOL,
-            packet, header, now, group_frame=cast is not Cast.HOST,
+            packet, header, now, trace, group_frame=cast is not Cast.HOST,
         )  # fmt: skip
 
 
 def _validate(
-    stack: "Stack", interface: Interface, header: ipv4.Ipv4Header, cast: Cast, *, looped: bool
+    stack: "Stack",
+    interface: Interface,
+    header: ipv4.Ipv4Header,
+    cast: Cast,
+    trace: Trace,
+    now: int,
+    *,
+    looped: bool,
 ) -> tuple[Reason | None, str]:
     """Check source and destination; return why the packet is refused and the address to show."""
     src, dst = header.src, header.dst
@@ -133,6 +152,7 @@ def _validate(
     if addr.is_multicast(dst):
         return reason.IP_MULTICAST_NOT_JOINED, shown(dst)
     if addr.is_limited_broadcast(dst):
+        trace.step("route", "pick", now, Owner(dst, None))
         return None, ""
     route = stack.fib.lookup(dst)
     if route is None or route.type not in (RouteType.LOCAL, RouteType.BROADCAST):
@@ -143,6 +163,7 @@ def _validate(
         and stack.settings["ip.drop_unicast_in_l2_multicast"]
     ):
         return reason.IP_UNICAST_IN_BROADCAST, shown(dst)
+    trace.step("route", "pick", now, Owner(dst, route))
     return None, ""
 
 
@@ -155,10 +176,10 @@ def udp_input(
     packet: bytes,
     header: ipv4.Ipv4Header,
     now: int,
+    trace: Trace,
     cast: Cast = Cast.HOST,
     *,
     looped: bool = False,
-    trace: Trace | None = None,
 ) -> None:
     """Deliver a datagram to the most specific socket; a broadcast to all that match."""
     segment = packet[header.header_len :]
@@ -167,6 +188,7 @@ def udp_input(
     if isinstance(parsed, WireFault):
         wire_fault(stack, interface, parsed, now, trace)
         return
+    trace.step("udp", "ok", now, parsed)
     name, sport, dport = interface.name, parsed.sport, parsed.dport
     payload = segment[udp.HEADER_LEN : parsed.length]
     datagram = Datagram(payload, src, sport, dst, dport, name, now)
@@ -180,7 +202,7 @@ def udp_input(
         stack.ledger.record(why, name, now, trace, **detail)
         icmp_error.answer(
             stack, interface, icmp.Type.DEST_UNREACHABLE, icmp.Unreachable.PORT,
-            packet, header, now, group_frame=cast is not Cast.HOST,
+            packet, header, now, trace, group_frame=cast is not Cast.HOST,
         )  # fmt: skip
         return
     for socket in sockets:
@@ -189,10 +211,10 @@ def udp_input(
         fast.learn_ingress(stack, interface, sockets[0], header, parsed)
 
 
-def socket_deliver(
-    stack: "Stack", socket: UdpSocket, datagram: Datagram, trace: Trace | None = None
-) -> None:
+def socket_deliver(stack: "Stack", socket: UdpSocket, datagram: Datagram, trace: Trace) -> None:
     """Queue a datagram for its socket, within the socket's bound, or send it back."""
+    at_ns = datagram.at_ns
+    trace.step("socket", "pick", at_ns, Bound(socket.local, socket.port, socket.dev, socket.owner))
     if socket.echo:
         _send_back(stack, socket, datagram, trace)
         return
@@ -200,7 +222,7 @@ def socket_deliver(
     if socket.queue and socket.queue_bytes + size > socket.rcvbuf:
         socket.drops += 1
         stack.ledger.record(
-            reason.UDP_RCVBUF_FULL, datagram.dev, datagram.at_ns, trace,
+            reason.UDP_RCVBUF_FULL, datagram.dev, at_ns, trace,
             queued=socket.queue_bytes, limit=socket.rcvbuf, port=socket.port,
         )  # fmt: skip
         return
@@ -209,23 +231,22 @@ def socket_deliver(
     socket.rx_datagrams += 1
     if not socket.ready:
         stack.wake(socket)
-    if trace is not None:
-        trace.settle(Fate.DELIVERED, datagram.at_ns)
-        trace.dev = datagram.dev
+    trace.dev = datagram.dev
+    trace.settle(Fate.DELIVERED, at_ns)
 
 
-def _send_back(stack: "Stack", socket: UdpSocket, datagram: Datagram, trace: Trace | None) -> None:
+def _send_back(stack: "Stack", socket: UdpSocket, datagram: Datagram, trace: Trace) -> None:
     """Send a datagram back to where it came from, from where it was sent to (RFC 862)."""
     socket.rx_datagrams += 1
-    if trace is not None:
-        trace.settle(Fate.DELIVERED, datagram.at_ns)
-        trace.dev = datagram.dev
+    trace.dev = datagram.dev
+    trace.settle(Fate.DELIVERED, datagram.at_ns)
     # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
     own = None if stack.is_broadcast(datagram.dst) else datagram.dst
     try:
         egress.udp_output(
-            stack, socket, datagram.payload, datagram.src, datagram.sport, datagram.at_ns, None, own
-        )
+            stack, socket, datagram.payload, datagram.src, datagram.sport, datagram.at_ns,
+            None, own, trace,
+        )  # fmt: skip
     except (SendRejected, NoBuffers):
         return  # counted by udp_output under its own reason
 

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import egress, reason
+from smolctl.stack import egress_link, reason
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.echo import ArpAnswer
+from smolctl.stack.fate import Direction, Fate, Trace
 from smolctl.stack.interface import Interface
 from smolctl.stack.neighbor_state import State
 from smolctl.stack.reason import Reason
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def arp_input(
-    stack: "Stack", interface: Interface, payload: bytes, now: int, cast: Cast = Cast.HOST
+    stack: "Stack",
+    interface: Interface,
+    payload: bytes,
+    now: int,
+    trace: Trace,
+    cast: Cast = Cast.HOST,
 ) -> None:
     """Answer who asks for an address of ours, and learn as Linux's ``arp_process`` does.
 
@@ -25,15 +31,19 @@ def arp_input(
     """
     packet = arp.parse(payload)
     if isinstance(packet, WireFault):
-        wire_fault(stack, interface, packet, now)
+        wire_fault(stack, interface, packet, now, trace)
         return
+    trace.step("arp", "ok", now, packet)
     stack.ledger.count("arp.packets_received")
     taken = _offer_to_clients(stack, interface, packet, cast, now)
-    why, detail = _arp_process(stack, interface, packet, cast, now)
+    if taken:
+        trace.step("socket", "pick", now, {"owner": "arping"})
+    why, detail = _arp_process(stack, interface, packet, cast, now, trace)
     if why is not None and taken:
         stack.ledger.count("arp.taken_by_clients")
+        trace.settle(Fate.DELIVERED, now)
     elif why is not None:
-        stack.ledger.record(why, interface.name, now, **detail)
+        stack.ledger.record(why, interface.name, now, trace, **detail)
 
 
 def _offer_to_clients(
@@ -53,7 +63,12 @@ def _offer_to_clients(
 
 
 def _arp_process(
-    stack: "Stack", interface: Interface, packet: arp.ArpPacket, cast: Cast, now: int
+    stack: "Stack",
+    interface: Interface,
+    packet: arp.ArpPacket,
+    cast: Cast,
+    now: int,
+    trace: Trace,
 ) -> tuple[Reason | None, dict[str, object]]:
     """Answer and learn; return why the packet was of no use, or None."""
     sender, target, mac = packet.sender_ip, packet.target_ip, packet.sender_mac
@@ -77,18 +92,26 @@ def _arp_process(
             _, actions = stack.neighbors[interface.name].heard(
                 sender, mac, now, create=True, override=True
             )
-            egress.perform(stack, interface, actions, now)
+            egress_link.perform(stack, interface, actions, now)
+            trace.step("neigh", "ok", now, {"dst": shown["ip"], "lladdr": shown["mac"]})
         # A probe (sender 0.0.0.0, RFC 5227 2.1.1) is answered but teaches nothing.
-        egress.arp_output(stack, interface, arp.Op.REPLY, target, mac, sender, mac, now)
+        trace.settle(Fate.ANSWERED, now)
+        reply = stack.journal.begin(Direction.OUT, now, trace, interface.name)
+        egress_link.arp_output(stack, interface, arp.Op.REPLY, target, mac, sender, mac, now, reply)
         stack.ledger.count("arp.replies_sent")
         return None, {}
     if sender == 0:
         return reason.ARP_TARGET_NOT_OURS, {"ip": addr.IPV4.format(target)}
-    return _arp_learn(stack, interface, packet, cast, now)
+    return _arp_learn(stack, interface, packet, cast, now, trace)
 
 
 def _arp_learn(
-    stack: "Stack", interface: Interface, packet: arp.ArpPacket, cast: Cast, now: int
+    stack: "Stack",
+    interface: Interface,
+    packet: arp.ArpPacket,
+    cast: Cast,
+    now: int,
+    trace: Trace,
 ) -> tuple[Reason | None, dict[str, object]]:
     """Learn from ARP that asks us nothing: replies, gratuitous ARP, others' requests."""
     sender, mac = packet.sender_ip, packet.sender_mac
@@ -108,9 +131,11 @@ def _arp_learn(
     else:
         # Broadcast replies and request packets do not assert reachability (Linux arp_process).
         taken, actions = cache.heard(sender, mac, now, create=create, override=gratuitous)
-    egress.perform(stack, interface, actions, now)
+    egress_link.perform(stack, interface, actions, now)
     if taken:
         stack.ledger.count("arp.learned")
+        trace.step("neigh", "ok", now, {"dst": addr.IPV4.format(sender), "lladdr": mac.hex(":")})
+        trace.settle(Fate.ABSORBED, now)
         return None, {}
     if known is None:
         return reason.NEIGH_TABLE_FULL, {

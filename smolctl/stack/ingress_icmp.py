@@ -22,15 +22,15 @@ def icmp_input(
     packet: bytes,
     header: ipv4.Ipv4Header,
     now: int,
+    trace: Trace,
     cast: Cast = Cast.HOST,
-    *,
-    trace: Trace | None = None,
 ) -> None:
     """Answer echo requests, match replies and errors to who sent the question."""
     message = icmp.parse(packet[header.header_len :])
     if isinstance(message, WireFault):
         wire_fault(stack, interface, message, now, trace)
         return
+    trace.step("icmp", "ok", now, message)
     stack.ledger.count("icmp.messages_received")
     if message.type == icmp.Type.ECHO_REQUEST:
         _echo_request(stack, interface, header, message, now, cast, trace)
@@ -49,7 +49,7 @@ def _echo_request(
     message: icmp.IcmpMessage,
     now: int,
     cast: Cast,
-    trace: Trace | None,
+    trace: Trace,
 ) -> None:
     """Answer an echo request from the address it was sent to (RFC 1122 3.2.2.6).
 
@@ -67,10 +67,10 @@ def _echo_request(
         )  # fmt: skip
         return
     reply = icmp.IcmpMessage(icmp.Type.ECHO_REPLY, 0, message.rest, message.body)
-    if trace is not None:
-        trace.settle(Fate.ANSWERED, now)
+    trace.settle(Fate.ANSWERED, now)
+    own = None if group else header.dst
     try:
-        egress.icmp_output(stack, reply, header.src, now, src=None if group else header.dst)
+        egress.icmp_output(stack, reply, header.src, now, src=own, cause=trace)
     except (SendRejected, NoBuffers):
         return  # counted by icmp_output under its own reason
     stack.ledger.count("icmp.echo_replies_sent")
@@ -82,7 +82,7 @@ def _echo_reply(
     header: ipv4.Ipv4Header,
     message: icmp.IcmpMessage,
     now: int,
-    trace: Trace | None,
+    trace: Trace,
 ) -> None:
     client = stack.echoes.get(message.ident)
     if client is None:
@@ -93,8 +93,8 @@ def _echo_reply(
         return
     client.replies.append(EchoReply(header.src, message.sequence, header.ttl, message.body, now))
     stack.wake(client)
-    if trace is not None:
-        trace.settle(Fate.DELIVERED, now)
+    trace.step("socket", "pick", now, {"owner": "ping", "ident": message.ident})
+    trace.settle(Fate.DELIVERED, now)
     # The answer proves that the way there works (RFC 1122 2.3.2.1 (4)); ping asks Linux for the
     # same with MSG_CONFIRM.
     stack.confirm(header.src, now)
@@ -106,7 +106,7 @@ def _error_input(
     header: ipv4.Ipv4Header,
     message: icmp.IcmpMessage,
     now: int,
-    trace: Trace | None,
+    trace: Trace,
 ) -> None:
     """Match an ICMP error to the socket whose packet it quotes (RFC 1122 3.2.2)."""
     why = _error_reason(message)
@@ -121,9 +121,8 @@ def _error_input(
     if why is not None and notify.packet_failed(
         stack, message.body, interface.name, why.linux, why, detail, now, offender=header.src
     ):
-        stack.ledger.record(why, interface.name, now, **detail)
-        if trace is not None:
-            trace.settle(Fate.ABSORBED, now)
+        stack.ledger.record(why, interface.name, now, trace, **detail)
+        trace.settle(Fate.ABSORBED, now)
         return
     if why is None:
         stack.ledger.record(reason.ICMP_TYPE_UNKNOWN, interface.name, now, trace, type=message.type)

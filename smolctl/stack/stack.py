@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from smolctl.errors import AddressNotAvailable, InvalidArgument, NoBuffers, NoSuchDevice
-from smolctl.stack import decide, egress, fast, ingress, reason, timers
+from smolctl.stack import decide, egress, egress_link, fast, ingress, reason, timers
 from smolctl.stack.addr import Address, AddressList, Derived, derived_routes, routes_of
 from smolctl.stack.decide import Decision
 from smolctl.stack.echo import ArpClient, EchoClient
-from smolctl.stack.fate import Ledger, Trace, TracedFrame
+from smolctl.stack.fate import Direction, Ledger, Trace, TracedFrame
 from smolctl.stack.icmp_limit import IcmpLimiter
 from smolctl.stack.interface import LOOPBACK_MTU, OUTBOX_LIMIT, Interface, Medium
+from smolctl.stack.journal import Journal, Listener
 from smolctl.stack.neighbor import NeighborCache
 from smolctl.stack.reason import REASONS
 from smolctl.stack.route import Fib, RouteType
@@ -53,6 +54,7 @@ class Stack:
         self.echoes: dict[int, EchoClient] = {}
         self.arp_clients: list[ArpClient] = []
         self.ledger = Ledger()
+        self.journal = Journal()
         self.icmp_limiter = IcmpLimiter(self.settings)
         self.generation = 0
         self._closed_sent = 0
@@ -60,7 +62,7 @@ class Stack:
         self.housekeeping_ns = 0
         self._last_index = 0
         self._ident = int(random() * 0x10000)
-        self.loop: deque[tuple[Interface, bytes, Trace | None]] = deque()  # what comes back in
+        self.loop: deque[tuple[Interface, bytes, Trace]] = deque()  # what comes back in
         self._ready: list[Waitable] = []
         self.loopback = self.create_interface(
             LOOPBACK_NAME, "loopback", Medium.IP, LOOPBACK_MTU, None
@@ -166,20 +168,22 @@ class Stack:
             for item in items:
                 if isinstance(item, TracedFrame):
                     interface.traced -= 1
-                    egress.settle_sent(item, now)
+                    egress_link.settle_sent(item, now)
 
     def transmit_failed(
         self, interface: Interface, item: "bytes | TracedFrame", reason_name: str, now: int
     ) -> None:
         """Take note that a frame was refused: tx-queue-full, tx-no-carrier or stack-stopped."""
-        trace = None
         if isinstance(item, TracedFrame):
             interface.traced -= 1
             trace = item.trace
+        else:
+            trace = self.journal.begin(Direction.OUT, now, None, interface.name)
+            trace.frame, trace.linked = item, True
         interface.counters.tx_dropped += 1
         self.ledger.record(REASONS[reason_name], interface.name, now, trace, n=1)
 
-    def loop_back(self, interface: Interface, packet: bytes, trace: Trace | None, now: int) -> None:
+    def loop_back(self, interface: Interface, packet: bytes, trace: Trace, now: int) -> None:
         """Queue a packet that comes back in by ``interface`` at the next ``poll``."""
         if not interface.up:
             self.ledger.record(reason.TX_IFACE_DOWN, interface.name, now, trace)
@@ -199,7 +203,7 @@ class Stack:
             if interface.loopback:
                 interface.counters.looped_packets += 1
                 interface.counters.looped_bytes += len(packet)
-            ingress.ip_input(self, interface, packet, now, looped=True, trace=trace)
+            ingress.ip_input(self, interface, packet, now, trace, looped=True)
         due = timers.deadline(self)
         if (due is not None and due <= now) or now >= self.housekeeping_ns:
             timers.expire(self, now)
@@ -227,6 +231,21 @@ class Stack:
         for waiter in ready:
             waiter.ready = False
         return [waiter for waiter in ready if not waiter.closed]
+
+    def watch(self, listener: Listener, *, everything: bool) -> None:
+        """Have a listener told of packets: of those in trouble, or of everything.
+
+        Args:
+            listener: called once for a wait and once for the fate; it must not call back.
+            everything: the fast path stands aside until ``unwatch``.
+        """
+        self.journal.listen(listener, everything=everything)
+        self.touch()
+
+    def unwatch(self, listener: Listener) -> None:
+        """Forget a listener."""
+        self.journal.unlisten(listener)
+        self.touch()
 
     # --- UDP sockets ------------------------------------------------------------------------------
 

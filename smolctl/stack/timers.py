@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import egress
+from smolctl.stack import egress_link
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -20,7 +20,7 @@ def expire(stack: "Stack", now: int) -> None:
         due = cache.deadline()
         if housekeeping or (due is not None and due <= now):
             actions = cache.expire(now)
-            egress.perform(stack, stack.interfaces[name], actions, now)
+            egress_link.perform(stack, stack.interfaces[name], actions, now)
 
 
 def deadline(stack: "Stack") -> int | None:

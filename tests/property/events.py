@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from smolctl.errors import StackError
-from smolctl.stack import configure, egress
+from smolctl.stack import configure, egress_link
 from smolctl.stack.fate import Trace, TracedFrame
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr
@@ -197,7 +197,7 @@ class Player:
 
     def _flush(self, dev: str, number: int) -> None:
         actions = self.host.cache(dev).flush(keep_permanent=number % 2 > 0)
-        egress.perform(self.stack, self.host.dev(dev), actions, self.host.now)
+        egress_link.perform(self.stack, self.host.dev(dev), actions, self.host.now)
 
     def _mtu(self, dev: str, number: int) -> None:
         configure.set_mtu(self.stack, self.host.dev(dev), 68 + number * 20)

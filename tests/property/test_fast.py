@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolctl.stack import configure, egress, fast
+from smolctl.stack import configure, egress_link, fast
 from smolctl.stack import stack as stack_module
 from smolctl.stack.neighbor_state import State
 from smolctl.wire import ipv4, udp
@@ -73,7 +73,7 @@ mixed = st.lists(st.tuples(calm, histories(sizes=(0, 2))), min_size=1, max_size=
 def compare(config: Config, history: list[Event], outbox_limit: int) -> None:
     """Play the same with and without the fast path; nothing that can be seen may differ."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (fast, egress, stack_module):
+        for module in (fast, egress_link, stack_module):
             patch.setattr(module, "OUTBOX_LIMIT", outbox_limit)
         quick, layered = Player(config), Player(config, layered=True)
         for event in history:

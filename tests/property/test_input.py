@@ -5,6 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smolctl.stack.fate import Trace
 from smolctl.stack.reason import Kind
 from smolctl.stack.stack import Stack
 from smolctl.wire import arp, ethernet, icmp, ipv4
@@ -41,7 +42,7 @@ def test_no_bytes_raise_on_a_loopback(config: Config, arriving: list[bytes]) -> 
     stack = World(config).stack
     for number, frame in enumerate(arriving):
         packet = frame[ethernet.HEADER_LEN :] if number % 2 else frame
-        stack.loop_back(stack.interface(("lo", *DEVS)[number % 3]), packet, None, 1)
+        stack.loop_back(stack.interface(("lo", *DEVS)[number % 3]), packet, Trace(), 1)
         stack.poll(1)
 
 

@@ -47,7 +47,7 @@ def test_every_datagram_settles_exactly_once(config: Config, history: list[Event
     player = Follower(config, followed=True)
     for event in history:
         player.play(event)
-        followed = sum(trace.dev in DEVS and not trace.settled for trace in player.traces)
+        followed = sum(trace.dev in DEVS and not trace.settled for trace in player.stack.journal)
         assert sum(link.traced for link in player.stack.interfaces.values()) <= followed
     player.host.wait(QUIET_NS)
     for dev in DEVS:

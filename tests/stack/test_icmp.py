@@ -4,6 +4,7 @@ import pytest
 
 from smolctl.stack import configure, icmp_error
 from smolctl.stack.echo import REPLY_QUEUE_LIMIT
+from smolctl.stack.fate import Trace
 from smolctl.stack.icmp_limit import PEERS_LIMIT, IcmpLimiter
 from smolctl.stack.neighbor_state import State
 from smolctl.stack.settings import Settings
@@ -210,7 +211,9 @@ def answer(host: Host, packet: bytes) -> None:
     header = ipv4.parse(packet)
     assert isinstance(header, ipv4.Ipv4Header)
     kind, code = icmp.Type.DEST_UNREACHABLE, icmp.Unreachable.PORT
-    icmp_error.answer(host.stack, host.tap, kind, code, packet, header, host.now, group_frame=False)
+    icmp_error.answer(
+        host.stack, host.tap, kind, code, packet, header, host.now, Trace(), group_frame=False
+    )
 
 
 @pytest.mark.parametrize("packet", ASKED_DIRECTLY.values(), ids=ASKED_DIRECTLY.keys())

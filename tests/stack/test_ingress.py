@@ -3,6 +3,7 @@
 import pytest
 
 from smolctl.stack import configure
+from smolctl.stack.fate import Trace
 from smolctl.stack.interface import Counters
 from smolctl.wire import addr, ethernet, ipv4
 from tests.stack.kit import (
@@ -179,9 +180,11 @@ def test_a_batch_is_taken_in_its_order(host: Host) -> None:
 def test_what_is_looped_is_not_held_against_its_source(host: Host) -> None:
     packet = packet_of(ipv4.Protocol.UDP, udp_packet(src="127.0.0.1", dst="127.0.0.1")[20:],
                        "127.0.0.1", "127.0.0.1")  # fmt: skip
-    host.stack.loop_back(host.stack.loopback, packet, None, host.now)
+    host.stack.loop_back(host.stack.loopback, packet, Trace(), host.now)
     host.poll()
     assert delivered(host) == 1
-    host.stack.loop_back(host.stack.loopback, packet_of(17, SEGMENT, dst="8.8.8.8"), None, host.now)
+    host.stack.loop_back(
+        host.stack.loopback, packet_of(17, SEGMENT, dst="8.8.8.8"), Trace(), host.now
+    )
     host.poll()
     assert host.reasons() == {"ip-dst-not-ours": 1}

@@ -8,7 +8,7 @@ from smolctl.daemon.context import Context
 from smolctl.daemon.job import Job
 from smolctl.daemon.rtt import Rtts
 from smolctl.errors import AddressNotAvailable, InvalidArgument
-from smolctl.stack import egress, reason
+from smolctl.stack import egress_link, reason
 from smolctl.stack.decide import Refusal, decide, rejection, select_source
 from smolctl.stack.fate import Fate, Trace
 from smolctl.stack.interface import Interface, Medium
@@ -176,7 +176,7 @@ class ArpingJob(Job):
         op = arp.Op.REPLY if plan.mode == "announce-reply" else arp.Op.REQUEST
         about = self._interface.mac if op == arp.Op.REPLY else addr.ZERO_MAC
         self._trace = Trace()
-        egress.arp_output(
+        egress_link.arp_output(
             self._stack, self._interface, op, plan.src, about, plan.dst, target, now, self._trace
         )
 

@@ -6,7 +6,7 @@ from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.daemon.job import NS_PER_S
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
-from smolctl.stack import configure, egress
+from smolctl.stack import configure, egress_link
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.neighbor_entry import Neighbor
 from smolctl.stack.neighbor_state import State
@@ -128,7 +128,7 @@ def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Ro
     known = lladdr if lladdr is not None else (entry.lladdr if entry is not None else None)
     if state in _NEEDS_MAC and known is None:
         raise InvalidArgument(f"a {state.lower()} neighbor needs its MAC", hint="add: lladdr MAC")
-    egress.perform(ctx.stack, interface, cache.set(dst, state, lladdr, ctx.now), ctx.now)
+    egress_link.perform(ctx.stack, interface, cache.set(dst, state, lladdr, ctx.now), ctx.now)
     return []
 
 
@@ -136,7 +136,7 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete an entry; what waits for it is lost."""
     interface, entry = _find(ctx, args)
     actions = ctx.stack.neighbors[interface.name].delete(entry.ip)
-    egress.perform(ctx.stack, interface, actions, ctx.now)
+    egress_link.perform(ctx.stack, interface, actions, ctx.now)
     return []
 
 
@@ -153,5 +153,5 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
         if interface.medium is Medium.ETHERNET:
             rows.append(_row(interface, entry, ctx.now, stats=False))
             actions = ctx.stack.neighbors[interface.name].delete(entry.ip)
-            egress.perform(ctx.stack, interface, actions, ctx.now)
+            egress_link.perform(ctx.stack, interface, actions, ctx.now)
     return rows

@@ -1,0 +1,212 @@
+"""The way out, last part: from an IP packet to an Ethernet frame in an interface's outbox.
+
+``neighbor_output`` asks the neighbor cache for the next hop's MAC address; what the cache wants
+done comes back as actions, which ``perform`` carries out. No state is here.
+"""
+
+from typing import TYPE_CHECKING
+
+from smolctl.errors import NoBuffers
+from smolctl.stack import notify, reason
+from smolctl.stack.decide import rejection, select_source
+from smolctl.stack.facts import Asked, Resolved, Taken
+from smolctl.stack.fate import Direction, Fate, Trace, TracedFrame
+from smolctl.stack.interface import OUTBOX_LIMIT, Interface
+from smolctl.stack.neighbor_entry import (
+    Action,
+    Evicted,
+    GiveUp,
+    Neighbor,
+    Overflow,
+    Purged,
+    Queued,
+    SendProbe,
+    Transmit,
+)
+from smolctl.stack.neighbor_state import State
+from smolctl.stack.reason import Reason
+from smolctl.stack.route import Scope
+from smolctl.wire import addr, arp, ethernet
+
+if TYPE_CHECKING:
+    from smolctl.stack.stack import Stack
+
+
+def neighbor_output(
+    stack: "Stack",
+    out: Interface,
+    next_hop: int,
+    packet: bytes,
+    now: int,
+    trace: Trace,
+) -> None:
+    """Find the next hop's MAC and send, or queue the packet and start address resolution.
+
+    Raises:
+        SendRejected: neigh-table-full.
+    Source: RFC 1122 2.3.2.2 (SHOULD save the packet); RFC 4861 7.2.2; Linux neigh_resolve_output.
+    """
+    if not out.carrier:
+        # Nobody would hear the question. To blame a silent neighbor 3 s later would be untrue.
+        _no_carrier(stack, out, now, trace)
+        return
+    cache = stack.neighbors[out.name]
+    queued = Queued(packet, trace)
+    try:
+        entry, actions = cache.use(next_hop, queued, now)
+    except NoBuffers:
+        detail: dict[str, object] = {
+            "capacity": stack.settings["iface.neighbor_cache_count"],
+            "next_hop": addr.IPV4.format(next_hop),
+        }
+        stack.ledger.record(reason.NEIGH_TABLE_FULL, out.name, now, trace, **detail)
+        raise rejection(reason.NEIGH_TABLE_FULL, {**detail, "dev": out.name}) from None
+    if entry.state is State.INCOMPLETE:
+        # RFC 1122 2.4: the link layer must not report an error for want of an ARP entry alone.
+        stack.ledger.record(
+            reason.NEIGH_PENDING, out.name, now, trace,
+            next_hop=addr.IPV4.format(next_hop), queued=len(entry.queue),
+        )  # fmt: skip
+    perform(stack, out, actions, now)
+
+
+def perform(stack: "Stack", out: Interface, actions: list[Action], now: int) -> None:
+    """Carry out what the neighbor cache of ``out`` asked for."""
+    for action in actions:
+        match action:
+            case SendProbe():
+                _probe_output(stack, out, action, now)
+            case Transmit(entry, packets):
+                lladdr = entry.lladdr or addr.ZERO_MAC
+                found = Resolved(entry.ip, entry.state.value, lladdr)
+                for queued in packets:
+                    trace = _trace_of(queued)
+                    trace.step("neigh", "ok", now, found)
+                    ethernet_output(
+                        stack, out, lladdr, ethernet.EtherType.IPV4, queued.packet, now, trace
+                    )
+            case GiveUp(entry, packets):
+                for queued in packets:
+                    _give_up(stack, out, entry, queued, now)
+            case Overflow(entry, queued):
+                _lost(stack, out, reason.NEIGH_QUEUE_FULL, entry, queued, now)
+            case Purged(entry, packets):
+                for queued in packets:
+                    _lost(stack, out, reason.NEIGH_QUEUE_PURGED, entry, queued, now)
+            case Evicted(entry, new, packets):
+                stack.ledger.record(
+                    reason.NEIGH_EVICTED, out.name, now, ip=addr.IPV4.format(entry.ip),
+                    new=addr.IPV4.format(new),
+                    capacity=stack.settings["iface.neighbor_cache_count"],
+                )  # fmt: skip
+                for queued in packets:
+                    _lost(stack, out, reason.NEIGH_QUEUE_PURGED, entry, queued, now)
+
+
+def _trace_of(queued: Queued) -> Trace:
+    if not isinstance(queued.origin, Trace):
+        raise AssertionError("a packet waits without its trace")
+    return queued.origin
+
+
+def _lost(
+    stack: "Stack", out: Interface, why: Reason, entry: Neighbor, queued: Queued, now: int
+) -> None:
+    stack.ledger.record(
+        why, out.name, now, _trace_of(queued),
+        next_hop=addr.IPV4.format(entry.ip), queued=len(entry.queue),
+    )  # fmt: skip
+
+
+def _give_up(stack: "Stack", out: Interface, entry: Neighbor, queued: Queued, now: int) -> None:
+    """Tell the sender that its next hop does not answer (Linux arp_error_report)."""
+    detail: dict[str, object] = {
+        "next_hop": addr.IPV4.format(entry.ip),
+        "probes": entry.probes,
+        "dev": out.name,
+    }
+    stack.ledger.record(reason.NEIGH_FAILED, out.name, now, _trace_of(queued), **detail)
+    notify.packet_failed(
+        stack, queued.packet, out.name, "EHOSTUNREACH", reason.NEIGH_FAILED, detail, now
+    )
+
+
+def _probe_output(stack: "Stack", out: Interface, probe: SendProbe, now: int) -> None:
+    """Ask for a neighbor's MAC, from the address that the waiting packet has (arp_announce=0)."""
+    entry = probe.entry
+    sender = None
+    if entry.queue:
+        source = int.from_bytes(entry.queue[-1].packet[12:16])
+        sender = source if stack.fib.is_local(source) else None
+    if sender is None:
+        sender = select_source(stack, out, entry.ip, Scope.LINK) or 0
+    target = entry.lladdr if probe.unicast and entry.lladdr is not None else addr.BROADCAST_MAC
+    asked = Asked(entry.ip, sender, entry.probes, probe.unicast)
+    for queued in entry.queue:
+        _trace_of(queued).step("arp", "wait", now, asked)
+    cause = _trace_of(entry.queue[-1]) if entry.queue else None
+    trace = stack.journal.begin(Direction.OUT, now, cause, out.name)
+    arp_output(stack, out, arp.Op.REQUEST, sender, addr.ZERO_MAC, entry.ip, target, now, trace)
+    stack.ledger.count("arp.requests_sent")
+
+
+def arp_output(
+    stack: "Stack",
+    out: Interface,
+    op: arp.Op,
+    sender_ip: int,
+    target_mac: bytes,
+    target_ip: int,
+    frame_dst: bytes,
+    now: int,
+    trace: Trace | None = None,
+) -> None:
+    """Send one ARP packet with our MAC as sender (RFC 826)."""
+    if trace is None:
+        trace = stack.journal.begin(Direction.OUT, now)
+    else:
+        stack.journal.follow(trace, now)
+    trace.dev, trace.src = out.name, sender_ip
+    packet = arp.ArpPacket(op, out.mac, sender_ip, target_mac, target_ip).to_bytes()
+    ethernet_output(stack, out, frame_dst, ethernet.EtherType.ARP, packet, now, trace)
+
+
+def ethernet_output(
+    stack: "Stack",
+    out: Interface,
+    dst: bytes,
+    ethertype: int,
+    payload: bytes,
+    now: int,
+    trace: Trace,
+) -> None:
+    """Put the frame into the interface's outbox, from where the device takes it."""
+    frame = ethernet.EthernetHeader(dst, out.mac, ethertype).to_bytes() + payload
+    trace.frame, trace.linked = frame, True
+    if not out.up:
+        stack.ledger.record(reason.TX_IFACE_DOWN, out.name, now, trace)
+        out.counters.tx_dropped += 1
+    elif not out.carrier:
+        _no_carrier(stack, out, now, trace)
+    elif len(out.outbox) >= OUTBOX_LIMIT:
+        stack.ledger.record(reason.TX_QUEUE_FULL, out.name, now, trace)
+        out.counters.tx_dropped += 1
+    elif trace.followed:
+        out.outbox.append(TracedFrame(frame, trace))
+        out.traced += 1
+    else:
+        out.outbox.append(frame)
+
+
+def _no_carrier(stack: "Stack", out: Interface, now: int, trace: Trace) -> None:
+    stack.ledger.record(reason.TX_NO_CARRIER, out.name, now, trace)
+    out.counters.tx_dropped += 1
+    out.counters.tx_carrier_errors += 1
+
+
+def settle_sent(item: bytes | TracedFrame, now: int) -> None:
+    """Tell the follower of a frame that the device took it."""
+    if isinstance(item, TracedFrame):
+        trace = item.trace
+        trace.step("device", "ok", now, Taken(trace.dev or "", item.frame[:6], len(item.frame)))
+        trace.settle(Fate.SENT, now)

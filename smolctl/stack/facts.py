@@ -1,0 +1,63 @@
+"""What the steps of a packet carry, where a header or a ``Decision`` does not say it already."""
+
+from typing import NamedTuple
+
+from smolctl.stack.route import Route
+
+
+class Bound(NamedTuple):
+    """The socket that sent or got a datagram; port 0 before it has one, ``local`` 0 for any."""
+
+    local: int
+    port: int
+    dev: str | None
+    owner: str
+
+
+class Loser(NamedTuple):
+    """A route that was considered and not taken; ``cause`` as ``Fib.candidates`` gives it."""
+
+    route: Route
+    cause: str
+
+
+class Owner(NamedTuple):
+    """Whose an incoming packet's destination is: the ``local`` or ``broadcast`` route it matched.
+
+    ``route`` is None for the limited broadcast address, which needs none.
+    """
+
+    dst: int
+    route: Route | None
+
+
+class Resolved(NamedTuple):
+    """The next hop's MAC address is known; ``state`` in RFC 4861's words."""
+
+    ip: int
+    state: str
+    lladdr: bytes
+
+
+class Asked(NamedTuple):
+    """An ARP request for the next hop, the ``number``-th of this round."""
+
+    ip: int
+    sender: int
+    number: int
+    unicast: bool
+
+
+class Taken(NamedTuple):
+    """The device took the frame, ``length`` bytes with its header; ``lladdr`` is whom it is for."""
+
+    dev: str
+    lladdr: bytes
+    length: int
+
+
+class Answer(NamedTuple):
+    """What was sent because of this packet; ``number`` is its id in the journal or 0."""
+
+    what: str
+    number: int
