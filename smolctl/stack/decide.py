@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.errors import SendRejected
-from smolctl.stack import reason
+from smolctl.stack import reason, suggest
 from smolctl.stack.interface import Interface
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import Route, RouteType, Scope
@@ -76,7 +76,8 @@ def decide(
     if dst == 0:
         return Refusal(reason.TX_DST_INVALID, dev or "", {"ip": shown(dst)})
     if src is not None and not stack.fib.is_local(src):
-        return Refusal(reason.TX_SRC_NOT_OURS, dev or "", {"ip": shown(src)})
+        detail = {"ip": shown(src), **suggest.owner(stack, src)}
+        return Refusal(reason.TX_SRC_NOT_OURS, dev or "", detail)
     bound = stack.interface(dev) if dev is not None else None
     if bound is not None and not bound.up:
         return Refusal(reason.TX_IFACE_DOWN, bound.name, {"ip": shown(dst)})
@@ -94,9 +95,8 @@ def decide(
         # A route that refuses is a failed lookup like any other (ip_route_output_key_hash_rcu).
         return _on_link(stack, bound, dst, src)
     if route is None:
-        return Refusal(
-            reason.TX_NO_ROUTE, "", {"ip": shown(dst), "connected": _connected_text(stack)}
-        )
+        detail = {"ip": shown(dst), "connected": _connected_text(stack)}
+        return Refusal(reason.TX_NO_ROUTE, "", {**detail, **suggest.no_route(stack, dst)})
     return _by_route(stack, route, dst, src)
 
 
@@ -174,11 +174,10 @@ def _connected_text(stack: "Stack") -> str:
         for route in stack.derived(interface).values()
         if route.type is RouteType.UNICAST
     ]
-    return f" (connected: {', '.join(networks[:4])})" if networks else ""
+    return ", ".join(networks[:4]) or "nothing"
 
 
 def rejection(why: Reason, detail: dict[str, object]) -> SendRejected:
-    """Return the error for a refusal: the hint's first half is the message, its second the cure."""
-    message, _, hint = why.explain(detail).partition("; ")
+    """Return the error for a refusal."""
     errno_name = why.linux if why.linux.startswith("E") else "EINVAL"
-    return SendRejected(why.name, message, errno_name=errno_name, hint=hint or None)
+    return SendRejected(why.name, why.why(detail), errno_name=errno_name, hint=why.hint(detail))

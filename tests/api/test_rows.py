@@ -279,7 +279,8 @@ def test_drops_stand_by_kind_then_count(api: Api) -> None:
         "dev": "tap0",
         "count": 2,
         "last_ms": 2000,
-        "hint": "frame is 0 B, an Ethernet header needs 14; check the sender or capture",
+        "hint": "frame is 0 B, an Ethernet header needs 14;"
+        " the bytes and their sender: smolctl capture tap0 -v",
         "source": "RFC 894",
     }
 

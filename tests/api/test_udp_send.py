@@ -152,6 +152,7 @@ def test_an_icmp_error_of_the_peer_is_reported(api: Api) -> None:
             "reason": "icmp-port-unreachable",
             "errno": "ECONNREFUSED",
             "message": f"{PEER} says that nothing is bound to {PEER}:9",
+            "hint": f"on {PEER}: start what is to listen on UDP port 9; ss -lun shows what does",
         }
     ]
     assert exchange.done_with == totals(sent=1, icmp_errors=1)

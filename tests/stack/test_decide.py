@@ -113,7 +113,7 @@ def test_no_route_names_the_connected_networks() -> None:
     assert error.code == "tx-no-route"
     assert error.errno_name == "ENETUNREACH"
     assert error.message == "no route to 8.8.8.8 (connected: 10.0.0.0/24 dev tap0)"
-    assert error.hint == "smolctl route add default via GATEWAY"
+    assert error.hint == "smolctl route add default via 10.0.0.2"
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ class ArpingJob(Job):
                 "dev": self._interface.name,
             }
             # Without the cure, which would be this very command.
-            result["hint"] = reason.NEIGH_FAILED.explain(detail).partition("; ")[0]
+            result["hint"] = reason.NEIGH_FAILED.why(detail)
         return result
 
     def release(self, now: int) -> None:

@@ -130,7 +130,6 @@ class SendJob(Job):
             return
         self._failed += 1
         if trace.reason is not None:
-            message, _, hint = trace.reason.explain(trace.detail).partition("; ")
             errno_name = trace.reason.linux if trace.reason.linux.startswith("E") else None
             if trace.reason.name == "neigh-failed":
                 errno_name = "EHOSTUNREACH"
@@ -141,8 +140,8 @@ class SendJob(Job):
                 seq=shot.seq,
                 reason=trace.reason.name,
                 errno=errno_name,
-                message=message,
-                hint=hint or None,
+                message=trace.reason.why(trace.detail),
+                hint=trace.reason.hint(trace.detail),
             )
 
     def _linger(self, now: int) -> None:
@@ -185,15 +184,14 @@ class SendJob(Job):
         if self._stack.fib.is_local(error.offender):
             return  # our own stack: the datagram's own fate has said it already
         self._icmp += 1
-        message, _, hint = error.reason.explain(error.detail).partition("; ")
         self.emit(
             "icmp",
             # An error names its destination, not which of several datagrams to it.
             seq=self._seq if self._plan.count == 1 else None,
             reason=error.reason.name,
             errno=error.errno_name,
-            message=message,
-            hint=hint or None,
+            message=error.reason.why(error.detail),
+            hint=error.reason.hint(error.detail),
             **{"from": addr.IPV4.format(error.offender)},
         )
 

@@ -1,0 +1,93 @@
+"""Reasons of ARP that comes in."""
+
+from smolctl.stack.reason.model import Kind, define
+
+ARP_TRUNCATED = define(
+    "arp-truncated", Kind.DROP, "RFC 826", "PKT_TOO_SMALL",
+    "an ARP packet that ends too early",
+    """ARP for IPv4 over Ethernet has 28 bytes: who asks, and for whom. This one has fewer, so that
+    an address is missing. It is neither answered nor learned from, and its sender hears
+    nothing.""",
+    why="ARP for IPv4 is 28 B, got {n}",
+    advice="the bytes and their sender: smolctl capture {dev} -v",
+)  # fmt: skip
+ARP_BAD_FORMAT = define(
+    "arp-bad-format", Kind.DROP, "RFC 826", "NOT_SPECIFIED",
+    "ARP that is not for IPv4 over Ethernet",
+    """ARP can translate any protocol's addresses to any hardware's, and says in its first four
+    fields which. Here it must be Ethernet (1), IPv4 (2048), addresses of 6 and of 4 bytes. RFC 826
+    has a host drop what it does not speak, without a word.""",
+    why="htype {htype}, ptype {ptype}, hlen {hlen}, plen {plen}; only 1, 2048, 6, 4 is supported",
+    advice="the bytes and their sender: smolctl capture {dev} -v",
+)  # fmt: skip
+ARP_BAD_OP = define(
+    "arp-bad-op", Kind.DROP, "RFC 826", "NOT_SPECIFIED",
+    "ARP that is neither a request nor a reply",
+    """The operation tells what an ARP packet wants: 1 is a request ("who has"), 2 is a reply ("is
+    at"). Other numbers belong to RARP and to relatives of ARP that this stack does not speak. They
+    are dropped without a word, as Linux does.""",
+    why="op {n}; 1 is request, 2 is reply",
+    advice="usually harmless; what it is: smolctl capture {dev} -v",
+)  # fmt: skip
+ARP_TARGET_NOT_OURS = define(
+    "arp-target-not-ours", Kind.DROP, "RFC 826", "silent",
+    "ARP that asks for an address which is not ours",
+    """Somebody asked "who has this address?", and it is none of ours. Only the owner may answer:
+    that an address is inside the network of an interface does not make it ours, the mask only says
+    who is reached without a gateway. On a shared link this is ordinary: others ask for others. When
+    the question was meant for this stack, the address was never added here, and the peer sees its
+    ping or its send fail with "no answer to ARP".""",
+    why=("{ip} is not an address of this stack", " ({dev} has {networks})"),
+    fix=("smolctl addr add {ip}/{plen} dev {dev}",),
+    advice="usually harmless: others on the link ask for others",
+)  # fmt: skip
+ARP_SENDER_INVALID = define(
+    "arp-sender-invalid", Kind.DROP, "RFC 1812 3.3.2", "silent",
+    "ARP from an address that no host can have",
+    """ARP teaches "this IP address is at this MAC". A multicast, broadcast or loopback address, or
+    0.0.0.0 in a reply, belongs to no single host, and a group MAC to no single station. To believe
+    it would send our packets to everybody or to nobody; RFC 1812 3.3.2 forbids it. The packet is
+    neither answered nor learned from.""",
+    why="sender {ip} ({mac}) is multicast, broadcast, loopback, zero or has no unicast MAC",
+    advice="on the sender ({mac}): configure an address and a MAC of one host",
+)  # fmt: skip
+ARP_UNSOLICITED = define(
+    "arp-unsolicited", Kind.DROP, "RFC 826", "silent (arp_accept=0)",
+    "ARP that tells what nobody asked",
+    """A reply or an announcement came from an address that this stack has no neighbor entry for.
+    Nobody here wants to talk to it, so that nothing is learned: otherwise anybody on the link could
+    fill the cache. Linux does the same unless arp_accept is set. Nothing is lost: when a packet is
+    to be sent there, the stack asks by itself.""",
+    why=("nobody here asked for {ip}", ", which says that it is at {mac}"),
+    fix=("smolctl sysctl arp.accept=1",),
+)  # fmt: skip
+ARP_ADDRESS_CONFLICT = define(
+    "arp-address-conflict", Kind.DROP, "RFC 5227 2.4", "silent",
+    "another host claims our address",
+    """ARP came from another MAC with one of our own addresses as its sender: two hosts are
+    configured with the same address. It is neither answered nor learned. From outside each of the
+    two seems to come and go, since others keep whichever MAC they heard last. One of the two must
+    get another address; nothing else cures it.""",
+    why="{mac} claims our {ip} on {dev}",
+    advice="give one of the two another address; who has it: smolctl arping -D -I {dev} {ip}",
+)  # fmt: skip
+ARP_LOCKED_ENTRY = define(
+    "arp-locked-entry", Kind.DROP, "-", "PERMANENT kept",
+    "ARP about a neighbor that was entered by hand",
+    """The neighbor's entry is PERMANENT: somebody entered it, and what arrives by the wire does not
+    change it, as in Linux. If the host got another network card, packets go on to the old MAC and
+    nobody answers. An entry that is not PERMANENT follows the wire again.""",
+    why=("{ip} is a permanent entry", " with {lladdr}", ", and ARP says {mac}"),
+    fix=("smolctl neigh replace {ip} lladdr {mac} dev {dev} nud reachable",),
+)  # fmt: skip
+ARP_LOCKTIME = define(
+    "arp-locktime", Kind.DROP, "policy", "silent (locktime)",
+    "a second host answered for an address a moment after the first",
+    """An entry whose MAC just changed ignores another MAC for a while (neigh.locktime_ms): when
+    several stations answer one question, such as proxies, the first answer counts and the entry
+    does not flap. This is Linux's locktime. Seen again and again, it means that two hosts have the
+    same address.""",
+    why="{ip} answered with {mac} within {ms} ms of another answer; the first one counts",
+    fix=("smolctl sysctl neigh.locktime_ms=0",),
+    advice="two hosts may have {ip}: smolctl arping -I {dev} {ip}",
+)  # fmt: skip

@@ -1,0 +1,66 @@
+"""Reasons of address resolution: packets that wait for a MAC, and what comes of it."""
+
+from smolctl.stack.reason.model import Kind, define
+
+NEIGH_PENDING = define(
+    "neigh-pending", Kind.WAIT, "RFC 1122 2.3.2.2", "silent",
+    "the packet waits until the next hop's MAC is known",
+    """To put a packet on Ethernet one needs the MAC of the next hop: of the destination when it is
+    on the link, else of the gateway. It is not known yet, so ARP asks for it, and the packet waits
+    in the neighbor's queue instead of being lost (RFC 1122 2.3.2.2). Usually it leaves within a
+    millisecond. This is no error: only the first packet to a host is later than the others.""",
+    why="waiting for ARP of {next_hop} on {dev}, {queued} queued",
+)  # fmt: skip
+NEIGH_FAILED = define(
+    "neigh-failed", Kind.REJECT, "RFC 1122 2.3.2.1", "NEIGH_FAILED",
+    "the next hop did not answer ARP",
+    """The stack asked for the next hop's MAC, usually three times in three seconds, and heard
+    nothing. The host is off, it is on another link or VLAN, or the mask here is too wide, so that
+    an address behind a gateway is taken for one on the link. Linux tells its programs "No route to
+    host" (EHOSTUNREACH) about three seconds after it had accepted the packet.""",
+    why="{probes} ARP requests for {next_hop} on {dev}, no answer"
+    " (host down, wrong subnet or VLAN?)",
+    advice="smolctl arping -I {dev} {next_hop}",
+)  # fmt: skip
+NEIGH_QUEUE_FULL = define(
+    "neigh-queue-full", Kind.DROP, "RFC 1122 2.3.2.2", "NEIGH_QUEUEFULL",
+    "too many packets wait for one next hop; the oldest went",
+    """While ARP is under way packets for that next hop wait, but not without limit: beyond
+    neigh.unres_qlen packets or neigh.unres_qlen_bytes the oldest one is dropped for the newest, as
+    in Linux. The sender sends faster than the neighbor answers, or the neighbor does not answer at
+    all.""",
+    why=("{queued} packets already wait for {next_hop} on {dev}", ", {limit}"),
+    fix=("smolctl sysctl {knob}={value}",),
+    advice="is it there at all? smolctl arping -I {dev} {next_hop}",
+)  # fmt: skip
+NEIGH_QUEUE_PURGED = define(
+    "neigh-queue-purged", Kind.DROP, "-", "QUEUE_PURGE",
+    "the packet waited for a MAC when the neighbor entry went away",
+    """The packet was waiting for the next hop's MAC when its neighbor entry was removed: the
+    interface went down or lost its carrier, the entry was deleted or flushed, or it had to make
+    room for another in a full cache. With the entry goes its queue. Send again.""",
+    why="the neighbor entry of {next_hop} on {dev} went away while the packet waited",
+    advice="send again; what the interface says: smolctl link show dev {dev}",
+)  # fmt: skip
+NEIGH_EVICTED = define(
+    "neigh-evicted", Kind.NOTE, "policy", "-",
+    "a neighbor lost its entry to another because the cache is full",
+    """The neighbor cache of an interface holds iface.neighbor_cache_count entries. When a new
+    neighbor needs one and all are taken, the least used one goes. Nothing is wrong as long as this
+    is rare. With more active peers than entries it happens on every packet: each send has to ask by
+    ARP again, and the throughput collapses. Linux refuses the new one ("neighbour table overflow")
+    instead.""",
+    why="the cache of {dev} is full ({capacity}), {ip} evicted for {new}",
+    fix=("smolctl sysctl iface.neighbor_cache_count={value}",),
+    advice="have more entries than active peers: smolctl sysctl iface.neighbor_cache_count",
+)  # fmt: skip
+NEIGH_TABLE_FULL = define(
+    "neigh-table-full", Kind.REJECT, "policy", "ENOBUFS",
+    "no room for a neighbor, all entries are permanent",
+    """The neighbor cache is full of PERMANENT entries, which are never evicted: there is no room to
+    resolve one more next hop. Raise iface.neighbor_cache_count, or delete entries that were entered
+    by hand. Linux gives ENOBUFS in this case.""",
+    why="all {capacity} entries of {dev} are permanent, none left for {next_hop}",
+    fix=("smolctl sysctl iface.neighbor_cache_count={value}",),
+    advice="delete one of them: smolctl neigh show dev {dev}",
+)  # fmt: skip

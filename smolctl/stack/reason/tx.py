@@ -1,0 +1,170 @@
+"""Reasons of the way out: what keeps a packet from being sent."""
+
+from smolctl.stack.reason.model import Kind, define
+
+TX_PAYLOAD_TOO_LONG = define(
+    "tx-payload-too-long", Kind.REJECT, "RFC 768", "EMSGSIZE",
+    "more payload than a UDP datagram can hold",
+    """An IPv4 packet has at most 65535 bytes, of which its header takes 20 and UDP's 8. More than
+    65507 bytes of payload can therefore never be one datagram, on any link. Linux gives
+    EMSGSIZE.""",
+    why="{n} B of payload never fit into a datagram; at most 65507 do",
+    advice="send it in parts",
+)  # fmt: skip
+TX_SRC_NOT_OURS = define(
+    "tx-src-not-ours", Kind.REJECT, "RFC 1122 3.2.1.3", "EADDRNOTAVAIL",
+    "the source address asked for is not on this stack",
+    """A host may send only from addresses of its own (RFC 1122 3.2.1.3), or answers would go to
+    somebody else. The address that the sender asked for is on no interface here: it was never
+    added, was removed meanwhile, or is a typing error. Linux gives EADDRNOTAVAIL.""",
+    why=("{ip} is not on this stack", ", which has {ours}"),
+    fix=("smolctl addr add {ip}/{plen} dev {out}",),
+    advice="send from an address that is: smolctl addr show",
+)  # fmt: skip
+TX_NO_SOURCE = define(
+    "tx-no-source", Kind.REJECT, "RFC 1122 3.3.4.3", "EADDRNOTAVAIL",
+    "the interface has no address to send from",
+    """The packet's way is known, but a packet needs a source address, and neither the interface nor
+    any other one has an address that could be used there. Give the interface an address in the
+    peer's network. Linux sends from 0.0.0.0 in this case, which nobody can answer.""",
+    why=("{dev} has no address to send from", " to {ip}"),
+    fix=("smolctl addr add {suggest}/{plen} dev {dev}",),
+    advice="give {dev} an address of the peer's network: smolctl addr show dev {dev}",
+)  # fmt: skip
+TX_LOOPBACK_SOURCE = define(
+    "tx-loopback-source", Kind.REJECT, "RFC 1122 3.2.1.3(g)", "EINVAL",
+    "a packet from 127/8 that would leave the host",
+    """The sender is bound to a loopback address, and the destination is another host. Nobody
+    outside can answer 127.0.0.1, and RFC 1122 3.2.1.3 (g) forbids it on any wire. Bind to 0.0.0.0,
+    or to an address of the interface by which the packet leaves. Linux gives EINVAL.""",
+    why="source {ip} cannot leave by {dev}",
+    advice="send from an address of {dev}: smolctl addr show dev {dev}",
+)  # fmt: skip
+TX_DST_INVALID = define(
+    "tx-dst-invalid", Kind.REJECT, "RFC 1122 3.2.1.3", "EINVAL",
+    "an address or port that nothing can be sent to",
+    """0.0.0.0 is not a destination, port 0 is not a port, and 127/8 is never reached by a wire
+    (RFC 1122 3.2.1.3). The sender most likely did not fill in a value. Linux takes 0.0.0.0 for the
+    host itself, which hides such mistakes.""",
+    why="{ip} cannot be a destination",
+    advice="name another destination; to reach this stack itself use 127.0.0.1",
+)  # fmt: skip
+TX_NO_ROUTE = define(
+    "tx-no-route", Kind.REJECT, "RFC 1122 3.3.1.1", "ENETUNREACH",
+    "no route leads to the destination",
+    """The destination is in no network that this stack is connected to, and no other route says by
+    which gateway to reach it. So there is nobody to ask for by ARP, and nothing is sent. A default
+    route via the router of the link is what is missing in most cases. Linux gives ENETUNREACH,
+    "Network is unreachable".""",
+    why=("no route to {ip}", " (connected: {connected})"),
+    fix=("smolctl route add default via {gateway}", "smolctl addr add {own}/32 dev lo"),
+    advice="connect a link, or add a route: smolctl route show",
+)  # fmt: skip
+TX_ROUTE_BLACKHOLE = define(
+    "tx-route-blackhole", Kind.REJECT, "RFC 1122 3.3.1", "EINVAL",
+    "a route of type blackhole matched",
+    """Somebody added a route that discards all packets to this prefix. The longest prefix wins, so
+    that it beats a default route. Others hear nothing; the sender here gets EINVAL, as in
+    Linux.""",
+    why="{ip} matches the route blackhole {route}",
+    fix=("smolctl route del blackhole {route}",),
+)  # fmt: skip
+TX_ROUTE_UNREACHABLE = define(
+    "tx-route-unreachable", Kind.REJECT, "RFC 1122 3.3.1", "EHOSTUNREACH",
+    "a route of type unreachable matched",
+    """Somebody added a route that refuses all packets to this prefix. The longest prefix wins, so
+    that it beats a default route. The sender gets EHOSTUNREACH, "No route to host", as in
+    Linux.""",
+    why="{ip} matches the route unreachable {route}",
+    fix=("smolctl route del unreachable {route}",),
+)  # fmt: skip
+TX_ROUTE_PROHIBIT = define(
+    "tx-route-prohibit", Kind.REJECT, "RFC 1122 3.3.1", "EACCES",
+    "a route of type prohibit matched",
+    """Somebody added a route that forbids all packets to this prefix. The longest prefix wins, so
+    that it beats a default route. The sender gets EACCES, "Permission denied", as in Linux.""",
+    why="{ip} matches the route prohibit {route}",
+    fix=("smolctl route del prohibit {route}",),
+)  # fmt: skip
+TX_BROADCAST_DENIED = define(
+    "tx-broadcast-denied", Kind.REJECT, "RFC 1122 3.3.6", "EACCES",
+    "a broadcast that was not asked for as one",
+    """The destination is a broadcast address: all hosts of the link would have to look at the
+    packet. So that nobody does this by mistake, a socket must say that it wants to (SO_BROADCAST;
+    here --broadcast). Linux gives EACCES.""",
+    why="{ip} is a broadcast address, and the sender did not allow that",
+    fix=("smolctl udp send --broadcast {ip}:{port}",),
+    advice="allow it: smolctl udp send --broadcast ...",
+)  # fmt: skip
+TX_NO_DEVICE = define(
+    "tx-no-device", Kind.REJECT, "-", "ENODEV",
+    "the interface that the socket is bound to is gone",
+    """The socket was bound to an interface that was deleted since. It does not fall back to
+    another one: who binds to an interface does so to keep the packets off the others. Open a new
+    socket. Linux gives ENODEV.""",
+    why="{dev}, which the socket is bound to, is no interface any more",
+    advice="use another one: smolctl link show",
+)  # fmt: skip
+TX_NO_PORT = define(
+    "tx-no-port", Kind.REJECT, "RFC 6335 6", "EAGAIN",
+    "all ephemeral ports are taken",
+    """A socket that sends without having been bound gets a port of the ephemeral range. All of them
+    are taken by other sockets. Close some, bind to a port outside the range, or make the range
+    wider. Linux gives EAGAIN.""",
+    why="no ephemeral port of {first} to {last} is free",
+    fix=("smolctl sysctl {knob}={value}",),
+    advice="who has them: smolctl socket show",
+)  # fmt: skip
+TX_IFACE_DOWN = define(
+    "tx-iface-down", Kind.REJECT, "-", "ENETUNREACH",
+    "the interface is down",
+    """The packet would leave by an interface that was set down. One that is down keeps its
+    addresses, but its connected routes are gone, so that this happens to packets bound to the
+    interface or to one of its addresses. Linux gives ENETUNREACH.""",
+    why="{dev} is down",
+    fix=("smolctl link set {dev} up",),
+)  # fmt: skip
+TX_NO_CARRIER = define(
+    "tx-no-carrier", Kind.DROP, "-", "silent",
+    "nobody is at the other end of the link",
+    """The interface is up, but its device reports no carrier: the cable is out, or the other end is
+    down. Nobody would hear even the ARP request, so the packet is dropped at once. Linux drops it
+    without a word; only "linkdown" in ip route show hints at it.""",
+    why="{dev} has no carrier: nobody is at the other end",
+    advice="bring the other end up; of a TAP it is the kernel's: ip link set {dev} up",
+)  # fmt: skip
+TX_TOO_BIG = define(
+    "tx-too-big", Kind.REJECT, "RFC 1122 3.3.3", "EMSGSIZE",
+    "the packet is bigger than the link or route allows",
+    """A packet must fit the MTU of the link that it leaves by, or the smaller one that its route
+    asks for. This stack does not fragment what it sends, as most UDP programs today ask for (DF).
+    Send less, or raise the MTU on both ends of the link. Linux gives EMSGSIZE.""",
+    why="the packet has {n} B, the MTU of {dev} is {mtu}: at most {max_payload} B of payload fit",
+    fix=("smolctl link set {dev} mtu {wanted}",),
+    advice="send at most {max_payload} B: the MTU is {mtu}",
+)  # fmt: skip
+TX_QUEUE_FULL = define(
+    "tx-queue-full", Kind.DROP, "-", "QDISC_OVERLIMIT",
+    "the device took no more frames",
+    """Frames wait in a queue until the device takes them. It took none, or fewer than were sent,
+    and the queue is full, so that this frame is dropped. The sender is faster than the link, or the
+    program at the other end does not read.""",
+    why="{dev} takes no more frames",
+    advice="slow the sender, or look whether the other end of {dev} reads",
+)  # fmt: skip
+TX_TTL_ZERO = define(
+    "tx-ttl-zero", Kind.REJECT, "RFC 1122 3.2.1.7", "EINVAL",
+    "a packet with a time to live of 0",
+    """The TTL says how many hops a packet may go; with 0 it may not even leave. RFC 1122 3.2.1.7: a
+    host MUST NOT send one. 1 keeps a packet on the link, 64 reaches every host of the
+    Internet.""",
+    why="a packet with TTL 0 may not be sent",
+    advice="ask for a TTL of 1 to 255",
+)  # fmt: skip
+STACK_STOPPED = define(
+    "stack-stopped", Kind.DROP, "-", "-",
+    "the stack or the link ended with packets still queued",
+    """The frame was in the interface's queue when the link was deleted, or the daemon stopped. It
+    never left. Nobody is told, since the sender's program is gone as well or knows by itself.""",
+    why="the stack or {dev} was stopped with {n} packets queued",
+)  # fmt: skip

@@ -1,0 +1,71 @@
+"""Reasons of UDP that comes in."""
+
+from smolctl.stack.reason.model import Kind, define
+
+UDP_HEADER_SHORT = define(
+    "udp-header-short", Kind.DROP, "RFC 768", "PKT_TOO_SMALL",
+    "a UDP packet that is shorter than a UDP header",
+    """A UDP header has 8 bytes: two ports, a length and a checksum. What the IP packet carries is
+    shorter, so that there is no port to deliver it to. It is dropped, and the sender hears nothing,
+    because nothing in it can be trusted.""",
+    why="UDP header needs 8 B, got {n}",
+    advice="the bytes and their sender: smolctl capture {dev} -v",
+)  # fmt: skip
+UDP_BAD_LENGTH = define(
+    "udp-bad-length", Kind.DROP, "RFC 768", "PKT_TOO_SMALL",
+    "a UDP length that does not fit the packet",
+    """The length field of UDP counts header and payload. It must be at least 8, and not more than
+    what the IP packet brought. Otherwise the datagram was cut off on its way or built wrongly, and
+    it is dropped.""",
+    why="UDP length {a}, IP payload {b} B",
+    advice="the bytes and their sender: smolctl capture {dev} -v",
+)  # fmt: skip
+UDP_BAD_CHECKSUM = define(
+    "udp-bad-checksum", Kind.DROP, "RFC 1122 4.1.3.4", "UDP_CSUM",
+    "a UDP checksum that is wrong",
+    """The checksum covers addresses, ports and payload. It does not match, so that something was
+    changed on the way, or the sender computed it wrongly; RFC 1122 4.1.3.4 has such a datagram
+    dropped in silence. When many arrive from one host, its network card was to fill in the checksum
+    (offload) and the packets were taken before it did. Zero would mean that the sender computed
+    none, and is accepted.""",
+    why="checksum {got:#06x}, want {want:#06x}",
+    advice="when all from one host are wrong, switch its offload off; on it: ethtool -K DEV tx off",
+)  # fmt: skip
+UDP_PORT_CLOSED = define(
+    "udp-port-closed", Kind.REJECT, "RFC 1122 4.1.3.1", "NO_SOCKET",
+    "no socket is bound to the port",
+    """The datagram arrived whole at the right host, but nobody listens on its port. The sender is
+    told by ICMP "port unreachable" (RFC 1122 4.1.3.1); its program sees "Connection refused", if it
+    looks. Start the receiver, or send to the port it has.""",
+    why="nothing is bound to {ip}:{port}",
+    fix=("smolctl udp recv {ip}:{port}",),
+)  # fmt: skip
+UDP_BOUND_ELSEWHERE = define(
+    "udp-bound-elsewhere", Kind.REJECT, "RFC 1122 4.1.3.5", "NO_SOCKET",
+    "the port is bound, but to another address or interface",
+    """A socket has this port, but it asked for datagrams to another address of this host, or from
+    another interface. A socket bound to one address hears nothing that is sent to the others
+    (RFC 1122 4.1.3.5); one bound to 0.0.0.0 hears all. The sender gets ICMP "port unreachable", as
+    if nobody were there.""",
+    why="port {port} is bound, but to {bound}, not to {ip} on {dev}",
+    fix=("smolctl udp recv {ip}:{port} --dev {dev}",),
+    advice="bind that socket to 0.0.0.0 or to {ip}",
+)  # fmt: skip
+UDP_PEER_MISMATCH = define(
+    "udp-peer-mismatch", Kind.REJECT, "RFC 1122 4.1.4", "NO_SOCKET",
+    "the socket is connected, and the datagram is from somebody else",
+    """A connected UDP socket takes datagrams of its peer only: address and port must both match
+    (RFC 1122 4.1.4). The datagram came from elsewhere, perhaps from the same host but another port,
+    as some servers answer. The sender gets ICMP "port unreachable".""",
+    why="the socket is connected to {peer}, the datagram is from {source}",
+    advice="send from {peer}, or use a socket that is not connected",
+)  # fmt: skip
+UDP_RCVBUF_FULL = define(
+    "udp-rcvbuf-full", Kind.DROP, "-", "SOCKET_RCVBUFF",
+    "the socket's receive queue is full: its reader is slow",
+    """The datagram arrived and its socket was found, but the queue of what the program has not read
+    yet is full. UDP has no way to slow the sender down, so the datagram is dropped, and nobody is
+    told. Read faster, send slower, or give new sockets a longer queue (udp.rmem_default).""",
+    why="{queued} B of {limit} queued at port {port}",
+    advice="the reader is slow; for its next socket: smolctl sysctl udp.rmem_default={value}",
+)  # fmt: skip
