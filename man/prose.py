@@ -41,7 +41,7 @@ FILES = (
 SEE_ALSO = {
     "smolctl": [("ip", "8")],
     "stack": [("smolctl-sysctl", "8")],
-    "link": [("smolctl-addr", "8"), ("ip-link", "8")],
+    "link": [("smolctl-addr", "8"), ("ip-link", "8"), ("passt", "1")],
     "addr": [("smolctl-link", "8"), ("smolctl-route", "8"), ("ip-address", "8")],
     "route": [("smolctl-addr", "8"), ("ip-route", "8")],
     "neigh": [("smolctl-arping", "8"), ("ip-neighbour", "8")],
@@ -95,6 +95,14 @@ A TAP device joins the stack with the kernel of this machine: what the stack sen
 it came in on that device, and the other way round. Give the kernel's side an address, or put it
 into a bridge or a network namespace, to have a peer. The MAC address of our side is not that of
 the device, which is the kernel's.
+
+A link of type stream carries its frames over a socket in the framing of QEMU: each frame behind
+its length in four bytes. With connect it goes to whoever listens there, passt(1) or
+qemu -netdev stream,server=on; it tries again by itself, at most every two seconds, for as long as
+nobody does. With listen it waits for one peer at a time, such as qemu -netdev stream,server=off;
+a second one is refused. A link without a peer has no carrier, and what it should send is dropped
+as tx-no-carrier. The socket of a dead process is taken over, that of a live one never. It needs
+no privileges, and only its user and root can connect.
 """,
     "addr": """
 An address on an interface makes routes: one of type local for the address itself, one for its

@@ -1,5 +1,6 @@
 """``smolctl link``: interfaces."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -126,6 +127,17 @@ def _show(session: Session, args: Args) -> None:
     show(session, rows, args, render)
 
 
+def _add(session: Session, args: Args) -> None:
+    for word in _PATHS:
+        path = args.get(word)
+        if path is not None and not path.startswith("tcp:"):
+            args[word] = os.path.abspath(path)  # the daemon is in another directory
+    session.call("link.add", **args)
+    show(session, [], args, None)
+
+
+_PATHS = ("connect", "listen")
+
 _DEVICE = Positional("dev", "DEVICE", "interface", words=("dev",), complete="link", required=False)
 _MTU = Keyword(("mtu",), "largest IP packet, bytes", "BYTES")
 
@@ -156,27 +168,38 @@ COMMAND = Noun(
                 (
                     "smolctl link add tap0 type tap",
                     "smolctl link add tap0 type tap netns lab host 10.0.0.2/24",
+                    "smolctl link add eth0 type stream connect /tmp/passt_1.socket",
+                    "smolctl link add eth0 type stream listen /tmp/qemu.sock",
                     "smolctl link add name lo1 type loopback",
                 ),
                 (Positional("name", "NAME", "name of the interface", words=("name", "dev")),),
                 (
                     Keyword(
                         ("type",),
-                        "tap: a TAP device of this machine; loopback: no device at all",
+                        "tap: a TAP device of this machine; stream: Ethernet over a socket, to"
+                        " QEMU, passt or another stack; loopback: no device at all",
                         "TYPE",
                         required=True,
-                        values=("tap", "loopback"),
+                        values=("tap", "stream", "loopback"),
                     ),
                     Keyword(("address",), "its MAC address; by default a random one", "MAC"),
                     _MTU,
-                    Keyword(("persist",), "the TAP device outlives the stack"),
-                    Keyword(("netns",), "move the kernel's side into this namespace", "NETNS"),
-                    Keyword(("host",), "give the kernel's side this address", "ADDR/LEN"),
+                    Keyword(("persist",), "tap: the TAP device outlives the stack"),
+                    Keyword(("netns",), "tap: move the kernel's side into this namespace", "NETNS"),
+                    Keyword(("host",), "tap: give the kernel's side this address", "ADDR/LEN"),
+                    Keyword(
+                        ("connect",),
+                        "stream: connect there, again and again (or tcp:ADDR:PORT)",
+                        "PATH",
+                    ),
+                    Keyword(
+                        ("listen",), "stream: wait there for one peer (or tcp:ADDR:PORT)", "PATH"
+                    ),
                 ),
                 notes="A TAP device that exists already and belongs to you needs no privileges;"
-                " making one does, and so do netns and host.",
+                " making one does, and so do netns and host. No other type needs any.",
             ),
-            request("link.add"),
+            _add,
         ),
         Verb(
             Table(

@@ -9,7 +9,7 @@ from operator import length_hint
 from typing import Any
 
 from smolctl.daemon.log import Log
-from smolctl.device import Device, DeviceGone
+from smolctl.device import ActiveDevice, Device, DeviceGone
 from smolctl.stack.configure import set_carrier
 from smolctl.stack.interface import Interface
 from smolctl.stack.stack import Stack
@@ -41,7 +41,16 @@ def _open_tap(name: str, options: Mapping[str, Any]) -> Device:
     return TapDevice(name, **options)
 
 
-OPENERS: dict[str, Callable[[str, Mapping[str, Any]], Device]] = {"tap": _open_tap}
+def _open_stream(name: str, options: Mapping[str, Any]) -> Device:
+    from smolctl.device.stream import StreamDevice
+
+    return StreamDevice(name, **options)
+
+
+OPENERS: dict[str, Callable[[str, Mapping[str, Any]], Device]] = {
+    "stream": _open_stream,
+    "tap": _open_tap,
+}
 """How a device of each kind is opened; a loopback has none."""
 
 
@@ -59,7 +68,8 @@ class Links:
         self._selector = selector
         self._log = log
         self._links: dict[str, Link] = {}
-        self._busy: list[Link] = []
+        self._active: dict[str, tuple[Link, ActiveDevice]] = {}
+        self._busy: dict[Link, None] = {}
         # Those whose other side is down and will not tell when it is back: when to try again.
         self._retries: dict[str, int] = {}
 
@@ -89,8 +99,14 @@ class Links:
         if watch is not None:
             check = partial(self._watch, link)
             self._selector.register(watch, selectors.EVENT_READ, check)
+        if isinstance(device, ActiveDevice):
+            device.report = partial(self._report, interface.name)
+            self._active[interface.name] = link, device
         self._check(link, now)
         self._log.info(f"{interface.name}: {device.kind} opened")
+
+    def _report(self, name: str, line: str) -> None:
+        self._log.note(f"{name}: {line}")
 
     def get(self, name: str) -> Device | None:
         """Return the interface's device; None for a loopback, and for one that is gone."""
@@ -121,10 +137,22 @@ class Links:
 
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do, or None."""
-        return min(self._retries.values()) if self._retries else None
+        due = min(self._retries.values()) if self._retries else None
+        for _, device in self._active.values():
+            other = device.deadline()
+            if other is not None and (due is None or other < due):
+                due = other
+        return due
 
     def turn(self, now: int) -> None:
-        """Try devices again whose other side cannot be asked."""
+        """Let devices do what is due, and try those again whose other side cannot be asked."""
+        for link, device in list(self._active.values()):
+            due = device.deadline()
+            if due is not None and due <= now:
+                try:
+                    device.turn(now)
+                except DeviceGone as error:
+                    self._lose(link, error, now)
         for name in [name for name, at in self._retries.items() if at <= now]:
             del self._retries[name]
             set_carrier(self._stack, self._links[name].interface, True, now)
@@ -191,7 +219,7 @@ class Links:
             self._lose(link, error, now)
             return
         if len(frames) == DRAIN_LIMIT:
-            self._busy.append(link)
+            self._busy[link] = None
         interface = link.interface
         while frames:
             rest = iter(frames)
@@ -207,7 +235,7 @@ class Links:
 
     def read_on(self, now: int) -> bool:
         """Read again from the devices that had more than one batch; tell whether there were any."""
-        busy, self._busy = self._busy, []
+        busy, self._busy = self._busy, {}
         for link in busy:
             self._read(link, selectors.EVENT_READ, now)
         return bool(busy)
@@ -243,6 +271,8 @@ class Links:
 
     def _close(self, link: Link, *, delete: bool) -> None:
         self._retries.pop(link.interface.name, None)
+        self._active.pop(link.interface.name, None)
+        self._busy.pop(link, None)
         if link.gone:
             return
         self._selector.unregister(link.device.fileno())

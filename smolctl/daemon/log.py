@@ -32,9 +32,7 @@ class Log:
         self._standard = standard
         self._fd = 2
         self._size = 0
-        self._window_s = 0.0
-        self._in_window = 0
-        self._left_out = 0
+        self._notes, self._bugs = _Window(), _Window()
         if path is not None:
             self._open(path)
 
@@ -46,6 +44,11 @@ class Log:
         """Write that something is wrong outside of smolctl."""
         self._write("warning", message)
 
+    def note(self, message: str) -> None:
+        """Write what somebody outside can make happen as often as they like: now and then only."""
+        if self._room(self._notes):
+            self._write("info", message)
+
     def exception(self, doing: str, error: BaseException, frame: bytes | None = None) -> None:
         """Write a bug's traceback. A bug that strikes all the time is written now and then.
 
@@ -54,14 +57,7 @@ class Log:
             error: what was raised.
             frame: the frame that caused it, written in hex.
         """
-        now_s = time.monotonic()
-        if now_s - self._window_s >= _BURST_S:
-            if self._left_out:
-                self._write("error", f"{self._left_out} more errors were left out")
-            self._window_s, self._in_window, self._left_out = now_s, 0, 0
-        self._in_window += 1
-        if self._in_window > _BURST:
-            self._left_out += 1
+        if not self._room(self._bugs):
             return
         from traceback import format_exception
 
@@ -70,6 +66,13 @@ class Log:
             text += f"\nframe ({len(frame)} bytes): {frame.hex()}"
         # Indented, so that a line at the margin is always an entry of its own.
         self._write("error", f"{doing}: {error!r}\n{text}".replace("\n", "\n    "))
+
+    def _room(self, window: "_Window") -> bool:
+        """Tell whether to write one more entry of a sort of which there may be too many."""
+        left_out = window.begin(time.monotonic())
+        if left_out:
+            self._write("warning", f"{left_out} more lines like these were left out")
+        return window.count()
 
     def close(self) -> None:
         """Close the file; what is written afterwards goes to standard error."""
@@ -112,3 +115,24 @@ class Log:
                 os.dup2(self._fd, 2)
         except OSError:
             self._fd, self._path = 2, None
+
+
+class _Window:
+    """How many entries of a sort there were in the last while."""
+
+    def __init__(self) -> None:
+        self._began_s = 0.0
+        self._entries = 0
+
+    def begin(self, now_s: float) -> int:
+        """Begin a new while when it is time; return how many were too many in the last one."""
+        if now_s - self._began_s < _BURST_S:
+            return 0
+        left_out = max(0, self._entries - _BURST)
+        self._began_s, self._entries = now_s, 0
+        return left_out
+
+    def count(self) -> bool:
+        """Count an entry; tell whether to write it."""
+        self._entries += 1
+        return self._entries <= _BURST

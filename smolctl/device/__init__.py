@@ -1,11 +1,13 @@
 """What carries frames between a stack and the world; usable without a stack.
 
-One file a kind: ``tap`` for the Linux kernel's TAP. ``host`` configures the kernel's side of it.
+One file a kind: ``tap`` for the Linux kernel's TAP (``host`` configures the kernel's side of it),
+``stream`` for Ethernet over a stream, as QEMU and passt speak it (``framing`` has its frames,
+``unix`` the socket files).
 """
 
 import os
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from smolctl.errors import DeviceError
 
@@ -99,6 +101,30 @@ class Device(Protocol):
 
         Args:
             delete: undo what opening it left in the system (a persistent TAP that we made).
+        """
+
+
+@runtime_checkable
+class ActiveDevice(Protocol):
+    """What a device has besides that works on its own: keeps up a connection, replays a file.
+
+    Attributes:
+        report: is told in a line what became of it, for a log; does nothing until it is set.
+    """
+
+    report: Callable[[str], None]
+
+    def deadline(self) -> int | None:
+        """Return when ``turn`` has something to do though nothing is readable, in ns, or None."""
+
+    def turn(self, now: int) -> None:
+        """Do what is due.
+
+        Args:
+            now: monotonic time, ns.
+
+        Raises:
+            DeviceGone: that was the end of it.
         """
 
 

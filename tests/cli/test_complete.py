@@ -37,7 +37,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (("addr", "add", "dev", "tap0", "10.0.0.1/24", ""), ["broadcast", "label", "scope"]),
         (("link", "set", "tap0", ""), ["up", "down", "mtu", "address"]),
         (("link", "set", "tap0", "up", ""), ["mtu", "address"]),
-        (("link", "add", "tap0", "type", ""), ["tap", "loopback"]),
+        (("link", "add", "tap0", "type", ""), ["tap", "stream", "loopback"]),
         (("neigh", "show", "nud", "p"), ["permanent", "probe"]),
         (("route", "show", "table", ""), ["main", "local", "all"]),
         (("--color=a",), ["auto", "always"]),

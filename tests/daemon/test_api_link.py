@@ -16,6 +16,7 @@ from smolctl.stack.stack import Stack
 from tests.kit.home import Home
 
 ZERO = "00:00:00:00:00:00"
+MAC = "02:00:00:00:00:01"
 
 
 class Api:
@@ -107,7 +108,7 @@ def test_down_and_up(api: Api) -> None:
         ({"type": "loopback"}, "invalid-argument", '"name" is missing'),
         ({"name": "x"}, "invalid-argument", '"type" is missing'),
         ({"name": "x", "type": "bridge"}, "invalid-argument", '"bridge" is not a type of link'),
-        ({"name": "x", "type": "bridge"}, "invalid-argument", "loopback, tap"),
+        ({"name": "x", "type": "bridge"}, "invalid-argument", "loopback, stream, tap"),
         ({"name": "lo", "type": "tap"}, "exists", '"lo" is there already'),
         ({"name": "", "type": "tap"}, "invalid-argument", "1 to 15"),
         ({"name": "x" * 16, "type": "tap"}, "invalid-argument", "1 to 15"),
@@ -130,6 +131,27 @@ def test_down_and_up(api: Api) -> None:
         ({"name": "x", "type": "tap", "host": "224.0.0.1/4"}, "invalid-argument", "224.0.0.1/4"),
         ({"name": "x", "type": "tap", "host": "10.1/8"}, "invalid-argument", "10.1"),
         ({"name": "x", "type": "loopback", "persist": True}, "invalid-argument", '"persist"'),
+        ({"name": "x", "type": "loopback", "address": MAC}, "invalid-argument", '"address"'),
+        ({"name": "x", "type": "tap", "connect": "/x"}, "invalid-argument", "for type stream"),
+        ({"name": "x", "type": "stream", "host": "10.0.0.1/8"}, "invalid-argument", "type tap"),
+        ({"name": "x", "type": "stream"}, "invalid-argument", "connect PATH or listen PATH"),
+        (
+            {"name": "x", "type": "stream", "connect": "/x", "listen": "/y"},
+            "invalid-argument",
+            "not both",
+        ),
+        ({"name": "x", "type": "stream", "connect": "x"}, "invalid-argument", "absolute"),
+        ({"name": "x", "type": "stream", "connect": "tcp:1"}, "invalid-argument", "a port"),
+        ({"name": "x", "type": "stream", "connect": "tcp:127.1:7"}, "invalid-argument", "127.1"),
+        (
+            {"name": "x", "type": "stream", "connect": "tcp:10.0.0.1:7"},
+            "invalid-argument",
+            "not on",
+        ),
+        ({"name": "x", "type": "stream", "listen": "tcp:127.0.0.1:0"}, "invalid-argument", ":0"),
+        ({"name": "x", "type": "stream", "listen": "tcp:::7"}, "invalid-argument", "tcp:::7"),
+        ({"name": "x", "type": "stream", "listen": "/no/where/x"}, "device", "no directory"),
+        ({"name": "x", "type": "stream", "connect": f"/{'x' * 107}"}, "device", "108 bytes"),
         ({"name": "x", "type": "tap", "queue": "9"}, "invalid-argument", '"queue"'),
         ({"name": "x", "type": "tap", "netns": "no-such"}, "device", '"no-such"'),
     ],

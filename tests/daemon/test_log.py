@@ -75,3 +75,16 @@ def test_without_a_file_it_writes_to_standard_error(capfd: pytest.CaptureFixture
 
 def test_a_full_disk_stops_nothing() -> None:
     Log("/dev/full").info("lost")
+
+
+def test_notes_and_bugs_that_come_all_the_time_are_written_now_and_then(path: str) -> None:
+    log = Log(path)
+    for number in range(100):
+        log.note(f"note {number}")
+        log.exception("doing", ValueError(number))
+    log.info("the rest is not bounded")
+    log.close()
+    lines = [line for line in Path(path).read_text().splitlines() if not line.startswith(" ")]
+    assert len([line for line in lines if "info: note" in line]) == 20
+    assert len([line for line in lines if "error: doing" in line]) == 20
+    assert "not bounded" in lines[-1]

@@ -6,6 +6,7 @@ import pytest
 
 from tests.e2e.kit import Lab, Peer
 from tests.e2e.oracle import Oracle
+from tests.e2e.stacks import Stack
 from tests.kit.netns import Namespace
 from tests.kit.stack_env import SmolctlEnv
 
@@ -28,6 +29,20 @@ def peer_factory(netns_factory: Callable[[], Namespace]) -> Iterator[Callable[[]
 def peer(peer_factory: Callable[[], Peer]) -> Peer:
     """Make the kernel's stack in a namespace."""
     return peer_factory()
+
+
+@pytest.fixture
+def stacks(smolctl_env: SmolctlEnv) -> Iterator[Callable[[str], Stack]]:
+    """Make any number of stacks by name; none is started yet."""
+    made: list[Stack] = []
+
+    def make(name: str) -> Stack:
+        made.append(Stack(smolctl_env, name, len(made) + 1))
+        return made[-1]
+
+    yield make
+    for stack in made:
+        stack.close()
 
 
 @pytest.fixture

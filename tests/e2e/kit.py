@@ -185,11 +185,11 @@ def daemon_pid(smolctl: SmolctlEnv) -> int:
     return int(smolctl.json("stack", "status")[0]["pid"])
 
 
-def connect(smolctl: SmolctlEnv) -> Client:
+def connect(smolctl: SmolctlEnv, name: str = "default") -> Client:
     """Return a connection to the running stack, for many requests in a short time."""
     environ = {"XDG_RUNTIME_DIR": str(smolctl.directory)}
     with mock.patch.dict(os.environ, environ):
-        return Client.connect(start=False)
+        return Client.connect(name, start=False)
 
 
 def snapshot(client: Client) -> dict[str, list[Row]]:

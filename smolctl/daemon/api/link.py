@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from smolctl.daemon.api import link_options
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument
@@ -112,31 +113,12 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
     configure.check_interface(ctx.stack, name, mtu or ETHERNET_MTU, mac)
     if "%" in name:  # a pattern for the kernel: tap%d is the next free number
         raise InvalidArgument(f'"{name}" is not an interface name: no "%"')
+    options = link_options.read(kind, args)
     if kind == LOOPBACK:
-        for word in ("address", "persist", "netns", "host"):
-            if word in args:
-                raise InvalidArgument(f'a loopback has no "{word}": no device carries its packets')
         configure.add_interface(ctx.stack, name, kind, Medium.IP, mtu or LOOPBACK_MTU, None)
         return []
-    _plug_in(ctx, name, kind, {"mac": mac, "mtu": mtu, **_device_options(args)})
+    _plug_in(ctx, name, kind, {"mac": mac, "mtu": mtu, **options})
     return []
-
-
-def _device_options(args: Args) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    if args.flag("persist"):
-        options["persist"] = True
-    if "netns" in args:
-        options["netns"] = args.required("netns")
-    host = args.prefix("host")
-    if host is not None:
-        text, (address, plen) = args.required("host"), host
-        if plen is None:
-            raise InvalidArgument(f'host "{text}" needs a prefix length', hint=f"host {text}/24")
-        if plen == 0 or addr.is_multicast(address) or addr.is_limited_broadcast(address):
-            raise InvalidArgument(f'host "{text}" is not the address of one host')
-        options["host"] = (addr.IPV4.format(address), plen)
-    return options
 
 
 def _plug_in(ctx: Context, name: str, kind: str, options: dict[str, Any]) -> None:

@@ -1,0 +1,89 @@
+"""One connection that carries frames: a stream socket, QEMU's framing, and a bounded queue."""
+
+import socket
+from collections.abc import Sequence
+
+from smolctl.device import Framed
+from smolctl.device.framing import Decoder, encode
+
+_READ_SIZE = 1 << 16
+_WRITE_BYTES = 1 << 16
+QUEUE_BYTES = 1 << 20
+"""How much may wait here for a peer that does not read, beside what the kernel's buffer holds."""
+
+
+class Connection:
+    """A connected stream socket.
+
+    Args:
+        connected: the socket; it is closed with this object.
+
+    Attributes:
+        lost: why the connection is of no more use, in a few words; None while it is.
+        fault: whether that was the peer's framing.
+    """
+
+    def __init__(self, connected: socket.socket) -> None:
+        connected.setblocking(False)
+        self.socket = connected
+        self.lost: str | None = None
+        self.fault = False
+        self._decoder = Decoder()
+        self._unsent = bytearray()
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for the peer to read."""
+        return len(self._unsent)
+
+    def receive(self) -> list[bytes]:
+        """Return the frames that one read completes."""
+        try:
+            data = self.socket.recv(_READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return []
+        except OSError as error:
+            self.lost = error.strerror or str(error)
+            return []
+        if not data:
+            within = " in the middle of a frame" if self._decoder.partial else ""
+            self.lost = f"the other end closed it{within}"
+            return []
+        frames = self._decoder.feed(data)
+        if self._decoder.fault is not None:
+            self.lost, self.fault = f"it sent {self._decoder.fault}", True
+        return frames
+
+    def send(self, items: Sequence[bytes | Framed]) -> int:
+        """Take frames in their order; return how many, the others do not fit into the queue.
+
+        What was taken is lost when the connection is.
+        """
+        taken, unsent = 0, self._unsent
+        enough = QUEUE_BYTES if unsent else _WRITE_BYTES
+        for item in items:
+            if len(unsent) >= enough:
+                self.flush()
+                if self.lost is not None or len(unsent) >= QUEUE_BYTES:
+                    break
+                # Once the kernel takes no more, asking it after each frame would be idle.
+                enough = QUEUE_BYTES if unsent else _WRITE_BYTES
+            unsent += encode(item if isinstance(item, bytes) else item.frame)
+            taken += 1
+        self.flush()
+        return taken
+
+    def flush(self) -> None:
+        """Write what waits, as far as the peer reads."""
+        try:
+            while self._unsent:
+                del self._unsent[: self.socket.send(self._unsent)]
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError as error:
+            self.lost = error.strerror or str(error)
+
+    def close(self) -> None:
+        """Close the socket; what waits is gone."""
+        self.socket.close()
+        self._unsent.clear()
