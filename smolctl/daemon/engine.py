@@ -44,6 +44,7 @@ class Engine:
         if operation is None:
             raise ControlError(f'there is no operation "{op}"', code="unknown-operation")
         parsed = Args(op, args, operation.names)
+        self.stack.events.now_ns = now
         answer = operation.handler(Context(self.stack, self._links, self._daemon, now), parsed)
         if not isinstance(answer, Job):
             return answer
@@ -65,6 +66,7 @@ class Engine:
         time: a round trip over the loopback takes the time it really takes.
         """
         stack = self.stack
+        stack.events.now_ns = now
         # Not twice in a row: in virtual time the next turn may come at the same instant.
         self._held_back = now == self._request_ns and not self._held_back
         if not self._held_back:

@@ -12,8 +12,8 @@ from smolctl.errors import (
 )
 from smolctl.stack import egress_link
 from smolctl.stack.addr import KERNEL, Address
+from smolctl.stack.events import Action
 from smolctl.stack.interface import MTU_MAX, MTU_MIN, Interface, Medium
-from smolctl.stack.neighbor import NeighborCache
 from smolctl.stack.route import DEVICELESS, InsertMode, Route, RouteType, Scope
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr
@@ -73,7 +73,9 @@ def add_interface(
         InvalidArgument, AlreadyExists: as ``check_interface``.
     """
     check_interface(stack, name, mtu, mac)
-    return stack.create_interface(name, kind, medium, mtu, mac)
+    interface = stack.create_interface(name, kind, medium, mtu, mac)
+    stack.events.link(Action.NEW, interface)
+    return interface
 
 
 def delete_interface(stack: Stack, interface: Interface, now: int) -> None:
@@ -85,6 +87,8 @@ def delete_interface(stack: Stack, interface: Interface, now: int) -> None:
     if interface is stack.loopback:
         raise InvalidArgument("lo is part of the stack and cannot be deleted")
     _flush_neighbors(stack, interface, now)
+    for address in interface.addresses.items:
+        stack.events.addr(Action.DELETED, interface, address)
     stack.fib.remove_where(lambda route: route.dev == interface.name)
     for item in interface.outbox:
         stack.transmit_failed(interface, item, "stack-stopped", now)
@@ -95,6 +99,7 @@ def delete_interface(stack: Stack, interface: Interface, now: int) -> None:
     del stack.interfaces[interface.name]
     del stack.neighbors[interface.name]
     _drop_routes_preferring(stack, gone)
+    stack.events.link(Action.DELETED, interface)
     stack.touch()
 
 
@@ -108,10 +113,12 @@ def set_up(stack: Stack, interface: Interface, up: bool, now: int) -> None:
         return
     if up:
         interface.up = True
+        stack.events.link(Action.CHANGED, interface)
         _sync(stack, interface, {})
     else:
         _flush_neighbors(stack, interface, now)
         interface.up = False
+        stack.events.link(Action.CHANGED, interface)
         stack.fib.remove_where(
             lambda route: route.dev == interface.name and route.scope is not Scope.HOST
         )
@@ -125,8 +132,10 @@ def set_mtu(stack: Stack, interface: Interface, mtu: int) -> None:
         InvalidArgument: out of range.
     """
     _check_mtu(mtu)
-    interface.mtu = mtu
-    stack.touch()
+    if mtu != interface.mtu:
+        interface.mtu = mtu
+        stack.events.link(Action.CHANGED, interface)
+        stack.touch()
 
 
 def set_mac(stack: Stack, interface: Interface, mac: bytes, now: int) -> None:
@@ -140,6 +149,7 @@ def set_mac(stack: Stack, interface: Interface, mac: bytes, now: int) -> None:
     _check_mac(mac)
     _flush_neighbors(stack, interface, now)
     interface.mac = mac
+    stack.events.link(Action.CHANGED, interface)
     stack.touch()
 
 
@@ -148,6 +158,7 @@ def set_carrier(stack: Stack, interface: Interface, on: bool, now: int) -> None:
     if interface.carrier == on:
         return
     interface.carrier = on
+    stack.events.link(Action.CHANGED, interface)
     if not on:
         actions = stack.neighbors[interface.name].flush(keep_permanent=True)
         egress_link.perform(stack, interface, actions, now)
@@ -172,6 +183,7 @@ def add_address(stack: Stack, interface: Interface, new: Address) -> None:
     """
     _check_address(new)
     interface.addresses.insert(new)
+    stack.events.addr(Action.NEW, interface, new)
     for route in stack.derived_from(interface, new).values():
         _ensure(stack, route)
     stack.touch()
@@ -209,6 +221,7 @@ def change_address(stack: Stack, interface: Interface, old: Address, new: Addres
             raise InvalidArgument("another address of this network has another scope")
     before = stack.derived(interface)
     old.label, old.scope, old.broadcast = new.label, new.scope, new.broadcast
+    stack.events.addr(Action.CHANGED, interface, old)
     _sync(stack, interface, before)
 
 
@@ -221,6 +234,8 @@ def delete_address(stack: Stack, interface: Interface, address: Address, now: in
     # As if it were up: what a loopback that is down keeps as local must go as well.
     before = stack.derived(interface, up=True)
     gone = interface.addresses.remove(address)
+    for item in reversed(gone):  # a primary after its secondaries, as Linux
+        stack.events.addr(Action.DELETED, interface, item)
     kept = stack.derived(interface, up=True)
     for key, route in before.items():
         if key not in kept:
@@ -378,14 +393,3 @@ def delete_route(stack: Stack, spec: Route, given: set[str]) -> Route:
             return route
     prefix = f"{addr.IPV4.format(spec.prefix)}/{spec.plen}" if spec.plen else "default"
     raise NotFound(f"there is no such route: {prefix}", hint="smolctl route show")
-
-
-def neighbors_of(stack: Stack, interface: Interface) -> NeighborCache:
-    """Return the neighbor cache of an interface that resolves addresses.
-
-    Raises:
-        InvalidArgument: its medium needs none (loopback).
-    """
-    if interface.medium is not Medium.ETHERNET:
-        raise InvalidArgument(f"{interface.name} has no neighbors: nothing is resolved on it")
-    return stack.neighbors[interface.name]

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from smolctl.errors import NoBuffers
+from smolctl.stack.events import Action
 from smolctl.stack.udp_socket import SocketError
 
 REPLY_QUEUE_LIMIT = 1024
@@ -37,6 +39,33 @@ class EchoClient:
     handler: Callable[[int], None] | None = None
     ready: bool = False
     closed: bool = False
+
+
+class EchoTable(dict[int, EchoClient]):
+    """The clients of ping by their identifier."""
+
+    on_change: Callable[[Action, EchoClient], None] | None = None
+
+    def open(self, dst: int, start: int) -> EchoClient:
+        """Return a new client with the first identifier from ``start`` on that nobody uses.
+
+        Raises:
+            NoBuffers: all 65,536 are in use.
+        """
+        for step in range(0x10000):
+            ident = (start + step) & 0xFFFF
+            if ident not in self:
+                client = self[ident] = EchoClient(ident, dst)
+                if self.on_change is not None:
+                    self.on_change(Action.NEW, client)
+                return client
+        raise NoBuffers("all ICMP echo identifiers are in use")
+
+    def close(self, client: EchoClient) -> None:
+        """Forget a client and what it waited for."""
+        client.closed = True
+        if self.pop(client.ident, None) is not None and self.on_change is not None:
+            self.on_change(Action.DELETED, client)
 
 
 class ArpAnswer(NamedTuple):

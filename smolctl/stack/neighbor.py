@@ -8,6 +8,7 @@ import heapq
 from collections.abc import Callable, Iterator
 
 from smolctl.errors import NoBuffers
+from smolctl.stack import events
 from smolctl.stack.neighbor_entry import (
     Action,
     Evicted,
@@ -22,6 +23,8 @@ from smolctl.stack.neighbor_entry import (
 from smolctl.stack.neighbor_state import TRANSITIONS, VALID, Do, Event, State
 from smolctl.stack.settings import Settings
 
+_RENEWING = frozenset({Event.CONFIRMED, Event.REPLIED, Event.HEARD_OTHER})
+"""Events that make a state begin anew, or bring a new MAC, even when the state stays the same."""
 _RANDOM_PERIOD_NS = 300_000_000_000
 """How often the reachable time is drawn anew (Linux neigh_periodic_work: every 300 s)."""
 
@@ -43,6 +46,8 @@ class NeighborCache:
         self._reachable_factor = 0.5 + random()
         self._redraw_ns = 0
         self._collect_ns = 0
+        self._moved = False  # a MAC changed just now
+        self.on_change: Callable[[events.Action, Neighbor], None] | None = None
 
     def __iter__(self) -> Iterator[Neighbor]:
         return iter(self.entries.values())
@@ -200,7 +205,7 @@ class NeighborCache:
         if row is None:
             return
         state, do = row
-        if state is not entry.state or event is Event.CONFIRMED or event is Event.REPLIED:
+        if state is not entry.state or event in _RENEWING:
             self._enter(entry, state, now)
         if do is Do.SEND and queued is not None:
             actions.append(Transmit(entry, [queued]))
@@ -219,8 +224,9 @@ class NeighborCache:
             actions.append(GiveUp(entry, self._take_queue(entry)))
 
     def _enter(self, entry: Neighbor, state: State, now: int) -> None:
-        """Change the state and set the timer that belongs to it."""
-        if state is not entry.state:
+        """Change the state, set the timer that belongs to it, and tell what changed."""
+        before, moved, self._moved = entry.state, self._moved, False
+        if state is not before:
             entry.updated_ns = now
             if state in (State.INCOMPLETE, State.PROBE):
                 entry.probes = 0
@@ -233,6 +239,10 @@ class NeighborCache:
             self._arm(entry, now + self._settings.ns("neigh.retrans_time_ms"))
         else:
             entry.timer_ns = None
+        if self.on_change is not None and (moved or state is not before):
+            self.on_change(
+                events.Action.NEW if before is State.NONE else events.Action.CHANGED, entry
+            )
 
     def _timeout(self, entry: Neighbor, now: int, actions: list[Action]) -> None:
         """Decide which timer event it was (Linux neigh_timer_handler)."""
@@ -266,6 +276,7 @@ class NeighborCache:
         if lladdr != entry.lladdr:
             entry.lladdr = lladdr
             entry.updated_ns = now
+            self._moved = True
 
     def _locked(self, entry: Neighbor, lladdr: bytes, now: int) -> bool:
         """Tell whether a different MAC comes too soon after the last change (Linux locktime)."""
@@ -351,6 +362,8 @@ class NeighborCache:
     def _forget(self, entry: Neighbor) -> None:
         """Take an entry out; NONE tells whoever still holds it that it is no longer true."""
         del self.entries[entry.ip]
+        if self.on_change is not None and entry.state is not State.NONE:
+            self.on_change(events.Action.DELETED, entry)
         entry.timer_ns = None
         entry.state = State.NONE
 

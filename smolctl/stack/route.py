@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from smolctl.errors import AlreadyExists, NotFound
+from smolctl.stack.events import Action
 
 
 class RouteType(StrEnum):
@@ -289,6 +290,7 @@ class Fib:
     def __init__(self, bits: int) -> None:
         self.bits = bits
         self.tables = {name: RouteTable(bits) for name in TableName}
+        self.on_change: Callable[[Action, Route], None] | None = None
         self._local = self.tables[TableName.LOCAL]
         self._main = self.tables[TableName.MAIN]
 
@@ -340,11 +342,20 @@ class Fib:
 
     def insert(self, route: Route, mode: InsertMode = InsertMode.ADD) -> Route | None:
         """Put a route into its table; see ``RouteTable.insert``."""
-        return self.tables[route.table].insert(route, mode)
+        table = self.tables[route.table]
+        if self.on_change is None:
+            return table.insert(route, mode)
+        before = len(table)
+        replaced = table.insert(route, mode)
+        if replaced is not None or len(table) > before:
+            self.on_change(Action.NEW if replaced is None else Action.CHANGED, route)
+        return replaced
 
     def remove(self, route: Route) -> None:
         """Take a route out of its table."""
         self.tables[route.table].remove(route)
+        if self.on_change is not None:
+            self.on_change(Action.DELETED, route)
 
     def remove_where(self, unwanted: Callable[[Route], bool]) -> list[Route]:
         """Remove every route that ``unwanted`` names and return them."""

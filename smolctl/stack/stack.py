@@ -8,12 +8,14 @@ tested in virtual time.
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 
-from smolctl.errors import AddressNotAvailable, InvalidArgument, NoBuffers, NoSuchDevice
+from smolctl.errors import AddressNotAvailable, InvalidArgument, NoSuchDevice
 from smolctl.stack import decide, egress, egress_link, fast, ingress, reason, timers
 from smolctl.stack.addr import Address, AddressList, Derived, derived_routes, routes_of
 from smolctl.stack.decide import Decision
-from smolctl.stack.echo import ArpClient, EchoClient
+from smolctl.stack.echo import ArpClient, EchoClient, EchoTable
+from smolctl.stack.events import Action, Events
 from smolctl.stack.fate import Direction, Ledger, Trace, TracedFrame
 from smolctl.stack.icmp_limit import IcmpLimiter
 from smolctl.stack.interface import LOOPBACK_MTU, OUTBOX_LIMIT, Interface, Medium
@@ -50,8 +52,9 @@ class Stack:
         self.interfaces: dict[str, Interface] = {}
         self.neighbors: dict[str, NeighborCache] = {}
         self.fib = Fib(self.family.bits)
-        self.udp = UdpTable()
-        self.echoes: dict[int, EchoClient] = {}
+        self.events = Events(self.fib)
+        self.udp, self.echoes = UdpTable(), EchoTable()
+        self.udp.on_change = self.echoes.on_change = self.events.socket
         self.arp_clients: list[ArpClient] = []
         self.ledger = Ledger()
         self.journal = Journal()
@@ -121,7 +124,8 @@ class Stack:
             AddressList(self.family.bits),
         )  # fmt: skip
         self.interfaces[name] = interface
-        self.neighbors[name] = NeighborCache(self.settings, self.random)
+        cache = self.neighbors[name] = NeighborCache(self.settings, self.random)
+        cache.on_change = partial(self.events.neigh, interface)
         self.touch()
         return interface
 
@@ -155,6 +159,7 @@ class Stack:
 
     def receive_batch(self, interface: Interface, frames: Iterable[bytes], now: int) -> None:
         """Take frames from a device in their order; raises nothing for any bytes."""
+        self.events.now_ns = now
         fast.frames_input(self, interface, frames, now, ingress.frame_input)
 
     def transmitted(
@@ -195,6 +200,7 @@ class Stack:
 
     def poll(self, now: int) -> None:
         """Handle what came back by the loopbacks, and every timer that is due."""
+        self.events.now_ns = now
         loop = self.loop
         budget = _LOOP_BUDGET
         while loop and budget:
@@ -314,6 +320,7 @@ class Stack:
                 self.udp.add(socket)
             raise
         socket.peer, socket.peer_port = peer, port
+        self.udp.tell(Action.CHANGED, socket)
         self.touch()
 
     def udp_close(self, socket: UdpSocket) -> None:
@@ -370,18 +377,11 @@ class Stack:
         Raises:
             NoBuffers: all 65,536 idents are in use.
         """
-        start = int(self.random() * 0x10000)
-        for step in range(0x10000):
-            ident = (start + step) & 0xFFFF
-            if ident not in self.echoes:
-                client = self.echoes[ident] = EchoClient(ident, dst)
-                return client
-        raise NoBuffers("all ICMP echo identifiers are in use")
+        return self.echoes.open(dst, int(self.random() * 0x10000))
 
     def echo_close(self, client: EchoClient) -> None:
         """Forget a client and what it waited for."""
-        client.closed = True
-        self.echoes.pop(client.ident, None)
+        self.echoes.close(client)
 
     def arp_open(self, dev: str, target: int, sender: int) -> ArpClient:
         """Return a client that hears who answers for ``target`` on ``dev``."""

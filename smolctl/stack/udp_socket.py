@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.errors import AddressInUse, NoBuffers
+from smolctl.stack.events import Action
 from smolctl.stack.reason import Reason
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ class UdpTable:
     def __init__(self) -> None:
         self._bound: dict[tuple[int, int], list[UdpSocket]] = {}
         self._ports: dict[int, list[UdpSocket]] = {}
+        self.on_change: Callable[[Action, UdpSocket], None] | None = None
 
     def __iter__(self) -> Iterator[UdpSocket]:
         for sockets in self._ports.values():
@@ -176,6 +178,7 @@ class UdpTable:
                 )
         self._bound.setdefault((socket.local, socket.port), []).append(socket)
         self._ports.setdefault(socket.port, []).append(socket)
+        self.tell(Action.NEW, socket)
 
     def remove(self, socket: UdpSocket) -> None:
         """Take out a socket that was added."""
@@ -186,6 +189,12 @@ class UdpTable:
         self._ports[socket.port].remove(socket)
         if not self._ports[socket.port]:
             del self._ports[socket.port]
+        self.tell(Action.DELETED, socket)
+
+    def tell(self, action: Action, socket: UdpSocket) -> None:
+        """Tell a change to whoever listens."""
+        if self.on_change is not None:
+            self.on_change(action, socket)
 
     def free_port(self, local: int, dev: str | None, first: int, last: int, start: int) -> int:
         """Return a port of ``first``..``last`` that nobody uses, searching on from ``start``.

@@ -243,6 +243,11 @@ def test_neigh_selectors(api: Api, selectors: Row, shown: int, flushed: int) -> 
     assert len(api("neigh.show", **selectors)) == shown - flushed
 
 
+def test_lo_has_no_neighbors(api: Api) -> None:
+    with pytest.raises(SmolctlError, match="lo has no neighbors"):
+        api("neigh.add", dst="127.0.0.2", lladdr="02:00:00:00:00:0b", dev="lo")
+
+
 def test_a_deleted_neighbor_frees_what_waited_for_it(api: Api) -> None:
     exchange, _ = api.start("udp.send", dst=DEAD, port="9")
     api("neigh.del", dst=DEAD, dev="tap0")

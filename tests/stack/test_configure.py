@@ -333,12 +333,6 @@ def test_delete_takes_the_first_route_that_agrees(
         assert len(prefixes(host)) == 2
 
 
-def test_lo_has_no_neighbors(host: Host) -> None:
-    with pytest.raises(InvalidArgument, match="lo has no neighbors"):
-        configure.neighbors_of(host.stack, host.stack.loopback)
-    assert configure.neighbors_of(host.stack, host.tap) is host.cache()
-
-
 def test_every_change_makes_the_fast_path_forget(host: Host) -> None:
     """What it remembers is true for one configuration, so each of these must begin a new one."""
     stack, tap = host.stack, host.tap

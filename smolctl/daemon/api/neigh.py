@@ -6,10 +6,12 @@ from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.daemon.job import NS_PER_S
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
-from smolctl.stack import configure, egress_link
+from smolctl.stack import egress_link
 from smolctl.stack.interface import Interface, Medium
+from smolctl.stack.neighbor import NeighborCache
 from smolctl.stack.neighbor_entry import Neighbor
 from smolctl.stack.neighbor_state import State
+from smolctl.stack.stack import Stack
 from smolctl.wire import addr
 
 _SETTABLE = ("permanent", "reachable", "stale", "delay", "probe", "incomplete", "failed")
@@ -50,6 +52,17 @@ def _row(interface: Interface, entry: Neighbor, now: int, *, stats: bool) -> Row
         row["queue_bytes"] = entry.queue_bytes
     row["state"] = [entry.state.value]
     return row
+
+
+def _cache(stack: Stack, interface: Interface) -> NeighborCache:
+    """Return the neighbor cache of an interface that resolves addresses.
+
+    Raises:
+        InvalidArgument: its medium needs none (loopback).
+    """
+    if interface.medium is not Medium.ETHERNET:
+        raise InvalidArgument(f"{interface.name} has no neighbors: nothing is resolved on it")
+    return stack.neighbors[interface.name]
 
 
 def _matching(ctx: Context, args: Args) -> Iterator[tuple[Interface, Neighbor]]:
@@ -105,7 +118,7 @@ def change(ctx: Context, args: Args) -> Iterable[Row]:
 
 def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Row]:
     interface = ctx.stack.interface(args.required("dev"))
-    cache = configure.neighbors_of(ctx.stack, interface)
+    cache = _cache(ctx.stack, interface)
     args.required("dst")
     dst = args.address("dst") or 0
     state = _state(args.text("nud") or "permanent")

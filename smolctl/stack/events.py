@@ -1,0 +1,113 @@
+"""What changes in a stack, told to whoever watches: links, addresses, routes, neighbors, sockets.
+
+A change is told once, when it has been made and before what follows from it, as Linux tells it over
+netlink. While nobody listens it costs a test and builds nothing; packets are not told here.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from smolctl.stack.addr import Address
+    from smolctl.stack.echo import EchoClient
+    from smolctl.stack.interface import Interface
+    from smolctl.stack.neighbor_entry import Neighbor
+    from smolctl.stack.route import Fib, Route
+    from smolctl.stack.udp_socket import UdpSocket
+
+
+class Kind(StrEnum):
+    """What changed; the command line's noun."""
+
+    LINK = "link"
+    ADDR = "addr"
+    ROUTE = "route"
+    NEIGH = "neigh"
+    SOCKET = "socket"
+
+
+class Action(StrEnum):
+    """What happened to it."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    DELETED = "deleted"
+
+
+class Event(NamedTuple):
+    """One change.
+
+    Attributes:
+        at_ns: when: the last time that the stack was given.
+        subject: what changed, as it is now; of what is deleted, as it was. It goes on changing, so
+            a listener takes from it what it needs.
+        interface: whose address or neighbor it is, or the link itself; else None.
+    """
+
+    kind: Kind
+    action: Action
+    at_ns: int
+    subject: "Interface | Address | Route | Neighbor | UdpSocket | EchoClient"
+    interface: "Interface | None" = None
+
+
+Listener = Callable[[Event], None]
+"""Called within the change; it must not call back into the stack."""
+
+
+class Events:
+    """Who listens to one stack.
+
+    Args:
+        fib: told of its listener only while there is one: a million routes are added without.
+
+    Attributes:
+        now_ns: the last time that the stack was given.
+    """
+
+    def __init__(self, fib: "Fib") -> None:
+        self.now_ns = 0
+        self._fib = fib
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Tell ``listener`` every change from now on."""
+        self._listeners.append(listener)
+        self._fib.on_change = self.route
+
+    def unlisten(self, listener: Listener) -> None:
+        """Forget a listener; one that is not known is none."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+        if not self._listeners:
+            self._fib.on_change = None
+
+    def link(self, action: Action, interface: "Interface") -> None:
+        """Tell that a link was added or deleted, or that its state, MTU or MAC changed."""
+        if self._listeners:
+            self._emit(Event(Kind.LINK, action, self.now_ns, interface, interface))
+
+    def addr(self, action: Action, interface: "Interface", address: "Address") -> None:
+        """Tell a change of an address."""
+        if self._listeners:
+            self._emit(Event(Kind.ADDR, action, self.now_ns, address, interface))
+
+    def route(self, action: Action, route: "Route") -> None:
+        """Tell a change of a route; of a replaced one, the new one."""
+        if self._listeners:
+            self._emit(Event(Kind.ROUTE, action, self.now_ns, route))
+
+    def neigh(self, interface: "Interface", action: Action, entry: "Neighbor") -> None:
+        """Tell a change of a neighbor entry's state or MAC."""
+        if self._listeners:
+            self._emit(Event(Kind.NEIGH, action, self.now_ns, entry, interface))
+
+    def socket(self, action: Action, socket: "UdpSocket | EchoClient") -> None:
+        """Tell that a socket was bound, connected or closed."""
+        if self._listeners:
+            self._emit(Event(Kind.SOCKET, action, self.now_ns, socket))
+
+    def _emit(self, event: Event) -> None:
+        for listener in list(self._listeners):
+            listener(event)
