@@ -8,7 +8,7 @@ state; the tables it asks are the FIB, the neighbor caches and the interfaces of
 from typing import TYPE_CHECKING, Never
 
 from smolctl.errors import NoBuffers
-from smolctl.stack import egress_link, fast, reason
+from smolctl.stack import egress_link, fast, reason, suggest
 from smolctl.stack.decide import Decision, Refusal, decide, rejection
 from smolctl.stack.facts import Bound, Loser
 from smolctl.stack.fate import Direction, Flow, Trace
@@ -64,16 +64,13 @@ def udp_output(
     decision = _decide(stack, dst, source, socket.dev, now, trace)
     out = decision.interface
     if decision.type == "broadcast" and not socket.broadcast:
-        _reject(stack, reason.TX_BROADCAST_DENIED, out.name, now, trace, ip=addr.IPV4.format(dst))
-    if decision.src is None:
-        _reject(stack, reason.TX_NO_SOURCE, out.name, now, trace)
-    size = len(payload) + udp.HEADER_LEN + ipv4.MIN_HEADER_LEN
-    if size > decision.mtu or size > ipv4.MAX_PACKET_LEN:
         _reject(
-            stack, reason.TX_TOO_BIG, out.name, now, trace,
-            n=size, mtu=decision.mtu, max_payload=decision.mtu - 28,
+            stack, reason.TX_BROADCAST_DENIED, out.name, now, trace,
+            ip=addr.IPV4.format(dst), port=dport,
         )  # fmt: skip
-    segment = udp.to_bytes(socket.port, dport, payload, decision.src, dst)
+    size = len(payload) + udp.HEADER_LEN + ipv4.MIN_HEADER_LEN
+    source = _checked_source(stack, decision, size, now, trace)
+    segment = udp.to_bytes(socket.port, dport, payload, source, dst)
     ttl = socket.ttl if socket.ttl is not None else stack.settings["ip.default_ttl"]
     if decision.type == "multicast" and socket.ttl is None:
         ttl = 1  # RFC 1112 6.1: the default for groups, so that nothing leaves the link unasked
@@ -103,15 +100,8 @@ def icmp_output(
     trace = _follow(stack, trace, now, cause)
     trace.flow = Flow("icmp", src, message.type, dst, message.code, len(message.body))
     decision = _decide(stack, dst, src, dev, now, trace)
-    out = decision.interface
-    if decision.src is None:
-        _reject(stack, reason.TX_NO_SOURCE, out.name, now, trace)
     size = len(message.body) + icmp.HEADER_LEN + ipv4.MIN_HEADER_LEN
-    if size > decision.mtu or size > ipv4.MAX_PACKET_LEN:
-        _reject(
-            stack, reason.TX_TOO_BIG, out.name, now, trace,
-            n=size, mtu=decision.mtu, max_payload=decision.mtu - 28,
-        )  # fmt: skip
+    _checked_source(stack, decision, size, now, trace)
     if ttl is None:
         ttl = stack.settings["ip.default_ttl"]
     ip_output(stack, decision, ipv4.Protocol.ICMP, message.to_bytes(), ttl, now, trace)
@@ -137,8 +127,7 @@ def udp_autobind(stack: "Stack", socket: "UdpSocket", now: int, trace: Trace | N
         stack.udp_bind(socket, socket.local, 0, socket.dev)
     except NoBuffers:
         trace = _follow(stack, trace, now)
-        first, last = (stack.settings[f"ip.local_port_{end}"] for end in ("first", "last"))
-        _reject(stack, reason.TX_NO_PORT, "", now, trace, first=first, last=last)
+        _reject(stack, reason.TX_NO_PORT, "", now, trace, **suggest.ports(stack))
 
 
 def _decide(
@@ -155,6 +144,23 @@ def _decide(
         _note_losers(stack, dst, now, trace)
     trace.step("route", "pick", now, decision)
     return decision
+
+
+def _checked_source(stack: "Stack", decision: Decision, size: int, now: int, trace: Trace) -> int:
+    """Return the source address; without one, or when ``size`` bytes are too many: refuse."""
+    name = decision.interface.name
+    if decision.src is None:
+        _reject(
+            stack, reason.TX_NO_SOURCE, name, now, trace, ip=addr.IPV4.format(decision.dst),
+            **suggest.neighbor_of(decision.interface, decision.next_hop),
+        )  # fmt: skip
+    if size > decision.mtu or size > ipv4.MAX_PACKET_LEN:
+        _reject(
+            stack, reason.TX_TOO_BIG, name, now, trace, n=size, mtu=decision.mtu,
+            max_payload=decision.mtu - 28,
+            **suggest.mtu(decision.interface, decision.route, size),
+        )  # fmt: skip
+    return decision.src
 
 
 def _note_losers(stack: "Stack", dst: int, now: int, trace: Trace) -> None:

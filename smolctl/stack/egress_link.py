@@ -7,7 +7,7 @@ done comes back as actions, which ``perform`` carries out. No state is here.
 from typing import TYPE_CHECKING
 
 from smolctl.errors import NoBuffers
-from smolctl.stack import notify, reason
+from smolctl.stack import notify, reason, suggest
 from smolctl.stack.decide import rejection, select_source
 from smolctl.stack.facts import Asked, Resolved, Taken
 from smolctl.stack.fate import Direction, Fate, Trace, TracedFrame
@@ -55,10 +55,7 @@ def neighbor_output(
     try:
         entry, actions = cache.use(next_hop, queued, now)
     except NoBuffers:
-        detail: dict[str, object] = {
-            "capacity": stack.settings["iface.neighbor_cache_count"],
-            "next_hop": addr.IPV4.format(next_hop),
-        }
+        detail = {"next_hop": addr.IPV4.format(next_hop), **suggest.cache_room(stack)}
         stack.ledger.record(reason.NEIGH_TABLE_FULL, out.name, now, trace, **detail)
         raise rejection(reason.NEIGH_TABLE_FULL, {**detail, "dev": out.name}) from None
     if entry.state is State.INCOMPLETE:
@@ -89,15 +86,15 @@ def perform(stack: "Stack", out: Interface, actions: list[Action], now: int) -> 
                 for queued in packets:
                     _give_up(stack, out, entry, queued, now)
             case Overflow(entry, queued):
-                _lost(stack, out, reason.NEIGH_QUEUE_FULL, entry, queued, now)
+                room = suggest.queue_room(stack, len(entry.queue))
+                _lost(stack, out, reason.NEIGH_QUEUE_FULL, entry, queued, now, **room)
             case Purged(entry, packets):
                 for queued in packets:
                     _lost(stack, out, reason.NEIGH_QUEUE_PURGED, entry, queued, now)
             case Evicted(entry, new, packets):
                 stack.ledger.record(
                     reason.NEIGH_EVICTED, out.name, now, ip=addr.IPV4.format(entry.ip),
-                    new=addr.IPV4.format(new),
-                    capacity=stack.settings["iface.neighbor_cache_count"],
+                    new=addr.IPV4.format(new), **suggest.cache_room(stack),
                 )  # fmt: skip
                 for queued in packets:
                     _lost(stack, out, reason.NEIGH_QUEUE_PURGED, entry, queued, now)
@@ -110,11 +107,18 @@ def _trace_of(queued: Queued) -> Trace:
 
 
 def _lost(
-    stack: "Stack", out: Interface, why: Reason, entry: Neighbor, queued: Queued, now: int
+    stack: "Stack",
+    out: Interface,
+    why: Reason,
+    entry: Neighbor,
+    queued: Queued,
+    now: int,
+    /,
+    **detail: object,
 ) -> None:
     stack.ledger.record(
         why, out.name, now, _trace_of(queued),
-        next_hop=addr.IPV4.format(entry.ip), queued=len(entry.queue),
+        next_hop=addr.IPV4.format(entry.ip), queued=len(entry.queue), **detail,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from smolctl.errors import NoBuffers, SendRejected
-from smolctl.stack import egress, reason
+from smolctl.stack import egress, reason, suggest
 from smolctl.stack.decide import Decision, decide
 from smolctl.stack.fate import Trace
 from smolctl.stack.interface import Interface
@@ -41,7 +41,12 @@ def answer(
     # The loopback is exempt, as in Linux icmpv4_xrlim_allow: nobody else is bothered.
     if not interface.loopback and not stack.icmp_limiter.allow(header.src, now):
         stack.ledger.record(
-            reason.ICMP_RATE_LIMITED, interface.name, now, trace, ip=addr.IPV4.format(header.src)
+            reason.ICMP_RATE_LIMITED,
+            interface.name,
+            now,
+            trace,
+            ip=addr.IPV4.format(header.src),
+            **suggest.icmp_room(stack),
         )
         return
     src = header.dst if stack.fib.is_local(header.dst) else None

@@ -13,19 +13,29 @@ NS_PER_S = 1_000_000_000
 
 
 class IcmpLimiter:
-    """Decides whether an error may be sent; bounded in memory."""
+    """Decides whether an error may be sent; bounded in memory.
+
+    Attributes:
+        refused_by: the knob that allowed no more, when an error was last refused.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._peers: dict[int, tuple[int, int]] = {}
         self._credit = 0
         self._stamp_ns: int | None = None
+        self.refused_by = ""
 
     def allow(self, peer: int, now: int) -> bool:
         """Take a token for ``peer``; False when there is none."""
         # The common credit is spent only on what really leaves: one host that provokes errors
         # beyond its own share must not use up that of the others (Linux icmp_global_consume).
-        if not self._refill(now) or not self._allow_peer(peer, now):
+        if not self._refill(now):
+            bursts = self._settings["icmp.msgs_burst"] > 0
+            self.refused_by = "icmp.msgs_per_sec" if bursts else "icmp.msgs_burst"
+            return False
+        if not self._allow_peer(peer, now):
+            self.refused_by = "icmp.ratelimit_ms"
             return False
         self._credit -= NS_PER_S
         return True

@@ -7,7 +7,7 @@ no state. Every way out of a function here delivers, answers or records a reason
 from typing import TYPE_CHECKING
 
 from smolctl.errors import NoBuffers, SendRejected
-from smolctl.stack import egress, fast, icmp_error, ingress_arp, ingress_icmp, reason
+from smolctl.stack import egress, fast, icmp_error, ingress_arp, ingress_icmp, reason, suggest
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.facts import Bound, Owner
 from smolctl.stack.fate import Direction, Fate, Trace
@@ -62,6 +62,7 @@ def frame_input(
             record(
                 reason.RX_NOT_OUR_MAC, name, now, trace,
                 mac=addr.format_mac(header.dst), ours=addr.format_mac(interface.mac),
+                **suggest.meant_for_us(stack, frame),
             )  # fmt: skip
             return
         cast = Cast.BROADCAST if header.dst == addr.BROADCAST_MAC else Cast.MULTICAST
@@ -102,7 +103,10 @@ def ip_input(
     trace.step("ip", "ok", now, header)
     why, shown = _validate(stack, interface, header, cast, trace, now, looped=looped)
     if why is not None:
-        stack.ledger.record(why, interface.name, now, trace, ip=shown)
+        detail: dict[str, object] = {"ip": shown}
+        if why is reason.IP_DST_NOT_OURS:
+            detail |= suggest.missing(interface, header.dst, header.src)
+        stack.ledger.record(why, interface.name, now, trace, **detail)
         return
     if header.mf or header.fragment_offset:
         stack.ledger.record(reason.FRAG_UNSUPPORTED, interface.name, now, trace)
@@ -224,6 +228,7 @@ def socket_deliver(stack: "Stack", socket: UdpSocket, datagram: Datagram, trace:
         stack.ledger.record(
             reason.UDP_RCVBUF_FULL, datagram.dev, at_ns, trace,
             queued=socket.queue_bytes, limit=socket.rcvbuf, port=socket.port,
+            **suggest.room(socket.rcvbuf, "udp.rmem_default"),
         )  # fmt: skip
         return
     socket.queue.append(datagram)

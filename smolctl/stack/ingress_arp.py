@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import egress_link, reason
+from smolctl.stack import egress_link, reason, suggest
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.echo import ArpAnswer
 from smolctl.stack.fate import Direction, Fate, Trace
@@ -82,7 +82,7 @@ def _arp_process(
         return reason.ARP_SENDER_INVALID, dict(shown)
     if addr.is_multicast(target) or addr.is_loopback(target):
         # RFC 1122 3.2.1.3(g); Linux arp_process drops both before anything else.
-        return reason.ARP_TARGET_NOT_OURS, {"ip": addr.IPV4.format(target)}
+        return reason.ARP_TARGET_NOT_OURS, suggest.missing(interface, target, sender)
     ours = stack.fib.is_local(target)
     if sender != 0 and stack.fib.is_local(sender):
         # RFC 5227 2.4: somebody else claims our address. Not answered, not learned.
@@ -101,7 +101,7 @@ def _arp_process(
         stack.ledger.count("arp.replies_sent")
         return None, {}
     if sender == 0:
-        return reason.ARP_TARGET_NOT_OURS, {"ip": addr.IPV4.format(target)}
+        return reason.ARP_TARGET_NOT_OURS, suggest.missing(interface, target)
     return _arp_learn(stack, interface, packet, cast, now, trace)
 
 
@@ -115,6 +115,7 @@ def _arp_learn(
 ) -> tuple[Reason | None, dict[str, object]]:
     """Learn from ARP that asks us nothing: replies, gratuitous ARP, others' requests."""
     sender, mac = packet.sender_ip, packet.sender_mac
+    shown = {"ip": addr.IPV4.format(sender), "mac": addr.format_mac(mac)}
     cache = stack.neighbors[interface.name]
     known = cache.lookup(sender)
     is_reply = packet.op == arp.Op.REPLY
@@ -124,8 +125,8 @@ def _arp_learn(
     asks_another = not is_reply and sender != packet.target_ip
     if known is None and not create:
         if asks_another:
-            return reason.ARP_TARGET_NOT_OURS, {"ip": addr.IPV4.format(packet.target_ip)}
-        return reason.ARP_UNSOLICITED, {"ip": addr.IPV4.format(sender)}
+            return reason.ARP_TARGET_NOT_OURS, suggest.missing(interface, packet.target_ip, sender)
+        return reason.ARP_UNSOLICITED, {**shown}
     if is_reply and cast is Cast.HOST:
         taken, actions = cache.replied(sender, mac, now, create=create, override=gratuitous)
     else:
@@ -134,21 +135,15 @@ def _arp_learn(
     egress_link.perform(stack, interface, actions, now)
     if taken:
         stack.ledger.count("arp.learned")
-        trace.step("neigh", "ok", now, {"dst": addr.IPV4.format(sender), "lladdr": mac.hex(":")})
+        trace.step("neigh", "ok", now, {"dst": shown["ip"], "lladdr": shown["mac"]})
         trace.settle(Fate.ABSORBED, now)
         return None, {}
     if known is None:
-        return reason.NEIGH_TABLE_FULL, {
-            "capacity": stack.settings["iface.neighbor_cache_count"],
-            "next_hop": addr.IPV4.format(sender),
-        }
+        return reason.NEIGH_TABLE_FULL, {"next_hop": shown["ip"], **suggest.cache_room(stack)}
     if known.state is State.PERMANENT:
         if asks_another and mac == known.lladdr:
             # It contradicts nothing: there is no entry to change, as the hint would have it.
-            return reason.ARP_TARGET_NOT_OURS, {"ip": addr.IPV4.format(packet.target_ip)}
-        return reason.ARP_LOCKED_ENTRY, {"ip": addr.IPV4.format(sender)}
-    return reason.ARP_LOCKTIME, {
-        "ip": addr.IPV4.format(sender),
-        "mac": addr.format_mac(mac),
-        "ms": stack.settings["neigh.locktime_ms"],
-    }
+            return reason.ARP_TARGET_NOT_OURS, suggest.missing(interface, packet.target_ip, sender)
+        lladdr = addr.format_mac(known.lladdr or addr.ZERO_MAC)
+        return reason.ARP_LOCKED_ENTRY, {**shown, "lladdr": lladdr}
+    return reason.ARP_LOCKTIME, {**shown, "ms": stack.settings["neigh.locktime_ms"]}

@@ -116,7 +116,9 @@ def _error_input(
         "type": message.type,
         "icmp_code": message.code,
         "ip": addr.IPV4.format(quote.dst if quote is not None else header.src),
-        "port": "?" if quote is None or quote.dport is None else quote.dport,
+        "port": None if quote is None else quote.dport,
+        # RFC 1191 4: where the bytes before held nothing.
+        "mtu": message.rest & 0xFFFF if why is reason.ICMP_FRAGMENTATION_NEEDED else None,
     }
     if why is not None and notify.packet_failed(
         stack, message.body, interface.name, why.linux, why, detail, now, offender=header.src

@@ -6,9 +6,12 @@ this moment. Where nothing plausible is known the answer is None, and the fix is
 
 from typing import TYPE_CHECKING
 
+from smolctl.stack.addr import Address
 from smolctl.stack.interface import Interface
 from smolctl.stack.neighbor_state import VALID
-from smolctl.wire import addr
+from smolctl.stack.route import Route
+from smolctl.stack.settings import KNOBS
+from smolctl.wire import addr, ipv4
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -36,7 +39,7 @@ def address(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
     if not _is_host(ip) or addr.is_loopback(ip) != interface.loopback:
         return {}
     for item in interface.addresses.items:
-        if ip >> 32 - item.plen == item.local >> 32 - item.plen:
+        if _holds(item, ip):
             return {"plen": item.plen if _within(ip, item.plen) else 32}
     plen = 32 if interface.loopback else _USUAL
     if peer:
@@ -50,9 +53,8 @@ def owner(stack: "Stack", ip: int) -> dict[str, object]:
         return {}
     wires = [wire for wire in stack.interfaces.values() if not wire.loopback]
     for interface in wires:
-        for item in interface.addresses.items:
-            if ip >> 32 - item.plen == item.local >> 32 - item.plen:
-                return {"out": interface.name, **address(interface, ip)}
+        if any(_holds(item, ip) for item in interface.addresses.items):
+            return {"out": interface.name, **address(interface, ip)}
     return {"out": stack.loopback.name, "plen": 32}
 
 
@@ -83,24 +85,114 @@ def gateway(stack: "Stack") -> str | None:
             known = [
                 entry.ip
                 for entry in stack.neighbors[interface.name]
-                if entry.state in VALID and entry.ip >> 32 - item.plen == first >> 32 - item.plen
+                if entry.state in VALID and _holds(item, entry.ip)
             ]
             return addr.IPV4.format(first if first in known or not known else known[0])
     return None
 
 
 def no_route(stack: "Stack", dst: int) -> dict[str, object]:
-    """Return ``gateway`` by which ``dst`` may be reached, or else ``own``: make it ours."""
+    """Return what may lead to ``dst``.
+
+    ``down``, the interface whose network it is in, when that is only down; else the ``gateway`` by
+    which it may be reached; else ``own``: nobody else is there, so make it ours.
+    """
+    for interface in stack.interfaces.values():
+        if not interface.up and any(_holds(item, dst) for item in interface.addresses.items):
+            return {"down": interface.name}
     router = gateway(stack)
     if router is not None:
         return {"gateway": router}
     return {"own": addr.IPV4.format(dst)} if _is_host(dst) else {}
 
 
-def room(capacity: int, limit: int = 1_000_000) -> dict[str, object]:
-    """Return ``value``: twice the capacity, {} when that is more than the knob allows."""
-    value = max(2 * capacity, 8)
-    return {"value": value} if value <= limit else {}
+def missing(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
+    """Return the details of "somebody wants ``ip``, and it is not ours"."""
+    shown = {"ip": addr.IPV4.format(ip), "networks": networks(interface)}
+    return {**shown, **address(interface, ip, peer)}
+
+
+def meant_for_us(stack: "Stack", frame: bytes) -> dict[str, object]:
+    """Return ``ip``, the destination of the packet in a frame for another MAC, if it is ours."""
+    dst = int.from_bytes(frame[30:34])
+    ours = frame[12:14] == b"\x08\0" and len(frame) >= 34 and stack.fib.is_local(dst)
+    return {"ip": addr.IPV4.format(dst)} if ours and not addr.is_loopback(dst) else {}
+
+
+# --- more room ------------------------------------------------------------------------------------
+
+
+def room(now: int, knob: str) -> dict[str, object]:
+    """Return ``value``: twice of what there is, {} when that is more than the knob allows."""
+    value = max(2 * now, 8)
+    return {"value": value} if value <= KNOBS[knob].high else {}
+
+
+def cache_room(stack: "Stack") -> dict[str, object]:
+    """Return ``capacity`` of the neighbor caches, and ``value``, the one to set."""
+    knob = "iface.neighbor_cache_count"
+    return {"capacity": stack.settings[knob], **room(stack.settings[knob], knob)}
+
+
+def queue_room(stack: "Stack", queued: int) -> dict[str, object]:
+    """Return ``knob``, the limit of a neighbor's queue that ``queued`` packets hit, ``value``."""
+    by_count = queued >= stack.settings["neigh.unres_qlen"]
+    knob = "neigh.unres_qlen" if by_count else "neigh.unres_qlen_bytes"
+    now = stack.settings[knob]
+    return {"knob": knob, "limit": f"{knob} is {now}", **room(now, knob)}
+
+
+def icmp_room(stack: "Stack") -> dict[str, object]:
+    """Return ``knob`` that kept an ICMP error from being sent, and ``value`` that would not."""
+    knob = stack.icmp_limiter.refused_by
+    values = {"icmp.ratelimit_ms": 0, "icmp.msgs_burst": KNOBS["icmp.msgs_burst"].default}
+    value = values.get(knob, max(10 * stack.settings["icmp.msgs_per_sec"], 1000))
+    return {"knob": knob, "value": value if value <= 1_000_000 else None}
+
+
+def ports(stack: "Stack") -> dict[str, object]:
+    """Return ``first`` and ``last`` ephemeral port, ``knob`` and ``value`` that give more."""
+    first, last = (stack.settings[f"ip.local_port_{end}"] for end in ("first", "last"))
+    shown: dict[str, object] = {"first": first, "last": last}
+    if last < 65535:
+        return {**shown, "knob": "ip.local_port_last", "value": 65535}
+    # RFC 6335 6: below 1024 are the system ports.
+    return {**shown, "knob": "ip.local_port_first", "value": 1024} if first > 1024 else shown
+
+
+def mtu(interface: Interface, route: Route | None, size: int) -> dict[str, object]:
+    """Return what lets ``size`` bytes through: ``link_mtu``, or ``route_mtu`` and ``route``.
+
+    {} when neither alone does, or no packet has that size.
+    """
+    small_route = route is not None and route.mtu is not None and route.mtu < size
+    if size > ipv4.MAX_PACKET_LEN or (small_route and interface.mtu < size):
+        return {}
+    if route is None or not small_route:
+        return {"link_mtu": size}
+    return {"route_mtu": size, "route": _words(route)}
+
+
+def _words(route: Route) -> str:
+    """Return the words by which the command line knows a route."""
+    shown = addr.IPV4.format
+    words = [f"{shown(route.prefix)}/{route.plen}" if route.plen else "default"]
+    if route.via is not None:
+        words += ["via", shown(route.via)]
+    if route.dev is not None:
+        words += ["dev", route.dev]
+    if route.prefsrc is not None:
+        words += ["src", shown(route.prefsrc)]
+    if route.metric:
+        words += ["metric", str(route.metric)]
+    return " ".join(words)
+
+
+# --- addresses ------------------------------------------------------------------------------------
+
+
+def _holds(item: Address, ip: int) -> bool:
+    return ip >> 32 - item.plen == item.local >> 32 - item.plen
 
 
 def _is_host(ip: int) -> bool:

@@ -188,10 +188,12 @@ def failed(host: Host) -> None:
     host.wait(3 * SECOND_NS)
 
 
-def neigh_queue_full(host: Host) -> None:
-    host.set("neigh.unres_qlen", 1)
-    for _ in range(2):
-        host.send(host.socket(), DEAD)
+def neigh_queue_full_of(packets: int) -> Provoker:
+    def provoke(host: Host) -> None:
+        for _ in range(packets):
+            host.send(host.socket(), DEAD)
+
+    return provoke
 
 
 def queue_purged(host: Host) -> None:
@@ -231,7 +233,7 @@ PROVOKERS: dict[str, Provoker] = {
     "arp-locktime": locktime,
     "neigh-pending": lambda host: host.send(host.socket(), DEAD),
     "neigh-failed": failed,
-    "neigh-queue-full": neigh_queue_full,
+    "neigh-queue-full": with_knob("neigh.unres_qlen", 1, neigh_queue_full_of(2)),
     "neigh-queue-purged": queue_purged,
     "neigh-evicted": evicted,
     "neigh-table-full": table_full,
@@ -295,6 +297,50 @@ PROVOKERS: dict[str, Provoker] = {
     "tx-ttl-zero": ttl_zero,
     "stack-stopped": stopped,
 }
+
+
+def limited_by(burst: int, rate: int) -> Provoker:
+    """Return a provoker of icmp-rate-limited by the limits for all hosts together."""
+
+    def provoke(host: Host) -> None:
+        host.set("icmp.msgs_burst", burst)
+        host.set("icmp.msgs_per_sec", rate)
+        host.receive(udp_frame(), udp_frame())
+
+    return provoke
+
+
+def by_a_route_of_small_mtu(host: Host) -> None:
+    host.route("8.8.8.0/24", dev="tap0", via=PEER, src=OURS, metric=7, mtu=500)
+    sends("8.8.8.8", payload=bytes(1000))(host)
+
+
+def with_its_link_down(host: Host) -> None:
+    iface_down(host)
+    sends(PEER)(host)
+
+
+def without_a_wire(host: Host) -> None:
+    host.delete(OURS)
+    sends("8.8.8.8")(host)
+
+
+def no_port_but_below(host: Host) -> None:
+    host.set("ip.local_port_last", 65535)
+    host.set("ip.local_port_first", 65535)
+    host.socket()
+    refused(host, host.stack.udp_open())
+
+
+VARIANTS: dict[str, tuple[Provoker, ...]] = {
+    "rx-not-our-mac": (receives(udp_frame(to=OTHER_MAC, dst=PEER)),),
+    "icmp-rate-limited": (limited_by(0, 0), limited_by(1, 1)),
+    "neigh-queue-full": (with_knob("neigh.unres_qlen_bytes", 50, neigh_queue_full_of(2)),),
+    "tx-no-route": (with_its_link_down, without_a_wire),
+    "tx-no-port": (no_port_but_below,),
+    "tx-too-big": (by_a_route_of_small_mtu,),
+}
+"""More ways to provoke a reason: those that show its other texts."""
 
 BESIDE: dict[str, dict[str, int]] = {
     "neigh-failed": {"neigh-pending": 1},

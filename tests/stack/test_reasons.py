@@ -4,7 +4,7 @@ import pytest
 
 from smolctl.stack.reason import REASONS, placeholders
 from tests.stack.kit import Host
-from tests.stack.provoke import BESIDE, PROVOKERS, fresh
+from tests.stack.provoke import BESIDE, PROVOKERS, VARIANTS, fresh
 
 EVERY = pytest.mark.parametrize("name", PROVOKERS)
 
@@ -20,16 +20,60 @@ def test_a_provoked_reason_is_counted_once_and_no_other(name: str) -> None:
     assert provoked(name).reasons() == {name: 1, **BESIDE.get(name, {})}
 
 
+def details(name: str) -> list[dict[str, object]]:
+    """Return what was recorded, for each way to provoke a reason."""
+    found = []
+    for provoke in (PROVOKERS[name], *VARIANTS.get(name, ())):
+        host = fresh()
+        provoke(host)
+        found += [t.detail for (r, _), t in host.stack.ledger.reasons.items() if r.name == name]
+    return found
+
+
+def given(template: str, detail: dict[str, object]) -> bool:
+    return all(detail.get(key) not in ("?", "", None) for key in placeholders(template))
+
+
 @EVERY
 def test_a_provoked_reason_knows_all_that_its_texts_show(name: str) -> None:
-    host, reason = provoked(name), REASONS[name]
-    (detail,) = (t.detail for (r, _), t in host.stack.ledger.reasons.items() if r is reason)
-    shown = placeholders(reason.why_template[0])
-    assert shown <= detail.keys()
-    assert not [key for key in shown if detail[key] in ("?", "", None)]
-    for line in (reason.explain(detail), *reason.fixes(detail)):
-        assert line.isprintable()
-        assert "{" not in line
+    reason = REASONS[name]
+    for detail in details(name):
+        assert given(reason.why_template[0], detail)
+        for line in (reason.explain(detail), *reason.fixes(detail)):
+            assert line.isprintable()
+            assert "{" not in line
+
+
+@EVERY
+def test_each_text_of_a_reason_is_shown_when_it_is_provoked_in_some_way(name: str) -> None:
+    reason, found = REASONS[name], details(name)
+    templates = (*reason.why_template, *reason.fix_templates, reason.advice_template)
+    assert [t for t in templates if not any(given(t, detail) for detail in found)] == []
+
+
+@EVERY
+def test_a_reason_that_can_be_fixed_always_says_how_or_what_else_to_do(name: str) -> None:
+    for detail in details(name):
+        reason = REASONS[name]
+        assert not reason.fix_templates or reason.hint(detail)
+
+
+def test_each_reason_has_all_its_texts() -> None:
+    for reason in REASONS.values():
+        sentences = reason.explanation.count(". ") + 1
+        assert 2 <= sentences <= 6, f"{reason.name}: {sentences}"
+        assert reason.explanation.endswith((".", '."'))
+        assert len(reason.summary) <= 72
+        assert not reason.summary.endswith(".")
+        assert reason.why_template[0]
+        for text in (reason.explanation, reason.summary, *reason.why_template):
+            assert text.isprintable()
+        assert all(fix.startswith("smolctl ") for fix in reason.fix_templates)
+
+
+def test_only_what_is_no_trouble_has_neither_a_fix_nor_advice() -> None:
+    silent = {r.name for r in REASONS.values() if not (r.fix_templates or r.advice_template)}
+    assert silent == {"neigh-pending", "icmp-reply-suppressed", "stack-stopped"}
 
 
 @EVERY

@@ -70,6 +70,7 @@ def test_an_interface_that_is_down_has_no_gateway() -> None:
     host = Host()
     configure.set_up(host.stack, host.tap, False, host.now)
     assert suggest.no_route(host.stack, ip("8.8.8.8")) == {"own": "8.8.8.8"}
+    assert suggest.no_route(host.stack, ip("10.0.0.2")) == {"down": "tap0"}
 
 
 def test_an_address_to_reach_a_peer_is_in_its_network_and_not_its_own() -> None:
@@ -89,7 +90,6 @@ def test_the_addresses_of_an_interface_are_listed_within_a_line() -> None:
 
 
 def test_a_full_table_gets_twice_the_room_within_the_knobs_bounds() -> None:
-    assert suggest.room(4) == {"value": 8}
-    assert suggest.room(1) == {"value": 8}
-    assert suggest.room(1024) == {"value": 2048}
-    assert suggest.room(600_000) == {}
+    for now, value in ((1, 8), (4, 8), (1024, 2048), (500_000, 1_000_000)):
+        assert suggest.room(now, "iface.neighbor_cache_count") == {"value": value}
+    assert suggest.room(500_001, "iface.neighbor_cache_count") == {}

@@ -29,7 +29,7 @@ NEIGH_QUEUE_FULL = define(
     neigh.unres_qlen packets or neigh.unres_qlen_bytes the oldest one is dropped for the newest, as
     in Linux. The sender sends faster than the neighbor answers, or the neighbor does not answer at
     all.""",
-    why=("{queued} packets already wait for {next_hop} on {dev}", ", {limit}"),
+    why=("{queued} packets already wait for {next_hop} on {dev}", "; {limit}"),
     fix=("smolctl sysctl {knob}={value}",),
     advice="is it there at all? smolctl arping -I {dev} {next_hop}",
 )  # fmt: skip

@@ -17,7 +17,7 @@ TX_SRC_NOT_OURS = define(
     """A host may send only from addresses of its own (RFC 1122 3.2.1.3), or answers would go to
     somebody else. The address that the sender asked for is on no interface here: it was never
     added, was removed meanwhile, or is a typing error. Linux gives EADDRNOTAVAIL.""",
-    why=("{ip} is not on this stack", ", which has {ours}"),
+    why="{ip} is not on this stack",
     fix=("smolctl addr add {ip}/{plen} dev {out}",),
     advice="send from an address that is: smolctl addr show",
 )  # fmt: skip
@@ -56,8 +56,16 @@ TX_NO_ROUTE = define(
     which gateway to reach it. So there is nobody to ask for by ARP, and nothing is sent. A default
     route via the router of the link is what is missing in most cases. Linux gives ENETUNREACH,
     "Network is unreachable".""",
-    why=("no route to {ip}", " (connected: {connected})"),
-    fix=("smolctl route add default via {gateway}", "smolctl addr add {own}/32 dev lo"),
+    why=(
+        "no route to {ip}",
+        " (connected: {connected})",
+        ": it is in the network of {down}, which is down",
+    ),
+    fix=(
+        "smolctl link set {down} up",
+        "smolctl route add default via {gateway}",
+        "smolctl addr add {own}/32 dev lo",
+    ),
     advice="connect a link, or add a route: smolctl route show",
 )  # fmt: skip
 TX_ROUTE_BLACKHOLE = define(
@@ -140,7 +148,7 @@ TX_TOO_BIG = define(
     asks for. This stack does not fragment what it sends, as most UDP programs today ask for (DF).
     Send less, or raise the MTU on both ends of the link. Linux gives EMSGSIZE.""",
     why="the packet has {n} B, the MTU of {dev} is {mtu}: at most {max_payload} B of payload fit",
-    fix=("smolctl link set {dev} mtu {wanted}",),
+    fix=("smolctl link set {dev} mtu {link_mtu}", "smolctl route change {route} mtu {route_mtu}"),
     advice="send at most {max_payload} B: the MTU is {mtu}",
 )  # fmt: skip
 TX_QUEUE_FULL = define(
