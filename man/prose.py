@@ -103,6 +103,11 @@ nobody does. With listen it waits for one peer at a time, such as qemu -netdev s
 a second one is refused. A link without a peer has no carrier, and what it should send is dropped
 as tx-no-carrier. The socket of a dead process is taken over, that of a live one never. It needs
 no privileges, and only its user and root can connect.
+
+A link of type cable is one end of a cable between stacks of the same user: links with the same
+cable's name are plugged into each other, whichever stack they belong to. With three ends or more
+the cable is a hub, which shows each frame to all others. A link has carrier while another end is
+there; an end goes with its stack, however that ends. It needs no privileges.
 """,
     "addr": """
 An address on an interface makes routes: one of type local for the address itself, one for its

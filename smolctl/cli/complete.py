@@ -55,7 +55,9 @@ def parameters(table: Table | None) -> list[click.Parameter]:
         (list(option.flags), option) for option in GLOBAL_OPTIONS if option.metavar
     ]
     if table is not None:
-        words: tuple[Keyword | Positional, ...] = (*table.keywords, *table.positionals)
+        # click knows an option by its name alone, so not those that mean something else there.
+        keywords = [keyword for keyword in table.keywords if keyword.within is None]
+        words: tuple[Keyword | Positional, ...] = (*keywords, *table.positionals)
         owners += [
             ([f"--{word}" for word in owner.words], owner)
             for owner in words
@@ -79,7 +81,9 @@ def _matching(entries: Iterable[tuple[str, str]], start: str) -> list[Completion
 
 def _bare(table: Table, used: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for keyword in table.keywords:
-        if keyword.bare and (keyword.key or keyword.words[0]) not in used:
+        if not keyword.bare or not keyword.applies(used):
+            continue
+        if (keyword.key or keyword.words[0]) not in used:
             for word in keyword.words if keyword.choice else keyword.words[:1]:
                 yield word, keyword.help
     for place in table.positionals:

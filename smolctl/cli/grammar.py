@@ -4,7 +4,7 @@ Parsing, help, completion and the man page all derive from the same table, so th
 disagree. The grammar is that of ``ip``: ``dev X`` and ``--dev X`` mean the same, in any order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from smolctl.cli.options import BY_FLAG, COLOR_WHEN, GlobalOption, Options
@@ -34,6 +34,8 @@ class Keyword(NamedTuple):
         bare: the word counts without ``--`` too.
         complete: what completion offers as its value: a kind of ``complete.LIVE``, or "".
         values: usual values, for help and completion; the stack decides which are right.
+        within: key and value of another keyword that must stand before it; without it the word
+            means what it does elsewhere in the table: ``name X`` and ``type cable name X``.
     """
 
     words: tuple[str, ...]
@@ -46,6 +48,11 @@ class Keyword(NamedTuple):
     bare: bool = True
     complete: str = ""
     values: tuple[str, ...] = ()
+    within: tuple[str, str] | None = None
+
+    def applies(self, args: Mapping[str, Any]) -> bool:
+        """Tell whether the words before allow it; ``args`` is what they said."""
+        return self.within is None or args.get(self.within[0]) == self.within[1]
 
 
 def option(name: str, help_text: str, metavar: str | None = None, **more: Any) -> Keyword:
@@ -126,6 +133,7 @@ class Parser:
         self._tokens: list[str] = []
         self._at = 0
         self._words: dict[str, Keyword | Positional] = {}
+        self._within: list[Keyword] = []
         self._bare: set[str] = set()
         self._short: dict[str, Keyword] = {}
         self._path = table.path if table else ""
@@ -138,6 +146,9 @@ class Parser:
                 self._words[word] = positional
                 self._bare.add(word)
         for keyword in table.keywords:
+            if keyword.within:
+                self._within.append(keyword)
+                continue
             for word in keyword.words:
                 self._words[word] = keyword
             if keyword.bare:
@@ -184,10 +195,17 @@ class Parser:
         places = self._table.positionals if self._table else ()
         return next((place for place in places if place.key not in self.args), None)
 
+    def _owner(self, word: str) -> Keyword | Positional | None:
+        """Return what a word means at this place of the line."""
+        for keyword in self._within:
+            if word in keyword.words and keyword.applies(self.args):
+                return keyword
+        return self._words.get(word)
+
     # --- one word ---------------------------------------------------------------------------
     def _word(self, token: str, literal: bool) -> None:
         if not literal and token in self._bare:
-            self._keyword(token, self._words[token], None)
+            self._keyword(token, self._owner(token) or self._words[token], None)
             return
         place = self.free_positional()
         if place is not None:
@@ -198,7 +216,7 @@ class Parser:
     def _long(self, token: str) -> None:
         name, equals, text = token.partition("=")
         value = text if equals else None
-        owner = self._words.get(name[2:])
+        owner = self._owner(name[2:])
         if owner is not None:
             self._keyword(name[2:], owner, value)
             return

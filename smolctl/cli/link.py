@@ -170,6 +170,7 @@ COMMAND = Noun(
                     "smolctl link add tap0 type tap netns lab host 10.0.0.2/24",
                     "smolctl link add eth0 type stream connect /tmp/passt_1.socket",
                     "smolctl link add eth0 type stream listen /tmp/qemu.sock",
+                    "smolctl link add eth0 type cable name c1",
                     "smolctl link add name lo1 type loopback",
                 ),
                 (Positional("name", "NAME", "name of the interface", words=("name", "dev")),),
@@ -177,10 +178,18 @@ COMMAND = Noun(
                     Keyword(
                         ("type",),
                         "tap: a TAP device of this machine; stream: Ethernet over a socket, to"
-                        " QEMU, passt or another stack; loopback: no device at all",
+                        " QEMU, passt or another stack; cable: to your other stacks; loopback: no"
+                        " device at all",
                         "TYPE",
                         required=True,
-                        values=("tap", "stream", "loopback"),
+                        values=("tap", "stream", "cable", "loopback"),
+                    ),
+                    Keyword(
+                        ("name",),
+                        "cable: which one; its ends have the same name",
+                        "CABLE",
+                        key="cable",
+                        within=("type", "cable"),
                     ),
                     Keyword(("address",), "its MAC address; by default a random one", "MAC"),
                     _MTU,

@@ -1,6 +1,7 @@
 """Which device belongs to which interface; frames in, frames out."""
 
 import errno
+import os
 import selectors
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from functools import partial
 from operator import length_hint
 from typing import Any
 
+from smolctl.control import paths
 from smolctl.daemon.log import Log
 from smolctl.device import ActiveDevice, Device, DeviceGone
 from smolctl.stack.configure import set_carrier
@@ -47,7 +49,17 @@ def _open_stream(name: str, options: Mapping[str, Any]) -> Device:
     return StreamDevice(name, **options)
 
 
+def _open_cable(name: str, options: Mapping[str, Any]) -> Device:
+    from smolctl.device.cable import CableDevice
+
+    runtime = paths.runtime_directory(os.environ, os.geteuid())
+    paths.make_directory(runtime)
+    paths.make_directory(f"{runtime}/cables")
+    return CableDevice(name, directory=f"{runtime}/cables/{options['cable']}", **options)
+
+
 OPENERS: dict[str, Callable[[str, Mapping[str, Any]], Device]] = {
+    "cable": _open_cable,
     "stream": _open_stream,
     "tap": _open_tap,
 }

@@ -1,8 +1,8 @@
 """What carries frames between a stack and the world; usable without a stack.
 
 One file a kind: ``tap`` for the Linux kernel's TAP (``host`` configures the kernel's side of it),
-``stream`` for Ethernet over a stream, as QEMU and passt speak it (``framing`` has its frames,
-``unix`` the socket files).
+``stream`` for Ethernet over a stream, as QEMU and passt speak it, ``cable`` between stacks
+(``framing`` has the frames of both, ``connection`` their sockets, ``unix`` the files of these).
 """
 
 import os

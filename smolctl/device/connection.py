@@ -1,10 +1,14 @@
-"""One connection that carries frames: a stream socket, QEMU's framing, and a bounded queue."""
+"""Connections that carry frames: a stream socket, QEMU's framing, and a bounded queue."""
 
+import errno
+import select
 import socket
 from collections.abc import Sequence
+from functools import partial
 
 from smolctl.device import Framed
 from smolctl.device.framing import Decoder, encode
+from smolctl.device.polled import PolledDevice, is_frame
 
 _READ_SIZE = 1 << 16
 _WRITE_BYTES = 1 << 16
@@ -21,6 +25,7 @@ class Connection:
     Attributes:
         lost: why the connection is of no more use, in a few words; None while it is.
         fault: whether that was the peer's framing.
+        writing: whether it is watched for room to write.
     """
 
     def __init__(self, connected: socket.socket) -> None:
@@ -28,6 +33,7 @@ class Connection:
         self.socket = connected
         self.lost: str | None = None
         self.fault = False
+        self.writing = False
         self._decoder = Decoder()
         self._unsent = bytearray()
 
@@ -87,3 +93,61 @@ class Connection:
         """Close the socket; what waits is gone."""
         self.socket.close()
         self._unsent.clear()
+
+
+class ConnectionDevice(PolledDevice):
+    """The common half of devices whose frames go over connections."""
+
+    def transmit(self, frame: bytes) -> None:
+        """Send one frame; see ``Device``."""
+        if not is_frame(frame):
+            raise OSError(errno.EINVAL, "shorter than an Ethernet header")
+        if self.transmit_batch([frame]) == 0:
+            if not self._carrier:
+                raise OSError(errno.EIO, "nobody is connected")
+            raise BlockingIOError(errno.EAGAIN, "the other end does not read")
+
+    def transmit_batch(self, items: Sequence[bytes | Framed]) -> int:
+        """Send frames, many of them with one write; see ``Device``."""
+        raise NotImplementedError
+
+    def _adopt(self, connected: socket.socket) -> Connection:
+        """Take a connected socket; its frames come in from now on."""
+        connection = Connection(connected)
+        self._watch(connected.fileno(), select.EPOLLIN, partial(self._on_ready, connection))
+        return connection
+
+    def _on_ready(self, connection: Connection, mask: int) -> list[bytes]:
+        frames: list[bytes] = []
+        if mask & ~select.EPOLLOUT:
+            frames = connection.receive()
+        if mask & select.EPOLLOUT and connection.lost is None:
+            connection.flush()
+        if frames:
+            self._received(connection)
+        self._settle(connection)
+        return frames
+
+    def _send(self, connection: Connection, items: Sequence[bytes | Framed]) -> int:
+        """Send frames over a connection; return how many it took."""
+        taken = connection.send(items)
+        self._settle(connection)
+        return taken if connection.lost is None else 0
+
+    def _settle(self, connection: Connection) -> None:
+        """Draw the consequences of what was sent and received."""
+        if connection.lost is not None:
+            self._unwatch(connection.socket.fileno())
+            connection.close()
+            self._lost(connection)
+        elif connection.writing != bool(connection.unsent):
+            connection.writing = not connection.writing
+            events = select.EPOLLIN | (select.EPOLLOUT if connection.writing else 0)
+            self._rewatch(connection.socket.fileno(), events)
+
+    def _received(self, connection: Connection) -> None:
+        """Take note that the peer speaks."""
+
+    def _lost(self, connection: Connection) -> None:
+        """Draw the consequences of a connection that is gone; ``connection.lost`` says why."""
+        raise NotImplementedError

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from smolctl.device import Framed, unix
-from smolctl.device.connection import Connection
-from smolctl.device.polled import Backoff, PolledDevice, is_frame
+from smolctl.device.connection import Connection, ConnectionDevice
+from smolctl.device.polled import Backoff
 from smolctl.errors import DeviceError
 
 RETRY_FIRST_NS = 100_000_000
@@ -29,7 +29,7 @@ _ABSENT = (
 )  # fmt: skip
 
 
-class StreamDevice(PolledDevice):
+class StreamDevice(ConnectionDevice):
     """A link over a stream; see ``smolctl.device.Device`` for what its methods promise.
 
     Args:
@@ -61,7 +61,6 @@ class StreamDevice(PolledDevice):
         self._listener: socket.socket | None = None
         self._bound: unix.BoundSocket | None = None
         self._retry = Backoff(RETRY_FIRST_NS, RETRY_MOST_NS)
-        self._writing = False
         self._counts = {"connections": 0, "refused": 0, "framing_errors": 0}
         try:
             if connect is not None:
@@ -74,23 +73,9 @@ class StreamDevice(PolledDevice):
             self.close()
             raise
 
-    def transmit(self, frame: bytes) -> None:
-        """Send one frame; see ``Device``."""
-        if not is_frame(frame):
-            raise OSError(errno.EINVAL, "shorter than an Ethernet header")
-        if self.transmit_batch([frame]) == 0:
-            if self._connection is None:
-                raise OSError(errno.EIO, "nobody is connected")
-            raise BlockingIOError(errno.EAGAIN, "the other end does not read")
-
     def transmit_batch(self, items: Sequence[bytes | Framed]) -> int:
         """Send frames, many of them with one write; see ``Device``."""
-        connection = self._connection
-        if connection is None:
-            return 0
-        taken = connection.send(items)
-        self._settle(connection)
-        return 0 if connection.lost else taken
+        return 0 if self._connection is None else self._send(self._connection, items)
 
     def deadline(self) -> int | None:
         """Return when to connect again; see ``ActiveDevice``."""
@@ -191,40 +176,17 @@ class StreamDevice(PolledDevice):
         if connected.family == socket.AF_INET:
             # A frame must not wait for the acknowledgement of the one before it (RFC 896).
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._connection = Connection(connected)
-        self._writing = False
+        self._connection = self._adopt(connected)
         self._counts["connections"] += 1
-        self._watch(connected.fileno(), select.EPOLLIN, self._on_ready)
         self._set_carrier(True)
         self.report(f"connected: {self._where()}")
 
-    def _on_ready(self, mask: int) -> list[bytes]:
-        connection = self._connection
-        assert connection is not None
-        frames: list[bytes] = []
-        if mask & ~select.EPOLLOUT:
-            frames = connection.receive()
-            if frames:
-                # Not before: a peer that hangs up at once would be asked all the time.
-                self._retry.succeeded()
-        if mask & select.EPOLLOUT and connection.lost is None:
-            connection.flush()
-        self._settle(connection)
-        return frames
+    def _received(self, connection: Connection) -> None:
+        # Not before: a peer that hangs up at once would be asked all the time.
+        self._retry.succeeded()
 
-    def _settle(self, connection: Connection) -> None:
-        """Draw the consequences of what was sent and received."""
-        if connection.lost is not None:
-            self._lose(connection)
-        elif self._writing != bool(connection.unsent):
-            self._writing = not self._writing
-            events = select.EPOLLIN | (select.EPOLLOUT if self._writing else 0)
-            self._rewatch(connection.socket.fileno(), events)
-
-    def _lose(self, connection: Connection) -> None:
+    def _lost(self, connection: Connection) -> None:
         self._counts["framing_errors"] += connection.fault
-        self._unwatch(connection.socket.fileno())
-        connection.close()
         self._connection = None
         self._set_carrier(False)
         self.report(f"lost the connection: {self._where()}: {connection.lost}")

@@ -80,6 +80,13 @@ def test_add() -> None:
     )
     assert read("link add name lo1 type loopback").args == {"name": "lo1", "type": "loopback"}
     assert read("link add type tap dev tap0").args == {"name": "tap0", "type": "tap"}
+    cable = {"name": "eth0", "type": "cable", "cable": "c1"}
+    assert read("link add eth0 type cable name c1").args == cable
+    assert read("link add name eth0 type cable name c1").args == cable
+    assert read("link add type cable name c1 dev eth0").args == cable
+    assert read("link add --type=cable --name=c1 eth0").args == cable
+    with pytest.raises(UsageFault, match="second value"):
+        read("link add eth0 type tap name tap0")
     with pytest.raises(UsageFault, match="type TYPE is missing"):
         read("link add tap0")
 

@@ -1,6 +1,7 @@
 """What ``link add`` takes for each kind of link, from words to the arguments of its device."""
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,6 +10,8 @@ from smolctl.errors import InvalidArgument
 from smolctl.wire import addr
 
 Options = dict[str, Any]
+
+_CABLE = re.compile(r"[A-Za-z0-9._-]{1,32}")
 
 
 class Kind(NamedTuple):
@@ -98,6 +101,20 @@ def _stream_address(args: Args, name: str) -> str | tuple[str, int]:
     return addr.IPV4.format(address), int(port)
 
 
+def _cable(args: Args) -> Options:
+    cable = args.text("cable")
+    if cable is None:
+        raise InvalidArgument(
+            "type cable needs the cable's name",
+            hint=f"smolctl link add {args.required('name')} type {KINDS['cable'].example}",
+        )
+    if not _CABLE.fullmatch(cable) or cable in (".", ".."):
+        raise InvalidArgument(
+            f'"{cable}" is not a cable\'s name: 1 to 32 letters, digits, ".", "_" and "-"'
+        )
+    return {"cable": cable}
+
+
 def path(args: Args, name: str) -> str:
     """Return an absolute path; the daemon's directory is not its client's."""
     text = args.required(name)
@@ -113,6 +130,7 @@ def _nothing(_args: Args) -> Options:
 KINDS: dict[str, Kind] = {
     "loopback": Kind((), _nothing, "loopback"),
     "tap": Kind(("persist", "netns", "host"), _tap, "tap"),
+    "cable": Kind(("cable",), _cable, "cable name c1"),
     "stream": Kind(("connect", "listen"), _stream, "stream connect /tmp/passt.socket"),
 }
 
