@@ -50,6 +50,7 @@ SEE_ALSO = {
     "ping": [("smolctl-arping", "8"), ("ping", "8")],
     "arping": [("smolctl-neigh", "8"), ("smolctl-ping", "8"), ("arping", "8")],
     "socket": [("smolctl-udp", "8"), ("ss", "8")],
+    "monitor": [("smolctl-stats", "8"), ("smolctl-neigh", "8"), ("ip-monitor", "8")],
     "stats": [("smolctl-socket", "8"), ("smolctl-link", "8")],
 }
 
@@ -63,8 +64,8 @@ no privileges.
 Words may come in any order, and dev tap0 and --dev tap0 mean the same. A noun alone means show.
 Results are written to standard output, everything else to standard error. With --json the
 output is one valid JSON document with the keys of ip -j, or one JSON object a line from a
-command that runs for a while, the last one with "event": "summary"; errors are one object on
-standard error.
+command that runs for a while, the last one with "event": "summary" where there is one; errors
+are one object on standard error.
 
 A frame that is dropped, a datagram that is refused and a packet that waits each have a named
 reason; smolctl stats drops counts them and says what to do.
@@ -164,6 +165,28 @@ could be asked, because the interface is down or nothing is at its other end.
 Each socket that is bound at the moment is shown with what waits in its receive queue, the size
 of that queue and the datagrams that were dropped because it was full. A ping that runs has a
 socket of kind icmp.
+""",
+    "monitor": """
+monitor prints what happens, when it happens, until it is interrupted, or the stack stops. Without
+a word it watches everything; several kinds may be named.
+
+Each change is one line of the noun's show, after "Deleted" for what is gone, and after its kind
+in brackets when several are watched. -t and -ts print the time before it, as ip(8) does. A change
+is told when it has been made and before what follows from it: an address before its routes.
+Unlike Linux, every change is told: the routes that go with a link too, each state of a neighbor,
+and the last state of one that is deleted.
+
+drops watches packets that go wrong, a line each: when, interface, direction (in, out, or local:
+from this stack to itself), what became of it (drop; reject: its sender was told; wait: its fate
+is still to come), the reason's name, the packet, and its number in the stack's journal.
+
+With --json each event is one object with the keys of the noun's show, "event" for its kind,
+"time" in seconds since 1970, and "deleted": true for what is gone. Drops have id, dev, dir,
+class, reason, summary and why.
+
+A slow reader holds up nobody. For each, the stack keeps the last 8192 events or 1 MiB; the oldest
+go first, and the reader is told how many before the next one: on standard error, or as "event":
+"lost" with their "count".
 """,
     "stats": """
 stats show lists what was counted, by layer. stats drops lists the reasons for which packets

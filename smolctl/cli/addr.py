@@ -24,7 +24,7 @@ def _address(info: Mapping[str, Any], out: Output) -> str:
     return f"{text}/{info['prefixlen']}"
 
 
-def _lines(row: Mapping[str, Any], info: Mapping[str, Any], out: Output) -> tuple[str, str]:
+def lines(row: Mapping[str, Any], info: Mapping[str, Any], out: Output) -> tuple[str, str]:
     """Return the two lines about one address."""
     words = [info["family"], _address(info, out)]
     if "broadcast" in info:
@@ -47,13 +47,13 @@ def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
         elif out.options.oneline:
             for info in addresses:
                 name = out.paint("ifname", row["ifname"])
-                lines = _lines(row, info, out)
-                yield f"{row['ifindex']}: {name}    " + "\\".join(lines)
+                both = lines(row, info, out)
+                yield f"{row['ifindex']}: {name}    " + "\\".join(both)
         else:
             yield heading(row, out)
             yield hardware(row, out)
             for info in addresses:
-                first, second = _lines(row, info, out)
+                first, second = lines(row, info, out)
                 yield "    " + first
                 yield second
             if "stats64" in row:

@@ -25,6 +25,7 @@ NOUNS = {
     "sysctl": "show and change settings",
     "socket": "show bound sockets, their queues and drops",
     "stats": "show counters, and what was dropped and why",
+    "monitor": "watch changes, and packets that are dropped, as they happen",
     "udp": "send, receive and echo datagrams",
     "ping": "ask a host for an echo",
     "arping": "ask a neighbor for its link address",

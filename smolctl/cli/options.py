@@ -30,6 +30,8 @@ GLOBAL_OPTIONS = (
         "oneline", ("-o", "--oneline", "-oneline"), 'one line an object, "\\" for newline'
     ),
     GlobalOption("stats", ("-s", "--stats", "-stats", "-statistics"), "counters and times too"),
+    GlobalOption("timestamp", ("-t", "--timestamp", "-timestamp"), "the time before each event"),
+    GlobalOption("tshort", ("-ts", "--tshort", "-tshort"), "the same in short, before its line"),
     GlobalOption("ipv4", ("-4",), "IPv4, which is all there is"),
     GlobalOption("quiet", ("-q", "--quiet"), "no notices on standard error"),
     GlobalOption("verbose", ("-v", "--verbose"), "say more"),
@@ -60,6 +62,8 @@ class Options:
         "quiet",
         "stack",
         "stats",
+        "timestamp",
+        "tshort",
         "verbose",
     )
 
@@ -70,6 +74,8 @@ class Options:
         self.brief = False
         self.oneline = False
         self.stats = False
+        self.timestamp = False
+        self.tshort = False
         self.ipv4 = False
         self.quiet = False
         self.verbose = False

@@ -44,6 +44,17 @@ def render(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
     yield from aligned(cells, _HEADS, right=(2, 3, 7, 8, 9))
 
 
+def line(row: Mapping[str, Any], _args: Args, out: Output) -> str:
+    """Return the words about one socket, without what its queues hold."""
+    local = f"{out.paint('inet', row['local'])}:{row['local_port']}"
+    words = [row["netid"], row["state"], local, _peer(row)]
+    if "dev" in row:
+        words += ["dev", out.paint("ifname", row["dev"])]
+    if row.get("owner"):
+        words += ["owner", row["owner"]]
+    return " ".join(words)
+
+
 def _peer(row: Mapping[str, Any]) -> str:
     if "peer" not in row:
         return "*"

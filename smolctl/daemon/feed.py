@@ -138,6 +138,7 @@ class FeedJob(Job):
     def __init__(self, count: int | None = None, wait_ns: int | None = None) -> None:
         super().__init__()
         self._wait_ns = wait_ns
+        self._end = "cancel"
         self.feed = Feed(count=count)
         self.feed.on_spent = self._spent
 
@@ -149,6 +150,7 @@ class FeedJob(Job):
 
     def on_timer(self, now: int) -> None:
         """End: the time is up, or the reader has what it wanted."""
+        self._end = "count" if self.feed.spent else "time"
         self.finish(now)
 
     def cancel(self, now: int) -> None:
@@ -157,8 +159,12 @@ class FeedJob(Job):
         self.finish(now)
 
     def result(self, now: int) -> dict[str, Any]:
-        """Return how many events the reader got or will get yet, and how many were lost."""
-        return {"events": self.feed.taken + len(self.feed), "lost": self.feed.lost}
+        """Return how many events the reader gets, how many were lost, and what ended it.
+
+        That is "count", "time" or "cancel".
+        """
+        events = self.feed.taken + len(self.feed)
+        return {"events": events, "lost": self.feed.lost, "end": self._end}
 
     def _spent(self) -> None:
         if not self.ended:

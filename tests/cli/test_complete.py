@@ -24,8 +24,8 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (("",), ["stack", "link", "addr", "route", "neigh", "sysctl", "socket", "stats", "udp",
-                 "ping", "arping", "help"]),
+        (("",), ["stack", "link", "addr", "route", "neigh", "sysctl", "socket", "stats",
+                 "monitor", "udp", "ping", "arping", "help"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),
         (("addr", ""), ["show", "add", "del", "replace", "change", "flush"]),
         (("-j", "route", "a"), ["add", "append"]),
@@ -44,7 +44,10 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (("route", "show", "table", ""), ["main", "local", "all"]),
         (("--color=a",), ["auto", "always"]),
         (("addr", "--n"), ["--no-start"]),
-        (("ping", "--t"), ["--timeout", "--ttl", "--timestamps"]),
+        (("ping", "--t"), ["--timeout", "--ttl", "--timestamps", "--timestamp", "--tshort"]),
+        (("monitor", "dr"), ["drops"]),
+        (("monitor", "link", ""), ["addr", "route", "neigh", "socket", "drops", "all", "dev",
+                                   "label"]),
         (("help", "st"), ["stack", "stats"]),
         # Names that only a daemon knows: none runs, so there are none, and no error.
         (("addr", "show", "dev", ""), []),

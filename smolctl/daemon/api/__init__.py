@@ -12,6 +12,7 @@ from smolctl.daemon.api import (
     arping,
     link,
     link_options,
+    monitor,
     neigh,
     ping,
     route,
@@ -88,4 +89,5 @@ OPS: dict[str, Operation] = {
     "udp.echo": _op(udp.echo, "addr port dev count wait quiet"),
     "ping.run": _op(ping.run, _PING),
     "arping.run": _op(arping.run, _ARPING),
+    "monitor.run": _op(monitor.run, " ".join(monitor.KINDS) + " dev count wait stats"),
 }

@@ -23,13 +23,14 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
     for interface in _interfaces(ctx, args):
         if args.flag("up") and not interface.up:
             continue
-        infos = [_row(interface, address) for address in _matching(interface, args)]
+        infos = [addr_row(interface, address) for address in _matching(interface, args)]
         if infos or not filtered:
             rows.append({**link_row(ctx, interface, stats=args.flag("stats")), "addr_info": infos})
     return rows
 
 
-def _row(interface: Interface, address: Address) -> Row:
+def addr_row(interface: Interface, address: Address) -> Row:
+    """Return what ``ip -j addr`` has in "addr_info" for an address."""
     row: Row = {
         "family": addr.IPV4.name,
         "local": addr.IPV4.format(address.local),
@@ -128,7 +129,7 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
 
 
 def _gone_row(interface: Interface, address: Address) -> Row:
-    return {"dev": interface.name, **_row(interface, address)}
+    return {"dev": interface.name, **addr_row(interface, address)}
 
 
 def _absent(args: Args, interface: Interface) -> NotFound:

@@ -22,14 +22,16 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
     interfaces = (
         list(ctx.stack.interfaces.values()) if name is None else [ctx.stack.interface(name)]
     )
-    rows = []
-    for interface in interfaces:
-        row = link_row(ctx, interface, stats=args.flag("stats"))
-        if not interface.loopback:
-            info = ctx.links.details(interface.name)
-            row["linkinfo"] = {"info_kind": interface.kind, "info_data": info}
-        rows.append(row)
-    return rows
+    return [show_row(ctx, interface, stats=args.flag("stats")) for interface in interfaces]
+
+
+def show_row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
+    """Return the row of ``link show``: ``link_row``, and what is known of the device."""
+    row = link_row(ctx, interface, stats=stats)
+    if not interface.loopback:
+        info = ctx.links.details(interface.name)
+        row["linkinfo"] = {"info_kind": interface.kind, "info_data": info}
+    return row
 
 
 def link_row(ctx: Context, interface: Interface, *, stats: bool) -> Row:

@@ -24,17 +24,18 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
     for interface, entry in _matching(ctx, args):
         # Without a state asked for, ip leaves out entries that are nothing yet.
         if entry.state is not State.NONE:
-            rows.append(_row(interface, entry, ctx.now, stats=args.flag("stats")))
+            rows.append(neigh_row(interface, entry, ctx.now, stats=args.flag("stats")))
     return rows
 
 
 def get(ctx: Context, args: Args) -> Iterable[Row]:
     """Return one entry."""
     interface, entry = _find(ctx, args)
-    return [_row(interface, entry, ctx.now, stats=args.flag("stats"))]
+    return [neigh_row(interface, entry, ctx.now, stats=args.flag("stats"))]
 
 
-def _row(interface: Interface, entry: Neighbor, now: int, *, stats: bool) -> Row:
+def neigh_row(interface: Interface, entry: Neighbor, now: int, *, stats: bool) -> Row:
+    """Return the row of ``ip -j neigh`` for an entry."""
     row: Row = {"dst": addr.IPV4.format(entry.ip), "dev": interface.name}
     if entry.lladdr is not None and entry.state not in (State.INCOMPLETE, State.FAILED):
         row["lladdr"] = addr.format_mac(entry.lladdr)
@@ -164,7 +165,7 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
         if entry.state is State.PERMANENT and "nud" not in args:
             continue
         if interface.medium is Medium.ETHERNET:
-            rows.append(_row(interface, entry, ctx.now, stats=False))
+            rows.append(neigh_row(interface, entry, ctx.now, stats=False))
             actions = ctx.stack.neighbors[interface.name].delete(entry.ip)
             egress_link.perform(ctx.stack, interface, actions, ctx.now)
     return rows

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
+from smolctl.stack.echo import EchoClient
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr
 
@@ -11,23 +12,23 @@ from smolctl.wire import addr
 def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the UDP sockets by port, then those that wait for echo replies."""
     stack = ctx.stack
-    rows = [_row(socket) for socket in sorted(stack.udp, key=lambda s: (s.port, s.local))]
-    rows += [
-        {
+    udp = sorted(stack.udp, key=lambda s: (s.port, s.local))
+    rows = [socket_row(socket) for socket in udp]
+    return rows + [socket_row(client) for client in stack.echoes.values()]
+
+
+def socket_row(socket: UdpSocket | EchoClient) -> Row:
+    """Return the row of one socket."""
+    if isinstance(socket, EchoClient):
+        return {
             "netid": "icmp",
             "state": "ESTAB",
-            "recv_q": len(client.replies),
+            "recv_q": len(socket.replies),
             "local": "0.0.0.0",
-            "local_port": client.ident,
-            "peer": addr.IPV4.format(client.dst),
+            "local_port": socket.ident,
+            "peer": addr.IPV4.format(socket.dst),
             "owner": "ping",
         }
-        for client in stack.echoes.values()
-    ]
-    return rows
-
-
-def _row(socket: UdpSocket) -> Row:
     row: Row = {
         "netid": "udp",
         "state": "UNCONN" if socket.peer is None else "ESTAB",

@@ -1,0 +1,158 @@
+"""``smolctl monitor``: what happens on the stack, as it happens."""
+
+from functools import partial
+from typing import Any
+
+from smolctl.daemon.api.addr import addr_row
+from smolctl.daemon.api.link import show_row
+from smolctl.daemon.api.neigh import neigh_row
+from smolctl.daemon.api.route import route_row
+from smolctl.daemon.api.socket import socket_row
+from smolctl.daemon.args import Args
+from smolctl.daemon.context import Context, Row
+from smolctl.daemon.feed import FeedJob
+from smolctl.daemon.job import Job
+from smolctl.stack.echo import EchoClient
+from smolctl.stack.events import Action, Event, Kind
+from smolctl.stack.fate import Trace
+from smolctl.stack.interface import Interface
+from smolctl.stack.neighbor_entry import Neighbor
+from smolctl.stack.reason import Reason
+from smolctl.stack.route import Route
+from smolctl.stack.summary import summarize
+from smolctl.stack.udp_socket import UdpSocket
+from smolctl.wire import addr
+
+DROPS = "drops"
+KINDS = (*(kind.value for kind in Kind), DROPS)
+"""What can be watched, in the order of the help text."""
+
+
+def run(ctx: Context, args: Args) -> Job:
+    """Watch what is named, or everything; only what concerns ``dev`` if that is given."""
+    named = [kind for kind in KINDS if args.flag(kind)]
+    dev = args.text("dev")
+    if dev is not None:
+        ctx.stack.interface(dev)
+    return MonitorJob(
+        ctx,
+        frozenset(named or KINDS),
+        dev,
+        args.integer("count", 1, 1_000_000_000),
+        args.seconds("wait"),
+        stats=args.flag("stats"),
+    )
+
+
+class MonitorJob(FeedJob):
+    """Reports changes as rows of the ``show`` commands, and packets in trouble.
+
+    Each event has the kind as "event", the wall clock's "time", and of what is gone
+    ``"deleted": true``, as ``ip -j monitor`` has it.
+    """
+
+    def __init__(
+        self,
+        ctx: Context,
+        kinds: frozenset[str],
+        dev: str | None,
+        count: int | None,
+        wait_ns: int | None,
+        *,
+        stats: bool,
+    ) -> None:
+        super().__init__(count, wait_ns)
+        self._ctx = ctx
+        self._kinds = kinds
+        self._dev = dev
+        self._stats = stats
+
+    def start(self, now: int) -> None:
+        """Begin to listen, and say so."""
+        self.emit("watching", kinds=[kind for kind in KINDS if kind in self._kinds])
+        super().start(now)
+        stack = self._ctx.stack
+        if self._kinds - {DROPS}:
+            stack.events.listen(self._changed)
+        if DROPS in self._kinds:
+            stack.watch(self._troubled, everything=False)
+
+    def release(self, now: int) -> None:
+        """Listen no more."""
+        self._ctx.stack.events.unlisten(self._changed)
+        if DROPS in self._kinds:
+            self._ctx.stack.unwatch(self._troubled)
+
+    # --- changes ----------------------------------------------------------------------------------
+
+    def _changed(self, event: Event) -> None:
+        if event.kind not in self._kinds or self._dev not in (None, _dev_of(event)):
+            return
+        # Now, not when it is read: what changed goes on changing.
+        row: Row = {"event": event.kind.value, "time": self._time(event.at_ns)}
+        row.update(self._row(event))
+        if event.action is Action.DELETED:
+            row["deleted"] = True
+        self.feed.put(row)
+
+    def _time(self, at_ns: int) -> float:
+        return round(self._ctx.daemon.wall_time(at_ns), 6)
+
+    def _row(self, event: Event) -> Row:
+        """Return what the noun's ``show`` would say."""
+        ctx, interface, subject = self._ctx, event.interface, event.subject
+        if isinstance(subject, Interface):
+            return show_row(ctx, subject, stats=self._stats)
+        if isinstance(subject, Route):
+            return route_row(ctx.stack, subject, table=True)
+        if isinstance(subject, UdpSocket | EchoClient):
+            return socket_row(subject)
+        assert interface is not None  # events.Event: addresses and neighbors have one
+        if isinstance(subject, Neighbor):
+            return neigh_row(interface, subject, event.at_ns, stats=self._stats)
+        infos = [addr_row(interface, subject)]
+        return {"ifindex": interface.index, "ifname": interface.name, "addr_info": infos}
+
+    # --- packets ----------------------------------------------------------------------------------
+
+    def _troubled(self, trace: Trace) -> None:
+        reason = trace.reason
+        if reason is None or self._dev not in (None, trace.dev):
+            return
+        row: Row = {"event": "drop", "id": trace.id, "time": self._time(trace.at_ns)}
+        if trace.dev:
+            row["dev"] = trace.dev
+        row.update(dir=trace.direction.value, reason=reason.name)
+        row.update({"class": reason.kind.value})
+        make = partial(_told, row, trace, reason, trace.detail)
+        self.feed.put_later(make, len(trace.frame) + _ROW_SIZE)
+
+
+_ROW_SIZE = 1500
+"""Bytes that a packet's row, steps and details hold on to, roughly."""
+
+
+def _told(row: Row, trace: Trace, reason: Reason, detail: dict[str, object]) -> Row:
+    """Return the row of a packet, with the words that take the longest to find."""
+    return {**row, "summary": _headline(trace), "why": reason.why(detail)}
+
+
+def _headline(trace: Trace) -> str:
+    """Return what the packet is, even of one that was refused before it was built."""
+    if trace.frame:
+        return summarize(trace.frame, trace.linked)
+    flow = trace.flow
+    if flow is None:
+        return "a packet"
+    src = "0.0.0.0" if flow.src is None else addr.IPV4.format(flow.src)
+    dst = addr.IPV4.format(flow.dst)
+    if flow.proto == "udp":
+        return f"{src}:{flow.sport} > {dst}:{flow.dport} UDP {flow.length} B"
+    return f"{src} > {dst} {flow.proto.upper()} {flow.length} B"
+
+
+def _dev_of(event: Event) -> Any:
+    """Return the name of the interface that an event is about, None for no one interface's."""
+    if event.interface is not None:
+        return event.interface.name
+    return getattr(event.subject, "dev", None)
