@@ -96,8 +96,7 @@ def _run(session: Session, args: Args) -> int:
         else:
             out.lines(render(event, out, labels=labels))
             out.flush()
-    enough = "count" not in args or stream.result["end"] == "count"
-    return exits.DONE if enough else exits.NO
+    return exits.DONE if stream.result["ok"] else exits.NO
 
 
 COMMAND = Verb(

@@ -67,6 +67,11 @@ class Feed:
         return bool(self._queue or self._untold)
 
     @property
+    def limited(self) -> bool:
+        """Whether the reader wants a certain number of events."""
+        return self._count is not None
+
+    @property
     def spent(self) -> bool:
         """Whether the reader has all the events that it wanted."""
         return self._count is not None and self.taken >= self._count
@@ -138,7 +143,6 @@ class FeedJob(Job):
     def __init__(self, count: int | None = None, wait_ns: int | None = None) -> None:
         super().__init__()
         self._wait_ns = wait_ns
-        self._end = "cancel"
         self.feed = Feed(count=count)
         self.feed.on_spent = self._spent
 
@@ -150,7 +154,6 @@ class FeedJob(Job):
 
     def on_timer(self, now: int) -> None:
         """End: the time is up, or the reader has what it wanted."""
-        self._end = "count" if self.feed.spent else "time"
         self.finish(now)
 
     def cancel(self, now: int) -> None:
@@ -159,12 +162,13 @@ class FeedJob(Job):
         self.finish(now)
 
     def result(self, now: int) -> dict[str, Any]:
-        """Return how many events the reader gets, how many were lost, and what ended it.
+        """Return how many events the reader gets, how many were lost, and whether that is enough.
 
-        That is "count", "time" or "cancel".
+        It is, unless a ``count`` was asked for that did not come.
         """
-        events = self.feed.taken + len(self.feed)
-        return {"events": events, "lost": self.feed.lost, "end": self._end}
+        feed = self.feed
+        good = feed.spent or not feed.limited
+        return {"events": feed.taken + len(feed), "lost": feed.lost, "ok": good}
 
     def _spent(self) -> None:
         if not self.ended:

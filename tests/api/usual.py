@@ -45,4 +45,5 @@ JOBS: dict[str, dict[str, Any]] = {
     "udp.echo": {"port": "7", "wait": "1"},
     "ping.run": {"dst": PEER, "count": "1"},
     "arping.run": {"dst": PEER, "count": "1"},
+    "monitor.run": {"wait": "1"},
 }

@@ -285,7 +285,7 @@ def test_a_feed_job_ends_when_the_reader_has_its_count() -> None:
     assert len(exchange.events) == 2
     assert not exchange.ended
     api.wait(0)
-    assert exchange.done_with == {"events": 2, "lost": 0, "end": "count"}
+    assert exchange.done_with == {"events": 2, "lost": 0, "ok": True}
 
 
 def test_a_feed_job_ends_when_its_time_is_up() -> None:
@@ -295,7 +295,7 @@ def test_a_feed_job_ends_when_its_time_is_up() -> None:
     api.wait(3 * SECOND - 1)
     assert not exchange.ended
     api.wait(1)
-    assert exchange.done_with == {"events": 1, "lost": 0, "end": "time"}
+    assert exchange.done_with == {"events": 1, "lost": 0, "ok": True}
 
 
 def test_cancel_spares_the_reader_what_waits() -> None:
@@ -307,4 +307,4 @@ def test_cancel_spares_the_reader_what_waits() -> None:
     exchange.has_room = True
     exchange.read()
     assert exchange.events == []
-    assert exchange.done_with == {"events": 0, "lost": 0, "end": "cancel"}
+    assert exchange.done_with == {"events": 0, "lost": 0, "ok": True}
