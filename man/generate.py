@@ -14,23 +14,34 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import click  # noqa: E402
-from prose import COMMON_ENVIRONMENT, DATE, ENVIRONMENT, FILES, PROSE, SEE_ALSO  # noqa: E402
+from prose import (  # noqa: E402
+    COMMON_ENVIRONMENT,
+    DATE,
+    ENVIRONMENT,
+    FILES,
+    LAYERS,
+    PROSE,
+    SEE_ALSO,
+)
 
 from smolctl import __version__  # noqa: E402
 from smolctl.cli.command import Noun, Verb  # noqa: E402
 from smolctl.cli.exit import MEANINGS  # noqa: E402
+from smolctl.cli.explain import row  # noqa: E402
 from smolctl.cli.grammar import Keyword, Positional, Table  # noqa: E402
 from smolctl.cli.helptext import keyword_help  # noqa: E402
 from smolctl.cli.main import NOUNS, ROOT  # noqa: E402
 from smolctl.cli.options import GLOBAL_OPTIONS, GlobalOption  # noqa: E402
 from smolctl.cli.words import NOUN_ALIASES, VERB_ALIASES  # noqa: E402
+from smolctl.stack.reason import MEANINGS as MEANINGS_OF_KINDS  # noqa: E402
+from smolctl.stack.reason import REASONS, Reason  # noqa: E402
 
 
 def pages() -> dict[str, str]:
     """Return the text of every page by file name."""
     nouns = [name for name in NOUNS if name != "help"]
     made = {f"smolctl-{name}.8": _noun_page(name) for name in nouns}
-    return {"smolctl.8": _main_page(nouns), **made}
+    return {"smolctl.8": _main_page(nouns), "smolctl-reasons.7": _reasons_page(), **made}
 
 
 # --- roff ---------------------------------------------------------------------------------------
@@ -71,8 +82,9 @@ def _item(name: str, text: str) -> Iterator[str]:
     yield from (".TP", name, *_text(text))
 
 
-def _heading(title: str) -> str:
-    return f'.TH {_escape(title.upper())} 8 {DATE} "smolctl {__version__}" "smolctl manual"'
+def _heading(title: str, section: int = 8) -> str:
+    number = f'{section} {DATE} "smolctl {__version__}" "smolctl manual"'
+    return f".TH {_escape(title.upper())} {number}"
 
 
 # --- what the tables say ------------------------------------------------------------------------
@@ -91,7 +103,7 @@ def _keyword_synopsis(keyword: Keyword) -> str:
 def _synopsis(table: Table) -> Iterator[str]:
     yield f"{_bold('smolctl')} [{_italic('OPTIONS')}] {_bold(table.path)}"
     for place in table.positionals:
-        text = _italic(place.metavar)
+        text = _italic(place.metavar) + ("..." if place.many else "")
         yield text if place.required else f"[{text}]"
     yield from (_keyword_synopsis(keyword) for keyword in table.keywords)
 
@@ -216,6 +228,36 @@ def _main_page(nouns: list[str]) -> str:
     lines += _section("EXAMPLES", *_paragraphs(PROSE["examples"]))
     lines += _see_also("smolctl", nouns)
     return "\n".join(lines) + "\n"
+
+
+def _reasons_page() -> str:
+    lines = [_heading("smolctl-reasons", 7)]
+    lines += _section(
+        "NAME", "smolctl\\-reasons \\- why packets are dropped, refused or delayed by smolctl"
+    )
+    lines += _section("DESCRIPTION", *_paragraphs(PROSE["reasons"]))
+    for kind, meaning in MEANINGS_OF_KINDS.items():
+        lines += _item(_bold(kind.value), _sentence(meaning))
+    for layer in dict.fromkeys(reason.layer for reason in REASONS.values()):
+        lines += _section(LAYERS[layer])
+        for reason in REASONS.values():
+            if reason.layer == layer:
+                lines += _reason(reason)
+    lines += _see_also("reasons", [])
+    return "\n".join(lines) + "\n"
+
+
+def _reason(reason: Reason) -> Iterator[str]:
+    known = [text for text in (reason.kind.value, reason.source, reason.linux) if text != "-"]
+    yield f".SS {_escape(reason.name)}"
+    yield from _text(f"{_sentence(reason.summary)} ({'; '.join(known)})")
+    yield from (".PP", *_text(reason.explanation))
+    entry = row(reason)
+    yield from _item("why:", entry["why"])
+    for fix in entry["fix"]:
+        yield from (".TP", "fix:", _bold(fix))
+    if "advice" in entry:
+        yield from _item("advice:", entry["advice"])
 
 
 if __name__ == "__main__":

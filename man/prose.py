@@ -38,8 +38,19 @@ FILES = (
     ("$XDG_RUNTIME_DIR/smolctl/NAME.log", "What the daemon has to say; smolctl stack log."),
 )
 
+LAYERS = {
+    "ethernet": "ETHERNET, THE WAY IN",
+    "arp": "ARP, THE WAY IN",
+    "ip": "IPV4, THE WAY IN AND OUT",
+    "icmp": "ICMP",
+    "udp": "UDP, THE WAY IN",
+    "neigh": "NEIGHBORS, THE WAY OUT",
+    "stack": "THE STACK ITSELF",
+}
+"""Titles of the layers in smolctl-reasons(7)."""
+
 SEE_ALSO = {
-    "smolctl": [("ip", "8")],
+    "smolctl": [("smolctl-reasons", "7"), ("ip", "8")],
     "stack": [("smolctl-sysctl", "8")],
     "link": [("smolctl-addr", "8"), ("ip-link", "8"), ("passt", "1")],
     "addr": [("smolctl-link", "8"), ("smolctl-route", "8"), ("ip-address", "8")],
@@ -51,7 +62,9 @@ SEE_ALSO = {
     "arping": [("smolctl-neigh", "8"), ("smolctl-ping", "8"), ("arping", "8")],
     "socket": [("smolctl-udp", "8"), ("ss", "8")],
     "monitor": [("smolctl-stats", "8"), ("smolctl-neigh", "8"), ("ip-monitor", "8")],
-    "stats": [("smolctl-socket", "8"), ("smolctl-link", "8")],
+    "stats": [("smolctl-explain", "8"), ("smolctl-socket", "8"), ("smolctl-link", "8")],
+    "explain": [("smolctl-reasons", "7"), ("smolctl-stats", "8")],
+    "reasons": [("smolctl-explain", "8"), ("smolctl-stats", "8")],
 }
 
 PROSE = {
@@ -68,7 +81,8 @@ command that runs for a while, the last one with "event": "summary" where there 
 are one object on standard error.
 
 A frame that is dropped, a datagram that is refused and a packet that waits each have a named
-reason; smolctl stats drops counts them and says what to do.
+reason; smolctl stats drops counts them and says what to do, smolctl explain NAME says what
+a reason means, and smolctl-reasons(7) has them all.
 """,
     "examples": """
 smolctl link add tap0 type tap netns lab host 10.0.0.2/24 makes a TAP device with the kernel of
@@ -187,6 +201,26 @@ class, reason, summary and why.
 A slow reader holds up nobody. For each, the stack keeps the last 8192 events or 1 MiB; the oldest
 go first, and the reader is told how many before the next one: on standard error, or as "event":
 "lost" with their "count".
+""",
+    "explain": """
+explain prints the page of a reason: what becomes of the packet, the RFC that asks for it and what
+Linux calls it, an explanation, and the commands that help. Without a name it lists all reasons.
+With --json a list is an array, and one name gives one object.
+
+The reasons are what smolctl stats drops counts, and what a failed smolctl udp send, ping or arping
+names. All pages together are smolctl-reasons(7).
+""",
+    "reasons": """
+smolctl drops, refuses or delays no packet without a reason that has a name. smolctl stats drops
+counts them, a failed smolctl udp send, ping or arping names them, and smolctl explain NAME prints
+what is written here. Behind each summary stand its class, the RFC or other document that asks for
+it, and what Linux calls it: an errno, a drop reason of its kernel, or silent where it says nothing.
+
+Words in capitals stand for what a packet had; what stands in brackets is said when it is known.
+Each line fix is a command that lets such a packet through. Where none on this stack does, the line
+advice says what to do elsewhere.
+
+The classes are:
 """,
     "stats": """
 stats show lists what was counted, by layer. stats drops lists the reasons for which packets

@@ -169,6 +169,12 @@ def _nouns(_options: Options) -> list[tuple[str, str]]:
     return list(NOUNS.items())
 
 
+def _reasons(_options: Options) -> list[tuple[str, str]]:
+    from smolctl.stack.reason import REASONS
+
+    return [(reason.name, reason.summary) for reason in REASONS.values()]
+
+
 LIVE: dict[str, Callable[[Options], list[tuple[str, str]]]] = {
     "link": _links,
     "addr": _own,
@@ -178,5 +184,6 @@ LIVE: dict[str, Callable[[Options], list[tuple[str, str]]]] = {
     "stack": _stacks,
     "sysctl": _settings,
     "noun": _nouns,
+    "reason": _reasons,
 }
 """Kinds of names, as the tables' ``complete`` has them."""

@@ -72,6 +72,7 @@ class Positional(NamedTuple):
         before: words before which one of ``words`` says nothing: ``to root PREFIX``.
         complete: as in ``Keyword``.
         values: as in ``Keyword``.
+        many: it takes all words that follow, a list; the last place only.
     """
 
     key: str
@@ -82,6 +83,7 @@ class Positional(NamedTuple):
     before: tuple[str, ...] = ()
     complete: str = ""
     values: tuple[str, ...] = ()
+    many: bool = False
 
 
 class Table(NamedTuple):
@@ -193,7 +195,7 @@ class Parser:
     def free_positional(self) -> Positional | None:
         """Return the next place that no word has taken yet."""
         places = self._table.positionals if self._table else ()
-        return next((place for place in places if place.key not in self.args), None)
+        return next((place for place in places if place.many or place.key not in self.args), None)
 
     def _owner(self, word: str) -> Keyword | Positional | None:
         """Return what a word means at this place of the line."""
@@ -208,10 +210,12 @@ class Parser:
             self._keyword(token, self._owner(token) or self._words[token], None)
             return
         place = self.free_positional()
-        if place is not None:
+        if place is None:
+            raise self._unexpected(token)
+        if place.many:
+            self.args.setdefault(place.key, []).append(token)
+        else:
             self.args[place.key] = token
-            return
-        raise self._unexpected(token)
 
     def _long(self, token: str) -> None:
         name, equals, text = token.partition("=")

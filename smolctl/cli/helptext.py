@@ -86,7 +86,8 @@ def usage(table: Table) -> str:
 
 def place_usage(place: Positional) -> str:
     """Return a place as the usage line has it."""
-    return place.metavar if place.required else f"[{place.metavar}]"
+    name = place.metavar + ("..." if place.many else "")
+    return name if place.required else f"[{name}]"
 
 
 def keyword_usage(word: Keyword) -> str:

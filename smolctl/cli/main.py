@@ -26,6 +26,7 @@ NOUNS = {
     "socket": "show bound sockets, their queues and drops",
     "stats": "show counters, and what was dropped and why",
     "monitor": "watch changes, and packets that are dropped, as they happen",
+    "explain": "say what a reason means, and what helps",
     "udp": "send, receive and echo datagrams",
     "ping": "ask a host for an echo",
     "arping": "ask a neighbor for its link address",

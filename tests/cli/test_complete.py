@@ -25,7 +25,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ("words", "offered"),
     [
         (("",), ["stack", "link", "addr", "route", "neigh", "sysctl", "socket", "stats",
-                 "monitor", "udp", "ping", "arping", "help"]),
+                 "monitor", "explain", "udp", "ping", "arping", "help"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),
         (("addr", ""), ["show", "add", "del", "replace", "change", "flush"]),
         (("-j", "route", "a"), ["add", "append"]),
@@ -49,6 +49,10 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (("monitor", "link", ""), ["addr", "route", "neigh", "socket", "drops", "all", "dev",
                                    "label"]),
         (("help", "st"), ["stack", "stats"]),
+        (("explain", "tx-no-"), ["tx-no-source", "tx-no-route", "tx-no-device", "tx-no-port",
+                                 "tx-no-carrier"]),
+        (("explain", "tx-no-route", "rx-own"), ["rx-own-frame"]),
+        (("explain", "--l"), ["--list"]),
         # Names that only a daemon knows: none runs, so there are none, and no error.
         (("addr", "show", "dev", ""), []),
         (("route", "get", "8.8.8.8", "from", ""), []),
@@ -66,5 +70,7 @@ def test_no_daemon_is_started(tmp_path: Path) -> None:
 
 def test_offers_have_descriptions() -> None:
     shell = BashComplete(ROOT, {"obj": Session(Options())}, "smolctl", "_SMOLCTL_COMPLETE")
-    items = shell.get_completions(["addr"], "")
-    assert all(item.help for item in items)
+    for words in (["addr"], ["explain"]):
+        items = shell.get_completions(words, "")
+        assert items
+        assert all(item.help for item in items)

@@ -13,11 +13,13 @@ from smolctl.cli.command import Verb
 from smolctl.cli.exit import MEANINGS
 from smolctl.cli.main import NOUNS
 from smolctl.cli.options import GLOBAL_OPTIONS
+from smolctl.stack.reason import REASONS
 from tests.cli.kit import all_verbs
 from tests.kit.netns import require_root_and
 
 MAN = Path(__file__).parents[2] / "man"
 PAGES = sorted(path.name for path in MAN.glob("*.8"))
+REASONS_PAGE = "smolctl-reasons.7"
 SECTIONS = [
     "NAME",
     "SYNOPSIS",
@@ -49,7 +51,7 @@ def section(page: str, title: str) -> str:
 
 
 def test_pages_are_up_to_date(generator: ModuleType) -> None:
-    written = {name: (MAN / name).read_text() for name in PAGES}
+    written = {path.name: path.read_text() for path in MAN.glob("*.[78]")}
     assert generator.pages() == written, "run: python man/generate.py"
 
 
@@ -93,7 +95,18 @@ def test_every_global_option_is_there() -> None:
     assert flags == [list(option.flags) for option in GLOBAL_OPTIONS]
 
 
-@pytest.mark.parametrize("page", PAGES)
+def test_every_reason_is_on_its_page_under_its_layer() -> None:
+    text = (MAN / REASONS_PAGE).read_text()
+    named = re.findall(r"^\.SS (.*)$", text, re.M)
+    assert sorted(name.replace("\\-", "-") for name in named) == sorted(REASONS)
+    sections = re.findall(r"^\.SH (.*)$", text, re.M)
+    layers = {reason.layer for reason in REASONS.values()}
+    assert sections[:2] == ["NAME", "DESCRIPTION"]
+    assert len(sections[2:-1]) == len(layers)
+    assert sections[-1] == "SEE ALSO"
+
+
+@pytest.mark.parametrize("page", [*PAGES, REASONS_PAGE])
 def test_lint(page: str) -> None:
     if shutil.which("mandoc") is None:
         require_root_and("mandoc")

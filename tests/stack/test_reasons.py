@@ -63,7 +63,7 @@ def test_each_reason_has_all_its_texts() -> None:
         sentences = reason.explanation.count(". ") + 1
         assert 2 <= sentences <= 6, f"{reason.name}: {sentences}"
         assert reason.explanation.endswith((".", '."'))
-        assert len(reason.summary) <= 72
+        assert len(f"{reason.name} - {reason.summary}") <= 80
         assert not reason.summary.endswith(".")
         assert reason.why_template[0]
         for text in (reason.explanation, reason.summary, *reason.why_template):

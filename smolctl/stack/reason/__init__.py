@@ -3,13 +3,17 @@
 Every path in the core that does not deliver or send names a reason of this table. The counters, the
 messages of failed sends, ``why``, ``explain`` and smolctl-reasons(7) come from it. RFC 1122 1.3.3
 asks for it: a "silent" discard should still be countable and explainable.
+
+The order of the imports is the order of the list: the way in, from the wire to the socket, then the
+way out.
 """
 
-from smolctl.stack.reason.arp import *  # noqa: F403
-from smolctl.stack.reason.ethernet import *  # noqa: F403
-from smolctl.stack.reason.icmp import *  # noqa: F403
-from smolctl.stack.reason.ip import *  # noqa: F403
-from smolctl.stack.reason.model import *  # noqa: F403
-from smolctl.stack.reason.neigh import *  # noqa: F403
-from smolctl.stack.reason.tx import *  # noqa: F403
-from smolctl.stack.reason.udp import *  # noqa: F403
+# ruff: noqa: F403, I001
+from smolctl.stack.reason.model import *
+from smolctl.stack.reason.ethernet import *
+from smolctl.stack.reason.arp import *
+from smolctl.stack.reason.ip import *
+from smolctl.stack.reason.icmp import *
+from smolctl.stack.reason.udp import *
+from smolctl.stack.reason.tx import *
+from smolctl.stack.reason.neigh import *

@@ -22,7 +22,7 @@ ICMP_BAD_CHECKSUM = define(
 )  # fmt: skip
 ICMP_ECHO_BROADCAST = define(
     "icmp-echo-broadcast", Kind.DROP, "RFC 1122 3.2.2.6", "INVALID_PROTO",
-    "a ping to a broadcast address, which policy leaves unanswered",
+    "a ping to a broadcast address, left unanswered",
     """One request to a broadcast address would be answered by every host of the link: with a forged
     source that floods a victim ("smurf"). RFC 1122 3.2.2.6 lets a host stay silent, and Linux does
     unless told otherwise (icmp_echo_ignore_broadcasts).""",

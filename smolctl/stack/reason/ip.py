@@ -40,7 +40,7 @@ IP_BAD_CHECKSUM = define(
 )  # fmt: skip
 IP_LENGTH_MISMATCH = define(
     "ip-length-mismatch", Kind.DROP, "RFC 791 3.1", "PKT_TOO_SMALL",
-    "an IPv4 packet of which the end is missing, or a length below its header",
+    "an IPv4 length that does not fit the packet",
     """The header says how many bytes the packet has, and the frame brought fewer; or it claims less
     than the header itself. The packet was cut off: by a link with a smaller MTU than both sides
     believe, by a capture with a snap length, or by the program that built it. More bytes than the

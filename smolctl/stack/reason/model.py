@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from string import Formatter
 
-__all__ = ["REASONS", "Kind", "Reason", "define", "placeholders"]
+__all__ = ["MEANINGS", "REASONS", "Kind", "Reason", "define", "generic", "placeholders"]
 
 
 class Kind(StrEnum):
@@ -19,6 +19,15 @@ class Kind(StrEnum):
     """It is queued; another fate follows."""
     NOTE = "note"
     """Not a fate: something worth counting happened beside the packet's own fate."""
+
+
+MEANINGS = {
+    Kind.DROP: "the packet is gone, and nobody is told",
+    Kind.REJECT: "the packet is gone, and its sender is told",
+    Kind.WAIT: "the packet is kept until more is known",
+    Kind.NOTE: "no packet's fate, but worth counting",
+}
+"""What each kind means, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,12 @@ def define(
 def placeholders(template: str) -> set[str]:
     """Return the names of the details that a template shows."""
     return {name for _, name, _, _ in Formatter().parse(template) if name}
+
+
+def generic(template: str) -> str:
+    """Return a template with a word in capitals for each detail: "addr add IP/PLEN dev DEV"."""
+    parts = Formatter().parse(template)
+    return "".join(text + (name or "").upper() for text, name, _, _ in parts)
 
 
 def _known(template: str, detail: Mapping[str, object]) -> bool:

@@ -35,7 +35,7 @@ NEIGH_QUEUE_FULL = define(
 )  # fmt: skip
 NEIGH_QUEUE_PURGED = define(
     "neigh-queue-purged", Kind.DROP, "-", "QUEUE_PURGE",
-    "the packet waited for a MAC when the neighbor entry went away",
+    "the neighbor entry went away while the packet waited",
     """The packet was waiting for the next hop's MAC when its neighbor entry was removed: the
     interface went down or lost its carrier, the entry was deleted or flushed, or it had to make
     room for another in a full cache. With the entry goes its queue. Send again.""",

@@ -53,7 +53,7 @@ UDP_BOUND_ELSEWHERE = define(
 )  # fmt: skip
 UDP_PEER_MISMATCH = define(
     "udp-peer-mismatch", Kind.REJECT, "RFC 1122 4.1.4", "NO_SOCKET",
-    "the socket is connected, and the datagram is from somebody else",
+    "the socket is connected to somebody else",
     """A connected UDP socket takes datagrams of its peer only: address and port must both match
     (RFC 1122 4.1.4). The datagram came from elsewhere, perhaps from the same host but another port,
     as some servers answer. The sender gets ICMP "port unreachable".""",
