@@ -111,6 +111,10 @@ it came in on that device, and the other way round. Give the kernel's side an ad
 into a bridge or a network namespace, to have a peer. The MAC address of our side is not that of
 the device, which is the kernel's.
 
+The kernel and the stack leave checksums to each other and hand over many datagrams in one piece,
+where the kernel can: -d shows csum, tso and uso. A capture on the kernel's side then shows
+checksums that are not done yet. With offload off every frame crosses by itself and complete.
+
 A link of type stream carries its frames over a socket in the framing of QEMU: each frame behind
 its length in four bytes. With connect it goes to whoever listens there, passt(1) or
 qemu -netdev stream,server=on; it tries again by itself, at most every two seconds, for as long as

@@ -86,6 +86,8 @@ def details(row: Mapping[str, Any]) -> str:
 
 
 def _word(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "off"
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
 
 
@@ -154,9 +156,10 @@ COMMAND = Noun(
                     "smolctl link show tap0",
                     "smolctl -s link show dev tap0",
                     "smolctl -br link",
+                    "smolctl -d link show tap0",
                 ),
                 (_DEVICE,),
-                notes="With -s the counters of each interface, with -v its kind and what only that"
+                notes="With -s the counters of each interface, with -d its kind and what only that"
                 " kind has.",
             ),
             _show,
@@ -196,6 +199,12 @@ COMMAND = Noun(
                     Keyword(("persist",), "tap: the TAP device outlives the stack"),
                     Keyword(("netns",), "tap: move the kernel's side into this namespace", "NETNS"),
                     Keyword(("host",), "tap: give the kernel's side this address", "ADDR/LEN"),
+                    Keyword(
+                        ("offload",),
+                        "tap: off, every frame crosses by itself, its checksums done",
+                        "on|off",
+                        values=("on", "off"),
+                    ),
                     Keyword(
                         ("connect",),
                         "stream: connect there, again and again (or tcp:ADDR:PORT)",

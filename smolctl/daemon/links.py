@@ -3,7 +3,7 @@
 import errno
 import os
 import selectors
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from operator import length_hint
@@ -11,10 +11,12 @@ from typing import Any
 
 from smolctl.control import paths
 from smolctl.daemon.log import Log
-from smolctl.device import ActiveDevice, Device, DeviceGone
+from smolctl.device import ActiveDevice, Device, DeviceGone, OffloadDevice
 from smolctl.stack.configure import set_carrier
+from smolctl.stack.fate import TracedFrame
 from smolctl.stack.interface import Interface
 from smolctl.stack.stack import Stack
+from smolctl.wire.run import Datagram, Run, coalesce
 
 DRAIN_LIMIT = 32
 """Most frames taken from a device before what they lead to is sent: the peer works meanwhile."""
@@ -29,11 +31,13 @@ class Link:
     """A device, and the interface whose frames it carries.
 
     Attributes:
+        segments: how many datagrams of a run the device takes at once; 0 when it takes frames only.
         gone: the device was deleted under us; it is closed, and the interface is without carrier.
     """
 
     interface: Interface
     device: Device
+    segments: int = 0
     gone: bool = False
 
 
@@ -64,6 +68,11 @@ OPENERS: dict[str, Callable[[str, Mapping[str, Any]], Device]] = {
     "tap": _open_tap,
 }
 """How a device of each kind is opened; a loopback has none."""
+
+
+def _frames(outbox: Iterable[bytes | TracedFrame | Datagram]) -> list[bytes | TracedFrame]:
+    """Return what waits in an outbox as frames."""
+    return [item[0].frame(item[1]) if isinstance(item, tuple) else item for item in outbox]
 
 
 class Links:
@@ -106,6 +115,8 @@ class Links:
     def attach(self, interface: Interface, device: Device, now: int) -> None:
         """Let a device carry the interface's frames."""
         link = self._links[interface.name] = Link(interface, device)
+        if isinstance(device, OffloadDevice):
+            interface.headroom, link.segments = device.headroom, device.segments
         self._selector.register(device.fileno(), selectors.EVENT_READ, partial(self._read, link))
         watch = device.watch_fileno()
         if watch is not None:
@@ -174,7 +185,7 @@ class Links:
         for link in self._links.values():
             outbox = link.interface.outbox
             if outbox:
-                items = outbox[:]
+                items = coalesce(outbox, link.segments) if link.segments else _frames(outbox)
                 outbox.clear()
                 if link.gone:
                     self._fail(link, items, "tx-no-carrier", now)
@@ -186,7 +197,7 @@ class Links:
                     self._finish_flush(link, items, taken, now)
 
     def _finish_flush(self, link: Link, items: list[Any], taken: int, now: int) -> None:
-        """Go on with a batch that stopped after ``taken`` frames."""
+        """Go on with a batch that stopped after ``taken`` of its items."""
         while True:
             if taken:
                 self._stack.transmitted(link.interface, items[:taken], now)
@@ -195,7 +206,7 @@ class Links:
                 return
             item = items[0]
             try:
-                link.device.transmit(item if type(item) is bytes else item.frame)
+                link.device.transmit(item.frame if isinstance(item, TracedFrame) else item)
             except BlockingIOError:
                 self._fail(link, items, "tx-queue-full", now)
                 return
@@ -204,6 +215,11 @@ class Links:
             except OSError as error:
                 if error.errno == errno.EIO:
                     self._down(link, now)
+                elif isinstance(item, Run) and len(item.payloads) > 1:
+                    self._take_apart(link, error)
+                    items[:1] = item.frames()
+                    taken = link.device.transmit_batch(items)
+                    continue
                 else:
                     # One frame is to blame, not the link: a device refuses what is no frame.
                     self._log.exception(f"{link.interface.name}: sending a frame", error)
@@ -216,6 +232,13 @@ class Links:
                 continue
             self._fail(link, items, "tx-no-carrier", now)
             return
+
+    def _take_apart(self, link: Link, error: OSError) -> None:
+        """Give the device one datagram at a time from now on: it refused a run of them."""
+        self._log.warning(
+            f"{link.interface.name}: datagrams go one by one, a run was refused: {error.strerror}"
+        )
+        link.segments = 1
 
     def _fail(self, link: Link, items: list[Any], reason: str, now: int) -> None:
         for item in items:

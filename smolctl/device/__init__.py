@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from smolctl.errors import DeviceError
+from smolctl.wire.run import Run
 
 
 class DeviceGone(DeviceError):
@@ -102,6 +103,26 @@ class Device(Protocol):
         Args:
             delete: undo what opening it left in the system (a persistent TAP that we made).
         """
+
+
+@runtime_checkable
+class OffloadDevice(Protocol):
+    """What a device has besides that leaves work to us, and takes some from us.
+
+    Attributes:
+        headroom: bytes in front of each frame that ``receive`` returns: those of a virtio header
+            (``wire/virtio.py``), 0 for none.
+        segments: how many datagrams of a ``Run`` it takes at once; 0 when it takes none but frames.
+    """
+
+    headroom: int
+    segments: int
+
+    def transmit(self, item: bytes | Run) -> None:
+        """Hand over one frame, or a run of at most ``segments`` datagrams; see ``Device``."""
+
+    def transmit_batch(self, items: Sequence[bytes | Framed | Run]) -> int:
+        """Hand over frames and runs in order; see ``Device``."""
 
 
 @runtime_checkable

@@ -42,7 +42,7 @@ def namespace_path(netns: str) -> str:
 
 
 def open_tap(
-    name: str, netns: str, address: tuple[str, int] | None, *, move: bool
+    name: str, netns: str, address: tuple[str, int] | None, *, move: bool, offload: bool
 ) -> tuple[int, socket.socket, socket.socket, bool]:
     """Open the TAP ``name`` so that its kernel's side is in ``netns``.
 
@@ -52,6 +52,7 @@ def open_tap(
         address: for the kernel's side, as for ``add_address``; None leaves it alone.
         move: an interface of that name exists here: open that one and move it, unless ``netns``
             has one already.
+        offload: as for ``tap.open_queue``.
 
     Returns: its descriptor, the sockets of ``tap.open_sockets``, and whether it was made.
 
@@ -66,12 +67,12 @@ def open_tap(
         there = tap.exists(name)
         if move and not there:
             return "move", []
-        fd = tap.open_queue(name)
+        fd = tap.open_queue(name, offload=offload)
         return "opened" if there else "made", [fd, *_settle(name, address)]
 
     what, fds = _in_child(in_namespace)
     if what == "move":
-        fd = tap.open_queue(name)
+        fd = tap.open_queue(name, offload=offload)
         try:
             _in_child(lambda: _move(name, path))
 

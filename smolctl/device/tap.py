@@ -15,13 +15,19 @@ from typing import Any, NoReturn
 
 from smolctl.device import DeviceGone, Framed, random_mac
 from smolctl.errors import DeviceError
+from smolctl.wire import virtio
+from smolctl.wire.run import MAX_SEGMENTS, Run
 
-# linux/if_tun.h. No IFF_VNET_HDR: every frame crosses with its checksums done.
+# linux/if_tun.h
+_TUNGETFEATURES = 0x800454CF
 _TUNSETIFF = 0x400454CA
+_TUNSETOFFLOAD = 0x400454D0
+_TUNSETVNETHDRSZ = 0x400454D8
 _TUNSETPERSIST = 0x400454CB
 _TUNGETIFF = 0x800454D2
 _IFF_TAP = 0x0002
 _IFF_NO_PI = 0x1000
+_IFF_VNET_HDR = 0x4000
 _IFF_PERSIST = 0x0800
 # linux/sockios.h, linux/if.h
 _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
@@ -29,6 +35,13 @@ _SIOCGIFMTU, _SIOCSIFMTU = 0x8921, 0x8922
 _SIOCGIFHWADDR = 0x8927
 _SIOCSIFTXQLEN = 0x8943
 _IFF_UP = 0x1
+# What the kernel may leave to us: TUN_F_CSUM 1, TSO4 2, USO4 0x20, USO6 0x40. It takes USO4 and
+# USO6 together or not at all, since Linux 6.2; what it does not know is EINVAL and changes nothing.
+_OFFLOADS: tuple[tuple[int, tuple[str, ...]], ...] = (
+    (0x63, ("csum", "tso", "uso")),
+    (0x03, ("csum", "tso")),
+    (0x01, ("csum",)),
+)
 # linux/rtnetlink.h
 _RTMGRP_LINK = 1
 
@@ -36,8 +49,8 @@ _IFREQ_FLAGS = struct.Struct("16sH22x")
 _IFREQ_INT = struct.Struct("16si20x")
 _IFREQ_HWADDR = struct.Struct("16sH6s16x")
 
-# A read into a shorter buffer would cut the frame without a word: 64 KiB packet, VLAN tag, header.
-_READ_SIZE = 65535 + 4 + 14
+# A read into a shorter buffer would cut the frame without a word: 64 KiB packet, VLAN tag, headers.
+_READ_SIZE = 65535 + 4 + 14 + virtio.HEADER_LEN
 # The queue toward us; Linux's 500 is one burst. What does not fit is lost, and its sender is not
 # told.
 _QUEUE_FRAMES = 10_000
@@ -55,6 +68,8 @@ class TapDevice:
         persist: leave the kernel's side there when the device is closed.
         netns: named network namespace (or path of one) that shall hold the kernel's side.
         host: address and prefix length for the kernel's side, which is then also set up.
+        offload: have checksums and the cutting of super-packets left to whoever needs them, as far
+            as the kernel can; without, every frame crosses by itself with its checksums done.
 
     Raises:
         DeviceError: with a one-line reason and what to do; nothing is left behind.
@@ -71,6 +86,7 @@ class TapDevice:
         persist: bool = False,
         netns: str | None = None,
         host: tuple[str, int] | None = None,
+        offload: bool = True,
     ) -> None:
         self.name = name
         self.mac = mac or random_mac()
@@ -78,8 +94,12 @@ class TapDevice:
         self._persist = persist
         self._netns = netns
         self._host = host
-        self._fd, self._control, self._watch, self._made = _open(name, netns, host)
+        self.headroom = 0
+        self.segments = 0
+        self._offload: tuple[str, ...] = ()
+        self._fd, self._control, self._watch, self._made = _open(name, netns, host, offload)
         try:
+            self._set_offload(wanted=offload)
             self._configure(mtu)
         except BaseException:
             self.close(delete=True)
@@ -104,25 +124,32 @@ class TapDevice:
                 self._raise_gone(error)
         return frames
 
-    def transmit(self, frame: bytes) -> None:
-        """Write one frame; see ``Device``."""
+    def transmit(self, item: bytes | Run) -> None:
+        """Write one frame or run; see ``Device``."""
         try:
-            os.write(self._fd, frame)
+            os.write(self._fd, self._bytes_of(item))
         except OSError as error:
             if error.errno == errno.EBADFD:
                 self._raise_gone(error)
             raise
 
-    def transmit_batch(self, items: Sequence[bytes | Framed]) -> int:
-        """Write frames; see ``Device``."""
-        write, fd, taken = os.write, self._fd, 0
+    def transmit_batch(self, items: Sequence[bytes | Framed | Run]) -> int:
+        """Write frames and runs, one write each; see ``Device``."""
+        write, fd, bytes_of, taken = os.write, self._fd, self._bytes_of, 0
         try:
             for item in items:
-                write(fd, item if type(item) is bytes else item.frame)  # type: ignore[union-attr]
+                write(fd, bytes_of(item))
                 taken += 1
         except OSError:
             pass
         return taken
+
+    def _bytes_of(self, item: bytes | Framed | Run) -> bytes:
+        """Return what is to be written."""
+        if isinstance(item, Run):
+            return item.to_bytes()
+        frame = item if isinstance(item, bytes) else item.frame
+        return virtio.PLAIN + frame if self.headroom else frame
 
     def watch_fileno(self) -> int | None:
         """Return a netlink socket that hears of every change of a link in the kernel's side."""
@@ -174,8 +201,9 @@ class TapDevice:
         result: dict[str, Any] = {
             "type": "tap",
             "pi": False,
-            "vnet_hdr": False,
+            "vnet_hdr": bool(self.headroom),
             "persist": self._persist,
+            "offload": list(self._offload),
         }
         if self._netns is not None:
             result["netns"] = self._netns
@@ -194,6 +222,26 @@ class TapDevice:
         self._fd = -1
         self._control.close()
         self._watch.close()
+
+    def _set_offload(self, *, wanted: bool) -> None:
+        """Agree with the kernel on virtio headers, and on what they may leave to us."""
+        flags = self._kernel_name()[1]
+        if not flags & _IFF_VNET_HDR:
+            # One that persists still has what its last user agreed on.
+            ioctl(self._fd, _TUNSETOFFLOAD, 0)
+            return
+        ioctl(self._fd, _TUNSETVNETHDRSZ, struct.pack("i", virtio.HEADER_LEN))
+        self.headroom, self.segments = virtio.HEADER_LEN, 1
+        for bits, names in _OFFLOADS:
+            try:
+                ioctl(self._fd, _TUNSETOFFLOAD, bits)
+            except OSError:
+                continue
+            self._offload = names
+            # What it may give us it also takes from us: both came with the same kernel.
+            if "uso" in names:
+                self.segments = MAX_SEGMENTS
+            return
 
     def _configure(self, mtu: int | None) -> None:
         name = self.name.encode()
@@ -245,8 +293,12 @@ def exists(name: str) -> bool:
     return True
 
 
-def open_queue(name: str) -> int:
+def open_queue(name: str, *, offload: bool) -> int:
     """Open the TAP ``name`` in the caller's network namespace; make it unless it exists.
+
+    Args:
+        name: its interface.
+        offload: with virtio headers, if the kernel has them.
 
     Returns: its descriptor, which does not block.
 
@@ -255,7 +307,11 @@ def open_queue(name: str) -> int:
     """
     fd = os.open(_CLONE_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        ioctl(fd, _TUNSETIFF, _IFREQ_FLAGS.pack(name.encode(), _IFF_TAP | _IFF_NO_PI))
+        flags = _IFF_TAP | _IFF_NO_PI
+        if offload:
+            (features,) = struct.unpack("I", ioctl(fd, _TUNGETFEATURES, bytes(4)))
+            flags |= features & _IFF_VNET_HDR
+        ioctl(fd, _TUNSETIFF, _IFREQ_FLAGS.pack(name.encode(), flags))
     except BaseException:
         os.close(fd)
         raise
@@ -278,7 +334,7 @@ def open_sockets() -> tuple[socket.socket, socket.socket]:
 
 
 def _open(
-    name: str, netns: str | None, address: tuple[str, int] | None
+    name: str, netns: str | None, address: tuple[str, int] | None, offload: bool
 ) -> tuple[int, socket.socket, socket.socket, bool]:
     """Open the TAP where it is or shall be; the last of the result tells whether we made it."""
     here = exists(name)
@@ -286,10 +342,10 @@ def _open(
         if netns is not None:
             from smolctl.device import host
 
-            return host.open_tap(name, netns, address, move=here)
+            return host.open_tap(name, netns, address, move=here, offload=offload)
         with ExitStack() as undo:
             control, watch = map(undo.enter_context, open_sockets())
-            fd = open_queue(name)
+            fd = open_queue(name, offload=offload)
             undo.callback(os.close, fd)
             if address is not None:
                 from smolctl.device import host

@@ -4,13 +4,14 @@
 done comes back as actions, which ``perform`` carries out. No state is here.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from smolctl.errors import NoBuffers
 from smolctl.stack import notify, reason, suggest
 from smolctl.stack.decide import rejection, select_source
 from smolctl.stack.facts import Asked, Resolved, Taken
-from smolctl.stack.fate import Direction, Fate, Trace, TracedFrame
+from smolctl.stack.fate import Direction, Fate, Item, Trace, TracedFrame, frames_of
 from smolctl.stack.interface import OUTBOX_LIMIT, Interface
 from smolctl.stack.neighbor_entry import (
     Action,
@@ -27,6 +28,7 @@ from smolctl.stack.neighbor_state import State
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import Scope
 from smolctl.wire import addr, arp, ethernet
+from smolctl.wire.run import Datagram, Run
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -208,9 +210,34 @@ def _no_carrier(stack: "Stack", out: Interface, now: int, trace: Trace) -> None:
     out.counters.tx_carrier_errors += 1
 
 
-def settle_sent(item: bytes | TracedFrame, now: int) -> None:
-    """Tell the follower of a frame that the device took it."""
+def transmitted(interface: Interface, items: Sequence[Item], now: int) -> None:
+    """Take note that the device took these items; each datagram of a run counts."""
+    counters = interface.counters
+    counters.tx_packets += sum([len(item.payloads) if type(item) is Run else 1 for item in items])
+    counters.tx_bytes += sum(map(len, items))
+    if interface.traced:
+        for item in items:
+            if isinstance(item, TracedFrame):
+                interface.traced -= 1
+                trace = item.trace
+                taken = Taken(trace.dev or "", item.frame[:6], len(item.frame))
+                trace.step("device", "ok", now, taken)
+                trace.settle(Fate.SENT, now)
+
+
+def transmit_failed(
+    stack: "Stack", interface: Interface, item: Item | Datagram, why: Reason, now: int
+) -> None:
+    """Take note that the device did not take it, for each datagram of a run."""
     if isinstance(item, TracedFrame):
-        trace = item.trace
-        trace.step("device", "ok", now, Taken(trace.dev or "", item.frame[:6], len(item.frame)))
-        trace.settle(Fate.SENT, now)
+        interface.traced -= 1
+        traces = [item.trace]
+    else:
+        traces = []
+        for frame in frames_of(item):
+            trace = stack.journal.begin(Direction.OUT, now, None, interface.name)
+            trace.frame, trace.linked = frame, True
+            traces.append(trace)
+    for trace in traces:
+        interface.counters.tx_dropped += 1
+        stack.ledger.record(why, interface.name, now, trace, n=1)

@@ -10,13 +10,14 @@ path, so the two cannot differ in what they do: a property test holds them equal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.neighbor_entry import Neighbor
 from smolctl.stack.neighbor_state import State
 from smolctl.stack.udp_socket import DATAGRAM_OVERHEAD, UdpSocket
-from smolctl.wire import addr, ipv4, udp
+from smolctl.wire import addr, ipv4, udp, virtio
+from smolctl.wire.run import HEADERS_LEN, Headers
 
 if TYPE_CHECKING:
     from smolctl.stack.decide import Decision
@@ -27,10 +28,8 @@ FLOWS_LIMIT = 65536
 
 _IN = Struct("!BxHxxHxB")
 """Of IPv4: version and ihl, total_length, flags and offset, protocol."""
-_PREFIX = Struct("!6s6sHHHHHBBHIIHHH")
 _KEY = Struct("!IIHHH")
 """What tells flows apart, as it stands in a frame: addresses, ports and UDP length."""
-_DF = 0x4000
 _SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT})
 """Neighbor states that a use does not change: (state, USED) -> (state, SEND)."""
 
@@ -81,14 +80,10 @@ class LocalFlow:
 class EthernetFlow:
     """The way of one socket's datagrams to one destination by an Ethernet interface.
 
-    With DF set and ident 0 (RFC 6864 4.1) everything before the UDP checksum is the same in all
-    datagrams of one size, so it is packed once and kept.
-
     Attributes:
         generation: the configuration it is true for.
         entry: the next hop's neighbor; its state is looked at for every datagram.
-        prefix: the 40 bytes before the checksum, for payloads of ``size`` bytes to ``lladdr``.
-        sum: one's complement sum of pseudo header, ports and lengths for that size.
+        headers: of the last datagram, for payloads of ``size`` bytes to ``lladdr``.
     """
 
     generation: int
@@ -100,61 +95,31 @@ class EthernetFlow:
     dport: int
     ttl: int
     max_payload: int
-    prefix: bytes = b""
+    headers: Headers | None = None
     size: int = -1
     lladdr: bytes | None = None
-    sum: int = 0
 
     def send(self, stack: "Stack", socket: UdpSocket, payload: bytes, now: int) -> bool:
-        """Put a frame into the outbox; False leaves it to the layered path, nothing done."""
+        """Put a datagram into the outbox; False leaves it to the layered path, nothing done."""
         outbox, entry = self.out.outbox, self.entry
         if entry.state not in _SENDABLE or len(outbox) >= OUTBOX_LIMIT:
             return False
         size = len(payload)
         if (size != self.size or entry.lladdr != self.lladdr) and not self._prepare(size):
             return False
-        number = int.from_bytes(payload)
-        if size & 1:
-            number <<= 8
-        # RFC 768: a computed zero is sent as all ones.
-        checksum = -(number + self.sum) % 0xFFFF or 0xFFFF
-        outbox.append(self.prefix + checksum.to_bytes(2) + payload)
+        outbox.append((self.headers, payload))  # type: ignore[arg-type]  # _prepare made them
         entry.used_ns = now
-        socket.tx_datagrams += 1
-        return True
-
-    def send_back(self, socket: UdpSocket, frame: bytes, end: int, now: int) -> bool:
-        """Send a frame's datagram back to where it came from; False leaves it to the layered path.
-
-        Addresses and ports change places, which leaves the checksum as it was.
-        """
-        outbox, entry = self.out.outbox, self.entry
-        if entry.state not in _SENDABLE or len(outbox) >= OUTBOX_LIMIT:
-            return False
-        size = end - 42
-        if (size != self.size or entry.lladdr != self.lladdr) and not self._prepare(size):
-            return False
-        outbox.append(self.prefix + frame[40:end])
-        entry.used_ns = now
-        socket.rx_datagrams += 1
         socket.tx_datagrams += 1
         return True
 
     def _prepare(self, size: int) -> bool:
-        """Pack the prefix for another size or MAC; False when the layered path must say why not."""
+        """Pack headers for another size or MAC; False when the layered path must say why not."""
         lladdr = self.entry.lladdr
         if size > self.max_payload or lladdr is None:
             return False
-        udp_length = size + udp.HEADER_LEN
-        total_length = udp_length + ipv4.MIN_HEADER_LEN
-        addresses = self.src + self.dst
-        ip_sum = 0x4500 + total_length + _DF + (self.ttl << 8) + ipv4.Protocol.UDP + addresses
-        self.prefix = _PREFIX.pack(
-            lladdr, self.out.mac, 0x0800, 0x4500, total_length, 0, _DF, self.ttl,
-            ipv4.Protocol.UDP, -ip_sum % 0xFFFF, self.src, self.dst, self.sport, self.dport,
-            udp_length,
-        )  # fmt: skip
-        self.sum = ipv4.Protocol.UDP + addresses + self.sport + self.dport + 2 * udp_length
+        self.headers = Headers(
+            (lladdr, self.out.mac), self.src, self.dst, self.sport, self.dport, self.ttl, size
+        )
         self.size, self.lladdr = size, lladdr
         return True
 
@@ -168,14 +133,14 @@ class IngressFlow:
 
     Attributes:
         socket: who gets them.
-        end: length of a frame without padding.
+        end: length of a frame without padding, the device's headroom included.
         cost: what one counts in the socket's queue.
         sum: one's complement sum of the pseudo header.
-        head, middle: bytes 0..17 and 20..23 of a frame that passed every check of the layered path;
-            between and behind them are ident and header checksum, which Linux changes from one
-            datagram of a connected socket to the next.
+        head, middle: what stands before and in ``_Layout.varying`` of a frame that passed every
+            check of the layered path.
+        header_sum: what ``varying`` of it sums to; the same sum means a right header checksum.
+        partial: whether the UDP checksum of such a frame is not there yet: nobody need look at it.
         reply: the way back, for a socket that echoes.
-        header_sum: what bytes 18..25 of it sum to; the same sum means a right header checksum.
     """
 
     socket: UdpSocket
@@ -189,7 +154,36 @@ class IngressFlow:
     head: bytes = b""
     middle: bytes = b""
     header_sum: int = -1
+    partial: bool = False
     reply: EthernetFlow | None = None
+
+
+class _Layout(NamedTuple):
+    """Where to look in a frame that has some bytes in front of it.
+
+    Attributes:
+        key: what tells flows apart: addresses, ports and UDP length.
+        head: what is in front, Ethernet header, and IPv4 header up to the total length.
+        middle: of the IPv4 header, flags to protocol. Between head and middle, and behind, are
+            ident and header checksum, which Linux changes from one datagram of a connected socket
+            to the next.
+        varying: what these two are in.
+    """
+
+    key: slice
+    head: slice
+    middle: slice
+    varying: slice
+
+    @classmethod
+    def behind(cls, headroom: int) -> "_Layout":
+        """Return where things are in a frame with ``headroom`` bytes in front."""
+        at = ((26, 40), (0, 18), (20, 24), (18, 26))
+        key, head, middle, varying = (slice(a + headroom, b + headroom) for a, b in at)
+        return cls(key, slice(0, head.stop), middle, varying)
+
+
+_LAYOUTS = {headroom: _Layout.behind(headroom) for headroom in (0, virtio.HEADER_LEN)}
 
 
 def learn_egress(
@@ -254,7 +248,7 @@ def learn_ingress(
         sport,
         dst,
         dport,
-        length + 34,
+        interface.headroom + length + 34,
         length - udp.HEADER_LEN + DATAGRAM_OVERHEAD,
         src + dst + ipv4.Protocol.UDP + length,
     )
@@ -275,74 +269,101 @@ def frames_input(
     """Take a batch of Ethernet frames in order: plain UDP of known flows is delivered here.
 
     Args:
+        frames: with ``interface.headroom`` bytes in front of each.
         otherwise: the layered path, for every other frame.
     """
     packets = total = 0
     counters, name, flows = interface.counters, interface.name, interface.flows
+    headroom = interface.headroom
+    key, head, middle, varying = _LAYOUTS[headroom]
+    payload_at = HEADERS_LEN + headroom
     fresh = interface.flows_generation == stack.generation
     try:
         for frame in frames:
             packets += 1
             size = len(frame)
             total += size
-            flow = flows.get(frame[26:40])
+            flow = flows.get(frame[key])
             if flow is not None and fresh:
-                end = flow.end
-                body = int.from_bytes(frame[34:end])
                 socket = flow.socket
+                end = flow.end
                 queue_bytes = socket.queue_bytes + flow.cost
                 reply = flow.reply
                 if (
-                    ((body << 8 if end & 1 else body) + flow.sum) % 0xFFFF == 0
-                    and size >= end
+                    size >= end
                     and queue_bytes <= socket.rcvbuf
-                    and (reply is not None or not socket.echo)
                     and (
                         (
-                            frame[:18] == flow.head
-                            and frame[20:24] == flow.middle
-                            and int.from_bytes(frame[18:26]) % 0xFFFF == flow.header_sum
+                            frame[head] == flow.head
+                            and frame[middle] == flow.middle
+                            and int.from_bytes(frame[varying]) % 0xFFFF == flow.header_sum
                         )
                         or _right_header(interface, frame, flow)
                     )
+                    and (size == end if flow.partial else _right_sum(frame, flow, headroom))
                 ):
-                    if reply is not None:
-                        # No checksum (zero) is none to send back.
-                        if frame[40:42] != b"\0\0" and reply.send_back(socket, frame, end, now):
-                            continue
-                        otherwise(stack, interface, frame, now)
+                    if reply is None and not socket.echo:
+                        socket.queue.append(
+                            (frame[payload_at:end], flow.src, flow.sport, flow.dst, flow.dport,
+                             name, now)
+                        )  # fmt: skip
+                        socket.queue_bytes = queue_bytes
+                        socket.rx_datagrams += 1
+                        if not socket.ready:
+                            stack.wake(socket)
                         continue
-                    socket.queue.append(
-                        (frame[42:end], flow.src, flow.sport, flow.dst, flow.dport, name, now)
-                    )
-                    socket.queue_bytes = queue_bytes
-                    socket.rx_datagrams += 1
-                    if not socket.ready:
-                        stack.wake(socket)
-                    continue
+                    if reply is not None and reply.send(stack, socket, frame[payload_at:end], now):
+                        socket.rx_datagrams += 1
+                        continue
             otherwise(stack, interface, frame, now)
             fresh = interface.flows_generation == stack.generation
     finally:
         counters.rx_packets += packets
-        counters.rx_bytes += total
+        counters.rx_bytes += total - packets * headroom
+
+
+def _right_sum(frame: bytes, flow: IngressFlow, headroom: int) -> bool:
+    """Tell whether the UDP checksum is right; also when it is zero, and the sum happens to be."""
+    end = flow.end
+    body = int.from_bytes(frame[34 + headroom : end])
+    return ((body << 8 if end & 1 else body) + flow.sum) % 0xFFFF == 0
 
 
 def _right_header(interface: Interface, frame: bytes, flow: IngressFlow) -> bool:
     """Apply the layered path's checks to a frame's headers and remember what passed them."""
-    first, total_length, fragment, protocol = _IN.unpack_from(frame, 14)
-    if (
-        not interface.up
-        or frame[:6] != interface.mac
-        or frame[12:14] != b"\x08\0"
-        or frame[6] & 1
-        or frame[6:12] in (interface.mac, addr.ZERO_MAC)
-        or first != 0x45
-        or total_length + 14 != flow.end
-        or fragment & 0x3FFF
-        or protocol != ipv4.Protocol.UDP
-        or int.from_bytes(frame[14:34]) % 0xFFFF
-    ):
+    headroom = interface.headroom
+    if frame[:headroom] not in _UNSEGMENTED or not is_plain(interface, frame, flow.end):
         return False
-    flow.head, flow.middle = frame[:18], frame[20:24]
-    flow.header_sum = int.from_bytes(frame[18:26]) % 0xFFFF
+    _, head, middle, varying = _LAYOUTS[headroom]
+    flow.head, flow.middle = frame[head], frame[middle]
+    flow.header_sum = int.from_bytes(frame[varying]) % 0xFFFF
+    flow.partial = frame[:headroom] == virtio.UDP_CSUM
     return True
+
+
+_UNSEGMENTED = frozenset({b"", virtio.PLAIN, virtio.VERIFIED, virtio.UDP_CSUM})
+"""What may be in front of a frame that is taken as it is."""
+
+
+def is_plain(interface: Interface, frame: bytes, end: int) -> bool:
+    """Tell whether all headers of a frame but UDP's are right and unremarkable.
+
+    Args:
+        end: length of the frame without padding, headroom included.
+    """
+    headroom = interface.headroom
+    at = headroom + 14
+    first, total_length, fragment, protocol = _IN.unpack_from(frame, at)
+    dst, src = frame[headroom : headroom + 6], frame[headroom + 6 : headroom + 12]
+    return (
+        interface.up
+        and dst == interface.mac
+        and frame[headroom + 12 : at] == b"\x08\0"
+        and not src[0] & 1
+        and src not in (interface.mac, addr.ZERO_MAC)
+        and first == 0x45
+        and total_length + at == end
+        and not fragment & 0x3FFF
+        and protocol == ipv4.Protocol.UDP
+        and not int.from_bytes(frame[at : at + 20]) % 0xFFFF
+    )

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.stack.reason import Kind, Reason
+from smolctl.wire.run import Datagram, Run
 
 if TYPE_CHECKING:
     from smolctl.stack.journal import Journal
@@ -177,6 +178,20 @@ class TracedFrame:
     def __len__(self) -> int:
         """Return the length of the frame."""
         return len(self.frame)
+
+
+Item = bytes | TracedFrame | Run
+"""What a device is given; what waits in an outbox may also be a ``Datagram``."""
+
+
+def frames_of(item: Item | Datagram) -> list[bytes]:
+    """Return what waits in an outbox, or is on its way to a device, as frames."""
+    if isinstance(item, bytes):
+        return [item]
+    if isinstance(item, tuple):
+        headers, payload = item
+        return [headers.frame(payload)]
+    return item.frames() if isinstance(item, Run) else [item.frame]
 
 
 class Ledger:

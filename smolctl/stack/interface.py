@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from smolctl.stack.addr import AddressList
 from smolctl.stack.fate import TracedFrame
+from smolctl.wire.run import Datagram
 
 if TYPE_CHECKING:
     from smolctl.stack.fast import IngressFlow
@@ -65,7 +66,10 @@ class Interface:
         mtu: largest IP packet in bytes.
         up: whether the user wants it up.
         carrier: whether somebody is at the other end.
-        outbox: frames for the device, oldest first, at most ``OUTBOX_LIMIT``.
+        outbox: frames for the device, oldest first, at most ``OUTBOX_LIMIT``; a datagram of a known
+            flow is one whose headers are not in front of it yet.
+        headroom: bytes that the device puts in front of each frame that it receives: 0, or those
+            of a virtio header.
         traced: how many frames of the outbox, or on their way from it, are followed.
         flows: for the fast path, the socket of each flow that came in, by the 12 bytes of
             addresses and ports; valid for one generation of the stack.
@@ -80,7 +84,8 @@ class Interface:
     addresses: AddressList
     up: bool = True
     carrier: bool = True
-    outbox: list[bytes | TracedFrame] = field(default_factory=list)
+    headroom: int = 0
+    outbox: list[bytes | TracedFrame | Datagram] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
     flows: "dict[bytes, IngressFlow]" = field(default_factory=dict)
     flows_generation: int = -1

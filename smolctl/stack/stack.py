@@ -7,16 +7,25 @@ tested in virtual time.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from smolctl.errors import AddressNotAvailable, InvalidArgument, NoSuchDevice
-from smolctl.stack import decide, egress, egress_link, fast, ingress, reason, timers
+from smolctl.stack import (
+    decide,
+    egress,
+    egress_link,
+    fast,
+    ingress,
+    ingress_offload,
+    reason,
+    timers,
+)  # fmt: skip
 from smolctl.stack.addr import Address, AddressList, Derived, derived_routes, routes_of
 from smolctl.stack.decide import Decision
 from smolctl.stack.echo import ArpClient, EchoClient, EchoTable
 from smolctl.stack.events import Action, Events
-from smolctl.stack.fate import Direction, Ledger, Trace, TracedFrame
+from smolctl.stack.fate import Item, Ledger, Trace
 from smolctl.stack.icmp_limit import IcmpLimiter
 from smolctl.stack.interface import LOOPBACK_MTU, OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.journal import Journal, Listener
@@ -26,6 +35,7 @@ from smolctl.stack.route import Fib, RouteType
 from smolctl.stack.settings import Settings
 from smolctl.stack.udp_socket import ANY, UdpSocket, UdpTable
 from smolctl.wire import addr
+from smolctl.wire.run import Datagram
 
 LOOPBACK_NAME = "lo"
 _LOOP_BUDGET = 16_384
@@ -158,35 +168,24 @@ class Stack:
         self.receive_batch(interface, [frame], now)
 
     def receive_batch(self, interface: Interface, frames: Iterable[bytes], now: int) -> None:
-        """Take frames from a device in their order; raises nothing for any bytes."""
-        self.events.now_ns = now
-        fast.frames_input(self, interface, frames, now, ingress.frame_input)
+        """Take frames from a device in their order; raises nothing for any bytes.
 
-    def transmitted(
-        self, interface: Interface, items: "list[bytes | TracedFrame]", now: int
-    ) -> None:
-        """Take note that the device took these frames of the outbox."""
-        counters = interface.counters
-        counters.tx_packets += len(items)
-        counters.tx_bytes += sum(map(len, items))
-        if interface.traced:
-            for item in items:
-                if isinstance(item, TracedFrame):
-                    interface.traced -= 1
-                    egress_link.settle_sent(item, now)
+        Args:
+            frames: with ``interface.headroom`` bytes in front of each.
+        """
+        self.events.now_ns = now
+        layered = ingress_offload.offloaded_input if interface.headroom else ingress.frame_input
+        fast.frames_input(self, interface, frames, now, layered)
+
+    def transmitted(self, interface: Interface, items: "Sequence[Item]", now: int) -> None:
+        """Take note that the device took these items of the outbox, datagrams in runs."""
+        egress_link.transmitted(interface, items, now)
 
     def transmit_failed(
-        self, interface: Interface, item: "bytes | TracedFrame", reason_name: str, now: int
+        self, interface: Interface, item: "Item | Datagram", reason_name: str, now: int
     ) -> None:
-        """Take note that a frame was refused: tx-queue-full, tx-no-carrier or stack-stopped."""
-        if isinstance(item, TracedFrame):
-            interface.traced -= 1
-            trace = item.trace
-        else:
-            trace = self.journal.begin(Direction.OUT, now, None, interface.name)
-            trace.frame, trace.linked = item, True
-        interface.counters.tx_dropped += 1
-        self.ledger.record(REASONS[reason_name], interface.name, now, trace, n=1)
+        """Take note that one was refused: tx-queue-full, tx-no-carrier or stack-stopped."""
+        egress_link.transmit_failed(self, interface, item, REASONS[reason_name], now)
 
     def loop_back(self, interface: Interface, packet: bytes, trace: Trace, now: int) -> None:
         """Queue a packet that comes back in by ``interface`` at the next ``poll``."""

@@ -8,6 +8,7 @@ class Fault(StrEnum):
     """One member per way a header can be wrong; the value is the name of the drop reason."""
 
     RX_FRAME_SHORT = "rx-frame-short"
+    RX_OFFLOAD_INVALID = "rx-offload-invalid"
     ARP_TRUNCATED = "arp-truncated"
     ARP_BAD_FORMAT = "arp-bad-format"
     ARP_BAD_OP = "arp-bad-op"
@@ -30,7 +31,8 @@ class WireFault(NamedTuple):
         fault: what is wrong; also the name of the reason that the drop is counted under.
         offset: where, in bytes from the start of that header.
         detail: the values that the explanation shows. ``n``: bytes there, or the bad number;
-            ``got`` and ``want``: checksums; ``a`` and ``b``: length claimed and length found.
+            ``got`` and ``want``: checksums; ``a`` and ``b``: length claimed and length found;
+            ``what``: in words.
     """
 
     fault: Fault

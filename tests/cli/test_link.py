@@ -153,6 +153,15 @@ def test_stats_columns_grow() -> None:
     ]
 
 
+def test_details_show_what_the_kernel_and_we_leave_to_each_other() -> None:
+    for offload, shown in ((["csum", "tso", "uso"], "csum,tso,uso"), ([], "off")):
+        info = {"vnet_hdr": bool(offload), "offload": offload}
+        row = {**TAP, "linkinfo": {"info_kind": "tap", "info_data": info}}
+        assert draw(link.render, [row], verbose=True).splitlines()[2] == (
+            f"    tap vnet_hdr {'on' if offload else 'off'} offload {shown}"
+        )
+
+
 def test_verbose_shows_the_kind() -> None:
     assert draw(link.render, [TAP], verbose=True).splitlines()[2] == (
         "    tap persist on netns lab"

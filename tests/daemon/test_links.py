@@ -18,6 +18,7 @@ from smolctl.stack import configure, ingress
 from smolctl.stack.fate import Fate, Trace, TracedFrame
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.stack import Stack
+from smolctl.wire.run import Datagram, Headers, Run
 
 
 class Pair:
@@ -29,6 +30,8 @@ class Pair:
         self.name = name
         self.mtu = 1500
         self.mac = bytes.fromhex("02000000000a")
+        self.headroom = 0
+        self.segments = 0
         self.socket, self.peer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.watch_reader, self.watch_writer = os.pipe()
         self.socket.setblocking(False)
@@ -37,6 +40,8 @@ class Pair:
         self.carrier_is: bool | None = True
         self.gone = False
         self.closed: list[bool] = []
+        self.refuses_runs = False
+        self.runs: list[int] = []
 
     def fileno(self) -> int:
         return self.socket.fileno()
@@ -52,17 +57,25 @@ class Pair:
             pass
         return frames
 
-    def transmit(self, frame: bytes) -> None:
+    def transmit(self, item: bytes | Framed | Run) -> None:
         trouble = self.trouble[0] if self.trouble else None
         if trouble is not None:
             raise trouble
         self.trouble[:1] = []
-        self.socket.send(frame)
+        if isinstance(item, Run):
+            assert len(item.payloads) <= self.segments
+            if self.refuses_runs and len(item.payloads) > 1:
+                raise OSError(errno.EINVAL, "Invalid argument")
+            self.runs.append(len(item.payloads))
+            for frame in item.frames():
+                self.socket.send(frame)
+        else:
+            self.socket.send(item if isinstance(item, bytes) else item.frame)
 
-    def transmit_batch(self, items: Sequence[bytes | Framed]) -> int:
+    def transmit_batch(self, items: Sequence[bytes | Framed | Run]) -> int:
         for taken, item in enumerate(items):
             try:
-                self.transmit(item if isinstance(item, bytes) else item.frame)
+                self.transmit(item)
             except OSError:
                 return taken
             except DeviceGone:
@@ -119,7 +132,7 @@ class Bench:
         self.links.turn(now)
         self.links.flush(now)
 
-    def send(self, *items: bytes | TracedFrame) -> None:
+    def send(self, *items: bytes | TracedFrame | Datagram) -> None:
         self.interface.outbox += items
         self.interface.traced += sum(isinstance(item, TracedFrame) for item in items)
         self.links.flush(0)
@@ -225,7 +238,7 @@ def test_one_frame_that_is_refused_does_not_take_the_others_along(
     # Refused as often as it is tried, then the device is well again.
     transmit = bench.device.transmit
 
-    def once(data: bytes) -> None:
+    def once(data: bytes | Framed | Run) -> None:
         if data == frame(2):
             bench.device.trouble = []
         transmit(data)
@@ -234,6 +247,86 @@ def test_one_frame_that_is_refused_does_not_take_the_others_along(
     bench.links.flush(0)
     assert bench.sent() == [frame(0), frame(2)]
     assert bench.drops() == {"tx-queue-full": 1}
+
+
+def datagrams(number: int) -> list[Datagram]:
+    """Return datagrams of one flow and size that wait in an outbox."""
+    macs = bytes.fromhex("02000000000b"), bytes.fromhex("02000000000a")
+    headers = Headers(macs, 0x0A000001, 0x0A000002, 5, 7, 64, 4)
+    return [(headers, each.to_bytes(4)) for each in range(number)]
+
+
+def built(items: Sequence[Datagram]) -> list[bytes]:
+    return [headers.frame(payload) for headers, payload in items]
+
+
+def test_a_device_that_takes_frames_gets_frames(bench: Bench) -> None:
+    items = datagrams(3)
+    bench.send(*items, frame(0))
+    assert bench.sent() == [*built(items), frame(0)]
+    assert bench.interface.counters.tx_packets == 4
+    assert bench.interface.counters.tx_bytes == 3 * 46 + 60
+
+
+@pytest.fixture
+def coalescing(bench: Bench) -> Bench:
+    """Let the device take four datagrams at once."""
+    bench.links.delete("p0")
+    bench.device.free()
+    bench.device = Pair("p0")
+    bench.device.segments = 4
+    bench.links.attach(bench.interface, bench.device, 0)
+    return bench
+
+
+def test_runs_are_counted_as_their_datagrams(coalescing: Bench) -> None:
+    items, trace = datagrams(6), Trace()
+    coalescing.send(*items[:5], TracedFrame(frame(0), trace), items[5])
+    assert coalescing.device.runs == [4, 1, 1]
+    assert coalescing.sent() == [*built(items[:5]), frame(0), *built(items[5:])]
+    assert coalescing.interface.counters.tx_packets == 7
+    assert coalescing.interface.counters.tx_bytes == 6 * 46 + 60
+    assert trace.fate is Fate.SENT
+
+
+def test_a_lone_datagram_waits_for_no_other(coalescing: Bench) -> None:
+    for number in (1, 2):
+        coalescing.send(*datagrams(1))
+        assert len(coalescing.sent()) == 1
+        assert coalescing.device.runs == [1] * number
+
+
+def test_a_batch_that_stops_in_the_middle_loses_each_datagram_behind(coalescing: Bench) -> None:
+    coalescing.device.trouble = [None, BlockingIOError()]
+    items = datagrams(10)
+    coalescing.send(*items)
+    assert coalescing.sent() == built(items[:4])
+    assert coalescing.drops() == {"tx-queue-full": 6}
+    assert coalescing.interface.counters.tx_packets == 4
+    assert coalescing.interface.counters.tx_dropped == 6
+
+
+def test_a_run_on_a_link_that_went_down(coalescing: Bench) -> None:
+    coalescing.device.trouble = [OSError(errno.EIO, "Input/output error")]
+    coalescing.device.carrier_is = False
+    coalescing.send(*datagrams(6))
+    assert coalescing.drops() == {"tx-no-carrier": 6}
+    assert not coalescing.carrier()
+
+
+def test_a_run_that_is_refused_goes_one_by_one_and_so_do_the_next(
+    coalescing: Bench, tmp_path: Path
+) -> None:
+    coalescing.device.refuses_runs = True
+    items = datagrams(6)
+    coalescing.send(*items, frame(0))
+    assert coalescing.sent() == [*built(items), frame(0)]
+    assert coalescing.drops() == {}
+    assert coalescing.interface.counters.tx_packets == 7
+    coalescing.device.runs.clear()
+    coalescing.send(*items)
+    assert coalescing.device.runs == [1] * 6
+    assert "a run was refused: Invalid argument" in (tmp_path / "log").read_text()
 
 
 def test_the_other_side_down_takes_the_carrier(bench: Bench) -> None:

@@ -50,6 +50,24 @@ def test_the_row_of_a_tap(client: Client, netns: Namespace) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("offload", "shown"), [("on", (True, ["csum", "tso", "uso"])), ("off", (False, []))]
+)
+def test_offloads_are_agreed_on_or_not_wanted(
+    client: Client, netns: Namespace, offload: str, shown: tuple[bool, list[str]]
+) -> None:
+    client.call("link.add", name="tap1", type="tap", netns=netns.name, offload=offload)
+    info = client.call("link.show", dev="tap1")[0]["linkinfo"]["info_data"]
+    assert (info["vnet_hdr"], info["offload"]) == shown
+
+
+def test_offload_is_on_or_off(client: Client) -> None:
+    with pytest.raises(RemoteError, match="offload"):
+        client.call("link.add", name="tap1", type="tap", offload="some")
+    with pytest.raises(RemoteError, match='type loopback has no "offload"'):
+        client.call("link.add", name="lo1", type="loopback", offload="off")
+
+
 def test_carrier_follows_the_kernels_side(client: Client, netns: Namespace) -> None:
     netns.run("ip", "link", "set", "tap0", "down", check=True)
     shown = row(client)

@@ -50,7 +50,8 @@ def link(netns: Namespace, name: str = "tap0") -> dict[str, Any] | None:
 
 def frames(device: TapDevice, ethertype: int) -> list[bytes]:
     wanted = ethertype.to_bytes(2, "big")
-    return [frame for frame in device.receive(64) if frame[12:14] == wanted]
+    received = [data[device.headroom :] for data in device.receive(64)]
+    return [frame for frame in received if frame[12:14] == wanted]
 
 
 def wait_for_frame(device: TapDevice, ethertype: int) -> bytes:

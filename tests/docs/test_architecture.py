@@ -17,6 +17,7 @@ from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.route import Scope
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr, arp, ethernet, ipv4, udp
+from smolctl.wire.run import coalesce
 from tests.kit.stack_env import SmolctlEnv
 
 ROOT = Path(__file__).parents[2]
@@ -138,8 +139,8 @@ def test_out_the_daemon_half() -> None:
         engine.turn(2)
         reply = arp.ArpPacket(arp.Op.REPLY, PEER_MAC, PEER, interface.mac, OURS).to_bytes()
         stack.receive(interface, frame(interface, ethernet.EtherType.ARP, reply), 3)
-        items, interface.outbox = interface.outbox, []
-        stack.transmitted(interface, items, 4)
+        stack.transmitted(interface, coalesce(interface.outbox, 1), 4)
+        interface.outbox.clear()
         engine.turn(5)
 
     calls = called_by(send)

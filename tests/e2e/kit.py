@@ -128,10 +128,13 @@ class Lab:
         self.smolctl = smolctl
         smolctl.enter(peer.namespace)
 
-    def plug(self, *ours: str, theirs: tuple[str, ...] = ("10.0.0.2/24",)) -> None:
+    def plug(
+        self, *ours: str, theirs: tuple[str, ...] = ("10.0.0.2/24",), offload: str = "on"
+    ) -> None:
         """Make the TAP with these addresses on smolctl's and on the kernel's side."""
         dev = self.dev
-        self.smolctl("link", "add", dev, "type", "tap", "address", OURS_MAC, check=True)
+        options = ("address", OURS_MAC, "offload", offload)
+        self.smolctl("link", "add", dev, "type", "tap", *options, check=True)
         for address in ours or ("10.0.0.1/24",):
             self.call("addr.add", local=address, dev=dev)
         self.peer.batch(

@@ -16,10 +16,10 @@ THEIRS = ("10.0.0.2/24", "192.168.7.2/30")
 FITS = 1500 - 28
 
 
-@pytest.fixture
-def tap(lab: Lab) -> Lab:
-    """Connect smolctl, with two more addresses, and the kernel."""
-    lab.plug(*OURS, theirs=THEIRS)
+@pytest.fixture(params=["on", "off"])
+def tap(lab: Lab, request: pytest.FixtureRequest) -> Lab:
+    """Connect smolctl, with two more addresses, and the kernel; with and without offloads."""
+    lab.plug(*OURS, theirs=THEIRS, offload=request.param)
     return lab
 
 
@@ -177,6 +177,32 @@ def test_closed_port_answers_and_the_kernel_reports_it(tap: Lab) -> None:
     with pytest.raises(ConnectionRefusedError):
         kernel.recv(1)
     assert tap.drops()["udp-port-closed"] == 1
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_many_at_once_come_back_as_they_were(tap: Lab, quiet: bool) -> None:
+    if quiet:
+        tap.smolctl.popen("-q", "udp", "echo", "7")
+        wait_until(lambda: tap.smolctl.json("socket", "show"), "the socket")
+    else:
+        listen(tap, "echo", "7")
+    kernel = tap.peer.udp("10.0.0.2", 0)
+    kernel.connect(("10.0.0.1", 7))
+    kernel.send(b"the way is known")
+    assert kernel.recv(65535) == b"the way is known"
+    payloads = [bytes([number]) * 700 for number in range(40)]
+    kernel.setsockopt(17, 103, 700)  # SOL_UDP, UDP_SEGMENT
+    kernel.send(b"".join(payloads) + b"short")
+    assert [kernel.recv(65535) for _ in range(41)] == [*payloads, b"short"]
+    kernel.setsockopt(17, 103, 0)
+    for payload in payloads:
+        kernel.send(payload)
+    assert [kernel.recv(65535) for _ in payloads] == payloads
+    stats = tap.smolctl.json("-s", "link", "show", tap.dev)[0]["stats64"]
+    # 82 datagrams and the ARP exchange: how they were carried makes no difference.
+    assert (stats["rx"]["packets"], stats["tx"]["packets"]) == (83, 83)
+    sizes = 16 + 80 * 700 + 5
+    assert stats["rx"]["bytes"] == stats["tx"]["bytes"] == sizes + 82 * 42 + 42
 
 
 def test_datagram_without_a_checksum_is_taken(tap: Lab) -> None:

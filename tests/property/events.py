@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from smolctl.errors import StackError
 from smolctl.stack import configure, egress_link
-from smolctl.stack.fate import Trace, TracedFrame
+from smolctl.stack.fate import Trace, frames_of
+from smolctl.stack.interface import Medium
 from smolctl.stack.udp_socket import UdpSocket
-from smolctl.wire import addr
+from smolctl.wire import addr, virtio
+from smolctl.wire.fault import WireFault
 from tests.property.world import (
     ADDRESSES,
     KNOBS,
@@ -48,6 +50,13 @@ class Receive(NamedTuple):
     frames: list[bytes]
 
 
+class Offloaded(NamedTuple):
+    """Frames come in behind virtio headers; one by one where a device has none."""
+
+    dev: str
+    data: list[bytes]
+
+
 class Do(NamedTuple):
     """Anything else: what, where, and a number that says more."""
 
@@ -56,7 +65,7 @@ class Do(NamedTuple):
     number: int
 
 
-Event = Send | Receive | Do
+Event = Send | Receive | Offloaded | Do
 
 sends = st.builds(
     Send, st.integers(0, 6), st.sampled_from(["10.0.0.2", "127.0.0.1", "10.0.0.1"]) | dsts | ips,
@@ -90,10 +99,20 @@ class Player:
     Args:
         layered: never use what the fast path remembers.
         followed: give every datagram a trace, which ``traces`` collects.
+        headroom: of the devices.
     """
 
-    def __init__(self, config: Config, *, layered: bool = False, followed: bool = False) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        layered: bool = False,
+        followed: bool = False,
+        headroom: int = 0,
+    ) -> None:
         self.world = World(config)
+        for interface in self.world.stack.interfaces.values():
+            interface.headroom = headroom if interface.medium is Medium.ETHERNET else 0
         self.host, self.stack = self.world.host, self.world.stack
         self._layered, self._followed = layered, followed
         self.traces: list[Trace] = []
@@ -106,6 +125,8 @@ class Player:
                     self._send(event)
             case Receive(dev, frames) if dev in self.stack.interfaces:
                 self._receive(dev, frames)
+            case Offloaded(dev, data) if dev in self.stack.interfaces:
+                self._offloaded(dev, data)
             case Do(what, dev, number) if dev in self.stack.interfaces:
                 with suppress(StackError):
                     getattr(self, f"_{what}")(dev, number)
@@ -133,13 +154,27 @@ class Player:
         return self.traces[-1]
 
     def _receive(self, dev: str, frames: list[bytes]) -> None:
+        if self.host.dev(dev).headroom:
+            frames = [virtio.PLAIN + frame for frame in frames]
+        self._take_in(dev, frames)
+
+    def _offloaded(self, dev: str, data: list[bytes]) -> None:
+        if self.host.dev(dev).headroom:
+            self._take_in(dev, data)
+            return
+        for each in data:
+            frames = virtio.frames(each)
+            if not isinstance(frames, WireFault):
+                self._take_in(dev, frames)
+
+    def _take_in(self, dev: str, data: list[bytes]) -> None:
         interface = self.host.dev(dev)
         if not self._layered:
-            self.stack.receive_batch(interface, frames, self.host.now)
+            self.stack.receive_batch(interface, data, self.host.now)
             return
-        for frame in frames:
+        for each in data:
             self._forget()
-            self.stack.receive(interface, frame, self.host.now)
+            self.stack.receive(interface, each, self.host.now)
 
     # --- quiet events -----------------------------------------------------------------------------
 
@@ -231,7 +266,7 @@ def snapshot(world: World) -> dict[str, Any]:
             for name, link in stack.interfaces.items()
         },
         "outboxes": {
-            name: [item.frame if isinstance(item, TracedFrame) else item for item in link.outbox]
+            name: [frame for item in link.outbox for frame in frames_of(item)]
             for name, link in stack.interfaces.items()
         },
         "sockets": [socket_state(socket) for socket in world.sockets],

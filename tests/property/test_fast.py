@@ -4,11 +4,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolctl.stack import configure, egress_link, fast
+from smolctl.stack import configure, egress_link, fast, ingress_offload
 from smolctl.stack import stack as stack_module
 from smolctl.stack.neighbor_state import State
-from smolctl.wire import ipv4, udp
-from tests.property.events import Event, Player, Receive, Send, histories, snapshot
+from smolctl.wire import ipv4, udp, virtio
+from tests.property.events import (
+    Event,
+    Offloaded,
+    Player,
+    Receive,
+    Send,
+    histories,
+    snapshot,
+)
 from tests.property.world import SOCKETS, Config, configs
 from tests.stack.kit import OURS, PEER, PEER_MAC, Host, frame_of, ip, udp_frame
 
@@ -63,19 +71,70 @@ shots = st.builds(
     Send, st.integers(0, 2), st.sampled_from([PEER, PEER, OURS, "127.0.0.1"]),
     st.sampled_from([7, 8, 9]), st.sampled_from(PAYLOADS), st.none(), st.integers(1, 4),
 )  # fmt: skip
+
+
+def offloaded(frame: bytes, how: str, seed: bytes, size: int) -> bytes:
+    """Return a frame behind a virtio header: verified, partial, or as a super-packet."""
+    if how == "super":
+        return virtio.VirtioHeader(1, virtio.Gso.UDP_L4, 42, size, 34, 6).to_bytes() + frame
+    if how == "partial":
+        return virtio.UDP_CSUM + frame[:40] + seed + frame[42:]
+    return (virtio.VERIFIED if how == "verified" else virtio.PLAIN) + frame
+
+
+many = st.builds(
+    steady, st.sampled_from([7, 8]), st.sampled_from([b"ping" * 9, b"ping" * 2, b"odd" * 5 + b"o"]),
+    st.integers(0, 0xFFFF), st.sampled_from(SPOILS), st.integers(0, 99),
+)  # fmt: skip
+seeds = st.sampled_from([b"\0\0", b"\xff\xff", b"\x12\x34"])
+datas = st.one_of(
+    st.builds(offloaded, steady_frames, st.sampled_from(["plain", "verified", "partial"]), seeds,
+              st.just(0)),
+    st.builds(offloaded, many, st.just("super"), seeds, st.sampled_from([3, 4, 1, 100, 0])),
+)  # fmt: skip
+broken = st.tuples(datas, st.integers(0, 9), st.binary(min_size=1, max_size=1)).map(
+    lambda given: given[0][: given[1]] + given[2] + given[0][given[1] + 1 :]
+)
+offloads = st.builds(
+    Offloaded, st.just("tap0"),
+    st.lists(st.one_of(datas, datas, datas, broken), min_size=1, max_size=8),
+)  # fmt: skip
+right_offloads = st.builds(
+    Offloaded, st.just("tap0"),
+    st.lists(datas.filter(lambda data: isinstance(virtio.frames(data), list)), max_size=8),
+)  # fmt: skip
+
+
 calm = st.lists(st.one_of(bursts, shots), min_size=1, max_size=8)
 # Calm traffic, and now and then something else that may change everything.
 mixed = st.lists(st.tuples(calm, histories(sizes=(0, 2))), min_size=1, max_size=5).map(
     lambda parts: [event for part in parts for events in part for event in events]
 )
+OUTBOX_LIMITS = st.sampled_from([1000, 1000, 5])
 
 
-def compare(config: Config, history: list[Event], outbox_limit: int) -> None:
+def with_offloads(of: st.SearchStrategy[Offloaded]) -> st.SearchStrategy[list[Event]]:
+    """Return calm traffic by a device with virtio headers, and now and then something else."""
+    parts = st.lists(st.one_of(of, of, bursts, shots), min_size=1, max_size=8)
+    return st.lists(st.tuples(parts, histories(sizes=(0, 2))), min_size=1, max_size=5).map(
+        lambda all_: [event for part in all_ for events in part for event in events]
+    )
+
+
+def compare(
+    config: Config,
+    history: list[Event],
+    outbox_limit: int,
+    *,
+    headroom: int = 0,
+    reference_headroom: int = 0,
+) -> None:
     """Play the same with and without the fast path; nothing that can be seen may differ."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (fast, egress_link, stack_module):
             patch.setattr(module, "OUTBOX_LIMIT", outbox_limit)
-        quick, layered = Player(config), Player(config, layered=True)
+        quick = Player(config, headroom=headroom)
+        layered = Player(config, layered=True, headroom=reference_headroom)
         for event in history:
             quick.play(event)
             layered.play(event)
@@ -88,11 +147,27 @@ def test_fast_path_equals_layered_path(config: Config, history: list[Event]) -> 
 
 
 @settings(max_examples=200)
-@given(configs.map(friendly), mixed, st.sampled_from([1000, 1000, 5]))
+@given(configs.map(friendly), mixed, OUTBOX_LIMITS)
 def test_fast_path_equals_layered_path_in_steady_traffic(
     config: Config, history: list[Event], outbox_limit: int
 ) -> None:
     compare(config, history, outbox_limit)
+
+
+@settings(max_examples=200)
+@given(configs.map(friendly), with_offloads(offloads), OUTBOX_LIMITS)
+def test_fast_path_equals_layered_path_behind_virtio_headers(
+    config: Config, history: list[Event], outbox_limit: int
+) -> None:
+    compare(config, history, outbox_limit, headroom=10, reference_headroom=10)
+
+
+@settings(max_examples=200)
+@given(configs.map(friendly), with_offloads(right_offloads), OUTBOX_LIMITS)
+def test_super_packets_cannot_be_told_from_their_datagrams(
+    config: Config, history: list[Event], outbox_limit: int
+) -> None:
+    compare(config, history, outbox_limit, headroom=10)
 
 
 # The property would hold as well if the fast path were never taken; these show that it is.
@@ -110,9 +185,38 @@ def test_known_flows_do_not_reach_the_layered_path() -> None:
     host.stack.udp_send(socket, b"x", host.stack.family.parse(PEER), 9, host.now)
     (way,) = socket.flows.values()
     assert isinstance(way, fast.EthernetFlow)
-    assert way.prefix == b""
+    before = way.headers
     host.stack.udp_send(socket, b"x", host.stack.family.parse(PEER), 9, host.now)
-    assert way.prefix[:6] == PEER_MAC
+    assert before is None
+    assert way.headers is not None
+    assert way.headers.macs[0] == PEER_MAC
+
+
+def test_a_super_packet_of_a_known_flow_is_cut_without_building_frames() -> None:
+    host = Host()
+    host.tap.headroom = virtio.HEADER_LEN
+    socket = host.socket(7)
+
+    def super_packet(payload: bytes) -> bytes:
+        return offloaded(steady(7, payload, 0, "nothing", 0), "super", b"", 4)
+
+    host.receive(super_packet(b"onlyfour"))  # nothing is known yet
+    assert host.tap.flows
+    count = ingress_offload.segments_input(host.stack, host.tap, super_packet(b"onlyfo"), host.now)
+    assert count == 2
+    payloads = [datagram[0] for datagram in socket.receive_all()]
+    assert payloads == [b"only", b"four", b"only", b"fo"]
+
+
+def test_a_checksum_that_is_not_there_yet_is_not_looked_at() -> None:
+    host = Host()
+    host.tap.headroom = virtio.HEADER_LEN
+    socket = host.socket(7)
+    for seed in (b"\1\2", b"\3\4", b"\5\6"):
+        host.receive(offloaded(steady(7, b"ping", 0, "nothing", 0), "partial", seed, 0))
+    (flow,) = host.tap.flows.values()
+    assert flow.partial
+    assert len(socket.queue) == 3
 
 
 def test_a_flow_to_ourselves_is_delivered_at_once() -> None:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from smolctl.stack import configure
 from smolctl.stack.addr import Address
-from smolctl.stack.fate import Trace, TracedFrame
+from smolctl.stack.fate import Trace, frames_of
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.neighbor import NeighborCache
 from smolctl.stack.neighbor_entry import Neighbor
@@ -14,6 +14,7 @@ from smolctl.stack.settings import Settings
 from smolctl.stack.stack import Stack
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr, arp, ethernet, icmp, ipv4, udp
+from smolctl.wire.run import MAX_SEGMENTS, coalesce
 from tests.kit.clock import ManualClock
 
 ip = addr.IPV4.parse
@@ -127,10 +128,10 @@ class Host:
     def sent(self, dev: str = "tap0") -> list["Seen"]:
         """Let the device take all that waits, and return it."""
         interface = self.dev(dev)
-        items = list(interface.outbox)
+        items = coalesce(interface.outbox, MAX_SEGMENTS)
         interface.outbox.clear()
         self.stack.transmitted(interface, items, self.now)
-        return [see(item.frame if isinstance(item, TracedFrame) else item) for item in items]
+        return [see(frame) for item in items for frame in frames_of(item)]
 
     # --- time -------------------------------------------------------------------------------------
 

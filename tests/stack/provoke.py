@@ -12,7 +12,7 @@ from smolctl.stack import configure
 from smolctl.stack.neighbor_state import State
 from smolctl.stack.route import RouteType
 from smolctl.stack.udp_socket import UdpSocket
-from smolctl.wire import addr, arp, ethernet, icmp
+from smolctl.wire import addr, arp, ethernet, icmp, virtio
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import (
     DEAD,
@@ -122,6 +122,11 @@ def rate_limited(host: Host) -> None:
     host.receive(*[udp_frame()] * 7)
 
 
+def offload_invalid(host: Host) -> None:
+    host.tap.headroom = virtio.HEADER_LEN
+    host.receive(virtio.VirtioHeader(gso_type=9).to_bytes() + udp_frame())
+
+
 def iface_down(host: Host) -> None:
     configure.set_up(host.stack, host.tap, False, host.now)
 
@@ -217,6 +222,7 @@ SOURCE_ROUTED = packet_of(17, udp_packet()[20:], options=bytes([131, 3, 4]))
 
 PROVOKERS: dict[str, Provoker] = {
     "rx-frame-short": receives(bytes(13)),
+    "rx-offload-invalid": offload_invalid,
     "rx-ethertype-unknown": receives(frame_of(b"", ethernet.EtherType.IPV6)),
     "rx-not-our-mac": receives(udp_frame(to=OTHER_MAC)),
     "rx-src-mac-invalid": receives(udp_frame(by=addr.BROADCAST_MAC)),

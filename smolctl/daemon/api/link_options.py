@@ -51,6 +51,8 @@ def _tap(args: Args) -> Options:
     options: Options = {}
     if args.flag("persist"):
         options["persist"] = True
+    if args.choice("offload", ("on", "off")) == "off":
+        options["offload"] = False
     if "netns" in args:
         options["netns"] = args.required("netns")
     host = args.prefix("host")
@@ -129,7 +131,7 @@ def _nothing(_args: Args) -> Options:
 
 KINDS: dict[str, Kind] = {
     "loopback": Kind((), _nothing, "loopback"),
-    "tap": Kind(("persist", "netns", "host"), _tap, "tap"),
+    "tap": Kind(("persist", "netns", "host", "offload"), _tap, "tap"),
     "cable": Kind(("cable",), _cable, "cable name c1"),
     "stream": Kind(("connect", "listen"), _stream, "stream connect /tmp/passt.socket"),
 }

@@ -12,6 +12,17 @@ RX_FRAME_SHORT = define(
     why="frame is {n} B, an Ethernet header needs 14",
     advice="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
+RX_OFFLOAD_INVALID = define(
+    "rx-offload-invalid", Kind.DROP, "virtio 1.2 5.1.6", "silent",
+    "a frame whose virtio header asks for what cannot be done",
+    """On a TAP with offloads each frame comes behind a virtio header, which says what its sender
+    left undone: a checksum, or the cutting of a super-packet into datagrams. This one asked for a
+    sum over bytes that are not there, for segments of another kind than was agreed on, or gave
+    lengths that contradict each other. Linux makes no such header; whoever else holds the other end
+    (an emulator, a test) did.""",
+    why="virtio header in front of the frame: {what}",
+    advice="do without offloads: smolctl link add NAME type tap offload off",
+)  # fmt: skip
 RX_ETHERTYPE_UNKNOWN = define(
     "rx-ethertype-unknown", Kind.DROP, "RFC 1122 2.3.3", "UNHANDLED_PROTO",
     "a frame that carries neither IPv4 nor ARP",

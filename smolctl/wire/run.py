@@ -1,0 +1,155 @@
+"""Datagrams of one flow and one size: what they have in common, and how many go out at once.
+
+With DF set and ident 0 (RFC 6864 4.1) everything before the UDP checksum is the same in all of
+them, so it is packed once. Linux's TAP takes up to 64 of them in one write (UDP segmentation
+offload): one header, the payloads behind it, and the kernel puts the checksums in.
+"""
+
+from collections.abc import Iterable
+from struct import Struct
+from typing import Any
+
+from smolctl.wire import ipv4, udp, virtio
+
+HEADERS_LEN = 42
+"""Ethernet, IPv4 and UDP."""
+MAX_SEGMENTS = 64
+"""Linux UDP_MAX_SEGMENTS before 6.10; 128 since."""
+
+_PREFIX = Struct("!6s6sHHHHHBBHIIHHH")
+_DF = 0x4000
+_PREFIX_LEN = _PREFIX.size
+_UDP_AT = HEADERS_LEN - udp.HEADER_LEN
+
+
+class Headers:
+    """The headers of a flow's datagrams of one size.
+
+    Args:
+        macs: destination's and source's.
+        src, dst, sport, dport, ttl: of the datagrams.
+        size: of the payloads, bytes.
+
+    Attributes:
+        most: how many datagrams can go out together.
+        offloaded: all that goes in front of a payload whose checksum somebody else completes:
+            virtio header and headers.
+    """
+
+    __slots__ = ("_sum", "_super", "macs", "most", "offloaded", "prefix", "size")
+
+    def __init__(
+        self, macs: tuple[bytes, bytes], src: int, dst: int, sport: int, dport: int, ttl: int,
+        size: int,
+    ) -> None:  # fmt: skip
+        length = size + udp.HEADER_LEN
+        total_length = length + ipv4.MIN_HEADER_LEN
+        pseudo = src + dst + ipv4.Protocol.UDP
+        ip_sum = 0x4500 + total_length + _DF + (ttl << 8) + pseudo
+        self.macs, self.size = macs, size
+        self.prefix = _PREFIX.pack(
+            *macs, 0x0800, 0x4500, total_length, 0, _DF, ttl, ipv4.Protocol.UDP,
+            -ip_sum % 0xFFFF, src, dst, sport, dport, length,
+        )  # fmt: skip
+        self._sum = pseudo + sport + dport + 2 * length
+        self.most = min(MAX_SEGMENTS, udp.MAX_PAYLOAD // size) if size else 1
+        self._super: dict[int, bytes] = {}
+        self.offloaded = virtio.UDP_CSUM + self.prefix + _seed(pseudo + length)
+
+    def frame(self, payload: bytes) -> bytes:
+        """Return the frame of one datagram, with its checksum."""
+        number = int.from_bytes(payload)
+        if self.size & 1:
+            number <<= 8
+        # RFC 768: a computed zero is sent as all ones.
+        checksum = -(number + self._sum) % 0xFFFF or 0xFFFF
+        return self.prefix + checksum.to_bytes(2) + payload
+
+    def before(self, number: int) -> bytes:
+        """Return what goes in front of the payloads of a super-packet of ``number`` datagrams."""
+        start = self._super.get(number)
+        if start is None:
+            start = self._super[number] = self._super_packet(number)
+        return start
+
+    def _super_packet(self, number: int) -> bytes:
+        prefix, more = self.prefix, self.size * (number - 1)
+        length = udp.HEADER_LEN + self.size + more
+        total_length = ipv4.MIN_HEADER_LEN + length
+        checksum = (int.from_bytes(prefix[24:26]) - more) % 0xFFFF
+        pseudo = int.from_bytes(prefix[26:34]) + ipv4.Protocol.UDP + length
+        header = virtio.VirtioHeader(
+            virtio.NEEDS_CSUM, virtio.Gso.UDP_L4, HEADERS_LEN, self.size, _UDP_AT, 6
+        )
+        return b"".join((
+            header.to_bytes(), prefix[:16], total_length.to_bytes(2), prefix[18:24],
+            checksum.to_bytes(2), prefix[26:38], length.to_bytes(2), _seed(pseudo),
+        ))  # fmt: skip
+
+
+def _seed(pseudo_header_sum: int) -> bytes:
+    """Return what the checksum field holds for whoever completes it: folded, not complemented.
+
+    A wrong seed is not noticed by a socket of the same machine, which trusts it; every router
+    would send wrong checksums on.
+    """
+    return (pseudo_header_sum % 0xFFFF or 0xFFFF).to_bytes(2)
+
+
+Datagram = tuple[Headers, bytes]
+"""One datagram that waits to leave: what it shares with others, and its payload."""
+
+
+class Run:
+    """Datagrams that leave together.
+
+    Attributes:
+        payloads: oldest first, at least one, at most ``headers.most``.
+    """
+
+    __slots__ = ("headers", "payloads")
+
+    def __init__(self, headers: Headers, payloads: list[bytes]) -> None:
+        self.headers = headers
+        self.payloads = payloads
+
+    def __len__(self) -> int:
+        """Return the length of all its frames in bytes."""
+        return (HEADERS_LEN + self.headers.size) * len(self.payloads)
+
+    def frames(self) -> list[bytes]:
+        """Return its frames, checksums done."""
+        return list(map(self.headers.frame, self.payloads))
+
+    def to_bytes(self) -> bytes:
+        """Return what a device with a virtio header takes in one write."""
+        payloads = self.payloads
+        if len(payloads) == 1:
+            return self.headers.offloaded + payloads[0]
+        return self.headers.before(len(payloads)) + b"".join(payloads)
+
+
+def coalesce(items: Iterable[Any], most: int) -> list[Any]:
+    """Put datagrams that follow each other and have the same headers into runs; keep the order.
+
+    Args:
+        items: some of them a ``Datagram``; whatever else there is stays as it is.
+        most: datagrams in a run.
+    """
+    result: list[Any] = []
+    last: Headers | None = None
+    payloads: list[bytes] = []
+    room = 0
+    for item in items:
+        if type(item) is not tuple:
+            last = None
+            result.append(item)
+            continue
+        headers, payload = item
+        if headers is last and room:
+            room -= 1
+            payloads.append(payload)
+        else:
+            last, payloads, room = headers, [payload], min(most, headers.most) - 1
+            result.append(Run(headers, payloads))
+    return result
