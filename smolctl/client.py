@@ -4,6 +4,7 @@ Import-light on purpose: every command pays for what this module pulls in.
 """
 
 import os
+import re
 import sys
 
 # Not socket: its enums and selectors cost each command 3 ms, and only connect, send and recv are
@@ -33,6 +34,9 @@ __all__ = [
 ]
 
 _RECEIVE_SIZE = 1 << 18
+_COMMAND = re.compile(r"\bsmolctl (?!-n |--stack )")
+_ADVICE = ("hint", "fix", "advice")
+"""Keys of rows, events and errors whose text may be a command for the stack that sent it."""
 
 
 class RemoteError(SmolctlError):
@@ -64,6 +68,8 @@ class Client:
         self._decoder = Decoder(MAX_REPLY)
         self._last_id = 0
         self._running: int | None = None
+        # A daemon speaks of "smolctl addr add ..."; which stack that reaches depends on who types.
+        self._named = stack != DEFAULT_STACK or bool(os.environ.get("SMOLCTL_STACK"))
 
     @classmethod
     def connect(
@@ -190,6 +196,9 @@ class Client:
             reply = self._receive(timeout)
             if reply.get("id") != number:
                 continue
+            if self._named:
+                for item in (*reply.get("rows", ()), *map(reply.get, ("event", "done", "error"))):
+                    _name_stack(item, self.stack)
             if "error" in reply:
                 self._running = None
                 raise RemoteError(reply["error"])
@@ -275,6 +284,18 @@ class Stream:
                 event: dict[str, Any] = reply["event"]
                 return event
         return self._rows.pop()
+
+
+def _name_stack(item: Any, stack: str) -> None:
+    """Let the commands that a row, event or error advises reach the stack that it came from."""
+    if not isinstance(item, dict):
+        return
+    for key in _ADVICE:
+        said = item.get(key)
+        if isinstance(said, str):
+            item[key] = _COMMAND.sub(f"smolctl -n {stack} ", said)
+        elif isinstance(said, list):
+            item[key] = [_COMMAND.sub(f"smolctl -n {stack} ", str(text)) for text in said]
 
 
 def _connect(paths: StackPaths, timeout: float) -> Socket | None:

@@ -122,6 +122,36 @@ def test_events_then_a_result(odd: OddServer) -> None:
         assert list(stream) == []
 
 
+def test_commands_that_are_advised_reach_the_stack_that_they_came_from(odd: OddServer) -> None:
+    row = {"hint": "on it: smolctl arping -D 10.0.0.1", "reason": "smolctl is no command here"}
+    event = b'{"event":"failed","fix":["smolctl link set tap0 up","smolctl -n x addr"],"hint":null}'
+    problem = InvalidArgument("smolctl failed", hint="smolctl --stack odd stack log")
+    odd.serve(
+        answer(
+            messages.rows(1, [row]),
+            messages.event(1, event, 0),
+            messages.done(1, {"ok": False, "advice": "see smolctl explain neigh-failed"}),
+        ),
+        answer(messages.error(1, problem)),
+        answer(messages.error(1, InvalidArgument("bad", hint="smolctl addr show"))),
+    )
+    with Client.connect("odd", start=False) as client:
+        stream = client.stream("x.run")
+        assert list(stream) == [
+            {**row, "hint": "on it: smolctl -n odd arping -D 10.0.0.1"},
+            {
+                "event": "failed",
+                "fix": ["smolctl -n odd link set tap0 up", "smolctl -n x addr"],
+                "hint": None,
+            },
+        ]
+        assert stream.result == {"ok": False, "advice": "see smolctl -n odd explain neigh-failed"}
+    for hint in ("smolctl --stack odd stack log", "smolctl -n odd addr show"):
+        with Client.connect("odd", start=False) as client, pytest.raises(RemoteError) as caught:
+            client.call("x.show")
+        assert caught.value.hint == hint
+
+
 def test_an_error_has_all_of_the_daemons_fields(odd: OddServer) -> None:
     problem = InvalidArgument("it is bad", hint="make it good")
     odd.serve(answer(messages.rows(1, [{}]), messages.error(1, problem)))
