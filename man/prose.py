@@ -229,6 +229,8 @@ The classes are:
     "stats": """
 stats show lists what was counted, by layer. stats drops lists the reasons for which packets
 were dropped (drop), refused with an error to their sender (reject) or kept waiting (wait), and
-what happened beside them (note): how often, how long ago, and what was wrong with the last one.
+what happened beside them (note): how often, when last, and what was wrong with the last one. In
+JSON each has the time, a list of commands that fix it, and the reason's summary; smolctl explain
+says more.
 """,
 }

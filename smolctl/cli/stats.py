@@ -1,10 +1,11 @@
 """``smolctl stats``: counters."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from smolctl.cli.command import Noun, Rows, Verb, request
 from smolctl.cli.grammar import Args, Keyword, Table
-from smolctl.cli.output import Output
+from smolctl.cli.output import Output, stderr_is_terminal
 from smolctl.cli.tables import aligned
 
 
@@ -14,20 +15,28 @@ def render(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
     yield from aligned(cells, ("LAYER", "COUNTER", "VALUE"), right=(2,))
 
 
-def render_drops(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
+def render_drops(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
     """Yield a table of what was dropped, refused or delayed, and why."""
+    if rows and stderr_is_terminal():
+        out.notice("smolctl explain REASON says what one means and what helps")
     cells = [
         [
             row["count"],
             row["class"],
             row["reason"],
             row.get("dev", ""),
-            f"{row['last_ms'] / 1000:.1f} s ago" if "last_ms" in row else "",
+            _clock(row["time"]),
             row.get("hint", ""),
         ]
         for row in rows
     ]
     yield from aligned(cells, ("COUNT", "CLASS", "REASON", "DEV", "LAST", "HINT"), right=(0, 4))
+
+
+def _clock(seconds: float) -> str:
+    """Return the local time of day, after the date unless it is today's."""
+    at = datetime.fromtimestamp(seconds)
+    return f"{at:%H:%M:%S}" if at.date() == datetime.now().date() else f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 COMMAND = Noun(
@@ -49,6 +58,8 @@ COMMAND = Noun(
                 "stats drops",
                 "show what was dropped, refused or delayed, and why",
                 ("smolctl stats drops", "smolctl -j stats drops"),
+                notes="One line for each reason and interface: how often, when last, and what was"
+                " wrong with the last one. smolctl explain says what a reason means.",
             ),
             request("stats.drops", render_drops),
         ),

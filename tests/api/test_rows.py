@@ -10,7 +10,7 @@ from smolctl.stack.settings import KNOBS
 from tests.api.kit import Api, Row
 from tests.api.usual import JOBS, ROWS
 from tests.kit.clock import SECOND_NS
-from tests.stack.kit import DEAD, PEER, udp_frame
+from tests.stack.kit import DEAD, PEER, request, udp_frame
 
 
 @pytest.fixture
@@ -278,11 +278,20 @@ def test_drops_stand_by_kind_then_count(api: Api) -> None:
         "layer": "ethernet",
         "dev": "tap0",
         "count": 2,
+        "time": api.wall_time(api.clock.now - 2 * SECOND_NS),
         "last_ms": 2000,
+        "summary": "a frame that is shorter than an Ethernet header",
         "hint": "frame is 0 B, an Ethernet header needs 14;"
         " the bytes and their sender: smolctl capture tap0 -v",
+        "fix": [],
         "source": "RFC 894",
     }
+
+
+def test_a_drop_that_can_be_fixed_says_how(api: Api) -> None:
+    api.host.receive(request("10.0.0.9", "10.0.0.77"))
+    (row,) = (row for row in api("stats.drops") if row["reason"] == "arp-target-not-ours")
+    assert row["fix"] == ["smolctl addr add 10.0.0.77/24 dev tap0"]
 
 
 def test_counters_that_are_zero_are_shown_on_request(api: Api) -> None:

@@ -1,5 +1,8 @@
 """The nouns that ``ip`` has no layout for: stack, sysctl, socket and stats."""
 
+import re
+from datetime import datetime
+
 import pytest
 
 from smolctl.cli import socket, stack, stats, sysctl
@@ -111,14 +114,16 @@ def test_drops() -> None:
         "layer": "arp",
         "dev": "tap0",
         "count": 3,
-        "last_ms": 1234,
+        "time": datetime(2024, 2, 29, 12, 30, 5).timestamp(),
         "hint": "10.0.0.9 is not an address of this stack",
     }
     assert draw(stats.render_drops, [row]) == (
-        "COUNT  CLASS  REASON               DEV        LAST  HINT\n"
-        "    3  drop   arp-target-not-ours  tap0  1.2 s ago"
+        "COUNT  CLASS  REASON               DEV                  LAST  HINT\n"
+        "    3  drop   arp-target-not-ours  tap0  2024-02-29 12:30:05"
         "  10.0.0.9 is not an address of this stack\n"
     )
+    row["time"] = datetime.now().timestamp()
+    assert re.search(r"  \d\d:\d\d:\d\d  10", draw(stats.render_drops, [row]))
 
 
 def test_stack_status() -> None:

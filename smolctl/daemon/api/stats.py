@@ -46,15 +46,21 @@ def _totals(stack: Stack) -> dict[str, int]:
 
 
 def drops(ctx: Context, args: Args) -> Iterable[Row]:
-    """Return the reasons that struck, the most frequent first."""
+    """Return the reasons that struck, by class, the most frequent first.
+
+    ``time`` and ``last_ms`` are when the last one did; ``hint`` and ``fix`` are about that one.
+    """
     rows = []
     for (reason, dev), tally in ctx.stack.ledger.reasons.items():
         row: Row = {"reason": reason.name, "class": reason.kind.value, "layer": reason.layer}
         if dev:
             row["dev"] = dev
         row["count"] = tally.count
+        row["time"] = round(ctx.daemon.wall_time(tally.last_ns), 6)
         row["last_ms"] = (ctx.now - tally.last_ns) // 1_000_000
+        row["summary"] = reason.summary
         row["hint"] = reason.explain(tally.detail)
+        row["fix"] = reason.fixes(tally.detail)
         row["source"] = reason.source
         rows.append(row)
     order = list(Kind)
