@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": {"errors"},
     "stack": {"errors", "wire"},
     "device": {"errors", "wire"},
+    "capture": {"errors", ""},
     "control": {"errors"},
     "launch": {"errors", "control"},  # starts a daemon for the client; not part of client's import
     "client": {"errors", "control", "launch", ""},
