@@ -22,6 +22,7 @@ from prose import (  # noqa: E402
     LAYERS,
     PROSE,
     SEE_ALSO,
+    SUBSECTIONS,
 )
 
 from smolctl import __version__  # noqa: E402
@@ -192,6 +193,11 @@ def _noun_page(name: str) -> str:
         lines += [".PP"] if number else []
         lines += _synopsis(table)
     lines += _section("DESCRIPTION", *_paragraphs(PROSE[name]))
+    if name in SUBSECTIONS:
+        title, text, items = SUBSECTIONS[name]
+        lines += [f".SS {title}", *_paragraphs(text)]
+        for words, meaning in items:
+            lines += _item(_bold(words), meaning)
     lines += _section("OPTIONS")
     for table in tables:
         if len(tables) > 1:

@@ -59,6 +59,7 @@ SEE_ALSO = {
     "sysctl": [("smolctl-stack", "8"), ("sysctl", "8")],
     "udp": [("smolctl-socket", "8"), ("smolctl-stats", "8"), ("nc", "1")],
     "ping": [("smolctl-arping", "8"), ("ping", "8")],
+    "capture": [("smolctl-stats", "8"), ("tcpdump", "8"), ("pcap-filter", "7")],
     "arping": [("smolctl-neigh", "8"), ("smolctl-ping", "8"), ("arping", "8")],
     "socket": [("smolctl-udp", "8"), ("ss", "8")],
     "monitor": [("smolctl-stats", "8"), ("smolctl-neigh", "8"), ("ip-monitor", "8")],
@@ -171,6 +172,26 @@ Python. udp echo answers each datagram from the address it was sent to.
 ping sends ICMP echo requests and prints the replies, in the words of ping(8) from iputils. When
 no reply came and the stack knows why, a last line on standard error says so.
 """,
+    "capture": """
+capture shows each packet of the stack once, when its fate is known: the time, the interface, the
+direction, a summary by scapy, and, of a packet that was dropped or refused, the reason. With -v
+all its fields follow. What was refused before there was a packet, such as a datagram without a
+route, is not shown; smolctl why tells about it. The local copy of a broadcast is not shown
+either, as in tcpdump.
+
+With -w packets are written as pcapng, for tcpdump(8), Wireshark and capture -r: smolctl capture
+-w - | tcpdump -n -r - shows them while they come. Each packet that
+was dropped or refused has a comment that begins with "reason: ". A capture of one loopback is raw
+IP. In every other file all packets have an Ethernet header, because libpcap wants them alike: one
+of zeros, as on lo of Linux, where there was none, on a loopback or because the neighbor never
+answered ARP. The file is complete after every packet.
+
+With -r a pcap or pcapng file of Ethernet or raw IP is read, and no stack is needed.
+
+SIGINT ends a capture with the number of packets on standard error. While it runs, packets take
+the slow path of the stack, which can explain them. Packets come to the reader by a queue of 1 MiB
+which loses the oldest; how many were lost is said where they are missing and at the end.
+""",
     "arping": """
 arping sends ARP requests by one interface and prints who answers, in the words of arping(8)
 from iputils. It has the options of Habets' arping that scripts need: -C, -r and -R. Times are
@@ -234,3 +255,45 @@ JSON each has the time, a list of commands that fix it, and the reason's summary
 says more.
 """,
 }
+
+SUBSECTIONS = {
+    "capture": (
+        "Filters",
+        """
+A filter is one word or many; quote parentheses and exclamation marks from the shell. A word that
+tcpdump has too means the same here, see pcap-filter(7). Words are taken from the left: "and" does
+not bind closer than "or".
+A value without a kind is of the kind before it, port 53 or 67, or else a host. A first word that
+is not one of these is the name of an interface.
+""",
+        (
+            (
+                "[PROTO] [src|dst] host ADDRESS",
+                "IPv4 source or destination, or sender or target of ARP. The word host may be left"
+                " out. src or dst is the same as neither; src and dst means both.",
+            ),
+            (
+                "[PROTO] [src|dst] net PREFIX",
+                "The same for the addresses of a network, 10.0.0.0/24.",
+            ),
+            (
+                "[udp|tcp] [src|dst] port NUMBER",
+                "Port of UDP, TCP or SCTP; only the first fragment"
+                " of a packet has it. sport is src port, and dport is dst port.",
+            ),
+            (
+                "[ip|ip6] proto NUMBER",
+                "Protocol number; icmp, igmp, tcp and udp are known by name.",
+            ),
+            ("ip, ip6, arp, rarp, icmp, igmp, tcp, udp", "The protocol itself."),
+            ("in, out, local", "The direction: received, sent, or never on a wire."),
+            ("dev NAME", "The interface."),
+            (
+                "reason NAME, reason any",
+                "Dropped or refused for this reason, or for any; see smolctl stats drops.",
+            ),
+            ("not, and, or, ( )", "Also !, && and ||."),
+        ),
+    ),
+}
+"""Of a page's DESCRIPTION: title, text and items."""

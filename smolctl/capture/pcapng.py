@@ -80,6 +80,10 @@ class Writer:
         options += [(COMMENT, comment.encode()[:_LONGEST_COMMENT]) for comment in record.comments]
         return blocks + _block(ENHANCED_PACKET, body, options)
 
+    def end(self) -> bytes:
+        """Return what makes the file readable when it has no packet and no interface."""
+        return b"" if self._interfaces else self._describe(Interface(""))
+
     def _describe(self, interface: Interface) -> bytes:
         self._interfaces[interface.name] = len(self._interfaces)
         options = [(IF_NAME, interface.name.encode()), (IF_TSRESOL, _NANOSECONDS)]

@@ -28,6 +28,7 @@ NOUNS = {
     "monitor": "watch changes, and packets that are dropped, as they happen",
     "explain": "say what a reason means, and what helps",
     "udp": "send, receive and echo datagrams",
+    "capture": "look at packets, write them to a file, read them from one",
     "ping": "ask a host for an echo",
     "arping": "ask a neighbor for its link address",
     "help": "show help for a command",

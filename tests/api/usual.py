@@ -46,4 +46,5 @@ JOBS: dict[str, dict[str, Any]] = {
     "ping.run": {"dst": PEER, "count": "1"},
     "arping.run": {"dst": PEER, "count": "1"},
     "monitor.run": {"wait": "1"},
+    "capture.run": {"wait": "1"},
 }

@@ -25,7 +25,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ("words", "offered"),
     [
         (("",), ["stack", "link", "addr", "route", "neigh", "sysctl", "socket", "stats",
-                 "monitor", "explain", "udp", "ping", "arping", "help"]),
+                 "monitor", "explain", "udp", "capture", "ping", "arping", "help"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),
         (("addr", ""), ["show", "add", "del", "replace", "change", "flush"]),
         (("-j", "route", "a"), ["add", "append"]),
@@ -53,6 +53,9 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
                                  "tx-no-carrier"]),
         (("explain", "tx-no-route", "rx-own"), ["rx-own-frame"]),
         (("explain", "--l"), ["--list"]),
+        (("capture", "s"), ["src", "sport"]),
+        (("capture", "tap0", "udp", "dst", "po"), ["port"]),
+        (("capture", "--w"), ["--write", "--wait"]),
         # Names that only a daemon knows: none runs, so there are none, and no error.
         (("addr", "show", "dev", ""), []),
         (("route", "get", "8.8.8.8", "from", ""), []),

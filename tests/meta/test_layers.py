@@ -20,12 +20,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": {"errors"},
     "stack": {"errors", "wire"},
     "device": {"errors", "wire"},
-    "capture": {"errors", ""},
+    "capture": {"errors", "stack", ""},
     "control": {"errors"},
     "launch": {"errors", "control"},  # starts a daemon for the client; not part of client's import
     "client": {"errors", "control", "launch", ""},
     "daemon": {"errors", "wire", "stack", "device", "control", ""},
-    "cli": {"errors", "control", "client", "launch", ""},
+    "cli": {"errors", "control", "client", "launch", "capture", ""},
     "__main__": {"cli"},
 }
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from smolctl.daemon.api import (
     addr,
     arping,
+    capture,
     link,
     link_options,
     monitor,
@@ -90,4 +91,5 @@ OPS: dict[str, Operation] = {
     "ping.run": _op(ping.run, _PING),
     "arping.run": _op(arping.run, _ARPING),
     "monitor.run": _op(monitor.run, " ".join(monitor.KINDS) + " dev count wait stats"),
+    "capture.run": _op(capture.run, "dev filter count wait"),
 }

@@ -1,0 +1,59 @@
+"""What captures say about dropped packets, and choosing packets of a capture by a filter."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from smolctl.capture import Record
+from smolctl.stack.packet_filter import parse
+from smolctl.stack.packet_match import Packet
+from smolctl.stack.reason import REASONS, Kind
+
+_COMMENT = re.compile(r"reason: ([a-z]+(?:-[a-z0-9]+)+)(?: - (.*))?", re.DOTALL)
+
+
+class Verdict(NamedTuple):
+    """Why a packet was dropped or refused.
+
+    Attributes:
+        reason: its name.
+        kind: "drop" or "reject".
+        why: one line, "" when it is not known.
+    """
+
+    reason: str
+    kind: str = Kind.DROP.value
+    why: str = ""
+
+    def comment(self) -> str:
+        """Return it as the comment of a packet in a capture file."""
+        return f"reason: {self.reason}" + (f" - {self.why}" if self.why else "")
+
+
+def verdict_of(record: Record) -> Verdict | None:
+    """Return what the comments of a packet say, when smolctl wrote them; else None."""
+    for comment in record.comments:
+        if found := _COMMENT.fullmatch(comment):
+            name = found[1]
+            kind = REASONS[name].kind if name in REASONS else Kind.DROP
+            return Verdict(name, kind.value, found[2] or "")
+    return None
+
+
+def select(records: Iterable[Record], text: str) -> Iterator[tuple[Record, Verdict | None]]:
+    """Yield the packets that a filter chooses, with what became of them.
+
+    Raises:
+        InvalidArgument: ``text`` is no filter; at once, before anything is read.
+    """
+    wanted = parse(text)
+
+    def chosen() -> Iterator[tuple[Record, Verdict | None]]:
+        for record in records:
+            verdict = verdict_of(record)
+            reason = verdict.reason if verdict else None
+            packet = Packet(record.frame, record.ethernet, record.direction, record.dev, reason)
+            if wanted.matches(packet):
+                yield record, verdict
+
+    return chosen()
