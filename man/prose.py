@@ -45,6 +45,7 @@ LAYERS = {
     "icmp": "ICMP",
     "udp": "UDP, THE WAY IN",
     "neigh": "NEIGHBORS, THE WAY OUT",
+    "device": "LINKS MADE BAD",
     "stack": "THE STACK ITSELF",
 }
 """Titles of the layers in smolctl-reasons(7)."""
@@ -52,7 +53,7 @@ LAYERS = {
 SEE_ALSO = {
     "smolctl": [("smolctl-reasons", "7"), ("ip", "8")],
     "stack": [("smolctl-sysctl", "8")],
-    "link": [("smolctl-addr", "8"), ("ip-link", "8"), ("passt", "1")],
+    "link": [("smolctl-addr", "8"), ("ip-link", "8"), ("tc-netem", "8"), ("passt", "1")],
     "addr": [("smolctl-link", "8"), ("smolctl-route", "8"), ("ip-address", "8")],
     "route": [("smolctl-addr", "8"), ("ip-route", "8")],
     "neigh": [("smolctl-arping", "8"), ("ip-neighbour", "8")],
@@ -128,6 +129,11 @@ A link of type cable is one end of a cable between stacks of the same user: link
 cable's name are plugged into each other, whichever stack they belong to. With three ends or more
 the cable is a hub, which shows each frame to all others. A link has carrier while another end is
 there; an end goes with its stack, however that ends. It needs no privileges.
+
+A link can be made as bad as the network that one wants to try out, by delay, jitter, loss,
+corrupt, duplicate, reorder and rate, in the words of tc-netem(8). They happen to what this end
+sends; set them on both ends for both directions. At most 1000 frames or 4 MiB are held back. The
+times are kept to about a millisecond.
 """,
     "addr": """
 An address on an interface makes routes: one of type local for the address itself, one for its

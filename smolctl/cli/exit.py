@@ -53,7 +53,11 @@ _NETWORK_SAID_NO = (
     "udp-port-closed",
     "udp-rcvbuf-full",
 )
-STATUS = dict.fromkeys(_NO_DAEMON, UNREACHABLE) | dict.fromkeys(_NETWORK_SAID_NO, NO)
+# An impaired link plays the network: for a probe too, this is a request that was lost on the way.
+_LOST_ON_PURPOSE = ("lab-loss", "lab-queue-full")
+STATUS = dict.fromkeys(_NO_DAEMON, UNREACHABLE) | dict.fromkeys(
+    (*_NETWORK_SAID_NO, *_LOST_ON_PURPOSE), NO
+)
 """Exit status of each error code; any code that is not here is FIX."""
 
 EXCEPTIONS = {

@@ -85,6 +85,36 @@ def details(row: Mapping[str, Any]) -> str:
     return "    " + " ".join(words)
 
 
+def netem(options: Mapping[str, Any]) -> str:
+    """Return how bad a link is, in one line as of ``tc qdisc show``."""
+    words = [f"    netem limit {options['limit']}"]
+    if "delay" in options:
+        words.append(f"delay {_time(options['delay']['delay'])}")
+        if options["delay"]["jitter"]:
+            words.append(f"jitter {_time(options['delay']['jitter'])}")
+    for name, key in (("loss", "loss-random"), ("duplicate", "duplicate"),
+                      ("reorder", "reorder"), ("corrupt", "corrupt")):  # fmt: skip
+        if key in options:
+            words.append(f"{name} {100 * options[key][name]:.6g}%")
+    if "rate" in options:
+        words.append(f"rate {_rate(8 * options['rate']['rate'])}")
+    return " ".join(words)
+
+
+def _time(seconds: float) -> str:
+    for unit, factor in (("s", 1), ("ms", 1e3)):
+        if seconds * factor >= 1 or seconds == 0:
+            return f"{seconds * factor:.6g}{unit}"
+    return f"{seconds * 1e6:.6g}us"
+
+
+def _rate(bits: float) -> str:
+    for unit, factor in (("Gbit", 1e9), ("Mbit", 1e6), ("Kbit", 1e3)):
+        if bits >= factor:
+            return f"{bits / factor:.6g}{unit}"
+    return f"{bits:.6g}bit"
+
+
 def _word(value: object) -> str:
     if isinstance(value, list):
         return ",".join(map(str, value)) or "off"
@@ -115,6 +145,8 @@ def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
         lines = [heading(row, out), hardware(row, out)]
         if out.options.verbose and "linkinfo" in row:
             lines.append(details(row))
+        if out.options.verbose and "netem" in row:
+            lines.append(netem(row["netem"]))
         if "stats64" in row:
             lines += counters(row["stats64"])
         yield from joined(lines, out)
@@ -141,6 +173,20 @@ def _add(session: Session, args: Args) -> None:
 _PATHS = ("connect", "listen")
 
 _DEVICE = Positional("dev", "DEVICE", "interface", words=("dev",), complete="link", required=False)
+_NETEM = (
+    Keyword(("delay",), "hold each frame back that long", "TIME"),
+    Keyword(("jitter",), "at most that much longer or shorter, at random", "TIME"),
+    Keyword(("loss",), "lose some of the frames", "PERCENT"),
+    Keyword(("corrupt",), "flip one bit in some of the frames", "PERCENT"),
+    Keyword(("duplicate",), "send some of the frames twice", "PERCENT"),
+    Keyword(("reorder",), "do not hold back some of the frames", "PERCENT"),
+    Keyword(("rate",), "send no faster: bits a second, such as 10mbit", "RATE"),
+)
+_NETEM_NOTES = (
+    "delay, jitter, loss, corrupt, duplicate, reorder and rate are those of tc-netem(8): they"
+    " happen to what this end sends. A time has the unit s, ms or us; 0 takes each of them back."
+    " What is lost or changed is counted: smolctl stats drops."
+)
 _MTU = Keyword(("mtu",), "largest IP packet, bytes", "BYTES")
 
 COMMAND = Noun(
@@ -213,9 +259,11 @@ COMMAND = Noun(
                     Keyword(
                         ("listen",), "stream: wait there for one peer (or tcp:ADDR:PORT)", "PATH"
                     ),
+                    *_NETEM,
                 ),
                 notes="A TAP device that exists already and belongs to you needs no privileges;"
-                " making one does, and so do netns and host. No other type needs any.",
+                " making one does, and so do netns and host. No other type needs any."
+                f" {_NETEM_NOTES}",
             ),
             _add,
         ),
@@ -235,13 +283,17 @@ COMMAND = Noun(
                 (
                     "smolctl link set tap0 down",
                     "smolctl link set dev tap0 mtu 1400 address 02:00:00:00:00:0a up",
+                    "smolctl link set eth0 loss 10% delay 20ms jitter 5ms",
+                    "smolctl link set eth0 loss 0 delay 0 jitter 0",
                 ),
                 (_DEVICE._replace(required=True),),
                 (
                     Keyword(("up", "down"), "bring it up or down", key="state", choice=True),
                     _MTU,
                     Keyword(("address",), "its MAC address", "MAC"),
+                    *_NETEM,
                 ),
+                notes=_NETEM_NOTES,
             ),
             request("link.set"),
         ),

@@ -34,7 +34,7 @@ GLOBAL_OPTIONS = (
     GlobalOption("tshort", ("-ts", "--tshort", "-tshort"), "the same in short, before its line"),
     GlobalOption("ipv4", ("-4",), "IPv4, which is all there is"),
     GlobalOption("quiet", ("-q", "--quiet"), "no notices on standard error"),
-    GlobalOption("verbose", ("-v", "--verbose", "-d", "-details"), "say more"),
+    GlobalOption("verbose", ("-v", "--verbose", "-d", "--details", "-details"), "say more"),
     GlobalOption("color", ("--color",), "auto (default), always or never", "WHEN"),
     GlobalOption("no_start", ("--no-start",), "do not start a stack that is not running"),
     GlobalOption("help", ("-h", "--help", "-help"), "this text"),

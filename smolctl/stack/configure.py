@@ -10,7 +10,7 @@ from smolctl.errors import (
     NetworkUnreachable,
     NotFound,
 )
-from smolctl.stack import egress_link
+from smolctl.stack import egress_link, impair
 from smolctl.stack.addr import KERNEL, Address
 from smolctl.stack.events import Action
 from smolctl.stack.interface import MTU_MAX, MTU_MIN, Interface, Medium
@@ -93,6 +93,7 @@ def delete_interface(stack: Stack, interface: Interface, now: int) -> None:
     for item in interface.outbox:
         stack.transmit_failed(interface, item, "stack-stopped", now)
     interface.outbox.clear()
+    impair.drop_held(stack, interface, now)
     interface.up = False
     gone = {address.local for address in interface.addresses.items}
     interface.addresses.items = []

@@ -12,6 +12,7 @@ from smolctl.stack import notify, reason, suggest
 from smolctl.stack.decide import rejection, select_source
 from smolctl.stack.facts import Asked, Resolved, Taken
 from smolctl.stack.fate import Direction, Fate, Item, Trace, TracedFrame, frames_of
+from smolctl.stack.impairment import Effect, Impairment, percent
 from smolctl.stack.interface import OUTBOX_LIMIT, Interface
 from smolctl.stack.neighbor_entry import (
     Action,
@@ -194,7 +195,14 @@ def ethernet_output(
         out.counters.tx_dropped += 1
     elif not out.carrier:
         _no_carrier(stack, out, now, trace)
-    elif len(out.outbox) >= OUTBOX_LIMIT:
+    elif out.impairment is not None:
+        _impaired_output(stack, out, out.impairment, frame, now, trace)
+    else:
+        _enqueue(stack, out, frame, now, trace)
+
+
+def _enqueue(stack: "Stack", out: Interface, frame: bytes, now: int, trace: Trace) -> None:
+    if len(out.outbox) >= OUTBOX_LIMIT:
         stack.ledger.record(reason.TX_QUEUE_FULL, out.name, now, trace)
         out.counters.tx_dropped += 1
     elif trace.followed:
@@ -202,6 +210,43 @@ def ethernet_output(
         out.traced += 1
     else:
         out.outbox.append(frame)
+
+
+def _impaired_output(
+    stack: "Stack", out: Interface, impairment: Impairment, frame: bytes, now: int, trace: Trace
+) -> None:
+    """Let the link do to the frame what it was told to, and send what it does not hold back."""
+    verdict, netem = impairment.offer(frame, trace, now), impairment.netem
+    for effect in verdict.effects:
+        waits = effect is Effect.DELAY
+        stack.ledger.record(
+            reason.REASONS[effect], out.name, now,
+            # That each packet waits for a while is no trouble to remember it for.
+            trace if trace.followed or not waits else None,
+            loss=percent(netem.loss), duplicate=percent(netem.duplicate),
+            reorder=percent(netem.reorder), frames=len(impairment), bit=verdict.bit,
+            ms=round(((verdict.at_ns or now) - now) / 1_000_000, 3),
+        )  # fmt: skip
+    if verdict.at_ns is None:
+        out.counters.tx_dropped += 1
+    release(stack, out, now)
+
+
+def release(stack: "Stack", out: Interface, now: int) -> None:
+    """Send the frames of an impaired link that were held back until now."""
+    impairment = out.impairment
+    if impairment is None:
+        return
+    for frame, trace in impairment.due(now):
+        if not out.up:
+            stack.ledger.record(reason.TX_IFACE_DOWN, out.name, now, trace)
+            out.counters.tx_dropped += 1
+        elif not out.carrier:
+            _no_carrier(stack, out, now, trace)
+        else:
+            _enqueue(stack, out, frame, now, trace)
+    if not impairment.netem and not impairment:
+        out.impairment = None
 
 
 def _no_carrier(stack: "Stack", out: Interface, now: int, trace: Trace) -> None:

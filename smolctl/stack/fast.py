@@ -204,6 +204,7 @@ def learn_egress(
         stack.journal.everything
         or src is None
         or not out.carrier
+        or out.impairment is not None
         or decision.type not in ("unicast", "local")
     ):
         return

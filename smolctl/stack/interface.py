@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from smolctl.stack.addr import AddressList
 from smolctl.stack.fate import TracedFrame
+from smolctl.stack.impairment import Impairment
 from smolctl.wire.run import Datagram
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Interface:
             flow is one whose headers are not in front of it yet.
         headroom: bytes that the device puts in front of each frame that it receives: 0, or those
             of a virtio header.
+        impairment: what the link does to the frames before they get into the outbox, if anything.
         traced: how many frames of the outbox, or on their way from it, are followed.
         flows: for the fast path, the socket of each flow that came in, by the 12 bytes of
             addresses and ports; valid for one generation of the stack.
@@ -90,6 +92,7 @@ class Interface:
     flows: "dict[bytes, IngressFlow]" = field(default_factory=dict)
     flows_generation: int = -1
     traced: int = 0
+    impairment: Impairment | None = None
 
     @property
     def loopback(self) -> bool:

@@ -1,4 +1,4 @@
-"""What the passing of time does: the timers of the neighbor caches."""
+"""What the passing of time does: the timers of the neighbor caches, and of impaired links."""
 
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,16 @@ def expire(stack: "Stack", now: int) -> None:
         if housekeeping or (due is not None and due <= now):
             actions = cache.expire(now)
             egress_link.perform(stack, stack.interfaces[name], actions, now)
+    for interface in stack.interfaces.values():
+        egress_link.release(stack, interface, now)
 
 
 def deadline(stack: "Stack") -> int | None:
     """Return when ``expire`` is next due, None while nothing runs."""
     dues = [due for cache in stack.neighbors.values() if (due := cache.deadline()) is not None]
+    for interface in stack.interfaces.values():
+        if interface.impairment is not None:
+            due = interface.impairment.deadline()
+            if due is not None:
+                dues.append(due)
     return min(dues) if dues else None

@@ -21,6 +21,9 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
+NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
+
+
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
@@ -35,8 +38,8 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (("addr", "add", "10.0.0.1/24", "--scope", "l"), ["link"]),
         (("addr", "add", "10.0.0.1/24", "--scope=l"), ["link"]),
         (("addr", "add", "dev", "tap0", "10.0.0.1/24", ""), ["broadcast", "label", "scope"]),
-        (("link", "set", "tap0", ""), ["up", "down", "mtu", "address"]),
-        (("link", "set", "tap0", "up", ""), ["mtu", "address"]),
+        (("link", "set", "tap0", ""), ["up", "down", "mtu", "address", *NETEM]),
+        (("link", "set", "tap0", "up", ""), ["mtu", "address", *NETEM]),
         (("link", "add", "tap0", "type", ""), ["tap", "stream", "cable", "loopback"]),
         (("link", "add", "eth0", "type", "cable", "n"), ["name", "netns"]),
         (("link", "add", "eth0", "type", "tap", "n"), ["netns"]),

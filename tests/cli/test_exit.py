@@ -38,6 +38,9 @@ from smolctl.stack.reason import REASONS
         ("udp-rcvbuf-full", "", 1),
         ("tx-too-big", "", 1),
         ("icmp-host-unreachable", "", 1),
+        ("lab-loss", "", 1),
+        ("lab-loss", "probe", 1),
+        ("lab-queue-full", "", 1),
         # A verb that looks one thing up.
         ("tx-no-route", "get", 1),
         ("not-found", "get", 1),

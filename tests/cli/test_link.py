@@ -119,6 +119,27 @@ def test_text() -> None:
     )
 
 
+def test_a_bad_link_says_how_bad() -> None:
+    netem = {
+        "limit": 1000,
+        "delay": {"delay": 0.02, "jitter": 0.0005},
+        "loss-random": {"loss": 0.1},
+        "duplicate": {"duplicate": 0.005},
+        "reorder": {"reorder": 0.25},
+        "corrupt": {"corrupt": 1},
+        "rate": {"rate": 1250000},
+    }
+    row = {**TAP, "qdisc": "netem", "netem": netem}
+    first, *_, last = draw(link.render, [row], verbose=True).splitlines()
+    assert " mtu 1500 qdisc netem state UP" in first
+    assert last == (
+        "    netem limit 1000 delay 20ms jitter 500us loss 10% duplicate 0.5% reorder 25%"
+        " corrupt 100% rate 10Mbit"
+    )
+    plain = {"limit": 1000, "delay": {"delay": 2, "jitter": 0}, "rate": {"rate": 100}}
+    assert link.netem(plain) == "    netem limit 1000 delay 2s rate 800bit"
+
+
 def test_brief() -> None:
     assert draw(link.render, [LO, TAP], brief=True) == (
         "lo               UNKNOWN        00:00:00:00:00:00 <LOOPBACK,UP,LOWER_UP>\n"

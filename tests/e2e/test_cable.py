@@ -1,5 +1,6 @@
 """Stacks on a cable: processes of one user, without root."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -83,3 +84,31 @@ def test_a_wrong_name_is_one_line(words: tuple[str, ...], says: str, stacks: Mak
     run = a("link", "add", "eth0", "type", *words)
     assert run.returncode == 2
     assert says in run.stderr.splitlines()[0]
+
+
+def test_a_bad_cable_says_what_it_did(stacks: Make) -> None:
+    a, b = (stacks(name).start(*CABLE) for name in "ab")
+    a.wait_for_link()
+    ping(a, b)
+    a("link", "set", "eth0", "loss", "100%", check=True)
+    lost = a("udp", "send", f"{b.address}:9", "x")
+    assert lost.returncode == 1
+    assert "lab-loss" in lost.stderr
+    assert a.row()["netem"] == {"limit": 1000, "loss-random": {"loss": 1}}
+    a("link", "set", "eth0", "loss", "0", "duplicate", "100%", check=True)
+    assert "DUP!" in a("ping", "-c", "2", "-i", "0.1", b.address, check=True).stdout
+    a("link", "set", "eth0", "duplicate", "0", "corrupt", "100%", check=True)
+    for _ in range(20):
+        a("udp", "send", f"{b.address}:9", "x")
+    assert a.drops()["lab-corrupt"] >= 20
+    # One flipped bit is found by some check at the other end, or was in what nobody looks at.
+    assert sum(b.drops().values()) > 0
+    for end in (a, b):  # an ARP packet with a flipped bit may have taught anything
+        end.call("neigh.flush", dev="eth0")
+    a("link", "set", "eth0", "corrupt", "0", "delay", "20ms", "rate", "1mbit", check=True)
+    *_, summary = a("-j", "ping", "-c", "3", "-i", "0.1", b.address, check=True).stdout.splitlines()
+    assert json.loads(summary)["rtt_ns"]["min"] >= 20_000_000
+    a("link", "set", "eth0", "delay", "0", "rate", "0", check=True)
+    assert "netem" not in a.row()
+    ping(a, b)
+    assert a.drops()["lab-loss"] >= 1

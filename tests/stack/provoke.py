@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from smolctl.errors import SendRejected
-from smolctl.stack import configure
+from smolctl.stack import configure, impair
+from smolctl.stack.impairment import LIMIT_FRAMES, Netem
 from smolctl.stack.neighbor_state import State
 from smolctl.stack.route import RouteType
 from smolctl.stack.udp_socket import UdpSocket
@@ -217,6 +218,16 @@ def table_full(host: Host) -> None:
     refused(host, host.socket(), DEAD)
 
 
+def on_a_bad_link(netem: Netem, datagrams: int = 1) -> Provoker:
+    def provoke(host: Host) -> None:
+        impair.set_impairment(host.stack, host.tap, netem)
+        socket = host.socket()
+        for _ in range(datagrams):
+            host.send(socket)
+
+    return provoke
+
+
 UDP, HEADER = udp_frame(), ethernet.HEADER_LEN
 SOURCE_ROUTED = packet_of(17, udp_packet()[20:], options=bytes([131, 3, 4]))
 
@@ -301,6 +312,12 @@ PROVOKERS: dict[str, Provoker] = {
     "tx-too-big": sends(payload=bytes(1473)),
     "tx-queue-full": queue_full,
     "tx-ttl-zero": ttl_zero,
+    "lab-loss": on_a_bad_link(Netem(loss=1)),
+    "lab-queue-full": on_a_bad_link(Netem(delay_ns=SECOND_NS), LIMIT_FRAMES + 1),
+    "lab-delay": on_a_bad_link(Netem(delay_ns=SECOND_NS)),
+    "lab-corrupt": on_a_bad_link(Netem(corrupt=1)),
+    "lab-duplicate": on_a_bad_link(Netem(duplicate=1)),
+    "lab-reorder": on_a_bad_link(Netem(delay_ns=SECOND_NS, reorder=1)),
     "stack-stopped": stopped,
 }
 
@@ -352,6 +369,7 @@ BESIDE: dict[str, dict[str, int]] = {
     "neigh-failed": {"neigh-pending": 1},
     "neigh-queue-full": {"neigh-pending": 2},
     "neigh-queue-purged": {"neigh-pending": 1},
+    "lab-queue-full": {"lab-delay": LIMIT_FRAMES},
     "icmp-reply-suppressed": {"udp-port-closed": 1},
     "icmp-rate-limited": {"udp-port-closed": 7},
 }

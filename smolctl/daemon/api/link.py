@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from smolctl.daemon.api import link_options
+from smolctl.daemon.api import link_options, netem
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument
-from smolctl.stack import configure
+from smolctl.stack import configure, impair
+from smolctl.stack.impairment import Netem
 from smolctl.stack.interface import ETHERNET_MTU, LOOPBACK_MTU, MTU_MIN, Interface, Medium
 from smolctl.wire import addr
 
@@ -28,6 +29,9 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 def show_row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
     """Return the row of ``link show``: ``link_row``, and what is known of the device."""
     row = link_row(ctx, interface, stats=stats)
+    if interface.impairment is not None and interface.impairment.netem:
+        row["qdisc"] = "netem"
+        row["netem"] = netem.options(interface.impairment.netem)
     if not interface.loopback:
         info = ctx.links.details(interface.name)
         row["linkinfo"] = {"info_kind": interface.kind, "info_data": info}
@@ -116,10 +120,15 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
     if "%" in name:  # a pattern for the kernel: tap%d is the next free number
         raise InvalidArgument(f'"{name}" is not an interface name: no "%"')
     options = link_options.read(kind, args)
+    badness = netem.read(args, Netem())
     if kind == LOOPBACK:
+        if badness is not None:
+            raise InvalidArgument("a loopback cannot be impaired: no device carries its packets")
         configure.add_interface(ctx.stack, name, kind, Medium.IP, mtu or LOOPBACK_MTU, None)
         return []
     _plug_in(ctx, name, kind, {"mac": mac, "mtu": mtu, **options})
+    if badness is not None:
+        impair.set_impairment(ctx.stack, ctx.stack.interface(name), badness)
     return []
 
 
@@ -151,10 +160,16 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
     interface = ctx.stack.interface(args.required("dev"))
     state = args.choice("state", ("up", "down"))
     mtu, mac = args.integer("mtu", MTU_MIN, MTU_MAX), args.mac("address")
-    if state is None and mtu is None and mac is None:
+    held = interface.impairment
+    badness = netem.read(args, held.netem if held is not None else Netem())
+    if state is None and mtu is None and mac is None and badness is None:
         raise InvalidArgument(
             "link set needs something to set",
-            hint=f"smolctl link set {interface.name} up|down|mtu N|address MAC",
+            hint=f"smolctl link set {interface.name} up|down|mtu N|address MAC|loss 10%|...",
+        )
+    if badness is not None and interface.loopback:
+        raise InvalidArgument(
+            f"{interface.name} is a loopback: no device carries its packets, nothing can be lost"
         )
     device, old_mac = ctx.links.get(interface.name), interface.mac
     if mac is not None and mac != old_mac:
@@ -170,6 +185,8 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
                 configure.set_mac(ctx.stack, interface, old_mac, ctx.now)
             raise
         configure.set_mtu(ctx.stack, interface, mtu)
+    if badness is not None:
+        impair.set_impairment(ctx.stack, interface, badness)
     if state is not None:
         configure.set_up(ctx.stack, interface, state == "up", ctx.now)
     return []

@@ -17,3 +17,4 @@ from smolctl.stack.reason.icmp import *
 from smolctl.stack.reason.udp import *
 from smolctl.stack.reason.tx import *
 from smolctl.stack.reason.neigh import *
+from smolctl.stack.reason.lab import *
