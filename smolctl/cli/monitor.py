@@ -85,8 +85,7 @@ def _run(session: Session, args: Args) -> int:
     stream = session.client().stream("monitor.run", **args)
     for event in stream:
         if event["event"] == "watching":
-            if options.verbose:
-                out.notice(f"watching {', '.join(event['kinds'])}")
+            out.notice(f"watching {', '.join(event['kinds'])}")
         elif options.json:
             out.event(event)
         elif event["event"] == "lost":
