@@ -125,6 +125,10 @@ a second one is refused. A link without a peer has no carrier, and what it shoul
 as tx-no-carrier. The socket of a dead process is taken over, that of a live one never. It needs
 no privileges, and only its user and root can connect.
 
+A link of type dgram is the same with a datagram for each frame, as of qemu -netdev dgram: local is
+its own socket, remote that of the other end. It has carrier while somebody has the other socket
+open, and learns within a second that nobody has any more.
+
 A link of type cable is one end of a cable between stacks of the same user: links with the same
 cable's name are plugged into each other, whichever stack they belong to. With three ends or more
 the cable is a hub, which shows each frame to all others. A link has carrier while another end is

@@ -170,7 +170,7 @@ def _add(session: Session, args: Args) -> None:
     show(session, [], args, None)
 
 
-_PATHS = ("connect", "listen")
+_PATHS = ("connect", "listen", "local", "remote")
 
 _DEVICE = Positional("dev", "DEVICE", "interface", words=("dev",), complete="link", required=False)
 _NETEM = (
@@ -226,12 +226,11 @@ COMMAND = Noun(
                 (
                     Keyword(
                         ("type",),
-                        "tap: a TAP device of this machine; stream: Ethernet over a socket, to"
-                        " QEMU, passt or another stack; cable: to your other stacks; loopback: no"
-                        " device at all",
+                        "tap: a TAP device of this machine; stream, dgram: a socket to QEMU, passt"
+                        " or another stack; cable: to your other stacks; loopback: no device",
                         "TYPE",
                         required=True,
-                        values=("tap", "stream", "cable", "loopback"),
+                        values=("tap", "stream", "dgram", "cable", "loopback"),
                     ),
                     Keyword(
                         ("name",),
@@ -259,6 +258,8 @@ COMMAND = Noun(
                     Keyword(
                         ("listen",), "stream: wait there for one peer (or tcp:ADDR:PORT)", "PATH"
                     ),
+                    Keyword(("local",), "dgram: path of its own socket", "PATH"),
+                    Keyword(("remote",), "dgram: path of the other end's socket", "PATH"),
                     *_NETEM,
                 ),
                 notes="A TAP device that exists already and belongs to you needs no privileges;"

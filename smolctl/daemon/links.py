@@ -62,8 +62,15 @@ def _open_cable(name: str, options: Mapping[str, Any]) -> Device:
     return CableDevice(name, directory=f"{runtime}/cables/{options['cable']}", **options)
 
 
+def _open_dgram(name: str, options: Mapping[str, Any]) -> Device:
+    from smolctl.device.dgram import DgramDevice
+
+    return DgramDevice(name, **options)
+
+
 OPENERS: dict[str, Callable[[str, Mapping[str, Any]], Device]] = {
     "cable": _open_cable,
+    "dgram": _open_dgram,
     "stream": _open_stream,
     "tap": _open_tap,
 }

@@ -112,3 +112,21 @@ def test_a_bad_cable_says_what_it_did(stacks: Make) -> None:
     assert "netem" not in a.row()
     ping(a, b)
     assert a.drops()["lab-loss"] >= 1
+
+
+def test_two_stacks_over_datagrams(stacks: Make) -> None:
+    a, b = stacks("a"), stacks("b")
+    paths = [str(a.env.directory / name) for name in "ab"]
+    a.start("dgram", "local", paths[0], "remote", paths[1])
+    b.start("dgram", "local", paths[1], "remote", paths[0])
+    for one, other in ((a, b), (b, a)):
+        one.wait_for_link()
+        arping(one, other)
+        ping(one, other)
+        exchange(one, other)
+    b.kill()
+    a.wait_for_link(up=False)
+    b.start("dgram", "local", paths[1], "remote", paths[0])
+    for one in (a, b):
+        one.wait_for_link()
+    ping(a, b)

@@ -103,6 +103,18 @@ def _stream_address(args: Args, name: str) -> str | tuple[str, int]:
     return addr.IPV4.format(address), int(port)
 
 
+def _dgram(args: Args) -> Options:
+    if "local" not in args or "remote" not in args:
+        raise InvalidArgument(
+            "type dgram needs local PATH, its own socket, and remote PATH, the other end's",
+            hint=f"smolctl link add {args.required('name')} type {KINDS['dgram'].example}",
+        )
+    options = {"local": path(args, "local"), "remote": path(args, "remote")}
+    if options["local"] == options["remote"]:
+        raise InvalidArgument(f'local and remote are the same socket: "{options["local"]}"')
+    return options
+
+
 def _cable(args: Args) -> Options:
     cable = args.text("cable")
     if cable is None:
@@ -133,6 +145,7 @@ KINDS: dict[str, Kind] = {
     "loopback": Kind((), _nothing, "loopback"),
     "tap": Kind(("persist", "netns", "host", "offload"), _tap, "tap"),
     "cable": Kind(("cable",), _cable, "cable name c1"),
+    "dgram": Kind(("local", "remote"), _dgram, "dgram local /tmp/a.sock remote /tmp/b.sock"),
     "stream": Kind(("connect", "listen"), _stream, "stream connect /tmp/passt.socket"),
 }
 
