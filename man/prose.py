@@ -58,6 +58,12 @@ SEE_ALSO = {
     "route": [("smolctl-addr", "8"), ("ip-route", "8")],
     "neigh": [("smolctl-arping", "8"), ("ip-neighbour", "8")],
     "sysctl": [("smolctl-stack", "8"), ("sysctl", "8")],
+    "why": [
+        ("smolctl-explain", "8"),
+        ("smolctl-stats", "8"),
+        ("smolctl-route", "8"),
+        ("ip-route", "8"),
+    ],
     "udp": [("smolctl-socket", "8"), ("smolctl-stats", "8"), ("nc", "1")],
     "ping": [("smolctl-arping", "8"), ("ping", "8")],
     "capture": [("smolctl-stats", "8"), ("tcpdump", "8"), ("pcap-filter", "7")],
@@ -256,6 +262,22 @@ Each line fix is a command that lets such a packet through. Where none on this s
 advice says what to do elsewhere.
 
 The classes are:
+""",
+    "why": """
+why udp, why icmp and why arp tell what would happen to a packet that is not sent: each step
+that it would take through the stack, what was chosen and what was passed over, and in the end
+the verdict, why it is so, and a command that changes it. The packet is sent for real, by the
+code that sends any other, but on a copy of the stack, so the answer is what the stack would do
+and the stack does not notice. What others do, such as to answer ARP, is not known: where the
+packet would wait for them the verdict is that it waits.
+
+why last and why ID tell what did happen, in the same words. Packets that udp send, ping and
+arping sent are remembered, and each packet that was dropped, refused or made to wait, 1024 in
+all.
+
+The results of steps are ok, pick (this one of several), skip (not this one), wait, note, drop
+(nobody is told) and reject (the sender is told). With --json the packet is one object, whose
+schema is docs/schema/why.json.
 """,
     "stats": """
 stats show lists what was counted, by layer. stats drops lists the reasons for which packets

@@ -27,6 +27,7 @@ NOUNS = {
     "stats": "show counters, and what was dropped and why",
     "monitor": "watch changes, and packets that are dropped, as they happen",
     "explain": "say what a reason means, and what helps",
+    "why": "explain what would happen to a packet, or what did",
     "udp": "send, receive and echo datagrams",
     "capture": "look at packets, write them to a file, read them from one",
     "ping": "ask a host for an echo",

@@ -138,10 +138,10 @@ def _decide(
         _reject(stack, reason.TX_NO_DEVICE, dev, now, trace)
     decision = decide(stack, dst, src, dev)
     if isinstance(decision, Refusal):
-        _note_losers(stack, dst, now, trace)
+        note_losers(stack, dst, now, trace)
         _reject(stack, decision.reason, decision.dev, now, trace, **decision.detail)
     if trace.id:
-        _note_losers(stack, dst, now, trace)
+        note_losers(stack, dst, now, trace)
     trace.step("route", "pick", now, decision)
     return decision
 
@@ -163,7 +163,7 @@ def _checked_source(stack: "Stack", decision: Decision, size: int, now: int, tra
     return decision.src
 
 
-def _note_losers(stack: "Stack", dst: int, now: int, trace: Trace) -> None:
+def note_losers(stack: "Stack", dst: int, now: int, trace: Trace) -> None:
     """Note which routes were considered, for a packet that somebody will ask about."""
     for route, cause in stack.fib.candidates(dst, _FEW_ROUTES):
         if cause:

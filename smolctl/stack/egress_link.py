@@ -80,7 +80,7 @@ def perform(stack: "Stack", out: Interface, actions: list[Action], now: int) -> 
                 lladdr = entry.lladdr or addr.ZERO_MAC
                 found = Resolved(entry.ip, entry.state.value, lladdr)
                 for queued in packets:
-                    trace = _trace_of(queued)
+                    trace = queued.trace
                     trace.step("neigh", "ok", now, found)
                     ethernet_output(
                         stack, out, lladdr, ethernet.EtherType.IPV4, queued.packet, now, trace
@@ -103,12 +103,6 @@ def perform(stack: "Stack", out: Interface, actions: list[Action], now: int) -> 
                     _lost(stack, out, reason.NEIGH_QUEUE_PURGED, entry, queued, now)
 
 
-def _trace_of(queued: Queued) -> Trace:
-    if not isinstance(queued.origin, Trace):
-        raise AssertionError("a packet waits without its trace")
-    return queued.origin
-
-
 def _lost(
     stack: "Stack",
     out: Interface,
@@ -120,7 +114,7 @@ def _lost(
     **detail: object,
 ) -> None:
     stack.ledger.record(
-        why, out.name, now, _trace_of(queued),
+        why, out.name, now, queued.trace,
         next_hop=addr.IPV4.format(entry.ip), queued=len(entry.queue), **detail,
     )  # fmt: skip
 
@@ -132,7 +126,7 @@ def _give_up(stack: "Stack", out: Interface, entry: Neighbor, queued: Queued, no
         "probes": entry.probes,
         "dev": out.name,
     }
-    stack.ledger.record(reason.NEIGH_FAILED, out.name, now, _trace_of(queued), **detail)
+    stack.ledger.record(reason.NEIGH_FAILED, out.name, now, queued.trace, **detail)
     notify.packet_failed(
         stack, queued.packet, out.name, "EHOSTUNREACH", reason.NEIGH_FAILED, detail, now
     )
@@ -150,8 +144,8 @@ def _probe_output(stack: "Stack", out: Interface, probe: SendProbe, now: int) ->
     target = entry.lladdr if probe.unicast and entry.lladdr is not None else addr.BROADCAST_MAC
     asked = Asked(entry.ip, sender, entry.probes, probe.unicast)
     for queued in entry.queue:
-        _trace_of(queued).step("arp", "wait", now, asked)
-    cause = _trace_of(entry.queue[-1]) if entry.queue else None
+        queued.trace.step("arp", "wait", now, asked)
+    cause = entry.queue[-1].trace if entry.queue else None
     trace = stack.journal.begin(Direction.OUT, now, cause, out.name)
     arp_output(stack, out, arp.Op.REQUEST, sender, addr.ZERO_MAC, entry.ip, target, now, trace)
     stack.ledger.count("arp.requests_sent")

@@ -5,6 +5,8 @@ destination, then one every ``icmp.ratelimit_ms``; together at most ``icmp.msgs_
 burst of ``icmp.msgs_burst``.
 """
 
+from copy import copy
+
 from smolctl.stack.settings import Settings
 
 BURST = 6
@@ -25,6 +27,12 @@ class IcmpLimiter:
         self._credit = 0
         self._stamp_ns: int | None = None
         self.refused_by = ""
+
+    def twin(self) -> "IcmpLimiter":
+        """Return a copy that can be used up on its own."""
+        result = copy(self)
+        result._peers = dict(self._peers)
+        return result
 
     def allow(self, peer: int, now: int) -> bool:
         """Take a token for ``peer``; False when there is none."""

@@ -272,6 +272,7 @@ def _no_socket(stack: "Stack", datagram: Datagram) -> tuple[Reason, dict[str, ob
         where = ", ".join(
             (shown(socket.local) if socket.local != ANY else "0.0.0.0")
             + (f" dev {socket.dev}" if socket.dev else "")
+            + (f" ({socket.owner})" if socket.owner else "")
             for socket in bound[:_SHOWN_MAX]
         )
         return reason.UDP_BOUND_ELSEWHERE, {"ip": ip, "port": port, "bound": where}

@@ -6,6 +6,7 @@ cache sends nothing: its methods return actions, which egress carries out.
 
 import heapq
 from collections.abc import Callable, Iterator
+from copy import copy
 
 from smolctl.errors import NoBuffers
 from smolctl.stack import events
@@ -48,6 +49,13 @@ class NeighborCache:
         self._collect_ns = 0
         self._moved = False  # a MAC changed just now
         self.on_change: Callable[[events.Action, Neighbor], None] | None = None
+
+    def twin(self, random: Callable[[], float]) -> "NeighborCache":
+        """Return a copy in which no time passes; nobody hears of the packets that wait in it."""
+        result = copy(self)
+        result.entries = {ip: entry.twin() for ip, entry in self.entries.items()}
+        result._timers, result._random, result.on_change = [], random, None
+        return result
 
     def __iter__(self) -> Iterator[Neighbor]:
         return iter(self.entries.values())

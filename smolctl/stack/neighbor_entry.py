@@ -1,8 +1,10 @@
 """A neighbor entry, the packets that wait for it, and what its cache can ask egress to do."""
 
 from collections import deque
+from copy import copy
 from dataclasses import dataclass, field
 
+from smolctl.stack.fate import Trace
 from smolctl.stack.neighbor_state import State
 
 
@@ -32,6 +34,12 @@ class Neighbor:
     confirmed_ns: int = 0
     timer_ns: int | None = None
 
+    def twin(self) -> "Neighbor":
+        """Return a copy; whoever sent the packets that wait will not hear of it."""
+        result = copy(self)
+        result.queue = deque(Queued(queued.packet, Trace()) for queued in self.queue)
+        return result
+
 
 @dataclass(slots=True, eq=False)
 class Queued:
@@ -39,11 +47,11 @@ class Queued:
 
     Attributes:
         packet: the whole IP packet.
-        origin: what egress wants back when the packet is sent or given up.
+        trace: what became of it so far.
     """
 
     packet: bytes
-    origin: object = None
+    trace: Trace = field(default_factory=Trace)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class Stack:
         self._last_index = 0
         self._ident = int(random() * 0x10000)
         self.loop: deque[tuple[Interface, bytes, Trace]] = deque()  # what comes back in
-        self._ready: list[Waitable] = []
+        self.woken: list[Waitable] = []  # what take_ready returns next
         self.loopback = self.create_interface(
             LOOPBACK_NAME, "loopback", Medium.IP, LOOPBACK_MTU, None
         )
@@ -200,18 +200,23 @@ class Stack:
     def poll(self, now: int) -> None:
         """Handle what came back by the loopbacks, and every timer that is due."""
         self.events.now_ns = now
-        loop = self.loop
         budget = _LOOP_BUDGET
-        while loop and budget:
+        while budget and self.loop_input(now):
             budget -= 1
-            interface, packet, trace = loop.popleft()
-            if interface.loopback:
-                interface.counters.looped_packets += 1
-                interface.counters.looped_bytes += len(packet)
-            ingress.ip_input(self, interface, packet, now, trace, looped=True)
         due = timers.deadline(self)
         if (due is not None and due <= now) or now >= self.housekeeping_ns:
             timers.expire(self, now)
+
+    def loop_input(self, now: int) -> bool:
+        """Take in the next packet that came back; False when there is none."""
+        if not self.loop:
+            return False
+        interface, packet, trace = self.loop.popleft()
+        if interface.loopback:
+            interface.counters.looped_packets += 1
+            interface.counters.looped_bytes += len(packet)
+        ingress.ip_input(self, interface, packet, now, trace, looped=True)
+        return True
 
     def deadline(self) -> int | None:
         """Return when ``poll`` is next due, in ns; 0 for at once, None for not before an event."""
@@ -223,26 +228,24 @@ class Stack:
         """Put a socket or client on the list of those that have something to take."""
         if not waiter.ready:
             waiter.ready = True
-            self._ready.append(waiter)
+            self.woken.append(waiter)
 
     @property
     def has_ready(self) -> bool:
         """Whether ``take_ready`` has something to return."""
-        return bool(self._ready)
+        return bool(self.woken)
 
     def take_ready(self) -> list[Waitable]:
         """Return and forget those that were woken; a closed one is left out."""
-        ready, self._ready = self._ready, []
+        ready, self.woken = self.woken, []
         for waiter in ready:
             waiter.ready = False
         return [waiter for waiter in ready if not waiter.closed]
 
     def watch(self, listener: Listener, *, everything: bool) -> None:
-        """Have a listener told of packets: of those in trouble, or of everything.
+        """Have a listener told of packets: those in trouble, or all (the fast path stands aside).
 
-        Args:
-            listener: called once for a wait and once for the fate; it must not call back.
-            everything: the fast path stands aside until ``unwatch``.
+        It is called for a wait and for the fate, and must not call back.
         """
         self.journal.listen(listener, everything=everything)
         self.touch()

@@ -136,6 +136,16 @@ class UdpTable:
         for sockets in self._ports.values():
             yield from sockets
 
+    def twin(self, copy_of: Callable[[UdpSocket], UdpSocket]) -> "UdpTable":
+        """Return a table of copies of the same sockets."""
+        result = UdpTable()
+        copies = {id(socket): copy_of(socket) for socket in self}
+        for key, sockets in self._bound.items():
+            result._bound[key] = [copies[id(socket)] for socket in sockets]
+        for port, sockets in self._ports.items():
+            result._ports[port] = [copies[id(socket)] for socket in sockets]
+        return result
+
     def __len__(self) -> int:
         return sum(len(sockets) for sockets in self._ports.values())
 

@@ -38,6 +38,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "socket.show": {},
     "stats.show": {"all": True},
     "stats.drops": {},
+    "why.ask": {"proto": "udp", "dst": PEER, "dport": "9"},
+    "why.show": {"id": "1"},
+    "why.list": {},
 }
 JOBS: dict[str, dict[str, Any]] = {
     "udp.send": {"dst": PEER, "port": "9", "data": ""},

@@ -28,7 +28,8 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
     ("words", "offered"),
     [
         (("",), ["stack", "link", "addr", "route", "neigh", "sysctl", "socket", "stats",
-                 "monitor", "explain", "udp", "capture", "ping", "arping", "help"]),
+                 "monitor", "explain", "why", "udp", "capture", "ping", "arping",
+                 "help"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),
         (("addr", ""), ["show", "add", "del", "replace", "change", "flush"]),
         (("-j", "route", "a"), ["add", "append"]),

@@ -38,7 +38,7 @@ UNRES_QLEN = 256
 
 def check_bounds(stack: Stack) -> None:
     assert len(stack.loop) <= OUTBOX_LIMIT
-    assert len(stack._ready) <= len(stack.udp) + len(stack.echoes) + len(stack.arp_clients)
+    assert len(stack.woken) <= len(stack.udp) + len(stack.echoes) + len(stack.arp_clients)
     assert len(stack.icmp_limiter._peers) <= PEERS_LIMIT
     for link in stack.interfaces.values():
         assert len(link.outbox) <= OUTBOX_LIMIT

@@ -9,8 +9,10 @@ from contextlib import suppress
 
 from smolctl.errors import SendRejected
 from smolctl.stack import configure, impair
+from smolctl.stack.fate import Trace
 from smolctl.stack.impairment import LIMIT_FRAMES, Netem
 from smolctl.stack.neighbor_state import State
+from smolctl.stack.predict import Question, arp_out
 from smolctl.stack.route import RouteType
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr, arp, ethernet, icmp, virtio
@@ -44,6 +46,11 @@ def fresh() -> Host:
     host = Host()
     host.know(PEER, PEER_MAC, State.PERMANENT)
     return host
+
+
+def arp_to_ourselves(host: Host) -> None:
+    question = Question("arp", None, ip("127.0.0.2"))
+    arp_out(host.stack, question, host.now, Trace())
 
 
 def receives(*frames: bytes) -> Provoker:
@@ -246,6 +253,7 @@ PROVOKERS: dict[str, Provoker] = {
     "arp-sender-invalid": receives(request("10.0.0.255")),
     "arp-unsolicited": receives(reply("10.0.0.3")),
     "arp-address-conflict": receives(request(OURS, OURS)),
+    "arp-not-needed": arp_to_ourselves,
     "arp-locked-entry": receives(reply()),
     "arp-locktime": locktime,
     "neigh-pending": lambda host: host.send(host.socket(), DEAD),

@@ -73,7 +73,9 @@ def test_each_reason_has_all_its_texts() -> None:
 
 def test_only_what_is_no_trouble_has_neither_a_fix_nor_advice() -> None:
     silent = {r.name for r in REASONS.values() if not (r.fix_templates or r.advice_template)}
-    assert silent == {"neigh-pending", "icmp-reply-suppressed", "stack-stopped"}
+    assert silent == {
+        "neigh-pending", "icmp-reply-suppressed", "stack-stopped", "arp-not-needed",
+    }  # fmt: skip
 
 
 @EVERY

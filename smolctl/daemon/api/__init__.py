@@ -23,6 +23,7 @@ from smolctl.daemon.api import (
     stats,
     sysctl,
     udp,
+    why,
 )
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
@@ -89,6 +90,9 @@ OPS: dict[str, Operation] = {
     "udp.send": _op(udp.send, _SEND),
     "udp.recv": _op(udp.recv, "addr port dev count wait"),
     "udp.echo": _op(udp.echo, "addr port dev count wait quiet"),
+    "why.ask": _op(why.ask, "proto src sport dst dport size dev iif broadcast"),
+    "why.show": _op(why.show, "id"),
+    "why.list": _op(why.recent),
     "ping.run": _op(ping.run, _PING),
     "arping.run": _op(arping.run, _ARPING),
     "monitor.run": _op(monitor.run, " ".join(monitor.KINDS) + " dev count wait stats"),

@@ -71,6 +71,15 @@ ARP_ADDRESS_CONFLICT = define(
     why="{mac} claims our {ip} on {dev}",
     advice="give one of the two another address; who has it: smolctl arping -D -I {dev} {ip}",
 )  # fmt: skip
+ARP_NOT_NEEDED = define(
+    "arp-not-needed", Kind.NOTE, "RFC 826", "IFF_NOARP",
+    "nobody has to be asked for a MAC address",
+    """ARP asks who on a link has an address. A packet to one of our own addresses never touches a
+    link, a loopback has no MAC addresses, and broadcast and multicast addresses have theirs by
+    rule (RFC 1112 6.4). So no request is sent, and none is missing. Linux marks such interfaces
+    NOARP.""",
+    why="{ip} is reached by {dev} without asking anybody for a MAC address",
+)  # fmt: skip
 ARP_LOCKED_ENTRY = define(
     "arp-locked-entry", Kind.DROP, "-", "PERMANENT kept",
     "ARP about a neighbor that was entered by hand",

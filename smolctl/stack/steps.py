@@ -1,0 +1,251 @@
+"""A packet's steps in words and in rows, one function per kind of fact.
+
+Rows have the keys of ``ip -j`` where it knows the thing; the text of a step is for people and may
+change.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from smolctl.stack.decide import Decision
+from smolctl.stack.facts import Answer, Asked, Bound, Loser, Owner, Resolved, Taken
+from smolctl.stack.fate import Step, Trace
+from smolctl.stack.reason import REASONS
+from smolctl.stack.route import Route, RouteType
+from smolctl.wire.addr import IPV4, format_mac
+from smolctl.wire.arp import ArpPacket, Op
+from smolctl.wire.ethernet import EthernetHeader
+from smolctl.wire.icmp import IcmpMessage, Type
+from smolctl.wire.ipv4 import Ipv4Header
+from smolctl.wire.udp import UdpHeader
+
+Row = dict[str, Any]
+Told = tuple[str, Row]
+
+_STAGES = {
+    "tx-payload-too-long": "socket",
+    "tx-broadcast-denied": "socket",
+    "tx-no-port": "socket",
+    "tx-no-device": "socket",
+    "tx-dst-invalid": "route",
+    "tx-no-route": "route",
+    "tx-route-blackhole": "route",
+    "tx-route-unreachable": "route",
+    "tx-route-prohibit": "route",
+    "tx-src-not-ours": "source",
+    "tx-no-source": "source",
+    "tx-loopback-source": "source",
+    "tx-too-big": "size",
+    "tx-iface-down": "device",
+    "tx-no-carrier": "device",
+    "tx-queue-full": "device",
+    "rx-iface-down": "device",
+    "ip-dst-not-ours": "route",
+    "ip-dst-invalid": "route",
+    "ip-multicast-not-joined": "route",
+    "udp-port-closed": "socket",
+    "udp-bound-elsewhere": "socket",
+    "udp-peer-mismatch": "socket",
+    "udp-rcvbuf-full": "socket",
+    "arp-target-not-ours": "target",
+    "arp-sender-invalid": "sender",
+    "arp-address-conflict": "sender",
+}
+"""Where a reason strikes, when that is not its layer."""
+
+LOSING = {
+    "prefix": "does not hold the address",
+    "shorter": "shorter prefix",
+    "metric": "higher metric",
+    "table": "table local comes first",
+    "order": "added later",
+    "throw": "ends the search",
+}
+
+
+def step_row(number: int, step: Step) -> Row:
+    """Return the row of a step: n, stage, result, text, and the facts."""
+    stage, facts = step.stage, step.facts
+    told = _TELLERS[type(facts)](facts)
+    if isinstance(facts, dict) and "reason" in facts:
+        stage = _STAGES.get(facts["reason"], stage)
+    return {"n": number, "stage": stage, "result": step.result, "text": told[0], **told[1]}
+
+
+def steps_rows(trace: Trace) -> list[Row]:
+    """Return the rows of all steps, in order."""
+    return [step_row(number, step) for number, step in enumerate(trace.steps, 1)]
+
+
+# --- one kind of fact each ------------------------------------------------------------------------
+
+
+def _bound(facts: Bound) -> Told:
+    local = IPV4.format(facts.local)
+    text = f"{local}:{facts.port}" + (f" dev {facts.dev}" if facts.dev else "")
+    row: Row = {"bound": f"{local}:{facts.port}"}
+    if facts.dev:
+        row["dev"] = facts.dev
+    if facts.owner:
+        row["owner"] = facts.owner
+        text += f" ({facts.owner})"
+    return text, row
+
+
+def route_text(route: Route) -> str:
+    """Return a route as ``ip route`` words it, as far as it chooses the way."""
+    kind = "" if route.type is RouteType.UNICAST else f"{route.type} "
+    via = "" if route.via is None else f" via {IPV4.format(route.via)}"
+    dev = "" if route.dev is None else f" dev {route.dev}"
+    metric = f" metric {route.metric}" if route.metric else ""
+    return f"{kind}{_prefix(route)}{via}{dev}{metric}"
+
+
+def _prefix(route: Route) -> str:
+    return f"{IPV4.format(route.prefix)}/{route.plen}" if route.plen else "default"
+
+
+def _route_row(route: Route) -> Row:
+    row: Row = {"dst": _prefix(route)}
+    if route.type is not RouteType.UNICAST:
+        row["type"] = str(route.type)
+    if route.via is not None:
+        row["gateway"] = IPV4.format(route.via)
+    if route.dev is not None:
+        row["dev"] = route.dev
+    if route.metric:
+        row["metric"] = route.metric
+    return row
+
+
+def _decision(facts: Decision) -> Told:
+    out, route = facts.interface.name, facts.route
+    row: Row = {"dev": out} if route is None else {**_route_row(route), "dev": out}
+    text = f"dev {out}, no route needed" if route is None else route_text(route)
+    if facts.src is not None:
+        row["prefsrc"] = IPV4.format(facts.src)
+        text += f", source {row['prefsrc']}"
+    if facts.type == "unicast":
+        row["nexthop"] = IPV4.format(facts.next_hop)
+        text += f", next hop {row['nexthop']}"
+    elif facts.type == "local":
+        text += ": our own, stays inside"
+    row["mtu"] = facts.mtu
+    return text, row
+
+
+def _loser(facts: Loser) -> Told:
+    cause = LOSING.get(facts.cause, facts.cause)
+    return f"{route_text(facts.route)}: {cause}", {**_route_row(facts.route), "cause": facts.cause}
+
+
+def _owner(facts: Owner) -> Told:
+    dst = IPV4.format(facts.dst)
+    if facts.route is None:
+        return f"{dst} is everybody on the link", {}
+    return f"{dst} is ours: {route_text(facts.route)}", _route_row(facts.route)
+
+
+def _resolved(facts: Resolved) -> Told:
+    ip, lladdr = IPV4.format(facts.ip), format_mac(facts.lladdr)
+    return f"{ip} is at {lladdr} ({facts.state})", {
+        "nexthop": ip,
+        "state": facts.state,
+        "lladdr": lladdr,
+    }
+
+
+def _asked(facts: Asked) -> Told:
+    ip, sender = IPV4.format(facts.ip), IPV4.format(facts.sender)
+    how = "unicast" if facts.unicast else "broadcast"
+    text = f"who-has {ip} tell {sender}, request {facts.number} by {how}"
+    return text, {"nexthop": ip, "sender": sender, "arp_sent": facts.number}
+
+
+def _taken(facts: Taken) -> Told:
+    text = f"{facts.dev} took {facts.length} B for {format_mac(facts.lladdr)}"
+    return text, {
+        "dev": facts.dev,
+        "lladdr": format_mac(facts.lladdr),
+        "frame_len": facts.length,
+    }
+
+
+def _answer(facts: Answer) -> Told:
+    if not facts.number:
+        return facts.what, {}
+    return f"{facts.what} (id {facts.number})", {"id": facts.number}
+
+
+def _ethernet(facts: EthernetHeader) -> Told:
+    dst, src = format_mac(facts.dst), format_mac(facts.src)
+    to = f" to {dst}" if facts.dst[0] & 1 else ""
+    text = f"from {src}{to}, ethertype 0x{facts.ethertype:04x}"
+    return text, {"lladdr": src, "to": dst, "ethertype": f"0x{facts.ethertype:04x}"}
+
+
+def _ip(facts: Ipv4Header) -> Told:
+    src, dst = IPV4.format(facts.src), IPV4.format(facts.dst)
+    text = f"{src} > {dst} protocol {facts.protocol} ttl {facts.ttl}, {facts.total_length} B"
+    return text, {
+        "src": src,
+        "dst": dst,
+        "protocol": facts.protocol,
+        "ttl": facts.ttl,
+        "len": facts.total_length,
+    }
+
+
+def _udp(facts: UdpHeader) -> Told:
+    length = facts.length - 8
+    text = f"port {facts.sport} > {facts.dport}, {length} B"
+    return text, {"sport": facts.sport, "dport": facts.dport, "len": length}
+
+
+def _icmp(facts: IcmpMessage) -> Told:
+    row: Row = {"icmp_type": facts.type, "icmp_code": facts.code}
+    if facts.type in (Type.ECHO_REQUEST, Type.ECHO_REPLY):
+        name = "echo request" if facts.type == Type.ECHO_REQUEST else "echo reply"
+        row.update(ident=facts.ident, seq=facts.sequence)
+        return f"{name}, ident {facts.ident} seq {facts.sequence}", row
+    return f"type {facts.type} code {facts.code}", row
+
+
+def _arp(facts: ArpPacket) -> Told:
+    sender, target = IPV4.format(facts.sender_ip), IPV4.format(facts.target_ip)
+    mac = format_mac(facts.sender_mac)
+    row: Row = {"sender": sender, "sender_mac": mac, "target": target}
+    if facts.op == Op.REQUEST:
+        return f"who-has {target} tell {sender} ({mac})", {"op": "request", **row}
+    return f"{sender} is-at {mac}", {"op": "reply", **row}
+
+
+def _fields(facts: dict[str, object]) -> Told:
+    row = {key: value for key, value in facts.items() if value != "" and value is not None}
+    name = facts.get("reason")
+    if name in REASONS:
+        return f"{name}: {REASONS[str(name)].why(facts)}", row
+    return ", ".join(f"{key} {value}" for key, value in row.items()), row
+
+
+def _nothing(_facts: None) -> Told:
+    return "", {}
+
+
+_TELLERS: dict[type, Callable[[Any], Told]] = {
+    Bound: _bound,
+    Decision: _decision,
+    Loser: _loser,
+    Owner: _owner,
+    Resolved: _resolved,
+    Asked: _asked,
+    Taken: _taken,
+    Answer: _answer,
+    EthernetHeader: _ethernet,
+    Ipv4Header: _ip,
+    UdpHeader: _udp,
+    IcmpMessage: _icmp,
+    ArpPacket: _arp,
+    dict: _fields,
+    type(None): _nothing,
+}

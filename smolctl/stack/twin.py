@@ -1,0 +1,60 @@
+"""A twin of a stack: the same configuration, and copies of everything that a packet changes.
+
+``why`` lets a packet happen to the twin, by the data path's own functions; the stack itself does
+not notice. The FIB, the addresses and the knobs are shared, since no packet changes them.
+"""
+
+from collections import deque
+from copy import copy
+from typing import TYPE_CHECKING
+
+from smolctl.stack.echo import EchoTable
+from smolctl.stack.events import Events
+from smolctl.stack.fate import Ledger
+from smolctl.stack.interface import Interface
+from smolctl.stack.journal import Journal
+from smolctl.stack.udp_socket import UdpSocket
+
+if TYPE_CHECKING:
+    from smolctl.stack.stack import Stack
+
+
+def twin_of(stack: "Stack") -> "Stack":
+    """Return a twin; it costs a copy of each socket and neighbor entry."""
+    twin = copy(stack)
+    twin.interfaces = {name: _interface(link) for name, link in stack.interfaces.items()}
+    twin.loopback = twin.interfaces[stack.loopback.name]
+    twin.neighbors = {name: cache.twin(_middle) for name, cache in stack.neighbors.items()}
+    twin.udp = stack.udp.twin(_socket)
+    twin.echoes = EchoTable((ident, copy(client)) for ident, client in stack.echoes.items())
+    twin.arp_clients = [copy(client) for client in stack.arp_clients]
+    for echo in twin.echoes.values():
+        echo.replies, echo.errors, echo.ready = copy(echo.replies), copy(echo.errors), False
+    for asker in twin.arp_clients:
+        asker.answers, asker.ready = copy(asker.answers), False
+    twin.icmp_limiter = stack.icmp_limiter.twin()
+    twin.ledger, twin.journal, twin.events = Ledger(), Journal(), Events(stack.fib)
+    twin.loop = deque()
+    twin.random = _middle
+    twin.woken = []
+    return twin
+
+
+def _middle() -> float:
+    """Stand in for randomness, so that the stack's own is not used up."""
+    return 0.5
+
+
+def _interface(interface: Interface) -> Interface:
+    result = copy(interface)
+    result.outbox = list(interface.outbox)
+    result.counters = copy(interface.counters)
+    result.flows, result.flows_generation = {}, -1
+    return result
+
+
+def _socket(socket: UdpSocket) -> UdpSocket:
+    result = copy(socket)
+    result.queue, result.errors = copy(socket.queue), copy(socket.errors)
+    result.flows, result.handler, result.ready = {}, None, False
+    return result

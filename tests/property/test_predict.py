@@ -1,0 +1,144 @@
+"""What ``why`` predicts is what then happens, and predicting changes nothing."""
+
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smolctl.errors import StackError
+from smolctl.stack import egress, ingress, story
+from smolctl.stack.fate import Direction, Trace
+from smolctl.stack.predict import Question, predict
+from smolctl.wire import icmp
+from tests.property.events import Event, Player, histories, snapshot
+from tests.property.world import DEVS, IPS, Config, World, configs, ips, ports
+from tests.stack.kit import ip
+
+sizes = st.sampled_from([0, 1, 60, 1472, 1473, 65507])
+
+
+def outcome(trace: Trace) -> dict[str, Any]:
+    """Return all that a prediction says, but for what only one of the two can have."""
+    row = story.tell(trace)
+    row.pop("dir")
+    return row
+
+
+def run_out(world: World, act: Any) -> None:
+    """Do something; let the stack take in what it leads to, and the devices what leaves."""
+    with suppress(StackError):
+        act()
+    for _ in range(100):  # an echo socket may talk to itself without end
+        world.stack.loop_input(world.host.now)
+    for dev in DEVS:
+        if dev in world.stack.interfaces:
+            world.host.sent(dev)
+
+
+def played(config: Config, history: list[Event]) -> World:
+    player = Player(config)
+    for event in history:
+        player.play(event)
+    for dev in DEVS:
+        if dev in player.stack.interfaces:
+            player.host.sent(dev)
+    player.stack.poll(player.host.now)
+    return player.world
+
+
+def foretold(world: World, question: Question) -> Trace:
+    """Return the prediction; nothing that can be seen of the stack may differ after it."""
+    before, journal = snapshot(world), list(world.stack.journal)
+    steps = [len(trace.steps) for trace in journal]
+    trace = predict(world.stack, question, world.host.now)
+    assert snapshot(world) == before
+    assert list(world.stack.journal) == journal
+    assert [len(trace.steps) for trace in journal] == steps
+    return trace
+
+
+@given(configs, histories(sizes=(0, 8)), st.integers(0, 6), ips, ports, sizes, st.booleans())
+def test_a_datagram_fares_as_predicted(
+    config: Config,
+    history: list[Event],
+    which: int,
+    dst: str,
+    dport: int,
+    size: int,
+    by_address: bool,
+) -> None:
+    world = played(config, history)
+    socket = world.sockets[which % len(world.sockets)]
+    src = socket.local or (ip("10.0.0.1") if by_address else None)
+    question = Question("udp", src, ip(dst), socket.port, dport, size, socket.dev)
+    trace, real = foretold(world, question), Trace()
+    source = None if src == socket.local else src
+    twins = [other for other in world.stack.udp.at_port(socket.port) if other is not socket]
+    if any(other.local in (socket.local, src) for other in twins):
+        return  # two sockets of that address and port; the question cannot say which
+    now = world.host.now
+    run_out(
+        world,
+        lambda: world.stack.udp_send(socket, bytes(size), ip(dst), dport, now, real, source),
+    )
+    assert outcome(trace) == outcome(real)
+
+
+@given(
+    configs, histories(sizes=(0, 8)), st.none() | ips, ips, sizes, st.none() | st.sampled_from(DEVS)
+)
+def test_an_echo_request_fares_as_predicted(
+    config: Config,
+    history: list[Event],
+    src: str | None,
+    dst: str,
+    size: int,
+    dev: str | None,
+) -> None:
+    world = played(config, history)
+    if dev not in world.stack.interfaces:
+        dev = None
+    source = None if src is None else ip(src)
+    question = Question("icmp", source, ip(dst), size=size, dev=dev)
+    trace, real = foretold(world, question), Trace()
+    client = world.stack.echo_open(ip(dst))
+    message = icmp.IcmpMessage(icmp.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(size))
+    now = world.host.now
+    run_out(
+        world,
+        lambda: egress.icmp_output(
+            world.stack, message, ip(dst), now, src=source, dev=dev, trace=real
+        ),
+    )
+    assert outcome(trace) == outcome(real)
+
+
+@given(
+    configs, histories(sizes=(0, 8)), st.sampled_from(["udp", "icmp", "arp"]),
+    st.sampled_from(IPS), ips, ports, st.integers(0, 1500), st.sampled_from(DEVS),
+)  # fmt: skip
+def test_a_frame_that_comes_in_fares_as_predicted(
+    config: Config,
+    history: list[Event],
+    proto: str,
+    src: str,
+    dst: str,
+    port: int,
+    size: int,
+    dev: str,
+) -> None:
+    world = played(config, history)
+    if dev not in world.stack.interfaces:
+        return
+    question = Question(proto, ip(src), ip(dst), 9, port, size, iif=dev)
+    trace, real = foretold(world, question), Trace(direction=Direction.IN)
+    world.stack.journal.follow(real, world.host.now)
+    real.dev = dev
+    run_out(
+        world,
+        lambda: ingress.frame_input(
+            world.stack, world.host.dev(dev), trace.frame, world.host.now, real
+        ),
+    )
+    assert outcome(trace) == outcome(real)
