@@ -76,8 +76,7 @@ def decide(
     if dst == 0:
         return Refusal(reason.TX_DST_INVALID, dev or "", {"ip": shown(dst)})
     if src is not None and not stack.fib.is_local(src):
-        detail = {"ip": shown(src), **suggest.owner(stack, src)}
-        return Refusal(reason.TX_SRC_NOT_OURS, dev or "", detail)
+        return Refusal(reason.TX_SRC_NOT_OURS, dev or "", suggest.owner(stack, src))
     bound = stack.interface(dev) if dev is not None else None
     if bound is not None and not bound.up:
         return Refusal(reason.TX_IFACE_DOWN, bound.name, {"ip": shown(dst)})

@@ -127,7 +127,8 @@ def udp_autobind(stack: "Stack", socket: "UdpSocket", now: int, trace: Trace | N
         stack.udp_bind(socket, socket.local, 0, socket.dev)
     except NoBuffers:
         trace = _follow(stack, trace, now)
-        _reject(stack, reason.TX_NO_PORT, "", now, trace, **suggest.ports(stack))
+        first, last = (stack.settings[f"ip.local_port_{end}"] for end in ("first", "last"))
+        _reject(stack, reason.TX_NO_PORT, "", now, trace, **suggest.ports(first, last))
 
 
 def _decide(

@@ -19,6 +19,7 @@ from smolctl.stack import (
     ingress,
     ingress_offload,
     reason,
+    suggest,
     timers,
 )  # fmt: skip
 from smolctl.stack.addr import Address, AddressList, Derived, derived_routes, routes_of
@@ -281,7 +282,7 @@ class Stack:
         if local != ANY and not group and not self.fib.is_local(local):
             raise AddressNotAvailable(
                 f"{self.family.format(local)} is not on this stack",
-                hint=f"smolctl addr add {self.family.format(local)}/LEN dev DEV",
+                hint=reason.TX_SRC_NOT_OURS.hint(suggest.owner(self, local)),
             )
         if port == 0:
             first = self.settings["ip.local_port_first"]

@@ -48,14 +48,15 @@ def address(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
 
 
 def owner(stack: "Stack", ip: int) -> dict[str, object]:
-    """Return ``out`` and ``plen``: the interface that ``ip`` would belong to, if it were ours."""
+    """Return ``ip``, ``out`` and ``plen``: the interface it would belong to, if it were ours."""
+    shown: dict[str, object] = {"ip": addr.IPV4.format(ip)}
     if not _is_host(ip):
-        return {}
+        return shown
     wires = [wire for wire in stack.interfaces.values() if not wire.loopback]
     for interface in wires:
         if any(_holds(item, ip) for item in interface.addresses.items):
-            return {"out": interface.name, **address(interface, ip)}
-    return {"out": stack.loopback.name, "plen": 32}
+            return {**shown, "out": interface.name, **address(interface, ip)}
+    return {**shown, "out": stack.loopback.name, "plen": 32}
 
 
 def neighbor_of(interface: Interface, peer: int) -> dict[str, object]:
@@ -150,9 +151,8 @@ def icmp_room(stack: "Stack") -> dict[str, object]:
     return {"knob": knob, "value": value if value <= 1_000_000 else None}
 
 
-def ports(stack: "Stack") -> dict[str, object]:
+def ports(first: int, last: int) -> dict[str, object]:
     """Return ``first`` and ``last`` ephemeral port, ``knob`` and ``value`` that give more."""
-    first, last = (stack.settings[f"ip.local_port_{end}"] for end in ("first", "last"))
     shown: dict[str, object] = {"first": first, "last": last}
     if last < 65535:
         return {**shown, "knob": "ip.local_port_last", "value": 65535}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.errors import AddressInUse, NoBuffers
+from smolctl.stack import reason, suggest
 from smolctl.stack.events import Action
 from smolctl.stack.reason import Reason
 
@@ -219,5 +220,5 @@ class UdpTable:
                 return port
         raise NoBuffers(
             f"all ephemeral ports {first}-{last} are in use",
-            hint="smolctl sysctl ip.local_port_last=65535",
+            hint=reason.TX_NO_PORT.hint(suggest.ports(first, last)),
         )

@@ -142,7 +142,7 @@ class Lab:
             *(f"addr add {address} dev {dev}" for address in theirs),
         )
 
-    def call(self, op: str, **args: str) -> list[Row]:
+    def call(self, op: str, **args: Any) -> list[Row]:
         """Ask the daemon without a process for it, where the command line is not the point."""
         with connect(self.smolctl) as client:
             return client.call(op, **args)

@@ -74,6 +74,18 @@ class SmolctlEnv:
         self._background.append(background)
         return background
 
+    def shell(self, line: str) -> Background:
+        """Start a line in a shell that finds ``smolctl``, as a user would type it."""
+        command = self.directory / "bin" / "smolctl"
+        command.parent.mkdir(exist_ok=True)
+        command.write_text(f'#!/bin/sh\nexec {sys.executable} -m smolctl "$@"\n')
+        command.chmod(0o755)
+        environ = {**self.environ, "PATH": f"{command.parent}:{self.environ['PATH']}"}
+        argv = ["sh", "-c", line]
+        inside = self._namespace.inside(*argv) if self._namespace else argv
+        self._background.append(Background(inside, env=environ))
+        return self._background[-1]
+
     def pids(self) -> list[int]:
         """Return the processes, daemons above all, that were started with our runtime directory.
 

@@ -27,7 +27,7 @@ def test_the_prefix_length_of_a_new_address(asked: str, peer: str, plen: int) ->
 def test_what_no_host_can_have_is_never_suggested(asked: str) -> None:
     host = Host()
     assert suggest.address(host.tap, ip(asked)) == {}
-    assert suggest.owner(host.stack, ip(asked)) == {}
+    assert suggest.owner(host.stack, ip(asked)) == {"ip": asked}
     assert suggest.neighbor_of(host.tap, ip(asked)) == {}
     host.delete(OURS)
     assert suggest.no_route(host.stack, ip(asked)) == {}
@@ -37,13 +37,25 @@ def test_a_loopback_address_belongs_to_lo_alone() -> None:
     host = Host()
     assert suggest.address(host.tap, ip("127.0.0.2")) == {}
     assert suggest.address(host.stack.loopback, ip("127.0.0.2")) == {"plen": 8}
-    assert suggest.owner(host.stack, ip("127.9.9.9")) == {"out": "lo", "plen": 32}
+    assert suggest.owner(host.stack, ip("127.9.9.9")) == {
+        "ip": "127.9.9.9",
+        "out": "lo",
+        "plen": 32,
+    }
 
 
 def test_an_address_belongs_to_the_interface_whose_network_holds_it() -> None:
     host = Host()
-    assert suggest.owner(host.stack, ip("10.0.0.77")) == {"out": "tap0", "plen": 24}
-    assert suggest.owner(host.stack, ip("192.0.2.1")) == {"out": "lo", "plen": 32}
+    assert suggest.owner(host.stack, ip("10.0.0.77")) == {
+        "ip": "10.0.0.77",
+        "out": "tap0",
+        "plen": 24,
+    }
+    assert suggest.owner(host.stack, ip("192.0.2.1")) == {
+        "ip": "192.0.2.1",
+        "out": "lo",
+        "plen": 32,
+    }
 
 
 def test_the_gateway_is_the_first_address_of_a_network_unless_it_is_ours() -> None:
