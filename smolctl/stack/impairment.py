@@ -43,6 +43,11 @@ class Netem:
         """Tell whether it does anything."""
         return self != Netem()
 
+    @property
+    def holds(self) -> bool:
+        """Whether it holds frames back."""
+        return bool(self.delay_ns or self.jitter_ns or self.rate)
+
 
 class Effect(StrEnum):
     """What happened to a frame; the values are the names of reasons."""
@@ -152,7 +157,9 @@ class Impairment:
         return probability > 0 and self._random() < probability
 
     def _room(self, frame: bytes, copies: int) -> bool:
-        return (
+        # What leaves at once needs none: frames held back before the delay was taken away do not
+        # keep others from being sent.
+        return not self.netem.holds or (
             len(self._held) + copies <= LIMIT_FRAMES
             and self._bytes + copies * len(frame) <= LIMIT_BYTES
         )

@@ -97,6 +97,17 @@ def three_wait_for_one_answer(bench: Bench) -> bool:
     return sending.wait().returncode == 0
 
 
+def unharmed(reason: str, count: int = 1) -> Act:
+    """Echo requests come in, and a reason strikes none of the replies."""
+
+    def act(bench: Bench) -> bool:
+        before = bench.lab.drops().get(reason, 0)
+        counts("icmp.echo_replies_sent", *[echo()] * count)(bench)
+        return bench.lab.drops().get(reason, 0) == before
+
+    return act
+
+
 def sent_to_itself(bench: Bench) -> bool:
     """Smolctl sends a datagram to a socket of its own that listens on every address."""
     if not bench.lab.call("socket.show"):
@@ -147,6 +158,7 @@ class Case(NamedTuple):
     again: Act | None = None
 
 
+KERNEL_KNOWN = f"neigh replace {THEIRS} lladdr {THEIRS_MAC} dev tap0"
 NEIGHBOR = "neigh replace 10.0.0.9 lladdr 02:00:00:00:00:08 dev tap0"
 OTHER_REPLY = arp(op=2, psrc="10.0.0.9", hwsrc="02:00:00:00:00:09", hwdst=OURS_MAC)
 
@@ -261,6 +273,30 @@ CASES = (
     Case(
         "neigh-evicted", "smolctl sysctl iface.neighbor_cache_count=8", neighbors_both,
         ("sysctl iface.neighbor_cache_count=1",),
+    ),
+    Case(
+        "lab-loss", "smolctl link set tap0 loss 0", pinged(OURS),
+        ("link set tap0 loss 100%",),
+    ),
+    Case(
+        "lab-delay", "smolctl link set tap0 delay 0 jitter 0 rate 0", pinged(OURS),
+        ("link set tap0 delay 5s",),
+    ),
+    Case(
+        "lab-queue-full", "smolctl link set tap0 delay 0 jitter 0 rate 0",
+        unharmed("lab-queue-full", 1001),
+        (KERNEL_KNOWN, "link set tap0 delay 60s"),
+    ),
+    *(
+        Case(
+            f"lab-{harm}", f"smolctl link set tap0 {harm} 0", unharmed(f"lab-{harm}"),
+            (KERNEL_KNOWN, f"link set tap0 {how}"),
+        )
+        for harm, how in (
+            ("corrupt", "corrupt 100%"),
+            ("duplicate", "duplicate 100%"),
+            ("reorder", "delay 60s reorder 100%"),
+        )
     ),
     Case(
         "neigh-table-full", "smolctl sysctl iface.neighbor_cache_count=8", sent(),

@@ -313,3 +313,17 @@ def test_times_of_one_flow_do_not_go_back() -> None:
     link = bad(rate=1_000_000, jitter_ns=1000)
     times = [link.offer(FRAME, Trace(), 0).at_ns or 0 for _ in range(50)]
     assert all(earlier < later for earlier, later in pairwise(times))
+
+
+def test_when_the_delay_is_taken_away_what_is_still_held_keeps_nothing_else_back() -> None:
+    host = fresh()
+    impair.set_impairment(host.stack, host.tap, Netem(delay_ns=SECOND_NS))
+    socket = host.socket()
+    for _ in range(LIMIT_FRAMES):
+        host.send(socket)
+    impair.set_impairment(host.stack, host.tap, Netem())
+    host.send(socket)
+    assert len(host.sent()) == 1
+    host.wait(SECOND_NS)
+    assert len(host.sent()) == LIMIT_FRAMES
+    assert host.reasons() == {"lab-delay": LIMIT_FRAMES}

@@ -8,7 +8,7 @@ from smolctl.daemon.context import Context
 from smolctl.daemon.job import Job
 from smolctl.daemon.rtt import Rtts
 from smolctl.errors import AddressNotAvailable, InvalidArgument
-from smolctl.stack import egress_link, reason
+from smolctl.stack import egress_link, reason, suggest
 from smolctl.stack.decide import Refusal, decide, rejection, select_source
 from smolctl.stack.fate import Fate, Trace
 from smolctl.stack.interface import Interface, Medium
@@ -80,7 +80,7 @@ def _way(stack: Stack, dst: int, mode: str, args: Args) -> tuple[Interface, int]
         if owner is None:
             raise AddressNotAvailable(
                 f"{shown} is not on this stack: only an own address can be announced",
-                hint=f"smolctl addr add {shown}/LEN dev DEV",
+                hint=reason.TX_SRC_NOT_OURS.hint(suggest.owner(stack, dst)),
             )
         interface = owner
     else:
