@@ -70,6 +70,8 @@ def test_a_datagram_fares_as_predicted(
 ) -> None:
     world = played(config, history)
     socket = world.sockets[which % len(world.sockets)]
+    if not socket.port or not (socket.dev is None or socket.dev in world.stack.interfaces):
+        return  # not bound, or to what is gone: nobody can ask about that
     src = socket.local or (ip("10.0.0.1") if by_address else None)
     question = Question("udp", src, ip(dst), socket.port, dport, size, socket.dev)
     trace, real = foretold(world, question), Trace()
