@@ -2,6 +2,8 @@
  *
  *   load echo ADDRESS PORT BYTES OUTSTANDING MILLISECONDS [CPU]
  *       keeps that many datagrams on the way to an echo server and checks every reply
+ *   load segments ...
+ *       the same, and sends up to 64 of them in one call (UDP_SEGMENT)
  *   load sink PORT BYTES SILENCE_MS [CPU]
  *       counts and checks what arrives, until nothing has come for so long
  *
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <netinet/udp.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +32,7 @@ static uint32_t round_trips[SAMPLES];
 /* The number that is on the way in each slot; 0 when none is. */
 static uint64_t pending[SLOTS];
 static uint64_t sent_at[SLOTS];
+static int in_segments;
 
 static void fail(const char *what)
 {
@@ -126,6 +130,12 @@ static void send_some(int fd, int count, int size, uint64_t *number)
         pending[next % SLOTS] = next;
         sent_at[next % SLOTS] = now;
     }
+    if (in_segments) {
+        struct msghdr all = {.msg_iov = out_parts, .msg_iovlen = (size_t)count};
+        if (sendmsg(fd, &all, 0) < 0)
+            fail("send in segments");
+        return;
+    }
     for (int done = 0; done < count;) {
         int n = sendmmsg(fd, out_messages + done, (unsigned)(count - done), 0);
         if (n < 0)
@@ -169,6 +179,8 @@ static int echo(int argc, char **argv)
     int fd = open_socket();
     if (connect(fd, (struct sockaddr *)&peer, sizeof peer))
         fail("connect");
+    if (in_segments && setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size))
+        fail("UDP_SEGMENT");
     prepare(size);
     first_contact(fd, size, &number);
     set_patience(fd, 200);
@@ -257,11 +269,12 @@ static int sink(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    if (argc >= 7 && !strcmp(argv[1], "echo"))
+    in_segments = argc >= 7 && !strcmp(argv[1], "segments");
+    if (in_segments || (argc >= 7 && !strcmp(argv[1], "echo")))
         return echo(argc, argv);
     if (argc >= 5 && !strcmp(argv[1], "sink"))
         return sink(argc, argv);
-    fprintf(stderr, "usage: load echo ADDRESS PORT BYTES OUTSTANDING MILLISECONDS [CPU]\n"
+    fprintf(stderr, "usage: load echo|segments ADDRESS PORT BYTES OUTSTANDING MILLISECONDS [CPU]\n"
                     "       load sink PORT BYTES SILENCE_MS [CPU]\n");
     return 2;
 }
