@@ -11,12 +11,8 @@ from typing import Any
 
 from bench.measure import Limit, Plan, Row, by_turns, middle, ratio, thousands
 from bench.world import World, cpu_note, cpu_ns, server_cpu
-from smolctl.client import Client
 
 _OURS, _HOST, _LOOPBACK, _PORT, _BYTES = "10.77.0.2", "10.77.0.1", "127.0.0.1", "7777", 64
-_COUNTED_PORT = "7778"
-"""Where an echo listens that counts, hence takes each datagram from its socket's queue."""
-_MANY = 1_000_000_000
 _KERNEL = "Python recvfrom/sendto echo, kernel loopback"
 
 
@@ -32,13 +28,9 @@ class Servers:
         self._world = world
         self.losses = {_OURS: 0, _LOOPBACK: 0}
         client = world.daemon("echo", tap="tap0", ours=f"{_OURS}/24", host=f"{_HOST}/24")
-        self._clients = [client, world.enter(Client.connect("echo", start=False))]
-        for each, port, more in zip(
-            self._clients, (_PORT, _COUNTED_PORT), ({}, {"count": _MANY}), strict=True
-        ):
-            events = each.stream("udp.echo", port=port, quiet=True, **more)
-            if next(iter(events))["event"] != "bound":
-                raise RuntimeError("udp echo did not bind")
+        self._events = iter(client.stream("udp.echo", port=_PORT, quiet=True))
+        if next(self._events)["event"] != "bound":
+            raise RuntimeError("udp echo did not bind")
         cpu = server_cpu()
         pin = [] if cpu is None else [str(cpu)]
         kernel = world.python("bench.kernel_echo", _LOOPBACK, _PORT, *pin)
@@ -56,9 +48,7 @@ class Servers:
         while count > 0:
             count -= self.load(_OURS, 64, 500)["replies"]
 
-    def load(
-        self, address: str, outstanding: int, ms: int, port: str = _PORT, how: str = "echo"
-    ) -> dict[str, Any]:
+    def load(self, address: str, outstanding: int, ms: int, how: str = "echo") -> dict[str, Any]:
         """Load one of the servers; return what the generator saw.
 
         Args:
@@ -68,7 +58,7 @@ class Servers:
             RuntimeError: a reply was not what was sent.
         """
         before = cpu_ns(self.pids[address])
-        result = self._world.load(how, address, port, str(_BYTES), str(outstanding), str(ms))
+        result = self._world.load(how, address, _PORT, str(_BYTES), str(outstanding), str(ms))
         result["cpu_us"] = (cpu_ns(self.pids[address]) - before) / 1000 / max(1, result["replies"])
         self.losses[address] += result["lost"]
         if result["bad"]:
@@ -90,11 +80,9 @@ def run_rate(plan: Plan) -> list[Row]:
     ms, cpu_us = plan.size(600), defaultdict[str, list[float]](list)
     with _servers() as servers:
 
-        def rate(
-            name: str, address: str, port: str = _PORT, how: str = "echo"
-        ) -> Callable[[], float]:
+        def rate(name: str, address: str, how: str = "echo") -> Callable[[], float]:
             def measured() -> float:
-                result = servers.load(address, 64, ms, port, how)
+                result = servers.load(address, 64, ms, how)
                 cpu_us[name].append(result["cpu_us"])
                 return float(result["replies"] / result["seconds"])
 
@@ -105,22 +93,16 @@ def run_rate(plan: Plan) -> list[Row]:
             {
                 "tap": rate("tap", _OURS),
                 "kernel": rate("kernel", _LOOPBACK),
-                "counted": rate("counted", _OURS, _COUNTED_PORT),
                 "segments": rate("segments", _OURS, how="segments"),
                 "kernel, segments": rate("kernel, segments", _LOOPBACK, how="segments"),
             },
         )
         losses = servers.losses
     note = f"{cpu_note()}; every reply checked, lost {losses[_OURS]} : {losses[_LOOPBACK]}"
-    queue = (
-        "each datagram goes through its socket's queue, as any program's would; without -c the"
-        " stack itself may send it back"
-    )
     segments = "both get up to 64 datagrams from one call of their peer"
     rows = []
     for name, other, what, limit, text in (
         ("tap", "kernel", "UDP echo over TAP, 64 B, 64 outstanding", Limit(0.8, 1.2), note),
-        ("counted", "kernel", "the same, by the socket's queue (-c)", None, queue),
         ("segments", "kernel, segments", "the same, peer sends with UDP_SEGMENT", Limit(1.5, 2.5),
          segments),
     ):  # fmt: skip

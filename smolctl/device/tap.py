@@ -51,6 +51,10 @@ _IFREQ_HWADDR = struct.Struct("16sH6s16x")
 
 # A read into a shorter buffer would cut the frame without a word: 64 KiB packet, VLAN tag, headers.
 _READ_SIZE = 65535 + 4 + 14 + virtio.HEADER_LEN
+# Super-packets hold many datagrams each, and the socket that gets them has a bound: about so many
+# bytes of them are read before somebody may take them up.
+_BATCH_BYTES = 32768
+_LARGE = 2048
 # The queue toward us; Linux's 500 is one burst. What does not fit is lost, and its sender is not
 # told.
 _QUEUE_FRAMES = 10_000
@@ -112,10 +116,15 @@ class TapDevice:
     def receive(self, limit: int) -> list[bytes]:
         """Return waiting frames; see ``Device``."""
         frames: list[bytes] = []
-        append, read, fd = frames.append, os.read, self._fd
+        append, read, fd, room = frames.append, os.read, self._fd, _BATCH_BYTES
         try:
             for _ in range(limit):
-                append(read(fd, _READ_SIZE))
+                data = read(fd, _READ_SIZE)
+                append(data)
+                if len(data) > _LARGE:
+                    room -= len(data)
+                    if room < 0:
+                        break
         except BlockingIOError:
             pass
         except OSError as error:

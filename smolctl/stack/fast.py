@@ -7,8 +7,9 @@ fragments, wrong checksums, full queues, an unsure neighbor, a traced packet) is
 path, so the two cannot differ in what they do: a property test holds them equal.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby, repeat
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -112,6 +113,22 @@ class EthernetFlow:
         socket.tx_datagrams += 1
         return True
 
+    def send_many(self, socket: UdpSocket, payloads: Sequence[bytes], now: int) -> int:
+        """Put datagrams into the outbox; return how many before the first that is not plain."""
+        outbox, entry, sent = self.out.outbox, self.entry, 0
+        if entry.state not in _SENDABLE or len(outbox) + len(payloads) > OUTBOX_LIMIT:
+            return 0
+        for size, group in groupby(payloads, len):
+            if (size != self.size or entry.lladdr != self.lladdr) and not self._prepare(size):
+                break
+            before = len(outbox)
+            outbox.extend(zip(repeat(self.headers), group))  # type: ignore[arg-type]
+            sent += len(outbox) - before
+        if sent:
+            entry.used_ns = now
+            socket.tx_datagrams += sent
+        return sent
+
     def _prepare(self, size: int) -> bool:
         """Pack headers for another size or MAC; False when the layered path must say why not."""
         lladdr = self.entry.lladdr
@@ -140,7 +157,6 @@ class IngressFlow:
             check of the layered path.
         header_sum: what ``varying`` of it sums to; the same sum means a right header checksum.
         partial: whether the UDP checksum of such a frame is not there yet: nobody need look at it.
-        reply: the way back, for a socket that echoes.
     """
 
     socket: UdpSocket
@@ -155,7 +171,6 @@ class IngressFlow:
     middle: bytes = b""
     header_sum: int = -1
     partial: bool = False
-    reply: EthernetFlow | None = None
 
 
 class _Layout(NamedTuple):
@@ -214,7 +229,7 @@ def learn_egress(
     generation, sport = stack.generation, socket.port
     if out.medium is Medium.IP:
         target = stack.udp.lookup(src, sport, dst, dport, out.name)
-        if target is not None and not target.echo and decision.type == "local":
+        if target is not None and decision.type == "local":
             socket.flows[dst, dport, asked_src] = LocalFlow(
                 generation, out, target, src, sport, dst, dport, limit
             )
@@ -243,7 +258,7 @@ def learn_ingress(
     src, dst, sport, dport, length, _ = header.src, header.dst, *parsed
     if header.total_length != length + ipv4.MIN_HEADER_LEN or header.options:
         return
-    flow = flows[_KEY.pack(src, dst, sport, dport, length)] = IngressFlow(
+    flows[_KEY.pack(src, dst, sport, dport, length)] = IngressFlow(
         socket,
         src,
         sport,
@@ -253,11 +268,28 @@ def learn_ingress(
         length - udp.HEADER_LEN + DATAGRAM_OVERHEAD,
         src + dst + ipv4.Protocol.UDP + length,
     )
-    if socket.echo:
-        reply = socket.flows.get((src, sport, dst))
-        if isinstance(reply, EthernetFlow) and reply.generation == stack.generation:
-            # One of its own, because what it has packed is for one size.
-            flow.reply = replace(reply)
+
+
+def udp_send_many(
+    stack: "Stack",
+    socket: UdpSocket,
+    payloads: Sequence[bytes],
+    dst: int,
+    port: int,
+    now: int,
+    src: int | None = None,
+) -> int:
+    """Send datagrams to one destination as long as there is nothing to decide.
+
+    Args:
+        src: as for ``Stack.udp_send``.
+
+    Returns: how many were sent; ``Stack.udp_send`` is for the next one, which is untouched.
+    """
+    flow = socket.flows.get((dst, port, src))
+    if isinstance(flow, EthernetFlow) and flow.generation == stack.generation:
+        return flow.send_many(socket, payloads, now)
+    return 0
 
 
 def frames_input(
@@ -289,7 +321,6 @@ def frames_input(
                 socket = flow.socket
                 end = flow.end
                 queue_bytes = socket.queue_bytes + flow.cost
-                reply = flow.reply
                 if (
                     size >= end
                     and queue_bytes <= socket.rcvbuf
@@ -303,19 +334,15 @@ def frames_input(
                     )
                     and (size == end if flow.partial else _right_sum(frame, flow, headroom))
                 ):
-                    if reply is None and not socket.echo:
-                        socket.queue.append(
-                            (frame[payload_at:end], flow.src, flow.sport, flow.dst, flow.dport,
-                             name, now)
-                        )  # fmt: skip
-                        socket.queue_bytes = queue_bytes
-                        socket.rx_datagrams += 1
-                        if not socket.ready:
-                            stack.wake(socket)
-                        continue
-                    if reply is not None and reply.send(stack, socket, frame[payload_at:end], now):
-                        socket.rx_datagrams += 1
-                        continue
+                    socket.queue.append(
+                        (frame[payload_at:end], flow.src, flow.sport, flow.dst, flow.dport,
+                         name, now)
+                    )  # fmt: skip
+                    socket.queue_bytes = queue_bytes
+                    socket.rx_datagrams += 1
+                    if not socket.ready:
+                        stack.wake(socket)
+                    continue
             otherwise(stack, interface, frame, now)
             fresh = interface.flows_generation == stack.generation
     finally:

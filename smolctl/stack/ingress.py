@@ -6,8 +6,7 @@ no state. Every way out of a function here delivers, answers or records a reason
 
 from typing import TYPE_CHECKING
 
-from smolctl.errors import NoBuffers, SendRejected
-from smolctl.stack import egress, fast, icmp_error, ingress_arp, ingress_icmp, reason, suggest
+from smolctl.stack import fast, icmp_error, ingress_arp, ingress_icmp, reason, suggest
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.facts import Bound, Owner
 from smolctl.stack.fate import Direction, Fate, Trace
@@ -216,12 +215,9 @@ def udp_input(
 
 
 def socket_deliver(stack: "Stack", socket: UdpSocket, datagram: Datagram, trace: Trace) -> None:
-    """Queue a datagram for its socket, within the socket's bound, or send it back."""
+    """Queue a datagram for its socket, within the socket's bound."""
     at_ns = datagram.at_ns
     trace.step("socket", "pick", at_ns, Bound(socket.local, socket.port, socket.dev, socket.owner))
-    if socket.echo:
-        _send_back(stack, socket, datagram, trace)
-        return
     size = len(datagram.payload) + DATAGRAM_OVERHEAD
     if socket.queue and socket.queue_bytes + size > socket.rcvbuf:
         socket.drops += 1
@@ -238,22 +234,6 @@ def socket_deliver(stack: "Stack", socket: UdpSocket, datagram: Datagram, trace:
         stack.wake(socket)
     trace.dev = datagram.dev
     trace.settle(Fate.DELIVERED, at_ns)
-
-
-def _send_back(stack: "Stack", socket: UdpSocket, datagram: Datagram, trace: Trace) -> None:
-    """Send a datagram back to where it came from, from where it was sent to (RFC 862)."""
-    socket.rx_datagrams += 1
-    trace.dev = datagram.dev
-    trace.settle(Fate.DELIVERED, datagram.at_ns)
-    # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
-    own = None if stack.is_broadcast(datagram.dst) else datagram.dst
-    try:
-        egress.udp_output(
-            stack, socket, datagram.payload, datagram.src, datagram.sport, datagram.at_ns,
-            None, own, trace,
-        )  # fmt: skip
-    except (SendRejected, NoBuffers):
-        return  # counted by udp_output under its own reason
 
 
 def _no_socket(stack: "Stack", datagram: Datagram) -> tuple[Reason, dict[str, object]]:

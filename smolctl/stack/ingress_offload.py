@@ -55,7 +55,7 @@ def segments_input(stack: "Stack", interface: Interface, data: bytes, now: int) 
     if not size or interface.flows_generation != stack.generation:
         return 0
     flow = interface.flows.get(data[36:48] + (size + udp.HEADER_LEN).to_bytes(2))
-    if flow is None or flow.socket.echo or not fast.is_plain(interface, data, len(data)):
+    if flow is None or not fast.is_plain(interface, data, len(data)):
         return 0
     socket, end = flow.socket, len(data)
     payloads = [data[at : at + size] for at in range(_PAYLOAD_AT, end, size)]

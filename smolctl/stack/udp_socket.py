@@ -71,7 +71,6 @@ class UdpSocket:
         peer, peer_port: whom it is connected to; None when it is not.
         ttl: of what it sends; None for the stack's default.
         broadcast: whether it may send to a broadcast address (RFC 1122 3.3.6).
-        echo: whether the stack itself sends back what comes in (RFC 862), and queues nothing.
         rcvbuf: bound of the receive queue in bytes.
         queue: received datagrams, oldest first.
         errors: errors for what it sent, oldest first, at most ``ERROR_QUEUE_LIMIT``.
@@ -88,7 +87,6 @@ class UdpSocket:
     peer_port: int | None = None
     ttl: int | None = None
     broadcast: bool = False
-    echo: bool = False
     queue: deque[RawDatagram] = field(default_factory=deque)
     queue_bytes: int = 0
     errors: deque[SocketError] = field(default_factory=deque)

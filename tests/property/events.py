@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from smolctl.errors import StackError
-from smolctl.stack import configure, egress_link
+from smolctl.stack import configure, egress_link, fast
 from smolctl.stack.fate import Trace, frames_of
 from smolctl.stack.interface import Medium
 from smolctl.stack.udp_socket import UdpSocket
@@ -121,8 +121,7 @@ class Player:
         """Let one thing happen, and the stack do what is due."""
         match event:
             case Send():
-                for _ in range(event.times):
-                    self._send(event)
+                self._send(event)
             case Receive(dev, frames) if dev in self.stack.interfaces:
                 self._receive(dev, frames)
             case Offloaded(dev, data) if dev in self.stack.interfaces:
@@ -137,17 +136,22 @@ class Player:
             self.stack.touch()
 
     def _send(self, event: Send) -> None:
-        self._forget()
         sockets = self.world.sockets
         socket = sockets[event.socket % len(sockets)]
-        if socket.echo:
-            return  # it only ever answers; what it sent to itself would go round for ever
-        trace = self.make_trace() if self._followed else None
-        src = None if event.src is None else ip(event.src)
-        with suppress(StackError):
-            self.stack.udp_send(
-                socket, event.payload, ip(event.dst), event.port, self.host.now, trace, src
-            )
+        src, dst = None if event.src is None else ip(event.src), ip(event.dst)
+        payloads = [event.payload] * event.times
+        if event.times > 2:
+            payloads.append(event.payload[1:])
+            if not (self._layered or self._followed):
+                number = fast.udp_send_many(
+                    self.stack, socket, payloads, dst, event.port, self.host.now, src
+                )
+                del payloads[:number]
+        for payload in payloads:
+            self._forget()
+            trace = self.make_trace() if self._followed else None
+            with suppress(StackError):
+                self.stack.udp_send(socket, payload, dst, event.port, self.host.now, trace, src)
 
     def make_trace(self) -> Trace:
         self.traces.append(Trace())

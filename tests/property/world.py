@@ -89,7 +89,6 @@ class Config(NamedTuple):
     sockets: list[tuple[int, str, str | None]]
     known: list[tuple[str, str, bool]]
     connected: bool
-    echo: bool
     down: str | None
     no_carrier: str | None
 
@@ -110,7 +109,6 @@ configs = st.builds(
     ),
     subset(SOCKETS),
     st.lists(st.tuples(st.sampled_from(IPS[:9]), devs, st.booleans()), max_size=4),
-    st.booleans(),
     st.booleans(),
     st.sampled_from([None] * 12 + [*DEVS]),
     st.sampled_from([None] * 12 + [*DEVS]),
@@ -149,8 +147,6 @@ class World:
         self.arping = self.stack.arp_open("tap0", ip("10.0.0.2"), ip("10.0.0.1"))
 
     def _finish(self, config: Config) -> None:
-        if config.echo and self.sockets:
-            self.sockets[0].echo = True
         if config.connected and self.sockets:
             with suppress(StackError):
                 self.stack.udp_connect(self.sockets[-1], ip("10.0.0.2"), 9)

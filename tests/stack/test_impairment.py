@@ -13,7 +13,7 @@ from smolctl.stack import configure, impair
 from smolctl.stack.fate import Fate, Trace, TracedFrame
 from smolctl.stack.impairment import LIMIT_BYTES, LIMIT_FRAMES, Effect, Impairment, Netem
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
-from tests.stack.kit import PEER, Host, ip, udp_frame
+from tests.stack.kit import PEER, Host, ip
 from tests.stack.provoke import fresh
 
 FRAME = bytes(range(100))
@@ -251,19 +251,6 @@ def test_the_fast_path_leaves_a_bad_link_alone() -> None:
     assert host.tap.outbox == []
     assert host.reasons()["lab-loss"] == 10
     assert host.tap.counters.tx_dropped == 10
-
-
-def test_answers_of_an_echo_are_lost_too() -> None:
-    host = fresh()
-    socket = host.socket(7)
-    socket.echo = True
-    for _ in range(3):
-        host.receive(udp_frame())
-    impair.set_impairment(host.stack, host.tap, Netem(loss=1))
-    host.tap.outbox.clear()
-    for _ in range(3):
-        host.receive(udp_frame())
-    assert host.tap.outbox == []
 
 
 def test_a_link_made_good_again_is_as_it_was() -> None:

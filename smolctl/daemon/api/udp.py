@@ -1,6 +1,8 @@
 """``smolctl udp``: send, receive and echo datagrams, and say truly what became of them."""
 
 import base64
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from smolctl.daemon.api.udp_send import SendJob, SendPlan, error_fields
@@ -8,6 +10,7 @@ from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context
 from smolctl.daemon.job import Job
 from smolctl.errors import InvalidArgument, MessageTooLong, NoBuffers, SendRejected
+from smolctl.stack.fast import udp_send_many
 from smolctl.stack.udp_socket import ANY, UdpSocket
 from smolctl.wire import addr, udp
 
@@ -165,10 +168,7 @@ class RecvJob(Job):
 
 
 class EchoJob(RecvJob):
-    """Answers each datagram from the address it was sent to.
-
-    When nobody wants to hear of each datagram, and there is no end to count to, the stack does it.
-    """
+    """Answers each datagram from the address it was sent to (RFC 862)."""
 
     def __init__(
         self,
@@ -182,36 +182,39 @@ class EchoJob(RecvJob):
         super().__init__(ctx, socket, count, wait_ns)
         self._quiet = quiet
         self._echoed = 0
-        socket.echo = quiet and count is None
 
     def _take_up(self, now: int) -> None:
-        """Send all back."""
-        stack, socket, send = self._stack, self._socket, self._stack.udp_send
+        """Send all back, those that follow each other on the same way together."""
+        socket = self._socket
         socket.errors.clear()
         datagrams = socket.receive_all()
         if self._count is not None:
             del datagrams[self._count - self._received :]
         self._received += len(datagrams)
-        asked = own = None
-        for payload, src, sport, dst, _, _, _ in datagrams:
-            if dst != asked:
-                # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
-                asked, own = dst, None if stack.is_broadcast(dst) else dst
-            try:
-                send(socket, payload, src, sport, now, None, own)
-            except (SendRejected, NoBuffers) as error:
-                self._echoed -= 1
-                self.emit("failed", dst=addr.IPV4.format(src), **error_fields(error))
-                continue
-            if not self._quiet:
-                self.emit("echoed", src=addr.IPV4.format(src), sport=sport, bytes=len(payload))
-        self._echoed += len(datagrams)
+        for (src, sport, dst), group in groupby(datagrams, itemgetter(1, 2, 3)):
+            self._send_back([datagram[0] for datagram in group], src, sport, dst, now)
         if self._complete():
             self.finish(now)
 
+    def _send_back(self, payloads: list[bytes], src: int, sport: int, dst: int, now: int) -> None:
+        stack, socket = self._stack, self._socket
+        # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
+        own = None if stack.is_broadcast(dst) else dst
+        number = udp_send_many(stack, socket, payloads, src, sport, now, own)
+        sent = payloads[:number]
+        for payload in payloads[number:]:
+            try:
+                stack.udp_send(socket, payload, src, sport, now, None, own)
+            except (SendRejected, NoBuffers) as error:
+                if not self._quiet:
+                    self.emit("failed", dst=addr.IPV4.format(src), **error_fields(error))
+            else:
+                sent.append(payload)
+        self._echoed += len(sent)
+        if not self._quiet:
+            for payload in sent:
+                self.emit("echoed", src=addr.IPV4.format(src), sport=sport, bytes=len(payload))
+
     def result(self, now: int) -> dict[str, Any]:
         """Return how many came and how many went back."""
-        if self._socket.echo:
-            received, echoed = self._socket.rx_datagrams, self._socket.tx_datagrams
-            return {"received": received, "drops": 0, "ok": received > 0, "echoed": echoed}
         return {**super().result(now), "echoed": self._echoed}
