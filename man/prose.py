@@ -66,7 +66,12 @@ SEE_ALSO = {
     ],
     "udp": [("smolctl-socket", "8"), ("smolctl-stats", "8"), ("nc", "1")],
     "ping": [("smolctl-arping", "8"), ("ping", "8")],
-    "capture": [("smolctl-stats", "8"), ("tcpdump", "8"), ("pcap-filter", "7")],
+    "capture": [
+        ("smolctl-why", "8"),
+        ("smolctl-monitor", "8"),
+        ("tcpdump", "8"),
+        ("pcap-filter", "7"),
+    ],
     "arping": [("smolctl-neigh", "8"), ("smolctl-ping", "8"), ("arping", "8")],
     "socket": [("smolctl-udp", "8"), ("ss", "8")],
     "monitor": [("smolctl-stats", "8"), ("smolctl-neigh", "8"), ("ip-monitor", "8")],

@@ -1,11 +1,13 @@
 """Where captured packets go: lines for people, JSON, or a pcapng file."""
 
+import os
 from contextlib import suppress
 from datetime import datetime
 from typing import IO, Any, NamedTuple, Protocol
 
 from smolctl.capture import Interface, Record
 from smolctl.capture.pcapng import Writer
+from smolctl.cli.options import DEFAULT_STACK
 from smolctl.cli.output import Output, OutputError
 
 _NS_PER_S = 1_000_000_000
@@ -56,6 +58,10 @@ class TextSink:
     def __init__(self, out: Output, *, live: bool) -> None:
         self._out = out
         self._live = live
+        stack = out.options.stack
+        # Which stack a plain "smolctl" reaches depends on who types it, and where.
+        named = stack != DEFAULT_STACK or bool(os.environ.get("SMOLCTL_STACK"))
+        self._why = f"smolctl -n {stack} why" if named else "smolctl why"
 
     def start(self, links: Links) -> None:
         """Say what is waited for, on a terminal."""
@@ -66,9 +72,8 @@ class TextSink:
         from smolctl.cli import dissect
 
         record = shown.record
-        self._out.line(
-            f"{_stamp(record.time_ns)}{_place(record)} {dissect.summary(record)}{_fate(shown)}"
-        )
+        place, fate = _place(record), _fate(shown, self._why)
+        self._out.line(f"{_stamp(record.time_ns)}{place} {dissect.summary(record)}{fate}")
         if self._out.options.verbose:
             if shown.why:
                 self._out.line(f"  why: {shown.why}")
@@ -214,10 +219,10 @@ def _place(record: Record) -> str:
     return "".join(f" {word}" for word in words)
 
 
-def _fate(shown: Shown) -> str:
+def _fate(shown: Shown, command: str) -> str:
     if shown.reason is None:
         return ""
-    more = f" (smolctl why {shown.id})" if shown.id else ""
+    more = f" ({command} {shown.id})" if shown.id else ""
     return f"  {shown.kind} {shown.reason}{more}"
 
 

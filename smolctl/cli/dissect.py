@@ -31,9 +31,9 @@ def dissection(record: Record) -> str:
 
 def _said(record: Record, say: Any) -> str:
     frame = record.frame
+    first = Ether if record.ethernet else IPv6 if frame[:1] and frame[0] >> 4 == 6 else IP
     try:
-        if record.ethernet:
-            return str(say(Ether(frame)))
-        return str(say((IPv6 if frame[:1] and frame[0] >> 4 == 6 else IP)(frame)))
+        # Names in a packet are the peer's, and must not reach a terminal as commands to it.
+        return "".join(c if c.isprintable() or c == "\n" else "?" for c in say(first(frame)))
     except Exception:  # what scapy cannot read may raise anything, and the show must go on
         return f"{len(frame)} B that cannot be dissected: {frame[:16].hex()}"

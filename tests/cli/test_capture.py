@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from smolctl.capture import Interface
+from smolctl.capture import Interface, Record
 from smolctl.cli import capture
 from smolctl.stack import packet_filter
-from tests.capture.kit import NOW_NS, record, written
+from tests.capture.kit import NOW_NS, frame, record, written
 from tests.capture.kit import read as read_file
 from tests.cli.kit import read
 from tests.kit.process import wait_until
@@ -221,13 +224,20 @@ def test_interrupted_it_says_how_many(smolctl: SmolctlEnv, tmp_path: Path) -> No
     assert [(one.dev, one.direction, one.ethernet) for one in found] == [("lo", "local", False)] * 2
 
 
-def test_text_tells_how_to_ask_why(smolctl: SmolctlEnv) -> None:
-    reader = smolctl.popen("-v", "capture", "reason", "udp-port-closed", "-c", "1")
+@pytest.mark.parametrize("stack", [(), ("-n", "other")])
+def test_text_tells_how_to_ask_why(smolctl: SmolctlEnv, stack: tuple[str, ...]) -> None:
+    reader = smolctl.popen(*stack, "-v", "capture", "reason", "udp-port-closed", "-c", "1")
     reader.wait_for("waiting: packets on lo")
-    smolctl("udp", "send", "127.0.0.1:9", "hi")
+    smolctl(*stack, "udp", "send", "127.0.0.1:9", "hi")
     ended = reader.wait()
-    assert " > 127.0.0.1:9 / Raw  reject udp-port-closed (smolctl why " in ended.stdout
     assert ended.stderr.splitlines()[-1] == "1 packet captured"
+    asked = re.search(
+        r" > 127\.0\.0\.1:9 / Raw  reject udp-port-closed \(smolctl (.*) (\d+)\)", ended.stdout
+    )
+    assert asked is not None
+    assert asked[1].split() == [*stack, "why"]
+    told = smolctl(*asked[1].split(), asked[2])
+    assert (told.returncode, "udp-port-closed" in told.stdout) == (1, True)
 
 
 @pytest.mark.parametrize(("count", "status"), [((), 0), (("-c", "5"), 1)])
@@ -282,3 +292,24 @@ def test_the_daemon_goes_away(smolctl: SmolctlEnv) -> None:
     ended = reader.wait()
     assert ended.returncode == 3
     assert ended.stderr.splitlines()[-1].startswith("smolctl: ")
+
+
+def test_a_packet_cannot_speak_to_the_terminal() -> None:
+    from smolctl.cli import dissect
+
+    query = b"\0\1\1\0\0\1\0\0\0\0\0\0\7\x1b]0;hi\7\0\0\1\0\1"
+    data = frame(53, query)
+    said = Record(0, data, True, "tap0", "in", len(data))
+    for text in (dissect.summary(said), dissect.dissection(said).replace("\n", "")):
+        assert "DNS" in text
+        assert text.isprintable()
+
+
+@given(st.binary(max_size=120), st.booleans())
+@settings(deadline=None)
+def test_any_bytes_are_shown(data: bytes, ethernet: bool) -> None:
+    from smolctl.cli import dissect
+
+    said = Record(0, data, ethernet, "tap0", "in", len(data))
+    assert "\n" not in dissect.summary(said)
+    assert dissect.dissection(said)
