@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from smolctl.errors import InvalidArgument
 from smolctl.stack import reason
+from smolctl.stack.events import Action
 from smolctl.stack.impairment import Impairment, Netem
 from smolctl.stack.interface import Interface
 
@@ -23,6 +24,7 @@ def set_impairment(stack: "Stack", interface: Interface, netem: Netem) -> None:
         interface.impairment.netem = netem
     elif netem:
         interface.impairment = Impairment(netem, stack.random)
+    stack.events.link(Action.CHANGED, interface)
     # What the fast path knows goes past the impairment.
     stack.touch()
 

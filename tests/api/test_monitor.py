@@ -56,6 +56,13 @@ def test_a_link_has_the_row_of_link_show(api: Api) -> None:
     assert gone["ifname"] == new["ifname"] == "lo1"
 
 
+def test_a_link_that_is_made_bad(api: Api) -> None:
+    seen = watch(api, "link")
+    api("link.set", dev="tap0", loss="10%")
+    (row,) = taken(seen)
+    assert row["netem"] == api.one("link.show", dev="tap0")["netem"]
+
+
 def test_an_address_has_the_row_of_addr_show(api: Api) -> None:
     seen = watch(api, "addr")
     api("addr.add", local="10.1.0.1/24", dev="tap0", broadcast="+")

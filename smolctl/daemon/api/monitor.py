@@ -124,17 +124,17 @@ class MonitorJob(FeedJob):
             row["dev"] = trace.dev
         row.update(dir=trace.direction.value, reason=reason.name)
         row.update({"class": reason.kind.value})
-        make = partial(_told, row, trace, reason, trace.detail)
-        self.feed.put_later(make, len(trace.frame) + _ROW_SIZE)
+        row["summary"] = _headline(trace)
+        self.feed.put_later(partial(_told, row, reason, trace.detail), _ROW_SIZE)
 
 
-_ROW_SIZE = 1500
-"""Bytes that a packet's row, steps and details hold on to, roughly."""
+_ROW_SIZE = 700
+"""Bytes that a packet's row and details hold on to, roughly."""
 
 
-def _told(row: Row, trace: Trace, reason: Reason, detail: dict[str, object]) -> Row:
+def _told(row: Row, reason: Reason, detail: dict[str, object]) -> Row:
     """Return the row of a packet, with the words that take the longest to find."""
-    return {**row, "summary": _headline(trace), "why": reason.why(detail)}
+    return {**row, "why": reason.why(detail)}
 
 
 def _headline(trace: Trace) -> str:
