@@ -74,7 +74,7 @@ SEE_ALSO = {
     ],
     "arping": [("smolctl-neigh", "8"), ("smolctl-ping", "8"), ("arping", "8")],
     "socket": [("smolctl-udp", "8"), ("ss", "8")],
-    "monitor": [("smolctl-stats", "8"), ("smolctl-neigh", "8"), ("ip-monitor", "8")],
+    "monitor": [("smolctl-why", "8"), ("smolctl-stats", "8"), ("ip-monitor", "8")],
     "stats": [("smolctl-explain", "8"), ("smolctl-socket", "8"), ("smolctl-link", "8")],
     "explain": [("smolctl-reasons", "7"), ("smolctl-stats", "8")],
     "reasons": [("smolctl-explain", "8"), ("smolctl-stats", "8")],
@@ -238,7 +238,8 @@ and the last state of one that is deleted.
 
 drops watches packets that go wrong, a line each: when, interface, direction (in, out, or local:
 from this stack to itself), what became of it (drop; reject: its sender was told; wait: its fate
-is still to come), the reason's name, the packet, and its number in the stack's journal.
+is still to come), the reason's name, the packet, and its id: smolctl why ID tells how it came to
+that.
 
 With --json each event is one object with the keys of the noun's show, "event" for its kind,
 "time" in seconds since 1970, and "deleted": true for what is gone. Drops have id, dev, dir,

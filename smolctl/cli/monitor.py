@@ -114,7 +114,9 @@ COMMAND = Verb(
             Keyword(("dev",), "only what concerns this interface", "DEVICE", complete="link"),
             Keyword(("label",), "name the kind of each event, as is done for several kinds"),
             option("count", "end after so many events", "N", short="c"),
-            option("wait", "end after this time, with 1 if fewer than -c came", "SECONDS", short="w"),
+            option(
+                "wait", "end after this time, with 1 if fewer than -c came", "SECONDS", short="w"
+            ),
         ),
         notes="A reader that is too slow loses the oldest events and is told how many; the stack"
         " never waits for it.",

@@ -255,3 +255,12 @@ def test_a_link_that_goes_ends_nothing(api: Api) -> None:
     configure.delete_interface(api.stack, api.stack.interface("lo9"), api.clock.now)
     configure.set_mac(api.stack, api.host.tap, PEER_MAC, api.clock.now)
     assert [row["event"] for row in taken(seen)] == ["link"] * 3
+
+
+def test_a_prediction_is_no_event(api: Api) -> None:
+    seen = watch(api)
+    (row,) = api("why.ask", proto="udp", dst=DEAD, dport="9")
+    assert row["kind"] == "predicted"
+    assert taken(seen) == []
+    api.run("udp.send", 0.01, dst=DEAD, port=9, data="aGk=")
+    assert [row["event"] for row in taken(seen)][:3] == ["socket", "neigh", "drop"]

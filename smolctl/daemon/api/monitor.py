@@ -19,9 +19,8 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.neighbor_entry import Neighbor
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import Route
-from smolctl.stack.summary import summarize
+from smolctl.stack.story import headline
 from smolctl.stack.udp_socket import UdpSocket
-from smolctl.wire import addr
 
 DROPS = "drops"
 KINDS = (*(kind.value for kind in Kind), DROPS)
@@ -124,7 +123,7 @@ class MonitorJob(FeedJob):
             row["dev"] = trace.dev
         row.update(dir=trace.direction.value, reason=reason.name)
         row.update({"class": reason.kind.value})
-        row["summary"] = _headline(trace)
+        row["summary"] = headline(trace)
         self.feed.put_later(partial(_told, row, reason, trace.detail), _ROW_SIZE)
 
 
@@ -135,20 +134,6 @@ _ROW_SIZE = 700
 def _told(row: Row, reason: Reason, detail: dict[str, object]) -> Row:
     """Return the row of a packet, with the words that take the longest to find."""
     return {**row, "why": reason.why(detail)}
-
-
-def _headline(trace: Trace) -> str:
-    """Return what the packet is, even of one that was refused before it was built."""
-    if trace.frame:
-        return summarize(trace.frame, trace.linked)
-    flow = trace.flow
-    if flow is None:
-        return "a packet"
-    src = "0.0.0.0" if flow.src is None else addr.IPV4.format(flow.src)
-    dst = addr.IPV4.format(flow.dst)
-    if flow.proto == "udp":
-        return f"{src}:{flow.sport} > {dst}:{flow.dport} UDP {flow.length} B"
-    return f"{src} > {dst} {flow.proto.upper()} {flow.length} B"
 
 
 def _dev_of(event: Event) -> Any:
