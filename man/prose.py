@@ -145,6 +145,12 @@ cable's name are plugged into each other, whichever stack they belong to. With t
 the cable is a hub, which shows each frame to all others. A link has carrier while another end is
 there; an end goes with its stack, however that ends. It needs no privileges.
 
+A link of type packet makes the stack a second host on an interface of this machine, with a MAC
+address of its own, as a macvlan has. What the machine itself sends by that interface does not come
+in, nor does what others send to the machine, unless promisc asks for all that the interface sees;
+so the stack and its own machine cannot talk to each other this way. Frames with a VLAN tag are left
+out. Without link it is the interface of the same name.
+
 A link can be made as bad as the network that one wants to try out, by delay, jitter, loss,
 corrupt, duplicate, reorder and rate, in the words of tc-netem(8). They happen to what this end
 sends; set them on both ends for both directions. At most 1000 frames or 4 MiB are held back. The

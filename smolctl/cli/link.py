@@ -220,6 +220,7 @@ COMMAND = Noun(
                     "smolctl link add eth0 type stream connect /tmp/passt_1.socket",
                     "smolctl link add eth0 type stream listen /tmp/qemu.sock",
                     "smolctl link add eth0 type cable name c1",
+                    "smolctl link add p0 type packet link eth0",
                     "smolctl link add name lo1 type loopback",
                 ),
                 (Positional("name", "NAME", "name of the interface", words=("name", "dev")),),
@@ -227,10 +228,11 @@ COMMAND = Noun(
                     Keyword(
                         ("type",),
                         "tap: a TAP device of this machine; stream, dgram: a socket to QEMU, passt"
-                        " or another stack; cable: to your other stacks; loopback: no device",
+                        " or another stack; cable: to your other stacks; packet: an interface of"
+                        " this machine; loopback: no device",
                         "TYPE",
                         required=True,
-                        values=("tap", "stream", "dgram", "cable", "loopback"),
+                        values=("tap", "stream", "dgram", "cable", "packet", "loopback"),
                     ),
                     Keyword(
                         ("name",),
@@ -260,10 +262,13 @@ COMMAND = Noun(
                     ),
                     Keyword(("local",), "dgram: path of its own socket", "PATH"),
                     Keyword(("remote",), "dgram: path of the other end's socket", "PATH"),
+                    Keyword(("link",), "packet: the interface of this machine", "DEV"),
+                    Keyword(("promisc",), "packet: take all frames that the interface sees"),
                     *_NETEM,
                 ),
                 notes="A TAP device that exists already and belongs to you needs no privileges;"
-                " making one does, and so do netns and host. No other type needs any."
+                " making one does, and so do netns and host."
+                " A packet socket takes root or CAP_NET_RAW. No other type needs any."
                 f" {_NETEM_NOTES}",
             ),
             _add,

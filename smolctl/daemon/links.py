@@ -68,9 +68,16 @@ def _open_dgram(name: str, options: Mapping[str, Any]) -> Device:
     return DgramDevice(name, **options)
 
 
+def _open_packet(name: str, options: Mapping[str, Any]) -> Device:
+    from smolctl.device.packet import PacketDevice
+
+    return PacketDevice(name, **options)
+
+
 OPENERS: dict[str, Callable[[str, Mapping[str, Any]], Device]] = {
     "cable": _open_cable,
     "dgram": _open_dgram,
+    "packet": _open_packet,
     "stream": _open_stream,
     "tap": _open_tap,
 }

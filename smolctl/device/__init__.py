@@ -2,7 +2,8 @@
 
 One file a kind: ``tap`` for the Linux kernel's TAP (``host`` configures the kernel's side of it),
 ``stream`` for Ethernet over a stream, as QEMU and passt speak it, ``cable`` between stacks
-(``framing`` has the frames of both, ``connection`` their sockets, ``unix`` the files of these).
+(``framing`` has the frames of both, ``connection`` their sockets, ``unix`` the files of these),
+``dgram`` for a frame a datagram, ``packet`` for an interface of the machine.
 """
 
 import os
@@ -123,6 +124,18 @@ class OffloadDevice(Protocol):
 
     def transmit_batch(self, items: Sequence[bytes | Framed | Run]) -> int:
         """Hand over frames and runs in order; see ``Device``."""
+
+
+@runtime_checkable
+class AddressedDevice(Protocol):
+    """What a device has besides that lets in what is for its address only."""
+
+    def set_mac(self, mac: bytes) -> None:
+        """Let in what is for another address, which ``check_mac`` found to be right.
+
+        Raises:
+            DeviceError: that cannot be done.
+        """
 
 
 @runtime_checkable

@@ -21,6 +21,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
+KINDS = ("tap", "stream", "dgram", "cable", "packet", "loopback")
 NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
 
 
@@ -41,7 +42,7 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
         (("addr", "add", "dev", "tap0", "10.0.0.1/24", ""), ["broadcast", "label", "scope"]),
         (("link", "set", "tap0", ""), ["up", "down", "mtu", "address", *NETEM]),
         (("link", "set", "tap0", "up", ""), ["mtu", "address", *NETEM]),
-        (("link", "add", "tap0", "type", ""), ["tap", "stream", "dgram", "cable", "loopback"]),
+        (("link", "add", "tap0", "type", ""), [*KINDS]),
         (("link", "add", "eth0", "type", "cable", "n"), ["name", "netns"]),
         (("link", "add", "eth0", "type", "tap", "n"), ["netns"]),
         (("neigh", "show", "nud", "p"), ["permanent", "probe"]),

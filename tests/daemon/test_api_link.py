@@ -111,7 +111,7 @@ def test_down_and_up(api: Api) -> None:
         (
             {"name": "x", "type": "bridge"},
             "invalid-argument",
-            "cable, dgram, loopback, stream, tap",
+            "cable, dgram, loopback, packet",
         ),
         ({"name": "lo", "type": "tap"}, "exists", '"lo" is there already'),
         ({"name": "", "type": "tap"}, "invalid-argument", "1 to 15"),

@@ -6,6 +6,7 @@ from typing import Any
 from smolctl.daemon.api import link_options, netem
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
+from smolctl.device import AddressedDevice
 from smolctl.errors import InvalidArgument
 from smolctl.stack import configure, impair
 from smolctl.stack.impairment import Netem
@@ -175,6 +176,8 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
     if mac is not None and mac != old_mac:
         if device is not None:
             device.check_mac(mac)
+        if isinstance(device, AddressedDevice):
+            device.set_mac(mac)
         configure.set_mac(ctx.stack, interface, mac, ctx.now)
     if mtu is not None:
         try:

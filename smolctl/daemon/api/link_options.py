@@ -115,6 +115,13 @@ def _dgram(args: Args) -> Options:
     return options
 
 
+def _packet(args: Args) -> Options:
+    link = args.text("link") or args.required("name")
+    if not 1 <= len(link.encode()) <= 15:
+        raise InvalidArgument(f'link "{link}" is not an interface: it has 1 to 15 characters')
+    return {"link": link, "promisc": args.flag("promisc")}
+
+
 def _cable(args: Args) -> Options:
     cable = args.text("cable")
     if cable is None:
@@ -146,6 +153,7 @@ KINDS: dict[str, Kind] = {
     "tap": Kind(("persist", "netns", "host", "offload"), _tap, "tap"),
     "cable": Kind(("cable",), _cable, "cable name c1"),
     "dgram": Kind(("local", "remote"), _dgram, "dgram local /tmp/a.sock remote /tmp/b.sock"),
+    "packet": Kind(("link", "promisc"), _packet, "packet link eth0"),
     "stream": Kind(("connect", "listen"), _stream, "stream connect /tmp/passt.socket"),
 }
 
