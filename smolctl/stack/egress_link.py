@@ -62,12 +62,30 @@ def neighbor_output(
         stack.ledger.record(reason.NEIGH_TABLE_FULL, out.name, now, trace, **detail)
         raise rejection(reason.NEIGH_TABLE_FULL, {**detail, "dev": out.name}) from None
     if entry.state is State.INCOMPLETE:
-        # RFC 1122 2.4: the link layer must not report an error for want of an ARP entry alone.
+        _wait(stack, out, entry, now, trace)
+    perform(stack, out, actions, now)
+
+
+def _wait(stack: "Stack", out: Interface, entry: Neighbor, now: int, trace: Trace) -> None:
+    """Take note that a packet waits for ARP, and of what makes it wait again and again.
+
+    RFC 1122 2.4: the link layer must not report an error for want of an ARP entry alone.
+    """
+    shown = addr.IPV4.format
+    thrash = stack.neighbors[out.name].thrash(entry.ip, now)
+    if thrash is None:
         stack.ledger.record(
             reason.NEIGH_PENDING, out.name, now, trace,
-            next_hop=addr.IPV4.format(next_hop), queued=len(entry.queue),
+            next_hop=shown(entry.ip), queued=len(entry.queue),
         )  # fmt: skip
-    perform(stack, out, actions, now)
+        return
+    stack.ledger.record(
+        reason.NEIGH_CACHE_THRASH, out.name, now, trace,
+        next_hop=shown(entry.ip), queued=len(entry.queue), new=shown(thrash.last.new),
+        ago_ms=(now - thrash.last.at_ns) // 1_000_000, times=thrash.times,
+        evictions=thrash.total, peers=thrash.peers,
+        **suggest.cache_room(stack, thrash.peers),
+    )  # fmt: skip
 
 
 def perform(stack: "Stack", out: Interface, actions: list[Action], now: int) -> None:
@@ -100,7 +118,10 @@ def perform(stack: "Stack", out: Interface, actions: list[Action], now: int) -> 
                     new=addr.IPV4.format(new), **suggest.cache_room(stack),
                 )  # fmt: skip
                 for queued in packets:
-                    _lost(stack, out, reason.NEIGH_QUEUE_PURGED, entry, queued, now)
+                    _lost(
+                        stack, out, reason.NEIGH_QUEUE_PURGED, entry, queued, now,
+                        new=addr.IPV4.format(new),
+                    )  # fmt: skip
 
 
 def _lost(

@@ -10,6 +10,7 @@ from copy import copy
 
 from smolctl.errors import NoBuffers
 from smolctl.stack import events
+from smolctl.stack.eviction import Evictions, Thrash
 from smolctl.stack.neighbor_entry import (
     Action,
     Evicted,
@@ -43,6 +44,7 @@ class NeighborCache:
         self._settings = settings
         self._random = random
         self._timers: list[tuple[int, int, Neighbor]] = []
+        self._evictions = Evictions()
         self._serial = 0
         self._reachable_factor = 0.5 + random()
         self._redraw_ns = 0
@@ -55,6 +57,7 @@ class NeighborCache:
         result = copy(self)
         result.entries = {ip: entry.twin() for ip, entry in self.entries.items()}
         result._timers, result._random, result.on_change = [], random, None
+        result._evictions = Evictions(self._evictions)
         return result
 
     def __iter__(self) -> Iterator[Neighbor]:
@@ -63,6 +66,12 @@ class NeighborCache:
     def lookup(self, ip: int) -> Neighbor | None:
         """Return the entry of ``ip`` or None; no side effect."""
         return self.entries.get(ip)
+
+    def thrash(self, ip: int, now: int) -> Thrash | None:
+        """Return why ``ip`` has to be asked for again: evicted, and the cache is still full."""
+        if len(self.entries) < self._settings["iface.neighbor_cache_count"]:
+            return None
+        return self._evictions.thrash(ip, self.entries, len(self.entries), now)
 
     @property
     def reachable_ns(self) -> int:
@@ -328,6 +337,8 @@ class NeighborCache:
         while len(self.entries) >= capacity:
             victim = self._victim(now, capacity)
             packets = self._take_queue(victim)
+            if victim.state is not State.FAILED:  # that one would have to be asked for anyway
+                self._evictions.note(victim.ip, ip, now)
             self._forget(victim)
             actions.append(Evicted(victim, ip, packets))
         entry = self.entries[ip] = Neighbor(ip, now)

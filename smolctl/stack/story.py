@@ -63,6 +63,11 @@ def blame(trace: Trace) -> tuple[Reason | None, Mapping[str, object]]:
         facts = trace.steps[-1].facts
         if isinstance(facts, dict):
             return REASONS[facts["reason"]], facts
+    if trace.reason is None and trace.waited_for is not None and trace.waited_for.fix_templates:
+        # It is through, but need not have waited.
+        for step in trace.steps:
+            if isinstance(step.facts, dict) and step.facts.get("reason") == trace.waited_for.name:
+                return trace.waited_for, step.facts
     return trace.reason, trace.detail
 
 

@@ -129,10 +129,15 @@ def room(now: int, knob: str) -> dict[str, object]:
     return {"value": value} if value <= KNOBS[knob].high else {}
 
 
-def cache_room(stack: "Stack") -> dict[str, object]:
-    """Return ``capacity`` of the neighbor caches, and ``value``, the one to set."""
+def cache_room(stack: "Stack", peers: int = 0) -> dict[str, object]:
+    """Return ``capacity`` of the neighbor caches, and ``value``, the one to set.
+
+    Args:
+        peers: neighbors for whom it should have room.
+    """
     knob = "iface.neighbor_cache_count"
-    return {"capacity": stack.settings[knob], **room(stack.settings[knob], knob)}
+    capacity = stack.settings[knob]
+    return {"capacity": capacity, **room(max(capacity, (peers + 1) // 2), knob)}
 
 
 def queue_room(stack: "Stack", queued: int) -> dict[str, object]:

@@ -88,6 +88,15 @@ def neighbors_both(bench: Bench) -> bool:
     return "10.0.0.2" in bench.lab.neighbors()
 
 
+def two_in_turn(bench: Bench) -> bool:
+    """Two neighbors are sent to in turn, and nobody has to be asked for twice."""
+    before = bench.lab.drops().get("neigh-cache-thrash", 0)
+    for last in (2, 3, 2, 3):
+        bench.ctl(f"udp send 10.0.0.{last}:{PORT} x")
+        heard(bench)
+    return bench.lab.drops().get("neigh-cache-thrash", 0) == before
+
+
 def three_wait_for_one_answer(bench: Bench) -> bool:
     """Three datagrams wait for a MAC, which comes; all three are sent."""
     bench.ctl("neigh del 10.0.0.99 dev tap0")
@@ -273,6 +282,10 @@ CASES = (
     Case(
         "neigh-evicted", "smolctl sysctl iface.neighbor_cache_count=8", neighbors_both,
         ("sysctl iface.neighbor_cache_count=1",),
+    ),
+    Case(
+        "neigh-cache-thrash", "smolctl sysctl iface.neighbor_cache_count=8", two_in_turn,
+        ("sysctl iface.neighbor_cache_count=1",), ("addr add 10.0.0.3/24 dev tap0",),
     ),
     Case(
         "lab-loss", "smolctl link set tap0 loss 0", pinged(OURS),

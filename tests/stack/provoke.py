@@ -220,6 +220,17 @@ def evicted(host: Host) -> None:
     host.receive(request("10.0.0.4"))
 
 
+def evicted_while_it_waits(host: Host) -> None:
+    host.set("iface.neighbor_cache_count", 2)
+    host.send(host.socket(), DEAD)
+    host.receive(request("10.0.0.4"))
+
+
+def cache_thrash(host: Host) -> None:
+    evicted(host)
+    host.send(host.socket(), "10.0.0.3")
+
+
 def table_full(host: Host) -> None:
     host.set("iface.neighbor_cache_count", 1)
     refused(host, host.socket(), DEAD)
@@ -257,6 +268,7 @@ PROVOKERS: dict[str, Provoker] = {
     "arp-locked-entry": receives(reply()),
     "arp-locktime": locktime,
     "neigh-pending": lambda host: host.send(host.socket(), DEAD),
+    "neigh-cache-thrash": cache_thrash,
     "neigh-failed": failed,
     "neigh-queue-full": with_knob("neigh.unres_qlen", 1, neigh_queue_full_of(2)),
     "neigh-queue-purged": queue_purged,
@@ -366,6 +378,7 @@ def no_port_but_below(host: Host) -> None:
 VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "rx-not-our-mac": (receives(udp_frame(to=OTHER_MAC, dst=PEER)),),
     "icmp-rate-limited": (limited_by(0, 0), limited_by(1, 1)),
+    "neigh-queue-purged": (evicted_while_it_waits,),
     "neigh-queue-full": (with_knob("neigh.unres_qlen_bytes", 50, neigh_queue_full_of(2)),),
     "tx-no-route": (with_its_link_down, without_a_wire),
     "tx-no-port": (no_port_but_below,),
@@ -374,6 +387,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
 """More ways to provoke a reason: those that show its other texts."""
 
 BESIDE: dict[str, dict[str, int]] = {
+    "neigh-cache-thrash": {"neigh-evicted": 2},
     "neigh-failed": {"neigh-pending": 1},
     "neigh-queue-full": {"neigh-pending": 2},
     "neigh-queue-purged": {"neigh-pending": 1},

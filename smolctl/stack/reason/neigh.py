@@ -11,6 +11,21 @@ NEIGH_PENDING = define(
     millisecond. This is no error: only the first packet to a host is later than the others.""",
     why="waiting for ARP of {next_hop} on {dev}, {queued} queued",
 )  # fmt: skip
+NEIGH_CACHE_THRASH = define(
+    "neigh-cache-thrash", Kind.WAIT, "RFC 1122 2.3.2.1", "neighbour table overflow",
+    "more neighbors than entries: a known MAC is asked for again",
+    """More neighbors are in use than the neighbor cache has entries
+    (iface.neighbor_cache_count). Each one that is talked to pushes another out, which has to be
+    asked for again by ARP the next time, so that packets wait which need not: once a round trip
+    here, and up to a second where a stack limits its requests to one a second for the whole cache,
+    as smoltcp does. Seen from outside, ARP requests for the same few hosts never end. Linux has
+    1024 entries, and refuses the new neighbor when all of them are in use ("neighbour table
+    overflow").""",
+    why="{next_hop} lost its entry to {new} {ago_ms} ms ago ({times}x in 60 s): {peers} neighbors"
+    " share the {capacity} entries of {dev}",
+    fix=("smolctl sysctl iface.neighbor_cache_count={value}",),
+    advice="have more entries than active peers: smolctl sysctl iface.neighbor_cache_count",
+)  # fmt: skip
 NEIGH_FAILED = define(
     "neigh-failed", Kind.REJECT, "RFC 1122 2.3.2.1", "NEIGH_FAILED",
     "the next hop did not answer ARP",
@@ -39,7 +54,10 @@ NEIGH_QUEUE_PURGED = define(
     """The packet was waiting for the next hop's MAC when its neighbor entry was removed: the
     interface went down or lost its carrier, the entry was deleted or flushed, or it had to make
     room for another in a full cache. With the entry goes its queue. Send again.""",
-    why="the neighbor entry of {next_hop} on {dev} went away while the packet waited",
+    why=(
+        "the neighbor entry of {next_hop} on {dev} went away while the packet waited",
+        ": it had to make room for {new}",
+    ),
     advice="send again; what the interface says: smolctl link show dev {dev}",
 )  # fmt: skip
 NEIGH_EVICTED = define(
