@@ -151,6 +151,11 @@ in, nor does what others send to the machine, unless promisc asks for all that t
 so the stack and its own machine cannot talk to each other this way. Frames with a VLAN tag are left
 out. Without link it is the interface of the same name.
 
+A link of type pcap plays a capture file, as far apart in time as its packets were or speed times
+faster, and records what the stack sends. It begins when it is up: add it down, give it addresses,
+then set it up. Frames are for a MAC address, so give it that of the host that one wants to be.
+From a file that knows directions only what came in is played; packets of raw IP get link addresses.
+
 A link can be made as bad as the network that one wants to try out, by delay, jitter, loss,
 corrupt, duplicate, reorder and rate, in the words of tc-netem(8). They happen to what this end
 sends; set them on both ends for both directions. At most 1000 frames or 4 MiB are held back. The

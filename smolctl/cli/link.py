@@ -170,7 +170,7 @@ def _add(session: Session, args: Args) -> None:
     show(session, [], args, None)
 
 
-_PATHS = ("connect", "listen", "local", "remote")
+_PATHS = ("connect", "listen", "local", "remote", "read", "write")
 
 _DEVICE = Positional("dev", "DEVICE", "interface", words=("dev",), complete="link", required=False)
 _NETEM = (
@@ -221,6 +221,7 @@ COMMAND = Noun(
                     "smolctl link add eth0 type stream listen /tmp/qemu.sock",
                     "smolctl link add eth0 type cable name c1",
                     "smolctl link add p0 type packet link eth0",
+                    "smolctl link add p1 type pcap read x.pcap address 02:00:00:00:00:0a down",
                     "smolctl link add name lo1 type loopback",
                 ),
                 (Positional("name", "NAME", "name of the interface", words=("name", "dev")),),
@@ -229,10 +230,10 @@ COMMAND = Noun(
                         ("type",),
                         "tap: a TAP device of this machine; stream, dgram: a socket to QEMU, passt"
                         " or another stack; cable: to your other stacks; packet: an interface of"
-                        " this machine; loopback: no device",
+                        " this machine; pcap: a capture file; loopback: no device",
                         "TYPE",
                         required=True,
-                        values=("tap", "stream", "dgram", "cable", "packet", "loopback"),
+                        values=("tap", "stream", "dgram", "cable", "packet", "pcap", "loopback"),
                     ),
                     Keyword(
                         ("name",),
@@ -241,6 +242,7 @@ COMMAND = Noun(
                         key="cable",
                         within=("type", "cable"),
                     ),
+                    Keyword(("down",), "do not bring it up yet"),
                     Keyword(("address",), "its MAC address; by default a random one", "MAC"),
                     _MTU,
                     Keyword(("persist",), "tap: the TAP device outlives the stack"),
@@ -262,6 +264,9 @@ COMMAND = Noun(
                     ),
                     Keyword(("local",), "dgram: path of its own socket", "PATH"),
                     Keyword(("remote",), "dgram: path of the other end's socket", "PATH"),
+                    Keyword(("read",), "pcap: play this capture file to the stack", "FILE"),
+                    Keyword(("speed",), "pcap: so many times faster, or fast", "FACTOR"),
+                    Keyword(("write",), "pcap: record what the stack sends", "FILE"),
                     Keyword(("link",), "packet: the interface of this machine", "DEV"),
                     Keyword(("promisc",), "packet: take all frames that the interface sees"),
                     *_NETEM,

@@ -74,10 +74,17 @@ def _open_packet(name: str, options: Mapping[str, Any]) -> Device:
     return PacketDevice(name, **options)
 
 
+def _open_pcap(name: str, options: Mapping[str, Any]) -> Device:
+    from smolctl.device.pcap import PcapDevice
+
+    return PcapDevice(name, **options)
+
+
 OPENERS: dict[str, Callable[[str, Mapping[str, Any]], Device]] = {
     "cable": _open_cable,
     "dgram": _open_dgram,
     "packet": _open_packet,
+    "pcap": _open_pcap,
     "stream": _open_stream,
     "tap": _open_tap,
 }
@@ -175,8 +182,8 @@ class Links:
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do, or None."""
         due = min(self._retries.values()) if self._retries else None
-        for _, device in self._active.values():
-            other = device.deadline()
+        for link, device in self._active.values():
+            other = None if device.only_up and not link.interface.up else device.deadline()
             if other is not None and (due is None or other < due):
                 due = other
         return due
@@ -184,7 +191,7 @@ class Links:
     def turn(self, now: int) -> None:
         """Let devices do what is due, and try those again whose other side cannot be asked."""
         for link, device in list(self._active.values()):
-            due = device.deadline()
+            due = None if device.only_up and not link.interface.up else device.deadline()
             if due is not None and due <= now:
                 try:
                     device.turn(now)

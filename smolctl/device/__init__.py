@@ -3,7 +3,8 @@
 One file a kind: ``tap`` for the Linux kernel's TAP (``host`` configures the kernel's side of it),
 ``stream`` for Ethernet over a stream, as QEMU and passt speak it, ``cable`` between stacks
 (``framing`` has the frames of both, ``connection`` their sockets, ``unix`` the files of these),
-``dgram`` for a frame a datagram, ``packet`` for an interface of the machine.
+``dgram`` for a frame a datagram, ``packet`` for an interface of the machine, ``pcap`` for
+capture files.
 """
 
 import os
@@ -144,9 +145,11 @@ class ActiveDevice(Protocol):
 
     Attributes:
         report: is told in a line what became of it, for a log; does nothing until it is set.
+        only_up: it rests while its interface is down.
     """
 
     report: Callable[[str], None]
+    only_up: bool
 
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do though nothing is readable, in ns, or None."""

@@ -24,11 +24,13 @@ class PolledDevice:
         name, mac, mtu: as for ``smolctl.device.Device``; None for a random MAC, and 1500 bytes.
     """
 
+    only_up = False
+
     def __init__(self, name: str, mac: bytes | None, mtu: int | None) -> None:
         self.name = name
         self.mac = mac or random_mac()
         self.mtu = mtu or _DEFAULT_MTU
-        self.report: Callable[[str], None] = _nobody
+        self.report: Callable[[str], None] = nobody
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
         flags = os.EFD_NONBLOCK | os.EFD_CLOEXEC
@@ -119,7 +121,7 @@ def is_frame(data: bytes) -> bool:
     return len(data) >= FRAME_MIN
 
 
-def _nobody(_line: str) -> None:
+def nobody(_line: str) -> None:
     """Take a report that nobody wants."""
 
 

@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "wire": {"errors"},
     "stack": {"errors", "wire"},
-    "device": {"errors", "wire"},
+    "device": {"errors", "wire", "capture"},
     "capture": {"errors", "stack", ""},
     "control": {"errors"},
     "launch": {"errors", "control"},  # starts a daemon for the client; not part of client's import

@@ -58,7 +58,7 @@ OPS: dict[str, Operation] = {
     "stack.status": _op(stack.status),
     "stack.stop": _op(stack.stop),
     "link.show": _op(link.show, _LINK),
-    "link.add": _op(link.add, f"name type address mtu {link_options.WORDS} {netem.WORDS}"),
+    "link.add": _op(link.add, f"name type address mtu down {link_options.WORDS} {netem.WORDS}"),
     "link.del": _op(link.delete, "dev"),
     "link.set": _op(link.set_, f"dev state mtu address {netem.WORDS}"),
     "addr.show": _op(addr.show, _ADDR_SELECT + " stats"),

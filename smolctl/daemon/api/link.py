@@ -108,7 +108,7 @@ def _stats64(interface: Interface) -> dict[str, dict[str, int]]:
 
 
 def add(ctx: Context, args: Args) -> Iterable[Row]:
-    """Add an interface; it is up at once, as if a cable was plugged in."""
+    """Add an interface; it is up at once, as if a cable was plugged in, but for ``down``."""
     name, kind = args.required("name"), args.required("type")
     kinds = sorted([LOOPBACK, *ctx.links.kinds])
     if kind not in kinds:
@@ -126,10 +126,12 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
         if badness is not None:
             raise InvalidArgument("a loopback cannot be impaired: no device carries its packets")
         configure.add_interface(ctx.stack, name, kind, Medium.IP, mtu or LOOPBACK_MTU, None)
-        return []
-    _plug_in(ctx, name, kind, {"mac": mac, "mtu": mtu, **options})
+    else:
+        _plug_in(ctx, name, kind, {"mac": mac, "mtu": mtu, **options})
     if badness is not None:
         impair.set_impairment(ctx.stack, ctx.stack.interface(name), badness)
+    if args.flag("down"):
+        configure.set_up(ctx.stack, ctx.stack.interface(name), False, ctx.now)
     return []
 
 

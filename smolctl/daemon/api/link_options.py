@@ -11,6 +11,7 @@ from smolctl.wire import addr
 
 Options = dict[str, Any]
 
+_SPEED = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 _CABLE = re.compile(r"[A-Za-z0-9._-]{1,32}")
 
 
@@ -122,6 +123,33 @@ def _packet(args: Args) -> Options:
     return {"link": link, "promisc": args.flag("promisc")}
 
 
+def _pcap(args: Args) -> Options:
+    options: Options = {name: path(args, name) for name in ("read", "write") if name in args}
+    if not options:
+        raise InvalidArgument(
+            "type pcap needs read FILE, write FILE, or both",
+            hint=f"smolctl link add {args.required('name')} type {KINDS['pcap'].example}",
+        )
+    if options.get("read") == options.get("write"):
+        raise InvalidArgument(f'read and write are the same file: "{options["read"]}"')
+    speed = args.text("speed")
+    if speed is not None:
+        if "read" not in options:
+            raise InvalidArgument("speed is that of reading, and there is no read FILE")
+        options["speed"] = None if speed == "fast" else _speed(speed)
+    return options
+
+
+def _speed(text: str) -> float:
+    value = float(text) if _SPEED.fullmatch(text) else 0.0
+    if not 0.001 <= value <= 1e6:
+        raise InvalidArgument(
+            f'speed "{text}" is neither "fast" nor a number from 0.001 to 1000000',
+            hint="speed 2 plays a file in half of its time",
+        )
+    return value
+
+
 def _cable(args: Args) -> Options:
     cable = args.text("cable")
     if cable is None:
@@ -154,6 +182,7 @@ KINDS: dict[str, Kind] = {
     "cable": Kind(("cable",), _cable, "cable name c1"),
     "dgram": Kind(("local", "remote"), _dgram, "dgram local /tmp/a.sock remote /tmp/b.sock"),
     "packet": Kind(("link", "promisc"), _packet, "packet link eth0"),
+    "pcap": Kind(("read", "write", "speed"), _pcap, "pcap read /tmp/trouble.pcap"),
     "stream": Kind(("connect", "listen"), _stream, "stream connect /tmp/passt.socket"),
 }
 
