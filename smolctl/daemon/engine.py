@@ -14,6 +14,8 @@ from smolctl.daemon.job import Exchange, Job
 from smolctl.errors import ControlError, SmolctlError
 from smolctl.stack.stack import Stack
 
+_NEVER_NS = 1 << 63
+
 
 class Engine:
     """Answers requests on a stack and runs its jobs.
@@ -31,6 +33,8 @@ class Engine:
         self._jobs: dict[Job, None] = {}  # a set whose order is that of their beginning
         self._request_ns = -1
         self._held_back = False
+        # Before this nothing is due; 0 when that is not known.
+        self._due_ns = 0
 
     def request(
         self, op: str, args: dict[str, Any], exchange: Exchange, now: int
@@ -48,7 +52,7 @@ class Engine:
         answer = operation.handler(Context(self.stack, self._links, self._daemon, now), parsed)
         if not isinstance(answer, Job):
             return answer
-        self._request_ns = now
+        self._request_ns, self._due_ns = now, 0
         answer.exchange = exchange
         answer.on_end = self._jobs.pop
         self._jobs[answer] = None
@@ -69,11 +73,17 @@ class Engine:
         stack.events.now_ns = now
         # Not twice in a row: in virtual time the next turn may come at the same instant.
         self._held_back = now == self._request_ns and not self._held_back
-        if not self._held_back:
+        # What has come in since ``deadline`` was asked may bring it forward, yet not to now.
+        due = now >= self._due_ns or now >= stack.housekeeping_ns
+        self._due_ns = 0
+        if (due or stack.loop) and not self._held_back:
             stack.poll(now)
-        for waiter in stack.take_ready():
-            if waiter.handler is not None and not waiter.closed:
-                self._call(waiter.handler, now)
+        if stack.has_ready:
+            for waiter in stack.take_ready():
+                if waiter.handler is not None and not waiter.closed:
+                    self._call(waiter.handler, now)
+        if not due:
+            return
         for job in [job for job in self._jobs if job.deadline is not None and job.deadline <= now]:
             if not job.ended:
                 self._call(job.on_timer, now)
@@ -102,12 +112,14 @@ class Engine:
 
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do though nothing comes in, or None."""
+        self._due_ns = 0
         if self.stack.has_ready:
             return 0
         due = self.stack.deadline()
         for job in self._jobs:
             if job.deadline is not None and (due is None or job.deadline < due):
                 due = job.deadline
+        self._due_ns = _NEVER_NS if due is None else due
         return due
 
     def close(self, now: int) -> None:

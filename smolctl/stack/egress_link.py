@@ -273,8 +273,9 @@ def _no_carrier(stack: "Stack", out: Interface, now: int, trace: Trace) -> None:
 def transmitted(interface: Interface, items: Sequence[Item], now: int) -> None:
     """Take note that the device took these items; each datagram of a run counts."""
     counters = interface.counters
-    counters.tx_packets += sum([len(item.payloads) if type(item) is Run else 1 for item in items])
-    counters.tx_bytes += sum(map(len, items))
+    for item in items:
+        counters.tx_packets += len(item.payloads) if type(item) is Run else 1
+        counters.tx_bytes += len(item)
     if interface.traced:
         for item in items:
             if isinstance(item, TracedFrame):

@@ -287,9 +287,11 @@ def udp_send_many(
     Returns: how many were sent; ``Stack.udp_send`` is for the next one, which is untouched.
     """
     flow = socket.flows.get((dst, port, src))
-    if isinstance(flow, EthernetFlow) and flow.generation == stack.generation:
-        return flow.send_many(socket, payloads, now)
-    return 0
+    if flow is None or flow.generation != stack.generation:
+        return 0
+    if len(payloads) == 1:
+        return int(flow.send(stack, socket, payloads[0], now))
+    return flow.send_many(socket, payloads, now) if isinstance(flow, EthernetFlow) else 0
 
 
 def frames_input(

@@ -133,3 +133,23 @@ def test_closing_ends_all_jobs() -> None:
     assert all(job.ended for job in jobs)
     assert (len(api.stack.udp), len(api.stack.echoes)) == (0, 0)
     assert api.engine.deadline() is None or api.stack.deadline() is not None
+
+
+def test_traffic_without_a_timer_does_not_stop_housekeeping() -> None:
+    api = Api()
+    housekeeping = api.host.stack.housekeeping_ns
+    for _ in range(3):
+        api.engine.deadline()
+        api.clock.advance(SECOND_NS)
+        api.host.receive(udp_frame())
+        api.engine.turn(api.clock.now)
+        assert api.host.stack.housekeeping_ns > housekeeping
+        housekeeping = api.host.stack.housekeeping_ns
+
+
+def test_what_a_request_makes_due_at_once_is_done_in_the_same_turn() -> None:
+    api = Api()
+    api.engine.deadline()
+    exchange, _ = api.start("udp.recv", port="7", wait="0")
+    api.engine.turn(api.clock.now)
+    assert exchange.ended

@@ -182,6 +182,8 @@ class EchoJob(RecvJob):
         super().__init__(ctx, socket, count, wait_ns)
         self._quiet = quiet
         self._echoed = 0
+        self._judged = -1, -1  # destination and configuration for which the next is true
+        self._own: int | None = None
 
     def _take_up(self, now: int) -> None:
         """Send all back, those that follow each other on the same way together."""
@@ -191,15 +193,22 @@ class EchoJob(RecvJob):
         if self._count is not None:
             del datagrams[self._count - self._received :]
         self._received += len(datagrams)
-        for (src, sport, dst), group in groupby(datagrams, itemgetter(1, 2, 3)):
-            self._send_back([datagram[0] for datagram in group], src, sport, dst, now)
+        if len(datagrams) == 1:
+            payload, src, sport, dst, *_ = datagrams[0]
+            self._send_back([payload], src, sport, dst, now)
+        else:
+            for (src, sport, dst), group in groupby(datagrams, itemgetter(1, 2, 3)):
+                self._send_back([datagram[0] for datagram in group], src, sport, dst, now)
         if self._complete():
             self.finish(now)
 
     def _send_back(self, payloads: list[bytes], src: int, sport: int, dst: int, now: int) -> None:
         stack, socket = self._stack, self._socket
-        # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
-        own = None if stack.is_broadcast(dst) else dst
+        if self._judged != (dst, stack.generation):
+            self._judged = dst, stack.generation
+            # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
+            self._own = None if stack.is_broadcast(dst) else dst
+        own = self._own
         number = udp_send_many(stack, socket, payloads, src, sport, now, own)
         sent = payloads[:number]
         for payload in payloads[number:]:
