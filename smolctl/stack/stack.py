@@ -202,7 +202,7 @@ class Stack:
         """Handle what came back by the loopbacks, and every timer that is due."""
         self.events.now_ns = now
         budget = _LOOP_BUDGET
-        while budget and self.loop_input(now):
+        while self.loop and budget and self.loop_input(now):
             budget -= 1
         due = timers.deadline(self)
         if (due is not None and due <= now) or now >= self.housekeeping_ns:

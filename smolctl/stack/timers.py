@@ -27,10 +27,14 @@ def expire(stack: "Stack", now: int) -> None:
 
 def deadline(stack: "Stack") -> int | None:
     """Return when ``expire`` is next due, None while nothing runs."""
-    dues = [due for cache in stack.neighbors.values() if (due := cache.deadline()) is not None]
+    first: int | None = None
+    for cache in stack.neighbors.values():
+        due = cache.deadline()
+        if due is not None and (first is None or due < first):
+            first = due
     for interface in stack.interfaces.values():
         if interface.impairment is not None:
             due = interface.impairment.deadline()
-            if due is not None:
-                dues.append(due)
-    return min(dues) if dues else None
+            if due is not None and (first is None or due < first):
+                first = due
+    return first
