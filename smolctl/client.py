@@ -40,7 +40,7 @@ _ADVICE = ("hint", "fix", "advice")
 
 
 class RemoteError(SmolctlError):
-    """The daemon's answer was an error; code, message, hint and errno are the daemon's."""
+    """The daemon's answer was an error; all that it says is the daemon's."""
 
     def __init__(self, error: dict[str, Any]) -> None:
         super().__init__(
@@ -49,6 +49,7 @@ class RemoteError(SmolctlError):
             code=str(error.get("code", "internal")),
         )
         self.errno_name = error.get("errno")
+        self.packet = error.get("id")
 
 
 class Client:

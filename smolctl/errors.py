@@ -14,11 +14,13 @@ class SmolctlError(Exception):
         hint: what to do about it, a command where there is one; None when nothing can be done.
 
     ``code`` is stable kebab-case for scripts; ``errno_name`` is the name of the errno that Linux
-    gives in the same case ("EEXIST"), or None where Linux has none.
+    gives in the same case ("EEXIST"), or None where Linux has none. ``packet`` is the id of the
+    packet that it is about, for ``smolctl why``, or None.
     """
 
     code = "error"
     errno_name: str | None = None
+    packet: int | None = None
 
     def __init__(self, message: str, *, hint: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -27,13 +29,15 @@ class SmolctlError(Exception):
         if code is not None:
             self.code = code
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, str | int]:
         """Return the object that ``--json`` prints under "error"; absent keys rather than null."""
-        result = {"code": self.code, "message": self.message}
+        result: dict[str, str | int] = {"code": self.code, "message": self.message}
         if self.hint is not None:
             result["hint"] = self.hint
         if self.errno_name is not None:
             result["errno"] = self.errno_name
+        if self.packet is not None:
+            result["id"] = self.packet
         return result
 
 

@@ -112,6 +112,10 @@ def run(argv: Sequence[str]) -> int:
     except SmolctlError as error:
         _ask_for_json(session, error, argv)
         session.out.error(error)
+        if error.packet is not None and not session.options.json:
+            from smolctl.cli.stream import ask_why
+
+            ask_why(session, error.code, error.packet)
         return _ending(session, exits.status(error.code, session.kind))
     except KeyboardInterrupt:
         return _ending(session, exits.INTERRUPTED)

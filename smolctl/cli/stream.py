@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from smolctl.cli.options import DEFAULT_STACK
+from smolctl.cli.output import with_hint
 from smolctl.cli.session import Event, Session
 
 Handler = Callable[[Event], None]
@@ -53,10 +55,18 @@ def run(
 
 
 def explain(session: Session, done: Event) -> None:
-    """Say why a probe failed, when the daemon knows and text is wanted."""
+    """Say why a probe failed and how to ask for more, when text is wanted."""
     if "reason" in done and not session.options.json:
-        why = f": {done['hint']}" if "hint" in done else ""
-        session.out.complaint(f"reason: {done['reason']}{why}")
+        session.out.complaint(f"smolctl: {with_hint(done['message'], done.get('hint'))}")
+        ask_why(session, done["reason"], done.get("id"))
+
+
+def ask_why(session: Session, reason: str, packet: int | None) -> None:
+    """End a failed probe with the reason's name and the command that tells all about it."""
+    stack = session.options.stack
+    command = "smolctl" if stack == DEFAULT_STACK else f"smolctl -n {stack}"
+    asked = f"why {packet}" if packet else f"explain {reason}"
+    session.out.complaint(f"reason: {reason} ({command} {asked})")
 
 
 def milliseconds(nanoseconds: int) -> str:

@@ -96,6 +96,8 @@ def _send(session: Session, args: Args) -> int:
             f"{done['sent']} sent, {done['failed']} failed, {done['icmp_errors']} ICMP errors,"
             f" {done['replies']} replies"
         )
+    if "reason" in done and not session.options.json:
+        stream.ask_why(session, done["reason"], done.get("id"))
     return send_status(done, failures)
 
 

@@ -55,16 +55,16 @@ def udp_output(
     trace = _follow(stack, trace, now, cause)
     trace.flow = Flow("udp", source, socket.port, dst, dport, len(payload))
     if len(payload) > udp.MAX_PAYLOAD:
-        _reject(stack, reason.TX_PAYLOAD_TOO_LONG, "", now, trace, n=len(payload))
+        refuse(stack, reason.TX_PAYLOAD_TOO_LONG, "", now, trace, n=len(payload))
     if dport == 0:
-        _reject(stack, reason.TX_DST_INVALID, "", now, trace, ip="port 0")
+        refuse(stack, reason.TX_DST_INVALID, "", now, trace, ip="port 0")
     if source is not None and (addr.is_multicast(source) or stack.is_broadcast(source)):
         source = None  # bound to a group in order to hear it; it is no source (RFC 1122 3.2.1.3)
     trace.step("socket", "ok", now, Bound(socket.local, socket.port, socket.dev, socket.owner))
     decision = _decide(stack, dst, source, socket.dev, now, trace)
     out = decision.interface
     if decision.type == "broadcast" and not socket.broadcast:
-        _reject(
+        refuse(
             stack, reason.TX_BROADCAST_DENIED, out.name, now, trace,
             ip=addr.IPV4.format(dst), port=dport,
         )  # fmt: skip
@@ -128,7 +128,7 @@ def udp_autobind(stack: "Stack", socket: "UdpSocket", now: int, trace: Trace | N
     except NoBuffers:
         trace = _follow(stack, trace, now)
         first, last = (stack.settings[f"ip.local_port_{end}"] for end in ("first", "last"))
-        _reject(stack, reason.TX_NO_PORT, "", now, trace, **suggest.ports(first, last))
+        refuse(stack, reason.TX_NO_PORT, "", now, trace, **suggest.ports(first, last))
 
 
 def _decide(
@@ -136,11 +136,11 @@ def _decide(
 ) -> Decision:
     """Choose the way; a refusal is counted and raised."""
     if dev is not None and dev not in stack.interfaces:
-        _reject(stack, reason.TX_NO_DEVICE, dev, now, trace)
+        refuse(stack, reason.TX_NO_DEVICE, dev, now, trace)
     decision = decide(stack, dst, src, dev)
     if isinstance(decision, Refusal):
         note_losers(stack, dst, now, trace)
-        _reject(stack, decision.reason, decision.dev, now, trace, **decision.detail)
+        refuse(stack, decision.reason, decision.dev, now, trace, **decision.detail)
     if trace.id:
         note_losers(stack, dst, now, trace)
     trace.step("route", "pick", now, decision)
@@ -151,12 +151,12 @@ def _checked_source(stack: "Stack", decision: Decision, size: int, now: int, tra
     """Return the source address; without one, or when ``size`` bytes are too many: refuse."""
     name = decision.interface.name
     if decision.src is None:
-        _reject(
+        refuse(
             stack, reason.TX_NO_SOURCE, name, now, trace, ip=addr.IPV4.format(decision.dst),
             **suggest.neighbor_of(decision.interface, decision.next_hop),
         )  # fmt: skip
     if size > decision.mtu or size > ipv4.MAX_PACKET_LEN:
-        _reject(
+        refuse(
             stack, reason.TX_TOO_BIG, name, now, trace, n=size, mtu=decision.mtu,
             max_payload=decision.mtu - 28,
             **suggest.mtu(decision.interface, decision.route, size),
@@ -171,12 +171,18 @@ def note_losers(stack: "Stack", dst: int, now: int, trace: Trace) -> None:
             trace.step("route", "skip", now, Loser(route, cause))
 
 
-def _reject(
+def refuse(
     stack: "Stack", why: Reason, dev: str, now: int, trace: Trace, /, **detail: object
 ) -> Never:
-    """Count the refusal of a datagram and tell the caller, with Linux's errno."""
+    """Count the refusal of a packet and tell the caller, with Linux's errno.
+
+    Raises:
+        SendRejected: always.
+    """
     stack.ledger.record(why, dev, now, trace, **detail)
-    raise rejection(why, {**detail, "dev": dev})
+    error = rejection(why, {**detail, "dev": dev})
+    error.packet = trace.id or None
+    raise error
 
 
 # --- IP -------------------------------------------------------------------------------------------
@@ -198,7 +204,7 @@ def ip_output(
     if decision.src is None:
         raise AssertionError("ip_output needs a source address")
     if ttl == 0:
-        _reject(stack, reason.TX_TTL_ZERO, decision.interface.name, now, trace)
+        refuse(stack, reason.TX_TTL_ZERO, decision.interface.name, now, trace)
     df = protocol == ipv4.Protocol.UDP
     header = ipv4.Ipv4Header(
         5, 0, 20 + len(segment), 0 if df else stack.next_ident(), df, False, 0,

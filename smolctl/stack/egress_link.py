@@ -60,7 +60,9 @@ def neighbor_output(
     except NoBuffers:
         detail = {"next_hop": addr.IPV4.format(next_hop), **suggest.cache_room(stack)}
         stack.ledger.record(reason.NEIGH_TABLE_FULL, out.name, now, trace, **detail)
-        raise rejection(reason.NEIGH_TABLE_FULL, {**detail, "dev": out.name}) from None
+        error = rejection(reason.NEIGH_TABLE_FULL, {**detail, "dev": out.name})
+        error.packet = trace.id or None
+        raise error from None
     if entry.state is State.INCOMPLETE:
         _wait(stack, out, entry, now, trace)
     perform(stack, out, actions, now)

@@ -6,6 +6,7 @@ ICMP error or given up by this stack (RFC 1122 3.2.2.1, 4.1.3.3; Linux ``udp_err
 
 from typing import TYPE_CHECKING
 
+from smolctl.stack.fate import Trace
 from smolctl.stack.reason import Reason
 from smolctl.stack.udp_socket import ERROR_QUEUE_LIMIT, SocketError
 from smolctl.wire import icmp, ipv4
@@ -57,3 +58,10 @@ def packet_failed(
         stack.wake(echo)
         return True
     return False
+
+
+def unanswered(stack: "Stack", trace: Trace, reason: Reason, now: int, **detail: object) -> None:
+    """Note that nobody answered a packet that was sent by hand."""
+    dev = trace.dev or ""
+    stack.ledger.record(reason, dev, now, None, **detail)
+    trace.complain(reason, {**detail, "dev": dev}, now)

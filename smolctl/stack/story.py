@@ -85,6 +85,8 @@ def headline(trace: Trace) -> str:
         return "a packet"
     src = "0.0.0.0" if flow.src is None else IPV4.format(flow.src)
     dst = IPV4.format(flow.dst)
+    if flow.proto == "arp":
+        return f"who-has {dst} tell {src}"
     if flow.proto == "udp":
         return f"{src}:{flow.sport} > {dst}:{flow.dport} UDP {flow.length} B"
     return f"{src} > {dst} {flow.proto.upper()} {flow.length} B"

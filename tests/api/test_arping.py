@@ -6,6 +6,7 @@ import pytest
 
 from smolctl.errors import SmolctlError
 from smolctl.stack import configure
+from smolctl.stack.fate import Fate
 from smolctl.wire import addr, arp
 from tests.api.kit import Api, Exchange, Row
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
@@ -99,8 +100,12 @@ def test_nobody_answers(api: Api) -> None:
     assert api.clock.now - start == 3 * SECOND_NS
     result = exchange.done_with
     assert (result["sent"], result["received"], result["ok"]) == (3, 0, False)
-    assert result["reason"] == "neigh-failed"
-    assert result["hint"].startswith("3 ARP requests for 10.0.0.9 on tap0, no answer")
+    assert result["reason"] == "arp-no-reply"
+    assert result["message"] == "3 ARP requests for 10.0.0.9 on tap0, no answer"
+    trace = api.stack.journal.get(result["id"])
+    assert trace is not None
+    assert trace.fate is Fate.SENT
+    assert trace.complaint is not None
 
 
 @pytest.mark.parametrize(

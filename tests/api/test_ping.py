@@ -193,7 +193,7 @@ def test_a_dead_host_is_an_error_from_ourselves_after_three_seconds(api: Api) ->
     result = exchange.done_with
     assert numbers(result) == (1, 0, 1, 0, 0)
     assert (result["ok"], result["reason"]) == (False, "neigh-failed")
-    assert "10.0.0.9" in result["hint"]
+    assert "10.0.0.9" in result["message"]
 
 
 def test_waiting_is_said_once_and_after_a_tenth_of_a_second(api: Api) -> None:

@@ -101,7 +101,8 @@ def test_errors(smolctl: SmolctlEnv, line: str, status: int, code: str) -> None:
     text = smolctl("-q", *line.split())
     assert (text.returncode, text.stdout) == (status, "")
     assert text.stderr.startswith("smolctl: ")
-    assert text.stderr.count("\n") == 1
+    lines = text.stderr.splitlines()
+    assert all(line.startswith("reason: ") for line in lines[1:])
     result = smolctl("-q", *line.split(), "-j")
     assert result.returncode == status
     assert json.loads(result.stderr)["error"]["code"] == code

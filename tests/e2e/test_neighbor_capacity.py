@@ -82,7 +82,8 @@ def test_cache_full_of_permanent_entries_refuses_others(tap: Lab) -> None:
     refused = tap.smolctl("udp", "send", f"{PEERS[2]}:9", "hello")
     assert refused.returncode == 1
     assert refused.stderr.startswith("smolctl: not sent: neigh-table-full: ")
-    assert refused.stderr.count("\n") == 1
+    assert refused.stderr.count("\n") == 2
+    assert refused.stderr.endswith(")\n")
     # Who is in the cache is not disturbed, and who asks us is still answered.
     kernels = [tap.peer.udp(peer, 0) for peer in PEERS[:2]]
     converse(kernels)

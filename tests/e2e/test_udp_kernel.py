@@ -108,7 +108,15 @@ def test_expected_reply_comes_or_is_missed(tap: Lab) -> None:
 
     silent = tap.smolctl(*send, "-w", "0.2")
     assert silent.returncode == 1
-    assert silent.stderr == "smolctl: no reply from 10.0.0.2:9000\n"
+    said, why = silent.stderr.splitlines()
+    assert said == "smolctl: no reply from 10.0.0.2:9000"
+    assert why.startswith("reason: udp-no-reply (smolctl why ")
+    number = why.split()[-1].rstrip(")")
+    told = tap.smolctl("why", number)
+    assert (told.returncode, told.stdout.splitlines()[-3]) == (
+        1,
+        "verdict: sent, but it failed - udp-no-reply",
+    )
 
 
 @pytest.mark.parametrize("size", [0, 1, FITS])

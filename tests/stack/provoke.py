@@ -8,11 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from smolctl.errors import SendRejected
-from smolctl.stack import configure, impair
+from smolctl.stack import configure, impair, notify
 from smolctl.stack.fate import Trace
 from smolctl.stack.impairment import LIMIT_FRAMES, Netem
 from smolctl.stack.neighbor_state import State
 from smolctl.stack.predict import Question, arp_out
+from smolctl.stack.reason import ARP_NO_REPLY, ICMP_NO_REPLY, UDP_NO_REPLY, Reason
 from smolctl.stack.route import RouteType
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr, arp, ethernet, icmp, virtio
@@ -51,6 +52,17 @@ def fresh() -> Host:
 def arp_to_ourselves(host: Host) -> None:
     question = Question("arp", None, ip("127.0.0.2"))
     arp_out(host.stack, question, host.now, Trace())
+
+
+def silence(reason: Reason, **detail: object) -> Provoker:
+    """Return a provoker that sends a datagram by hand, and calls it unanswered."""
+
+    def provoke(host: Host) -> None:
+        trace = host.send(host.socket(), PEER)
+        host.sent()
+        notify.unanswered(host.stack, trace, reason, host.now, **detail)
+
+    return provoke
 
 
 def receives(*frames: bytes) -> Provoker:
@@ -264,6 +276,7 @@ PROVOKERS: dict[str, Provoker] = {
     "arp-sender-invalid": receives(request("10.0.0.255")),
     "arp-unsolicited": receives(reply("10.0.0.3")),
     "arp-address-conflict": receives(request(OURS, OURS)),
+    "arp-no-reply": silence(ARP_NO_REPLY, probes=3, next_hop=DEAD),
     "arp-not-needed": arp_to_ourselves,
     "arp-locked-entry": receives(reply()),
     "arp-locktime": locktime,
@@ -308,6 +321,7 @@ PROVOKERS: dict[str, Provoker] = {
     "icmp-prohibited": error_for_a_socket(3, 13),
     "icmp-time-exceeded": error_for_a_socket(11, 0),
     "icmp-parameter-problem": error_for_a_socket(12, 0),
+    "icmp-no-reply": silence(ICMP_NO_REPLY, n=3, ip=DEAD),
     "udp-header-short": receives(frame_of(packet_of(17, bytes(7)))),
     "udp-bad-length": receives(frame_of(packet_of(17, b"\0\7\0\7\0\x09\0\0"))),
     "udp-bad-checksum": receives(flipped(UDP, HEADER + 20 + 8)),
@@ -315,6 +329,7 @@ PROVOKERS: dict[str, Provoker] = {
     "udp-bound-elsewhere": bound_elsewhere,
     "udp-peer-mismatch": peer_mismatch,
     "udp-rcvbuf-full": rcvbuf_full,
+    "udp-no-reply": silence(UDP_NO_REPLY, ip=DEAD, port=9, seconds=1.0),
     "tx-payload-too-long": sends(payload=bytes(65508)),
     "tx-src-not-ours": sends(src="10.0.0.77"),
     "tx-no-source": no_source,

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from smolctl.daemon.args import Args
+from smolctl.daemon.blame import blame_fields
 from smolctl.daemon.context import Context
 from smolctl.daemon.job import Job
 from smolctl.daemon.rtt import Rtts
 from smolctl.errors import AddressNotAvailable, InvalidArgument
-from smolctl.stack import egress_link, reason, suggest
-from smolctl.stack.decide import Refusal, decide, rejection, select_source
-from smolctl.stack.fate import Fate, Trace
+from smolctl.stack import egress, egress_link, notify, reason, suggest
+from smolctl.stack.decide import Refusal, decide, select_source
+from smolctl.stack.fate import Fate, Flow, Trace
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.route import Scope
 from smolctl.stack.stack import Stack
@@ -41,7 +42,7 @@ def run(ctx: Context, args: Args) -> Job:
     args.required("dst")
     dst = args.address("dst") or 0
     mode = args.choice("mode", MODES) or "request"
-    interface, src = _way(ctx.stack, dst, mode, args)
+    interface, src = _way(ctx.stack, dst, mode, args, ctx.now)
     count = args.integer("count", 1, 1_000_000_000)
     if mode == "dad" and count is None:
         count = PROBE_COUNT
@@ -62,7 +63,7 @@ def run(ctx: Context, args: Args) -> Job:
     return ArpingJob(ctx.stack, interface, plan)
 
 
-def _way(stack: Stack, dst: int, mode: str, args: Args) -> tuple[Interface, int]:
+def _way(stack: Stack, dst: int, mode: str, args: Args, now: int) -> tuple[Interface, int]:
     """Choose the interface and the sender address, and refuse what could give no true answer."""
     dev, src = args.text("dev"), args.address("src")
     shown = addr.IPV4.format(dst)
@@ -86,7 +87,9 @@ def _way(stack: Stack, dst: int, mode: str, args: Args) -> tuple[Interface, int]
     else:
         decision = decide(stack, dst, None if mode == "dad" else src)
         if isinstance(decision, Refusal):
-            raise rejection(decision.reason, {**decision.detail, "dev": decision.dev})
+            trace = _begin(stack, dst, src, now)
+            egress.note_losers(stack, dst, now, trace)
+            egress.refuse(stack, decision.reason, decision.dev, now, trace, **decision.detail)
         interface = decision.interface
     if interface.medium is not Medium.ETHERNET:
         raise InvalidArgument(
@@ -96,7 +99,7 @@ def _way(stack: Stack, dst: int, mode: str, args: Args) -> tuple[Interface, int]
                      (reason.TX_NO_CARRIER, not interface.carrier)):  # fmt: skip
         if bad:
             # iputils arping -D calls an address free that nobody could be asked about.
-            raise rejection(why, {"dev": interface.name})
+            egress.refuse(stack, why, interface.name, now, _begin(stack, dst, src, now))
     if mode == "dad":
         return interface, 0
     if announce:
@@ -104,8 +107,17 @@ def _way(stack: Stack, dst: int, mode: str, args: Args) -> tuple[Interface, int]
     if src is None:
         src = select_source(stack, interface, dst, Scope.LINK)
     if src is None:
-        raise rejection(reason.TX_NO_SOURCE, {"dev": interface.name})
+        trace = _begin(stack, dst, src, now)
+        egress.refuse(stack, reason.TX_NO_SOURCE, interface.name, now, trace)
     return interface, src
+
+
+def _begin(stack: Stack, dst: int, src: int | None, now: int) -> Trace:
+    """Return the trace of a request that will be refused."""
+    trace = Trace()
+    trace.flow = Flow("arp", src, 0, dst, 0, arp.PACKET_LEN)
+    stack.journal.follow(trace, now)
+    return trace
 
 
 class ArpingJob(Job):
@@ -121,7 +133,8 @@ class ArpingJob(Job):
         self._sent = self._broadcasts = self._received = self._failed = 0
         self._known: bytes | None = None
         self._trace: Trace | None = None
-        self._failure: tuple[str, str] | None = None
+        self._last: Trace | None = None
+        self._blamed: Trace | None = None
         self._rtts = Rtts()
         self._start_ns = self._next_ns = self._last_ns = 0
 
@@ -175,7 +188,7 @@ class ArpingJob(Job):
         self._broadcasts += not unicast
         op = arp.Op.REPLY if plan.mode == "announce-reply" else arp.Op.REQUEST
         about = self._interface.mac if op == arp.Op.REPLY else addr.ZERO_MAC
-        self._trace = Trace()
+        self._trace = self._last = Trace()
         egress_link.arp_output(
             self._stack, self._interface, op, plan.src, about, plan.dst, target, now, self._trace
         )
@@ -184,9 +197,7 @@ class ArpingJob(Job):
         trace = self._trace
         if trace is not None and trace.fate in (Fate.DROPPED, Fate.REJECTED):
             self._failed += 1
-            if trace.reason is not None:
-                self._failure = (trace.reason.name, trace.reason.explain(trace.detail))
-            self._trace = None
+            self._blamed, self._trace = trace, None
 
     def _on_ready(self, now: int) -> None:
         plan = self._plan
@@ -229,17 +240,15 @@ class ArpingJob(Job):
         }
         if self._rtts.count:
             result["rtt_ns"] = self._rtts.summary()
-        if self._failure is not None:
-            result["reason"], result["hint"] = self._failure
-        elif not good and self._plan.mode == "request":
-            result["reason"] = reason.NEIGH_FAILED.name
-            detail = {
-                "probes": left,
-                "next_hop": addr.IPV4.format(self._plan.dst),
-                "dev": self._interface.name,
-            }
-            # Without the cure, which would be this very command.
-            result["hint"] = reason.NEIGH_FAILED.why(detail)
+        last = self._last
+        if not good and self._plan.mode == "request" and self._blamed is None and last is not None:
+            self._blamed = last
+            notify.unanswered(
+                self._stack, last, reason.ARP_NO_REPLY, now,
+                probes=left, next_hop=addr.IPV4.format(self._plan.dst),
+            )  # fmt: skip
+        if self._blamed is not None:
+            result.update(blame_fields(self._blamed))
         return result
 
     def release(self, now: int) -> None:

@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from smolctl.daemon.args import Args
+from smolctl.daemon.blame import blame_fields
 from smolctl.daemon.context import Context
 from smolctl.daemon.job import NS_PER_S, WAIT_NOTICE_NS, Job
 from smolctl.daemon.rtt import Rtts
 from smolctl.errors import NoBuffers, SendRejected
-from smolctl.stack import egress, reason
-from smolctl.stack.decide import Refusal, decide, rejection
-from smolctl.stack.fate import Trace
+from smolctl.stack import egress, notify, reason
+from smolctl.stack.decide import Decision, Refusal, decide
+from smolctl.stack.fate import Fate, Flow, Trace
 from smolctl.stack.stack import Stack
+from smolctl.stack.udp_socket import SocketError
 from smolctl.wire import addr, icmp
 
 NO_REPLY_WAIT_NS = 10 * NS_PER_S
 """How long the last request is waited for while nothing came back (iputils MAXWAIT)."""
+FOLLOWED = 64
+"""Requests whose steps are still told when an error comes for one."""
 REMEMBERED = 4096
 """Requests whose replies are still told from duplicates."""
 
@@ -62,12 +66,27 @@ def run(ctx: Context, args: Args) -> Job:
         args.seconds("timeout"),
         args.seconds("deadline"),
     )
-    decision = decide(ctx.stack, plan.dst, plan.src, plan.dev)
-    if isinstance(decision, Refusal):
-        raise rejection(decision.reason, {**decision.detail, "dev": decision.dev})
-    if decision.type == "broadcast":
-        raise rejection(reason.TX_BROADCAST_DENIED, {"ip": addr.IPV4.format(plan.dst)})
+    decision = _way(ctx.stack, plan, ctx.now)
     return PingJob(ctx.stack, plan, decision.src, decision.interface.name)
+
+
+def _way(stack: Stack, plan: PingPlan, now: int) -> Decision:
+    """Return the way to the host, and refuse what can never work."""
+    decision = decide(stack, plan.dst, plan.src, plan.dev)
+    trace = Trace()
+    trace.flow = Flow("icmp", plan.src, icmp.Type.ECHO_REQUEST, plan.dst, 0, plan.size)
+    if isinstance(decision, Refusal):
+        stack.journal.follow(trace, now)
+        egress.note_losers(stack, plan.dst, now, trace)
+        egress.refuse(stack, decision.reason, decision.dev, now, trace, **decision.detail)
+    if decision.type == "broadcast":
+        stack.journal.follow(trace, now)
+        trace.step("route", "pick", now, decision)
+        shown = addr.IPV4.format(plan.dst)
+        egress.refuse(
+            stack, reason.TX_BROADCAST_DENIED, decision.interface.name, now, trace, ip=shown
+        )
+    return decision
 
 
 class PingJob(Job):
@@ -89,7 +108,8 @@ class PingJob(Job):
         self._trace: Trace | None = None
         self._noticed = False
         self._start_ns = self._next_ns = self._last_ns = 0
-        self._failure: tuple[str, str] | None = None
+        self._failed: Trace | None = None
+        self._recent: dict[int, Trace] = {}
 
     def start(self, now: int) -> None:
         """Announce it and send the first request."""
@@ -169,7 +189,9 @@ class PingJob(Job):
         self._last_ns = now
         self._next_ns = now + plan.interval_ns
         self._remember(sequence, now)
-        self._trace = Trace()
+        self._trace = self._recent[sequence] = Trace()
+        if len(self._recent) > FOLLOWED:
+            del self._recent[next(iter(self._recent))]
         body = bytes(i & 0xFF for i in range(plan.size))
         message = icmp.IcmpMessage(
             icmp.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, body
@@ -219,9 +241,17 @@ class PingJob(Job):
         while client.errors:
             error = client.errors.popleft()
             name = error.reason.name
-            self._failure = (name, error.reason.explain(error.detail))
+            self._blame(error)
             self._error(error.dport, name, _TEXTS.get(name, name), error.offender)
         self._check_end(now)
+
+    def _blame(self, error: SocketError) -> None:
+        """Remember whose request failed; one that had left learns so only now."""
+        trace = self._recent.get(error.dport)
+        if trace is not None:
+            if trace.fate is Fate.SENT and trace.complaint is None:
+                trace.complain(error.reason, error.detail, error.at_ns)
+            self._failed = trace
 
     def _error(self, sequence: int, name: str, message: str, offender: int) -> None:
         self._errors += 1
@@ -246,11 +276,14 @@ class PingJob(Job):
         }
         if self._rtts.count:
             result["rtt_ns"] = self._rtts.summary()
-        trace = self._trace
-        if self._failure is None and trace is not None and trace.reason is not None:
-            self._failure = (trace.reason.name, trace.reason.explain(trace.detail))
-        if self._failure is not None and not self._rtts.count:
-            result["reason"], result["hint"] = self._failure
+        trace = self._failed or self._trace
+        if not received and trace is not None:
+            if trace.fate is Fate.SENT and trace.complaint is None:
+                notify.unanswered(
+                    self._stack, trace, reason.ICMP_NO_REPLY, now,
+                    n=self._sequence, ip=addr.IPV4.format(plan.dst),
+                )  # fmt: skip
+            result.update(blame_fields(trace))
         return result
 
     def release(self, now: int) -> None:

@@ -5,8 +5,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from smolctl.daemon.blame import blame_fields
 from smolctl.daemon.job import WAIT_NOTICE_NS, Job
 from smolctl.errors import NoBuffers, SendRejected
+from smolctl.stack import notify, reason
 from smolctl.stack.fate import Fate, Trace
 from smolctl.stack.stack import Stack
 from smolctl.stack.udp_socket import SocketError, UdpSocket
@@ -53,6 +55,8 @@ class SendJob(Job):
         self._linger_ns: int | None = None
         self._last_ns = 0
         self._remote = False
+        self._last: Trace | None = None
+        self._failed_by: Trace | None = None
         socket.handler = self._on_ready
 
     def start(self, now: int) -> None:
@@ -92,7 +96,8 @@ class SendJob(Job):
             )
         except (SendRejected, NoBuffers) as error:
             self._failed += 1
-            self.emit("failed", seq=shot.seq, **error_fields(error))
+            self._failed_by = self._failed_by or shot.trace
+            self.emit("failed", seq=shot.seq, id=shot.trace.id or None, **error_fields(error))
             return
         self._open.append(shot)
 
@@ -113,10 +118,12 @@ class SendJob(Job):
         if trace.fate in (Fate.SENT, Fate.DELIVERED):
             self._sent += 1
             self._remote = self._remote or trace.fate is Fate.SENT
+            self._last = trace
             gateway = None if trace.gateway is None else addr.IPV4.format(trace.gateway)
             self.emit(
                 "sent",
                 seq=shot.seq,
+                id=trace.id,
                 bytes=len(plan.payload),
                 src=addr.IPV4.format(trace.src or 0),
                 sport=self._socket.port,
@@ -129,6 +136,7 @@ class SendJob(Job):
             )
             return
         self._failed += 1
+        self._failed_by = self._failed_by or trace
         if trace.reason is not None:
             errno_name = trace.reason.linux if trace.reason.linux.startswith("E") else None
             if trace.reason.name == "neigh-failed":
@@ -138,6 +146,7 @@ class SendJob(Job):
             self.emit(
                 "failed",
                 seq=shot.seq,
+                id=trace.id,
                 reason=trace.reason.name,
                 errno=errno_name,
                 message=trace.reason.why(trace.detail),
@@ -184,9 +193,13 @@ class SendJob(Job):
         if self._stack.fib.is_local(error.offender):
             return  # our own stack: the datagram's own fate has said it already
         self._icmp += 1
+        last = self._last
+        if last is not None:
+            # An error names its destination, not which of several datagrams to it.
+            last.complain(error.reason, error.detail, error.at_ns)
+            self._failed_by = self._failed_by or last
         self.emit(
             "icmp",
-            # An error names its destination, not which of several datagrams to it.
             seq=self._seq if self._plan.count == 1 else None,
             reason=error.reason.name,
             errno=error.errno_name,
@@ -200,7 +213,11 @@ class SendJob(Job):
         good = self._sent > 0 and not self._failed and not self._icmp and not self._open
         if self._plan.expect_reply:
             good = good and self._replies > 0
+        if not good and self._failed_by is None:
+            self._failed_by = self._unanswered(now)
+        blame = {} if good or self._failed_by is None else blame_fields(self._failed_by)
         return {
+            **blame,
             "sent": self._sent,
             "failed": self._failed,
             "waiting": len(self._open),
@@ -208,6 +225,18 @@ class SendJob(Job):
             "replies": self._replies,
             "ok": good,
         }
+
+    def _unanswered(self, now: int) -> Trace | None:
+        """Return which datagram to ask about when none failed: one that waits or got no answer."""
+        if self._open:
+            return self._open[0].trace
+        last, plan = self._last, self._plan
+        if last is not None and last.complaint is None:
+            notify.unanswered(
+                self._stack, last, reason.UDP_NO_REPLY, now,
+                ip=addr.IPV4.format(plan.dst), port=plan.port, seconds=plan.wait_ns / 1e9,
+            )  # fmt: skip
+        return last
 
     def release(self, now: int) -> None:
         """Close the socket."""

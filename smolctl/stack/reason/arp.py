@@ -71,6 +71,15 @@ ARP_ADDRESS_CONFLICT = define(
     why="{mac} claims our {ip} on {dev}",
     advice="give one of the two another address; who has it: smolctl arping -D -I {dev} {ip}",
 )  # fmt: skip
+ARP_NO_REPLY = define(
+    "arp-no-reply", Kind.NOTE, "RFC 826", "silent",
+    "nobody on the link answered for the address",
+    """ARP requests left, and nobody said that the address is theirs. Either no host on this link
+    has it (it is down, has another address, or is in another VLAN), or its answer does not reach
+    us. A host that answers ping but not this is behind a router: ARP never crosses one.""",
+    why="{probes} ARP requests for {next_hop} on {dev}, no answer",
+    advice="is it on this link at all: smolctl route get {next_hop}",
+)  # fmt: skip
 ARP_NOT_NEEDED = define(
     "arp-not-needed", Kind.NOTE, "RFC 826", "IFF_NOARP",
     "nobody has to be asked for a MAC address",

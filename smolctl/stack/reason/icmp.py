@@ -158,3 +158,12 @@ ICMP_PARAMETER_PROBLEM = define(
     why="{offender} says that the header of a packet to {ip} is wrong",
     advice="see what leaves, and compare it with what arrives: smolctl capture {dev} -v",
 )  # fmt: skip
+ICMP_NO_REPLY = define(
+    "icmp-no-reply", Kind.NOTE, "RFC 1122 3.2.2.6", "silent",
+    "echo requests were sent, and nothing came back",
+    """The requests left, and their next hop answered ARP, so what is near works. Neither a reply
+    nor an ICMP error came back: the host behind the gateway is down, a filter drops echo requests
+    or their replies, or the host has no way back to our address.""",
+    why="{n} echo requests left for {ip} by {dev}, and nothing came back",
+    advice="does its next hop answer: smolctl neigh show dev {dev}",
+)  # fmt: skip

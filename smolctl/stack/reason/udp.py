@@ -69,3 +69,12 @@ UDP_RCVBUF_FULL = define(
     why="{queued} B of {limit} queued at port {port}",
     advice="the reader is slow; for its next socket: smolctl sysctl udp.rmem_default={value}",
 )  # fmt: skip
+UDP_NO_REPLY = define(
+    "udp-no-reply", Kind.NOTE, "policy", "silent",
+    "the answer that was asked for did not come",
+    """The datagram left, and its next hop is known, so what is near works. Within the time given
+    neither an answer nor an ICMP error came back. The datagram or its answer was lost or filtered
+    on the way, the host behind the gateway is down, or the program there does not answer.""",
+    why="no answer from {ip}:{port} within {seconds} s, and no ICMP error",
+    advice="does the host answer at all: smolctl ping {ip}",
+)  # fmt: skip

@@ -1,0 +1,16 @@
+"""What the result of a probe says about the packet that it failed by."""
+
+from typing import Any
+
+from smolctl.stack import story
+from smolctl.stack.fate import Trace
+
+
+def blame_fields(trace: Trace) -> dict[str, Any]:
+    """Return reason, message, hint and the packet's id, for ``smolctl why``; {} without trouble."""
+    why, detail = story.blame(trace)
+    if why is None:
+        return {}
+    result = {"reason": why.name, "message": why.why(detail), "id": trace.id}
+    hint = why.hint(detail)
+    return result if hint is None else {**result, "hint": hint}
