@@ -14,7 +14,7 @@ from smolctl.stack.fate import Fate, Trace, TracedFrame
 from smolctl.stack.impairment import LIMIT_BYTES, LIMIT_FRAMES, Effect, Impairment, Netem
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.stack.kit import PEER, Host, ip
-from tests.stack.provoke import fresh
+from tests.stack.provokers import fresh
 
 FRAME = bytes(range(100))
 MANY = 20_000

@@ -4,7 +4,8 @@ import pytest
 
 from smolctl.stack.reason import REASONS, placeholders
 from tests.stack.kit import Host
-from tests.stack.provoke import BESIDE, PROVOKERS, VARIANTS, fresh
+from tests.stack.provoke import BESIDE, PROVOKERS, VARIANTS
+from tests.stack.provokers import fresh
 
 EVERY = pytest.mark.parametrize("name", PROVOKERS)
 

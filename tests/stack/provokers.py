@@ -1,0 +1,286 @@
+"""What makes each reason strike: frames, calls and the states that they need."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from smolctl.errors import SendRejected
+from smolctl.stack import configure, impair, notify
+from smolctl.stack.fate import Trace
+from smolctl.stack.impairment import Netem
+from smolctl.stack.neighbor_state import State
+from smolctl.stack.predict import Question, arp_out
+from smolctl.stack.reason import Reason
+from smolctl.stack.route import RouteType
+from smolctl.stack.udp_socket import UdpSocket
+from smolctl.wire import arp, ethernet, virtio
+from tests.kit.clock import SECOND_NS
+from tests.stack.kit import (
+    DEAD,
+    OTHER_MAC,
+    OURS,
+    PEER,
+    PEER_MAC,
+    Host,
+    icmp_frame,
+    ip,
+    packet_of,
+    reply,
+    request,
+    udp_frame,
+    udp_packet,
+)
+
+Provoker = Callable[[Host], object]
+REQUEST, REPLY = arp.Op.REQUEST, arp.Op.REPLY
+
+
+def fresh() -> Host:
+    host = Host()
+    host.know(PEER, PEER_MAC, State.PERMANENT)
+    return host
+
+
+def arp_to_ourselves(host: Host) -> None:
+    question = Question("arp", None, ip("127.0.0.2"))
+    arp_out(host.stack, question, host.now, Trace())
+
+
+def silence(reason: Reason, **detail: object) -> Provoker:
+    """Return a provoker that sends a datagram by hand, and calls it unanswered."""
+
+    def provoke(host: Host) -> None:
+        trace = host.send(host.socket(), PEER)
+        host.sent()
+        notify.unanswered(host.stack, trace, reason, host.now, **detail)
+
+    return provoke
+
+
+def receives(*frames: bytes) -> Provoker:
+    """Return a provoker that lets frames come in."""
+    return lambda host: host.receive(*frames)
+
+
+def sends(dst: str = PEER, port: int = 9, payload: bytes = b"x", **how: str) -> Provoker:
+    """Return a provoker that sends one datagram, which is refused.
+
+    Args:
+        how: ``local``, what the socket is bound to; ``src``, of this datagram alone.
+    """
+
+    def provoke(host: Host) -> None:
+        refused(host, host.socket(local=how.get("local", "0.0.0.0")), dst, port, payload, **how)
+
+    return provoke
+
+
+def refused(
+    host: Host, socket: UdpSocket, dst: str = PEER, port: int = 9, payload: bytes = b"x", **how: str
+) -> None:
+    with suppress(SendRejected):
+        host.send(socket, dst, port, payload, src=how.get("src"))
+        raise AssertionError("the datagram was not refused")
+
+
+def with_knob(key: str, value: int, provoke: Provoker) -> Provoker:
+    def provoke_with(host: Host) -> None:
+        host.set(key, value)
+        provoke(host)
+
+    return provoke_with
+
+
+def by_route(kind: RouteType) -> Provoker:
+    def provoke(host: Host) -> None:
+        host.route("8.8.8.0/24", kind=kind)
+        sends("8.8.8.8")(host)
+
+    return provoke
+
+
+def error_for_a_socket(kind: int, code: int) -> Provoker:
+    """Return a provoker that lets an ICMP error come in that quotes a socket's datagram."""
+
+    def provoke(host: Host) -> None:
+        host.socket(5000)
+        host.receive(icmp_frame(kind, code, 0, udp_packet(5000, 9, src=OURS, dst=PEER)))
+
+    return provoke
+
+
+def flipped(frame: bytes, at: int) -> bytes:
+    """Return a frame with one byte changed."""
+    return frame[:at] + bytes([frame[at] ^ 0xFF]) + frame[at + 1 :]
+
+
+def bound_elsewhere(host: Host) -> None:
+    host.socket(7, "127.0.0.1")
+    host.receive(udp_frame())
+
+
+def peer_mismatch(host: Host) -> None:
+    host.stack.udp_connect(host.socket(7), ip("10.0.0.3"), 9)
+    host.receive(udp_frame())
+
+
+def rcvbuf_full(host: Host) -> None:
+    host.set("udp.rmem_default", 256)
+    host.socket(7)
+    host.receive(udp_frame(payload=bytes(100)), udp_frame(payload=bytes(100)))
+
+
+def rate_limited(host: Host) -> None:
+    host.receive(*[udp_frame()] * 7)
+
+
+def offload_invalid(host: Host) -> None:
+    host.tap.headroom = virtio.HEADER_LEN
+    host.receive(virtio.VirtioHeader(gso_type=9).to_bytes() + udp_frame())
+
+
+def iface_down(host: Host) -> None:
+    configure.set_up(host.stack, host.tap, False, host.now)
+
+
+def rx_iface_down(host: Host) -> None:
+    iface_down(host)
+    host.receive(udp_frame())
+
+
+def tx_iface_down(host: Host) -> None:
+    socket = host.socket(dev="tap0")
+    iface_down(host)
+    refused(host, socket)
+
+
+def no_carrier(host: Host) -> None:
+    configure.set_carrier(host.stack, host.tap, False, host.now)
+    host.send(host.socket())
+
+
+def queue_full(host: Host) -> None:
+    host.send(host.socket())
+    host.stack.transmit_failed(host.tap, host.tap.outbox.pop(), "tx-queue-full", host.now)
+
+
+def stopped(host: Host) -> None:
+    host.send(host.socket())
+    configure.delete_interface(host.stack, host.tap, host.now)
+
+
+def ttl_zero(host: Host) -> None:
+    socket = host.socket()
+    socket.ttl = 0
+    refused(host, socket)
+
+
+def no_device(host: Host) -> None:
+    host.link("tap1")
+    socket = host.socket(dev="tap1")
+    configure.delete_interface(host.stack, host.dev("tap1"), host.now)
+    refused(host, socket)
+
+
+def no_port(host: Host) -> None:
+    host.set("ip.local_port_first", 40000)
+    host.set("ip.local_port_last", 40000)
+    host.socket()
+    refused(host, host.stack.udp_open())
+
+
+def no_source(host: Host) -> None:
+    host.link("tap1")
+    host.delete(OURS)
+    refused(host, host.socket(dev="tap1"), "10.7.0.1")
+
+
+def locktime(host: Host) -> None:
+    host.know(DEAD)
+    host.receive(reply(DEAD, mac=OTHER_MAC))
+
+
+def failed(host: Host) -> None:
+    host.send(host.socket(), DEAD)
+    host.wait(3 * SECOND_NS)
+
+
+def neigh_queue_full_of(packets: int) -> Provoker:
+    def provoke(host: Host) -> None:
+        for _ in range(packets):
+            host.send(host.socket(), DEAD)
+
+    return provoke
+
+
+def queue_purged(host: Host) -> None:
+    host.send(host.socket(), DEAD)
+    iface_down(host)
+
+
+def evicted(host: Host) -> None:
+    host.set("iface.neighbor_cache_count", 2)
+    host.know("10.0.0.3")
+    host.receive(request("10.0.0.4"))
+
+
+def evicted_while_it_waits(host: Host) -> None:
+    host.set("iface.neighbor_cache_count", 2)
+    host.send(host.socket(), DEAD)
+    host.receive(request("10.0.0.4"))
+
+
+def cache_thrash(host: Host) -> None:
+    evicted(host)
+    host.send(host.socket(), "10.0.0.3")
+
+
+def table_full(host: Host) -> None:
+    host.set("iface.neighbor_cache_count", 1)
+    refused(host, host.socket(), DEAD)
+
+
+def on_a_bad_link(netem: Netem, datagrams: int = 1) -> Provoker:
+    def provoke(host: Host) -> None:
+        impair.set_impairment(host.stack, host.tap, netem)
+        socket = host.socket()
+        for _ in range(datagrams):
+            host.send(socket)
+
+    return provoke
+
+
+UDP, HEADER = udp_frame(), ethernet.HEADER_LEN
+SOURCE_ROUTED = packet_of(17, udp_packet()[20:], options=bytes([131, 3, 4]))
+
+
+def limited_by(burst: int, rate: int) -> Provoker:
+    """Return a provoker of icmp-rate-limited by the limits for all hosts together."""
+
+    def provoke(host: Host) -> None:
+        host.set("icmp.msgs_burst", burst)
+        host.set("icmp.msgs_per_sec", rate)
+        host.receive(udp_frame(), udp_frame())
+
+    return provoke
+
+
+def by_a_route_of_small_mtu(host: Host) -> None:
+    host.route("8.8.8.0/24", dev="tap0", via=PEER, src=OURS, metric=7, mtu=500)
+    sends("8.8.8.8", payload=bytes(1000))(host)
+
+
+def with_its_link_down(host: Host) -> None:
+    iface_down(host)
+    sends(PEER)(host)
+
+
+def without_a_wire(host: Host) -> None:
+    host.delete(OURS)
+    sends("8.8.8.8")(host)
+
+
+def no_port_but_below(host: Host) -> None:
+    host.set("ip.local_port_last", 65535)
+    host.set("ip.local_port_first", 65535)
+    host.socket()
+    refused(host, host.stack.udp_open())
