@@ -1,10 +1,10 @@
 # `make help` lists the targets. Everything runs from .venv, which is made on first use.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-.PHONY: help venv deps demo test check fmt bench clean
+.PHONY: help venv deps demo test test-qemu check fmt bench clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 venv: .venv/.installed ## make .venv (again when requirements-dev.txt changed)
 
@@ -31,6 +31,11 @@ demo: venv ## what smolctl does, in one minute, without privileges
 test: venv deps ## all tests, then lint and types
 	$(BIN)/python -m pytest -n 2
 	@$(MAKE) --no-print-directory check
+
+test-qemu: venv ## a Linux guest in QEMU as the peer, in software (docs/qemu.md)
+	@scripts/deps qemu-system-x86_64=qemu-system-x86 busybox=busybox-static cc=gcc
+	@scripts/qemu-guest build/qemu
+	SMOLCTL_QEMU_GUEST=$(CURDIR)/build/qemu $(BIN)/python -m pytest tests/qemu
 
 check: venv ## ruff and mypy
 	$(BIN)/ruff check .
