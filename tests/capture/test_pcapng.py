@@ -1,9 +1,6 @@
 """What we write is read by us, by tcpdump and by scapy."""
 
 import io
-import json
-import shutil
-import subprocess
 
 import pytest
 from hypothesis import given
@@ -87,16 +84,6 @@ def test_scapy_reads_interface_direction_comments_and_time() -> None:
     assert (one.ifname, one.direction, one.comments) == (b"tap0", 1, [b"reason: a", b"lost: 3"])
     assert (two.ifname, two.direction, two.comments) == (b"tap1", 2, None)
     assert (one.tsresol, one.tshigh << 32 | one.tslow) == (10**9, NOW_NS + 7)
-
-
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="needs tshark")
-def test_tshark_shows_the_comment() -> None:
-    data = written(record(7, comments=("reason: udp-port-closed - nobody listens",)))
-    result = subprocess.run(
-        ["tshark", "-r", "-", "-T", "json"], input=data, capture_output=True, timeout=60, check=True
-    )
-    (packet,) = json.loads(result.stdout)
-    assert "reason: udp-port-closed - nobody listens" in json.dumps(packet)
 
 
 def test_an_interface_is_described_once_and_before_its_first_packet() -> None:

@@ -118,6 +118,21 @@ def test_dropped_frames_have_their_reason(tap: Lab, tmp_path: Path) -> None:
     assert names == ["ip-bad-version", "rx-not-our-mac", "rx-ethertype-unknown"]
 
 
+@pytest.mark.netns("tcpdump", "ping", "tshark")
+def test_tshark_shows_why_packets_were_dropped(tap: Lab, tmp_path: Path) -> None:
+    path = tmp_path / "run.pcapng"
+    start(tap, path)
+    traffic(tap)
+    wait_until(lambda: any(record.comments for record in captured(path)), "the drop")
+    fields = ("-T", "fields", "-e", "frame.comment", "-e", "udp.dstport")
+    shown = run(["tshark", "-r", str(path), *fields])
+    refused = [line.split("\t") for line in shown.stdout.splitlines() if line.strip()]
+    assert ["reason: udp-port-closed - nothing is bound to 10.0.0.1:99", "99"] in refused
+    assert [comment for comment, *_ in refused if comment] == [
+        comment for record in captured(path) for comment in record.comments
+    ]
+
+
 def test_a_neighbor_that_never_answers(tap: Lab, tmp_path: Path) -> None:
     path = tmp_path / "dead.pcapng"
     start(tap, path)
