@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything runs from .venv, which is made on first use.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-.PHONY: help venv deps demo test test-qemu check fmt bench clean
+.PHONY: help venv deps demo test test-qemu check fmt docs bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -45,6 +45,10 @@ check: venv ## ruff and mypy
 fmt: venv ## format, and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: venv ## write what docs/ shows of smolctl's output, and the man pages
+	$(BIN)/python man/generate.py
+	$(BIN)/python -m tests.docs.write
 
 bench: venv .venv/.bench ## measure speed as ratios, in one run
 	$(BIN)/python -m bench

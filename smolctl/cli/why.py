@@ -17,8 +17,16 @@ _ANY = ("any", "-")
 """Words for a source that the stack is to choose."""
 
 
-def render(row: Row) -> Iterator[str]:
-    """Yield a headline, one line a step, and verdict, why and fix."""
+_OTHERS_SHOWN = 4
+"""Routes of the table main that do not hold the destination, of which so many are shown."""
+
+
+def render(row: Row, verbose: bool = False) -> Iterator[str]:
+    """Yield a headline, one line a step, and verdict, why and fix.
+
+    Args:
+        verbose: show every route that does not hold the destination.
+    """
     tags = [f"id {row['id']}"] if "id" in row else []
     tags += [row["dev"]] if "dev" in row else []
     tags += [row["kind"]] if row["kind"] == "predicted" else []
@@ -26,7 +34,7 @@ def render(row: Row) -> Iterator[str]:
     if "cause" in row:
         number = f" (id {row['cause']['id']})" if "id" in row["cause"] else ""
         yield f"because of: {row['cause']['summary']}{number}"
-    yield from _steps(row["steps"])
+    yield from _steps(row["steps"] if verbose else _without_others(row["steps"]), row.get("reason"))
     yield f"verdict: {row['verdict']}"
     yield f"why:     {row['why']}"
     yield f"fix:     {fix(row)}"
@@ -39,7 +47,22 @@ def fix(row: Row) -> str:
     return str(row.get("advice", "nothing to fix" if row["ok"] else "nothing here can"))
 
 
-def _steps(steps: list[Row]) -> Iterator[str]:
+def _without_others(steps: list[Row]) -> list[Row]:
+    """Return the steps, with most of the routes that do not hold the address made one line."""
+    others = [step for step in steps if step.get("cause") == "prefix"]
+    shown = [step["n"] for step in others if "type" not in step][:_OTHERS_SHOWN]
+    hidden = [step["n"] for step in others if step["n"] not in shown]
+    if len(hidden) < 2:
+        return steps
+    text = f"{len(hidden)} others do not hold the address (-v shows them)"
+    last = others[-1]["n"]
+    before = [step for step in steps if step["n"] <= last and step["n"] not in hidden]
+    after = [step for step in steps if step["n"] > last]
+    return [*before, {**others[-1], "text": text}, *after]
+
+
+def _steps(steps: list[Row], blamed: str | None) -> Iterator[str]:
+    """Yield one line a step; what the "why" line below says is not said twice."""
     number, last = 0, ""
     for step in steps:
         stage = step["stage"]
@@ -47,7 +70,8 @@ def _steps(steps: list[Row]) -> Iterator[str]:
         if stage != last:
             number, last = number + 1, stage
             head = f"{number:>3} {stage:<8} "
-        yield f"{head}{step['result']:<6} {step['text']}".rstrip()
+        text = blamed if blamed is not None and step.get("reason") == blamed else step["text"]
+        yield f"{head}{step['result']:<6} {text}".rstrip()
 
 
 def render_list(rows: list[Row]) -> Iterator[str]:
@@ -62,7 +86,7 @@ def _show(session: Session, row: Row) -> int:
     if session.options.json:
         session.out.document(row)
     else:
-        session.out.lines(render(row))
+        session.out.lines(render(row, session.options.verbose))
     return exits.DONE if row["ok"] else exits.NO
 
 

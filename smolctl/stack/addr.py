@@ -98,6 +98,13 @@ class AddressList:
                     return other.local
         return address.local
 
+    def holds(self, address: int) -> bool:
+        """Tell whether an address is in the network of any of these."""
+        bits = self.bits
+        return any(
+            address >> bits - item.plen == item.local >> bits - item.plen for item in self.items
+        )
+
     def select(self, destination: int | None, scope: Scope) -> int | None:
         """Return the source address for a destination (Linux ``inet_select_addr``).
 

@@ -31,6 +31,22 @@ class Owner(NamedTuple):
     route: Route | None
 
 
+class Stranger(NamedTuple):
+    """The sender of ARP is in none of the networks of the interface; ``networks`` names these."""
+
+    ip: int
+    dev: str
+    networks: str
+
+
+class Learned(NamedTuple):
+    """ARP told where a neighbor is; ``state`` in RFC 4861's words."""
+
+    ip: int
+    state: str
+    lladdr: bytes
+
+
 class Resolved(NamedTuple):
     """The next hop's MAC address is known; ``state`` in RFC 4861's words."""
 

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 from smolctl.stack import egress_link, reason, suggest
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.echo import ArpAnswer
+from smolctl.stack.facts import Learned, Stranger
 from smolctl.stack.fate import Direction, Fate, Trace
 from smolctl.stack.interface import Interface
+from smolctl.stack.neighbor import NeighborCache
 from smolctl.stack.neighbor_state import State
 from smolctl.stack.reason import Reason
 from smolctl.wire import addr, arp
@@ -27,7 +29,7 @@ def arp_input(
     """Answer who asks for an address of ours, and learn as Linux's ``arp_process`` does.
 
     A request addressed to us creates an entry, since its sender is about to talk to us (RFC 826);
-    anything else only updates one that is there. Where the sender's network is does not matter.
+    anything else only updates one that is there.
     """
     packet = arp.parse(payload)
     if isinstance(packet, WireFault):
@@ -87,13 +89,18 @@ def _arp_process(
     if sender != 0 and stack.fib.is_local(sender):
         # RFC 5227 2.4: somebody else claims our address. Not answered, not learned.
         return reason.ARP_ADDRESS_CONFLICT, dict(shown)
+    if sender != 0 and (ours or sender == target) and not interface.addresses.holds(sender):
+        networks = suggest.networks(interface)
+        if not stack.settings["arp.accept_off_subnet"]:
+            return reason.ARP_SENDER_OFF_SUBNET, {**shown, "networks": networks}
+        trace.step("sender", "ok", now, Stranger(sender, interface.name, networks))
     if packet.op == arp.Op.REQUEST and ours:
         if sender != 0:
-            _, actions = stack.neighbors[interface.name].heard(
-                sender, mac, now, create=True, override=True
-            )
+            cache = stack.neighbors[interface.name]
+            _, actions = cache.heard(sender, mac, now, create=True, override=True)
             egress_link.perform(stack, interface, actions, now)
-            trace.step("neigh", "ok", now, {"dst": shown["ip"], "lladdr": shown["mac"]})
+            if (learned := _learned(cache, sender)) is not None:
+                trace.step("neigh", "ok", now, learned)
         # A probe (sender 0.0.0.0, RFC 5227 2.1.1) is answered but teaches nothing.
         trace.settle(Fate.ANSWERED, now)
         reply = stack.journal.begin(Direction.OUT, now, trace, interface.name)
@@ -135,7 +142,7 @@ def _arp_learn(
     egress_link.perform(stack, interface, actions, now)
     if taken:
         stack.ledger.count("arp.learned")
-        trace.step("neigh", "ok", now, {"dst": shown["ip"], "lladdr": shown["mac"]})
+        trace.step("neigh", "ok", now, _learned(cache, sender))
         trace.settle(Fate.ABSORBED, now)
         return None, {}
     if known is None:
@@ -147,3 +154,10 @@ def _arp_learn(
         lladdr = addr.format_mac(known.lladdr or addr.ZERO_MAC)
         return reason.ARP_LOCKED_ENTRY, {**shown, "lladdr": lladdr}
     return reason.ARP_LOCKTIME, {**shown, "ms": stack.settings["neigh.locktime_ms"]}
+
+
+def _learned(cache: NeighborCache, ip: int) -> Learned | None:
+    entry = cache.lookup(ip)
+    if entry is None or entry.lladdr is None:
+        return None
+    return Learned(ip, entry.state.value, entry.lladdr)

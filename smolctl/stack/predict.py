@@ -135,8 +135,9 @@ def arp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:
     out, hop = way.interface, way.next_hop
     if out.medium is not Medium.ETHERNET or way.type != "unicast":
         twin.ledger.record(
-            reason.ARP_NOT_NEEDED, out.name, now, trace, ip=addr.IPV4.format(question.dst)
-        )
+            reason.ARP_NOT_NEEDED, out.name, now, trace,
+            ip=addr.IPV4.format(question.dst), cause=_NO_ARP[way.type].format(dev=out.name),
+        )  # fmt: skip
         trace.settle(Fate.ABSORBED, now)
         return
     entry = twin.neighbors[out.name].lookup(hop)
@@ -146,6 +147,12 @@ def arp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:
     egress_link.arp_output(twin, out, request, way.src or 0, addr.ZERO_MAC, hop, target, now, trace)
 
 
+_NO_ARP = {
+    "local": "is our own and is reached without any link",
+    "unicast": "is reached by {dev}, which has no MAC addresses",
+    "broadcast": "is a broadcast address, whose MAC address is known",
+    "multicast": "is a multicast address, whose MAC address follows from it",
+}
 _OUT = {"udp": udp_out, "icmp": icmp_out, "arp": arp_out}
 
 

@@ -63,6 +63,11 @@ KNOBS: dict[str, Knob] = {
             "RFC 826; Linux arp_accept", "0", "1 (any ARP aimed at us)",
         ),
         Knob(
+            "arp.accept_off_subnet", 1, "flag", 0, 1,
+            "answer and believe ARP whose sender is in none of the interface's networks",
+            "RFC 826 asks nothing of the sender", "1", "0 (in_same_network)",
+        ),
+        Knob(
             "icmp.echo_ignore_all", 0, "flag", 0, 1, "answer no echo request at all",
             "RFC 1122 3.2.2.6; Linux icmp_echo_ignore_all", "0", "0",
         ),

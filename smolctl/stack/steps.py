@@ -8,10 +8,21 @@ from collections.abc import Callable
 from typing import Any
 
 from smolctl.stack.decide import Decision
-from smolctl.stack.facts import Answer, Asked, Bound, Loser, Owner, Resolved, Taken
+from smolctl.stack.facts import (
+    Answer,
+    Asked,
+    Bound,
+    Learned,
+    Loser,
+    Owner,
+    Resolved,
+    Stranger,
+    Taken,
+)
 from smolctl.stack.fate import Step, Trace
 from smolctl.stack.reason import REASONS
 from smolctl.stack.route import Route, RouteType
+from smolctl.stack.summary import ETHERTYPES, PROTOCOLS
 from smolctl.wire.addr import IPV4, format_mac
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.ethernet import EthernetHeader
@@ -49,6 +60,7 @@ _STAGES = {
     "udp-rcvbuf-full": "socket",
     "arp-target-not-ours": "target",
     "arp-sender-invalid": "sender",
+    "arp-sender-off-subnet": "sender",
     "arp-address-conflict": "sender",
 }
 """Where a reason strikes, when that is not its layer."""
@@ -155,6 +167,21 @@ def _resolved(facts: Resolved) -> Told:
     }
 
 
+def _learned(facts: Learned) -> Told:
+    ip, lladdr = IPV4.format(facts.ip), format_mac(facts.lladdr)
+    return f"learned: {ip} is at {lladdr} ({facts.state})", {
+        "dst": ip,
+        "state": facts.state,
+        "lladdr": lladdr,
+    }
+
+
+def _stranger(facts: Stranger) -> Told:
+    ip = IPV4.format(facts.ip)
+    text = f"{ip} is in none of the networks of {facts.dev} ({facts.networks})"
+    return f"{text}; arp.accept_off_subnet allows it", {"sender": ip, "networks": facts.networks}
+
+
 def _asked(facts: Asked) -> Told:
     ip, sender = IPV4.format(facts.ip), IPV4.format(facts.sender)
     how = "unicast" if facts.unicast else "broadcast"
@@ -180,13 +207,16 @@ def _answer(facts: Answer) -> Told:
 def _ethernet(facts: EthernetHeader) -> Told:
     dst, src = format_mac(facts.dst), format_mac(facts.src)
     to = f" to {dst}" if facts.dst[0] & 1 else ""
-    text = f"from {src}{to}, ethertype 0x{facts.ethertype:04x}"
+    text = (
+        f"from {src}{to}, {ETHERTYPES.get(facts.ethertype, f'ethertype 0x{facts.ethertype:04x}')}"
+    )
     return text, {"lladdr": src, "to": dst, "ethertype": f"0x{facts.ethertype:04x}"}
 
 
 def _ip(facts: Ipv4Header) -> Told:
     src, dst = IPV4.format(facts.src), IPV4.format(facts.dst)
-    text = f"{src} > {dst} protocol {facts.protocol} ttl {facts.ttl}, {facts.total_length} B"
+    protocol = PROTOCOLS.get(facts.protocol, f"protocol {facts.protocol}")
+    text = f"{src} > {dst} {protocol} ttl {facts.ttl}, {facts.total_length} B"
     return text, {
         "src": src,
         "dst": dst,
@@ -238,6 +268,8 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     Loser: _loser,
     Owner: _owner,
     Resolved: _resolved,
+    Learned: _learned,
+    Stranger: _stranger,
     Asked: _asked,
     Taken: _taken,
     Answer: _answer,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from smolctl.stack.decide import Decision
-from smolctl.stack.facts import Bound, Owner, Resolved
+from smolctl.stack.facts import Bound, Owner, Resolved, Stranger
 from smolctl.stack.fate import Direction, Fate, Trace
 from smolctl.stack.reason import REASONS, Reason
 from smolctl.stack.steps import Row, route_text, steps_rows
@@ -86,7 +86,7 @@ def headline(trace: Trace) -> str:
     src = "0.0.0.0" if flow.src is None else IPV4.format(flow.src)
     dst = IPV4.format(flow.dst)
     if flow.proto == "arp":
-        return f"who-has {dst} tell {src}"
+        return f"who-has {dst}" + (f" tell {src}" if flow.src is not None else "")
     if flow.proto == "udp":
         return f"{src}:{flow.sport} > {dst}:{flow.dport} UDP {flow.length} B"
     return f"{src} > {dst} {flow.proto.upper()} {flow.length} B"
@@ -150,7 +150,7 @@ _VERDICTS: dict[Fate | None, Callable[[Trace], str]] = {
 def because(trace: Trace) -> str:
     """Return why the packet has its fate, in one line."""
     reason, detail = blame(trace)
-    if reason is not None:
+    if reason is not None and (trace.fate is not Fate.WAITING or reason.fix_templates):
         return reason.why(detail)
     facts = {type(step.facts): step.facts for step in trace.steps}
     parts = []
@@ -170,15 +170,24 @@ def because(trace: Trace) -> str:
     arp = facts.get(ArpPacket)
     if isinstance(arp, ArpPacket):
         parts.append(_arp_because(trace, arp))
-    if trace.waited_for is not None:
+    if reason is not None:
+        parts.append(reason.why(detail))
+    elif trace.waited_for is not None:
         parts.append("the first packet to a new next hop waits for ARP")
     return "; ".join(parts) or "nothing was in its way"
 
 
 def _arp_because(trace: Trace, packet: ArpPacket) -> str:
     if trace.fate is Fate.ANSWERED:
-        return f"{IPV4.format(packet.target_ip)} is ours, so its owner says where it is"
+        stranger = any(isinstance(step.facts, Stranger) for step in trace.steps)
+        answered = f"{IPV4.format(packet.target_ip)} is ours, and its owner answers"
+        return answered + _WHOEVER_ASKS * stranger
     return f"{IPV4.format(packet.sender_ip)} is at {format_mac(packet.sender_mac)}"
+
+
+_WHOEVER_ASKS = (
+    ", whatever network the sender is in, as Linux does (unless arp.accept_off_subnet=0)"
+)
 
 
 # --- what the packet is, as a row -----------------------------------------------------------------

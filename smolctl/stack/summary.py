@@ -18,7 +18,7 @@ _SHOWN = 16
 """Bytes shown of what has no words."""
 
 # IANA "IEEE 802 Numbers": what else is commonly on a link.
-_ETHERTYPES = {
+ETHERTYPES = {
     0x0800: "IPv4",
     0x0806: "ARP",
     0x8035: "RARP",
@@ -26,7 +26,7 @@ _ETHERTYPES = {
     0x86DD: "IPv6",
     0x88CC: "LLDP",
 }
-_PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6", 47: "GRE", 89: "OSPF"}
+PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6", 47: "GRE", 89: "OSPF"}
 _TYPES = {
     Type.ECHO_REPLY: "echo reply",
     Type.DEST_UNREACHABLE: "unreachable",
@@ -81,7 +81,7 @@ def _ethernet(frame: bytes) -> str:
     ends = f"{format_mac(header.src)} > {format_mac(header.dst)}"
     if header.ethertype < 0x0600:
         return f"{ends} IEEE 802.3 {len(payload)} B"
-    name = _ETHERTYPES.get(header.ethertype)
+    name = ETHERTYPES.get(header.ethertype)
     kind = f"ethertype {header.ethertype:#06x}" + (f" ({name})" if name else "")
     return f"{ends} {kind} {len(payload)} B"
 
@@ -113,7 +113,7 @@ def _ipv4(packet: bytes) -> str:
     payload = packet[header.header_len : max(header.total_length, header.header_len)]
     protocol = header.protocol
     src, dst = addr.IPV4.format(header.src), addr.IPV4.format(header.dst)
-    name = _PROTOCOLS.get(protocol, f"protocol {protocol}")
+    name = PROTOCOLS.get(protocol, f"protocol {protocol}")
     has_ports = protocol in (ipv4.Protocol.UDP, ipv4.Protocol.TCP) and not header.fragment_offset
     if has_ports and len(payload) >= _PORTS.size:
         sport, dport = _PORTS.unpack_from(payload)
@@ -147,7 +147,7 @@ def _icmp(message: bytes) -> str:
     src, dst = addr.IPV4.format(quote.src), addr.IPV4.format(quote.dst)
     if quote.sport is not None:
         src, dst = f"{src}:{quote.sport}", f"{dst}:{quote.dport}"
-    protocol = _PROTOCOLS.get(quote.protocol, f"protocol {quote.protocol}")
+    protocol = PROTOCOLS.get(quote.protocol, f"protocol {quote.protocol}")
     return f"{words} for {src} > {dst} {protocol}"
 
 

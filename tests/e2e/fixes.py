@@ -191,6 +191,11 @@ CASES = (
         ("addr flush dev tap0",),
     ),
     Case(
+        "arp-sender-off-subnet", "smolctl sysctl arp.accept_off_subnet=1",
+        counts("arp.replies_sent", arp(psrc="99.9.9.9")),
+        ("sysctl arp.accept_off_subnet=0",),
+    ),
+    Case(
         "arp-unsolicited", "smolctl sysctl arp.accept=1",
         counts("arp.learned", arp(op=2, psrc="10.0.0.9", hwdst=OURS_MAC)),
     ),

@@ -52,6 +52,7 @@ ROUTES: tuple[dict[str, Any], ...] = (
 )
 KNOBS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("arp.accept", (0, 1)),
+    ("arp.accept_off_subnet", (0, 1)),
     ("icmp.echo_ignore_all", (0, 0, 1)),
     ("icmp.echo_ignore_broadcasts", (0, 1)),
     ("icmp.ratelimit_ms", (0, 1000)),

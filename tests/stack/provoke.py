@@ -82,6 +82,7 @@ PROVOKERS: dict[str, Provoker] = {
     "arp-bad-op": receives(arp_frame(3)),
     "arp-target-not-ours": receives(request("10.0.0.3", "10.0.0.4")),
     "arp-sender-invalid": receives(request("10.0.0.255")),
+    "arp-sender-off-subnet": with_knob("arp.accept_off_subnet", 0, receives(request("99.9.9.9"))),
     "arp-unsolicited": receives(reply("10.0.0.3")),
     "arp-address-conflict": receives(request(OURS, OURS)),
     "arp-no-reply": silence(ARP_NO_REPLY, probes=3, next_hop=DEAD),

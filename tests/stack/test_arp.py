@@ -162,6 +162,47 @@ def test_who_claims_our_address_is_a_conflict(host: Host, frame: bytes) -> None:
     assert host.reasons() == {"arp-address-conflict": 1}
 
 
+# --- senders in other networks --------------------------------------------------------------------
+
+
+def test_who_asks_from_another_network_is_answered_and_learned_as_in_linux(host: Host) -> None:
+    host.receive(request("99.9.9.9"))
+    (answer,) = host.sent()
+    assert answer.dst == PEER_MAC
+    entry = host.cache().lookup(ip("99.9.9.9"))
+    assert entry is not None
+    assert entry.state is State.STALE
+
+
+@pytest.mark.parametrize(
+    ("frame", "why"),
+    [
+        (request("99.9.9.9"), "arp-sender-off-subnet"),
+        (reply("99.9.9.9"), "arp-sender-off-subnet"),
+        (request("99.9.9.9", "99.9.9.9"), "arp-sender-off-subnet"),
+        (request("99.9.9.9", "10.0.0.3"), "arp-target-not-ours"),
+        (request("10.0.0.255"), "arp-sender-invalid"),
+    ],
+    ids=["request", "reply", "gratuitous", "for another", "invalid"],
+)
+def test_a_stack_that_minds_the_senders_network_drops_it(
+    host: Host, frame: bytes, why: str
+) -> None:
+    host.set("arp.accept_off_subnet", 0)
+    host.set("arp.accept", 1)
+    host.receive(frame)
+    assert host.sent() == []
+    assert list(host.cache()) == []
+    assert host.reasons() == {why: 1}
+
+
+def test_a_stack_that_minds_the_senders_network_answers_the_others(host: Host) -> None:
+    host.set("arp.accept_off_subnet", 0)
+    host.receive(request(), request("0.0.0.0"))
+    assert len(host.sent()) == 2
+    assert host.reasons() == {}
+
+
 # --- replies --------------------------------------------------------------------------------------
 
 

@@ -51,6 +51,17 @@ ARP_SENDER_INVALID = define(
     why="sender {ip} ({mac}) is multicast, broadcast, loopback, zero or has no unicast MAC",
     advice="on the sender ({mac}): configure an address and a MAC of one host",
 )  # fmt: skip
+ARP_SENDER_OFF_SUBNET = define(
+    "arp-sender-off-subnet", Kind.DROP, "policy", "answers and learns",
+    "ARP whose sender is in another network",
+    """Somebody on the link asked for our address, and its own is in none of the networks of the
+    interface. RFC 826 does not mind, and neither does Linux, nor this stack as it comes: both
+    answer. With arp.accept_off_subnet=0 it is dropped without a word, as smoltcp does, and the
+    sender believes that nobody is here. Either its mask or address is wrong, or the one here.""",
+    why=("sender {ip} ({mac}) is in none of the networks of {dev}", " ({networks})"),
+    fix=("smolctl sysctl arp.accept_off_subnet=1",),
+    advice="on the sender ({mac}): use an address and mask of {networks}",
+)  # fmt: skip
 ARP_UNSOLICITED = define(
     "arp-unsolicited", Kind.DROP, "RFC 826", "silent (arp_accept=0)",
     "ARP that tells what nobody asked",
@@ -87,7 +98,7 @@ ARP_NOT_NEEDED = define(
     link, a loopback has no MAC addresses, and broadcast and multicast addresses have theirs by
     rule (RFC 1112 6.4). So no request is sent, and none is missing. Linux marks such interfaces
     NOARP.""",
-    why="{ip} is reached by {dev} without asking anybody for a MAC address",
+    why="{ip} {cause}, so nobody is asked for a MAC address",
 )  # fmt: skip
 ARP_LOCKED_ENTRY = define(
     "arp-locked-entry", Kind.DROP, "-", "PERMANENT kept",

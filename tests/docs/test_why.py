@@ -1,0 +1,55 @@
+"""docs/why.md: every question is answered by the command below it, as shown (``make docs``)."""
+
+from pathlib import Path
+
+from tests.docs.transcript import VOLATILE, blocks, run, stable
+from tests.kit.stack_env import SmolctlEnv
+
+PAGE = Path(__file__).parents[2] / "docs" / "why.md"
+
+
+def test_every_command_prints_what_the_page_shows(smolctl_env: SmolctlEnv) -> None:
+    for commands in blocks(PAGE.read_text()):
+        for command in commands:
+            output = run(smolctl_env, command.line)
+            assert stable(output) == stable(command.shown), f"$ {command.line}\n{output}"
+
+
+# --- what each answer must not lose, however it is worded -----------------------------------------
+
+
+def answer(heading: str) -> str:
+    section = PAGE.read_text().partition(f"\n## {heading}. ")[2].partition("\n## ")[0]
+    assert section, heading
+    return section
+
+
+def test_each_of_the_eight_questions_has_its_facts() -> None:
+    facts = {
+        "1": ("neigh-cache-thrash", "lost its entry to 10.0.0.6", "ms ago", "(1x in 60 s)",
+              "5 neighbors share the 4 entries", "smolctl sysctl iface.neighbor_cache_count=8"),
+        "2": ("SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT", "4 (0.9), 8 (0.12)", "environment"),
+        "3": ("pick   local 127.0.0.0/8 dev lo", "delivered to 127.0.0.2:34254",
+              "smolctl addr add 10.0.0.77/24 dev eth0"),
+        "4": ("skip   default via 192.168.1.1 dev eth1 metric 100: higher metric",
+              "pick   default via 10.0.0.254 dev eth0"),
+        "5": ("our own", "nobody is asked"),
+        "6": ("local 127.0.0.0/8 dev lo table local", "8.8.8.8 via 10.0.0.254 dev eth0"),
+        "7": ("verdict: answered", "arp-sender-off-subnet", "as Linux does",
+              "smolctl sysctl arp.accept_off_subnet=1"),
+        "8": ("who-has 10.0.0.254 tell 10.0.0.1", "tx-no-route", "who-has 10.0.0.254"),
+    }  # fmt: skip
+    for number, words in facts.items():
+        for word in words:
+            assert word in answer(number), (number, word)
+    assert "who-has 8.8.8.8" not in PAGE.read_text()
+
+
+def test_what_is_volatile_is_named_and_nothing_else_is_forgiven() -> None:
+    line = "10.0.0.1:45115 > 8.8.8.8:53 UDP 2 B   id 23  eth0, sent by eth0 after 0.7 ms (pid 9)"
+    assert stable(line) == (
+        "10.0.0.1:PORT > 8.8.8.8:53 UDP 2 B   id ID  eth0, sent by eth0 after TIME ms (pid PID)"
+    )
+    kept = "10.0.0.1:9 metric 100 id 02:00:00:00:00:01 3 requests 34 B /24 192.168.1.5:5000"
+    assert stable(kept) == kept
+    assert set(VOLATILE) == {"ephemeral port", "duration", "packet id", "process"}
