@@ -86,7 +86,11 @@ class CableDevice(ConnectionDevice):
         if not self._retry.due(now):
             return
         if self._bound is None:
-            self._join()
+            try:
+                self._join()
+            except DeviceError as error:
+                self.report(error.message)
+                self._retry.want()
             return
         if self._bound.socket.fileno() not in self._handlers:
             self._watch(self._bound.socket.fileno(), select.EPOLLIN, self._on_end)

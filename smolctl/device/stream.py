@@ -86,7 +86,11 @@ class StreamDevice(ConnectionDevice):
         if not self._retry.due(now):
             return
         if self._connect is not None:
-            self._try_connect(first=False)
+            try:
+                self._try_connect(first=False)
+            except OSError as error:  # out of descriptors or memory
+                self.report(f"cannot connect to {self._where()}: {error.strerror}")
+                self._retry.want()
         elif self._listener is not None:
             self._watch(self._listener.fileno(), select.EPOLLIN, self._on_peer)
 

@@ -176,6 +176,23 @@ def test_ends_that_come_at_the_same_time_come_one_after_the_other(
     assert (ends(a), ends(b)) == (2, 2)
 
 
+def test_a_directory_that_is_not_ours_any_more_is_tried_again(plug: Plug, directory: Path) -> None:
+    (directory / "c1").mkdir()
+    other = os.open(directory / "c1", os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    a = plug()
+    os.close(other)
+    (directory / "c1").rmdir()
+    (directory / "c1").write_text("")
+    a.wait(RETRY_MOST_NS)
+    assert "Not a directory" in a.reports[-1]
+    (directory / "c1").unlink()
+    a.wait(2 * RETRY_MOST_NS)
+    b = plug()
+    settle(a, b)
+    assert a.up()
+
+
 def test_an_end_whose_backlog_is_full_is_awaited(plug: Plug, directory: Path) -> None:
     (directory / "c1").mkdir()
     with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as filler:

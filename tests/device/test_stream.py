@@ -1,6 +1,7 @@
 """Ethernet over a stream, without a stack: the peer is a socket of the test's."""
 
 import errno
+import resource
 from contextlib import closing
 
 import pytest
@@ -134,6 +135,31 @@ def test_a_peer_that_hangs_up_at_once_is_asked_less_and_less_often(
             assert due is not None
             driver.wait(due - driver.clock.now)
         assert driver.clock.now >= 1001 * SECOND_NS + 15 * RETRY_MOST_NS
+
+
+def test_a_client_or_server_out_of_descriptors_goes_on_later(path: str, opener: Opener) -> None:
+    client, server = opener(connect=path), opener(listen=f"{path}2")
+    client.settle()
+    peer = dial(f"{path}2")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        due = client.device.deadline()
+        assert due is not None
+        client.device.turn(client.clock.advance_to(due))
+        assert server.device.receive(1) == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert client.reports == [f"cannot connect to {path}: Too many open files"]
+    assert server.reports == ["cannot accept a peer: Too many open files"]
+    assert not readable(server.device.fileno())  # nothing to spin on
+    server.wait(RETRY_FIRST_NS)
+    assert server.up()
+    with Listener(path) as listener:
+        client.wait(RETRY_MOST_NS)
+        assert client.up()
+        listener.accept().close()
+    peer.close()
 
 
 def test_a_second_peer_is_refused_and_the_first_one_stays(path: str, opener: Opener) -> None:
