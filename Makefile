@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything runs from .venv, which is made on first use.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-.PHONY: help venv deps demo test test-qemu check fmt docs bench clean
+.PHONY: help venv deps demo test test-qemu check fmt docs bench bench-readme clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -52,6 +52,9 @@ docs: venv ## write what docs/ shows of smolctl's output, and the man pages
 
 bench: venv .venv/.bench ## measure speed as ratios, in one run
 	$(BIN)/python -m bench
+
+bench-readme: venv .venv/.bench ## measure, and put the table into README.md
+	$(BIN)/python -m bench --readme
 
 clean: ## remove everything that can be made again
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results.json

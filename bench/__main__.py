@@ -60,11 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="smolctl-bench-") as directory:
         os.environ["XDG_RUNTIME_DIR"] = directory
         os.environ.pop("SMOLCTL_STACK", None)
-        return _run(options.name or list(SUBJECTS), Plan(options.quick))
+        return _run(options.name or list(SUBJECTS), Plan(options.quick), options.readme)
 
 
-def _run(names: Sequence[str], plan: Plan) -> int:
-    table, done = report.Table(), dict[str, Any]()
+def _run(names: Sequence[str], plan: Plan, readme: bool) -> int:
+    table, done, shown = report.Table(), dict[str, Any](), list[Row]()
     skipped, failed = dict[str, str](), dict[str, str]()
     missed: list[str] = []
     for name in names:
@@ -81,12 +81,15 @@ def _run(names: Sequence[str], plan: Plan) -> int:
             print(f"\n== {name}: FAILED: {failed[name]}", flush=True)
             continue
         done[name] = report.plain(rows)
+        shown += rows
         missed += [f"{name}: {row.what}" for row in rows if _missed(row)]
         print(f"\n== {name}: {SUBJECTS[name][1]} ({perf_counter() - start:.0f} s)")
         if others > BUSY:
             print(f"! Others kept the machine {others:.0%} busy before this: {_DISTORTED}")
         print(table.text(rows), flush=True)
     report.write(done, skipped, failed)
+    if readme:
+        report.write_readme(shown)
     print(f"\n{report.RESULTS} has all rounds.", *(f"skipped: {name}" for name in skipped))
     for text in missed:
         print(f"not reached: {text}")
@@ -104,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("name", nargs="*", help="subjects to measure; all of them without")
     parser.add_argument("--list", action="store_true", help="list the subjects")
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md, too")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a first impression")
     return parser
 

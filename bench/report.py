@@ -15,6 +15,8 @@ from bench.measure import Row
 from smolctl import __version__
 
 RESULTS = Path(__file__).parent / "results.json"
+README = Path(__file__).parents[1] / "README.md"
+_BEGIN, _END = "<!-- speed: make bench-readme -->", "<!-- end of speed -->"
 _HEAD = ("", "against", "ours : theirs", "ratio (quartiles)", "must reach", "goal", "note")
 
 
@@ -85,6 +87,31 @@ def write(subjects: dict[str, Any], skipped: dict[str, str], failed: dict[str, s
         "failed": failed,
     }
     RESULTS.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def write_readme(rows: Sequence[Row]) -> None:
+    """Put the rows that have limits into README.md, between its two markers."""
+    text = README.read_text()
+    before, _, rest = text.partition(_BEGIN)
+    _, found, after = rest.partition(_END)
+    if not found:
+        raise RuntimeError(f"{README} has no place for the table: {_BEGIN} ... {_END}")
+    lines = [
+        (
+            row.what,
+            row.against,
+            value(row),
+            row.limit.verdict(row.value.median, row.limit.must),
+            row.limit.verdict(row.value.median, row.limit.goal),
+        )
+        for row in rows
+        if row.limit is not None
+    ]
+    head = ("", "against", "ratio (quartiles)", "must", "goal")
+    table = tabulate(lines, head, tablefmt="github", disable_numparse=True)
+    here = machine()
+    note = f"Python {here['python']}, Linux {here['kernel']}, {here['cpus']} CPUs."
+    README.write_text(f"{before}{_BEGIN}\n{table}\n\n{note}\n{_END}{after}")
 
 
 def plain(rows: Sequence[Row]) -> list[dict[str, Any]]:
