@@ -1,8 +1,11 @@
 """Write the generated parts of docs/: ``make docs``. Tests fail when a page is no longer true."""
 
+import sys
 from pathlib import Path
 
 from tests.docs.transcript import written
+from tests.e2e import reasons_page
+from tests.kit.netns import unmet
 from tests.kit.stack_env import SmolctlEnv
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -17,5 +20,16 @@ def write_why() -> None:
         env.close()
 
 
+def write_linux_reasons() -> None:
+    """Ask smolctl and the kernel again; needs root."""
+    if reason := unmet():
+        print(f"docs/linux-reasons.md stays as it is: {reason}", file=sys.stderr)
+        return
+    reasons_page.PAGE.write_text(
+        reasons_page.page(reasons_page.ask_smolctl(), reasons_page.ask_linux())
+    )
+
+
 if __name__ == "__main__":
     write_why()
+    write_linux_reasons()

@@ -74,7 +74,7 @@ class Peer:
 
         def work() -> None:
             # The namespace is the thread's own, which ends at once: nobody else is moved.
-            _enter(self.namespace.name)
+            enter(self.namespace.name)
             made.append(socket.socket(family, kind, protocol))
 
         thread = Thread(target=work)
@@ -103,7 +103,8 @@ class Peer:
             opened.close()
 
 
-def _enter(namespace: str) -> None:
+def enter(namespace: str) -> None:
+    """Move the calling thread into a network namespace."""
     libc = ctypes.CDLL(None, use_errno=True)
     fd = os.open(f"/run/netns/{namespace}", os.O_RDONLY | os.O_CLOEXEC)
     try:
