@@ -24,30 +24,12 @@ _IP_MTU_DISCOVER, _IP_PMTUDISC_DO, _IP_RECVERR = 10, 2, 11
 LATE_SECONDS = 10.0
 """How long a late error is waited for."""
 
-_ORDINARY = frozenset(
-    [
-        "InReceives",
-        "InDelivers",
-        "InMsgs",
-        "OutMsgs",
-        "OutRequests",
-        "OutTransmits",
-        "InOctets",
-        "OutOctets",
-        "InNoECTPkts",
-        "OutDestUnreachs",
-        "OutEchoReps",
-        "OutTimestampReps",
-        "InDatagrams",
-        "OutDatagrams",
-        "InBcastPkts",
-        "InBcastOctets",
-        "InMcastPkts",
-        "InMcastOctets",
-        "OutRateLimitGlobal",
-        "OutRateLimitHost",
-    ]
-)
+_ORDINARY = (
+    "InReceives", "InDelivers", "InMsgs", "OutMsgs", "OutRequests", "OutTransmits", "InOctets",
+    "OutOctets", "InNoECTPkts", "OutDestUnreachs", "OutEchoReps", "OutTimestampReps",
+    "InDatagrams", "OutDatagrams", "InBcastPkts", "InBcastOctets", "InMcastPkts", "InMcastOctets",
+    "OutRateLimitGlobal", "OutRateLimitHost",
+)  # fmt: skip
 """Counters that say nothing about a mistake."""
 
 

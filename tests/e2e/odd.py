@@ -140,7 +140,7 @@ def _refusing(kind: str) -> Send:
     return Send("192.0.2.1", setup=(f"route add {route}",), undo=(f"route del {route}",))
 
 
-_DOWN = {"setup": ("link set tap0 down",), "undo": ("link set tap0 up",)}
+_DOWN, _UP = ("link set tap0 down",), ("link set tap0 up",)
 
 SENDS: dict[str, Send] = {
     "no route": Send("8.8.8.8"),
@@ -159,8 +159,8 @@ SENDS: dict[str, Send] = {
     "to 240.0.0.1": Send("240.0.0.1"),
     "to 224.0.0.9 without a route": Send("224.0.0.9"),
     "to 127.0.0.1 by tap0": Send("127.0.0.1", dev="tap0"),
-    "by an interface that is down": Send(dev="tap0", **_DOWN),
-    "to the network of an interface that is down": Send(**_DOWN),
+    "by an interface that is down": Send(dev="tap0", setup=_DOWN, undo=_UP),
+    "to the network of an interface that is down": Send(setup=_DOWN, undo=_UP),
     "by an interface without carrier": Send(setup=("carrier off",), undo=("carrier on",)),
     "by an interface without an address": Send(
         dev="tap0",

@@ -117,7 +117,8 @@ reason of smolctl means.
 
 Where smolctl gives a reason, the frame went no further. Linux' drop reason is that of the
 tracepoint skb:kfree_skb, which its administrator has to know and to switch on; where there is none,
-the frame was taken, or thrown away without one. The counters are those of /proc/net/snmp and netstat.
+the frame was taken, or thrown away without one. The counters are those of /proc/net/snmp and
+/proc/net/netstat.
 
 {frames}
 ## Datagrams that are to be sent
