@@ -99,7 +99,7 @@ def run_rate(plan: Plan) -> list[Row]:
         )
         losses = servers.losses
     note = f"{cpu_note()}; every reply checked, lost {losses[_OURS]} : {losses[_LOOPBACK]}"
-    segments = "both get up to 64 datagrams from one call of their peer"
+    segments = "both get 16 datagrams from one call of their peer, 64 outstanding"
     rows = []
     for name, other, what, limit, text in (
         ("tap", "kernel", "UDP echo over TAP, 64 B, 64 outstanding", Limit(0.8, 1.2), note),

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 64, MAX_BYTES = 9000, SLOTS = 1 << 16, SAMPLES = 1 << 20, RECEIVE_BUFFER = 64 << 20 };
+enum { BATCH = 64, SEGMENTS = 16, MAX_BYTES = 9000, SLOTS = 1 << 16, SAMPLES = 1 << 20, RECEIVE_BUFFER = 64 << 20 };
 
 static unsigned char in[BATCH][MAX_BYTES + 1], out[BATCH][MAX_BYTES];
 static struct mmsghdr in_messages[BATCH], out_messages[BATCH];
@@ -188,8 +188,11 @@ static int echo(int argc, char **argv)
     uint64_t start = now_ns(), now = start, end = start + strtoull(argv[6], NULL, 10) * 1000000;
     int missing = outstanding, on_the_way = 0;
     while (now < end || on_the_way) {
-        for (; now < end && missing; missing -= missing < BATCH ? missing : BATCH) {
-            int count = missing < BATCH ? missing : BATCH;
+        /* In segments, several sends are on the way: in lockstep both sides would only wait. */
+        int least = in_segments && outstanding > SEGMENTS ? SEGMENTS : 1;
+        while (now < end && missing >= least) {
+            int most = in_segments ? SEGMENTS : BATCH, count = missing < most ? missing : most;
+            missing -= count;
             send_some(fd, count, size, &number);
             on_the_way += count;
         }
