@@ -1,6 +1,7 @@
 """Stacks on a cable: processes of one user, without root."""
 
 import json
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -130,3 +131,58 @@ def test_two_stacks_over_datagrams(stacks: Make) -> None:
     for one in (a, b):
         one.wait_for_link()
     ping(a, b)
+
+
+def lossy(stacks: Make) -> tuple[Stack, Stack]:
+    """Return two stacks on a cable of which each end loses 30 %, and nothing is left to ARP."""
+    a, b = (stacks(name).start(*CABLE) for name in "ab")
+    a.wait_for_link()
+    b.wait_for_link()
+    for one, other in ((a, b), (b, a)):
+        mac = other.row()["address"]
+        one.call("neigh.replace", dst=other.address, lladdr=mac, dev="eth0", nud="permanent")
+        one("link", "set", "eth0", "loss", "30%", check=True)
+    return a, b
+
+
+def counters(stack: Stack) -> tuple[int, int, int]:
+    """Return how many frames eth0 sent and received, and how many its end of the cable lost."""
+    stats = stack.call("link.show", dev="eth0", stats=True)[0]["stats64"]
+    return stats["tx"]["packets"], stats["rx"]["packets"], stack.drops().get("lab-loss", 0)
+
+
+def grown(stack: Stack, before: tuple[int, int, int]) -> tuple[int, ...]:
+    return tuple(now - then for now, then in zip(counters(stack), before, strict=True))
+
+
+def test_each_of_1000_lost_pings_is_accounted_for(stacks: Make) -> None:
+    a, b = lossy(stacks)
+    before = counters(a), counters(b)
+    run = a("-j", "ping", "-c", "1000", "-i", "0.001", "-W", "1", b.address)
+    summary = json.loads(run.stdout.splitlines()[-1])
+    (sent, back, lost), (replied, arrived, vanished) = map(grown, (a, b), before)
+    assert summary["transmitted"] == 1000
+    assert lost > 200
+    assert vanished > 100
+    assert sent == 1000 - lost
+    assert arrived == sent
+    assert replied == arrived - vanished
+    assert summary["received"] == back == replied
+
+
+def test_each_of_1000_lost_datagrams_is_accounted_for(stacks: Make) -> None:
+    a, b = lossy(stacks)
+    reader = b.popen("-j", "udp", "recv", "9")
+    reader.wait_for('"event":"bound"')
+    before = counters(a), counters(b)
+    run = a("-j", "udp", "send", f"{b.address}:9", "x", "-c", "1000", "-i", "0")
+    *events, summary = [json.loads(line) for line in run.stdout.splitlines()]
+    (sent, _, lost), (_, arrived, _) = map(grown, (a, b), before)
+    assert lost > 200
+    assert [event["reason"] for event in events if event["event"] == "failed"] == [
+        "lab-loss"
+    ] * lost
+    assert (summary["sent"], summary["failed"]) == (1000 - lost, lost)
+    assert sent == arrived == 1000 - lost
+    heard = json.loads(reader.stop(signal.SIGINT).stdout.splitlines()[-1])
+    assert (heard["received"], heard["drops"]) == (arrived, 0)
