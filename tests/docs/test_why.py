@@ -1,15 +1,19 @@
-"""docs/why.md: every question is answered by the command below it, as shown (``make docs``)."""
+"""Pages with commands: each prints what is shown below it (``make docs``); what why.md answers."""
 
 from pathlib import Path
+
+import pytest
 
 from tests.docs.transcript import VOLATILE, blocks, run, stable
 from tests.kit.stack_env import SmolctlEnv
 
-PAGE = Path(__file__).parents[2] / "docs" / "why.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "why.md"
 
 
-def test_every_command_prints_what_the_page_shows(smolctl_env: SmolctlEnv) -> None:
-    for commands in blocks(PAGE.read_text()):
+@pytest.mark.parametrize("page", ["README.md", "docs/why.md"])
+def test_every_command_prints_what_the_page_shows(smolctl_env: SmolctlEnv, page: str) -> None:
+    for commands in blocks((ROOT / page).read_text()):
         for command in commands:
             output = run(smolctl_env, command.line)
             assert stable(output) == stable(command.shown), f"$ {command.line}\n{output}"

@@ -11,13 +11,14 @@ from tests.kit.stack_env import SmolctlEnv
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def write_why() -> None:
-    """Bring the output on docs/why.md up to date."""
-    env, page = SmolctlEnv(), DOCS / "why.md"
-    try:
-        page.write_text(written(env, page.read_text()))
-    finally:
-        env.close()
+def write_transcripts() -> None:
+    """Bring the output on pages with commands up to date."""
+    for page in (DOCS.parent / "README.md", DOCS / "why.md"):
+        env = SmolctlEnv()
+        try:
+            page.write_text(written(env, page.read_text()))
+        finally:
+            env.close()
 
 
 def write_linux_reasons() -> None:
@@ -31,5 +32,5 @@ def write_linux_reasons() -> None:
 
 
 if __name__ == "__main__":
-    write_why()
+    write_transcripts()
     write_linux_reasons()
