@@ -77,3 +77,15 @@ class Answer(NamedTuple):
 
     what: str
     number: int
+
+
+class Joined(NamedTuple):
+    """A datagram is complete: ``fragments`` of them, ``length`` bytes with its header.
+
+    ``number`` is the datagram's id in the journal; 0 where it is the datagram that is told of, or
+    when it is not in there.
+    """
+
+    fragments: int
+    length: int
+    number: int

@@ -1,7 +1,8 @@
 """The way in: from a frame to a socket, an answer, or a named reason why not.
 
-``frame_input`` -> ``arp_input`` or ``ip_input`` -> ``udp_input`` or ``icmp_input``. This file holds
-no state. Every way out of a function here delivers, answers or records a reason.
+``frame_input`` -> ``arp_input`` or ``ip_input`` -> ``udp_input`` or ``icmp_input``; a fragment
+waits in ``fragment_input`` until its datagram is complete. This file holds no state. Every way out
+of a function here delivers, answers or records a reason.
 """
 
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from smolctl.stack import fast, icmp_error, ingress_arp, ingress_icmp, reason, s
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.facts import Bound, Owner
 from smolctl.stack.fate import Direction, Fate, Trace
+from smolctl.stack.ingress_fragment import fragment_input
 from smolctl.stack.interface import Interface
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import RouteType
@@ -107,10 +109,12 @@ def ip_input(
             detail |= suggest.missing(interface, header.dst, header.src)
         stack.ledger.record(why, interface.name, now, trace, **detail)
         return
-    if header.mf or header.fragment_offset:
-        stack.ledger.record(reason.FRAG_UNSUPPORTED, interface.name, now, trace)
-        return
     packet = packet[: header.total_length]
+    if header.mf or header.fragment_offset:
+        whole = fragment_input(stack, interface, packet, header, now, trace, cast)
+        if whole is None:
+            return
+        packet, header, trace, cast = whole
     if header.protocol == ipv4.Protocol.UDP:
         udp_input(stack, interface, packet, header, now, trace, cast, looped=looped)
     elif header.protocol == ipv4.Protocol.ICMP:

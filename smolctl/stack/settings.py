@@ -106,6 +106,21 @@ KNOBS: dict[str, Knob] = {
             "RFC 1122 3.3.6; Linux drop_unicast_in_l2_multicast", "0", "0",
         ),
         Knob(
+            "ip.frag_high_thresh", 4_194_304, "bytes", 0, 1_000_000_000,
+            "memory for fragments that wait for others; the oldest datagram makes room",
+            "RFC 1122 3.3.2; Linux ipfrag_high_thresh", "4194304", "1500",
+        ),
+        Knob(
+            "ip.frag_max_datagrams", 1024, "datagrams", 0, 1_000_000,
+            "datagrams that may wait for fragments; the oldest makes room, and 0 takes no fragment",
+            "RFC 1122 3.3.2", "no limit but the memory", "1",
+        ),
+        Knob(
+            "ip.frag_time_ms", 30_000, "ms", 1, _DAY_MS,
+            "how long the first fragment to come waits for the last; RFC 1122 asks for 60 to 120 s",
+            "RFC 1122 3.3.2; Linux ipfrag_time", "30000", "60000",
+        ),
+        Knob(
             "ip.local_port_first", 32768, "port", 1, 65535, "lowest ephemeral port",
             "RFC 6335 6; Linux ip_local_port_range", "32768", "",
         ),

@@ -32,6 +32,7 @@ from smolctl.stack.interface import LOOPBACK_MTU, OUTBOX_LIMIT, Interface, Mediu
 from smolctl.stack.journal import Journal, Listener
 from smolctl.stack.neighbor import NeighborCache
 from smolctl.stack.reason import REASONS
+from smolctl.stack.reassembly import Reassembly
 from smolctl.stack.route import Fib, RouteType
 from smolctl.stack.settings import Settings
 from smolctl.stack.udp_socket import ANY, UdpSocket, UdpTable
@@ -69,10 +70,9 @@ class Stack:
         self.arp_clients: list[ArpClient] = []
         self.ledger = Ledger()
         self.journal = Journal()
-        self.icmp_limiter = IcmpLimiter(self.settings)
+        self.icmp_limiter, self.reassembly = IcmpLimiter(self.settings), Reassembly(self.settings)
         self.generation = 0
-        self._closed_sent = 0
-        self._closed_delivered = 0
+        self._closed_sent = self._closed_delivered = 0
         self.housekeeping_ns = 0
         self._last_index = 0
         self._ident = int(random() * 0x10000)

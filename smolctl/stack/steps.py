@@ -12,6 +12,7 @@ from smolctl.stack.facts import (
     Answer,
     Asked,
     Bound,
+    Joined,
     Learned,
     Loser,
     Owner,
@@ -54,6 +55,14 @@ _STAGES = {
     "ip-dst-not-ours": "route",
     "ip-dst-invalid": "route",
     "ip-multicast-not-joined": "route",
+    "frag-pending": "fragment",
+    "frag-bad-length": "fragment",
+    "frag-too-big": "fragment",
+    "frag-duplicate": "fragment",
+    "frag-overlap": "fragment",
+    "frag-end-conflict": "fragment",
+    "frag-no-slot": "fragment",
+    "frag-timeout": "fragment",
     "udp-port-closed": "socket",
     "udp-bound-elsewhere": "socket",
     "udp-peer-mismatch": "socket",
@@ -217,13 +226,27 @@ def _ip(facts: Ipv4Header) -> Told:
     src, dst = IPV4.format(facts.src), IPV4.format(facts.dst)
     protocol = PROTOCOLS.get(facts.protocol, f"protocol {facts.protocol}")
     text = f"{src} > {dst} {protocol} ttl {facts.ttl}, {facts.total_length} B"
-    return text, {
+    row: Row = {
         "src": src,
         "dst": dst,
         "protocol": facts.protocol,
         "ttl": facts.ttl,
         "len": facts.total_length,
     }
+    if facts.mf or facts.fragment_offset:
+        row.update(ident=facts.ident, offset=facts.fragment_offset, mf=facts.mf)
+        last = "" if facts.mf else ", the last"
+        text += f", fragment of {facts.ident} at {facts.fragment_offset}{last}"
+    return text, row
+
+
+def _joined(facts: Joined) -> Told:
+    row: Row = {"fragments": facts.fragments, "len": facts.length}
+    text = f"{facts.fragments} fragments make a datagram of {facts.length} B"
+    if facts.number:
+        row["id"] = facts.number
+        text += f" (id {facts.number})"
+    return text, row
 
 
 def _udp(facts: UdpHeader) -> Told:
@@ -273,6 +296,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     Asked: _asked,
     Taken: _taken,
     Answer: _answer,
+    Joined: _joined,
     EthernetHeader: _ethernet,
     Ipv4Header: _ip,
     UdpHeader: _udp,

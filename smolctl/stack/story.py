@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from smolctl.stack.decide import Decision
-from smolctl.stack.facts import Bound, Owner, Resolved, Stranger
+from smolctl.stack.facts import Bound, Joined, Owner, Resolved, Stranger
 from smolctl.stack.fate import Direction, Fate, Trace
 from smolctl.stack.reason import REASONS, Reason
 from smolctl.stack.steps import Row, route_text, steps_rows
@@ -131,7 +131,8 @@ def _failed(trace: Trace) -> str:
 def _absorbed(trace: Trace) -> str:
     reason, _ = blame(trace)
     if reason is None:
-        return "learned from"
+        joined = isinstance(trace.steps[-1].facts, Joined)
+        return "put together with the others" if joined else "learned from"
     return "nobody is asked" if trace.direction is Direction.OUT else "told to its sender"
 
 
@@ -172,7 +173,7 @@ def because(trace: Trace) -> str:
         parts.append(_arp_because(trace, arp))
     if reason is not None:
         parts.append(reason.why(detail))
-    elif trace.waited_for is not None:
+    elif trace.waited_for is not None and trace.waited_for.layer == "neigh":
         parts.append("the first packet to a new next hop waits for ARP")
     return "; ".join(parts) or "nothing was in its way"
 

@@ -1,8 +1,8 @@
-"""What the passing of time does: the timers of the neighbor caches, and of impaired links."""
+"""What the passing of time does: to neighbor entries, fragments, and on impaired links."""
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import egress_link
+from smolctl.stack import egress_link, ingress_fragment
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -23,11 +23,13 @@ def expire(stack: "Stack", now: int) -> None:
             egress_link.perform(stack, stack.interfaces[name], actions, now)
     for interface in stack.interfaces.values():
         egress_link.release(stack, interface, now)
+    for lost in stack.reassembly.expire(now):
+        ingress_fragment.discard(stack, lost, now)
 
 
 def deadline(stack: "Stack") -> int | None:
     """Return when ``expire`` is next due, None while nothing runs."""
-    first: int | None = None
+    first = stack.reassembly.deadline()
     for cache in stack.neighbors.values():
         due = cache.deadline()
         if due is not None and (first is None or due < first):

@@ -32,6 +32,7 @@ def twin_of(stack: "Stack") -> "Stack":
         echo.replies, echo.errors, echo.ready = copy(echo.replies), copy(echo.errors), False
     for asker in twin.arp_clients:
         asker.answers, asker.ready = copy(asker.answers), False
+    twin.reassembly = stack.reassembly.twin()
     twin.icmp_limiter = stack.icmp_limiter.twin()
     twin.ledger, twin.journal, twin.events = Ledger(), Journal(), Events(stack.fib)
     twin.loop = deque()

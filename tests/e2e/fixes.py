@@ -7,7 +7,7 @@ yes after it.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.inet import ICMP, IP, UDP, fragment
 from scapy.layers.l2 import ARP, Ether
 
 from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab
@@ -78,6 +78,16 @@ def counts(counter: str, *frames: bytes) -> Act:
         return bench.lab.counter(layer, name) - before == len(frames)
 
     return act
+
+
+def put_together(bench: Bench) -> bool:
+    """A datagram comes in two fragments and is made whole."""
+    before, taken = bench.lab.counter("ip", "datagrams_reassembled"), bench.taken()
+    packet = IP(src=THEIRS, dst=OURS, id=7) / UDP(sport=9, dport=PORT) / bytes(2000)
+    for part in fragment(packet, fragsize=1480):
+        bench.wire.send(bytes(Ether(dst=OURS_MAC, src=THEIRS_MAC) / part))
+    wait_until(lambda: bench.taken() - taken >= 2, "two fragments")
+    return bench.lab.counter("ip", "datagrams_reassembled") - before == 1
 
 
 def neighbors_both(bench: Bench) -> bool:
@@ -275,6 +285,14 @@ CASES = (
         "tx-too-big", f"smolctl route change 192.0.2.0/24 via {THEIRS} dev tap0 metric 5 mtu 1028",
         sent(f"--size 1000 {FAR}:{PORT}"),
         (f"route add 192.0.2.0/24 via {THEIRS} metric 5 mtu 500",),
+    ),
+    Case(
+        "frag-no-slot", "smolctl sysctl ip.frag_max_datagrams=8", put_together,
+        ("sysctl ip.frag_max_datagrams=0",),
+    ),
+    Case(
+        "frag-no-slot", "smolctl sysctl ip.frag_high_thresh=262144", put_together,
+        ("sysctl ip.frag_high_thresh=4000",),
     ),
     Case(
         "neigh-queue-full", "smolctl sysctl neigh.unres_qlen=8", three_wait_for_one_answer,

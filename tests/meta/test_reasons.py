@@ -46,8 +46,8 @@ def test_names_are_kebab_case_and_begin_with_their_layer() -> None:
 #
 # In the files of the way in, every path through a function that returns nothing must make a call
 # that accounts for the packet: record a reason, settle or count a fate, or hand it on to a function
-# of which the same holds. A function that returns a reason may return None only after such a call,
-# and its caller must record what it got.
+# of which the same holds. A function that returns a reason, or a datagram made whole, may return
+# None only after such a call, and its caller must record what it got or go on with it.
 
 ACCOUNTS = {
     "record": "counts a reason",
@@ -60,7 +60,8 @@ ACCOUNTS = {
 }
 HANDS_ON = {
     "frame_input", "segments_input", "ip_input", "udp_input", "icmp_input", "arp_input",
-    "socket_deliver", "_echo_request", "_echo_reply", "_error_input",
+    "socket_deliver", "_echo_request", "_echo_reply", "_error_input", "fragment_input", "discard",
+    "_wait",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {"_validate", "_error_reason", "_no_socket"}
@@ -74,7 +75,7 @@ class Paths:
         self.silent: list[int] = []
         self._filled: set[str] = set()  # names known not to be empty
         returns = ast.unparse(function.returns) if function.returns else ""
-        self._gives_reason = "Reason" in returns
+        self._gives_reason = "Reason" in returns or "Whole" in returns
         self._recorded = {
             call.args[0].id
             for call in calls(function)

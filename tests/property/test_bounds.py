@@ -40,6 +40,8 @@ def check_bounds(stack: Stack) -> None:
     assert len(stack.loop) <= OUTBOX_LIMIT
     assert len(stack.woken) <= len(stack.udp) + len(stack.echoes) + len(stack.arp_clients)
     assert len(stack.icmp_limiter._peers) <= PEERS_LIMIT
+    assert len(stack.reassembly) <= stack.settings["ip.frag_max_datagrams"]
+    assert stack.reassembly.cost <= stack.settings["ip.frag_high_thresh"]
     for link in stack.interfaces.values():
         assert len(link.outbox) <= OUTBOX_LIMIT
         assert len(link.flows) <= fast.FLOWS_LIMIT

@@ -58,6 +58,7 @@ KNOBS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("icmp.ratelimit_ms", (0, 1000)),
     ("iface.neighbor_cache_count", (1, 2, 1024)),
     ("ip.drop_unicast_in_l2_multicast", (0, 1)),
+    ("ip.frag_time_ms", (1000, 30_000)),
     ("neigh.locktime_ms", (0, 1000)),
     ("neigh.unres_qlen", (1, 256)),
     ("udp.rmem_default", (256, 212_992)),
@@ -204,7 +205,7 @@ odd_packets = st.builds(
         packet_of(protocol, payload, src, dst, mf=mf, offset=offset, options=options)
     ),
     st.sampled_from([1, 2, 6, 17, 132]), st.binary(max_size=30), srcs, dsts, st.booleans(),
-    st.sampled_from([0, 0, 8]), st.sampled_from([b"", b"", b"\x07\x03\x04", b"\x83\x03\x04"]),
+    st.sampled_from([0, 0, 8, 16]), st.sampled_from([b"", b"", b"\x07\x03\x04", b"\x83\x03\x04"]),
 )  # fmt: skip
 
 

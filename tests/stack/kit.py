@@ -299,11 +299,12 @@ def packet_of(
     mf: bool = False,
     offset: int = 0,
     options: bytes = b"",
+    ident: int = 1,
 ) -> bytes:
     padded = options + bytes(-len(options) % 4)
     total = 20 + len(padded) + len(payload)
     header = ipv4.Ipv4Header(
-        5, 0, total, 1, False, mf, offset, ttl, protocol, ip(src), ip(dst), padded
+        5, 0, total, ident, False, mf, offset, ttl, protocol, ip(src), ip(dst), padded
     )
     return header.to_bytes() + payload
 

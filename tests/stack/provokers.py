@@ -21,6 +21,7 @@ from tests.stack.kit import (
     PEER,
     PEER_MAC,
     Host,
+    frame_of,
     icmp_frame,
     ip,
     packet_of,
@@ -127,6 +128,21 @@ def rcvbuf_full(host: Host) -> None:
     host.set("udp.rmem_default", 256)
     host.socket(7)
     host.receive(udp_frame(payload=bytes(100)), udp_frame(payload=bytes(100)))
+
+
+def fragment(start: int, size: int, *, mf: bool = True, fill: bytes = b"\0") -> bytes:
+    """Return a frame with a fragment of a datagram to us."""
+    return frame_of(packet_of(17, fill * size, mf=mf, offset=start))
+
+
+def fragment_timeout(host: Host) -> None:
+    host.receive(fragment(0, 16))
+    host.wait(30 * SECOND_NS)
+
+
+def fragments_timeout(host: Host) -> None:
+    host.receive(fragment(16, 8), fragment(32, 4, mf=False))
+    host.wait(30 * SECOND_NS)
 
 
 def rate_limited(host: Host) -> None:

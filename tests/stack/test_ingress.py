@@ -88,7 +88,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "this network": (udp_frame(dst="0.0.0.9"), "ip-dst-invalid"),
     "another host": (udp_frame(dst=PEER), "ip-dst-not-ours"),
     "our network's own address": (udp_frame(dst="10.0.0.0"), "ip-dst-not-ours"),
-    "a later fragment": (frame_of(packet_of(17, SEGMENT, offset=8)), "frag-unsupported"),
+    "a fragment of no length": (frame_of(packet_of(17, b"", mf=True)), "frag-bad-length"),
 }
 
 
@@ -121,7 +121,7 @@ ORDER: list[tuple[bytes, str]] = [
     (udp_frame(to=OTHER_MAC, src="0.0.0.9"), "rx-not-our-mac"),
     (udp_frame(src="0.0.0.9", dst="0.0.0.9"), "ip-src-invalid"),
     (frame_of(packet_of(132, b"", dst=PEER)), "ip-dst-not-ours"),
-    (frame_of(packet_of(132, b"", mf=True)), "frag-unsupported"),
+    (frame_of(packet_of(132, b"", mf=True)), "frag-bad-length"),
     (frame_of(packet_of(17, SEGMENT, "127.0.0.1", options=b"\x83\x03\x04")), "ip-source-route"),
 ]
 

@@ -17,6 +17,7 @@ EVENTS = (
     "icmp.messages_sent",
     "icmp.echo_replies_sent",
     "icmp.errors_sent",
+    "ip.datagrams_reassembled",
 )
 
 

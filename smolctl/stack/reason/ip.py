@@ -133,13 +133,86 @@ IP_PROTO_UNKNOWN = define(
     why="protocol {protocol} has no handler (UDP is 17, ICMP is 1)",
     advice="use UDP or ICMP: this stack speaks no other",
 )  # fmt: skip
-FRAG_UNSUPPORTED = define(
-    "frag-unsupported", Kind.DROP, "RFC 791 3.2", "-",
-    "a fragment, which this stack does not put together again",
-    """A packet that was too big for a link arrives in pieces. This stack does not reassemble them,
-    so that each piece is dropped. The sender hears nothing, and its big datagrams seem to vanish
-    while small ones arrive. Keep datagrams within the MTU of the path, 1472 bytes of payload on
-    Ethernet.""",
-    why="fragments are not reassembled",
+FRAG_PENDING = define(
+    "frag-pending", Kind.WAIT, "RFC 1122 3.3.2", "silent",
+    "a fragment that waits for the others of its datagram",
+    """A packet that was too big for a link arrives in pieces, in any order. This one is here,
+    others are not yet. It is kept until all are, at most for ip.frag_time_ms from the first one on,
+    and then the datagram goes on in one piece. A count that grows by itself is ordinary where big
+    datagrams arrive.""",
+    why=("{have} B of the datagram are here", ", of {need}"),
+    advice="give it a moment; what is never completed is counted as frag-timeout",
+)  # fmt: skip
+FRAG_BAD_LENGTH = define(
+    "frag-bad-length", Kind.DROP, "RFC 791 3.1", "IPFRAG error",
+    "a fragment of a length that no fragment can have",
+    """A fragment's place is told in units of 8 bytes, so that each but the last has a multiple of 8
+    bytes of data, and none has nothing at all. No router cuts packets in another way: this one was
+    built by hand, or changed on its way. The others of its datagram are kept.""",
+    why="{n} B of data: it must be a multiple of 8 unless it is the last, and not 0",
+    advice="the bytes and their sender: smolctl capture {dev} -v",
+)  # fmt: skip
+FRAG_TOO_BIG = define(
+    "frag-too-big", Kind.DROP, "RFC 791 3.1", "IPFRAG oversize",
+    "fragments of a datagram that would be bigger than any can be",
+    """An IPv4 datagram has at most 65,535 bytes with its header. By its place this fragment lies
+    beyond that. It is an attack of old, the "ping of death", or a fault of whoever built it. The
+    whole datagram is dropped, what comes of it later too; the sender hears nothing.""",
+    why="the datagram would have {n} B or more, 65535 are allowed",
+    advice="the bytes and their sender: smolctl capture {dev} -v",
+)  # fmt: skip
+FRAG_DUPLICATE = define(
+    "frag-duplicate", Kind.DROP, "RFC 791 3.2", "IPFRAG_DUP",
+    "a fragment that has come before",
+    """The bytes that this fragment brings are here already, and they are the same. A link or a
+    router sent it twice. It is not needed, and does no harm: the datagram waits for what is still
+    missing.""",
+    why="bytes {first} to {last} of the datagram are here already",
+    advice="usually harmless: something on the way sends packets twice",
+)  # fmt: skip
+FRAG_OVERLAP = define(
+    "frag-overlap", Kind.DROP, "RFC 5722 3", "IPFRAG_OVERLAP",
+    "fragments that overlap",
+    """Two fragments bring bytes for the same place of the datagram. Honest fragmentation never does
+    that, and nobody can tell which of them is right; attackers use it to get past filters that look
+    at one and not at the other. RFC 5722 forbids it for IPv6, and what it says holds here as well:
+    the whole datagram is dropped, what comes of it later too, and the sender hears nothing.""",
+    why=("bytes {first} to {last}: {n} of them were here already", ", with {how} contents"),
+    advice="the bytes and their sender: smolctl capture {dev} -v",
+)  # fmt: skip
+FRAG_END_CONFLICT = define(
+    "frag-end-conflict", Kind.DROP, "RFC 5722 3", "IPFRAG error",
+    "fragments that disagree on where their datagram ends",
+    """The last fragment says how long the datagram is. This one and another disagree on that: there
+    are two last ones with different ends, or one that lies beyond the end. Two datagrams that share
+    an ident by accident do so too. Nobody can tell what is right, so the whole datagram is dropped,
+    what comes of it later too, and the sender hears nothing.""",
+    why="it ends at byte {end}, and the others say {reach}",
+    advice="the bytes and their sender: smolctl capture {dev} -v",
+)  # fmt: skip
+FRAG_NO_SLOT = define(
+    "frag-no-slot", Kind.DROP, "RFC 1122 3.3.2", "FRAG_REASM_NOMEM",
+    "fragments for which there was no more room",
+    """Fragments take memory until their datagram is complete. They may take so much of it
+    (ip.frag_high_thresh), for so many datagrams (ip.frag_max_datagrams), and there were more. The
+    datagram that had waited longest was dropped to make room, or the fragment itself when it alone
+    is too much. Either many big datagrams come at the same time, or fragments that nothing will
+    ever complete.""",
+    why="no more room for fragments: {limit}",
+    fix=("smolctl sysctl {knob}={value}",),
     advice="on the sender: keep each datagram within the MTU: smolctl link show dev {dev}",
+)  # fmt: skip
+FRAG_TIMEOUT = define(
+    "frag-timeout", Kind.DROP, "RFC 1122 3.3.2", "FRAG_REASM_TIMEOUT",
+    "fragments whose datagram did not become complete in time",
+    """All fragments of a datagram must arrive within ip.frag_time_ms of the first one. At least one
+    did not: it was lost on the way, or a filter drops fragments, of which only the first has ports
+    that it could look at. What was here is dropped. If the first fragment is among it, the sender
+    is told by ICMP "time exceeded", code 1.""",
+    why=(
+        "{have} B of the datagram came within {seconds:g} s",
+        ", {need} are needed",
+        "; missing: {missing}",
+    ),
+    advice="a fragment was lost on its way; on the sender: keep each datagram within the MTU",
 )  # fmt: skip

@@ -1,0 +1,39 @@
+"""Fragmentation and reassembly against scapy, both ways."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+from scapy.layers.inet import ICMP, IP, UDP, fragment
+from scapy.packet import Raw
+
+from tests.stack.fragments import payload_of
+from tests.stack.kit import OURS, PEER, frame_of
+from tests.stack.provokers import fresh
+
+sizes = st.integers(0, 200) | st.integers(0, 65507)
+seeds = st.integers(0, 1 << 32)
+
+
+@given(sizes, st.integers(1, 1480 // 8), seeds)
+def test_what_scapy_cuts_is_put_together(size: int, units: int, seed: int) -> None:
+    host = fresh()
+    socket = host.socket(7)
+    chance = random.Random(seed)
+    payload = chance.randbytes(size)
+    whole = IP(src=PEER, dst=OURS, id=seed & 0xFFFF) / UDP(sport=9, dport=7) / Raw(payload)
+    parts = fragment(whole, fragsize=max(units * 8, size // 64 // 8 * 8))
+    chance.shuffle(parts)
+    for part in parts:
+        host.receive(frame_of(bytes(part)))
+    assert payload_of(socket) == payload
+    assert len(host.stack.reassembly) == 0
+
+
+def test_scapys_echo_request_is_answered() -> None:
+    host = fresh()
+    whole = IP(src=PEER, dst=OURS, id=7) / ICMP(id=1, seq=1) / Raw(bytes(1400))
+    for part in fragment(whole, fragsize=504):
+        host.receive(frame_of(bytes(part)))
+    (answer,) = host.sent()
+    assert answer.icmp.body == bytes(1400)
