@@ -8,7 +8,7 @@ from time import perf_counter
 from bench.datagram import PAYLOAD, fast_path_off, forget
 from bench.fib import fill, prefixes
 from bench.measure import Limit, Plan, Row, by_turns, middle, ratio
-from smolctl.stack import configure
+from smolctl.stack import configure, policy
 from smolctl.stack.addr import Address
 from smolctl.stack.interface import Medium
 from smolctl.stack.neighbor_state import State
@@ -91,7 +91,7 @@ def _many_addresses() -> Wired:
         items.append(Address(_OURS + 256 + number, 8, Scope.GLOBAL, "eth0", secondary=True))
     known = set(wired.stack.fib)
     have = {(route.prefix, route.plen, route.type) for route in known}
-    for route in wired.stack.derived(wired.wire).values():
+    for route in policy.derived(wired.stack, wired.wire).values():
         if (route.prefix, route.plen, route.type) not in have:
             wired.stack.fib.insert(route)
     wired.stack.touch()

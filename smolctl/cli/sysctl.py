@@ -14,6 +14,7 @@ _DETAILS = (
     ("unit", "unit"),
     ("least", "min"),
     ("most", "max"),
+    ("words", "words"),
     ("from", "origin"),
     ("source", "source"),
     ("linux", "linux"),
@@ -22,12 +23,26 @@ _DETAILS = (
 )
 
 
-def render(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
-    """Yield a table of settings."""
+def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield a table of settings; with -d, what each is and what other stacks have there."""
+    if out.options.verbose:
+        yield from _compared(rows)
+        return
     heads = ("KEY", "VALUE", "DEFAULT", "UNIT", "FROM", "SOURCE")
     keys = ("key", "value", "default", "unit", "origin", "source")
     cells = [[_text(row.get(key, "")) for key in keys] for row in rows]
     yield from aligned(cells, heads, right=(1, 2))
+
+
+def _compared(rows: Rows) -> Iterator[str]:
+    heads = ("KEY", "VALUE", "LINUX", "SMOLTCP", "UNIT", "FROM", "SOURCE")
+    keys = ("key", "value", "linux", "smoltcp", "unit", "origin", "source")
+    cells = [[_text(row.get(key, "")) or "-" for key in keys] for row in rows]
+    head, *lines = aligned(cells, heads, right=(1, 2))
+    yield head
+    for row, line in zip(rows, lines, strict=True):
+        yield line
+        yield f"    {row['description']}"
 
 
 def render_one(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
@@ -45,6 +60,8 @@ def render_set(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return {True: "1", False: "0"}[value] if isinstance(value, bool) else str(value)
 
 
@@ -65,6 +82,7 @@ COMMAND = Verb(
         "show and change settings",
         (
             "smolctl sysctl",
+            "smolctl -d sysctl",
             "smolctl sysctl neigh.mcast_solicit",
             "smolctl sysctl iface.neighbor_cache_count=8",
         ),

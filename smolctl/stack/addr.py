@@ -129,12 +129,13 @@ Derived = dict[tuple[object, ...], Route]
 """Derived routes by what makes two of them the same."""
 
 
-def derived_routes(dev: str, addresses: AddressList, *, up: bool, loopback: bool) -> Derived:
+def derived_routes(
+    dev: str, addresses: AddressList, *, up: bool, own_network: bool, broadcast: bool
+) -> Derived:
     """Return the routes that an interface's addresses and state bring, by a comparable key.
 
-    On a loopback the whole network of an address is local, which is why 127.0.0.2 answers when
-    127.0.0.1/8 is configured; elsewhere only the address itself is. Source: Linux
-    ``fib_add_ifaddr``.
+    Args:
+        own_network, broadcast: as for ``routes_of``.
     """
     bits = addresses.bits
     primaries = {
@@ -145,17 +146,31 @@ def derived_routes(dev: str, addresses: AddressList, *, up: bool, loopback: bool
     routes: Derived = {}
     for address in addresses.items:
         source = primaries.get((address.network(bits), address.plen), address.local)
-        routes.update(routes_of(dev, address, source, bits=bits, up=up, loopback=loopback))
+        routes.update(
+            routes_of(
+                dev, address, source, bits=bits, up=up, own_network=own_network, broadcast=broadcast
+            )
+        )
     return routes
 
 
 def routes_of(
-    dev: str, address: Address, source: int, *, bits: int, up: bool, loopback: bool
+    dev: str,
+    address: Address,
+    source: int,
+    *,
+    bits: int,
+    up: bool,
+    own_network: bool,
+    broadcast: bool,
 ) -> Derived:
-    """Return the routes that one address brings.
+    """Return the routes that one address brings (Linux ``fib_add_ifaddr``).
 
     Args:
         source: the primary address of its network, which they prefer as source.
+        own_network: all of its network is local, not the address alone: on a loopback, which is
+            why 127.0.0.2 answers when 127.0.0.1/8 is configured.
+        broadcast: the last address of its network is a broadcast address.
     """
     routes: list[Route] = []
 
@@ -172,11 +187,11 @@ def routes_of(
         network = address.network(bits)
         alone = network == address.local and address.plen == bits
         if not (address.secondary or network == 0 or alone):
-            if loopback:
+            if own_network:
                 add(RouteType.LOCAL, network, address.plen, local, Scope.HOST)
             else:
                 add(RouteType.UNICAST, network, address.plen, main, Scope.LINK)
-            if address.plen < bits - 1:
+            if broadcast and address.plen < bits - 1:
                 last = network | (1 << (bits - address.plen)) - 1
                 add(RouteType.BROADCAST, last, bits, local, Scope.LINK)
     return {(route.prefix, route.plen, route.table, *route.identity()): route for route in routes}

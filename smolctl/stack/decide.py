@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.errors import SendRejected
-from smolctl.stack import reason, suggest
+from smolctl.stack import policy, reason, suggest
+from smolctl.stack.addr import KERNEL
 from smolctl.stack.interface import Interface
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import Route, RouteType, Scope
@@ -85,10 +86,10 @@ def decide(
         out = bound or (stack.interface_of(src) if src is not None else None)
         if out is not None and out.up:
             return _on_link(stack, out, dst, src)
-    if dev is None:
-        route = stack.fib.lookup(dst)
+    if dev is None and src is not None:
+        route = policy.pick_route_from(stack, dst, src)
     else:
-        route = stack.fib.lookup_within(dst, dev=dev)
+        route = policy.pick_route(stack, dst, dev)
     if bound is not None and (route is None or route.type in _TYPE_REASONS):
         # Linux: "Apparently, routing tables are wrong. Assume, that the destination is on link."
         # A route that refuses is a failed lookup like any other (ip_route_output_key_hash_rcu).
@@ -107,6 +108,9 @@ def _by_route(stack: "Stack", route: Route, dst: int, src: int | None) -> Decisi
     if route.type is RouteType.LOCAL:
         # One's own address never touches the wire (RFC 1122 3.2.1.3; Linux: dev_out = loopback).
         out = stack.loopback
+        owner = stack.interfaces.get(route.dev or "", out)
+        if not (stack.settings["ip.loopback_own"] or owner.loopback):
+            return _on_link(stack, owner, dst, src, route)
         if not out.up:
             return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": shown(dst)})
         source = src if src is not None else (route.prefsrc if route.prefsrc is not None else dst)
@@ -117,28 +121,42 @@ def _by_route(stack: "Stack", route: Route, dst: int, src: int | None) -> Decisi
     kind = _kind(dst, route.type is RouteType.BROADCAST)
     via = route.via if kind == "unicast" and not route.on_link else None
     next_hop = dst if via is None else via
-    if src is None:
+    if src is None and not (stack.settings["ip.first_source"] and route.protocol == KERNEL):
         src = route.prefsrc
     if src is None:
         src = select_source(stack, out, via, route.scope)
     mtu = out.mtu if route.mtu is None else min(route.mtu, out.mtu)
-    return _checked(Decision(kind, out, dst, next_hop, src, route, mtu))
+    return _checked(stack, Decision(kind, out, dst, next_hop, src, route, mtu))
 
 
-def _on_link(stack: "Stack", out: Interface, dst: int, src: int | None) -> Decision | Refusal:
+def _on_link(
+    stack: "Stack", out: Interface, dst: int, src: int | None, route: Route | None = None
+) -> Decision | Refusal:
+    if not out.up:
+        return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": addr.IPV4.format(dst)})
     if src is None:
         src = select_source(stack, out, None, Scope.LINK)
-    return _checked(Decision(_kind(dst, False), out, dst, dst, src, None, out.mtu))
+    return _checked(stack, Decision(_kind(dst, False), out, dst, dst, src, route, out.mtu))
 
 
-def _checked(decision: Decision) -> Decision | Refusal:
-    """Keep 127/8 off the wire (RFC 1122 3.2.1.3(g): MUST NOT appear outside a host)."""
+def _checked(stack: "Stack", decision: Decision) -> Decision | Refusal:
+    """Keep 127/8 off the wire (RFC 1122 3.2.1.3(g): MUST NOT appear outside a host).
+
+    In the strong model each source address leaves by its own interface (RFC 1122 3.3.4.2 (B)).
+    """
     out, src, dst = decision.interface, decision.src, decision.dst
     if not out.loopback:
         if src is not None and addr.is_loopback(src):
             return Refusal(reason.TX_LOOPBACK_SOURCE, out.name, {"ip": addr.IPV4.format(src)})
         if addr.is_loopback(dst):
             return Refusal(reason.TX_DST_INVALID, out.name, {"ip": addr.IPV4.format(dst)})
+        if src is not None and stack.settings["ip.strong_host"]:
+            homes = policy.homes(stack, src)
+            if out.name not in homes:
+                return Refusal(reason.TX_WRONG_IFACE, out.name, {
+                    "ip": addr.IPV4.format(src), "dst": addr.IPV4.format(dst),
+                    "home": homes[0] if homes else "",
+                })  # fmt: skip
     return decision
 
 
@@ -154,10 +172,14 @@ def select_source(
     """Return the source address for packets by ``out`` (Linux ``inet_select_addr``).
 
     An address of the interface, of the destination's own network if possible; else the first
-    address of that scope on any interface, loopback first; else None.
+    address of that scope on any interface, loopback first; else None. In the strong model none but
+    the interface's own will do, and with ip.first_source its first one always does.
     """
+    items, settings = out.addresses.items, stack.settings
+    if settings["ip.first_source"] and items:
+        return items[0].local
     source = out.addresses.select(destination, scope)
-    if source is not None:
+    if source is not None or (settings["ip.strong_host"] and not out.loopback):
         return source
     for interface in stack.interfaces.values():
         for address in interface.addresses.items:
@@ -170,7 +192,7 @@ def _connected_text(stack: "Stack") -> str:
     networks = [
         f"{addr.IPV4.format(route.prefix)}/{route.plen} dev {route.dev}"
         for interface in stack.interfaces.values()
-        for route in stack.derived(interface).values()
+        for route in policy.derived(stack, interface).values()
         if route.type is RouteType.UNICAST
     ]
     return ", ".join(networks[:4]) or "nothing"

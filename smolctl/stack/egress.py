@@ -14,6 +14,7 @@ from smolctl.stack.facts import Bound, Loser
 from smolctl.stack.fate import Direction, Flow, Trace
 from smolctl.stack.interface import Medium
 from smolctl.stack.reason import Reason
+from smolctl.stack.route import Route
 from smolctl.wire import addr, ethernet, icmp, ipv4, udp
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _decide(
         note_losers(stack, dst, now, trace)
         refuse(stack, decision.reason, decision.dev, now, trace, **decision.detail)
     if trace.id:
-        note_losers(stack, dst, now, trace)
+        note_losers(stack, dst, now, trace, decision.route)
     trace.step("route", "pick", now, decision)
     return decision
 
@@ -164,11 +165,24 @@ def _checked_source(stack: "Stack", decision: Decision, size: int, now: int, tra
     return decision.src
 
 
-def note_losers(stack: "Stack", dst: int, now: int, trace: Trace) -> None:
-    """Note which routes were considered, for a packet that somebody will ask about."""
+def note_losers(
+    stack: "Stack", dst: int, now: int, trace: Trace, winner: Route | None = None
+) -> None:
+    """Note which routes were considered, for a packet that somebody will ask about.
+
+    Args:
+        winner: the route taken, which a policy may prefer to the longest prefix.
+    """
     for route, cause in stack.fib.candidates(dst, _FEW_ROUTES):
-        if cause:
+        if winner is not None and not cause and _is_overruled(stack, winner, route):
+            cause = "policy"
+        if cause and route is not winner:
             trace.step("route", "skip", now, Loser(route, cause))
+
+
+def _is_overruled(stack: "Stack", winner: Route, best: Route) -> bool:
+    policies = ("ip.onlink_first", "ip.strong_host")
+    return winner is not best and any(stack.settings[knob] for knob in policies)
 
 
 def refuse(

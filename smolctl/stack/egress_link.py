@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from smolctl.errors import NoBuffers
-from smolctl.stack import notify, reason, suggest
+from smolctl.stack import notify, policy, reason, suggest
 from smolctl.stack.decide import rejection, select_source
 from smolctl.stack.facts import Asked, Resolved, Taken
 from smolctl.stack.fate import Direction, Fate, Item, Trace, TracedFrame, frames_of
@@ -149,6 +149,9 @@ def _give_up(stack: "Stack", out: Interface, entry: Neighbor, queued: Queued, no
         "probes": entry.probes,
         "dev": out.name,
     }
+    if stack.fib.is_local(entry.ip):
+        # And ip.loopback_own=0, or nobody would have been asked.
+        detail.update(knob="ip.loopback_own", value=1)
     stack.ledger.record(reason.NEIGH_FAILED, out.name, now, queued.trace, **detail)
     notify.packet_failed(
         stack, queued.packet, out.name, "EHOSTUNREACH", reason.NEIGH_FAILED, detail, now
@@ -156,12 +159,12 @@ def _give_up(stack: "Stack", out: Interface, entry: Neighbor, queued: Queued, no
 
 
 def _probe_output(stack: "Stack", out: Interface, probe: SendProbe, now: int) -> None:
-    """Ask for a neighbor's MAC, from the address that the waiting packet has (arp_announce=0)."""
+    """Ask for a neighbor's MAC, from the address that the waiting packet has if that may be."""
     entry = probe.entry
     sender = None
     if entry.queue:
         source = int.from_bytes(entry.queue[-1].packet[12:16])
-        sender = source if stack.fib.is_local(source) else None
+        sender = source if policy.may_ask_from(stack, out, source, entry.ip) else None
     if sender is None:
         sender = select_source(stack, out, entry.ip, Scope.LINK) or 0
     target = entry.lladdr if probe.unicast and entry.lladdr is not None else addr.BROADCAST_MAC

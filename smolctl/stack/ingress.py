@@ -7,7 +7,7 @@ of a function here delivers, answers or records a reason.
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import fast, icmp_error, ingress_arp, ingress_icmp, reason, suggest
+from smolctl.stack import fast, icmp_error, ingress_arp, ingress_icmp, policy, reason, suggest
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.facts import Bound, Owner
 from smolctl.stack.fate import Direction, Fate, Trace
@@ -102,11 +102,8 @@ def ip_input(
         wire_fault(stack, interface, header, now, trace)
         return
     trace.step("ip", "ok", now, header)
-    why, shown = _validate(stack, interface, header, cast, trace, now, looped=looped)
+    why, detail = _validate(stack, interface, header, cast, trace, now, looped=looped)
     if why is not None:
-        detail: dict[str, object] = {"ip": shown}
-        if why is reason.IP_DST_NOT_OURS:
-            detail |= suggest.missing(interface, header.dst, header.src)
         stack.ledger.record(why, interface.name, now, trace, **detail)
         return
     packet = packet[: header.total_length]
@@ -138,40 +135,44 @@ def _validate(
     now: int,
     *,
     looped: bool,
-) -> tuple[Reason | None, str]:
-    """Check source and destination; return why the packet is refused and the address to show."""
+) -> tuple[Reason | None, dict[str, object]]:
+    """Check source and destination; return why the packet is refused, and the reason's details."""
     src, dst = header.src, header.dst
-    shown = addr.IPV4.format
+    shown: dict[str, object] = {"ip": addr.IPV4.format(dst)}
+    source: dict[str, object] = {"ip": addr.IPV4.format(src)}
     if header.source_route:
-        return reason.IP_SOURCE_ROUTE, shown(dst)
+        return reason.IP_SOURCE_ROUTE, shown
     if not looped and not interface.loopback:
         if addr.is_loopback(src) or addr.is_loopback(dst):
-            return reason.IP_LOOPBACK_ON_WIRE, shown(src if addr.is_loopback(src) else dst)
+            return reason.IP_LOOPBACK_ON_WIRE, source if addr.is_loopback(src) else shown
         # 0.0.0.0 is a source only for a host that asks for its address by broadcast (RFC 1122
         # 3.2.1.3(a); Linux ip_route_input_slow, brd_input).
         zero = addr.is_zeronet(src) and not addr.is_limited_broadcast(dst)
         if zero or addr.is_multicast(src) or stack.is_broadcast(src):
-            return reason.IP_SRC_INVALID, shown(src)
+            return reason.IP_SRC_INVALID, source
         if stack.fib.is_local(src):
-            return reason.IP_SRC_IS_OURS, shown(src)
+            return reason.IP_SRC_IS_OURS, source
     if addr.is_zeronet(dst):
-        return reason.IP_DST_INVALID, shown(dst)
+        return reason.IP_DST_INVALID, shown
     if addr.is_multicast(dst):
-        return reason.IP_MULTICAST_NOT_JOINED, shown(dst)
-    if addr.is_limited_broadcast(dst):
-        trace.step("route", "pick", now, Owner(dst, None))
-        return None, ""
-    route = stack.fib.lookup(dst)
-    if route is None or route.type not in (RouteType.LOCAL, RouteType.BROADCAST):
-        return reason.IP_DST_NOT_OURS, shown(dst)
-    if (
-        cast is not Cast.HOST
-        and route.type is RouteType.LOCAL
-        and stack.settings["ip.drop_unicast_in_l2_multicast"]
-    ):
-        return reason.IP_UNICAST_IN_BROADCAST, shown(dst)
+        return reason.IP_MULTICAST_NOT_JOINED, shown
+    route = None if addr.is_limited_broadcast(dst) else stack.fib.lookup(dst)
+    if not addr.is_limited_broadcast(dst):
+        if route is None or route.type not in (RouteType.LOCAL, RouteType.BROADCAST):
+            return reason.IP_DST_NOT_OURS, suggest.missing(interface, dst, src)
+        if (
+            cast is not Cast.HOST
+            and route.type is RouteType.LOCAL
+            and stack.settings["ip.drop_unicast_in_l2_multicast"]
+        ):
+            return reason.IP_UNICAST_IN_BROADCAST, shown
+    if not looped:
+        if route is not None and policy.is_away(stack, interface, route):
+            return reason.IP_DST_OTHER_IFACE, {**shown, "home": route.dev}
+        if (back := policy.reverse_path(stack, interface, src)) is not None:
+            return reason.IP_REVERSE_PATH, back
     trace.step("route", "pick", now, Owner(dst, route))
-    return None, ""
+    return None, {}
 
 
 # --- UDP ------------------------------------------------------------------------------------------

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import egress_link, reason, suggest
+from smolctl.stack import egress_link, policy, reason, suggest
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.echo import ArpAnswer
 from smolctl.stack.facts import Learned, Stranger
 from smolctl.stack.fate import Direction, Fate, Trace
 from smolctl.stack.interface import Interface
 from smolctl.stack.neighbor import NeighborCache
-from smolctl.stack.neighbor_state import State
+from smolctl.stack.neighbor_state import ASKING, State
 from smolctl.stack.reason import Reason
 from smolctl.wire import addr, arp
 from smolctl.wire.fault import WireFault
@@ -91,25 +91,39 @@ def _arp_process(
         return reason.ARP_ADDRESS_CONFLICT, dict(shown)
     if sender != 0 and (ours or sender == target) and not interface.addresses.holds(sender):
         networks = suggest.networks(interface)
-        if not stack.settings["arp.accept_off_subnet"]:
+        if stack.settings["arp.accept_from"] == policy.SUBNET:
             return reason.ARP_SENDER_OFF_SUBNET, {**shown, "networks": networks}
         trace.step("sender", "ok", now, Stranger(sender, interface.name, networks))
     if packet.op == arp.Op.REQUEST and ours:
-        if sender != 0:
-            cache = stack.neighbors[interface.name]
-            _, actions = cache.heard(sender, mac, now, create=True, override=True)
-            egress_link.perform(stack, interface, actions, now)
-            if (learned := _learned(cache, sender)) is not None:
-                trace.step("neigh", "ok", now, learned)
-        # A probe (sender 0.0.0.0, RFC 5227 2.1.1) is answered but teaches nothing.
-        trace.settle(Fate.ANSWERED, now)
-        reply = stack.journal.begin(Direction.OUT, now, trace, interface.name)
-        egress_link.arp_output(stack, interface, arp.Op.REPLY, target, mac, sender, mac, now, reply)
-        stack.ledger.count("arp.replies_sent")
-        return None, {}
+        return _arp_answer(stack, interface, packet, now, trace)
     if sender == 0:
         return reason.ARP_TARGET_NOT_OURS, suggest.missing(interface, target)
     return _arp_learn(stack, interface, packet, cast, now, trace)
+
+
+def _arp_answer(
+    stack: "Stack", interface: Interface, packet: arp.ArpPacket, now: int, trace: Trace
+) -> tuple[Reason | None, dict[str, object]]:
+    """Answer who asks for an address of ours, and learn where the asker is."""
+    sender, target, mac = packet.sender_ip, packet.target_ip, packet.sender_mac
+    back = policy.reverse_path(stack, interface, sender)
+    if back is not None:
+        return reason.IP_REVERSE_PATH, back
+    ignored = policy.ignores_request(stack, interface, sender, target)
+    if ignored is not None:
+        return reason.ARP_IGNORED, ignored
+    # A probe (sender 0.0.0.0, RFC 5227 2.1.1) is answered but teaches nothing.
+    if sender != 0 and stack.settings["arp.accept_from"] != policy.SOLICITED:
+        cache = stack.neighbors[interface.name]
+        _, actions = cache.heard(sender, mac, now, create=True, override=True)
+        egress_link.perform(stack, interface, actions, now)
+        if (learned := _learned(cache, sender)) is not None:
+            trace.step("neigh", "ok", now, learned)
+    trace.settle(Fate.ANSWERED, now)
+    reply = stack.journal.begin(Direction.OUT, now, trace, interface.name)
+    egress_link.arp_output(stack, interface, arp.Op.REPLY, target, mac, sender, mac, now, reply)
+    stack.ledger.count("arp.replies_sent")
+    return None, {}
 
 
 def _arp_learn(
@@ -130,10 +144,14 @@ def _arp_learn(
     gratuitous = sender == packet.target_ip and (not is_reply or packet.target_mac == mac)
     create = stack.settings["arp.accept"] == 1 and (gratuitous or is_reply)
     asks_another = not is_reply and sender != packet.target_ip
+    if stack.settings["arp.accept_from"] == policy.SOLICITED:
+        create = False
+        if known is not None and not (is_reply and known.state in ASKING):
+            return reason.ARP_UNSOLICITED, {**shown, "knob": "arp.accept_from", "value": "any"}
     if known is None and not create:
         if asks_another:
             return reason.ARP_TARGET_NOT_OURS, suggest.missing(interface, packet.target_ip, sender)
-        return reason.ARP_UNSOLICITED, {**shown}
+        return reason.ARP_UNSOLICITED, {**shown, "knob": "arp.accept", "value": 1}
     if is_reply and cast is Cast.HOST:
         taken, actions = cache.replied(sender, mac, now, create=create, override=gratuitous)
     else:

@@ -30,6 +30,9 @@ class State(StrEnum):
 VALID = frozenset({State.REACHABLE, State.STALE, State.DELAY, State.PROBE, State.PERMANENT})
 """States whose MAC is used (Linux NUD_VALID)."""
 
+ASKING = frozenset({State.INCOMPLETE, State.PROBE})
+"""States in which requests were sent that nobody answered yet."""
+
 
 class Event(Enum):
     """What can happen to an entry."""

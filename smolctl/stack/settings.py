@@ -15,7 +15,12 @@ NS_PER_MS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """One setting: a whole number within ``low``..``high``, both included."""
+    """One setting: a whole number within ``low``..``high``, both included.
+
+    Attributes:
+        words: names of the numbers from ``low`` on, for a choice; () for a quantity or flag.
+        linux, smoltcp: what these do, "" where nothing corresponds.
+    """
 
     key: str
     default: int
@@ -26,6 +31,7 @@ class Knob:
     source: str
     linux: str = ""
     smoltcp: str = ""
+    words: tuple[str, ...] = ()
 
     @property
     def environment(self) -> str:
@@ -36,19 +42,28 @@ class Knob:
         """Return the value that ``text`` spells; on/off, true/false, yes/no mean 1 and 0.
 
         Raises:
-            InvalidArgument: not a whole number, or outside the range.
+            InvalidArgument: not a whole number, or outside the range; no word of a choice.
         """
         word = text.strip().lower()
-        value = _WORDS.get(word)
+        if word in self.words:
+            return self.low + self.words.index(word)
+        value = None if self.words else _WORDS.get(word)
         # Not int() alone: it takes "1_0" and other scripts' digits.
         if value is None and word.isascii() and word.isdigit() and len(word) < 20:
             value = int(word)
         if value is None or not self.low <= value <= self.high:
+            wanted = f"a whole number from {self.low} to {self.high}"
+            if self.words:
+                wanted = " or ".join(filter(None, (", ".join(self.words[:-1]), self.words[-1])))
             raise InvalidArgument(
-                f'{self.key}: "{text}" is not a whole number from {self.low} to {self.high}',
-                hint=f"smolctl sysctl {self.key}={self.default}",
+                f'{self.key}: "{text}" is not {wanted}',
+                hint=f"smolctl sysctl {self.key}={self.show(self.default)}",
             )
         return value
+
+    def show(self, value: int) -> int | str:
+        """Return a value as it is shown: the word of a choice, else the number."""
+        return self.words[value - self.low] if self.words else value
 
 
 _WORDS = {"on": 1, "true": 1, "yes": 1, "off": 0, "false": 0, "no": 0}
@@ -63,9 +78,27 @@ KNOBS: dict[str, Knob] = {
             "RFC 826; Linux arp_accept", "0", "1 (any ARP aimed at us)",
         ),
         Knob(
-            "arp.accept_off_subnet", 1, "flag", 0, 1,
-            "answer and believe ARP whose sender is in none of the interface's networks",
-            "RFC 826 asks nothing of the sender", "1", "0 (in_same_network)",
+            "arp.accept_from", 0, "choice", 0, 2,
+            "whose ARP counts: anybody's, that of hosts in a network of the interface, or answers"
+            " to our own requests alone",
+            "RFC 826; smoltcp in_same_network", "any", "subnet", ("any", "subnet", "solicited"),
+        ),
+        Knob(
+            "arp.answer_probes", 1, "flag", 0, 1,
+            "answer requests from 0.0.0.0, by which others test whether an address is free",
+            "RFC 5227 2.1.1", "1", "0",
+        ),
+        Knob(
+            "arp.announce", 0, "level", 0, 2,
+            "sender address of requests: 0 that of the packet that waits, 1 only if it shares a"
+            " network of the interface with the target, 2 always the interface's best",
+            "RFC 1122 2.3.2.1; Linux arp_announce", "0", "0",
+        ),
+        Knob(
+            "arp.ignore", 0, "level", 0, 2,
+            "answer requests for 0 any address of ours, 1 those of the interface they came in by,"
+            " 2 and only to hosts in the same network",
+            "RFC 1122 3.3.4.2; Linux arp_ignore", "0", "1",
         ),
         Knob(
             "icmp.echo_ignore_all", 0, "flag", 0, 1, "answer no echo request at all",
@@ -92,6 +125,16 @@ KNOBS: dict[str, Knob] = {
             "RFC 1812 4.3.2.8; Linux icmp_ratelimit", "1000", "no limit",
         ),
         Knob(
+            "iface.max_addr_count", 0, "addresses", 0, 1_000_000,
+            "addresses an interface may have; 0 is no limit",
+            "smoltcp IFACE_MAX_ADDR_COUNT", "0", "2",
+        ),
+        Knob(
+            "iface.max_route_count", 0, "routes", 0, 1_000_000,
+            "routes by an interface beside those of its addresses; 0 is no limit",
+            "smoltcp IFACE_MAX_ROUTE_COUNT", "0", "2",
+        ),
+        Knob(
             "iface.neighbor_cache_count", 1024, "entries", 1, 1_000_000,
             "neighbor entries an interface may hold; the least used one goes when it is full",
             "RFC 1122 2.3.2.1; Linux gc_thresh3", "1024", "4 (0.9), 8 (0.12)",
@@ -104,6 +147,11 @@ KNOBS: dict[str, Knob] = {
             "ip.drop_unicast_in_l2_multicast", 0, "flag", 0, 1,
             "drop a unicast packet that came in a broadcast or multicast frame",
             "RFC 1122 3.3.6; Linux drop_unicast_in_l2_multicast", "0", "0",
+        ),
+        Knob(
+            "ip.first_source", 0, "flag", 0, 1,
+            "send from the interface's first address, whatever network the next hop is in",
+            "RFC 1122 3.3.4.3; smoltcp get_source_address", "0", "1",
         ),
         Knob(
             "ip.frag_high_thresh", 4_194_304, "bytes", 0, 1_000_000_000,
@@ -127,6 +175,38 @@ KNOBS: dict[str, Knob] = {
         Knob(
             "ip.local_port_last", 60999, "port", 1, 65535, "highest ephemeral port",
             "RFC 6335 6; Linux ip_local_port_range", "60999", "",
+        ),
+        Knob(
+            "ip.local_prefix", 1, "flag", 0, 1,
+            "an address of lo owns its whole network, as 127.0.0.2 by 127.0.0.1/8; 0 only itself",
+            "RFC 1122 3.2.1.3(g); Linux fib_add_ifaddr", "1", "0",
+        ),
+        Knob(
+            "ip.loopback_own", 1, "flag", 0, 1,
+            "a packet to an address of ours stays inside; 0 asks the wire for it by ARP",
+            "RFC 1122 3.2.1.3; Linux dev_out = loopback", "1", "0",
+        ),
+        Knob(
+            "ip.onlink_first", 0, "flag", 0, 1,
+            "a connected network comes before longer prefixes of other routes",
+            "RFC 1122 3.3.1.1; Linux fib_table_lookup", "0", "1",
+        ),
+        Knob(
+            "ip.rp_filter", 0, "level", 0, 2,
+            "drop a packet unless an answer would 1 leave by the interface it came in by, 2 have"
+            " any way at all",
+            "RFC 3704 2.2, 2.4; Linux rp_filter", "0", "0",
+        ),
+        Knob(
+            "ip.strong_host", 0, "flag", 0, 1,
+            "an address belongs to its interface: nothing for it comes in, or leaves from it, by"
+            " another one",
+            "RFC 1122 3.3.4.2", "0", "1",
+        ),
+        Knob(
+            "ip.subnet_broadcast", 1, "flag", 0, 1,
+            "the last address of a connected network is everybody in it; 0 a host like others",
+            "RFC 1122 3.3.6; Linux fib_add_ifaddr", "1", "0",
         ),
         Knob(
             "neigh.base_reachable_time_ms", 30_000, "ms", 1, _DAY_MS,

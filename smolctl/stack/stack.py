@@ -22,7 +22,7 @@ from smolctl.stack import (
     suggest,
     timers,
 )  # fmt: skip
-from smolctl.stack.addr import Address, AddressList, Derived, derived_routes, routes_of
+from smolctl.stack.addr import AddressList
 from smolctl.stack.decide import Decision
 from smolctl.stack.echo import ArpClient, EchoClient, EchoTable
 from smolctl.stack.events import Action, Events
@@ -104,26 +104,6 @@ class Stack:
             if interface.addresses.find(address, None) is not None:
                 return interface
         return None
-
-    def derived(self, interface: Interface, *, up: bool | None = None) -> Derived:
-        """Return the routes that an interface's addresses bring in its state, or as if ``up``."""
-        if up is None:
-            up = interface.up
-        return derived_routes(
-            interface.name, interface.addresses, up=up, loopback=interface.loopback
-        )
-
-    def derived_from(self, interface: Interface, address: Address) -> Derived:
-        """Return the routes that one address of an interface brings."""
-        addresses = interface.addresses
-        return routes_of(
-            interface.name,
-            address,
-            addresses.source_of(address),
-            bits=addresses.bits,
-            up=interface.up,
-            loopback=interface.loopback,
-        )
 
     def create_interface(
         self, name: str, kind: str, medium: Medium, mtu: int, mac: bytes | None

@@ -47,12 +47,15 @@ _STAGES = {
     "tx-src-not-ours": "source",
     "tx-no-source": "source",
     "tx-loopback-source": "source",
+    "tx-wrong-iface": "source",
     "tx-too-big": "size",
     "tx-iface-down": "device",
     "tx-no-carrier": "device",
     "tx-queue-full": "device",
     "rx-iface-down": "device",
     "ip-dst-not-ours": "route",
+    "ip-dst-other-iface": "route",
+    "ip-reverse-path": "route",
     "ip-dst-invalid": "route",
     "ip-multicast-not-joined": "route",
     "frag-pending": "fragment",
@@ -68,6 +71,7 @@ _STAGES = {
     "udp-peer-mismatch": "socket",
     "udp-rcvbuf-full": "socket",
     "arp-target-not-ours": "target",
+    "arp-ignored": "target",
     "arp-sender-invalid": "sender",
     "arp-sender-off-subnet": "sender",
     "arp-address-conflict": "sender",
@@ -81,6 +85,7 @@ LOSING = {
     "table": "table local comes first",
     "order": "added later",
     "throw": "ends the search",
+    "policy": "ip.onlink_first or ip.strong_host prefers another",
 }
 
 
@@ -188,7 +193,7 @@ def _learned(facts: Learned) -> Told:
 def _stranger(facts: Stranger) -> Told:
     ip = IPV4.format(facts.ip)
     text = f"{ip} is in none of the networks of {facts.dev} ({facts.networks})"
-    return f"{text}; arp.accept_off_subnet allows it", {"sender": ip, "networks": facts.networks}
+    return f"{text}; arp.accept_from allows it", {"sender": ip, "networks": facts.networks}
 
 
 def _asked(facts: Asked) -> Told:

@@ -186,9 +186,7 @@ def _arp_because(trace: Trace, packet: ArpPacket) -> str:
     return f"{IPV4.format(packet.sender_ip)} is at {format_mac(packet.sender_mac)}"
 
 
-_WHOEVER_ASKS = (
-    ", whatever network the sender is in, as Linux does (unless arp.accept_off_subnet=0)"
-)
+_WHOEVER_ASKS = ", whatever network the sender is in, as Linux does (unless arp.accept_from=subnet)"
 
 
 # --- what the packet is, as a row -----------------------------------------------------------------

@@ -83,4 +83,5 @@ def test_a_refused_send_has_a_status_on_purpose() -> None:
         "tx-payload-too-long",
         "tx-src-not-ours",
         "tx-ttl-zero",
+        "tx-wrong-iface",
     }

@@ -52,6 +52,16 @@ def test_sysctl() -> None:
         "iface.neighbor_cache_count      8     1024  entries  command line  RFC 1122 2.3.2.1\n"
         "ip.default_ttl                  8     1024  hops     command line  RFC 1122 2.3.2.1\n"
     )
+    assert draw(sysctl.render, [KNOB, {**KNOB, "key": "a.b", "smoltcp": ""}], verbose=True) == (
+        "KEY                         VALUE  LINUX  SMOLTCP            UNIT     FROM          "
+        "SOURCE\n"
+        "iface.neighbor_cache_count      8   1024  4 (0.9), 8 (0.12)  entries  command line  RFC"
+        " 1122 2.3.2.1\n"
+        "    neighbor entries an interface may hold\n"
+        "a.b                             8   1024  -                  entries  command line  RFC"
+        " 1122 2.3.2.1\n"
+        "    neighbor entries an interface may hold\n"
+    )
     assert draw(sysctl.render_one, [KNOB]) == (
         "iface.neighbor_cache_count = 8\n"
         "  what     neighbor entries an interface may hold\n"

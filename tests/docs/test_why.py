@@ -40,7 +40,7 @@ def test_each_of_the_eight_questions_has_its_facts() -> None:
         "5": ("our own", "nobody is asked"),
         "6": ("local 127.0.0.0/8 dev lo table local", "8.8.8.8 via 10.0.0.254 dev eth0"),
         "7": ("verdict: answered", "arp-sender-off-subnet", "as Linux does",
-              "smolctl sysctl arp.accept_off_subnet=1"),
+              "smolctl sysctl arp.accept_from=any"),
         "8": ("who-has 10.0.0.254 tell 10.0.0.1", "tx-no-route", "who-has 10.0.0.254"),
     }  # fmt: skip
     for number, words in facts.items():

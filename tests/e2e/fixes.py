@@ -201,9 +201,34 @@ CASES = (
         ("addr flush dev tap0",),
     ),
     Case(
-        "arp-sender-off-subnet", "smolctl sysctl arp.accept_off_subnet=1",
+        "arp-sender-off-subnet", "smolctl sysctl arp.accept_from=any",
         counts("arp.replies_sent", arp(psrc="99.9.9.9")),
-        ("sysctl arp.accept_off_subnet=0",),
+        ("sysctl arp.accept_from=subnet",),
+    ),
+    Case(
+        "arp-ignored", "smolctl sysctl arp.ignore=0",
+        counts("arp.replies_sent", arp(pdst="10.9.9.9")),
+        ("addr add 10.9.9.9/32 dev lo", "sysctl arp.ignore=1"),
+    ),
+    Case(
+        "arp-ignored", "smolctl sysctl arp.answer_probes=1",
+        counts("arp.replies_sent", arp(psrc="0.0.0.0")),
+        ("sysctl arp.answer_probes=0",),
+    ),
+    Case(
+        "ip-dst-other-iface", "smolctl sysctl ip.strong_host=0",
+        counts("icmp.echo_replies_sent", echo("10.9.9.9")),
+        ("addr add 10.9.9.9/32 dev lo", "sysctl ip.strong_host=1"),
+    ),
+    Case(
+        "ip-reverse-path", "smolctl sysctl ip.rp_filter=0",
+        counts("arp.replies_sent", arp(psrc="99.9.9.9")),
+        ("sysctl ip.rp_filter=1",),
+    ),
+    Case(
+        "arp-unsolicited", "smolctl sysctl arp.accept_from=any",
+        counts("arp.learned", arp(op=2, psrc="10.0.0.9", hwdst=OURS_MAC)),
+        (f"{NEIGHBOR} nud stale", "sysctl neigh.locktime_ms=0", "sysctl arp.accept_from=solicited"),
     ),
     Case(
         "arp-unsolicited", "smolctl sysctl arp.accept=1",
@@ -257,6 +282,11 @@ CASES = (
     Case(
         "tx-no-route", "smolctl route add default via 10.0.0.2", sent(f"{FAR}:{PORT} x"),
     ),
+    Case(
+        "tx-wrong-iface", "smolctl sysctl ip.strong_host=0",
+        sent(f"-s 10.9.9.9 {THEIRS}:{PORT} x"),
+        ("addr add 10.9.9.9/32 dev lo", "sysctl ip.strong_host=1"),
+    ),
     Case("tx-no-route", "smolctl link set tap0 up", sent(), ("link set tap0 down",)),
     Case(
         "tx-no-route", f"smolctl addr add {FAR}/32 dev lo",
@@ -293,6 +323,10 @@ CASES = (
     Case(
         "frag-no-slot", "smolctl sysctl ip.frag_high_thresh=262144", put_together,
         ("sysctl ip.frag_high_thresh=4000",),
+    ),
+    Case(
+        "neigh-failed", "smolctl sysctl ip.loopback_own=1", sent_to_itself,
+        (f"addr add {FAR}/32 dev tap0", "sysctl ip.loopback_own=0"),
     ),
     Case(
         "neigh-queue-full", "smolctl sysctl neigh.unres_qlen=8", three_wait_for_one_answer,

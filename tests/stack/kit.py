@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from smolctl.stack import configure
+from smolctl.stack import configure, configure_route, tune
 from smolctl.stack.addr import Address
 from smolctl.stack.fate import Trace, frames_of
 from smolctl.stack.interface import Interface, Medium
@@ -110,13 +110,12 @@ class Host:
             mtu=mtu,
             onlink=onlink,
         )
-        configure.add_route(self.stack, route, mode)
+        configure_route.add_route(self.stack, route, mode)
         return route
 
-    def set(self, key: str, value: int) -> None:
+    def set(self, key: str, value: int | str) -> None:
         """Set a knob."""
-        self.settings.set(key, str(value), origin="command line")
-        self.stack.touch()
+        tune.set_knob(self.stack, key, str(value), origin="command line")
 
     # --- the cable --------------------------------------------------------------------------------
 

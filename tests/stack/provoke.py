@@ -28,6 +28,7 @@ from tests.stack.kit import (
 )
 from tests.stack.provokers import (
     HEADER,
+    ON_LO,
     SOURCE_ROUTED,
     UDP,
     Provoker,
@@ -39,11 +40,12 @@ from tests.stack.provokers import (
     error_for_a_socket,
     evicted,
     evicted_while_it_waits,
-    failed,
+    failed_for,
     flipped,
     fragment,
     fragment_timeout,
     fragments_timeout,
+    known_before,
     limited_by,
     locktime,
     neigh_queue_full_of,
@@ -67,6 +69,8 @@ from tests.stack.provokers import (
     table_full,
     ttl_zero,
     tx_iface_down,
+    with_a_host_address,
+    with_a_second_link,
     with_its_link_down,
     with_knob,
     without_a_wire,
@@ -85,7 +89,8 @@ PROVOKERS: dict[str, Provoker] = {
     "arp-bad-op": receives(arp_frame(3)),
     "arp-target-not-ours": receives(request("10.0.0.3", "10.0.0.4")),
     "arp-sender-invalid": receives(request("10.0.0.255")),
-    "arp-sender-off-subnet": with_knob("arp.accept_off_subnet", 0, receives(request("99.9.9.9"))),
+    "arp-sender-off-subnet": with_knob("arp.accept_from", "subnet", receives(request("99.9.9.9"))),
+    "arp-ignored": with_a_host_address(with_knob("arp.ignore", 1, receives(request(target=ON_LO)))),
     "arp-unsolicited": receives(reply("10.0.0.3")),
     "arp-address-conflict": receives(request(OURS, OURS)),
     "arp-no-reply": silence(ARP_NO_REPLY, probes=3, next_hop=DEAD),
@@ -94,7 +99,7 @@ PROVOKERS: dict[str, Provoker] = {
     "arp-locktime": locktime,
     "neigh-pending": lambda host: host.send(host.socket(), DEAD),
     "neigh-cache-thrash": cache_thrash,
-    "neigh-failed": failed,
+    "neigh-failed": failed_for(DEAD),
     "neigh-queue-full": with_knob("neigh.unres_qlen", 1, neigh_queue_full_of(2)),
     "neigh-queue-purged": queue_purged,
     "neigh-evicted": evicted,
@@ -109,6 +114,10 @@ PROVOKERS: dict[str, Provoker] = {
     "ip-loopback-on-wire": receives(udp_frame(dst="127.0.0.1")),
     "ip-dst-invalid": receives(udp_frame(dst="0.0.0.0")),
     "ip-dst-not-ours": receives(udp_frame(dst="10.0.0.77")),
+    "ip-dst-other-iface": with_a_host_address(
+        with_knob("ip.strong_host", 1, receives(udp_frame(dst=ON_LO)))
+    ),
+    "ip-reverse-path": with_knob("ip.rp_filter", 1, receives(udp_frame(src="8.8.8.8"))),
     "ip-unicast-in-broadcast": with_knob(
         "ip.drop_unicast_in_l2_multicast", 1, receives(udp_frame(to=addr.BROADCAST_MAC))
     ),
@@ -153,6 +162,7 @@ PROVOKERS: dict[str, Provoker] = {
     "tx-src-not-ours": sends(src="10.0.0.77"),
     "tx-no-source": no_source,
     "tx-loopback-source": sends(local="127.0.0.1"),
+    "tx-wrong-iface": with_a_host_address(with_knob("ip.strong_host", 1, sends(local=ON_LO))),
     "tx-dst-invalid": sends("0.0.0.0"),
     "tx-no-route": sends("8.8.8.8"),
     "tx-route-blackhole": by_route(RouteType.BLACKHOLE),
@@ -177,12 +187,17 @@ PROVOKERS: dict[str, Provoker] = {
 
 
 VARIANTS: dict[str, tuple[Provoker, ...]] = {
+    "arp-unsolicited": (
+        with_knob("arp.accept_from", "solicited", known_before(receives(reply(DEAD)))),
+    ),
+    "ip-reverse-path": (with_a_second_link(receives(udp_frame(src="10.7.0.2"))),),
     "rx-not-our-mac": (receives(udp_frame(to=OTHER_MAC, dst=PEER)),),
     "icmp-rate-limited": (limited_by(0, 0), limited_by(1, 1)),
     "frag-pending": (receives(fragment(8, 4, mf=False)),),
     "frag-timeout": (fragments_timeout,),
     "frag-overlap": (receives(fragment(0, 16), fragment(8, 16, fill=b"x")),),
     "frag-no-slot": (with_knob("ip.frag_high_thresh", 8, receives(fragment(0, 16))),),
+    "neigh-failed": (with_knob("ip.loopback_own", 0, failed_for(OURS)),),
     "neigh-queue-purged": (evicted_while_it_waits,),
     "neigh-queue-full": (with_knob("neigh.unres_qlen_bytes", 50, neigh_queue_full_of(2)),),
     "tx-no-route": (with_its_link_down, without_a_wire),

@@ -83,9 +83,44 @@ def refused(
         raise AssertionError("the datagram was not refused")
 
 
-def with_knob(key: str, value: int, provoke: Provoker) -> Provoker:
+def with_knob(key: str, value: int | str, provoke: Provoker) -> Provoker:
     def provoke_with(host: Host) -> None:
         host.set(key, value)
+        provoke(host)
+
+    return provoke_with
+
+
+ON_LO = "10.9.9.9"
+
+
+def with_a_host_address(provoke: Provoker) -> Provoker:
+    """Return a provoker on a host that has an address of its own, on no wire."""
+
+    def provoke_with(host: Host) -> None:
+        host.add(f"{ON_LO}/32", "lo")
+        provoke(host)
+
+    return provoke_with
+
+
+def with_a_second_link(provoke: Provoker) -> Provoker:
+    """Return a provoker on a host with a strict reverse path test, and another network."""
+
+    def provoke_with(host: Host) -> None:
+        host.link("tap1")
+        host.add("10.7.0.1/24", "tap1")
+        host.set("ip.rp_filter", 1)
+        provoke(host)
+
+    return provoke_with
+
+
+def known_before(provoke: Provoker) -> Provoker:
+    """Return a provoker on a host that knows the MAC of ``DEAD``."""
+
+    def provoke_with(host: Host) -> None:
+        host.know(DEAD)
         provoke(host)
 
     return provoke_with
@@ -215,9 +250,12 @@ def locktime(host: Host) -> None:
     host.receive(reply(DEAD, mac=OTHER_MAC))
 
 
-def failed(host: Host) -> None:
-    host.send(host.socket(), DEAD)
-    host.wait(3 * SECOND_NS)
+def failed_for(dst: str) -> Provoker:
+    def provoke(host: Host) -> None:
+        host.send(host.socket(), dst)
+        host.wait(3 * SECOND_NS)
+
+    return provoke
 
 
 def neigh_queue_full_of(packets: int) -> Provoker:

@@ -188,7 +188,7 @@ def test_who_asks_from_another_network_is_answered_and_learned_as_in_linux(host:
 def test_a_stack_that_minds_the_senders_network_drops_it(
     host: Host, frame: bytes, why: str
 ) -> None:
-    host.set("arp.accept_off_subnet", 0)
+    host.set("arp.accept_from", "subnet")
     host.set("arp.accept", 1)
     host.receive(frame)
     assert host.sent() == []
@@ -197,7 +197,7 @@ def test_a_stack_that_minds_the_senders_network_drops_it(
 
 
 def test_a_stack_that_minds_the_senders_network_answers_the_others(host: Host) -> None:
-    host.set("arp.accept_off_subnet", 0)
+    host.set("arp.accept_from", "subnet")
     host.receive(request(), request("0.0.0.0"))
     assert len(host.sent()) == 2
     assert host.reasons() == {}

@@ -14,7 +14,7 @@ from smolctl.errors import (
     NotFound,
     StackError,
 )
-from smolctl.stack import configure
+from smolctl.stack import configure, configure_route
 from smolctl.stack.addr import Address
 from smolctl.stack.interface import MTU_MAX, MTU_MIN, Medium
 from smolctl.stack.neighbor_state import State
@@ -281,13 +281,13 @@ def test_a_gateway_behind_a_gateway_is_refused(host: Host) -> None:
 def test_a_route_of_scope_link_takes_no_gateway(host: Host) -> None:
     route = Route(ip("10.5.0.0"), 24, via=ip(PEER), scope=Scope.LINK)
     with pytest.raises(NetworkUnreachable, match="without a gateway"):
-        configure.add_route(host.stack, route, InsertMode.ADD)
+        configure_route.add_route(host.stack, route, InsertMode.ADD)
 
 
 def test_scope_nowhere_is_refused(host: Host) -> None:
     route = Route(ip("10.5.0.0"), 24, dev="tap0", scope=Scope.NOWHERE)
     with pytest.raises(InvalidArgument, match="nowhere"):
-        configure.add_route(host.stack, route, InsertMode.ADD)
+        configure_route.add_route(host.stack, route, InsertMode.ADD)
 
 
 def test_routes_in_table_local_work(host: Host) -> None:
@@ -326,10 +326,10 @@ def test_delete_takes_the_first_route_that_agrees(
     spec = Route(network, 24, **wanted)
     if gone is None:
         with pytest.raises(NotFound, match=r"10\.5\.0\.0/24"):
-            configure.delete_route(host.stack, spec, set(wanted))
+            configure_route.delete_route(host.stack, spec, set(wanted))
         assert len(prefixes(host)) == 3
     else:
-        assert configure.delete_route(host.stack, spec, set(wanted)).dev == gone
+        assert configure_route.delete_route(host.stack, spec, set(wanted)).dev == gone
         assert len(prefixes(host)) == 2
 
 
@@ -341,7 +341,7 @@ def test_every_change_makes_the_fast_path_forget(host: Host) -> None:
         lambda: host.add("10.1.0.1/24", "tap1"),
         lambda: host.route("10.5.0.0/24", via=PEER),
         lambda: host.delete("10.1.0.1", "tap1"),
-        lambda: configure.delete_route(stack, Route(ip("10.5.0.0"), 24), set()),
+        lambda: configure_route.delete_route(stack, Route(ip("10.5.0.0"), 24), set()),
         lambda: configure.set_mtu(stack, tap, 1400),
         lambda: configure.set_mac(stack, tap, OTHER_MAC, host.now),
         lambda: configure.set_carrier(stack, tap, False, host.now),

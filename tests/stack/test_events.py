@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from smolctl.errors import SmolctlError
-from smolctl.stack import configure
+from smolctl.stack import configure, configure_route
 from smolctl.stack.addr import Address
 from smolctl.stack.events import Action, Event, Kind
 from smolctl.stack.interface import Interface
@@ -109,7 +109,7 @@ def test_routes(host: Host) -> None:
     host.route("10.9.0.0/16", via="10.0.0.3", mode=InsertMode.REPLACE)
     with pytest.raises(SmolctlError):
         host.route("10.9.0.0/16", via="10.0.0.4")
-    configure.delete_route(host.stack, route, set())
+    configure_route.delete_route(host.stack, route, set())
     host.route("10.9.0.0/16", kind=RouteType.BLACKHOLE)
     assert watch.take() == [
         "route new unicast 10.9.0.0/16",

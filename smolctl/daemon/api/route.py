@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
-from smolctl.stack import configure
+from smolctl.stack import configure_route
 from smolctl.stack.decide import Decision, Refusal, decide, rejection
 from smolctl.stack.route import InsertMode, Route, RouteType, Scope, TableName
 from smolctl.stack.stack import Stack
@@ -196,7 +196,7 @@ def _parse(ctx: Context, args: Args, *, delete: bool = False) -> Route:
 def _insert(ctx: Context, args: Args, mode: InsertMode) -> Iterable[Row]:
     route = _parse(ctx, args)
     try:
-        configure.add_route(ctx.stack, route, mode)
+        configure_route.add_route(ctx.stack, route, mode)
     except AlreadyExists as error:
         raise AlreadyExists(
             f"{prefix_text(route)}: {error.message}",
@@ -236,7 +236,7 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
              if name in args}  # fmt: skip
     if "src" in args:
         given.add("prefsrc")
-    gone = configure.delete_route(ctx.stack, spec, given)
+    gone = configure_route.delete_route(ctx.stack, spec, given)
     return [route_row(ctx.stack, gone, table=True)]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.stack.settings import Knob, Settings, knob
+from smolctl.stack.tune import set_knob
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
@@ -19,16 +20,15 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
     """Set one knob; it works at once."""
     settings = ctx.stack.settings
     key = args.required("key")
-    settings.set(key, args.required("value"), origin="command line")
-    ctx.stack.touch()
+    set_knob(ctx.stack, key, args.required("value"), origin="command line")
     return [_row(settings, knob(key))]
 
 
 def _row(settings: Settings, item: Knob) -> Row:
     row: Row = {
         "key": item.key,
-        "value": settings[item.key],
-        "default": item.default,
+        "value": item.show(settings[item.key]),
+        "default": item.show(item.default),
         "unit": item.unit,
         "min": item.low,
         "max": item.high,
@@ -37,6 +37,8 @@ def _row(settings: Settings, item: Knob) -> Row:
         "source": item.source,
         "environment": item.environment,
     }
+    if item.words:
+        row["words"] = list(item.words)
     if item.linux:
         row["linux"] = item.linux
     if item.smoltcp:

@@ -56,11 +56,22 @@ ARP_SENDER_OFF_SUBNET = define(
     "ARP whose sender is in another network",
     """Somebody on the link asked for our address, and its own is in none of the networks of the
     interface. RFC 826 does not mind, and neither does Linux, nor this stack as it comes: both
-    answer. With arp.accept_off_subnet=0 it is dropped without a word, as smoltcp does, and the
+    answer. With arp.accept_from=subnet it is dropped without a word, as smoltcp does, and the
     sender believes that nobody is here. Either its mask or address is wrong, or the one here.""",
     why=("sender {ip} ({mac}) is in none of the networks of {dev}", " ({networks})"),
-    fix=("smolctl sysctl arp.accept_off_subnet=1",),
+    fix=("smolctl sysctl arp.accept_from=any",),
     advice="on the sender ({mac}): use an address and mask of {networks}",
+)  # fmt: skip
+ARP_IGNORED = define(
+    "arp-ignored", Kind.DROP, "RFC 1122 3.3.4.2", "silent (arp_ignore)",
+    "ARP for an address of ours that this link is not told of",
+    """Somebody asked for an address that is ours, and arp.ignore has us say nothing: with 1 an
+    interface speaks for its own addresses only, not for those of other interfaces or of lo, and
+    with 2 only to hosts of the same network. Linux has the same levels (arp_ignore), and by default
+    answers for every address of the host on every link. arp.answer_probes=0 leaves those alone who
+    ask from 0.0.0.0 whether an address is free (RFC 5227). The peer sees "no answer to ARP".""",
+    why=("{ip} is ours, but {knob} is {level}", ": {dev} has {networks}, and {sender} asked"),
+    fix=("smolctl sysctl {knob}={value}",),
 )  # fmt: skip
 ARP_UNSOLICITED = define(
     "arp-unsolicited", Kind.DROP, "RFC 826", "silent (arp_accept=0)",
@@ -68,9 +79,11 @@ ARP_UNSOLICITED = define(
     """A reply or an announcement came from an address that this stack has no neighbor entry for.
     Nobody here wants to talk to it, so that nothing is learned: otherwise anybody on the link could
     fill the cache. Linux does the same unless arp_accept is set. Nothing is lost: when a packet is
-    to be sent there, the stack asks by itself.""",
+    to be sent there, the stack asks by itself. arp.accept=1 has it learn; arp.accept_from=solicited
+    has it learn from answers to its own requests alone, even about neighbors that it knows.""",
     why=("nobody here asked for {ip}", ", which says that it is at {mac}"),
-    fix=("smolctl sysctl arp.accept=1",),
+    fix=("smolctl sysctl {knob}={value}",),
+    advice="learn it anyway: smolctl sysctl arp.accept=1",
 )  # fmt: skip
 ARP_ADDRESS_CONFLICT = define(
     "arp-address-conflict", Kind.DROP, "RFC 5227 2.4", "silent",

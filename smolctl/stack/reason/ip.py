@@ -96,6 +96,27 @@ IP_DST_NOT_OURS = define(
     fix=("smolctl addr add {ip}/{plen} dev {dev}",),
     advice="on the sender: this stack is no gateway; take it out of the routes",
 )  # fmt: skip
+IP_DST_OTHER_IFACE = define(
+    "ip-dst-other-iface", Kind.DROP, "RFC 1122 3.3.4.2", "silent",
+    "a packet to an address that another interface has",
+    """The destination is ours, but it belongs to another interface than the one by which the packet
+    came in. RFC 1122 3.3.4.2 allows two models: in the weak one, which Linux follows, an address
+    belongs to the host and is answered everywhere; in the strong one, which ip.strong_host asks
+    for, it belongs to its interface. The sender hears nothing.""",
+    why="{ip} belongs to {home}, the packet came in by {dev}",
+    fix=("smolctl sysctl ip.strong_host=0",),
+)  # fmt: skip
+IP_REVERSE_PATH = define(
+    "ip-reverse-path", Kind.DROP, "RFC 3704 2.2", "IP_RPFILTER",
+    "a packet whose answer would not go back where it came from",
+    """A source address can be forged, so ip.rp_filter has us look which way an answer would take:
+    with 1 it must leave by the interface that the packet came in by, with 2 there must be any way.
+    Where routes are asymmetric on purpose, 1 drops honest packets; many systems set it. ARP
+    requests are tested as well, as in Linux (rp_filter). The sender hears nothing.""",
+    why=("{ip} came in by {dev}, where no answer to it would leave", ", but by {back}"),
+    fix=("smolctl sysctl ip.rp_filter={value}",),
+    advice="or let a route to {ip} leave by {dev}: smolctl route get {ip}",
+)  # fmt: skip
 IP_UNICAST_IN_BROADCAST = define(
     "ip-unicast-in-broadcast", Kind.DROP, "RFC 1122 3.3.6", "UNICAST_IN_L2_MULTICAST",
     "a packet to one host in a frame to all",

@@ -35,6 +35,7 @@ NEIGH_FAILED = define(
     host" (EHOSTUNREACH) about three seconds after it had accepted the packet.""",
     why="{probes} ARP requests for {next_hop} on {dev}, no answer"
     " (host down, wrong subnet or VLAN?)",
+    fix=("smolctl sysctl {knob}={value}",),
     advice="smolctl arping -I {dev} {next_hop}",
 )  # fmt: skip
 NEIGH_QUEUE_FULL = define(

@@ -40,6 +40,18 @@ TX_LOOPBACK_SOURCE = define(
     why="source {ip} cannot leave by {dev}",
     advice="send from an address of {dev}: smolctl addr show dev {dev}",
 )  # fmt: skip
+TX_WRONG_IFACE = define(
+    "tx-wrong-iface", Kind.REJECT, "RFC 1122 3.3.4.2", "-",
+    "the source address belongs to another interface than the way",
+    """The sender insists on a source address of one interface, and the way to the destination leads
+    by another. In the weak model of RFC 1122 3.3.4.2, which Linux follows, that is sent; in the
+    strong one, which ip.strong_host asks for, an address leaves by its own interface alone, or the
+    answer would come in where the address is not.""",
+    why=("source {ip} may not leave by {dev}", ": it belongs to {home}", ", and no route to {dst}"
+    " leads by that one"),
+    fix=("smolctl sysctl ip.strong_host=0",),
+    advice="send from an address of {dev}: smolctl addr show dev {dev}",
+)  # fmt: skip
 TX_DST_INVALID = define(
     "tx-dst-invalid", Kind.REJECT, "RFC 1122 3.2.1.3", "EINVAL",
     "an address or port that nothing can be sent to",

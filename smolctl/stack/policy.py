@@ -1,0 +1,215 @@
+"""What real stacks do differently, decided: one function for each question that a knob answers.
+
+The paths ask here, so that what a knob means stands in one place. Nothing is changed by asking.
+"""
+
+from typing import TYPE_CHECKING
+
+from smolctl.errors import NoBuffers
+from smolctl.stack import suggest
+from smolctl.stack.addr import KERNEL, Address, Derived, derived_routes, routes_of
+from smolctl.stack.interface import Interface
+from smolctl.stack.route import InsertMode, Route, RouteType, TableName
+from smolctl.wire import addr
+
+if TYPE_CHECKING:
+    from smolctl.stack.stack import Stack
+
+ANYBODY, SUBNET, SOLICITED = range(3)
+"""Values of arp.accept_from."""
+DERIVING = frozenset({"ip.local_prefix", "ip.subnet_broadcast"})
+"""Knobs that change which routes follow from an address."""
+
+# --- what follows from an address -----------------------------------------------------------------
+
+
+def derived(stack: "Stack", interface: Interface, *, up: bool | None = None) -> Derived:
+    """Return the routes that an interface's addresses bring in its state, or as if ``up``."""
+    return derived_routes(
+        interface.name,
+        interface.addresses,
+        up=interface.up if up is None else up,
+        **_wanted(stack, interface),
+    )
+
+
+def derived_from(stack: "Stack", interface: Interface, address: Address) -> Derived:
+    """Return the routes that one address of an interface brings."""
+    addresses = interface.addresses
+    return routes_of(
+        interface.name,
+        address,
+        addresses.source_of(address),
+        bits=addresses.bits,
+        up=interface.up,
+        **_wanted(stack, interface),
+    )
+
+
+def _wanted(stack: "Stack", interface: Interface) -> dict[str, bool]:
+    return {
+        "own_network": interface.loopback and stack.settings["ip.local_prefix"] == 1,
+        "broadcast": stack.settings["ip.subnet_broadcast"] == 1,
+    }
+
+
+# --- how many -------------------------------------------------------------------------------------
+
+
+def check_address_room(stack: "Stack", interface: Interface, new: Address) -> None:
+    """Check that an interface may have one address more.
+
+    Raises:
+        NoBuffers: it has as many as iface.max_addr_count allows.
+    """
+    known = interface.addresses.find(new.local, new.plen) is not None
+    _check_room(stack, "addr", "addresses", interface.name, 0 if known else
+                len(interface.addresses.items))  # fmt: skip
+
+
+def check_route_room(stack: "Stack", route: Route, mode: InsertMode) -> None:
+    """Check that an interface may have one route more.
+
+    Raises:
+        NoBuffers: it has as many as iface.max_route_count allows.
+    """
+    if route.dev is None or not stack.settings["iface.max_route_count"]:
+        return
+    chain = stack.fib.tables[route.table].chain(route.prefix, route.plen)
+    if mode is InsertMode.CHANGE or (
+        mode is not InsertMode.APPEND and any(other.metric == route.metric for other in chain)
+    ):
+        return  # takes another one's place, or is refused because of it
+    there = sum(other.dev == route.dev and other.protocol != KERNEL for other in stack.fib)
+    _check_room(stack, "route", "routes", route.dev, there)
+
+
+def _check_room(stack: "Stack", what: str, name: str, dev: str, there: int) -> None:
+    knob = f"iface.max_{what}_count"
+    limit = stack.settings[knob]
+    if limit and there >= limit:
+        raise NoBuffers(
+            f"{dev} has {there} {name} already, and {knob} is {limit}",
+            hint=f"smolctl sysctl {knob}={there + 1}",
+        )
+
+
+# --- which way ------------------------------------------------------------------------------------
+
+
+def pick_route(stack: "Stack", dst: int, dev: str | None = None) -> Route | None:
+    """Return the route of a packet, by ``dev`` if one is named.
+
+    The longest prefix wins (Linux); with ip.onlink_first a connected network does, whatever else
+    there is for a part of it (smoltcp).
+    """
+    fib = stack.fib
+    route = fib.lookup(dst) if dev is None else fib.lookup_within(dst, dev=dev)
+    if stack.settings["ip.onlink_first"] and (route is None or route.table is TableName.MAIN):
+        for near in fib.matches(dst):
+            connected = near.protocol == KERNEL and near.type is RouteType.UNICAST
+            if connected and dev in (None, near.dev):
+                return near
+    return route
+
+
+def pick_route_from(stack: "Stack", dst: int, src: int) -> Route | None:
+    """Return the route of a packet from ``src``, in the strong model by that one's interface.
+
+    Source: RFC 1122 3.3.4.2, "route(src IP addr, dest IP addr, TOS) -> gateway". What stays inside
+    leaves by no interface.
+    """
+    route = pick_route(stack, dst)
+    if not stack.settings["ip.strong_host"] or (
+        route is not None and route.type is RouteType.LOCAL
+    ):
+        return route
+    for dev in homes(stack, src):
+        own = pick_route(stack, dst, dev)
+        if own is not None and own.dev == dev:
+            return own
+    return route
+
+
+def homes(stack: "Stack", address: int) -> list[str]:
+    """Return the interfaces that an address of ours belongs to."""
+    return [
+        route.dev
+        for route in stack.fib.matches(address)
+        if route.type is RouteType.LOCAL and route.dev is not None
+    ]
+
+
+def is_away(stack: "Stack", interface: Interface, route: Route) -> bool:
+    """Tell whether the strong model refuses what came in by ``interface`` and matched ``route``.
+
+    Source: RFC 1122 3.3.4.2 (A), MAY.
+    """
+    if not stack.settings["ip.strong_host"] or route.dev == interface.name:
+        return False
+    twins = stack.fib.tables[route.table].chain(route.prefix, route.plen)
+    return all(other.dev != interface.name for other in twins)
+
+
+def reverse_path(stack: "Stack", interface: Interface, src: int) -> dict[str, object] | None:
+    """Return why a source address fails the reverse path test, None when it passes.
+
+    ``back`` is the interface by which an answer would leave, ``value`` the level that it passes.
+    Source: RFC 3704 2.2 (strict), 2.4 (loose); Linux ``__fib_validate_source``.
+    """
+    level = stack.settings["ip.rp_filter"]
+    if not level or not src:
+        return None
+    route = pick_route(stack, src)
+    back = route.dev if route is not None and route.type is RouteType.UNICAST else None
+    if back == interface.name:
+        return None
+    loose = back is not None and bool(interface.addresses.items)
+    if loose and level == 2:
+        return None
+    return {"ip": addr.IPV4.format(src), "back": back or "", "value": 2 if loose else 0}
+
+
+# --- ARP ------------------------------------------------------------------------------------------
+
+
+def is_near(interface: Interface, *wanted: int) -> bool:
+    """Tell whether one network of the interface holds all these addresses."""
+    for item in interface.addresses.items:
+        shift = interface.addresses.bits - item.plen
+        if all(ip >> shift == item.local >> shift for ip in wanted):
+            return True
+    return False
+
+
+def ignores_request(
+    stack: "Stack", interface: Interface, sender: int, target: int
+) -> dict[str, object] | None:
+    """Return why a request for an address of ours is left unanswered; None when it is answered.
+
+    ``knob`` has the value ``level``, and ``value`` would have it answered (Linux ``arp_ignore``).
+    """
+    shown: dict[str, object] = {
+        "ip": addr.IPV4.format(target),
+        "sender": addr.IPV4.format(sender),
+        "networks": suggest.networks(interface),
+    }
+    if not sender and not stack.settings["arp.answer_probes"]:
+        return {**shown, "knob": "arp.answer_probes", "level": 0, "value": 1}
+    level = stack.settings["arp.ignore"]
+    if (level and interface.addresses.find(target, None) is None) or (
+        level == 2 and sender and not is_near(interface, sender, target)
+    ):
+        return {**shown, "knob": "arp.ignore", "level": level, "value": 0}
+    return None
+
+
+def may_ask_from(stack: "Stack", interface: Interface, source: int, target: int) -> bool:
+    """Tell whether a request may bear the source address of the packet that waits for it.
+
+    Source: Linux ``arp_solicit``, arp_announce.
+    """
+    level = stack.settings["arp.announce"]
+    if level == 2 or not stack.fib.is_local(source):
+        return False
+    return level == 0 or is_near(interface, target, source)

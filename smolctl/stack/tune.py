@@ -1,0 +1,19 @@
+"""What a user changes: the knobs, and what follows from that at once."""
+
+from smolctl.stack import configure, policy
+from smolctl.stack.stack import Stack
+
+
+def set_knob(stack: Stack, key: str, text: str, *, origin: str) -> None:
+    """Set one knob from its text; what it decides is decided anew from now on.
+
+    Raises:
+        NotFound, InvalidArgument: as ``Settings.set``.
+    """
+    deriving = key in policy.DERIVING
+    links = stack.interfaces.values() if deriving else ()
+    before = {link.name: policy.derived(stack, link) for link in links}
+    stack.settings.set(key, text, origin=origin)
+    for link in links:
+        configure.sync(stack, link, before[link.name])
+    stack.touch()
