@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from tests.conformance import requirements
 from tests.docs.transcript import written
 from tests.e2e import reasons_page
 from tests.kit.netns import unmet
@@ -31,6 +32,12 @@ def write_linux_reasons() -> None:
     )
 
 
+def write_conformance() -> None:
+    """Make docs/conformance.md of the requirements."""
+    requirements.PAGE.write_text(requirements.page())
+
+
 if __name__ == "__main__":
     write_transcripts()
+    write_conformance()
     write_linux_reasons()

@@ -1,0 +1,151 @@
+"""What the RFCs ask for: requirements.toml read, and docs/conformance.md made of it."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SOURCE = HERE / "requirements.toml"
+PAGE = HERE.parents[1] / "docs" / "conformance.md"
+
+LEVELS = ("MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY")
+STATUSES = ("done", "not-done", "not-applicable")
+
+TITLES = {
+    826: "An Ethernet Address Resolution Protocol",
+    768: "User Datagram Protocol",
+    791: "Internet Protocol",
+    792: "Internet Control Message Protocol",
+    1122: "Requirements for Internet Hosts (sections 2, 3 and 4.1)",
+    1812: "Requirements for IP Version 4 Routers (what concerns a host that forwards)",
+    5227: "IPv4 Address Conflict Detection",
+    1191: "Path MTU Discovery",
+    3376: "IGMP, Version 3 (the host's side)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One sentence of an RFC.
+
+    Attributes:
+        id: ``rfcNUMBER-SECTION-LETTER``.
+        level: one of ``LEVELS``; for RFCs older than RFC 2119, what the text amounts to.
+        text: the demand, in our words. That of a MUST NOT says what must not happen.
+        status: one of ``STATUSES``; the latter two say ``why``.
+        why: may also say under which condition something is done.
+        tests: pytest node ids; each fails when the behaviour breaks.
+    """
+
+    id: str
+    rfc: int
+    section: str
+    level: str
+    text: str
+    status: str
+    why: str = ""
+    tests: tuple[str, ...] = ()
+
+    @property
+    def strength(self) -> str:
+        """Return the level without its negation, by which the totals count."""
+        return self.level.partition(" ")[0]
+
+
+def read() -> tuple[list[Requirement], dict[str, int]]:
+    """Return all requirements, and the percentages that were reached once."""
+    document = tomllib.loads(SOURCE.read_text())
+    requirements = [
+        Requirement(**{**entry, "tests": tuple(entry.get("tests", ()))})
+        for entry in document["requirement"]
+    ]
+    return requirements, document["recorded"]
+
+
+def percent_done(requirements: list[Requirement], strength: str) -> float:
+    """Return how much of what applies is done, in percent."""
+    applies = [
+        item
+        for item in requirements
+        if item.strength == strength and item.status != "not-applicable"
+    ]
+    done = [item for item in applies if item.status == "done"]
+    return 100 * len(done) / len(applies) if applies else 100.0
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+_INTRODUCTION = """\
+# Conformance
+
+<!-- Made by `make docs` of tests/conformance/requirements.toml. -->
+
+What the RFCs of the layers below TCP ask of a host, whether smolctl does it, and the tests that
+would fail if it no longer did. The skeleton for RFC 1122 are the summary tables in its sections
+2.5, 3.5 and 4.1.5. RFCs older than the capital words have the level that their text amounts to. A
+line with MUST NOT or SHOULD NOT says what must not happen.
+
+*Done* is shown by the tests named; *not done* and *not applicable* say why. Totals leave out what
+is not applicable, and count MUST NOT with MUST and SHOULD NOT with SHOULD.
+"""
+
+
+def page() -> str:
+    """Return the text of docs/conformance.md."""
+    requirements, _ = read()
+    lines = [_INTRODUCTION, *_totals(requirements)]
+    for rfc, title in TITLES.items():
+        lines += ["", f"## RFC {rfc}: {title}", "", "| section | level | what | shown by |"]
+        lines.append("|---|---|---|---|")
+        lines += [_row(item) for item in requirements if item.rfc == rfc]
+    lines += ["", *_links(requirements)]
+    return "\n".join(lines) + "\n"
+
+
+def _totals(requirements: list[Requirement]) -> Iterator[str]:
+    yield "| RFC | MUST | SHOULD | MAY | not applicable |"
+    yield "|---|---|---|---|---|"
+    groups = {f"[{rfc}](#{_anchor(rfc)})": rfc for rfc in TITLES}
+    for name, rfc in groups.items():
+        yield _total(name, [item for item in requirements if item.rfc == rfc])
+    yield _total("all", requirements)
+
+
+def _anchor(rfc: int) -> str:
+    words = f"RFC {rfc}: {TITLES[rfc]}".lower()
+    kept = "".join(char for char in words if char.isalnum() or char in " -")
+    return kept.replace(" ", "-")
+
+
+def _total(name: str, requirements: list[Requirement]) -> str:
+    cells = [name]
+    for strength in ("MUST", "SHOULD", "MAY"):
+        ours = [item for item in requirements if item.strength == strength]
+        done = sum(item.status == "done" for item in ours)
+        applies = sum(item.status != "not-applicable" for item in ours)
+        share = f" ({percent_done(ours, strength):.0f} %)" if applies else ""
+        cells.append(f"{done} of {applies}{share}" if applies else "-")
+    cells.append(str(sum(item.status == "not-applicable" for item in requirements)))
+    return f"| {' | '.join(cells)} |"
+
+
+def _row(item: Requirement) -> str:
+    if item.status == "done":
+        shown = ", ".join(_test(node) for node in item.tests)
+        shown += f" ({item.why})" if item.why else ""
+    else:
+        shown = f"**{item.status.replace('-', ' ')}**: {item.why}"
+    return f"| {item.section} | {item.level} | {item.text} | {shown} |"
+
+
+def _test(node: str) -> str:
+    file, _, name = node.partition("::")
+    words = re.sub(r"^test_(rfc\d+_(\d+_)*)?", "", name).replace("_", " ")
+    return f"[{words}][{file}]"
+
+
+def _links(requirements: list[Requirement]) -> list[str]:
+    files = {node.partition("::")[0] for item in requirements for node in item.tests}
+    return [f"[{file}]: ../{file}" for file in sorted(files)]
