@@ -37,7 +37,7 @@ def render(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
             row.get("drops", 0),
             row.get("rx_datagrams", 0),
             row.get("tx_datagrams", 0),
-            row.get("owner", ""),
+            _owner(row),
         ]
         for row in rows
     ]
@@ -51,8 +51,13 @@ def line(row: Mapping[str, Any], _args: Args, out: Output) -> str:
     if "dev" in row:
         words += ["dev", out.paint("ifname", row["dev"])]
     if row.get("owner"):
-        words += ["owner", row["owner"]]
+        words += ["owner", _owner(row)]
     return " ".join(words)
+
+
+def _owner(row: Mapping[str, Any]) -> str:
+    owner = str(row.get("owner", ""))
+    return f"{owner} (pid {row['pid']})" if "pid" in row else owner
 
 
 def _peer(row: Mapping[str, Any]) -> str:

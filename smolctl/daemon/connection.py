@@ -12,91 +12,31 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from smolctl import __version__
 from smolctl.control import messages
 from smolctl.control.codec import MAX_REQUEST, Decoder
 from smolctl.control.messages import Cancel, Request
+from smolctl.daemon.doors import Doors
+from smolctl.daemon.exchange import HIGH_WATER, Exchange, Service
 from smolctl.daemon.feed import Feed, Feeds
+from smolctl.daemon.job import Channel, ChannelUser
 from smolctl.daemon.log import Log
 from smolctl.errors import ControlError, SmolctlError
 
-HIGH_WATER = 1 << 16
 EVENT_LIMIT = 1 << 20
 MAX_RUNNING = 64
 """Most streaming requests of one client at a time."""
 MAX_A_TURN = 32
 """Most requests of one client in one turn of the loop; a flood must not hold up the frames."""
+MAX_PASSING = 8
+"""Most descriptors that wait for a client to read."""
 CHUNK_ROWS = 200
 """Rows in one frame of an answer; the loop does nothing else while it makes one."""
 HELLO_PATIENCE_NS = 10_000_000_000
 """How long a client may take to say hello, and to take the error that ends its connection."""
 _RECEIVE_SIZE = 1 << 16
-
-
-class Running(Protocol):
-    """A streaming request at work."""
-
-    def cancel(self, now: int) -> None:
-        """End it early; what is due is still reported, and ``done`` called."""
-
-    def close(self, now: int) -> None:
-        """Release everything; called once, whether it ended or its client left."""
-
-
-class Service(Protocol):
-    """Who answers requests."""
-
-    def request(
-        self, op: str, args: dict[str, Any], exchange: "Exchange", now: int
-    ) -> Iterable[dict[str, Any]] | Running:
-        """Begin ``op``: return its rows, or a job that reports through ``exchange``.
-
-        Raises:
-            SmolctlError: the request is refused.
-        """
-
-
-class Exchange:
-    """A streaming request of a connection, and the way its job answers."""
-
-    __slots__ = ("_connection", "ended", "feed", "job", "lost", "number", "op")
-
-    def __init__(self, connection: "Connection", request: Request) -> None:
-        self._connection = connection
-        self.number = request.id
-        self.op = request.op
-        self.job: Running | None = None
-        self.feed: Feed | None = None
-        self.lost = 0
-        self.ended = False
-
-    @property
-    def has_room(self) -> bool:
-        """Whether an event would be sent at once, not wait and perhaps be lost."""
-        connection = self._connection
-        return not connection._waiting and len(connection._out) < HIGH_WATER
-
-    def event(self, event: dict[str, Any]) -> None:
-        """Send an event, or let it wait, or let an older one go for it."""
-        self._connection._send_event(self, event)
-
-    def attach(self, feed: Feed) -> None:
-        """Send what is put into ``feed``; the end of the request comes behind it.
-
-        Raises:
-            ControlError: the client reads too many feeds already.
-        """
-        self._connection._attach(self, feed)
-
-    def done(self, result: dict[str, Any]) -> None:
-        """End the request well."""
-        self._connection._end(self, messages.done(self.number, result))
-
-    def fail(self, error: SmolctlError) -> None:
-        """End the request with an error."""
-        self._connection._end(self, messages.error(self.number, error))
 
 
 class Connection:
@@ -110,6 +50,7 @@ class Connection:
         dirty: the connection puts itself here when ``flush`` has something to do.
         on_close: called once, just before the socket is closed.
         now: monotonic time, nanoseconds.
+        doors: makes the sockets of programs; None where there are none.
     """
 
     def __init__(
@@ -121,6 +62,7 @@ class Connection:
         dirty: "set[Connection]",
         on_close: "Callable[[Connection], None]",
         now: int,
+        doors: Doors | None = None,
     ) -> None:
         connection.setblocking(False)
         self.socket = connection
@@ -132,6 +74,9 @@ class Connection:
         self._stack = stack
         self._dirty = dirty
         self._on_close = on_close
+        self._doors = doors
+        # Descriptors that go with the next bytes; closed here once they are on their way.
+        self._passing: list[socket.socket] = []
         self._decoder = Decoder(MAX_REQUEST)
         self._greeted = False
         self._finishing = False
@@ -213,7 +158,7 @@ class Connection:
             self._out += frame
         if self._out:
             try:
-                sent = self.socket.send(self._out)
+                sent = self._write()
             except BlockingIOError:
                 return
             except OSError:
@@ -222,6 +167,19 @@ class Connection:
             del self._out[:sent]
         if self._finishing and not self._out:
             self.close(now)
+
+    def _write(self) -> int:
+        """Write what the client takes, and pass with it what is to be passed (unix(7))."""
+        if not self._passing:
+            return self.socket.send(self._out)
+        sent = socket.send_fds(self.socket, [self._out], [end.fileno() for end in self._passing])
+        self._drop_passing()
+        return sent
+
+    def _drop_passing(self) -> None:
+        for end in self._passing:
+            end.close()
+        self._passing.clear()
 
     def expire(self, now: int) -> None:
         """Close it when its deadline has come."""
@@ -248,6 +206,7 @@ class Connection:
             self._rows = None
             self._waiting.clear()
             self._feeds.clear()
+            self._drop_passing()
             self._on_close(self)
             self.socket.close()
 
@@ -355,6 +314,15 @@ class Connection:
 
         self._feeds.open(exchange.number, feed, broken)
         exchange.feed = feed
+
+    def _open_channel(self, user: ChannelUser) -> Channel:
+        if self._doors is None or len(self._passing) >= MAX_PASSING:
+            raise ControlError(
+                "no socket can be passed on this connection", code="too-many-sockets"
+            )
+        door, outside = self._doors.open(user)
+        self._passing.append(outside)
+        return door
 
     def _end(self, exchange: Exchange, frame: bytes) -> None:
         if exchange.ended:

@@ -13,6 +13,29 @@ WAIT_NOTICE_NS = 100_000_000
 """After this long a job says what it waits for."""
 
 
+class Channel(Protocol):
+    """A program's socket, seen from here: messages of ``control.channel`` in both directions."""
+
+    def send(self, message: bytes) -> bool:
+        """Send a message; when there is no room, return False and call ``room`` when there is."""
+
+
+class ChannelUser(Protocol):
+    """Who is behind a channel."""
+
+    def take(self, message: bytes, now: int) -> int:
+        """Take a message from the program; return what it costs, in datagrams."""
+
+    def room(self, now: int) -> None:
+        """Send again what there was no room for."""
+
+    def hangup(self, now: int) -> None:
+        """Take the end of the channel: the program closed it, or ended."""
+
+    def fail(self, error: SmolctlError, now: int) -> None:
+        """Take that the channel was closed because of an error."""
+
+
 class Exchange(Protocol):
     """The way a job answers its client."""
 
@@ -28,6 +51,13 @@ class Exchange(Protocol):
 
         Raises:
             ControlError: the client reads as many feeds as it may.
+        """
+
+    def open_channel(self, user: ChannelUser) -> Channel:
+        """Make a channel, and pass its other end to the client with what is sent next.
+
+        Raises:
+            ControlError: there are too many.
         """
 
     def done(self, result: dict[str, Any]) -> None:

@@ -16,7 +16,9 @@ from time import monotonic_ns, sleep
 from types import FrameType
 from typing import Protocol
 
-from smolctl.daemon.connection import Connection, Service
+from smolctl.daemon.connection import Connection
+from smolctl.daemon.doors import Doors
+from smolctl.daemon.exchange import Service
 from smolctl.daemon.links import DRAIN_ROUNDS, Links
 from smolctl.daemon.log import Log
 from smolctl.errors import ControlError
@@ -74,6 +76,7 @@ class Server:
         self._selector = selector
         self._links = links
         self._log = log
+        self._doors = Doors(selector, log)
         # What the selector watches each of them for.
         self._connections: dict[Connection, int] = {}
         self._dirty: set[Connection] = set()
@@ -135,6 +138,7 @@ class Server:
         for connection in list(self._connections):
             connection.flush(now)
             self._dismiss(connection, problem, now)
+        self._doors.close(now)
 
     def _timeout(self, now: int) -> float | None:
         """Return how long to wait, in seconds."""
@@ -199,7 +203,7 @@ class Server:
 
     def _welcome(self, client: socket.socket, now: int) -> None:
         connection = Connection(
-            client, self._core, self._log, self._name, self._dirty, self._forget, now
+            client, self._core, self._log, self._name, self._dirty, self._forget, now, self._doors
         )
         uid = peer_uid(client)
         if uid not in (0, os.geteuid()):

@@ -76,6 +76,7 @@ class UdpSocket:
         errors: errors for what it sent, oldest first, at most ``ERROR_QUEUE_LIMIT``.
         handler: called with ``now`` once per turn when something is in ``queue`` or ``errors``.
         owner: who opened it, for ``socket show``.
+        pid: number of the process that opened it, where that is not the stack's own.
         flows: egress decisions by destination, valid for one configuration of the stack.
     """
 
@@ -95,6 +96,7 @@ class UdpSocket:
     tx_datagrams: int = 0
     handler: Callable[[int], None] | None = None
     owner: str = ""
+    pid: int | None = None
     ready: bool = False
     closed: bool = False
     flows: "dict[tuple[int, int, int | None], EgressFlow]" = field(default_factory=dict)

@@ -7,7 +7,7 @@ from typing import Any
 
 from smolctl.daemon.engine import Engine
 from smolctl.daemon.feed import Feed
-from smolctl.daemon.job import Job
+from smolctl.daemon.job import ChannelUser, Job
 from smolctl.errors import SmolctlError
 from smolctl.wire import arp, icmp, ipv4, udp
 from tests.kit.clock import MILLISECOND_NS
@@ -73,6 +73,23 @@ class Cables:
         self.devices.pop(name, None)
 
 
+class Program:
+    """The program's end of a channel.
+
+    Attributes:
+        full: set it to be a program that does not read.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+        self.full = False
+
+    def send(self, message: bytes) -> bool:
+        if not self.full:
+            self.messages.append(message)
+        return not self.full
+
+
 class Exchange:
     """Collects what a job reports.
 
@@ -86,6 +103,8 @@ class Exchange:
         self.events: list[Row] = []
         self.result: Row | None = None
         self.error: SmolctlError | None = None
+        self.channels: list[Program] = []
+        self.no_channel: SmolctlError | None = None
 
     @property
     def ended(self) -> bool:
@@ -99,6 +118,12 @@ class Exchange:
         self.feed = feed
         feed.on_event = self.read
         self.read()
+
+    def open_channel(self, user: ChannelUser) -> Program:
+        if self.no_channel is not None:
+            raise self.no_channel
+        self.channels.append(Program())
+        return self.channels[-1]
 
     def read(self) -> None:
         while self.has_room and (body := self.feed.take()) is not None:

@@ -9,7 +9,7 @@ from smolctl.daemon.args import Args
 from smolctl.errors import ControlError, InvalidArgument, SmolctlError
 from smolctl.stack.route import Scope
 from tests.api.kit import Api, Exchange
-from tests.api.usual import JOBS, ROWS
+from tests.api.usual import JOBS, OPENED, ROWS
 
 LONG = "9" * 5000
 NOT_NUMBERS = ("", " ", "x", "1.5", "1_0", "+1", "--5", "0x1", "1e3", "²", "٣", LONG, f"-{LONG}")
@@ -131,12 +131,13 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "udp.send": ("dst", "port"),
     **dict.fromkeys(("udp.recv", "udp.echo"), ("port",)),
     **dict.fromkeys(("ping.run", "arping.run"), ("dst",)),
+    "socket.open": ("channel", "owner"),
 }
 
 
 @pytest.mark.parametrize(("op", "name"), [(op, name) for op in NEEDED for name in NEEDED[op]])
 def test_what_an_operation_needs_is_asked_for(api: Api, op: str, name: str) -> None:
-    values = {key: value for key, value in {**ROWS, **JOBS}[op].items() if key != name}
+    values = {key: value for key, value in {**ROWS, **JOBS, **OPENED}[op].items() if key != name}
     with pytest.raises(InvalidArgument, match=f"{name}.* is missing"):
         api.engine.request(op, values, Exchange(), api.clock.now)
 

@@ -51,3 +51,5 @@ JOBS: dict[str, dict[str, Any]] = {
     "monitor.run": {"wait": "1"},
     "capture.run": {"wait": "1"},
 }
+OPENED: dict[str, dict[str, Any]] = {"socket.open": {"channel": 1, "owner": "x", "pid": 7}}
+"""Jobs that last as long as their program: tests/api/test_socket_open.py."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from smolctl.daemon.connection import Exchange
 from smolctl.daemon.engine import Engine
+from smolctl.daemon.exchange import Exchange
 from smolctl.daemon.links import Links
 from smolctl.daemon.log import Log
 from smolctl.errors import InvalidArgument, SmolctlError

@@ -10,7 +10,8 @@ import pytest
 from smolctl.control import messages
 from smolctl.control.codec import MAX_REPLY, Decoder, encode, frame
 from smolctl.daemon import connection as module
-from smolctl.daemon.connection import Connection, Exchange, Running
+from smolctl.daemon.connection import Connection
+from smolctl.daemon.exchange import HIGH_WATER, Exchange, Running
 from smolctl.daemon.log import Log
 from smolctl.errors import NotFound
 
@@ -321,7 +322,7 @@ def test_a_client_that_does_not_read_loses_the_oldest_events(wire: Wire) -> None
         wire.turn()
     watch.exchange.done({"ok": True})
     waiting = wire.connection._waiting_bytes + len(wire.connection._out)
-    assert waiting < module.EVENT_LIMIT + 2 * module.HIGH_WATER
+    assert waiting < module.EVENT_LIMIT + 2 * HIGH_WATER
     *events, done = wire.drain()
     assert done == {"id": 1, "done": {"ok": True}}
     expected = 0

@@ -4,7 +4,7 @@ from typing import Any
 
 from smolctl.daemon.engine import Engine
 from smolctl.daemon.feed import Feed
-from smolctl.daemon.job import Job
+from smolctl.daemon.job import Channel, ChannelUser, Job
 from smolctl.errors import SmolctlError
 from smolctl.stack import configure
 from smolctl.stack.stack import Stack
@@ -44,6 +44,9 @@ class Exchange:
 
     def attach(self, feed: Feed) -> None:
         raise AssertionError("no job here has a feed")
+
+    def open_channel(self, user: ChannelUser) -> Channel:
+        raise AssertionError("no job here has a channel")
 
     def done(self, result: dict[str, Any]) -> None:
         self.result = result

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.control import messages
-from smolctl.daemon.connection import HIGH_WATER, Connection
+from smolctl.daemon.connection import Connection
 from smolctl.daemon.engine import Engine
+from smolctl.daemon.exchange import HIGH_WATER
 from smolctl.daemon.feed import MAX_BYTES, MAX_EVENTS, MAX_FEEDS, OVERHEAD, Feed, FeedJob
 from smolctl.daemon.log import Log
 from tests.api.kit import Api, Exchange

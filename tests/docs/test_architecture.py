@@ -11,6 +11,7 @@ import pytest
 
 from smolctl.daemon.engine import Engine
 from smolctl.daemon.feed import Feed
+from smolctl.daemon.job import Channel, ChannelUser
 from smolctl.stack import configure
 from smolctl.stack.addr import Address
 from smolctl.stack.interface import Interface, Medium
@@ -77,6 +78,9 @@ class Collector:
 
     def attach(self, feed: Feed) -> None:
         raise AssertionError("no job here has a feed")
+
+    def open_channel(self, user: ChannelUser) -> Channel:
+        raise AssertionError("no job here has a channel")
 
     def done(self, result: dict[str, Any]) -> None:
         self.result = result

@@ -147,7 +147,7 @@ def test_banned_names_are_modules() -> None:
         ("smolctl/cli/route.py", "from smolctl.wire import addr"),
         ("smolctl/cli/route.py", "from smolctl.stack.route import Route"),
         ("smolctl/daemon/x.py", "from smolctl.cli import exit"),
-        ("smolctl/client.py", "import smolctl.daemon.server"),
+        ("smolctl/client/control.py", "import smolctl.daemon.server"),
         ("smolctl/errors.py", "import enum"),
         ("smolctl/newlayer/x.py", ""),
     ],

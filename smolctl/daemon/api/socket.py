@@ -46,4 +46,6 @@ def socket_row(socket: UdpSocket | EchoClient) -> Row:
     row["rx_datagrams"] = socket.rx_datagrams
     row["tx_datagrams"] = socket.tx_datagrams
     row["owner"] = socket.owner
+    if socket.pid is not None:
+        row["pid"] = socket.pid
     return row

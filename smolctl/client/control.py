@@ -70,7 +70,7 @@ class Client:
         self._last_id = 0
         self._running: int | None = None
         # A daemon speaks of "smolctl addr add ..."; which stack that reaches depends on who types.
-        self._named = stack != DEFAULT_STACK or bool(os.environ.get("SMOLCTL_STACK"))
+        self._named = must_name(stack)
 
     @classmethod
     def connect(
@@ -199,7 +199,7 @@ class Client:
                 continue
             if self._named:
                 for item in (*reply.get("rows", ()), *map(reply.get, ("event", "done", "error"))):
-                    _name_stack(item, self.stack)
+                    name_stack(item, self.stack)
             if "error" in reply:
                 self._running = None
                 raise RemoteError(reply["error"])
@@ -287,7 +287,12 @@ class Stream:
         return self._rows.pop()
 
 
-def _name_stack(item: Any, stack: str) -> None:
+def must_name(stack: str) -> bool:
+    """Tell whether a command reaches this stack only when it names it."""
+    return stack != DEFAULT_STACK or bool(os.environ.get("SMOLCTL_STACK"))
+
+
+def name_stack(item: Any, stack: str) -> None:
     """Let the commands that a row, event or error advises reach the stack that it came from."""
     if not isinstance(item, dict):
         return

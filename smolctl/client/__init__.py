@@ -1,0 +1,46 @@
+"""What programs use of smolctl: a stack's daemon, and the datagram sockets of its stack.
+
+``Client`` sends requests, as the command line does. ``DatagramSocket`` is a UDP socket of the
+stack, used like one of ``socket``; ``open_datagram_endpoint`` gives one to asyncio.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from smolctl.client.control import (
+    DEFAULT_TIMEOUT,
+    Client,
+    RemoteError,
+    Stream,
+    daemon_command,
+    daemon_environment,
+    start_daemon,
+    stop_daemon,
+)
+
+if TYPE_CHECKING:
+    from smolctl.client.datagram import DatagramSocket
+    from smolctl.client.endpoint import open_datagram_endpoint
+
+_SOCKETS = {"DatagramSocket": "datagram", "open_datagram_endpoint": "endpoint"}
+
+__all__ = [
+    "DEFAULT_TIMEOUT",
+    "Client",
+    "DatagramSocket",
+    "RemoteError",
+    "Stream",
+    "daemon_command",
+    "daemon_environment",
+    "open_datagram_endpoint",
+    "start_daemon",
+    "stop_daemon",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the sockets when they are asked for: no command needs them, and each would wait."""
+    if name in _SOCKETS:
+        from importlib import import_module
+
+        return getattr(import_module(f"smolctl.client.{_SOCKETS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,357 @@
+"""UDP sockets of a stack, for programs: they behave as ``socket.socket`` of the kernel's UDP.
+
+The first datagram to a destination is a call: its sender waits until the stack has decided, so
+that an error is raised where it belongs. What follows on the same way is only written to a
+descriptor, in order and without waiting for anybody; should the way be gone by then, the error is
+raised by a later call, as that of an ICMP error is.
+"""
+
+import errno
+import os
+import socket
+from collections.abc import Iterable
+from threading import Lock
+from typing import Any
+
+from smolctl.client.control import DEFAULT_TIMEOUT, Client, RemoteError
+from smolctl.client.errors import GONE, gone, os_error
+from smolctl.client.inbox import Address, Inbox
+from smolctl.client.opening import open_channel
+from smolctl.control import channel
+from smolctl.control.paths import DEFAULT_STACK
+from smolctl.errors import ClientError
+
+Buffer = bytes | bytearray | memoryview
+
+MAX_KNOWN = 4096
+"""Destinations that are remembered; all are forgotten when there are more."""
+IP_RECVERR = 11
+"""Of ip(7): tell of all errors, to sockets without a peer too; Python has no name for it."""
+_OPTIONS = {
+    (socket.SOL_SOCKET, socket.SO_BROADCAST): "broadcast",
+    (socket.SOL_SOCKET, socket.SO_RCVBUF): "rcvbuf",
+    (socket.SOL_SOCKET, socket.SO_BINDTODEVICE): "dev",
+    (socket.IPPROTO_IP, socket.IP_TTL): "ttl",
+    (socket.IPPROTO_IP, IP_RECVERR): "recverr",
+}
+
+
+class DatagramSocket:
+    """A UDP socket of a stack; a context manager that closes itself.
+
+    An address is (host, port); the host "" is any of the stack's own addresses, "<broadcast>" is
+    255.255.255.255. Several threads may use one socket.
+
+    Args:
+        stack: name of the stack; None for SMOLCTL_STACK, or else "default".
+        start: start the stack's daemon when it is not running.
+
+    Raises:
+        SmolctlError: as ``Client.connect``.
+        OSError: EMFILE, the daemon or this process has no descriptor left.
+    """
+
+    family = socket.AF_INET
+    type = socket.SOCK_DGRAM
+    proto = 0
+
+    def __init__(self, stack: str | None = None, *, start: bool = True) -> None:
+        self.stack = stack or os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK
+        self._local: Address = ("0.0.0.0", 0)
+        self._peer: Address | None = None
+        self._number = 0
+        self._lock = Lock()
+        # Destination -> what goes in front of a payload of at most so many bytes.
+        self._known: dict[Address, tuple[bytes, int]] = {}
+        self._client = Client.connect(self.stack, start=start)
+        try:
+            self._request, self._channel, self._set = open_channel(self._client)
+        except BaseException:
+            self._client.close()
+            raise
+        self._inbox = Inbox(self._channel, self.stack, self._known.clear)
+
+    # --- names and options ------------------------------------------------------------------------
+
+    def bind(self, address: Address) -> None:
+        """Bind to an address of the stack; port 0 takes a free one.
+
+        Raises:
+            OSError: EADDRINUSE, EADDRNOTAVAIL, or EINVAL when it is bound already.
+        """
+        host, port = _checked(address)
+        self._command("bind", addr=host, port=port)
+
+    def connect(self, address: Address) -> None:
+        """Send to this address from now on, and take only what comes from there.
+
+        Raises:
+            OSError: ENETUNREACH or EHOSTUNREACH when no way leads there, EACCES for a broadcast
+                address that was not allowed.
+        """
+        host, port = _checked(address)
+        self._command("connect", addr=host, port=port)
+        self._peer = (host, port)
+
+    def getsockname(self) -> Address:
+        """Return what it is bound to; ("0.0.0.0", 0) before."""
+        return self._local
+
+    def getpeername(self) -> Address:
+        """Return whom it is connected to.
+
+        Raises:
+            OSError: ENOTCONN, to nobody.
+        """
+        if self._peer is None:
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+        return self._peer
+
+    def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
+        """Set SO_BROADCAST, SO_RCVBUF (bytes), SO_BINDTODEVICE, IP_TTL or IP_RECVERR.
+
+        Raises:
+            OSError: ENOPROTOOPT for another one, EINVAL or ENODEV for a wrong value.
+        """
+        name = _OPTIONS.get((level, option))
+        if name is None:
+            raise OSError(errno.ENOPROTOOPT, os.strerror(errno.ENOPROTOOPT))
+        word = value.rstrip(b"\0").decode() if isinstance(value, bytes) else int(value)
+        if name in ("broadcast", "recverr"):
+            word = int(bool(word))
+        self._command("set", **{name: word})
+        self._set[name] = word
+
+    def getsockopt(self, level: int, option: int) -> int:
+        """Return an option that ``setsockopt`` can set to a number, or SO_TYPE or SO_ERROR.
+
+        Raises:
+            OSError: ENOPROTOOPT for another one.
+        """
+        if level == socket.SOL_SOCKET and option in (socket.SO_TYPE, socket.SO_ERROR):
+            return self.type if option == socket.SO_TYPE else self._pending_number()
+        name = _OPTIONS.get((level, option))
+        if name is None or name == "dev":
+            raise OSError(errno.ENOPROTOOPT, os.strerror(errno.ENOPROTOOPT))
+        return int(self._set.get(name, 0))
+
+    def allow_broadcast(self) -> None:
+        """Allow broadcast addresses: SO_BROADCAST."""
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Wait at most so long for a datagram, or for room to send one; 0 never waits."""
+        self._channel.settimeout(seconds)
+
+    def gettimeout(self) -> float | None:
+        """Return what ``settimeout`` set; None, as in the beginning, waits without limit."""
+        return self._channel.gettimeout()
+
+    def setblocking(self, flag: bool) -> None:
+        """Wait without limit, or never."""
+        self._channel.setblocking(flag)
+
+    def fileno(self) -> int:
+        """Return the descriptor: readable when a datagram or an error waits; -1 when closed."""
+        return self._channel.fileno()
+
+    # --- sending ----------------------------------------------------------------------------------
+
+    def send(self, data: Buffer) -> int:
+        """Send a datagram to the peer; as ``sendto``.
+
+        Raises:
+            OSError: EDESTADDRREQ when there is no peer.
+        """
+        return self.sendto(data, self._destination(None))
+
+    def sendto(self, data: Buffer, *address: Any) -> int:
+        """Send a datagram; return how many bytes it had.
+
+        Args:
+            data: 0..65507 bytes.
+            address: (host, port), after flags that are ignored.
+
+        Raises:
+            BlockingIOError, TimeoutError: the daemon takes datagrams too slowly.
+            OSError: ENETUNREACH, EHOSTUNREACH, EMSGSIZE, EACCES (broadcast), ECONNREFUSED (of an
+                earlier datagram) and others as of Linux; ECONNRESET when the stack was stopped.
+        """
+        self._inbox.check()
+        payload = data if type(data) is bytes else memoryview(data).tobytes()
+        destination: Address = address[-1]
+        front, room = self._known.get(destination, (b"", -1))
+        if len(payload) <= room:
+            self._write(front + payload)
+        else:
+            self._ask(payload, destination)
+        return len(payload)
+
+    def send_many(self, payloads: Iterable[Buffer], address: Address | None = None) -> int:
+        """Send datagrams to one destination, the peer by default; return how many were sent.
+
+        All are, unless an error comes between: it is raised when none was sent, and the next call
+        would raise it again otherwise. Much faster than one by one, as ``sendmmsg`` is.
+
+        Raises:
+            OSError: as ``sendto``.
+        """
+        rest = [data if type(data) is bytes else memoryview(data).tobytes() for data in payloads]
+        destination = self._destination(address)
+        count, sent = len(rest), 0
+        self._inbox.check()
+        try:
+            while sent < count:
+                front, room = self._known.get(destination, (b"", -1))
+                end, size = sent, 0
+                limit = min(count, sent + channel.MAX_BATCH)
+                while end < limit and len(rest[end]) <= room:
+                    size += len(rest[end])
+                    if size > channel.BATCH_BYTES and end > sent:
+                        break
+                    end += 1
+                if end == sent:
+                    self._ask(rest[sent], destination)
+                    end += 1
+                elif end == sent + 1:
+                    self._write(front + rest[sent])
+                else:
+                    self._write(channel.batch(front, rest[sent:end]))
+                sent = end
+        except OSError:
+            if not sent:
+                raise
+        return sent
+
+    def _destination(self, address: Address | None) -> Address:
+        if address is not None:
+            return address
+        if self._peer is None:
+            raise OSError(errno.EDESTADDRREQ, os.strerror(errno.EDESTADDRREQ))
+        return self._peer
+
+    def _write(self, message: bytes) -> None:
+        try:
+            self._channel.send(message)
+        except OSError as error:
+            if error.errno in GONE:
+                raise gone(self.stack) from None
+            raise
+
+    # --- calls ------------------------------------------------------------------------------------
+
+    def _ask(self, payload: bytes, destination: Address) -> None:
+        """Send a datagram and wait for what the stack says to it."""
+        host, port = _checked(destination)
+        dst = int.from_bytes(socket.inet_aton(host))
+        with self._lock:
+            self._number += 1
+            answer = self._call(channel.ask(dst, port, payload, self._number))
+        if len(self._known) >= MAX_KNOWN:
+            self._known.clear()
+        self._known[destination] = channel.head(dst, port), answer["room"]
+
+    def _command(self, name: str, **args: Any) -> None:
+        self._known.clear()
+        with self._lock:
+            self._number += 1
+            self._call(channel.command(name, args, self._number))
+
+    def _call(self, message: bytes) -> dict[str, Any]:
+        """Write a message and return the answer.
+
+        Raises:
+            OSError: the stack refused.
+        """
+        self._write(message)
+        try:
+            while True:
+                reply = self._client._reply(self._request, DEFAULT_TIMEOUT)
+                answer: dict[str, Any] = reply.get("event", {})
+                if answer.get("number") == self._number:
+                    break
+        except ClientError as error:
+            if error.code == "daemon-silent":
+                raise OSError(errno.ETIMEDOUT, error.message) from None
+            raise gone(self.stack) from None
+        except RemoteError as error:
+            raise OSError(errno.ECONNRESET, error.message) from None
+        if answer["event"] == "refused":
+            raise os_error(answer, self.stack)
+        self._local = answer["addr"], answer["port"]
+        return answer
+
+    # --- receiving --------------------------------------------------------------------------------
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Return the payload of the next datagram; as ``recvfrom``."""
+        return self.recvfrom(size, flags)[0]
+
+    def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, Address]:
+        """Return the next datagram, cut off after ``size`` bytes, and who sent it.
+
+        Args:
+            size: bytes.
+            flags: MSG_PEEK and MSG_DONTWAIT.
+
+        Raises:
+            BlockingIOError, TimeoutError: none came.
+            OSError: ECONNREFUSED and so on when one that was sent before did not arrive;
+                ECONNRESET when the stack was stopped.
+        """
+        wait, peek = not flags & socket.MSG_DONTWAIT, bool(flags & socket.MSG_PEEK)
+        payload, address = self._inbox.take(wait=wait, peek=peek)
+        return (payload if len(payload) <= size else payload[:size]), address
+
+    def recv_many(self, count: int) -> list[tuple[bytes, Address]]:
+        """Return 1..``count`` datagrams: those that are there, after waiting for the first.
+
+        Raises:
+            OSError: as ``recvfrom``.
+        """
+        return self._inbox.take_many(count)
+
+    def _pending_number(self) -> int:
+        try:
+            self._inbox.check()
+        except OSError as error:
+            return error.errno or 0
+        return 0
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close it; what was sent before is still sent. Again does nothing."""
+        self._inbox.clear()
+        self._channel.close()
+        self._client.close()
+
+    def __enter__(self) -> "DatagramSocket":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        peer = "" if self._peer is None else f" peer={self._peer}"
+        return f"<DatagramSocket stack={self.stack!r} local={self._local}{peer}>"
+
+
+def _checked(address: Address) -> Address:
+    """Return an address as the daemon wants it.
+
+    Raises:
+        OSError: socket.gaierror, the host is a name: a stack has no resolver.
+        OverflowError: no such port, as ``socket`` has it.
+    """
+    host, port = address
+    if not 0 <= port <= channel.MAX_PORT:
+        raise OverflowError("port must be 0-65535")
+    if host in ("", "<broadcast>"):
+        return ("255.255.255.255" if host else "0.0.0.0"), port
+    try:
+        return socket.inet_ntoa(socket.inet_pton(socket.AF_INET, host)), port
+    except OSError:
+        raise socket.gaierror(
+            socket.EAI_NONAME, f"{host!r} is no IPv4 address, and a stack looks up no names"
+        ) from None

@@ -1,0 +1,29 @@
+"""What the daemon says, as the errors that Linux's sockets raise."""
+
+import errno
+import os
+from typing import Any
+
+from smolctl.client.control import must_name, name_stack
+
+GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN})
+"""What a channel says whose other end is closed."""
+_HINTS = {"tx-broadcast-denied": "setsockopt(SOL_SOCKET, SO_BROADCAST, 1)"}
+"""What helps a program, where the stack's own hint is about the command line."""
+
+
+def os_error(said: dict[str, Any], stack: str) -> OSError:
+    """Return the error that Linux would give; its note is what helps."""
+    if must_name(stack):
+        name_stack(said, stack)
+    number = getattr(errno, str(said.get("errno")), errno.EINVAL)
+    result = OSError(number, said.get("message", os.strerror(number)))
+    hint = _HINTS.get(str(said.get("code")), said.get("hint"))
+    if hint is not None:
+        result.add_note(f"try: {hint}")
+    return result
+
+
+def gone(stack: str) -> OSError:
+    """Return the error of a socket whose stack is no more."""
+    return OSError(errno.ECONNRESET, f'stack "{stack}" was stopped, or is gone')

@@ -1,0 +1,68 @@
+"""How a program gets a socket of the stack: the daemon passes a descriptor to it."""
+
+import errno
+import os
+import socket
+import sys
+from typing import Any, NamedTuple
+
+from smolctl.client.control import DEFAULT_TIMEOUT, Client, RemoteError
+from smolctl.control import channel
+
+
+class Opened(NamedTuple):
+    """A socket of the stack: the request that made it, its channel, and the options it has."""
+
+    request: int
+    channel: socket.socket
+    options: dict[str, Any]
+
+
+def open_channel(client: Client) -> Opened:
+    """Have the daemon open a socket; ``client`` is the socket's own from now on.
+
+    Raises:
+        OSError: EMFILE, the daemon or this process has no descriptor left.
+        SmolctlError: the daemon is gone, or of another version.
+    """
+    receiver = _Receiver(client._socket)
+    client._socket = receiver  # type: ignore[assignment]  # it has all that the client uses
+    name = os.path.basename(sys.argv[0]) if sys.argv else ""
+    owner = name if name not in ("", "-c", "-m") and name.isprintable() else "python"
+    args = {"channel": channel.VERSION, "owner": owner, "pid": os.getpid()}
+    request = client._request("socket.open", args)
+    try:
+        opened = client._reply(request, DEFAULT_TIMEOUT)["event"]
+    except RemoteError as error:
+        if error.code == "too-many-sockets":
+            raise OSError(errno.EMFILE, error.message) from None
+        raise
+    if receiver.passed is None:  # unix(7): the kernel drops what the process has no number for
+        raise OSError(errno.EMFILE, "this process has no descriptor left for the stack's socket")
+    passed, receiver.passed = receiver.passed, None
+    return Opened(request, socket.socket(fileno=passed), opened)
+
+
+class _Receiver:
+    """The control connection's socket, which keeps the descriptor that the daemon passes."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.passed: int | None = None
+        self.settimeout, self.sendall = connection.settimeout, connection.sendall
+
+    def recv(self, size: int) -> bytes:
+        """Return bytes, as ``socket.recv``."""
+        room = socket.CMSG_SPACE(4)
+        data, passed, _, _ = self._connection.recvmsg(size, room, socket.MSG_CMSG_CLOEXEC)
+        for level, kind, value in passed:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS) and len(value) == 4:
+                self.passed = int.from_bytes(value, sys.byteorder)
+        return bytes(data)
+
+    def close(self) -> None:
+        """Close it, and what nobody asked for."""
+        if self.passed is not None:
+            os.close(self.passed)
+            self.passed = None
+        self._connection.close()

@@ -1,0 +1,170 @@
+"""What goes over the descriptor that a program's socket is: SOCK_SEQPACKET, one message a send.
+
+To the daemon: ``send`` (a datagram), ``batch`` (some to one destination), ``ask`` (a datagram whose
+sender waits to hear whether it left) and ``command`` (bind and the like, in JSON). What was asked
+is answered on the control connection, as events of the request that opened the socket. To the
+program: ``received`` (datagrams) and ``failed`` (why one that was sent before did not arrive).
+Nothing is ever sent empty: an empty message is the end.
+
+Source: unix(7), SOCK_SEQPACKET keeps message boundaries and order.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from struct import Struct
+from struct import error as StructError
+from typing import Any, NamedTuple
+
+from smolctl.control.codec import encode_json
+from smolctl.errors import ControlError
+
+VERSION = 1
+"""Number of what is written here; both ends must agree on it."""
+MAX_MESSAGE = 1 << 17
+"""More bytes than any message has."""
+MAX_BATCH = 64
+"""Most datagrams that a program sends in one message."""
+BATCH_BYTES = 60_000
+"""A batch is sent when one more datagram would make its payloads longer than this."""
+MAX_PORT = 65_535
+
+_SEND, _BATCH, _ASK = 1, 2, 3
+JSON = ord("{")
+"""The first byte of a message in JSON."""
+_HEAD = Struct("!BBHI")
+"""Kind, how many of a batch, port and IPv4 address of the destination."""
+_NUMBER = Struct("!I")
+_RUN = Struct("!IHHH")
+"""IPv4 address and port of the sender, length of each payload and how many follow."""
+_RECEIVED = b"\1"
+
+
+class Sent(NamedTuple):
+    """Datagrams to one destination; ``number`` names the answer that is wanted, 0 for none."""
+
+    dst: int
+    port: int
+    payloads: Sequence[bytes]
+    number: int
+
+
+class Command(NamedTuple):
+    """What else a program wants of its socket; ``number`` names the answer."""
+
+    name: str
+    args: dict[str, Any]
+    number: int
+
+
+# --- to the daemon --------------------------------------------------------------------------------
+
+
+def head(dst: int, port: int) -> bytes:
+    """Return what a payload to ``dst`` is appended to for a ``send``: it never changes."""
+    return _HEAD.pack(_SEND, 1, port, dst)
+
+
+def batch(front: bytes, payloads: Sequence[bytes]) -> bytes:
+    """Return a message of 1..``MAX_BATCH`` datagrams to the destination that ``head`` was of."""
+    count = len(payloads)
+    lengths = Struct(f"!{count}H").pack(*map(len, payloads))
+    return b"".join((bytes((_BATCH, count)), front[2:], lengths, *payloads))
+
+
+def ask(dst: int, port: int, payload: bytes, number: int) -> bytes:
+    """Return the message of a datagram whose fate here is to be answered."""
+    return _HEAD.pack(_ASK, 1, port, dst) + _NUMBER.pack(number) + payload
+
+
+def command(name: str, args: Mapping[str, Any], number: int) -> bytes:
+    """Return the message of a command."""
+    return encode_json({"do": name, "number": number, "args": args})
+
+
+def parse_sent(message: bytes) -> Sent | Command:
+    """Return what a program sent.
+
+    Raises:
+        ControlError: it is none of these messages.
+    """
+    try:
+        kind = message[0]
+        if kind == JSON:
+            return _command(message)
+        _, count, port, dst = _HEAD.unpack_from(message)
+        if kind == _SEND:
+            return Sent(dst, port, (message[_HEAD.size :],), 0)
+        if kind == _ASK:
+            (number,) = _NUMBER.unpack_from(message, _HEAD.size)
+            return Sent(dst, port, (message[_HEAD.size + _NUMBER.size :],), number)
+        if kind == _BATCH and count <= MAX_BATCH:
+            return Sent(dst, port, _payloads(message, count), 0)
+    except StructError:
+        pass
+    raise ControlError("a program's socket sent what is no message")
+
+
+def _payloads(message: bytes, count: int) -> list[bytes]:
+    lengths = Struct(f"!{count}H")
+    at = _HEAD.size + lengths.size
+    result = []
+    for length in lengths.unpack_from(message, _HEAD.size):
+        result.append(message[at : at + length])
+        at += length
+    if at != len(message):
+        raise StructError
+    return result
+
+
+def _command(message: bytes) -> Command:
+    try:
+        said = json.loads(message)
+        name, args, number = said["do"], said["args"], said["number"]
+    except (ValueError, KeyError, RecursionError):
+        raise ControlError("a program's socket sent a command that is not JSON") from None
+    if not (isinstance(name, str) and isinstance(args, dict) and type(number) is int):
+        raise ControlError("a program's socket sent a command without name, args or number")
+    return Command(name, args, number)
+
+
+# --- to the program -------------------------------------------------------------------------------
+
+
+def received(datagrams: Iterable[tuple[bytes, int, int]]) -> bytes:
+    """Return the message of datagrams: payload, sender's address and port of each."""
+    parts = [_RECEIVED]
+    for (src, sport, size), run in groupby(datagrams, _alike):
+        payloads = [datagram[0] for datagram in run]
+        parts.append(_RUN.pack(src, sport, size, len(payloads)))
+        parts += payloads
+    return b"".join(parts)
+
+
+def _alike(datagram: tuple[bytes, int, int]) -> tuple[int, int, int]:
+    return datagram[1], datagram[2], len(datagram[0])
+
+
+def failed(error: Mapping[str, Any]) -> bytes:
+    """Return the message of an error, in the form of ``SmolctlError.to_dict``."""
+    return encode_json(error)
+
+
+def parse_received(message: bytes) -> list[tuple[int, int, list[bytes]]] | dict[str, Any]:
+    """Return what the daemon sent: runs of a sender's payloads, in order; or an error."""
+    if message[0] == JSON:
+        error: dict[str, Any] = json.loads(message)
+        return error
+    runs = []
+    at, end = 1, len(message)
+    while at < end:
+        src, sport, size, count = _RUN.unpack_from(message, at)
+        at += _RUN.size
+        last = at + size * count
+        if count == 1 or not size:
+            payloads = [message[at:last]] * count
+        else:
+            payloads = [message[i : i + size] for i in range(at, last, size)]
+        runs.append((src, sport, payloads))
+        at = last
+    return runs

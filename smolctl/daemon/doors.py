@@ -1,0 +1,158 @@
+"""The sockets of programs: a descriptor each, by which datagrams come and go in batches.
+
+A door is one end of a socket pair; the other goes to the program, by its control connection. The
+loop never waits at a door: what the program does not read stays in the stack's receive buffer, and
+a program that sends faster than the stack takes waits in its own ``send``.
+"""
+
+import selectors
+import socket
+
+from smolctl.control.channel import MAX_MESSAGE
+from smolctl.daemon.job import ChannelUser
+from smolctl.daemon.log import Log
+from smolctl.errors import ControlError, SmolctlError
+
+MAX_DOORS = 1024
+A_TURN = 256
+"""About how many datagrams a door lets in a turn: devices, timers and others get their share."""
+
+
+class Door:
+    """The daemon's end of one program's socket.
+
+    Args:
+        doors: those that it belongs to.
+        inside: the daemon's end, not blocking.
+        user: gets what the program sends.
+    """
+
+    def __init__(self, doors: "Doors", inside: socket.socket, user: ChannelUser) -> None:
+        self._doors = doors
+        self._socket = inside
+        self._user = user
+        self._mask = selectors.EVENT_READ
+        self.closed = False
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._socket.fileno()
+
+    def send(self, message: bytes) -> bool:
+        """Send a message; when there is no room, return False and call the user when there is."""
+        if self.closed:
+            return False
+        try:
+            self._socket.send(message)
+        except BlockingIOError:
+            self._watch(selectors.EVENT_READ | selectors.EVENT_WRITE)
+            return False
+        except OSError:
+            return False  # the program is gone, which the next read tells
+        return True
+
+    def ready(self, mask: int, now: int) -> None:
+        """Take what the program sent, and give what waits for it."""
+        try:
+            if mask & selectors.EVENT_WRITE:
+                self._watch(selectors.EVENT_READ)
+                self._user.room(now)
+            if mask & selectors.EVENT_READ:
+                self._read(now)
+        except Exception as error:
+            self._user.fail(self._doors.blame(error), now)
+            self.close(now)
+
+    def _read(self, now: int) -> None:
+        budget = A_TURN
+        while budget > 0 and not self.closed:
+            try:
+                message = self._socket.recv(MAX_MESSAGE)
+            except BlockingIOError:
+                return
+            except ConnectionResetError:
+                # It left without reading all; what it sent before is still here.
+                budget -= 1
+                continue
+            if not message:
+                self.close(now)
+                return
+            budget -= self._user.take(message, now)
+
+    def close(self, now: int) -> None:
+        """Close it and tell the user; again does nothing."""
+        if not self.closed:
+            self.closed = True
+            self._doors.forget(self)
+            self._socket.close()
+            self._user.hangup(now)
+
+    def _watch(self, mask: int) -> None:
+        if mask != self._mask:
+            self._mask = mask
+            self._doors.watch(self, mask)
+
+
+class Doors:
+    """All doors of one daemon, on its event loop.
+
+    Args:
+        selector: the loop's; the data of each key is called with the event mask and ``now``.
+        log: for bugs, and for programs that misbehave.
+    """
+
+    def __init__(self, selector: selectors.BaseSelector, log: Log) -> None:
+        self._selector = selector
+        self._log = log
+        self._doors: set[Door] = set()
+
+    def open(self, user: ChannelUser) -> tuple[Door, socket.socket]:
+        """Return a door, and the end of it that is for the program.
+
+        Raises:
+            ControlError: there are too many, or no descriptors are left.
+        """
+        if len(self._doors) >= MAX_DOORS:
+            raise ControlError(
+                f"programs have {MAX_DOORS} sockets open already",
+                hint="smolctl socket show",
+                code="too-many-sockets",
+            )
+        try:
+            inside, outside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            raise ControlError(
+                f"the daemon has no descriptor for a socket: {error.strerror}",
+                code="too-many-sockets",
+            ) from None
+        inside.setblocking(False)
+        door = Door(self, inside, user)
+        self._doors.add(door)
+        self._selector.register(door, selectors.EVENT_READ, door.ready)
+        return door, outside
+
+    def watch(self, door: Door, mask: int) -> None:
+        """Have a door called for other events."""
+        self._selector.modify(door, mask, door.ready)
+
+    def forget(self, door: Door) -> None:
+        """Take a door out, just before it is closed."""
+        self._doors.discard(door)
+        self._selector.unregister(door)
+
+    def blame(self, error: Exception) -> SmolctlError:
+        """Log why a door is closed, and return it as the program is told."""
+        if isinstance(error, SmolctlError):
+            self._log.warning(f"a program's socket was closed: {error.message}")
+            return error
+        self._log.exception("serving a program's socket", error)
+        return SmolctlError(
+            f"smolctl failed: {type(error).__name__}: {error}",
+            hint="smolctl stack log",
+            code="internal",
+        )
+
+    def close(self, now: int) -> None:
+        """Close all doors."""
+        for door in list(self._doors):
+            door.close(now)

@@ -1,0 +1,88 @@
+"""What a connection and those who answer its requests are to each other."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from smolctl.control import messages
+from smolctl.control.messages import Request
+from smolctl.daemon.feed import Feed
+from smolctl.daemon.job import Channel, ChannelUser
+from smolctl.errors import SmolctlError
+
+if TYPE_CHECKING:
+    from smolctl.daemon.connection import Connection
+
+HIGH_WATER = 1 << 16
+"""So many bytes may wait to be written before a client counts as one that does not keep up."""
+
+
+class Running(Protocol):
+    """A streaming request at work."""
+
+    def cancel(self, now: int) -> None:
+        """End it early; what is due is still reported, and ``done`` called."""
+
+    def close(self, now: int) -> None:
+        """Release everything; called once, whether it ended or its client left."""
+
+
+class Service(Protocol):
+    """Who answers requests."""
+
+    def request(
+        self, op: str, args: dict[str, Any], exchange: "Exchange", now: int
+    ) -> Iterable[dict[str, Any]] | Running:
+        """Begin ``op``: return its rows, or a job that reports through ``exchange``.
+
+        Raises:
+            SmolctlError: the request is refused.
+        """
+
+
+class Exchange:
+    """A streaming request of a connection, and the way its job answers."""
+
+    __slots__ = ("_connection", "ended", "feed", "job", "lost", "number", "op")
+
+    def __init__(self, connection: "Connection", request: Request) -> None:
+        self._connection = connection
+        self.number = request.id
+        self.op = request.op
+        self.job: Running | None = None
+        self.feed: Feed | None = None
+        self.lost = 0
+        self.ended = False
+
+    @property
+    def has_room(self) -> bool:
+        """Whether an event would be sent at once, not wait and perhaps be lost."""
+        connection = self._connection
+        return not connection._waiting and len(connection._out) < HIGH_WATER
+
+    def event(self, event: dict[str, Any]) -> None:
+        """Send an event, or let it wait, or let an older one go for it."""
+        self._connection._send_event(self, event)
+
+    def attach(self, feed: Feed) -> None:
+        """Send what is put into ``feed``; the end of the request comes behind it.
+
+        Raises:
+            ControlError: the client reads too many feeds already.
+        """
+        self._connection._attach(self, feed)
+
+    def open_channel(self, user: ChannelUser) -> Channel:
+        """Make a channel, and pass its other end to the client with what is sent next.
+
+        Raises:
+            ControlError: there are too many.
+        """
+        return self._connection._open_channel(user)
+
+    def done(self, result: dict[str, Any]) -> None:
+        """End the request well."""
+        self._connection._end(self, messages.done(self.number, result))
+
+    def fail(self, error: SmolctlError) -> None:
+        """End the request with an error."""
+        self._connection._end(self, messages.error(self.number, error))

@@ -1,0 +1,179 @@
+"""Doors over real socket pairs; the test is both the loop and the program."""
+
+import selectors
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smolctl.daemon import doors as module
+from smolctl.daemon.doors import Door, Doors
+from smolctl.daemon.log import Log
+from smolctl.errors import ControlError, SmolctlError
+
+
+class User:
+    """Keeps what a door gives it."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+        self.cost = 1
+        self.rooms = self.hangups = 0
+        self.failures: list[SmolctlError] = []
+        self.error: Exception | None = None
+
+    def take(self, message: bytes, now: int) -> int:
+        if self.error is not None:
+            raise self.error
+        self.taken.append(message)
+        return self.cost
+
+    def room(self, now: int) -> None:
+        self.rooms += 1
+
+    def hangup(self, now: int) -> None:
+        self.hangups += 1
+
+    def fail(self, error: SmolctlError, now: int) -> None:
+        assert not self.hangups
+        self.failures.append(error)
+
+
+class Loop:
+    """A selector, its doors, and one door with the program behind it."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.selector = selectors.DefaultSelector()
+        self.doors = Doors(self.selector, Log(str(log)))
+        self.user = User()
+        self.door, self.program = self.open(self.user)
+
+    def open(self, user: User) -> tuple[Door, socket.socket]:
+        door, program = self.doors.open(user)
+        program.setblocking(False)
+        return door, program
+
+    def turn(self) -> None:
+        for key, mask in self.selector.select(0):
+            key.data(mask, 0)
+
+    def close(self) -> None:
+        self.doors.close(0)
+        self.program.close()
+        assert not self.selector.get_map(), "a door is watched that is closed"
+        self.selector.close()
+
+
+@pytest.fixture
+def loop(tmp_path: Path) -> Iterator[Loop]:
+    loop = Loop(tmp_path / "log")
+    yield loop
+    loop.close()
+
+
+def fill(end: Door | socket.socket, message: bytes) -> int:
+    """Send until there is no room; return how many messages there was room for."""
+    for count in range(10_000):
+        if isinstance(end, Door):
+            if not end.send(message):
+                return count
+            continue
+        try:
+            end.send(message)
+        except BlockingIOError:
+            return count
+    raise AssertionError("there is no bound")
+
+
+def test_messages_go_both_ways_as_they_are(loop: Loop) -> None:
+    for message in (b"one", b"t" * 65_600):
+        loop.program.send(message)
+        assert loop.door.send(message)
+        assert loop.program.recv(1 << 17) == message
+    loop.turn()
+    assert loop.user.taken == [b"one", b"t" * 65_600]
+
+
+def test_a_program_that_does_not_read_is_waited_for_without_waiting(loop: Loop) -> None:
+    count = fill(loop.door, b"x" * 1000)
+    loop.turn()
+    assert loop.user.rooms == 0
+    for _ in range(count):
+        loop.program.recv(2000)
+    loop.turn()
+    assert loop.user.rooms == 1
+    loop.turn()
+    assert loop.user.rooms == 1, "nobody asked for room again"
+    assert loop.door.send(b"again")
+
+
+def test_a_program_that_floods_waits_and_is_served_by_turns(loop: Loop) -> None:
+    loop.user.cost = 64
+    count = fill(loop.program, b"x" * 1000)
+    loop.turn()
+    assert len(loop.user.taken) == module.A_TURN // 64
+    while len(loop.user.taken) < count:
+        loop.turn()
+    assert fill(loop.program, b"x" * 1000) == count
+
+
+def test_what_was_sent_before_the_end_is_taken(loop: Loop) -> None:
+    assert loop.door.send(b"it will not read this")
+    for number in range(3):
+        loop.program.send(b"%d" % number)
+    loop.program.close()
+    loop.turn()
+    assert loop.user.taken == [b"0", b"1", b"2"]
+    assert (loop.user.hangups, loop.door.closed) == (1, True)
+    loop.door.close(0)
+    assert loop.user.hangups == 1
+    assert not loop.door.send(b"x")
+
+
+def test_a_send_to_a_program_that_is_gone_is_no_error(loop: Loop) -> None:
+    loop.program.close()
+    assert not loop.door.send(b"x")
+    loop.turn()
+    assert loop.user.hangups == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "logged"),
+    [
+        (ControlError("no message"), "control-protocol", "closed: no message"),
+        (RuntimeError("a bug"), "internal", "RuntimeError"),
+    ],
+)
+def test_an_error_closes_one_door(loop: Loop, error: Exception, code: str, logged: str) -> None:
+    other = User()
+    _door, program = loop.open(other)
+    loop.user.error = error
+    loop.program.send(b"x")
+    program.send(b"y")
+    loop.turn()
+    assert [problem.code for problem in loop.user.failures] == [code]
+    assert loop.user.hangups == 1
+    assert loop.program.recv(10) == b""
+    assert other.taken == [b"y"]
+    assert logged in loop.log.read_text()
+    program.close()
+    loop.turn()
+    assert other.hangups == 1
+
+
+def test_there_is_a_most(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_DOORS", 1)
+    with pytest.raises(ControlError) as caught:
+        loop.open(User())
+    assert caught.value.code == "too-many-sockets"
+
+
+def test_no_descriptor_is_left(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_args: int) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(socket, "socketpair", none)
+    with pytest.raises(ControlError, match="Too many open files"):
+        loop.open(User())

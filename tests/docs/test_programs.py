@@ -1,0 +1,37 @@
+"""What docs/programs.md shows works, as a program of its own."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kit.stack_env import SmolctlEnv
+
+PAGE = Path(__file__).parents[2] / "docs" / "programs.md"
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+PRINTED = [
+    "HELLO, LOOPBACK!",
+    "(b'0', ('127.0.0.1', PORT)) (b'999', ('127.0.0.1', PORT))",
+    "b'Hello, asyncio!'",
+    "b'Hello, reader!'",
+]
+
+
+@pytest.mark.parametrize(
+    ("example", "printed"), list(zip(EXAMPLES, PRINTED, strict=True)), ids=range(len(PRINTED))
+)
+def test_the_example_runs(
+    smolctl_env: SmolctlEnv, tmp_path: Path, example: str, printed: str
+) -> None:
+    path = tmp_path / "example.py"
+    path.write_text(example)
+    # -W error: nothing may be left open.
+    argv = [sys.executable, "-W", "error", str(path)]
+    result = subprocess.run(
+        argv, env=smolctl_env.environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.sub(r"\d{4,5}(?=\))", "PORT", result.stdout).strip() == printed
+    assert smolctl_env.json("socket", "show") == []
