@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.errors import SendRejected
-from smolctl.stack import policy, reason, suggest
+from smolctl.stack import gateways, policy, reason, suggest
 from smolctl.stack.addr import KERNEL
 from smolctl.stack.interface import Interface
 from smolctl.stack.reason import Reason
@@ -97,7 +97,8 @@ def decide(
     if route is None:
         detail = {"ip": shown(dst), "connected": _connected_text(stack)}
         return Refusal(reason.TX_NO_ROUTE, "", {**detail, **suggest.no_route(stack, dst)})
-    return _by_route(stack, route, dst, src)
+    tied = dev is not None or (src is not None and stack.settings["ip.strong_host"])
+    return _by_route(stack, gateways.living(stack, route, route.dev if tied else None), dst, src)
 
 
 def _by_route(stack: "Stack", route: Route, dst: int, src: int | None) -> Decision | Refusal:

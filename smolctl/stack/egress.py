@@ -8,7 +8,7 @@ state; the tables it asks are the FIB, the neighbor caches and the interfaces of
 from typing import TYPE_CHECKING, Never
 
 from smolctl.errors import NoBuffers
-from smolctl.stack import egress_link, fast, reason, suggest
+from smolctl.stack import egress_link, fast, gateways, reason, suggest
 from smolctl.stack.decide import Decision, Refusal, decide, rejection
 from smolctl.stack.facts import Bound, Loser
 from smolctl.stack.fate import Direction, Flow, Trace
@@ -171,18 +171,11 @@ def note_losers(
     """Note which routes were considered, for a packet that somebody will ask about.
 
     Args:
-        winner: the route taken, which a policy may prefer to the longest prefix.
+        winner: the route taken, which need not be the FIB's first choice.
     """
-    for route, cause in stack.fib.candidates(dst, _FEW_ROUTES):
-        if winner is not None and not cause and _is_overruled(stack, winner, route):
-            cause = "policy"
-        if cause and route is not winner:
+    for route, cause in gateways.candidates(stack, dst, winner, _FEW_ROUTES):
+        if cause:
             trace.step("route", "skip", now, Loser(route, cause))
-
-
-def _is_overruled(stack: "Stack", winner: Route, best: Route) -> bool:
-    policies = ("ip.onlink_first", "ip.strong_host")
-    return winner is not best and any(stack.settings[knob] for knob in policies)
 
 
 def refuse(

@@ -86,6 +86,8 @@ LOSING = {
     "order": "added later",
     "throw": "ends the search",
     "policy": "ip.onlink_first or ip.strong_host prefers another",
+    "dead": "its gateway does not answer",
+    "device": "leaves by another device",
 }
 
 

@@ -4,9 +4,21 @@ import pytest
 
 from smolctl.errors import SendRejected
 from smolctl.stack.neighbor_state import State
-from smolctl.wire import addr
+from smolctl.wire import addr, ipv4, udp
 from tests.kit.clock import SECOND_NS
-from tests.stack.kit import PEER, PEER_MAC, Host, echo_request, reply, text, udp_frame
+from tests.stack.kit import (
+    OURS,
+    PEER,
+    PEER_MAC,
+    Host,
+    echo_request,
+    frame_of,
+    ip,
+    packet_of,
+    reply,
+    text,
+    udp_frame,
+)
 
 GATEWAY = "10.0.0.254"
 
@@ -59,6 +71,19 @@ def test_rfc1122_3_3_1_6_what_must_be_configured_can_be() -> None:
     assert text(trace.gateway) == "192.168.0.1"
     sources = {text(frame.ip.src) for frame in host.sent() if frame.ip}
     assert sources == {"192.168.5.9"}
+
+
+def test_rfc1122_3_3_2_the_largest_datagram_fits_every_socket(host: Host) -> None:
+    socket = host.socket(7)
+    socket.rcvbuf = 256
+    segment = udp.to_bytes(9, 7, bytes(65507), ip(PEER), ip(OURS))
+    for at in range(0, len(segment), 1480):
+        data = segment[at : at + 1480]
+        more = at + 1480 < len(segment)
+        host.receive(frame_of(packet_of(ipv4.Protocol.UDP, data, mf=more, offset=at)))
+    datagram = socket.receive()
+    assert datagram is not None
+    assert len(datagram.payload) == 65507
 
 
 @pytest.mark.parametrize("mtu", [68, 576, 1500])

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
-from smolctl.stack import configure_route
+from smolctl.stack import configure_route, gateways
 from smolctl.stack.decide import Decision, Refusal, decide, rejection
 from smolctl.stack.route import InsertMode, Route, RouteType, Scope, TableName
 from smolctl.stack.stack import Stack
@@ -264,7 +264,8 @@ def get(ctx: Context, args: Args) -> Iterable[Row]:
         rows = [_get_row(decision, src)]
     if args.flag("candidates"):
         rows[0]["candidates"] = [
-            _candidate_row(stack, route, cause) for route, cause in stack.fib.candidates(dst)
+            _candidate_row(stack, route, cause)
+            for route, cause in gateways.candidates(stack, dst, decision.route)
         ]
     return rows
 
