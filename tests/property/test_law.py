@@ -1,0 +1,264 @@
+"""The law: every frame received and every datagram sent has exactly one fate.
+
+All packets are listened to, from the first to the last; and that they are changes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smolctl.stack import impair, story
+from smolctl.stack.fate import Direction, Fate, Trace, TracedFrame
+from smolctl.stack.impairment import Netem
+from smolctl.stack.journal import Journal
+from smolctl.stack.reason import Kind, Reason
+from smolctl.stack.stack import Stack
+from smolctl.wire import virtio
+from smolctl.wire.fault import WireFault
+from tests.property.events import Do, Event, Player, Receive, Send, histories, snapshot
+from tests.property.test_fast import friendly, mixed, right_offloads, shots
+from tests.property.test_fragments import frame, parts
+from tests.property.test_send import QUIET_NS, check_reason
+from tests.property.world import DEVS, Config, configs
+
+NETEMS = (
+    Netem(),
+    Netem(delay_ns=100_000_000, jitter_ns=50_000_000),
+    Netem(loss=1.0),
+    Netem(corrupt=1.0, duplicate=1.0),
+    Netem(delay_ns=2_000_000_000, reorder=0.4),
+    Netem(rate=8000),
+)
+mostly_tap0 = st.sampled_from(["tap0", "tap0", "tap0", "tap1"])
+bad_links = st.builds(Do, st.just("impair"), mostly_tap0, st.integers(0, len(NETEMS) - 1))
+unplugged = st.builds(Do, st.just("delete"), mostly_tap0, st.just(99)).map(lambda event: [event])
+on_bad_links = st.lists(
+    st.tuples(bad_links, shots, st.one_of(unplugged, histories(sizes=(0, 6)))),
+    min_size=1,
+    max_size=5,
+).map(lambda parts: [event for bad, shot, then in parts for event in (bad, shot, *then)])
+"""Links are made bad, sent by, and perhaps deleted while they hold frames back."""
+
+
+fragments = parts.map(
+    lambda lists: [Receive("tap0", [frame(cut)]) for each in lists for cut in each]
+)
+
+
+# --- everybody is listened to ---------------------------------------------------------------------
+
+
+class Counting(Trace):
+    """A trace that counts how often the stack called it settled, where a trace keeps the first."""
+
+    def __init__(
+        self, direction: Direction = Direction.OUT, now: int = 0, cause: Trace | None = None
+    ) -> None:
+        super().__init__(None, direction, now, cause=cause)
+        self.called: list[Fate] = []
+
+    def settle(
+        self,
+        fate: Fate,
+        now: int,
+        reason: Reason | None = None,
+        detail: dict[str, object] | None = None,
+    ) -> None:
+        self.called.append(fate)
+        super().settle(fate, now, reason, detail)
+
+
+class Witness(Journal):
+    """A journal that knows every packet that begins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[Counting] = []
+
+    def begin(
+        self, direction: Direction, now: int, cause: Trace | None = None, dev: str | None = None
+    ) -> Trace:
+        trace = Counting(direction, now, cause)
+        trace.journal, trace.dev, trace.followed = self, dev, self.everything
+        self.begun.append(trace)
+        return trace
+
+    def follow(self, trace: Trace, now: int) -> None:
+        if trace.journal is None:
+            assert isinstance(trace, Counting)
+            self.begun.append(trace)
+        super().follow(trace, now)
+
+
+class Watcher(Player):
+    """Listens to every packet, and counts what comes in and is sent.
+
+    Attributes:
+        ends: the fate of each packet that has one.
+        waits: the waits of each packet that had any.
+    """
+
+    def __init__(self, config: Config, *, followed: bool = False, headroom: int = 0) -> None:
+        super().__init__(config, followed=followed, headroom=headroom)
+        self.journal = self.stack.journal = Witness()
+        self.stack.watch(self._changed, everything=True)
+        self.ends: dict[Trace, Fate] = {}
+        self.waits: Counter[Trace] = Counter()
+        self.frames = self.datagrams = 0
+
+    def make_trace(self) -> Trace:
+        return Counting()
+
+    def _changed(self, trace: Trace) -> None:
+        assert trace not in self.ends, "it is heard of after its fate"
+        assert trace.id
+        if trace.settled:
+            assert trace.fate is not None
+            self.ends[trace] = trace.fate
+        else:
+            assert trace.fate is Fate.WAITING
+            self.waits[trace] += 1
+
+    def _take_in(self, dev: str, data: list[bytes]) -> None:
+        for each in data:
+            frames = virtio.frames(each) if self.host.dev(dev).headroom else [each]
+            assert not isinstance(frames, WireFault)
+            self.frames += len(frames)
+        super()._take_in(dev, data)
+
+    def _send(self, event: Send) -> None:
+        self.datagrams += event.times + (event.times > 2)
+        super()._send(event)
+
+    def _impair(self, dev: str, number: int) -> None:
+        impair.set_impairment(self.stack, self.host.dev(dev), NETEMS[number])
+
+    def check(self) -> None:
+        """Every packet either has its fate or still waits somewhere; nothing is both."""
+        waiting = set(held(self.stack))
+        for trace in self.journal.begun:
+            assert trace.settled == (trace in self.ends)
+            assert trace.settled != (trace in waiting), (trace.fate, trace.reason, trace.steps)
+        came = [trace for trace in self.journal.begun if trace.direction is Direction.IN]
+        joined = self.stack.ledger.events.get("ip.datagrams_reassembled", 0)
+        assert len(came) == self.frames + joined
+        flows = [trace.flow for trace in self.journal.begun if trace.flow is not None]
+        assert sum(flow.proto == "udp" for flow in flows) == self.datagrams
+
+    def check_counters(self) -> None:
+        """What is counted under a reason is what became of packets; notes are beside that."""
+        counted: Counter[Fate] = Counter()
+        for (reason, _), tally in self.stack.ledger.reasons.items():
+            if reason.kind is not Kind.NOTE:
+                counted[FATES[reason.kind]] += tally.count
+        called = Counter(fate for trace in self.journal.begun for fate in trace.called)
+        assert {fate: called[fate] for fate in FATES.values() if called[fate]} == dict(counted)
+
+
+FATES = {Kind.DROP: Fate.DROPPED, Kind.REJECT: Fate.REJECTED, Kind.WAIT: Fate.WAITING}
+
+
+def held(stack: Stack) -> Iterator[Trace]:
+    """Yield the packets that wait: for a neighbor or the device, on a bad link, or to come in."""
+    yield from (trace for _, _, trace in stack.loop)
+    for datagram in stack.reassembly._open.values():
+        yield from (fragment.trace for fragment in datagram.fragments)
+    for cache in stack.neighbors.values():
+        yield from (queued.trace for entry in cache for queued in entry.queue)
+    for link in stack.interfaces.values():
+        yield from (item.trace for item in link.outbox if isinstance(item, TracedFrame))
+        if link.impairment is not None:
+            yield from (trace for _, _, _, trace in link.impairment._held)
+
+
+def obey(config: Config, history: list[Event], *, followed: bool, headroom: int = 0) -> None:
+    """Play, and hold each packet to the law at each step and when all is quiet again."""
+    player = Watcher(config, followed=followed, headroom=headroom)
+    for event in history:
+        player.play(event)
+        player.check()
+    for _ in range(3):  # what a bad link held back, what that was answered, and what that asks for
+        player.host.wait(QUIET_NS)
+        for dev in DEVS:
+            if dev in player.stack.interfaces:
+                player.host.dev(dev).outbox, items = [], player.host.dev(dev).outbox
+                player.stack.transmitted(player.host.dev(dev), traced(items), player.host.now)
+    player.check()
+    player.check_counters()
+    for trace in player.journal.begun:
+        assert trace.settled
+        several = {Fate.DELIVERED, Fate.DROPPED}  # a broadcast, to each socket that matches
+        ends = [fate for fate in trace.called if fate is not Fate.WAITING]
+        assert len(ends) == 1 or set(ends) <= several, ends
+        assert story.tell(trace, lambda ns: ns / 1e9)["verdict"]
+        check_reason(trace)
+
+
+def traced(items: Iterable[object]) -> list[TracedFrame]:
+    return [item for item in items if isinstance(item, TracedFrame)]
+
+
+@given(configs, histories(sizes=(5, 25)), st.booleans())
+def test_every_packet_has_exactly_one_fate(
+    config: Config, history: list[Event], followed: bool
+) -> None:
+    obey(config, history, followed=followed)
+
+
+@given(configs.map(friendly), on_bad_links, st.booleans())
+def test_every_packet_has_exactly_one_fate_on_bad_links(
+    config: Config, history: list[Event], followed: bool
+) -> None:
+    obey(config, history, followed=followed)
+
+
+@given(configs.map(friendly), st.lists(st.one_of(fragments, fragments, histories(sizes=(0, 2)))))
+def test_every_fragment_has_exactly_one_fate(config: Config, history: list[list[Event]]) -> None:
+    obey(config, [event for part in history for event in part], followed=False)
+
+
+@given(configs.map(friendly), st.lists(right_offloads, max_size=5), st.booleans())
+def test_every_segment_of_a_super_packet_has_exactly_one_fate(
+    config: Config, history: list[Event], followed: bool
+) -> None:
+    obey(config, history, followed=followed, headroom=virtio.HEADER_LEN)
+
+
+# --- nobody notices -------------------------------------------------------------------------------
+
+
+class Listened(Player):
+    """Is listened to from time to time."""
+
+    def _listen(self, _dev: str, number: int) -> None:
+        if number % 2:
+            self.stack.watch(self._hear, everything=True)
+        else:
+            self.stack.unwatch(self._hear)
+
+    def _hear(self, trace: Trace) -> None:
+        assert story.tell(trace, lambda ns: ns / 1e9)
+
+
+class Unheard(Player):
+    """Is not."""
+
+    def _listen(self, _dev: str, _number: int) -> None:
+        """Nobody does."""
+
+
+listeners = st.builds(Do, st.just("listen"), st.just("lo"), st.integers(0, 1))
+in_turns = st.lists(st.tuples(listeners, mixed), min_size=1, max_size=3)
+
+
+@settings(max_examples=200)
+@given(configs.map(friendly), in_turns)
+def test_who_listens_changes_nothing(config: Config, history: list[tuple[Do, list[Event]]]) -> None:
+    listened, unheard = Listened(config), Unheard(config)
+    for listener, events in history:
+        for event in (listener, *events):
+            listened.play(event)
+            unheard.play(event)
+            assert snapshot(listened.world) == snapshot(unheard.world)
