@@ -4,11 +4,13 @@ import random
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import perf_counter, perf_counter_ns
+from time import perf_counter, perf_counter_ns, process_time
 from unittest import mock
 
 from bench.measure import Limit, Plan, Row, by_turns, middle, ratio, thousands
 from smolctl.stack import configure, fast
+from smolctl.stack.fate import Trace
+from smolctl.stack.journal import Journal
 from smolctl.stack.stack import Stack
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire.addr import IPV4
@@ -16,19 +18,48 @@ from smolctl.wire.addr import IPV4
 PAYLOAD = bytes(range(64))
 BURST = 32
 _LIMIT = Limit(1.5, 2.5)
+_RECORDING = Limit(0.95, 0.98)
 _KERNEL = "Python sendto + recvfrom, kernel loopback"
 
 
-def _learn_nothing(*_: object) -> None:
-    """Stand in for what teaches the fast path."""
+def _nothing(*_: object) -> None:
+    """Stand in for what teaches the fast path, and for the journal."""
 
 
 @contextmanager
 def fast_path_off() -> Iterator[None]:
     """Let the stack learn no flow, so that every datagram takes the layered path."""
     with (
-        mock.patch.object(fast, "learn_egress", _learn_nothing),
-        mock.patch.object(fast, "learn_ingress", _learn_nothing),
+        mock.patch.object(fast, "learn_egress", _nothing),
+        mock.patch.object(fast, "learn_ingress", _nothing),
+    ):
+        yield
+
+
+class _Inert(Trace):
+    """Stands in for every trace: nothing is noted."""
+
+    def step(self, *_: object) -> None:
+        """Note nothing."""
+
+    def settle(self, *_: object) -> None:
+        """Note nothing."""
+
+
+_INERT = _Inert()
+
+
+def _begin(*_: object) -> Trace:
+    return _INERT
+
+
+@contextmanager
+def journal_off() -> Iterator[None]:
+    """Let the journal begin, follow and remember nothing: what recording costs is what is gone."""
+    with (
+        mock.patch.object(Journal, "begin", _begin),
+        mock.patch.object(Journal, "follow", _nothing),
+        mock.patch.object(Journal, "changed", _nothing),
     ):
         yield
 
@@ -44,18 +75,18 @@ class Pair:
         self.stack.udp_bind(self.receiver, self.dst, 7)
         self.stack.udp_bind(self.sender, IPV4.parse("127.0.0.1"), 0)
 
-    def single(self, count: int) -> float:
+    def single(self, count: int, timer: Callable[[], float] = perf_counter) -> float:
         """Send, poll and receive ``count`` datagrams one by one; return datagrams a second."""
         send, poll, receive = self.stack.udp_send, self.stack.poll, self.receiver.receive
         sender, dst, clock = self.sender, self.dst, perf_counter_ns
-        start = perf_counter()
+        start = timer()
         for _ in range(count):
             now = clock()
             send(sender, PAYLOAD, dst, 7, now)
             poll(now)
             if (datagram := receive()) is None or datagram.payload != PAYLOAD:
                 raise RuntimeError("a datagram was lost")
-        return count / (perf_counter() - start)
+        return count / (timer() - start)
 
     def bursts(self, count: int) -> float:
         """The same with one ``poll`` after ``BURST`` datagrams, as a turn of the daemon's loop."""
@@ -111,7 +142,7 @@ class Kernel:
 
 
 def run(plan: Plan) -> list[Row]:
-    """Measure both forms, and the layered path alone."""
+    """Measure both forms, the layered path alone, and what recording costs."""
     pair, kernel, count = Pair(), Kernel(), plan.size(40_000)
 
     def layered(form: Callable[[int], float]) -> Callable[[], float]:
@@ -136,7 +167,65 @@ def run(plan: Plan) -> list[Row]:
         )
     finally:
         kernel.close()
-    return _rows(figures)
+    return [*_rows(figures), *_recording(pair, plan)]
+
+
+def _recording(pair: Pair, plan: Plan) -> list[Row]:
+    """Measure both paths with the journal and without, in short turns and by the time of the cpu.
+
+    A difference of a few percent drowns in whatever else the machine does.
+    """
+    count = plan.size(8_000)
+
+    def fast_path() -> float:
+        return pair.single(count, process_time)
+
+    def layered() -> float:
+        with fast_path_off():
+            forget(pair.stack, pair.sender)
+            return pair.single(count // 8, process_time)
+
+    def unrecorded(measured: Callable[[], float]) -> float:
+        with journal_off():
+            return measured()
+
+    figures = by_turns(
+        plan.rounds(99),
+        {
+            "recorded": fast_path,
+            "unrecorded": lambda: unrecorded(fast_path),
+            "layered, recorded": layered,
+            "layered, unrecorded": lambda: unrecorded(layered),
+        },
+    )
+    nobody = (
+        "against the same code without the journal's begin, follow and changed, and without steps:"
+        " nobody watches, so the fast path takes what it knows and records nothing"
+    )
+    noted = "for information: on the layered path a packet carries its trace, watched or not"
+    against = "the same without a journal"
+    return [
+        _row("recording with nobody watching", against, figures, "recorded", "unrecorded",
+             _RECORDING, nobody),
+        _row("the same, layered path", against, figures, "layered, recorded",
+             "layered, unrecorded", None, noted),
+    ]  # fmt: skip
+
+
+def _row(
+    what: str,
+    against: str,
+    figures: dict[str, list[float]],
+    ours: str,
+    theirs: str,
+    limit: Limit | None,
+    note: str,
+) -> Row:
+    raw = f"{thousands(middle(figures[ours]))} : {thousands(middle(figures[theirs]))}"
+    return Row(
+        what, against, ratio(figures[ours], figures[theirs]), raw, limit, note,
+        figures={ours: figures[ours], theirs: figures[theirs]},
+    )  # fmt: skip
 
 
 def forget(stack: Stack, *sockets: UdpSocket) -> None:
@@ -159,11 +248,7 @@ def _rows(figures: dict[str, list[float]]) -> list[Row]:
     )
 
     def row(what: str, ours: str, theirs: str, limit: Limit | None, note: str) -> Row:
-        raw = f"{thousands(middle(figures[ours]))} : {thousands(middle(figures[theirs]))}"
-        return Row(
-            what, _KERNEL, ratio(figures[ours], figures[theirs]), raw, limit, note,
-            figures={ours: figures[ours], theirs: figures[theirs]},
-        )  # fmt: skip
+        return _row(what, _KERNEL, figures, ours, theirs, limit, note)
 
     return [
         row("send, poll, recv, 64 B in process", "single", "kernel", _LIMIT, short),
