@@ -59,6 +59,7 @@ SEE_ALSO = {
     "neigh": [("smolctl-arping", "8"), ("ip-neighbour", "8")],
     "sysctl": [("smolctl-stack", "8"), ("sysctl", "8")],
     "why": [
+        ("smolctl-trace", "8"),
         ("smolctl-explain", "8"),
         ("smolctl-stats", "8"),
         ("smolctl-route", "8"),
@@ -67,11 +68,13 @@ SEE_ALSO = {
     "udp": [("smolctl-socket", "8"), ("smolctl-stats", "8"), ("nc", "1")],
     "ping": [("smolctl-arping", "8"), ("ping", "8")],
     "capture": [
+        ("smolctl-trace", "8"),
         ("smolctl-why", "8"),
         ("smolctl-monitor", "8"),
         ("tcpdump", "8"),
         ("pcap-filter", "7"),
     ],
+    "trace": [("smolctl-why", "8"), ("smolctl-capture", "8"), ("smolctl-monitor", "8")],
     "arping": [("smolctl-neigh", "8"), ("smolctl-ping", "8"), ("arping", "8")],
     "socket": [("smolctl-udp", "8"), ("ss", "8")],
     "monitor": [("smolctl-why", "8"), ("smolctl-stats", "8"), ("ip-monitor", "8")],
@@ -224,6 +227,31 @@ SIGINT ends a capture with the number of packets on standard error. While it run
 the slow path of the stack, which can explain them. Packets come to the reader by a queue of 1 MiB
 which loses the oldest; how many were lost is said where they are missing and at the end.
 """,
+    "trace": """
+trace shows each packet of the stack as smolctl why shows one, when its fate is known: a headline
+with the time, the interface, the direction, what the packet is and its id; its steps; and the
+verdict. With -v, and without it when the packet went wrong, why and what to do follow. An answer
+says which packet it is because of, and so does a request that ARP makes for one. With -br each
+packet is one line: time, interface, direction, packet, verdict, id.
+
+A packet that has to wait, for ARP or on a link with a delay, is told in one line when the wait
+begins, and in full when it is over. The time is when the packet came or was to be sent, the same in
+both.
+
+Shown is also what was refused before there was a packet, such as a datagram without a route: the
+filter sees what it was meant to be, from 0.0.0.0 when no source was chosen yet. It has no
+interface. "reason" in a filter is why a packet is in trouble or, of one that is not, why it waited
+before. The copy of a broadcast that our own sockets hear is shown as a packet of its own.
+
+With --json each packet is one object, as of smolctl -j why, with "event": "packet", or "wait" when
+it begins to. The last line is "event": "summary", which SIGINT brings too. What waits does not
+count for -c.
+
+While trace runs, packets take the slow path of the stack, which can explain them, and nothing but
+their speed changes. When it ends, or is killed, the fast path is back: smolctl stats has as udp
+flows_known how many flows take it. Packets come to the reader by a queue of 1 MiB which loses the
+oldest; how many were lost is said where they are missing and at the end.
+""",
     "arping": """
 arping sends ARP requests by one interface and prints who answers, in the words of arping(8)
 from iputils. It has the options of Habets' arping that scripts need: -C, -r and -R. Times are
@@ -305,44 +333,44 @@ says more.
 """,
 }
 
-SUBSECTIONS = {
-    "capture": (
-        "Filters",
-        """
+_FILTERS = (
+    "Filters",
+    """
 A filter is one word or many; quote parentheses and exclamation marks from the shell. A word that
 tcpdump has too means the same here, see pcap-filter(7). Words are taken from the left: "and" does
 not bind closer than "or".
 A value without a kind is of the kind before it, port 53 or 67, or else a host. A first word that
 is not one of these is the name of an interface.
 """,
+    (
         (
-            (
-                "[PROTO] [src|dst] host ADDRESS",
-                "IPv4 source or destination, or sender or target of ARP. The word host may be left"
-                " out. src or dst is the same as neither; src and dst means both.",
-            ),
-            (
-                "[PROTO] [src|dst] net PREFIX",
-                "The same for the addresses of a network, 10.0.0.0/24.",
-            ),
-            (
-                "[udp|tcp] [src|dst] port NUMBER",
-                "Port of UDP, TCP or SCTP; only the first fragment"
-                " of a packet has it. sport is src port, and dport is dst port.",
-            ),
-            (
-                "[ip|ip6] proto NUMBER",
-                "Protocol number; icmp, igmp, tcp and udp are known by name.",
-            ),
-            ("ip, ip6, arp, rarp, icmp, igmp, tcp, udp", "The protocol itself."),
-            ("in, out, local", "The direction: received, sent, or never on a wire."),
-            ("dev NAME", "The interface."),
-            (
-                "reason NAME, reason any",
-                "Dropped or refused for this reason, or for any; see smolctl stats drops.",
-            ),
-            ("not, and, or, ( )", "Also !, && and ||."),
+            "[PROTO] [src|dst] host ADDRESS",
+            "IPv4 source or destination, or sender or target of ARP. The word host may be left"
+            " out. src or dst is the same as neither; src and dst means both.",
         ),
+        (
+            "[PROTO] [src|dst] net PREFIX",
+            "The same for the addresses of a network, 10.0.0.0/24.",
+        ),
+        (
+            "[udp|tcp] [src|dst] port NUMBER",
+            "Port of UDP, TCP or SCTP; only the first fragment"
+            " of a packet has it. sport is src port, and dport is dst port.",
+        ),
+        (
+            "[ip|ip6] proto NUMBER",
+            "Protocol number; icmp, igmp, tcp and udp are known by name.",
+        ),
+        ("ip, ip6, arp, rarp, icmp, igmp, tcp, udp", "The protocol itself."),
+        ("in, out, local", "The direction: received, sent, or never on a wire."),
+        ("dev NAME", "The interface."),
+        (
+            "reason NAME, reason any",
+            "Dropped or refused for this reason, or for any; see smolctl stats drops.",
+        ),
+        ("not, and, or, ( )", "Also !, && and ||."),
     ),
-}
+)
+
+SUBSECTIONS = {"capture": _FILTERS, "trace": _FILTERS}
 """Of a page's DESCRIPTION: title, text and items."""

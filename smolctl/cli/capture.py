@@ -2,25 +2,17 @@
 
 import sys
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import IO
 
 from smolctl.capture import CaptureFileError, Record
 from smolctl.cli import exit as exits
+from smolctl.cli import packets
 from smolctl.cli.capture_sinks import FileSink, JsonSink, Shown, Sink, TextSink
 from smolctl.cli.command import Verb
-from smolctl.cli.grammar import Args, Positional, Table, UsageFault, option
-from smolctl.cli.output import Output
+from smolctl.cli.grammar import Args, Table, UsageFault, option
 from smolctl.cli.session import Event, Session
 from smolctl.errors import SmolctlError
-
-FILTER_WORDS = (
-    "ip", "ip6", "arp", "rarp", "icmp", "igmp", "tcp", "udp", "src", "dst", "host", "net", "port",
-    "proto", "sport", "dport", "in", "out", "local", "dev", "reason", "and", "or", "not",
-)  # fmt: skip
-"""Those of the filter language, that a first word may be told from a device's name."""
-_MORE_WORDS = ("inbound", "outbound", "&&", "||")
-
 
 # --- from the stack -------------------------------------------------------------------------------
 
@@ -45,20 +37,10 @@ def _live(session: Session, args: Args, sink: Sink) -> int:
         sink.end(captured, lost)
     except SmolctlError:
         if captured:
-            _tell(session.out, captured, lost)
+            packets.tell(session.out, captured, "captured", lost)
         raise
-    _tell(session.out, captured, lost)
+    packets.tell(session.out, captured, "captured", lost)
     return exits.DONE if done["ok"] else exits.NO
-
-
-def _tell(out: Output, captured: int, lost: int) -> None:
-    """Say how many there were, as tcpdump does."""
-    if out.options.json:
-        return
-    if not out.options.quiet:
-        out.complaint(f"{captured} packet{'' if captured == 1 else 's'} captured")
-    if lost:
-        out.complaint(f"{lost} lost (reader too slow)")
 
 
 def _from_event(event: Event) -> Shown:
@@ -118,8 +100,7 @@ def _opened(path: str) -> IO[bytes]:
 
 
 def _run(session: Session, args: Args) -> int:
-    dev, words = _split(args)
-    text = " ".join(words)
+    dev, words = packets.split(args)
     path, live = args.get("write"), "read" not in args
     if path == "-" and session.options.json:
         raise UsageFault("capture: --json and -w - both want standard output")
@@ -131,27 +112,12 @@ def _run(session: Session, args: Args) -> int:
     else:
         sink = TextSink(session.out, live=live)
     if live:
-        request = {"dev": dev, "filter": text, "count": args.get("count"), "wait": args.get("wait")}
-        return _live(session, {key: value for key, value in request.items() if value}, sink)
+        return _live(session, packets.request(args), sink)
+    text = " ".join(words)
     if dev is not None:
         text = f"dev {dev}" + (f" and ({text})" if text else "")
     _offline(session, args["read"], text, _count(args.get("count")), sink)
     return exits.DONE
-
-
-def _split(args: Args) -> tuple[str | None, list[str]]:
-    """Return the device and the words of the filter; the first word may be of either."""
-    words: list[str] = args.get("filter", [])
-    dev: str | None = args.get("dev")
-    if dev is not None and ("interface" in args or "read" in args or is_filter(dev)):
-        words, dev = [dev, *words], None
-    return args.get("interface", dev), words
-
-
-def is_filter(word: str) -> bool:
-    """Return whether the first word belongs to the filter, not to the name of a device."""
-    known = word in FILTER_WORDS or word in _MORE_WORDS
-    return known or word[:1] in "(!\\" or word[:1].isdigit() or any(c in word for c in " ()")
 
 
 def _count(text: str | None) -> int | None:
@@ -160,25 +126,6 @@ def _count(text: str | None) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text)):
         raise UsageFault(f'capture: "{text}" is not a number of packets')
     return int(text)
-
-
-_FILTER_TEXT = (
-    "A filter is of words that mean what they mean to tcpdump: [PROTO] [src|dst] host|net|port"
-    " VALUE with PROTO one of ip, ip6, arp, rarp, icmp, igmp, tcp, udp; joined by and, or, not and"
-    " parentheses. Its own words are in, out, local, dev NAME, reason NAME, reason any, sport and"
-    " dport."
-)
-
-
-def _places() -> Iterable[Positional]:
-    yield Positional(
-        "dev", "DEVICE", "interface; all of them without one", required=False, complete="link",
-        values=FILTER_WORDS,
-    )  # fmt: skip
-    yield Positional(
-        "filter", "FILTER", "which packets; all of them without one", required=False, many=True,
-        values=FILTER_WORDS,
-    )  # fmt: skip
 
 
 COMMAND = Verb(
@@ -193,17 +140,15 @@ COMMAND = Verb(
             "smolctl capture -v -r all.pcapng -c 1 'host 10.0.0.2 and not (udp port 7)'",
             "smolctl -j capture lo -c 10",
         ),
-        tuple(_places()),
+        packets.PLACES,
         (
-            option("interface", "interface, when its name is a word of a filter", "DEVICE",
-                   short="i", complete="link"),
+            packets.INTERFACE,
             option("write", "write pcapng; - is standard output", "FILE", short="w"),
             option("read", "read pcap or pcapng, not the stack; - is standard input", "FILE",
                    short="r"),
-            option("count", "end after so many", "N", short="c"),
-            option("wait", "end after this time, with 1 if -c was given", "SECONDS"),
+            *packets.ENDS,
         ),
-        _FILTER_TEXT,
+        packets.FILTER_TEXT,
     ),
     _run,
 )  # fmt: skip

@@ -3,15 +3,15 @@
 import os
 from contextlib import suppress
 from datetime import datetime
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from smolctl.capture import Interface, Record
 from smolctl.capture.pcapng import Writer
+from smolctl.cli import packets
 from smolctl.cli.options import DEFAULT_STACK
 from smolctl.cli.output import Output, OutputError
 
 _NS_PER_S = 1_000_000_000
-Links = list[dict[str, Any]]
 
 
 class Shown(NamedTuple):
@@ -34,7 +34,7 @@ class Shown(NamedTuple):
 class Sink(Protocol):
     """Where packets go."""
 
-    def start(self, links: Links) -> None:
+    def start(self, links: packets.Links) -> None:
         """Begin; these are the interfaces, none when a file is read."""
 
     def packet(self, shown: Shown) -> None:
@@ -63,9 +63,9 @@ class TextSink:
         named = stack != DEFAULT_STACK or bool(os.environ.get("SMOLCTL_STACK"))
         self._why = f"smolctl -n {stack} why" if named else "smolctl why"
 
-    def start(self, links: Links) -> None:
+    def start(self, links: packets.Links) -> None:
         """Say what is waited for, on a terminal."""
-        _say_waiting(self._out, links)
+        packets.say_waiting(self._out, links)
 
     def packet(self, shown: Shown) -> None:
         """Write the line of a packet, and its fields if asked to say more."""
@@ -83,7 +83,7 @@ class TextSink:
 
     def lost(self, count: int) -> None:
         """Say so in its place."""
-        self._out.line(f"({count} packets are missing here: they were read too slowly)")
+        self._out.line(packets.missing(count))
 
     def end(self, captured: int, lost: int) -> None:
         """Hand everything to the reader."""
@@ -96,7 +96,7 @@ class JsonSink:
     def __init__(self, out: Output) -> None:
         self._out = out
 
-    def start(self, links: Links) -> None:
+    def start(self, links: packets.Links) -> None:
         """Tell that packets are captured from now on."""
         if links:
             self._out.event({"event": "start", "links": links})
@@ -147,7 +147,7 @@ class FileSink:
         self._missing = 0
         self._file: IO[bytes] | None = None
 
-    def start(self, links: Links) -> None:
+    def start(self, links: packets.Links) -> None:
         """Make the file, now that nothing is wrong with the command's words."""
         if self._path != "-":
             try:
@@ -157,7 +157,7 @@ class FileSink:
         self._writer = Writer(raw=self._one and links[0]["loopback"])
         interfaces = tuple(Interface(link["ifname"], link["loopback"]) for link in links)
         self._write(self._writer.header(interfaces), at_once=True)
-        _say_waiting(self._out, links)
+        packets.say_waiting(self._out, links)
 
     def packet(self, shown: Shown) -> None:
         """Write a packet, with what became of it as a comment."""
@@ -224,8 +224,3 @@ def _fate(shown: Shown, command: str) -> str:
         return ""
     more = f" ({command} {shown.id})" if shown.id else ""
     return f"  {shown.kind} {shown.reason}{more}"
-
-
-def _say_waiting(out: Output, links: Links) -> None:
-    if links:
-        out.waiting(f"packets on {', '.join(link['ifname'] for link in links)}")

@@ -28,6 +28,7 @@ NOUNS = {
     "monitor": "watch changes, and packets that are dropped, as they happen",
     "explain": "say what a reason means, and what helps",
     "why": "explain what would happen to a packet, or what did",
+    "trace": "show what happens to each packet, step by step, as it happens",
     "udp": "send, receive and echo datagrams",
     "capture": "look at packets, write them to a file, read them from one",
     "ping": "ask a host for an echo",

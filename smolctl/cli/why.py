@@ -31,13 +31,24 @@ def render(row: Row, verbose: bool = False) -> Iterator[str]:
     tags += [row["dev"]] if "dev" in row else []
     tags += [row["kind"]] if row["kind"] == "predicted" else []
     yield f"{row['summary']}   {'  '.join(tags)}".rstrip()
+    yield from story(row, verbose=verbose)
+
+
+def story(row: Row, *, verbose: bool, short: bool = False) -> Iterator[str]:
+    """Yield what comes below the headline.
+
+    Args:
+        verbose: as for ``render``.
+        short: why and fix only when there is a reason.
+    """
     if "cause" in row:
         number = f" (id {row['cause']['id']})" if "id" in row["cause"] else ""
         yield f"because of: {row['cause']['summary']}{number}"
     yield from _steps(row["steps"] if verbose else _without_others(row["steps"]), row.get("reason"))
     yield f"verdict: {row['verdict']}"
-    yield f"why:     {row['why']}"
-    yield f"fix:     {fix(row)}"
+    if not short or "reason" in row:
+        yield f"why:     {row['why']}"
+        yield f"fix:     {fix(row)}"
 
 
 def fix(row: Row) -> str:

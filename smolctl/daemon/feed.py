@@ -25,7 +25,8 @@ OVERHEAD = 64
 """What keeping an event costs beside its own bytes, roughly."""
 
 Event = Mapping[str, Any]
-_Item = tuple[bytes | Callable[[], Event], int]
+_Item = tuple[bytes | Callable[[], Event], int, bool]
+"""An event or what makes it, its size, and whether it counts."""
 
 
 class Feed:
@@ -40,7 +41,7 @@ class Feed:
     Attributes:
         on_event: called when there is something to take again; the reader's connection sets it.
         on_spent: called when the reader took the last of ``count``.
-        taken: how many events the reader took.
+        taken: how many events that count the reader took.
         lost: how many went because it did not read.
     """
 
@@ -72,14 +73,23 @@ class Feed:
         return self._count is not None
 
     @property
+    def total(self) -> int:
+        """How many events that count the reader took, or still gets."""
+        return self.taken + sum(counts for _, _, counts in self._queue)
+
+    @property
     def spent(self) -> bool:
         """Whether the reader has all the events that it wanted."""
         return self._count is not None and self.taken >= self._count
 
-    def put(self, event: Event) -> None:
-        """Append an event, as it is now."""
+    def put(self, event: Event, *, counts: bool = True) -> None:
+        """Append an event, as it is now.
+
+        Args:
+            counts: it is one of the ``count`` that the reader wants.
+        """
         body = encode_json(event)
-        self._push((body, len(body) + OVERHEAD))
+        self._push((body, len(body) + OVERHEAD, counts))
 
     def put_later(self, make: Callable[[], Event], size: int) -> None:
         """Append an event that is made when it is read, and never if it is lost.
@@ -88,7 +98,7 @@ class Feed:
             make: returns the event; what it needs must not change until then.
             size: about how many bytes it holds on to.
         """
-        self._push((make, size + OVERHEAD))
+        self._push((make, size + OVERHEAD, True))
 
     def _push(self, item: _Item) -> None:
         if self.spent:
@@ -115,9 +125,9 @@ class Feed:
             return encode_json({"event": "lost", "count": told})
         if not self._queue:
             return None
-        body, size = self._queue.popleft()
+        body, size, counts = self._queue.popleft()
         self._bytes -= size
-        self.taken += 1
+        self.taken += counts
         if self.spent:
             self.clear()
             self.on_spent()
@@ -168,7 +178,7 @@ class FeedJob(Job):
         """
         feed = self.feed
         good = feed.spent or not feed.limited
-        return {"events": feed.taken + len(feed), "lost": feed.lost, "ok": good}
+        return {"events": feed.total, "lost": feed.lost, "ok": good}
 
     def _spent(self) -> None:
         if not self.ended:

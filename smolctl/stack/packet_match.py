@@ -8,7 +8,8 @@ too short for is not there, and no test finds it.
 from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
-from smolctl.wire import ethernet
+from smolctl.stack.fate import Flow
+from smolctl.wire import addr, arp, ethernet, icmp, ipv4, udp
 from smolctl.wire.ethernet import EtherType
 from smolctl.wire.ipv4 import Protocol
 
@@ -44,6 +45,28 @@ class Packet(NamedTuple):
     direction: str = "in"
     dev: str = ""
     reason: str | None = None
+
+
+def meant(flow: Flow) -> tuple[bytes, bool]:
+    """Return what a packet that was refused before it was built would have been.
+
+    As far as a filter asks: headers without payload. A source that was not chosen yet is 0.0.0.0.
+
+    Returns: the bytes, and whether they begin with an Ethernet header.
+    """
+    src = flow.src or 0
+    if flow.proto == "arp":
+        asked = arp.ArpPacket(arp.Op.REQUEST, addr.ZERO_MAC, src, addr.ZERO_MAC, flow.dst)
+        header = ethernet.EthernetHeader(addr.BROADCAST_MAC, addr.ZERO_MAC, EtherType.ARP)
+        return header.to_bytes() + asked.to_bytes(), True
+    if flow.proto == "udp":
+        protocol, inner = Protocol.UDP, udp.to_bytes(flow.sport, flow.dport, b"", src, flow.dst)
+    else:
+        protocol = Protocol.ICMP
+        inner = icmp.IcmpMessage(flow.sport, flow.dport, 0, b"").to_bytes()
+    length = ipv4.MIN_HEADER_LEN + len(inner)
+    outer = ipv4.Ipv4Header(5, 0, length, 0, True, False, 0, 64, protocol, src, flow.dst)
+    return outer.to_bytes() + inner, False
 
 
 class Fields(NamedTuple):

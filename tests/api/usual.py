@@ -50,6 +50,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "arping.run": {"dst": PEER, "count": "1"},
     "monitor.run": {"wait": "1"},
     "capture.run": {"wait": "1"},
+    "trace.run": {"wait": "1"},
 }
 OPENED: dict[str, dict[str, Any]] = {"socket.open": {"channel": 1, "owner": "x", "pid": 7}}
 """Jobs that last as long as their program: tests/api/test_socket_open.py."""

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smolctl.capture import Interface, Record
-from smolctl.cli import capture
+from smolctl.cli import packets
 from smolctl.stack import packet_filter
 from tests.capture.kit import NOW_NS, frame, record, written
 from tests.capture.kit import read as read_file
@@ -82,12 +82,12 @@ def rows(text: str) -> list[dict[str, Any]]:
 def test_words(line: str, dev: str | None, words: str) -> None:
     path, args, _ = read(line)
     assert path == "capture"
-    found, rest = capture._split(args)
+    found, rest = packets.split(args)
     assert (found, " ".join(rest)) == (dev, words)
 
 
 def test_filter_words_are_those_of_the_language() -> None:
-    assert sorted(capture.FILTER_WORDS) == sorted(packet_filter.WORDS)
+    assert sorted(packets.FILTER_WORDS) == sorted(packet_filter.WORDS)
 
 
 # --- files ----------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
     ("words", "offered"),
     [
         (("",), ["stack", "link", "addr", "route", "neigh", "sysctl", "socket", "stats",
-                 "monitor", "explain", "why", "udp", "capture", "ping", "arping",
+                 "monitor", "explain", "why", "trace", "udp", "capture", "ping", "arping",
                  "help"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),
         (("addr", ""), ["show", "add", "del", "replace", "change", "flush"]),
@@ -60,6 +60,8 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
         (("explain", "--l"), ["--list"]),
         (("capture", "s"), ["src", "sport"]),
         (("capture", "tap0", "udp", "dst", "po"), ["port"]),
+        (("trace", "tap0", "udp", "dst", "po"), ["port"]),
+        (("trace", "--w"), ["--wait"]),
         (("capture", "--w"), ["--write", "--wait"]),
         # Names that only a daemon knows: none runs, so there are none, and no error.
         (("addr", "show", "dev", ""), []),

@@ -266,6 +266,18 @@ def test_hanging_up_with_events_waiting_closes_the_stream(wire: Wire) -> None:
     assert isinstance(wire.connection, Connection)
 
 
+def test_what_does_not_count_is_read_and_leaves_the_count_alone() -> None:
+    feed = Feed(count=1)
+    feed.put({"event": "wait"}, counts=False)
+    feed.put({"event": "packet"})
+    assert (feed.total, len(feed)) == (1, 2)
+    assert feed.take() == b'{"event":"wait"}'
+    assert (feed.taken, feed.total) == (0, 1)
+    assert feed.take() == b'{"event":"packet"}'
+    assert feed.spent
+    assert (feed.taken, feed.total) == (1, 1)
+
+
 # --- a job with a feed ----------------------------------------------------------------------------
 
 

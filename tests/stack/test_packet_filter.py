@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from smolctl.errors import InvalidArgument
 from smolctl.stack import packet_filter
+from smolctl.stack.fate import Flow
 from smolctl.stack.packet_filter import WORDS, parse
-from smolctl.stack.packet_match import Packet
+from smolctl.stack.packet_match import Packet, meant
 from smolctl.wire import ipv4, udp
 from smolctl.wire.addr import IPV4
 from smolctl.wire.arp import ArpPacket
@@ -251,3 +252,31 @@ def test_the_grammar_that_is_printed_names_every_word() -> None:
 
 def test_protocol_numbers_are_those_of_ipv4() -> None:
     assert matches("icmp", UDP._replace(frame=ether(0x0800, ip(ipv4.Protocol.ICMP, b""))))
+
+
+# --- what was refused before it was built ---------------------------------------------------------
+
+ports = st.integers(0, 65535)
+addresses = st.integers(0, 2**32 - 1)
+
+
+@given(st.none() | addresses, ports, addresses, ports, st.integers(0, 65535))
+def test_a_datagram_that_was_refused_is_found_by_what_it_was_meant_to_be(
+    src: int | None, sport: int, dst: int, dport: int, length: int
+) -> None:
+    frame, linked = meant(Flow("udp", src, sport, dst, dport, length))
+    packet = Packet(frame, linked, "out", "", "tx-no-route")
+    ends = f"src {IPV4.format(src or 0)} and dst {IPV4.format(dst)}"
+    assert matches(f"udp and sport {sport} and dport {dport} and {ends}", packet)
+    assert matches("out and reason tx-no-route and not (arp or icmp or in)", packet)
+
+
+@given(st.none() | addresses, addresses, st.integers(0, 255))
+def test_an_echo_or_arp_request_that_was_refused_is_found_too(
+    src: int | None, dst: int, kind: int
+) -> None:
+    ends = f"src {IPV4.format(src or 0)} and dst {IPV4.format(dst)}"
+    for proto, other in (("icmp", "arp"), ("arp", "icmp")):
+        packet = Packet(*meant(Flow(proto, src, kind, dst, 0, 56)))
+        assert matches(f"{proto} and not {other} and {ends}", packet)
+        assert not matches("udp or tcp or port 0", packet)

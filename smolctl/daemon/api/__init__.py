@@ -16,6 +16,7 @@ from smolctl.daemon.api import (
     monitor,
     neigh,
     netem,
+    packets,
     ping,
     route,
     socket,
@@ -23,6 +24,7 @@ from smolctl.daemon.api import (
     stack,
     stats,
     sysctl,
+    trace,
     udp,
     why,
 )
@@ -98,5 +100,6 @@ OPS: dict[str, Operation] = {
     "ping.run": _op(ping.run, _PING),
     "arping.run": _op(arping.run, _ARPING),
     "monitor.run": _op(monitor.run, " ".join(monitor.KINDS) + " dev count wait stats"),
-    "capture.run": _op(capture.run, "dev filter count wait"),
+    "capture.run": _op(capture.run, packets.WORDS),
+    "trace.run": _op(trace.run, packets.WORDS),
 }

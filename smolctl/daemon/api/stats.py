@@ -38,12 +38,27 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 
 def _totals(stack: Stack) -> dict[str, int]:
     sent, delivered = stack.udp_totals()
-    totals = {"udp.datagrams_sent": sent, "udp.datagrams_delivered": delivered}
+    totals = {
+        "udp.datagrams_sent": sent,
+        "udp.datagrams_delivered": delivered,
+        "udp.flows_known": _flows_known(stack),
+    }
     for name in ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes"):
         totals[f"link.{name}"] = sum(
             interface.counters.total(name) for interface in stack.interfaces.values()
         )
     return totals
+
+
+def _flows_known(stack: Stack) -> int:
+    """Return how many flows take the fast path; none while somebody listens to every packet."""
+    now = stack.generation
+    ways = (flow for socket in stack.udp for flow in socket.flows.values())
+    return sum(flow.generation == now for flow in ways) + sum(
+        len(interface.flows)
+        for interface in stack.interfaces.values()
+        if interface.flows_generation == now
+    )
 
 
 def drops(ctx: Context, args: Args) -> Iterable[Row]:
