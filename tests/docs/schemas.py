@@ -1,0 +1,205 @@
+"""Which JSON Schema of docs/schema/ each operation's output has, and commands that print it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.kit import wait_for_lines
+from tests.kit.process import wait_until
+from tests.kit.stack_env import SmolctlEnv
+
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
+
+_BY_NOUN = {
+    "stack": "status stop",
+    "link": "show add del set",
+    "addr": "show add replace change del flush",
+    "route": "show add append replace change del get flush",
+    "neigh": "show get add replace change del flush",
+    "sysctl": "show set",
+    "socket": "show",
+}
+OF_OPERATION = {
+    f"{noun}.{verb}": noun for noun, verbs in _BY_NOUN.items() for verb in verbs.split()
+}
+OF_OPERATION |= {
+    "stats.show": "stats",
+    "stats.drops": "drops",
+    "udp.send": "udp-send",
+    "udp.recv": "udp-recv",
+    "udp.echo": "udp-echo",
+    "why.ask": "why",
+    "why.show": "why",
+    "why.list": "why-list",
+    "ping.run": "ping",
+    "arping.run": "arping",
+    "monitor.run": "monitor",
+    "capture.run": "capture",
+    "trace.run": "trace",
+}
+"""The schema of what the command of an operation prints."""
+
+UNPRINTED = {"socket.open": "passes a descriptor to a program; no command prints anything"}
+"""Operations whose output no command prints, and why."""
+
+ALONE = {"stack-log", "explain", "error"}
+"""Schemas of what the command line prints by itself."""
+
+STREAMS = {"udp-send", "udp-recv", "udp-echo", "ping", "arping", "monitor", "capture", "trace"}
+"""Schemas of one line each; the others are of the whole output."""
+
+COMMANDS: tuple[tuple[str, str], ...] = (
+    ("link", "link add eth0 type cable name c1 address 02:00:00:00:00:01"),
+    ("addr", "addr add 10.0.0.1/24 dev eth0"),
+    ("link", "-n peer link add eth0 type cable name c1 address 02:00:00:00:00:02"),
+    ("addr", "-n peer addr add 10.0.0.2/24 dev eth0"),
+    ("link", "link add s1 type stream listen DIR/s1.sock"),
+    ("link", "link add s2 type stream connect DIR/s1.sock"),
+    ("link", "link add d1 type dgram local DIR/d1.sock remote DIR/d2.sock"),
+    ("link", "link add p1 type pcap write DIR/p1.pcapng"),
+    ("link", "link add p2 type pcap read DIR/p1.pcapng"),
+    ("link", "link add lo1 type loopback"),
+    ("link", "link set eth0 delay 1ms jitter 1us loss 0.1% corrupt 0.1% rate 10mbit"),
+    ("link", "link set eth0 duplicate 0.1% reorder 0.1% mtu 1400"),
+    ("link", "link show -s"),
+    ("link", "-br link"),
+    ("link", "link set eth0 delay 0 jitter 0 loss 0 corrupt 0 rate 0 duplicate 0 reorder 0"),
+    ("link", "link del s2"),
+    ("stack", "stack list"),
+    ("stack", "stack status"),
+    ("stack", "stack start"),
+    ("stack", "-n third stack start"),
+    ("stack", "-n third stack stop"),
+    ("stack-log", "stack log"),
+    ("addr", "addr add 10.9.0.1/24 dev eth0 label eth0:x broadcast 10.9.0.255"),
+    ("addr", "addr add 10.9.0.2/24 dev eth0"),
+    ("addr", "addr change 10.9.0.2/24 dev eth0"),
+    ("addr", "addr replace 10.9.0.3/24 dev eth0"),
+    ("addr", "addr show -s"),
+    ("addr", "-br addr"),
+    ("addr", "addr del 10.9.0.3/24 dev eth0"),
+    ("addr", "addr flush dev eth0 to 10.9.0.0/24"),
+    ("route", "route add default via 10.0.0.2 metric 5 mtu 1000 src 10.0.0.1"),
+    ("route", "route add blackhole 192.0.2.0/24"),
+    ("route", "route add 192.168.7.0/24 via 192.168.9.1 dev eth0 onlink"),
+    ("route", "route append default via 10.0.0.2 metric 9"),
+    ("route", "route replace default via 10.0.0.2 metric 9 protocol static scope global"),
+    ("route", "route change default via 10.0.0.2 metric 9"),
+    ("route", "route show table all"),
+    ("route", "-v route get 8.8.8.8"),
+    ("route", "route get 8.8.8.8 fibmatch"),
+    ("route", "route get 8.8.8.8 from 10.0.0.1"),
+    ("route", "route get 127.0.0.1"),
+    ("route", "route get 10.0.0.255"),
+    ("route", "route get 224.0.0.1"),
+    ("error", "route get 192.0.2.1"),
+    ("route", "route del default metric 9"),
+    ("route", "route flush 192.168.7.0/24"),
+    ("neigh", "neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev eth0"),
+    ("neigh", "neigh change 10.0.0.9 lladdr 02:00:00:00:00:08 dev eth0"),
+    ("neigh", "neigh replace 10.0.0.8 lladdr 02:00:00:00:00:08 dev eth0 nud stale"),
+    ("neigh", "neigh show -s"),
+    ("neigh", "neigh get 10.0.0.9 dev eth0"),
+    ("neigh", "neigh del 10.0.0.9 dev eth0"),
+    ("neigh", "neigh flush dev eth0"),
+    ("sysctl", "sysctl neigh.retrans_time_ms=100"),
+    ("sysctl", "sysctl"),
+    ("ping", "ping -c 2 -i 0.1 10.0.0.2"),
+    ("ping", "ping -c 1 -W 0.2 10.0.0.99"),
+    ("ping", "ping -c 1 10.0.0.98"),
+    ("arping", "arping -c 2 -i 0.1 -I eth0 10.0.0.2"),
+    ("arping", "arping -c 1 -w 0.1 -I eth0 10.0.0.99"),
+    ("arping", "arping -D -c 1 -w 0.3 -I eth0 10.0.0.2"),
+    ("udp-send", "udp send 10.0.0.2:9 hi"),
+    ("udp-send", "udp send 10.0.0.99:9 hi"),
+    ("udp-send", "udp send 192.0.2.1:9 hi"),
+    ("udp-send", "udp send 127.0.0.1:4444 hi"),
+    ("udp-send", "udp send 8.8.8.8:9 hi -w 0"),
+    ("udp-send", "udp send 8.8.8.8:9 hi --expect-reply -w 0.1"),
+    ("udp-recv", "udp recv 7 -c 1 -w 0.1"),
+    ("udp-echo", "udp echo 7 -c 1 -w 0.1 --dev eth0"),
+    ("stats", "stats"),
+    ("stats", "stats show all"),
+    ("drops", "stats drops"),
+    ("why", "why last"),
+    ("why", "why 1"),
+    ("why", "why udp any 8.8.8.8:53"),
+    ("why", "why udp 10.0.0.2:5 10.0.0.1:7"),
+    ("why", "why udp any 192.0.2.1:53"),
+    ("why", "why udp 127.0.0.1:5 127.0.0.1:6"),
+    ("why", "why icmp any 10.0.0.2"),
+    ("why", "why icmp 10.0.0.2 10.0.0.1"),
+    ("why", "why arp any 127.0.0.2"),
+    ("why", "why arp 99.9.9.9 10.0.0.1"),
+    ("why-list", "why list"),
+    ("error", "why 99999"),
+    ("explain", "explain tx-no-route"),
+    ("explain", "explain --list"),
+    ("error", "explain nope"),
+    ("error", "link show nope"),
+    ("error", "frob"),
+    ("error", "-n fourth --no-start stack status"),
+    ("error", "ping -c 1 192.0.2.1"),
+)
+"""A schema, and a command whose output it describes; in this order on one pair of stacks.
+
+DIR is a directory for files.
+"""
+
+_LISTENING = (
+    ("monitor", "monitor all"),
+    ("monitor", "monitor link -s"),
+    ("capture", "capture"),
+    ("trace", "trace"),
+    ("udp-echo", "udp echo 7000 -c 1"),
+    ("udp-recv", "udp recv 7001 -c 1"),
+)
+_MEANWHILE = (
+    ("udp-send", "-n peer udp send 10.0.0.1:7000 hi --expect-reply -w 5"),
+    ("udp-send", "-n peer udp send 10.0.0.1:7001 hi"),
+    ("udp-send", "-n peer udp send 10.0.0.1:7002 hi"),
+    ("addr", "addr add 10.8.0.1/24 dev eth0"),
+    ("neigh", "neigh add 10.8.0.7 lladdr 02:00:00:00:00:09 dev eth0"),
+    ("link", "link set eth0 down"),
+    ("link", "link del eth0"),
+)
+
+Document = tuple[str, str, Any]
+"""A schema's name, the command, and what it printed."""
+
+
+def documents(env: SmolctlEnv) -> Iterator[Document]:
+    """Run all commands; yield what they print, line by line where it is a stream."""
+    for schema, line in COMMANDS:
+        yield from _run(env, schema, line)
+    running = [(schema, line, env.popen("-j", *line.split())) for schema, line in _LISTENING]
+    wait_until(lambda: len(env.json("socket", "show")) == 2, "two sockets")
+    yield from _run(env, "socket", "socket show")
+    for _, line, background in running[:2]:
+        wait_until(lambda text=background: "watching" in text.stderr, line)  # type: ignore[misc]
+    for _, _, background in running[2:4]:
+        wait_for_lines(lambda text=background: text.stdout, '"start"', 1)  # type: ignore[misc]
+    for schema, line in _MEANWHILE:
+        yield from _run(env, schema, line)
+    wait_for_lines(lambda: running[0][2].stdout, '"deleted"', 1)
+    for schema, line, background in running:
+        background.process.terminate()
+        yield from _parsed(schema, line, background.wait().stdout)
+
+
+def _run(env: SmolctlEnv, schema: str, line: str) -> Iterator[Document]:
+    ended = env("-j", *line.replace("DIR", str(env.directory)).split())
+    if schema == "error":
+        yield from _parsed(schema, line, ended.stderr.splitlines()[-1])
+        return
+    assert ended.stdout, f"{line}: {ended}"
+    yield from _parsed(schema, line, ended.stdout)
+
+
+def _parsed(schema: str, line: str, text: str) -> Iterator[Document]:
+    if schema in STREAMS:
+        for number, row in enumerate(text.splitlines()):
+            yield schema, f"{line} #{number}", json.loads(row)
+    else:
+        yield schema, line, json.loads(text)
