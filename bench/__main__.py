@@ -18,6 +18,7 @@ SUBJECTS = {
     "datagram": ("bench.datagram:run", "a datagram through the stack, in process"),
     "echo": ("bench.echo:run_rate", "UDP echo over TAP, 64 outstanding (root)"),
     "rtt": ("bench.echo:run_round_trip", "UDP round trip over TAP (root)"),
+    "programs": ("bench.programs:run", "datagrams between programs, by sockets of a stack"),
     "bulk": ("bench.bulk:run", "bulk UDP send over TAP (root)"),
     "fib": ("bench.fib:run", "FIB lookups and memory, beside pytricia and py-radix"),
     "scale": ("bench.scale:run", "cost of a datagram in a large stack"),
