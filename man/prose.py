@@ -200,6 +200,11 @@ ARP if that was needed, and delivered when a socket of this stack has it. Anythi
 failure with a named reason. An ICMP error that comes back is reported for the datagram that
 caused it.
 
+With -c, the last line says how many were sent and how many a second that was: -i 0 sends as fast
+as each can be followed, --rate at a steady pace, of which up to 10 ms are made up for. With -q
+only failures and this line are printed, which is faster. Programs that send without such care,
+and faster, use the stack's sockets (docs/programs.md).
+
 udp recv prints each datagram with its sender; bytes that cannot be printed are escaped as in
 Python. udp echo answers each datagram from the address it was sent to.
 """,

@@ -61,6 +61,8 @@ def sent(event: Event) -> str:
 
 def _send(session: Session, args: Args) -> int:
     args = target(args)
+    if session.options.quiet:
+        args["quiet"] = True
     failures: list[str] = []
     out = session.out
 
@@ -92,9 +94,11 @@ def _send(session: Session, args: Args) -> int:
     if not done["ok"] and not session.options.json and not failures:
         out.complaint(f"smolctl: {_missing(args, done)}")
     if args.get("count", "1") != "1" and not session.options.json:
-        say(
+        # Also with -q: who sends many wants to know how many, and how fast.
+        pace = f" in {done['seconds']:.3f} s, {done['rate']:g}/s" if "rate" in done else ""
+        out.line(
             f"{done['sent']} sent, {done['failed']} failed, {done['icmp_errors']} ICMP errors,"
-            f" {done['replies']} replies"
+            f" {done['replies']} replies{pace}"
         )
     if "reason" in done and not session.options.json:
         stream.ask_why(session, done["reason"], done.get("id"))
@@ -223,6 +227,7 @@ _SEND = Table(
         "smolctl udp send 10.0.0.2 9 hello -s 10.0.0.1:5000 -w 3",
         "date | smolctl udp send 10.0.0.2:9 -",
         "smolctl udp send 10.0.0.2:7 ping --expect-reply -w 1",
+        "smolctl -q udp send 10.0.0.2:9 --size 1400 -c 100000 --rate 5000",
     ),
     (
         Positional("target", "DST:PORT", "where to; DST PORT is the same", complete="host"),
@@ -234,6 +239,7 @@ _SEND = Table(
         _DEV,
         option("count", "how many (1)", "N", short="c"),
         option("interval", "time between them (1)", "SECONDS", short="i"),
+        option("rate", "so many a second, instead of -i", "N"),
         option("wait", "wait at most so long for what becomes of each", "SECONDS", short="w"),
         option("size", "payload of this size", "BYTES"),
         option("ttl", "time to live", "HOPS"),

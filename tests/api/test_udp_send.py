@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from smolctl.daemon.api.udp_send import OUTSTANDING_LIMIT
-from smolctl.errors import SmolctlError
+from smolctl.daemon.api.udp_send import CATCH_UP_NS, OUTSTANDING_LIMIT
+from smolctl.errors import InvalidArgument, SmolctlError
 from smolctl.stack import configure
 from smolctl.wire import icmp
 from tests.api.kit import Api, Exchange, Row
@@ -32,8 +32,8 @@ def totals(sent: int = 0, failed: int = 0, icmp_errors: int = 0, replies: int = 
 
 
 def counted(exchange: Exchange) -> Row:
-    """Return the result without what it says about the packet that failed."""
-    blame = ("reason", "message", "hint", "id")
+    """Return the result without what it says about the packet that failed, and the pace."""
+    blame = ("reason", "message", "hint", "id", "seconds", "rate")
     return {key: value for key, value in exchange.done_with.items() if key not in blame}
 
 
@@ -246,6 +246,51 @@ def test_count_and_interval(api: Api) -> None:
     assert times == [0, SECOND_NS // 2, SECOND_NS]
     assert [event["seq"] for event in exchange.of("sent")] == [1, 2, 3]
     assert exchange.done_with["sent"] == 3
+
+
+def test_the_pace_is_told(api: Api) -> None:
+    api.host.know()
+    start = api.clock.now
+    done = send(api, count="5", rate="1000").done_with
+    times = [at - start for at, frame in api.wire if frame.ip]
+    assert times == [number * MILLISECOND_NS for number in range(5)]
+    assert (done["seconds"], done["rate"]) == (0.004, 1000)
+    assert "rate" not in send(api).done_with
+    assert send(api, count="3", interval="0.5").done_with["rate"] == 2
+
+
+def test_the_pace_of_a_burst_is_that_of_its_end(api: Api) -> None:
+    # They wait for ARP, so that they leave when its answer comes.
+    done = send(api, count="50", interval="0").done_with
+    assert (done["seconds"], done["rate"]) == (api.peer.delay_ns / 1e9, 50_000)
+
+
+def test_a_little_lost_time_is_made_up_for(api: Api) -> None:
+    api.host.know()
+    api.start("udp.send", dst=PEER, port="9", count="1000", rate="1000")
+    api.clock.advance_to(api.clock.now + 5 * MILLISECOND_NS)
+    api.engine.turn(api.clock.now)
+    api._flush()
+    assert len(api.wire) == 6
+    api.clock.advance_to(api.clock.now + SECOND_NS)
+    api.engine.turn(api.clock.now)
+    api._flush()
+    assert len(api.wire) == 6 + 1 + CATCH_UP_NS // MILLISECOND_NS
+
+
+def test_a_rate_and_an_interval_are_one_too_many(api: Api) -> None:
+    for rate in ("0", "1000001", "fast"):
+        with pytest.raises(InvalidArgument, match=rate):
+            send(api, rate=rate)
+    with pytest.raises(InvalidArgument, match="give one of them"):
+        send(api, rate="5", interval="1")
+
+
+def test_quiet_tells_only_what_goes_wrong(api: Api) -> None:
+    exchange = send(api, quiet=True, expect_reply=True)
+    assert (exchange.kinds, exchange.done_with["replies"]) == ([], 1)
+    api.peer.closed = True
+    assert send(api, quiet=True).kinds == ["icmp"]
 
 
 def test_a_burst_never_overruns_the_neighbors_queue(api: Api) -> None:

@@ -37,6 +37,7 @@ HELLO = base64.b64encode(b"Hello").decode()
                 "dev": "v0",
             },
         ),
+        ("udp send 10.0.0.2:9 -c 9 --rate 5", {"count": "9", "rate": "5"}),
         ("udp send --expect-reply 10.0.0.2:9", {"expect_reply": True}),
     ],
 )

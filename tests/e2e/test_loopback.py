@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.kit import daemon_pid, events
-from tests.kit.process import run
+from tests.kit.process import run, wait_until
 from tests.kit.stack_env import SmolctlEnv
 
 TEXT = "Hello, loopback!"
@@ -105,3 +105,16 @@ def test_both_ends_may_start_the_stack_at_the_same_time(user: OrdinaryUser) -> N
     started = [r for r in receivers if "started stack" in r.stderr]
     assert len(user.pids()) == 1
     assert len(started) >= 1
+
+
+@pytest.mark.parametrize("how", [("-i", "0"), ("--rate", "5000")])
+def test_a_flood_shows_its_rate(smolctl: SmolctlEnv, how: tuple[str, str]) -> None:
+    echo = smolctl.popen("-q", "udp", "echo", "7")
+    wait_until(lambda: smolctl.json("socket", "show"), "the echo to be bound")
+    flood = smolctl("-q", "udp", "send", "127.0.0.1:7", "x", "-c", "500", *how, check=True)
+    pattern = r"500 sent, 0 failed, 0 ICMP errors, \d+ replies in \d+\.\d{3} s, [\d.]+/s\n"
+    assert re.fullmatch(pattern, flood.stdout)
+    *_, summary = events(smolctl("-j", "udp", "send", "127.0.0.1:7", "x", "-c", "9", *how))
+    assert summary["rate"] > 0
+    assert summary["seconds"] > 0
+    assert echo.process.poll() is None

@@ -53,7 +53,7 @@ _ADDR_SELECT = "dev to scope label up"
 _ROUTE = "dst type via dev src metric scope mtu onlink protocol table"
 _ROUTE_SELECT = "table root match exact dev via protocol scope type src metric"
 _NEIGH = "dst lladdr dev nud"
-_SEND = "dst port src sport dev data size count interval wait ttl broadcast expect_reply"
+_SEND = "dst port src sport dev data size count interval rate wait ttl broadcast expect_reply quiet"
 _PING = "dst count interval size ttl timeout deadline src dev"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 

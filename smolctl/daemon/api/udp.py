@@ -18,6 +18,8 @@ RETRY_NS = 5_000_000
 """When to look again whether a client that fell behind has room."""
 LINGER_S = 0.1
 """How long ``udp send`` listens for an ICMP error unless told otherwise."""
+MAX_RATE = 1_000_000
+"""Most datagrams a second that can be asked for."""
 REPLY_S = 1.0
 """How long it waits for an answer it expects."""
 
@@ -46,9 +48,10 @@ def send(ctx: Context, args: Args) -> Job:
         dst,
         port,
         count,
-        args.seconds("interval", 1.0) or 0,
+        _interval(args),
         args.seconds("wait", REPLY_S if expect else LINGER_S) or 0,
         expect,
+        args.flag("quiet"),
     )
     socket = ctx.stack.udp_open("udp send")
     socket.ttl = args.integer("ttl", 1, 255)
@@ -56,6 +59,16 @@ def send(ctx: Context, args: Args) -> Job:
     src, sport, dev = args.address("src") or ANY, args.port("sport") or 0, args.text("dev")
     ctx.stack.udp_bind(socket, src, sport, dev)
     return SendJob(ctx.stack, socket, plan)
+
+
+def _interval(args: Args) -> int:
+    """Return the time between two datagrams, ns."""
+    rate = args.integer("rate", 1, MAX_RATE)
+    if rate is None:
+        return args.seconds("interval", 1.0) or 0
+    if "interval" in args:
+        raise InvalidArgument("a rate and an interval say the same: give one of them")
+    return round(1e9 / rate)
 
 
 def _destination(args: Args) -> int:

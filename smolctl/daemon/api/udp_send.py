@@ -16,11 +16,13 @@ from smolctl.wire import addr
 
 OUTSTANDING_LIMIT = 64
 """Datagrams of one ``udp send`` without a fate; more wait, so that it never overruns a queue."""
+CATCH_UP_NS = 10_000_000
+"""How much lost time is made up for, so that a rate is kept though the loop has other work."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendPlan:
-    """What a ``udp send`` is to do; times in ns."""
+    """What a ``udp send`` is to do; times in ns. ``quiet`` reports nothing that goes well."""
 
     payload: bytes
     dst: int
@@ -29,6 +31,7 @@ class SendPlan:
     interval_ns: int
     wait_ns: int
     expect_reply: bool
+    quiet: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +56,8 @@ class SendJob(Job):
         self._open: deque[_Shot] = deque()
         self._next_ns = 0
         self._linger_ns: int | None = None
-        self._last_ns = 0
+        # When the first and the last was sent, and when the last fate became known.
+        self._first_ns = self._last_ns = self._settled_ns = 0
         self._remote = False
         self._last: Trace | None = None
         self._failed_by: Trace | None = None
@@ -61,7 +65,7 @@ class SendJob(Job):
 
     def start(self, now: int) -> None:
         """Send the first one."""
-        self._next_ns = now
+        self._next_ns = self._first_ns = now
         self.on_timer(now)
 
     def on_timer(self, now: int) -> None:
@@ -74,7 +78,8 @@ class SendJob(Job):
             and not self.ended
         ):
             self._shoot(now)
-            self._next_ns = now + plan.interval_ns
+            late = now + plan.interval_ns - CATCH_UP_NS
+            self._next_ns = max(self._next_ns + plan.interval_ns, late)
         self._report(now)
         if self.ended:
             return
@@ -106,6 +111,7 @@ class SendJob(Job):
             trace = shot.trace
             if trace.settled:
                 self._open.remove(shot)
+                self._settled_ns = now
                 self._settled(shot)
             elif not shot.noticed and now >= shot.sent_ns + WAIT_NOTICE_NS:
                 shot.noticed = True
@@ -119,6 +125,8 @@ class SendJob(Job):
             self._sent += 1
             self._remote = self._remote or trace.fate is Fate.SENT
             self._last = trace
+            if plan.quiet:
+                return
             gateway = None if trace.gateway is None else addr.IPV4.format(trace.gateway)
             self.emit(
                 "sent",
@@ -178,6 +186,8 @@ class SendJob(Job):
         self._report(now)  # first: an echo of this stack itself answers in the same turn
         while (datagram := socket.receive()) is not None:
             self._replies += 1
+            if self._plan.quiet:
+                continue
             self.emit(
                 "reply",
                 src=addr.IPV4.format(datagram.src),
@@ -223,8 +233,21 @@ class SendJob(Job):
             "waiting": len(self._open),
             "icmp_errors": self._icmp,
             "replies": self._replies,
+            **self._pace(),
             "ok": good,
         }
+
+    def _pace(self) -> dict[str, float]:
+        """Return how long it took, and how many datagrams a second that is, when it can be told."""
+        gaps = self._seq - 1
+        if self._plan.interval_ns:
+            took_ns = self._last_ns - self._first_ns
+        else:
+            # A burst is sent in no time at all; what counts is when it had left.
+            took_ns, gaps = self._settled_ns - self._first_ns, self._sent
+        if gaps < 1 or took_ns <= 0 or self._plan.count == 1:
+            return {}
+        return {"seconds": took_ns / 1e9, "rate": round(gaps / took_ns * 1e9, 1)}
 
     def _unanswered(self, now: int) -> Trace | None:
         """Return which datagram to ask about when none failed: one that waits or got no answer."""
