@@ -4,11 +4,12 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from smolctl.capture import Record
+from smolctl.capture import CaptureFileError, Record
 from tests.capture.kit import read
 from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab, connect, daemon_pid, events, wait_for_lines
 from tests.kit.process import Background, run, wait_until
@@ -27,7 +28,13 @@ def tap(lab: Lab) -> Lab:
 
 
 def captured(path: Path) -> list[Record]:
-    return read(path.read_bytes()) if path.exists() and path.stat().st_size else []
+    """Return what is in the file so far; its last packet may still be on its way into it."""
+    if not path.exists() or not path.stat().st_size:
+        return []
+    for _ in range(100):
+        with suppress(CaptureFileError):
+            return read(path.read_bytes())
+    return read(path.read_bytes())
 
 
 def start(tap: Lab, path: Path, *words: str) -> Background:

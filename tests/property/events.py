@@ -186,7 +186,7 @@ class Player:
         self.host.wait(number * number * 1_000_000)
 
     def _take(self, dev: str, _number: int) -> None:
-        self.host.sent(dev)
+        self.host.take(dev)
 
     def _answer(self, dev: str, number: int) -> None:
         """Let one of those that are being asked answer."""

@@ -126,11 +126,15 @@ class Host:
 
     def sent(self, dev: str = "tap0") -> list["Seen"]:
         """Let the device take all that waits, and return it."""
+        return [see(frame) for frame in self.take(dev)]
+
+    def take(self, dev: str = "tap0") -> list[bytes]:
+        """Let the device take all that waits; a bad link may have made it something unreadable."""
         interface = self.dev(dev)
         items = coalesce(interface.outbox, MAX_SEGMENTS)
         interface.outbox.clear()
         self.stack.transmitted(interface, items, self.now)
-        return [see(frame) for item in items for frame in frames_of(item)]
+        return [frame for item in items for frame in frames_of(item)]
 
     # --- time -------------------------------------------------------------------------------------
 
