@@ -16,8 +16,8 @@ _DF = 0x4000
 _MF = 0x2000
 _OFFSET = 0x1FFF
 
-_END_OF_OPTIONS = 0
-_NO_OPERATION = 1
+END_OF_OPTIONS = 0
+NO_OPERATION = 1
 _SOURCE_ROUTES = (131, 137)  # loose and strict (RFC 791 3.1)
 
 
@@ -77,9 +77,9 @@ class Ipv4Header(NamedTuple):
             kind = options[at]
             if kind in _SOURCE_ROUTES:
                 return True
-            if kind == _END_OF_OPTIONS:
+            if kind == END_OF_OPTIONS:
                 return False
-            if kind == _NO_OPERATION:
+            if kind == NO_OPERATION:
                 at += 1
                 continue
             if at + 1 >= len(options) or options[at + 1] < 2:

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, UDP, fragment
 from scapy.packet import Raw
 
+from smolctl.wire import ipv4
+from smolctl.wire.fragment import fragments
 from tests.stack.fragments import payload_of
 from tests.stack.kit import OURS, PEER, frame_of
 from tests.stack.provokers import fresh
@@ -37,3 +39,14 @@ def test_scapys_echo_request_is_answered() -> None:
         host.receive(frame_of(bytes(part)))
     (answer,) = host.sent()
     assert answer.icmp.body == bytes(1400)
+
+
+@given(sizes, st.integers(68, 9000))
+def test_a_packet_is_cut_as_scapy_cuts_it(size: int, mtu: int) -> None:
+    mtu = max(mtu, size // 64)
+    payload = random.Random(size).randbytes(size)
+    whole = IP(src=OURS, dst=PEER, id=7, proto=17) / Raw(payload)
+    header = ipv4.parse(bytes(whole))
+    assert isinstance(header, ipv4.Ipv4Header)
+    theirs = fragment(whole, fragsize=mtu - 20) if size > mtu - 20 else [whole]
+    assert fragments(header, payload, mtu) == [bytes(part) for part in theirs]

@@ -6,8 +6,12 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smolctl.stack.cast import Cast
 from smolctl.stack.fate import Fate, Trace
-from smolctl.wire import udp
+from smolctl.stack.reassembly import Complete, Fragment, Reassembly
+from smolctl.stack.settings import Settings
+from smolctl.wire import ipv4, udp
+from smolctl.wire.fragment import fragments as cut_into
 from tests.stack.kit import OURS, PEER, Host, frame_of, ip, packet_of
 from tests.stack.provokers import fresh
 
@@ -123,3 +127,32 @@ def test_no_fragment_raises(tails: list[bytes]) -> None:
         )
     host.wait(60_000_000_000)
     assert len(host.stack.reassembly) == 0
+
+
+mtus = st.one_of(st.integers(68, 120), st.integers(68, 1500))
+
+
+@given(st.data(), st.binary(max_size=40), st.binary(max_size=1200), st.lists(mtus, max_size=3))
+def test_what_is_cut_at_any_mtus_is_put_together_as_it_was(
+    data: st.DataObject, options: bytes, payload: bytes, path: list[int]
+) -> None:
+    whole = packet_of(17, payload, ident=data.draw(st.integers(0, 0xFFFF)), options=options)
+    packets = [whole]
+    for mtu in path:  # every link on the way cuts what the one before left too big for it
+        packets = [
+            piece
+            for packet in packets
+            if isinstance(header := ipv4.parse(packet), ipv4.Ipv4Header)
+            for piece in cut_into(header, ipv4.payload(packet, header), mtu)
+        ]
+        assert all(len(packet) <= mtu for packet in packets)
+    if len(packets) == 1:
+        assert packets == [whole]
+        return
+    table, outcome = Reassembly(Settings()), None
+    for packet in data.draw(st.permutations(packets)):
+        header = ipv4.parse(packet)
+        assert isinstance(header, ipv4.Ipv4Header)
+        *_, outcome = table.add(Fragment(packet, header, Trace(), "tap0", Cast.HOST), 0)
+    assert isinstance(outcome, Complete)
+    assert outcome.packet == whole
