@@ -100,7 +100,7 @@ def _many_addresses() -> Wired:
 
 def _many_neighbors() -> Wired:
     wired = Wired()
-    wired.stack.settings.set("iface.neighbor_cache_count", str(2 * MANY), origin="bench")
+    wired.stack.settings.set("iface.neighbor_cache_count", str(2 * MANY))
     for number in range(MANY):
         wired.add_neighbor(_PEER + 256 + number)
     return wired

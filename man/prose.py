@@ -23,7 +23,8 @@ ENVIRONMENT = {
             "SMOLCTL_KEY",
             "The setting that a stack begins with: its key in capitals, with _ for the dot, such as"
             " SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT=8. An unknown one, or a bad value, is an error at"
-            " the start of the stack.",
+            " the start of the stack. It overrides the profile and the config file, and is"
+            " overridden by --sysctl of smolctl stack start.",
         ),
     ),
 }

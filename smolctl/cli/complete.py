@@ -26,11 +26,11 @@ def words(parser: Parser, table: Table, options: Options, incomplete: str) -> li
         incomplete: the beginning of the word to complete.
     """
     if parser.pending is not None:
-        return _matching(_values(parser.pending, options), incomplete)
+        return _matching(_values(parser.pending, options, incomplete), incomplete)
     if incomplete.startswith("-"):
         return _matching([*_options(table), *_global_options()], incomplete)
     place = parser.free_positional()
-    values = _values(place, options) if place else []
+    values = _values(place, options, incomplete) if place else []
     return _matching([*values, *_bare(table, parser.args)], incomplete)
 
 
@@ -72,7 +72,7 @@ def parameters(table: Table | None) -> list[click.Parameter]:
 def _completer(
     owner: Keyword | Positional | GlobalOption,
 ) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
-    return lambda ctx, _, start: _matching(_values(owner, ctx.obj.options), start)
+    return lambda ctx, _, start: _matching(_values(owner, ctx.obj.options, start), start)
 
 
 def _matching(entries: Iterable[tuple[str, str]], start: str) -> list[CompletionItem]:
@@ -104,13 +104,16 @@ def _global_options() -> Iterator[tuple[str, str]]:
         yield from ((flag, option.help) for flag in option.flags if flag.startswith("--"))
 
 
-def _values(owner: Keyword | Positional | GlobalOption, options: Options) -> list[tuple[str, str]]:
+def _values(
+    owner: Keyword | Positional | GlobalOption, options: Options, start: str = ""
+) -> list[tuple[str, str]]:
     if isinstance(owner, GlobalOption):
         if owner.name == "color":
             return [(value, "") for value in COLOR_WHEN]
         return live("stack", options) if owner.name == "stack" else []
     fixed = [(value, "") for value in owner.values]
-    return fixed + (live(owner.complete, options) if owner.complete else [])
+    kind = f"{owner.complete}=" if f"{owner.complete}=" in LIVE and "=" in start else owner.complete
+    return fixed + (live(kind, options) if kind else [])
 
 
 def live(kind: str, options: Options) -> list[tuple[str, str]]:
@@ -160,7 +163,31 @@ def _stacks(_options: Options) -> list[tuple[str, str]]:
 
 
 def _settings(options: Options) -> list[tuple[str, str]]:
-    return [(row["key"], str(row["value"])) for row in _call(options, "sysctl.show")]
+    try:
+        return [(row["key"], str(row["value"])) for row in _call(options, "sysctl.show")]
+    except (SmolctlError, OSError):  # no stack runs: the keys are the same in all
+        from smolctl.stack.settings import KNOBS
+
+        return [(knob.key, str(knob.show(knob.default))) for knob in KNOBS.values()]
+
+
+def _assignments(_options: Options) -> list[tuple[str, str]]:
+    from smolctl.stack.profile import PROFILES
+    from smolctl.stack.settings import KNOBS
+
+    values = {
+        (key, word): "" for key, knob in KNOBS.items()
+        for word in knob.words or (("0", "1") if knob.unit == "flag" else ())
+    }  # fmt: skip
+    for profile in PROFILES.values():
+        values.update({item: profile.name for item in profile.values.items()})
+    return [(f"{key}={word}", text) for (key, word), text in values.items()]
+
+
+def _profiles(_options: Options) -> list[tuple[str, str]]:
+    from smolctl.stack.profile import PROFILES
+
+    return [(profile.name, profile.what) for profile in PROFILES.values()]
 
 
 def _nouns(_options: Options) -> list[tuple[str, str]]:
@@ -183,6 +210,8 @@ LIVE: dict[str, Callable[[Options], list[tuple[str, str]]]] = {
     "host": _hosts,
     "stack": _stacks,
     "sysctl": _settings,
+    "sysctl=": _assignments,
+    "profile": _profiles,
     "noun": _nouns,
     "reason": _reasons,
 }

@@ -36,6 +36,7 @@ class Keyword(NamedTuple):
         values: usual values, for help and completion; the stack decides which are right.
         within: key and value of another keyword that must stand before it; without it the word
             means what it does elsewhere in the table: ``name X`` and ``type cable name X``.
+        many: it may come again; the argument is a list.
     """
 
     words: tuple[str, ...]
@@ -49,6 +50,7 @@ class Keyword(NamedTuple):
     complete: str = ""
     values: tuple[str, ...] = ()
     within: tuple[str, str] | None = None
+    many: bool = False
 
     def applies(self, args: Mapping[str, Any]) -> bool:
         """Tell whether the words before allow it; ``args`` is what they said."""
@@ -263,7 +265,9 @@ class Parser:
             self._set(key, word.lstrip("-") if owner.choice else True, word, again=not owner.choice)
             return
         text = self._value(word, owner, value)
-        if text is not None:
+        if text is not None and owner.many:
+            self.args.setdefault(key, []).append(text)
+        elif text is not None:
             self._set(key, text, word)
 
     def _place_word(self, word: str, place: Positional, value: str | None) -> None:

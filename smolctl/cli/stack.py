@@ -84,7 +84,10 @@ def _start(session: Session, args: Args) -> None:
 
 
 def _daemon_option(key: str, value: object) -> list[str]:
-    return [f"--{key}"] if value is True else [f"--{key}", str(value)]
+    if value is True:
+        return [f"--{key}"]
+    values = value if isinstance(value, list) else [value]
+    return [f"--{key}={each}" for each in values]
 
 
 def _become_daemon(command: list[str], environment: dict[str, str]) -> None:
@@ -164,7 +167,8 @@ COMMAND = Noun(
                 "start a stack",
                 (
                     "smolctl stack start",
-                    "smolctl --stack lab stack start --profile linux",
+                    "smolctl --stack lab stack start --profile smoltcp-0.9",
+                    "smolctl stack start --sysctl neigh.unres_qlen=1",
                     "smolctl stack start --foreground",
                 ),
                 (),
@@ -178,11 +182,21 @@ COMMAND = Noun(
                         "settings to begin with",
                         "PROFILE",
                         bare=False,
-                        values=("linux",),
+                        complete="profile",
+                    ),
+                    option(
+                        "sysctl",
+                        "one setting; may be given again",
+                        "KEY=VALUE",
+                        complete="sysctl",
+                        many=True,
                     ),
                 ),
                 notes="It begins with lo, 127.0.0.1/8, up. Other commands start a stack by"
-                " themselves when it is needed.",
+                " themselves when it is needed. A profile is a named set of settings: what one"
+                " real stack does, linux by default. --sysctl overrides SMOLCTL_KEY of the"
+                " environment, which overrides the profile; smolctl sysctl tells where each value"
+                " came from.",
             ),
             _start,
         ),

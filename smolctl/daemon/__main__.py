@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.ready_fd is not None:
             make_directory(paths.directory)
             log = Log(paths.log, standard=True)
-        _serve(paths, options.profile, log, ready)
+        _serve(paths, options, log, ready)
     except AlreadyRunning as error:
         # Whoever asked for this stack has it; only one that was asked to be it has failed.
         if options.ready_fd is None:
@@ -41,13 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _serve(paths: StackPaths, profile: str, log: Log, ready: Ready) -> None:
+def _serve(paths: StackPaths, options: argparse.Namespace, log: Log, ready: Ready) -> None:
     lock, listener = claim(paths)
     try:
         # Not before the stack's name is ours: most of the time to start goes into this import.
+        from smolctl.daemon.environment import from_words, initial_settings
         from smolctl.daemon.process import Process
 
-        process = Process(paths, listener, profile, log)
+        settings = initial_settings(os.environ, options.profile, from_words(options.sysctl))
+        process = Process(paths, listener, settings, log)
     except BaseException:
         listener.close()
         lock.release()
@@ -74,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default=DEFAULT_STACK, help="the stack's name")
     parser.add_argument("--foreground", action="store_true", help="the default; says it aloud")
     parser.add_argument("--profile", default="linux", help="settings to begin with")
+    parser.add_argument(
+        "--sysctl", action="append", default=[], metavar="KEY=VALUE", help="one setting"
+    )
     parser.add_argument(
         "--ready-fd", type=int, metavar="N", help="detach, and report on this descriptor"
     )

@@ -1,53 +1,77 @@
-"""Settings that a stack begins with: what the environment says about the knobs."""
+"""Settings that a stack begins with: profile, config file, environment and command line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from smolctl.errors import InvalidArgument, StackError
-from smolctl.stack.settings import KNOBS, Settings
+from smolctl.errors import InvalidArgument
+from smolctl.stack.level import Assignment, Level
+from smolctl.stack.profile import profile
+from smolctl.stack.settings import KNOBS, Settings, nearest
 
 PREFIX = "SMOLCTL_"
 OTHERS = frozenset({"SMOLCTL_STACK", "SMOLCTL_DEBUG"})
 """Variables with the prefix that are no knobs: the command line's own."""
-PROFILES = ("linux",)
-"""Named sets of values; linux is what the knobs' defaults are."""
 
 
-def initial_settings(environ: Mapping[str, str], profile: str) -> Settings:
+def initial_settings(
+    environ: Mapping[str, str], profile_name: str, assigned: Iterable[Assignment] = ()
+) -> Settings:
     """Return the settings of a new stack.
 
     Args:
         environ: variables; ``SMOLCTL_NEIGH_RETRANS_TIME_MS=500`` sets neigh.retrans_time_ms.
-        profile: one of ``PROFILES``.
+        profile_name: one of ``PROFILES``.
+        assigned: what config file and command line say.
 
     Raises:
-        InvalidArgument: a variable names no knob, or has a value that its knob does not take; or
-            there is no such profile.
+        InvalidArgument: a variable names no knob, a value is wrong or one of two at the same
+            level, or there is no such profile.
     """
-    if profile not in PROFILES:
-        raise InvalidArgument(f'there is no profile "{profile}": {", ".join(PROFILES)}')
-    settings = Settings()
+    values = [*profile(profile_name).assignments(), *from_environment(environ), *assigned]
+    return Settings.begun(values, profile_name)
+
+
+def from_environment(environ: Mapping[str, str]) -> list[Assignment]:
+    """Return what the environment says about the knobs.
+
+    Raises:
+        InvalidArgument: a variable with our prefix is neither a knob nor one of ``OTHERS``.
+    """
     keys = {knob.environment: key for key, knob in KNOBS.items()}
-    wanted = []
+    found = []
     for name, value in sorted(environ.items()):
-        if name.startswith(PREFIX) and name not in OTHERS:
-            if name not in keys:
-                raise InvalidArgument(
-                    f"the environment has {name}={value}, and no setting has that name",
-                    hint=f"unset {name}; all settings: smolctl sysctl",
-                )
-            wanted.append((name, keys[name], value))
-    # Two knobs may only fit together once both are set, in an order that is not known here.
-    while wanted:
-        refused = []
-        for name, key, value in wanted:
-            try:
-                settings.set(key, value, origin="environment")
-            except StackError as error:
-                refused.append((name, key, value))
-                problem = InvalidArgument(
-                    f"the environment has {name}={value}: {error.message}", hint=f"unset {name}"
-                )
-        if len(refused) == len(wanted):
-            raise problem
-        wanted = refused
-    return settings
+        if not name.startswith(PREFIX) or name in OTHERS:
+            continue
+        if name not in keys:
+            raise InvalidArgument(
+                f"the environment has {name}={value}, and no setting has that name",
+                hint=f"unset {name}; {_near(name, keys)}",
+            )
+        place = f"{name}={value} in the environment"
+        found.append(Assignment(Level.ENVIRONMENT, keys[name], value, place, f"unset {name}"))
+    return found
+
+
+def _near(name: str, keys: Mapping[str, str]) -> str:
+    from difflib import get_close_matches  # only a typo needs it
+
+    near = get_close_matches(name, [*keys, *OTHERS], n=1, cutoff=0.75)
+    return f'did you mean "{near[0]}"?' if near else "all settings: smolctl sysctl"
+
+
+def from_words(words: Iterable[str]) -> list[Assignment]:
+    """Return what ``--sysctl KEY=VALUE`` of the command line says.
+
+    Raises:
+        InvalidArgument: one has no ``=``.
+    """
+    found = []
+    for word in words:
+        key, equals, value = (part.strip() for part in word.partition("="))
+        place = f"--sysctl {word}"
+        if not equals:
+            raise InvalidArgument(
+                f"{place}: a setting and its value are missing the = between them",
+                hint=f"--sysctl {key}=VALUE" if key in KNOBS else nearest(key),
+            )
+        found.append(Assignment(Level.COMMAND, key, value, place))
+    return found

@@ -9,12 +9,12 @@ from typing import Any
 from smolctl import __version__
 from smolctl.control.paths import StackPaths
 from smolctl.daemon.engine import Engine
-from smolctl.daemon.environment import initial_settings
 from smolctl.daemon.lifecycle import Listener, Lock
 from smolctl.daemon.links import Links
 from smolctl.daemon.log import Log
 from smolctl.daemon.server import Server
 from smolctl.stack.configure import bring_up_loopback
+from smolctl.stack.settings import Settings
 from smolctl.stack.stack import Stack
 
 
@@ -24,20 +24,16 @@ class Process:
     Args:
         paths: the stack's.
         listener: its control socket.
-        profile: the settings to begin with.
+        settings: what it begins with.
         log: where it says what happens.
-
-    Raises:
-        InvalidArgument: the environment or the profile is wrong.
     """
 
-    def __init__(self, paths: StackPaths, listener: Listener, profile: str, log: Log) -> None:
+    def __init__(self, paths: StackPaths, listener: Listener, settings: Settings, log: Log) -> None:
         self._paths = paths
-        self._profile = profile
         self._log = log
         self._started_ns = monotonic_ns()
         self._started = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(time()))
-        self._stack = Stack(_random, initial_settings(os.environ, profile))
+        self._stack = Stack(_random, settings)
         bring_up_loopback(self._stack)
         selector = selectors.DefaultSelector()
         self._links = Links(self._stack, selector, log)
@@ -55,7 +51,7 @@ class Process:
             "started": self._started,
             "socket": self._paths.socket,
             "log": self._paths.log,
-            "profile": self._profile,
+            "profile": self._stack.settings.profile,
             "links": len(self._stack.interfaces),
             "sockets": sum(1 for _ in self._stack.udp) + len(self._stack.echoes),
             "clients": self._server.clients,

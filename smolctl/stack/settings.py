@@ -5,68 +5,13 @@ the environment is ``SMOLCTL_`` and the key in capitals with ``_`` for ``.``:
 ``SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT=8``.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 
 from smolctl.errors import InvalidArgument, NotFound
+from smolctl.stack.knob import Knob
+from smolctl.stack.level import Assignment, Level, winners
 
 NS_PER_MS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Knob:
-    """One setting: a whole number within ``low``..``high``, both included.
-
-    Attributes:
-        words: names of the numbers from ``low`` on, for a choice; () for a quantity or flag.
-        linux, smoltcp: what these do, "" where nothing corresponds.
-    """
-
-    key: str
-    default: int
-    unit: str
-    low: int
-    high: int
-    description: str
-    source: str
-    linux: str = ""
-    smoltcp: str = ""
-    words: tuple[str, ...] = ()
-
-    @property
-    def environment(self) -> str:
-        """Return the environment variable that sets this knob when a stack starts."""
-        return "SMOLCTL_" + self.key.upper().replace(".", "_")
-
-    def parse(self, text: str) -> int:
-        """Return the value that ``text`` spells; on/off, true/false, yes/no mean 1 and 0.
-
-        Raises:
-            InvalidArgument: not a whole number, or outside the range; no word of a choice.
-        """
-        word = text.strip().lower()
-        if word in self.words:
-            return self.low + self.words.index(word)
-        value = None if self.words else _WORDS.get(word)
-        # Not int() alone: it takes "1_0" and other scripts' digits.
-        if value is None and word.isascii() and word.isdigit() and len(word) < 20:
-            value = int(word)
-        if value is None or not self.low <= value <= self.high:
-            wanted = f"a whole number from {self.low} to {self.high}"
-            if self.words:
-                wanted = " or ".join(filter(None, (", ".join(self.words[:-1]), self.words[-1])))
-            raise InvalidArgument(
-                f'{self.key}: "{text}" is not {wanted}',
-                hint=f"smolctl sysctl {self.key}={self.show(self.default)}",
-            )
-        return value
-
-    def show(self, value: int) -> int | str:
-        """Return a value as it is shown: the word of a choice, else the number."""
-        return self.words[value - self.low] if self.words else value
-
-
-_WORDS = {"on": 1, "true": 1, "yes": 1, "off": 0, "false": 0, "no": 0}
 _DAY_MS = 86_400_000
 
 KNOBS: dict[str, Knob] = {
@@ -271,11 +216,33 @@ KNOBS: dict[str, Knob] = {
 class Settings:
     """The values of all knobs of one stack, and where each came from."""
 
-    __slots__ = ("_origins", "_values")
+    __slots__ = ("_places", "_values", "profile")
 
     def __init__(self) -> None:
+        self.profile = "linux"
         self._values = {key: knob.default for key, knob in KNOBS.items()}
-        self._origins = dict.fromkeys(KNOBS, "default")
+        self._places: dict[str, Assignment] = {}
+
+    @classmethod
+    def begun(cls, assigned: Iterable[Assignment], profile: str = "linux") -> "Settings":
+        """Return the settings that a stack begins with.
+
+        Args:
+            assigned: by profile, config file, environment and command line, in any order: of two
+                for one knob that of the stronger level counts. Each has to be right by itself.
+            profile: its name, for whoever asks.
+
+        Raises:
+            NotFound, InvalidArgument: a key or value is wrong, a key has two values at one level,
+                or two knobs contradict each other; the message has the places.
+        """
+        settings = cls()
+        settings.profile = profile
+        for item, value in winners(assigned, lambda item: knob(item.key).parse(item.text)):
+            settings._values[item.key] = value
+            settings._places[item.key] = item
+        settings._check(settings._values, settings._places)
+        return settings
 
     def __getitem__(self, key: str) -> int:
         return self._values[key]
@@ -285,23 +252,39 @@ class Settings:
         return self._values[key] * NS_PER_MS
 
     def origin(self, key: str) -> str:
-        """Return where the value came from: default, environment or command line."""
-        return self._origins[key]
+        """Return who says so: default, profile NAME, config file, environment, command line."""
+        item = self._places.get(key)
+        return Level.DEFAULT.label if item is None else item.origin
 
-    def set(self, key: str, text: str, *, origin: str) -> None:
-        """Set one knob from its text.
+    def place(self, key: str) -> str:
+        """Return where exactly the value stands, such as "lab.toml line 3"; "" for a default."""
+        item = self._places.get(key)
+        return "" if item is None else item.place
+
+    def set(self, key: str, text: str, *, origin: str = "command line") -> None:
+        """Set one knob from its text, now.
 
         Raises:
             NotFound: no knob has that key.
             InvalidArgument: the value is not in its range, or contradicts another knob.
         """
         value = knob(key).parse(text)
-        first = value if key == "ip.local_port_first" else self["ip.local_port_first"]
-        last = value if key == "ip.local_port_last" else self["ip.local_port_last"]
-        if first > last:
-            raise InvalidArgument(f"{key}={text}: the port range {first}-{last} would be empty")
+        item = Assignment(Level.of(origin), key, text, f"smolctl sysctl {key}={text}")
+        self._check({**self._values, key: value}, {**self._places, key: item})
         self._values[key] = value
-        self._origins[key] = origin
+        self._places[key] = item
+
+    @staticmethod
+    def _check(values: Mapping[str, int], places: Mapping[str, Assignment]) -> None:
+        """Check what only holds of two knobs together."""
+        ends = ("ip.local_port_first", "ip.local_port_last")
+        first, last = (values[key] for key in ends)
+        if first > last:
+            said = [places[key].place for key in ends if key in places]
+            raise InvalidArgument(
+                f"{' and '.join(said)}: the port range {first}-{last} would be empty",
+                hint="smolctl sysctl " + ends[0],
+            )
 
     def __iter__(self) -> Iterator[Knob]:
         return iter(KNOBS.values())
@@ -315,7 +298,17 @@ def knob(key: str) -> Knob:
     """
     found = KNOBS.get(key)
     if found is None:
-        tail = key.rpartition(".")[2]
-        near = [name for name in KNOBS if tail and tail in name] or ["all keys: smolctl sysctl"]
-        raise NotFound(f'no setting is named "{key}"', hint=", ".join(near[:3]))
+        raise NotFound(f'no setting is named "{key}"', hint=nearest(key))
     return found
+
+
+def nearest(key: str) -> str:
+    """Return a hint for a key that does not exist: those that it may have been meant for."""
+    from difflib import get_close_matches  # only a typo needs it
+
+    tail = key.rpartition(".")[2]
+    near = [name for name in KNOBS if tail and tail in name]
+    near = near or get_close_matches(key.lower(), list(KNOBS), n=3, cutoff=0.7)
+    if not near:
+        return "all keys: smolctl sysctl"
+    return "did you mean " + " or ".join(f'"{name}"' for name in near[:3]) + "?"

@@ -289,4 +289,4 @@ def test_a_knob_works_at_once(api: Api) -> None:
     assert not api.run("udp.send", dst=DEAD, port="9").done_with["ok"]
     assert api.clock.now - start == 1_000_000_000
     error = refused(api, "sysctl.set", key="neigh.mcast", value="1")
-    assert (error.code, error.hint) == ("not-found", "neigh.mcast_solicit")
+    assert (error.code, error.hint) == ("not-found", 'did you mean "neigh.mcast_solicit"?')

@@ -63,6 +63,11 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
         (("trace", "tap0", "udp", "dst", "po"), ["port"]),
         (("trace", "--w"), ["--wait"]),
         (("capture", "--w"), ["--write", "--wait"]),
+        (("stack", "start", "--profile", ""), ["linux", "rfc1122", "smoltcp-0.9", "smoltcp-0.12"]),
+        (("sysctl", "--diff=s"), ["smoltcp-0.9", "smoltcp-0.12"]),
+        (("sysctl", "ip.default"), ["ip.default_ttl"]),
+        (("sysctl", "arp.accept_from=s"), ["arp.accept_from=subnet", "arp.accept_from=solicited"]),
+        (("stack", "start", "--sysctl", "arp.accept="), ["arp.accept=0", "arp.accept=1"]),
         # Names that only a daemon knows: none runs, so there are none, and no error.
         (("addr", "show", "dev", ""), []),
         (("route", "get", "8.8.8.8", "from", ""), []),

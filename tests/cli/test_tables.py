@@ -16,6 +16,8 @@ KNOB = {
     "min": 1,
     "max": 1000000,
     "origin": "command line",
+    "place": "smolctl sysctl iface.neighbor_cache_count=8",
+    "profiles": [{"profile": "linux", "value": 1024}, {"profile": "smoltcp-0.9", "value": 4}],
     "description": "neighbor entries an interface may hold",
     "source": "RFC 1122 2.3.2.1",
     "environment": "SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT",
@@ -38,6 +40,12 @@ KNOB = {
         ("stack ls", "stack list", {}),
         ("stack start --foreground", "stack start", {"foreground": True}),
         ("stack start --profile smoltcp", "stack start", {"profile": "smoltcp"}),
+        (
+            "stack start --sysctl a.b=1 --sysctl=c.d=2",
+            "stack start",
+            {"sysctl": ["a.b=1", "c.d=2"]},
+        ),
+        ("sysctl --diff linux", "sysctl", {"diff": "linux"}),
         ("stack log --lines 3", "stack log", {"lines": "3"}),
         ("stack stop", "stack stop", {}),
     ],
@@ -53,14 +61,15 @@ def test_sysctl() -> None:
         "ip.default_ttl                  8     1024  hops     command line  RFC 1122 2.3.2.1\n"
     )
     assert draw(sysctl.render, [KNOB, {**KNOB, "key": "a.b", "smoltcp": ""}], verbose=True) == (
-        "KEY                         VALUE  LINUX  SMOLTCP            UNIT     FROM          "
-        "SOURCE\n"
-        "iface.neighbor_cache_count      8   1024  4 (0.9), 8 (0.12)  entries  command line  RFC"
-        " 1122 2.3.2.1\n"
+        "KEY                         VALUE  LINUX  SMOLTCP-0.9  UNIT     FROM          SOURCE\n"
+        "iface.neighbor_cache_count      8   1024            4  entries  command line  RFC 1122"
+        " 2.3.2.1\n"
         "    neighbor entries an interface may hold\n"
-        "a.b                             8   1024  -                  entries  command line  RFC"
-        " 1122 2.3.2.1\n"
+        "    Linux: 1024; smoltcp: 4 (0.9), 8 (0.12)\n"
+        "a.b                             8   1024            4  entries  command line  RFC 1122"
+        " 2.3.2.1\n"
         "    neighbor entries an interface may hold\n"
+        "    Linux: 1024\n"
     )
     assert draw(sysctl.render_one, [KNOB]) == (
         "iface.neighbor_cache_count = 8\n"
@@ -70,10 +79,17 @@ def test_sysctl() -> None:
         "  least    1\n"
         "  most     1000000\n"
         "  from     command line\n"
+        "  where    smolctl sysctl iface.neighbor_cache_count=8\n"
         "  source   RFC 1122 2.3.2.1\n"
         "  linux    1024\n"
         "  smoltcp  4 (0.9), 8 (0.12)\n"
         "  set by   SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT\n"
+        "  profile  1024 (linux), 4 (smoltcp-0.9)\n"
+    )
+    assert draw(sysctl.render_diff, [KNOB], args={"diff": "smoltcp-0.9"}) == (
+        "KEY                         VALUE  SMOLTCP-0.9  UNIT     FROM          WHAT\n"
+        "iface.neighbor_cache_count      8            4  entries  command line  neighbor entries an"
+        " interface may hold\n"
     )
     assert draw(sysctl.render_set, [KNOB]) == "iface.neighbor_cache_count = 8\n"
 

@@ -31,7 +31,11 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # Modules that a layer may import from one that it otherwise may not, and why.
 MODULES: dict[str, dict[str, str]] = {
-    "cli": {"smolctl.stack.reason": "explain shows the table, which is data; no daemon is asked"},
+    "cli": {
+        "smolctl.stack.reason": "explain shows the table, which is data; no daemon is asked",
+        "smolctl.stack.profile": "completion offers them before a stack runs; data as well",
+        "smolctl.stack.settings": "completion offers keys before a stack runs; data as well",
+    },
 }
 
 # No clock, socket, file, thread, randomness or logging in the core, and no library of the edge.

@@ -3,7 +3,8 @@
 import pytest
 
 from smolctl.errors import InvalidArgument, NotFound
-from smolctl.stack.settings import KNOBS, Knob, Settings, knob
+from smolctl.stack.knob import Knob
+from smolctl.stack.settings import KNOBS, Settings, knob
 
 EVERY = pytest.mark.parametrize("item", KNOBS.values(), ids=lambda item: item.key)
 
@@ -76,8 +77,10 @@ def test_the_port_range_stays_a_range() -> None:
 @pytest.mark.parametrize(
     ("key", "hint"),
     [
-        ("neigh.unres_qlenn", "all keys: smolctl sysctl"),
-        ("unres_qlen", "neigh.unres_qlen, neigh.unres_qlen_bytes"),
+        ("neigh.unres_qlenn", 'did you mean "neigh.unres_qlen" or "neigh.unres_qlen_bytes"?'),
+        ("unres_qlen", 'did you mean "neigh.unres_qlen" or "neigh.unres_qlen_bytes"?'),
+        ("ip.onlink", 'did you mean "ip.onlink_first"?'),
+        ("what.ever", "all keys: smolctl sysctl"),
         ("", "all keys: smolctl sysctl"),
     ],
 )

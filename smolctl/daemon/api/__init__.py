@@ -85,7 +85,7 @@ OPS: dict[str, Operation] = {
     "neigh.change": _op(neigh.change, _NEIGH),
     "neigh.del": _op(neigh.delete, "dst dev lladdr nud"),
     "neigh.flush": _op(neigh.flush, "dev to nud"),
-    "sysctl.show": _op(sysctl.show, "key"),
+    "sysctl.show": _op(sysctl.show, "key diff"),
     "sysctl.set": _op(sysctl.set_, "key value"),
     "socket.show": _op(socket.show),
     "socket.open": _op(socket_open.open_, "channel owner pid"),

@@ -1,0 +1,61 @@
+"""What a knob is: its key, its range, and the text that spells a value."""
+
+from dataclasses import dataclass
+
+from smolctl.errors import InvalidArgument
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One setting: a whole number within ``low``..``high``, both included.
+
+    Attributes:
+        words: names of the numbers from ``low`` on, for a choice; () for a quantity or flag.
+        linux, smoltcp: what these do, "" where nothing corresponds.
+    """
+
+    key: str
+    default: int
+    unit: str
+    low: int
+    high: int
+    description: str
+    source: str
+    linux: str = ""
+    smoltcp: str = ""
+    words: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> str:
+        """Return the environment variable that sets this knob when a stack starts."""
+        return "SMOLCTL_" + self.key.upper().replace(".", "_")
+
+    def parse(self, text: str) -> int:
+        """Return the value that ``text`` spells; on/off, true/false, yes/no mean 1 and 0.
+
+        Raises:
+            InvalidArgument: not a whole number, or outside the range; no word of a choice.
+        """
+        word = text.strip().lower()
+        if word in self.words:
+            return self.low + self.words.index(word)
+        value = None if self.words else _WORDS.get(word)
+        # Not int() alone: it takes "1_0" and other scripts' digits.
+        if value is None and word.isascii() and word.isdigit() and len(word) < 20:
+            value = int(word)
+        if value is None or not self.low <= value <= self.high:
+            wanted = f"a whole number from {self.low} to {self.high}"
+            if self.words:
+                wanted = " or ".join(filter(None, (", ".join(self.words[:-1]), self.words[-1])))
+            raise InvalidArgument(
+                f'{self.key}: "{text}" is not {wanted}',
+                hint=f"smolctl sysctl {self.key}={self.show(self.default)}",
+            )
+        return value
+
+    def show(self, value: int) -> int | str:
+        """Return a value as it is shown: the word of a choice, else the number."""
+        return self.words[value - self.low] if self.words else value
+
+
+_WORDS = {"on": 1, "true": 1, "yes": 1, "off": 0, "false": 0, "no": 0}
