@@ -23,6 +23,7 @@ SUBJECTS = {
     "fib": ("bench.fib:run", "FIB lookups and memory, beside pytricia and py-radix"),
     "scale": ("bench.scale:run", "cost of a datagram in a large stack"),
     "cli": ("bench.cli:run", "what a command costs"),
+    "batch": ("bench.batch:run", "what a command costs in a batch, beside ip -batch (root)"),
     "start": ("bench.start:run", "how long a stack takes to be there"),
     "memory": ("bench.memory:run", "memory of the daemon"),
 }

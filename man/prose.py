@@ -77,6 +77,7 @@ SEE_ALSO = {
     ],
     "trace": [("smolctl-why", "8"), ("smolctl-capture", "8"), ("smolctl-monitor", "8")],
     "arping": [("smolctl-neigh", "8"), ("smolctl-ping", "8"), ("arping", "8")],
+    "batch": [("smolctl-stack", "8"), ("ip", "8")],
     "socket": [("smolctl-udp", "8"), ("ss", "8")],
     "monitor": [("smolctl-why", "8"), ("smolctl-stats", "8"), ("ip-monitor", "8")],
     "stats": [("smolctl-explain", "8"), ("smolctl-socket", "8"), ("smolctl-link", "8")],
@@ -265,6 +266,28 @@ seconds and may have fractions.
 
 With -D the exit status tells whether an address is taken: 0 free, 1 taken, and 2 when nobody
 could be asked, because the interface is down or nothing is at its other end.
+""",
+    "batch": """
+batch runs the commands of a file, one a line, over one connection to the stack, hundreds of times
+as fast as one process for each. A command is written as on the command line, without smolctl in
+front. Every command works: a probe ends before the next line begins, and a line batch FILE runs
+another file. Options before batch hold for all lines, and a line may have more of its own, such
+as -s, -j or --stack.
+
+Lines are split into words as by a shell: single quotes, double quotes and backslashes quote; "#"
+where a word could begin starts a comment; a backslash at the end of a line goes on in the next
+one. There are no variables, patterns, or redirections.
+
+The first command that fails ends the batch. An error begins with the file and the line where the
+command began: FILE:LINE. With --force the batch goes on, and still fails. As of ip -batch, the
+exit status is 1 whatever failed, but 2 when the file cannot be read, and 3 when there was no
+stack to talk to, or it went away; that ends the batch even with --force. SIGINT ends the command
+that runs, which prints its summary, and the batch with it.
+
+With --json each command prints its own document on a line of its own, [] where there is nothing
+to say, or its stream of objects that ends with the summary. Errors have file and line beside the
+usual keys. A program that writes commands to smolctl -j batch --force - and reads the answers has
+one for each command, as soon as it is done: on standard output, or on standard error if it failed.
 """,
     "socket": """
 Each socket that is bound at the moment is shown with what waits in its receive queue, the size

@@ -1,11 +1,11 @@
 """The click commands that the grammar tables become."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from smolctl.cli.grammar import Args, EarlyExit, Parser, Table, UsageFault
+from smolctl.cli.grammar import Args, EarlyExit, Index, Parser, Table, UsageFault
 from smolctl.cli.options import Options
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
@@ -34,12 +34,12 @@ class Verb(click.Command):
         self.table = table
         self.run = run
         self.kind = kind
+        self._index: Index | None = None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the words by the table, not by click's parser, which knows no keywords."""
-        ctx.obj.kind = self.kind
         parser = Parser(self.table, ctx.obj.options, resilient=ctx.resilient_parsing)
-        ctx.params = _parse(ctx, parser, args)
+        ctx.params = self.read(ctx, args, parser)
         ctx.args = []
         if ctx.resilient_parsing:
             from smolctl.cli import complete
@@ -47,6 +47,19 @@ class Verb(click.Command):
             ctx.meta[_PARSER] = parser
             self.params = complete.parameters(self.table)
         return ctx.args
+
+    def read(self, ctx: click.Context, words: list[str], parser: Parser | None = None) -> Args:
+        """Return the arguments that the words after the verb are.
+
+        Raises:
+            UsageFault: they do not follow the grammar.
+            click.exceptions.Exit: the help text was asked for, and is shown.
+        """
+        ctx.obj.kind = self.kind
+        if parser is None:
+            self._index = self._index or Index(self.table)
+            parser = Parser(self.table, ctx.obj.options, index=self._index)
+        return _parse(ctx, parser, words)
 
     def knows(self, word: str) -> bool:
         """Return whether a word is one of the grammar's own."""
@@ -108,17 +121,24 @@ class Noun(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options before the verb."""
-        parser = Parser(None, ctx.obj.options, resilient=ctx.resilient_parsing)
-        _parse(ctx, parser, args)
-        rest = parser.rest
-        if ctx.resilient_parsing:
-            from smolctl.cli import complete
+        if not ctx.resilient_parsing:
+            return super().parse_args(ctx, self.read(ctx, args))
+        from smolctl.cli import complete
 
-            ctx.meta[_PARSER] = parser
-            self.params = complete.parameters(None)
-        elif not rest:
-            rest = self.without_verb(ctx)
-        return super().parse_args(ctx, rest)
+        parser = Parser(None, ctx.obj.options, resilient=True)
+        _parse(ctx, parser, args)
+        ctx.meta[_PARSER] = parser
+        self.params = complete.parameters(None)
+        return super().parse_args(ctx, parser.rest)
+
+    def read(self, ctx: click.Context, words: list[str]) -> list[str]:
+        """Read the options before the verb; return the verb and all that follows.
+
+        Raises: as ``Verb.read``.
+        """
+        parser = Parser(None, ctx.obj.options)
+        _parse(ctx, parser, words)
+        return parser.rest or self.without_verb(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order of the help text, which click would sort."""
@@ -184,20 +204,40 @@ class Noun(click.Group):
         return complete.group(ctx.meta[_PARSER], entries, ctx.obj.options, incomplete)
 
 
-def request(op: str, render: Render | None = None) -> Run:
-    """Return the run function of a command that is one request.
+class Plan(NamedTuple):
+    """One request, and how its rows are shown.
 
-    Args:
-        op: the request; the arguments are its arguments.
+    Attributes:
+        op: the request.
+        args: its arguments.
         render: yields the lines of text for the rows. Without it the command is silent, as ``ip``
             is when it changed something.
     """
 
-    def run(session: Session, args: Args) -> None:
-        rows = session.call(op, **args)
-        show(session, rows, args, render)
+    op: str
+    args: Args
+    render: Render | None = None
 
-    return run
+
+class Request:
+    """The run function of a command that is one request; ``batch`` sends many of them at once.
+
+    Args:
+        plan: turns the command's arguments into the request; it asks nobody for that.
+    """
+
+    def __init__(self, plan: Callable[[Args], Plan]) -> None:
+        self.plan = plan
+
+    def __call__(self, session: Session, args: Args) -> None:
+        """Run it."""
+        op, sent, render = self.plan(args)
+        show(session, session.call(op, **sent), args, render)
+
+
+def request(op: str, render: Render | None = None) -> Request:
+    """Return the run function of a command whose arguments are those of one request."""
+    return Request(lambda args: Plan(op, args, render))
 
 
 def show(session: Session, rows: Rows, args: Args, render: Render | None) -> None:
@@ -228,4 +268,16 @@ def _shown(ctx: click.Context, text: str) -> click.exceptions.Exit:
 _PARSER = "smolctl.parser"
 """Where a context keeps its parser for completion."""
 
-__all__ = ["Args", "Noun", "Options", "Render", "Rows", "Run", "Verb", "request", "show"]
+__all__ = [
+    "Args",
+    "Noun",
+    "Options",
+    "Plan",
+    "Render",
+    "Request",
+    "Rows",
+    "Run",
+    "Verb",
+    "request",
+    "show",
+]

@@ -116,6 +116,33 @@ class EarlyExit(Exception):
         self.what = what
 
 
+class Index:
+    """The words of a table, and what each of them is."""
+
+    def __init__(self, table: Table | None) -> None:
+        self.words: dict[str, Keyword | Positional] = {}
+        self.within: list[Keyword] = []
+        self.bare: set[str] = set()
+        self.short: dict[str, Keyword] = {}
+        for positional in table.positionals if table else ():
+            for word in positional.words:
+                self.words[word] = positional
+                self.bare.add(word)
+        for keyword in table.keywords if table else ():
+            if keyword.within:
+                self.within.append(keyword)
+                continue
+            for word in keyword.words:
+                self.words[word] = keyword
+            if keyword.bare:
+                self.bare.update(keyword.words)
+            if keyword.short:
+                self.short[keyword.short] = keyword
+
+
+_NOTHING = Index(None)
+
+
 class Parser:
     """Reads the words after a command's name.
 
@@ -124,9 +151,17 @@ class Parser:
             options are known and the first other word ends the reading.
         options: takes the global options.
         resilient: never raise: completion reads an unfinished line.
+        index: of the table, where it is at hand.
     """
 
-    def __init__(self, table: Table | None, options: Options, *, resilient: bool = False) -> None:
+    def __init__(
+        self,
+        table: Table | None,
+        options: Options,
+        *,
+        resilient: bool = False,
+        index: Index | None = None,
+    ) -> None:
         self.args: Args = {}
         self.rest: list[str] = []
         self.pending: Keyword | Positional | GlobalOption | None = None
@@ -136,29 +171,10 @@ class Parser:
         self._resilient = resilient
         self._tokens: list[str] = []
         self._at = 0
-        self._words: dict[str, Keyword | Positional] = {}
-        self._within: list[Keyword] = []
-        self._bare: set[str] = set()
-        self._short: dict[str, Keyword] = {}
+        index = index or (Index(table) if table else _NOTHING)
+        self._words, self._within = index.words, index.within
+        self._bare, self._short = index.bare, index.short
         self._path = table.path if table else ""
-        if table is not None:
-            self._index(table)
-
-    def _index(self, table: Table) -> None:
-        for positional in table.positionals:
-            for word in positional.words:
-                self._words[word] = positional
-                self._bare.add(word)
-        for keyword in table.keywords:
-            if keyword.within:
-                self._within.append(keyword)
-                continue
-            for word in keyword.words:
-                self._words[word] = keyword
-            if keyword.bare:
-                self._bare.update(keyword.words)
-            if keyword.short:
-                self._short[keyword.short] = keyword
 
     def parse(self, tokens: Sequence[str]) -> Args:
         """Read all words.

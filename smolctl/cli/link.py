@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from smolctl.cli.command import Noun, Rows, Verb, request, show
+from smolctl.cli.command import Noun, Plan, Request, Rows, Verb, request, show
 from smolctl.cli.grammar import Args, Keyword, Positional, Table
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
@@ -161,13 +161,12 @@ def _show(session: Session, args: Args) -> None:
     show(session, rows, args, render)
 
 
-def _add(session: Session, args: Args) -> None:
+def _add(args: Args) -> Plan:
     for word in _PATHS:
         path = args.get(word)
         if path is not None and not path.startswith("tcp:"):
             args[word] = os.path.abspath(path)  # the daemon is in another directory
-    session.call("link.add", **args)
-    show(session, [], args, None)
+    return Plan("link.add", args)
 
 
 _PATHS = ("connect", "listen", "local", "remote", "read", "write")
@@ -276,7 +275,7 @@ COMMAND = Noun(
                 " A packet socket takes root or CAP_NET_RAW. No other type needs any."
                 f" {_NETEM_NOTES}",
             ),
-            _add,
+            Request(_add),
         ),
         Verb(
             Table(

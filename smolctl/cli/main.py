@@ -33,6 +33,7 @@ NOUNS = {
     "capture": "look at packets, write them to a file, read them from one",
     "ping": "ask a host for an echo",
     "arping": "ask a neighbor for its link address",
+    "batch": "run the commands of a file over one connection",
     "help": "show help for a command",
 }
 """Each noun is the attribute COMMAND of the module of its name, imported only when used."""

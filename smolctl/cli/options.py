@@ -81,3 +81,10 @@ class Options:
         self.verbose = False
         self.color = "auto"
         self.no_start = False
+
+    def copy(self) -> "Options":
+        """Return the same options, to be changed on their own."""
+        result = Options()
+        for name in Options.__slots__:
+            setattr(result, name, getattr(self, name))
+        return result

@@ -98,12 +98,19 @@ class Output:
         if self.options.verbose or (stderr_is_terminal() and not self.options.quiet):
             _to_stderr(f"waiting: {text.removeprefix('waiting for ')}")
 
-    def error(self, error: SmolctlError) -> None:
-        """Write an error in one line, or as one JSON object."""
+    def error(self, error: SmolctlError, where: tuple[str, int] | None = None) -> None:
+        """Write an error in one line, or as one JSON object.
+
+        Args:
+            error: what happened.
+            where: file and line of the command that failed, if it is one of many.
+        """
         if self.options.json:
-            _to_stderr(_compact({"error": error.to_dict()}))
+            place = dict(zip(("file", "line"), where, strict=True)) if where else {}
+            _to_stderr(_compact({"error": {**error.to_dict(), **place}}))
         else:
-            _to_stderr(f"smolctl: {with_hint(error.message, error.hint)}")
+            place_text = "{}:{}: ".format(*where) if where else ""
+            _to_stderr(f"smolctl: {place_text}{with_hint(error.message, error.hint)}")
 
     def complaint(self, text: str) -> None:
         """Write a line about a failed probe."""

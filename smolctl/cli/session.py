@@ -21,17 +21,22 @@ class Session:
 
     Args:
         options: the global options of the command line.
+        other: a session whose connections this one uses too, and leaves open.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, other: "Session | None" = None) -> None:
         self.options = options
         self.out = Output(options)
         self.kind = ""
         """Kind of the command for the exit table, see ``exit.status``."""
-        self._client: Client | None = None
+        self.interrupted = False
+        """SIGINT came while events were awaited, and their request was asked to end."""
+        self.files: tuple[str, ...] = other.files if other else ()
+        """The batch files that are being run, the outermost first."""
+        self._clients: dict[str, Client] = other._clients if other else {}
 
     def client(self, *, start: bool = True) -> "Client":
-        """Return the connection to the daemon, which is made on first use.
+        """Return the connection to the daemon of the options' stack, which is made on first use.
 
         Args:
             start: start the daemon when it is not running and ``--no-start`` was not given.
@@ -39,15 +44,16 @@ class Session:
         Raises:
             SmolctlError: as ``Client.connect``.
         """
-        if self._client is None:
+        client = self._clients.get(self.options.stack)
+        if client is None:
             from smolctl.client import Client
 
-            self._client = Client.connect(
+            client = self._clients[self.options.stack] = Client.connect(
                 self.options.stack,
                 start=start and not self.options.no_start,
                 notice=self.out.notice,
             )
-        return self._client
+        return client
 
     def call(self, op: str, **args: Any) -> list[dict[str, Any]]:
         """Run one request and return its rows.
@@ -77,6 +83,7 @@ class Session:
         stream = client.stream(op, **args)
 
         def interrupt(_number: int, _frame: FrameType | None) -> None:
+            self.interrupted = True
             signal.signal(signal.SIGINT, signal.default_int_handler)
             client.cancel()
 
@@ -89,11 +96,16 @@ class Session:
             signal.signal(signal.SIGINT, previous)
         return dict(stream.result)
 
+    def forget(self) -> None:
+        """Close the connection to the options' stack; the next request makes another one."""
+        client = self._clients.pop(self.options.stack, None)
+        if client is not None:
+            client.close()
+
     def close(self) -> None:
-        """Close the connection."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        """Close the connections."""
+        while self._clients:
+            self._clients.popitem()[1].close()
 
 
 class _Patience:

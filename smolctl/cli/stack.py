@@ -64,6 +64,8 @@ def _start(session: Session, args: Args) -> None:
     from smolctl import launch
 
     stack = session.options.stack
+    if args.get("foreground") and session.files:
+        raise UsageFault("stack start --foreground would end the batch that it is part of")
     options = [word for key, value in args.items() for word in _daemon_option(key, value)]
     running = _status(stack)
     if running is None and args.get("foreground"):

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from smolctl.cli.command import Rows, Verb, show
+from smolctl.cli.command import Plan, Request, Rows, Verb
 from smolctl.cli.grammar import Args, Positional, Table, UsageFault, option
 from smolctl.cli.output import Output
-from smolctl.cli.session import Session
 from smolctl.cli.tables import aligned
 
 _DETAILS = (
@@ -94,20 +93,17 @@ def _text(value: object) -> str:
     return {True: "1", False: "0"}[value] if isinstance(value, bool) else str(value)
 
 
-def _run(session: Session, args: Args) -> None:
+def _plan(args: Args) -> Plan:
     key, equals, value = args.get("key", "").partition("=")
     if equals and "diff" in args:
         raise UsageFault("sysctl: --diff compares and changes nothing", hint=_EXAMPLE_DIFF)
     if "diff" in args:
-        rows = session.call("sysctl.show", key=key or None, diff=args["diff"])
-        show(session, rows, args, render_diff)
-    elif equals:
-        rows = session.call("sysctl.set", key=key.strip(), value=value.strip())
-        show(session, rows, args, render_set)
-    elif key:
-        show(session, session.call("sysctl.show", key=key), args, render_one)
-    else:
-        show(session, session.call("sysctl.show"), args, render)
+        return Plan("sysctl.show", {"key": key or None, "diff": args["diff"]}, render_diff)
+    if equals:
+        return Plan("sysctl.set", {"key": key.strip(), "value": value.strip()}, render_set)
+    if key:
+        return Plan("sysctl.show", {"key": key}, render_one)
+    return Plan("sysctl.show", {}, render)
 
 
 _EXAMPLE_DIFF = "smolctl sysctl --diff smoltcp-0.9"
@@ -132,5 +128,5 @@ COMMAND = Verb(
         " and the source of the default. With -d also what it is in each profile, and what Linux"
         " and smoltcp have there.",
     ),
-    _run,
+    Request(_plan),
 )

@@ -147,6 +147,21 @@ class Args:
             raise InvalidArgument(f"{name} {_shown(text)} is none of: {', '.join(words)}")
         return None if text is None else text.lower()
 
+    def commands(self, name: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return a list of operations, each with its arguments."""
+        values = self._values.get(name)
+        if not isinstance(values, list):
+            raise InvalidArgument(f"{name} must be a list of operations")
+        for value in values:
+            if not (
+                isinstance(value, list)
+                and len(value) == 2
+                and isinstance(value[0], str)
+                and isinstance(value[1], dict)
+            ):
+                raise InvalidArgument(f"{name}: each is a name and an object of arguments")
+        return [(op, arguments) for op, arguments in values]
+
     def payload(self, name: str) -> bytes | None:
         """Return bytes that came as base64."""
         text = self.text(name)

@@ -30,7 +30,7 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
     [
         (("",), ["stack", "link", "addr", "route", "neigh", "sysctl", "socket", "stats",
                  "monitor", "explain", "why", "trace", "udp", "capture", "ping", "arping",
-                 "help"]),
+                 "batch", "help"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),
         (("addr", ""), ["show", "add", "del", "replace", "change", "flush"]),
         (("-j", "route", "a"), ["add", "append"]),

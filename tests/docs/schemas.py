@@ -40,7 +40,10 @@ OF_OPERATION |= {
 }
 """The schema of what the command of an operation prints."""
 
-UNPRINTED = {"socket.open": "passes a descriptor to a program; no command prints anything"}
+UNPRINTED = {
+    "socket.open": "passes a descriptor to a program; no command prints anything",
+    "batch.run": "each of its changes is printed as that of its own command",
+}
 """Operations whose output no command prints, and why."""
 
 ALONE = {"stack-log", "explain", "error"}
@@ -141,6 +144,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("error", "frob"),
     ("error", "-n fourth --no-start stack status"),
     ("error", "ping -c 1 192.0.2.1"),
+    ("error", "batch DIR/bad.conf"),
 )
 """A schema, and a command whose output it describes; in this order on one pair of stacks.
 
@@ -171,6 +175,7 @@ Document = tuple[str, str, Any]
 
 def documents(env: SmolctlEnv) -> Iterator[Document]:
     """Run all commands; yield what they print, line by line where it is a stream."""
+    (env.directory / "bad.conf").write_text("link add lo1 type loopback\nlink del nope\n")
     for schema, line in COMMANDS:
         yield from _run(env, schema, line)
     running = [(schema, line, env.popen("-j", *line.split())) for schema, line in _LISTENING]

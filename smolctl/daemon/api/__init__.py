@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from smolctl.daemon.api import (
     addr,
     arping,
+    batch,
     capture,
     link,
     link_options,
@@ -97,6 +98,7 @@ OPS: dict[str, Operation] = {
     "why.ask": _op(why.ask, "proto src sport dst dport size dev iif broadcast"),
     "why.show": _op(why.show, "id"),
     "why.list": _op(why.recent),
+    "batch.run": _op(batch.run, "commands force"),
     "ping.run": _op(ping.run, _PING),
     "arping.run": _op(arping.run, _ARPING),
     "monitor.run": _op(monitor.run, " ".join(monitor.KINDS) + " dev count wait stats"),

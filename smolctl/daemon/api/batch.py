@@ -1,0 +1,66 @@
+"""``smolctl batch``: many changes in one request, in their order."""
+
+from collections.abc import Iterable
+
+from smolctl.control.changes import MAX_TOGETHER, changes
+from smolctl.daemon.args import Args
+from smolctl.daemon.context import Context, Row
+from smolctl.errors import ControlError, InvalidArgument, SmolctlError
+
+
+def run(ctx: Context, args: Args) -> Iterable[Row]:
+    """Make changes until one fails, or with ``force`` all that can be made.
+
+    Returns: a row for each change that was tried, in their order: its own rows as "rows", or why
+        it was refused as "error", after which nothing was tried but for ``force``.
+
+    Raises:
+        InvalidArgument: there is something that is no change, or there are too many; nothing is
+            done then.
+    """
+    commands, force = args.commands("commands"), args.flag("force")
+    if len(commands) > MAX_TOGETHER:
+        raise InvalidArgument(f"{len(commands)} changes in one request; {MAX_TOGETHER} may be")
+    for op, _ in commands:
+        check(op)
+    rows = []
+    for op, arguments in commands:
+        rows.append(attempt(ctx, op, arguments))
+        if "error" in rows[-1] and not force:
+            break
+    return rows
+
+
+def check(op: str) -> None:
+    """See that an operation is one that changes the configuration.
+
+    Raises:
+        ControlError, InvalidArgument: it is none.
+    """
+    from smolctl.daemon.api import OPS  # which has this module in it
+
+    if op not in OPS:
+        raise ControlError(f'there is no operation "{op}"', code="unknown-operation")
+    if not changes(op):
+        raise InvalidArgument(f"{op} does not change the configuration, and must be asked alone")
+
+
+def attempt(ctx: Context, op: str, arguments: Row) -> Row:
+    """Make one change; return its rows as "rows", or why it was refused as "error"."""
+    from smolctl.daemon.api import OPS
+
+    operation = OPS[op]
+    try:
+        rows = list(operation.handler(ctx, Args(op, arguments, operation.names)))  # type: ignore[arg-type]
+    except SmolctlError as error:
+        return {"error": error.to_dict()}
+    except Exception as error:  # a bug: it must not take the others' answers with it
+        ctx.daemon.bug(f"answering {op}", error)
+        return {
+            "error": {
+                "code": "internal",
+                "message": f"smolctl failed at {op}: {type(error).__name__}: {error}",
+                "hint": "smolctl stack log",
+            }
+        }
+    return {"rows": rows}

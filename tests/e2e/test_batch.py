@@ -1,0 +1,243 @@
+"""Command files, as a user runs them."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kit.process import Background, wait_until
+from tests.kit.stack_env import SmolctlEnv
+
+LAB = """\
+# two networks
+link add lo1 type loopback
+
+smolctl addr add 10.0.0.1/24 \\
+    dev lo1     # ours
+route add default via 10.0.0.2
+-br addr show lo1
+"""
+
+
+def write(env: SmolctlEnv, text: str, name: str = "lab.conf") -> str:
+    path = env.directory / name
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_file(smolctl: SmolctlEnv) -> None:
+    result = smolctl("-q", "batch", write(smolctl, LAB))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == "lo1              UNKNOWN        10.0.0.1/24\n"
+    assert smolctl("route").stdout == "default via 10.0.0.2 dev lo1\n"
+
+
+def test_standard_input_and_another_stack(smolctl: SmolctlEnv) -> None:
+    result = smolctl("-q", "--stack", "b", "batch", "-", input=LAB)
+    assert result.returncode == 0
+    assert smolctl("-q", "-n", "b", "route").stdout == "default via 10.0.0.2 dev lo1\n"
+    assert smolctl("-q", "route").stdout == ""
+
+
+def test_the_first_failure_ends_it_and_names_its_line(smolctl: SmolctlEnv) -> None:
+    file = write(smolctl, LAB + "addr add \\\n 10.0.0.1/24 dev lo1\nlink add lo2 type loopback\n")
+    result = smolctl("-q", "batch", file)
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"smolctl: {file}:8: 10.0.0.1/24 is already assigned to lo1;"
+        " try: smolctl addr replace 10.0.0.1/24 dev lo1\n"
+    )
+    assert "lo2" not in smolctl("link").stdout
+
+
+def test_force_goes_on(smolctl: SmolctlEnv) -> None:
+    lines = "addr add 10.1/8 dev lo\nfrob\nroute del default\n'x\nlink add lo2 type loopback\n"
+    result = smolctl("-q", "batch", "--force", "-", input=lines)
+    assert result.returncode == 1
+    starts = [line.split(": ")[1] for line in result.stderr.splitlines()]
+    assert starts == ["-:1", "-:2", "-:3", "-:4"]
+    assert "lo2" in smolctl("link").stdout
+
+
+def test_every_line_before_a_bad_word_is_run(smolctl: SmolctlEnv) -> None:
+    result = smolctl("-q", "batch", "-", input="link add lo2 type loopback\nadr\nlink del lo2\n")
+    assert result.returncode == 1
+    assert result.stderr == 'smolctl: -:2: "adr" is not a command; did you mean "addr"?\n'
+    assert "lo2" in smolctl("link").stdout
+
+
+def test_json_is_one_line_a_command_and_errors_have_their_place(smolctl: SmolctlEnv) -> None:
+    lines = "link add lo1 type loopback\nlink show lo1\nlink show lo9\nsysctl arp.accept=1\n"
+    result = smolctl("-q", "-j", "batch", "--force", "-", input=lines)
+    assert result.returncode == 1
+    documents = [json.loads(line) for line in result.stdout.splitlines()]
+    assert documents[0] == []
+    assert [row["ifname"] for row in documents[1]] == ["lo1"]
+    assert documents[2][0]["value"] == 1
+    error = json.loads(result.stderr)["error"]
+    assert (error["code"], error["file"], error["line"]) == ("no-such-device", "-", 3)
+
+
+def test_options_are_those_of_their_line(smolctl: SmolctlEnv) -> None:
+    lines = "-j link show lo\n-br link show lo\nlink show lo -o\n-n b -br link show lo\n"
+    result = smolctl("-q", "batch", "-", input=lines)
+    assert result.returncode == 0
+    first, second, third, fourth = result.stdout.splitlines()
+    assert json.loads(first)[0]["ifname"] == "lo"
+    assert second.startswith("lo               UNKNOWN")
+    assert third.startswith("1: lo: <LOOPBACK")
+    assert fourth == second
+    assert len(smolctl.pids()) == 2
+
+
+def test_commands_that_take_their_time(smolctl: SmolctlEnv) -> None:
+    lines = (
+        "udp send 127.0.0.1:9 'two words'\n"
+        "ping -c 1 127.0.0.1\n"
+        "udp recv 9 -c 1 -w 0.01\n"
+        "sysctl arp.accept\n"
+        "help addr add\n"
+        "stats\n"
+    )
+    result = smolctl("-q", "batch", "--force", "-", input=lines)
+    assert result.returncode == 1
+    out = result.stdout
+    assert out.index("PING 127.0.0.1") < out.index("rtt min/avg/max/mdev") < out.index("arp.accept")
+    assert out.index("arp.accept") < out.index("Usage: smolctl addr add") < out.index("udp ")
+    assert "smolctl: not sent: udp-port-closed" in result.stderr
+    assert "smolctl: -:1: udp send ended with exit status 1\n" in result.stderr
+    assert "smolctl: -:3: udp recv ended with exit status 1\n" in result.stderr
+
+
+def test_a_failed_ping_ends_it(smolctl: SmolctlEnv) -> None:
+    result = smolctl("-q", "batch", "-", input="ping -c 1 10.9.9.9\nlink add x type loopback\n")
+    assert result.returncode == 1
+    assert "smolctl: -:1: no route to 10.9.9.9" in result.stderr
+    assert "x" not in smolctl("-br", "link").stdout
+
+
+def test_a_stack_may_be_stopped_and_started_within(smolctl: SmolctlEnv) -> None:
+    lines = "link add x type loopback\nstack stop\n-br link show\nstack start\n-br link show\n"
+    result = smolctl("-q", "batch", "-", input=lines)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["lo", "lo"]
+
+
+def test_files_within_files(smolctl: SmolctlEnv) -> None:
+    inner = write(smolctl, "link add lo2 type loopback\nxyzzy\n", "inner.conf")
+    outer = write(smolctl, f"batch --force {inner}\nlink add lo3 type loopback\n", "outer.conf")
+    result = smolctl("-q", "batch", outer)
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f'smolctl: {inner}:2: "xyzzy" is not a command; try: smolctl --help',
+        f"smolctl: {outer}:1: batch ended with exit status 1",
+    ]
+    own = write(smolctl, "", "own.conf")
+    Path(own).write_text(f"batch {own}\n")
+    assert "is being run already" in smolctl("-q", "batch", own).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["batch"], "FILE is missing"),
+        (["batch", "/no/such/file"], "cannot read /no/such/file: No such file or directory"),
+        (["batch", "/"], "cannot read /: Is a directory"),
+    ],
+)
+def test_a_file_that_cannot_be_read(smolctl: SmolctlEnv, words: list[str], text: str) -> None:
+    result = smolctl("-q", *words)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert text in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_without_a_stack(smolctl: SmolctlEnv) -> None:
+    result = smolctl("--no-start", "batch", "-", input="link show\n")
+    assert result.returncode == 3
+    assert result.stderr.startswith('smolctl: -:1: stack "default" is not running')
+
+
+def test_data_from_standard_input_cannot_be_among_the_commands(smolctl: SmolctlEnv) -> None:
+    result = smolctl("-q", "batch", "-", input="udp send 127.0.0.1:9 -\n")
+    assert result.returncode == 1
+    assert "smolctl: -:1: the commands come by standard input" in result.stderr
+
+
+def test_the_end_of_the_daemon_ends_it(smolctl: SmolctlEnv) -> None:
+    smolctl("-q", "stack", "start", check=True)
+    batch = smolctl.popen("-q", "batch", "--force", "-", stdin=True)
+    type_line(batch, "-br link show lo")
+    batch.wait_for("UNKNOWN")
+    smolctl("stack", "stop", check=True)
+    type_line(batch, "link add x type loopback\nlink add y type loopback")
+    result = batch.wait()
+    assert result.returncode == 3
+    assert result.stderr.startswith("smolctl: -:2: ")
+    wait_until(lambda: not smolctl.pids(), "no other daemon")
+
+
+# --- a program at the other end -------------------------------------------------------------------
+
+
+def type_line(batch: Background, line: str) -> None:
+    assert batch.process.stdin is not None
+    batch.process.stdin.write(line.encode() + b"\n")
+    batch.process.stdin.flush()
+
+
+def test_a_coprocess_has_its_answers_line_by_line(smolctl: SmolctlEnv) -> None:
+    smolctl("-q", "stack", "start", check=True)
+    batch = smolctl.popen("-q", "-j", "batch", "--force", "-", stdin=True)
+    for number in range(1, 4):
+        type_line(batch, f"link add lo{number} type loopback")
+        wait_until(lambda wanted=number: batch.stdout.count("\n") == wanted, "an answer")  # type: ignore[misc]
+    type_line(batch, "link add lo1 type loopback")
+    batch.wait_for('"line":4')
+    type_line(batch, "link show lo3")
+    wait_until(lambda: batch.stdout.count("\n") == 4, "the rows")
+    assert batch.process.stdin is not None
+    batch.process.stdin.close()
+    assert batch.wait().returncode == 1
+
+
+def test_sigint_ends_it_after_the_summary_of_what_runs(smolctl: SmolctlEnv) -> None:
+    file = write(smolctl, "ping -i 0.01 127.0.0.1\nlink add x type loopback\n")
+    batch = smolctl.popen("batch", file)
+    batch.wait_for("icmp_seq=1")
+    result = batch.stop(signal.SIGINT)
+    assert result.returncode == 130
+    assert result.stdout.splitlines()[-1].startswith("rtt min/avg/max/mdev")
+    assert f"smolctl: {file}:1: interrupted" in result.stderr
+    assert "x" not in smolctl("-br", "link").stdout
+
+
+def test_sigint_while_it_waits_for_a_line(smolctl: SmolctlEnv) -> None:
+    batch = smolctl.popen("batch", "-", stdin=True)
+    type_line(batch, "-br link show")
+    batch.wait_for("UNKNOWN")
+    result = batch.stop(signal.SIGINT)
+    assert result.returncode == 130
+    assert "Traceback" not in result.stderr
+
+
+def test_a_closed_pipe_is_silent(smolctl: SmolctlEnv) -> None:
+    file = write(smolctl, "stats show all\n" * 2000)
+    script = f"{sys.executable} -m smolctl -q batch {file} | head -c 1 >/dev/null"
+    result = subprocess.run(
+        ["bash", "-c", f"{script}; echo ${{PIPESTATUS[0]}}"],
+        env=smolctl.environ, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (result.stdout, result.stderr) == ("141\n", "")
+
+
+def test_ten_thousand_commands_are_one_process(smolctl: SmolctlEnv) -> None:
+    lines = [f"route add 10.{n // 250}.{n % 250}.0/24 dev lo" for n in range(10_000)]
+    lines[9_000] = "route add 10.0.0.0/24 dev lo"
+    result = smolctl("-q", "batch", "-", input="\n".join(lines))
+    assert result.returncode == 1
+    assert result.stderr.startswith("smolctl: -:9001: 10.0.0.0/24: ")
+    assert len(smolctl.json("route")) == 9_000
