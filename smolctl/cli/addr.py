@@ -13,6 +13,10 @@ FOREVER = 0xFFFFFFFF
 """A lifetime that never ends, seconds (Linux INFINITY_LIFE_TIME)."""
 
 
+_FLAGS = ("secondary", "dad", "nodad", "dadfailed", "tentative", "dynamic")
+"""In the order of ``ip``, which has no "dad": there, IPv6 addresses are always tested."""
+
+
 def _lifetime(seconds: int) -> str:
     return "forever" if seconds == FOREVER else f"{seconds}sec"
 
@@ -30,7 +34,7 @@ def lines(row: Mapping[str, Any], info: Mapping[str, Any], out: Output) -> tuple
     if "broadcast" in info:
         words += ["brd", out.paint("inet", info["broadcast"])]
     words += ["scope", info["scope"]]
-    words += [flag for flag in ("secondary", "dynamic") if info.get(flag)]
+    words += [flag for flag in _FLAGS if info.get(flag)]
     words.append(out.paint("ifname", info.get("label", row["ifname"])))
     valid = _lifetime(info.get("valid_life_time", FOREVER))
     preferred = _lifetime(info.get("preferred_life_time", FOREVER))
@@ -98,18 +102,21 @@ _CHANGE = (
     ),
     _LABEL,
     _SCOPE,
+    Keyword(("dad",), "test whether another host has it, and use it only if none has (RFC 5227)"),
+    Keyword(("nodad",), "use it at once, even with arp.dad=1"),
 )
 _SELECT = (
     Keyword(("to",), "only addresses inside this prefix", "PREFIX"),
     _SCOPE,
     _LABEL,
+    Keyword(("tentative",), "only those that are not used: tested, or another host's"),
+    Keyword(("dadfailed",), "only those that another host has"),
 )
 
 
-def _change(verb: str, summary: str, example: str) -> Verb:
-    return Verb(
-        Table(f"addr {verb}", summary, (example,), (_LOCAL,), _CHANGE), request(f"addr.{verb}")
-    )
+def _change(verb: str, summary: str, *examples: str, notes: str = "") -> Verb:
+    table = Table(f"addr {verb}", summary, examples, (_LOCAL,), _CHANGE, notes)
+    return Verb(table, request(f"addr.{verb}"))
 
 
 COMMAND = Noun(
@@ -135,7 +142,15 @@ COMMAND = Noun(
             ),
             _show,
         ),
-        _change("add", "add an address", "smolctl addr add 10.0.0.1/24 dev tap0"),
+        _change(
+            "add",
+            "add an address",
+            "smolctl addr add 10.0.0.1/24 dev tap0",
+            "smolctl addr add 10.0.0.1/24 dev tap0 dad",
+            notes="With dad, or with arp.dad=1, the address is tentative for 4 to 7 s: the link is"
+            " asked whether another host has it (RFC 5227). It is used when nobody answers, and"
+            " dadfailed when somebody does; see it change with smolctl monitor addr.",
+        ),
         Verb(
             Table(
                 "addr del",
@@ -152,6 +167,9 @@ COMMAND = Noun(
             "replace",
             "add an address, or change it when it is there",
             "smolctl addr replace 10.0.0.1/24 dev tap0",
+            "smolctl addr replace 10.0.0.1/24 dev tap0 nodad",
+            notes="An address that another host has (dadfailed) is tested again; with nodad it is"
+            " used all the same.",
         ),
         _change(
             "change", "change an address", "smolctl addr change 10.0.0.1/24 dev tap0 scope link"

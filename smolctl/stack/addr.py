@@ -24,6 +24,10 @@ class Address:
         broadcast: broadcast address shown and owned because the user asked for one; the last
             address of the network is a broadcast route either way.
         secondary: another address of the same network is primary.
+        dad: whether it is tested before it is used (RFC 5227 2.1), None for as arp.dad says.
+        tentative: it is not used: nothing is sent from it, and nothing for it is taken or answered.
+        dadfailed: another host has it; it is tentative until it is tested again.
+        rival: the MAC address of the host that claimed it last.
     """
 
     local: int
@@ -32,6 +36,10 @@ class Address:
     label: str
     broadcast: int | None = None
     secondary: bool = False
+    dad: bool | None = None
+    tentative: bool = False
+    dadfailed: bool = False
+    rival: bytes | None = None
 
     def network(self, bits: int) -> int:
         """Return the network address: ``local`` with its host bits cleared."""
@@ -88,15 +96,27 @@ class AddressList:
                 return address
         return None
 
-    def source_of(self, address: Address) -> int:
-        """Return the primary address of ``address``'s network, which may be itself."""
-        if address.secondary:
-            network = address.network(self.bits)
-            for other in self.items:
-                same = other.plen == address.plen and other.network(self.bits) == network
-                if same and not other.secondary:
+    def source_of(self, address: Address) -> int | None:
+        """Return the primary address of ``address``'s network, which may be itself.
+
+        While that one is tentative, the first other one that is not; None when all are.
+        """
+        if not (address.secondary or address.tentative):
+            return address.local
+        found = None
+        network = address.network(self.bits)
+        for other in self.items:
+            same = other.plen == address.plen and other.network(self.bits) == network
+            if same and not other.tentative:
+                if not other.secondary:
                     return other.local
-        return address.local
+                found = other.local if found is None else found
+        return found
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether any of these is tentative."""
+        return any(item.tentative for item in self.items)
 
     def holds(self, address: int) -> bool:
         """Tell whether an address is in the network of any of these."""
@@ -111,9 +131,10 @@ class AddressList:
         The first primary address whose network holds ``destination`` wins, else the first primary
         address of at most that scope; None when there is none.
         """
-        first = None
+        first, waits = None, False
         for address in self.items:
-            if address.secondary or address.scope > scope:
+            waits = waits or address.tentative
+            if address.secondary or address.scope > scope or address.tentative:
                 continue
             if destination is None:
                 return address.local
@@ -122,7 +143,17 @@ class AddressList:
                 return address.local
             if first is None:
                 first = address.local
-        return first
+        return (self._stand_in(destination, scope) if waits else None) or first
+
+    def _stand_in(self, destination: int | None, scope: Scope) -> int | None:
+        """Return a secondary address whose primary is tentative, of the destination's network."""
+        for address in self.items:
+            if address.secondary and not address.tentative and address.scope <= scope:
+                shift = self.bits - address.plen
+                near = destination is None or destination >> shift == address.local >> shift
+                if near and self.source_of(address) == address.local:
+                    return address.local
+        return None
 
 
 Derived = dict[tuple[object, ...], Route]
@@ -138,14 +169,13 @@ def derived_routes(
         own_network, broadcast: as for ``routes_of``.
     """
     bits = addresses.bits
-    primaries = {
-        (address.network(bits), address.plen): address.local
-        for address in addresses.items
-        if not address.secondary
-    }
+    sources: dict[tuple[int, int], int] = {}
+    for address in sorted(addresses.items, key=lambda item: item.secondary):
+        if not address.tentative:
+            sources.setdefault((address.network(bits), address.plen), address.local)
     routes: Derived = {}
     for address in addresses.items:
-        source = primaries.get((address.network(bits), address.plen), address.local)
+        source = sources.get((address.network(bits), address.plen))
         routes.update(
             routes_of(
                 dev, address, source, bits=bits, up=up, own_network=own_network, broadcast=broadcast
@@ -157,7 +187,7 @@ def derived_routes(
 def routes_of(
     dev: str,
     address: Address,
-    source: int,
+    source: int | None,
     *,
     bits: int,
     up: bool,
@@ -165,6 +195,8 @@ def routes_of(
     broadcast: bool,
 ) -> Derived:
     """Return the routes that one address brings (Linux ``fib_add_ifaddr``).
+
+    A tentative address is nobody's yet; only the way to its network is there.
 
     Args:
         source: the primary address of its network, which they prefer as source.
@@ -180,7 +212,8 @@ def routes_of(
         )
 
     local, main = TableName.LOCAL, TableName.MAIN
-    add(RouteType.LOCAL, address.local, bits, local, Scope.HOST)
+    if not address.tentative:
+        add(RouteType.LOCAL, address.local, bits, local, Scope.HOST)
     if up:
         if address.broadcast is not None and address.broadcast != (1 << bits) - 1:
             add(RouteType.BROADCAST, address.broadcast, bits, local, Scope.LINK)

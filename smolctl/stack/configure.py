@@ -7,11 +7,11 @@ from smolctl.errors import (
     AlreadyExists,
     InvalidArgument,
 )
-from smolctl.stack import egress_link, impair, policy
-from smolctl.stack.addr import KERNEL, Address
+from smolctl.stack import conflict, derive, egress_link, impair, policy
+from smolctl.stack.addr import Address
 from smolctl.stack.events import Action
 from smolctl.stack.interface import MTU_MAX, MTU_MIN, Interface, Medium
-from smolctl.stack.route import InsertMode, Route, Scope
+from smolctl.stack.route import Scope
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr
 
@@ -96,7 +96,7 @@ def delete_interface(stack: Stack, interface: Interface, now: int) -> None:
     interface.addresses.items = []
     del stack.interfaces[interface.name]
     del stack.neighbors[interface.name]
-    _drop_routes_preferring(stack, gone)
+    derive.drop_routes_preferring(stack, gone)
     stack.events.link(Action.DELETED, interface)
     stack.touch()
 
@@ -112,8 +112,10 @@ def set_up(stack: Stack, interface: Interface, up: bool, now: int) -> None:
     if up:
         interface.up = True
         stack.events.link(Action.CHANGED, interface)
-        sync(stack, interface, {})
+        derive.sync(stack, interface, {})
+        conflict.activated(stack, interface, now)
     else:
+        interface.claims.pause()
         _flush_neighbors(stack, interface, now)
         interface.up = False
         stack.events.link(Action.CHANGED, interface)
@@ -149,6 +151,7 @@ def set_mac(stack: Stack, interface: Interface, mac: bytes, now: int) -> None:
     interface.mac = mac
     stack.events.link(Action.CHANGED, interface)
     stack.touch()
+    conflict.notify(stack, interface, now)
 
 
 def set_carrier(stack: Stack, interface: Interface, on: bool, now: int) -> None:
@@ -157,7 +160,10 @@ def set_carrier(stack: Stack, interface: Interface, on: bool, now: int) -> None:
         return
     interface.carrier = on
     stack.events.link(Action.CHANGED, interface)
-    if not on:
+    if on:
+        conflict.activated(stack, interface, now)
+    else:
+        interface.claims.pause()
         actions = stack.neighbors[interface.name].flush(keep_permanent=True)
         egress_link.perform(stack, interface, actions, now)
     stack.touch()
@@ -171,8 +177,11 @@ def _flush_neighbors(stack: Stack, interface: Interface, now: int) -> None:
 # --- addresses ------------------------------------------------------------------------------------
 
 
-def add_address(stack: Stack, interface: Interface, new: Address) -> None:
-    """Add an address and the routes that follow from it.
+def add_address(stack: Stack, interface: Interface, new: Address, now: int | None = None) -> None:
+    """Add an address and the routes that follow from it; it may have to be tested first.
+
+    Args:
+        now: None for the last time that the stack was given.
 
     Raises:
         InvalidArgument: it is no address that one host can have, or another address of its
@@ -182,11 +191,18 @@ def add_address(stack: Stack, interface: Interface, new: Address) -> None:
     """
     _check_address(new)
     policy.check_address_room(stack, interface, new)
+    new.tentative = policy.wants_test(stack, interface, new)
+    unsettled = new.tentative or interface.addresses.unsettled
+    before = policy.derived(stack, interface) if unsettled else {}
     interface.addresses.insert(new)
     stack.events.addr(Action.NEW, interface, new)
-    for route in policy.derived_from(stack, interface, new).values():
-        _ensure(stack, route)
-    stack.touch()
+    if unsettled:  # it may stand in for others, or others for it
+        derive.sync(stack, interface, before)
+    else:
+        for route in policy.derived_from(stack, interface, new).values():
+            derive.ensure(stack, route)
+        stack.touch()
+    conflict.added(stack, interface, new, stack.events.now_ns if now is None else now)
 
 
 def _check_address(new: Address) -> None:
@@ -208,8 +224,15 @@ def _check_address(new: Address) -> None:
         raise InvalidArgument(f"{shown} is the broadcast address of its own network")
 
 
-def change_address(stack: Stack, interface: Interface, old: Address, new: Address) -> None:
-    """Change label, scope and broadcast of an address that is there.
+def change_address(
+    stack: Stack, interface: Interface, old: Address, new: Address, now: int | None = None
+) -> None:
+    """Change label, scope and broadcast of an address that is there, and whether it is tested.
+
+    One that another host has is tested again.
+
+    Args:
+        now: None for the last time that the stack was given.
 
     Raises:
         InvalidArgument: the scope differs from that of its network's other addresses.
@@ -221,8 +244,14 @@ def change_address(stack: Stack, interface: Interface, old: Address, new: Addres
             raise InvalidArgument("another address of this network has another scope")
     before = policy.derived(stack, interface)
     old.label, old.scope, old.broadcast = new.label, new.scope, new.broadcast
+    old.dad = new.dad if new.dad is not None else old.dad
     stack.events.addr(Action.CHANGED, interface, old)
-    sync(stack, interface, before)
+    derive.sync(stack, interface, before)
+    now = stack.events.now_ns if now is None else now
+    if not policy.wants_test(stack, interface, old):
+        conflict.take_untested(stack, interface, old, now)
+    elif new.dad or old.dadfailed:
+        conflict.retest(stack, interface, old, now)
 
 
 def delete_address(stack: Stack, interface: Interface, address: Address, now: int) -> list[Address]:
@@ -234,49 +263,21 @@ def delete_address(stack: Stack, interface: Interface, address: Address, now: in
     # As if it were up: what a loopback that is down keeps as local must go as well.
     before = policy.derived(stack, interface, up=True)
     gone = interface.addresses.remove(address)
+    for item in gone:
+        interface.claims.forget(item)
     for item in reversed(gone):  # a primary after its secondaries, as Linux
         stack.events.addr(Action.DELETED, interface, item)
     kept = policy.derived(stack, interface, up=True)
     for key, route in before.items():
         if key not in kept:
-            _withdraw(stack, route)
+            derive.withdraw(stack, route)
+    if interface.addresses.unsettled:  # another one may lead its network now
+        for route in policy.derived(stack, interface).values():
+            derive.ensure(stack, route)
     stack.touch()
-    _drop_routes_preferring(stack, {item.local for item in gone})
+    derive.drop_routes_preferring(stack, {item.local for item in gone})
     if not interface.addresses.items:
         stack.fib.remove_where(lambda route: route.dev == interface.name)
         _flush_neighbors(stack, interface, now)
         stack.touch()
     return gone
-
-
-def _drop_routes_preferring(stack: Stack, sources: set[int]) -> None:
-    missing = {source for source in sources if not stack.fib.is_local(source)}
-    if missing:
-        stack.fib.remove_where(lambda route: route.prefsrc in missing and route.protocol != KERNEL)
-        stack.touch()
-
-
-def sync(stack: Stack, interface: Interface, before: dict[tuple[object, ...], Route]) -> None:
-    """Bring the FIB from the routes derived before a change to those derived after it."""
-    after = policy.derived(stack, interface)
-    for key, route in before.items():
-        if key not in after:
-            _withdraw(stack, route)
-    for key, route in after.items():
-        if key not in before:
-            _ensure(stack, route)
-    stack.touch()
-
-
-def _withdraw(stack: Stack, route: Route) -> None:
-    for present in stack.fib.tables[route.table].chain(route.prefix, route.plen):
-        if present.identity() == route.identity():
-            stack.fib.remove(present)
-            return
-
-
-def _ensure(stack: Stack, route: Route) -> None:
-    try:
-        stack.fib.insert(route, InsertMode.APPEND)
-    except AlreadyExists:
-        return

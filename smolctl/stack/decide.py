@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from smolctl.errors import SendRejected
+from smolctl.errors import AddressNotAvailable, SendRejected
 from smolctl.stack import gateways, policy, reason, suggest
 from smolctl.stack.addr import KERNEL
 from smolctl.stack.interface import Interface
@@ -77,7 +77,7 @@ def decide(
     if dst == 0:
         return Refusal(reason.TX_DST_INVALID, dev or "", {"ip": shown(dst)})
     if src is not None and not stack.fib.is_local(src):
-        return Refusal(reason.TX_SRC_NOT_OURS, dev or "", suggest.owner(stack, src))
+        return not_ours(stack, src, dev)
     bound = stack.interface(dev) if dev is not None else None
     if bound is not None and not bound.up:
         return Refusal(reason.TX_IFACE_DOWN, bound.name, {"ip": shown(dst)})
@@ -124,6 +124,8 @@ def _by_route(stack: "Stack", route: Route, dst: int, src: int | None) -> Decisi
     next_hop = dst if via is None else via
     if src is None and not (stack.settings["ip.first_source"] and route.protocol == KERNEL):
         src = route.prefsrc
+        if src is not None and not stack.fib.is_local(src):
+            return not_ours(stack, src)  # it was, and is tentative now
     if src is None:
         src = select_source(stack, out, via, route.scope)
     mtu = out.mtu if route.mtu is None else min(route.mtu, out.mtu)
@@ -177,16 +179,46 @@ def select_source(
     the interface's own will do, and with ip.first_source its first one always does.
     """
     items, settings = out.addresses.items, stack.settings
-    if settings["ip.first_source"] and items:
+    if settings["ip.first_source"] and items and not items[0].tentative:
         return items[0].local
     source = out.addresses.select(destination, scope)
     if source is not None or (settings["ip.strong_host"] and not out.loopback):
         return source
     for interface in stack.interfaces.values():
         for address in interface.addresses.items:
-            if not address.secondary and address.scope != Scope.LINK and address.scope <= scope:
+            within = address.scope != Scope.LINK and address.scope <= scope
+            if within and not (address.secondary or address.tentative):
                 return address.local
     return None
+
+
+def not_ours(stack: "Stack", src: int, dev: str | None = None) -> Refusal:
+    """Return why nothing may be sent from an address: nobody's here, or tentative."""
+    for interface in stack.interfaces.values():
+        tested = suggest.unusable(interface, src)
+        if tested is not None:
+            return Refusal(reason.TX_SRC_TENTATIVE, interface.name, tested)
+    return Refusal(reason.TX_SRC_NOT_OURS, dev or "", suggest.owner(stack, src))
+
+
+def unavailable(stack: "Stack", address: int) -> AddressNotAvailable:
+    """Return the error for binding to an address from which nothing may be sent."""
+    why = not_ours(stack, address)
+    shown, detail = addr.IPV4.format(address), {**why.detail, "dev": why.dev}
+    text = f"{shown} is not on this stack"
+    if why.reason is reason.TX_SRC_TENTATIVE:
+        text = why.reason.why(detail)
+    return AddressNotAvailable(text, hint=why.reason.hint(detail))
+
+
+def no_source(out: Interface, dst: int, next_hop: int) -> Refusal:
+    """Return why an interface has no address to send from: none at all, or a tentative one."""
+    for item in out.addresses.items:
+        tested = suggest.unusable(out, item.local)
+        if tested is not None:
+            return Refusal(reason.TX_SRC_TENTATIVE, out.name, tested)
+    shown = {"ip": addr.IPV4.format(dst), **suggest.neighbor_of(out, next_hop)}
+    return Refusal(reason.TX_NO_SOURCE, out.name, shown)
 
 
 def _connected_text(stack: "Stack") -> str:

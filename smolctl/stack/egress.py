@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Never
 
 from smolctl.errors import NoBuffers
 from smolctl.stack import egress_link, fast, gateways, reason, suggest
-from smolctl.stack.decide import Decision, Refusal, decide, rejection
+from smolctl.stack.decide import Decision, Refusal, decide, no_source, rejection
 from smolctl.stack.facts import Bound, Loser
 from smolctl.stack.fate import Direction, Flow, Trace
 from smolctl.stack.interface import Medium
@@ -152,10 +152,8 @@ def _checked_source(stack: "Stack", decision: Decision, size: int, now: int, tra
     """Return the source address; without one, or when ``size`` bytes are too many: refuse."""
     name = decision.interface.name
     if decision.src is None:
-        refuse(
-            stack, reason.TX_NO_SOURCE, name, now, trace, ip=addr.IPV4.format(decision.dst),
-            **suggest.neighbor_of(decision.interface, decision.next_hop),
-        )  # fmt: skip
+        missing = no_source(decision.interface, decision.dst, decision.next_hop)
+        refuse(stack, missing.reason, name, now, trace, **missing.detail)
     if size > decision.mtu or size > ipv4.MAX_PACKET_LEN:
         refuse(
             stack, reason.TX_TOO_BIG, name, now, trace, n=size, mtu=decision.mtu,

@@ -159,7 +159,7 @@ def _validate(
     route = None if addr.is_limited_broadcast(dst) else stack.fib.lookup(dst)
     if not addr.is_limited_broadcast(dst):
         if route is None or route.type not in (RouteType.LOCAL, RouteType.BROADCAST):
-            return reason.IP_DST_NOT_OURS, suggest.missing(interface, dst, src)
+            return _not_ours(interface, dst, src)
         if (
             cast is not Cast.HOST
             and route.type is RouteType.LOCAL
@@ -173,6 +173,14 @@ def _validate(
             return reason.IP_REVERSE_PATH, back
     trace.step("route", "pick", now, Owner(dst, route))
     return None, {}
+
+
+def _not_ours(interface: Interface, dst: int, src: int) -> tuple[Reason, dict[str, object]]:
+    tested = suggest.unusable(interface, dst)
+    if tested is not None and "plen" in tested:
+        # Not an address of this host yet (RFC 5227 2.1.1: before it begins to use it).
+        return reason.IP_DST_TENTATIVE, tested
+    return reason.IP_DST_NOT_OURS, suggest.missing(interface, dst, src)
 
 
 # --- UDP ------------------------------------------------------------------------------------------

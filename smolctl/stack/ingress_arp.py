@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import egress_link, policy, reason, suggest
+from smolctl.stack import conflict, egress_link, policy, reason, suggest
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.echo import ArpAnswer
 from smolctl.stack.facts import Learned, Stranger
@@ -86,9 +86,9 @@ def _arp_process(
         # RFC 1122 3.2.1.3(g); Linux arp_process drops both before anything else.
         return reason.ARP_TARGET_NOT_OURS, suggest.missing(interface, target, sender)
     ours = stack.fib.is_local(target)
-    if sender != 0 and stack.fib.is_local(sender):
-        # RFC 5227 2.4: somebody else claims our address. Not answered, not learned.
-        return reason.ARP_ADDRESS_CONFLICT, dict(shown)
+    conflicting = conflict.heard(stack, interface, packet, now)
+    if conflicting is not None:
+        return conflicting
     if sender != 0 and (ours or sender == target) and not interface.addresses.holds(sender):
         networks = suggest.networks(interface)
         if stack.settings["arp.accept_from"] == policy.SUBNET:
@@ -97,7 +97,7 @@ def _arp_process(
     if packet.op == arp.Op.REQUEST and ours:
         return _arp_answer(stack, interface, packet, now, trace)
     if sender == 0:
-        return reason.ARP_TARGET_NOT_OURS, suggest.missing(interface, target)
+        return conflict.unanswered(interface, target, 0)
     return _arp_learn(stack, interface, packet, cast, now, trace)
 
 
@@ -150,7 +150,7 @@ def _arp_learn(
             return reason.ARP_UNSOLICITED, {**shown, "knob": "arp.accept_from", "value": "any"}
     if known is None and not create:
         if asks_another:
-            return reason.ARP_TARGET_NOT_OURS, suggest.missing(interface, packet.target_ip, sender)
+            return conflict.unanswered(interface, packet.target_ip, sender)
         return reason.ARP_UNSOLICITED, {**shown, "knob": "arp.accept", "value": 1}
     if is_reply and cast is Cast.HOST:
         taken, actions = cache.replied(sender, mac, now, create=create, override=gratuitous)
@@ -168,7 +168,7 @@ def _arp_learn(
     if known.state is State.PERMANENT:
         if asks_another and mac == known.lladdr:
             # It contradicts nothing: there is no entry to change, as the hint would have it.
-            return reason.ARP_TARGET_NOT_OURS, suggest.missing(interface, packet.target_ip, sender)
+            return conflict.unanswered(interface, packet.target_ip, sender)
         lladdr = addr.format_mac(known.lladdr or addr.ZERO_MAC)
         return reason.ARP_LOCKED_ENTRY, {**shown, "lladdr": lladdr}
     return reason.ARP_LOCKTIME, {**shown, "ms": stack.settings["neigh.locktime_ms"]}

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from smolctl.stack.addr import AddressList
+from smolctl.stack.claim import Claims
 from smolctl.stack.fate import TracedFrame
 from smolctl.stack.impairment import Impairment
 from smolctl.wire.run import Datagram
@@ -65,6 +66,7 @@ class Interface:
         kind: what carries its frames: "loopback", "tap", ...; a loopback has no device.
         mac: its unicast MAC address, 6 zero bytes where the medium has none.
         mtu: largest IP packet in bytes.
+        claims: which of the addresses are tested, announced or defended.
         up: whether the user wants it up.
         carrier: whether somebody is at the other end.
         outbox: frames for the device, oldest first, at most ``OUTBOX_LIMIT``; a datagram of a known
@@ -84,6 +86,7 @@ class Interface:
     mac: bytes
     mtu: int
     addresses: AddressList
+    claims: Claims
     up: bool = True
     carrier: bool = True
     headroom: int = 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from smolctl.errors import NoBuffers
 from smolctl.stack import suggest
 from smolctl.stack.addr import KERNEL, Address, Derived, derived_routes, routes_of
-from smolctl.stack.interface import Interface
+from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.route import InsertMode, Route, RouteType, TableName
 from smolctl.wire import addr
 
@@ -51,6 +51,13 @@ def _wanted(stack: "Stack", interface: Interface) -> dict[str, bool]:
         "own_network": interface.loopback and stack.settings["ip.local_prefix"] == 1,
         "broadcast": stack.settings["ip.subnet_broadcast"] == 1,
     }
+
+
+def wants_test(stack: "Stack", interface: Interface, address: Address) -> bool:
+    """Tell whether an address is tested before it is used (RFC 5227 2.1): a wire is needed."""
+    if interface.medium is not Medium.ETHERNET:
+        return False
+    return stack.settings["arp.dad"] == 1 if address.dad is None else address.dad
 
 
 # --- how many -------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from smolctl.errors import InvalidArgument, NotFound
 from smolctl.stack.knob import Knob
+from smolctl.stack.knob_arp import ARP_KNOBS
 from smolctl.stack.level import Assignment, Level, winners
 
 NS_PER_MS = 1_000_000
@@ -17,34 +18,7 @@ _DAY_MS = 86_400_000
 KNOBS: dict[str, Knob] = {
     knob.key: knob
     for knob in (
-        Knob(
-            "arp.accept", 0, "flag", 0, 1,
-            "learn from gratuitous ARP and replies that nobody asked for",
-            "RFC 826; Linux arp_accept", "0", "1 (any ARP aimed at us)",
-        ),
-        Knob(
-            "arp.accept_from", 0, "choice", 0, 2,
-            "whose ARP counts: anybody's, that of hosts in a network of the interface, or answers"
-            " to our own requests alone",
-            "RFC 826; smoltcp in_same_network", "any", "subnet", ("any", "subnet", "solicited"),
-        ),
-        Knob(
-            "arp.answer_probes", 1, "flag", 0, 1,
-            "answer requests from 0.0.0.0, by which others test whether an address is free",
-            "RFC 5227 2.1.1", "1", "0",
-        ),
-        Knob(
-            "arp.announce", 0, "level", 0, 2,
-            "sender address of requests: 0 that of the packet that waits, 1 only if it shares a"
-            " network of the interface with the target, 2 always the interface's best",
-            "RFC 1122 2.3.2.1; Linux arp_announce", "0", "0",
-        ),
-        Knob(
-            "arp.ignore", 0, "level", 0, 2,
-            "answer requests for 0 any address of ours, 1 those of the interface they came in by,"
-            " 2 and only to hosts in the same network",
-            "RFC 1122 3.3.4.2; Linux arp_ignore", "0", "1",
-        ),
+        *ARP_KNOBS,
         Knob(
             "icmp.echo_ignore_all", 0, "flag", 0, 1, "answer no echo request at all",
             "RFC 1122 3.2.2.6; Linux icmp_echo_ignore_all", "0", "0",
@@ -213,6 +187,13 @@ KNOBS: dict[str, Knob] = {
 }  # fmt: skip
 
 
+_RANGES = (
+    ("ip.local_port_first", "ip.local_port_last", "port range"),
+    ("arp.probe_min_ms", "arp.probe_max_ms", "time between probes"),
+)
+"""Pairs of knobs of which the first may not be above the second, and what they bound."""
+
+
 class Settings:
     """The values of all knobs of one stack, and where each came from."""
 
@@ -277,14 +258,13 @@ class Settings:
     @staticmethod
     def _check(values: Mapping[str, int], places: Mapping[str, Assignment]) -> None:
         """Check what only holds of two knobs together."""
-        ends = ("ip.local_port_first", "ip.local_port_last")
-        first, last = (values[key] for key in ends)
-        if first > last:
-            said = [places[key].place for key in ends if key in places]
-            raise InvalidArgument(
-                f"{' and '.join(said)}: the port range {first}-{last} would be empty",
-                hint="smolctl sysctl " + ends[0],
-            )
+        for low, high, what in _RANGES:
+            if values[low] > values[high]:
+                said = [places[key].place for key in (low, high) if key in places]
+                raise InvalidArgument(
+                    f"{' and '.join(said)}: the {what} {values[low]}-{values[high]} would be empty",
+                    hint=f"smolctl sysctl {low}",
+                )
 
     def __iter__(self) -> Iterator[Knob]:
         return iter(KNOBS.values())

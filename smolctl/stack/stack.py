@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from smolctl.errors import AddressNotAvailable, InvalidArgument, NoSuchDevice
+from smolctl.errors import InvalidArgument, NoSuchDevice
 from smolctl.stack import (
     decide,
     egress,
@@ -19,10 +19,10 @@ from smolctl.stack import (
     ingress,
     ingress_offload,
     reason,
-    suggest,
     timers,
 )  # fmt: skip
 from smolctl.stack.addr import AddressList
+from smolctl.stack.claim import Claims
 from smolctl.stack.decide import Decision
 from smolctl.stack.echo import ArpClient, EchoClient, EchoTable
 from smolctl.stack.events import Action, Events
@@ -112,7 +112,7 @@ class Stack:
         self._last_index += 1
         interface = Interface(
             name, self._last_index, kind, medium, mac or addr.ZERO_MAC, mtu,
-            AddressList(self.family.bits),
+            AddressList(self.family.bits), Claims(self.settings, self.random),
         )  # fmt: skip
         self.interfaces[name] = interface
         cache = self.neighbors[name] = NeighborCache(self.settings, self.random)
@@ -260,10 +260,7 @@ class Stack:
             self.interface(dev)
         group = addr.is_multicast(local) or (local != ANY and self.is_broadcast(local))
         if local != ANY and not group and not self.fib.is_local(local):
-            raise AddressNotAvailable(
-                f"{self.family.format(local)} is not on this stack",
-                hint=reason.TX_SRC_NOT_OURS.hint(suggest.owner(self, local)),
-            )
+            raise decide.unavailable(self, local)
         if port == 0:
             first = self.settings["ip.local_port_first"]
             last = self.settings["ip.local_port_last"]

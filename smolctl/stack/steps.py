@@ -45,6 +45,7 @@ _STAGES = {
     "tx-route-unreachable": "route",
     "tx-route-prohibit": "route",
     "tx-src-not-ours": "source",
+    "tx-src-tentative": "source",
     "tx-no-source": "source",
     "tx-loopback-source": "source",
     "tx-wrong-iface": "source",
@@ -54,6 +55,7 @@ _STAGES = {
     "tx-queue-full": "device",
     "rx-iface-down": "device",
     "ip-dst-not-ours": "route",
+    "ip-dst-tentative": "route",
     "ip-dst-other-iface": "route",
     "ip-reverse-path": "route",
     "ip-dst-invalid": "route",
@@ -71,10 +73,13 @@ _STAGES = {
     "udp-peer-mismatch": "socket",
     "udp-rcvbuf-full": "socket",
     "arp-target-not-ours": "target",
+    "arp-target-tentative": "target",
     "arp-ignored": "target",
     "arp-sender-invalid": "sender",
     "arp-sender-off-subnet": "sender",
+    "arp-own-sender": "sender",
     "arp-address-conflict": "sender",
+    "arp-dad-failed": "sender",
 }
 """Where a reason strikes, when that is not its layer."""
 

@@ -39,6 +39,8 @@ def address(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
     if not _is_host(ip) or addr.is_loopback(ip) != interface.loopback:
         return {}
     for item in interface.addresses.items:
+        if item.local == ip:
+            return {}  # it is there, and tentative
         if _holds(item, ip):
             return {"plen": item.plen if _within(ip, item.plen) else 32}
     plen = 32 if interface.loopback else _USUAL
@@ -111,6 +113,21 @@ def missing(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
     """Return the details of "somebody wants ``ip``, and it is not ours"."""
     shown = {"ip": addr.IPV4.format(ip), "networks": networks(interface)}
     return {**shown, **address(interface, ip, peer)}
+
+
+def unusable(interface: Interface, ip: int) -> dict[str, object] | None:
+    """Return the details of an address of an interface that may not be used; None for others.
+
+    ``plen`` only while it is being tested: what another host has is better left to it.
+    """
+    for item in interface.addresses.items:
+        if item.tentative and item.local == ip:
+            shown: dict[str, object] = {"ip": addr.IPV4.format(ip)}
+            if item.dadfailed:
+                rival = addr.format_mac(item.rival or addr.ZERO_MAC)
+                return {**shown, "state": f"belongs to another host ({rival})"}
+            return {**shown, "state": "is being tested for a conflict", "plen": item.plen}
+    return None
 
 
 def meant_for_us(stack: "Stack", frame: bytes) -> dict[str, object]:

@@ -1,8 +1,8 @@
-"""What the passing of time does: to neighbor entries, fragments, and on impaired links."""
+"""What the passing of time does: to neighbor entries, addresses, fragments, on impaired links."""
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import egress_link, ingress_fragment
+from smolctl.stack import conflict, egress_link, ingress_fragment
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -23,6 +23,8 @@ def expire(stack: "Stack", now: int) -> None:
             egress_link.perform(stack, stack.interfaces[name], actions, now)
     for interface in stack.interfaces.values():
         egress_link.release(stack, interface, now)
+        if interface.claims:
+            conflict.expire(stack, interface, now)
     for lost in stack.reassembly.expire(now):
         ingress_fragment.discard(stack, lost, now)
 
@@ -37,6 +39,10 @@ def deadline(stack: "Stack") -> int | None:
     for interface in stack.interfaces.values():
         if interface.impairment is not None:
             due = interface.impairment.deadline()
+            if due is not None and (first is None or due < first):
+                first = due
+        if interface.claims:
+            due = interface.claims.deadline()
             if due is not None and (first is None or due < first):
                 first = due
     return first

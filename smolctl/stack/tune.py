@@ -1,6 +1,6 @@
 """What a user changes: the knobs, and what follows from that at once."""
 
-from smolctl.stack import configure, policy
+from smolctl.stack import derive, policy
 from smolctl.stack.stack import Stack
 
 
@@ -15,5 +15,5 @@ def set_knob(stack: Stack, key: str, text: str, *, origin: str) -> None:
     before = {link.name: policy.derived(stack, link) for link in links}
     stack.settings.set(key, text, origin=origin)
     for link in links:
-        configure.sync(stack, link, before[link.name])
+        derive.sync(stack, link, before[link.name])
     stack.touch()

@@ -82,6 +82,7 @@ def test_a_refused_send_has_a_status_on_purpose() -> None:
         "tx-no-source",
         "tx-payload-too-long",
         "tx-src-not-ours",
+        "tx-src-tentative",
         "tx-ttl-zero",
         "tx-wrong-iface",
     }

@@ -7,10 +7,12 @@ import pytest
 
 from smolctl.stack.reason import REASONS
 from tests.e2e.fixes import CASES, FAR, OURS, PORT, THEIRS, Bench, Case, counts, heard, udp
+from tests.e2e.fixes_conflict import CONFLICT_CASES
 from tests.e2e.kit import Lab, Row, nothing_waits
 from tests.kit.process import Background, wait_until
 from tests.kit.stack_env import SmolctlEnv
 
+ALL = (*CASES, *CONFLICT_CASES)
 UNFIXED = {
     "tx-no-port": "udp send binds its socket before; see the test of the error that it gives",
     "tx-src-not-ours": "has a test of its own: the address goes while its socket lives",
@@ -38,7 +40,7 @@ def struck(lab: Lab, reason: str) -> Row:
 
 
 @pytest.mark.netns("ping")
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.reason}: {case.fix}")
+@pytest.mark.parametrize("case", ALL, ids=lambda case: f"{case.reason}: {case.fix}")
 def test_fix_lets_the_packet_through(lab: Lab, case: Case) -> None:
     bench = Bench(lab)
     for line in case.kernel:
@@ -88,7 +90,7 @@ def test_a_source_address_that_went_away(lab: Lab) -> None:
 
 def test_every_reason_with_a_fix_is_here() -> None:
     fixed = {name for name, reason in REASONS.items() if reason.fix_templates}
-    assert fixed == {case.reason for case in CASES} | UNFIXED.keys()
+    assert fixed == {case.reason for case in ALL} | UNFIXED.keys()
 
 
 def refused(env: SmolctlEnv, *words: str) -> Row:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from smolctl.errors import StackError
 from smolctl.stack import configure, egress_link, fast
 from smolctl.stack.fate import Trace, frames_of
-from smolctl.stack.interface import Medium
+from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr, virtio
 from smolctl.wire.fault import WireFault
@@ -281,6 +281,7 @@ def snapshot(world: World) -> dict[str, Any]:
         },
         "events": dict(stack.ledger.events),
         "neighbors": {name: neighbors(world, name) for name in stack.neighbors},
+        "claims": {name: claims(link) for name, link in stack.interfaces.items()},
         "deadline": stack.deadline(),
     }
 
@@ -290,6 +291,15 @@ def socket_state(socket: UdpSocket) -> tuple[object, ...]:
     queue = [tuple(datagram) for datagram in socket.queue]
     counts = (socket.queue_bytes, socket.drops, socket.rx_datagrams, socket.tx_datagrams)
     return socket.local, socket.port, socket.ready, counts, queue, errors
+
+
+def claims(link: Interface) -> list[tuple[object, ...]]:
+    """Return the addresses of a link, and what is remembered of their tests and conflicts."""
+    shown: list[tuple[object, ...]] = [
+        (claim.address.local, claim.phase, claim.due_ns, claim.sent, claim.rival, claim.defended_ns)
+        for claim in link.claims
+    ]
+    return shown + [(item.local, item.tentative, item.rival) for item in link.addresses.items]
 
 
 def neighbors(world: World, dev: str) -> list[tuple[object, ...]]:

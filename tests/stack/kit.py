@@ -64,12 +64,13 @@ class Host:
         dev: str = "tap0",
         scope: Scope = Scope.GLOBAL,
         broadcast: str | None = None,
+        dad: bool | None = None,
     ) -> Address:
         """Add an address written as ADDRESS/LENGTH."""
         local, plen = addr.parse_prefix(prefix, addr.IPV4)
         brd = None if broadcast is None else ip(broadcast)
-        address = Address(local, 32 if plen is None else plen, scope, dev, brd)
-        configure.add_address(self.stack, self.dev(dev), address)
+        address = Address(local, 32 if plen is None else plen, scope, dev, brd, dad=dad)
+        configure.add_address(self.stack, self.dev(dev), address, self.now)
         return address
 
     def delete(self, local: str, dev: str = "tap0") -> list[str]:

@@ -49,8 +49,8 @@ def _op(handler: Handler, names: str = "") -> Operation:
 
 
 _LINK = "dev stats"
-_ADDR = "local dev broadcast label scope"
-_ADDR_SELECT = "dev to scope label up"
+_ADDR = "local dev broadcast label scope dad nodad"
+_ADDR_SELECT = "dev to scope label up tentative dadfailed"
 _ROUTE = "dst type via dev src metric scope mtu onlink protocol table"
 _ROUTE_SELECT = "table root match exact dev via protocol scope type src metric"
 _NEIGH = "dst lladdr dev nud"

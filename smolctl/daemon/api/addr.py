@@ -8,17 +8,19 @@ from smolctl.daemon.context import Context, Row
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
 from smolctl.stack import configure
 from smolctl.stack.addr import Address
-from smolctl.stack.interface import Interface
+from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.route import Scope
 from smolctl.wire import addr
 
 FOREVER = 0xFFFFFFFF
 """Lifetime of an address that does not expire, as Linux reports it (seconds)."""
+_STATES = ("tentative", "dadfailed")
+_SELECTING = ("to", "scope", "label", *_STATES)
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the interfaces that match, each with its addresses that match."""
-    filtered = any(name in args for name in ("to", "scope", "label"))
+    filtered = any(name in args for name in _SELECTING)
     rows = []
     for interface in _interfaces(ctx, args):
         if args.flag("up") and not interface.up:
@@ -41,10 +43,20 @@ def addr_row(interface: Interface, address: Address) -> Row:
     row["scope"] = address.scope.name.lower()
     if address.secondary:
         row["secondary"] = True
+    row.update({flag: True for flag in _flags(address)})
     row["label"] = address.label
+    if address.rival is not None and address.dadfailed:
+        row["conflict"] = addr.format_mac(address.rival)
     row["valid_life_time"] = FOREVER
     row["preferred_life_time"] = FOREVER
     return row
+
+
+def _flags(address: Address) -> list[str]:
+    """Return what ``ip`` says of a tested address, and whether it is to be tested at all."""
+    asked = [] if address.dad is None else ["dad" if address.dad else "nodad"]
+    states = (("dadfailed", address.dadfailed), ("tentative", address.tentative))
+    return asked + [name for name, holds in states if holds]
 
 
 def _interfaces(ctx: Context, args: Args) -> list[Interface]:
@@ -54,12 +66,15 @@ def _interfaces(ctx: Context, args: Args) -> list[Interface]:
 
 def _matching(interface: Interface, args: Args) -> list[Address]:
     network, scope, label = args.network("to"), args.scope("scope"), args.text("label")
+    flags = {flag for flag in _STATES if args.flag(flag)}
     found = []
     for address in interface.addresses.items:
         if network is not None:
             shift = addr.IPV4.bits - network[1]
             if address.local >> shift != network[0] >> shift:
                 continue
+        if not flags.issubset(_flags(address)):
+            continue
         if scope in (None, address.scope) and label in (None, address.label):
             found.append(address)
     return found
@@ -69,7 +84,7 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
     """Add an address."""
     interface, new = _parse(ctx, args)
     try:
-        configure.add_address(ctx.stack, interface, new)
+        configure.add_address(ctx.stack, interface, new, ctx.now)
     except AlreadyExists:
         text = args.required("local")
         raise AlreadyExists(
@@ -84,9 +99,9 @@ def replace(ctx: Context, args: Args) -> Iterable[Row]:
     interface, new = _parse(ctx, args)
     old = interface.addresses.find(new.local, new.plen)
     if old is None:
-        configure.add_address(ctx.stack, interface, new)
+        configure.add_address(ctx.stack, interface, new, ctx.now)
     else:
-        configure.change_address(ctx.stack, interface, old, new)
+        configure.change_address(ctx.stack, interface, old, new, ctx.now)
     return []
 
 
@@ -96,7 +111,7 @@ def change(ctx: Context, args: Args) -> Iterable[Row]:
     old = interface.addresses.find(new.local, new.plen)
     if old is None:
         raise _absent(args, interface)
-    configure.change_address(ctx.stack, interface, old, new)
+    configure.change_address(ctx.stack, interface, old, new, ctx.now)
     return []
 
 
@@ -115,7 +130,7 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
 
 def flush(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete every address that matches; needs something to match, as ``ip addr flush`` does."""
-    if not any(name in args for name in ("dev", "to", "scope", "label")):
+    if not any(name in args for name in ("dev", *_SELECTING)):
         raise InvalidArgument(
             "addr flush needs to know which addresses", hint="smolctl addr flush dev DEV"
         )
@@ -157,7 +172,16 @@ def _parse(ctx: Context, args: Args) -> tuple[Interface, Address]:
     scope = args.scope("scope")
     if scope is None:
         scope = Scope.HOST if addr.is_loopback(local) else Scope.GLOBAL
-    return interface, Address(local, plen, scope, label, _broadcast(args, local, plen))
+    broadcast = _broadcast(args, local, plen)
+    return interface, Address(local, plen, scope, label, broadcast, dad=_dad(args, interface))
+
+
+def _dad(args: Args, interface: Interface) -> bool | None:
+    if args.flag("dad") and args.flag("nodad"):
+        raise InvalidArgument("dad and nodad exclude each other")
+    if args.flag("dad") and interface.medium is not Medium.ETHERNET:
+        raise InvalidArgument(f"{interface.name} knows no ARP: an address cannot be tested there")
+    return True if args.flag("dad") else False if args.flag("nodad") else None
 
 
 def _broadcast(args: Args, local: int, plen: int) -> int | None:

@@ -8,9 +8,9 @@ from smolctl.daemon.blame import blame_fields
 from smolctl.daemon.context import Context
 from smolctl.daemon.job import Job
 from smolctl.daemon.rtt import Rtts
-from smolctl.errors import AddressNotAvailable, InvalidArgument
-from smolctl.stack import egress, egress_link, notify, reason, suggest
-from smolctl.stack.decide import Refusal, decide, select_source
+from smolctl.errors import InvalidArgument
+from smolctl.stack import egress, egress_link, notify, reason
+from smolctl.stack.decide import Refusal, decide, no_source, select_source, unavailable
 from smolctl.stack.fate import Fate, Flow, Trace
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.route import Scope
@@ -69,21 +69,14 @@ def _way(stack: Stack, dst: int, mode: str, args: Args, now: int) -> tuple[Inter
     shown = addr.IPV4.format(dst)
     if addr.is_zeronet(dst) or addr.is_multicast(dst) or stack.is_broadcast(dst):
         raise InvalidArgument(f"{shown} is not the address of one host")
-    if src is not None and not stack.fib.is_local(src):
-        raise AddressNotAvailable(
-            f"{addr.IPV4.format(src)} is not on this stack", hint="smolctl addr show"
-        )
     announce = mode.startswith("announce")
+    sender = dst if announce and src is None else src
+    if sender is not None and not stack.fib.is_local(sender):
+        raise unavailable(stack, sender)
     if dev is not None:
         interface = stack.interface(dev)
     elif announce:
-        owner = stack.interface_of(dst)
-        if owner is None:
-            raise AddressNotAvailable(
-                f"{shown} is not on this stack: only an own address can be announced",
-                hint=reason.TX_SRC_NOT_OURS.hint(suggest.owner(stack, dst)),
-            )
-        interface = owner
+        interface = stack.interface_of(sender or dst) or stack.loopback
     else:
         decision = decide(stack, dst, None if mode == "dad" else src)
         if isinstance(decision, Refusal):
@@ -103,12 +96,13 @@ def _way(stack: Stack, dst: int, mode: str, args: Args, now: int) -> tuple[Inter
     if mode == "dad":
         return interface, 0
     if announce:
-        return interface, dst
+        return interface, sender or dst
     if src is None:
         src = select_source(stack, interface, dst, Scope.LINK)
     if src is None:
+        missing = no_source(interface, dst, dst)
         trace = _begin(stack, dst, src, now)
-        egress.refuse(stack, reason.TX_NO_SOURCE, interface.name, now, trace)
+        egress.refuse(stack, missing.reason, interface.name, now, trace, **missing.detail)
     return interface, src
 
 

@@ -11,6 +11,8 @@ EVENTS = (
     "arp.packets_received",
     "arp.requests_sent",
     "arp.replies_sent",
+    "arp.probes_sent",
+    "arp.announcements_sent",
     "arp.learned",
     "arp.taken_by_clients",
     "icmp.messages_received",

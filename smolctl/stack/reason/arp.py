@@ -41,6 +41,26 @@ ARP_TARGET_NOT_OURS = define(
     fix=("smolctl addr add {ip}/{plen} dev {dev}",),
     advice="usually harmless: others on the link ask for others",
 )  # fmt: skip
+ARP_TARGET_TENTATIVE = define(
+    "arp-target-tentative", Kind.DROP, "RFC 5227 2.1.1", "silent (IPv6: tentative)",
+    "ARP that asks for an address which is still being tested",
+    """Somebody asked for an address that was added here a moment ago, and that is still being
+    tested: with arp.dad or "addr add ... dad" a host asks the link for some seconds whether anybody
+    else has the address, and uses it when nobody answers (RFC 5227). Until then it is not ours, so
+    that nobody is answered. Ask again later, or use it untested.""",
+    why="{ip} of {dev} {state}, so that nobody is answered",
+    fix=("smolctl addr replace {ip}/{plen} dev {dev} nodad",),
+    advice="wait some seconds: smolctl addr show {dev}",
+)  # fmt: skip
+ARP_OWN_SENDER = define(
+    "arp-own-sender", Kind.DROP, "RFC 5227 2.4", "silent",
+    "ARP that another interface of this stack sent",
+    """ARP came in from a MAC address that another of our own interfaces has: both are on the same
+    link, or somebody sends our frames back. That we have our own addresses is no conflict, and
+    there is nothing to learn from it. Linux drops it, too, as a packet from itself.""",
+    why="{mac} is our own {home}, which is on the same link as {dev}",
+    advice="usually harmless: what {home} sends to everybody, {dev} hears",
+)  # fmt: skip
 ARP_SENDER_INVALID = define(
     "arp-sender-invalid", Kind.DROP, "RFC 1812 3.3.2", "silent",
     "ARP from an address that no host can have",
@@ -91,9 +111,35 @@ ARP_ADDRESS_CONFLICT = define(
     """ARP came from another MAC with one of our own addresses as its sender: two hosts are
     configured with the same address. It is neither answered nor learned. From outside each of the
     two seems to come and go, since others keep whichever MAC they heard last. One of the two must
-    get another address; nothing else cures it.""",
-    why="{mac} claims our {ip} on {dev}",
+    get another address; nothing else cures it. Linux does nothing about it, and neither does this
+    stack as it comes. With arp.defend=yield it gives the address up, with once it announces the
+    address and gives it up when it is claimed again within 10 s (arp.defend_interval_ms), and with
+    always it announces it at most once in that time: RFC 5227 2.4 (a), (b) and (c).""",
+    why=("{mac} claims our {ip} on {dev}", ": {defence}"),
     advice="give one of the two another address; who has it: smolctl arping -D -I {dev} {ip}",
+)  # fmt: skip
+ARP_DAD_FAILED = define(
+    "arp-dad-failed", Kind.DROP, "RFC 5227 2.1.1", "silent (IPv6: dadfailed)",
+    "another host has the address that is being tested",
+    """An address was added here, and before using it this stack asked the link whether anybody has
+    it (arp.dad, or "addr add ... dad"). Somebody does, or asks for it at the same time because it
+    is about to use it as well. So the address is not used: it stays in the list, as tentative and
+    dadfailed, and nothing is sent from it or answered for it. It is tested again when the link
+    comes up, or with addr replace. After more than 10 such conflicts (arp.max_conflicts) one
+    address a minute is tested.""",
+    why="{mac} {how} {ip}, which was being tested on {dev} and is not used now",
+    advice="add another address, or use it all the same: smolctl addr replace {ip}/{plen} dev {dev}"
+    " nodad",
+)  # fmt: skip
+ARP_DAD_RATE_LIMITED = define(
+    "arp-dad-rate-limited", Kind.NOTE, "RFC 5227 2.1.1", "silent",
+    "an address is tested later, after many conflicts",
+    """Address after address turned out to be another host's: more of them than arp.max_conflicts.
+    Something tries one after another, and each attempt costs all hosts on the link a few
+    broadcasts. From now on one address is tested in arp.rate_limit_interval_ms (a minute), and
+    stays tentative until then. An address that nobody else has ends it.""",
+    why="more than {limit} conflicts on {dev}: the test of {ip} begins in {ms} ms",
+    fix=("smolctl addr replace {ip}/{plen} dev {dev} nodad",),
 )  # fmt: skip
 ARP_NO_REPLY = define(
     "arp-no-reply", Kind.NOTE, "RFC 826", "silent",

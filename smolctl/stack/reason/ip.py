@@ -96,6 +96,17 @@ IP_DST_NOT_OURS = define(
     fix=("smolctl addr add {ip}/{plen} dev {dev}",),
     advice="on the sender: this stack is no gateway; take it out of the routes",
 )  # fmt: skip
+IP_DST_TENTATIVE = define(
+    "ip-dst-tentative", Kind.DROP, "RFC 5227 2.1", "IP_INADDRERRORS",
+    "a packet to an address that is still being tested",
+    """The destination was added here a moment ago, and is being tested: with arp.dad or "addr add
+    ... dad" a host uses an address only when nobody on the link has said for some seconds that it
+    is his (RFC 5227). Until then it is not ours. The sender knows our MAC already, from before or
+    by an entry made by hand, and hears nothing.""",
+    why="{ip} of {dev} {state}, so that nothing for it is taken",
+    fix=("smolctl addr replace {ip}/{plen} dev {dev} nodad",),
+    advice="wait some seconds: smolctl addr show {dev}",
+)  # fmt: skip
 IP_DST_OTHER_IFACE = define(
     "ip-dst-other-iface", Kind.DROP, "RFC 1122 3.3.4.2", "silent",
     "a packet to an address that another interface has",

@@ -21,6 +21,17 @@ TX_SRC_NOT_OURS = define(
     fix=("smolctl addr add {ip}/{plen} dev {out}",),
     advice="send from an address that is: smolctl addr show",
 )  # fmt: skip
+TX_SRC_TENTATIVE = define(
+    "tx-src-tentative", Kind.REJECT, "RFC 5227 2.1", "EADDRNOTAVAIL",
+    "the source address may not be used yet, or any more",
+    """An address is tentative while it is being tested for a conflict (arp.dad, or "addr add ...
+    dad"), and stays so when another host turns out to have it (dadfailed), or when it was given up
+    (arp.defend). Nothing is sent from it: answers would go to whoever has it. Linux does the same
+    with IPv6 addresses. A test takes 4 to 7 s.""",
+    why="{ip} of {dev} {state}",
+    fix=("smolctl addr replace {ip}/{plen} dev {dev} nodad",),
+    advice="send from another address, or see what this one is: smolctl addr show {dev}",
+)  # fmt: skip
 TX_NO_SOURCE = define(
     "tx-no-source", Kind.REJECT, "RFC 1122 3.3.4.3", "EADDRNOTAVAIL",
     "the interface has no address to send from",
