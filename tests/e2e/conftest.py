@@ -46,6 +46,12 @@ def stacks(smolctl_env: SmolctlEnv) -> Iterator[Callable[[str], Stack]]:
 
 
 @pytest.fixture
+def offload() -> str:
+    """Return whether a TAP may leave segments and checksums to the kernel; see ``BOTH_WAYS``."""
+    return "on"
+
+
+@pytest.fixture
 def lab(peer: Peer, smolctl_env: SmolctlEnv) -> Lab:
     """Put smolctl into the peer's namespace; ``lab.plug`` connects them by a TAP."""
     return Lab(peer, smolctl_env)

@@ -5,12 +5,15 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
 from unittest import mock
+
+import pytest
 
 from smolctl.client import Client
 from tests.kit.netns import Namespace
@@ -23,6 +26,9 @@ OURS_MAC, THEIRS_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 """MAC addresses of the two ends of a TAP that ``Lab.plug`` makes."""
 SOCKET_SECONDS = 10.0
 """How long a socket of the kernel waits before the test fails."""
+
+BOTH_WAYS = pytest.mark.parametrize("offload", ["on", "off"])
+"""Run a test over a TAP with and without offloads; elsewhere the fixture ``offload`` is "on"."""
 
 Row = dict[str, Any]
 
@@ -64,6 +70,27 @@ class Peer:
     def mac(self, dev: str) -> str:
         """Return the MAC address of a device inside."""
         return str(self.rows("link", "show", "dev", dev)[0]["address"])
+
+    def sum_at_once(self, dev: str) -> None:
+        """Have a device of the kernel's leave no checksum and no segment to anybody.
+
+        As ``ethtool -K DEV tx off rx off gso off tso off``: what is forwarded by it is cut and
+        summed by the kernel itself, and what comes in is checked.
+        """
+        program = f"""
+import ctypes, fcntl, socket, struct
+for command in (0x17, 0x15, 0x24, 0x1f):  # ETHTOOL_STXCSUM, SRXCSUM, SGSO, STSO
+    value = ctypes.create_string_buffer(struct.pack("II", command, 0))
+    request = struct.pack("16sP16x", b"{dev}", ctypes.addressof(value))
+    fcntl.ioctl(socket.socket(), 0x8946, request)
+"""
+        self.namespace.run(sys.executable, "-c", program, check=True)
+
+    def bad_sums(self) -> int:
+        """Return how many datagrams the kernel dropped for their checksum."""
+        lines = self.namespace.run("cat", "/proc/net/snmp", check=True).stdout.splitlines()
+        heads, values = [line.split()[1:] for line in lines if line.startswith("Udp:")]
+        return int(values[heads.index("InCsumErrors")])
 
     def open(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """Return a socket of the namespace; it stays there, whichever thread uses it.

@@ -106,14 +106,14 @@ class Wire(NamedTuple):
         return {row["reason"]: row["count"] for row in rows if row["class"] in ("drop", "reject")}
 
 
-@pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    """Make one stack for all frames: none may change it."""
+@pytest.fixture(scope="module", params=["on", "off"])
+def wire(request: pytest.FixtureRequest) -> Iterator[Wire]:
+    """Make one stack for all frames, with and without offloads: none may change it."""
     namespace, smolctl = Namespace(), SmolctlEnv()
     peer = Peer(namespace)
     try:
         lab = Lab(peer, smolctl)
-        lab.plug()
+        lab.plug(offload=request.param)
         # Complaints by ICMP find the kernel without ARP; one static entry, for who dares.
         for address, mac in ((THEIRS, THEIRS_MAC), ("10.0.0.9", "02:00:00:00:00:09")):
             smolctl("neigh", "add", address, "lladdr", mac, "dev", lab.dev, check=True)

@@ -11,7 +11,16 @@ import pytest
 
 from smolctl.capture import CaptureFileError, Record
 from tests.capture.kit import read
-from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab, connect, daemon_pid, events, wait_for_lines
+from tests.e2e.kit import (
+    BOTH_WAYS,
+    OURS_MAC,
+    THEIRS_MAC,
+    Lab,
+    connect,
+    daemon_pid,
+    events,
+    wait_for_lines,
+)
 from tests.kit.process import Background, run, wait_until
 
 pytestmark = pytest.mark.netns("tcpdump", "ping")
@@ -20,10 +29,10 @@ ADDRESSED = re.compile(r"ethertype (\S+) .*?, length \d+: (.*)")
 
 
 @pytest.fixture
-def tap(lab: Lab) -> Lab:
+def tap(lab: Lab, offload: str) -> Lab:
     # No IPv6 chatter of the kernel: what is compared shall end.
     lab.peer.namespace.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
-    lab.plug()
+    lab.plug(offload=offload)
     return lab
 
 
@@ -66,6 +75,7 @@ def traffic(tap: Lab) -> None:
     tap.wait_for_drop("udp-port-closed")
 
 
+@BOTH_WAYS
 def test_the_same_packets_as_tcpdump_at_the_other_end(tap: Lab, tmp_path: Path) -> None:
     theirs = tap.peer.namespace.tcpdump("tap0")
     path = tmp_path / "tap0.pcapng"

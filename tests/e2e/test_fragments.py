@@ -6,18 +6,18 @@ import pytest
 from scapy.layers.inet import IP, UDP, fragment
 from scapy.layers.l2 import Ether
 
-from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab, Peer, events
+from tests.e2e.kit import BOTH_WAYS, OURS_MAC, THEIRS_MAC, Lab, Peer, events
 from tests.kit.process import wait_until
 
-pytestmark = pytest.mark.netns("ping")
+pytestmark = [pytest.mark.netns("ping"), BOTH_WAYS]
 
 BIGGEST = 65507
 
 
-@pytest.fixture(params=["on", "off"])
-def tap(lab: Lab, request: pytest.FixtureRequest) -> Lab:
-    """Connect smolctl and the kernel, with and without offloads."""
-    lab.plug(offload=request.param)
+@pytest.fixture
+def tap(lab: Lab, offload: str) -> Lab:
+    """Connect smolctl and the kernel."""
+    lab.plug(offload=offload)
     return lab
 
 

@@ -1,23 +1,39 @@
 """Off-link destinations: the gateway is asked for at once, and failures are told with the cause."""
 
 import json
+import os
+import signal
+import socket
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
-from tests.e2e.kit import THEIRS_MAC, Lab, Peer, events, nothing_waits, receive, wait_for_lines
+from tests.e2e.kit import (
+    BOTH_WAYS,
+    THEIRS_MAC,
+    Lab,
+    Peer,
+    daemon_pid,
+    events,
+    nothing_waits,
+    receive,
+    wait_for_lines,
+)
 from tests.kit.process import wait_until
 
 pytestmark = pytest.mark.netns("tcpdump")
 
-FAR = "192.168.9.2"
+OURS, FAR = bytes([10, 0, 0, 1]), "192.168.9.2"
+SO_RCVBUFFORCE = 33
+"""socket(7): as SO_RCVBUF, beyond what others may."""
 
 
 @pytest.fixture
-def tap(lab: Lab) -> Lab:
+def tap(lab: Lab, offload: str) -> Lab:
     """Connect smolctl 10.0.0.1 and the kernel 10.0.0.2."""
-    lab.plug()
+    lab.plug(offload=offload)
     return lab
 
 
@@ -34,6 +50,7 @@ def far(tap: Lab, peer_factory: Callable[[], Peer]) -> Peer:
     return host
 
 
+@BOTH_WAYS
 def test_first_datagram_asks_for_the_gateway_and_follows(tap: Lab, far: Peer) -> None:
     tap.smolctl("route", "add", "default", "via", "10.0.0.2", check=True)
     kernel = far.udp(FAR, 5000)
@@ -54,6 +71,7 @@ def test_first_datagram_asks_for_the_gateway_and_follows(tap: Lab, far: Peer) ->
     assert f"who-has {FAR}" not in capture.stdout
 
 
+@BOTH_WAYS
 def test_answer_comes_back_through_the_gateway(tap: Lab, far: Peer) -> None:
     tap.smolctl("route", "add", "192.168.0.0/16", "via", "10.0.0.2", check=True)
     echo = tap.smolctl.popen("udp", "echo", "7")
@@ -61,6 +79,38 @@ def test_answer_comes_back_through_the_gateway(tap: Lab, far: Peer) -> None:
     kernel = far.udp()
     kernel.sendto(b"from afar", ("10.0.0.1", 7))
     assert receive(kernel) == ("from afar", ("10.0.0.1", 7))
+
+
+@BOTH_WAYS
+def test_many_at_once_are_right_beyond_the_gateway(tap: Lab, far: Peer, offload: str) -> None:
+    # A zero seed of the checksum would do for the gateway itself, and for nobody behind it.
+    for host, dev in ((tap.peer, "veth0"), (far, "veth1")):
+        host.sum_at_once(dev)
+    tap.smolctl("route", "add", "default", "via", "10.0.0.2", check=True)
+    tap.smolctl("ping", "-c", "1", FAR, check=True)
+    echo = tap.smolctl.popen("udp", "echo", "7", "-q")
+    wait_until(lambda: tap.call("socket.show"), f"{echo}")
+    kernel, wire = far.udp(FAR, 5000), far.wire("veth1")
+    for receiver in (kernel, wire):
+        receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4_000_000)
+    payloads = [bytes([number]) * 1001 for number in range(200)]
+    daemon = daemon_pid(tap.smolctl)
+    os.kill(daemon, signal.SIGSTOP)  # so that there are many at once
+    for payload in payloads:
+        kernel.sendto(payload, ("10.0.0.1", 7))
+    os.kill(daemon, signal.SIGCONT)
+    assert [kernel.recv(65535) for _ in payloads] == payloads
+    assert (nothing_waits(kernel), far.bad_sums()) == (True, 0)
+    idents: list[int] = []
+    while len(idents) < 200:
+        frame = wire.recv(65535)
+        if frame[12:14] == b"\x08\0" and frame[23] == 17 and frame[26:30] == OURS:
+            assert frame[20] == 0x40  # DF: any ident will do (RFC 6864 4.1)
+            idents.append(int.from_bytes(frame[18:20]))
+    # Those of one run have each their own; alone, each has 0.
+    runs = [ident for before, ident in pairwise(idents) if ident != before + 1]
+    assert set(runs) <= {0}
+    assert (max(idents) > 0) == (offload == "on")
 
 
 def test_no_route_is_told_at_once(tap: Lab) -> None:
@@ -109,6 +159,7 @@ def test_failed_neighbor_is_tried_again_on_demand(tap: Lab) -> None:
     assert tap.neighbors()["10.0.0.99"] == (THEIRS_MAC, "REACHABLE")
 
 
+@BOTH_WAYS
 def test_closed_port_of_the_kernel_is_reported_on_the_send(tap: Lab) -> None:
     text = tap.smolctl("udp", "send", "10.0.0.2:9", "hello")
     assert text.returncode == 1
@@ -154,6 +205,7 @@ def test_dead_gateway_is_named(tap: Lab) -> None:
     assert "neigh-failed" in ping.stderr
 
 
+@BOTH_WAYS
 def test_datagrams_wait_for_a_slow_neighbor(tap: Lab) -> None:
     # The kernel is deaf to ARP for a moment: what was sent meanwhile is kept (RFC 1122 2.3.2.2).
     tap.peer.ip("link", "set", tap.dev, "arp", "off")

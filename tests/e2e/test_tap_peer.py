@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 from scapy.layers.l2 import ARP, Ether
 
-from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab, Peer, events
+from tests.e2e.kit import BOTH_WAYS, OURS_MAC, THEIRS_MAC, Lab, Peer, events
 from tests.kit.process import wait_until
 
 pytestmark = pytest.mark.netns("arping", "ping")
@@ -19,9 +19,9 @@ BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 
 @pytest.fixture
-def tap(lab: Lab) -> Lab:
+def tap(lab: Lab, offload: str) -> Lab:
     """Connect smolctl, with two more addresses, and the kernel."""
-    lab.plug(*OURS, theirs=THEIRS)
+    lab.plug(*OURS, theirs=THEIRS, offload=offload)
     return lab
 
 
@@ -29,6 +29,7 @@ def operstate(tap: Lab) -> str:
     return str(tap.call("link.show", dev=tap.dev)[0]["operstate"])
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("address", OURS)
 def test_kernel_asks_and_smolctl_answers(tap: Lab, address: str) -> None:
     ip = address.partition("/")[0]
@@ -58,6 +59,7 @@ def test_duplicate_address_detection_of_the_kernel(tap: Lab) -> None:
     assert "0.0.0.0" not in tap.neighbors()
 
 
+@BOTH_WAYS
 def test_smolctl_asks_and_the_kernel_answers(tap: Lab) -> None:
     found = tap.smolctl("arping", "-c", "2", "-i", "0.1", "10.0.0.2")
     assert found.returncode == 0, found
@@ -109,6 +111,7 @@ def test_reply_from_another_network_is_believed_when_we_asked(tap: Lab) -> None:
     assert tap.neighbors()["172.16.5.5"] == (THEIRS_MAC, "REACHABLE")
 
 
+@BOTH_WAYS
 def test_neighbor_with_a_new_mac_is_found_again(tap: Lab) -> None:
     tap.sysctl(neigh__base_reachable_time_ms=200, neigh__delay_first_probe_time_ms=50)
     tap.sysctl(neigh__retrans_time_ms=50)
@@ -121,6 +124,7 @@ def test_neighbor_with_a_new_mac_is_found_again(tap: Lab) -> None:
     assert tap.neighbors()["10.0.0.2"][0] == OTHER
 
 
+@BOTH_WAYS
 def test_kernels_side_goes_down_and_comes_back(tap: Lab) -> None:
     tap.smolctl("ping", "-c", "1", "10.0.0.2", check=True)
     tap.peer.ip("link", "set", tap.dev, "down")
@@ -140,13 +144,14 @@ def test_kernels_side_goes_down_and_comes_back(tap: Lab) -> None:
     tap.smolctl("ping", "-c", "1", "10.0.0.2", check=True)
 
 
-def test_kernels_side_is_deleted(tap: Lab) -> None:
+@BOTH_WAYS
+def test_kernels_side_is_deleted(tap: Lab, offload: str) -> None:
     tap.peer.ip("link", "del", tap.dev)
     wait_until(lambda: operstate(tap) == "NOTPRESENT", "the loss of the device")
     sent = tap.smolctl("udp", "send", "10.0.0.2:9", "x")
     assert (sent.returncode, "tx-no-carrier" in sent.stderr) == (1, True)
     tap.smolctl("link", "del", tap.dev, check=True)
-    tap.plug(*OURS, theirs=THEIRS)
+    tap.plug(*OURS, theirs=THEIRS, offload=offload)
     tap.smolctl("ping", "-c", "1", "10.0.0.2", check=True)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.e2e.kit import Peer, connect, events, nothing_waits, receive
+from tests.e2e.kit import BOTH_WAYS, Peer, connect, events, nothing_waits, receive
 from tests.kit.netns import Namespace
 from tests.kit.stack_env import SmolctlEnv
 
@@ -24,12 +24,22 @@ class Links(NamedTuple):
     smolctl: SmolctlEnv
     left: Peer
     right: Peer
+    offload: str
 
     def add(self, name: str) -> None:
         """Connect one kernel; ``netns`` and ``host`` make its side of the TAP."""
         peer: Peer = getattr(self, name)
         network = NETWORKS[name]
-        options = ("type", "tap", "netns", peer.namespace.name, "host", f"{network}.2/24")
+        options = (
+            "type",
+            "tap",
+            "netns",
+            peer.namespace.name,
+            "host",
+            f"{network}.2/24",
+            "offload",
+            self.offload,
+        )
         self.smolctl("link", "add", name, *options, check=True)
         self.smolctl("addr", "add", f"{network}.1/24", "dev", name, check=True)
         # The way back leads by the same cable, whatever the source.
@@ -67,13 +77,15 @@ class Links(NamedTuple):
 
 
 @pytest.fixture
-def links(netns: Namespace, peer_factory: Callable[[], Peer], smolctl_env: SmolctlEnv) -> Links:
+def links(
+    netns: Namespace, peer_factory: Callable[[], Peer], smolctl_env: SmolctlEnv, offload: str
+) -> Links:
     """Make the two kernels; the test adds the links."""
     smolctl_env.enter(netns)
     left, right = peer_factory(), peer_factory()
     for peer in (left, right):
         peer.sysctl({"net.ipv4.ip_nonlocal_bind": 1})
-    return Links(smolctl_env, left, right)
+    return Links(smolctl_env, left, right, offload)
 
 
 @pytest.mark.parametrize("order", [*permutations(NETWORKS)], ids="-then-".join)
@@ -116,6 +128,7 @@ def test_metric_decides_between_equal_prefixes(links: Links) -> None:
     assert links.way("8.8.8.8") == ("left", "10.1.0.1")
 
 
+@BOTH_WAYS
 def test_second_link_takes_over_when_the_first_goes_down(links: Links) -> None:
     for name in NETWORKS:
         links.add(name)

@@ -6,20 +6,20 @@ import socket
 
 import pytest
 
-from tests.e2e.kit import Lab, daemon_pid, events, nothing_waits, receive, wait_for_lines
+from tests.e2e.kit import BOTH_WAYS, Lab, daemon_pid, events, nothing_waits, receive, wait_for_lines
 from tests.kit.process import Background, wait_until
 
-pytestmark = pytest.mark.netns("tcpdump", "nc.openbsd")
+pytestmark = [pytest.mark.netns("tcpdump", "nc.openbsd"), BOTH_WAYS]
 
 OURS = ("10.0.0.1/24", "10.0.0.3/24", "192.168.7.1/30")
 THEIRS = ("10.0.0.2/24", "192.168.7.2/30")
 FITS = 1500 - 28
 
 
-@pytest.fixture(params=["on", "off"])
-def tap(lab: Lab, request: pytest.FixtureRequest) -> Lab:
-    """Connect smolctl, with two more addresses, and the kernel; with and without offloads."""
-    lab.plug(*OURS, theirs=THEIRS, offload=request.param)
+@pytest.fixture
+def tap(lab: Lab, offload: str) -> Lab:
+    """Connect smolctl, with two more addresses, and the kernel."""
+    lab.plug(*OURS, theirs=THEIRS, offload=offload)
     return lab
 
 
