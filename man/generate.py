@@ -98,6 +98,8 @@ def _keyword_synopsis(keyword: Keyword) -> str:
     if not keyword.bare:
         words = (f"-{keyword.short}",) if keyword.short else tuple(f"--{word}" for word in words)
     text = "|".join(_value(word, keyword.metavar) for word in words)
+    if keyword.group:
+        return "\n".join((f"[{text}", *map(_keyword_synopsis, keyword.group), "]..."))
     return text if keyword.required else f"[{text}]"
 
 
@@ -125,6 +127,9 @@ def _words(table: Table) -> Iterator[str]:
         yield from _item(_names(place), _sentence(place.help))
     for keyword in table.keywords:
         yield from _item(_names(keyword), _sentence(keyword_help(keyword)))
+        for inner in keyword.group:
+            name = f"{_bold(keyword.words[0])} {_names(inner)}"
+            yield from _item(name, _sentence(keyword_help(inner)))
 
 
 def _global_options() -> Iterator[str]:

@@ -56,7 +56,8 @@ SEE_ALSO = {
     "stack": [("smolctl-sysctl", "8")],
     "link": [("smolctl-addr", "8"), ("ip-link", "8"), ("tc-netem", "8"), ("passt", "1")],
     "addr": [("smolctl-link", "8"), ("smolctl-route", "8"), ("ip-address", "8")],
-    "route": [("smolctl-addr", "8"), ("ip-route", "8")],
+    "route": [("smolctl-addr", "8"), ("smolctl-rule", "8"), ("ip-route", "8")],
+    "rule": [("smolctl-route", "8"), ("ip-rule", "8")],
     "neigh": [("smolctl-arping", "8"), ("ip-neighbour", "8")],
     "sysctl": [("smolctl-stack", "8"), ("sysctl", "8")],
     "why": [
@@ -176,13 +177,38 @@ An address is written with its prefix length; without one it is a /32.
     "route": """
 One table of routes serves the whole stack: it decides by which interface, to which next hop and
 from which source address a packet leaves. The longest prefix wins, then the lowest metric; the
-order of interfaces never matters. The table local holds the addresses of the stack itself and
-is asked first.
+order of interfaces never matters. The tables local, which holds the addresses of the stack
+itself, and main are looked up as one, then default. With the first change of any rule the rules
+say which tables are looked up, and in which order: smolctl-rule(8). A table has a number of 1 to
+4294967295, and is there from its first route on.
 
 A route of type blackhole, unreachable or prohibit refuses what matches it, throw makes the
 lookup go on as if the table had no route.
 
+Routes of the same prefix and metric (append) replace each other: the next one is taken while the
+gateway of the one before does not answer. The next hops of one route (nexthop) share the flows in
+proportion to their weights: packets with the same source and destination address, and with
+ip.fib_multipath_hash_policy=1 the same protocol and ports, go by the same one. A source address
+from the network of one of them goes by that. A next hop whose link is down or without carrier, or
+whose gateway does not answer, is passed over; the flows of the others stay where they are.
+
 What a selector of route show fixes is not repeated on each line; in JSON the rows stay whole.
+""",
+    "rule": """
+Rules choose the table of routes for a packet: by its source and destination address, the interface
+by which it comes in (iif; lo for what is sent from here) or that its sender insists on (oif), type
+of service, protocol and ports. They are asked by their priority, the lowest first, and in the
+order of their coming where that is the same. The first one that matches decides, unless its table
+has no route for the packet, or one of type throw: then the next one does. Instead of a table a
+rule may have a type: blackhole, unreachable and prohibit refuse the packet, nop does nothing, and
+goto goes on at the rule with that priority.
+
+A stack begins with three rules: 0 looks up the table local, 32766 main, and 32767 default. As long
+as nobody has changed any, local and main are one table, in which the longest prefix wins; from then
+on, and for good, local comes first, as in Linux.
+
+A packet whose source address is not chosen yet has none, and matches no rule with from, though one
+with not from. A socket that is bound or connected has one, ping and udp send have it with -s.
 """,
     "neigh": """
 Each interface keeps the link addresses of the neighbors it talks to, in the states of RFC 4861

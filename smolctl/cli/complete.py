@@ -29,6 +29,10 @@ def words(parser: Parser, table: Table, options: Options, incomplete: str) -> li
         return _matching(_values(parser.pending, options, incomplete), incomplete)
     if incomplete.startswith("-"):
         return _matching([*_options(table), *_global_options()], incomplete)
+    if parser.group:
+        inner = {word: keyword.help for word, keyword in parser.group.items()}
+        inner.update(item for item in _bare(table, parser.args) if item[0] not in inner)
+        return _matching(inner.items(), incomplete)
     place = parser.free_positional()
     values = _values(place, options, incomplete) if place else []
     return _matching([*values, *_bare(table, parser.args)], incomplete)
@@ -83,7 +87,7 @@ def _bare(table: Table, used: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for keyword in table.keywords:
         if not keyword.bare or not keyword.applies(used):
             continue
-        if (keyword.key or keyword.words[0]) not in used:
+        if keyword.group or (keyword.key or keyword.words[0]) not in used:
             for word in keyword.words if keyword.choice else keyword.words[:1]:
                 yield word, keyword.help
     for place in table.positionals:
@@ -124,11 +128,11 @@ def live(kind: str, options: Options) -> list[tuple[str, str]]:
         return []
 
 
-def _call(options: Options, op: str) -> list[dict[str, Any]]:
+def _call(options: Options, op: str, **args: str) -> list[dict[str, Any]]:
     from smolctl.client import Client
 
     with Client.connect(options.stack, start=False, timeout=_PATIENCE_S) as client:
-        return client.call(op)
+        return client.call(op, **args)
 
 
 def _links(options: Options) -> list[tuple[str, str]]:
@@ -145,6 +149,17 @@ def _addresses(options: Options) -> list[tuple[str, str]]:
 
 def _own(options: Options) -> list[tuple[str, str]]:
     return [(address.partition("/")[0], device) for address, device in _addresses(options)]
+
+
+def _tables(options: Options) -> list[tuple[str, str]]:
+    rows = [*_call(options, "rule.show"), *_call(options, "route.show", table="all")]
+    used = {row["table"] for row in rows if "table" in row}
+    return [(table, "") for table in sorted(used - {"local", "main", "default"})]
+
+
+def _rules(options: Options) -> list[tuple[str, str]]:
+    rows = _call(options, "rule.show")
+    return [(str(row["priority"]), f"from {row['src']}") for row in rows]
 
 
 def _neighbors(options: Options) -> list[tuple[str, str]]:
@@ -206,6 +221,8 @@ LIVE: dict[str, Callable[[Options], list[tuple[str, str]]]] = {
     "link": _links,
     "addr": _own,
     "prefix": _addresses,
+    "table": _tables,
+    "rule": _rules,
     "neigh": _neighbors,
     "host": _hosts,
     "stack": _stacks,

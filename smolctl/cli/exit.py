@@ -47,6 +47,9 @@ _NETWORK_SAID_NO = (
     "tx-route-blackhole",
     "tx-route-prohibit",
     "tx-route-unreachable",
+    "tx-rule-blackhole",
+    "tx-rule-prohibit",
+    "tx-rule-unreachable",
     "tx-too-big",
     "udp-bound-elsewhere",
     "udp-peer-mismatch",
@@ -62,7 +65,13 @@ STATUS = dict.fromkeys(_NO_DAEMON, UNREACHABLE) | dict.fromkeys(
 
 EXCEPTIONS = {
     # Nothing was found, which is an answer when the question was "is it there".
-    "get": {"not-found": NO, "network-unreachable": NO},
+    "get": {
+        "not-found": NO,
+        "network-unreachable": NO,
+        "ip-dst-not-ours": NO,
+        "ip-reverse-path": NO,
+        "ip-rule-refused": NO,
+    },
     # As iputils: 1 is "no reply came", and what kept the probe from being sent is 2.
     "probe": dict.fromkeys(_NETWORK_SAID_NO, FIX),
 }

@@ -7,6 +7,7 @@ disagree. The grammar is that of ``ip``: ``dev X`` and ``--dev X`` mean the same
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from smolctl.cli.index import Index as Index
 from smolctl.cli.options import BY_FLAG, COLOR_WHEN, GlobalOption, Options
 from smolctl.cli.words import near
 from smolctl.errors import SmolctlError
@@ -37,6 +38,8 @@ class Keyword(NamedTuple):
         within: key and value of another keyword that must stand before it; without it the word
             means what it does elsewhere in the table: ``name X`` and ``type cable name X``.
         many: it may come again; the argument is a list.
+        group: the keywords that follow it and say one thing together, up to the next such word:
+            ``nexthop via A weight 2 nexthop via B``. The value is a list of what each group says.
     """
 
     words: tuple[str, ...]
@@ -51,6 +54,7 @@ class Keyword(NamedTuple):
     values: tuple[str, ...] = ()
     within: tuple[str, str] | None = None
     many: bool = False
+    group: "tuple[Keyword, ...]" = ()
 
     def applies(self, args: Mapping[str, Any]) -> bool:
         """Tell whether the words before allow it; ``args`` is what they said."""
@@ -116,30 +120,6 @@ class EarlyExit(Exception):
         self.what = what
 
 
-class Index:
-    """The words of a table, and what each of them is."""
-
-    def __init__(self, table: Table | None) -> None:
-        self.words: dict[str, Keyword | Positional] = {}
-        self.within: list[Keyword] = []
-        self.bare: set[str] = set()
-        self.short: dict[str, Keyword] = {}
-        for positional in table.positionals if table else ():
-            for word in positional.words:
-                self.words[word] = positional
-                self.bare.add(word)
-        for keyword in table.keywords if table else ():
-            if keyword.within:
-                self.within.append(keyword)
-                continue
-            for word in keyword.words:
-                self.words[word] = keyword
-            if keyword.bare:
-                self.bare.update(keyword.words)
-            if keyword.short:
-                self.short[keyword.short] = keyword
-
-
 _NOTHING = Index(None)
 
 
@@ -175,6 +155,8 @@ class Parser:
         self._words, self._within = index.words, index.within
         self._bare, self._short = index.bare, index.short
         self._path = table.path if table else ""
+        self._group: dict[str, Keyword] = {}
+        self._into: Args = self.args
 
     def parse(self, tokens: Sequence[str]) -> Args:
         """Read all words.
@@ -210,6 +192,15 @@ class Parser:
             self._check_complete(self._table)
         return self.args
 
+    @property
+    def group(self) -> dict[str, "Keyword"]:
+        """Return the words of the group that the line is in, less those that were said."""
+        return {
+            word: keyword
+            for word, keyword in self._group.items()
+            if word == keyword.words[0] and (keyword.key or word) not in self._into
+        }
+
     def free_positional(self) -> Positional | None:
         """Return the next place that no word has taken yet."""
         places = self._table.positionals if self._table else ()
@@ -224,6 +215,9 @@ class Parser:
 
     # --- one word ---------------------------------------------------------------------------
     def _word(self, token: str, literal: bool) -> None:
+        if not literal and token in self._group:
+            self._keyword(token, self._group[token], None)
+            return
         if not literal and token in self._bare:
             self._keyword(token, self._owner(token) or self._words[token], None)
             return
@@ -278,6 +272,11 @@ class Parser:
         if owner.metavar is None:
             if value is not None:
                 raise UsageFault(f'{self._path}: "{word}" takes no value')
+            if owner.group:
+                self._group = {spelt: inner for inner in owner.group for spelt in inner.words}
+                self._into = {}
+                self.args.setdefault(key, []).append(self._into)
+                return
             self._set(key, word.lstrip("-") if owner.choice else True, word, again=not owner.choice)
             return
         text = self._value(word, owner, value)
@@ -315,10 +314,11 @@ class Parser:
         )
 
     def _set(self, key: str, value: Any, word: str, *, again: bool = False) -> None:
-        if key in self.args and not again:
+        into = self._into if word.lstrip("-") in self._group else self.args
+        if key in into and not again:
             said = value if word == value else f"{word} {value}"
-            raise UsageFault(f'{self._where()}"{said}" is a second value beside "{self.args[key]}"')
-        self.args[key] = value
+            raise UsageFault(f'{self._where()}"{said}" is a second value beside "{into[key]}"')
+        into[key] = value
 
     def _global(self, option: GlobalOption, flag: str, value: str | None) -> None:
         if option.name in ("help", "version"):

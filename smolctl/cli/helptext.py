@@ -96,6 +96,8 @@ def keyword_usage(word: Keyword) -> str:
     if not word.bare:
         names = f"-{word.short}" if word.short else f"--{names}"
     text = f"{names} {word.metavar}" if word.metavar else names
+    if word.group:
+        return f"[{' '.join((text, *map(keyword_usage, word.group)))}]..."
     return text if word.required else f"[{text}]"
 
 
@@ -110,6 +112,8 @@ def keyword_name(word: Keyword) -> str:
     if word.short:
         names.insert(0, "-" + word.short)
     text = (" | " if word.choice else ", ").join(names)
+    if word.group:
+        return " ".join((text, *map(keyword_usage, word.group)))
     return f"{text} {word.metavar}" if word.metavar else text
 
 

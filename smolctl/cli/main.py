@@ -21,6 +21,7 @@ NOUNS = {
     "link": "show, add, change and delete interfaces",
     "addr": "show, add, change and delete addresses",
     "route": "show, add, change, delete and look up routes",
+    "rule": "show, add and delete the rules that choose a routing table",
     "neigh": "show, add, change and delete neighbor entries",
     "sysctl": "show and change settings",
     "socket": "show bound sockets, their queues and drops",

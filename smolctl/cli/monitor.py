@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from smolctl.cli import addr, link, neigh, route, socket
+from smolctl.cli import addr, link, neigh, route, rule, socket
 from smolctl.cli import exit as exits
 from smolctl.cli.command import Verb
 from smolctl.cli.grammar import Args, Keyword, Table, option
@@ -14,6 +14,7 @@ KINDS = {
     "link": (("link",), "links: new, changed, up, down, carrier, gone"),
     "addr": (("addr", "address"), "addresses"),
     "route": (("route",), "routes, of every table"),
+    "rule": (("rule",), "rules"),
     "neigh": (("neigh", "neighbor", "neighbour"), "neighbor entries: each state, each new MAC"),
     "socket": (("socket",), "sockets: bound, connected, closed"),
     "drops": (("drops",), "packets that are dropped, refused or made to wait, and why"),
@@ -35,7 +36,9 @@ def lines(event: Event, out: Output) -> list[str]:
         return [f"{event['ifindex']}: {out.paint('ifname', event['ifname'])}    {first}", second]
     if kind == "drop":
         return [_drop(event, out)]
-    line = {"route": route.line, "neigh": neigh.line, "socket": socket.line}[kind]
+    if kind == "route":
+        return route.lines(event, {}, out)
+    line = {"rule": rule.line, "neigh": neigh.line, "socket": socket.line}[kind]
     return [line(event, {}, out)]
 
 
@@ -101,7 +104,7 @@ def _run(session: Session, args: Args) -> int:
 COMMAND = Verb(
     Table(
         "monitor",
-        "watch what happens: links, addresses, routes, neighbors, sockets, drops",
+        "watch what happens: links, addresses, routes, rules, neighbors, sockets, drops",
         (
             "smolctl monitor",
             "smolctl monitor drops",

@@ -68,25 +68,42 @@ def _metrics(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def lines(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> list[str]:
+    """Return the line about a route, and one for each of several next hops."""
+    text = [line(row, args, out), *(_hop(hop, out) for hop in row.get("nexthops", ()))]
+    return [" \\".join(text)] if out.options.oneline else text
+
+
+def _hop(hop: Mapping[str, Any], out: Output) -> str:
+    words = ["\tnexthop"]
+    if "gateway" in hop:
+        words += ["via", out.paint("inet", hop["gateway"])]
+    words += ["dev", out.paint("ifname", hop["dev"]), "weight", str(hop["weight"]), *hop["flags"]]
+    return " ".join(words)
+
+
 def render(rows: Rows, args: Args, out: Output) -> Iterator[str]:
     """Yield the text of ``route show``."""
     for row in rows:
-        yield line(row, args, out)
+        yield from lines(row, args, out)
 
 
 def render_get(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
     """Yield the text of ``route get``, with the routes that lost under ``-v``."""
     for row in rows:
-        lines = [line(row, {}, out)]
+        text = lines(row, {}, out)
         if "cache" in row:
             words = ["cache"]
             if row["cache"]:
                 words.append(f"<{','.join(row['cache'])}>")
-            lines.append("    " + " ".join(words + _metrics(row)))
+            words += ["iif", row["iif"]] if "iif" in row else []
+            text.append("    " + " ".join(words + _metrics(row)))
         if out.options.oneline:
-            yield " \\".join(lines)  # the space is ip's, which ends a route with one
+            yield " \\".join(text)  # the space is ip's, which ends a route with one
         else:
-            yield from lines
+            yield from text
+        if "hash" in row:
+            yield f"    the flow's hash is {row['hash']}"
         if row.get("candidates"):
             yield from _candidates(row["candidates"])
 
@@ -102,6 +119,7 @@ def _candidates(candidates: Rows) -> Iterator[str]:
                 f"via {candidate['gateway']}" if "gateway" in candidate else "",
                 f"dev {candidate['dev']}" if "dev" in candidate else candidate.get("type", ""),
                 f"metric {candidate['metric']}" if candidate.get("metric") else "",
+                _aside(candidate),
                 candidate.get("cause", ""),
             ]
             for candidate in candidates
@@ -110,10 +128,22 @@ def _candidates(candidates: Rows) -> Iterator[str]:
         yield "    " + text
 
 
+def _aside(candidate: Mapping[str, Any]) -> str:
+    """Return the table that is not main, or a next hop's share of the flows' hashes."""
+    if "share" in candidate:
+        first, last = candidate["share"]
+        share = f"{first}..{last}" if last >= first else "none"
+        return f"weight {candidate['weight']}, hashes {share}"
+    table = candidate.get("table", "main")
+    return "" if table == "main" else f"table {table}"
+
+
 def deleted(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
     """Yield what ``route flush`` deleted, when asked to say so."""
     if out.options.stats or out.options.verbose:
-        yield from (f"Deleted {line(row, {}, out)}" for row in rows)
+        for row in rows:
+            first, *more = lines(row, {}, out)
+            yield from (f"Deleted {first}", *more)
 
 
 def _get(session: Session, args: Args) -> None:
@@ -131,12 +161,13 @@ _PROTOCOL = Keyword(
 )
 _SCOPE = Keyword(("scope",), "how far it leads", "SCOPE", values=("global", "link", "host"))
 _SRC = Keyword(("src",), "source address for what is sent by it", "ADDR", complete="addr")
-_TABLE = Keyword(("table",), "routing table", "TABLE", values=("main", "local"))
+_TABLE = Keyword(("table",), "routing table", "TABLE", values=("main", "local", "default"),
+                 complete="table")  # fmt: skip
 _SELECT = (
     Keyword(("root",), "only routes inside this prefix", "PREFIX"),
     Keyword(("match",), "only routes that contain this prefix", "PREFIX"),
     Keyword(("exact",), "only routes to this very prefix", "PREFIX"),
-    _TABLE._replace(values=("main", "local", "all")),
+    _TABLE._replace(values=("main", "local", "default", "all")),
     _DEV,
     _VIA,
     _PROTOCOL,
@@ -164,6 +195,16 @@ _CHANGE = (
     Keyword(("onlink",), "the gateway is reachable though no connected network has it"),
     _PROTOCOL,
     _TABLE,
+    Keyword(
+        ("nexthop",),
+        "one of several next hops, which share the flows by weight; it stands last",
+        group=(
+            _VIA,
+            _DEV,
+            Keyword(("weight",), "its share, 1 to 256", "NUMBER"),
+            Keyword(("onlink",), "the gateway is reachable though no connected network has it"),
+        ),
+    ),
 )
 _DST = Positional(
     "dst", "PREFIX", 'destination; "default" is 0.0.0.0/0', words=("to",), values=("default",)
@@ -187,6 +228,7 @@ COMMAND = Noun(
                 (
                     "smolctl route",
                     "smolctl route show table local",
+                    "smolctl route show table all",
                     "smolctl route show match 10.0.0.9",
                     "smolctl -j route show dev tap0",
                 ),
@@ -201,6 +243,8 @@ COMMAND = Noun(
             "smolctl route add default via 10.0.0.2",
             "smolctl route add 192.168.5.0/24 via 10.0.0.3 dev tap0 metric 50",
             "smolctl route add blackhole 10.0.0.0/8",
+            "smolctl route add default via 10.0.0.3 table 100",
+            "smolctl route add default nexthop via 10.0.0.2 weight 2 nexthop via 10.0.1.2",
         ),
         _change(
             "del",
@@ -228,11 +272,22 @@ COMMAND = Noun(
                     "smolctl route get 8.8.8.8 from 10.0.0.1 oif tap0",
                     "smolctl -v route get 8.8.8.8",
                     "smolctl route get fibmatch 8.8.8.8",
+                    "smolctl route get 10.0.0.1 from 10.0.0.9 iif tap0",
                 ),
                 (Positional("dst", "ADDR", "destination", words=("to",)),),
                 (
                     Keyword(("from",), "source address", "ADDR", key="src", complete="addr"),
                     _DEV,
+                    Keyword(
+                        ("iif",),
+                        "interface by which it comes in, as of another host",
+                        "DEVICE",
+                        complete="link",
+                    ),
+                    Keyword(("tos", "dsfield"), "type of service, hexadecimal", "TOS"),
+                    Keyword(("ipproto",), "protocol", "PROTOCOL", values=("udp", "icmp", "tcp")),
+                    Keyword(("sport",), "source port", "PORT"),
+                    Keyword(("dport",), "destination port", "PORT"),
                     Keyword(("fibmatch",), "show the route itself, not what comes of it"),
                 ),
                 notes="With -v also the routes that were not taken, each with the cause.",

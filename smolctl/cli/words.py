@@ -11,6 +11,7 @@ NOUN_ALIASES = {
     "address": "addr",
     "r": "route",
     "ro": "route",
+    "ru": "rule",
     "n": "neigh",
     "neighbor": "neigh",
     "neighbour": "neigh",

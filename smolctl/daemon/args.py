@@ -66,6 +66,19 @@ class Args:
             raise InvalidArgument(f"{name} is a flag: it is true, or left out")
         return value is True
 
+    def groups(self, name: str, names: frozenset[str]) -> "list[Args]":
+        """Return a list of groups of arguments; empty when none was given.
+
+        Args:
+            names: those that a group may have.
+        """
+        values = self._values.get(name)
+        if values is None:
+            return []
+        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+            raise InvalidArgument(f"{name} is a list of groups of words")
+        return [Args(f"{self.op} {name}", value, names) for value in values]
+
     def integer(self, name: str, low: int, high: int) -> int | None:
         """Return a whole number of low..high, or None when it was not given."""
         text = self.text(name)

@@ -87,6 +87,7 @@ def delete_interface(stack: Stack, interface: Interface, now: int) -> None:
     for address in interface.addresses.items:
         stack.events.addr(Action.DELETED, interface, address)
     stack.fib.remove_where(lambda route: route.dev == interface.name)
+    stack.fib.kill_hops(interface.name, gone=True)
     for item in interface.outbox:
         stack.transmit_failed(interface, item, "stack-stopped", now)
     interface.outbox.clear()
@@ -113,6 +114,7 @@ def set_up(stack: Stack, interface: Interface, up: bool, now: int) -> None:
         interface.up = True
         stack.events.link(Action.CHANGED, interface)
         derive.sync(stack, interface, {})
+        stack.fib.revive_hops(interface.name)
         conflict.activated(stack, interface, now)
     else:
         interface.claims.pause()
@@ -122,6 +124,7 @@ def set_up(stack: Stack, interface: Interface, up: bool, now: int) -> None:
         stack.fib.remove_where(
             lambda route: route.dev == interface.name and route.scope is not Scope.HOST
         )
+        stack.fib.kill_hops(interface.name)
     stack.touch()
 
 
@@ -202,6 +205,9 @@ def add_address(stack: Stack, interface: Interface, new: Address, now: int | Non
         for route in policy.derived_from(stack, interface, new).values():
             derive.ensure(stack, route)
         stack.touch()
+    if interface.up:
+        stack.fib.revive_hops(interface.name)
+        stack.touch()
     conflict.added(stack, interface, new, stack.events.now_ns if now is None else now)
 
 
@@ -278,6 +284,7 @@ def delete_address(stack: Stack, interface: Interface, address: Address, now: in
     derive.drop_routes_preferring(stack, {item.local for item in gone})
     if not interface.addresses.items:
         stack.fib.remove_where(lambda route: route.dev == interface.name)
+        stack.fib.kill_hops(interface.name)
         _flush_neighbors(stack, interface, now)
         stack.touch()
     return gone

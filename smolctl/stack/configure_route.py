@@ -4,9 +4,19 @@ Each verb checks everything first and changes nothing when it raises.
 """
 
 from smolctl.errors import InterfaceDown, InvalidArgument, NetworkUnreachable, NotFound
-from smolctl.stack import policy
+from smolctl.stack import policy, rule_lookup
 from smolctl.stack.interface import Interface
-from smolctl.stack.route import DEVICELESS, InsertMode, Route, RouteType, Scope
+from smolctl.stack.multipath import Multipath
+from smolctl.stack.route import (
+    DEVICELESS,
+    InsertMode,
+    Route,
+    RouteType,
+    Scope,
+    TableName,
+    table_text,
+)
+from smolctl.stack.rule import PLAIN
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr
 
@@ -14,7 +24,7 @@ from smolctl.wire import addr
 def add_route(stack: Stack, route: Route, mode: InsertMode) -> None:
     """Check a route as Linux does (fib_create_info, fib_check_nh) and put it into its table.
 
-    Sets ``dev`` and ``on_link`` from the gateway where they follow from it.
+    Sets ``dev`` and ``on_link`` from the gateway where they follow from it, of every next hop.
 
     Raises:
         InvalidArgument: host bits, or words that do not go together.
@@ -35,9 +45,27 @@ def add_route(stack: Stack, route: Route, mode: InsertMode) -> None:
         raise InvalidArgument(
             "scope nowhere leads nowhere", hint="smolctl route add unreachable ..."
         )
+    _check_way(stack, route)
+    if route.prefsrc is not None and not stack.fib.is_local(route.prefsrc):
+        raise InvalidArgument(
+            f"src {shown(route.prefsrc)} is not an address of this stack", hint="smolctl addr show"
+        )
+    policy.check_route_room(stack, route, mode)
+    stack.fib.insert(route, mode)
+    stack.touch()
+
+
+def _check_way(stack: Stack, route: Route) -> None:
+    """Check what a route leads by."""
+    hops = route.hops if isinstance(route, Multipath) else ()
     if route.type in DEVICELESS:
-        if route.dev is not None or route.via is not None:
-            raise InvalidArgument(f"a {route.type} route takes neither via nor dev")
+        if route.dev is not None or route.via is not None or hops:
+            raise InvalidArgument(f"a {route.type} route takes neither via nor dev, nor nexthop")
+    elif hops:
+        if route.scope >= Scope.HOST:
+            raise InvalidArgument("a route to this host itself has no several next hops")
+        for hop in hops:
+            _check_way(stack, hop)
     elif route.via is not None:
         _check_gateway(stack, route)
     elif route.dev is None:
@@ -46,13 +74,6 @@ def add_route(stack: Stack, route: Route, mode: InsertMode) -> None:
         )
     else:
         _check_up(stack.interface(route.dev))
-    if route.prefsrc is not None and not stack.fib.is_local(route.prefsrc):
-        raise InvalidArgument(
-            f"src {shown(route.prefsrc)} is not an address of this stack", hint="smolctl addr show"
-        )
-    policy.check_route_room(stack, route, mode)
-    stack.fib.insert(route, mode)
-    stack.touch()
 
 
 def _check_up(interface: Interface) -> None:
@@ -84,7 +105,9 @@ def _check_gateway(stack: Stack, route: Route) -> None:
         return
     if route.dev is not None:
         _check_up(stack.interface(route.dev))
-    found = stack.fib.lookup_within(via, dev=route.dev, scope=Scope.LINK)
+    found = _connected(stack, route, via)
+    if isinstance(found, Multipath):
+        found = found.first
     if found is None or found.type not in (RouteType.UNICAST, RouteType.LOCAL):
         where = f" of {route.dev}" if route.dev else ""
         raise NetworkUnreachable(
@@ -94,6 +117,22 @@ def _check_gateway(stack: Stack, route: Route) -> None:
     _check_up(stack.interface(found.dev or ""))
     route.dev = found.dev
     route.on_link = found.scope is Scope.HOST
+
+
+def _connected(stack: Stack, route: Route, via: int) -> Route | None:
+    """Return the route to a gateway: the new route's own table first, then as for a packet."""
+    fib, dev = stack.fib, route.dev
+    if fib.merged:
+        if route.table not in (TableName.MAIN, TableName.LOCAL):
+            own = fib.find(route.table, via, dev, Scope.LINK)
+            if own is not None and own.type not in DEVICELESS:
+                return own
+        return fib.lookup_within(via, dev=dev, scope=Scope.LINK)
+    if route.table != TableName.MAIN:
+        own = fib.find(route.table, via, dev, Scope.LINK)
+        if own is not None and own.type not in DEVICELESS:
+            return own
+    return rule_lookup.find(stack, via, None, dev, PLAIN, Scope.LINK)
 
 
 def _is_unicast(stack: Stack, address: int) -> bool:
@@ -109,15 +148,46 @@ def delete_route(stack: Stack, spec: Route, given: set[str]) -> Route:
     """Delete the first route of ``spec``'s prefix that agrees with it (Linux fib_table_delete).
 
     Args:
-        given: names of the attributes of ``spec`` that must agree: via, dev, metric, ...
+        given: names of the attributes of ``spec`` that must agree: via, dev, metric, ... Of a route
+            with several next hops the first one must, or with "hops" each of them.
 
     Raises:
         NotFound: there is none.
     """
-    for route in stack.fib.tables[spec.table].chain(spec.prefix, spec.plen):
-        if all(getattr(route, name) == getattr(spec, name) for name in given):
-            stack.fib.remove(route)
+    table = stack.fib.tables.get(spec.table)
+    if table is None:
+        raise no_table(spec.table)
+    for found in table.chain(spec.prefix, spec.plen):
+        if _agrees(found, spec, given):
+            stack.fib.remove(found)
             stack.touch()
-            return route
+            return found
     prefix = f"{addr.IPV4.format(spec.prefix)}/{spec.plen}" if spec.plen else "default"
     raise NotFound(f"there is no such route: {prefix}", hint="smolctl route show")
+
+
+def no_table(number: int) -> NotFound:
+    """Return the error for a table that never had a route."""
+    return NotFound(
+        f"there is no table {table_text(number)}: nobody has put a route into it",
+        hint="smolctl route show table all",
+    )
+
+
+def _agrees(route: Route, spec: Route, given: set[str]) -> bool:
+    """Tell whether a route is one that is to be deleted (Linux fib_nh_match)."""
+    if "hops" in given:
+        wanted = spec.hops if isinstance(spec, Multipath) else ()
+        hops = route.hops if isinstance(route, Multipath) else (route,)
+        if len(wanted) != len(hops) or not all(map(_same_hop, hops, wanted)):
+            return False
+    first = route.hops[0] if isinstance(route, Multipath) else route
+    return all(
+        getattr(first if name in ("via", "dev") else route, name) == getattr(spec, name)
+        for name in given - {"hops"}
+    )
+
+
+def _same_hop(hop: Route, wanted: Route) -> bool:
+    """Tell whether a next hop is as said; Linux does not look at its weight."""
+    return wanted.dev in (None, hop.dev) and wanted.via in (None, hop.via)

@@ -10,8 +10,11 @@ from smolctl.errors import AddressNotAvailable, SendRejected
 from smolctl.stack import gateways, policy, reason, suggest
 from smolctl.stack.addr import KERNEL
 from smolctl.stack.interface import Interface
+from smolctl.stack.multipath import Multipath
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import Route, RouteType, Scope
+from smolctl.stack.rule import PLAIN, Refused, RuleAction, Traits
+from smolctl.stack.source import select_source
 from smolctl.wire import addr
 
 if TYPE_CHECKING:
@@ -21,6 +24,12 @@ _TYPE_REASONS = {
     RouteType.BLACKHOLE: reason.TX_ROUTE_BLACKHOLE,
     RouteType.UNREACHABLE: reason.TX_ROUTE_UNREACHABLE,
     RouteType.PROHIBIT: reason.TX_ROUTE_PROHIBIT,
+}
+
+_RULE_REASONS = {
+    RuleAction.BLACKHOLE: reason.TX_RULE_BLACKHOLE,
+    RuleAction.UNREACHABLE: reason.TX_RULE_UNREACHABLE,
+    RuleAction.PROHIBIT: reason.TX_RULE_PROHIBIT,
 }
 
 
@@ -33,7 +42,8 @@ class Decision:
         interface: by which it leaves; a loopback for ``local``.
         next_hop: whose MAC is needed: the gateway, or the destination itself.
         src: source address, None when the interface has none to offer.
-        route: the route that won, None for one that was assumed (bound to a device) or needs none.
+        route: the route that won, of several next hops the one that was picked; None for one that
+            was assumed (bound to a device) or needs none.
         mtu: largest packet in bytes.
     """
 
@@ -61,13 +71,18 @@ class Refusal:
 
 
 def decide(
-    stack: "Stack", dst: int, src: int | None = None, dev: str | None = None
+    stack: "Stack",
+    dst: int,
+    src: int | None = None,
+    dev: str | None = None,
+    traits: Traits = PLAIN,
 ) -> Decision | Refusal:
     """Choose interface, next hop and source address for a destination; no side effect.
 
     Args:
         src: source address the sender insists on, None to select one.
         dev: interface the sender insists on, None for whichever the FIB says.
+        traits: what else rules, and the choice between several next hops, look at.
 
     Source: Linux ``ip_route_output_key_hash_rcu``; RFC 1122 3.3.1.
     """
@@ -87,9 +102,9 @@ def decide(
         if out is not None and out.up:
             return _on_link(stack, out, dst, src)
     if dev is None and src is not None:
-        route = policy.pick_route_from(stack, dst, src)
+        route = policy.pick_route_from(stack, dst, src, traits)
     else:
-        route = policy.pick_route(stack, dst, dev)
+        route = policy.pick_route(stack, dst, dev, src, traits)
     if bound is not None and (route is None or route.type in _TYPE_REASONS):
         # Linux: "Apparently, routing tables are wrong. Assume, that the destination is on link."
         # A route that refuses is a failed lookup like any other (ip_route_output_key_hash_rcu).
@@ -98,11 +113,17 @@ def decide(
         detail = {"ip": shown(dst), "connected": _connected_text(stack)}
         return Refusal(reason.TX_NO_ROUTE, "", {**detail, **suggest.no_route(stack, dst)})
     tied = dev is not None or (src is not None and stack.settings["ip.strong_host"])
-    return _by_route(stack, gateways.living(stack, route, route.dev if tied else None), dst, src)
+    route = gateways.living(stack, route, route.dev if tied else None)
+    if isinstance(route, Multipath):
+        route = gateways.pick_hop(stack, route, dst, src, traits)
+    return _by_route(stack, route, dst, src)
 
 
 def _by_route(stack: "Stack", route: Route, dst: int, src: int | None) -> Decision | Refusal:
     shown = addr.IPV4.format
+    if isinstance(route, Refused) and route.rule is not None:
+        why = _RULE_REASONS[route.rule.action]
+        return Refusal(why, "", {"ip": shown(dst), **suggest.rule(route)})
     if (refused := _TYPE_REASONS.get(route.type)) is not None:
         prefix = f"{shown(route.prefix)}/{route.plen}" if route.plen else "default"
         return Refusal(refused, route.dev or "", {"ip": shown(dst), "route": prefix})
@@ -167,29 +188,6 @@ def _kind(dst: int, broadcast: bool) -> str:
     if addr.is_multicast(dst):
         return "multicast"
     return "broadcast" if broadcast or addr.is_limited_broadcast(dst) else "unicast"
-
-
-def select_source(
-    stack: "Stack", out: Interface, destination: int | None, scope: Scope
-) -> int | None:
-    """Return the source address for packets by ``out`` (Linux ``inet_select_addr``).
-
-    An address of the interface, of the destination's own network if possible; else the first
-    address of that scope on any interface, loopback first; else None. In the strong model none but
-    the interface's own will do, and with ip.first_source its first one always does.
-    """
-    items, settings = out.addresses.items, stack.settings
-    if settings["ip.first_source"] and items and not items[0].tentative:
-        return items[0].local
-    source = out.addresses.select(destination, scope)
-    if source is not None or (settings["ip.strong_host"] and not out.loopback):
-        return source
-    for interface in stack.interfaces.values():
-        for address in interface.addresses.items:
-            within = address.scope != Scope.LINK and address.scope <= scope
-            if within and not (address.secondary or address.tentative):
-                return address.local
-    return None
 
 
 def not_ours(stack: "Stack", src: int, dev: str | None = None) -> Refusal:

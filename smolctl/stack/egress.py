@@ -8,19 +8,22 @@ state; the tables it asks are the FIB, the neighbor caches and the interfaces of
 from typing import TYPE_CHECKING, Never
 
 from smolctl.errors import NoBuffers
-from smolctl.stack import egress_link, fast, gateways, reason, suggest
+from smolctl.stack import considered, egress_link, fast, gateways, reason, suggest
 from smolctl.stack.decide import Decision, Refusal, decide, no_source, rejection
-from smolctl.stack.facts import Bound, Loser
+from smolctl.stack.facts import Bound, Hashed, Loser, Ruled
 from smolctl.stack.fate import Direction, Flow, Trace
 from smolctl.stack.interface import Medium
+from smolctl.stack.multipath import Hop
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import Route
+from smolctl.stack.rule import PLAIN, Traits
 from smolctl.wire import addr, ethernet, icmp, ipv4, udp
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
     from smolctl.stack.udp_socket import UdpSocket
 
+_ICMP = Traits(ipv4.Protocol.ICMP)
 _FEW_ROUTES = 64
 """In a FIB of at most so many routes even those that do not match are shown."""
 
@@ -62,7 +65,8 @@ def udp_output(
     if source is not None and (addr.is_multicast(source) or stack.is_broadcast(source)):
         source = None  # bound to a group in order to hear it; it is no source (RFC 1122 3.2.1.3)
     trace.step("socket", "ok", now, Bound(socket.local, socket.port, socket.dev, socket.owner))
-    decision = _decide(stack, dst, source, socket.dev, now, trace)
+    traits = Traits(ipv4.Protocol.UDP, socket.port, dport)
+    decision = _decide(stack, dst, source, socket.dev, traits, now, trace)
     out = decision.interface
     if decision.type == "broadcast" and not socket.broadcast:
         refuse(
@@ -100,7 +104,7 @@ def icmp_output(
     """
     trace = _follow(stack, trace, now, cause)
     trace.flow = Flow("icmp", src, message.type, dst, message.code, len(message.body))
-    decision = _decide(stack, dst, src, dev, now, trace)
+    decision = _decide(stack, dst, src, dev, _ICMP, now, trace)
     size = len(message.body) + icmp.HEADER_LEN + ipv4.MIN_HEADER_LEN
     _checked_source(stack, decision, size, now, trace)
     if ttl is None:
@@ -133,17 +137,23 @@ def udp_autobind(stack: "Stack", socket: "UdpSocket", now: int, trace: Trace | N
 
 
 def _decide(
-    stack: "Stack", dst: int, src: int | None, dev: str | None, now: int, trace: Trace
+    stack: "Stack",
+    dst: int,
+    src: int | None,
+    dev: str | None,
+    traits: Traits,
+    now: int,
+    trace: Trace,
 ) -> Decision:
     """Choose the way; a refusal is counted and raised."""
     if dev is not None and dev not in stack.interfaces:
         refuse(stack, reason.TX_NO_DEVICE, dev, now, trace)
-    decision = decide(stack, dst, src, dev)
+    decision = decide(stack, dst, src, dev, traits)
     if isinstance(decision, Refusal):
-        note_losers(stack, dst, now, trace)
+        note_losers(stack, dst, now, trace, src=src, dev=dev, traits=traits)
         refuse(stack, decision.reason, decision.dev, now, trace, **decision.detail)
     if trace.id:
-        note_losers(stack, dst, now, trace, decision.route)
+        note_losers(stack, dst, now, trace, decision.route, src=src, dev=dev, traits=traits)
     trace.step("route", "pick", now, decision)
     return decision
 
@@ -164,16 +174,32 @@ def _checked_source(stack: "Stack", decision: Decision, size: int, now: int, tra
 
 
 def note_losers(
-    stack: "Stack", dst: int, now: int, trace: Trace, winner: Route | None = None
+    stack: "Stack",
+    dst: int,
+    now: int,
+    trace: Trace,
+    winner: Route | None = None,
+    *,
+    src: int | None = None,
+    dev: str | None = None,
+    traits: Traits = PLAIN,
 ) -> None:
-    """Note which routes were considered, for a packet that somebody will ask about.
+    """Note which rules and routes were considered, for a packet that somebody will ask about.
 
     Args:
         winner: the route taken, which need not be the FIB's first choice.
+        src, dev, traits: as for ``decide``.
     """
-    for route, cause in gateways.candidates(stack, dst, winner, _FEW_ROUTES):
+    for rule, cause in considered.passed(stack, dst, src, dev, traits):
+        trace.step("rule", "skip" if cause else "pick", now, Ruled(rule, cause))
+    for route, cause in considered.candidates(
+        stack, dst, winner, _FEW_ROUTES, src=src, dev=dev, traits=traits
+    ):
         if cause:
             trace.step("route", "skip", now, Loser(route, cause))
+    if isinstance(winner, Hop) and dev is None:
+        number = gateways.flow_number(stack, dst, src, traits)
+        trace.step("route", "ok", now, Hashed(number, *gateways.share(stack, winner), winner))
 
 
 def refuse(

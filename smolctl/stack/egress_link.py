@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from smolctl.errors import NoBuffers
 from smolctl.stack import notify, policy, reason, suggest
-from smolctl.stack.decide import rejection, select_source
+from smolctl.stack.decide import rejection
 from smolctl.stack.facts import Asked, Resolved, Taken
 from smolctl.stack.fate import Direction, Fate, Item, Trace, TracedFrame, frames_of
 from smolctl.stack.impairment import Effect, Impairment, percent
@@ -28,6 +28,7 @@ from smolctl.stack.neighbor_entry import (
 from smolctl.stack.neighbor_state import State
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import Scope
+from smolctl.stack.source import select_source
 from smolctl.wire import addr, arp, ethernet
 from smolctl.wire.run import Datagram, Run
 

@@ -1,4 +1,4 @@
-"""What changes in a stack, told to whoever watches: links, addresses, routes, neighbors, sockets.
+"""What changes in a stack, told to whoever watches: links, addresses, routes, rules, neighbors ...
 
 A change is told once, when it has been made and before what follows from it, as Linux tells it over
 netlink. While nobody listens it costs a test and builds nothing; packets are not told here.
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from smolctl.stack.addr import Address
     from smolctl.stack.echo import EchoClient
+    from smolctl.stack.fib import Fib
     from smolctl.stack.interface import Interface
     from smolctl.stack.neighbor_entry import Neighbor
-    from smolctl.stack.route import Fib, Route
+    from smolctl.stack.route import Route
+    from smolctl.stack.rule import Rule
     from smolctl.stack.udp_socket import UdpSocket
 
 
@@ -23,6 +25,7 @@ class Kind(StrEnum):
     LINK = "link"
     ADDR = "addr"
     ROUTE = "route"
+    RULE = "rule"
     NEIGH = "neigh"
     SOCKET = "socket"
 
@@ -48,7 +51,7 @@ class Event(NamedTuple):
     kind: Kind
     action: Action
     at_ns: int
-    subject: "Interface | Address | Route | Neighbor | UdpSocket | EchoClient"
+    subject: "Interface | Address | Route | Rule | Neighbor | UdpSocket | EchoClient"
     interface: "Interface | None" = None
 
 
@@ -97,6 +100,11 @@ class Events:
         """Tell a change of a route; of a replaced one, the new one."""
         if self._listeners:
             self._emit(Event(Kind.ROUTE, action, self.now_ns, route))
+
+    def rule(self, action: Action, rule: "Rule") -> None:
+        """Tell that a rule was added or deleted."""
+        if self._listeners:
+            self._emit(Event(Kind.RULE, action, self.now_ns, rule))
 
     def neigh(self, interface: "Interface", action: Action, entry: "Neighbor") -> None:
         """Tell a change of a neighbor entry's state or MAC."""

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+from smolctl.stack.multipath import Hop
 from smolctl.stack.route import Route
+from smolctl.stack.rule import Rule
 
 
 class Bound(NamedTuple):
@@ -15,9 +17,25 @@ class Bound(NamedTuple):
 
 
 class Loser(NamedTuple):
-    """A route that was considered and not taken; ``cause`` as ``Fib.candidates`` gives it."""
+    """A route that was considered, not taken; ``cause`` as ``considered.candidates`` gives it."""
 
     route: Route
+    cause: str
+
+
+class Hashed(NamedTuple):
+    """The hash of a flow, and the share of the next hop that it takes: ``first`` to ``last``."""
+
+    number: int
+    first: int
+    last: int
+    hop: Hop
+
+
+class Ruled(NamedTuple):
+    """A rule that a packet matched; ``cause`` as ``considered.passed`` gives it."""
+
+    rule: Rule
     cause: str
 
 

@@ -1,14 +1,18 @@
 """Which of several gateways: the first one that is not known to be dead (RFC 1122 3.3.1.5).
 
-Routes of one prefix and metric (``route append``) are each other's substitutes. A gateway is dead
-when its neighbor entry FAILED, that is when it did not answer what was sent to it; nothing is sent
-just to find out (RFC 1122 3.3.1.4). Nothing is changed by asking.
+Routes of one prefix and metric (``route append``) are each other's substitutes; the next hops of
+one route (``nexthop``) share the flows. A gateway is dead when its neighbor entry FAILED, that is
+when it did not answer what was sent to it; nothing is sent just to find out (RFC 1122 3.3.1.4).
+Nothing is changed by asking.
 """
 
 from typing import TYPE_CHECKING
 
+from smolctl.stack.multipath import Hop, Multipath, bounds, flow_hash
 from smolctl.stack.neighbor_state import State
 from smolctl.stack.route import Route, RouteType
+from smolctl.stack.rule import PLAIN, Traits
+from smolctl.stack.source import select_source
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -24,7 +28,7 @@ def living(stack: "Stack", route: Route, dev: str | None = None) -> Route:
 
     Source: Linux ``fib_select_default``.
     """
-    if route.next is None or route.via is None or not _is_dead(stack, route):
+    if route.next is None or route.via is None or not is_dead(stack, route):
         return route
     routes = [
         other
@@ -33,42 +37,96 @@ def living(stack: "Stack", route: Route, dev: str | None = None) -> Route:
         and other.type is RouteType.UNICAST
         and dev in (None, other.dev)
     ]
-    alive = [other for other in routes if not _is_dead(stack, other)]
+    alive = [other for other in routes if not is_dead(stack, other)]
     return alive[0] if alive else min(routes, key=lambda other: _failed_ns(stack, other))
 
 
-def candidates(
-    stack: "Stack", dst: int, winner: Route | None, limit: int = 64
-) -> list[tuple[Route, str]]:
-    """Return the routes that were considered as ``Fib.candidates`` does, each with why it loses.
+def pick_hop(
+    stack: "Stack", route: Multipath, dst: int, src: int | None, traits: Traits = PLAIN
+) -> Hop:
+    """Return the next hop of a flow: its hash falls into the share of one (RFC 2991 4).
 
-    Args:
-        winner: the route that was taken, which need not be the FIB's first choice.
+    A next hop from whose network the flow's source address is comes before one that the hash would
+    give. One that is not ``usable`` is passed over, and no other flow changes its way for that.
+    When none is usable the hash alone decides.
+
+    Source: Linux ``fib_select_multipath``.
     """
-    found = stack.fib.candidates(dst, limit)
-    if winner is None or not any(route is winner for route, _ in found):
-        return found
-    result = []
-    for route, cause in found:
-        if route is winner:
-            cause = ""
-        elif not cause:
-            cause = _preference(stack, route, winner)
-        result.append((route, cause))
-    return result
+    number = flow_number(stack, dst, src, traits)
+    tops = _tops(stack, route)
+    best, best_score = route.first, -1
+    for hop, top in zip(route.hops, tops, strict=True):
+        if top < 0 or not usable(stack, hop):
+            continue
+        score = int(number <= top)
+        if src is not None and src == source_of(stack, hop):
+            score += 2
+        if score > best_score:
+            best, best_score = hop, score
+    if best_score < 0:
+        weights = [0 if hop.dead else hop.weight for hop in route.hops]
+        for hop, top in zip(route.hops, bounds(weights), strict=True):
+            if number <= top:
+                return hop
+    return best
 
 
-def _preference(stack: "Stack", best: Route, winner: Route) -> str:
-    """Tell why the FIB's first choice was not taken."""
-    if (best.prefix, best.plen, best.metric) == (winner.prefix, winner.plen, winner.metric) and (
-        _is_dead(stack, best)
-    ):
-        return "dead"
-    policies = ("ip.onlink_first", "ip.strong_host")
-    return "policy" if any(stack.settings[knob] for knob in policies) else "device"
+def flow_number(stack: "Stack", dst: int, src: int | None, traits: Traits) -> int:
+    """Return the hash of a flow, by addresses or, with ip.fib_multipath_hash_policy=1, ports too.
+
+    Source: Linux ``fib_multipath_hash``; a source address that is not chosen yet counts as 0.
+    """
+    seed = stack.settings["ip.fib_multipath_hash_seed"] or stack.hash_seed
+    if stack.settings["ip.fib_multipath_hash_policy"]:
+        ports = traits.protocol << 32 | traits.sport << 16 | traits.dport
+        return flow_hash(seed, src or 0, dst, ports)
+    return flow_hash(seed, src or 0, dst)
 
 
-def _is_dead(stack: "Stack", route: Route) -> bool:
+def share(stack: "Stack", hop: Hop) -> tuple[int, int]:
+    """Return the first and the last hash of a next hop's share; the last is lower for none."""
+    assert hop.whole is not None  # a next hop is always one of several
+    below = 0
+    for other, top in zip(hop.whole.hops, _tops(stack, hop.whole), strict=True):
+        if other is hop:
+            return below, top
+        below = max(below, top + 1)
+    raise AssertionError("a next hop that its route does not have")
+
+
+def _tops(stack: "Stack", route: Multipath) -> list[int]:
+    """Return the highest hash of each next hop, -1 of one without link (Linux fib_rebalance)."""
+    return bounds([hop.weight if has_link(stack, hop) else 0 for hop in route.hops])
+
+
+def usable(stack: "Stack", hop: Hop) -> bool:
+    """Tell whether a next hop may lead on: its link is there, its gateway not known to be dead.
+
+    With ip.fib_multipath_use_neigh=0 the gateway is not looked at, as Linux does by default.
+    """
+    if not has_link(stack, hop):
+        return False
+    return not (stack.settings["ip.fib_multipath_use_neigh"] and is_dead(stack, hop))
+
+
+def has_link(stack: "Stack", hop: Hop) -> bool:
+    """Tell whether frames can leave by a next hop's link.
+
+    Deviation: Linux sends by one without carrier, too, unless ignore_routes_with_linkdown is set;
+    every packet of such a flow would be lost.
+    """
+    out = stack.interfaces.get(hop.dev or "")
+    return not hop.dead and out is not None and out.up and out.carrier
+
+
+def source_of(stack: "Stack", hop: Hop) -> int | None:
+    """Return the address that packets by a next hop would have (Linux nhc_saddr)."""
+    out = stack.interfaces.get(hop.dev or "")
+    return None if out is None else select_source(stack, out, hop.via, hop.scope)
+
+
+def is_dead(stack: "Stack", route: Route) -> bool:
+    """Tell whether a route's gateway did not answer what was last asked of it."""
     entry = stack.neighbors[route.dev].lookup(route.via) if route.dev and route.via else None
     return entry is not None and entry.state is State.FAILED
 

@@ -7,7 +7,16 @@ of a function here delivers, answers or records a reason.
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import fast, icmp_error, ingress_arp, ingress_icmp, policy, reason, suggest
+from smolctl.stack import (
+    fast,
+    icmp_error,
+    ingress_arp,
+    ingress_icmp,
+    policy,
+    reason,
+    rule_lookup,
+    suggest,
+)
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.facts import Bound, Owner
 from smolctl.stack.fate import Direction, Fate, Trace
@@ -15,6 +24,7 @@ from smolctl.stack.ingress_fragment import fragment_input
 from smolctl.stack.interface import Interface
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import RouteType
+from smolctl.stack.rule import Refused
 from smolctl.stack.udp_socket import ANY, DATAGRAM_OVERHEAD, Datagram, UdpSocket
 from smolctl.wire import addr, ethernet, icmp, ipv4, udp
 from smolctl.wire.fault import WireFault
@@ -102,7 +112,7 @@ def ip_input(
         wire_fault(stack, interface, header, now, trace)
         return
     trace.step("ip", "ok", now, header)
-    why, detail = _validate(stack, interface, header, cast, trace, now, looped=looped)
+    why, detail = _validate(stack, interface, packet, header, cast, trace, now, looped=looped)
     if why is not None:
         stack.ledger.record(why, interface.name, now, trace, **detail)
         return
@@ -129,6 +139,7 @@ def ip_input(
 def _validate(
     stack: "Stack",
     interface: Interface,
+    packet: bytes,
     header: ipv4.Ipv4Header,
     cast: Cast,
     trace: Trace,
@@ -156,7 +167,9 @@ def _validate(
         return reason.IP_DST_INVALID, shown
     if addr.is_multicast(dst):
         return reason.IP_MULTICAST_NOT_JOINED, shown
-    route = None if addr.is_limited_broadcast(dst) else stack.fib.lookup(dst)
+    route = rule_lookup.incoming(stack, interface, packet, header, looped=looped)
+    if isinstance(route, Refused):
+        return reason.IP_RULE_REFUSED, {**source, **suggest.rule(route)}
     if not addr.is_limited_broadcast(dst):
         if route is None or route.type not in (RouteType.LOCAL, RouteType.BROADCAST):
             return _not_ours(interface, dst, src)
@@ -169,10 +182,22 @@ def _validate(
     if not looped:
         if route is not None and policy.is_away(stack, interface, route):
             return reason.IP_DST_OTHER_IFACE, {**shown, "home": route.dev}
-        if (back := policy.reverse_path(stack, interface, src)) is not None:
+        if (back := policy.reverse_path(stack, interface, src, dst, header.dscp_ecn)) is not None:
             return reason.IP_REVERSE_PATH, back
     trace.step("route", "pick", now, Owner(dst, route))
     return None, {}
+
+
+def verdict(
+    stack: "Stack", interface: Interface, packet: bytes, header: ipv4.Ipv4Header, trace: Trace
+) -> tuple[Reason | None, dict[str, object]]:
+    """Return why a packet that comes in for this host alone would be refused; nothing is counted.
+
+    Args:
+        packet: with its header and at least the ports.
+        trace: gets the step that says whose the destination is.
+    """
+    return _validate(stack, interface, packet, header, Cast.HOST, trace, 0, looped=False)
 
 
 def _not_ours(interface: Interface, dst: int, src: int) -> tuple[Reason, dict[str, object]]:

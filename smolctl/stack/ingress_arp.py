@@ -106,7 +106,7 @@ def _arp_answer(
 ) -> tuple[Reason | None, dict[str, object]]:
     """Answer who asks for an address of ours, and learn where the asker is."""
     sender, target, mac = packet.sender_ip, packet.target_ip, packet.sender_mac
-    back = policy.reverse_path(stack, interface, sender)
+    back = policy.reverse_path(stack, interface, sender, target)
     if back is not None:
         return reason.IP_REVERSE_PATH, back
     ignored = policy.ignores_request(stack, interface, sender, target)

@@ -6,10 +6,12 @@ The paths ask here, so that what a knob means stands in one place. Nothing is ch
 from typing import TYPE_CHECKING
 
 from smolctl.errors import NoBuffers
-from smolctl.stack import suggest
+from smolctl.stack import rule_lookup, suggest
 from smolctl.stack.addr import KERNEL, Address, Derived, derived_routes, routes_of
 from smolctl.stack.interface import Interface, Medium
+from smolctl.stack.multipath import Multipath
 from smolctl.stack.route import InsertMode, Route, RouteType, TableName
+from smolctl.stack.rule import PLAIN, Traits
 from smolctl.wire import addr
 
 if TYPE_CHECKING:
@@ -80,15 +82,23 @@ def check_route_room(stack: "Stack", route: Route, mode: InsertMode) -> None:
     Raises:
         NoBuffers: it has as many as iface.max_route_count allows.
     """
-    if route.dev is None or not stack.settings["iface.max_route_count"]:
+    devs = {hop.dev for hop in route.hops} if isinstance(route, Multipath) else {route.dev}
+    if devs == {None} or not stack.settings["iface.max_route_count"]:
         return
-    chain = stack.fib.tables[route.table].chain(route.prefix, route.plen)
+    table = stack.fib.tables.get(route.table)
+    chain = table.chain(route.prefix, route.plen) if table is not None else []
     if mode is InsertMode.CHANGE or (
         mode is not InsertMode.APPEND and any(other.metric == route.metric for other in chain)
     ):
         return  # takes another one's place, or is refused because of it
-    there = sum(other.dev == route.dev and other.protocol != KERNEL for other in stack.fib)
-    _check_room(stack, "route", "routes", route.dev, there)
+    for dev in sorted(filter(None, devs)):
+        there = sum(_goes_by(other, dev) and other.protocol != KERNEL for other in stack.fib)
+        _check_room(stack, "route", "routes", dev, there)
+
+
+def _goes_by(route: Route, dev: str) -> bool:
+    hops = route.hops if isinstance(route, Multipath) else (route,)
+    return any(hop.dev == dev for hop in hops)
 
 
 def _check_room(stack: "Stack", what: str, name: str, dev: str, there: int) -> None:
@@ -104,14 +114,26 @@ def _check_room(stack: "Stack", what: str, name: str, dev: str, there: int) -> N
 # --- which way ------------------------------------------------------------------------------------
 
 
-def pick_route(stack: "Stack", dst: int, dev: str | None = None) -> Route | None:
-    """Return the route of a packet, by ``dev`` if one is named.
+def pick_route(
+    stack: "Stack",
+    dst: int,
+    dev: str | None = None,
+    src: int | None = None,
+    traits: Traits = PLAIN,
+) -> Route | None:
+    """Return the route of a packet, by ``dev`` if one is named; of several next hops all.
 
-    The longest prefix wins (Linux); with ip.onlink_first a connected network does, whatever else
-    there is for a part of it (smoltcp).
+    The rules decide which tables count, and in each the longest prefix wins (Linux); with
+    ip.onlink_first a connected network does, whatever else there is for a part of it (smoltcp).
+
+    Args:
+        src, traits: what rules look at.
     """
     fib = stack.fib
-    route = fib.lookup(dst) if dev is None else fib.lookup_within(dst, dev=dev)
+    if not fib.merged:
+        route = rule_lookup.find(stack, dst, src, dev, traits)
+    else:
+        route = fib.lookup(dst) if dev is None else fib.lookup_within(dst, dev=dev)
     if stack.settings["ip.onlink_first"] and (route is None or route.table is TableName.MAIN):
         for near in fib.matches(dst):
             connected = near.protocol == KERNEL and near.type is RouteType.UNICAST
@@ -120,19 +142,19 @@ def pick_route(stack: "Stack", dst: int, dev: str | None = None) -> Route | None
     return route
 
 
-def pick_route_from(stack: "Stack", dst: int, src: int) -> Route | None:
+def pick_route_from(stack: "Stack", dst: int, src: int, traits: Traits = PLAIN) -> Route | None:
     """Return the route of a packet from ``src``, in the strong model by that one's interface.
 
     Source: RFC 1122 3.3.4.2, "route(src IP addr, dest IP addr, TOS) -> gateway". What stays inside
     leaves by no interface.
     """
-    route = pick_route(stack, dst)
+    route = pick_route(stack, dst, None, src, traits)
     if not stack.settings["ip.strong_host"] or (
         route is not None and route.type is RouteType.LOCAL
     ):
         return route
     for dev in homes(stack, src):
-        own = pick_route(stack, dst, dev)
+        own = pick_route(stack, dst, dev, src, traits)
         if own is not None and own.dev == dev:
             return own
     return route
@@ -140,10 +162,10 @@ def pick_route_from(stack: "Stack", dst: int, src: int) -> Route | None:
 
 def homes(stack: "Stack", address: int) -> list[str]:
     """Return the interfaces that an address of ours belongs to."""
+    fib = stack.fib
+    matches = fib.matches(address) if fib.merged else fib.tables[TableName.LOCAL].matches(address)
     return [
-        route.dev
-        for route in stack.fib.matches(address)
-        if route.type is RouteType.LOCAL and route.dev is not None
+        route.dev for route in matches if route.type is RouteType.LOCAL and route.dev is not None
     ]
 
 
@@ -158,7 +180,9 @@ def is_away(stack: "Stack", interface: Interface, route: Route) -> bool:
     return all(other.dev != interface.name for other in twins)
 
 
-def reverse_path(stack: "Stack", interface: Interface, src: int) -> dict[str, object] | None:
+def reverse_path(
+    stack: "Stack", interface: Interface, src: int, dst: int, tos: int = 0
+) -> dict[str, object] | None:
     """Return why a source address fails the reverse path test, None when it passes.
 
     ``back`` is the interface by which an answer would leave, ``value`` the level that it passes.
@@ -167,8 +191,11 @@ def reverse_path(stack: "Stack", interface: Interface, src: int) -> dict[str, ob
     level = stack.settings["ip.rp_filter"]
     if not level or not src:
         return None
-    route = pick_route(stack, src)
+    route = pick_route(stack, src, None, dst, Traits(tos=tos))
     back = route.dev if route is not None and route.type is RouteType.UNICAST else None
+    if isinstance(route, Multipath):
+        # Any of its next hops will do (Linux fib_info_nh_uses_dev).
+        back = (route.by(interface.name) or route.first).dev
     if back == interface.name:
         return None
     loose = back is not None and bool(interface.addresses.items)

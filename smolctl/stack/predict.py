@@ -130,7 +130,9 @@ def arp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:
     if isinstance(way, Refusal):
         twin.ledger.record(way.reason, way.dev, now, trace, **way.detail)
         return
-    egress.note_losers(twin, question.dst, now, trace, way.route)
+    egress.note_losers(
+        twin, question.dst, now, trace, way.route, src=question.src, dev=question.dev
+    )
     trace.step("route", "pick", now, way)
     out, hop = way.interface, way.next_hop
     if out.medium is not Medium.ETHERNET or way.type != "unicast":

@@ -1,22 +1,16 @@
-"""The forwarding information base: which way a packet goes, for the whole stack.
-
-One FIB stands above all interfaces, with Linux's tables ``local`` and ``main``; owning an address
-*is* a route of type local. The longest prefix over both tables wins, as in Linux while it has no
-``ip rule`` (it keeps both in one trie); among equal prefixes ``local``, then the lowest metric,
-then the order that ``add`` and ``append`` gave.
+"""Routes, and a table of them: the longest prefix wins, then the lowest metric, then the order.
 
 A lookup costs a few probes of a small dict whatever the number of routes (see ``RouteTable``).
-Routes with the same prefix form a chain through ``Route.next``.
+Routes with the same prefix form a chain through ``Route.next``. ``Fib`` has all the tables.
 
 This file knows no interface: link state reaches it as routes that are added and removed.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from smolctl.errors import AlreadyExists, NotFound
-from smolctl.stack.events import Action
 
 
 class RouteType(StrEnum):
@@ -41,11 +35,21 @@ class Scope(IntEnum):
     NOWHERE = 255
 
 
-class TableName(StrEnum):
-    """The tables, in the order in which they win among equal prefixes."""
+class TableName(IntEnum):
+    """The tables that have a name (Linux RT_TABLE_*); any other number of 1..2**32-1 is one too."""
 
-    LOCAL = "local"
-    MAIN = "main"
+    DEFAULT = 253
+    MAIN = 254
+    LOCAL = 255
+
+
+TABLE_MAX = 0xFFFFFFFF
+_TABLE_NAMES = {int(table): table.name.lower() for table in TableName}
+
+
+def table_text(table: int) -> str:
+    """Return a table's name, or its number when it has none."""
+    return _TABLE_NAMES.get(table) or str(table)
 
 
 class InsertMode(StrEnum):
@@ -82,7 +86,7 @@ class Route:
     prefix: int
     plen: int
     type: RouteType = RouteType.UNICAST
-    table: TableName = TableName.MAIN
+    table: int = TableName.MAIN
     dev: str | None = None
     via: int | None = None
     prefsrc: int | None = None
@@ -135,12 +139,16 @@ class RouteTable:
 
     All addresses that share their first 16 bits are a region. Few prefix lengths occur in any one,
     and its dict is small, so a lookup touches little memory however many routes the table holds.
+
+    Args:
+        region_bits: fewer than 16, not less than ``COARSE_BITS``, for a table of few routes, which
+            then takes 2 KiB rather than 512.
     """
 
-    def __init__(self, bits: int) -> None:
+    def __init__(self, bits: int, region_bits: int = REGION_BITS) -> None:
         self._bits = bits
         self._mark = 1 << bits
-        self._region_bits = min(bits, REGION_BITS)
+        self._region_bits = min(bits, region_bits)
         self._region_shift = bits - self._region_bits
         self._regions: list[Region | None] = [None] * (1 << self._region_bits)
         self._used: set[int] = set()
@@ -282,114 +290,6 @@ class RouteTable:
             return (None,)
         first = route.prefix >> self._region_shift
         return range(first, first + (1 << max(0, self._region_bits - route.plen)))
-
-
-class Fib:
-    """The tables of one address family and the lookups over them."""
-
-    def __init__(self, bits: int) -> None:
-        self.bits = bits
-        self.tables = {name: RouteTable(bits) for name in TableName}
-        self.on_change: Callable[[Action, Route], None] | None = None
-        self._local = self.tables[TableName.LOCAL]
-        self._main = self.tables[TableName.MAIN]
-
-    def __iter__(self) -> Iterator[Route]:
-        for table in self.tables.values():
-            yield from table
-
-    def lookup(self, address: int) -> Route | None:
-        """Return the route a packet to ``address`` takes, or None; no side effect.
-
-        The result may be of a type that refuses (blackhole, unreachable, prohibit). A throw route
-        that wins means that there is none (Linux fib_props: -EAGAIN).
-        """
-        route = self._main.lookup(address)
-        if self._local.may_hold(address):
-            local = self._local.lookup(address)
-            if local is not None and (route is None or local.plen >= route.plen):
-                route = local
-        if route is not None and route.type is RouteType.THROW:
-            return None
-        return route
-
-    def matches(self, address: int) -> list[Route]:
-        """Return every route whose prefix holds the address, in the order they are preferred."""
-        found = [*self._local.matches(address), *self._main.matches(address)]
-        found.sort(key=lambda route: -route.plen)
-        return found
-
-    def lookup_within(
-        self, address: int, *, dev: str | None = None, scope: Scope = Scope.GLOBAL
-    ) -> Route | None:
-        """Return the best route that leaves by ``dev`` and is at least as near as ``scope``.
-
-        Routes that refuse match whatever the device, as in Linux's ``fib_table_lookup``.
-        """
-        for route in self.matches(address):
-            if route.scope < scope:
-                continue
-            if route.type is RouteType.THROW:
-                return None
-            if dev is None or route.type in DEVICELESS or route.dev == dev:
-                return route
-        return None
-
-    def is_local(self, address: int) -> bool:
-        """Tell whether this stack owns the address: its lookup says so (Linux inet_addr_type)."""
-        route = self.lookup(address)
-        return route is not None and route.type is RouteType.LOCAL
-
-    def insert(self, route: Route, mode: InsertMode = InsertMode.ADD) -> Route | None:
-        """Put a route into its table; see ``RouteTable.insert``."""
-        table = self.tables[route.table]
-        if self.on_change is None:
-            return table.insert(route, mode)
-        before = len(table)
-        replaced = table.insert(route, mode)
-        if replaced is not None or len(table) > before:
-            self.on_change(Action.NEW if replaced is None else Action.CHANGED, route)
-        return replaced
-
-    def remove(self, route: Route) -> None:
-        """Take a route out of its table."""
-        self.tables[route.table].remove(route)
-        if self.on_change is not None:
-            self.on_change(Action.DELETED, route)
-
-    def remove_where(self, unwanted: Callable[[Route], bool]) -> list[Route]:
-        """Remove every route that ``unwanted`` names and return them."""
-        gone = [route for route in self if unwanted(route)]
-        for route in gone:
-            self.remove(route)
-        return gone
-
-    def candidates(self, address: int, limit: int = 64) -> list[tuple[Route, str]]:
-        """Return the routes a lookup of ``address`` considers, each with why it loses.
-
-        The winner's cause is "". In a small FIB (at most ``limit`` routes) those whose prefix does
-        not hold the address follow, with the cause "prefix".
-        """
-        result: list[tuple[Route, str]] = []
-        winner: Route | None = None
-        for route in self.matches(address):
-            if winner is None:
-                winner = route
-                result.append((route, "throw" if route.type is RouteType.THROW else ""))
-            else:
-                result.append((route, _losing_cause(route, winner)))
-        if len(self._local) + len(self._main) <= limit:
-            seen = {id(route) for route, _ in result}
-            result += [(route, "prefix") for route in self if id(route) not in seen]
-        return result
-
-
-def _losing_cause(route: Route, winner: Route) -> str:
-    if route.plen != winner.plen:
-        return "shorter"
-    if route.table is not winner.table:
-        return "table"
-    return "metric" if route.metric != winner.metric else "order"
 
 
 def _chain(head: Route | None) -> Iterator[Route]:

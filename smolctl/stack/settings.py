@@ -68,6 +68,22 @@ KNOBS: dict[str, Knob] = {
             "RFC 1122 3.3.6; Linux drop_unicast_in_l2_multicast", "0", "0",
         ),
         Knob(
+            "ip.fib_multipath_hash_policy", 0, "level", 0, 1,
+            "what makes packets one flow, which takes one of a route's several next hops: both"
+            " addresses (0), or the protocol and ports as well (1)",
+            "RFC 2992 2.1; Linux fib_multipath_hash_policy", "0", "",
+        ),
+        Knob(
+            "ip.fib_multipath_hash_seed", 0, "number", 0, 0xFFFFFFFF,
+            "from what the hash of flows begins; 0: from a random number, another for each stack",
+            "RFC 2992 2; Linux fib_multipath_hash_seed", "0", "",
+        ),
+        Knob(
+            "ip.fib_multipath_use_neigh", 1, "flag", 0, 1,
+            "of several next hops pass over those whose gateway does not answer",
+            "RFC 1122 3.3.1.5; Linux fib_multipath_use_neigh", "0", "",
+        ),
+        Knob(
             "ip.first_source", 0, "flag", 0, 1,
             "send from the interface's first address, whatever network the next hop is in",
             "RFC 1122 3.3.4.3; smoltcp get_source_address", "0", "1",

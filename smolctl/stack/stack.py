@@ -27,16 +27,18 @@ from smolctl.stack.decide import Decision
 from smolctl.stack.echo import ArpClient, EchoClient, EchoTable
 from smolctl.stack.events import Action, Events
 from smolctl.stack.fate import Item, Ledger, Trace
+from smolctl.stack.fib import Fib
 from smolctl.stack.icmp_limit import IcmpLimiter
 from smolctl.stack.interface import LOOPBACK_MTU, OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.journal import Journal, Listener
 from smolctl.stack.neighbor import NeighborCache
 from smolctl.stack.reason import REASONS
 from smolctl.stack.reassembly import Reassembly
-from smolctl.stack.route import Fib, RouteType
+from smolctl.stack.route import RouteType
+from smolctl.stack.rule import Rules, Traits
 from smolctl.stack.settings import Settings
 from smolctl.stack.udp_socket import ANY, UdpSocket, UdpTable
-from smolctl.wire import addr
+from smolctl.wire import addr, ipv4
 from smolctl.wire.run import Datagram
 
 LOOPBACK_NAME = "lo"
@@ -63,7 +65,7 @@ class Stack:
         self.family = addr.IPV4
         self.interfaces: dict[str, Interface] = {}
         self.neighbors: dict[str, NeighborCache] = {}
-        self.fib = Fib(self.family.bits)
+        self.fib, self.rules = Fib(self.family.bits), Rules()
         self.events = Events(self.fib)
         self.udp, self.echoes = UdpTable(), EchoTable()
         self.udp.on_change = self.echoes.on_change = self.events.socket
@@ -75,7 +77,7 @@ class Stack:
         self._closed_sent = self._closed_delivered = 0
         self.housekeeping_ns = 0
         self._last_index = 0
-        self._ident = int(random() * 0x10000)
+        self._ident, self.hash_seed = int(random() * 0x10000), int(random() * 2**32)
         self.loop: deque[tuple[Interface, bytes, Trace]] = deque()  # what comes back in
         self.woken: list[Waitable] = []  # what take_ready returns next
         self.loopback = self.create_interface(
@@ -128,7 +130,8 @@ class Stack:
         """Tell whether an address is the limited or one of our networks' broadcast addresses."""
         if addr.is_limited_broadcast(address):
             return True
-        route = self.fib.lookup(address)
+        fib = self.fib
+        route = fib.lookup(address) if fib.merged else fib.own(address)
         return route is not None and route.type is RouteType.BROADCAST
 
     def confirm(self, address: int, now: int) -> None:
@@ -283,7 +286,12 @@ class Stack:
         """
         if port == 0:
             raise InvalidArgument("port 0 cannot be connected to")
-        decision = decide.decide(self, peer, socket.local or None, socket.dev)
+        traits = Traits(ipv4.Protocol.UDP, socket.port, port)
+        decision = decide.decide(self, peer, socket.local or None, socket.dev, traits)
+        if isinstance(decision, decide.Decision) and decision.src is not None and not socket.local:
+            # Again from the address that was chosen: rules may lead it another way (Linux
+            # ip_route_connect).
+            decision = decide.decide(self, peer, decision.src, socket.dev, traits)
         if isinstance(decision, decide.Refusal):
             raise decide.rejection(decision.reason, decision.detail)
         local = socket.local if socket.local != ANY else (decision.src or ANY)

@@ -12,11 +12,13 @@ from smolctl.stack.facts import (
     Answer,
     Asked,
     Bound,
+    Hashed,
     Joined,
     Learned,
     Loser,
     Owner,
     Resolved,
+    Ruled,
     Stranger,
     Taken,
 )
@@ -24,6 +26,7 @@ from smolctl.stack.fate import Step, Trace
 from smolctl.stack.reason import REASONS
 from smolctl.stack.route import Route, RouteType
 from smolctl.stack.summary import ETHERTYPES, PROTOCOLS
+from smolctl.stack.words import prefix_text, route_text, rule_text
 from smolctl.wire.addr import IPV4, format_mac
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.ethernet import EthernetHeader
@@ -44,6 +47,10 @@ _STAGES = {
     "tx-route-blackhole": "route",
     "tx-route-unreachable": "route",
     "tx-route-prohibit": "route",
+    "tx-rule-blackhole": "rule",
+    "tx-rule-unreachable": "rule",
+    "tx-rule-prohibit": "rule",
+    "ip-rule-refused": "rule",
     "tx-src-not-ours": "source",
     "tx-src-tentative": "source",
     "tx-no-source": "source",
@@ -87,12 +94,25 @@ LOSING = {
     "prefix": "does not hold the address",
     "shorter": "shorter prefix",
     "metric": "higher metric",
-    "table": "table local comes first",
+    "table": "its table comes later",
+    "rule": "no rule leads to its table",
+    "suppressed": "too general for the rule",
+    "hash": "the flow's hash falls to another next hop",
+    "source": "the source address is of another next hop's network",
+    "link": "its link is down or without carrier",
     "order": "added later",
     "throw": "ends the search",
     "policy": "ip.onlink_first or ip.strong_host prefers another",
     "dead": "its gateway does not answer",
     "device": "leaves by another device",
+}
+
+RULED = {
+    "": "decides",
+    "goto": "goes on there",
+    "nop": "says nothing",
+    "none": "its table knows no route",
+    "suppressed": "what its table knows is too general",
 }
 
 
@@ -125,21 +145,8 @@ def _bound(facts: Bound) -> Told:
     return text, row
 
 
-def route_text(route: Route) -> str:
-    """Return a route as ``ip route`` words it, as far as it chooses the way."""
-    kind = "" if route.type is RouteType.UNICAST else f"{route.type} "
-    via = "" if route.via is None else f" via {IPV4.format(route.via)}"
-    dev = "" if route.dev is None else f" dev {route.dev}"
-    metric = f" metric {route.metric}" if route.metric else ""
-    return f"{kind}{_prefix(route)}{via}{dev}{metric}"
-
-
-def _prefix(route: Route) -> str:
-    return f"{IPV4.format(route.prefix)}/{route.plen}" if route.plen else "default"
-
-
 def _route_row(route: Route) -> Row:
-    row: Row = {"dst": _prefix(route)}
+    row: Row = {"dst": prefix_text(route)}
     if route.type is not RouteType.UNICAST:
         row["type"] = str(route.type)
     if route.via is not None:
@@ -170,6 +177,22 @@ def _decision(facts: Decision) -> Told:
 def _loser(facts: Loser) -> Told:
     cause = LOSING.get(facts.cause, facts.cause)
     return f"{route_text(facts.route)}: {cause}", {**_route_row(facts.route), "cause": facts.cause}
+
+
+def _ruled(facts: Ruled) -> Told:
+    rule = facts.rule
+    text = f"{rule.priority}: {rule_text(rule)}: {RULED[facts.cause]}"
+    return text, {"priority": rule.priority, **({"cause": facts.cause} if facts.cause else {})}
+
+
+def _hashed(facts: Hashed) -> Told:
+    total = sum(hop.weight for hop in facts.hop.whole.hops) if facts.hop.whole else 0
+    text = f"the flow's hash is {facts.number}; its next hop, with weight {facts.hop.weight} of"
+    return f"{text} {total}, has {facts.first}..{facts.last}", {
+        "hash": facts.number,
+        "share": [facts.first, facts.last],
+        "weight": facts.hop.weight,
+    }
 
 
 def _owner(facts: Owner) -> Told:
@@ -301,6 +324,8 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     Bound: _bound,
     Decision: _decision,
     Loser: _loser,
+    Hashed: _hashed,
+    Ruled: _ruled,
     Owner: _owner,
     Resolved: _resolved,
     Learned: _learned,

@@ -7,8 +7,9 @@ from smolctl.stack.decide import Decision
 from smolctl.stack.facts import Bound, Joined, Owner, Resolved, Stranger
 from smolctl.stack.fate import Direction, Fate, Trace
 from smolctl.stack.reason import REASONS, Reason
-from smolctl.stack.steps import Row, route_text, steps_rows
+from smolctl.stack.steps import Row, steps_rows
 from smolctl.stack.summary import summarize
+from smolctl.stack.words import route_text
 from smolctl.wire.addr import IPV4, format_mac
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.icmp import IcmpMessage

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from smolctl.stack.addr import Address
 from smolctl.stack.interface import Interface
+from smolctl.stack.multipath import Hop, Multipath
 from smolctl.stack.neighbor_state import VALID
-from smolctl.stack.route import Route
+from smolctl.stack.route import Route, TableName, table_text
+from smolctl.stack.rule import Refused
 from smolctl.stack.settings import KNOBS
+from smolctl.stack.words import rule_text
 from smolctl.wire import addr, ipv4
 
 if TYPE_CHECKING:
@@ -185,6 +188,8 @@ def ports(first: int, last: int) -> dict[str, object]:
 def mtu(interface: Interface, route: Route | None, size: int) -> dict[str, object]:
     """Return what lets ``size`` bytes through: ``link_mtu``, or ``route_mtu`` and ``route``.
 
+    ``route`` are the words for ``route change``.
+
     {} when neither alone does, or no packet has that size.
     """
     small_route = route is not None and route.mtu is not None and route.mtu < size
@@ -192,12 +197,20 @@ def mtu(interface: Interface, route: Route | None, size: int) -> dict[str, objec
         return {}
     if route is None or not small_route:
         return {"link_mtu": size}
-    return {"route_mtu": size, "route": _words(route)}
+    return {"route_mtu": size, "route": _words(route, size)}
 
 
-def _words(route: Route) -> str:
-    """Return the words by which the command line knows a route."""
+def rule(refused: Refused) -> dict[str, object]:
+    """Return ``priority`` and ``rule``, the other words, of the rule that refused a packet."""
+    found = refused.rule
+    return {} if found is None else {"priority": found.priority, "rule": rule_text(found)}
+
+
+def _words(route: Route, mtu: int) -> str:
+    """Return the words that give a route, all its next hops with it, another MTU."""
     shown = addr.IPV4.format
+    if isinstance(route, Hop) and route.whole is not None:
+        route = route.whole
     words = [f"{shown(route.prefix)}/{route.plen}" if route.plen else "default"]
     if route.via is not None:
         words += ["via", shown(route.via)]
@@ -207,6 +220,13 @@ def _words(route: Route) -> str:
         words += ["src", shown(route.prefsrc)]
     if route.metric:
         words += ["metric", str(route.metric)]
+    if route.table != TableName.MAIN:
+        words += ["table", table_text(route.table)]
+    words += ["mtu", str(mtu)]
+    for hop in route.hops if isinstance(route, Multipath) else ():
+        words += ["nexthop", *(["via", shown(hop.via)] if hop.via is not None else [])]
+        words += ["dev", hop.dev or "", "weight", str(hop.weight)]
+        words += ["onlink"] if hop.onlink else []
     return " ".join(words)
 
 

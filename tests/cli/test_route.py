@@ -51,6 +51,7 @@ LOCAL = {
     [
         ("route", {}),
         ("r ls", {}),
+        ("route show table 100", {"table": "100"}),
         ("route show 10.0.0.0/8", {"exact": "10.0.0.0/8"}),
         ("route show to 10.0.0.0/8", {"exact": "10.0.0.0/8"}),
         ("route show exact 10.0.0.0/8", {"exact": "10.0.0.0/8"}),
@@ -241,3 +242,88 @@ def test_get_shows_the_candidates() -> None:
 def test_flush_is_silent_unless_asked() -> None:
     assert draw(route.deleted, ROWS) == ""
     assert draw(route.deleted, ROWS[:1], stats=True) == "Deleted default via 10.0.0.2 dev d0\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "args"),
+    [
+        (
+            "route add default nexthop via 10.0.0.2 weight 2 nexthop via 10.1.0.2 dev tap1 onlink",
+            {
+                "dst": "default",
+                "nexthop": [
+                    {"via": "10.0.0.2", "weight": "2"},
+                    {"via": "10.1.0.2", "dev": "tap1", "onlink": True},
+                ],
+            },
+        ),
+        (
+            "route add default metric 5 table 7 nexthop dev tap0 nexthop",
+            {"dst": "default", "metric": "5", "table": "7", "nexthop": [{"dev": "tap0"}, {}]},
+        ),
+        (
+            "route get 8.8.8.8 from 10.0.0.1 iif tap0 ipproto udp sport 5 dport 6 tos 10",
+            {
+                "dst": "8.8.8.8",
+                "src": "10.0.0.1",
+                "iif": "tap0",
+                "ipproto": "udp",
+                "sport": "5",
+                "dport": "6",
+                "tos": "10",
+            },
+        ),
+    ],
+)
+def test_next_hops_and_what_rules_look_at(line: str, args: dict[str, Any]) -> None:
+    assert read(line).args == args
+
+
+# A row as `ip -j route` of iproute2 6.1 gave it, and the text of `ip route`.
+SEVERAL = {
+    "dst": "24.0.0.0/8",
+    "protocol": "static",
+    "prefsrc": "10.0.0.1",
+    "metric": 5,
+    "flags": [],
+    "metrics": [{"mtu": 1400}],
+    "nexthops": [
+        {"gateway": "10.0.0.3", "dev": "tap0", "weight": 1, "flags": []},
+        {"gateway": "5.5.5.5", "dev": "tap1", "weight": 2, "flags": ["onlink"]},
+    ],
+}
+
+
+def test_each_next_hop_has_its_line() -> None:
+    assert draw(route.render, [SEVERAL]) == (
+        "24.0.0.0/8 proto static src 10.0.0.1 metric 5 mtu 1400\n"
+        "\tnexthop via 10.0.0.3 dev tap0 weight 1\n"
+        "\tnexthop via 5.5.5.5 dev tap1 weight 2 onlink\n"
+    )
+    assert draw(route.render, [SEVERAL], oneline=True).count("\n") == 1
+    assert draw(route.deleted, [SEVERAL], stats=True).startswith("Deleted 24.0.0.0/8 ")
+
+
+def test_get_shows_the_share_of_each_next_hop() -> None:
+    hops = [
+        {"dst": "default", "dev": "tap0", "table": "main", "flags": [], "weight": 2,
+         "share": [0, 1431655764], "result": "skip", "cause": "hash"},
+        {"dst": "default", "dev": "tap1", "table": "main", "flags": [], "weight": 1,
+         "share": [1431655765, 2147483647], "result": "pick"},
+        {"dst": "default", "dev": "tap2", "table": "100", "flags": [], "result": "skip",
+         "cause": "table"},
+    ]  # fmt: skip
+    row = {"dst": "8.8.8.8", "dev": "tap1", "flags": [], "uid": 0, "cache": [],
+           "hash": 1500000000, "candidates": hops}  # fmt: skip
+    shown = draw(route.render_get, [row])
+    assert "the flow's hash is 1500000000" in shown
+    assert "weight 2, hashes 0..1431655764" in shown
+    assert "weight 1, hashes 1431655765..2147483647" in shown
+    assert "table 100" in shown
+
+
+def test_a_word_of_a_next_hop_stands_once_in_each() -> None:
+    with pytest.raises(UsageFault, match="second value"):
+        read("route add default nexthop via 10.0.0.2 via 10.0.0.3")
+    with pytest.raises(UsageFault, match="weight"):
+        read("route add default weight 2")

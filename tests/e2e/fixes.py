@@ -300,6 +300,26 @@ CASES = (
         )
         for kind in ("blackhole", "unreachable", "prohibit")
     ),
+    *(
+        Case(
+            f"tx-rule-{kind}", f"smolctl rule del priority 7 from all to 192.0.2.0/24 {kind}",
+            sent(f"{FAR}:{PORT} x"),
+            (f"route add default via {THEIRS}", f"rule add priority 7 to 192.0.2.0/24 {kind}"),
+        )
+        for kind in ("blackhole", "unreachable", "prohibit")
+    ),
+    Case(
+        "ip-rule-refused", f"smolctl rule del priority 50 from {THEIRS} blackhole", pinged(OURS),
+        ("rule add priority 100 lookup local", "rule del priority 0",
+         f"rule add priority 50 from {THEIRS} blackhole"),
+    ),
+    Case(
+        "tx-too-big",
+        f"smolctl route change 192.0.2.0/24 mtu 1028 nexthop via {THEIRS} dev tap0 weight 2 "
+        f"nexthop via {THEIRS} dev tap0 weight 1",
+        sent(f"--size 1000 {FAR}:{PORT}"),
+        (f"route add 192.0.2.0/24 mtu 500 nexthop via {THEIRS} weight 2 nexthop via {THEIRS}",),
+    ),
     Case(
         "tx-broadcast-denied", f"smolctl udp send --broadcast 10.0.0.255:{PORT}",
         sent(f"10.0.0.255:{PORT}"), again=heard,

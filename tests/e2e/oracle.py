@@ -18,10 +18,11 @@ _ERRNO = {
     "Permission denied": "EACCES",
     "Invalid argument": "EINVAL",
     "Network is down": "ENETDOWN",
+    "Invalid cross-device link": "EXDEV",
 }
 """What iproute2 prints for the kernel's errors."""
 
-_ANSWER = ("type", "dev", "gateway", "prefsrc", "from")
+_ANSWER = ("type", "dev", "gateway", "prefsrc", "from", "table", "iif")
 """What is compared of a ``route get``; the rest is flags of the kernel's implementation."""
 
 
@@ -123,6 +124,7 @@ class Oracle:
         result = []
         for name, theirs, ours in (
             ("route", *self._both("route", table="all")),
+            ("rule", *self._both("rule")),
             ("addr", *map(addresses, self._both("addr"))),
             ("neigh", *map(by_address, self._both("neigh"))),
         ):

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.errors import AlreadyExists, NotFound, StackError
-from smolctl.stack.route import DEVICELESS, Fib, InsertMode, Route, RouteType, Scope, TableName
+from smolctl.stack import considered
+from smolctl.stack.fib import Fib
+from smolctl.stack.route import DEVICELESS, InsertMode, Route, RouteType, Scope, TableName
 
 # Prefixes that meet often, at every boundary that a table may have inside.
 LENGTHS = (0, 1, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32)
@@ -22,7 +24,7 @@ class Model:
         self.bits = bits
         self.routes: list[Route] = []
 
-    def chain(self, table: TableName, prefix: int, plen: int) -> list[Route]:
+    def chain(self, table: int, prefix: int, plen: int) -> list[Route]:
         here = (table, prefix, plen)
         return [r for r in self.routes if (r.table, r.prefix, r.plen) == here]
 
@@ -53,10 +55,18 @@ class Model:
         return address >> shift == route.prefix >> shift
 
     def lookup(self, address: int, dev: str | None, scope: Scope) -> Route | None:
-        near = [r for r in self.routes if r.scope >= scope and self.holds(r, address)]
+        found = self.best(address, dev, scope, (TableName.LOCAL, TableName.MAIN))
+        if found is None:
+            found = self.best(address, dev, scope, (TableName.DEFAULT,))
+        return found
+
+    def best(
+        self, address: int, dev: str | None, scope: Scope, order: tuple[TableName, ...]
+    ) -> Route | None:
+        mine = [r for r in self.routes if r.table in order]
+        near = [r for r in mine if r.scope >= scope and self.holds(r, address)]
         # sorted() is stable, so the order among equal prefixes and metrics stays.
-        order = list(TableName)
-        for hit in sorted(near, key=lambda r: (-r.plen, order.index(r.table), r.metric)):
+        for hit in sorted(near, key=lambda r: (-r.plen, order.index(TableName(r.table)), r.metric)):
             if hit.type is RouteType.THROW:
                 return None
             if dev is None or hit.type in DEVICELESS or hit.dev == dev:
@@ -136,7 +146,7 @@ def edges_of(route: Route) -> set[int]:
 def compare_routes(fib: Fib, model: Model) -> None:
     assert len(list(fib)) == len(model.routes)
     for name, table in fib.tables.items():
-        mine = [r for r in model.routes if r.table is name]
+        mine = [r for r in model.routes if r.table == name]
         assert list(table) == sorted(mine, key=lambda r: (r.prefix, -r.plen, r.metric))
         assert len(table) == len(mine)
     for route in model.routes:
@@ -154,7 +164,7 @@ def compare_lookups(fib: Fib, model: Model, addresses: Iterable[int]) -> None:
                 within = fib.lookup_within(address, dev=dev, scope=scope)
                 assert within is model.lookup(address, dev, scope)
         assert fib.is_local(address) == (found is not None and found.type is RouteType.LOCAL)
-        candidates = fib.candidates(address)
+        candidates = considered.plain(fib, address)
         winner = [route for route, cause in candidates if cause == ""]
         assert winner == ([] if found is None else [found])
         assert len(candidates) == len(model.routes)

@@ -93,7 +93,7 @@ class Host:
         metric: int = 0,
         onlink: bool = False,
         mtu: int | None = None,
-        table: TableName = TableName.MAIN,
+        table: int = TableName.MAIN,
     ) -> Route:
         """Add a route as the command line would."""
         network, plen = addr.parse_prefix(prefix, addr.IPV4)

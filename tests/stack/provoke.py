@@ -7,6 +7,7 @@ has to be counted for a reason to strike, such as the waiting before a failure.
 from smolctl.stack.impairment import LIMIT_FRAMES, Netem
 from smolctl.stack.reason import ARP_NO_REPLY, ICMP_NO_REPLY, UDP_NO_REPLY
 from smolctl.stack.route import RouteType
+from smolctl.stack.rule import RuleAction
 from smolctl.wire import addr, ethernet, icmp
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import (
@@ -38,6 +39,7 @@ from tests.stack.provokers import (
     by_a_route_of_small_mtu,
     by_another_link,
     by_route,
+    by_rule,
     cache_thrash,
     conflict,
     dad_failed,
@@ -68,6 +70,7 @@ from tests.stack.provokers import (
     rate_limited,
     rcvbuf_full,
     receives,
+    refused_by_rule,
     rx_iface_down,
     sends,
     silence,
@@ -129,6 +132,7 @@ PROVOKERS: dict[str, Provoker] = {
     "ip-dst-other-iface": with_a_host_address(
         with_knob("ip.strong_host", 1, receives(udp_frame(dst=ON_LO)))
     ),
+    "ip-rule-refused": refused_by_rule,
     "ip-reverse-path": with_knob("ip.rp_filter", 1, receives(udp_frame(src="8.8.8.8"))),
     "ip-unicast-in-broadcast": with_knob(
         "ip.drop_unicast_in_l2_multicast", 1, receives(udp_frame(to=addr.BROADCAST_MAC))
@@ -181,6 +185,9 @@ PROVOKERS: dict[str, Provoker] = {
     "tx-route-blackhole": by_route(RouteType.BLACKHOLE),
     "tx-route-unreachable": by_route(RouteType.UNREACHABLE),
     "tx-route-prohibit": by_route(RouteType.PROHIBIT),
+    "tx-rule-blackhole": by_rule(RuleAction.BLACKHOLE),
+    "tx-rule-unreachable": by_rule(RuleAction.UNREACHABLE),
+    "tx-rule-prohibit": by_rule(RuleAction.PROHIBIT),
     "tx-broadcast-denied": sends("10.0.0.255"),
     "tx-no-device": no_device,
     "tx-no-port": no_port,

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from smolctl.errors import SendRejected
-from smolctl.stack import configure, impair, notify
+from smolctl.stack import configure, configure_rule, impair, notify
 from smolctl.stack.fate import Trace
 from smolctl.stack.impairment import Netem
 from smolctl.stack.neighbor_state import State
 from smolctl.stack.predict import Question, arp_out
 from smolctl.stack.reason import Reason
-from smolctl.stack.route import RouteType
+from smolctl.stack.route import RouteType, TableName
+from smolctl.stack.rule import Rule, RuleAction
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import arp, ethernet, virtio
 from tests.kit.clock import SECOND_NS
@@ -132,6 +133,24 @@ def by_route(kind: RouteType) -> Provoker:
         sends("8.8.8.8")(host)
 
     return provoke
+
+
+def by_rule(action: RuleAction) -> Provoker:
+    def provoke(host: Host) -> None:
+        configure_rule.add_rule(host.stack, Rule(5, action, dst=ip("8.8.8.0"), dst_len=24))
+        sends("8.8.8.8")(host)
+
+    return provoke
+
+
+def refused_by_rule(host: Host) -> None:
+    """A rule in front of the table local refuses what comes from the peer."""
+    first = next(iter(host.stack.rules))
+    configure_rule.delete_rule(host.stack, first)
+    configure_rule.add_rule(host.stack, Rule(100, table=TableName.LOCAL))
+    action = RuleAction.BLACKHOLE
+    configure_rule.add_rule(host.stack, Rule(50, action, src=ip(PEER), src_len=32))
+    host.receive(udp_frame())
 
 
 def error_for_a_socket(kind: int, code: int) -> Provoker:

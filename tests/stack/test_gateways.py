@@ -2,7 +2,7 @@
 
 import pytest
 
-from smolctl.stack import gateways
+from smolctl.stack import considered
 from smolctl.stack.decide import Decision, decide
 from smolctl.stack.facts import Loser
 from smolctl.stack.neighbor_state import State
@@ -135,7 +135,9 @@ def test_it_is_told_which_gateway_was_passed_over(host: Host) -> None:
 
 
 def test_candidates_without_a_winner_are_those_of_the_fib(host: Host) -> None:
-    assert gateways.candidates(host.stack, ip(FAR), None) == host.stack.fib.candidates(ip(FAR))
+    assert considered.candidates(host.stack, ip(FAR), None) == considered.plain(
+        host.stack.fib, ip(FAR)
+    )
 
 
 def test_an_answer_at_last_is_believed(host: Host) -> None:

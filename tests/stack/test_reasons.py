@@ -86,6 +86,7 @@ def test_a_provoked_reason_names_the_interface_when_one_was_chosen(name: str) ->
     undecided = {
         "tx-payload-too-long", "tx-src-not-ours", "tx-dst-invalid", "tx-no-route", "tx-no-port",
         "tx-route-blackhole", "tx-route-unreachable", "tx-route-prohibit",
+        "tx-rule-blackhole", "tx-rule-unreachable", "tx-rule-prohibit",
     }  # fmt: skip
     assert (dev == "") == (name in undecided)
 

@@ -106,4 +106,6 @@ def test_shipped_defaults_are_linux_where_linux_has_a_number() -> None:
     known = [item for item in KNOBS.values() if item.linux != "none"]
     differs = {item.key for item in known if item.linux != str(item.show(item.default))}
     # Linux counts packets that wait for a neighbor in bytes since 3.3, fragments in bytes alone.
-    assert differs == {"ip.frag_max_datagrams", "neigh.unres_qlen"}
+    # A dead gateway is passed over among several next hops as among several routes.
+    multipath = "ip.fib_multipath_use_neigh"
+    assert differs == {"ip.frag_max_datagrams", "neigh.unres_qlen", multipath}

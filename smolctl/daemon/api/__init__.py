@@ -20,6 +20,8 @@ from smolctl.daemon.api import (
     packets,
     ping,
     route,
+    route_get,
+    rule,
     socket,
     socket_open,
     stack,
@@ -51,8 +53,10 @@ def _op(handler: Handler, names: str = "") -> Operation:
 _LINK = "dev stats"
 _ADDR = "local dev broadcast label scope dad nodad"
 _ADDR_SELECT = "dev to scope label up tentative dadfailed"
-_ROUTE = "dst type via dev src metric scope mtu onlink protocol table"
+_ROUTE = "dst type via dev src metric scope mtu onlink protocol table nexthop"
 _ROUTE_SELECT = "table root match exact dev via protocol scope type src metric"
+_RULE_SELECT = "not from to iif oif tos ipproto sport dport priority table protocol"
+_RULE = _RULE_SELECT + " type goto suppress_prefixlength"
 _NEIGH = "dst lladdr dev nud"
 _SEND = "dst port src sport dev data size count interval rate wait ttl broadcast expect_reply quiet"
 _PING = "dst count interval size ttl timeout deadline src dev"
@@ -77,8 +81,12 @@ OPS: dict[str, Operation] = {
     "route.replace": _op(route.replace, _ROUTE),
     "route.change": _op(route.change, _ROUTE),
     "route.del": _op(route.delete, _ROUTE),
-    "route.get": _op(route.get, "dst src dev fibmatch candidates"),
+    "route.get": _op(route_get.get, "dst src dev iif tos ipproto sport dport fibmatch candidates"),
     "route.flush": _op(route.flush, _ROUTE_SELECT),
+    "rule.show": _op(rule.show, _RULE_SELECT),
+    "rule.add": _op(rule.add, _RULE),
+    "rule.del": _op(rule.delete, _RULE),
+    "rule.flush": _op(rule.flush, _RULE_SELECT),
     "neigh.show": _op(neigh.show, "dev to nud stats"),
     "neigh.get": _op(neigh.get, "dst dev stats"),
     "neigh.add": _op(neigh.add, _NEIGH),

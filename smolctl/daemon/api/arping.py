@@ -10,10 +10,11 @@ from smolctl.daemon.job import Job
 from smolctl.daemon.rtt import Rtts
 from smolctl.errors import InvalidArgument
 from smolctl.stack import egress, egress_link, notify, reason
-from smolctl.stack.decide import Refusal, decide, no_source, select_source, unavailable
+from smolctl.stack.decide import Refusal, decide, no_source, unavailable
 from smolctl.stack.fate import Fate, Flow, Trace
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.route import Scope
+from smolctl.stack.source import select_source
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr, arp
 

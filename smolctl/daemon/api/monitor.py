@@ -7,6 +7,7 @@ from smolctl.daemon.api.addr import addr_row
 from smolctl.daemon.api.link import show_row
 from smolctl.daemon.api.neigh import neigh_row
 from smolctl.daemon.api.route import route_row
+from smolctl.daemon.api.rule import rule_row
 from smolctl.daemon.api.socket import socket_row
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
@@ -16,9 +17,11 @@ from smolctl.stack.echo import EchoClient
 from smolctl.stack.events import Action, Event, Kind
 from smolctl.stack.fate import Trace
 from smolctl.stack.interface import Interface
+from smolctl.stack.multipath import Multipath
 from smolctl.stack.neighbor_entry import Neighbor
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import Route
+from smolctl.stack.rule import Rule
 from smolctl.stack.story import headline
 from smolctl.stack.udp_socket import UdpSocket
 
@@ -85,7 +88,9 @@ class MonitorJob(FeedJob):
     # --- changes ----------------------------------------------------------------------------------
 
     def _changed(self, event: Event) -> None:
-        if event.kind not in self._kinds or self._dev not in (None, _dev_of(event)):
+        if event.kind not in self._kinds or (
+            self._dev is not None and self._dev not in _devs_of(event)
+        ):
             return
         # Now, not when it is read: what changed goes on changing.
         row: Row = {"event": event.kind.value, "time": self._time(event.at_ns)}
@@ -104,6 +109,8 @@ class MonitorJob(FeedJob):
             return show_row(ctx, subject, stats=self._stats)
         if isinstance(subject, Route):
             return route_row(ctx.stack, subject, table=True)
+        if isinstance(subject, Rule):
+            return rule_row(ctx.stack, subject)
         if isinstance(subject, UdpSocket | EchoClient):
             return socket_row(subject)
         assert interface is not None  # events.Event: addresses and neighbors have one
@@ -136,8 +143,13 @@ def _told(row: Row, reason: Reason, detail: dict[str, object]) -> Row:
     return {**row, "why": reason.why(detail)}
 
 
-def _dev_of(event: Event) -> Any:
-    """Return the name of the interface that an event is about, None for no one interface's."""
+def _devs_of(event: Event) -> tuple[Any, ...]:
+    """Return the names of the interfaces that an event is about, none for no one interface's."""
     if event.interface is not None:
-        return event.interface.name
-    return getattr(event.subject, "dev", None)
+        return (event.interface.name,)
+    subject = event.subject
+    if isinstance(subject, Rule):
+        return subject.iif, subject.oif
+    if isinstance(subject, Multipath):
+        return tuple(hop.dev for hop in subject.hops)
+    return (getattr(subject, "dev", None),)

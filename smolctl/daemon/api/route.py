@@ -1,21 +1,28 @@
-"""``smolctl route``: the FIB."""
+"""``smolctl route``: the FIB. What a packet would do there is in ``route_get``."""
 
 from collections.abc import Iterable, Iterator
 
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
-from smolctl.stack import configure_route, gateways
-from smolctl.stack.decide import Decision, Refusal, decide, rejection
-from smolctl.stack.route import InsertMode, Route, RouteType, Scope, TableName
+from smolctl.stack import configure_route
+from smolctl.stack.multipath import WEIGHT_MAX, Hop, Multipath, Way, with_ways
+from smolctl.stack.route import (
+    TABLE_MAX,
+    InsertMode,
+    Route,
+    RouteType,
+    Scope,
+    TableName,
+    table_text,
+)
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr
 
-_TABLE_NAMES = {"main": TableName.MAIN, "254": TableName.MAIN,
-                "local": TableName.LOCAL, "255": TableName.LOCAL}  # fmt: skip
 _TYPES = tuple(RouteType)
 _PROTOCOLS = {"0": "unspec", "1": "redirect", "2": "kernel", "3": "boot", "4": "static"}
 _PROTOCOL_NUMBERS = frozenset(str(number) for number in range(256))
+_WAY = frozenset(("via", "dev", "weight", "onlink"))
 _LOCAL_TYPES = (RouteType.LOCAL, RouteType.BROADCAST)
 
 
@@ -41,8 +48,8 @@ def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
         row["gateway"] = addr.IPV4.format(route.via)
     if route.dev is not None:
         row["dev"] = route.dev
-    if table and route.table is not TableName.MAIN:
-        row["table"] = route.table.value
+    if table and route.table != TableName.MAIN:
+        row["table"] = table_text(route.table)
     if route.protocol != "boot":
         row["protocol"] = route.protocol
     if route.scope is not Scope.GLOBAL:
@@ -51,14 +58,30 @@ def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
         row["prefsrc"] = addr.IPV4.format(route.prefsrc)
     if route.metric:
         row["metric"] = route.metric
-    flags = ["onlink"] if route.onlink else []
-    out = stack.interfaces.get(route.dev or "")
-    # What leads to this host itself needs no carrier (Linux fib_sync_down_dev).
-    if out is not None and not out.carrier and route.scope < Scope.HOST:
-        flags.append("linkdown")
-    row["flags"] = flags
+    row["flags"] = _flags(stack, route)
     if route.mtu is not None:
         row["metrics"] = [{"mtu": route.mtu}]
+    if isinstance(route, Multipath):
+        row["nexthops"] = [_hop_row(stack, hop) for hop in route.hops]
+    return row
+
+
+def _flags(stack: Stack, route: Route) -> list[str]:
+    flags = ["onlink"] if route.onlink else []
+    if isinstance(route, Hop) and route.dead:
+        flags.append("dead")
+    out = stack.interfaces.get(route.dev or "")
+    # What leads to this host itself needs no carrier (Linux fib_sync_down_dev).
+    if "dead" in flags or (out is not None and not out.carrier and route.scope < Scope.HOST):
+        flags.append("linkdown")
+    return flags
+
+
+def _hop_row(stack: Stack, hop: Hop) -> Row:
+    row: Row = {}
+    if hop.via is not None:
+        row["gateway"] = addr.IPV4.format(hop.via)
+    row.update(dev=hop.dev, weight=hop.weight, flags=_flags(stack, hop))
     return row
 
 
@@ -68,7 +91,7 @@ def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
 def show(ctx: Context, args: Args) -> Iterator[Row]:
     """Return the routes that match; made row by row, since there may be very many."""
     routes = list(_matching(ctx, args))
-    every = args.text("table") == "all"
+    every = table_number(args) == 0
     return (route_row(ctx.stack, route, table=every) for route in routes)
 
 
@@ -97,9 +120,12 @@ def _matching(ctx: Context, args: Args) -> Iterator[Route]:
     if dev is not None:
         stack.interface(dev)
     kind = args.choice("type", _TYPES)
-    table = args.text("table")
-    if table is None:
-        table = "local" if kind in _LOCAL_TYPES else "main"
+    number = table_number(args)
+    if number is None:
+        number = TableName.LOCAL if kind in _LOCAL_TYPES else TableName.MAIN
+    table = stack.fib.tables.get(number)
+    if table is None and number:
+        raise configure_route.no_table(number)
     wanted = {
         "dev": dev,
         "via": args.address("via"),
@@ -111,11 +137,7 @@ def _matching(ctx: Context, args: Args) -> Iterator[Route]:
     }
     wanted = {name: value for name, value in wanted.items() if value is not None}
     root, match, exact = (args.network(name) for name in ("root", "match", "exact"))
-    source = (
-        [*stack.fib.tables[TableName.MAIN], *stack.fib.tables[TableName.LOCAL]]
-        if table == "all"
-        else list(stack.fib.tables[_table(table)])
-    )
+    source = list(stack.fib if table is None else table)
     for route in source:
         if any(getattr(route, name) != value for name, value in wanted.items()):
             continue
@@ -133,11 +155,29 @@ def _inside(inner: tuple[int, int], outer: tuple[int, int]) -> bool:
     return inner[1] >= outer[1] and inner[0] >> shift == outer[0] >> shift
 
 
-def _table(text: str) -> TableName:
-    name = _TABLE_NAMES.get(text)
-    if name is None:
-        raise InvalidArgument(f'"{text}" is not a table: main, local')
-    return name
+def table_number(args: Args, name: str = "table", *, every: bool = True) -> int | None:
+    """Return a table's number, by its name or as it is; None when it was not given.
+
+    Args:
+        every: the word "all" is known, and is 0.
+    """
+    text = args.text(name)
+    if text is None:
+        return None
+    word = text.lower()
+    if every and word == "all":
+        return 0
+    if word.upper() in TableName.__members__:
+        return TableName[word.upper()]
+    try:
+        number = int(word, 16 if word.startswith("0x") else 10) if word.isalnum() else 0
+    except ValueError:
+        number = 0
+    if not 1 <= number <= TABLE_MAX:
+        raise InvalidArgument(
+            f'"{text}" is not a table: local, main, default, or a number of 1..{TABLE_MAX}'
+        )
+    return number
 
 
 def _protocol(args: Args) -> str | None:
@@ -158,11 +198,10 @@ def _parse(ctx: Context, args: Args, *, delete: bool = False) -> Route:
     prefix = args.prefix("dst") or (0, 0)
     plen = addr.IPV4.bits if prefix[1] is None else prefix[1]
     kind = RouteType(args.choice("type", _TYPES) or "unicast")
-    table_text = args.text("table")
-    if table_text is None:
+    table = table_number(args, every=False)
+    if table is None:
         table = TableName.LOCAL if kind in _LOCAL_TYPES else TableName.MAIN
-    else:
-        table = _table(table_text)
+    ways = _ways(ctx, args)
     via = args.address("via")
     dev = args.text("dev")
     if dev is not None:
@@ -173,11 +212,13 @@ def _parse(ctx: Context, args: Args, *, delete: bool = False) -> Route:
         scope = Scope.GLOBAL
         if kind is RouteType.LOCAL:
             scope = Scope.HOST
-        elif kind is RouteType.BROADCAST or (kind is RouteType.UNICAST and via is None):
+        elif kind is RouteType.BROADCAST or (
+            kind is RouteType.UNICAST and via is None and not ways
+        ):
             scope = Scope.LINK
     if delete and prefix[0] & ((1 << (addr.IPV4.bits - plen)) - 1):
         raise InvalidArgument(f"{text} has host bits set")
-    return Route(
+    route = Route(
         prefix[0],
         plen,
         kind,
@@ -191,6 +232,25 @@ def _parse(ctx: Context, args: Args, *, delete: bool = False) -> Route:
         args.integer("mtu", 68, 65536),
         args.flag("onlink"),
     )
+    return with_ways(route, ways) if ways else route
+
+
+def _ways(ctx: Context, args: Args) -> list[Way]:
+    """Return the next hops that are said one by one."""
+    ways = []
+    for said in args.groups("nexthop", _WAY):
+        dev = said.text("dev")
+        if dev is not None:
+            ctx.stack.interface(dev)
+        weight = said.integer("weight", 1, WEIGHT_MAX) or 1
+        ways.append(Way(dev, said.address("via"), weight, said.flag("onlink")))
+    extra = [name for name in ("via", "dev", "onlink") if name in args]
+    if ways and extra:
+        raise InvalidArgument(
+            f'"{extra[0]}" stands beside "nexthop"',
+            hint=f"each next hop has its own: nexthop {extra[0]} ...",
+        )
+    return ways
 
 
 def _insert(ctx: Context, args: Args, mode: InsertMode) -> Iterable[Row]:
@@ -236,71 +296,9 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
              if name in args}  # fmt: skip
     if "src" in args:
         given.add("prefsrc")
+    if isinstance(spec, Multipath):
+        given.add("hops")
+    elif "nexthop" in args:
+        given |= {name for name in ("via", "dev") if getattr(spec, name) is not None}
     gone = configure_route.delete_route(ctx.stack, spec, given)
     return [route_row(ctx.stack, gone, table=True)]
-
-
-# --- get ------------------------------------------------------------------------------------------
-
-
-def get(ctx: Context, args: Args) -> Iterable[Row]:
-    """Return the way a packet would take, as ``ip -j route get``; nothing is sent or changed.
-
-    Raises:
-        SendRejected: it would go no way; the code is the reason's name.
-    """
-    stack = ctx.stack
-    args.required("dst")
-    dst = (args.prefix("dst") or (0, None))[0]
-    src, dev = args.address("src"), args.text("dev")
-    decision = decide(stack, dst, src, dev)
-    if isinstance(decision, Refusal):
-        raise rejection(decision.reason, {**decision.detail, "dev": decision.dev})
-    if args.flag("fibmatch"):
-        if decision.route is None:
-            raise NotFound(f"no route matches {addr.IPV4.format(dst)}")
-        rows = [route_row(stack, decision.route)]
-    else:
-        rows = [_get_row(decision, src)]
-    if args.flag("candidates"):
-        rows[0]["candidates"] = [
-            _candidate_row(stack, route, cause)
-            for route, cause in gateways.candidates(stack, dst, decision.route)
-        ]
-    return rows
-
-
-def _get_row(decision: Decision, src: int | None) -> Row:
-    row: Row = {}
-    if decision.type != "unicast":
-        row["type"] = decision.type
-    row["dst"] = addr.IPV4.format(decision.dst)
-    if src is not None:
-        row["from"] = addr.IPV4.format(src)
-    if decision.gateway is not None:
-        row["gateway"] = addr.IPV4.format(decision.gateway)
-    row["dev"] = decision.interface.name
-    if src is None and decision.src is not None:
-        row["prefsrc"] = addr.IPV4.format(decision.src)
-    route = decision.route
-    flags = ["onlink"] if route is not None and route.onlink else []
-    if not decision.interface.carrier:
-        # ip says nothing here; a route by a link without carrier leads nowhere.
-        flags.append("linkdown")
-    row["flags"] = flags
-    row["uid"] = 0
-    row["cache"] = {"local": ["local"], "broadcast": ["local", "brd"], "multicast": ["mc"]}.get(
-        decision.type, []
-    )
-    if route is not None and route.mtu is not None:
-        row["metrics"] = [{"mtu": route.mtu}]
-    return row
-
-
-def _candidate_row(stack: Stack, route: Route, cause: str) -> Row:
-    row = route_row(stack, route, table=True)
-    row["table"] = route.table.value
-    row["result"] = "skip" if cause else "pick"
-    if cause:
-        row["cause"] = cause
-    return row

@@ -117,6 +117,16 @@ IP_DST_OTHER_IFACE = define(
     why="{ip} belongs to {home}, the packet came in by {dev}",
     fix=("smolctl sysctl ip.strong_host=0",),
 )  # fmt: skip
+IP_RULE_REFUSED = define(
+    "ip-rule-refused", Kind.DROP, "RFC 1122 3.3.1", "IP_INADDRERRORS",
+    "a packet that a rule refuses before any table is asked",
+    """Rules choose the table of routes that says whether a packet is for this stack. One of type
+    blackhole, unreachable or prohibit matched the packet before a table could, as it stands in
+    front of the rule that leads to the table local. The sender hears nothing.""",
+    why="a packet from {ip} matches the rule {priority}: {rule}",
+    fix=("smolctl rule del priority {priority} {rule}",),
+    advice="which rules there are, and in which order: smolctl rule show",
+)  # fmt: skip
 IP_REVERSE_PATH = define(
     "ip-reverse-path", Kind.DROP, "RFC 3704 2.2", "IP_RPFILTER",
     "a packet whose answer would not go back where it came from",

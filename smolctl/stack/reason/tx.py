@@ -117,6 +117,35 @@ TX_ROUTE_PROHIBIT = define(
     why="{ip} matches the route prohibit {route}",
     fix=("smolctl route del prohibit {route}",),
 )  # fmt: skip
+TX_RULE_BLACKHOLE = define(
+    "tx-rule-blackhole", Kind.REJECT, "RFC 1122 3.3.1", "EINVAL",
+    "a rule of type blackhole matched",
+    """Rules are asked before any route, the lowest priority first, and one of type blackhole says
+    that what it matches is discarded. Another rule in front of it, or a narrower one in its place,
+    would let the packet find its route. The sender here gets EINVAL, as in Linux.""",
+    why="{ip} matches the rule {priority}: {rule}",
+    fix=("smolctl rule del priority {priority} {rule}",),
+)  # fmt: skip
+TX_RULE_UNREACHABLE = define(
+    "tx-rule-unreachable", Kind.REJECT, "RFC 1122 3.3.1", "ENETUNREACH",
+    "a rule of type unreachable matched",
+    """Rules are asked before any route, the lowest priority first, and one of type unreachable says
+    that what it matches has no way. Another rule in front of it, or a narrower one in its place,
+    would let the packet find its route. The sender gets ENETUNREACH, "Network is unreachable", as
+    in Linux; a route of that type gives EHOSTUNREACH.""",
+    why="{ip} matches the rule {priority}: {rule}",
+    fix=("smolctl rule del priority {priority} {rule}",),
+)  # fmt: skip
+TX_RULE_PROHIBIT = define(
+    "tx-rule-prohibit", Kind.REJECT, "RFC 1122 3.3.1", "EACCES",
+    "a rule of type prohibit matched",
+    """Rules are asked before any route, the lowest priority first, and one of type prohibit says
+    that what it matches is forbidden. Another rule in front of it, or a narrower one in its place,
+    would let the packet find its route. The sender gets EACCES, "Permission denied", as in
+    Linux.""",
+    why="{ip} matches the rule {priority}: {rule}",
+    fix=("smolctl rule del priority {priority} {rule}",),
+)  # fmt: skip
 TX_BROADCAST_DENIED = define(
     "tx-broadcast-denied", Kind.REJECT, "RFC 1122 3.3.6", "EACCES",
     "a broadcast that was not asked for as one",
@@ -171,7 +200,7 @@ TX_TOO_BIG = define(
     asks for. This stack does not fragment what it sends, as most UDP programs today ask for (DF).
     Send less, or raise the MTU on both ends of the link. Linux gives EMSGSIZE.""",
     why="the packet has {n} B, the MTU of {dev} is {mtu}: at most {max_payload} B of payload fit",
-    fix=("smolctl link set {dev} mtu {link_mtu}", "smolctl route change {route} mtu {route_mtu}"),
+    fix=("smolctl link set {dev} mtu {link_mtu}", "smolctl route change {route}"),
     advice="send at most {max_payload} B: the MTU is {mtu}",
 )  # fmt: skip
 TX_QUEUE_FULL = define(

@@ -1,0 +1,32 @@
+"""Which source address a packet gets that has none yet."""
+
+from typing import TYPE_CHECKING
+
+from smolctl.stack.interface import Interface
+from smolctl.stack.route import Scope
+
+if TYPE_CHECKING:
+    from smolctl.stack.stack import Stack
+
+
+def select_source(
+    stack: "Stack", out: Interface, destination: int | None, scope: Scope
+) -> int | None:
+    """Return the source address for packets by ``out`` (Linux ``inet_select_addr``).
+
+    An address of the interface, of the destination's own network if possible; else the first
+    address of that scope on any interface, loopback first; else None. In the strong model none but
+    the interface's own will do, and with ip.first_source its first one always does.
+    """
+    items, settings = out.addresses.items, stack.settings
+    if settings["ip.first_source"] and items and not items[0].tentative:
+        return items[0].local
+    source = out.addresses.select(destination, scope)
+    if source is not None or (settings["ip.strong_host"] and not out.loopback):
+        return source
+    for interface in stack.interfaces.values():
+        for address in interface.addresses.items:
+            within = address.scope != Scope.LINK and address.scope <= scope
+            if within and not (address.secondary or address.tentative):
+                return address.local
+    return None
