@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from smolctl.errors import StackError
-from smolctl.stack import configure
+from smolctl.stack import configure, configure_route, configure_rule
+from smolctl.stack.multipath import Way, with_ways
 from smolctl.stack.neighbor_state import State
-from smolctl.stack.route import RouteType
+from smolctl.stack.route import InsertMode, Route, RouteType, TableName
+from smolctl.stack.rule import Rule, RuleAction
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr, icmp
 from tests.stack.kit import (
@@ -50,6 +52,23 @@ ROUTES: tuple[dict[str, Any], ...] = (
     {"prefix": "10.0.0.9/32", "dev": "tap1"},
     {"prefix": "10.0.0.2/32", "kind": RouteType.PROHIBIT},
 )
+SEVERAL = (("10.0.0.2", 1), ("10.1.0.2", 2), ("10.0.0.9", 1))
+"""Next hops that share a default route."""
+RULES: tuple[dict[str, Any], ...] = (
+    {"priority": 10, "dst": "8.8.8.8", "dst_len": 32, "action": RuleAction.PROHIBIT},
+    {"priority": 20, "iif": "tap0", "src": "10.0.0.2", "src_len": 32, "sport": (9, 9), "table": 5},
+    {"priority": 30, "src": "10.0.0.3", "src_len": 32, "table": 5},
+    {"priority": 40, "ipproto": 17, "dport": (7, 8), "table": 5},
+    {"priority": 50, "invert": True, "dst": "10.0.0.0", "dst_len": 8, "suppress": 0},
+    {"priority": 60, "action": RuleAction.GOTO, "target": 32767},
+    {"priority": 70, "iif": "tap1", "action": RuleAction.BLACKHOLE},
+    {"priority": 80, "oif": "tap1", "action": RuleAction.UNREACHABLE},
+)
+TABLE: tuple[dict[str, Any], ...] = (
+    {"prefix": "8.0.0.0/8", "via": "10.0.0.2", "table": 5},
+    {"prefix": "10.0.0.0/24", "dev": "tap1", "table": 5},
+    {"prefix": "10.0.0.1/32", "kind": RouteType.LOCAL, "dev": "tap0", "table": 5},
+)
 KNOBS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("arp.accept", (0, 1)),
     ("arp.accept_from", (0, 1, 2)),
@@ -66,6 +85,8 @@ KNOBS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("iface.max_addr_count", (0, 2)),
     ("iface.max_route_count", (0, 1)),
     ("ip.drop_unicast_in_l2_multicast", (0, 1)),
+    ("ip.fib_multipath_hash_policy", (0, 1)),
+    ("ip.fib_multipath_use_neigh", (0, 1)),
     ("ip.first_source", (0, 1)),
     ("ip.frag_time_ms", (1000, 30_000)),
     ("ip.local_prefix", (0, 1)),
@@ -108,6 +129,9 @@ class Config(NamedTuple):
     connected: bool
     down: str | None
     no_carrier: str | None
+    rules: list[dict[str, Any]]
+    local_first: bool
+    several: bool
 
 
 def subset(pool: tuple[Any, ...]) -> st.SearchStrategy[list[Any]]:
@@ -129,6 +153,9 @@ configs = st.builds(
     st.booleans(),
     st.sampled_from([None] * 12 + [*DEVS]),
     st.sampled_from([None] * 12 + [*DEVS]),
+    st.just([]) | subset(RULES),
+    st.sampled_from([True] * 7 + [False]),
+    st.booleans(),
 )
 
 
@@ -152,6 +179,7 @@ class World:
         for route in config.routes:
             with suppress(StackError):
                 self.host.route(**route)
+        self._add_rules(config)
         for bound in config.sockets:
             with suppress(StackError):
                 self.sockets.append(self.host.socket(*bound))
@@ -162,6 +190,26 @@ class World:
         self._finish(config)
         self.client = self.stack.echo_open(ip("10.0.0.2"))
         self.arping = self.stack.arp_open("tap0", ip("10.0.0.2"), ip("10.0.0.1"))
+
+    def _add_rules(self, config: Config) -> None:
+        if config.several:
+            ways = [Way(None, ip(via), weight) for via, weight in SEVERAL]
+            with suppress(StackError):
+                configure_route.add_route(
+                    self.stack, with_ways(Route(0, 0), ways), InsertMode.REPLACE
+                )
+        for route in TABLE if config.rules else ():
+            with suppress(StackError):
+                self.host.route(**route)
+        for said in config.rules:
+            made: dict[str, Any] = {
+                key: ip(value) if key in ("src", "dst") else value for key, value in said.items()
+            }
+            configure_rule.add_rule(self.stack, Rule(**made))
+        if not config.local_first:
+            first = next(iter(self.stack.rules))
+            configure_rule.delete_rule(self.stack, first)
+            configure_rule.add_rule(self.stack, Rule(32000, table=TableName.LOCAL))
 
     def _finish(self, config: Config) -> None:
         if config.connected and self.sockets:
