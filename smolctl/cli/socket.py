@@ -13,6 +13,7 @@ _HEADS = (
     "STATE",
     "RECV-Q",
     "RCVBUF",
+    "SEND-Q",
     "LOCAL",
     "PEER",
     "DEV",
@@ -20,6 +21,7 @@ _HEADS = (
     "RX",
     "TX",
     "OWNER",
+    "WAITS",
 )
 
 
@@ -31,6 +33,7 @@ def render(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
             row["state"],
             row.get("recv_q", 0),
             row.get("rcvbuf", ""),
+            row.get("send_q", ""),
             f"{row['local']}:{row['local_port']}",
             _peer(row),
             row.get("dev", ""),
@@ -38,10 +41,11 @@ def render(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
             row.get("rx_datagrams", 0),
             row.get("tx_datagrams", 0),
             _owner(row),
+            _waits(row),
         ]
         for row in rows
     ]
-    yield from aligned(cells, _HEADS, right=(2, 3, 7, 8, 9))
+    yield from aligned(cells, _HEADS, right=(2, 3, 4, 8, 9, 10))
 
 
 def line(row: Mapping[str, Any], _args: Args, out: Output) -> str:
@@ -53,6 +57,15 @@ def line(row: Mapping[str, Any], _args: Args, out: Output) -> str:
     if row.get("owner"):
         words += ["owner", _owner(row)]
     return " ".join(words)
+
+
+def _waits(row: Mapping[str, Any]) -> str:
+    """Return what blocks the socket."""
+    if "waiting" not in row:
+        return ""
+    number = f" (smolctl why {row['id']})" if "id" in row else ""
+    behind = f", {row['waiting'] - 1} behind it" if row["waiting"] > 1 else ""
+    return f"{row['waits_to']}:{row['waits_port']}{behind}: {row.get('reason', '')}{number}"
 
 
 def _owner(row: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ state; the tables it asks are the FIB, the neighbor caches and the interfaces of
 from typing import TYPE_CHECKING, Never
 
 from smolctl.errors import NoBuffers
-from smolctl.stack import considered, egress_link, fast, gateways, reason, suggest
+from smolctl.stack import considered, egress_link, fast, gateways, hold, reason, suggest
 from smolctl.stack.decide import Decision, Refusal, decide, no_source, rejection
 from smolctl.stack.facts import Bound, Hashed, Loser, Ruled
 from smolctl.stack.fate import Direction, Flow, Trace
@@ -17,6 +17,7 @@ from smolctl.stack.multipath import Hop
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import Route
 from smolctl.stack.rule import PLAIN, Traits
+from smolctl.stack.send_queue import Held
 from smolctl.wire import addr, ethernet, icmp, ipv4, udp
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def udp_output(
     trace: Trace | None = None,
     src: int | None = None,
     cause: Trace | None = None,
-) -> Decision:
-    """Send one datagram from a bound socket.
+) -> None:
+    """Send one datagram from a bound socket, or keep it there where the knobs say so.
 
     Args:
         payload: 0..65507 bytes; more than the MTU allows is refused, nothing is fragmented.
@@ -49,22 +50,22 @@ def udp_output(
         src: source address for this datagram only.
         cause: the datagram that this one answers.
 
-    Returns: the way it took.
-
     Raises:
         SendRejected: it did not leave, and never will; the reason is counted.
         NoBuffers: the neighbor cache is full of permanent entries.
     """
-    source = src if src is not None else socket.local or None
     trace = _follow(stack, trace, now, cause)
+    source = src if src is not None else socket.local or None
     trace.flow = Flow("udp", source, socket.port, dst, dport, len(payload))
     if len(payload) > udp.MAX_PAYLOAD:
         refuse(stack, reason.TX_PAYLOAD_TOO_LONG, "", now, trace, n=len(payload))
     if dport == 0:
         refuse(stack, reason.TX_DST_INVALID, "", now, trace, ip="port 0")
-    if source is not None and (addr.is_multicast(source) or stack.is_broadcast(source)):
-        source = None  # bound to a group in order to hear it; it is no source (RFC 1122 3.2.1.3)
+    source = hold.source_of(stack, socket, src)
     trace.step("socket", "ok", now, Bound(socket.local, socket.port, socket.dev, socket.owner))
+    item = Held(payload, dst, dport, src, trace)
+    if _kept(stack, socket, item, source, now):
+        return
     traits = Traits(ipv4.Protocol.UDP, socket.port, dport)
     decision = _decide(stack, dst, source, socket.dev, traits, now, trace)
     out = decision.interface
@@ -75,6 +76,10 @@ def udp_output(
         )  # fmt: skip
     size = len(payload) + udp.HEADER_LEN + ipv4.MIN_HEADER_LEN
     source = _checked_source(stack, decision, size, now, trace)
+    if not stack.settings["neigh.unres_qlen"] and hold.for_neighbor(
+        stack, socket, item, decision, now
+    ):
+        return
     segment = udp.to_bytes(socket.port, dport, payload, source, dst)
     ttl = socket.ttl if socket.ttl is not None else stack.settings["ip.default_ttl"]
     if decision.type == "multicast" and socket.ttl is None:
@@ -82,7 +87,23 @@ def udp_output(
     ip_output(stack, decision, ipv4.Protocol.UDP, segment, ttl, now, trace)
     socket.tx_datagrams += 1
     fast.learn_egress(stack, socket, decision, dport, ttl, src)
-    return decision
+
+
+def _kept(stack: "Stack", socket: "UdpSocket", item: Held, source: int | None, now: int) -> bool:
+    """Keep a datagram in its socket when another one waits there, or there is no route yet."""
+    if socket.held is not None:
+        if hold.is_full(socket, item):
+            refuse(
+                stack, reason.UDP_SNDBUF_FULL, socket.held.dev, now, item.trace, port=socket.port,
+                queued=socket.held.bytes, limit=socket.sndbuf,
+                **suggest.room(socket.sndbuf, "udp.wmem_default"),
+            )  # fmt: skip
+        hold.behind(stack, socket, item, now)
+        return True
+    missing = hold.lacks_route(stack, socket, item, source)
+    if missing is not None:
+        hold.for_route(stack, socket, item, missing, now)
+    return missing is not None
 
 
 def icmp_output(

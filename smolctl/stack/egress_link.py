@@ -22,6 +22,7 @@ from smolctl.stack.neighbor_entry import (
     Overflow,
     Purged,
     Queued,
+    Released,
     SendProbe,
     Transmit,
 )
@@ -34,6 +35,10 @@ from smolctl.wire.run import Datagram, Run
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
+    from smolctl.stack.udp_socket import UdpSocket
+
+STEPS_LIMIT = 100
+"""Requests that a packet's steps tell of; neigh.mcast_solicit=0 sends them for ever."""
 
 
 def neighbor_output(
@@ -55,7 +60,8 @@ def neighbor_output(
         _no_carrier(stack, out, now, trace)
         return
     cache = stack.neighbors[out.name]
-    queued = Queued(packet, trace)
+    homeless = policy.has_no_queue(stack, trace)
+    queued = Queued(packet, trace, keep=homeless is None)
     try:
         entry, actions = cache.use(next_hop, queued, now)
     except NoBuffers:
@@ -64,31 +70,54 @@ def neighbor_output(
         error = rejection(reason.NEIGH_TABLE_FULL, {**detail, "dev": out.name})
         error.packet = trace.id or None
         raise error from None
-    if entry.state is State.INCOMPLETE:
-        _wait(stack, out, entry, now, trace)
+    if entry.state is State.INCOMPLETE and homeless is None:
+        note_wait(stack, out, entry, now, trace)
+    elif entry.state is State.INCOMPLETE:
+        stack.ledger.record(
+            reason.NEIGH_NOT_QUEUED, out.name, now, trace,
+            next_hop=addr.IPV4.format(next_hop), **homeless or {},
+        )  # fmt: skip
     perform(stack, out, actions, now)
 
 
-def _wait(stack: "Stack", out: Interface, entry: Neighbor, now: int, trace: Trace) -> None:
+def note_wait(
+    stack: "Stack",
+    out: Interface,
+    entry: Neighbor,
+    now: int,
+    trace: Trace,
+    held_by: "UdpSocket | None" = None,
+) -> None:
     """Take note that a packet waits for ARP, and of what makes it wait again and again.
 
     RFC 1122 2.4: the link layer must not report an error for want of an ARP entry alone.
+
+    Args:
+        held_by: the socket in which it waits, if not in the neighbor's queue.
     """
     shown = addr.IPV4.format
-    thrash = stack.neighbors[out.name].thrash(entry.ip, now)
-    if thrash is None:
-        stack.ledger.record(
-            reason.NEIGH_PENDING, out.name, now, trace,
-            next_hop=shown(entry.ip), queued=len(entry.queue),
-        )  # fmt: skip
-        return
+    cache = stack.neighbors[out.name]
+    thrash, silence = cache.thrash(entry.ip, now), cache.silence(entry, now)
+    why, detail = reason.NEIGH_PENDING, dict[str, object]()
+    if thrash is not None:
+        why = reason.NEIGH_CACHE_THRASH
+        detail = {
+            "new": shown(thrash.last.new),
+            "ago_ms": (now - thrash.last.at_ns) // 1_000_000,
+            "times": thrash.times,
+            "evictions": thrash.total,
+            "peers": thrash.peers,
+            **suggest.cache_room(stack, thrash.peers),
+        }
+    elif silence is not None:
+        why = reason.NEIGH_RATE_LIMITED
+        detail = {"ms": -((now - silence.until_ns) // 1_000_000), "ip": shown(silence.asked)}
+    elif held_by is not None:
+        why = reason.UDP_WAITS_FOR_NEIGHBOR
+        detail = {"port": held_by.port}
     stack.ledger.record(
-        reason.NEIGH_CACHE_THRASH, out.name, now, trace,
-        next_hop=shown(entry.ip), queued=len(entry.queue), new=shown(thrash.last.new),
-        ago_ms=(now - thrash.last.at_ns) // 1_000_000, times=thrash.times,
-        evictions=thrash.total, peers=thrash.peers,
-        **suggest.cache_room(stack, thrash.peers),
-    )  # fmt: skip
+        why, out.name, now, trace, next_hop=shown(entry.ip), queued=len(entry.queue), **detail
+    )
 
 
 def perform(stack: "Stack", out: Interface, actions: list[Action], now: int) -> None:
@@ -109,6 +138,8 @@ def perform(stack: "Stack", out: Interface, actions: list[Action], now: int) -> 
             case GiveUp(entry, packets):
                 for queued in packets:
                     _give_up(stack, out, entry, queued, now)
+            case Released(entry, failed):
+                _release_sockets(stack, out, entry, failed, now)
             case Overflow(entry, queued):
                 room = suggest.queue_room(stack, len(entry.queue))
                 _lost(stack, out, reason.NEIGH_QUEUE_FULL, entry, queued, now, **room)
@@ -143,6 +174,37 @@ def _lost(
     )  # fmt: skip
 
 
+def _release_sockets(
+    stack: "Stack", out: Interface, entry: Neighbor, failed: bool, now: int
+) -> None:
+    """Let the sockets go on whose first datagram waited for this neighbor; ``resend`` does.
+
+    Where the neighbor did not answer, that datagram is given up.
+    """
+    for socket in _held_for(stack, out, entry):
+        queue = socket.held
+        if queue is None:
+            continue
+        queue.retry_ns = now
+        if failed:
+            detail = {"next_hop": addr.IPV4.format(entry.ip), "probes": entry.probes}
+            item = queue.pop()
+            stack.ledger.record(reason.NEIGH_FAILED, out.name, now, item.trace, **detail)
+            notify.datagram_failed(
+                stack, socket, "EHOSTUNREACH", reason.NEIGH_FAILED, {**detail, "dev": out.name},
+                item.trace.src or 0, item.dst, item.dport, now,
+            )  # fmt: skip
+        if not queue.items:
+            socket.held = None
+            del stack.blocked[socket]
+
+
+def _held_for(stack: "Stack", out: Interface, entry: Neighbor) -> list["UdpSocket"]:
+    """Return the blocked sockets whose first datagram waits for this neighbor."""
+    hop = (out.name, entry.ip)
+    return [each for each in stack.blocked if each.held is not None and each.held.hop == hop]
+
+
 def _give_up(stack: "Stack", out: Interface, entry: Neighbor, queued: Queued, now: int) -> None:
     """Tell the sender that its next hop does not answer (Linux arp_error_report)."""
     detail: dict[str, object] = {
@@ -165,14 +227,19 @@ def _probe_output(stack: "Stack", out: Interface, probe: SendProbe, now: int) ->
     sender = None
     if entry.queue:
         source = int.from_bytes(entry.queue[-1].packet[12:16])
+    else:
+        source = entry.source
+    if source:
         sender = source if policy.may_ask_from(stack, out, source, entry.ip) else None
     if sender is None:
         sender = select_source(stack, out, entry.ip, Scope.LINK) or 0
     target = entry.lladdr if probe.unicast and entry.lladdr is not None else addr.BROADCAST_MAC
     asked = Asked(entry.ip, sender, entry.probes, probe.unicast)
-    for queued in entry.queue:
-        queued.trace.step("arp", "wait", now, asked)
-    cause = entry.queue[-1].trace if entry.queue else None
+    waiting = [queued.trace for queued in entry.queue]
+    waiting += [each.held.items[0].trace for each in _held_for(stack, out, entry) if each.held]
+    for waiter in waiting if entry.probes <= STEPS_LIMIT else ():
+        waiter.step("arp", "wait", now, asked)
+    cause = waiting[-1] if waiting else None
     trace = stack.journal.begin(Direction.OUT, now, cause, out.name)
     arp_output(stack, out, arp.Op.REQUEST, sender, addr.ZERO_MAC, entry.ip, target, now, trace)
     stack.ledger.count("arp.requests_sent")

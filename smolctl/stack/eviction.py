@@ -1,13 +1,60 @@
-"""Whom a full neighbor cache evicted lately: why a packet to a host that was known waits again."""
+"""Whom a full neighbor cache evicts, and whom it evicted lately, who is unknown again."""
 
 from collections import deque
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
+from smolctl.stack.neighbor_entry import Neighbor
+from smolctl.stack.neighbor_state import State
+
+LEAST_USED, OLDEST = range(2)
+"""Values of neigh.evict."""
 WINDOW_NS = 60_000_000_000
 """How long an eviction is remembered."""
 _REMEMBERED = 256
 """Evictions that are remembered; the oldest is forgotten first."""
+
+
+def choose_victims(
+    entries: list[Neighbor], capacity: int, in_use_since: int | None
+) -> Iterator[Neighbor]:
+    """Choose whom to evict: what failed, what is idle, what is in use, what has packets.
+
+    Among equals the one used longest ago goes. One pass over the cache, and only when it is full.
+    A PERMANENT entry is never chosen.
+
+    Args:
+        entries: those that compete for ``capacity`` places, of which one is to be free.
+        in_use_since: when the last use still counts; None to choose the one that ARP spoke of
+            longest ago, whoever uses it (smoltcp: the smallest expiry).
+    """
+
+    def worth(entry: Neighbor) -> tuple[int, int]:
+        if in_use_since is None:
+            return 0, entry.confirmed_ns or entry.created_ns
+        if entry.queue or entry.awaited:
+            return 3, entry.used_ns
+        if entry.state is State.FAILED:
+            return 0, entry.used_ns
+        last = max(entry.used_ns, entry.created_ns)
+        return (2 if last > in_use_since else 1), last
+
+    candidates = [entry for entry in entries if entry.state is not State.PERMANENT]
+    if len(entries) == capacity:  # as always, unless the capacity was lowered
+        yield min(candidates, key=worth)
+    elif len(entries) > capacity:
+        yield from sorted(candidates, key=worth)[: len(entries) - capacity + 1]
+
+
+def collectable(entries: Iterable[Neighbor], before_ns: int) -> list[Neighbor]:
+    """Return the entries that nobody used since, and that are true no more."""
+    return [
+        entry
+        for entry in entries
+        if entry.state in (State.STALE, State.FAILED)
+        and max(entry.used_ns, entry.updated_ns) < before_ns
+        and not entry.queue
+    ]
 
 
 class Eviction(NamedTuple):

@@ -4,29 +4,29 @@ The state machine is the table in ``neighbor_state.py``; this file decides which
 cache sends nothing: its methods return actions, which egress carries out.
 """
 
-import heapq
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import copy
 
 from smolctl.errors import NoBuffers
 from smolctl.stack import events
-from smolctl.stack.eviction import Evictions, Thrash
+from smolctl.stack.eviction import OLDEST, Evictions, Thrash, choose_victims, collectable
 from smolctl.stack.neighbor_entry import (
     Action,
     Evicted,
     GiveUp,
     Neighbor,
-    Overflow,
     Purged,
     Queued,
+    Released,
     SendProbe,
+    Silence,
     Transmit,
-)
-from smolctl.stack.neighbor_state import TRANSITIONS, VALID, Do, Event, State
+)  # fmt: skip
+from smolctl.stack.neighbor_state import RENEWING, TRANSITIONS, VALID, Do, Event, State
+from smolctl.stack.neighbor_timers import Timers, timer_event
 from smolctl.stack.settings import Settings
 
-_RENEWING = frozenset({Event.CONFIRMED, Event.REPLIED, Event.HEARD_OTHER})
-"""Events that make a state begin anew, or bring a new MAC, even when the state stays the same."""
 _RANDOM_PERIOD_NS = 300_000_000_000
 """How often the reachable time is drawn anew (Linux neigh_periodic_work: every 300 s)."""
 
@@ -43,20 +43,20 @@ class NeighborCache:
         self.entries: dict[int, Neighbor] = {}
         self._settings = settings
         self._random = random
-        self._timers: list[tuple[int, int, Neighbor]] = []
+        self._timers = Timers()
         self._evictions = Evictions()
-        self._serial = 0
         self._reachable_factor = 0.5 + random()
         self._redraw_ns = 0
         self._collect_ns = 0
         self._moved = False  # a MAC changed just now
+        self._silence = Silence(0, 0)
         self.on_change: Callable[[events.Action, Neighbor], None] | None = None
 
     def twin(self, random: Callable[[], float]) -> "NeighborCache":
         """Return a copy in which no time passes; nobody hears of the packets that wait in it."""
         result = copy(self)
         result.entries = {ip: entry.twin() for ip, entry in self.entries.items()}
-        result._timers, result._random, result.on_change = [], random, None
+        result._timers, result._random, result.on_change = Timers(), random, None
         result._evictions = Evictions(self._evictions)
         return result
 
@@ -69,14 +69,27 @@ class NeighborCache:
 
     def thrash(self, ip: int, now: int) -> Thrash | None:
         """Return why ``ip`` has to be asked for again: evicted, and the cache is still full."""
-        if len(self.entries) < self._settings["iface.neighbor_cache_count"]:
+        size = sum(entry.state in VALID for entry in self) if self._by_age else len(self.entries)
+        if size < self._settings["iface.neighbor_cache_count"]:
             return None
         return self._evictions.thrash(ip, self.entries, len(self.entries), now)
+
+    def silence(self, entry: Neighbor, now: int) -> Silence | None:
+        """Return why ``entry`` was not asked for yet: another was, and not long ago."""
+        return self._silence if self._is_silent(now) and not entry.probes else None
+
+    def _is_silent(self, now: int) -> bool:
+        return now < self._silence.until_ns and self._settings["neigh.rate_limit_scope"] == 1
 
     @property
     def reachable_ns(self) -> int:
         """Return how long an entry stays REACHABLE: 0.5 to 1.5 times the base time."""
         return int(self._settings.ns("neigh.base_reachable_time_ms") * self._reachable_factor)
+
+    @property
+    def _lifetime_ns(self) -> int:
+        """How long an entry is true after ARP said so; 0 where states decide, as in Linux."""
+        return self._settings.ns("neigh.lifetime_ms")
 
     # --- events from above and below ----------------------------------------------------------
 
@@ -91,8 +104,31 @@ class NeighborCache:
         if entry is None:
             entry = self._create(ip, now, actions)
         entry.used_ns = now
+        if not queued.keep:
+            entry.source = int.from_bytes(queued.packet[12:16])
         self._step(entry, Event.USED, now, actions, queued=queued)
         return entry, actions
+
+    def ask(self, ip: int, source: int, now: int) -> tuple[Neighbor, list[Action]]:
+        """Ask for ``ip`` from ``source`` when its MAC is not known; whoever wants it waits.
+
+        Raises:
+            NoBuffers: the cache is full of PERMANENT entries.
+        """
+        entry = self.entries.get(ip)
+        actions: list[Action] = []
+        if entry is None:
+            entry = self._create(ip, now, actions)
+        if entry.state not in VALID:
+            entry.used_ns, entry.source, entry.awaited = now, source, True
+            self._step(entry, Event.USED, now, actions)
+        return entry, actions
+
+    def unawait(self, ip: int) -> None:
+        """Take note that no socket keeps packets for ``ip`` any longer."""
+        entry = self.entries.get(ip)
+        if entry is not None:
+            entry.awaited = False
 
     def replied(
         self, ip: int, lladdr: bytes, now: int, *, create: bool = False, override: bool = False
@@ -105,10 +141,8 @@ class NeighborCache:
                 first of several answers does (Linux arp_process).
         """
         actions: list[Action] = []
-        entry = self._entry(ip, now, actions, create=create)
-        if entry is None or entry.state is State.PERMANENT:
-            return False, actions
-        if not override and self._locked(entry, lladdr, now):
+        entry = self._taker(ip, lladdr, now, actions, create=create, override=override)
+        if entry is None:
             return False, actions
         entry.confirmed_ns = now
         self._learn(entry, lladdr, now)
@@ -127,12 +161,13 @@ class NeighborCache:
         Returns: whether an entry took it, and actions.
         """
         actions: list[Action] = []
-        entry = self._entry(ip, now, actions, create=create)
-        if entry is None or entry.state is State.PERMANENT:
-            return False, actions
-        if not override and self._locked(entry, lladdr, now):
+        entry = self._taker(ip, lladdr, now, actions, create=create, override=override)
+        if entry is None:
             return False, actions
         event = Event.HEARD_SAME if lladdr == entry.lladdr else Event.HEARD_OTHER
+        if self._lifetime_ns:
+            # Whatever is heard is as good as an answer (smoltcp neighbor::Cache::fill).
+            event, entry.confirmed_ns = Event.REPLIED, now
         self._learn(entry, lladdr, now)
         self._step(entry, event, now, actions)
         return True, actions
@@ -140,17 +175,15 @@ class NeighborCache:
     def confirm(self, ip: int, now: int) -> None:
         """Take an upper layer's word that ``ip`` was just reached (RFC 4861 7.3.1)."""
         entry = self.entries.get(ip)
-        if entry is not None and entry.state in VALID:
+        if entry is not None and entry.state in VALID and not self._lifetime_ns:
             entry.confirmed_ns = now
             self._step(entry, Event.CONFIRMED, now, [])
 
     def expire(self, now: int) -> list[Action]:
         """Run the timers that are due at ``now``."""
         actions: list[Action] = []
-        timers = self._timers
-        while timers and timers[0][0] <= now:
-            due, _, entry = heapq.heappop(timers)
-            if entry.timer_ns == due and self.entries.get(entry.ip) is entry:
+        for entry in self._timers.due(now):
+            if self.entries.get(entry.ip) is entry:
                 entry.timer_ns = None
                 self._timeout(entry, now, actions)
         if now >= self._redraw_ns:
@@ -163,10 +196,7 @@ class NeighborCache:
 
     def deadline(self) -> int | None:
         """Return when ``expire`` is next due, None when no timer runs."""
-        timers = self._timers
-        while timers and timers[0][2].timer_ns != timers[0][0]:
-            heapq.heappop(timers)
-        return timers[0][0] if timers else None
+        return self._timers.deadline()
 
     # --- the user -----------------------------------------------------------------------------
 
@@ -180,24 +210,27 @@ class NeighborCache:
         entry = self.entries.get(ip) or self._create(ip, now, actions)
         if lladdr is not None:
             self._learn(entry, lladdr, now)
-        if state in (State.REACHABLE, State.PERMANENT):
+        if state in (State.REACHABLE, State.PERMANENT) or self._lifetime_ns:
             entry.confirmed_ns = now
+        entry.by_hand = state is State.INCOMPLETE
         if state is State.INCOMPLETE:
             entry.probes = 0
         self._enter(entry, state, now)
         if state in VALID and entry.queue:
-            actions.append(Transmit(entry, self._take_queue(entry)))
+            actions.append(Transmit(entry, entry.take_queue()))
         elif state not in VALID and state is not State.INCOMPLETE and entry.queue:
-            actions.append(GiveUp(entry, self._take_queue(entry)))
-        if state is State.PROBE:
-            actions.append(self._probe(entry, now))
+            actions.append(GiveUp(entry, entry.take_queue()))
+        if state is not State.INCOMPLETE:
+            self._release(entry, actions)
+        if entry.state is State.PROBE:
+            self._probe(entry, now, actions)
         return actions
 
     def delete(self, ip: int) -> list[Action]:
         """Take an entry out. The packets that waited for it are purged."""
         entry = self.entries[ip]
         self._forget(entry)
-        return [Purged(entry, self._take_queue(entry))] if entry.queue else []
+        return [Purged(entry, entry.take_queue())] if entry.queue else []
 
     def flush(self, *, keep_permanent: bool = False) -> list[Action]:
         """Take all entries out: link down, a new MAC, or carrier lost."""
@@ -210,50 +243,54 @@ class NeighborCache:
     # --- inside -------------------------------------------------------------------------------
 
     def _step(
-        self,
-        entry: Neighbor,
-        event: Event,
-        now: int,
-        actions: list[Action],
+        self, entry: Neighbor, event: Event, now: int, actions: list[Action],
         queued: Queued | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Apply one row of the table."""
         row = TRANSITIONS.get((entry.state, event))
         if row is None:
             return
         state, do = row
-        if state is not entry.state or event in _RENEWING:
+        if state in VALID and entry.state not in VALID and self._by_age:
+            with suppress(NoBuffers):  # what was asked for is not thrown away for an entry by hand
+                self._make_room(entry.ip, now, actions, resolved=True)
+        if state is not entry.state or event in RENEWING:
             self._enter(entry, state, now)
         if do is Do.SEND and queued is not None:
             actions.append(Transmit(entry, [queued]))
         if do in (Do.QUEUE, Do.QUEUE_AND_PROBE) and queued is not None:
-            self._push(entry, queued, actions)
+            actions += entry.push(queued, self._settings)
         if do in (Do.PROBE, Do.QUEUE_AND_PROBE):
-            actions.append(self._probe(entry, now))
+            self._probe(entry, now, actions)
         if do is Do.FLUSH and entry.queue:
             # Sending is a use: it takes a STALE entry on to DELAY (Linux neigh_update calls
             # n1->output for each packet).
-            packets = self._take_queue(entry)
+            packets = entry.take_queue()
             self._step(entry, Event.USED, now, [])
             entry.used_ns = now
             actions.append(Transmit(entry, packets))
         if do is Do.FAIL and entry.queue:
-            actions.append(GiveUp(entry, self._take_queue(entry)))
+            actions.append(GiveUp(entry, entry.take_queue()))
+        if do in (Do.FLUSH, Do.FAIL):
+            self._release(entry, actions)
 
     def _enter(self, entry: Neighbor, state: State, now: int) -> None:
         """Change the state, set the timer that belongs to it, and tell what changed."""
         before, moved, self._moved = entry.state, self._moved, False
+        lifetime_ns = self._lifetime_ns
+        if lifetime_ns and state in (State.STALE, State.DELAY, State.PROBE):
+            state = State.REACHABLE  # it is true until its time is over, and nobody is asked before
         if state is not before:
             entry.updated_ns = now
             if state in (State.INCOMPLETE, State.PROBE):
                 entry.probes = 0
         entry.state = state
         if state is State.REACHABLE:
-            self._arm(entry, entry.confirmed_ns + self.reachable_ns)
+            self._timers.arm(entry, entry.confirmed_ns + (lifetime_ns or self.reachable_ns))
         elif state is State.DELAY:
-            self._arm(entry, now + self._settings.ns("neigh.delay_first_probe_time_ms"))
+            self._timers.arm(entry, now + self._settings.ns("neigh.delay_first_probe_time_ms"))
         elif state in (State.INCOMPLETE, State.PROBE):
-            self._arm(entry, now + self._settings.ns("neigh.retrans_time_ms"))
+            self._timers.arm(entry, now + self._settings.ns("neigh.retrans_time_ms"))
         else:
             entry.timer_ns = None
         if self.on_change is not None and (moved or state is not before):
@@ -262,32 +299,31 @@ class NeighborCache:
             )
 
     def _timeout(self, entry: Neighbor, now: int, actions: list[Action]) -> None:
-        """Decide which timer event it was (Linux neigh_timer_handler)."""
-        delay_ns = self._settings.ns("neigh.delay_first_probe_time_ms")
-        if entry.state is State.REACHABLE:
-            expiry = entry.confirmed_ns + self.reachable_ns
-            if now < expiry:
-                self._arm(entry, expiry)
-            elif entry.used_ns and now <= entry.used_ns + delay_ns:
-                self._step(entry, Event.REACHABLE_EXPIRED_IN_USE, now, actions)
-            else:
-                self._step(entry, Event.REACHABLE_EXPIRED, now, actions)
-        elif entry.state is State.DELAY:
-            asks = self._settings["neigh.ucast_solicit"] > 0
-            event = Event.DELAY_EXPIRED if asks else Event.PROBES_EXHAUSTED
+        lifetime_ns = self._lifetime_ns
+        until_ns = entry.confirmed_ns + (lifetime_ns or self.reachable_ns)
+        if entry.state is State.REACHABLE and now < until_ns:
+            self._timers.arm(entry, until_ns)
+        elif (event := timer_event(entry, self._settings, now)) is not None:
             self._step(entry, event, now, actions)
-        elif entry.state in (State.INCOMPLETE, State.PROBE):
-            unicast = entry.state is State.PROBE
-            limit = self._settings["neigh.ucast_solicit" if unicast else "neigh.mcast_solicit"]
-            if entry.probes >= limit:
-                self._step(entry, Event.PROBES_EXHAUSTED, now, actions)
-            else:
-                self._step(entry, Event.RETRANSMIT, now, actions)
+        else:
+            self._forget(entry)
 
-    def _probe(self, entry: Neighbor, now: int) -> SendProbe:
+    def _probe(self, entry: Neighbor, now: int, actions: list[Action]) -> None:
+        """Ask, unless somebody else was asked for just now and the whole cache keeps quiet."""
+        if self._is_silent(now):
+            self._timers.arm(entry, self._silence.until_ns)
+            return
         entry.probes += 1
-        self._arm(entry, now + self._settings.ns("neigh.retrans_time_ms"))
-        return SendProbe(entry, unicast=entry.state is State.PROBE and entry.lladdr is not None)
+        again_ns = now + self._settings.ns("neigh.retrans_time_ms")
+        self._silence = Silence(again_ns, entry.ip)
+        self._timers.arm(entry, again_ns)
+        unicast = entry.state is State.PROBE and entry.lladdr is not None
+        actions.append(SendProbe(entry, unicast))
+
+    def _release(self, entry: Neighbor, actions: list[Action]) -> None:
+        if entry.awaited:
+            entry.awaited = False
+            actions.append(Released(entry, failed=entry.state not in VALID))
 
     def _learn(self, entry: Neighbor, lladdr: bytes, now: int) -> None:
         if lladdr != entry.lladdr:
@@ -295,87 +331,57 @@ class NeighborCache:
             entry.updated_ns = now
             self._moved = True
 
-    def _locked(self, entry: Neighbor, lladdr: bytes, now: int) -> bool:
-        """Tell whether a different MAC comes too soon after the last change (Linux locktime)."""
-        return (
-            entry.state in VALID
-            and lladdr != entry.lladdr
-            and now < entry.updated_ns + self._settings.ns("neigh.locktime_ms")
-        )
+    def _taker(
+        self, ip: int, mac: bytes, now: int, actions: list[Action], *, create: bool, override: bool
+    ) -> Neighbor | None:
+        """Return the entry that may take a MAC, made when that is wanted and there is room.
 
-    def _push(self, entry: Neighbor, queued: Queued, actions: list[Action]) -> None:
-        """Queue a packet, oldest out first (RFC 1122 2.3.2.2: SHOULD save the latest)."""
-        settings = self._settings
-        entry.queue.append(queued)
-        entry.queue_bytes += len(queued.packet)
-        while len(entry.queue) > 1 and (
-            len(entry.queue) > settings["neigh.unres_qlen"]
-            or entry.queue_bytes > settings["neigh.unres_qlen_bytes"]
-        ):
-            oldest = entry.queue.popleft()
-            entry.queue_bytes -= len(oldest.packet)
-            actions.append(Overflow(entry, oldest))
-
-    def _take_queue(self, entry: Neighbor) -> list[Queued]:
-        packets = list(entry.queue)
-        entry.queue.clear()
-        entry.queue_bytes = 0
-        return packets
-
-    def _entry(self, ip: int, now: int, actions: list[Action], *, create: bool) -> Neighbor | None:
-        """Return the entry of ``ip``, made when that is wanted and there is room."""
+        Within the locktime of a change none takes another MAC (Linux locktime).
+        """
         entry = self.entries.get(ip)
         if entry is None and create:
-            try:
+            with suppress(NoBuffers):
                 entry = self._create(ip, now, actions)
-            except NoBuffers:
-                return None
-        return entry
+        if entry is None or entry.state is State.PERMANENT:
+            return None
+        locked_ns = self._settings.ns("neigh.locktime_ms")
+        locked = entry.state in VALID and mac != entry.lladdr and now < entry.updated_ns + locked_ns
+        return None if locked and not override else entry
 
     def _create(self, ip: int, now: int, actions: list[Action]) -> Neighbor:
-        capacity = self._settings["iface.neighbor_cache_count"]
-        while len(self.entries) >= capacity:
-            victim = self._victim(now, capacity)
-            packets = self._take_queue(victim)
-            if victim.state is not State.FAILED:  # that one would have to be asked for anyway
-                self._evictions.note(victim.ip, ip, now)
-            self._forget(victim)
-            actions.append(Evicted(victim, ip, packets))
+        """Make an entry; where eviction is by age one needs a place only once it is resolved."""
+        self._make_room(ip, now, actions, resolved=False)
         entry = self.entries[ip] = Neighbor(ip, now)
         return entry
 
-    def _victim(self, now: int, capacity: int) -> Neighbor:
-        """Choose whom to evict: what failed, what is idle, what is in use, what has packets.
+    @property
+    def _by_age(self) -> bool:
+        return self._settings["neigh.evict"] == OLDEST
 
-        Among equals the one used longest ago goes. One pass over the cache, and only when it is
-        full. A PERMANENT entry is never chosen.
+    def _make_room(self, ip: int, now: int, actions: list[Action], *, resolved: bool) -> None:
+        """Evict until one more fits: among all, or by age among those of the same kind.
 
         Raises:
-            NoBuffers: evicting all others would not make room either (the capacity was lowered).
+            NoBuffers: all entries are PERMANENT.
         """
-        in_use_since = now - self._settings.ns("neigh.delay_first_probe_time_ms")
-
-        def worth(entry: Neighbor) -> tuple[int, int]:
-            if entry.queue:
-                return 3, entry.used_ns
-            if entry.state is State.FAILED:
-                return 0, entry.used_ns
-            last = max(entry.used_ns, entry.created_ns)
-            return (2 if last > in_use_since else 1), last
-
-        candidates = [entry for entry in self if entry.state is not State.PERMANENT]
-        if len(self.entries) - len(candidates) >= capacity:
+        capacity = self._settings["iface.neighbor_cache_count"]
+        if len(self.entries) < capacity:
+            return
+        rivals = [e for e in self if not self._by_age or (e.state in VALID) is resolved]
+        if sum(entry.state is State.PERMANENT for entry in self) >= capacity:
+            # Evicting all others would not make room either (the capacity was lowered).
             raise NoBuffers(f"all {capacity} neighbor entries are permanent")
-        return min(candidates, key=worth)
+        used_ns = now - self._settings.ns("neigh.delay_first_probe_time_ms")
+        for victim in choose_victims(rivals, capacity, None if self._by_age else used_ns):
+            if victim.state is not State.FAILED:  # that one would have to be asked for anyway
+                self._evictions.note(victim.ip, ip, now)
+            self._forget(victim)
+            actions.append(Evicted(victim, ip, victim.take_queue()))
 
     def _collect(self, now: int) -> None:
         """Forget entries that nobody used for long, when there are many (Linux gc_thresh1)."""
-        if len(self.entries) <= self._settings["neigh.gc_thresh1"]:
-            return
-        limit = now - self._settings.ns("neigh.gc_stale_time_ms")
-        for entry in list(self):
-            last = max(entry.used_ns, entry.updated_ns)
-            if entry.state in (State.STALE, State.FAILED) and last < limit and not entry.queue:
+        if len(self.entries) > self._settings["neigh.gc_thresh1"]:
+            for entry in collectable(self, now - self._settings.ns("neigh.gc_stale_time_ms")):
                 self._forget(entry)
 
     def _forget(self, entry: Neighbor) -> None:
@@ -385,15 +391,3 @@ class NeighborCache:
             self.on_change(events.Action.DELETED, entry)
         entry.timer_ns = None
         entry.state = State.NONE
-
-    def _arm(self, entry: Neighbor, at: int) -> None:
-        if entry.timer_ns == at:
-            return
-        entry.timer_ns = at
-        self._serial += 1
-        heapq.heappush(self._timers, (at, self._serial, entry))
-        if len(self._timers) > 64 + 4 * len(self.entries):
-            # Superseded timers are left in the heap; sweep them before they outnumber the rest.
-            # In place: ``expire`` may be walking it.
-            self._timers[:] = [item for item in self._timers if item[2].timer_ns == item[0]]
-            heapq.heapify(self._timers)

@@ -3,9 +3,11 @@
 from collections import deque
 from copy import copy
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from smolctl.stack.fate import Trace
 from smolctl.stack.neighbor_state import State
+from smolctl.stack.settings import Settings
 
 
 @dataclass(slots=True, eq=False)
@@ -20,6 +22,9 @@ class Neighbor:
         created_ns, updated_ns, used_ns, confirmed_ns: when it was made, its state or MAC changed,
             a packet used it, its reachability was proved.
         timer_ns: when the next timer event is due, None for none.
+        awaited: whether sockets keep packets for it, which are not in ``queue``.
+        by_hand: whether the user made it INCOMPLETE, so that it is asked for without a packet.
+        source: address from which it is asked for when ``queue`` has no packet to take it from.
     """
 
     ip: int
@@ -33,11 +38,37 @@ class Neighbor:
     used_ns: int = 0
     confirmed_ns: int = 0
     timer_ns: int | None = None
+    awaited: bool = False
+    by_hand: bool = False
+    source: int = 0
+
+    def push(self, queued: "Queued", settings: Settings) -> "list[Overflow]":
+        """Queue a packet, oldest out first (RFC 1122 2.3.2.2: SHOULD save the latest)."""
+        lost: list[Overflow] = []
+        if not queued.keep:
+            return lost
+        self.queue.append(queued)
+        self.queue_bytes += len(queued.packet)
+        while len(self.queue) > 1 and (
+            len(self.queue) > settings["neigh.unres_qlen"]
+            or self.queue_bytes > settings["neigh.unres_qlen_bytes"]
+        ):
+            oldest = self.queue.popleft()
+            self.queue_bytes -= len(oldest.packet)
+            lost.append(Overflow(self, oldest))
+        return lost
+
+    def take_queue(self) -> "list[Queued]":
+        """Return the packets that wait, oldest first, and forget them."""
+        packets = list(self.queue)
+        self.queue.clear()
+        self.queue_bytes = 0
+        return packets
 
     def twin(self) -> "Neighbor":
         """Return a copy; whoever sent the packets that wait will not hear of it."""
         result = copy(self)
-        result.queue = deque(Queued(queued.packet, Trace()) for queued in self.queue)
+        result.queue = deque(Queued(queued.packet, Trace(), queued.keep) for queued in self.queue)
         return result
 
 
@@ -48,10 +79,19 @@ class Queued:
     Attributes:
         packet: the whole IP packet.
         trace: what became of it so far.
+        keep: whether it may wait; a packet that may not is lost, and only asks.
     """
 
     packet: bytes
     trace: Trace = field(default_factory=Trace)
+    keep: bool = True
+
+
+class Silence(NamedTuple):
+    """No request leaves before ``until_ns``, because ``asked`` was asked for."""
+
+    until_ns: int
+    asked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +143,12 @@ class Evicted:
     packets: list[Queued]
 
 
-Action = SendProbe | Transmit | GiveUp | Overflow | Purged | Evicted
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Sockets need not keep their packets any longer: it has a MAC, or ``failed`` to answer."""
+
+    entry: Neighbor
+    failed: bool
+
+
+Action = SendProbe | Transmit | GiveUp | Overflow | Purged | Evicted | Released

@@ -49,6 +49,10 @@ class Event(Enum):
     PROBES_EXHAUSTED = "time to ask, and no probe is left"
 
 
+RENEWING = frozenset({Event.CONFIRMED, Event.REPLIED, Event.HEARD_OTHER})
+"""Events that make a state begin anew, or bring a new MAC, even when the state stays the same."""
+
+
 class Do(Enum):
     """What a transition asks for beside the new state."""
 

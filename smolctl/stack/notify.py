@@ -13,6 +13,7 @@ from smolctl.wire import icmp, ipv4
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
+    from smolctl.stack.udp_socket import UdpSocket
 
 
 def packet_failed(
@@ -42,10 +43,7 @@ def packet_failed(
         socket = stack.udp.lookup(quote.dst, quote.dport, quote.src, quote.sport, dev)
         if socket is None:
             return False
-        error = SocketError(errno_name, reason, detail, by, quote.dst, quote.dport, now)
-        if len(socket.errors) < ERROR_QUEUE_LIMIT:
-            socket.errors.append(error)
-        stack.wake(socket)
+        datagram_failed(stack, socket, errno_name, reason, detail, by, quote.dst, quote.dport, now)
         return True
     if quote.icmp_type == icmp.Type.ECHO_REQUEST and quote.icmp_ident is not None:
         echo = stack.echoes.get(quote.icmp_ident)
@@ -58,6 +56,24 @@ def packet_failed(
         stack.wake(echo)
         return True
     return False
+
+
+def datagram_failed(
+    stack: "Stack",
+    socket: "UdpSocket",
+    errno_name: str,
+    reason: Reason,
+    detail: dict[str, object],
+    offender: int,
+    dst: int,
+    dport: int,
+    now: int,
+) -> None:
+    """Queue an error for a socket: its datagram to ``dst`` did not arrive."""
+    error = SocketError(errno_name, reason, detail, offender, dst, dport, now)
+    if len(socket.errors) < ERROR_QUEUE_LIMIT:
+        socket.errors.append(error)
+    stack.wake(socket)
 
 
 def unanswered(stack: "Stack", trace: Trace, reason: Reason, now: int, **detail: object) -> None:

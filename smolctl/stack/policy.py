@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from smolctl.errors import NoBuffers
 from smolctl.stack import rule_lookup, suggest
 from smolctl.stack.addr import KERNEL, Address, Derived, derived_routes, routes_of
+from smolctl.stack.fate import Trace
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.multipath import Multipath
 from smolctl.stack.route import InsertMode, Route, RouteType, TableName
 from smolctl.stack.rule import PLAIN, Traits
+from smolctl.stack.settings import KNOBS
 from smolctl.wire import addr
 
 if TYPE_CHECKING:
@@ -202,6 +204,22 @@ def reverse_path(
     if loose and level == 2:
         return None
     return {"ip": addr.IPV4.format(src), "back": back or "", "value": 2 if loose else 0}
+
+
+# --- packets that may not wait --------------------------------------------------------------------
+
+
+def has_no_queue(stack: "Stack", trace: Trace) -> dict[str, object] | None:
+    """Return why a packet may not wait for its neighbor; None when it may.
+
+    With ``knob`` at ``value`` it may. What waits in a socket does not come here.
+    """
+    if not stack.settings["neigh.unres_qlen"]:
+        return {"knob": "neigh.unres_qlen", "value": KNOBS["neigh.unres_qlen"].default}
+    answer = trace.cause is not None and trace.flow is not None and trace.flow.proto == "icmp"
+    if answer and not stack.settings["neigh.queue_answers"]:
+        return {"knob": "neigh.queue_answers", "value": 1}
+    return None
 
 
 # --- ARP ------------------------------------------------------------------------------------------

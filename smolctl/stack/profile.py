@@ -58,7 +58,14 @@ _SMOLTCP_0_9 = {
     "ip.onlink_first": "1",
     "ip.strong_host": "1",
     "ip.subnet_broadcast": "0",
+    "ip.no_route": "wait",
+    "neigh.evict": "oldest",
+    "neigh.lifetime_ms": "60000",
     "neigh.locktime_ms": "0",
+    "neigh.mcast_solicit": "0",
+    "neigh.queue_answers": "0",
+    "neigh.rate_limit_scope": "cache",
+    "neigh.unres_qlen": "0",
 }
 
 PROFILES = {

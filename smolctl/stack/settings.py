@@ -122,6 +122,11 @@ KNOBS: dict[str, Knob] = {
             "RFC 1122 3.2.1.3; Linux dev_out = loopback", "1", "0",
         ),
         Knob(
+            "ip.no_route", 0, "choice", 0, 1,
+            "a datagram without a route is refused, or waits in its socket until there is one",
+            "RFC 1122 3.3.1.1; Linux ENETUNREACH", "refuse", "wait", ("refuse", "wait"),
+        ),
+        Knob(
             "ip.onlink_first", 0, "flag", 0, 1,
             "a connected network comes before longer prefixes of other routes",
             "RFC 1122 3.3.1.1; Linux fib_table_lookup", "0", "1",
@@ -154,6 +159,13 @@ KNOBS: dict[str, Knob] = {
             "RFC 4861 10 DELAY_FIRST_PROBE_TIME; Linux delay_first_probe_time", "5000", "none",
         ),
         Knob(
+            "neigh.evict", 0, "choice", 0, 1,
+            "who goes when the cache is full: whom nobody used for longest, or whom ARP spoke of"
+            " longest ago, which needs no place before it is resolved",
+            "RFC 1122 2.3.2.1; smoltcp neighbor::Cache::fill", "least-used", "oldest",
+            ("least-used", "oldest"),
+        ),
+        Knob(
             "neigh.gc_stale_time_ms", 60_000, "ms", 1, _DAY_MS,
             "an unused STALE or FAILED entry older than this may be collected",
             "Linux gc_stale_time", "60000", "none",
@@ -164,20 +176,36 @@ KNOBS: dict[str, Knob] = {
             "Linux gc_thresh1", "128", "none",
         ),
         Knob(
+            "neigh.lifetime_ms", 0, "ms", 0, _DAY_MS,
+            "an entry is forgotten so long after ARP last spoke of it, used or not; 0 asks before"
+            " that, by the states of RFC 4861",
+            "RFC 1122 2.3.2.1; RFC 4861 7.3.2; smoltcp ENTRY_LIFETIME", "0", "60000",
+        ),
+        Knob(
             "neigh.locktime_ms", 1000, "ms", 0, _DAY_MS,
             "after a change of its MAC an entry ignores other MACs this long",
             "Linux locktime", "1000", "0",
         ),
         Knob(
-            "neigh.mcast_solicit", 3, "probes", 1, 100,
-            "broadcast requests before an unresolved entry is FAILED",
-            "RFC 4861 10 MAX_MULTICAST_SOLICIT; Linux mcast_solicit", "3", "no limit",
+            "neigh.mcast_solicit", 3, "probes", 0, 100,
+            "broadcast requests before an unresolved entry is FAILED; 0 is no limit",
+            "RFC 4861 10 MAX_MULTICAST_SOLICIT; Linux mcast_solicit", "3", "0",
+        ),
+        Knob(
+            "neigh.queue_answers", 1, "flag", 0, 1,
+            "an echo reply or ICMP error waits for an unresolved neighbor as others do; 0 loses it",
+            "RFC 1122 2.3.2.2; smoltcp issue 597", "1", "0",
+        ),
+        Knob(
+            "neigh.rate_limit_scope", 0, "choice", 0, 1,
+            "requests are neigh.retrans_time_ms apart for each entry, or for the whole cache",
+            "RFC 1122 2.3.2.1; smoltcp silent_until", "entry", "cache", ("entry", "cache"),
         ),
         Knob(
             "neigh.retrans_time_ms", 1000, "ms", 10, _DAY_MS,
             "time between two requests for one neighbor",
             "RFC 1122 2.3.2.1; RFC 4861 10 RETRANS_TIMER; Linux retrans_time_ms",
-            "1000", "1000 (per cache)",
+            "1000", "1000",
         ),
         Knob(
             "neigh.ucast_solicit", 3, "probes", 0, 100,
@@ -185,9 +213,10 @@ KNOBS: dict[str, Knob] = {
             "RFC 4861 10 MAX_UNICAST_SOLICIT; Linux ucast_solicit", "3", "none",
         ),
         Knob(
-            "neigh.unres_qlen", 256, "packets", 1, 100_000,
-            "packets that may wait for one unresolved neighbor; the oldest goes first",
-            "RFC 1122 2.3.2.2; Linux unres_qlen", "101 by count, see unres_qlen_bytes", "1",
+            "neigh.unres_qlen", 256, "packets", 0, 100_000,
+            "packets that may wait for one unresolved neighbor, the oldest goes first; with 0 a"
+            " datagram waits in its socket and blocks it, and other packets are lost",
+            "RFC 1122 2.3.2.2; Linux unres_qlen", "101 by count, see unres_qlen_bytes", "0",
         ),
         Knob(
             "neigh.unres_qlen_bytes", 212_992, "bytes", 1, 1_000_000_000,
@@ -198,6 +227,12 @@ KNOBS: dict[str, Knob] = {
             "udp.rmem_default", 212_992, "bytes", 256, 1_000_000_000,
             "receive queue of a new socket; a datagram counts its payload and 64 bytes",
             "Linux rmem_default", "212992", "chosen by the caller",
+        ),
+        Knob(
+            "udp.wmem_default", 212_992, "bytes", 256, 1_000_000_000,
+            "datagrams that may wait in a new socket which is blocked; each counts its payload and"
+            " 64 bytes",
+            "Linux wmem_default", "212992", "chosen by the caller",
         ),
     )
 }  # fmt: skip

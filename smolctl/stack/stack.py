@@ -16,6 +16,7 @@ from smolctl.stack import (
     egress,
     egress_link,
     fast,
+    hold,
     ingress,
     ingress_offload,
     reason,
@@ -70,6 +71,7 @@ class Stack:
         self.udp, self.echoes = UdpTable(), EchoTable()
         self.udp.on_change = self.echoes.on_change = self.events.socket
         self.arp_clients: list[ArpClient] = []
+        self.blocked: dict[UdpSocket, None] = {}  # in the order in which they were
         self.ledger = Ledger()
         self.journal = Journal()
         self.icmp_limiter, self.reassembly = IcmpLimiter(self.settings), Reassembly(self.settings)
@@ -243,7 +245,8 @@ class Stack:
 
     def udp_open(self, owner: str = "") -> UdpSocket:
         """Return a new socket, bound to nothing yet."""
-        return UdpSocket(rcvbuf=self.settings["udp.rmem_default"], owner=owner)
+        rcvbuf, sndbuf = (self.settings[f"udp.{way}mem_default"] for way in "rw")
+        return UdpSocket(rcvbuf, owner=owner, sndbuf=sndbuf)
 
     def udp_bind(
         self, socket: UdpSocket, local: int = ANY, port: int = 0, dev: str | None = None
@@ -313,6 +316,8 @@ class Stack:
 
     def udp_close(self, socket: UdpSocket) -> None:
         """Close a socket; what is queued is gone."""
+        if socket.held is not None:
+            hold.purge(self, socket)
         if socket.port and not socket.closed:
             self.udp.remove(socket)
             self._closed_sent += socket.tx_datagrams

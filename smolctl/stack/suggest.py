@@ -12,6 +12,7 @@ from smolctl.stack.multipath import Hop, Multipath
 from smolctl.stack.neighbor_state import VALID
 from smolctl.stack.route import Route, TableName, table_text
 from smolctl.stack.rule import Refused
+from smolctl.stack.send_queue import SendQueue
 from smolctl.stack.settings import KNOBS
 from smolctl.stack.words import rule_text
 from smolctl.wire import addr, ipv4
@@ -166,6 +167,13 @@ def queue_room(stack: "Stack", queued: int) -> dict[str, object]:
     knob = "neigh.unres_qlen" if by_count else "neigh.unres_qlen_bytes"
     now = stack.settings[knob]
     return {"knob": knob, "limit": f"{knob} is {now}", **room(now, knob)}
+
+
+def unblock(queue: SendQueue) -> dict[str, object]:
+    """Return ``knob`` and ``value`` with which no datagram waits in its socket as in ``queue``."""
+    if queue.hop is None:
+        return {"knob": "ip.no_route", "value": "refuse"}
+    return {"knob": "neigh.unres_qlen", "value": KNOBS["neigh.unres_qlen"].default}
 
 
 def icmp_room(stack: "Stack") -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import conflict, egress_link, ingress_fragment
+from smolctl.stack import conflict, egress_link, ingress_fragment, resend
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -21,6 +21,8 @@ def expire(stack: "Stack", now: int) -> None:
         if housekeeping or (due is not None and due <= now):
             actions = cache.expire(now)
             egress_link.perform(stack, stack.interfaces[name], actions, now)
+    if stack.blocked:
+        resend.expire(stack, now)
     for interface in stack.interfaces.values():
         egress_link.release(stack, interface, now)
         if interface.claims:
@@ -32,6 +34,9 @@ def expire(stack: "Stack", now: int) -> None:
 def deadline(stack: "Stack") -> int | None:
     """Return when ``expire`` is next due, None while nothing runs."""
     first = stack.reassembly.deadline()
+    if stack.blocked:
+        due = resend.deadline(stack)
+        first = due if first is None or (due is not None and due < first) else first
     for cache in stack.neighbors.values():
         due = cache.deadline()
         if due is not None and (first is None or due < first):

@@ -1,6 +1,6 @@
 """What a user changes: the knobs, and what follows from that at once."""
 
-from smolctl.stack import derive, policy
+from smolctl.stack import derive, hold, policy
 from smolctl.stack.stack import Stack
 
 
@@ -16,4 +16,5 @@ def set_knob(stack: Stack, key: str, text: str, *, origin: str) -> None:
     stack.settings.set(key, text, origin=origin)
     for link in links:
         derive.sync(stack, link, before[link.name])
+    hold.look_again(stack)
     stack.touch()

@@ -26,6 +26,7 @@ def twin_of(stack: "Stack") -> "Stack":
     twin.loopback = twin.interfaces[stack.loopback.name]
     twin.neighbors = {name: cache.twin(_middle) for name, cache in stack.neighbors.items()}
     twin.udp = stack.udp.twin(_socket)
+    twin.blocked = {socket: None for socket in twin.udp if socket.held is not None}
     twin.echoes = EchoTable((ident, copy(client)) for ident, client in stack.echoes.items())
     twin.arp_clients = [copy(client) for client in stack.arp_clients]
     for echo in twin.echoes.values():
@@ -59,4 +60,5 @@ def _socket(socket: UdpSocket) -> UdpSocket:
     result = copy(socket)
     result.queue, result.errors = copy(socket.queue), copy(socket.errors)
     result.flows, result.handler, result.ready = {}, None, False
+    result.held = None if socket.held is None else socket.held.twin()
     return result

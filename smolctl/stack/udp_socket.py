@@ -14,6 +14,7 @@ from smolctl.errors import AddressInUse, NoBuffers
 from smolctl.stack import reason, suggest
 from smolctl.stack.events import Action
 from smolctl.stack.reason import Reason
+from smolctl.stack.send_queue import SendQueue
 
 if TYPE_CHECKING:
     from smolctl.stack.fast import EgressFlow
@@ -71,7 +72,8 @@ class UdpSocket:
         peer, peer_port: whom it is connected to; None when it is not.
         ttl: of what it sends; None for the stack's default.
         broadcast: whether it may send to a broadcast address (RFC 1122 3.3.6).
-        rcvbuf: bound of the receive queue in bytes.
+        rcvbuf: bound of the receive queue in bytes. sndbuf: bound of ``held`` in bytes.
+        held: what cannot be sent yet and blocks the socket, None in an ordinary one.
         queue: received datagrams, oldest first.
         errors: errors for what it sent, oldest first, at most ``ERROR_QUEUE_LIMIT``.
         handler: called with ``now`` once per turn when something is in ``queue`` or ``errors``.
@@ -99,6 +101,8 @@ class UdpSocket:
     pid: int | None = None
     ready: bool = False
     closed: bool = False
+    sndbuf: int = 212_992
+    held: SendQueue | None = None
     flows: "dict[tuple[int, int, int | None], EgressFlow]" = field(default_factory=dict)
 
     def accepts(self, src: int, sport: int, dst: int, dev: str) -> bool:

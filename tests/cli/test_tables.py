@@ -121,8 +121,15 @@ def test_socket() -> None:
         "udp    UNCONN       0  212992  0.0.0.0:9   *             2  10   0  udp recv\n"
         "icmp   ESTAB        0          0.0.0.0:77  10.0.0.2      0   0   0  ping\n"
     )
+    waits = {"send_q": 130, "waiting": 2, "waits_to": "10.0.0.9", "waits_port": 7,
+             "next_hop": "10.0.0.9", "reason": "udp-waits-for-neighbor", "id": 4}  # fmt: skip
+    assert draw(socket.render, [{**row, **waits}]) == (
+        "NETID  STATE   RECV-Q  RCVBUF  SEND-Q  LOCAL      PEER  DROPS  RX  TX  OWNER     WAITS\n"
+        "udp    UNCONN       0  212992     130  0.0.0.0:9  *         2  10   0  udp recv"
+        "  10.0.0.9:7, 1 behind it: udp-waits-for-neighbor (smolctl why 4)\n"
+    )
     assert draw(socket.render, []) == (
-        "NETID  STATE  RECV-Q  RCVBUF  LOCAL  PEER  DEV  DROPS  RX  TX  OWNER\n"
+        "NETID  STATE  RECV-Q  RCVBUF  SEND-Q  LOCAL  PEER  DEV  DROPS  RX  TX  OWNER  WAITS\n"
     )
 
 

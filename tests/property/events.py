@@ -290,7 +290,8 @@ def socket_state(socket: UdpSocket) -> tuple[object, ...]:
     errors = [(error.reason.name, error.dst, error.dport, error.at_ns) for error in socket.errors]
     queue = [tuple(datagram) for datagram in socket.queue]
     counts = (socket.queue_bytes, socket.drops, socket.rx_datagrams, socket.tx_datagrams)
-    return socket.local, socket.port, socket.ready, counts, queue, errors
+    held = socket.held and [(item.payload, item.dst) for item in socket.held.items]
+    return socket.local, socket.port, socket.ready, counts, queue, errors, held
 
 
 def claims(link: Interface) -> list[tuple[object, ...]]:

@@ -51,9 +51,14 @@ def check_bounds(stack: Stack) -> None:
         payload = sum(len(datagram[0]) for datagram in socket.queue)
         assert socket.queue_bytes == payload + len(socket.queue) * DATAGRAM_OVERHEAD
         assert len(socket.errors) <= ERROR_QUEUE_LIMIT
+        assert (socket in stack.blocked) == (socket.held is not None)
+        if socket.held is not None:
+            assert socket.held.items
+            assert socket.held.bytes == sum(item.size for item in socket.held.items)
+            assert len(socket.held.items) == 1 or socket.held.bytes <= socket.sndbuf
         assert len(socket.flows) <= fast.FLOWS_LIMIT
     for cache in stack.neighbors.values():
-        assert len(cache._timers) <= 65 + 4 * len(cache.entries)
+        assert len(cache._timers) <= 65 + 4 * max(len(cache.entries), 16)
         for entry in cache:
             assert len(entry.queue) <= UNRES_QLEN
     for client in stack.echoes.values():

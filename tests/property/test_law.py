@@ -165,6 +165,9 @@ def held(stack: Stack) -> Iterator[Trace]:
     yield from (trace for _, _, trace in stack.loop)
     for datagram in stack.reassembly._open.values():
         yield from (fragment.trace for fragment in datagram.fragments)
+    for socket in stack.blocked:
+        assert socket.held is not None
+        yield from (item.trace for item in socket.held.items)
     for cache in stack.neighbors.values():
         yield from (queued.trace for entry in cache for queued in entry.queue)
     for link in stack.interfaces.values():

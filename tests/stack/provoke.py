@@ -10,6 +10,7 @@ from smolctl.stack.route import RouteType
 from smolctl.stack.rule import RuleAction
 from smolctl.wire import addr, ethernet, icmp
 from tests.kit.clock import SECOND_NS
+from tests.stack import provokers_hold
 from tests.stack.kit import (
     DEAD,
     OTHER_MAC,
@@ -118,6 +119,8 @@ PROVOKERS: dict[str, Provoker] = {
     "neigh-queue-purged": queue_purged,
     "neigh-evicted": evicted,
     "neigh-table-full": table_full,
+    "neigh-rate-limited": provokers_hold.rate_limited_cache,
+    "neigh-not-queued": provokers_hold.not_queued,
     "ip-header-short": receives(UDP[: HEADER + 19]),
     "ip-bad-version": receives(flipped(UDP, HEADER)),
     "ip-bad-ihl": receives(UDP[:HEADER] + b"\x44" + UDP[HEADER + 1 :]),
@@ -173,6 +176,11 @@ PROVOKERS: dict[str, Provoker] = {
     "udp-bound-elsewhere": bound_elsewhere,
     "udp-peer-mismatch": peer_mismatch,
     "udp-rcvbuf-full": rcvbuf_full,
+    "udp-waits-for-neighbor": provokers_hold.blocked,
+    "udp-waits-for-route": provokers_hold.waits_for_route,
+    "udp-head-of-line": provokers_hold.head_of_line,
+    "udp-sndbuf-full": provokers_hold.sndbuf_full,
+    "udp-send-purged": provokers_hold.closed_while_it_waits,
     "udp-no-reply": silence(UDP_NO_REPLY, ip=DEAD, port=9, seconds=1.0),
     "tx-payload-too-long": sends(payload=bytes(65508)),
     "tx-src-not-ours": sends(src="10.0.0.77"),
@@ -224,6 +232,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "frag-timeout": (fragments_timeout,),
     "frag-overlap": (receives(fragment(0, 16), fragment(8, 16, fill=b"x")),),
     "frag-no-slot": (with_knob("ip.frag_high_thresh", 8, receives(fragment(0, 16))),),
+    "neigh-not-queued": (provokers_hold.not_queued_at_all,),
     "neigh-failed": (with_knob("ip.loopback_own", 0, failed_for(OURS)),),
     "neigh-queue-purged": (evicted_while_it_waits,),
     "neigh-queue-full": (with_knob("neigh.unres_qlen_bytes", 50, neigh_queue_full_of(2)),),
@@ -240,6 +249,10 @@ BESIDE: dict[str, dict[str, int]] = {
     "neigh-failed": {"neigh-pending": 1},
     "neigh-queue-full": {"neigh-pending": 2},
     "neigh-queue-purged": {"neigh-pending": 1},
+    "neigh-rate-limited": {"neigh-pending": 1},
+    "udp-head-of-line": {"udp-waits-for-neighbor": 1},
+    "udp-sndbuf-full": {"udp-waits-for-neighbor": 1},
+    "udp-send-purged": {"udp-waits-for-neighbor": 1},
     "lab-queue-full": {"lab-delay": LIMIT_FRAMES},
     "frag-duplicate": {"frag-pending": 1},
     "frag-overlap": {"frag-overlap": 2, "frag-pending": 1},

@@ -85,7 +85,7 @@ def test_a_provoked_reason_names_the_interface_when_one_was_chosen(name: str) ->
     (dev,) = {dev for r, dev in host.stack.ledger.reasons if r.name == name}
     undecided = {
         "tx-payload-too-long", "tx-src-not-ours", "tx-dst-invalid", "tx-no-route", "tx-no-port",
-        "tx-route-blackhole", "tx-route-unreachable", "tx-route-prohibit",
+        "tx-route-blackhole", "tx-route-unreachable", "tx-route-prohibit", "udp-waits-for-route",
         "tx-rule-blackhole", "tx-rule-unreachable", "tx-rule-prohibit",
     }  # fmt: skip
     assert (dev == "") == (name in undecided)

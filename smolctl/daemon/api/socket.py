@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.stack.echo import EchoClient
+from smolctl.stack.send_queue import SendQueue
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr
 
@@ -42,10 +43,30 @@ def socket_row(socket: UdpSocket | EchoClient) -> Row:
         row["peer_port"] = socket.peer_port
     if socket.dev is not None:
         row["dev"] = socket.dev
+    if socket.held is not None:
+        row.update(_waiting(socket.held))
     row["drops"] = socket.drops
     row["rx_datagrams"] = socket.rx_datagrams
     row["tx_datagrams"] = socket.tx_datagrams
     row["owner"] = socket.owner
     if socket.pid is not None:
         row["pid"] = socket.pid
+    return row
+
+
+def _waiting(queue: SendQueue) -> Row:
+    """Return what waits in a blocked socket, and what its first datagram waits for."""
+    first = queue.items[0]
+    row: Row = {
+        "send_q": queue.bytes,
+        "waiting": len(queue.items),
+        "waits_to": addr.IPV4.format(first.dst),
+        "waits_port": first.dport,
+    }
+    if queue.hop is not None:
+        row["next_hop"] = addr.IPV4.format(queue.hop[1])
+    if first.trace.reason is not None:
+        row["reason"] = first.trace.reason.name
+    if first.trace.id:
+        row["id"] = first.trace.id
     return row

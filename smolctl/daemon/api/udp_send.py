@@ -16,6 +16,8 @@ from smolctl.wire import addr
 
 OUTSTANDING_LIMIT = 64
 """Datagrams of one ``udp send`` without a fate; more wait, so that it never overruns a queue."""
+PATIENCE_NS = 5_000_000_000
+"""How long a datagram is followed that may wait for ever, as in a blocked socket."""
 CATCH_UP_NS = 10_000_000
 """How much lost time is made up for, so that a rate is kept though the loop has other work."""
 
@@ -85,6 +87,8 @@ class SendJob(Job):
             return
         if self._seq == plan.count and not self._open:
             self._linger(now)
+        elif self._seq == plan.count and self._may_wait_for_ever() and now >= self._patience():
+            self.finish(now)
         if not self.ended:
             self.deadline = self._due(now)
 
@@ -173,12 +177,23 @@ class SendJob(Job):
         if now >= self._linger_ns:
             self.finish(now)
 
+    def _may_wait_for_ever(self) -> bool:
+        """Tell whether the knobs set no end to what the datagrams wait for."""
+        endless = not self._stack.settings["neigh.mcast_solicit"]
+        return self._socket.held is not None or endless
+
+    def _patience(self) -> int:
+        """Return when datagrams that may wait for ever are no longer followed."""
+        return self._last_ns + max(self._plan.wait_ns, PATIENCE_NS)
+
     def _due(self, now: int) -> int | None:
         dues = [shot.sent_ns + WAIT_NOTICE_NS for shot in self._open if not shot.noticed]
         if self._seq < self._plan.count and len(self._open) < OUTSTANDING_LIMIT:
             dues.append(self._next_ns)
         if self._linger_ns is not None:
             dues.append(self._linger_ns)
+        if self._open and self._may_wait_for_ever():
+            dues.append(max(now, self._patience()))
         return min(dues) if dues else None
 
     def _on_ready(self, now: int) -> None:

@@ -83,3 +83,24 @@ NEIGH_TABLE_FULL = define(
     fix=("smolctl sysctl iface.neighbor_cache_count={value}",),
     advice="delete one of them: smolctl neigh show dev {dev}",
 )  # fmt: skip
+NEIGH_RATE_LIMITED = define(
+    "neigh-rate-limited", Kind.WAIT, "RFC 1122 2.3.2.1", "silent",
+    "not asked for yet: another neighbor was just now",
+    """The next hop's MAC is not known, and no ARP request for it has left: one for another neighbor
+    did, less than neigh.retrans_time_ms ago, and neigh.rate_limit_scope=cache lets only one leave
+    in that time, whoever it is for. So does smoltcp. RFC 1122 2.3.2.1 wants at most one request a
+    second for each destination; where it is one for all of them, a single host that is down, and is
+    asked for again and again, can keep all others from ever being asked for.""",
+    why="no ARP request for {next_hop} may leave {dev} for {ms} ms: {ip} was asked for",
+    fix=("smolctl sysctl neigh.rate_limit_scope=entry",),
+)  # fmt: skip
+NEIGH_NOT_QUEUED = define(
+    "neigh-not-queued", Kind.DROP, "RFC 1122 2.3.2.2", "silent",
+    "the MAC is not known, and such a packet may not wait",
+    """The packet needs a MAC that is not known yet. An ARP request leaves in its place, but the
+    packet itself is lost: it has no socket to wait in, and the knobs give it no queue. So it is in
+    smoltcp, where the first ping of an unknown host goes unanswered. RFC 1122 2.3.2.2 asks that at
+    least the latest packet be saved, and Linux saves an answer like any other packet.""",
+    why="the MAC of {next_hop} on {dev} is not known, and with {knob} nothing is kept for it",
+    fix=("smolctl sysctl {knob}={value}",),
+)  # fmt: skip

@@ -78,3 +78,51 @@ UDP_NO_REPLY = define(
     why="no answer from {ip}:{port} within {seconds} s, and no ICMP error",
     advice="does the host answer at all: smolctl ping {ip}",
 )  # fmt: skip
+UDP_WAITS_FOR_NEIGHBOR = define(
+    "udp-waits-for-neighbor", Kind.WAIT, "RFC 1122 2.3.2.2", "silent",
+    "the datagram waits in its socket for a MAC",
+    """The next hop's MAC is not known, and with neigh.unres_qlen=0 a neighbor has no queue. So the
+    datagram stays in its socket, as in smoltcp, and whatever the socket sends after it waits, too,
+    to whomever it goes. ARP asks for the MAC. Linux queues at the neighbor instead: other
+    destinations of the same socket are not affected.""",
+    why="waiting in the socket at port {port} for ARP of {next_hop} on {dev}",
+    advice="is it there at all? smolctl arping -I {dev} {next_hop}",
+)  # fmt: skip
+UDP_WAITS_FOR_ROUTE = define(
+    "udp-waits-for-route", Kind.WAIT, "RFC 1122 3.3.1.1", "ENETUNREACH",
+    "the datagram waits in its socket for a route",
+    """No route leads to the destination, and with ip.no_route=wait that is no error: the datagram
+    stays in its socket, which it blocks, and its way is looked for again every second, as in
+    smoltcp. Nobody is told. Linux gives ENETUNREACH at once.""",
+    why="waiting in the socket at port {port}, as there is no route to {ip}",
+    fix=("smolctl route add default via {gateway}",),
+    advice="have it refused instead: smolctl sysctl ip.no_route=refuse",
+)  # fmt: skip
+UDP_HEAD_OF_LINE = define(
+    "udp-head-of-line", Kind.WAIT, "policy", "silent",
+    "another datagram of the same socket waits in front",
+    """The socket is blocked: an earlier datagram, perhaps to somebody else, waits in it for its
+    neighbor or for a route, and this one may not overtake it, though nothing else keeps it from
+    leaving. So it is in smoltcp, where one host that does not answer stops everything that a socket
+    sends.""",
+    why="{queued} datagrams wait in front in the socket at port {port}, the first one for {ip}",
+    fix=("smolctl sysctl {knob}={value}",),
+    advice="use one socket for each destination",
+)  # fmt: skip
+UDP_SNDBUF_FULL = define(
+    "udp-sndbuf-full", Kind.REJECT, "-", "ENOBUFS",
+    "as much waits in the blocked socket as it may hold",
+    """An earlier datagram blocks the socket, and those that wait behind it fill its send buffer
+    (udp.wmem_default). So this one is refused; whoever sends it can try again later.""",
+    why="{queued} B of {limit} wait in the socket at port {port}",
+    advice="what the first one waits for: smolctl socket show; for the next socket: smolctl sysctl"
+    " udp.wmem_default={value}",
+)  # fmt: skip
+UDP_SEND_PURGED = define(
+    "udp-send-purged", Kind.DROP, "-", "silent",
+    "the socket was closed while it waited in there",
+    """The datagram could not leave yet and waited in its socket, and the socket was closed. What
+    waits in a socket goes with it; in Linux it would wait at the neighbor, and leave.""",
+    why="the socket at port {port} was closed while a datagram to {ip} waited in it",
+    advice="keep the socket open until it is sent",
+)  # fmt: skip
