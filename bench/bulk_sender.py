@@ -7,13 +7,14 @@ kernel socket's ``sendto``. Reports the seconds and its own cpu time as one JSON
 import json
 import os
 import random
-import selectors
 import socket
 import sys
+from contextlib import closing
 from time import monotonic_ns, perf_counter, process_time
 
 from smolctl.daemon.links import DRAIN_LIMIT, Links
 from smolctl.daemon.log import Log
+from smolctl.daemon.poller import Poller
 from smolctl.device.tap import TapDevice
 from smolctl.stack import configure
 from smolctl.stack.addr import Address
@@ -64,8 +65,8 @@ def _stack(destination: str, port: int, payloads: list[bytes], count: int) -> tu
     """Send from a stack of our own; frames go to the TAP as at the end of a daemon's turn."""
     dst = addr.IPV4.parse(destination)
     stack = Stack(random.random)
-    with selectors.DefaultSelector() as selector:
-        links = Links(stack, selector, Log(os.devnull))
+    with closing(Poller()) as poller:
+        links = Links(stack, poller, Log(os.devnull))
         device = TapDevice("bulk0", host=(destination, 24))
         wire = configure.add_interface(
             stack, "bulk0", device.kind, Medium.ETHERNET, device.mtu, device.mac

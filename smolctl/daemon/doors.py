@@ -5,12 +5,12 @@ loop never waits at a door: what the program does not read stays in the stack's 
 a program that sends faster than the stack takes waits in its own ``send``.
 """
 
-import selectors
 import socket
 
 from smolctl.control.channel import MAX_MESSAGE
 from smolctl.daemon.job import ChannelUser
 from smolctl.daemon.log import Log
+from smolctl.daemon.poller import READ, WRITE, Poller
 from smolctl.errors import ControlError, SmolctlError
 
 MAX_DOORS = 1024
@@ -31,7 +31,7 @@ class Door:
         self._doors = doors
         self._socket = inside
         self._user = user
-        self._mask = selectors.EVENT_READ
+        self._mask = READ
         self.closed = False
 
     def fileno(self) -> int:
@@ -45,7 +45,7 @@ class Door:
         try:
             self._socket.send(message)
         except BlockingIOError:
-            self._watch(selectors.EVENT_READ | selectors.EVENT_WRITE)
+            self._watch(READ | WRITE)
             return False
         except OSError:
             return False  # the program is gone, which the next read tells
@@ -54,10 +54,10 @@ class Door:
     def ready(self, mask: int, now: int) -> None:
         """Take what the program sent, and give what waits for it."""
         try:
-            if mask & selectors.EVENT_WRITE:
-                self._watch(selectors.EVENT_READ)
+            if mask & WRITE:
+                self._watch(READ)
                 self._user.room(now)
-            if mask & selectors.EVENT_READ:
+            if mask & READ:
                 self._read(now)
         except Exception as error:
             self._user.fail(self._doors.blame(error), now)
@@ -97,12 +97,12 @@ class Doors:
     """All doors of one daemon, on its event loop.
 
     Args:
-        selector: the loop's; the data of each key is called with the event mask and ``now``.
+        poller: the loop's.
         log: for bugs, and for programs that misbehave.
     """
 
-    def __init__(self, selector: selectors.BaseSelector, log: Log) -> None:
-        self._selector = selector
+    def __init__(self, poller: Poller, log: Log) -> None:
+        self._poller = poller
         self._log = log
         self._doors: set[Door] = set()
 
@@ -128,17 +128,17 @@ class Doors:
         inside.setblocking(False)
         door = Door(self, inside, user)
         self._doors.add(door)
-        self._selector.register(door, selectors.EVENT_READ, door.ready)
+        self._poller.register(door, READ, door.ready)
         return door, outside
 
     def watch(self, door: Door, mask: int) -> None:
         """Have a door called for other events."""
-        self._selector.modify(door, mask, door.ready)
+        self._poller.modify(door, mask)
 
     def forget(self, door: Door) -> None:
         """Take a door out, just before it is closed."""
         self._doors.discard(door)
-        self._selector.unregister(door)
+        self._poller.unregister(door)
 
     def blame(self, error: Exception) -> SmolctlError:
         """Log why a door is closed, and return it as the program is told."""

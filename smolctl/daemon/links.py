@@ -2,7 +2,6 @@
 
 import errno
 import os
-import selectors
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any
 
 from smolctl.control import paths
 from smolctl.daemon.log import Log
+from smolctl.daemon.poller import READ, Poller
 from smolctl.device import ActiveDevice, Device, DeviceGone, OffloadDevice
 from smolctl.stack.configure import set_carrier
 from smolctl.stack.fate import TracedFrame
@@ -101,13 +101,13 @@ class Links:
 
     Args:
         stack: gets what the devices receive.
-        selector: the loop's; the data of each key is called with the event mask and ``now``.
+        poller: the loop's.
         log: for bugs, and for devices that fail.
     """
 
-    def __init__(self, stack: Stack, selector: selectors.BaseSelector, log: Log) -> None:
+    def __init__(self, stack: Stack, poller: Poller, log: Log) -> None:
         self._stack = stack
-        self._selector = selector
+        self._poller = poller
         self._log = log
         self._links: dict[str, Link] = {}
         self._active: dict[str, tuple[Link, ActiveDevice]] = {}
@@ -138,11 +138,11 @@ class Links:
         link = self._links[interface.name] = Link(interface, device)
         if isinstance(device, OffloadDevice):
             interface.headroom, link.segments = device.headroom, device.segments
-        self._selector.register(device.fileno(), selectors.EVENT_READ, partial(self._read, link))
+        self._poller.register(device.fileno(), READ, partial(self._read, link))
         watch = device.watch_fileno()
         if watch is not None:
             check = partial(self._watch, link)
-            self._selector.register(watch, selectors.EVENT_READ, check)
+            self._poller.register(watch, READ, check)
         if isinstance(device, ActiveDevice):
             device.report = partial(self._report, interface.name)
             self._active[interface.name] = link, device
@@ -178,6 +178,11 @@ class Links:
         for link in self._links.values():
             self._close(link, delete=False)
         self._links.clear()
+
+    @property
+    def active(self) -> bool:
+        """Whether any device works on its own, or is to be tried again: see ``deadline``."""
+        return bool(self._active or self._retries)
 
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do, or None."""
@@ -289,12 +294,16 @@ class Links:
             else:
                 return
 
-    def read_on(self, now: int) -> bool:
-        """Read again from the devices that had more than one batch; tell whether there were any."""
+    @property
+    def more(self) -> bool:
+        """Whether a device had more than one batch."""
+        return bool(self._busy)
+
+    def read_on(self, now: int) -> None:
+        """Read again from the devices that had more than one batch."""
         busy, self._busy = self._busy, {}
         for link in busy:
-            self._read(link, selectors.EVENT_READ, now)
-        return bool(busy)
+            self._read(link, READ, now)
 
     def _watch(self, link: Link, _mask: int, now: int) -> None:
         if not link.gone:
@@ -331,8 +340,8 @@ class Links:
         self._busy.pop(link, None)
         if link.gone:
             return
-        self._selector.unregister(link.device.fileno())
+        self._poller.unregister(link.device.fileno())
         watch = link.device.watch_fileno()
         if watch is not None:
-            self._selector.unregister(watch)
+            self._poller.unregister(watch)
         link.device.close(delete=delete)

@@ -1,7 +1,6 @@
 """The daemon put together: a stack, its devices, its clients, and what is left when it ends."""
 
 import os
-import selectors
 import sys
 from time import gmtime, monotonic_ns, strftime, time
 from typing import Any
@@ -12,6 +11,7 @@ from smolctl.daemon.engine import Engine
 from smolctl.daemon.lifecycle import Listener, Lock
 from smolctl.daemon.links import Links
 from smolctl.daemon.log import Log
+from smolctl.daemon.poller import Poller
 from smolctl.daemon.server import Server
 from smolctl.stack.configure import bring_up_loopback
 from smolctl.stack.settings import Settings
@@ -35,9 +35,9 @@ class Process:
         self._started = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(time()))
         self._stack = Stack(_random, settings)
         bring_up_loopback(self._stack)
-        selector = selectors.DefaultSelector()
-        self._links = Links(self._stack, selector, log)
-        self._server = Server(paths.name, listener.socket, selector, self._links, log)
+        poller = Poller()
+        self._links = Links(self._stack, poller, log)
+        self._server = Server(paths.name, listener.socket, poller, self._links, log)
         self._engine = Engine(self._stack, self._links, self)
         self._listener = listener
 

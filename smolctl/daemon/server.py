@@ -6,7 +6,6 @@ requests from clients; run what is due; hand frames to devices; answer clients.
 
 import errno
 import os
-import selectors
 import signal
 import socket
 import struct
@@ -21,6 +20,7 @@ from smolctl.daemon.doors import Doors
 from smolctl.daemon.exchange import Service
 from smolctl.daemon.links import DRAIN_ROUNDS, Links
 from smolctl.daemon.log import Log
+from smolctl.daemon.poller import READ, WRITE, Callback, Poller
 from smolctl.errors import ControlError
 
 MAX_CLIENTS = 256
@@ -60,24 +60,24 @@ class Server:
     Args:
         name: of the stack.
         listener: the control socket, listening and non-blocking.
-        selector: also used by ``links``.
+        poller: also used by ``links``.
     """
 
     def __init__(
         self,
         name: str,
         listener: socket.socket,
-        selector: selectors.BaseSelector,
+        poller: Poller,
         links: Links,
         log: Log,
     ) -> None:
         self._name = name
         self._listener = listener
-        self._selector = selector
+        self._poller = poller
         self._links = links
         self._log = log
-        self._doors = Doors(selector, log)
-        # What the selector watches each of them for.
+        self._doors = Doors(poller, log)
+        # What the poller watches each of them for.
         self._connections: dict[Connection, int] = {}
         self._dirty: set[Connection] = set()
         self._impatient: set[Connection] = set()
@@ -85,7 +85,7 @@ class Server:
         self._stop_reason: str | None = None
         self._failed = False
         self._core: Core
-        selector.register(listener, selectors.EVENT_READ, self._accept)
+        poller.register(listener, READ, self._accept)
 
     @property
     def clients(self) -> int:
@@ -103,7 +103,7 @@ class Server:
             os.set_blocking(fd, False)
         # A signal that comes between two turns would otherwise wait for the next frame.
         signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
-        self._selector.register(self._wake_reader, selectors.EVENT_READ, self._woken)
+        self._poller.register(self._wake_reader, READ, self._woken)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
@@ -117,7 +117,7 @@ class Server:
         self._core = core
         now = monotonic_ns()
         while True:
-            ready = self._selector.select(self._timeout(now))
+            ready = self._poller.wait(self._timeout(now))
             now = monotonic_ns()
             self._turn(ready, now)
             if self._stop_reason is not None:
@@ -143,35 +143,37 @@ class Server:
     def _timeout(self, now: int) -> float | None:
         """Return how long to wait, in seconds."""
         due = self._core.deadline()
-        others = [self._links.deadline(), self._accept_at_ns]
-        if self._impatient:
+        if self._links.active or self._impatient or self._accept_at_ns is not None:
+            others = [self._links.deadline(), self._accept_at_ns]
             others += [connection.deadline_ns for connection in self._impatient]
-        for other in others:
-            if other is not None and (due is None or other < due):
-                due = other
+            for other in others:
+                if other is not None and (due is None or other < due):
+                    due = other
         if due is None:
             return None
         return (due - now) / 1e9 if due > now else 0
 
-    def _turn(self, ready: list[tuple[selectors.SelectorKey, int]], now: int) -> None:
-        for key, mask in ready:
+    def _turn(self, ready: list[tuple[Callback, int]], now: int) -> None:
+        for callback, mask in ready:
             try:
-                key.data(mask, now)
+                callback(mask, now)
             except Exception as error:
                 self._note_bug("taking what came in", error)
         try:
             if self._impatient or self._accept_at_ns is not None:
                 self._expire(now)
-            self._links.turn(now)
+            if self._links.active:
+                self._links.turn(now)
             self._core.turn(now)
         except Exception as error:
             self._note_bug("doing what is due", error)
         try:
             self._links.flush(now)
             for _ in range(DRAIN_ROUNDS):
-                now = monotonic_ns()
-                if not self._links.read_on(now):
+                if not self._links.more:
                     break
+                now = monotonic_ns()
+                self._links.read_on(now)
                 if self._core.busy:
                     self._core.turn(now)
                 self._links.flush(now)
@@ -196,7 +198,7 @@ class Server:
                 # Out of descriptors or memory. The listener stays readable: look away, or the
                 # loop would spin.
                 self._log.warning(f"cannot accept a client: {error.strerror}")
-                self._selector.unregister(self._listener)
+                self._poller.unregister(self._listener)
                 self._accept_at_ns = now + _PAUSE_NS
                 return
             self._welcome(client, now)
@@ -221,10 +223,10 @@ class Server:
             )
             self._dismiss(connection, problem, now)
         else:
-            self._connections[connection] = selectors.EVENT_READ
+            self._connections[connection] = READ
             self._impatient.add(connection)
             serve = partial(self._serve, connection)
-            self._selector.register(client, selectors.EVENT_READ, serve)
+            self._poller.register(client, READ, serve)
 
     def _dismiss(self, connection: Connection, problem: ControlError, now: int) -> None:
         """Send what fits into the socket's buffer, and close."""
@@ -236,14 +238,14 @@ class Server:
     def _forget(self, connection: Connection) -> None:
         """Take a connection out, just before its socket is closed."""
         if self._connections.pop(connection, None) is not None:
-            self._selector.unregister(connection.socket)
+            self._poller.unregister(connection.socket)
         self._impatient.discard(connection)
 
     def _serve(self, connection: Connection, mask: int, now: int) -> None:
         """Let a client proceed whose socket is ready."""
-        if mask & selectors.EVENT_READ:
+        if mask & READ:
             connection.readable(now)
-        if mask & selectors.EVENT_WRITE:
+        if mask & WRITE:
             connection.proceed(now)
 
     def _flush(self, now: int) -> None:
@@ -254,13 +256,10 @@ class Server:
             connection.flush(now)
             if connection.closed:
                 continue
-            mask = (selectors.EVENT_READ if connection.wants_read else 0) | (
-                selectors.EVENT_WRITE if connection.wants_write else 0
-            )
+            mask = (READ if connection.wants_read else 0) | (WRITE if connection.wants_write else 0)
             if mask != self._connections[connection]:
                 self._connections[connection] = mask
-                serve = partial(self._serve, connection)
-                self._selector.modify(connection.socket, mask, serve)
+                self._poller.modify(connection.socket, mask)
             if connection.deadline_ns is None:
                 self._impatient.discard(connection)
             else:
@@ -269,7 +268,7 @@ class Server:
     def _expire(self, now: int) -> None:
         if self._accept_at_ns is not None and now >= self._accept_at_ns:
             self._accept_at_ns = None
-            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+            self._poller.register(self._listener, READ, self._accept)
         for connection in list(self._impatient):
             connection.expire(now)
 

@@ -347,8 +347,13 @@ def transmitted(interface: Interface, items: Sequence[Item], now: int) -> None:
     """Take note that the device took these items; each datagram of a run counts."""
     counters = interface.counters
     for item in items:
-        counters.tx_packets += len(item.payloads) if type(item) is Run else 1
-        counters.tx_bytes += len(item)
+        if type(item) is Run:
+            number = len(item.payloads)
+            counters.tx_packets += number
+            counters.tx_bytes += number * item.headers.frame_len
+        else:
+            counters.tx_packets += 1
+            counters.tx_bytes += len(item)
     if interface.traced:
         for item in items:
             if isinstance(item, TracedFrame):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, repeat
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.neighbor_entry import Neighbor
@@ -153,9 +153,10 @@ class IngressFlow:
         end: length of a frame without padding, the device's headroom included.
         cost: what one counts in the socket's queue.
         sum: one's complement sum of the pseudo header.
-        head, middle: what stands before and in ``_Layout.varying`` of a frame that passed every
-            check of the layered path.
-        header_sum: what ``varying`` of it sums to; the same sum means a right header checksum.
+        head, middle: what stands before and behind the ident of a frame that passed every check of
+            the layered path; see ``_FRAMES``.
+        varying: what ident and header checksum of it sum to; the same sum means a right header
+            checksum again.
         partial: whether the UDP checksum of such a frame is not there yet: nobody need look at it.
     """
 
@@ -169,36 +170,15 @@ class IngressFlow:
     sum: int
     head: bytes = b""
     middle: bytes = b""
-    header_sum: int = -1
+    varying: int = -1
     partial: bool = False
 
 
-class _Layout(NamedTuple):
-    """Where to look in a frame that has some bytes in front of it.
-
-    Attributes:
-        key: what tells flows apart: addresses, ports and UDP length.
-        head: what is in front, Ethernet header, and IPv4 header up to the total length.
-        middle: of the IPv4 header, flags to protocol. Between head and middle, and behind, are
-            ident and header checksum, which Linux changes from one datagram of a connected socket
-            to the next.
-        varying: what these two are in.
-    """
-
-    key: slice
-    head: slice
-    middle: slice
-    varying: slice
-
-    @classmethod
-    def behind(cls, headroom: int) -> "_Layout":
-        """Return where things are in a frame with ``headroom`` bytes in front."""
-        at = ((26, 40), (0, 18), (20, 24), (18, 26))
-        key, head, middle, varying = (slice(a + headroom, b + headroom) for a, b in at)
-        return cls(key, slice(0, head.stop), middle, varying)
-
-
-_LAYOUTS = {headroom: _Layout.behind(headroom) for headroom in (0, virtio.HEADER_LEN)}
+_FRAMES = {headroom: Struct(f"!{headroom + 18}sH4sH14s") for headroom in (0, virtio.HEADER_LEN)}
+"""A frame with some bytes in front of it, up to its UDP checksum: what is in front, Ethernet header
+and IPv4 header up to the total length | ident | flags to protocol | header checksum | what tells
+flows apart: addresses, ports and UDP length. Linux changes ident and header checksum from one
+datagram of a connected socket to the next."""
 
 
 def learn_egress(
@@ -310,7 +290,7 @@ def frames_input(
     packets = total = 0
     counters, name, flows = interface.counters, interface.name, interface.flows
     headroom = interface.headroom
-    key, head, middle, varying = _LAYOUTS[headroom]
+    unpack_from = _FRAMES[headroom].unpack_from
     payload_at = HEADERS_LEN + headroom
     fresh = interface.flows_generation == stack.generation
     try:
@@ -318,33 +298,35 @@ def frames_input(
             packets += 1
             size = len(frame)
             total += size
-            flow = flows.get(frame[key])
-            if flow is not None and fresh:
-                socket = flow.socket
-                end = flow.end
-                queue_bytes = socket.queue_bytes + flow.cost
-                if (
-                    size >= end
-                    and queue_bytes <= socket.rcvbuf
-                    and (
-                        (
-                            frame[head] == flow.head
-                            and frame[middle] == flow.middle
-                            and int.from_bytes(frame[varying]) % 0xFFFF == flow.header_sum
+            if fresh and size >= payload_at:
+                head, ident, middle, checksum, key = unpack_from(frame)
+                flow = flows.get(key)
+                if flow is not None:
+                    socket = flow.socket
+                    queue_bytes = socket.queue_bytes + flow.cost
+                    end = flow.end
+                    if (
+                        queue_bytes <= socket.rcvbuf
+                        and size >= end
+                        and (
+                            (
+                                head == flow.head
+                                and middle == flow.middle
+                                and (ident + checksum) % 0xFFFF == flow.varying
+                            )
+                            or _right_header(interface, frame, flow)
                         )
-                        or _right_header(interface, frame, flow)
-                    )
-                    and (size == end if flow.partial else _right_sum(frame, flow, headroom))
-                ):
-                    socket.queue.append(
-                        (frame[payload_at:end], flow.src, flow.sport, flow.dst, flow.dport,
-                         name, now)
-                    )  # fmt: skip
-                    socket.queue_bytes = queue_bytes
-                    socket.rx_datagrams += 1
-                    if not socket.ready:
-                        stack.wake(socket)
-                    continue
+                        and (size == end if flow.partial else _right_sum(frame, flow, headroom))
+                    ):
+                        socket.queue.append(
+                            (frame[payload_at:end], flow.src, flow.sport, flow.dst, flow.dport,
+                             name, now)
+                        )  # fmt: skip
+                        socket.queue_bytes = queue_bytes
+                        socket.rx_datagrams += 1
+                        if not socket.ready:
+                            stack.wake(socket)
+                        continue
             otherwise(stack, interface, frame, now)
             fresh = interface.flows_generation == stack.generation
     finally:
@@ -364,9 +346,8 @@ def _right_header(interface: Interface, frame: bytes, flow: IngressFlow) -> bool
     headroom = interface.headroom
     if frame[:headroom] not in _UNSEGMENTED or not is_plain(interface, frame, flow.end):
         return False
-    _, head, middle, varying = _LAYOUTS[headroom]
-    flow.head, flow.middle = frame[head], frame[middle]
-    flow.header_sum = int.from_bytes(frame[varying]) % 0xFFFF
+    flow.head, ident, flow.middle, checksum, _ = _FRAMES[headroom].unpack_from(frame)
+    flow.varying = (ident + checksum) % 0xFFFF
     flow.partial = frame[:headroom] == virtio.UDP_CSUM
     return True
 

@@ -34,9 +34,10 @@ class Headers:
         most: how many datagrams can go out together.
         offloaded: all that goes in front of a payload whose checksum somebody else completes:
             virtio header and headers.
+        frame_len: of each datagram's frame, bytes.
     """
 
-    __slots__ = ("_sum", "_super", "macs", "most", "offloaded", "prefix", "size")
+    __slots__ = ("_sum", "_super", "frame_len", "macs", "most", "offloaded", "prefix", "size")
 
     def __init__(
         self, macs: tuple[bytes, bytes], src: int, dst: int, sport: int, dport: int, ttl: int,
@@ -46,7 +47,7 @@ class Headers:
         total_length = length + ipv4.MIN_HEADER_LEN
         pseudo = src + dst + ipv4.Protocol.UDP
         ip_sum = 0x4500 + total_length + _DF + (ttl << 8) + pseudo
-        self.macs, self.size = macs, size
+        self.macs, self.size, self.frame_len = macs, size, HEADERS_LEN + size
         self.prefix = _PREFIX.pack(
             *macs, 0x0800, 0x4500, total_length, 0, _DF, ttl, ipv4.Protocol.UDP,
             -ip_sum % 0xFFFF, src, dst, sport, dport, length,
@@ -115,7 +116,7 @@ class Run:
 
     def __len__(self) -> int:
         """Return the length of all its frames in bytes."""
-        return (HEADERS_LEN + self.headers.size) * len(self.payloads)
+        return self.headers.frame_len * len(self.payloads)
 
     def frames(self) -> list[bytes]:
         """Return its frames, checksums done."""

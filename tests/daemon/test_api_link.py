@@ -1,6 +1,5 @@
 """``link`` requests on a stack in this process; tests/device has those that need the kernel."""
 
-import selectors
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from smolctl.daemon.engine import Engine
 from smolctl.daemon.exchange import Exchange
 from smolctl.daemon.links import Links
 from smolctl.daemon.log import Log
+from smolctl.daemon.poller import Poller
 from smolctl.errors import InvalidArgument, SmolctlError
 from smolctl.stack.configure import bring_up_loopback
 from smolctl.stack.stack import Stack
@@ -25,8 +25,8 @@ class Api:
     def __init__(self) -> None:
         self.stack = Stack(lambda: 0.5)
         bring_up_loopback(self.stack)
-        self.selector = selectors.DefaultSelector()
-        self.links = Links(self.stack, self.selector, Log())
+        self.poller = Poller()
+        self.links = Links(self.stack, self.poller, Log())
         self.engine = Engine(self.stack, self.links, self)
         self.stopped: list[str] = []
 
@@ -53,7 +53,7 @@ class Api:
 def api() -> Iterator[Api]:
     result = Api()
     yield result
-    result.selector.close()
+    result.poller.close()
 
 
 def test_lo_looks_as_in_ip(api: Api) -> None:

@@ -1,6 +1,5 @@
 """Doors over real socket pairs; the test is both the loop and the program."""
 
-import selectors
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from smolctl.daemon import doors as module
 from smolctl.daemon.doors import Door, Doors
 from smolctl.daemon.log import Log
+from smolctl.daemon.poller import Poller
 from smolctl.errors import ControlError, SmolctlError
 
 
@@ -45,8 +45,8 @@ class Loop:
 
     def __init__(self, log: Path) -> None:
         self.log = log
-        self.selector = selectors.DefaultSelector()
-        self.doors = Doors(self.selector, Log(str(log)))
+        self.poller = Poller()
+        self.doors = Doors(self.poller, Log(str(log)))
         self.user = User()
         self.door, self.program = self.open(self.user)
 
@@ -56,14 +56,14 @@ class Loop:
         return door, program
 
     def turn(self) -> None:
-        for key, mask in self.selector.select(0):
-            key.data(mask, 0)
+        for callback, mask in self.poller.wait(0):
+            callback(mask, 0)
 
     def close(self) -> None:
         self.doors.close(0)
         self.program.close()
-        assert not self.selector.get_map(), "a door is watched that is closed"
-        self.selector.close()
+        assert not len(self.poller), "a door is watched that is closed"
+        self.poller.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import selectors
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from smolctl.daemon import links as module
 from smolctl.daemon.links import RETRY_NS, Links
 from smolctl.daemon.log import Log
+from smolctl.daemon.poller import Poller
 from smolctl.device import Device, DeviceGone, Framed
 from smolctl.stack import configure, ingress
 from smolctl.stack.fate import Fate, Trace, TracedFrame
@@ -116,8 +116,8 @@ class Bench:
 
     def __init__(self, log: Log) -> None:
         self.stack = Stack(lambda: 0.5)
-        self.selector = selectors.DefaultSelector()
-        self.links = Links(self.stack, self.selector, log)
+        self.poller = Poller()
+        self.links = Links(self.stack, self.poller, log)
         opened = self.links.open("p0", "pair", {})
         assert isinstance(opened, Pair)
         self.device = opened
@@ -127,8 +127,8 @@ class Bench:
         self.links.attach(self.interface, self.device, 0)
 
     def turn(self, now: int = 0) -> None:
-        for key, mask in self.selector.select(0):
-            key.data(mask, now)
+        for callback, mask in self.poller.wait(0):
+            callback(mask, now)
         self.links.turn(now)
         self.links.flush(now)
 
@@ -164,7 +164,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     yield result
     result.links.close()
     result.device.free()
-    result.selector.close()
+    result.poller.close()
     log.close()
 
 
@@ -374,7 +374,7 @@ def test_a_device_deleted_under_us_leaves_an_interface_without_carrier(
     assert not bench.links.present("p0")
     assert bench.links.get("p0") is None
     assert bench.device.closed == [False]
-    assert bench.selector.select(0) == []
+    assert bench.poller.wait(0) == []
     assert "deleted" in (tmp_path / "log").read_text()
     bench.send(frame(1))
     assert bench.drops()["tx-no-carrier"] >= 1
@@ -385,10 +385,10 @@ def test_a_device_deleted_under_us_leaves_an_interface_without_carrier(
 def test_deleting_a_link_closes_its_device_for_good(bench: Bench) -> None:
     bench.links.delete("p0")
     assert bench.device.closed == [True]
-    assert len(bench.selector.get_map()) == 0
+    assert len(bench.poller) == 0
 
 
 def test_stopping_closes_devices_and_leaves_what_persists(bench: Bench) -> None:
     bench.links.close()
     assert bench.device.closed == [False]
-    assert len(bench.selector.get_map()) == 0
+    assert len(bench.poller) == 0

@@ -1,7 +1,6 @@
 """One daemon and its clients, good and bad: real processes, real sockets."""
 
 import os
-import selectors
 import socket
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ from smolctl.daemon.engine import Engine
 from smolctl.daemon.lifecycle import Listener
 from smolctl.daemon.links import Links
 from smolctl.daemon.log import Log
+from smolctl.daemon.poller import READ, Poller
 from smolctl.daemon.server import MAX_CLIENTS, Server
 from smolctl.stack.stack import Stack
 from tests.kit.home import Home, Raw
@@ -203,10 +203,10 @@ class Around:
         self.log_path = f"{paths.directory}/inside.log"
         self.log = Log(self.log_path)
         self.listener = Listener(paths)
-        self.selector = selectors.DefaultSelector()
+        self.poller = Poller()
         stack = Stack(lambda: 0.5)
-        self.links = Links(stack, self.selector, self.log)
-        self.server = Server("inside", self.listener.socket, self.selector, self.links, self.log)
+        self.links = Links(stack, self.poller, self.log)
+        self.server = Server("inside", self.listener.socket, self.poller, self.links, self.log)
         self.server._core = Engine(stack, self.links, self)  # what run() does
         self.now = 0
 
@@ -223,13 +223,13 @@ class Around:
         self.server.request_stop(reason)
 
     def step(self) -> None:
-        self.server._turn(self.selector.select(0), self.now)
+        self.server._turn(self.poller.wait(0), self.now)
         self.server._flush(self.now)
 
     def close(self) -> None:
         self.server.farewell(self.now)
         self.listener.close()
-        self.selector.close()
+        self.poller.close()
         self.log.close()
 
 
@@ -246,7 +246,7 @@ def test_the_loop_looks_away_when_it_is_out_of_descriptors(
             patch.setattr(socket.socket, "accept", accept)
             around.step()
         # Readable still, but not looked at: no spin.
-        assert around.selector.select(0) == []
+        assert around.poller.wait(0) == []
         assert around.server._timeout(around.now) == 1.0
         around.now += 1_000_000_000
         around.step()
@@ -267,7 +267,7 @@ def test_a_bug_in_one_callback_does_not_keep_others_waiting(home: Home) -> None:
     def bug(_mask: int, _now: int) -> None:
         raise RuntimeError("a bug")
 
-    around.selector.register(reader, selectors.EVENT_READ, bug)
+    around.poller.register(reader, READ, bug)
     with Raw(around.path) as raw:
         raw.send(messages.hello("test") + messages.request(1, "stack.status", {}))
         for _ in range(50):

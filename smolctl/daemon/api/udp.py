@@ -206,12 +206,14 @@ class EchoJob(RecvJob):
         if self._count is not None:
             del datagrams[self._count - self._received :]
         self._received += len(datagrams)
-        if len(datagrams) == 1:
-            payload, src, sport, dst, *_ = datagrams[0]
-            self._send_back([payload], src, sport, dst, now)
-        else:
-            for (src, sport, dst), group in groupby(datagrams, itemgetter(1, 2, 3)):
-                self._send_back([datagram[0] for datagram in group], src, sport, dst, now)
+        if datagrams:
+            _, src, sport, dst, *_ = datagrams[0]
+            payloads = [d[0] for d in datagrams if d[1] == src and d[2] == sport and d[3] == dst]
+            if len(payloads) == len(datagrams):
+                self._send_back(payloads, src, sport, dst, now)
+            else:
+                for (src, sport, dst), group in groupby(datagrams, itemgetter(1, 2, 3)):
+                    self._send_back([datagram[0] for datagram in group], src, sport, dst, now)
         if self._complete():
             self.finish(now)
 
@@ -223,6 +225,9 @@ class EchoJob(RecvJob):
             self._own = None if stack.is_broadcast(dst) else dst
         own = self._own
         number = udp_send_many(stack, socket, payloads, src, sport, now, own)
+        if self._quiet and number == len(payloads):
+            self._echoed += number
+            return
         sent = payloads[:number]
         for payload in payloads[number:]:
             try:
