@@ -78,7 +78,8 @@ SEE_ALSO = {
     ],
     "trace": [("smolctl-why", "8"), ("smolctl-capture", "8"), ("smolctl-monitor", "8")],
     "arping": [("smolctl-neigh", "8"), ("smolctl-ping", "8"), ("arping", "8")],
-    "batch": [("smolctl-stack", "8"), ("ip", "8")],
+    "batch": [("smolctl-config", "8"), ("smolctl-stack", "8"), ("ip", "8")],
+    "config": [("smolctl-batch", "8"), ("smolctl-stack", "8")],
     "socket": [("smolctl-udp", "8"), ("ss", "8")],
     "monitor": [("smolctl-why", "8"), ("smolctl-stats", "8"), ("ip-monitor", "8")],
     "stats": [("smolctl-explain", "8"), ("smolctl-socket", "8"), ("smolctl-link", "8")],
@@ -314,6 +315,20 @@ With --json each command prints its own document on a line of its own, [] where 
 to say, or its stream of objects that ends with the summary. Errors have file and line beside the
 usual keys. A program that writes commands to smolctl -j batch --force - and reads the answers has
 one for each command, as soon as it is done: on standard output, or on standard error if it failed.
+""",
+    "config": """
+config save prints commands, a line each, that make this stack from a fresh one: settings that are
+not defaults, links with the options that they were added with and as they are now, addresses,
+routes beside those that addresses bring, in their order, and PERMANENT neighbor entries. What was
+learned, and what programs have open, is not part of it. smolctl batch runs the lines:
+smolctl config save | smolctl --stack copy batch - makes a copy, whose config save prints the same.
+
+A MAC address is printed too, although it may have been drawn at random: the copy has the same.
+Two stacks cannot have one TAP device, socket or capture file; there the copy needs another name.
+
+Each command is tried on a fresh stack within this one before it is printed. One that was right
+only before other changes is left out, and named on standard error with the reason; the exit status
+is 1 then.
 """,
     "socket": """
 Each socket that is bound at the moment is shown with what waits in its receive queue, the size

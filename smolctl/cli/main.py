@@ -35,6 +35,7 @@ NOUNS = {
     "ping": "ask a host for an echo",
     "arping": "ask a neighbor for its link address",
     "batch": "run the commands of a file over one connection",
+    "config": "print the commands that make a stack again",
     "help": "show help for a command",
 }
 """Each noun is the attribute COMMAND of the module of its name, imported only when used."""

@@ -7,7 +7,7 @@ otherwise.
 import base64
 import binascii
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from smolctl.errors import InvalidArgument
@@ -174,6 +174,10 @@ class Args:
             ):
                 raise InvalidArgument(f"{name}: each is a name and an object of arguments")
         return [(op, arguments) for op, arguments in values]
+
+    def words(self, names: Iterable[str]) -> dict[str, str | bool]:
+        """Return those of the named arguments that were given, as they came: words and flags."""
+        return {name: self._values[name] for name in names if name in self}
 
     def payload(self, name: str) -> bytes | None:
         """Return bytes that came as base64."""

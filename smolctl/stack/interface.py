@@ -1,5 +1,6 @@
 """An interface: its link state, its addresses, what waits to leave, and its counters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -73,6 +74,7 @@ class Interface:
             flow is one whose headers are not in front of it yet.
         headroom: bytes that the device puts in front of each frame that it receives: 0, or those
             of a virtio header.
+        options: the words it was added with that only links of its kind have, to add it again.
         impairment: what the link does to the frames before they get into the outbox, if anything.
         traced: how many frames of the outbox, or on their way from it, are followed.
         flows: for the fast path, the socket of each flow that came in, by the 12 bytes of
@@ -96,6 +98,7 @@ class Interface:
     flows_generation: int = -1
     traced: int = 0
     impairment: Impairment | None = None
+    options: Mapping[str, str | bool] = field(default_factory=dict)
 
     @property
     def loopback(self) -> bool:

@@ -45,6 +45,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "why.ask": {"proto": "udp", "dst": PEER, "dport": "9"},
     "why.show": {"id": "1"},
     "why.list": {},
+    "config.save": {},
     "batch.run": {"commands": [["addr.add", {"local": "10.5.0.1/24", "dev": "tap0"}]]},
 }
 JOBS: dict[str, dict[str, Any]] = {

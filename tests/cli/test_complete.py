@@ -30,7 +30,8 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
     [
         (("",), ["stack", "link", "addr", "route", "rule", "neigh", "sysctl", "socket", "stats",
                  "monitor", "explain", "why", "trace", "udp", "capture", "ping", "arping",
-                 "batch", "help"]),
+                 "batch",
+                 "config", "help"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),
         (("addr", ""), ["show", "add", "del", "replace", "change", "flush"]),
         (("-j", "route", "a"), ["add", "append"]),

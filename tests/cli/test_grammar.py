@@ -1,10 +1,13 @@
 """Words to arguments: the parser, and every verb's table."""
 
+import shlex
+
 import pytest
 
 from smolctl.cli.grammar import Keyword, Parser, Positional, Table, UsageFault
 from smolctl.cli.options import Options
-from tests.cli.kit import read
+from smolctl.cli.unparse import unparse
+from tests.cli.kit import all_verbs, read
 
 SHOW = Table(
     "thing show",
@@ -133,3 +136,27 @@ def test_own_letters_win_over_global_ones() -> None:
     _, args, options = read("arping -br 10.0.0.1")
     assert args == {"dst": "10.0.0.1", "broadcast": True, "raw": True}
     assert not options.brief
+
+
+# --- and back -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "addr add 10.0.0.1/24 dev tap0 broadcast + label tap0:x scope link",
+        "link add up type cable name c1 down mtu 1400 loss 1%",
+        "link add dev name type tap persist offload off",
+        "link set dev down up mtu 1400",
+        "link add --name=-x type loopback",
+        "route add blackhole default metric 5",
+        "route append 10.0.0.0/8 via 10.0.0.1 onlink dev dev table local",
+        "neigh add 10.0.0.2 dev tap0 lladdr 02:00:00:00:00:0b",
+        "udp send 10.0.0.1:9 hi -c 3 --broadcast",
+    ],
+)
+def test_arguments_become_words_that_say_the_same(line: str) -> None:
+    path, args, _ = read(line)
+    table = next(verb.table for verb in all_verbs() if verb.table.path == path)
+    words = [*path.split(), *unparse(table, args)]
+    assert read(shlex.join(words)).args == args

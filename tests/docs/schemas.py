@@ -19,6 +19,7 @@ _BY_NOUN = {
     "rule": "show add del flush",
     "neigh": "show get add replace change del flush",
     "sysctl": "show set",
+    "config": "save",
     "socket": "show",
 }
 OF_OPERATION = {
@@ -109,6 +110,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("neigh", "neigh flush dev eth0"),
     ("sysctl", "sysctl neigh.retrans_time_ms=100"),
     ("sysctl", "sysctl"),
+    ("config", "config save"),
     ("ping", "ping -c 2 -i 0.1 10.0.0.2"),
     ("ping", "ping -c 1 -W 0.2 10.0.0.99"),
     ("ping", "ping -c 1 10.0.0.98"),

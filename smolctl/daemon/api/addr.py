@@ -1,13 +1,15 @@
 """``smolctl addr``: addresses of interfaces."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from copy import copy
 
 from smolctl.daemon.api.link import link_row
+from smolctl.daemon.api.saved import Saved, Words
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
 from smolctl.stack import configure
-from smolctl.stack.addr import Address
+from smolctl.stack.addr import Address, AddressList
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.route import Scope
 from smolctl.wire import addr
@@ -191,3 +193,64 @@ def _broadcast(args: Args, local: int, plen: int) -> int | None:
     if text == "+":
         return local | (1 << (32 - plen)) - 1 if plen < 31 else None
     return args.address("broadcast")
+
+
+# --- save -----------------------------------------------------------------------------------------
+
+
+def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield what makes the addresses of all interfaces, in the order in which they are kept."""
+    for interface in ctx.stack.interfaces.values():
+        made = AddressList(addr.IPV4.bits)
+        wanted = list(interface.addresses.items)
+        if interface is ctx.stack.loopback:
+            (usual,) = fresh.stack.loopback.addresses.items
+            if wanted and _same(wanted[0], usual):
+                made.insert(copy(wanted.pop(0)))
+            else:
+                args = _words(interface, usual)
+                gone = {"local": args["local"], "dev": interface.name}
+                yield Saved("addr.del", gone, ("addr.add", args), key=f"no {args['local']}")
+        for address in wanted:
+            yield from _make(interface, address, made)
+
+
+def _same(one: Address, other: Address) -> bool:
+    return (one.local, one.plen, one.scope, one.label, one.broadcast) == (
+        other.local, other.plen, other.scope, other.label, other.broadcast,
+    )  # fmt: skip
+
+
+def _make(interface: Interface, address: Address, made: AddressList) -> Iterator[Saved]:
+    """Yield what adds one address behind those in ``made``, where it goes too."""
+    args = _words(interface, address)
+    undo = ("addr.del", {"local": args["local"], "dev": interface.name})
+    group, key = f"addr {interface.name}", f"addr {interface.name} {args['local']}"
+    before = list(made.items)
+    made.insert(copy(address))
+    if made.items[:-1] == before:
+        yield Saved("addr.add", args, undo, group, key)
+        return
+    # Its scope was changed after it was added: that put it elsewhere than its scope would.
+    made.items = [*before, copy(address)]
+    yield Saved("addr.add", {**args, "scope": "global"}, undo, group, key)
+    yield Saved("addr.change", args, None, group, key)
+
+
+def _words(interface: Interface, address: Address) -> Words:
+    """Return the arguments that add an address."""
+    args: Words = {
+        "local": f"{addr.IPV4.format(address.local)}/{address.plen}",
+        "dev": interface.name,
+    }
+    if address.broadcast is not None:
+        last = address.local | (1 << (32 - address.plen)) - 1
+        usual = address.plen < 31 and address.broadcast == last
+        args["broadcast"] = "+" if usual else addr.IPV4.format(address.broadcast)
+    if address.label != interface.name:
+        args["label"] = address.label
+    if address.dad is not None:
+        args["dad" if address.dad else "nodad"] = True
+    if address.scope is not (Scope.HOST if addr.is_loopback(address.local) else Scope.GLOBAL):
+        args["scope"] = address.scope.name.lower()
+    return args

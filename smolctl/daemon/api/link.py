@@ -1,9 +1,10 @@
 """``smolctl link``: interfaces, and the devices that carry their frames."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from smolctl.daemon.api import link_options, netem
+from smolctl.daemon.api.saved import Saved, Words
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.device import AddressedDevice
@@ -128,6 +129,7 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
         configure.add_interface(ctx.stack, name, kind, Medium.IP, mtu or LOOPBACK_MTU, None)
     else:
         _plug_in(ctx, name, kind, {"mac": mac, "mtu": mtu, **options})
+    ctx.stack.interface(name).options = args.words(link_options.WORDS.split())
     if badness is not None:
         impair.set_impairment(ctx.stack, ctx.stack.interface(name), badness)
     if args.flag("down"):
@@ -195,3 +197,37 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
     if state is not None:
         configure.set_up(ctx.stack, interface, state == "up", ctx.now)
     return []
+
+
+# --- save -----------------------------------------------------------------------------------------
+
+
+def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield what makes the interfaces, each as it is now; ``lo`` is there already."""
+    for interface in ctx.stack.interfaces.values():
+        name = interface.name
+        if interface is ctx.stack.loopback:
+            if interface.mtu != LOOPBACK_MTU:
+                usual = {"dev": name, "mtu": str(LOOPBACK_MTU)}
+                yield Saved(
+                    "link.set", {"dev": name, "mtu": str(interface.mtu)}, ("link.set", usual)
+                )
+            if not interface.up:
+                up = {"dev": name, "state": "up"}
+                yield Saved("link.set", {"dev": name, "state": "down"}, ("link.set", up))
+            continue
+        yield Saved("link.add", _words(interface), ("link.del", {"dev": name}), key=f"link {name}")
+
+
+def _words(interface: Interface) -> Words:
+    """Return the arguments that add an interface as it is."""
+    args: Words = {"name": interface.name, "type": interface.kind, **interface.options}
+    if not interface.loopback:
+        args["address"] = addr.format_mac(interface.mac)
+    if not interface.loopback or interface.mtu != LOOPBACK_MTU:
+        args["mtu"] = str(interface.mtu)
+    if interface.impairment is not None:
+        args |= netem.words(interface.impairment.netem)
+    if not interface.up:
+        args["down"] = True
+    return args

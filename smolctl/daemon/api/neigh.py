@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from smolctl.daemon.api.saved import Saved
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.daemon.job import NS_PER_S
@@ -169,3 +170,27 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
             actions = ctx.stack.neighbors[interface.name].delete(entry.ip)
             egress_link.perform(ctx.stack, interface, actions, ctx.now)
     return rows
+
+
+# --- save -----------------------------------------------------------------------------------------
+
+
+def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield what makes the PERMANENT entries; what was learned is learned again."""
+    return _save(ctx, up=True)
+
+
+def save_down(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield what makes those of links that are down: going down would flush them."""
+    return _save(ctx, up=False)
+
+
+def _save(ctx: Context, *, up: bool) -> Iterator[Saved]:
+    for interface in ctx.stack.interfaces.values():
+        for entry in ctx.stack.neighbors[interface.name] if interface.up is up else ():
+            if entry.state is not State.PERMANENT or entry.lladdr is None:
+                continue
+            dst = addr.IPV4.format(entry.ip)
+            args = {"dst": dst, "lladdr": addr.format_mac(entry.lladdr), "dev": interface.name}
+            undo = ("neigh.del", {"dst": dst, "dev": interface.name})
+            yield Saved("neigh.add", args, undo, key=f"neigh {dst} {interface.name}")

@@ -106,3 +106,36 @@ def _split(args: Args, name: str) -> tuple[Decimal | None, str, str]:
     text = args.required(name)
     found = _NUMBER.fullmatch(text.lower())
     return (Decimal(found[1]), found[2], text) if found else (None, "", text)
+
+
+def words(netem: Netem) -> dict[str, str]:
+    """Return the words by which ``read`` makes exactly this."""
+    found: dict[str, str] = {}
+    for name, value in (("delay", netem.delay_ns), ("jitter", netem.jitter_ns)):
+        if value:
+            found[name] = _time_words(value)
+    for name in ("loss", "corrupt", "duplicate", "reorder"):
+        fraction = getattr(netem, name)
+        if fraction:
+            # They came as a percentage of at most nine decimals: so many, and it is the same one.
+            found[name] = _plain(Decimal(f"{fraction * 100:.9f}")) + "%"
+    if netem.rate:
+        prefix, factor = next(
+            (prefix, factor)
+            for prefix, factor in reversed(_PREFIXES.items())
+            if netem.rate % factor == 0
+        )
+        found["rate"] = f"{netem.rate // factor}{prefix}bit"
+    return found
+
+
+def _time_words(ns: int) -> str:
+    for unit, factor in (("s", 10**9), ("ms", 10**6)):
+        if ns % factor == 0:
+            return f"{ns // factor}{unit}"
+    return _plain(Decimal(ns) / 1000) + "us"
+
+
+def _plain(number: Decimal) -> str:
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from smolctl.daemon.api.route import table_number
 from smolctl.daemon.api.route_get import protocol_number, tos_number
+from smolctl.daemon.api.saved import Saved, Words
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument
@@ -197,3 +198,55 @@ def _within(address: int, plen: int, wanted: tuple[int, int] | None) -> bool:
     if wanted is None or not wanted[1]:
         return True
     return plen > 0 and not (address ^ wanted[0]) >> addr.IPV4.bits - wanted[1]
+
+
+# --- save -----------------------------------------------------------------------------------------
+
+
+def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield what makes the rules, in their order, from the three that are always there at first."""
+    wanted = [_words(rule) for rule in ctx.stack.rules]
+    usual = [_words(rule) for rule in fresh.stack.rules]
+    kept = [args for args in usual if args in wanted]
+    new = [args for args in wanted if args not in usual]
+    order = list(kept)
+    for args in new:
+        order.insert(sum(int(old["priority"]) <= int(args["priority"]) for old in order), args)
+    if order != wanted:  # one of the three was taken out, and put in again
+        kept, new = [], wanted
+    for args in usual:
+        if args not in kept:
+            yield Saved("rule.del", args, ("rule.add", args))
+    for args in new:
+        yield Saved("rule.add", args, ("rule.del", args), "rule", f"rule {args}")
+
+
+def _words(rule: Rule) -> Words:
+    """Return the arguments that add a rule."""
+    args: Words = {"priority": str(rule.priority)}
+    if rule.invert:
+        args["not"] = True
+    for word, address, plen in (("from", rule.src, rule.src_len), ("to", rule.dst, rule.dst_len)):
+        if plen:
+            args[word] = f"{addr.IPV4.format(address)}/{plen}"
+    for word, name in (("iif", rule.iif), ("oif", rule.oif)):
+        if name is not None:
+            args[word] = name
+    if rule.tos:
+        args["tos"] = f"0x{rule.tos:02x}"
+    if rule.ipproto:
+        args["ipproto"] = str(rule.ipproto)
+    for word, ports in (("sport", rule.sport), ("dport", rule.dport)):
+        if ports is not None:
+            args[word] = str(ports[0]) if ports[0] == ports[1] else f"{ports[0]}-{ports[1]}"
+    if rule.action is RuleAction.LOOKUP:
+        args["table"] = table_text(rule.table)
+    elif rule.action is RuleAction.GOTO:
+        args["goto"] = str(rule.target)
+    else:
+        args["type"] = rule.action.value
+    if rule.suppress is not None:
+        args["suppress_prefixlength"] = str(rule.suppress)
+    if rule.protocol:
+        args["protocol"] = rule.protocol
+    return args

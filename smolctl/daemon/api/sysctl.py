@@ -1,9 +1,12 @@
 """``smolctl sysctl``: the knobs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from smolctl.daemon.api.saved import Saved
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
+from smolctl.errors import InvalidArgument
+from smolctl.stack import policy
 from smolctl.stack.knob import Knob
 from smolctl.stack.profile import PROFILES, profile
 from smolctl.stack.settings import Settings, knob
@@ -55,3 +58,43 @@ def _row(settings: Settings, item: Knob) -> Row:
     if item.smoltcp:
         row["smoltcp"] = item.smoltcp
     return row
+
+
+# --- save -----------------------------------------------------------------------------------------
+
+
+def save_first(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield the knobs that decide which routes an address brings."""
+    return _save(ctx, fresh, deriving=True)
+
+
+def save_last(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield the other knobs; a limit must not keep out what was there before it."""
+    return _save(ctx, fresh, deriving=False)
+
+
+def _save(ctx: Context, fresh: Context, *, deriving: bool) -> Iterator[Saved]:
+    """Yield the knobs that somebody has set, in an order in which each is right when it is set."""
+    settings = ctx.stack.settings
+    trial = Settings()
+    waiting = [
+        item
+        for item in sorted(settings, key=lambda item: item.key)
+        if settings.origin(item.key) != "default" and (item.key in policy.DERIVING) is deriving
+    ]
+    while waiting:
+        refused = []
+        for item in waiting:
+            value = str(item.show(settings[item.key]))
+            try:
+                trial.set(item.key, value, origin="command line")
+            except InvalidArgument:  # not before another one that it has to go with
+                refused.append(item)
+                continue
+            usual = {"key": item.key, "value": str(item.show(item.default))}
+            yield Saved(
+                "sysctl.set", {"key": item.key, "value": value}, ("sysctl.set", usual), key=item.key
+            )
+        if len(refused) == len(waiting):
+            return
+        waiting = refused

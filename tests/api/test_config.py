@@ -1,0 +1,71 @@
+"""``config save``: what it prints makes the same stack again."""
+
+import pytest
+
+from smolctl.cli.batch import Finder
+from smolctl.cli.command import Request
+from smolctl.cli.config import Wording
+from smolctl.cli.lines import split
+from smolctl.cli.options import Options
+from smolctl.cli.session import Session
+from smolctl.control.changes import changes
+from smolctl.daemon.api import OPS
+from smolctl.daemon.api.config import SAVERS
+from tests.api.configurations import Changes
+from tests.api.kit import Api, Row
+
+UNSAVED: dict[str, str] = {}
+"""Nouns with changes that are no part of a stack's configuration, and why."""
+
+
+def bare() -> Api:
+    """Return a stack as a daemon begins with it."""
+    api = Api()
+    api("link.del", dev="tap0")
+    return api
+
+
+def saved(api: Api) -> list[str]:
+    wording = Wording()
+    rows = api("config.save")
+    assert [row for row in rows if "error" in row] == []
+    return [wording.command(row["op"], row["args"]) for row in rows]
+
+
+def run(api: Api, commands: list[str]) -> None:
+    """Run commands as ``batch`` does."""
+    finder = Finder()
+    for command in commands:
+        verb, args = finder.find(Session(Options()), split(command))
+        assert isinstance(verb.run, Request)
+        plan = verb.run.plan(args)
+        assert changes(plan.op)
+        api(plan.op, **plan.args)
+
+
+def looks(api: Api) -> list[Row]:
+    """Return all that there is to see of a stack's configuration."""
+    rows = [{**row, "ifindex": 0} for row in api("addr.show")]
+    rows += [{**row, "ifindex": 0} for row in api("link.show")]
+    rows += api("route.show", table="all") + api("neigh.show", nud="permanent")
+    return rows + [{"key": row["key"], "value": row["value"]} for row in api("sysctl.show")]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_copy_of_any_stack_is_the_same(seed: int) -> None:
+    original, copy = bare(), bare()
+    Changes(seed).some(original, 10 + seed % 50)
+    commands = saved(original)
+    run(copy, commands)
+    assert looks(copy) == looks(original), commands
+    assert saved(copy) == commands
+
+
+def test_a_fresh_stack_has_nothing_to_save() -> None:
+    assert saved(bare()) == []
+
+
+def test_every_noun_with_changes_is_saved() -> None:
+    nouns = {op.partition(".")[0] for op in OPS if changes(op)}
+    assert nouns == {noun for noun, _ in SAVERS} | UNSAVED.keys()
+    assert all(len(why.split()) >= 3 for why in UNSAVED.values())
