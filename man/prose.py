@@ -121,6 +121,13 @@ were made to persist.
 
 Only its own user and root can reach a stack. One that was killed leaves its socket behind,
 which the next start takes over; stack list calls it dead until then.
+
+stack start --config FILE begins with the changes that FILE says. It has a command a line, as for
+smolctl batch, so what smolctl config save prints is one; only changes of the configuration are
+allowed. When FILE ends in .toml, it is TOML: the text (or list) commands has the commands, and the
+table [sysctl] settings, of the level config file in smolctl-sysctl(8), which the environment
+overrides; docs/lab.toml shows one. Nobody can reach the stack before all of it is done. A mistake
+stops the start, and the error names the file and the line: no daemon is left, and no device.
 """,
     "link": """
 A link is an interface of the stack and the device that carries its frames. It comes up when it
@@ -304,6 +311,14 @@ as -s, -j or --stack.
 Lines are split into words as by a shell: single quotes, double quotes and backslashes quote; "#"
 where a word could begin starts a comment; a backslash at the end of a line goes on in the next
 one. There are no variables, patterns, or redirections.
+
+With --atomic all commands are changes of the configuration, such as addr add, link set or
+sysctl KEY=VALUE, of one stack, and all are made or none: they are tried on a copy of the stack
+first. When one fails nobody has noticed anything: no packet was lost, and monitor tells of no
+change. Devices are the exception. They are opened, and their MTU and address set, while the
+commands are tried, and that is undone. A link that is deleted cannot be added again under its name
+in the same batch, since its device is there until the end. One batch takes a request of 1 MiB,
+which is some 8,000 commands, and the stack does nothing else while it is made.
 
 The first command that fails ends the batch. An error begins with the file and the line where the
 command began: FILE:LINE. With --force the batch goes on, and still fails. As of ip -batch, the

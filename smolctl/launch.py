@@ -20,7 +20,7 @@ def daemon_command(stack: str, options: Sequence[str] = ()) -> list[str]:
 
     Args:
         stack: its name.
-        options: further ones: ``--foreground``, ``--profile P``, ``--config FILE``.
+        options: further ones: ``--foreground``, ``--profile P``, ``--sysctl KEY=VALUE``.
     """
     # -P: a file select.py in the caller's directory is none of the daemon's business.
     return [sys.executable, "-P", "-m", "smolctl.daemon", "--name", stack, *options]
@@ -39,7 +39,11 @@ def daemon_environment() -> dict[str, str]:
 
 
 def start_daemon(
-    stack: str = DEFAULT_STACK, *, options: Sequence[str] = (), timeout: float = DEFAULT_TIMEOUT
+    stack: str = DEFAULT_STACK,
+    *,
+    options: Sequence[str] = (),
+    setup: bytes | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
 ) -> None:
     """Start the stack's daemon in the background; return once it can be connected to.
 
@@ -49,6 +53,7 @@ def start_daemon(
     Args:
         stack: its name.
         options: as for ``daemon_command``.
+        setup: what it begins with, see ``daemon.setup``.
         timeout: seconds it may take.
 
     Raises:
@@ -58,25 +63,14 @@ def start_daemon(
     paths = stack_paths(stack)
     make_directory(paths.directory)
     command = daemon_command(stack, [*options, "--ready-fd", str(_READY_FD)])
+    setup_fd = None if setup is None else setup_file(setup)
+    if setup_fd is not None:
+        command += ["--setup-fd", str(setup_fd)]
     log_size = _size(paths.log)
     reader, writer = os.pipe()
     try:
         try:
-            # posix_spawn: importing subprocess alone takes 4 ms. The daemon makes a session of its
-            # own and goes to / itself. Until it has, what Python may print belongs in the log.
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            child = os.posix_spawn(
-                command[0],
-                command,
-                daemon_environment(),
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, writer, _READY_FD),
-                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_OPEN, 1, paths.log, flags, 0o600),
-                    (os.POSIX_SPAWN_DUP2, 1, 2),
-                ],
-                setsigmask=(),
-            )
+            child = _spawn(command, paths.log, writer)
         except OSError as error:
             raise _start_failed(stack, f"{command[0]}: {error.strerror}") from None
         finally:
@@ -84,6 +78,8 @@ def start_daemon(
         answer = _read_answer(reader, monotonic() + timeout)
     finally:
         os.close(reader)
+        if setup_fd is not None:
+            os.close(setup_fd)
     if answer is None:
         raise _start_failed(
             stack, f"not ready after {timeout:g} s", f"smolctl --stack {stack} stack log"
@@ -96,6 +92,39 @@ def start_daemon(
     if not reason:
         reason = f"Python ended with status {os.waitstatus_to_exitcode(status)} without a word"
     raise _start_failed(stack, reason, problem.get("hint"))
+
+
+def _spawn(command: list[str], log: str, ready: int) -> int:
+    """Start a process with ``ready`` as its descriptor 3; return its number."""
+    # posix_spawn: importing subprocess alone takes 4 ms. The daemon makes a session of its own and
+    # goes to / itself. Until it has, what Python may print belongs in the log.
+    return os.posix_spawn(
+        command[0],
+        command,
+        daemon_environment(),
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, ready, _READY_FD),
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsigmask=(),
+    )
+
+
+def setup_file(setup: bytes) -> int:
+    """Return a descriptor, which a child inherits, of a file with what a daemon begins with.
+
+    It is none of 0 to 3, which the child has for something else.
+    """
+    from fcntl import F_DUPFD, fcntl  # few commands start a stack so
+
+    made = os.memfd_create("setup")
+    fd = fcntl(made, F_DUPFD, _READY_FD + 1)
+    os.close(made)
+    os.write(fd, setup)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
 
 
 def _wait_for_child(child: int) -> int:

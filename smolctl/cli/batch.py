@@ -4,68 +4,26 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
 from smolctl.cli import exit as exits
 from smolctl.cli import stream
-from smolctl.cli.command import Args, Noun, Plan, Request, Verb, show
+from smolctl.cli.command import Args, Request, Verb, show
+from smolctl.cli.finder import SHOWING, Change, Finder, Refused, changes_of, words_of
 from smolctl.cli.grammar import Positional, Table, UsageFault, option
 from smolctl.cli.lines import Line, Lines
-from smolctl.cli.options import BY_FLAG
 from smolctl.cli.output import OutputError
 from smolctl.cli.session import Session
 from smolctl.control.changes import changes
+from smolctl.control.codec import MAX_REQUEST, encode_json
 from smolctl.errors import SmolctlError
 
 _TOGETHER = 64
 """Changes that are asked for in one request: few enough for the stack's frames not to wait long."""
 _DEPTH = 16
-_SHOWING = frozenset(
-    {"help", *(flag for flag, known in BY_FLAG.items() if known.name in ("help", "version"))}
-)
-"""Words that may make a command show a text while it is read."""
-
-
-class Finder:
-    """Finds the commands of many lines; what click needs for that is made once a noun."""
-
-    def __init__(self) -> None:
-        from smolctl.cli.main import ROOT
-
-        self._root = click.Context(ROOT, info_name="smolctl")
-        self._contexts: dict[tuple[click.Context, str], click.Context] = {}
-
-    def find(self, session: Session, words: list[str]) -> tuple[Verb, Args]:
-        """Return the command that the words are, and its arguments.
-
-        Raises:
-            UsageFault: they are none.
-            click.exceptions.Exit: they asked for a help text, which was shown.
-        """
-        context = self._root
-        while True:
-            context.obj = session
-            command = context.command
-            if isinstance(command, Verb):
-                return command, command.read(context, words)
-            assert isinstance(command, Noun)
-            name, found, words = command.resolve_command(context, command.read(context, words))
-            assert found is not None
-            key = context, str(name)
-            if key not in self._contexts:
-                self._contexts[key] = click.Context(found, info_name=name, parent=context)
-            context = self._contexts[key]
-
-
-class _Change(NamedTuple):
-    """A change that was read, and is not made yet."""
-
-    line: Line
-    session: Session
-    args: Args
-    plan: Plan
+_WHY_WHOLE = "--atomic takes back what is changed, and nothing else"
 
 
 class _Stop(Exception):
@@ -86,7 +44,7 @@ class Batch:
         self._name = name
         self._force = force
         self._finder = Finder()
-        self._waiting: list[_Change] = []
+        self._waiting: list[Change] = []
         self._line: Line | None = None
         self._status = exits.DONE
 
@@ -118,23 +76,35 @@ class Batch:
             raise
         return self._status
 
+    def run_whole(self, lines: Iterable[Line | None]) -> int:
+        """Make all changes or none, and return the exit status.
+
+        Raises:
+            SmolctlError: there are too many, or the output cannot be written.
+        """
+        try:
+            try:
+                self._waiting = list(changes_of(self._session, lines, _WHY_WHOLE))
+            except Refused as refused:
+                self._failed(refused.line, refused.session, refused.error)
+            self._settle(whole=True)
+        except _Stop:
+            self._session.out.notice(f"{self._name}: nothing was changed")
+        return self._status
+
     def _take(self, line: Line) -> None:
         """Run one command, or let it wait for others that can be asked for with it."""
         self._line = line
         session = Session(self._session.options.copy(), self._session)
-        words = line.words[1:] if line.words[:1] == ["smolctl"] else line.words
         try:
-            if line.fault is not None:
-                raise line.fault
-            if not words:
-                raise UsageFault("there is no command", hint="smolctl --help")
-            if not _SHOWING.isdisjoint(words):
+            words = words_of(line)
+            if not SHOWING.isdisjoint(words):
                 self._settle()
             verb, args = self._finder.find(session, words)
             if isinstance(verb.run, Request):
                 plan = verb.run.plan(args)
                 if changes(plan.op):
-                    self._wait(_Change(line, session, args, plan))
+                    self._wait(Change(line, session, args, plan))
                     return
         except click.exceptions.Exit:
             return
@@ -163,7 +133,7 @@ class Batch:
 
     # --- changes ----------------------------------------------------------------------------------
 
-    def _wait(self, change: _Change) -> None:
+    def _wait(self, change: Change) -> None:
         here = self._waiting[0].session.options if self._waiting else change.session.options
         mine = change.session.options
         if (here.stack, here.no_start) != (mine.stack, mine.no_start):
@@ -172,17 +142,25 @@ class Batch:
         if len(self._waiting) >= _TOGETHER:
             self._settle()
 
-    def _settle(self) -> None:
-        """Make the changes that wait."""
+    def _settle(self, *, whole: bool = False) -> None:
+        """Make the changes that wait; all or none of them if they are a ``whole``."""
         while self._waiting:
             first = self._waiting[0]
             commands = [[change.plan.op, change.plan.args] for change in self._waiting]
+            how = {"atomic": True} if whole else {"force": self._force}
+            if whole and len(encode_json(commands)) > MAX_REQUEST - 1000:
+                raise UsageFault(
+                    f"{self._name}: {len(commands)} commands are more than one --atomic takes",
+                    hint="run it without, or in parts",
+                )
             try:
-                rows = first.session.call("batch.run", commands=commands, force=self._force)
+                rows = first.session.call("batch.run", commands=commands, **how)
             except SmolctlError as error:
                 del self._waiting[0]
                 self._failed(first.line, first.session, error)
                 continue
+            if whole and rows and "error" in rows[-1]:
+                del self._waiting[: len(rows) - 1], rows[:-1]
             for row in rows:
                 change = self._waiting[0]
                 if "error" not in row:
@@ -278,9 +256,11 @@ def unreadable(name: str, error: OSError) -> SmolctlError:
 
 def _run(session: Session, args: Args) -> int:
     name = args["file"]
+    if "force" in args and "atomic" in args:
+        raise UsageFault("batch: --force goes on after a failure, --atomic takes all back")
     batch = Batch(session, name, force=args.get("force", False))
     with opened(session, name) as lines:
-        return batch.run(lines)
+        return batch.run_whole(lines) if "atomic" in args else batch.run(lines)
 
 
 COMMAND = Verb(
@@ -290,11 +270,15 @@ COMMAND = Verb(
         (
             "smolctl batch lab.conf",
             "smolctl batch --force lab.conf",
+            "smolctl batch --atomic lab.conf",
             "smolctl --stack b batch -",
             "smolctl -j batch -",
         ),
         (Positional("file", "FILE", 'the file; "-" is standard input'),),
-        (option("force", "go on after a command that failed"),),
+        (
+            option("force", "go on after a command that failed"),
+            option("atomic", "make all changes, or none when one fails"),
+        ),
         "Each line is a command without the word smolctl in front, which may be there all the"
         ' same; quotes and backslashes work as in a shell, "#" begins a comment, and a backslash'
         " at its end continues a line. The first command that fails ends it, with the file and the"

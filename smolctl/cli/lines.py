@@ -101,6 +101,14 @@ class Lines:
         self._end = False
         self._number = 0
 
+    @classmethod
+    def of(cls, text: str) -> "Lines":
+        """Return the commands of a text."""
+        result = cls(-1)
+        result._lines = text.encode("utf-8", "surrogateescape").split(b"\n")[::-1]
+        result._end = True
+        return result
+
     def __iter__(self) -> Iterator[Line | None]:
         """Yield the commands; None before waiting for more to come.
 

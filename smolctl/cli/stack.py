@@ -66,15 +66,18 @@ def _start(session: Session, args: Args) -> None:
     stack = session.options.stack
     if args.get("foreground") and session.files:
         raise UsageFault("stack start --foreground would end the batch that it is part of")
+    setup = _setup(session, args.pop("config", None))
     options = [word for key, value in args.items() for word in _daemon_option(key, value)]
     running = _status(stack)
     if running is None and args.get("foreground"):
+        if setup is not None:
+            options += ["--setup-fd", str(launch.setup_file(setup))]
         _become_daemon(launch.daemon_command(stack, options), launch.daemon_environment())
     if running is None:
-        launch.start_daemon(stack, options=options)
+        launch.start_daemon(stack, options=options, setup=setup)
         running = _status(stack)
         session.out.notice(f'started stack "{stack}" (pid {(running or {}).get("pid", "?")})')
-    elif options:
+    elif options or setup is not None:
         raise SmolctlError(
             f'stack "{stack}" is running already (pid {running["pid"]})',
             hint=f"smolctl --stack {stack} stack stop",
@@ -83,6 +86,16 @@ def _start(session: Session, args: Args) -> None:
     else:
         session.out.notice(f'stack "{stack}" is running already (pid {running["pid"]})')
     show(session, [running] if running else [], args, None)
+
+
+def _setup(session: Session, name: str | None) -> bytes | None:
+    """Return what the daemon has to know of a config file."""
+    if name is None:
+        return None
+    from smolctl.cli import stackfile
+    from smolctl.control.codec import encode_json
+
+    return encode_json(stackfile.read(session, name))
 
 
 def _daemon_option(key: str, value: object) -> list[str]:
@@ -171,6 +184,7 @@ COMMAND = Noun(
                     "smolctl stack start",
                     "smolctl --stack lab stack start --profile smoltcp-0.9",
                     "smolctl stack start --sysctl neigh.unres_qlen=1",
+                    "smolctl --stack lab stack start --config lab.conf",
                     "smolctl stack start --foreground",
                 ),
                 (),
@@ -186,6 +200,7 @@ COMMAND = Noun(
                         bare=False,
                         complete="profile",
                     ),
+                    option("config", "commands and settings to begin with", "FILE"),
                     option(
                         "sysctl",
                         "one setting; may be given again",

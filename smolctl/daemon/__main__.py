@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a daemon until it is stopped; return its exit status."""
     options = _parser().parse_args(arguments)
     ready = Ready(options.ready_fd)
+    setup = None if options.setup_fd is None else _taken(options.setup_fd)
     if options.ready_fd is not None:
         detach(options.ready_fd)
     log = Log()
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.ready_fd is not None:
             make_directory(paths.directory)
             log = Log(paths.log, standard=True)
-        _serve(paths, options, log, ready)
+        _serve(paths, options, setup, log, ready)
     except AlreadyRunning as error:
         # Whoever asked for this stack has it; only one that was asked to be it has failed.
         if options.ready_fd is None:
@@ -41,15 +42,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _serve(paths: StackPaths, options: argparse.Namespace, log: Log, ready: Ready) -> None:
+def _taken(fd: int) -> bytes:
+    with os.fdopen(fd, "rb") as file:
+        return file.read()
+
+
+def _serve(
+    paths: StackPaths, options: argparse.Namespace, setup: bytes | None, log: Log, ready: Ready
+) -> None:
     lock, listener = claim(paths)
     try:
         # Not before the stack's name is ours: most of the time to start goes into this import.
         from smolctl.daemon.environment import from_words, initial_settings
         from smolctl.daemon.process import Process
+        from smolctl.daemon.setup import Setup
 
-        settings = initial_settings(os.environ, options.profile, from_words(options.sysctl))
+        begin = Setup() if setup is None else Setup.parse(setup)
+        assigned = [*begin.settings, *from_words(options.sysctl)]
+        settings = initial_settings(os.environ, options.profile, assigned)
         process = Process(paths, listener, settings, log)
+        if begin.commands:
+            process.configure(begin.commands)
     except BaseException:
         listener.close()
         lock.release()
@@ -78,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", default="linux", help="settings to begin with")
     parser.add_argument(
         "--sysctl", action="append", default=[], metavar="KEY=VALUE", help="one setting"
+    )
+    parser.add_argument(
+        "--setup-fd", type=int, metavar="N", help="read what to begin with from this descriptor"
     )
     parser.add_argument(
         "--ready-fd", type=int, metavar="N", help="detach, and report on this descriptor"

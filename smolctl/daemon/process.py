@@ -2,17 +2,22 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from time import gmtime, monotonic_ns, strftime, time
 from typing import Any
 
 from smolctl import __version__
 from smolctl.control.paths import StackPaths
+from smolctl.daemon.api.batch import attempt, check
+from smolctl.daemon.context import Context
 from smolctl.daemon.engine import Engine
 from smolctl.daemon.lifecycle import Listener, Lock
 from smolctl.daemon.links import Links
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import Poller
 from smolctl.daemon.server import Server
+from smolctl.daemon.setup import Command
+from smolctl.errors import SmolctlError
 from smolctl.stack.configure import bring_up_loopback
 from smolctl.stack.settings import Settings
 from smolctl.stack.stack import Stack
@@ -40,6 +45,25 @@ class Process:
         self._server = Server(paths.name, listener.socket, poller, self._links, log)
         self._engine = Engine(self._stack, self._links, self)
         self._listener = listener
+
+    def configure(self, commands: Iterable[Command]) -> None:
+        """Make the changes that the stack begins with; nobody is served before.
+
+        Raises:
+            SmolctlError: one is refused; the process has nothing open any more.
+        """
+        now = monotonic_ns()
+        context = Context(self._stack, self._links, self, now)
+        for command in commands:
+            try:
+                check(command.op)
+                row = attempt(context, command.op, command.args)
+            except SmolctlError as error:
+                row = {"error": error.to_dict()}
+            if "error" in row:
+                for name in list(self._stack.interfaces):
+                    self._links.delete(name)
+                raise command.refused(row["error"])
 
     def status(self, now: int) -> dict[str, Any]:
         """Return the row of ``stack status``."""

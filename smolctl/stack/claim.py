@@ -5,7 +5,7 @@ nothing to test, to announce or to remember has no claim.
 """
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
@@ -123,6 +123,12 @@ class Claims:
         ]
         heapq.heapify(twin._timers)
         return twin
+
+    def move(self, copies: Mapping[Address, Address]) -> None:
+        """Claim copies of the addresses from now on."""
+        for claim in self:
+            claim.address = copies[claim.address]
+        self._claims = {claim.address: claim for claim in self}
 
     def find(self, address: Address) -> Claim | None:
         """Return the claim to an address."""

@@ -91,6 +91,10 @@ class Impairment:
         # When the last frame that was given a time has left at the link's rate.
         self._free_ns = 0
 
+    def twin(self) -> "Impairment":
+        """Return one that is as bad, and holds nothing back."""
+        return Impairment(self.netem, self._random)
+
     def __len__(self) -> int:
         """Return how many frames are held back."""
         return len(self._held)

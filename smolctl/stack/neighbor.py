@@ -52,12 +52,12 @@ class NeighborCache:
         self._silence = Silence(0, 0)
         self.on_change: Callable[[events.Action, Neighbor], None] | None = None
 
-    def twin(self, random: Callable[[], float]) -> "NeighborCache":
+    def twin(self, random: Callable[[], float], own: Settings | None = None) -> "NeighborCache":
         """Return a copy in which no time passes; nobody hears of the packets that wait in it."""
         result = copy(self)
         result.entries = {ip: entry.twin() for ip, entry in self.entries.items()}
         result._timers, result._random, result.on_change = Timers(), random, None
-        result._evictions = Evictions(self._evictions)
+        result._evictions, result._settings = Evictions(self._evictions), own or self._settings
         return result
 
     def __iter__(self) -> Iterator[Neighbor]:

@@ -137,6 +137,12 @@ class Rules:
     def __iter__(self) -> Iterator[Rule]:
         return iter(self._items)
 
+    def twin(self) -> "Rules":
+        """Return the same rules, to be changed on their own."""
+        result = Rules()
+        result._items = list(self._items)
+        return result
+
     def __len__(self) -> int:
         return len(self._items)
 

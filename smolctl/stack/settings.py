@@ -276,6 +276,13 @@ class Settings:
         settings._check(settings._values, settings._places)
         return settings
 
+    def twin(self) -> "Settings":
+        """Return the same settings, to be changed on their own."""
+        result = Settings()
+        result.profile = self.profile
+        result._values, result._places = dict(self._values), dict(self._places)
+        return result
+
     def __getitem__(self, key: str) -> int:
         return self._values[key]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from smolctl.cli.batch import Finder
 from smolctl.cli.command import Request
 from smolctl.cli.config import Wording
+from smolctl.cli.finder import Finder
 from smolctl.cli.lines import split
 from smolctl.cli.options import Options
 from smolctl.cli.session import Session

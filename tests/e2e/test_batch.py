@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.netns import Namespace
 from tests.kit.process import Background, wait_until
 from tests.kit.stack_env import SmolctlEnv
 
@@ -178,6 +179,69 @@ def test_the_end_of_the_daemon_ends_it(smolctl: SmolctlEnv) -> None:
     assert result.returncode == 3
     assert result.stderr.startswith("smolctl: -:2: ")
     wait_until(lambda: not smolctl.pids(), "no other daemon")
+
+
+# --- all or nothing -------------------------------------------------------------------------------
+
+
+def test_atomic_makes_all_or_nothing(smolctl: SmolctlEnv) -> None:
+    file = write(smolctl, LAB.replace("-br addr show lo1\n", ""))
+    again = write(smolctl, "link add lo2 type loopback\nlink set lo1 down\nlink del lo9\n", "b")
+    assert smolctl("-q", "batch", "--atomic", file).returncode == 0
+    before = smolctl("config", "save").stdout, smolctl("route").stdout
+    result = smolctl("batch", "--atomic", again)
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f'smolctl: {again}:3: there is no interface "lo9" (there are: lo, lo1, lo2);'
+        " try: smolctl link show",
+        f"smolctl: {again}: nothing was changed",
+    ]
+    assert (smolctl("config", "save").stdout, smolctl("route").stdout) == before
+    assert [row["ifindex"] for row in smolctl.json("link")] == [1, 2]
+    smolctl("link", "add", "lo3", "type", "loopback", check=True)
+    assert smolctl.json("link")[-1]["ifindex"] == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("ping -c 1 127.0.0.1", "ping does not change the configuration"),
+        ("link show", "link show does not change the configuration"),
+        ("help addr", "help addr does not change the configuration"),
+        ("stack stop", "stack stop does not change the configuration"),
+        ("-n b link add x type loopback", "stack b is another one"),
+        ("adr", '"adr" is not a command'),
+    ],
+)
+def test_atomic_takes_changes_only(smolctl: SmolctlEnv, line: str, text: str) -> None:
+    lines = f"link add lo1 type loopback\n{line}\n"
+    result = smolctl("-q", "batch", "--atomic", "-", input=lines)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"smolctl: -:2: {text}")
+    assert "lo1" not in smolctl("-q", "link").stdout
+
+
+def test_atomic_and_force_are_two_things(smolctl: SmolctlEnv) -> None:
+    result = smolctl("batch", "--atomic", "--force", "-")
+    assert result.returncode == 2
+    lines = "".join(f"route add 10.0.0.0/24 dev lo metric {n}\n" for n in range(1, 20_000))
+    result = smolctl("-q", "batch", "--atomic", "-", input=lines)
+    assert result.returncode == 2
+    assert "19999 commands are more than one --atomic takes" in result.stderr
+
+
+@pytest.mark.netns("ip")
+def test_an_atomic_batch_leaves_no_device(smolctl: SmolctlEnv, netns: Namespace) -> None:
+    lines = f"link add tap0 type tap netns {netns.name}\naddr add 10.0.0.1/33 dev tap0\n"
+    assert smolctl("-q", "batch", "--atomic", "-", input=lines).returncode == 1
+    assert "tap0" not in netns.run("ip", "link", check=True).stdout
+    fine = lines.replace("/33", "/24")
+    assert smolctl("-q", "batch", "--atomic", "-", input=fine).stderr == ""
+    assert "tap0" in netns.run("ip", "link", check=True).stdout
+    mac = smolctl.json("link", "show", "tap0")[0]["address"]
+    gone = "link del tap0\nlink del nope\n"
+    assert smolctl("-q", "batch", "--atomic", "-", input=gone).returncode == 1
+    assert smolctl.json("link", "show", "tap0")[0]["address"] == mac
 
 
 # --- a program at the other end -------------------------------------------------------------------

@@ -108,7 +108,7 @@ OPS: dict[str, Operation] = {
     "why.show": _op(why.show, "id"),
     "why.list": _op(why.recent),
     "config.save": _op(config.save),
-    "batch.run": _op(batch.run, "commands force"),
+    "batch.run": _op(batch.run, "commands force atomic"),
     "ping.run": _op(ping.run, _PING),
     "arping.run": _op(arping.run, _ARPING),
     "monitor.run": _op(monitor.run, " ".join(monitor.KINDS) + " dev count wait stats"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from smolctl.control.changes import MAX_TOGETHER, changes
+from smolctl.daemon.api import atomic
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import ControlError, InvalidArgument, SmolctlError
@@ -14,15 +15,21 @@ def run(ctx: Context, args: Args) -> Iterable[Row]:
     Returns: a row for each change that was tried, in their order: its own rows as "rows", or why
         it was refused as "error", after which nothing was tried but for ``force``.
 
+    With ``atomic`` an error means that nothing was done: all are made, or none.
+
     Raises:
         InvalidArgument: there is something that is no change, or there are too many; nothing is
             done then.
     """
-    commands, force = args.commands("commands"), args.flag("force")
-    if len(commands) > MAX_TOGETHER:
+    commands, force, whole = args.commands("commands"), args.flag("force"), args.flag("atomic")
+    if force and whole:
+        raise InvalidArgument("force goes on after an error, and atomic takes all back")
+    if len(commands) > MAX_TOGETHER and not whole:
         raise InvalidArgument(f"{len(commands)} changes in one request; {MAX_TOGETHER} may be")
     for op, _ in commands:
         check(op)
+    if whole:
+        return atomic.run(ctx, commands, attempt)
     rows = []
     for op, arguments in commands:
         rows.append(attempt(ctx, op, arguments))
