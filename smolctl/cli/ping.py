@@ -8,17 +8,24 @@ from smolctl.cli.command import Verb
 from smolctl.cli.grammar import Args, Keyword, Positional, Table, option
 from smolctl.cli.session import Event, Session
 
+_RECORD_LEN = 40
+"""Bytes that a record route takes."""
 _HEADERS = 28
 """IPv4 and ICMP header without options, bytes: what the first line's second size adds."""
 
 
-def heading(event: Event, chosen: bool) -> str:
-    """Return the first line; where the packets leave is told when the user chose it."""
+def heading(event: Event, chosen: bool, options: int = 0) -> str:
+    """Return the first line; where the packets leave is told when the user chose it.
+
+    Args:
+        options: bytes of IP options in each request.
+    """
     source = ""
     if chosen:
         source = f" from {event['src']} {event.get('dev', '')}:"
     size = event["size"]
-    return f"PING {event['dst']} ({event['dst']}){source} {size}({size + _HEADERS}) bytes of data."
+    whole = size + _HEADERS + options
+    return f"PING {event['dst']} ({event['dst']}){source} {size}({whole}) bytes of data."
 
 
 def reply(event: Event) -> str:
@@ -29,6 +36,20 @@ def reply(event: Event) -> str:
     if "rtt_ns" in event:
         text += f" time={_time(event['rtt_ns'])} ms"
     return text + (" (DUP!)" if event.get("dup") else "")
+
+
+def route(event: Event, last: list[str] | None) -> str:
+    """Return what stands behind a reply about the way it took (iputils pr_options).
+
+    Args:
+        last: the one before.
+    """
+    hops: list[str] | None = event.get("record_route")
+    if not hops:
+        return ""
+    if hops == last:
+        return "\t(same route)"
+    return "\nRR: \t" + "\n\t".join(hops) + "\n"
 
 
 def _time(rtt_ns: int) -> str:
@@ -73,15 +94,21 @@ def _run(session: Session, args: Args) -> int:
     args.pop("numeric", None)  # names are never looked up
     request = _chosen(args)
     chosen = "src" in request or "dev" in request
+    options = _RECORD_LEN if request.get("record") else 0
+    last: list[list[str] | None] = [None]
     out = session.out
 
     def say(text: str) -> None:
         if not quiet:
             out.line((_stamp() if stamped else "") + text)
 
+    def replied(event: Event) -> None:
+        say(reply(event) + route(event, last[0]))
+        last[0] = event.get("record_route")
+
     handlers: stream.Handlers = {
-        "start": lambda event: out.line(heading(event, chosen)),
-        "reply": lambda event: say(reply(event)),
+        "start": lambda event: out.line(heading(event, chosen, options)),
+        "reply": replied,
         "error": lambda event: say(
             f"From {event['from']} icmp_seq={event['seq']} {event['message']}"
         ),
@@ -113,6 +140,8 @@ _OPTIONS = (
     option("deadline", "end after this time", "SECONDS", short="w"),
     option("size", "bytes of data in each request (56)", "BYTES", short="s"),
     option("ttl", "time to live", "HOPS", short="t"),
+    option("tos", "type of service: 0..255, or 0x and two digits", "TOS", short="Q"),
+    option("record", "have routers record the way there and back", short="R"),
     option("interface", "source address, or interface", "ADDR|DEVICE", short="I", complete="link"),
     Keyword(("dev",), "interface", "DEVICE", complete="link"),
     option("quiet", "only the first and the last lines", short="q"),
@@ -128,6 +157,8 @@ COMMAND = Verb(
             "smolctl ping 10.0.0.2",
             "smolctl ping -c 3 -i 0.2 10.0.0.2",
             "smolctl ping -I 10.0.0.1 -c 1 -W 1 8.8.8.8",
+            "smolctl ping -c 1 -Q 0xb8 10.0.0.2",
+            "smolctl ping -c 1 -R 10.0.0.2",
             "smolctl -j ping -c 1 10.0.0.2",
         ),
         (Positional("dst", "DST", "address of the host", complete="host"),),

@@ -178,14 +178,21 @@ def _receive(session: Session, args: Args) -> int:
             out.raw(data)
             return
         ends = f"{event['src']}:{event['sport']} > {event['dst']}:{event['dport']}"
+        size = f"{len(data)} bytes{_marks(event) if session.options.verbose else ''}"
         if form == "hex":
-            out.lines([f"{ends}  {len(data)} bytes", *hexdump(data)])
+            out.lines([f"{ends}  {size}", *hexdump(data)])
         else:
-            out.line(f"{ends}  {len(data)} bytes: {printable(data)}")
+            out.line(f"{ends}  {size}: {printable(data)}")
 
     handlers: stream.Handlers = {"bound": _bound(session), "datagram": datagram}
     done = stream.run(session, "udp.recv", _bind(args), handlers)
     return _received(session, done, args)
+
+
+def _marks(event: Event) -> str:
+    """Return what the IPv4 header said beside addresses and lengths."""
+    tos = f", tos {event['tos']:#04x}" if "tos" in event else ""
+    return tos + (f", options {event['options']}" if "options" in event else "")
 
 
 def _received(session: Session, done: Event, args: dict[str, Any]) -> int:
@@ -227,6 +234,7 @@ _SEND = Table(
         "smolctl udp send 10.0.0.2 9 hello -s 10.0.0.1:5000 -w 3",
         "date | smolctl udp send 10.0.0.2:9 -",
         "smolctl udp send 10.0.0.2:7 ping --expect-reply -w 1",
+        "smolctl udp send 10.0.0.2:9 hello --tos 0xb8 --options rr",
         "smolctl -q udp send 10.0.0.2:9 --size 1400 -c 100000 --rate 5000",
     ),
     (
@@ -243,6 +251,13 @@ _SEND = Table(
         option("wait", "wait at most so long for what becomes of each", "SECONDS", short="w"),
         option("size", "payload of this size", "BYTES"),
         option("ttl", "time to live", "HOPS"),
+        option("tos", "type of service: 0..255, or 0x and two digits", "TOS"),
+        option(
+            "options",
+            "IP options, with commas between: rr, ts, tsaddr, tspre:ADDR, ra,"
+            " lsrr:ADDR:ADDR or ssrr:ADDR (by these hops), hex:BYTES",
+            "WORDS",
+        ),
         option("broadcast", "allow a broadcast address"),
         option("expect-reply", "wait for an answer, and fail without", key="expect_reply"),
     ),
@@ -262,6 +277,7 @@ _RECEIVE = Table(
         "smolctl udp recv 34254",
         "smolctl udp recv 127.0.0.2:34254 -c 1 -w 5",
         "smolctl udp recv 9 --raw > data",
+        "smolctl -v udp recv 9 -c 1",
     ),
     (_LOCAL,),
     (
@@ -274,7 +290,8 @@ _RECEIVE = Table(
             bare=False,
         ),
     ),
-    "The exit status is 0 after -c datagrams, 1 when -w ended it before.",
+    "The exit status is 0 after -c datagrams, 1 when -w ended it before."
+    " With -v a type of service other than 0 and IP options are shown as well.",
 )
 _ECHO = Table(
     "udp echo",

@@ -7,6 +7,7 @@ otherwise.
 import base64
 import binascii
 import math
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from smolctl.wire import addr
 
 T = TypeVar("T")
 _SHOWN_MAX = 60
+_HEX = re.compile("0[xX][0-9a-fA-F]{1,2}")
 
 
 class Args:
@@ -87,6 +89,20 @@ class Args:
         value = _whole(text)
         if value is None or not low <= value <= high:
             raise InvalidArgument(f"{name} {_shown(text)} is not a whole number of {low}..{high}")
+        return value
+
+    def tos(self, name: str) -> int | None:
+        """Return a type of service, 0..255 in decimal or with 0x, or None when it was not given."""
+        text = self.text(name)
+        if text is None:
+            return None
+        value = _whole(text)
+        if _HEX.fullmatch(text):
+            value = int(text, 16)
+        if value is None or not 0 <= value <= 255:
+            raise InvalidArgument(
+                f"{name} {_shown(text)} is no type of service: 0..255, or 0x0 to 0xff"
+            )
         return value
 
     def seconds(self, name: str, default: float | None = None) -> int | None:

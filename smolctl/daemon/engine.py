@@ -30,6 +30,7 @@ class Engine:
         self.stack = stack
         self._links = links
         self._daemon = daemon
+        stack.wall_time = daemon.wall_time
         self._jobs: dict[Job, None] = {}  # a set whose order is that of their beginning
         self._request_ns = -1
         self._held_back = False

@@ -13,13 +13,18 @@ REPLY_QUEUE_LIMIT = 1024
 
 
 class EchoReply(NamedTuple):
-    """An ICMP echo reply; ``at_ns`` is when it came in, ``data`` what was echoed."""
+    """An ICMP echo reply; ``at_ns`` is when it came in, ``data`` what was echoed.
+
+    ``tos`` and ``options`` are those of its IPv4 header.
+    """
 
     src: int
     sequence: int
     ttl: int
     data: bytes
     at_ns: int
+    tos: int = 0
+    options: bytes = b""
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,7 @@ state; the tables it asks are the FIB, the neighbor caches and the interfaces of
 from typing import TYPE_CHECKING, Never
 
 from smolctl.errors import NoBuffers
-from smolctl.stack import considered, egress_link, fast, gateways, hold, reason, suggest
+from smolctl.stack import considered, egress_link, fast, gateways, hold, ip_options, reason, suggest
 from smolctl.stack.decide import Decision, Refusal, decide, no_source, rejection
 from smolctl.stack.facts import Bound, Hashed, Loser, Ruled
 from smolctl.stack.fate import Direction, Flow, Trace
@@ -19,12 +19,13 @@ from smolctl.stack.route import Route
 from smolctl.stack.rule import PLAIN, Traits
 from smolctl.stack.send_queue import Held
 from smolctl.wire import addr, ethernet, icmp, ipv4, udp
+from smolctl.wire.ipv4_options import Outgoing, outgoing
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
     from smolctl.stack.udp_socket import UdpSocket
 
-_ICMP = Traits(ipv4.Protocol.ICMP)
+NO_OPTIONS = Outgoing(b"")
 _FEW_ROUTES = 64
 """In a FIB of at most so many routes even those that do not match are shown."""
 
@@ -66,16 +67,19 @@ def udp_output(
     item = Held(payload, dst, dport, src, trace)
     if _kept(stack, socket, item, source, now):
         return
-    traits = Traits(ipv4.Protocol.UDP, socket.port, dport)
-    decision = _decide(stack, dst, source, socket.dev, traits, now, trace)
+    traits = Traits(ipv4.Protocol.UDP, socket.port, dport, socket.tos)
+    options = outgoing(socket.options, dst) if socket.options else NO_OPTIONS
+    hop = dst if options.hop is None else options.hop
+    decision = _decide(stack, hop, source, socket.dev, traits, now, trace)
     out = decision.interface
     if decision.type == "broadcast" and not socket.broadcast:
         refuse(
             stack, reason.TX_BROADCAST_DENIED, out.name, now, trace,
             ip=addr.IPV4.format(dst), port=dport,
         )  # fmt: skip
-    size = len(payload) + udp.HEADER_LEN + ipv4.MIN_HEADER_LEN
-    source = _checked_source(stack, decision, size, now, trace)
+    source = _checked_source(
+        stack, decision, len(payload) + udp.HEADER_LEN, now, trace, options.raw
+    )
     if not stack.settings["neigh.unres_qlen"] and hold.for_neighbor(
         stack, socket, item, decision, now
     ):
@@ -84,9 +88,10 @@ def udp_output(
     ttl = socket.ttl if socket.ttl is not None else stack.settings["ip.default_ttl"]
     if decision.type == "multicast" and socket.ttl is None:
         ttl = 1  # RFC 1112 6.1: the default for groups, so that nothing leaves the link unasked
-    ip_output(stack, decision, ipv4.Protocol.UDP, segment, ttl, now, trace)
+    ip_output(stack, decision, ipv4.Protocol.UDP, segment, ttl, now, trace, socket.tos, options.raw)
     socket.tx_datagrams += 1
-    fast.learn_egress(stack, socket, decision, dport, ttl, src)
+    if not (socket.tos or socket.options):
+        fast.learn_egress(stack, socket, decision, dport, ttl, src)
 
 
 def _kept(stack: "Stack", socket: "UdpSocket", item: Held, source: int | None, now: int) -> bool:
@@ -115,22 +120,31 @@ def icmp_output(
     src: int | None = None,
     dev: str | None = None,
     ttl: int | None = None,
+    tos: int = 0,
+    options: Outgoing = NO_OPTIONS,
     trace: Trace | None = None,
     cause: Trace | None = None,
 ) -> Decision:
     """Send one ICMP message; as ``udp_output``.
+
+    Args:
+        tos: type of service.
+        options: of the IPv4 header; their first hop is where it goes first.
 
     Raises:
         SendRejected: it did not leave, and never will; the reason is counted.
     """
     trace = _follow(stack, trace, now, cause)
     trace.flow = Flow("icmp", src, message.type, dst, message.code, len(message.body))
-    decision = _decide(stack, dst, src, dev, _ICMP, now, trace)
-    size = len(message.body) + icmp.HEADER_LEN + ipv4.MIN_HEADER_LEN
-    _checked_source(stack, decision, size, now, trace)
+    traits = Traits(ipv4.Protocol.ICMP, tos=tos)
+    hop = dst if options.hop is None else options.hop
+    decision = _decide(stack, hop, src, dev, traits, now, trace)
+    size = len(message.body) + icmp.HEADER_LEN
+    _checked_source(stack, decision, size, now, trace, options.raw)
     if ttl is None:
         ttl = stack.settings["ip.default_ttl"]
-    ip_output(stack, decision, ipv4.Protocol.ICMP, message.to_bytes(), ttl, now, trace)
+    segment = message.to_bytes()
+    ip_output(stack, decision, ipv4.Protocol.ICMP, segment, ttl, now, trace, tos, options.raw)
     stack.ledger.count("icmp.messages_sent")
     return decision
 
@@ -179,16 +193,20 @@ def _decide(
     return decision
 
 
-def _checked_source(stack: "Stack", decision: Decision, size: int, now: int, trace: Trace) -> int:
-    """Return the source address; without one, or when ``size`` bytes are too many: refuse."""
+def _checked_source(
+    stack: "Stack", decision: Decision, payload: int, now: int, trace: Trace, options: bytes
+) -> int:
+    """Return the source address; without one, or when ``payload`` bytes are too many: refuse."""
     name = decision.interface.name
+    header = ipv4.MIN_HEADER_LEN + len(options)
+    size = header + payload
     if decision.src is None:
         missing = no_source(decision.interface, decision.dst, decision.next_hop)
         refuse(stack, missing.reason, name, now, trace, **missing.detail)
     if size > decision.mtu or size > ipv4.MAX_PACKET_LEN:
         refuse(
             stack, reason.TX_TOO_BIG, name, now, trace, n=size, mtu=decision.mtu,
-            max_payload=decision.mtu - 28,
+            max_payload=decision.mtu - header - udp.HEADER_LEN,
             **suggest.mtu(decision.interface, decision.route, size),
         )  # fmt: skip
     return decision.src
@@ -248,8 +266,14 @@ def ip_output(
     ttl: int,
     now: int,
     trace: Trace,
+    tos: int = 0,
+    options: bytes = b"",
 ) -> None:
     """Put the IPv4 header on and hand the packet to the interface.
+
+    Args:
+        tos: type of service (RFC 1122 3.2.1.6).
+        options: a multiple of 4 bytes, to be filled in.
 
     UDP carries DF and ident 0: RFC 6864 4.1 lets an atomic datagram have any, and Linux does so.
     """
@@ -258,9 +282,11 @@ def ip_output(
     if ttl == 0:
         refuse(stack, reason.TX_TTL_ZERO, decision.interface.name, now, trace)
     df = protocol == ipv4.Protocol.UDP
+    if options:
+        options = ip_options.departing(stack, options, decision.src, now)
     header = ipv4.Ipv4Header(
-        5, 0, 20 + len(segment), 0 if df else stack.next_ident(), df, False, 0,
-        ttl, protocol, decision.src, decision.dst,
+        5, tos, 20 + len(options) + len(segment), 0 if df else stack.next_ident(), df, False, 0,
+        ttl, protocol, decision.src, decision.dst, options,
     )  # fmt: skip
     packet = header.to_bytes() + segment
     out = decision.interface

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 FLOWS_LIMIT = 65536
 """Flows remembered per interface and per socket; all are forgotten when there are more."""
 
-_IN = Struct("!BxHxxHxB")
-"""Of IPv4: version and ihl, total_length, flags and offset, protocol."""
+_IN = Struct("!HHxxHxB")
+"""Of IPv4: version, ihl and type of service; total_length, flags and offset, protocol."""
 _KEY = Struct("!IIHHH")
 """What tells flows apart, as it stands in a frame: addresses, ports and UDP length."""
 _SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT})
@@ -236,7 +236,7 @@ def learn_ingress(
         flows.clear()
         interface.flows_generation = stack.generation
     src, dst, sport, dport, length, _ = header.src, header.dst, *parsed
-    if header.total_length != length + ipv4.MIN_HEADER_LEN or header.options:
+    if header.total_length != length + ipv4.MIN_HEADER_LEN or header.options or header.dscp_ecn:
         return
     flows[_KEY.pack(src, dst, sport, dport, length)] = IngressFlow(
         socket,
@@ -372,7 +372,7 @@ def is_plain(interface: Interface, frame: bytes, end: int) -> bool:
         and frame[headroom + 12 : at] == b"\x08\0"
         and not src[0] & 1
         and src not in (interface.mac, addr.ZERO_MAC)
-        and first == 0x45
+        and first == 0x4500  # what is known of the flow says nothing of a type of service
         and total_length + at == end
         and not fragment & 0x3FFF
         and protocol == ipv4.Protocol.UDP

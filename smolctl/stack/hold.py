@@ -38,7 +38,7 @@ def lacks_route(stack: "Stack", socket: "UdpSocket", item: Held, src: int | None
 
 
 def _way(stack: "Stack", socket: "UdpSocket", item: Held, src: int | None) -> Decision | Refusal:
-    traits = Traits(ipv4.Protocol.UDP, socket.port, item.dport)
+    traits = Traits(ipv4.Protocol.UDP, socket.port, item.dport, socket.tos)
     return decide(stack, item.dst, src, socket.dev, traits)
 
 

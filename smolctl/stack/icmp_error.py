@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING
 
 from smolctl.errors import NoBuffers, SendRejected
-from smolctl.stack import egress, reason, suggest
+from smolctl.stack import egress, ip_options, reason, suggest
 from smolctl.stack.decide import Decision, decide
 from smolctl.stack.fate import Trace
 from smolctl.stack.interface import Interface
+from smolctl.stack.rule import Traits
 from smolctl.wire import addr, icmp, ipv4
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def answer(
     trace: Trace,
     *,
     group_frame: bool,
+    rest: int = 0,
 ) -> None:
     """Answer a packet with an ICMP error, unless RFC 1122 3.2.2 or the rate limit forbids it.
 
@@ -34,6 +36,7 @@ def answer(
         packet: the offending packet, header first.
         trace: its own, which has its fate already.
         group_frame: it came in a link-layer broadcast or multicast.
+        rest: the message's second word: a parameter problem's pointer, ...
     """
     if _suppressed(stack, packet, header, group_frame):
         stack.ledger.record(reason.ICMP_REPLY_SUPPRESSED, interface.name, now, trace)
@@ -50,16 +53,35 @@ def answer(
         )
         return
     src = header.dst if stack.fib.is_local(header.dst) else None
-    decision = decide(stack, header.src, src)
+    # As Linux icmp_send: the options go back as in an answer, and count for the length.
+    options = ip_options.answering(header)
+    hop = header.src if options.hop is None else options.hop
+    tos = _tos(stack, header.dscp_ecn)
+    decision = decide(stack, hop, src, traits=Traits(ipv4.Protocol.ICMP, tos=tos))
     room = QUOTE_LIMIT
     if isinstance(decision, Decision):
         room = min(room, decision.mtu - ipv4.MIN_HEADER_LEN - icmp.HEADER_LEN)
-    message = icmp.IcmpMessage(icmp_type, code, 0, packet[: min(room, header.total_length)])
+    room -= len(options.raw)
+    message = icmp.IcmpMessage(icmp_type, code, rest, packet[: min(room, header.total_length)])
     try:
-        egress.icmp_output(stack, message, header.src, now, src=src, cause=trace)
+        egress.icmp_output(
+            stack, message, header.src, now, src=src, tos=tos, options=options, cause=trace
+        )
     except (SendRejected, NoBuffers):
         return  # counted by icmp_output under its own reason
     stack.ledger.count("icmp.errors_sent")
+
+
+def _tos(stack: "Stack", tos: int) -> int:
+    """Return the type of service of an error about a packet with ``tos``.
+
+    RFC 1122 3.2.2 has it 0 (knob value "zero"); RFC 1812 4.3.2.5 that of the packet, with the
+    precedence of internetwork control, as Linux does (icmp_send).
+    """
+    return (tos & _TOS_BITS) | _INTERNETWORK_CONTROL if stack.settings["icmp.error_tos"] else 0
+
+
+_TOS_BITS, _INTERNETWORK_CONTROL = 0x1E, 0xC0
 
 
 def _suppressed(stack: "Stack", packet: bytes, header: ipv4.Ipv4Header, group_frame: bool) -> bool:

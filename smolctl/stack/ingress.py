@@ -12,6 +12,7 @@ from smolctl.stack import (
     icmp_error,
     ingress_arp,
     ingress_icmp,
+    ingress_options,
     policy,
     reason,
     rule_lookup,
@@ -117,6 +118,11 @@ def ip_input(
         stack.ledger.record(why, interface.name, now, trace, **detail)
         return
     packet = packet[: header.total_length]
+    if header.options:
+        opened = ingress_options.options_input(stack, interface, packet, header, now, trace, cast)
+        if opened is None:
+            return
+        header = opened
     if header.mf or header.fragment_offset:
         whole = fragment_input(stack, interface, packet, header, now, trace, cast)
         if whole is None:
@@ -151,8 +157,6 @@ def _validate(
     src, dst = header.src, header.dst
     shown: dict[str, object] = {"ip": addr.IPV4.format(dst)}
     source: dict[str, object] = {"ip": addr.IPV4.format(src)}
-    if header.source_route:
-        return reason.IP_SOURCE_ROUTE, shown
     if not looped and not interface.loopback:
         if addr.is_loopback(src) or addr.is_loopback(dst):
             return reason.IP_LOOPBACK_ON_WIRE, source if addr.is_loopback(src) else shown
@@ -232,7 +236,8 @@ def udp_input(
     trace.step("udp", "ok", now, parsed)
     name, sport, dport = interface.name, parsed.sport, parsed.dport
     payload = segment[udp.HEADER_LEN : parsed.length]
-    datagram = Datagram(payload, src, sport, dst, dport, name, now)
+    tos, options = header.dscp_ecn, header.options
+    datagram = Datagram(payload, src, sport, dst, dport, name, now, tos, options)
     if stack.is_broadcast(dst):
         sockets = stack.udp.matching(src, sport, dst, dport, name)
     else:
@@ -265,7 +270,7 @@ def socket_deliver(stack: "Stack", socket: UdpSocket, datagram: Datagram, trace:
             **suggest.room(socket.rcvbuf, "udp.rmem_default"),
         )  # fmt: skip
         return
-    socket.queue.append(datagram)
+    socket.queue.append(datagram.raw())
     socket.queue_bytes += size
     socket.rx_datagrams += 1
     if not socket.ready:

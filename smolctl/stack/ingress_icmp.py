@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from smolctl.errors import NoBuffers, SendRejected
-from smolctl.stack import egress, notify, reason
+from smolctl.stack import egress, ip_options, notify, reason
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.echo import EchoReply
 from smolctl.stack.fate import Fate, Trace
@@ -70,7 +70,12 @@ def _echo_request(
     trace.settle(Fate.ANSWERED, now)
     own = None if group else header.dst
     try:
-        egress.icmp_output(stack, reply, header.src, now, src=own, cause=trace)
+        # RFC 1122 3.2.2.6: with the same data, and its options filled in or reversed. Linux
+        # icmp_reply keeps the type of service as well.
+        egress.icmp_output(
+            stack, reply, header.src, now, src=own, tos=header.dscp_ecn,
+            options=ip_options.answering(header), cause=trace,
+        )  # fmt: skip
     except (SendRejected, NoBuffers):
         return  # counted by icmp_output under its own reason
     stack.ledger.count("icmp.echo_replies_sent")
@@ -91,7 +96,12 @@ def _echo_reply(
             ip=addr.IPV4.format(header.src), ident=message.ident,
         )  # fmt: skip
         return
-    client.replies.append(EchoReply(header.src, message.sequence, header.ttl, message.body, now))
+    client.replies.append(
+        EchoReply(
+            header.src, message.sequence, header.ttl, message.body, now, header.dscp_ecn,
+            header.options,
+        )
+    )  # fmt: skip
     stack.wake(client)
     trace.step("socket", "pick", now, {"owner": "ping", "ident": message.ident})
     trace.settle(Fate.DELIVERED, now)

@@ -43,6 +43,7 @@ _SMOLTCP_0_9 = {
     "arp.answer_probes": "0",
     "arp.ignore": "1",
     "icmp.echo_ignore_broadcasts": "0",
+    "icmp.error_tos": "zero",
     "icmp.msgs_burst": "1000000",
     "icmp.msgs_per_sec": "1000000",
     "icmp.ratelimit_ms": "0",
@@ -77,6 +78,10 @@ PROFILES = {
             "what RFC 1122 asks of a host where Linux chose otherwise",
             "RFC 1122",
             {
+                # 3.2.2: SHOULD be sent with normal (zero) TOS bits.
+                "icmp.error_tos": "zero",
+                # 3.2.1.8(c): MUST be able to act as the final destination of a source route.
+                "ip.accept_source_route": "1",
                 # 3.3.6: SHOULD silently discard what came by a link-layer broadcast but is not
                 # for an IP broadcast or multicast address.
                 "ip.drop_unicast_in_l2_multicast": "1",

@@ -29,6 +29,13 @@ KNOBS: dict[str, Knob] = {
             "RFC 1122 3.2.2.6; Linux icmp_echo_ignore_broadcasts", "1", "0",
         ),
         Knob(
+            "icmp.error_tos", 1, "choice", 0, 1,
+            "type of service of ICMP errors: zero, or that of the packet with the precedence of"
+            " internetwork control",
+            "RFC 1122 3.2.2 (zero), RFC 1812 4.3.2.5; Linux icmp_send", "control", "zero",
+            ("zero", "control"),
+        ),
+        Knob(
             "icmp.msgs_burst", 50, "messages", 0, 1_000_000,
             "ICMP errors that may leave at once, all destinations together",
             "RFC 1812 4.3.2.8; Linux icmp_msgs_burst", "50", "no limit",
@@ -57,6 +64,11 @@ KNOBS: dict[str, Knob] = {
             "iface.neighbor_cache_count", 1024, "entries", 1, 1_000_000,
             "neighbor entries an interface may hold; the least used one goes when it is full",
             "RFC 1122 2.3.2.1; Linux gc_thresh3", "1024", "4 (0.9), 8 (0.12)",
+        ),
+        Knob(
+            "ip.accept_source_route", 0, "flag", 0, 1,
+            "take packets whose source route ends here, and answer them by the same hops",
+            "RFC 1122 3.2.1.8(c); Linux accept_source_route", "0", "",
         ),
         Knob(
             "ip.default_ttl", 64, "hops", 1, 255, "time to live of packets that ask for none",

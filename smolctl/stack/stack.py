@@ -56,6 +56,10 @@ class Stack:
         random: returns a float in [0, 1); used for ports, idents and neighbor timers.
         settings: the knobs; they may change while the stack runs.
 
+    Attributes:
+        wall_time: turns ``now`` into seconds since 1970, for timestamps in packets; None when the
+            time of day is not known.
+
     A new stack has no interface but ``lo``, which is up and has no address yet: see
     ``configure.bring_up_loopback``.
     """
@@ -63,6 +67,7 @@ class Stack:
     def __init__(self, random: Callable[[], float], settings: Settings | None = None) -> None:
         self.settings = settings if settings is not None else Settings()
         self.random = random
+        self.wall_time: Callable[[int], float] | None = None
         self.family = addr.IPV4
         self.interfaces: dict[str, Interface] = {}
         self.neighbors: dict[str, NeighborCache] = {}
@@ -289,7 +294,7 @@ class Stack:
         """
         if port == 0:
             raise InvalidArgument("port 0 cannot be connected to")
-        traits = Traits(ipv4.Protocol.UDP, socket.port, port)
+        traits = Traits(ipv4.Protocol.UDP, socket.port, port, socket.tos)
         decision = decide.decide(self, peer, socket.local or None, socket.dev, traits)
         if isinstance(decision, decide.Decision) and decision.src is not None and not socket.local:
             # Again from the address that was chosen: rules may lead it another way (Linux

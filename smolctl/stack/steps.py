@@ -32,6 +32,8 @@ from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.ethernet import EthernetHeader
 from smolctl.wire.icmp import IcmpMessage, Type
 from smolctl.wire.ipv4 import Ipv4Header
+from smolctl.wire.ipv4_options import Options
+from smolctl.wire.ipv4_options import text as options_text
 from smolctl.wire.udp import UdpHeader
 
 Row = dict[str, Any]
@@ -61,6 +63,9 @@ _STAGES = {
     "tx-no-carrier": "device",
     "tx-queue-full": "device",
     "rx-iface-down": "device",
+    "ip-bad-option": "options",
+    "ip-source-route": "options",
+    "ip-source-route-open": "options",
     "ip-dst-not-ours": "route",
     "ip-dst-tentative": "route",
     "ip-dst-other-iface": "route",
@@ -261,6 +266,8 @@ def _ip(facts: Ipv4Header) -> Told:
     src, dst = IPV4.format(facts.src), IPV4.format(facts.dst)
     protocol = PROTOCOLS.get(facts.protocol, f"protocol {facts.protocol}")
     text = f"{src} > {dst} {protocol} ttl {facts.ttl}, {facts.total_length} B"
+    if facts.dscp_ecn:
+        text += f", tos {facts.dscp_ecn:#04x}"
     row: Row = {
         "src": src,
         "dst": dst,
@@ -268,11 +275,18 @@ def _ip(facts: Ipv4Header) -> Told:
         "ttl": facts.ttl,
         "len": facts.total_length,
     }
+    if facts.dscp_ecn:
+        row["tos"] = facts.dscp_ecn
     if facts.mf or facts.fragment_offset:
         row.update(ident=facts.ident, offset=facts.fragment_offset, mf=facts.mf)
         last = "" if facts.mf else ", the last"
         text += f", fragment of {facts.ident} at {facts.fragment_offset}{last}"
     return text, row
+
+
+def _options(facts: Options) -> Told:
+    text = options_text(facts.raw, IPV4.format)
+    return text, {"options": text}
 
 
 def _joined(facts: Joined) -> Told:
@@ -336,6 +350,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     Joined: _joined,
     EthernetHeader: _ethernet,
     Ipv4Header: _ip,
+    Options: _options,
     UdpHeader: _udp,
     IcmpMessage: _icmp,
     ArpPacket: _arp,

@@ -26,7 +26,13 @@ DATAGRAM_OVERHEAD = 64
 
 
 class Datagram(NamedTuple):
-    """A received datagram; ``dev`` is the interface it came in by, ``at_ns`` when."""
+    """A received datagram.
+
+    Attributes:
+        dev: interface it came in by; at_ns: when.
+        tos: type of service, the byte that DSCP and ECN are in (RFC 1122 4.1.4).
+        options: of its IPv4 header, with what this stack put into them (RFC 1122 4.1.3.2).
+    """
 
     payload: bytes
     src: int
@@ -35,9 +41,15 @@ class Datagram(NamedTuple):
     dport: int
     dev: str
     at_ns: int
+    tos: int = 0
+    options: bytes = b""
+
+    def raw(self) -> "RawDatagram":
+        """Return what a queue holds: without the last fields when they have nothing to say."""
+        return self if self.tos or self.options else self[:7]
 
 
-RawDatagram = tuple[bytes, int, int, int, int, str, int]
+RawDatagram = tuple[bytes, int, int, int, int, str, int] | Datagram
 """The fields of a ``Datagram``; what a queue holds, since it costs half as much to make."""
 
 
@@ -71,6 +83,8 @@ class UdpSocket:
         dev: interface it is bound to, None for all.
         peer, peer_port: whom it is connected to; None when it is not.
         ttl: of what it sends; None for the stack's default.
+        tos: type of service of what it sends (RFC 1122 3.2.1.6).
+        options: IP options of what it sends, as ``ipv4_options.outgoing`` takes them.
         broadcast: whether it may send to a broadcast address (RFC 1122 3.3.6).
         rcvbuf: bound of the receive queue in bytes. sndbuf: bound of ``held`` in bytes.
         held: what cannot be sent yet and blocks the socket, None in an ordinary one.
@@ -89,6 +103,8 @@ class UdpSocket:
     peer: int | None = None
     peer_port: int | None = None
     ttl: int | None = None
+    tos: int = 0
+    options: bytes = b""
     broadcast: bool = False
     queue: deque[RawDatagram] = field(default_factory=deque)
     queue_bytes: int = 0
@@ -117,7 +133,7 @@ class UdpSocket:
         """Take the oldest datagram, or None."""
         if not self.queue:
             return None
-        datagram = Datagram._make(self.queue.popleft())
+        datagram = Datagram(*self.queue.popleft())
         self.queue_bytes -= len(datagram.payload) + DATAGRAM_OVERHEAD
         return datagram
 

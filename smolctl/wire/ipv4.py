@@ -18,7 +18,6 @@ _OFFSET = 0x1FFF
 
 END_OF_OPTIONS = 0
 NO_OPERATION = 1
-_SOURCE_ROUTES = (131, 137)  # loose and strict (RFC 791 3.1)
 
 
 class Protocol(IntEnum):
@@ -65,27 +64,6 @@ class Ipv4Header(NamedTuple):
     def header_len(self) -> int:
         """Bytes from the start of the packet to its payload."""
         return self.ihl * 4
-
-    @property
-    def source_route(self) -> bool:
-        """Whether a loose or strict source route option is present (RFC 1122 3.2.1.8(c)).
-
-        Options are walked as far as they make sense; what follows a malformed one does not exist.
-        """
-        options, at = self.options, 0
-        while at < len(options):
-            kind = options[at]
-            if kind in _SOURCE_ROUTES:
-                return True
-            if kind == END_OF_OPTIONS:
-                return False
-            if kind == NO_OPERATION:
-                at += 1
-                continue
-            if at + 1 >= len(options) or options[at + 1] < 2:
-                return False
-            at += options[at + 1]
-        return False
 
     def to_bytes(self) -> bytes:
         """Return the header with ``ihl`` and checksum computed, options padded with zeros.

@@ -12,7 +12,7 @@ from smolctl.stack import configure
 from smolctl.wire import addr
 from tests.api.kit import WALL_EPOCH, Api, Exchange, Row
 from tests.kit.clock import SECOND_NS
-from tests.stack.kit import OURS, PEER, udp_frame
+from tests.stack.kit import OURS, PEER, frame_of, packet_of, udp_frame, udp_packet
 
 
 @pytest.fixture
@@ -55,6 +55,17 @@ def test_a_datagram_is_shown_with_all_that_is_known(api: Api) -> None:
             "time": WALL_EPOCH + api.clock.now / 1e9,
         }
     ]
+
+
+def test_type_of_service_and_options_are_told(api: Api) -> None:
+    exchange, _ = listen(api)
+    segment = udp_packet()[20:]
+    alert = bytes.fromhex("94040000")
+    api.arrive(frame_of(packet_of(17, segment, tos=0xB8, options=alert)))
+    api.arrive(frame_of(packet_of(17, segment)))
+    marked, plain = exchange.of("datagram")
+    assert (marked["tos"], marked["options"]) == (0xB8, "ra")
+    assert not {"tos", "options"} & plain.keys()
 
 
 def test_it_ends_after_count_datagrams(api: Api) -> None:

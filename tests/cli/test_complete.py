@@ -59,7 +59,7 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
         (("route", "show", "table", ""), ["main", "local", "default", "all"]),
         (("--color=a",), ["auto", "always"]),
         (("addr", "--n"), ["--no-start"]),
-        (("ping", "--t"), ["--timeout", "--ttl", "--timestamps", "--timestamp", "--tshort"]),
+        (("ping", "--ti"), ["--timeout", "--timestamps", "--timestamp"]),
         (("monitor", "dr"), ["drops"]),
         (("monitor", "link", ""), ["addr", "route", "rule", "neigh", "socket", "drops", "all",
                                    "dev", "label"]),

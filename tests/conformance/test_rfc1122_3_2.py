@@ -184,6 +184,23 @@ def test_rfc1122_3_2_1_8_b_a_stream_identifier_is_ignored(host: Host) -> None:
     assert host.reasons() == {}
 
 
+def test_rfc1122_3_2_1_8_c_a_source_route_ends_here(host: Host) -> None:
+    (socket,) = host.stack.udp
+    host.set("ip.accept_source_route", 1)
+    came = b"\x83\x07\x08" + ip("10.0.0.3").to_bytes(4)
+    host.receive(frame_of(packet_of(17, SEGMENT, options=came)))
+    datagram = socket.receive()
+    assert datagram is not None
+    assert datagram.options == came + b"\0"
+
+
+def test_rfc1122_3_2_1_8_c_a_second_source_route_is_a_bad_option(host: Host) -> None:
+    host.set("ip.accept_source_route", 1)
+    host.receive(frame_of(packet_of(17, SEGMENT, options=b"\x83\3\4\x89\3\4")))
+    (answer,) = host.sent()
+    assert (answer.icmp.type, answer.icmp.rest >> 24) == (12, 23)
+
+
 # --- 3.2.2: ICMP ----------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ def test_rfc792_formats_an_error_has_protocol_1_and_service_0(host: Host) -> Non
     marked = Ether(udp_frame())
     marked[IP].tos = 0xB8
     del marked[IP].chksum
+    host.set("icmp.error_tos", "zero")
     host.receive(bytes(marked))
     (answer,) = host.sent()
     assert answer.ip is not None

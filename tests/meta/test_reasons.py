@@ -61,7 +61,7 @@ ACCOUNTS = {
 HANDS_ON = {
     "frame_input", "segments_input", "ip_input", "udp_input", "icmp_input", "arp_input",
     "socket_deliver", "_echo_request", "_echo_reply", "_error_input", "fragment_input", "discard",
-    "_wait",
+    "_wait", "options_input",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {"_validate", "_error_reason", "_no_socket"}

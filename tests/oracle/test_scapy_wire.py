@@ -9,7 +9,7 @@ from scapy.layers.inet import ICMP, IP, UDP, ICMPerror, IPerror, UDPerror
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
-from smolctl.wire import arp, ethernet, icmp, ipv4, udp
+from smolctl.wire import arp, ethernet, icmp, ipv4, ipv4_options, udp
 from smolctl.wire.addr import IPV4, format_mac
 from smolctl.wire.arp import ArpPacket
 from smolctl.wire.ethernet import EthernetHeader
@@ -155,4 +155,6 @@ def test_source_route_options(option: str) -> None:
     packet = bytes(IP(src="10.0.0.1", dst="10.0.0.2", options=[route], proto=99))
     header = ipv4.parse(packet)
     assert isinstance(header, Ipv4Header)
-    assert header.source_route
+    options = ipv4_options.parse(header.options)
+    assert isinstance(options, ipv4_options.Options)
+    assert options.route == 0

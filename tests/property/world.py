@@ -84,6 +84,8 @@ KNOBS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("iface.neighbor_cache_count", (1, 2, 1024)),
     ("iface.max_addr_count", (0, 2)),
     ("iface.max_route_count", (0, 1)),
+    ("icmp.error_tos", (0, 1)),
+    ("ip.accept_source_route", (0, 1)),
     ("ip.drop_unicast_in_l2_multicast", (0, 1)),
     ("ip.fib_multipath_hash_policy", (0, 1)),
     ("ip.fib_multipath_use_neigh", (0, 1)),
@@ -114,6 +116,21 @@ SOCKETS: tuple[tuple[int, str, str | None], ...] = (
     (5000, "0.0.0.0", None),
     (5000, "10.0.0.255", None),
 )
+
+OPTIONS = (
+    b"\x07\x07\x04\0\0\0\0",  # record route, one slot
+    b"\x44\x0c\x05\x01" + bytes(8),  # timestamp with address
+    b"\x44\x04\x05\xf0",  # timestamp, overflown
+    b"\x83\x07\x08\x0a\0\0\x03",  # a source route that ends here
+    b"\x83\x07\x04\x0a\0\0\x03",  # one that goes on
+    b"\x94\x04\0\0",  # router alert
+    b"\x07\x03\x04\x83\x03\x04",
+    b"\x07\x02",  # no option can be so short
+    b"\x01\xde\x03\x09\0",
+)
+"""IP options that come in."""
+SENT_OPTIONS = b"\x83\x07\x04\x0a\0\0\x02\x07\x0b\x04" + bytes(8)
+"""Options of one of the sockets: by 10.0.0.2, and record the route."""
 
 ips, macs, ports, devs = (st.sampled_from(pool) for pool in (IPS, MACS, PORTS, DEVS))
 # Mostly right, so that what is inside of a frame is looked at.
@@ -224,6 +241,9 @@ class World:
         if not self.sockets:
             self.sockets.append(self.host.socket(6))
         self.sockets[0].broadcast = True
+        if len(self.sockets) > 2:
+            self.sockets[1].tos = 0xB8
+            self.sockets[2].options = SENT_OPTIONS
         if config.down is not None:
             self.up(config.down, False)
         if config.no_carrier is not None:
@@ -274,8 +294,16 @@ odd_packets = st.builds(
         packet_of(protocol, payload, src, dst, mf=mf, offset=offset, options=options)
     ),
     st.sampled_from([1, 2, 6, 17, 132]), st.binary(max_size=30), srcs, dsts, st.booleans(),
-    st.sampled_from([0, 0, 8, 16]), st.sampled_from([b"", b"", b"\x07\x03\x04", b"\x83\x03\x04"]),
+    st.sampled_from([0, 0, 8, 16]), st.sampled_from([b"", *OPTIONS]),
 )  # fmt: skip
+marked = st.builds(
+    lambda sport, dport, payload, options, tos: frame_of(
+        packet_of(17, udp_packet(sport, dport, payload)[20:], options=options, tos=tos)
+    ),
+    st.sampled_from([7, 9]), st.sampled_from([7, 8]), payloads,
+    st.sampled_from([b"", *OPTIONS]), st.sampled_from([0, 0x10, 0xB8]),
+)  # fmt: skip
+"""Datagrams with a type of service and options, in the flows of plain ones."""
 
 
 @st.composite
@@ -292,7 +320,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return frame[:at] + changed + frame[at + 1 :]
 
 
-good_frames = st.one_of(arps, udps, plain_udps, plain_udps, echoes, errors, odd_packets)
+good_frames = st.one_of(arps, udps, plain_udps, plain_udps, echoes, errors, odd_packets, marked)
 frames = st.one_of(good_frames, good_frames, good_frames, mutated(), st.binary(max_size=80))
 
 

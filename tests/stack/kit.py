@@ -304,11 +304,12 @@ def packet_of(
     offset: int = 0,
     options: bytes = b"",
     ident: int = 1,
+    tos: int = 0,
 ) -> bytes:
     padded = options + bytes(-len(options) % 4)
     total = 20 + len(padded) + len(payload)
     header = ipv4.Ipv4Header(
-        5, 0, total, ident, False, mf, offset, ttl, protocol, ip(src), ip(dst), padded
+        5, tos, total, ident, False, mf, offset, ttl, protocol, ip(src), ip(dst), padded
     )
     return header.to_bytes() + payload
 

@@ -31,7 +31,6 @@ from tests.stack.kit import (
 from tests.stack.provokers import (
     HEADER,
     ON_LO,
-    SOURCE_ROUTED,
     TESTED,
     UDP,
     Provoker,
@@ -86,6 +85,7 @@ from tests.stack.provokers import (
     with_knob,
     without_a_wire,
 )
+from tests.stack.provokers_icmp import with_options
 
 PROVOKERS: dict[str, Provoker] = {
     "rx-frame-short": receives(bytes(13)),
@@ -141,7 +141,11 @@ PROVOKERS: dict[str, Provoker] = {
         "ip.drop_unicast_in_l2_multicast", 1, receives(udp_frame(to=addr.BROADCAST_MAC))
     ),
     "ip-multicast-not-joined": receives(udp_frame(dst="224.0.0.1", to=addr.multicast_mac(1))),
-    "ip-source-route": receives(frame_of(SOURCE_ROUTED)),
+    "ip-bad-option": receives(with_options(b"\x07\x02")),
+    "ip-source-route": receives(with_options(bytes([131, 3, 4]))),
+    "ip-source-route-open": with_knob(
+        "ip.accept_source_route", 1, receives(with_options(bytes([131, 7, 4, 10, 0, 0, 3])))
+    ),
     "ip-proto-unknown": receives(frame_of(packet_of(132, b""))),
     "frag-pending": receives(fragment(0, 16)),
     "frag-bad-length": receives(fragment(0, 15)),

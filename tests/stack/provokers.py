@@ -363,7 +363,6 @@ def on_a_bad_link(netem: Netem, datagrams: int = 1) -> Provoker:
 
 
 UDP, HEADER = udp_frame(), ethernet.HEADER_LEN
-SOURCE_ROUTED = packet_of(17, udp_packet()[20:], options=bytes([131, 3, 4]))
 
 
 def limited_by(burst: int, rate: int) -> Provoker:

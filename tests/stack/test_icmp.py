@@ -3,7 +3,7 @@
 import pytest
 
 from smolctl.stack import configure, icmp_error
-from smolctl.stack.echo import REPLY_QUEUE_LIMIT
+from smolctl.stack.echo import REPLY_QUEUE_LIMIT, EchoReply
 from smolctl.stack.fate import Trace
 from smolctl.stack.icmp_limit import PEERS_LIMIT, IcmpLimiter
 from smolctl.stack.neighbor_state import State
@@ -97,7 +97,7 @@ def test_replies_find_the_client_with_their_ident(host: Host) -> None:
     assert client.ident != other.ident
     answer = icmp_frame(icmp.Type.ECHO_REPLY, 0, client.ident << 16 | 5, b"data")
     host.receive(answer)
-    assert [tuple(item) for item in client.replies] == [(ip(PEER), 5, 64, b"data", host.now)]
+    assert list(client.replies) == [EchoReply(ip(PEER), 5, 64, b"data", host.now)]
     assert host.stack.take_ready() == [client]
     assert not other.replies
     host.stack.echo_close(client)

@@ -42,7 +42,6 @@ ACCEPTED: dict[str, bytes] = {
     "options that we do not know (3.2.1.8)": frame_of(
         packet_of(17, SEGMENT, options=b"\x44\x04\x05\x00")
     ),
-    "options that make no sense": frame_of(packet_of(17, SEGMENT, options=b"\x44\xff\x05\x00")),
     "unicast in a broadcast frame": udp_frame(to=addr.BROADCAST_MAC),
     "unicast in a multicast frame": udp_frame(to=addr.multicast_mac(1)),
     "broadcast in a unicast frame": udp_frame(dst="10.0.0.255"),
@@ -122,7 +121,8 @@ ORDER: list[tuple[bytes, str]] = [
     (udp_frame(src="0.0.0.9", dst="0.0.0.9"), "ip-src-invalid"),
     (frame_of(packet_of(132, b"", dst=PEER)), "ip-dst-not-ours"),
     (frame_of(packet_of(132, b"", mf=True)), "frag-bad-length"),
-    (frame_of(packet_of(17, SEGMENT, "127.0.0.1", options=b"\x83\x03\x04")), "ip-source-route"),
+    (frame_of(packet_of(17, SEGMENT, "127.0.0.1", options=b"\x83\x03\x04")), "ip-loopback-on-wire"),
+    (frame_of(packet_of(132, b"", dst=PEER, options=b"\7\2")), "ip-dst-not-ours"),
 ]
 
 

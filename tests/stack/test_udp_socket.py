@@ -11,7 +11,7 @@ from smolctl.errors import (
     SendRejected,
 )
 from smolctl.stack import configure
-from smolctl.stack.udp_socket import DATAGRAM_OVERHEAD, ERROR_QUEUE_LIMIT, UdpSocket
+from smolctl.stack.udp_socket import DATAGRAM_OVERHEAD, ERROR_QUEUE_LIMIT, Datagram, UdpSocket
 from smolctl.wire import addr, icmp
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import (
@@ -183,7 +183,7 @@ def test_what_a_datagram_says_about_itself(host: Host) -> None:
     host.receive(udp_frame(1234, 7, b"x", PEER, OURS))
     datagram = socket.receive()
     assert datagram is not None
-    assert datagram == (b"x", ip(PEER), 1234, ip(OURS), 7, "tap0", host.now)
+    assert datagram == Datagram(b"x", ip(PEER), 1234, ip(OURS), 7, "tap0", host.now)
     assert socket.receive() is None
 
 

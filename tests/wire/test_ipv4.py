@@ -137,26 +137,6 @@ def test_too_many_options_are_refused() -> None:
         HEADER._replace(options=bytes(41)).to_bytes()
 
 
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ("", False),
-        ("83 07 04 0a000001", True),
-        ("89 07 04 0a000001", True),
-        ("01 01 83 03 04", True),
-        ("07 04 00 00 89 03 04", True),
-        ("83", True),
-        ("00 83 03 04", False),  # after the end of the list there are no options
-        ("07 00 83 03 04", False),  # a length of 0 would loop for ever
-        ("07 01 83 03 04", False),
-        ("07", False),
-        ("07 28 00 00", False),
-    ],
-)
-def test_source_route(options: str, expected: bool) -> None:
-    assert HEADER._replace(options=bytes.fromhex(options)).source_route is expected
-
-
 @given(headers(), st.binary(max_size=20))
 def test_round_trip(header: Ipv4Header, padding: bytes) -> None:
     body = bytes(header.total_length - header.header_len)
@@ -185,7 +165,6 @@ def test_no_bytes_raise(data: bytes, first: bytes, right_checksum: bool) -> None
     header = ipv4.parse(packet)
     ipv4.parse_unchecked(packet)
     if isinstance(header, Ipv4Header):
-        assert header.source_route in (False, True)
         assert len(ipv4.payload(packet, header)) == header.total_length - header.header_len
 
 

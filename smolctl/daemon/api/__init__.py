@@ -59,8 +59,11 @@ _ROUTE_SELECT = "table root match exact dev via protocol scope type src metric"
 _RULE_SELECT = "not from to iif oif tos ipproto sport dport priority table protocol"
 _RULE = _RULE_SELECT + " type goto suppress_prefixlength"
 _NEIGH = "dst lladdr dev nud"
-_SEND = "dst port src sport dev data size count interval rate wait ttl broadcast expect_reply quiet"
-_PING = "dst count interval size ttl timeout deadline src dev"
+_SEND = (
+    "dst port src sport dev data size count interval rate wait ttl tos options broadcast"
+    " expect_reply quiet"
+)
+_PING = "dst count interval size ttl tos record timeout deadline src dev"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 
 OPS: dict[str, Operation] = {

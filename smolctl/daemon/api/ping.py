@@ -15,7 +15,7 @@ from smolctl.stack.decide import Decision, Refusal, decide
 from smolctl.stack.fate import Fate, Flow, Trace
 from smolctl.stack.stack import Stack
 from smolctl.stack.udp_socket import SocketError
-from smolctl.wire import addr, icmp
+from smolctl.wire import addr, icmp, ipv4_options
 
 NO_REPLY_WAIT_NS = 10 * NS_PER_S
 """How long the last request is waited for while nothing came back (iputils MAXWAIT)."""
@@ -23,6 +23,8 @@ FOLLOWED = 64
 """Requests whose steps are still told when an error comes for one."""
 REMEMBERED = 4096
 """Requests whose replies are still told from duplicates."""
+
+_RECORD = ipv4_options.outgoing(ipv4_options.record(), 0)
 
 _TEXTS = {
     "icmp-net-unreachable": "Destination Net Unreachable",
@@ -50,6 +52,8 @@ class PingPlan:
     ttl: int | None
     timeout_ns: int | None
     deadline_ns: int | None
+    tos: int = 0
+    record: bool = False
 
 
 def run(ctx: Context, args: Args) -> Job:
@@ -65,6 +69,8 @@ def run(ctx: Context, args: Args) -> Job:
         args.integer("ttl", 1, 255),
         args.seconds("timeout"),
         args.seconds("deadline"),
+        args.tos("tos") or 0,
+        args.flag("record"),
     )
     decision = _way(ctx.stack, plan, ctx.now)
     return PingJob(ctx.stack, plan, decision.src, decision.interface.name)
@@ -87,6 +93,11 @@ def _way(stack: Stack, plan: PingPlan, now: int) -> Decision:
             stack, reason.TX_BROADCAST_DENIED, decision.interface.name, now, trace, ip=shown
         )
     return decision
+
+
+def _recorded(options: bytes) -> list[str] | None:
+    found = ipv4_options.recorded(options)
+    return None if found is None else [addr.IPV4.format(address) for address in found]
 
 
 class PingJob(Job):
@@ -198,8 +209,9 @@ class PingJob(Job):
         )
         try:
             egress.icmp_output(
-                self._stack, message, plan.dst, now,
-                src=plan.src, dev=plan.dev, ttl=plan.ttl, trace=self._trace,
+                self._stack, message, plan.dst, now, src=plan.src, dev=plan.dev, ttl=plan.ttl,
+                tos=plan.tos, options=_RECORD if plan.record else egress.NO_OPTIONS,
+                trace=self._trace,
             )  # fmt: skip
         except (SendRejected, NoBuffers) as error:
             if self._sequence == 1:
@@ -236,6 +248,8 @@ class PingJob(Job):
                 bytes=len(reply.data) + icmp.HEADER_LEN,
                 rtt_ns=rtt,
                 dup=True if again else None,
+                tos=reply.tos or None,
+                record_route=_recorded(reply.options),
                 **{"from": addr.IPV4.format(reply.src)},
             )
         while client.errors:

@@ -5,6 +5,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from smolctl.daemon import option_words
 from smolctl.daemon.api.udp_send import SendJob, SendPlan, error_fields
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context
@@ -12,7 +13,7 @@ from smolctl.daemon.job import Job
 from smolctl.errors import InvalidArgument, MessageTooLong, NoBuffers, SendRejected
 from smolctl.stack.fast import udp_send_many
 from smolctl.stack.udp_socket import ANY, UdpSocket
-from smolctl.wire import addr, udp
+from smolctl.wire import addr, ipv4_options, udp
 
 RETRY_NS = 5_000_000
 """When to look again whether a client that fell behind has room."""
@@ -53,8 +54,12 @@ def send(ctx: Context, args: Args) -> Job:
         expect,
         args.flag("quiet"),
     )
+    words = args.text("options")
+    options = b"" if words is None else option_words.parse(words)
     socket = ctx.stack.udp_open("udp send")
     socket.ttl = args.integer("ttl", 1, 255)
+    socket.tos = args.tos("tos") or 0
+    socket.options = options
     socket.broadcast = args.flag("broadcast")
     src, sport, dev = args.address("src") or ANY, args.port("sport") or 0, args.text("dev")
     ctx.stack.udp_bind(socket, src, sport, dev)
@@ -156,6 +161,8 @@ class RecvJob(Job):
                 dst=addr.IPV4.format(datagram.dst),
                 dport=datagram.dport,
                 dev=datagram.dev,
+                tos=datagram.tos or None,
+                options=ipv4_options.text(datagram.options, addr.IPV4.format) or None,
                 data=base64.b64encode(datagram.payload).decode(),
                 time=round(self._wall(datagram.at_ns), 6),
             )

@@ -157,14 +157,35 @@ IP_MULTICAST_NOT_JOINED = define(
     why="no socket here joined {ip} on {dev}",
     advice="usually harmless: it is for others on the link",
 )  # fmt: skip
+IP_BAD_OPTION = define(
+    "ip-bad-option", Kind.REJECT, "RFC 1122 3.2.2.5", "IP_INHDR",
+    "an IP option that makes no sense",
+    """The header has an option whose length or pointer cannot be, or that may be there only once.
+    Options that this stack does not know are skipped, but not even that is possible without a right
+    length. The sender is told by ICMP "parameter problem", which says at which byte of the header
+    it went wrong.""",
+    why="option {kind} makes no sense at byte {pointer} of the header",
+    advice="the bytes and their sender: smolctl capture {dev} -v",
+)  # fmt: skip
 IP_SOURCE_ROUTE = define(
-    "ip-source-route", Kind.DROP, "RFC 1122 3.2.1.8", "silent",
+    "ip-source-route", Kind.REJECT, "RFC 1122 3.2.1.8", "silent",
     "a packet that says by itself which way it wants to go",
     """The source route option has the sender choose the hops of a packet and, worse, of its answer.
     It was used to get around address filters, so that hosts refuse it today; Linux does too
-    (accept_source_route=0). The packet is dropped in silence.""",
+    (accept_source_route=0), without a word. Here the sender is told by ICMP "source route failed".
+    RFC 1122 3.2.1.8 has a host take it, which ip.accept_source_route does.""",
     why="a source route in a packet to {ip} is refused",
+    fix=("smolctl sysctl ip.accept_source_route=1",),
     advice="on the sender: send without the option",
+)  # fmt: skip
+IP_SOURCE_ROUTE_OPEN = define(
+    "ip-source-route-open", Kind.REJECT, "RFC 1122 3.3.5", "silent",
+    "a packet whose source route goes on behind this stack",
+    """The packet is for us, but its source route names further hops: we are to send it on. A host
+    need not do that for others (RFC 1122 3.3.5), and this stack does not; source routes that end
+    here are taken. The sender is told by ICMP "source route failed".""",
+    why="the source route of a packet to {ip} has hops left, and this stack is none of them",
+    advice="on the sender: name this stack as the destination, not as a hop",
 )  # fmt: skip
 IP_PROTO_UNKNOWN = define(
     "ip-proto-unknown", Kind.REJECT, "RFC 1122 3.2.2.1", "IP_NOPROTO",
