@@ -15,7 +15,10 @@ from tests.kit.stack_env import SmolctlEnv
 _BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
 
 VOLATILE = {
-    "ephemeral port": (re.compile(r"(?:(?<=\d:)|(?<=port ))(?:3[3-9]|4\d|5\d|60)\d{3}\b"), "PORT"),
+    "ephemeral port": (
+        re.compile(r"(?:(?<=\d:)|(?<=port ))(?:32[7-9]|(?:3[3-9]|4\d|5\d|60)\d)\d\d\b"),
+        "PORT",
+    ),
     "duration": (re.compile(r"\b\d+(?:\.\d+)? ms\b"), "TIME ms"),
     "packet id": (re.compile(r"\bid \d+\b(?!:)"), "id ID"),
     "process": (re.compile(r"\(pid \d+\)"), "(pid PID)"),
