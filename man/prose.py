@@ -68,7 +68,8 @@ SEE_ALSO = {
         ("ip-route", "8"),
     ],
     "udp": [("smolctl-socket", "8"), ("smolctl-stats", "8"), ("nc", "1")],
-    "ping": [("smolctl-arping", "8"), ("ping", "8")],
+    "ping": [("smolctl-traceroute", "8"), ("smolctl-arping", "8"), ("ping", "8")],
+    "traceroute": [("smolctl-ping", "8"), ("smolctl-why", "8"), ("traceroute", "1")],
     "capture": [
         ("smolctl-trace", "8"),
         ("smolctl-why", "8"),
@@ -292,6 +293,17 @@ While trace runs, packets take the slow path of the stack, which can explain the
 their speed changes. When it ends, or is killed, the fast path is back: smolctl stats has as udp
 flows_known how many flows take it. Packets come to the reader by a queue of 1 MiB which loses the
 oldest; how many were lost is said where they are missing and at the end.
+""",
+    "traceroute": """
+traceroute sends packets with a time to live of 1, 2, 3 and so on. The router where it runs out says
+so, and so each hop on the way to a host is known; the host itself answers that nothing listens at
+the port, or replies to the echo request. Up to 16 probes are on their way at once, and what came of
+them is printed in order, in the words of traceroute(1) for Linux: * for no answer, !H, !N and !P
+for host, network and protocol unreachable, !X for prohibited, !F-MTU for a packet that is too big,
+!S for a failed source route. Names are never looked up.
+
+When the host is not reached, a last line on standard error names the reason: the error of the hop
+where the way ends, or icmp-hops-silent when nothing answers beyond some hop.
 """,
     "arping": """
 arping sends ARP requests by one interface and prints who answers, in the words of arping(8)

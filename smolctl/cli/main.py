@@ -33,6 +33,7 @@ NOUNS = {
     "udp": "send, receive and echo datagrams",
     "capture": "look at packets, write them to a file, read them from one",
     "ping": "ask a host for an echo",
+    "traceroute": "show the hops on the way to a host",
     "arping": "ask a neighbor for its link address",
     "batch": "run the commands of a file over one connection",
     "config": "print the commands that make a stack again",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from smolctl.stack.fate import Trace
 from smolctl.stack.reason import Reason
 from smolctl.stack.udp_socket import ERROR_QUEUE_LIMIT, SocketError
-from smolctl.wire import icmp, ipv4
+from smolctl.wire import icmp, ipv4, ipv4_options
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -47,7 +47,7 @@ def packet_failed(
         return True
     if quote.icmp_type == icmp.Type.ECHO_REQUEST and quote.icmp_ident is not None:
         echo = stack.echoes.get(quote.icmp_ident)
-        if echo is None or echo.dst != quote.dst:
+        if echo is None or not (echo.dst == quote.dst or _routed(quote)):
             return False
         sequence = quote.icmp_sequence or 0
         error = SocketError(errno_name, reason, detail, by, quote.dst, sequence, now)
@@ -74,6 +74,12 @@ def datagram_failed(
     if len(socket.errors) < ERROR_QUEUE_LIMIT:
         socket.errors.append(error)
     stack.wake(socket)
+
+
+def _routed(quote: icmp.Quote) -> bool:
+    """Tell whether a packet goes by hops that it names, so that its destination is one of them."""
+    options = ipv4_options.parse(quote.options, arriving=False)
+    return isinstance(options, ipv4_options.Options) and options.route is not None
 
 
 def unanswered(stack: "Stack", trace: Trace, reason: Reason, now: int, **detail: object) -> None:

@@ -124,6 +124,7 @@ class Quote(NamedTuple):
         icmp_type: of a quoted ICMP message, else None.
         icmp_ident: identifier of a quoted echo request or reply, else None.
         icmp_sequence: its sequence number, else None.
+        options: of its header; a source route means that ``dst`` is but a hop.
     """
 
     protocol: int
@@ -135,6 +136,7 @@ class Quote(NamedTuple):
     icmp_type: int | None = None
     icmp_ident: int | None = None
     icmp_sequence: int | None = None
+    options: bytes = b""
 
 
 def is_error(icmp_type: int) -> bool:
@@ -166,7 +168,9 @@ def parse_quote(body: bytes) -> Quote | None:
     header = ipv4.parse_unchecked(body)
     if header is None:
         return None
-    quote = Quote(header.protocol, header.src, header.dst, header.total_length)
+    quote = Quote(
+        header.protocol, header.src, header.dst, header.total_length, options=header.options
+    )
     # Only the first fragment begins with the transport's header (RFC 791 3.2).
     transport = body[header.header_len :] if header.fragment_offset == 0 else b""
     if header.protocol in (ipv4.Protocol.UDP, ipv4.Protocol.TCP) and len(transport) >= 4:

@@ -53,6 +53,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "udp.recv": {"port": "7", "wait": "1"},
     "udp.echo": {"port": "7", "wait": "1"},
     "ping.run": {"dst": PEER, "count": "1"},
+    "traceroute.run": {"dst": PEER, "queries": "1", "max_hops": "2", "wait": "0.1"},
     "arping.run": {"dst": PEER, "count": "1"},
     "monitor.run": {"wait": "1"},
     "capture.run": {"wait": "1"},

@@ -29,9 +29,8 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
     ("words", "offered"),
     [
         (("",), ["stack", "link", "addr", "route", "rule", "neigh", "sysctl", "socket", "stats",
-                 "monitor", "explain", "why", "trace", "udp", "capture", "ping", "arping",
-                 "batch",
-                 "config", "help"]),
+                 "monitor", "explain", "why", "trace", "udp", "capture", "ping", "traceroute",
+                 "arping", "batch", "config", "help"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),
         (("addr", ""), ["show", "add", "del", "replace", "change", "flush"]),
         (("-j", "route", "a"), ["add", "append"]),

@@ -35,6 +35,7 @@ OF_OPERATION |= {
     "why.show": "why",
     "why.list": "why-list",
     "ping.run": "ping",
+    "traceroute.run": "traceroute",
     "arping.run": "arping",
     "monitor.run": "monitor",
     "capture.run": "capture",
@@ -51,7 +52,10 @@ UNPRINTED = {
 ALONE = {"stack-log", "explain", "error"}
 """Schemas of what the command line prints by itself."""
 
-STREAMS = {"udp-send", "udp-recv", "udp-echo", "ping", "arping", "monitor", "capture", "trace"}
+STREAMS = {
+    "udp-send", "udp-recv", "udp-echo", "ping", "traceroute", "arping", "monitor", "capture",
+    "trace",
+}  # fmt: skip
 """Schemas of one line each; the others are of the whole output."""
 
 COMMANDS: tuple[tuple[str, str], ...] = (
@@ -114,6 +118,10 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("ping", "ping -c 2 -i 0.1 10.0.0.2"),
     ("ping", "ping -c 1 -W 0.2 10.0.0.99"),
     ("ping", "ping -c 1 10.0.0.98"),
+    ("ping", "ping -c 1 -Q 16 -R 10.0.0.2"),
+    ("traceroute", "traceroute 10.0.0.2"),
+    ("traceroute", "traceroute -I -q 1 10.0.0.97"),
+    ("traceroute", "traceroute -q 1 -w 0.1 -m 2 8.8.8.8"),
     ("arping", "arping -c 2 -i 0.1 -I eth0 10.0.0.2"),
     ("arping", "arping -c 1 -w 0.1 -I eth0 10.0.0.99"),
     ("arping", "arping -D -c 1 -w 0.3 -I eth0 10.0.0.2"),

@@ -5,7 +5,7 @@ has to be counted for a reason to strike, such as the waiting before a failure.
 """
 
 from smolctl.stack.impairment import LIMIT_FRAMES, Netem
-from smolctl.stack.reason import ARP_NO_REPLY, ICMP_NO_REPLY, UDP_NO_REPLY
+from smolctl.stack.reason import ARP_NO_REPLY, ICMP_HOPS_SILENT, ICMP_NO_REPLY, UDP_NO_REPLY
 from smolctl.stack.route import RouteType
 from smolctl.stack.rule import RuleAction
 from smolctl.wire import addr, ethernet, icmp
@@ -172,6 +172,7 @@ PROVOKERS: dict[str, Provoker] = {
     "icmp-prohibited": error_for_a_socket(3, 13),
     "icmp-time-exceeded": error_for_a_socket(11, 0),
     "icmp-parameter-problem": error_for_a_socket(12, 0),
+    "icmp-hops-silent": silence(ICMP_HOPS_SILENT, ip=PEER, n=30),
     "icmp-no-reply": silence(ICMP_NO_REPLY, n=3, ip=DEAD),
     "udp-header-short": receives(frame_of(packet_of(17, bytes(7)))),
     "udp-bad-length": receives(frame_of(packet_of(17, b"\0\7\0\7\0\x09\0\0"))),
@@ -219,6 +220,7 @@ PROVOKERS: dict[str, Provoker] = {
 
 
 VARIANTS: dict[str, tuple[Provoker, ...]] = {
+    "icmp-hops-silent": (silence(ICMP_HOPS_SILENT, ip=PEER, n=30, hop=2, last="10.1.0.2"),),
     "arp-unsolicited": (
         with_knob("arp.accept_from", "solicited", known_before(receives(reply(DEAD)))),
     ),

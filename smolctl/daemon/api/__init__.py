@@ -29,6 +29,7 @@ from smolctl.daemon.api import (
     stats,
     sysctl,
     trace,
+    traceroute,
     udp,
     why,
 )
@@ -64,6 +65,7 @@ _SEND = (
     " expect_reply quiet"
 )
 _PING = "dst count interval size ttl tos record timeout deadline src dev"
+_TRACEROUTE = "dst size method first max_hops queries at_once wait gap port tos gateways src dev"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 
 OPS: dict[str, Operation] = {
@@ -113,6 +115,7 @@ OPS: dict[str, Operation] = {
     "config.save": _op(config.save),
     "batch.run": _op(batch.run, "commands force atomic"),
     "ping.run": _op(ping.run, _PING),
+    "traceroute.run": _op(traceroute.run, _TRACEROUTE),
     "arping.run": _op(arping.run, _ARPING),
     "monitor.run": _op(monitor.run, " ".join(monitor.KINDS) + " dev count wait stats"),
     "capture.run": _op(capture.run, packets.WORDS),

@@ -158,6 +158,19 @@ ICMP_PARAMETER_PROBLEM = define(
     why="{offender} says that the header of a packet to {ip} is wrong",
     advice="see what leaves, and compare it with what arrives: smolctl capture {dev} -v",
 )  # fmt: skip
+ICMP_HOPS_SILENT = define(
+    "icmp-hops-silent", Kind.NOTE, "RFC 1812 5.3.1", "silent",
+    "no hop answered beyond the last one that did",
+    """The probes of a traceroute left, each with a time to live that lets it go one hop further,
+    and from some hop on nothing came back: no router said that it ran out, nor did the host answer.
+    A filter drops the probes or the answers, the routers there say nothing, or have no way back to
+    our address.""",
+    why=(
+        "nothing answered the way to {ip} up to hop {n}",
+        ", beyond hop {hop} ({last})",
+    ),
+    advice="what is dropped differs by protocol: smolctl traceroute -I {ip}",
+)  # fmt: skip
 ICMP_NO_REPLY = define(
     "icmp-no-reply", Kind.NOTE, "RFC 1122 3.2.2.6", "silent",
     "echo requests were sent, and nothing came back",

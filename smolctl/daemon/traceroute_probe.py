@@ -1,0 +1,206 @@
+"""How ``traceroute`` asks: by UDP datagrams or by echo requests; and what an answer means."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from smolctl.stack import egress
+from smolctl.stack.fate import Trace
+from smolctl.stack.stack import Stack
+from smolctl.stack.udp_socket import ANY, SocketError, UdpSocket
+from smolctl.wire import icmp, ipv4_options
+
+
+class Answer(NamedTuple):
+    """Who answered a probe, and how.
+
+    Attributes:
+        error: what came back, or was given up here; None for what the probe asked for.
+        own: it is this stack that gave up.
+    """
+
+    src: int
+    at_ns: int
+    error: SocketError | None = None
+    own: bool = False
+
+    @property
+    def final(self) -> bool:
+        """Whether no later hop can answer: all but "time to live exceeded" ends the way."""
+        return self.error is None or self.error.reason.name != "icmp-time-exceeded"
+
+    @property
+    def reached(self) -> bool:
+        """Whether the host itself was reached: it answered, or has nobody at that port."""
+        if self.error is None:
+            return True
+        unreachable = self.error.reason.name == "icmp-port-unreachable"
+        return unreachable and self.src == self.error.dst
+
+
+Answered = Callable[[int, Answer, int], None]
+"""Takes the number of a probe, its answer, and the time."""
+
+
+class Prober(Protocol):
+    """Sends probes, each with a number, and tells of their answers."""
+
+    def send(self, number: int, ttl: int, payload: bytes, now: int, trace: Trace) -> None:
+        """Send one.
+
+        Raises:
+            SendRejected, NoBuffers: it goes no way.
+        """
+
+    def forget(self, number: int) -> None:
+        """Wait for an answer to it no longer."""
+
+    def close(self) -> None:
+        """Wait for none."""
+
+
+def _filled(size: int) -> bytes:
+    """Return traceroute's pattern: what people see in captures of it."""
+    return bytes(0x40 + (at & 0x3F) for at in range(size))
+
+
+class UdpProber:
+    """Sends datagrams, each from a port of its own.
+
+    Args:
+        rising: each probe goes to the port after the last one's.
+    """
+
+    def __init__(
+        self, stack: Stack, dst: int, src: int | None, dev: str | None, tos: int, options: bytes,
+        port: int, answered: Answered, *, rising: bool,
+    ) -> None:  # fmt: skip
+        self._stack, self._dst, self._src, self._dev = stack, dst, src, dev
+        self._tos, self._options, self._port, self._answered = tos, options, port, answered
+        self._rising = rising
+        self._sockets: dict[int, UdpSocket] = {}
+
+    def send(self, number: int, ttl: int, payload: bytes, now: int, trace: Trace) -> None:
+        """Send one; see ``Prober``."""
+        stack = self._stack
+        socket = stack.udp_open("traceroute")
+        socket.ttl, socket.tos, socket.options = ttl, self._tos, self._options
+        stack.udp_bind(socket, self._src or ANY, 0, self._dev)
+        port = (self._port + number - 1) % 0xFFFF + 1 if self._rising else self._port
+        socket.handler = partial(self._take, number, socket, port)
+        self._sockets[number] = socket
+        stack.udp_send(socket, _filled(len(payload)), self._dst, port, now, trace)
+
+    def _take(self, number: int, socket: UdpSocket, port: int, now: int) -> None:
+        datagram = socket.receive()
+        if datagram is not None:
+            self._answered(number, Answer(datagram.src, datagram.at_ns), now)
+        while socket.errors:
+            # One that is late may be about an earlier probe, from the same port to another one.
+            error = socket.errors.popleft()
+            if error.dport == port:
+                self._answered(number, _of_error(error), now)
+
+    def forget(self, number: int) -> None:
+        """Close the probe's socket."""
+        socket = self._sockets.pop(number, None)
+        if socket is not None:
+            self._stack.udp_close(socket)
+
+    def close(self) -> None:
+        """Close all sockets."""
+        for number in list(self._sockets):
+            self.forget(number)
+
+
+class EchoProber:
+    """Sends echo requests, whose sequence numbers rise from ``first`` on."""
+
+    def __init__(
+        self, stack: Stack, dst: int, src: int | None, dev: str | None, tos: int, options: bytes,
+        first: int, answered: Answered,
+    ) -> None:  # fmt: skip
+        self._stack, self._dst, self._src, self._dev = stack, dst, src, dev
+        self._tos, self._first, self._answered = tos, first, answered
+        self._options = ipv4_options.outgoing(options, dst)
+        self._client = stack.echo_open(dst)
+        self._client.handler = self._take
+        self._numbers: dict[int, int] = {}
+
+    def send(self, number: int, ttl: int, payload: bytes, now: int, trace: Trace) -> None:
+        """Send one; see ``Prober``."""
+        sequence = (self._first + number) & 0xFFFF
+        self._numbers[sequence] = number
+        message = icmp.IcmpMessage(
+            icmp.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, _filled(len(payload))
+        )
+        egress.icmp_output(
+            self._stack, message, self._dst, now, src=self._src, dev=self._dev, ttl=ttl,
+            tos=self._tos, options=self._options, trace=trace,
+        )  # fmt: skip
+
+    def _take(self, now: int) -> None:
+        client = self._client
+        while client.replies:
+            reply = client.replies.popleft()
+            self._tell(reply.sequence, Answer(reply.src, reply.at_ns), now)
+        while client.errors:
+            error = client.errors.popleft()
+            self._tell(error.dport, _of_error(error), now)
+
+    def _tell(self, sequence: int, answer: Answer, now: int) -> None:
+        number = self._numbers.pop(sequence, None)
+        if number is not None:
+            self._answered(number, answer, now)
+
+    def forget(self, number: int) -> None:
+        """Take no answer to it any more."""
+        self._numbers.pop((self._first + number) & 0xFFFF, None)
+
+    def close(self) -> None:
+        """Wait for none."""
+        self._stack.echo_close(self._client)
+
+
+def _of_error(error: SocketError) -> Answer:
+    return Answer(error.offender, error.at_ns, error, error.reason.name == "neigh-failed")
+
+
+# --- what people read -----------------------------------------------------------------------------
+
+
+def mark(answer: Answer) -> str:
+    """Return traceroute's note on an answer (parse_icmp_res), "" for what is as it should be."""
+    error = answer.error
+    if error is None or answer.reached:
+        return ""
+    if answer.own:
+        return "!H"  # as Linux has it: the host itself says that nobody answers its ARP
+    kind, code = error.detail.get("type"), error.detail.get("icmp_code")
+    if kind == icmp.Type.TIME_EXCEEDED:
+        return "" if code == icmp.TimeExceeded.TTL else f"!<{kind}-{code}>"
+    if kind != icmp.Type.DEST_UNREACHABLE:
+        return f"!<{kind}-{code}>"
+    if code == icmp.Unreachable.FRAG_NEEDED:
+        return f"!F-{error.detail.get('mtu') or 0}"
+    if code == icmp.Unreachable.PORT:
+        return ""
+    return _MARKS.get(code, f"!<{code}>") if isinstance(code, int) else ""
+
+
+_MARKS: dict[int, str] = {
+    icmp.Unreachable.NET: "!N",
+    icmp.Unreachable.NET_UNKNOWN: "!N",
+    icmp.Unreachable.HOST_ISOLATED: "!N",
+    icmp.Unreachable.NET_TOS: "!N",
+    icmp.Unreachable.HOST: "!H",
+    icmp.Unreachable.HOST_UNKNOWN: "!H",
+    icmp.Unreachable.HOST_TOS: "!H",
+    icmp.Unreachable.NET_PROHIBITED: "!X",
+    icmp.Unreachable.HOST_PROHIBITED: "!X",
+    icmp.Unreachable.ADMIN: "!X",
+    icmp.Unreachable.PROTOCOL: "!P",
+    icmp.Unreachable.SOURCE_ROUTE_FAILED: "!S",
+    icmp.Unreachable.PRECEDENCE_VIOLATION: "!V",
+    icmp.Unreachable.PRECEDENCE_CUTOFF: "!C",
+}
