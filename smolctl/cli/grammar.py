@@ -35,6 +35,8 @@ class Keyword(NamedTuple):
         bare: the word counts without ``--`` too.
         complete: what completion offers as its value: a kind of ``complete.LIVE``, or "".
         values: usual values, for help and completion; the stack decides which are right.
+        prefix: a word that may stand before its value and sets an argument of its own: ``mtu lock
+            1400`` sets mtu and mtu_lock; "" for none.
         within: key and value of another keyword that must stand before it; without it the word
             means what it does elsewhere in the table: ``name X`` and ``type cable name X``.
         many: it may come again; the argument is a list.
@@ -52,6 +54,7 @@ class Keyword(NamedTuple):
     bare: bool = True
     complete: str = ""
     values: tuple[str, ...] = ()
+    prefix: str = ""
     within: tuple[str, str] | None = None
     many: bool = False
     group: "tuple[Keyword, ...]" = ()
@@ -280,6 +283,9 @@ class Parser:
             self._set(key, word.lstrip("-") if owner.choice else True, word, again=not owner.choice)
             return
         text = self._value(word, owner, value)
+        if owner.prefix and text == owner.prefix:
+            self.args[f"{key}_{text}"] = True
+            text = self._value(f"{word} {text}", owner, None)
         if text is not None and owner.many:
             self.args.setdefault(key, []).append(text)
         elif text is not None:

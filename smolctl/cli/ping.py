@@ -3,7 +3,7 @@
 from typing import Any
 
 from smolctl.cli import exit as exits
-from smolctl.cli import stream
+from smolctl.cli import pmtudisc, stream
 from smolctl.cli.command import Verb
 from smolctl.cli.grammar import Args, Keyword, Positional, Table, option
 from smolctl.cli.session import Event, Session
@@ -92,7 +92,7 @@ def _run(session: Session, args: Args) -> int:
     quiet = args.pop("quiet", False) or session.options.quiet
     stamped = args.pop("timestamps", False)
     args.pop("numeric", None)  # names are never looked up
-    request = _chosen(args)
+    request = _chosen(pmtudisc.chosen(args))
     chosen = "src" in request or "dev" in request
     options = _RECORD_LEN if request.get("record") else 0
     last: list[list[str] | None] = [None]
@@ -144,6 +144,7 @@ _OPTIONS = (
     option("record", "have routers record the way there and back", short="R"),
     option("interface", "source address, or interface", "ADDR|DEVICE", short="I", complete="link"),
     Keyword(("dev",), "interface", "DEVICE", complete="link"),
+    *pmtudisc.OPTIONS,
     option("quiet", "only the first and the last lines", short="q"),
     option("timestamps", "the time before each line", short="D"),
     option("numeric", "accepted: names are never looked up", short="n"),
@@ -159,6 +160,7 @@ COMMAND = Verb(
             "smolctl ping -I 10.0.0.1 -c 1 -W 1 8.8.8.8",
             "smolctl ping -c 1 -Q 0xb8 10.0.0.2",
             "smolctl ping -c 1 -R 10.0.0.2",
+            "smolctl ping -c 1 -s 1472 -M do 10.0.0.2",
             "smolctl -j ping -c 1 10.0.0.2",
         ),
         (Positional("dst", "DST", "address of the host", complete="host"),),

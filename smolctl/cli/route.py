@@ -63,8 +63,11 @@ def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
 
 
 def _metrics(row: Mapping[str, Any]) -> list[str]:
+    lock = "lock " if row.get("mtu_lock") else ""
     return [
-        f"{name} {value}" for metric in row.get("metrics", []) for name, value in metric.items()
+        f"{name} {lock}{value}"
+        for metric in row.get("metrics", [])
+        for name, value in metric.items()
     ]
 
 
@@ -83,9 +86,12 @@ def _hop(hop: Mapping[str, Any], out: Output) -> str:
 
 
 def render(rows: Rows, args: Args, out: Output) -> Iterator[str]:
-    """Yield the text of ``route show``."""
+    """Yield the text of ``route show``, and of ``route show cache``."""
     for row in rows:
-        yield from lines(row, args, out)
+        if "cache" in row:
+            yield from render_get([row], args, out)
+        else:
+            yield from lines(row, args, out)
 
 
 def render_get(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
@@ -97,6 +103,8 @@ def render_get(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
             if row["cache"]:
                 words.append(f"<{','.join(row['cache'])}>")
             words += ["iif", row["iif"]] if "iif" in row else []
+            if "expires" in row:
+                words.append(f"expires {row['expires']}sec")
             text.append("    " + " ".join(words + _metrics(row)))
         if out.options.oneline:
             yield " \\".join(text)  # the space is ip's, which ends a route with one
@@ -167,7 +175,10 @@ _SELECT = (
     Keyword(("root",), "only routes inside this prefix", "PREFIX"),
     Keyword(("match",), "only routes that contain this prefix", "PREFIX"),
     Keyword(("exact",), "only routes to this very prefix", "PREFIX"),
-    _TABLE._replace(values=("main", "local", "default", "all")),
+    _TABLE._replace(values=("main", "local", "default", "all", "cache")),
+    Keyword(
+        ("cache", "cached", "cloned"), "what was learned of paths, as by table cache", key="cache"
+    ),
     _DEV,
     _VIA,
     _PROTOCOL,
@@ -191,7 +202,12 @@ _CHANGE = (
     _SRC,
     _METRIC,
     _SCOPE,
-    Keyword(("mtu",), "largest packet by this route, bytes", "BYTES"),
+    Keyword(
+        ("mtu",),
+        "largest packet by this route; with lock, packets have no DF and routers may fragment them",
+        "[lock] BYTES",
+        prefix="lock",
+    ),
     Keyword(("onlink",), "the gateway is reachable though no connected network has it"),
     _PROTOCOL,
     _TABLE,
@@ -231,6 +247,7 @@ COMMAND = Noun(
                     "smolctl route show table all",
                     "smolctl route show match 10.0.0.9",
                     "smolctl -j route show dev tap0",
+                    "smolctl route show cache",
                 ),
                 (_TO,),
                 _SELECT,
@@ -290,7 +307,9 @@ COMMAND = Noun(
                     Keyword(("dport",), "destination port", "PORT"),
                     Keyword(("fibmatch",), "show the route itself, not what comes of it"),
                 ),
-                notes="With -v also the routes that were not taken, each with the cause.",
+                notes="With -v also the routes that were not taken, each with the cause. Where a"
+                " router said that packets are too big, the line of the cache has the MTU that was"
+                " learned and for how long that is believed.",
             ),
             _get,
             kind="get",
@@ -299,10 +318,15 @@ COMMAND = Noun(
             Table(
                 "route flush",
                 "delete all routes that match",
-                ("smolctl route flush dev tap0", "smolctl -s route flush root 10.0.0.0/8"),
+                (
+                    "smolctl route flush dev tap0",
+                    "smolctl -s route flush root 10.0.0.0/8",
+                    "smolctl route flush cache",
+                ),
                 (_TO,),
                 _SELECT,
-                notes="With -s each deleted route is printed.",
+                notes="With -s each deleted route is printed. The cache is what was learned of"
+                " paths: the largest packet that gets to a destination (RFC 1191).",
             ),
             request("route.flush", deleted),
         ),

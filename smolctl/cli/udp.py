@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from smolctl.cli import exit as exits
-from smolctl.cli import stream
+from smolctl.cli import pmtudisc, stream
 from smolctl.cli.command import Noun, Verb
 from smolctl.cli.grammar import Args, Keyword, Positional, Table, UsageFault, option
 from smolctl.cli.output import with_hint
@@ -56,11 +56,12 @@ def sent(event: Event) -> str:
     if event["fate"] == "delivered":
         return f"delivered {where}"
     gateway = f" via {event['gateway']}" if "gateway" in event else ""
-    return f"sent {where} dev {event['dev']}{gateway} after {event['after_ms']:.1f} ms"
+    pieces = f" in {event['fragments']} fragments" if "fragments" in event else ""
+    return f"sent {where} dev {event['dev']}{gateway}{pieces} after {event['after_ms']:.1f} ms"
 
 
 def _send(session: Session, args: Args) -> int:
-    args = target(args)
+    args = target(pmtudisc.chosen(args))
     if session.options.quiet:
         args["quiet"] = True
     failures: list[str] = []
@@ -235,6 +236,7 @@ _SEND = Table(
         "date | smolctl udp send 10.0.0.2:9 -",
         "smolctl udp send 10.0.0.2:7 ping --expect-reply -w 1",
         "smolctl udp send 10.0.0.2:9 hello --tos 0xb8 --options rr",
+        "smolctl udp send 10.0.0.2:9 --size 1472 --df",
         "smolctl -q udp send 10.0.0.2:9 --size 1400 -c 100000 --rate 5000",
     ),
     (
@@ -258,6 +260,7 @@ _SEND = Table(
             " lsrr:ADDR:ADDR or ssrr:ADDR (by these hops), hex:BYTES",
             "WORDS",
         ),
+        *pmtudisc.OPTIONS,
         option("broadcast", "allow a broadcast address"),
         option("expect-reply", "wait for an answer, and fail without", key="expect_reply"),
     ),

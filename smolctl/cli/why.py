@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from smolctl.cli import exit as exits
+from smolctl.cli import pmtudisc
 from smolctl.cli.command import Noun, Verb
 from smolctl.cli.grammar import Args, Keyword, Positional, Table, option
 from smolctl.cli.session import Session
@@ -103,7 +104,7 @@ def _show(session: Session, row: Row) -> int:
 
 def _predict(proto: str) -> Any:
     def run(session: Session, args: Args) -> int:
-        request: dict[str, Any] = {"proto": proto, **args}
+        request: dict[str, Any] = {"proto": proto, **pmtudisc.chosen(args)}
         src, dst = request.pop("from", None), request.pop("to", None)
         if dst is None:
             src, dst = None, src
@@ -148,6 +149,7 @@ def _table(proto: str, what: str, port: str, examples: tuple[str, ...]) -> Table
             Keyword(("dev",), "the interface it must leave by", "DEVICE", complete="link"),
             Keyword(("iif",), "it comes in by this interface", "DEVICE", complete="link"),
             *(() if proto == "arp" else (option("size", "bytes of payload (0)", "BYTES"),)),
+            *(() if proto == "arp" else pmtudisc.OPTIONS),
             *((option("broadcast", "its socket may broadcast"),) if proto == "udp" else ()),
         ),
         "Nothing is sent and nothing changes. A packet from an address that is not this stack's to"
@@ -185,7 +187,7 @@ COMMAND = Why(
         Verb(
             _table(
                 "icmp", "an echo request (ping)", "",
-                ("smolctl why icmp 10.0.0.1 8.8.8.8", "smolctl why icmp 8.8.8.8 --size 1473"),
+                ("smolctl why icmp 10.0.0.1 8.8.8.8", "smolctl why icmp 8.8.8.8 --size 1473 --df"),
             ),
             _predict("icmp"),
         ),

@@ -25,6 +25,8 @@ Buffer = bytes | bytearray | memoryview
 
 MAX_KNOWN = 4096
 """Destinations that are remembered; all are forgotten when there are more."""
+IP_MTU_DISCOVER = 10
+"""Of ip(7): whether datagrams may be fragmented, IP_PMTUDISC_DONT, WANT, DO or PROBE, 0 to 3."""
 IP_RECVERR = 11
 """Of ip(7): tell of all errors, to sockets without a peer too; Python has no name for it."""
 _OPTIONS = {
@@ -32,6 +34,7 @@ _OPTIONS = {
     (socket.SOL_SOCKET, socket.SO_RCVBUF): "rcvbuf",
     (socket.SOL_SOCKET, socket.SO_BINDTODEVICE): "dev",
     (socket.IPPROTO_IP, socket.IP_TTL): "ttl",
+    (socket.IPPROTO_IP, IP_MTU_DISCOVER): "mtu_discover",
     (socket.IPPROTO_IP, IP_RECVERR): "recverr",
 }
 
@@ -108,7 +111,7 @@ class DatagramSocket:
         return self._peer
 
     def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
-        """Set SO_BROADCAST, SO_RCVBUF (bytes), SO_BINDTODEVICE, IP_TTL or IP_RECVERR.
+        """Set SO_BROADCAST, SO_RCVBUF, SO_BINDTODEVICE, IP_TTL, IP_MTU_DISCOVER or IP_RECVERR.
 
         Raises:
             OSError: ENOPROTOOPT for another one, EINVAL or ENODEV for a wrong value.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from smolctl.errors import InvalidArgument
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.route import Scope
 from smolctl.wire import addr
 
@@ -194,6 +195,11 @@ class Args:
     def words(self, names: Iterable[str]) -> dict[str, str | bool]:
         """Return those of the named arguments that were given, as they came: words and flags."""
         return {name: self._values[name] for name in names if name in self}
+
+    def pmtudisc(self, default: Pmtudisc) -> Pmtudisc:
+        """Return "pmtudisc": what the sender wants of path MTU discovery, in the words of ping."""
+        word = self.choice("pmtudisc", tuple(each.name.lower() for each in Pmtudisc))
+        return default if word is None else Pmtudisc[word.upper()]
 
     def payload(self, name: str) -> bytes | None:
         """Return bytes that came as base64."""

@@ -11,6 +11,7 @@ from smolctl.stack import gateways, policy, reason, suggest
 from smolctl.stack.addr import KERNEL
 from smolctl.stack.interface import Interface
 from smolctl.stack.multipath import Multipath
+from smolctl.stack.path_mtu import PathMtu
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import Route, RouteType, Scope
 from smolctl.stack.rule import PLAIN, Refused, RuleAction, Traits
@@ -45,6 +46,8 @@ class Decision:
         route: the route that won, of several next hops the one that was picked; None for one that
             was assumed (bound to a device) or needs none.
         mtu: largest packet in bytes.
+        locked: whether that is final: no smaller one is discovered (``Pmtudisc.df``).
+        learned: what path MTU discovery knows of the way, None when nothing that matters.
     """
 
     type: str
@@ -54,6 +57,8 @@ class Decision:
     src: int | None
     route: Route | None
     mtu: int
+    locked: bool = False
+    learned: PathMtu | None = None
 
     @property
     def gateway(self) -> int | None:
@@ -149,8 +154,25 @@ def _by_route(stack: "Stack", route: Route, dst: int, src: int | None) -> Decisi
             return not_ours(stack, src)  # it was, and is tentative now
     if src is None:
         src = select_source(stack, out, via, route.scope)
-    mtu = out.mtu if route.mtu is None else min(route.mtu, out.mtu)
-    return _checked(stack, Decision(kind, out, dst, next_hop, src, route, mtu))
+    mtu = _mtu(stack, out, dst, next_hop, route)
+    return _checked(stack, Decision(kind, out, dst, next_hop, src, route, *mtu))
+
+
+def _mtu(
+    stack: "Stack", out: Interface, dst: int, next_hop: int, route: Route | None
+) -> tuple[int, bool, PathMtu | None]:
+    """Return the last fields of a ``Decision`` (Linux ``ipv4_mtu``, ``ip_mtu_locked``).
+
+    The interface's MTU, or what is less: the route's (RFC 1191 6.5), or what was learned.
+    """
+    mtu, locked = out.mtu, False
+    if route is not None and route.mtu is not None:
+        mtu, locked = min(route.mtu, mtu), route.mtu_lock
+    if stack.path_mtus and not locked:
+        learned = stack.path_mtus.lookup(dst, out.name, next_hop)
+        if learned is not None and learned.mtu <= mtu:
+            return learned.mtu, learned.locked, learned
+    return mtu, locked, None
 
 
 def _on_link(
@@ -160,7 +182,8 @@ def _on_link(
         return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": addr.IPV4.format(dst)})
     if src is None:
         src = select_source(stack, out, None, Scope.LINK)
-    return _checked(stack, Decision(_kind(dst, False), out, dst, dst, src, route, out.mtu))
+    mtu = _mtu(stack, out, dst, dst, None)
+    return _checked(stack, Decision(_kind(dst, False), out, dst, dst, src, route, *mtu))
 
 
 def _checked(stack: "Stack", decision: Decision) -> Decision | Refusal:

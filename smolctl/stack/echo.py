@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from smolctl.errors import NoBuffers
 from smolctl.stack.events import Action
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.udp_socket import SocketError
 
 REPLY_QUEUE_LIMIT = 1024
@@ -34,11 +35,15 @@ class EchoClient:
     Attributes:
         ident: 0..65535, unique in the stack.
         dst: whom it asks; errors about others are not its own.
+        pmtudisc: whether its requests may be fragmented.
+        dev: by which interface they must leave, None for whichever the FIB says.
         handler: called with ``now`` once per turn when something arrived.
     """
 
     ident: int
     dst: int
+    pmtudisc: Pmtudisc = Pmtudisc.WANT
+    dev: str | None = None
     replies: deque[EchoReply] = field(default_factory=lambda: deque(maxlen=REPLY_QUEUE_LIMIT))
     errors: deque[SocketError] = field(default_factory=deque)
     handler: Callable[[int], None] | None = None
@@ -51,7 +56,7 @@ class EchoTable(dict[int, EchoClient]):
 
     on_change: Callable[[Action, EchoClient], None] | None = None
 
-    def open(self, dst: int, start: int) -> EchoClient:
+    def open(self, dst: int, start: int, pmtudisc: Pmtudisc = Pmtudisc.WANT) -> EchoClient:
         """Return a new client with the first identifier from ``start`` on that nobody uses.
 
         Raises:
@@ -60,7 +65,7 @@ class EchoTable(dict[int, EchoClient]):
         for step in range(0x10000):
             ident = (start + step) & 0xFFFF
             if ident not in self:
-                client = self[ident] = EchoClient(ident, dst)
+                client = self[ident] = EchoClient(ident, dst, pmtudisc)
                 if self.on_change is not None:
                     self.on_change(Action.NEW, client)
                 return client

@@ -8,17 +8,27 @@ state; the tables it asks are the FIB, the neighbor caches and the interfaces of
 from typing import TYPE_CHECKING, Never
 
 from smolctl.errors import NoBuffers
-from smolctl.stack import considered, egress_link, fast, gateways, hold, ip_options, reason, suggest
+from smolctl.stack import (
+    considered,
+    egress_fragment,
+    fast,
+    gateways,
+    hold,
+    ip_options,
+    reason,
+    suggest,
+)  # fmt: skip
 from smolctl.stack.decide import Decision, Refusal, decide, no_source, rejection
 from smolctl.stack.facts import Bound, Hashed, Loser, Ruled
 from smolctl.stack.fate import Direction, Flow, Trace
 from smolctl.stack.interface import Medium
 from smolctl.stack.multipath import Hop
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import Route
 from smolctl.stack.rule import PLAIN, Traits
 from smolctl.stack.send_queue import Held
-from smolctl.wire import addr, ethernet, icmp, ipv4, udp
+from smolctl.wire import addr, icmp, ipv4, udp
 from smolctl.wire.ipv4_options import Outgoing, outgoing
 
 if TYPE_CHECKING:
@@ -26,6 +36,8 @@ if TYPE_CHECKING:
     from smolctl.stack.udp_socket import UdpSocket
 
 NO_OPTIONS = Outgoing(b"")
+HEADERS_LEN = ipv4.MIN_HEADER_LEN + udp.HEADER_LEN
+"""Bytes in front of a datagram's payload, and of an echo request's."""
 _FEW_ROUTES = 64
 """In a FIB of at most so many routes even those that do not match are shown."""
 
@@ -46,7 +58,8 @@ def udp_output(
     """Send one datagram from a bound socket, or keep it there where the knobs say so.
 
     Args:
-        payload: 0..65507 bytes; more than the MTU allows is refused, nothing is fragmented.
+        payload: 0..65507 bytes; more than the MTU allows is fragmented, or refused when the socket
+            insists on DF.
         trace: follows the datagram; its fate may settle later (ARP, the device).
         src: source address for this datagram only.
         cause: the datagram that this one answers.
@@ -77,9 +90,8 @@ def udp_output(
             stack, reason.TX_BROADCAST_DENIED, out.name, now, trace,
             ip=addr.IPV4.format(dst), port=dport,
         )  # fmt: skip
-    source = _checked_source(
-        stack, decision, len(payload) + udp.HEADER_LEN, now, trace, options.raw
-    )
+    size = ipv4.MIN_HEADER_LEN + len(options.raw) + udp.HEADER_LEN + len(payload)
+    source = _checked_source(stack, decision, size, socket.pmtudisc, now, trace, options.raw)
     if not stack.settings["neigh.unres_qlen"] and hold.for_neighbor(
         stack, socket, item, decision, now
     ):
@@ -88,7 +100,8 @@ def udp_output(
     ttl = socket.ttl if socket.ttl is not None else stack.settings["ip.default_ttl"]
     if decision.type == "multicast" and socket.ttl is None:
         ttl = 1  # RFC 1112 6.1: the default for groups, so that nothing leaves the link unasked
-    ip_output(stack, decision, ipv4.Protocol.UDP, segment, ttl, now, trace, socket.tos, options.raw)
+    how = (socket.pmtudisc, socket.tos, options.raw)
+    ip_output(stack, decision, ipv4.Protocol.UDP, segment, ttl, now, trace, *how)
     socket.tx_datagrams += 1
     if not (socket.tos or socket.options):
         fast.learn_egress(stack, socket, decision, dport, ttl, src)
@@ -122,10 +135,13 @@ def icmp_output(
     ttl: int | None = None,
     tos: int = 0,
     options: Outgoing = NO_OPTIONS,
+    pmtudisc: Pmtudisc = Pmtudisc.DONT,
     trace: Trace | None = None,
     cause: Trace | None = None,
 ) -> Decision:
     """Send one ICMP message; as ``udp_output``.
+
+    Answers and errors may be fragmented by anybody, as Linux's (icmp_sk_init: IP_PMTUDISC_DONT).
 
     Args:
         tos: type of service.
@@ -139,12 +155,12 @@ def icmp_output(
     traits = Traits(ipv4.Protocol.ICMP, tos=tos)
     hop = dst if options.hop is None else options.hop
     decision = _decide(stack, hop, src, dev, traits, now, trace)
-    size = len(message.body) + icmp.HEADER_LEN
-    _checked_source(stack, decision, size, now, trace, options.raw)
+    size = ipv4.MIN_HEADER_LEN + len(options.raw) + icmp.HEADER_LEN + len(message.body)
+    _checked_source(stack, decision, size, pmtudisc, now, trace, options.raw)
     if ttl is None:
         ttl = stack.settings["ip.default_ttl"]
-    segment = message.to_bytes()
-    ip_output(stack, decision, ipv4.Protocol.ICMP, segment, ttl, now, trace, tos, options.raw)
+    protocol, segment = ipv4.Protocol.ICMP, message.to_bytes()
+    ip_output(stack, decision, protocol, segment, ttl, now, trace, pmtudisc, tos, options.raw)
     stack.ledger.count("icmp.messages_sent")
     return decision
 
@@ -194,22 +210,33 @@ def _decide(
 
 
 def _checked_source(
-    stack: "Stack", decision: Decision, payload: int, now: int, trace: Trace, options: bytes
+    stack: "Stack",
+    decision: Decision,
+    size: int,
+    pmtudisc: Pmtudisc,
+    now: int,
+    trace: Trace,
+    options: bytes,
 ) -> int:
-    """Return the source address; without one, or when ``payload`` bytes are too many: refuse."""
+    """Return the source address; without one, or when ``size`` bytes are too many: refuse."""
     name = decision.interface.name
-    header = ipv4.MIN_HEADER_LEN + len(options)
-    size = header + payload
+    headers = HEADERS_LEN + len(options)
     if decision.src is None:
         missing = no_source(decision.interface, decision.dst, decision.next_hop)
         refuse(stack, missing.reason, name, now, trace, **missing.detail)
-    if size > decision.mtu or size > ipv4.MAX_PACKET_LEN:
+    if size > ipv4.MAX_PACKET_LEN:
+        refuse(stack, reason.TX_PAYLOAD_TOO_LONG, name, now, trace, n=size - headers)
+    if pmtudisc.insists and size > (mtu := _mtu(decision, pmtudisc)):
         refuse(
-            stack, reason.TX_TOO_BIG, name, now, trace, n=size, mtu=decision.mtu,
-            max_payload=decision.mtu - header - udp.HEADER_LEN,
-            **suggest.mtu(decision.interface, decision.route, size),
+            stack, reason.TX_TOO_BIG, name, now, trace, n=size, mtu=mtu,
+            max_payload=mtu - headers, **suggest.mtu(decision, mtu, size),
         )  # fmt: skip
     return decision.src
+
+
+def _mtu(decision: Decision, pmtudisc: Pmtudisc) -> int:
+    """Return the largest packet, bytes, that leaves whole (Linux ``ip_sk_use_pmtu``)."""
+    return decision.interface.mtu if pmtudisc is Pmtudisc.PROBE else decision.mtu
 
 
 def note_losers(
@@ -266,45 +293,43 @@ def ip_output(
     ttl: int,
     now: int,
     trace: Trace,
+    pmtudisc: Pmtudisc,
     tos: int = 0,
     options: bytes = b"",
 ) -> None:
-    """Put the IPv4 header on and hand the packet to the interface.
+    """Put the IPv4 header on and hand the packet, or its fragments, to the interface.
 
     Args:
         tos: type of service (RFC 1122 3.2.1.6).
         options: a multiple of 4 bytes, to be filled in.
 
-    UDP carries DF and ident 0: RFC 6864 4.1 lets an atomic datagram have any, and Linux does so.
+    What has DF has ident 0: RFC 6864 4.1 lets an atomic datagram have any. A fragment of ours has
+    no DF: on its way, what is too big may be cut once more (Linux ip_fragment).
     """
     if decision.src is None:
         raise AssertionError("ip_output needs a source address")
     if ttl == 0:
         refuse(stack, reason.TX_TTL_ZERO, decision.interface.name, now, trace)
-    df = protocol == ipv4.Protocol.UDP
+    src, dst = decision.src, decision.dst
     if options:
-        options = ip_options.departing(stack, options, decision.src, now)
-    header = ipv4.Ipv4Header(
-        5, tos, 20 + len(options) + len(segment), 0 if df else stack.next_ident(), df, False, 0,
-        ttl, protocol, decision.src, decision.dst, options,
-    )  # fmt: skip
+        options = ip_options.departing(stack, options, src, now)
+    size = ipv4.MIN_HEADER_LEN + len(options) + len(segment)
+    mtu = _mtu(decision, pmtudisc)
+    df = size <= mtu and pmtudisc.df(locked=decision.locked)
+    ident = 0 if df else stack.idents.next(src, dst, protocol)
+    header = ipv4.Ipv4Header(5, tos, size, ident, df, False, 0, ttl, protocol, src, dst, options)
     packet = header.to_bytes() + segment
     out = decision.interface
-    trace.dev, trace.src, trace.gateway = out.name, decision.src, decision.gateway
+    trace.dev, trace.src, trace.gateway = out.name, src, decision.gateway
     trace.frame = packet
     if out.medium is Medium.IP:
         trace.direction = Direction.LOCAL
-        stack.loop_back(out, packet, trace, now)
-    elif decision.type == "unicast":
-        egress_link.neighbor_output(stack, out, decision.next_hop, packet, now, trace)
     elif decision.type == "broadcast":
         # Sockets here hear a broadcast too (Linux ip_mc_output loops a copy back).
         copy = stack.journal.begin(Direction.LOCAL, now, trace, out.name)
         copy.frame = packet
         stack.loop_back(out, packet, copy, now)
-        egress_link.ethernet_output(
-            stack, out, addr.BROADCAST_MAC, ethernet.EtherType.IPV4, packet, now, trace
-        )
+    if size <= mtu:
+        egress_fragment.packet_output(stack, decision, packet, now, trace)
     else:
-        mac = addr.multicast_mac(decision.dst)
-        egress_link.ethernet_output(stack, out, mac, ethernet.EtherType.IPV4, packet, now, trace)
+        egress_fragment.fragments_output(stack, decision, header, segment, now, trace)

@@ -97,6 +97,15 @@ class Answer(NamedTuple):
     number: int
 
 
+class Cut(NamedTuple):
+    """A datagram of ``length`` bytes, too big for ``mtu``, goes on as so many ``fragments``."""
+
+    fragments: int
+    length: int
+    mtu: int
+    ident: int
+
+
 class Joined(NamedTuple):
     """A datagram is complete: ``fragments`` of them, ``length`` bytes with its header.
 

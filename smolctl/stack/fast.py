@@ -196,11 +196,11 @@ def learn_egress(
     """
     out, src, dst = decision.interface, decision.src, decision.dst
     if (
-        stack.journal.everything
-        or src is None
+        (stack.journal.everything or src is None)
         or not out.carrier
         or out.impairment is not None
         or decision.type not in ("unicast", "local")
+        or not socket.pmtudisc.df(locked=decision.locked)  # as shared headers have
     ):
         return
     if len(socket.flows) >= FLOWS_LIMIT:

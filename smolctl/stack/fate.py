@@ -84,14 +84,16 @@ class Trace:
         arrived by, the next hop if it is not the destination. src: its source address. at_ns: when
         the fate was settled. waited_for: the reason of the wait that preceded it. frame: the bytes,
         as much as is known; an Ethernet frame if ``linked``, else an IP packet. flow: what it was
-        meant to be. complaint: the reason and detail of an ICMP error that came for it later.
-        id: its number in the journal, 0 when it is not in there.
+        meant to be. whole: the datagram that this fragment was cut from. parts: into how many it
+        was cut itself, 0 for a whole one; sent: how many of these have left. complaint: the reason
+        and detail of an ICMP error that came for it later. id: its number in the journal, 0 when it
+        is not in there.
     """
 
     __slots__ = (
         "at_ns", "began_ns", "cause", "complaint", "detail", "dev", "direction", "fate", "flow",
-        "followed", "frame", "gateway", "id", "journal", "linked", "on_change", "reason", "src",
-        "steps", "waited_for",
+        "followed", "frame", "gateway", "id", "journal", "linked", "on_change", "parts", "reason",
+        "sent", "src", "steps", "waited_for", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -120,6 +122,8 @@ class Trace:
         self.frame = b""
         self.linked = False
         self.flow: Flow | None = None
+        self.whole: Trace | None = None
+        self.parts = self.sent = 0
         self.complaint: tuple[Reason, dict[str, object]] | None = None
         self.steps: list[Step] = []
 
@@ -152,6 +156,29 @@ class Trace:
             self.on_change(self)
         if self.journal is not None and (self.followed or reason is not None):
             self.journal.changed(self)
+        if self.whole is not None:
+            self.whole._part_changed(self, now)
+
+    def _part_changed(self, part: "Trace", now: int) -> None:
+        """Take note of a fragment's fate: the datagram is sent when all its fragments are.
+
+        Else it ends as the first of them that is not, and is not counted once more. One that comes
+        back in by a loopback is put together there, and goes on.
+        """
+        why, detail = part.reason, part.detail
+        if part.fate is Fate.WAITING:
+            if self.fate is Fate.WAITING and self.reason is why:
+                self.detail = detail
+            elif self.fate is None and why is not None:
+                self.step(why.layer, why.kind.value, now, {**detail, "reason": why.name})
+                self.settle(Fate.WAITING, now, why, detail)
+        elif part.fate is Fate.SENT:
+            self.sent += 1
+            if self.sent == self.parts:
+                self.settle(Fate.SENT, now)
+        elif why is not None and not self.settled:
+            self.step(why.layer, why.kind.value, now, {**detail, "reason": why.name})
+            self.settle(part.fate or Fate.DROPPED, now, why, detail)
 
     def complain(self, reason: Reason, detail: dict[str, object], now: int) -> None:
         """Note that it did not arrive after all, as an ICMP error or silence says."""

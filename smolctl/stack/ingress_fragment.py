@@ -67,10 +67,14 @@ def _wait(stack: "Stack", kept: Kept, now: int) -> None:
 def _join(stack: "Stack", interface: Interface, complete: Complete, last: Trace, now: int) -> Whole:
     """Begin the datagram's own trace, which says what came before as the last fragment has it."""
     packet, header, fragments = complete
-    trace = stack.journal.begin(last.direction, now, last, interface.name)
-    trace.followed = trace.followed or last.followed
+    own = last.whole
+    if own is not None and not own.settled and all(part.trace.whole is own for part in fragments):
+        trace = own  # it was cut here and came back by a loopback: the datagram itself goes on
+    else:
+        trace = stack.journal.begin(last.direction, now, last, interface.name)
+        trace.followed = trace.followed or last.followed
+        trace.steps = list(last.steps)
     trace.frame = packet
-    trace.steps = list(last.steps)
     trace.step("fragment", "ok", now, Joined(len(fragments), len(packet), 0))
     trace.step("ip", "ok", now, header)
     for fragment in fragments:

@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING
 
 from smolctl.errors import NoBuffers, SendRejected
-from smolctl.stack import egress, ip_options, notify, reason
+from smolctl.stack import egress, ingress_mtu, ip_options, notify, reason
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.echo import EchoReply
 from smolctl.stack.fate import Fate, Trace
 from smolctl.stack.interface import Interface
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.reason import Reason
 from smolctl.wire import addr, icmp, ipv4
 from smolctl.wire.fault import WireFault
@@ -120,6 +121,9 @@ def _error_input(
 ) -> None:
     """Match an ICMP error to the socket whose packet it quotes (RFC 1122 3.2.2)."""
     why = _error_reason(message)
+    if why is None:
+        stack.ledger.record(reason.ICMP_TYPE_UNKNOWN, interface.name, now, trace, type=message.type)
+        return
     quote = icmp.parse_quote(message.body)
     detail: dict[str, object] = {
         "offender": addr.IPV4.format(header.src),
@@ -128,18 +132,28 @@ def _error_input(
         "ip": addr.IPV4.format(quote.dst if quote is not None else header.src),
         "port": None if quote is None else quote.dport,
         # RFC 1191 4: where the bytes before held nothing.
-        "mtu": message.rest & 0xFFFF if why is reason.ICMP_FRAGMENTATION_NEEDED else None,
+        "mtu": message.mtu or None if why is reason.ICMP_FRAGMENTATION_NEEDED else None,
     }
-    if why is not None and notify.packet_failed(
-        stack, message.body, interface.name, why.linux, why, detail, now, offender=header.src
-    ):
-        stack.ledger.record(why, interface.name, now, trace, **detail)
-        trace.settle(Fate.ABSORBED, now)
+    sender = None if quote is None else notify.sender_of(stack, quote, interface.name)
+    if quote is None or sender is None:
+        stack.ledger.record(reason.ICMP_ERROR_UNMATCHED, interface.name, now, trace, **detail)
         return
-    if why is None:
-        stack.ledger.record(reason.ICMP_TYPE_UNKNOWN, interface.name, now, trace, type=message.type)
-        return
-    stack.ledger.record(reason.ICMP_ERROR_UNMATCHED, interface.name, now, trace, **detail)
+    if why is reason.ICMP_FRAGMENTATION_NEEDED:
+        level = stack.settings["ip.no_pmtu_disc"]
+        if level > 1:
+            detail["level"] = level
+            stack.ledger.record(reason.ICMP_MTU_IGNORED, interface.name, now, trace, **detail)
+            return
+        known = ingress_mtu.too_big_input(stack, sender, quote, message.mtu, now)
+        if known is not None:
+            detail.update(path_mtu=known.mtu, max_payload=known.mtu - egress.HEADERS_LEN)
+    stack.ledger.record(why, interface.name, now, trace, **detail)
+    # Who lets routers fragment is not told that one did not (Linux __udp4_lib_err, ping_err).
+    if why is not reason.ICMP_FRAGMENTATION_NEEDED or sender.pmtudisc is not Pmtudisc.DONT:
+        notify.packet_failed(
+            stack, message.body, interface.name, why.linux, why, detail, now, offender=header.src
+        )
+    trace.settle(Fate.ABSORBED, now)
 
 
 def _error_reason(message: icmp.IcmpMessage) -> Reason | None:

@@ -89,7 +89,9 @@ class Way:
     onlink: bool = False
 
 
-_SHARED = ("prefix", "plen", "type", "table", "prefsrc", "metric", "scope", "protocol", "mtu")
+_SHARED = (
+    "prefix", "plen", "type", "table", "prefsrc", "metric", "scope", "protocol", "mtu", "mtu_lock",
+)  # fmt: skip
 
 
 def with_ways(route: Route, ways: Sequence[Way]) -> Route:

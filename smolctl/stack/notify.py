@@ -6,9 +6,10 @@ ICMP error or given up by this stack (RFC 1122 3.2.2.1, 4.1.3.3; Linux ``udp_err
 
 from typing import TYPE_CHECKING
 
+from smolctl.stack.echo import EchoClient
 from smolctl.stack.fate import Trace
 from smolctl.stack.reason import Reason
-from smolctl.stack.udp_socket import ERROR_QUEUE_LIMIT, SocketError
+from smolctl.stack.udp_socket import ERROR_QUEUE_LIMIT, SocketError, UdpSocket
 from smolctl.wire import icmp, ipv4, ipv4_options
 
 if TYPE_CHECKING:
@@ -35,27 +36,30 @@ def packet_failed(
         offender: who said so; None when this stack gave up itself.
     """
     quote = icmp.parse_quote(packet)
-    if quote is None or not stack.fib.is_local(quote.src):
+    sender = None if quote is None else sender_of(stack, quote, dev)
+    if quote is None or sender is None:
         return False
+    number = quote.dport if isinstance(sender, UdpSocket) else quote.icmp_sequence
     by = quote.src if offender is None else offender
+    error = SocketError(errno_name, reason, detail, by, quote.dst, number or 0, now)
+    if len(sender.errors) < ERROR_QUEUE_LIMIT:
+        sender.errors.append(error)
+    stack.wake(sender)
+    return True
+
+
+def sender_of(stack: "Stack", quote: icmp.Quote, dev: str) -> UdpSocket | EchoClient | None:
+    """Return who sent a packet, None when nobody here can have."""
+    if not stack.fib.is_local(quote.src):
+        return None
     if quote.protocol == ipv4.Protocol.UDP and quote.sport is not None and quote.dport is not None:
         # Seen from the socket, the quoted destination is the peer (RFC 1122 4.1.3.3).
-        socket = stack.udp.lookup(quote.dst, quote.dport, quote.src, quote.sport, dev)
-        if socket is None:
-            return False
-        datagram_failed(stack, socket, errno_name, reason, detail, by, quote.dst, quote.dport, now)
-        return True
+        return stack.udp.lookup(quote.dst, quote.dport, quote.src, quote.sport, dev)
     if quote.icmp_type == icmp.Type.ECHO_REQUEST and quote.icmp_ident is not None:
         echo = stack.echoes.get(quote.icmp_ident)
-        if echo is None or not (echo.dst == quote.dst or _routed(quote)):
-            return False
-        sequence = quote.icmp_sequence or 0
-        error = SocketError(errno_name, reason, detail, by, quote.dst, sequence, now)
-        if len(echo.errors) < ERROR_QUEUE_LIMIT:
-            echo.errors.append(error)
-        stack.wake(echo)
-        return True
-    return False
+        known = echo is not None and (echo.dst == quote.dst or _routed(quote))
+        return echo if known else None
+    return None
 
 
 def datagram_failed(

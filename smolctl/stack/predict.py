@@ -15,6 +15,7 @@ from smolctl.stack.facts import Resolved
 from smolctl.stack.fate import Direction, Fate, Flow, Trace, TracedFrame
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.neighbor_state import VALID
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.twin import twin_of
 from smolctl.stack.udp_socket import ANY, UdpSocket
 from smolctl.wire import addr, arp, ethernet, icmp, ipv4, udp
@@ -41,6 +42,7 @@ class Question:
         dev: interface by which it must leave.
         iif: interface by which it comes in, when it is somebody else's.
         broadcast: whether its socket may send to a broadcast address.
+        pmtudisc: whether it may be fragmented; None for as its socket, or the stack, has it.
     """
 
     proto: str
@@ -52,6 +54,7 @@ class Question:
     dev: str | None = None
     iif: str | None = None
     broadcast: bool = False
+    pmtudisc: Pmtudisc | None = None
 
 
 def predict(stack: "Stack", question: Question, now: int) -> Trace:
@@ -95,6 +98,8 @@ def udp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:
     socket.broadcast = socket.broadcast or question.broadcast
     if question.dev is not None:
         socket.dev = question.dev
+    if question.pmtudisc is not None:
+        socket.pmtudisc = question.pmtudisc
     source = src if socket.local != src else None
     payload = bytes(question.size)
     twin.udp_send(socket, payload, question.dst, question.dport, now, trace, source)
@@ -117,9 +122,11 @@ def icmp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:
     message = icmp.IcmpMessage(
         icmp.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(question.size)
     )
+    pmtudisc = twin.pmtudisc if question.pmtudisc is None else question.pmtudisc
     egress.icmp_output(
-        twin, message, question.dst, now, src=question.src, dev=question.dev, trace=trace
-    )
+        twin, message, question.dst, now, src=question.src, dev=question.dev, pmtudisc=pmtudisc,
+        trace=trace,
+    )  # fmt: skip
 
 
 def arp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:

@@ -87,6 +87,8 @@ PROFILES = {
                 "ip.drop_unicast_in_l2_multicast": "1",
                 # 3.3.2: SHOULD be between 60 and 120 seconds.
                 "ip.frag_time_ms": "60000",
+                # 3.3.3 points to RFC 1191, whose 5 and 7.1 search where a router is silent.
+                "ip.pmtu_plateaus": "1",
                 # 2.3.2.2: SHOULD save at least one, the latest.
                 "neigh.unres_qlen": "1",
             },

@@ -72,13 +72,12 @@ class Route:
     """One route; immutable once it is in a table, but for ``next``.
 
     Attributes:
-        prefix: network address, host bits zero.
-        plen: prefix length in bits.
+        prefix, plen: network address, host bits zero, and its length in bits.
         dev: interface name, None for the types that send nothing.
         via: gateway address, None when the destination is on the link.
         prefsrc: source address the route prefers, None to select one.
         metric: lower wins among equal prefixes, 0..2**32-1.
-        mtu: largest packet in bytes by this route, None for the interface's.
+        mtu, mtu_lock: largest packet in bytes, None for the interface's; no smaller is learned.
         onlink: the user vouches for the gateway (keyword ``onlink``).
         on_link: packets go straight to their destination, not to ``via``.
     """
@@ -94,6 +93,7 @@ class Route:
     scope: Scope = Scope.GLOBAL
     protocol: str = "boot"
     mtu: int | None = None
+    mtu_lock: bool = False
     onlink: bool = False
     on_link: bool = True
     next: "Route | None" = field(default=None, repr=False)
@@ -108,7 +108,7 @@ class Route:
             self.metric,
             self.scope,
             self.protocol,
-            self.mtu,
+            (self.mtu, self.mtu_lock),
             self.onlink,
         )
 

@@ -134,6 +134,23 @@ KNOBS: dict[str, Knob] = {
             "RFC 1122 3.2.1.3; Linux dev_out = loopback", "1", "0",
         ),
         Knob(
+            "ip.min_pmtu", 552, "bytes", 68, 65535,
+            "smallest path MTU that is believed; where a router says less, packets have this size"
+            " and smaller links fragment them",
+            "RFC 1191 3; Linux min_pmtu", "552", "",
+        ),
+        Knob(
+            "ip.mtu_expires_ms", 600_000, "ms", 1, _DAY_MS,
+            "how long a path MTU that was learned is believed before a bigger one is tried",
+            "RFC 1191 6.3; Linux mtu_expires", "600000", "",
+        ),
+        Knob(
+            "ip.no_pmtu_disc", 0, "level", 0, 3,
+            "path MTU discovery: 0 on; 1 off, packets have no DF and a router that complains gets"
+            " ip.min_pmtu; 2 and 3 off, and what routers say is ignored",
+            "RFC 1191 6.1; Linux ip_no_pmtu_disc", "0", "DF, and nothing is learned",
+        ),
+        Knob(
             "ip.no_route", 0, "choice", 0, 1,
             "a datagram without a route is refused, or waits in its socket until there is one",
             "RFC 1122 3.3.1.1; Linux ENETUNREACH", "refuse", "wait", ("refuse", "wait"),
@@ -142,6 +159,12 @@ KNOBS: dict[str, Knob] = {
             "ip.onlink_first", 0, "flag", 0, 1,
             "a connected network comes before longer prefixes of other routes",
             "RFC 1122 3.3.1.1; Linux fib_table_lookup", "0", "1",
+        ),
+        Knob(
+            "ip.pmtu_plateaus", 0, "flag", 0, 1,
+            "where an old router does not say its MTU, try the next smaller one of usual links; 0"
+            " takes ip.min_pmtu at once",
+            "RFC 1191 5, 7.1; Linux __ip_rt_update_pmtu", "0", "",
         ),
         Knob(
             "ip.rp_filter", 0, "level", 0, 2,

@@ -30,9 +30,11 @@ from smolctl.stack.events import Action, Events
 from smolctl.stack.fate import Item, Ledger, Trace
 from smolctl.stack.fib import Fib
 from smolctl.stack.icmp_limit import IcmpLimiter
+from smolctl.stack.ident import Idents
 from smolctl.stack.interface import LOOPBACK_MTU, OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.journal import Journal, Listener
 from smolctl.stack.neighbor import NeighborCache
+from smolctl.stack.path_mtu import PathMtus, Pmtudisc
 from smolctl.stack.reason import REASONS
 from smolctl.stack.reassembly import Reassembly
 from smolctl.stack.route import RouteType
@@ -84,7 +86,8 @@ class Stack:
         self._closed_sent = self._closed_delivered = 0
         self.housekeeping_ns = 0
         self._last_index = 0
-        self._ident, self.hash_seed = int(random() * 0x10000), int(random() * 2**32)
+        self.idents, self.path_mtus = Idents(random), PathMtus(self.settings)
+        self.hash_seed = int(random() * 2**32)
         self.loop: deque[tuple[Interface, bytes, Trace]] = deque()  # what comes back in
         self.woken: list[Waitable] = []  # what take_ready returns next
         self.loopback = self.create_interface(
@@ -147,10 +150,10 @@ class Stack:
         if isinstance(decision, Decision) and decision.type == "unicast":
             self.neighbors[decision.interface.name].confirm(decision.next_hop, now)
 
-    def next_ident(self) -> int:
-        """Return an identification for a packet without DF (RFC 6864 4.1)."""
-        self._ident = (self._ident + 1) & 0xFFFF
-        return self._ident
+    @property
+    def pmtudisc(self) -> Pmtudisc:
+        """What a sender wants of path MTU discovery that says nothing of it (Linux inet_create)."""
+        return Pmtudisc.DONT if self.settings["ip.no_pmtu_disc"] else Pmtudisc.WANT
 
     # --- the data path ----------------------------------------------------------------------------
 
@@ -251,7 +254,7 @@ class Stack:
     def udp_open(self, owner: str = "") -> UdpSocket:
         """Return a new socket, bound to nothing yet."""
         rcvbuf, sndbuf = (self.settings[f"udp.{way}mem_default"] for way in "rw")
-        return UdpSocket(rcvbuf, owner=owner, sndbuf=sndbuf)
+        return UdpSocket(rcvbuf, self.pmtudisc, owner=owner, sndbuf=sndbuf)
 
     def udp_bind(
         self, socket: UdpSocket, local: int = ANY, port: int = 0, dev: str | None = None
@@ -375,7 +378,7 @@ class Stack:
         Raises:
             NoBuffers: all 65,536 idents are in use.
         """
-        return self.echoes.open(dst, int(self.random() * 0x10000))
+        return self.echoes.open(dst, int(self.random() * 0x10000), self.pmtudisc)
 
     def echo_close(self, client: EchoClient) -> None:
         """Forget a client and what it waited for."""

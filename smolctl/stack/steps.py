@@ -12,6 +12,7 @@ from smolctl.stack.facts import (
     Answer,
     Asked,
     Bound,
+    Cut,
     Hashed,
     Joined,
     Learned,
@@ -289,6 +290,16 @@ def _options(facts: Options) -> Told:
     return text, {"options": text}
 
 
+def _cut(facts: Cut) -> Told:
+    text = f"{facts.length} B leave as {facts.fragments} fragments of at most {facts.mtu} B"
+    return text, {
+        "fragments": facts.fragments,
+        "len": facts.length,
+        "mtu": facts.mtu,
+        "ident": facts.ident,
+    }
+
+
 def _joined(facts: Joined) -> Told:
     row: Row = {"fragments": facts.fragments, "len": facts.length}
     text = f"{facts.fragments} fragments make a datagram of {facts.length} B"
@@ -347,6 +358,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     Asked: _asked,
     Taken: _taken,
     Answer: _answer,
+    Cut: _cut,
     Joined: _joined,
     EthernetHeader: _ethernet,
     Ipv4Header: _ip,

@@ -15,9 +15,10 @@ from smolctl.stack.rule import Refused
 from smolctl.stack.send_queue import SendQueue
 from smolctl.stack.settings import KNOBS
 from smolctl.stack.words import rule_text
-from smolctl.wire import addr, ipv4
+from smolctl.wire import addr
 
 if TYPE_CHECKING:
+    from smolctl.stack.decide import Decision
     from smolctl.stack.stack import Stack
 
 _SHOWN_MAX = 4
@@ -193,19 +194,22 @@ def ports(first: int, last: int) -> dict[str, object]:
     return {**shown, "knob": "ip.local_port_first", "value": 1024} if first > 1024 else shown
 
 
-def mtu(interface: Interface, route: Route | None, size: int) -> dict[str, object]:
-    """Return what lets ``size`` bytes through: ``link_mtu``, or ``route_mtu`` and ``route``.
+def mtu(decision: "Decision", mtu: int, size: int) -> dict[str, object]:
+    """Return whose MTU is too small, ``of``, and what lets ``size`` bytes through.
 
-    ``route`` are the words for ``route change``.
-
-    {} when neither alone does, or no packet has that size.
+    That is ``link_mtu``, or ``route``, the words for ``route change``; neither where not one of
+    them alone does.
     """
-    small_route = route is not None and route.mtu is not None and route.mtu < size
-    if size > ipv4.MAX_PACKET_LEN or (small_route and interface.mtu < size):
-        return {}
-    if route is None or not small_route:
-        return {"link_mtu": size}
-    return {"route_mtu": size, "route": _words(route, size)}
+    out, route = decision.interface, decision.route
+    limit = None if route is None else route.mtu
+    more: dict[str, object]
+    if mtu >= out.mtu:
+        more = {"link_mtu": size} if limit is None or limit >= size else {}
+        return {"of": out.name, **more}
+    if decision.learned is not None or route is None or limit is None:
+        return {"of": f"the way to {addr.IPV4.format(decision.dst)}"}
+    more = {"route": _words(route, size)} if out.mtu >= size else {}
+    return {"of": "its route", **more}
 
 
 def rule(refused: Refused) -> dict[str, object]:
@@ -230,7 +234,7 @@ def _words(route: Route, mtu: int) -> str:
         words += ["metric", str(route.metric)]
     if route.table != TableName.MAIN:
         words += ["table", table_text(route.table)]
-    words += ["mtu", str(mtu)]
+    words += ["mtu", *(["lock"] if route.mtu_lock else []), str(mtu)]
     for hop in route.hops if isinstance(route, Multipath) else ():
         words += ["nexthop", *(["via", shown(hop.via)] if hop.via is not None else [])]
         words += ["dev", hop.dev or "", "weight", str(hop.weight)]

@@ -27,6 +27,8 @@ def expire(stack: "Stack", now: int) -> None:
         egress_link.release(stack, interface, now)
         if interface.claims:
             conflict.expire(stack, interface, now)
+    if stack.path_mtus.expire(now):
+        stack.touch()
     for lost in stack.reassembly.expire(now):
         ingress_fragment.discard(stack, lost, now)
 
@@ -34,6 +36,9 @@ def expire(stack: "Stack", now: int) -> None:
 def deadline(stack: "Stack") -> int | None:
     """Return when ``expire`` is next due, None while nothing runs."""
     first = stack.reassembly.deadline()
+    due = stack.path_mtus.deadline()
+    if due is not None and (first is None or due < first):
+        first = due
     if stack.blocked:
         due = resend.deadline(stack)
         first = due if first is None or (due is not None and due < first) else first

@@ -34,6 +34,7 @@ def twin_of(stack: "Stack") -> "Stack":
     for asker in twin.arp_clients:
         asker.answers, asker.ready = copy(asker.answers), False
     twin.reassembly = stack.reassembly.twin()
+    twin.idents, twin.path_mtus = stack.idents.twin(), stack.path_mtus.twin()
     twin.icmp_limiter = stack.icmp_limiter.twin()
     twin.ledger, twin.journal, twin.events = Ledger(), Journal(), Events(stack.fib)
     twin.loop = deque()

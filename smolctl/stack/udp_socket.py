@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from smolctl.errors import AddressInUse, NoBuffers
 from smolctl.stack import reason, suggest
 from smolctl.stack.events import Action
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.reason import Reason
 from smolctl.stack.send_queue import SendQueue
 
@@ -79,6 +80,7 @@ class UdpSocket:
     """One socket.
 
     Attributes:
+        pmtudisc: whether what it sends may be fragmented.
         local, port: what it is bound to; ``ANY`` and 0 before.
         dev: interface it is bound to, None for all.
         peer, peer_port: whom it is connected to; None when it is not.
@@ -97,6 +99,7 @@ class UdpSocket:
     """
 
     rcvbuf: int
+    pmtudisc: Pmtudisc = Pmtudisc.WANT
     local: int = ANY
     port: int = 0
     dev: str | None = None

@@ -190,6 +190,8 @@ class Peer:
         header = frame.ip
         if header is None or frame.dst != PEER_MAC or text(header.dst) != PEER:
             return []
+        if header.mf or header.fragment_offset:
+            return []  # it does not reassemble
         src = text(header.src)
         if header.protocol == ipv4.Protocol.ICMP and "ping" not in self.silent:
             message = frame.icmp

@@ -74,7 +74,8 @@ def socket(api: Api) -> Socket:
 
 
 def test_it_is_shown_with_its_program(api: Api, socket: Socket) -> None:
-    assert socket.exchange.events == [{"event": "opened", "rcvbuf": 212_992, "ttl": 64}]
+    opened = {"event": "opened", "rcvbuf": 212_992, "ttl": 64, "mtu_discover": 1}
+    assert socket.exchange.events == [opened]
     assert api("socket.show") == []
     assert socket.command("bind", port=7) == {"event": "answer", "addr": "0.0.0.0", "port": 7}
     row = api.one("socket.show")
@@ -90,7 +91,7 @@ def test_another_version_is_refused(api: Api) -> None:
 
 def test_a_datagram_that_is_asked_about_is_answered(api: Api, socket: Socket) -> None:
     answer = socket.ask(b"x", PEER_IP)
-    assert (answer["event"], answer["addr"], answer["room"]) == ("answer", "0.0.0.0", 1472)
+    assert (answer["event"], answer["addr"], answer["room"]) == ("answer", "0.0.0.0", 65507)
     assert answer["port"] == api.one("socket.show")["local_port"]
     assert api.wire[-1][1].udp[2] == b"x"
 
@@ -101,7 +102,6 @@ def test_a_datagram_that_is_asked_about_is_answered(api: Api, socket: Socket) ->
         ("192.0.2.1", 1, "ENETUNREACH"),
         ("198.51.100.1", 1, "EHOSTUNREACH"),
         ("203.0.113.1", 1, "EACCES"),
-        (PEER, 1473, "EMSGSIZE"),
         (PEER, 65508, "EMSGSIZE"),
         ("10.0.0.255", 1, "EACCES"),
     ],
@@ -115,6 +115,18 @@ def test_what_cannot_be_sent_is_refused_at_once(
     assert (answer["event"], answer["errno"]) == ("refused", errno)
     assert "hint" in answer
     assert api.wire == []
+
+
+@pytest.mark.parametrize(("mode", "room"), [(0, 65507), (1, 65507), (2, 1472), (3, 1472)])
+def test_who_insists_on_df_has_room_for_what_fits(
+    api: Api, socket: Socket, mode: int, room: int
+) -> None:
+    """Linux IP_MTU_DISCOVER: with DO and PROBE what is too big is refused, else fragmented."""
+    assert socket.command("set", mtu_discover=mode)["event"] == "answer"
+    assert socket.ask(b"x", PEER_IP)["room"] == room
+    said = socket.ask(b"x" * 1473, PEER_IP)
+    assert said.get("errno") == ("EMSGSIZE" if mode > 1 else None)
+    assert socket.command("set", mtu_discover=4)["errno"] == "EINVAL"
 
 
 def test_broadcast_is_allowed_by_an_option(api: Api, socket: Socket) -> None:

@@ -55,7 +55,7 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
          "unicast", "local", "broadcast", "blackhole", "unreachable", "prohibit", "throw", "src",
          "metric", "scope", "mtu", "protocol", "table", "nexthop"]),
         (("route", "add", "default", "nexthop", "via", "10.0.0.2", "w"), ["weight"]),
-        (("route", "show", "table", ""), ["main", "local", "default", "all"]),
+        (("route", "show", "table", ""), ["main", "local", "default", "all", "cache"]),
         (("--color=a",), ["auto", "always"]),
         (("addr", "--n"), ["--no-start"]),
         (("ping", "--ti"), ["--timeout", "--timestamps", "--timestamp"]),

@@ -4,6 +4,7 @@ import pytest
 
 from smolctl.errors import SendRejected
 from smolctl.stack.neighbor_state import State
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.wire import addr, ipv4, udp
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import (
@@ -92,6 +93,7 @@ def test_rfc1122_3_3_3_the_largest_payload_is_told(mtu: int) -> None:
     host.know()
     host.route("10.9.0.0/16", via=PEER, mtu=mtu)
     socket = host.socket()
+    socket.pmtudisc = Pmtudisc.DO
     with pytest.raises(SendRejected, match=f"at most {mtu - 28} B"):
         host.send(socket, "10.9.0.1", payload=bytes(65507))
     host.send(socket, "10.9.0.1", payload=bytes(mtu - 28))

@@ -5,18 +5,14 @@ yes after it.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from scapy.layers.inet import ICMP, IP, UDP, fragment
-from scapy.layers.l2 import ARP, Ether
+from scapy.layers.l2 import Ether
 
+from tests.e2e.fix_frames import BROADCAST, FAR, OURS, PORT, THEIRS, arp, echo, ip, udp
 from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab
 from tests.kit.process import wait_until
-
-OURS, THEIRS, FAR = "10.0.0.1", "10.0.0.2", "192.0.2.1"
-BROADCAST = "ff:ff:ff:ff:ff:ff"
-PORT = 7000
-"""Where the kernel listens, and where smolctl does once it does."""
 
 Act = Callable[["Bench"], bool]
 
@@ -135,23 +131,14 @@ def sent_to_itself(bench: Bench) -> bool:
     return bench.ctl(f"udp send {FAR}:{PORT} x")
 
 
-def arp(**fields: Any) -> bytes:
-    """Return an ARP request for our address, or what the fields make of it."""
-    given = {"op": 1, "psrc": THEIRS, "pdst": OURS, "hwsrc": THEIRS_MAC, **fields}
-    return bytes(Ether(dst=OURS_MAC, src=given["hwsrc"]) / ARP(**given))
-
-
-def ip(payload: Any, dst: str = OURS, dst_mac: str = OURS_MAC) -> bytes:
-    """Return a packet from the kernel's address to ours."""
-    return bytes(Ether(dst=dst_mac, src=THEIRS_MAC) / IP(src=THEIRS, dst=dst) / payload)
-
-
-def echo(dst: str = OURS, dst_mac: str = OURS_MAC) -> bytes:
-    return ip(ICMP() / b"ping", dst, dst_mac)
-
-
-def udp(port: int = PORT) -> bytes:
-    return ip(UDP(sport=9, dport=port) / b"x")
+def path_mtu_learned(bench: Bench) -> bool:
+    """A router says that a datagram of ours was too big, and is believed."""
+    if not bench.lab.call("socket.show"):
+        bench.lab.smolctl.popen("udp", "recv", str(PORT))
+        wait_until(lambda: bench.lab.call("socket.show"), "the receiver")
+    quoted = bytes(IP(src=OURS, dst=FAR, flags="DF") / UDP(sport=PORT, dport=9) / b"x")
+    counts("icmp.messages_received", ip(ICMP(type=3, code=4, nexthopmtu=1280) / quoted))(bench)
+    return bool(bench.lab.call("route.show", cache=True))
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -329,12 +316,16 @@ CASES = (
         ("link set tap0 down",),
     ),
     Case(
-        "tx-too-big", "smolctl link set tap0 mtu 2028", sent(f"--size 2000 {THEIRS}:{PORT}"),
+        "tx-too-big", "smolctl link set tap0 mtu 2028", sent(f"--size 2000 --df {THEIRS}:{PORT}"),
     ),
     Case(
         "tx-too-big", f"smolctl route change 192.0.2.0/24 via {THEIRS} dev tap0 metric 5 mtu 1028",
-        sent(f"--size 1000 {FAR}:{PORT}"),
+        sent(f"--size 1000 -M do {FAR}:{PORT}"),
         (f"route add 192.0.2.0/24 via {THEIRS} metric 5 mtu 500",),
+    ),
+    Case(
+        "icmp-mtu-ignored", "smolctl sysctl ip.no_pmtu_disc=0", path_mtu_learned,
+        (f"route add {FAR}/32 via {THEIRS}", "sysctl ip.no_pmtu_disc=2"),
     ),
     Case(
         "frag-no-slot", "smolctl sysctl ip.frag_max_datagrams=8", put_together,

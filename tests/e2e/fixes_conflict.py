@@ -1,6 +1,7 @@
 """How the reasons of address conflict detection come about, and what their fixes do."""
 
-from tests.e2e.fixes import PORT, THEIRS, Bench, Case, pinged, sent
+from tests.e2e.fix_frames import PORT, THEIRS
+from tests.e2e.fixes import Bench, Case, pinged, sent
 from tests.e2e.kit import OURS_MAC
 
 

@@ -3,7 +3,8 @@
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
-from tests.e2e.fixes import FAR, OURS, PORT, THEIRS, Act, Bench, Case, pinged, sent
+from tests.e2e.fix_frames import FAR, OURS, PORT, THEIRS
+from tests.e2e.fixes import Act, Bench, Case, pinged, sent
 from tests.e2e.kit import OURS_MAC, THEIRS_MAC
 from tests.kit.process import wait_until
 

@@ -3,7 +3,8 @@
 from scapy.layers.inet import ICMP, IP, IPOption
 from scapy.layers.l2 import Ether
 
-from tests.e2e.fixes import OURS, THEIRS, Case, counts
+from tests.e2e.fix_frames import OURS, THEIRS
+from tests.e2e.fixes import Case, counts
 from tests.e2e.kit import OURS_MAC, THEIRS_MAC
 
 _FROM_THEM = Ether(dst=OURS_MAC, src=THEIRS_MAC)

@@ -85,6 +85,7 @@ class Smolctl:
         words = ["-j", "udp", "send", "--size", str(case.size), "-w", "5" if case.late else "0"]
         words += ["-s", case.source] if case.source else []
         words += ["--dev", case.dev] if case.dev else []
+        words += ["--df"] if case.df else []
         result = self._lab.smolctl(*words, f"{case.dst}:{case.port}")
         rows = [json.loads(line) for line in (result.stdout + result.stderr).splitlines()]
         for row in rows:

@@ -7,7 +7,8 @@ import pytest
 
 from smolctl.stack.reason import REASONS
 from tests.e2e import fixes, fixes_hold
-from tests.e2e.fixes import FAR, OURS, PORT, THEIRS, Bench, Case, counts, heard, udp
+from tests.e2e.fix_frames import FAR, OURS, PORT, THEIRS, udp
+from tests.e2e.fixes import Bench, Case, counts, heard
 from tests.e2e.fixes_conflict import CONFLICT_CASES
 from tests.e2e.fixes_icmp import ICMP_CASES
 from tests.e2e.kit import Lab, Row, nothing_waits
@@ -143,7 +144,7 @@ def test_a_fix_reaches_the_stack_that_it_is_for(smolctl: SmolctlEnv, environ: bo
     if environ:
         smolctl.environ["SMOLCTL_STACK"] = "b"
     smolctl(*name, "link", "set", "lo", "mtu", "100", check=True)
-    sending = [*name, "udp", "send", "127.0.0.1:9", "--size", "100"]
+    sending = [*name, "udp", "send", "127.0.0.1:9", "--size", "100", "--df"]
     (event, _) = [json.loads(line) for line in smolctl("-j", *sending).stdout.splitlines()]
     assert event["reason"] == "tx-too-big"
     assert event["hint"] == "smolctl -n b link set lo mtu 128"

@@ -11,6 +11,7 @@ from unittest import mock
 import pytest
 
 from smolctl.client import DatagramSocket
+from smolctl.client.datagram import IP_MTU_DISCOVER
 from tests.e2e.kit import Lab, connect, daemon_pid, receive
 from tests.kit.process import Background, wait_until
 from tests.kit.stack_env import SmolctlEnv
@@ -127,6 +128,9 @@ def test_over_a_tap_with_the_kernel(lab: Lab, one: DatagramSocket, programs: Pro
     while len(got) < 200:
         got += [data for data, _ in one.recv_many(200)]
     assert got == payloads
+    one.send(bytes(65507))
+    assert kernel.recv(65535) == bytes(65507)
+    one.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, 2)  # IP_PMTUDISC_DO
     with pytest.raises(OSError, match="1472"):
         one.send(bytes(1473))
 

@@ -130,9 +130,9 @@ def test_payload_that_fits_arrives_both_ways(tap: Lab, size: int) -> None:
     assert kernel.recvfrom(65535) == (data, ("10.0.0.1", 7))
 
 
-def test_payload_that_does_not_fit_is_refused_with_the_limit(tap: Lab) -> None:
+def test_payload_that_does_not_fit_and_has_df_is_refused_with_the_limit(tap: Lab) -> None:
     kernel = tap.peer.udp("10.0.0.2", 9000)
-    too_big = ("udp", "send", "10.0.0.2:9000", "--size", str(FITS + 1))
+    too_big = ("udp", "send", "10.0.0.2:9000", "--df", "--size", str(FITS + 1))
     text = tap.smolctl(*too_big)
     assert (text.returncode, text.stdout) == (1, "")
     assert text.stderr.startswith("smolctl: not sent: tx-too-big: ")
@@ -141,7 +141,7 @@ def test_payload_that_does_not_fit_is_refused_with_the_limit(tap: Lab) -> None:
     assert (failed["reason"], failed["errno"]) == ("tx-too-big", "EMSGSIZE")
     # The route's MTU counts as well as the link's.
     tap.smolctl("route", "add", "10.0.0.2", "dev", tap.dev, "mtu", "500", check=True)
-    fits = tap.smolctl("udp", "send", "10.0.0.2:9000", "--size", "473")
+    fits = tap.smolctl("udp", "send", "10.0.0.2:9000", "--size", "473", "-M", "do")
     assert (fits.returncode, "472" in fits.stderr) == (1, True)
     assert nothing_waits(kernel)
 

@@ -10,6 +10,7 @@ from smolctl.errors import StackError
 from smolctl.stack import configure, egress_link, fast
 from smolctl.stack.fate import Trace, frames_of
 from smolctl.stack.interface import Interface, Medium
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr, virtio
 from smolctl.wire.fault import WireFault
@@ -81,7 +82,7 @@ changes = st.builds(
     Do,
     st.sampled_from(
         ["refuse", "up", "carrier", "address", "route", "knob", "flush", "mtu", "mac", "rebind",
-         "delete"]
+         "delete", "pmtudisc"]
     ),
     devs,
     st.integers(0, 99),
@@ -239,7 +240,13 @@ class Player:
         egress_link.perform(self.stack, self.host.dev(dev), actions, self.host.now)
 
     def _mtu(self, dev: str, number: int) -> None:
-        configure.set_mtu(self.stack, self.host.dev(dev), 68 + number * 20)
+        interface = self.host.dev("lo" if number % 5 == 0 else dev)
+        configure.set_mtu(self.stack, interface, 68 + number * 20)
+
+    def _pmtudisc(self, _dev: str, number: int) -> None:
+        sockets = self.world.sockets
+        sockets[number % len(sockets)].pmtudisc = Pmtudisc(number % 4)
+        self.stack.touch()
 
     def _mac(self, dev: str, number: int) -> None:
         mac = b"\2\0\0\0\1" + bytes([number % 2])
@@ -282,6 +289,7 @@ def snapshot(world: World) -> dict[str, Any]:
         "events": dict(stack.ledger.events),
         "neighbors": {name: neighbors(world, name) for name in stack.neighbors},
         "claims": {name: claims(link) for name, link in stack.interfaces.items()},
+        "paths": list(stack.path_mtus),
         "deadline": stack.deadline(),
     }
 

@@ -50,6 +50,7 @@ ROUTES: tuple[dict[str, Any], ...] = (
     {"prefix": "8.8.0.0/16", "kind": RouteType.THROW},
     {"prefix": "10.2.0.0/16", "via": "10.1.0.2", "mtu": 100},
     {"prefix": "10.0.0.9/32", "dev": "tap1"},
+    {"prefix": "8.8.8.0/24", "via": "10.0.0.2", "mtu": 90, "mtu_lock": True},
     {"prefix": "10.0.0.2/32", "kind": RouteType.PROHIBIT},
 )
 SEVERAL = (("10.0.0.2", 1), ("10.1.0.2", 2), ("10.0.0.9", 1))
@@ -93,8 +94,12 @@ KNOBS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("ip.frag_time_ms", (1000, 30_000)),
     ("ip.local_prefix", (0, 1)),
     ("ip.loopback_own", (0, 1)),
+    ("ip.min_pmtu", (68, 552)),
+    ("ip.mtu_expires_ms", (1000, 600_000)),
+    ("ip.no_pmtu_disc", (0, 0, 1, 2)),
     ("ip.no_route", (0, 1)),
     ("ip.onlink_first", (0, 1)),
+    ("ip.pmtu_plateaus", (0, 1)),
     ("ip.rp_filter", (0, 1, 2)),
     ("ip.strong_host", (0, 1)),
     ("ip.subnet_broadcast", (0, 1)),
@@ -285,8 +290,9 @@ echoes = st.builds(
     st.sampled_from([0x8000, 1]), to_macs,
 )  # fmt: skip
 errors = st.builds(
-    lambda kind, code, body, src, dst: icmp_frame(kind, code, 0, body, src, dst),
-    st.sampled_from([3, 3, 3, 4, 5, 11, 12, 13]), st.integers(0, 16),
+    lambda kind, code, rest, body, src, dst: icmp_frame(kind, code, rest, body, src, dst),
+    st.sampled_from([3, 3, 3, 4, 5, 11, 12, 13]), st.integers(0, 16) | st.just(4),
+    st.sampled_from([0, 70, 100, 600, 1400, 9000]),
     st.builds(quoted, dsts, srcs, ports, ports), srcs, dsts,
 )  # fmt: skip
 odd_packets = st.builds(

@@ -93,6 +93,7 @@ class Host:
         metric: int = 0,
         onlink: bool = False,
         mtu: int | None = None,
+        mtu_lock: bool = False,
         table: int = TableName.MAIN,
     ) -> Route:
         """Add a route as the command line would."""
@@ -109,6 +110,7 @@ class Host:
             metric,
             Scope.LINK if near else Scope.GLOBAL,
             mtu=mtu,
+            mtu_lock=mtu_lock,
             onlink=onlink,
         )
         configure_route.add_route(self.stack, route, mode)

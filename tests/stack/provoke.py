@@ -28,6 +28,11 @@ from tests.stack.kit import (
     udp_packet,
     unreachable,
 )
+from tests.stack.provoke_mtu import (
+    by_a_route_of_small_mtu,
+    by_a_way_that_was_learned,
+    error_for_a_socket,
+)
 from tests.stack.provokers import (
     HEADER,
     ON_LO,
@@ -36,7 +41,6 @@ from tests.stack.provokers import (
     Provoker,
     arp_to_ourselves,
     bound_elsewhere,
-    by_a_route_of_small_mtu,
     by_another_link,
     by_route,
     by_rule,
@@ -44,7 +48,6 @@ from tests.stack.provokers import (
     conflict,
     dad_failed,
     dad_rate_limited,
-    error_for_a_socket,
     evicted,
     evicted_while_it_waits,
     failed_for,
@@ -169,6 +172,7 @@ PROVOKERS: dict[str, Provoker] = {
     "icmp-protocol-unreachable": error_for_a_socket(3, 2),
     "icmp-port-unreachable": error_for_a_socket(3, 3),
     "icmp-fragmentation-needed": error_for_a_socket(3, 4),
+    "icmp-mtu-ignored": with_knob("ip.no_pmtu_disc", 2, error_for_a_socket(3, 4, rest=600)),
     "icmp-prohibited": error_for_a_socket(3, 13),
     "icmp-time-exceeded": error_for_a_socket(11, 0),
     "icmp-parameter-problem": error_for_a_socket(12, 0),
@@ -206,7 +210,7 @@ PROVOKERS: dict[str, Provoker] = {
     "tx-no-port": no_port,
     "tx-iface-down": tx_iface_down,
     "tx-no-carrier": no_carrier,
-    "tx-too-big": sends(payload=bytes(1473)),
+    "tx-too-big": sends(payload=bytes(1473), df=True),
     "tx-queue-full": queue_full,
     "tx-ttl-zero": ttl_zero,
     "lab-loss": on_a_bad_link(Netem(loss=1)),
@@ -245,7 +249,8 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "tx-src-tentative": (from_a_failed_address,),
     "tx-no-route": (with_its_link_down, without_a_wire),
     "tx-no-port": (no_port_but_below,),
-    "tx-too-big": (by_a_route_of_small_mtu,),
+    "tx-too-big": (by_a_route_of_small_mtu, by_a_way_that_was_learned),
+    "icmp-fragmentation-needed": (error_for_a_socket(3, 4, rest=600),),
 }
 """More ways to provoke a reason: those that show its other texts."""
 

@@ -8,6 +8,7 @@ from smolctl.stack import configure, configure_rule, impair, notify
 from smolctl.stack.fate import Trace
 from smolctl.stack.impairment import Netem
 from smolctl.stack.neighbor_state import State
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.predict import Question, arp_out
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import RouteType, TableName
@@ -23,13 +24,11 @@ from tests.stack.kit import (
     PEER_MAC,
     Host,
     frame_of,
-    icmp_frame,
     ip,
     packet_of,
     reply,
     request,
     udp_frame,
-    udp_packet,
 )
 
 Provoker = Callable[[Host], object]
@@ -63,15 +62,20 @@ def receives(*frames: bytes) -> Provoker:
     return lambda host: host.receive(*frames)
 
 
-def sends(dst: str = PEER, port: int = 9, payload: bytes = b"x", **how: str) -> Provoker:
+def sends(
+    dst: str = PEER, port: int = 9, payload: bytes = b"x", *, df: bool = False, **how: str
+) -> Provoker:
     """Return a provoker that sends one datagram, which is refused.
 
     Args:
+        df: nobody may fragment it.
         how: ``local``, what the socket is bound to; ``src``, of this datagram alone.
     """
 
     def provoke(host: Host) -> None:
-        refused(host, host.socket(local=how.get("local", "0.0.0.0")), dst, port, payload, **how)
+        socket = host.socket(local=how.get("local", "0.0.0.0"))
+        socket.pmtudisc = Pmtudisc.DO if df else socket.pmtudisc
+        refused(host, socket, dst, port, payload, **how)
 
     return provoke
 
@@ -151,16 +155,6 @@ def refused_by_rule(host: Host) -> None:
     action = RuleAction.BLACKHOLE
     configure_rule.add_rule(host.stack, Rule(50, action, src=ip(PEER), src_len=32))
     host.receive(udp_frame())
-
-
-def error_for_a_socket(kind: int, code: int) -> Provoker:
-    """Return a provoker that lets an ICMP error come in that quotes a socket's datagram."""
-
-    def provoke(host: Host) -> None:
-        host.socket(5000)
-        host.receive(icmp_frame(kind, code, 0, udp_packet(5000, 9, src=OURS, dst=PEER)))
-
-    return provoke
 
 
 def flipped(frame: bytes, at: int) -> bytes:
@@ -374,11 +368,6 @@ def limited_by(burst: int, rate: int) -> Provoker:
         host.receive(udp_frame(), udp_frame())
 
     return provoke
-
-
-def by_a_route_of_small_mtu(host: Host) -> None:
-    host.route("8.8.8.0/24", dev="tap0", via=PEER, src=OURS, metric=7, mtu=500)
-    sends("8.8.8.8", payload=bytes(1000))(host)
 
 
 def with_its_link_down(host: Host) -> None:

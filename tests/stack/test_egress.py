@@ -7,6 +7,7 @@ from smolctl.stack import configure, egress
 from smolctl.stack.fate import Trace
 from smolctl.stack.interface import OUTBOX_LIMIT
 from smolctl.stack.neighbor_state import State
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.route import RouteType
 from smolctl.wire import addr, icmp
 from tests.kit.clock import SECOND_NS
@@ -60,7 +61,7 @@ def test_icmp_has_idents_of_its_own_and_may_be_fragmented_on_its_way(host: Host)
 
 
 def test_idents_wrap_around(host: Host) -> None:
-    idents = [host.stack.next_ident() for _ in range(0x10001)]
+    idents = [host.stack.idents.next(1, 2, 17) for _ in range(0x10001)]
     assert len(set(idents)) == 0x10000
     assert idents[0] == idents[-1]
 
@@ -122,11 +123,10 @@ def test_a_gateway_gets_the_frame_and_the_destination_stays(host: Host) -> None:
 
 
 @pytest.mark.parametrize(("mtu", "fits"), [(1500, 1472), (576, 548), (68, 40)])
-def test_what_does_not_fit_is_refused_and_nothing_is_fragmented(
-    host: Host, mtu: int, fits: int
-) -> None:
+def test_what_does_not_fit_and_has_df_is_refused(host: Host, mtu: int, fits: int) -> None:
     configure.set_mtu(host.stack, host.tap, mtu)
     socket = host.socket()
+    socket.pmtudisc = Pmtudisc.DO
     host.send(socket, payload=bytes(fits))
     with pytest.raises(SendRejected, match=f"at most {fits} B of payload fit") as caught:
         host.send(socket, payload=bytes(fits + 1))
@@ -139,6 +139,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_fragmented(
 def test_the_mtu_of_a_route_holds_too(host: Host) -> None:
     host.route("0.0.0.0/0", via=PEER, mtu=100)
     socket = host.socket()
+    socket.pmtudisc = Pmtudisc.DO
     host.send(socket, "8.8.8.8", payload=bytes(72))
     with pytest.raises(SendRejected, match="the MTU"):
         host.send(socket, "8.8.8.8", payload=bytes(73))

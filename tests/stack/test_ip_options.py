@@ -4,6 +4,7 @@ import pytest
 
 from smolctl.errors import SendRejected
 from smolctl.stack.neighbor_state import State
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr, icmp, ipv4, ipv4_options
 from smolctl.wire.ipv4_options import Stamps
@@ -255,7 +256,7 @@ def test_a_source_route_leads_to_its_first_hop(host: Host, socket: UdpSocket) ->
 
 
 def test_options_count_for_the_size(host: Host, socket: UdpSocket) -> None:
-    socket.options = ipv4_options.record()
+    socket.options, socket.pmtudisc = ipv4_options.record(), Pmtudisc.DO
     host.send(socket, payload=bytes(1500 - 28 - 40))
     with pytest.raises(SendRejected) as caught:
         host.send(socket, payload=bytes(1500 - 28 - 39))

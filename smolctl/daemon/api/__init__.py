@@ -55,16 +55,16 @@ def _op(handler: Handler, names: str = "") -> Operation:
 _LINK = "dev stats"
 _ADDR = "local dev broadcast label scope dad nodad"
 _ADDR_SELECT = "dev to scope label up tentative dadfailed"
-_ROUTE = "dst type via dev src metric scope mtu onlink protocol table nexthop"
-_ROUTE_SELECT = "table root match exact dev via protocol scope type src metric"
+_ROUTE = "dst type via dev src metric scope mtu mtu_lock onlink protocol table nexthop"
+_ROUTE_SELECT = "table cache root match exact dev via protocol scope type src metric"
 _RULE_SELECT = "not from to iif oif tos ipproto sport dport priority table protocol"
 _RULE = _RULE_SELECT + " type goto suppress_prefixlength"
 _NEIGH = "dst lladdr dev nud"
 _SEND = (
     "dst port src sport dev data size count interval rate wait ttl tos options broadcast"
-    " expect_reply quiet"
+    " expect_reply quiet pmtudisc"
 )
-_PING = "dst count interval size ttl tos record timeout deadline src dev"
+_PING = "dst count interval size ttl tos record timeout deadline src dev pmtudisc"
 _TRACEROUTE = "dst size method first max_hops queries at_once wait gap port tos gateways src dev"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 
@@ -109,7 +109,7 @@ OPS: dict[str, Operation] = {
     "udp.send": _op(udp.send, _SEND),
     "udp.recv": _op(udp.recv, "addr port dev count wait"),
     "udp.echo": _op(udp.echo, "addr port dev count wait quiet"),
-    "why.ask": _op(why.ask, "proto src sport dst dport size dev iif broadcast"),
+    "why.ask": _op(why.ask, "proto src sport dst dport size dev iif broadcast pmtudisc"),
     "why.show": _op(why.show, "id"),
     "why.list": _op(why.recent),
     "config.save": _op(config.save),

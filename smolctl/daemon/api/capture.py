@@ -23,7 +23,8 @@ class CaptureJob(PacketJob):
         """Put it into the feed if it is one, and has its fate."""
         # A packet that waits for ARP is on no wire yet; one that was refused before it was built
         # is nothing that could be shown.
-        if not trace.settled or not trace.frame or self._is_copy(trace):
+        # Of one that left in fragments, these are what is on the wire.
+        if not trace.settled or not trace.frame or trace.parts or self._is_copy(trace):
             return
         if not self.wants(trace, trace.reason):
             return

@@ -13,6 +13,7 @@ from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import egress, notify, reason
 from smolctl.stack.decide import Decision, Refusal, decide
 from smolctl.stack.fate import Fate, Flow, Trace
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.stack import Stack
 from smolctl.stack.udp_socket import SocketError
 from smolctl.wire import addr, icmp, ipv4_options
@@ -32,7 +33,6 @@ _TEXTS = {
     "neigh-failed": "Destination Host Unreachable",
     "icmp-protocol-unreachable": "Destination Protocol Unreachable",
     "icmp-port-unreachable": "Destination Port Unreachable",
-    "icmp-fragmentation-needed": "Frag needed and DF set",
     "icmp-prohibited": "Packet filtered",
     "icmp-time-exceeded": "Time to live exceeded",
     "icmp-parameter-problem": "Parameter problem",
@@ -50,6 +50,7 @@ class PingPlan:
     interval_ns: int
     size: int
     ttl: int | None
+    pmtudisc: Pmtudisc
     timeout_ns: int | None
     deadline_ns: int | None
     tos: int = 0
@@ -67,6 +68,7 @@ def run(ctx: Context, args: Args) -> Job:
         args.seconds("interval", 1.0) or 0,
         56 if "size" not in args else args.integer("size", 0, 65507) or 0,
         args.integer("ttl", 1, 255),
+        args.pmtudisc(ctx.stack.pmtudisc),
         args.seconds("timeout"),
         args.seconds("deadline"),
         args.tos("tos") or 0,
@@ -111,6 +113,7 @@ class PingJob(Job):
         self._dev = dev
         self._client = stack.echo_open(plan.dst)
         self._client.handler = self._on_ready
+        self._client.pmtudisc, self._client.dev = plan.pmtudisc, plan.dev
         self._sequence = self._errors = self._duplicates = 0
         self._sent_ns: dict[int, int] = {}
         self._order: deque[int] = deque()
@@ -211,6 +214,7 @@ class PingJob(Job):
             egress.icmp_output(
                 self._stack, message, plan.dst, now, src=plan.src, dev=plan.dev, ttl=plan.ttl,
                 tos=plan.tos, options=_RECORD if plan.record else egress.NO_OPTIONS,
+                pmtudisc=plan.pmtudisc,
                 trace=self._trace,
             )  # fmt: skip
         except (SendRejected, NoBuffers) as error:
@@ -255,8 +259,11 @@ class PingJob(Job):
         while client.errors:
             error = client.errors.popleft()
             name = error.reason.name
+            text = _TEXTS.get(name, name)
+            if error.reason is reason.ICMP_FRAGMENTATION_NEEDED:
+                text = f"Frag needed and DF set (mtu = {error.detail['mtu'] or 0})"
             self._blame(error)
-            self._error(error.dport, name, _TEXTS.get(name, name), error.offender)
+            self._error(error.dport, name, text, error.offender)
         self._check_end(now)
 
     def _blame(self, error: SocketError) -> None:

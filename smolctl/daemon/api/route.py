@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from smolctl.daemon.api import route_cache
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
@@ -59,8 +60,7 @@ def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
     if route.metric:
         row["metric"] = route.metric
     row["flags"] = _flags(stack, route)
-    if route.mtu is not None:
-        row["metrics"] = [{"mtu": route.mtu}]
+    row |= metrics(route)
     if isinstance(route, Multipath):
         row["nexthops"] = [_hop_row(stack, hop) for hop in route.hops]
     return row
@@ -85,11 +85,20 @@ def _hop_row(stack: Stack, hop: Hop) -> Row:
     return row
 
 
+def metrics(route: Route | None) -> Row:
+    """Return the MTU of a route, and whether it is locked; of that, ip says nothing in JSON."""
+    if route is None or route.mtu is None:
+        return {}
+    return {"metrics": [{"mtu": route.mtu}], **({"mtu_lock": True} if route.mtu_lock else {})}
+
+
 # --- show and flush -------------------------------------------------------------------------------
 
 
 def show(ctx: Context, args: Args) -> Iterator[Row]:
     """Return the routes that match; made row by row, since there may be very many."""
+    if _is_cache(args):
+        return route_cache.show(ctx, args)
     routes = list(_matching(ctx, args))
     every = table_number(args) == 0
     return (route_row(ctx.stack, route, table=every) for route in routes)
@@ -97,6 +106,8 @@ def show(ctx: Context, args: Args) -> Iterator[Row]:
 
 def flush(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete every route that matches; needs something to match."""
+    if _is_cache(args):
+        return route_cache.flush(ctx, args)
     if not any(
         name in args
         for name in (
@@ -112,6 +123,10 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
         ctx.stack.fib.remove(route)
     ctx.stack.touch()
     return [route_row(ctx.stack, route, table=True) for route in gone]
+
+
+def _is_cache(args: Args) -> bool:
+    return args.flag("cache") or args.text("table") == "cache"
 
 
 def _matching(ctx: Context, args: Args) -> Iterator[Route]:
@@ -230,6 +245,7 @@ def _parse(ctx: Context, args: Args, *, delete: bool = False) -> Route:
         scope,
         _protocol(args) or "boot",
         args.integer("mtu", 68, 65536),
+        args.flag("mtu_lock"),
         args.flag("onlink"),
     )
     return with_ways(route, ways) if ways else route

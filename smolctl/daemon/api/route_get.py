@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from struct import Struct
 
-from smolctl.daemon.api.route import route_row
+from smolctl.daemon.api import route_cache
+from smolctl.daemon.api.route import metrics, route_row
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument, NotFound
@@ -44,7 +45,7 @@ def get(ctx: Context, args: Args) -> Iterable[Row]:
         whole = route.whole if isinstance(route, Hop) and route.whole is not None else route
         rows = [route_row(stack, whole, table=True)]
     else:
-        rows = [_get_row(stack, decision, src)]
+        rows = [_get_row(stack, decision, src, ctx.now)]
     if args.flag("candidates"):
         if isinstance(decision.route, Hop):
             rows[0]["hash"] = gateways.flow_number(stack, dst, src, traits)
@@ -86,7 +87,7 @@ def tos_number(args: Args, name: str = "tos") -> int | None:
     return int(digits, 16)
 
 
-def _get_row(stack: Stack, decision: Decision, src: int | None) -> Row:
+def _get_row(stack: Stack, decision: Decision, src: int | None, now: int) -> Row:
     row: Row = {}
     if decision.type != "unicast":
         row["type"] = decision.type
@@ -107,9 +108,9 @@ def _get_row(stack: Stack, decision: Decision, src: int | None) -> Row:
     row["flags"] = flags
     row["uid"] = 0
     row["cache"] = _CACHE.get(decision.type, [])
-    if route is not None and route.mtu is not None:
-        row["metrics"] = [{"mtu": route.mtu}]
-    return row
+    if decision.learned is not None:
+        return row | route_cache.metrics(stack, decision.learned, now)
+    return row | metrics(route)
 
 
 _CACHE = {"local": ["local"], "broadcast": ["local", "brd"], "multicast": ["mc"]}

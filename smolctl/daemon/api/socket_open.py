@@ -13,6 +13,7 @@ from smolctl.daemon.job import Channel, Job
 from smolctl.errors import ControlError, InvalidArgument, NoBuffers, SendRejected, SmolctlError
 from smolctl.stack import decide, reason
 from smolctl.stack.fast import udp_send_many
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.stack import Stack
 from smolctl.stack.udp_socket import ANY, DATAGRAM_OVERHEAD, SocketError, UdpSocket
 from smolctl.wire import addr, ipv4, udp
@@ -58,7 +59,12 @@ class SocketJob(Job):
     def start(self, now: int) -> None:
         """Pass the program its end of the channel."""
         self._channel = self.exchange.open_channel(self)
-        self.emit("opened", rcvbuf=self._socket.rcvbuf, ttl=self._stack.settings["ip.default_ttl"])
+        self.emit(
+            "opened",
+            rcvbuf=self._socket.rcvbuf,
+            ttl=self._stack.settings["ip.default_ttl"],
+            mtu_discover=int(self._socket.pmtudisc),
+        )
         self._socket.handler = self._deliver
 
     # --- to the program ---------------------------------------------------------------------------
@@ -152,6 +158,8 @@ class SocketJob(Job):
         decision = decide.decide(self._stack, dst, socket.local or None, socket.dev)
         if isinstance(decision, decide.Refusal):
             return -1
+        if not socket.pmtudisc.insists:
+            return udp.MAX_PAYLOAD  # what does not fit is fragmented
         return min(decision.mtu - _HEADERS, udp.MAX_PAYLOAD)
 
     def _command(self, command: wire.Command, now: int) -> None:
@@ -191,6 +199,8 @@ class SocketJob(Job):
             socket.broadcast = args.integer("broadcast", 0, 1) == 1
         if "recverr" in args:
             self._all_errors = args.integer("recverr", 0, 1) == 1
+        if "mtu_discover" in args:
+            socket.pmtudisc = Pmtudisc(args.integer("mtu_discover", 0, 3) or 0)
         socket.ttl = args.integer("ttl", 1, 255) or socket.ttl
         socket.rcvbuf = args.integer("rcvbuf", 256, 1_000_000_000) or socket.rcvbuf
         self._stack.touch()  # the fast path knows flows of this socket
@@ -224,6 +234,6 @@ class SocketJob(Job):
 _COMMANDS = {
     "bind": ("addr port", SocketJob._bind),
     "connect": ("addr port", SocketJob._connect),
-    "set": ("broadcast dev rcvbuf recverr ttl", SocketJob._set),
+    "set": ("broadcast dev mtu_discover rcvbuf recverr ttl", SocketJob._set),
 }
 """What a program may ask of its socket: the arguments, and who does it."""

@@ -60,7 +60,7 @@ def send(ctx: Context, args: Args) -> Job:
     socket.ttl = args.integer("ttl", 1, 255)
     socket.tos = args.tos("tos") or 0
     socket.options = options
-    socket.broadcast = args.flag("broadcast")
+    socket.broadcast, socket.pmtudisc = args.flag("broadcast"), args.pmtudisc(socket.pmtudisc)
     src, sport, dev = args.address("src") or ANY, args.port("sport") or 0, args.text("dev")
     ctx.stack.udp_bind(socket, src, sport, dev)
     return SendJob(ctx.stack, socket, plan)

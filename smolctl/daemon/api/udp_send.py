@@ -143,6 +143,7 @@ class SendJob(Job):
                 dport=plan.port,
                 dev=trace.dev,
                 gateway=gateway,
+                fragments=trace.parts or None,
                 fate=trace.fate.value,
                 after_ms=(trace.at_ns - shot.sent_ns) / 1e6,
             )

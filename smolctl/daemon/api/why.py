@@ -44,6 +44,7 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
         dev,
         iif,
         args.flag("broadcast"),
+        args.pmtudisc(ctx.stack.pmtudisc) if "pmtudisc" in args else None,
     )
     return [story.tell(predict(ctx.stack, question, ctx.now))]
 

@@ -65,6 +65,16 @@ ICMP_ERROR_UNMATCHED = define(
     why="type {type} code {icmp_code} from {offender} is on a packet to {ip} that no socket sent",
     advice="usually late news of a socket that is closed; the others: smolctl socket show",
 )  # fmt: skip
+ICMP_MTU_IGNORED = define(
+    "icmp-mtu-ignored", Kind.DROP, "RFC 1191 6.1", "silent",
+    "path MTU discovery is off, and routers are not believed",
+    """A router says that a packet was too big for its next link. ip.no_pmtu_disc says that this is
+    not to be believed, so that nobody can make this stack send small packets by forged messages.
+    Packets have no DF then, and routers should fragment instead of complaining; where one drops
+    them anyway, big ones never get through. Linux ignores it as well, with ip_no_pmtu_disc=2.""",
+    why="{offender} says that a packet to {ip} is too big; ip.no_pmtu_disc={level} ignores that",
+    fix=("smolctl sysctl ip.no_pmtu_disc=0",),
+)  # fmt: skip
 ICMP_REPLY_SUPPRESSED = define(
     "icmp-reply-suppressed", Kind.NOTE, "RFC 1122 3.2.2", "silent",
     "an ICMP error was due, but none may be sent here",
@@ -125,11 +135,17 @@ ICMP_PORT_UNREACHABLE = define(
 ICMP_FRAGMENTATION_NEEDED = define(
     "icmp-fragmentation-needed", Kind.NOTE, "RFC 1191", "EMSGSIZE",
     "the packet is too big for a link on its way",
-    """Our packets may not be fragmented (DF), so that a router whose next link is too small for one
-    drops it and says so (RFC 1191). Smaller datagrams get through. Linux programs see "Message too
-    long".""",
-    why=("{offender} says that the packet is too big for its next link", ", whose MTU is {mtu}"),
-    advice="send smaller datagrams to {ip}: smolctl udp send --size 548 always fits",
+    """Our packets may not be fragmented on their way (DF), so that a router whose next link is too
+    small for one drops it and says so. From then on packets to the destination are no bigger, and
+    what is leaves in fragments (path MTU discovery, RFC 1191); route get shows it. The packet
+    itself is lost, and who sent it is told. Linux programs see "Message too long".""",
+    why=(
+        "{offender} says that the packet is too big for its next link",
+        ", whose MTU is {mtu}",
+        ": {path_mtu} B get through to {ip}",
+    ),
+    advice="send it again: it leaves in fragments, unless --df forbids it, where at most"
+    " {max_payload} B get through",
 )  # fmt: skip
 ICMP_PROHIBITED = define(
     "icmp-prohibited", Kind.NOTE, "RFC 1812 5.2.7.1", "EHOSTUNREACH",

@@ -195,13 +195,15 @@ TX_NO_CARRIER = define(
 )  # fmt: skip
 TX_TOO_BIG = define(
     "tx-too-big", Kind.REJECT, "RFC 1122 3.3.3", "EMSGSIZE",
-    "the packet is bigger than the link or route allows",
-    """A packet must fit the MTU of the link that it leaves by, or the smaller one that its route
-    asks for. This stack does not fragment what it sends, as most UDP programs today ask for (DF).
-    Send less, or raise the MTU on both ends of the link. Linux gives EMSGSIZE.""",
-    why="the packet has {n} B, the MTU of {dev} is {mtu}: at most {max_payload} B of payload fit",
+    "the packet is bigger than its way allows, and not to be fragmented",
+    """A packet that is too big for its way leaves in fragments, unless its sender forbids that
+    (DF; here --df or -M do). Then it must fit the MTU of the link that it leaves by, the smaller
+    one that its route asks for, or the one that a router on the way reported (RFC 1191), which
+    route get shows. Linux gives EMSGSIZE.""",
+    why="the packet has {n} B and DF, the MTU of {of} is {mtu}: at most {max_payload} B of payload"
+    " fit",
     fix=("smolctl link set {dev} mtu {link_mtu}", "smolctl route change {route}"),
-    advice="send at most {max_payload} B: the MTU is {mtu}",
+    advice="send at most {max_payload} B, or let it be fragmented: -M want",
 )  # fmt: skip
 TX_QUEUE_FULL = define(
     "tx-queue-full", Kind.DROP, "-", "QDISC_OVERLIMIT",

@@ -1,0 +1,34 @@
+"""Identifications for packets that may be fragmented (RFC 791 3.2, RFC 6864)."""
+
+from collections.abc import Callable
+from copy import copy
+
+_COUNTERS = 1024
+
+
+class Idents:
+    """Counters that the paths of packets share, as Linux's ``ip_idents``.
+
+    RFC 6864 4.2: of the packets from one source to one destination with one protocol, no two that
+    may be fragmented have the same one while both may be on their way. So each such path counts
+    for itself, and not for all others too; only where there are more of them do some share one.
+
+    Args:
+        random: returns a float in [0, 1); called once, for where the counters begin.
+    """
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self._start = int(random() * 0x10000)
+        self._used: dict[int, int] = {}
+
+    def twin(self) -> "Idents":
+        """Return a copy."""
+        result = copy(self)
+        result._used = dict(self._used)
+        return result
+
+    def next(self, src: int, dst: int, protocol: int) -> int:
+        """Return the identification of the next packet of a path, 0..65535."""
+        counter = hash((src, dst, protocol)) % _COUNTERS
+        used = self._used[counter] = self._used.get(counter, 0) + 1
+        return (self._start + counter * 64 + used) & 0xFFFF
