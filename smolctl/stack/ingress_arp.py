@@ -94,6 +94,8 @@ def _arp_process(
         if stack.settings["arp.accept_from"] == policy.SUBNET:
             return reason.ARP_SENDER_OFF_SUBNET, {**shown, "networks": networks}
         trace.step("sender", "ok", now, Stranger(sender, interface.name, networks))
+    if not ours and sender != 0 and stack.settings["arp.accept_target"]:
+        return reason.ARP_UNSOLICITED, {**shown, "knob": "arp.accept_target", "value": "any"}
     if packet.op == arp.Op.REQUEST and ours:
         return _arp_answer(stack, interface, packet, now, trace)
     if sender == 0:

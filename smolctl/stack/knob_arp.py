@@ -17,6 +17,12 @@ ARP_KNOBS: tuple[Knob, ...] = (
         "RFC 826; smoltcp in_same_network", "any", "subnet", ("any", "subnet", "solicited"),
     ),
     Knob(
+        "arp.accept_target", 0, "choice", 0, 1,
+        "whose MAC is learned and updated: that of whoever speaks ARP, or of those alone who ask"
+        " for, or answer to, an address of ours",
+        "RFC 826; smoltcp has_ip_addr", "any", "ours", ("any", "ours"),
+    ),
+    Knob(
         "arp.answer_probes", 1, "flag", 0, 1,
         "answer requests from 0.0.0.0, by which others test whether an address is free",
         "RFC 5227 2.1.1", "1", "0",

@@ -40,6 +40,7 @@ class Profile:
 _SMOLTCP_0_9 = {
     "arp.accept": "1",
     "arp.accept_from": "subnet",
+    "arp.accept_target": "ours",
     "arp.answer_probes": "0",
     "arp.ignore": "1",
     "icmp.echo_ignore_broadcasts": "0",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.conformance import requirements
 from tests.docs.transcript import written
-from tests.e2e import reasons_page
+from tests.e2e import profiles_page, reasons_page
 from tests.kit.netns import unmet
 from tests.kit.stack_env import SmolctlEnv
 
@@ -32,6 +32,11 @@ def write_linux_reasons() -> None:
     )
 
 
+def write_profiles() -> None:
+    """Make docs/profiles.md of the table that tests/e2e/test_profiles.py tries."""
+    profiles_page.PAGE.write_text(profiles_page.page())
+
+
 def write_conformance() -> None:
     """Make docs/conformance.md of the requirements."""
     requirements.PAGE.write_text(requirements.page())
@@ -40,4 +45,5 @@ def write_conformance() -> None:
 if __name__ == "__main__":
     write_transcripts()
     write_conformance()
+    write_profiles()
     write_linux_reasons()

@@ -74,6 +74,7 @@ KNOBS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("arp.accept", (0, 1)),
     ("arp.accept_from", (0, 1, 2)),
     ("arp.answer_probes", (0, 1)),
+    ("arp.accept_target", (0, 1)),
     ("arp.announce", (0, 1, 2)),
     ("arp.dad", (0, 0, 1)),
     ("arp.defend", (0, 1, 2, 3)),
