@@ -356,6 +356,12 @@ Two stacks cannot have one TAP device, socket or capture file; there the copy ne
 Each command is tried on a fresh stack within this one before it is printed. One that was right
 only before other changes is left out, and named on standard error with the reason; the exit status
 is 1 then.
+
+config diff prints the commands that make this stack like one that the commands of FILE make, or
+like another stack that runs, and nothing when it is so already. They are found by making both
+stacks without devices and changing one until it is the other, so a change that takes others with
+it, as an address takes its routes, is followed by what makes those again. A link is changed where
+it can be, not deleted. The MAC address and MTU of a link that FILE gives none are left as they are.
 """,
     "socket": """
 Each socket that is bound at the moment is shown with what waits in its receive queue, the size

@@ -6,10 +6,13 @@ from typing import Any
 import click
 
 from smolctl.cli import exit as exits
+from smolctl.cli.batch import opened, refusal
 from smolctl.cli.command import Noun, Verb
-from smolctl.cli.grammar import Args, Table
+from smolctl.cli.finder import Refused, changes_of
+from smolctl.cli.grammar import Args, Positional, Table, UsageFault, option
 from smolctl.cli.session import Session
 from smolctl.cli.unparse import unparse
+from smolctl.errors import SmolctlError
 
 
 class Wording:
@@ -57,6 +60,44 @@ def _save(session: Session, args: Args) -> int:
     return status
 
 
+def _target(session: Session, args: Args) -> tuple[list[list[Any]], list[str]]:
+    """Return the changes that make the other stack, and where each of them stands."""
+    if ("file" in args) is ("to" in args):
+        raise UsageFault("config diff needs FILE, or --to STACK", hint="smolctl config diff FILE")
+    if "to" in args:
+        other = Session(session.options.copy(), session)
+        other.options.stack = args["to"]
+        rows = [row for row in other.call("config.save") if "error" not in row]
+        return [[row["op"], row["args"]] for row in rows], [args["to"] for _ in rows]
+    name = args["file"]
+    commands, places = [], []
+    try:
+        with opened(session, name) as lines:
+            for change in changes_of(session, lines, "config diff compares nothing else"):
+                commands.append([change.plan.op, change.plan.args])
+                places.append(f"{name}:{change.line.number}")
+    except Refused as refused:
+        where, error = f"{name}:{refused.line.number}", refused.error
+        raise SmolctlError(f"{where}: {error.message}", hint=error.hint, code=error.code) from None
+    return commands, places
+
+
+def _diff(session: Session, args: Args) -> int:
+    commands, places = _target(session, args)
+    rows = session.call("config.diff", commands=commands)
+    if rows and "failed" in rows[0]:
+        error = refusal(session, rows[0]["error"])
+        where = places[rows[0]["failed"]]
+        raise SmolctlError(f"{where}: {error.message}", hint=error.hint, code=error.code)
+    wording = Wording()
+    found = [wording.command(row["op"], row["args"]) for row in rows]
+    if session.options.json:
+        session.out.document([{"command": command} for command in found])
+    else:
+        session.out.lines(found)
+    return exits.NO if found else exits.DONE
+
+
 COMMAND = Noun(
     "config",
     "Print the commands that make a stack again",
@@ -73,6 +114,26 @@ COMMAND = Noun(
                 " copy batch - makes a copy. The same configuration gives the same text.",
             ),
             _save,
+        ),
+        Verb(
+            Table(
+                "config diff",
+                "print the commands that make this stack like another one",
+                (
+                    "smolctl config diff lab.conf",
+                    "smolctl config diff --to other",
+                    "smolctl -j config diff -",
+                ),
+                (
+                    Positional(
+                        "file", "FILE", 'commands that make the other one; "-" reads them', False
+                    ),
+                ),
+                (option("to", "the other one is this stack", "STACK", complete="stack"),),
+                notes="Nothing is changed: smolctl config diff FILE | smolctl batch - does it. The"
+                " exit status is 0 when there is nothing to do, and 1 when there is.",
+            ),
+            _diff,
         ),
     ),
     default="save",

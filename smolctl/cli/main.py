@@ -36,7 +36,7 @@ NOUNS = {
     "traceroute": "show the hops on the way to a host",
     "arping": "ask a neighbor for its link address",
     "batch": "run the commands of a file over one connection",
-    "config": "print the commands that make a stack again",
+    "config": "print commands that make a stack again, or like another",
     "help": "show help for a command",
 }
 """Each noun is the attribute COMMAND of the module of its name, imported only when used."""

@@ -46,6 +46,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "why.show": {"id": "1"},
     "why.list": {},
     "config.save": {},
+    "config.diff": {"commands": [["addr.add", {"local": "10.5.0.1/24", "dev": "lo"}]]},
     "batch.run": {"commands": [["addr.add", {"local": "10.5.0.1/24", "dev": "tap0"}]]},
 }
 JOBS: dict[str, dict[str, Any]] = {

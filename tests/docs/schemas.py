@@ -19,7 +19,7 @@ _BY_NOUN = {
     "rule": "show add del flush",
     "neigh": "show get add replace change del flush",
     "sysctl": "show set",
-    "config": "save",
+    "config": "save diff",
     "socket": "show",
 }
 OF_OPERATION = {
@@ -115,6 +115,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("sysctl", "sysctl neigh.retrans_time_ms=100"),
     ("sysctl", "sysctl"),
     ("config", "config save"),
+    ("config", "config diff /dev/null"),
     ("ping", "ping -c 2 -i 0.1 10.0.0.2"),
     ("ping", "ping -c 1 -W 0.2 10.0.0.99"),
     ("ping", "ping -c 1 10.0.0.98"),

@@ -76,3 +76,45 @@ def test_a_tap_after_a_restart(smolctl: SmolctlEnv, netns: Namespace) -> None:
     assert smolctl("-q", "batch", "-", input=saved).stderr == ""
     assert smolctl("config", "save").stdout == saved
     wait_until(lambda: smolctl("ping", "-c", "1", "10.0.0.2").returncode == 0, "the kernel")
+
+
+def test_the_difference_is_what_is_to_be_done(smolctl: SmolctlEnv) -> None:
+    base = "link add lo1 type loopback\naddr add 10.0.0.1/24 dev lo1\n"
+    assert smolctl("-q", "batch", "-", input=base + "sysctl arp.accept=1\n").returncode == 0
+    file = smolctl.directory / "lab.conf"
+    file.write_text(base)
+    same = smolctl("config", "diff", str(file))
+    assert (same.returncode, same.stdout) == (1, "sysctl arp.accept=0\n")
+    file.write_text(base.replace("10.0.0.1", "10.0.0.3") + "route add default via 10.0.0.9\n")
+    wanted = smolctl("config", "diff", str(file))
+    assert (wanted.returncode, wanted.stderr) == (1, "")
+    assert wanted.stdout.splitlines() == [
+        "sysctl arp.accept=0",
+        "addr del 10.0.0.1/24 dev lo1",
+        "addr add 10.0.0.3/24 dev lo1",
+        "route add default via 10.0.0.9 dev lo1",
+    ]
+    pipe = smolctl.shell(f"smolctl config diff {file} | smolctl batch --atomic -").wait()
+    assert (pipe.returncode, pipe.stderr) == (0, "")
+    assert smolctl("config", "diff", str(file)).returncode == 0
+    smolctl("-q", "-n", "b", "batch", str(file), check=True)
+    assert smolctl("config", "diff", "--to", "b").returncode == 0
+    smolctl("-n", "b", "link", "set", "lo1", "mtu", "1000", check=True)
+    assert smolctl("config", "diff", "--to", "b").stdout == "link set lo1 mtu 1000\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ([], "config diff needs FILE, or --to STACK"),
+        (["FILE", "--to", "b"], "config diff needs FILE, or --to STACK"),
+        (["/no/such"], "cannot read /no/such: No such file or directory"),
+        (["FILE"], "FILE:2: ping does not change the configuration"),
+    ],
+)
+def test_what_cannot_be_compared(smolctl: SmolctlEnv, words: list[str], text: str) -> None:
+    file = smolctl.directory / "lab.conf"
+    file.write_text("link add lo1 type loopback\nping 10.0.0.1\n")
+    result = smolctl("-q", "config", "diff", *(word.replace("FILE", str(file)) for word in words))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert text.replace("FILE:", f"{file}:") in result.stderr
