@@ -58,7 +58,7 @@ BAD = {
     "route add 9.0.0.0/8 via 10.0.0.256": "10.0.0.256",
     "route add 9.0.0.0/8 via 10.0.0.2 metric -1": "-1",
     "route add 9.0.0.0/8 via 10.0.0.2 src 9.9.9.9": "9.9.9.9",
-    "route add 9.0.0.0/8 dev tap0 table 77": "77",
+    "route add 9.0.0.0/8 dev tap0 table 4294967296": "4294967296",
     "route get 10.300.1.1": "10.300.1.1",
     "route get 10.0.0.2/24x": "10.0.0.2/24x",
     "neigh add 10.0.0.5 lladdr 02:00:zz:00:00:01 dev tap0": "02:00:zz:00:00:01",

@@ -98,11 +98,6 @@ REFUSED = (
         "to change what is not there is a mistake, as for routes and neighbors; replace adds",
     ),
     Refused(
-        "route add 20.0.0.0/8 via 10.0.0.3 table 100",
-        "route del 20.0.0.0/8 table 100",
-        "there are no rules that could lead to another table than local and main",
-    ),
-    Refused(
         "neigh add 224.0.0.1 lladdr 02:00:00:00:00:01 dev tap0",
         "neigh del 224.0.0.1 dev tap0",
         NO_NEIGHBOR,

@@ -206,6 +206,9 @@ def obey(config: Config, history: list[Event], *, followed: bool, headroom: int 
                 player.host.dev(dev).outbox, items = [], player.host.dev(dev).outbox
                 player.stack.transmitted(player.host.dev(dev), traced(items), player.host.now)
     player.check()
+    for socket in list(player.stack.blocked):  # some policies let it wait as long as it lives
+        player.stack.udp_close(socket)
+    player.check()
     player.check_counters()
     for trace in player.journal.begun:
         assert trace.settled
