@@ -1,0 +1,152 @@
+"""Rules against a naive model: one list of rules, each table searched from end to end."""
+
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smolctl.errors import StackError
+from smolctl.stack import rule_lookup
+from smolctl.stack.fib import Fib
+from smolctl.stack.route import DEVICELESS, InsertMode, Route, RouteType
+from smolctl.stack.rule import Refused, Rule, RuleAction, Rules, Traits
+
+BITS = 32
+TABLES = (254, 255, 7, 253)
+# Addresses and prefixes that meet often.
+IPS = (0x0A000001, 0x0A000002, 0x0A010001, 0x0B000001)
+LENGTHS = (0, 8, 16, 31, 32)
+DEVS = (None, "a", "b")
+
+
+class Packet(NamedTuple):
+    """What is looked up."""
+
+    dst: int
+    src: int
+    dev: str | None
+    traits: Traits
+
+
+packets = st.builds(
+    Packet,
+    st.sampled_from(IPS),
+    st.sampled_from((0, *IPS)),
+    st.sampled_from(DEVS),
+    st.builds(
+        Traits,
+        st.sampled_from((0, 1, 17)),
+        st.integers(0, 3),
+        st.integers(0, 3),
+        st.sampled_from((0, 16)),
+        st.sampled_from(("lo", "a")),
+    ),
+)
+ports = st.none() | st.tuples(st.integers(1, 3), st.integers(1, 3)).map(lambda p: (min(p), max(p)))
+rules = st.builds(
+    Rule,
+    priority=st.integers(0, 9),
+    action=st.sampled_from([RuleAction.LOOKUP] * 6 + list(RuleAction)),
+    table=st.sampled_from((*TABLES, 99)),
+    src=st.sampled_from(IPS),
+    src_len=st.sampled_from((0, 0, *LENGTHS)),
+    dst=st.sampled_from(IPS),
+    dst_len=st.sampled_from((0, 0, *LENGTHS)),
+    tos=st.sampled_from((0, 0, 0, 16)),
+    iif=st.sampled_from((None, None, "lo", "a", "gone")),
+    oif=st.sampled_from((None, None, *DEVS)),
+    ipproto=st.sampled_from((0, 0, 17)),
+    sport=ports,
+    dport=ports,
+    invert=st.booleans(),
+    target=st.integers(10, 14),
+    suppress=st.sampled_from((None, None, 0, 16)),
+)
+late = st.builds(Rule, priority=st.integers(10, 14), table=st.sampled_from(TABLES))
+
+
+@st.composite
+def routes(draw: st.DrawFn) -> Route:
+    plen = draw(st.sampled_from(LENGTHS))
+    prefix = draw(st.sampled_from(IPS)) >> (BITS - plen) << (BITS - plen)
+    kind = draw(st.sampled_from([RouteType.UNICAST] * 4 + list(RouteType)))
+    dev = None if kind in DEVICELESS else draw(st.sampled_from("ab"))
+    return Route(prefix, plen, kind, draw(st.sampled_from(TABLES)), dev)
+
+
+def holds(rule: Rule, packet: Packet) -> bool:
+    """Tell whether a rule matches, one condition after the other, bit by bit."""
+
+    def prefix(address: int, wanted: int, plen: int) -> bool:
+        return f"{address:032b}"[:plen] == f"{wanted:032b}"[:plen]
+
+    traits = packet.traits
+    wanted: list[bool] = [prefix(packet.src, rule.src, rule.src_len)]
+    wanted.append(prefix(packet.dst, rule.dst, rule.dst_len))
+    for said, value in ((rule.iif, traits.iif), (rule.oif, packet.dev)):
+        wanted.append(said is None or said == value)
+    for number, mine in ((rule.tos, traits.tos), (rule.ipproto, traits.protocol)):
+        wanted.append(number in (0, mine))
+    for span, port in ((rule.sport, traits.sport), (rule.dport, traits.dport)):
+        wanted.append(span is None or port in range(span[0], span[1] + 1))
+    return all(wanted) != rule.invert
+
+
+def search(table: list[Route], packet: Packet) -> Route | None:
+    """Return what one table says to a packet; None for nothing, or a throw."""
+    near = [r for r in table if (packet.dst ^ r.prefix) >> (BITS - r.plen) == 0]
+    for route in sorted(near, key=lambda r: -r.plen):
+        if route.type is RouteType.THROW:
+            return None
+        if route.type in DEVICELESS or packet.dev in (None, route.dev):
+            return route
+    return None
+
+
+def decided(items: list[Rule], table: list[Route], packet: Packet) -> object:
+    """Return the route, the rule that refuses, or None."""
+    below = -1
+    for rule in sorted(items, key=lambda r: r.priority):
+        if rule.priority < below or not holds(rule, packet):
+            continue
+        if rule.action is RuleAction.GOTO and any(r.priority == rule.target for r in items):
+            below = rule.target
+        elif rule.action is RuleAction.LOOKUP:
+            route = search([r for r in table if r.table == rule.table], packet)
+            general = route is not None and route.type not in DEVICELESS
+            if route is not None and not (
+                general and rule.suppress is not None and route.plen <= rule.suppress
+            ):
+                return route
+        elif rule.action not in (RuleAction.NOP, RuleAction.GOTO):
+            return rule
+    return None
+
+
+@given(st.lists(rules, max_size=6), st.lists(late, max_size=4), st.lists(routes(), max_size=10),
+       st.lists(packets, min_size=1, max_size=6))  # fmt: skip
+def test_a_lookup_by_rules_is_a_search_from_end_to_end(
+    first: list[Rule], second: list[Rule], table: list[Route], asked: list[Packet]
+) -> None:
+    fib, known, kept = Fib(BITS), Rules(), list[Rule]()
+    for rule in list(known):
+        known.remove(rule)
+    for rule in (*first, *second):
+        before = len(known)
+        try:
+            known.insert(rule)
+        except StackError:
+            assert len(known) == before
+            continue
+        kept.append(rule)
+    there: dict[Any, Route] = {}
+    for route in table:
+        if there.setdefault((route.table, route.prefix, route.plen), route) is route:
+            fib.insert(route, InsertMode.ADD)
+    fib.merged = False
+    stack: Any = SimpleNamespace(fib=fib, rules=known)
+    for packet in asked:
+        found = rule_lookup.find(stack, packet.dst, packet.src, packet.dev, packet.traits)
+        found_rule = found.rule if isinstance(found, Refused) else found
+        assert found_rule is decided(kept, list(there.values()), packet)
