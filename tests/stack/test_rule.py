@@ -99,7 +99,7 @@ def test_without_a_change_of_rules_local_and_main_are_one_table(host: Host) -> N
     assert way(host, "10.9.9.65") == "local"  # Linux does not merge them again
 
 
-def test_rfc1122_3_3_1_1_the_source_address_may_choose_the_way(host: Host) -> None:
+def test_rfc1122_3_3_4_2_the_source_address_may_choose_the_way(host: Host) -> None:
     add(host, 100, src=ip("10.0.0.3"), src_len=32, table=100)
     assert way(host) == "10.0.0.254"
     assert way(host, src=OURS) == "10.0.0.254"
