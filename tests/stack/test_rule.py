@@ -190,6 +190,17 @@ def test_ports_and_protocol_of_a_datagram_choose_its_way(host: Host) -> None:
     assert seen == [True, False, True, True, False]
 
 
+def test_rfc1122_3_3_1_3_the_type_of_service_may_choose_the_way(host: Host) -> None:
+    host.know("10.0.0.254", PEER_MAC)
+    host.know("10.0.0.100", OTHER_MAC)
+    add(host, 100, tos=0x10, table=100)
+    plain, quick = host.socket(), host.socket()
+    quick.tos = 0x10
+    for socket, mac in ((plain, PEER_MAC), (quick, OTHER_MAC)) * 2:
+        host.stack.udp_send(socket, b"x", ip(FAR), 9, host.now)
+        assert [frame.dst for frame in host.sent()] == [mac]
+
+
 def test_a_connected_socket_is_looked_up_again_with_its_address(host: Host) -> None:
     host.know("10.0.0.100", OTHER_MAC)
     host.know("10.0.0.254", PEER_MAC)
