@@ -11,9 +11,11 @@ from smolctl.stack import gateways, policy, reason, suggest
 from smolctl.stack.addr import KERNEL
 from smolctl.stack.interface import Interface
 from smolctl.stack.multipath import Multipath
+from smolctl.stack.neighbor_state import State
 from smolctl.stack.path_mtu import PathMtu
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import Route, RouteType, Scope
+from smolctl.stack.route_exception import RouteException
 from smolctl.stack.rule import PLAIN, Refused, RuleAction, Traits
 from smolctl.stack.source import select_source
 from smolctl.wire import addr
@@ -48,6 +50,7 @@ class Decision:
         mtu: largest packet in bytes.
         locked: whether that is final: no smaller one is discovered (``Pmtudisc.df``).
         learned: what path MTU discovery knows of the way, None when nothing that matters.
+        redirected: the redirect that the next hop comes from, None when it is the route's own.
     """
 
     type: str
@@ -59,6 +62,7 @@ class Decision:
     mtu: int
     locked: bool = False
     learned: PathMtu | None = None
+    redirected: RouteException | None = None
 
     @property
     def gateway(self) -> int | None:
@@ -148,6 +152,9 @@ def _by_route(stack: "Stack", route: Route, dst: int, src: int | None) -> Decisi
     kind = _kind(dst, route.type is RouteType.BROADCAST)
     via = route.via if kind == "unicast" and not route.on_link else None
     next_hop = dst if via is None else via
+    redirected = _redirected(stack, out, dst, route) if via is not None else None
+    if redirected is not None:
+        next_hop = redirected.gateway
     if src is None and not (stack.settings["ip.first_source"] and route.protocol == KERNEL):
         src = route.prefsrc
         if src is not None and not stack.fib.is_local(src):
@@ -155,7 +162,8 @@ def _by_route(stack: "Stack", route: Route, dst: int, src: int | None) -> Decisi
     if src is None:
         src = select_source(stack, out, via, route.scope)
     mtu = _mtu(stack, out, dst, next_hop, route)
-    return _checked(stack, Decision(kind, out, dst, next_hop, src, route, *mtu))
+    decision = Decision(kind, out, dst, next_hop, src, route, *mtu, redirected=redirected)
+    return _checked(stack, decision)
 
 
 def _mtu(
@@ -173,6 +181,19 @@ def _mtu(
         if learned is not None and learned.mtu <= mtu:
             return learned.mtu, learned.locked, learned
     return mtu, locked, None
+
+
+def _redirected(stack: "Stack", out: Interface, dst: int, route: Route) -> RouteException | None:
+    """Return what a redirect said about a destination, unless that gateway does not answer.
+
+    RFC 1122 3.3.1.4: a gateway that a redirect led to may die as any other; the route's own then
+    gets the packets, and may redirect again.
+    """
+    found = stack.exceptions.lookup(dst, route) if stack.exceptions else None
+    if found is None:
+        return None
+    entry = stack.neighbors[out.name].lookup(found.gateway)
+    return None if entry is not None and entry.state is State.FAILED else found
 
 
 def _on_link(

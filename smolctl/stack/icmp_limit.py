@@ -5,6 +5,7 @@ destination, then one every ``icmp.ratelimit_ms``; together at most ``icmp.msgs_
 burst of ``icmp.msgs_burst``.
 """
 
+from collections.abc import Callable
 from copy import copy
 
 from smolctl.stack.settings import Settings
@@ -17,20 +18,27 @@ NS_PER_S = 1_000_000_000
 class IcmpLimiter:
     """Decides whether an error may be sent; bounded in memory.
 
+    Args:
+        random: returns a float in [0, 1). What an error takes of the common credit is not the same
+            each time, or others could find out by it whether we answered somebody
+            (CVE-2020-25705; Linux ``icmp_global_consume``).
+
     Attributes:
         refused_by: the knob that allowed no more, when an error was last refused.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, random: Callable[[], float]) -> None:
         self._settings = settings
+        self._random = random
         self._peers: dict[int, tuple[int, int]] = {}
         self._credit = 0
         self._stamp_ns: int | None = None
         self.refused_by = ""
 
-    def twin(self) -> "IcmpLimiter":
+    def twin(self, random: Callable[[], float]) -> "IcmpLimiter":
         """Return a copy that can be used up on its own."""
         result = copy(self)
+        result._random = random
         result._peers = dict(self._peers)
         return result
 
@@ -45,7 +53,7 @@ class IcmpLimiter:
         if not self._allow_peer(peer, now):
             self.refused_by = "icmp.ratelimit_ms"
             return False
-        self._credit -= NS_PER_S
+        self._credit -= int(self._random() * 3) * NS_PER_S  # 0, 1 or 2: one on the average
         return True
 
     def _refill(self, now: int) -> bool:

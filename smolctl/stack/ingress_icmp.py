@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from smolctl.errors import NoBuffers, SendRejected
-from smolctl.stack import egress, ingress_mtu, ip_options, notify, reason
+from smolctl.stack import egress, ingress_mtu, ingress_redirect, ip_options, notify, reason
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.echo import EchoReply
 from smolctl.stack.fate import Fate, Trace
@@ -37,10 +37,28 @@ def icmp_input(
         _echo_request(stack, interface, header, message, now, cast, trace)
     elif message.type == icmp.Type.ECHO_REPLY:
         _echo_reply(stack, interface, header, message, now, trace)
+    elif message.type == icmp.Type.TIMESTAMP:
+        _timestamp_request(stack, interface, header, message, now, cast, trace)
+    elif message.type == icmp.Type.REDIRECT:
+        ingress_redirect.redirect_input(stack, interface, header, message, now, trace)
+    elif message.type in _IGNORED:
+        stack.ledger.record(
+            _IGNORED[message.type], interface.name, now, trace,
+            type=message.type, ip=addr.IPV4.format(header.src),
+        )  # fmt: skip
     elif icmp.is_error(message.type):
         _error_input(stack, interface, header, message, now, trace)
     else:
         stack.ledger.record(reason.ICMP_TYPE_UNKNOWN, interface.name, now, trace, type=message.type)
+
+
+_IGNORED: dict[int, Reason] = {
+    # RFC 6633 2: a host MUST silently discard it, and UDP must not act on it.
+    icmp.Type.SOURCE_QUENCH: reason.ICMP_SOURCE_QUENCH,
+    # RFC 1122 3.2.2.9: no mask is sent by who is no authoritative agent; RFC 6918 retired it.
+    icmp.Type.ADDRESS_MASK_REQUEST: reason.ICMP_MASK_IGNORED,
+    icmp.Type.ADDRESS_MASK_REPLY: reason.ICMP_MASK_IGNORED,
+}
 
 
 def _echo_request(
@@ -80,6 +98,44 @@ def _echo_request(
     except (SendRejected, NoBuffers):
         return  # counted by icmp_output under its own reason
     stack.ledger.count("icmp.echo_replies_sent")
+
+
+def _timestamp_request(
+    stack: "Stack",
+    interface: Interface,
+    header: ipv4.Ipv4Header,
+    message: icmp.IcmpMessage,
+    now: int,
+    cast: Cast,
+    trace: Trace,
+) -> None:
+    """Answer a timestamp request if that is wanted (RFC 1122 3.2.2.8: MAY)."""
+    asked = {"ip": addr.IPV4.format(header.src)}
+    if not stack.settings["icmp.answer_timestamp"]:
+        stack.ledger.record(reason.ICMP_TIMESTAMP_IGNORED, interface.name, now, trace, **asked)
+        return
+    group = stack.is_broadcast(header.dst)
+    if group and stack.settings["icmp.echo_ignore_broadcasts"]:
+        asked["ip"] = addr.IPV4.format(header.dst)
+        stack.ledger.record(reason.ICMP_TIMESTAMP_BROADCAST, interface.name, now, trace, **asked)
+        return
+    body = message.body
+    if len(body) < 4:  # Linux icmp_timestamp: the sender's own time must be there, to go back
+        size = len(body) + icmp.HEADER_LEN
+        stack.ledger.record(reason.ICMP_TRUNCATED, interface.name, now, trace, n=size)
+        return
+    # RFC 792: the originate timestamp goes back, and when it came and was answered are the same.
+    time = ip_options.midnight_ms(stack, now).to_bytes(4)
+    reply = icmp.IcmpMessage(icmp.Type.TIMESTAMP_REPLY, 0, message.rest, body[:4] + time + time)
+    trace.settle(Fate.ANSWERED, now)
+    try:
+        egress.icmp_output(
+            stack, reply, header.src, now, src=None if group else header.dst,
+            tos=header.dscp_ecn, options=ip_options.answering(header), cause=trace,
+        )  # fmt: skip
+    except (SendRejected, NoBuffers):
+        return  # counted by icmp_output under its own reason
+    stack.ledger.count("icmp.timestamp_replies_sent")
 
 
 def _echo_reply(
@@ -157,9 +213,9 @@ def _error_input(
 
 
 def _error_reason(message: icmp.IcmpMessage) -> Reason | None:
-    """Return what an ICMP error means; None for source quench and redirects, which are ignored.
+    """Return what an ICMP error means; source quench and redirects are none.
 
-    Source: RFC 1122 3.2.2.1; RFC 6633 (source quench is obsolete); Linux icmp_err_convert.
+    Source: RFC 1122 3.2.2.1; Linux icmp_err_convert.
     """
     if message.type == icmp.Type.DEST_UNREACHABLE:
         return _UNREACHABLE.get(message.code, reason.ICMP_HOST_UNREACHABLE)

@@ -51,6 +51,7 @@ _SMOLTCP_0_9 = {
     "iface.max_addr_count": "2",
     "iface.max_route_count": "2",
     "iface.neighbor_cache_count": "4",
+    "ip.accept_redirects": "0",
     "ip.first_source": "1",
     "ip.frag_high_thresh": "1500",
     "ip.frag_max_datagrams": "1",

@@ -20,6 +20,11 @@ KNOBS: dict[str, Knob] = {
     for knob in (
         *ARP_KNOBS,
         Knob(
+            "icmp.answer_timestamp", 0, "flag", 0, 1,
+            "answer timestamp requests; by default nobody is told what time it is here",
+            "RFC 1122 3.2.2.8; Linux icmp_timestamp", "1", "0",
+        ),
+        Knob(
             "icmp.echo_ignore_all", 0, "flag", 0, 1, "answer no echo request at all",
             "RFC 1122 3.2.2.6; Linux icmp_echo_ignore_all", "0", "0",
         ),
@@ -64,6 +69,11 @@ KNOBS: dict[str, Knob] = {
             "iface.neighbor_cache_count", 1024, "entries", 1, 1_000_000,
             "neighbor entries an interface may hold; the least used one goes when it is full",
             "RFC 1122 2.3.2.1; Linux gc_thresh3", "1024", "4 (0.9), 8 (0.12)",
+        ),
+        Knob(
+            "ip.accept_redirects", 1, "flag", 0, 1,
+            "believe ICMP redirects: another first hop for one destination",
+            "RFC 1122 3.2.2.2; Linux accept_redirects", "1", "0",
         ),
         Knob(
             "ip.accept_source_route", 0, "flag", 0, 1,
@@ -167,10 +177,25 @@ KNOBS: dict[str, Knob] = {
             "RFC 1191 5, 7.1; Linux __ip_rt_update_pmtu", "0", "",
         ),
         Knob(
+            "ip.redirect_timeout_ms", 300_000, "ms", 1, _DAY_MS,
+            "how long the first hop that a redirect named is used",
+            "RFC 1122 3.3.1.3; Linux route/gc_timeout", "300000", "",
+        ),
+        Knob(
             "ip.rp_filter", 0, "level", 0, 2,
             "drop a packet unless an answer would 1 leave by the interface it came in by, 2 have"
             " any way at all",
             "RFC 3704 2.2, 2.4; Linux rp_filter", "0", "0",
+        ),
+        Knob(
+            "ip.secure_redirects", 0, "flag", 0, 1,
+            "believe redirects only to the gateway of a default route",
+            "Linux secure_redirects", "1, of no effect beside its shared_media", "",
+        ),
+        Knob(
+            "ip.shared_media", 0, "flag", 0, 1,
+            "believe redirects to gateways that are in no network of the interface",
+            "RFC 1122 3.2.2.2 (0); Linux shared_media", "1", "",
         ),
         Knob(
             "ip.strong_host", 0, "flag", 0, 1,

@@ -38,6 +38,7 @@ from smolctl.stack.path_mtu import PathMtus, Pmtudisc
 from smolctl.stack.reason import REASONS
 from smolctl.stack.reassembly import Reassembly
 from smolctl.stack.route import RouteType
+from smolctl.stack.route_exception import RouteExceptions
 from smolctl.stack.rule import Rules, Traits
 from smolctl.stack.settings import Settings
 from smolctl.stack.udp_socket import ANY, UdpSocket, UdpTable
@@ -81,7 +82,8 @@ class Stack:
         self.blocked: dict[UdpSocket, None] = {}  # in the order in which they were
         self.ledger = Ledger()
         self.journal = Journal()
-        self.icmp_limiter, self.reassembly = IcmpLimiter(self.settings), Reassembly(self.settings)
+        self.icmp_limiter = IcmpLimiter(self.settings, random)
+        self.reassembly, self.exceptions = Reassembly(self.settings), RouteExceptions(self.settings)
         self.generation = 0
         self._closed_sent = self._closed_delivered = 0
         self.housekeeping_ns = 0

@@ -174,6 +174,12 @@ def _decision(facts: Decision) -> Told:
     if facts.type == "unicast":
         row["nexthop"] = IPV4.format(facts.next_hop)
         text += f", next hop {row['nexthop']}"
+        if facts.redirected is not None:
+            row["redirected"] = True
+            text += " (redirected)"
+        if facts.redirected is not None:
+            row["redirected"] = True
+            text += " (redirected)"
     elif facts.type == "local":
         text += ": our own, stays inside"
     row["mtu"] = facts.mtu

@@ -27,7 +27,7 @@ def expire(stack: "Stack", now: int) -> None:
         egress_link.release(stack, interface, now)
         if interface.claims:
             conflict.expire(stack, interface, now)
-    if stack.path_mtus.expire(now):
+    if stack.path_mtus.expire(now) | stack.exceptions.expire(now):
         stack.touch()
     for lost in stack.reassembly.expire(now):
         ingress_fragment.discard(stack, lost, now)
@@ -42,6 +42,9 @@ def deadline(stack: "Stack") -> int | None:
     if stack.blocked:
         due = resend.deadline(stack)
         first = due if first is None or (due is not None and due < first) else first
+    due = stack.exceptions.deadline()
+    if due is not None and (first is None or due < first):
+        first = due
     for cache in stack.neighbors.values():
         due = cache.deadline()
         if due is not None and (first is None or due < first):

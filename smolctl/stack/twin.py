@@ -35,7 +35,8 @@ def twin_of(stack: "Stack") -> "Stack":
         asker.answers, asker.ready = copy(asker.answers), False
     twin.reassembly = stack.reassembly.twin()
     twin.idents, twin.path_mtus = stack.idents.twin(), stack.path_mtus.twin()
-    twin.icmp_limiter = stack.icmp_limiter.twin()
+    twin.icmp_limiter = stack.icmp_limiter.twin(_middle)
+    twin.exceptions = stack.exceptions.twin()
     twin.ledger, twin.journal, twin.events = Ledger(), Journal(), Events(stack.fib)
     twin.loop = deque()
     twin.random = _middle

@@ -105,6 +105,8 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("error", "route get 192.0.2.1"),
     ("route", "route del default metric 9"),
     ("route", "route flush 192.168.7.0/24"),
+    ("route", "route show cache"),
+    ("route", "route flush cache"),
     ("neigh", "neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev eth0"),
     ("neigh", "neigh change 10.0.0.9 lladdr 02:00:00:00:00:08 dev eth0"),
     ("neigh", "neigh replace 10.0.0.8 lladdr 02:00:00:00:00:08 dev eth0 nud stale"),

@@ -62,9 +62,10 @@ HANDS_ON = {
     "frame_input", "segments_input", "ip_input", "udp_input", "icmp_input", "arp_input",
     "socket_deliver", "_echo_request", "_echo_reply", "_error_input", "fragment_input", "discard",
     "_wait", "options_input",
+    "redirect_input", "_timestamp_request",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
-JUDGES = {"_validate", "_error_reason", "_no_socket"}
+JUDGES = {"_validate", "_error_reason", "_no_socket", "_refused"}
 
 
 class Paths:

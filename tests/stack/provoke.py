@@ -88,7 +88,7 @@ from tests.stack.provokers import (
     with_knob,
     without_a_wire,
 )
-from tests.stack.provokers_icmp import with_options
+from tests.stack.provokers_icmp import redirected, with_options
 
 PROVOKERS: dict[str, Provoker] = {
     "rx-frame-short": receives(bytes(13)),
@@ -163,7 +163,21 @@ PROVOKERS: dict[str, Provoker] = {
     "icmp-echo-broadcast": receives(echo_request(dst="10.0.0.255", to=addr.BROADCAST_MAC)),
     "icmp-echo-ignored": with_knob("icmp.echo_ignore_all", 1, receives(echo_request())),
     "icmp-echo-unmatched": receives(icmp_frame(icmp.Type.ECHO_REPLY)),
-    "icmp-type-unknown": receives(icmp_frame(icmp.Type.TIMESTAMP)),
+    "icmp-timestamp-ignored": receives(icmp_frame(icmp.Type.TIMESTAMP)),
+    "icmp-timestamp-broadcast": with_knob(
+        "icmp.answer_timestamp",
+        1,
+        receives(icmp_frame(13, dst="10.0.0.255", to=addr.BROADCAST_MAC)),
+    ),
+    "icmp-source-quench": receives(icmp_frame(icmp.Type.SOURCE_QUENCH)),
+    "icmp-mask-ignored": receives(icmp_frame(icmp.Type.ADDRESS_MASK_REQUEST)),
+    "icmp-redirect-ignored": with_knob("ip.accept_redirects", 0, redirected("10.0.0.3")),
+    "icmp-redirect-stranger": redirected("10.0.0.3", by="10.0.0.4"),
+    "icmp-redirect-no-host": redirected(OURS),
+    "icmp-redirect-off-link": redirected("10.7.0.3"),
+    "icmp-redirect-insecure": with_knob("ip.secure_redirects", 1, redirected("10.0.0.3")),
+    "icmp-redirected": redirected("10.0.0.3"),
+    "icmp-type-unknown": receives(icmp_frame(icmp.Type.INFORMATION_REQUEST)),
     "icmp-error-unmatched": receives(unreachable(3, udp_packet(src=OURS, dst=PEER))),
     "icmp-reply-suppressed": receives(udp_frame(to=addr.BROADCAST_MAC)),
     "icmp-rate-limited": rate_limited,

@@ -265,7 +265,7 @@ def test_each_host_has_a_limit_of_its_own(host: Host) -> None:
 
 
 def test_all_hosts_together_get_a_burst_of_fifty_then_a_thousand_a_second() -> None:
-    limiter, now = IcmpLimiter(Settings()), SECOND_NS
+    limiter, now = IcmpLimiter(Settings(), lambda: 0.5), SECOND_NS
     assert sum(limiter.allow(peer, now) for peer in range(200)) == 50
     now += 10 * MILLISECOND_NS
     assert sum(limiter.allow(peer, now) for peer in range(1000, 1200)) == 10
@@ -274,7 +274,7 @@ def test_all_hosts_together_get_a_burst_of_fifty_then_a_thousand_a_second() -> N
 
 
 def test_a_host_over_its_own_limit_does_not_use_up_that_of_all() -> None:
-    limiter, now = IcmpLimiter(Settings()), SECOND_NS
+    limiter, now = IcmpLimiter(Settings(), lambda: 0.5), SECOND_NS
     assert sum(limiter.allow(1, now) for _ in range(1000)) == 6
     assert sum(limiter.allow(peer, now) for peer in range(2, 200)) == 44
 
@@ -295,7 +295,7 @@ def test_the_limits_are_knobs(host: Host, key: str, value: int, sent: int) -> No
 def test_the_limiter_forgets_hosts() -> None:
     settings = Settings()
     settings.set("icmp.msgs_burst", "1000000", origin="command line")
-    limiter = IcmpLimiter(settings)
+    limiter = IcmpLimiter(settings, lambda: 0.5)
     for peer in range(PEERS_LIMIT + 100):
         limiter.allow(peer, SECOND_NS)
     assert len(limiter._peers) == PEERS_LIMIT
@@ -377,10 +377,23 @@ def test_an_error_that_quotes_nothing_of_ours_is_unmatched(host: Host, quoted: b
     assert host.reasons() == {"icmp-error-unmatched": 1}
 
 
-@pytest.mark.parametrize("kind", [4, 5, 9, 13, 14, 17, 255])
-def test_other_types_are_ignored(host: Host, kind: int) -> None:
-    # RFC 1122 3.2.2: unknown types are silently discarded; RFC 6633: so is source quench.
-    host.socket(5000)
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (4, "icmp-source-quench"),  # RFC 6633
+        (9, "icmp-type-unknown"),
+        (13, "icmp-timestamp-ignored"),
+        (14, "icmp-type-unknown"),
+        (15, "icmp-type-unknown"),
+        (17, "icmp-mask-ignored"),
+        (18, "icmp-mask-ignored"),
+        (255, "icmp-type-unknown"),
+    ],
+)
+def test_other_types_are_ignored(host: Host, kind: int, reason: str) -> None:
+    # RFC 1122 3.2.2: unknown types are silently discarded.
+    socket = host.socket(5000)
     host.receive(icmp_frame(kind, 0, 0, udp_packet(5000, 9, src=OURS, dst=PEER)))
-    assert host.reasons() == {"icmp-type-unknown": 1}
+    assert host.reasons() == {reason: 1}
     assert host.sent() == []
+    assert not socket.errors

@@ -95,7 +95,7 @@ def metrics(route: Route | None) -> Row:
 # --- show and flush -------------------------------------------------------------------------------
 
 
-def show(ctx: Context, args: Args) -> Iterator[Row]:
+def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the routes that match; made row by row, since there may be very many."""
     if _is_cache(args):
         return route_cache.show(ctx, args)

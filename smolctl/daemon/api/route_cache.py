@@ -1,7 +1,8 @@
-"""``smolctl route show cache``: what path MTU discovery knows of destinations."""
+"""``smolctl route show cache``: path MTUs, and where redirects led, by destination."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
+from smolctl.daemon.api import route_learned
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument
@@ -23,16 +24,28 @@ def metrics(stack: Stack, known: PathMtu, now: int) -> Row:
     return row
 
 
-def show(ctx: Context, args: Args) -> Iterator[Row]:
-    """Return a row for each path that matches."""
-    return (_row(ctx, path, known) for path, known in _matching(ctx, args))
+def show(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return a row for each path and each redirect that match; one where they are the same way."""
+    redirects, paths = route_learned.matching(ctx, args), _matching(ctx, args)
+    rows = {(row["dst"], row["gateway"]): row
+            for row in (route_learned.row(found, ctx.now) for found in redirects)}  # fmt: skip
+    for path, known in paths:
+        row = _row(ctx, path, known)
+        key = (row["dst"], row.get("gateway"))
+        if key in rows:
+            row["cache"] = rows[key]["cache"]
+            row["expires"] = min(row["expires"], rows[key]["expires"])
+        rows[key] = row
+    return [rows[key] for key in sorted(rows, key=str)]
 
 
 def flush(ctx: Context, args: Args) -> list[Row]:
-    """Forget the paths that match, all when nothing is selected; return their rows."""
-    gone = _matching(ctx, args)
-    rows = [_row(ctx, path, known) for path, known in gone]
-    for path, _ in gone:
+    """Forget what matches, all when nothing is selected; return the rows."""
+    rows = list(show(ctx, args))
+    redirects, paths = route_learned.matching(ctx, args), _matching(ctx, args)
+    for found in redirects:
+        ctx.stack.exceptions.forget(found)
+    for path, _ in paths:
         ctx.stack.path_mtus.forget(path)
     ctx.stack.touch()
     return rows

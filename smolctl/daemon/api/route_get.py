@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from struct import Struct
 
-from smolctl.daemon.api import route_cache
+from smolctl.daemon.api import route_cache, route_learned
 from smolctl.daemon.api.route import metrics, route_row
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
@@ -108,6 +108,9 @@ def _get_row(stack: Stack, decision: Decision, src: int | None, now: int) -> Row
     row["flags"] = flags
     row["uid"] = 0
     row["cache"] = _CACHE.get(decision.type, [])
+    if decision.redirected is not None:
+        row["cache"] = ["redirected"]
+        row["expires"] = route_learned.expires(decision.redirected, now)
     if decision.learned is not None:
         return row | route_cache.metrics(stack, decision.learned, now)
     return row | metrics(route)

@@ -18,6 +18,7 @@ EVENTS = (
     "icmp.messages_received",
     "icmp.messages_sent",
     "icmp.echo_replies_sent",
+    "icmp.timestamp_replies_sent",
     "icmp.errors_sent",
     "ip.datagrams_reassembled",
 )

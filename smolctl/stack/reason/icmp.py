@@ -6,9 +6,10 @@ ICMP_TRUNCATED = define(
     "icmp-truncated", Kind.DROP, "RFC 792", "PKT_TOO_SMALL",
     "an ICMP message that is shorter than its header",
     """An ICMP header has 8 bytes: type, code, checksum and four bytes whose meaning depends on the
-    type. The message ended before that. It is dropped in silence: an ICMP message never provokes an
+    type. The message ended before that, or before what a message of its type must have, such as the
+    time in a timestamp request. It is dropped in silence: an ICMP message never provokes an
     ICMP error.""",
-    why="ICMP message is {n} B, needs 8",
+    why="ICMP message is {n} B, which is less than its type needs",
     advice="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 ICMP_BAD_CHECKSUM = define(
@@ -50,11 +51,106 @@ ICMP_ECHO_UNMATCHED = define(
 ICMP_TYPE_UNKNOWN = define(
     "icmp-type-unknown", Kind.DROP, "RFC 1122 3.2.2", "UNHANDLED_PROTO",
     "an ICMP type that this stack ignores",
-    """ICMP has types that a host need not take part in: timestamps, address masks, router
-    discovery, redirects, source quench (RFC 6633 retired it). An unknown type must be dropped in
-    silence (RFC 1122 3.2.2).""",
+    """ICMP has types that a host need not take part in: router discovery, timestamp replies that
+    nobody asked for, and many that were retired. An unknown type must be dropped in silence (RFC
+    1122 3.2.2).""",
     why="type {type} is ignored",
     advice="usually harmless; what it is: smolctl capture {dev} -v",
+)  # fmt: skip
+ICMP_TIMESTAMP_IGNORED = define(
+    "icmp-timestamp-ignored", Kind.DROP, "RFC 1122 3.2.2.8", "answered",
+    "a question for the time, left unanswered",
+    """An ICMP timestamp request asks for the milliseconds since midnight. RFC 1122 3.2.2.8 lets a
+    host stay silent. It tells strangers how a clock goes, which helps them to guess what is made of
+    the time, and there are better ways to set one (NTP). Linux answers it.""",
+    why="timestamp request from {ip}, and icmp.answer_timestamp is off",
+    fix=("smolctl sysctl icmp.answer_timestamp=1",),
+)  # fmt: skip
+ICMP_TIMESTAMP_BROADCAST = define(
+    "icmp-timestamp-broadcast", Kind.DROP, "RFC 1122 3.2.2.8", "silent",
+    "a question to everybody for the time, left unanswered",
+    """As an echo request, a timestamp request to a broadcast address would be answered by every
+    host of the link. RFC 1122 3.2.2.8 lets a host stay silent, and one knob says so for both, as in
+    Linux.""",
+    why="timestamp request to the broadcast address {ip}, and icmp.echo_ignore_broadcasts is on",
+    fix=("smolctl sysctl icmp.echo_ignore_broadcasts=0",),
+)  # fmt: skip
+ICMP_SOURCE_QUENCH = define(
+    "icmp-source-quench", Kind.DROP, "RFC 6633", "silent",
+    "a request to send more slowly, which nobody should heed",
+    """Routers of old asked senders by ICMP source quench to slow down. It never worked well, and
+    anybody can forge it to slow others down. RFC 6633 retired it: it is not sent, and dropped in
+    silence where it comes. Linux ignores it as well.""",
+    why="source quench from {ip} is ignored",
+    advice="on {ip}: it should send no source quench (RFC 6633 6)",
+)  # fmt: skip
+ICMP_MASK_IGNORED = define(
+    "icmp-mask-ignored", Kind.DROP, "RFC 1122 3.2.2.9", "silent",
+    "a question for a network mask, or an unasked answer",
+    """By address mask messages hosts once asked how long the network's part of their address is. A
+    host must not answer unless it is told to be the authority for it (RFC 1122 3.2.2.9), RFC 6918
+    retired the messages, and masks are configured. They are dropped in silence, as by Linux.""",
+    why="address mask message (type {type}) from {ip} is ignored",
+    advice="masks are configured, and shown by: smolctl addr show",
+)  # fmt: skip
+ICMP_REDIRECT_IGNORED = define(
+    "icmp-redirect-ignored", Kind.DROP, "RFC 1122 3.2.2.2", "silent",
+    "a redirect, and this stack was told to believe none",
+    """A gateway says that another one is nearer to a destination. RFC 1122 3.2.2.2 has a host learn
+    from that, but redirects can be forged by whoever is on the link, so that many systems are told
+    to ignore them (ip.accept_redirects). Packets go on by the gateway of the route, which sends
+    them back by the same link.""",
+    why="{offender} names {gateway} as first hop to {ip}, and ip.accept_redirects is off",
+    fix=("smolctl sysctl ip.accept_redirects=1",),
+)  # fmt: skip
+ICMP_REDIRECT_STRANGER = define(
+    "icmp-redirect-stranger", Kind.DROP, "RFC 1122 3.2.2.2", "silent",
+    "a redirect by somebody else than the gateway in use",
+    """Only the gateway to which packets for a destination go now may say that another one is
+    better. This redirect came from somebody else, by another interface, or about a destination that
+    is reached without a gateway. It is forged, or late: the route changed meanwhile. It is dropped
+    in silence.""",
+    why=("{offender} is not the gateway to {ip}", ", which is {hop}"),
+    advice="who is used, and by which route: smolctl route get {ip}",
+)  # fmt: skip
+ICMP_REDIRECT_NO_HOST = define(
+    "icmp-redirect-no-host", Kind.DROP, "RFC 1122 3.2.2.2", "silent",
+    "a redirect to an address that can be no gateway",
+    """A redirect names the gateway to use. This one names an address that no other host has: one of
+    our own, a broadcast or multicast address, or the very gateway that says so. It is dropped in
+    silence.""",
+    why="{offender} names {gateway} as first hop to {ip}, which is no other gateway",
+    advice="on {offender}: look for a wrong route to {ip}",
+)  # fmt: skip
+ICMP_REDIRECT_OFF_LINK = define(
+    "icmp-redirect-off-link", Kind.DROP, "RFC 1122 3.2.2.2", "silent",
+    "a redirect to a gateway that is on another network",
+    """The gateway that a redirect names must be on the network by which the redirect came (RFC 1122
+    3.2.2.2): to any other one, packets would have to be sent by a gateway again. Where several
+    networks share one link, it can be right nonetheless; ip.shared_media believes it, as Linux
+    does.""",
+    why="{gateway} is in no network of {dev}, and {offender} names it as first hop to {ip}",
+    fix=("smolctl sysctl ip.shared_media=1",),
+    advice="on {offender}: look for a wrong route to {ip}",
+)  # fmt: skip
+ICMP_REDIRECT_INSECURE = define(
+    "icmp-redirect-insecure", Kind.DROP, "policy", "silent",
+    "a redirect to a gateway that no default route has",
+    """With ip.secure_redirects, a redirect is believed only if it names a gateway that somebody has
+    configured: that of a default route. So nobody on the link can make himself one. Packets go on
+    by the gateway of the route.""",
+    why="{offender} names {gateway} as first hop to {ip}, which is the gateway of no default route",
+    fix=("smolctl sysctl ip.secure_redirects=0",),
+)  # fmt: skip
+ICMP_REDIRECTED = define(
+    "icmp-redirected", Kind.NOTE, "RFC 1122 3.2.2.2", "silent",
+    "a gateway said that another one is nearer",
+    """The gateway that packets to a destination went to said that another one on the same link is
+    nearer to it (RFC 792). That one is used from now on, for this destination alone and for
+    ip.redirect_timeout_ms. The packet that was the cause was delivered all the same. Many of them
+    mean that a route is missing here.""",
+    why="{offender} says that {gateway} is nearer to {ip}",
+    advice="what was learned: smolctl route get {ip}; a route of your own spares the detour",
 )  # fmt: skip
 ICMP_ERROR_UNMATCHED = define(
     "icmp-error-unmatched", Kind.DROP, "RFC 1122 3.2.2", "NO_SOCKET",
