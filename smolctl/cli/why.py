@@ -29,10 +29,16 @@ def render(row: Row, verbose: bool = False) -> Iterator[str]:
         verbose: show every route that does not hold the destination.
     """
     tags = [f"id {row['id']}"] if "id" in row else []
-    tags += [row["dev"]] if "dev" in row else []
+    tags += [_places(row)] if "dev" in row else []
     tags += [row["kind"]] if row["kind"] == "predicted" else []
     yield f"{row['summary']}   {'  '.join(tags)}".rstrip()
     yield from story(row, verbose=verbose)
+
+
+def _places(row: Row) -> str:
+    """Return the interface; of a packet that goes on to another one, both."""
+    came, dev = row.get("iif", row["dev"]), str(row["dev"])
+    return dev if came == dev else f"{came} > {dev}"
 
 
 def story(row: Row, *, verbose: bool, short: bool = False) -> Iterator[str]:

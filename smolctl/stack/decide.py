@@ -121,7 +121,7 @@ def decide(
     if route is None:
         detail = {"ip": shown(dst), "connected": _connected_text(stack)}
         return Refusal(reason.TX_NO_ROUTE, "", {**detail, **suggest.no_route(stack, dst)})
-    tied = dev is not None or (src is not None and stack.settings["ip.strong_host"])
+    tied = dev is not None or (src is not None and policy.is_strong(stack))
     route = gateways.living(stack, route, route.dev if tied else None)
     if isinstance(route, Multipath):
         route = gateways.pick_hop(stack, route, dst, src, traits)
@@ -218,7 +218,7 @@ def _checked(stack: "Stack", decision: Decision) -> Decision | Refusal:
             return Refusal(reason.TX_LOOPBACK_SOURCE, out.name, {"ip": addr.IPV4.format(src)})
         if addr.is_loopback(dst):
             return Refusal(reason.TX_DST_INVALID, out.name, {"ip": addr.IPV4.format(dst)})
-        if src is not None and stack.settings["ip.strong_host"]:
+        if src is not None and policy.is_strong(stack):
             homes = policy.homes(stack, src)
             if out.name not in homes:
                 return Refusal(reason.TX_WRONG_IFACE, out.name, {

@@ -361,7 +361,8 @@ def transmitted(interface: Interface, items: Sequence[Item], now: int) -> None:
                 trace = item.trace
                 taken = Taken(trace.dev or "", item.frame[:6], len(item.frame))
                 trace.step("device", "ok", now, taken)
-                trace.settle(Fate.SENT, now)
+                passed_on = trace.direction is Direction.FORWARD
+                trace.settle(Fate.FORWARDED if passed_on else Fate.SENT, now)
 
 
 def transmit_failed(

@@ -49,6 +49,13 @@ class Owner(NamedTuple):
     route: Route | None
 
 
+class PassedOn(NamedTuple):
+    """An incoming packet is another host's; it is to leave with ``ttl``."""
+
+    dst: int
+    ttl: int
+
+
 class Stranger(NamedTuple):
     """The sender of ARP is in none of the networks of the interface; ``networks`` names these."""
 

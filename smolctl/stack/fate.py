@@ -22,6 +22,7 @@ class Fate(StrEnum):
 
     WAITING = "waiting"
     SENT = "sent"
+    FORWARDED = "forwarded"
     DELIVERED = "delivered"
     ANSWERED = "answered"
     ABSORBED = "absorbed"
@@ -36,6 +37,8 @@ class Direction(StrEnum):
     OUT = "out"
     LOCAL = "local"
     """From this stack to itself."""
+    FORWARD = "forward"
+    """From one host to another, through this stack."""
 
 
 class Flow(NamedTuple):
@@ -47,6 +50,13 @@ class Flow(NamedTuple):
     dst: int
     dport: int
     length: int
+
+
+class Arrival(NamedTuple):
+    """How a packet came in that was sent on: by which interface, and the frame."""
+
+    dev: str
+    frame: bytes
 
 
 class Step(NamedTuple):
@@ -85,15 +95,15 @@ class Trace:
         the fate was settled. waited_for: the reason of the wait that preceded it. frame: the bytes,
         as much as is known; an Ethernet frame if ``linked``, else an IP packet. flow: what it was
         meant to be. whole: the datagram that this fragment was cut from. parts: into how many it
-        was cut itself, 0 for a whole one; sent: how many of these have left. complaint: the reason
-        and detail of an ICMP error that came for it later. id: its number in the journal, 0 when it
-        is not in there.
+        was cut itself, 0 for a whole one; sent: how many of these have left. arrival: how it came
+        in, if it was to be forwarded. complaint: the reason and detail of an ICMP error that came
+        for it later. id: its number in the journal, 0 when it is not in there.
     """
 
     __slots__ = (
-        "at_ns", "began_ns", "cause", "complaint", "detail", "dev", "direction", "fate", "flow",
-        "followed", "frame", "gateway", "id", "journal", "linked", "on_change", "parts", "reason",
-        "sent", "src", "steps", "waited_for", "whole",
+        "arrival", "at_ns", "began_ns", "cause", "complaint", "detail", "dev", "direction", "fate",
+        "flow", "followed", "frame", "gateway", "id", "journal", "linked", "on_change", "parts",
+        "reason", "sent", "src", "steps", "waited_for", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -124,8 +134,13 @@ class Trace:
         self.flow: Flow | None = None
         self.whole: Trace | None = None
         self.parts = self.sent = 0
+        self.arrival: Arrival | None = None
         self.complaint: tuple[Reason, dict[str, object]] | None = None
         self.steps: list[Step] = []
+
+    def pass_on(self, dev: str) -> None:
+        """Note that the packet, which came in by ``dev``, is for somebody else."""
+        self.direction, self.arrival = Direction.FORWARD, Arrival(dev, self.frame)
 
     @property
     def settled(self) -> bool:

@@ -7,6 +7,7 @@ from smolctl.stack import egress, ip_options, reason, suggest
 from smolctl.stack.decide import Decision, decide
 from smolctl.stack.fate import Trace
 from smolctl.stack.interface import Interface
+from smolctl.stack.neighbor_entry import Action, GiveUp
 from smolctl.stack.rule import Traits
 from smolctl.wire import addr, icmp, ipv4
 
@@ -42,7 +43,8 @@ def answer(
         stack.ledger.record(reason.ICMP_REPLY_SUPPRESSED, interface.name, now, trace)
         return
     # The loopback is exempt, as in Linux icmpv4_xrlim_allow: nobody else is bothered.
-    if not interface.loopback and not stack.icmp_limiter.allow(header.src, now):
+    limited = _is_limited(icmp_type, code) and not interface.loopback
+    if limited and not stack.icmp_limiter.allow(header.src, now):
         stack.ledger.record(
             reason.ICMP_RATE_LIMITED,
             interface.name,
@@ -82,6 +84,33 @@ def _tos(stack: "Stack", tos: int) -> int:
 
 
 _TOS_BITS, _INTERNETWORK_CONTROL = 0x1E, 0xC0
+
+
+def given_up(stack: "Stack", out: Interface, actions: list[Action], now: int) -> None:
+    """Tell the senders of forwarded packets whose next hop did not answer (RFC 1812 5.2.7.1).
+
+    Args:
+        actions: of the neighbor cache of ``out``, carried out already.
+    """
+    waited = [queued for action in actions if isinstance(action, GiveUp) for queued in
+              action.packets]  # fmt: skip
+    for packet, trace in ((queued.packet, queued.trace) for queued in waited):
+        header = ipv4.parse_unchecked(packet)
+        if header is not None and not stack.fib.is_local(header.src):
+            answer(
+                stack, out, icmp.Type.DEST_UNREACHABLE, icmp.Unreachable.HOST, packet, header, now,
+                trace, group_frame=False,
+            )  # fmt: skip
+
+
+def _is_limited(icmp_type: icmp.Type, code: int) -> bool:
+    """Tell whether the rate limit is for such errors.
+
+    Not for redirects, which have one of their own, and not where path MTU discovery waits for the
+    answer. Source: Linux ``icmpv4_mask_allow``, icmp_ratemask.
+    """
+    fragmentation_needed = (icmp.Type.DEST_UNREACHABLE, icmp.Unreachable.FRAG_NEEDED)
+    return icmp_type != icmp.Type.REDIRECT and (icmp_type, code) != fragmentation_needed
 
 
 def _suppressed(stack: "Stack", packet: bytes, header: ipv4.Ipv4Header, group_frame: bool) -> bool:

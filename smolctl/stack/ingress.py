@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from smolctl.stack import (
     fast,
+    forward,
     icmp_error,
     ingress_arp,
     ingress_icmp,
@@ -114,10 +115,13 @@ def ip_input(
         return
     trace.step("ip", "ok", now, header)
     why, detail = _validate(stack, interface, packet, header, cast, trace, now, looped=looped)
+    packet = packet[: header.total_length]
+    if why is reason.IP_DST_NOT_OURS and not looped and stack.settings["ip.forward"]:
+        forward.forward_input(stack, interface, packet, header, now, trace, cast)
+        return
     if why is not None:
         stack.ledger.record(why, interface.name, now, trace, **detail)
         return
-    packet = packet[: header.total_length]
     if header.options:
         opened = ingress_options.options_input(stack, interface, packet, header, now, trace, cast)
         if opened is None:
@@ -175,8 +179,8 @@ def _validate(
     if isinstance(route, Refused):
         return reason.IP_RULE_REFUSED, {**source, **suggest.rule(route)}
     if not addr.is_limited_broadcast(dst):
-        if route is None or route.type not in (RouteType.LOCAL, RouteType.BROADCAST):
-            return _not_ours(interface, dst, src)
+        if route is None or policy.is_elsewhere(stack, interface, route, looped=looped):
+            return _not_ours(stack, interface, dst, src)
         if (
             cast is not Cast.HOST
             and route.type is RouteType.LOCAL
@@ -204,12 +208,14 @@ def verdict(
     return _validate(stack, interface, packet, header, Cast.HOST, trace, 0, looped=False)
 
 
-def _not_ours(interface: Interface, dst: int, src: int) -> tuple[Reason, dict[str, object]]:
+def _not_ours(
+    stack: "Stack", interface: Interface, dst: int, src: int
+) -> tuple[Reason, dict[str, object]]:
     tested = suggest.unusable(interface, dst)
     if tested is not None and "plen" in tested:
         # Not an address of this host yet (RFC 5227 2.1.1: before it begins to use it).
         return reason.IP_DST_TENTATIVE, tested
-    return reason.IP_DST_NOT_OURS, suggest.missing(interface, dst, src)
+    return reason.IP_DST_NOT_OURS, suggest.not_ours(stack, interface, dst, src)
 
 
 # --- UDP ------------------------------------------------------------------------------------------

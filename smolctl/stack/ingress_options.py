@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 WholeHeader = ipv4.Ipv4Header
 """The header of a packet whose options were looked at; they are filled in."""
+WholeOptions = ipv4_options.Options
+"""Those of a packet that may go on."""
 
 
 def options_input(
@@ -32,6 +34,24 @@ def options_input(
 
     Source: RFC 1122 3.2.1.8; Linux ``ip_rcv_options``.
     """
+    options = options_checked(stack, interface, packet, header, now, trace, cast)
+    if options is None:
+        return None
+    opened = ip_options.arrived(stack, header, options, _own(stack, header), now)
+    trace.step("options", "ok", now, options._replace(raw=opened.options))
+    return opened
+
+
+def options_checked(
+    stack: "Stack",
+    interface: Interface,
+    packet: bytes,
+    header: ipv4.Ipv4Header,
+    now: int,
+    trace: Trace,
+    cast: Cast,
+) -> WholeOptions | None:
+    """Return the options of a packet that came in; None when it ends here because of them."""
     record, name, group = stack.ledger.record, interface.name, cast is not Cast.HOST
     options = ipv4_options.parse(header.options)
     if isinstance(options, ipv4_options.BadOption):
@@ -60,9 +80,7 @@ def options_input(
                 group_frame=group,
             )  # fmt: skip
             return None
-    opened = ip_options.arrived(stack, header, options, _own(stack, header), now)
-    trace.step("options", "ok", now, options._replace(raw=opened.options))
-    return opened
+    return options
 
 
 def _own(stack: "Stack", header: ipv4.Ipv4Header) -> int:

@@ -39,6 +39,18 @@ def arrived(stack: "Stack", header: Ipv4Header, options: Options, own: int, now:
     return header._replace(options=raw)
 
 
+def passing(stack: "Stack", options: Options, own: int, now: int) -> bytes:
+    """Return the options of a packet that is forwarded, with our address and time in them.
+
+    Args:
+        own: our address on the link that leads on.
+
+    Source: RFC 1812 5.3.13.5, 5.3.13.6; Linux ``ip_forward_options``.
+    """
+    ms = midnight_ms(stack, now)
+    return ipv4_options.stamped(options, own, stack.fib.is_local, ms, arriving=True)
+
+
 def departing(stack: "Stack", raw: bytes, src: int, now: int) -> bytes:
     """Return the options of a packet that leaves from ``src``, filled in as a sender does.
 

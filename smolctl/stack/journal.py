@@ -82,6 +82,8 @@ class Journal:
                     listener(trace)
         if trace.settled and len(trace.frame) > FRAME_LIMIT:
             trace.frame = trace.frame[:FRAME_LIMIT]
+        if trace.settled and trace.arrival is not None:
+            trace.arrival = trace.arrival._replace(frame=trace.arrival.frame[:FRAME_LIMIT])
 
     def _remember(self, trace: Trace) -> None:
         self._last_id += 1

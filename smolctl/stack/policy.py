@@ -151,15 +151,22 @@ def pick_route_from(stack: "Stack", dst: int, src: int, traits: Traits = PLAIN) 
     leaves by no interface.
     """
     route = pick_route(stack, dst, None, src, traits)
-    if not stack.settings["ip.strong_host"] or (
-        route is not None and route.type is RouteType.LOCAL
-    ):
+    if not is_strong(stack) or (route is not None and route.type is RouteType.LOCAL):
         return route
     for dev in homes(stack, src):
         own = pick_route(stack, dst, dev, src, traits)
         if own is not None and own.dev == dev:
             return own
     return route
+
+
+def is_strong(stack: "Stack") -> bool:
+    """Tell whether an address belongs to its interface, and not to the whole stack.
+
+    The strong model is for hosts alone: a router takes what is for any of its addresses, wherever
+    that comes in (RFC 1812 5.2.3), and has to answer it.
+    """
+    return stack.settings["ip.strong_host"] == 1 and not stack.settings["ip.forward"]
 
 
 def homes(stack: "Stack", address: int) -> list[str]:
@@ -171,15 +178,34 @@ def homes(stack: "Stack", address: int) -> list[str]:
     ]
 
 
+def is_elsewhere(stack: "Stack", interface: Interface, route: Route, *, looped: bool) -> bool:
+    """Tell whether what came in by ``interface`` and matched ``route`` is for others.
+
+    What is for everybody in another network of ours is for us, too, and goes no further (RFC 2644
+    2), unless ip.bc_forwarding has it sent there. Source: Linux ``ip_route_input_slow``.
+    """
+    if route.type is RouteType.LOCAL:
+        return False
+    if route.type is not RouteType.BROADCAST:
+        return True
+    wanted = stack.settings["ip.bc_forwarding"] and stack.settings["ip.forward"]
+    return bool(wanted) and not looped and not _is_here(stack, interface, route)
+
+
+def _is_here(stack: "Stack", interface: Interface, route: Route) -> bool:
+    """Tell whether a route, or another one for the same prefix, is by this interface."""
+    twins = stack.fib.tables[route.table].chain(route.prefix, route.plen)
+    return any(other.dev == interface.name for other in twins)
+
+
 def is_away(stack: "Stack", interface: Interface, route: Route) -> bool:
     """Tell whether the strong model refuses what came in by ``interface`` and matched ``route``.
 
     Source: RFC 1122 3.3.4.2 (A), MAY.
     """
-    if not stack.settings["ip.strong_host"] or route.dev == interface.name:
+    if not is_strong(stack):
         return False
-    twins = stack.fib.tables[route.table].chain(route.prefix, route.plen)
-    return all(other.dev != interface.name for other in twins)
+    return route.dev != interface.name and not _is_here(stack, interface, route)
 
 
 def reverse_path(

@@ -60,6 +60,12 @@ def incoming(
         return None
     if stack.fib.merged:
         return stack.fib.lookup(header.dst)
+    traits = traits_of(packet, header, OUTPUT if looped else interface.name)
+    return find(stack, header.dst, header.src, None, traits)
+
+
+def traits_of(packet: bytes, header: ipv4.Ipv4Header, iif: str) -> Traits:
+    """Return what rules look at in a packet that came in by ``iif``."""
     sport = dport = 0
     at = header.header_len
     if (
@@ -68,9 +74,7 @@ def incoming(
         and len(packet) >= at + 4
     ):
         sport, dport = _PORTS.unpack_from(packet, at)
-    iif = OUTPUT if looped else interface.name
-    traits = Traits(header.protocol, sport, dport, header.dscp_ecn, iif)
-    return find(stack, header.dst, header.src, None, traits)
+    return Traits(header.protocol, sport, dport, header.dscp_ecn, iif)
 
 
 def suppresses(rule: Rule, route: Route) -> bool:

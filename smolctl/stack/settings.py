@@ -8,8 +8,9 @@ the environment is ``SMOLCTL_`` and the key in capitals with ``_`` for ``.``:
 from collections.abc import Iterable, Iterator, Mapping
 
 from smolctl.errors import InvalidArgument, NotFound
-from smolctl.stack.knob import Knob
+from smolctl.stack.knob import Knob, linux_name
 from smolctl.stack.knob_arp import ARP_KNOBS
+from smolctl.stack.knob_forward import FORWARD_KNOBS
 from smolctl.stack.level import Assignment, Level, winners
 
 NS_PER_MS = 1_000_000
@@ -19,6 +20,7 @@ KNOBS: dict[str, Knob] = {
     knob.key: knob
     for knob in (
         *ARP_KNOBS,
+        *FORWARD_KNOBS,
         Knob(
             "icmp.answer_timestamp", 0, "flag", 0, 1,
             "answer timestamp requests; by default nobody is told what time it is here",
@@ -200,7 +202,7 @@ KNOBS: dict[str, Knob] = {
         Knob(
             "ip.strong_host", 0, "flag", 0, 1,
             "an address belongs to its interface: nothing for it comes in, or leaves from it, by"
-            " another one",
+            " another one; no router does so (ip.forward)",
             "RFC 1122 3.3.4.2", "0", "1",
         ),
         Knob(
@@ -331,8 +333,9 @@ class Settings:
         settings = cls()
         settings.profile = profile
         for item, value in winners(assigned, lambda item: knob(item.key).parse(item.text)):
-            settings._values[item.key] = value
-            settings._places[item.key] = item
+            key = knob(item.key).key
+            settings._values[key] = value
+            settings._places[key] = item
         settings._check(settings._values, settings._places)
         return settings
 
@@ -367,7 +370,8 @@ class Settings:
             NotFound: no knob has that key.
             InvalidArgument: the value is not in its range, or contradicts another knob.
         """
-        value = knob(key).parse(text)
+        key = knob(key).key
+        value = KNOBS[key].parse(text)
         item = Assignment(Level.of(origin), key, text, f"smolctl sysctl {key}={text}")
         self._check({**self._values, key: value}, {**self._places, key: item})
         self._values[key] = value
@@ -389,12 +393,12 @@ class Settings:
 
 
 def knob(key: str) -> Knob:
-    """Return the knob named ``key``.
+    """Return the knob named ``key``, or as Linux spells it: net.ipv4.ip_forward, rp_filter.
 
     Raises:
         NotFound: there is none; the hint names the nearest.
     """
-    found = KNOBS.get(key)
+    found = KNOBS.get(key) or KNOBS.get(linux_name(key, KNOBS))
     if found is None:
         raise NotFound(f'no setting is named "{key}"', hint=nearest(key))
     return found

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from smolctl.stack import policy
 from smolctl.stack.interface import Interface
 from smolctl.stack.route import Scope
 
@@ -22,7 +23,7 @@ def select_source(
     if settings["ip.first_source"] and items and not items[0].tentative:
         return items[0].local
     source = out.addresses.select(destination, scope)
-    if source is not None or (settings["ip.strong_host"] and not out.loopback):
+    if source is not None or (policy.is_strong(stack) and not out.loopback):
         return source
     for interface in stack.interfaces.values():
         for address in interface.addresses.items:

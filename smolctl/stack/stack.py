@@ -37,6 +37,7 @@ from smolctl.stack.neighbor import NeighborCache
 from smolctl.stack.path_mtu import PathMtus, Pmtudisc
 from smolctl.stack.reason import REASONS
 from smolctl.stack.reassembly import Reassembly
+from smolctl.stack.redirect import Redirects
 from smolctl.stack.route import RouteType
 from smolctl.stack.route_exception import RouteExceptions
 from smolctl.stack.rule import Rules, Traits
@@ -80,9 +81,8 @@ class Stack:
         self.udp.on_change = self.echoes.on_change = self.events.socket
         self.arp_clients: list[ArpClient] = []
         self.blocked: dict[UdpSocket, None] = {}  # in the order in which they were
-        self.ledger = Ledger()
-        self.journal = Journal()
-        self.icmp_limiter = IcmpLimiter(self.settings, random)
+        self.ledger, self.journal = Ledger(), Journal()
+        self.icmp_limiter, self.redirects = IcmpLimiter(self.settings, random), Redirects()
         self.reassembly, self.exceptions = Reassembly(self.settings), RouteExceptions(self.settings)
         self.generation = 0
         self._closed_sent = self._closed_delivered = 0

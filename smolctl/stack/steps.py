@@ -18,6 +18,7 @@ from smolctl.stack.facts import (
     Learned,
     Loser,
     Owner,
+    PassedOn,
     Resolved,
     Ruled,
     Stranger,
@@ -73,6 +74,14 @@ _STAGES = {
     "ip-reverse-path": "route",
     "ip-dst-invalid": "route",
     "ip-multicast-not-joined": "route",
+    "fwd-special-address": "forward",
+    "fwd-group-frame": "forward",
+    "fwd-ttl-exceeded": "forward",
+    "fwd-no-route": "route",
+    "fwd-route-blackhole": "route",
+    "fwd-route-unreachable": "route",
+    "fwd-route-prohibit": "route",
+    "fwd-too-big": "size",
     "frag-pending": "fragment",
     "frag-bad-length": "fragment",
     "frag-too-big": "fragment",
@@ -212,6 +221,11 @@ def _owner(facts: Owner) -> Told:
     if facts.route is None:
         return f"{dst} is everybody on the link", {}
     return f"{dst} is ours: {route_text(facts.route)}", _route_row(facts.route)
+
+
+def _passed_on(facts: PassedOn) -> Told:
+    text = f"{IPV4.format(facts.dst)} is another host's, to which it goes on with ttl {facts.ttl}"
+    return text, {"ttl": facts.ttl}
 
 
 def _resolved(facts: Resolved) -> Told:
@@ -358,6 +372,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     Hashed: _hashed,
     Ruled: _ruled,
     Owner: _owner,
+    PassedOn: _passed_on,
     Resolved: _resolved,
     Learned: _learned,
     Stranger: _stranger,

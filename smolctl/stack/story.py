@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from smolctl.stack.decide import Decision
-from smolctl.stack.facts import Bound, Joined, Owner, Resolved, Stranger
+from smolctl.stack.facts import Bound, Cut, Joined, Owner, Resolved, Stranger
 from smolctl.stack.fate import Direction, Fate, Trace
 from smolctl.stack.reason import REASONS, Reason
 from smolctl.stack.steps import Row, steps_rows
@@ -38,6 +38,8 @@ def tell(trace: Trace, wall: Callable[[int], float] | None = None) -> Row:
     if trace.waited_for is not None and trace.settled and wall is not None:
         row["delay_ms"] = round((trace.at_ns - trace.began_ns) / 1e6, 3)
     row.update(summary=headline(trace), packet=packet_row(trace))
+    if trace.arrival is not None:
+        row["iif"] = trace.arrival.dev
     if trace.dev:
         row["dev"] = trace.dev
     if trace.cause is not None:
@@ -110,7 +112,9 @@ def _queued(trace: Trace) -> str:
 def _sent(trace: Trace) -> str:
     waited = trace.waited_for is not None and trace.at_ns > trace.began_ns
     after = f" after {(trace.at_ns - trace.began_ns) / 1e6:.1f} ms" if waited else ""
-    return f"sent by {trace.dev}{after}"
+    cut = trace.steps[-1].facts
+    pieces = f" in {cut.fragments} fragments" if isinstance(cut, Cut) else ""
+    return f"{trace.fate} by {trace.dev}{after}{pieces}"
 
 
 def _delivered(trace: Trace) -> str:
@@ -126,6 +130,8 @@ def _failed(trace: Trace) -> str:
         return "not sent"
     if trace.direction is Direction.LOCAL:
         return "not delivered"
+    if trace.direction is Direction.FORWARD:
+        return "not forwarded"
     return "refused" if trace.fate is Fate.REJECTED else "dropped"
 
 
@@ -141,6 +147,7 @@ _VERDICTS: dict[Fate | None, Callable[[Trace], str]] = {
     None: lambda _trace: "not decided yet",
     Fate.WAITING: _queued,
     Fate.SENT: _sent,
+    Fate.FORWARDED: _sent,
     Fate.DELIVERED: _delivered,
     Fate.ANSWERED: lambda _trace: "answered",
     Fate.ABSORBED: _absorbed,
@@ -157,7 +164,7 @@ def because(trace: Trace) -> str:
     facts = {type(step.facts): step.facts for step in trace.steps}
     parts = []
     decision, owner, found = facts.get(Decision), facts.get(Owner), facts.get(Resolved)
-    if isinstance(decision, Decision) and trace.direction is Direction.OUT:
+    if isinstance(decision, Decision) and trace.direction in (Direction.OUT, Direction.FORWARD):
         route = decision.route
         parts.append(
             f"{decision.interface.name} was asked for"

@@ -10,7 +10,7 @@ from smolctl.stack.addr import Address
 from smolctl.stack.interface import Interface
 from smolctl.stack.multipath import Hop, Multipath
 from smolctl.stack.neighbor_state import VALID
-from smolctl.stack.route import Route, TableName, table_text
+from smolctl.stack.route import Route, RouteType, TableName, table_text
 from smolctl.stack.rule import Refused
 from smolctl.stack.send_queue import SendQueue
 from smolctl.stack.settings import KNOBS
@@ -77,13 +77,16 @@ def neighbor_of(interface: Interface, peer: int) -> dict[str, object]:
     return {"suggest": addr.IPV4.format(last if last != peer else last - 1), "plen": _USUAL}
 
 
-def gateway(stack: "Stack") -> str | None:
+def gateway(stack: "Stack", beside: Interface | None = None) -> str | None:
     """Return who may be the router of a link that is up: a neighbor that answers, else the first.
 
     Routers have the first address of their network more often than any other.
+
+    Args:
+        beside: an interface whose link is out of the question.
     """
     for interface in stack.interfaces.values():
-        if interface.loopback or not interface.up:
+        if interface.loopback or not interface.up or interface is beside:
             continue
         for item in interface.addresses.items:
             if item.plen > 30:
@@ -112,6 +115,27 @@ def no_route(stack: "Stack", dst: int) -> dict[str, object]:
     if router is not None:
         return {"gateway": router}
     return {"own": addr.IPV4.format(dst)} if _is_host(dst) else {}
+
+
+def onward(stack: "Stack", dst: int, interface: Interface) -> dict[str, object]:
+    """Return what may lead to ``dst`` from where ``interface`` does not, as ``no_route`` does."""
+    found = no_route(stack, dst)
+    return found if "down" in found else {"gateway": gateway(stack, interface)}
+
+
+def not_ours(stack: "Stack", interface: Interface, dst: int, peer: int) -> dict[str, object]:
+    """Return the details of a packet from ``peer`` that came in by ``interface``, not to us.
+
+    ``router`` is what ip.forward should be: 1 where a route leads on by another interface.
+    """
+    if stack.settings["ip.forward"] and not interface.loopback:
+        return {"ip": addr.IPV4.format(dst)}
+    route = stack.fib.lookup(dst)
+    on = route is not None and route.type is RouteType.UNICAST and route.dev != interface.name
+    if on and not stack.settings["ip.forward"]:
+        shown = {"ip": addr.IPV4.format(dst), "networks": networks(interface)}
+        return {**shown, "router": 1}
+    return missing(interface, dst, peer)
 
 
 def missing(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:

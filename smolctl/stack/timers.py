@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import conflict, egress_link, ingress_fragment, resend
+from smolctl.stack import conflict, egress_link, icmp_error, ingress_fragment, resend
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -21,6 +21,7 @@ def expire(stack: "Stack", now: int) -> None:
         if housekeeping or (due is not None and due <= now):
             actions = cache.expire(now)
             egress_link.perform(stack, stack.interfaces[name], actions, now)
+            icmp_error.given_up(stack, stack.interfaces[name], actions, now)
     if stack.blocked:
         resend.expire(stack, now)
     for interface in stack.interfaces.values():

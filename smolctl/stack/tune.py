@@ -1,6 +1,7 @@
 """What a user changes: the knobs, and what follows from that at once."""
 
 from smolctl.stack import derive, hold, policy
+from smolctl.stack.settings import knob
 from smolctl.stack.stack import Stack
 
 
@@ -10,6 +11,7 @@ def set_knob(stack: Stack, key: str, text: str, *, origin: str) -> None:
     Raises:
         NotFound, InvalidArgument: as ``Settings.set``.
     """
+    key = knob(key).key
     deriving = key in policy.DERIVING
     links = stack.interfaces.values() if deriving else ()
     before = {link.name: policy.derived(stack, link) for link in links}

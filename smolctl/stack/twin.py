@@ -36,7 +36,7 @@ def twin_of(stack: "Stack") -> "Stack":
     twin.reassembly = stack.reassembly.twin()
     twin.idents, twin.path_mtus = stack.idents.twin(), stack.path_mtus.twin()
     twin.icmp_limiter = stack.icmp_limiter.twin(_middle)
-    twin.exceptions = stack.exceptions.twin()
+    twin.redirects, twin.exceptions = stack.redirects.twin(), stack.exceptions.twin()
     twin.ledger, twin.journal, twin.events = Ledger(), Journal(), Events(stack.fib)
     twin.loop = deque()
     twin.random = _middle

@@ -136,6 +136,11 @@ def is_zeronet(address: int) -> bool:
     return address >> 24 == 0
 
 
+def is_link_local(address: int) -> bool:
+    """Return whether an address is one that hosts give themselves: 169.254/16 (RFC 3927)."""
+    return address >> 16 == 0xA9FE
+
+
 def is_limited_broadcast(address: int) -> bool:
     """Return whether an IPv4 address is 255.255.255.255 (RFC 1122 3.2.1.3(c))."""
     return address == _LIMITED_BROADCAST

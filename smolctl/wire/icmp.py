@@ -56,6 +56,12 @@ class Unreachable(IntEnum):
     PRECEDENCE_CUTOFF = 15
 
 
+class Redirect(IntEnum):
+    """Codes of REDIRECT that may be sent. Source: RFC 792; RFC 1812 4.3.3.2."""
+
+    HOST = 1
+
+
 class TimeExceeded(IntEnum):
     """Codes of TIME_EXCEEDED. Source: RFC 792."""
 

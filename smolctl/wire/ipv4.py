@@ -159,6 +159,17 @@ def parse_unchecked(packet: bytes) -> Ipv4Header | None:
     )
 
 
+def aged(packet: bytes) -> bytes:
+    """Return a packet whose time to live is one less; it must not be 0 already.
+
+    The checksum is changed by what changes in the header, so that a wrong one stays wrong (RFC
+    1624 3; RFC 1812 4.2.2.5; Linux ``ip_decrease_ttl``).
+    """
+    checksum = (int.from_bytes(packet[10:12]) + 0x100) % 0xFFFF
+    ttl = packet[8] - 1
+    return b"".join((packet[:8], ttl.to_bytes(), packet[9:10], checksum.to_bytes(2), packet[12:]))
+
+
 def payload(packet: bytes, header: Ipv4Header) -> bytes:
     """Return what follows the header, without Ethernet's padding."""
     return packet[header.ihl * 4 : header.total_length]

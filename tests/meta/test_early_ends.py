@@ -34,6 +34,9 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "hold.py:for_neighbor": (2, "nothing keeps the datagram from leaving"),
     "hold.py:still_waits": (2, "judges one that waits"),
     "resend.py:_resend": (1, "it goes on waiting where it is"),
+    "forward.py:forward_input": (1, "options_checked has recorded why"),
+    "forward.py:_too_far": (1, "it has hops left and goes on"),
+    "forward.py:_too_big": (1, "it fits, or will be cut"),
     "icmp_error.py:answer": (1, "icmp_output has recorded why not"),
     "ingress_mtu.py:too_big_input": (1, "nothing is learned; its caller records the message"),
     "notify.py:packet_failed": (1, "tells its caller that no socket was told, which records it"),
@@ -66,7 +69,7 @@ def records(node: ast.AST | None) -> bool:
         return False
     called = node.value.func
     name = called.attr if isinstance(called, ast.Attribute) else ast.unparse(called)
-    return name in ("record", "settle", "_no_carrier")
+    return name in ("record", "settle", "_no_carrier", "_refuse")
 
 
 def is_end(node: ast.AST) -> bool:
@@ -79,8 +82,8 @@ def is_end(node: ast.AST) -> bool:
 
 
 FILES = (
-    "egress.py", "egress_fragment.py", "egress_link.py", "fast.py", "hold.py", "icmp_error.py",
-    "ingress_mtu.py", "notify.py", "resend.py", "timers.py",
+    "egress.py", "egress_fragment.py", "egress_link.py", "fast.py", "forward.py", "hold.py",
+    "icmp_error.py", "ingress_mtu.py", "notify.py", "resend.py", "timers.py",
 )  # fmt: skip
 
 

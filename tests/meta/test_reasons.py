@@ -31,8 +31,8 @@ def test_every_fault_of_a_header_is_a_reason_to_drop() -> None:
 
 def test_names_are_kebab_case_and_begin_with_their_layer() -> None:
     layers = {
-        "rx": "ethernet", "arp": "arp", "neigh": "neigh", "ip": "ip", "frag": "ip", "icmp": "icmp",
-        "udp": "udp", "tx": "ip", "lab": "device", "stack": "stack",
+        "rx": "ethernet", "arp": "arp", "neigh": "neigh", "ip": "ip", "frag": "ip", "fwd": "ip",
+        "icmp": "icmp", "udp": "udp", "tx": "ip", "lab": "device", "stack": "stack",
     }  # fmt: skip
     for name, reason in REASONS.items():
         assert re.fullmatch(r"[a-z]+(-[a-z]+)+", name)
@@ -56,16 +56,19 @@ ACCOUNTS = {
     "count": "counts an event",
     "icmp_output": "sends, or records why not",
     "udp_output": "sends, or records why not",
+    "neighbor_output": "sends, or queues, or records why not",
+    "ethernet_output": "sends, or records why not",
+    "loop_back": "queues, or records why not",
     "append": "puts it into a queue that somebody reads",
 }
 HANDS_ON = {
     "frame_input", "segments_input", "ip_input", "udp_input", "icmp_input", "arp_input",
     "socket_deliver", "_echo_request", "_echo_reply", "_error_input", "fragment_input", "discard",
-    "_wait", "options_input",
-    "redirect_input", "_timestamp_request",
+    "_wait", "options_input", "options_checked", "forward_input", "_refuse", "_send_on",
+    "_link_output", "redirect_input", "_timestamp_request",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
-JUDGES = {"_validate", "_error_reason", "_no_socket", "_refused"}
+JUDGES = {"_validate", "_error_reason", "_no_socket", "_refused", "_unfit"}
 
 
 class Paths:
@@ -156,7 +159,7 @@ def silent_ends(source: str) -> list[str]:
     return found
 
 
-FILES = sorted(path.name for path in STACK.glob("ingress*.py"))
+FILES = sorted(path.name for path in (*STACK.glob("ingress*.py"), STACK / "forward.py"))
 
 
 @pytest.mark.parametrize("file", FILES)

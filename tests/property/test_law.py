@@ -147,7 +147,8 @@ class Watcher(Player):
                 assert trace.settled or trace in cut
                 continue
             assert trace.settled != (trace in waiting), (trace.fate, trace.reason, trace.steps)
-        came = [trace for trace in self.journal.begun if trace.direction is Direction.IN]
+        ways = (Direction.IN, Direction.FORWARD)
+        came = [trace for trace in self.journal.begun if trace.direction in ways]
         joined = self.stack.ledger.events.get("ip.datagrams_reassembled", 0)
         assert len(came) == self.frames + joined
         flows = [trace.flow for trace in self.journal.begun if trace.flow is not None]

@@ -302,6 +302,7 @@ def packet_of(
     dst: str = OURS,
     *,
     ttl: int = 64,
+    df: bool = False,
     mf: bool = False,
     offset: int = 0,
     options: bytes = b"",
@@ -311,7 +312,7 @@ def packet_of(
     padded = options + bytes(-len(options) % 4)
     total = 20 + len(padded) + len(payload)
     header = ipv4.Ipv4Header(
-        5, tos, total, ident, False, mf, offset, ttl, protocol, ip(src), ip(dst), padded
+        5, tos, total, ident, df, mf, offset, ttl, protocol, ip(src), ip(dst), padded
     )
     return header.to_bytes() + payload
 

@@ -88,6 +88,14 @@ from tests.stack.provokers import (
     with_knob,
     without_a_wire,
 )
+from tests.stack.provokers_forward import (
+    as_router,
+    forwarded_by_a_route_of_small_mtu,
+    forwarded_by_route,
+    forwarded_into_a_link_that_is_down,
+    passing,
+    with_no_other_link,
+)
 from tests.stack.provokers_icmp import redirected, with_options
 
 PROVOKERS: dict[str, Provoker] = {
@@ -205,6 +213,14 @@ PROVOKERS: dict[str, Provoker] = {
     "udp-sndbuf-full": provokers_hold.sndbuf_full,
     "udp-send-purged": provokers_hold.closed_while_it_waits,
     "udp-no-reply": silence(UDP_NO_REPLY, ip=DEAD, port=9, seconds=1.0),
+    "fwd-group-frame": as_router(receives(udp_frame(dst="10.7.0.2", to=addr.BROADCAST_MAC))),
+    "fwd-special-address": as_router(passing("169.254.0.1"), **{"ip.forward_special": 0}),
+    "fwd-no-route": as_router(passing("8.8.8.8")),
+    "fwd-route-blackhole": forwarded_by_route(RouteType.BLACKHOLE),
+    "fwd-route-unreachable": forwarded_by_route(RouteType.UNREACHABLE),
+    "fwd-route-prohibit": forwarded_by_route(RouteType.PROHIBIT),
+    "fwd-ttl-exceeded": as_router(passing(ttl=1)),
+    "fwd-too-big": as_router(passing(df=True, size=1500)),
     "tx-payload-too-long": sends(payload=bytes(65508)),
     "tx-src-not-ours": sends(src="10.0.0.77"),
     "tx-src-tentative": with_a_tested_address(sends(src=TESTED)),
@@ -249,6 +265,12 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
         conflict("always"),
         conflict("always", 2),
     ),
+    "ip-dst-not-ours": (as_router(passing(), **{"ip.forward": 0}),),
+    "fwd-no-route": (
+        as_router(forwarded_into_a_link_that_is_down),
+        with_no_other_link(passing("8.8.8.8")),
+    ),
+    "fwd-too-big": (as_router(forwarded_by_a_route_of_small_mtu),),
     "ip-reverse-path": (with_a_second_link(receives(udp_frame(src="10.7.0.2"))),),
     "rx-not-our-mac": (receives(udp_frame(to=OTHER_MAC, dst=PEER)),),
     "icmp-rate-limited": (limited_by(0, 0), limited_by(1, 1)),

@@ -3,12 +3,13 @@
 import base64
 from typing import Any
 
-from smolctl.daemon.api.packets import PacketJob, Wanted
+from smolctl.daemon.api.packets import PacketJob, Wanted, seen
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context
 from smolctl.daemon.job import Job
 from smolctl.stack.fate import Direction, Trace
 from smolctl.stack.interface import Medium
+from smolctl.stack.packet_match import Packet
 
 
 def run(ctx: Context, args: Args) -> Job:
@@ -26,16 +27,21 @@ class CaptureJob(PacketJob):
         # Of one that left in fragments, these are what is on the wire.
         if not trace.settled or not trace.frame or trace.parts or self._is_copy(trace):
             return
-        if not self.wants(trace, trace.reason):
-            return
-        direction, frame = trace.direction.value, trace.frame
-        time_ns = self.epoch_ns + (trace.began_ns if direction == "in" else trace.at_ns)
+        for packet in filter(self.wants, seen(trace, trace.reason)):
+            self._report(trace, packet)
+
+    def _report(self, trace: Trace, packet: Packet) -> None:
+        """Put a packet into the feed, as it was seen at one place."""
+        frame, came = packet.frame, packet.direction == Direction.IN
+        lost = trace.reason is not None
+        if trace.direction is Direction.FORWARD and lost and not came:
+            return  # it has been seen where it came in, with the reason
         event: dict[str, Any] = {
             "event": "packet",
-            "time_ns": time_ns,
-            "dev": trace.dev or "",
-            "dir": direction,
-            "linked": trace.linked,
+            "time_ns": self.epoch_ns + (trace.began_ns if came else trace.at_ns),
+            "dev": packet.dev,
+            "dir": str(packet.direction),
+            "linked": packet.ethernet,
             "id": trace.id,
         }
         if trace.reason is not None:

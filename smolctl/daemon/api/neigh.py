@@ -7,7 +7,7 @@ from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.daemon.job import NS_PER_S
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
-from smolctl.stack import egress_link
+from smolctl.stack import egress_link, icmp_error
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.neighbor import NeighborCache
 from smolctl.stack.neighbor_entry import Neighbor
@@ -143,7 +143,9 @@ def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Ro
     known = lladdr if lladdr is not None else (entry.lladdr if entry is not None else None)
     if state in _NEEDS_MAC and known is None:
         raise InvalidArgument(f"a {state.lower()} neighbor needs its MAC", hint="add: lladdr MAC")
-    egress_link.perform(ctx.stack, interface, cache.set(dst, state, lladdr, ctx.now), ctx.now)
+    actions = cache.set(dst, state, lladdr, ctx.now)
+    egress_link.perform(ctx.stack, interface, actions, ctx.now)
+    icmp_error.given_up(ctx.stack, interface, actions, ctx.now)
     return []
 
 

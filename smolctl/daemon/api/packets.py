@@ -1,5 +1,6 @@
 """What ``capture`` and ``trace`` share: every packet is listened to, and some are wanted."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,7 +9,8 @@ from smolctl.daemon.context import Context
 from smolctl.daemon.feed import FeedJob
 from smolctl.daemon.job import NS_PER_S
 from smolctl.stack import packet_filter, packet_match
-from smolctl.stack.fate import Trace
+from smolctl.stack.facts import Cut
+from smolctl.stack.fate import Direction, Fate, Trace
 from smolctl.stack.interface import Medium
 from smolctl.stack.packet_filter import Filter
 from smolctl.stack.packet_match import Packet
@@ -88,17 +90,26 @@ class PacketJob(FeedJob):
         """Hear of a packet that waits or got its fate."""
         raise NotImplementedError
 
-    def wants(self, trace: Trace, reason: Reason | None) -> bool:
-        """Tell whether the reader wants a packet.
+    def wants(self, packet: Packet) -> bool:
+        """Tell whether the reader wants a packet, as it was seen at one place."""
+        return self._wanted.dev in (None, packet.dev) and self._wanted.filter.matches(packet)
 
-        Args:
-            reason: the one that the filter's word "reason" is about.
-        """
-        if self._wanted.dev not in (None, trace.dev):
-            return False
-        frame, linked = trace.frame, trace.linked
-        if not frame and trace.flow is not None:
-            frame, linked = packet_match.meant(trace.flow)
-        name = None if reason is None else reason.name
-        packet = Packet(frame, linked, trace.direction.value, trace.dev or "", name)
-        return self._wanted.filter.matches(packet)
+
+def seen(trace: Trace, reason: Reason | None) -> Iterator[Packet]:
+    """Yield how a packet is seen: once; one that is sent on where it came in and where it leaves.
+
+    Args:
+        reason: the one that the filter's word "reason" is about.
+    """
+    name = None if reason is None else reason.name
+    frame, linked, dev = trace.frame, trace.linked, trace.dev or ""
+    if trace.arrival is not None:
+        yield Packet(trace.arrival.frame, True, Direction.IN, trace.arrival.dev, name)
+        if trace.dev != trace.arrival.dev or (
+            trace.fate is Fate.FORWARDED and not isinstance(trace.steps[-1].facts, Cut)
+        ):
+            yield Packet(frame, linked, Direction.OUT, dev, name)
+        return
+    if not frame and trace.flow is not None:
+        frame, linked = packet_match.meant(trace.flow)
+    yield Packet(frame, linked, trace.direction, dev, name)

@@ -20,6 +20,8 @@ EVENTS = (
     "icmp.echo_replies_sent",
     "icmp.timestamp_replies_sent",
     "icmp.errors_sent",
+    "icmp.redirects_sent",
+    "ip.datagrams_forwarded",
     "ip.datagrams_reassembled",
 )
 

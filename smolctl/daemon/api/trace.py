@@ -1,6 +1,6 @@
 """``smolctl trace``: what happens to each packet, step by step, as it happens."""
 
-from smolctl.daemon.api.packets import PacketJob, Wanted
+from smolctl.daemon.api.packets import PacketJob, Wanted, seen
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.daemon.job import NS_PER_S, Job
@@ -26,7 +26,7 @@ class TraceJob(PacketJob):
         """Put it into the feed."""
         reason, _ = story.blame(trace)
         # One that waited is not lost sight of because it does not any more.
-        if not self.wants(trace, reason or trace.waited_for):
+        if not any(map(self.wants, seen(trace, reason or trace.waited_for))):
             return
         if not trace.settled:
             self.feed.put(self._row("wait", trace), counts=False)  # now: it will change

@@ -50,10 +50,14 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
 
 
 def _entrance(stack: Stack, src: int, dst: int) -> str | None:
-    """Return where a packet from somebody else to this stack comes in; None for one of our own."""
-    if stack.fib.is_local(src) or not (stack.fib.is_local(dst) or stack.is_broadcast(dst)):
+    """Return where a packet from somebody else comes in; None for one of our own.
+
+    It is for this stack, or to be forwarded.
+    """
+    ours = stack.fib.is_local(dst) or stack.is_broadcast(dst)
+    if stack.fib.is_local(src) or not (ours or stack.settings["ip.forward"]):
         return None
-    owner = stack.interface_of(dst)
+    owner = stack.interface_of(dst) if ours else None
     if owner is None or owner.medium is not Medium.ETHERNET:
         way = decide(stack, src)
         owner = way.interface if isinstance(way, Decision) else None

@@ -15,6 +15,7 @@ from smolctl.stack.reason.arp import *
 from smolctl.stack.reason.ip import *
 from smolctl.stack.reason.icmp import *
 from smolctl.stack.reason.udp import *
+from smolctl.stack.reason.fwd import *
 from smolctl.stack.reason.tx import *
 from smolctl.stack.reason.neigh import *
 from smolctl.stack.reason.lab import *

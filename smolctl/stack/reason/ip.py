@@ -89,11 +89,11 @@ IP_DST_NOT_OURS = define(
     "ip-dst-not-ours", Kind.DROP, "RFC 1122 3.2.1.3", "IP_INADDRERRORS",
     "a packet to an address that this stack does not have",
     """The frame had our MAC, but the packet is for an address that is not ours. A host takes only
-    what is for its own addresses (RFC 1122 3.2.1.3), and this stack does not forward packets to
-    others. Either the address was never added here, or the sender uses this stack as its gateway.
-    The sender hears nothing.""",
+    what is for its own addresses (RFC 1122 3.2.1.3), and this stack forwards nothing to others
+    unless ip.forward is on. Either the address was never added here, or the sender uses this stack
+    as its gateway. The sender hears nothing.""",
     why=("{ip} is no address of this stack", " ({dev} has {networks})"),
-    fix=("smolctl addr add {ip}/{plen} dev {dev}",),
+    fix=("smolctl sysctl ip.forward={router}", "smolctl addr add {ip}/{plen} dev {dev}"),
     advice="on the sender: this stack is no gateway; take it out of the routes",
 )  # fmt: skip
 IP_DST_TENTATIVE = define(

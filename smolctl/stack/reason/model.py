@@ -96,6 +96,7 @@ _LAYERS = {
     "neigh": "neigh",
     "ip": "ip",
     "frag": "ip",
+    "fwd": "ip",
     "icmp": "icmp",
     "udp": "udp",
     "tx": "ip",
