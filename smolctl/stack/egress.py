@@ -77,8 +77,8 @@ def udp_output(
         refuse(stack, reason.TX_DST_INVALID, "", now, trace, ip="port 0")
     source = hold.source_of(stack, socket, src)
     trace.step("socket", "ok", now, Bound(socket.local, socket.port, socket.dev, socket.owner))
-    item = Held(payload, dst, dport, src, trace)
-    if _kept(stack, socket, item, source, now):
+    patient = socket.held is not None or stack.settings["ip.no_route"]
+    if patient and _kept(stack, socket, Held(payload, dst, dport, src, trace), source, now):
         return
     traits = Traits(ipv4.Protocol.UDP, socket.port, dport, socket.tos)
     options = outgoing(socket.options, dst) if socket.options else NO_OPTIONS
@@ -93,7 +93,7 @@ def udp_output(
     size = ipv4.MIN_HEADER_LEN + len(options.raw) + udp.HEADER_LEN + len(payload)
     source = _checked_source(stack, decision, size, socket.pmtudisc, now, trace, options.raw)
     if not stack.settings["neigh.unres_qlen"] and hold.for_neighbor(
-        stack, socket, item, decision, now
+        stack, socket, Held(payload, dst, dport, src, trace), decision, now
     ):
         return
     segment = udp.to_bytes(socket.port, dport, payload, source, dst)

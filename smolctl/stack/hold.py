@@ -15,6 +15,7 @@ from smolctl.stack.neighbor_state import State
 from smolctl.stack.rule import Traits
 from smolctl.stack.send_queue import Held, SendQueue
 from smolctl.wire import addr, ipv4
+from smolctl.wire.ipv4_options import outgoing
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -39,7 +40,8 @@ def lacks_route(stack: "Stack", socket: "UdpSocket", item: Held, src: int | None
 
 def _way(stack: "Stack", socket: "UdpSocket", item: Held, src: int | None) -> Decision | Refusal:
     traits = Traits(ipv4.Protocol.UDP, socket.port, item.dport, socket.tos)
-    return decide(stack, item.dst, src, socket.dev, traits)
+    hop = outgoing(socket.options, item.dst).hop if socket.options else None
+    return decide(stack, item.dst if hop is None else hop, src, socket.dev, traits)
 
 
 def for_route(stack: "Stack", socket: "UdpSocket", item: Held, found: Refusal, now: int) -> None:

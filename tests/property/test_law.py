@@ -209,6 +209,8 @@ def obey(config: Config, history: list[Event], *, followed: bool, headroom: int 
     player.check()
     for socket in list(player.stack.blocked):  # some policies let it wait as long as it lives
         player.stack.udp_close(socket)
+    for socket in list(player.stack.blocked):  # a route may be waited for for ever
+        player.stack.udp_close(socket)
     player.check()
     player.check_counters()
     for trace in player.journal.begun:
