@@ -11,7 +11,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 
-from smolctl.wire import ethernet, ipv4, udp
+from smolctl.wire import ethernet, ipv4, tcp_segments, udp
 from smolctl.wire.fault import Fault, WireFault
 
 HEADER_LEN = 10
@@ -91,8 +91,8 @@ def parse(data: bytes) -> VirtioHeader | WireFault:
 def frames(data: bytes) -> list[bytes] | WireFault:
     """Return the frames that a header and what is behind it stand for, as a wire would carry them.
 
-    Returns: one, or the datagrams of a super-packet in their order. A TCP super-packet and one of
-        IPv6 stay whole: nobody here takes what is in them.
+    Returns: one, or the datagrams or TCP segments of a super-packet in their order. One of IPv6
+        stays whole: nobody here takes what is in it.
     """
     header = parse(data)
     if isinstance(header, WireFault):
@@ -102,6 +102,9 @@ def frames(data: bytes) -> list[bytes] | WireFault:
         return [frame]
     if _is_udp(header, frame, len(frame)):
         return _split(header, frame)
+    if header.gso_type == Gso.TCPV4 and header.csum_offset == tcp_segments.CHECKSUM_AT:
+        cut = tcp_segments.segments(frame, header.csum_start, header.gso_size)
+        return [_complete(header, frame)] if cut is None else cut
     if header.gso_type == Gso.UDP_L4 and frame[12:14] == _IPV4:
         return _invalid(4, f"{len(frame)} B are no UDP super-packet of {header.gso_size} B each")
     return [_complete(header, frame)]

@@ -98,7 +98,7 @@ def test_many_datagrams_in_one_call_pass_in_their_order(routed: Routed) -> None:
     assert [right.recv(65535) for _ in parts] == parts
 
 
-@pytest.mark.parametrize("routed", ["off"], indirect=True)
+@BOTH
 def test_tcp_passes_as_much_as_it_likes(routed: Routed) -> None:
     """Where the TAP has offloads the kernel hands over super-packets of up to 64 KB."""
     listener = routed.right.open(socket.AF_INET, socket.SOCK_STREAM)

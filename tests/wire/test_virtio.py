@@ -113,7 +113,7 @@ def test_a_wrong_ip_checksum_stays_wrong(error: int) -> None:
             assert parsed.fault is Fault.IP_BAD_CHECKSUM
 
 
-def test_super_packets_of_tcp_and_ipv6_stay_whole() -> None:
+def test_super_packets_of_ipv6_and_of_what_is_no_tcp_stay_whole() -> None:
     for gso, ethertype in ((Gso.TCPV4, b"\x08\0"), (Gso.UDP_L4, b"\x86\xdd")):
         header = VirtioHeader(1, gso, 54, 1000, 34, 6).to_bytes()
         frame = bytes(12) + ethertype + bytes(40) + b"data"
