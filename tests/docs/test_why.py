@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "why.md"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/why.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/why.md", "docs/router.md"])
 def test_every_command_prints_what_the_page_shows(smolctl_env: SmolctlEnv, page: str) -> None:
     for commands in blocks((ROOT / page).read_text()):
         for command in commands:

@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def write_transcripts() -> None:
     """Bring the output on pages with commands up to date."""
-    for page in (DOCS.parent / "README.md", DOCS / "why.md"):
+    for page in (DOCS.parent / "README.md", DOCS / "why.md", DOCS / "router.md"):
         env = SmolctlEnv()
         try:
             page.write_text(written(env, page.read_text()))
