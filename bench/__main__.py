@@ -20,6 +20,7 @@ SUBJECTS = {
     "rtt": ("bench.echo:run_round_trip", "UDP round trip over TAP (root)"),
     "programs": ("bench.programs:run", "datagrams between programs, by sockets of a stack"),
     "bulk": ("bench.bulk:run", "bulk UDP send over TAP (root)"),
+    "forward": ("bench.forward:run", "packets forwarded between two TAPs (root)"),
     "fib": ("bench.fib:run", "FIB lookups and memory, beside pytricia and py-radix"),
     "scale": ("bench.scale:run", "cost of a datagram in a large stack"),
     "cli": ("bench.cli:run", "what a command costs"),
