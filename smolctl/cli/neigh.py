@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from smolctl.cli.command import Noun, Rows, Verb, request, show
-from smolctl.cli.grammar import Args, Keyword, Positional, Table
+from smolctl.cli.command import Noun, Plan, Request, Rows, Verb, request, show
+from smolctl.cli.grammar import Args, Keyword, Positional, Table, UsageFault
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 
@@ -37,7 +37,9 @@ def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
         words += ["probes", str(row["probes"])]
     if row.get("queue"):
         words += ["queue", str(row["queue"])]
-    words += row["state"]
+    if row.get("proxy"):
+        words.append("proxy")
+    words += row.get("state", [])
     return " ".join(words)
 
 
@@ -76,12 +78,40 @@ _CHANGE = (
 )
 
 
-def _change(verb: str, summary: str) -> Verb:
+_PROXY = Keyword(("proxy",), "answer ARP for this address of somebody else's (proxy ARP)", "ADDR")
+_EITHER = _DST._replace(required=False)
+
+
+def _change(verb: str, summary: str, *, proxy: bool = True) -> Verb:
     example = f"smolctl neigh {verb} 10.0.0.2 lladdr 02:00:00:00:00:0b dev tap0"
+    examples = (example, f"{example} nud reachable")
+    if not proxy:
+        return Verb(
+            Table(f"neigh {verb}", summary, examples, (_DST,), _CHANGE), request(f"neigh.{verb}")
+        )
     return Verb(
-        Table(f"neigh {verb}", summary, (example, f"{example} nud reachable"), (_DST,), _CHANGE),
-        request(f"neigh.{verb}"),
+        Table(
+            f"neigh {verb}",
+            summary,
+            (*examples, f"smolctl neigh {verb} proxy 10.0.0.9 dev tap0"),
+            (_EITHER,),
+            (_PROXY, *_CHANGE),
+            notes="A proxy entry has the link answer ARP for a host that is reached by another"
+            " link, and needs ip.forward=1; arp.proxy=1 does so for all of them.",
+        ),
+        Request(lambda args: _named(f"neigh.{verb}", args)),
     )
+
+
+def _named(op: str, args: Args) -> Plan:
+    """Return the request about a neighbor or a proxy entry.
+
+    Raises:
+        UsageFault: neither is named.
+    """
+    if "dst" not in args and "proxy" not in args:
+        raise UsageFault(f"{op.replace('.', ' ')}: ADDR is missing")
+    return Plan(op, args, None)
 
 
 COMMAND = Noun(
@@ -96,9 +126,10 @@ COMMAND = Noun(
                     "smolctl neigh",
                     "smolctl neigh show nud reachable",
                     "smolctl -s neigh show dev tap0",
+                    "smolctl neigh show proxy",
                 ),
                 (_TO,),
-                _SELECT,
+                (*_SELECT, Keyword(("proxy",), "the proxy entries instead")),
                 notes="With -s: seconds since the entry was used, confirmed and updated, ARP"
                 " requests sent since the last answer, and packets that wait.",
             ),
@@ -120,14 +151,17 @@ COMMAND = Noun(
             Table(
                 "neigh del",
                 "delete an entry",
-                ("smolctl neigh del 10.0.0.2 dev tap0",),
-                (_DST,),
-                (_DEV._replace(required=True),),
+                (
+                    "smolctl neigh del 10.0.0.2 dev tap0",
+                    "smolctl neigh del proxy 10.0.0.9 dev tap0",
+                ),
+                (_EITHER,),
+                (_PROXY, _DEV._replace(required=True)),
             ),
-            request("neigh.del"),
+            Request(lambda args: _named("neigh.del", args)),
         ),
         _change("replace", "add an entry, or change it when it is there"),
-        _change("change", "change an entry"),
+        _change("change", "change an entry", proxy=False),
         Verb(
             Table(
                 "neigh flush",

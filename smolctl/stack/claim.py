@@ -93,13 +93,16 @@ class Claims:
 
     Args:
         random: returns a float in [0, 1).
+
+    Attributes:
+        timers: empty when nothing can be due; the first one is due first, if it still counts.
     """
 
     def __init__(self, settings: Settings, random: Callable[[], float]) -> None:
         self._settings = settings
         self._random = random
         self._claims: dict[Address, Claim] = {}
-        self._timers: list[tuple[int, int, Claim]] = []
+        self.timers: list[tuple[int, int, Claim]] = []
         self._serial = 0
         self._conflicts = 0
         self._attempt_ns: int | None = None
@@ -116,12 +119,12 @@ class Claims:
         twin._random = random
         copies = {id(claim): copy(claim) for claim in self}
         twin._claims = {claim.address: copies[id(claim)] for claim in self}
-        twin._timers = [
+        twin.timers = [
             (at, serial, copies[id(claim)])
-            for at, serial, claim in self._timers
+            for at, serial, claim in self.timers
             if id(claim) in copies
         ]
-        heapq.heapify(twin._timers)
+        heapq.heapify(twin.timers)
         return twin
 
     def move(self, copies: Mapping[Address, Address]) -> None:
@@ -218,7 +221,7 @@ class Claims:
 
     def deadline(self) -> int | None:
         """Return when ``expire`` is next due."""
-        timers = self._timers
+        timers = self.timers
         while timers and not self._valid(timers[0]):
             heapq.heappop(timers)
         return timers[0][0] if timers else None
@@ -227,7 +230,7 @@ class Claims:
         """Return what is due."""
         actions: list[Action] = []
         while (due := self.deadline()) is not None and due <= now:
-            claim = heapq.heappop(self._timers)[2]
+            claim = heapq.heappop(self.timers)[2]
             claim.due_ns = None
             self._go_on(claim, now, actions)
         return actions
@@ -276,7 +279,7 @@ class Claims:
     def _arm(self, claim: Claim, at: int) -> None:
         claim.due_ns = at
         self._serial += 1
-        heapq.heappush(self._timers, (at, self._serial, claim))
+        heapq.heappush(self.timers, (at, self._serial, claim))
 
     def _valid(self, timer: tuple[int, int, Claim]) -> bool:
         claim = timer[2]

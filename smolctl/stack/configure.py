@@ -7,10 +7,11 @@ from smolctl.errors import (
     AlreadyExists,
     InvalidArgument,
 )
-from smolctl.stack import conflict, derive, egress_link, impair, policy
+from smolctl.stack import conflict, derive, egress_link, impair, policy, proxy_arp
 from smolctl.stack.addr import Address
 from smolctl.stack.events import Action
 from smolctl.stack.interface import MTU_MAX, MTU_MIN, Interface, Medium
+from smolctl.stack.proxy import ProxyEntry
 from smolctl.stack.route import Scope
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr
@@ -84,6 +85,7 @@ def delete_interface(stack: Stack, interface: Interface, now: int) -> None:
     if interface is stack.loopback:
         raise InvalidArgument("lo is part of the stack and cannot be deleted")
     _flush_neighbors(stack, interface, now)
+    proxy_arp.purge(stack, interface, now)
     for address in interface.addresses.items:
         stack.events.addr(Action.DELETED, interface, address)
     stack.fib.remove_where(lambda route: route.dev == interface.name)
@@ -118,6 +120,7 @@ def set_up(stack: Stack, interface: Interface, up: bool, now: int) -> None:
         conflict.activated(stack, interface, now)
     else:
         interface.claims.pause()
+        proxy_arp.purge(stack, interface, now)
         _flush_neighbors(stack, interface, now)
         interface.up = False
         stack.events.link(Action.CHANGED, interface)
@@ -175,6 +178,21 @@ def set_carrier(stack: Stack, interface: Interface, on: bool, now: int) -> None:
 def _flush_neighbors(stack: Stack, interface: Interface, now: int) -> None:
     actions = stack.neighbors[interface.name].flush()
     egress_link.perform(stack, interface, actions, now)
+
+
+# --- proxies --------------------------------------------------------------------------------------
+
+
+def add_proxy(stack: Stack, interface: Interface, ip: int) -> None:
+    """Have an interface answer ARP for somebody else (Linux ``pneigh_lookup``)."""
+    if ip not in interface.proxies.entries:
+        entry = interface.proxies.entries[ip] = ProxyEntry(ip)
+        stack.events.neigh(interface, Action.NEW, entry)
+
+
+def delete_proxy(stack: Stack, interface: Interface, ip: int) -> None:
+    """Answer for it no more; a request that waits finds that out."""
+    stack.events.neigh(interface, Action.DELETED, interface.proxies.entries.pop(ip))
 
 
 # --- addresses ------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from smolctl.stack.fib import Fib
     from smolctl.stack.interface import Interface
     from smolctl.stack.neighbor_entry import Neighbor
+    from smolctl.stack.proxy import ProxyEntry
     from smolctl.stack.route import Route
     from smolctl.stack.rule import Rule
     from smolctl.stack.udp_socket import UdpSocket
@@ -51,7 +52,7 @@ class Event(NamedTuple):
     kind: Kind
     action: Action
     at_ns: int
-    subject: "Interface | Address | Route | Rule | Neighbor | UdpSocket | EchoClient"
+    subject: "Interface | Address | Route | Rule | Neighbor | ProxyEntry | UdpSocket | EchoClient"
     interface: "Interface | None" = None
 
 
@@ -106,8 +107,8 @@ class Events:
         if self._listeners:
             self._emit(Event(Kind.RULE, action, self.now_ns, rule))
 
-    def neigh(self, interface: "Interface", action: Action, entry: "Neighbor") -> None:
-        """Tell a change of a neighbor entry's state or MAC."""
+    def neigh(self, interface: "Interface", action: Action, entry: "Neighbor | ProxyEntry") -> None:
+        """Tell a change of a neighbor entry's state or MAC, or of a proxy entry."""
         if self._listeners:
             self._emit(Event(Kind.NEIGH, action, self.now_ns, entry, interface))
 

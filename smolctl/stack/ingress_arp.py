@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import conflict, egress_link, policy, reason, suggest
+from smolctl.stack import conflict, egress_link, policy, proxy_arp, reason, suggest
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.echo import ArpAnswer
 from smolctl.stack.facts import Learned, Stranger
@@ -41,7 +41,11 @@ def arp_input(
     if taken:
         trace.step("socket", "pick", now, {"owner": "arping"})
     why, detail = _arp_process(stack, interface, packet, cast, now, trace)
-    if why is not None and taken:
+    if why is reason.ARP_PROXY_DELAYED:
+        # That each of them waits is no trouble to remember it for.
+        followed = trace if trace.followed else None
+        stack.ledger.record(why, interface.name, now, followed, **detail)
+    elif why is not None and taken:
         stack.ledger.count("arp.taken_by_clients")
         trace.settle(Fate.DELIVERED, now)
     elif why is not None:
@@ -99,7 +103,10 @@ def _arp_process(
     if packet.op == arp.Op.REQUEST and ours:
         return _arp_answer(stack, interface, packet, now, trace)
     if sender == 0:
-        return conflict.unanswered(interface, target, 0)
+        # Linux arp_process: a probe is answered for our own addresses alone, never as a proxy.
+        return _unanswered(stack, interface, packet)
+    if packet.op == arp.Op.REQUEST and proxy_arp.speaks_for(stack, interface, sender, target):
+        return _arp_proxy(stack, interface, packet, cast, now, trace)
     return _arp_learn(stack, interface, packet, cast, now, trace)
 
 
@@ -115,17 +122,53 @@ def _arp_answer(
     if ignored is not None:
         return reason.ARP_IGNORED, ignored
     # A probe (sender 0.0.0.0, RFC 5227 2.1.1) is answered but teaches nothing.
-    if sender != 0 and stack.settings["arp.accept_from"] != policy.SOLICITED:
-        cache = stack.neighbors[interface.name]
-        _, actions = cache.heard(sender, mac, now, create=True, override=True)
-        egress_link.perform(stack, interface, actions, now)
-        if (learned := _learned(cache, sender)) is not None:
-            trace.step("neigh", "ok", now, learned)
+    if sender != 0:
+        _learn_asker(stack, interface, packet, now, trace)
     trace.settle(Fate.ANSWERED, now)
     reply = stack.journal.begin(Direction.OUT, now, trace, interface.name)
     egress_link.arp_output(stack, interface, arp.Op.REPLY, target, mac, sender, mac, now, reply)
     stack.ledger.count("arp.replies_sent")
     return None, {}
+
+
+def _arp_proxy(
+    stack: "Stack",
+    interface: Interface,
+    packet: arp.ArpPacket,
+    cast: Cast,
+    now: int,
+    trace: Trace,
+) -> tuple[Reason | None, dict[str, object]]:
+    """Answer on behalf of a host behind us, and learn where the asker is (RFC 1027)."""
+    back = policy.reverse_path(stack, interface, packet.sender_ip, packet.target_ip)
+    if back is not None:
+        return reason.IP_REVERSE_PATH, back
+    _learn_asker(stack, interface, packet, now, trace)
+    return proxy_arp.answer_for(stack, interface, packet, cast, now, trace)
+
+
+def _learn_asker(
+    stack: "Stack", interface: Interface, packet: arp.ArpPacket, now: int, trace: Trace
+) -> None:
+    """Make an entry of who asks us: he is about to talk to us (RFC 826)."""
+    if stack.settings["arp.accept_from"] == policy.SOLICITED:
+        return
+    cache = stack.neighbors[interface.name]
+    _, actions = cache.heard(packet.sender_ip, packet.sender_mac, now, create=True, override=True)
+    egress_link.perform(stack, interface, actions, now)
+    if (learned := _learned(cache, packet.sender_ip)) is not None:
+        trace.step("neigh", "ok", now, learned)
+
+
+def _unanswered(
+    stack: "Stack", interface: Interface, packet: arp.ArpPacket
+) -> tuple[Reason, dict[str, object]]:
+    """Return why a request for an address that is not ours gets no answer."""
+    if packet.sender_ip and packet.target_ip in interface.proxies.entries:
+        return reason.ARP_PROXY_IDLE, proxy_arp.idle(
+            stack, interface, packet.sender_ip, packet.target_ip
+        )
+    return conflict.unanswered(interface, packet.target_ip, packet.sender_ip)
 
 
 def _arp_learn(
@@ -152,7 +195,7 @@ def _arp_learn(
             return reason.ARP_UNSOLICITED, {**shown, "knob": "arp.accept_from", "value": "any"}
     if known is None and not create:
         if asks_another:
-            return conflict.unanswered(interface, packet.target_ip, sender)
+            return _unanswered(stack, interface, packet)
         return reason.ARP_UNSOLICITED, {**shown, "knob": "arp.accept", "value": 1}
     if is_reply and cast is Cast.HOST:
         taken, actions = cache.replied(sender, mac, now, create=create, override=gratuitous)
@@ -170,7 +213,7 @@ def _arp_learn(
     if known.state is State.PERMANENT:
         if asks_another and mac == known.lladdr:
             # It contradicts nothing: there is no entry to change, as the hint would have it.
-            return conflict.unanswered(interface, packet.target_ip, sender)
+            return _unanswered(stack, interface, packet)
         lladdr = addr.format_mac(known.lladdr or addr.ZERO_MAC)
         return reason.ARP_LOCKED_ENTRY, {**shown, "lladdr": lladdr}
     return reason.ARP_LOCKTIME, {**shown, "ms": stack.settings["neigh.locktime_ms"]}

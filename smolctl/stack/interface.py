@@ -1,6 +1,6 @@
 """An interface: its link state, its addresses, what waits to leave, and its counters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -9,6 +9,9 @@ from smolctl.stack.addr import AddressList
 from smolctl.stack.claim import Claims
 from smolctl.stack.fate import TracedFrame
 from smolctl.stack.impairment import Impairment
+from smolctl.stack.proxy import Proxies
+from smolctl.stack.settings import Settings
+from smolctl.wire import addr
 from smolctl.wire.run import Datagram
 
 if TYPE_CHECKING:
@@ -68,6 +71,7 @@ class Interface:
         mac: its unicast MAC address, 6 zero bytes where the medium has none.
         mtu: largest IP packet in bytes.
         claims: which of the addresses are tested, announced or defended.
+        proxies: whom it answers ARP for, on behalf of others.
         up: whether the user wants it up.
         carrier: whether somebody is at the other end.
         outbox: frames for the device, oldest first, at most ``OUTBOX_LIMIT``; a datagram of a known
@@ -89,6 +93,7 @@ class Interface:
     mtu: int
     addresses: AddressList
     claims: Claims
+    proxies: Proxies
     up: bool = True
     carrier: bool = True
     headroom: int = 0
@@ -104,3 +109,21 @@ class Interface:
     def loopback(self) -> bool:
         """Whether what is sent comes back here and never reaches a wire."""
         return self.kind == "loopback"
+
+
+def make_interface(
+    name: str,
+    index: int,
+    kind: str,
+    medium: Medium,
+    mac: bytes | None,
+    mtu: int,
+    settings: Settings,
+    random: Callable[[], float],
+) -> Interface:
+    """Return an interface without addresses, that is up."""
+    addresses = AddressList(addr.IPV4.bits)
+    claims, proxies = Claims(settings, random), Proxies(settings, random)
+    return Interface(
+        name, index, kind, medium, mac or addr.ZERO_MAC, mtu, addresses, claims, proxies
+    )

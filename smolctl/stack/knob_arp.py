@@ -65,6 +65,11 @@ ARP_KNOBS: tuple[Knob, ...] = (
         "RFC 5227 1.1 DEFEND_INTERVAL", "none", "none",
     ),
     Knob(
+        "arp.filter", 0, "flag", 0, 1,
+        "answer a request only by the link that an answer to its sender would be routed by",
+        "RFC 1122 3.3.4.2; Linux arp_filter", "0", "0",
+    ),
+    Knob(
         "arp.ignore", 0, "level", 0, 2,
         "answer requests for 0 any address of ours, 1 those of the interface they came in by,"
         " 2 and only to hosts in the same network",
@@ -102,8 +107,23 @@ ARP_KNOBS: tuple[Knob, ...] = (
         "RFC 5227 1.1 PROBE_WAIT", "none", "none",
     ),
     Knob(
+        "arp.proxy", 0, "flag", 0, 1,
+        "answer for addresses that are reached by another link, with ip.forward (proxy ARP)",
+        "RFC 1027; Linux proxy_arp", "0", "0",
+    ),
+    Knob(
         "arp.rate_limit_interval_ms", 60_000, "ms", 0, _DAY_MS,
         "after too many conflicts one address is tested in this time",
         "RFC 5227 1.1 RATE_LIMIT_INTERVAL", "none", "none",
+    ),
+    Knob(
+        "neigh.proxy_delay_ms", 800, "ms", 0, _DAY_MS,
+        "a request that is answered for somebody else waits a random time up to this",
+        "Linux proxy_delay", "800", "none",
+    ),
+    Knob(
+        "neigh.proxy_qlen", 64, "requests", 0, 100_000,
+        "requests that may wait to be answered for others, on each link",
+        "Linux proxy_qlen", "64", "none",
     ),
 )  # fmt: skip

@@ -265,7 +265,9 @@ def ignores_request(
 ) -> dict[str, object] | None:
     """Return why a request for an address of ours is left unanswered; None when it is answered.
 
-    ``knob`` has the value ``level``, and ``value`` would have it answered (Linux ``arp_ignore``).
+    ``knob`` has the value ``level``, and ``value`` would have it answered.
+
+    Source: Linux ``arp_ignore``, ``arp_filter``.
     """
     shown: dict[str, object] = {
         "ip": addr.IPV4.format(target),
@@ -279,6 +281,12 @@ def ignores_request(
         level == 2 and sender and not is_near(interface, sender, target)
     ):
         return {**shown, "knob": "arp.ignore", "level": level, "value": 0}
+    if sender and stack.settings["arp.filter"]:
+        # Linux arp_filter: by one of several links to the same network alone.
+        route = pick_route_from(stack, sender, target)
+        hops = route.hops if isinstance(route, Multipath) else (route,)
+        if all(hop is None or hop.dev != interface.name for hop in hops):
+            return {**shown, "knob": "arp.filter", "level": 1, "value": 0}
     return None
 
 

@@ -22,8 +22,6 @@ from smolctl.stack import (
     reason,
     timers,
 )  # fmt: skip
-from smolctl.stack.addr import AddressList
-from smolctl.stack.claim import Claims
 from smolctl.stack.decide import Decision
 from smolctl.stack.echo import ArpClient, EchoClient, EchoTable
 from smolctl.stack.events import Action, Events
@@ -31,7 +29,7 @@ from smolctl.stack.fate import Item, Ledger, Trace
 from smolctl.stack.fib import Fib
 from smolctl.stack.icmp_limit import IcmpLimiter
 from smolctl.stack.ident import Idents
-from smolctl.stack.interface import LOOPBACK_MTU, OUTBOX_LIMIT, Interface, Medium
+from smolctl.stack.interface import LOOPBACK_MTU, OUTBOX_LIMIT, Interface, Medium, make_interface
 from smolctl.stack.journal import Journal, Listener
 from smolctl.stack.neighbor import NeighborCache
 from smolctl.stack.path_mtu import PathMtus, Pmtudisc
@@ -124,10 +122,9 @@ class Stack:
     ) -> Interface:
         """Make an interface; the checks are in ``configure.add_interface``."""
         self._last_index += 1
-        interface = Interface(
-            name, self._last_index, kind, medium, mac or addr.ZERO_MAC, mtu,
-            AddressList(self.family.bits), Claims(self.settings, self.random),
-        )  # fmt: skip
+        interface = make_interface(
+            name, self._last_index, kind, medium, mac, mtu, self.settings, self.random
+        )
         self.interfaces[name] = interface
         cache = self.neighbors[name] = NeighborCache(self.settings, self.random)
         cache.on_change = partial(self.events.neigh, interface)

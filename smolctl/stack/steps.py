@@ -97,6 +97,8 @@ _STAGES = {
     "arp-target-not-ours": "target",
     "arp-target-tentative": "target",
     "arp-ignored": "target",
+    "arp-proxy-idle": "target",
+    "arp-proxy-queue-full": "target",
     "arp-sender-invalid": "sender",
     "arp-sender-off-subnet": "sender",
     "arp-own-sender": "sender",

@@ -2,7 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import conflict, egress_link, icmp_error, ingress_fragment, resend
+from smolctl.stack import (
+    conflict,
+    egress_link,
+    icmp_error,
+    ingress_fragment,
+    proxy_arp,
+    resend,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -26,8 +33,10 @@ def expire(stack: "Stack", now: int) -> None:
         resend.expire(stack, now)
     for interface in stack.interfaces.values():
         egress_link.release(stack, interface, now)
-        if interface.claims:
+        if interface.claims.timers:
             conflict.expire(stack, interface, now)
+        if interface.proxies.queue:
+            proxy_arp.expire(stack, interface, now)
     if stack.path_mtus.expire(now) | stack.exceptions.expire(now):
         stack.touch()
     for lost in stack.reassembly.expire(now):
@@ -55,8 +64,12 @@ def deadline(stack: "Stack") -> int | None:
             due = interface.impairment.deadline()
             if due is not None and (first is None or due < first):
                 first = due
-        if interface.claims:
+        if interface.claims.timers:
             due = interface.claims.deadline()
+            if due is not None and (first is None or due < first):
+                first = due
+        if interface.proxies.queue:
+            due = interface.proxies.deadline()
             if due is not None and (first is None or due < first):
                 first = due
     return first

@@ -54,6 +54,7 @@ def _interface(interface: Interface) -> Interface:
     result.outbox = list(interface.outbox)
     result.counters = copy(interface.counters)
     result.claims = interface.claims.twin(_middle)
+    result.proxies = interface.proxies.twin(_middle)
     result.flows, result.flows_generation = {}, -1
     return result
 

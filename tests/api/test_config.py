@@ -48,6 +48,7 @@ def looks(api: Api) -> list[Row]:
     rows = [{**row, "ifindex": 0} for row in api("addr.show")]
     rows += [{**row, "ifindex": 0} for row in api("link.show")]
     rows += api("route.show", table="all") + api("neigh.show", nud="permanent")
+    rows += api("neigh.show", proxy=True)
     return rows + [{"key": row["key"], "value": row["value"]} for row in api("sysctl.show")]
 
 
@@ -69,3 +70,19 @@ def test_every_noun_with_changes_is_saved() -> None:
     nouns = {op.partition(".")[0] for op in OPS if changes(op)}
     assert nouns == {noun for noun, _ in SAVERS} | UNSAVED.keys()
     assert all(len(why.split()) >= 3 for why in UNSAVED.values())
+
+
+def test_proxy_entries_and_what_is_tested_are_saved() -> None:
+    original, copy = bare(), bare()
+    for api in (original, copy):
+        api("link.add", name="t1", type="test", address="02:00:00:00:00:31")
+    original("neigh.add", proxy="10.7.0.9", dev="t1")
+    original("addr.add", local="10.0.0.1/24", dev="t1", dad=True)
+    original("addr.add", local="10.0.0.2/24", dev="t1", nodad=True)
+    for line in (commands := saved(original)):
+        if not line.startswith("link add"):
+            run(copy, [line])
+    assert "neigh add proxy 10.7.0.9 dev t1" in commands
+    assert "addr add 10.0.0.1/24 dev t1 dad" in commands
+    assert "addr add 10.0.0.2/24 dev t1 nodad" in commands
+    assert looks(copy) == looks(original)

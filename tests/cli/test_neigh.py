@@ -38,6 +38,8 @@ WAITING = {
         ("neigh show nud reachable", {"nud": "reachable"}),
         ("neigh show 10.0.0.2", {"to": "10.0.0.2"}),
         ("neigh show to 10.0.0.0/8", {"to": "10.0.0.0/8"}),
+        ("neigh show proxy", {"proxy": True}),
+        ("neigh show proxy dev tap0", {"proxy": True, "dev": "tap0"}),
     ],
 )
 def test_show(line: str, args: dict[str, Any]) -> None:
@@ -59,6 +61,26 @@ def test_get_and_del(verb: str) -> None:
     assert read(line)[:2] == (f"neigh {verb}", {"dst": "10.0.0.2", "dev": "tap0"})
     with pytest.raises(UsageFault, match="dev DEVICE is missing"):
         read(f"neigh {verb} 10.0.0.2")
+
+
+@pytest.mark.parametrize("verb", ["add", "replace", "del"])
+def test_proxy(verb: str) -> None:
+    parsed = {"proxy": "10.0.0.9", "dev": "tap0"}
+    for line in ("proxy 10.0.0.9 dev tap0", "dev tap0 proxy 10.0.0.9"):
+        assert read(f"neigh {verb} {line}")[:2] == (f"neigh {verb}", parsed)
+
+
+@pytest.mark.parametrize("op", ["neigh.add", "neigh.replace", "neigh.del"])
+def test_neither_a_neighbor_nor_a_proxy_entry(op: str) -> None:
+    with pytest.raises(UsageFault, match="ADDR is missing"):
+        neigh._named(op, {"dev": "tap0"})
+    assert neigh._named(op, {"dev": "tap0", "proxy": "10.0.0.9"}).op == op
+
+
+def test_text_of_a_proxy_entry() -> None:
+    row = {"dst": "10.0.0.9", "dev": "d0", "proxy": True}
+    assert draw(neigh.render, [row]) == "10.0.0.9 dev d0 proxy\n"
+    assert draw(neigh.render, [row], {"dev": "d0"}) == "10.0.0.9 proxy\n"
 
 
 def test_flush() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smolctl.stack.reason import REASONS
-from tests.e2e import fixes, fixes_hold
+from tests.e2e import fixes, fixes_hold, fixes_proxy
 from tests.e2e.fix_frames import FAR, OURS, PORT, THEIRS, udp
 from tests.e2e.fixes import Bench, Case, counts, heard
 from tests.e2e.fixes_conflict import CONFLICT_CASES
@@ -16,7 +16,10 @@ from tests.e2e.kit import Lab, Row, nothing_waits
 from tests.kit.process import Background, wait_until
 from tests.kit.stack_env import SmolctlEnv
 
-ALL = (*fixes.CASES, *CONFLICT_CASES, *fixes_hold.CASES, *ICMP_CASES, *FORWARD_CASES)
+ALL = (
+    *fixes.CASES, *CONFLICT_CASES, *fixes_hold.CASES, *ICMP_CASES, *FORWARD_CASES,
+    *fixes_proxy.CASES,
+)  # fmt: skip
 UNFIXED = {
     "tx-no-port": "udp send binds its socket before; see the test of the error that it gives",
     "tx-src-not-ours": "has a test of its own: the address goes while its socket lives",

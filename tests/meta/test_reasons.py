@@ -68,7 +68,7 @@ HANDS_ON = {
     "_link_output", "redirect_input", "_timestamp_request",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
-JUDGES = {"_validate", "_error_reason", "_no_socket", "_refused", "_unfit"}
+JUDGES = {"_validate", "_error_reason", "_no_socket", "_refused", "_unfit", "_learn_asker"}
 
 
 class Paths:

@@ -186,6 +186,8 @@ def held(stack: Stack) -> Iterator[Trace]:
     for socket in stack.blocked:
         assert socket.held is not None
         yield from (item.trace for item in socket.held.items)
+    for link in stack.interfaces.values():
+        yield from (delayed.trace for _, _, delayed in link.proxies.queue)
     for cache in stack.neighbors.values():
         yield from (queued.trace for entry in cache for queued in entry.queue)
     for link in stack.interfaces.values():

@@ -36,18 +36,13 @@ from tests.stack.provoke_mtu import (
 from tests.stack.provokers import (
     HEADER,
     ON_LO,
-    TESTED,
     UDP,
     Provoker,
     arp_to_ourselves,
     bound_elsewhere,
-    by_another_link,
     by_route,
     by_rule,
     cache_thrash,
-    conflict,
-    dad_failed,
-    dad_rate_limited,
     evicted,
     evicted_while_it_waits,
     failed_for,
@@ -55,7 +50,6 @@ from tests.stack.provokers import (
     fragment,
     fragment_timeout,
     fragments_timeout,
-    from_a_failed_address,
     known_before,
     limited_by,
     locktime,
@@ -83,10 +77,21 @@ from tests.stack.provokers import (
     tx_iface_down,
     with_a_host_address,
     with_a_second_link,
-    with_a_tested_address,
     with_its_link_down,
     with_knob,
     without_a_wire,
+)
+from tests.stack.provokers_arp import (
+    TESTED,
+    by_another_link,
+    conflict,
+    dad_failed,
+    dad_rate_limited,
+    for_the_one_behind,
+    from_a_failed_address,
+    proxy,
+    proxy_purged,
+    with_a_tested_address,
 )
 from tests.stack.provokers_forward import (
     as_router,
@@ -111,6 +116,10 @@ PROVOKERS: dict[str, Provoker] = {
     "arp-bad-op": receives(arp_frame(3)),
     "arp-target-not-ours": receives(request("10.0.0.3", "10.0.0.4")),
     "arp-target-tentative": with_a_tested_address(receives(request(target=TESTED))),
+    "arp-proxy-idle": proxy(for_the_one_behind, forward=0),
+    "arp-proxy-delayed": proxy(for_the_one_behind),
+    "arp-proxy-queue-full": proxy(for_the_one_behind, proxy_qlen=0),
+    "arp-proxy-purged": proxy(proxy_purged),
     "arp-own-sender": by_another_link,
     "arp-sender-invalid": receives(request("10.0.0.255")),
     "arp-sender-off-subnet": with_knob("arp.accept_from", "subnet", receives(request("99.9.9.9"))),
@@ -291,6 +300,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
 """More ways to provoke a reason: those that show its other texts."""
 
 BESIDE: dict[str, dict[str, int]] = {
+    "arp-proxy-purged": {"arp-proxy-delayed": 1},
     "arp-dad-rate-limited": {"arp-dad-failed": 1},
     "neigh-cache-thrash": {"neigh-evicted": 2},
     "neigh-failed": {"neigh-pending": 1},

@@ -258,46 +258,6 @@ def no_source(host: Host) -> None:
     refused(host, host.socket(dev="tap1"), "10.7.0.1")
 
 
-def with_a_tested_address(provoke: Provoker) -> Provoker:
-    """Return a provoker on a host that has a new address, which is being tested."""
-
-    def provoke_with(host: Host) -> None:
-        host.add(f"{TESTED}/24", dad=True)
-        provoke(host)
-
-    return provoke_with
-
-
-TESTED = "10.0.0.66"
-
-
-def dad_failed(host: Host) -> None:
-    with_a_tested_address(receives(reply(TESTED, "0.0.0.0")))(host)
-    host.poll()
-
-
-def from_a_failed_address(host: Host) -> None:
-    host.set("arp.defend", "yield")
-    host.receive(request(OURS, OURS))
-    host.poll()
-    sends(src=OURS)(host)
-
-
-def dad_rate_limited(host: Host) -> None:
-    host.set("arp.max_conflicts", 0)
-    dad_failed(host)
-    host.add("10.0.0.67/24", dad=True)
-
-
-def by_another_link(host: Host) -> None:
-    host.link("tap1", OTHER_MAC)
-    host.receive(request(OURS, PEER, mac=OTHER_MAC))
-
-
-def conflict(policy: str, times: int = 1) -> Provoker:
-    return with_knob("arp.defend", policy, receives(*[request(OURS, OURS)] * times))
-
-
 def locktime(host: Host) -> None:
     host.know(DEAD)
     host.receive(reply(DEAD, mac=OTHER_MAC))

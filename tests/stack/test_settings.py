@@ -77,7 +77,7 @@ def test_the_port_range_stays_a_range() -> None:
 @pytest.mark.parametrize(
     ("key", "hint"),
     [
-        ("neigh.unres_qlenn", 'did you mean "neigh.unres_qlen" or "neigh.unres_qlen_bytes"?'),
+        ("neigh.unres_ql", 'did you mean "neigh.unres_qlen" or "neigh.unres_qlen_bytes"?'),
         ("unres_qlen", 'did you mean "neigh.unres_qlen" or "neigh.unres_qlen_bytes"?'),
         ("ip.onlink", 'did you mean "ip.onlink_first"?'),
         ("what.ever", "all keys: smolctl sysctl"),

@@ -60,7 +60,7 @@ _ROUTE = "dst type via dev src metric scope mtu mtu_lock onlink protocol table n
 _ROUTE_SELECT = "table cache root match exact dev via protocol scope type src metric"
 _RULE_SELECT = "not from to iif oif tos ipproto sport dport priority table protocol"
 _RULE = _RULE_SELECT + " type goto suppress_prefixlength"
-_NEIGH = "dst lladdr dev nud"
+_NEIGH = "dst lladdr dev nud proxy"
 _SEND = (
     "dst port src sport dev data size count interval rate wait ttl tos options broadcast"
     " expect_reply quiet pmtudisc"
@@ -94,12 +94,12 @@ OPS: dict[str, Operation] = {
     "rule.add": _op(rule.add, _RULE),
     "rule.del": _op(rule.delete, _RULE),
     "rule.flush": _op(rule.flush, _RULE_SELECT),
-    "neigh.show": _op(neigh.show, "dev to nud stats"),
+    "neigh.show": _op(neigh.show, "dev to nud stats proxy"),
     "neigh.get": _op(neigh.get, "dst dev stats"),
     "neigh.add": _op(neigh.add, _NEIGH),
     "neigh.replace": _op(neigh.replace, _NEIGH),
     "neigh.change": _op(neigh.change, _NEIGH),
-    "neigh.del": _op(neigh.delete, "dst dev lladdr nud"),
+    "neigh.del": _op(neigh.delete, "dst dev lladdr nud proxy"),
     "neigh.flush": _op(neigh.flush, "dev to nud"),
     "sysctl.show": _op(sysctl.show, "key diff"),
     "sysctl.set": _op(sysctl.set_, "key value"),

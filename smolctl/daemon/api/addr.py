@@ -183,6 +183,8 @@ def _dad(args: Args, interface: Interface) -> bool | None:
         raise InvalidArgument("dad and nodad exclude each other")
     if args.flag("dad") and interface.medium is not Medium.ETHERNET:
         raise InvalidArgument(f"{interface.name} knows no ARP: an address cannot be tested there")
+    if interface.medium is not Medium.ETHERNET:
+        return None  # nothing is tested there, whatever was said
     return True if args.flag("dad") else False if args.flag("nodad") else None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from smolctl.daemon.api.addr import addr_row
 from smolctl.daemon.api.link import show_row
 from smolctl.daemon.api.neigh import neigh_row
+from smolctl.daemon.api.neigh_proxy import proxy_row
 from smolctl.daemon.api.route import route_row
 from smolctl.daemon.api.rule import rule_row
 from smolctl.daemon.api.socket import socket_row
@@ -19,6 +20,7 @@ from smolctl.stack.fate import Trace
 from smolctl.stack.interface import Interface
 from smolctl.stack.multipath import Multipath
 from smolctl.stack.neighbor_entry import Neighbor
+from smolctl.stack.proxy import ProxyEntry
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import Route
 from smolctl.stack.rule import Rule
@@ -114,6 +116,8 @@ class MonitorJob(FeedJob):
         if isinstance(subject, UdpSocket | EchoClient):
             return socket_row(subject)
         assert interface is not None  # events.Event: addresses and neighbors have one
+        if isinstance(subject, ProxyEntry):
+            return proxy_row(interface, subject)
         if isinstance(subject, Neighbor):
             return neigh_row(interface, subject, event.at_ns, stats=self._stats)
         infos = [addr_row(interface, subject)]

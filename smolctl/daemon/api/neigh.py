@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from smolctl.daemon.api import neigh_proxy
 from smolctl.daemon.api.saved import Saved
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
@@ -20,7 +21,9 @@ _NEEDS_MAC = frozenset({State.PERMANENT, State.REACHABLE, State.STALE, State.DEL
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
-    """Return the entries that match."""
+    """Return the entries that match; or the proxy entries, as ``ip neigh show proxy``."""
+    if args.flag("proxy"):
+        return neigh_proxy.show(ctx, args)
     rows = []
     for interface, entry in _matching(ctx, args):
         # Without a state asked for, ip leaves out entries that are nothing yet.
@@ -105,11 +108,15 @@ def _find(ctx: Context, args: Args) -> tuple[Interface, Neighbor]:
 
 def add(ctx: Context, args: Args) -> Iterable[Row]:
     """Make an entry; one that is there, in whatever state, is in the way."""
+    if "proxy" in args:
+        return neigh_proxy.add(ctx, args)
     return _set(ctx, args, create=True, update=False)
 
 
 def replace(ctx: Context, args: Args) -> Iterable[Row]:
     """Make an entry or change it."""
+    if "proxy" in args:
+        return neigh_proxy.add(ctx, args)
     return _set(ctx, args, create=True, update=True)
 
 
@@ -151,6 +158,8 @@ def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Ro
 
 def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete an entry; what waits for it is lost."""
+    if "proxy" in args:
+        return neigh_proxy.delete(ctx, args)
     interface, entry = _find(ctx, args)
     actions = ctx.stack.neighbors[interface.name].delete(entry.ip)
     egress_link.perform(ctx.stack, interface, actions, ctx.now)
@@ -178,8 +187,9 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
 
 
 def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
-    """Yield what makes the PERMANENT entries; what was learned is learned again."""
-    return _save(ctx, up=True)
+    """Yield what makes the PERMANENT and proxy entries; what was learned is learned again."""
+    yield from _save(ctx, up=True)
+    yield from neigh_proxy.save(ctx)
 
 
 def save_down(ctx: Context, fresh: Context) -> Iterator[Saved]:

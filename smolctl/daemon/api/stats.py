@@ -11,6 +11,7 @@ EVENTS = (
     "arp.packets_received",
     "arp.requests_sent",
     "arp.replies_sent",
+    "arp.proxy_replies_sent",
     "arp.probes_sent",
     "arp.announcements_sent",
     "arp.learned",

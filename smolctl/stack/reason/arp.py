@@ -52,6 +52,45 @@ ARP_TARGET_TENTATIVE = define(
     fix=("smolctl addr replace {ip}/{plen} dev {dev} nodad",),
     advice="wait some seconds: smolctl addr show {dev}",
 )  # fmt: skip
+ARP_PROXY_IDLE = define(
+    "arp-proxy-idle", Kind.DROP, "RFC 1027", "silent",
+    "ARP for a proxy entry that this stack cannot stand for",
+    """Somebody asked for an address that has a proxy entry on this link (neigh add proxy), which is
+    to be answered with our MAC. But what is then sent here must go on to its owner, and it could
+    not: packets are forwarded only with ip.forward=1, and only by another link than the one that
+    they came in by. To answer would make the address a black hole. Linux keeps silent, too.""",
+    why="{ip} is a proxy entry of {dev}, but {problem}",
+    fix=("smolctl sysctl ip.forward={value}",),
+    advice="by which link it is reached: smolctl route get {ip}",
+)  # fmt: skip
+ARP_PROXY_DELAYED = define(
+    "arp-proxy-delayed", Kind.WAIT, "RFC 1027", "silent (proxy_delay)",
+    "ARP that will be answered for somebody else",
+    """Somebody asked for a host behind this stack, which answers on its behalf (arp.proxy, or neigh
+    add proxy). It waits a random time first, up to neigh.proxy_delay_ms: if the host is on this
+    link after all, its own answer comes before. A request by unicast is answered at once.""",
+    why="{ip} is answered for in {ms} ms",
+    advice="at once: smolctl sysctl neigh.proxy_delay_ms=0",
+)  # fmt: skip
+ARP_PROXY_QUEUE_FULL = define(
+    "arp-proxy-queue-full", Kind.DROP, "policy", "silent (proxy_qlen)",
+    "too many requests wait to be answered for others",
+    """Requests that this stack answers for others wait a while (neigh.proxy_delay_ms), and as many
+    as neigh.proxy_qlen allows wait already. This one is dropped without a word, as Linux does; who
+    asked will ask again.""",
+    why="{limit} requests wait on {dev} already; nobody answers for {ip}",
+    fix=("smolctl sysctl neigh.proxy_qlen={value}",),
+    advice="at once: smolctl sysctl neigh.proxy_delay_ms=0",
+)  # fmt: skip
+ARP_PROXY_PURGED = define(
+    "arp-proxy-purged", Kind.DROP, "-", "QUEUE_PURGE",
+    "the link went away before somebody else was answered for",
+    """A request was to be answered on behalf of a host behind this stack, a moment later
+    (neigh.proxy_delay_ms). Until then the link went down or was deleted, and the request with
+    it.""",
+    why="{dev} went down before {ip} was answered for",
+    advice="what the link says: smolctl link show",
+)  # fmt: skip
 ARP_OWN_SENDER = define(
     "arp-own-sender", Kind.DROP, "RFC 5227 2.4", "silent",
     "ARP that another interface of this stack sent",
@@ -88,7 +127,8 @@ ARP_IGNORED = define(
     """Somebody asked for an address that is ours, and arp.ignore has us say nothing: with 1 an
     interface speaks for its own addresses only, not for those of other interfaces or of lo, and
     with 2 only to hosts of the same network. Linux has the same levels (arp_ignore), and by default
-    answers for every address of the host on every link. arp.answer_probes=0 leaves those alone who
+    answers for every address of the host on every link. arp.filter=1 has only that link answer by
+    which the sender is reached (arp_filter). arp.answer_probes=0 leaves those alone who
     ask from 0.0.0.0 whether an address is free (RFC 5227). The peer sees "no answer to ARP".""",
     why=("{ip} is ours, but {knob} is {level}", ": {dev} has {networks}, and {sender} asked"),
     fix=("smolctl sysctl {knob}={value}",),
