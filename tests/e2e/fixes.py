@@ -304,7 +304,7 @@ CASES = (
         "tx-too-big",
         f"smolctl route change 192.0.2.0/24 mtu 1028 nexthop via {THEIRS} dev tap0 weight 2 "
         f"nexthop via {THEIRS} dev tap0 weight 1",
-        sent(f"--size 1000 {FAR}:{PORT}"),
+        sent(f"--size 1000 -M do {FAR}:{PORT}"),
         (f"route add 192.0.2.0/24 mtu 500 nexthop via {THEIRS} weight 2 nexthop via {THEIRS}",),
     ),
     Case(
