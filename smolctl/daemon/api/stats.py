@@ -23,6 +23,8 @@ EVENTS = (
     "icmp.errors_sent",
     "icmp.redirects_sent",
     "ip.datagrams_forwarded",
+    "ip.datagrams_fragmented",
+    "ip.fragments_created",
     "ip.datagrams_reassembled",
 )
 
