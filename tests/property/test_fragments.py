@@ -1,9 +1,11 @@
 """Whatever fragments come in, in any order and at any time: each has exactly one fate."""
 
 from collections import Counter
+from random import Random
 from typing import NamedTuple
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smolctl.stack.cast import Cast
@@ -12,7 +14,7 @@ from smolctl.stack.reassembly import Complete, Fragment, Reassembly
 from smolctl.stack.settings import Settings
 from smolctl.wire import ipv4, udp
 from smolctl.wire.fragment import fragments as cut_into
-from tests.stack.kit import OURS, PEER, Host, frame_of, ip, packet_of
+from tests.stack.kit import DEAD, OURS, PEER, Host, frame_of, ip, packet_of
 from tests.stack.provokers import fresh
 
 ENDS = (Fate.ABSORBED, Fate.DROPPED)
@@ -156,3 +158,105 @@ def test_what_is_cut_at_any_mtus_is_put_together_as_it_was(
         *_, outcome = table.add(Fragment(packet, header, Trace(), "tap0", Cast.HOST), 0)
     assert isinstance(outcome, Complete)
     assert outcome.packet == whole
+
+
+# --- fuzzed fragments by the hundred thousand -----------------------------------------------------
+
+FUZZED, ROUNDS = 1000, 100
+"""Fragments that come in in one round, and rounds: 100,000 fragments in all."""
+LIMITS = ((1024, 4_194_304), (4, 20_000), (1, 4_194_304), (3, 1200), (0, 0))
+PROTOCOLS = (17, 17, 17, 17, 1, 6)
+
+
+class Fuzz:
+    """Lets fragments of a few datagrams come in, in any order and with anything wrong.
+
+    Args:
+        seed: decides everything; the same one does the same.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.chance = Random(seed)
+        self.host = fresh()
+        self.number, self.memory = self.chance.choice(LIMITS)
+        self.host.set("ip.frag_max_datagrams", self.number)
+        self.host.set("ip.frag_high_thresh", self.memory)
+        self.host.set("ip.frag_time_ms", 1000)
+        self.socket = self.host.socket(7)
+        self.ends: dict[Trace, Fate] = {}
+        self.host.stack.watch(self._hear, everything=True)
+        self.came = 0
+        # Whole datagrams, whose pieces come between the others, so that some become complete.
+        self.due: list[bytes] = []
+
+    def _hear(self, trace: Trace) -> None:
+        assert trace not in self.ends, "it is heard of after its fate"
+        if trace.settled:
+            assert trace.fate is not None
+            self.ends[trace] = trace.fate
+
+    def come(self) -> None:
+        """Let one fragment come in, and hold the table to its bounds."""
+        if not self.due and self.chance.random() < 0.05:
+            self.due = self._whole()
+        frame = self.due.pop() if self.due and self.chance.random() < 0.7 else self._piece()
+        self.came += 1
+        self.host.receive(frame)
+        table = self.host.stack.reassembly
+        assert len(table) <= self.number
+        assert table.cost <= self.memory
+        if self.chance.random() < 0.01:
+            self.host.wait(self.chance.choice((1, 400, 1100)) * 1_000_000)
+
+    def _whole(self) -> list[bytes]:
+        ident = self.chance.randrange(0x10000)
+        size, src = self.chance.choice((200, 1400)), self.chance.choice((PEER, DEAD))
+        segment = udp.to_bytes(9, 7, bytes([ident & 0xFF]) * size, ip(src), ip(OURS))
+        header = ipv4.parse(packet_of(17, segment, src, ident=ident))
+        assert isinstance(header, ipv4.Ipv4Header)
+        parts = cut_into(header, segment, self.chance.choice((68, 100, 200)))
+        self.chance.shuffle(parts)
+        return [frame_of(part) for part in parts]
+
+    def _piece(self) -> bytes:
+        """Return a fragment that few others fit: any place, length, ident, bytes and flags."""
+        chance = self.chance
+        data = chance.randbytes(chance.choice((0, 1, 7, 8, 8, 16, 24, 80, 400)))
+        offset = 8 * chance.choice((0, 0, 1, 2, 3, chance.randrange(0x2000)))
+        packet = packet_of(
+            chance.choice(PROTOCOLS), data, chance.choice((PEER, DEAD)),
+            mf=not offset or chance.random() < 0.7, offset=offset, ident=chance.randrange(6),
+            options=chance.choice((b"", b"\1" * 4)),
+        )  # fmt: skip
+        frame = frame_of(packet)
+        if chance.random() < 0.03:
+            at = chance.randrange(len(frame))
+            frame = frame[:at] + bytes([frame[at] ^ 1 << chance.randrange(8)]) + frame[at + 1 :]
+        return frame[: chance.randrange(len(frame))] if chance.random() < 0.01 else frame
+
+
+@pytest.mark.timeout(600)  # 15 s of work, which a busy machine takes its time for
+@settings(max_examples=ROUNDS, deadline=None)
+@given(st.integers(0, 1 << 64))
+def test_a_hundred_thousand_fuzzed_fragments(seed: int) -> None:
+    fuzz = Fuzz(seed)
+    for _ in range(FUZZED):
+        fuzz.come()
+    fuzz.host.wait(2_000_000_000)
+    table = fuzz.host.stack.reassembly
+    assert (len(table), table.cost) == (0, 0)
+    frames = [trace for trace in fuzz.ends if trace.direction == "in" and trace.linked]
+    assert len(frames) == fuzz.came == FUZZED
+    assert {fuzz.ends[trace] for trace in frames} <= set(ENDS)
+    while (delivered := fuzz.socket.receive()) is not None:
+        assert len(set(delivered.payload)) <= 1
+
+
+def test_the_fuzzed_fragments_are_as_many_as_it_says_and_some_make_datagrams() -> None:
+    assert FUZZED * ROUNDS >= 100_000
+    fuzz = Fuzz(7)
+    for _ in range(FUZZED):
+        fuzz.come()
+    struck = {name for name in fuzz.host.reasons() if name.startswith("frag-")}
+    assert struck >= {"frag-pending", "frag-overlap", "frag-bad-length", "frag-end-conflict"}
+    assert fuzz.host.event("ip.datagrams_reassembled") > 0
