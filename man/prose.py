@@ -43,6 +43,7 @@ LAYERS = {
     "ethernet": "ETHERNET, THE WAY IN",
     "arp": "ARP, THE WAY IN",
     "ip": "IPV4, THE WAY IN AND OUT",
+    "igmp": "IGMP",
     "icmp": "ICMP",
     "udp": "UDP, THE WAY IN",
     "neigh": "NEIGHBORS, THE WAY OUT",
@@ -59,6 +60,7 @@ SEE_ALSO = {
     "route": [("smolctl-addr", "8"), ("smolctl-rule", "8"), ("ip-route", "8")],
     "rule": [("smolctl-route", "8"), ("ip-rule", "8")],
     "neigh": [("smolctl-arping", "8"), ("ip-neighbour", "8")],
+    "maddr": [("smolctl-udp", "8"), ("smolctl-addr", "8"), ("ip-maddress", "8")],
     "sysctl": [("smolctl-stack", "8"), ("sysctl", "8")],
     "why": [
         ("smolctl-trace", "8"),
@@ -226,6 +228,16 @@ an answer, STALE when that is long ago, DELAY and PROBE while it is confirmed ag
 nobody answered, PERMANENT when it was added by hand. A packet for a neighbor that is not known
 waits, in a queue of that neighbor alone.
 """,
+    "maddr": """
+A multicast address names a group, and an interface takes what is sent to the groups that it is a
+member of: those that sockets have joined (udp recv --group), those that were added by hand, and
+224.0.0.1, which is all hosts. Routers and switches learn of it by IGMP, in version 3 or in that of
+the oldest router on the link (RFC 3376), whose queries are answered. A loopback has groups too, and
+reports them to nobody.
+
+Unlike ip maddr, which adds link addresses alone, add and del take groups: frames to the link
+address of any group are taken anyway.
+""",
     "sysctl": """
 What real stacks do differently is a setting here, with the values that Linux and smoltcp have
 beside it. A change works at once and ends with the stack; SMOLCTL_ variables are there when a
@@ -242,8 +254,13 @@ as each can be followed, --rate at a steady pace, of which up to 10 ms are made 
 only failures and this line are printed, which is faster. Programs that send without such care,
 and faster, use the stack's sockets (docs/programs.md).
 
+To a group, a datagram leaves by the interface of --dev or of the source address, else by that of
+the route to it, with a TTL of 1. Members on this stack get a copy.
+
 udp recv prints each datagram with its sender; bytes that cannot be printed are escaped as in
-Python. udp echo answers each datagram from the address it was sent to.
+Python. With --group it joins that group and hears it alone, unless an address is given too; any
+number of receivers may have the port of a group, and each gets a copy. udp echo answers each
+datagram from the address it was sent to.
 """,
     "ping": """
 ping sends ICMP echo requests and prints the replies, in the words of ping(8) from iputils. When

@@ -171,6 +171,15 @@ def _hosts(options: Options) -> list[tuple[str, str]]:
     return _neighbors(options) + _own(options)
 
 
+def _groups(options: Options) -> list[tuple[str, str]]:
+    return [
+        (entry["address"], row["ifname"])
+        for row in _call(options, "maddr.show")
+        for entry in row["maddr"]
+        if "features" in entry
+    ]
+
+
 def _stacks(_options: Options) -> list[tuple[str, str]]:
     from smolctl.control import paths
 
@@ -225,6 +234,7 @@ LIVE: dict[str, Callable[[Options], list[tuple[str, str]]]] = {
     "rule": _rules,
     "neigh": _neighbors,
     "host": _hosts,
+    "group": _groups,
     "stack": _stacks,
     "sysctl": _settings,
     "sysctl=": _assignments,

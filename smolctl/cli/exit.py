@@ -36,6 +36,8 @@ _NO_DAEMON = (
 )
 # What the network (or the route table on its behalf) answered: the caller's words were fine.
 _NETWORK_SAID_NO = (
+    "ip-multicast-filtered",
+    "ip-multicast-not-joined",
     "neigh-failed",
     "neigh-queue-full",
     "neigh-queue-purged",
@@ -52,6 +54,7 @@ _NETWORK_SAID_NO = (
     "tx-rule-unreachable",
     "tx-too-big",
     "udp-bound-elsewhere",
+    "udp-no-listener",
     "udp-peer-mismatch",
     "udp-port-closed",
     "udp-rcvbuf-full",

@@ -23,6 +23,7 @@ NOUNS = {
     "route": "show, add, change, delete and look up routes",
     "rule": "show, add and delete the rules that choose a routing table",
     "neigh": "show, add, change and delete neighbor entries",
+    "maddr": "show, join and leave multicast groups",
     "sysctl": "show and change settings",
     "socket": "show bound sockets, their queues and drops",
     "stats": "show counters, and what was dropped and why",

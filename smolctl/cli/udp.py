@@ -139,7 +139,11 @@ def _bind(args: Args) -> Args:
 
 
 def _bound(session: Session) -> stream.Handler:
-    return lambda event: session.out.notice(f"listening on {event['addr']}:{event['port']}")
+    def bound(event: Event) -> None:
+        dev = f" dev {event['dev']}" if "dev" in event else ""
+        session.out.notice(f"listening on {event['addr']}:{event['port']}{dev}")
+
+    return bound
 
 
 def printable(data: bytes) -> str:
@@ -237,6 +241,7 @@ _SEND = Table(
         "smolctl udp send 10.0.0.2:7 ping --expect-reply -w 1",
         "smolctl udp send 10.0.0.2:9 hello --tos 0xb8 --options rr",
         "smolctl udp send 10.0.0.2:9 --size 1472 --df",
+        "smolctl udp send 239.1.2.3:5000 hello --dev tap0",
         "smolctl -q udp send 10.0.0.2:9 --size 1400 -c 100000 --rate 5000",
     ),
     (
@@ -252,7 +257,7 @@ _SEND = Table(
         option("rate", "so many a second, instead of -i", "N"),
         option("wait", "wait at most so long for what becomes of each", "SECONDS", short="w"),
         option("size", "payload of this size", "BYTES"),
-        option("ttl", "time to live", "HOPS"),
+        option("ttl", "time to live; to a group 1 unless said, and 0 stays here", "HOPS"),
         option("tos", "type of service: 0..255, or 0x and two digits", "TOS"),
         option(
             "options",
@@ -279,12 +284,16 @@ _RECEIVE = Table(
     (
         "smolctl udp recv 34254",
         "smolctl udp recv 127.0.0.2:34254 -c 1 -w 5",
+        "smolctl udp recv --group 239.1.2.3 --dev tap0 5000",
         "smolctl udp recv 9 --raw > data",
         "smolctl -v udp recv 9 -c 1",
     ),
     (_LOCAL,),
     (
         *_LISTEN,
+        option("group", "join this group, and hear it alone unless ADDR is given", "GROUP"),
+        option("source", "only what these senders say to the group", "ADDR[,ADDR...]"),
+        option("reuse", "share the port with others that say so; a broadcast is for all of them"),
         Keyword(
             ("raw", "hex"),
             "write payloads as they are, or as a hex dump",
@@ -294,7 +303,8 @@ _RECEIVE = Table(
         ),
     ),
     "The exit status is 0 after -c datagrams, 1 when -w ended it before."
-    " With -v a type of service other than 0 and IP options are shown as well.",
+    " With -v a type of service other than 0 and IP options are shown as well. A group is joined"
+    " on the interface of --dev, or on the one that the route to it says.",
 )
 _ECHO = Table(
     "udp echo",

@@ -16,6 +16,7 @@ NOUN_ALIASES = {
     "neighbor": "neigh",
     "neighbour": "neigh",
     "l": "link",
+    "maddress": "maddr",
 }
 
 VERB_ALIASES = {

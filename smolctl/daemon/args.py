@@ -124,6 +124,13 @@ class Args:
         text = self.text(name)
         return None if text is None else _value(addr.IPV4.parse, text)
 
+    def addresses(self, name: str) -> list[int]:
+        """Return addresses that came in one word, with commas between them."""
+        text = self.text(name)
+        if text is None:
+            return []
+        return [_value(addr.IPV4.parse, word) for word in text.split(",")]
+
     def prefix(self, name: str) -> tuple[int, int | None] | None:
         """Return address and prefix length (None when left out); "default" and "all" are 0/0."""
         text = self.text(name)

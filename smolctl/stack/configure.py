@@ -7,7 +7,15 @@ from smolctl.errors import (
     AlreadyExists,
     InvalidArgument,
 )
-from smolctl.stack import conflict, derive, egress_link, impair, policy, proxy_arp
+from smolctl.stack import (
+    configure_maddr,
+    conflict,
+    derive,
+    egress_link,
+    impair,
+    policy,
+    proxy_arp,
+)
 from smolctl.stack.addr import Address
 from smolctl.stack.events import Action
 from smolctl.stack.interface import MTU_MAX, MTU_MIN, Interface, Medium
@@ -95,6 +103,7 @@ def delete_interface(stack: Stack, interface: Interface, now: int) -> None:
     interface.outbox.clear()
     impair.drop_held(stack, interface, now)
     interface.up = False
+    configure_maddr.forget(interface)
     gone = {address.local for address in interface.addresses.items}
     interface.addresses.items = []
     del stack.interfaces[interface.name]
@@ -118,11 +127,13 @@ def set_up(stack: Stack, interface: Interface, up: bool, now: int) -> None:
         derive.sync(stack, interface, {})
         stack.fib.revive_hops(interface.name)
         conflict.activated(stack, interface, now)
+        configure_maddr.link_changed(interface)
     else:
         interface.claims.pause()
         proxy_arp.purge(stack, interface, now)
         _flush_neighbors(stack, interface, now)
         interface.up = False
+        configure_maddr.link_changed(interface)
         stack.events.link(Action.CHANGED, interface)
         stack.fib.remove_where(
             lambda route: route.dev == interface.name and route.scope is not Scope.HOST
@@ -166,6 +177,7 @@ def set_carrier(stack: Stack, interface: Interface, on: bool, now: int) -> None:
         return
     interface.carrier = on
     stack.events.link(Action.CHANGED, interface)
+    configure_maddr.link_changed(interface)
     if on:
         conflict.activated(stack, interface, now)
     else:

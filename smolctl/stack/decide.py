@@ -203,6 +203,9 @@ def _on_link(
         return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": addr.IPV4.format(dst)})
     if src is None:
         src = select_source(stack, out, None, Scope.LINK)
+    if src is None and out.loopback and addr.is_multicast(dst):
+        # Deviation: Linux sends from 0.0.0.0, which nobody could answer.
+        src = out.addresses.select(None, Scope.HOST)
     mtu = _mtu(stack, out, dst, dst, None)
     return _checked(stack, Decision(_kind(dst, False), out, dst, dst, src, route, *mtu))
 

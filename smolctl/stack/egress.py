@@ -83,7 +83,8 @@ def udp_output(
     traits = Traits(ipv4.Protocol.UDP, socket.port, dport, socket.tos)
     options = outgoing(socket.options, dst) if socket.options else NO_OPTIONS
     hop = dst if options.hop is None else options.hop
-    decision = _decide(stack, hop, source, socket.dev, traits, now, trace)
+    dev = socket.multicast_dev if addr.is_multicast(dst) else None
+    decision = _decide(stack, hop, source, socket.dev or dev, traits, now, trace)
     out = decision.interface
     if decision.type == "broadcast" and not socket.broadcast:
         refuse(
@@ -97,11 +98,11 @@ def udp_output(
     ):
         return
     segment = udp.to_bytes(socket.port, dport, payload, source, dst)
-    ttl = socket.ttl if socket.ttl is not None else stack.settings["ip.default_ttl"]
-    if decision.type == "multicast" and socket.ttl is None:
-        ttl = 1  # RFC 1112 6.1: the default for groups, so that nothing leaves the link unasked
+    ttl = socket.multicast_ttl if decision.type == "multicast" else socket.ttl
+    ttl = _default_ttl(stack, decision) if ttl is None else ttl
     how = (socket.pmtudisc, socket.tos, options.raw)
-    ip_output(stack, decision, ipv4.Protocol.UDP, segment, ttl, now, trace, *how)
+    loop = socket.multicast_loop
+    ip_output(stack, decision, ipv4.Protocol.UDP, segment, ttl, now, trace, *how, loop=loop)
     socket.tx_datagrams += 1
     if not (socket.tos or socket.options):
         fast.learn_egress(stack, socket, decision, dport, ttl, src)
@@ -158,11 +159,20 @@ def icmp_output(
     size = ipv4.MIN_HEADER_LEN + len(options.raw) + icmp.HEADER_LEN + len(message.body)
     _checked_source(stack, decision, size, pmtudisc, now, trace, options.raw)
     if ttl is None:
-        ttl = stack.settings["ip.default_ttl"]
+        ttl = _default_ttl(stack, decision)
     protocol, segment = ipv4.Protocol.ICMP, message.to_bytes()
     ip_output(stack, decision, protocol, segment, ttl, now, trace, pmtudisc, tos, options.raw)
     stack.ledger.count("icmp.messages_sent")
     return decision
+
+
+def _default_ttl(stack: "Stack", decision: Decision) -> int:
+    """Return the TTL of a packet that asks for none.
+
+    To a group it is another one, so that nothing leaves the link unasked (RFC 1112 6.1).
+    """
+    multicast = decision.type == "multicast"
+    return stack.settings["ip.multicast_ttl" if multicast else "ip.default_ttl"]
 
 
 def _follow(stack: "Stack", trace: Trace | None, now: int, cause: Trace | None = None) -> Trace:
@@ -296,19 +306,27 @@ def ip_output(
     pmtudisc: Pmtudisc,
     tos: int = 0,
     options: bytes = b"",
+    *,
+    loop: bool = True,
 ) -> None:
     """Put the IPv4 header on and hand the packet, or its fragments, to the interface.
 
     Args:
         tos: type of service (RFC 1122 3.2.1.6).
         options: a multiple of 4 bytes, to be filled in.
+        loop: members on this stack get what is sent to their group.
 
     What has DF has ident 0: RFC 6864 4.1 lets an atomic datagram have any. A fragment of ours has
     no DF: on its way, what is too big may be cut once more (Linux ip_fragment).
     """
     if decision.src is None:
         raise AssertionError("ip_output needs a source address")
-    if ttl == 0:
+    copies = decision.type == "broadcast" or (
+        decision.type == "multicast"
+        and loop
+        and decision.interface.groups.allows(decision.dst, decision.src)
+    )
+    if ttl == 0 and not (copies and decision.type == "multicast"):
         refuse(stack, reason.TX_TTL_ZERO, decision.interface.name, now, trace)
     src, dst = decision.src, decision.dst
     if options:
@@ -322,14 +340,17 @@ def ip_output(
     out = decision.interface
     trace.dev, trace.src, trace.gateway = out.name, src, decision.gateway
     trace.frame = packet
-    if out.medium is Medium.IP:
+    if out.medium is Medium.IP or ttl == 0:
+        # RFC 1112 6.1: what has TTL 0 is for the members on this host alone.
         trace.direction = Direction.LOCAL
-    elif decision.type == "broadcast":
-        # Sockets here hear a broadcast too (Linux ip_mc_output loops a copy back).
+    elif copies:
+        # Sockets here hear it too (Linux ip_mc_output loops a copy back; RFC 1112 6.4).
         copy = stack.journal.begin(Direction.LOCAL, now, trace, out.name)
         copy.frame = packet
         stack.loop_back(out, packet, copy, now)
-    if size <= mtu:
+    if ttl == 0:
+        stack.loop_back(out, packet, trace, now)
+    elif size <= mtu:
         egress_fragment.packet_output(stack, decision, packet, now, trace)
     else:
         egress_fragment.fragments_output(stack, decision, header, segment, now, trace)

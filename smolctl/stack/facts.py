@@ -56,6 +56,21 @@ class PassedOn(NamedTuple):
     ttl: int
 
 
+class Member(NamedTuple):
+    """A group that an incoming packet is for, and how many here are in it on that interface."""
+
+    group: int
+    dev: str
+    users: int
+
+
+class Planned(NamedTuple):
+    """A query will be answered: for so many groups, within the time that it gives."""
+
+    groups: int
+    within_ms: int
+
+
 class Stranger(NamedTuple):
     """The sender of ARP is in none of the networks of the interface; ``networks`` names these."""
 

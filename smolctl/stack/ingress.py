@@ -8,11 +8,14 @@ of a function here delivers, answers or records a reason.
 from typing import TYPE_CHECKING
 
 from smolctl.stack import (
+    deliver,
     fast,
     forward,
     icmp_error,
     ingress_arp,
+    ingress_group,
     ingress_icmp,
+    ingress_igmp,
     ingress_options,
     policy,
     reason,
@@ -20,23 +23,19 @@ from smolctl.stack import (
     suggest,
 )
 from smolctl.stack.cast import Cast, wire_fault
-from smolctl.stack.facts import Bound, Owner
+from smolctl.stack.facts import Owner
 from smolctl.stack.fate import Direction, Fate, Trace
 from smolctl.stack.ingress_fragment import fragment_input
 from smolctl.stack.interface import Interface
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import RouteType
 from smolctl.stack.rule import Refused
-from smolctl.stack.udp_socket import ANY, DATAGRAM_OVERHEAD, Datagram, UdpSocket
+from smolctl.stack.udp_socket import ANY, Datagram, UdpSocket
 from smolctl.wire import addr, ethernet, icmp, ipv4, udp
 from smolctl.wire.fault import WireFault
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
-
-
-_SHOWN_MAX = 4
-"""Sockets that an explanation names."""
 
 
 def frame_input(
@@ -120,6 +119,8 @@ def ip_input(
         forward.forward_input(stack, interface, packet, header, now, trace, cast)
         return
     if why is not None:
+        if addr.is_multicast(header.dst):
+            detail.update(suggest.listener(packet, header))
         stack.ledger.record(why, interface.name, now, trace, **detail)
         return
     if header.options:
@@ -136,6 +137,8 @@ def ip_input(
         udp_input(stack, interface, packet, header, now, trace, cast, looped=looped)
     elif header.protocol == ipv4.Protocol.ICMP:
         ingress_icmp.icmp_input(stack, interface, packet, header, now, trace, cast)
+    elif header.protocol == ipv4.Protocol.IGMP:
+        ingress_igmp.igmp_input(stack, interface, packet, header, now, trace)
     else:
         stack.ledger.record(
             reason.IP_PROTO_UNKNOWN, interface.name, now, trace, protocol=header.protocol
@@ -164,9 +167,7 @@ def _validate(
     if not looped and not interface.loopback:
         if addr.is_loopback(src) or addr.is_loopback(dst):
             return reason.IP_LOOPBACK_ON_WIRE, source if addr.is_loopback(src) else shown
-        # 0.0.0.0 is a source only for a host that asks for its address by broadcast (RFC 1122
-        # 3.2.1.3(a); Linux ip_route_input_slow, brd_input).
-        zero = addr.is_zeronet(src) and not addr.is_limited_broadcast(dst)
+        zero = addr.is_zeronet(src) and not ingress_group.may_be_nobody(header)
         if zero or addr.is_multicast(src) or stack.is_broadcast(src):
             return reason.IP_SRC_INVALID, source
         if stack.fib.is_local(src):
@@ -174,7 +175,7 @@ def _validate(
     if addr.is_zeronet(dst):
         return reason.IP_DST_INVALID, shown
     if addr.is_multicast(dst):
-        return reason.IP_MULTICAST_NOT_JOINED, shown
+        return ingress_group.validate(stack, interface, header, trace, now, looped=looped)
     route = rule_lookup.incoming(stack, interface, packet, header, looped=looped)
     if isinstance(route, Refused):
         return reason.IP_RULE_REFUSED, {**source, **suggest.rule(route)}
@@ -244,12 +245,11 @@ def udp_input(
     payload = segment[udp.HEADER_LEN : parsed.length]
     tos, options = header.dscp_ecn, header.options
     datagram = Datagram(payload, src, sport, dst, dport, name, now, tos, options)
-    if stack.is_broadcast(dst):
-        sockets = stack.udp.matching(src, sport, dst, dport, name)
-    else:
-        found = stack.udp.lookup(src, sport, dst, dport, name)
-        sockets = [] if found is None else [found]
-    if not sockets:
+    if addr.is_multicast(dst) or stack.is_broadcast(dst):
+        ingress_group.group_deliver(stack, datagram, trace)
+        return
+    socket = stack.udp.lookup(src, sport, dst, dport, name)
+    if socket is None:
         why, detail = _no_socket(stack, datagram)
         stack.ledger.record(why, name, now, trace, **detail)
         icmp_error.answer(
@@ -257,30 +257,20 @@ def udp_input(
             packet, header, now, trace, group_frame=cast is not Cast.HOST,
         )  # fmt: skip
         return
-    for socket in sockets:
-        socket_deliver(stack, socket, datagram, trace)
-    if not looped and not stack.is_broadcast(dst):
-        fast.learn_ingress(stack, interface, sockets[0], header, parsed)
+    socket_deliver(stack, socket, datagram, trace)
+    if not looped:
+        fast.learn_ingress(stack, interface, socket, header, parsed)
 
 
 def socket_deliver(stack: "Stack", socket: UdpSocket, datagram: Datagram, trace: Trace) -> None:
     """Queue a datagram for its socket, within the socket's bound."""
     at_ns = datagram.at_ns
-    trace.step("socket", "pick", at_ns, Bound(socket.local, socket.port, socket.dev, socket.owner))
-    size = len(datagram.payload) + DATAGRAM_OVERHEAD
-    if socket.queue and socket.queue_bytes + size > socket.rcvbuf:
-        socket.drops += 1
-        stack.ledger.record(
-            reason.UDP_RCVBUF_FULL, datagram.dev, at_ns, trace,
-            queued=socket.queue_bytes, limit=socket.rcvbuf, port=socket.port,
-            **suggest.room(socket.rcvbuf, "udp.rmem_default"),
-        )  # fmt: skip
+    trace.step("socket", "pick", at_ns, deliver.bound(socket))
+    if not socket.has_room(datagram.payload):
+        detail = deliver.lost(socket)
+        stack.ledger.record(reason.UDP_RCVBUF_FULL, datagram.dev, at_ns, trace, **detail)
         return
-    socket.queue.append(datagram.raw())
-    socket.queue_bytes += size
-    socket.rx_datagrams += 1
-    if not socket.ready:
-        stack.wake(socket)
+    deliver.enqueue(stack, socket, datagram)
     trace.dev = datagram.dev
     trace.settle(Fate.DELIVERED, at_ns)
 
@@ -298,11 +288,5 @@ def _no_socket(stack: "Stack", datagram: Datagram) -> tuple[Reason, dict[str, ob
                 "source": f"{shown(datagram.src)}:{datagram.sport}",
             }
     if bound:
-        where = ", ".join(
-            (shown(socket.local) if socket.local != ANY else "0.0.0.0")
-            + (f" dev {socket.dev}" if socket.dev else "")
-            + (f" ({socket.owner})" if socket.owner else "")
-            for socket in bound[:_SHOWN_MAX]
-        )
-        return reason.UDP_BOUND_ELSEWHERE, {"ip": ip, "port": port, "bound": where}
+        return reason.UDP_BOUND_ELSEWHERE, {"ip": ip, "port": port, "bound": deliver.shown(bound)}
     return reason.UDP_PORT_CLOSED, {"ip": ip, "port": port}

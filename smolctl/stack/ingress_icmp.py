@@ -75,7 +75,7 @@ def _echo_request(
     The reply goes the ordinary way out: where its next hop is not yet resolved it waits in the
     neighbor's queue, so the first ping of an unknown peer is answered.
     """
-    group = stack.is_broadcast(header.dst)
+    group = addr.is_multicast(header.dst) or stack.is_broadcast(header.dst)
     if stack.settings["icmp.echo_ignore_all"]:
         stack.ledger.record(reason.ICMP_ECHO_IGNORED, interface.name, now, trace)
         return

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from smolctl.stack.addr import AddressList
 from smolctl.stack.claim import Claims
 from smolctl.stack.fate import TracedFrame
+from smolctl.stack.igmp import Igmp
 from smolctl.stack.impairment import Impairment
+from smolctl.stack.maddr import Groups
 from smolctl.stack.proxy import Proxies
 from smolctl.stack.settings import Settings
-from smolctl.wire import addr
+from smolctl.wire import addr, igmp
 from smolctl.wire.run import Datagram
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ class Interface:
         mtu: largest IP packet in bytes.
         claims: which of the addresses are tested, announced or defended.
         proxies: whom it answers ARP for, on behalf of others.
+        groups: the groups that it is a member of.
+        igmp: what of these is to be reported, and when.
         up: whether the user wants it up.
         carrier: whether somebody is at the other end.
         outbox: frames for the device, oldest first, at most ``OUTBOX_LIMIT``; a datagram of a known
@@ -94,6 +98,8 @@ class Interface:
     addresses: AddressList
     claims: Claims
     proxies: Proxies
+    groups: Groups
+    igmp: Igmp
     up: bool = True
     carrier: bool = True
     headroom: int = 0
@@ -125,5 +131,6 @@ def make_interface(
     addresses = AddressList(addr.IPV4.bits)
     claims, proxies = Claims(settings, random), Proxies(settings, random)
     return Interface(
-        name, index, kind, medium, mac or addr.ZERO_MAC, mtu, addresses, claims, proxies
-    )
+        name, index, kind, medium, mac or addr.ZERO_MAC, mtu, addresses, claims, proxies,
+        Groups(igmp.ALL_HOSTS), Igmp(settings, random),
+    )  # fmt: skip

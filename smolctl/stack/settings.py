@@ -73,6 +73,46 @@ KNOBS: dict[str, Knob] = {
             "RFC 1122 2.3.2.1; Linux gc_thresh3", "1024", "4 (0.9), 8 (0.12)",
         ),
         Knob(
+            "igmp.force_version", 0, "version", 0, 3,
+            "IGMP version that is spoken; 0 is 3, or that of the oldest router of the link",
+            "RFC 3376 7.2.1; Linux force_igmp_version", "0", "1 or 2, as the router",
+        ),
+        Knob(
+            "igmp.link_local_reports", 1, "flag", 0, 1,
+            "report groups of 224.0.0.0/24, which no router forwards but switches may want to know",
+            "RFC 4541 2.1.2; Linux igmp_link_local_mcast_reports", "1", "1",
+        ),
+        Knob(
+            "igmp.max_memberships", 20, "groups", 0, 1_000_000,
+            "groups that one socket may join",
+            "Linux igmp_max_memberships", "20", "4 an interface",
+        ),
+        Knob(
+            "igmp.max_msf", 10, "sources", 0, 1_000_000,
+            "sources that a socket may name for one group",
+            "RFC 3376 3.1; Linux igmp_max_msf", "10", "none",
+        ),
+        Knob(
+            "igmp.qrv", 2, "reports", 1, 7,
+            "how often a change is reported, unless the querier says otherwise",
+            "RFC 3376 8.1; Linux igmp_qrv", "2", "1",
+        ),
+        Knob(
+            "igmp.strict_queries", 0, "flag", 0, 1,
+            "ignore queries without router alert, and general ones elsewhere than at 224.0.0.1",
+            "RFC 3376 9.1", "0", "0",
+        ),
+        Knob(
+            "igmp.v2_unsolicited_report_interval_ms", 10_000, "ms", 1, _DAY_MS,
+            "within which time a report of version 1 or 2 that nobody asked for is repeated",
+            "RFC 2236 8.10; Linux igmpv2_unsolicited_report_interval", "10000", "none",
+        ),
+        Knob(
+            "igmp.v3_unsolicited_report_interval_ms", 1000, "ms", 1, _DAY_MS,
+            "within which time a report of a change is repeated in version 3",
+            "RFC 3376 8.11; Linux igmpv3_unsolicited_report_interval", "1000", "none",
+        ),
+        Knob(
             "ip.accept_redirects", 1, "flag", 0, 1,
             "believe ICMP redirects: another first hop for one destination",
             "RFC 1122 3.2.2.2; Linux accept_redirects", "1", "0",
@@ -144,6 +184,16 @@ KNOBS: dict[str, Knob] = {
             "ip.loopback_own", 1, "flag", 0, 1,
             "a packet to an address of ours stays inside; 0 asks the wire for it by ARP",
             "RFC 1122 3.2.1.3; Linux dev_out = loopback", "1", "0",
+        ),
+        Knob(
+            "ip.multicast_all", 1, "flag", 0, 1,
+            "a new socket hears every group that anybody here has joined, not its own alone",
+            "Linux IP_MULTICAST_ALL", "1", "1",
+        ),
+        Knob(
+            "ip.multicast_ttl", 1, "hops", 0, 255,
+            "time to live of packets to a group that ask for none; 0 stays on this host",
+            "RFC 1122 3.3.7; RFC 1112 6.1; Linux IP_MULTICAST_TTL", "1", "64",
         ),
         Knob(
             "ip.min_pmtu", 552, "bytes", 68, 65535,

@@ -12,6 +12,7 @@ from functools import partial
 
 from smolctl.errors import InvalidArgument, NoSuchDevice
 from smolctl.stack import (
+    configure_maddr,
     decide,
     egress,
     egress_link,
@@ -252,8 +253,9 @@ class Stack:
 
     def udp_open(self, owner: str = "") -> UdpSocket:
         """Return a new socket, bound to nothing yet."""
+        hears_all = self.settings["ip.multicast_all"] != 0
         rcvbuf, sndbuf = (self.settings[f"udp.{way}mem_default"] for way in "rw")
-        return UdpSocket(rcvbuf, self.pmtudisc, owner=owner, sndbuf=sndbuf)
+        return UdpSocket(rcvbuf, self.pmtudisc, owner=owner, sndbuf=sndbuf, multicast_all=hears_all)
 
     def udp_bind(
         self, socket: UdpSocket, local: int = ANY, port: int = 0, dev: str | None = None
@@ -322,9 +324,10 @@ class Stack:
         self.touch()
 
     def udp_close(self, socket: UdpSocket) -> None:
-        """Close a socket; what is queued is gone."""
+        """Close a socket; what is queued is gone, and its groups are left."""
         if socket.held is not None:
             hold.purge(self, socket)
+        configure_maddr.leave_all(self, socket)
         if socket.port and not socket.closed:
             self.udp.remove(socket)
             self._closed_sent += socket.tx_datagrams

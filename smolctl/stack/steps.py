@@ -7,6 +7,7 @@ change.
 from collections.abc import Callable
 from typing import Any
 
+from smolctl.stack import steps_groups
 from smolctl.stack.decide import Decision
 from smolctl.stack.facts import (
     Answer,
@@ -82,6 +83,7 @@ _STAGES = {
     "fwd-route-unreachable": "route",
     "fwd-route-prohibit": "route",
     "fwd-too-big": "size",
+    "ip-multicast-filtered": "route",
     "frag-pending": "fragment",
     "frag-bad-length": "fragment",
     "frag-too-big": "fragment",
@@ -94,6 +96,8 @@ _STAGES = {
     "udp-bound-elsewhere": "socket",
     "udp-peer-mismatch": "socket",
     "udp-rcvbuf-full": "socket",
+    "udp-no-listener": "socket",
+    "udp-copy-lost": "socket",
     "arp-target-not-ours": "target",
     "arp-target-tentative": "target",
     "arp-ignored": "target",
@@ -388,6 +392,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     Options: _options,
     UdpHeader: _udp,
     IcmpMessage: _icmp,
+    **steps_groups.TELLERS,
     ArpPacket: _arp,
     dict: _fields,
     type(None): _nothing,

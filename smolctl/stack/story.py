@@ -4,7 +4,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from smolctl.stack.decide import Decision
-from smolctl.stack.facts import Bound, Cut, Joined, Owner, Resolved, Stranger
+from smolctl.stack.facts import (
+    Bound,
+    Cut,
+    Joined,
+    Member,
+    Owner,
+    Planned,
+    Resolved,
+    Stranger,
+)
 from smolctl.stack.fate import Direction, Fate, Trace
 from smolctl.stack.reason import REASONS, Reason
 from smolctl.stack.steps import Row, steps_rows
@@ -13,6 +22,7 @@ from smolctl.stack.words import route_text
 from smolctl.wire.addr import IPV4, format_mac
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.icmp import IcmpMessage
+from smolctl.wire.igmp import Membership, Report
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.udp import HEADER_LEN, UdpHeader
 
@@ -118,11 +128,17 @@ def _sent(trace: Trace) -> str:
 
 
 def _delivered(trace: Trace) -> str:
-    for step in reversed(trace.steps):
-        if isinstance(step.facts, Bound):
-            owner = f" ({step.facts.owner})" if step.facts.owner else ""
-            return f"delivered to {IPV4.format(step.facts.local)}:{step.facts.port}{owner}"
-    return "delivered"
+    takers = [
+        step.facts
+        for step in trace.steps
+        if isinstance(step.facts, Bound) and step.result == "pick"
+    ]
+    if not takers:
+        return "delivered"
+    first = takers[0]
+    owner = f" ({first.owner})" if first.owner else ""
+    more = f" and {len(takers) - 1} more" if len(takers) > 1 else ""
+    return f"delivered to {IPV4.format(first.local)}:{first.port}{owner}{more}"
 
 
 def _failed(trace: Trace) -> str:
@@ -138,9 +154,16 @@ def _failed(trace: Trace) -> str:
 def _absorbed(trace: Trace) -> str:
     reason, _ = blame(trace)
     if reason is None:
-        joined = isinstance(trace.steps[-1].facts, Joined)
-        return "put together with the others" if joined else "learned from"
+        return _LEARNED.get(type(trace.steps[-1].facts), "learned from")
     return "nobody is asked" if trace.direction is Direction.OUT else "told to its sender"
+
+
+_LEARNED: dict[type, str] = {
+    Joined: "put together with the others",
+    Planned: "taken note of",
+    Membership: "taken note of",
+    Report: "taken note of",
+}
 
 
 _VERDICTS: dict[Fate | None, Callable[[Trace], str]] = {
@@ -174,6 +197,12 @@ def because(trace: Trace) -> str:
     elif isinstance(owner, Owner):
         text = "everybody's" if owner.route is None else f"ours by {route_text(owner.route)}"
         parts.append(f"{IPV4.format(owner.dst)} is {text}")
+    member, planned = facts.get(Member), facts.get(Planned)
+    if isinstance(member, Member):
+        parts.append(f"{IPV4.format(member.group)} is joined on {member.dev}")
+    if isinstance(planned, Planned):
+        answered = f"it is answered within {planned.within_ms / 1000:g} s"
+        parts.append(answered if planned.groups else "there is nothing to report")
     if isinstance(found, Resolved):
         parts.append(f"{IPV4.format(found.ip)} is at {format_mac(found.lladdr)}")
     arp = facts.get(ArpPacket)

@@ -15,7 +15,7 @@ from smolctl.stack.rule import Refused
 from smolctl.stack.send_queue import SendQueue
 from smolctl.stack.settings import KNOBS
 from smolctl.stack.words import rule_text
-from smolctl.wire import addr
+from smolctl.wire import addr, ipv4
 
 if TYPE_CHECKING:
     from smolctl.stack.decide import Decision
@@ -41,7 +41,7 @@ def address(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
         peer: who wants to reach it: for an interface whose networks do not hold it, the network
             should hold both.
     """
-    if not _is_host(ip) or addr.is_loopback(ip) != interface.loopback:
+    if not is_host(ip) or addr.is_loopback(ip) != interface.loopback:
         return {}
     for item in interface.addresses.items:
         if item.local == ip:
@@ -57,7 +57,7 @@ def address(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
 def owner(stack: "Stack", ip: int) -> dict[str, object]:
     """Return ``ip``, ``out`` and ``plen``: the interface it would belong to, if it were ours."""
     shown: dict[str, object] = {"ip": addr.IPV4.format(ip)}
-    if not _is_host(ip):
+    if not is_host(ip):
         return shown
     wires = [wire for wire in stack.interfaces.values() if not wire.loopback]
     for interface in wires:
@@ -71,7 +71,7 @@ def neighbor_of(interface: Interface, peer: int) -> dict[str, object]:
 
     The last host address of the usual network, which is least likely to be somebody's already.
     """
-    if not _is_host(peer) or addr.is_loopback(peer) != interface.loopback:
+    if not is_host(peer) or addr.is_loopback(peer) != interface.loopback:
         return {}
     last = peer & ~0xFF | 0xFE
     return {"suggest": addr.IPV4.format(last if last != peer else last - 1), "plen": _USUAL}
@@ -114,7 +114,7 @@ def no_route(stack: "Stack", dst: int) -> dict[str, object]:
     router = gateway(stack)
     if router is not None:
         return {"gateway": router}
-    return {"own": addr.IPV4.format(dst)} if _is_host(dst) else {}
+    return {"own": addr.IPV4.format(dst)} if is_host(dst) else {}
 
 
 def onward(stack: "Stack", dst: int, interface: Interface) -> dict[str, object]:
@@ -164,6 +164,14 @@ def meant_for_us(stack: "Stack", frame: bytes) -> dict[str, object]:
     dst = int.from_bytes(frame[30:34])
     ours = frame[12:14] == b"\x08\0" and len(frame) >= 34 and stack.fib.is_local(dst)
     return {"ip": addr.IPV4.format(dst)} if ours and not addr.is_loopback(dst) else {}
+
+
+def listener(packet: bytes, header: ipv4.Ipv4Header) -> dict[str, object]:
+    """Return ``port``, at which a socket would hear a packet to a group; ``group`` if none can."""
+    at = header.header_len + 2
+    is_udp = header.protocol == ipv4.Protocol.UDP and not header.fragment_offset
+    port = int.from_bytes(packet[at : at + 2]) if is_udp else 0
+    return {"port": port} if port else {"group": addr.IPV4.format(header.dst)}
 
 
 # --- more room ------------------------------------------------------------------------------------
@@ -273,7 +281,7 @@ def _holds(item: Address, ip: int) -> bool:
     return ip >> 32 - item.plen == item.local >> 32 - item.plen
 
 
-def _is_host(ip: int) -> bool:
+def is_host(ip: int) -> bool:
     """Tell whether one host can have this address (as ``configure.check_address``)."""
     return not (
         addr.is_zeronet(ip)

@@ -6,7 +6,7 @@ checksums and lengths are not checked here, and no bytes raise.
 
 from struct import Struct
 
-from smolctl.wire import addr, arp, ethernet, icmp, ipv4, udp
+from smolctl.wire import addr, arp, ethernet, icmp, igmp, ipv4, udp
 from smolctl.wire.addr import format_mac
 from smolctl.wire.fault import Fault, WireFault
 from smolctl.wire.icmp import Type
@@ -124,6 +124,10 @@ def _ipv4(packet: bytes) -> str:
         return f"{src} > {dst} {name} fragment {place}, {len(payload)} B{more}"
     if protocol == ipv4.Protocol.ICMP:
         return f"{src} > {dst} {_icmp(payload)}"
+    if protocol == ipv4.Protocol.IGMP:
+        message = igmp.parse(payload)
+        if not isinstance(message, WireFault):
+            return f"{src} > {dst} IGMP {igmp_words(message)}"
     size = len(payload)
     if protocol == ipv4.Protocol.UDP and size >= udp.HEADER_LEN:
         size = max(_UDP.unpack_from(payload)[2] - udp.HEADER_LEN, 0)
@@ -149,6 +153,55 @@ def _icmp(message: bytes) -> str:
         src, dst = f"{src}:{quote.sport}", f"{dst}:{quote.dport}"
     protocol = PROTOCOLS.get(quote.protocol, f"protocol {quote.protocol}")
     return f"{words} for {src} > {dst} {protocol}"
+
+
+def igmp_words(message: igmp.Message) -> str:
+    """Return what an IGMP message says: "v3 report join 239.1.2.3"."""
+    if isinstance(message, igmp.Unknown):
+        return f"type {message.type:#04x}"
+    if isinstance(message, igmp.Query):
+        group = f" for {addr.IPV4.format(message.group)}" if message.group else ""
+        return f"v{message.version} query{group}{_sources(message.sources)}"
+    if isinstance(message, igmp.Membership):
+        return f"{_MEMBERSHIPS[message.type]} {addr.IPV4.format(message.group)}"
+    words = [_record(record) for record in message.records[:_RECORDS_SHOWN]]
+    more = len(message.records) - len(words)
+    return "v3 report " + ", ".join(words + [f"{more} more"] * (more > 0))
+
+
+def _record(record: igmp.Record) -> str:
+    """In the words of an application where nothing but joining and leaving happens."""
+    group, sources = addr.IPV4.format(record.group), _sources(record.sources)
+    word = _CHANGES.get(record.change, f"record {record.change}")
+    if record.change == igmp.Change.TO_EXCLUDE:
+        return f"join {group}" + (f" but{sources}" if sources else "")
+    if record.change == igmp.Change.TO_INCLUDE and not sources:
+        return f"leave {group}"
+    if record.change == igmp.Change.IS_EXCLUDE:
+        return f"in {group}" + (f" but{sources}" if sources else "")
+    return f"{word} {group}{sources}"
+
+
+def _sources(sources: tuple[int, ...]) -> str:
+    if not sources:
+        return ""
+    shown = ", ".join(addr.IPV4.format(source) for source in sources[:_RECORDS_SHOWN])
+    return f" from {shown}" + ("..." if len(sources) > _RECORDS_SHOWN else "")
+
+
+_RECORDS_SHOWN = 3
+"""Groups, and sources of each, that are named."""
+_MEMBERSHIPS: dict[int, str] = {
+    igmp.Type.REPORT_V1: "v1 report",
+    igmp.Type.REPORT_V2: "v2 report",
+    igmp.Type.LEAVE: "v2 leave",
+}
+_CHANGES: dict[int, str] = {
+    igmp.Change.IS_INCLUDE: "in",
+    igmp.Change.TO_INCLUDE: "only",
+    igmp.Change.ALLOW: "allow",
+    igmp.Change.BLOCK: "block",
+}
 
 
 def _hex(data: bytes) -> str:

@@ -1,9 +1,10 @@
-"""What the passing of time does: to neighbor entries, addresses, fragments, on impaired links."""
+"""What the passing of time does: to neighbors, addresses, groups, fragments, on impaired links."""
 
 from typing import TYPE_CHECKING
 
 from smolctl.stack import (
     conflict,
+    egress_igmp,
     egress_link,
     icmp_error,
     ingress_fragment,
@@ -37,6 +38,10 @@ def expire(stack: "Stack", now: int) -> None:
             conflict.expire(stack, interface, now)
         if interface.proxies.queue:
             proxy_arp.expire(stack, interface, now)
+        due = interface.igmp.due_ns
+        if due is not None and due <= now:
+            reports = interface.igmp.expire(interface.groups.filters, now)
+            egress_igmp.perform(stack, interface, reports, now)
     if stack.path_mtus.expire(now) | stack.exceptions.expire(now):
         stack.touch()
     for lost in stack.reassembly.expire(now):
@@ -60,6 +65,9 @@ def deadline(stack: "Stack") -> int | None:
         if due is not None and (first is None or due < first):
             first = due
     for interface in stack.interfaces.values():
+        due = interface.igmp.due_ns
+        if due is not None and (first is None or due < first):
+            first = due
         if interface.impairment is not None:
             due = interface.impairment.deadline()
             if due is not None and (first is None or due < first):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from smolctl.errors import AddressInUse, NoBuffers
 from smolctl.stack import reason, suggest
 from smolctl.stack.events import Action
+from smolctl.stack.maddr import Filter
 from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.reason import Reason
 from smolctl.stack.send_queue import SendQueue
@@ -88,6 +89,12 @@ class UdpSocket:
         tos: type of service of what it sends (RFC 1122 3.2.1.6).
         options: IP options of what it sends, as ``ipv4_options.outgoing`` takes them.
         broadcast: whether it may send to a broadcast address (RFC 1122 3.3.6).
+        reuse: whether others that say so too may have the same port (Linux SO_REUSEADDR).
+        groups: what it wants of each group that it joined, by group and interface.
+        multicast_all: it hears other groups, too, that anybody here has joined.
+        multicast_ttl: of what it sends to a group; None for the stack's default.
+        multicast_loop: whether members on this stack get what it sends to a group.
+        multicast_dev: by which interface it sends to groups, None for whichever the routes say.
         rcvbuf: bound of the receive queue in bytes. sndbuf: bound of ``held`` in bytes.
         held: what cannot be sent yet and blocks the socket, None in an ordinary one.
         queue: received datagrams, oldest first.
@@ -109,6 +116,12 @@ class UdpSocket:
     tos: int = 0
     options: bytes = b""
     broadcast: bool = False
+    reuse: bool = False
+    groups: dict[tuple[int, str], Filter] = field(default_factory=dict)
+    multicast_all: bool = True
+    multicast_ttl: int | None = None
+    multicast_loop: bool = True
+    multicast_dev: str | None = None
     queue: deque[RawDatagram] = field(default_factory=deque)
     queue_bytes: int = 0
     errors: deque[SocketError] = field(default_factory=deque)
@@ -131,6 +144,16 @@ class UdpSocket:
             and (self.dev is None or self.dev == dev)
             and (self.peer is None or (self.peer == src and self.peer_port == sport))
         )
+
+    def hears(self, src: int, group: int, dev: str) -> bool:
+        """Tell whether it wants what ``src`` sends to a group (Linux ip_mc_sf_allow)."""
+        wanted = self.groups.get((group, dev))
+        return self.multicast_all if wanted is None else wanted.allows(src)
+
+    def has_room(self, payload: bytes) -> bool:
+        """Tell whether a datagram fits into its queue; one fits into an empty queue always."""
+        size = len(payload) + DATAGRAM_OVERHEAD
+        return not self.queue or self.queue_bytes + size <= self.rcvbuf
 
     def receive(self) -> Datagram | None:
         """Take the oldest datagram, or None."""
@@ -180,16 +203,22 @@ class UdpTable:
             best_score = -1
             for socket in self._bound.get((local, dport), ()):
                 score = (socket.peer is not None) + (socket.dev is not None)
-                if score > best_score and socket.accepts(src, sport, dst, dev):
+                # Of several that share all of it, the last one bound, as in Linux.
+                if score >= best_score and socket.accepts(src, sport, dst, dev):
                     best, best_score = socket, score
             if best is not None:
                 return best
         return None
 
-    def matching(self, src: int, sport: int, dst: int, dport: int, dev: str) -> list[UdpSocket]:
+    def matching(
+        self, src: int, sport: int, dst: int, dport: int, dev: str, *, multicast: bool
+    ) -> list[UdpSocket]:
         """Return every socket for a broadcast or multicast datagram (RFC 1122 4.1.3.5)."""
         return [
-            socket for socket in self._ports.get(dport, ()) if socket.accepts(src, sport, dst, dev)
+            socket
+            for socket in self._ports.get(dport, ())
+            if socket.accepts(src, sport, dst, dev)
+            and (not multicast or socket.hears(src, dst, dev))
         ]
 
     def at_port(self, port: int) -> list[UdpSocket]:
@@ -203,6 +232,8 @@ class UdpTable:
             AddressInUse: another socket would get the same datagrams.
         """
         for other in self.at_port(socket.port):
+            if socket.reuse and other.reuse:
+                continue
             if (ANY in (socket.local, other.local) or socket.local == other.local) and (
                 socket.dev is None or other.dev is None or socket.dev == other.dev
             ):

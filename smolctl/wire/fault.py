@@ -17,6 +17,8 @@ class Fault(StrEnum):
     IP_BAD_IHL = "ip-bad-ihl"
     IP_BAD_CHECKSUM = "ip-bad-checksum"
     IP_LENGTH_MISMATCH = "ip-length-mismatch"
+    IGMP_BAD_LENGTH = "igmp-bad-length"
+    IGMP_BAD_CHECKSUM = "igmp-bad-checksum"
     ICMP_TRUNCATED = "icmp-truncated"
     ICMP_BAD_CHECKSUM = "icmp-bad-checksum"
     UDP_HEADER_SHORT = "udp-header-short"

@@ -22,6 +22,7 @@ def api() -> Api:
     api.stack.udp_connect(api.host.socket(5001), api.stack.family.parse(PEER), 9)
     api.stack.echo_open(1)
     api.host.receive(udp_frame(dport=5000), udp_frame())
+    api("maddr.add", address="239.1.2.9", dev="tap0")
     return api
 
 

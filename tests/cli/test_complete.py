@@ -28,9 +28,9 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (("",), ["stack", "link", "addr", "route", "rule", "neigh", "sysctl", "socket", "stats",
-                 "monitor", "explain", "why", "trace", "udp", "capture", "ping", "traceroute",
-                 "arping", "batch", "config", "help"]),
+        (("",), ["stack", "link", "addr", "route", "rule", "neigh", "maddr", "sysctl", "socket",
+                 "stats", "monitor", "explain", "why", "trace", "udp", "capture", "ping",
+                 "traceroute", "arping", "batch", "config", "help"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),
         (("addr", ""), ["show", "add", "del", "replace", "change", "flush"]),
         (("-j", "route", "a"), ["add", "append"]),

@@ -6,7 +6,9 @@ from smolctl.errors import SendRejected
 from smolctl.stack.neighbor_state import State
 from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.wire import addr, ipv4, udp
+from tests.api.kit import Api
 from tests.kit.clock import SECOND_NS
+from tests.stack.groups import GROUP, group_frame, member
 from tests.stack.kit import (
     OURS,
     PEER,
@@ -115,3 +117,24 @@ def test_rfc1122_3_3_6_only_group_addresses_leave_in_group_frames(host: Host) ->
         assert frame.ip is not None
         group = host.stack.is_broadcast(frame.ip.dst) or addr.is_multicast(frame.ip.dst)
         assert bool(frame.dst[0] & 1) == group
+
+
+def test_rfc1122_3_3_7_multicasts_go_out_and_come_in_on_every_link(host: Host) -> None:
+    host.link("tap1")
+    host.add("10.7.0.1/24", "tap1")
+    for dev in ("tap0", "tap1"):
+        socket = member(host, dev=dev)
+        host.receive(group_frame(), dev=dev)
+        assert len(socket.receive_all()) == 1
+        host.poll()
+        host.sent(dev)
+        host.send(host.socket(dev=dev), GROUP)
+        (frame,) = host.sent(dev)
+        assert frame.dst == addr.multicast_mac(ip(GROUP))
+
+
+def test_rfc1122_3_3_7_a_link_says_whether_it_can_multicast() -> None:
+    api = Api()
+    flags = {row["ifname"]: row["flags"] for row in api("link.show")}
+    assert "MULTICAST" in flags["tap0"]
+    assert "MULTICAST" not in flags["lo"]

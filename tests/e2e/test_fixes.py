@@ -7,10 +7,11 @@ import pytest
 
 from smolctl.stack.reason import REASONS
 from tests.e2e import fixes, fixes_hold, fixes_proxy
-from tests.e2e.fix_frames import FAR, OURS, PORT, THEIRS, udp
+from tests.e2e.fix_frames import FAR, OURS, PORT, THEIRS, echo, ip, udp
 from tests.e2e.fixes import Bench, Case, counts, heard
 from tests.e2e.fixes_conflict import CONFLICT_CASES
 from tests.e2e.fixes_forward import FORWARD_CASES
+from tests.e2e.fixes_groups import GROUP, GROUP_CASES, GROUP_MAC, TO_PORT
 from tests.e2e.fixes_icmp import ICMP_CASES
 from tests.e2e.kit import Lab, Row, nothing_waits
 from tests.kit.process import Background, wait_until
@@ -18,11 +19,12 @@ from tests.kit.stack_env import SmolctlEnv
 
 ALL = (
     *fixes.CASES, *CONFLICT_CASES, *fixes_hold.CASES, *ICMP_CASES, *FORWARD_CASES,
-    *fixes_proxy.CASES,
+    *fixes_proxy.CASES, *GROUP_CASES,
 )  # fmt: skip
 UNFIXED = {
     "tx-no-port": "udp send binds its socket before; see the test of the error that it gives",
     "tx-src-not-ours": "has a test of its own: the address goes while its socket lives",
+    "ip-multicast-filtered": "has a test of its own: a member is there from the beginning",
     "udp-bound-elsewhere": "has a test of its own: a socket is there from the beginning",
 }
 """Reasons with a fix that are not in the table, and why."""
@@ -77,6 +79,29 @@ def test_a_port_that_is_bound_elsewhere(lab: Lab) -> None:
     wait_until(lambda: len(lab.call("socket.show")) == 2, "the second socket")
     assert arrives(bench)
     assert lab.drops()["udp-bound-elsewhere"] == row["count"]
+
+
+FILTERED = {
+    f"smolctl udp recv --group {GROUP} --source {THEIRS} --dev tap0 {PORT}": counts(
+        "udp.datagrams_delivered", ip(TO_PORT, GROUP, GROUP_MAC)
+    ),
+    f"smolctl maddr add {GROUP} dev tap0": counts("icmp.echo_replies_sent", echo(GROUP, GROUP_MAC)),
+}
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("fix", FILTERED)
+def test_a_sender_that_no_member_wants(lab: Lab, fix: str) -> None:
+    bench, act = Bench(lab), FILTERED[fix]
+    assert bench.ctl("sysctl icmp.echo_ignore_broadcasts=0")
+    lab.smolctl.popen("udp", "recv", "--group", GROUP, "--source", "10.0.0.9", "-I", "tap0", "1")
+    wait_until(lambda: lab.call("socket.show"), "a member")
+    assert not act(bench)
+    row = struck(lab, "ip-multicast-filtered")
+    assert row["fix"] == [fix]
+    lab.smolctl.shell(fix)
+    wait_until(lambda: lab.call("maddr.show", dev="tap0")[0]["maddr"][2].get("users") == 2, fix)
+    assert act(bench)
 
 
 @pytest.mark.netns

@@ -32,7 +32,7 @@ def test_every_fault_of_a_header_is_a_reason_to_drop() -> None:
 def test_names_are_kebab_case_and_begin_with_their_layer() -> None:
     layers = {
         "rx": "ethernet", "arp": "arp", "neigh": "neigh", "ip": "ip", "frag": "ip", "fwd": "ip",
-        "icmp": "icmp", "udp": "udp", "tx": "ip", "lab": "device", "stack": "stack",
+        "igmp": "igmp", "icmp": "icmp", "udp": "udp", "tx": "ip", "lab": "device", "stack": "stack",
     }  # fmt: skip
     for name, reason in REASONS.items():
         assert re.fullmatch(r"[a-z]+(-[a-z]+)+", name)
@@ -65,10 +65,13 @@ HANDS_ON = {
     "frame_input", "segments_input", "ip_input", "udp_input", "icmp_input", "arp_input",
     "socket_deliver", "_echo_request", "_echo_reply", "_error_input", "fragment_input", "discard",
     "_wait", "options_input", "options_checked", "forward_input", "_refuse", "_send_on",
-    "_link_output", "redirect_input", "_timestamp_request",
+    "_link_output", "redirect_input", "_timestamp_request", "group_deliver", "igmp_input",
+    "_query_input",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
-JUDGES = {"_validate", "_error_reason", "_no_socket", "_refused", "_unfit", "_learn_asker"}
+JUDGES = {
+    "_validate", "validate", "_error_reason", "_no_socket", "_refused", "_unfit", "_learn_asker",
+}  # fmt: skip
 
 
 class Paths:

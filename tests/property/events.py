@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from smolctl.errors import StackError
-from smolctl.stack import configure, egress_link, fast
+from smolctl.stack import configure, configure_maddr, egress_link, fast
 from smolctl.stack.fate import Trace, frames_of
 from smolctl.stack.interface import Interface, Medium
+from smolctl.stack.maddr import ANYBODY
 from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr, virtio
@@ -28,6 +29,7 @@ from tests.property.world import (
     plain_udps,
     ports,
 )
+from tests.stack.groups import GROUP, but, only
 from tests.stack.kit import OUR_MAC, PEER_MAC, ip, reply
 
 SECOND_NS = 1_000_000_000
@@ -82,7 +84,7 @@ changes = st.builds(
     Do,
     st.sampled_from(
         ["refuse", "up", "carrier", "address", "route", "knob", "flush", "mtu", "mac", "rebind",
-         "delete", "pmtudisc"]
+         "delete", "pmtudisc", "join", "join"]
     ),
     devs,
     st.integers(0, 99),
@@ -258,7 +260,19 @@ class Player:
         index = number % len(sockets)
         self.stack.udp_close(sockets[index])
         sockets[index] = self.stack.udp_open()
+        sockets[index].reuse = number % 2 > 0
         self.stack.udp_bind(sockets[index], 0, 7 + number % 3, dev if number > 50 else None)
+
+    def _join(self, dev: str, number: int) -> None:
+        """Have a socket join a group, want something else of it, or leave it."""
+        sockets, interface, group = self.world.sockets, self.host.dev(dev), ip(GROUP)
+        socket = sockets[number % len(sockets)]
+        socket.multicast_loop = number % 5 > 0
+        wanted = (ANYBODY, ANYBODY, only("10.0.0.2"), but("10.0.0.2"))[number // 10 % 4]
+        if number < 80:
+            configure_maddr.join(self.stack, socket, interface, group, wanted)
+        else:
+            configure_maddr.leave(self.stack, socket, interface, group)
 
     def _delete(self, dev: str, number: int) -> None:
         if number >= 90:
@@ -290,6 +304,10 @@ def snapshot(world: World) -> dict[str, Any]:
         "neighbors": {name: neighbors(world, name) for name in stack.neighbors},
         "claims": {name: claims(link) for name, link in stack.interfaces.items()},
         "paths": list(stack.path_mtus),
+        "groups": {
+            name: (link.groups.filters, link.igmp.due_ns, link.igmp.version(world.host.now))
+            for name, link in stack.interfaces.items()
+        },
         "deadline": stack.deadline(),
     }
 

@@ -56,7 +56,9 @@ def fates(world: World) -> Counter[str]:
             ends[reason.name] += tally.count
     for event in (*ANSWERED, *ABSORBED):
         ends[event] += stack.ledger.events.get(event, 0)
-    ends["delivered"] = sum(socket.rx_datagrams for socket in world.sockets)
+    # Copies beyond the first are no fates.
+    copies = stack.ledger.events.get("udp.copies_delivered", 0)
+    ends["delivered"] = sum(socket.rx_datagrams for socket in world.sockets) - copies
     ends["echo reply"] = len(world.client.replies)
     return ends
 

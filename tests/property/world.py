@@ -13,6 +13,7 @@ from smolctl.stack.route import InsertMode, Route, RouteType, TableName
 from smolctl.stack.rule import Rule, RuleAction
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr, icmp
+from tests.stack.groups import ALL_HOSTS, GROUP, group_frame, igmp_frame, query, reported
 from tests.stack.kit import (
     OTHER_MAC,
     OUR_MAC,
@@ -40,7 +41,7 @@ ADDRESSES = (
 IPS = (
     "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.2", "10.0.0.2", "10.0.0.3", "10.0.0.4",
     "10.0.0.9", "10.0.0.255", "10.1.0.1", "10.1.0.2", "10.9.7.7", "8.8.8.8", "127.0.0.1",
-    "127.0.0.2", "0.0.0.0", "0.0.0.9", "224.0.0.1", "240.0.0.1", "255.255.255.255",
+    "127.0.0.2", "0.0.0.0", "0.0.0.9", "224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255",
 )  # fmt: skip
 MACS = (OUR_MAC, OTHER_MAC, PEER_MAC, addr.BROADCAST_MAC, addr.ZERO_MAC, addr.multicast_mac(1))
 PORTS = (7, 8, 9, 5000, 0)
@@ -98,12 +99,16 @@ KNOBS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("ip.drop_unicast_in_l2_multicast", (0, 1)),
     ("ip.fib_multipath_hash_policy", (0, 1)),
     ("ip.fib_multipath_use_neigh", (0, 1)),
+    ("igmp.force_version", (0, 1, 2)),
+    ("igmp.strict_queries", (0, 1)),
     ("ip.first_source", (0, 1)),
     ("ip.forward", (1, 1, 0)),
     ("ip.forward_special", (0, 1)),
     ("ip.frag_time_ms", (1000, 30_000)),
     ("ip.local_prefix", (0, 1)),
     ("ip.loopback_own", (0, 1)),
+    ("ip.multicast_all", (0, 1)),
+    ("ip.multicast_ttl", (0, 1, 64)),
     ("ip.min_pmtu", (68, 552)),
     ("ip.mtu_expires_ms", (1000, 600_000)),
     ("ip.no_pmtu_disc", (0, 0, 1, 2)),
@@ -325,10 +330,26 @@ marked = st.builds(
 """Datagrams with a type of service and options, in the flows of plain ones."""
 
 
+groups = st.sampled_from([ALL_HOSTS, GROUP])
+to_groups = st.builds(
+    lambda dport, payload, src, group: group_frame(payload, src, group, dport),
+    ports, payloads, srcs, groups,
+)  # fmt: skip
+igmps: st.SearchStrategy[bytes] = st.one_of(
+    st.builds(
+        query, st.integers(1, 3), st.sampled_from(["0.0.0.0", GROUP, "10.0.0.1"]),
+        code=st.sampled_from([1, 100]), dst=groups,
+    ),
+    st.builds(query, st.just(3), groups, srcs, dst=groups),
+    st.builds(reported, groups, st.integers(1, 2)),
+    st.builds(igmp_frame, st.binary(max_size=20), srcs, groups),
+)  # fmt: skip
+
+
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
     """Return a good frame with something wrong: a changed byte, cut short, or padded."""
-    frame = draw(st.one_of(arps, udps, plain_udps, echoes, errors))
+    frame: bytes = draw(st.one_of(arps, udps, plain_udps, echoes, errors, igmps))
     how = draw(st.integers(0, 3))
     at = draw(st.integers(0, len(frame) - 1))
     if how == 0:
@@ -339,7 +360,9 @@ def mutated(draw: st.DrawFn) -> bytes:
     return frame[:at] + changed + frame[at + 1 :]
 
 
-good_frames = st.one_of(arps, udps, plain_udps, plain_udps, echoes, errors, odd_packets, marked)
+good_frames = st.one_of(
+    arps, udps, plain_udps, plain_udps, echoes, errors, odd_packets, marked, to_groups, igmps
+)
 frames = st.one_of(good_frames, good_frames, good_frames, mutated(), st.binary(max_size=80))
 
 

@@ -10,7 +10,7 @@ from smolctl.stack.route import RouteType
 from smolctl.stack.rule import RuleAction
 from smolctl.wire import addr, ethernet, icmp
 from tests.kit.clock import SECOND_NS
-from tests.stack import provokers_hold
+from tests.stack import provoke_groups, provokers_hold
 from tests.stack.kit import (
     DEAD,
     OTHER_MAC,
@@ -160,7 +160,6 @@ PROVOKERS: dict[str, Provoker] = {
     "ip-unicast-in-broadcast": with_knob(
         "ip.drop_unicast_in_l2_multicast", 1, receives(udp_frame(to=addr.BROADCAST_MAC))
     ),
-    "ip-multicast-not-joined": receives(udp_frame(dst="224.0.0.1", to=addr.multicast_mac(1))),
     "ip-bad-option": receives(with_options(b"\x07\x02")),
     "ip-source-route": receives(with_options(bytes([131, 3, 4]))),
     "ip-source-route-open": with_knob(
@@ -259,11 +258,13 @@ PROVOKERS: dict[str, Provoker] = {
     "lab-duplicate": on_a_bad_link(Netem(duplicate=1)),
     "lab-reorder": on_a_bad_link(Netem(delay_ns=SECOND_NS, reorder=1)),
     "stack-stopped": stopped,
+    **provoke_groups.PROVOKERS,
 }
 
 
 VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "icmp-hops-silent": (silence(ICMP_HOPS_SILENT, ip=PEER, n=30, hop=2, last="10.1.0.2"),),
+    **provoke_groups.VARIANTS,
     "arp-unsolicited": (
         with_knob("arp.accept_from", "solicited", known_before(receives(reply(DEAD)))),
     ),

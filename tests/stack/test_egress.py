@@ -81,7 +81,8 @@ def test_the_time_to_live_is_the_sockets_or_the_default(
     host: Host, ttl: int | None, dst: str, wanted: int
 ) -> None:
     socket = host.socket(dev="tap0")
-    socket.ttl, socket.broadcast = ttl, True
+    socket.ttl = socket.multicast_ttl = ttl
+    socket.broadcast = True
     host.send(socket, dst)
     header = only(host).ip
     assert header is not None

@@ -31,7 +31,7 @@ def test_a_knob_says_what_it_is(item: Knob) -> None:
     assert item.environment == f"SMOLCTL_{item.key.upper().replace('.', '_')}"
     assert item.linux, "a knob is there because real stacks differ"
     layer, _, name = item.key.partition(".")
-    assert layer in {"arp", "icmp", "iface", "ip", "neigh", "udp"}
+    assert layer in {"arp", "icmp", "iface", "igmp", "ip", "neigh", "udp"}
     assert name.isidentifier()
     assert (item.unit == "ms") == item.key.endswith("_ms")
 

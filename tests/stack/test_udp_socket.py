@@ -202,7 +202,7 @@ def test_a_broadcast_is_not_for_a_socket_bound_to_one_of_our_addresses(host: Hos
     sockets = [host.socket(7, local) for local in (OURS, "127.0.0.1", "224.0.0.1")]
     host.receive(udp_frame(dst="10.0.0.255", to=addr.BROADCAST_MAC))
     assert [payloads(socket) for socket in sockets] == [[], [], []]
-    assert host.reasons() == {"udp-bound-elsewhere": 1, "icmp-reply-suppressed": 1}
+    assert host.reasons() == {"udp-no-listener": 1}
 
 
 # --- connect --------------------------------------------------------------------------------------

@@ -22,10 +22,15 @@ EVENTS = (
     "icmp.timestamp_replies_sent",
     "icmp.errors_sent",
     "icmp.redirects_sent",
+    "igmp.leaves_sent",
+    "igmp.queries_received",
+    "igmp.reports_received",
+    "igmp.reports_sent",
     "ip.datagrams_forwarded",
     "ip.datagrams_fragmented",
     "ip.fragments_created",
     "ip.datagrams_reassembled",
+    "udp.copies_delivered",
 )
 
 

@@ -10,8 +10,16 @@ from smolctl.daemon.api.udp_send import SendJob, SendPlan, error_fields
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context
 from smolctl.daemon.job import Job
-from smolctl.errors import InvalidArgument, MessageTooLong, NoBuffers, SendRejected
+from smolctl.errors import (
+    InvalidArgument,
+    MessageTooLong,
+    NoBuffers,
+    SendRejected,
+    SmolctlError,
+)
+from smolctl.stack import configure_maddr
 from smolctl.stack.fast import udp_send_many
+from smolctl.stack.maddr import ANYBODY, Filter
 from smolctl.stack.udp_socket import ANY, UdpSocket
 from smolctl.wire import addr, ipv4_options, udp
 
@@ -57,7 +65,8 @@ def send(ctx: Context, args: Args) -> Job:
     words = args.text("options")
     options = b"" if words is None else option_words.parse(words)
     socket = ctx.stack.udp_open("udp send")
-    socket.ttl = args.integer("ttl", 1, 255)
+    # To a group, 0 is for the members on this stack alone (RFC 1112 6.1).
+    socket.ttl = socket.multicast_ttl = args.integer("ttl", int(not addr.is_multicast(dst)), 255)
     socket.tos = args.tos("tos") or 0
     socket.options = options
     socket.broadcast, socket.pmtudisc = args.flag("broadcast"), args.pmtudisc(socket.pmtudisc)
@@ -95,6 +104,7 @@ def _bound(ctx: Context, args: Args, owner: str) -> UdpSocket:
     args.required("port")
     port = args.port("port") or 0
     socket = ctx.stack.udp_open(owner)
+    socket.reuse = args.flag("reuse")
     ctx.stack.udp_bind(socket, args.address("addr") or ANY, port, args.text("dev"))
     return socket
 
@@ -102,7 +112,36 @@ def _bound(ctx: Context, args: Args, owner: str) -> UdpSocket:
 def recv(ctx: Context, args: Args) -> Job:
     """Receive datagrams."""
     count, wait = args.integer("count", 1, 1_000_000_000), args.seconds("wait")
-    return RecvJob(ctx, _bound(ctx, args, "udp recv"), count, wait)
+    joining = "group" in args
+    if "source" in args and not joining:
+        raise InvalidArgument(
+            "a source is one of a group's senders: name the group", hint="--group GROUP"
+        )
+    socket = _joined(ctx, args) if joining else _bound(ctx, args, "udp recv")
+    return RecvJob(ctx, socket, count, wait)
+
+
+def _joined(ctx: Context, args: Args) -> UdpSocket:
+    """Return a socket that has joined a group, and hears nothing else unless an address is given.
+
+    Others may have the port, too: whoever joins a group wants no less than all of them.
+    """
+    stack, group = ctx.stack, args.address("group") or 0
+    interface = configure_maddr.interface_for(stack, group, args.text("dev"))
+    wanted = Filter(False, frozenset(args.addresses("source"))) if "source" in args else ANYBODY
+    args.required("port")
+    socket = stack.udp_open("udp recv")
+    socket.reuse, socket.multicast_all = True, False
+    local = args.address("addr")
+    stack.udp_bind(
+        socket, group if local is None else local, args.port("port") or 0, args.text("dev")
+    )
+    try:
+        configure_maddr.join(stack, socket, interface, group, wanted)
+    except SmolctlError:
+        stack.udp_close(socket)
+        raise
+    return socket
 
 
 def echo(ctx: Context, args: Args) -> Job:
@@ -130,7 +169,8 @@ class RecvJob(Job):
     def start(self, now: int) -> None:
         """Say where it listens."""
         socket = self._socket
-        self.emit("bound", addr=addr.IPV4.format(socket.local), port=socket.port, dev=socket.dev)
+        dev = next((dev for _, dev in socket.groups), socket.dev)
+        self.emit("bound", addr=addr.IPV4.format(socket.local), port=socket.port, dev=dev)
         if self._wait_ns is not None:
             self._end_ns = self.deadline = now + self._wait_ns
         socket.handler = self._take_up
@@ -229,7 +269,7 @@ class EchoJob(RecvJob):
         if self._judged != (dst, stack.generation):
             self._judged = dst, stack.generation
             # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
-            self._own = None if stack.is_broadcast(dst) else dst
+            self._own = None if addr.is_multicast(dst) or stack.is_broadcast(dst) else dst
         own = self._own
         number = udp_send_many(stack, socket, payloads, src, sport, now, own)
         if self._quiet and number == len(payloads):

@@ -13,6 +13,7 @@ from smolctl.stack.reason.model import *
 from smolctl.stack.reason.ethernet import *
 from smolctl.stack.reason.arp import *
 from smolctl.stack.reason.ip import *
+from smolctl.stack.reason.igmp import *
 from smolctl.stack.reason.icmp import *
 from smolctl.stack.reason.udp import *
 from smolctl.stack.reason.fwd import *

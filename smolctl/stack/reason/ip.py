@@ -151,11 +151,28 @@ IP_MULTICAST_NOT_JOINED = define(
     "ip-multicast-not-joined", Kind.DROP, "RFC 1122 3.3.7", "silent",
     "a packet to a group that nobody here has joined",
     """A multicast address names a group, and a host takes only packets to groups that it has
-    joined. No socket of this stack has. Such packets are ordinary on a shared link (routers, name
-    services of other systems) and are dropped without a word; an ICMP error must not answer
-    them.""",
-    why="no socket here joined {ip} on {dev}",
+    joined, on the interface by which they come in. Nobody here has joined this one on this one.
+    Such packets are ordinary on a shared link (routers, name services of other systems) and are
+    dropped without a word; an ICMP error must not answer them. A datagram that was sent to a group
+    by lo ends here, too, unless a member is there.""",
+    why="nobody here has joined {ip} on {dev}",
+    fix=(
+        "smolctl udp recv --group {ip} --dev {dev} {port}",
+        "smolctl maddr add {group} dev {dev}",
+    ),
     advice="usually harmless: it is for others on the link",
+)  # fmt: skip
+IP_MULTICAST_FILTERED = define(
+    "ip-multicast-filtered", Kind.DROP, "RFC 3376 3.2", "silent",
+    "a packet to a group, of a sender that no member wants",
+    """Who joins a group may say which senders it wants (source-specific multicast): only some, or
+    all but some. All members here together do not want this one. Where routers know of it, such
+    packets do not even come to the link; on the sender's own link they do.""",
+    why="nobody who joined {ip} on {dev} wants what {source} sends",
+    fix=(
+        "smolctl udp recv --group {ip} --source {source} --dev {dev} {port}",
+        "smolctl maddr add {group} dev {dev}",
+    ),
 )  # fmt: skip
 IP_BAD_OPTION = define(
     "ip-bad-option", Kind.REJECT, "RFC 1122 3.2.2.5", "IP_INHDR",
@@ -190,9 +207,9 @@ IP_SOURCE_ROUTE_OPEN = define(
 IP_PROTO_UNKNOWN = define(
     "ip-proto-unknown", Kind.REJECT, "RFC 1122 3.2.2.1", "IP_NOPROTO",
     "a packet of a protocol that this stack does not speak",
-    """The packet is for us and sound, but what it carries is neither UDP (17) nor ICMP (1); 6 would
-    be TCP, 2 IGMP. The sender is told by ICMP "protocol unreachable" (RFC 1122 3.2.2.1), so that it
-    can stop trying: TCP's connect fails with "Protocol not available".""",
+    """The packet is for us and sound, but what it carries is neither UDP (17), ICMP (1) nor IGMP
+    (2); 6 would be TCP. The sender is told by ICMP "protocol unreachable" (RFC 1122 3.2.2.1), so
+    that it can stop trying: TCP's connect fails with "Protocol not available".""",
     why="protocol {protocol} has no handler (UDP is 17, ICMP is 1)",
     advice="use UDP or ICMP: this stack speaks no other",
 )  # fmt: skip

@@ -39,7 +39,7 @@ class Reason:
     Attributes:
         name: stable, kebab-case.
         kind: drop, reject, wait or note.
-        layer: where it happens: ethernet, arp, neigh, ip, icmp, udp, device or stack.
+        layer: where it happens: ethernet, arp, neigh, ip, igmp, icmp, udp, device or stack.
         source: RFC and section that asks for it, "policy", or "-".
         linux: Linux's counterpart (errno or skb drop reason), "silent" where Linux has none.
         summary: what it means, a few words without full stop.
@@ -97,6 +97,7 @@ _LAYERS = {
     "ip": "ip",
     "frag": "ip",
     "fwd": "ip",
+    "igmp": "igmp",
     "icmp": "icmp",
     "udp": "udp",
     "tx": "ip",

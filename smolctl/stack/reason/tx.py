@@ -219,7 +219,8 @@ TX_TTL_ZERO = define(
     "a packet with a time to live of 0",
     """The TTL says how many hops a packet may go; with 0 it may not even leave. RFC 1122 3.2.1.7: a
     host MUST NOT send one. 1 keeps a packet on the link, 64 reaches every host of the
-    Internet.""",
+    Internet. Sent to a group, 0 means the members on this host alone (RFC 1112 6.1), and there is
+    none.""",
     why="a packet with TTL 0 may not be sent",
     advice="ask for a TTL of 1 to 255",
 )  # fmt: skip

@@ -60,6 +60,30 @@ UDP_PEER_MISMATCH = define(
     why="the socket is connected to {peer}, the datagram is from {source}",
     advice="send from {peer}, or use a socket that is not connected",
 )  # fmt: skip
+UDP_NO_LISTENER = define(
+    "udp-no-listener", Kind.DROP, "RFC 1122 4.1.3.5", "NOT_SPECIFIED",
+    "a broadcast or multicast that no socket here listens for",
+    """The datagram is for everybody on the link, or for a group that this stack is a member of, and
+    no socket takes it: none is bound to its port, or those that are want another address, interface
+    or sender. A socket may have joined the group for other sources, or hear only the groups that it
+    joined itself (ip.multicast_all=0). Such datagrams are ordinary, and RFC 1122 3.2.2 forbids to
+    answer them with an ICMP error; Linux counts them as IgnoredMulti.""",
+    why=("no socket listens for {ip} at port {port}", "; bound there: {bound}"),
+    fix=(
+        "smolctl udp recv {broadcast}:{port}",
+        "smolctl udp recv --group {group} --dev {dev} {port}",
+    ),
+)  # fmt: skip
+UDP_COPY_LOST = define(
+    "udp-copy-lost", Kind.NOTE, "RFC 1122 4.1.3.5", "SOCKET_RCVBUFF",
+    "one of several receivers had no room for its copy",
+    """A broadcast or multicast is given to every socket that wants it. At least one more wanted
+    this one, and the queue of what its program has not read yet is full. The datagram's own fate is
+    another: it was delivered if anybody had room for it, and is dropped as udp-rcvbuf-full if
+    nobody had. Read faster, or give new sockets a longer queue (udp.rmem_default).""",
+    why="{queued} B of {limit} queued at port {port} of one of its receivers",
+    advice="the reader is slow; for its next socket: smolctl sysctl udp.rmem_default={value}",
+)  # fmt: skip
 UDP_RCVBUF_FULL = define(
     "udp-rcvbuf-full", Kind.DROP, "-", "SOCKET_RCVBUFF",
     "the socket's receive queue is full: its reader is slow",

@@ -1,0 +1,88 @@
+"""Which groups an interface is a member of: who wants each, and from which sources.
+
+A socket that joins says which senders it wants; what the interface takes is what its members want
+together (RFC 3376 3.1, 3.2). A member is a socket, or a name for what no socket stands for.
+"""
+
+from collections.abc import Hashable, Iterable
+from typing import NamedTuple
+
+HOST = "host"
+"""The member of what a host is always in: the group of all hosts (RFC 1122 3.3.7)."""
+STATIC = "static"
+"""The member of a group that was joined by hand."""
+
+
+class Filter(NamedTuple):
+    """Which senders to a group are wanted: ``sources`` alone, or all but these if ``exclude``."""
+
+    exclude: bool
+    sources: frozenset[int] = frozenset()
+
+    def allows(self, source: int) -> bool:
+        """Tell whether what ``source`` sends is wanted."""
+        return (source in self.sources) != self.exclude
+
+
+ANYBODY = Filter(True)
+NOBODY = Filter(False)
+"""What is wanted of a group that nobody has joined: joining and leaving only change filters."""
+
+
+def merged(filters: Iterable[Filter]) -> Filter:
+    """Return what several members want together (RFC 3376 3.2)."""
+    filters = list(filters)
+    included = frozenset[int]().union(*(each.sources for each in filters if not each.exclude))
+    excluded = [each.sources for each in filters if each.exclude]
+    if not excluded:
+        return Filter(False, included)
+    return Filter(True, frozenset.intersection(*excluded) - included)
+
+
+class Groups:
+    """The groups of one interface.
+
+    Args:
+        always: the group that it never leaves.
+
+    Attributes:
+        filters: what is wanted of each group, in the order in which they were joined.
+    """
+
+    def __init__(self, always: int) -> None:
+        self._members: dict[int, dict[Hashable, Filter]] = {always: {HOST: ANYBODY}}
+        self.filters = {always: ANYBODY}
+
+    def twin(self) -> "Groups":
+        """Return a copy with the same members."""
+        result = Groups(0)
+        result._members = {group: dict(members) for group, members in self._members.items()}
+        result.filters = dict(self.filters)
+        return result
+
+    def members(self, group: int) -> dict[Hashable, Filter]:
+        """Return who is in a group, and what each wants."""
+        return self._members.get(group, {})
+
+    def set(self, group: int, member: Hashable, wanted: Filter) -> tuple[Filter, Filter]:
+        """Note what a member wants; NOBODY has it leave.
+
+        Returns: what the interface wanted before, and what it wants now.
+        """
+        members = self._members.setdefault(group, {})
+        before = self.filters.get(group, NOBODY)
+        if wanted == NOBODY:
+            members.pop(member, None)
+        else:
+            members[member] = wanted
+        after = merged(members.values())
+        if members:
+            self.filters[group] = after
+        else:
+            self.filters.pop(group, None)
+            del self._members[group]
+        return before, after
+
+    def allows(self, group: int, source: int) -> bool:
+        """Tell whether what ``source`` sends to ``group`` is wanted by anybody."""
+        return self.filters.get(group, NOBODY).allows(source)
