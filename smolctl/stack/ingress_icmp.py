@@ -75,7 +75,7 @@ def _echo_request(
     The reply goes the ordinary way out: where its next hop is not yet resolved it waits in the
     neighbor's queue, so the first ping of an unknown peer is answered.
     """
-    group = addr.is_multicast(header.dst) or stack.is_broadcast(header.dst)
+    group = _is_group(stack, header.dst)
     if stack.settings["icmp.echo_ignore_all"]:
         stack.ledger.record(reason.ICMP_ECHO_IGNORED, interface.name, now, trace)
         return
@@ -100,6 +100,11 @@ def _echo_request(
     stack.ledger.count("icmp.echo_replies_sent")
 
 
+def _is_group(stack: "Stack", dst: int) -> bool:
+    """Tell whether more hosts than this one are asked, so that ``dst`` can be nobody's source."""
+    return addr.is_multicast(dst) or stack.is_broadcast(dst)
+
+
 def _timestamp_request(
     stack: "Stack",
     interface: Interface,
@@ -114,7 +119,7 @@ def _timestamp_request(
     if not stack.settings["icmp.answer_timestamp"]:
         stack.ledger.record(reason.ICMP_TIMESTAMP_IGNORED, interface.name, now, trace, **asked)
         return
-    group = stack.is_broadcast(header.dst)
+    group = _is_group(stack, header.dst)
     if group and stack.settings["icmp.echo_ignore_broadcasts"]:
         asked["ip"] = addr.IPV4.format(header.dst)
         stack.ledger.record(reason.ICMP_TIMESTAMP_BROADCAST, interface.name, now, trace, **asked)

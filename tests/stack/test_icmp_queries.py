@@ -42,12 +42,16 @@ def test_a_timestamp_request_without_the_senders_time_is_too_short(host: Host) -
     assert host.reasons() == {"icmp-truncated": 1}
 
 
+@pytest.mark.parametrize(
+    ("dst", "to"),
+    [("10.0.0.255", addr.BROADCAST_MAC), ("224.0.0.1", bytes.fromhex("01005e000001"))],
+)
 @pytest.mark.parametrize("ignore", [True, False])
-def test_a_timestamp_request_to_everybody(host: Host, ignore: bool) -> None:
+def test_a_timestamp_request_to_everybody(host: Host, ignore: bool, dst: str, to: bytes) -> None:
     host.set("icmp.answer_timestamp", 1)
     host.set("icmp.echo_ignore_broadcasts", int(ignore))
-    host.receive(icmp_frame(13, 0, 0, bytes(12), dst="10.0.0.255", to=addr.BROADCAST_MAC))
-    assert len(host.sent()) == (not ignore)
+    host.receive(icmp_frame(13, 0, 0, bytes(12), dst=dst, to=to))
+    assert [frame.ip.src for frame in host.sent() if frame.ip] == [ip(OURS)] * (not ignore)
     assert host.reasons() == ({"icmp-timestamp-broadcast": 1} if ignore else {})
 
 
