@@ -72,6 +72,23 @@ def test_every_noun_with_changes_is_saved() -> None:
     assert all(len(why.split()) >= 3 for why in UNSAVED.values())
 
 
+def test_groups_that_were_joined_by_hand_are_saved() -> None:
+    original, copy = bare(), bare()
+    for api in (original, copy):
+        api("link.add", name="tap1", type="test")
+    for group, dev in (("239.1.2.3", "tap1"), ("239.1.2.2", "tap1"), ("239.1.2.3", "lo")):
+        original("maddr.add", address=group, dev=dev)
+    commands = saved(original)
+    assert [line for line in commands if line.startswith("maddr")] == [
+        "maddr add 239.1.2.3 dev lo",
+        "maddr add 239.1.2.3 dev tap1",
+        "maddr add 239.1.2.2 dev tap1",
+    ]
+    run(copy, [line for line in commands if not line.startswith("link")])
+    groups = [row["maddr"] for row in original("maddr.show")]
+    assert [row["maddr"] for row in copy("maddr.show")] == groups
+
+
 def test_proxy_entries_and_what_is_tested_are_saved() -> None:
     original, copy = bare(), bare()
     for api in (original, copy):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from smolctl.daemon.api import addr, link, neigh, route_save, rule, sysctl
+from smolctl.daemon.api import addr, link, maddr, neigh, route_save, rule, sysctl
 from smolctl.daemon.api.saved import Saved
 from smolctl.daemon.api.scratch import Scratch
 from smolctl.daemon.args import Args
@@ -35,6 +35,7 @@ SAVERS: tuple[tuple[str, Saver], ...] = (
     ("route", route_save.save),
     ("neigh", neigh.save_down),
     ("rule", rule.save),
+    ("maddr", maddr.save),
     ("sysctl", sysctl.save_last),
 )
 """Each noun's own ``save``, in an order that works: what a part needs stands before it."""

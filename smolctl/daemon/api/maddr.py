@@ -1,8 +1,9 @@
 """``smolctl maddr``: the groups that interfaces are members of."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from smolctl.daemon.api.saved import Saved, Words
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument
@@ -67,6 +68,17 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Leave a group that was joined by hand."""
     configure_maddr.leave_static(ctx.stack, *_parse(ctx, args))
     return []
+
+
+def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield what joins the groups that were joined by hand; sockets come and go with programs."""
+    for interface in ctx.stack.interfaces.values():
+        for group in interface.groups.filters:
+            if STATIC in interface.groups.members(group):
+                address = addr.IPV4.format(group)
+                args: Words = {"address": address, "dev": interface.name}
+                key = f"maddr {interface.name} {address}"
+                yield Saved("maddr.add", args, ("maddr.del", args), key=key)
 
 
 def _parse(ctx: Context, args: Args) -> tuple[Interface, int]:
