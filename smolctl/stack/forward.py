@@ -29,12 +29,15 @@ from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.multipath import Multipath
 from smolctl.stack.reason import Reason
 from smolctl.stack.route import RouteType, Scope
+from smolctl.stack.rule import Refused
 from smolctl.stack.source import select_source
 from smolctl.wire import addr, ethernet, fragment, icmp, ipv4, ipv4_options
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
 
+NOT_FOR_US = frozenset({reason.IP_DST_NOT_OURS, reason.IP_RULE_REFUSED})
+"""Why a host does not take a packet that a router may have to send on, or tell the sender about."""
 _TYPE_REASONS = {
     RouteType.BLACKHOLE: reason.FWD_ROUTE_BLACKHOLE,
     RouteType.UNREACHABLE: reason.FWD_ROUTE_UNREACHABLE,
@@ -49,6 +52,11 @@ _TOLD: dict[Reason, tuple[icmp.Type, int]] = {
     reason.TX_IFACE_DOWN: (_UNREACHABLE, icmp.Unreachable.HOST),
     reason.FWD_TTL_EXCEEDED: (_EXCEEDED, icmp.TimeExceeded.TTL),
     reason.FWD_TOO_BIG: (_UNREACHABLE, icmp.Unreachable.FRAG_NEEDED),
+}
+# What a rule of that type tells. Linux fib4_rule_action: ENETUNREACH; a route has EHOSTUNREACH.
+_RULE_TELLS = {
+    RouteType.UNREACHABLE.value: icmp.Unreachable.NET,
+    RouteType.PROHIBIT.value: icmp.Unreachable.ADMIN,
 }
 
 
@@ -118,6 +126,9 @@ def way(
     if route is None:
         detail = {"ip": shown(dst), **suggest.onward(stack, dst, interface)}
         return Refusal(reason.FWD_NO_ROUTE, interface.name, detail)
+    if isinstance(route, Refused):
+        rule = {"ip": shown(src), "type": route.type.value, **suggest.rule(route)}
+        return Refusal(reason.IP_RULE_REFUSED, interface.name, rule)
     if (refused := _TYPE_REASONS.get(route.type)) is not None:
         prefix = f"{shown(route.prefix)}/{route.plen}" if route.plen else "default"
         return Refusal(refused, interface.name, {"ip": shown(dst), "route": prefix})
@@ -182,8 +193,11 @@ def _refuse(
     """Drop a packet for a reason; tell its sender where the RFC wants that."""
     why = refusal.reason
     stack.ledger.record(why, refusal.dev or interface.name, now, trace, **refusal.detail)
-    if why in _TOLD:
-        kind, code = _TOLD[why]
+    told = _TOLD.get(why)
+    if why is reason.IP_RULE_REFUSED and refusal.detail["type"] in _RULE_TELLS:
+        told = _UNREACHABLE, _RULE_TELLS[str(refusal.detail["type"])]
+    if told is not None:
+        kind, code = told
         icmp_error.answer(
             stack, interface, kind, code, packet, header, now, trace, group_frame=False,
             rest=mtu if why is reason.FWD_TOO_BIG else 0,

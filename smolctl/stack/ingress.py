@@ -115,7 +115,7 @@ def ip_input(
     trace.step("ip", "ok", now, header)
     why, detail = _validate(stack, interface, packet, header, cast, trace, now, looped=looped)
     packet = packet[: header.total_length]
-    if why is reason.IP_DST_NOT_OURS and not looped and stack.settings["ip.forward"]:
+    if why in forward.NOT_FOR_US and not looped and stack.settings["ip.forward"]:
         forward.forward_input(stack, interface, packet, header, now, trace, cast)
         return
     if why is not None:

@@ -96,6 +96,20 @@ QUESTIONS = (
     "10.0.0.1 iif tap0", "10.0.0.1 from 224.0.0.1 iif tap0", "10.0.0.1 from 10.0.0.255 iif tap0",
 )  # fmt: skip
 
+FORWARDED = (
+    "8.8.8.8 from 10.0.0.7 iif tap0", "8.8.8.8 from 10.2.0.7 iif tap1",
+    "10.2.0.7 from 10.0.0.7 iif tap0", "10.0.0.7 from 10.2.0.7 iif tap1",
+    "10.0.0.9 from 10.0.0.7 iif tap0", "172.18.1.1 from 10.0.0.7 iif tap0",
+    "10.9.9.65 from 10.0.0.7 iif tap0", "10.9.9.1 from 10.0.0.7 iif tap0",
+    "10.0.0.1 from 10.2.0.7 iif tap1", "9.9.9.9 from 10.0.0.7 iif tap0",
+    "198.51.100.1 from 10.2.0.7 iif tap1", "198.51.100.200 from 10.2.0.7 iif tap1",
+    "203.0.113.1 from 10.0.0.7 iif tap0", "203.0.114.1 from 10.0.0.7 iif tap0",
+    "203.0.115.1 from 10.0.0.7 iif tap0", "8.8.8.8 from 10.0.0.99 iif tap0",
+    "203.0.119.1 from 10.0.0.7 iif tap0", "10.0.0.255 from 10.2.0.7 iif tap1",
+    "8.8.8.8 from 127.0.0.1 iif tap0",
+)  # fmt: skip
+"""Questions to a host that forwards."""
+
 SCRIPTS = {
     "rules": (
         *NETWORK[:5],

@@ -2,10 +2,11 @@
 
 import pytest
 
-from smolctl.stack import story
+from smolctl.stack import configure_rule, story
 from smolctl.stack.neighbor_state import State
 from smolctl.stack.reason import REASONS
 from smolctl.stack.route import RouteType
+from smolctl.stack.rule import Rule, RuleAction
 from smolctl.stack.suggest import onward
 from smolctl.wire import addr, icmp
 from tests.kit.clock import SECOND_NS
@@ -147,6 +148,24 @@ def test_martians_are_not_forwarded(router: Router, src: str, dst: str, reason: 
     router.route("0.0.0.0/0", via=ROUTER)
     assert router.passed(udp_frame(src=src, dst=dst)) == []
     assert router.reasons() == {reason: 1}
+
+
+@pytest.mark.parametrize(
+    ("action", "tells"),
+    [
+        (RuleAction.BLACKHOLE, []),
+        (RuleAction.UNREACHABLE, [(3, 0)]),
+        (RuleAction.PROHIBIT, [(3, 13)]),
+    ],
+)
+def test_a_rule_that_refuses_is_told_as_linux_tells_it(
+    router: Router, action: RuleAction, tells: list[tuple[int, int]]
+) -> None:
+    rule = Rule(100, action=action, dst=ip(FAR), dst_len=32)
+    configure_rule.add_rule(router.stack, rule)
+    assert router.passed(frame()) == []
+    assert router.reasons() == {"ip-rule-refused": 1}
+    assert told(router) == tells
 
 
 def test_a_source_route_is_refused(router: Router) -> None:

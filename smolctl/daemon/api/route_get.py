@@ -8,7 +8,7 @@ from smolctl.daemon.api.route import metrics, route_row
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument, NotFound
-from smolctl.stack import considered, gateways, ingress
+from smolctl.stack import considered, forward, gateways, ingress, reason
 from smolctl.stack.decide import Decision, Refusal, decide, rejection
 from smolctl.stack.facts import Owner
 from smolctl.stack.fate import Trace
@@ -19,6 +19,17 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.summary import PROTOCOLS
 from smolctl.wire import addr, ipv4
 
+# What Linux's lookup says of a packet that it would forward, which gets an ICMP error or none.
+_ERRNO_ON = {
+    "blackhole": "EINVAL",
+    "unreachable": "ENETUNREACH",
+    "prohibit": "EACCES",
+    reason.FWD_ROUTE_BLACKHOLE.name: "EINVAL",
+    reason.FWD_ROUTE_UNREACHABLE.name: "EHOSTUNREACH",
+    reason.FWD_ROUTE_PROHIBIT.name: "EACCES",
+    reason.FWD_NO_ROUTE.name: "ENETUNREACH",
+    reason.TX_IFACE_DOWN.name: "ENETUNREACH",
+}
 _MARTIAN = ("ip-src-invalid", "ip-src-is-ours", "ip-loopback-on-wire", "ip-dst-invalid")
 
 
@@ -34,7 +45,7 @@ def get(ctx: Context, args: Args) -> Iterable[Row]:
     src, dev, iif = args.address("src"), args.text("dev"), args.text("iif")
     traits = _traits(args)
     if iif is not None:
-        return [_incoming(stack, dst, src, iif, traits)]
+        return [_incoming(stack, dst, src, iif, traits, ctx.now)]
     decision = decide(stack, dst, src, dev, traits)
     if isinstance(decision, Refusal):
         raise rejection(decision.reason, {**decision.detail, "dev": decision.dev})
@@ -128,8 +139,8 @@ def _table(stack: Stack, route: Route | None) -> Row:
     return {"table": table_text(route.table)}
 
 
-def _incoming(stack: Stack, dst: int, src: int | None, iif: str, traits: Traits) -> Row:
-    """Return what becomes of a packet that comes in: it is for this stack, or refused.
+def _incoming(stack: Stack, dst: int, src: int | None, iif: str, traits: Traits, now: int) -> Row:
+    """Return what becomes of a packet that comes in: it is for this stack, sent on, or refused.
 
     Source: Linux ``inet_rtm_getroute`` with an iif, ``ip_route_input_slow``.
     """
@@ -142,6 +153,15 @@ def _incoming(stack: Stack, dst: int, src: int | None, iif: str, traits: Traits)
     packet = header.to_bytes() + ports
     trace = Trace()
     why, detail = ingress.verdict(stack, interface, packet, header, trace)
+    if why in forward.NOT_FOR_US and stack.settings["ip.forward"]:
+        onward = forward.way(stack, interface, packet, header)
+        if isinstance(onward, Refusal):
+            error = rejection(onward.reason, {**onward.detail, "dev": iif})
+            error.errno_name = _ERRNO_ON[str(onward.detail.get("type") or onward.reason.name)]
+            raise error
+        sent_on = _get_row(stack, onward, src, now)
+        del sent_on["uid"]  # nobody here sends it
+        return sent_on | {"iif": iif}
     if why is not None:
         error = rejection(why, {**detail, "dev": iif})
         # What Linux's lookup says; the packet itself would be dropped without a word.

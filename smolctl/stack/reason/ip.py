@@ -122,7 +122,8 @@ IP_RULE_REFUSED = define(
     "a packet that a rule refuses before any table is asked",
     """Rules choose the table of routes that says whether a packet is for this stack. One of type
     blackhole, unreachable or prohibit matched the packet before a table could, as it stands in
-    front of the rule that leads to the table local. The sender hears nothing.""",
+    front of the rule that leads to the table local. The sender hears nothing, unless the stack
+    forwards: then it is told of unreachable (code 0) and prohibit (13).""",
     why="a packet from {ip} matches the rule {priority}: {rule}",
     fix=("smolctl rule del priority {priority} {rule}",),
     advice="which rules there are, and in which order: smolctl rule show",
