@@ -26,7 +26,9 @@ MATCHED = {
     "icmp-parameter-problem",
 }
 ANSWERED = ("icmp.echo_replies_sent", "arp.replies_sent")
-ABSORBED = ("arp.learned", "arp.taken_by_clients")
+ABSORBED = (
+    "arp.learned", "arp.taken_by_clients", "igmp.queries_received", "igmp.reports_received",
+)  # fmt: skip
 
 
 @given(configs, st.lists(arrivals, max_size=12), st.integers(0, 4_000_000_000))
