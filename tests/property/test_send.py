@@ -57,7 +57,7 @@ def test_every_datagram_settles_exactly_once(config: Config, history: list[Event
     for trace in player.traces:
         assert isinstance(trace, Counting)
         assert len(trace.ends) == 1, (trace.ends, trace.reason)
-        # Behind another datagram of its socket first, where that is the policy; then for a neighbor.
+        # Behind another datagram of its socket, where that is the policy; then for a neighbor.
         assert len(trace.waits) == len({why.name for why in trace.waits}) <= 2
         check(trace)
 
