@@ -23,6 +23,8 @@ from smolctl.stack.route import (
     TableName,
 )
 
+_THROW = RouteType.THROW  # an enum's attribute costs as much as a comparison
+
 
 class Fib:
     """The tables of one address family and the lookups over them.
@@ -64,12 +66,12 @@ class Fib:
         The result may be of a type that refuses (blackhole, unreachable, prohibit). A throw route
         that wins means that there is none (Linux fib_props: -EAGAIN).
         """
-        route = self._main.lookup(address)
-        if self._local.may_hold(address):
-            local = self._local.lookup(address)
-            if local is not None and (route is None or local.plen >= route.plen):
-                route = local
-        if route is not None and route.type is not RouteType.THROW:
+        route, local = self._main.lookup(address), self._local
+        if local.regions[address >> local.region_shift] is not None or local.coarse:
+            own = local.lookup(address)
+            if own is not None and (route is None or own.plen >= route.plen):
+                route = own
+        if route is not None and route.type is not _THROW:
             return route
         return self.find(TableName.DEFAULT, address) if self._default is not None else None
 

@@ -143,16 +143,20 @@ class RouteTable:
     Args:
         region_bits: fewer than 16, not less than ``COARSE_BITS``, for a table of few routes, which
             then takes 2 KiB rather than 512.
+
+    Attributes:
+        regions: by their first bits; None for one without routes.
+        coarse: the routes that are shorter than ``COARSE_BITS``.
     """
 
     def __init__(self, bits: int, region_bits: int = REGION_BITS) -> None:
         self._bits = bits
         self._mark = 1 << bits
         self._region_bits = min(bits, region_bits)
-        self._region_shift = bits - self._region_bits
-        self._regions: list[Region | None] = [None] * (1 << self._region_bits)
+        self.region_shift = bits - self._region_bits
+        self.regions: list[Region | None] = [None] * (1 << self._region_bits)
         self._used: set[int] = set()
-        self._coarse = Region()
+        self.coarse = Region()
         self._shifts: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._count = 0
 
@@ -164,10 +168,10 @@ class RouteTable:
         heads = [
             head
             for number in self._used
-            for head in (self._regions[number] or Region()).values()
-            if head.prefix >> self._region_shift == number
+            for head in (self.regions[number] or Region()).values()
+            if head.prefix >> self.region_shift == number
         ]
-        heads += self._coarse.values()
+        heads += self.coarse.values()
         heads.sort(key=lambda route: (route.prefix, -route.plen))
         for head in heads:
             yield from _chain(head)
@@ -175,26 +179,22 @@ class RouteTable:
     def lookup(self, address: int) -> Route | None:
         """Return the first route of the longest matching prefix, or None."""
         marked = address | self._mark
-        region = self._regions[address >> self._region_shift]
+        region = self.regions[address >> self.region_shift]
         if region is not None:
             for shift in region.shifts:
                 route = region.get(marked >> shift)
                 if route is not None:
                     return route
-        coarse = self._coarse
+        coarse = self.coarse
         for shift in coarse.shifts:
             route = coarse.get(marked >> shift)
             if route is not None:
                 return route
         return None
 
-    def may_hold(self, address: int) -> bool:
-        """Tell whether a lookup can find anything; False is certain."""
-        return self._regions[address >> self._region_shift] is not None or len(self._coarse) > 0
-
     def matches(self, address: int) -> Iterator[Route]:
         """Yield every route whose prefix holds the address, in the order they are preferred."""
-        for region in (self._regions[address >> self._region_shift], self._coarse):
+        for region in (self.regions[address >> self.region_shift], self.coarse):
             if region is not None:
                 for shift in region.shifts:
                     head = region.get((address | self._mark) >> shift)
@@ -204,9 +204,9 @@ class RouteTable:
     def chain(self, prefix: int, plen: int) -> list[Route]:
         """Return the routes of exactly this prefix, in lookup order."""
         if plen < COARSE_BITS:
-            region: Region | None = self._coarse
+            region: Region | None = self.coarse
         else:
-            region = self._regions[prefix >> self._region_shift]
+            region = self.regions[prefix >> self.region_shift]
         if region is None:
             return []
         head = region.get((prefix | self._mark) >> (self._bits - plen))
@@ -265,10 +265,10 @@ class RouteTable:
         shift = self._bits - route.plen
         key = (route.prefix | self._mark) >> shift
         for number in self._touched(route):
-            region = self._coarse if number is None else self._regions[number]
+            region = self.coarse if number is None else self.regions[number]
             if region is None:
                 assert number is not None
-                region = self._regions[number] = Region()
+                region = self.regions[number] = Region()
                 self._used.add(number)
             if chain:
                 region[key] = chain[0]
@@ -281,14 +281,14 @@ class RouteTable:
                 if not region:
                     region.shifts = ()
                     if number is not None:
-                        self._regions[number] = None
+                        self.regions[number] = None
                         self._used.remove(number)
 
     def _touched(self, route: Route) -> Iterable[int | None]:
         """Return the numbers of the regions that a prefix touches; None is the coarse one."""
         if route.plen < COARSE_BITS:
             return (None,)
-        first = route.prefix >> self._region_shift
+        first = route.prefix >> self.region_shift
         return range(first, first + (1 << max(0, self._region_bits - route.plen)))
 
 
