@@ -79,7 +79,7 @@ class Engine:
         self._due_ns = 0
         if (due or stack.loop) and not self._held_back:
             stack.poll(now)
-        if stack.has_ready:
+        if stack.woken:
             for waiter in stack.take_ready():
                 if waiter.handler is not None and not waiter.closed:
                     self._call(waiter.handler, now)

@@ -5,7 +5,7 @@ them, so it is packed once. Linux's TAP takes up to 64 of them in one write (UDP
 offload): one header, the payloads behind it, and the kernel puts the checksums in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from struct import Struct
 from typing import Any
 
@@ -130,13 +130,15 @@ class Run:
         return self.headers.before(len(payloads)) + b"".join(payloads)
 
 
-def coalesce(items: Iterable[Any], most: int) -> list[Any]:
+def coalesce(items: Sequence[Any], most: int) -> list[Any]:
     """Put datagrams that follow each other and have the same headers into runs; keep the order.
 
     Args:
         items: some of them a ``Datagram``; whatever else there is stays as it is.
         most: datagrams in a run.
     """
+    if len(items) == 1 and type(items[0]) is tuple:
+        return [Run(items[0][0], [items[0][1]])]
     result: list[Any] = []
     last: Headers | None = None
     payloads: list[bytes] = []

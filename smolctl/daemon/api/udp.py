@@ -20,7 +20,7 @@ from smolctl.errors import (
 from smolctl.stack import configure_maddr
 from smolctl.stack.fast import udp_send_many
 from smolctl.stack.maddr import ANYBODY, Filter
-from smolctl.stack.udp_socket import ANY, UdpSocket
+from smolctl.stack.udp_socket import ANY, RawDatagram, UdpSocket
 from smolctl.wire import addr, ipv4_options, udp
 
 RETRY_NS = 5_000_000
@@ -253,16 +253,22 @@ class EchoJob(RecvJob):
         if self._count is not None:
             del datagrams[self._count - self._received :]
         self._received += len(datagrams)
-        if datagrams:
-            _, src, sport, dst, *_ = datagrams[0]
-            payloads = [d[0] for d in datagrams if d[1] == src and d[2] == sport and d[3] == dst]
-            if len(payloads) == len(datagrams):
-                self._send_back(payloads, src, sport, dst, now)
-            else:
-                for (src, sport, dst), group in groupby(datagrams, itemgetter(1, 2, 3)):
-                    self._send_back([datagram[0] for datagram in group], src, sport, dst, now)
-        if self._complete():
+        if len(datagrams) == 1:
+            only = datagrams[0]
+            self._send_back([only[0]], only[1], only[2], only[3], now)
+        elif datagrams:
+            self._send_all_back(datagrams, now)
+        if self._count is not None and self._complete():
             self.finish(now)
+
+    def _send_all_back(self, datagrams: list[RawDatagram], now: int) -> None:
+        _, src, sport, dst, *_ = datagrams[0]
+        payloads = [d[0] for d in datagrams if d[1] == src and d[2] == sport and d[3] == dst]
+        if len(payloads) == len(datagrams):
+            self._send_back(payloads, src, sport, dst, now)
+            return
+        for (src, sport, dst), group in groupby(datagrams, itemgetter(1, 2, 3)):
+            self._send_back([datagram[0] for datagram in group], src, sport, dst, now)
 
     def _send_back(self, payloads: list[bytes], src: int, sport: int, dst: int, now: int) -> None:
         stack, socket = self._stack, self._socket
