@@ -56,7 +56,7 @@ _READ_SIZE = 65535 + 4 + 14 + virtio.HEADER_LEN
 _BATCH_BYTES = 32768
 _LARGE = 2048
 # After a frame that came alone: how often no other is expected behind the next.
-_LONE = 4
+_LONE = 16
 # The queue toward us; Linux's 500 is one burst. What does not fit is lost, and its sender is not
 # told.
 _QUEUE_FRAMES = 10_000
