@@ -231,7 +231,7 @@ def test_receive_queue_is_bounded_and_losses_are_counted(tap: Lab) -> None:
     wait_until(lambda: '"datagram"' in receiver.stdout, "the first")
     pid = daemon_pid(tap.smolctl)
     os.kill(pid, signal.SIGSTOP)
-    burst = 60
+    burst = 200
     for _ in range(burst):
         kernel.sendto(b"x" * 64, ("10.0.0.1", 9000))
     os.kill(pid, signal.SIGCONT)
