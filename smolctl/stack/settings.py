@@ -306,7 +306,7 @@ KNOBS: dict[str, Knob] = {
         Knob(
             "neigh.queue_answers", 1, "flag", 0, 1,
             "an echo reply or ICMP error waits for an unresolved neighbor as others do; 0 loses it",
-            "RFC 1122 2.3.2.2; smoltcp issue 597", "1", "0",
+            "RFC 1122 2.3.2.2; smoltcp #597", "1", "0",
         ),
         Knob(
             "neigh.rate_limit_scope", 0, "choice", 0, 1,
