@@ -8,6 +8,7 @@ from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr, igmp, ipv4
 from smolctl.wire.igmp import Change, Membership, Query, Record, Report, Type
 from smolctl.wire.ipv4_options import ROUTER_ALERT
+from tests.kit.clock import SECOND_NS
 from tests.stack.kit import PEER, Host, Seen, frame_of, ip, packet_of, text, udp_frame
 
 GROUP, OTHER_GROUP = "239.1.2.3", "239.1.2.4"
@@ -124,3 +125,17 @@ def _said(frame: Seen) -> Said:
 def _record(record: Record) -> str:
     names = [_NAMES[Change(record.change)], text(record.group), *map(text, record.sources)]
     return " ".join(names)
+
+
+def settled(host: Host) -> Host:
+    """Let all that is repeated be said."""
+    host.wait(30 * SECOND_NS)
+    host.sent()
+    return host
+
+
+def spoken_to(host: Host, version: int) -> Host:
+    """Let a router ask in that version, which the host then speaks; nobody is a member yet."""
+    host.receive(query(version))
+    assert host.tap.igmp.version(host.now) == version
+    return host

@@ -25,6 +25,8 @@ from tests.stack.groups import (
     only,
     query,
     said,
+    settled,
+    spoken_to,
     words,
 )
 from tests.stack.kit import OURS, Host, ip, text
@@ -38,20 +40,6 @@ OLD = 260 * SECOND_NS
 @pytest.fixture
 def host() -> Host:
     return Host()
-
-
-def settled(host: Host) -> Host:
-    """Let all that is repeated be said."""
-    host.wait(30 * SECOND_NS)
-    host.sent()
-    return host
-
-
-def spoken_to(host: Host, version: int) -> Host:
-    """Let a router ask in that version, which the host then speaks; nobody is a member yet."""
-    host.receive(query(version))
-    assert host.tap.igmp.version(host.now) == version
-    return host
 
 
 # --- joining and leaving, version 3 ---------------------------------------------------------------

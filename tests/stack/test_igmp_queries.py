@@ -23,6 +23,8 @@ from tests.stack.groups import (
     query,
     reported,
     said,
+    settled,
+    spoken_to,
     words,
 )
 from tests.stack.kit import OURS, Host, ip, text
@@ -36,20 +38,6 @@ OLD = 260 * SECOND_NS
 @pytest.fixture
 def host() -> Host:
     return Host()
-
-
-def settled(host: Host) -> Host:
-    """Let all that is repeated be said."""
-    host.wait(30 * SECOND_NS)
-    host.sent()
-    return host
-
-
-def spoken_to(host: Host, version: int) -> Host:
-    """Let a router ask in that version, which the host then speaks; nobody is a member yet."""
-    host.receive(query(version))
-    assert host.tap.igmp.version(host.now) == version
-    return host
 
 
 # --- queries, version 3 ---------------------------------------------------------------------------
