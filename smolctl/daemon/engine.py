@@ -14,8 +14,6 @@ from smolctl.daemon.job import Exchange, Job
 from smolctl.errors import ControlError, SmolctlError
 from smolctl.stack.stack import Stack
 
-_NEVER_NS = 1 << 63
-
 
 class Engine:
     """Answers requests on a stack and runs its jobs.
@@ -34,8 +32,6 @@ class Engine:
         self._jobs: dict[Job, None] = {}  # a set whose order is that of their beginning
         self._request_ns = -1
         self._held_back = False
-        # Before this nothing is due; 0 when that is not known.
-        self._due_ns = 0
 
     def request(
         self, op: str, args: dict[str, Any], exchange: Exchange, now: int
@@ -53,7 +49,7 @@ class Engine:
         answer = operation.handler(Context(self.stack, self._links, self._daemon, now), parsed)
         if not isinstance(answer, Job):
             return answer
-        self._request_ns, self._due_ns = now, 0
+        self._request_ns = now
         answer.exchange = exchange
         answer.on_end = self._jobs.pop
         self._jobs[answer] = None
@@ -64,19 +60,19 @@ class Engine:
             raise
         return answer
 
-    def turn(self, now: int) -> None:
+    def turn(self, now: int, *, due: bool = True) -> None:
         """Let the stack do what is due, and the jobs what follows from it.
 
         What a request or a job sends to this stack itself is taken up in the next turn, with a new
         time: a round trip over the loopback takes the time it really takes.
+
+        Args:
+            due: False when ``deadline`` lies ahead: only what came in is looked at.
         """
         stack = self.stack
         stack.events.now_ns = now
         # Not twice in a row: in virtual time the next turn may come at the same instant.
         self._held_back = now == self._request_ns and not self._held_back
-        # What has come in since ``deadline`` was asked may bring it forward, yet not to now.
-        due = now >= self._due_ns or now >= stack.housekeeping_ns
-        self._due_ns = 0
         if (due or stack.loop) and not self._held_back:
             stack.poll(now)
         if stack.woken:
@@ -113,14 +109,12 @@ class Engine:
 
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do though nothing comes in, or None."""
-        self._due_ns = 0
         if self.stack.has_ready:
             return 0
         due = self.stack.deadline()
         for job in self._jobs:
             if job.deadline is not None and (due is None or job.deadline < due):
                 due = job.deadline
-        self._due_ns = _NEVER_NS if due is None else due
         return due
 
     def close(self, now: int) -> None:

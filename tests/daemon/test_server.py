@@ -4,6 +4,7 @@ import os
 import socket
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -282,3 +283,90 @@ def test_a_bug_in_one_callback_does_not_keep_others_waiting(home: Home) -> None:
     home.env.tracebacks_expected = True
     os.close(reader)
     os.close(writer)
+
+
+class Watched:
+    """A loop, something that is ready when it is told to be, and a clock.
+
+    The clock goes on by 10 us whenever it is read.
+    """
+
+    def __init__(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.around = around = Around(home)
+        self.ends = os.pipe()
+        around.poller.register(self.ends[0], READ, lambda _mask, _now: None)
+        self.timeouts: list[float | None] = []
+        self.now = 0
+        look = around.poller.wait
+
+        def wait(timeout: float | None) -> Any:
+            self.timeouts.append(timeout)
+            return look(0)
+
+        def clock() -> int:
+            self.now += 10_000
+            return self.now
+
+        monkeypatch.setattr(around.poller, "wait", wait)
+        monkeypatch.setattr("smolctl.daemon.server.monotonic_ns", clock)
+
+    def wait(self, *, ready: bool) -> list[float | None]:
+        """Wait once; return the timeouts with which that was done."""
+        self.timeouts.clear()
+        if ready:
+            os.write(self.ends[1], b"x")
+        found, _ = self.around.server._wait(self.now)
+        assert bool(found) == ready
+        if ready:
+            os.read(self.ends[0], 1)
+        return self.timeouts.copy()
+
+    def close(self) -> None:
+        self.around.close()
+        for fd in self.ends:
+            os.close(fd)
+
+
+def test_the_loop_stays_awake_while_things_come_fast(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = Watched(home, monkeypatch)
+    monkeypatch.setattr(loop.around.server, "_may_stay_awake", True)
+    assert loop.wait(ready=True) == [None]
+    assert loop.wait(ready=True) == [0]
+    # 50 us, and then it sleeps until something happens, and so the next time.
+    assert loop.wait(ready=False) == [0] * 5 + [None]
+    assert loop.wait(ready=True) == [None]
+    loop.close()
+
+
+def test_where_there_is_one_processor_the_loop_leaves_it_to_the_peer(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
+    loop = Watched(home, monkeypatch)
+    assert [loop.wait(ready=True) for _ in range(3)] == [[None]] * 3
+    loop.close()
+
+
+def test_a_loop_that_stays_awake_does_what_is_due_within_a_millisecond(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = Watched(home, monkeypatch)
+    server = loop.around.server
+    monkeypatch.setattr(server, "_may_stay_awake", True)
+    loop.wait(ready=True)
+    asked = 0
+    due = server._core.deadline
+
+    def deadline() -> int | None:
+        nonlocal asked
+        asked += 1
+        return due()
+
+    monkeypatch.setattr(server._core, "deadline", deadline)
+    begin = loop.now
+    while loop.now < begin + 10_000_000:
+        assert loop.wait(ready=True) == [0]
+    assert 9 <= asked <= 10
+    loop.close()
