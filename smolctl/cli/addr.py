@@ -13,7 +13,7 @@ FOREVER = 0xFFFFFFFF
 """A lifetime that never ends, seconds (Linux INFINITY_LIFE_TIME)."""
 
 
-_FLAGS = ("secondary", "dad", "nodad", "dadfailed", "tentative", "dynamic")
+_FLAGS = ("secondary", "dad", "nodad", "dadfailed", "tentative", "autojoin", "dynamic")
 """In the order of ``ip``, which has no "dad": there, IPv6 addresses are always tested."""
 
 
@@ -104,6 +104,7 @@ _CHANGE = (
     _SCOPE,
     Keyword(("dad",), "test whether another host has it, and use it only if none has (RFC 5227)"),
     Keyword(("nodad",), "use it at once, even with arp.dad=1"),
+    Keyword(("autojoin",), "the address is a multicast group: join it, until it is deleted"),
 )
 _SELECT = (
     Keyword(("to",), "only addresses inside this prefix", "PREFIX"),
@@ -111,6 +112,7 @@ _SELECT = (
     _LABEL,
     Keyword(("tentative",), "only those that are not used: tested, or another host's"),
     Keyword(("dadfailed",), "only those that another host has"),
+    Keyword(("autojoin",), "only groups that are joined"),
 )
 
 
@@ -147,9 +149,11 @@ COMMAND = Noun(
             "add an address",
             "smolctl addr add 10.0.0.1/24 dev tap0",
             "smolctl addr add 10.0.0.1/24 dev tap0 dad",
+            "smolctl addr add 239.1.2.3/32 dev tap0 autojoin",
             notes="With dad, or with arp.dad=1, the address is tentative for 4 to 7 s: the link is"
             " asked whether another host has it (RFC 5227). It is used when nobody answers, and"
-            " dadfailed when somebody does; see it change with smolctl monitor addr.",
+            " dadfailed when somebody does; see it change with smolctl monitor addr. With autojoin"
+            " a group is joined, as by maddr add: nothing is sent from such an address.",
         ),
         Verb(
             Table(

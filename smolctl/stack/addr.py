@@ -28,6 +28,8 @@ class Address:
         tentative: it is not used: nothing is sent from it, and nothing for it is taken or answered.
         dadfailed: another host has it; it is tentative until it is tested again.
         rival: the MAC address of the host that claimed it last.
+        autojoin: it is a group that the interface is in for as long as the address is there (Linux
+            IFA_F_MCAUTOJOIN), and nobody's own: nothing is sent from it, and no route follows.
     """
 
     local: int
@@ -40,6 +42,7 @@ class Address:
     tentative: bool = False
     dadfailed: bool = False
     rival: bytes | None = None
+    autojoin: bool = False
 
     def network(self, bits: int) -> int:
         """Return the network address: ``local`` with its host bits cleared."""
@@ -122,7 +125,8 @@ class AddressList:
         """Tell whether an address is in the network of any of these."""
         bits = self.bits
         return any(
-            address >> bits - item.plen == item.local >> bits - item.plen for item in self.items
+            address >> bits - item.plen == item.local >> bits - item.plen and not item.autojoin
+            for item in self.items
         )
 
     def select(self, destination: int | None, scope: Scope) -> int | None:
@@ -130,11 +134,13 @@ class AddressList:
 
         The first primary address whose network holds ``destination`` wins, else the first primary
         address of at most that scope; None when there is none.
+
+        Deviation: Linux may take a group's, which no host can answer (RFC 1122 3.2.1.3: MUST NOT).
         """
         first, waits = None, False
         for address in self.items:
             waits = waits or address.tentative
-            if address.secondary or address.scope > scope or address.tentative:
+            if address.secondary or address.scope > scope or address.tentative or address.autojoin:
                 continue
             if destination is None:
                 return address.local
@@ -148,7 +154,8 @@ class AddressList:
     def _stand_in(self, destination: int | None, scope: Scope) -> int | None:
         """Return a secondary address whose primary is tentative, of the destination's network."""
         for address in self.items:
-            if address.secondary and not address.tentative and address.scope <= scope:
+            usable = not (address.tentative or address.autojoin)
+            if address.secondary and usable and address.scope <= scope:
                 shift = self.bits - address.plen
                 near = destination is None or destination >> shift == address.local >> shift
                 if near and self.source_of(address) == address.local:
@@ -196,7 +203,8 @@ def routes_of(
 ) -> Derived:
     """Return the routes that one address brings (Linux ``fib_add_ifaddr``).
 
-    A tentative address is nobody's yet; only the way to its network is there.
+    A tentative address is nobody's yet; only the way to its network is there. A group is nobody's
+    at all. Deviation: Linux makes it local, so that what is sent to the group stays here.
 
     Args:
         source: the primary address of its network, which they prefer as source.
@@ -205,6 +213,8 @@ def routes_of(
         broadcast: the last address of its network is a broadcast address.
     """
     routes: list[Route] = []
+    if address.autojoin:
+        return {}
 
     def add(kind: RouteType, prefix: int, plen: int, table: TableName, scope: Scope) -> None:
         routes.append(

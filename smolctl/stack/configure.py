@@ -220,15 +220,21 @@ def add_address(stack: Stack, interface: Interface, new: Address, now: int | Non
         InvalidArgument: it is no address that one host can have, or another address of its
             network has another scope.
         AlreadyExists: it is there already.
-        NoBuffers: there are as many as iface.max_addr_count allows.
+        NoBuffers: there are as many as iface.max_addr_count allows, or as many groups as
+            igmp.max_memberships does.
+        AddressInUse: with another prefix length, it is a group that is joined already.
     """
     _check_address(new)
     policy.check_address_room(stack, interface, new)
+    if new.autojoin and interface.addresses.find(new.local, new.plen) is None:
+        configure_maddr.check_address(stack, interface, new.local)
     new.tentative = policy.wants_test(stack, interface, new)
     unsettled = new.tentative or interface.addresses.unsettled
     before = policy.derived(stack, interface) if unsettled else {}
     interface.addresses.insert(new)
     stack.events.addr(Action.NEW, interface, new)
+    if new.autojoin:
+        configure_maddr.join_address(stack, interface, new.local)
     if unsettled:  # it may stand in for others, or others for it
         derive.sync(stack, interface, before)
     else:
@@ -245,14 +251,24 @@ def _check_address(new: Address) -> None:
     """Refuse what Linux lets pass and every packet would then trip over.
 
     Deviation: Linux takes 0.0.0.0, multicast and broadcast addresses; RFC 1122 3.2.1.3 forbids
-    them as a source.
+    them as a source. A group that is joined is no source.
     """
     local = new.local
     shown = f"{addr.IPV4.format(local)}/{new.plen}"
     if addr.is_zeronet(local):
         raise InvalidArgument(f"{shown}: 0.0.0.0/8 is no address of a host")
+    if new.autojoin:
+        if not addr.is_multicast(local):
+            raise InvalidArgument(
+                f"{shown} is not a group, which autojoin could join",
+                hint="groups are 224.0.0.0 to 239.255.255.255",
+            )
+        return
     if addr.is_multicast(local):
-        raise InvalidArgument(f"{shown} is multicast: it cannot be an interface's own address")
+        raise InvalidArgument(
+            f"{shown} is multicast: it cannot be an interface's own address",
+            hint="to join the group, add the word autojoin",
+        )
     if addr.is_limited_broadcast(local) or addr.is_class_e(local):
         raise InvalidArgument(f"{shown} is reserved or broadcast, not the address of a host")
     host_bits = 32 - new.plen
@@ -301,6 +317,8 @@ def delete_address(stack: Stack, interface: Interface, address: Address, now: in
     gone = interface.addresses.remove(address)
     for item in gone:
         interface.claims.forget(item)
+        if item.autojoin:
+            configure_maddr.leave_address(stack, interface, item.local)
     for item in reversed(gone):  # a primary after its secondaries, as Linux
         stack.events.addr(Action.DELETED, interface, item)
     kept = policy.derived(stack, interface, up=True)

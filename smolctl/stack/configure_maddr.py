@@ -17,7 +17,7 @@ from smolctl.errors import (
 from smolctl.stack import suggest
 from smolctl.stack.decide import Refusal, decide
 from smolctl.stack.interface import Interface
-from smolctl.stack.maddr import ANYBODY, NOBODY, STATIC, Filter
+from smolctl.stack.maddr import ANYBODY, AUTOJOIN, NOBODY, STATIC, Filter
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr
 
@@ -87,10 +87,10 @@ def join(
     _set(stack, interface, group, socket, wanted)
 
 
-def _check_room(stack: "Stack", knob: str, number: int, what: str) -> None:
+def _check_room(stack: "Stack", knob: str, number: int, what: str, who: str = "a socket") -> None:
     if number > stack.settings[knob]:
         raise NoBuffers(
-            f"a socket may have {stack.settings[knob]} {what}, and this would be one of {number}",
+            f"{who} may have {stack.settings[knob]} {what}, and this would be one of {number}",
             hint=f"smolctl sysctl {knob}={number}",
         )
 
@@ -144,6 +144,38 @@ def leave_static(stack: "Stack", interface: Interface, group: int) -> None:
             hint=f"smolctl maddr show dev {interface.name}",
         )
     _set(stack, interface, group, STATIC, NOBODY)
+
+
+def check_address(stack: "Stack", interface: Interface, group: int) -> None:
+    """Check that a group may be joined because it becomes an address of the interface.
+
+    Linux joins all of them by one socket, which has a socket's limit.
+
+    Raises:
+        AddressInUse: it is one already.
+        NoBuffers: there are as many as igmp.max_memberships allows.
+    """
+    if AUTOJOIN in interface.groups.members(group):
+        raise AddressInUse(
+            f"{addr.IPV4.format(group)} is an address of {interface.name} with another length",
+            hint=f"smolctl addr show dev {interface.name}",
+        )
+    joined = sum(
+        AUTOJOIN in link.groups.members(each)
+        for link in stack.interfaces.values()
+        for each in link.groups.filters
+    )
+    _check_room(stack, "igmp.max_memberships", joined + 1, "groups", "all links' addresses")
+
+
+def join_address(stack: "Stack", interface: Interface, group: int) -> None:
+    """Join a group that became an address (Linux ``ip_mc_autojoin_config``)."""
+    _set(stack, interface, group, AUTOJOIN, ANYBODY)
+
+
+def leave_address(stack: "Stack", interface: Interface, group: int) -> None:
+    """Leave a group that is no address any more."""
+    _set(stack, interface, group, AUTOJOIN, NOBODY)
 
 
 def _set(

@@ -121,7 +121,7 @@ def expire(stack: "Stack", interface: Interface, now: int) -> None:
 
 def announce(stack: "Stack", interface: Interface, address: Address, now: int) -> None:
     """Tell everybody on the link that an address is ours (RFC 5227 2.3, Linux's gratuitous ARP)."""
-    if is_active(interface) and not address.tentative:
+    if is_active(interface) and not (address.tentative or address.autojoin):
         _arp_request(stack, interface, address.local, address.local, now)
         stack.ledger.count("arp.announcements_sent")
 

@@ -11,6 +11,8 @@ HOST = "host"
 """The member of what a host is always in: the group of all hosts (RFC 1122 3.3.7)."""
 STATIC = "static"
 """The member of a group that was joined by hand."""
+AUTOJOIN = "autojoin"
+"""The member of a group that is an address of the interface (Linux mc_autojoin_sk)."""
 
 
 class Filter(NamedTuple):

@@ -59,7 +59,7 @@ def _wanted(stack: "Stack", interface: Interface) -> dict[str, bool]:
 
 def wants_test(stack: "Stack", interface: Interface, address: Address) -> bool:
     """Tell whether an address is tested before it is used (RFC 5227 2.1): a wire is needed."""
-    if interface.medium is not Medium.ETHERNET:
+    if interface.medium is not Medium.ETHERNET or address.autojoin:
         return False
     return stack.settings["arp.dad"] == 1 if address.dad is None else address.dad
 
@@ -255,7 +255,7 @@ def is_near(interface: Interface, *wanted: int) -> bool:
     """Tell whether one network of the interface holds all these addresses."""
     for item in interface.addresses.items:
         shift = interface.addresses.bits - item.plen
-        if all(ip >> shift == item.local >> shift for ip in wanted):
+        if not item.autojoin and all(ip >> shift == item.local >> shift for ip in wanted):
             return True
     return False
 

@@ -20,7 +20,7 @@ def select_source(
     the interface's own will do, and with ip.first_source its first one always does.
     """
     items, settings = out.addresses.items, stack.settings
-    if settings["ip.first_source"] and items and not items[0].tentative:
+    if settings["ip.first_source"] and items and not (items[0].tentative or items[0].autojoin):
         return items[0].local
     source = out.addresses.select(destination, scope)
     if source is not None or (policy.is_strong(stack) and not out.loopback):
@@ -28,6 +28,6 @@ def select_source(
     for interface in stack.interfaces.values():
         for address in interface.addresses.items:
             within = address.scope != Scope.LINK and address.scope <= scope
-            if within and not (address.secondary or address.tentative):
+            if within and not (address.secondary or address.tentative or address.autojoin):
                 return address.local
     return None

@@ -27,9 +27,14 @@ _USUAL = 24
 """Prefix length of most links, for one whose network nobody has said."""
 
 
+def _hosts(interface: Interface) -> list[Address]:
+    """Return the addresses of an interface that are not groups."""
+    return [item for item in interface.addresses.items if not item.autojoin]
+
+
 def networks(interface: Interface) -> str:
     """Return the addresses of an interface with their prefix lengths; "no address" for none."""
-    items = interface.addresses.items
+    items = _hosts(interface)
     shown = [f"{addr.IPV4.format(item.local)}/{item.plen}" for item in items[:_SHOWN_MAX]]
     return ", ".join(shown + ["..."] * (len(items) > _SHOWN_MAX)) or "no address"
 
@@ -43,7 +48,7 @@ def address(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
     """
     if not is_host(ip) or addr.is_loopback(ip) != interface.loopback:
         return {}
-    for item in interface.addresses.items:
+    for item in _hosts(interface):
         if item.local == ip:
             return {}  # it is there, and tentative
         if _holds(item, ip):
@@ -61,7 +66,7 @@ def owner(stack: "Stack", ip: int) -> dict[str, object]:
         return shown
     wires = [wire for wire in stack.interfaces.values() if not wire.loopback]
     for interface in wires:
-        if any(_holds(item, ip) for item in interface.addresses.items):
+        if any(_holds(item, ip) for item in _hosts(interface)):
             return {**shown, "out": interface.name, **address(interface, ip)}
     return {**shown, "out": stack.loopback.name, "plen": 32}
 
@@ -88,7 +93,7 @@ def gateway(stack: "Stack", beside: Interface | None = None) -> str | None:
     for interface in stack.interfaces.values():
         if interface.loopback or not interface.up or interface is beside:
             continue
-        for item in interface.addresses.items:
+        for item in _hosts(interface):
             if item.plen > 30:
                 continue
             first = item.network(32) + 1
@@ -109,7 +114,7 @@ def no_route(stack: "Stack", dst: int) -> dict[str, object]:
     which it may be reached; else ``own``: nobody else is there, so make it ours.
     """
     for interface in stack.interfaces.values():
-        if not interface.up and any(_holds(item, dst) for item in interface.addresses.items):
+        if not interface.up and any(_holds(item, dst) for item in _hosts(interface)):
             return {"down": interface.name}
     router = gateway(stack)
     if router is not None:

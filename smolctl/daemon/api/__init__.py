@@ -55,8 +55,8 @@ def _op(handler: Handler, names: str = "") -> Operation:
 
 
 _LINK = "dev stats"
-_ADDR = "local dev broadcast label scope dad nodad"
-_ADDR_SELECT = "dev to scope label up tentative dadfailed"
+_ADDR = "local dev broadcast label scope dad nodad autojoin"
+_ADDR_SELECT = "dev to scope label up tentative dadfailed autojoin"
 _ROUTE = "dst type via dev src metric scope mtu mtu_lock onlink protocol table nexthop"
 _ROUTE_SELECT = "table cache root match exact dev via protocol scope type src metric"
 _RULE_SELECT = "not from to iif oif tos ipproto sport dport priority table protocol"

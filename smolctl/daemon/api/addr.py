@@ -16,7 +16,7 @@ from smolctl.wire import addr
 
 FOREVER = 0xFFFFFFFF
 """Lifetime of an address that does not expire, as Linux reports it (seconds)."""
-_STATES = ("tentative", "dadfailed")
+_STATES = ("tentative", "dadfailed", "autojoin")
 _SELECTING = ("to", "scope", "label", *_STATES)
 
 
@@ -55,9 +55,13 @@ def addr_row(interface: Interface, address: Address) -> Row:
 
 
 def _flags(address: Address) -> list[str]:
-    """Return what ``ip`` says of a tested address, and whether it is to be tested at all."""
+    """Return what ``ip`` says of an address that is tested or joined, and whether it was asked."""
     asked = [] if address.dad is None else ["dad" if address.dad else "nodad"]
-    states = (("dadfailed", address.dadfailed), ("tentative", address.tentative))
+    states = (
+        ("dadfailed", address.dadfailed),
+        ("tentative", address.tentative),
+        ("autojoin", address.autojoin),
+    )
     return asked + [name for name, holds in states if holds]
 
 
@@ -175,12 +179,15 @@ def _parse(ctx: Context, args: Args) -> tuple[Interface, Address]:
     if scope is None:
         scope = Scope.HOST if addr.is_loopback(local) else Scope.GLOBAL
     broadcast = _broadcast(args, local, plen)
-    return interface, Address(local, plen, scope, label, broadcast, dad=_dad(args, interface))
+    dad, autojoin = _dad(args, interface), args.flag("autojoin")
+    return interface, Address(local, plen, scope, label, broadcast, dad=dad, autojoin=autojoin)
 
 
 def _dad(args: Args, interface: Interface) -> bool | None:
     if args.flag("dad") and args.flag("nodad"):
         raise InvalidArgument("dad and nodad exclude each other")
+    if args.flag("dad") and args.flag("autojoin"):
+        raise InvalidArgument("dad and autojoin exclude each other: a group is no host's own")
     if args.flag("dad") and interface.medium is not Medium.ETHERNET:
         raise InvalidArgument(f"{interface.name} knows no ARP: an address cannot be tested there")
     if interface.medium is not Medium.ETHERNET:
@@ -253,6 +260,8 @@ def _words(interface: Interface, address: Address) -> Words:
         args["label"] = address.label
     if address.dad is not None:
         args["dad" if address.dad else "nodad"] = True
+    if address.autojoin:
+        args["autojoin"] = True
     if address.scope is not (Scope.HOST if addr.is_loopback(address.local) else Scope.GLOBAL):
         args["scope"] = address.scope.name.lower()
     return args
