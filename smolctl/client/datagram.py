@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from threading import Lock
 from typing import Any
 
+from smolctl.client import options
 from smolctl.client.control import DEFAULT_TIMEOUT, Client, RemoteError
 from smolctl.client.errors import GONE, gone, os_error
 from smolctl.client.inbox import Address, Inbox
@@ -25,18 +26,6 @@ Buffer = bytes | bytearray | memoryview
 
 MAX_KNOWN = 4096
 """Destinations that are remembered; all are forgotten when there are more."""
-IP_MTU_DISCOVER = 10
-"""Of ip(7): whether datagrams may be fragmented, IP_PMTUDISC_DONT, WANT, DO or PROBE, 0 to 3."""
-IP_RECVERR = 11
-"""Of ip(7): tell of all errors, to sockets without a peer too; Python has no name for it."""
-_OPTIONS = {
-    (socket.SOL_SOCKET, socket.SO_BROADCAST): "broadcast",
-    (socket.SOL_SOCKET, socket.SO_RCVBUF): "rcvbuf",
-    (socket.SOL_SOCKET, socket.SO_BINDTODEVICE): "dev",
-    (socket.IPPROTO_IP, socket.IP_TTL): "ttl",
-    (socket.IPPROTO_IP, IP_MTU_DISCOVER): "mtu_discover",
-    (socket.IPPROTO_IP, IP_RECVERR): "recverr",
-}
 
 
 class DatagramSocket:
@@ -110,20 +99,30 @@ class DatagramSocket:
             raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
         return self._peer
 
-    def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
-        """Set SO_BROADCAST, SO_RCVBUF, SO_BINDTODEVICE, IP_TTL, IP_MTU_DISCOVER or IP_RECVERR.
+    def setsockopt(self, level: int, option: int, value: options.Value) -> None:
+        """Set one of the options in ``options``, as socket(7) and ip(7) have them.
+
+        Args:
+            value: a number, or bytes as C has it; a device may be a string, too, also that of
+                IP_MULTICAST_IF.
 
         Raises:
-            OSError: ENOPROTOOPT for another one, EINVAL or ENODEV for a wrong value.
+            OSError: ENOPROTOOPT for another one, EINVAL or ENODEV for a wrong value, and as
+                ``join_group`` and ``leave_group``.
         """
-        name = _OPTIONS.get((level, option))
-        if name is None:
+        name = options.NAMES.get((level, option))
+        if name is not None:
+            word = options.word(name, value)
+            self._command("set", **{name: word})
+            self._set[name] = word
+            return
+        try:
+            command = options.command(level, option, value)
+        except ValueError:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL)) from None
+        if command is None:
             raise OSError(errno.ENOPROTOOPT, os.strerror(errno.ENOPROTOOPT))
-        word = value.rstrip(b"\0").decode() if isinstance(value, bytes) else int(value)
-        if name in ("broadcast", "recverr"):
-            word = int(bool(word))
-        self._command("set", **{name: word})
-        self._set[name] = word
+        self._command(command[0], **command[1])
 
     def getsockopt(self, level: int, option: int) -> int:
         """Return an option that ``setsockopt`` can set to a number, or SO_TYPE or SO_ERROR.
@@ -133,7 +132,7 @@ class DatagramSocket:
         """
         if level == socket.SOL_SOCKET and option in (socket.SO_TYPE, socket.SO_ERROR):
             return self.type if option == socket.SO_TYPE else self._pending_number()
-        name = _OPTIONS.get((level, option))
+        name = options.NAMES.get((level, option))
         if name is None or name == "dev":
             raise OSError(errno.ENOPROTOOPT, os.strerror(errno.ENOPROTOOPT))
         return int(self._set.get(name, 0))
@@ -141,6 +140,35 @@ class DatagramSocket:
     def allow_broadcast(self) -> None:
         """Allow broadcast addresses: SO_BROADCAST."""
         self.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+
+    def join_group(self, group: str, dev: str | None = None, source: str | None = None) -> None:
+        """Join a multicast group, until it is left or the socket closed: IP_ADD_MEMBERSHIP.
+
+        Args:
+            dev: on this interface; without it, on the one that the routes say.
+            source: hear this sender; again for another one.
+
+        Raises:
+            OSError: EADDRINUSE when it was joined before (with ``source``: EADDRNOTAVAIL), ENODEV
+                when there is no such interface, EINVAL for what is no group, ENOBUFS for too many.
+        """
+        self._membership("join", group, dev, source)
+
+    def leave_group(self, group: str, dev: str | None = None, source: str | None = None) -> None:
+        """Leave a group, or hear one sender less: IP_DROP_MEMBERSHIP.
+
+        Raises:
+            OSError: EADDRNOTAVAIL when it was not joined, or not for this sender.
+        """
+        self._membership("leave", group, dev, source)
+
+    def _membership(self, what: str, group: str, dev: str | None, source: str | None) -> None:
+        args = {"what": what, "group": group}
+        if dev is not None:
+            args["dev"] = dev
+        if source is not None:
+            args.update(what=f"{what}_source", source=source)
+        self._command("membership", **args)
 
     def settimeout(self, seconds: float | None) -> None:
         """Wait at most so long for a datagram, or for room to send one; 0 never waits."""

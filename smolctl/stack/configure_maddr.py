@@ -109,6 +109,47 @@ def leave(stack: "Stack", socket: UdpSocket, interface: Interface, group: int) -
     _set(stack, interface, group, socket, NOBODY)
 
 
+def change_source(
+    stack: "Stack",
+    socket: UdpSocket,
+    interface: Interface,
+    group: int,
+    source: int,
+    *,
+    exclude: bool,
+    add: bool,
+) -> None:
+    """Change by one sender what a socket wants of a group that it joined (Linux ip_mc_source).
+
+    Args:
+        exclude: ``source`` is one of those that are not wanted, else of those that are.
+        add: it becomes one of them, else it is one no more; with the last one that is wanted the
+            group is left.
+
+    Raises:
+        InvalidArgument: the socket has not joined, or has said the other of whom it wants.
+        AddressNotAvailable: it is one already, or none.
+        NoBuffers: there are as many as igmp.max_msf allows.
+    """
+    shown, sender = addr.IPV4.format(group), addr.IPV4.format(source)
+    old = socket.groups.get((group, interface.name))
+    if old is None:
+        raise InvalidArgument(f"the socket has not joined {shown} on {interface.name}")
+    if old.exclude != exclude:
+        if old.sources:
+            other = "all but some" if old.exclude else "some"
+            raise InvalidArgument(f"the socket has joined {shown} for {other} senders")
+        old = Filter(exclude)  # a list without senders may become the other one
+    if (source in old.sources) == add:
+        what = "already" if add else "not"
+        raise AddressNotAvailable(f"{sender} is {what} in the socket's list of senders to {shown}")
+    wanted = Filter(exclude, old.sources | {source} if add else old.sources - {source})
+    if wanted == NOBODY:
+        leave(stack, socket, interface, group)
+    else:
+        join(stack, socket, interface, group, wanted)
+
+
 def leave_all(stack: "Stack", socket: UdpSocket) -> None:
     """Have a socket that is closed leave what it joined."""
     for group, dev in socket.groups:

@@ -75,7 +75,7 @@ def udp_output(
         refuse(stack, reason.TX_PAYLOAD_TOO_LONG, "", now, trace, n=len(payload))
     if dport == 0:
         refuse(stack, reason.TX_DST_INVALID, "", now, trace, ip="port 0")
-    source = hold.source_of(stack, socket, src)
+    source = hold.source_of(stack, socket, src, dst)
     trace.step("socket", "ok", now, Bound(socket.local, socket.port, socket.dev, socket.owner))
     patient = socket.held is not None or stack.settings["ip.no_route"]
     if patient and _kept(stack, socket, Held(payload, dst, dport, src, trace), source, now):
@@ -83,8 +83,7 @@ def udp_output(
     traits = Traits(ipv4.Protocol.UDP, socket.port, dport, socket.tos)
     options = outgoing(socket.options, dst) if socket.options else NO_OPTIONS
     hop = dst if options.hop is None else options.hop
-    dev = socket.multicast_dev if addr.is_multicast(dst) else None
-    decision = _decide(stack, hop, source, socket.dev or dev, traits, now, trace)
+    decision = _decide(stack, hop, source, socket.dev_to(dst), traits, now, trace)
     out = decision.interface
     if decision.type == "broadcast" and not socket.broadcast:
         refuse(

@@ -22,17 +22,21 @@ if TYPE_CHECKING:
     from smolctl.stack.udp_socket import UdpSocket
 
 
-def source_of(stack: "Stack", socket: "UdpSocket", src: int | None) -> int | None:
+def source_of(stack: "Stack", socket: "UdpSocket", src: int | None, dst: int) -> int | None:
     """Return the source address that a socket insists on, or ``src`` for this datagram alone."""
     source = src if src is not None else socket.local or None
     if source is not None and (addr.is_multicast(source) or stack.is_broadcast(source)):
-        return None  # bound to a group in order to hear it; it is no source (RFC 1122 3.2.1.3)
+        source = None  # bound to a group in order to hear it; it is no source (RFC 1122 3.2.1.3)
+    if source is None and addr.is_multicast(dst):
+        return socket.multicast_src
     return source
 
 
 def lacks_route(stack: "Stack", socket: "UdpSocket", item: Held, src: int | None) -> Refusal | None:
     """Return the refusal of a datagram that is to wait for a route instead."""
-    if not stack.settings["ip.no_route"] or socket.dev not in (None, *stack.interfaces):
+    if not stack.settings["ip.no_route"] or socket.dev_to(item.dst) not in (
+        None, *stack.interfaces,
+    ):  # fmt: skip
         return None
     found = _way(stack, socket, item, src)
     return found if isinstance(found, Refusal) and found.reason is reason.TX_NO_ROUTE else None
@@ -41,7 +45,7 @@ def lacks_route(stack: "Stack", socket: "UdpSocket", item: Held, src: int | None
 def _way(stack: "Stack", socket: "UdpSocket", item: Held, src: int | None) -> Decision | Refusal:
     traits = Traits(ipv4.Protocol.UDP, socket.port, item.dport, socket.tos)
     hop = outgoing(socket.options, item.dst).hop if socket.options else None
-    return decide(stack, item.dst if hop is None else hop, src, socket.dev, traits)
+    return decide(stack, item.dst if hop is None else hop, src, socket.dev_to(item.dst), traits)
 
 
 def for_route(stack: "Stack", socket: "UdpSocket", item: Held, found: Refusal, now: int) -> None:
@@ -119,7 +123,7 @@ def behind(stack: "Stack", socket: "UdpSocket", item: Held, now: int) -> None:
 def still_waits(stack: "Stack", socket: "UdpSocket", queue: SendQueue) -> bool:
     """Tell whether nothing changed for the first datagram of a blocked socket."""
     first = queue.items[0]
-    source = source_of(stack, socket, first.src)
+    source = source_of(stack, socket, first.src, first.dst)
     if queue.hop is None:
         return lacks_route(stack, socket, first, source) is not None
     dev, ip = queue.hop

@@ -299,11 +299,11 @@ class Stack:
         if port == 0:
             raise InvalidArgument("port 0 cannot be connected to")
         traits = Traits(ipv4.Protocol.UDP, socket.port, port, socket.tos)
-        decision = decide.decide(self, peer, socket.local or None, socket.dev, traits)
-        if isinstance(decision, decide.Decision) and decision.src is not None and not socket.local:
-            # Again from the address that was chosen: rules may lead it another way (Linux
-            # ip_route_connect).
-            decision = decide.decide(self, peer, decision.src, socket.dev, traits)
+        src, dev = hold.source_of(self, socket, None, peer), socket.dev_to(peer)
+        decision = decide.decide(self, peer, src, dev, traits)
+        if isinstance(decision, decide.Decision) and decision.src is not None and src is None:
+            # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
+            decision = decide.decide(self, peer, decision.src, dev, traits)
         if isinstance(decision, decide.Refusal):
             raise decide.rejection(decision.reason, decision.detail)
         local = socket.local if socket.local != ANY else (decision.src or ANY)

@@ -17,6 +17,7 @@ from smolctl.stack.maddr import Filter
 from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.reason import Reason
 from smolctl.stack.send_queue import SendQueue
+from smolctl.wire import addr
 
 if TYPE_CHECKING:
     from smolctl.stack.fast import EgressFlow
@@ -95,6 +96,7 @@ class UdpSocket:
         multicast_ttl: of what it sends to a group; None for the stack's default.
         multicast_loop: whether members on this stack get what it sends to a group.
         multicast_dev: by which interface it sends to groups, None for whichever the routes say.
+        multicast_src: from which address, when it is bound to none; None to choose one.
         rcvbuf: bound of the receive queue in bytes. sndbuf: bound of ``held`` in bytes.
         held: what cannot be sent yet and blocks the socket, None in an ordinary one.
         queue: received datagrams, oldest first.
@@ -122,6 +124,7 @@ class UdpSocket:
     multicast_ttl: int | None = None
     multicast_loop: bool = True
     multicast_dev: str | None = None
+    multicast_src: int | None = None
     queue: deque[RawDatagram] = field(default_factory=deque)
     queue_bytes: int = 0
     errors: deque[SocketError] = field(default_factory=deque)
@@ -136,6 +139,10 @@ class UdpSocket:
     sndbuf: int = 212_992
     held: SendQueue | None = None
     flows: "dict[tuple[int, int, int | None], EgressFlow]" = field(default_factory=dict)
+
+    def dev_to(self, dst: int) -> str | None:
+        """Return by which interface it insists to send to ``dst``, None for any."""
+        return self.dev or (self.multicast_dev if addr.is_multicast(dst) else None)
 
     def accepts(self, src: int, sport: int, dst: int, dev: str) -> bool:
         """Tell whether a datagram to this socket's port is for it."""

@@ -75,7 +75,8 @@ def socket(api: Api) -> Socket:
 
 def test_it_is_shown_with_its_program(api: Api, socket: Socket) -> None:
     opened = {"event": "opened", "rcvbuf": 212_992, "ttl": 64, "mtu_discover": 1}
-    assert socket.exchange.events == [opened]
+    groups = {"multicast_ttl": 1, "multicast_loop": 1, "multicast_all": 1}
+    assert socket.exchange.events == [{**opened, **groups}]
     assert api("socket.show") == []
     assert socket.command("bind", port=7) == {"event": "answer", "addr": "0.0.0.0", "port": 7}
     row = api.one("socket.show")

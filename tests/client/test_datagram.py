@@ -144,7 +144,7 @@ def test_options(make: Make) -> None:
     with Client.connect() as client:
         (row,) = client.call("socket.show")
     assert (row["rcvbuf"], row["dev"], row["pid"]) == (1000, "lo", os.getpid())
-    unknown = socket.SOL_SOCKET, socket.SO_REUSEADDR
+    unknown = socket.SOL_SOCKET, socket.SO_LINGER
     assert error_of(lambda: one.getsockopt(*unknown)) == "ENOPROTOOPT"
     assert error_of(lambda: one.setsockopt(*unknown, 1)) == "ENOPROTOOPT"
     assert error_of(lambda: one.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 999)) == "EINVAL"

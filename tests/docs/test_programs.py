@@ -16,6 +16,7 @@ PRINTED = [
     "(b'0', ('127.0.0.1', PORT)) (b'999', ('127.0.0.1', PORT))",
     "b'Hello, asyncio!'",
     "b'Hello, reader!'",
+    "b'Hello, group!'",
 ]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from smolctl.client import DatagramSocket
-from smolctl.client.datagram import IP_MTU_DISCOVER
+from smolctl.client.options import IP_MTU_DISCOVER
 from tests.e2e.kit import Lab, Peer, events
 from tests.kit.process import wait_until
 

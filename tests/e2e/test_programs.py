@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 
 from smolctl.client import DatagramSocket
-from smolctl.client.datagram import IP_MTU_DISCOVER
+from smolctl.client.options import IP_MTU_DISCOVER
 from tests.e2e.kit import Lab, connect, daemon_pid, receive
 from tests.kit.process import Background, wait_until
 from tests.kit.stack_env import SmolctlEnv

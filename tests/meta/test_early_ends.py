@@ -29,7 +29,6 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "fast.py:udp_send_many": (1, LAYERED),
     "fast.py:frames_input": (1, "queued at its socket"),
     "fast.py:_right_header": (1, LAYERED),
-    "hold.py:source_of": (1, "judges an address"),
     "hold.py:lacks_route": (1, "nothing keeps the datagram from leaving"),
     "hold.py:for_neighbor": (2, "nothing keeps the datagram from leaving"),
     "hold.py:still_waits": (2, "judges one that waits"),

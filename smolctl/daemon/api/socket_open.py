@@ -7,11 +7,12 @@ so that what a program sent just before it ended is sent, as with a socket of th
 from typing import Any
 
 from smolctl.control import channel as wire
+from smolctl.daemon.api import socket_group
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context
 from smolctl.daemon.job import Channel, Job
 from smolctl.errors import ControlError, InvalidArgument, NoBuffers, SendRejected, SmolctlError
-from smolctl.stack import decide, reason
+from smolctl.stack import decide, hold, reason
 from smolctl.stack.fast import udp_send_many
 from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.stack import Stack
@@ -64,6 +65,9 @@ class SocketJob(Job):
             rcvbuf=self._socket.rcvbuf,
             ttl=self._stack.settings["ip.default_ttl"],
             mtu_discover=int(self._socket.pmtudisc),
+            multicast_ttl=self._stack.settings["ip.multicast_ttl"],
+            multicast_loop=int(self._socket.multicast_loop),
+            multicast_all=int(self._socket.multicast_all),
         )
         self._socket.handler = self._deliver
 
@@ -155,7 +159,8 @@ class SocketJob(Job):
     def _room(self, dst: int) -> int:
         """Return how long a payload may be that needs not be asked about; -1 for none."""
         socket = self._socket
-        decision = decide.decide(self._stack, dst, socket.local or None, socket.dev)
+        source = hold.source_of(self._stack, socket, None, dst)
+        decision = decide.decide(self._stack, dst, source, socket.dev_to(dst))
         if isinstance(decision, decide.Refusal):
             return -1
         if not socket.pmtudisc.insists:
@@ -195,15 +200,25 @@ class SocketJob(Job):
             if socket.port:
                 raise InvalidArgument("the socket is bound already: choose its device before")
             socket.dev = self._stack.interface(args.required("dev")).name
-        if "broadcast" in args:
-            socket.broadcast = args.integer("broadcast", 0, 1) == 1
+        for name in ("broadcast", "reuse", "multicast_loop", "multicast_all"):
+            if name in args:
+                setattr(socket, name, args.integer(name, 0, 1) == 1)
         if "recverr" in args:
             self._all_errors = args.integer("recverr", 0, 1) == 1
+        if "multicast_ttl" in args:
+            ttl = args.integer("multicast_ttl", -1, 255)
+            socket.multicast_ttl = None if ttl == -1 else ttl  # ip(7): -1 for the default
         if "mtu_discover" in args:
             socket.pmtudisc = Pmtudisc(args.integer("mtu_discover", 0, 3) or 0)
         socket.ttl = args.integer("ttl", 1, 255) or socket.ttl
         socket.rcvbuf = args.integer("rcvbuf", 256, 1_000_000_000) or socket.rcvbuf
         self._stack.touch()  # the fast path knows flows of this socket
+
+    def _interface(self, args: Args) -> None:
+        socket_group.send_by(self._stack, self._socket, args)
+
+    def _membership(self, args: Args) -> None:
+        socket_group.change(self._stack, self._socket, args)
 
     def _answer(self, number: int, **fields: int) -> None:
         socket = self._socket
@@ -234,6 +249,12 @@ class SocketJob(Job):
 _COMMANDS = {
     "bind": ("addr port", SocketJob._bind),
     "connect": ("addr port", SocketJob._connect),
-    "set": ("broadcast dev mtu_discover rcvbuf recverr ttl", SocketJob._set),
+    "set": (
+        "broadcast dev mtu_discover multicast_all multicast_loop multicast_ttl rcvbuf recverr reuse"
+        " ttl",
+        SocketJob._set,
+    ),
+    "interface": (socket_group.INTERFACE, SocketJob._interface),
+    "membership": (f"what group source {socket_group.INTERFACE}", SocketJob._membership),
 }
 """What a program may ask of its socket: the arguments, and who does it."""

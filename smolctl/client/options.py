@@ -1,0 +1,104 @@
+"""Options of a stack's sockets: those of socket(7) and ip(7) that there are, and their values."""
+
+import socket
+import sys
+from typing import Any
+
+IP_MTU_DISCOVER = 10
+"""Of ip(7): whether datagrams may be fragmented, IP_PMTUDISC_DONT, WANT, DO or PROBE, 0 to 3."""
+IP_RECVERR = 11
+"""Of ip(7): tell of all errors, to sockets without a peer too; Python has no name for it."""
+IP_UNBLOCK_SOURCE, IP_BLOCK_SOURCE = 37, 38
+"""Of ip(7): hear a sender to a group that was joined again, or no more."""
+IP_ADD_SOURCE_MEMBERSHIP, IP_DROP_SOURCE_MEMBERSHIP = 39, 40
+"""Of ip(7): join a group for one sender, or for one sender less."""
+IP_MULTICAST_ALL = 49
+"""Of ip(7): hear what is sent to groups that others have joined; 1 in the beginning."""
+
+NAMES = {
+    (socket.SOL_SOCKET, socket.SO_BROADCAST): "broadcast",
+    (socket.SOL_SOCKET, socket.SO_REUSEADDR): "reuse",
+    (socket.SOL_SOCKET, socket.SO_RCVBUF): "rcvbuf",
+    (socket.SOL_SOCKET, socket.SO_BINDTODEVICE): "dev",
+    (socket.IPPROTO_IP, socket.IP_TTL): "ttl",
+    (socket.IPPROTO_IP, IP_MTU_DISCOVER): "mtu_discover",
+    (socket.IPPROTO_IP, IP_RECVERR): "recverr",
+    (socket.IPPROTO_IP, socket.IP_MULTICAST_TTL): "multicast_ttl",
+    (socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP): "multicast_loop",
+    (socket.IPPROTO_IP, IP_MULTICAST_ALL): "multicast_all",
+}
+"""Options whose value is a number, or a name: what the stack calls each."""
+_FLAGS = frozenset({"broadcast", "reuse", "recverr", "multicast_loop"})
+"""Any number but 0 is 1."""
+_MEMBERSHIPS = {
+    socket.IP_ADD_MEMBERSHIP: "join",
+    socket.IP_DROP_MEMBERSHIP: "leave",
+    IP_ADD_SOURCE_MEMBERSHIP: "join_source",
+    IP_DROP_SOURCE_MEMBERSHIP: "leave_source",
+    IP_BLOCK_SOURCE: "block",
+    IP_UNBLOCK_SOURCE: "unblock",
+}
+
+Value = int | bytes | str
+
+
+def word(name: str, value: Value) -> Any:
+    """Return the value of an option in ``NAMES`` as the stack takes it.
+
+    Args:
+        value: bytes are a number in the machine's order, of one byte or four, or a device's name.
+    """
+    if name == "dev":
+        return value.rstrip(b"\0").decode() if isinstance(value, bytes) else value
+    number = _number(value) if isinstance(value, bytes) else int(value)
+    return int(bool(number)) if name in _FLAGS else number
+
+
+def _number(value: bytes) -> int:
+    """Return the ``int``, or the ``unsigned char``, that ip(7) takes."""
+    whole = len(value) >= 4
+    return int.from_bytes(value[: 4 if whole else 1], sys.byteorder, signed=whole)
+
+
+def command(level: int, option: int, value: Value) -> tuple[str, dict[str, Any]] | None:
+    """Return what else an option tells the stack to do; None when it is none of these.
+
+    Raises:
+        ValueError: the value is not of that option's form.
+    """
+    if level != socket.IPPROTO_IP:
+        return None
+    if option == socket.IP_MULTICAST_IF:
+        return "interface", _sending(value)
+    what = _MEMBERSHIPS.get(option)
+    if what is None:
+        return None
+    if not isinstance(value, bytes) or len(value) < 8:
+        raise ValueError(value)
+    args = {"what": what, "group": socket.inet_ntoa(value[:4])}
+    if what in ("join", "leave"):
+        return "membership", {**args, **_request(value[4:])}
+    if len(value) != 12:  # struct ip_mreq_source: group, interface, sender
+        raise ValueError(value)
+    source = socket.inet_ntoa(value[8:])
+    return "membership", {**args, **_request(value[4:8]), "source": source}
+
+
+def _sending(value: Value) -> dict[str, Any]:
+    """Return the interface in a value of IP_MULTICAST_IF; its name may stand there, too."""
+    if isinstance(value, str):
+        return {"dev": value}
+    raw = value if isinstance(value, bytes) else value.to_bytes(4, sys.byteorder)
+    if len(raw) < 4:
+        raise ValueError(value)
+    return _request(raw if len(raw) < 8 else raw[4:])
+
+
+def _request(raw: bytes) -> dict[str, Any]:
+    """Return the interface in the end of a ``struct ip_mreqn``, or of a ``struct ip_mreq``."""
+    result: dict[str, Any] = {}
+    if any(raw[:4]):
+        result["addr"] = socket.inet_ntoa(raw[:4])
+    if len(raw) >= 8 and any(raw[4:8]):
+        result["index"] = int.from_bytes(raw[4:8], sys.byteorder)
+    return result
