@@ -16,6 +16,7 @@ KINDS = {
     "route": (("route",), "routes, of every table"),
     "rule": (("rule",), "rules"),
     "neigh": (("neigh", "neighbor", "neighbour"), "neighbor entries: each state, each new MAC"),
+    "maddr": (("maddr", "maddress", "mcaddr"), "groups: joined by an interface, and left"),
     "socket": (("socket",), "sockets: bound, connected, closed"),
     "drops": (("drops",), "packets that are dropped, refused or made to wait, and why"),
 }
@@ -34,12 +35,21 @@ def lines(event: Event, out: Output) -> list[str]:
         (info,) = event["addr_info"]
         first, second = addr.lines(event, info, out)
         return [f"{event['ifindex']}: {out.paint('ifname', event['ifname'])}    {first}", second]
+    if kind == "maddr":
+        return [_group(event, out)]
     if kind == "drop":
         return [_drop(event, out)]
     if kind == "route":
         return route.lines(event, {}, out)
     line = {"rule": rule.line, "neigh": neigh.line, "socket": socket.line}[kind]
     return [line(event, {}, out)]
+
+
+def _group(event: Event, out: Output) -> str:
+    """Return the line about a group, as ``ip monitor maddress`` of iproute2 6.13 has it."""
+    (group,) = event["maddr"]
+    name, address = out.paint("ifname", event["ifname"]), out.paint("inet", group["address"])
+    return f"{event['ifindex']}: {name}    {group['family']} mcast {address} scope global"
 
 
 def _drop(event: Event, out: Output) -> str:
@@ -104,7 +114,7 @@ def _run(session: Session, args: Args) -> int:
 COMMAND = Verb(
     Table(
         "monitor",
-        "watch what happens: links, addresses, routes, rules, neighbors, sockets, drops",
+        "watch what happens: links, addresses, routes, neighbors, groups, sockets, drops",
         (
             "smolctl monitor",
             "smolctl monitor drops",

@@ -103,7 +103,7 @@ def delete_interface(stack: Stack, interface: Interface, now: int) -> None:
     interface.outbox.clear()
     impair.drop_held(stack, interface, now)
     interface.up = False
-    configure_maddr.forget(interface)
+    configure_maddr.forget(stack, interface)
     gone = {address.local for address in interface.addresses.items}
     interface.addresses.items = []
     del stack.interfaces[interface.name]

@@ -16,8 +16,9 @@ from smolctl.errors import (
 )
 from smolctl.stack import suggest
 from smolctl.stack.decide import Refusal, decide
+from smolctl.stack.events import Action
 from smolctl.stack.interface import Interface
-from smolctl.stack.maddr import ANYBODY, AUTOJOIN, NOBODY, STATIC, Filter
+from smolctl.stack.maddr import ANYBODY, AUTOJOIN, HOST, NOBODY, STATIC, Filter, Group
 from smolctl.stack.udp_socket import UdpSocket
 from smolctl.wire import addr
 
@@ -222,7 +223,11 @@ def leave_address(stack: "Stack", interface: Interface, group: int) -> None:
 def _set(
     stack: "Stack", interface: Interface, group: int, member: Hashable, wanted: Filter
 ) -> None:
+    joined = group in interface.groups.filters
     before, after = interface.groups.set(group, member, wanted)
+    if joined != (group in interface.groups.filters):
+        action = Action.DELETED if joined else Action.NEW
+        stack.events.maddr(action, interface, Group(group))
     if _reports(interface):
         interface.igmp.changed(group, before, after)
     stack.touch()
@@ -247,10 +252,13 @@ def link_changed(interface: Interface) -> None:
         interface.igmp.stop()
 
 
-def forget(interface: Interface) -> None:
+def forget(stack: "Stack", interface: Interface) -> None:
     """Have everybody leave the groups of an interface that is deleted."""
     for group in interface.groups.filters:
-        for member in interface.groups.members(group):
+        members = interface.groups.members(group)
+        if HOST not in members:
+            stack.events.maddr(Action.DELETED, interface, Group(group))
+        for member in members:
             if isinstance(member, UdpSocket):
                 member.groups.pop((group, interface.name), None)
     interface.igmp.stop()

@@ -1,4 +1,4 @@
-"""What changes in a stack, told to whoever watches: links, addresses, routes, rules, neighbors ...
+"""What changes in a stack, told to whoever watches: links, addresses, routes, groups ...
 
 A change is told once, when it has been made and before what follows from it, as Linux tells it over
 netlink. While nobody listens it costs a test and builds nothing; packets are not told here.
@@ -6,18 +6,23 @@ netlink. While nobody listens it costs a test and builds nothing; packets are no
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from smolctl.stack.addr import Address
     from smolctl.stack.echo import EchoClient
     from smolctl.stack.fib import Fib
     from smolctl.stack.interface import Interface
+    from smolctl.stack.maddr import Group
     from smolctl.stack.neighbor_entry import Neighbor
     from smolctl.stack.proxy import ProxyEntry
     from smolctl.stack.route import Route
     from smolctl.stack.rule import Rule
     from smolctl.stack.udp_socket import UdpSocket
+
+    Subject: TypeAlias = (
+        Interface | Address | Route | Rule | Neighbor | ProxyEntry | Group | UdpSocket | EchoClient
+    )
 
 
 class Kind(StrEnum):
@@ -28,6 +33,7 @@ class Kind(StrEnum):
     ROUTE = "route"
     RULE = "rule"
     NEIGH = "neigh"
+    MADDR = "maddr"
     SOCKET = "socket"
 
 
@@ -46,13 +52,13 @@ class Event(NamedTuple):
         at_ns: when: the last time that the stack was given.
         subject: what changed, as it is now; of what is deleted, as it was. It goes on changing, so
             a listener takes from it what it needs.
-        interface: whose address or neighbor it is, or the link itself; else None.
+        interface: whose address, neighbor or group it is, or the link itself; else None.
     """
 
     kind: Kind
     action: Action
     at_ns: int
-    subject: "Interface | Address | Route | Rule | Neighbor | ProxyEntry | UdpSocket | EchoClient"
+    subject: "Subject"
     interface: "Interface | None" = None
 
 
@@ -111,6 +117,11 @@ class Events:
         """Tell a change of a neighbor entry's state or MAC, or of a proxy entry."""
         if self._listeners:
             self._emit(Event(Kind.NEIGH, action, self.now_ns, entry, interface))
+
+    def maddr(self, action: Action, interface: "Interface", group: "Group") -> None:
+        """Tell that an interface joined a group, or left it."""
+        if self._listeners:
+            self._emit(Event(Kind.MADDR, action, self.now_ns, group, interface))
 
     def socket(self, action: Action, socket: "UdpSocket | EchoClient") -> None:
         """Tell that a socket was bound, connected or closed."""

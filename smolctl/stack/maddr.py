@@ -15,6 +15,12 @@ AUTOJOIN = "autojoin"
 """The member of a group that is an address of the interface (Linux mc_autojoin_sk)."""
 
 
+class Group(NamedTuple):
+    """A group, where somebody is told of it."""
+
+    address: int
+
+
 class Filter(NamedTuple):
     """Which senders to a group are wanted: ``sources`` alone, or all but these if ``exclude``."""
 

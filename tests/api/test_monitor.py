@@ -132,6 +132,36 @@ def test_sockets(api: Api) -> None:
     assert [row["netid"] for row in taken(seen)] == ["icmp", "icmp"]
 
 
+def test_groups_are_joined_and_left(api: Api) -> None:
+    seen = watch(api, "maddr")
+    api("maddr.add", address="239.1.2.3", dev="tap0")
+    shown = api.one("maddr.show", dev="tap0")
+    (row,) = taken(seen)
+    assert (row["event"], row["ifindex"], row["ifname"]) == ("maddr", shown["ifindex"], "tap0")
+    assert row["maddr"] == [{"family": "inet", "address": "239.1.2.3", "features": "static"}]
+    assert row["maddr"][0] in shown["maddr"]
+    _, job = api.start("udp.recv", port=7, group="239.1.2.3", dev="tap0", source="10.0.0.9")
+    assert taken(seen) == []  # the interface is in it already
+    job.cancel(api.clock.now)
+    api("maddr.del", address="239.1.2.3", dev="tap0")
+    (gone,) = taken(seen)
+    assert gone == {
+        "event": "maddr", "time": gone["time"], "ifindex": row["ifindex"], "ifname": "tap0",
+        "maddr": [{"family": "inet", "address": "239.1.2.3"}], "deleted": True,
+    }  # fmt: skip
+
+
+def test_the_groups_of_a_link_that_is_deleted(api: Api) -> None:
+    api("link.add", name="tap1", type="test")
+    api("addr.add", local="239.1.2.3/32", dev="tap1", autojoin=True)
+    seen = watch(api, "maddr", "link")
+    api("link.del", dev="tap1")
+    assert [(row["event"], row["ifname"], row["deleted"]) for row in taken(seen)] == [
+        ("maddr", "tap1", True),
+        ("link", "tap1", True),
+    ]
+
+
 def test_only_what_concerns_a_device(api: Api) -> None:
     api("link.add", name="lo1", type="loopback")
     seen = watch(api, dev="lo1")

@@ -73,6 +73,15 @@ DROP = {
 }
 
 
+GROUP = {
+    "event": "maddr",
+    "time": TIME,
+    "ifindex": 2,
+    "ifname": "tap0",
+    "maddr": [{"family": "inet", "address": "239.1.2.3"}],
+}
+
+
 def text(event: dict[str, Any], *, labels: bool = False, **options: Any) -> str:
     return "\n".join(monitor.render(event, output(**options), labels=labels))
 
@@ -85,6 +94,13 @@ def test_words() -> None:
     assert read("monitor neigh neighbor neigh").args == {"neigh": True}
     with pytest.raises(UsageFault, match='"rout"'):
         read("monitor rout")
+
+
+def test_a_group_as_of_ip_monitor_maddress() -> None:
+    assert read("monitor maddress").args == {"maddr": True}
+    line = "2: tap0    inet mcast 239.1.2.3 scope global"
+    assert text(GROUP) == line
+    assert text({**GROUP, "deleted": True}, labels=True) == f"[MADDR]Deleted {line}"
 
 
 @pytest.mark.parametrize("line", ["-ts monitor", "monitor -ts", "monitor link -tshort"])

@@ -27,7 +27,7 @@ def _row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
     row: Row = {
         "ifindex": interface.index,
         "ifname": interface.name,
-        "maddr": found + [_group_row(interface, group, stats=stats) for group in groups],
+        "maddr": found + [group_row(interface, group, stats=stats) for group in groups],
     }
     if stats and not interface.loopback:
         igmp = interface.igmp
@@ -41,7 +41,8 @@ def _links(groups: list[int]) -> list[Row]:
     return [{"link": mac, **_users(users)} for mac, users in macs.items()]
 
 
-def _group_row(interface: Interface, group: int, *, stats: bool) -> Row:
+def group_row(interface: Interface, group: int, *, stats: bool = False) -> Row:
+    """Return what ``show`` says of one group."""
     members = interface.groups.members(group)
     row: Row = {"family": addr.IPV4.name, "address": addr.IPV4.format(group)}
     if STATIC in members:

@@ -5,6 +5,7 @@ from typing import Any
 
 from smolctl.daemon.api.addr import addr_row
 from smolctl.daemon.api.link import show_row
+from smolctl.daemon.api.maddr import group_row
 from smolctl.daemon.api.neigh import neigh_row
 from smolctl.daemon.api.neigh_proxy import proxy_row
 from smolctl.daemon.api.route import route_row
@@ -18,6 +19,7 @@ from smolctl.stack.echo import EchoClient
 from smolctl.stack.events import Action, Event, Kind
 from smolctl.stack.fate import Trace
 from smolctl.stack.interface import Interface
+from smolctl.stack.maddr import Group
 from smolctl.stack.multipath import Multipath
 from smolctl.stack.neighbor_entry import Neighbor
 from smolctl.stack.proxy import ProxyEntry
@@ -115,13 +117,15 @@ class MonitorJob(FeedJob):
             return rule_row(ctx.stack, subject)
         if isinstance(subject, UdpSocket | EchoClient):
             return socket_row(subject)
-        assert interface is not None  # events.Event: addresses and neighbors have one
+        assert interface is not None  # events.Event: what follows has one
         if isinstance(subject, ProxyEntry):
             return proxy_row(interface, subject)
         if isinstance(subject, Neighbor):
             return neigh_row(interface, subject, event.at_ns, stats=self._stats)
-        infos = [addr_row(interface, subject)]
-        return {"ifindex": interface.index, "ifname": interface.name, "addr_info": infos}
+        link = {"ifindex": interface.index, "ifname": interface.name}
+        if isinstance(subject, Group):
+            return {**link, "maddr": [group_row(interface, subject.address)]}
+        return {**link, "addr_info": [addr_row(interface, subject)]}
 
     # --- packets ----------------------------------------------------------------------------------
 
