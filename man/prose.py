@@ -54,7 +54,7 @@ LAYERS = {
 
 SEE_ALSO = {
     "smolctl": [("smolctl-reasons", "7"), ("ip", "8")],
-    "stack": [("smolctl-sysctl", "8")],
+    "stack": [("smolctl-sysctl", "8"), ("smolctl-doctor", "8")],
     "link": [("smolctl-addr", "8"), ("ip-link", "8"), ("tc-netem", "8"), ("passt", "1")],
     "addr": [("smolctl-link", "8"), ("smolctl-route", "8"), ("ip-address", "8")],
     "route": [("smolctl-addr", "8"), ("smolctl-rule", "8"), ("ip-route", "8")],
@@ -86,7 +86,13 @@ SEE_ALSO = {
     "socket": [("smolctl-udp", "8"), ("ss", "8")],
     "monitor": [("smolctl-why", "8"), ("smolctl-stats", "8"), ("ip-monitor", "8")],
     "stats": [("smolctl-explain", "8"), ("smolctl-socket", "8"), ("smolctl-link", "8")],
-    "explain": [("smolctl-reasons", "7"), ("smolctl-stats", "8")],
+    "explain": [("smolctl-reasons", "7"), ("smolctl-stats", "8"), ("smolctl-doctor", "8")],
+    "doctor": [
+        ("smolctl-stack", "8"),
+        ("smolctl-explain", "8"),
+        ("capabilities", "7"),
+        ("user_namespaces", "7"),
+    ],
     "reasons": [("smolctl-explain", "8"), ("smolctl-stats", "8")],
 }
 
@@ -261,6 +267,19 @@ udp recv prints each datagram with its sender; bytes that cannot be printed are 
 Python. With --group it joins that group and hears it alone, unless an address is given too; any
 number of receivers may have the port of a group, and each gets a copy. udp echo answers each
 datagram from the address it was sent to.
+""",
+    "doctor": """
+doctor is for trouble with the machine, as smolctl why is for trouble with a packet: a stack that
+does not start, a TAP that may not be opened, a manual that is not found. Each check is one line,
+with a command that helps below it where there is one. What a kernel allows is tried for a moment,
+by a process that is gone when the line is printed, and that has a network of its own where it may.
+
+A stack needs Python, its packages and a runtime directory, which are the checks that can fail. All
+else are links of one type or another, and comfort. Without any privileges there are loopbacks,
+cables, links of type stream, dgram and pcap, and TAPs that root has made for the user.
+
+Files that stopped or killed stacks left are harmless: the next start takes a socket over, and goes
+on with the log.
 """,
     "ping": """
 ping sends ICMP echo requests and prints the replies, in the words of ping(8) from iputils. When

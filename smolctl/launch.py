@@ -72,7 +72,8 @@ def start_daemon(
         try:
             child = _spawn(command, paths.log, writer)
         except OSError as error:
-            raise _start_failed(stack, f"{command[0]}: {error.strerror}") from None
+            reason = f"{command[0]}: {error.strerror}"
+            raise _start_failed(stack, reason, "smolctl doctor") from None
         finally:
             os.close(writer)
         answer = _read_answer(reader, monotonic() + timeout)
@@ -91,7 +92,7 @@ def start_daemon(
     reason = problem.get("message") or _last_line(paths.log, log_size)
     if not reason:
         reason = f"Python ended with status {os.waitstatus_to_exitcode(status)} without a word"
-    raise _start_failed(stack, reason, problem.get("hint"))
+    raise _start_failed(stack, reason, problem.get("hint") or "smolctl doctor")
 
 
 def _spawn(command: list[str], log: str, ready: int) -> int:
@@ -134,7 +135,7 @@ def _wait_for_child(child: int) -> int:
         return 0  # our parent ignores SIGCHLD, which is inherited
 
 
-def _start_failed(stack: str, reason: str, hint: str | None = None) -> ClientError:
+def _start_failed(stack: str, reason: str, hint: str) -> ClientError:
     return ClientError(f'cannot start stack "{stack}": {reason}', hint=hint, code="start-failed")
 
 

@@ -226,6 +226,12 @@ def _reasons(_options: Options) -> list[tuple[str, str]]:
     return [(reason.name, reason.summary) for reason in REASONS.values()]
 
 
+def _checks(_options: Options) -> list[tuple[str, str]]:
+    from smolctl.doctor import CHECKS
+
+    return [(name, what) for name, (_, what) in CHECKS.items()]
+
+
 LIVE: dict[str, Callable[[Options], list[tuple[str, str]]]] = {
     "link": _links,
     "addr": _own,
@@ -241,5 +247,6 @@ LIVE: dict[str, Callable[[Options], list[tuple[str, str]]]] = {
     "profile": _profiles,
     "noun": _nouns,
     "reason": _reasons,
+    "check": _checks,
 }
 """Kinds of names, as the tables' ``complete`` has them."""

@@ -11,7 +11,7 @@ TERMINATED = 143
 MEANINGS = {
     DONE: "Done; for a probe: it was answered, delivered or sent.",
     NO: "It ran, and the network's answer is no: no reply, not delivered, address taken, or get"
-    " found nothing.",
+    " found nothing; or doctor found a failure.",
     FIX: "Something for you to fix: usage, a bad value, no such device, refused by the stack.",
     UNREACHABLE: "No daemon could be reached or started.",
     INTERRUPTED: "Interrupted, by a command that has no summary to print. A probe prints its"

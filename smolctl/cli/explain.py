@@ -106,7 +106,7 @@ COMMAND = Verb(
         (Positional("name", "NAME", "the reason", False, complete="reason", many=True),),
         (option("list", "list all reasons, as without a name"),),
         "Words in capitals stand for what the packet had: smolctl why fills them in. No stack is"
-        " asked or started.",
+        " asked or started. For trouble with the machine instead of a packet: smolctl doctor.",
     ),
     _run,
 )

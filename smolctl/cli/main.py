@@ -38,6 +38,7 @@ NOUNS = {
     "arping": "ask a neighbor for its link address",
     "batch": "run the commands of a file over one connection",
     "config": "print commands that make a stack again, or like another",
+    "doctor": "look at this machine, and say what will work and what to do",
     "help": "show help for a command",
 }
 """Each noun is the attribute COMMAND of the module of its name, imported only when used."""

@@ -86,7 +86,7 @@ def make_directory(directory: str) -> None:
     except OSError as error:
         raise ControlError(
             f"cannot make the runtime directory {directory}: {error.strerror}",
-            hint="set XDG_RUNTIME_DIR to a directory of your own",
+            hint="smolctl doctor runtime-directory",
             code="runtime-directory",
         ) from None
     check_directory(directory)

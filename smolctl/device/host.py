@@ -70,17 +70,17 @@ def open_tap(
         fd = tap.open_queue(name, offload=offload)
         return "opened" if there else "made", [fd, *_settle(name, address)]
 
-    what, fds = _in_child(in_namespace)
+    what, fds = in_child(in_namespace)
     if what == "move":
         fd = tap.open_queue(name, offload=offload)
         try:
-            _in_child(lambda: _move(name, path))
+            in_child(lambda: _move(name, path))
 
             def moved() -> tuple[Any, list[int]]:
                 _enter(path)
                 return None, _settle(name, address)
 
-            fds = [fd, *_in_child(moved)[1]]
+            fds = [fd, *in_child(moved)[1]]
         except BaseException:
             os.close(fd)
             raise
@@ -103,7 +103,7 @@ def add_address(name: str, address: tuple[str, int]) -> None:
         _add_address(name, address)
         return None, []
 
-    _in_child(work)
+    in_child(work)
 
 
 # What follows is only ever called in the child.
@@ -173,8 +173,11 @@ def _move(name: str, path: str) -> tuple[Any, list[int]]:
     return None, []
 
 
-def _in_child(work: _Work) -> tuple[Any, list[int]]:
+def in_child(work: _Work) -> tuple[Any, list[int]]:
     """Run ``work`` in a child process; return its result and the descriptors it opened.
+
+    Args:
+        work: returns what JSON can carry, and descriptors.
 
     Raises:
         OSError, DeviceError: as ``work`` raised it.

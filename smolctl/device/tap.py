@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from fcntl import ioctl
 from typing import Any, NoReturn
 
-from smolctl.device import DeviceGone, Framed, random_mac
+from smolctl.device import DeviceGone, Framed, random_mac, tap_offload
 from smolctl.errors import DeviceError
 from smolctl.wire import virtio
 from smolctl.wire.run import MAX_SEGMENTS, Run
@@ -21,8 +21,6 @@ from smolctl.wire.run import MAX_SEGMENTS, Run
 # linux/if_tun.h
 _TUNGETFEATURES = 0x800454CF
 _TUNSETIFF = 0x400454CA
-_TUNSETOFFLOAD = 0x400454D0
-_TUNSETVNETHDRSZ = 0x400454D8
 _TUNSETPERSIST = 0x400454CB
 _TUNGETIFF = 0x800454D2
 _IFF_TAP = 0x0002
@@ -35,13 +33,6 @@ _SIOCGIFMTU, _SIOCSIFMTU = 0x8921, 0x8922
 _SIOCGIFHWADDR = 0x8927
 _SIOCSIFTXQLEN = 0x8943
 _IFF_UP = 0x1
-# What the kernel may leave to us: TUN_F_CSUM 1, TSO4 2, USO4 0x20, USO6 0x40. It takes USO4 and
-# USO6 together or not at all, since Linux 6.2; what it does not know is EINVAL and changes nothing.
-_OFFLOADS: tuple[tuple[int, tuple[str, ...]], ...] = (
-    (0x63, ("csum", "tso", "uso")),
-    (0x03, ("csum", "tso")),
-    (0x01, ("csum",)),
-)
 # linux/rtnetlink.h
 _RTMGRP_LINK = 1
 
@@ -242,23 +233,14 @@ class TapDevice:
 
     def _set_offload(self, *, wanted: bool) -> None:
         """Agree with the kernel on virtio headers, and on what they may leave to us."""
-        flags = self._kernel_name()[1]
-        if not flags & _IFF_VNET_HDR:
-            # One that persists still has what its last user agreed on.
-            ioctl(self._fd, _TUNSETOFFLOAD, 0)
+        if not has_virtio(self._fd):
+            tap_offload.none(self._fd)
             return
-        ioctl(self._fd, _TUNSETVNETHDRSZ, struct.pack("i", virtio.HEADER_LEN))
         self.headroom, self.segments = virtio.HEADER_LEN, 1
-        for bits, names in _OFFLOADS:
-            try:
-                ioctl(self._fd, _TUNSETOFFLOAD, bits)
-            except OSError:
-                continue
-            self._offload = names
-            # What it may give us it also takes from us: both came with the same kernel.
-            if "uso" in names:
-                self.segments = MAX_SEGMENTS
-            return
+        self._offload = tap_offload.agree(self._fd)
+        # What it may give us it also takes from us: both came with the same kernel.
+        if "uso" in self._offload:
+            self.segments = MAX_SEGMENTS
 
     def _configure(self, mtu: int | None) -> None:
         name = self.name.encode()
@@ -335,6 +317,12 @@ def open_queue(name: str, *, offload: bool) -> int:
     return fd
 
 
+def has_virtio(fd: int) -> bool:
+    """Return whether what crosses a TAP's descriptor has virtio headers."""
+    flags: int = _IFREQ_FLAGS.unpack(ioctl(fd, _TUNGETIFF, bytes(_IFREQ_FLAGS.size)))[1]
+    return bool(flags & _IFF_VNET_HDR)
+
+
 def open_sockets() -> tuple[socket.socket, socket.socket]:
     """Return a socket for ioctls on interfaces of the caller's network namespace, and a watch.
 
@@ -388,7 +376,7 @@ def explain(error: OSError, name: str) -> DeviceError:
         hint = "take another name"
     elif error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         problem = f"this system has no {_CLONE_DEVICE}"
-        hint = "sudo modprobe tun"
+        hint = "sudo modprobe tun || smolctl doctor tun"
     else:
         problem = error.strerror or str(error)
     result = DeviceError(f"cannot open TAP {name}: {problem}", hint=hint)

@@ -30,7 +30,9 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
     [
         (("",), ["stack", "link", "addr", "route", "rule", "neigh", "maddr", "sysctl", "socket",
                  "stats", "monitor", "explain", "why", "trace", "udp", "capture", "ping",
-                 "traceroute", "arping", "batch", "config", "help"]),
+                 "traceroute", "arping", "batch", "config", "doctor", "help"]),
+        (("doctor", "t"), ["tun", "tap", "terminal", "tools"]),
+        (("doctor", "tun", "name"), ["namespaces"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),
         (("addr", ""), ["show", "add", "del", "replace", "change", "flush"]),
         (("-j", "route", "a"), ["add", "append"]),

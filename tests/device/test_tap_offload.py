@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smolctl.device import DeviceGone, tap
+from smolctl.device import DeviceGone, tap, tap_offload
 from smolctl.device.tap import TapDevice
 from smolctl.wire import addr, ipv4, udp, virtio
 from smolctl.wire.run import MAX_SEGMENTS, Headers, Run
@@ -129,7 +129,7 @@ def test_an_older_kernel_is_asked_for_less(
             raise OSError(22, "Invalid argument")
         return ioctl(fd, request, argument)
 
-    monkeypatch.setattr(tap, "ioctl", older)
+    monkeypatch.setattr(tap_offload, "ioctl", older)
     device = opener()
     assert (device.details()["offload"], device.segments) == (names, segments)
     assert device.headroom == virtio.HEADER_LEN

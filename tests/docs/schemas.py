@@ -50,7 +50,7 @@ UNPRINTED = {
 }
 """Operations whose output no command prints, and why."""
 
-ALONE = {"stack-log", "explain", "error"}
+ALONE = {"stack-log", "explain", "doctor", "error"}
 """Schemas of what the command line prints by itself."""
 
 STREAMS = {
@@ -183,6 +183,8 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("explain", "explain tx-no-route"),
     ("explain", "explain --list"),
     ("error", "explain nope"),
+    ("doctor", "doctor"),
+    ("error", "doctor nope"),
     ("error", "link show nope"),
     ("error", "frob"),
     ("error", "-n fourth --no-start stack status"),

@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "launch": {"errors", "control"},  # starts a daemon for the client; not part of client's import
     "client": {"errors", "control", "launch", ""},
     "daemon": {"errors", "wire", "stack", "device", "control", ""},
-    "cli": {"errors", "control", "client", "launch", "capture", ""},
+    "doctor": {"errors", "control", "client", "device", ""},
+    "cli": {"errors", "control", "client", "launch", "capture", "doctor", ""},
     "__main__": {"cli"},
 }
 
@@ -35,6 +36,10 @@ MODULES: dict[str, dict[str, str]] = {
         "smolctl.stack.reason": "explain shows the table, which is data; no daemon is asked",
         "smolctl.stack.profile": "completion offers them before a stack runs; data as well",
         "smolctl.stack.settings": "completion offers keys before a stack runs; data as well",
+    },
+    "doctor": {
+        "smolctl.daemon.environment": "which variables a stack would refuse, it alone knows",
+        "smolctl.daemon.lifecycle": "tells whether a daemon listens; none is asked for anything",
     },
 }
 
