@@ -13,6 +13,7 @@ from itertools import groupby, repeat
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from smolctl.stack import gateways
 from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.neighbor_entry import Neighbor
 from smolctl.stack.neighbor_state import State
@@ -216,6 +217,8 @@ def learn_egress(
         return
     entry = stack.neighbors[out.name].lookup(decision.next_hop)
     if entry is not None:
+        if decision.route is not None:
+            gateways.watch(stack, dst, decision.route)
         socket.flows[dst, dport, asked_src] = EthernetFlow(
             generation, out, entry, src, sport, dst, dport, ttl, limit
         )

@@ -8,7 +8,10 @@ Nothing is changed by asking.
 
 from typing import TYPE_CHECKING
 
+from smolctl.stack.events import Action
+from smolctl.stack.interface import Interface
 from smolctl.stack.multipath import Hop, Multipath, bounds, flow_hash
+from smolctl.stack.neighbor_entry import Neighbor
 from smolctl.stack.neighbor_state import State
 from smolctl.stack.route import Route, RouteType
 from smolctl.stack.rule import PLAIN, Traits
@@ -22,6 +25,9 @@ def living(stack: "Stack", route: Route, dev: str | None = None) -> Route:
     """Return a route or the first substitute whose gateway is not dead.
 
     When all are, the one that failed longest ago is tried again.
+
+    Deviation: of a gateway that was heard and has not answered yet, Linux thinks one thing at one
+    packet and the other at the next, so that a flow takes both gateways by turns.
 
     Args:
         dev: interface that a substitute must leave by.
@@ -129,6 +135,33 @@ def is_dead(stack: "Stack", route: Route) -> bool:
     """Tell whether a route's gateway did not answer what was last asked of it."""
     entry = stack.neighbors[route.dev].lookup(route.via) if route.dev and route.via else None
     return entry is not None and entry.state is State.FAILED
+
+
+def watch(stack: "Stack", dst: int, route: Route) -> None:
+    """Have flows forgotten when a gateway that ``dst`` could have, too, dies or lives again.
+
+    Each packet then goes by the gateway that it would get on its own, as those of a socket of
+    Linux that is not connected, which looks up a route for each.
+    """
+    others: list[Route] = []
+    if isinstance(route, Hop) and route.whole is not None:
+        others = list(route.whole.hops)
+    elif route.via is not None:
+        chain = stack.fib.tables[route.table].chain(route.prefix, route.plen)
+        others = [other for other in chain if other.via is not None] if len(chain) > 1 else []
+    rivals = [(other.dev or "", other.via or 0) for other in others]
+    redirected = stack.exceptions.lookup(dst, route) if stack.exceptions else None
+    if redirected is not None:
+        rivals.append((route.dev or "", redirected.gateway))
+    if rivals:
+        stack.rivals.add(stack.generation, rivals)
+
+
+def changed(stack: "Stack", interface: Interface, action: Action, entry: Neighbor) -> None:
+    """Take note that a neighbor's state changed, or that it is forgotten."""
+    stack.events.neigh(interface, action, entry)
+    if stack.rivals.concerns(stack.generation, (interface.name, entry.ip)):
+        stack.touch()
 
 
 def _failed_ns(stack: "Stack", route: Route) -> int:

@@ -17,6 +17,7 @@ from smolctl.stack import (
     egress,
     egress_link,
     fast,
+    gateways,
     hold,
     ingress,
     ingress_offload,
@@ -37,6 +38,7 @@ from smolctl.stack.path_mtu import PathMtus, Pmtudisc
 from smolctl.stack.reason import REASONS
 from smolctl.stack.reassembly import Reassembly
 from smolctl.stack.redirect import Redirects
+from smolctl.stack.rivals import Rivals
 from smolctl.stack.route import RouteType
 from smolctl.stack.route_exception import RouteExceptions
 from smolctl.stack.rule import Rules, Traits
@@ -76,17 +78,15 @@ class Stack:
         self.neighbors: dict[str, NeighborCache] = {}
         self.fib, self.rules = Fib(self.family.bits), Rules()
         self.events = Events(self.fib)
-        self.udp, self.echoes = UdpTable(), EchoTable()
+        self.udp, self.echoes, self.rivals = UdpTable(), EchoTable(), Rivals()
         self.udp.on_change = self.echoes.on_change = self.events.socket
         self.arp_clients: list[ArpClient] = []
         self.blocked: dict[UdpSocket, None] = {}  # in the order in which they were
         self.ledger, self.journal = Ledger(), Journal()
         self.icmp_limiter, self.redirects = IcmpLimiter(self.settings, random), Redirects()
         self.reassembly, self.exceptions = Reassembly(self.settings), RouteExceptions(self.settings)
-        self.generation = 0
+        self.generation = self.housekeeping_ns = self._last_index = 0
         self._closed_sent = self._closed_delivered = 0
-        self.housekeeping_ns = 0
-        self._last_index = 0
         self.idents, self.path_mtus = Idents(random), PathMtus(self.settings)
         self.hash_seed = int(random() * 2**32)
         self.loop: deque[tuple[Interface, bytes, Trace]] = deque()  # what comes back in
@@ -128,7 +128,7 @@ class Stack:
         )
         self.interfaces[name] = interface
         cache = self.neighbors[name] = NeighborCache(self.settings, self.random)
-        cache.on_change = partial(self.events.neigh, interface)
+        cache.on_change = partial(gateways.changed, self, interface)
         self.touch()
         return interface
 
@@ -140,8 +140,7 @@ class Stack:
         """Tell whether an address is the limited or one of our networks' broadcast addresses."""
         if addr.is_limited_broadcast(address):
             return True
-        fib = self.fib
-        route = fib.lookup(address) if fib.merged else fib.own(address)
+        route = self.fib.lookup(address) if self.fib.merged else self.fib.own(address)
         return route is not None and route.type is RouteType.BROADCAST
 
     def confirm(self, address: int, now: int) -> None:

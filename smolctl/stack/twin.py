@@ -13,6 +13,7 @@ from smolctl.stack.events import Events
 from smolctl.stack.fate import Ledger
 from smolctl.stack.interface import Interface
 from smolctl.stack.journal import Journal
+from smolctl.stack.rivals import Rivals
 from smolctl.stack.udp_socket import UdpSocket
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def twin_of(stack: "Stack") -> "Stack":
     twin.icmp_limiter = stack.icmp_limiter.twin(_middle)
     twin.redirects, twin.exceptions = stack.redirects.twin(), stack.exceptions.twin()
     twin.ledger, twin.journal, twin.events = Ledger(), Journal(), Events(stack.fib)
-    twin.loop = deque()
+    twin.loop, twin.rivals = deque(), Rivals()
     twin.random = _middle
     twin.woken = []
     return twin
