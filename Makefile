@@ -29,7 +29,8 @@ demo: venv ## what smolctl does, in one minute, without privileges
 	@scripts/demo
 
 test: venv deps ## all tests, then lint and types
-	$(BIN)/python -m pytest -n 2
+	@# More workers than processors: many tests wait for a kernel or for time to pass.
+	$(BIN)/python -m pytest -n 4
 	@$(MAKE) --no-print-directory check
 
 test-qemu: venv ## a Linux guest in QEMU as the peer, in software (docs/qemu.md)

@@ -10,7 +10,7 @@ import pytest
 
 from smolctl.client import Client
 from tests.e2e.kit import Lab, Peer, Row, connect, snapshot
-from tests.e2e.test_loopback import OrdinaryUser
+from tests.e2e.test_loopback import ordinary_user
 from tests.kit.netns import Namespace
 from tests.kit.stack_env import SmolctlEnv
 
@@ -204,7 +204,7 @@ def test_interface_that_is_no_tap(prepared: Prepared) -> None:
 
 
 def test_tap_without_privileges() -> None:
-    user = OrdinaryUser()
+    user = ordinary_user()
     try:
         user("stack", "start", check=True)
         before = user.json("link", "show")

@@ -33,17 +33,15 @@ def as_ordinary_user() -> tuple[str, ...]:
     pytest.skip("root, and neither unshare --user nor setpriv works")
 
 
-class OrdinaryUser(SmolctlEnv):
-    """The command, run by somebody without privileges."""
-
-    def _argv(self, args: tuple[str, ...]) -> list[str]:
-        return [*as_ordinary_user(), *super()._argv(args)]
+def ordinary_user() -> SmolctlEnv:
+    """Return the command, run by somebody without privileges; close it."""
+    return SmolctlEnv(as_ordinary_user())
 
 
 @pytest.fixture
-def user() -> Iterator[OrdinaryUser]:
+def user() -> Iterator[SmolctlEnv]:
     """Make the environment of an ordinary user."""
-    env = OrdinaryUser()
+    env = ordinary_user()
     try:
         yield env
     finally:
@@ -57,7 +55,7 @@ def capabilities(pid: int) -> int:
 
 @pytest.mark.parametrize("source", [None, "127.0.0.1:34254", "127.0.0.2:1"])
 def test_datagram_is_delivered_with_nothing_configured(
-    user: OrdinaryUser, source: str | None
+    user: SmolctlEnv, source: str | None
 ) -> None:
     receiver = user.popen("udp", "recv", "127.0.0.2:34254", "-c", "1")
     receiver.wait_for("listening on 127.0.0.2:34254")
@@ -77,7 +75,7 @@ def test_datagram_is_delivered_with_nothing_configured(
     assert (address["local"], address["prefixlen"]) == ("127.0.0.1", 8)
 
 
-def test_nobody_listens(user: OrdinaryUser) -> None:
+def test_nobody_listens(user: SmolctlEnv) -> None:
     sent = user("-j", "udp", "send", "127.0.0.2:34254", TEXT)
     assert sent.returncode == 1
     failed, summary = events(sent)
@@ -86,13 +84,13 @@ def test_nobody_listens(user: OrdinaryUser) -> None:
     assert (summary["sent"], summary["failed"], summary["ok"]) == (0, 1, False)
 
 
-def test_ping_answers_on_all_of_the_loopback_network(user: OrdinaryUser) -> None:
+def test_ping_answers_on_all_of_the_loopback_network(user: SmolctlEnv) -> None:
     assert user("ping", "-c", "1", "127.200.0.1").returncode == 0
     broadcast = user("ping", "-c", "1", "127.255.255.255")
     assert (broadcast.returncode, broadcast.stdout) == (2, "")
 
 
-def test_both_ends_may_start_the_stack_at_the_same_time(user: OrdinaryUser) -> None:
+def test_both_ends_may_start_the_stack_at_the_same_time(user: SmolctlEnv) -> None:
     receivers = [
         user.popen("-j", "udp", "recv", f"127.0.0.{n}:9", "-c", "1", "-w", "10") for n in (1, 2, 3)
     ]

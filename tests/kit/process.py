@@ -56,12 +56,21 @@ def run(
         env=env,
         check=False,
     )
-    result = subprocess.CompletedProcess(
-        list(argv), raw.returncode, _decode(raw.stdout), _decode(raw.stderr)
-    )
-    if check and result.returncode != 0:
+    return completed(argv, raw.returncode, raw.stdout, raw.stderr, check=check)
+
+
+def completed(
+    argv: Sequence[str], status: int, stdout: bytes, stderr: bytes, *, check: bool
+) -> subprocess.CompletedProcess[str]:
+    """Return how a command ended.
+
+    Raises:
+        AssertionError: ``check`` is set and it failed, with all that it wrote.
+    """
+    result = subprocess.CompletedProcess(list(argv), status, _decode(stdout), _decode(stderr))
+    if check and status != 0:
         raise AssertionError(
-            f"{' '.join(argv)} exited with {result.returncode}\n{result.stdout}{result.stderr}"
+            f"{' '.join(argv)} exited with {status}\n{result.stdout}{result.stderr}"
         )
     return result
 

@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.kit import process
+from tests.kit import process, warm
 from tests.kit.netns import PATH, Namespace
 from tests.kit.process import Background, wait_until
 
@@ -26,13 +26,15 @@ class SmolctlEnv:
     """A private XDG_RUNTIME_DIR, and the command in it. Call it to run the command.
 
     Attributes:
+        prefix: what runs the command, such as ``setpriv``; in a new interpreter then.
         directory: XDG_RUNTIME_DIR; sockets, locks and logs are in ``directory / "smolctl"``.
         environ: the whole environment of the command; a test may change it.
         tracebacks_expected: set it in a test that makes the daemon fail on purpose; otherwise a
             traceback in a daemon's log fails the test.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: Sequence[str] = ()) -> None:
+        self.prefix = tuple(prefix)
         # Not tmp_path: a Unix socket's path has at most 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="sm", dir="/tmp"))
         self.environ = {
@@ -54,13 +56,27 @@ class SmolctlEnv:
         self._namespace = namespace
 
     def _argv(self, args: tuple[str, ...]) -> list[str]:
-        argv = [sys.executable, "-m", "smolctl", *args]
+        argv = [*self.prefix, sys.executable, "-m", "smolctl", *args]
         return self._namespace.inside(*argv) if self._namespace else argv
 
     def __call__(
         self, *args: str, check: bool = False, input: str | None = None, timeout: float = 30
     ) -> subprocess.CompletedProcess[str]:
-        """Run ``smolctl ARGS`` to its end, as ``process.run`` does."""
+        """Run ``smolctl ARGS`` to its end, as ``process.run`` does.
+
+        It is forked from an interpreter that has imported all (``warm.py``); ``cold`` starts one.
+        """
+        data = (input or "").encode(errors="surrogateescape")
+        if self.prefix or not warm.fits(self.environ, data):
+            return self.cold(*args, check=check, input=input, timeout=timeout)
+        netns = f"/run/netns/{self._namespace.name}" if self._namespace else None
+        raw = warm.forked().run(args, self.environ, data, timeout, netns)
+        return process.completed(["smolctl", *args], *raw, check=check)
+
+    def cold(
+        self, *args: str, check: bool = False, input: str | None = None, timeout: float = 30
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``smolctl ARGS`` to its end in a new interpreter, as ``process.run`` does."""
         argv = self._argv(args)
         return process.run(argv, check=check, input=input, timeout=timeout, env=self.environ)
 

@@ -43,6 +43,58 @@ def test_smolctl_runs_inside_a_namespace(netns: Namespace, smolctl_env: SmolctlE
     assert smolctl_env("--version", check=True).stdout.startswith("smolctl")
 
 
+@pytest.mark.parametrize(
+    ("line", "input"),
+    [
+        ("route show table local", None),
+        ("-j addr show", None),
+        ("addr show dev nothing", None),
+        ("rote", None),
+        ("", None),
+        ("route add --help", None),
+        ("batch -", "sysctl udp.rcvbuf\nroute show\nnonsense\n"),
+        ("udp send 127.0.0.1:9 -", "caf\udce9"),
+    ],
+)
+def test_a_forked_command_cannot_be_told_from_one_of_its_own(
+    smolctl_env: SmolctlEnv, line: str, input: str | None
+) -> None:
+    smolctl_env("stack", "start", check=True)
+    forked = smolctl_env(*line.split(), input=input)
+    cold = smolctl_env.cold(*line.split(), input=input)
+    for each in forked, cold:  # what no two packets have in common
+        each.stdout, each.stderr = (
+            re.sub(r"why \d+", "why", s) for s in (each.stdout, each.stderr)
+        )
+    assert (forked.returncode, forked.stdout, forked.stderr) == (
+        cold.returncode, cold.stdout, cold.stderr,
+    )  # fmt: skip
+
+
+@pytest.mark.netns
+def test_a_forked_command_has_environment_and_namespace_of_its_own(
+    netns: Namespace, smolctl_env: SmolctlEnv
+) -> None:
+    netns.run("ip", "tuntap", "add", "dev", "tap7", "mode", "tap", check=True)
+    smolctl_env("stack", "start", check=True)
+    here = os.readlink("/proc/self/ns/net")
+    smolctl_env.environ["SMOLCTL_STACK"] = "inside"
+    smolctl_env.enter(netns)
+    smolctl_env("link", "add", "tap7", "type", "tap", check=True)
+    pids = smolctl_env.pids()
+    spaces = {os.readlink(f"/proc/{pid}/ns/net") for pid in pids}
+    assert len(pids) == len(spaces) == 2
+    assert here in spaces
+    assert [row["ifname"] for row in smolctl_env.json("-n", "default", "link")] == ["lo"]
+
+
+def test_a_forked_command_that_takes_too_long_is_killed(smolctl_env: SmolctlEnv) -> None:
+    smolctl_env("stack", "start", check=True)
+    with pytest.raises(subprocess.TimeoutExpired):
+        smolctl_env("udp", "recv", "7", timeout=0.5)
+    wait_until(lambda: smolctl_env.json("stack", "status")[0]["clients"] == 1, "its end")
+
+
 def test_device_names_are_unique_and_short() -> None:
     first, second = netns_kit.unique_device("tapx"), netns_kit.unique_device("tapx")
     assert first != second

@@ -28,6 +28,7 @@ MATCHED = {
 ANSWERED = ("icmp.echo_replies_sent", "arp.replies_sent")
 ABSORBED = (
     "arp.learned", "arp.taken_by_clients", "igmp.queries_received", "igmp.reports_received",
+    "ip.datagrams_forwarded",
 )  # fmt: skip
 
 

@@ -1,0 +1,215 @@
+"""The smolctl command without the interpreter's start: a server that forks a process per command.
+
+Most of what a command costs is that Python starts and imports, and end-to-end tests run thousands
+of them. Each is a process of its own all the same, with its own arguments, environment, streams,
+namespace and exit status; what it starts, daemons above all, is started in earnest.
+"""
+
+import atexit
+import ctypes
+import io
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from typing import NoReturn
+
+MAX_INPUT = 65536
+"""What a pipe holds: so much can be given to a command before it reads."""
+_MAX_REQUEST = 1 << 18
+_CLONE_NEWNET = 0x40000000
+_STARTED_WITH = ("LANG", "LANGUAGE", "PYTHON", "_SMOLCTL_COMPLETE")
+"""Variables, or what their names begin with, that an interpreter looks at when it starts."""
+_LOCALE = "C.UTF-8"
+
+
+def fits(environ: Mapping[str, str], data: bytes) -> bool:
+    """Return whether a command with this environment and input can be forked."""
+    special = any(name.startswith(_STARTED_WITH) for name in environ)
+    return not special and environ.get("LC_ALL") == _LOCALE and len(data) <= MAX_INPUT
+
+
+class Forked:
+    """A server that forks commands, until this process ends."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": _LOCALE}
+        argv = [sys.executable, "-m", "tests.kit.warm", str(theirs.fileno())]
+        self._server = subprocess.Popen(
+            argv, env=environ, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+        )
+        theirs.close()
+
+    def close(self) -> None:
+        """End the server."""
+        self._socket.close()
+        self._server.wait()
+
+    def run(
+        self,
+        args: tuple[str, ...],
+        environ: Mapping[str, str],
+        data: bytes,
+        timeout: float,
+        netns: str | None,
+    ) -> tuple[int, bytes, bytes]:
+        """Run ``smolctl ARGS`` to its end; return its status as Popen does, and what it wrote.
+
+        Args:
+            netns: path of the network namespace to run it in.
+
+        Raises:
+            subprocess.TimeoutExpired: it was killed after ``timeout`` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        stdin, give = os.pipe()
+        os.write(give, data)
+        os.close(give)
+        out, stdout = os.pipe()
+        err, stderr = os.pipe()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        fds = [theirs.fileno(), stdin, stdout, stderr]
+        if netns is not None:
+            fds.append(os.open(netns, os.O_RDONLY))
+        request = json.dumps([args, dict(environ)]).encode()
+        with ours:
+            socket.send_fds(self._socket, [request], fds)
+            theirs.close()
+            for fd in fds[1:]:
+                os.close(fd)
+            pid = int(ours.recv(32))
+            try:
+                written = _read({out: b"", err: b""}, deadline)
+                ours.settimeout(max(0.001, deadline - time.monotonic()))
+                return int(ours.recv(32)), written[out], written[err]
+            except TimeoutError:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(["smolctl", *args], timeout) from None
+            finally:
+                os.close(out)
+                os.close(err)
+
+
+@cache
+def forked() -> Forked:
+    """Return the server of this process."""
+    server = Forked()
+    atexit.register(server.close)
+    return server
+
+
+def _read(pipes: dict[int, bytes], deadline: float) -> dict[int, bytes]:
+    """Read pipes to their ends."""
+    poll, open_ones = select.poll(), set(pipes)
+    for fd in pipes:
+        poll.register(fd, select.POLLIN)
+    while open_ones:
+        ready = poll.poll(max(0, deadline - time.monotonic()) * 1000)
+        if not ready:
+            raise TimeoutError
+        for fd, _ in ready:
+            data = os.read(fd, 65536)
+            pipes[fd] += data
+            if not data:
+                poll.unregister(fd)
+                open_ones.remove(fd)
+    return pipes
+
+
+# --- the server -----------------------------------------------------------------------------------
+
+
+def serve(control: socket.socket) -> None:
+    """Fork a command for every request, and tell how each ends, until nobody asks any more."""
+    from smolctl.cli.main import NOUNS
+
+    for noun in NOUNS:
+        import_module(f"smolctl.cli.{noun}")
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    signal.set_wakeup_fd(writer)
+    askers: dict[int, socket.socket] = {}
+    poll = select.poll()
+    for fd in (control.fileno(), reader):
+        poll.register(fd, select.POLLIN)
+    while True:
+        for fd, _ in poll.poll():
+            if fd == reader:
+                with suppress(BlockingIOError):
+                    os.read(reader, 4096)
+                _tell(askers)
+                continue
+            request, fds, _, _ = socket.recv_fds(control, _MAX_REQUEST, 5)
+            if not request:
+                return
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                _become(*json.loads(request), *fds[1:])
+            askers[pid] = socket.socket(fileno=fds[0])
+            askers[pid].send(str(pid).encode())
+            for mine in fds[1:]:
+                os.close(mine)
+
+
+def _tell(askers: dict[int, socket.socket]) -> None:
+    """Tell whoever asked for a command that it has ended, and how."""
+    with suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            with askers.pop(ended[0]) as asker, suppress(OSError):
+                asker.send(str(os.waitstatus_to_exitcode(ended[1])).encode())
+
+
+def _become(
+    args: list[str], environ: dict[str, str], stdin: int, stdout: int, stderr: int, *netns: int
+) -> NoReturn:
+    """Be the command."""
+    status = 120  # as of an interpreter whose last words could not be written
+    try:
+        for fd in netns:
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.setns(fd, _CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+        for number, fd in enumerate((stdin, stdout, stderr)):
+            os.dup2(fd, number)
+        os.closerange(3, max(stdin, stdout, stderr, *netns) + 1)
+        os.environ.clear()
+        os.environ.update(environ)
+        time.tzset()
+        sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False))  # noqa: SIM115
+        sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False))  # noqa: SIM115
+        error = io.TextIOWrapper(open(2, "wb", closefd=False), line_buffering=True)  # noqa: SIM115
+        sys.stderr = error
+        sys.argv = ["smolctl", *args]
+        from smolctl.cli.main import entry
+
+        try:
+            entry()
+        except SystemExit as ending:
+            code = ending.code
+        else:
+            code = 0
+        sys.stdout.flush()
+        sys.stderr.flush()
+        status = code if isinstance(code, int) else int(code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))
