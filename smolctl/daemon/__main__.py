@@ -1,6 +1,7 @@
 """``python -m smolctl.daemon``: the process of one stack; people use ``smolctl stack start``."""
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -51,6 +52,8 @@ def _serve(
     paths: StackPaths, options: argparse.Namespace, setup: bytes | None, log: Log, ready: Ready
 ) -> None:
     lock, listener = claim(paths)
+    # What start-up makes lives until the end: there is no garbage to look for in it, now or later.
+    gc.disable()
     try:
         # Not before the stack's name is ours: most of the time to start goes into this import.
         from smolctl.daemon.environment import from_words, initial_settings
@@ -68,6 +71,8 @@ def _serve(
         lock.release()
         raise
     ready.succeed(os.getpid())
+    gc.freeze()
+    gc.enable()
     process.run(lock)
 
 

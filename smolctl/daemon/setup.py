@@ -3,7 +3,6 @@
 import json
 from typing import Any, NamedTuple
 
-from smolctl.daemon.config import settings_of
 from smolctl.errors import SmolctlError
 from smolctl.stack.level import Assignment
 
@@ -49,6 +48,8 @@ class Setup(NamedTuple):
         Raises:
             InvalidArgument: the settings are wrong.
         """
+        from smolctl.daemon.config import settings_of  # reading TOML is nothing for every start
+
         said = json.loads(data)
         settings = settings_of(said["settings"], said["name"]) if "settings" in said else ()
         return cls(tuple(settings), tuple(Command(*command) for command in said["commands"]))

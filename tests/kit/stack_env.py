@@ -139,17 +139,29 @@ class SmolctlEnv:
 
     def _stop_daemons(self) -> None:
         # SIGCONT: a test may have stopped the daemon to see what its client does then.
-        self._signal(signal.SIGTERM, signal.SIGCONT)
+        pids = self._signal(signal.SIGTERM, signal.SIGCONT)
+        if not pids:
+            return
         with suppress(AssertionError):
-            wait_until(lambda: not self.pids(), "the daemons to end", STOP_SECONDS)
+            wait_until(lambda: not any(map(_runs, pids)), "the daemons to end", STOP_SECONDS)
         self._signal(signal.SIGKILL)
         wait_until(lambda: not self.pids(), lambda: f"the end of {self.pids()}")
 
-    def _signal(self, *signals: int) -> None:
-        for pid in self.pids():
+    def _signal(self, *signals: int) -> list[int]:
+        pids = self.pids()
+        for pid in pids:
             for number in signals:
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
+        return pids
+
+
+def _runs(pid: int) -> bool:
+    """Return whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
+    except OSError:
+        return False
 
 
 @pytest.fixture
