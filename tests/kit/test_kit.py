@@ -222,7 +222,11 @@ def test_shell_scripts_are_clean() -> None:
     root = Path(__file__).parents[2]
     scripts = [
         str(path)
-        for path in [*(root / "scripts").iterdir(), root / ".ci" / "run"]
+        for path in [
+            *(root / "scripts").iterdir(),
+            *(root / "docs" / "examples").iterdir(),
+            root / ".ci" / "run",
+        ]
         if path.is_file() and re.match(rb"#!.*sh\n", path.read_bytes())
     ]
     run(["shellcheck", *scripts], check=True)
