@@ -11,15 +11,18 @@ from pathlib import Path
 from textwrap import wrap
 
 HERE = Path(__file__).parent
+TUTORIAL = HERE.parent / "docs" / "tutorial.md"
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import click  # noqa: E402
+import tutorial  # noqa: E402
 from prose import (  # noqa: E402
     COMMON_ENVIRONMENT,
     DATE,
     ENVIRONMENT,
     FILES,
     LAYERS,
+    MAIN_EXAMPLES,
     PROSE,
     SEE_ALSO,
     SUBSECTIONS,
@@ -42,7 +45,12 @@ def pages() -> dict[str, str]:
     """Return the text of every page by file name."""
     nouns = [name for name in NOUNS if name != "help"]
     made = {f"smolctl-{name}.8": _noun_page(name) for name in nouns}
-    return {"smolctl.8": _main_page(nouns), "smolctl-reasons.7": _reasons_page(), **made}
+    return {
+        "smolctl.8": _main_page(nouns),
+        "smolctl-reasons.7": _reasons_page(),
+        "smolctl-tutorial.7": tutorial.page(TUTORIAL.read_text(), _heading("smolctl-tutorial", 7)),
+        **made,
+    }
 
 
 # --- roff ---------------------------------------------------------------------------------------
@@ -236,7 +244,11 @@ def _main_page(nouns: list[str]) -> str:
     lines += _section("OPTIONS", "They may stand before and after the noun and the verb. A")
     lines += ["command's own option of the same letter wins after its verb.", *_global_options()]
     lines += [*_exit_status(), *_environment("smolctl"), *_files()]
-    lines += _section("EXAMPLES", *_paragraphs(PROSE["examples"]))
+    lines += _section("EXAMPLES")
+    for text, examples in MAIN_EXAMPLES:
+        lines += [".TP", *_text(text)]
+        for example in examples:
+            lines += [".EX", _escape(example), ".EE"]
     lines += _see_also("smolctl", nouns)
     return "\n".join(lines) + "\n"
 
@@ -246,6 +258,7 @@ def _reasons_page() -> str:
     lines += _section(
         "NAME", "smolctl\\-reasons \\- why packets are dropped, refused or delayed by smolctl"
     )
+    lines += _section("SYNOPSIS", *_synopsis(_tables("explain")[0]))
     lines += _section("DESCRIPTION", *_paragraphs(PROSE["reasons"]))
     for kind, meaning in MEANINGS_OF_KINDS.items():
         lines += _item(_bold(kind.value), _sentence(meaning))
@@ -254,6 +267,7 @@ def _reasons_page() -> str:
         for reason in REASONS.values():
             if reason.layer == layer:
                 lines += _reason(reason)
+    lines += _examples(_tables("explain"))
     lines += _see_also("reasons", [])
     return "\n".join(lines) + "\n"
 

@@ -53,7 +53,7 @@ LAYERS = {
 """Titles of the layers in smolctl-reasons(7)."""
 
 SEE_ALSO = {
-    "smolctl": [("smolctl-reasons", "7"), ("ip", "8")],
+    "smolctl": [("smolctl-tutorial", "7"), ("smolctl-reasons", "7"), ("ip", "8")],
     "stack": [("smolctl-sysctl", "8"), ("smolctl-doctor", "8")],
     "link": [("smolctl-addr", "8"), ("ip-link", "8"), ("tc-netem", "8"), ("passt", "1")],
     "addr": [("smolctl-link", "8"), ("smolctl-route", "8"), ("ip-address", "8")],
@@ -96,6 +96,36 @@ SEE_ALSO = {
     "reasons": [("smolctl-explain", "8"), ("smolctl-stats", "8")],
 }
 
+MAIN_EXAMPLES = (
+    (
+        "Without privileges: one terminal prints what another one sends.",
+        (
+            "smolctl udp recv 127.0.0.2:34254 -c 1 -w 5",
+            'smolctl udp send 127.0.0.2:34254 "Hello, loopback!"',
+        ),
+    ),
+    (
+        "A TAP device to the kernel of the network namespace lab, an address for our end, and the"
+        " kernel is asked for an echo:",
+        (
+            "smolctl link add tap0 type tap netns lab host 10.0.0.2/24",
+            "smolctl addr add 10.0.0.1/24 dev tap0",
+            "smolctl ping -c 3 -i 0.2 10.0.0.2",
+        ),
+    ),
+    (
+        "Which way a packet goes, what would become of one, what became of the last one, and what"
+        " was lost so far:",
+        (
+            "smolctl route get 8.8.8.8",
+            "smolctl why udp any 8.8.8.8:53",
+            "smolctl why last",
+            "smolctl stats drops",
+        ),
+    ),
+)
+"""Of smolctl(8): what a group of examples is, and examples that help texts have."""
+
 PROSE = {
     "smolctl": """
 smolctl runs network stacks in user space: Ethernet, ARP, IPv4, ICMP and UDP. Each stack is one
@@ -112,15 +142,6 @@ are one object on standard error.
 A frame that is dropped, a datagram that is refused and a packet that waits each have a named
 reason; smolctl stats drops counts them and says what to do, smolctl explain NAME says what
 a reason means, and smolctl-reasons(7) has them all.
-""",
-    "examples": """
-smolctl link add tap0 type tap netns lab host 10.0.0.2/24 makes a TAP device with the kernel of
-the network namespace lab at its other end, and smolctl addr add 10.0.0.1/24 dev tap0 gives our
-end an address. Then smolctl ping 10.0.0.2 asks the kernel for an echo, smolctl neigh shows what
-ARP learned, and smolctl -j route | jq lists the routes for a script.
-
-Without privileges and without any device, smolctl udp recv 127.0.0.2:34254 in one terminal
-prints what smolctl udp send 127.0.0.2:34254 hello sends from another.
 """,
     "stack": """
 A stack is a process with its own interfaces, addresses, routes, neighbors and sockets. Several

@@ -20,6 +20,7 @@ from tests.kit.netns import require_root_and
 MAN = Path(__file__).parents[2] / "man"
 PAGES = sorted(path.name for path in MAN.glob("*.8"))
 REASONS_PAGE = "smolctl-reasons.7"
+TUTORIAL_PAGE = "smolctl-tutorial.7"
 SECTIONS = [
     "NAME",
     "SYNOPSIS",
@@ -102,12 +103,32 @@ def test_every_reason_is_on_its_page_under_its_layer() -> None:
     assert sorted(name.replace("\\-", "-") for name in named) == sorted(REASONS)
     sections = re.findall(r"^\.SH (.*)$", text, re.M)
     layers = {reason.layer for reason in REASONS.values()}
-    assert sections[:2] == ["NAME", "DESCRIPTION"]
-    assert len(sections[2:-1]) == len(layers)
-    assert sections[-1] == "SEE ALSO"
+    assert sections[:3] == ["NAME", "SYNOPSIS", "DESCRIPTION"]
+    assert len(sections[3:-2]) == len(layers)
+    assert sections[-2:] == ["EXAMPLES", "SEE ALSO"]
 
 
-@pytest.mark.parametrize("page", [*PAGES, REASONS_PAGE])
+def test_the_tutorial_shows_every_command_of_its_source() -> None:
+    text = re.sub(r"\\&|\\f[BIR]", "", (MAN / TUTORIAL_PAGE).read_text())
+    shown = re.findall(r"^\$ (.*)$", text.replace("\\-", "-").replace("\\e", "\\"), re.M)
+    source = (MAN.parent / "docs" / "tutorial.md").read_text()
+    assert shown == re.findall(r"^\$ (.*)$", source, re.M)
+    headings = re.findall(r"^\.SH (.*)$", text, re.M)
+    assert headings[:2] == ["NAME", "DESCRIPTION"]
+    wanted = [title.upper() for title in re.findall(r"^## (.*)$", source, re.M)]
+    assert headings[2:] == [*wanted, "SEE ALSO"]
+
+
+@pytest.mark.parametrize("page", [*PAGES, REASONS_PAGE, TUTORIAL_PAGE])
+def test_groff_has_nothing_to_say(page: str) -> None:
+    if shutil.which("groff") is None:
+        require_root_and("groff")
+    argv = ["groff", "-man", "-Tutf8", "-ww", "-z", str(MAN / page)]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("page", [*PAGES, REASONS_PAGE, TUTORIAL_PAGE])
 def test_lint(page: str) -> None:
     if shutil.which("mandoc") is None:
         require_root_and("mandoc")

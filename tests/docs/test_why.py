@@ -4,19 +4,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.transcript import VOLATILE, blocks, run, stable
+from tests.docs.transcript import PAGES, VOLATILE, blocks, run, stable
 from tests.kit.stack_env import SmolctlEnv
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "why.md"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/why.md", "docs/router.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_every_command_prints_what_the_page_shows(smolctl_env: SmolctlEnv, page: str) -> None:
     for commands in blocks((ROOT / page).read_text()):
         for command in commands:
             output = run(smolctl_env, command.line)
             assert stable(output) == stable(command.shown), f"$ {command.line}\n{output}"
+
+
+def test_no_page_with_commands_is_left_out() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    shown = [str(page.relative_to(ROOT)) for page in pages if blocks(page.read_text())]
+    assert sorted(shown) == sorted(PAGES)
 
 
 # --- what each answer must not lose, however it is worded -----------------------------------------
@@ -50,10 +56,13 @@ def test_each_of_the_eight_questions_has_its_facts() -> None:
 
 
 def test_what_is_volatile_is_named_and_nothing_else_is_forgiven() -> None:
+    assert stable("09:33:28.123456 reason: x (smolctl -n a why 17)") == (
+        "NOW reason: x (smolctl -n a why ID)"
+    )
     line = "10.0.0.1:45115 > 8.8.8.8:53 UDP 2 B   id 23  eth0, sent by eth0 after 0.7 ms (pid 9)"
     assert stable(line) == (
         "10.0.0.1:PORT > 8.8.8.8:53 UDP 2 B   id ID  eth0, sent by eth0 after TIME ms (pid PID)"
     )
     kept = "10.0.0.1:9 metric 100 id 02:00:00:00:00:01 3 requests 34 B /24 192.168.1.5:5000"
     assert stable(kept) == kept
-    assert set(VOLATILE) == {"ephemeral port", "duration", "packet id", "process"}
+    assert set(VOLATILE) == {"ephemeral port", "duration", "packet id", "time of day", "process"}

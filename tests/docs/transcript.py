@@ -2,7 +2,7 @@
 
 In a block, a line that begins with ``$ `` is a command for a shell; all that follows up to the next
 one is its output, errors included, and ``(exit N)`` when it failed. ``cmd &`` goes on beside the
-others. All commands of a page share one environment, in their order.
+others. All commands of a page share one environment and directory, in their order.
 """
 
 import re
@@ -12,7 +12,19 @@ from typing import NamedTuple
 from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
 
+_THERE = "mkdir -p ~/work; cd ~/work;"
+"""Files that commands write are kept from the project, and from the runtime directory."""
 _BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
+
+PAGES = (
+    "README.md",
+    "docs/tutorial.md",
+    "docs/why.md",
+    "docs/lab.md",
+    "docs/router.md",
+    "docs/config.md",
+)
+"""Every page with such blocks."""
 
 VOLATILE = {
     "ephemeral port": (
@@ -20,7 +32,8 @@ VOLATILE = {
         "PORT",
     ),
     "duration": (re.compile(r"\b\d+(?:\.\d+)? ms\b"), "TIME ms"),
-    "packet id": (re.compile(r"\bid \d+\b(?!:)"), "id ID"),
+    "packet id": (re.compile(r"\b(id|why) \d+\b(?!:)"), r"\1 ID"),
+    "time of day": (re.compile(r"\b\d\d:\d\d:\d\d\.\d{6}\b"), "NOW"),
     "process": (re.compile(r"\(pid \d+\)"), "(pid PID)"),
 }
 """What differs from one run to the next, and what it is compared as."""
@@ -55,10 +68,10 @@ def run(env: SmolctlEnv, line: str) -> str:
     """Run a command of a page as a user would type it; return what it prints."""
     if line.endswith(" &"):
         before = _listeners(env)
-        env.shell(f"exec {line[:-2]}")
+        env.shell(f"{_THERE} exec {line[:-2]}")
         wait_until(lambda: _listeners(env) > before, line)
         return ""
-    ended = env.shell(f"exec 2>&1; {line}").wait()
+    ended = env.shell(f"exec 2>&1; {_THERE} {line}").wait()
     failed = f"(exit {ended.returncode})\n" if ended.returncode else ""
     return ended.stdout + failed
 

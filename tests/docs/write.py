@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from tests.conformance import requirements
-from tests.docs.transcript import written
+from tests.docs import reference
+from tests.docs.transcript import PAGES, written
 from tests.e2e import profiles_page, reasons_page
 from tests.kit.netns import unmet
 from tests.kit.stack_env import SmolctlEnv
@@ -14,7 +15,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def write_transcripts() -> None:
     """Bring the output on pages with commands up to date."""
-    for page in (DOCS.parent / "README.md", DOCS / "why.md", DOCS / "router.md"):
+    for name in PAGES:
+        page = DOCS.parent / name
         env = SmolctlEnv()
         try:
             page.write_text(written(env, page.read_text()))
@@ -42,8 +44,15 @@ def write_conformance() -> None:
     requirements.PAGE.write_text(requirements.page())
 
 
+def write_reference() -> None:
+    """Make docs/reference/ of the tables of commands, settings and reasons."""
+    for name, text in reference.pages().items():
+        (reference.FOLDER / name).write_text(text)
+
+
 if __name__ == "__main__":
     write_transcripts()
+    write_reference()
     write_conformance()
     write_profiles()
     write_linux_reasons()

@@ -1,0 +1,114 @@
+"""docs/reference/: commands, settings and reasons, written from the tables that the code uses."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from smolctl.cli import helptext
+from smolctl.cli.command import Noun, Verb
+from smolctl.cli.exit import MEANINGS as STATUSES
+from smolctl.cli.main import NOUNS, ROOT
+from smolctl.stack.knob import Knob
+from smolctl.stack.reason import MEANINGS, REASONS
+from smolctl.stack.settings import KNOBS
+
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+_WRITTEN = "`make docs` writes this page from the tables that the code itself uses.\n"
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page by its file name."""
+    return {
+        "commands.md": "".join(_commands()),
+        "sysctl.md": "".join(_settings()),
+        "reasons.md": "".join(_reasons()),
+    }
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(map(_cell, cells))} |\n" for cells in lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+def _commands() -> Iterator[str]:
+    yield "# Commands\n\nWhat `smolctl NOUN VERB --help` prints, and `man smolctl-NOUN` tells at"
+    yield f" length. {_WRITTEN}\n"
+    nouns = {name: text for name, text in NOUNS.items() if name != "help"}
+    yield _table(("noun", ""), [(f"[{name}](#{name})", text) for name, text in nouns.items()])
+    yield "The exit status is the same everywhere:\n\n"
+    yield _table(("status", ""), [(f"**{code}**", text) for code, text in STATUSES.items()])
+    yield f"## smolctl\n\n```text\n{helptext.root(NOUNS)}```\n\n"
+    for name, summary in nouns.items():
+        yield f"## {name}\n\n{summary[:1].upper()}{summary[1:]}.\n\n"
+        for verb in _verbs(name):
+            if verb.table.path != name:
+                yield f"### {verb.table.path}\n\n"
+            yield f"```text\n{_own(helptext.verb(verb.table))}```\n\n"
+
+
+def _verbs(name: str) -> list[Verb]:
+    command = ROOT.get_command(click.Context(ROOT, info_name="smolctl"), name)
+    members = command.commands.values() if isinstance(command, Noun) else [command]
+    return [member for member in members if isinstance(member, Verb)]
+
+
+def _own(text: str) -> str:
+    """Return a help text without its last line, which is the same in all."""
+    return text.rstrip().rpartition("\n")[0].rstrip() + "\n"
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+def _settings() -> Iterator[str]:
+    yield "# Settings\n\n`smolctl sysctl KEY=VALUE` changes one while the stack runs, `SMOLCTL_KEY`"
+    yield " in the environment (dots become `_`) or\n`smolctl stack start --sysctl KEY=VALUE` sets"
+    yield " it from the beginning. Defaults are Linux's; sets of values are\n"
+    yield f"[profiles](../profiles.md). {_WRITTEN}\n"
+    groups = dict.fromkeys(key.partition(".")[0] for key in KNOBS)
+    for group in groups:
+        knobs = [knob for key, knob in KNOBS.items() if key.partition(".")[0] == group]
+        yield f"## {group}\n\n"
+        yield _table(
+            ("key", "default", "values", "what it is", "Linux", "smoltcp", "source"),
+            [
+                (f"`{knob.key}`", str(knob.show(knob.default)), _values(knob), knob.description,
+                 knob.linux, knob.smoltcp, knob.source)
+                for knob in knobs
+            ],
+        )  # fmt: skip
+
+
+def _values(knob: Knob) -> str:
+    if knob.words:
+        return ", ".join(knob.words)
+    return f"{knob.low}..{knob.high} {knob.unit}".replace("0..1 flag", "0, 1")
+
+
+# --- reasons --------------------------------------------------------------------------------------
+
+
+def _reasons() -> Iterator[str]:
+    yield "# Reasons\n\nEvery packet that is dropped, refused or delayed has one of these.\n"
+    yield "`smolctl stats drops` counts them, `smolctl explain NAME` prints the page of one, and"
+    yield " `man smolctl-reasons` has all\npages. [linux-reasons.md](../linux-reasons.md) compares"
+    yield f" them with Linux's own. {_WRITTEN}\n"
+    yield _table(("class", ""), [(kind.value, text) for kind, text in MEANINGS.items()])
+    for layer in dict.fromkeys(reason.layer for reason in REASONS.values()):
+        yield f"## {layer}\n\n"
+        yield _table(
+            ("reason", "class", "what", "asked for by", "Linux"),
+            [
+                (f"`{reason.name}`", reason.kind.value, reason.summary, reason.source, reason.linux)
+                for reason in REASONS.values()
+                if reason.layer == layer
+            ],
+        )

@@ -1,0 +1,203 @@
+"""Every example of every help text and man page runs, and does not fail."""
+
+import os
+import re
+import shlex
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from smolctl.cli import exit as exits
+from smolctl.cli import main
+from tests.cli.kit import all_verbs
+from tests.docs import example_world as world
+from tests.docs.example_world import ONGOING, Ongoing
+from tests.kit.netns import Namespace
+from tests.kit.process import wait_until
+from tests.kit.stack_env import SmolctlEnv
+
+MAN = Path(__file__).parents[2] / "man"
+EXAMPLES = {example: verb.table.path for verb in all_verbs() for example in verb.table.examples}
+TO_THE_MACHINE = {
+    "smolctl link add tap0 type tap",
+    "smolctl link add tap0 type tap netns lab host 10.0.0.2/24",
+    "smolctl link add p0 type packet link eth0",
+}
+"""These need root, and run in a network namespace."""
+ELSEWHERE = {"smolctl stack start --foreground": "it is the daemon that every test has, beside it"}
+"""Examples that are not run here, and why."""
+WRITTEN = ("all.pcapng", "data")
+"""Files that examples write."""
+INPUT = {"batch -": "addr show\n", "config diff -": world.LAB}
+"""What a command reads from standard input."""
+
+PAGES = sorted({path.name for path in MAN.glob("*.[578]")} - {"smolctl-tutorial.7"})
+"""Pages with a section EXAMPLES; that of the tutorial is all examples, run by test_why.py."""
+
+Run = Callable[[str], int]
+
+
+@pytest.fixture(scope="module")
+def env() -> Iterator[SmolctlEnv]:
+    """Make the peer once; the stack ``default`` is made anew for each example."""
+    env = SmolctlEnv()
+    try:
+        world.begin(env)
+        yield env
+    finally:
+        env.close()
+
+
+@pytest.fixture
+def run(env: SmolctlEnv, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run command lines in this process, which is what makes so many of them quick."""
+    for name in list(os.environ):
+        if name.startswith("SMOLCTL"):
+            monkeypatch.delenv(name)
+    for name, value in env.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(env.directory / "work")
+    return lambda line: main.run(shlex.split(line))
+
+
+@pytest.fixture
+def ours(env: SmolctlEnv, run: Run, example: str) -> Iterator[None]:
+    """Have the stack ``default`` as it is in the beginning, made anew after whatever changed it."""
+    (env.directory / "work" / "lab.conf").write_text(world.LAB)
+    if not (env.directory / "smolctl" / "default.sock").exists():
+        world.start(env)
+    if line := world.LISTENING.get(example):
+        env.popen(*line.split())
+        wait_until(lambda: env.json("socket", "show"), line)
+    yield
+    if not READS.search(EXAMPLES[example]) or before(example) or line:
+        for name in ("default", "lab", "b", "other"):
+            run(f"-q --no-start -n {name} stack stop")
+
+
+READS = re.compile(
+    r"(^|\b(?!stack ))(show|get|list|log|status|last|save|drops|explain)$|^why|^ping$|^trace"
+)
+"""Paths of commands that change nothing that another example sees."""
+
+
+def before(example: str) -> tuple[str, ...]:
+    """Return what an example needs before it."""
+    return (*world.BEFORE.get(EXAMPLES[example], ()), *world.BEFORE.get(example, ()))
+
+
+def prepare(run: Run, example: str) -> None:
+    """Run what an example needs before it."""
+    for line in before(example):
+        assert run(line) == 0, line
+
+
+def words_of(env: SmolctlEnv, example: str) -> str:
+    """Return the example with paths of ours for those in /tmp, and not 20 seconds long."""
+    return example.replace(" /tmp/", f" {env.directory}/").replace("-c 100000", "-c 100")
+
+
+QUICK = sorted(
+    EXAMPLES.keys() - ONGOING.keys() - TO_THE_MACHINE - ELSEWHERE.keys(),
+    key=lambda example: (not READS.search(EXAMPLES[example]), example),
+)
+
+
+@pytest.mark.usefixtures("ours")
+@pytest.mark.parametrize("example", QUICK)
+def test_an_example_runs(
+    env: SmolctlEnv, run: Run, example: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    prepare(run, example)
+    capfd.readouterr()
+    line = words_of(env, example)
+    given = next((text for end, text in INPUT.items() if line.endswith(end)), None)
+    if given is not None or re.search("[|>]", line):
+        text = f"cd {env.directory}/work && {{ {line}; }}"
+        if given is not None:
+            text = f"printf %s {shlex.quote(given)} | {{ {text}; }}"
+        ended = env.shell(text).wait()
+        status, said = ended.returncode, ended.stderr
+    else:
+        status = run(line.removeprefix("smolctl "))
+        said = capfd.readouterr().err
+    assert status == world.STATUS.get(example, 0), said
+    assert "usage" not in said.lower()
+
+
+@pytest.mark.usefixtures("ours")
+@pytest.mark.parametrize("example", sorted(ONGOING.keys() - ELSEWHERE.keys()))
+def test_an_example_goes_on_until_something_happens(
+    env: SmolctlEnv, run: Run, example: str
+) -> None:
+    prepare(run, example)
+    what: Ongoing = ONGOING[example]
+    running = env.shell(f"cd {env.directory}/work && exec {words_of(env, example)}")
+    if " udp recv " in example or " udp echo " in example:
+        wait_until(lambda: env.json("socket", "show"), example)
+    elif " monitor" in example:
+        running.wait_for("watching")
+
+    files = [env.directory / "work" / word for word in example.split() if word in WRITTEN]
+
+    def written() -> str:
+        found = [path.read_text(errors="replace") for path in files if path.exists()]
+        return running.stdout + running.stderr + "".join(found)
+
+    def enough() -> bool:
+        if not what.interrupt:
+            return running.process.poll() is not None
+        if what.shows:
+            return what.shows in written()
+        return bool(env.json("socket", "show"))
+
+    # A capture says nowhere that it listens: it is shown packets until it has seen one.
+    wait_until(
+        lambda: enough() or (what.meanwhile and run(what.meanwhile) and False),
+        lambda: f"{running}{written()}",
+    )
+    if what.interrupt:
+        running.process.send_signal(signal.SIGINT)
+    ended = running.wait()
+    # Only a command without a summary says that it was interrupted.
+    expected = exits.INTERRUPTED if " monitor" in example and what.interrupt else 0
+    assert ended.returncode == expected, ended
+    assert what.shows in written()
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("example", sorted(TO_THE_MACHINE))
+def test_an_example_that_needs_root(
+    smolctl_env: SmolctlEnv, netns_factory: Callable[[], Namespace], example: str
+) -> None:
+    home, lab = netns_factory(), netns_factory()
+    home.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1", check=True)
+    home.run("ip", "link", "set", "eth0", "up", check=True)
+    smolctl_env.enter(home)
+    ended = smolctl_env.shell(example.replace("netns lab", f"netns {lab.name}")).wait(30)
+    assert ended.returncode == 0, ended
+
+
+def test_every_example_is_run_somewhere() -> None:
+    known = (
+        ONGOING.keys()
+        | world.LISTENING.keys()
+        | TO_THE_MACHINE
+        | ELSEWHERE.keys()
+        | world.STATUS.keys()
+    )
+    assert known <= EXAMPLES.keys()
+    assert world.BEFORE.keys() <= EXAMPLES.keys() | set(EXAMPLES.values())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_examples_of_a_page_are_those_of_the_help_texts(page: str) -> None:
+    text = (MAN / page).read_text()
+    found = re.findall(r"^\.EX\n(.*?)\n\.EE", text.partition("\n.SH EXAMPLES\n")[2], re.M | re.S)
+    shown = [
+        line.replace("\\-", "-").replace("\\e", "\\") for part in found for line in part.split("\n")
+    ]
+    assert shown
+    assert set(shown) <= EXAMPLES.keys()
