@@ -32,7 +32,7 @@ _IN = Struct("!HHxxHxB")
 """Of IPv4: version, ihl and type of service; total_length, flags and offset, protocol."""
 _KEY = Struct("!IIHHH")
 """What tells flows apart, as it stands in a frame: addresses, ports and UDP length."""
-_SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT})
+SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT})
 """Neighbor states that a use does not change: (state, USED) -> (state, SEND)."""
 
 
@@ -104,7 +104,7 @@ class EthernetFlow:
     def send(self, stack: "Stack", socket: UdpSocket, payload: bytes, now: int) -> bool:
         """Put a datagram into the outbox; False leaves it to the layered path, nothing done."""
         outbox, entry = self.out.outbox, self.entry
-        if entry.state not in _SENDABLE or len(outbox) >= OUTBOX_LIMIT:
+        if entry.state not in SENDABLE or len(outbox) >= OUTBOX_LIMIT:
             return False
         size = len(payload)
         if (size != self.size or entry.lladdr != self.lladdr) and not self._prepare(size):
@@ -117,7 +117,7 @@ class EthernetFlow:
     def send_many(self, socket: UdpSocket, payloads: Sequence[bytes], now: int) -> int:
         """Put datagrams into the outbox; return how many before the first that is not plain."""
         outbox, entry, sent = self.out.outbox, self.entry, 0
-        if entry.state not in _SENDABLE or len(outbox) + len(payloads) > OUTBOX_LIMIT:
+        if entry.state not in SENDABLE or len(outbox) + len(payloads) > OUTBOX_LIMIT:
             return 0
         for size, group in groupby(payloads, len):
             if (size != self.size or entry.lladdr != self.lladdr) and not self._prepare(size):

@@ -12,6 +12,7 @@ from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import (
     egress,
     egress_link,
+    fast_forward,
     gateways,
     icmp_error,
     ingress_options,
@@ -252,6 +253,8 @@ def _send_on(
             aged = header._replace(ttl=header.ttl - 1).to_bytes() + packet[header.header_len :]
         trace.frame, trace.linked = aged, False
         _link_output(stack, decision, trace.frame, now, trace)
+        if not header.options:
+            fast_forward.learn(stack, decision, trace)
     else:
         shorter = header._replace(ttl=header.ttl - 1)
         pieces = fragment.fragments(shorter, packet[header.header_len :], decision.mtu)

@@ -6,7 +6,7 @@ one or in one piece.
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import fast, ingress
+from smolctl.stack import fast, fast_forward, ingress
 from smolctl.stack.cast import wire_fault
 from smolctl.stack.fate import Direction
 from smolctl.stack.interface import Interface
@@ -41,9 +41,9 @@ def offloaded_input(stack: "Stack", interface: Interface, data: bytes, now: int)
         return
     counters.rx_packets += len(frames) - 1
     counters.rx_bytes += sum(map(len, frames)) - (len(data) - virtio.HEADER_LEN)
-    ingress.frame_input(stack, interface, frames[0], now)
-    for frame in frames[1:]:
-        ingress.frame_input(stack, interface, frame, now)
+    for frame in frames:
+        if not (interface.forward_flows and fast_forward.forwarded(stack, interface, frame, now)):
+            ingress.frame_input(stack, interface, frame, now)
 
 
 def segments_input(stack: "Stack", interface: Interface, data: bytes, now: int) -> int:

@@ -18,6 +18,7 @@ from smolctl.wire.run import Datagram
 
 if TYPE_CHECKING:
     from smolctl.stack.fast import IngressFlow
+    from smolctl.stack.fast_forward import ForwardFlow
 
 
 class Medium(StrEnum):
@@ -87,6 +88,8 @@ class Interface:
         traced: how many frames of the outbox, or on their way from it, are followed.
         flows: for the fast path, the socket of each flow that came in, by the 12 bytes of
             addresses and ports; valid for one generation of the stack.
+        forward_flows: for the fast path of forwarding, the way of packets that came in, by Ethernet
+            header, type of service and addresses; as long valid.
     """
 
     name: str
@@ -107,6 +110,8 @@ class Interface:
     counters: Counters = field(default_factory=Counters)
     flows: "dict[bytes, IngressFlow]" = field(default_factory=dict)
     flows_generation: int = -1
+    forward_flows: "dict[bytes, ForwardFlow]" = field(default_factory=dict)
+    forward_generation: int = -1
     traced: int = 0
     impairment: Impairment | None = None
     options: Mapping[str, str | bool] = field(default_factory=dict)

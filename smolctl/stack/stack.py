@@ -17,6 +17,7 @@ from smolctl.stack import (
     egress,
     egress_link,
     fast,
+    fast_forward,
     gateways,
     hold,
     ingress,
@@ -113,10 +114,8 @@ class Stack:
 
     def interface_of(self, address: int) -> Interface | None:
         """Return the interface that has exactly this address (Linux ``__ip_dev_find``)."""
-        for interface in self.interfaces.values():
-            if interface.addresses.find(address, None) is not None:
-                return interface
-        return None
+        links = self.interfaces.values()
+        return next((link for link in links if link.addresses.find(address, None)), None)
 
     def create_interface(
         self, name: str, kind: str, medium: Medium, mtu: int, mac: bytes | None
@@ -168,6 +167,8 @@ class Stack:
         """
         self.events.now_ns = now
         layered = ingress_offload.offloaded_input if interface.headroom else ingress.frame_input
+        if interface.forward_flows:
+            layered = partial(fast_forward.frame_input, layered)
         fast.frames_input(self, interface, frames, now, layered)
 
     def transmitted(self, interface: Interface, items: "Sequence[Item]", now: int) -> None:

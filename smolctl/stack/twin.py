@@ -57,6 +57,7 @@ def _interface(interface: Interface) -> Interface:
     result.claims = interface.claims.twin(_middle)
     result.proxies = interface.proxies.twin(_middle)
     result.flows, result.flows_generation = {}, -1
+    result.forward_flows, result.forward_generation = {}, -1
     result.groups, result.igmp = interface.groups.twin(), interface.igmp.twin(_middle)
     return result
 

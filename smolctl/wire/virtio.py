@@ -40,6 +40,10 @@ _HEADERS_MAX = _IPV4_AT + 60 + udp.HEADER_LEN
 _UDP_AT = _IPV4_AT + ipv4.MIN_HEADER_LEN
 _CSUM_AT = 6
 """Of the checksum in a UDP header."""
+_ADDRESSES = HEADER_LEN + _IPV4_AT + 12
+_SUM = HEADER_LEN + _UDP_AT + _CSUM_AT
+_PAYLOAD = HEADER_LEN + _UDP_AT + udp.HEADER_LEN
+"""Behind a virtio header: the addresses of IPv4, UDP's checksum without options, its payload."""
 
 
 class VirtioHeader(NamedTuple):
@@ -69,7 +73,8 @@ PLAIN = VirtioHeader().to_bytes()
 """In front of a frame with which nothing is left to do."""
 VERIFIED = VirtioHeader(DATA_VALID).to_bytes()
 """In front of one whose checksum somebody found right."""
-UDP_CSUM = VirtioHeader(NEEDS_CSUM, 0, 0, 0, _UDP_AT, _CSUM_AT).to_bytes()
+_UDP_CSUM = VirtioHeader(NEEDS_CSUM, 0, 0, 0, _UDP_AT, _CSUM_AT)
+UDP_CSUM = _UDP_CSUM.to_bytes()
 """In front of a UDP datagram without IP options whose checksum is to be completed."""
 
 
@@ -108,6 +113,24 @@ def frames(data: bytes) -> list[bytes] | WireFault:
     if header.gso_type == Gso.UDP_L4 and frame[12:14] == _IPV4:
         return _invalid(4, f"{len(frame)} B are no UDP super-packet of {header.gso_size} B each")
     return [_complete(header, frame)]
+
+
+def summed(data: bytes) -> bytes | None:
+    """Return the frame of a well-formed UDP datagram whose checksum alone is to be completed.
+
+    None for all else, which ``frames`` is for; it would return the same, but for an IP header
+    checksum of 0xFFFF, where it has 0.
+    """
+    size = len(data) - HEADER_LEN
+    if data[:HEADER_LEN] != UDP_CSUM or not _is_udp(_UDP_CSUM, data[HEADER_LEN:_PAYLOAD], size):
+        return None
+    # Of the pseudo header only protocol and length are not there from the addresses on.
+    rest = int.from_bytes(data[_ADDRESSES:])
+    if size & 1:
+        rest <<= 8
+    rest += ipv4.Protocol.UDP + size - _UDP_AT - int.from_bytes(data[_SUM : _SUM + 2])
+    # RFC 768: a computed zero is sent as all ones.
+    return data[HEADER_LEN:_SUM] + (-rest % 0xFFFF or 0xFFFF).to_bytes(2) + data[_SUM + 2 :]
 
 
 def segment_size(data: bytes) -> int:

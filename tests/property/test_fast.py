@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolctl.stack import configure, egress_link, fast, ingress_offload
+from smolctl.stack import configure, egress_link, fast, fast_forward, ingress_offload
 from smolctl.stack import stack as stack_module
 from smolctl.stack.neighbor_state import State
 from smolctl.wire import ipv4, udp, virtio
@@ -131,7 +131,7 @@ def compare(
 ) -> None:
     """Play the same with and without the fast path; nothing that can be seen may differ."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (fast, egress_link, stack_module):
+        for module in (fast, fast_forward, egress_link, stack_module):
             patch.setattr(module, "OUTBOX_LIMIT", outbox_limit)
         quick = Player(config, headroom=headroom)
         layered = Player(config, layered=True, headroom=reference_headroom)
