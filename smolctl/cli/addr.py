@@ -5,7 +5,7 @@ from typing import Any
 
 from smolctl.cli.command import Noun, Rows, Verb, request, show
 from smolctl.cli.grammar import Args, Keyword, Positional, Table
-from smolctl.cli.link import brief_start, counters, hardware, heading
+from smolctl.cli.link import brief_start, counters, details, hardware, heading
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 
@@ -35,13 +35,13 @@ def lines(row: Mapping[str, Any], info: Mapping[str, Any], out: Output) -> tuple
         words += ["brd", out.paint("inet", info["broadcast"])]
     words += ["scope", info["scope"]]
     words += [flag for flag in _FLAGS if info.get(flag)]
-    words.append(out.paint("ifname", info.get("label", row["ifname"])))
+    words.append(info.get("label", row["ifname"]))
     valid = _lifetime(info.get("valid_life_time", FOREVER))
     preferred = _lifetime(info.get("preferred_life_time", FOREVER))
     return " ".join(words), f"       valid_lft {valid} preferred_lft {preferred}"
 
 
-def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+def render(rows: Rows, args: Args, out: Output) -> Iterator[str]:
     """Yield the text of ``addr show``."""
     for row in rows:
         addresses = row.get("addr_info", [])
@@ -50,12 +50,15 @@ def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
             yield f"{brief_start(row, out)}{texts}".rstrip()
         elif out.options.oneline:
             for info in addresses:
-                name = out.paint("ifname", row["ifname"])
-                both = lines(row, info, out)
-                yield f"{row['ifindex']}: {name}    " + "\\".join(both)
+                start = f"{row['ifindex']}: {row['ifname']}    "  # not coloured, as in ip
+                yield start + "\\".join(lines(row, info, out))
         else:
-            yield heading(row, out)
-            yield hardware(row, out)
+            if "label" not in args:  # ip takes that for a question about addresses alone
+                yield heading(row, out)
+                if not out.options.ipv4 or out.options.verbose:  # the link has no such family
+                    yield hardware(row, out)
+                if out.options.verbose:
+                    yield from details(row)
             for info in addresses:
                 first, second = lines(row, info, out)
                 yield "    " + first
@@ -82,6 +85,8 @@ def _brief(row: Mapping[str, Any]) -> dict[str, Any]:
 def _show(session: Session, args: Args) -> None:
     if session.options.stats and not session.options.brief:
         args["stats"] = True
+    if session.options.verbose:
+        args["details"] = True
     rows = session.call("addr.show", **args)
     if session.options.brief and session.options.json:
         rows = [_brief(row) for row in rows]
@@ -107,9 +112,9 @@ _CHANGE = (
     Keyword(("autojoin",), "the address is a multicast group: join it, until it is deleted"),
 )
 _SELECT = (
-    Keyword(("to",), "only addresses inside this prefix", "PREFIX"),
+    Keyword(("to",), "only addresses inside this prefix", "PREFIX", complete="route"),
     _SCOPE,
-    _LABEL,
+    _LABEL._replace(complete="label"),
     Keyword(("tentative",), "only those that are not used: tested, or another host's"),
     Keyword(("dadfailed",), "only those that another host has"),
     Keyword(("autojoin",), "only groups that are joined"),
@@ -161,7 +166,7 @@ COMMAND = Noun(
                 "delete an address",
                 ("smolctl addr del 10.0.0.1/24 dev tap0",),
                 (_LOCAL._replace(complete="prefix"),),
-                (_DEV._replace(required=True), _LABEL),
+                (_DEV._replace(required=True), _LABEL._replace(complete="label")),
                 notes="Deleting the first address of a prefix deletes the others of that prefix"
                 " too, as in Linux, and with them the routes that need it.",
             ),

@@ -9,7 +9,8 @@ from smolctl.cli.grammar import Args, EarlyExit, Index, Parser, Table, UsageFaul
 from smolctl.cli.options import Options
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
-from smolctl.cli.words import VERB_ALIASES, near
+from smolctl.cli.words import VERB_ALIASES
+from smolctl.near import near
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -56,10 +57,16 @@ class Verb(click.Command):
             click.exceptions.Exit: the help text was asked for, and is shown.
         """
         ctx.obj.kind = self.kind
+        if words == ["help"] and not ctx.resilient_parsing and not self._reads_files():
+            raise _shown(ctx, self.get_help(ctx))  # ip route add help
         if parser is None:
             self._index = self._index or Index(self.table)
             parser = Parser(self.table, ctx.obj.options, index=self._index)
         return _parse(ctx, parser, words)
+
+    def _reads_files(self) -> bool:
+        """Return whether its first word names a file, which may have any name."""
+        return any(place.metavar == "FILE" for place in self.table.positionals[:1])
 
     def knows(self, word: str) -> bool:
         """Return whether a word is one of the grammar's own."""

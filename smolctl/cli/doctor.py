@@ -8,9 +8,9 @@ from smolctl.cli.command import Verb
 from smolctl.cli.grammar import Args, Positional, Table
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
-from smolctl.cli.words import near
 from smolctl.doctor import CHECKS, Machine, Row, examine
 from smolctl.errors import SmolctlError
+from smolctl.near import near
 
 _KINDS = {"ok": "up", "note": "ifname", "warn": "mac", "fail": "down"}
 """Colours of the statuses."""

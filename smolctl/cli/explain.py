@@ -8,8 +8,8 @@ from smolctl.cli.command import Verb
 from smolctl.cli.grammar import Args, Positional, Table, UsageFault, option
 from smolctl.cli.session import Session
 from smolctl.cli.tables import aligned
-from smolctl.cli.words import near
 from smolctl.errors import SmolctlError
+from smolctl.near import near
 from smolctl.stack.reason import MEANINGS, REASONS, Reason, generic
 
 _WIDTH = 80

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from smolctl.cli.index import Index as Index
 from smolctl.cli.options import BY_FLAG, COLOR_WHEN, GlobalOption, Options
-from smolctl.cli.words import near
 from smolctl.errors import SmolctlError
+from smolctl.near import near
 
 Args = dict[str, Any]
 
@@ -250,6 +250,10 @@ class Parser:
         if token[1] not in self._short and token in BY_FLAG:
             self._global(BY_FLAG[token], token, None)
             return
+        name, equals, value = token.partition("=")
+        if equals and token[1] not in self._short and name in BY_FLAG:
+            self._global(BY_FLAG[name], name, value)  # ip's -c=never
+            return
         letters = token[1:]
         for position, letter in enumerate(letters, 1):
             flag = "-" + letter
@@ -370,7 +374,7 @@ class Parser:
         # A misspelt keyword may have been taken for a place's value just before.
         taken = [self.args[place.key] for place in self._table.positionals] if self._table else []
         for suspect in (token, *taken):
-            guess = near(suspect, self._bare)
+            guess = near(suspect, [*self._group, *self._bare])
             if guess is not None:
                 return UsageFault(
                     f'{self._where()}"{suspect}" is not known here', hint=f'did you mean "{guess}"?'

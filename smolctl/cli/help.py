@@ -27,7 +27,7 @@ COMMAND = Verb(
         ("smolctl help", "smolctl help route", "smolctl help route add"),
         (
             Positional("noun", "NOUN", "the noun", False, complete="noun"),
-            Positional("verb", "VERB", "the verb", False),
+            Positional("verb", "VERB", "the verb", False, complete="verb"),
         ),
     ),
     _run,

@@ -9,6 +9,7 @@ from smolctl.cli.grammar import Args, Keyword, Positional, Table
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 
+_HEADING_END = (("mode", "linkmode"), ("group", "group"), ("qlen", "txqlen"))
 _BRIEF_KEYS = ("ifname", "operstate", "address", "flags")
 
 
@@ -22,6 +23,7 @@ def heading(row: Mapping[str, Any], out: Output) -> str:
     if "qdisc" in row:
         parts.append(f"qdisc {row['qdisc']}")
     parts.append(f"state {_state(row['operstate'], out)}")
+    parts += [f"{word} {row[key]}" for word, key in _HEADING_END if key in row]
     return " ".join(parts)
 
 
@@ -73,9 +75,16 @@ def joined(lines: Iterable[str], out: Output) -> Iterator[str]:
         yield from lines
 
 
-def details(row: Mapping[str, Any]) -> str:
-    """Return the kind of the interface and what only that kind has, in one line."""
-    info = dict(row.get("linkinfo", {}))
+def details(row: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of ``-d``: the kind of the interface, and how bad it is made."""
+    if "linkinfo" in row:
+        yield _kind(dict(row["linkinfo"]))
+    if "netem" in row:
+        yield netem(row["netem"])
+
+
+def _kind(info: dict[str, Any]) -> str:
+    """Return the kind of an interface and what only that kind has, in one line."""
     words = [str(info.pop("info_kind", ""))]
     for key, value in info.items():
         if isinstance(value, Mapping):
@@ -143,10 +152,8 @@ def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
             yield f"{brief_start(row, out)}{mac} <{','.join(row['flags'])}>"
             continue
         lines = [heading(row, out), hardware(row, out)]
-        if out.options.verbose and "linkinfo" in row:
-            lines.append(details(row))
-        if out.options.verbose and "netem" in row:
-            lines.append(netem(row["netem"]))
+        if out.options.verbose:
+            lines += details(row)
         if "stats64" in row:
             lines += counters(row["stats64"])
         yield from joined(lines, out)
@@ -204,6 +211,7 @@ COMMAND = Noun(
                     "smolctl -d link show tap0",
                 ),
                 (_DEVICE,),
+                (Keyword(("up",), "only interfaces that are up"),),
                 notes="With -s the counters of each interface, with -d its kind and what only that"
                 " kind has.",
             ),
@@ -245,7 +253,12 @@ COMMAND = Noun(
                     Keyword(("address",), "its MAC address; by default a random one", "MAC"),
                     _MTU,
                     Keyword(("persist",), "tap: the TAP device outlives the stack"),
-                    Keyword(("netns",), "tap: move the kernel's side into this namespace", "NETNS"),
+                    Keyword(
+                        ("netns",),
+                        "tap: move the kernel's side into this namespace",
+                        "NETNS",
+                        complete="netns",
+                    ),
                     Keyword(("host",), "tap: give the kernel's side this address", "ADDR/LEN"),
                     Keyword(
                         ("offload",),
@@ -266,7 +279,12 @@ COMMAND = Noun(
                     Keyword(("read",), "pcap: play this capture file to the stack", "FILE"),
                     Keyword(("speed",), "pcap: so many times faster, or fast", "FACTOR"),
                     Keyword(("write",), "pcap: record what the stack sends", "FILE"),
-                    Keyword(("link",), "packet: the interface of this machine", "DEV"),
+                    Keyword(
+                        ("link",),
+                        "packet: the interface of this machine",
+                        "DEV",
+                        complete="machine",
+                    ),
                     Keyword(("promisc",), "packet: take all frames that the interface sees"),
                     *_NETEM,
                 ),

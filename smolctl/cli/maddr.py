@@ -41,7 +41,11 @@ def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
 def _show(session: Session, args: Args) -> None:
     if session.options.stats:
         args["stats"] = True
-    show(session, session.call("maddr.show", **args), args, render)
+    rows = session.call("maddr.show", **args)
+    if session.options.ipv4:
+        for row in rows:
+            row["maddr"] = [each for each in row["maddr"] if "family" in each]
+    show(session, rows, args, render)
 
 
 _DEV = Keyword(("dev",), "interface", "DEVICE", required=True, complete="link")

@@ -13,8 +13,9 @@ from smolctl.cli.command import Noun, Verb
 from smolctl.cli.grammar import UsageFault
 from smolctl.cli.options import DEFAULT_STACK, Options
 from smolctl.cli.session import Session
-from smolctl.cli.words import NOUN_ALIASES, near
+from smolctl.cli.words import NOUN_ALIASES
 from smolctl.errors import SmolctlError
+from smolctl.near import near
 
 NOUNS = {
     "stack": "start, stop and inspect stacks",

@@ -46,7 +46,16 @@ def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
 def render(rows: Rows, args: Args, out: Output) -> Iterator[str]:
     """Yield the text of ``neigh show``."""
     for row in rows:
-        yield line(row, args, out)
+        yield _brief(row, out) if out.options.brief else line(row, args, out)
+
+
+def _brief(row: Mapping[str, Any], out: Output) -> str:
+    """Return the columns of ``ip -br neigh`` (iproute2 print_neigh_brief)."""
+    # Padded before they are painted: the colour codes have no width.
+    mac = row.get("lladdr", "")
+    columns = (("inet", row["dst"], 39), ("ifname", row["dev"], 16), ("mac", mac, 0))
+    texts = (out.paint(kind, text) + " " * (width - len(text)) for kind, text, width in columns)
+    return " ".join(texts).rstrip()
 
 
 def render_get(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
@@ -69,7 +78,9 @@ def _show(session: Session, args: Args) -> None:
 _DEV = Keyword(("dev",), "interface", "DEVICE", complete="link")
 _STATE = Keyword(("nud",), "state of the entry", "STATE", values=STATES)
 _DST = Positional("dst", "ADDR", "address of the neighbor", words=("to",), complete="neigh")
-_TO = Positional("to", "PREFIX", "only neighbors inside this prefix", False, ("to",))
+_TO = Positional(
+    "to", "PREFIX", "only neighbors inside this prefix", False, ("to",), complete="route"
+)
 _SELECT = (_DEV, _STATE._replace(values=(*STATES, "all"), help="only entries in this state"))
 _CHANGE = (
     Keyword(("lladdr",), "its link address", "MAC"),

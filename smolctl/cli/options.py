@@ -35,7 +35,7 @@ GLOBAL_OPTIONS = (
     GlobalOption("ipv4", ("-4",), "IPv4, which is all there is"),
     GlobalOption("quiet", ("-q", "--quiet"), "no notices on standard error"),
     GlobalOption("verbose", ("-v", "--verbose", "-d", "--details", "-details"), "say more"),
-    GlobalOption("color", ("--color",), "auto (default), always or never", "WHEN"),
+    GlobalOption("color", ("-c", "--color", "-color"), "auto (default), always or never", "WHEN"),
     GlobalOption("no_start", ("--no-start",), "do not start a stack that is not running"),
     GlobalOption("help", ("-h", "--help", "-help"), "this text"),
     GlobalOption("version", ("-V", "--version", "-Version"), "version of smolctl"),

@@ -154,10 +154,35 @@ def deleted(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
             yield from (f"Deleted {first}", *more)
 
 
+def _show(session: Session, args: Args) -> None:
+    rows = session.call("route.show", **args)
+    if session.options.verbose:
+        rows = [detailed(row, table=args.get("table") == "all") for row in rows]
+    show(session, rows, args, render)
+
+
 def _get(session: Session, args: Args) -> None:
     if session.options.verbose:
         args["candidates"] = True
-    show(session, session.call("route.get", **args), args, render_get)
+    rows = session.call("route.get", **args)
+    if session.options.verbose:
+        rows = [detailed(row, table=True) for row in rows]
+    show(session, rows, args, render_get)
+
+
+def detailed(row: Mapping[str, Any], *, table: bool) -> dict[str, Any]:
+    """Return a row with what is understood where it is not said, as ``ip -d`` has it.
+
+    Args:
+        row: a route, or what was made of one for a packet.
+        table: no table was asked for, so that each row names its own.
+    """
+    usual = {"type": "unicast", **({"table": "main"} if table else {})}
+    if "cache" not in row:  # what was made of a route has neither (RTM_F_CLONED)
+        usual |= {"protocol": "boot", "scope": "global"}
+    both = {**usual, **row}
+    order = ("type", "dst", "from", "gateway", "dev", "table", "protocol", "scope")
+    return {key: both[key] for key in (*order, *both) if key in both}
 
 
 _TYPES = ("unicast", "local", "broadcast", "blackhole", "unreachable", "prohibit", "throw")
@@ -172,9 +197,9 @@ _SRC = Keyword(("src",), "source address for what is sent by it", "ADDR", comple
 _TABLE = Keyword(("table",), "routing table", "TABLE", values=("main", "local", "default"),
                  complete="table")  # fmt: skip
 _SELECT = (
-    Keyword(("root",), "only routes inside this prefix", "PREFIX"),
-    Keyword(("match",), "only routes that contain this prefix", "PREFIX"),
-    Keyword(("exact",), "only routes to this very prefix", "PREFIX"),
+    Keyword(("root",), "only routes inside this prefix", "PREFIX", complete="route"),
+    Keyword(("match",), "only routes that contain this prefix", "PREFIX", complete="route"),
+    Keyword(("exact",), "only routes to this very prefix", "PREFIX", complete="route"),
     _TABLE._replace(values=("main", "local", "default", "all", "cache")),
     Keyword(
         ("cache", "cached", "cloned"), "what was learned of paths, as by table cache", key="cache"
@@ -188,8 +213,9 @@ _SELECT = (
     _METRIC,
 )
 _TO = Positional(
-    "exact", "PREFIX", "the same as exact PREFIX", False, ("to",), ("root", "match", "exact")
-)
+    "exact", "PREFIX", "the same as exact PREFIX", False, ("to",), ("root", "match", "exact"),
+    complete="route",
+)  # fmt: skip
 _CHANGE = (
     Keyword(
         _TYPES,
@@ -227,10 +253,15 @@ _DST = Positional(
 )
 
 
-def _change(verb: str, summary: str, *examples: str) -> Verb:
-    return Verb(
-        Table(f"route {verb}", summary, examples, (_DST,), _CHANGE), request(f"route.{verb}")
-    )
+def _change(verb: str, summary: str, *examples: str, of_old: bool = True) -> Verb:
+    """Return a verb that changes routes.
+
+    Args:
+        of_old: it is about one that is there, mostly.
+    """
+    dst = _DST._replace(complete="route", values=()) if of_old else _DST
+    table = Table(f"route {verb}", summary, examples, (dst,), _CHANGE)
+    return Verb(table, request(f"route.{verb}"))
 
 
 COMMAND = Noun(
@@ -252,7 +283,7 @@ COMMAND = Noun(
                 (_TO,),
                 _SELECT,
             ),
-            request("route.show", render),
+            _show,
         ),
         _change(
             "add",
@@ -262,6 +293,7 @@ COMMAND = Noun(
             "smolctl route add blackhole 10.0.0.0/8",
             "smolctl route add default via 10.0.0.3 table 100",
             "smolctl route add default nexthop via 10.0.0.2 weight 2 nexthop via 10.0.1.2",
+            of_old=False,
         ),
         _change(
             "del",
@@ -291,7 +323,7 @@ COMMAND = Noun(
                     "smolctl route get fibmatch 8.8.8.8",
                     "smolctl route get 10.0.0.1 from 10.0.0.9 iif tap0",
                 ),
-                (Positional("dst", "ADDR", "destination", words=("to",)),),
+                (Positional("dst", "ADDR", "destination", words=("to",), complete="host"),),
                 (
                     Keyword(("from",), "source address", "ADDR", key="src", complete="addr"),
                     _DEV,

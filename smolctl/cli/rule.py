@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from smolctl.cli.command import Noun, Rows, Verb, request
+from smolctl.cli.command import Noun, Rows, Verb, request, show
 from smolctl.cli.grammar import Args, Keyword, Table
 from smolctl.cli.output import Output
+from smolctl.cli.session import Session
 
 
 def line(row: Mapping[str, Any], _args: Mapping[str, Any], out: Output) -> str:
@@ -62,10 +63,16 @@ def deleted(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
         yield from (f"Deleted {line(row, {}, out)}" for row in rows)
 
 
+def _show(session: Session, args: Args) -> None:
+    if session.options.verbose:
+        args["details"] = True
+    show(session, session.call("rule.show", **args), args, render)
+
+
 _SELECTOR = (
     Keyword(("not",), "what the words that follow do not say"),
     Keyword(("from",), "source address", "PREFIX", complete="addr", values=("all",)),
-    Keyword(("to",), "destination address", "PREFIX", values=("all",)),
+    Keyword(("to",), "destination address", "PREFIX", complete="route", values=("all",)),
     Keyword(("iif", "dev"), "interface by which packets come in; lo: sent from here", "DEVICE",
             complete="link"),
     Keyword(("oif",), "interface that the sender insists on", "DEVICE", complete="link"),
@@ -112,7 +119,7 @@ COMMAND = Noun(
                 (),
                 _SELECTOR,
             ),
-            request("rule.show", render),
+            _show,
         ),
         Verb(
             Table(

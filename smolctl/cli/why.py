@@ -148,6 +148,7 @@ def _table(proto: str, what: str, port: str, examples: tuple[str, ...]) -> Table
             Positional(
                 "from", f"SRC{port and '[:PORT]'}", 'who sends it; "any" for the address that'
                 " the stack would choose, as without SRC", complete="addr",
+                values=("any",),
             ),
             Positional("to", f"DST{port}", "whom it is for", False, complete="host"),
         ),
@@ -219,7 +220,12 @@ COMMAND = Why(
                 "why show",
                 "tell what happened to a packet",
                 ("smolctl why 412", "smolctl why show 412"),
-                (Positional("id", "ID", "its number, as monitor, trace and udp send give it"),),
+                (
+                    Positional(
+                        "id", "ID", "its number, as monitor, trace and udp send give it",
+                        complete="packet",
+                    ),
+                ),
                 notes="The last 1024 packets that were dropped, refused or made to wait, or were"
                 " sent by hand, are remembered.",
             ),

@@ -4,8 +4,6 @@ The short forms come from these tables and not from prefix guessing, so that a s
 change its meaning when a noun is added.
 """
 
-from collections.abc import Iterable
-
 NOUN_ALIASES = {
     "a": "addr",
     "address": "addr",
@@ -32,11 +30,3 @@ VERB_ALIASES = {
     "rep": "replace",
     "f": "flush",
 }
-
-
-def near(word: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate that ``word`` was probably meant to be, or None."""
-    from difflib import get_close_matches  # costs 3 ms, and only a typo needs it
-
-    matches = get_close_matches(word.lower(), list(candidates), n=1, cutoff=0.6)
-    return matches[0] if matches else None

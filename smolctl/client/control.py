@@ -18,9 +18,10 @@ from typing import Any
 from smolctl import __version__
 from smolctl.control import messages
 from smolctl.control.codec import MAX_REPLY, Decoder
-from smolctl.control.paths import DEFAULT_STACK, StackPaths, check_directory, stack_paths
+from smolctl.control.paths import DEFAULT_STACK, StackPaths, check_directory, stack_paths, stacks
 from smolctl.errors import ClientError, ControlError, SmolctlError
 from smolctl.launch import DEFAULT_TIMEOUT, daemon_command, daemon_environment, start_daemon
+from smolctl.near import did_you_mean
 
 __all__ = [
     "DEFAULT_TIMEOUT",
@@ -125,11 +126,7 @@ class Client:
                 hint=f"smolctl --stack {stack} stack log",
                 code="start-failed",
             )
-        raise ClientError(
-            f'stack "{stack}" is not running',
-            hint=f"smolctl --stack {stack} stack start",
-            code="not-running",
-        )
+        raise _not_running(stack, hint=f"smolctl --stack {stack} stack start")
 
     def call(self, op: str, **args: Any) -> list[dict[str, Any]]:
         """Run ``op`` ("route.show") and return its rows, all of them.
@@ -304,6 +301,11 @@ def name_stack(item: Any, stack: str) -> None:
             item[key] = [_COMMAND.sub(f"smolctl -n {stack} ", str(text)) for text in said]
 
 
+def _not_running(stack: str, hint: str | None = None) -> ClientError:
+    hint = did_you_mean(stack, (name for name in stacks() if name != stack), hint)
+    return ClientError(f'stack "{stack}" is not running', hint=hint, code="not-running")
+
+
 def _connect(paths: StackPaths, timeout: float) -> Socket | None:
     """Return a connected socket, or None when nobody listens."""
     deadline = monotonic() + timeout
@@ -342,7 +344,7 @@ def stop_daemon(stack: str = DEFAULT_STACK, *, timeout: float = DEFAULT_TIMEOUT)
     """
     connection = _connect(stack_paths(stack), timeout)
     if connection is None:
-        raise ClientError(f'stack "{stack}" is not running', code="not-running")
+        raise _not_running(stack)
     with Client(connection, stack, timeout) as client:
         # struct ucred, socket(7): pid, uid and gid of the process that called listen().
         credentials = connection.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)

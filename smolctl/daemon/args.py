@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from smolctl.errors import InvalidArgument
+from smolctl.near import did_you_mean
 from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.route import Scope
 from smolctl.wire import addr
 
 T = TypeVar("T")
 _SHOWN_MAX = 60
+_SCOPES = ("global", "site", "link", "host")
 _HEX = re.compile("0[xX][0-9a-fA-F]{1,2}")
 
 
@@ -174,14 +176,18 @@ class Args:
             return Scope[text.upper()]
         except KeyError:
             raise InvalidArgument(
-                f"{_shown(text)} is not a scope: global, site, link, host"
+                f"{_shown(text)} is not a scope: global, site, link, host",
+                hint=did_you_mean(text, _SCOPES),
             ) from None
 
     def choice(self, name: str, words: tuple[str, ...]) -> str | None:
         """Return one of some words."""
         text = self.text(name)
         if text is not None and text.lower() not in words:
-            raise InvalidArgument(f"{name} {_shown(text)} is none of: {', '.join(words)}")
+            raise InvalidArgument(
+                f"{name} {_shown(text)} is none of: {', '.join(words)}",
+                hint=did_you_mean(text, words),
+            )
         return None if text is None else text.lower()
 
     def commands(self, name: str) -> list[tuple[str, dict[str, Any]]]:

@@ -4,6 +4,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from smolctl.errors import InvalidArgument
+from smolctl.near import near
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,9 @@ class Knob:
             wanted = f"a whole number from {self.low} to {self.high}"
             if self.words:
                 wanted = " or ".join(filter(None, (", ".join(self.words[:-1]), self.words[-1])))
+            right = near(word, self.words) or self.show(self.default)
             raise InvalidArgument(
-                f'{self.key}: "{text}" is not {wanted}',
-                hint=f"smolctl sysctl {self.key}={self.show(self.default)}",
+                f'{self.key}: "{text}" is not {wanted}', hint=f"smolctl sysctl {self.key}={right}"
             )
         return value
 

@@ -17,10 +17,10 @@ and from the left, ``not`` binds closest, a value without a kind is of the kind 
 import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import NamedTuple, NoReturn
 
 from smolctl.errors import InvalidArgument
+from smolctl.near import did_you_mean
 from smolctl.stack import packet_match as match
 from smolctl.stack.packet_match import Combine, Packet, Test
 from smolctl.stack.reason import REASONS
@@ -291,8 +291,8 @@ class _Parser:
         hint: str | None = None,
         near: tuple[str, list[str] | tuple[str, ...]] | None = None,
     ) -> NoReturn:
-        if near is not None and (guess := get_close_matches(near[0], near[1], 1, 0.7)):
-            hint = f'did you mean "{guess[0]}"?'
+        if near is not None:
+            hint = did_you_mean(*near, otherwise=hint)
         raise InvalidArgument(f"filter: {message}", hint=hint)
 
 

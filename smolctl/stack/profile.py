@@ -7,6 +7,7 @@ follows from them, beside what the kernel does.
 from dataclasses import dataclass, field
 
 from smolctl.errors import InvalidArgument
+from smolctl.near import did_you_mean
 from smolctl.stack.knob import Knob
 from smolctl.stack.level import Assignment, Level
 
@@ -123,6 +124,7 @@ def profile(name: str) -> Profile:
     found = PROFILES.get(name)
     if found is None:
         raise InvalidArgument(
-            f'there is no profile "{name}": {", ".join(PROFILES)}', hint="--profile linux"
+            f'there is no profile "{name}": {", ".join(PROFILES)}',
+            hint=did_you_mean(name, PROFILES, "--profile linux"),
         )
     return found

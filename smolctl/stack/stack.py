@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from smolctl.errors import InvalidArgument, NoSuchDevice
+from smolctl.near import did_you_mean
 from smolctl.stack import (
     configure_maddr,
     decide,
@@ -104,11 +105,10 @@ class Stack:
         Raises:
             NoSuchDevice: there is none; the message names those that are.
         """
-        found = self.interfaces.get(name)
-        if found is None:
+        if (found := self.interfaces.get(name)) is None:
             raise NoSuchDevice(
                 f'there is no interface "{name}" (there are: {", ".join(self.interfaces)})',
-                hint="smolctl link show",
+                hint=did_you_mean(name, self.interfaces, "smolctl link show"),
             )
         return found
 

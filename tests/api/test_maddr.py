@@ -49,8 +49,8 @@ def test_a_group_is_added_and_deleted(api: Api) -> None:
     listen(api)
     (row,) = api("maddr.show", dev="tap0")
     assert row["maddr"] == [
-        {"link": "01:00:5e:01:02:03"},
         {"link": "01:00:5e:00:00:01"},
+        {"link": "01:00:5e:01:02:03"},
         {"family": "inet", "address": GROUP, "features": "static", "users": 2},
         {"family": "inet", "address": "224.0.0.1"},
     ]
@@ -63,7 +63,7 @@ def test_groups_that_share_a_link_address(api: Api) -> None:
     for group in (GROUP, "224.129.2.3"):
         api("maddr.add", address=group, dev="tap0")
     (row,) = api("maddr.show", dev="tap0")
-    assert row["maddr"][0] == {"link": "01:00:5e:01:02:03", "users": 2}
+    assert row["maddr"][1] == {"link": "01:00:5e:01:02:03", "users": 2}
 
 
 def test_what_is_wanted_and_spoken(api: Api) -> None:

@@ -67,8 +67,8 @@ def test_jobs_report_what_they_know_when_cancelled(api: Api, op: str) -> None:
 
 INT, STR, LIST, BOOL = int, str, list, bool
 LINK = {
-    "ifindex": INT, "ifname": STR, "flags": LIST, "mtu": INT, "operstate": STR,
-    "link_type": STR, "address": STR, "broadcast": STR,
+    "ifindex": INT, "ifname": STR, "flags": LIST, "mtu": INT, "qdisc": STR, "operstate": STR,
+    "group": STR, "txqlen": INT, "link_type": STR, "address": STR, "broadcast": STR,
 }  # fmt: skip
 ADDR_INFO = {
     "family": STR, "local": STR, "prefixlen": INT, "scope": STR, "label": STR,

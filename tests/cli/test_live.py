@@ -25,7 +25,8 @@ def test_a_stack_starts_when_it_is_needed(smolctl: SmolctlEnv) -> None:
     assert first.returncode == 0
     assert first.stderr.startswith('smolctl: started stack "default" (pid ')
     assert first.stdout == (
-        "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 state UNKNOWN\n"
+        "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN"
+        " group default qlen 1000\n"
         "    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n"
         "    inet 127.0.0.1/8 scope host lo\n"
         "       valid_lft forever preferred_lft forever\n"

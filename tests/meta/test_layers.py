@@ -17,16 +17,17 @@ PACKAGE = Path(__file__).parents[2] / "smolctl"
 MAY_IMPORT: dict[str, set[str]] = {
     "": set(),
     "errors": set(),
+    "near": set(),
     "wire": {"errors"},
-    "stack": {"errors", "wire"},
+    "stack": {"errors", "near", "wire"},
     "device": {"errors", "wire", "capture"},
     "capture": {"errors", "stack", ""},
     "control": {"errors"},
     "launch": {"errors", "control"},  # starts a daemon for the client; not part of client's import
-    "client": {"errors", "control", "launch", ""},
-    "daemon": {"errors", "wire", "stack", "device", "control", ""},
+    "client": {"errors", "near", "control", "launch", ""},
+    "daemon": {"errors", "near", "wire", "stack", "device", "control", ""},
     "doctor": {"errors", "control", "client", "device", ""},
-    "cli": {"errors", "control", "client", "launch", "capture", "doctor", ""},
+    "cli": {"errors", "near", "control", "client", "launch", "capture", "doctor", ""},
     "__main__": {"cli"},
 }
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from copy import copy
 
-from smolctl.daemon.api.link import link_row
+from smolctl.daemon.api.link import details_row, link_row
 from smolctl.daemon.api.saved import Saved, Words
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
@@ -29,7 +29,9 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
             continue
         infos = [addr_row(interface, address) for address in _matching(interface, args)]
         if infos or not filtered:
-            rows.append({**link_row(ctx, interface, stats=args.flag("stats")), "addr_info": infos})
+            row = link_row(ctx, interface, stats=args.flag("stats"))
+            more = details_row(ctx, interface) if args.flag("details") else {}
+            rows.append({**row, **more, "addr_info": infos})
     return rows
 
 

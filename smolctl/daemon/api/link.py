@@ -9,9 +9,17 @@ from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.device import AddressedDevice
 from smolctl.errors import InvalidArgument
+from smolctl.near import did_you_mean
 from smolctl.stack import configure, impair
 from smolctl.stack.impairment import Netem
-from smolctl.stack.interface import ETHERNET_MTU, LOOPBACK_MTU, MTU_MIN, Interface, Medium
+from smolctl.stack.interface import (
+    ETHERNET_MTU,
+    LOOPBACK_MTU,
+    MTU_MIN,
+    OUTBOX_LIMIT,
+    Interface,
+    Medium,
+)
 from smolctl.wire import addr
 
 LOOPBACK = "loopback"
@@ -25,14 +33,24 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
     interfaces = (
         list(ctx.stack.interfaces.values()) if name is None else [ctx.stack.interface(name)]
     )
-    return [show_row(ctx, interface, stats=args.flag("stats")) for interface in interfaces]
+    stats, up = args.flag("stats"), args.flag("up")
+    return [show_row(ctx, each, stats=stats) for each in interfaces if each.up or not up]
 
 
 def show_row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
     """Return the row of ``link show``: ``link_row``, and what is known of the device."""
-    row = link_row(ctx, interface, stats=stats)
+    row: Row = {}
+    for key, value in link_row(ctx, interface, stats=stats).items():
+        row[key] = value
+        if key == "operstate":  # what ip link has and ip addr has not, at ip's place
+            row["linkmode"] = "DEFAULT"
+    return row | details_row(ctx, interface)
+
+
+def details_row(ctx: Context, interface: Interface) -> Row:
+    """Return what ``ip -d`` tells of a link."""
+    row: Row = {}
     if interface.impairment is not None and interface.impairment.netem:
-        row["qdisc"] = "netem"
         row["netem"] = netem.options(interface.impairment.netem)
     if not interface.loopback:
         info = ctx.links.details(interface.name)
@@ -53,7 +71,10 @@ def link_row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
         "ifname": interface.name,
         "flags": _flags(interface),
         "mtu": interface.mtu,
+        "qdisc": _qdisc(interface),
         "operstate": _operstate(ctx, interface),
+        "group": "default",
+        "txqlen": OUTBOX_LIMIT,
         "link_type": LOOPBACK if interface.loopback else "ether",
         "address": addr.format_mac(interface.mac),
         "broadcast": addr.format_mac(addr.ZERO_MAC if interface.loopback else addr.BROADCAST_MAC),
@@ -61,6 +82,13 @@ def link_row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
     if stats:
         row["stats64"] = _stats64(interface)
     return row
+
+
+def _qdisc(interface: Interface) -> str:
+    """Return what holds frames back before the device takes them, in tc's words."""
+    if interface.impairment is not None and interface.impairment.netem:
+        return "netem"
+    return "noqueue" if interface.loopback else "pfifo"
 
 
 def _flags(interface: Interface) -> list[str]:
@@ -115,7 +143,7 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
     if kind not in kinds:
         raise InvalidArgument(
             f'"{kind}" is not a type of link: {", ".join(kinds)}',
-            hint=f"smolctl link add {name} type {kinds[-1]}",
+            hint=did_you_mean(kind, kinds, f"smolctl link add {name} type {kinds[-1]}"),
         )
     mtu, mac = args.integer("mtu", MTU_MIN, MTU_MAX), args.mac("address")
     configure.check_interface(ctx.stack, name, mtu or ETHERNET_MTU, mac)

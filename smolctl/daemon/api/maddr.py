@@ -22,12 +22,13 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 
 
 def _row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
-    groups = list(reversed(interface.groups.filters))
-    found = _links(groups) if interface.medium is Medium.ETHERNET else []
+    # As in Linux link addresses are in the order of joining, and groups in the opposite one.
+    joined = list(interface.groups.filters)
+    found = _links(joined) if interface.medium is Medium.ETHERNET else []
     row: Row = {
         "ifindex": interface.index,
         "ifname": interface.name,
-        "maddr": found + [group_row(interface, group, stats=stats) for group in groups],
+        "maddr": found + [group_row(interface, each, stats=stats) for each in reversed(joined)],
     }
     if stats and not interface.loopback:
         igmp = interface.igmp

@@ -8,6 +8,7 @@ from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.daemon.job import NS_PER_S
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
+from smolctl.near import did_you_mean
 from smolctl.stack import egress_link, icmp_error
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.neighbor import NeighborCache
@@ -17,6 +18,8 @@ from smolctl.stack.stack import Stack
 from smolctl.wire import addr
 
 _SETTABLE = ("permanent", "reachable", "stale", "delay", "probe", "incomplete", "failed")
+_TIMED = frozenset({State.INCOMPLETE, State.REACHABLE, State.DELAY, State.PROBE})
+"""States that a timer ends, which holds a reference (Linux NUD_IN_TIMER)."""
 _NEEDS_MAC = frozenset({State.PERMANENT, State.REACHABLE, State.STALE, State.DELAY, State.PROBE})
 
 
@@ -45,7 +48,8 @@ def neigh_row(interface: Interface, entry: Neighbor, now: int, *, stats: bool) -
         row["lladdr"] = addr.format_mac(entry.lladdr)
     if stats:
         created = entry.created_ns
-        row["refcnt"] = 1
+        if entry.state in _TIMED:
+            row["refcnt"] = 1
         for name, at in (
             ("used", entry.used_ns),
             ("confirmed", entry.confirmed_ns),
@@ -89,7 +93,10 @@ def _matching(ctx: Context, args: Args) -> Iterator[tuple[Interface, Neighbor]]:
 def _state(text: str) -> State:
     """Return a state by its name, for what is set and what is searched for."""
     if text.lower() not in _SETTABLE:
-        raise InvalidArgument(f'"{text}" is not a neighbor state: {", ".join(_SETTABLE)}')
+        raise InvalidArgument(
+            f'"{text}" is not a neighbor state: {", ".join(_SETTABLE)}',
+            hint=did_you_mean(text, _SETTABLE),
+        )
     return State[text.upper()]
 
 

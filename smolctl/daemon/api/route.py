@@ -6,6 +6,7 @@ from smolctl.daemon.api import route_cache
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
+from smolctl.near import did_you_mean
 from smolctl.stack import configure_route
 from smolctl.stack.multipath import WEIGHT_MAX, Hop, Multipath, Way, with_ways
 from smolctl.stack.route import (
@@ -23,6 +24,7 @@ from smolctl.wire import addr
 _TYPES = tuple(RouteType)
 _PROTOCOLS = {"0": "unspec", "1": "redirect", "2": "kernel", "3": "boot", "4": "static"}
 _PROTOCOL_NUMBERS = frozenset(str(number) for number in range(256))
+_TABLES = ("local", "main", "default", "all", "cache")
 _WAY = frozenset(("via", "dev", "weight", "onlink"))
 _LOCAL_TYPES = (RouteType.LOCAL, RouteType.BROADCAST)
 
@@ -190,7 +192,8 @@ def table_number(args: Args, name: str = "table", *, every: bool = True) -> int 
         number = 0
     if not 1 <= number <= TABLE_MAX:
         raise InvalidArgument(
-            f'"{text}" is not a table: local, main, default, or a number of 1..{TABLE_MAX}'
+            f'"{text}" is not a table: local, main, default, or a number of 1..{TABLE_MAX}',
+            hint=did_you_mean(text, _TABLES),
         )
     return number
 
@@ -201,7 +204,10 @@ def _protocol(args: Args) -> str | None:
         return None
     name = _PROTOCOLS.get(text, text)
     if name not in _PROTOCOLS.values() and name not in _PROTOCOL_NUMBERS:
-        raise InvalidArgument(f'"{text}" is not a route protocol: kernel, boot, static, or 0..255')
+        raise InvalidArgument(
+            f'"{text}" is not a route protocol: kernel, boot, static, or 0..255',
+            hint=did_you_mean(text, _PROTOCOLS.values()),
+        )
     return name
 
 

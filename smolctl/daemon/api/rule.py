@@ -8,6 +8,7 @@ from smolctl.daemon.api.saved import Saved, Words
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument
+from smolctl.near import did_you_mean
 from smolctl.stack import configure_rule
 from smolctl.stack.route import table_text
 from smolctl.stack.rule import PRIORITY_MAX, Ports, Rule, RuleAction
@@ -19,8 +20,12 @@ _TYPES = ("unicast", "lookup", "blackhole", "unreachable", "prohibit", "nop")
 _PROTOCOLS = {"0": "", "unspec": "", "2": "kernel", "3": "boot", "4": "static"}
 
 
-def rule_row(stack: Stack, rule: Rule) -> Row:
-    """Return the row of ``ip -j rule`` for a rule; what is true has the value null, as there."""
+def rule_row(stack: Stack, rule: Rule, *, details: bool = False) -> Row:
+    """Return the row of ``ip -j rule`` for a rule; what is true has the value null, as there.
+
+    Args:
+        details: say who made it even where that is usual, as ``ip -d`` does.
+    """
     row: Row = {"priority": rule.priority}
     if rule.invert:
         row["not"] = None
@@ -58,14 +63,15 @@ def rule_row(stack: Stack, rule: Rule) -> Row:
         row["nop"] = None
     else:
         row["action"] = rule.action.value
-    if rule.protocol not in ("", "kernel"):
-        row["protocol"] = rule.protocol
+    if details or rule.protocol not in ("", "kernel"):
+        row["protocol"] = rule.protocol or "unspec"
     return row
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the rules that match, in the order in which they are asked."""
-    return [rule_row(ctx.stack, rule) for rule in _matching(ctx, args)]
+    details = args.flag("details")
+    return [rule_row(ctx.stack, rule, details=details) for rule in _matching(ctx, args)]
 
 
 def flush(ctx: Context, args: Args) -> Iterable[Row]:
@@ -174,7 +180,10 @@ def _is_number(text: str) -> bool:
 def _protocol(text: str) -> str:
     name = _PROTOCOLS.get(text.lower(), text.lower())
     if name and name not in _PROTOCOLS.values() and not (_is_number(name) and int(name) < 256):
-        raise InvalidArgument(f'"{text}" is not a rule protocol: kernel, boot, static, or 0..255')
+        raise InvalidArgument(
+            f'"{text}" is not a rule protocol: kernel, boot, static, or 0..255',
+            hint=did_you_mean(text, filter(None, _PROTOCOLS.values())),
+        )
     return name
 
 
@@ -185,6 +194,8 @@ def _matching(ctx: Context, args: Args) -> Iterator[Rule]:
     if args.flag("not"):
         exact |= {"invert"}
     for rule in ctx.stack.rules:
+        if "table" in exact and rule.action is not RuleAction.LOOKUP:
+            continue  # it names no table, whatever is in its field
         if (
             all(getattr(rule, name) == getattr(spec, name) for name in exact)
             and _within(rule.src, rule.src_len, source)
