@@ -2,13 +2,36 @@
 # Words, options and the names of links, addresses, neighbors and stacks come from smolctl itself.
 
 _smolctl_completion() {
-    local IFS=$'\n' line kind
+    local before=${COMP_LINE:0:COMP_POINT} breaks='' cut='' word text line width=0 at
+    local -a texts=()
     COMPREPLY=()
-    # The newline in IFS joins the words; the command splits them again, quotes included.
-    while IFS=',' read -r kind line; do
-        [[ $kind == plain ]] && COMPREPLY+=("$line")
-    done < <(COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD \
-        _SMOLCTL_COMPLETE=bash_complete "$1" 2>/dev/null)
+    word=${before##*[[:blank:]]}
+    # bash takes "=" and ":" for ends of words, and puts an answer behind the last of them.
+    [[ $COMP_WORDBREAKS == *=* ]] && breaks+='='
+    [[ $COMP_WORDBREAKS == *:* ]] && breaks+=':'
+    [[ -n $breaks ]] && cut=${word%"${word##*[$breaks]}"}
+    while IFS= read -r line; do
+        if [[ $line == '<files>' ]]; then
+            compopt -o default 2>/dev/null
+            continue
+        fi
+        text=${line%%$'\t'*}
+        COMPREPLY+=("${text#"$cut"}")
+        texts+=("${line#"$text"}")
+    done < <(_SMOLCTL_COMPLETE=words _SMOLCTL_LINE=${before%"$word"} _SMOLCTL_WORD=$word \
+        "$1" 2>/dev/null)
+
+    # Where bash only lists the words (after the second TAB), it lists descriptions as well.
+    [[ ${COMP_TYPE:-9} == 63 && ${#COMPREPLY[@]} -gt 1 ]] || return 0
+    for text in "${COMPREPLY[@]}"; do
+        ((${#text} > width)) && width=${#text}
+    done
+    for at in "${!COMPREPLY[@]}"; do
+        [[ -n ${texts[at]} ]] || continue
+        printf -v line '%-*s  (%s)' "$width" "${COMPREPLY[at]}" "${texts[at]#$'\t'}"
+        ((${#line} >= ${COLUMNS:-80})) && line="${line:0:${COLUMNS:-80} - 5}...)"
+        COMPREPLY[at]=$line
+    done
     return 0
 }
 

@@ -2,14 +2,16 @@
 # Words, options and the names of links, addresses, neighbors and stacks come from smolctl itself.
 
 function _smolctl_completion
-    set -l response (env _SMOLCTL_COMPLETE=fish_complete COMP_WORDS=(commandline -cp) \
-        COMP_CWORD=(commandline -t) smolctl 2>/dev/null)
-    for line in $response
-        set -l parts (string split -m 1 "," -- $line)
-        if test "$parts[1]" = plain
-            echo $parts[2]
+    set -l before (commandline -cpo)
+    set -l word (commandline -ct)
+    for line in (_SMOLCTL_COMPLETE=words _SMOLCTL_LINE=(string join ' ' -- (string escape -- $before) '') \
+            _SMOLCTL_WORD=$word $before[1] 2>/dev/null)
+        if test "$line" = '<files>'
+            __fish_complete_path $word
+        else
+            echo $line
         end
     end
 end
 
-complete --no-files --command smolctl --arguments "(_smolctl_completion)"
+complete --keep-order --no-files --command smolctl --arguments "(_smolctl_completion)"

@@ -1,19 +1,49 @@
-"""What the shell's completion offers; click carries it to bash, zsh and fish.
+"""What the shell's completion offers; the scripts in completions/ ask for it.
 
-Silent whatever happens, never starts a daemon, and gives up on a slow one: a key press waits.
+A script sets ``_SMOLCTL_COMPLETE=words``, ``_SMOLCTL_LINE`` to the line before the word that is
+being typed, and ``_SMOLCTL_WORD`` to what is typed of it. It gets a line for each word, with a tab
+and a description behind it where there is one; ``FILES`` stands for the names of files, which the
+shell knows itself.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, ShellComplete, split_arg_string
 
-from smolctl.cli.grammar import Keyword, Parser, Positional, Table
+from smolctl.cli.grammar import Args, Keyword, Parser, Positional, Table
+from smolctl.cli.live import LIVE, Names, live
 from smolctl.cli.options import COLOR_WHEN, GLOBAL_OPTIONS, GlobalOption, Options
-from smolctl.errors import SmolctlError
 
-_PATIENCE_S = 0.05
+FILES = "<files>"
+"""Stands among the words for the names of files: no word of ours looks like that."""
+
+_OF_FILES = ("FILE", "PATH")
+"""Values that are names of files, by the names that they have in help."""
+
+Owner = Keyword | Positional | GlobalOption
+
+
+def answer(root: click.Command, session: Any, line: str, word: str) -> Iterator[str]:
+    """Yield the lines that a script gets.
+
+    Args:
+        root: the command ``smolctl``.
+        session: what its commands need to run.
+        line: what stands before the word, with the quotes of a shell.
+        word: what was typed of it.
+    """
+    start = "".join(split_arg_string(word)[:1])
+    # click takes --scope=l apart and answers "link"; a shell replaces the whole word.
+    prefix = start[: start.index("=") + 1] if start.startswith("--") and "=" in start else ""
+    shell = ShellComplete(root, {"obj": session}, "smolctl", "")
+    for item in shell.get_completions(split_arg_string(line)[1:], start):
+        if item.type == "file":
+            yield FILES
+        else:
+            text = " ".join(item.help.split()) if item.help else ""
+            yield f"{prefix}{item.value}\t{text}" if text else f"{prefix}{item.value}"
 
 
 def words(parser: Parser, table: Table, options: Options, incomplete: str) -> list[CompletionItem]:
@@ -25,17 +55,21 @@ def words(parser: Parser, table: Table, options: Options, incomplete: str) -> li
         options: what the words before said.
         incomplete: the beginning of the word to complete.
     """
+    args = parser.args
     if parser.pending is not None:
-        return _matching(_values(parser.pending, options, incomplete), incomplete)
+        return _offered(parser.pending, options, args, incomplete)
     if incomplete.startswith("-"):
-        return _matching([*_options(table), *_global_options()], incomplete)
+        mine = list(_options(table, args))
+        taken = {flag for flag, _ in _options(table, {})}
+        rest = (item for item in _global_options() if item[0] not in taken)
+        return _matching([*mine, *rest], incomplete)
     if parser.group:
         inner = {word: keyword.help for word, keyword in parser.group.items()}
-        inner.update(item for item in _bare(table, parser.args) if item[0] not in inner)
+        inner.update(item for item in _bare(table, args) if item[0] not in inner)
         return _matching(inner.items(), incomplete)
     place = parser.free_positional()
-    values = _values(place, options, incomplete) if place else []
-    return _matching([*values, *_bare(table, parser.args)], incomplete)
+    values = _offered(place, options, args, incomplete) if place else []
+    return values + _matching(_bare(table, args), incomplete)
 
 
 def group(
@@ -43,7 +77,7 @@ def group(
 ) -> list[CompletionItem]:
     """Return the names in a group, or global options, that may come next."""
     if parser.pending is not None:
-        return _matching(_values(parser.pending, options), incomplete)
+        return _offered(parser.pending, options, {}, incomplete)
     if incomplete.startswith("-"):
         return _matching(_global_options(), incomplete)
     return _matching(entries.items(), incomplete)
@@ -55,7 +89,7 @@ def parameters(table: Table | None) -> list[click.Parameter]:
     Args:
         table: grammar of the command; None where only global options are known.
     """
-    owners: list[tuple[list[str], Keyword | Positional | GlobalOption]] = [
+    owners: list[tuple[list[str], Owner]] = [
         (list(option.flags), option) for option in GLOBAL_OPTIONS if option.metavar
     ]
     if table is not None:
@@ -74,9 +108,9 @@ def parameters(table: Table | None) -> list[click.Parameter]:
 
 
 def _completer(
-    owner: Keyword | Positional | GlobalOption,
+    owner: Owner,
 ) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
-    return lambda ctx, _, start: _matching(_values(owner, ctx.obj.options, start), start)
+    return lambda ctx, _, start: _offered(owner, ctx.obj.options, ctx.params, start)
 
 
 def _matching(entries: Iterable[tuple[str, str]], start: str) -> list[CompletionItem]:
@@ -95,8 +129,10 @@ def _bare(table: Table, used: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield from ((word, place.help) for word in place.words)
 
 
-def _options(table: Table) -> Iterator[tuple[str, str]]:
+def _options(table: Table, used: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for keyword in table.keywords:
+        if (keyword.key or keyword.words[0]) in used and not (keyword.many or keyword.group):
+            continue
         for word in keyword.words if keyword.choice else keyword.words[:1]:
             yield f"--{word}", keyword.help
         if keyword.short:
@@ -105,148 +141,27 @@ def _options(table: Table) -> Iterator[tuple[str, str]]:
 
 def _global_options() -> Iterator[tuple[str, str]]:
     for option in GLOBAL_OPTIONS:
-        yield from ((flag, option.help) for flag in option.flags if flag.startswith("--"))
+        # Not ip's -json and the like, which are understood but not taught.
+        taught = (flag for flag in option.flags if flag.startswith("--") or len(flag) <= 3)
+        yield from ((flag, option.help) for flag in taught)
 
 
-def _values(
-    owner: Keyword | Positional | GlobalOption, options: Options, start: str = ""
-) -> list[tuple[str, str]]:
+def _offered(owner: Owner, options: Options, args: Args, start: str) -> list[CompletionItem]:
+    """Return the values of a word that begin like this."""
+    found = _matching(_values(owner, options, args, start), start)
+    if owner.metavar in _OF_FILES:
+        found.append(CompletionItem(start, type="file"))
+    return found
+
+
+def _values(owner: Owner, options: Options, args: Args, start: str) -> Names:
     if isinstance(owner, GlobalOption):
         if owner.name == "color":
             return [(value, "") for value in COLOR_WHEN]
-        return live("stack", options) if owner.name == "stack" else []
+        return live("stack", options, args) if owner.name == "stack" else []
     fixed = [(value, "") for value in owner.values]
+    prefix = owner.prefix if isinstance(owner, Keyword) else ""
+    if prefix and f"{owner.words[0]}_{prefix}" not in args:
+        fixed.append((prefix, ""))
     kind = f"{owner.complete}=" if f"{owner.complete}=" in LIVE and "=" in start else owner.complete
-    return fixed + (live(kind, options) if kind else [])
-
-
-def live(kind: str, options: Options) -> list[tuple[str, str]]:
-    """Return names from the daemon with a word about each; none when it does not run."""
-    try:
-        return LIVE[kind](options)
-    except (SmolctlError, OSError, KeyError):
-        return []
-
-
-def _call(options: Options, op: str, **args: str) -> list[dict[str, Any]]:
-    from smolctl.client import Client
-
-    with Client.connect(options.stack, start=False, timeout=_PATIENCE_S) as client:
-        return client.call(op, **args)
-
-
-def _links(options: Options) -> list[tuple[str, str]]:
-    return [(row["ifname"], row["operstate"]) for row in _call(options, "link.show")]
-
-
-def _addresses(options: Options) -> list[tuple[str, str]]:
-    return [
-        (f"{info['local']}/{info['prefixlen']}", row["ifname"])
-        for row in _call(options, "addr.show")
-        for info in row["addr_info"]
-    ]
-
-
-def _own(options: Options) -> list[tuple[str, str]]:
-    return [(address.partition("/")[0], device) for address, device in _addresses(options)]
-
-
-def _tables(options: Options) -> list[tuple[str, str]]:
-    rows = [*_call(options, "rule.show"), *_call(options, "route.show", table="all")]
-    used = {row["table"] for row in rows if "table" in row}
-    return [(table, "") for table in sorted(used - {"local", "main", "default"})]
-
-
-def _rules(options: Options) -> list[tuple[str, str]]:
-    rows = _call(options, "rule.show")
-    return [(str(row["priority"]), f"from {row['src']}") for row in rows]
-
-
-def _neighbors(options: Options) -> list[tuple[str, str]]:
-    rows = _call(options, "neigh.show")
-    return [(row["dst"], f"{row['dev']} {' '.join(row['state'])}") for row in rows]
-
-
-def _hosts(options: Options) -> list[tuple[str, str]]:
-    return _neighbors(options) + _own(options)
-
-
-def _groups(options: Options) -> list[tuple[str, str]]:
-    return [
-        (entry["address"], row["ifname"])
-        for row in _call(options, "maddr.show")
-        for entry in row["maddr"]
-        if "features" in entry
-    ]
-
-
-def _stacks(_options: Options) -> list[tuple[str, str]]:
-    from smolctl.control import paths
-
-    return [(name, "") for name in paths.stacks()]
-
-
-def _settings(options: Options) -> list[tuple[str, str]]:
-    try:
-        return [(row["key"], str(row["value"])) for row in _call(options, "sysctl.show")]
-    except (SmolctlError, OSError):  # no stack runs: the keys are the same in all
-        from smolctl.stack.settings import KNOBS
-
-        return [(knob.key, str(knob.show(knob.default))) for knob in KNOBS.values()]
-
-
-def _assignments(_options: Options) -> list[tuple[str, str]]:
-    from smolctl.stack.profile import PROFILES
-    from smolctl.stack.settings import KNOBS
-
-    values = {
-        (key, word): "" for key, knob in KNOBS.items()
-        for word in knob.words or (("0", "1") if knob.unit == "flag" else ())
-    }  # fmt: skip
-    for profile in PROFILES.values():
-        values.update({item: profile.name for item in profile.values.items()})
-    return [(f"{key}={word}", text) for (key, word), text in values.items()]
-
-
-def _profiles(_options: Options) -> list[tuple[str, str]]:
-    from smolctl.stack.profile import PROFILES
-
-    return [(profile.name, profile.what) for profile in PROFILES.values()]
-
-
-def _nouns(_options: Options) -> list[tuple[str, str]]:
-    from smolctl.cli.main import NOUNS
-
-    return list(NOUNS.items())
-
-
-def _reasons(_options: Options) -> list[tuple[str, str]]:
-    from smolctl.stack.reason import REASONS
-
-    return [(reason.name, reason.summary) for reason in REASONS.values()]
-
-
-def _checks(_options: Options) -> list[tuple[str, str]]:
-    from smolctl.doctor import CHECKS
-
-    return [(name, what) for name, (_, what) in CHECKS.items()]
-
-
-LIVE: dict[str, Callable[[Options], list[tuple[str, str]]]] = {
-    "link": _links,
-    "addr": _own,
-    "prefix": _addresses,
-    "table": _tables,
-    "rule": _rules,
-    "neigh": _neighbors,
-    "host": _hosts,
-    "group": _groups,
-    "stack": _stacks,
-    "sysctl": _settings,
-    "sysctl=": _assignments,
-    "profile": _profiles,
-    "noun": _nouns,
-    "reason": _reasons,
-    "check": _checks,
-}
-"""Kinds of names, as the tables' ``complete`` has them."""
+    return fixed + (live(kind, options, args) if kind else [])

@@ -33,7 +33,7 @@ class Keyword(NamedTuple):
         required: the command makes no sense without it.
         choice: the words are alternatives ("up", "down") and the one typed is the value.
         bare: the word counts without ``--`` too.
-        complete: what completion offers as its value: a kind of ``complete.LIVE``, or "".
+        complete: what completion offers as its value: a kind of ``live.LIVE``, or "".
         values: usual values, for help and completion; the stack decides which are right.
         prefix: a word that may stand before its value and sets an argument of its own: ``mtu lock
             1400`` sets mtu and mtu_lock; "" for none.

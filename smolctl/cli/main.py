@@ -142,14 +142,25 @@ def entry() -> None:
     """Run the command line of this process."""
     # Everything that start-up made lives until the end: looking for garbage in it costs 2 ms.
     gc.freeze()
-    if "_SMOLCTL_COMPLETE" in os.environ:
-        session = Session(Options(os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK))
-        ROOT.main(prog_name="smolctl", obj=session)
+    if os.environ.get("_SMOLCTL_COMPLETE") == "words":
+        sys.exit(_complete())
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # it is None when the shell closed it: >&-
             # What a terminal's encoding lacks is escaped; it is never a traceback.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.exit(run(sys.argv[1:]))
+
+
+def _complete() -> int:
+    """Answer a completion script; silent whatever happens."""
+    from smolctl.cli import complete
+
+    session = Session(Options(os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK))
+    line, word = (os.environ.get(f"_SMOLCTL_{name}", "") for name in ("LINE", "WORD"))
+    with suppress(Exception):
+        session.out.lines(complete.answer(ROOT, session, line, word))
+        session.out.flush()
+    return exits.DONE
 
 
 def _dispatch(session: Session, argv: Sequence[str]) -> int:

@@ -1,93 +1,132 @@
-"""The completion scripts in their shells: real words, real names, and no daemon started."""
+"""TAB in bash, zsh and fish, pressed in a terminal: a session for each shell, a stack for all."""
 
-import os
 import shutil
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.kit.stack_env import SmolctlEnv
+from tests.kit.tmux import Tmux, Window
 
 SCRIPTS = Path(__file__).parents[2] / "completions"
-BASH = """
-source {script}
-COMP_WORDS=({words}) COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 ))
-_smolctl_completion smolctl
-printf '%s\\n' "${{COMPREPLY[@]}}"
-"""
-ZSH = """
-compdef() {{ }}
-_describe() {{ print -rl -- "${{(@P)3}}" }}
-compadd() {{ print -rl -- "${{(@P)argv[-1]}}" }}
-source {script}
-words=({words}) CURRENT=$#words
-_smolctl
-"""
-FISH = "source {script}; complete -C '{line}'"
+PROMPT = "% "
+RC = {
+    "bash": f"PS1='{PROMPT}'; source {SCRIPTS}/smolctl.bash",
+    "zsh": f"PS1='%% '; fpath=({SCRIPTS} $fpath); autoload -U compinit; compinit -D -u",
+    "fish": "set fish_greeting; set fish_autosuggestion_enabled 0\n"
+    f"function fish_prompt; echo -n '{PROMPT}'; end; source {SCRIPTS}/smolctl.fish",
+}
+ARGV = {
+    "bash": "bash --rcfile {rc} -i",
+    "zsh": "env ZDOTDIR={directory} zsh -d -i",
+    "fish": "fish --no-config -C 'source {rc}'",
+}
+STACK = (
+    "link add wan0 type cable name c1",
+    "addr add 172.16.0.1/24 dev wan0 label wan0:web",
+    "neigh add 172.16.0.77 lladdr 02:00:00:00:00:0b dev wan0",
+    "route add 198.51.100.0/24 via 172.16.0.2",
+    "route add default via 172.16.0.2 table 77",
+    "rule add from 172.16.0.1 table 77 priority 4711",
+    "udp send 203.0.113.9:9 x",  # for "why": packet 1 has no route
+    "-n lab stack start",
+)
+TYPED = {
+    "a noun": ("nei", "neigh"),
+    "a verb": ("addr fl", "addr flush"),
+    "a verb of help": ("help route fl", "help route flush"),
+    "a keyword": ("route add default via 10.0.0.2 met", "route add default via 10.0.0.2 metric"),
+    "a keyword's value": ("addr add 10.0.0.1/24 scope ho", "addr add 10.0.0.1/24 scope host"),
+    "an option": ("ping --dead", "ping --deadline"),
+    "an option of all commands": ("--pre", "--pretty"),
+    "an option's value": ("--color=al", "--color=always"),
+    "a device": ("addr show dev wa", "addr show dev wan0"),
+    "a device by option": ("addr show --dev=wa", "addr show --dev=wan0"),
+    "a source address": ("arping -s 172", "arping -s 172.16.0.1"),
+    "an address and its length": ("addr del 172", "addr del 172.16.0.1/24"),
+    "a label": ("addr show label wan0:", "addr show label wan0:web"),
+    "a neighbor": ("neigh del 172", "neigh del 172.16.0.77"),
+    "a route": ("route del 198", "route del 198.51.100.0/24"),
+    "a table": ("route show table 7", "route show table 77"),
+    "a route of a table": ("route show table local exact 172.16.0.2", "route show table local exact"
+                           " 172.16.0.255"),
+    "a rule": ("rule del priority 47", "rule del priority 4711"),
+    "a packet": ("why show ", "why show 1"),
+    "a setting": ("sysctl ip.default", "sysctl ip.default_ttl"),
+    "a setting's value": ("sysctl arp.accept_from=so", "sysctl arp.accept_from=solicited"),
+    "a profile": ("stack start --profile rf", "stack start --profile rfc1122"),
+    "a reason": ("explain tx-no-ro", "explain tx-no-route"),
+    "a stack": ("--stack la", "--stack lab"),
+    "a file": ("batch lab.c", "batch lab.conf"),
+    "after a quoted word": ("udp send 127.0.0.1 9 'a b' --expect", "udp send 127.0.0.1 9 'a b'"
+                            " --expect-reply"),
+}  # fmt: skip
+"""What is typed after "smolctl", and what TAB makes of it."""
 
 
-@pytest.fixture
-def command(smolctl_env: SmolctlEnv) -> SmolctlEnv:
-    """Put a ``smolctl`` into PATH."""
-    bin_directory = smolctl_env.directory / "bin"
-    bin_directory.mkdir()
-    shim = bin_directory / "smolctl"
-    shim.write_text(f'#!/bin/sh\nexec {sys.executable} -m smolctl "$@"\n')
-    shim.chmod(0o755)
-    smolctl_env.environ["PATH"] = f"{bin_directory}:{os.environ['PATH']}"
-    smolctl_env.environ["PYTHONPATH"] = str(SCRIPTS.parent)
-    return smolctl_env
+@pytest.fixture(scope="module")
+def env() -> Iterator[SmolctlEnv]:
+    """Return a stack with one of everything, and a ``smolctl`` in PATH."""
+    env = SmolctlEnv()
+    try:
+        env.environ["PATH"] = f"{env.command().parent}:{env.environ['PATH']}"
+        conf = env.directory / "stack.conf"
+        conf.write_text("\n".join(STACK))
+        env("batch", "--force", str(conf))
+        yield env
+    finally:
+        env.close()
 
 
-def complete(shell: str, env: SmolctlEnv, line: str) -> list[str]:
-    """Return what a shell offers at the end of a line, without descriptions."""
+@pytest.fixture(scope="module")
+def tmux(env: SmolctlEnv) -> Iterator[Tmux]:
+    tmux = Tmux(env.directory, env.environ)
+    yield tmux
+    tmux.close()
+
+
+def shell_in(tmux: Tmux, shell: str, directory: Path) -> Window:
+    """Start a shell that has our script, in a directory with one file."""
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
-    script = SCRIPTS / {"bash": "smolctl.bash", "zsh": "_smolctl", "fish": "smolctl.fish"}[shell]
-    words = " ".join(f"'{word}'" for word in line.split(" "))
-    source = {"bash": BASH, "zsh": ZSH, "fish": FISH}[shell]
-    argv = {"bash": ["bash", "--norc"], "zsh": ["zsh", "-f"], "fish": ["fish", "--no-config"]}
-    result = subprocess.run(
-        [*argv[shell], "-c", source.format(script=script, words=words, line=line)],
-        env=env.environ,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    )
-    assert result.stderr == ""
-    offers = (word.split("\t")[0] for word in result.stdout.splitlines() if word)
-    return [word.partition(":")[0] if shell == "zsh" else word for word in offers]
+    rc = directory / ".zshrc"
+    rc.write_text(RC[shell])
+    (directory / "lab.conf").write_text("")
+    argv = ARGV[shell].format(rc=rc, directory=directory)
+    window = tmux.window(["sh", "-c", f"cd {directory} && exec {argv}"], width=100, height=40)
+    window.wait_for(lambda screen: current(screen) == "")
+    return window
+
+
+def current(screen: str) -> str | None:
+    """Return what stands behind the last prompt."""
+    lines = [line for line in screen.split("\n") if line.startswith(PROMPT.rstrip())]
+    return lines[-1].removeprefix(PROMPT.rstrip()).strip() if lines else None
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_words_and_live_names(shell: str, command: SmolctlEnv) -> None:
-    assert complete(shell, command, "smolctl addr f") == ["flush"]
-    assert complete(shell, command, "smolctl addr show dev ") == []
-    assert command.pids() == []  # completion never starts a daemon
-    command("link", "add", "lo1", "type", "loopback", check=True)
-    command("addr", "add", "10.9.9.9/32", "dev", "lo1", check=True)
-    assert complete(shell, command, "smolctl addr show dev ") == ["lo", "lo1"]
-    assert complete(shell, command, "smolctl addr show --dev lo1") == ["lo1"]
-    assert complete(shell, command, "smolctl udp send 127.0.0.1 9 x -s 10") == ["10.9.9.9"]
-    assert complete(shell, command, "smolctl addr del 10") == ["10.9.9.9/32"]
-    assert complete(shell, command, "smolctl sysctl ip.default") == ["ip.default_ttl"]
-    assert complete(shell, command, "smolctl --stack d") == ["default"]
-    words = complete(shell, command, "smolctl --stack other addr show ")
-    every = ["dadfailed", "dev", "label", "scope", "tentative", "to", "up"]
-    assert sorted(words) == every  # fish sorts them itself
+def test_tab(shell: str, tmux: Tmux, env: SmolctlEnv, tmp_path: Path) -> None:
+    window = shell_in(tmux, shell, tmp_path)
 
+    def shows(line: str) -> None:
+        window.wait_for(lambda screen: current(screen) == line)
 
-def test_silent_without_a_daemon_and_none_is_started(command: SmolctlEnv) -> None:
-    environ = {
-        **command.environ,
-        "COMP_WORDS": "smolctl addr show dev ",
-        "COMP_CWORD": "4",
-        "_SMOLCTL_COMPLETE": "bash_complete",
-    }
-    argv = [sys.executable, "-m", "smolctl"]
-    result = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
-    assert (result.stdout.strip(), result.stderr) == ("", "")
-    assert command.pids() == []
+    for typed, completed in TYPED.values():
+        window.type(f"smolctl {typed}")
+        window.press("Tab")
+        shows(f"smolctl {completed}")
+        window.press("C-u")
+        shows("")
+    # Several words: what they have in common, then a list, with descriptions.
+    window.type("smolctl udp ")
+    window.press(*["Tab"] * (2 if shell == "bash" else 1))
+    window.wait_for("receive datagrams, and tell who sent them")
+    window.press("C-c")
+    shows("")
+    # A stack that does not run is not started for it, and nothing is said.
+    window.type("smolctl --stack other addr show dev l")
+    window.press("Tab")
+    window.type("o")
+    shows("smolctl --stack other addr show dev lo")
+    assert {row["name"] for row in env.json("stack", "list")} == {"default", "lab"}

@@ -90,13 +90,17 @@ class SmolctlEnv:
         self._background.append(background)
         return background
 
-    def shell(self, line: str) -> Background:
-        """Start a line in a shell that finds ``smolctl``, as a user would type it."""
+    def command(self) -> Path:
+        """Make a ``smolctl`` in a directory of its own, for PATH."""
         command = self.directory / "bin" / "smolctl"
         command.parent.mkdir(exist_ok=True)
         command.write_text(f'#!/bin/sh\nexec {sys.executable} -m smolctl "$@"\n')
         command.chmod(0o755)
-        environ = {**self.environ, "PATH": f"{command.parent}:{self.environ['PATH']}"}
+        return command
+
+    def shell(self, line: str) -> Background:
+        """Start a line in a shell that finds ``smolctl``, as a user would type it."""
+        environ = {**self.environ, "PATH": f"{self.command().parent}:{self.environ['PATH']}"}
         argv = ["sh", "-c", line]
         inside = self._namespace.inside(*argv) if self._namespace else argv
         self._background.append(Background(inside, env=environ))
