@@ -1,57 +1,57 @@
-"""What README.md shows works."""
+"""What README.md shows works, and what it claims is tested."""
 
+import ast
 import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.docs import example_world as world
+from tests.docs.comparison import EVIDENCE
+from tests.docs.script import SCRIPT, shown_script
+from tests.kit import process
 from tests.kit.netns import Namespace
+from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
 
 ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.md").read_text()
 
 
-def script(tmp_path: Path) -> Path:
-    """Write README's script into a file of its own."""
-    found = re.search(r"```sh\n(#!/bin/sh\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert found is not None
-    path = tmp_path / "gateways.sh"
-    path.write_text(found[1])
-    return path
+def section(title: str) -> str:
+    """Return what stands under a heading."""
+    found = TEXT.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    assert found, title
+    return found
 
 
-def run_script(path: Path, env: SmolctlEnv) -> subprocess.CompletedProcess[str]:
-    """Run it with the project's ``smolctl`` first on PATH."""
-    environ = dict(env.environ)
-    environ["PATH"] = f"{ROOT / '.venv' / 'bin'}:{environ['PATH']}"
-    return subprocess.run(
-        ["sh", str(path)], env=environ, capture_output=True, text=True, timeout=60, check=False
-    )
+# --- commands and scripts -------------------------------------------------------------------------
 
 
-def test_the_script_says_that_there_is_no_stack(smolctl_env: SmolctlEnv, tmp_path: Path) -> None:
-    result = run_script(script(tmp_path), smolctl_env)
-    assert result.returncode == 2
-    assert "not running" in result.stderr
+def test_the_ten_commands_work(smolctl_env: SmolctlEnv) -> None:
+    (block,) = re.findall(r"(?<=```sh\n)smolctl .*?(?=```)", section("Ten commands"), re.DOTALL)
+    commands = [line.partition(" #")[0].rstrip() for line in block.splitlines()]
+    assert len(commands) == 10
+    world.begin(smolctl_env)
+    for line in commands:
+        running = smolctl_env.shell(f"cd {smolctl_env.directory}/work; exec {line}")
+        if " capture " in line:
+            lost = smolctl_env.directory / "work" / "lost.pcapng"
+            wait_until(lambda lost=lost: lost.exists() and lost.stat().st_size, line)  # type: ignore[misc]
+            running.process.send_signal(signal.SIGINT)
+        ended = running.wait(20)
+        assert ended.returncode == 0, ended
+        if " udp send " in line:
+            assert "reply 5 bytes from 10.0.0.2:7" in ended.stdout
+    assert "addr add 10.0.0.1/24 dev eth0\n" in (lost.parent / "lab.conf").read_text()
 
 
-@pytest.mark.netns("ip", "jq")
-def test_the_script_finds_the_dead_gateway(
-    smolctl_env: SmolctlEnv, netns: Namespace, tmp_path: Path
-) -> None:
-    add = ("link", "add", "tap0", "type", "tap", "netns", netns.name)
-    smolctl_env(*add, "host", "10.0.0.2/24", check=True)
-    smolctl_env("addr", "add", "10.0.0.1/24", "dev", "tap0", check=True)
-    smolctl_env("route", "add", "default", "via", "10.0.0.2", check=True)
-    alive = run_script(script(tmp_path), smolctl_env)
-    assert (alive.returncode, alive.stderr) == (0, "")
-    assert re.search(r"^ok +10\.0\.0\.2 +[0-9a-f:]{17}  dev tap0$", alive.stdout, re.MULTILINE)
-
-    smolctl_env("route", "add", "192.0.2.0/24", "via", "10.0.0.77", check=True)
-    dead = run_script(script(tmp_path), smolctl_env)
-    assert dead.returncode == 1
-    assert "dead   10.0.0.77" in dead.stdout
+def test_the_script_is_that_of_the_examples() -> None:
+    (found,) = SCRIPT.finditer(TEXT)
+    assert found[1] == "docs/examples/gateways.sh"
+    assert found[0] == shown_script(found[1]), "run: make docs"
 
 
 def test_the_demo_runs_without_privileges(smolctl_env: SmolctlEnv) -> None:
@@ -65,3 +65,59 @@ def test_the_demo_runs_without_privileges(smolctl_env: SmolctlEnv) -> None:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Hello, loopback!" in result.stdout
+
+
+def test_the_commands_to_set_up_are_targets() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    (block,) = re.findall(r"(?<=```sh\n)make .*?(?=```)", section("Start"), re.DOTALL)
+    targets = re.findall(r"^make (\w+) ", block, re.M)
+    assert targets == ["demo", "test"]
+    assert all(re.search(rf"^{target}:", makefile, re.M) for target in targets)
+
+
+# --- the comparison -------------------------------------------------------------------------------
+
+
+def table() -> list[list[str]]:
+    """Return the cells of the comparison."""
+    lines = [line for line in section("Compared with").splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_each_line_of_the_comparison_has_tests_that_show_it() -> None:
+    head, _, *rows = table()
+    assert head[1] == "smolctl"
+    assert {len(row) for row in rows} == {len(head)}
+    assert [row[0] for row in rows] == list(EVIDENCE)
+    for tests in EVIDENCE.values():
+        for test in tests:
+            file, _, name = test.partition("::")
+            tree = ast.parse((ROOT / "tests" / file).read_text())
+            assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def installed(*argv: str) -> str:
+    """Return what a program says of its version."""
+    result = process.run(argv)
+    return result.stdout + result.stderr
+
+
+@pytest.mark.netns("arping")
+def test_the_others_still_do_what_is_said_of_them(netns: Namespace) -> None:
+    (ip,), (arping,) = (re.findall(rf"\({tools} (\S+)\)", table()[0][column])
+                        for column, tools in ((2, "iproute2"), (3, "iputils")))  # fmt: skip
+    if f"iproute2-{ip}" not in installed("ip", "-V") or arping not in installed("arping", "-V"):
+        pytest.skip("other versions of ip or arping than those compared")
+    netns.run("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1", check=True)
+    monitor = netns.popen("ip", "-j", "monitor", "link")
+    netns.run("ip", "link", "set", "v0", "up", check=True)
+    netns.run("ip", "addr", "add", "10.0.0.1/24", "dev", "v0", check=True)
+    wait_until(lambda: monitor.stdout, "an event")
+    assert not monitor.stdout.startswith(("[", "{")), "text, not JSON"
+    failed = netns.run("ip", "-j", "route", "get", "192.0.2.1")
+    assert failed.returncode == 2
+    assert failed.stderr.startswith("RTNETLINK answers")
+    got = netns.run("ip", "-j", "route", "get", "10.0.0.7", check=True).stdout
+    assert got.count('"dst"') == 1, "one route, and none that lost"
+    free = netns.run("arping", "-D", "-c", "1", "-w", "1", "-I", "v0", "10.0.0.9")
+    assert free.returncode == 0, "though nothing is at the other end"

@@ -17,7 +17,6 @@ _THERE = "mkdir -p ~/work; cd ~/work;"
 _BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
 
 PAGES = (
-    "README.md",
     "docs/tutorial.md",
     "docs/why.md",
     "docs/lab.md",

@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from tests.conformance import requirements
-from tests.docs import reference
+from tests.docs import picture, reference
+from tests.docs.script import SCRIPT, shown_script
 from tests.docs.transcript import PAGES, written
 from tests.e2e import profiles_page, reasons_page
 from tests.kit.netns import unmet
@@ -44,6 +45,12 @@ def write_conformance() -> None:
     requirements.PAGE.write_text(requirements.page())
 
 
+def write_readme() -> None:
+    """Put the script that README shows into it, as it is in docs/examples/."""
+    page = DOCS.parent / "README.md"
+    page.write_text(SCRIPT.sub(lambda found: shown_script(found[1]), page.read_text()))
+
+
 def write_reference() -> None:
     """Make docs/reference/ of the tables of commands, settings and reasons."""
     for name, text in reference.pages().items():
@@ -52,6 +59,8 @@ def write_reference() -> None:
 
 if __name__ == "__main__":
     write_transcripts()
+    picture.write()
+    write_readme()
     write_reference()
     write_conformance()
     write_profiles()
