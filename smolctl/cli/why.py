@@ -139,6 +139,9 @@ def _list(session: Session, _args: Args) -> None:
         session.out.lines(render_list(rows))
 
 
+_TOS = Keyword(("tos", "dsfield"), "type of service, hexadecimal, as rules select it", "TOS")
+
+
 def _table(proto: str, what: str, port: str, examples: tuple[str, ...]) -> Table:
     return Table(
         f"why {proto}",
@@ -155,7 +158,7 @@ def _table(proto: str, what: str, port: str, examples: tuple[str, ...]) -> Table
         (
             Keyword(("dev",), "the interface it must leave by", "DEVICE", complete="link"),
             Keyword(("iif",), "it comes in by this interface", "DEVICE", complete="link"),
-            *(() if proto == "arp" else (option("size", "bytes of payload (0)", "BYTES"),)),
+            *(() if proto == "arp" else (_TOS, option("size", "bytes of payload (0)", "BYTES"))),
             *(() if proto == "arp" else pmtudisc.OPTIONS),
             *((option("broadcast", "its socket may broadcast"),) if proto == "udp" else ()),
         ),
@@ -187,7 +190,8 @@ COMMAND = Why(
                 "udp", "a datagram", ":PORT",
                 ("smolctl why udp 127.0.0.1:34254 127.0.0.2:34254",
                  "smolctl why udp any 8.8.8.8:53",
-                 "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0"),
+                 "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0",
+                 "smolctl why udp any 8.8.8.8:53 tos 0x10"),
             ),
             _predict("udp"),
         ),

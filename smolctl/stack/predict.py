@@ -43,6 +43,7 @@ class Question:
         iif: interface by which it comes in, when it is somebody else's.
         broadcast: whether its socket may send to a broadcast address.
         pmtudisc: whether it may be fragmented; None for as its socket, or the stack, has it.
+        tos: type of service, which rules may select; None for that of its socket, or else 0.
     """
 
     proto: str
@@ -55,6 +56,7 @@ class Question:
     iif: str | None = None
     broadcast: bool = False
     pmtudisc: Pmtudisc | None = None
+    tos: int | None = None
 
 
 def predict(stack: "Stack", question: Question, now: int) -> Trace:
@@ -100,6 +102,8 @@ def udp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:
         socket.dev = question.dev
     if question.pmtudisc is not None:
         socket.pmtudisc = question.pmtudisc
+    if question.tos is not None:
+        socket.tos = question.tos
     source = src if socket.local != src else None
     payload = bytes(question.size)
     twin.udp_send(socket, payload, question.dst, question.dport, now, trace, source)
@@ -125,7 +129,7 @@ def icmp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:
     pmtudisc = twin.pmtudisc if question.pmtudisc is None else question.pmtudisc
     egress.icmp_output(
         twin, message, question.dst, now, src=question.src, dev=question.dev, pmtudisc=pmtudisc,
-        trace=trace,
+        tos=question.tos or 0, trace=trace,
     )  # fmt: skip
 
 
@@ -205,9 +209,8 @@ def _packet(question: Question) -> bytes:
         segment = icmp.IcmpMessage(
             icmp.Type.ECHO_REQUEST, 0, 1 << 16 | 1, bytes(question.size)
         ).to_bytes()
-    header = ipv4.Ipv4Header(
-        5, 0, ipv4.MIN_HEADER_LEN + len(segment), 0, True, False, 0, _TTL, protocol, src, dst
-    )
+    size, tos = ipv4.MIN_HEADER_LEN + len(segment), question.tos or 0
+    header = ipv4.Ipv4Header(5, tos, size, 0, True, False, 0, _TTL, protocol, src, dst)
     return header.to_bytes() + segment
 
 

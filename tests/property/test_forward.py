@@ -11,7 +11,7 @@ from smolctl.stack.settings import Settings
 from smolctl.wire import ipv4
 from tests.property.events import Event, Receive, histories
 from tests.property.test_law import obey
-from tests.property.test_predict import fares_as_predicted
+from tests.property.test_predict import fares_as_predicted, toses
 from tests.property.world import Config, by_macs, configs, ips, srcs, to_macs
 from tests.stack.kit import frame_of, packet_of
 from tests.stack.routers import FAR, NEAR, Router
@@ -57,11 +57,18 @@ def test_every_forwarded_packet_has_exactly_one_fate(
 
 
 @given(routers, histories(sizes=(0, 8)), st.sampled_from(["udp", "icmp"]), srcs, ips,
-       st.integers(0, 1472), st.sampled_from(["tap0", "tap1"]))  # fmt: skip
+       st.integers(0, 1472), st.sampled_from(["tap0", "tap1"]), toses)  # fmt: skip
 def test_a_packet_for_another_host_fares_as_predicted(
-    config: Config, history: list[Event], proto: str, src: str, dst: str, size: int, dev: str
+    config: Config,
+    history: list[Event],
+    proto: str,
+    src: str,
+    dst: str,
+    size: int,
+    dev: str,
+    tos: int | None,
 ) -> None:
-    fares_as_predicted(config, history, proto, src, dst, 9, size, dev)
+    fares_as_predicted(config, history, proto, src, dst, 9, size, dev, tos)
 
 
 # --- shape ----------------------------------------------------------------------------------------

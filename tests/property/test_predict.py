@@ -15,6 +15,7 @@ from tests.property.events import Event, Player, histories, snapshot
 from tests.property.world import DEVS, IPS, Config, World, configs, ips, ports
 from tests.stack.kit import ip
 
+toses = st.sampled_from([None, 0, 0x10, 0x10, 0x13])
 sizes = st.sampled_from([0, 1, 60, 1472, 1473, 65507])
 
 
@@ -58,7 +59,7 @@ def foretold(world: World, question: Question) -> Trace:
     return trace
 
 
-@given(configs, histories(sizes=(0, 8)), st.integers(0, 6), ips, ports, sizes, st.booleans())
+@given(configs, histories(sizes=(0, 8)), st.integers(0, 6), ips, ports, sizes, st.booleans(), toses)
 def test_a_datagram_fares_as_predicted(
     config: Config,
     history: list[Event],
@@ -67,14 +68,17 @@ def test_a_datagram_fares_as_predicted(
     dport: int,
     size: int,
     by_address: bool,
+    tos: int | None,
 ) -> None:
     world = played(config, history)
     socket = world.sockets[which % len(world.sockets)]
     if not socket.port or not (socket.dev is None or socket.dev in world.stack.interfaces):
         return  # not bound, or to what is gone: nobody can ask about that
     src = socket.local or (ip("10.0.0.1") if by_address else None)
-    question = Question("udp", src, ip(dst), socket.port, dport, size, socket.dev)
+    question = Question("udp", src, ip(dst), socket.port, dport, size, socket.dev, tos=tos)
     trace, real = foretold(world, question), Trace()
+    socket.tos = socket.tos if tos is None else tos
+    world.stack.touch()
     source = None if src == socket.local else src
     twins = [other for other in world.stack.udp.at_port(socket.port) if other is not socket]
     if any(other.local in (socket.local, src) for other in twins):
@@ -88,8 +92,9 @@ def test_a_datagram_fares_as_predicted(
 
 
 @given(
-    configs, histories(sizes=(0, 8)), st.none() | ips, ips, sizes, st.none() | st.sampled_from(DEVS)
-)
+    configs, histories(sizes=(0, 8)), st.none() | ips, ips, sizes,
+    st.none() | st.sampled_from(DEVS), toses,
+)  # fmt: skip
 def test_an_echo_request_fares_as_predicted(
     config: Config,
     history: list[Event],
@@ -97,12 +102,13 @@ def test_an_echo_request_fares_as_predicted(
     dst: str,
     size: int,
     dev: str | None,
+    tos: int | None,
 ) -> None:
     world = played(config, history)
     if dev not in world.stack.interfaces:
         dev = None
     source = None if src is None else ip(src)
-    question = Question("icmp", source, ip(dst), size=size, dev=dev)
+    question = Question("icmp", source, ip(dst), size=size, dev=dev, tos=tos)
     trace, real = foretold(world, question), Trace()
     client = world.stack.echo_open(ip(dst))
     message = icmp.IcmpMessage(icmp.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(size))
@@ -110,7 +116,7 @@ def test_an_echo_request_fares_as_predicted(
     run_out(
         world,
         lambda: egress.icmp_output(
-            world.stack, message, ip(dst), now, src=source, dev=dev, trace=real
+            world.stack, message, ip(dst), now, src=source, dev=dev, tos=tos or 0, trace=real
         ),
     )
     assert outcome(trace) == outcome(real)
@@ -125,12 +131,13 @@ def fares_as_predicted(
     port: int,
     size: int,
     dev: str,
+    tos: int | None = None,
 ) -> None:
     """Ask about a frame, let it come in, and compare."""
     world = played(config, history)
     if dev not in world.stack.interfaces:
         return
-    question = Question(proto, ip(src), ip(dst), 9, port, size, iif=dev)
+    question = Question(proto, ip(src), ip(dst), 9, port, size, iif=dev, tos=tos)
     trace, real = foretold(world, question), Trace(direction=Direction.IN)
     frame = trace.frame if trace.arrival is None else trace.arrival.frame
     world.stack.journal.follow(real, world.host.now)

@@ -61,6 +61,7 @@ RULES: tuple[dict[str, Any], ...] = (
     {"priority": 20, "iif": "tap0", "src": "10.0.0.2", "src_len": 32, "sport": (9, 9), "table": 5},
     {"priority": 30, "src": "10.0.0.3", "src_len": 32, "table": 5},
     {"priority": 40, "ipproto": 17, "dport": (7, 8), "table": 5},
+    {"priority": 45, "tos": 0x10, "action": RuleAction.UNREACHABLE},
     {"priority": 50, "invert": True, "dst": "10.0.0.0", "dst_len": 8, "suppress": 0},
     {"priority": 60, "action": RuleAction.GOTO, "target": 32767},
     {"priority": 70, "iif": "tap1", "action": RuleAction.BLACKHOLE},

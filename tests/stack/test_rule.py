@@ -201,6 +201,16 @@ def test_rfc1122_3_3_1_3_the_type_of_service_may_choose_the_way(host: Host) -> N
         assert [frame.dst for frame in host.sent()] == [mac]
 
 
+@pytest.mark.parametrize("proto", ["udp", "icmp"])
+@pytest.mark.parametrize(("tos", "gateway"), [(None, ""), (0x10, "100"), (0x13, "100"), (8, "")])
+def test_a_question_may_have_a_type_of_service(
+    host: Host, proto: str, tos: int | None, gateway: str
+) -> None:
+    add(host, 100, tos=0x10, table=100)
+    trace = predict(host.stack, Question(proto, None, ip(FAR), 0, 9, tos=tos), host.now)
+    assert trace.gateway == ip(f"10.0.0.{gateway or 254}")
+
+
 def test_a_connected_socket_is_looked_up_again_with_its_address(host: Host) -> None:
     host.know("10.0.0.100", OTHER_MAC)
     host.know("10.0.0.254", PEER_MAC)

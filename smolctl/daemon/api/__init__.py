@@ -114,7 +114,7 @@ OPS: dict[str, Operation] = {
     "udp.send": _op(udp.send, _SEND),
     "udp.recv": _op(udp.recv, "addr port dev count wait group source reuse"),
     "udp.echo": _op(udp.echo, "addr port dev count wait quiet"),
-    "why.ask": _op(why.ask, "proto src sport dst dport size dev iif broadcast pmtudisc"),
+    "why.ask": _op(why.ask, "proto src sport dst dport size dev iif broadcast pmtudisc tos"),
     "why.show": _op(why.show, "id"),
     "why.list": _op(why.recent),
     "config.save": _op(config.save),

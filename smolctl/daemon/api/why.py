@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from smolctl.daemon.api.route_get import tos_number
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument, NotFound
@@ -34,6 +35,9 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
         raise InvalidArgument("the port is missing", hint="smolctl why udp SRC DST:PORT")
     if proto != "udp" and ("dport" in args or "sport" in args):
         raise InvalidArgument(f"{proto} has no ports")
+    tos = tos_number(args)
+    if proto == "arp" and tos is not None:
+        raise InvalidArgument("arp has no type of service")
     question = Question(
         proto,
         src,
@@ -45,6 +49,7 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
         iif,
         args.flag("broadcast"),
         args.pmtudisc(ctx.stack.pmtudisc) if "pmtudisc" in args else None,
+        tos,
     )
     return [story.tell(predict(ctx.stack, question, ctx.now))]
 
