@@ -2,7 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import conflict, egress_link, policy, proxy_arp, reason, suggest
+from smolctl.stack import (
+    conflict,
+    egress_link,
+    policy,
+    proxy_arp,
+    reason,
+    rule_lookup,
+    suggest,
+)
 from smolctl.stack.cast import Cast, wire_fault
 from smolctl.stack.echo import ArpAnswer
 from smolctl.stack.facts import Learned, Stranger
@@ -11,6 +19,8 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.neighbor import NeighborCache
 from smolctl.stack.neighbor_state import ASKING, State
 from smolctl.stack.reason import Reason
+from smolctl.stack.route import Route, RouteType
+from smolctl.stack.rule import Refused, Traits
 from smolctl.wire import addr, arp
 from smolctl.wire.fault import WireFault
 
@@ -89,7 +99,7 @@ def _arp_process(
     if addr.is_multicast(target) or addr.is_loopback(target):
         # RFC 1122 3.2.1.3(g); Linux arp_process drops both before anything else.
         return reason.ARP_TARGET_NOT_OURS, suggest.missing(interface, target, sender)
-    ours = stack.fib.is_local(target)
+    ours = _is_ours(stack, interface, packet)
     conflicting = conflict.heard(stack, interface, packet, now)
     if conflicting is not None:
         return conflicting
@@ -108,6 +118,23 @@ def _arp_process(
     if packet.op == arp.Op.REQUEST and proxy_arp.speaks_for(stack, interface, sender, target):
         return _arp_proxy(stack, interface, packet, cast, now, trace)
     return _arp_learn(stack, interface, packet, cast, now, trace)
+
+
+def _is_ours(stack: "Stack", interface: Interface, packet: arp.ArpPacket) -> bool:
+    """Tell whether the sender may be told that the target is ours.
+
+    The rules decide, as on a packet that he would send. A probe asks the table local alone. Source:
+    Linux ``arp_process``: ip_route_input, and inet_addr_type for a sender of 0.0.0.0.
+    """
+    if stack.fib.merged or not packet.sender_ip:
+        return stack.fib.is_local(packet.target_ip)
+    route = _ruled(stack, interface, packet)
+    return route is not None and route.type is RouteType.LOCAL
+
+
+def _ruled(stack: "Stack", interface: Interface, packet: arp.ArpPacket) -> Route | None:
+    traits = Traits(iif=interface.name)
+    return rule_lookup.find(stack, packet.target_ip, packet.sender_ip, None, traits)
 
 
 def _arp_answer(
@@ -164,6 +191,12 @@ def _unanswered(
     stack: "Stack", interface: Interface, packet: arp.ArpPacket
 ) -> tuple[Reason, dict[str, object]]:
     """Return why a request for an address that is not ours gets no answer."""
+    if stack.fib.is_local(packet.target_ip) and packet.sender_ip:
+        shown = {"ip": packet.target_ip, "sender": packet.sender_ip}
+        detail: dict[str, object] = {key: addr.IPV4.format(ip) for key, ip in shown.items()}
+        route = _ruled(stack, interface, packet)
+        found = suggest.rule(route) if isinstance(route, Refused) else {}
+        return reason.ARP_RULE_REFUSED, {**detail, **found}
     if packet.sender_ip and packet.target_ip in interface.proxies.entries:
         return reason.ARP_PROXY_IDLE, proxy_arp.idle(
             stack, interface, packet.sender_ip, packet.target_ip

@@ -296,9 +296,10 @@ CASES = (
         for kind in ("blackhole", "unreachable", "prohibit")
     ),
     Case(
-        "ip-rule-refused", f"smolctl rule del priority 50 from {THEIRS} blackhole", pinged(OURS),
+        "ip-rule-refused", f"smolctl rule del priority 50 from {THEIRS} ipproto icmp blackhole",
+        pinged(OURS),
         ("rule add priority 100 lookup local", "rule del priority 0",
-         f"rule add priority 50 from {THEIRS} blackhole"),
+         f"rule add priority 50 from {THEIRS} ipproto icmp blackhole"),
     ),
     Case(
         "tx-too-big",

@@ -28,6 +28,12 @@ CASES = (
         counts("arp.replies_sent", arp(psrc="99.9.9.9")), ("sysctl arp.filter=1",),
     ),
     Case(
+        "arp-rule-refused", "smolctl rule add priority 0 lookup local",
+        counts("arp.replies_sent", arp()),
+        ("rule add priority 100 lookup local", "rule del priority 0",
+         "rule add priority 50 from 10.0.0.0/24 blackhole"),
+    ),
+    Case(
         "arp-proxy-idle", "smolctl sysctl ip.forward=1",
         counts("arp.proxy_replies_sent", FOR_BEHIND), BEHIND,
     ),

@@ -83,6 +83,7 @@ from tests.stack.provokers import (
 )
 from tests.stack.provokers_arp import (
     TESTED,
+    arp_refused_by_rule,
     by_another_link,
     conflict,
     dad_failed,
@@ -116,6 +117,7 @@ PROVOKERS: dict[str, Provoker] = {
     "arp-bad-op": receives(arp_frame(3)),
     "arp-target-not-ours": receives(request("10.0.0.3", "10.0.0.4")),
     "arp-target-tentative": with_a_tested_address(receives(request(target=TESTED))),
+    "arp-rule-refused": arp_refused_by_rule,
     "arp-proxy-idle": proxy(for_the_one_behind, forward=0),
     "arp-proxy-delayed": proxy(for_the_one_behind),
     "arp-proxy-queue-full": proxy(for_the_one_behind, proxy_qlen=0),

@@ -1,6 +1,8 @@
 """What makes each reason of tested addresses, of conflicts and of proxy ARP strike."""
 
-from smolctl.stack import configure
+from smolctl.stack import configure, configure_rule
+from smolctl.stack.route import TableName
+from smolctl.stack.rule import Rule, RuleAction
 from tests.stack.kit import OTHER_MAC, OURS, PEER, Host, ip, reply, request
 from tests.stack.provokers import Provoker, iface_down, receives, sends, with_knob
 
@@ -67,3 +69,12 @@ def by_another_link(host: Host) -> None:
 
 def conflict(policy: str, times: int = 1) -> Provoker:
     return with_knob("arp.defend", policy, receives(*[request(OURS, OURS)] * times))
+
+
+def arp_refused_by_rule(host: Host) -> None:
+    """Have somebody ask whom a rule in front of the table local refuses."""
+    configure_rule.add_rule(host.stack, Rule(priority=100, table=TableName.LOCAL))
+    configure_rule.delete_rule(host.stack, next(iter(host.stack.rules)))
+    refusing = Rule(priority=7, src=ip(PEER), src_len=32, action=RuleAction.BLACKHOLE)
+    configure_rule.add_rule(host.stack, refusing)
+    host.receive(request())

@@ -52,6 +52,17 @@ ARP_TARGET_TENTATIVE = define(
     fix=("smolctl addr replace {ip}/{plen} dev {dev} nodad",),
     advice="wait some seconds: smolctl addr show {dev}",
 )  # fmt: skip
+ARP_RULE_REFUSED = define(
+    "arp-rule-refused", Kind.DROP, "RFC 826", "silent",
+    "ARP for an address of ours that rules keep from its sender",
+    """Somebody asked for an address of this stack, but a packet that he sent to it would not be
+    taken either: a rule in front of the one that leads to the table local refuses it, or leads to a
+    table that knows another way. To answer would only have him send what is dropped. Linux looks a
+    route up for each request, too, and keeps silent.""",
+    why=("{ip} is ours, but rules keep what {sender} sends to it from us", ": {priority}: {rule}"),
+    fix=("smolctl rule add priority 0 lookup local",),
+    advice="which rules there are, and in which order: smolctl rule show",
+)  # fmt: skip
 ARP_PROXY_IDLE = define(
     "arp-proxy-idle", Kind.DROP, "RFC 1027", "silent",
     "ARP for a proxy entry that this stack cannot stand for",
