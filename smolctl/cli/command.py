@@ -9,7 +9,7 @@ from smolctl.cli.grammar import Args, EarlyExit, Index, Parser, Table, UsageFaul
 from smolctl.cli.options import Options
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
-from smolctl.cli.words import VERB_ALIASES
+from smolctl.cli.words import VERB_ALIASES, meant
 from smolctl.near import near
 
 if TYPE_CHECKING:
@@ -190,6 +190,8 @@ class Noun(click.Group):
             hint = " ".join((ctx.command_path, shown.name or "", *args))
         elif guess is not None:
             hint = f'did you mean "{guess}"?'
+        if habit := meant(self.name, args):
+            hint = f"{ctx.command_path} {habit}"
         return UsageFault(f'{self.name} has no verb "{args[0]}"', hint=hint)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from smolctl.cli.index import Index as Index
 from smolctl.cli.options import BY_FLAG, COLOR_WHEN, GlobalOption, Options
+from smolctl.cli.words import WORD_HABITS
 from smolctl.errors import SmolctlError
 from smolctl.near import near
 
@@ -374,7 +375,7 @@ class Parser:
         # A misspelt keyword may have been taken for a place's value just before.
         taken = [self.args[place.key] for place in self._table.positionals] if self._table else []
         for suspect in (token, *taken):
-            guess = near(suspect, [*self._group, *self._bare])
+            guess = near(WORD_HABITS.get(suspect, suspect), [*self._group, *self._bare])
             if guess is not None:
                 return UsageFault(
                     f'{self._where()}"{suspect}" is not known here', hint=f'did you mean "{guess}"?'

@@ -13,7 +13,7 @@ from smolctl.cli.command import Noun, Verb
 from smolctl.cli.grammar import UsageFault
 from smolctl.cli.options import DEFAULT_STACK, Options
 from smolctl.cli.session import Session
-from smolctl.cli.words import NOUN_ALIASES
+from smolctl.cli.words import NOUN_ALIASES, meant
 from smolctl.errors import SmolctlError
 from smolctl.near import near
 
@@ -76,10 +76,10 @@ class Root(Noun):
         command = self.get_command(ctx, args[0])
         if command is None and not ctx.resilient_parsing:
             guess = near(args[0], [*NOUNS, *NOUN_ALIASES])
-            raise UsageFault(
-                f'"{args[0]}" is not a command',
-                hint=f'did you mean "{guess}"?' if guess else "smolctl --help",
-            )
+            hint = f'did you mean "{guess}"?' if guess else "smolctl --help"
+            if habit := meant("smolctl", args):
+                hint = f"smolctl {habit}"
+            raise UsageFault(f'"{args[0]}" is not a command', hint=hint)
         return (command.name if command else None), command, args[1:]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,4 +1,4 @@
-"""The fixed short forms of nouns and verbs, and the near word for a typo.
+"""The fixed short forms of nouns and verbs, and what is typed out of habit.
 
 The short forms come from these tables and not from prefix guessing, so that a script does not
 change its meaning when a noun is added.
@@ -30,3 +30,22 @@ VERB_ALIASES = {
     "rep": "replace",
     "f": "flush",
 }
+
+HABITS = {
+    "smolctl": {
+        "ip": "{}", "ifconfig": "addr", "arp": "neigh", "netstat": "socket", "ss": "socket",
+        "tcpdump": "capture {}", "nc": "udp --help",
+    },
+    "link": {"up": "set {} up", "down": "set {} down"},
+    "why": {"ping": "icmp {}"},
+}  # fmt: skip
+"""What is typed out of habit, by noun, and how it is said here; {} is what follows it."""
+
+WORD_HABITS = {"gw": "via", "gateway": "via"}
+"""The same for keywords."""
+
+
+def meant(noun: str | None, words: list[str]) -> str | None:
+    """Return how to say here what was typed out of habit, without the noun; None if it is none."""
+    said = HABITS.get(noun or "", {}).get(words[0])
+    return said and " ".join(said.format(" ".join(words[1:])).split())

@@ -191,7 +191,8 @@ TX_NO_CARRIER = define(
     down. Nobody would hear even the ARP request, so the packet is dropped at once. Linux drops it
     without a word; only "linkdown" in ip route show hints at it.""",
     why="{dev} has no carrier: nobody is at the other end",
-    advice="bring the other end up; of a TAP it is the kernel's: ip link set {dev} up",
+    advice="bring the other end up: of a TAP, ip link set {dev} up; of a cable, link add ... type"
+    " cable with its name, in another stack",
 )  # fmt: skip
 TX_TOO_BIG = define(
     "tx-too-big", Kind.REJECT, "RFC 1122 3.3.3", "EMSGSIZE",
