@@ -7,7 +7,7 @@ EVIDENCE: dict[str, tuple[str, ...]] = {
     ),
     "addresses, routes, neighbors in the words of `ip`": (
         "e2e/test_kernel_oracle.py::test_commands_end_the_same_and_leave_the_same_tables",
-        "cli/test_against_linux.py::test_same_words_same_output",
+        "cli/test_against_linux.py::test_same_words_same_lines",
     ),
     "`route get` shows the routes that lost": (
         "cli/test_route.py::test_get_shows_the_candidates",
@@ -32,6 +32,7 @@ EVIDENCE: dict[str, tuple[str, ...]] = {
     ),
     "JSON of tables, probes, events, errors": (
         "docs/test_schemas.py::test_what_is_printed_is_valid",
+        "cli/test_against_linux.py::test_same_words_same_json",
         "cli/test_main.py::test_errors_are_json_when_json_is_asked_for",
     ),
     "ping, arping, traceroute, UDP": (
