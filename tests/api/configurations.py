@@ -26,10 +26,22 @@ NETEM = {
     "reorder": ("0", "29%"),
     "rate": ("0", "10mbit", "1", "33kbps"),
 }
+TABLES = ("main", "local", "7", "300")
+SELECTORS: dict[str, tuple[Any, ...]] = {
+    "from": ("10.0.0.0/8", "10.0.0.1", "all"),
+    "to": ("203.0.113.0/24", "default"),
+    "iif": (*LINKS, "nowhere"),
+    "oif": LINKS,
+    "tos": ("0x10", "0x04"),
+    "ipproto": ("udp", "icmp", "77"),
+    "dport": ("53", "1000-2000"),
+    "not": (True,),
+}
+GROUPS = ("239.1.2.3", "239.1.2.4", "224.0.0.251")
 SOME_KNOBS = ("ip.local_port_first", "ip.local_port_last", "ip.subnet_broadcast",
               "ip.local_prefix", "ip.loopback_own", "iface.max_addr_count",
               "iface.max_route_count", "iface.neighbor_cache_count", "arp.accept_from",
-              "arp.accept")  # fmt: skip
+              "arp.accept", "arp.dad", "ip.forward")  # fmt: skip
 
 
 class Changes:
@@ -40,15 +52,18 @@ class Changes:
 
     def some(self, api: Api, count: int) -> None:
         """Make so many changes; one that is refused has changed nothing."""
-        for _ in range(count):
-            op, args = self.any()
+        begin = [("link.add", {"name": name, "type": "test"}) for name in LINKS[1:3]]
+        begin += [("addr.add", {"dev": "t1", "local": ADDRESSES[0]}),
+                  ("addr.add", {"dev": "t2", "local": ADDRESSES[8]})]  # fmt: skip
+        likely = [change for change in begin if self._random.random() < 0.7]
+        for op, args in (*likely, *(self.any() for _ in range(count))):
             with suppress(SmolctlError):
                 api(op, **args)
 
     def any(self) -> tuple[str, Row]:
         """Return a change."""
         kinds = (self._link, self._addr, self._addr, self._route, self._route, self._route,
-                 self._neigh, self._sysctl)  # fmt: skip
+                 self._neigh, self._sysctl, self._rule, self._group)  # fmt: skip
         return self._random.choice(kinds)()
 
     def _maybe(self, chance: float, **options: tuple[Any, ...]) -> Row:
@@ -83,14 +98,19 @@ class Changes:
             return "addr.del", {"dev": dev, "local": local}
         extra = self._maybe(0.2, broadcast=("+", "10.0.0.255", "-"), scope=SCOPES,
                             label=(dev, f"{dev}:x"))  # fmt: skip
+        extra |= self._maybe(0.05, nodad=(True,))
         return f"addr.{verb}", {"dev": dev, "local": local, **extra}
 
     def _route(self) -> tuple[str, Row]:
         pick = self._random.choice
         verb = pick(("add", "add", "append", "append", "replace", "change", "del"))
         args: Row = {"dst": pick(PREFIXES)}
+        if self._random.random() < 0.15:
+            args |= self._maybe(0.3, metric=("5", "7"), table=TABLES, mtu=("576",))
+            args["nexthop"] = [self._hop() for _ in range(pick((1, 2, 2, 3)))]
+            return f"route.{verb}", args
         args |= self._maybe(0.2, type=TYPES, metric=("5", "7"), mtu=("576",), protocol=(
-            "static", "kernel", "77"), scope=SCOPES, table=("main", "local"))  # fmt: skip
+            "static", "kernel", "77"), scope=SCOPES, table=TABLES)  # fmt: skip
         args |= self._maybe(0.5, via=GATEWAYS, dev=LINKS)
         args |= self._maybe(0.15, src=[text.partition("/")[0] for text in ADDRESSES],  # type: ignore[arg-type]
                             onlink=(True,))  # fmt: skip
@@ -98,9 +118,36 @@ class Changes:
             args["via"] = "203.0.113.1"  # one that never becomes our own
         return f"route.{verb}", args
 
+    def _hop(self) -> Row:
+        pick = self._random.choice
+        weight = self._maybe(0.3, weight=("1", "3", "256"))
+        if self._random.random() < 0.3:
+            return {"via": "203.0.113.1", "dev": pick(LINKS), "onlink": True, **weight}
+        return {**pick(({"via": pick(GATEWAYS[::5])}, {"dev": pick(LINKS)})), **weight}
+
+    def _rule(self) -> tuple[str, Row]:
+        pick = self._random.choice
+        if self._random.random() < 0.25:
+            return "rule.del", {"priority": pick(("0", "100", "32765", "32766", "32767"))}
+        args = self._maybe(0.25, **SELECTORS)
+        args |= self._maybe(0.4, priority=("0", "100", "200", "40000"))
+        args |= pick(({"table": pick(TABLES)}, {"table": "7", "suppress_prefixlength": "0"},
+                      {"type": pick(("blackhole", "unreachable", "prohibit", "nop"))},
+                      {"goto": pick(("200", "32766", "50000"))}))  # fmt: skip
+        return "rule.add", args
+
+    def _group(self) -> tuple[str, Row]:
+        pick = self._random.choice
+        return pick(("maddr.add", "maddr.add", "maddr.del")), {
+            "address": pick(GROUPS), "dev": pick(LINKS)
+        }  # fmt: skip
+
     def _neigh(self) -> tuple[str, Row]:
         pick = self._random.choice
         args = {"dst": pick(GATEWAYS), "dev": pick(LINKS)}
+        if self._random.random() < 0.15:
+            proxy = {"proxy": args["dst"], "dev": args["dev"]}
+            return pick(("neigh.add", "neigh.add", "neigh.del")), proxy
         if self._random.random() < 0.2:
             return "neigh.del", args
         verb = pick(("add", "replace"))

@@ -11,11 +11,17 @@ from smolctl.cli.session import Session
 from smolctl.control.changes import changes
 from smolctl.daemon.api import OPS
 from smolctl.daemon.api.config import SAVERS
+from smolctl.stack.multipath import Multipath
 from tests.api.configurations import Changes
 from tests.api.kit import Api, Row
+from tests.kit.clock import SECOND_NS
 
 UNSAVED: dict[str, str] = {}
 """Nouns with changes that are no part of a stack's configuration, and why."""
+
+
+TESTED_NS = 10 * SECOND_NS
+"""When every address is tested that is tested at all."""
 
 
 def bare() -> Api:
@@ -47,19 +53,43 @@ def looks(api: Api) -> list[Row]:
     """Return all that there is to see of a stack's configuration."""
     rows = [{**row, "ifindex": 0} for row in api("addr.show")]
     rows += [{**row, "ifindex": 0} for row in api("link.show")]
-    rows += api("route.show", table="all") + api("neigh.show", nud="permanent")
-    rows += api("neigh.show", proxy=True)
+    rows += [living(row) for row in api("route.show", table="all")] + api("rule.show")
+    rows += api("neigh.show", nud="permanent") + api("neigh.show", proxy=True)
+    rows += [{**row, "ifindex": 0} for row in api("maddr.show")]
     return rows + [{"key": row["key"], "value": row["value"]} for row in api("sysctl.show")]
+
+
+def living(row: Row) -> Row:
+    """Return a route without what its next hops are like just now, as links are up or down."""
+    for hop in row.get("nexthops", ()):
+        hop["flags"] = [flag for flag in hop["flags"] if flag not in ("dead", "linkdown")]
+    return row
+
+
+def has_gateway_that_became_ours(api: Api) -> bool:
+    """Whether a route goes by a gateway that was another host, and then became this one.
+
+    In the copy it is this one from the beginning, which ``config save`` has other words for.
+    """
+    for route in api.stack.fib:
+        for hop in route.hops if isinstance(route, Multipath) else (route,):
+            near = hop.via is not None and not hop.on_link and not hop.onlink
+            if near and api.stack.fib.is_local(hop.via or 0):
+                return True
+    return False
 
 
 @pytest.mark.parametrize("seed", range(200))
 def test_a_copy_of_any_stack_is_the_same(seed: int) -> None:
     original, copy = bare(), bare()
     Changes(seed).some(original, 10 + seed % 50)
+    original.wait(TESTED_NS)
     commands = saved(original)
     run(copy, commands)
+    copy.wait(TESTED_NS)
     assert looks(copy) == looks(original), commands
-    assert saved(copy) == commands
+    if not has_gateway_that_became_ours(original):
+        assert saved(copy) == commands
 
 
 def test_a_fresh_stack_has_nothing_to_save() -> None:

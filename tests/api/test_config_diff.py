@@ -3,9 +3,10 @@
 import pytest
 
 from smolctl.cli.config import Wording
+from smolctl.errors import InvalidArgument
 from tests.api.configurations import Changes
 from tests.api.kit import Api, Row
-from tests.api.test_config import bare, looks
+from tests.api.test_config import TESTED_NS, bare, looks
 
 LAB: list[list[object]] = [
     ["link.add", {"name": "t1", "type": "test", "address": "02:00:00:00:00:31"}],
@@ -77,14 +78,29 @@ def test_a_command_that_is_refused_is_named() -> None:
     assert row["failed"] == 0
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(150))
 def test_what_it_says_leads_there(seed: int) -> None:
     mine, theirs = bare(), bare()
     Changes(seed).some(mine, 15)
     Changes(seed + 500 if seed % 2 else seed).some(theirs, 20)
+    for api in (mine, theirs):
+        api.wait(TESTED_NS)
     rows: list[Row] = theirs("config.save")
     commands = [[row["op"], row["args"]] for row in rows]
     found = mine("config.diff", commands=commands)
     for row in found:
         mine(row["op"], **row["args"])
-    assert looks(mine) == looks(theirs)
+    mine.wait(TESTED_NS)
+    # The order of the links is no part of it.
+    assert sorted(map(str, looks(mine))) == sorted(map(str, looks(theirs)))
+
+
+def test_the_loopback_has_its_mtu_back() -> None:
+    api = bare()
+    api("link.set", dev="lo", mtu="1000")
+    assert diff(api) == ["link set lo mtu 65536"]
+    api("link.set", dev="lo", mtu="65536")
+    with pytest.raises(InvalidArgument, match=r"68\.\.65536"):
+        api("link.set", dev="lo", mtu="65537")
+    with pytest.raises(InvalidArgument, match=r"68\.\.65535"):
+        api("link.add", name="t1", type="test", mtu="65536")

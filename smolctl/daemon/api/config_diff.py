@@ -1,7 +1,8 @@
 """``smolctl config diff``: the changes that bring a stack to where others would bring a fresh one.
 
 They are found by making them: both stacks are made again without devices, and one of them is
-changed until it saves what the other does.
+changed until it saves what the other does. Where single changes do not get there, all is taken away
+and made anew.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,9 +18,12 @@ from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import AlreadyExists, SmolctlError, StackError
 from smolctl.stack.interface import LOOPBACK_MTU
+from smolctl.stack.stack import LOOPBACK_NAME
 
 _ROUNDS = 8
 """A change may take others with it, which have to be made again: so often at most."""
+_LOOPBACK_ADDRESS: Words = {"local": "127.0.0.1/8", "dev": LOOPBACK_NAME, "scope": "host"}
+"""What a fresh stack has."""
 Step = tuple[str, Words]
 
 
@@ -40,23 +44,56 @@ def diff(ctx: Context, args: Args) -> Iterable[Row]:
         except SmolctlError as error:
             return [{"failed": number, "error": error.to_dict()}]
     wanted = _parts(target.context)
+    found = _changes(_copy(ctx), wanted)
+    if found is None:
+        found = _anew(_copy(ctx), target.context, wanted)
+    if found is None:
+        raise StackError(
+            "no changes were found that lead from one to the other",
+            hint="compare what both save: smolctl config save",
+        )
+    return [{"op": op, "args": words} for op, words in found]
+
+
+def _copy(ctx: Context) -> Scratch:
+    """Return the stack again, without devices."""
     work = Scratch(ctx, ctx.stack)
     for part, refusal in tried(ctx):
         if refusal is None:
             work.apply(part.op, part.args)
-    found: list[Row] = []
+    return work
+
+
+def _changes(work: Scratch, wanted: list[Saved]) -> list[Step] | None:
+    """Change a stack until it consists of the parts ``wanted``; return how, None if in vain."""
+    found: list[Step] = []
     for _ in range(_ROUNDS):
-        steps = list(_steps(_parts(work.context), wanted))
+        have = _parts(work.context)
+        steps = list(_steps(have, wanted))
         if not steps:
-            return found
+            return found if _different(have, wanted) == ([], []) else None
         for op, words in steps:
             made = _make(work, op, words)
             if made is not None:
-                found.append({"op": made, "args": words})
-    raise StackError(
-        "no changes were found that lead from one to the other",
-        hint="compare what both save: smolctl config save",
-    )
+                found.append((made, words))
+    return None
+
+
+def _anew(work: Scratch, target: Context, wanted: list[Saved]) -> list[Step] | None:
+    """Take all away, and make what is wanted; return how, None if in vain."""
+    found: list[Step] = []
+
+    def make(steps: Iterable[Step]) -> None:
+        for op, words in steps:
+            made = _make(work, op, words)
+            if made is not None:
+                found.append((made, words))
+
+    make(_steps(_parts(work.context), []))
+    if _parts(work.context):  # routes of the loopback's address are not there, or in another order
+        make((("addr.flush", {"dev": LOOPBACK_NAME}), ("addr.add", _LOOPBACK_ADDRESS)))
+    make((part.op, part.args) for part, _ in tried(target))
+    return found if _different(_parts(work.context), wanted) == ([], []) else None
 
 
 def _make(work: Scratch, op: str, words: Words) -> str | None:

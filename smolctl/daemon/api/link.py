@@ -145,7 +145,7 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
             f'"{kind}" is not a type of link: {", ".join(kinds)}',
             hint=did_you_mean(kind, kinds, f"smolctl link add {name} type {kinds[-1]}"),
         )
-    mtu, mac = args.integer("mtu", MTU_MIN, MTU_MAX), args.mac("address")
+    mtu, mac = _mtu(args, loopback=kind == LOOPBACK), args.mac("address")
     configure.check_interface(ctx.stack, name, mtu or ETHERNET_MTU, mac)
     if "%" in name:  # a pattern for the kernel: tap%d is the next free number
         raise InvalidArgument(f'"{name}" is not an interface name: no "%"')
@@ -180,6 +180,10 @@ def _plug_in(ctx: Context, name: str, kind: str, options: dict[str, Any]) -> Non
         raise
 
 
+def _mtu(args: Args, *, loopback: bool) -> int | None:
+    return args.integer("mtu", MTU_MIN, LOOPBACK_MTU if loopback else MTU_MAX)
+
+
 def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete an interface, and its device where that was made with it."""
     interface = ctx.stack.interface(args.required("dev"))
@@ -192,7 +196,7 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
     """Change an interface: all of what is asked, or nothing."""
     interface = ctx.stack.interface(args.required("dev"))
     state = args.choice("state", ("up", "down"))
-    mtu, mac = args.integer("mtu", MTU_MIN, MTU_MAX), args.mac("address")
+    mtu, mac = _mtu(args, loopback=interface.loopback), args.mac("address")
     held = interface.impairment
     badness = netem.read(args, held.netem if held is not None else Netem())
     if state is None and mtu is None and mac is None and badness is None:

@@ -29,14 +29,14 @@ class _Work:
     """What is to be done, sorted by when it can be.
 
     Attributes:
-        near: routes that need no gateway; others may need them.
+        near: routes that need no gateway, others may need them; and how each is added.
         far: routes by a gateway.
-        anew: what makes prefixes whose routes no adding brings into their order.
+        anew: the routes of prefixes that no adding brings into their order, and those there now.
     """
 
-    near: list[Saved] = field(default_factory=list)
-    far: list[Saved] = field(default_factory=list)
-    anew: list[Saved] = field(default_factory=list)
+    near: list[tuple[Route, str]] = field(default_factory=list)
+    far: list[tuple[Route, str]] = field(default_factory=list)
+    anew: list[tuple[list[Route], list[Route]]] = field(default_factory=list)
 
 
 def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
@@ -51,10 +51,12 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
             (route.prefix, route.plen) for table in (mine, theirs) for route in table
         ):
             wanted, present = mine.chain(prefix, plen), theirs.chain(prefix, plen)
-            _chain(ctx.stack, fresh.stack, wanted, present, work)
-    yield from work.near
-    yield from work.far
-    yield from work.anew
+            _chain(wanted, present, work)
+    # What each of them needs is seen when those before it are there.
+    for route, mode in (*work.near, *work.far):
+        yield from _make(ctx.stack, fresh.stack, route, mode)
+    for wanted, present in work.anew:
+        yield from _anew(ctx.stack, fresh.stack, wanted, present)
     # What addresses bring, and is not there: until now it may have been of use.
     for route in list(fresh.stack.fib):
         chain = _chain_of(ctx.stack, route)
@@ -84,9 +86,7 @@ def _wake(stack: Stack, fresh: Stack) -> Iterator[Saved]:
                 yield _state(interface.name, state)
 
 
-def _chain(
-    stack: Stack, fresh: Stack, wanted: list[Route], present: list[Route], work: _Work
-) -> None:
+def _chain(wanted: list[Route], present: list[Route], work: _Work) -> None:
     """Add what makes the routes of one prefix."""
     want = [route.identity() for route in wanted]
     have = {route.identity() for route in present}
@@ -100,9 +100,9 @@ def _chain(
             taken.add(route.metric)
             gateways = any(hop.via is not None for hop in _hops(route))
             far = far or gateways  # what stands behind one comes behind it
-            (work.far if far else work.near).extend(_make(stack, fresh, route, mode))
+            (work.far if far else work.near).append((route, mode))
         return
-    work.anew += _anew(stack, fresh, wanted, present)
+    work.anew.append((wanted, present))
 
 
 def _anew(stack: Stack, fresh: Stack, wanted: list[Route], present: list[Route]) -> Iterator[Saved]:
@@ -144,7 +144,7 @@ def _outcome(present: list[Route], gone: list[Route], new: list[Route]) -> list[
 def _make(stack: Stack, fresh: Stack, route: Route, mode: str) -> Iterator[Saved]:
     """Yield what adds one route, with what it needs for that and is not there any more."""
     args = words(route)
-    scaffold = list(_needs(stack, fresh, route))
+    scaffold = list(_needs(fresh, route))
     yield from (Saved("route.append", spec, scaffold=True) for spec in scaffold)
     # What is local stays when its link goes down, and so does one next hop of several; they cannot
     # be added then.
@@ -158,20 +158,21 @@ def _make(stack: Stack, fresh: Stack, route: Route, mode: str) -> Iterator[Saved
     yield from (Saved("route.del", spec, scaffold=True) for spec in reversed(scaffold))
 
 
-def _needs(stack: Stack, fresh: Stack, route: Route) -> Iterator[Words]:
-    """Yield routes that must be there while this one is added."""
+def _needs(stack: Stack, route: Route) -> Iterator[Words]:
+    """Yield routes that must be there while this one is added, and are not."""
     source = route.prefsrc
-    if source is not None and not (stack.fib.is_local(source) or fresh.fib.is_local(source)):
+    if source is not None and not stack.fib.is_local(source):
         yield {"dst": addr.IPV4.format(source), "type": "local", "dev": "lo", **_SCAFFOLD}
-    for hop in _hops(route):
+    ways = {(hop.via, hop.dev, hop.onlink, hop.on_link): hop for hop in _hops(route)}
+    for hop in ways.values():
         via = hop.via
         if via is None:
             continue
         gateway: Words = {"dst": addr.IPV4.format(via), "dev": hop.dev, **_SCAFFOLD}
         if hop.onlink:
-            if fresh.fib.is_local(via) or fresh.is_broadcast(via):  # it became so afterwards
+            if stack.fib.is_local(via) or stack.is_broadcast(via):  # it became so afterwards
                 yield {**gateway, "table": "local"}
-        elif not any(_leads(some, hop, via) for some in (stack, fresh)):
+        elif not _leads(stack, hop, via):
             yield {**gateway, "type": "local"} if hop.on_link else gateway
 
 
