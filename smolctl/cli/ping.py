@@ -8,8 +8,8 @@ from smolctl.cli.command import Verb
 from smolctl.cli.grammar import Args, Keyword, Positional, Table, option
 from smolctl.cli.session import Event, Session
 
-_RECORD_LEN = 40
-"""Bytes that a record route takes."""
+_OPTIONS_LEN = 40
+"""Bytes that IP options take, as ping says."""
 _HEADERS = 28
 """IPv4 and ICMP header without options, bytes: what the first line's second size adds."""
 
@@ -50,6 +50,26 @@ def route(event: Event, last: list[str] | None) -> str:
     if hops == last:
         return "\t(same route)"
     return "\nRR: \t" + "\n\t".join(hops) + "\n"
+
+
+def stamps(event: Event) -> str:
+    """Return what stands behind a reply about who had it when (iputils pr_options).
+
+    The first time is told as it is, each other one by how much it is later.
+    """
+    text, before = "", dict[bool, int]()
+    for stamp in event.get("timestamps", ()):
+        standard = not stamp.get("nonstandard")
+        address = f"\t{stamp['address']}" if "address" in stamp else ""
+        since = before.get(standard, 0)  # as in iputils, a time of 0 is as none
+        words = [str(stamp["ms"] - since), *(() if since else ("absolute",))]
+        words += () if standard else ("not-standard",)
+        text += f"{address}\t{' '.join(words)}\n"
+        before[standard] = stamp["ms"]
+    if not text:
+        return ""
+    unrecorded = event.get("unrecorded")
+    return f"\nTS: {text}" + (f"Unrecorded hops: {unrecorded}\n" if unrecorded else "")
 
 
 def _time(rtt_ns: int) -> str:
@@ -94,7 +114,7 @@ def _run(session: Session, args: Args) -> int:
     args.pop("numeric", None)  # names are never looked up
     request = _chosen(pmtudisc.chosen(args))
     chosen = "src" in request or "dev" in request
-    options = _RECORD_LEN if request.get("record") else 0
+    options = _OPTIONS_LEN if "record" in request or "stamp" in request else 0
     last: list[list[str] | None] = [None]
     out = session.out
 
@@ -103,7 +123,7 @@ def _run(session: Session, args: Args) -> int:
             out.line((_stamp() if stamped else "") + text)
 
     def replied(event: Event) -> None:
-        say(reply(event) + route(event, last[0]))
+        say(reply(event) + route(event, last[0]) + stamps(event))
         last[0] = event.get("record_route")
 
     handlers: stream.Handlers = {
@@ -124,7 +144,11 @@ def _run(session: Session, args: Args) -> int:
 
 
 def _chosen(args: Args) -> dict[str, Any]:
-    """Split -I, which takes an address or an interface."""
+    """Split -I, which takes an address or an interface, and what stands in front of the host."""
+    hosts = [args["dst"], *args.pop("more", ())] if "more" in args else []
+    if hosts:
+        args["dst"] = hosts.pop()
+        args["hosts"] = ",".join(hosts)
     interface = args.pop("interface", None)
     if interface is not None:
         # No interface is called 10.0.0.1: one dot may stand in a name, only digits and dots do not.
@@ -142,6 +166,9 @@ _OPTIONS = (
     option("ttl", "time to live", "HOPS", short="t"),
     option("tos", "type of service: 0..255, or 0x and two digits", "TOS", short="Q"),
     option("record", "have routers record the way there and back", short="R"),
+    option(
+        "stamp", "have routers, or the hosts in front of DST, say the time", "KIND", short="T"
+    )._replace(values=("tsonly", "tsandaddr", "tsprespec")),
     option("interface", "source address, or interface", "ADDR|DEVICE", short="I", complete="link"),
     Keyword(("dev",), "interface", "DEVICE", complete="link"),
     *pmtudisc.OPTIONS,
@@ -160,10 +187,22 @@ COMMAND = Verb(
             "smolctl ping -I 10.0.0.1 -c 1 -W 1 8.8.8.8",
             "smolctl ping -c 1 -Q 0xb8 10.0.0.2",
             "smolctl ping -c 1 -R 10.0.0.2",
+            "smolctl ping -c 1 -T tsandaddr 10.0.0.2",
+            "smolctl ping -c 1 -T tsprespec 10.0.0.1 10.0.0.2 10.0.0.2",
             "smolctl ping -c 1 -s 1472 -M do 10.0.0.2",
             "smolctl -j ping -c 1 10.0.0.2",
         ),
-        (Positional("dst", "DST", "address of the host", complete="host"),),
+        (
+            Positional("dst", "DST", "address of the host", complete="host"),
+            Positional(
+                "more",
+                "DST",
+                "behind the hosts that -T tsprespec asks, the host",
+                False,
+                complete="host",
+                many=True,
+            ),
+        ),
         _OPTIONS,
         "The text is that of ping from iputils. SIGINT ends it with the summary.",
     ),

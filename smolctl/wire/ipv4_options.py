@@ -40,6 +40,8 @@ class Stamps(IntEnum):
     PRESPECIFIED = 3
 
 
+_TIME = 0x7FFFFFFF
+"""Without the bit that says that a time is not since midnight UT (RFC 791 3.1)."""
 NAMES: dict[int, str] = {
     Kind.RECORD_ROUTE: "rr",
     Kind.TIMESTAMP: "ts",
@@ -296,6 +298,33 @@ def recorded(raw: bytes) -> list[int] | None:
         if kind == Kind.RECORD_ROUTE and data:
             end = min(data[0] - 3, len(data))
             return [int.from_bytes(data[at : at + 4]) for at in range(1, end, 4)]
+    return None
+
+
+class Stamp(NamedTuple):
+    """One entry of a timestamp option.
+
+    Attributes:
+        address: who made it, None where the option has times alone.
+        ms: since midnight UT, if ``standard``.
+    """
+
+    address: int | None
+    ms: int
+    standard: bool
+
+
+def stamps(raw: bytes) -> tuple[list[Stamp], int] | None:
+    """Return what a timestamp option has collected, and how many had no room; None without one."""
+    for kind, data in items(raw):
+        if kind == Kind.TIMESTAMP and len(data) >= 2:
+            body, step = data[2 : max(data[0] - 3, 2)], 4 if data[1] & 15 == Stamps.TIMES else 8
+            found = []
+            for at in range(0, len(body) - step + 1, step):
+                time = int.from_bytes(body[at + step - 4 : at + step])
+                address = int.from_bytes(body[at : at + 4]) if step == 8 else None
+                found.append(Stamp(address, time & _TIME, not time & ~_TIME))
+            return found, data[1] >> 4
     return None
 
 

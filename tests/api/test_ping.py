@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from smolctl.errors import SmolctlError
+from smolctl.errors import InvalidArgument, SmolctlError
 from smolctl.stack import configure
 from smolctl.wire import icmp
 from tests.api.kit import Api, Exchange, Row
@@ -82,6 +82,37 @@ def test_one_pings_itself_over_lo() -> None:
     api = Api()
     for dst in ("127.0.0.1", "127.0.0.2", OURS):
         assert ping(api, dst, count="2").done_with["received"] == 2
+    assert api.wire == []
+
+
+def test_timestamps_are_collected_there_and_back() -> None:
+    api = Api()
+    kinds = {"tsonly": [{"ms"}] * 4, "tsandaddr": [{"address", "ms"}] * 4}
+    for kind, keys in kinds.items():
+        (reply,) = ping(api, dst="127.0.0.1", count="1", stamp=kind).of("reply")
+        assert [row.keys() for row in reply["timestamps"]] == keys
+        assert "unrecorded" not in reply
+    (reply,) = ping(
+        api, dst="127.0.0.1", count="1", stamp="tsprespec", hosts="127.0.0.1,10.0.0.9"
+    ).of("reply")
+    assert [row["address"] for row in reply["timestamps"]] == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("args", "shown"),
+    [
+        ({"stamp": "both"}, "tsonly"),
+        ({"stamp": "tsonly", "record": True}, "only one of -T and -R"),
+        ({"stamp": "tsonly", "hosts": "10.0.0.1"}, "asks one host"),
+        ({"hosts": "10.0.0.1"}, "asks one host"),
+        ({"stamp": "tsprespec"}, "1 to 4 hosts"),
+        ({"stamp": "tsprespec", "hosts": ",".join(["10.0.0.1"] * 5)}, "not 5"),
+    ],
+)
+def test_timestamps_that_cannot_be_asked_for(args: dict[str, Any], shown: str) -> None:
+    api = Api()
+    with pytest.raises(InvalidArgument, match=shown):
+        api.start("ping.run", dst=PEER, **args)
     assert api.wire == []
 
 

@@ -80,6 +80,38 @@ def test_duplicate() -> None:
     assert ping.reply(event) == ("64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=0.045 ms (DUP!)")
 
 
+@pytest.mark.parametrize(
+    ("timestamps", "more", "text"),
+    [
+        # What ping of iputils 20221126 printed, in a namespace, for the first three.
+        ([(None, 35983299), (None, 35983299), (None, 35983300)], {},
+         "\nTS: \t35983299 absolute\n\t0\n\t1\n"),
+        ([("10.0.0.1", 35983591), ("10.0.0.2", 35983591)], {},
+         "\nTS: \t10.0.0.1\t35983591 absolute\n\t10.0.0.2\t0\n"),
+        ([], {}, ""),
+        ([(None, 5), (None, 3)], {"unrecorded": 2},
+         "\nTS: \t5 absolute\n\t-2\nUnrecorded hops: 2\n"),
+    ],
+)  # fmt: skip
+def test_timestamps(
+    timestamps: list[tuple[str | None, int]], more: dict[str, int], text: str
+) -> None:
+    rows = [{"ms": ms, **({"address": who} if who else {})} for who, ms in timestamps]
+    assert ping.stamps({"timestamps": rows, **more}) == text
+
+
+def test_times_that_are_not_since_midnight() -> None:
+    rows = [{"ms": 7, "nonstandard": True}, {"ms": 50}, {"ms": 9, "nonstandard": True}, {"ms": 51}]
+    assert ping.stamps({"timestamps": rows}) == (
+        "\nTS: \t7 absolute not-standard\n\t50 absolute\n\t2 not-standard\n\t1\n"
+    )
+
+
+def test_hosts_in_front_of_the_host() -> None:
+    chosen = ping._chosen(dict(read("ping -T tsprespec 10.0.0.1 10.0.0.3 10.0.0.2").args))
+    assert chosen == {"stamp": "tsprespec", "hosts": "10.0.0.1,10.0.0.3", "dst": "10.0.0.2"}
+
+
 RTT = {"min": 58_000, "avg": 127_000, "max": 196_000, "mdev": 69_000}
 
 

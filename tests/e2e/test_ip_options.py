@@ -1,6 +1,7 @@
 """IP options and the type of service: smolctl does with them what the kernel does."""
 
 import json
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -138,6 +139,31 @@ def test_ping_records_the_route_as_the_kernels_does(lab: Lab) -> None:
     assert shape(ours) == shape(swapped.replace("x", "10.0.0.2"))
     assert "RR: \t10.0.0.1\n\t10.0.0.2\n\t10.0.0.2\n\t10.0.0.1\n\n" in ours
     assert "(same route)" in ours
+
+
+@pytest.mark.netns("ping")
+@pytest.mark.parametrize(
+    "words", ["tsonly", "tsandaddr", "tsprespec {own}", "tsprespec {peer} 10.0.0.9", "both"]
+)
+def test_ping_collects_timestamps_as_the_kernels_does(lab: Lab, words: str) -> None:
+    lab.plug()
+    own, peer = "10.0.0.1", "10.0.0.2"
+    ours = lab.smolctl("ping", "-c", "2", "-i", "0.2", "-T",
+                       *words.format(own=own, peer=peer).split(), peer)  # fmt: skip
+    run = ("ping", "-n", "-c", "2", "-i", "0.2", "-T", *words.format(own=peer, peer=own).split())
+    theirs = lab.peer.namespace.run(*run, own)
+
+    def shape(text: str) -> list[str]:
+        """Return the lines without times, and with both addresses named alike."""
+        text = re.sub(r"\t-?\d+( absolute)?\n", r"\tN\1\n", text)
+        return [line.partition(" time=")[0].partition(", time ")[0] for line in text.splitlines()
+                if not line.startswith("rtt")]  # fmt: skip
+
+    swapped = theirs.stdout.replace(own, "x").replace(peer, own).replace("x", peer)
+    assert shape(ours.stdout) == shape(swapped)
+    assert ours.returncode == theirs.returncode == (2 if words == "both" else 0)
+    if words == "tsandaddr":
+        assert ours.stdout.count("\t10.0.0.2\t") == 4
 
 
 @pytest.mark.netns("ping", "tcpdump")

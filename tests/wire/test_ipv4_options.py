@@ -7,7 +7,7 @@ from scapy.layers.inet import IPOption_LSRR, IPOption_RR, IPOption_SSRR
 
 from smolctl.wire import ipv4_options
 from smolctl.wire.addr import IPV4
-from smolctl.wire.ipv4_options import BadOption, Options, Outgoing
+from smolctl.wire.ipv4_options import BadOption, Options, Outgoing, Stamp
 
 A, B, C, D = (IPV4.parse(f"10.0.0.{last}") for last in (1, 2, 3, 4))
 
@@ -210,3 +210,19 @@ def test_options_are_those_of_scapy() -> None:
 )
 def test_words(raw: str, words: str) -> None:
     assert ipv4_options.text(bytes.fromhex(raw), IPV4.format) == words
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        ("01 44 0c 0d 11 0a000001 00000007", ([Stamp(A, 7, True)], 1)),
+        ("44 0c 0d 30 80000007 00000008", ([Stamp(None, 7, False), Stamp(None, 8, True)], 3)),
+        ("44 0c 09 00 00000007 00000000", ([Stamp(None, 7, True)], 0)),
+        ("44 0c 05 03 0a000001 00000000", ([], 0)),
+        ("44 04 05 f0", ([], 15)),
+        ("07 07 04 00000000", None),
+        ("44 03 05", None),
+    ],
+)
+def test_stamps(raw: str, found: tuple[list[Stamp], int] | None) -> None:
+    assert ipv4_options.stamps(bytes.fromhex(raw)) == found

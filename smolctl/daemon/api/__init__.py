@@ -66,7 +66,7 @@ _SEND = (
     "dst port src sport dev data size count interval rate wait ttl tos options broadcast"
     " expect_reply quiet pmtudisc"
 )
-_PING = "dst count interval size ttl tos record timeout deadline src dev pmtudisc"
+_PING = "dst count interval size ttl tos record stamp hosts timeout deadline src dev pmtudisc"
 _TRACEROUTE = "dst size method first max_hops queries at_once wait gap port tos gateways src dev"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 

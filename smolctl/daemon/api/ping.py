@@ -9,7 +9,7 @@ from smolctl.daemon.blame import blame_fields
 from smolctl.daemon.context import Context
 from smolctl.daemon.job import NS_PER_S, WAIT_NOTICE_NS, Job
 from smolctl.daemon.rtt import Rtts
-from smolctl.errors import NoBuffers, SendRejected
+from smolctl.errors import InvalidArgument, NoBuffers, SendRejected
 from smolctl.stack import egress, notify, reason
 from smolctl.stack.decide import Decision, Refusal, decide
 from smolctl.stack.fate import Fate, Flow, Trace
@@ -26,6 +26,8 @@ REMEMBERED = 4096
 """Requests whose replies are still told from duplicates."""
 
 _RECORD = ipv4_options.outgoing(ipv4_options.record(), 0)
+_HOSTS_MAX = 4
+"""An address and a time each are 8 bytes; a header has room for 36."""
 
 _TEXTS = {
     "icmp-net-unreachable": "Destination Net Unreachable",
@@ -54,7 +56,7 @@ class PingPlan:
     timeout_ns: int | None
     deadline_ns: int | None
     tos: int = 0
-    record: bool = False
+    options: ipv4_options.Outgoing = egress.NO_OPTIONS
 
 
 def run(ctx: Context, args: Args) -> Job:
@@ -72,10 +74,37 @@ def run(ctx: Context, args: Args) -> Job:
         args.seconds("timeout"),
         args.seconds("deadline"),
         args.tos("tos") or 0,
-        args.flag("record"),
+        _options(args),
     )
     decision = _way(ctx.stack, plan, ctx.now)
     return PingJob(ctx.stack, plan, decision.src, decision.interface.name)
+
+
+_STAMPS = {
+    "tsonly": ipv4_options.Stamps.TIMES,
+    "tsandaddr": ipv4_options.Stamps.TIMES_AND_ADDRESSES,
+    "tsprespec": ipv4_options.Stamps.PRESPECIFIED,
+}
+"""What a timestamp option collects, in the words of ping."""
+
+
+def _options(args: Args) -> ipv4_options.Outgoing:
+    """Return the IP options of each request."""
+    stamp, hosts = args.choice("stamp", tuple(_STAMPS)), args.addresses("hosts")
+    if args.flag("record") and stamp is not None:
+        raise InvalidArgument("only one of -T and -R may be used")
+    if hosts and stamp != "tsprespec":
+        raise InvalidArgument(
+            "ping asks one host; those in front of it are whom -T tsprespec asks for the time"
+        )
+    if stamp == "tsprespec" and not 1 <= len(hosts) <= _HOSTS_MAX:
+        raise InvalidArgument(
+            f"-T tsprespec asks 1 to {_HOSTS_MAX} hosts for the time, not {len(hosts)}",
+            hint="smolctl ping -T tsprespec HOST ... DST",
+        )
+    if stamp is not None:
+        return ipv4_options.outgoing(ipv4_options.timestamp(_STAMPS[stamp], hosts), 0)
+    return _RECORD if args.flag("record") else egress.NO_OPTIONS
 
 
 def _way(stack: Stack, plan: PingPlan, now: int) -> Decision:
@@ -100,6 +129,20 @@ def _way(stack: Stack, plan: PingPlan, now: int) -> Decision:
 def _recorded(options: bytes) -> list[str] | None:
     found = ipv4_options.recorded(options)
     return None if found is None else [addr.IPV4.format(address) for address in found]
+
+
+def _stamped(options: bytes) -> dict[str, Any]:
+    """Return what a timestamp option of a reply says."""
+    found = ipv4_options.stamps(options)
+    if found is None:
+        return {}
+    rows: list[dict[str, Any]] = []
+    for stamp in found[0]:
+        row: dict[str, Any] = {"ms": stamp.ms}
+        if stamp.address is not None:
+            row = {"address": addr.IPV4.format(stamp.address), **row}
+        rows.append(row if stamp.standard else {**row, "nonstandard": True})
+    return {"timestamps": rows, "unrecorded": found[1] or None}
 
 
 class PingJob(Job):
@@ -213,9 +256,7 @@ class PingJob(Job):
         try:
             egress.icmp_output(
                 self._stack, message, plan.dst, now, src=plan.src, dev=plan.dev, ttl=plan.ttl,
-                tos=plan.tos, options=_RECORD if plan.record else egress.NO_OPTIONS,
-                pmtudisc=plan.pmtudisc,
-                trace=self._trace,
+                tos=plan.tos, options=plan.options, pmtudisc=plan.pmtudisc, trace=self._trace,
             )  # fmt: skip
         except (SendRejected, NoBuffers) as error:
             if self._sequence == 1:
@@ -254,6 +295,7 @@ class PingJob(Job):
                 dup=True if again else None,
                 tos=reply.tos or None,
                 record_route=_recorded(reply.options),
+                **_stamped(reply.options),
                 **{"from": addr.IPV4.format(reply.src)},
             )
         while client.errors:
