@@ -93,7 +93,8 @@ def _item(name: str, text: str) -> Iterator[str]:
 
 def _heading(title: str, section: int = 8) -> str:
     number = f'{section} {DATE} "smolctl {__version__}" "smolctl manual"'
-    return f".TH {_escape(title.upper())} {number}"
+    # Words to be typed are not hyphenated, and lines not filled with blanks.
+    return f".TH {_escape(title.upper())} {number}\n.nh\n.ad l"
 
 
 # --- what the tables say ------------------------------------------------------------------------
