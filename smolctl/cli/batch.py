@@ -64,6 +64,7 @@ class Batch:
                 if line is None:
                     self._settle()
                     self._session.out.flush()
+                    self._line = None
                 else:
                     self._take(line)
             self._settle()

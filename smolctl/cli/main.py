@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -148,7 +149,15 @@ def entry() -> None:
         if stream is not None:  # it is None when the shell closed it: >&-
             # What a terminal's encoding lacks is escaped; it is never a traceback.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    sys.exit(run(sys.argv[1:]))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # set by __main__ for the imports
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    status = run(sys.argv[1:])
+    if status == exits.INTERRUPTED:
+        # Ended by the signal, not by a status that looks like it: only then does a shell end the
+        # loop or the script that the command is part of.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    sys.exit(status)
 
 
 def _complete() -> int:

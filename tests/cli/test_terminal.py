@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -58,10 +58,23 @@ def terminals() -> Iterator[list[Terminal]]:
         terminal.close()
 
 
+@pytest.fixture(scope="module")
+def stack() -> Iterator[SmolctlEnv]:
+    env = SmolctlEnv()
+    try:
+        env("-q", "stack", "start", check=True)
+        yield env
+    finally:
+        env.close()
+
+
 @pytest.fixture
-def stack(smolctl: SmolctlEnv) -> SmolctlEnv:
-    smolctl("-q", "stack", "start", check=True)
-    return smolctl
+def stopped(stack: SmolctlEnv) -> Iterator[Callable[[int], None]]:
+    """Stop the daemon; return what sends it a signal; it goes on after the test at the latest."""
+    daemon = stack.json("stack", "status")[0]["pid"]
+    os.kill(daemon, signal.SIGSTOP)
+    yield lambda number: os.kill(daemon, number)
+    os.kill(daemon, signal.SIGCONT)
 
 
 @pytest.mark.parametrize(
@@ -85,20 +98,19 @@ def test_colors(
     assert ("\x1b[36mlo\x1b[0m" in terminals[0].read()) is colored
 
 
-def test_a_person_is_told_what_is_waited_for(stack: SmolctlEnv, terminals: list[Terminal]) -> None:
-    daemon = stack.json("stack", "status")[0]["pid"]
-    os.kill(daemon, signal.SIGSTOP)
+def test_a_person_is_told_what_is_waited_for(
+    stack: SmolctlEnv, stopped: Callable[[int], None], terminals: list[Terminal]
+) -> None:
     terminals.append(Terminal(stack, "-br", "addr", "--color=never"))
     assert terminals[0].read('"default"\n') == 'waiting: stack "default"\n'
-    os.kill(daemon, signal.SIGCONT)
+    stopped(signal.SIGCONT)
     assert terminals[0].read().splitlines()[1:] == ["lo               UNKNOWN        127.0.0.1/8"]
 
 
+@pytest.mark.usefixtures("stopped")
 def test_interrupted_while_waiting(stack: SmolctlEnv, terminals: list[Terminal]) -> None:
-    daemon = stack.json("stack", "status")[0]["pid"]
-    os.kill(daemon, signal.SIGSTOP)
     terminals.append(Terminal(stack, "addr"))
     terminals[0].read("waiting: ")
     terminals[0].process.send_signal(signal.SIGINT)
-    assert terminals[0].process.wait(10) == 130
+    assert terminals[0].process.wait(10) == -signal.SIGINT  # 130 to a shell
     assert terminals[0].read() == 'waiting: stack "default"\n'

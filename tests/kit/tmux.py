@@ -9,7 +9,7 @@ from tests.kit import process
 from tests.kit.process import wait_until
 
 PROMPT = "[0] $ "
-_PROMPT = re.compile(r"\[(\d+)\] \$")
+_PROMPT = re.compile(r"\[(\d+)\] \$$")
 _CONFIG = """
 set -g status off
 set -g escape-time 0
@@ -70,7 +70,9 @@ class Window:
     # --- a window of Tmux.bash ------------------------------------------------------------------
     def start(self, line: str) -> None:
         """Run a line, on an empty screen."""
-        self.press("C-c")
+        if not _PROMPT.search(self.screen()):  # what ran before did not end
+            self.press("C-c")
+            self.wait_for(lambda screen: _PROMPT.search(screen))
         self.type("clear\n")
         self.wait_for(lambda screen: screen == PROMPT.rstrip())
         self._tmux.command("clear-history", "-t", self.name)
@@ -82,13 +84,14 @@ class Window:
 
         def last(screen: str) -> "re.Match[str] | None":
             lines = screen.split("\n")
-            return _PROMPT.fullmatch(lines[-1]) if len(lines) > 1 else None
+            return _PROMPT.search(lines[-1]) if len(lines) > 1 else None
 
         self.wait_for(last)
         text = self.screen(whole=True, joined=joined)
         status = last(text)
         assert status is not None, text
-        return "\n".join(text.split("\n")[1 if joined else height : -1]), int(status[1])
+        written = "\n".join(text.split("\n")[1 if joined else height :])
+        return written[: -len(status[0])].rstrip("\n"), int(status[1])
 
     def run(self, line: str, *, joined: bool = False) -> tuple[str, int]:
         """Run a line to its end; return what it wrote, and its status."""
