@@ -6,7 +6,7 @@ Nothing is changed, started or left behind, and nothing is raised, whatever the 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from smolctl.doctor import extras, installed, network, runtime, terminal
+from smolctl.doctor import completion, extras, installed, network, runtime, terminal
 from smolctl.doctor.finding import Check, Finding, Machine, Status
 from smolctl.errors import SmolctlError
 
@@ -29,7 +29,7 @@ CHECKS: dict[str, tuple[Check, str]] = {
     "terminal": (terminal.terminal, "width and colours"),
     "tools": (extras.tools, "ip, tcpdump and man"),
     "manual": (extras.manual, "man pages"),
-    "completion": (extras.completion, "completion of the user's shell"),
+    "completion": (completion.completion, "completion of the user's shell"),
 }
 """Each check by its name, with what it looks at, in the order in which they are shown."""
 

@@ -1,17 +1,15 @@
-"""What helps and is not needed: tools, the manual, completion; and variables that are wrong."""
+"""What helps and is not needed: tools and the manual; and variables that are wrong."""
 
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from smolctl.doctor.finding import Finding, Look, Machine, Status
 from smolctl.doctor.network import sudo
+from smolctl.doctor.places import SOURCE, below, first_file
 from smolctl.errors import SmolctlError
-
-_SOURCE = Path(__file__).parents[2]
-"""The project, when it is not installed."""
 
 # Command: what it is for, and its package by package manager.
 _TOOLS = {
@@ -48,10 +46,6 @@ def tools(_machine: Machine, look: Look) -> Finding:
     return Finding(Status.NOTE, detail)
 
 
-def _below(prefix: str | Path, *parts: str) -> Path:
-    return Path(prefix, "share", *parts)
-
-
 def _man_directories(machine: Machine) -> Iterator[Path]:
     """Yield where ``man`` looks: manpath(5) maps each directory of PATH to its share/man."""
     given = os.environ.get("MANPATH", "")
@@ -60,19 +54,9 @@ def _man_directories(machine: Machine) -> Iterator[Path]:
         return  # nothing is added to it
     for part in os.environ.get("PATH", os.defpath).split(":"):
         if part.startswith("/"):
-            yield _below(Path(part).parent, "man")
+            yield below(Path(part).parent, "man")
     for prefix in ("/usr/local", "/usr"):
-        yield _below(machine.root + prefix, "man")
-
-
-def _first(files: Iterable[Path]) -> Path | None:
-    for file in files:
-        try:
-            if file.is_file():
-                return file
-        except OSError:
-            continue
-    return None
+        yield below(machine.root + prefix, "man")
 
 
 def manual(machine: Machine, look: Look) -> Finding:
@@ -80,67 +64,19 @@ def manual(machine: Machine, look: Look) -> Finding:
     pages = ("man8/smolctl.8", "man8/smolctl.8.gz")
     directories = list(dict.fromkeys(_man_directories(machine)))
     look(f"man looks in {', '.join(map(str, directories))}")
-    found = _first(directory / page for directory in directories for page in pages)
+    found = first_file(directory / page for directory in directories for page in pages)
     if found is not None:
         return Finding(Status.OK, str(found))
-    installed = _first(_below(sys.prefix, "man", page) for page in pages)
+    installed = first_file(below(sys.prefix, "man", page) for page in pages)
     if installed is not None:
         folder = installed.parents[1]
         detail = f"{installed} is where man does not look"
         return Finding(Status.NOTE, detail, f"export MANPATH={shlex.quote(str(folder))}:")
-    source = _first([_SOURCE / "man" / "smolctl.8"])
+    source = first_file([SOURCE / "man" / "smolctl.8"])
     if source is not None:
         detail = f"man smolctl finds nothing; the pages are in {source.parent}"
         return Finding(Status.NOTE, detail, f"man {shlex.quote(str(source))}")
     return Finding(Status.NOTE, "man smolctl finds nothing", "smolctl --help")
-
-
-_NAMES = {"bash": "smolctl", "zsh": "_smolctl", "fish": "smolctl.fish"}
-_FOLDERS = {
-    "bash": ("bash-completion/completions",),
-    "zsh": ("zsh/site-functions", "zsh/vendor-completions"),
-    "fish": ("fish/vendor_completions.d",),
-}
-_OWN = {
-    "bash": "~/.local/share/bash-completion/completions",
-    "zsh": "~/.zfunc",
-    "fish": "~/.config/fish/completions",
-}
-"""Where a user puts his own."""
-_IN_SOURCE = {"bash": "smolctl.bash", "zsh": "_smolctl", "fish": "smolctl.fish"}
-
-
-def completion(machine: Machine, look: Look) -> Finding:
-    """See that the user's shell finds the completion."""
-    shell = os.path.basename(os.environ.get("SHELL", ""))
-    look(f"SHELL={os.environ.get('SHELL', '')}")
-    if shell not in _NAMES:
-        return Finding(Status.OK, f"there is none for {shell or 'an unknown shell'}")
-    name = _NAMES[shell]
-    data = (
-        os.environ.get("XDG_DATA_DIRS")
-        or f"{machine.root}/usr/local/share:{machine.root}/usr/share"
-    )
-    home = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    places = [Path(os.path.expanduser(_OWN[shell]))]
-    places += [
-        Path(base, folder) for base in (home, *data.split(":")) for folder in _FOLDERS[shell]
-    ]
-    look(f"{shell} looks in {', '.join(map(str, places))}")
-    found = _first(place / name for place in places)
-    if found is not None:
-        return Finding(Status.OK, f"{shell}: {found}")
-    source = _first(
-        [_below(sys.prefix, _FOLDERS[shell][0], name), _SOURCE / "completions" / _IN_SOURCE[shell]]
-    )
-    detail = f"{shell} finds none for smolctl"
-    if source is None:
-        return Finding(Status.NOTE, detail)
-    own = _OWN[shell]
-    fix = f"mkdir -p {own} && ln -s {shlex.quote(str(source))} {own}/{name}"
-    if shell == "zsh":
-        fix += " && echo 'fpath=(~/.zfunc $fpath); autoload -U compinit; compinit' >> ~/.zshrc"
-    return Finding(Status.NOTE, detail, fix)
 
 
 def environment(_machine: Machine, look: Look) -> Finding:

@@ -12,7 +12,7 @@ from tests.kit.tmux import Tmux, Window
 SCRIPTS = Path(__file__).parents[2] / "completions"
 PROMPT = "% "
 RC = {
-    "bash": f"PS1='{PROMPT}'; source {SCRIPTS}/smolctl.bash",
+    "bash": f"PS1='{PROMPT}'; source {SCRIPTS}/smolctl",
     "zsh": f"PS1='%% '; fpath=({SCRIPTS} $fpath); autoload -U compinit; compinit -D -u",
     "fish": "set fish_greeting; set fish_autosuggestion_enabled 0\n"
     f"function fish_prompt; echo -n '{PROMPT}'; end; source {SCRIPTS}/smolctl.fish",

@@ -262,7 +262,7 @@ def test_the_manual(wide: Window, narrow: Window) -> None:
 
 
 def test_words_that_do_not_fit_are_shortened_in_a_list(tmux: Tmux) -> None:
-    script = MAN.parent / "completions" / "smolctl.bash"
+    script = MAN.parent / "completions" / "smolctl"
     rc = f"PS1='{PROMPT}'; source {script}"
     argv = ["bash", "-c", f"exec bash --rcfile <(echo {rc!r})"]
     window = tmux.window(argv, width=40, height=24)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from smolctl.doctor import CHECKS, Machine, examine, extras, installed
+from smolctl.doctor.completion import completion
 from smolctl.doctor.finding import Finding, Status
 from tests.doctor.kit import check
 
@@ -163,19 +164,42 @@ def test_a_manual_path_that_is_given_is_all(
         assert check(extras.manual, root="/nowhere").status == status
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def loader(root: Path, version: str) -> None:
+    """Install bash-completion."""
+    (root / "usr/share/bash-completion").mkdir(parents=True)
+    text = f"BASH_COMPLETION_VERSINFO=({version.replace('.', ' ')} 0)\n"
+    (root / "usr/share/bash-completion/bash_completion").write_text(text)
+
+
+@pytest.mark.parametrize("shell", ["bash", "bash alone", "zsh", "fish"])
 def test_completion_is_found_after_its_fix(
     tmp_path: Path, shell: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if shell == "bash":
+        loader(tmp_path / "root", "2.11")
+    (tmp_path / "home").mkdir()
+    shell = shell.removesuffix(" alone")
     monkeypatch.setenv("SHELL", f"/bin/{shell}")
     root = str(tmp_path / "root")
-    seen = check(extras.completion, root=root)
+    seen = check(completion, root=root)
     assert seen.status == "note"
     environ = {"HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"}
     subprocess.run(["sh", "-euc", seen.fix], env=environ, check=True)
-    seen = check(extras.completion, root=root)
+    seen = check(completion, root=root)
     assert seen.status == "ok"
-    assert Path(seen.detail.removeprefix(f"{shell}: ")).is_file()
+    assert Path(seen.detail.removeprefix(f"{shell}: ").partition(",")[0]).is_file()
+
+
+@pytest.mark.parametrize(("version", "status"), [("2.11", "note"), ("2.12", "ok"), ("3.0", "ok")])
+def test_bash_completion_looks_beside_path_since_2_12(
+    tmp_path: Path, version: str, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    loader(tmp_path, version)
+    executable(tmp_path / "bin/smolctl")
+    (tmp_path / "share/bash-completion/completions").mkdir(parents=True)
+    (tmp_path / "share/bash-completion/completions/smolctl").touch()
+    assert check(completion, root=str(tmp_path)).status == status
 
 
 @pytest.mark.parametrize(
@@ -191,15 +215,17 @@ def test_completion_of_the_system(
     tmp_path: Path, shell: str, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHELL", f"/bin/{shell}")
-    (tmp_path / file).parent.mkdir(parents=True)
+    if shell == "bash":
+        loader(tmp_path, "2.8")
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).touch()
-    assert check(extras.completion, root=str(tmp_path))[:2] == ("ok", f"{shell}: {tmp_path / file}")
+    assert check(completion, root=str(tmp_path))[:2] == ("ok", f"{shell}: {tmp_path / file}")
 
 
 @pytest.mark.parametrize("shell", ["", "/bin/dash"])
 def test_a_shell_without_completion(shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHELL", shell)
-    assert check(extras.completion).status == "ok"
+    assert check(completion).status == "ok"
 
 
 # --- all of them ----------------------------------------------------------------------------------
