@@ -12,10 +12,17 @@ venv: .venv/.installed ## make .venv (again when requirements-dev.txt changed)
 	@scripts/make-venv
 	@cp requirements-dev.txt $@
 
-# The entry point and the version are copied at install time, so pyproject.toml counts too.
-.venv/.installed: .venv/.requirements pyproject.toml smolctl/__init__.py
+# The entry point and the version are copied at install time, so pyproject.toml counts too. Data files
+# are not part of an editable install: man and the shells find those of the source.
+.venv/.installed: .venv/.requirements pyproject.toml smolctl/__init__.py Makefile
 	@$(BIN)/python -m pip install -qq --no-input --disable-pip-version-check \
 		--no-build-isolation --no-deps --editable .
+	@mkdir -p .venv/share/man .venv/share/bash-completion .venv/share/zsh .venv/share/fish
+	@ln -sfn ../../../man .venv/share/man/man7
+	@ln -sfn ../../../man .venv/share/man/man8
+	@ln -sfn ../../../completions .venv/share/bash-completion/completions
+	@ln -sfn ../../../completions .venv/share/zsh/site-functions
+	@ln -sfn ../../../completions .venv/share/fish/vendor_completions.d
 	@touch $@
 
 .venv/.bench: requirements-bench.txt .venv/.requirements

@@ -71,6 +71,11 @@ def _serve(
         lock.release()
         raise
     ready.succeed(os.getpid())
+    if options.ready_fd is None:
+        from smolctl.daemon.service import notify
+
+        # In the background a service's command may have started us, and it is not ready by that.
+        notify(f"READY=1\nSTATUS=serving stack {paths.name}\n")
     gc.freeze()
     gc.enable()
     process.run(lock)

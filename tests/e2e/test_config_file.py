@@ -1,6 +1,7 @@
 """``stack start --config``: a stack that begins as a file says, or not at all."""
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -22,7 +23,7 @@ neigh.mcast_solicit = 5
 
 [other]
 """
-SAMPLE = Path(__file__).parents[2] / "docs" / "lab.toml"
+SAMPLES = Path(__file__).parents[2] / "docs"
 
 
 def write(env: SmolctlEnv, name: str, text: str) -> str:
@@ -38,9 +39,19 @@ def test_a_stack_begins_as_a_command_file_says(smolctl: SmolctlEnv) -> None:
     assert smolctl("route").stdout == "default via 10.0.0.2 dev lo1\n"
 
 
-def test_the_sample_of_the_docs(smolctl: SmolctlEnv) -> None:
+def test_the_samples_of_the_docs_are_alike(smolctl: SmolctlEnv) -> None:
+    saved = []
+    for name in ("lab.conf", "lab.toml"):
+        stack = name.replace(".", "-")
+        smolctl("-q", "-n", stack, "stack", "start", "--config", str(SAMPLES / name), check=True)
+        saved.append(smolctl("-n", stack, "config", "save", check=True).stdout)
+    assert len(saved[0].splitlines()) == 5
+    assert re.sub("address [0-9a-f:]+", "", saved[0]) == re.sub("address [0-9a-f:]+", "", saved[1])
+
+
+def test_the_sample_in_toml_of_the_docs(smolctl: SmolctlEnv) -> None:
     smolctl.environ["SMOLCTL_NEIGH_UNRES_QLEN"] = "7"
-    smolctl("-q", "stack", "start", "--config", str(SAMPLE), check=True)
+    smolctl("-q", "stack", "start", "--config", str(SAMPLES / "lab.toml"), check=True)
     origins = {row["key"]: (row["value"], row["origin"]) for row in smolctl.json("sysctl")}
     assert origins["neigh.mcast_solicit"] == (5, "config file")
     assert origins["neigh.unres_qlen"] == (7, "environment")
