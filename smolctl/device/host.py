@@ -1,7 +1,7 @@
-"""The kernel's side of a TAP: namespaces and addresses, through pyroute2.
+"""The kernel's side of a TAP: namespaces and addresses.
 
-pyroute2 takes 0.1 s and 22 MiB to import, and a thread that enters a network namespace may fail to
-come back, so all of it happens in a short-lived child process, which passes descriptors back.
+A thread that enters a network namespace may fail to come back, so all of it happens in a
+short-lived child process, which passes descriptors back.
 """
 
 import errno
@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from smolctl.device import tap
+from smolctl.device import rtnetlink, tap
 from smolctl.errors import DeviceError
 
 _NAMESPACES = "/run/netns"
@@ -117,59 +117,49 @@ def _settle(name: str, address: tuple[str, int] | None) -> list[int]:
 
 
 def _add_address(name: str, address: tuple[str, int]) -> None:
-    from pyroute2 import IPRoute, NetlinkError
-
     text = "{}/{}".format(*address)
     index = socket.if_nametoindex(name)
-    with IPRoute() as route:
-        try:
-            route.addr("add", index=index, address=address[0], prefixlen=address[1])
-        except NetlinkError as error:
-            if error.code != errno.EEXIST:
-                raise DeviceError(
-                    f"cannot give the kernel's side of {name} the address {text}:"
-                    f" {os.strerror(error.code)}",
-                    hint=f"sudo ip addr add {text} dev {name} && sudo ip link set {name} up",
-                ) from None
-        try:
-            route.link("set", index=index, state="up")
-        except NetlinkError as error:
+    try:
+        rtnetlink.add_address(index, *address)
+    except OSError as error:
+        if error.errno != errno.EEXIST:
             raise DeviceError(
-                f"cannot set the kernel's side of {name} up: {os.strerror(error.code)}",
-                hint=f"sudo ip link set {name} up",
+                f"cannot give the kernel's side of {name} the address {text}: {error.strerror}",
+                hint=f"sudo ip addr add {text} dev {name} && sudo ip link set {name} up",
             ) from None
+    try:
+        rtnetlink.set_up(index)
+    except OSError as error:
+        raise DeviceError(
+            f"cannot set the kernel's side of {name} up: {error.strerror}",
+            hint=f"sudo ip link set {name} up",
+        ) from None
 
 
 def _enter(path: str) -> None:
     """Enter a network namespace; only ever in the child."""
-    from pyroute2 import netns
-
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        netns.setns(fd)
+        rtnetlink.enter(fd)
     except OSError as error:
         raise DeviceError(
-            f"cannot enter the network namespace {path}: {os.strerror(error.errno or 0)}",
-            hint="that takes root",
+            f"cannot enter the network namespace {path}: {error.strerror}", hint="that takes root"
         ) from None
     finally:
         os.close(fd)
 
 
 def _move(name: str, path: str) -> tuple[Any, list[int]]:
-    from pyroute2 import IPRoute, NetlinkError
-
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    with IPRoute() as route:
-        try:
-            route.link("set", index=socket.if_nametoindex(name), net_ns_fd=fd)
-        except NetlinkError as error:
-            raise DeviceError(
-                f"cannot move {name} to the network namespace {path}: {os.strerror(error.code)}",
-                hint="that takes root",
-            ) from None
-        finally:
-            os.close(fd)
+    try:
+        rtnetlink.move(socket.if_nametoindex(name), fd)
+    except OSError as error:
+        raise DeviceError(
+            f"cannot move {name} to the network namespace {path}: {error.strerror}",
+            hint="that takes root",
+        ) from None
+    finally:
+        os.close(fd)
     return None, []
 
 

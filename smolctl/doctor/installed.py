@@ -30,7 +30,6 @@ NEEDS: Mapping[str, Need] = {
     "click": Need("8.1.7", "no command runs", Status.FAIL),
     "tabulate": Need("0.9.0", "tables cannot be shown", Status.FAIL),
     "scapy": Need("2.5.0", "capture has no summaries", Status.WARN),
-    "pyroute2": Need("0.7.9", "a TAP takes no netns and no host", Status.WARN),
 }
 """By name; a test holds it to pyproject.toml."""
 

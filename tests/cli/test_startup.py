@@ -10,7 +10,6 @@ NOT_NEEDED = {
     "difflib",
     "importlib.metadata",
     "logging",
-    "pyroute2",
     "scapy",
     "selectors",
     "smolctl.cli.addr",

@@ -89,7 +89,7 @@ def test_a_module_in_the_callers_directory_is_not_the_daemons(
     assert home.connect().call("stack.status")
 
 
-@pytest.mark.parametrize("heavy", ["click", "tabulate", "scapy", "pyroute2", "logging", "asyncio"])
+@pytest.mark.parametrize("heavy", ["click", "tabulate", "scapy", "logging", "asyncio"])
 def test_a_daemon_does_not_load_what_it_does_not_need(heavy: str) -> None:
     code = "import sys, smolctl.daemon.__main__, smolctl.daemon.process as p; print(*sys.modules)"
     loaded = subprocess.run(

@@ -16,6 +16,8 @@ from tests.kit.stack_env import SmolctlEnv
 from tests.stack.provoke import PROVOKERS, VARIANTS
 from tests.stack.provokers import fresh
 
+pytestmark = pytest.mark.xdist_group("schemas")  # what is printed, is printed once for all
+
 ALL = sorted({*OF_OPERATION.values(), *ALONE})
 
 

@@ -6,7 +6,6 @@ namespace and exit status; what it starts, daemons above all, is started in earn
 """
 
 import atexit
-import ctypes
 import io
 import json
 import os
@@ -22,10 +21,11 @@ from functools import cache
 from importlib import import_module
 from typing import NoReturn
 
+from smolctl.device import rtnetlink
+
 MAX_INPUT = 65536
 """What a pipe holds: so much can be given to a command before it reads."""
 _MAX_REQUEST = 1 << 18
-_CLONE_NEWNET = 0x40000000
 _STARTED_WITH = ("LANG", "LANGUAGE", "PYTHON", "_SMOLCTL_COMPLETE")
 """Variables, or what their names begin with, that an interpreter looks at when it starts."""
 _LOCALE = "C.UTF-8"
@@ -180,9 +180,7 @@ def _become(
     status = 120  # as of an interpreter whose last words could not be written
     try:
         for fd in netns:
-            libc = ctypes.CDLL(None, use_errno=True)
-            if libc.setns(fd, _CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "setns")
+            rtnetlink.enter(fd)
         for number, fd in enumerate((stdin, stdout, stderr)):
             os.dup2(fd, number)
         os.closerange(3, max(stdin, stdout, stderr, *netns) + 1)

@@ -54,7 +54,6 @@ BANNED = {
     "datetime",
     "logging",
     "os",
-    "pyroute2",
     "random",
     "scapy",
     "secrets",
@@ -136,7 +135,7 @@ def test_exceptions_are_needed() -> None:
 
 
 def test_banned_names_are_modules() -> None:
-    third_party = {"click", "pyroute2", "scapy", "tabulate"}
+    third_party = {"click", "scapy", "tabulate"}
     assert sys.stdlib_module_names >= BANNED - third_party
 
 

@@ -280,7 +280,7 @@ listeners = st.builds(Do, st.just("listen"), st.just("lo"), st.integers(0, 1))
 in_turns = st.lists(st.tuples(listeners, mixed), min_size=1, max_size=3)
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(configs.map(friendly), in_turns)
 def test_who_listens_changes_nothing(config: Config, history: list[tuple[Do, list[Event]]]) -> None:
     listened, unheard = Listened(config), Unheard(config)
