@@ -80,6 +80,8 @@ def group(
         return _offered(parser.pending, options, {}, incomplete)
     if incomplete.startswith("-"):
         return _matching(_global_options(), incomplete)
+    if parser.rest:  # a word that is none of the names stands before
+        return []
     return _matching(entries.items(), incomplete)
 
 

@@ -5,9 +5,14 @@ from pathlib import Path
 import pytest
 from click.shell_completion import BashComplete
 
+from smolctl.cli.command import Verb
+from smolctl.cli.complete import FILES, answer
+from smolctl.cli.grammar import Keyword, Positional, Table
+from smolctl.cli.live import LIVE
 from smolctl.cli.main import ROOT
-from smolctl.cli.options import Options
+from smolctl.cli.options import GLOBAL_OPTIONS, Options
 from smolctl.cli.session import Session
+from tests.cli.kit import all_verbs
 
 
 def offer(*words: str) -> list[str]:
@@ -87,6 +92,81 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
 )  # fmt: skip
 def test_offers(words: tuple[str, ...], offered: list[str]) -> None:
     assert offer(*words) == offered
+
+
+def usual(table: Table) -> tuple[str, ...]:
+    """Return a word for each place, after which only keywords and options may come."""
+    return tuple("1" for place in table.positionals if not place.many)
+
+
+@pytest.mark.parametrize("verb", all_verbs(), ids=lambda verb: verb.table.path)
+def test_every_word_of_the_grammar_is_offered(verb: Verb) -> None:
+    table = verb.table
+    before = (*table.path.split(), *usual(table))
+    noun, _, name = table.path.partition(" ")
+    assert noun in offer("")
+    assert not name or name in offer(noun, "")
+    bare, options = offer(*before, ""), offer(*before, "-")
+    for keyword in table.keywords:
+        spellings = keyword.words if keyword.choice else keyword.words[:1]
+        if any(keyword.words[0] == place.key for place in table.positionals):
+            continue  # the place has said it
+        assert {f"--{word}" for word in spellings} <= set(options)
+        assert not keyword.short or f"-{keyword.short}" in options
+        if keyword.bare and keyword.within is None:
+            assert set(spellings) <= set(bare)
+        if keyword.values and keyword.metavar and keyword.within is None:
+            following = (*before, f"--{keyword.words[0]}", "")
+            assert set(keyword.values) <= set(offer(*following))
+        for inner in keyword.group:
+            assert inner.words[0] in offer(*before, keyword.words[0], "")
+    for option in GLOBAL_OPTIONS:
+        assert any(flag in options for flag in option.flags)
+        assert any(flag in offer("-") for flag in option.flags)
+        assert any(flag in offer(noun, "-") for flag in option.flags)
+
+
+@pytest.mark.parametrize("verb", all_verbs(), ids=lambda verb: verb.table.path)
+def test_every_value_that_is_a_name_is_completed(verb: Verb) -> None:
+    table = verb.table
+    kinds = {"DEVICE": "link", "STACK": "stack", "PROFILE": "profile", "NETNS": "netns"}
+    owners: list[Keyword | Positional] = [*table.keywords, *table.positionals]
+    for owner in owners:
+        if owner.metavar in kinds:
+            assert owner.complete == kinds[owner.metavar], owner
+        elif owner.complete:
+            assert owner.complete in LIVE
+        elif owner.metavar in ("FILE", "PATH"):
+            assert answers(f"smolctl {table.path} --{owner.words[0]} " if isinstance(owner, Keyword)
+                           else f"smolctl {table.path} ")[-1:] == [FILES]  # fmt: skip
+
+
+def answers(line: str, word: str = "") -> list[str]:
+    """Return the lines that a script in completions/ gets."""
+    return list(answer(ROOT, Session(Options()), line, word))
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "expected"),
+    [
+        ("smolctl ", "nei", ["neigh\tshow, add, change and delete neighbor entries"]),
+        ("smolctl addr show ", "--scope=li", ["--scope=link"]),
+        ("smolctl ", "--color=al", ["--color=always"]),
+        ("smolctl sysctl ", "arp.accept_from=so", ["arp.accept_from=solicited"]),
+        ("smolctl udp send 10.0.0.2:7 'a b' ", "--expect",
+         ["--expect-reply\twait for an answer, and fail without"]),
+        ("smolctl route add default mtu ", "", ["lock"]),
+        ("smolctl why udp ", "a", ["any"]),
+        ("smolctl help route ", "fl", ["flush\tdelete all routes that match"]),
+        ("smolctl help ping ", "", []),
+        ("smolctl batch ", "la", [FILES]),
+        ("smolctl route add help ", "v", ["via\tgateway"]),
+        ("smolctl xyzzy ", "", []),
+        ("smolctl addr xyzzy ", "", []),
+    ],
+)  # fmt: skip
+def test_what_a_script_gets(line: str, word: str, expected: list[str]) -> None:
+    assert answers(line, word) == expected
 
 
 def test_no_daemon_is_started(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ SCRIPTS = Path(__file__).parents[2] / "completions"
 PROMPT = "% "
 RC = {
     "bash": f"PS1='{PROMPT}'; source {SCRIPTS}/smolctl",
-    "zsh": f"PS1='%% '; fpath=({SCRIPTS} $fpath); autoload -U compinit; compinit -D -u",
+    "zsh": f"unsetopt PROMPT_SP; PS1='%% '; fpath=({SCRIPTS} $fpath)\n"
+    "autoload -U compinit; compinit -D -u",
     "fish": "set fish_greeting; set fish_autosuggestion_enabled 0\n"
     f"function fish_prompt; echo -n '{PROMPT}'; end; source {SCRIPTS}/smolctl.fish",
 }
@@ -110,7 +111,7 @@ def test_tab(shell: str, tmux: Tmux, env: SmolctlEnv, tmp_path: Path) -> None:
     window = shell_in(tmux, shell, tmp_path)
 
     def shows(line: str) -> None:
-        window.wait_for(lambda screen: current(screen) == line)
+        window.wait_for(lambda screen: current(screen) == line, 60)
 
     for typed, completed in TYPED.values():
         window.type(f"smolctl {typed}")

@@ -23,6 +23,30 @@ def test_help_begins_with_examples(path: str, way: str, capsys: pytest.CaptureFi
     assert max(map(len, captured.out.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("path", VERBS)
+def test_help_as_a_word_after_the_verb(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    places = VERBS[path].table.positionals
+    if places and places[0].metavar == "FILE":
+        return  # a file may be called "help"
+    assert run([*path.split(), "help"]) == 0
+    text = capsys.readouterr().out
+    assert run(["help", *path.split()]) == 0
+    assert text == capsys.readouterr().out
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+@pytest.mark.parametrize("way", ["{} -h", "{} --help", "{} -help", "{} help", "-h {}", "-j {} -h"])
+def test_each_way_to_the_help_of_a_noun(
+    noun: str, way: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if noun == "batch" and way == "{} help":
+        return
+    assert run(way.format(noun).split()) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("Examples:\n  ")
+    assert captured.err == ""
+
+
 @pytest.mark.parametrize("noun", NOUNS)
 def test_help_of_a_noun(noun: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([noun, "--help"]) == 0
