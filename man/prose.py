@@ -17,7 +17,14 @@ ENVIRONMENT = {
             " the dot, such as SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT=8.",
         ),
     ),
-    "stack": (("SMOLCTL_KEY", "A setting that the stack begins with; see smolctl-sysctl(8)."),),
+    "stack": (
+        ("SMOLCTL_KEY", "A setting that the stack begins with; see smolctl-sysctl(8)."),
+        (
+            "NOTIFY_SOCKET",
+            "Set by systemd: a stack in the foreground says there when it serves, as sd_notify(3)"
+            " does. Units are in docs/systemd, and are installed in share/doc/smolctl/systemd.",
+        ),
+    ),
     "sysctl": (
         (
             "SMOLCTL_KEY",

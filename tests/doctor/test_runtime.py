@@ -224,26 +224,33 @@ def test_nobody_is_plugged_in_to_find_out(home: Home) -> None:
     assert home.env.json("link", "show", "eth0")[0]["operstate"] != "UP"
 
 
-@pytest.fixture
-def older(home: Home) -> Iterator[Background]:
-    """Run a daemon of another version."""
+OTHERS = {
+    "smolctl.__version__ = '0.0.1'": f'stack "old" runs smolctl 0.0.1, and this is {__version__}',
+    "messages.PROTOCOL = 2": 'stack "old": the client speaks control protocol 1, the daemon 2',
+}
+"""What makes a daemon one of another version, and what is said of it."""
+
+
+@pytest.fixture(params=OTHERS)
+def older(home: Home, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run a daemon of another version; return what is to be said of it."""
     program = (
-        "import smolctl; smolctl.__version__ = '0.0.1'\n"
+        "import smolctl\n"
+        "from smolctl.control import messages\n"
+        f"{request.param}\n"
         "from smolctl.daemon.__main__ import main\n"
         "main(['--name', 'old'])\n"
     )
     background = Background([sys.executable, "-c", program], env=home.env.environ)
     background.wait_for("started")
-    yield background
+    yield OTHERS[request.param]
     background.close()
 
 
-def test_a_daemon_of_another_version_is_told_and_the_fix_stops_it(
-    home: Home, older: Background
-) -> None:
+def test_a_daemon_of_another_version_is_told_and_the_fix_stops_it(home: Home, older: str) -> None:
     seen = check(runtime.daemons)
     assert seen.status == "warn"
-    assert seen.detail == f'stack "old" runs smolctl 0.0.1, and this is {__version__}'
+    assert seen.detail == older
     assert seen.fix == "smolctl -n old stack stop"
     home.env(*seen.fix.split()[1:], check=True)
     assert check(runtime.daemons).detail == "no stack runs"
