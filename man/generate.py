@@ -247,9 +247,11 @@ def _main_page(nouns: list[str]) -> str:
     lines += [*_exit_status(), *_environment("smolctl"), *_files()]
     lines += _section("EXAMPLES")
     for text, examples in MAIN_EXAMPLES:
-        lines += [".TP", *_text(text)]
+        lines += [".PP"] if lines[-1] == ".RE" else []
+        lines += [*_text(text), ".RS 4"]
         for example in examples:
             lines += [".EX", _escape(example), ".EE"]
+        lines += [".RE"]
     lines += _see_also("smolctl", nouns)
     return "\n".join(lines) + "\n"
 

@@ -33,7 +33,7 @@ ours=$(printf '%s' "$ours" | jq -r '[.[].addr_info[].local] | join(" ")')
 # Every answer is written down, also the second one for an address, which the neighbor cache leaves out.
 smolctl -q --no-start -j trace "$dev" arp and in >"$answers" &
 tracer=$!
-until grep -q '"start"' "$answers"; do kill -0 "$tracer"; done
+until grep -q '"start"' "$answers"; do kill -0 "$tracer" && sleep 0.1; done
 # Probes (RFC 5227) have no sender's address, so that the other owner of an address of ours answers, too.
 seq -f "arping -D -q -c 1 -w 0.01 -I $dev $net.%.0f" "$first" "$last" | ctl batch --force - >/dev/null 2>&1 || true
 sleep 1
