@@ -32,7 +32,7 @@ def test_the_script(
     # Five seconds are for a device that has to boot.
     path.write_text(script.replace(*change).replace("-w 5 -I", "-w 1 -I"))
     smolctl_env.environ["TMPDIR"] = str(smolctl_env.directory)
-    ended = smolctl_env.shell(f"cd {work}; exec sh {path}").wait(20)
+    ended = smolctl_env.shell(f"cd {work}; exec sh {path}").wait(60)
     assert ended.returncode == status, ended
     assert says in ended.stdout + ended.stderr
     assert list(smolctl_env.directory.glob("tmp.*")) == []

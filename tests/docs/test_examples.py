@@ -16,7 +16,7 @@ SCRIPTS = sorted(path.name for path in EXAMPLES.glob("*.sh"))
 
 def start(env: SmolctlEnv, line: str) -> "subprocess.CompletedProcess[str]":
     """Run a script as a user would type it, and wait for its end."""
-    return env.shell(f"exec {EXAMPLES}/{line}").wait(20)
+    return env.shell(f"exec {EXAMPLES}/{line}").wait(60)
 
 
 def plugged(env: SmolctlEnv, name: str, *addresses: str) -> None:
@@ -159,7 +159,7 @@ def test_drops_over_the_threshold(smolctl_env: SmolctlEnv) -> None:
     running.wait_for("watching")
     for _ in range(2):
         smolctl_env("udp", "send", "127.0.0.1:9", "x")
-    ended = running.wait()
+    ended = running.wait(30)
     assert ended.returncode == 1, ended
     assert ended.stdout.startswith("2\tudp-port-closed\t127.0.0.1:")
     assert "fix:    smolctl udp recv 127.0.0.1:9\n" in ended.stdout

@@ -169,7 +169,7 @@ def test_an_example_goes_on_until_something_happens(
     )
     if what.interrupt:
         running.process.send_signal(signal.SIGINT)
-    ended = running.wait()
+    ended = running.wait(30)
     # Only a command without a summary says that it was interrupted.
     expected = exits.INTERRUPTED if " monitor" in example and what.interrupt else 0
     assert ended.returncode == expected, ended

@@ -42,7 +42,7 @@ def test_the_ten_commands_work(smolctl_env: SmolctlEnv) -> None:
             lost = smolctl_env.directory / "work" / "lost.pcapng"
             wait_until(lambda lost=lost: lost.exists() and lost.stat().st_size, line)  # type: ignore[misc]
             running.process.send_signal(signal.SIGINT)
-        ended = running.wait(20)
+        ended = running.wait(60)
         assert ended.returncode == 0, ended
         if " udp send " in line:
             assert "reply 5 bytes from 10.0.0.2:7" in ended.stdout
