@@ -70,7 +70,7 @@ def run(env: SmolctlEnv, line: str) -> str:
         env.shell(f"{_THERE} exec {line[:-2]}")
         wait_until(lambda: _listeners(env) > before, line)
         return ""
-    ended = env.shell(f"exec 2>&1; {_THERE} {line}").wait()
+    ended = env.shell(f"exec 2>&1; {_THERE} {line}").wait(60)
     failed = f"(exit {ended.returncode})\n" if ended.returncode else ""
     return ended.stdout + failed
 
