@@ -58,6 +58,11 @@ _SMOLTCP_0_9 = {
     "ip.frag_max_datagrams": "1",
     "ip.frag_time_ms": "60000",
     "ip.local_prefix": "0",
+    # It joins with a report of version 2, knows no filters, and answers a router of version 1 in
+    # kind, which no knob says.
+    "igmp.force_version": "2",
+    "igmp.max_memberships": "4",
+    "igmp.max_msf": "0",
     "igmp.qrv": "1",
     "ip.loopback_own": "0",
     "ip.multicast_ttl": "64",
@@ -92,7 +97,9 @@ PROFILES = {
                 "ip.drop_unicast_in_l2_multicast": "1",
                 # 3.3.2: SHOULD be between 60 and 120 seconds.
                 "ip.frag_time_ms": "60000",
-                # 3.3.3 points to RFC 1191, whose 5 and 7.1 search where a router is silent.
+                # 3.3.3 points to RFC 1191, whose 3 believes all down to 68 bytes, and whose 5 and
+                # 7.1 search where a router is silent.
+                "ip.min_pmtu": "68",
                 "ip.pmtu_plateaus": "1",
                 # 2.3.2.2: SHOULD save at least one, the latest.
                 "neigh.unres_qlen": "1",

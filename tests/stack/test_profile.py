@@ -2,9 +2,13 @@
 
 import pytest
 
-from smolctl.errors import InvalidArgument
+from smolctl.errors import InvalidArgument, NoBuffers
 from smolctl.stack.profile import PROFILES, Profile, profile
 from smolctl.stack.settings import KNOBS, Settings, knob
+from smolctl.wire import icmp
+from tests.kit.clock import SECOND_NS
+from tests.stack.groups import GROUP, OTHER_GROUP, join, member, only, words
+from tests.stack.kit import PEER, Host, icmp_frame
 
 EVERY = pytest.mark.parametrize("item", PROFILES.values(), ids=lambda item: item.name)
 
@@ -51,3 +55,39 @@ def test_smoltcp_0_12_differs_from_0_9_where_its_releases_say_so() -> None:
 def test_an_unknown_profile_is_told_which_there_are() -> None:
     with pytest.raises(InvalidArgument, match=r"linux, rfc1122, smoltcp-0\.9, smoltcp-0\.12"):
         profile("smoltcp")
+
+
+def like(name: str) -> Host:
+    """Return a host whose knobs are those of a profile."""
+    host = Host()
+    for key, value in PROFILES[name].values.items():
+        host.set(key, value)
+    return host
+
+
+@pytest.mark.parametrize("name", ["smoltcp-0.9", "smoltcp-0.12"])
+def test_smoltcp_joins_with_one_report_of_version_2(name: str) -> None:
+    host = like(name)
+    socket = member(host)
+    assert words(host) == [(f"v2 {GROUP}",)]
+    host.wait(30 * SECOND_NS)
+    assert words(host) == []
+    with pytest.raises(NoBuffers):
+        join(host, socket, OTHER_GROUP, only("10.0.0.2"))
+    for last in range(3):
+        join(host, socket, f"239.0.0.{last}")
+    with pytest.raises(NoBuffers):
+        join(host, socket, OTHER_GROUP)
+
+
+@pytest.mark.parametrize(("name", "believed"), [("linux", 552), ("rfc1122", 100)])
+def test_rfc1191_3_a_path_mtu_of_68_and_more_is_believed(name: str, believed: int) -> None:
+    host = like(name)
+    host.know()
+    host.route("9.0.0.0/8", via=PEER)
+    host.send(host.socket(), "9.9.9.9", payload=bytes(1000))
+    (sent,) = host.take()
+    code = icmp.Unreachable.FRAG_NEEDED
+    host.receive(icmp_frame(icmp.Type.DEST_UNREACHABLE, code, 100, sent[14:42]))
+    ((_, learned),) = host.stack.path_mtus
+    assert learned.mtu == believed
