@@ -75,6 +75,10 @@ def _run(session: Session, args: Args) -> int:
 _OPTIONS = (
     option("icmp", "ask with ICMP echo requests", short="I"),
     option("udp", "ask with datagrams to one port, that of -p (53)", short="U"),
+    option(
+        "dont-fragment", "let nobody cut the probes: !F-MTU says where they are too long",
+        key="dont_fragment", short="F",
+    ),
     option("numeric", "say addresses once: names are never looked up", short="n"),
     option("first", "begin at this hop (1)", "HOP", short="f"),
     option("max-hops", "end at this hop (30)", "HOPS", key="max_hops", short="m"),
@@ -104,6 +108,7 @@ COMMAND = Verb(
         (
             "smolctl traceroute 192.0.2.7",
             "smolctl traceroute -I -n 192.0.2.7",
+            "smolctl traceroute -F 192.0.2.7 1400",
             "smolctl traceroute -q 1 -w 1 -m 5 192.0.2.7",
             "smolctl -j traceroute 192.0.2.7",
         ),

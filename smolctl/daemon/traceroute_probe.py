@@ -6,9 +6,18 @@ from typing import NamedTuple, Protocol
 
 from smolctl.stack import egress
 from smolctl.stack.fate import Trace
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.stack import Stack
 from smolctl.stack.udp_socket import ANY, SocketError, UdpSocket
 from smolctl.wire import icmp, ipv4_options
+
+
+class Marks(NamedTuple):
+    """What the headers of all probes say."""
+
+    tos: int
+    options: bytes
+    pmtudisc: Pmtudisc
 
 
 class Answer(NamedTuple):
@@ -72,11 +81,11 @@ class UdpProber:
     """
 
     def __init__(
-        self, stack: Stack, dst: int, src: int | None, dev: str | None, tos: int, options: bytes,
-        port: int, answered: Answered, *, rising: bool,
+        self, stack: Stack, dst: int, src: int | None, dev: str | None, marks: Marks, port: int,
+        answered: Answered, *, rising: bool,
     ) -> None:  # fmt: skip
         self._stack, self._dst, self._src, self._dev = stack, dst, src, dev
-        self._tos, self._options, self._port, self._answered = tos, options, port, answered
+        self._marks, self._port, self._answered = marks, port, answered
         self._rising = rising
         self._sockets: dict[int, UdpSocket] = {}
 
@@ -84,7 +93,8 @@ class UdpProber:
         """Send one; see ``Prober``."""
         stack = self._stack
         socket = stack.udp_open("traceroute")
-        socket.ttl, socket.tos, socket.options = ttl, self._tos, self._options
+        socket.ttl = ttl
+        socket.tos, socket.options, socket.pmtudisc = self._marks
         stack.udp_bind(socket, self._src or ANY, 0, self._dev)
         port = (self._port + number - 1) % 0xFFFF + 1 if self._rising else self._port
         socket.handler = partial(self._take, number, socket, port)
@@ -117,14 +127,14 @@ class EchoProber:
     """Sends echo requests, whose sequence numbers rise from ``first`` on."""
 
     def __init__(
-        self, stack: Stack, dst: int, src: int | None, dev: str | None, tos: int, options: bytes,
-        first: int, answered: Answered,
+        self, stack: Stack, dst: int, src: int | None, dev: str | None, marks: Marks, first: int,
+        answered: Answered,
     ) -> None:  # fmt: skip
         self._stack, self._dst, self._src, self._dev = stack, dst, src, dev
-        self._tos, self._first, self._answered = tos, first, answered
-        self._options = ipv4_options.outgoing(options, dst)
+        self._marks, self._first, self._answered = marks, first, answered
+        self._options = ipv4_options.outgoing(marks.options, dst)
         self._client = stack.echo_open(dst)
-        self._client.handler = self._take
+        self._client.handler, self._client.pmtudisc = self._take, marks.pmtudisc
         self._numbers: dict[int, int] = {}
 
     def send(self, number: int, ttl: int, payload: bytes, now: int, trace: Trace) -> None:
@@ -136,7 +146,7 @@ class EchoProber:
         )
         egress.icmp_output(
             self._stack, message, self._dst, now, src=self._src, dev=self._dev, ttl=ttl,
-            tos=self._tos, options=self._options, trace=trace,
+            tos=self._marks.tos, options=self._options, pmtudisc=self._marks.pmtudisc, trace=trace,
         )  # fmt: skip
 
     def _take(self, now: int) -> None:

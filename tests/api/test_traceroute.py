@@ -128,6 +128,21 @@ def test_what_a_probe_looks_like(api: Api) -> None:
     assert probes[0].udp[2] == bytes(range(0x40, 0x80)) + bytes(range(0x40, 0x48))
 
 
+@pytest.mark.parametrize("method", ["udp", "icmp", "fixed"])
+@pytest.mark.parametrize("forbidden", [False, True])
+def test_probes_may_be_cut_unless_that_is_forbidden(api: Api, method: str, forbidden: bool) -> None:
+    trace(api, method=method, queries="1", at_once="1", dont_fragment=forbidden)
+    probes = [frame.ip for _, frame in api.wire if frame.ip and text(frame.ip.dst) == FAR]
+    assert [header.df for header in probes] == [forbidden] * 4
+
+
+def test_what_leaves_by_no_link_whole_is_refused_if_it_may_not_be_cut(api: Api) -> None:
+    with pytest.raises(SendRejected) as caught:
+        trace(api, size="2000", dont_fragment=True)
+    assert caught.value.code == "tx-too-big"
+    assert trace(api, size="2000").done_with["ok"]
+
+
 def test_echo_requests_have_rising_sequence_numbers(api: Api) -> None:
     trace(api, method="icmp", queries="1", at_once="1")
     messages = [frame.icmp for _, frame in api.wire if frame.ip and text(frame.ip.dst) == FAR]
@@ -190,8 +205,9 @@ MARKS = [
 def test_a_refusal_ends_the_way_and_is_marked(
     api: Api, way: Way, kind: int, code: int, mark: str, reason: str, method: str
 ) -> None:
-    way.refusal = kind, code, 1400 if mark.startswith("!F") else 0
-    exchange = trace(api, queries="2", method=method)
+    whole = mark.startswith("!F")  # who lets his probes be cut is not told (Linux icmp_unreach)
+    way.refusal = kind, code, 1400 if whole else 0
+    exchange = trace(api, queries="2", method=method, dont_fragment=whole)
     assert told(exchange)[-2:] == [(3, 1, HOPS[2]), (3, 2, HOPS[2])]
     assert {probe["mark"] for probe in exchange.of("probe")[-2:]} == {mark}
     assert not any("mark" in probe for probe in exchange.of("probe")[:-2])

@@ -23,6 +23,7 @@ class Chain(NamedTuple):
 
     lab: Lab
     beside: Peer
+    middle: Peer
     far: Peer
 
     def ours(self, *words: str) -> list[str]:
@@ -59,7 +60,7 @@ def chain(lab: Lab, peer_factory: Callable[[], Peer]) -> Chain:
     far.ip("route", "add", "default", "via", "10.2.0.1")
     beside.ip("route", "add", "default", "via", "10.9.0.2")
     lab.smolctl("route", "add", "default", "via", "10.0.0.2", check=True)
-    return Chain(lab, beside, far)
+    return Chain(lab, beside, second, far)
 
 
 def link(left: Peer, right: Peer, network: str, *, swapped: bool = False) -> None:
@@ -97,6 +98,17 @@ def test_text_is_that_of_traceroute(chain: Chain, words: tuple[str, ...]) -> Non
     theirs = chain.theirs(*kernel)
     assert chain.ours(*words) == theirs
     assert len(theirs) >= 2
+
+
+@pytest.mark.parametrize("mode", [(), ("-I",), ("-U",)], ids=["udp", "icmp", "fixed"])
+def test_probes_that_may_not_be_cut(chain: Chain, mode: tuple[str, ...]) -> None:
+    chain.far.ip("link", "set", "v1020", "mtu", "1200")
+    chain.middle.ip("link", "set", "v1020", "mtu", "1200")
+    words = ("-n", "-q", "2", *mode, FAR, "1400")
+    for more in ((), ("-F",)):
+        theirs = chain.theirs(*more, *words)
+        assert chain.ours(*more, *words) == theirs
+        assert ("!F-1200" in theirs[-1]) == bool(more)
 
 
 @pytest.mark.parametrize(

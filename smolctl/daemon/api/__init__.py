@@ -67,7 +67,8 @@ _SEND = (
     " expect_reply quiet pmtudisc"
 )
 _PING = "dst count interval size ttl tos record stamp hosts timeout deadline src dev pmtudisc"
-_TRACEROUTE = "dst size method first max_hops queries at_once wait gap port tos gateways src dev"
+_PACE = "first max_hops queries at_once wait gap"
+_TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 
 OPS: dict[str, Operation] = {

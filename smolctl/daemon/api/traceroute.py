@@ -8,10 +8,11 @@ from smolctl.daemon.args import Args
 from smolctl.daemon.blame import blame_fields
 from smolctl.daemon.context import Context
 from smolctl.daemon.job import NS_PER_S, WAIT_NOTICE_NS, Job
-from smolctl.daemon.traceroute_probe import Answer, EchoProber, Prober, UdpProber
+from smolctl.daemon.traceroute_probe import Answer, EchoProber, Marks, Prober, UdpProber
 from smolctl.errors import InvalidArgument, NoBuffers, SendRejected
 from smolctl.stack import notify, reason
 from smolctl.stack.fate import Fate, Trace
+from smolctl.stack.path_mtu import Pmtudisc
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr, ipv4_options
 
@@ -32,6 +33,7 @@ class TracePlan:
         wait_ns: for an answer at most; here, near: so many times that of the same and a later hop.
         gap_ns: between two probes.
         size: bytes of payload.
+        pmtudisc: whether probes may be cut, which ``-F`` forbids to all.
     """
 
     method: str
@@ -50,6 +52,7 @@ class TracePlan:
     size: int
     tos: int
     options: bytes
+    pmtudisc: Pmtudisc
 
 
 @dataclass(slots=True, eq=False)
@@ -105,6 +108,7 @@ def _plan(args: Args) -> TracePlan:
         args.integer("queries", 1, 10) or 3, args.integer("at_once", 1, 64) or 16,
         wait_ns, here, near, args.seconds("gap") or 0,
         (size or 60 + options_len) - _HEADERS - options_len, args.tos("tos") or 0, options,
+        Pmtudisc.PROBE if args.flag("dont_fragment") else Pmtudisc.DONT,
     )  # fmt: skip
 
 
@@ -148,11 +152,12 @@ class TracerouteJob(Job):
 
     def _make(self) -> Prober:
         plan, stack = self._plan, self._stack
+        marks = Marks(plan.tos, plan.options, plan.pmtudisc)
+        to = (plan.dst, plan.src, plan.dev)
         if plan.method == "icmp":
-            return EchoProber(stack, plan.dst, plan.src, plan.dev, plan.tos, plan.options,
-                              plan.port, self._answered)  # fmt: skip
-        return UdpProber(stack, plan.dst, plan.src, plan.dev, plan.tos, plan.options, plan.port,
-                         self._answered, rising=plan.method == "udp")  # fmt: skip
+            return EchoProber(stack, *to, marks, plan.port, self._answered)
+        rising = plan.method == "udp"
+        return UdpProber(stack, *to, marks, plan.port, self._answered, rising=rising)
 
     def start(self, now: int) -> None:
         """Announce it and send the first probes."""
