@@ -37,7 +37,7 @@ demo: venv ## what smolctl does, in one minute, without privileges
 
 test: venv deps ## all tests, then lint and types
 	@# More workers than processors: many tests wait for a kernel or for time to pass.
-	$(BIN)/python -m pytest -n 4 --dist loadgroup
+	$(BIN)/python -m pytest -n 4
 	@$(MAKE) --no-print-directory check
 
 test-qemu: venv ## a Linux guest in QEMU as the peer, in software (docs/qemu.md)

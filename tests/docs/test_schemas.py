@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,10 @@ from smolctl.daemon.api import OPS
 from smolctl.stack import story
 from tests.docs.schemas import ALONE, OF_OPERATION, SCHEMAS, STREAMS, UNPRINTED, Document, documents
 from tests.kit.netns import Namespace
+from tests.kit.once import once
 from tests.kit.stack_env import SmolctlEnv
 from tests.stack.provoke import PROVOKERS, VARIANTS
 from tests.stack.provokers import fresh
-
-pytestmark = pytest.mark.xdist_group("schemas")  # what is printed, is printed once for all
 
 ALL = sorted({*OF_OPERATION.values(), *ALONE})
 
@@ -42,13 +42,17 @@ def faults(name: str, document: Any) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def printed() -> Iterator[list[Document]]:
+def printed(tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
     """Return what many commands print on a pair of real stacks."""
-    env = SmolctlEnv()
-    try:
-        yield list(documents(env))
-    finally:
-        env.close()
+
+    def make(_folder: Path) -> list[Document]:
+        env = SmolctlEnv()
+        try:
+            return list(documents(env))
+        finally:
+            env.close()
+
+    return [tuple(document) for document in once(tmp_path_factory, "printed", make)]
 
 
 def test_every_operation_has_a_schema() -> None:

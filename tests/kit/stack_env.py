@@ -109,15 +109,17 @@ class SmolctlEnv:
     def pids(self) -> list[int]:
         """Return the processes, daemons above all, that were started with our runtime directory.
 
-        They are found by their environment, so that neither a lost lock file nor a daemon that does
-        not answer hides one.
+        They are found by their environment, or by where they log, so that neither a lost lock file
+        nor a daemon that does not answer hides one.
         """
         mark = f"XDG_RUNTIME_DIR={self.directory}".encode()
+        logs = f"{self.directory}/smolctl/"
         found = []
         for path in Path("/proc").glob("[0-9]*"):
             # OSError: it ended meanwhile, or it is another user's. A zombie's environment is empty.
             with suppress(OSError):
-                if mark in (path / "environ").read_bytes().split(b"\0"):
+                started = mark in (path / "environ").read_bytes().split(b"\0")
+                if started or os.readlink(path / "fd" / "1").startswith(logs):
                     found.append(int(path.name))
         return found
 

@@ -2,7 +2,8 @@
 
 Most of what a command costs is that Python starts and imports, and end-to-end tests run thousands
 of them. Each is a process of its own all the same, with its own arguments, environment, streams,
-namespace and exit status; what it starts, daemons above all, is started in earnest.
+namespace and exit status; and so is the daemon that it starts. Those of tests/daemon, and whatever
+a test types into a shell, are started in earnest.
 """
 
 import atexit
@@ -131,10 +132,13 @@ def _read(pipes: dict[int, bytes], deadline: float) -> dict[int, bytes]:
 
 def serve(control: socket.socket) -> None:
     """Fork a command for every request, and tell how each ends, until nobody asks any more."""
+    from smolctl import launch
     from smolctl.cli.main import NOUNS
 
-    for noun in NOUNS:
-        import_module(f"smolctl.cli.{noun}")
+    daemon = ("__main__", "environment", "process", "setup")
+    for name in (*(f"cli.{noun}" for noun in NOUNS), *(f"daemon.{part}" for part in daemon)):
+        import_module(f"smolctl.{name}")
+    launch._spawn = _spawn
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
@@ -203,6 +207,30 @@ def _become(
         sys.stdout.flush()
         sys.stderr.flush()
         status = code if isinstance(code, int) else int(code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(status)
+
+
+def _spawn(command: list[str], log: str, ready: int) -> int:
+    """Start a daemon as ``launch._spawn`` does, but without an interpreter of its own."""
+    from smolctl.daemon.__main__ import main
+    from smolctl.launch import daemon_environment
+
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        os.dup2(ready, 3)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 1)
+        os.dup2(1, 2)
+        os.environ.update(daemon_environment())
+        status = main(command[command.index("smolctl.daemon") + 1 :])
+    except SystemExit as ending:
+        status = ending.code if isinstance(ending.code, int) else 1
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

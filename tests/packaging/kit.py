@@ -1,7 +1,5 @@
 """The source distribution and the wheel, built once a test run, and an installed smolctl."""
 
-import fcntl
-import json
 import os
 import shutil
 import subprocess
@@ -12,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.kit.once import once
 
 ROOT = Path(__file__).parents[2]
 NOT_SOURCE = (
@@ -66,16 +66,11 @@ def build(folder: Path) -> Built:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Build once, whichever worker comes first."""
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    folder, done = base / "built", base / "built.json"
-    with open(base / "built.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            folder.mkdir()
-            done.write_text(json.dumps([str(path) for path in build(folder)]))
-    return Built(*map(Path, json.loads(done.read_text())))
+
+    def make(folder: Path) -> list[str]:
+        return [str(path) for path in build(folder)]
+
+    return Built(*map(Path, once(tmp_path_factory, "built", make)))
 
 
 class Installed:

@@ -6,7 +6,7 @@ All packets are listened to, from the first to the last; and that they are chang
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.stack import impair, story
@@ -280,7 +280,6 @@ listeners = st.builds(Do, st.just("listen"), st.just("lo"), st.integers(0, 1))
 in_turns = st.lists(st.tuples(listeners, mixed), min_size=1, max_size=3)
 
 
-@settings(max_examples=2 * settings().max_examples)
 @given(configs.map(friendly), in_turns)
 def test_who_listens_changes_nothing(config: Config, history: list[tuple[Do, list[Event]]]) -> None:
     listened, unheard = Listened(config), Unheard(config)
