@@ -103,13 +103,14 @@ class Igmp:
         return result
 
     def version(self, now: int) -> int:
-        """Return the version that is spoken: that of the oldest router (RFC 3376 7.2.1)."""
-        forced = self._settings["igmp.force_version"]
-        if forced:
-            return forced
+        """Return the version that is spoken: that of the oldest router (RFC 3376 7.2.1).
+
+        igmp.force_version is the latest one at most (Linux ``IGMP_V1_SEEN``, ``IGMP_V2_SEEN``).
+        """
+        latest = self._settings["igmp.force_version"] or 3
         if now < self.v1_until_ns:
             return 1
-        return 2 if now < self.v2_until_ns else 3
+        return min(latest, 2 if now < self.v2_until_ns else 3)
 
     @property
     def robustness(self) -> int:

@@ -58,8 +58,7 @@ _SMOLTCP_0_9 = {
     "ip.frag_max_datagrams": "1",
     "ip.frag_time_ms": "60000",
     "ip.local_prefix": "0",
-    # It joins with a report of version 2, knows no filters, and answers a router of version 1 in
-    # kind, which no knob says.
+    # It joins with a report of version 2, and knows no filters.
     "igmp.force_version": "2",
     "igmp.max_memberships": "4",
     "igmp.max_msf": "0",

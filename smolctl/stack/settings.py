@@ -74,7 +74,7 @@ KNOBS: dict[str, Knob] = {
         ),
         Knob(
             "igmp.force_version", 0, "version", 0, 3,
-            "IGMP version that is spoken; 0 is 3, or that of the oldest router of the link",
+            "latest IGMP version that is spoken, 0 for 3; an older router of the link is heeded",
             "RFC 3376 7.2.1; Linux force_igmp_version", "0", "1 or 2, as the router",
         ),
         Knob(
