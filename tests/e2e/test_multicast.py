@@ -243,7 +243,7 @@ def test_maddr_shows_what_ip_maddr_shows(tap: Lab) -> None:
     assert ours == theirs
     text = tap.smolctl("maddr", "show", "dev", "tap0").stdout
     assert re.fullmatch(
-        r"2:\ttap0\n\tlink  01:00:5e:01:02:03\n\tlink  01:00:5e:00:00:01\n"
+        r"2:\ttap0\n\tlink  01:00:5e:00:00:01\n\tlink  01:00:5e:01:02:03\n"
         r"\tinet  239\.1\.2\.3\n\tinet  224\.0\.0\.1\n",
         text,
     )

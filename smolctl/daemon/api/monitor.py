@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from smolctl.daemon.api.addr import addr_row
-from smolctl.daemon.api.link import show_row
+from smolctl.daemon.api.link import details_row, link_row
 from smolctl.daemon.api.maddr import group_row
 from smolctl.daemon.api.neigh import neigh_row
 from smolctl.daemon.api.neigh_proxy import proxy_row
@@ -110,7 +110,7 @@ class MonitorJob(FeedJob):
         """Return what the noun's ``show`` would say."""
         ctx, interface, subject = self._ctx, event.interface, event.subject
         if isinstance(subject, Interface):
-            return show_row(ctx, subject, stats=self._stats)
+            return link_row(ctx, subject, stats=self._stats) | details_row(ctx, subject)
         if isinstance(subject, Route):
             return route_row(ctx.stack, subject, table=True)
         if isinstance(subject, Rule):
