@@ -195,6 +195,7 @@ def test_the_last_line_of_python_is_the_reason_when_there_is_no_other(
     assert caught.value.code == "start-failed"
     assert caught.value.message.startswith('cannot start stack "default": ')
     assert "\n" not in caught.value.message
+    assert caught.value.hint == "smolctl doctor"
 
 
 def test_an_interpreter_that_is_not_there(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,6 +203,7 @@ def test_an_interpreter_that_is_not_there(home: Home, monkeypatch: pytest.Monkey
     with pytest.raises(ClientError) as caught:
         Client.connect()
     assert "/nonexistent/python: No such file or directory" in caught.value.message
+    assert caught.value.hint == "smolctl doctor"
 
 
 def test_a_daemon_that_is_not_ready_in_time(home: Home) -> None:
