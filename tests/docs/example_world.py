@@ -99,6 +99,7 @@ _LOST = "udp send 127.0.0.1:99 x"
 _NEW = "addr add 10.9.0.1/24 dev tap0"
 _NEIGHBOR = "neigh add 10.0.0.77 lladdr 02:00:00:00:00:77 dev tap0"
 ONGOING: dict[str, Ongoing] = {
+    "smolctl stack start --foreground": Ongoing("stack stop", False),
     "smolctl monitor": Ongoing(_NEW, shows="10.9.0.1"),
     "smolctl monitor drops": Ongoing(_LOST, shows="udp-port-closed"),
     "smolctl -ts monitor route neigh dev tap0": Ongoing(_NEW, shows="[ROUTE]"),

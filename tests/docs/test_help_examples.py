@@ -25,8 +25,6 @@ TO_THE_MACHINE = {
     "smolctl link add p0 type packet link eth0",
 }
 """These need root, and run in a network namespace."""
-ELSEWHERE = {"smolctl stack start --foreground": "it is the daemon that every test has, beside it"}
-"""Examples that are not run here, and why."""
 WRITTEN = ("all.pcapng", "data")
 """Files that examples write."""
 INPUT = {"batch -": "addr show\n", "config diff -": world.LAB}
@@ -108,7 +106,7 @@ def words_of(env: SmolctlEnv, example: str) -> str:
 
 
 QUICK = sorted(
-    EXAMPLES.keys() - ONGOING.keys() - TO_THE_MACHINE - ELSEWHERE.keys(),
+    EXAMPLES.keys() - ONGOING.keys() - TO_THE_MACHINE,
     key=lambda example: (not READS.search(EXAMPLES[example]), example),
 )
 
@@ -136,7 +134,7 @@ def test_an_example_runs(
 
 
 @pytest.mark.usefixtures("ours")
-@pytest.mark.parametrize("example", sorted(ONGOING.keys() - ELSEWHERE.keys()))
+@pytest.mark.parametrize("example", sorted(ONGOING.keys()))
 def test_an_example_goes_on_until_something_happens(
     env: SmolctlEnv, run: Run, example: str
 ) -> None:
@@ -189,13 +187,7 @@ def test_an_example_that_needs_root(
 
 
 def test_every_example_is_run_somewhere() -> None:
-    known = (
-        ONGOING.keys()
-        | world.LISTENING.keys()
-        | TO_THE_MACHINE
-        | ELSEWHERE.keys()
-        | world.STATUS.keys()
-    )
+    known = ONGOING.keys() | world.LISTENING.keys() | TO_THE_MACHINE | world.STATUS.keys()
     assert known <= EXAMPLES.keys()
     assert world.BEFORE.keys() <= EXAMPLES.keys() | set(EXAMPLES.values())
 
