@@ -193,7 +193,7 @@ def test_atomic_makes_all_or_nothing(smolctl: SmolctlEnv) -> None:
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
         f'smolctl: {again}:3: there is no interface "lo9" (there are: lo, lo1, lo2);'
-        " try: smolctl link show",
+        ' did you mean "lo"?',
         f"smolctl: {again}: nothing was changed",
     ]
     assert (smolctl("config", "save").stdout, smolctl("route").stdout) == before
