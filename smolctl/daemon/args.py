@@ -4,7 +4,6 @@ Every error shows the value and says what would be right; it is ``InvalidArgumen
 otherwise.
 """
 
-import base64
 import binascii
 import math
 import re
@@ -220,7 +219,7 @@ class Args:
         if text is None:
             return None
         try:
-            return base64.b64decode(text, validate=True)
+            return binascii.a2b_base64(text, strict_mode=True)
         except (binascii.Error, ValueError):
             raise InvalidArgument(f"{name} is not base64") from None
 

@@ -3,8 +3,7 @@
 ``decide`` has no side effect. The data path acts on its answer, ``route get`` shows it.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.errors import AddressNotAvailable, SendRejected
 from smolctl.stack import gateways, policy, reason, suggest
@@ -36,8 +35,7 @@ _RULE_REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Which way a packet goes.
 
     Attributes:
@@ -70,8 +68,7 @@ class Decision:
         return self.next_hop if self.next_hop != self.dst else None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """Why a packet goes no way."""
 
     reason: Reason

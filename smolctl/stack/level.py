@@ -5,8 +5,8 @@ nobody could see otherwise, and it is told with both places.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from smolctl.errors import InvalidArgument, StackError
 
@@ -34,8 +34,7 @@ class Level(IntEnum):
 _LABELS = ("default", "profile", "config file", "environment", "command line")
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """One value for one knob.
 
     Attributes:

@@ -7,7 +7,7 @@ hop is dead reaches it as a flag.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from smolctl.stack.route import Route
 
@@ -79,8 +79,7 @@ def flow_hash(seed: int, *keys: int) -> int:
     return mixed >> 64 - HASH_BITS
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(NamedTuple):
     """One next hop as the user says it."""
 
     dev: str | None

@@ -94,48 +94,42 @@ class Silence(NamedTuple):
     asked: int
 
 
-@dataclass(frozen=True, slots=True)
-class SendProbe:
+class SendProbe(NamedTuple):
     """Send an ARP request for ``entry``: by unicast to its MAC, or by broadcast."""
 
     entry: Neighbor
     unicast: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Transmit:
+class Transmit(NamedTuple):
     """The MAC is known: send these packets, oldest first."""
 
     entry: Neighbor
     packets: list[Queued]
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(NamedTuple):
     """The neighbor did not answer: these packets are undeliverable."""
 
     entry: Neighbor
     packets: list[Queued]
 
 
-@dataclass(frozen=True, slots=True)
-class Overflow:
+class Overflow(NamedTuple):
     """The entry's queue was full: its oldest packet made room."""
 
     entry: Neighbor
     packet: Queued
 
 
-@dataclass(frozen=True, slots=True)
-class Purged:
+class Purged(NamedTuple):
     """The entry went away (deleted, flushed, link down) with these packets waiting."""
 
     entry: Neighbor
     packets: list[Queued]
 
 
-@dataclass(frozen=True, slots=True)
-class Evicted:
+class Evicted(NamedTuple):
     """The cache was full: ``entry`` made room for ``new``; its packets are lost."""
 
     entry: Neighbor
@@ -143,8 +137,7 @@ class Evicted:
     packets: list[Queued]
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
+class Released(NamedTuple):
     """Sockets need not keep their packets any longer: it has a MAC, or ``failed`` to answer."""
 
     entry: Neighbor

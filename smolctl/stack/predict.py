@@ -5,8 +5,7 @@ take the frame) is not known, so a prediction ends where the packet waits for th
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smolctl.errors import AddressInUse, InvalidArgument, NoBuffers, SendRejected
 from smolctl.stack import egress, egress_link, ingress, reason
@@ -30,8 +29,7 @@ _SOME_MACS = (b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02")
 """A sender's MAC address where nobody knows it; one of them is not our own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A packet that might be sent, or come in.
 
     Attributes:

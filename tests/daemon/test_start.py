@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from smolctl.client import Client
+from smolctl.daemon.__main__ import Options, main
 from smolctl.daemon.config import settings_of
 from smolctl.daemon.environment import from_words, initial_settings
 from smolctl.errors import ClientError, InvalidArgument
@@ -224,6 +225,31 @@ def test_the_module_explains_itself() -> None:
     argv = [sys.executable, "-m", "smolctl.daemon", "--help"]
     text = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     assert "--ready-fd" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--nmae", "a"], "there is no option --nmae"),
+        (["name"], "there is no option name"),
+        (["--foreground=1"], "there is no option --foreground"),
+        (["--name"], "--name needs a value"),
+        (["--ready-fd", "x"], "--ready-fd x is not a descriptor"),
+    ],
+)
+def test_a_wrong_option_of_the_module(
+    words: list[str], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"smolctl: {what}; try: python -m smolctl.daemon --help\n"
+
+
+def test_options_of_the_module() -> None:
+    options = Options(["--name=a", "--sysctl", "x=1", "--sysctl=y=2", "--setup-fd", "4"])
+    assert (options.name, options.profile, options.sysctl) == ("a", "linux", ["x=1", "y=2"])
+    assert (options.setup_fd, options.ready_fd) == (4, None)
 
 
 def test_a_log_that_cannot_be_written(home: Home) -> None:

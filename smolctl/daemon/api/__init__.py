@@ -5,7 +5,7 @@ returns rows or a job. Handlers know no socket and no clock, so they work on any
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smolctl.daemon.api import (
     addr,
@@ -42,8 +42,7 @@ from smolctl.daemon.job import Job
 Handler = Callable[[Context, Args], Iterable[Row] | Job]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One operation: who handles it, and the arguments that it knows."""
 
     handler: Handler

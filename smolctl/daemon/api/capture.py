@@ -1,6 +1,6 @@
 """``smolctl capture``: the packets of the stack, as they get their fates."""
 
-import base64
+from binascii import b2a_base64
 from typing import Any
 
 from smolctl.daemon.api.packets import PacketJob, Wanted, seen
@@ -62,4 +62,4 @@ class CaptureJob(PacketJob):
 
 
 def _encoded(frame: bytes) -> str:
-    return base64.b64encode(frame).decode()
+    return b2a_base64(frame, newline=False).decode()

@@ -6,7 +6,6 @@ and made anew.
 """
 
 from collections.abc import Iterable, Iterator
-from difflib import SequenceMatcher
 
 from smolctl.daemon.api.batch import check
 from smolctl.daemon.api.config import tried
@@ -144,6 +143,8 @@ def _steps(have: list[Saved], wanted: list[Saved]) -> Iterator[Step]:
 
 def _different(have: list[Saved], wanted: list[Saved]) -> tuple[list[Saved], list[Saved]]:
     """Return what is too much and what is missing; in a group, what stands elsewhere is both."""
+    from difflib import SequenceMatcher  # nothing else needs it
+
     extra: list[Saved] = []
     missing: list[Saved] = []
     for group in dict.fromkeys(part.group for part in (*have, *wanted)):

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smolctl.daemon.args import Args
 from smolctl.errors import InvalidArgument
 from smolctl.stack.impairment import LIMIT_FRAMES, Netem
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 WORDS = "delay jitter loss corrupt duplicate reorder rate"
 
@@ -102,10 +104,10 @@ def _rate(args: Args) -> int:
     return value
 
 
-def _split(args: Args, name: str) -> tuple[Decimal | None, str, str]:
+def _split(args: Args, name: str) -> "tuple[Decimal | None, str, str]":
     text = args.required(name)
     found = _NUMBER.fullmatch(text.lower())
-    return (Decimal(found[1]), found[2], text) if found else (None, "", text)
+    return (_decimal(found[1]), found[2], text) if found else (None, "", text)
 
 
 def words(netem: Netem) -> dict[str, str]:
@@ -118,7 +120,7 @@ def words(netem: Netem) -> dict[str, str]:
         fraction = getattr(netem, name)
         if fraction:
             # They came as a percentage of at most nine decimals: so many, and it is the same one.
-            found[name] = _plain(Decimal(f"{fraction * 100:.9f}")) + "%"
+            found[name] = _plain(_decimal(f"{fraction * 100:.9f}")) + "%"
     if netem.rate:
         prefix, factor = next(
             (prefix, factor)
@@ -133,9 +135,15 @@ def _time_words(ns: int) -> str:
     for unit, factor in (("s", 10**9), ("ms", 10**6)):
         if ns % factor == 0:
             return f"{ns // factor}{unit}"
-    return _plain(Decimal(ns) / 1000) + "us"
+    return _plain(_decimal(ns) / 1000) + "us"
 
 
-def _plain(number: Decimal) -> str:
+def _decimal(number: str | int) -> "Decimal":
+    from decimal import Decimal  # which a stack without bad links need not load
+
+    return Decimal(number)
+
+
+def _plain(number: "Decimal") -> str:
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

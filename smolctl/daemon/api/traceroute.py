@@ -1,7 +1,7 @@
 """``smolctl traceroute``: probes with a rising time to live, and who answers them."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from smolctl.daemon import traceroute_probe
 from smolctl.daemon.args import Args
@@ -23,8 +23,7 @@ _PRECISION_NS = 1_000_000
 _HEADERS = 28
 
 
-@dataclass(frozen=True, slots=True)
-class TracePlan:
+class TracePlan(NamedTuple):
     """What a traceroute is to do; times in ns.
 
     Attributes:

@@ -1,6 +1,6 @@
 """``smolctl udp``: send, receive and echo datagrams, and say truly what became of them."""
 
-import base64
+from binascii import b2a_base64
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -203,7 +203,7 @@ class RecvJob(Job):
                 dev=datagram.dev,
                 tos=datagram.tos or None,
                 options=ipv4_options.text(datagram.options, addr.IPV4.format) or None,
-                data=base64.b64encode(datagram.payload).decode(),
+                data=b2a_base64(datagram.payload, newline=False).decode(),
                 time=round(self._wall(datagram.at_ns), 6),
             )
         if self._complete():

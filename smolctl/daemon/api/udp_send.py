@@ -1,6 +1,6 @@
 """The job behind ``smolctl udp send``: it follows every datagram to its fate."""
 
-import base64
+from binascii import b2a_base64
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -208,7 +208,7 @@ class SendJob(Job):
                 "reply",
                 src=addr.IPV4.format(datagram.src),
                 sport=datagram.sport,
-                data=base64.b64encode(datagram.payload).decode(),
+                data=b2a_base64(datagram.payload, newline=False).decode(),
                 rtt_ms=(datagram.at_ns - self._last_ns) / 1e6,
             )
         while socket.errors:
