@@ -113,7 +113,9 @@ class Broken(Job):
 def test_a_job_that_fails_ends_alone_and_tells_its_client(
     monkeypatch: pytest.MonkeyPatch, error: Exception, code: str, message: str, bugs: int
 ) -> None:
-    monkeypatch.setitem(OPS, "test.run", Operation(lambda ctx, args: Broken(error), frozenset()))
+    operation = Operation("nothing.run")
+    operation.handler = lambda _ctx, _args: Broken(error)
+    monkeypatch.setitem(OPS, "test.run", operation)
     api = Failing()
     first, job = api.start("test.run")
     second, _ = api.start("udp.recv", port="8", wait="0")
@@ -123,6 +125,12 @@ def test_a_job_that_fails_ends_alone_and_tells_its_client(
     assert job.ended
     assert second.ended
     assert len(api.bugs) == bugs
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_every_operation_is_there(op: str) -> None:
+    assert callable(OPS[op].handler)
+    assert all(name.isidentifier() for name in OPS[op].names)
 
 
 def test_closing_ends_all_jobs() -> None:

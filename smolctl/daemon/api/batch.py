@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from smolctl.control.changes import MAX_TOGETHER, changes
-from smolctl.daemon.api import atomic
+from smolctl.daemon.api import OPS, atomic
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import ControlError, InvalidArgument, SmolctlError
@@ -44,8 +44,6 @@ def check(op: str) -> None:
     Raises:
         ControlError, InvalidArgument: it is none.
     """
-    from smolctl.daemon.api import OPS  # which has this module in it
-
     if op not in OPS:
         raise ControlError(f'there is no operation "{op}"', code="unknown-operation")
     if not changes(op):
@@ -54,8 +52,6 @@ def check(op: str) -> None:
 
 def attempt(ctx: Context, op: str, arguments: Row) -> Row:
     """Make one change; return its rows as "rows", or why it was refused as "error"."""
-    from smolctl.daemon.api import OPS
-
     operation = OPS[op]
     try:
         rows = list(operation.handler(ctx, Args(op, arguments, operation.names)))  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from smolctl.daemon.api import OPS
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.device import random_mac
@@ -95,8 +96,6 @@ class Scratch:
         Raises:
             SmolctlError: it is refused.
         """
-        from smolctl.daemon.api import OPS  # which the modules that use this are part of
-
         operation = OPS[op]
         answer = operation.handler(self.context, Args(op, args, operation.names))
         return list(answer)  # type: ignore[arg-type]
