@@ -131,7 +131,8 @@ COMMAND = Noun(
                 ),
                 (option("to", "the other one is this stack", "STACK", complete="stack"),),
                 notes="Nothing is changed: smolctl config diff FILE | smolctl batch - does it. The"
-                " exit status is 0 when there is nothing to do, and 1 when there is.",
+                " exit status is 0 when there is nothing to do, and 1 when there is. Where single"
+                " changes do not lead there, all is taken away and made anew, links too.",
             ),
             _diff,
         ),
