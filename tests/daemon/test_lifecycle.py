@@ -89,7 +89,13 @@ def test_a_module_in_the_callers_directory_is_not_the_daemons(
     assert home.connect().call("stack.status")
 
 
-@pytest.mark.parametrize("heavy", ["click", "tabulate", "scapy", "logging", "asyncio"])
+@pytest.mark.parametrize(
+    "heavy",
+    [
+        "argparse", "asyncio", "click", "decimal", "difflib", "logging", "scapy", "tabulate",
+        "tomllib", "smolctl.daemon.api.addr", "smolctl.daemon.api.traceroute",
+    ],
+)  # fmt: skip
 def test_a_daemon_does_not_load_what_it_does_not_need(heavy: str) -> None:
     code = "import sys, smolctl.daemon.__main__, smolctl.daemon.process as p; print(*sys.modules)"
     loaded = subprocess.run(

@@ -13,6 +13,11 @@ from tests.stack.kit import PEER, Host, Seen, frame_of, ip, packet_of, text, udp
 
 GROUP, OTHER_GROUP = "239.1.2.3", "239.1.2.4"
 ALL_HOSTS, ALL_ROUTERS, V3_ROUTERS = "224.0.0.1", "224.0.0.2", "224.0.0.22"
+A, B, C = (f"10.0.0.{number}" for number in (2, 3, 4))
+"""Senders."""
+MS = 1_000_000
+OLD = 260 * SECOND_NS
+"""How long an older router is remembered: 2 times 125 s, and 10 s (RFC 3376 8.12)."""
 
 
 def only(*sources: str) -> Filter:

@@ -68,3 +68,8 @@ def header_of(seen: Seen) -> ipv4.Ipv4Header:
     """Return the IPv4 header of a frame that carries such a packet."""
     assert seen.ip is not None
     return seen.ip
+
+
+def told(host: Host, dev: str = "tap0") -> list[tuple[int, int]]:
+    """Return type and code of the ICMP messages that leave."""
+    return [(seen.icmp.type, seen.icmp.code) for seen in host.sent(dev)]

@@ -29,17 +29,13 @@ from tests.stack.routers import (
     datagram,
     frame,
     header_of,
+    told,
 )
 
 
 @pytest.fixture
 def router() -> Router:
     return Router()
-
-
-def told(host: Host, dev: str = "tap0") -> list[tuple[int, int]]:
-    """Return type and code of the ICMP messages that leave."""
-    return [(seen.icmp.type, seen.icmp.code) for seen in host.sent(dev)]
 
 
 @pytest.mark.parametrize("ttl", [0, 1])

@@ -12,8 +12,12 @@ from tests.kit.clock import SECOND_NS
 from tests.stack.groups import (
     ALL_ROUTERS,
     GROUP,
+    OLD,
     OTHER_GROUP,
     V3_ROUTERS,
+    A,
+    B,
+    C,
     Said,
     but,
     join,
@@ -28,11 +32,6 @@ from tests.stack.groups import (
     words,
 )
 from tests.stack.kit import OURS, Host, ip, text
-
-MS = 1_000_000
-A, B, C = (f"10.0.0.{number}" for number in (2, 3, 4))
-OLD = 260 * SECOND_NS
-"""How long an older router is remembered: 2 times 125 s, and 10 s (RFC 3376 8.12)."""
 
 
 @pytest.fixture
