@@ -16,11 +16,12 @@ from smolctl.daemon.links import DRAIN_LIMIT, Links
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import Poller
 from smolctl.device.tap import TapDevice
-from smolctl.stack import configure
-from smolctl.stack.addr import Address
+from smolctl.stack.config.addr import add_address
+from smolctl.stack.config.link import add_interface
+from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Medium
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.route import Scope
+from smolctl.stack.ip.addresses import Address
+from smolctl.stack.neighbor.states import State
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr
 
@@ -68,11 +69,9 @@ def _stack(destination: str, port: int, payloads: list[bytes], count: int) -> tu
     with closing(Poller()) as poller:
         links = Links(stack, poller, Log(os.devnull))
         device = TapDevice("bulk0", host=(destination, 24))
-        wire = configure.add_interface(
-            stack, "bulk0", device.kind, Medium.ETHERNET, device.mtu, device.mac
-        )
+        wire = add_interface(stack, "bulk0", device.kind, Medium.ETHERNET, device.mtu, device.mac)
         links.attach(wire, device, monotonic_ns())
-        configure.add_address(stack, wire, Address(dst + 1, 24, Scope.GLOBAL, "bulk0"))
+        add_address(stack, wire, Address(dst + 1, 24, Scope.GLOBAL, "bulk0"))
         with open("/sys/class/net/bulk0/address") as file:
             mac = addr.parse_mac(file.read().strip())
         stack.neighbors["bulk0"].set(dst, State.PERMANENT, mac, monotonic_ns())

@@ -8,11 +8,12 @@ from time import perf_counter, perf_counter_ns, process_time
 from unittest import mock
 
 from bench.measure import Limit, Plan, Row, by_turns, middle, ratio, thousands
-from smolctl.stack import configure, fast
-from smolctl.stack.fate import Trace
-from smolctl.stack.journal import Journal
+from smolctl.stack.config.addr import bring_up_loopback
+from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.stack import Stack
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.trace.journal import Journal
+from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.addr import IPV4
 
 PAYLOAD = bytes(range(64))
@@ -30,8 +31,8 @@ def _nothing(*_: object) -> None:
 def fast_path_off() -> Iterator[None]:
     """Let the stack learn no flow, so that every datagram takes the layered path."""
     with (
-        mock.patch.object(fast, "learn_egress", _nothing),
-        mock.patch.object(fast, "learn_ingress", _nothing),
+        mock.patch.object(fast_udp, "learn_egress", _nothing),
+        mock.patch.object(fast_udp, "learn_ingress", _nothing),
     ):
         yield
 
@@ -69,7 +70,7 @@ class Pair:
 
     def __init__(self) -> None:
         self.stack = Stack(random.Random(1).random)
-        configure.bring_up_loopback(self.stack)
+        bring_up_loopback(self.stack)
         self.sender, self.receiver = self.stack.udp_open(), self.stack.udp_open()
         self.dst = IPV4.parse("127.0.0.2")
         self.stack.udp_bind(self.receiver, self.dst, 7)

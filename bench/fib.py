@@ -9,8 +9,8 @@ from typing import Any
 
 from bench.measure import Limit, Plan, Row, Skipped, Spread, by_turns, middle, ratio
 from bench.world import resident_kib
-from smolctl.stack.fib import Fib
-from smolctl.stack.route import Route, RouteType, TableName
+from smolctl.stack.fib.fib import Fib
+from smolctl.stack.fib.route import Route, RouteType, TableName
 
 SIZES = (10, 1_000, 100_000, 1_000_000)
 _LOOKUPS = 40_000

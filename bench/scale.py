@@ -8,11 +8,13 @@ from time import perf_counter
 from bench.datagram import PAYLOAD, fast_path_off, forget
 from bench.fib import fill, prefixes
 from bench.measure import Limit, Plan, Row, by_turns, middle, ratio
-from smolctl.stack import configure, policy
-from smolctl.stack.addr import Address
+from smolctl.stack.config.addr import add_address, bring_up_loopback
+from smolctl.stack.config.link import add_interface
+from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Medium
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.route import Scope
+from smolctl.stack.ip.addresses import Address
+from smolctl.stack.ip.derived_routes import derived
+from smolctl.stack.neighbor.states import State
 from smolctl.stack.stack import Stack
 from smolctl.wire import ethernet, ipv4, udp
 from smolctl.wire.addr import IPV4
@@ -31,9 +33,9 @@ class Wired:
 
     def __init__(self) -> None:
         self.stack = Stack(random.Random(1).random)
-        configure.bring_up_loopback(self.stack)
-        self.wire = configure.add_interface(self.stack, "eth0", "test", Medium.ETHERNET, 1500, _MAC)
-        configure.add_address(self.stack, self.wire, Address(_OURS, 8, Scope.GLOBAL, "eth0"))
+        bring_up_loopback(self.stack)
+        self.wire = add_interface(self.stack, "eth0", "test", Medium.ETHERNET, 1500, _MAC)
+        add_address(self.stack, self.wire, Address(_OURS, 8, Scope.GLOBAL, "eth0"))
         self.add_neighbor(_PEER)
         self.socket = self.stack.udp_open()
         self.stack.udp_bind(self.socket, port=_PORT)
@@ -91,7 +93,7 @@ def _many_addresses() -> Wired:
         items.append(Address(_OURS + 256 + number, 8, Scope.GLOBAL, "eth0", secondary=True))
     known = set(wired.stack.fib)
     have = {(route.prefix, route.plen, route.type) for route in known}
-    for route in policy.derived(wired.stack, wired.wire).values():
+    for route in derived(wired.stack, wired.wire).values():
         if (route.prefix, route.plen, route.type) not in have:
             wired.stack.fib.insert(route)
     wired.stack.touch()

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from smolctl.capture import Record
-from smolctl.stack.packet_filter import parse
-from smolctl.stack.packet_match import Packet
+from smolctl.stack.explain.filter import parse
+from smolctl.stack.explain.filter_match import Packet
 from smolctl.stack.reason import REASONS, Kind
 
 _COMMENT = re.compile(r"reason: ([a-z]+(?:-[a-z0-9]+)+)(?: - (.*))?", re.DOTALL)

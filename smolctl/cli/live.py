@@ -118,7 +118,7 @@ def _settings(options: Options, _args: Args) -> Names:
     try:
         return [(row["key"], str(row["value"])) for row in _call(options, "sysctl.show")]
     except (SmolctlError, OSError):  # no stack runs: the keys are the same in all
-        from smolctl.stack.settings import KNOBS
+        from smolctl.stack.sysctl.settings import KNOBS
 
         return [(knob.key, str(knob.show(knob.default))) for knob in KNOBS.values()]
 
@@ -150,8 +150,8 @@ def _listed(directory: str) -> Names:
 
 
 def _assignments(_options: Options, _args: Args) -> Names:
-    from smolctl.stack.profile import PROFILES
-    from smolctl.stack.settings import KNOBS
+    from smolctl.stack.sysctl.profiles import PROFILES
+    from smolctl.stack.sysctl.settings import KNOBS
 
     values = {
         (key, word): "" for key, knob in KNOBS.items()
@@ -163,7 +163,7 @@ def _assignments(_options: Options, _args: Args) -> Names:
 
 
 def _profiles(_options: Options, _args: Args) -> Names:
-    from smolctl.stack.profile import PROFILES
+    from smolctl.stack.sysctl.profiles import PROFILES
 
     return [(profile.name, profile.what) for profile in PROFILES.values()]
 

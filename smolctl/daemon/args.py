@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from smolctl.errors import InvalidArgument
 from smolctl.near import did_you_mean
-from smolctl.stack.path_mtu import Pmtudisc
-from smolctl.stack.route import Scope
+from smolctl.stack.fib.route import Scope
+from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.wire import addr
 
 T = TypeVar("T")

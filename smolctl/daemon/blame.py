@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from smolctl.stack import story
-from smolctl.stack.fate import Trace
+from smolctl.stack.explain import verdict
+from smolctl.stack.trace.trace import Trace
 
 
 def blame_fields(trace: Trace) -> dict[str, Any]:
     """Return reason, message, hint and the packet's id, for ``smolctl why``; {} without trouble."""
-    why, detail = story.blame(trace)
+    why, detail = verdict.blame(trace)
     if why is None:
         return {}
     result = {"reason": why.name, "message": why.why(detail), "id": trace.id}

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from smolctl.errors import InvalidArgument
-from smolctl.stack.level import Assignment, Level
+from smolctl.stack.sysctl.precedence import Assignment, Level
 
 TABLE = "sysctl"
 

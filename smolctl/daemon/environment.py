@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from smolctl.errors import InvalidArgument
-from smolctl.stack.level import Assignment, Level
-from smolctl.stack.profile import profile
-from smolctl.stack.settings import KNOBS, Settings, nearest
+from smolctl.stack.sysctl.precedence import Assignment, Level
+from smolctl.stack.sysctl.profiles import profile
+from smolctl.stack.sysctl.settings import KNOBS, Settings, nearest
 
 PREFIX = "SMOLCTL_"
 OTHERS = frozenset({"SMOLCTL_STACK", "SMOLCTL_DEBUG"})

@@ -12,9 +12,9 @@ from smolctl.control import paths
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import READ, Poller
 from smolctl.device import ActiveDevice, Device, DeviceGone, OffloadDevice
-from smolctl.stack.configure import set_carrier
-from smolctl.stack.fate import TracedFrame
+from smolctl.stack.config.link import set_carrier
 from smolctl.stack.interface import Interface
+from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.stack import Stack
 from smolctl.wire.run import Datagram, Run, coalesce
 

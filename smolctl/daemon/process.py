@@ -18,9 +18,9 @@ from smolctl.daemon.poller import Poller
 from smolctl.daemon.server import Server
 from smolctl.daemon.setup import Command
 from smolctl.errors import SmolctlError
-from smolctl.stack.configure import bring_up_loopback
-from smolctl.stack.settings import Settings
+from smolctl.stack.config.addr import bring_up_loopback
 from smolctl.stack.stack import Stack
+from smolctl.stack.sysctl.settings import Settings
 
 
 class Process:

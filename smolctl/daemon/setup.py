@@ -4,7 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 from smolctl.errors import SmolctlError
-from smolctl.stack.level import Assignment
+from smolctl.stack.sysctl.precedence import Assignment
 
 
 class Command(NamedTuple):

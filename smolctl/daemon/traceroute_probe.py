@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from smolctl.stack import egress
-from smolctl.stack.fate import Trace
-from smolctl.stack.path_mtu import Pmtudisc
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.stack import Stack
-from smolctl.stack.udp_socket import ANY, SocketError, UdpSocket
+from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.udp.socket import ANY, SocketError, UdpSocket
 from smolctl.wire import icmp, ipv4_options
 
 
@@ -144,7 +144,7 @@ class EchoProber:
         message = icmp.IcmpMessage(
             icmp.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, _filled(len(payload))
         )
-        egress.icmp_output(
+        icmp_output(
             self._stack, message, self._dst, now, src=self._src, dev=self._dev, ttl=ttl,
             tos=self._marks.tos, options=self._options, pmtudisc=self._marks.pmtudisc, trace=trace,
         )  # fmt: skip

@@ -9,16 +9,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from smolctl.stack.addr import Address
-    from smolctl.stack.echo import EchoClient
-    from smolctl.stack.fib import Fib
+    from smolctl.stack.fib.fib import Fib
+    from smolctl.stack.fib.route import Route
+    from smolctl.stack.fib.rule import Rule
     from smolctl.stack.interface import Interface
-    from smolctl.stack.maddr import Group
-    from smolctl.stack.neighbor_entry import Neighbor
-    from smolctl.stack.proxy import ProxyEntry
-    from smolctl.stack.route import Route
-    from smolctl.stack.rule import Rule
-    from smolctl.stack.udp_socket import UdpSocket
+    from smolctl.stack.ip.addresses import Address
+    from smolctl.stack.ip.groups import Group
+    from smolctl.stack.neighbor.entry import Neighbor
+    from smolctl.stack.neighbor.proxy import ProxyEntry
+    from smolctl.stack.transport.ping import EchoClient
+    from smolctl.stack.transport.udp.socket import UdpSocket
 
     Subject: TypeAlias = (
         Interface | Address | Route | Rule | Neighbor | ProxyEntry | Group | UdpSocket | EchoClient

@@ -5,20 +5,20 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from smolctl.stack.addr import AddressList
-from smolctl.stack.claim import Claims
-from smolctl.stack.fate import TracedFrame
-from smolctl.stack.igmp import Igmp
-from smolctl.stack.impairment import Impairment
-from smolctl.stack.maddr import Groups
-from smolctl.stack.proxy import Proxies
-from smolctl.stack.settings import Settings
+from smolctl.stack.ip.addresses import AddressList
+from smolctl.stack.ip.dad import Claims
+from smolctl.stack.ip.group_reports import Igmp
+from smolctl.stack.ip.groups import Groups
+from smolctl.stack.link.impairment import Impairment
+from smolctl.stack.link.outbox import TracedFrame
+from smolctl.stack.neighbor.proxy import Proxies
+from smolctl.stack.sysctl.settings import Settings
 from smolctl.wire import addr, igmp
 from smolctl.wire.run import Datagram
 
 if TYPE_CHECKING:
-    from smolctl.stack.fast import IngressFlow
-    from smolctl.stack.fast_forward import ForwardFlow
+    from smolctl.stack.fastpath.forward import ForwardFlow
+    from smolctl.stack.fastpath.udp import IngressFlow
 
 
 class Medium(StrEnum):

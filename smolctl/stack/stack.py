@@ -12,40 +12,42 @@ from functools import partial
 
 from smolctl.errors import InvalidArgument, NoSuchDevice
 from smolctl.near import did_you_mean
-from smolctl.stack import (
-    configure_maddr,
-    decide,
-    egress,
-    egress_link,
-    fast,
-    fast_forward,
-    gateways,
-    hold,
-    ingress,
-    ingress_offload,
-    reason,
-    timers,
-)  # fmt: skip
-from smolctl.stack.decide import Decision
-from smolctl.stack.echo import ArpClient, EchoClient, EchoTable
+from smolctl.stack import reason, timers
+from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.events import Action, Events
-from smolctl.stack.fate import Item, Ledger, Trace
-from smolctl.stack.fib import Fib
-from smolctl.stack.icmp_limit import IcmpLimiter
-from smolctl.stack.ident import Idents
+from smolctl.stack.fastpath import udp as fast_udp
+from smolctl.stack.fastpath.forward import forward_frame_input
+from smolctl.stack.fib.exceptions import RouteExceptions
+from smolctl.stack.fib.fib import Fib
+from smolctl.stack.fib.path_mtu import PathMtus
+from smolctl.stack.fib.route import RouteType
+from smolctl.stack.fib.rule import Rules, Traits
 from smolctl.stack.interface import LOOPBACK_MTU, OUTBOX_LIMIT, Interface, Medium, make_interface
-from smolctl.stack.journal import Journal, Listener
-from smolctl.stack.neighbor import NeighborCache
-from smolctl.stack.path_mtu import PathMtus, Pmtudisc
+from smolctl.stack.ip import gateways, route_output
+from smolctl.stack.ip.icmp_rate_limit import IcmpLimiter
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.ip.reassembly import Reassembly
+from smolctl.stack.ip.redirects_sent import Redirects
+from smolctl.stack.ip.rivals import Rivals
+from smolctl.stack.ip.route_output import Decision, Refusal, decide, rejection, unavailable
+from smolctl.stack.ipv4.ident import Idents
+from smolctl.stack.ipv4.input import ip_input
+from smolctl.stack.link import output as link_output
+from smolctl.stack.link.input import frame_input
+from smolctl.stack.link.offload_input import offloaded_input
+from smolctl.stack.link.outbox import Item
+from smolctl.stack.neighbor.cache import NeighborCache
+from smolctl.stack.neighbor.probe_client import ArpClient
 from smolctl.stack.reason import REASONS
-from smolctl.stack.reassembly import Reassembly
-from smolctl.stack.redirect import Redirects
-from smolctl.stack.rivals import Rivals
-from smolctl.stack.route import RouteType
-from smolctl.stack.route_exception import RouteExceptions
-from smolctl.stack.rule import Rules, Traits
-from smolctl.stack.settings import Settings
-from smolctl.stack.udp_socket import ANY, UdpSocket, UdpTable
+from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.trace.journal import Journal, Listener
+from smolctl.stack.trace.ledger import Ledger
+from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.ping import EchoClient, EchoTable
+from smolctl.stack.transport.ports import UdpTable
+from smolctl.stack.transport.udp import blocked
+from smolctl.stack.transport.udp.output import udp_autobind, udp_output
+from smolctl.stack.transport.udp.socket import ANY, UdpSocket
 from smolctl.wire import addr, ipv4
 from smolctl.wire.run import Datagram
 
@@ -144,7 +146,7 @@ class Stack:
 
     def confirm(self, address: int, now: int) -> None:
         """Take an upper layer's word that packets to ``address`` arrive (RFC 4861 7.3.1)."""
-        decision = decide.decide(self, address)
+        decision = decide(self, address)
         if isinstance(decision, Decision) and decision.type == "unicast":
             self.neighbors[decision.interface.name].confirm(decision.next_hop, now)
 
@@ -166,20 +168,20 @@ class Stack:
             frames: with ``interface.headroom`` bytes in front of each.
         """
         self.events.now_ns = now
-        layered = ingress_offload.offloaded_input if interface.headroom else ingress.frame_input
+        layered = offloaded_input if interface.headroom else frame_input
         if interface.forward_flows:
-            layered = partial(fast_forward.frame_input, layered)
-        fast.frames_input(self, interface, frames, now, layered)
+            layered = partial(forward_frame_input, layered)
+        fast_udp.frames_input(self, interface, frames, now, layered)
 
     def transmitted(self, interface: Interface, items: "Sequence[Item]", now: int) -> None:
         """Take note that the device took these items of the outbox, datagrams in runs."""
-        egress_link.transmitted(interface, items, now)
+        link_output.transmitted(interface, items, now)
 
     def transmit_failed(
         self, interface: Interface, item: "Item | Datagram", reason_name: str, now: int
     ) -> None:
         """Take note that one was refused: tx-queue-full, tx-no-carrier or stack-stopped."""
-        egress_link.transmit_failed(self, interface, item, REASONS[reason_name], now)
+        link_output.transmit_failed(self, interface, item, REASONS[reason_name], now)
 
     def loop_back(self, interface: Interface, packet: bytes, trace: Trace, now: int) -> None:
         """Queue a packet that comes back in by ``interface`` at the next ``poll``."""
@@ -209,7 +211,7 @@ class Stack:
         if interface.loopback:
             interface.counters.looped_packets += 1
             interface.counters.looped_bytes += len(packet)
-        ingress.ip_input(self, interface, packet, now, trace, looped=True)
+        ip_input(self, interface, packet, now, trace, looped=True)
         return True
 
     def deadline(self) -> int | None:
@@ -275,7 +277,7 @@ class Stack:
             self.interface(dev)
         group = addr.is_multicast(local) or (local != ANY and self.is_broadcast(local))
         if local != ANY and not group and not self.fib.is_local(local):
-            raise decide.unavailable(self, local)
+            raise unavailable(self, local)
         if port == 0:
             first = self.settings["ip.local_port_first"]
             last = self.settings["ip.local_port_last"]
@@ -299,13 +301,13 @@ class Stack:
         if port == 0:
             raise InvalidArgument("port 0 cannot be connected to")
         traits = Traits(ipv4.Protocol.UDP, socket.port, port, socket.tos)
-        src, dev = hold.source_of(self, socket, None, peer), socket.dev_to(peer)
-        decision = decide.decide(self, peer, src, dev, traits)
-        if isinstance(decision, decide.Decision) and decision.src is not None and src is None:
+        src, dev = blocked.source_of(self, socket, None, peer), socket.dev_to(peer)
+        decision = decide(self, peer, src, dev, traits)
+        if isinstance(decision, route_output.Decision) and decision.src is not None and src is None:
             # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
-            decision = decide.decide(self, peer, decision.src, dev, traits)
-        if isinstance(decision, decide.Refusal):
-            raise decide.rejection(decision.reason, decision.detail)
+            decision = decide(self, peer, decision.src, dev, traits)
+        if isinstance(decision, Refusal):
+            raise rejection(decision.reason, decision.detail)
         local = socket.local if socket.local != ANY else (decision.src or ANY)
         bound = socket.port
         if bound:
@@ -326,8 +328,8 @@ class Stack:
     def udp_close(self, socket: UdpSocket) -> None:
         """Close a socket; what is queued is gone, and its groups are left."""
         if socket.held is not None:
-            hold.purge(self, socket)
-        configure_maddr.leave_all(self, socket)
+            blocked.purge(self, socket)
+        maddr_config.leave_all(self, socket)
         if socket.port and not socket.closed:
             self.udp.remove(socket)
             self._closed_sent += socket.tx_datagrams
@@ -364,8 +366,8 @@ class Stack:
         ):
             return
         if not socket.port:
-            egress.udp_autobind(self, socket, now, trace)
-        egress.udp_output(self, socket, payload, dst, port, now, trace, src)
+            udp_autobind(self, socket, now, trace)
+        udp_output(self, socket, payload, dst, port, now, trace, src)
 
     def udp_totals(self) -> tuple[int, int]:
         """Return how many datagrams were sent and delivered, by closed sockets too."""

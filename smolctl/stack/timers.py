@@ -2,15 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from smolctl.stack import (
-    conflict,
-    egress_igmp,
-    egress_link,
-    icmp_error,
-    ingress_fragment,
-    proxy_arp,
-    resend,
-)  # fmt: skip
+from smolctl.stack.ipv4 import acd, icmp_error, proxy_arp
+from smolctl.stack.ipv4.fragment import discard
+from smolctl.stack.ipv4.igmp import send_reports
+from smolctl.stack.link.output import release
+from smolctl.stack.neighbor.output import perform
+from smolctl.stack.transport.udp import resend
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -28,24 +25,24 @@ def expire(stack: "Stack", now: int) -> None:
         due = cache.deadline()
         if housekeeping or (due is not None and due <= now):
             actions = cache.expire(now)
-            egress_link.perform(stack, stack.interfaces[name], actions, now)
+            perform(stack, stack.interfaces[name], actions, now)
             icmp_error.given_up(stack, stack.interfaces[name], actions, now)
     if stack.blocked:
         resend.expire(stack, now)
     for interface in stack.interfaces.values():
-        egress_link.release(stack, interface, now)
+        release(stack, interface, now)
         if interface.claims.timers:
-            conflict.expire(stack, interface, now)
+            acd.expire(stack, interface, now)
         if interface.proxies.queue:
             proxy_arp.expire(stack, interface, now)
         due = interface.igmp.due_ns
         if due is not None and due <= now:
             reports = interface.igmp.expire(interface.groups.filters, now)
-            egress_igmp.perform(stack, interface, reports, now)
+            send_reports(stack, interface, reports, now)
     if stack.path_mtus.expire(now) | stack.exceptions.expire(now):
         stack.touch()
     for lost in stack.reassembly.expire(now):
-        ingress_fragment.discard(stack, lost, now)
+        discard(stack, lost, now)
 
 
 def deadline(stack: "Stack") -> int | None:

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 from smolctl.errors import SmolctlError
-from smolctl.stack.settings import KNOBS
+from smolctl.stack.sysctl.settings import KNOBS
 from tests.api.kit import Api, Row
 
 LINKS = ("lo", "t1", "t2", "lo1")

@@ -7,7 +7,7 @@ import pytest
 from smolctl.daemon.api import OPS
 from smolctl.daemon.args import Args
 from smolctl.errors import ControlError, InvalidArgument, SmolctlError
-from smolctl.stack.route import Scope
+from smolctl.stack.fib.route import Scope
 from tests.api.kit import Api, Exchange
 from tests.api.usual import JOBS, OPENED, ROWS
 

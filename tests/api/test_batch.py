@@ -83,7 +83,7 @@ def test_a_bug_in_one_command_is_told_and_ends_no_other(monkeypatch: pytest.Monk
     api = Api()
     bugs: list[str] = []
     monkeypatch.setattr(Api, "bug", lambda _self, doing, _error: bugs.append(doing))
-    monkeypatch.setattr("smolctl.stack.configure.add_address", lambda *_: 1 / 0)
+    monkeypatch.setattr("smolctl.daemon.api.addr.add_address", lambda *_: 1 / 0)
     rows = api("batch.run", commands=[ADD, ["addr.del", AGAIN[1]]], force=True)
     assert codes(rows) == ["internal", "ok"]
     assert bugs == ["answering addr.add"]

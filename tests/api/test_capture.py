@@ -7,7 +7,7 @@ import pytest
 
 from smolctl.daemon.feed import MAX_EVENTS
 from smolctl.errors import InvalidArgument, NoSuchDevice
-from smolctl.stack import configure
+from smolctl.stack.config.link import delete_interface
 from tests.api.kit import WALL_EPOCH, Api, Exchange, Row
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import DEAD, OURS, PEER, frame_of, packet_of, see, udp_frame
@@ -126,7 +126,7 @@ def test_a_link_may_go_meanwhile(api: Api) -> None:
     api.host.know()
     api.peer.silent = {"ping"}
     api.run("ping.run", dst=PEER, count="1")
-    configure.delete_interface(api.stack, api.stack.interface("tap0"), api.clock.now)
+    delete_interface(api.stack, api.stack.interface("tap0"), api.clock.now)
     api.wait(SECOND_NS)
     assert brief(exchange) == [("tap0", "out", True, None)]
     assert not exchange.ended

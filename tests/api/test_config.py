@@ -11,7 +11,7 @@ from smolctl.cli.session import Session
 from smolctl.control.changes import changes
 from smolctl.daemon.api import OPS
 from smolctl.daemon.api.config import SAVERS
-from smolctl.stack.multipath import Multipath
+from smolctl.stack.fib.nexthop import Multipath
 from tests.api.configurations import Changes
 from tests.api.kit import Api, Row
 from tests.kit.clock import SECOND_NS

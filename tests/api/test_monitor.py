@@ -7,7 +7,7 @@ import pytest
 from smolctl.daemon.api.monitor import KINDS
 from smolctl.daemon.feed import MAX_EVENTS
 from smolctl.errors import InvalidArgument, NoSuchDevice
-from smolctl.stack import configure
+from smolctl.stack.config.link import add_interface, delete_interface, set_mac
 from tests.api.kit import WALL_EPOCH, Api, Exchange, Row
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import DEAD, OURS, PEER, PEER_MAC, ip, request
@@ -282,9 +282,9 @@ def test_a_stalled_reader_is_told_what_it_lost_and_slows_nobody(api: Api) -> Non
 
 def test_a_link_that_goes_ends_nothing(api: Api) -> None:
     seen = watch(api)
-    configure.add_interface(api.stack, "lo9", "loopback", api.stack.loopback.medium, 1500, None)
-    configure.delete_interface(api.stack, api.stack.interface("lo9"), api.clock.now)
-    configure.set_mac(api.stack, api.host.tap, PEER_MAC, api.clock.now)
+    add_interface(api.stack, "lo9", "loopback", api.stack.loopback.medium, 1500, None)
+    delete_interface(api.stack, api.stack.interface("lo9"), api.clock.now)
+    set_mac(api.stack, api.host.tap, PEER_MAC, api.clock.now)
     assert [row["event"] for row in taken(seen)] == ["link"] * 3
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from smolctl.errors import InvalidArgument, SmolctlError
-from smolctl.stack import configure
+from smolctl.stack.config.link import delete_interface, set_up
 from smolctl.wire import icmp
 from tests.api.kit import Api, Exchange, Row
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
@@ -298,7 +298,7 @@ def test_an_error_about_somebody_elses_ping_is_not_shown(api: Api) -> None:
 def test_a_link_that_goes_down_meanwhile_is_an_error_of_each_request(api: Api) -> None:
     exchange, _ = api.start("ping.run", dst=PEER, count="3", dev="tap0")
     api.wait(500 * MILLISECOND_NS)
-    configure.set_up(api.stack, api.host.tap, False, api.clock.now)
+    set_up(api.stack, api.host.tap, False, api.clock.now)
     api.wait(20 * SECOND_NS)
     assert [event["reason"] for event in exchange.of("error")] == ["tx-iface-down"] * 2
     assert numbers(exchange.done_with) == (3, 1, 2, 0, 2000)
@@ -307,7 +307,7 @@ def test_a_link_that_goes_down_meanwhile_is_an_error_of_each_request(api: Api) -
 def test_a_link_that_is_deleted_meanwhile_is_an_error_of_each_request(api: Api) -> None:
     exchange, _ = api.start("ping.run", dst=PEER, count="2", dev="tap0")
     api.wait(500 * MILLISECOND_NS)
-    configure.delete_interface(api.stack, api.host.tap, api.clock.now)
+    delete_interface(api.stack, api.host.tap, api.clock.now)
     api.wait(20 * SECOND_NS)
     assert [event["reason"] for event in exchange.of("error")] == ["tx-no-device"]
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from smolctl.daemon.api import OPS
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.settings import KNOBS
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.sysctl.settings import KNOBS
 from tests.api.kit import Api, Row
 from tests.api.usual import JOBS, OPENED, ROWS
 from tests.kit.clock import SECOND_NS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.transport.udp.socket import UdpSocket
 from tests.api.kit import Api, Row
 from tests.api.test_socket_open import PEER_IP, Socket
 from tests.stack.groups import GROUP, OTHER_GROUP, group_frame, said

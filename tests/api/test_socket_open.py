@@ -7,8 +7,8 @@ import pytest
 from smolctl.control import channel
 from smolctl.daemon.api.socket_open import SocketJob
 from smolctl.errors import ControlError, SmolctlError
-from smolctl.stack import configure
-from smolctl.stack.udp_socket import DATAGRAM_OVERHEAD
+from smolctl.stack.config.link import set_up
+from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD
 from smolctl.wire import addr
 from tests.api.kit import Api, Exchange, Program, Row
 from tests.stack.kit import OURS, PEER, udp_frame
@@ -210,7 +210,7 @@ def test_a_batch_goes_out_in_order(api: Api, socket: Socket) -> None:
 
 def test_a_way_that_is_gone_is_told_later(api: Api, socket: Socket) -> None:
     socket.ask(b"x", PEER_IP)
-    configure.set_up(api.stack, api.stack.interfaces["tap0"], False, api.clock.now)
+    set_up(api.stack, api.stack.interfaces["tap0"], False, api.clock.now)
     for _ in range(3):
         socket.write(channel.head(PEER_IP, 9) + b"y")
     assert set(socket.received()) == {"ENETUNREACH"}

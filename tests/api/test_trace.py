@@ -6,9 +6,9 @@ import pytest
 
 from smolctl.daemon.feed import MAX_EVENTS
 from smolctl.errors import InvalidArgument, NoSuchDevice, SendRejected
-from smolctl.stack import impair
-from smolctl.stack.fate import Trace
-from smolctl.stack.impairment import Netem
+from smolctl.stack.config.netem import set_impairment
+from smolctl.stack.link.impairment import Netem
+from smolctl.stack.trace.trace import Trace
 from tests.api.kit import WALL_EPOCH, Api, Exchange, Row
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.stack.kit import DEAD, OURS, PEER, frame_of, ip, packet_of, reply, udp_frame
@@ -133,7 +133,7 @@ def test_the_reason_of_a_wait_finds_the_packet_to_its_end(api: Api) -> None:
 
 
 def test_a_link_with_a_delay_makes_a_wait_of_its_own(api: Api) -> None:
-    impair.set_impairment(api.stack, api.host.tap, Netem(delay_ns=20 * MILLISECOND_NS))
+    set_impairment(api.stack, api.host.tap, Netem(delay_ns=20 * MILLISECOND_NS))
     api.host.know()
     exchange = trace(api)
     api.stack.udp_send(api.host.socket(7), b"x", ip(PEER), 9, api.clock.now)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from smolctl.errors import InvalidArgument, SendRejected
-from smolctl.stack import configure
+from smolctl.stack.config.link import set_carrier
 from smolctl.wire import icmp, ipv4
 from tests.api.kit import Api, Exchange, Peer, Row
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
@@ -249,7 +249,7 @@ def test_a_link_that_goes_while_it_runs_is_the_reason(api: Api, way: Way) -> Non
     way.mute |= {1, 2, 3, 4}
     exchange, _ = api.start("traceroute.run", dst=FAR, at_once="1", wait="1", max_hops="1")
     api.wait(SECOND_NS // 2)
-    configure.set_carrier(api.stack, api.host.tap, False, api.clock.now)
+    set_carrier(api.stack, api.host.tap, False, api.clock.now)
     api.wait(4 * SECOND_NS)
     assert exchange.done_with["reason"] == "tx-no-carrier"
 

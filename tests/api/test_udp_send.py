@@ -7,7 +7,7 @@ import pytest
 
 from smolctl.daemon.api.udp_send import CATCH_UP_NS, OUTSTANDING_LIMIT
 from smolctl.errors import InvalidArgument, SmolctlError
-from smolctl.stack import configure
+from smolctl.stack.config.link import set_carrier
 from smolctl.wire import icmp
 from tests.api.kit import Api, Exchange, Row
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
@@ -180,7 +180,7 @@ def test_an_icmp_error_is_waited_for_a_tenth_of_a_second(
 
 def test_a_datagram_that_is_lost_on_the_way_out_fails(api: Api) -> None:
     api.host.know()
-    configure.set_carrier(api.stack, api.host.tap, False, api.clock.now)
+    set_carrier(api.stack, api.host.tap, False, api.clock.now)
     (event,) = send(api).of("failed")
     assert event["reason"] == "tx-no-carrier"
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from smolctl.capture import Interface, Record
 from smolctl.cli import packets
-from smolctl.stack import packet_filter
+from smolctl.stack.explain import filter as packet_filter
 from tests.capture.kit import NOW_NS, frame, record, written
 from tests.capture.kit import read as read_file
 from tests.cli.kit import read

@@ -13,9 +13,9 @@ from smolctl.cli.options import GLOBAL_OPTIONS
 from smolctl.control import paths
 from smolctl.errors import SmolctlError
 from smolctl.near import near
-from smolctl.stack.profile import PROFILES
 from smolctl.stack.reason import REASONS
-from smolctl.stack.settings import KNOBS, knob
+from smolctl.stack.sysctl.profiles import PROFILES
+from smolctl.stack.sysctl.settings import KNOBS, knob
 from tests.api.kit import Api
 from tests.cli.kit import all_verbs, read
 
@@ -168,7 +168,7 @@ def test_names_of_a_stack(api: Api, op: str, args: dict[str, str], right: str) -
 
 
 def test_profiles_when_a_stack_starts() -> None:
-    from smolctl.stack.profile import profile
+    from smolctl.stack.sysctl.profiles import profile
 
     for name in PROFILES:
         with pytest.raises(SmolctlError) as caught:

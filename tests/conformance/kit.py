@@ -1,6 +1,6 @@
 """What the conformance tests share: frames as bytes, for checks that no codec of ours may blur."""
 
-from smolctl.stack.fate import frames_of
+from smolctl.stack.link.outbox import frames_of
 from smolctl.wire.run import MAX_SEGMENTS, coalesce
 from tests.stack.kit import Host
 

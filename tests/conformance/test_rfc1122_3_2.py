@@ -5,7 +5,7 @@ from scapy.layers.inet import IP
 from scapy.layers.l2 import Ether
 
 from smolctl.errors import InvalidArgument, SendRejected
-from smolctl.stack.neighbor_state import State
+from smolctl.stack.neighbor.states import State
 from smolctl.wire import addr
 from tests.stack.kit import (
     OTHER_MAC,

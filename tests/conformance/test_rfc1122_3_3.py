@@ -3,8 +3,8 @@
 import pytest
 
 from smolctl.errors import SendRejected
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.path_mtu import Pmtudisc
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.neighbor.states import State
 from smolctl.wire import addr, ipv4, udp
 from tests.api.kit import Api
 from tests.kit.clock import SECOND_NS

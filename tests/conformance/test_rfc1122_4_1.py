@@ -2,7 +2,7 @@
 
 import pytest
 
-from smolctl.stack.udp_socket import ANY
+from smolctl.stack.transport.udp.socket import ANY
 from tests.stack.kit import OURS, PEER, Host, ip, text, udp_frame
 
 

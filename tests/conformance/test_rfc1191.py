@@ -2,8 +2,9 @@
 
 import pytest
 
-from smolctl.stack.path_mtu import LIMIT, PLATEAUS, Path, PathMtu, Pmtudisc
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.fib.path_mtu import LIMIT, PLATEAUS, Path, PathMtu
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr
 from tests.stack.kit import OURS, PEER, Host, icmp_frame, ip, packet_of, udp_packet
 from tests.stack.provokers import fresh

@@ -3,7 +3,7 @@
 import pytest
 
 from smolctl.errors import SendRejected
-from smolctl.stack import egress
+from smolctl.stack.ipv4.output import icmp_output
 from smolctl.wire import icmp
 from tests.conformance.kit import again, raw
 from tests.stack.kit import (
@@ -67,7 +67,7 @@ def test_rfc791_3_1_a_time_to_live_of_zero_does_not_leave(host: Host) -> None:
         host.send(socket)
     assert caught.value.code == "tx-ttl-zero"
     with pytest.raises(SendRejected):
-        egress.icmp_output(host.stack, icmp.IcmpMessage(8, 0, 1, b""), ip(PEER), host.now, ttl=0)
+        icmp_output(host.stack, icmp.IcmpMessage(8, 0, 1, b""), ip(PEER), host.now, ttl=0)
     assert host.sent() == []
 
 

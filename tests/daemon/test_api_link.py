@@ -11,7 +11,7 @@ from smolctl.daemon.links import Links
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import Poller
 from smolctl.errors import InvalidArgument, SmolctlError
-from smolctl.stack.configure import bring_up_loopback
+from smolctl.stack.config.addr import bring_up_loopback
 from smolctl.stack.stack import Stack
 from tests.kit.home import Home
 

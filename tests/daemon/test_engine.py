@@ -6,7 +6,7 @@ from smolctl.daemon.engine import Engine
 from smolctl.daemon.feed import Feed
 from smolctl.daemon.job import Channel, ChannelUser, Job
 from smolctl.errors import SmolctlError
-from smolctl.stack import configure
+from smolctl.stack.config.addr import bring_up_loopback
 from smolctl.stack.stack import Stack
 
 
@@ -57,7 +57,7 @@ class Exchange:
 
 def test_a_job_that_fails_ends_alone_and_is_logged() -> None:
     around, stack = Around(), Stack(lambda: 0.5)
-    configure.bring_up_loopback(stack)
+    bring_up_loopback(stack)
     engine = Engine(stack, None, around)
     broken, sound = Exchange(), Exchange()
     job = engine.request("udp.recv", {"port": "7", "wait": "1"}, broken, 1)
@@ -75,7 +75,7 @@ def test_a_job_that_fails_ends_alone_and_is_logged() -> None:
 
 def test_a_receiver_without_room_leaves_datagrams_in_the_socket() -> None:
     stack = Stack(lambda: 0.5)
-    configure.bring_up_loopback(stack)
+    bring_up_loopback(stack)
     engine, client = Engine(stack, None, Around()), Exchange()
     engine.request("udp.recv", {"port": "7"}, client, 1)
     client.has_room = False

@@ -14,10 +14,13 @@ from smolctl.daemon.links import RETRY_NS, Links
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import Poller
 from smolctl.device import Device, DeviceGone, Framed
-from smolctl.stack import configure, ingress
-from smolctl.stack.fate import Fate, Trace, TracedFrame
+from smolctl.stack import stack as stack_module
+from smolctl.stack.config.link import add_interface
 from smolctl.stack.interface import Interface, Medium
+from smolctl.stack.link.input import frame_input
+from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.stack import Stack
+from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire.run import Datagram, Headers, Run
 
 
@@ -121,7 +124,7 @@ class Bench:
         opened = self.links.open("p0", "pair", {})
         assert isinstance(opened, Pair)
         self.device = opened
-        self.interface = configure.add_interface(
+        self.interface = add_interface(
             self.stack, "p0", "pair", Medium.ETHERNET, 1500, self.device.mac
         )
         self.links.attach(self.interface, self.device, 0)
@@ -200,14 +203,14 @@ def test_received_frames_reach_the_stack_a_bounded_number_a_turn(bench: Bench) -
 def test_a_frame_that_hits_a_bug_is_logged_and_the_next_ones_live(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receive = ingress.frame_input
+    receive = frame_input
 
     def buggy(stack: Stack, interface: Interface, data: bytes, now: int) -> None:
         if data == frame(1):
             raise IndexError("a bug")
         receive(stack, interface, data, now)
 
-    monkeypatch.setattr(ingress, "frame_input", buggy)
+    monkeypatch.setattr(stack_module, "frame_input", buggy)
     for number in range(3):
         bench.device.peer.send(frame(number))
     bench.turn()

@@ -9,9 +9,9 @@ from smolctl.cli import helptext
 from smolctl.cli.command import Noun, Verb
 from smolctl.cli.exit import MEANINGS as STATUSES
 from smolctl.cli.main import NOUNS, ROOT
-from smolctl.stack.knob import Knob
 from smolctl.stack.reason import MEANINGS, REASONS
-from smolctl.stack.settings import KNOBS
+from smolctl.stack.sysctl.knob import Knob
+from smolctl.stack.sysctl.settings import KNOBS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 _WRITTEN = "`make docs` writes this page from the tables that the code itself uses.\n"

@@ -12,13 +12,15 @@ import pytest
 from smolctl.daemon.engine import Engine
 from smolctl.daemon.feed import Feed
 from smolctl.daemon.job import Channel, ChannelUser
-from smolctl.stack import configure
-from smolctl.stack.addr import Address
+from smolctl.stack.config.addr import add_address, bring_up_loopback
+from smolctl.stack.config.link import add_interface
+from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.route import Scope
+from smolctl.stack.ip.addresses import Address
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr, arp, ethernet, ipv4, udp
 from smolctl.wire.run import coalesce
+from tests.docs import rooms
 from tests.kit.stack_env import SmolctlEnv
 
 ROOT = Path(__file__).parents[2]
@@ -107,10 +109,10 @@ class NoDaemon:
 
 def build() -> tuple[Engine, Stack, Interface]:
     stack = Stack(lambda: 0.5)
-    configure.bring_up_loopback(stack)
+    bring_up_loopback(stack)
     mac = b"\x02\x00\x00\x00\x00\x01"
-    interface = configure.add_interface(stack, "tap0", "tap", Medium.ETHERNET, 1500, mac)
-    configure.add_address(stack, interface, Address(OURS, 24, Scope.GLOBAL, "tap0"))
+    interface = add_interface(stack, "tap0", "tap", Medium.ETHERNET, 1500, mac)
+    add_address(stack, interface, Address(OURS, 24, Scope.GLOBAL, "tap0"))
     return Engine(stack, None, NoDaemon()), stack, interface
 
 
@@ -176,9 +178,5 @@ def test_a_step_that_is_not_called_is_noticed() -> None:
     assert missing_step(["a:b", "c:d"], ["c:d", "a:b"]) == "c:d"
 
 
-def test_every_file_of_the_core_is_on_the_map() -> None:
-    text = (ROOT / "ARCHITECTURE.md").read_text()
-    core = (ROOT / "smolctl" / "stack").glob("*.py")
-    missing = [path.name for path in core if path.stem != "__init__"
-               and f"`{path.name}`" not in text]  # fmt: skip
-    assert not missing
+def test_the_rooms_are_drawn_as_they_are() -> None:
+    assert rooms.PAGE.read_text() == rooms.page(), "make docs draws them"

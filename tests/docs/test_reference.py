@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smolctl.stack.reason import REASONS
-from smolctl.stack.settings import KNOBS
+from smolctl.stack.sysctl.settings import KNOBS
 from tests.cli.kit import all_verbs
 from tests.docs import reference
 

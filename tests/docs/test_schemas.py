@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from smolctl.daemon.api import OPS
-from smolctl.stack import story
+from smolctl.stack.explain import verdict
 from tests.docs.schemas import ALONE, OF_OPERATION, SCHEMAS, STREAMS, UNPRINTED, Document, documents
 from tests.kit.netns import Namespace
 from tests.kit.once import once
@@ -90,7 +90,9 @@ def test_why_is_valid_for_every_reason(name: str) -> None:
         host.stack.watch(lambda _trace: None, everything=True)
         provoke(host)
         for trace in host.stack.journal:
-            assert faults("why", json.loads(json.dumps(story.tell(trace, lambda _now: 0.0)))) == []
+            assert (
+                faults("why", json.loads(json.dumps(verdict.tell(trace, lambda _now: 0.0)))) == []
+            )
 
 
 # --- the schemas themselves -----------------------------------------------------------------------
@@ -113,7 +115,7 @@ def test_a_schema_is_one_and_a_new_key_must_be_documented(name: str) -> None:
     text = schema(name)
     Draft202012Validator.check_schema(text)
     assert text["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert text["$id"] == f"urn:smolctl:schema:{story.SCHEMA}:{name}"
+    assert text["$id"] == f"urn:smolctl:schema:{verdict.SCHEMA}:{name}"
     assert list(objects(text))
     for described in objects(text):
         assert described["additionalProperties"] is False
@@ -135,4 +137,4 @@ def test_an_unknown_key_is_found(printed: list[Document], name: str) -> None:
 def test_the_index_names_every_schema() -> None:
     index = (SCHEMAS / "README.md").read_text()
     assert [name for name in ALL if f"[{name}.json]({name}.json)" not in index] == []
-    assert f"schema number is **{story.SCHEMA}**" in index
+    assert f"schema number is **{verdict.SCHEMA}**" in index

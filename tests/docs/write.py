@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from tests.conformance import requirements
-from tests.docs import picture, reference
+from tests.docs import picture, reference, rooms
 from tests.docs.script import SCRIPT, shown_script
 from tests.docs.transcript import PAGES, written
 from tests.e2e import profiles_page, reasons_page
@@ -57,11 +57,17 @@ def write_reference() -> None:
         (reference.FOLDER / name).write_text(text)
 
 
+def write_rooms() -> None:
+    """Draw the rooms of the core into ARCHITECTURE.md."""
+    rooms.PAGE.write_text(rooms.page())
+
+
 if __name__ == "__main__":
     write_transcripts()
     picture.write()
     write_readme()
     write_reference()
+    write_rooms()
     write_conformance()
     write_profiles()
     write_linux_reasons()

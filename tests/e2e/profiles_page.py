@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from smolctl.stack.profile import PROFILES
-from smolctl.stack.settings import KNOBS
+from smolctl.stack.sysctl.profiles import PROFILES
+from smolctl.stack.sysctl.settings import KNOBS
 from tests.e2e.behaviours import BEHAVIOURS
 
 PAGE = Path(__file__).parents[2] / "docs" / "profiles.md"

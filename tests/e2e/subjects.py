@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Any
 
 from smolctl.errors import StackError
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import arp, ipv4
 from tests.e2e.kit import Peer, enter
 from tests.kit.clock import SECOND_NS as NS_PER_S

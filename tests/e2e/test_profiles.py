@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from smolctl.stack.profile import PROFILES
+from smolctl.stack.sysctl.profiles import PROFILES
 from tests.e2e import profiles_page
 from tests.e2e.behaviours import BEHAVIOURS, Behaviour
 from tests.e2e.subjects import Kernel, Stack

@@ -17,29 +17,41 @@ STACK = Path(__file__).parents[2] / "smolctl" / "stack"
 LAYERED = "left to the layered path, which decides and records"
 # "FILE:FUNCTION": how many early ends it has, and why no packet is lost there.
 ALLOWED: dict[str, tuple[int, str]] = {
-    "egress.py:udp_output": (2, "kept in its socket, with a wait recorded"),
-    "egress_link.py:_release_sockets": (1, "the list has none but blocked sockets"),
-    "egress_link.py:release": (1, "the link holds nothing back"),
-    "fast.py:LocalFlow.send": (1, LAYERED),
-    "fast.py:EthernetFlow.send": (2, LAYERED),
-    "fast.py:EthernetFlow.send_many": (2, LAYERED),
-    "fast.py:EthernetFlow._prepare": (1, LAYERED),
-    "fast.py:learn_egress": (2, "the packet is on its way; only its flow is not remembered"),
-    "fast.py:learn_ingress": (2, "the packet is delivered; only its flow is not remembered"),
-    "fast.py:udp_send_many": (1, LAYERED),
-    "fast.py:frames_input": (1, "queued at its socket"),
-    "fast.py:_right_header": (1, LAYERED),
-    "hold.py:lacks_route": (1, "nothing keeps the datagram from leaving"),
-    "hold.py:for_neighbor": (2, "nothing keeps the datagram from leaving"),
-    "hold.py:still_waits": (2, "judges one that waits"),
-    "resend.py:_resend": (1, "it goes on waiting where it is"),
-    "forward.py:forward_input": (1, "options_checked has recorded why"),
-    "forward.py:_too_far": (1, "it has hops left and goes on"),
-    "forward.py:_too_big": (1, "it fits, or will be cut"),
-    "icmp_error.py:answer": (1, "icmp_output has recorded why not"),
-    "ingress_mtu.py:too_big_input": (1, "nothing is learned; its caller records the message"),
-    "notify.py:packet_failed": (1, "tells its caller that no socket was told, which records it"),
-    "notify.py:sender_of": (1, "tells its caller that nobody sent it, which records it"),
+    "transport/udp/output.py:udp_output": (2, "kept in its socket, with a wait recorded"),
+    "neighbor/output.py:_release_sockets": (1, "the list has none but blocked sockets"),
+    "link/output.py:release": (1, "the link holds nothing back"),
+    "fastpath/udp.py:LocalFlow.send": (1, LAYERED),
+    "fastpath/udp.py:EthernetFlow.send": (2, LAYERED),
+    "fastpath/udp.py:EthernetFlow.send_many": (2, LAYERED),
+    "fastpath/udp.py:EthernetFlow._prepare": (1, LAYERED),
+    "fastpath/udp.py:learn_egress": (
+        2,
+        "it is on its way; only its flow is not remembered",
+    ),
+    "fastpath/udp.py:learn_ingress": (
+        2,
+        "it is delivered; only its flow is not remembered",
+    ),
+    "fastpath/udp.py:udp_send_many": (1, LAYERED),
+    "fastpath/udp.py:frames_input": (1, "queued at its socket"),
+    "fastpath/udp.py:_right_header": (1, LAYERED),
+    "transport/udp/blocked.py:lacks_route": (1, "nothing keeps the datagram from leaving"),
+    "transport/udp/blocked.py:for_neighbor": (2, "nothing keeps the datagram from leaving"),
+    "transport/udp/blocked.py:still_waits": (2, "judges one that waits"),
+    "transport/udp/resend.py:_resend": (1, "it goes on waiting where it is"),
+    "ipv4/forward.py:forward_input": (1, "options_checked has recorded why"),
+    "ipv4/forward.py:_too_far": (1, "it has hops left and goes on"),
+    "ipv4/forward.py:_too_big": (1, "it fits, or will be cut"),
+    "ipv4/icmp_error.py:answer": (1, "icmp_output has recorded why not"),
+    "ipv4/icmp_input.py:icmp_input": (1, "wire_fault has recorded why"),
+    "ipv4/icmp_input.py:_echo_request": (1, "icmp_output has recorded why not"),
+    "ipv4/icmp_input.py:_timestamp_request": (1, "icmp_output has recorded why not"),
+    "ipv4/icmp_input.py:too_big_input": (1, "nothing is learned; its caller records the message"),
+    "transport/errors.py:packet_failed": (
+        1,
+        "its caller records that no socket was told",
+    ),
+    "transport/errors.py:sender_of": (1, "its caller records that nobody sent it"),
 }
 
 
@@ -68,7 +80,7 @@ def records(node: ast.AST | None) -> bool:
         return False
     called = node.value.func
     name = called.attr if isinstance(called, ast.Attribute) else ast.unparse(called)
-    return name in ("record", "settle", "_no_carrier", "_refuse")
+    return name in ("record", "settle", "no_carrier", "_refuse")
 
 
 def is_end(node: ast.AST) -> bool:
@@ -81,8 +93,10 @@ def is_end(node: ast.AST) -> bool:
 
 
 FILES = (
-    "egress.py", "egress_fragment.py", "egress_link.py", "fast.py", "forward.py", "hold.py",
-    "icmp_error.py", "ingress_mtu.py", "notify.py", "resend.py", "timers.py",
+    "transport/udp/output.py", "transport/udp/blocked.py", "transport/udp/resend.py",
+    "transport/errors.py", "ipv4/output.py", "ipv4/fragment_output.py", "ipv4/forward.py",
+    "ipv4/icmp_error.py", "ipv4/icmp_input.py", "neighbor/output.py", "link/output.py",
+    "fastpath/udp.py", "timers.py",
 )  # fmt: skip
 
 

@@ -35,8 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 MODULES: dict[str, dict[str, str]] = {
     "cli": {
         "smolctl.stack.reason": "explain shows the table, which is data; no daemon is asked",
-        "smolctl.stack.profile": "completion offers them before a stack runs; data as well",
-        "smolctl.stack.settings": "completion offers keys before a stack runs; data as well",
+        "smolctl.stack.sysctl.profiles": "completion offers them before a stack runs; data as well",
+        "smolctl.stack.sysctl.settings": "completion offers keys before a stack runs; data as well",
     },
     "doctor": {
         "smolctl.daemon.environment": "which variables a stack would refuse, it alone knows",

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILE_MAX = 400
+FILE_MAX = 600
 FUNCTION_MAX = 50
 
 # "FILE" or "FILE:FUNCTION": why the long form is clearer. Each entry must still be needed.
 ALLOWED: dict[str, str] = {
-    "smolctl/stack/settings.py": "one table of all knobs: what is looked for stands in one place",
-    "smolctl/stack/fast.py:frames_input": "one loop without calls is what makes the fast path fast",
+    "smolctl/stack/fastpath/udp.py:frames_input": "one loop without calls makes it fast",
 }
 
 

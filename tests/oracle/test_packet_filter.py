@@ -13,8 +13,8 @@ from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.utils import RawPcapReader, RawPcapWriter
 
-from smolctl.stack.packet_filter import parse
-from smolctl.stack.packet_match import Packet
+from smolctl.stack.explain.filter import parse
+from smolctl.stack.explain.filter_match import Packet
 from tests.kit.netns import PATH
 
 TCPDUMP = shutil.which("tcpdump", path=PATH)

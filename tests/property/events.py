@@ -7,12 +7,17 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from smolctl.errors import StackError
-from smolctl.stack import configure, configure_maddr, egress_link, fast
-from smolctl.stack.fate import Trace, frames_of
+from smolctl.stack.config import maddr as maddr_config
+from smolctl.stack.config.addr import delete_address
+from smolctl.stack.config.link import delete_interface, set_mac, set_mtu
+from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.maddr import ANYBODY
-from smolctl.stack.path_mtu import Pmtudisc
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.ip.groups import ANYBODY
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.link.outbox import frames_of
+from smolctl.stack.neighbor.output import perform
+from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr, virtio
 from smolctl.wire.fault import WireFault
 from tests.property.world import (
@@ -146,7 +151,7 @@ class Player:
         if event.times > 2:
             payloads.append(event.payload[1:])
             if not (self._layered or self._followed):
-                number = fast.udp_send_many(
+                number = fast_udp.udp_send_many(
                     self.stack, socket, payloads, dst, event.port, self.host.now, src
                 )
                 del payloads[:number]
@@ -228,7 +233,7 @@ class Player:
         if known is None:
             self.host.add(address, dev)
         elif number >= 50:
-            configure.delete_address(self.stack, self.host.dev(dev), known, self.host.now)
+            delete_address(self.stack, self.host.dev(dev), known, self.host.now)
 
     def _route(self, _dev: str, number: int) -> None:
         self.host.route(**ROUTES[number % len(ROUTES)])
@@ -239,11 +244,11 @@ class Player:
 
     def _flush(self, dev: str, number: int) -> None:
         actions = self.host.cache(dev).flush(keep_permanent=number % 2 > 0)
-        egress_link.perform(self.stack, self.host.dev(dev), actions, self.host.now)
+        perform(self.stack, self.host.dev(dev), actions, self.host.now)
 
     def _mtu(self, dev: str, number: int) -> None:
         interface = self.host.dev("lo" if number % 5 == 0 else dev)
-        configure.set_mtu(self.stack, interface, 68 + number * 20)
+        set_mtu(self.stack, interface, 68 + number * 20)
 
     def _pmtudisc(self, _dev: str, number: int) -> None:
         sockets = self.world.sockets
@@ -252,7 +257,7 @@ class Player:
 
     def _mac(self, dev: str, number: int) -> None:
         mac = b"\2\0\0\0\1" + bytes([number % 2])
-        configure.set_mac(self.stack, self.host.dev(dev), mac, self.host.now)
+        set_mac(self.stack, self.host.dev(dev), mac, self.host.now)
 
     def _rebind(self, dev: str, number: int) -> None:
         """Close a socket and open another in its place."""
@@ -270,13 +275,13 @@ class Player:
         socket.multicast_loop = number % 5 > 0
         wanted = (ANYBODY, ANYBODY, only("10.0.0.2"), but("10.0.0.2"))[number // 10 % 4]
         if number < 80:
-            configure_maddr.join(self.stack, socket, interface, group, wanted)
+            maddr_config.join(self.stack, socket, interface, group, wanted)
         else:
-            configure_maddr.leave(self.stack, socket, interface, group)
+            maddr_config.leave(self.stack, socket, interface, group)
 
     def _delete(self, dev: str, number: int) -> None:
         if number >= 90:
-            configure.delete_interface(self.stack, self.host.dev(dev), self.host.now)
+            delete_interface(self.stack, self.host.dev(dev), self.host.now)
 
 
 # --- what can be seen -----------------------------------------------------------------------------

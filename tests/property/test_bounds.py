@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 
-from smolctl.stack import fast
-from smolctl.stack.echo import REPLY_QUEUE_LIMIT
-from smolctl.stack.icmp_limit import PEERS_LIMIT
+from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.interface import OUTBOX_LIMIT
+from smolctl.stack.ip.icmp_rate_limit import PEERS_LIMIT
+from smolctl.stack.ready import REPLY_QUEUE_LIMIT
 from smolctl.stack.stack import Stack
-from smolctl.stack.udp_socket import DATAGRAM_OVERHEAD, ERROR_QUEUE_LIMIT
+from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, ERROR_QUEUE_LIMIT
 from smolctl.wire import addr, udp
 from tests.property.events import Event, Player, histories
 from tests.property.world import Config, configs
@@ -44,7 +44,7 @@ def check_bounds(stack: Stack) -> None:
     assert stack.reassembly.cost <= stack.settings["ip.frag_high_thresh"]
     for link in stack.interfaces.values():
         assert len(link.outbox) <= OUTBOX_LIMIT
-        assert len(link.flows) <= fast.FLOWS_LIMIT
+        assert len(link.flows) <= fast_udp.FLOWS_LIMIT
         assert 0 <= link.traced <= OUTBOX_LIMIT
     for socket in stack.udp:
         assert socket.queue_bytes <= max(socket.rcvbuf, BIGGEST)
@@ -56,7 +56,7 @@ def check_bounds(stack: Stack) -> None:
             assert socket.held.items
             assert socket.held.bytes == sum(item.size for item in socket.held.items)
             assert len(socket.held.items) == 1 or socket.held.bytes <= socket.sndbuf
-        assert len(socket.flows) <= fast.FLOWS_LIMIT
+        assert len(socket.flows) <= fast_udp.FLOWS_LIMIT
     for cache in stack.neighbors.values():
         assert len(cache._timers) <= 65 + 4 * max(len(cache.entries), 16)
         for entry in cache:
@@ -170,7 +170,7 @@ FLOODS: dict[Callable[[Host], int], int] = {
 def test_a_flood_fills_a_queue_to_its_limit(
     monkeypatch: pytest.MonkeyPatch, flood: Callable[[Host], int]
 ) -> None:
-    monkeypatch.setattr(fast, "FLOWS_LIMIT", 1000)
+    monkeypatch.setattr(fast_udp, "FLOWS_LIMIT", 1000)
     host = Host("10.0.0.1/8")
     assert flood(host) == FLOODS[flood]
     check_bounds(host.stack)

@@ -4,9 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolctl.stack import configure, egress_link, fast, fast_forward, ingress_offload
 from smolctl.stack import stack as stack_module
-from smolctl.stack.neighbor_state import State
+from smolctl.stack.config.link import set_carrier
+from smolctl.stack.fastpath import forward as fast_forward
+from smolctl.stack.fastpath import udp as fast_udp
+from smolctl.stack.link import output as link_output
+from smolctl.stack.link.offload_input import segments_input
+from smolctl.stack.neighbor.states import State
 from smolctl.wire import ipv4, udp, virtio
 from tests.property.events import (
     Event,
@@ -131,7 +135,7 @@ def compare(
 ) -> None:
     """Play the same with and without the fast path; nothing that can be seen may differ."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (fast, fast_forward, egress_link, stack_module):
+        for module in (fast_udp, fast_forward, link_output, stack_module):
             patch.setattr(module, "OUTBOX_LIMIT", outbox_limit)
         quick = Player(config, headroom=headroom)
         layered = Player(config, layered=True, headroom=reference_headroom)
@@ -184,7 +188,7 @@ def test_known_flows_do_not_reach_the_layered_path() -> None:
     assert flow.head == udp_frame()[:18]
     host.stack.udp_send(socket, b"x", host.stack.family.parse(PEER), 9, host.now)
     (way,) = socket.flows.values()
-    assert isinstance(way, fast.EthernetFlow)
+    assert isinstance(way, fast_udp.EthernetFlow)
     before = way.headers
     host.stack.udp_send(socket, b"x", host.stack.family.parse(PEER), 9, host.now)
     assert before is None
@@ -202,7 +206,7 @@ def test_a_super_packet_of_a_known_flow_is_cut_without_building_frames() -> None
 
     host.receive(super_packet(b"onlyfour"))  # nothing is known yet
     assert host.tap.flows
-    count = ingress_offload.segments_input(host.stack, host.tap, super_packet(b"onlyfo"), host.now)
+    count = segments_input(host.stack, host.tap, super_packet(b"onlyfo"), host.now)
     assert count == 2
     payloads = [datagram[0] for datagram in socket.receive_all()]
     assert payloads == [b"only", b"four", b"only", b"fo"]
@@ -237,7 +241,7 @@ def test_nothing_is_remembered_of_a_link_without_carrier() -> None:
     host = Host()
     host.know(state=State.PERMANENT)
     socket = host.socket(7)
-    configure.set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack, host.tap, False, host.now)
     for number in (1, 2, 3):
         host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
         assert host.reasons() == {"tx-no-carrier": number}

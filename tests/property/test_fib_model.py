@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.errors import AlreadyExists, NotFound, StackError
-from smolctl.stack import considered
-from smolctl.stack.fib import Fib
-from smolctl.stack.route import DEVICELESS, InsertMode, Route, RouteType, Scope, TableName
+from smolctl.stack.explain import candidates
+from smolctl.stack.fib.fib import Fib
+from smolctl.stack.fib.route import DEVICELESS, InsertMode, Route, RouteType, Scope, TableName
 
 # Prefixes that meet often, at every boundary that a table may have inside.
 LENGTHS = (0, 1, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32)
@@ -164,7 +164,7 @@ def compare_lookups(fib: Fib, model: Model, addresses: Iterable[int]) -> None:
                 within = fib.lookup_within(address, dev=dev, scope=scope)
                 assert within is model.lookup(address, dev, scope)
         assert fib.is_local(address) == (found is not None and found.type is RouteType.LOCAL)
-        candidates = considered.plain(fib, address)
-        winner = [route for route, cause in candidates if cause == ""]
+        found_candidates = candidates.plain(fib, address)
+        winner = [route for route, cause in found_candidates if cause == ""]
         assert winner == ([] if found is None else [found])
-        assert len(candidates) == len(model.routes)
+        assert len(found_candidates) == len(model.routes)

@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.stack import configure
-from smolctl.stack.cast import Cast
-from smolctl.stack.fate import Direction, Fate, Trace
-from smolctl.stack.reassembly import Complete, Fragment, Reassembly
-from smolctl.stack.settings import Settings
+from smolctl.stack.config.link import set_mtu
+from smolctl.stack.ip.reassembly import Complete, Fragment, Reassembly
+from smolctl.stack.packet import Cast
+from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.trace.trace import Direction, Fate, Trace
 from smolctl.wire import ipv4
 from tests.property.events import Event, Receive, histories
 from tests.property.test_law import obey
@@ -105,7 +105,7 @@ def test_all_but_time_to_live_and_checksum_are_as_they_came(packet: bytes) -> No
 @given(sound, st.integers(68, 1500))
 def test_what_is_cut_can_be_put_together_and_fits(packet: bytes, mtu: int) -> None:
     router, header = Router(), parsed(packet)
-    configure.set_mtu(router.stack, router.dev("tap1"), mtu)
+    set_mtu(router.stack, router.dev("tap1"), mtu)
     trace = router.follow(frame_of(packet))
     left = [frame[14:] for frame in router.take("tap1")]
     if header.df and len(packet) > mtu:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolctl.stack.cast import Cast
-from smolctl.stack.fate import Fate, Trace
-from smolctl.stack.reassembly import Complete, Fragment, Reassembly
-from smolctl.stack.settings import Settings
+from smolctl.stack.ip.reassembly import Complete, Fragment, Reassembly
+from smolctl.stack.packet import Cast
+from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire import ipv4, udp
 from smolctl.wire.fragment import fragments as cut_into
 from tests.stack.kit import DEAD, OURS, PEER, Host, frame_of, ip, packet_of

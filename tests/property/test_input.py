@@ -5,9 +5,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.stack.fate import Trace
 from smolctl.stack.reason import FRAG_PENDING, Kind
 from smolctl.stack.stack import Stack
+from smolctl.stack.trace.trace import Trace
 from smolctl.wire import arp, ethernet, icmp, ipv4
 from tests.property.world import DEVS, Config, World, arrivals, configs, frames
 

@@ -9,13 +9,15 @@ from collections.abc import Iterable, Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.stack import impair, story
-from smolctl.stack.facts import Joined
-from smolctl.stack.fate import Direction, Fate, Trace, TracedFrame
-from smolctl.stack.impairment import Netem
-from smolctl.stack.journal import Journal
+from smolctl.stack.config.netem import set_impairment
+from smolctl.stack.explain import verdict
+from smolctl.stack.link.impairment import Netem
+from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.reason import Kind, Reason
 from smolctl.stack.stack import Stack
+from smolctl.stack.trace.facts import Joined
+from smolctl.stack.trace.journal import Journal
+from smolctl.stack.trace.trace import Direction, Fate, Trace
 from smolctl.wire import virtio
 from smolctl.wire.fault import WireFault
 from tests.property.events import Do, Event, Player, Receive, Send, histories, snapshot
@@ -134,7 +136,7 @@ class Watcher(Player):
         super()._send(event)
 
     def _impair(self, dev: str, number: int) -> None:
-        impair.set_impairment(self.stack, self.host.dev(dev), NETEMS[number])
+        set_impairment(self.stack, self.host.dev(dev), NETEMS[number])
 
     def check(self) -> None:
         """Every packet either has its fate or still waits somewhere; nothing is both."""
@@ -219,7 +221,7 @@ def obey(config: Config, history: list[Event], *, followed: bool, headroom: int 
         assert trace.settled
         ends = [fate for fate in trace.called if fate is not Fate.WAITING]
         assert len(ends) == 1, ends
-        assert story.tell(trace, lambda ns: ns / 1e9)["verdict"]
+        assert verdict.tell(trace, lambda ns: ns / 1e9)["verdict"]
         check_reason(trace)
 
 
@@ -266,7 +268,7 @@ class Listened(Player):
             self.stack.unwatch(self._hear)
 
     def _hear(self, trace: Trace) -> None:
-        assert story.tell(trace, lambda ns: ns / 1e9)
+        assert verdict.tell(trace, lambda ns: ns / 1e9)
 
 
 class Unheard(Player):

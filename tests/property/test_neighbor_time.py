@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.errors import NoBuffers
-from smolctl.stack.neighbor import NeighborCache
-from smolctl.stack.neighbor_entry import (
+from smolctl.stack.neighbor.cache import NeighborCache
+from smolctl.stack.neighbor.entry import (
     Action,
     Evicted,
     GiveUp,
@@ -17,8 +17,8 @@ from smolctl.stack.neighbor_entry import (
     SendProbe,
     Transmit,
 )
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.settings import Settings
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.sysctl.settings import Settings
 
 MACS = [b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"]
 TIMED = {State.INCOMPLETE, State.REACHABLE, State.DELAY, State.PROBE}

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.errors import StackError
-from smolctl.stack import egress, ingress, story
-from smolctl.stack.fate import Direction, Trace
-from smolctl.stack.predict import Question, predict
+from smolctl.stack.explain import verdict
+from smolctl.stack.explain.predict import Question, predict
+from smolctl.stack.ipv4.output import icmp_output
+from smolctl.stack.link.input import frame_input
+from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.wire import icmp
 from tests.property.events import Event, Player, histories, snapshot
 from tests.property.world import DEVS, IPS, Config, World, configs, ips, ports
@@ -21,7 +23,7 @@ sizes = st.sampled_from([0, 1, 60, 1472, 1473, 65507])
 
 def outcome(trace: Trace) -> dict[str, Any]:
     """Return all that a prediction says, but for what only one of the two can have."""
-    row = story.tell(trace)
+    row = verdict.tell(trace)
     row.pop("dir")
     return row
 
@@ -115,7 +117,7 @@ def test_an_echo_request_fares_as_predicted(
     now = world.host.now
     run_out(
         world,
-        lambda: egress.icmp_output(
+        lambda: icmp_output(
             world.stack, message, ip(dst), now, src=source, dev=dev, tos=tos or 0, trace=real
         ),
     )
@@ -144,7 +146,7 @@ def fares_as_predicted(
     real.dev = dev
     run_out(
         world,
-        lambda: ingress.frame_input(world.stack, world.host.dev(dev), frame, world.host.now, real),
+        lambda: frame_input(world.stack, world.host.dev(dev), frame, world.host.now, real),
     )
     assert outcome(trace) == outcome(real)
 

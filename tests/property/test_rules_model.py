@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.errors import StackError
-from smolctl.stack import rule_lookup
-from smolctl.stack.fib import Fib
-from smolctl.stack.route import DEVICELESS, InsertMode, Route, RouteType
-from smolctl.stack.rule import Refused, Rule, RuleAction, Rules, Traits
+from smolctl.stack.fib import lookup as fib_lookup
+from smolctl.stack.fib.fib import Fib
+from smolctl.stack.fib.route import DEVICELESS, InsertMode, Route, RouteType
+from smolctl.stack.fib.rule import Refused, Rule, RuleAction, Rules, Traits
 
 BITS = 32
 TABLES = (254, 255, 7, 253)
@@ -147,6 +147,6 @@ def test_a_lookup_by_rules_is_a_search_from_end_to_end(
     fib.merged = False
     stack: Any = SimpleNamespace(fib=fib, rules=known)
     for packet in asked:
-        found = rule_lookup.find(stack, packet.dst, packet.src, packet.dev, packet.traits)
+        found = fib_lookup.lookup_ruled(stack, packet.dst, packet.src, packet.dev, packet.traits)
         found_rule = found.rule if isinstance(found, Refused) else found
         assert found_rule is decided(kept, list(there.values()), packet)

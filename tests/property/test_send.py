@@ -2,9 +2,9 @@
 
 from hypothesis import given
 
-from smolctl.stack.fate import Fate, Trace
+from smolctl.stack.config.sysctl import set_knob
 from smolctl.stack.reason import Kind, Reason
-from smolctl.stack.tune import set_knob
+from smolctl.stack.trace.trace import Fate, Trace
 from tests.property.events import Event, Player, histories
 from tests.property.world import DEVS, Config, configs
 

@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from smolctl.errors import StackError
-from smolctl.stack import configure, configure_route, configure_rule
-from smolctl.stack.multipath import Way, with_ways
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.route import InsertMode, Route, RouteType, TableName
-from smolctl.stack.rule import Rule, RuleAction
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.config.link import set_carrier, set_up
+from smolctl.stack.config.route import add_route
+from smolctl.stack.config.rule import add_rule, delete_rule
+from smolctl.stack.fib.nexthop import Way, with_ways
+from smolctl.stack.fib.route import InsertMode, Route, RouteType, TableName
+from smolctl.stack.fib.rule import Rule, RuleAction
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr, icmp
 from tests.stack.groups import ALL_HOSTS, GROUP, group_frame, igmp_frame, query, reported
 from tests.stack.kit import (
@@ -242,9 +244,7 @@ class World:
         if config.several:
             ways = [Way(None, ip(via), weight) for via, weight in SEVERAL]
             with suppress(StackError):
-                configure_route.add_route(
-                    self.stack, with_ways(Route(0, 0), ways), InsertMode.REPLACE
-                )
+                add_route(self.stack, with_ways(Route(0, 0), ways), InsertMode.REPLACE)
         for route in TABLE if config.rules else ():
             with suppress(StackError):
                 self.host.route(**route)
@@ -252,11 +252,11 @@ class World:
             made: dict[str, Any] = {
                 key: ip(value) if key in ("src", "dst") else value for key, value in said.items()
             }
-            configure_rule.add_rule(self.stack, Rule(**made))
+            add_rule(self.stack, Rule(**made))
         if not config.local_first:
             first = next(iter(self.stack.rules))
-            configure_rule.delete_rule(self.stack, first)
-            configure_rule.add_rule(self.stack, Rule(32000, table=TableName.LOCAL))
+            delete_rule(self.stack, first)
+            add_rule(self.stack, Rule(32000, table=TableName.LOCAL))
 
     def _finish(self, config: Config) -> None:
         if config.connected and self.sockets:
@@ -274,10 +274,10 @@ class World:
             self.carrier(config.no_carrier, False)
 
     def up(self, dev: str, up: bool) -> None:
-        configure.set_up(self.stack, self.host.dev(dev), up, self.host.now)
+        set_up(self.stack, self.host.dev(dev), up, self.host.now)
 
     def carrier(self, dev: str, on: bool) -> None:
-        configure.set_carrier(self.stack, self.host.dev(dev), on, self.host.now)
+        set_carrier(self.stack, self.host.dev(dev), on, self.host.now)
 
 
 # --- frames ---------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What the tests of address conflict detection share."""
 
-from smolctl.stack.addr import Address
 from smolctl.stack.events import Event, Kind
+from smolctl.stack.ip.addresses import Address
 from smolctl.wire import addr, arp
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.stack.kit import OURS, Host, ip, text

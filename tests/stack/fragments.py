@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import udp
 from tests.stack.kit import OURS, PEER, frame_of, ip, packet_of
 

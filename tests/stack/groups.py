@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from smolctl.stack import configure_maddr
-from smolctl.stack.maddr import ANYBODY, Filter
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.config import maddr as maddr_config
+from smolctl.stack.ip.groups import ANYBODY, Filter
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr, igmp, ipv4
 from smolctl.wire.igmp import Change, Membership, Query, Record, Report, Type
 from smolctl.wire.ipv4_options import ROUTER_ALERT
@@ -50,11 +50,11 @@ def member(
 def join(
     host: Host, socket: UdpSocket, group: str = GROUP, wanted: Filter = ANYBODY, dev: str = "tap0"
 ) -> None:
-    configure_maddr.join(host.stack, socket, host.dev(dev), ip(group), wanted)
+    maddr_config.join(host.stack, socket, host.dev(dev), ip(group), wanted)
 
 
 def leave(host: Host, socket: UdpSocket, group: str = GROUP, dev: str = "tap0") -> None:
-    configure_maddr.leave(host.stack, socket, host.dev(dev), ip(group))
+    maddr_config.leave(host.stack, socket, host.dev(dev), ip(group))
 
 
 def group_frame(

@@ -2,17 +2,21 @@
 
 from typing import NamedTuple
 
-from smolctl.stack import configure, configure_route, tune
-from smolctl.stack.addr import Address
-from smolctl.stack.fate import Trace, frames_of
+from smolctl.stack.config.addr import add_address, bring_up_loopback, delete_address
+from smolctl.stack.config.link import add_interface
+from smolctl.stack.config.route import add_route
+from smolctl.stack.config.sysctl import set_knob
+from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope, TableName
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.neighbor import NeighborCache
-from smolctl.stack.neighbor_entry import Neighbor
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.route import InsertMode, Route, RouteType, Scope, TableName
-from smolctl.stack.settings import Settings
+from smolctl.stack.ip.addresses import Address
+from smolctl.stack.link.outbox import frames_of
+from smolctl.stack.neighbor.cache import NeighborCache
+from smolctl.stack.neighbor.entry import Neighbor
+from smolctl.stack.neighbor.states import State
 from smolctl.stack.stack import Stack
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr, arp, ethernet, icmp, ipv4, udp
 from smolctl.wire.run import MAX_SEGMENTS, coalesce
 from tests.kit.clock import ManualClock
@@ -42,7 +46,7 @@ class Host:
         self.clock = ManualClock()
         self.settings = Settings()
         self.stack = Stack(lambda: random, self.settings)
-        configure.bring_up_loopback(self.stack)
+        bring_up_loopback(self.stack)
         self.tap = self.link("tap0", OUR_MAC)
         for address in () if bare else addresses or (f"{OURS}/24",):
             self.add(address)
@@ -53,7 +57,7 @@ class Host:
 
     def link(self, name: str, mac: bytes = OTHER_MAC, mtu: int = 1500) -> Interface:
         """Add an Ethernet interface that is up."""
-        return configure.add_interface(self.stack, name, "tap", Medium.ETHERNET, mtu, mac)
+        return add_interface(self.stack, name, "tap", Medium.ETHERNET, mtu, mac)
 
     def dev(self, name: str) -> Interface:
         return self.stack.interface(name)
@@ -70,7 +74,7 @@ class Host:
         local, plen = addr.parse_prefix(prefix, addr.IPV4)
         brd = None if broadcast is None else ip(broadcast)
         address = Address(local, 32 if plen is None else plen, scope, dev, brd, dad=dad)
-        configure.add_address(self.stack, self.dev(dev), address, self.now)
+        add_address(self.stack, self.dev(dev), address, self.now)
         return address
 
     def delete(self, local: str, dev: str = "tap0") -> list[str]:
@@ -78,7 +82,7 @@ class Host:
         interface = self.dev(dev)
         address = interface.addresses.find(ip(local), None)
         assert address is not None
-        gone = configure.delete_address(self.stack, interface, address, self.now)
+        gone = delete_address(self.stack, interface, address, self.now)
         return [f"{text(item.local)}/{item.plen}" for item in gone]
 
     def route(
@@ -113,12 +117,12 @@ class Host:
             mtu_lock=mtu_lock,
             onlink=onlink,
         )
-        configure_route.add_route(self.stack, route, mode)
+        add_route(self.stack, route, mode)
         return route
 
     def set(self, key: str, value: int | str) -> None:
         """Set a knob."""
-        tune.set_knob(self.stack, key, str(value), origin="command line")
+        set_knob(self.stack, key, str(value), origin="command line")
 
     # --- the cable --------------------------------------------------------------------------------
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from smolctl.stack.neighbor import NeighborCache
-from smolctl.stack.neighbor_entry import Action, Neighbor, Queued
-from smolctl.stack.neighbor_state import Event, State
-from smolctl.stack.settings import Settings
+from smolctl.stack.neighbor.cache import NeighborCache
+from smolctl.stack.neighbor.entry import Action, Neighbor, Queued
+from smolctl.stack.neighbor.states import Event, State
+from smolctl.stack.sysctl.settings import Settings
 from tests.kit.clock import SECOND_NS, ManualClock
 from tests.stack.kit import OTHER_MAC, PEER_MAC
 

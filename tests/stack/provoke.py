@@ -4,10 +4,10 @@ Each function gets a fresh host that knows the MAC of ``PEER`` for good. ``BESID
 has to be counted for a reason to strike, such as the waiting before a failure.
 """
 
-from smolctl.stack.impairment import LIMIT_FRAMES, Netem
+from smolctl.stack.fib.route import RouteType
+from smolctl.stack.fib.rule import RuleAction
+from smolctl.stack.link.impairment import LIMIT_FRAMES, Netem
 from smolctl.stack.reason import ARP_NO_REPLY, ICMP_HOPS_SILENT, ICMP_NO_REPLY, UDP_NO_REPLY
-from smolctl.stack.route import RouteType
-from smolctl.stack.rule import RuleAction
 from smolctl.wire import addr, ethernet, icmp
 from tests.kit.clock import SECOND_NS
 from tests.stack import provoke_groups, provokers_hold

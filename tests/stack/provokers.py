@@ -4,16 +4,19 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from smolctl.errors import SendRejected
-from smolctl.stack import configure, configure_rule, impair, notify
-from smolctl.stack.fate import Trace
-from smolctl.stack.impairment import Netem
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.path_mtu import Pmtudisc
-from smolctl.stack.predict import Question, arp_out
+from smolctl.stack.config.link import delete_interface, set_carrier, set_up
+from smolctl.stack.config.netem import set_impairment
+from smolctl.stack.config.rule import add_rule, delete_rule
+from smolctl.stack.explain.predict import Question, arp_out
+from smolctl.stack.fib.route import RouteType, TableName
+from smolctl.stack.fib.rule import Rule, RuleAction
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.link.impairment import Netem
+from smolctl.stack.neighbor.states import State
 from smolctl.stack.reason import Reason
-from smolctl.stack.route import RouteType, TableName
-from smolctl.stack.rule import Rule, RuleAction
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.errors import unanswered
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import arp, ethernet, virtio
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import (
@@ -52,7 +55,7 @@ def silence(reason: Reason, **detail: object) -> Provoker:
     def provoke(host: Host) -> None:
         trace = host.send(host.socket(), PEER)
         host.sent()
-        notify.unanswered(host.stack, trace, reason, host.now, **detail)
+        unanswered(host.stack, trace, reason, host.now, **detail)
 
     return provoke
 
@@ -141,7 +144,7 @@ def by_route(kind: RouteType) -> Provoker:
 
 def by_rule(action: RuleAction) -> Provoker:
     def provoke(host: Host) -> None:
-        configure_rule.add_rule(host.stack, Rule(5, action, dst=ip("8.8.8.0"), dst_len=24))
+        add_rule(host.stack, Rule(5, action, dst=ip("8.8.8.0"), dst_len=24))
         sends("8.8.8.8")(host)
 
     return provoke
@@ -150,10 +153,10 @@ def by_rule(action: RuleAction) -> Provoker:
 def refused_by_rule(host: Host) -> None:
     """A rule in front of the table local refuses what comes from the peer."""
     first = next(iter(host.stack.rules))
-    configure_rule.delete_rule(host.stack, first)
-    configure_rule.add_rule(host.stack, Rule(100, table=TableName.LOCAL))
+    delete_rule(host.stack, first)
+    add_rule(host.stack, Rule(100, table=TableName.LOCAL))
     action = RuleAction.BLACKHOLE
-    configure_rule.add_rule(host.stack, Rule(50, action, src=ip(PEER), src_len=32))
+    add_rule(host.stack, Rule(50, action, src=ip(PEER), src_len=32))
     host.receive(udp_frame())
 
 
@@ -203,7 +206,7 @@ def offload_invalid(host: Host) -> None:
 
 
 def iface_down(host: Host) -> None:
-    configure.set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack, host.tap, False, host.now)
 
 
 def rx_iface_down(host: Host) -> None:
@@ -218,7 +221,7 @@ def tx_iface_down(host: Host) -> None:
 
 
 def no_carrier(host: Host) -> None:
-    configure.set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack, host.tap, False, host.now)
     host.send(host.socket())
 
 
@@ -229,7 +232,7 @@ def queue_full(host: Host) -> None:
 
 def stopped(host: Host) -> None:
     host.send(host.socket())
-    configure.delete_interface(host.stack, host.tap, host.now)
+    delete_interface(host.stack, host.tap, host.now)
 
 
 def ttl_zero(host: Host) -> None:
@@ -241,7 +244,7 @@ def ttl_zero(host: Host) -> None:
 def no_device(host: Host) -> None:
     host.link("tap1")
     socket = host.socket(dev="tap1")
-    configure.delete_interface(host.stack, host.dev("tap1"), host.now)
+    delete_interface(host.stack, host.dev("tap1"), host.now)
     refused(host, socket)
 
 
@@ -308,7 +311,7 @@ def table_full(host: Host) -> None:
 
 def on_a_bad_link(netem: Netem, datagrams: int = 1) -> Provoker:
     def provoke(host: Host) -> None:
-        impair.set_impairment(host.stack, host.tap, netem)
+        set_impairment(host.stack, host.tap, netem)
         socket = host.socket()
         for _ in range(datagrams):
             host.send(socket)

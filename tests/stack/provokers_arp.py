@@ -1,8 +1,9 @@
 """What makes each reason of tested addresses, of conflicts and of proxy ARP strike."""
 
-from smolctl.stack import configure, configure_rule
-from smolctl.stack.route import TableName
-from smolctl.stack.rule import Rule, RuleAction
+from smolctl.stack.config.neigh import add_proxy
+from smolctl.stack.config.rule import add_rule, delete_rule
+from smolctl.stack.fib.route import TableName
+from smolctl.stack.fib.rule import Rule, RuleAction
 from tests.stack.kit import OTHER_MAC, OURS, PEER, Host, ip, reply, request
 from tests.stack.provokers import Provoker, iface_down, receives, sends, with_knob
 
@@ -47,7 +48,7 @@ def proxy(provoke: Provoker, *, forward: int = 1, **knobs: int) -> Provoker:
         host.add("10.7.0.1/24", "tap1")
         for name, value in knobs.items():
             host.set(f"neigh.{name}", value)
-        configure.add_proxy(host.stack, host.tap, ip(BEHIND))
+        add_proxy(host.stack, host.tap, ip(BEHIND))
         provoke(host)
 
     return provoke_with
@@ -73,8 +74,8 @@ def conflict(policy: str, times: int = 1) -> Provoker:
 
 def arp_refused_by_rule(host: Host) -> None:
     """Have somebody ask whom a rule in front of the table local refuses."""
-    configure_rule.add_rule(host.stack, Rule(priority=100, table=TableName.LOCAL))
-    configure_rule.delete_rule(host.stack, next(iter(host.stack.rules)))
+    add_rule(host.stack, Rule(priority=100, table=TableName.LOCAL))
+    delete_rule(host.stack, next(iter(host.stack.rules)))
     refusing = Rule(priority=7, src=ip(PEER), src_len=32, action=RuleAction.BLACKHOLE)
-    configure_rule.add_rule(host.stack, refusing)
+    add_rule(host.stack, refusing)
     host.receive(request())

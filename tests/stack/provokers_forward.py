@@ -1,8 +1,8 @@
 """What makes the reasons of forwarding strike: packets of the peer for another host."""
 
-from smolctl.stack import configure
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.route import RouteType
+from smolctl.stack.config.link import set_up
+from smolctl.stack.fib.route import RouteType
+from smolctl.stack.neighbor.states import State
 from smolctl.wire import udp
 from tests.stack.kit import OURS, PEER, PEER_MAC, Host, frame_of, ip, packet_of
 from tests.stack.provokers import Provoker, receives, with_knob
@@ -37,7 +37,7 @@ def forwarded_by_route(kind: RouteType) -> Provoker:
 
 
 def forwarded_into_a_link_that_is_down(host: Host) -> None:
-    configure.set_up(host.stack, host.dev("tap1"), False, host.now)
+    set_up(host.stack, host.dev("tap1"), False, host.now)
     passing()(host)
 
 

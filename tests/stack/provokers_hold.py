@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from smolctl.errors import SendRejected
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.transport.udp.socket import UdpSocket
 from tests.stack.kit import DEAD, PEER, Host, echo_request
 
 STRANGER = "10.0.0.77"

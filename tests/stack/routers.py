@@ -1,8 +1,8 @@
 """A stack that forwards between two links, in virtual time, and the frames that it is given."""
 
-from smolctl.stack import ingress
-from smolctl.stack.fate import Direction, Trace
-from smolctl.stack.neighbor_state import State
+from smolctl.stack.link.input import frame_input
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.wire import addr, ipv4, udp
 from tests.stack.kit import OTHER_MAC, PEER, PEER_MAC, Host, Seen, frame_of, ip, packet_of
 
@@ -30,7 +30,7 @@ class Router(Host):
         trace = Trace(direction=Direction.IN, began_ns=self.now)
         trace.dev = dev
         self.stack.journal.follow(trace, self.now)
-        ingress.frame_input(self.stack, self.dev(dev), frame, self.now, trace)
+        frame_input(self.stack, self.dev(dev), frame, self.now, trace)
         return trace
 
     def passed(self, frame: bytes) -> list[Seen]:

@@ -3,10 +3,10 @@
 import pytest
 
 from smolctl.errors import AlreadyExists, InvalidArgument
-from smolctl.stack import configure
-from smolctl.stack.addr import Address, AddressList
+from smolctl.stack.config.link import add_interface, set_up
+from smolctl.stack.fib.route import RouteType, Scope, TableName
 from smolctl.stack.interface import Medium
-from smolctl.stack.route import RouteType, Scope, TableName
+from smolctl.stack.ip.addresses import Address, AddressList
 from tests.stack.kit import Host, ip, text
 
 
@@ -218,29 +218,29 @@ def test_two_lengths_of_one_address_share_its_local_route() -> None:
 def test_down_leaves_only_the_local_routes_and_up_brings_the_others_back() -> None:
     host = bare("10.0.0.1/24", "10.0.0.2/24")
     before = derived(host)
-    configure.set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack, host.tap, False, host.now)
     assert derived(host) == {
         "local 10.0.0.1/32 src 10.0.0.1",
         "local 10.0.0.2/32 src 10.0.0.1",
     }
-    configure.set_up(host.stack, host.tap, True, host.now)
+    set_up(host.stack, host.tap, True, host.now)
     assert derived(host) == before
 
 
 def test_an_address_of_a_link_that_is_down_is_local_and_no_more() -> None:
     host = bare()
-    configure.set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack, host.tap, False, host.now)
     host.add("10.0.0.1/24")
     assert "local 10.0.0.1/32 src 10.0.0.1" in derived(host)
     assert "unicast 10.0.0.0/24 src 10.0.0.1" not in derived(host)
-    configure.set_up(host.stack, host.tap, True, host.now)
+    set_up(host.stack, host.tap, True, host.now)
     assert "unicast 10.0.0.0/24 src 10.0.0.1" in derived(host)
 
 
 def test_a_loopback_keeps_its_network_while_it_is_down_and_loses_it_with_the_address() -> None:
     host = Host()
     host.add("127.1.0.1/16", "lo", Scope.HOST)
-    configure.set_up(host.stack, host.stack.loopback, False, host.now)
+    set_up(host.stack, host.stack.loopback, False, host.now)
     assert host.stack.fib.is_local(ip("127.1.2.3"))
     host.delete("127.0.0.1", "lo")
     assert derived(host, "lo") == {
@@ -251,7 +251,7 @@ def test_a_loopback_keeps_its_network_while_it_is_down_and_loses_it_with_the_add
 
 def test_another_loopback_is_one_too() -> None:
     host = Host()
-    configure.add_interface(host.stack, "lo1", "loopback", Medium.IP, 65536, None)
+    add_interface(host.stack, "lo1", "loopback", Medium.IP, 65536, None)
     host.add("192.168.7.1/24", "lo1")
     assert host.stack.fib.is_local(ip("192.168.7.200"))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smolctl.stack.neighbor_state import State
+from smolctl.stack.neighbor.states import State
 from smolctl.wire import addr, arp
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import (

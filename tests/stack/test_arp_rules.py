@@ -5,10 +5,10 @@ tests/e2e/test_rules_arp.py asks the kernel the same.
 
 import pytest
 
-from smolctl.stack import configure_rule
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.route import RouteType, TableName
-from smolctl.stack.rule import Rule, RuleAction
+from smolctl.stack.config.rule import add_rule, delete_rule
+from smolctl.stack.fib.route import RouteType, TableName
+from smolctl.stack.fib.rule import Rule, RuleAction
+from smolctl.stack.neighbor.states import State
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import OURS, PEER, PEER_MAC, Host, arp_frame, ip, request
 
@@ -17,13 +17,13 @@ from tests.stack.kit import OURS, PEER, PEER_MAC, Host, arp_frame, ip, request
 def host() -> Host:
     """A host that asks other rules before the table local."""
     host = Host()
-    configure_rule.add_rule(host.stack, Rule(priority=100, table=TableName.LOCAL))
-    configure_rule.delete_rule(host.stack, next(iter(host.stack.rules)))
+    add_rule(host.stack, Rule(priority=100, table=TableName.LOCAL))
+    delete_rule(host.stack, next(iter(host.stack.rules)))
     return host
 
 
 def rule(host: Host, **words: object) -> None:
-    configure_rule.add_rule(host.stack, Rule(priority=10, **words))  # type: ignore[arg-type]
+    add_rule(host.stack, Rule(priority=10, **words))  # type: ignore[arg-type]
 
 
 def answered(host: Host, sender: str = PEER, target: str = OURS) -> bool:

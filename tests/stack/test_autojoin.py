@@ -3,9 +3,11 @@
 import pytest
 
 from smolctl.errors import AddressInUse, AlreadyExists, InvalidArgument, NoBuffers, StackError
-from smolctl.stack import configure, suggest
-from smolctl.stack.addr import Address
-from smolctl.stack.route import Scope
+from smolctl.stack.config.addr import add_address
+from smolctl.stack.config.link import set_up
+from smolctl.stack.explain import suggest
+from smolctl.stack.fib.route import Scope
+from smolctl.stack.ip.addresses import Address
 from smolctl.wire import addr
 from tests.stack.groups import ALL_HOSTS, GROUP, OTHER_GROUP, group_frame, join, settled, words
 from tests.stack.kit import Host, request, text
@@ -19,7 +21,7 @@ def host() -> Host:
 def add(host: Host, prefix: str = f"{GROUP}/32", dev: str = "tap0") -> Address:
     local, plen = addr.parse_prefix(prefix, addr.IPV4)
     address = Address(local, plen or 0, Scope.GLOBAL, dev, autojoin=True)
-    configure.add_address(host.stack, host.dev(dev), address, host.now)
+    add_address(host.stack, host.dev(dev), address, host.now)
     return address
 
 
@@ -80,8 +82,8 @@ def test_rfc1122_3_2_1_3_it_is_no_source(first_source: int) -> None:
 def test_a_link_that_comes_up_reports_it(host: Host) -> None:
     add(host)
     settled(host)
-    configure.set_up(host.stack, host.tap, False, host.now)
-    configure.set_up(host.stack, host.tap, True, host.now)
+    set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack, host.tap, True, host.now)
     assert words(host) == [(f"to_ex {GROUP}",)]
 
 

@@ -14,11 +14,20 @@ from smolctl.errors import (
     NotFound,
     StackError,
 )
-from smolctl.stack import configure, configure_route
-from smolctl.stack.addr import Address
+from smolctl.stack.config.addr import change_address
+from smolctl.stack.config.link import (
+    add_interface,
+    delete_interface,
+    set_carrier,
+    set_mac,
+    set_mtu,
+    set_up,
+)
+from smolctl.stack.config.route import add_route, delete_route
+from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope, TableName
 from smolctl.stack.interface import MTU_MAX, MTU_MIN, Medium
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.route import InsertMode, Route, RouteType, Scope, TableName
+from smolctl.stack.ip.addresses import Address
+from smolctl.stack.neighbor.states import State
 from smolctl.wire import addr
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import DEAD, OTHER_MAC, OUR_MAC, PEER, Host, ip, text, udp_frame
@@ -73,7 +82,7 @@ def test_an_mtu_has_limits(host: Host, mtu: int) -> None:
     with pytest.raises(InvalidArgument, match="mtu"):
         host.link("tap1", mtu=mtu)
     with pytest.raises(InvalidArgument, match="mtu"):
-        configure.set_mtu(host.stack, host.tap, mtu)
+        set_mtu(host.stack, host.tap, mtu)
     assert host.tap.mtu == 1500
 
 
@@ -82,24 +91,24 @@ def test_a_mac_is_that_of_one_interface(host: Host, mac: bytes) -> None:
     with pytest.raises(InvalidArgument, match="group address or zero"):
         host.link("tap1", mac)
     with pytest.raises(InvalidArgument, match="group address or zero"):
-        configure.set_mac(host.stack, host.tap, mac, host.now)
+        set_mac(host.stack, host.tap, mac, host.now)
     assert host.tap.mac == OUR_MAC
 
 
 def test_a_loopback_has_no_mac(host: Host) -> None:
     with pytest.raises(InvalidArgument, match="lo has no MAC"):
-        configure.set_mac(host.stack, host.stack.loopback, OTHER_MAC, host.now)
+        set_mac(host.stack, host.stack.loopback, OTHER_MAC, host.now)
 
 
 def test_an_index_is_never_used_again(host: Host) -> None:
     first = host.link("tap1").index
-    configure.delete_interface(host.stack, host.dev("tap1"), host.now)
+    delete_interface(host.stack, host.dev("tap1"), host.now)
     assert host.link("tap1").index == first + 1
 
 
 def test_lo_cannot_be_deleted(host: Host) -> None:
     with pytest.raises(InvalidArgument, match="lo is part of the stack"):
-        configure.delete_interface(host.stack, host.stack.loopback, host.now)
+        delete_interface(host.stack, host.stack.loopback, host.now)
 
 
 def test_a_deleted_interface_takes_all_that_was_its_own_with_it(host: Host) -> None:
@@ -110,7 +119,7 @@ def test_a_deleted_interface_takes_all_that_was_its_own_with_it(host: Host) -> N
     waiting = host.send(host.socket(), DEAD)
     host.know()
     sent = host.send(host.socket(), PEER)
-    configure.delete_interface(host.stack, host.tap, host.now)
+    delete_interface(host.stack, host.tap, host.now)
     assert list(host.stack.interfaces) == ["lo", "tap1"]
     assert {route.dev for route in host.stack.fib} == {"lo", "tap1"}
     assert prefixes(host) == []
@@ -125,7 +134,7 @@ def test_a_deleted_interface_takes_all_that_was_its_own_with_it(host: Host) -> N
 
 def test_frames_for_a_deleted_interface_are_counted(host: Host) -> None:
     tap = host.tap
-    configure.delete_interface(host.stack, tap, host.now)
+    delete_interface(host.stack, tap, host.now)
     host.stack.receive(tap, udp_frame(), host.now)
     assert host.reasons() == {"rx-iface-down": 1}
 
@@ -134,12 +143,12 @@ def test_down_takes_routes_and_neighbors(host: Host) -> None:
     host.route("0.0.0.0/0", via="10.0.0.254")
     host.know(state=State.PERMANENT)
     trace = host.send(host.socket(), DEAD)
-    configure.set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack, host.tap, False, host.now)
     assert trace.reason is not None
     assert trace.reason.name == "neigh-queue-purged"
     assert list(host.cache()) == []
     assert prefixes(host) == []
-    configure.set_up(host.stack, host.tap, True, host.now)
+    set_up(host.stack, host.tap, True, host.now)
     assert prefixes(host) == []  # as in Linux: what the user added does not come back
     assert host.stack.fib.lookup(ip(PEER)) is not None
 
@@ -147,8 +156,8 @@ def test_down_takes_routes_and_neighbors(host: Host) -> None:
 def test_setting_what_is_set_changes_nothing(host: Host) -> None:
     host.know()
     generation = host.stack.generation
-    configure.set_up(host.stack, host.tap, True, host.now)
-    configure.set_carrier(host.stack, host.tap, True, host.now)
+    set_up(host.stack, host.tap, True, host.now)
+    set_carrier(host.stack, host.tap, True, host.now)
     assert (len(list(host.cache())), host.stack.generation) == (1, generation)
 
 
@@ -156,14 +165,14 @@ def test_without_carrier_only_static_neighbors_stay(host: Host) -> None:
     host.know(PEER)
     host.know("10.0.0.3", state=State.PERMANENT)
     host.route("0.0.0.0/0", via="10.0.0.254")
-    configure.set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack, host.tap, False, host.now)
     assert [text(entry.ip) for entry in host.cache()] == ["10.0.0.3"]
     assert prefixes(host) == ["0.0.0.0/0"]
 
 
 def test_a_new_mac_forgets_all_neighbors(host: Host) -> None:
     host.know(state=State.PERMANENT)
-    configure.set_mac(host.stack, host.tap, OTHER_MAC, host.now)
+    set_mac(host.stack, host.tap, OTHER_MAC, host.now)
     assert list(host.cache()) == []
     host.send(host.socket())
     assert host.sent()[0].src == OTHER_MAC
@@ -201,18 +210,16 @@ def test_unusual_addresses_are_fine(host: Host, address: str) -> None:
 def test_label_scope_and_broadcast_can_be_changed(host: Host) -> None:
     old = host.tap.addresses.items[0]
     new = Address(old.local, 24, Scope.LINK, "tap0:x", ip("10.0.0.200"))
-    configure.change_address(host.stack, host.tap, old, new)
+    change_address(host.stack, host.tap, old, new)
     assert (old.label, old.scope) == ("tap0:x", Scope.LINK)
     assert host.stack.is_broadcast(ip("10.0.0.200"))
     host.add("10.0.0.2/24", scope=Scope.LINK)
     with pytest.raises(InvalidArgument, match="another scope"):
-        configure.change_address(
-            host.stack, host.tap, old, Address(old.local, 24, Scope.HOST, "tap0")
-        )
+        change_address(host.stack, host.tap, old, Address(old.local, 24, Scope.HOST, "tap0"))
     assert old.scope == Scope.LINK
     other = host.add("10.5.0.1/24")  # of another network: its scope is its own
     new = Address(other.local, 24, Scope.HOST, "tap0")
-    configure.change_address(host.stack, host.tap, other, new)
+    change_address(host.stack, host.tap, other, new)
     assert other.scope == Scope.HOST
 
 
@@ -261,7 +268,7 @@ def test_a_route_may_be_refused(
 ) -> None:
     host.link("tap1")
     host.add("10.1.0.1/24", "tap1")
-    configure.set_up(host.stack, host.dev("tap1"), False, host.now)
+    set_up(host.stack, host.dev("tap1"), False, host.now)
     before = [(route, route.identity()) for route in host.stack.fib]
     with pytest.raises(error, match=says):
         host.route(**fields)
@@ -281,13 +288,13 @@ def test_a_gateway_behind_a_gateway_is_refused(host: Host) -> None:
 def test_a_route_of_scope_link_takes_no_gateway(host: Host) -> None:
     route = Route(ip("10.5.0.0"), 24, via=ip(PEER), scope=Scope.LINK)
     with pytest.raises(NetworkUnreachable, match="without a gateway"):
-        configure_route.add_route(host.stack, route, InsertMode.ADD)
+        add_route(host.stack, route, InsertMode.ADD)
 
 
 def test_scope_nowhere_is_refused(host: Host) -> None:
     route = Route(ip("10.5.0.0"), 24, dev="tap0", scope=Scope.NOWHERE)
     with pytest.raises(InvalidArgument, match="nowhere"):
-        configure_route.add_route(host.stack, route, InsertMode.ADD)
+        add_route(host.stack, route, InsertMode.ADD)
 
 
 def test_routes_in_table_local_work(host: Host) -> None:
@@ -326,10 +333,10 @@ def test_delete_takes_the_first_route_that_agrees(
     spec = Route(network, 24, **wanted)
     if gone is None:
         with pytest.raises(NotFound, match=r"10\.5\.0\.0/24"):
-            configure_route.delete_route(host.stack, spec, set(wanted))
+            delete_route(host.stack, spec, set(wanted))
         assert len(prefixes(host)) == 3
     else:
-        assert configure_route.delete_route(host.stack, spec, set(wanted)).dev == gone
+        assert delete_route(host.stack, spec, set(wanted)).dev == gone
         assert len(prefixes(host)) == 2
 
 
@@ -341,16 +348,16 @@ def test_every_change_makes_the_fast_path_forget(host: Host) -> None:
         lambda: host.add("10.1.0.1/24", "tap1"),
         lambda: host.route("10.5.0.0/24", via=PEER),
         lambda: host.delete("10.1.0.1", "tap1"),
-        lambda: configure_route.delete_route(stack, Route(ip("10.5.0.0"), 24), set()),
-        lambda: configure.set_mtu(stack, tap, 1400),
-        lambda: configure.set_mac(stack, tap, OTHER_MAC, host.now),
-        lambda: configure.set_carrier(stack, tap, False, host.now),
-        lambda: configure.set_up(stack, tap, False, host.now),
-        lambda: configure.delete_interface(stack, tap, host.now),
+        lambda: delete_route(stack, Route(ip("10.5.0.0"), 24), set()),
+        lambda: set_mtu(stack, tap, 1400),
+        lambda: set_mac(stack, tap, OTHER_MAC, host.now),
+        lambda: set_carrier(stack, tap, False, host.now),
+        lambda: set_up(stack, tap, False, host.now),
+        lambda: delete_interface(stack, tap, host.now),
         lambda: host.socket(7),
         lambda: stack.udp_connect(host.socket(8), ip("127.0.0.1"), 9),
         lambda: stack.udp_close(stack.udp.at_port(7)[0]),
-        lambda: configure.add_interface(stack, "lo1", "loopback", Medium.IP, 65536, None),
+        lambda: add_interface(stack, "lo1", "loopback", Medium.IP, 65536, None),
     ]
     for number, change in enumerate(changes):
         before = stack.generation

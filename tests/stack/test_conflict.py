@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.errors import AddressNotAvailable, SendRejected
-from smolctl.stack import configure
-from smolctl.stack.addr import Address
+from smolctl.stack.config.addr import change_address
 from smolctl.stack.events import Action, Kind
-from smolctl.stack.route import TableName
+from smolctl.stack.fib.route import TableName
+from smolctl.stack.ip.addresses import Address
 from smolctl.wire import arp
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.stack.claims import (
@@ -150,7 +150,7 @@ def test_a_tentative_address_is_no_source() -> None:
 def test_a_route_that_prefers_a_tentative_address_waits_for_it() -> None:
     host = host_with(dad=False)
     host.route("8.0.0.0/8", via=PEER, src=OURS)
-    configure.change_address(
+    change_address(
         host.stack, host.tap, address_of(host), Address(ip(OURS), 24, address_of(host).scope,
         "tap0", dad=True), host.now,
     )  # fmt: skip

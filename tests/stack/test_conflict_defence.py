@@ -3,10 +3,12 @@
 import pytest
 
 from smolctl.errors import SendRejected
-from smolctl.stack import configure, conflict
-from smolctl.stack.addr import Address
+from smolctl.stack.clone.packet_clone import twin_of
+from smolctl.stack.config.addr import change_address
+from smolctl.stack.config.link import set_carrier, set_mac, set_up
 from smolctl.stack.events import Kind
-from smolctl.stack.twin import twin_of
+from smolctl.stack.ip.addresses import Address
+from smolctl.stack.ipv4 import acd
 from smolctl.wire import addr, arp
 from tests.kit.clock import SECOND_NS
 from tests.stack.claims import ANNOUNCEMENT, TEST_NS, address_of, asked, host_with, listen, state
@@ -30,7 +32,7 @@ def put(host: Host, dad: bool | None = None) -> None:
     """Do as ``addr replace`` does."""
     old = address_of(host)
     new = Address(old.local, old.plen, old.scope, old.label, dad=dad)
-    configure.change_address(host.stack, host.tap, old, new, host.now)
+    change_address(host.stack, host.tap, old, new, host.now)
 
 
 def fail(host: Host) -> None:
@@ -78,7 +80,7 @@ def test_dad_tests_an_address_that_is_in_use() -> None:
 @pytest.mark.parametrize("failed", [False, True])
 @pytest.mark.parametrize("what", ["up", "carrier"])
 def test_a_link_that_comes_back_is_tested_again(what: str, failed: bool) -> None:
-    change = configure.set_up if what == "up" else configure.set_carrier
+    change = set_up if what == "up" else set_carrier
     host = host_with()
     if failed:
         fail(host)
@@ -95,7 +97,7 @@ def test_a_link_that_comes_back_is_tested_again(what: str, failed: bool) -> None
 
 @pytest.mark.parametrize("what", ["up", "carrier"])
 def test_a_test_waits_for_its_link(what: str) -> None:
-    change = configure.set_up if what == "up" else configure.set_carrier
+    change = set_up if what == "up" else set_carrier
     host = Host(bare=True)
     change(host.stack, host.tap, False, host.now)
     host.add(f"{OURS}/24", dad=True)
@@ -235,8 +237,8 @@ def test_a_prediction_changes_nothing() -> None:
 
 def test_nothing_is_announced_unasked() -> None:
     host = Host()
-    configure.set_mac(host.stack, host.tap, OTHER_MAC, host.now)
-    for change in (configure.set_up, configure.set_carrier):
+    set_mac(host.stack, host.tap, OTHER_MAC, host.now)
+    for change in (set_up, set_carrier):
         change(host.stack, host.tap, False, host.now)
         change(host.stack, host.tap, True, host.now)
     assert asked(host) == []
@@ -246,9 +248,9 @@ def test_notify_announces_each_address() -> None:
     host = Host(f"{OURS}/24", "10.0.0.3/24")
     host.set("arp.notify", 1)
     both = [(0, *ANNOUNCEMENT), (0, "10.0.0.3", "10.0.0.3")]
-    configure.set_mac(host.stack, host.tap, OTHER_MAC, host.now)
+    set_mac(host.stack, host.tap, OTHER_MAC, host.now)
     assert asked(host) == both
-    for change in (configure.set_up, configure.set_carrier):
+    for change in (set_up, set_carrier):
         change(host.stack, host.tap, False, host.now)
         assert asked(host) == []
         change(host.stack, host.tap, True, host.now)
@@ -262,25 +264,25 @@ def test_notify_announces_each_address() -> None:
 def test_notify_waits_for_the_link_and_for_the_test() -> None:
     host = Host(bare=True)
     host.set("arp.notify", 1)
-    configure.set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack, host.tap, False, host.now)
     host.add(f"{OURS}/24")
     assert asked(host) == []
-    configure.set_carrier(host.stack, host.tap, True, host.now)
+    set_carrier(host.stack, host.tap, True, host.now)
     assert asked(host) == [(0, *ANNOUNCEMENT)]
     host.set("arp.dad", 1)
-    configure.set_carrier(host.stack, host.tap, False, host.now)
-    configure.set_carrier(host.stack, host.tap, True, host.now)
+    set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack, host.tap, True, host.now)
     assert [sender for _, sender, _ in asked(host)] == ["0.0.0.0"] * 3 + [OURS] * 2
 
 
 def test_an_announcement_names_the_new_mac() -> None:
     host = Host()
     host.set("arp.notify", 1)
-    configure.set_mac(host.stack, host.tap, OTHER_MAC, host.now)
+    set_mac(host.stack, host.tap, OTHER_MAC, host.now)
     (frame,) = host.sent()
     assert frame.arp == arp.ArpPacket(1, OTHER_MAC, ip(OURS), addr.ZERO_MAC, ip(OURS))
     assert OUR_MAC not in (frame.src, frame.arp.sender_mac)
 
 
 def test_links_without_a_wire_are_never_active() -> None:
-    assert not conflict.is_active(Host().stack.loopback)
+    assert not acd.is_active(Host().stack.loopback)

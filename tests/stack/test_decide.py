@@ -3,9 +3,9 @@
 import pytest
 
 from smolctl.errors import NoSuchDevice
-from smolctl.stack import configure
-from smolctl.stack.decide import Decision, Refusal, decide, rejection
-from smolctl.stack.route import RouteType, Scope, TableName
+from smolctl.stack.config.link import set_up
+from smolctl.stack.fib.route import RouteType, Scope, TableName
+from smolctl.stack.ip.route_output import Decision, Refusal, decide, rejection
 from tests.stack.kit import OTHER_MAC, Host, ip, text
 
 
@@ -142,13 +142,13 @@ def test_a_throw_hides_the_default_route(host: Host) -> None:
 
 
 def test_links_that_are_down_lead_nowhere(host: Host) -> None:
-    configure.set_up(host.stack, host.dev("tap1"), False, host.now)
+    set_up(host.stack, host.dev("tap1"), False, host.now)
     # Its network is gone from the FIB, so the default route takes over.
     assert way(host, "10.1.0.2") == "unicast via 10.0.0.254 dev tap0 src 10.0.0.1"
     assert way(host, "10.1.0.2", dev="tap1") == "tx-iface-down"
     # The address itself stays ours, and is reached by lo.
     assert way(host, "10.1.0.1") == "local dev lo src 10.1.0.1"
-    configure.set_up(host.stack, host.stack.loopback, False, host.now)
+    set_up(host.stack, host.stack.loopback, False, host.now)
     assert way(host, "10.1.0.1") == "tx-iface-down"
     assert way(host, "127.0.0.1") == "tx-iface-down"
 

@@ -3,12 +3,13 @@
 import pytest
 
 from smolctl.errors import SendRejected
-from smolctl.stack import configure, egress
-from smolctl.stack.fate import Trace
+from smolctl.stack.config.link import set_carrier, set_mtu
+from smolctl.stack.fib.route import RouteType
 from smolctl.stack.interface import OUTBOX_LIMIT
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.path_mtu import Pmtudisc
-from smolctl.stack.route import RouteType
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.ipv4.output import icmp_output
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.trace.trace import Trace
 from smolctl.wire import addr, icmp
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import (
@@ -52,7 +53,7 @@ def test_a_datagram_carries_what_rfc_6864_allows(host: Host) -> None:
 def test_icmp_has_idents_of_its_own_and_may_be_fragmented_on_its_way(host: Host) -> None:
     message = icmp.IcmpMessage(icmp.Type.ECHO_REQUEST, 0, 1, b"")
     for _ in range(2):
-        egress.icmp_output(host.stack, message, ip(PEER), host.now)
+        icmp_output(host.stack, message, ip(PEER), host.now)
     headers = [frame.ip for frame in host.sent()]
     assert [header.df for header in headers if header] == [False, False]
     first, second = (header.ident for header in headers if header)
@@ -125,7 +126,7 @@ def test_a_gateway_gets_the_frame_and_the_destination_stays(host: Host) -> None:
 
 @pytest.mark.parametrize(("mtu", "fits"), [(1500, 1472), (576, 548), (68, 40)])
 def test_what_does_not_fit_and_has_df_is_refused(host: Host, mtu: int, fits: int) -> None:
-    configure.set_mtu(host.stack, host.tap, mtu)
+    set_mtu(host.stack, host.tap, mtu)
     socket = host.socket()
     socket.pmtudisc = Pmtudisc.DO
     host.send(socket, payload=bytes(fits))
@@ -194,7 +195,7 @@ def test_a_full_loopback_drops_and_counts(host: Host) -> None:
 
 def test_without_carrier_nothing_is_asked_and_nothing_waits() -> None:
     host = Host()
-    configure.set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack, host.tap, False, host.now)
     trace = host.send(host.socket())
     assert trace.reason is not None
     assert trace.reason.name == "tx-no-carrier"

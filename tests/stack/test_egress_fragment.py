@@ -3,9 +3,11 @@
 import pytest
 
 from smolctl.errors import SendRejected
-from smolctl.stack import configure, egress, story
-from smolctl.stack.fate import Fate, Trace
-from smolctl.stack.path_mtu import Pmtudisc
+from smolctl.stack.config.link import set_carrier, set_mtu
+from smolctl.stack.explain import verdict
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.ipv4.output import icmp_output
+from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire import icmp, ipv4, ipv4_options, udp
 from tests.stack.kit import (
     DEAD,
@@ -42,7 +44,7 @@ def whole(frames: list[Seen]) -> Seen:
 def big_ping(host: Host, size: int, pmtudisc: Pmtudisc = Pmtudisc.WANT, dst: str = PEER) -> Trace:
     trace = Trace()
     message = icmp.IcmpMessage(8, 0, 1, bytes(size))
-    egress.icmp_output(host.stack, message, ip(dst), host.now, pmtudisc=pmtudisc, trace=trace)
+    icmp_output(host.stack, message, ip(dst), host.now, pmtudisc=pmtudisc, trace=trace)
     return trace
 
 
@@ -63,7 +65,7 @@ def test_a_datagram_that_is_too_big_leaves_in_fragments() -> None:
 @pytest.mark.parametrize("mtu", [96, 576, 1006, 1500, 9000])
 def test_the_largest_datagram_arrives_whole_at_any_mtu(mtu: int) -> None:
     host, peer = fresh(), Host(f"{PEER}/24")
-    configure.set_mtu(host.stack, host.tap, mtu)
+    set_mtu(host.stack, host.tap, mtu)
     socket, payload = peer.socket(9), BIG * 15 + BIG[: 65507 - 15 * 4096]
     peer.set("ip.frag_max_datagrams", 1)
     frames: list[bytes] = []
@@ -188,7 +190,7 @@ def test_fragments_wait_for_arp_together_and_leave_in_order() -> None:
     parts = [each for each in dict.fromkeys(heard) if each.whole is trace]
     assert [each.fate for each in parts] == [Fate.SENT] * 3
     assert all(each.cause is trace and each.id != trace.id for each in parts)
-    assert story.tell(trace, float)["verdict"].startswith("sent by tap0")
+    assert verdict.tell(trace, float)["verdict"].startswith("sent by tap0")
 
 
 def test_a_dead_neighbor_ends_all_fragments_and_the_sender_hears_of_it_once() -> None:
@@ -219,7 +221,7 @@ def test_the_queue_behind_arp_stays_within_its_bound() -> None:
 
 def test_a_full_outbox_drops_the_rest_and_the_datagram() -> None:
     host = fresh()
-    configure.set_mtu(host.stack, host.tap, 68)
+    set_mtu(host.stack, host.tap, 68)
     trace = host.send(host.socket(), payload=bytes(65507))
     assert (trace.fate, trace.reason and trace.reason.name) == (Fate.DROPPED, "tx-queue-full")
     number = -(-65515 // 48)
@@ -238,7 +240,7 @@ def test_where_no_neighbor_fits_no_fragment_is_tried_after_the_first() -> None:
 
 def test_no_carrier_drops_each_fragment() -> None:
     host = fresh()
-    configure.set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack, host.tap, False, host.now)
     trace = host.send(host.socket(), payload=BIG)
     assert (trace.fate, trace.reason and trace.reason.name) == (Fate.DROPPED, "tx-no-carrier")
     assert host.reasons() == {"tx-no-carrier": 3}
@@ -260,7 +262,7 @@ def test_a_broadcast_is_heard_whole_here_and_in_fragments_by_others() -> None:
 
 def test_a_loopback_with_a_small_mtu_puts_together_what_it_cut() -> None:
     host = fresh()
-    configure.set_mtu(host.stack, host.stack.loopback, 1500)
+    set_mtu(host.stack, host.stack.loopback, 1500)
     heard, listener = heard_of(host), host.socket(9)
     trace = host.send(host.socket(), OURS, payload=BIG)
     host.poll()
@@ -278,7 +280,7 @@ def test_a_loopback_with_a_small_mtu_puts_together_what_it_cut() -> None:
 
 def test_a_refusal_behind_the_loopback_is_the_datagrams_own() -> None:
     host = fresh()
-    configure.set_mtu(host.stack, host.stack.loopback, 1500)
+    set_mtu(host.stack, host.stack.loopback, 1500)
     trace = host.send(host.socket(5000), OURS, payload=BIG)
     host.poll()
     assert (trace.fate, trace.reason and trace.reason.name) == (Fate.REJECTED, "udp-port-closed")
@@ -289,11 +291,11 @@ def test_the_story_names_the_fragments() -> None:
     heard = heard_of(host)
     trace = host.send(host.socket(), payload=BIG)
     host.sent()
-    row = story.tell(trace, float)
+    row = verdict.tell(trace, float)
     (cut,) = [step for step in row["steps"] if step["stage"] == "fragment"]
     assert (cut["fragments"], cut["len"], cut["mtu"]) == (3, 28 + 4096, 1500)
     assert cut["text"] == "4124 B leave as 3 fragments of at most 1500 B"
-    parts = [story.tell(each, float) for each in heard if each.whole is trace]
+    parts = [verdict.tell(each, float) for each in heard if each.whole is trace]
     assert [row["cause"]["id"] for row in parts] == [trace.id] * 3
     headers = [step for row in parts for step in row["steps"] if step["stage"] == "ip"]
     assert [step["offset"] for step in headers] == [0, 1480, 2960]
@@ -322,7 +324,7 @@ def test_a_big_echo_request_is_answered_in_fragments() -> None:
 def test_an_error_fits_the_smallest_link_and_quotes_as_much_as_it_can() -> None:
     for mtu, size in ((1500, 576), (576, 576), (296, 296), (68, 68)):
         host = fresh()
-        configure.set_mtu(host.stack, host.tap, mtu)
+        set_mtu(host.stack, host.tap, mtu)
         host.receive(frame_of(udp_packet(9, 4444, bytes(1000))))
         (error,) = host.sent()
         assert error.ip is not None

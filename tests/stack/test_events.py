@@ -5,14 +5,16 @@ from typing import Any
 import pytest
 
 from smolctl.errors import SmolctlError
-from smolctl.stack import configure, configure_route
-from smolctl.stack.addr import Address
+from smolctl.stack.config.addr import change_address
+from smolctl.stack.config.link import delete_interface, set_carrier, set_mac, set_mtu, set_up
+from smolctl.stack.config.route import delete_route
 from smolctl.stack.events import Action, Event, Kind
+from smolctl.stack.fib.route import InsertMode, Route, RouteType
 from smolctl.stack.interface import Interface
-from smolctl.stack.neighbor_entry import Neighbor
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.route import InsertMode, Route, RouteType
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.ip.addresses import Address
+from smolctl.stack.neighbor.entry import Neighbor
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.transport.udp.socket import UdpSocket
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import OTHER_MAC, OURS, PEER, PEER_MAC, Host, ip, reply, request, text
 
@@ -60,14 +62,14 @@ def host() -> Host:
 def test_link(host: Host) -> None:
     watch = Watch(host, Kind.LINK)
     tap1 = host.link("tap1")
-    configure.set_mtu(host.stack, tap1, 1400)
-    configure.set_mtu(host.stack, tap1, 1400)
-    configure.set_up(host.stack, tap1, False, 0)
-    configure.set_up(host.stack, tap1, False, 0)
-    configure.set_up(host.stack, tap1, True, 0)
-    configure.set_carrier(host.stack, tap1, False, 0)
-    configure.set_mac(host.stack, tap1, OTHER_MAC, 0)
-    configure.delete_interface(host.stack, tap1, 0)
+    set_mtu(host.stack, tap1, 1400)
+    set_mtu(host.stack, tap1, 1400)
+    set_up(host.stack, tap1, False, 0)
+    set_up(host.stack, tap1, False, 0)
+    set_up(host.stack, tap1, True, 0)
+    set_carrier(host.stack, tap1, False, 0)
+    set_mac(host.stack, tap1, OTHER_MAC, 0)
+    delete_interface(host.stack, tap1, 0)
     assert watch.take() == [
         "link new tap1 up 1500",
         "link changed tap1 up 1400",
@@ -98,7 +100,7 @@ def test_a_changed_address(host: Host) -> None:
     watch = Watch(host, Kind.ADDR)
     old = host.tap.addresses.items[0]
     new = Address(old.local, old.plen, old.scope, "tap0:x", old.broadcast)
-    configure.change_address(host.stack, host.tap, old, new)
+    change_address(host.stack, host.tap, old, new)
     assert watch.take() == ["addr changed 10.0.0.1/24"]
 
 
@@ -109,7 +111,7 @@ def test_routes(host: Host) -> None:
     host.route("10.9.0.0/16", via="10.0.0.3", mode=InsertMode.REPLACE)
     with pytest.raises(SmolctlError):
         host.route("10.9.0.0/16", via="10.0.0.4")
-    configure_route.delete_route(host.stack, route, set())
+    delete_route(host.stack, route, set())
     host.route("10.9.0.0/16", kind=RouteType.BLACKHOLE)
     assert watch.take() == [
         "route new unicast 10.9.0.0/16",
@@ -123,7 +125,7 @@ def test_a_link_that_goes_takes_all_of_it_along(host: Host) -> None:
     host.route("10.9.0.0/16", via=PEER)
     host.know()
     watch = Watch(host)
-    configure.delete_interface(host.stack, host.tap, 0)
+    delete_interface(host.stack, host.tap, 0)
     lines = watch.take()
     assert lines[0] == "neigh deleted 10.0.0.2 REACHABLE 0b"
     assert lines[1] == "addr deleted 10.0.0.1/24"
@@ -157,7 +159,7 @@ def test_a_neighbor_walks_through_its_states(host: Host) -> None:
     ]
     delay = 5 * SECOND_NS
     assert [at - began for at in watch.times[-3:]] == [0, delay, delay + 3 * SECOND_NS]
-    configure.set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack, host.tap, False, host.now)
     assert watch.take() == ["neigh deleted 10.0.0.2 FAILED 0b"]
 
 

@@ -1,9 +1,9 @@
 """A full neighbor cache remembers whom it evicted, so that waiting again has its own reason."""
 
-from smolctl.stack import story
-from smolctl.stack.eviction import WINDOW_NS, Eviction, Evictions, Thrash
-from smolctl.stack.fate import Fate, Trace
-from smolctl.stack.predict import Question, predict
+from smolctl.stack.explain import verdict
+from smolctl.stack.explain.predict import Question, predict
+from smolctl.stack.neighbor.eviction import WINDOW_NS, Eviction, Evictions, Thrash
+from smolctl.stack.trace.trace import Fate, Trace
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.stack.kit import Host, ip, reply, request
 
@@ -31,7 +31,7 @@ def test_who_was_evicted_and_is_wanted_again_waits_for_a_reason_of_its_own() -> 
     host.clock.advance(712 * MILLISECOND_NS)
     trace = send(host, PEERS[0])
     assert trace.fate is Fate.WAITING
-    row = story.tell(trace, lambda _now: 0)
+    row = verdict.tell(trace, lambda _now: 0)
     assert (row["reason"], row["class"], row["ok"]) == ("neigh-cache-thrash", "wait", True)
     assert row["why"] == (
         "10.0.0.11 lost its entry to 10.0.0.15 812 ms ago (1x in 60 s):"
@@ -46,7 +46,7 @@ def test_it_still_says_so_when_the_packet_is_through() -> None:
     host.clock.advance(2 * MILLISECOND_NS)
     host.receive(reply(PEERS[0]))
     host.sent()
-    row = story.tell(trace, lambda _now: 0)
+    row = verdict.tell(trace, lambda _now: 0)
     assert row["verdict"] == "sent by tap0 after 2.0 ms - neigh-cache-thrash"
     assert (row["fate"], row["class"], row["delay_ms"], row["ok"]) == ("sent", "wait", 2, True)
     assert row["fix"] == ["smolctl sysctl iface.neighbor_cache_count=8"]

@@ -5,11 +5,14 @@ That it does what the layered path does is a property, tests/property/test_fast_
 
 import pytest
 
-from smolctl.stack import configure, configure_route, configure_rule, fast_forward
-from smolctl.stack.multipath import Way, with_ways
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.route import InsertMode, Route
-from smolctl.stack.rule import Rule
+from smolctl.stack.config.link import set_mtu
+from smolctl.stack.config.route import add_route
+from smolctl.stack.config.rule import add_rule
+from smolctl.stack.fastpath.forward import forwarded
+from smolctl.stack.fib.nexthop import Way, with_ways
+from smolctl.stack.fib.route import InsertMode, Route
+from smolctl.stack.fib.rule import Rule
+from smolctl.stack.neighbor.states import State
 from smolctl.wire import addr, udp, virtio
 from tests.stack.kit import OTHER_MAC, OUR_MAC, PEER_MAC, frame_of, ip, packet_of
 from tests.stack.routers import FAR, FAR_MAC, NEAR, Router
@@ -33,7 +36,7 @@ def learned(headroom: int = 0) -> Router:
 
 def taken(router: Router, data: bytes) -> bool:
     """Tell whether a frame takes the fast path."""
-    return fast_forward.forwarded(router.stack, router.dev("tap0"), data, router.now)
+    return forwarded(router.stack, router.dev("tap0"), data, router.now)
 
 
 def test_known_ways_do_not_reach_the_layered_path() -> None:
@@ -100,7 +103,7 @@ def test_nothing_is_remembered_of_what_may_have_to_be_told_a_better_way() -> Non
 
 def test_the_way_is_forgotten_with_the_configuration() -> None:
     router = learned()
-    configure.set_mtu(router.stack, router.dev("tap1"), 100)
+    set_mtu(router.stack, router.dev("tap1"), 100)
     assert not taken(router, frame())
 
 
@@ -109,7 +112,7 @@ def test_rfc1122_3_3_1_5_a_flow_is_back_when_its_gateway_is_heard(multipath: boo
     router, first, second = Router(), "10.7.0.8", "10.7.0.9"
     if multipath:
         ways = [Way(None, ip(via), 1) for via in (first, second)]
-        configure_route.add_route(router.stack, with_ways(Route(0, 0), ways), InsertMode.ADD)
+        add_route(router.stack, with_ways(Route(0, 0), ways), InsertMode.ADD)
     else:
         for via in (first, second):
             router.route("0.0.0.0/0", via=via, mode=InsertMode.APPEND)
@@ -142,7 +145,7 @@ def test_where_rules_are_asked_nothing_is_remembered() -> None:
     router = Router()
     assert remembers(router)
     router = Router()
-    configure_rule.add_rule(router.stack, Rule(priority=7, ipproto=1, table=5))
+    add_rule(router.stack, Rule(priority=7, ipproto=1, table=5))
     assert not remembers(router)
 
 
@@ -152,7 +155,7 @@ def test_where_ports_choose_the_next_hop_nothing_is_remembered() -> None:
         router.set("ip.fib_multipath_hash_policy", policy)
         ways = [Way(None, ip("10.7.0.9"), 1), Way(None, ip(FAR), 1)]
         made = with_ways(Route(ip(FAR), 32), ways)
-        configure_route.add_route(router.stack, made, InsertMode.ADD)
+        add_route(router.stack, made, InsertMode.ADD)
         assert remembers(router) == (policy == 0)
 
 

@@ -1,8 +1,10 @@
 """Fates: one for every packet, counted, and told to who follows it."""
 
 from smolctl.stack import reason
-from smolctl.stack.fate import Fate, Ledger, Trace, TracedFrame
+from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.reason import REASONS, Kind
+from smolctl.stack.trace.ledger import Ledger
+from smolctl.stack.trace.trace import Fate, Trace
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import DEAD, PEER, Host, reply, udp_frame
 

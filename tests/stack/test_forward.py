@@ -2,11 +2,12 @@
 
 import pytest
 
-from smolctl.stack import configure, story
-from smolctl.stack.fate import Fate, Trace
-from smolctl.stack.neighbor_state import State
+from smolctl.stack.config.link import set_carrier, set_mtu, set_up
+from smolctl.stack.explain import verdict
+from smolctl.stack.fib.route import InsertMode
+from smolctl.stack.neighbor.states import State
 from smolctl.stack.reason import REASONS
-from smolctl.stack.route import InsertMode
+from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire import addr, ipv4
 from tests.stack.kit import (
     OTHER_MAC,
@@ -155,7 +156,7 @@ def test_what_leaves_by_a_link_without_macs_comes_back_and_ends(router: Router) 
 
 
 def test_what_may_not_be_cut_is_refused_with_the_mtu_of_the_next_link(router: Router) -> None:
-    configure.set_mtu(router.stack, router.dev("tap1"), 1280)
+    set_mtu(router.stack, router.dev("tap1"), 1280)
     packet = datagram(payload=bytes(1300), df=True)
     assert router.passed(frame_of(packet)) == []
     (error,) = router.sent()
@@ -166,7 +167,7 @@ def test_what_may_not_be_cut_is_refused_with_the_mtu_of_the_next_link(router: Ro
 
 
 def test_that_error_is_not_rate_limited(router: Router) -> None:
-    configure.set_mtu(router.stack, router.dev("tap1"), 1280)
+    set_mtu(router.stack, router.dev("tap1"), 1280)
     router.receive(*[frame(payload=bytes(1300), df=True)] * 20)
     assert told(router) == [(3, 4)] * 20
     router.receive(*[frame(ttl=1)] * 20)
@@ -181,7 +182,7 @@ def test_a_route_may_have_a_smaller_mtu_than_its_link(router: Router) -> None:
 
 
 def test_what_may_be_cut_is_cut_and_each_piece_has_a_fate_of_its_own(router: Router) -> None:
-    configure.set_mtu(router.stack, router.dev("tap1"), 576)
+    set_mtu(router.stack, router.dev("tap1"), 576)
     heard: list[Trace] = []
     router.stack.watch(heard.append, everything=True)
     router.receive(frame(payload=bytes(range(200)) * 7, ident=7, ttl=9))
@@ -192,13 +193,13 @@ def test_what_may_be_cut_is_cut_and_each_piece_has_a_fate_of_its_own(router: Rou
     assert b"".join(seen.payload for seen in pieces)[8:] == bytes(range(200)) * 7
     assert [trace.fate for trace in heard] == [Fate.FORWARDED] + [Fate.SENT] * 3
     assert [trace.cause for trace in heard[1:]] == [heard[0]] * 3
-    assert story.verdict(heard[0]) == "forwarded by tap1 in 3 fragments"
+    assert verdict.verdict(heard[0]) == "forwarded by tap1 in 3 fragments"
     assert router.event("ip.datagrams_forwarded") == 1
     assert router.event("ip.fragments_created") == 3
 
 
 def test_a_fragment_that_is_too_big_is_cut_again(router: Router) -> None:
-    configure.set_mtu(router.stack, router.dev("tap1"), 576)
+    set_mtu(router.stack, router.dev("tap1"), 576)
     pieces = router.passed(frame(payload=bytes(1000), offset=800, mf=True))
     assert [header_of(seen).fragment_offset for seen in pieces] == [800, 1352]
     assert all(header_of(seen).mf for seen in pieces)
@@ -245,14 +246,14 @@ def test_a_broadcast_frame_is_not_sent_on(router: Router) -> None:
 
 
 def test_a_link_without_carrier_is_a_reason(router: Router) -> None:
-    configure.set_carrier(router.stack, router.dev("tap1"), False, router.now)
+    set_carrier(router.stack, router.dev("tap1"), False, router.now)
     trace = router.follow(frame())
     assert trace.reason is REASONS["tx-no-carrier"]
-    assert story.verdict(trace) == "not forwarded - tx-no-carrier"
+    assert verdict.verdict(trace) == "not forwarded - tx-no-carrier"
 
 
 def test_a_link_that_is_down_is_no_way(router: Router) -> None:
-    configure.set_up(router.stack, router.dev("tap1"), False, router.now)
+    set_up(router.stack, router.dev("tap1"), False, router.now)
     trace = router.follow(frame())
     assert told(router) == [(3, 0)]
     assert trace.reason is not None
@@ -272,7 +273,7 @@ def test_a_device_that_takes_nothing_is_a_reason(router: Router) -> None:
 def test_the_story_of_a_packet_names_both_interfaces(router: Router) -> None:
     trace = router.follow(frame())
     router.sent("tap1")
-    row = story.tell(trace, lambda ns: ns / 1e9)
+    row = verdict.tell(trace, lambda ns: ns / 1e9)
     assert (row["dir"], row["fate"], row["iif"], row["dev"]) == (
         "forward", "forwarded", "tap0", "tap1",
     )  # fmt: skip

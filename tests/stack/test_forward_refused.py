@@ -2,12 +2,13 @@
 
 import pytest
 
-from smolctl.stack import configure_rule, story
-from smolctl.stack.neighbor_state import State
+from smolctl.stack.config.rule import add_rule
+from smolctl.stack.explain import verdict
+from smolctl.stack.explain.suggest import onward
+from smolctl.stack.fib.route import RouteType
+from smolctl.stack.fib.rule import Rule, RuleAction
+from smolctl.stack.neighbor.states import State
 from smolctl.stack.reason import REASONS
-from smolctl.stack.route import RouteType
-from smolctl.stack.rule import Rule, RuleAction
-from smolctl.stack.suggest import onward
 from smolctl.wire import addr, icmp
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import (
@@ -114,7 +115,7 @@ def test_a_full_neighbor_table_is_a_reason(router: Router) -> None:
     router.know(FAR, FAR_MAC, State.PERMANENT, "tap1")
     trace = router.follow(frame("10.7.0.77"))
     assert trace.reason is REASONS["neigh-table-full"]
-    assert story.verdict(trace) == "not forwarded - neigh-table-full"
+    assert verdict.verdict(trace) == "not forwarded - neigh-table-full"
 
 
 def test_a_frame_to_all_is_not_forwarded(router: Router) -> None:
@@ -158,7 +159,7 @@ def test_a_rule_that_refuses_is_told_as_linux_tells_it(
     router: Router, action: RuleAction, tells: list[tuple[int, int]]
 ) -> None:
     rule = Rule(100, action=action, dst=ip(FAR), dst_len=32)
-    configure_rule.add_rule(router.stack, rule)
+    add_rule(router.stack, rule)
     assert router.passed(frame()) == []
     assert router.reasons() == {"ip-rule-refused": 1}
     assert told(router) == tells

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from smolctl.stack import configure_route
-from smolctl.stack.multipath import Way, with_ways
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.route import InsertMode, Route
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.config.route import add_route
+from smolctl.stack.fib.nexthop import Way, with_ways
+from smolctl.stack.fib.route import InsertMode, Route
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.transport.udp.socket import UdpSocket
 from tests.stack.kit import OTHER_MAC, PEER_MAC, Host, ip, request
 
 FIRST, SECOND, FAR = "10.0.0.251", "10.0.0.252", "8.8.8.8"
@@ -23,7 +23,7 @@ def host_with(*, multipath: bool) -> Host:
     host.set("ip.fib_multipath_hash_seed", 1)
     if multipath:
         ways = [Way(None, ip(via), 1) for via in (FIRST, SECOND)]
-        configure_route.add_route(host.stack, with_ways(Route(0, 0), ways), InsertMode.ADD)
+        add_route(host.stack, with_ways(Route(0, 0), ways), InsertMode.ADD)
     else:
         for gateway in (FIRST, SECOND):
             host.route("0.0.0.0/0", via=gateway, mode=InsertMode.APPEND)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from smolctl.stack import considered
-from smolctl.stack.decide import Decision, decide
-from smolctl.stack.facts import Loser
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.route import InsertMode, RouteType
+from smolctl.stack.explain import candidates
+from smolctl.stack.fib.route import InsertMode, RouteType
+from smolctl.stack.ip.route_output import Decision, decide
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.trace.facts import Loser
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import OTHER_MAC, PEER_MAC, Host, ip, reply, request, text
 
@@ -135,7 +135,7 @@ def test_it_is_told_which_gateway_was_passed_over(host: Host) -> None:
 
 
 def test_candidates_without_a_winner_are_those_of_the_fib(host: Host) -> None:
-    assert considered.candidates(host.stack, ip(FAR), None) == considered.plain(
+    assert candidates.candidates(host.stack, ip(FAR), None) == candidates.plain(
         host.stack.fib, ip(FAR)
     )
 

@@ -5,10 +5,10 @@ from contextlib import suppress
 import pytest
 
 from smolctl.errors import SendRejected
-from smolctl.stack import configure
-from smolctl.stack.fate import Fate, Trace
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.predict import Question, predict
+from smolctl.stack.config.link import set_up
+from smolctl.stack.explain.predict import Question, predict
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire import arp
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import (
@@ -163,7 +163,7 @@ def test_a_new_route_is_taken_by_what_waits(host: Host) -> None:
 def test_a_link_that_goes_down_refuses_what_waited_for_it(host: Host) -> None:
     socket = host.socket()
     trace = host.send(socket, DEAD)
-    configure.set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack, host.tap, False, host.now)
     host.wait(SECOND_NS)
     assert trace.fate is Fate.REJECTED
     assert len(socket.errors) == 1

@@ -2,13 +2,15 @@
 
 import pytest
 
-from smolctl.stack import configure, icmp_error
-from smolctl.stack.echo import REPLY_QUEUE_LIMIT, EchoReply
-from smolctl.stack.fate import Trace
-from smolctl.stack.icmp_limit import PEERS_LIMIT, IcmpLimiter
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.settings import Settings
-from smolctl.stack.udp_socket import ERROR_QUEUE_LIMIT
+from smolctl.stack.config.link import set_mtu
+from smolctl.stack.ip.icmp_rate_limit import PEERS_LIMIT, IcmpLimiter
+from smolctl.stack.ipv4 import icmp_error
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.ready import REPLY_QUEUE_LIMIT
+from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.ping import EchoReply
+from smolctl.stack.transport.udp.socket import ERROR_QUEUE_LIMIT
 from smolctl.wire import addr, icmp, ipv4
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.stack.kit import (
@@ -163,7 +165,7 @@ def test_an_error_stays_within_576_bytes(host: Host, payload: int, quoted: int) 
 
 
 def test_an_error_fits_into_a_small_mtu(host: Host) -> None:
-    configure.set_mtu(host.stack, host.tap, 300)
+    set_mtu(host.stack, host.tap, 300)
     host.receive(udp_frame(payload=bytes(1000)))
     (answer,) = host.sent()
     assert answer.ip is not None

@@ -1,7 +1,7 @@
 """The rate limit of ICMP errors, asked directly; test_icmp.py has what it does to a host."""
 
-from smolctl.stack.icmp_limit import IcmpLimiter
-from smolctl.stack.settings import Settings
+from smolctl.stack.ip.icmp_rate_limit import IcmpLimiter
+from smolctl.stack.sysctl.settings import Settings
 from tests.kit.clock import SECOND_NS
 
 

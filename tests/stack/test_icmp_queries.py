@@ -2,7 +2,7 @@
 
 import pytest
 
-from smolctl.stack.neighbor_state import State
+from smolctl.stack.neighbor.states import State
 from smolctl.wire import addr, icmp, ipv4_options
 from tests.kit.clock import MILLISECOND_NS
 from tests.stack.kit import OURS, Host, frame_of, icmp_frame, ip, packet_of, text

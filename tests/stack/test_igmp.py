@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.stack import configure, configure_maddr
-from smolctl.stack.egress_igmp import packed
-from smolctl.stack.maddr import ANYBODY, NOBODY, Filter
+from smolctl.stack.config import maddr as maddr_config
+from smolctl.stack.config.link import set_carrier, set_mtu, set_up
+from smolctl.stack.ip.groups import ANYBODY, NOBODY, Filter
+from smolctl.stack.ipv4.igmp import packed
 from smolctl.wire import addr, ipv4
 from smolctl.wire.igmp import Change, Record
 from tests.kit.clock import SECOND_NS
@@ -133,9 +134,9 @@ def test_groups_of_the_link_are_reported_by_the_knob(host: Host, reports: int) -
 
 
 def test_a_hand_joined_group_is_reported(host: Host) -> None:
-    configure_maddr.join_static(host.stack, host.tap, ip(GROUP))
+    maddr_config.join_static(host.stack, host.tap, ip(GROUP))
     assert words(host) == [(f"to_ex {GROUP}",)]
-    configure_maddr.leave_static(host.stack, host.tap, ip(GROUP))
+    maddr_config.leave_static(host.stack, host.tap, ip(GROUP))
     assert words(host) == [(f"to_in {GROUP}",)]
 
 
@@ -239,9 +240,9 @@ def test_members_together_are_what_is_reported(host: Host) -> None:
 def test_a_link_that_comes_back_begins_anew(host: Host, what: str) -> None:
     def turn(on: bool) -> None:
         if what == "up":
-            configure.set_up(host.stack, host.tap, on, host.now)
+            set_up(host.stack, host.tap, on, host.now)
         else:
-            configure.set_carrier(host.stack, host.tap, on, host.now)
+            set_carrier(host.stack, host.tap, on, host.now)
 
     spoken_to(host, 2)
     member(host)
@@ -258,7 +259,7 @@ def test_a_link_that_comes_back_begins_anew(host: Host, what: str) -> None:
 
 
 def test_groups_that_do_not_fit_go_into_another_report(host: Host) -> None:
-    configure.set_mtu(host.stack, host.tap, 68)
+    set_mtu(host.stack, host.tap, 68)
     host.set("igmp.qrv", 1)
     groups = [f"239.0.0.{number}" for number in range(1, 10)]
     for group in groups:
@@ -299,7 +300,7 @@ def test_rfc3376_4_2_16_records_are_packed(wanted: list[Record], room: int) -> N
 
 def test_a_report_fits_the_mtu(host: Host) -> None:
     host.set("igmp.max_msf", 1000)
-    configure.set_mtu(host.stack, host.tap, 100)
+    set_mtu(host.stack, host.tap, 100)
     sources = [f"10.0.{high}.{low}" for high in range(2) for low in range(1, 51)]
     member(host, wanted=only(*sources))
     host.poll()

@@ -5,8 +5,8 @@ The random function of these hosts returns 0.5, so that each random time is half
 
 import pytest
 
-from smolctl.stack.igmp import SOURCES_MAX
-from smolctl.stack.maddr import ANYBODY, Filter
+from smolctl.stack.ip.group_reports import SOURCES_MAX
+from smolctl.stack.ip.groups import ANYBODY, Filter
 from smolctl.wire.igmp import Query
 from tests.kit.clock import SECOND_NS
 from tests.stack.groups import (

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.errors import InvalidArgument
-from smolctl.stack import configure, impair
-from smolctl.stack.fate import Fate, Trace, TracedFrame
-from smolctl.stack.impairment import LIMIT_BYTES, LIMIT_FRAMES, Effect, Impairment, Netem
+from smolctl.stack.config.link import delete_interface, set_carrier, set_up
+from smolctl.stack.config.netem import set_impairment
+from smolctl.stack.link.impairment import LIMIT_BYTES, LIMIT_FRAMES, Effect, Impairment, Netem
+from smolctl.stack.link.outbox import TracedFrame
+from smolctl.stack.trace.trace import Fate, Trace
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.stack.kit import PEER, Host, ip
 from tests.stack.provokers import fresh
@@ -219,7 +221,7 @@ def test_every_frame_leaves_once_for_each_copy_when_it_was_said_to(
 
 def bad_host(**netem: Any) -> Host:
     host = fresh()
-    impair.set_impairment(host.stack, host.tap, Netem(**netem))
+    set_impairment(host.stack, host.tap, Netem(**netem))
     return host
 
 
@@ -244,7 +246,7 @@ def test_the_fast_path_leaves_a_bad_link_alone() -> None:
     socket = host.socket()
     for _ in range(3):
         host.send(socket)
-    impair.set_impairment(host.stack, host.tap, Netem(loss=1))
+    set_impairment(host.stack, host.tap, Netem(loss=1))
     host.tap.outbox.clear()
     for _ in range(10):
         host.send(socket)
@@ -257,7 +259,7 @@ def test_a_link_made_good_again_is_as_it_was() -> None:
     host = bad_host(delay_ns=SECOND_NS)
     socket = host.socket()
     host.send(socket)
-    impair.set_impairment(host.stack, host.tap, Netem())
+    set_impairment(host.stack, host.tap, Netem())
     host.send(socket)
     assert len(host.tap.outbox) == 1
     assert host.tap.impairment is not None
@@ -277,11 +279,11 @@ def test_what_is_held_back_meets_what_happens_meanwhile(event: str) -> None:
         "full": "tx-queue-full",
     }[event]
     if event == "down":
-        configure.set_up(host.stack, host.tap, False, host.now)
+        set_up(host.stack, host.tap, False, host.now)
     elif event == "no carrier":
-        configure.set_carrier(host.stack, host.tap, False, host.now)
+        set_carrier(host.stack, host.tap, False, host.now)
     elif event == "deleted":
-        configure.delete_interface(host.stack, host.tap, host.now)
+        delete_interface(host.stack, host.tap, host.now)
     else:
         host.tap.outbox += [b""] * 1000
     host.wait(SECOND_NS)
@@ -293,7 +295,7 @@ def test_what_is_held_back_meets_what_happens_meanwhile(event: str) -> None:
 def test_a_loopback_cannot_be_bad() -> None:
     host = fresh()
     with pytest.raises(InvalidArgument, match="loopback"):
-        impair.set_impairment(host.stack, host.stack.loopback, Netem(loss=1))
+        set_impairment(host.stack, host.stack.loopback, Netem(loss=1))
 
 
 def test_times_of_one_flow_do_not_go_back() -> None:
@@ -304,11 +306,11 @@ def test_times_of_one_flow_do_not_go_back() -> None:
 
 def test_when_the_delay_is_taken_away_what_is_still_held_keeps_nothing_else_back() -> None:
     host = fresh()
-    impair.set_impairment(host.stack, host.tap, Netem(delay_ns=SECOND_NS))
+    set_impairment(host.stack, host.tap, Netem(delay_ns=SECOND_NS))
     socket = host.socket()
     for _ in range(LIMIT_FRAMES):
         host.send(socket)
-    impair.set_impairment(host.stack, host.tap, Netem())
+    set_impairment(host.stack, host.tap, Netem())
     host.send(socket)
     assert len(host.sent()) == 1
     host.wait(SECOND_NS)

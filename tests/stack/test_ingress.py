@@ -2,9 +2,9 @@
 
 import pytest
 
-from smolctl.stack import configure
-from smolctl.stack.fate import Trace
+from smolctl.stack.config.link import set_up
 from smolctl.stack.interface import Counters
+from smolctl.stack.trace.trace import Trace
 from smolctl.wire import addr, ethernet, ipv4
 from tests.stack.kit import (
     OTHER_MAC,
@@ -156,7 +156,7 @@ def test_frames_to_groups_are_counted(host: Host) -> None:
 
 
 def test_frames_for_a_link_that_is_down_are_dropped_by_it(host: Host) -> None:
-    configure.set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack, host.tap, False, host.now)
     counters = counted(host, udp_frame())
     assert (counters.rx_packets, counters.rx_dropped) == (1, 1)
 

@@ -3,9 +3,9 @@
 import pytest
 
 from smolctl.errors import SendRejected
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.path_mtu import Pmtudisc
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr, icmp, ipv4, ipv4_options
 from smolctl.wire.ipv4_options import Stamps
 from tests.stack.kit import (

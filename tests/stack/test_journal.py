@@ -1,10 +1,10 @@
 """The journal: what is remembered of a packet, and who hears of it."""
 
 from smolctl.stack import reason
-from smolctl.stack.facts import Asked, Bound, Loser, Owner, Resolved, Taken
-from smolctl.stack.fate import Direction, Fate, Trace
-from smolctl.stack.journal import CAPACITY, FRAME_LIMIT
-from smolctl.stack.neighbor_state import State
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.trace.facts import Asked, Bound, Loser, Owner, Resolved, Taken
+from smolctl.stack.trace.journal import CAPACITY, FRAME_LIMIT
+from smolctl.stack.trace.trace import Direction, Fate, Trace
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import DEAD, OURS, PEER, Host, arp_frame, ip, reply, udp_frame
 

@@ -14,10 +14,11 @@ from smolctl.errors import (
     NoSuchDevice,
     SendRejected,
 )
-from smolctl.stack import configure, configure_maddr
-from smolctl.stack.fate import Fate
-from smolctl.stack.maddr import ANYBODY, NOBODY, Filter, Groups, merged
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.config import maddr as maddr_config
+from smolctl.stack.config.link import delete_interface
+from smolctl.stack.ip.groups import ANYBODY, NOBODY, Filter, Groups, merged
+from smolctl.stack.trace.trace import Fate
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr
 from tests.stack.groups import GROUP, OTHER_GROUP, but, group_frame, join, leave, member, only
 from tests.stack.kit import OURS, PEER, Host, ip, text, udp_frame
@@ -109,7 +110,7 @@ def test_what_a_member_wants_can_be_changed(host: Host) -> None:
 
 def test_only_groups_are_joined(host: Host) -> None:
     with pytest.raises(InvalidArgument, match=r"10\.0\.0\.2 is not a group"):
-        configure_maddr.interface_for(host.stack, ip(PEER), "tap0")
+        maddr_config.interface_for(host.stack, ip(PEER), "tap0")
 
 
 def test_a_source_is_one_sender(host: Host) -> None:
@@ -141,13 +142,13 @@ def test_as_many_sources_as_the_knob_allows(host: Host) -> None:
 def test_the_interface_of_a_group_is_the_routes(host: Host) -> None:
     host.link("tap1")
     with pytest.raises(NoSuchDevice, match="no route says"):
-        configure_maddr.interface_for(host.stack, ip(GROUP), None)
+        maddr_config.interface_for(host.stack, ip(GROUP), None)
     host.route("224.0.0.0/4", dev="tap1")
-    found = configure_maddr.interface_for(host.stack, ip(GROUP), None)
+    found = maddr_config.interface_for(host.stack, ip(GROUP), None)
     assert found.name == "tap1"
-    assert configure_maddr.interface_for(host.stack, ip(GROUP), None, ip(OURS)).name == "tap0"
+    assert maddr_config.interface_for(host.stack, ip(GROUP), None, ip(OURS)).name == "tap0"
     with pytest.raises(NoSuchDevice, match=r"no interface has the address 10\.9\.9\.9"):
-        configure_maddr.interface_for(host.stack, ip(GROUP), None, ip("10.9.9.9"))
+        maddr_config.interface_for(host.stack, ip(GROUP), None, ip("10.9.9.9"))
 
 
 def test_a_closed_socket_has_left_all_its_groups(host: Host) -> None:
@@ -159,27 +160,27 @@ def test_a_closed_socket_has_left_all_its_groups(host: Host) -> None:
 
 def test_a_group_joined_by_hand_stays_until_it_is_left_by_hand(host: Host) -> None:
     stack, tap, group = host.stack, host.tap, ip(GROUP)
-    configure_maddr.join_static(stack, tap, group)
+    maddr_config.join_static(stack, tap, group)
     with pytest.raises(AddressInUse):
-        configure_maddr.join_static(stack, tap, group)
+        maddr_config.join_static(stack, tap, group)
     host.stack.udp_close(member(host))
     assert tap.groups.filters[group] == ANYBODY
-    configure_maddr.leave_static(stack, tap, group)
+    maddr_config.leave_static(stack, tap, group)
     assert group not in tap.groups.filters
     with pytest.raises(AddressNotAvailable):
-        configure_maddr.leave_static(stack, tap, group)
+        maddr_config.leave_static(stack, tap, group)
 
 
 def test_what_others_joined_cannot_be_left_by_hand(host: Host) -> None:
     member(host)
     for group in (GROUP, "224.0.0.1"):
         with pytest.raises(AddressNotAvailable, match="a socket or the stack itself is in it"):
-            configure_maddr.leave_static(host.stack, host.tap, ip(group))
+            maddr_config.leave_static(host.stack, host.tap, ip(group))
 
 
 def test_a_deleted_interface_takes_its_memberships_along(host: Host) -> None:
     socket = member(host)
-    configure.delete_interface(host.stack, host.tap, host.now)
+    delete_interface(host.stack, host.tap, host.now)
     assert socket.groups == {}
     host.link("tap0")
     join(host, socket)

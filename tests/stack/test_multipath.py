@@ -8,14 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.errors import AlreadyExists, InvalidArgument, NetworkUnreachable
-from smolctl.stack import configure, configure_route, considered, gateways
-from smolctl.stack.decide import Decision, decide
-from smolctl.stack.facts import Hashed
-from smolctl.stack.multipath import HASH_BITS, Multipath, Way, bounds, flow_hash, with_ways
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.predict import Question, predict
-from smolctl.stack.route import InsertMode, Route, RouteType, Scope
-from smolctl.stack.rule import PLAIN, Traits
+from smolctl.stack.config.link import delete_interface, set_carrier, set_up
+from smolctl.stack.config.route import add_route
+from smolctl.stack.explain import candidates
+from smolctl.stack.explain.predict import Question, predict
+from smolctl.stack.fib.nexthop import HASH_BITS, Multipath, Way, bounds, flow_hash, with_ways
+from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope
+from smolctl.stack.fib.rule import PLAIN, Traits
+from smolctl.stack.ip import gateways
+from smolctl.stack.ip.route_output import Decision, decide
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.trace.facts import Hashed
 from tests.stack.kit import OTHER_MAC, OUR_MAC, PEER_MAC, Host, ip, text
 
 VIA0, VIA1 = "10.0.0.2", "10.2.0.2"
@@ -33,7 +36,7 @@ def two_links(*weights: int) -> Host:
     host.link("tap1")
     host.add("10.2.0.1/24", "tap1")
     made = route(*zip((VIA0, VIA1), weights, strict=True))
-    configure_route.add_route(host.stack, made, InsertMode.ADD)
+    add_route(host.stack, made, InsertMode.ADD)
     return host
 
 
@@ -96,7 +99,7 @@ def test_another_seed_gives_another_distribution_and_a_knob_fixes_it() -> None:
         host = Host("10.0.0.1/24", random=random)
         host.set("ip.fib_multipath_hash_seed", seed)
         made = route((VIA0, 1), ("10.0.0.3", 1))
-        configure_route.add_route(host.stack, made, InsertMode.ADD)
+        add_route(host.stack, made, InsertMode.ADD)
         ways.append([way(host, dst) for dst in FAR[:200]])
     assert ways[0] != ways[1]
     assert ways[2] == ways[3] != ways[0]
@@ -146,33 +149,33 @@ def test_when_all_gateways_are_dead_the_hash_alone_decides() -> None:
 
 def test_a_link_without_carrier_is_passed_over() -> None:
     host = two_links(1, 1)
-    configure.set_carrier(host.stack, host.dev("tap1"), False, host.now)
+    set_carrier(host.stack, host.dev("tap1"), False, host.now)
     assert {way(host, dst) for dst in FAR[:50]} == {VIA0}
-    configure.set_carrier(host.stack, host.dev("tap1"), True, host.now)
+    set_carrier(host.stack, host.dev("tap1"), True, host.now)
     assert {way(host, dst) for dst in FAR[:50]} == {VIA0, VIA1}
 
 
 def test_a_next_hop_dies_with_its_link_and_lives_again_with_it() -> None:
     host = two_links(1, 1)
     (made,) = host.stack.fib.multipaths
-    configure.set_up(host.stack, host.dev("tap1"), False, host.now)
+    set_up(host.stack, host.dev("tap1"), False, host.now)
     assert [hop.dead for hop in made.hops] == [False, True]
     assert {way(host, dst) for dst in FAR[:50]} == {VIA0}
-    configure.set_up(host.stack, host.dev("tap1"), True, host.now)
+    set_up(host.stack, host.dev("tap1"), True, host.now)
     assert [hop.dead for hop in made.hops] == [False, False]
     host.delete("10.2.0.1", "tap1")
     assert [hop.dead for hop in made.hops] == [False, True]
     host.add("10.2.0.1/24", "tap1")
     assert [hop.dead for hop in made.hops] == [False, False]
     for dev in ("tap0", "tap1"):
-        configure.set_up(host.stack, host.dev(dev), False, host.now)
+        set_up(host.stack, host.dev(dev), False, host.now)
     assert host.stack.fib.multipaths == []
     assert made not in list(host.stack.fib)
 
 
 def test_a_route_goes_with_the_interface_of_any_next_hop() -> None:
     host = two_links(1, 1)
-    configure.delete_interface(host.stack, host.dev("tap1"), host.now)
+    delete_interface(host.stack, host.dev("tap1"), host.now)
     assert host.stack.fib.multipaths == []
     assert [item for item in host.stack.fib if item.plen == 0] == []
 
@@ -196,10 +199,10 @@ def test_one_next_hop_makes_a_plain_route() -> None:
 def test_routes_with_other_weights_or_another_order_are_others() -> None:
     host = two_links(1, 2)
     for hops in (((VIA0, 2), (VIA1, 2)), ((VIA1, 2), (VIA0, 1))):
-        configure_route.add_route(host.stack, route(*hops), InsertMode.APPEND)
+        add_route(host.stack, route(*hops), InsertMode.APPEND)
     made = route((VIA0, 1), (VIA1, 2))
     with pytest.raises(AlreadyExists):
-        configure_route.add_route(host.stack, made, InsertMode.APPEND)
+        add_route(host.stack, made, InsertMode.APPEND)
     assert len(host.stack.fib.multipaths) == 3
 
 
@@ -208,7 +211,7 @@ def test_what_cannot_have_several_next_hops(more: dict[str, object]) -> None:
     host = two_links(1, 1)
     made = route((VIA0, 1), (VIA1, 1), prefix="9.0.0.0", plen=8, **more)
     with pytest.raises(InvalidArgument):
-        configure_route.add_route(host.stack, made, InsertMode.ADD)
+        add_route(host.stack, made, InsertMode.ADD)
     assert len(host.stack.fib.multipaths) == 1
 
 
@@ -217,7 +220,7 @@ def test_one_bad_next_hop_refuses_the_whole_route() -> None:
     before = list(host.stack.fib)
     made = route((VIA0, 1), ("99.0.0.1", 1), prefix="9.0.0.0", plen=8)
     with pytest.raises(NetworkUnreachable, match=r"99\.0\.0\.1"):
-        configure_route.add_route(host.stack, made, InsertMode.ADD)
+        add_route(host.stack, made, InsertMode.ADD)
     assert list(host.stack.fib) == before
 
 
@@ -240,14 +243,14 @@ def test_candidates_show_the_next_hops_and_why_each_was_not_taken() -> None:
     def causes(src: str | None = None) -> list[str]:
         source = None if src is None else ip(src)
         picked = gateways.pick_hop(host.stack, made, dst, source)
-        found = considered.candidates(host.stack, dst, picked, src=source)
+        found = candidates.candidates(host.stack, dst, picked, src=source)
         return [cause for item, cause in found if item.plen == 0]
 
     assert causes() == ["", "hash"]
     assert causes("10.2.0.1") == ["source", ""]
     host.know(VIA1, dev="tap1", state=State.FAILED)
     assert causes() == ["", "dead"]
-    configure.set_up(host.stack, host.dev("tap1"), False, host.now)
+    set_up(host.stack, host.dev("tap1"), False, host.now)
     assert causes() == ["", "link"]
 
 

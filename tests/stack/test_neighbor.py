@@ -2,8 +2,8 @@
 
 import pytest
 
-from smolctl.stack.neighbor_entry import GiveUp, SendProbe, Transmit
-from smolctl.stack.neighbor_state import TRANSITIONS, VALID, Event, State
+from smolctl.stack.neighbor.entry import GiveUp, SendProbe, Transmit
+from smolctl.stack.neighbor.states import TRANSITIONS, VALID, Event, State
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import OTHER_MAC, PEER_MAC
 from tests.stack.neighbors import IP, Drive

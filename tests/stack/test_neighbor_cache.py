@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from smolctl.errors import NoBuffers
-from smolctl.stack.neighbor import NeighborCache
-from smolctl.stack.neighbor_entry import Evicted, Overflow, Purged, Queued
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.settings import Settings
+from smolctl.stack.neighbor.cache import NeighborCache
+from smolctl.stack.neighbor.entry import Evicted, Overflow, Purged, Queued
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.sysctl.settings import Settings
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.stack.kit import OTHER_MAC, PEER_MAC
 from tests.stack.neighbors import IP, Drive

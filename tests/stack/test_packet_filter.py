@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.errors import InvalidArgument
-from smolctl.stack import packet_filter
-from smolctl.stack.fate import Flow
-from smolctl.stack.packet_filter import WORDS, parse
-from smolctl.stack.packet_match import Packet, meant
+from smolctl.stack.explain import filter as packet_filter
+from smolctl.stack.explain.filter import WORDS, parse
+from smolctl.stack.explain.filter_match import Packet, meant
+from smolctl.stack.trace.trace import Flow
 from smolctl.wire import ipv4, udp
 from smolctl.wire.addr import IPV4
 from smolctl.wire.arp import ArpPacket

@@ -3,12 +3,14 @@
 import pytest
 
 from smolctl.errors import InvalidArgument, NoBuffers, SendRejected
-from smolctl.stack import configure, policy
-from smolctl.stack.addr import Address
-from smolctl.stack.decide import Decision, Refusal, decide
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.predict import Question, predict
-from smolctl.stack.route import InsertMode, RouteType, Scope
+from smolctl.stack.config.addr import add_address
+from smolctl.stack.config.link import set_up
+from smolctl.stack.explain.predict import Question, predict
+from smolctl.stack.fib.route import InsertMode, RouteType, Scope
+from smolctl.stack.ip.addresses import Address
+from smolctl.stack.ip.derived_routes import DERIVING
+from smolctl.stack.ip.route_output import Decision, Refusal, decide
+from smolctl.stack.neighbor.states import State
 from smolctl.wire import addr
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import (
@@ -67,7 +69,7 @@ def test_an_address_of_lo_owns_its_network_or_itself(host: Host) -> None:
     assert socket.rx_datagrams == 3
 
 
-@pytest.mark.parametrize("key", sorted(policy.DERIVING))
+@pytest.mark.parametrize("key", sorted(DERIVING))
 def test_a_knob_that_derives_routes_can_be_taken_back(host: Host, key: str) -> None:
     def routes() -> set[tuple[object, ...]]:
         return {(route.prefix, route.plen, *route.identity()) for route in host.stack.fib}
@@ -77,8 +79,8 @@ def test_a_knob_that_derives_routes_can_be_taken_back(host: Host, key: str) -> N
     assert routes() != before
     host.add("10.8.0.1/24", "lo")
     host.delete("10.8.0.1", "lo")
-    configure.set_up(host.stack, host.tap, False, host.now)
-    configure.set_up(host.stack, host.tap, True, host.now)
+    set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack, host.tap, True, host.now)
     host.set(key, 1)
     assert routes() == before
 
@@ -101,7 +103,7 @@ def test_a_packet_to_ourselves_stays_inside_or_asks_the_wire(host: Host) -> None
     (asked,) = host.sent()
     assert asked.arp is not None
     assert (asked.arp.sender_ip, asked.arp.target_ip) == (ip(OURS), ip(OURS))
-    configure.set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack, host.tap, False, host.now)
     assert way(host, OURS) == ("tx-iface-down",)
 
 
@@ -333,7 +335,7 @@ def test_an_interface_may_have_so_many_addresses(host: Host) -> None:
     host.add("10.7.0.3/24", "tap1")
     again = Address(ip("10.0.0.3"), 24, Scope.GLOBAL, "tap0")
     with pytest.raises(Exception, match="already assigned"):
-        configure.add_address(host.stack, host.tap, again)
+        add_address(host.stack, host.tap, again)
 
 
 def test_an_interface_may_have_so_many_routes(host: Host) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from smolctl.errors import InvalidArgument, NoBuffers
-from smolctl.stack.profile import PROFILES, Profile, profile
-from smolctl.stack.settings import KNOBS, Settings, knob
+from smolctl.stack.sysctl.profiles import PROFILES, Profile, profile
+from smolctl.stack.sysctl.settings import KNOBS, Settings, knob
 from smolctl.wire import icmp
 from tests.kit.clock import SECOND_NS
 from tests.stack.groups import GROUP, OTHER_GROUP, join, member, only, words

@@ -2,9 +2,10 @@
 
 import pytest
 
-from smolctl.stack import configure
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.twin import twin_of
+from smolctl.stack.clone.packet_clone import twin_of
+from smolctl.stack.config.link import delete_interface, set_up
+from smolctl.stack.config.neigh import add_proxy, delete_proxy
+from smolctl.stack.neighbor.states import State
 from smolctl.wire import arp
 from tests.kit.clock import MILLISECOND_NS
 from tests.stack.kit import (
@@ -96,7 +97,7 @@ def test_who_asks_is_learned() -> None:
     ],
 )
 def test_who_is_not_answered_for(target: str, why: str) -> None:
-    from smolctl.stack.route import RouteType
+    from smolctl.stack.fib.route import RouteType
 
     host = router()
     host.route("10.8.0.0/24", kind=RouteType.BLACKHOLE)
@@ -132,13 +133,13 @@ def test_a_proxy_entry_answers_for_one_address_on_one_link() -> None:
     host = router(proxy=0)
     host.link("tap2", b"\2\0\0\0\0\x0d")
     host.add("10.6.0.1/24", "tap2")
-    configure.add_proxy(host.stack, host.tap, ip(BEHIND))
+    add_proxy(host.stack, host.tap, ip(BEHIND))
     host.receive(ASKED, request(target="10.7.0.8"))
     host.receive(request("10.6.0.2", BEHIND), dev="tap2")
     host.wait(1000 * MILLISECOND_NS)
     assert answers(host) == [MINE]
     assert answers(host, "tap2") == []
-    configure.delete_proxy(host.stack, host.tap, ip(BEHIND))
+    delete_proxy(host.stack, host.tap, ip(BEHIND))
     host.receive(ASKED)
     host.wait(1000 * MILLISECOND_NS)
     assert answers(host) == []
@@ -156,7 +157,7 @@ def test_an_idle_entry_says_why(
     knobs: dict[str, int], target: str, problem: str, fixable: bool
 ) -> None:
     host = router(proxy=0, **knobs)
-    configure.add_proxy(host.stack, host.tap, ip(target))
+    add_proxy(host.stack, host.tap, ip(target))
     host.receive(request(target=target))
     ((why, tally),) = [(why, tally) for (why, _), tally in host.stack.ledger.reasons.items()]
     assert why.name == "arp-proxy-idle"
@@ -187,9 +188,9 @@ def test_requests_go_with_their_link(how: str) -> None:
     host = router()
     host.receive(ASKED, request(target="10.7.0.8"))
     if how == "down":
-        configure.set_up(host.stack, host.tap, False, host.now)
+        set_up(host.stack, host.tap, False, host.now)
     else:
-        configure.delete_interface(host.stack, host.tap, host.now)
+        delete_interface(host.stack, host.tap, host.now)
     assert host.reasons() == {"arp-proxy-delayed": 2, "arp-proxy-purged": 2}
     assert host.stack.deadline() is None
 

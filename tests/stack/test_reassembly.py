@@ -4,9 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from smolctl.stack.fate import Fate, Trace
-from smolctl.stack.journal import Listener
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.trace.journal import Listener
+from smolctl.stack.trace.trace import Fate, Trace
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr, icmp, ipv4, udp
 from tests.kit.clock import SECOND_NS
 from tests.stack.fragments import PAYLOAD, SEGMENT, payload_of, piece, pieces

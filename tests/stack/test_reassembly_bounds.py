@@ -2,13 +2,13 @@
 
 import pytest
 
-from smolctl.stack import story
-from smolctl.stack.fate import Fate, Trace
-from smolctl.stack.journal import Listener
+from smolctl.stack.clone.packet_clone import twin_of
+from smolctl.stack.explain import verdict
+from smolctl.stack.ip.reassembly import OVERHEAD
 from smolctl.stack.reason import REASONS
-from smolctl.stack.reassembly import OVERHEAD
-from smolctl.stack.twin import twin_of
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.trace.journal import Listener
+from smolctl.stack.trace.trace import Fate, Trace
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr, icmp
 from tests.kit.clock import SECOND_NS
 from tests.stack.fragments import PAYLOAD, payload_of, piece, pieces
@@ -165,7 +165,7 @@ def test_each_fragment_has_one_fate_and_the_datagram_one_of_its_own(
     assert waits == ends[:2]
     whole = ends[-1]
     assert whole.cause is ends[2]
-    row = story.tell(whole)
+    row = verdict.tell(whole)
     assert row["summary"].endswith("UDP 3072 B")
     assert row["packet"] == {
         "proto": "udp", "src": PEER, "dst": OURS, "ttl": 64, "len": 3072, "sport": 9, "dport": 7
@@ -173,7 +173,7 @@ def test_each_fragment_has_one_fate_and_the_datagram_one_of_its_own(
     stages = [step["stage"] for step in row["steps"]]
     assert stages == ["ethernet", "ip", "route", "fragment", "ip", "udp", "socket"]
     assert row["steps"][3]["text"] == "3 fragments make a datagram of 3100 B"
-    part = story.tell(ends[0])
+    part = verdict.tell(ends[0])
     assert part["verdict"] == "put together with the others"
     assert "reason" not in part
 
@@ -182,7 +182,7 @@ def test_why_tells_the_steps_of_a_fragment_that_was_dropped(host: Host) -> None:
     host.receive(piece(800, 1600))
     host.wait(30 * SECOND_NS)
     assert host.stack.journal.last is not None
-    row = story.tell(host.stack.journal.last, lambda ns: ns / 1e9)
+    row = verdict.tell(host.stack.journal.last, lambda ns: ns / 1e9)
     assert [step["stage"] for step in row["steps"]] == [
         "ethernet", "ip", "route", "fragment", "fragment"
     ]  # fmt: skip

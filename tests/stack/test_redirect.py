@@ -2,12 +2,13 @@
 
 import pytest
 
-from smolctl.stack import configure, story
-from smolctl.stack.decide import Decision, decide
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.predict import Question, predict
-from smolctl.stack.route import InsertMode
-from smolctl.stack.route_exception import LIMIT
+from smolctl.stack.config.link import delete_interface
+from smolctl.stack.explain import verdict
+from smolctl.stack.explain.predict import Question, predict
+from smolctl.stack.fib.exceptions import LIMIT
+from smolctl.stack.fib.route import InsertMode
+from smolctl.stack.ip.route_output import Decision, decide
+from smolctl.stack.neighbor.states import State
 from smolctl.wire import icmp
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import OTHER_MAC, OURS, PEER, PEER_MAC, Host, icmp_frame, ip, packet_of, text
@@ -155,7 +156,7 @@ def test_what_is_believed_is_a_policy(host: Host, knob: str, gateway: str, reaso
 
 def test_why_knows_of_it(host: Host) -> None:
     host.receive(redirect(BETTER))
-    row = story.tell(predict(host.stack, Question("udp", None, ip(FAR), dport=9), host.now))
+    row = verdict.tell(predict(host.stack, Question("udp", None, ip(FAR), dport=9), host.now))
     (step,) = [step for step in row["steps"] if step["result"] == "pick"]
     assert step["nexthop"] == BETTER
     assert step["redirected"] is True
@@ -182,6 +183,6 @@ def test_destinations_are_bounded(host: Host) -> None:
 
 def test_a_link_that_goes_takes_its_redirects_along(host: Host) -> None:
     host.receive(redirect(BETTER))
-    configure.delete_interface(host.stack, host.tap, host.now)
+    delete_interface(host.stack, host.tap, host.now)
     host.wait(301 * SECOND_NS)
     assert len(host.stack.exceptions) == 0

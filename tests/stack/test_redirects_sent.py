@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from smolctl.stack.neighbor_state import State
-from smolctl.stack.redirect import LOAD_NS, NUMBER, SILENCE_NS, Redirects
+from smolctl.stack.ip.redirects_sent import LOAD_NS, NUMBER, SILENCE_NS, Redirects
+from smolctl.stack.neighbor.states import State
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import PEER_MAC, frame_of, ip
 from tests.stack.routers import FAR_MAC, Router, datagram, frame, header_of

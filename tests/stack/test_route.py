@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from smolctl.errors import AlreadyExists, NotFound
-from smolctl.stack import considered
-from smolctl.stack.fib import Fib
-from smolctl.stack.route import InsertMode, Route, RouteTable, RouteType, Scope, TableName
+from smolctl.stack.explain import candidates
+from smolctl.stack.fib.fib import Fib
+from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope, TableName
+from smolctl.stack.fib.table import RouteTable
 from smolctl.wire import addr
 
 ADD, APPEND, REPLACE, CHANGE = InsertMode
@@ -45,7 +46,7 @@ def test_an_empty_fib_finds_nothing() -> None:
     assert fib.lookup_within(ip("10.0.0.1"), dev="a") is None
     assert not fib.is_local(ip("10.0.0.1"))
     assert list(fib) == []
-    assert considered.plain(fib, ip("10.0.0.1")) == []
+    assert candidates.plain(fib, ip("10.0.0.1")) == []
 
 
 @pytest.mark.parametrize(
@@ -341,7 +342,7 @@ def test_candidates_say_why_each_route_loses() -> None:
         route("0.0.0.0/0", "shorter"),
         route("11.0.0.0/8", "prefix"),
     )
-    found = [(item.dev, cause or "pick") for item, cause in considered.plain(fib, ip("10.0.0.1"))]
+    found = [(item.dev, cause or "pick") for item, cause in candidates.plain(fib, ip("10.0.0.1"))]
     assert [cause for _, cause in found] == ["pick", "order", "metric", "shorter", "prefix"]
     assert all(dev == cause for dev, cause in found)
 
@@ -351,16 +352,16 @@ def test_candidates_of_main_lose_to_local_by_their_table() -> None:
         route("10.0.0.1", "lo", type=RouteType.LOCAL, table=TableName.LOCAL),
         route("10.0.0.1", "a"),
     )
-    assert [cause for _, cause in considered.plain(fib, ip("10.0.0.1"))] == ["", "table"]
+    assert [cause for _, cause in candidates.plain(fib, ip("10.0.0.1"))] == ["", "table"]
 
 
 def test_candidates_show_what_a_throw_hides() -> None:
     fib = fib_of(throw("10.0.0.0/24"), route("0.0.0.0/0", "a"))
-    assert [cause for _, cause in considered.plain(fib, ip("10.0.0.1"))] == ["throw", "shorter"]
+    assert [cause for _, cause in candidates.plain(fib, ip("10.0.0.1"))] == ["throw", "shorter"]
     assert fib.lookup(ip("10.0.0.1")) is None
 
 
 def test_candidates_leave_out_other_prefixes_of_a_large_fib() -> None:
     fib = fib_of(*(route(f"10.0.{i}.0/24") for i in range(20)))
-    assert len(considered.plain(fib, ip("10.0.3.1"), limit=20)) == 20
-    assert len(considered.plain(fib, ip("10.0.3.1"), limit=19)) == 1
+    assert len(candidates.plain(fib, ip("10.0.3.1"), limit=20)) == 20
+    assert len(candidates.plain(fib, ip("10.0.3.1"), limit=19)) == 1

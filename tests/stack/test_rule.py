@@ -3,12 +3,13 @@
 import pytest
 
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound, SendRejected
-from smolctl.stack import configure_rule, considered
-from smolctl.stack.decide import Decision, Refusal, decide
-from smolctl.stack.facts import Ruled
-from smolctl.stack.predict import Question, predict
-from smolctl.stack.route import RouteType, Scope, TableName
-from smolctl.stack.rule import PLAIN, Rule, RuleAction, Rules, Traits
+from smolctl.stack.config.rule import add_rule, delete_rule
+from smolctl.stack.explain import candidates
+from smolctl.stack.explain.predict import Question, predict
+from smolctl.stack.fib.route import RouteType, Scope, TableName
+from smolctl.stack.fib.rule import PLAIN, Rule, RuleAction, Rules, Traits
+from smolctl.stack.ip.route_output import Decision, Refusal, decide
+from smolctl.stack.trace.facts import Ruled
 from tests.stack.kit import OTHER_MAC, OURS, PEER, PEER_MAC, Host, ip, text, udp_frame
 
 FAR = "8.8.8.8"
@@ -26,7 +27,7 @@ def host() -> Host:
 
 def add(host: Host, priority: int, **more: object) -> Rule:
     rule = Rule(priority, **more)  # type: ignore[arg-type]
-    configure_rule.add_rule(host.stack, rule)
+    add_rule(host.stack, rule)
     return rule
 
 
@@ -95,7 +96,7 @@ def test_without_a_change_of_rules_local_and_main_are_one_table(host: Host) -> N
     rule = add(host, 40000, table=100)
     assert way(host, "10.9.9.65") == "local"
     assert host.stack.fib.is_local(ip("10.9.9.65"))
-    configure_rule.delete_rule(host.stack, rule)
+    delete_rule(host.stack, rule)
     assert way(host, "10.9.9.65") == "local"  # Linux does not merge them again
 
 
@@ -242,7 +243,7 @@ def test_a_flow_on_the_fast_path_notices_a_change_of_rules(host: Host) -> None:
         host.receive(udp_frame(dport=9))
     assert len(socket.queue) == 3
     for rule in list(host.stack.rules):
-        configure_rule.delete_rule(host.stack, rule)
+        delete_rule(host.stack, rule)
     host.receive(udp_frame(dport=9))
     assert len(socket.queue) == 3
     assert host.reasons()["ip-dst-not-ours"] == 1
@@ -299,7 +300,7 @@ def test_a_traced_packet_tells_the_rules_and_tables_that_it_met(host: Host) -> N
     assert isinstance(found, Decision)
     causes = {
         (route.table, route.plen): cause
-        for route, cause in considered.candidates(host.stack, ip(FAR), found.route)
+        for route, cause in candidates.candidates(host.stack, ip(FAR), found.route)
         if route.plen == 0
     }
     assert causes == {(100, 0): "", (TableName.MAIN, 0): "suppressed"}
@@ -307,6 +308,6 @@ def test_a_traced_packet_tells_the_rules_and_tables_that_it_met(host: Host) -> N
 
 def test_candidates_of_tables_that_no_rule_leads_to_lose_by_that(host: Host) -> None:
     add(host, 100, src=ip("10.0.0.3"), src_len=32, table=100)
-    found = considered.candidates(host.stack, ip(FAR), host.stack.fib.lookup(ip(FAR)))
+    found = candidates.candidates(host.stack, ip(FAR), host.stack.fib.lookup(ip(FAR)))
     causes = [cause for route, cause in found if route.table == 100]
     assert causes == ["rule"]

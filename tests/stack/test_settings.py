@@ -3,8 +3,8 @@
 import pytest
 
 from smolctl.errors import InvalidArgument, NotFound
-from smolctl.stack.knob import Knob
-from smolctl.stack.settings import KNOBS, Settings, knob
+from smolctl.stack.sysctl.knob import Knob
+from smolctl.stack.sysctl.settings import KNOBS, Settings, knob
 
 EVERY = pytest.mark.parametrize("item", KNOBS.values(), ids=lambda item: item.key)
 

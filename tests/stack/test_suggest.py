@@ -2,7 +2,8 @@
 
 import pytest
 
-from smolctl.stack import configure, suggest
+from smolctl.stack.config.link import set_up
+from smolctl.stack.explain import suggest
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import DEAD, OURS, PEER, Host, ip
 
@@ -80,7 +81,7 @@ def test_the_gateway_is_a_neighbor_that_answers_when_there_is_one() -> None:
 
 def test_an_interface_that_is_down_has_no_gateway() -> None:
     host = Host()
-    configure.set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack, host.tap, False, host.now)
     assert suggest.no_route(host.stack, ip("8.8.8.8")) == {"own": "8.8.8.8"}
     assert suggest.no_route(host.stack, ip("10.0.0.2")) == {"down": "tap0"}
 

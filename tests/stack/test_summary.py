@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.stack.summary import summarize
+from smolctl.stack.explain.summary import summarize
 from smolctl.wire import addr, arp, ethernet, icmp, ipv4
 from tests.stack.kit import (
     OURS,

@@ -10,8 +10,13 @@ from smolctl.errors import (
     NoSuchDevice,
     SendRejected,
 )
-from smolctl.stack import configure
-from smolctl.stack.udp_socket import DATAGRAM_OVERHEAD, ERROR_QUEUE_LIMIT, Datagram, UdpSocket
+from smolctl.stack.config.link import set_up
+from smolctl.stack.transport.udp.socket import (
+    DATAGRAM_OVERHEAD,
+    ERROR_QUEUE_LIMIT,
+    Datagram,
+    UdpSocket,
+)
 from smolctl.wire import addr, icmp
 from tests.kit.clock import SECOND_NS
 from tests.stack.kit import (
@@ -236,7 +241,7 @@ def test_a_refused_connect_leaves_the_socket_as_it_was(host: Host) -> None:
     socket = host.socket(7, dev="tap0")
     with pytest.raises(InvalidArgument):
         host.stack.udp_connect(socket, ip(PEER), 0)
-    configure.set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack, host.tap, False, host.now)
     with pytest.raises(SendRejected):
         host.stack.udp_connect(socket, ip(PEER), 9)
     assert (socket.local, socket.port, socket.dev, socket.peer) == (0, 7, "tap0", None)

@@ -8,10 +8,11 @@ from smolctl.daemon.api.saved import Saved, Words
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
-from smolctl.stack import configure
-from smolctl.stack.addr import Address, AddressList
+from smolctl.stack.config.addr import add_address, change_address, delete_address
+from smolctl.stack.config.link import NAME_MAX
+from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.route import Scope
+from smolctl.stack.ip.addresses import Address, AddressList
 from smolctl.wire import addr
 
 FOREVER = 0xFFFFFFFF
@@ -92,7 +93,7 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
     """Add an address."""
     interface, new = _parse(ctx, args)
     try:
-        configure.add_address(ctx.stack, interface, new, ctx.now)
+        add_address(ctx.stack, interface, new, ctx.now)
     except AlreadyExists:
         text = args.required("local")
         raise AlreadyExists(
@@ -107,9 +108,9 @@ def replace(ctx: Context, args: Args) -> Iterable[Row]:
     interface, new = _parse(ctx, args)
     old = interface.addresses.find(new.local, new.plen)
     if old is None:
-        configure.add_address(ctx.stack, interface, new, ctx.now)
+        add_address(ctx.stack, interface, new, ctx.now)
     else:
-        configure.change_address(ctx.stack, interface, old, new, ctx.now)
+        change_address(ctx.stack, interface, old, new, ctx.now)
     return []
 
 
@@ -119,7 +120,7 @@ def change(ctx: Context, args: Args) -> Iterable[Row]:
     old = interface.addresses.find(new.local, new.plen)
     if old is None:
         raise _absent(args, interface)
-    configure.change_address(ctx.stack, interface, old, new, ctx.now)
+    change_address(ctx.stack, interface, old, new, ctx.now)
     return []
 
 
@@ -132,7 +133,7 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
     label = args.text("label")
     if address is None or label not in (None, address.label):
         raise _absent(args, interface)
-    gone = configure.delete_address(ctx.stack, interface, address, ctx.now)
+    gone = delete_address(ctx.stack, interface, address, ctx.now)
     return [_gone_row(interface, item) for item in gone]
 
 
@@ -146,7 +147,7 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
     for interface in _interfaces(ctx, args):
         for address in _matching(interface, args):
             if address in interface.addresses.items:
-                gone = configure.delete_address(ctx.stack, interface, address, ctx.now)
+                gone = delete_address(ctx.stack, interface, address, ctx.now)
                 rows += [_gone_row(interface, item) for item in gone]
     return rows
 
@@ -175,8 +176,8 @@ def _parse(ctx: Context, args: Args) -> tuple[Interface, Address]:
         raise InvalidArgument(
             f'the label "{label}" must be {interface.name} or begin with {interface.name}:'
         )
-    if len(label.encode()) > configure.NAME_MAX:
-        raise InvalidArgument(f'the label "{label}" is longer than {configure.NAME_MAX} bytes')
+    if len(label.encode()) > NAME_MAX:
+        raise InvalidArgument(f'the label "{label}" is longer than {NAME_MAX} bytes')
     scope = args.scope("scope")
     if scope is None:
         scope = Scope.HOST if addr.is_loopback(local) else Scope.GLOBAL

@@ -9,13 +9,16 @@ from smolctl.daemon.context import Context
 from smolctl.daemon.job import Job
 from smolctl.daemon.rtt import Rtts
 from smolctl.errors import InvalidArgument
-from smolctl.stack import egress, egress_link, notify, reason
-from smolctl.stack.decide import Refusal, decide, no_source, unavailable
-from smolctl.stack.fate import Fate, Flow, Trace
+from smolctl.stack import reason
+from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.route import Scope
-from smolctl.stack.source import select_source
+from smolctl.stack.ip.route_output import Refusal, decide, no_source, unavailable
+from smolctl.stack.ip.source_address import select_source
+from smolctl.stack.ipv4.output import note_losers, refuse
+from smolctl.stack.neighbor.output import arp_output
 from smolctl.stack.stack import Stack
+from smolctl.stack.trace.trace import Fate, Flow, Trace
+from smolctl.stack.transport.errors import unanswered
 from smolctl.wire import addr, arp
 
 MODES = ("request", "dad", "announce-request", "announce-reply")
@@ -82,8 +85,8 @@ def _way(stack: Stack, dst: int, mode: str, args: Args, now: int) -> tuple[Inter
         decision = decide(stack, dst, None if mode == "dad" else src)
         if isinstance(decision, Refusal):
             trace = _begin(stack, dst, src, now)
-            egress.note_losers(stack, dst, now, trace)
-            egress.refuse(stack, decision.reason, decision.dev, now, trace, **decision.detail)
+            note_losers(stack, dst, now, trace)
+            refuse(stack, decision.reason, decision.dev, now, trace, **decision.detail)
         interface = decision.interface
     if interface.medium is not Medium.ETHERNET:
         raise InvalidArgument(
@@ -93,7 +96,7 @@ def _way(stack: Stack, dst: int, mode: str, args: Args, now: int) -> tuple[Inter
                      (reason.TX_NO_CARRIER, not interface.carrier)):  # fmt: skip
         if bad:
             # iputils arping -D calls an address free that nobody could be asked about.
-            egress.refuse(stack, why, interface.name, now, _begin(stack, dst, src, now))
+            refuse(stack, why, interface.name, now, _begin(stack, dst, src, now))
     if mode == "dad":
         return interface, 0
     if announce:
@@ -103,7 +106,7 @@ def _way(stack: Stack, dst: int, mode: str, args: Args, now: int) -> tuple[Inter
     if src is None:
         missing = no_source(interface, dst, dst)
         trace = _begin(stack, dst, src, now)
-        egress.refuse(stack, missing.reason, interface.name, now, trace, **missing.detail)
+        refuse(stack, missing.reason, interface.name, now, trace, **missing.detail)
     return interface, src
 
 
@@ -184,7 +187,7 @@ class ArpingJob(Job):
         op = arp.Op.REPLY if plan.mode == "announce-reply" else arp.Op.REQUEST
         about = self._interface.mac if op == arp.Op.REPLY else addr.ZERO_MAC
         self._trace = self._last = Trace()
-        egress_link.arp_output(
+        arp_output(
             self._stack, self._interface, op, plan.src, about, plan.dst, target, now, self._trace
         )
 
@@ -238,7 +241,7 @@ class ArpingJob(Job):
         last = self._last
         if not good and self._plan.mode == "request" and self._blamed is None and last is not None:
             self._blamed = last
-            notify.unanswered(
+            unanswered(
                 self._stack, last, reason.ARP_NO_REPLY, now,
                 probes=left, next_hop=addr.IPV4.format(self._plan.dst),
             )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 from smolctl.daemon.context import Context, Row
 from smolctl.device import AddressedDevice, Device
 from smolctl.errors import InvalidArgument
-from smolctl.stack.trial import trial_of
+from smolctl.stack.clone.config_clone import trial_of
 
 Attempt = Callable[[Context, str, Row], Row]
 

@@ -7,9 +7,9 @@ from smolctl.daemon.api.packets import PacketJob, Wanted, seen
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context
 from smolctl.daemon.job import Job
-from smolctl.stack.fate import Direction, Trace
+from smolctl.stack.explain.filter_match import Packet
 from smolctl.stack.interface import Medium
-from smolctl.stack.packet_match import Packet
+from smolctl.stack.trace.trace import Direction, Trace
 
 
 def run(ctx: Context, args: Args) -> Job:

@@ -8,7 +8,7 @@ from smolctl.daemon.api.scratch import Scratch
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import SmolctlError
-from smolctl.stack import derive, policy
+from smolctl.stack.ip.derived_routes import derived, sync
 
 Saver = Callable[[Context, Context], Iterator[Saved]]
 """Yields the parts of a noun; gets the context of the stack that is saved, and of a fresh one in
@@ -18,11 +18,11 @@ which all that the savers before it have yielded is made."""
 def _settle(ctx: Context, fresh: Context) -> Iterator[Saved]:
     """Let the fresh stack's addresses be as far with their tests as those of the saved one."""
     for name, interface in fresh.stack.interfaces.items():
-        before = policy.derived(fresh.stack, interface)
+        before = derived(fresh.stack, interface)
         for address in interface.addresses.items:
             same = ctx.stack.interface(name).addresses.find(address.local, address.plen)
             address.tentative = same is not None and same.tentative
-        derive.sync(fresh.stack, interface, before)
+        sync(fresh.stack, interface, before)
     yield from ()
 
 

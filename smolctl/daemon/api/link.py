@@ -10,8 +10,15 @@ from smolctl.daemon.context import Context, Row
 from smolctl.device import AddressedDevice
 from smolctl.errors import InvalidArgument
 from smolctl.near import did_you_mean
-from smolctl.stack import configure, impair
-from smolctl.stack.impairment import Netem
+from smolctl.stack.config.link import (
+    add_interface,
+    check_interface,
+    delete_interface,
+    set_mac,
+    set_mtu,
+    set_up,
+)
+from smolctl.stack.config.netem import set_impairment
 from smolctl.stack.interface import (
     ETHERNET_MTU,
     LOOPBACK_MTU,
@@ -20,6 +27,7 @@ from smolctl.stack.interface import (
     Interface,
     Medium,
 )
+from smolctl.stack.link.impairment import Netem
 from smolctl.wire import addr
 
 LOOPBACK = "loopback"
@@ -146,7 +154,7 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
             hint=did_you_mean(kind, kinds, f"smolctl link add {name} type {kinds[-1]}"),
         )
     mtu, mac = _mtu(args, loopback=kind == LOOPBACK), args.mac("address")
-    configure.check_interface(ctx.stack, name, mtu or ETHERNET_MTU, mac)
+    check_interface(ctx.stack, name, mtu or ETHERNET_MTU, mac)
     if "%" in name:  # a pattern for the kernel: tap%d is the next free number
         raise InvalidArgument(f'"{name}" is not an interface name: no "%"')
     options = link_options.read(kind, args)
@@ -154,14 +162,14 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
     if kind == LOOPBACK:
         if badness is not None:
             raise InvalidArgument("a loopback cannot be impaired: no device carries its packets")
-        configure.add_interface(ctx.stack, name, kind, Medium.IP, mtu or LOOPBACK_MTU, None)
+        add_interface(ctx.stack, name, kind, Medium.IP, mtu or LOOPBACK_MTU, None)
     else:
         _plug_in(ctx, name, kind, {"mac": mac, "mtu": mtu, **options})
     ctx.stack.interface(name).options = args.words(link_options.WORDS.split())
     if badness is not None:
-        impair.set_impairment(ctx.stack, ctx.stack.interface(name), badness)
+        set_impairment(ctx.stack, ctx.stack.interface(name), badness)
     if args.flag("down"):
-        configure.set_up(ctx.stack, ctx.stack.interface(name), False, ctx.now)
+        set_up(ctx.stack, ctx.stack.interface(name), False, ctx.now)
     return []
 
 
@@ -169,13 +177,11 @@ def _plug_in(ctx: Context, name: str, kind: str, options: dict[str, Any]) -> Non
     """Open a device and add the interface that it carries, both or neither."""
     device = ctx.links.open(name, kind, options)
     try:
-        interface = configure.add_interface(
-            ctx.stack, name, kind, Medium.ETHERNET, device.mtu, device.mac
-        )
+        interface = add_interface(ctx.stack, name, kind, Medium.ETHERNET, device.mtu, device.mac)
         ctx.links.attach(interface, device, ctx.now)
     except BaseException:
         if name in ctx.stack.interfaces:
-            configure.delete_interface(ctx.stack, ctx.stack.interface(name), ctx.now)
+            delete_interface(ctx.stack, ctx.stack.interface(name), ctx.now)
         device.close(delete=True)
         raise
 
@@ -187,7 +193,7 @@ def _mtu(args: Args, *, loopback: bool) -> int | None:
 def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete an interface, and its device where that was made with it."""
     interface = ctx.stack.interface(args.required("dev"))
-    configure.delete_interface(ctx.stack, interface, ctx.now)
+    delete_interface(ctx.stack, interface, ctx.now)
     ctx.links.delete(interface.name)
     return []
 
@@ -214,20 +220,20 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
             device.check_mac(mac)
         if isinstance(device, AddressedDevice):
             device.set_mac(mac)
-        configure.set_mac(ctx.stack, interface, mac, ctx.now)
+        set_mac(ctx.stack, interface, mac, ctx.now)
     if mtu is not None:
         try:
             if device is not None:
                 device.set_mtu(mtu)
         except BaseException:
             if interface.mac != old_mac:
-                configure.set_mac(ctx.stack, interface, old_mac, ctx.now)
+                set_mac(ctx.stack, interface, old_mac, ctx.now)
             raise
-        configure.set_mtu(ctx.stack, interface, mtu)
+        set_mtu(ctx.stack, interface, mtu)
     if badness is not None:
-        impair.set_impairment(ctx.stack, interface, badness)
+        set_impairment(ctx.stack, interface, badness)
     if state is not None:
-        configure.set_up(ctx.stack, interface, state == "up", ctx.now)
+        set_up(ctx.stack, interface, state == "up", ctx.now)
     return []
 
 

@@ -7,9 +7,9 @@ from smolctl.daemon.api.saved import Saved, Words
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument
-from smolctl.stack import configure_maddr
+from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.maddr import STATIC
+from smolctl.stack.ip.groups import STATIC
 from smolctl.wire import addr
 
 
@@ -62,13 +62,13 @@ def _users(number: int) -> Row:
 
 def add(ctx: Context, args: Args) -> Iterable[Row]:
     """Join a group by hand."""
-    configure_maddr.join_static(ctx.stack, *_parse(ctx, args))
+    maddr_config.join_static(ctx.stack, *_parse(ctx, args))
     return []
 
 
 def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Leave a group that was joined by hand."""
-    configure_maddr.leave_static(ctx.stack, *_parse(ctx, args))
+    maddr_config.leave_static(ctx.stack, *_parse(ctx, args))
     return []
 
 
@@ -93,5 +93,5 @@ def _parse(ctx: Context, args: Args) -> tuple[Interface, int]:
             hint=f"smolctl maddr add 239.1.2.3 dev {args.text('dev') or 'DEV'}",
         )
     group = args.address("address") or 0
-    interface = configure_maddr.interface_for(ctx.stack, group, args.required("dev"))
+    interface = maddr_config.interface_for(ctx.stack, group, args.required("dev"))
     return interface, group

@@ -15,19 +15,19 @@ from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.daemon.feed import FeedJob
 from smolctl.daemon.job import Job
-from smolctl.stack.echo import EchoClient
 from smolctl.stack.events import Action, Event, Kind
-from smolctl.stack.fate import Trace
+from smolctl.stack.explain.verdict import headline
+from smolctl.stack.fib.nexthop import Multipath
+from smolctl.stack.fib.route import Route
+from smolctl.stack.fib.rule import Rule
 from smolctl.stack.interface import Interface
-from smolctl.stack.maddr import Group
-from smolctl.stack.multipath import Multipath
-from smolctl.stack.neighbor_entry import Neighbor
-from smolctl.stack.proxy import ProxyEntry
+from smolctl.stack.ip.groups import Group
+from smolctl.stack.neighbor.entry import Neighbor
+from smolctl.stack.neighbor.proxy import ProxyEntry
 from smolctl.stack.reason import Reason
-from smolctl.stack.route import Route
-from smolctl.stack.rule import Rule
-from smolctl.stack.story import headline
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.ping import EchoClient
+from smolctl.stack.transport.udp.socket import UdpSocket
 
 DROPS = "drops"
 KINDS = (*(kind.value for kind in Kind), DROPS)

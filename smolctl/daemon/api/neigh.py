@@ -9,11 +9,12 @@ from smolctl.daemon.context import Context, Row
 from smolctl.daemon.job import NS_PER_S
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
 from smolctl.near import did_you_mean
-from smolctl.stack import egress_link, icmp_error
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.neighbor import NeighborCache
-from smolctl.stack.neighbor_entry import Neighbor
-from smolctl.stack.neighbor_state import State
+from smolctl.stack.ipv4 import icmp_error
+from smolctl.stack.neighbor.cache import NeighborCache
+from smolctl.stack.neighbor.entry import Neighbor
+from smolctl.stack.neighbor.output import perform
+from smolctl.stack.neighbor.states import State
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr
 
@@ -158,7 +159,7 @@ def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Ro
     if state in _NEEDS_MAC and known is None:
         raise InvalidArgument(f"a {state.lower()} neighbor needs its MAC", hint="add: lladdr MAC")
     actions = cache.set(dst, state, lladdr, ctx.now)
-    egress_link.perform(ctx.stack, interface, actions, ctx.now)
+    perform(ctx.stack, interface, actions, ctx.now)
     icmp_error.given_up(ctx.stack, interface, actions, ctx.now)
     return []
 
@@ -169,7 +170,7 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
         return neigh_proxy.delete(ctx, args)
     interface, entry = _find(ctx, args)
     actions = ctx.stack.neighbors[interface.name].delete(entry.ip)
-    egress_link.perform(ctx.stack, interface, actions, ctx.now)
+    perform(ctx.stack, interface, actions, ctx.now)
     return []
 
 
@@ -186,7 +187,7 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
         if interface.medium is Medium.ETHERNET:
             rows.append(neigh_row(interface, entry, ctx.now, stats=False))
             actions = ctx.stack.neighbors[interface.name].delete(entry.ip)
-            egress_link.perform(ctx.stack, interface, actions, ctx.now)
+            perform(ctx.stack, interface, actions, ctx.now)
     return rows
 
 

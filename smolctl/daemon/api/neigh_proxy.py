@@ -6,9 +6,9 @@ from smolctl.daemon.api.saved import Saved
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument, NotFound
-from smolctl.stack import configure
+from smolctl.stack.config.neigh import add_proxy, delete_proxy
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.proxy import ProxyEntry
+from smolctl.stack.neighbor.proxy import ProxyEntry
 from smolctl.wire import addr
 
 
@@ -39,7 +39,7 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
         raise InvalidArgument(f"{interface.name} knows no ARP: nobody asks there for {shown}")
     if addr.is_multicast(ip) or ctx.stack.is_broadcast(ip) or addr.is_zeronet(ip):
         raise InvalidArgument(f"{shown} is not the address of one host")
-    configure.add_proxy(ctx.stack, interface, ip)
+    add_proxy(ctx.stack, interface, ip)
     return []
 
 
@@ -51,7 +51,7 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
             f"{interface.name} has no proxy entry {addr.IPV4.format(ip)}",
             hint="smolctl neigh show proxy",
         )
-    configure.delete_proxy(ctx.stack, interface, ip)
+    delete_proxy(ctx.stack, interface, ip)
     return []
 
 

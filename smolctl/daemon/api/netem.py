@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolctl.daemon.args import Args
 from smolctl.errors import InvalidArgument
-from smolctl.stack.impairment import LIMIT_FRAMES, Netem
+from smolctl.stack.link.impairment import LIMIT_FRAMES, Netem
 
 if TYPE_CHECKING:
     from decimal import Decimal

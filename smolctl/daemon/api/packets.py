@@ -8,13 +8,14 @@ from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context
 from smolctl.daemon.feed import FeedJob
 from smolctl.daemon.job import NS_PER_S
-from smolctl.stack import packet_filter, packet_match
-from smolctl.stack.facts import Cut
-from smolctl.stack.fate import Direction, Fate, Trace
+from smolctl.stack.explain import filter as packet_filter
+from smolctl.stack.explain import filter_match
+from smolctl.stack.explain.filter import Filter
+from smolctl.stack.explain.filter_match import Packet
 from smolctl.stack.interface import Medium
-from smolctl.stack.packet_filter import Filter
-from smolctl.stack.packet_match import Packet
 from smolctl.stack.reason import Reason
+from smolctl.stack.trace.facts import Cut
+from smolctl.stack.trace.trace import Direction, Fate, Trace
 
 WORDS = "dev filter count wait"
 """The arguments of a request that is a ``Wanted``."""
@@ -111,5 +112,5 @@ def seen(trace: Trace, reason: Reason | None) -> Iterator[Packet]:
             yield Packet(frame, linked, Direction.OUT, dev, name)
         return
     if not frame and trace.flow is not None:
-        frame, linked = packet_match.meant(trace.flow)
+        frame, linked = filter_match.meant(trace.flow)
     yield Packet(frame, linked, trace.direction, dev, name)

@@ -10,12 +10,14 @@ from smolctl.daemon.context import Context
 from smolctl.daemon.job import NS_PER_S, WAIT_NOTICE_NS, Job
 from smolctl.daemon.rtt import Rtts
 from smolctl.errors import InvalidArgument, NoBuffers, SendRejected
-from smolctl.stack import egress, notify, reason
-from smolctl.stack.decide import Decision, Refusal, decide
-from smolctl.stack.fate import Fate, Flow, Trace
-from smolctl.stack.path_mtu import Pmtudisc
+from smolctl.stack import reason
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.ip.route_output import Decision, Refusal, decide
+from smolctl.stack.ipv4.output import NO_OPTIONS, icmp_output, note_losers, refuse
 from smolctl.stack.stack import Stack
-from smolctl.stack.udp_socket import SocketError
+from smolctl.stack.trace.trace import Fate, Flow, Trace
+from smolctl.stack.transport.errors import unanswered
+from smolctl.stack.transport.udp.socket import SocketError
 from smolctl.wire import addr, icmp, ipv4_options
 
 NO_REPLY_WAIT_NS = 10 * NS_PER_S
@@ -56,7 +58,7 @@ class PingPlan:
     timeout_ns: int | None
     deadline_ns: int | None
     tos: int = 0
-    options: ipv4_options.Outgoing = egress.NO_OPTIONS
+    options: ipv4_options.Outgoing = NO_OPTIONS
 
 
 def run(ctx: Context, args: Args) -> Job:
@@ -104,7 +106,7 @@ def _options(args: Args) -> ipv4_options.Outgoing:
         )
     if stamp is not None:
         return ipv4_options.outgoing(ipv4_options.timestamp(_STAMPS[stamp], hosts), 0)
-    return _RECORD if args.flag("record") else egress.NO_OPTIONS
+    return _RECORD if args.flag("record") else NO_OPTIONS
 
 
 def _way(stack: Stack, plan: PingPlan, now: int) -> Decision:
@@ -114,15 +116,13 @@ def _way(stack: Stack, plan: PingPlan, now: int) -> Decision:
     trace.flow = Flow("icmp", plan.src, icmp.Type.ECHO_REQUEST, plan.dst, 0, plan.size)
     if isinstance(decision, Refusal):
         stack.journal.follow(trace, now)
-        egress.note_losers(stack, plan.dst, now, trace)
-        egress.refuse(stack, decision.reason, decision.dev, now, trace, **decision.detail)
+        note_losers(stack, plan.dst, now, trace)
+        refuse(stack, decision.reason, decision.dev, now, trace, **decision.detail)
     if decision.type == "broadcast":
         stack.journal.follow(trace, now)
         trace.step("route", "pick", now, decision)
         shown = addr.IPV4.format(plan.dst)
-        egress.refuse(
-            stack, reason.TX_BROADCAST_DENIED, decision.interface.name, now, trace, ip=shown
-        )
+        refuse(stack, reason.TX_BROADCAST_DENIED, decision.interface.name, now, trace, ip=shown)
     return decision
 
 
@@ -254,7 +254,7 @@ class PingJob(Job):
             icmp.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, body
         )
         try:
-            egress.icmp_output(
+            icmp_output(
                 self._stack, message, plan.dst, now, src=plan.src, dev=plan.dev, ttl=plan.ttl,
                 tos=plan.tos, options=plan.options, pmtudisc=plan.pmtudisc, trace=self._trace,
             )  # fmt: skip
@@ -342,7 +342,7 @@ class PingJob(Job):
         trace = self._failed or self._trace
         if not received and trace is not None:
             if trace.fate is Fate.SENT and trace.complaint is None:
-                notify.unanswered(
+                unanswered(
                     self._stack, trace, reason.ICMP_NO_REPLY, now,
                     n=self._sequence, ip=addr.IPV4.format(plan.dst),
                 )  # fmt: skip

@@ -7,9 +7,9 @@ from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
 from smolctl.near import did_you_mean
-from smolctl.stack import configure_route
-from smolctl.stack.multipath import WEIGHT_MAX, Hop, Multipath, Way, with_ways
-from smolctl.stack.route import (
+from smolctl.stack.config.route import add_route, delete_route, no_table
+from smolctl.stack.fib.nexthop import WEIGHT_MAX, Hop, Multipath, Way, with_ways
+from smolctl.stack.fib.route import (
     TABLE_MAX,
     InsertMode,
     Route,
@@ -142,7 +142,7 @@ def _matching(ctx: Context, args: Args) -> Iterator[Route]:
         number = TableName.LOCAL if kind in _LOCAL_TYPES else TableName.MAIN
     table = stack.fib.tables.get(number)
     if table is None and number:
-        raise configure_route.no_table(number)
+        raise no_table(number)
     wanted = {
         "dev": dev,
         "via": args.address("via"),
@@ -278,7 +278,7 @@ def _ways(ctx: Context, args: Args) -> list[Way]:
 def _insert(ctx: Context, args: Args, mode: InsertMode) -> Iterable[Row]:
     route = _parse(ctx, args)
     try:
-        configure_route.add_route(ctx.stack, route, mode)
+        add_route(ctx.stack, route, mode)
     except AlreadyExists as error:
         raise AlreadyExists(
             f"{prefix_text(route)}: {error.message}",
@@ -322,5 +322,5 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
         given.add("hops")
     elif "nexthop" in args:
         given |= {name for name in ("via", "dev") if getattr(spec, name) is not None}
-    gone = configure_route.delete_route(ctx.stack, spec, given)
+    gone = delete_route(ctx.stack, spec, given)
     return [route_row(ctx.stack, gone, table=True)]

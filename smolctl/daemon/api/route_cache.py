@@ -6,7 +6,7 @@ from smolctl.daemon.api import route_learned
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument
-from smolctl.stack.path_mtu import Path, PathMtu
+from smolctl.stack.fib.path_mtu import Path, PathMtu
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr
 

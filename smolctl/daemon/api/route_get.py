@@ -8,15 +8,19 @@ from smolctl.daemon.api.route import metrics, route_row
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument, NotFound
-from smolctl.stack import considered, forward, gateways, ingress, reason
-from smolctl.stack.decide import Decision, Refusal, decide, rejection
-from smolctl.stack.facts import Owner
-from smolctl.stack.fate import Trace
-from smolctl.stack.multipath import Hop
-from smolctl.stack.route import Route, TableName, table_text
-from smolctl.stack.rule import Traits
+from smolctl.stack import reason
+from smolctl.stack.explain import candidates
+from smolctl.stack.explain.summary import PROTOCOLS
+from smolctl.stack.fib.nexthop import Hop
+from smolctl.stack.fib.route import Route, TableName, table_text
+from smolctl.stack.fib.rule import Traits
+from smolctl.stack.ip import gateways
+from smolctl.stack.ip.route_output import Decision, Refusal, decide, rejection
+from smolctl.stack.ipv4.forward import NOT_FOR_US, way
+from smolctl.stack.ipv4.input import verdict
 from smolctl.stack.stack import Stack
-from smolctl.stack.summary import PROTOCOLS
+from smolctl.stack.trace.facts import Owner
+from smolctl.stack.trace.trace import Trace
 from smolctl.wire import addr, ipv4
 
 # What Linux's lookup says of a packet that it would forward, which gets an ICMP error or none.
@@ -62,7 +66,7 @@ def get(ctx: Context, args: Args) -> Iterable[Row]:
             rows[0]["hash"] = gateways.flow_number(stack, dst, src, traits)
         rows[0]["candidates"] = [
             _candidate_row(stack, route, cause)
-            for route, cause in considered.candidates(
+            for route, cause in candidates.candidates(
                 stack, dst, decision.route, src=src, dev=dev, traits=traits
             )
         ]
@@ -152,9 +156,9 @@ def _incoming(stack: Stack, dst: int, src: int | None, iif: str, traits: Traits,
     )  # fmt: skip
     packet = header.to_bytes() + ports
     trace = Trace()
-    why, detail = ingress.verdict(stack, interface, packet, header, trace)
-    if why in forward.NOT_FOR_US and stack.settings["ip.forward"]:
-        onward = forward.way(stack, interface, packet, header)
+    why, detail = verdict(stack, interface, packet, header, trace)
+    if why in NOT_FOR_US and stack.settings["ip.forward"]:
+        onward = way(stack, interface, packet, header)
         if isinstance(onward, Refusal):
             error = rejection(onward.reason, {**onward.detail, "dev": iif})
             error.errno_name = _ERRNO_ON[str(onward.detail.get("type") or onward.reason.name)]

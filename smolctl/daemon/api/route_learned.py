@@ -2,8 +2,8 @@
 
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
-from smolctl.stack.decide import Decision, decide
-from smolctl.stack.route_exception import RouteException
+from smolctl.stack.fib.exceptions import RouteException
+from smolctl.stack.ip.route_output import Decision, decide
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr
 

@@ -5,17 +5,9 @@ from dataclasses import dataclass, field
 
 from smolctl.daemon.api.saved import Saved, Words
 from smolctl.daemon.context import Context
-from smolctl.stack.addr import KERNEL
-from smolctl.stack.multipath import Multipath
-from smolctl.stack.route import (
-    COARSE_BITS,
-    Route,
-    RouteTable,
-    RouteType,
-    Scope,
-    TableName,
-    table_text,
-)
+from smolctl.stack.fib.nexthop import Multipath
+from smolctl.stack.fib.route import KERNEL, Route, RouteType, Scope, TableName, table_text
+from smolctl.stack.fib.table import COARSE_BITS, RouteTable
 from smolctl.stack.stack import Stack
 from smolctl.wire import addr
 

@@ -9,11 +9,11 @@ from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument
 from smolctl.near import did_you_mean
-from smolctl.stack import configure_rule
-from smolctl.stack.route import table_text
-from smolctl.stack.rule import PRIORITY_MAX, Ports, Rule, RuleAction
+from smolctl.stack.config.rule import add_rule, delete_rule
+from smolctl.stack.explain.route_words import protocol_text
+from smolctl.stack.fib.route import table_text
+from smolctl.stack.fib.rule import PRIORITY_MAX, Ports, Rule, RuleAction
 from smolctl.stack.stack import Stack
-from smolctl.stack.words import protocol_text
 from smolctl.wire import addr
 
 _TYPES = ("unicast", "lookup", "blackhole", "unreachable", "prohibit", "nop")
@@ -79,7 +79,7 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
     gone = [rule for rule in _matching(ctx, args) if rule.priority]
     rows = [rule_row(ctx.stack, rule) for rule in gone]
     for rule in gone:
-        configure_rule.delete_rule(ctx.stack, rule)
+        delete_rule(ctx.stack, rule)
     return rows
 
 
@@ -92,7 +92,7 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
         )
     if "priority" not in given:
         rule.priority = ctx.stack.rules.free_priority()
-    configure_rule.add_rule(ctx.stack, rule)
+    add_rule(ctx.stack, rule)
     return []
 
 
@@ -103,7 +103,7 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
         raise InvalidArgument("rule del needs to know which one", hint="smolctl rule show")
     found = ctx.stack.rules.find(rule, given)
     row = rule_row(ctx.stack, found)
-    configure_rule.delete_rule(ctx.stack, found)
+    delete_rule(ctx.stack, found)
     return [row]
 
 

@@ -6,10 +6,10 @@ from smolctl.daemon.api import OPS
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.device import random_mac
-from smolctl.stack.configure import bring_up_loopback
+from smolctl.stack.config.addr import bring_up_loopback
 from smolctl.stack.interface import ETHERNET_MTU
-from smolctl.stack.settings import Settings
 from smolctl.stack.stack import Stack
+from smolctl.stack.sysctl.settings import Settings
 
 
 class Dummy:

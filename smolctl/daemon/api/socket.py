@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
-from smolctl.stack.echo import EchoClient
-from smolctl.stack.send_queue import SendQueue
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.transport.ping import EchoClient
+from smolctl.stack.transport.send_queue import SendQueue
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr
 
 

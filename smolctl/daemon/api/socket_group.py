@@ -2,11 +2,11 @@
 
 from smolctl.daemon.args import Args
 from smolctl.errors import AddressInUse, AddressNotAvailable, InvalidArgument, NoSuchDevice
-from smolctl.stack import configure_maddr
+from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.interface import Interface
-from smolctl.stack.maddr import ANYBODY, Filter
+from smolctl.stack.ip.groups import ANYBODY, Filter
 from smolctl.stack.stack import Stack
-from smolctl.stack.udp_socket import UdpSocket
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr
 
 INTERFACE = "addr dev index"
@@ -64,12 +64,12 @@ def change(stack: Stack, socket: UdpSocket, args: Args) -> None:
         if joined:
             shown = addr.IPV4.format(group)
             raise AddressInUse(f"the socket has joined {shown} on {interface.name} already")
-        configure_maddr.join(stack, socket, interface, group, ANYBODY)
+        maddr_config.join(stack, socket, interface, group, ANYBODY)
     elif what == "join_source" and not joined:
-        configure_maddr.join(stack, socket, interface, group, Filter(False, frozenset({source})))
+        maddr_config.join(stack, socket, interface, group, Filter(False, frozenset({source})))
     else:
         exclude, add = _SOURCES[what or ""]
-        configure_maddr.change_source(
+        maddr_config.change_source(
             stack, socket, interface, group, source, exclude=exclude, add=add
         )
 
@@ -96,13 +96,13 @@ def _leave(stack: Stack, socket: UdpSocket, group: int, args: Args) -> None:
         raise AddressNotAvailable(
             f"the socket has not joined {shown} there: {error.message}"
         ) from None
-    configure_maddr.leave(stack, socket, interface, group)
+    maddr_config.leave(stack, socket, interface, group)
 
 
 def _interface(stack: Stack, group: int, args: Args) -> Interface:
     """Return the interface that is meant (Linux ``ip_mc_find_dev``)."""
     name = _named(stack, args) if addr.is_multicast(group) else None
-    return configure_maddr.interface_for(stack, group, name, args.address("addr") or 0)
+    return maddr_config.interface_for(stack, group, name, args.address("addr") or 0)
 
 
 def _named(stack: Stack, args: Args) -> str | None:

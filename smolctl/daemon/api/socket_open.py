@@ -12,11 +12,13 @@ from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context
 from smolctl.daemon.job import Channel, Job
 from smolctl.errors import ControlError, InvalidArgument, NoBuffers, SendRejected, SmolctlError
-from smolctl.stack import decide, hold, reason
-from smolctl.stack.fast import udp_send_many
-from smolctl.stack.path_mtu import Pmtudisc
+from smolctl.stack import reason
+from smolctl.stack.fastpath.udp import udp_send_many
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.ip.route_output import Refusal, decide, rejection
 from smolctl.stack.stack import Stack
-from smolctl.stack.udp_socket import ANY, DATAGRAM_OVERHEAD, SocketError, UdpSocket
+from smolctl.stack.transport.udp import blocked
+from smolctl.stack.transport.udp.socket import ANY, DATAGRAM_OVERHEAD, SocketError, UdpSocket
 from smolctl.wire import addr, ipv4, udp
 
 BATCH = 256
@@ -159,9 +161,9 @@ class SocketJob(Job):
     def _room(self, dst: int) -> int:
         """Return how long a payload may be that needs not be asked about; -1 for none."""
         socket = self._socket
-        source = hold.source_of(self._stack, socket, None, dst)
-        decision = decide.decide(self._stack, dst, source, socket.dev_to(dst))
-        if isinstance(decision, decide.Refusal):
+        source = blocked.source_of(self._stack, socket, None, dst)
+        decision = decide(self._stack, dst, source, socket.dev_to(dst))
+        if isinstance(decision, Refusal):
             return -1
         if not socket.pmtudisc.insists:
             return udp.MAX_PAYLOAD  # what does not fit is fragmented
@@ -188,7 +190,7 @@ class SocketJob(Job):
         args.required("addr")
         peer = args.address("addr") or ANY
         if stack.is_broadcast(peer) and not socket.broadcast:
-            raise decide.rejection(
+            raise rejection(
                 reason.TX_BROADCAST_DENIED,
                 {"ip": addr.IPV4.format(peer), "port": args.integer("port", 0, wire.MAX_PORT)},
             )

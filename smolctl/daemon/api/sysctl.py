@@ -6,11 +6,11 @@ from smolctl.daemon.api.saved import Saved
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument
-from smolctl.stack import policy
-from smolctl.stack.knob import Knob
-from smolctl.stack.profile import PROFILES, profile
-from smolctl.stack.settings import Settings, knob
-from smolctl.stack.tune import set_knob
+from smolctl.stack.config.sysctl import set_knob
+from smolctl.stack.ip.derived_routes import DERIVING
+from smolctl.stack.sysctl.knob import Knob
+from smolctl.stack.sysctl.profiles import PROFILES, profile
+from smolctl.stack.sysctl.settings import Settings, knob
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
@@ -80,7 +80,7 @@ def _save(ctx: Context, fresh: Context, *, deriving: bool) -> Iterator[Saved]:
     waiting = [
         item
         for item in sorted(settings, key=lambda item: item.key)
-        if settings.origin(item.key) != "default" and (item.key in policy.DERIVING) is deriving
+        if settings.origin(item.key) != "default" and (item.key in DERIVING) is deriving
     ]
     while waiting:
         refused = []

@@ -4,9 +4,9 @@ from smolctl.daemon.api.packets import PacketJob, Wanted, seen
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.daemon.job import NS_PER_S, Job
-from smolctl.stack import story
-from smolctl.stack.fate import Trace
-from smolctl.stack.journal import FRAME_LIMIT
+from smolctl.stack.explain import verdict
+from smolctl.stack.trace.journal import FRAME_LIMIT
+from smolctl.stack.trace.trace import Trace
 
 
 def run(ctx: Context, args: Args) -> Job:
@@ -24,7 +24,7 @@ class TraceJob(PacketJob):
 
     def on_packet(self, trace: Trace) -> None:
         """Put it into the feed."""
-        reason, _ = story.blame(trace)
+        reason, _ = verdict.blame(trace)
         # One that waited is not lost sight of because it does not any more.
         if not any(map(self.wants, seen(trace, reason or trace.waited_for))):
             return
@@ -37,7 +37,7 @@ class TraceJob(PacketJob):
         self.feed.put_later(lambda: self._row("packet", trace), size)
 
     def _row(self, event: str, trace: Trace) -> Row:
-        return {"event": event, **story.tell(trace, lambda ns: (self.epoch_ns + ns) / NS_PER_S)}
+        return {"event": event, **verdict.tell(trace, lambda ns: (self.epoch_ns + ns) / NS_PER_S)}
 
 
 _TRACE_SIZE = 2000

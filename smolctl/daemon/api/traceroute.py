@@ -10,10 +10,11 @@ from smolctl.daemon.context import Context
 from smolctl.daemon.job import NS_PER_S, WAIT_NOTICE_NS, Job
 from smolctl.daemon.traceroute_probe import Answer, EchoProber, Marks, Prober, UdpProber
 from smolctl.errors import InvalidArgument, NoBuffers, SendRejected
-from smolctl.stack import notify, reason
-from smolctl.stack.fate import Fate, Trace
-from smolctl.stack.path_mtu import Pmtudisc
+from smolctl.stack import reason
+from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.stack import Stack
+from smolctl.stack.trace.trace import Fate, Trace
+from smolctl.stack.transport.errors import unanswered
 from smolctl.wire import addr, ipv4_options
 
 PORT, FIXED_PORT = 33434, 53
@@ -315,7 +316,7 @@ class TracerouteJob(Job):
         heard = [probe for probe in told if probe.answer is not None]
         if last.trace.fate is Fate.SENT and last.trace.complaint is None:
             where = heard[-1].answer if heard else None
-            notify.unanswered(
+            unanswered(
                 self._stack, last.trace, reason.ICMP_HOPS_SILENT, now,
                 ip=addr.IPV4.format(self._plan.dst), n=last.ttl,
                 hop=heard[-1].ttl if heard else None,

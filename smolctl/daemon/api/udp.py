@@ -17,10 +17,10 @@ from smolctl.errors import (
     SendRejected,
     SmolctlError,
 )
-from smolctl.stack import configure_maddr
-from smolctl.stack.fast import udp_send_many
-from smolctl.stack.maddr import ANYBODY, Filter
-from smolctl.stack.udp_socket import ANY, RawDatagram, UdpSocket
+from smolctl.stack.config import maddr as maddr_config
+from smolctl.stack.fastpath.udp import udp_send_many
+from smolctl.stack.ip.groups import ANYBODY, Filter
+from smolctl.stack.transport.udp.socket import ANY, RawDatagram, UdpSocket
 from smolctl.wire import addr, ipv4_options, udp
 
 RETRY_NS = 5_000_000
@@ -127,7 +127,7 @@ def _joined(ctx: Context, args: Args) -> UdpSocket:
     Others may have the port, too: whoever joins a group wants no less than all of them.
     """
     stack, group = ctx.stack, args.address("group") or 0
-    interface = configure_maddr.interface_for(stack, group, args.text("dev"))
+    interface = maddr_config.interface_for(stack, group, args.text("dev"))
     wanted = Filter(False, frozenset(args.addresses("source"))) if "source" in args else ANYBODY
     args.required("port")
     socket = stack.udp_open("udp recv")
@@ -137,7 +137,7 @@ def _joined(ctx: Context, args: Args) -> UdpSocket:
         socket, group if local is None else local, args.port("port") or 0, args.text("dev")
     )
     try:
-        configure_maddr.join(stack, socket, interface, group, wanted)
+        maddr_config.join(stack, socket, interface, group, wanted)
     except SmolctlError:
         stack.udp_close(socket)
         raise

@@ -8,10 +8,11 @@ from typing import Any
 from smolctl.daemon.blame import blame_fields
 from smolctl.daemon.job import WAIT_NOTICE_NS, Job
 from smolctl.errors import NoBuffers, SendRejected
-from smolctl.stack import notify, reason
-from smolctl.stack.fate import Fate, Trace
+from smolctl.stack import reason
 from smolctl.stack.stack import Stack
-from smolctl.stack.udp_socket import SocketError, UdpSocket
+from smolctl.stack.trace.trace import Fate, Trace
+from smolctl.stack.transport.errors import unanswered
+from smolctl.stack.transport.udp.socket import SocketError, UdpSocket
 from smolctl.wire import addr
 
 OUTSTANDING_LIMIT = 64
@@ -271,7 +272,7 @@ class SendJob(Job):
             return self._open[0].trace
         last, plan = self._last, self._plan
         if last is not None and last.complaint is None:
-            notify.unanswered(
+            unanswered(
                 self._stack, last, reason.UDP_NO_REPLY, now,
                 ip=addr.IPV4.format(plan.dst), port=plan.port, seconds=plan.wait_ns / 1e9,
             )  # fmt: skip

@@ -6,10 +6,10 @@ from smolctl.daemon.api.route_get import tos_number
 from smolctl.daemon.args import Args
 from smolctl.daemon.context import Context, Row
 from smolctl.errors import InvalidArgument, NotFound
-from smolctl.stack import story
-from smolctl.stack.decide import Decision, decide
+from smolctl.stack.explain import verdict
+from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.interface import Medium
-from smolctl.stack.predict import Question, predict
+from smolctl.stack.ip.route_output import Decision, decide
 from smolctl.stack.stack import Stack
 from smolctl.wire import udp
 
@@ -51,7 +51,7 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
         args.pmtudisc(ctx.stack.pmtudisc) if "pmtudisc" in args else None,
         tos,
     )
-    return [story.tell(predict(ctx.stack, question, ctx.now))]
+    return [verdict.tell(predict(ctx.stack, question, ctx.now))]
 
 
 def _entrance(stack: Stack, src: int, dst: int) -> str | None:
@@ -84,12 +84,12 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
         trace = journal.get(number)
         if trace is None:
             raise NotFound(f"packet {number} is not remembered", hint="smolctl why list")
-    return [story.tell(trace, ctx.daemon.wall_time)]
+    return [verdict.tell(trace, ctx.daemon.wall_time)]
 
 
 def recent(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the packets that are remembered, oldest first."""
-    return [_brief(story.tell(trace, ctx.daemon.wall_time)) for trace in ctx.stack.journal]
+    return [_brief(verdict.tell(trace, ctx.daemon.wall_time)) for trace in ctx.stack.journal]
 
 
 _BRIEF = ("id", "time", "dir", "dev", "summary", "verdict", "reason", "class", "cause")

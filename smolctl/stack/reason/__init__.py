@@ -10,13 +10,13 @@ way out.
 
 # ruff: noqa: F403, I001
 from smolctl.stack.reason.model import *
-from smolctl.stack.reason.ethernet import *
+from smolctl.stack.reason.link import *
 from smolctl.stack.reason.arp import *
-from smolctl.stack.reason.ip import *
+from smolctl.stack.reason.ipv4 import *
 from smolctl.stack.reason.igmp import *
 from smolctl.stack.reason.icmp import *
 from smolctl.stack.reason.udp import *
-from smolctl.stack.reason.fwd import *
-from smolctl.stack.reason.tx import *
+from smolctl.stack.reason.forward import *
+from smolctl.stack.reason.output import *
 from smolctl.stack.reason.neigh import *
-from smolctl.stack.reason.lab import *
+from smolctl.stack.reason.impairment import *

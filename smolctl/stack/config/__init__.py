@@ -1,0 +1,1 @@
+"""What a user changes, a file for each noun."""

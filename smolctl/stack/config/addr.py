@@ -1,0 +1,162 @@
+"""Changes of addresses, with Linux's rules and consequences.
+
+Each verb checks everything first and changes nothing when it raises.
+"""
+
+from smolctl.errors import (
+    InvalidArgument,
+)
+from smolctl.stack.config import maddr as maddr_config
+from smolctl.stack.config.neigh import flush_neighbors
+from smolctl.stack.config.room import check_address_room
+from smolctl.stack.events import Action
+from smolctl.stack.fib.route import Scope
+from smolctl.stack.interface import Interface
+from smolctl.stack.ip.addresses import Address
+from smolctl.stack.ip.derived_routes import (
+    derived,
+    derived_from,
+    drop_routes_preferring,
+    ensure,
+    sync,
+    withdraw,
+)
+from smolctl.stack.ipv4 import acd
+from smolctl.stack.stack import Stack
+from smolctl.wire import addr
+
+LOOPBACK_ADDRESS = 0x7F000001
+
+
+def bring_up_loopback(stack: Stack) -> None:
+    """Give ``lo`` 127.0.0.1/8, which makes all of 127/8 local."""
+    if stack.loopback.addresses.find(LOOPBACK_ADDRESS, 8) is None:
+        add_address(stack, stack.loopback, Address(LOOPBACK_ADDRESS, 8, Scope.HOST, "lo"))
+
+
+def add_address(stack: Stack, interface: Interface, new: Address, now: int | None = None) -> None:
+    """Add an address and the routes that follow from it; it may have to be tested first.
+
+    Args:
+        now: None for the last time that the stack was given.
+
+    Raises:
+        InvalidArgument: it is no address that one host can have, or another address of its
+            network has another scope.
+        AlreadyExists: it is there already.
+        NoBuffers: there are as many as iface.max_addr_count allows, or as many groups as
+            igmp.max_memberships does.
+        AddressInUse: with another prefix length, it is a group that is joined already.
+    """
+    _check_address(new)
+    check_address_room(stack, interface, new)
+    if new.autojoin and interface.addresses.find(new.local, new.plen) is None:
+        maddr_config.check_address(stack, interface, new.local)
+    new.tentative = acd.wants_test(stack, interface, new)
+    unsettled = new.tentative or interface.addresses.unsettled
+    before = derived(stack, interface) if unsettled else {}
+    interface.addresses.insert(new)
+    stack.events.addr(Action.NEW, interface, new)
+    if new.autojoin:
+        maddr_config.join_address(stack, interface, new.local)
+    if unsettled:  # it may stand in for others, or others for it
+        sync(stack, interface, before)
+    else:
+        for route in derived_from(stack, interface, new).values():
+            ensure(stack, route)
+        stack.touch()
+    if interface.up:
+        stack.fib.revive_hops(interface.name)
+        stack.touch()
+    acd.added(stack, interface, new, stack.events.now_ns if now is None else now)
+
+
+def _check_address(new: Address) -> None:
+    """Refuse what Linux lets pass and every packet would then trip over.
+
+    Deviation: Linux takes 0.0.0.0, multicast and broadcast addresses; RFC 1122 3.2.1.3 forbids
+    them as a source. A group that is joined is no source.
+    """
+    local = new.local
+    shown = f"{addr.IPV4.format(local)}/{new.plen}"
+    if addr.is_zeronet(local):
+        raise InvalidArgument(f"{shown}: 0.0.0.0/8 is no address of a host")
+    if new.autojoin:
+        if not addr.is_multicast(local):
+            raise InvalidArgument(
+                f"{shown} is not a group, which autojoin could join",
+                hint="groups are 224.0.0.0 to 239.255.255.255",
+            )
+        return
+    if addr.is_multicast(local):
+        raise InvalidArgument(
+            f"{shown} is multicast: it cannot be an interface's own address",
+            hint="to join the group, add the word autojoin",
+        )
+    if addr.is_limited_broadcast(local) or addr.is_class_e(local):
+        raise InvalidArgument(f"{shown} is reserved or broadcast, not the address of a host")
+    host_bits = 32 - new.plen
+    if host_bits >= 2 and local & (1 << host_bits) - 1 == (1 << host_bits) - 1:
+        raise InvalidArgument(f"{shown} is the broadcast address of its own network")
+
+
+def change_address(
+    stack: Stack, interface: Interface, old: Address, new: Address, now: int | None = None
+) -> None:
+    """Change label, scope and broadcast of an address that is there, and whether it is tested.
+
+    One that another host has is tested again.
+
+    Args:
+        now: None for the last time that the stack was given.
+
+    Raises:
+        InvalidArgument: the scope differs from that of its network's other addresses.
+    """
+    network = old.network(interface.addresses.bits)
+    for other in interface.addresses.items:
+        same = other.plen == old.plen and other.network(interface.addresses.bits) == network
+        if other is not old and same and other.scope != new.scope:
+            raise InvalidArgument("another address of this network has another scope")
+    before = derived(stack, interface)
+    old.label, old.scope, old.broadcast = new.label, new.scope, new.broadcast
+    old.dad = new.dad if new.dad is not None else old.dad
+    stack.events.addr(Action.CHANGED, interface, old)
+    sync(stack, interface, before)
+    now = stack.events.now_ns if now is None else now
+    if not acd.wants_test(stack, interface, old):
+        acd.take_untested(stack, interface, old, now)
+    elif new.dad or old.dadfailed:
+        acd.retest(stack, interface, old, now)
+
+
+def delete_address(stack: Stack, interface: Interface, address: Address, now: int) -> list[Address]:
+    """Delete an address; a primary takes its secondaries with it. Returns all that went.
+
+    Routes that prefer a source which is gone go too, and with the last address every route by the
+    interface (Linux fib_del_ifaddr, fib_sync_down_addr, fib_disable_ip).
+    """
+    # As if it were up: what a loopback that is down keeps as local must go as well.
+    before = derived(stack, interface, up=True)
+    gone = interface.addresses.remove(address)
+    for item in gone:
+        interface.claims.forget(item)
+        if item.autojoin:
+            maddr_config.leave_address(stack, interface, item.local)
+    for item in reversed(gone):  # a primary after its secondaries, as Linux
+        stack.events.addr(Action.DELETED, interface, item)
+    kept = derived(stack, interface, up=True)
+    for key, route in before.items():
+        if key not in kept:
+            withdraw(stack, route)
+    if interface.addresses.unsettled:  # another one may lead its network now
+        for route in derived(stack, interface).values():
+            ensure(stack, route)
+    stack.touch()
+    drop_routes_preferring(stack, {item.local for item in gone})
+    if not interface.addresses.items:
+        stack.fib.remove_where(lambda route: route.dev == interface.name)
+        stack.fib.kill_hops(interface.name)
+        flush_neighbors(stack, interface, now)
+        stack.touch()
+    return gone

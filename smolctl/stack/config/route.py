@@ -1,0 +1,195 @@
+"""What a user changes: routes, with Linux's rules.
+
+Each verb checks everything first and changes nothing when it raises.
+"""
+
+from smolctl.errors import InterfaceDown, InvalidArgument, NetworkUnreachable, NotFound
+from smolctl.stack.config.room import check_route_room
+from smolctl.stack.fib import lookup as fib_lookup
+from smolctl.stack.fib.nexthop import Multipath
+from smolctl.stack.fib.route import (
+    DEVICELESS,
+    InsertMode,
+    Route,
+    RouteType,
+    Scope,
+    TableName,
+    table_text,
+)
+from smolctl.stack.fib.rule import PLAIN
+from smolctl.stack.interface import Interface
+from smolctl.stack.stack import Stack
+from smolctl.wire import addr
+
+
+def add_route(stack: Stack, route: Route, mode: InsertMode) -> None:
+    """Check a route as Linux does (fib_create_info, fib_check_nh) and put it into its table.
+
+    Sets ``dev`` and ``on_link`` from the gateway where they follow from it, of every next hop.
+
+    Raises:
+        InvalidArgument: host bits, or words that do not go together.
+        NetworkUnreachable: the gateway is on no connected network.
+        InterfaceDown: the device is down.
+        AlreadyExists, NotFound: as ``RouteTable.insert``.
+        NoBuffers: there are as many as iface.max_route_count allows.
+    """
+    shown = addr.IPV4.format
+    host_bits = stack.fib.bits - route.plen
+    if route.prefix & ((1 << host_bits) - 1):
+        network = route.prefix >> host_bits << host_bits
+        raise InvalidArgument(
+            f"{shown(route.prefix)}/{route.plen} has host bits set",
+            hint=f"the network is {shown(network)}/{route.plen}, the host {shown(route.prefix)}/32",
+        )
+    if route.scope > Scope.HOST:
+        raise InvalidArgument(
+            "scope nowhere leads nowhere", hint="smolctl route add unreachable ..."
+        )
+    _check_way(stack, route)
+    if route.prefsrc is not None and not stack.fib.is_local(route.prefsrc):
+        raise InvalidArgument(
+            f"src {shown(route.prefsrc)} is not an address of this stack", hint="smolctl addr show"
+        )
+    check_route_room(stack, route, mode)
+    stack.fib.insert(route, mode)
+    stack.touch()
+
+
+def _check_way(stack: Stack, route: Route) -> None:
+    """Check what a route leads by."""
+    hops = route.hops if isinstance(route, Multipath) else ()
+    if route.type in DEVICELESS:
+        if route.dev is not None or route.via is not None or hops:
+            raise InvalidArgument(f"a {route.type} route takes neither via nor dev, nor nexthop")
+    elif hops:
+        if route.scope >= Scope.HOST:
+            raise InvalidArgument("a route to this host itself has no several next hops")
+        for hop in hops:
+            _check_way(stack, hop)
+    elif route.via is not None:
+        _check_gateway(stack, route)
+    elif route.dev is None:
+        raise InvalidArgument(
+            "a route needs a gateway or a device", hint="add: via GATEWAY, or dev DEV"
+        )
+    else:
+        check_up(stack.interface(route.dev))
+
+
+def check_up(interface: Interface) -> None:
+    """Raise InterfaceDown for an interface that is down."""
+    if not interface.up:
+        raise InterfaceDown(
+            f"{interface.name} is down", hint=f"smolctl link set {interface.name} up"
+        )
+
+
+def _check_gateway(stack: Stack, route: Route) -> None:
+    """Check that the gateway is on a connected network (Linux fib_check_nh_v4_gw).
+
+    RFC 1122 3.3.1.1: a gateway must be on a network the host is connected to; ``onlink`` vouches
+    for it. A gateway that is an address of our own means: straight to the destination.
+    """
+    via = route.via or 0
+    shown = addr.IPV4.format(via)
+    if route.type is RouteType.LOCAL or route.scope >= Scope.HOST:
+        raise InvalidArgument("a route to this host itself takes no gateway")
+    if route.scope >= Scope.LINK:
+        raise NetworkUnreachable("a route with scope link goes without a gateway")
+    if route.onlink:
+        if route.dev is None:
+            raise InvalidArgument("onlink needs the device: add dev DEV")
+        check_up(stack.interface(route.dev))
+        if not _is_unicast(stack, via):
+            raise NetworkUnreachable(f"{shown} cannot be a gateway: it is not one other host")
+        route.on_link = False
+        return
+    if route.dev is not None:
+        check_up(stack.interface(route.dev))
+    found = _connected(stack, route, via)
+    if isinstance(found, Multipath):
+        found = found.first
+    if found is None or found.type not in (RouteType.UNICAST, RouteType.LOCAL):
+        where = f" of {route.dev}" if route.dev else ""
+        raise NetworkUnreachable(
+            f"the gateway {shown} is on no connected network{where}",
+            hint="add an address of its network first, or say: dev DEV onlink",
+        )
+    check_up(stack.interface(found.dev or ""))
+    route.dev = found.dev
+    route.on_link = found.scope is Scope.HOST
+
+
+def _connected(stack: Stack, route: Route, via: int) -> Route | None:
+    """Return the route to a gateway: the new route's own table first, then as for a packet."""
+    fib, dev = stack.fib, route.dev
+    if fib.merged:
+        if route.table not in (TableName.MAIN, TableName.LOCAL):
+            own = fib.find(route.table, via, dev, Scope.LINK)
+            if own is not None and own.type not in DEVICELESS:
+                return own
+        return fib.lookup_within(via, dev=dev, scope=Scope.LINK)
+    if route.table != TableName.MAIN:
+        own = fib.find(route.table, via, dev, Scope.LINK)
+        if own is not None and own.type not in DEVICELESS:
+            return own
+    return fib_lookup.lookup_ruled(stack, via, None, dev, PLAIN, Scope.LINK)
+
+
+def _is_unicast(stack: Stack, address: int) -> bool:
+    return not (
+        addr.is_multicast(address)
+        or addr.is_zeronet(address)
+        or stack.is_broadcast(address)
+        or stack.fib.is_local(address)
+    )
+
+
+def delete_route(stack: Stack, spec: Route, given: set[str]) -> Route:
+    """Delete the first route of ``spec``'s prefix that agrees with it (Linux fib_table_delete).
+
+    Args:
+        given: names of the attributes of ``spec`` that must agree: via, dev, metric, ... Of a route
+            with several next hops the first one must, or with "hops" each of them.
+
+    Raises:
+        NotFound: there is none.
+    """
+    table = stack.fib.tables.get(spec.table)
+    if table is None:
+        raise no_table(spec.table)
+    for found in table.chain(spec.prefix, spec.plen):
+        if _agrees(found, spec, given):
+            stack.fib.remove(found)
+            stack.touch()
+            return found
+    prefix = f"{addr.IPV4.format(spec.prefix)}/{spec.plen}" if spec.plen else "default"
+    raise NotFound(f"there is no such route: {prefix}", hint="smolctl route show")
+
+
+def no_table(number: int) -> NotFound:
+    """Return the error for a table that never had a route."""
+    return NotFound(
+        f"there is no table {table_text(number)}: nobody has put a route into it",
+        hint="smolctl route show table all",
+    )
+
+
+def _agrees(route: Route, spec: Route, given: set[str]) -> bool:
+    """Tell whether a route is one that is to be deleted (Linux fib_nh_match)."""
+    if "hops" in given:
+        wanted = spec.hops if isinstance(spec, Multipath) else ()
+        hops = route.hops if isinstance(route, Multipath) else (route,)
+        if len(wanted) != len(hops) or not all(map(_same_hop, hops, wanted)):
+            return False
+    first = route.hops[0] if isinstance(route, Multipath) else route
+    return all(
+        getattr(first if name in ("via", "dev") else route, name) == getattr(spec, name)
+        for name in given - {"hops"}
+    )
+
+
+def _same_hop(hop: Route, wanted: Route) -> bool:
+    """Tell whether a next hop is as said; Linux does not look at its weight."""
+    return wanted.dev in (None, hop.dev) and wanted.via in (None, hop.via)

@@ -1,0 +1,1 @@
+"""Explanations: what happened to a packet, or would happen."""

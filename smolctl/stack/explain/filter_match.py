@@ -1,0 +1,209 @@
+"""What a packet filter can ask of a packet: tests over its bytes and over what became of it.
+
+The bytes are read where the headers have their fields, without asking whether the headers are
+right: a filter must also find the packets that were dropped because they are not. What a frame is
+too short for is not there, and no test finds it.
+"""
+
+from collections.abc import Callable, Container, Sequence
+from typing import NamedTuple
+
+from smolctl.stack.trace.trace import Flow
+from smolctl.wire import addr, arp, ethernet, icmp, ipv4, udp
+from smolctl.wire.ethernet import EtherType
+from smolctl.wire.ipv4 import Protocol
+
+_RARP = 0x8035
+_SCTP = 132
+_IPV6_FRAGMENT = 44
+_IPV6_HEADER_LEN = 40
+_OFFSET = 0x1FFF
+WITH_PORTS = frozenset({Protocol.TCP, Protocol.UDP, _SCTP})
+"""Protocols that ``port`` means when none is named: those that tcpdump means."""
+
+_ADDRESSES_AT: dict[int, tuple[int, ...]] = {
+    EtherType.IPV4: (12, 16),
+    EtherType.ARP: (14, 24),
+    _RARP: (14, 24),
+}
+"""Where source and destination are. ARP's sender and target count as such, as in tcpdump."""
+
+
+class Packet(NamedTuple):
+    """One packet as a filter sees it.
+
+    Attributes:
+        frame: all its bytes.
+        ethernet: they begin with an Ethernet header; else with that of IP, as on a loopback.
+        direction: "in", "out", or "local" for what never leaves the stack.
+        dev: name of the interface.
+        reason: name of the reason of its fate, None when it has none.
+    """
+
+    frame: bytes
+    ethernet: bool = True
+    direction: str = "in"
+    dev: str = ""
+    reason: str | None = None
+
+
+def meant(flow: Flow) -> tuple[bytes, bool]:
+    """Return what a packet that was refused before it was built would have been.
+
+    As far as a filter asks: headers without payload. A source that was not chosen yet is 0.0.0.0.
+
+    Returns: the bytes, and whether they begin with an Ethernet header.
+    """
+    src = flow.src or 0
+    if flow.proto == "arp":
+        asked = arp.ArpPacket(arp.Op.REQUEST, addr.ZERO_MAC, src, addr.ZERO_MAC, flow.dst)
+        header = ethernet.EthernetHeader(addr.BROADCAST_MAC, addr.ZERO_MAC, EtherType.ARP)
+        return header.to_bytes() + asked.to_bytes(), True
+    if flow.proto == "udp":
+        protocol, inner = Protocol.UDP, udp.to_bytes(flow.sport, flow.dport, b"", src, flow.dst)
+    else:
+        protocol = Protocol.ICMP
+        inner = icmp.IcmpMessage(flow.sport, flow.dport, 0, b"").to_bytes()
+    length = ipv4.MIN_HEADER_LEN + len(inner)
+    outer = ipv4.Ipv4Header(5, 0, length, 0, True, False, 0, 64, protocol, src, flow.dst)
+    return outer.to_bytes() + inner, False
+
+
+class Fields(NamedTuple):
+    """A packet taken apart as far as all tests need.
+
+    Attributes:
+        packet: itself.
+        ethertype: what ``network`` is; 0 when that cannot be told.
+        network: from the network header on.
+    """
+
+    packet: Packet
+    ethertype: int
+    network: bytes
+
+
+Test = Callable[[Fields], bool]
+Combine = Callable[[Sequence[bool]], bool]
+"""``any`` or ``all``: what must hold of source and destination."""
+
+
+def fields(packet: Packet) -> Fields:
+    """Take a packet apart; any bytes will do."""
+    frame = packet.frame
+    if packet.ethernet:
+        header = ethernet.parse(frame)
+        ethertype = header.ethertype if isinstance(header, ethernet.EthernetHeader) else 0
+        return Fields(packet, ethertype, frame[ethernet.HEADER_LEN :])
+    versions: dict[int, int] = {4: EtherType.IPV4, 6: EtherType.IPV6}
+    return Fields(packet, versions.get(frame[0] >> 4, 0) if frame else 0, frame)
+
+
+def ethertype(number: int) -> Test:
+    """Return the test for what an Ethernet header, or IP's version, says that it carries."""
+    return lambda fields: fields.ethertype == number
+
+
+def protocol(number: int) -> Test:
+    """Return the test for IP's protocol field, of either version.
+
+    In IPv6, behind a fragment header too, but behind no other, as tcpdump does it.
+    """
+
+    def test(fields: Fields) -> bool:
+        network = fields.network
+        if fields.ethertype == EtherType.IPV4:
+            return network[9:10] == bytes((number,))
+        if fields.ethertype != EtherType.IPV6 or len(network) < 7:
+            return False
+        if network[6] == number:
+            return True
+        wrapped = network[6] == _IPV6_FRAGMENT
+        return wrapped and network[_IPV6_HEADER_LEN : _IPV6_HEADER_LEN + 1] == bytes((number,))
+
+    return test
+
+
+def ipv4_protocol(number: int) -> Test:
+    """Return the test for the protocol field of IPv4 alone."""
+    of_either = protocol(number)
+    return lambda fields: fields.ethertype == EtherType.IPV4 and of_either(fields)
+
+
+def address(prefix: int, mask: int, ends: slice, combine: Combine) -> Test:
+    """Return the test for IPv4 addresses in an IPv4 or ARP header.
+
+    Args:
+        prefix: what the address has where ``mask`` has ones.
+        mask: 32 bits.
+        ends: which of source and destination.
+        combine: whether one or all of them must match.
+    """
+
+    def test(fields: Fields) -> bool:
+        at = _ADDRESSES_AT.get(fields.ethertype, ())[ends]
+        return bool(at) and combine([_is_in(fields.network[x : x + 4], prefix, mask) for x in at])
+
+    return test
+
+
+def port(number: int, protocols: Container[int], ends: slice, combine: Combine) -> Test:
+    """Return the test for ports, which only the first fragment of a packet has (RFC 791 3.2).
+
+    Args:
+        number: 0..65535.
+        protocols: those whose ports are meant.
+        ends: which of source and destination.
+        combine: whether one or all of them must match.
+    """
+
+    def test(fields: Fields) -> bool:
+        network = fields.network
+        if fields.ethertype == EtherType.IPV4 and len(network) >= 10:
+            if int.from_bytes(network[6:8]) & _OFFSET:
+                return False
+            carried, at = network[9], (network[0] & 15) * 4
+        elif fields.ethertype == EtherType.IPV6 and len(network) >= 7:
+            carried, at = network[6], _IPV6_HEADER_LEN
+        else:
+            return False
+        wanted = number.to_bytes(2)
+        return carried in protocols and combine(
+            [network[x : x + 2] == wanted for x in [at, at + 2][ends]]
+        )
+
+    return test
+
+
+def direction(name: str) -> Test:
+    """Return the test for the way that a packet took: "in", "out" or "local"."""
+    return lambda fields: fields.packet.direction == name
+
+
+def device(name: str) -> Test:
+    """Return the test for the interface."""
+    return lambda fields: fields.packet.dev == name
+
+
+def reason(name: str | None) -> Test:
+    """Return the test for the reason of a packet's fate; None stands for any reason."""
+    if name is None:
+        return lambda fields: fields.packet.reason is not None
+    return lambda fields: fields.packet.reason == name
+
+
+def _is_in(address: bytes, prefix: int, mask: int) -> bool:
+    return len(address) == 4 and int.from_bytes(address) & mask == prefix
+
+
+PROTOCOLS: dict[str, Test] = {
+    "ip": ethertype(EtherType.IPV4),
+    "ip6": ethertype(EtherType.IPV6),
+    "arp": ethertype(EtherType.ARP),
+    "rarp": ethertype(_RARP),
+    "icmp": ipv4_protocol(Protocol.ICMP),
+    "igmp": ipv4_protocol(Protocol.IGMP),
+    "tcp": protocol(Protocol.TCP),
+    "udp": protocol(Protocol.UDP),
+}
+"""What the protocols' names mean: the same as in tcpdump."""

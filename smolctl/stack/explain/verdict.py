@@ -1,0 +1,269 @@
+"""What became of a packet, told: its row with verdict, why and fix."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from smolctl.stack.explain.route_words import route_text
+from smolctl.stack.explain.steps import Row, steps_rows
+from smolctl.stack.explain.summary import summarize
+from smolctl.stack.ip.route_output import Decision
+from smolctl.stack.reason import REASONS, Reason
+from smolctl.stack.trace.facts import Bound, Cut, Joined, Member, Owner, Planned, Resolved, Stranger
+from smolctl.stack.trace.trace import Direction, Fate, Trace
+from smolctl.wire.addr import IPV4, format_mac
+from smolctl.wire.arp import ArpPacket, Op
+from smolctl.wire.icmp import IcmpMessage
+from smolctl.wire.igmp import Membership, Report
+from smolctl.wire.ipv4 import Ipv4Header
+from smolctl.wire.udp import HEADER_LEN, UdpHeader
+
+SCHEMA = 1
+"""Version of the row; within one, keys are only added."""
+
+
+def tell(trace: Trace, wall: Callable[[int], float] | None = None) -> Row:
+    """Return the row of a packet; keys that have nothing to say are absent.
+
+    Args:
+        wall: turns the stack's time into seconds since 1970; None for a prediction.
+    """
+    reason, detail = blame(trace)
+    row: Row = {"schema": SCHEMA, "kind": "predicted" if wall is None else "observed"}
+    if trace.id and wall is not None:
+        row.update(id=trace.id, time=round(wall(trace.began_ns), 6))
+    row.update(dir=str(trace.direction), verdict=verdict(trace), ok=good(trace))
+    if trace.fate is not None:
+        row["fate"] = str(trace.fate)
+    if reason is not None:
+        row.update({"reason": reason.name, "class": str(reason.kind)})
+    if trace.waited_for is not None and trace.settled and wall is not None:
+        row["delay_ms"] = round((trace.at_ns - trace.began_ns) / 1e6, 3)
+    row.update(summary=headline(trace), packet=packet_row(trace))
+    if trace.arrival is not None:
+        row["iif"] = trace.arrival.dev
+    if trace.dev:
+        row["dev"] = trace.dev
+    if trace.cause is not None:
+        row["cause"] = {"summary": headline(trace.cause)}
+        if trace.cause.id:
+            row["cause"]["id"] = trace.cause.id
+    row["steps"] = steps_rows(trace)
+    row["why"] = because(trace)
+    if reason is not None:
+        row.update(rfc=[reason.source], linux=reason.linux, fix=reason.fixes(detail))
+        advice = reason.advice(detail)
+        if advice:
+            row["advice"] = advice
+    else:
+        row["fix"] = []
+    return row
+
+
+def blame(trace: Trace) -> tuple[Reason | None, Mapping[str, object]]:
+    """Return the reason that the packet is in trouble for, and its details."""
+    if trace.complaint is not None:
+        return trace.complaint
+    if trace.reason is None and trace.fate is Fate.ABSORBED and trace.steps[-1].result == "note":
+        facts = trace.steps[-1].facts
+        if isinstance(facts, dict):
+            return REASONS[facts["reason"]], facts
+    if trace.reason is None and trace.waited_for is not None and trace.waited_for.fix_templates:
+        # It is through, but need not have waited.
+        for step in trace.steps:
+            if isinstance(step.facts, dict) and step.facts.get("reason") == trace.waited_for.name:
+                return trace.waited_for, step.facts
+    return trace.reason, trace.detail
+
+
+def good(trace: Trace) -> bool:
+    """Tell whether the packet did what its sender wants, or still may."""
+    return trace.complaint is None and trace.fate not in (Fate.DROPPED, Fate.REJECTED)
+
+
+def headline(trace: Trace) -> str:
+    """Return what the packet is, in one line."""
+    if trace.frame:
+        return summarize(trace.frame, trace.linked)
+    flow = trace.flow
+    if flow is None:
+        return "a packet"
+    src = "0.0.0.0" if flow.src is None else IPV4.format(flow.src)
+    dst = IPV4.format(flow.dst)
+    if flow.proto == "arp":
+        return f"who-has {dst}" + (f" tell {src}" if flow.src is not None else "")
+    if flow.proto == "udp":
+        return f"{src}:{flow.sport} > {dst}:{flow.dport} UDP {flow.length} B"
+    return f"{src} > {dst} {flow.proto.upper()} {flow.length} B"
+
+
+def verdict(trace: Trace) -> str:
+    """Return the fate in words, and the reason's name."""
+    if trace.complaint is not None:
+        return f"sent, but it failed - {trace.complaint[0].name}"
+    text = _VERDICTS[trace.fate](trace)
+    reason, _ = blame(trace)
+    return f"{text} - {reason.name}" if reason is not None else text
+
+
+def _queued(trace: Trace) -> str:
+    queued = trace.detail.get("queued")
+    return f"waiting, {queued} queued" if queued else "waiting"
+
+
+def _sent(trace: Trace) -> str:
+    waited = trace.waited_for is not None and trace.at_ns > trace.began_ns
+    after = f" after {(trace.at_ns - trace.began_ns) / 1e6:.1f} ms" if waited else ""
+    cut = trace.steps[-1].facts
+    pieces = f" in {cut.fragments} fragments" if isinstance(cut, Cut) else ""
+    return f"{trace.fate} by {trace.dev}{after}{pieces}"
+
+
+def _delivered(trace: Trace) -> str:
+    takers = [
+        step.facts
+        for step in trace.steps
+        if isinstance(step.facts, Bound) and step.result == "pick"
+    ]
+    if not takers:
+        return "delivered"
+    first = takers[0]
+    owner = f" ({first.owner})" if first.owner else ""
+    more = f" and {len(takers) - 1} more" if len(takers) > 1 else ""
+    return f"delivered to {IPV4.format(first.local)}:{first.port}{owner}{more}"
+
+
+def _failed(trace: Trace) -> str:
+    if trace.direction is Direction.OUT:
+        return "not sent"
+    if trace.direction is Direction.LOCAL:
+        return "not delivered"
+    if trace.direction is Direction.FORWARD:
+        return "not forwarded"
+    return "refused" if trace.fate is Fate.REJECTED else "dropped"
+
+
+def _absorbed(trace: Trace) -> str:
+    reason, _ = blame(trace)
+    if reason is None:
+        return _LEARNED.get(type(trace.steps[-1].facts), "learned from")
+    return "nobody is asked" if trace.direction is Direction.OUT else "told to its sender"
+
+
+_LEARNED: dict[type, str] = {
+    Joined: "put together with the others",
+    Planned: "taken note of",
+    Membership: "taken note of",
+    Report: "taken note of",
+}
+
+
+_VERDICTS: dict[Fate | None, Callable[[Trace], str]] = {
+    None: lambda _trace: "not decided yet",
+    Fate.WAITING: _queued,
+    Fate.SENT: _sent,
+    Fate.FORWARDED: _sent,
+    Fate.DELIVERED: _delivered,
+    Fate.ANSWERED: lambda _trace: "answered",
+    Fate.ABSORBED: _absorbed,
+    Fate.DROPPED: _failed,
+    Fate.REJECTED: _failed,
+}
+
+
+def because(trace: Trace) -> str:
+    """Return why the packet has its fate, in one line."""
+    reason, detail = blame(trace)
+    if reason is not None and (trace.fate is not Fate.WAITING or reason.fix_templates):
+        return reason.why(detail)
+    facts = {type(step.facts): step.facts for step in trace.steps}
+    parts = []
+    decision, owner, found = facts.get(Decision), facts.get(Owner), facts.get(Resolved)
+    if isinstance(decision, Decision) and trace.direction in (Direction.OUT, Direction.FORWARD):
+        route = decision.route
+        parts.append(
+            f"{decision.interface.name} was asked for"
+            if route is None
+            else f"{route_text(route)} is the best route to {IPV4.format(decision.dst)}"
+        )
+    elif isinstance(owner, Owner):
+        text = "everybody's" if owner.route is None else f"ours by {route_text(owner.route)}"
+        parts.append(f"{IPV4.format(owner.dst)} is {text}")
+    member, planned = facts.get(Member), facts.get(Planned)
+    if isinstance(member, Member):
+        parts.append(f"{IPV4.format(member.group)} is joined on {member.dev}")
+    if isinstance(planned, Planned):
+        answered = f"it is answered within {planned.within_ms / 1000:g} s"
+        parts.append(answered if planned.groups else "there is nothing to report")
+    if isinstance(found, Resolved):
+        parts.append(f"{IPV4.format(found.ip)} is at {format_mac(found.lladdr)}")
+    arp = facts.get(ArpPacket)
+    if isinstance(arp, ArpPacket):
+        parts.append(_arp_because(trace, arp))
+    if reason is not None:
+        parts.append(reason.why(detail))
+    elif trace.waited_for is not None and trace.waited_for.layer == "neigh":
+        parts.append("the first packet to a new next hop waits for ARP")
+    return "; ".join(parts) or "nothing was in its way"
+
+
+def _arp_because(trace: Trace, packet: ArpPacket) -> str:
+    if trace.fate is Fate.ANSWERED:
+        stranger = any(isinstance(step.facts, Stranger) for step in trace.steps)
+        answered = f"{IPV4.format(packet.target_ip)} is ours, and its owner answers"
+        return answered + _WHOEVER_ASKS * stranger
+    return f"{IPV4.format(packet.sender_ip)} is at {format_mac(packet.sender_mac)}"
+
+
+_WHOEVER_ASKS = ", whatever network the sender is in, as Linux does (unless arp.accept_from=subnet)"
+
+
+# --- what the packet is, as a row -----------------------------------------------------------------
+
+
+def packet_row(trace: Trace) -> Row:
+    """Return protocol, addresses, ports and lengths, as far as they are known."""
+    facts: dict[type, Any] = {type(step.facts): step.facts for step in trace.steps}
+    arp = facts.get(ArpPacket)
+    if arp is not None:
+        return {
+            "proto": "arp",
+            "op": "request" if arp.op == Op.REQUEST else "reply",
+            "src": IPV4.format(arp.sender_ip),
+            "dst": IPV4.format(arp.target_ip),
+            "lladdr": format_mac(arp.sender_mac),
+        }
+    flow = trace.flow
+    if flow is not None:
+        src = trace.src if trace.src is not None else flow.src
+        row: Row = {"proto": flow.proto, "dst": IPV4.format(flow.dst), "len": flow.length}
+        if src is not None:
+            row["src"] = IPV4.format(src)
+        if flow.proto == "udp":
+            row.update(sport=flow.sport, dport=flow.dport)
+        else:
+            row.update(icmp_type=flow.sport, icmp_code=flow.dport)
+        return row
+    return _received_row(facts)
+
+
+def _received_row(facts: dict[type, Any]) -> Row:
+    header: Ipv4Header | None = facts.get(Ipv4Header)
+    if header is None:
+        return {}
+    row: Row = {
+        "proto": _PROTOCOLS.get(header.protocol, str(header.protocol)),
+        "src": IPV4.format(header.src),
+        "dst": IPV4.format(header.dst),
+        "ttl": header.ttl,
+        "len": header.total_length - header.header_len,
+    }
+    parsed: UdpHeader | None = facts.get(UdpHeader)
+    if parsed is not None:
+        row.update(sport=parsed.sport, dport=parsed.dport, len=parsed.length - HEADER_LEN)
+    message: IcmpMessage | None = facts.get(IcmpMessage)
+    if message is not None:
+        row.update(icmp_type=message.type, icmp_code=message.code, len=len(message.body))
+    return row
+
+
+_PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp"}

@@ -1,0 +1,1 @@
+"""The fast paths, in front of the layered path."""

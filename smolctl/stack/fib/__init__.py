@@ -1,0 +1,1 @@
+"""Routes, rules and next hops, and what was learned of ways."""

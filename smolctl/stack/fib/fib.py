@@ -1,0 +1,181 @@
+"""The forwarding information base: all tables of routes, for the whole stack.
+
+One FIB stands above all interfaces; owning an address *is* a route of type local. As long as nobody
+has touched the rules (``rule.py``), the longest prefix over the tables ``local`` and ``main``
+together wins, as in Linux, which keeps both in one trie until then: among equal prefixes
+``local``, then the lowest metric, then the order that ``add`` and ``append`` gave; the table
+``default`` is for what they do not know. With rules the tables are apart, and ``rule_lookup`` asks
+them one by one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from smolctl.stack.events import Action
+from smolctl.stack.fib.nexthop import Multipath
+from smolctl.stack.fib.route import DEVICELESS, InsertMode, Route, RouteType, Scope, TableName
+from smolctl.stack.fib.table import COARSE_BITS, RouteTable
+
+_THROW = RouteType.THROW  # an enum's attribute costs as much as a comparison
+
+
+class Fib:
+    """The tables of one address family and the lookups over them.
+
+    Attributes:
+        tables: by number; ``local`` and ``main`` are always there, others from their first route
+            on.
+        merged: local and main are looked up as one, since there are no rules but the usual.
+        multipaths: the routes with several next hops, of all tables.
+    """
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+        self._local, self._main = RouteTable(bits), RouteTable(bits)
+        self._default: RouteTable | None = None
+        self.tables: dict[int, RouteTable] = {
+            TableName.LOCAL: self._local,
+            TableName.MAIN: self._main,
+        }
+        self.merged = True
+        self.multipaths: list[Multipath] = []
+        self.on_change: Callable[[Action, Route], None] | None = None
+
+    def __iter__(self) -> Iterator[Route]:
+        for number in self.numbers():
+            yield from self.tables[number]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.tables.values()))
+
+    def numbers(self) -> list[int]:
+        """Return the tables in the order in which ``ip route show table all`` has them."""
+        # Linux: 256 lists of tables, by the last byte of the number, the newest first.
+        return sorted(reversed(self.tables), key=lambda number: number & 0xFF)
+
+    def lookup(self, address: int) -> Route | None:
+        """Return the route a packet to ``address`` takes without rules, or None; no side effect.
+
+        The result may be of a type that refuses (blackhole, unreachable, prohibit). A throw route
+        that wins means that there is none (Linux fib_props: -EAGAIN).
+        """
+        route, local = self._main.lookup(address), self._local
+        if local.regions[address >> local.region_shift] is not None or local.coarse:
+            own = local.lookup(address)
+            if own is not None and (route is None or own.plen >= route.plen):
+                route = own
+        if route is not None and route.type is not _THROW:
+            return route
+        return self.find(TableName.DEFAULT, address) if self._default is not None else None
+
+    def find(
+        self, table: int, address: int, dev: str | None = None, scope: Scope = Scope.GLOBAL
+    ) -> Route | None:
+        """Return the best route of one table, as ``lookup_within`` for all; None if it throws."""
+        found = self.tables.get(table)
+        if found is None:
+            return None
+        if dev is not None or scope:
+            return _first(found.matches(address), dev, scope)
+        route = found.lookup(address)
+        return None if route is None or route.type is RouteType.THROW else route
+
+    def matches(self, address: int) -> list[Route]:
+        """Return every route of local and main that holds the address, as they are preferred."""
+        found = [*self._local.matches(address), *self._main.matches(address)]
+        found.sort(key=lambda route: -route.plen)
+        return found
+
+    def lookup_within(
+        self, address: int, *, dev: str | None = None, scope: Scope = Scope.GLOBAL
+    ) -> Route | None:
+        """Return the best route that leaves by ``dev`` and is at least as near as ``scope``.
+
+        Routes that refuse match whatever the device, as in Linux's ``fib_table_lookup``.
+        """
+        route = _first(self.matches(address), dev, scope)
+        if route is None and self._default is not None:
+            return self.find(TableName.DEFAULT, address, dev, scope)
+        return route
+
+    def own(self, address: int) -> Route | None:
+        """Return the route that says what an address is to this stack: local, broadcast, or None.
+
+        Source: Linux ``inet_addr_type``, which asks the table local, whatever the rules are.
+        """
+        return self.lookup(address) if self.merged else self._local.lookup(address)
+
+    def is_local(self, address: int) -> bool:
+        """Tell whether this stack owns the address."""
+        route = self.lookup(address) if self.merged else self._local.lookup(address)
+        return route is not None and route.type is RouteType.LOCAL
+
+    def insert(self, route: Route, mode: InsertMode = InsertMode.ADD) -> Route | None:
+        """Put a route into its table; see ``RouteTable.insert``."""
+        table = self.tables.get(route.table)
+        if table is None:
+            table = RouteTable(self.bits, COARSE_BITS)
+        before = len(table)
+        replaced = table.insert(route, mode)
+        if before == 0:
+            self.tables.setdefault(route.table, table)
+            self._default = self.tables.get(TableName.DEFAULT)
+        changed = replaced is not None or len(table) > before
+        if isinstance(replaced, Multipath):
+            self.multipaths.remove(replaced)
+        if changed and isinstance(route, Multipath):
+            self.multipaths.append(route)
+        if changed and self.on_change is not None:
+            self.on_change(Action.NEW if replaced is None else Action.CHANGED, route)
+        return replaced
+
+    def remove(self, route: Route) -> None:
+        """Take a route out of its table."""
+        self.tables[route.table].remove(route)
+        if isinstance(route, Multipath):
+            self.multipaths.remove(route)
+        if self.on_change is not None:
+            self.on_change(Action.DELETED, route)
+
+    def remove_where(self, unwanted: Callable[[Route], bool]) -> list[Route]:
+        """Remove every route that ``unwanted`` names and return them."""
+        gone = [route for route in self if unwanted(route)]
+        for route in gone:
+            self.remove(route)
+        return gone
+
+    def kill_hops(self, dev: str, *, gone: bool = False) -> None:
+        """Mark the next hops by an interface dead; a route of which none lives goes.
+
+        Args:
+            gone: the interface is no more, and its routes with several next hops go with it.
+
+        Source: Linux ``fib_sync_down_dev``.
+        """
+        for route in list(self.multipaths):
+            mine = [hop for hop in route.hops if hop.dev == dev]
+            for hop in mine:
+                hop.dead = True
+            if mine and (gone or all(hop.dead for hop in route.hops)):
+                self.remove(route)
+
+    def revive_hops(self, dev: str) -> None:
+        """Let the next hops by an interface live again (Linux ``fib_sync_up``)."""
+        for route in self.multipaths:
+            for hop in route.hops:
+                if hop.dev == dev:
+                    hop.dead = False
+
+
+def _first(routes: Iterable[Route], dev: str | None, scope: Scope) -> Route | None:
+    """Return the first route that goes by ``dev``; of several next hops the one that does."""
+    for route in routes:
+        if route.scope < scope:
+            continue
+        if route.type is RouteType.THROW:
+            return None
+        if dev is None or route.type in DEVICELESS or route.dev == dev:
+            return route
+        hop = route.by(dev) if isinstance(route, Multipath) else None
+        if hop is not None:
+            return hop
+    return None

@@ -1,0 +1,229 @@
+"""Rules: which tables are asked for a packet, and in which order.
+
+Each rule has conditions and an action; the first rule by priority whose conditions hold decides,
+unless its table knows no route for the packet: then the next rule does (Linux fib_rules_lookup).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
+from smolctl.stack.fib.route import Route, RouteType, TableName
+
+PRIORITY_MAX = 0xFFFFFFFF
+OUTPUT = "lo"
+"""What ``iif`` is for packets that are sent from here, as in Linux."""
+
+
+class RuleAction(StrEnum):
+    """What a rule does with packets that match (Linux FR_ACT_*)."""
+
+    LOOKUP = "lookup"
+    GOTO = "goto"
+    NOP = "nop"
+    BLACKHOLE = "blackhole"
+    UNREACHABLE = "unreachable"
+    PROHIBIT = "prohibit"
+
+
+class Traits(NamedTuple):
+    """What may decide on a packet's way besides its addresses.
+
+    Attributes:
+        protocol: of IPv4, 0 for not known.
+        sport, dport: of UDP, 0 for none.
+        tos: the former type of service, ECN bits included.
+        iif: the interface by which it came in.
+    """
+
+    protocol: int = 0
+    sport: int = 0
+    dport: int = 0
+    tos: int = 0
+    iif: str = OUTPUT
+
+
+PLAIN = Traits()
+"""Of a packet that is sent from here and nothing more is known of."""
+Ports = tuple[int, int]
+"""First and last."""
+
+
+@dataclass(slots=True, eq=False)
+class Rule:
+    """One rule; immutable once it is among the others.
+
+    Attributes:
+        priority: the lowest is asked first.
+        src, src_len, dst, dst_len: prefixes, whose host bits may be set and do not count.
+        tos: 0 for any.
+        invert: it matches what its conditions do not.
+        target: the priority at which ``goto`` goes on.
+        suppress: a route of at most this prefix length does not count, None to let all.
+        protocol: who made it: "kernel", "static", ...; "" for nobody in particular.
+    """
+
+    priority: int = 0
+    action: RuleAction = RuleAction.LOOKUP
+    table: int = TableName.MAIN
+    src: int = 0
+    src_len: int = 0
+    dst: int = 0
+    dst_len: int = 0
+    tos: int = 0
+    iif: str | None = None
+    oif: str | None = None
+    ipproto: int = 0
+    sport: Ports | None = None
+    dport: Ports | None = None
+    invert: bool = False
+    target: int = 0
+    suppress: int | None = None
+    protocol: str = ""
+    refusal: "Refused | None" = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.action in REFUSING:
+            self.refusal = Refused(0, 0, REFUSING[self.action], rule=self)
+
+    def matches(self, bits: int, dst: int, src: int, oif: str | None, traits: Traits) -> bool:
+        """Tell whether its conditions hold for a packet.
+
+        Args:
+            src: 0 when it has no source address yet.
+            oif: the interface that its sender insists on.
+        """
+        return self.invert is not (
+            self.iif in (None, traits.iif)
+            and self.oif in (None, oif)
+            and not (src ^ self.src) >> bits - self.src_len
+            and not (dst ^ self.dst) >> bits - self.dst_len
+            and (not self.tos or self.tos == traits.tos & ~3)
+            and (not self.ipproto or self.ipproto == traits.protocol)
+            and (self.sport is None or self.sport[0] <= traits.sport <= self.sport[1])
+            and (self.dport is None or self.dport[0] <= traits.dport <= self.dport[1])
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Refused(Route):
+    """What a lookup finds when a rule refuses: no route, but it stands where one would."""
+
+    rule: Rule | None = field(default=None, repr=False)
+
+
+REFUSING = {
+    RuleAction.BLACKHOLE: RouteType.BLACKHOLE,
+    RuleAction.UNREACHABLE: RouteType.UNREACHABLE,
+    RuleAction.PROHIBIT: RouteType.PROHIBIT,
+}
+
+
+class Rules:
+    """The rules of one address family, by priority, in the order of their coming among equals.
+
+    As long as nobody has changed them they are not looked at: see ``Fib.merged``.
+    """
+
+    def __init__(self) -> None:
+        self._items = [
+            Rule(0, table=TableName.LOCAL, protocol="kernel"),
+            Rule(32766, table=TableName.MAIN, protocol="kernel"),
+            Rule(32767, table=TableName.DEFAULT, protocol="kernel"),
+        ]
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self._items)
+
+    def twin(self) -> "Rules":
+        """Return the same rules, to be changed on their own."""
+        result = Rules()
+        result._items = list(self._items)
+        return result
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def matching(
+        self, bits: int, dst: int, src: int, oif: str | None, traits: Traits
+    ) -> Iterator[Rule]:
+        """Yield the rules that a packet meets and matches, in order; each ``goto`` is followed."""
+        items = self._items
+        at = 0
+        while at < len(items):
+            rule = items[at]
+            at += 1
+            if not rule.matches(bits, dst, src, oif, traits):
+                continue
+            yield rule
+            if rule.action is RuleAction.GOTO:
+                # Only forwards, so that it ends; to nowhere means the next one.
+                at = self._position(rule.target) or at
+
+    def resolves(self, rule: Rule) -> bool:
+        """Tell whether a goto leads to a rule that is there."""
+        return self._position(rule.target) is not None
+
+    def _position(self, priority: int) -> int | None:
+        for position, rule in enumerate(self._items):
+            if rule.priority == priority:
+                return position
+        return None
+
+    def free_priority(self) -> int:
+        """Return the priority of a rule that asks for none (Linux fib_default_rule_pref)."""
+        second = self._items[1].priority if len(self._items) > 1 else 0
+        return max(second - 1, 0)
+
+    def insert(self, rule: Rule) -> None:
+        """Put a rule behind those of its priority.
+
+        Raises:
+            AlreadyExists: one that says the same is there.
+            InvalidArgument: a goto that does not lead forwards.
+        """
+        if rule.action is RuleAction.GOTO and rule.target <= rule.priority:
+            raise InvalidArgument(
+                f"goto {rule.target} from priority {rule.priority} does not lead forwards",
+                hint=f"a higher priority than {rule.priority}",
+            )
+        if any(_same(old, rule) for old in self._items):
+            raise AlreadyExists("this very rule is there already", hint="smolctl rule show")
+        behind = [old.priority <= rule.priority for old in self._items]
+        self._items.insert(sum(behind), rule)
+
+    def find(self, spec: Rule, given: frozenset[str]) -> Rule:
+        """Return the first rule that agrees with ``spec`` in the attributes that are ``given``.
+
+        Raises:
+            NotFound: none does.
+        """
+        for rule in self._items:
+            if all(getattr(rule, name) == getattr(spec, name) for name in given):
+                return rule
+        raise NotFound("there is no such rule", hint="smolctl rule show")
+
+    def remove(self, rule: Rule) -> None:
+        """Take a rule out."""
+        self._items.remove(rule)
+
+
+_COMPARED = (
+    "action", "table", "priority", "iif", "oif", "suppress", "ipproto", "protocol", "sport",
+    "dport",
+)  # fmt: skip
+
+
+def _same(old: Rule, new: Rule) -> bool:
+    """Tell whether Linux takes two for the same (rule_exists, fib4_rule_compare).
+
+    The old one may be narrower where the new one says nothing; "not" and a goto's target are not
+    looked at.
+    """
+    return all(getattr(old, name) == getattr(new, name) for name in _COMPARED) and (
+        (not new.src_len or (old.src, old.src_len) == (new.src, new.src_len))
+        and (not new.dst_len or (old.dst, old.dst_len) == (new.dst, new.dst_len))
+        and (not new.tos or old.tos == new.tos)
+    )

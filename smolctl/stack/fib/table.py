@@ -1,0 +1,191 @@
+"""A table of routes: one dict for each region, probed once for each prefix length in it."""
+
+from collections.abc import Iterable, Iterator
+
+from smolctl.errors import AlreadyExists, NotFound
+from smolctl.stack.fib.route import InsertMode, Route
+
+REGION_BITS = 16
+"""Leading bits of an address that choose its region; see ``RouteTable``."""
+COARSE_BITS = 8
+"""Prefixes shorter than this are kept apart: they touch too many regions to be noted in each."""
+
+
+class Region(dict[int, Route]):
+    """The routes that touch one region: the first route of each prefix.
+
+    The key is the prefix behind a leading 1, which makes 10/8 and 10.0/16 different numbers: the
+    address with that bit, shifted right. ``shifts`` says how far, longest prefix first; it may name
+    a length that is gone.
+    """
+
+    __slots__ = ("shifts",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shifts: tuple[int, ...] = ()
+
+
+class RouteTable:
+    """The routes of one table: a dict per region, asked once per prefix length that occurs there.
+
+    All addresses that share their first 16 bits are a region. Few prefix lengths occur in any one,
+    and its dict is small, so a lookup touches little memory however many routes the table holds.
+
+    Args:
+        region_bits: fewer than 16, not less than ``COARSE_BITS``, for a table of few routes, which
+            then takes 2 KiB rather than 512.
+
+    Attributes:
+        regions: by their first bits; None for one without routes.
+        coarse: the routes that are shorter than ``COARSE_BITS``.
+    """
+
+    def __init__(self, bits: int, region_bits: int = REGION_BITS) -> None:
+        self._bits = bits
+        self._mark = 1 << bits
+        self._region_bits = min(bits, region_bits)
+        self.region_shift = bits - self._region_bits
+        self.regions: list[Region | None] = [None] * (1 << self._region_bits)
+        self._used: set[int] = set()
+        self.coarse = Region()
+        self._shifts: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Route]:
+        """Yield all routes by prefix, the longer prefix first, each chain in lookup order."""
+        heads = [
+            head
+            for number in self._used
+            for head in (self.regions[number] or Region()).values()
+            if head.prefix >> self.region_shift == number
+        ]
+        heads += self.coarse.values()
+        heads.sort(key=lambda route: (route.prefix, -route.plen))
+        for head in heads:
+            yield from _chain(head)
+
+    def lookup(self, address: int) -> Route | None:
+        """Return the first route of the longest matching prefix, or None."""
+        marked = address | self._mark
+        region = self.regions[address >> self.region_shift]
+        if region is not None:
+            for shift in region.shifts:
+                route = region.get(marked >> shift)
+                if route is not None:
+                    return route
+        coarse = self.coarse
+        for shift in coarse.shifts:
+            route = coarse.get(marked >> shift)
+            if route is not None:
+                return route
+        return None
+
+    def matches(self, address: int) -> Iterator[Route]:
+        """Yield every route whose prefix holds the address, in the order they are preferred."""
+        for region in (self.regions[address >> self.region_shift], self.coarse):
+            if region is not None:
+                for shift in region.shifts:
+                    head = region.get((address | self._mark) >> shift)
+                    if head is not None:
+                        yield from _chain(head)
+
+    def chain(self, prefix: int, plen: int) -> list[Route]:
+        """Return the routes of exactly this prefix, in lookup order."""
+        if plen < COARSE_BITS:
+            region: Region | None = self.coarse
+        else:
+            region = self.regions[prefix >> self.region_shift]
+        if region is None:
+            return []
+        head = region.get((prefix | self._mark) >> (self._bits - plen))
+        return list(_chain(head)) if head is not None else []
+
+    def insert(self, route: Route, mode: InsertMode) -> Route | None:
+        """Put a route in, as Linux's ``fib_table_insert`` does.
+
+        Returns: the route that it replaced, or None.
+
+        Raises:
+            AlreadyExists: ``add`` over a route of the same prefix and metric, or the very same
+                route is there (for ``replace``: but is not the first one).
+            NotFound: ``change`` without a route of the same prefix and metric.
+        """
+        chain = self.chain(route.prefix, route.plen)
+        first = next((i for i, r in enumerate(chain) if r.metric >= route.metric), len(chain))
+        same = [r for r in chain[first:] if r.metric == route.metric]
+        if not same:
+            if mode is InsertMode.CHANGE:
+                raise NotFound("no route has that destination and metric")
+            chain.insert(first, route)
+            self._store(route, chain)
+            self._count += 1
+            return None
+        if mode is InsertMode.ADD:
+            raise AlreadyExists("a route with that destination and metric is there already")
+        twin = next((r for r in same if r.identity() == route.identity()), None)
+        if mode is InsertMode.APPEND:
+            if twin is not None:
+                raise AlreadyExists("this very route is there already")
+            chain.insert(first + len(same), route)
+            self._store(route, chain)
+            self._count += 1
+            return None
+        if twin is not None and twin is not same[0]:
+            raise AlreadyExists("this very route is there already, behind another one")
+        if twin is not None:
+            return None
+        replaced = chain[first]
+        chain[first] = route
+        self._store(route, chain)
+        return replaced
+
+    def remove(self, route: Route) -> None:
+        """Take out a route that is in the table."""
+        chain = self.chain(route.prefix, route.plen)
+        chain.remove(route)
+        self._store(route, chain)
+        self._count -= 1
+
+    def _store(self, route: Route, chain: list[Route]) -> None:
+        """Make ``chain`` the routes of the prefix that ``route`` has."""
+        for current, following in zip(chain, [*chain[1:], None], strict=False):
+            current.next = following
+        shift = self._bits - route.plen
+        key = (route.prefix | self._mark) >> shift
+        for number in self._touched(route):
+            region = self.coarse if number is None else self.regions[number]
+            if region is None:
+                assert number is not None
+                region = self.regions[number] = Region()
+                self._used.add(number)
+            if chain:
+                region[key] = chain[0]
+                if shift not in region.shifts:
+                    shifts = tuple(sorted({*region.shifts, shift}))
+                    # One tuple for all regions with these lengths: it stays in the CPU's cache.
+                    region.shifts = self._shifts.setdefault(shifts, shifts)
+            else:
+                del region[key]
+                if not region:
+                    region.shifts = ()
+                    if number is not None:
+                        self.regions[number] = None
+                        self._used.remove(number)
+
+    def _touched(self, route: Route) -> Iterable[int | None]:
+        """Return the numbers of the regions that a prefix touches; None is the coarse one."""
+        if route.plen < COARSE_BITS:
+            return (None,)
+        first = route.prefix >> self.region_shift
+        return range(first, first + (1 << max(0, self._region_bits - route.plen)))
+
+
+def _chain(head: Route | None) -> Iterator[Route]:
+    while head is not None:
+        following = head.next
+        yield head
+        head = following

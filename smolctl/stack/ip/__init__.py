@@ -1,0 +1,1 @@
+"""What both address families share."""

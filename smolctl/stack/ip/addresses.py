@@ -1,0 +1,159 @@
+"""Addresses of an interface.
+
+The rules are those of Linux's ``__inet_insert_ifa`` and ``__inet_del_ifa``: the first address of a
+prefix is primary and brings the connected route, later ones are secondary and go with it.
+"""
+
+from dataclasses import dataclass
+
+from smolctl.errors import AlreadyExists, InvalidArgument
+from smolctl.stack.fib.route import Scope
+
+
+@dataclass(slots=True, eq=False)
+class Address:
+    """One address of an interface.
+
+    Attributes:
+        local: the address itself.
+        plen: prefix length of its network in bits.
+        broadcast: broadcast address shown and owned because the user asked for one; the last
+            address of the network is a broadcast route either way.
+        secondary: another address of the same network is primary.
+        dad: whether it is tested before it is used (RFC 5227 2.1), None for as arp.dad says.
+        tentative: it is not used: nothing is sent from it, and nothing for it is taken or answered.
+        dadfailed: another host has it; it is tentative until it is tested again.
+        rival: the MAC address of the host that claimed it last.
+        autojoin: it is a group that the interface is in for as long as the address is there (Linux
+            IFA_F_MCAUTOJOIN), and nobody's own: nothing is sent from it, and no route follows.
+    """
+
+    local: int
+    plen: int
+    scope: Scope
+    label: str
+    broadcast: int | None = None
+    secondary: bool = False
+    dad: bool | None = None
+    tentative: bool = False
+    dadfailed: bool = False
+    rival: bytes | None = None
+    autojoin: bool = False
+
+    def network(self, bits: int) -> int:
+        """Return the network address: ``local`` with its host bits cleared."""
+        shift = bits - self.plen
+        return self.local >> shift << shift
+
+
+class AddressList:
+    """The addresses of one interface, in the order in which Linux keeps and shows them."""
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+        self.items: list[Address] = []
+
+    def insert(self, new: Address) -> None:
+        """Add an address; sets ``secondary`` on it when its network is there already.
+
+        Raises:
+            AlreadyExists: the same address with the same prefix length is there.
+            InvalidArgument: the network is there with another scope.
+        """
+        position = 0
+        new.secondary = False
+        for index, old in enumerate(self.items):
+            if not old.secondary and new.scope <= old.scope:
+                position = index + 1
+            if old.plen == new.plen and old.network(self.bits) == new.network(self.bits):
+                if old.local == new.local:
+                    raise AlreadyExists("the address is already assigned")
+                if old.scope != new.scope:
+                    raise InvalidArgument("another address of this network has another scope")
+                new.secondary = True
+        self.items.insert(len(self.items) if new.secondary else position, new)
+
+    def remove(self, address: Address) -> list[Address]:
+        """Take an address out; with a primary its secondaries go too. Returns all that went."""
+        gone = [address]
+        if not address.secondary:
+            network = address.network(self.bits)
+            gone += [
+                other
+                for other in self.items
+                if other.secondary
+                and other.plen == address.plen
+                and other.network(self.bits) == network
+            ]
+        self.items = [kept for kept in self.items if kept not in gone]
+        return gone
+
+    def find(self, local: int, plen: int | None) -> Address | None:
+        """Return the address ``local`` (of that prefix length, when one is given)."""
+        for address in self.items:
+            if address.local == local and plen in (None, address.plen):
+                return address
+        return None
+
+    def source_of(self, address: Address) -> int | None:
+        """Return the primary address of ``address``'s network, which may be itself.
+
+        While that one is tentative, the first other one that is not; None when all are.
+        """
+        if not (address.secondary or address.tentative):
+            return address.local
+        found = None
+        network = address.network(self.bits)
+        for other in self.items:
+            same = other.plen == address.plen and other.network(self.bits) == network
+            if same and not other.tentative:
+                if not other.secondary:
+                    return other.local
+                found = other.local if found is None else found
+        return found
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether any of these is tentative."""
+        return any(item.tentative for item in self.items)
+
+    def holds(self, address: int) -> bool:
+        """Tell whether an address is in the network of any of these."""
+        bits = self.bits
+        return any(
+            address >> bits - item.plen == item.local >> bits - item.plen and not item.autojoin
+            for item in self.items
+        )
+
+    def select(self, destination: int | None, scope: Scope) -> int | None:
+        """Return the source address for a destination (Linux ``inet_select_addr``).
+
+        The first primary address whose network holds ``destination`` wins, else the first primary
+        address of at most that scope; None when there is none.
+
+        Deviation: Linux may take a group's, which no host can answer (RFC 1122 3.2.1.3: MUST NOT).
+        """
+        first, waits = None, False
+        for address in self.items:
+            waits = waits or address.tentative
+            if address.secondary or address.scope > scope or address.tentative or address.autojoin:
+                continue
+            if destination is None:
+                return address.local
+            shift = self.bits - address.plen
+            if destination >> shift == address.local >> shift:
+                return address.local
+            if first is None:
+                first = address.local
+        return (self._stand_in(destination, scope) if waits else None) or first
+
+    def _stand_in(self, destination: int | None, scope: Scope) -> int | None:
+        """Return a secondary address whose primary is tentative, of the destination's network."""
+        for address in self.items:
+            usable = not (address.tentative or address.autojoin)
+            if address.secondary and usable and address.scope <= scope:
+                shift = self.bits - address.plen
+                near = destination is None or destination >> shift == address.local >> shift
+                if near and self.source_of(address) == address.local:
+                    return address.local
+        return None

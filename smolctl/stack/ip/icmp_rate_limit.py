@@ -1,0 +1,83 @@
+"""The rate limit of ICMP errors (RFC 1812 4.3.2.8): token buckets per destination and for all.
+
+Rules are Linux's ``icmp_global_allow`` and ``inet_peer_xrlim_allow``: a burst of 6 to one
+destination, then one every ``icmp.ratelimit_ms``; together at most ``icmp.msgs_per_sec`` with a
+burst of ``icmp.msgs_burst``.
+"""
+
+from collections.abc import Callable
+from copy import copy
+
+from smolctl.stack.sysctl.settings import Settings
+
+BURST = 6
+PEERS_LIMIT = 4096
+NS_PER_S = 1_000_000_000
+
+
+class IcmpLimiter:
+    """Decides whether an error may be sent; bounded in memory.
+
+    Args:
+        random: returns a float in [0, 1). What an error takes of the common credit is not the same
+            each time, or others could find out by it whether we answered somebody
+            (CVE-2020-25705; Linux ``icmp_global_consume``).
+
+    Attributes:
+        refused_by: the knob that allowed no more, when an error was last refused.
+    """
+
+    def __init__(self, settings: Settings, random: Callable[[], float]) -> None:
+        self._settings = settings
+        self._random = random
+        self._peers: dict[int, tuple[int, int]] = {}
+        self._credit = 0
+        self._stamp_ns: int | None = None
+        self.refused_by = ""
+
+    def twin(self, random: Callable[[], float]) -> "IcmpLimiter":
+        """Return a copy that can be used up on its own."""
+        result = copy(self)
+        result._random = random
+        result._peers = dict(self._peers)
+        return result
+
+    def allow(self, peer: int, now: int) -> bool:
+        """Take a token for ``peer``; False when there is none."""
+        # The common credit is spent only on what really leaves: one host that provokes errors
+        # beyond its own share must not use up that of the others (Linux icmp_global_consume).
+        if not self._refill(now):
+            bursts = self._settings["icmp.msgs_burst"] > 0
+            self.refused_by = "icmp.msgs_per_sec" if bursts else "icmp.msgs_burst"
+            return False
+        if not self._allow_peer(peer, now):
+            self.refused_by = "icmp.ratelimit_ms"
+            return False
+        self._credit -= int(self._random() * 3) * NS_PER_S  # 0, 1 or 2: one on the average
+        return True
+
+    def _refill(self, now: int) -> bool:
+        burst, rate = self._settings["icmp.msgs_burst"], self._settings["icmp.msgs_per_sec"]
+        cap = burst * NS_PER_S
+        if self._stamp_ns is None:
+            self._credit = cap
+        else:
+            self._credit = min(cap, self._credit + (now - self._stamp_ns) * rate)
+        self._stamp_ns = now
+        return self._credit >= NS_PER_S
+
+    def _allow_peer(self, peer: int, now: int) -> bool:
+        interval = self._settings.ns("icmp.ratelimit_ms")
+        if interval == 0:
+            return True
+        tokens, stamp = self._peers.get(peer, (BURST * interval, now))
+        tokens = min(BURST * interval, tokens + now - stamp)
+        allowed = tokens >= interval
+        if allowed:
+            tokens -= interval
+        if peer not in self._peers and len(self._peers) >= PEERS_LIMIT:
+            # The one that was quiet longest has its full burst back soonest.
+            del self._peers[next(iter(self._peers))]
+        self._peers.pop(peer, None)
+        self._peers[peer] = (tokens, now)
+        return allowed

@@ -1,0 +1,312 @@
+"""Fragments whose datagrams are not complete yet (RFC 791 3.2, RFC 815, RFC 1122 3.3.2).
+
+A table: it keeps fragments and sends nothing. What becomes of them is told by actions, and each
+fragment is in exactly one ``Lost`` or ``Complete`` in the end.
+"""
+
+from bisect import bisect_right
+from copy import copy
+from typing import NamedTuple
+
+from smolctl.stack import reason
+from smolctl.stack.explain import suggest
+from smolctl.stack.packet import Cast
+from smolctl.stack.reason import Reason
+from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.trace.trace import Trace
+from smolctl.wire import ipv4
+
+OVERHEAD = 1024
+"""Bytes that a fragment costs beside its own, which count twice: its trace holds the frame."""
+_SHOWN_HOLES = 3
+_ROOMY = 131_072
+"""Twice as many bytes hold the fragments of the biggest datagram on Ethernet."""
+
+Key = tuple[int, int, int, int]
+"""What makes fragments belong together: source, destination, protocol, ident (RFC 791 3.2)."""
+
+
+class Fragment(NamedTuple):
+    """A fragment that came in.
+
+    Attributes:
+        packet: the whole packet without padding, header first; it carries data.
+        trace: learns its fate.
+        dev: interface by which it came in.
+        cast: to whom its frame was addressed.
+    """
+
+    packet: bytes
+    header: ipv4.Ipv4Header
+    trace: Trace
+    dev: str
+    cast: Cast
+
+    @property
+    def start(self) -> int:
+        """Where its data begins in that of the datagram, bytes."""
+        return self.header.fragment_offset
+
+    @property
+    def end(self) -> int:
+        """Where its data ends, the next byte's place."""
+        return self.start + self.header.total_length - self.header.header_len
+
+    @property
+    def cost(self) -> int:
+        """Bytes of memory that it takes, as ``ip.frag_high_thresh`` counts them."""
+        return 2 * len(self.packet) + OVERHEAD
+
+    def between(self, start: int, end: int) -> bytes:
+        """Return the datagram's data from ``start`` to before ``end``, as far as it is here."""
+        at = self.header.header_len - self.start
+        return self.packet[at + max(start, self.start) : at + min(end, self.end)]
+
+
+class Kept(NamedTuple):
+    """The fragment waits for others: ``have`` of ``need`` bytes, None as long as nobody knows."""
+
+    fragment: Fragment
+    have: int
+    need: int | None
+
+
+class Complete(NamedTuple):
+    """All is there: the datagram, its header, and its fragments in order of their place."""
+
+    packet: bytes
+    header: ipv4.Ipv4Header
+    fragments: list[Fragment]
+
+
+class Lost(NamedTuple):
+    """These fragments are to be dropped; ``detail`` is for the texts of the reason."""
+
+    why: Reason
+    fragments: list[Fragment]
+    detail: dict[str, object]
+
+
+Action = Kept | Complete | Lost
+
+
+class _Datagram:
+    """What there is of one datagram.
+
+    Attributes:
+        began_ns: when its first fragment came.
+        fragments: in order of their place, without overlap; starts: their places.
+        have, need: bytes of data; ``need`` is None until the last fragment is there.
+        refused: why nothing of it is taken any more.
+    """
+
+    __slots__ = ("began_ns", "cost", "fragments", "have", "need", "refused", "starts")
+
+    def __init__(self, began_ns: int) -> None:
+        self.began_ns = began_ns
+        self.fragments: list[Fragment] = []
+        self.starts: list[int] = []
+        self.have = self.cost = 0
+        self.need: int | None = None
+        self.refused: tuple[Reason, dict[str, object]] | None = None
+
+    def insert(self, fragment: Fragment) -> None:
+        """Put in a fragment that ``fault`` has nothing against."""
+        at = bisect_right(self.starts, fragment.start)
+        self.fragments.insert(at, fragment)
+        self.starts.insert(at, fragment.start)
+        self.have += fragment.end - fragment.start
+        self.cost += fragment.cost
+        if not fragment.header.mf:
+            self.need = fragment.end
+
+    def fault(self, fragment: Fragment) -> tuple[Reason, dict[str, object]] | None:
+        """Return why a fragment cannot be put in with the others, None when it can.
+
+        Nobody can tell which of two that overlap is right, and attacks on filters use it; so both
+        are wrong (RFC 1858, RFC 5722). Deviation: Linux takes any fragment whose place is filled
+        for a duplicate; here it is one only if it brings the same bytes.
+        """
+        start, end = fragment.start, fragment.end
+        if not self._ends_alike(fragment):
+            return reason.FRAG_END_CONFLICT, {"end": end, "reach": self._reach}
+        filled, same = 0, True
+        at = max(bisect_right(self.starts, start) - 1, 0)
+        while at < len(self.fragments) and self.starts[at] < end:
+            other = self.fragments[at]
+            theirs = other.between(start, end)
+            filled += len(theirs)
+            same = same and theirs == fragment.between(other.start, other.end)
+            at += 1
+        if not filled:
+            return None
+        shown: dict[str, object] = {"first": start, "last": end - 1}
+        if same and filled == end - start:
+            return reason.FRAG_DUPLICATE, shown
+        return reason.FRAG_OVERLAP, {**shown, "n": filled, "how": "the same" if same else "other"}
+
+    @property
+    def _reach(self) -> int:
+        """Where the data ends: of the datagram if that is known, else what there is of it."""
+        if self.need is not None:
+            return self.need
+        return self.fragments[-1].end if self.fragments else 0
+
+    def _ends_alike(self, fragment: Fragment) -> bool:
+        """Tell whether nothing is beyond the end that the last fragment says."""
+        if self.need is not None:
+            return fragment.end <= self.need and (fragment.header.mf or fragment.end == self.need)
+        return fragment.header.mf or fragment.end >= self._reach
+
+    def missing(self) -> str:
+        """Return which bytes are not there: "1480-2959, the end"."""
+        holes, at = [], 0
+        for fragment in self.fragments:
+            if fragment.start > at:
+                holes.append(f"{at}-{fragment.start - 1}")
+            at = fragment.end
+        more = ["..."] if len(holes) > _SHOWN_HOLES else []
+        end = ["the end"] if self.need is None else []
+        return ", ".join(holes[:_SHOWN_HOLES] + more + end)
+
+
+class Reassembly:
+    """The datagrams of one stack of which something is missing.
+
+    Args:
+        settings: has the bounds in time, datagrams and bytes; they may change.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open: dict[Key, _Datagram] = {}  # the one that began first comes first
+        self.cost = 0
+
+    def __len__(self) -> int:
+        """Return of how many datagrams something is known."""
+        return len(self._open)
+
+    def twin(self) -> "Reassembly":
+        """Return a copy; nobody hears of the fragments in it."""
+        result = copy(self)
+        result._open = {key: _twin(datagram) for key, datagram in self._open.items()}
+        return result
+
+    def add(self, fragment: Fragment, now: int) -> list[Action]:
+        """Take a fragment; the last action is about it, those before about others."""
+        header = fragment.header
+        key = header.src, header.dst, header.protocol, header.ident
+        start, end = fragment.start, fragment.end
+        # RFC 791 3.1: all but the last have a multiple of 8 bytes. One without data is no fragment.
+        if start == end or (header.mf and end % 8):
+            return [Lost(reason.FRAG_BAD_LENGTH, [fragment], {"n": end - start})]
+        datagram = self._open.get(key)
+        if datagram is None:
+            datagram = _Datagram(now)
+        elif datagram.refused is not None:
+            why, detail = datagram.refused
+            return [Lost(why, [fragment], detail)]
+        fault = datagram.fault(fragment)
+        if fault is not None and fault[0] is reason.FRAG_DUPLICATE:
+            return [Lost(fault[0], [fragment], fault[1])]
+        length = end + ipv4.MIN_HEADER_LEN
+        if length > ipv4.MAX_PACKET_LEN:
+            fault = reason.FRAG_TOO_BIG, {"n": length}
+        full = self._bound(datagram.cost + fragment.cost, 1)
+        if full:
+            return [Lost(reason.FRAG_NO_SLOT, [fragment], full)]
+        evicted = self._make_room(key, 0 if fault else fragment.cost)
+        self._open[key] = datagram
+        if fault is not None:
+            return [*evicted, self._refuse(datagram, fragment, *fault)]
+        datagram.insert(fragment)
+        self.cost += fragment.cost
+        if datagram.have != datagram.need:
+            return [*evicted, Kept(fragment, datagram.have, datagram.need)]
+        return [*evicted, self._complete(key, datagram)]
+
+    def _complete(self, key: Key, datagram: _Datagram) -> Complete | Lost:
+        fragments = datagram.fragments
+        first = fragments[0].header
+        # The header is the first one's, options and all (RFC 791 3.2).
+        length = first.header_len + datagram.have
+        if length > ipv4.MAX_PACKET_LEN:
+            return self._refuse(datagram, None, reason.FRAG_TOO_BIG, {"n": length})
+        header = first._replace(total_length=length, mf=False)
+        data = [item.packet[item.header.header_len :] for item in fragments]
+        self._forget(key)
+        return Complete(header.to_bytes() + b"".join(data), header, fragments)
+
+    def _refuse(
+        self, datagram: _Datagram, last: Fragment | None, why: Reason, detail: dict[str, object]
+    ) -> Lost:
+        """Drop all there is of a datagram, and what will come of it (RFC 5722 4)."""
+        lost = [*datagram.fragments, *([last] if last is not None else [])]
+        self.cost -= datagram.cost
+        datagram.fragments, datagram.starts, datagram.cost = [], [], 0
+        datagram.refused = why, detail
+        return Lost(why, lost, detail)
+
+    def _forget(self, key: Key) -> _Datagram:
+        datagram = self._open.pop(key)
+        self.cost -= datagram.cost
+        return datagram
+
+    # --- bounds -----------------------------------------------------------------------------------
+
+    def _bound(self, cost: int, number: int) -> dict[str, object]:
+        """Return which bound so many bytes or datagrams exceed, {} when none."""
+        for knob, now, some in (
+            ("ip.frag_max_datagrams", number, 0),
+            ("ip.frag_high_thresh", cost, _ROOMY),
+        ):
+            limit = self._settings[knob]
+            if now > limit:
+                more = suggest.room(max(limit, some), knob)
+                return {"knob": knob, "limit": f"{knob} is {limit}", **more}
+        return {}
+
+    def _make_room(self, key: Key, cost: int) -> list[Lost]:
+        """Drop what began first until ``cost`` bytes more fit.
+
+        Deviation: Linux refuses the new one. So fragments that nothing will ever complete, sent on
+        purpose or not, would keep out all others for as long as the timeout.
+        """
+        lost = []
+        new = key not in self._open
+        while full := self._bound(self.cost + cost, len(self._open) + new):
+            oldest = next((other for other in self._open if other != key), None)
+            if oldest is None:
+                break
+            fragments = self._forget(oldest).fragments
+            if fragments:
+                lost.append(Lost(reason.FRAG_NO_SLOT, fragments, full))
+        return lost
+
+    def deadline(self) -> int | None:
+        """Return when the next datagram is given up, None when none is open."""
+        for datagram in self._open.values():
+            return datagram.began_ns + self._settings.ns("ip.frag_time_ms")
+        return None
+
+    def expire(self, now: int) -> list[Lost]:
+        """Give up what was not complete in time (RFC 1122 3.3.2; RFC 791 3.2)."""
+        lost = []
+        while (due := self.deadline()) is not None and due <= now:
+            datagram = self._forget(next(iter(self._open)))
+            if datagram.fragments:
+                detail: dict[str, object] = {
+                    "have": datagram.have,
+                    "need": datagram.need,
+                    "missing": datagram.missing(),
+                    "seconds": self._settings["ip.frag_time_ms"] / 1000,
+                }
+                lost.append(Lost(reason.FRAG_TIMEOUT, datagram.fragments, detail))
+        return lost
+
+
+def _twin(datagram: _Datagram) -> _Datagram:
+    result = copy(datagram)
+    result.starts = list(datagram.starts)
+    result.fragments = [fragment._replace(trace=Trace()) for fragment in datagram.fragments]
+    return result

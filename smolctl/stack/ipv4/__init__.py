@@ -1,0 +1,1 @@
+"""IPv4: input, output, forwarding, ICMP, ARP and IGMP."""

@@ -1,0 +1,154 @@
+"""IGMP (RFC 3376): queries in, reports out."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from smolctl.stack import reason
+from smolctl.stack.fib.route import Scope
+from smolctl.stack.interface import Interface
+from smolctl.stack.ip.group_reports import Action, SendMessage
+from smolctl.stack.link.output import ethernet_output
+from smolctl.stack.packet import wire_fault
+from smolctl.stack.trace.facts import Planned
+from smolctl.stack.trace.trace import Direction, Fate, Trace
+from smolctl.wire import addr, ethernet, igmp, ipv4, ipv4_options
+from smolctl.wire.fault import WireFault
+from smolctl.wire.igmp import Change, Membership, Query, Record, Report, Type
+
+if TYPE_CHECKING:
+    from smolctl.stack.stack import Stack
+
+
+INTERNETWORK_CONTROL = 0xC0
+"""The type of service of IGMP (RFC 3376 4; RFC 791 3.1, precedence 6)."""
+_HEADER_LEN = ipv4.MIN_HEADER_LEN + len(ipv4_options.ROUTER_ALERT)
+_WHOLE = (Change.IS_EXCLUDE, Change.TO_EXCLUDE)
+"""Records that must not be split: two of them would mean more than one."""
+
+
+def send_reports(stack: "Stack", out: Interface, actions: list[Action], now: int) -> None:
+    """Send what the table of an interface asked for."""
+    for action in actions:
+        if isinstance(action, SendMessage):
+            leaves = action.message.type == igmp.Type.LEAVE
+            stack.ledger.count("igmp.leaves_sent" if leaves else "igmp.reports_sent")
+            igmp_output(stack, out, action.dst, action.message.to_bytes(), now)
+            continue
+        room = out.mtu - _HEADER_LEN - igmp.HEADER_LEN
+        for report in packed(action.records, room):
+            stack.ledger.count("igmp.reports_sent")
+            igmp_output(stack, out, igmp.V3_ROUTERS, report.to_bytes(), now)
+
+
+def igmp_output(stack: "Stack", out: Interface, dst: int, message: bytes, now: int) -> None:
+    """Send one message to a group: TTL 1, and the router alert option (RFC 3376 4, RFC 2236 2).
+
+    Its source is an address of the interface; 0.0.0.0 while it has none (RFC 3376 4.2.13).
+    """
+    src = out.addresses.select(None, Scope.LINK) or 0
+    header = ipv4.Ipv4Header(
+        6, INTERNETWORK_CONTROL, _HEADER_LEN + len(message), 0, True, False, 0,
+        1, ipv4.Protocol.IGMP, src, dst, ipv4_options.ROUTER_ALERT,
+    )  # fmt: skip
+    trace = stack.journal.begin(Direction.OUT, now, None, out.name)
+    trace.src = src
+    packet = header.to_bytes() + message
+    mac = addr.multicast_mac(dst)
+    ethernet_output(stack, out, mac, ethernet.EtherType.IPV4, packet, now, trace)
+
+
+def packed(records: list[Record], room: int) -> Iterator[Report]:
+    """Yield as few reports as hold the records, each of at most ``room`` bytes of records.
+
+    A record that is too long alone is split by its sources; where that would change what it says,
+    the sources that do not fit are left out, which has routers forward more (RFC 3376 4.2.16).
+    """
+    waiting: list[Record] = []
+    most = (room - igmp.RECORD_LEN) // igmp.SOURCE_LEN
+    for part in (part for record in records for part in _parts(record, most)):
+        if waiting and sum(each.size for each in waiting) + part.size > room:
+            yield Report(tuple(waiting))
+            waiting = []
+        waiting.append(part)
+    if waiting:
+        yield Report(tuple(waiting))
+
+
+def _parts(record: Record, most: int) -> list[Record]:
+    """Return a record in parts of at most ``most`` sources each."""
+    sources = record.sources
+    if record.change in _WHOLE or len(sources) <= most:
+        return [record._replace(sources=sources[:most])]
+    return [record._replace(sources=sources[at : at + most]) for at in range(0, len(sources), most)]
+
+
+def igmp_input(
+    stack: "Stack",
+    interface: Interface,
+    packet: bytes,
+    header: ipv4.Ipv4Header,
+    now: int,
+    trace: Trace,
+) -> None:
+    """Take one IGMP message; what it leads to is sent later (RFC 3376 5.2)."""
+    message = igmp.parse(packet[header.header_len : header.total_length])
+    if isinstance(message, WireFault):
+        wire_fault(stack, interface, message, now, trace)
+        return
+    trace.step("igmp", "ok", now, message)
+    if isinstance(message, Query):
+        _query_input(stack, interface, header, message, now, trace)
+    elif isinstance(message, Membership | Report):
+        stack.ledger.count("igmp.reports_received")
+        if isinstance(message, Membership) and message.type != Type.LEAVE:
+            interface.igmp.heard(message.group, now)
+        trace.settle(Fate.ABSORBED, now)
+    else:
+        # RFC 3376 4: unrecognized types must be silently ignored.
+        stack.ledger.record(
+            reason.IGMP_TYPE_UNKNOWN, interface.name, now, trace, type=f"0x{message.type:02x}"
+        )
+
+
+def _query_input(
+    stack: "Stack",
+    interface: Interface,
+    header: ipv4.Ipv4Header,
+    query: Query,
+    now: int,
+    trace: Trace,
+) -> None:
+    wrong = _wrong(stack, header, query)
+    if wrong:
+        stack.ledger.record(
+            reason.IGMP_QUERY_REFUSED, interface.name, now, trace,
+            ip=addr.IPV4.format(header.src), what=wrong,
+            knob="igmp.strict_queries" if wrong in _STRICT else None,
+        )  # fmt: skip
+        return
+    stack.ledger.count("igmp.queries_received")
+    groups = interface.igmp.asked(query, interface.groups.filters, now)
+    trace.step("answer", "ok", now, Planned(groups, query.max_response_ms))
+    trace.settle(Fate.ABSORBED, now)
+
+
+_NO_ALERT = "has no router alert option"
+_WRONG_GROUP = "asks for all groups, but was not sent to 224.0.0.1"
+_STRICT = (_NO_ALERT, _WRONG_GROUP)
+
+
+def _wrong(stack: "Stack", header: ipv4.Ipv4Header, query: Query) -> str:
+    """Return what is wrong with a query, "" when it is to be answered."""
+    if query.version > 1 and query.group and not addr.is_multicast(query.group):
+        return f"asks for {addr.IPV4.format(query.group)}, which is no group"
+    if query.sources and not query.group:
+        return "asks for all groups, but for some of their sources"  # RFC 3376 4.1.9
+    if stack.settings["igmp.strict_queries"]:
+        # RFC 3376 9.1, against queries that are forged from far away.
+        options = ipv4_options.parse(header.options)
+        alert = isinstance(options, ipv4_options.Options) and options.alert
+        if query.version > 1 and not alert:
+            return _NO_ALERT
+        if not query.group and header.dst != igmp.ALL_HOSTS:
+            return _WRONG_GROUP
+    return ""

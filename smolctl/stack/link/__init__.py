@@ -1,0 +1,1 @@
+"""The link layer: Ethernet frames in and out."""

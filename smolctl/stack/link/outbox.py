@@ -1,0 +1,36 @@
+"""Items of an outbox: frames, followed frames, and runs of datagrams."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from smolctl.stack.trace.trace import Trace
+from smolctl.wire.run import Datagram, Run
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TracedFrame:
+    """A frame in an outbox whose sender wants to know whether the device took it."""
+
+    frame: bytes
+    trace: Trace
+
+    def __len__(self) -> int:
+        """Return the length of the frame."""
+        return len(self.frame)
+
+
+Item = bytes | TracedFrame | Run
+"""What a device is given; what waits in an outbox may also be a ``Datagram``."""
+
+
+def frames_of(item: Item | Datagram) -> list[bytes]:
+    """Return what waits in an outbox, or is on its way to a device, as frames."""
+    if isinstance(item, bytes):
+        return [item]
+    if isinstance(item, tuple):
+        headers, payload = item
+        return [headers.frame(payload)]
+    return item.frames() if isinstance(item, Run) else [item.frame]

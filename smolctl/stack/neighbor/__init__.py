@@ -1,0 +1,1 @@
+"""The neighbor cache (RFC 4861), for any address family."""

@@ -1,0 +1,393 @@
+"""The neighbor cache of one interface: which MAC a next hop has, and how sure we are.
+
+The state machine is the table in ``neighbor_state.py``; this file decides which event happened. The
+cache sends nothing: its methods return actions, which egress carries out.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from copy import copy
+
+from smolctl.errors import NoBuffers
+from smolctl.stack import events
+from smolctl.stack.neighbor.entry import (
+    Action,
+    Evicted,
+    GiveUp,
+    Neighbor,
+    Purged,
+    Queued,
+    Released,
+    SendProbe,
+    Silence,
+    Transmit,
+)
+from smolctl.stack.neighbor.eviction import OLDEST, Evictions, Thrash, choose_victims, collectable
+from smolctl.stack.neighbor.states import RENEWING, TRANSITIONS, VALID, Do, Event, State
+from smolctl.stack.neighbor.timers import Timers, timer_event
+from smolctl.stack.sysctl.settings import Settings
+
+_RANDOM_PERIOD_NS = 300_000_000_000
+"""How often the reachable time is drawn anew (Linux neigh_periodic_work: every 300 s)."""
+
+
+class NeighborCache:
+    """All neighbors of one interface, at most ``iface.neighbor_cache_count`` of them.
+
+    Args:
+        settings: the stack's knobs, read when they are needed, so that a change works at once.
+        random: returns a float in [0, 1); varies the reachable time (RFC 4861 6.3.2).
+    """
+
+    def __init__(self, settings: Settings, random: Callable[[], float]) -> None:
+        self.entries: dict[int, Neighbor] = {}
+        self._settings = settings
+        self._random = random
+        self._timers = Timers()
+        self._evictions = Evictions()
+        self._reachable_factor = 0.5 + random()
+        self._redraw_ns = 0
+        self._collect_ns = 0
+        self._moved = False  # a MAC changed just now
+        self._silence = Silence(0, 0)
+        self.on_change: Callable[[events.Action, Neighbor], None] | None = None
+
+    def twin(self, random: Callable[[], float], own: Settings | None = None) -> "NeighborCache":
+        """Return a copy in which no time passes; nobody hears of the packets that wait in it."""
+        result = copy(self)
+        result.entries = {ip: entry.twin() for ip, entry in self.entries.items()}
+        result._timers, result._random, result.on_change = Timers(), random, None
+        result._evictions, result._settings = Evictions(self._evictions), own or self._settings
+        return result
+
+    def __iter__(self) -> Iterator[Neighbor]:
+        return iter(self.entries.values())
+
+    def lookup(self, ip: int) -> Neighbor | None:
+        """Return the entry of ``ip`` or None; no side effect."""
+        return self.entries.get(ip)
+
+    def thrash(self, ip: int, now: int) -> Thrash | None:
+        """Return why ``ip`` has to be asked for again: evicted, and the cache is still full."""
+        size = sum(entry.state in VALID for entry in self) if self._by_age else len(self.entries)
+        if size < self._settings["iface.neighbor_cache_count"]:
+            return None
+        return self._evictions.thrash(ip, self.entries, len(self.entries), now)
+
+    def silence(self, entry: Neighbor, now: int) -> Silence | None:
+        """Return why ``entry`` was not asked for yet: another was, and not long ago."""
+        return self._silence if self._is_silent(now) and not entry.probes else None
+
+    def _is_silent(self, now: int) -> bool:
+        return now < self._silence.until_ns and self._settings["neigh.rate_limit_scope"] == 1
+
+    @property
+    def reachable_ns(self) -> int:
+        """Return how long an entry stays REACHABLE: 0.5 to 1.5 times the base time."""
+        return int(self._settings.ns("neigh.base_reachable_time_ms") * self._reachable_factor)
+
+    @property
+    def _lifetime_ns(self) -> int:
+        """How long an entry is true after ARP said so; 0 where states decide, as in Linux."""
+        return self._settings.ns("neigh.lifetime_ms")
+
+    # --- events from above and below ----------------------------------------------------------
+
+    def use(self, ip: int, queued: Queued, now: int) -> tuple[Neighbor, list[Action]]:
+        """Send a packet to ``ip``: the actions say whether it goes or waits.
+
+        Raises:
+            NoBuffers: the cache is full of PERMANENT entries.
+        """
+        entry = self.entries.get(ip)
+        actions: list[Action] = []
+        if entry is None:
+            entry = self._create(ip, now, actions)
+        entry.used_ns = now
+        if not queued.keep:
+            entry.source = int.from_bytes(queued.packet[12:16])
+        self._step(entry, Event.USED, now, actions, queued=queued)
+        return entry, actions
+
+    def ask(self, ip: int, source: int, now: int) -> tuple[Neighbor, list[Action]]:
+        """Ask for ``ip`` from ``source`` when its MAC is not known; whoever wants it waits.
+
+        Raises:
+            NoBuffers: the cache is full of PERMANENT entries.
+        """
+        entry = self.entries.get(ip)
+        actions: list[Action] = []
+        if entry is None:
+            entry = self._create(ip, now, actions)
+        if entry.state not in VALID:
+            entry.used_ns, entry.source, entry.awaited = now, source, True
+            self._step(entry, Event.USED, now, actions)
+        return entry, actions
+
+    def unawait(self, ip: int) -> None:
+        """Take note that no socket keeps packets for ``ip`` any longer."""
+        entry = self.entries.get(ip)
+        if entry is not None:
+            entry.awaited = False
+
+    def replied(
+        self, ip: int, lladdr: bytes, now: int, *, create: bool = False, override: bool = False
+    ) -> tuple[bool, list[Action]]:
+        """Take a reply sent to us. Returns: whether an entry took it, and actions.
+
+        Args:
+            create: make an entry when there is none: learn what nobody asked for (arp.accept).
+            override: a different MAC counts even within the locktime of a change. Otherwise the
+                first of several answers does (Linux arp_process).
+        """
+        actions: list[Action] = []
+        entry = self._taker(ip, lladdr, now, actions, create=create, override=override)
+        if entry is None:
+            return False, actions
+        entry.confirmed_ns = now
+        self._learn(entry, lladdr, now)
+        self._step(entry, Event.REPLIED, now, actions)
+        return True, actions
+
+    def heard(
+        self, ip: int, lladdr: bytes, now: int, *, create: bool, override: bool
+    ) -> tuple[bool, list[Action]]:
+        """Take a MAC from ARP that proves no reachability: a request, a broadcast.
+
+        Args:
+            create: make an entry when there is none (a request addressed to us).
+            override: a different MAC counts even within the locktime.
+
+        Returns: whether an entry took it, and actions.
+        """
+        actions: list[Action] = []
+        entry = self._taker(ip, lladdr, now, actions, create=create, override=override)
+        if entry is None:
+            return False, actions
+        event = Event.HEARD_SAME if lladdr == entry.lladdr else Event.HEARD_OTHER
+        if self._lifetime_ns:
+            # Whatever is heard is as good as an answer (smoltcp neighbor::Cache::fill).
+            event, entry.confirmed_ns = Event.REPLIED, now
+        self._learn(entry, lladdr, now)
+        self._step(entry, event, now, actions)
+        return True, actions
+
+    def confirm(self, ip: int, now: int) -> None:
+        """Take an upper layer's word that ``ip`` was just reached (RFC 4861 7.3.1)."""
+        entry = self.entries.get(ip)
+        if entry is not None and entry.state in VALID and not self._lifetime_ns:
+            entry.confirmed_ns = now
+            self._step(entry, Event.CONFIRMED, now, [])
+
+    def expire(self, now: int) -> list[Action]:
+        """Run the timers that are due at ``now``."""
+        actions: list[Action] = []
+        for entry in self._timers.due(now):
+            if self.entries.get(entry.ip) is entry:
+                entry.timer_ns = None
+                self._timeout(entry, now, actions)
+        if now >= self._redraw_ns:
+            self._reachable_factor = 0.5 + self._random()
+            self._redraw_ns = now + _RANDOM_PERIOD_NS
+        if now >= self._collect_ns:
+            self._collect(now)
+            self._collect_ns = now + self._settings.ns("neigh.base_reachable_time_ms") // 2
+        return actions
+
+    def deadline(self) -> int | None:
+        """Return when ``expire`` is next due, None when no timer runs."""
+        return self._timers.deadline()
+
+    # --- the user -----------------------------------------------------------------------------
+
+    def set(self, ip: int, state: State, lladdr: bytes | None, now: int) -> list[Action]:
+        """Make or change an entry as the user says (Linux neigh_update with F_ADMIN).
+
+        Raises:
+            NoBuffers: the cache is full of PERMANENT entries.
+        """
+        actions: list[Action] = []
+        entry = self.entries.get(ip) or self._create(ip, now, actions)
+        if lladdr is not None:
+            self._learn(entry, lladdr, now)
+        if state in (State.REACHABLE, State.PERMANENT) or self._lifetime_ns:
+            entry.confirmed_ns = now
+        entry.by_hand = state is State.INCOMPLETE
+        if state is State.INCOMPLETE:
+            entry.probes = 0
+        self._enter(entry, state, now)
+        if state in VALID and entry.queue:
+            actions.append(Transmit(entry, entry.take_queue()))
+        elif state not in VALID and state is not State.INCOMPLETE and entry.queue:
+            actions.append(GiveUp(entry, entry.take_queue()))
+        if state is not State.INCOMPLETE:
+            self._release(entry, actions)
+        if entry.state is State.PROBE:
+            self._probe(entry, now, actions)
+        return actions
+
+    def delete(self, ip: int) -> list[Action]:
+        """Take an entry out. The packets that waited for it are purged."""
+        entry = self.entries[ip]
+        self._forget(entry)
+        return [Purged(entry, entry.take_queue())] if entry.queue else []
+
+    def flush(self, *, keep_permanent: bool = False) -> list[Action]:
+        """Take all entries out: link down, a new MAC, or carrier lost."""
+        actions: list[Action] = []
+        for entry in list(self):
+            if not (keep_permanent and entry.state is State.PERMANENT):
+                actions += self.delete(entry.ip)
+        return actions
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _step(
+        self, entry: Neighbor, event: Event, now: int, actions: list[Action],
+        queued: Queued | None = None,
+    ) -> None:  # fmt: skip
+        """Apply one row of the table."""
+        row = TRANSITIONS.get((entry.state, event))
+        if row is None:
+            return
+        state, do = row
+        if state in VALID and entry.state not in VALID and self._by_age:
+            with suppress(NoBuffers):  # what was asked for is not thrown away for an entry by hand
+                self._make_room(entry.ip, now, actions, resolved=True)
+        if state is not entry.state or event in RENEWING:
+            self._enter(entry, state, now)
+        if do is Do.SEND and queued is not None:
+            actions.append(Transmit(entry, [queued]))
+        if do in (Do.QUEUE, Do.QUEUE_AND_PROBE) and queued is not None:
+            actions += entry.push(queued, self._settings)
+        if do in (Do.PROBE, Do.QUEUE_AND_PROBE):
+            self._probe(entry, now, actions)
+        if do is Do.FLUSH and entry.queue:
+            # Sending is a use: it takes a STALE entry on to DELAY (Linux neigh_update calls
+            # n1->output for each packet).
+            packets = entry.take_queue()
+            self._step(entry, Event.USED, now, [])
+            entry.used_ns = now
+            actions.append(Transmit(entry, packets))
+        if do is Do.FAIL and entry.queue:
+            actions.append(GiveUp(entry, entry.take_queue()))
+        if do in (Do.FLUSH, Do.FAIL):
+            self._release(entry, actions)
+
+    def _enter(self, entry: Neighbor, state: State, now: int) -> None:
+        """Change the state, set the timer that belongs to it, and tell what changed."""
+        before, moved, self._moved = entry.state, self._moved, False
+        lifetime_ns = self._lifetime_ns
+        if lifetime_ns and state in (State.STALE, State.DELAY, State.PROBE):
+            state = State.REACHABLE  # it is true until its time is over, and nobody is asked before
+        if state is not before:
+            entry.updated_ns = now
+            if state in (State.INCOMPLETE, State.PROBE):
+                entry.probes = 0
+        entry.state = state
+        if state is State.REACHABLE:
+            self._timers.arm(entry, entry.confirmed_ns + (lifetime_ns or self.reachable_ns))
+        elif state is State.DELAY:
+            self._timers.arm(entry, now + self._settings.ns("neigh.delay_first_probe_time_ms"))
+        elif state in (State.INCOMPLETE, State.PROBE):
+            self._timers.arm(entry, now + self._settings.ns("neigh.retrans_time_ms"))
+        else:
+            entry.timer_ns = None
+        if self.on_change is not None and (moved or state is not before):
+            self.on_change(
+                events.Action.NEW if before is State.NONE else events.Action.CHANGED, entry
+            )
+
+    def _timeout(self, entry: Neighbor, now: int, actions: list[Action]) -> None:
+        lifetime_ns = self._lifetime_ns
+        until_ns = entry.confirmed_ns + (lifetime_ns or self.reachable_ns)
+        if entry.state is State.REACHABLE and now < until_ns:
+            self._timers.arm(entry, until_ns)
+        elif (event := timer_event(entry, self._settings, now)) is not None:
+            self._step(entry, event, now, actions)
+        else:
+            self._forget(entry)
+
+    def _probe(self, entry: Neighbor, now: int, actions: list[Action]) -> None:
+        """Ask, unless somebody else was asked for just now and the whole cache keeps quiet."""
+        if self._is_silent(now):
+            self._timers.arm(entry, self._silence.until_ns)
+            return
+        entry.probes += 1
+        again_ns = now + self._settings.ns("neigh.retrans_time_ms")
+        self._silence = Silence(again_ns, entry.ip)
+        self._timers.arm(entry, again_ns)
+        unicast = entry.state is State.PROBE and entry.lladdr is not None
+        actions.append(SendProbe(entry, unicast))
+
+    def _release(self, entry: Neighbor, actions: list[Action]) -> None:
+        if entry.awaited:
+            entry.awaited = False
+            actions.append(Released(entry, failed=entry.state not in VALID))
+
+    def _learn(self, entry: Neighbor, lladdr: bytes, now: int) -> None:
+        if lladdr != entry.lladdr:
+            entry.lladdr = lladdr
+            entry.updated_ns = now
+            self._moved = True
+
+    def _taker(
+        self, ip: int, mac: bytes, now: int, actions: list[Action], *, create: bool, override: bool
+    ) -> Neighbor | None:
+        """Return the entry that may take a MAC, made when that is wanted and there is room.
+
+        Within the locktime of a change none takes another MAC (Linux locktime).
+        """
+        entry = self.entries.get(ip)
+        if entry is None and create:
+            with suppress(NoBuffers):
+                entry = self._create(ip, now, actions)
+        if entry is None or entry.state is State.PERMANENT:
+            return None
+        locked_ns = self._settings.ns("neigh.locktime_ms")
+        locked = entry.state in VALID and mac != entry.lladdr and now < entry.updated_ns + locked_ns
+        return None if locked and not override else entry
+
+    def _create(self, ip: int, now: int, actions: list[Action]) -> Neighbor:
+        """Make an entry; where eviction is by age one needs a place only once it is resolved."""
+        self._make_room(ip, now, actions, resolved=False)
+        entry = self.entries[ip] = Neighbor(ip, now)
+        return entry
+
+    @property
+    def _by_age(self) -> bool:
+        return self._settings["neigh.evict"] == OLDEST
+
+    def _make_room(self, ip: int, now: int, actions: list[Action], *, resolved: bool) -> None:
+        """Evict until one more fits: among all, or by age among those of the same kind.
+
+        Raises:
+            NoBuffers: all entries are PERMANENT.
+        """
+        capacity = self._settings["iface.neighbor_cache_count"]
+        if len(self.entries) < capacity:
+            return
+        rivals = [e for e in self if not self._by_age or (e.state in VALID) is resolved]
+        if sum(entry.state is State.PERMANENT for entry in self) >= capacity:
+            # Evicting all others would not make room either (the capacity was lowered).
+            raise NoBuffers(f"all {capacity} neighbor entries are permanent")
+        used_ns = now - self._settings.ns("neigh.delay_first_probe_time_ms")
+        for victim in choose_victims(rivals, capacity, None if self._by_age else used_ns):
+            if victim.state is not State.FAILED:  # that one would have to be asked for anyway
+                self._evictions.note(victim.ip, ip, now)
+            self._forget(victim)
+            actions.append(Evicted(victim, ip, victim.take_queue()))
+
+    def _collect(self, now: int) -> None:
+        """Forget entries that nobody used for long, when there are many (Linux gc_thresh1)."""
+        if len(self.entries) > self._settings["neigh.gc_thresh1"]:
+            for entry in collectable(self, now - self._settings.ns("neigh.gc_stale_time_ms")):
+                self._forget(entry)
+
+    def _forget(self, entry: Neighbor) -> None:
+        """Take an entry out; NONE tells whoever still holds it that it is no longer true."""
+        del self.entries[entry.ip]
+        if self.on_change is not None and entry.state is not State.NONE:
+            self.on_change(events.Action.DELETED, entry)
+        entry.timer_ns = None
+        entry.state = State.NONE

@@ -1,0 +1,147 @@
+"""A neighbor entry, the packets that wait for it, and what its cache can ask egress to do."""
+
+from collections import deque
+from copy import copy
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.trace.trace import Trace
+
+
+@dataclass(slots=True, eq=False)
+class Neighbor:
+    """One entry.
+
+    Attributes:
+        ip: the next hop's address.
+        lladdr: its MAC, None until one was learned; kept while FAILED for the unicast probes.
+        probes: requests sent since the state began.
+        queue: packets that wait, oldest first; only while INCOMPLETE.
+        created_ns, updated_ns, used_ns, confirmed_ns: when it was made, its state or MAC changed,
+            a packet used it, its reachability was proved.
+        timer_ns: when the next timer event is due, None for none.
+        awaited: whether sockets keep packets for it, which are not in ``queue``.
+        by_hand: whether the user made it INCOMPLETE, so that it is asked for without a packet.
+        source: address from which it is asked for when ``queue`` has no packet to take it from.
+    """
+
+    ip: int
+    created_ns: int
+    state: State = State.NONE
+    lladdr: bytes | None = None
+    probes: int = 0
+    queue: deque["Queued"] = field(default_factory=deque)
+    queue_bytes: int = 0
+    updated_ns: int = 0
+    used_ns: int = 0
+    confirmed_ns: int = 0
+    timer_ns: int | None = None
+    awaited: bool = False
+    by_hand: bool = False
+    source: int = 0
+
+    def push(self, queued: "Queued", settings: Settings) -> "list[Overflow]":
+        """Queue a packet, oldest out first (RFC 1122 2.3.2.2: SHOULD save the latest)."""
+        lost: list[Overflow] = []
+        if not queued.keep:
+            return lost
+        self.queue.append(queued)
+        self.queue_bytes += len(queued.packet)
+        while len(self.queue) > 1 and (
+            len(self.queue) > settings["neigh.unres_qlen"]
+            or self.queue_bytes > settings["neigh.unres_qlen_bytes"]
+        ):
+            oldest = self.queue.popleft()
+            self.queue_bytes -= len(oldest.packet)
+            lost.append(Overflow(self, oldest))
+        return lost
+
+    def take_queue(self) -> "list[Queued]":
+        """Return the packets that wait, oldest first, and forget them."""
+        packets = list(self.queue)
+        self.queue.clear()
+        self.queue_bytes = 0
+        return packets
+
+    def twin(self) -> "Neighbor":
+        """Return a copy; whoever sent the packets that wait will not hear of it."""
+        result = copy(self)
+        result.queue = deque(Queued(queued.packet, Trace(), queued.keep) for queued in self.queue)
+        return result
+
+
+@dataclass(slots=True, eq=False)
+class Queued:
+    """A packet that waits for a MAC.
+
+    Attributes:
+        packet: the whole IP packet.
+        trace: what became of it so far.
+        keep: whether it may wait; a packet that may not is lost, and only asks.
+    """
+
+    packet: bytes
+    trace: Trace = field(default_factory=Trace)
+    keep: bool = True
+
+
+class Silence(NamedTuple):
+    """No request leaves before ``until_ns``, because ``asked`` was asked for."""
+
+    until_ns: int
+    asked: int
+
+
+class SendProbe(NamedTuple):
+    """Send an ARP request for ``entry``: by unicast to its MAC, or by broadcast."""
+
+    entry: Neighbor
+    unicast: bool
+
+
+class Transmit(NamedTuple):
+    """The MAC is known: send these packets, oldest first."""
+
+    entry: Neighbor
+    packets: list[Queued]
+
+
+class GiveUp(NamedTuple):
+    """The neighbor did not answer: these packets are undeliverable."""
+
+    entry: Neighbor
+    packets: list[Queued]
+
+
+class Overflow(NamedTuple):
+    """The entry's queue was full: its oldest packet made room."""
+
+    entry: Neighbor
+    packet: Queued
+
+
+class Purged(NamedTuple):
+    """The entry went away (deleted, flushed, link down) with these packets waiting."""
+
+    entry: Neighbor
+    packets: list[Queued]
+
+
+class Evicted(NamedTuple):
+    """The cache was full: ``entry`` made room for ``new``; its packets are lost."""
+
+    entry: Neighbor
+    new: int
+    packets: list[Queued]
+
+
+class Released(NamedTuple):
+    """Sockets need not keep their packets any longer: it has a MAC, or ``failed`` to answer."""
+
+    entry: Neighbor
+    failed: bool
+
+
+Action = SendProbe | Transmit | GiveUp | Overflow | Purged | Evicted | Released

@@ -1,0 +1,46 @@
+"""Clients that wait for ARP answers: what ``arping`` is made of."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from smolctl.stack.ready import REPLY_QUEUE_LIMIT
+
+
+class ArpAnswer(NamedTuple):
+    """An ARP packet that says who has an address."""
+
+    sender_ip: int
+    sender_mac: bytes
+    unicast: bool
+    at_ns: int
+
+
+@dataclass(slots=True, eq=False)
+class ArpClient:
+    """Waits for ARP from the owner of ``target`` on one interface.
+
+    Attributes:
+        sender: the address it asks from, 0 for a probe (RFC 5227 2.1.1).
+    """
+
+    dev: str
+    target: int
+    sender: int
+    answers: deque[ArpAnswer] = field(default_factory=lambda: deque(maxlen=REPLY_QUEUE_LIMIT))
+    handler: Callable[[int], None] | None = None
+    ready: bool = False
+    closed: bool = False
+
+    def accepts(self, dev: str, op_reply: bool, sender_ip: int, target_ip: int) -> bool:
+        """Tell whether ARP is an answer: from the target, and to whom we said we are.
+
+        A probe (sender 0.0.0.0) also takes another's probe or announcement for its target as one:
+        both show that somebody else uses it or is about to (RFC 5227 2.1.1).
+        """
+        if dev != self.dev:
+            return False
+        if self.sender == 0:
+            return sender_ip == self.target or (not op_reply and target_ip == self.target)
+        return op_reply and sender_ip == self.target and target_ip == self.sender

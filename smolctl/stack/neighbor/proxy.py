@@ -1,0 +1,81 @@
+"""Whom one link answers ARP for, on behalf of others; and the requests that wait for their answer.
+
+A table: it sends nothing. Linux's pneigh entries and its proxy queue (``pneigh_enqueue``).
+"""
+
+import heapq
+from collections.abc import Callable
+from copy import copy
+from typing import NamedTuple
+
+from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.trace.trace import Trace
+from smolctl.wire.arp import ArpPacket
+
+
+class ProxyEntry(NamedTuple):
+    """An address of somebody else's, for which this stack answers."""
+
+    ip: int
+
+
+class Delayed(NamedTuple):
+    """A request that is to be answered later."""
+
+    packet: ArpPacket
+    trace: Trace
+
+
+class Proxies:
+    """The proxy entries of one interface, and its queue.
+
+    Args:
+        random: returns a float in [0, 1).
+
+    Attributes:
+        queue: requests by when they are due.
+    """
+
+    def __init__(self, settings: Settings, random: Callable[[], float]) -> None:
+        self._settings = settings
+        self._random = random
+        self.entries: dict[int, ProxyEntry] = {}
+        self.queue: list[tuple[int, int, Delayed]] = []
+        self._serial = 0
+
+    def twin(self, random: Callable[[], float]) -> "Proxies":
+        """Return a copy that shares the entries, which no packet changes."""
+        twin = copy(self)
+        twin._random = random
+        twin.queue = self.queue.copy()
+        return twin
+
+    def delay(self, packet: ArpPacket, trace: Trace, now: int) -> int | None:
+        """Queue a request for a random time up to neigh.proxy_delay_ms.
+
+        Returns:
+            How long it waits, ns; None when the queue is full.
+        """
+        if len(self.queue) >= self._settings["neigh.proxy_qlen"]:
+            return None
+        wait = int(self._random() * self._settings.ns("neigh.proxy_delay_ms"))
+        self._serial += 1
+        heapq.heappush(self.queue, (now + wait, self._serial, Delayed(packet, trace)))
+        return wait
+
+    def deadline(self) -> int | None:
+        """Return when a request is next due."""
+        return self.queue[0][0] if self.queue else None
+
+    def due(self, now: int) -> list[Delayed]:
+        """Take out the requests that are due."""
+        taken = []
+        while self.queue and self.queue[0][0] <= now:
+            taken.append(heapq.heappop(self.queue)[2])
+        return taken
+
+    def purge(self) -> list[Delayed]:
+        """Take out all requests."""
+        taken = [delayed for _, _, delayed in sorted(self.queue, key=lambda item: item[:2])]
+        self.queue.clear()
+        return taken

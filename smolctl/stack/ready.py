@@ -1,0 +1,3 @@
+"""Sockets and clients that have something to take."""
+
+REPLY_QUEUE_LIMIT = 1024

@@ -1,0 +1,1 @@
+"""The sysctls: what a user may tune, a file for each layer."""

@@ -1,0 +1,140 @@
+"""What the steps of a packet carry, where a header or a ``Decision`` does not say it already."""
+
+from typing import NamedTuple
+
+from smolctl.stack.fib.nexthop import Hop
+from smolctl.stack.fib.route import Route
+from smolctl.stack.fib.rule import Rule
+
+
+class Bound(NamedTuple):
+    """The socket that sent or got a datagram; port 0 before it has one, ``local`` 0 for any."""
+
+    local: int
+    port: int
+    dev: str | None
+    owner: str
+
+
+class Loser(NamedTuple):
+    """A route that was considered, not taken; ``cause`` as ``considered.candidates`` gives it."""
+
+    route: Route
+    cause: str
+
+
+class Hashed(NamedTuple):
+    """The hash of a flow, and the share of the next hop that it takes: ``first`` to ``last``."""
+
+    number: int
+    first: int
+    last: int
+    hop: Hop
+
+
+class Ruled(NamedTuple):
+    """A rule that a packet matched; ``cause`` as ``considered.passed`` gives it."""
+
+    rule: Rule
+    cause: str
+
+
+class Owner(NamedTuple):
+    """Whose an incoming packet's destination is: the ``local`` or ``broadcast`` route it matched.
+
+    ``route`` is None for the limited broadcast address, which needs none.
+    """
+
+    dst: int
+    route: Route | None
+
+
+class PassedOn(NamedTuple):
+    """An incoming packet is another host's; it is to leave with ``ttl``."""
+
+    dst: int
+    ttl: int
+
+
+class Member(NamedTuple):
+    """A group that an incoming packet is for, and how many here are in it on that interface."""
+
+    group: int
+    dev: str
+    users: int
+
+
+class Planned(NamedTuple):
+    """A query will be answered: for so many groups, within the time that it gives."""
+
+    groups: int
+    within_ms: int
+
+
+class Stranger(NamedTuple):
+    """The sender of ARP is in none of the networks of the interface; ``networks`` names these."""
+
+    ip: int
+    dev: str
+    networks: str
+
+
+class Learned(NamedTuple):
+    """ARP told where a neighbor is; ``state`` in RFC 4861's words."""
+
+    ip: int
+    state: str
+    lladdr: bytes
+
+
+class Resolved(NamedTuple):
+    """The next hop's MAC address is known; ``state`` in RFC 4861's words."""
+
+    ip: int
+    state: str
+    lladdr: bytes
+
+
+class Asked(NamedTuple):
+    """An ARP request for the next hop, the ``number``-th of this round."""
+
+    ip: int
+    sender: int
+    number: int
+    unicast: bool
+
+
+class Taken(NamedTuple):
+    """The device took the frame, ``length`` bytes with its header; ``lladdr`` is whom it is for."""
+
+    dev: str
+    lladdr: bytes
+    length: int
+
+
+class Answer(NamedTuple):
+    """What was sent because of this packet; ``number`` is its id in the journal or 0."""
+
+    what: str
+    number: int
+
+
+class Cut(NamedTuple):
+    """A datagram of ``length`` bytes, too big for ``mtu``, goes on as so many ``fragments``."""
+
+    fragments: int
+    length: int
+    mtu: int
+    ident: int
+
+
+class Joined(NamedTuple):
+    """A datagram is complete: ``fragments`` of them, ``length`` bytes with its header.
+
+    ``number`` is the datagram's id in the journal; 0 where it is the datagram that is told of, or
+    when it is not in there.
+    """
+
+    fragments: int
+    length: int
+    number: int

@@ -1,0 +1,198 @@
+"""One packet's way through the stack, and its fate.
+
+Every packet of the layered path carries a ``Trace``. The journal keeps those that somebody will ask
+about.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from smolctl.stack.reason import Reason
+
+if TYPE_CHECKING:
+    from smolctl.stack.trace.journal import Journal
+
+
+class Fate(StrEnum):
+    """How a packet ended, or that it has not yet."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FORWARDED = "forwarded"
+    DELIVERED = "delivered"
+    ANSWERED = "answered"
+    ABSORBED = "absorbed"
+    DROPPED = "dropped"
+    REJECTED = "rejected"
+
+
+class Direction(StrEnum):
+    """Which way a packet went."""
+
+    IN = "in"
+    OUT = "out"
+    LOCAL = "local"
+    """From this stack to itself."""
+    FORWARD = "forward"
+    """From one host to another, through this stack."""
+
+
+class Flow(NamedTuple):
+    """What a packet was meant to be; known even of one that was refused before it was built."""
+
+    proto: str
+    src: int | None
+    sport: int
+    dst: int
+    dport: int
+    length: int
+
+
+class Arrival(NamedTuple):
+    """How a packet came in that was sent on: by which interface, and the frame."""
+
+    dev: str
+    frame: bytes
+
+
+class Step(NamedTuple):
+    """One thing that happened to a packet; ``story.py`` puts it into words.
+
+    Attributes:
+        stage: where: socket, route, neigh, arp, device, ethernet, ip, udp, icmp, answer, ...
+        result: ok, pick, skip, wait, note, drop or reject.
+        facts: what that stage knew: a header, a ``Decision``, or a dict; it must not change later.
+    """
+
+    stage: str
+    result: str
+    at_ns: int
+    facts: object
+
+
+NOTHING: dict[str, object] = {}
+
+
+class Trace:
+    """One packet's way through the stack, and its fate.
+
+    Args:
+        on_change: called with this trace when the fate is settled or a wait begins; it must not
+            call back into the stack.
+        direction: which way it goes.
+        began_ns: when it came in or was sent; 0 lets the stack note it.
+        followed: somebody wants to know its fate, so the device is asked whether it took it.
+        cause: the packet that this one answers or asks for.
+
+    Attributes:
+        fate: the fate so far, None before the first. reason: why, for WAITING, DROPPED and
+        REJECTED. detail: values for the reason's texts. dev, gateway: the interface it left or
+        arrived by, the next hop if it is not the destination. src: its source address. at_ns: when
+        the fate was settled. waited_for: the reason of the wait that preceded it. frame: the bytes,
+        as much as is known; an Ethernet frame if ``linked``, else an IP packet. flow: what it was
+        meant to be. whole: the datagram that this fragment was cut from. parts: into how many it
+        was cut itself, 0 for a whole one; sent: how many of these have left. arrival: how it came
+        in, if it was to be forwarded. complaint: the reason and detail of an ICMP error that came
+        for it later. id: its number in the journal, 0 when it is not in there.
+    """
+
+    __slots__ = (
+        "arrival", "at_ns", "began_ns", "cause", "complaint", "detail", "dev", "direction", "fate",
+        "flow", "followed", "frame", "gateway", "id", "journal", "linked", "on_change", "parts",
+        "reason", "sent", "src", "steps", "waited_for", "whole",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        on_change: "Callable[[Trace], None] | None" = None,
+        direction: Direction = Direction.OUT,
+        began_ns: int = 0,
+        followed: bool = True,
+        cause: "Trace | None" = None,
+    ) -> None:
+        self.on_change = on_change
+        self.direction = direction
+        self.began_ns = began_ns
+        self.followed = followed
+        self.cause = cause
+        self.journal: Journal | None = None
+        self.id = 0
+        self.fate: Fate | None = None
+        self.reason: Reason | None = None
+        self.waited_for: Reason | None = None
+        self.detail = NOTHING
+        self.dev: str | None = None
+        self.gateway: int | None = None
+        self.src: int | None = None
+        self.at_ns = 0
+        self.frame = b""
+        self.linked = False
+        self.flow: Flow | None = None
+        self.whole: Trace | None = None
+        self.parts = self.sent = 0
+        self.arrival: Arrival | None = None
+        self.complaint: tuple[Reason, dict[str, object]] | None = None
+        self.steps: list[Step] = []
+
+    def pass_on(self, dev: str) -> None:
+        """Note that the packet, which came in by ``dev``, is for somebody else."""
+        self.direction, self.arrival = Direction.FORWARD, Arrival(dev, self.frame)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the packet has its one fate."""
+        return self.fate is not None and self.fate is not Fate.WAITING
+
+    def step(self, stage: str, result: str, now: int, facts: object = None) -> None:
+        """Note what happened to the packet."""
+        self.steps.append(Step(stage, result, now, facts))
+
+    def settle(
+        self,
+        fate: Fate,
+        now: int,
+        reason: Reason | None = None,
+        detail: dict[str, object] | None = None,
+    ) -> None:
+        """Note a fate. Only the first one that settles counts; a wait may precede it."""
+        if self.settled:
+            return
+        self.fate = fate
+        self.reason = reason
+        if fate is Fate.WAITING:
+            self.waited_for = reason
+        self.detail = detail if detail is not None else NOTHING
+        self.at_ns = now
+        if self.on_change is not None:
+            self.on_change(self)
+        if self.journal is not None and (self.followed or reason is not None):
+            self.journal.changed(self)
+        if self.whole is not None:
+            self.whole._part_changed(self, now)
+
+    def _part_changed(self, part: "Trace", now: int) -> None:
+        """Take note of a fragment's fate: the datagram is sent when all its fragments are.
+
+        Else it ends as the first of them that is not, and is not counted once more. One that comes
+        back in by a loopback is put together there, and goes on.
+        """
+        why, detail = part.reason, part.detail
+        if part.fate is Fate.WAITING:
+            if self.fate is Fate.WAITING and self.reason is why:
+                self.detail = detail
+            elif self.fate is None and why is not None:
+                self.step(why.layer, why.kind.value, now, {**detail, "reason": why.name})
+                self.settle(Fate.WAITING, now, why, detail)
+        elif part.fate is Fate.SENT:
+            self.sent += 1
+            if self.sent == self.parts:
+                self.settle(Fate.SENT, now)
+        elif why is not None and not self.settled:
+            self.step(why.layer, why.kind.value, now, {**detail, "reason": why.name})
+            self.settle(part.fate or Fate.DROPPED, now, why, detail)
+
+    def complain(self, reason: Reason, detail: dict[str, object], now: int) -> None:
+        """Note that it did not arrive after all, as an ICMP error or silence says."""
+        self.complaint = (reason, detail)
+        self.step("answer", "reject", now, {**detail, "reason": reason.name})

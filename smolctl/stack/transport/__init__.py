@@ -1,0 +1,1 @@
+"""Transport protocols, and the table of ports that they share."""

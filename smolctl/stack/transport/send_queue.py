@@ -1,0 +1,73 @@
+"""What waits in a socket: datagrams behind one that cannot leave yet.
+
+Only where a knob wants it so: Linux queues at the neighbor, and refuses what has no route; smoltcp
+keeps the datagram in its socket, and with it whatever the socket sends afterwards, to whomever.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from smolctl.stack.trace.trace import Trace
+
+OVERHEAD = 64
+"""Bytes that a waiting datagram counts beside its payload, so that empty ones are bounded too."""
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A datagram that waits, as its sender gave it: its way is chosen anew when it leaves.
+
+    Attributes:
+        src: source address that the sender asked for, None for the socket's.
+        trace: what became of it so far.
+    """
+
+    payload: bytes
+    dst: int
+    dport: int
+    src: int | None
+    trace: Trace
+
+    @property
+    def size(self) -> int:
+        """Return what it counts in the queue."""
+        return len(self.payload) + OVERHEAD
+
+
+@dataclass(slots=True, eq=False)
+class SendQueue:
+    """The datagrams of one socket that wait, oldest first; there is at least one.
+
+    Attributes:
+        hop: interface and next hop whose MAC the first one waits for; None when it is a route.
+        retry_ns: when the first one is looked at again.
+        last_ns: when the last one came.
+    """
+
+    retry_ns: int
+    hop: tuple[str, int] | None = None
+    items: deque[Held] = field(default_factory=deque)
+    bytes: int = 0
+    last_ns: int = 0
+
+    @property
+    def dev(self) -> str:
+        """Return the interface by which the first one is to leave; "" while there is no route."""
+        return self.hop[0] if self.hop is not None else ""
+
+    def push(self, item: Held, now: int) -> None:
+        """Put a datagram behind all others."""
+        self.last_ns = now
+        self.items.append(item)
+        self.bytes += item.size
+
+    def pop(self) -> Held:
+        """Take the first one."""
+        item = self.items.popleft()
+        self.bytes -= item.size
+        return item
+
+    def twin(self) -> "SendQueue":
+        """Return a copy; whoever sent what waits will not hear of it."""
+        items = (Held(i.payload, i.dst, i.dport, i.src, Trace()) for i in self.items)
+        return SendQueue(self.retry_ns, self.hop, deque(items), self.bytes, self.last_ns)

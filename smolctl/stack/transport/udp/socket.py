@@ -1,0 +1,171 @@
+"""UDP sockets."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from smolctl.stack.ip.groups import Filter
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.reason import Reason
+from smolctl.stack.transport.send_queue import SendQueue
+from smolctl.wire import addr
+
+if TYPE_CHECKING:
+    from smolctl.stack.fastpath.udp import EgressFlow
+
+
+ANY = 0
+"""The address of a socket that is bound to no address."""
+DATAGRAM_OVERHEAD = 64
+"""Bytes a queued datagram counts beside its payload, so that empty ones are bounded too."""
+
+
+class Datagram(NamedTuple):
+    """A received datagram.
+
+    Attributes:
+        dev: interface it came in by; at_ns: when.
+        tos: type of service, the byte that DSCP and ECN are in (RFC 1122 4.1.4).
+        options: of its IPv4 header, with what this stack put into them (RFC 1122 4.1.3.2).
+    """
+
+    payload: bytes
+    src: int
+    sport: int
+    dst: int
+    dport: int
+    dev: str
+    at_ns: int
+    tos: int = 0
+    options: bytes = b""
+
+    def raw(self) -> "RawDatagram":
+        """Return what a queue holds: without the last fields when they have nothing to say."""
+        return self if self.tos or self.options else self[:7]
+
+
+RawDatagram = tuple[bytes, int, int, int, int, str, int] | Datagram
+"""The fields of a ``Datagram``; what a queue holds, since it costs half as much to make."""
+
+
+class SocketError(NamedTuple):
+    """An error for a datagram that was sent before.
+
+    Attributes:
+        errno_name: as Linux would report it, "ECONNREFUSED" and so on.
+        offender: who said so; an own address when this stack gave up itself.
+        dst, dport: where the datagram went.
+    """
+
+    errno_name: str
+    reason: Reason
+    detail: dict[str, object]
+    offender: int
+    dst: int
+    dport: int
+    at_ns: int
+
+
+ERROR_QUEUE_LIMIT = 64
+
+
+@dataclass(slots=True, eq=False)
+class UdpSocket:
+    """One socket.
+
+    Attributes:
+        pmtudisc: whether what it sends may be fragmented.
+        local, port: what it is bound to; ``ANY`` and 0 before.
+        dev: interface it is bound to, None for all.
+        peer, peer_port: whom it is connected to; None when it is not.
+        ttl: of what it sends; None for the stack's default.
+        tos: type of service of what it sends (RFC 1122 3.2.1.6).
+        options: IP options of what it sends, as ``ipv4_options.outgoing`` takes them.
+        broadcast: whether it may send to a broadcast address (RFC 1122 3.3.6).
+        reuse: whether others that say so too may have the same port (Linux SO_REUSEADDR).
+        groups: what it wants of each group that it joined, by group and interface.
+        multicast_all: it hears other groups, too, that anybody here has joined.
+        multicast_ttl: of what it sends to a group; None for the stack's default.
+        multicast_loop: whether members on this stack get what it sends to a group.
+        multicast_dev: by which interface it sends to groups, None for whichever the routes say.
+        multicast_src: from which address, when it is bound to none; None to choose one.
+        rcvbuf: bound of the receive queue in bytes. sndbuf: bound of ``held`` in bytes.
+        held: what cannot be sent yet and blocks the socket, None in an ordinary one.
+        queue: received datagrams, oldest first.
+        errors: errors for what it sent, oldest first, at most ``ERROR_QUEUE_LIMIT``.
+        handler: called with ``now`` once per turn when something is in ``queue`` or ``errors``.
+        owner: who opened it, for ``socket show``.
+        pid: number of the process that opened it, where that is not the stack's own.
+        flows: egress decisions by destination, valid for one configuration of the stack.
+    """
+
+    rcvbuf: int
+    pmtudisc: Pmtudisc = Pmtudisc.WANT
+    local: int = ANY
+    port: int = 0
+    dev: str | None = None
+    peer: int | None = None
+    peer_port: int | None = None
+    ttl: int | None = None
+    tos: int = 0
+    options: bytes = b""
+    broadcast: bool = False
+    reuse: bool = False
+    groups: dict[tuple[int, str], Filter] = field(default_factory=dict)
+    multicast_all: bool = True
+    multicast_ttl: int | None = None
+    multicast_loop: bool = True
+    multicast_dev: str | None = None
+    multicast_src: int | None = None
+    queue: deque[RawDatagram] = field(default_factory=deque)
+    queue_bytes: int = 0
+    errors: deque[SocketError] = field(default_factory=deque)
+    drops: int = 0
+    rx_datagrams: int = 0
+    tx_datagrams: int = 0
+    handler: Callable[[int], None] | None = None
+    owner: str = ""
+    pid: int | None = None
+    ready: bool = False
+    closed: bool = False
+    sndbuf: int = 212_992
+    held: SendQueue | None = None
+    flows: "dict[tuple[int, int, int | None], EgressFlow]" = field(default_factory=dict)
+
+    def dev_to(self, dst: int) -> str | None:
+        """Return by which interface it insists to send to ``dst``, None for any."""
+        return self.dev or (self.multicast_dev if addr.is_multicast(dst) else None)
+
+    def accepts(self, src: int, sport: int, dst: int, dev: str) -> bool:
+        """Tell whether a datagram to this socket's port is for it."""
+        return (
+            self.local in (ANY, dst)
+            and (self.dev is None or self.dev == dev)
+            and (self.peer is None or (self.peer == src and self.peer_port == sport))
+        )
+
+    def hears(self, src: int, group: int, dev: str) -> bool:
+        """Tell whether it wants what ``src`` sends to a group (Linux ip_mc_sf_allow)."""
+        wanted = self.groups.get((group, dev))
+        return self.multicast_all if wanted is None else wanted.allows(src)
+
+    def has_room(self, payload: bytes) -> bool:
+        """Tell whether a datagram fits into its queue; one fits into an empty queue always."""
+        size = len(payload) + DATAGRAM_OVERHEAD
+        return not self.queue or self.queue_bytes + size <= self.rcvbuf
+
+    def receive(self) -> Datagram | None:
+        """Take the oldest datagram, or None."""
+        if not self.queue:
+            return None
+        datagram = Datagram(*self.queue.popleft())
+        self.queue_bytes -= len(datagram.payload) + DATAGRAM_OVERHEAD
+        return datagram
+
+    def receive_all(self) -> list[RawDatagram]:
+        """Take all datagrams, oldest first, as plain tuples of ``Datagram``'s fields."""
+        datagrams = list(self.queue)
+        self.queue.clear()
+        self.queue_bytes = 0
+        return datagrams

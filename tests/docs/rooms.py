@@ -1,0 +1,83 @@
+"""The rooms of the core, drawn from its imports and docstrings: part of ARCHITECTURE.md."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "smolctl" / "stack"
+PAGE = ROOT / "ARCHITECTURE.md"
+_BLOCK = re.compile(r"(<!-- rooms: make docs -->\n).*?(<!-- end of rooms -->)", re.DOTALL)
+
+
+def modules() -> dict[str, ast.Module]:
+    """Return every module of the core by its path below ``smolctl/stack``."""
+    files = sorted(CORE.rglob("*.py"))
+    return {str(path.relative_to(CORE)): ast.parse(path.read_text()) for path in files}
+
+
+def room_of(path: str) -> str:
+    """Return the room of a file: its folder, or the file itself at the top."""
+    folder = str(Path(path).parent)
+    return path.removesuffix(".py") if folder == "." else folder
+
+
+def imported(tree: ast.Module, paths: frozenset[str]) -> Iterator[str]:
+    """Yield the paths that a module imports from, anywhere in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("smolctl.stack"):
+            base = (node.module or "").removeprefix("smolctl.stack").strip(".").replace(".", "/")
+            for alias in node.names:
+                below = f"{base}/{alias.name}.py".lstrip("/")
+                if below in paths:
+                    yield below
+                elif f"{base}.py" in paths:
+                    yield f"{base}.py"
+                elif base or f"{alias.name}/__init__.py" in paths:
+                    yield f"{base or alias.name}/__init__.py"
+
+
+def arrows() -> dict[str, set[str]]:
+    """Return which rooms each room imports from."""
+    trees = modules()
+    found: dict[str, set[str]] = {}
+    for path, tree in trees.items():
+        targets = {room_of(target) for target in imported(tree, frozenset(trees))}
+        found.setdefault(room_of(path), set()).update(targets - {room_of(path)})
+    return found
+
+
+def first_sentence(tree: ast.Module) -> str:
+    """Return the first sentence of a module's docstring."""
+    text = " ".join((ast.get_docstring(tree) or "").partition("\n\n")[0].split())
+    return text.removesuffix(".")
+
+
+def drawing() -> str:
+    """Return the rooms with their files, and below each the rooms that it imports from."""
+    trees, uses = modules(), arrows()
+    rooms: dict[str, list[str]] = {}
+    for path in trees:
+        rooms.setdefault(room_of(path), []).append(path)
+    lines = []
+    for room, paths in rooms.items():
+        if paths == [f"{room}.py"]:
+            lines.append(f"{paths[0]:<27}{first_sentence(trees[paths[0]])}")
+            continue
+        if room == "__init__":
+            continue
+        package = f"{room}/__init__.py"
+        below = ", ".join(sorted(uses[room])) or "nothing"
+        lines += ["", f"{room + '/':<27}{first_sentence(trees[package])}"]
+        for path in paths:
+            if path != package:
+                lines.append(f"  {Path(path).name:<25}{first_sentence(trees[path])}")
+        lines.append(f"  imports: {below}")
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """Return ARCHITECTURE.md with the rooms as they are now."""
+    block = f"```\n{drawing()}\n```\n"
+    return _BLOCK.sub(lambda found: found[1] + block + found[2], PAGE.read_text())
