@@ -20,10 +20,10 @@ from smolctl.control.codec import MAX_REQUEST, Decoder
 from smolctl.control.messages import Cancel, Request
 from smolctl.daemon.doors import Doors
 from smolctl.daemon.exchange import HIGH_WATER, Exchange, Service
-from smolctl.daemon.feed import Feed, Feeds
-from smolctl.daemon.job import Channel, ChannelUser
 from smolctl.daemon.log import Log
 from smolctl.errors import ControlError, SmolctlError
+from smolctl.ops.feed import Feed, Feeds
+from smolctl.ops.job import Channel, ChannelUser
 
 EVENT_LIMIT = 1 << 20
 MAX_RUNNING = 64

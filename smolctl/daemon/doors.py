@@ -8,10 +8,10 @@ a program that sends faster than the stack takes waits in its own ``send``.
 import socket
 
 from smolctl.control.channel import MAX_MESSAGE
-from smolctl.daemon.job import ChannelUser
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import READ, WRITE, Poller
 from smolctl.errors import ControlError, SmolctlError
+from smolctl.ops.job import ChannelUser
 
 MAX_DOORS = 1024
 A_TURN = 256

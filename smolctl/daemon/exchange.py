@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from smolctl.control import messages
 from smolctl.control.messages import Request
-from smolctl.daemon.feed import Feed
-from smolctl.daemon.job import Channel, ChannelUser
 from smolctl.errors import SmolctlError
+from smolctl.ops.feed import Feed
+from smolctl.ops.job import Channel, ChannelUser
 
 if TYPE_CHECKING:
     from smolctl.daemon.connection import Connection

@@ -8,9 +8,6 @@ from typing import Any
 
 from smolctl import __version__
 from smolctl.control.paths import StackPaths
-from smolctl.daemon.api.batch import attempt, check
-from smolctl.daemon.context import Context
-from smolctl.daemon.engine import Engine
 from smolctl.daemon.lifecycle import Listener, Lock
 from smolctl.daemon.links import Links
 from smolctl.daemon.log import Log
@@ -18,6 +15,9 @@ from smolctl.daemon.poller import Poller
 from smolctl.daemon.server import Server
 from smolctl.daemon.setup import Command
 from smolctl.errors import SmolctlError
+from smolctl.ops.batch import attempt, check
+from smolctl.ops.context import Context
+from smolctl.ops.engine import Engine
 from smolctl.stack.config.addr import bring_up_loopback
 from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import Settings

@@ -16,8 +16,8 @@ from smolctl.near import near
 from smolctl.stack.reason import REASONS
 from smolctl.stack.sysctl.profiles import PROFILES
 from smolctl.stack.sysctl.settings import KNOBS, knob
-from tests.api.kit import Api
 from tests.cli.kit import all_verbs, read
+from tests.ops.kit import Api
 
 VERBS = all_verbs()
 

@@ -2,7 +2,7 @@
 
 from smolctl.stack.link.outbox import frames_of
 from smolctl.wire.run import MAX_SEGMENTS, coalesce
-from tests.stack.kit import Host
+from tests.kit.host import Host
 
 
 def raw(host: Host, dev: str = "tap0") -> list[bytes]:

@@ -5,7 +5,7 @@ import pytest
 from smolctl.stack.neighbor.states import State
 from tests.conformance.kit import raw
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
-from tests.stack.kit import DEAD, PEER, Host, echo_request, reply, udp_frame
+from tests.kit.host import DEAD, PEER, Host, echo_request, reply, udp_frame
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from scapy.layers.l2 import Ether
 from smolctl.errors import InvalidArgument, SendRejected
 from smolctl.stack.neighbor.states import State
 from smolctl.wire import addr
-from tests.stack.kit import (
+from tests.kit.host import (
     OTHER_MAC,
     OURS,
     PEER,

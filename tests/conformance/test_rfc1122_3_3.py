@@ -6,10 +6,9 @@ from smolctl.errors import SendRejected
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.neighbor.states import State
 from smolctl.wire import addr, ipv4, udp
-from tests.api.kit import Api
 from tests.kit.clock import SECOND_NS
-from tests.stack.groups import GROUP, group_frame, member
-from tests.stack.kit import (
+from tests.kit.groups import GROUP, group_frame, member
+from tests.kit.host import (
     OURS,
     PEER,
     PEER_MAC,
@@ -22,6 +21,7 @@ from tests.stack.kit import (
     text,
     udp_frame,
 )
+from tests.ops.kit import Api
 
 GATEWAY = "10.0.0.254"
 

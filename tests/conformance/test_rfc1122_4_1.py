@@ -3,7 +3,7 @@
 import pytest
 
 from smolctl.stack.transport.udp.socket import ANY
-from tests.stack.kit import OURS, PEER, Host, ip, text, udp_frame
+from tests.kit.host import OURS, PEER, Host, ip, text, udp_frame
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from smolctl.stack.fib.path_mtu import LIMIT, PLATEAUS, Path, PathMtu
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr
-from tests.stack.kit import OURS, PEER, Host, icmp_frame, ip, packet_of, udp_packet
-from tests.stack.provokers import fresh
+from tests.kit.host import OURS, PEER, Host, icmp_frame, ip, packet_of, udp_packet
+from tests.stack.reason.provokers import fresh
 
 FAR = "192.0.2.7"
 ROUTER = "10.0.0.2"

@@ -4,7 +4,7 @@ import pytest
 
 from smolctl.stack.neighbor.states import State
 from smolctl.wire import icmp
-from tests.stack.kit import Host, echo_request, frame_of, packet_of, udp_frame, udp_packet
+from tests.kit.host import Host, echo_request, frame_of, packet_of, udp_frame, udp_packet
 
 
 @pytest.fixture

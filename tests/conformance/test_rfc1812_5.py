@@ -8,8 +8,8 @@ from smolctl.stack.neighbor.states import State
 from smolctl.wire import addr, icmp
 from tests.conformance.kit import again
 from tests.kit.clock import SECOND_NS
-from tests.stack.kit import OURS, frame_of, ip, packet_of, udp_frame
-from tests.stack.routers import FAR, FAR_MAC, NEAR, ROUTER, Router, datagram, frame, header_of
+from tests.kit.host import OURS, frame_of, ip, packet_of, udp_frame
+from tests.kit.routers import FAR, FAR_MAC, NEAR, ROUTER, Router, datagram, frame, header_of
 
 
 @pytest.fixture

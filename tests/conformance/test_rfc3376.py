@@ -7,7 +7,7 @@ from smolctl.wire.checksum import internet_checksum
 from smolctl.wire.igmp import Membership, Query, Type
 from tests.conformance.kit import raw
 from tests.kit.clock import SECOND_NS
-from tests.stack.groups import (
+from tests.kit.groups import (
     ALL_HOSTS,
     GROUP,
     OTHER_GROUP,
@@ -23,7 +23,7 @@ from tests.stack.groups import (
     said,
     words,
 )
-from tests.stack.kit import OURS, PEER, Host, ip, text
+from tests.kit.host import OURS, PEER, Host, ip, text
 
 IP_HEADER = slice(14, 38)
 A, B = "10.0.0.2", "10.0.0.3"

@@ -3,21 +3,10 @@
 import pytest
 
 from smolctl.wire import addr, arp
-from tests.api.kit import Api
 from tests.conformance.kit import raw
 from tests.kit.clock import SECOND_NS
-from tests.stack.kit import (
-    DEAD,
-    OTHER_MAC,
-    OUR_MAC,
-    OURS,
-    PEER,
-    PEER_MAC,
-    Host,
-    ip,
-    reply,
-    request,
-)
+from tests.kit.host import DEAD, OTHER_MAC, OUR_MAC, OURS, PEER, PEER_MAC, Host, ip, reply, request
+from tests.ops.kit import Api
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from tests.stack.kit import OUR_MAC, OURS, PEER, PEER_MAC, Host, frame_of, packet_of, udp_frame
+from tests.kit.host import OUR_MAC, OURS, PEER, PEER_MAC, Host, frame_of, packet_of, udp_frame
 
 
 @pytest.fixture

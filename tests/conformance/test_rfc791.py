@@ -6,7 +6,7 @@ from smolctl.errors import SendRejected
 from smolctl.stack.ipv4.output import icmp_output
 from smolctl.wire import icmp
 from tests.conformance.kit import again, raw
-from tests.stack.kit import (
+from tests.kit.host import (
     OURS,
     PEER,
     Host,

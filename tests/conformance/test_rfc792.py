@@ -4,7 +4,7 @@ import pytest
 from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import Ether
 
-from tests.stack.kit import OURS, PEER, Host, icmp_frame, udp_frame, udp_packet
+from tests.kit.host import OURS, PEER, Host, icmp_frame, udp_frame, udp_packet
 
 
 @pytest.fixture

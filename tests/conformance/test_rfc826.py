@@ -5,7 +5,7 @@ import pytest
 from smolctl.stack.neighbor.states import State
 from smolctl.wire import addr, arp, ethernet
 from tests.kit.clock import SECOND_NS
-from tests.stack.kit import (
+from tests.kit.host import (
     OTHER_MAC,
     OUR_MAC,
     OURS,

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from smolctl.daemon.engine import Engine
 from smolctl.daemon.exchange import Exchange
 from smolctl.daemon.links import Links
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import Poller
 from smolctl.errors import InvalidArgument, SmolctlError
+from smolctl.ops.engine import Engine
 from smolctl.stack.config.addr import bring_up_loopback
 from smolctl.stack.stack import Stack
 from tests.kit.home import Home

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from smolctl.control import messages
 from smolctl.daemon.connection import Connection
-from smolctl.daemon.engine import Engine
 from smolctl.daemon.exchange import HIGH_WATER
-from smolctl.daemon.feed import MAX_BYTES, MAX_EVENTS, MAX_FEEDS, OVERHEAD, Feed, FeedJob
 from smolctl.daemon.log import Log
-from tests.api.kit import Api, Exchange
+from smolctl.ops.engine import Engine
+from smolctl.ops.feed import MAX_BYTES, MAX_EVENTS, MAX_FEEDS, OVERHEAD, Feed, FeedJob
 from tests.daemon.test_connection import Wire
+from tests.ops.kit import Api, Exchange
 
 SECOND = 1_000_000_000
 

@@ -12,12 +12,12 @@ from smolctl.client import RemoteError
 from smolctl.control import messages
 from smolctl.control.codec import MAX_REQUEST, encode
 from smolctl.daemon.connection import EVENT_LIMIT
-from smolctl.daemon.engine import Engine
 from smolctl.daemon.lifecycle import Listener
 from smolctl.daemon.links import Links
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import READ, Poller
 from smolctl.daemon.server import MAX_CLIENTS, Server
+from smolctl.ops.engine import Engine
 from smolctl.stack.stack import Stack
 from tests.kit.home import Home, Raw
 from tests.kit.process import wait_until

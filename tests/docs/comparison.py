@@ -6,20 +6,20 @@ EVIDENCE: dict[str, tuple[str, ...]] = {
         "e2e/test_cable.py::test_two_stacks",
     ),
     "addresses, routes, neighbors in the words of `ip`": (
-        "e2e/test_kernel_oracle.py::test_commands_end_the_same_and_leave_the_same_tables",
+        "e2e/oracle/test_kernel_oracle.py::test_commands_end_the_same_and_leave_the_same_tables",
         "cli/test_against_linux.py::test_same_words_same_lines",
     ),
     "`route get` shows the routes that lost": (
         "cli/test_route.py::test_get_shows_the_candidates",
-        "e2e/test_kernel_oracle.py::test_route_get_answers_agree",
+        "e2e/oracle/test_kernel_oracle.py::test_route_get_answers_agree",
     ),
     "why a packet was dropped, each one": (
         "property/test_law.py::test_every_packet_has_exactly_one_fate",
         "meta/test_reasons.py::test_every_reason_is_provoked",
     ),
     "... with a command that helps": (
-        "e2e/test_fixes.py::test_fix_lets_the_packet_through",
-        "e2e/test_fixes.py::test_every_reason_with_a_fix_is_here",
+        "e2e/fixes/test_fixes.py::test_fix_lets_the_packet_through",
+        "e2e/fixes/test_fixes.py::test_every_reason_with_a_fix_is_here",
     ),
     "what would happen to a packet": (
         "property/test_predict.py::test_a_datagram_fares_as_predicted",
@@ -50,7 +50,7 @@ EVIDENCE: dict[str, tuple[str, ...]] = {
         "e2e/test_cable.py::test_a_bad_cable_says_what_it_did",
     ),
     "TCP, IPv6": (
-        "stack/test_icmp.py::test_an_unknown_protocol_is_answered_with_protocol_unreachable",
+        "stack/ipv4/test_icmp.py::test_an_unknown_protocol_is_answered_with_protocol_unreachable",
         "meta/test_reasons.py::test_every_reason_is_provoked",
     ),
 }

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from smolctl.daemon.engine import Engine
-from smolctl.daemon.feed import Feed
-from smolctl.daemon.job import Channel, ChannelUser
+from smolctl.ops.engine import Engine
+from smolctl.ops.feed import Feed
+from smolctl.ops.job import Channel, ChannelUser
 from smolctl.stack.config.addr import add_address, bring_up_loopback
 from smolctl.stack.config.link import add_interface
 from smolctl.stack.fib.route import Scope

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from smolctl.daemon.api import OPS
+from smolctl.ops.operations import OPS
 from smolctl.stack.explain import verdict
 from tests.docs.schemas import ALONE, OF_OPERATION, SCHEMAS, STREAMS, UNPRINTED, Document, documents
 from tests.kit.netns import Namespace
 from tests.kit.once import once
 from tests.kit.stack_env import SmolctlEnv
-from tests.stack.provoke import PROVOKERS, VARIANTS
-from tests.stack.provokers import fresh
+from tests.stack.reason.provoke import PROVOKERS, VARIANTS
+from tests.stack.reason.provokers import fresh
 
 ALL = sorted({*OF_OPERATION.values(), *ALONE})
 

@@ -7,7 +7,8 @@ from tests.conformance import requirements
 from tests.docs import picture, reference, rooms
 from tests.docs.script import SCRIPT, shown_script
 from tests.docs.transcript import PAGES, written
-from tests.e2e import profiles_page, reasons_page
+from tests.e2e.odd import reasons_page
+from tests.e2e.profiles import profiles_page
 from tests.kit.netns import unmet
 from tests.kit.stack_env import SmolctlEnv
 
@@ -36,7 +37,7 @@ def write_linux_reasons() -> None:
 
 
 def write_profiles() -> None:
-    """Make docs/profiles.md of the table that tests/e2e/test_profiles.py tries."""
+    """Make docs/profiles.md of the table that tests/e2e/profiles/test_profiles.py tries."""
     profiles_page.PAGE.write_text(profiles_page.page())
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.e2e.kit import Lab, Peer
-from tests.e2e.oracle import Oracle
-from tests.e2e.stacks import Stack
+from tests.e2e.oracle.oracle import Oracle
+from tests.e2e.profiles.stacks import Stack
 from tests.kit.netns import Namespace
 from tests.kit.stack_env import SmolctlEnv
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.kit import Row
-from tests.e2e.oracle import Oracle, addresses
+from tests.e2e.oracle.oracle import Oracle, addresses
 
 pytestmark = pytest.mark.netns
 

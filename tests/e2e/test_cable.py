@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.stacks import Stack, arping, exchange, ping
+from tests.e2e.profiles.stacks import Stack, arping, exchange, ping
 
 Make = Callable[[str], Stack]
 CABLE = ("cable", "name", "c1")

@@ -8,9 +8,9 @@ import pytest
 from scapy.layers.inet import ICMP, IP, UDP
 
 from smolctl.wire import ipv4_options
-from tests.e2e.answers import ASKER, HERE, Answer, ask, prepare, wires
 from tests.e2e.kit import Lab
-from tests.e2e.oracle import Oracle
+from tests.e2e.odd.answers import ASKER, HERE, Answer, ask, prepare, wires
+from tests.e2e.oracle.oracle import Oracle
 from tests.wire.test_ipv4_options import BAD
 
 pytestmark = pytest.mark.netns

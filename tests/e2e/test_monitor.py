@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from smolctl.daemon.feed import MAX_BYTES
+from smolctl.ops.feed import MAX_BYTES
 from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab, Row, alive, connect, daemon_pid
-from tests.e2e.oracle import Oracle
+from tests.e2e.oracle.oracle import Oracle
 from tests.kit import process
 from tests.kit.process import Background, wait_until
 from tests.kit.stack_env import SmolctlEnv

@@ -17,7 +17,7 @@ from scapy.utils import wrpcap
 
 from smolctl.wire import addr
 from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab, events, nothing_waits, receive
-from tests.e2e.stacks import Stack
+from tests.e2e.profiles.stacks import Stack
 from tests.kit.process import Background, wait_until
 
 Make = Callable[[str], Stack]

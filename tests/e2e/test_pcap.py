@@ -6,9 +6,9 @@ from pathlib import Path
 
 from smolctl.capture import Record, reader
 from smolctl.capture.pcapng import Writer
-from tests.e2e.stacks import Stack
+from tests.e2e.profiles.stacks import Stack
+from tests.kit.host import OUR_MAC, PEER_MAC, echo_request, request, udp_frame
 from tests.kit.process import wait_until
-from tests.stack.kit import OUR_MAC, PEER_MAC, echo_request, request, udp_frame
 
 FRAMES = (request(), echo_request(), udp_frame())
 

@@ -9,7 +9,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import ARP, Ether
 
 from tests.e2e.kit import Peer
-from tests.e2e.oracle import DEVICES, Oracle
+from tests.e2e.oracle.oracle import DEVICES, Oracle
 
 pytestmark = pytest.mark.netns
 

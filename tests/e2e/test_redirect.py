@@ -7,8 +7,8 @@ import pytest
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 
-from tests.e2e.answers import ASKER, HERE, ask, prepare, wires
-from tests.e2e.oracle import Oracle
+from tests.e2e.odd.answers import ASKER, HERE, ask, prepare, wires
+from tests.e2e.oracle.oracle import Oracle
 from tests.kit.process import wait_until
 
 pytestmark = pytest.mark.netns

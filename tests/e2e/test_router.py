@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from tests.e2e.kit import THEIRS_MAC, Peer, events, nothing_waits, receive
-from tests.e2e.routed import LEFT, RIGHT, Routed, router_in
+from tests.e2e.oracle.routed import LEFT, RIGHT, Routed, router_in
 from tests.kit.netns import Namespace
 from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv

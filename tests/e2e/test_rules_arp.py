@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.kit import Lab, Peer
+from tests.kit.host import PEER_MAC, request
 from tests.kit.process import wait_until
-from tests.stack.kit import PEER_MAC, request
 
 pytestmark = pytest.mark.netns
 KERNEL, OURS, SENDER = "10.0.0.1", "10.0.0.2", "10.0.0.9"

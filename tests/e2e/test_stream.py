@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.kit import Peer, events
-from tests.e2e.stacks import Stack, arping, exchange, ping
+from tests.e2e.profiles.stacks import Stack, arping, exchange, ping
 from tests.kit.process import Background, wait_until
 from tests.kit.stack_env import SmolctlEnv
 

@@ -9,7 +9,7 @@ import pytest
 
 from smolctl.stack.reason import REASONS, Kind
 from smolctl.wire.fault import Fault
-from tests.stack.provoke import BESIDE, PROVOKERS
+from tests.stack.reason.provoke import BESIDE, PROVOKERS
 
 STACK = Path(__file__).parents[2] / "smolctl" / "stack"
 

@@ -9,9 +9,9 @@ from scapy.packet import Raw
 
 from smolctl.wire import ipv4
 from smolctl.wire.fragment import fragments
-from tests.stack.fragments import payload_of
-from tests.stack.kit import OURS, PEER, frame_of
-from tests.stack.provokers import fresh
+from tests.kit.fragments import payload_of
+from tests.kit.host import OURS, PEER, frame_of
+from tests.stack.reason.provokers import fresh
 
 sizes = st.integers(0, 200) | st.integers(0, 65507)
 seeds = st.integers(0, 1 << 32)

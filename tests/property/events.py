@@ -20,6 +20,8 @@ from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr, virtio
 from smolctl.wire.fault import WireFault
+from tests.kit.groups import GROUP, but, only
+from tests.kit.host import OUR_MAC, PEER_MAC, ip, reply
 from tests.property.world import (
     ADDRESSES,
     KNOBS,
@@ -34,8 +36,6 @@ from tests.property.world import (
     plain_udps,
     ports,
 )
-from tests.stack.groups import GROUP, but, only
-from tests.stack.kit import OUR_MAC, PEER_MAC, ip, reply
 
 SECOND_NS = 1_000_000_000
 

@@ -12,9 +12,7 @@ from smolctl.stack.ready import REPLY_QUEUE_LIMIT
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, ERROR_QUEUE_LIMIT
 from smolctl.wire import addr, udp
-from tests.property.events import Event, Player, histories
-from tests.property.world import Config, configs
-from tests.stack.kit import (
+from tests.kit.host import (
     DEAD,
     OURS,
     PEER,
@@ -27,6 +25,8 @@ from tests.stack.kit import (
     udp_packet,
     unreachable,
 )
+from tests.property.events import Event, Player, histories
+from tests.property.world import Config, configs
 
 BIGGEST = udp.MAX_PAYLOAD + DATAGRAM_OVERHEAD
 FLOOD = 3000

@@ -12,6 +12,7 @@ from smolctl.stack.link import output as link_output
 from smolctl.stack.link.offload_input import segments_input
 from smolctl.stack.neighbor.states import State
 from smolctl.wire import ipv4, udp, virtio
+from tests.kit.host import OURS, PEER, PEER_MAC, Host, frame_of, ip, udp_frame
 from tests.property.events import (
     Event,
     Offloaded,
@@ -22,7 +23,6 @@ from tests.property.events import (
     snapshot,
 )
 from tests.property.world import SOCKETS, Config, configs
-from tests.stack.kit import OURS, PEER, PEER_MAC, Host, frame_of, ip, udp_frame
 
 # --- traffic that the fast path is made for: few flows, few sizes, most of it right ---------------
 

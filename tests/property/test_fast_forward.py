@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 
 from smolctl.wire import udp, virtio
 from smolctl.wire.fault import WireFault
+from tests.kit.host import OTHER_MAC, OUR_MAC, frame_of, ip, packet_of
 from tests.property.events import Event, Offloaded, Receive, histories
 from tests.property.test_fast import OUTBOX_LIMITS, compare, seeds
 from tests.property.test_forward import forwarding
 from tests.property.world import Config, configs
-from tests.stack.kit import OTHER_MAC, OUR_MAC, frame_of, ip, packet_of
 
 ENDS = (
     ("tap0", "10.0.0.2", "10.1.0.2"),

@@ -9,12 +9,12 @@ from smolctl.stack.packet import Cast
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Direction, Fate, Trace
 from smolctl.wire import ipv4
+from tests.kit.host import frame_of, packet_of
+from tests.kit.routers import FAR, NEAR, Router
 from tests.property.events import Event, Receive, histories
 from tests.property.test_law import obey
 from tests.property.test_predict import fares_as_predicted, toses
 from tests.property.world import Config, by_macs, configs, ips, srcs, to_macs
-from tests.stack.kit import frame_of, packet_of
-from tests.stack.routers import FAR, NEAR, Router
 
 protocols = st.sampled_from([1, 6, 17, 17, 132])
 ttls = st.sampled_from([0, 1, 2, 64, 255])

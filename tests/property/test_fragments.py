@@ -14,8 +14,8 @@ from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire import ipv4, udp
 from smolctl.wire.fragment import fragments as cut_into
-from tests.stack.kit import DEAD, OURS, PEER, Host, frame_of, ip, packet_of
-from tests.stack.provokers import fresh
+from tests.kit.host import DEAD, OURS, PEER, Host, frame_of, ip, packet_of
+from tests.stack.reason.provokers import fresh
 
 ENDS = (Fate.ABSORBED, Fate.DROPPED)
 

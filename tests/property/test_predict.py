@@ -13,9 +13,9 @@ from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.link.input import frame_input
 from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.wire import icmp
+from tests.kit.host import ip
 from tests.property.events import Event, Player, histories, snapshot
 from tests.property.world import DEVS, IPS, Config, World, configs, ips, ports
-from tests.stack.kit import ip
 
 toses = st.sampled_from([None, 0, 0x10, 0x10, 0x13])
 sizes = st.sampled_from([0, 1, 60, 1472, 1473, 65507])

@@ -5,10 +5,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.daemon.api import OPS
-from smolctl.daemon.job import Job
 from smolctl.errors import SmolctlError
-from tests.api.kit import Api, Exchange, plain
+from smolctl.ops.job import Job
+from smolctl.ops.operations import OPS
+from tests.ops.kit import Api, Exchange, plain
 
 WORDS = ("", "x", "-1", "0", "1", "10.1", "all", "default", "é", "\n", "9" * 5000, "tap0", "²")
 # What a caller could mean by each argument, good and bad.

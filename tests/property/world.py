@@ -15,8 +15,8 @@ from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import addr, icmp
-from tests.stack.groups import ALL_HOSTS, GROUP, group_frame, igmp_frame, query, reported
-from tests.stack.kit import (
+from tests.kit.groups import ALL_HOSTS, GROUP, group_frame, igmp_frame, query, reported
+from tests.kit.host import (
     OTHER_MAC,
     OUR_MAC,
     PEER_MAC,

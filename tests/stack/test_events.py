@@ -16,7 +16,7 @@ from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.transport.udp.socket import UdpSocket
 from tests.kit.clock import SECOND_NS
-from tests.stack.kit import OTHER_MAC, OURS, PEER, PEER_MAC, Host, ip, reply, request, text
+from tests.kit.host import OTHER_MAC, OURS, PEER, PEER_MAC, Host, ip, reply, request, text
 
 
 class Watch:

@@ -1,0 +1,1 @@
+"""Operations on a stack, a file for each noun, for any clock and any wires."""

@@ -1,0 +1,68 @@
+"""``smolctl config``: a stack's configuration as the commands that make it again."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from smolctl.errors import SmolctlError
+from smolctl.ops import addr, link, maddr, neigh, route_save, rule, sysctl
+from smolctl.ops.args import Args
+from smolctl.ops.context import Context, Row
+from smolctl.ops.saved import Saved
+from smolctl.ops.scratch import Scratch
+from smolctl.stack.ip.derived_routes import derived, sync
+
+Saver = Callable[[Context, Context], Iterator[Saved]]
+"""Yields the parts of a noun; gets the context of the stack that is saved, and of a fresh one in
+which all that the savers before it have yielded is made."""
+
+
+def _settle(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Let the fresh stack's addresses be as far with their tests as those of the saved one."""
+    for name, interface in fresh.stack.interfaces.items():
+        before = derived(fresh.stack, interface)
+        for address in interface.addresses.items:
+            same = ctx.stack.interface(name).addresses.find(address.local, address.plen)
+            address.tentative = same is not None and same.tentative
+        sync(fresh.stack, interface, before)
+    yield from ()
+
+
+SAVERS: tuple[tuple[str, Saver], ...] = (
+    ("sysctl", sysctl.save_first),
+    ("link", link.save),
+    ("neigh", neigh.save),
+    ("addr", addr.save),
+    ("addr", _settle),
+    ("route", route_save.save),
+    ("neigh", neigh.save_down),
+    ("rule", rule.save),
+    ("maddr", maddr.save),
+    ("sysctl", sysctl.save_last),
+)
+"""Each noun's own ``save``, in an order that works: what a part needs stands before it."""
+
+
+def save(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return the requests that make this stack from a fresh one, in their order.
+
+    A request that is refused, because it was right only before what is there now, has an "error".
+    """
+    return [
+        {"op": part.op, "args": part.args, **({} if error is None else {"error": error.message})}
+        for part, error in tried(ctx)
+    ]
+
+
+def tried(ctx: Context) -> Iterator[tuple[Saved, SmolctlError | None]]:
+    """Yield all parts of a stack in the order in which they can be made; all but a few can.
+
+    Each is made in a fresh stack first: nothing is passed off as a copy that is none.
+    """
+    fresh = Scratch(ctx)
+    for _, saver in SAVERS:
+        for part in saver(ctx, fresh.context):
+            try:
+                fresh.apply(part.op, part.args)
+            except SmolctlError as error:
+                yield part, error
+            else:
+                yield part, None

@@ -1,0 +1,123 @@
+"""Requests, jobs and time on one stack, without I/O.
+
+The server drives it with sockets and a clock; a lab can drive it in virtual time. A request is
+answered with rows at once, or starts a job that reports events until it ends.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from smolctl.errors import ControlError, SmolctlError
+from smolctl.ops.args import Args
+from smolctl.ops.context import Context, DaemonInfo, Row
+from smolctl.ops.job import Exchange, Job
+from smolctl.ops.operations import OPS
+from smolctl.stack.stack import Stack
+
+
+class Engine:
+    """Answers requests on a stack and runs its jobs.
+
+    Args:
+        stack: the stack.
+        links: see ``Context``.
+        daemon: the process around it.
+    """
+
+    def __init__(self, stack: Stack, links: Any, daemon: DaemonInfo) -> None:
+        self.stack = stack
+        self._links = links
+        self._daemon = daemon
+        stack.wall_time = daemon.wall_time
+        self._jobs: dict[Job, None] = {}  # a set whose order is that of their beginning
+        self._request_ns = -1
+        self._held_back = False
+
+    def request(
+        self, op: str, args: dict[str, Any], exchange: Exchange, now: int
+    ) -> Iterable[Row] | Job:
+        """Begin ``op``: return its rows, or a job that reports through ``exchange``.
+
+        Raises:
+            SmolctlError: the request is refused, and nothing has changed.
+        """
+        operation = OPS.get(op)
+        if operation is None:
+            raise ControlError(f'there is no operation "{op}"', code="unknown-operation")
+        parsed = Args(op, args, operation.names)
+        self.stack.events.now_ns = now
+        answer = operation.handler(Context(self.stack, self._links, self._daemon, now), parsed)
+        if not isinstance(answer, Job):
+            return answer
+        self._request_ns = now
+        answer.exchange = exchange
+        answer.on_end = self._jobs.pop
+        self._jobs[answer] = None
+        try:
+            answer.start(now)
+        except BaseException:
+            answer.close(now)
+            raise
+        return answer
+
+    def turn(self, now: int, *, due: bool = True) -> None:
+        """Let the stack do what is due, and the jobs what follows from it.
+
+        What a request or a job sends to this stack itself is taken up in the next turn, with a new
+        time: a round trip over the loopback takes the time it really takes.
+
+        Args:
+            due: False when ``deadline`` lies ahead: only what came in is looked at.
+        """
+        stack = self.stack
+        stack.events.now_ns = now
+        # Not twice in a row: in virtual time the next turn may come at the same instant.
+        self._held_back = now == self._request_ns and not self._held_back
+        if (due or stack.loop) and not self._held_back:
+            stack.poll(now)
+        if stack.woken:
+            for waiter in stack.take_ready():
+                if waiter.handler is not None and not waiter.closed:
+                    self._call(waiter.handler, now)
+        if not due:
+            return
+        for job in [job for job in self._jobs if job.deadline is not None and job.deadline <= now]:
+            if not job.ended:
+                self._call(job.on_timer, now)
+
+    def _call(self, method: Callable[[int], None], now: int) -> None:
+        """Call a method of a job; an error ends that job and no other."""
+        try:
+            method(now)
+        except Exception as error:
+            job = getattr(method, "__self__", None)
+            problem = error if isinstance(error, SmolctlError) else None
+            if problem is None:
+                self._daemon.bug(f"running {type(job).__name__}", error)
+                problem = SmolctlError(
+                    f"smolctl failed: {type(error).__name__}: {error}",
+                    hint="smolctl stack log",
+                    code="internal",
+                )
+            if isinstance(job, Job):
+                job.fail(problem, now)
+
+    @property
+    def busy(self) -> bool:
+        """Whether what came in has woken somebody or goes round the loopback."""
+        return self.stack.has_ready or bool(self.stack.loop)
+
+    def deadline(self) -> int | None:
+        """Return when ``turn`` has something to do though nothing comes in, or None."""
+        if self.stack.has_ready:
+            return 0
+        due = self.stack.deadline()
+        for job in self._jobs:
+            if job.deadline is not None and (due is None or job.deadline < due):
+                due = job.deadline
+        return due
+
+    def close(self, now: int) -> None:
+        """End all jobs."""
+        for job in list(self._jobs):
+            job.close(now)

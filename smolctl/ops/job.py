@@ -1,0 +1,126 @@
+"""A job: a request that goes on, reports events, and ends by itself or when its client leaves."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from smolctl.errors import SmolctlError
+
+if TYPE_CHECKING:
+    from smolctl.ops.feed import Feed
+
+NS_PER_S = 1_000_000_000
+WAIT_NOTICE_NS = 100_000_000
+"""After this long a job says what it waits for."""
+
+
+class Channel(Protocol):
+    """A program's socket, seen from here: messages of ``control.channel`` in both directions."""
+
+    def send(self, message: bytes) -> bool:
+        """Send a message; when there is no room, return False and call ``room`` when there is."""
+
+
+class ChannelUser(Protocol):
+    """Who is behind a channel."""
+
+    def take(self, message: bytes, now: int) -> int:
+        """Take a message from the program; return what it costs, in datagrams."""
+
+    def room(self, now: int) -> None:
+        """Send again what there was no room for."""
+
+    def hangup(self, now: int) -> None:
+        """Take the end of the channel: the program closed it, or ended."""
+
+    def fail(self, error: SmolctlError, now: int) -> None:
+        """Take that the channel was closed because of an error."""
+
+
+class Exchange(Protocol):
+    """The way a job answers its client."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the client keeps up; otherwise its oldest events will be lost."""
+
+    def event(self, event: dict[str, Any]) -> None:
+        """Send one event."""
+
+    def attach(self, feed: "Feed") -> None:
+        """Send what is put into ``feed``, as fast as the client reads; once at most.
+
+        Raises:
+            ControlError: the client reads as many feeds as it may.
+        """
+
+    def open_channel(self, user: ChannelUser) -> Channel:
+        """Make a channel, and pass its other end to the client with what is sent next.
+
+        Raises:
+            ControlError: there are too many.
+        """
+
+    def done(self, result: dict[str, Any]) -> None:
+        """End the request well."""
+
+    def fail(self, error: SmolctlError) -> None:
+        """End the request with an error."""
+
+
+class Job:
+    """Base of all jobs; a subclass sets ``deadline`` and gives the methods their meaning."""
+
+    exchange: Exchange
+    on_end: "Callable[[Job], None]"
+
+    def __init__(self) -> None:
+        self.deadline: int | None = None
+        self.ended = False
+
+    def start(self, now: int) -> None:
+        """Begin.
+
+        Raises:
+            SmolctlError: it cannot begin; ``close`` is called.
+        """
+
+    def on_timer(self, now: int) -> None:
+        """Take the passing of ``deadline``."""
+
+    def cancel(self, now: int) -> None:
+        """End early: report what is known."""
+        self.finish(now)
+
+    def release(self, now: int) -> None:
+        """Give back sockets and the like; called exactly once."""
+
+    def result(self, now: int) -> dict[str, Any]:
+        """Return what ``done`` reports."""
+        return {}
+
+    def emit(self, event: str, **fields: Any) -> None:
+        """Report an event; fields that are None are left out."""
+        if not self.ended:
+            kept = {key: value for key, value in fields.items() if value is not None}
+            self.exchange.event({"event": event, **kept})
+
+    def finish(self, now: int) -> None:
+        """End with the result."""
+        if not self.ended:
+            result = self.result(now)
+            self.close(now)
+            self.exchange.done(result)
+
+    def fail(self, error: SmolctlError, now: int) -> None:
+        """End with an error."""
+        if not self.ended:
+            self.close(now)
+            self.exchange.fail(error)
+
+    def close(self, now: int) -> None:
+        """Release everything; further calls do nothing."""
+        if not self.ended:
+            self.ended = True
+            self.deadline = None
+            self.release(now)
+            self.on_end(self)

@@ -1,0 +1,271 @@
+"""``smolctl link``: interfaces, and the devices that carry their frames."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from smolctl.device import AddressedDevice
+from smolctl.errors import InvalidArgument
+from smolctl.near import did_you_mean
+from smolctl.ops import link_options, netem
+from smolctl.ops.args import Args
+from smolctl.ops.context import Context, Row
+from smolctl.ops.saved import Saved, Words
+from smolctl.stack.config.link import (
+    add_interface,
+    check_interface,
+    delete_interface,
+    set_mac,
+    set_mtu,
+    set_up,
+)
+from smolctl.stack.config.netem import set_impairment
+from smolctl.stack.interface import (
+    ETHERNET_MTU,
+    LOOPBACK_MTU,
+    MTU_MIN,
+    OUTBOX_LIMIT,
+    Interface,
+    Medium,
+)
+from smolctl.stack.link.impairment import Netem
+from smolctl.wire import addr
+
+LOOPBACK = "loopback"
+MTU_MAX = 65535
+"""Largest total_length of an IPv4 packet (RFC 791 3.1)."""
+
+
+def show(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return the interfaces, or the one named ``dev``."""
+    name = args.text("dev")
+    interfaces = (
+        list(ctx.stack.interfaces.values()) if name is None else [ctx.stack.interface(name)]
+    )
+    stats, up = args.flag("stats"), args.flag("up")
+    return [show_row(ctx, each, stats=stats) for each in interfaces if each.up or not up]
+
+
+def show_row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
+    """Return the row of ``link show``: ``link_row``, and what is known of the device."""
+    row: Row = {}
+    for key, value in link_row(ctx, interface, stats=stats).items():
+        row[key] = value
+        if key == "operstate":  # what ip link has and ip addr has not, at ip's place
+            row["linkmode"] = "DEFAULT"
+    return row | details_row(ctx, interface)
+
+
+def details_row(ctx: Context, interface: Interface) -> Row:
+    """Return what ``ip -d`` tells of a link."""
+    row: Row = {}
+    if interface.impairment is not None and interface.impairment.netem:
+        row["netem"] = netem.options(interface.impairment.netem)
+    if not interface.loopback:
+        info = ctx.links.details(interface.name)
+        row["linkinfo"] = {"info_kind": interface.kind, "info_data": info}
+    return row
+
+
+def link_row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
+    """Return what ``link show`` and ``addr show`` have in common; keys as ``ip -j link``.
+
+    Args:
+        ctx: of the request.
+        interface: whose row.
+        stats: add ``stats64``, as ``ip -s`` does.
+    """
+    row: Row = {
+        "ifindex": interface.index,
+        "ifname": interface.name,
+        "flags": _flags(interface),
+        "mtu": interface.mtu,
+        "qdisc": _qdisc(interface),
+        "operstate": _operstate(ctx, interface),
+        "group": "default",
+        "txqlen": OUTBOX_LIMIT,
+        "link_type": LOOPBACK if interface.loopback else "ether",
+        "address": addr.format_mac(interface.mac),
+        "broadcast": addr.format_mac(addr.ZERO_MAC if interface.loopback else addr.BROADCAST_MAC),
+    }
+    if stats:
+        row["stats64"] = _stats64(interface)
+    return row
+
+
+def _qdisc(interface: Interface) -> str:
+    """Return what holds frames back before the device takes them, in tc's words."""
+    if interface.impairment is not None and interface.impairment.netem:
+        return "netem"
+    return "noqueue" if interface.loopback else "pfifo"
+
+
+def _flags(interface: Interface) -> list[str]:
+    """Return the flags in the order in which ip prints them (iproute2 print_link_flags)."""
+    flags = []
+    if interface.up and not interface.carrier:
+        flags.append("NO-CARRIER")
+    flags += ["LOOPBACK"] if interface.loopback else ["BROADCAST", "MULTICAST"]
+    if interface.up:
+        flags.append("UP")
+        if interface.carrier:
+            flags.append("LOWER_UP")
+    return flags
+
+
+def _operstate(ctx: Context, interface: Interface) -> str:
+    """Return the state of RFC 2863 3.1.14, as Linux's operstate spells it."""
+    if not ctx.links.present(interface.name):
+        return "NOTPRESENT"
+    if not (interface.up and interface.carrier):
+        return "DOWN"
+    # Linux's loopback has no carrier to watch, and says so.
+    return "UNKNOWN" if interface.loopback else "UP"
+
+
+def _stats64(interface: Interface) -> dict[str, dict[str, int]]:
+    counters = interface.counters
+    return {
+        "rx": {
+            "bytes": counters.total("rx_bytes"),
+            "packets": counters.total("rx_packets"),
+            "errors": counters.rx_errors,
+            "dropped": counters.rx_dropped,
+            "over_errors": 0,
+            "multicast": counters.multicast,
+        },
+        "tx": {
+            "bytes": counters.total("tx_bytes"),
+            "packets": counters.total("tx_packets"),
+            "errors": 0,
+            "dropped": counters.tx_dropped,
+            "carrier_errors": counters.tx_carrier_errors,
+            "collisions": 0,
+        },
+    }
+
+
+def add(ctx: Context, args: Args) -> Iterable[Row]:
+    """Add an interface; it is up at once, as if a cable was plugged in, but for ``down``."""
+    name, kind = args.required("name"), args.required("type")
+    kinds = sorted([LOOPBACK, *ctx.links.kinds])
+    if kind not in kinds:
+        raise InvalidArgument(
+            f'"{kind}" is not a type of link: {", ".join(kinds)}',
+            hint=did_you_mean(kind, kinds, f"smolctl link add {name} type {kinds[-1]}"),
+        )
+    mtu, mac = _mtu(args, loopback=kind == LOOPBACK), args.mac("address")
+    check_interface(ctx.stack, name, mtu or ETHERNET_MTU, mac)
+    if "%" in name:  # a pattern for the kernel: tap%d is the next free number
+        raise InvalidArgument(f'"{name}" is not an interface name: no "%"')
+    options = link_options.read(kind, args)
+    badness = netem.read(args, Netem())
+    if kind == LOOPBACK:
+        if badness is not None:
+            raise InvalidArgument("a loopback cannot be impaired: no device carries its packets")
+        add_interface(ctx.stack, name, kind, Medium.IP, mtu or LOOPBACK_MTU, None)
+    else:
+        _plug_in(ctx, name, kind, {"mac": mac, "mtu": mtu, **options})
+    ctx.stack.interface(name).options = args.words(link_options.WORDS.split())
+    if badness is not None:
+        set_impairment(ctx.stack, ctx.stack.interface(name), badness)
+    if args.flag("down"):
+        set_up(ctx.stack, ctx.stack.interface(name), False, ctx.now)
+    return []
+
+
+def _plug_in(ctx: Context, name: str, kind: str, options: dict[str, Any]) -> None:
+    """Open a device and add the interface that it carries, both or neither."""
+    device = ctx.links.open(name, kind, options)
+    try:
+        interface = add_interface(ctx.stack, name, kind, Medium.ETHERNET, device.mtu, device.mac)
+        ctx.links.attach(interface, device, ctx.now)
+    except BaseException:
+        if name in ctx.stack.interfaces:
+            delete_interface(ctx.stack, ctx.stack.interface(name), ctx.now)
+        device.close(delete=True)
+        raise
+
+
+def _mtu(args: Args, *, loopback: bool) -> int | None:
+    return args.integer("mtu", MTU_MIN, LOOPBACK_MTU if loopback else MTU_MAX)
+
+
+def delete(ctx: Context, args: Args) -> Iterable[Row]:
+    """Delete an interface, and its device where that was made with it."""
+    interface = ctx.stack.interface(args.required("dev"))
+    delete_interface(ctx.stack, interface, ctx.now)
+    ctx.links.delete(interface.name)
+    return []
+
+
+def set_(ctx: Context, args: Args) -> Iterable[Row]:
+    """Change an interface: all of what is asked, or nothing."""
+    interface = ctx.stack.interface(args.required("dev"))
+    state = args.choice("state", ("up", "down"))
+    mtu, mac = _mtu(args, loopback=interface.loopback), args.mac("address")
+    held = interface.impairment
+    badness = netem.read(args, held.netem if held is not None else Netem())
+    if state is None and mtu is None and mac is None and badness is None:
+        raise InvalidArgument(
+            "link set needs something to set",
+            hint=f"smolctl link set {interface.name} up|down|mtu N|address MAC|loss 10%|...",
+        )
+    if badness is not None and interface.loopback:
+        raise InvalidArgument(
+            f"{interface.name} is a loopback: no device carries its packets, nothing can be lost"
+        )
+    device, old_mac = ctx.links.get(interface.name), interface.mac
+    if mac is not None and mac != old_mac:
+        if device is not None:
+            device.check_mac(mac)
+        if isinstance(device, AddressedDevice):
+            device.set_mac(mac)
+        set_mac(ctx.stack, interface, mac, ctx.now)
+    if mtu is not None:
+        try:
+            if device is not None:
+                device.set_mtu(mtu)
+        except BaseException:
+            if interface.mac != old_mac:
+                set_mac(ctx.stack, interface, old_mac, ctx.now)
+            raise
+        set_mtu(ctx.stack, interface, mtu)
+    if badness is not None:
+        set_impairment(ctx.stack, interface, badness)
+    if state is not None:
+        set_up(ctx.stack, interface, state == "up", ctx.now)
+    return []
+
+
+# --- save -----------------------------------------------------------------------------------------
+
+
+def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield what makes the interfaces, each as it is now; ``lo`` is there already."""
+    for interface in ctx.stack.interfaces.values():
+        name = interface.name
+        if interface is ctx.stack.loopback:
+            if interface.mtu != LOOPBACK_MTU:
+                usual = {"dev": name, "mtu": str(LOOPBACK_MTU)}
+                yield Saved(
+                    "link.set", {"dev": name, "mtu": str(interface.mtu)}, ("link.set", usual)
+                )
+            if not interface.up:
+                up = {"dev": name, "state": "up"}
+                yield Saved("link.set", {"dev": name, "state": "down"}, ("link.set", up))
+            continue
+        yield Saved("link.add", _words(interface), ("link.del", {"dev": name}), key=f"link {name}")
+
+
+def _words(interface: Interface) -> Words:
+    """Return the arguments that add an interface as it is."""
+    args: Words = {"name": interface.name, "type": interface.kind, **interface.options}
+    if not interface.loopback:
+        args["address"] = addr.format_mac(interface.mac)
+    if not interface.loopback or interface.mtu != LOOPBACK_MTU:
+        args["mtu"] = str(interface.mtu)
+    if interface.impairment is not None:
+        args |= netem.words(interface.impairment.netem)
+    if not interface.up:
+        args["down"] = True
+    return args

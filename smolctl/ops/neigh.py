@@ -1,0 +1,216 @@
+"""``smolctl neigh``: the neighbor caches."""
+
+from collections.abc import Iterable, Iterator
+
+from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
+from smolctl.near import did_you_mean
+from smolctl.ops import neigh_proxy
+from smolctl.ops.args import Args
+from smolctl.ops.context import Context, Row
+from smolctl.ops.job import NS_PER_S
+from smolctl.ops.saved import Saved
+from smolctl.stack.interface import Interface, Medium
+from smolctl.stack.ipv4 import icmp_error
+from smolctl.stack.neighbor.cache import NeighborCache
+from smolctl.stack.neighbor.entry import Neighbor
+from smolctl.stack.neighbor.output import perform
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.stack import Stack
+from smolctl.wire import addr
+
+_SETTABLE = ("permanent", "reachable", "stale", "delay", "probe", "incomplete", "failed")
+_TIMED = frozenset({State.INCOMPLETE, State.REACHABLE, State.DELAY, State.PROBE})
+"""States that a timer ends, which holds a reference (Linux NUD_IN_TIMER)."""
+_NEEDS_MAC = frozenset({State.PERMANENT, State.REACHABLE, State.STALE, State.DELAY, State.PROBE})
+
+
+def show(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return the entries that match; or the proxy entries, as ``ip neigh show proxy``."""
+    if args.flag("proxy"):
+        return neigh_proxy.show(ctx, args)
+    rows = []
+    for interface, entry in _matching(ctx, args):
+        # Without a state asked for, ip leaves out entries that are nothing yet.
+        if entry.state is not State.NONE:
+            rows.append(neigh_row(interface, entry, ctx.now, stats=args.flag("stats")))
+    return rows
+
+
+def get(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return one entry."""
+    interface, entry = _find(ctx, args)
+    return [neigh_row(interface, entry, ctx.now, stats=args.flag("stats"))]
+
+
+def neigh_row(interface: Interface, entry: Neighbor, now: int, *, stats: bool) -> Row:
+    """Return the row of ``ip -j neigh`` for an entry."""
+    row: Row = {"dst": addr.IPV4.format(entry.ip), "dev": interface.name}
+    if entry.lladdr is not None and entry.state not in (State.INCOMPLETE, State.FAILED):
+        row["lladdr"] = addr.format_mac(entry.lladdr)
+    if stats:
+        created = entry.created_ns
+        if entry.state in _TIMED:
+            row["refcnt"] = 1
+        for name, at in (
+            ("used", entry.used_ns),
+            ("confirmed", entry.confirmed_ns),
+            ("updated", entry.updated_ns),
+        ):
+            row[name] = (now - (at or created)) // NS_PER_S
+        row["probes"] = entry.probes
+        row["queue"] = len(entry.queue)
+        row["queue_bytes"] = entry.queue_bytes
+    row["state"] = [entry.state.value]
+    return row
+
+
+def _cache(stack: Stack, interface: Interface) -> NeighborCache:
+    """Return the neighbor cache of an interface that resolves addresses.
+
+    Raises:
+        InvalidArgument: its medium needs none (loopback).
+    """
+    if interface.medium is not Medium.ETHERNET:
+        raise InvalidArgument(f"{interface.name} has no neighbors: nothing is resolved on it")
+    return stack.neighbors[interface.name]
+
+
+def _matching(ctx: Context, args: Args) -> Iterator[tuple[Interface, Neighbor]]:
+    dev = args.text("dev")
+    interfaces = ctx.stack.interfaces.values() if dev is None else [ctx.stack.interface(dev)]
+    network, nud = args.network("to"), args.text("nud")
+    states = None if nud in (None, "all") else {_state(nud or "")}
+    for interface in interfaces:
+        for entry in list(ctx.stack.neighbors[interface.name]):
+            if states is not None and entry.state not in states:
+                continue
+            if network is not None:
+                shift = addr.IPV4.bits - network[1]
+                if entry.ip >> shift != network[0] >> shift:
+                    continue
+            yield interface, entry
+
+
+def _state(text: str) -> State:
+    """Return a state by its name, for what is set and what is searched for."""
+    if text.lower() not in _SETTABLE:
+        raise InvalidArgument(
+            f'"{text}" is not a neighbor state: {", ".join(_SETTABLE)}',
+            hint=did_you_mean(text, _SETTABLE),
+        )
+    return State[text.upper()]
+
+
+def _find(ctx: Context, args: Args) -> tuple[Interface, Neighbor]:
+    interface = ctx.stack.interface(args.required("dev"))
+    args.required("dst")
+    dst = args.address("dst") or 0
+    entry = ctx.stack.neighbors[interface.name].lookup(dst)
+    if entry is None or entry.state is State.NONE:
+        raise NotFound(
+            f"{interface.name} has no neighbor {addr.IPV4.format(dst)}",
+            hint=f"smolctl neigh show dev {interface.name}",
+        )
+    return interface, entry
+
+
+def add(ctx: Context, args: Args) -> Iterable[Row]:
+    """Make an entry; one that is there, in whatever state, is in the way."""
+    if "proxy" in args:
+        return neigh_proxy.add(ctx, args)
+    return _set(ctx, args, create=True, update=False)
+
+
+def replace(ctx: Context, args: Args) -> Iterable[Row]:
+    """Make an entry or change it."""
+    if "proxy" in args:
+        return neigh_proxy.add(ctx, args)
+    return _set(ctx, args, create=True, update=True)
+
+
+def change(ctx: Context, args: Args) -> Iterable[Row]:
+    """Change an entry that is there."""
+    return _set(ctx, args, create=False, update=True)
+
+
+def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Row]:
+    interface = ctx.stack.interface(args.required("dev"))
+    cache = _cache(ctx.stack, interface)
+    args.required("dst")
+    dst = args.address("dst") or 0
+    state = _state(args.text("nud") or "permanent")
+    lladdr = args.mac("lladdr")
+    shown = addr.IPV4.format(dst)
+    if addr.is_multicast(dst) or ctx.stack.is_broadcast(dst) or addr.is_zeronet(dst):
+        # Deviation: Linux takes these; such a packet's MAC follows from its address.
+        raise InvalidArgument(f"{shown} is not the address of one neighbor")
+    if lladdr is not None and (lladdr[0] & 1 or lladdr == addr.ZERO_MAC):
+        # Deviation: Linux takes a broadcast MAC. RFC 1812 3.3.2 forbids to believe it.
+        raise InvalidArgument(f"{addr.format_mac(lladdr)} is not the MAC of one neighbor")
+    entry = cache.lookup(dst)
+    if entry is not None and not update:
+        raise AlreadyExists(
+            f"{shown} is a neighbor of {interface.name} already ({entry.state})",
+            hint=f"smolctl neigh replace {shown} lladdr MAC dev {interface.name}",
+        )
+    if entry is None and not create:
+        raise NotFound(f"{interface.name} has no neighbor {shown}")
+    known = lladdr if lladdr is not None else (entry.lladdr if entry is not None else None)
+    if state in _NEEDS_MAC and known is None:
+        raise InvalidArgument(f"a {state.lower()} neighbor needs its MAC", hint="add: lladdr MAC")
+    actions = cache.set(dst, state, lladdr, ctx.now)
+    perform(ctx.stack, interface, actions, ctx.now)
+    icmp_error.given_up(ctx.stack, interface, actions, ctx.now)
+    return []
+
+
+def delete(ctx: Context, args: Args) -> Iterable[Row]:
+    """Delete an entry; what waits for it is lost."""
+    if "proxy" in args:
+        return neigh_proxy.delete(ctx, args)
+    interface, entry = _find(ctx, args)
+    actions = ctx.stack.neighbors[interface.name].delete(entry.ip)
+    perform(ctx.stack, interface, actions, ctx.now)
+    return []
+
+
+def flush(ctx: Context, args: Args) -> Iterable[Row]:
+    """Delete every entry that matches; PERMANENT ones only when asked for by state."""
+    if not any(name in args for name in ("dev", "to", "nud")):
+        raise InvalidArgument(
+            "neigh flush needs to know which entries", hint="smolctl neigh flush dev DEV"
+        )
+    rows = []
+    for interface, entry in list(_matching(ctx, args)):
+        if entry.state is State.PERMANENT and "nud" not in args:
+            continue
+        if interface.medium is Medium.ETHERNET:
+            rows.append(neigh_row(interface, entry, ctx.now, stats=False))
+            actions = ctx.stack.neighbors[interface.name].delete(entry.ip)
+            perform(ctx.stack, interface, actions, ctx.now)
+    return rows
+
+
+# --- save -----------------------------------------------------------------------------------------
+
+
+def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield what makes the PERMANENT and proxy entries; what was learned is learned again."""
+    yield from _save(ctx, up=True)
+    yield from neigh_proxy.save(ctx)
+
+
+def save_down(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield what makes those of links that are down: going down would flush them."""
+    return _save(ctx, up=False)
+
+
+def _save(ctx: Context, *, up: bool) -> Iterator[Saved]:
+    for interface in ctx.stack.interfaces.values():
+        for entry in ctx.stack.neighbors[interface.name] if interface.up is up else ():
+            if entry.state is not State.PERMANENT or entry.lladdr is None:
+                continue
+            dst = addr.IPV4.format(entry.ip)
+            args = {"dst": dst, "lladdr": addr.format_mac(entry.lladdr), "dev": interface.name}
+            undo = ("neigh.del", {"dst": dst, "dev": interface.name})
+            yield Saved("neigh.add", args, undo, key=f"neigh {dst} {interface.name}")

@@ -1,0 +1,133 @@
+"""What a client can ask, one file per noun: words in, plain rows out.
+
+``OPS`` is the list of all operations. A handler gets a ``Context`` and its checked ``Args``, and
+returns rows or a job. Handlers know no socket and no clock, so they work on any stack in any time.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+from smolctl.ops.args import Args
+from smolctl.ops.context import Context, Row
+from smolctl.ops.job import Job
+
+Handler = Callable[[Context, Args], Iterable[Row] | Job]
+
+
+class Operation:
+    """One operation. Its module is imported when it is first asked for.
+
+    All of them would take a third of the time that a daemon needs to start.
+
+    Args:
+        handler: who handles it: "module.function".
+        names: the arguments that it knows.
+        more: where other names of arguments are: "module.CONSTANT".
+    """
+
+    def __init__(self, handler: str, names: str = "", *more: str) -> None:
+        self._handler = handler
+        self._names = names
+        self._more = more
+
+    @cached_property
+    def handler(self) -> Handler:
+        """What handles it."""
+        found: Handler = _there(self._handler)
+        return found
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The arguments that it knows."""
+        more: list[str] = []
+        for where in self._more:
+            words = _there(where)
+            more += words.split() if isinstance(words, str) else words
+        return frozenset([*self._names.split(), *more])
+
+
+def _there(where: str) -> Any:
+    module, _, name = where.partition(".")
+    return getattr(import_module(f"smolctl.ops.{module}"), name)
+
+
+_LINK = "dev stats"
+_ADDR = "local dev broadcast label scope dad nodad autojoin"
+_ADDR_SELECT = "dev to scope label up tentative dadfailed autojoin"
+_ROUTE = "dst type via dev src metric scope mtu mtu_lock onlink protocol table nexthop"
+_ROUTE_SELECT = "table cache root match exact dev via protocol scope type src metric"
+_ROUTE_GET = "dst src dev iif tos ipproto sport dport fibmatch candidates"
+_RULE_SELECT = "not from to iif oif tos ipproto sport dport priority table protocol"
+_RULE = _RULE_SELECT + " type goto suppress_prefixlength"
+_NEIGH = "dst lladdr dev nud proxy"
+_SEND = (
+    "dst port src sport dev data size count interval rate wait ttl tos options broadcast"
+    " expect_reply quiet pmtudisc"
+)
+_PING = "dst count interval size ttl tos record stamp hosts timeout deadline src dev pmtudisc"
+_PACE = "first max_hops queries at_once wait gap"
+_TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev"
+_WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos"
+_ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
+
+OPS: dict[str, Operation] = {
+    "stack.status": Operation("stack.status"),
+    "stack.stop": Operation("stack.stop"),
+    "link.show": Operation("link.show", _LINK + " up"),
+    "link.add": Operation(
+        "link.add", "name type address mtu down", "link_options.WORDS", "netem.WORDS"
+    ),
+    "link.del": Operation("link.delete", "dev"),
+    "link.set": Operation("link.set_", "dev state mtu address", "netem.WORDS"),
+    "addr.show": Operation("addr.show", _ADDR_SELECT + " stats details"),
+    "addr.add": Operation("addr.add", _ADDR),
+    "addr.replace": Operation("addr.replace", _ADDR),
+    "addr.change": Operation("addr.change", _ADDR),
+    "addr.del": Operation("addr.delete", "local dev label"),
+    "addr.flush": Operation("addr.flush", _ADDR_SELECT),
+    "route.show": Operation("route.show", _ROUTE_SELECT),
+    "route.add": Operation("route.add", _ROUTE),
+    "route.append": Operation("route.append", _ROUTE),
+    "route.replace": Operation("route.replace", _ROUTE),
+    "route.change": Operation("route.change", _ROUTE),
+    "route.del": Operation("route.delete", _ROUTE),
+    "route.get": Operation("route_get.get", _ROUTE_GET),
+    "route.flush": Operation("route.flush", _ROUTE_SELECT),
+    "rule.show": Operation("rule.show", _RULE_SELECT + " details"),
+    "rule.add": Operation("rule.add", _RULE),
+    "rule.del": Operation("rule.delete", _RULE),
+    "rule.flush": Operation("rule.flush", _RULE_SELECT),
+    "neigh.show": Operation("neigh.show", "dev to nud stats proxy"),
+    "neigh.get": Operation("neigh.get", "dst dev stats"),
+    "neigh.add": Operation("neigh.add", _NEIGH),
+    "neigh.replace": Operation("neigh.replace", _NEIGH),
+    "neigh.change": Operation("neigh.change", _NEIGH),
+    "neigh.del": Operation("neigh.delete", "dst dev lladdr nud proxy"),
+    "neigh.flush": Operation("neigh.flush", "dev to nud"),
+    "maddr.show": Operation("maddr.show", "dev stats"),
+    "maddr.add": Operation("maddr.add", "address dev"),
+    "maddr.del": Operation("maddr.delete", "address dev"),
+    "sysctl.show": Operation("sysctl.show", "key diff"),
+    "sysctl.set": Operation("sysctl.set_", "key value"),
+    "socket.show": Operation("socket.show"),
+    "socket.open": Operation("socket_open.open_", "channel owner pid"),
+    "stats.show": Operation("stats.show", "all"),
+    "stats.drops": Operation("stats.drops"),
+    "udp.send": Operation("udp.send", _SEND),
+    "udp.recv": Operation("udp.recv", "addr port dev count wait group source reuse"),
+    "udp.echo": Operation("udp.echo", "addr port dev count wait quiet"),
+    "why.ask": Operation("why.ask", _WHY),
+    "why.show": Operation("why.show", "id"),
+    "why.list": Operation("why.recent"),
+    "config.save": Operation("config.save"),
+    "config.diff": Operation("config_diff.diff", "commands"),
+    "batch.run": Operation("batch.run", "commands force atomic"),
+    "ping.run": Operation("ping.run", _PING),
+    "traceroute.run": Operation("traceroute.run", _TRACEROUTE),
+    "arping.run": Operation("arping.run", _ARPING),
+    "monitor.run": Operation("monitor.run", "dev count wait stats", "monitor.KINDS"),
+    "capture.run": Operation("capture.run", "", "packets.WORDS"),
+    "trace.run": Operation("trace.run", "", "packets.WORDS"),
+}

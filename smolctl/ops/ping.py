@@ -1,0 +1,354 @@
+"""``smolctl ping``: ICMP echo requests, their replies, and what went wrong with the rest."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from smolctl.errors import InvalidArgument, NoBuffers, SendRejected
+from smolctl.ops.args import Args
+from smolctl.ops.blame import blame_fields
+from smolctl.ops.context import Context
+from smolctl.ops.job import NS_PER_S, WAIT_NOTICE_NS, Job
+from smolctl.ops.rtt import Rtts
+from smolctl.stack import reason
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.ip.route_output import Decision, Refusal, decide
+from smolctl.stack.ipv4.output import NO_OPTIONS, icmp_output, note_losers, refuse
+from smolctl.stack.stack import Stack
+from smolctl.stack.trace.trace import Fate, Flow, Trace
+from smolctl.stack.transport.errors import unanswered
+from smolctl.stack.transport.udp.socket import SocketError
+from smolctl.wire import addr, icmp, ipv4_options
+
+NO_REPLY_WAIT_NS = 10 * NS_PER_S
+"""How long the last request is waited for while nothing came back (iputils MAXWAIT)."""
+FOLLOWED = 64
+"""Requests whose steps are still told when an error comes for one."""
+REMEMBERED = 4096
+"""Requests whose replies are still told from duplicates."""
+
+_RECORD = ipv4_options.outgoing(ipv4_options.record(), 0)
+_HOSTS_MAX = 4
+"""An address and a time each are 8 bytes; a header has room for 36."""
+
+_TEXTS = {
+    "icmp-net-unreachable": "Destination Net Unreachable",
+    "icmp-host-unreachable": "Destination Host Unreachable",
+    "neigh-failed": "Destination Host Unreachable",
+    "icmp-protocol-unreachable": "Destination Protocol Unreachable",
+    "icmp-port-unreachable": "Destination Port Unreachable",
+    "icmp-prohibited": "Packet filtered",
+    "icmp-time-exceeded": "Time to live exceeded",
+    "icmp-parameter-problem": "Parameter problem",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PingPlan:
+    """What a ping is to do; times in ns."""
+
+    dst: int
+    src: int | None
+    dev: str | None
+    count: int | None
+    interval_ns: int
+    size: int
+    ttl: int | None
+    pmtudisc: Pmtudisc
+    timeout_ns: int | None
+    deadline_ns: int | None
+    tos: int = 0
+    options: ipv4_options.Outgoing = NO_OPTIONS
+
+
+def run(ctx: Context, args: Args) -> Job:
+    """Send echo requests until told to stop."""
+    args.required("dst")
+    plan = PingPlan(
+        args.address("dst") or 0,
+        args.address("src"),
+        args.text("dev"),
+        args.integer("count", 1, 1_000_000_000),
+        args.seconds("interval", 1.0) or 0,
+        56 if "size" not in args else args.integer("size", 0, 65507) or 0,
+        args.integer("ttl", 1, 255),
+        args.pmtudisc(ctx.stack.pmtudisc),
+        args.seconds("timeout"),
+        args.seconds("deadline"),
+        args.tos("tos") or 0,
+        _options(args),
+    )
+    decision = _way(ctx.stack, plan, ctx.now)
+    return PingJob(ctx.stack, plan, decision.src, decision.interface.name)
+
+
+_STAMPS = {
+    "tsonly": ipv4_options.Stamps.TIMES,
+    "tsandaddr": ipv4_options.Stamps.TIMES_AND_ADDRESSES,
+    "tsprespec": ipv4_options.Stamps.PRESPECIFIED,
+}
+"""What a timestamp option collects, in the words of ping."""
+
+
+def _options(args: Args) -> ipv4_options.Outgoing:
+    """Return the IP options of each request."""
+    stamp, hosts = args.choice("stamp", tuple(_STAMPS)), args.addresses("hosts")
+    if args.flag("record") and stamp is not None:
+        raise InvalidArgument("only one of -T and -R may be used")
+    if hosts and stamp != "tsprespec":
+        raise InvalidArgument(
+            "ping asks one host; those in front of it are whom -T tsprespec asks for the time"
+        )
+    if stamp == "tsprespec" and not 1 <= len(hosts) <= _HOSTS_MAX:
+        raise InvalidArgument(
+            f"-T tsprespec asks 1 to {_HOSTS_MAX} hosts for the time, not {len(hosts)}",
+            hint="smolctl ping -T tsprespec HOST ... DST",
+        )
+    if stamp is not None:
+        return ipv4_options.outgoing(ipv4_options.timestamp(_STAMPS[stamp], hosts), 0)
+    return _RECORD if args.flag("record") else NO_OPTIONS
+
+
+def _way(stack: Stack, plan: PingPlan, now: int) -> Decision:
+    """Return the way to the host, and refuse what can never work."""
+    decision = decide(stack, plan.dst, plan.src, plan.dev)
+    trace = Trace()
+    trace.flow = Flow("icmp", plan.src, icmp.Type.ECHO_REQUEST, plan.dst, 0, plan.size)
+    if isinstance(decision, Refusal):
+        stack.journal.follow(trace, now)
+        note_losers(stack, plan.dst, now, trace)
+        refuse(stack, decision.reason, decision.dev, now, trace, **decision.detail)
+    if decision.type == "broadcast":
+        stack.journal.follow(trace, now)
+        trace.step("route", "pick", now, decision)
+        shown = addr.IPV4.format(plan.dst)
+        refuse(stack, reason.TX_BROADCAST_DENIED, decision.interface.name, now, trace, ip=shown)
+    return decision
+
+
+def _recorded(options: bytes) -> list[str] | None:
+    found = ipv4_options.recorded(options)
+    return None if found is None else [addr.IPV4.format(address) for address in found]
+
+
+def _stamped(options: bytes) -> dict[str, Any]:
+    """Return what a timestamp option of a reply says."""
+    found = ipv4_options.stamps(options)
+    if found is None:
+        return {}
+    rows: list[dict[str, Any]] = []
+    for stamp in found[0]:
+        row: dict[str, Any] = {"ms": stamp.ms}
+        if stamp.address is not None:
+            row = {"address": addr.IPV4.format(stamp.address), **row}
+        rows.append(row if stamp.standard else {**row, "nonstandard": True})
+    return {"timestamps": rows, "unrecorded": found[1] or None}
+
+
+class PingJob(Job):
+    """Sends a request every interval and matches what comes back."""
+
+    def __init__(self, stack: Stack, plan: PingPlan, src: int | None, dev: str) -> None:
+        super().__init__()
+        self._stack = stack
+        self._plan = plan
+        self._src = src
+        self._dev = dev
+        self._client = stack.echo_open(plan.dst)
+        self._client.handler = self._on_ready
+        self._client.pmtudisc, self._client.dev = plan.pmtudisc, plan.dev
+        self._sequence = self._errors = self._duplicates = 0
+        self._sent_ns: dict[int, int] = {}
+        self._order: deque[int] = deque()
+        self._answered: set[int] = set()
+        self._rtts = Rtts()
+        self._trace: Trace | None = None
+        self._noticed = False
+        self._start_ns = self._next_ns = self._last_ns = 0
+        self._failed: Trace | None = None
+        self._recent: dict[int, Trace] = {}
+
+    def start(self, now: int) -> None:
+        """Announce it and send the first request."""
+        self._start_ns = self._next_ns = now
+        plan = self._plan
+        self.emit(
+            "start",
+            dst=addr.IPV4.format(plan.dst),
+            src=None if self._src is None else addr.IPV4.format(self._src),
+            dev=plan.dev,
+            size=plan.size,
+        )
+        self._request(now)
+        self.deadline = self._due()
+
+    def on_timer(self, now: int) -> None:
+        """Send what is due; end when nothing more can come."""
+        self._notice(now)
+        plan = self._plan
+        if plan.deadline_ns is not None and now >= self._start_ns + plan.deadline_ns:
+            self.finish(now)
+            return
+        if not self._all_sent() and now >= self._next_ns:
+            self._request(now)
+        self._check_end(now)
+
+    def _check_end(self, now: int) -> None:
+        if self.ended:
+            return
+        plan = self._plan
+        known = self._rtts.count + self._errors
+        enough = plan.count is not None and known >= plan.count
+        failed = plan.deadline_ns is not None and self._errors > 0
+        if enough or failed or (self._all_sent() and now >= self._give_up_ns()):
+            self.finish(now)
+        else:
+            self.deadline = self._due()
+
+    def _all_sent(self) -> bool:
+        """Tell whether no more is sent: with a deadline, ``count`` replies are what ends it."""
+        plan = self._plan
+        return plan.count is not None and plan.deadline_ns is None and self._sequence >= plan.count
+
+    def _give_up_ns(self) -> int:
+        """Return when the last request is no longer waited for (iputils __schedule_exit).
+
+        Deviation: a ``timeout`` that was asked for holds though replies have come.
+        """
+        wait = self._plan.timeout_ns
+        if wait is None:
+            longest = max(2 * self._rtts.max, self._plan.interval_ns)
+            wait = longest if self._rtts.count else NO_REPLY_WAIT_NS
+        return self._last_ns + wait
+
+    def _due(self) -> int:
+        plan = self._plan
+        due = self._give_up_ns() if self._all_sent() else self._next_ns
+        if plan.deadline_ns is not None:
+            due = min(due, self._start_ns + plan.deadline_ns)
+        if self._trace is not None and not self._noticed and not self._trace.settled:
+            due = min(due, self._last_ns + WAIT_NOTICE_NS)
+        return due
+
+    def _notice(self, now: int) -> None:
+        trace = self._trace
+        waiting = trace is not None and not trace.settled and trace.reason is not None
+        if waiting and not self._noticed and now >= self._last_ns + WAIT_NOTICE_NS:
+            self._noticed = True
+            if trace is not None and trace.reason is not None:
+                text = trace.reason.explain(trace.detail)
+                self.emit("waiting", reason=trace.reason.name, text=text)
+
+    def _request(self, now: int) -> None:
+        plan = self._plan
+        self._sequence += 1
+        sequence = self._sequence & 0xFFFF
+        self._last_ns = now
+        self._next_ns = now + plan.interval_ns
+        self._remember(sequence, now)
+        self._trace = self._recent[sequence] = Trace()
+        if len(self._recent) > FOLLOWED:
+            del self._recent[next(iter(self._recent))]
+        body = bytes(i & 0xFF for i in range(plan.size))
+        message = icmp.IcmpMessage(
+            icmp.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, body
+        )
+        try:
+            icmp_output(
+                self._stack, message, plan.dst, now, src=plan.src, dev=plan.dev, ttl=plan.ttl,
+                tos=plan.tos, options=plan.options, pmtudisc=plan.pmtudisc, trace=self._trace,
+            )  # fmt: skip
+        except (SendRejected, NoBuffers) as error:
+            if self._sequence == 1:
+                raise
+            self._error(sequence, error.code, error.message, self._src or 0)
+
+    def _remember(self, sequence: int, now: int) -> None:
+        self._sent_ns[sequence] = now
+        self._answered.discard(sequence)
+        self._order.append(sequence)
+        if len(self._order) > REMEMBERED:
+            oldest = self._order.popleft()
+            self._sent_ns.pop(oldest, None)
+            self._answered.discard(oldest)
+
+    def _on_ready(self, now: int) -> None:
+        client = self._client
+        while client.replies:
+            reply = client.replies.popleft()
+            sent = self._sent_ns.get(reply.sequence)
+            if sent is None:
+                continue
+            again = reply.sequence in self._answered
+            rtt = reply.at_ns - sent
+            if again:
+                self._duplicates += 1
+            else:
+                self._answered.add(reply.sequence)
+                self._rtts.add(rtt)
+            self.emit(
+                "reply",
+                seq=reply.sequence,
+                ttl=reply.ttl,
+                bytes=len(reply.data) + icmp.HEADER_LEN,
+                rtt_ns=rtt,
+                dup=True if again else None,
+                tos=reply.tos or None,
+                record_route=_recorded(reply.options),
+                **_stamped(reply.options),
+                **{"from": addr.IPV4.format(reply.src)},
+            )
+        while client.errors:
+            error = client.errors.popleft()
+            name = error.reason.name
+            text = _TEXTS.get(name, name)
+            if error.reason is reason.ICMP_FRAGMENTATION_NEEDED:
+                text = f"Frag needed and DF set (mtu = {error.detail['mtu'] or 0})"
+            self._blame(error)
+            self._error(error.dport, name, text, error.offender)
+        self._check_end(now)
+
+    def _blame(self, error: SocketError) -> None:
+        """Remember whose request failed; one that had left learns so only now."""
+        trace = self._recent.get(error.dport)
+        if trace is not None:
+            if trace.fate is Fate.SENT and trace.complaint is None:
+                trace.complain(error.reason, error.detail, error.at_ns)
+            self._failed = trace
+
+    def _error(self, sequence: int, name: str, message: str, offender: int) -> None:
+        self._errors += 1
+        self.emit(
+            "error", seq=sequence, message=message, reason=name,
+            **{"from": addr.IPV4.format(offender)},
+        )  # fmt: skip
+
+    def result(self, now: int) -> dict[str, Any]:
+        """Return the summary; where nothing came back, the reason if one is known."""
+        plan, received = self._plan, self._rtts.count
+        # iputils finish: before the deadline, nothing less than ``count`` replies will do.
+        short = plan.deadline_ns is not None and plan.count is not None and received < plan.count
+        result: dict[str, Any] = {
+            "transmitted": self._sequence,
+            "received": received,
+            "errors": self._errors,
+            "duplicates": self._duplicates,
+            # From the first request to the last one, as iputils counts it.
+            "time_ms": (self._last_ns - self._start_ns) // 1_000_000,
+            "ok": received > 0 and not short,
+        }
+        if self._rtts.count:
+            result["rtt_ns"] = self._rtts.summary()
+        trace = self._failed or self._trace
+        if not received and trace is not None:
+            if trace.fate is Fate.SENT and trace.complaint is None:
+                unanswered(
+                    self._stack, trace, reason.ICMP_NO_REPLY, now,
+                    n=self._sequence, ip=addr.IPV4.format(plan.dst),
+                )  # fmt: skip
+            result.update(blame_fields(trace))
+        return result
+
+    def release(self, now: int) -> None:
+        """Stop waiting for replies."""
+        self._stack.echo_close(self._client)

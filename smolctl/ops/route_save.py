@@ -1,0 +1,240 @@
+"""``config save`` of routes: what is in the FIB beside, or instead of, what addresses bring."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from smolctl.ops.context import Context
+from smolctl.ops.saved import Saved, Words
+from smolctl.stack.fib.nexthop import Multipath
+from smolctl.stack.fib.route import KERNEL, Route, RouteType, Scope, TableName, table_text
+from smolctl.stack.fib.table import COARSE_BITS, RouteTable
+from smolctl.stack.stack import Stack
+from smolctl.wire import addr
+
+_LOCAL_TYPES = (RouteType.LOCAL, RouteType.BROADCAST)
+_SCAFFOLD = {"protocol": "255"}
+"""Marks routes that are there for a moment, so that no other one is deleted for them."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is to be done, sorted by when it can be.
+
+    Attributes:
+        near: routes that need no gateway, others may need them; and how each is added.
+        far: routes by a gateway.
+        anew: the routes of prefixes that no adding brings into their order, and those there now.
+    """
+
+    near: list[tuple[Route, str]] = field(default_factory=list)
+    far: list[tuple[Route, str]] = field(default_factory=list)
+    anew: list[tuple[list[Route], list[Route]]] = field(default_factory=list)
+
+
+def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield what makes the routes of ``ctx`` from those that ``fresh`` has already."""
+    yield from _wake(ctx.stack, fresh.stack)
+    work = _Work()
+    empty = RouteTable(addr.IPV4.bits, COARSE_BITS)
+    for number in {**dict.fromkeys(fresh.stack.fib.tables), **ctx.stack.fib.tables}:
+        mine = ctx.stack.fib.tables.get(number, empty)
+        theirs = fresh.stack.fib.tables.get(number, empty)
+        for prefix, plen in dict.fromkeys(
+            (route.prefix, route.plen) for table in (mine, theirs) for route in table
+        ):
+            wanted, present = mine.chain(prefix, plen), theirs.chain(prefix, plen)
+            _chain(wanted, present, work)
+    # What each of them needs is seen when those before it are there.
+    for route, mode in (*work.near, *work.far):
+        yield from _make(ctx.stack, fresh.stack, route, mode)
+    for wanted, present in work.anew:
+        yield from _anew(ctx.stack, fresh.stack, wanted, present)
+    # What addresses bring, and is not there: until now it may have been of use.
+    for route in list(fresh.stack.fib):
+        chain = _chain_of(ctx.stack, route)
+        if all(route.identity() != other.identity() for other in chain):
+            yield _delete(route, _chain_of(fresh.stack, route))
+
+
+def _chain_of(stack: Stack, route: Route) -> list[Route]:
+    """Return the routes of a stack that have the table and the prefix of ``route``."""
+    table = stack.fib.tables.get(route.table)
+    return [] if table is None else table.chain(route.prefix, route.plen)
+
+
+def _wake(stack: Stack, fresh: Stack) -> Iterator[Saved]:
+    """Bring links that are down up and down again, where that leaves what is there (Linux too).
+
+    The routes to this host itself that come with an address stay when its link goes down.
+    """
+    for interface in stack.interfaces.values():
+        if not interface.up and any(
+            route.dev == interface.name
+            and route.protocol == KERNEL
+            and all(route.identity() != other.identity() for other in _chain_of(fresh, route))
+            for route in stack.fib
+        ):
+            for state in ("up", "down"):
+                yield _state(interface.name, state)
+
+
+def _chain(wanted: list[Route], present: list[Route], work: _Work) -> None:
+    """Add what makes the routes of one prefix."""
+    want = [route.identity() for route in wanted]
+    have = {route.identity() for route in present}
+    gone = [route for route in present if route.identity() not in want]
+    new = [route for route in wanted if route.identity() not in have]
+    if [route.identity() for route in _outcome(present, gone, new)] == want:
+        taken = {route.metric for route in present}
+        far = False
+        for route in new:
+            mode = "append" if route.metric in taken else "add"
+            taken.add(route.metric)
+            gateways = any(hop.via is not None for hop in _hops(route))
+            far = far or gateways  # what stands behind one comes behind it
+            (work.far if far else work.near).append((route, mode))
+        return
+    work.anew.append((wanted, present))
+
+
+def _anew(stack: Stack, fresh: Stack, wanted: list[Route], present: list[Route]) -> Iterator[Saved]:
+    """Yield what deletes all routes of a prefix and adds others, one behind the other."""
+    names = {hop.dev: 0 for route in wanted for hop in _hops(route) if hop.dev is not None}
+    links = [stack.interfaces[name] for name in names]
+    down = [link.name for link in links if not link.up]
+    sources = {route.prefsrc: 0 for route in wanted if route.prefsrc is not None}
+    dev = links[0].name if links else stack.loopback.name
+    own = [
+        {"dst": addr.IPV4.format(source), "type": "local", "dev": dev, **_SCAFFOLD}
+        for source in sources
+    ]
+    yield from (_state(name, "up") for name in down)
+    yield from (Saved("route.append", spec, scaffold=True) for spec in own)
+    yield from (_delete(route, present) for route in present)
+    for route in wanted:
+        yield from (
+            part
+            for part in _make(stack, fresh, route, "append")
+            if part.op != "link.set"  # they are up
+        )
+    yield from (Saved("route.del", spec, scaffold=True) for spec in own)
+    yield from (_state(name, "down") for name in down)
+
+
+def _state(dev: str, state: str) -> Saved:
+    return Saved("link.set", {"dev": dev, "state": state}, scaffold=True)
+
+
+def _outcome(present: list[Route], gone: list[Route], new: list[Route]) -> list[Route]:
+    """Return a prefix's routes, in order, after some were appended and others deleted."""
+    order = list(present)
+    for route in new:
+        order.insert(sum(other.metric <= route.metric for other in order), route)
+    return [route for route in order if route not in gone]
+
+
+def _make(stack: Stack, fresh: Stack, route: Route, mode: str) -> Iterator[Saved]:
+    """Yield what adds one route, with what it needs for that and is not there any more."""
+    args = words(route)
+    scaffold = list(_needs(fresh, route))
+    yield from (Saved("route.append", spec, scaffold=True) for spec in scaffold)
+    # What is local stays when its link goes down, and so does one next hop of several; they cannot
+    # be added then.
+    links = {hop.dev: 0 for hop in _hops(route) if hop.dev is not None}
+    down = [name for name in links if not stack.interfaces[name].up]
+    yield from (_state(name, "up") for name in down)
+    undo = ("route.del", words(route, full=mode == "append"))
+    group = f"route {route.table} {args['dst']}"
+    yield Saved(f"route.{mode}", args, undo, group)
+    yield from (_state(name, "down") for name in down)
+    yield from (Saved("route.del", spec, scaffold=True) for spec in reversed(scaffold))
+
+
+def _needs(stack: Stack, route: Route) -> Iterator[Words]:
+    """Yield routes that must be there while this one is added, and are not."""
+    source = route.prefsrc
+    if source is not None and not stack.fib.is_local(source):
+        yield {"dst": addr.IPV4.format(source), "type": "local", "dev": "lo", **_SCAFFOLD}
+    ways = {(hop.via, hop.dev, hop.onlink, hop.on_link): hop for hop in _hops(route)}
+    for hop in ways.values():
+        via = hop.via
+        if via is None:
+            continue
+        gateway: Words = {"dst": addr.IPV4.format(via), "dev": hop.dev, **_SCAFFOLD}
+        if hop.onlink:
+            if stack.fib.is_local(via) or stack.is_broadcast(via):  # it became so afterwards
+                yield {**gateway, "table": "local"}
+        elif not _leads(stack, hop, via):
+            yield {**gateway, "type": "local"} if hop.on_link else gateway
+
+
+def _hops(route: Route) -> Sequence[Route]:
+    """Return the next hops of a route: itself, when it is one."""
+    return route.hops if isinstance(route, Multipath) else (route,)
+
+
+def _leads(stack: Stack, route: Route, via: int) -> bool:
+    """Tell whether a gateway is on a network of the route's device, as adding it would ask."""
+    found = stack.fib.lookup_within(via, dev=route.dev, scope=Scope.LINK)
+    return (
+        found is not None
+        and found.type in (RouteType.UNICAST, RouteType.LOCAL)
+        and found.dev == route.dev
+        and (found.scope is Scope.HOST) == route.on_link
+    )
+
+
+def _delete(route: Route, chain: list[Route]) -> Saved:
+    return Saved("route.del", words(route, full=len(chain) > 1))
+
+
+def words(route: Route, *, full: bool = False) -> Words:
+    """Return the arguments that add a route, or delete it.
+
+    Args:
+        route: which one.
+        full: leave nothing out that is as usual: there are others to the same prefix.
+    """
+    prefix = addr.IPV4.format(route.prefix)
+    args: Words = {"dst": f"{prefix}/{route.plen}" if route.plen < addr.IPV4.bits else prefix}
+    if route.plen == 0:
+        args["dst"] = "default"
+    if route.type is not RouteType.UNICAST or full:
+        args["type"] = route.type.value
+    if isinstance(route, Multipath):
+        args["nexthop"] = [{**_way(hop), "weight": str(hop.weight)} for hop in route.hops]
+    args |= _way(route)
+    if route.prefsrc is not None:
+        args["src"] = addr.IPV4.format(route.prefsrc)
+    if route.metric or full:
+        args["metric"] = str(route.metric)
+    if route.scope is not _usual_scope(route) or full:
+        args["scope"] = route.scope.name.lower()
+    if route.mtu is not None:
+        args["mtu"] = str(route.mtu)
+    if route.protocol != "boot" or full:
+        args["protocol"] = route.protocol
+    if route.table != (TableName.LOCAL if route.type in _LOCAL_TYPES else TableName.MAIN):
+        args["table"] = table_text(route.table)
+    return args
+
+
+def _way(hop: Route) -> Words:
+    """Return the arguments for one next hop."""
+    args: Words = {}
+    if hop.via is not None:
+        args["via"] = addr.IPV4.format(hop.via)
+    if hop.dev is not None:
+        args["dev"] = hop.dev
+    if hop.onlink:
+        args["onlink"] = True
+    return args
+
+
+def _usual_scope(route: Route) -> Scope:
+    """Return the scope that a route has unless another is asked for (``route._parse``)."""
+    if route.type is RouteType.LOCAL:
+        return Scope.HOST
+    near = route.type is RouteType.UNICAST and all(hop.via is None for hop in _hops(route))
+    near = near and not isinstance(route, Multipath)
+    return Scope.LINK if near or route.type is RouteType.BROADCAST else Scope.GLOBAL

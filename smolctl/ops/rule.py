@@ -1,0 +1,263 @@
+"""``smolctl rule``: which tables of routes are asked, and in which order."""
+
+from collections.abc import Iterable, Iterator
+
+from smolctl.errors import InvalidArgument
+from smolctl.near import did_you_mean
+from smolctl.ops.args import Args
+from smolctl.ops.context import Context, Row
+from smolctl.ops.route import table_number
+from smolctl.ops.route_get import protocol_number, tos_number
+from smolctl.ops.saved import Saved, Words
+from smolctl.stack.config.rule import add_rule, delete_rule
+from smolctl.stack.explain.route_words import protocol_text
+from smolctl.stack.fib.route import table_text
+from smolctl.stack.fib.rule import PRIORITY_MAX, Ports, Rule, RuleAction
+from smolctl.stack.stack import Stack
+from smolctl.wire import addr
+
+_TYPES = ("unicast", "lookup", "blackhole", "unreachable", "prohibit", "nop")
+_PROTOCOLS = {"0": "", "unspec": "", "2": "kernel", "3": "boot", "4": "static"}
+
+
+def rule_row(stack: Stack, rule: Rule, *, details: bool = False) -> Row:
+    """Return the row of ``ip -j rule`` for a rule; what is true has the value null, as there.
+
+    Args:
+        details: say who made it even where that is usual, as ``ip -d`` does.
+    """
+    row: Row = {"priority": rule.priority}
+    if rule.invert:
+        row["not"] = None
+    row["src"] = addr.IPV4.format(rule.src) if rule.src_len else "all"
+    if 0 < rule.src_len < addr.IPV4.bits:
+        row["srclen"] = rule.src_len
+    if rule.dst_len:
+        row["dst"] = addr.IPV4.format(rule.dst)
+        if rule.dst_len < addr.IPV4.bits:
+            row["dstlen"] = rule.dst_len
+    if rule.tos:
+        row["tos"] = f"0x{rule.tos:02x}"
+    for word, name in (("iif", rule.iif), ("oif", rule.oif)):
+        if name is not None:
+            row[word] = name
+            if name not in stack.interfaces:
+                row[f"{word}_detached"] = None
+    if rule.ipproto:
+        name = protocol_text(rule.ipproto)
+        row["ipproto"] = f"ipproto-{name}" if name.isdigit() else name
+    for word, ports in (("sport", rule.sport), ("dport", rule.dport)):
+        if ports is not None and ports[0] == ports[1]:
+            row[word] = ports[0]
+        elif ports is not None:
+            row[f"{word}_start"], row[f"{word}_end"] = ports
+    if rule.action is RuleAction.LOOKUP:
+        row["table"] = table_text(rule.table)
+        if rule.suppress is not None:
+            row["suppress_prefixlen"] = rule.suppress
+    elif rule.action is RuleAction.GOTO:
+        row["goto"] = rule.target
+        if not stack.rules.resolves(rule):
+            row["unresolved"] = None
+    elif rule.action is RuleAction.NOP:
+        row["nop"] = None
+    else:
+        row["action"] = rule.action.value
+    if details or rule.protocol not in ("", "kernel"):
+        row["protocol"] = rule.protocol or "unspec"
+    return row
+
+
+def show(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return the rules that match, in the order in which they are asked."""
+    details = args.flag("details")
+    return [rule_row(ctx.stack, rule, details=details) for rule in _matching(ctx, args)]
+
+
+def flush(ctx: Context, args: Args) -> Iterable[Row]:
+    """Delete every rule that matches, but for those with priority 0, as ``ip`` does."""
+    gone = [rule for rule in _matching(ctx, args) if rule.priority]
+    rows = [rule_row(ctx.stack, rule) for rule in gone]
+    for rule in gone:
+        delete_rule(ctx.stack, rule)
+    return rows
+
+
+def add(ctx: Context, args: Args) -> Iterable[Row]:
+    """Add a rule behind those of its priority; without one, before all but the first."""
+    rule, given = _parse(args)
+    if not given:
+        raise InvalidArgument(
+            "rule add needs to know what for", hint="smolctl rule add from 10.0.0.1 lookup 100"
+        )
+    if "priority" not in given:
+        rule.priority = ctx.stack.rules.free_priority()
+    add_rule(ctx.stack, rule)
+    return []
+
+
+def delete(ctx: Context, args: Args) -> Iterable[Row]:
+    """Delete the first rule that agrees with what is given."""
+    rule, given = _parse(args)
+    if not given:
+        raise InvalidArgument("rule del needs to know which one", hint="smolctl rule show")
+    found = ctx.stack.rules.find(rule, given)
+    row = rule_row(ctx.stack, found)
+    delete_rule(ctx.stack, found)
+    return [row]
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def _parse(args: Args) -> tuple[Rule, frozenset[str]]:
+    """Return a rule as it is said, and the names of its attributes that were."""
+    said: dict[str, object] = {}
+    for name, word in (("src", "from"), ("dst", "to")):
+        prefix = args.network(word)
+        if prefix is not None and prefix[1]:
+            said[name], said[f"{name}_len"] = prefix
+    for name in ("iif", "oif", "protocol"):
+        text = args.text(name)
+        if text is not None:
+            said[name] = text
+    if "protocol" in said:
+        said["protocol"] = _protocol(str(said["protocol"]))
+    tos, ipproto = tos_number(args), protocol_number(args)
+    if tos is not None and tos & 3:
+        raise InvalidArgument(f"tos 0x{tos:02x}: its last two bits are ECN's, and must be 0")
+    for name, value in (
+        ("tos", tos or None),
+        ("ipproto", ipproto or None),
+        ("sport", _ports(args, "sport")),
+        ("dport", _ports(args, "dport")),
+        ("suppress", args.integer("suppress_prefixlength", 0, addr.IPV4.bits)),
+        ("priority", args.integer("priority", 0, PRIORITY_MAX)),
+        ("target", args.integer("goto", 1, PRIORITY_MAX)),
+        ("table", table_number(args, every=False)),
+    ):
+        if value is not None:
+            said[name] = value
+    if args.flag("not"):
+        said["invert"] = True
+    action = _action(args, said)
+    if action not in (None, RuleAction.LOOKUP) and "table" in said:
+        raise InvalidArgument(f"a rule that says {action} looks up no table")
+    given = frozenset(said) - {"invert"} | ({"action"} if action is not None else set())
+    rule = Rule(action=action or RuleAction.LOOKUP, **said)  # type: ignore[arg-type]
+    anything = given or any(name in args for name in ("from", "to", "not"))
+    return rule, given if anything else frozenset()
+
+
+def _action(args: Args, said: dict[str, object]) -> RuleAction | None:
+    kind = args.choice("type", _TYPES)
+    if "target" in said:
+        if kind is not None:
+            raise InvalidArgument(f'"goto" stands beside "{kind}"')
+        return RuleAction.GOTO
+    if kind in ("unicast", "lookup"):
+        return RuleAction.LOOKUP
+    return None if kind is None else RuleAction(kind)
+
+
+def _ports(args: Args, name: str) -> Ports | None:
+    """Return a port, or a range of them as FIRST-LAST."""
+    text = args.text(name)
+    if text is None:
+        return None
+    ends = [int(end) if _is_number(end) else 0 for end in text.split("-", 1)]
+    if not all(1 <= end <= 65535 for end in ends) or ends[0] > ends[-1]:
+        raise InvalidArgument(
+            f'{name} "{text}" is not a port of 1..65535, or a range of them: FIRST-LAST'
+        )
+    return ends[0], ends[-1]
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 6
+
+
+def _protocol(text: str) -> str:
+    name = _PROTOCOLS.get(text.lower(), text.lower())
+    if name and name not in _PROTOCOLS.values() and not (_is_number(name) and int(name) < 256):
+        raise InvalidArgument(
+            f'"{text}" is not a rule protocol: kernel, boot, static, or 0..255',
+            hint=did_you_mean(text, filter(None, _PROTOCOLS.values())),
+        )
+    return name
+
+
+def _matching(ctx: Context, args: Args) -> Iterator[Rule]:
+    spec, given = _parse(args)
+    source, destination = args.network("from"), args.network("to")
+    exact = given - {"src", "src_len", "dst", "dst_len"}
+    if args.flag("not"):
+        exact |= {"invert"}
+    for rule in ctx.stack.rules:
+        if "table" in exact and rule.action is not RuleAction.LOOKUP:
+            continue  # it names no table, whatever is in its field
+        if (
+            all(getattr(rule, name) == getattr(spec, name) for name in exact)
+            and _within(rule.src, rule.src_len, source)
+            and _within(rule.dst, rule.dst_len, destination)
+        ):
+            yield rule
+
+
+def _within(address: int, plen: int, wanted: tuple[int, int] | None) -> bool:
+    """Tell whether a rule's prefix begins as the wanted one does, as ``ip rule show`` has it."""
+    if wanted is None or not wanted[1]:
+        return True
+    return plen > 0 and not (address ^ wanted[0]) >> addr.IPV4.bits - wanted[1]
+
+
+# --- save -----------------------------------------------------------------------------------------
+
+
+def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield what makes the rules, in their order, from the three that are always there at first."""
+    wanted = [_words(rule) for rule in ctx.stack.rules]
+    usual = [_words(rule) for rule in fresh.stack.rules]
+    kept = [args for args in usual if args in wanted]
+    new = [args for args in wanted if args not in usual]
+    order = list(kept)
+    for args in new:
+        order.insert(sum(int(old["priority"]) <= int(args["priority"]) for old in order), args)
+    if order != wanted:  # one of the three was taken out, and put in again
+        kept, new = [], wanted
+    for args in usual:
+        if args not in kept:
+            yield Saved("rule.del", args, ("rule.add", args))
+    for args in new:
+        yield Saved("rule.add", args, ("rule.del", args), "rule", f"rule {args}")
+
+
+def _words(rule: Rule) -> Words:
+    """Return the arguments that add a rule."""
+    args: Words = {"priority": str(rule.priority)}
+    if rule.invert:
+        args["not"] = True
+    for word, address, plen in (("from", rule.src, rule.src_len), ("to", rule.dst, rule.dst_len)):
+        if plen:
+            args[word] = f"{addr.IPV4.format(address)}/{plen}"
+    for word, name in (("iif", rule.iif), ("oif", rule.oif)):
+        if name is not None:
+            args[word] = name
+    if rule.tos:
+        args["tos"] = f"0x{rule.tos:02x}"
+    if rule.ipproto:
+        args["ipproto"] = str(rule.ipproto)
+    for word, ports in (("sport", rule.sport), ("dport", rule.dport)):
+        if ports is not None:
+            args[word] = str(ports[0]) if ports[0] == ports[1] else f"{ports[0]}-{ports[1]}"
+    if rule.action is RuleAction.LOOKUP:
+        args["table"] = table_text(rule.table)
+    elif rule.action is RuleAction.GOTO:
+        args["goto"] = str(rule.target)
+    else:
+        args["type"] = rule.action.value
+    if rule.suppress is not None:
+        args["suppress_prefixlength"] = str(rule.suppress)
+    if rule.protocol:
+        args["protocol"] = rule.protocol
+    return args

@@ -1,0 +1,72 @@
+"""``smolctl socket``: who is bound where."""
+
+from collections.abc import Iterable
+
+from smolctl.ops.args import Args
+from smolctl.ops.context import Context, Row
+from smolctl.stack.transport.ping import EchoClient
+from smolctl.stack.transport.send_queue import SendQueue
+from smolctl.stack.transport.udp.socket import UdpSocket
+from smolctl.wire import addr
+
+
+def show(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return the UDP sockets by port, then those that wait for echo replies."""
+    stack = ctx.stack
+    udp = sorted(stack.udp, key=lambda s: (s.port, s.local))
+    rows = [socket_row(socket) for socket in udp]
+    return rows + [socket_row(client) for client in stack.echoes.values()]
+
+
+def socket_row(socket: UdpSocket | EchoClient) -> Row:
+    """Return the row of one socket."""
+    if isinstance(socket, EchoClient):
+        return {
+            "netid": "icmp",
+            "state": "ESTAB",
+            "recv_q": len(socket.replies),
+            "local": "0.0.0.0",
+            "local_port": socket.ident,
+            "peer": addr.IPV4.format(socket.dst),
+            "owner": "ping",
+        }
+    row: Row = {
+        "netid": "udp",
+        "state": "UNCONN" if socket.peer is None else "ESTAB",
+        "recv_q": socket.queue_bytes,
+        "rcvbuf": socket.rcvbuf,
+        "local": addr.IPV4.format(socket.local),
+        "local_port": socket.port,
+    }
+    if socket.peer is not None:
+        row["peer"] = addr.IPV4.format(socket.peer)
+        row["peer_port"] = socket.peer_port
+    if socket.dev is not None:
+        row["dev"] = socket.dev
+    if socket.held is not None:
+        row.update(_waiting(socket.held))
+    row["drops"] = socket.drops
+    row["rx_datagrams"] = socket.rx_datagrams
+    row["tx_datagrams"] = socket.tx_datagrams
+    row["owner"] = socket.owner
+    if socket.pid is not None:
+        row["pid"] = socket.pid
+    return row
+
+
+def _waiting(queue: SendQueue) -> Row:
+    """Return what waits in a blocked socket, and what its first datagram waits for."""
+    first = queue.items[0]
+    row: Row = {
+        "send_q": queue.bytes,
+        "waiting": len(queue.items),
+        "waits_to": addr.IPV4.format(first.dst),
+        "waits_port": first.dport,
+    }
+    if queue.hop is not None:
+        row["next_hop"] = addr.IPV4.format(queue.hop[1])
+    if first.trace.reason is not None:
+        row["reason"] = first.trace.reason.name
+    if first.trace.id:
+        row["id"] = first.trace.id
+    return row

@@ -1,0 +1,117 @@
+"""What a program's socket wants of groups, as ip(7) has it: whom it hears, and by which link."""
+
+from smolctl.errors import AddressInUse, AddressNotAvailable, InvalidArgument, NoSuchDevice
+from smolctl.ops.args import Args
+from smolctl.stack.config import maddr as maddr_config
+from smolctl.stack.interface import Interface
+from smolctl.stack.ip.groups import ANYBODY, Filter
+from smolctl.stack.stack import Stack
+from smolctl.stack.transport.udp.socket import UdpSocket
+from smolctl.wire import addr
+
+INTERFACE = "addr dev index"
+"""The arguments that name an interface: by an address that it has, its name, or its number."""
+_MAX_INDEX = (1 << 31) - 1
+
+
+def send_by(stack: Stack, socket: UdpSocket, args: Args) -> None:
+    """Choose by which interface a socket sends to groups, and from which address (IP_MULTICAST_IF).
+
+    Without an interface the routes say it, as in the beginning.
+
+    Raises:
+        NoSuchDevice, AddressNotAvailable: no interface is that one.
+        InvalidArgument: the socket is bound to another one.
+    """
+    source = args.address("addr") or None
+    try:
+        name = _named(stack, args)
+    except NoSuchDevice as error:
+        if "dev" in args:
+            raise
+        raise AddressNotAvailable(error.message, hint=error.hint) from None
+    if name is None and source is not None:
+        owner = stack.interface_of(source)
+        if owner is None:
+            raise AddressNotAvailable(
+                f"no interface has the address {addr.IPV4.format(source)}", hint="smolctl addr show"
+            )
+        name = owner.name
+    if name is not None and socket.dev not in (None, name):
+        raise InvalidArgument(f"the socket is bound to {socket.dev}, and cannot send by {name}")
+    socket.multicast_dev, socket.multicast_src = name, source
+    stack.touch()
+
+
+def change(stack: Stack, socket: UdpSocket, args: Args) -> None:
+    """Join or leave a group, or hear one of its senders more or less.
+
+    Source: Linux ``ip_mc_join_group``, ``ip_mc_leave_group``, ``ip_mc_source``.
+
+    Raises:
+        InvalidArgument: no group, or not in that state.
+        NoSuchDevice: no interface is the one that is named, or none is and no route says which.
+        AddressInUse: joined already. AddressNotAvailable: not joined, or no such sender.
+    """
+    what = args.choice("what", (*_SOURCES, "join", "leave"))
+    group, source = args.address("group") or 0, args.address("source") or 0
+    if what == "leave":
+        _leave(stack, socket, group, args)
+        return
+    interface = _interface(stack, group, args)
+    joined = (group, interface.name) in socket.groups
+    if what == "join":
+        if joined:
+            shown = addr.IPV4.format(group)
+            raise AddressInUse(f"the socket has joined {shown} on {interface.name} already")
+        maddr_config.join(stack, socket, interface, group, ANYBODY)
+    elif what == "join_source" and not joined:
+        maddr_config.join(stack, socket, interface, group, Filter(False, frozenset({source})))
+    else:
+        exclude, add = _SOURCES[what or ""]
+        maddr_config.change_source(
+            stack, socket, interface, group, source, exclude=exclude, add=add
+        )
+
+
+_SOURCES = {
+    "join_source": (False, True),
+    "leave_source": (False, False),
+    "block": (True, True),
+    "unblock": (True, False),
+}
+"""Whether a sender is unwanted, and is added to those that are (un)wanted."""
+
+
+def _leave(stack: Stack, socket: UdpSocket, group: int, args: Args) -> None:
+    """Leave a group. Whoever names no interface that there is, is in no group there."""
+    shown, named = addr.IPV4.format(group), any(name in args for name in INTERFACE.split())
+    try:
+        interface = _interface(stack, group, args)
+    except InvalidArgument:
+        raise AddressNotAvailable(f"the socket has not joined {shown}, which is no group") from None
+    except NoSuchDevice as error:
+        if not named:
+            raise
+        raise AddressNotAvailable(
+            f"the socket has not joined {shown} there: {error.message}"
+        ) from None
+    maddr_config.leave(stack, socket, interface, group)
+
+
+def _interface(stack: Stack, group: int, args: Args) -> Interface:
+    """Return the interface that is meant (Linux ``ip_mc_find_dev``)."""
+    name = _named(stack, args) if addr.is_multicast(group) else None
+    return maddr_config.interface_for(stack, group, name, args.address("addr") or 0)
+
+
+def _named(stack: Stack, args: Args) -> str | None:
+    """Return the interface with the number or the name that is given, None when neither is."""
+    index = args.integer("index", 0, _MAX_INDEX)
+    if index:
+        for interface in stack.interfaces.values():
+            if interface.index == index:
+                return interface.name
+        raise NoSuchDevice(f"no interface has the number {index}", hint="smolctl link show")
+    name = args.text("dev")
+    return None if name is None else stack.interface(name).name

@@ -1,0 +1,97 @@
+"""``smolctl stats``: counters per layer, and per reason."""
+
+from collections.abc import Iterable
+
+from smolctl.ops.args import Args
+from smolctl.ops.context import Context, Row
+from smolctl.stack.reason import Kind
+from smolctl.stack.stack import Stack
+
+EVENTS = (
+    "arp.packets_received",
+    "arp.requests_sent",
+    "arp.replies_sent",
+    "arp.proxy_replies_sent",
+    "arp.probes_sent",
+    "arp.announcements_sent",
+    "arp.learned",
+    "arp.taken_by_clients",
+    "icmp.messages_received",
+    "icmp.messages_sent",
+    "icmp.echo_replies_sent",
+    "icmp.timestamp_replies_sent",
+    "icmp.errors_sent",
+    "icmp.redirects_sent",
+    "igmp.leaves_sent",
+    "igmp.queries_received",
+    "igmp.reports_received",
+    "igmp.reports_sent",
+    "ip.datagrams_forwarded",
+    "ip.datagrams_fragmented",
+    "ip.fragments_created",
+    "ip.datagrams_reassembled",
+    "udp.copies_delivered",
+)
+
+
+def show(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return what was counted, by layer; with ``all`` what never happened too."""
+    stack = ctx.stack
+    values = {name: stack.ledger.events.get(name, 0) for name in EVENTS}
+    values.update(_totals(stack))
+    for (reason, _), tally in stack.ledger.reasons.items():
+        name = f"{reason.layer}.{reason.name}"
+        values[name] = values.get(name, 0) + tally.count
+    return [
+        {"layer": name.partition(".")[0], "name": name.partition(".")[2], "value": value}
+        for name, value in sorted(values.items())
+        if value or args.flag("all")
+    ]
+
+
+def _totals(stack: Stack) -> dict[str, int]:
+    sent, delivered = stack.udp_totals()
+    totals = {
+        "udp.datagrams_sent": sent,
+        "udp.datagrams_delivered": delivered,
+        "udp.flows_known": _flows_known(stack),
+    }
+    for name in ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes"):
+        totals[f"link.{name}"] = sum(
+            interface.counters.total(name) for interface in stack.interfaces.values()
+        )
+    return totals
+
+
+def _flows_known(stack: Stack) -> int:
+    """Return how many flows take the fast path; none while somebody listens to every packet."""
+    now = stack.generation
+    ways = (flow for socket in stack.udp for flow in socket.flows.values())
+    return sum(flow.generation == now for flow in ways) + sum(
+        len(interface.flows)
+        for interface in stack.interfaces.values()
+        if interface.flows_generation == now
+    )
+
+
+def drops(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return the reasons that struck, by class, the most frequent first.
+
+    ``time`` and ``last_ms`` are when the last one did; ``hint`` and ``fix`` are about that one.
+    """
+    rows = []
+    for (reason, dev), tally in ctx.stack.ledger.reasons.items():
+        row: Row = {"reason": reason.name, "class": reason.kind.value, "layer": reason.layer}
+        if dev:
+            row["dev"] = dev
+        row["count"] = tally.count
+        row["time"] = round(ctx.daemon.wall_time(tally.last_ns), 6)
+        row["last_ms"] = (ctx.now - tally.last_ns) // 1_000_000
+        row["summary"] = reason.summary
+        row["hint"] = reason.explain(tally.detail)
+        row["fix"] = reason.fixes(tally.detail)
+        row["source"] = reason.source
+        rows.append(row)
+    order = list(Kind)
+    rows.sort(key=lambda row: (order.index(Kind(row["class"])), -row["count"], row["reason"]))
+    return rows

@@ -1,0 +1,100 @@
+"""``smolctl sysctl``: the knobs."""
+
+from collections.abc import Iterable, Iterator
+
+from smolctl.errors import InvalidArgument
+from smolctl.ops.args import Args
+from smolctl.ops.context import Context, Row
+from smolctl.ops.saved import Saved
+from smolctl.stack.config.sysctl import set_knob
+from smolctl.stack.ip.derived_routes import DERIVING
+from smolctl.stack.sysctl.knob import Knob
+from smolctl.stack.sysctl.profiles import PROFILES, profile
+from smolctl.stack.sysctl.settings import Settings, knob
+
+
+def show(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return one knob, or all by name; with ``diff`` those that differ from a profile."""
+    settings = ctx.stack.settings
+    key, diff = args.text("key"), args.text("diff")
+    knobs = sorted(settings, key=lambda item: item.key) if key is None else [knob(key)]
+    if diff is not None:
+        wanted = profile(diff)
+        knobs = [item for item in knobs if settings[item.key] != wanted.value(item)]
+    return [_row(settings, item) for item in knobs]
+
+
+def set_(ctx: Context, args: Args) -> Iterable[Row]:
+    """Set one knob; it works at once."""
+    settings = ctx.stack.settings
+    key = args.required("key")
+    set_knob(ctx.stack, key, args.required("value"), origin="command line")
+    return [_row(settings, knob(key))]
+
+
+def _row(settings: Settings, item: Knob) -> Row:
+    row: Row = {
+        "key": item.key,
+        "value": item.show(settings[item.key]),
+        "default": item.show(item.default),
+        "unit": item.unit,
+        "min": item.low,
+        "max": item.high,
+        "origin": settings.origin(item.key),
+        "profiles": [
+            {"profile": each.name, "value": item.show(each.value(item))}
+            for each in PROFILES.values()
+        ],
+        "description": item.description,
+        "source": item.source,
+        "environment": item.environment,
+    }
+    if place := settings.place(item.key):
+        row["place"] = place
+    if item.words:
+        row["words"] = list(item.words)
+    if item.linux:
+        row["linux"] = item.linux
+    if item.smoltcp:
+        row["smoltcp"] = item.smoltcp
+    return row
+
+
+# --- save -----------------------------------------------------------------------------------------
+
+
+def save_first(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield the knobs that decide which routes an address brings."""
+    return _save(ctx, fresh, deriving=True)
+
+
+def save_last(ctx: Context, fresh: Context) -> Iterator[Saved]:
+    """Yield the other knobs; a limit must not keep out what was there before it."""
+    return _save(ctx, fresh, deriving=False)
+
+
+def _save(ctx: Context, fresh: Context, *, deriving: bool) -> Iterator[Saved]:
+    """Yield the knobs that somebody has set, in an order in which each is right when it is set."""
+    settings = ctx.stack.settings
+    trial = Settings()
+    waiting = [
+        item
+        for item in sorted(settings, key=lambda item: item.key)
+        if settings.origin(item.key) != "default" and (item.key in DERIVING) is deriving
+    ]
+    while waiting:
+        refused = []
+        for item in waiting:
+            value = str(item.show(settings[item.key]))
+            try:
+                trial.set(item.key, value, origin="command line")
+            except InvalidArgument:  # not before another one that it has to go with
+                refused.append(item)
+                continue
+            usual = {"key": item.key, "value": str(item.show(item.default))}
+            yield Saved(
+                "sysctl.set", {"key": item.key, "value": value}, ("sysctl.set", usual), key=item.key
+            )
+        if len(refused) == len(waiting):
+            return
+        waiting = refused

@@ -1,0 +1,300 @@
+"""``smolctl udp``: send, receive and echo datagrams, and say truly what became of them."""
+
+from binascii import b2a_base64
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from smolctl.errors import (
+    InvalidArgument,
+    MessageTooLong,
+    NoBuffers,
+    SendRejected,
+    SmolctlError,
+)
+from smolctl.ops import option_words
+from smolctl.ops.args import Args
+from smolctl.ops.context import Context
+from smolctl.ops.job import Job
+from smolctl.ops.udp_send import SendJob, SendPlan, error_fields
+from smolctl.stack.config import maddr as maddr_config
+from smolctl.stack.fastpath.udp import udp_send_many
+from smolctl.stack.ip.groups import ANYBODY, Filter
+from smolctl.stack.transport.udp.socket import ANY, RawDatagram, UdpSocket
+from smolctl.wire import addr, ipv4_options, udp
+
+RETRY_NS = 5_000_000
+"""When to look again whether a client that fell behind has room."""
+LINGER_S = 0.1
+"""How long ``udp send`` listens for an ICMP error unless told otherwise."""
+MAX_RATE = 1_000_000
+"""Most datagrams a second that can be asked for."""
+REPLY_S = 1.0
+"""How long it waits for an answer it expects."""
+
+
+def send(ctx: Context, args: Args) -> Job:
+    """Send datagrams."""
+    dst = _destination(args)
+    port = args.port("port")
+    if port is None:
+        raise InvalidArgument("the port is missing", hint="smolctl udp send ADDRESS:PORT DATA")
+    size = args.integer("size", 0, 1_000_000_000)
+    data = args.payload("data")
+    payload = data if data is not None else b""
+    if size is not None:
+        if size > udp.MAX_PAYLOAD:
+            raise _too_long(size)
+        # Like ping's pattern: what is given, repeated, or counting bytes.
+        pattern = payload or bytes(range(256))
+        payload = (pattern * (size // len(pattern) + 1))[:size]
+    if len(payload) > udp.MAX_PAYLOAD:
+        raise _too_long(len(payload))
+    expect = args.flag("expect_reply")
+    count = args.integer("count", 1, 1_000_000_000) or 1
+    plan = SendPlan(
+        payload,
+        dst,
+        port,
+        count,
+        _interval(args),
+        args.seconds("wait", REPLY_S if expect else LINGER_S) or 0,
+        expect,
+        args.flag("quiet"),
+    )
+    words = args.text("options")
+    options = b"" if words is None else option_words.parse(words)
+    socket = ctx.stack.udp_open("udp send")
+    # To a group, 0 is for the members on this stack alone (RFC 1112 6.1).
+    socket.ttl = socket.multicast_ttl = args.integer("ttl", int(not addr.is_multicast(dst)), 255)
+    socket.tos = args.tos("tos") or 0
+    socket.options = options
+    socket.broadcast, socket.pmtudisc = args.flag("broadcast"), args.pmtudisc(socket.pmtudisc)
+    src, sport, dev = args.address("src") or ANY, args.port("sport") or 0, args.text("dev")
+    ctx.stack.udp_bind(socket, src, sport, dev)
+    return SendJob(ctx.stack, socket, plan)
+
+
+def _interval(args: Args) -> int:
+    """Return the time between two datagrams, ns."""
+    rate = args.integer("rate", 1, MAX_RATE)
+    if rate is None:
+        return args.seconds("interval", 1.0) or 0
+    if "interval" in args:
+        raise InvalidArgument("a rate and an interval say the same: give one of them")
+    return round(1e9 / rate)
+
+
+def _destination(args: Args) -> int:
+    args.required("dst")
+    return args.address("dst") or 0
+
+
+def _too_long(size: int) -> MessageTooLong:
+    return MessageTooLong(
+        f"{size} bytes of payload never fit into a datagram: at most {udp.MAX_PAYLOAD} do",
+        hint=f"--size {udp.MAX_PAYLOAD}",
+    )
+
+
+# --- recv and echo --------------------------------------------------------------------------------
+
+
+def _bound(ctx: Context, args: Args, owner: str) -> UdpSocket:
+    args.required("port")
+    port = args.port("port") or 0
+    socket = ctx.stack.udp_open(owner)
+    socket.reuse = args.flag("reuse")
+    ctx.stack.udp_bind(socket, args.address("addr") or ANY, port, args.text("dev"))
+    return socket
+
+
+def recv(ctx: Context, args: Args) -> Job:
+    """Receive datagrams."""
+    count, wait = args.integer("count", 1, 1_000_000_000), args.seconds("wait")
+    joining = "group" in args
+    if "source" in args and not joining:
+        raise InvalidArgument(
+            "a source is one of a group's senders: name the group", hint="--group GROUP"
+        )
+    socket = _joined(ctx, args) if joining else _bound(ctx, args, "udp recv")
+    return RecvJob(ctx, socket, count, wait)
+
+
+def _joined(ctx: Context, args: Args) -> UdpSocket:
+    """Return a socket that has joined a group, and hears nothing else unless an address is given.
+
+    Others may have the port, too: whoever joins a group wants no less than all of them.
+    """
+    stack, group = ctx.stack, args.address("group") or 0
+    interface = maddr_config.interface_for(stack, group, args.text("dev"))
+    wanted = Filter(False, frozenset(args.addresses("source"))) if "source" in args else ANYBODY
+    args.required("port")
+    socket = stack.udp_open("udp recv")
+    socket.reuse, socket.multicast_all = True, False
+    local = args.address("addr")
+    stack.udp_bind(
+        socket, group if local is None else local, args.port("port") or 0, args.text("dev")
+    )
+    try:
+        maddr_config.join(stack, socket, interface, group, wanted)
+    except SmolctlError:
+        stack.udp_close(socket)
+        raise
+    return socket
+
+
+def echo(ctx: Context, args: Args) -> Job:
+    """Send every datagram back to where it came from."""
+    count, wait = args.integer("count", 1, 1_000_000_000), args.seconds("wait")
+    quiet = args.flag("quiet")
+    return EchoJob(ctx, _bound(ctx, args, "udp echo"), count, wait, quiet=quiet)
+
+
+class RecvJob(Job):
+    """Reports each datagram; ends after ``count`` of them or ``wait_ns``."""
+
+    def __init__(
+        self, ctx: Context, socket: UdpSocket, count: int | None, wait_ns: int | None
+    ) -> None:
+        super().__init__()
+        self._stack = ctx.stack
+        self._wall = ctx.daemon.wall_time
+        self._socket = socket
+        self._count = count
+        self._wait_ns = wait_ns
+        self._end_ns: int | None = None
+        self._received = 0
+
+    def start(self, now: int) -> None:
+        """Say where it listens."""
+        socket = self._socket
+        dev = next((dev for _, dev in socket.groups), socket.dev)
+        self.emit("bound", addr=addr.IPV4.format(socket.local), port=socket.port, dev=dev)
+        if self._wait_ns is not None:
+            self._end_ns = self.deadline = now + self._wait_ns
+        socket.handler = self._take_up
+
+    def on_timer(self, now: int) -> None:
+        """End when the time is up; else go on with what the client had no room for."""
+        if self._end_ns is not None and now >= self._end_ns:
+            self.finish(now)
+        else:
+            self._take_up(now)
+
+    def _take_up(self, now: int) -> None:
+        """Report what the client has room for.
+
+        What it has none for stays in the socket's queue; when that is full, datagrams are dropped
+        and counted, as with any slow reader.
+        """
+        while (
+            not self._complete()
+            and self.exchange.has_room
+            and (datagram := self._socket.receive()) is not None
+        ):
+            self._received += 1
+            self.emit(
+                "datagram",
+                src=addr.IPV4.format(datagram.src),
+                sport=datagram.sport,
+                dst=addr.IPV4.format(datagram.dst),
+                dport=datagram.dport,
+                dev=datagram.dev,
+                tos=datagram.tos or None,
+                options=ipv4_options.text(datagram.options, addr.IPV4.format) or None,
+                data=b2a_base64(datagram.payload, newline=False).decode(),
+                time=round(self._wall(datagram.at_ns), 6),
+            )
+        if self._complete():
+            self.finish(now)
+            return
+        self.deadline = self._end_ns
+        if self._socket.queue:
+            again = now + RETRY_NS
+            self.deadline = again if self._end_ns is None else min(again, self._end_ns)
+
+    def _complete(self) -> bool:
+        return self._count is not None and self._received >= self._count
+
+    def result(self, now: int) -> dict[str, Any]:
+        """Return how many came, and how many were lost because the queue was full."""
+        good = self._complete() if self._count is not None else self._received > 0
+        return {"received": self._received, "drops": self._socket.drops, "ok": good}
+
+    def release(self, now: int) -> None:
+        """Close the socket."""
+        self._stack.udp_close(self._socket)
+
+
+class EchoJob(RecvJob):
+    """Answers each datagram from the address it was sent to (RFC 862)."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        socket: UdpSocket,
+        count: int | None,
+        wait_ns: int | None,
+        *,
+        quiet: bool,
+    ) -> None:
+        super().__init__(ctx, socket, count, wait_ns)
+        self._quiet = quiet
+        self._echoed = 0
+        self._judged = -1, -1  # destination and configuration for which the next is true
+        self._own: int | None = None
+
+    def _take_up(self, now: int) -> None:
+        """Send all back, those that follow each other on the same way together."""
+        socket = self._socket
+        socket.errors.clear()
+        datagrams = socket.receive_all()
+        if self._count is not None:
+            del datagrams[self._count - self._received :]
+        self._received += len(datagrams)
+        if len(datagrams) == 1:
+            only = datagrams[0]
+            self._send_back([only[0]], only[1], only[2], only[3], now)
+        elif datagrams:
+            self._send_all_back(datagrams, now)
+        if self._count is not None and self._complete():
+            self.finish(now)
+
+    def _send_all_back(self, datagrams: list[RawDatagram], now: int) -> None:
+        _, src, sport, dst, *_ = datagrams[0]
+        payloads = [d[0] for d in datagrams if d[1] == src and d[2] == sport and d[3] == dst]
+        if len(payloads) == len(datagrams):
+            self._send_back(payloads, src, sport, dst, now)
+            return
+        for (src, sport, dst), group in groupby(datagrams, itemgetter(1, 2, 3)):
+            self._send_back([datagram[0] for datagram in group], src, sport, dst, now)
+
+    def _send_back(self, payloads: list[bytes], src: int, sport: int, dst: int, now: int) -> None:
+        stack, socket = self._stack, self._socket
+        if self._judged != (dst, stack.generation):
+            self._judged = dst, stack.generation
+            # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
+            self._own = None if addr.is_multicast(dst) or stack.is_broadcast(dst) else dst
+        own = self._own
+        number = udp_send_many(stack, socket, payloads, src, sport, now, own)
+        if self._quiet and number == len(payloads):
+            self._echoed += number
+            return
+        sent = payloads[:number]
+        for payload in payloads[number:]:
+            try:
+                stack.udp_send(socket, payload, src, sport, now, None, own)
+            except (SendRejected, NoBuffers) as error:
+                if not self._quiet:
+                    self.emit("failed", dst=addr.IPV4.format(src), **error_fields(error))
+            else:
+                sent.append(payload)
+        self._echoed += len(sent)
+        if not self._quiet:
+            for payload in sent:
+                self.emit("echoed", src=addr.IPV4.format(src), sport=sport, bytes=len(payload))
+
+    def result(self, now: int) -> dict[str, Any]:
+        """Return how many came and how many went back."""
+        return {**super().result(now), "echoed": self._echoed}

@@ -1,0 +1,99 @@
+"""``smolctl why``: what would happen to a packet, and what did."""
+
+from collections.abc import Iterable
+
+from smolctl.errors import InvalidArgument, NotFound
+from smolctl.ops.args import Args
+from smolctl.ops.context import Context, Row
+from smolctl.ops.route_get import tos_number
+from smolctl.stack.explain import verdict
+from smolctl.stack.explain.predict import Question, predict
+from smolctl.stack.interface import Medium
+from smolctl.stack.ip.route_output import Decision, decide
+from smolctl.stack.stack import Stack
+from smolctl.wire import udp
+
+_PROTOCOLS = ("udp", "icmp", "arp")
+
+
+def ask(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return what would happen to a packet that is not sent."""
+    args.required("proto")
+    proto = args.choice("proto", _PROTOCOLS) or ""
+    args.required("dst")
+    src, dst, dev, iif = args.address("src"), args.address("dst") or 0, args.text("dev"), None
+    if "iif" in args:
+        iif = ctx.stack.interface(args.required("iif")).name
+        if dev is not None:
+            raise InvalidArgument("a packet leaves by dev or comes in by iif, not both")
+        if src is None:
+            raise InvalidArgument("a packet that comes in has a source", hint="name SRC and DST")
+    elif dev is None and src is not None:
+        iif = _entrance(ctx.stack, src, dst)
+    dport = args.port("dport")
+    if proto == "udp" and dport is None:
+        raise InvalidArgument("the port is missing", hint="smolctl why udp SRC DST:PORT")
+    if proto != "udp" and ("dport" in args or "sport" in args):
+        raise InvalidArgument(f"{proto} has no ports")
+    tos = tos_number(args)
+    if proto == "arp" and tos is not None:
+        raise InvalidArgument("arp has no type of service")
+    question = Question(
+        proto,
+        src,
+        dst,
+        args.port("sport") or 0,
+        dport or 0,
+        args.integer("size", 0, udp.MAX_PAYLOAD) or 0,
+        dev,
+        iif,
+        args.flag("broadcast"),
+        args.pmtudisc(ctx.stack.pmtudisc) if "pmtudisc" in args else None,
+        tos,
+    )
+    return [verdict.tell(predict(ctx.stack, question, ctx.now))]
+
+
+def _entrance(stack: Stack, src: int, dst: int) -> str | None:
+    """Return where a packet from somebody else comes in; None for one of our own.
+
+    It is for this stack, or to be forwarded.
+    """
+    ours = stack.fib.is_local(dst) or stack.is_broadcast(dst)
+    if stack.fib.is_local(src) or not (ours or stack.settings["ip.forward"]):
+        return None
+    owner = stack.interface_of(dst) if ours else None
+    if owner is None or owner.medium is not Medium.ETHERNET:
+        way = decide(stack, src)
+        owner = way.interface if isinstance(way, Decision) else None
+    return owner.name if owner is not None and owner.medium is Medium.ETHERNET else None
+
+
+def show(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return what happened to a packet: the one with that id, or the last one."""
+    journal = ctx.stack.journal
+    number = args.integer("id", 1, 1 << 62)
+    if number is None:
+        trace = journal.last
+        if trace is None:
+            raise NotFound(
+                "no packet was sent by hand yet, and none was dropped, refused or made to wait",
+                hint="smolctl why udp SRC DST predicts one",
+            )
+    else:
+        trace = journal.get(number)
+        if trace is None:
+            raise NotFound(f"packet {number} is not remembered", hint="smolctl why list")
+    return [verdict.tell(trace, ctx.daemon.wall_time)]
+
+
+def recent(ctx: Context, args: Args) -> Iterable[Row]:
+    """Return the packets that are remembered, oldest first."""
+    return [_brief(verdict.tell(trace, ctx.daemon.wall_time)) for trace in ctx.stack.journal]
+
+
+_BRIEF = ("id", "time", "dir", "dev", "summary", "verdict", "reason", "class", "cause")
+
+
+def _brief(row: Row) -> Row:
+    return {key: row[key] for key in _BRIEF if key in row}

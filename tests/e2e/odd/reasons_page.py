@@ -1,0 +1,203 @@
+"""docs/linux-reasons.md: odd frames and sends, and what smolctl and Linux say to each."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from tests.e2e.kit import Lab, Peer
+from tests.e2e.odd.linux_says import Linux
+from tests.e2e.odd.odd import DIFFERENCES, FRAMES, SENDS, Send
+from tests.e2e.odd.smolctl_says import Smolctl
+from tests.e2e.tracer import Tracer, Unavailable
+from tests.kit.netns import Namespace
+from tests.kit.stack_env import SmolctlEnv
+
+PAGE = Path(__file__).parents[3] / "docs" / "linux-reasons.md"
+
+FRAME_HEAD = ("a frame", "smolctl", "answers", "Linux: drop reason", "counters", "answers")
+SEND_HEAD = ("a datagram", "smolctl", "errno", "Linux: sendto", "drop reason")
+Cells = dict[str, tuple[str, ...]]
+_Case = TypeVar("_Case", bytes, Send)
+
+
+def kernel() -> str:
+    """Return the series of the running kernel, such as 6.18."""
+    return ".".join(os.uname().release.split(".")[:2])
+
+
+class Both:
+    """The columns of one host: of frames and of sends.
+
+    Attributes:
+        traced: whether drop reasons could be read.
+    """
+
+    def __init__(self, frames: Cells, sends: Cells, traced: bool = True) -> None:
+        self.frames, self.sends, self.traced = frames, sends, traced
+
+
+def _measured(
+    host: Linux | Smolctl,
+    receive: Callable[[bytes], tuple[str, ...]],
+    send: Callable[[Send], tuple[str, ...]],
+) -> Both:
+    frames = {name: receive(frame) for name, frame in FRAMES.items()}
+    sends: Cells = {}
+    for name, case in SENDS.items():
+        for line in case.setup:
+            host.do(line)
+        sends[name] = send(case)
+        for line in case.undo:
+            host.do(line)
+    return Both(frames, sends)
+
+
+@contextmanager
+def _peer() -> Iterator[Peer]:
+    namespace = Namespace()
+    peer = Peer(namespace)
+    try:
+        yield peer
+    finally:
+        peer.close()
+        namespace.close()
+
+
+def ask_smolctl() -> Both:
+    """Try everything on a real daemon."""
+    env = SmolctlEnv()
+    with _peer() as peer:
+        try:
+            smolctl = Smolctl(Lab(peer, env))
+            try:
+                return _measured(smolctl, smolctl.receive, smolctl.send)
+            finally:
+                smolctl.close()
+        finally:
+            env.close()
+
+
+def ask_linux() -> Both:
+    """Try everything on the kernel that runs here."""
+    try:
+        tracer = Tracer()
+    except Unavailable:
+        tracer = None
+    with _peer() as peer:
+        try:
+            linux = Linux(peer, tracer)
+            try:
+                both = _measured(linux, linux.receive, linux.send)
+            finally:
+                linux.close()
+        finally:
+            if tracer is not None:
+                tracer.close()
+    both.traced = tracer is not None
+    return both
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+_TEXT = """\
+# What smolctl says, and what Linux says
+
+The same odd frames were sent to smolctl and to Linux {kernel}, and the same odd datagrams were to
+be sent by both. {traced}
+`make docs` writes this page by trying all of it again, as root; tests do the same and compare.
+
+Both hosts have 10.0.0.1/24 on an Ethernet interface, and the sender is 10.0.0.2. Answers are what
+the host sends because of the frame; ICMP 3/3 is type 3 code 3. `smolctl explain NAME` tells what a
+reason of smolctl means.
+
+## Frames that come in
+
+Where smolctl gives a reason, the frame went no further. Linux' drop reason is that of the
+tracepoint skb:kfree_skb, which its administrator has to know and to switch on; where there is none,
+the frame was taken, or thrown away without one. The counters are those of /proc/net/snmp and
+/proc/net/netstat.
+
+{frames}
+## Datagrams that are to be sent
+
+A code of smolctl in parentheses is that of an error before there was any packet. `OK, then` is an
+error that Linux tells later, to who asked for it by IP_RECVERR.
+
+{sends}
+## What the tables show
+
+- Linux has no reason of its own for odd ARP: it is ignored in silence, or for `NOT_SPECIFIED`.
+- One errno of Linux has several causes: EINVAL is a blackhole route, a source that cannot leave, or
+  port 0; EACCES is a prohibit route, or a broadcast that was not asked for. No errno comes with a
+  drop reason.
+- That a neighbor does not answer is told some seconds after `sendto` said OK; that there is no
+  carrier, never.
+
+## Where the two end differently, and why
+
+{differences}"""
+_TRACED = {
+    True: "Linux' drop reasons were read from a tracefs instance of the test's own.",
+    False: "**Linux' drop reasons could not be read: tracefs was not available.**",
+}
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def page(ours: Both, theirs: Both) -> str:
+    """Return the whole page."""
+    return _TEXT.format(
+        kernel=kernel(),
+        traced=_TRACED[theirs.traced],
+        frames=_table(FRAME_HEAD, _rows(ours.frames, theirs.frames)),
+        sends=_table(SEND_HEAD, _rows(ours.sends, theirs.sends)),
+        differences=_table(("what", "why smolctl does so"), iter(DIFFERENCES.items())),
+    )
+
+
+def differing(text: str) -> set[str]:
+    """Return which cases of a page do not end alike: other answers, or another errno."""
+    frames, sends = documented(text, FRAME_HEAD), documented(text, SEND_HEAD)
+    found = {name for name, cells in frames.items() if cells[1] != cells[4]}
+    return found | {
+        name
+        for name, (_, errno, said, _) in sends.items()
+        if said.removeprefix("OK, then ") != errno
+    }
+
+
+OURS = 2
+"""Columns of smolctl; those of Linux follow."""
+
+
+def _rows(ours: Cells, theirs: Cells) -> Iterator[tuple[str, ...]]:
+    for name, cells in ours.items():
+        yield (name, *cells, *theirs[name])
+
+
+def documented(text: str, head: tuple[str, ...]) -> Cells:
+    """Return the rows of one of the page's tables by their first cell."""
+    found: Cells = {}
+    table = text.partition(f"| {' | '.join(head)} |\n")[2].partition("\n\n")[0]
+    for line in table.splitlines()[1:]:
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        found[name] = tuple(cells)
+    return found
+
+
+def documented_kernel(text: str) -> str:
+    """Return the series of the kernel that the page is about."""
+    found = re.search(r"Linux (\d+\.\d+), and", text)
+    assert found is not None
+    return found[1]
+
+
+def was_traced(text: str) -> bool:
+    """Tell whether the page has Linux' drop reasons."""
+    return _TRACED[True] in text

@@ -1,0 +1,160 @@
+"""Random changes of a stack, most of which are right, from a small world in which they meet."""
+
+from contextlib import suppress
+from random import Random
+from typing import Any
+
+from smolctl.errors import SmolctlError
+from smolctl.stack.sysctl.settings import KNOBS
+from tests.ops.kit import Api, Row
+
+LINKS = ("lo", "t1", "t2", "lo1")
+ADDRESSES = ("10.0.0.1/24", "10.0.0.2/24", "10.0.0.3/16", "10.1.0.1/24", "10.1.0.1/32",
+             "192.0.2.1/31", "127.0.0.1/8", "127.0.0.5/8", "172.16.0.9/12")  # fmt: skip
+GATEWAYS = ("10.0.0.9", "10.0.0.1", "10.1.0.9", "192.0.2.0", "203.0.113.1", "172.16.0.1")
+PREFIXES = ("default", "10.0.0.0/24", "10.0.0.0/16", "10.0.0.9", "203.0.113.0/24", "10.1.0.0/24",
+            "127.0.0.0/8", "10.0.0.1")  # fmt: skip
+TYPES = ("blackhole", "unreachable", "prohibit", "throw", "local", "broadcast", "unicast")
+MACS = ("02:00:00:00:00:31", "02:00:00:00:00:32", "02:00:00:00:00:33")
+SCOPES = ("global", "link", "host", "site")
+NETEM = {
+    "delay": ("0", "1ms", "1.5us", "2s", "0.001us"),
+    "jitter": ("0", "0.3ms"),
+    "loss": ("0", "7%", "0.1%", "33.333333333%"),
+    "corrupt": ("0", "1%"),
+    "duplicate": ("0", "2.5%"),
+    "reorder": ("0", "29%"),
+    "rate": ("0", "10mbit", "1", "33kbps"),
+}
+TABLES = ("main", "local", "7", "300")
+SELECTORS: dict[str, tuple[Any, ...]] = {
+    "from": ("10.0.0.0/8", "10.0.0.1", "all"),
+    "to": ("203.0.113.0/24", "default"),
+    "iif": (*LINKS, "nowhere"),
+    "oif": LINKS,
+    "tos": ("0x10", "0x04"),
+    "ipproto": ("udp", "icmp", "77"),
+    "dport": ("53", "1000-2000"),
+    "not": (True,),
+}
+GROUPS = ("239.1.2.3", "239.1.2.4", "224.0.0.251")
+SOME_KNOBS = ("ip.local_port_first", "ip.local_port_last", "ip.subnet_broadcast",
+              "ip.local_prefix", "ip.loopback_own", "iface.max_addr_count",
+              "iface.max_route_count", "iface.neighbor_cache_count", "arp.accept_from",
+              "arp.accept", "arp.dad", "ip.forward")  # fmt: skip
+
+
+class Changes:
+    """Makes changes by a random generator of its own."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+
+    def some(self, api: Api, count: int) -> None:
+        """Make so many changes; one that is refused has changed nothing."""
+        begin = [("link.add", {"name": name, "type": "test"}) for name in LINKS[1:3]]
+        begin += [("addr.add", {"dev": "t1", "local": ADDRESSES[0]}),
+                  ("addr.add", {"dev": "t2", "local": ADDRESSES[8]})]  # fmt: skip
+        likely = [change for change in begin if self._random.random() < 0.7]
+        for op, args in (*likely, *(self.any() for _ in range(count))):
+            with suppress(SmolctlError):
+                api(op, **args)
+
+    def any(self) -> tuple[str, Row]:
+        """Return a change."""
+        kinds = (self._link, self._addr, self._addr, self._route, self._route, self._route,
+                 self._neigh, self._sysctl, self._rule, self._group)  # fmt: skip
+        return self._random.choice(kinds)()
+
+    def _maybe(self, chance: float, **options: tuple[Any, ...]) -> Row:
+        return {
+            name: self._random.choice(values)
+            for name, values in options.items()
+            if self._random.random() < chance
+        }
+
+    def _link(self) -> tuple[str, Row]:
+        pick = self._random.choice
+        netem = self._maybe(0.1, **NETEM)
+        what = self._random.random()
+        if what < 0.4:
+            name = pick(LINKS[1:])
+            kind = "loopback" if name.startswith("lo") else "test"
+            extra = self._maybe(0.3, mtu=("1400", "9000"), down=(True,))
+            if kind == "test":
+                extra |= netem | self._maybe(0.3, address=MACS)
+            return "link.add", {"name": name, "type": kind, **extra}
+        if what < 0.95:
+            extra = self._maybe(0.3, mtu=("1000", "1500", "65536"), state=("up", "up", "down"))
+            return "link.set", {"dev": pick(LINKS), **extra, **netem,
+                                **self._maybe(0.1, address=MACS)}  # fmt: skip
+        return "link.del", {"dev": pick(LINKS)}
+
+    def _addr(self) -> tuple[str, Row]:
+        pick = self._random.choice
+        dev, local = pick(LINKS), pick(ADDRESSES)
+        verb = pick(("add", "add", "add", "replace", "change", "del"))
+        if verb == "del":
+            return "addr.del", {"dev": dev, "local": local}
+        extra = self._maybe(0.2, broadcast=("+", "10.0.0.255", "-"), scope=SCOPES,
+                            label=(dev, f"{dev}:x"))  # fmt: skip
+        extra |= self._maybe(0.05, nodad=(True,))
+        return f"addr.{verb}", {"dev": dev, "local": local, **extra}
+
+    def _route(self) -> tuple[str, Row]:
+        pick = self._random.choice
+        verb = pick(("add", "add", "append", "append", "replace", "change", "del"))
+        args: Row = {"dst": pick(PREFIXES)}
+        if self._random.random() < 0.15:
+            args |= self._maybe(0.3, metric=("5", "7"), table=TABLES, mtu=("576",))
+            args["nexthop"] = [self._hop() for _ in range(pick((1, 2, 2, 3)))]
+            return f"route.{verb}", args
+        args |= self._maybe(0.2, type=TYPES, metric=("5", "7"), mtu=("576",), protocol=(
+            "static", "kernel", "77"), scope=SCOPES, table=TABLES)  # fmt: skip
+        args |= self._maybe(0.5, via=GATEWAYS, dev=LINKS)
+        args |= self._maybe(0.15, src=[text.partition("/")[0] for text in ADDRESSES],  # type: ignore[arg-type]
+                            onlink=(True,))  # fmt: skip
+        if "onlink" in args:
+            args["via"] = "203.0.113.1"  # one that never becomes our own
+        return f"route.{verb}", args
+
+    def _hop(self) -> Row:
+        pick = self._random.choice
+        weight = self._maybe(0.3, weight=("1", "3", "256"))
+        if self._random.random() < 0.3:
+            return {"via": "203.0.113.1", "dev": pick(LINKS), "onlink": True, **weight}
+        return {**pick(({"via": pick(GATEWAYS[::5])}, {"dev": pick(LINKS)})), **weight}
+
+    def _rule(self) -> tuple[str, Row]:
+        pick = self._random.choice
+        if self._random.random() < 0.25:
+            return "rule.del", {"priority": pick(("0", "100", "32765", "32766", "32767"))}
+        args = self._maybe(0.25, **SELECTORS)
+        args |= self._maybe(0.4, priority=("0", "100", "200", "40000"))
+        args |= pick(({"table": pick(TABLES)}, {"table": "7", "suppress_prefixlength": "0"},
+                      {"type": pick(("blackhole", "unreachable", "prohibit", "nop"))},
+                      {"goto": pick(("200", "32766", "50000"))}))  # fmt: skip
+        return "rule.add", args
+
+    def _group(self) -> tuple[str, Row]:
+        pick = self._random.choice
+        return pick(("maddr.add", "maddr.add", "maddr.del")), {
+            "address": pick(GROUPS), "dev": pick(LINKS)
+        }  # fmt: skip
+
+    def _neigh(self) -> tuple[str, Row]:
+        pick = self._random.choice
+        args = {"dst": pick(GATEWAYS), "dev": pick(LINKS)}
+        if self._random.random() < 0.15:
+            proxy = {"proxy": args["dst"], "dev": args["dev"]}
+            return pick(("neigh.add", "neigh.add", "neigh.del")), proxy
+        if self._random.random() < 0.2:
+            return "neigh.del", args
+        verb = pick(("add", "replace"))
+        return f"neigh.{verb}", {**args, "lladdr": pick(MACS), **self._maybe(0.2, nud=("stale",))}
+
+    def _sysctl(self) -> tuple[str, Row]:
+        key = self._random.choice(SOME_KNOBS)
+        knob = KNOBS[key]
+        value = self._random.choice((knob.low, knob.default, min(knob.high, knob.low + 1)))
+        return "sysctl.set", {"key": key, "value": str(knob.show(value))}

@@ -1,0 +1,314 @@
+"""The daemon's operations on a stack with a peer on its cable: virtual time, and no socket."""
+
+import heapq
+import json
+from collections.abc import Callable
+from typing import Any
+
+from smolctl.errors import SmolctlError
+from smolctl.ops.engine import Engine
+from smolctl.ops.feed import Feed
+from smolctl.ops.job import ChannelUser, Job
+from smolctl.wire import arp, icmp, ipv4, udp
+from tests.kit.clock import MILLISECOND_NS
+from tests.kit.host import (
+    OUR_MAC,
+    PEER,
+    PEER_MAC,
+    Host,
+    Seen,
+    arp_frame,
+    frame_of,
+    icmp_frame,
+    packet_of,
+    text,
+    unreachable,
+)
+
+Row = dict[str, Any]
+WALL_EPOCH = 1_700_000_000.0
+
+
+class Device:
+    """What a link of kind "test" is plugged into: nothing."""
+
+    def __init__(self, options: Row) -> None:
+        self.mtu = options["mtu"] or 1500
+        self.mac = options["mac"] or b"\2\0\0\0\0\x77"
+
+    def check_mac(self, mac: bytes) -> None:
+        """Any MAC will do."""
+
+    def set_mtu(self, mtu: int) -> None:
+        self.mtu = mtu
+
+    def close(self, *, delete: bool) -> None:
+        """There is nothing to close."""
+
+
+class Cables:
+    """Links whose frames the test itself carries."""
+
+    kinds = ("test",)
+
+    def __init__(self) -> None:
+        self.devices: dict[str, Device] = {}
+
+    def open(self, name: str, kind: str, options: Row) -> Device:
+        return Device(options)
+
+    def attach(self, interface: Any, device: Device, now: int) -> None:
+        self.devices[interface.name] = device
+
+    def get(self, name: str) -> Device | None:
+        return self.devices.get(name)
+
+    def present(self, name: str) -> bool:
+        return True
+
+    def details(self, name: str) -> Row:
+        return {}
+
+    def delete(self, name: str) -> None:
+        self.devices.pop(name, None)
+
+
+class Program:
+    """The program's end of a channel.
+
+    Attributes:
+        full: set it to be a program that does not read.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+        self.full = False
+
+    def send(self, message: bytes) -> bool:
+        if not self.full:
+            self.messages.append(message)
+        return not self.full
+
+
+class Exchange:
+    """Collects what a job reports.
+
+    Attributes:
+        has_room: set it to False to be a client that does not read; call ``read`` to read again.
+    """
+
+    def __init__(self) -> None:
+        self.has_room = True
+        self.feed = Feed()
+        self.events: list[Row] = []
+        self.result: Row | None = None
+        self.error: SmolctlError | None = None
+        self.channels: list[Program] = []
+        self.no_channel: SmolctlError | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.result is not None or self.error is not None
+
+    def event(self, event: Row) -> None:
+        assert not self.ended, "an event after the end"
+        self.events.append(plain(event))
+
+    def attach(self, feed: Feed) -> None:
+        self.feed = feed
+        feed.on_event = self.read
+        self.read()
+
+    def open_channel(self, user: ChannelUser) -> Program:
+        if self.no_channel is not None:
+            raise self.no_channel
+        self.channels.append(Program())
+        return self.channels[-1]
+
+    def read(self) -> None:
+        while self.has_room and (body := self.feed.take()) is not None:
+            self.events.append(plain(json.loads(body)))
+
+    def done(self, result: Row) -> None:
+        assert not self.ended, "ended twice"
+        self.result = plain(result)
+
+    def fail(self, error: SmolctlError) -> None:
+        assert not self.ended, "ended twice"
+        self.error = error
+
+    # --- for short tests --------------------------------------------------------------------------
+
+    @property
+    def done_with(self) -> Row:
+        assert self.result is not None, f"not done: {self.events}"
+        return self.result
+
+    def of(self, kind: str) -> list[Row]:
+        """Return the events of a kind, without the word itself."""
+        return [
+            {key: value for key, value in event.items() if key != "event"}
+            for event in self.events
+            if event["event"] == kind
+        ]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [event["event"] for event in self.events]
+
+
+FLAGS = ("not", "nop", "unresolved", "iif_detached", "oif_detached")
+"""What ``ip -j rule`` gives the value null when it is true."""
+
+
+def plain(row: Row) -> Row:
+    """Return a row as JSON carries it; it must be plain data, and come back equal.
+
+    A key that has no value is left out, but for ``FLAGS``.
+    """
+    assert json.loads(json.dumps(row, allow_nan=False)) == row
+    assert [key for key, value in row.items() if value is None and key not in FLAGS] == [], row
+    return row
+
+
+class Peer:
+    """Another host on the cable of tap0, at 10.0.0.2.
+
+    Attributes:
+        delay_ns: how long each of its answers takes.
+        silent: what it does not answer: "arp", "ping", "udp".
+        closed: it answers UDP with port unreachable instead of an echo.
+        copies: how often it answers each ping.
+    """
+
+    def __init__(self) -> None:
+        self.delay_ns = MILLISECOND_NS
+        self.silent: set[str] = set()
+        self.closed = False
+        self.copies = 1
+
+    def answers(self, frame: Seen) -> list[bytes]:
+        if frame.arp is not None:
+            wanted = frame.arp.op == arp.Op.REQUEST and text(frame.arp.target_ip) == PEER
+            if not wanted or "arp" in self.silent:
+                return []
+            asker = text(frame.arp.sender_ip)
+            return [arp_frame(arp.Op.REPLY, PEER, asker, target_mac=frame.src, to=frame.src)]
+        header = frame.ip
+        if header is None or frame.dst != PEER_MAC or text(header.dst) != PEER:
+            return []
+        if header.mf or header.fragment_offset:
+            return []  # it does not reassemble
+        src = text(header.src)
+        if header.protocol == ipv4.Protocol.ICMP and "ping" not in self.silent:
+            message = frame.icmp
+            if message.type == icmp.Type.ECHO_REQUEST:
+                kind = icmp.Type.ECHO_REPLY
+                answer = icmp_frame(kind, 0, message.rest, message.body, PEER, src)
+                return [answer] * self.copies
+        if header.protocol == ipv4.Protocol.UDP and "udp" not in self.silent:
+            sport, dport, payload = frame.udp
+            if self.closed:
+                return [unreachable(icmp.Unreachable.PORT, header.to_bytes() + frame.payload)]
+            segment = udp.to_bytes(dport, sport, payload, header.dst, header.src)
+            return [frame_of(packet_of(ipv4.Protocol.UDP, segment, PEER, src))]
+        return []
+
+
+class Api:
+    """An engine on a host with tap0 10.0.0.1/24, and its peer."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.host = Host(*addresses)
+        self.stack, self.clock = self.host.stack, self.host.clock
+        self.cables = Cables()
+        self.cables.devices["tap0"] = Device({"mtu": 1500, "mac": OUR_MAC})
+        self.engine = Engine(self.stack, self.cables, self)
+        self.peer = Peer()
+        self.wire: list[tuple[int, Seen]] = []
+        self._coming: list[tuple[int, int, bytes]] = []
+        self._serial = 0
+        self.stopped: list[str] = []
+
+    # --- DaemonInfo -------------------------------------------------------------------------------
+
+    def status(self, now: int) -> Row:
+        return {"name": "test", "uptime_ms": now // MILLISECOND_NS}
+
+    def wall_time(self, now: int) -> float:
+        return WALL_EPOCH + now / 1e9
+
+    def bug(self, doing: str, error: Exception) -> None:
+        raise error
+
+    def request_stop(self, reason: str) -> None:
+        self.stopped.append(reason)
+
+    # --- requests ---------------------------------------------------------------------------------
+
+    def __call__(self, op: str, **args: Any) -> list[Row]:
+        """Return the rows of an operation, checked to be plain data."""
+        answer = self.engine.request(op, args, Exchange(), self.clock.now)
+        assert not isinstance(answer, Job), f"{op} is a job"
+        return [plain(row) for row in answer]
+
+    def one(self, op: str, **args: Any) -> Row:
+        (row,) = self(op, **args)
+        return row
+
+    def start(self, op: str, **args: Any) -> tuple[Exchange, Job]:
+        """Start a job."""
+        exchange = Exchange()
+        job = self.engine.request(op, args, exchange, self.clock.now)
+        assert isinstance(job, Job), f"{op} is no job"
+        self._flush()
+        return exchange, job
+
+    def run(self, op: str, seconds: float = 60, **args: Any) -> Exchange:
+        """Start a job and let time pass until it ends, or the time is over."""
+        exchange, _ = self.start(op, **args)
+        self.wait(int(seconds * 1e9), until=lambda: exchange.ended)
+        return exchange
+
+    # --- time -------------------------------------------------------------------------------------
+
+    def wait(self, ns: int, until: Callable[[], bool] = lambda: False) -> None:
+        """Let time pass; everything happens at its exact time."""
+        end = self.clock.now + ns
+        for _ in range(100_000):
+            self._turn()
+            due = self._due()
+            if until() or due is None or due > end:
+                break
+            self.clock.advance_to(due)
+        else:
+            raise AssertionError("something is always due")
+        if not until():
+            self.clock.advance_to(end)
+
+    def _due(self) -> int | None:
+        dues = [self.engine.deadline(), self._coming[0][0] if self._coming else None]
+        return min((due for due in dues if due is not None), default=None)
+
+    def _turn(self) -> None:
+        now = self.clock.now
+        while self._coming and self._coming[0][0] <= now:
+            self.host.receive(heapq.heappop(self._coming)[2])
+        self.engine.turn(now)
+        self._flush()
+
+    def _flush(self) -> None:
+        """Let the device take what waits, and the peer answer."""
+        if "tap0" not in self.stack.interfaces:
+            return
+        for frame in self.host.sent():
+            self.wire.append((self.clock.now, frame))
+            for answer in self.peer.answers(frame):
+                self._serial += 1
+                due = self.clock.now + self.peer.delay_ns
+                heapq.heappush(self._coming, (due, self._serial, answer))
+
+    def arrive(self, *frames: bytes) -> None:
+        """Let frames come in now."""
+        self.host.receive(*frames)
+        self._turn()

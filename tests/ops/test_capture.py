@@ -1,0 +1,168 @@
+"""``capture``: every packet once, when its fate is known, and the fast path back afterwards."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from smolctl.errors import InvalidArgument, NoSuchDevice
+from smolctl.ops.feed import MAX_EVENTS
+from smolctl.stack.config.link import delete_interface
+from tests.kit.clock import SECOND_NS
+from tests.kit.host import DEAD, OURS, PEER, frame_of, packet_of, see, udp_frame
+from tests.ops.kit import WALL_EPOCH, Api, Exchange, Row
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+def capture(api: Api, **args: Any) -> Exchange:
+    exchange, _ = api.start("capture.run", **args)
+    return exchange
+
+
+def brief(exchange: Exchange) -> list[tuple[Any, ...]]:
+    return [
+        (row["dev"], row["dir"], row["linked"], row.get("reason")) for row in exchange.of("packet")
+    ]
+
+
+def frames(exchange: Exchange) -> list[bytes]:
+    return [base64.b64decode(row["data"]) for row in exchange.of("packet")]
+
+
+def test_both_directions_with_arp_in_the_order_of_the_wire(api: Api) -> None:
+    exchange = capture(api)
+    assert exchange.events[0] == {
+        "event": "start",
+        "links": [{"ifname": "lo", "loopback": True}, {"ifname": "tap0", "loopback": False}],
+    }
+    api.run("ping.run", dst=PEER, count="1")
+    assert brief(exchange) == [
+        ("tap0", "out", True, None),
+        ("tap0", "in", True, None),
+        ("tap0", "out", True, None),
+        ("tap0", "in", True, None),
+    ]
+    ethertypes = [frame[12:14].hex() for frame in frames(exchange)]
+    assert ethertypes == ["0806", "0806", "0800", "0800"]
+    assert [see(frame) for frame in frames(exchange)[::2]] == [frame for _, frame in api.wire]
+
+
+def test_times_are_of_the_wall_clock_and_to_the_nanosecond(api: Api) -> None:
+    exchange = capture(api, filter="udp")
+    begun = api.clock.now
+    api.wait(SECOND_NS)
+    api.arrive(udp_frame())
+    (row,) = exchange.of("packet")
+    assert abs(row["time_ns"] - int(WALL_EPOCH * 1e9) - begun - SECOND_NS) < 1000
+
+
+def test_a_loopback_packet_is_shown_once(api: Api) -> None:
+    exchange = capture(api, dev="lo")
+    api.run("ping.run", dst="127.0.0.1", count="1")
+    api.run("ping.run", dst=PEER, count="1")
+    assert brief(exchange) == [("lo", "local", False, None)] * 2
+    assert all(frame[0] == 0x45 for frame in frames(exchange))
+
+
+def test_a_drop_has_its_reason(api: Api) -> None:
+    exchange = capture(api)
+    api.arrive(udp_frame(), b"\0" * 10)
+    closed, _answer, short = sorted(exchange.of("packet"), key=lambda row: row["id"])
+    reasons = {row.get("reason"): row for row in (closed, _answer, short)}
+    assert reasons["udp-port-closed"]["kind"] == "reject"
+    assert reasons["udp-port-closed"]["why"]
+    assert reasons["rx-frame-short"]["kind"] == "drop"
+    assert base64.b64decode(reasons["rx-frame-short"]["data"]) == bytes(10)
+
+
+def test_a_packet_that_waits_is_shown_when_it_leaves_or_fails(api: Api) -> None:
+    exchange = capture(api, filter="not arp")
+    api.start("udp.send", dst=DEAD, port="9", data="")
+    assert exchange.of("packet") == []
+    api.wait(10 * SECOND_NS)
+    assert brief(exchange) == [("tap0", "out", False, "neigh-failed")]
+
+
+def test_what_was_refused_before_it_was_a_packet_is_not_shown(api: Api) -> None:
+    exchange = capture(api)
+    api.run("udp.send", dst="8.8.8.8", port="9", data="")
+    assert exchange.of("packet") == []
+
+
+def test_a_broadcast_is_shown_without_its_local_copy(api: Api) -> None:
+    exchange = capture(api)
+    api.run("udp.send", dst="255.255.255.255", port="9", data="", dev="tap0", broadcast=True)
+    assert brief(exchange) == [("tap0", "out", True, None)]
+
+
+def test_a_filter_and_a_count(api: Api) -> None:
+    exchange = capture(api, filter="icmp and in", count="1")
+    api.run("ping.run", dst=PEER, count="3")
+    assert brief(exchange) == [("tap0", "in", True, None)]
+    assert exchange.done_with == {"events": 1, "lost": 0, "ok": True}
+
+
+@pytest.mark.parametrize(
+    ("args", "error", "message"),
+    [
+        ({"dev": "tap9"}, NoSuchDevice, 'there is no interface "tap9" (there are: lo, tap0)'),
+        ({"filter": "udp prot 7"}, InvalidArgument, 'filter: "prot" is not a word of a filter'),
+        ({"count": "0"}, InvalidArgument, 'count "0" is not a whole number of 1..'),
+    ],
+)
+def test_refusals(api: Api, args: Row, error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as caught:
+        capture(api, **args)
+    assert str(caught.value).startswith(message)
+    assert not api.stack.journal.everything
+
+
+def test_a_link_may_go_meanwhile(api: Api) -> None:
+    exchange = capture(api, dev="tap0")
+    api.host.know()
+    api.peer.silent = {"ping"}
+    api.run("ping.run", dst=PEER, count="1")
+    delete_interface(api.stack, api.stack.interface("tap0"), api.clock.now)
+    api.wait(SECOND_NS)
+    assert brief(exchange) == [("tap0", "out", True, None)]
+    assert not exchange.ended
+
+
+def test_the_fast_path_is_back_when_the_last_reader_has_left(api: Api) -> None:
+    journal = api.stack.journal
+    _, one = api.start("capture.run")
+    _, two = api.start("capture.run")
+    assert journal.everything
+    one.close(api.clock.now)
+    assert journal.everything
+    two.cancel(api.clock.now)
+    assert not journal.everything
+
+
+def test_what_was_captured_before_the_end_is_still_read(api: Api) -> None:
+    exchange, job = api.start("capture.run")
+    exchange.has_room = False
+    api.arrive(udp_frame())
+    job.cancel(api.clock.now)
+    exchange.has_room = True
+    exchange.read()
+    assert len(exchange.of("packet")) == 2  # and the answer to it
+    assert exchange.done_with == {"events": 2, "lost": 0, "ok": True}
+
+
+def test_a_slow_reader_loses_the_oldest_and_is_told_where(api: Api) -> None:
+    exchange = capture(api, filter="in")
+    exchange.has_room = False
+    for number in range(MAX_EVENTS + 5):
+        api.host.receive(frame_of(packet_of(17, number.to_bytes(8), PEER, OURS)))
+    exchange.has_room = True
+    exchange.read()
+    lost = exchange.of("lost")
+    assert exchange.events[1] == {"event": "lost", **lost[0]}
+    packets = exchange.of("packet")
+    assert lost[0]["count"] + len(packets) == MAX_EVENTS + 5
+    assert int.from_bytes(frames(exchange)[0][34:42]) == lost[0]["count"]

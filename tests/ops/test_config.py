@@ -1,0 +1,135 @@
+"""``config save``: what it prints makes the same stack again."""
+
+import pytest
+
+from smolctl.cli.command import Request
+from smolctl.cli.config import Wording
+from smolctl.cli.finder import Finder
+from smolctl.cli.lines import split
+from smolctl.cli.options import Options
+from smolctl.cli.session import Session
+from smolctl.control.changes import changes
+from smolctl.ops.config import SAVERS
+from smolctl.ops.operations import OPS
+from smolctl.stack.fib.nexthop import Multipath
+from tests.kit.clock import SECOND_NS
+from tests.ops.configurations import Changes
+from tests.ops.kit import Api, Row
+
+UNSAVED: dict[str, str] = {}
+"""Nouns with changes that are no part of a stack's configuration, and why."""
+
+
+TESTED_NS = 10 * SECOND_NS
+"""When every address is tested that is tested at all."""
+
+
+def bare() -> Api:
+    """Return a stack as a daemon begins with it."""
+    api = Api()
+    api("link.del", dev="tap0")
+    return api
+
+
+def saved(api: Api) -> list[str]:
+    wording = Wording()
+    rows = api("config.save")
+    assert [row for row in rows if "error" in row] == []
+    return [wording.command(row["op"], row["args"]) for row in rows]
+
+
+def run(api: Api, commands: list[str]) -> None:
+    """Run commands as ``batch`` does."""
+    finder = Finder()
+    for command in commands:
+        verb, args = finder.find(Session(Options()), split(command))
+        assert isinstance(verb.run, Request)
+        plan = verb.run.plan(args)
+        assert changes(plan.op)
+        api(plan.op, **plan.args)
+
+
+def looks(api: Api) -> list[Row]:
+    """Return all that there is to see of a stack's configuration."""
+    rows = [{**row, "ifindex": 0} for row in api("addr.show")]
+    rows += [{**row, "ifindex": 0} for row in api("link.show")]
+    rows += [living(row) for row in api("route.show", table="all")] + api("rule.show")
+    rows += api("neigh.show", nud="permanent") + api("neigh.show", proxy=True)
+    rows += [{**row, "ifindex": 0} for row in api("maddr.show")]
+    return rows + [{"key": row["key"], "value": row["value"]} for row in api("sysctl.show")]
+
+
+def living(row: Row) -> Row:
+    """Return a route without what its next hops are like just now, as links are up or down."""
+    for hop in row.get("nexthops", ()):
+        hop["flags"] = [flag for flag in hop["flags"] if flag not in ("dead", "linkdown")]
+    return row
+
+
+def has_gateway_that_became_ours(api: Api) -> bool:
+    """Whether a route goes by a gateway that was another host, and then became this one.
+
+    In the copy it is this one from the beginning, which ``config save`` has other words for.
+    """
+    for route in api.stack.fib:
+        for hop in route.hops if isinstance(route, Multipath) else (route,):
+            near = hop.via is not None and not hop.on_link and not hop.onlink
+            if near and api.stack.fib.is_local(hop.via or 0):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_copy_of_any_stack_is_the_same(seed: int) -> None:
+    original, copy = bare(), bare()
+    Changes(seed).some(original, 10 + seed % 50)
+    original.wait(TESTED_NS)
+    commands = saved(original)
+    run(copy, commands)
+    copy.wait(TESTED_NS)
+    assert looks(copy) == looks(original), commands
+    if not has_gateway_that_became_ours(original):
+        assert saved(copy) == commands
+
+
+def test_a_fresh_stack_has_nothing_to_save() -> None:
+    assert saved(bare()) == []
+
+
+def test_every_noun_with_changes_is_saved() -> None:
+    nouns = {op.partition(".")[0] for op in OPS if changes(op)}
+    assert nouns == {noun for noun, _ in SAVERS} | UNSAVED.keys()
+    assert all(len(why.split()) >= 3 for why in UNSAVED.values())
+
+
+def test_groups_that_were_joined_by_hand_are_saved() -> None:
+    original, copy = bare(), bare()
+    for api in (original, copy):
+        api("link.add", name="tap1", type="test")
+    for group, dev in (("239.1.2.3", "tap1"), ("239.1.2.2", "tap1"), ("239.1.2.3", "lo")):
+        original("maddr.add", address=group, dev=dev)
+    commands = saved(original)
+    assert [line for line in commands if line.startswith("maddr")] == [
+        "maddr add 239.1.2.3 dev lo",
+        "maddr add 239.1.2.3 dev tap1",
+        "maddr add 239.1.2.2 dev tap1",
+    ]
+    run(copy, [line for line in commands if not line.startswith("link")])
+    groups = [row["maddr"] for row in original("maddr.show")]
+    assert [row["maddr"] for row in copy("maddr.show")] == groups
+
+
+def test_proxy_entries_and_what_is_tested_are_saved() -> None:
+    original, copy = bare(), bare()
+    for api in (original, copy):
+        api("link.add", name="t1", type="test", address="02:00:00:00:00:31")
+    original("neigh.add", proxy="10.7.0.9", dev="t1")
+    original("addr.add", local="10.0.0.1/24", dev="t1", dad=True)
+    original("addr.add", local="10.0.0.2/24", dev="t1", nodad=True)
+    for line in (commands := saved(original)):
+        if not line.startswith("link add"):
+            run(copy, [line])
+    assert "neigh add proxy 10.7.0.9 dev t1" in commands
+    assert "addr add 10.0.0.1/24 dev t1 dad" in commands
+    assert "addr add 10.0.0.2/24 dev t1 nodad" in commands
+    assert looks(copy) == looks(original)

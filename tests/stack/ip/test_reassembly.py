@@ -1,0 +1,240 @@
+"""Reassembly: RFC 791 3.2 and RFC 1122 3.3.2 rule by rule, in virtual time."""
+
+from itertools import permutations
+
+import pytest
+
+from smolctl.stack.trace.journal import Listener
+from smolctl.stack.trace.trace import Fate, Trace
+from smolctl.stack.transport.udp.socket import UdpSocket
+from smolctl.wire import addr, icmp, ipv4, udp
+from tests.kit.clock import SECOND_NS
+from tests.kit.fragments import PAYLOAD, SEGMENT, payload_of, piece, pieces
+from tests.kit.host import OURS, PEER, Host, echo_request, frame_of, ip, packet_of
+from tests.stack.reason.provokers import fresh
+
+
+@pytest.fixture
+def host() -> Host:
+    return fresh()
+
+
+@pytest.fixture
+def socket(host: Host) -> UdpSocket:
+    return host.socket(7)
+
+
+@pytest.fixture
+def heard(host: Host) -> list[Trace]:
+    """Return every packet that got a fate, in that order."""
+    found: list[Trace] = []
+    listener: Listener = found.append
+    host.stack.watch(listener, everything=True)
+    return found
+
+
+# --- what is put together -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_fragments_may_come_in_any_order(
+    host: Host, socket: UdpSocket, order: tuple[int, ...]
+) -> None:
+    frames = pieces(8, 1480, 2000)
+    for number in order[:-1]:
+        host.receive(frames[number])
+        assert payload_of(socket) is None
+    host.receive(frames[order[-1]])
+    assert payload_of(socket) == PAYLOAD
+    assert host.reasons() == {"frag-pending": 3}
+    assert host.event("ip.datagrams_reassembled") == 1
+    assert (len(host.stack.reassembly), host.stack.reassembly.cost) == (0, 0)
+    assert host.stack.deadline() is None
+
+
+def test_the_biggest_datagram_and_the_smallest_fragments(host: Host, socket: UdpSocket) -> None:
+    payload = bytes(n * 7 & 0xFF for n in range(udp.MAX_PAYLOAD))
+    data = udp.to_bytes(9, 7, payload, ip(PEER), ip(OURS))
+    host.set("ip.frag_high_thresh", 1_000_000_000)
+    host.receive(*[piece(at, min(at + 8, len(data)), data=data) for at in range(0, len(data), 8)])
+    assert payload_of(socket) == payload
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"ident": 2}, {"src": "10.0.0.3"}, {"protocol": 1}],
+    ids=["ident", "source", "protocol"],
+)
+def test_fragments_belong_together_by_source_destination_protocol_and_ident(
+    host: Host, socket: UdpSocket, other: dict[str, int]
+) -> None:
+    first, last = pieces(1480)
+    stranger = piece(0, 1480, **other)  # type: ignore[arg-type]
+    host.receive(last, stranger)
+    assert payload_of(socket) is None
+    assert len(host.stack.reassembly) == 2
+    host.receive(first)
+    assert payload_of(socket) == PAYLOAD
+    assert len(host.stack.reassembly) == 1
+
+
+def test_two_datagrams_at_once(host: Host, socket: UdpSocket) -> None:
+    for a, b in zip(pieces(800, 1600), pieces(16, ident=2), strict=False):
+        host.receive(b, a)
+    assert payload_of(socket) == PAYLOAD
+    host.receive(pieces(800, 1600)[2])
+    assert payload_of(socket) == PAYLOAD
+
+
+def test_the_header_is_that_of_the_first_fragment(host: Host, heard: list[Trace]) -> None:
+    host.socket(7)
+    first = piece(0, 1480, options=b"\x01\x01\x01\x00")
+    host.receive(piece(1480, len(SEGMENT)), first)
+    (datagram,) = [trace for trace in heard if trace.fate is Fate.DELIVERED]
+    header = ipv4.parse_unchecked(datagram.frame)
+    assert header is not None
+    assert (header.mf, header.fragment_offset, header.ident) == (False, 0, 1)
+    assert header.options == b"\x01\x01\x01\x00"
+    assert header.total_length == 24 + len(SEGMENT)
+
+
+def test_padding_is_no_data(host: Host, socket: UdpSocket) -> None:
+    data = udp.to_bytes(9, 7, b"hello, world", ip(PEER), ip(OURS))
+    first, last = piece(0, 16, data=data), piece(16, 20, data=data)
+    host.receive(first + bytes(10), last + bytes(22))
+    assert payload_of(socket) == b"hello, world"
+
+
+def test_a_wrong_sum_over_the_whole_is_found(host: Host) -> None:
+    host.socket(7)
+    first, last = pieces(1480)
+    host.receive(first[:-1] + b"?", last)
+    assert host.reasons() == {"frag-pending": 1, "udp-bad-checksum": 1}
+
+
+def test_an_echo_request_in_pieces_is_answered(host: Host) -> None:
+    message = echo_request(data=bytes(100))[34:]
+    host.receive(*[piece(a, b, data=message, protocol=1) for a, b in ((0, 48), (48, 108))])
+    (answer,) = host.sent()
+    assert answer.icmp.type == icmp.Type.ECHO_REPLY
+    assert len(answer.icmp.body) == 100
+
+
+def test_a_datagram_that_came_by_broadcast_in_part_is_answered_by_no_error(host: Host) -> None:
+    first, last = pieces(1480)
+    host.receive(addr.BROADCAST_MAC + first[6:], last)
+    assert host.reasons() == {
+        "frag-pending": 1, "udp-port-closed": 1, "icmp-reply-suppressed": 1
+    }  # fmt: skip
+    assert not host.sent()
+
+
+def test_a_closed_port_is_told_with_the_whole_datagrams_header(host: Host) -> None:
+    host.receive(*pieces(1480))
+    (error,) = host.sent()
+    quote = icmp.parse_quote(error.icmp.body)
+    assert quote is not None
+    assert (quote.total_length, quote.dport) == (20 + len(SEGMENT), 7)
+
+
+# --- duplicates and what contradicts --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 800), (8, 16), (800, 1600), (400, 1200), (0, 1600)])
+def test_a_duplicate_is_ignored_however_it_is_cut(
+    host: Host, socket: UdpSocket, start: int, end: int
+) -> None:
+    first, second, third = pieces(800, 1600)
+    host.receive(first, second, piece(start, end), third)
+    assert payload_of(socket) == PAYLOAD
+    assert host.reasons() == {"frag-pending": 2, "frag-duplicate": 1}
+
+
+def test_the_last_fragment_may_come_twice(host: Host, socket: UdpSocket) -> None:
+    first, last = pieces(800)
+    host.receive(last, last, first)
+    assert payload_of(socket) == PAYLOAD
+    assert host.reasons() == {"frag-pending": 1, "frag-duplicate": 1}
+
+
+OVERLAPS = {
+    "other bytes in the same place": (piece(0, 800), piece(0, 800, data=SEGMENT[::-1])),
+    "the end of one": (piece(0, 800), piece(792, 1600)),
+    "the beginning of one": (piece(800, 1600), piece(0, 808)),
+    "inside of one, other bytes": (piece(0, 800), piece(8, 16, data=SEGMENT[::-1])),
+    "around one": (piece(80, 160), piece(0, 800)),
+    "two and the hole between": (piece(0, 80), piece(160, 240), piece(0, 240)),
+}
+
+
+@pytest.mark.parametrize("frames", OVERLAPS.values(), ids=OVERLAPS.keys())
+def test_rfc5722_the_whole_datagram_goes_when_fragments_overlap(
+    host: Host, socket: UdpSocket, frames: tuple[bytes, ...]
+) -> None:
+    host.receive(*frames)
+    count = len(frames)
+    assert host.reasons() == {"frag-pending": count - 1, "frag-overlap": count}
+    assert host.stack.reassembly.cost == 0
+    # What comes of it later goes the same way, and its sender hears nothing.
+    host.receive(*pieces(800))
+    assert host.reasons()["frag-overlap"] == count + 2
+    host.wait(31 * SECOND_NS)
+    assert (payload_of(socket), host.sent()) == (None, [])
+    assert len(host.stack.reassembly) == 0
+    host.receive(*pieces(800))
+    assert payload_of(socket) == PAYLOAD
+
+
+CONFLICTS = {
+    "another end": (piece(1600, 3080), piece(1600, 2000, last=True)),
+    "beyond the end": (piece(1600, 2000, last=True), piece(2000, 2008)),
+    "an end before what is there": (piece(1600, 2000), piece(800, 1600, last=True)),
+}
+
+
+@pytest.mark.parametrize("frames", CONFLICTS.values(), ids=CONFLICTS.keys())
+def test_two_ends_are_one_too_many(
+    host: Host, socket: UdpSocket, frames: tuple[bytes, ...]
+) -> None:
+    host.receive(*frames)
+    assert host.reasons() == {"frag-pending": 1, "frag-end-conflict": 2}
+    host.receive(*pieces(1600))
+    assert payload_of(socket) is None
+
+
+def test_an_end_that_agrees_with_what_is_there(host: Host, socket: UdpSocket) -> None:
+    host.receive(piece(800, 1600), piece(1600, len(SEGMENT)), piece(0, 800))
+    assert payload_of(socket) == PAYLOAD
+
+
+@pytest.mark.parametrize(("end", "last"), [(0, False), (0, True), (7, False), (1479, False)])
+def test_a_length_that_no_fragment_can_have(
+    host: Host, socket: UdpSocket, end: int, last: bool
+) -> None:
+    first, second = pieces(1480)
+    host.receive(first, piece(8, 8 + end, last=last), second)
+    assert host.reasons() == {"frag-pending": 1, "frag-bad-length": 1}
+    assert payload_of(socket) == PAYLOAD
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "fits"),
+    [(65504, 11, True), (65504, 12, False), (65528, 1, False), (65528, 1400, False)],
+)
+def test_no_datagram_is_bigger_than_65535_bytes(
+    host: Host, offset: int, size: int, fits: bool
+) -> None:
+    host.receive(piece(0, 800), frame_of(packet_of(17, bytes(size), offset=offset)))
+    wanted = {"frag-pending": 2} if fits else {"frag-pending": 1, "frag-too-big": 2}
+    assert host.reasons() == wanted
+    host.receive(piece(800, 1600))
+    assert host.reasons().get("frag-too-big", 0) == (0 if fits else 3)
+
+
+def test_options_count_for_the_biggest_datagram_too(host: Host) -> None:
+    data = bytes(65515)
+    first = piece(0, 800, data=data, options=bytes([1, 1, 1, 1]))
+    host.set("ip.frag_high_thresh", 1_000_000_000)
+    host.receive(*[piece(at, min(at + 800, 65515), data=data) for at in range(800, 65515, 800)])
+    host.receive(first)
+    assert host.reasons() == {"frag-pending": 81, "frag-too-big": 82}

@@ -1,0 +1,292 @@
+"""Addresses are tested, announced and defended: RFC 5227 in virtual time."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smolctl.errors import AddressNotAvailable, SendRejected
+from smolctl.stack.config.addr import change_address
+from smolctl.stack.events import Action, Kind
+from smolctl.stack.fib.route import TableName
+from smolctl.stack.ip.addresses import Address
+from smolctl.wire import arp
+from tests.kit.claims import (
+    ANNOUNCEMENT,
+    PROBE,
+    TEST_NS,
+    address_of,
+    asked,
+    host_with,
+    listen,
+    state,
+)
+from tests.kit.clock import MILLISECOND_NS, SECOND_NS
+from tests.kit.host import (
+    OTHER_MAC,
+    OURS,
+    PEER,
+    PEER_MAC,
+    Host,
+    arp_frame,
+    echo_request,
+    ip,
+    reply,
+    request,
+)
+
+# --- testing --------------------------------------------------------------------------------------
+
+
+def test_probes_and_announcements_have_the_times_of_the_rfc() -> None:
+    # Each random time is in the middle: PROBE_WAIT 1 s, PROBE_MIN 1 s, PROBE_MAX 2 s.
+    assert asked(host_with()) == [
+        (500, *PROBE), (2000, *PROBE), (3500, *PROBE),
+        (5500, *ANNOUNCEMENT), (7500, *ANNOUNCEMENT),
+    ]  # fmt: skip
+
+
+def test_the_address_is_ours_with_the_first_announcement() -> None:
+    host = host_with()
+    host.wait(5499 * MILLISECOND_NS)
+    assert state(host) == "tentative"
+    host.wait(1 * MILLISECOND_NS)
+    assert state(host) == "ours"
+    assert host.stack.deadline() is not None
+    asked(host)
+    assert host.stack.deadline() is None
+    assert len(host.tap.claims) == 0
+
+
+@given(st.floats(0, 1, exclude_max=True))
+def test_random_times_stay_in_their_bounds(random: float) -> None:
+    times = [at for at, *_ in asked(host_with(random=random))]
+    first, second, third, ours, again = times
+    assert 0 <= first <= 1000
+    assert 1000 <= second - first <= 2000
+    assert 1000 <= third - second <= 2000
+    assert (ours - third, again - ours) == (2000, 2000)
+
+
+@pytest.mark.parametrize(("knob", "word", "tested"), [
+    (0, None, False), (0, True, True), (0, False, False),
+    (1, None, True), (1, True, True), (1, False, False),
+])  # fmt: skip
+def test_what_is_tested(knob: int, word: bool | None, tested: bool) -> None:
+    host = Host(bare=True)
+    host.set("arp.dad", knob)
+    host.add(f"{OURS}/24", dad=word)
+    assert state(host) == ("tentative" if tested else "ours")
+    assert bool(asked(host)) == tested
+
+
+def test_nothing_is_tested_where_nobody_can_be_asked() -> None:
+    host = Host()
+    host.set("arp.dad", 1)
+    host.add("10.9.9.9/32", "lo")
+    assert host.stack.fib.is_local(ip("10.9.9.9"))
+
+
+def test_knobs_say_how_often_and_when() -> None:
+    host = Host(bare=True)
+    for key, value in {
+        "probe_wait_ms": 0, "probe_num": 1, "announce_wait_ms": 100, "announce_num": 3,
+        "announce_interval_ms": 10,
+    }.items():  # fmt: skip
+        host.set(f"arp.{key}", value)
+    host.add(f"{OURS}/24", dad=True)
+    times = [(0, *PROBE), (100, *ANNOUNCEMENT), (110, *ANNOUNCEMENT), (120, *ANNOUNCEMENT)]
+    assert asked(host) == times
+
+
+def test_no_announcement_is_wanted() -> None:
+    host = Host(bare=True)
+    host.set("arp.announce_num", 0)
+    host.add(f"{OURS}/24", dad=True)
+    assert {sender for _, sender, _ in asked(host)} == {"0.0.0.0"}
+    assert state(host) == "ours"
+
+
+# --- a tentative address --------------------------------------------------------------------------
+
+
+def test_a_tentative_address_does_not_answer() -> None:
+    host = host_with()
+    host.receive(request(), echo_request())
+    assert host.sent() == []
+    assert host.reasons() == {"arp-target-tentative": 1, "ip-dst-tentative": 1}
+    assert list(host.cache()) == []
+
+
+def test_a_question_for_a_tentative_address_updates_who_is_known() -> None:
+    host = host_with()
+    entry = host.know(mac=OTHER_MAC)
+    host.clock.advance(2 * SECOND_NS)
+    host.receive(request())
+    assert entry.lladdr == PEER_MAC
+    assert host.sent() == []
+
+
+def test_a_tentative_address_is_no_source() -> None:
+    host = host_with()
+    with pytest.raises(AddressNotAvailable, match="is being tested") as error:
+        host.socket(local=OURS)
+    assert error.value.hint == "smolctl addr replace 10.0.0.1/24 dev tap0 nodad"
+    for src in (None, OURS):
+        with pytest.raises(SendRejected) as refused:
+            host.send(host.socket(), src=src)
+        assert refused.value.code == "tx-src-tentative"
+        assert refused.value.errno_name == "EADDRNOTAVAIL"
+    assert host.sent() == []
+    host.wait(TEST_NS)
+    host.sent()
+    host.send(host.socket())
+    (frame,) = host.sent()
+    assert frame.arp is not None
+    assert frame.arp.sender_ip == ip(OURS)
+
+
+def test_a_route_that_prefers_a_tentative_address_waits_for_it() -> None:
+    host = host_with(dad=False)
+    host.route("8.0.0.0/8", via=PEER, src=OURS)
+    change_address(
+        host.stack, host.tap, address_of(host), Address(ip(OURS), 24, address_of(host).scope,
+        "tap0", dad=True), host.now,
+    )  # fmt: skip
+    with pytest.raises(SendRejected) as refused:
+        host.send(host.socket(), "8.8.8.8")
+    assert refused.value.code == "tx-src-tentative"
+    host.wait(TEST_NS)
+    assert host.send(host.socket(), "8.8.8.8").reason is not None  # it waits for ARP
+
+
+def test_the_network_is_there_meanwhile_and_others_of_it_stand_in() -> None:
+    host = host_with()
+    network = host.stack.fib.tables[TableName.MAIN].chain(ip("10.0.0.0"), 24)
+    assert [route.prefsrc for route in network] == [None]
+    host.add("10.0.0.3/24", dad=False)
+    network = host.stack.fib.tables[TableName.MAIN].chain(ip("10.0.0.0"), 24)
+    assert [route.prefsrc for route in network] == [ip("10.0.0.3")]
+    host.send(host.socket())
+    (frame,) = host.sent()
+    assert frame.arp is not None
+    assert frame.arp.sender_ip == ip("10.0.0.3")
+    host.wait(TEST_NS)
+    network = host.stack.fib.tables[TableName.MAIN].chain(ip("10.0.0.0"), 24)
+    assert [route.prefsrc for route in network] == [ip(OURS)]
+
+
+def test_who_stood_in_is_deleted() -> None:
+    host = host_with()
+    host.add("10.0.0.3/24", dad=False)
+    host.delete("10.0.0.3")
+    network = host.stack.fib.tables[TableName.MAIN].chain(ip("10.0.0.0"), 24)
+    assert [route.prefsrc for route in network] == [None]
+
+
+def test_an_address_that_is_deleted_is_tested_no_more() -> None:
+    host = host_with()
+    host.delete(OURS)
+    assert asked(host) == []
+    assert host.stack.deadline() is None
+
+
+# --- conflicts while it is tested -----------------------------------------------------------------
+
+
+CONFLICTS: dict[str, Callable[[], bytes]] = {
+    "a reply of who has it": lambda: reply(OURS, "0.0.0.0"),
+    "a request by who has it": lambda: request(OURS, PEER),
+    "an announcement": lambda: request(OURS, OURS),
+    "another's probe for it": lambda: request("0.0.0.0", OURS),
+}
+
+
+@pytest.mark.parametrize("name", CONFLICTS)
+@pytest.mark.parametrize("after_ms", [0, 700, 5499])
+def test_a_conflict_while_probing_ends_it(name: str, after_ms: int) -> None:
+    host = host_with()
+    changes = listen(host)
+    asked(host, after_ms / 1000)
+    host.receive(CONFLICTS[name]())
+    assert asked(host) == []
+    assert state(host) == "dadfailed"
+    assert address_of(host).rival == PEER_MAC
+    assert host.reasons() == {"arp-dad-failed": 1}
+    assert list(host.cache()) == []
+    assert [(event.kind, event.action) for event in changes] == [(Kind.ADDR, Action.CHANGED)]
+
+
+def test_a_failed_address_leaves_its_owner_alone() -> None:
+    host = host_with()
+    host.add("10.0.0.3/24", dad=False)
+    host.receive(reply(OURS, "0.0.0.0"))
+    host.wait(TEST_NS)
+    host.receive(request(OURS, "10.0.0.3"))  # its owner is a neighbor like others
+    assert host.neighbor(OURS) is not None
+    host.receive(request("10.0.0.9", OURS))
+    detail = {reason.name: tally.detail for (reason, _), tally in host.stack.ledger.reasons.items()}
+    assert "plen" not in detail["arp-target-not-ours"]  # it is not for us to answer
+    with pytest.raises(SendRejected, match="belongs to another host") as refused:
+        host.send(host.socket(), src=OURS)
+    assert refused.value.code == "tx-src-tentative"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        request(OURS, PEER, mac=OTHER_MAC),
+        request("0.0.0.0", OURS, mac=OTHER_MAC),
+        arp_frame(arp.Op.REPLY, OURS, "0.0.0.0", mac=OTHER_MAC),
+    ],
+)
+def test_our_own_interface_on_the_same_link_is_no_conflict(frame: bytes) -> None:
+    host = host_with()
+    host.link("tap1", OTHER_MAC)
+    host.receive(frame)
+    assert host.reasons() == {"arp-own-sender": 1}
+    host.wait(TEST_NS)
+    assert state(host) == "ours"
+
+
+def test_another_hosts_question_for_a_tested_address_is_no_conflict() -> None:
+    host = host_with()
+    host.receive(request(PEER, OURS), arp_frame(arp.Op.REPLY, PEER, OURS))
+    host.wait(TEST_NS)
+    assert state(host) == "ours"
+
+
+def test_a_probe_for_another_address_is_no_conflict() -> None:
+    host = host_with()
+    host.receive(request("0.0.0.0", PEER))
+    host.wait(TEST_NS)
+    assert state(host) == "ours"
+
+
+def test_more_conflicts_limit_the_rate() -> None:
+    host = Host(bare=True, random=0.0)
+    for number in range(11):  # MAX_CONFLICTS is 10: more than that
+        host.add(f"10.0.1.{number + 1}/24", dad=True)
+        host.receive(reply(f"10.0.1.{number + 1}", "0.0.0.0"))
+        host.poll()
+        host.sent()
+    begun = host.now
+    host.add("10.0.2.1/24", dad=True)
+    host.add("10.0.3.1/24", dad=True)
+    first = {target: at for at, _, target in reversed(asked(host, 200))}
+    assert first == {"10.0.2.1": 60_000, "10.0.3.1": 120_000}, begun
+    assert host.reasons()["arp-dad-rate-limited"] == 2
+    host.add("10.0.4.1/24", dad=True)  # those were free: all is well again
+    assert asked(host)[0][0] == 0
+
+
+def test_the_rate_is_not_limited_before() -> None:
+    host = Host(bare=True, random=0.0)
+    for number in range(10):
+        host.add(f"10.0.1.{number + 1}/24", dad=True)
+        host.receive(reply(f"10.0.1.{number + 1}", "0.0.0.0"))
+        host.poll()
+        host.sent()
+    host.add("10.0.2.1/24", dad=True)
+    assert asked(host)[0] == (0, "0.0.0.0", "10.0.2.1")

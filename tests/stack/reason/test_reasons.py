@@ -1,0 +1,127 @@
+"""Every reason strikes exactly once when it is provoked, and explains itself."""
+
+import pytest
+
+from smolctl.stack.reason import REASONS, placeholders
+from tests.kit.host import Host
+from tests.stack.reason.provoke import BESIDE, PROVOKERS, VARIANTS
+from tests.stack.reason.provokers import fresh
+
+EVERY = pytest.mark.parametrize("name", PROVOKERS)
+
+
+def provoked(name: str) -> Host:
+    host = fresh()
+    PROVOKERS[name](host)
+    return host
+
+
+@EVERY
+def test_a_provoked_reason_is_counted_once_and_no_other(name: str) -> None:
+    assert provoked(name).reasons() == {name: 1, **BESIDE.get(name, {})}
+
+
+def details(name: str) -> list[dict[str, object]]:
+    """Return what was recorded, for each way to provoke a reason."""
+    found = []
+    for provoke in (PROVOKERS[name], *VARIANTS.get(name, ())):
+        host = fresh()
+        provoke(host)
+        found += [t.detail for (r, _), t in host.stack.ledger.reasons.items() if r.name == name]
+    return found
+
+
+def given(template: str, detail: dict[str, object]) -> bool:
+    return all(detail.get(key) not in ("?", "", None) for key in placeholders(template))
+
+
+@EVERY
+def test_a_provoked_reason_knows_all_that_its_texts_show(name: str) -> None:
+    reason = REASONS[name]
+    for detail in details(name):
+        assert given(reason.why_template[0], detail)
+        for line in (reason.explain(detail), *reason.fixes(detail)):
+            assert line.isprintable()
+            assert "{" not in line
+
+
+@EVERY
+def test_each_text_of_a_reason_is_shown_when_it_is_provoked_in_some_way(name: str) -> None:
+    reason, found = REASONS[name], details(name)
+    templates = (*reason.why_template, *reason.fix_templates, reason.advice_template)
+    assert [t for t in templates if not any(given(t, detail) for detail in found)] == []
+
+
+@EVERY
+def test_a_reason_that_can_be_fixed_always_says_how_or_what_else_to_do(name: str) -> None:
+    for detail in details(name):
+        reason = REASONS[name]
+        assert not reason.fix_templates or reason.hint(detail)
+
+
+def test_each_reason_has_all_its_texts() -> None:
+    for reason in REASONS.values():
+        sentences = reason.explanation.count(". ") + 1
+        assert 2 <= sentences <= 6, f"{reason.name}: {sentences}"
+        assert reason.explanation.endswith((".", '."'))
+        assert len(f"{reason.name} - {reason.summary}") <= 80
+        assert not reason.summary.endswith(".")
+        assert reason.why_template[0]
+        for text in (reason.explanation, reason.summary, *reason.why_template):
+            assert text.isprintable()
+        assert all(fix.startswith("smolctl ") for fix in reason.fix_templates)
+
+
+def test_only_what_is_no_trouble_has_neither_a_fix_nor_advice() -> None:
+    silent = {r.name for r in REASONS.values() if not (r.fix_templates or r.advice_template)}
+    assert silent == {
+        "neigh-pending", "icmp-reply-suppressed", "stack-stopped", "arp-not-needed",
+    }  # fmt: skip
+
+
+@EVERY
+def test_a_provoked_reason_names_the_interface_when_one_was_chosen(name: str) -> None:
+    host = provoked(name)
+    (dev,) = {dev for r, dev in host.stack.ledger.reasons if r.name == name}
+    undecided = {
+        "tx-payload-too-long", "tx-src-not-ours", "tx-dst-invalid", "tx-no-route", "tx-no-port",
+        "tx-route-blackhole", "tx-route-unreachable", "tx-route-prohibit", "udp-waits-for-route",
+        "tx-rule-blackhole", "tx-rule-unreachable", "tx-rule-prohibit",
+    }  # fmt: skip
+    assert (dev == "") == (name in undecided)
+
+
+@EVERY
+def test_a_provoked_reason_struck_now(name: str) -> None:
+    host = provoked(name)
+    times = {t.last_ns for (r, _), t in host.stack.ledger.reasons.items() if r.name == name}
+    assert times == {host.now}
+
+
+def test_an_unknown_detail_of_the_why_line_is_shown_as_a_question_mark() -> None:
+    assert REASONS["rx-frame-short"].explain({}).startswith("frame is ? B")
+    # Whatever format it was to have, and in the parts that are always shown only.
+    assert REASONS["ip-bad-checksum"].why({"want": 7}) == "header checksum ?, want 0x0007"
+    assert REASONS["tx-no-route"].why({"ip": "8.8.8.8", "connected": ""}) == "no route to 8.8.8.8"
+
+
+@pytest.mark.parametrize("unknown", [{}, {"gateway": None}, {"gateway": ""}, {"gateway": "?"}])
+def test_a_fix_that_lacks_a_detail_is_left_out(unknown: dict[str, object]) -> None:
+    reason = REASONS["tx-no-route"]
+    detail = {"ip": "8.8.8.8", "own": "8.8.8.8", **unknown}
+    assert reason.fixes({**detail, "gateway": "10.0.0.2"}) == [
+        "smolctl route add default via 10.0.0.2",
+        "smolctl addr add 8.8.8.8/32 dev lo",
+    ]
+    assert reason.fixes(detail) == ["smolctl addr add 8.8.8.8/32 dev lo"]
+    assert reason.hint(detail) == "smolctl addr add 8.8.8.8/32 dev lo"
+
+
+def test_without_a_fix_the_hint_is_the_advice_and_without_that_there_is_none() -> None:
+    failed, pending = REASONS["neigh-failed"], REASONS["neigh-pending"]
+    detail = {"next_hop": "10.0.0.9", "dev": "tap0", "probes": 3, "queued": 1}
+    assert failed.fixes(detail) == []
+    assert failed.hint(detail) == failed.advice(detail) == "smolctl arping -I tap0 10.0.0.9"
+    assert failed.advice({}) is None
+    assert pending.hint(detail) is None
+    assert pending.explain(detail) == pending.why(detail)
