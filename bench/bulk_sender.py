@@ -23,7 +23,7 @@ from smolctl.stack.interface import Medium
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.stack import Stack
-from smolctl.wire import addr
+from smolctl.wire.address import parse_address, parse_mac
 
 NUMBER = 8
 _MASK = (1 << 64) - 1
@@ -64,7 +64,7 @@ def _kernel(destination: str, port: int, payloads: list[bytes], count: int) -> t
 
 def _stack(destination: str, port: int, payloads: list[bytes], count: int) -> tuple[float, float]:
     """Send from a stack of our own; frames go to the TAP as at the end of a daemon's turn."""
-    dst = addr.IPV4.parse(destination)
+    dst = parse_address(destination)
     stack = Stack(random.random)
     with closing(Poller()) as poller:
         links = Links(stack, poller, Log(os.devnull))
@@ -73,7 +73,7 @@ def _stack(destination: str, port: int, payloads: list[bytes], count: int) -> tu
         links.attach(wire, device, monotonic_ns())
         add_address(stack, wire, Address(dst + 1, 24, Scope.GLOBAL, "bulk0"))
         with open("/sys/class/net/bulk0/address") as file:
-            mac = addr.parse_mac(file.read().strip())
+            mac = parse_mac(file.read().strip())
         stack.neighbors["bulk0"].set(dst, State.PERMANENT, mac, monotonic_ns())
         sender = stack.udp_open()
         send, many, turn = stack.udp_send, len(payloads), range(DRAIN_LIMIT)

@@ -14,7 +14,7 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.trace.journal import Journal
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire.addr import IPV4
+from smolctl.wire.address import parse_address
 
 PAYLOAD = bytes(range(64))
 BURST = 32
@@ -72,9 +72,9 @@ class Pair:
         self.stack = Stack(random.Random(1).random)
         bring_up_loopback(self.stack)
         self.sender, self.receiver = self.stack.udp_open(), self.stack.udp_open()
-        self.dst = IPV4.parse("127.0.0.2")
+        self.dst = parse_address("127.0.0.2")
         self.stack.udp_bind(self.receiver, self.dst, 7)
-        self.stack.udp_bind(self.sender, IPV4.parse("127.0.0.1"), 0)
+        self.stack.udp_bind(self.sender, parse_address("127.0.0.1"), 0)
 
     def single(self, count: int, timer: Callable[[], float] = perf_counter) -> float:
         """Send, poll and receive ``count`` datagrams one by one; return datagrams a second."""

@@ -17,13 +17,13 @@ from smolctl.stack.ip.derived_routes import derived
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.stack import Stack
 from smolctl.wire import ethernet, ipv4, udp
-from smolctl.wire.addr import IPV4
+from smolctl.wire.address import parse_address
 
 MANY = 10_000
 ROUTES = 1_000_000
 _LIMIT = Limit(1.2, 1.05, at_least=False)
 _MAC, _PEER_MAC = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
-_OURS, _PEER = IPV4.parse("10.0.0.1"), IPV4.parse("10.0.0.2")
+_OURS, _PEER = parse_address("10.0.0.1"), parse_address("10.0.0.2")
 _PORT = 7
 _NOW = 1
 

@@ -16,7 +16,7 @@ from smolctl.stack.config.link import set_carrier
 from smolctl.stack.interface import Interface
 from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.stack import Stack
-from smolctl.wire.run import Datagram, Run, coalesce
+from smolctl.wire.offload.run import Datagram, Run, coalesce
 
 DRAIN_LIMIT = 32
 """Most frames taken from a device before what they lead to is sent: the peer works meanwhile."""

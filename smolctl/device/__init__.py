@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from smolctl.errors import DeviceError
-from smolctl.wire.run import Run
+from smolctl.wire.offload.run import Run
 
 
 class DeviceGone(DeviceError):

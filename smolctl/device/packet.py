@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 
 from smolctl.device import DeviceGone, Framed, random_mac
 from smolctl.errors import DeviceError
-from smolctl.wire import virtio
-from smolctl.wire.run import MAX_SEGMENTS, Run
+from smolctl.wire.offload import virtio
+from smolctl.wire.offload.run import MAX_SEGMENTS, Run
 
 _ETH_P_ALL = 0x0003
 _SOL_PACKET = 263

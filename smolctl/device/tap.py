@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 from smolctl.device import DeviceGone, Framed, random_mac, tap_offload
 from smolctl.errors import DeviceError
-from smolctl.wire import virtio
-from smolctl.wire.run import MAX_SEGMENTS, Run
+from smolctl.wire.offload import virtio
+from smolctl.wire.offload.run import MAX_SEGMENTS, Run
 
 # linux/if_tun.h
 _TUNGETFEATURES = 0x800454CF

@@ -3,7 +3,7 @@
 import struct
 from fcntl import ioctl
 
-from smolctl.wire import virtio
+from smolctl.wire.offload import virtio
 
 # linux/if_tun.h
 _TUNSETOFFLOAD = 0x400454D0

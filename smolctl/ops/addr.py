@@ -13,7 +13,7 @@ from smolctl.stack.config.link import NAME_MAX
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.addresses import Address, AddressList
-from smolctl.wire import addr
+from smolctl.wire.address import IPV4, format_address, format_mac, is_loopback
 
 FOREVER = 0xFFFFFFFF
 """Lifetime of an address that does not expire, as Linux reports it (seconds)."""
@@ -39,19 +39,19 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 def addr_row(interface: Interface, address: Address) -> Row:
     """Return what ``ip -j addr`` has in "addr_info" for an address."""
     row: Row = {
-        "family": addr.IPV4.name,
-        "local": addr.IPV4.format(address.local),
+        "family": IPV4.name,
+        "local": format_address(address.local),
         "prefixlen": address.plen,
     }
     if address.broadcast is not None:
-        row["broadcast"] = addr.IPV4.format(address.broadcast)
+        row["broadcast"] = format_address(address.broadcast)
     row["scope"] = address.scope.name.lower()
     if address.secondary:
         row["secondary"] = True
     row.update({flag: True for flag in _flags(address)})
     row["label"] = address.label
     if address.rival is not None and address.dadfailed:
-        row["conflict"] = addr.format_mac(address.rival)
+        row["conflict"] = format_mac(address.rival)
     row["valid_life_time"] = FOREVER
     row["preferred_life_time"] = FOREVER
     return row
@@ -79,7 +79,7 @@ def _matching(interface: Interface, args: Args) -> list[Address]:
     found = []
     for address in interface.addresses.items:
         if network is not None:
-            shift = addr.IPV4.bits - network[1]
+            shift = IPV4.bits - network[1]
             if address.local >> shift != network[0] >> shift:
                 continue
         if not flags.issubset(_flags(address)):
@@ -180,7 +180,7 @@ def _parse(ctx: Context, args: Args) -> tuple[Interface, Address]:
         raise InvalidArgument(f'the label "{label}" is longer than {NAME_MAX} bytes')
     scope = args.scope("scope")
     if scope is None:
-        scope = Scope.HOST if addr.is_loopback(local) else Scope.GLOBAL
+        scope = Scope.HOST if is_loopback(local) else Scope.GLOBAL
     broadcast = _broadcast(args, local, plen)
     dad, autojoin = _dad(args, interface), args.flag("autojoin")
     return interface, Address(local, plen, scope, label, broadcast, dad=dad, autojoin=autojoin)
@@ -213,7 +213,7 @@ def _broadcast(args: Args, local: int, plen: int) -> int | None:
 def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
     """Yield what makes the addresses of all interfaces, in the order in which they are kept."""
     for interface in ctx.stack.interfaces.values():
-        made = AddressList(addr.IPV4.bits)
+        made = AddressList(IPV4.bits)
         wanted = list(interface.addresses.items)
         if interface is ctx.stack.loopback:
             (usual,) = fresh.stack.loopback.addresses.items
@@ -252,19 +252,19 @@ def _make(interface: Interface, address: Address, made: AddressList) -> Iterator
 def _words(interface: Interface, address: Address) -> Words:
     """Return the arguments that add an address."""
     args: Words = {
-        "local": f"{addr.IPV4.format(address.local)}/{address.plen}",
+        "local": f"{format_address(address.local)}/{address.plen}",
         "dev": interface.name,
     }
     if address.broadcast is not None:
         last = address.local | (1 << (32 - address.plen)) - 1
         usual = address.plen < 31 and address.broadcast == last
-        args["broadcast"] = "+" if usual else addr.IPV4.format(address.broadcast)
+        args["broadcast"] = "+" if usual else format_address(address.broadcast)
     if address.label != interface.name:
         args["label"] = address.label
     if address.dad is not None:
         args["dad" if address.dad else "nodad"] = True
     if address.autojoin:
         args["autojoin"] = True
-    if address.scope is not (Scope.HOST if addr.is_loopback(address.local) else Scope.GLOBAL):
+    if address.scope is not (Scope.HOST if is_loopback(address.local) else Scope.GLOBAL):
         args["scope"] = address.scope.name.lower()
     return args

@@ -19,7 +19,15 @@ from smolctl.stack.neighbor.output import arp_output
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Flow, Trace
 from smolctl.stack.transport.errors import unanswered
-from smolctl.wire import addr, arp
+from smolctl.wire import arp
+from smolctl.wire.address import (
+    BROADCAST_MAC,
+    ZERO_MAC,
+    format_address,
+    format_mac,
+    is_multicast,
+    is_zeronet,
+)
 
 MODES = ("request", "dad", "announce-request", "announce-reply")
 PROBE_COUNT = 3
@@ -70,8 +78,8 @@ def run(ctx: Context, args: Args) -> Job:
 def _way(stack: Stack, dst: int, mode: str, args: Args, now: int) -> tuple[Interface, int]:
     """Choose the interface and the sender address, and refuse what could give no true answer."""
     dev, src = args.text("dev"), args.address("src")
-    shown = addr.IPV4.format(dst)
-    if addr.is_zeronet(dst) or addr.is_multicast(dst) or stack.is_broadcast(dst):
+    shown = format_address(dst)
+    if is_zeronet(dst) or is_multicast(dst) or stack.is_broadcast(dst):
         raise InvalidArgument(f"{shown} is not the address of one host")
     announce = mode.startswith("announce")
     sender = dst if announce and src is None else src
@@ -141,8 +149,8 @@ class ArpingJob(Job):
         self._start_ns = now
         self.emit(
             "start",
-            dst=addr.IPV4.format(self._plan.dst),
-            src=addr.IPV4.format(self._plan.src),
+            dst=format_address(self._plan.dst),
+            src=format_address(self._plan.src),
             dev=self._interface.name,
         )
         self._probe(now)
@@ -182,10 +190,10 @@ class ArpingJob(Job):
         self._last_ns = now
         self._next_ns = now + plan.interval_ns
         unicast = self._known is not None and not plan.broadcast and plan.mode == "request"
-        target = self._known if unicast and self._known is not None else addr.BROADCAST_MAC
+        target = self._known if unicast and self._known is not None else BROADCAST_MAC
         self._broadcasts += not unicast
         op = arp.Op.REPLY if plan.mode == "announce-reply" else arp.Op.REQUEST
-        about = self._interface.mac if op == arp.Op.REPLY else addr.ZERO_MAC
+        about = self._interface.mac if op == arp.Op.REPLY else ZERO_MAC
         self._trace = self._last = Trace()
         arp_output(
             self._stack, self._interface, op, plan.src, about, plan.dst, target, now, self._trace
@@ -207,11 +215,11 @@ class ArpingJob(Job):
             self._rtts.add(rtt)
             self.emit(
                 "reply",
-                lladdr=addr.format_mac(answer.sender_mac),
+                lladdr=format_mac(answer.sender_mac),
                 unicast=answer.unicast,
                 rtt_ns=rtt,
                 seq=self._sent,
-                **{"from": addr.IPV4.format(answer.sender_ip)},
+                **{"from": format_address(answer.sender_ip)},
             )
             if plan.replies is not None and self._received >= plan.replies:
                 self.finish(now)
@@ -243,7 +251,7 @@ class ArpingJob(Job):
             self._blamed = last
             unanswered(
                 self._stack, last, reason.ARP_NO_REPLY, now,
-                probes=left, next_hop=addr.IPV4.format(self._plan.dst),
+                probes=left, next_hop=format_address(self._plan.dst),
             )  # fmt: skip
         if self._blamed is not None:
             result.update(blame_fields(self._blamed))

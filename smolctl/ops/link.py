@@ -28,7 +28,7 @@ from smolctl.stack.interface import (
     Medium,
 )
 from smolctl.stack.link.impairment import Netem
-from smolctl.wire import addr
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, format_mac
 
 LOOPBACK = "loopback"
 MTU_MAX = 65535
@@ -84,8 +84,8 @@ def link_row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
         "group": "default",
         "txqlen": OUTBOX_LIMIT,
         "link_type": LOOPBACK if interface.loopback else "ether",
-        "address": addr.format_mac(interface.mac),
-        "broadcast": addr.format_mac(addr.ZERO_MAC if interface.loopback else addr.BROADCAST_MAC),
+        "address": format_mac(interface.mac),
+        "broadcast": format_mac(ZERO_MAC if interface.loopback else BROADCAST_MAC),
     }
     if stats:
         row["stats64"] = _stats64(interface)
@@ -261,7 +261,7 @@ def _words(interface: Interface) -> Words:
     """Return the arguments that add an interface as it is."""
     args: Words = {"name": interface.name, "type": interface.kind, **interface.options}
     if not interface.loopback:
-        args["address"] = addr.format_mac(interface.mac)
+        args["address"] = format_mac(interface.mac)
     if not interface.loopback or interface.mtu != LOOPBACK_MTU:
         args["mtu"] = str(interface.mtu)
     if interface.impairment is not None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from smolctl.errors import InvalidArgument
 from smolctl.ops.args import Args
-from smolctl.wire import addr
+from smolctl.wire.address import format_address, is_limited_broadcast, is_multicast, parse_address
 
 Options = dict[str, Any]
 
@@ -61,9 +61,9 @@ def _tap(args: Args) -> Options:
         text, (address, plen) = args.required("host"), host
         if plen is None:
             raise InvalidArgument(f'host "{text}" needs a prefix length', hint=f"host {text}/24")
-        if plen == 0 or addr.is_multicast(address) or addr.is_limited_broadcast(address):
+        if plen == 0 or is_multicast(address) or is_limited_broadcast(address):
             raise InvalidArgument(f'host "{text}" is not the address of one host')
-        options["host"] = (addr.IPV4.format(address), plen)
+        options["host"] = (format_address(address), plen)
     return options
 
 
@@ -90,7 +90,7 @@ def _stream_address(args: Args, name: str) -> str | tuple[str, int]:
             hint=f"{name} tcp:127.0.0.1:5555",
         )
     try:
-        address = addr.IPV4.parse("127.0.0.1" if host == "localhost" else host)
+        address = parse_address("127.0.0.1" if host == "localhost" else host)
     except ValueError as error:
         raise InvalidArgument(
             f'{name} "{text}": {error}', hint=f"{name} tcp:127.0.0.1:{port}"
@@ -101,7 +101,7 @@ def _stream_address(args: Args, name: str) -> str | tuple[str, int]:
             f'{name} "{text}" is not on this machine (127.0.0.0/8)',
             hint=f"carry it over ssh: ssh -L {port}:127.0.0.1:{port} HOST",
         )
-    return addr.IPV4.format(address), int(port)
+    return format_address(address), int(port)
 
 
 def _dgram(args: Args) -> Options:

@@ -10,7 +10,7 @@ from smolctl.ops.saved import Saved, Words
 from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.groups import STATIC
-from smolctl.wire import addr
+from smolctl.wire.address import IPV4, format_address, format_mac, multicast_mac
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
@@ -38,21 +38,21 @@ def _row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
 
 def _links(groups: list[int]) -> list[Row]:
     """Return the link addresses that the groups have; several groups may share one."""
-    macs = Counter(addr.format_mac(addr.multicast_mac(group)) for group in groups)
+    macs = Counter(format_mac(multicast_mac(group)) for group in groups)
     return [{"link": mac, **_users(users)} for mac, users in macs.items()]
 
 
 def group_row(interface: Interface, group: int, *, stats: bool = False) -> Row:
     """Return what ``show`` says of one group."""
     members = interface.groups.members(group)
-    row: Row = {"family": addr.IPV4.name, "address": addr.IPV4.format(group)}
+    row: Row = {"family": IPV4.name, "address": format_address(group)}
     if STATIC in members:
         row["features"] = STATIC
     row.update(_users(len(members)))
     if stats:
         wanted = interface.groups.filters[group]
         row["mode"] = "exclude" if wanted.exclude else "include"
-        row["sources"] = [addr.IPV4.format(source) for source in sorted(wanted.sources)]
+        row["sources"] = [format_address(source) for source in sorted(wanted.sources)]
     return row
 
 
@@ -77,7 +77,7 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
     for interface in ctx.stack.interfaces.values():
         for group in interface.groups.filters:
             if STATIC in interface.groups.members(group):
-                address = addr.IPV4.format(group)
+                address = format_address(group)
                 args: Words = {"address": address, "dev": interface.name}
                 key = f"maddr {interface.name} {address}"
                 yield Saved("maddr.add", args, ("maddr.del", args), key=key)

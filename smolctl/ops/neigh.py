@@ -16,7 +16,14 @@ from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.output import perform
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.stack import Stack
-from smolctl.wire import addr
+from smolctl.wire.address import (
+    IPV4,
+    ZERO_MAC,
+    format_address,
+    format_mac,
+    is_multicast,
+    is_zeronet,
+)
 
 _SETTABLE = ("permanent", "reachable", "stale", "delay", "probe", "incomplete", "failed")
 _TIMED = frozenset({State.INCOMPLETE, State.REACHABLE, State.DELAY, State.PROBE})
@@ -44,9 +51,9 @@ def get(ctx: Context, args: Args) -> Iterable[Row]:
 
 def neigh_row(interface: Interface, entry: Neighbor, now: int, *, stats: bool) -> Row:
     """Return the row of ``ip -j neigh`` for an entry."""
-    row: Row = {"dst": addr.IPV4.format(entry.ip), "dev": interface.name}
+    row: Row = {"dst": format_address(entry.ip), "dev": interface.name}
     if entry.lladdr is not None and entry.state not in (State.INCOMPLETE, State.FAILED):
-        row["lladdr"] = addr.format_mac(entry.lladdr)
+        row["lladdr"] = format_mac(entry.lladdr)
     if stats:
         created = entry.created_ns
         if entry.state in _TIMED:
@@ -85,7 +92,7 @@ def _matching(ctx: Context, args: Args) -> Iterator[tuple[Interface, Neighbor]]:
             if states is not None and entry.state not in states:
                 continue
             if network is not None:
-                shift = addr.IPV4.bits - network[1]
+                shift = IPV4.bits - network[1]
                 if entry.ip >> shift != network[0] >> shift:
                     continue
             yield interface, entry
@@ -108,7 +115,7 @@ def _find(ctx: Context, args: Args) -> tuple[Interface, Neighbor]:
     entry = ctx.stack.neighbors[interface.name].lookup(dst)
     if entry is None or entry.state is State.NONE:
         raise NotFound(
-            f"{interface.name} has no neighbor {addr.IPV4.format(dst)}",
+            f"{interface.name} has no neighbor {format_address(dst)}",
             hint=f"smolctl neigh show dev {interface.name}",
         )
     return interface, entry
@@ -140,13 +147,13 @@ def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Ro
     dst = args.address("dst") or 0
     state = _state(args.text("nud") or "permanent")
     lladdr = args.mac("lladdr")
-    shown = addr.IPV4.format(dst)
-    if addr.is_multicast(dst) or ctx.stack.is_broadcast(dst) or addr.is_zeronet(dst):
+    shown = format_address(dst)
+    if is_multicast(dst) or ctx.stack.is_broadcast(dst) or is_zeronet(dst):
         # Deviation: Linux takes these; such a packet's MAC follows from its address.
         raise InvalidArgument(f"{shown} is not the address of one neighbor")
-    if lladdr is not None and (lladdr[0] & 1 or lladdr == addr.ZERO_MAC):
+    if lladdr is not None and (lladdr[0] & 1 or lladdr == ZERO_MAC):
         # Deviation: Linux takes a broadcast MAC. RFC 1812 3.3.2 forbids to believe it.
-        raise InvalidArgument(f"{addr.format_mac(lladdr)} is not the MAC of one neighbor")
+        raise InvalidArgument(f"{format_mac(lladdr)} is not the MAC of one neighbor")
     entry = cache.lookup(dst)
     if entry is not None and not update:
         raise AlreadyExists(
@@ -210,7 +217,7 @@ def _save(ctx: Context, *, up: bool) -> Iterator[Saved]:
         for entry in ctx.stack.neighbors[interface.name] if interface.up is up else ():
             if entry.state is not State.PERMANENT or entry.lladdr is None:
                 continue
-            dst = addr.IPV4.format(entry.ip)
-            args = {"dst": dst, "lladdr": addr.format_mac(entry.lladdr), "dev": interface.name}
+            dst = format_address(entry.ip)
+            args = {"dst": dst, "lladdr": format_mac(entry.lladdr), "dev": interface.name}
             undo = ("neigh.del", {"dst": dst, "dev": interface.name})
             yield Saved("neigh.add", args, undo, key=f"neigh {dst} {interface.name}")

@@ -9,7 +9,7 @@ from smolctl.ops.saved import Saved
 from smolctl.stack.config.neigh import add_proxy, delete_proxy
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.neighbor.proxy import ProxyEntry
-from smolctl.wire import addr
+from smolctl.wire.address import format_address, is_multicast, is_zeronet
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
@@ -28,16 +28,16 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 
 def proxy_row(interface: Interface, entry: ProxyEntry) -> Row:
     """Return the row of ``ip -j neigh show proxy`` for an entry."""
-    return {"dst": addr.IPV4.format(entry.ip), "dev": interface.name, "proxy": True}
+    return {"dst": format_address(entry.ip), "dev": interface.name, "proxy": True}
 
 
 def add(ctx: Context, args: Args) -> Iterable[Row]:
     """Make an entry; as in Linux, one that is there already is as good."""
     interface, ip = _named(ctx, args)
-    shown = addr.IPV4.format(ip)
+    shown = format_address(ip)
     if interface.medium is not Medium.ETHERNET:
         raise InvalidArgument(f"{interface.name} knows no ARP: nobody asks there for {shown}")
-    if addr.is_multicast(ip) or ctx.stack.is_broadcast(ip) or addr.is_zeronet(ip):
+    if is_multicast(ip) or ctx.stack.is_broadcast(ip) or is_zeronet(ip):
         raise InvalidArgument(f"{shown} is not the address of one host")
     add_proxy(ctx.stack, interface, ip)
     return []
@@ -48,7 +48,7 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
     interface, ip = _named(ctx, args)
     if ip not in interface.proxies.entries:
         raise NotFound(
-            f"{interface.name} has no proxy entry {addr.IPV4.format(ip)}",
+            f"{interface.name} has no proxy entry {format_address(ip)}",
             hint="smolctl neigh show proxy",
         )
     delete_proxy(ctx.stack, interface, ip)
@@ -72,6 +72,6 @@ def save(ctx: Context) -> Iterator[Saved]:
     """Yield what makes the proxy entries."""
     for interface in ctx.stack.interfaces.values():
         for entry in interface.proxies.entries.values():
-            args = {"proxy": addr.IPV4.format(entry.ip), "dev": interface.name}
+            args = {"proxy": format_address(entry.ip), "dev": interface.name}
             key = f"neigh proxy {args['proxy']} {interface.name}"
             yield Saved("neigh.add", args, ("neigh.del", args), key=key)

@@ -18,7 +18,8 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Flow, Trace
 from smolctl.stack.transport.errors import unanswered
 from smolctl.stack.transport.udp.socket import SocketError
-from smolctl.wire import addr, icmp, ipv4_options
+from smolctl.wire import icmpv4, ipv4_options
+from smolctl.wire.address import format_address
 
 NO_REPLY_WAIT_NS = 10 * NS_PER_S
 """How long the last request is waited for while nothing came back (iputils MAXWAIT)."""
@@ -113,7 +114,7 @@ def _way(stack: Stack, plan: PingPlan, now: int) -> Decision:
     """Return the way to the host, and refuse what can never work."""
     decision = decide(stack, plan.dst, plan.src, plan.dev)
     trace = Trace()
-    trace.flow = Flow("icmp", plan.src, icmp.Type.ECHO_REQUEST, plan.dst, 0, plan.size)
+    trace.flow = Flow("icmp", plan.src, icmpv4.Type.ECHO_REQUEST, plan.dst, 0, plan.size)
     if isinstance(decision, Refusal):
         stack.journal.follow(trace, now)
         note_losers(stack, plan.dst, now, trace)
@@ -121,14 +122,14 @@ def _way(stack: Stack, plan: PingPlan, now: int) -> Decision:
     if decision.type == "broadcast":
         stack.journal.follow(trace, now)
         trace.step("route", "pick", now, decision)
-        shown = addr.IPV4.format(plan.dst)
+        shown = format_address(plan.dst)
         refuse(stack, reason.TX_BROADCAST_DENIED, decision.interface.name, now, trace, ip=shown)
     return decision
 
 
 def _recorded(options: bytes) -> list[str] | None:
     found = ipv4_options.recorded(options)
-    return None if found is None else [addr.IPV4.format(address) for address in found]
+    return None if found is None else [format_address(address) for address in found]
 
 
 def _stamped(options: bytes) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def _stamped(options: bytes) -> dict[str, Any]:
     for stamp in found[0]:
         row: dict[str, Any] = {"ms": stamp.ms}
         if stamp.address is not None:
-            row = {"address": addr.IPV4.format(stamp.address), **row}
+            row = {"address": format_address(stamp.address), **row}
         rows.append(row if stamp.standard else {**row, "nonstandard": True})
     return {"timestamps": rows, "unrecorded": found[1] or None}
 
@@ -174,8 +175,8 @@ class PingJob(Job):
         plan = self._plan
         self.emit(
             "start",
-            dst=addr.IPV4.format(plan.dst),
-            src=None if self._src is None else addr.IPV4.format(self._src),
+            dst=format_address(plan.dst),
+            src=None if self._src is None else format_address(self._src),
             dev=plan.dev,
             size=plan.size,
         )
@@ -250,8 +251,8 @@ class PingJob(Job):
         if len(self._recent) > FOLLOWED:
             del self._recent[next(iter(self._recent))]
         body = bytes(i & 0xFF for i in range(plan.size))
-        message = icmp.IcmpMessage(
-            icmp.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, body
+        message = icmpv4.IcmpMessage(
+            icmpv4.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, body
         )
         try:
             icmp_output(
@@ -290,13 +291,13 @@ class PingJob(Job):
                 "reply",
                 seq=reply.sequence,
                 ttl=reply.ttl,
-                bytes=len(reply.data) + icmp.HEADER_LEN,
+                bytes=len(reply.data) + icmpv4.HEADER_LEN,
                 rtt_ns=rtt,
                 dup=True if again else None,
                 tos=reply.tos or None,
                 record_route=_recorded(reply.options),
                 **_stamped(reply.options),
-                **{"from": addr.IPV4.format(reply.src)},
+                **{"from": format_address(reply.src)},
             )
         while client.errors:
             error = client.errors.popleft()
@@ -320,7 +321,7 @@ class PingJob(Job):
         self._errors += 1
         self.emit(
             "error", seq=sequence, message=message, reason=name,
-            **{"from": addr.IPV4.format(offender)},
+            **{"from": format_address(offender)},
         )  # fmt: skip
 
     def result(self, now: int) -> dict[str, Any]:
@@ -344,7 +345,7 @@ class PingJob(Job):
             if trace.fate is Fate.SENT and trace.complaint is None:
                 unanswered(
                     self._stack, trace, reason.ICMP_NO_REPLY, now,
-                    n=self._sequence, ip=addr.IPV4.format(plan.dst),
+                    n=self._sequence, ip=format_address(plan.dst),
                 )  # fmt: skip
             result.update(blame_fields(trace))
         return result

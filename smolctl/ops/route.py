@@ -19,7 +19,7 @@ from smolctl.stack.fib.route import (
     table_text,
 )
 from smolctl.stack.stack import Stack
-from smolctl.wire import addr
+from smolctl.wire.address import IPV4, format_address
 
 _TYPES = tuple(RouteType)
 _PROTOCOLS = {"0": "unspec", "1": "redirect", "2": "kernel", "3": "boot", "4": "static"}
@@ -33,8 +33,8 @@ def prefix_text(route: Route) -> str:
     """Return a route's prefix as ``ip`` writes it: "default", a bare address, or a CIDR."""
     if route.plen == 0:
         return "default"
-    text = addr.IPV4.format(route.prefix)
-    return text if route.plen == addr.IPV4.bits else f"{text}/{route.plen}"
+    text = format_address(route.prefix)
+    return text if route.plen == IPV4.bits else f"{text}/{route.plen}"
 
 
 def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
@@ -48,7 +48,7 @@ def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
         row["type"] = route.type.value
     row["dst"] = prefix_text(route)
     if route.via is not None:
-        row["gateway"] = addr.IPV4.format(route.via)
+        row["gateway"] = format_address(route.via)
     if route.dev is not None:
         row["dev"] = route.dev
     if table and route.table != TableName.MAIN:
@@ -58,7 +58,7 @@ def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
     if route.scope is not Scope.GLOBAL:
         row["scope"] = route.scope.name.lower()
     if route.prefsrc is not None:
-        row["prefsrc"] = addr.IPV4.format(route.prefsrc)
+        row["prefsrc"] = format_address(route.prefsrc)
     if route.metric:
         row["metric"] = route.metric
     row["flags"] = _flags(stack, route)
@@ -82,7 +82,7 @@ def _flags(stack: Stack, route: Route) -> list[str]:
 def _hop_row(stack: Stack, hop: Hop) -> Row:
     row: Row = {}
     if hop.via is not None:
-        row["gateway"] = addr.IPV4.format(hop.via)
+        row["gateway"] = format_address(hop.via)
     row.update(dev=hop.dev, weight=hop.weight, flags=_flags(stack, hop))
     return row
 
@@ -168,7 +168,7 @@ def _matching(ctx: Context, args: Args) -> Iterator[Route]:
 
 
 def _inside(inner: tuple[int, int], outer: tuple[int, int]) -> bool:
-    shift = addr.IPV4.bits - outer[1]
+    shift = IPV4.bits - outer[1]
     return inner[1] >= outer[1] and inner[0] >> shift == outer[0] >> shift
 
 
@@ -217,7 +217,7 @@ def _protocol(args: Args) -> str | None:
 def _parse(ctx: Context, args: Args, *, delete: bool = False) -> Route:
     text = args.required("dst")
     prefix = args.prefix("dst") or (0, 0)
-    plen = addr.IPV4.bits if prefix[1] is None else prefix[1]
+    plen = IPV4.bits if prefix[1] is None else prefix[1]
     kind = RouteType(args.choice("type", _TYPES) or "unicast")
     table = table_number(args, every=False)
     if table is None:
@@ -237,7 +237,7 @@ def _parse(ctx: Context, args: Args, *, delete: bool = False) -> Route:
             kind is RouteType.UNICAST and via is None and not ways
         ):
             scope = Scope.LINK
-    if delete and prefix[0] & ((1 << (addr.IPV4.bits - plen)) - 1):
+    if delete and prefix[0] & ((1 << (IPV4.bits - plen)) - 1):
         raise InvalidArgument(f"{text} has host bits set")
     route = Route(
         prefix[0],

@@ -8,7 +8,7 @@ from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
 from smolctl.stack.fib.path_mtu import Path, PathMtu
 from smolctl.stack.stack import Stack
-from smolctl.wire import addr
+from smolctl.wire.address import IPV4, format_address
 
 NS_PER_S = 1_000_000_000
 
@@ -52,9 +52,9 @@ def flush(ctx: Context, args: Args) -> list[Row]:
 
 
 def _row(ctx: Context, path: Path, known: PathMtu) -> Row:
-    row: Row = {"dst": addr.IPV4.format(path.dst)}
+    row: Row = {"dst": format_address(path.dst)}
     if path.next_hop != path.dst:
-        row["gateway"] = addr.IPV4.format(path.next_hop)
+        row["gateway"] = format_address(path.next_hop)
     return {
         **row, "dev": path.dev, "flags": [], "cache": [], **metrics(ctx.stack, known, ctx.now),
     }  # fmt: skip
@@ -80,5 +80,5 @@ def _matching(ctx: Context, args: Args) -> list[tuple[Path, PathMtu]]:
 
 
 def _inside(address: int, prefix: int, plen: int) -> bool:
-    shift = addr.IPV4.bits - plen
+    shift = IPV4.bits - plen
     return address >> shift == prefix >> shift

@@ -21,7 +21,8 @@ from smolctl.stack.ipv4.input import verdict
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Owner
 from smolctl.stack.trace.trace import Trace
-from smolctl.wire import addr, ipv4
+from smolctl.wire import ipv4
+from smolctl.wire.address import format_address
 
 # What Linux's lookup says of a packet that it would forward, which gets an ICMP error or none.
 _ERRNO_ON = {
@@ -56,7 +57,7 @@ def get(ctx: Context, args: Args) -> Iterable[Row]:
     if args.flag("fibmatch"):
         route = decision.route
         if route is None:
-            raise NotFound(f"no route matches {addr.IPV4.format(dst)}")
+            raise NotFound(f"no route matches {format_address(dst)}")
         whole = route.whole if isinstance(route, Hop) and route.whole is not None else route
         rows = [route_row(stack, whole, table=True)]
     else:
@@ -106,15 +107,15 @@ def _get_row(stack: Stack, decision: Decision, src: int | None, now: int) -> Row
     row: Row = {}
     if decision.type != "unicast":
         row["type"] = decision.type
-    row["dst"] = addr.IPV4.format(decision.dst)
+    row["dst"] = format_address(decision.dst)
     if src is not None:
-        row["from"] = addr.IPV4.format(src)
+        row["from"] = format_address(src)
     if decision.gateway is not None:
-        row["gateway"] = addr.IPV4.format(decision.gateway)
+        row["gateway"] = format_address(decision.gateway)
     row["dev"] = decision.interface.name
     row.update(_table(stack, decision.route))
     if src is None and decision.src is not None:
-        row["prefsrc"] = addr.IPV4.format(decision.src)
+        row["prefsrc"] = format_address(decision.src)
     route = decision.route
     flags = ["onlink"] if route is not None and route.onlink else []
     if not decision.interface.carrier:
@@ -178,9 +179,9 @@ def _incoming(stack: Stack, dst: int, src: int | None, iif: str, traits: Traits,
     owner = next((step.facts for step in trace.steps if isinstance(step.facts, Owner)), None)
     route = None if owner is None else owner.route
     kind = "broadcast" if route is None else route.type.value
-    row: Row = {"type": kind, "dst": addr.IPV4.format(dst)}
+    row: Row = {"type": kind, "dst": format_address(dst)}
     if src is not None:
-        row["from"] = addr.IPV4.format(src)
+        row["from"] = format_address(src)
     row.update(
         dev=stack.loopback.name, **_table(stack, route), flags=[], cache=_CACHE[kind], iif=iif
     )

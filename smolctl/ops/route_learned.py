@@ -5,7 +5,7 @@ from smolctl.ops.context import Context, Row
 from smolctl.stack.fib.exceptions import RouteException
 from smolctl.stack.ip.route_output import Decision, decide
 from smolctl.stack.stack import Stack
-from smolctl.wire import addr
+from smolctl.wire.address import IPV4, format_address
 
 NS_PER_S = 1_000_000_000
 
@@ -18,8 +18,8 @@ def expires(found: RouteException, now: int) -> int:
 def row(found: RouteException, now: int) -> Row:
     """Return a redirect with the keys of ``ip -j route show cache``."""
     return {
-        "dst": addr.IPV4.format(found.dst),
-        "gateway": addr.IPV4.format(found.gateway),
+        "dst": format_address(found.dst),
+        "gateway": format_address(found.gateway),
         "dev": found.route.dev,
         "flags": [],
         "cache": ["redirected"],
@@ -50,5 +50,5 @@ def _in_use(stack: Stack, found: RouteException) -> bool:
 
 
 def _inside(address: int, prefix: int, plen: int) -> bool:
-    shift = addr.IPV4.bits - plen
+    shift = IPV4.bits - plen
     return address >> shift == prefix >> shift

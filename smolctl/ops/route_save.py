@@ -9,7 +9,7 @@ from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import KERNEL, Route, RouteType, Scope, TableName, table_text
 from smolctl.stack.fib.table import COARSE_BITS, RouteTable
 from smolctl.stack.stack import Stack
-from smolctl.wire import addr
+from smolctl.wire.address import IPV4, format_address
 
 _LOCAL_TYPES = (RouteType.LOCAL, RouteType.BROADCAST)
 _SCAFFOLD = {"protocol": "255"}
@@ -35,7 +35,7 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
     """Yield what makes the routes of ``ctx`` from those that ``fresh`` has already."""
     yield from _wake(ctx.stack, fresh.stack)
     work = _Work()
-    empty = RouteTable(addr.IPV4.bits, COARSE_BITS)
+    empty = RouteTable(IPV4.bits, COARSE_BITS)
     for number in {**dict.fromkeys(fresh.stack.fib.tables), **ctx.stack.fib.tables}:
         mine = ctx.stack.fib.tables.get(number, empty)
         theirs = fresh.stack.fib.tables.get(number, empty)
@@ -105,7 +105,7 @@ def _anew(stack: Stack, fresh: Stack, wanted: list[Route], present: list[Route])
     sources = {route.prefsrc: 0 for route in wanted if route.prefsrc is not None}
     dev = links[0].name if links else stack.loopback.name
     own = [
-        {"dst": addr.IPV4.format(source), "type": "local", "dev": dev, **_SCAFFOLD}
+        {"dst": format_address(source), "type": "local", "dev": dev, **_SCAFFOLD}
         for source in sources
     ]
     yield from (_state(name, "up") for name in down)
@@ -154,13 +154,13 @@ def _needs(stack: Stack, route: Route) -> Iterator[Words]:
     """Yield routes that must be there while this one is added, and are not."""
     source = route.prefsrc
     if source is not None and not stack.fib.is_local(source):
-        yield {"dst": addr.IPV4.format(source), "type": "local", "dev": "lo", **_SCAFFOLD}
+        yield {"dst": format_address(source), "type": "local", "dev": "lo", **_SCAFFOLD}
     ways = {(hop.via, hop.dev, hop.onlink, hop.on_link): hop for hop in _hops(route)}
     for hop in ways.values():
         via = hop.via
         if via is None:
             continue
-        gateway: Words = {"dst": addr.IPV4.format(via), "dev": hop.dev, **_SCAFFOLD}
+        gateway: Words = {"dst": format_address(via), "dev": hop.dev, **_SCAFFOLD}
         if hop.onlink:
             if stack.fib.is_local(via) or stack.is_broadcast(via):  # it became so afterwards
                 yield {**gateway, "table": "local"}
@@ -195,8 +195,8 @@ def words(route: Route, *, full: bool = False) -> Words:
         route: which one.
         full: leave nothing out that is as usual: there are others to the same prefix.
     """
-    prefix = addr.IPV4.format(route.prefix)
-    args: Words = {"dst": f"{prefix}/{route.plen}" if route.plen < addr.IPV4.bits else prefix}
+    prefix = format_address(route.prefix)
+    args: Words = {"dst": f"{prefix}/{route.plen}" if route.plen < IPV4.bits else prefix}
     if route.plen == 0:
         args["dst"] = "default"
     if route.type is not RouteType.UNICAST or full:
@@ -205,7 +205,7 @@ def words(route: Route, *, full: bool = False) -> Words:
         args["nexthop"] = [{**_way(hop), "weight": str(hop.weight)} for hop in route.hops]
     args |= _way(route)
     if route.prefsrc is not None:
-        args["src"] = addr.IPV4.format(route.prefsrc)
+        args["src"] = format_address(route.prefsrc)
     if route.metric or full:
         args["metric"] = str(route.metric)
     if route.scope is not _usual_scope(route) or full:
@@ -223,7 +223,7 @@ def _way(hop: Route) -> Words:
     """Return the arguments for one next hop."""
     args: Words = {}
     if hop.via is not None:
-        args["via"] = addr.IPV4.format(hop.via)
+        args["via"] = format_address(hop.via)
     if hop.dev is not None:
         args["dev"] = hop.dev
     if hop.onlink:

@@ -14,7 +14,7 @@ from smolctl.stack.explain.route_words import protocol_text
 from smolctl.stack.fib.route import table_text
 from smolctl.stack.fib.rule import PRIORITY_MAX, Ports, Rule, RuleAction
 from smolctl.stack.stack import Stack
-from smolctl.wire import addr
+from smolctl.wire.address import IPV4, format_address
 
 _TYPES = ("unicast", "lookup", "blackhole", "unreachable", "prohibit", "nop")
 _PROTOCOLS = {"0": "", "unspec": "", "2": "kernel", "3": "boot", "4": "static"}
@@ -29,12 +29,12 @@ def rule_row(stack: Stack, rule: Rule, *, details: bool = False) -> Row:
     row: Row = {"priority": rule.priority}
     if rule.invert:
         row["not"] = None
-    row["src"] = addr.IPV4.format(rule.src) if rule.src_len else "all"
-    if 0 < rule.src_len < addr.IPV4.bits:
+    row["src"] = format_address(rule.src) if rule.src_len else "all"
+    if 0 < rule.src_len < IPV4.bits:
         row["srclen"] = rule.src_len
     if rule.dst_len:
-        row["dst"] = addr.IPV4.format(rule.dst)
-        if rule.dst_len < addr.IPV4.bits:
+        row["dst"] = format_address(rule.dst)
+        if rule.dst_len < IPV4.bits:
             row["dstlen"] = rule.dst_len
     if rule.tos:
         row["tos"] = f"0x{rule.tos:02x}"
@@ -131,7 +131,7 @@ def _parse(args: Args) -> tuple[Rule, frozenset[str]]:
         ("ipproto", ipproto or None),
         ("sport", _ports(args, "sport")),
         ("dport", _ports(args, "dport")),
-        ("suppress", args.integer("suppress_prefixlength", 0, addr.IPV4.bits)),
+        ("suppress", args.integer("suppress_prefixlength", 0, IPV4.bits)),
         ("priority", args.integer("priority", 0, PRIORITY_MAX)),
         ("target", args.integer("goto", 1, PRIORITY_MAX)),
         ("table", table_number(args, every=False)),
@@ -208,7 +208,7 @@ def _within(address: int, plen: int, wanted: tuple[int, int] | None) -> bool:
     """Tell whether a rule's prefix begins as the wanted one does, as ``ip rule show`` has it."""
     if wanted is None or not wanted[1]:
         return True
-    return plen > 0 and not (address ^ wanted[0]) >> addr.IPV4.bits - wanted[1]
+    return plen > 0 and not (address ^ wanted[0]) >> IPV4.bits - wanted[1]
 
 
 # --- save -----------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def _words(rule: Rule) -> Words:
         args["not"] = True
     for word, address, plen in (("from", rule.src, rule.src_len), ("to", rule.dst, rule.dst_len)):
         if plen:
-            args[word] = f"{addr.IPV4.format(address)}/{plen}"
+            args[word] = f"{format_address(address)}/{plen}"
     for word, name in (("iif", rule.iif), ("oif", rule.oif)):
         if name is not None:
             args[word] = name

@@ -7,7 +7,7 @@ from smolctl.ops.context import Context, Row
 from smolctl.stack.transport.ping import EchoClient
 from smolctl.stack.transport.send_queue import SendQueue
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import addr
+from smolctl.wire.address import format_address
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
@@ -27,7 +27,7 @@ def socket_row(socket: UdpSocket | EchoClient) -> Row:
             "recv_q": len(socket.replies),
             "local": "0.0.0.0",
             "local_port": socket.ident,
-            "peer": addr.IPV4.format(socket.dst),
+            "peer": format_address(socket.dst),
             "owner": "ping",
         }
     row: Row = {
@@ -35,11 +35,11 @@ def socket_row(socket: UdpSocket | EchoClient) -> Row:
         "state": "UNCONN" if socket.peer is None else "ESTAB",
         "recv_q": socket.queue_bytes,
         "rcvbuf": socket.rcvbuf,
-        "local": addr.IPV4.format(socket.local),
+        "local": format_address(socket.local),
         "local_port": socket.port,
     }
     if socket.peer is not None:
-        row["peer"] = addr.IPV4.format(socket.peer)
+        row["peer"] = format_address(socket.peer)
         row["peer_port"] = socket.peer_port
     if socket.dev is not None:
         row["dev"] = socket.dev
@@ -60,11 +60,11 @@ def _waiting(queue: SendQueue) -> Row:
     row: Row = {
         "send_q": queue.bytes,
         "waiting": len(queue.items),
-        "waits_to": addr.IPV4.format(first.dst),
+        "waits_to": format_address(first.dst),
         "waits_port": first.dport,
     }
     if queue.hop is not None:
-        row["next_hop"] = addr.IPV4.format(queue.hop[1])
+        row["next_hop"] = format_address(queue.hop[1])
     if first.trace.reason is not None:
         row["reason"] = first.trace.reason.name
     if first.trace.id:

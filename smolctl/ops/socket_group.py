@@ -7,7 +7,7 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.ip.groups import ANYBODY, Filter
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import addr
+from smolctl.wire.address import format_address, is_multicast
 
 INTERFACE = "addr dev index"
 """The arguments that name an interface: by an address that it has, its name, or its number."""
@@ -34,7 +34,7 @@ def send_by(stack: Stack, socket: UdpSocket, args: Args) -> None:
         owner = stack.interface_of(source)
         if owner is None:
             raise AddressNotAvailable(
-                f"no interface has the address {addr.IPV4.format(source)}", hint="smolctl addr show"
+                f"no interface has the address {format_address(source)}", hint="smolctl addr show"
             )
         name = owner.name
     if name is not None and socket.dev not in (None, name):
@@ -62,7 +62,7 @@ def change(stack: Stack, socket: UdpSocket, args: Args) -> None:
     joined = (group, interface.name) in socket.groups
     if what == "join":
         if joined:
-            shown = addr.IPV4.format(group)
+            shown = format_address(group)
             raise AddressInUse(f"the socket has joined {shown} on {interface.name} already")
         maddr_config.join(stack, socket, interface, group, ANYBODY)
     elif what == "join_source" and not joined:
@@ -85,7 +85,7 @@ _SOURCES = {
 
 def _leave(stack: Stack, socket: UdpSocket, group: int, args: Args) -> None:
     """Leave a group. Whoever names no interface that there is, is in no group there."""
-    shown, named = addr.IPV4.format(group), any(name in args for name in INTERFACE.split())
+    shown, named = format_address(group), any(name in args for name in INTERFACE.split())
     try:
         interface = _interface(stack, group, args)
     except InvalidArgument:
@@ -101,7 +101,7 @@ def _leave(stack: Stack, socket: UdpSocket, group: int, args: Args) -> None:
 
 def _interface(stack: Stack, group: int, args: Args) -> Interface:
     """Return the interface that is meant (Linux ``ip_mc_find_dev``)."""
-    name = _named(stack, args) if addr.is_multicast(group) else None
+    name = _named(stack, args) if is_multicast(group) else None
     return maddr_config.interface_for(stack, group, name, args.address("addr") or 0)
 
 

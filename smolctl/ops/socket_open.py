@@ -19,7 +19,8 @@ from smolctl.stack.ip.route_output import Refusal, decide, rejection
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.udp import blocked
 from smolctl.stack.transport.udp.socket import ANY, DATAGRAM_OVERHEAD, SocketError, UdpSocket
-from smolctl.wire import addr, ipv4, udp
+from smolctl.wire import ipv4, udp
+from smolctl.wire.address import format_address
 
 BATCH = 256
 """Most datagrams that a program gets in one message."""
@@ -192,7 +193,7 @@ class SocketJob(Job):
         if stack.is_broadcast(peer) and not socket.broadcast:
             raise rejection(
                 reason.TX_BROADCAST_DENIED,
-                {"ip": addr.IPV4.format(peer), "port": args.integer("port", 0, wire.MAX_PORT)},
+                {"ip": format_address(peer), "port": args.integer("port", 0, wire.MAX_PORT)},
             )
         stack.udp_connect(socket, peer, args.integer("port", 0, wire.MAX_PORT) or 0)
 
@@ -224,7 +225,7 @@ class SocketJob(Job):
 
     def _answer(self, number: int, **fields: int) -> None:
         socket = self._socket
-        local = addr.IPV4.format(socket.local)
+        local = format_address(socket.local)
         self.emit("answer", number=number, addr=local, port=socket.port, **fields)
 
     def _refuse(self, error: SmolctlError, number: int) -> None:

@@ -15,7 +15,8 @@ from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.errors import unanswered
-from smolctl.wire import addr, ipv4_options
+from smolctl.wire import ipv4_options
+from smolctl.wire.address import format_address, parse_address
 
 PORT, FIXED_PORT = 33434, 53
 """First port of UDP probes, and that of ``-U`` (traceroute's own)."""
@@ -132,7 +133,7 @@ def _waits(text: str | None) -> tuple[int, float, float]:
 
 def _address(text: str) -> int:
     try:
-        return addr.IPV4.parse(text)
+        return parse_address(text)
     except ValueError as error:
         raise InvalidArgument(f"gateways: {error}") from None
 
@@ -163,7 +164,7 @@ class TracerouteJob(Job):
         """Announce it and send the first probes."""
         plan = self._plan
         self.emit(
-            "start", dst=addr.IPV4.format(plan.dst), max_hops=plan.last,
+            "start", dst=format_address(plan.dst), max_hops=plan.last,
             bytes=plan.size + _HEADERS + len(ipv4_options.outgoing(plan.options, 0).raw),
         )  # fmt: skip
         self._advance(now)
@@ -258,7 +259,7 @@ class TracerouteJob(Job):
             reason=None if error is None else error.reason.name,
             mark=None if answer is None else traceroute_probe.mark(answer) or None,
             id=probe.trace.id or None,
-            **{"from": None if answer is None else addr.IPV4.format(answer.src)},
+            **{"from": None if answer is None else format_address(answer.src)},
         )  # fmt: skip
 
     # --- waiting ----------------------------------------------------------------------------------
@@ -291,7 +292,7 @@ class TracerouteJob(Job):
         told = [probe for probe in self._probes[: self._end] if probe.done]
         reached = next((probe for probe in told if probe.answer and probe.answer.reached), None)
         result: dict[str, Any] = {
-            "dst": addr.IPV4.format(self._plan.dst),
+            "dst": format_address(self._plan.dst),
             "ok": reached is not None,
             "sent": sum(probe.sent_ns is not None for probe in self._probes),
             "answered": sum(probe.answer is not None for probe in told),
@@ -318,9 +319,9 @@ class TracerouteJob(Job):
             where = heard[-1].answer if heard else None
             unanswered(
                 self._stack, last.trace, reason.ICMP_HOPS_SILENT, now,
-                ip=addr.IPV4.format(self._plan.dst), n=last.ttl,
+                ip=format_address(self._plan.dst), n=last.ttl,
                 hop=heard[-1].ttl if heard else None,
-                last=None if where is None else addr.IPV4.format(where.src),
+                last=None if where is None else format_address(where.src),
             )  # fmt: skip
         return blame_fields(last.trace)
 

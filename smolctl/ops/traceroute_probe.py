@@ -9,7 +9,7 @@ from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.udp.socket import ANY, SocketError, UdpSocket
-from smolctl.wire import icmp, ipv4_options
+from smolctl.wire import icmpv4, ipv4_options
 
 
 class Marks(NamedTuple):
@@ -141,8 +141,8 @@ class EchoProber:
         """Send one; see ``Prober``."""
         sequence = (self._first + number) & 0xFFFF
         self._numbers[sequence] = number
-        message = icmp.IcmpMessage(
-            icmp.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, _filled(len(payload))
+        message = icmpv4.IcmpMessage(
+            icmpv4.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, _filled(len(payload))
         )
         icmp_output(
             self._stack, message, self._dst, now, src=self._src, dev=self._dev, ttl=ttl,
@@ -187,30 +187,30 @@ def mark(answer: Answer) -> str:
     if answer.own:
         return "!H"  # as Linux has it: the host itself says that nobody answers its ARP
     kind, code = error.detail.get("type"), error.detail.get("icmp_code")
-    if kind == icmp.Type.TIME_EXCEEDED:
-        return "" if code == icmp.TimeExceeded.TTL else f"!<{kind}-{code}>"
-    if kind != icmp.Type.DEST_UNREACHABLE:
+    if kind == icmpv4.Type.TIME_EXCEEDED:
+        return "" if code == icmpv4.TimeExceeded.TTL else f"!<{kind}-{code}>"
+    if kind != icmpv4.Type.DEST_UNREACHABLE:
         return f"!<{kind}-{code}>"
-    if code == icmp.Unreachable.FRAG_NEEDED:
+    if code == icmpv4.Unreachable.FRAG_NEEDED:
         return f"!F-{error.detail.get('mtu') or 0}"
-    if code == icmp.Unreachable.PORT:
+    if code == icmpv4.Unreachable.PORT:
         return ""
     return _MARKS.get(code, f"!<{code}>") if isinstance(code, int) else ""
 
 
 _MARKS: dict[int, str] = {
-    icmp.Unreachable.NET: "!N",
-    icmp.Unreachable.NET_UNKNOWN: "!N",
-    icmp.Unreachable.HOST_ISOLATED: "!N",
-    icmp.Unreachable.NET_TOS: "!N",
-    icmp.Unreachable.HOST: "!H",
-    icmp.Unreachable.HOST_UNKNOWN: "!H",
-    icmp.Unreachable.HOST_TOS: "!H",
-    icmp.Unreachable.NET_PROHIBITED: "!X",
-    icmp.Unreachable.HOST_PROHIBITED: "!X",
-    icmp.Unreachable.ADMIN: "!X",
-    icmp.Unreachable.PROTOCOL: "!P",
-    icmp.Unreachable.SOURCE_ROUTE_FAILED: "!S",
-    icmp.Unreachable.PRECEDENCE_VIOLATION: "!V",
-    icmp.Unreachable.PRECEDENCE_CUTOFF: "!C",
+    icmpv4.Unreachable.NET: "!N",
+    icmpv4.Unreachable.NET_UNKNOWN: "!N",
+    icmpv4.Unreachable.HOST_ISOLATED: "!N",
+    icmpv4.Unreachable.NET_TOS: "!N",
+    icmpv4.Unreachable.HOST: "!H",
+    icmpv4.Unreachable.HOST_UNKNOWN: "!H",
+    icmpv4.Unreachable.HOST_TOS: "!H",
+    icmpv4.Unreachable.NET_PROHIBITED: "!X",
+    icmpv4.Unreachable.HOST_PROHIBITED: "!X",
+    icmpv4.Unreachable.ADMIN: "!X",
+    icmpv4.Unreachable.PROTOCOL: "!P",
+    icmpv4.Unreachable.SOURCE_ROUTE_FAILED: "!S",
+    icmpv4.Unreachable.PRECEDENCE_VIOLATION: "!V",
+    icmpv4.Unreachable.PRECEDENCE_CUTOFF: "!C",
 }

@@ -21,7 +21,8 @@ from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.fastpath.udp import udp_send_many
 from smolctl.stack.ip.groups import ANYBODY, Filter
 from smolctl.stack.transport.udp.socket import ANY, RawDatagram, UdpSocket
-from smolctl.wire import addr, ipv4_options, udp
+from smolctl.wire import ipv4_options, udp
+from smolctl.wire.address import format_address, is_multicast
 
 RETRY_NS = 5_000_000
 """When to look again whether a client that fell behind has room."""
@@ -66,7 +67,7 @@ def send(ctx: Context, args: Args) -> Job:
     options = b"" if words is None else option_words.parse(words)
     socket = ctx.stack.udp_open("udp send")
     # To a group, 0 is for the members on this stack alone (RFC 1112 6.1).
-    socket.ttl = socket.multicast_ttl = args.integer("ttl", int(not addr.is_multicast(dst)), 255)
+    socket.ttl = socket.multicast_ttl = args.integer("ttl", int(not is_multicast(dst)), 255)
     socket.tos = args.tos("tos") or 0
     socket.options = options
     socket.broadcast, socket.pmtudisc = args.flag("broadcast"), args.pmtudisc(socket.pmtudisc)
@@ -170,7 +171,7 @@ class RecvJob(Job):
         """Say where it listens."""
         socket = self._socket
         dev = next((dev for _, dev in socket.groups), socket.dev)
-        self.emit("bound", addr=addr.IPV4.format(socket.local), port=socket.port, dev=dev)
+        self.emit("bound", addr=format_address(socket.local), port=socket.port, dev=dev)
         if self._wait_ns is not None:
             self._end_ns = self.deadline = now + self._wait_ns
         socket.handler = self._take_up
@@ -196,13 +197,13 @@ class RecvJob(Job):
             self._received += 1
             self.emit(
                 "datagram",
-                src=addr.IPV4.format(datagram.src),
+                src=format_address(datagram.src),
                 sport=datagram.sport,
-                dst=addr.IPV4.format(datagram.dst),
+                dst=format_address(datagram.dst),
                 dport=datagram.dport,
                 dev=datagram.dev,
                 tos=datagram.tos or None,
-                options=ipv4_options.text(datagram.options, addr.IPV4.format) or None,
+                options=ipv4_options.text(datagram.options, format_address) or None,
                 data=b2a_base64(datagram.payload, newline=False).decode(),
                 time=round(self._wall(datagram.at_ns), 6),
             )
@@ -275,7 +276,7 @@ class EchoJob(RecvJob):
         if self._judged != (dst, stack.generation):
             self._judged = dst, stack.generation
             # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
-            self._own = None if addr.is_multicast(dst) or stack.is_broadcast(dst) else dst
+            self._own = None if is_multicast(dst) or stack.is_broadcast(dst) else dst
         own = self._own
         number = udp_send_many(stack, socket, payloads, src, sport, now, own)
         if self._quiet and number == len(payloads):
@@ -287,13 +288,13 @@ class EchoJob(RecvJob):
                 stack.udp_send(socket, payload, src, sport, now, None, own)
             except (SendRejected, NoBuffers) as error:
                 if not self._quiet:
-                    self.emit("failed", dst=addr.IPV4.format(src), **error_fields(error))
+                    self.emit("failed", dst=format_address(src), **error_fields(error))
             else:
                 sent.append(payload)
         self._echoed += len(sent)
         if not self._quiet:
             for payload in sent:
-                self.emit("echoed", src=addr.IPV4.format(src), sport=sport, bytes=len(payload))
+                self.emit("echoed", src=format_address(src), sport=sport, bytes=len(payload))
 
     def result(self, now: int) -> dict[str, Any]:
         """Return how many came and how many went back."""

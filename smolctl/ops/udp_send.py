@@ -13,7 +13,7 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.errors import unanswered
 from smolctl.stack.transport.udp.socket import SocketError, UdpSocket
-from smolctl.wire import addr
+from smolctl.wire.address import format_address
 
 OUTSTANDING_LIMIT = 64
 """Datagrams of one ``udp send`` without a fate; more wait, so that it never overruns a queue."""
@@ -132,15 +132,15 @@ class SendJob(Job):
             self._last = trace
             if plan.quiet:
                 return
-            gateway = None if trace.gateway is None else addr.IPV4.format(trace.gateway)
+            gateway = None if trace.gateway is None else format_address(trace.gateway)
             self.emit(
                 "sent",
                 seq=shot.seq,
                 id=trace.id,
                 bytes=len(plan.payload),
-                src=addr.IPV4.format(trace.src or 0),
+                src=format_address(trace.src or 0),
                 sport=self._socket.port,
-                dst=addr.IPV4.format(plan.dst),
+                dst=format_address(plan.dst),
                 dport=plan.port,
                 dev=trace.dev,
                 gateway=gateway,
@@ -207,7 +207,7 @@ class SendJob(Job):
                 continue
             self.emit(
                 "reply",
-                src=addr.IPV4.format(datagram.src),
+                src=format_address(datagram.src),
                 sport=datagram.sport,
                 data=b2a_base64(datagram.payload, newline=False).decode(),
                 rtt_ms=(datagram.at_ns - self._last_ns) / 1e6,
@@ -232,7 +232,7 @@ class SendJob(Job):
             errno=error.errno_name,
             message=error.reason.why(error.detail),
             hint=error.reason.hint(error.detail),
-            **{"from": addr.IPV4.format(error.offender)},
+            **{"from": format_address(error.offender)},
         )
 
     def result(self, now: int) -> dict[str, Any]:
@@ -274,7 +274,7 @@ class SendJob(Job):
         if last is not None and last.complaint is None:
             unanswered(
                 self._stack, last, reason.UDP_NO_REPLY, now,
-                ip=addr.IPV4.format(plan.dst), port=plan.port, seconds=plan.wait_ns / 1e9,
+                ip=format_address(plan.dst), port=plan.port, seconds=plan.wait_ns / 1e9,
             )  # fmt: skip
         return last
 

@@ -13,8 +13,9 @@ from smolctl.stack.link.impairment import Impairment
 from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.neighbor.proxy import Proxies
 from smolctl.stack.sysctl.settings import Settings
-from smolctl.wire import addr, igmp
-from smolctl.wire.run import Datagram
+from smolctl.wire import igmp
+from smolctl.wire.address import IPV4, ZERO_MAC
+from smolctl.wire.offload.run import Datagram
 
 if TYPE_CHECKING:
     from smolctl.stack.fastpath.forward import ForwardFlow
@@ -133,9 +134,9 @@ def make_interface(
     random: Callable[[], float],
 ) -> Interface:
     """Return an interface without addresses, that is up."""
-    addresses = AddressList(addr.IPV4.bits)
+    addresses = AddressList(IPV4.bits)
     claims, proxies = Claims(settings, random), Proxies(settings, random)
     return Interface(
-        name, index, kind, medium, mac or addr.ZERO_MAC, mtu, addresses, claims, proxies,
+        name, index, kind, medium, mac or ZERO_MAC, mtu, addresses, claims, proxies,
         Groups(igmp.ALL_HOSTS), Igmp(settings, random),
     )  # fmt: skip

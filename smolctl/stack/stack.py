@@ -48,8 +48,9 @@ from smolctl.stack.transport.ports import UdpTable
 from smolctl.stack.transport.udp import blocked
 from smolctl.stack.transport.udp.output import udp_autobind, udp_output
 from smolctl.stack.transport.udp.socket import ANY, UdpSocket
-from smolctl.wire import addr, ipv4
-from smolctl.wire.run import Datagram
+from smolctl.wire import ipv4
+from smolctl.wire.address import IPV4, is_limited_broadcast, is_multicast
+from smolctl.wire.offload.run import Datagram
 
 LOOPBACK_NAME = "lo"
 _LOOP_BUDGET = 16_384
@@ -77,7 +78,7 @@ class Stack:
         self.settings = settings if settings is not None else Settings()
         self.random = random
         self.wall_time: Callable[[int], float] | None = None
-        self.family = addr.IPV4
+        self.family = IPV4
         self.interfaces: dict[str, Interface] = {}
         self.neighbors: dict[str, NeighborCache] = {}
         self.fib, self.rules = Fib(self.family.bits), Rules()
@@ -139,7 +140,7 @@ class Stack:
 
     def is_broadcast(self, address: int) -> bool:
         """Tell whether an address is the limited or one of our networks' broadcast addresses."""
-        if addr.is_limited_broadcast(address):
+        if is_limited_broadcast(address):
             return True
         route = self.fib.lookup(address) if self.fib.merged else self.fib.own(address)
         return route is not None and route.type is RouteType.BROADCAST
@@ -275,7 +276,7 @@ class Stack:
             raise InvalidArgument("the socket is bound already")
         if dev is not None:
             self.interface(dev)
-        group = addr.is_multicast(local) or (local != ANY and self.is_broadcast(local))
+        group = is_multicast(local) or (local != ANY and self.is_broadcast(local))
         if local != ANY and not group and not self.fib.is_local(local):
             raise unavailable(self, local)
         if port == 0:

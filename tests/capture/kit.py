@@ -7,7 +7,7 @@ import subprocess
 from smolctl.capture import Interface, Record, reader
 from smolctl.capture.pcapng import Writer
 from smolctl.wire import ethernet, ipv4, udp
-from smolctl.wire.addr import IPV4
+from smolctl.wire.address import parse_address
 from tests.kit.netns import PATH
 
 TCPDUMP = shutil.which("tcpdump", path=PATH)
@@ -15,7 +15,7 @@ NOW_NS = 1_700_000_000_123_456_789
 
 
 def datagram(dport: int = 7, payload: bytes = b"hello") -> bytes:
-    src, dst = IPV4.parse("10.0.0.1"), IPV4.parse("10.0.0.2")
+    src, dst = parse_address("10.0.0.1"), parse_address("10.0.0.2")
     segment = udp.to_bytes(1000, dport, payload, src, dst)
     header = ipv4.Ipv4Header(5, 0, 20 + len(segment), 1, False, False, 0, 64, 17, src, dst)
     return header.to_bytes() + segment

@@ -1,7 +1,7 @@
 """What the conformance tests share: frames as bytes, for checks that no codec of ours may blur."""
 
 from smolctl.stack.link.outbox import frames_of
-from smolctl.wire.run import MAX_SEGMENTS, coalesce
+from smolctl.wire.offload.run import MAX_SEGMENTS, coalesce
 from tests.kit.host import Host
 
 

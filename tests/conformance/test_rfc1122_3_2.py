@@ -6,7 +6,7 @@ from scapy.layers.l2 import Ether
 
 from smolctl.errors import InvalidArgument, SendRejected
 from smolctl.stack.neighbor.states import State
-from smolctl.wire import addr
+from smolctl.wire.address import BROADCAST_MAC, multicast_mac
 from tests.kit.host import (
     OTHER_MAC,
     OURS,
@@ -232,7 +232,7 @@ def test_rfc1122_3_2_2_5_parameter_problem_has_words_for_the_user(host: Host) ->
 
 
 def test_rfc1122_3_2_2_6_an_echo_request_to_a_group_is_discarded(host: Host) -> None:
-    to = addr.multicast_mac(ip("224.0.0.251"))
+    to = multicast_mac(ip("224.0.0.251"))
     assert silently_discarded(host, echo_request(dst="224.0.0.251", to=to))
 
 
@@ -250,5 +250,5 @@ def test_rfc1122_3_2_2_9_a_mask_that_leaves_no_host_is_refused(host: Host, prefi
 
 def test_rfc1122_3_2_2_9_an_address_mask_request_is_not_answered(host: Host) -> None:
     assert silently_discarded(host, icmp_frame(17, 0, 7 << 16, bytes(4)))
-    everybody = icmp_frame(17, 0, 0, bytes(4), dst="255.255.255.255", to=addr.BROADCAST_MAC)
+    everybody = icmp_frame(17, 0, 0, bytes(4), dst="255.255.255.255", to=BROADCAST_MAC)
     assert silently_discarded(host, everybody)

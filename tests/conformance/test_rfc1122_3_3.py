@@ -5,7 +5,8 @@ import pytest
 from smolctl.errors import SendRejected
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.neighbor.states import State
-from smolctl.wire import addr, ipv4, udp
+from smolctl.wire import ipv4, udp
+from smolctl.wire.address import BROADCAST_MAC, is_multicast, multicast_mac
 from tests.kit.clock import SECOND_NS
 from tests.kit.groups import GROUP, group_frame, member
 from tests.kit.host import (
@@ -108,14 +109,14 @@ def test_rfc1122_3_3_6_only_group_addresses_leave_in_group_frames(host: Host) ->
     for dst in (PEER, "10.0.0.255", "255.255.255.255", "224.0.0.251"):
         host.send(socket, dst)
     host.receive(
-        echo_request(to=addr.BROADCAST_MAC),  # a unicast packet in a broadcast frame
-        udp_frame(dport=9, dst="10.0.0.255", to=addr.BROADCAST_MAC),
+        echo_request(to=BROADCAST_MAC),  # a unicast packet in a broadcast frame
+        udp_frame(dport=9, dst="10.0.0.255", to=BROADCAST_MAC),
     )
     frames = [frame for frame in host.sent() if frame.ip]
     assert len(frames) >= 4
     for frame in frames:
         assert frame.ip is not None
-        group = host.stack.is_broadcast(frame.ip.dst) or addr.is_multicast(frame.ip.dst)
+        group = host.stack.is_broadcast(frame.ip.dst) or is_multicast(frame.ip.dst)
         assert bool(frame.dst[0] & 1) == group
 
 
@@ -130,7 +131,7 @@ def test_rfc1122_3_3_7_multicasts_go_out_and_come_in_on_every_link(host: Host) -
         host.sent(dev)
         host.send(host.socket(dev=dev), GROUP)
         (frame,) = host.sent(dev)
-        assert frame.dst == addr.multicast_mac(ip(GROUP))
+        assert frame.dst == multicast_mac(ip(GROUP))
 
 
 def test_rfc1122_3_3_7_a_link_says_whether_it_can_multicast() -> None:

@@ -5,7 +5,7 @@ import pytest
 from smolctl.stack.fib.path_mtu import LIMIT, PLATEAUS, Path, PathMtu
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import addr
+from smolctl.wire.address import format_address
 from tests.kit.host import OURS, PEER, Host, icmp_frame, ip, packet_of, udp_packet
 from tests.stack.reason.provokers import fresh
 
@@ -343,7 +343,7 @@ def test_the_echo_requests_of_ping_teach_as_well(host: Host) -> None:
 def test_rfc1191_6_6_what_is_known_can_be_listed_and_is_bounded(host: Host) -> None:
     socket = host.socket()
     for number in range(LIMIT + 10):
-        too_big(host, socket, 1280, addr.IPV4.format(ip("192.0.2.0") + number))
+        too_big(host, socket, 1280, format_address(ip("192.0.2.0") + number))
     paths = list(host.stack.path_mtus)
     assert len(paths) == LIMIT
     assert paths[0] == (Path(ip("192.0.2.10"), "tap0", ip(ROUTER)), PathMtu(1280, False, host.now))

@@ -3,7 +3,7 @@
 import pytest
 
 from smolctl.stack.neighbor.states import State
-from smolctl.wire import icmp
+from smolctl.wire import icmpv4
 from tests.kit.host import Host, echo_request, frame_of, packet_of, udp_frame, udp_packet
 
 
@@ -27,7 +27,7 @@ def test_rfc1812_4_3_3_3_source_quench_is_never_sent(host: Host) -> None:
     socket.rcvbuf = 300
     host.receive(*[udp_frame(payload=bytes(100)) for _ in range(50)])
     assert host.reasons()["udp-rcvbuf-full"] > 40
-    assert [frame for frame in host.sent() if frame.icmp.type == icmp.Type.SOURCE_QUENCH] == []
+    assert [frame for frame in host.sent() if frame.icmp.type == icmpv4.Type.SOURCE_QUENCH] == []
 
 
 @pytest.mark.parametrize("size", [576 - 28, 1500 - 28])

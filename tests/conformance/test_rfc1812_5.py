@@ -5,7 +5,8 @@ import pytest
 from smolctl.stack.config.link import set_mtu
 from smolctl.stack.fib.route import RouteType
 from smolctl.stack.neighbor.states import State
-from smolctl.wire import addr, icmp
+from smolctl.wire import icmpv4
+from smolctl.wire.address import BROADCAST_MAC, format_address, multicast_mac
 from tests.conformance.kit import again
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import OURS, frame_of, ip, packet_of, udp_frame
@@ -21,7 +22,7 @@ def error(router: Router) -> tuple[int, int, str]:
     """Return type, code and source of the one message that leaves to the near host."""
     (seen,) = router.sent()
     assert header_of(seen).dst == ip(NEAR)
-    return seen.icmp.type, seen.icmp.code, addr.IPV4.format(header_of(seen).src)
+    return seen.icmp.type, seen.icmp.code, format_address(header_of(seen).src)
 
 
 def test_rfc1812_4_2_2_5_the_checksum_is_updated(router: Router) -> None:
@@ -121,14 +122,14 @@ def test_rfc1812_5_3_1_the_time_to_live_is_decremented_and_never_reaches_zero(
 
 
 def test_rfc1812_5_3_4_a_link_layer_broadcast_is_not_forwarded(router: Router) -> None:
-    router.receive(udp_frame(dst=FAR, to=addr.BROADCAST_MAC))
-    router.receive(udp_frame(dst=FAR, to=addr.multicast_mac(1)))
+    router.receive(udp_frame(dst=FAR, to=BROADCAST_MAC))
+    router.receive(udp_frame(dst=FAR, to=multicast_mac(1)))
     assert router.sent("tap1") == []
 
 
 def test_rfc1812_5_3_5_1_a_limited_broadcast_is_not_forwarded(router: Router) -> None:
     router.route("0.0.0.0/0", via=ROUTER)
-    for to in (addr.BROADCAST_MAC, router.tap.mac):
+    for to in (BROADCAST_MAC, router.tap.mac):
         router.receive(udp_frame(dst="255.255.255.255", to=to))
     router.poll()
     assert router.sent("tap1") == []
@@ -138,7 +139,7 @@ def test_rfc1812_5_3_5_2_directed_broadcasts_are_a_switch_that_is_off(router: Ro
     """RFC 2644 2: the default MUST be off."""
     assert router.passed(frame("10.7.0.255")) == []
     router.set("ip.bc_forwarding", 1)
-    assert [seen.dst for seen in router.passed(frame("10.7.0.255"))] == [addr.BROADCAST_MAC]
+    assert [seen.dst for seen in router.passed(frame("10.7.0.255"))] == [BROADCAST_MAC]
 
 
 @pytest.mark.parametrize("src", ["0.0.0.0", "127.0.0.1", "224.0.0.5", "255.255.255.255"])
@@ -180,6 +181,6 @@ def test_rfc1812_5_2_6_fragments_are_not_put_together_on_the_way(router: Router)
 def test_rfc1812_5_2_1_2_an_icmp_message_for_others_is_forwarded_like_any_packet(
     router: Router,
 ) -> None:
-    message = icmp.IcmpMessage(13, 0, 1, bytes(12)).to_bytes()
+    message = icmpv4.IcmpMessage(13, 0, 1, bytes(12)).to_bytes()
     assert len(router.passed(frame_of(packet_of(1, message, NEAR, FAR)))) == 1
     assert router.sent() == []

@@ -2,7 +2,8 @@
 
 import pytest
 
-from smolctl.wire import addr, arp
+from smolctl.wire import arp
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, format_mac
 from tests.conformance.kit import raw
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import DEAD, OTHER_MAC, OUR_MAC, OURS, PEER, PEER_MAC, Host, ip, reply, request
@@ -20,7 +21,7 @@ def test_rfc5227_1_1_a_probe_names_no_target_hardware() -> None:
     probes = [frame.arp for _, frame in api.wire if frame.arp]
     assert len(probes) == 3
     assert {(probe.sender_ip, probe.target_ip) for probe in probes} == {(0, ip(DEAD))}
-    assert {probe.target_mac for probe in probes} == {addr.ZERO_MAC}
+    assert {probe.target_mac for probe in probes} == {ZERO_MAC}
 
 
 def test_rfc5227_2_1_an_address_is_tested_before_it_is_used() -> None:
@@ -62,8 +63,8 @@ def test_rfc5227_2_4_a_defence_is_one_broadcast_announcement(host: Host, policy:
     host.set("arp.defend", policy)
     host.receive(request(OURS, PEER), reply(OURS, OURS))
     frames = [(frame.dst, frame.arp) for frame in host.sent()]
-    mine = arp.ArpPacket(arp.Op.REQUEST, OUR_MAC, ip(OURS), addr.ZERO_MAC, ip(OURS))
-    assert frames == [(addr.BROADCAST_MAC, mine)] * (policy != "yield")
+    mine = arp.ArpPacket(arp.Op.REQUEST, OUR_MAC, ip(OURS), ZERO_MAC, ip(OURS))
+    assert frames == [(BROADCAST_MAC, mine)] * (policy != "yield")
     host.poll()
     assert host.stack.fib.is_local(ip(OURS)) == (policy == "always")
 
@@ -72,7 +73,7 @@ def test_rfc5227_2_4_the_operator_is_told_who_it_is(host: Host) -> None:
     host.set("arp.defend", "yield")
     host.receive(request(OURS, PEER))
     (told,) = (tally.detail for tally in host.stack.ledger.reasons.values())
-    assert (told["ip"], told["mac"]) == (OURS, addr.format_mac(PEER_MAC))
+    assert (told["ip"], told["mac"]) == (OURS, format_mac(PEER_MAC))
     host.poll()
     (address,) = host.tap.addresses.items
     assert (address.dadfailed, address.rival) == (True, PEER_MAC)

@@ -3,7 +3,8 @@
 import pytest
 
 from smolctl.stack.neighbor.states import State
-from smolctl.wire import addr, arp, ethernet
+from smolctl.wire import arp, ethernet
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import (
     OTHER_MAC,
@@ -28,8 +29,8 @@ def host() -> Host:
 def test_rfc826_generation_an_unknown_next_hop_is_asked_for_by_broadcast(host: Host) -> None:
     host.send(host.socket())
     (frame,) = host.sent()
-    assert (frame.dst, frame.src) == (addr.BROADCAST_MAC, OUR_MAC)
-    assert frame.arp == arp.ArpPacket(arp.Op.REQUEST, OUR_MAC, ip(OURS), addr.ZERO_MAC, ip(PEER))
+    assert (frame.dst, frame.src) == (BROADCAST_MAC, OUR_MAC)
+    assert frame.arp == arp.ArpPacket(arp.Op.REQUEST, OUR_MAC, ip(OURS), ZERO_MAC, ip(PEER))
 
 
 def test_rfc826_generation_a_known_next_hop_is_not_asked_for(host: Host) -> None:
@@ -48,7 +49,7 @@ def test_rfc826_generation_the_packet_that_asked_follows_the_answer(host: Host) 
 
 
 def good() -> bytes:
-    return arp.ArpPacket(arp.Op.REQUEST, PEER_MAC, ip(PEER), addr.ZERO_MAC, ip(OURS)).to_bytes()
+    return arp.ArpPacket(arp.Op.REQUEST, PEER_MAC, ip(PEER), ZERO_MAC, ip(OURS)).to_bytes()
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def good() -> bytes:
 def test_rfc826_reception_other_formats_are_discarded(host: Host, at: int, value: int) -> None:
     packet = bytearray(good())
     packet[at] = value
-    host.receive(frame_of(bytes(packet), ethernet.EtherType.ARP, to=addr.BROADCAST_MAC))
+    host.receive(frame_of(bytes(packet), ethernet.EtherType.ARP, to=BROADCAST_MAC))
     assert host.sent() == []
     assert list(host.cache()) == []
     assert host.reasons() == {"arp-bad-format": 1}
@@ -87,7 +88,7 @@ def test_rfc826_reception_the_answer_leaves_where_the_request_came_in(host: Host
 
 def test_rfc826_reception_a_reply_is_not_answered(host: Host) -> None:
     host.know(state=State.STALE)
-    host.receive(reply(), arp_frame(arp.Op.REPLY, to=addr.BROADCAST_MAC))
+    host.receive(reply(), arp_frame(arp.Op.REPLY, to=BROADCAST_MAC))
     assert host.sent() == []
 
 

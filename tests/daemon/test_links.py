@@ -21,7 +21,7 @@ from smolctl.stack.link.input import frame_input
 from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Trace
-from smolctl.wire.run import Datagram, Headers, Run
+from smolctl.wire.offload.run import Datagram, Headers, Run
 
 
 class Pair:

@@ -12,9 +12,11 @@ import pytest
 
 from smolctl.device import DeviceGone, tap, tap_offload
 from smolctl.device.tap import TapDevice
-from smolctl.wire import addr, ipv4, udp, virtio
-from smolctl.wire.run import MAX_SEGMENTS, Headers, Run
-from smolctl.wire.virtio import Gso, VirtioHeader
+from smolctl.wire import ipv4, udp
+from smolctl.wire.address import parse_address
+from smolctl.wire.offload import virtio
+from smolctl.wire.offload.run import MAX_SEGMENTS, Headers, Run
+from smolctl.wire.offload.virtio import Gso, VirtioHeader
 from tests.e2e.kit import Peer, nothing_waits
 from tests.kit.netns import Namespace
 from tests.kit.process import wait_until
@@ -25,7 +27,7 @@ MAC, KERNEL_MAC = bytes.fromhex("02000000000a"), bytes.fromhex("02000000000b")
 OURS, KERNEL, FAR = "10.9.0.1", "10.9.0.2", "10.8.0.2"
 SOL_UDP, UDP_SEGMENT = 17, 103
 Opener = Callable[..., TapDevice]
-ip = addr.IPV4.parse
+ip = parse_address
 
 
 @pytest.fixture

@@ -18,14 +18,15 @@ from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.stack import Stack
-from smolctl.wire import addr, arp, ethernet, ipv4, udp
-from smolctl.wire.run import coalesce
+from smolctl.wire import arp, ethernet, ipv4, udp
+from smolctl.wire.address import parse_address
+from smolctl.wire.offload.run import coalesce
 from tests.docs import rooms
 from tests.kit.stack_env import SmolctlEnv
 
 ROOT = Path(__file__).parents[2]
-OURS = addr.IPV4.parse("10.0.0.1")
-PEER = addr.IPV4.parse("10.0.0.2")
+OURS = parse_address("10.0.0.1")
+PEER = parse_address("10.0.0.2")
 PEER_MAC = b"\x02\x00\x00\x00\x00\x02"
 
 

@@ -15,7 +15,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 from scapy.utils import wrpcap
 
-from smolctl.wire import addr
+from smolctl.wire.address import format_mac, multicast_mac, parse_address, parse_mac
 from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab, events, nothing_waits, receive
 from tests.e2e.profiles.stacks import Stack
 from tests.kit.process import Background, wait_until
@@ -65,7 +65,7 @@ def kernel_member(tap: Lab) -> socket.socket:
 
 def querier(message: Packet, dst: str = "224.0.0.1") -> bytes:
     """Return a query as a router sends it."""
-    mac = addr.format_mac(addr.multicast_mac(addr.IPV4.parse(dst)))
+    mac = format_mac(multicast_mac(parse_address(dst)))
     ip = IP(src="10.0.0.9", dst=dst, ttl=1, tos=0xC0, options=[IPOption_Router_Alert()])
     return bytes(Ether(src=THEIRS_MAC, dst=mac) / ip / message)
 
@@ -75,7 +75,7 @@ def igmp_frames(wire: socket.socket, count: int, by: str = OURS_MAC) -> list[byt
     found: list[bytes] = []
     while len(found) < count:
         frame = wire.recv(65535)
-        if frame[6:12] == addr.parse_mac(by) and frame[12:14] == b"\x08\0" and frame[23] == 2:
+        if frame[6:12] == parse_mac(by) and frame[12:14] == b"\x08\0" and frame[23] == 2:
             found.append(frame)
     return found
 

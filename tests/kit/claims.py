@@ -2,7 +2,8 @@
 
 from smolctl.stack.events import Event, Kind
 from smolctl.stack.ip.addresses import Address
-from smolctl.wire import addr, arp
+from smolctl.wire import arp
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import OURS, Host, ip, text
 
@@ -40,8 +41,8 @@ def asked(host: Host, seconds: float = 60, dev: str = "tap0") -> list[tuple[int,
         for frame in host.sent(dev):
             packet = frame.arp
             assert packet is not None
-            assert (packet.op, frame.dst) == (arp.Op.REQUEST, addr.BROADCAST_MAC)
-            assert (packet.sender_mac, packet.target_mac) == (frame.src, addr.ZERO_MAC)
+            assert (packet.op, frame.dst) == (arp.Op.REQUEST, BROADCAST_MAC)
+            assert (packet.sender_mac, packet.target_mac) == (frame.src, ZERO_MAC)
             at = (host.now - begin) // MILLISECOND_NS
             found.append((at, text(packet.sender_ip), text(packet.target_ip)))
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.ip.groups import ANYBODY, Filter
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import addr, igmp, ipv4
+from smolctl.wire import igmp, ipv4
+from smolctl.wire.address import multicast_mac
 from smolctl.wire.igmp import Change, Membership, Query, Record, Report, Type
 from smolctl.wire.ipv4_options import ROUTER_ALERT
 from tests.kit.clock import SECOND_NS
@@ -61,14 +62,14 @@ def group_frame(
     payload: bytes = b"hello", src: str = PEER, group: str = GROUP, port: int = 5000
 ) -> bytes:
     """Return a datagram to a group, as it comes by a wire."""
-    return udp_frame(9, port, payload, src, group, to=addr.multicast_mac(ip(group)))
+    return udp_frame(9, port, payload, src, group, to=multicast_mac(ip(group)))
 
 
 def igmp_frame(
     message: bytes, src: str = PEER, dst: str = ALL_HOSTS, options: bytes = ROUTER_ALERT
 ) -> bytes:
     packet = packet_of(ipv4.Protocol.IGMP, message, src, dst, ttl=1, options=options)
-    return frame_of(packet, to=addr.multicast_mac(ip(dst)))
+    return frame_of(packet, to=multicast_mac(ip(dst)))
 
 
 def query(

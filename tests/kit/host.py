@@ -17,16 +17,24 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import addr, arp, ethernet, icmp, ipv4, udp
-from smolctl.wire.run import MAX_SEGMENTS, coalesce
+from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp
+from smolctl.wire.address import (
+    BROADCAST_MAC,
+    ZERO_MAC,
+    format_address,
+    parse_address,
+    parse_mac,
+    parse_prefix,
+)
+from smolctl.wire.offload.run import MAX_SEGMENTS, coalesce
 from tests.kit.clock import ManualClock
 
-ip = addr.IPV4.parse
-text = addr.IPV4.format
+ip = parse_address
+text = format_address
 
-OUR_MAC = addr.parse_mac("02:00:00:00:00:0a")
-PEER_MAC = addr.parse_mac("02:00:00:00:00:0b")
-OTHER_MAC = addr.parse_mac("02:00:00:00:00:0c")
+OUR_MAC = parse_mac("02:00:00:00:00:0a")
+PEER_MAC = parse_mac("02:00:00:00:00:0b")
+OTHER_MAC = parse_mac("02:00:00:00:00:0c")
 
 OURS = "10.0.0.1"
 PEER = "10.0.0.2"
@@ -71,7 +79,7 @@ class Host:
         dad: bool | None = None,
     ) -> Address:
         """Add an address written as ADDRESS/LENGTH."""
-        local, plen = addr.parse_prefix(prefix, addr.IPV4)
+        local, plen = parse_prefix(prefix)
         brd = None if broadcast is None else ip(broadcast)
         address = Address(local, 32 if plen is None else plen, scope, dev, brd, dad=dad)
         add_address(self.stack, self.dev(dev), address, self.now)
@@ -101,7 +109,7 @@ class Host:
         table: int = TableName.MAIN,
     ) -> Route:
         """Add a route as the command line would."""
-        network, plen = addr.parse_prefix(prefix, addr.IPV4)
+        network, plen = parse_prefix(prefix)
         near = via is None and kind is RouteType.UNICAST
         route = Route(
             network,
@@ -242,10 +250,10 @@ class Seen(NamedTuple):
         return header.sport, header.dport, udp.payload(self.payload, header)
 
     @property
-    def icmp(self) -> icmp.IcmpMessage:
+    def icmp(self) -> icmpv4.IcmpMessage:
         """Return the ICMP message; its checksum is right."""
-        message = icmp.parse(self.payload)
-        assert isinstance(message, icmp.IcmpMessage), message
+        message = icmpv4.parse(self.payload)
+        assert isinstance(message, icmpv4.IcmpMessage), message
         return message
 
 
@@ -279,14 +287,14 @@ def arp_frame(
     target: str = OURS,
     *,
     mac: bytes = PEER_MAC,
-    target_mac: bytes = addr.ZERO_MAC,
+    target_mac: bytes = ZERO_MAC,
     to: bytes | None = None,
     by: bytes | None = None,
 ) -> bytes:
     """Return ARP; a request is broadcast and a reply sent to us unless ``to`` says otherwise."""
     packet = arp.ArpPacket(op, mac, ip(sender), target_mac, ip(target))
     if to is None:
-        to = addr.BROADCAST_MAC if op == arp.Op.REQUEST else OUR_MAC
+        to = BROADCAST_MAC if op == arp.Op.REQUEST else OUR_MAC
     by = PEER_MAC if by is None else by
     return frame_of(packet.to_bytes(), ethernet.EtherType.ARP, to=to, by=by)
 
@@ -351,7 +359,7 @@ def icmp_frame(
     *,
     to: bytes = OUR_MAC,
 ) -> bytes:
-    message = icmp.IcmpMessage(kind, code, rest, body).to_bytes()
+    message = icmpv4.IcmpMessage(kind, code, rest, body).to_bytes()
     return frame_of(packet_of(ipv4.Protocol.ICMP, message, src, dst), to=to)
 
 
@@ -365,9 +373,9 @@ def echo_request(
     to: bytes = OUR_MAC,
 ) -> bytes:
     rest = ident << 16 | sequence
-    return icmp_frame(icmp.Type.ECHO_REQUEST, 0, rest, data, src, dst, to=to)
+    return icmp_frame(icmpv4.Type.ECHO_REQUEST, 0, rest, data, src, dst, to=to)
 
 
 def unreachable(code: int, quoted: bytes, src: str = PEER) -> bytes:
     """Return an ICMP destination unreachable about a packet."""
-    return icmp_frame(icmp.Type.DEST_UNREACHABLE, code, 0, quoted, src)
+    return icmp_frame(icmpv4.Type.DEST_UNREACHABLE, code, 0, quoted, src)

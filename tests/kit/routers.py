@@ -3,12 +3,13 @@
 from smolctl.stack.link.input import frame_input
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.trace.trace import Direction, Trace
-from smolctl.wire import addr, ipv4, udp
+from smolctl.wire import ipv4, udp
+from smolctl.wire.address import parse_mac
 from tests.kit.host import OTHER_MAC, PEER, PEER_MAC, Host, Seen, frame_of, ip, packet_of
 
 NEAR, FAR = PEER, "10.7.0.2"
 """Hosts on the links tap0 and tap1, both known."""
-FAR_MAC = addr.parse_mac("02:00:00:00:00:0f")
+FAR_MAC = parse_mac("02:00:00:00:00:0f")
 ROUTER, BEYOND = "10.7.0.9", "192.168.9.9"
 """Another router on tap1, and a host behind it."""
 

@@ -9,7 +9,7 @@ from smolctl.errors import SmolctlError
 from smolctl.ops.engine import Engine
 from smolctl.ops.feed import Feed
 from smolctl.ops.job import ChannelUser, Job
-from smolctl.wire import arp, icmp, ipv4, udp
+from smolctl.wire import arp, icmpv4, ipv4, udp
 from tests.kit.clock import MILLISECOND_NS
 from tests.kit.host import (
     OUR_MAC,
@@ -202,14 +202,14 @@ class Peer:
         src = text(header.src)
         if header.protocol == ipv4.Protocol.ICMP and "ping" not in self.silent:
             message = frame.icmp
-            if message.type == icmp.Type.ECHO_REQUEST:
-                kind = icmp.Type.ECHO_REPLY
+            if message.type == icmpv4.Type.ECHO_REQUEST:
+                kind = icmpv4.Type.ECHO_REPLY
                 answer = icmp_frame(kind, 0, message.rest, message.body, PEER, src)
                 return [answer] * self.copies
         if header.protocol == ipv4.Protocol.UDP and "udp" not in self.silent:
             sport, dport, payload = frame.udp
             if self.closed:
-                return [unreachable(icmp.Unreachable.PORT, header.to_bytes() + frame.payload)]
+                return [unreachable(icmpv4.Unreachable.PORT, header.to_bytes() + frame.payload)]
             segment = udp.to_bytes(dport, sport, payload, header.dst, header.src)
             return [frame_of(packet_of(ipv4.Protocol.UDP, segment, PEER, src))]
         return []

@@ -7,7 +7,8 @@ import pytest
 from smolctl.errors import SmolctlError
 from smolctl.stack.config.link import delete_interface, set_carrier, set_up
 from smolctl.stack.trace.trace import Fate
-from smolctl.wire import addr, arp
+from smolctl.wire import arp
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, format_mac
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import (
     DEAD,
@@ -64,18 +65,18 @@ def test_an_answer_is_shown_with_its_mac_and_round_trip_time(api: Api) -> None:
         "rtt_ns": {"min": 1_000_000, "avg": 1_000_000, "max": 1_000_000, "mdev": 0},
     }
     (frame,) = probes(api)
-    assert frame.arp == arp.ArpPacket(1, OUR_MAC, ip(OURS), addr.ZERO_MAC, ip(PEER))
+    assert frame.arp == arp.ArpPacket(1, OUR_MAC, ip(OURS), ZERO_MAC, ip(PEER))
 
 
 def test_after_the_first_answer_it_asks_by_unicast(api: Api) -> None:
     exchange = arping(api, count="3")
-    assert [frame.dst for frame in probes(api)] == [addr.BROADCAST_MAC, PEER_MAC, PEER_MAC]
+    assert [frame.dst for frame in probes(api)] == [BROADCAST_MAC, PEER_MAC, PEER_MAC]
     assert exchange.done_with["broadcasts"] == 1
 
 
 def test_it_asks_by_broadcast_only_when_told_to(api: Api) -> None:
     exchange = arping(api, count="3", broadcast=True)
-    assert {frame.dst for frame in probes(api)} == {addr.BROADCAST_MAC}
+    assert {frame.dst for frame in probes(api)} == {BROADCAST_MAC}
     assert exchange.done_with["broadcasts"] == 3
 
 
@@ -91,7 +92,7 @@ def test_two_hosts_with_one_address_are_both_shown(api: Api) -> None:
     api.wait(10 * MILLISECOND_NS)
     job.cancel(api.clock.now)
     macs = [event["lladdr"] for event in exchange.of("reply")]
-    assert macs == [addr.format_mac(OTHER_MAC), addr.format_mac(PEER_MAC)]
+    assert macs == [format_mac(OTHER_MAC), format_mac(PEER_MAC)]
 
 
 def test_nobody_answers(api: Api) -> None:
@@ -160,7 +161,7 @@ def test_a_device_that_is_named_is_used_for_an_address_of_another_network(api: A
 def test_probes_of_a_free_address_come_from_0_0_0_0(api: Api) -> None:
     start = api.clock.now
     exchange = arping(api, DEAD, mode="dad")
-    assert [frame.dst for frame in probes(api)] == [addr.BROADCAST_MAC] * 3
+    assert [frame.dst for frame in probes(api)] == [BROADCAST_MAC] * 3
     assert {frame.arp.sender_ip for frame in probes(api) if frame.arp} == {0}
     assert exchange.done_with["ok"]
     assert api.clock.now - start == 3 * SECOND_NS
@@ -175,7 +176,7 @@ def test_an_address_that_somebody_has_or_wants_is_taken(api: Api, frame: bytes) 
     api.peer.silent.add("arp")
     exchange, _ = api.start("arping.run", dst=PEER, mode="dad", dev="tap0")
     api.arrive(frame)
-    assert exchange.of("reply")[0]["lladdr"] == addr.format_mac(PEER_MAC)
+    assert exchange.of("reply")[0]["lladdr"] == format_mac(PEER_MAC)
     assert (exchange.done_with["ok"], exchange.done_with["received"]) == (False, 1)
 
 
@@ -203,7 +204,7 @@ def test_an_address_that_nobody_could_be_asked_about_is_not_called_free(api: Api
 
 @pytest.mark.parametrize(
     ("mode", "op", "target_mac"),
-    [("announce-request", 1, addr.ZERO_MAC), ("announce-reply", 2, OUR_MAC)],
+    [("announce-request", 1, ZERO_MAC), ("announce-reply", 2, OUR_MAC)],
 )
 def test_an_announcement_names_our_address_twice(
     api: Api, mode: str, op: int, target_mac: bytes
@@ -211,7 +212,7 @@ def test_an_announcement_names_our_address_twice(
     start = api.clock.now
     exchange = arping(api, OURS, mode=mode, count="2")
     for frame in probes(api):
-        assert frame.dst == addr.BROADCAST_MAC
+        assert frame.dst == BROADCAST_MAC
         assert frame.arp == arp.ArpPacket(op, OUR_MAC, ip(OURS), target_mac, ip(OURS))
     result = exchange.done_with
     assert (result["sent"], result["received"], result["ok"]) == (2, 0, True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from smolctl.errors import SmolctlError
-from smolctl.wire import addr
+from smolctl.wire.address import multicast_mac
 from tests.kit.groups import GROUP, OTHER_GROUP, group_frame, query
 from tests.kit.host import ip
 from tests.ops.kit import Api, Exchange
@@ -152,7 +152,7 @@ def test_the_time_to_live_to_a_group(api: Api, ttl: dict[str, Any], seen: int) -
     (frame,) = [frame for _, frame in api.wire if frame.ip]
     assert frame.ip is not None
     assert frame.ip.ttl == seen
-    assert frame.dst == addr.multicast_mac(ip(GROUP))
+    assert frame.dst == multicast_mac(ip(GROUP))
 
 
 def test_ttl_0_is_delivered_here(api: Api) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from smolctl.errors import InvalidArgument, SmolctlError
 from smolctl.stack.config.link import delete_interface, set_up
-from smolctl.wire import icmp
+from smolctl.wire import icmpv4
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import DEAD, OURS, PEER, icmp_frame, packet_of, unreachable
 from tests.ops.kit import Api, Exchange, Row
@@ -23,10 +23,10 @@ def ping(api: Api, dst: str = PEER, seconds: float = 600, **args: Any) -> Exchan
     return api.run("ping.run", seconds, dst=dst, **args)
 
 
-def requests(api: Api) -> list[tuple[int, icmp.IcmpMessage]]:
+def requests(api: Api) -> list[tuple[int, icmpv4.IcmpMessage]]:
     """Return when which echo requests left."""
     sent = [(at, frame.icmp) for at, frame in api.wire if frame.ip]
-    return [(at, message) for at, message in sent if message.type == icmp.Type.ECHO_REQUEST]
+    return [(at, message) for at, message in sent if message.type == icmpv4.Type.ECHO_REQUEST]
 
 
 def numbers(result: Row) -> tuple[int, ...]:
@@ -129,7 +129,7 @@ def test_what_was_never_asked_is_not_a_reply(api: Api) -> None:
     api.peer.silent.add("ping")
     exchange, _ = api.start("ping.run", dst=PEER, count="1")
     ident = requests(api)[0][1].ident
-    api.arrive(icmp_frame(icmp.Type.ECHO_REPLY, 0, ident << 16 | 99))
+    api.arrive(icmp_frame(icmpv4.Type.ECHO_REPLY, 0, ident << 16 | 99))
     assert exchange.of("reply") == []
 
 
@@ -290,7 +290,7 @@ def test_an_error_about_somebody_elses_ping_is_not_shown(api: Api) -> None:
     api.peer.silent.add("ping")
     exchange, _ = api.start("ping.run", dst=PEER, count="1")
     asked = requests(api)[0][1]
-    other = icmp.IcmpMessage(8, 0, (asked.ident ^ 1) << 16 | 1, b"")
+    other = icmpv4.IcmpMessage(8, 0, (asked.ident ^ 1) << 16 | 1, b"")
     api.arrive(unreachable(1, packet_of(1, other.to_bytes(), OURS, PEER)))
     assert exchange.of("error") == []
 

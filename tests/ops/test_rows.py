@@ -8,7 +8,7 @@ from smolctl.ops.operations import OPS
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.sysctl.settings import KNOBS
 from tests.kit.clock import SECOND_NS
-from tests.kit.host import DEAD, PEER, request, udp_frame
+from tests.kit.host import DEAD, PEER, ip, request, udp_frame
 from tests.ops.kit import Api, Row
 from tests.ops.usual import JOBS, OPENED, ROWS
 
@@ -19,7 +19,7 @@ def api() -> Api:
     api = Api()
     api.host.know()
     api.host.socket(5000)
-    api.stack.udp_connect(api.host.socket(5001), api.stack.family.parse(PEER), 9)
+    api.stack.udp_connect(api.host.socket(5001), ip(PEER), 9)
     api.stack.echo_open(1)
     api.host.receive(udp_frame(dport=5000), udp_frame())
     api("maddr.add", address="239.1.2.9", dev="tap0")

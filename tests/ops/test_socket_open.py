@@ -9,12 +9,12 @@ from smolctl.errors import ControlError, SmolctlError
 from smolctl.ops.socket_open import SocketJob
 from smolctl.stack.config.link import set_up
 from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD
-from smolctl.wire import addr
+from smolctl.wire.address import parse_address
 from tests.kit.host import OURS, PEER, udp_frame
 from tests.ops.kit import Api, Exchange, Program, Row
 
-DEAD = addr.IPV4.parse("10.0.0.77")
-PEER_IP = addr.IPV4.parse(PEER)
+DEAD = parse_address("10.0.0.77")
+PEER_IP = parse_address(PEER)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_what_cannot_be_sent_is_refused_at_once(
 ) -> None:
     api("route.add", dst="198.51.100.0/24", type="unreachable")
     api("route.add", dst="203.0.113.0/24", type="prohibit")
-    answer = socket.ask(b"x" * size, addr.IPV4.parse(dst))
+    answer = socket.ask(b"x" * size, parse_address(dst))
     assert (answer["event"], answer["errno"]) == ("refused", errno)
     assert "hint" in answer
     assert api.wire == []
@@ -133,7 +133,7 @@ def test_who_insists_on_df_has_room_for_what_fits(
 def test_broadcast_is_allowed_by_an_option(api: Api, socket: Socket) -> None:
     assert socket.command("connect", addr="10.0.0.255", port=9)["errno"] == "EACCES"
     assert socket.command("set", broadcast=1)["event"] == "answer"
-    assert socket.ask(b"x", addr.IPV4.parse("10.0.0.255"))["event"] == "answer"
+    assert socket.ask(b"x", parse_address("10.0.0.255"))["event"] == "answer"
     assert socket.command("connect", addr="10.0.0.255", port=9)["event"] == "answer"
 
 
@@ -219,7 +219,7 @@ def test_a_way_that_is_gone_is_told_later(api: Api, socket: Socket) -> None:
 def test_errors_that_wait_are_one(api: Api, socket: Socket) -> None:
     socket.program.full = True
     for _ in range(5):
-        socket.write(channel.head(addr.IPV4.parse("192.0.2.1"), 9) + b"y")
+        socket.write(channel.head(parse_address("192.0.2.1"), 9) + b"y")
     socket.program.full = False
     socket.job.room(api.clock.now)
     assert len(socket.received()) <= 2  # one was on its way, one waited

@@ -6,7 +6,7 @@ import pytest
 
 from smolctl.errors import InvalidArgument, SendRejected
 from smolctl.stack.config.link import set_carrier
-from smolctl.wire import icmp, ipv4
+from smolctl.wire import icmpv4, ipv4
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import (
     DEAD,
@@ -56,13 +56,13 @@ class Way(Peer):
             kind, code, rest = self.refusal
             return [icmp_frame(kind, code, rest, quoted, HOPS[-1], src)]
         if hop < self.host:
-            return [icmp_frame(icmp.Type.TIME_EXCEEDED, 0, 0, quoted, HOPS[hop - 1], src)]
+            return [icmp_frame(icmpv4.Type.TIME_EXCEEDED, 0, 0, quoted, HOPS[hop - 1], src)]
         if header.protocol == ipv4.Protocol.ICMP:
             message = frame.icmp
-            reply = icmp.IcmpMessage(icmp.Type.ECHO_REPLY, 0, message.rest, message.body)
+            reply = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REPLY, 0, message.rest, message.body)
             return [frame_of(packet_of(1, reply.to_bytes(), FAR, src))]
-        code = icmp.Unreachable.PORT
-        return [icmp_frame(icmp.Type.DEST_UNREACHABLE, code, 0, quoted, FAR, src)]
+        code = icmpv4.Unreachable.PORT
+        return [icmp_frame(icmpv4.Type.DEST_UNREACHABLE, code, 0, quoted, FAR, src)]
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def test_a_refusal_ends_the_way_and_is_marked(
 
 
 def test_a_closed_port_of_a_router_is_not_the_host(api: Api, way: Way) -> None:
-    way.refusal = 3, icmp.Unreachable.PORT, 0
+    way.refusal = 3, icmpv4.Unreachable.PORT, 0
     exchange = trace(api, queries="1")
     assert exchange.done_with["reason"] == "icmp-port-unreachable"
     assert "mark" not in exchange.of("probe")[-1]

@@ -9,7 +9,7 @@ from smolctl.errors import SmolctlError
 from smolctl.ops.job import Job
 from smolctl.ops.udp import RETRY_NS
 from smolctl.stack.config.link import delete_interface
-from smolctl.wire import addr
+from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import OURS, PEER, frame_of, packet_of, udp_frame, udp_packet
 from tests.ops.kit import WALL_EPOCH, Api, Exchange, Row
@@ -173,7 +173,7 @@ def test_it_answers_from_the_address_that_was_asked(api: Api, quiet: bool) -> No
     listen(api, "udp.echo", quiet=quiet)
     for _ in range(3):
         api.arrive(udp_frame(dst="10.0.0.3"))
-    api.arrive(udp_frame(dst="10.0.0.255", to=addr.BROADCAST_MAC))
+    api.arrive(udp_frame(dst="10.0.0.255", to=BROADCAST_MAC))
     sources = [frame.ip.src & 255 for _, frame in api.wire if frame.ip]
     assert sources == [3, 3, 3, 1]
 

@@ -8,7 +8,7 @@ import pytest
 from smolctl.errors import InvalidArgument, SmolctlError
 from smolctl.ops.udp_send import CATCH_UP_NS, OUTSTANDING_LIMIT
 from smolctl.stack.config.link import set_carrier
-from smolctl.wire import icmp
+from smolctl.wire import icmpv4
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import DEAD, OTHER_MAC, OURS, PEER, udp_frame, unreachable
 from tests.ops.kit import Api, Exchange, Row
@@ -366,6 +366,6 @@ def test_errors_about_datagrams_of_others_are_not_mixed_in(api: Api) -> None:
     api.host.know("10.0.0.3", OTHER_MAC)
     exchange, _ = api.start("udp.send", dst=PEER, port="9", data=DATA, sport="5000", wait="1")
     quoted = udp_frame(5001, 9, b"x", OURS, PEER)[14:]
-    api.arrive(unreachable(icmp.Unreachable.PORT, quoted))
+    api.arrive(unreachable(icmpv4.Unreachable.PORT, quoted))
     api.wait(2 * SECOND_NS)
     assert exchange.done_with["icmp_errors"] == 0

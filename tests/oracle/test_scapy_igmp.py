@@ -5,14 +5,14 @@ from hypothesis import strategies as st
 from scapy.layers.igmp import IGMP, IGMPv3_MQ, IGMPv3_MR, IGMPv3_MR_Group
 
 from smolctl.wire import igmp
-from smolctl.wire.addr import IPV4
+from smolctl.wire.address import format_address
 from smolctl.wire.igmp import Membership, Query, Record, Report, Type
 
 octets = st.integers(0, 255)
 groups = st.integers(0xE0000000, 0xEFFFFFFF)
 addresses = st.integers(0, 2**32 - 1)
 sources = st.lists(addresses, max_size=5).map(tuple)
-shown = IPV4.format
+shown = format_address
 
 
 @given(st.sampled_from([Type.REPORT_V1, Type.REPORT_V2, Type.LEAVE]), groups)

@@ -9,11 +9,11 @@ from scapy.layers.inet import ICMP, IP, UDP, ICMPerror, IPerror, UDPerror
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
-from smolctl.wire import arp, ethernet, icmp, ipv4, ipv4_options, udp
-from smolctl.wire.addr import IPV4, format_mac
+from smolctl.wire import arp, ethernet, icmpv4, ipv4, ipv4_options, udp
+from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.arp import ArpPacket
 from smolctl.wire.ethernet import EthernetHeader
-from smolctl.wire.icmp import IcmpMessage
+from smolctl.wire.icmpv4 import IcmpMessage
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.udp import UdpHeader
 
@@ -50,9 +50,9 @@ def test_arp(op: int, sender_mac: bytes, sender_ip: int, target_mac: bytes, targ
         ARP(
             op=op,
             hwsrc=format_mac(sender_mac),
-            psrc=IPV4.format(sender_ip),
+            psrc=format_address(sender_ip),
             hwdst=format_mac(target_mac),
-            pdst=IPV4.format(target_ip),
+            pdst=format_address(target_ip),
         )
     )
     ours = ArpPacket(op, sender_mac, sender_ip, target_mac, target_ip)
@@ -60,7 +60,11 @@ def test_arp(op: int, sender_mac: bytes, sender_ip: int, target_mac: bytes, targ
     assert ours.to_bytes() == theirs
     seen = ARP(ours.to_bytes())
     assert (seen.hwtype, seen.ptype, seen.hwlen, seen.plen) == (1, 0x0800, 6, 4)
-    assert (seen.op, seen.psrc, seen.pdst) == (op, IPV4.format(sender_ip), IPV4.format(target_ip))
+    assert (seen.op, seen.psrc, seen.pdst) == (
+        op,
+        format_address(sender_ip),
+        format_address(target_ip),
+    )
 
 
 @st.composite
@@ -95,7 +99,7 @@ def test_ipv4(case: tuple[Ipv4Header, bytes]) -> None:
     assert (seen.ihl, seen.tos, seen.len, seen.id) == header[:4]
     assert (bool(seen.flags.DF), bool(seen.flags.MF)) == (header.df, header.mf)
     assert (seen.frag * 8, seen.ttl, seen.proto) == header[6:9]
-    assert (seen.src, seen.dst) == (IPV4.format(header.src), IPV4.format(header.dst))
+    assert (seen.src, seen.dst) == (format_address(header.src), format_address(header.dst))
     theirs = rebuilt(seen)
     assert theirs == packet
     assert ipv4.parse(theirs) == header
@@ -103,7 +107,7 @@ def test_ipv4(case: tuple[Ipv4Header, bytes]) -> None:
 
 @given(words, words, payloads, addresses, addresses)
 def test_udp(sport: int, dport: int, payload: bytes, src: int, dst: int) -> None:
-    carrier = IP(src=IPV4.format(src), dst=IPV4.format(dst))
+    carrier = IP(src=format_address(src), dst=format_address(dst))
     theirs = bytes(carrier / UDP(sport=sport, dport=dport) / Raw(payload))[20:]
     ours = udp.to_bytes(sport, dport, payload, src, dst)
     assert ours == theirs
@@ -117,23 +121,23 @@ def test_icmp_echo(ident: int, sequence: int, data: bytes, icmp_type: int) -> No
     theirs = bytes(ICMP(type=icmp_type, id=ident, seq=sequence) / Raw(data))
     ours = IcmpMessage(icmp_type, 0, ident << 16 | sequence, data)
     assert ours.to_bytes() == theirs
-    assert icmp.parse(theirs) == ours
+    assert icmpv4.parse(theirs) == ours
     seen = ICMP(ours.to_bytes())
     assert (seen.id, seen.seq) == (ours.ident, ours.sequence)
 
 
 @given(addresses, addresses, words, words, st.integers(0, 15))
 def test_icmp_error_and_its_quote(src: int, dst: int, sport: int, dport: int, code: int) -> None:
-    carrier = IP(src=IPV4.format(src), dst=IPV4.format(dst), proto=17)
+    carrier = IP(src=format_address(src), dst=format_address(dst), proto=17)
     quoted = bytes(carrier / UDP(sport=sport, dport=dport) / Raw(b"x" * 8))
     ours = IcmpMessage(3, code, 1400 if code == 4 else 0, quoted).to_bytes()
     seen = ICMP(ours)
     assert (seen.type, seen.code) == (3, code)
-    assert seen[IPerror].src == IPV4.format(src)
+    assert seen[IPerror].src == format_address(src)
     assert (seen[UDPerror].sport, seen[UDPerror].dport) == (sport, dport)
     if code == 4:
         assert seen.nexthopmtu == 1400
-    quote = icmp.parse_quote(quoted)
+    quote = icmpv4.parse_quote(quoted)
     assert quote is not None
     assert (quote.protocol, quote.src, quote.dst) == (17, src, dst)
     assert (quote.total_length, quote.sport, quote.dport) == (len(quoted), sport, dport)
@@ -142,7 +146,7 @@ def test_icmp_error_and_its_quote(src: int, dst: int, sport: int, dport: int, co
 def test_icmp_quote_of_an_echo_request() -> None:
     quoted = bytes(IP(src="10.0.0.1", dst="10.0.0.2") / ICMP(type=8, id=77, seq=5))
     message = ICMP(IcmpMessage(11, 0, 0, quoted).to_bytes())
-    quote = icmp.parse_quote(quoted)
+    quote = icmpv4.parse_quote(quoted)
     assert quote is not None
     assert (message[ICMPerror].id, message[ICMPerror].seq) == (77, 5)
     assert (quote.icmp_type, quote.icmp_ident, quote.icmp_sequence) == (8, 77, 5)

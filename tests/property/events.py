@@ -18,8 +18,9 @@ from smolctl.stack.link.outbox import frames_of
 from smolctl.stack.neighbor.output import perform
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import addr, virtio
+from smolctl.wire.address import format_address
 from smolctl.wire.fault import WireFault
+from smolctl.wire.offload import virtio
 from tests.kit.groups import GROUP, but, only
 from tests.kit.host import OUR_MAC, PEER_MAC, ip, reply
 from tests.property.world import (
@@ -200,7 +201,7 @@ class Player:
         """Let one of those that are being asked answer."""
         entries = list(self.host.cache(dev))
         if entries:
-            neighbor = addr.IPV4.format(entries[number % len(entries)].ip)
+            neighbor = format_address(entries[number % len(entries)].ip)
             frame = reply(neighbor, mac=PEER_MAC if number < 90 else OUR_MAC)
             self._receive(dev, [self.host.dev(dev).mac + frame[6:]])
 

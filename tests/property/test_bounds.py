@@ -11,7 +11,8 @@ from smolctl.stack.ip.icmp_rate_limit import PEERS_LIMIT
 from smolctl.stack.ready import REPLY_QUEUE_LIMIT
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, ERROR_QUEUE_LIMIT
-from smolctl.wire import addr, udp
+from smolctl.wire import udp
+from smolctl.wire.address import format_address
 from tests.kit.host import (
     DEAD,
     OURS,
@@ -78,7 +79,7 @@ def test_queues_are_bounded(config: Config, history: list[Event]) -> None:
 
 
 def address(number: int) -> str:
-    return addr.IPV4.format(ip("10.0.0.0") + number)
+    return format_address(ip("10.0.0.0") + number)
 
 
 def to_a_device_that_takes_nothing(host: Host) -> int:

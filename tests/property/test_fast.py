@@ -11,7 +11,8 @@ from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.link import output as link_output
 from smolctl.stack.link.offload_input import segments_input
 from smolctl.stack.neighbor.states import State
-from smolctl.wire import ipv4, udp, virtio
+from smolctl.wire import ipv4, udp
+from smolctl.wire.offload import virtio
 from tests.kit.host import OURS, PEER, PEER_MAC, Host, frame_of, ip, udp_frame
 from tests.property.events import (
     Event,
@@ -186,11 +187,11 @@ def test_known_flows_do_not_reach_the_layered_path() -> None:
     assert flow.head == b""
     host.receive(udp_frame())
     assert flow.head == udp_frame()[:18]
-    host.stack.udp_send(socket, b"x", host.stack.family.parse(PEER), 9, host.now)
+    host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
     (way,) = socket.flows.values()
     assert isinstance(way, fast_udp.EthernetFlow)
     before = way.headers
-    host.stack.udp_send(socket, b"x", host.stack.family.parse(PEER), 9, host.now)
+    host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
     assert before is None
     assert way.headers is not None
     assert way.headers.macs[0] == PEER_MAC
@@ -227,13 +228,13 @@ def test_a_flow_to_ourselves_is_delivered_at_once() -> None:
     host = Host()
     sender, receiver = host.socket(), host.socket(7)
     for number in range(3):
-        host.stack.udp_send(sender, b"x", host.stack.family.parse(OURS), 7, host.now)
+        host.stack.udp_send(sender, b"x", ip(OURS), 7, host.now)
         assert len(receiver.queue) == number
         host.poll()
         assert len(receiver.queue) == number + 1
         if number == 0:
             break
-    host.stack.udp_send(sender, b"x", host.stack.family.parse(OURS), 7, host.now)
+    host.stack.udp_send(sender, b"x", ip(OURS), 7, host.now)
     assert len(receiver.queue) == 2
 
 

@@ -3,8 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolctl.wire import udp, virtio
+from smolctl.wire import udp
 from smolctl.wire.fault import WireFault
+from smolctl.wire.offload import virtio
 from tests.kit.host import OTHER_MAC, OUR_MAC, frame_of, ip, packet_of
 from tests.property.events import Event, Offloaded, Receive, histories
 from tests.property.test_fast import OUTBOX_LIMITS, compare, seeds

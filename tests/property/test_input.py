@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from smolctl.stack.reason import FRAG_PENDING, Kind
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Trace
-from smolctl.wire import arp, ethernet, icmp, ipv4
+from smolctl.wire import arp, ethernet, icmpv4, ipv4
 from tests.property.world import DEVS, Config, World, arrivals, configs, frames
 
 # Reasons for what this stack sends; a frame that comes in can cause them, but they are the fates of
@@ -80,7 +80,7 @@ def is_echo_request(frame: bytes) -> bool:
     return (
         isinstance(header, ipv4.Ipv4Header)
         and header.protocol == ipv4.Protocol.ICMP
-        and frame[ethernet.HEADER_LEN + header.header_len] == icmp.Type.ECHO_REQUEST
+        and frame[ethernet.HEADER_LEN + header.header_len] == icmpv4.Type.ECHO_REQUEST
     )
 
 

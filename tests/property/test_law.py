@@ -18,8 +18,8 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Joined
 from smolctl.stack.trace.journal import Journal
 from smolctl.stack.trace.trace import Direction, Fate, Trace
-from smolctl.wire import virtio
 from smolctl.wire.fault import WireFault
+from smolctl.wire.offload import virtio
 from tests.property.events import Do, Event, Player, Receive, Send, histories, snapshot
 from tests.property.test_fast import friendly, mixed, right_offloads, shots
 from tests.property.test_fragments import frame, parts

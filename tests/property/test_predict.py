@@ -12,7 +12,7 @@ from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.link.input import frame_input
 from smolctl.stack.trace.trace import Direction, Trace
-from smolctl.wire import icmp
+from smolctl.wire import icmpv4
 from tests.kit.host import ip
 from tests.property.events import Event, Player, histories, snapshot
 from tests.property.world import DEVS, IPS, Config, World, configs, ips, ports
@@ -113,7 +113,7 @@ def test_an_echo_request_fares_as_predicted(
     question = Question("icmp", source, ip(dst), size=size, dev=dev, tos=tos)
     trace, real = foretold(world, question), Trace()
     client = world.stack.echo_open(ip(dst))
-    message = icmp.IcmpMessage(icmp.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(size))
+    message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(size))
     now = world.host.now
     run_out(
         world,

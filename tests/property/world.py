@@ -14,7 +14,8 @@ from smolctl.stack.fib.route import InsertMode, Route, RouteType, TableName
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import addr, icmp
+from smolctl.wire import icmpv4
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, multicast_mac
 from tests.kit.groups import ALL_HOSTS, GROUP, group_frame, igmp_frame, query, reported
 from tests.kit.host import (
     OTHER_MAC,
@@ -45,7 +46,7 @@ IPS = (
     "10.0.0.9", "10.0.0.255", "10.1.0.1", "10.1.0.2", "10.9.7.7", "8.8.8.8", "127.0.0.1",
     "127.0.0.2", "0.0.0.0", "0.0.0.9", "224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255",
 )  # fmt: skip
-MACS = (OUR_MAC, OTHER_MAC, PEER_MAC, addr.BROADCAST_MAC, addr.ZERO_MAC, addr.multicast_mac(1))
+MACS = (OUR_MAC, OTHER_MAC, PEER_MAC, BROADCAST_MAC, ZERO_MAC, multicast_mac(1))
 PORTS = (7, 8, 9, 5000, 0)
 ROUTES: tuple[dict[str, Any], ...] = (
     {"prefix": "0.0.0.0/0", "via": "10.0.0.2"},
@@ -160,7 +161,7 @@ SENT_OPTIONS = b"\x83\x07\x04\x0a\0\0\x02\x07\x0b\x04" + bytes(8)
 
 ips, macs, ports, devs = (st.sampled_from(pool) for pool in (IPS, MACS, PORTS, DEVS))
 # Mostly right, so that what is inside of a frame is looked at.
-to_macs = st.sampled_from([*[OUR_MAC] * 8, *[addr.BROADCAST_MAC] * 3, *MACS])
+to_macs = st.sampled_from([*[OUR_MAC] * 8, *[BROADCAST_MAC] * 3, *MACS])
 srcs = st.sampled_from([*["10.0.0.2"] * 12, *IPS])
 dsts = st.sampled_from([*["10.0.0.1"] * 12, *IPS])
 by_macs = st.sampled_from([*[PEER_MAC] * 8, *MACS])
@@ -305,7 +306,7 @@ plain_udps = st.builds(
 # Ident 0 is what the clients of a world have when the stack's random function returns 0.5.
 echoes = st.builds(
     lambda kind, src, dst, ident, to: icmp_frame(kind, 0, ident << 16 | 1, b"e", src, dst, to=to),
-    st.sampled_from([icmp.Type.ECHO_REQUEST, icmp.Type.ECHO_REPLY]), srcs, dsts,
+    st.sampled_from([icmpv4.Type.ECHO_REQUEST, icmpv4.Type.ECHO_REPLY]), srcs, dsts,
     st.sampled_from([0x8000, 1]), to_macs,
 )  # fmt: skip
 errors = st.builds(

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IPOption_LSRR, IPOption_RR, IPOption_SSRR
 
 from smolctl.wire import ipv4_options
-from smolctl.wire.addr import IPV4
+from smolctl.wire.address import format_address, parse_address
 from smolctl.wire.ipv4_options import BadOption, Options, Outgoing, Stamp
 
-A, B, C, D = (IPV4.parse(f"10.0.0.{last}") for last in (1, 2, 3, 4))
+A, B, C, D = (parse_address(f"10.0.0.{last}") for last in (1, 2, 3, 4))
 
 
 def options(words: str) -> Options:
@@ -84,7 +84,7 @@ def test_no_bytes_raise(raw: bytes) -> None:
     assert len(back.raw) <= len(raw) + 3
     assert isinstance(ipv4_options.parse(back.raw, arriving=False), Options)
     assert len(back.raw) % 4 == 0
-    ipv4_options.text(raw, IPV4.format)
+    ipv4_options.text(raw, format_address)
     ipv4_options.recorded(raw)
 
 
@@ -209,7 +209,7 @@ def test_options_are_those_of_scapy() -> None:
     ],
 )
 def test_words(raw: str, words: str) -> None:
-    assert ipv4_options.text(bytes.fromhex(raw), IPV4.format) == words
+    assert ipv4_options.text(bytes.fromhex(raw), format_address) == words
 
 
 @pytest.mark.parametrize(

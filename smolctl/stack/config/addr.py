@@ -23,7 +23,13 @@ from smolctl.stack.ip.derived_routes import (
 )
 from smolctl.stack.ipv4 import acd
 from smolctl.stack.stack import Stack
-from smolctl.wire import addr
+from smolctl.wire.address import (
+    format_address,
+    is_class_e,
+    is_limited_broadcast,
+    is_multicast,
+    is_zeronet,
+)
 
 LOOPBACK_ADDRESS = 0x7F000001
 
@@ -78,22 +84,22 @@ def _check_address(new: Address) -> None:
     them as a source. A group that is joined is no source.
     """
     local = new.local
-    shown = f"{addr.IPV4.format(local)}/{new.plen}"
-    if addr.is_zeronet(local):
+    shown = f"{format_address(local)}/{new.plen}"
+    if is_zeronet(local):
         raise InvalidArgument(f"{shown}: 0.0.0.0/8 is no address of a host")
     if new.autojoin:
-        if not addr.is_multicast(local):
+        if not is_multicast(local):
             raise InvalidArgument(
                 f"{shown} is not a group, which autojoin could join",
                 hint="groups are 224.0.0.0 to 239.255.255.255",
             )
         return
-    if addr.is_multicast(local):
+    if is_multicast(local):
         raise InvalidArgument(
             f"{shown} is multicast: it cannot be an interface's own address",
             hint="to join the group, add the word autojoin",
         )
-    if addr.is_limited_broadcast(local) or addr.is_class_e(local):
+    if is_limited_broadcast(local) or is_class_e(local):
         raise InvalidArgument(f"{shown} is reserved or broadcast, not the address of a host")
     host_bits = 32 - new.plen
     if host_bits >= 2 and local & (1 << host_bits) - 1 == (1 << host_bits) - 1:

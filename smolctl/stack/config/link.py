@@ -20,7 +20,7 @@ from smolctl.stack.ip.derived_routes import (
 from smolctl.stack.ipv4 import acd, proxy_arp
 from smolctl.stack.neighbor.output import perform
 from smolctl.stack.stack import Stack
-from smolctl.wire import addr
+from smolctl.wire.address import ZERO_MAC, format_mac
 
 NAME_MAX = 15
 """Bytes of an interface name, as Linux's IFNAMSIZ less the final zero."""
@@ -53,9 +53,9 @@ def _check_mtu(mtu: int) -> None:
 
 
 def _check_mac(mac: bytes) -> None:
-    if mac[0] & 1 or mac == addr.ZERO_MAC:
+    if mac[0] & 1 or mac == ZERO_MAC:
         raise InvalidArgument(
-            f"{addr.format_mac(mac)} is a group address or zero, not the MAC of one interface"
+            f"{format_mac(mac)} is a group address or zero, not the MAC of one interface"
         )
 
 

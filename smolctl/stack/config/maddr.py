@@ -20,7 +20,7 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.ip.groups import ANYBODY, AUTOJOIN, HOST, NOBODY, STATIC, Filter, Group
 from smolctl.stack.ip.route_output import Refusal, decide
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import addr
+from smolctl.wire.address import format_address, is_multicast
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -36,8 +36,8 @@ def interface_for(stack: "Stack", group: int, dev: str | None, src: int = 0) -> 
         InvalidArgument: ``group`` is no group.
         NoSuchDevice: none has that name or address, or no route says which.
     """
-    shown = addr.IPV4.format(group)
-    if not addr.is_multicast(group):
+    shown = format_address(group)
+    if not is_multicast(group):
         raise InvalidArgument(
             f"{shown} is not a group: groups are 224.0.0.0 to 239.255.255.255",
             hint="239.0.0.0/8 is for one's own",
@@ -48,7 +48,7 @@ def interface_for(stack: "Stack", group: int, dev: str | None, src: int = 0) -> 
         found = stack.interface_of(src)
         if found is None:
             raise NoSuchDevice(
-                f"no interface has the address {addr.IPV4.format(src)}", hint="smolctl addr show"
+                f"no interface has the address {format_address(src)}", hint="smolctl addr show"
             )
         return found
     way = decide(stack, group)
@@ -76,10 +76,10 @@ def join(
     key = (group, interface.name)
     for source in sorted(wanted.sources):
         if not suggest.is_host(source):
-            raise InvalidArgument(f"{addr.IPV4.format(source)} is not the address of one sender")
+            raise InvalidArgument(f"{format_address(source)} is not the address of one sender")
     if socket.groups.get(key) == wanted:
         raise AddressInUse(
-            f"the socket has joined {addr.IPV4.format(group)} on {interface.name} already"
+            f"the socket has joined {format_address(group)} on {interface.name} already"
         )
     if key not in socket.groups:
         _check_room(stack, "igmp.max_memberships", len(socket.groups) + 1, "groups")
@@ -104,7 +104,7 @@ def leave(stack: "Stack", socket: UdpSocket, interface: Interface, group: int) -
     """
     if socket.groups.pop((group, interface.name), None) is None:
         raise AddressNotAvailable(
-            f"the socket has not joined {addr.IPV4.format(group)} on {interface.name}",
+            f"the socket has not joined {format_address(group)} on {interface.name}",
             hint="smolctl maddr show",
         )
     _set(stack, interface, group, socket, NOBODY)
@@ -132,7 +132,7 @@ def change_source(
         AddressNotAvailable: it is one already, or none.
         NoBuffers: there are as many as igmp.max_msf allows.
     """
-    shown, sender = addr.IPV4.format(group), addr.IPV4.format(source)
+    shown, sender = format_address(group), format_address(source)
     old = socket.groups.get((group, interface.name))
     if old is None:
         raise InvalidArgument(f"the socket has not joined {shown} on {interface.name}")
@@ -166,7 +166,7 @@ def join_static(stack: "Stack", interface: Interface, group: int) -> None:
     """
     if STATIC in interface.groups.members(group):
         raise AddressInUse(
-            f"{addr.IPV4.format(group)} was added to {interface.name} already",
+            f"{format_address(group)} was added to {interface.name} already",
             hint=f"smolctl maddr show dev {interface.name}",
         )
     _set(stack, interface, group, STATIC, ANYBODY)
@@ -181,7 +181,7 @@ def leave_static(stack: "Stack", interface: Interface, group: int) -> None:
     if STATIC not in interface.groups.members(group):
         others = interface.groups.members(group)
         raise AddressNotAvailable(
-            f"{addr.IPV4.format(group)} was not added to {interface.name} by hand"
+            f"{format_address(group)} was not added to {interface.name} by hand"
             + (", a socket or the stack itself is in it" if others else ""),
             hint=f"smolctl maddr show dev {interface.name}",
         )
@@ -199,7 +199,7 @@ def check_address(stack: "Stack", interface: Interface, group: int) -> None:
     """
     if AUTOJOIN in interface.groups.members(group):
         raise AddressInUse(
-            f"{addr.IPV4.format(group)} is an address of {interface.name} with another length",
+            f"{format_address(group)} is an address of {interface.name} with another length",
             hint=f"smolctl addr show dev {interface.name}",
         )
     joined = sum(

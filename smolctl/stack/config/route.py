@@ -19,7 +19,7 @@ from smolctl.stack.fib.route import (
 from smolctl.stack.fib.rule import PLAIN
 from smolctl.stack.interface import Interface
 from smolctl.stack.stack import Stack
-from smolctl.wire import addr
+from smolctl.wire.address import format_address, is_multicast, is_zeronet
 
 
 def add_route(stack: Stack, route: Route, mode: InsertMode) -> None:
@@ -34,7 +34,7 @@ def add_route(stack: Stack, route: Route, mode: InsertMode) -> None:
         AlreadyExists, NotFound: as ``RouteTable.insert``.
         NoBuffers: there are as many as iface.max_route_count allows.
     """
-    shown = addr.IPV4.format
+    shown = format_address
     host_bits = stack.fib.bits - route.plen
     if route.prefix & ((1 << host_bits) - 1):
         network = route.prefix >> host_bits << host_bits
@@ -92,7 +92,7 @@ def _check_gateway(stack: Stack, route: Route) -> None:
     for it. A gateway that is an address of our own means: straight to the destination.
     """
     via = route.via or 0
-    shown = addr.IPV4.format(via)
+    shown = format_address(via)
     if route.type is RouteType.LOCAL or route.scope >= Scope.HOST:
         raise InvalidArgument("a route to this host itself takes no gateway")
     if route.scope >= Scope.LINK:
@@ -139,8 +139,8 @@ def _connected(stack: Stack, route: Route, via: int) -> Route | None:
 
 def _is_unicast(stack: Stack, address: int) -> bool:
     return not (
-        addr.is_multicast(address)
-        or addr.is_zeronet(address)
+        is_multicast(address)
+        or is_zeronet(address)
         or stack.is_broadcast(address)
         or stack.fib.is_local(address)
     )
@@ -164,7 +164,7 @@ def delete_route(stack: Stack, spec: Route, given: set[str]) -> Route:
             stack.fib.remove(found)
             stack.touch()
             return found
-    prefix = f"{addr.IPV4.format(spec.prefix)}/{spec.plen}" if spec.plen else "default"
+    prefix = f"{format_address(spec.prefix)}/{spec.plen}" if spec.plen else "default"
     raise NotFound(f"there is no such route: {prefix}", hint="smolctl route show")
 
 

@@ -24,7 +24,7 @@ from smolctl.near import did_you_mean
 from smolctl.stack.explain import filter_match
 from smolctl.stack.explain.filter_match import Combine, Packet, Test
 from smolctl.stack.reason import REASONS
-from smolctl.wire.addr import IPV4, mask, parse_prefix
+from smolctl.wire.address import format_address, mask, parse_prefix
 from smolctl.wire.ipv4 import Protocol
 
 MAX_LENGTH = 4096
@@ -239,13 +239,13 @@ class _Parser:
             self._fail(f"{_quoted(word)} is a network, not a host", hint=f"net {word}")
         bits = mask(32 if length is None else length, 32)
         if address & ~bits:
-            network = f"{IPV4.format(address & bits)}/{length}"
+            network = f"{format_address(address & bits)}/{length}"
             self._fail(f"{_quoted(word)} has host bits set", hint=f"net {network}")
         return filter_match.address(address, bits, _ENDS[way], combine)
 
     def _prefix(self, word: str) -> tuple[int, int | None]:
         try:
-            return parse_prefix(word, IPV4)
+            return parse_prefix(word)
         except ValueError as error:
             self._fail(str(error))
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 from smolctl.stack.trace.trace import Flow
-from smolctl.wire import addr, arp, ethernet, icmp, ipv4, udp
+from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
 from smolctl.wire.ethernet import EtherType
 from smolctl.wire.ipv4 import Protocol
 
@@ -56,14 +57,14 @@ def meant(flow: Flow) -> tuple[bytes, bool]:
     """
     src = flow.src or 0
     if flow.proto == "arp":
-        asked = arp.ArpPacket(arp.Op.REQUEST, addr.ZERO_MAC, src, addr.ZERO_MAC, flow.dst)
-        header = ethernet.EthernetHeader(addr.BROADCAST_MAC, addr.ZERO_MAC, EtherType.ARP)
+        asked = arp.ArpPacket(arp.Op.REQUEST, ZERO_MAC, src, ZERO_MAC, flow.dst)
+        header = ethernet.EthernetHeader(BROADCAST_MAC, ZERO_MAC, EtherType.ARP)
         return header.to_bytes() + asked.to_bytes(), True
     if flow.proto == "udp":
         protocol, inner = Protocol.UDP, udp.to_bytes(flow.sport, flow.dport, b"", src, flow.dst)
     else:
         protocol = Protocol.ICMP
-        inner = icmp.IcmpMessage(flow.sport, flow.dport, 0, b"").to_bytes()
+        inner = icmpv4.IcmpMessage(flow.sport, flow.dport, 0, b"").to_bytes()
     length = ipv4.MIN_HEADER_LEN + len(inner)
     outer = ipv4.Ipv4Header(5, 0, length, 0, True, False, 0, 64, protocol, src, flow.dst)
     return outer.to_bytes() + inner, False

@@ -21,7 +21,14 @@ from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.trace.facts import Resolved
 from smolctl.stack.trace.trace import Direction, Fate, Flow, Trace
 from smolctl.stack.transport.udp.socket import ANY, UdpSocket
-from smolctl.wire import addr, arp, ethernet, icmp, ipv4, udp
+from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp
+from smolctl.wire.address import (
+    BROADCAST_MAC,
+    ZERO_MAC,
+    format_address,
+    is_multicast,
+    multicast_mac,
+)
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -125,8 +132,8 @@ def _bound(twin: "Stack", question: Question) -> UdpSocket | None:
 def icmp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:
     """Send an echo request."""
     client = twin.echo_open(question.dst)
-    message = icmp.IcmpMessage(
-        icmp.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(question.size)
+    message = icmpv4.IcmpMessage(
+        icmpv4.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(question.size)
     )
     pmtudisc = twin.pmtudisc if question.pmtudisc is None else question.pmtudisc
     icmp_output(
@@ -149,15 +156,15 @@ def arp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:
     if out.medium is not Medium.ETHERNET or way.type != "unicast":
         twin.ledger.record(
             reason.ARP_NOT_NEEDED, out.name, now, trace,
-            ip=addr.IPV4.format(question.dst), cause=_NO_ARP[way.type].format(dev=out.name),
+            ip=format_address(question.dst), cause=_NO_ARP[way.type].format(dev=out.name),
         )  # fmt: skip
         trace.settle(Fate.ABSORBED, now)
         return
     entry = twin.neighbors[out.name].lookup(hop)
     if entry is not None and entry.state in VALID and entry.lladdr is not None:
         trace.step("neigh", "ok", now, Resolved(hop, entry.state.value, entry.lladdr))
-    request, target = arp.Op.REQUEST, addr.BROADCAST_MAC
-    arp_output(twin, out, request, way.src or 0, addr.ZERO_MAC, hop, target, now, trace)
+    request, target = arp.Op.REQUEST, BROADCAST_MAC
+    arp_output(twin, out, request, way.src or 0, ZERO_MAC, hop, target, now, trace)
 
 
 _NO_ARP = {
@@ -185,13 +192,13 @@ def _come_in(
     twin.journal.follow(trace, now)
     sender = _sender_mac(twin, interface, question.src or 0)
     group = question.proto == "arp" or twin.is_broadcast(question.dst)
-    to = addr.BROADCAST_MAC if group else interface.mac
-    if addr.is_multicast(question.dst):
-        to = addr.multicast_mac(question.dst)
+    to = BROADCAST_MAC if group else interface.mac
+    if is_multicast(question.dst):
+        to = multicast_mac(question.dst)
     kind, payload = ethernet.EtherType.ARP, b""
     if question.proto == "arp":
         payload = arp.ArpPacket(
-            arp.Op.REQUEST, sender, question.src or 0, addr.ZERO_MAC, question.dst
+            arp.Op.REQUEST, sender, question.src or 0, ZERO_MAC, question.dst
         ).to_bytes()
     else:
         kind, payload = ethernet.EtherType.IPV4, _packet(question)
@@ -206,8 +213,8 @@ def _packet(question: Question) -> bytes:
         segment = udp.to_bytes(question.sport, question.dport, bytes(question.size), src, dst)
     else:
         protocol = ipv4.Protocol.ICMP
-        segment = icmp.IcmpMessage(
-            icmp.Type.ECHO_REQUEST, 0, 1 << 16 | 1, bytes(question.size)
+        segment = icmpv4.IcmpMessage(
+            icmpv4.Type.ECHO_REQUEST, 0, 1 << 16 | 1, bytes(question.size)
         ).to_bytes()
     size, tos = ipv4.MIN_HEADER_LEN + len(segment), question.tos or 0
     header = ipv4.Ipv4Header(5, tos, size, 0, True, False, 0, _TTL, protocol, src, dst)

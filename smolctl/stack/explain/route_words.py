@@ -4,7 +4,7 @@ from smolctl.stack.explain.summary import PROTOCOLS
 from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.route import Route, RouteType, TableName, table_text
 from smolctl.stack.fib.rule import Rule, RuleAction
-from smolctl.wire.addr import IPV4
+from smolctl.wire.address import IPV4, format_address
 
 _USUAL_TABLES = (TableName.LOCAL, TableName.MAIN)
 
@@ -12,7 +12,7 @@ _USUAL_TABLES = (TableName.LOCAL, TableName.MAIN)
 def route_text(route: Route) -> str:
     """Return a route as ``ip route`` words it, as far as it chooses the way."""
     kind = "" if route.type is RouteType.UNICAST else f"{route.type} "
-    via = "" if route.via is None else f" via {IPV4.format(route.via)}"
+    via = "" if route.via is None else f" via {format_address(route.via)}"
     dev = "" if route.dev is None else f" dev {route.dev}"
     metric = f" metric {route.metric}" if route.metric else ""
     table = "" if route.table in _USUAL_TABLES else f" table {table_text(route.table)}"
@@ -24,7 +24,7 @@ def route_text(route: Route) -> str:
 
 
 def _hop_words(hop: Hop) -> str:
-    via = "" if hop.via is None else f" via {IPV4.format(hop.via)}"
+    via = "" if hop.via is None else f" via {format_address(hop.via)}"
     return f"{via} dev {hop.dev} weight {hop.weight}"
 
 
@@ -56,7 +56,7 @@ def rule_text(rule: Rule) -> str:
 def _network(address: int, plen: int) -> str:
     if not plen:
         return "all"
-    return IPV4.format(address) + (f"/{plen}" if plen != IPV4.bits else "")
+    return format_address(address) + (f"/{plen}" if plen != IPV4.bits else "")
 
 
 def protocol_text(protocol: int) -> str:
@@ -66,4 +66,4 @@ def protocol_text(protocol: int) -> str:
 
 def prefix_text(route: Route) -> str:
     """Return a route's destination; "default" for all there is."""
-    return f"{IPV4.format(route.prefix)}/{route.plen}" if route.plen else "default"
+    return f"{format_address(route.prefix)}/{route.plen}" if route.plen else "default"

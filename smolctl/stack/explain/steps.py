@@ -30,10 +30,10 @@ from smolctl.stack.trace.facts import (
     Taken,
 )
 from smolctl.stack.trace.trace import Step, Trace
-from smolctl.wire.addr import IPV4, format_mac
+from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.ethernet import EthernetHeader
-from smolctl.wire.icmp import IcmpMessage, Type
+from smolctl.wire.icmpv4 import IcmpMessage, Type
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv4_options import Options
 from smolctl.wire.ipv4_options import text as options_text
@@ -155,7 +155,7 @@ def steps_rows(trace: Trace) -> list[Row]:
 
 
 def _bound(facts: Bound) -> Told:
-    local = IPV4.format(facts.local)
+    local = format_address(facts.local)
     text = f"{local}:{facts.port}" + (f" dev {facts.dev}" if facts.dev else "")
     row: Row = {"bound": f"{local}:{facts.port}"}
     if facts.dev:
@@ -171,7 +171,7 @@ def _route_row(route: Route) -> Row:
     if route.type is not RouteType.UNICAST:
         row["type"] = str(route.type)
     if route.via is not None:
-        row["gateway"] = IPV4.format(route.via)
+        row["gateway"] = format_address(route.via)
     if route.dev is not None:
         row["dev"] = route.dev
     if route.metric:
@@ -184,10 +184,10 @@ def _decision(facts: Decision) -> Told:
     row: Row = {"dev": out} if route is None else {**_route_row(route), "dev": out}
     text = f"dev {out}, no route needed" if route is None else route_text(route)
     if facts.src is not None:
-        row["prefsrc"] = IPV4.format(facts.src)
+        row["prefsrc"] = format_address(facts.src)
         text += f", source {row['prefsrc']}"
     if facts.type == "unicast":
-        row["nexthop"] = IPV4.format(facts.next_hop)
+        row["nexthop"] = format_address(facts.next_hop)
         text += f", next hop {row['nexthop']}"
         if facts.redirected is not None:
             row["redirected"] = True
@@ -223,19 +223,21 @@ def _hashed(facts: Hashed) -> Told:
 
 
 def _owner(facts: Owner) -> Told:
-    dst = IPV4.format(facts.dst)
+    dst = format_address(facts.dst)
     if facts.route is None:
         return f"{dst} is everybody on the link", {}
     return f"{dst} is ours: {route_text(facts.route)}", _route_row(facts.route)
 
 
 def _passed_on(facts: PassedOn) -> Told:
-    text = f"{IPV4.format(facts.dst)} is another host's, to which it goes on with ttl {facts.ttl}"
+    text = (
+        f"{format_address(facts.dst)} is another host's, to which it goes on with ttl {facts.ttl}"
+    )
     return text, {"ttl": facts.ttl}
 
 
 def _resolved(facts: Resolved) -> Told:
-    ip, lladdr = IPV4.format(facts.ip), format_mac(facts.lladdr)
+    ip, lladdr = format_address(facts.ip), format_mac(facts.lladdr)
     return f"{ip} is at {lladdr} ({facts.state})", {
         "nexthop": ip,
         "state": facts.state,
@@ -244,7 +246,7 @@ def _resolved(facts: Resolved) -> Told:
 
 
 def _learned(facts: Learned) -> Told:
-    ip, lladdr = IPV4.format(facts.ip), format_mac(facts.lladdr)
+    ip, lladdr = format_address(facts.ip), format_mac(facts.lladdr)
     return f"learned: {ip} is at {lladdr} ({facts.state})", {
         "dst": ip,
         "state": facts.state,
@@ -253,13 +255,13 @@ def _learned(facts: Learned) -> Told:
 
 
 def _stranger(facts: Stranger) -> Told:
-    ip = IPV4.format(facts.ip)
+    ip = format_address(facts.ip)
     text = f"{ip} is in none of the networks of {facts.dev} ({facts.networks})"
     return f"{text}; arp.accept_from allows it", {"sender": ip, "networks": facts.networks}
 
 
 def _asked(facts: Asked) -> Told:
-    ip, sender = IPV4.format(facts.ip), IPV4.format(facts.sender)
+    ip, sender = format_address(facts.ip), format_address(facts.sender)
     how = "unicast" if facts.unicast else "broadcast"
     text = f"who-has {ip} tell {sender}, request {facts.number} by {how}"
     return text, {"nexthop": ip, "sender": sender, "arp_sent": facts.number}
@@ -290,7 +292,7 @@ def _ethernet(facts: EthernetHeader) -> Told:
 
 
 def _ip(facts: Ipv4Header) -> Told:
-    src, dst = IPV4.format(facts.src), IPV4.format(facts.dst)
+    src, dst = format_address(facts.src), format_address(facts.dst)
     protocol = PROTOCOLS.get(facts.protocol, f"protocol {facts.protocol}")
     text = f"{src} > {dst} {protocol} ttl {facts.ttl}, {facts.total_length} B"
     if facts.dscp_ecn:
@@ -312,7 +314,7 @@ def _ip(facts: Ipv4Header) -> Told:
 
 
 def _options(facts: Options) -> Told:
-    text = options_text(facts.raw, IPV4.format)
+    text = options_text(facts.raw, format_address)
     return text, {"options": text}
 
 
@@ -351,7 +353,7 @@ def _icmp(facts: IcmpMessage) -> Told:
 
 
 def _arp(facts: ArpPacket) -> Told:
-    sender, target = IPV4.format(facts.sender_ip), IPV4.format(facts.target_ip)
+    sender, target = format_address(facts.sender_ip), format_address(facts.target_ip)
     mac = format_mac(facts.sender_mac)
     row: Row = {"sender": sender, "sender_mac": mac, "target": target}
     if facts.op == Op.REQUEST:

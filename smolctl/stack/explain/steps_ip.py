@@ -5,7 +5,7 @@ from typing import Any
 
 from smolctl.stack.explain.summary import igmp_words
 from smolctl.stack.trace.facts import Member, Planned
-from smolctl.wire.addr import IPV4
+from smolctl.wire.address import format_address
 from smolctl.wire.igmp import Membership, Message, Query, Report, Unknown
 
 Row = dict[str, Any]
@@ -13,7 +13,7 @@ Told = tuple[str, Row]
 
 
 def _member(facts: Member) -> Told:
-    group = IPV4.format(facts.group)
+    group = format_address(facts.group)
     members = "1 member" if facts.users == 1 else f"{facts.users} members"
     text = f"{group} has {members} here on {facts.dev}"
     return text, {"group": group, "dev": facts.dev, "users": facts.users}
@@ -32,7 +32,7 @@ def _igmp(facts: Message) -> Told:
     if isinstance(facts, Query):
         row["version"] = facts.version
     if isinstance(facts, Query | Membership) and facts.group:
-        row["group"] = IPV4.format(facts.group)
+        row["group"] = format_address(facts.group)
     return igmp_words(facts), row
 
 

@@ -15,7 +15,17 @@ from smolctl.stack.ip.addresses import Address
 from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.sysctl.settings import KNOBS
 from smolctl.stack.transport.send_queue import SendQueue
-from smolctl.wire import addr, ipv4
+from smolctl.wire import ipv4
+from smolctl.wire.address import (
+    ZERO_MAC,
+    format_address,
+    format_mac,
+    is_class_e,
+    is_limited_broadcast,
+    is_loopback,
+    is_multicast,
+    is_zeronet,
+)
 
 if TYPE_CHECKING:
     from smolctl.stack.ip.route_output import Decision
@@ -35,7 +45,7 @@ def _hosts(interface: Interface) -> list[Address]:
 def networks(interface: Interface) -> str:
     """Return the addresses of an interface with their prefix lengths; "no address" for none."""
     items = _hosts(interface)
-    shown = [f"{addr.IPV4.format(item.local)}/{item.plen}" for item in items[:_SHOWN_MAX]]
+    shown = [f"{format_address(item.local)}/{item.plen}" for item in items[:_SHOWN_MAX]]
     return ", ".join(shown + ["..."] * (len(items) > _SHOWN_MAX)) or "no address"
 
 
@@ -46,7 +56,7 @@ def address(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
         peer: who wants to reach it: for an interface whose networks do not hold it, the network
             should hold both.
     """
-    if not is_host(ip) or addr.is_loopback(ip) != interface.loopback:
+    if not is_host(ip) or is_loopback(ip) != interface.loopback:
         return {}
     for item in _hosts(interface):
         if item.local == ip:
@@ -61,7 +71,7 @@ def address(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
 
 def owner(stack: "Stack", ip: int) -> dict[str, object]:
     """Return ``ip``, ``out`` and ``plen``: the interface it would belong to, if it were ours."""
-    shown: dict[str, object] = {"ip": addr.IPV4.format(ip)}
+    shown: dict[str, object] = {"ip": format_address(ip)}
     if not is_host(ip):
         return shown
     wires = [wire for wire in stack.interfaces.values() if not wire.loopback]
@@ -76,10 +86,10 @@ def neighbor_of(interface: Interface, peer: int) -> dict[str, object]:
 
     The last host address of the usual network, which is least likely to be somebody's already.
     """
-    if not is_host(peer) or addr.is_loopback(peer) != interface.loopback:
+    if not is_host(peer) or is_loopback(peer) != interface.loopback:
         return {}
     last = peer & ~0xFF | 0xFE
-    return {"suggest": addr.IPV4.format(last if last != peer else last - 1), "plen": _USUAL}
+    return {"suggest": format_address(last if last != peer else last - 1), "plen": _USUAL}
 
 
 def gateway(stack: "Stack", beside: Interface | None = None) -> str | None:
@@ -103,7 +113,7 @@ def gateway(stack: "Stack", beside: Interface | None = None) -> str | None:
                 for entry in stack.neighbors[interface.name]
                 if entry.state in VALID and _holds(item, entry.ip)
             ]
-            return addr.IPV4.format(first if first in known or not known else known[0])
+            return format_address(first if first in known or not known else known[0])
     return None
 
 
@@ -119,7 +129,7 @@ def no_route(stack: "Stack", dst: int) -> dict[str, object]:
     router = gateway(stack)
     if router is not None:
         return {"gateway": router}
-    return {"own": addr.IPV4.format(dst)} if is_host(dst) else {}
+    return {"own": format_address(dst)} if is_host(dst) else {}
 
 
 def onward(stack: "Stack", dst: int, interface: Interface) -> dict[str, object]:
@@ -134,18 +144,18 @@ def not_ours(stack: "Stack", interface: Interface, dst: int, peer: int) -> dict[
     ``router`` is what ip.forward should be: 1 where a route leads on by another interface.
     """
     if stack.settings["ip.forward"] and not interface.loopback:
-        return {"ip": addr.IPV4.format(dst)}
+        return {"ip": format_address(dst)}
     route = stack.fib.lookup(dst)
     on = route is not None and route.type is RouteType.UNICAST and route.dev != interface.name
     if on and not stack.settings["ip.forward"]:
-        shown = {"ip": addr.IPV4.format(dst), "networks": networks(interface)}
+        shown = {"ip": format_address(dst), "networks": networks(interface)}
         return {**shown, "router": 1}
     return missing(interface, dst, peer)
 
 
 def missing(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
     """Return the details of "somebody wants ``ip``, and it is not ours"."""
-    shown = {"ip": addr.IPV4.format(ip), "networks": networks(interface)}
+    shown = {"ip": format_address(ip), "networks": networks(interface)}
     return {**shown, **address(interface, ip, peer)}
 
 
@@ -156,9 +166,9 @@ def unusable(interface: Interface, ip: int) -> dict[str, object] | None:
     """
     for item in interface.addresses.items:
         if item.tentative and item.local == ip:
-            shown: dict[str, object] = {"ip": addr.IPV4.format(ip)}
+            shown: dict[str, object] = {"ip": format_address(ip)}
             if item.dadfailed:
-                rival = addr.format_mac(item.rival or addr.ZERO_MAC)
+                rival = format_mac(item.rival or ZERO_MAC)
                 return {**shown, "state": f"belongs to another host ({rival})"}
             return {**shown, "state": "is being tested for a conflict", "plen": item.plen}
     return None
@@ -168,7 +178,7 @@ def meant_for_us(stack: "Stack", frame: bytes) -> dict[str, object]:
     """Return ``ip``, the destination of the packet in a frame for another MAC, if it is ours."""
     dst = int.from_bytes(frame[30:34])
     ours = frame[12:14] == b"\x08\0" and len(frame) >= 34 and stack.fib.is_local(dst)
-    return {"ip": addr.IPV4.format(dst)} if ours and not addr.is_loopback(dst) else {}
+    return {"ip": format_address(dst)} if ours and not is_loopback(dst) else {}
 
 
 def listener(packet: bytes, header: ipv4.Ipv4Header) -> dict[str, object]:
@@ -176,7 +186,7 @@ def listener(packet: bytes, header: ipv4.Ipv4Header) -> dict[str, object]:
     at = header.header_len + 2
     is_udp = header.protocol == ipv4.Protocol.UDP and not header.fragment_offset
     port = int.from_bytes(packet[at : at + 2]) if is_udp else 0
-    return {"port": port} if port else {"group": addr.IPV4.format(header.dst)}
+    return {"port": port} if port else {"group": format_address(header.dst)}
 
 
 # --- more room ------------------------------------------------------------------------------------
@@ -244,7 +254,7 @@ def mtu(decision: "Decision", mtu: int, size: int) -> dict[str, object]:
         more = {"link_mtu": size} if limit is None or limit >= size else {}
         return {"of": out.name, **more}
     if decision.learned is not None or route is None or limit is None:
-        return {"of": f"the way to {addr.IPV4.format(decision.dst)}"}
+        return {"of": f"the way to {format_address(decision.dst)}"}
     more = {"route": _words(route, size)} if out.mtu >= size else {}
     return {"of": "its route", **more}
 
@@ -257,7 +267,7 @@ def rule(refused: Refused) -> dict[str, object]:
 
 def _words(route: Route, mtu: int) -> str:
     """Return the words that give a route, all its next hops with it, another MTU."""
-    shown = addr.IPV4.format
+    shown = format_address
     if isinstance(route, Hop) and route.whole is not None:
         route = route.whole
     words = [f"{shown(route.prefix)}/{route.plen}" if route.plen else "default"]
@@ -288,12 +298,7 @@ def _holds(item: Address, ip: int) -> bool:
 
 def is_host(ip: int) -> bool:
     """Tell whether one host can have this address (as ``configure.check_address``)."""
-    return not (
-        addr.is_zeronet(ip)
-        or addr.is_multicast(ip)
-        or addr.is_limited_broadcast(ip)
-        or addr.is_class_e(ip)
-    )
+    return not (is_zeronet(ip) or is_multicast(ip) or is_limited_broadcast(ip) or is_class_e(ip))
 
 
 def _within(ip: int, plen: int) -> bool:

@@ -6,10 +6,10 @@ checksums and lengths are not checked here, and no bytes raise.
 
 from struct import Struct
 
-from smolctl.wire import addr, arp, ethernet, icmp, igmp, ipv4, udp
-from smolctl.wire.addr import format_mac
+from smolctl.wire import arp, ethernet, icmpv4, igmp, ipv4, udp
+from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.fault import Fault, WireFault
-from smolctl.wire.icmp import Type
+from smolctl.wire.icmpv4 import Type
 
 _PORTS = Struct("!HH")
 _UDP = Struct("!HHH")
@@ -95,7 +95,7 @@ def _arp(packet: bytes) -> str:
         if found.fault is Fault.ARP_BAD_OP:
             return f"ARP op {found.detail['n']}"
         return "ARP " + " ".join(f"{name} {value}" for name, value in found.detail.items())
-    sender, target = addr.IPV4.format(found.sender_ip), addr.IPV4.format(found.target_ip)
+    sender, target = format_address(found.sender_ip), format_address(found.target_ip)
     mac = format_mac(found.sender_mac)
     if found.sender_ip == found.target_ip:
         return f"announcement {sender} is-at {mac}"
@@ -112,7 +112,7 @@ def _ipv4(packet: bytes) -> str:
         return f"IPv4 packet of {len(packet)} B{_hex(packet)}"
     payload = packet[header.header_len : max(header.total_length, header.header_len)]
     protocol = header.protocol
-    src, dst = addr.IPV4.format(header.src), addr.IPV4.format(header.dst)
+    src, dst = format_address(header.src), format_address(header.dst)
     name = PROTOCOLS.get(protocol, f"protocol {protocol}")
     has_ports = protocol in (ipv4.Protocol.UDP, ipv4.Protocol.TCP) and not header.fragment_offset
     if has_ports and len(payload) >= _PORTS.size:
@@ -135,20 +135,20 @@ def _ipv4(packet: bytes) -> str:
 
 
 def _icmp(message: bytes) -> str:
-    if len(message) < icmp.HEADER_LEN:
+    if len(message) < icmpv4.HEADER_LEN:
         return f"ICMP {len(message)} B{_hex(message)}"
     kind, code, _, ident, sequence = _ICMP.unpack_from(message)
     name = _CODES.get((kind, code)) or _TYPES.get(kind)
     words = f"ICMP {name}" if name else f"ICMP type {kind} code {code}"
-    body = message[icmp.HEADER_LEN :]
+    body = message[icmpv4.HEADER_LEN :]
     if kind in (Type.ECHO_REQUEST, Type.ECHO_REPLY):
         return f"{words} ident {ident} seq {sequence}, {len(body)} B"
-    if not icmp.is_error(kind):
+    if not icmpv4.is_error(kind):
         return f"{words}, {len(body)} B"
-    quote = icmp.parse_quote(body)
+    quote = icmpv4.parse_quote(body)
     if quote is None:
         return f"{words}, quoting {len(body)} B"
-    src, dst = addr.IPV4.format(quote.src), addr.IPV4.format(quote.dst)
+    src, dst = format_address(quote.src), format_address(quote.dst)
     if quote.sport is not None:
         src, dst = f"{src}:{quote.sport}", f"{dst}:{quote.dport}"
     protocol = PROTOCOLS.get(quote.protocol, f"protocol {quote.protocol}")
@@ -160,10 +160,10 @@ def igmp_words(message: igmp.Message) -> str:
     if isinstance(message, igmp.Unknown):
         return f"type {message.type:#04x}"
     if isinstance(message, igmp.Query):
-        group = f" for {addr.IPV4.format(message.group)}" if message.group else ""
+        group = f" for {format_address(message.group)}" if message.group else ""
         return f"v{message.version} query{group}{_sources(message.sources)}"
     if isinstance(message, igmp.Membership):
-        return f"{_MEMBERSHIPS[message.type]} {addr.IPV4.format(message.group)}"
+        return f"{_MEMBERSHIPS[message.type]} {format_address(message.group)}"
     words = [_record(record) for record in message.records[:_RECORDS_SHOWN]]
     more = len(message.records) - len(words)
     return "v3 report " + ", ".join(words + [f"{more} more"] * (more > 0))
@@ -171,7 +171,7 @@ def igmp_words(message: igmp.Message) -> str:
 
 def _record(record: igmp.Record) -> str:
     """In the words of an application where nothing but joining and leaving happens."""
-    group, sources = addr.IPV4.format(record.group), _sources(record.sources)
+    group, sources = format_address(record.group), _sources(record.sources)
     word = _CHANGES.get(record.change, f"record {record.change}")
     if record.change == igmp.Change.TO_EXCLUDE:
         return f"join {group}" + (f" but{sources}" if sources else "")
@@ -185,7 +185,7 @@ def _record(record: igmp.Record) -> str:
 def _sources(sources: tuple[int, ...]) -> str:
     if not sources:
         return ""
-    shown = ", ".join(addr.IPV4.format(source) for source in sources[:_RECORDS_SHOWN])
+    shown = ", ".join(format_address(source) for source in sources[:_RECORDS_SHOWN])
     return f" from {shown}" + ("..." if len(sources) > _RECORDS_SHOWN else "")
 
 

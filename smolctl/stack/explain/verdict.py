@@ -10,9 +10,9 @@ from smolctl.stack.ip.route_output import Decision
 from smolctl.stack.reason import REASONS, Reason
 from smolctl.stack.trace.facts import Bound, Cut, Joined, Member, Owner, Planned, Resolved, Stranger
 from smolctl.stack.trace.trace import Direction, Fate, Trace
-from smolctl.wire.addr import IPV4, format_mac
+from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.arp import ArpPacket, Op
-from smolctl.wire.icmp import IcmpMessage
+from smolctl.wire.icmpv4 import IcmpMessage
 from smolctl.wire.igmp import Membership, Report
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.udp import HEADER_LEN, UdpHeader
@@ -87,8 +87,8 @@ def headline(trace: Trace) -> str:
     flow = trace.flow
     if flow is None:
         return "a packet"
-    src = "0.0.0.0" if flow.src is None else IPV4.format(flow.src)
-    dst = IPV4.format(flow.dst)
+    src = "0.0.0.0" if flow.src is None else format_address(flow.src)
+    dst = format_address(flow.dst)
     if flow.proto == "arp":
         return f"who-has {dst}" + (f" tell {src}" if flow.src is not None else "")
     if flow.proto == "udp":
@@ -129,7 +129,7 @@ def _delivered(trace: Trace) -> str:
     first = takers[0]
     owner = f" ({first.owner})" if first.owner else ""
     more = f" and {len(takers) - 1} more" if len(takers) > 1 else ""
-    return f"delivered to {IPV4.format(first.local)}:{first.port}{owner}{more}"
+    return f"delivered to {format_address(first.local)}:{first.port}{owner}{more}"
 
 
 def _failed(trace: Trace) -> str:
@@ -183,19 +183,19 @@ def because(trace: Trace) -> str:
         parts.append(
             f"{decision.interface.name} was asked for"
             if route is None
-            else f"{route_text(route)} is the best route to {IPV4.format(decision.dst)}"
+            else f"{route_text(route)} is the best route to {format_address(decision.dst)}"
         )
     elif isinstance(owner, Owner):
         text = "everybody's" if owner.route is None else f"ours by {route_text(owner.route)}"
-        parts.append(f"{IPV4.format(owner.dst)} is {text}")
+        parts.append(f"{format_address(owner.dst)} is {text}")
     member, planned = facts.get(Member), facts.get(Planned)
     if isinstance(member, Member):
-        parts.append(f"{IPV4.format(member.group)} is joined on {member.dev}")
+        parts.append(f"{format_address(member.group)} is joined on {member.dev}")
     if isinstance(planned, Planned):
         answered = f"it is answered within {planned.within_ms / 1000:g} s"
         parts.append(answered if planned.groups else "there is nothing to report")
     if isinstance(found, Resolved):
-        parts.append(f"{IPV4.format(found.ip)} is at {format_mac(found.lladdr)}")
+        parts.append(f"{format_address(found.ip)} is at {format_mac(found.lladdr)}")
     arp = facts.get(ArpPacket)
     if isinstance(arp, ArpPacket):
         parts.append(_arp_because(trace, arp))
@@ -209,9 +209,9 @@ def because(trace: Trace) -> str:
 def _arp_because(trace: Trace, packet: ArpPacket) -> str:
     if trace.fate is Fate.ANSWERED:
         stranger = any(isinstance(step.facts, Stranger) for step in trace.steps)
-        answered = f"{IPV4.format(packet.target_ip)} is ours, and its owner answers"
+        answered = f"{format_address(packet.target_ip)} is ours, and its owner answers"
         return answered + _WHOEVER_ASKS * stranger
-    return f"{IPV4.format(packet.sender_ip)} is at {format_mac(packet.sender_mac)}"
+    return f"{format_address(packet.sender_ip)} is at {format_mac(packet.sender_mac)}"
 
 
 _WHOEVER_ASKS = ", whatever network the sender is in, as Linux does (unless arp.accept_from=subnet)"
@@ -228,16 +228,16 @@ def packet_row(trace: Trace) -> Row:
         return {
             "proto": "arp",
             "op": "request" if arp.op == Op.REQUEST else "reply",
-            "src": IPV4.format(arp.sender_ip),
-            "dst": IPV4.format(arp.target_ip),
+            "src": format_address(arp.sender_ip),
+            "dst": format_address(arp.target_ip),
             "lladdr": format_mac(arp.sender_mac),
         }
     flow = trace.flow
     if flow is not None:
         src = trace.src if trace.src is not None else flow.src
-        row: Row = {"proto": flow.proto, "dst": IPV4.format(flow.dst), "len": flow.length}
+        row: Row = {"proto": flow.proto, "dst": format_address(flow.dst), "len": flow.length}
         if src is not None:
-            row["src"] = IPV4.format(src)
+            row["src"] = format_address(src)
         if flow.proto == "udp":
             row.update(sport=flow.sport, dport=flow.dport)
         else:
@@ -252,8 +252,8 @@ def _received_row(facts: dict[type, Any]) -> Row:
         return {}
     row: Row = {
         "proto": _PROTOCOLS.get(header.protocol, str(header.protocol)),
-        "src": IPV4.format(header.src),
-        "dst": IPV4.format(header.dst),
+        "src": format_address(header.src),
+        "dst": format_address(header.dst),
         "ttl": header.ttl,
         "len": header.total_length - header.header_len,
     }

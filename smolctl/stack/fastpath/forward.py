@@ -20,7 +20,8 @@ from smolctl.stack.ip import gateways
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.output import has_no_queue
 from smolctl.stack.trace.trace import Trace
-from smolctl.wire import ethernet, ipv4, virtio
+from smolctl.wire import ethernet, ipv4
+from smolctl.wire.offload import virtio
 
 if TYPE_CHECKING:
     from smolctl.stack.ip.route_output import Decision

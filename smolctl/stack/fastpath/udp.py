@@ -18,8 +18,10 @@ from smolctl.stack.ip import gateways
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, UdpSocket
-from smolctl.wire import addr, ipv4, udp, virtio
-from smolctl.wire.run import HEADERS_LEN, Headers
+from smolctl.wire import ipv4, udp
+from smolctl.wire.address import ZERO_MAC
+from smolctl.wire.offload import virtio
+from smolctl.wire.offload.run import HEADERS_LEN, Headers
 
 if TYPE_CHECKING:
     from smolctl.stack.ip.route_output import Decision
@@ -374,7 +376,7 @@ def is_plain(interface: Interface, frame: bytes, end: int) -> bool:
         and dst == interface.mac
         and frame[headroom + 12 : at] == b"\x08\0"
         and not src[0] & 1
-        and src not in (interface.mac, addr.ZERO_MAC)
+        and src not in (interface.mac, ZERO_MAC)
         and first == 0x4500  # what is known of the flow says nothing of a type of service
         and total_length + at == end
         and not fragment & 0x3FFF

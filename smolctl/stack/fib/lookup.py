@@ -13,7 +13,8 @@ from smolctl.stack.fib.route import (
 )
 from smolctl.stack.fib.rule import OUTPUT, PLAIN, Rule, RuleAction, Traits
 from smolctl.stack.interface import Interface
-from smolctl.wire import addr, ipv4
+from smolctl.wire import ipv4
+from smolctl.wire.address import is_limited_broadcast
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -61,7 +62,7 @@ def lookup_input(
         packet: with its header and at least the ports.
         looped: it was sent from here, which ``iif lo`` says.
     """
-    if addr.is_limited_broadcast(header.dst):
+    if is_limited_broadcast(header.dst):
         return None
     if stack.fib.merged:
         return stack.fib.lookup(header.dst)

@@ -7,7 +7,7 @@ from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.rule import Traits
 from smolctl.stack.interface import Interface
-from smolctl.wire import addr
+from smolctl.wire.address import format_address
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -34,4 +34,4 @@ def reverse_path(
     loose = back is not None and bool(interface.addresses.items)
     if loose and level == 2:
         return None
-    return {"ip": addr.IPV4.format(src), "back": back or "", "value": 2 if loose else 0}
+    return {"ip": format_address(src), "back": back or "", "value": 2 if loose else 0}

@@ -21,7 +21,7 @@ from smolctl.stack.ip.host_model import is_strong, pick_route_from
 from smolctl.stack.ip.source_address import select_source
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.reason import Reason
-from smolctl.wire import addr
+from smolctl.wire.address import format_address, is_limited_broadcast, is_loopback, is_multicast
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -96,7 +96,7 @@ def decide(
 
     Source: Linux ``ip_route_output_key_hash_rcu``; RFC 1122 3.3.1.
     """
-    shown = addr.IPV4.format
+    shown = format_address
     # Deviation: Linux takes 0.0.0.0 for the loopback; RFC 1122 3.2.1.3(a) forbids it as
     # destination.
     if dst == 0:
@@ -106,7 +106,7 @@ def decide(
     bound = stack.interface(dev) if dev is not None else None
     if bound is not None and not bound.up:
         return Refusal(reason.TX_IFACE_DOWN, bound.name, {"ip": shown(dst)})
-    if addr.is_multicast(dst) or addr.is_limited_broadcast(dst):
+    if is_multicast(dst) or is_limited_broadcast(dst):
         # A group is reached by the interface the sender named, by device or by source address.
         out = bound or (stack.interface_of(src) if src is not None else None)
         if out is not None and out.up:
@@ -130,7 +130,7 @@ def decide(
 
 
 def _by_route(stack: "Stack", route: Route, dst: int, src: int | None) -> Decision | Refusal:
-    shown = addr.IPV4.format
+    shown = format_address
     if isinstance(route, Refused) and route.rule is not None:
         why = _RULE_REASONS[route.rule.action]
         return Refusal(why, "", {"ip": shown(dst), **suggest.rule(route)})
@@ -201,10 +201,10 @@ def _on_link(
     stack: "Stack", out: Interface, dst: int, src: int | None, route: Route | None = None
 ) -> Decision | Refusal:
     if not out.up:
-        return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": addr.IPV4.format(dst)})
+        return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": format_address(dst)})
     if src is None:
         src = select_source(stack, out, None, Scope.LINK)
-    if src is None and out.loopback and addr.is_multicast(dst):
+    if src is None and out.loopback and is_multicast(dst):
         # Deviation: Linux sends from 0.0.0.0, which nobody could answer.
         src = out.addresses.select(None, Scope.HOST)
     mtu = _mtu(stack, out, dst, dst, None)
@@ -218,24 +218,24 @@ def _checked(stack: "Stack", decision: Decision) -> Decision | Refusal:
     """
     out, src, dst = decision.interface, decision.src, decision.dst
     if not out.loopback:
-        if src is not None and addr.is_loopback(src):
-            return Refusal(reason.TX_LOOPBACK_SOURCE, out.name, {"ip": addr.IPV4.format(src)})
-        if addr.is_loopback(dst):
-            return Refusal(reason.TX_DST_INVALID, out.name, {"ip": addr.IPV4.format(dst)})
+        if src is not None and is_loopback(src):
+            return Refusal(reason.TX_LOOPBACK_SOURCE, out.name, {"ip": format_address(src)})
+        if is_loopback(dst):
+            return Refusal(reason.TX_DST_INVALID, out.name, {"ip": format_address(dst)})
         if src is not None and is_strong(stack):
             homes = host_model.homes(stack, src)
             if out.name not in homes:
                 return Refusal(reason.TX_WRONG_IFACE, out.name, {
-                    "ip": addr.IPV4.format(src), "dst": addr.IPV4.format(dst),
+                    "ip": format_address(src), "dst": format_address(dst),
                     "home": homes[0] if homes else "",
                 })  # fmt: skip
     return decision
 
 
 def _kind(dst: int, broadcast: bool) -> str:
-    if addr.is_multicast(dst):
+    if is_multicast(dst):
         return "multicast"
-    return "broadcast" if broadcast or addr.is_limited_broadcast(dst) else "unicast"
+    return "broadcast" if broadcast or is_limited_broadcast(dst) else "unicast"
 
 
 def not_ours(stack: "Stack", src: int, dev: str | None = None) -> Refusal:
@@ -250,7 +250,7 @@ def not_ours(stack: "Stack", src: int, dev: str | None = None) -> Refusal:
 def unavailable(stack: "Stack", address: int) -> AddressNotAvailable:
     """Return the error for binding to an address from which nothing may be sent."""
     why = not_ours(stack, address)
-    shown, detail = addr.IPV4.format(address), {**why.detail, "dev": why.dev}
+    shown, detail = format_address(address), {**why.detail, "dev": why.dev}
     text = f"{shown} is not on this stack"
     if why.reason is reason.TX_SRC_TENTATIVE:
         text = why.reason.why(detail)
@@ -263,13 +263,13 @@ def no_source(out: Interface, dst: int, next_hop: int) -> Refusal:
         tested = suggest.unusable(out, item.local)
         if tested is not None:
             return Refusal(reason.TX_SRC_TENTATIVE, out.name, tested)
-    shown = {"ip": addr.IPV4.format(dst), **suggest.neighbor_of(out, next_hop)}
+    shown = {"ip": format_address(dst), **suggest.neighbor_of(out, next_hop)}
     return Refusal(reason.TX_NO_SOURCE, out.name, shown)
 
 
 def _connected_text(stack: "Stack") -> str:
     networks = [
-        f"{addr.IPV4.format(route.prefix)}/{route.plen} dev {route.dev}"
+        f"{format_address(route.prefix)}/{route.plen} dev {route.dev}"
         for interface in stack.interfaces.values()
         for route in derived(stack, interface).values()
         if route.type is RouteType.UNICAST

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from smolctl.stack.explain import suggest
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.addresses import Address
-from smolctl.wire import addr
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, format_address, format_mac
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -89,7 +89,7 @@ def _test(stack: "Stack", interface: Interface, address: Address, now: int) -> N
     if wait_ns:
         stack.ledger.record(
             reason.ARP_DAD_RATE_LIMITED, interface.name, now,
-            ip=addr.IPV4.format(address.local), plen=address.plen, ms=wait_ns // 1_000_000,
+            ip=format_address(address.local), plen=address.plen, ms=wait_ns // 1_000_000,
             limit=stack.settings["arp.max_conflicts"],
         )  # fmt: skip
 
@@ -126,7 +126,7 @@ def expire(stack: "Stack", interface: Interface, now: int) -> None:
             case Announce(address):
                 announce(stack, interface, address, now)
             case Cede(address, rival):
-                _settle(stack, interface, address, tentative=True, rival=rival or addr.ZERO_MAC)
+                _settle(stack, interface, address, tentative=True, rival=rival or ZERO_MAC)
 
 
 def announce(stack: "Stack", interface: Interface, address: Address, now: int) -> None:
@@ -138,9 +138,7 @@ def announce(stack: "Stack", interface: Interface, address: Address, now: int) -
 
 def _arp_request(stack: "Stack", out: Interface, sender: int, target: int, now: int) -> None:
     trace = stack.journal.begin(Direction.OUT, now, None, out.name)
-    arp_output(
-        stack, out, arp.Op.REQUEST, sender, addr.ZERO_MAC, target, addr.BROADCAST_MAC, now, trace
-    )
+    arp_output(stack, out, arp.Op.REQUEST, sender, ZERO_MAC, target, BROADCAST_MAC, now, trace)
 
 
 # --- ARP that comes in ----------------------------------------------------------------------------
@@ -161,7 +159,7 @@ def heard(stack: "Stack", interface: Interface, packet: arp.ArpPacket, now: int)
     if claim is None and (sender == 0 or not stack.fib.is_local(sender)):
         return None
     mac = packet.sender_mac
-    shown: dict[str, object] = {"ip": addr.IPV4.format(sender), "mac": addr.format_mac(mac)}
+    shown: dict[str, object] = {"ip": format_address(sender), "mac": format_mac(mac)}
     for link in stack.interfaces.values():
         if link.mac == mac:
             # RFC 5227 2.4: it does not match any of the host's own interface addresses.
@@ -172,7 +170,7 @@ def heard(stack: "Stack", interface: Interface, packet: arp.ArpPacket, now: int)
     local = claim.address.local
     how = "tests" if sender != local else "has"
     return reason.ARP_DAD_FAILED, {
-        **shown, "ip": addr.IPV4.format(local), "how": how, "plen": claim.address.plen,
+        **shown, "ip": format_address(local), "how": how, "plen": claim.address.plen,
     }  # fmt: skip
 
 

@@ -19,7 +19,15 @@ from smolctl.stack.packet import Cast, wire_fault
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Learned, Stranger
 from smolctl.stack.trace.trace import Direction, Fate, Trace
-from smolctl.wire import addr, arp
+from smolctl.wire import arp
+from smolctl.wire.address import (
+    ZERO_MAC,
+    format_address,
+    format_mac,
+    is_loopback,
+    is_multicast,
+    is_zeronet,
+)
 from smolctl.wire.fault import WireFault
 
 if TYPE_CHECKING:
@@ -86,15 +94,15 @@ def _arp_process(
 ) -> tuple[Reason | None, dict[str, object]]:
     """Answer and learn; return why the packet was of no use, or None."""
     sender, target, mac = packet.sender_ip, packet.target_ip, packet.sender_mac
-    shown = {"ip": addr.IPV4.format(sender), "mac": addr.format_mac(mac)}
-    if mac[0] & 1 or mac == addr.ZERO_MAC or addr.is_multicast(sender):
+    shown = {"ip": format_address(sender), "mac": format_mac(mac)}
+    if mac[0] & 1 or mac == ZERO_MAC or is_multicast(sender):
         return reason.ARP_SENDER_INVALID, dict(shown)
-    if addr.is_loopback(sender) or stack.is_broadcast(sender):
+    if is_loopback(sender) or stack.is_broadcast(sender):
         return reason.ARP_SENDER_INVALID, dict(shown)
-    if addr.is_zeronet(sender) and (sender != 0 or packet.op == arp.Op.REPLY):
+    if is_zeronet(sender) and (sender != 0 or packet.op == arp.Op.REPLY):
         # Only a probe may come from 0.0.0.0 (RFC 1122 3.2.1.3(a); Linux ip_route_input_slow).
         return reason.ARP_SENDER_INVALID, dict(shown)
-    if addr.is_multicast(target) or addr.is_loopback(target):
+    if is_multicast(target) or is_loopback(target):
         # RFC 1122 3.2.1.3(g); Linux arp_process drops both before anything else.
         return reason.ARP_TARGET_NOT_OURS, suggest.missing(interface, target, sender)
     ours = _is_ours(stack, interface, packet)
@@ -191,7 +199,7 @@ def _unanswered(
     """Return why a request for an address that is not ours gets no answer."""
     if stack.fib.is_local(packet.target_ip) and packet.sender_ip:
         shown = {"ip": packet.target_ip, "sender": packet.sender_ip}
-        detail: dict[str, object] = {key: addr.IPV4.format(ip) for key, ip in shown.items()}
+        detail: dict[str, object] = {key: format_address(ip) for key, ip in shown.items()}
         route = _ruled(stack, interface, packet)
         found = suggest.rule(route) if isinstance(route, Refused) else {}
         return reason.ARP_RULE_REFUSED, {**detail, **found}
@@ -212,7 +220,7 @@ def _arp_learn(
 ) -> tuple[Reason | None, dict[str, object]]:
     """Learn from ARP that asks us nothing: replies, gratuitous ARP, others' requests."""
     sender, mac = packet.sender_ip, packet.sender_mac
-    shown = {"ip": addr.IPV4.format(sender), "mac": addr.format_mac(mac)}
+    shown = {"ip": format_address(sender), "mac": format_mac(mac)}
     cache = stack.neighbors[interface.name]
     known = cache.lookup(sender)
     is_reply = packet.op == arp.Op.REPLY
@@ -245,7 +253,7 @@ def _arp_learn(
         if asks_another and mac == known.lladdr:
             # It contradicts nothing: there is no entry to change, as the hint would have it.
             return _unanswered(stack, interface, packet)
-        lladdr = addr.format_mac(known.lladdr or addr.ZERO_MAC)
+        lladdr = format_mac(known.lladdr or ZERO_MAC)
         return reason.ARP_LOCKED_ENTRY, {**shown, "lladdr": lladdr}
     return reason.ARP_LOCKTIME, {**shown, "ms": stack.settings["neigh.locktime_ms"]}
 

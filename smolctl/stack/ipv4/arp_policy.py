@@ -6,7 +6,7 @@ from smolctl.stack.explain import suggest
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.host_model import is_near, pick_route_from
-from smolctl.wire import addr
+from smolctl.wire.address import format_address
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -26,8 +26,8 @@ def ignores_request(
     Source: Linux ``arp_ignore``, ``arp_filter``.
     """
     shown: dict[str, object] = {
-        "ip": addr.IPV4.format(target),
-        "sender": addr.IPV4.format(sender),
+        "ip": format_address(target),
+        "sender": format_address(sender),
         "networks": suggest.networks(interface),
     }
     if not sender and not stack.settings["arp.answer_probes"]:

@@ -32,7 +32,8 @@ from smolctl.stack.packet import Cast
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Cut, PassedOn
 from smolctl.stack.trace.trace import Direction, Fate, Trace
-from smolctl.wire import addr, ethernet, fragment, icmp, ipv4, ipv4_options
+from smolctl.wire import ethernet, fragment, icmpv4, ipv4, ipv4_options
+from smolctl.wire.address import BROADCAST_MAC, format_address, is_class_e, is_link_local
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -44,20 +45,20 @@ _TYPE_REASONS = {
     RouteType.UNREACHABLE: reason.FWD_ROUTE_UNREACHABLE,
     RouteType.PROHIBIT: reason.FWD_ROUTE_PROHIBIT,
 }
-_UNREACHABLE, _EXCEEDED = icmp.Type.DEST_UNREACHABLE, icmp.Type.TIME_EXCEEDED
+_UNREACHABLE, _EXCEEDED = icmpv4.Type.DEST_UNREACHABLE, icmpv4.Type.TIME_EXCEEDED
 # RFC 1812 5.2.7.1, 5.3.1; Linux ip_error, ip_forward. Who is not here is not told.
-_TOLD: dict[Reason, tuple[icmp.Type, int]] = {
-    reason.FWD_NO_ROUTE: (_UNREACHABLE, icmp.Unreachable.NET),
-    reason.FWD_ROUTE_UNREACHABLE: (_UNREACHABLE, icmp.Unreachable.HOST),
-    reason.FWD_ROUTE_PROHIBIT: (_UNREACHABLE, icmp.Unreachable.ADMIN),
-    reason.TX_IFACE_DOWN: (_UNREACHABLE, icmp.Unreachable.HOST),
-    reason.FWD_TTL_EXCEEDED: (_EXCEEDED, icmp.TimeExceeded.TTL),
-    reason.FWD_TOO_BIG: (_UNREACHABLE, icmp.Unreachable.FRAG_NEEDED),
+_TOLD: dict[Reason, tuple[icmpv4.Type, int]] = {
+    reason.FWD_NO_ROUTE: (_UNREACHABLE, icmpv4.Unreachable.NET),
+    reason.FWD_ROUTE_UNREACHABLE: (_UNREACHABLE, icmpv4.Unreachable.HOST),
+    reason.FWD_ROUTE_PROHIBIT: (_UNREACHABLE, icmpv4.Unreachable.ADMIN),
+    reason.TX_IFACE_DOWN: (_UNREACHABLE, icmpv4.Unreachable.HOST),
+    reason.FWD_TTL_EXCEEDED: (_EXCEEDED, icmpv4.TimeExceeded.TTL),
+    reason.FWD_TOO_BIG: (_UNREACHABLE, icmpv4.Unreachable.FRAG_NEEDED),
 }
 # What a rule of that type tells. Linux fib4_rule_action: ENETUNREACH; a route has EHOSTUNREACH.
 _RULE_TELLS = {
-    RouteType.UNREACHABLE.value: icmp.Unreachable.NET,
-    RouteType.PROHIBIT.value: icmp.Unreachable.ADMIN,
+    RouteType.UNREACHABLE.value: icmpv4.Unreachable.NET,
+    RouteType.PROHIBIT.value: icmpv4.Unreachable.ADMIN,
 }
 
 
@@ -101,8 +102,8 @@ def forward_input(
         return
     if _is_detour(stack, interface, header, decision) and stack.redirects.allow(header.src, now):
         icmp_error.answer(
-            stack, interface, icmp.Type.REDIRECT, icmp.Redirect.HOST, packet, header, now, trace,
-            group_frame=False, rest=decision.next_hop,
+            stack, interface, icmpv4.Type.REDIRECT, icmpv4.Redirect.HOST, packet, header, now,
+            trace, group_frame=False, rest=decision.next_hop,
         )  # fmt: skip
         stack.ledger.count("icmp.redirects_sent")
     trace.step("forward", "ok", now, PassedOn(header.dst, header.ttl - 1))
@@ -119,7 +120,7 @@ def way(
 
     Source: RFC 1812 5.2.4; Linux ``ip_route_input_slow``.
     """
-    shown, dst, src = addr.IPV4.format, header.dst, header.src
+    shown, dst, src = format_address, header.dst, header.src
     traits = fib_lookup.traits_of(packet, header, interface.name)
     route = fib_lookup.pick_route(stack, dst, None, src, traits)
     if route is None:
@@ -149,13 +150,13 @@ def _unfit(
     """Return why a packet is not forwarded, whatever routes there are, and the reason's details."""
     tos = header.dscp_ecn
     if cast is not Cast.HOST:
-        return reason.FWD_GROUP_FRAME, {"ip": addr.IPV4.format(header.dst)}
+        return reason.FWD_GROUP_FRAME, {"ip": format_address(header.dst)}
     if (back := reverse_path(stack, interface, header.src, header.dst, tos)) is not None:
         return reason.IP_REVERSE_PATH, back
     if not stack.settings["ip.forward_special"]:
         for ip in (header.dst, header.src):
-            if addr.is_link_local(ip) or addr.is_class_e(ip):
-                return reason.FWD_SPECIAL_ADDRESS, {"ip": addr.IPV4.format(ip)}
+            if is_link_local(ip) or is_class_e(ip):
+                return reason.FWD_SPECIAL_ADDRESS, {"ip": format_address(ip)}
     return None, {}
 
 
@@ -163,7 +164,7 @@ def _too_far(header: ipv4.Ipv4Header, decision: Decision) -> Refusal | None:
     """Refuse what has no hop left (RFC 1812 5.3.1)."""
     if header.ttl > 1:
         return None
-    detail: dict[str, object] = {"ip": addr.IPV4.format(decision.dst), "ttl": header.ttl}
+    detail: dict[str, object] = {"ip": format_address(decision.dst), "ttl": header.ttl}
     return Refusal(reason.FWD_TTL_EXCEEDED, "", detail)
 
 
@@ -173,7 +174,7 @@ def _too_big(header: ipv4.Ipv4Header, decision: Decision) -> Refusal | None:
     if size <= decision.mtu or not header.df:
         return None
     detail = {
-        "ip": addr.IPV4.format(decision.dst), "n": size, "mtu": decision.mtu,
+        "ip": format_address(decision.dst), "n": size, "mtu": decision.mtu,
         "out": decision.interface.name, **suggest.mtu(decision, decision.mtu, size),
     }  # fmt: skip
     return Refusal(reason.FWD_TOO_BIG, "", detail)
@@ -277,7 +278,7 @@ def _link_output(stack: "Stack", decision: Decision, packet: bytes, now: int, tr
         copy = stack.journal.begin(Direction.LOCAL, now, trace, out.name)
         copy.frame = packet
         stack.loop_back(out, packet, copy, now)
-        ethernet_output(stack, out, addr.BROADCAST_MAC, ethernet.EtherType.IPV4, packet, now, trace)
+        ethernet_output(stack, out, BROADCAST_MAC, ethernet.EtherType.IPV4, packet, now, trace)
     else:
         with suppress(SendRejected, NoBuffers):  # recorded: the neighbor cache is full for good
             neighbor_output(stack, out, decision.next_hop, packet, now, trace)

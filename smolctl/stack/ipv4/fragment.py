@@ -12,7 +12,7 @@ from smolctl.stack.ipv4 import icmp_error
 from smolctl.stack.packet import Cast
 from smolctl.stack.trace.facts import Joined
 from smolctl.stack.trace.trace import Fate, Trace
-from smolctl.wire import icmp, ipv4
+from smolctl.wire import icmpv4, ipv4
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -101,6 +101,6 @@ def discard(stack: "Stack", lost: Lost, now: int) -> None:
     interface = stack.interfaces.get(first.dev)
     if lost.why is reason.FRAG_TIMEOUT and first.start == 0 and interface is not None:
         icmp_error.answer(
-            stack, interface, icmp.Type.TIME_EXCEEDED, icmp.TimeExceeded.REASSEMBLY,
+            stack, interface, icmpv4.Type.TIME_EXCEEDED, icmpv4.TimeExceeded.REASSEMBLY,
             first.packet, first.header, now, first.trace, group_frame=first.cast is not Cast.HOST,
         )  # fmt: skip

@@ -12,7 +12,8 @@ from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.neighbor.output import neighbor_output
 from smolctl.stack.trace.facts import Cut
 from smolctl.stack.trace.trace import Trace
-from smolctl.wire import addr, ethernet, ipv4
+from smolctl.wire import ethernet, ipv4
+from smolctl.wire.address import BROADCAST_MAC, multicast_mac
 from smolctl.wire.fragment import fragments
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ def packet_output(
     elif decision.type == "unicast":
         neighbor_output(stack, out, decision.next_hop, packet, now, trace)
     else:
-        mac = addr.BROADCAST_MAC
+        mac = BROADCAST_MAC
         if decision.type == "multicast":
-            mac = addr.multicast_mac(decision.dst)
+            mac = multicast_mac(decision.dst)
         ethernet_output(stack, out, mac, ethernet.EtherType.IPV4, packet, now, trace)
 
 

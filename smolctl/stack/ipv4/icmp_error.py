@@ -12,19 +12,20 @@ from smolctl.stack.ipv4 import options as ip_options
 from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.neighbor.entry import Action, GiveUp
 from smolctl.stack.trace.trace import Trace
-from smolctl.wire import addr, icmp, ipv4
+from smolctl.wire import icmpv4, ipv4
+from smolctl.wire.address import format_address, is_class_e, is_multicast, is_zeronet
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
 
-QUOTE_LIMIT = 576 - ipv4.MIN_HEADER_LEN - icmp.HEADER_LEN
+QUOTE_LIMIT = 576 - ipv4.MIN_HEADER_LEN - icmpv4.HEADER_LEN
 """Bytes an error quotes of the offending packet: it stays within 576 (RFC 1812 4.3.2.3)."""
 
 
 def answer(
     stack: "Stack",
     interface: Interface,
-    icmp_type: icmp.Type,
+    icmp_type: icmpv4.Type,
     code: int,
     packet: bytes,
     header: ipv4.Ipv4Header,
@@ -53,7 +54,7 @@ def answer(
             interface.name,
             now,
             trace,
-            ip=addr.IPV4.format(header.src),
+            ip=format_address(header.src),
             **suggest.icmp_room(stack),
         )
         return
@@ -65,9 +66,9 @@ def answer(
     decision = decide(stack, hop, src, traits=Traits(ipv4.Protocol.ICMP, tos=tos))
     room = QUOTE_LIMIT
     if isinstance(decision, Decision):
-        room = min(room, decision.mtu - ipv4.MIN_HEADER_LEN - icmp.HEADER_LEN)
+        room = min(room, decision.mtu - ipv4.MIN_HEADER_LEN - icmpv4.HEADER_LEN)
     room -= len(options.raw)
-    message = icmp.IcmpMessage(icmp_type, code, rest, packet[: min(room, header.total_length)])
+    message = icmpv4.IcmpMessage(icmp_type, code, rest, packet[: min(room, header.total_length)])
     try:
         icmp_output(stack, message, header.src, now, src=src, tos=tos, options=options, cause=trace)
     except (SendRejected, NoBuffers):
@@ -99,36 +100,31 @@ def given_up(stack: "Stack", out: Interface, actions: list[Action], now: int) ->
         header = ipv4.parse_unchecked(packet)
         if header is not None and not stack.fib.is_local(header.src):
             answer(
-                stack, out, icmp.Type.DEST_UNREACHABLE, icmp.Unreachable.HOST, packet, header, now,
-                trace, group_frame=False,
+                stack, out, icmpv4.Type.DEST_UNREACHABLE, icmpv4.Unreachable.HOST, packet, header,
+                now, trace, group_frame=False,
             )  # fmt: skip
 
 
-def _is_limited(icmp_type: icmp.Type, code: int) -> bool:
+def _is_limited(icmp_type: icmpv4.Type, code: int) -> bool:
     """Tell whether the rate limit is for such errors.
 
     Not for redirects, which have one of their own, and not where path MTU discovery waits for the
     answer. Source: Linux ``icmpv4_mask_allow``, icmp_ratemask.
     """
-    fragmentation_needed = (icmp.Type.DEST_UNREACHABLE, icmp.Unreachable.FRAG_NEEDED)
-    return icmp_type != icmp.Type.REDIRECT and (icmp_type, code) != fragmentation_needed
+    fragmentation_needed = (icmpv4.Type.DEST_UNREACHABLE, icmpv4.Unreachable.FRAG_NEEDED)
+    return icmp_type != icmpv4.Type.REDIRECT and (icmp_type, code) != fragmentation_needed
 
 
 def _suppressed(stack: "Stack", packet: bytes, header: ipv4.Ipv4Header, group_frame: bool) -> bool:
     """Apply RFC 1122 3.2.2: an ICMP error message MUST NOT be sent as the result of these."""
-    if group_frame or addr.is_multicast(header.dst) or stack.is_broadcast(header.dst):
+    if group_frame or is_multicast(header.dst) or stack.is_broadcast(header.dst):
         return True
     if header.fragment_offset > 0:
         return True
     src = header.src
-    if (
-        addr.is_zeronet(src)
-        or addr.is_multicast(src)
-        or addr.is_class_e(src)
-        or stack.is_broadcast(src)
-    ):
+    if is_zeronet(src) or is_multicast(src) or is_class_e(src) or stack.is_broadcast(src):
         return True
     if header.protocol == ipv4.Protocol.ICMP:
         kind = packet[header.header_len : header.header_len + 1]
-        return not kind or icmp.is_error(kind[0])
+        return not kind or icmpv4.is_error(kind[0])
     return False

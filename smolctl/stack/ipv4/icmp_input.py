@@ -18,7 +18,8 @@ from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.errors import packet_failed, sender_of
 from smolctl.stack.transport.ping import EchoClient, EchoReply
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import addr, icmp, ipv4
+from smolctl.wire import icmpv4, ipv4
+from smolctl.wire.address import format_address, is_multicast
 from smolctl.wire.fault import WireFault
 
 if TYPE_CHECKING:
@@ -35,26 +36,26 @@ def icmp_input(
     cast: Cast = Cast.HOST,
 ) -> None:
     """Answer echo requests, match replies and errors to who sent the question."""
-    message = icmp.parse(packet[header.header_len :])
+    message = icmpv4.parse(packet[header.header_len :])
     if isinstance(message, WireFault):
         wire_fault(stack, interface, message, now, trace)
         return
     trace.step("icmp", "ok", now, message)
     stack.ledger.count("icmp.messages_received")
-    if message.type == icmp.Type.ECHO_REQUEST:
+    if message.type == icmpv4.Type.ECHO_REQUEST:
         _echo_request(stack, interface, header, message, now, cast, trace)
-    elif message.type == icmp.Type.ECHO_REPLY:
+    elif message.type == icmpv4.Type.ECHO_REPLY:
         _echo_reply(stack, interface, header, message, now, trace)
-    elif message.type == icmp.Type.TIMESTAMP:
+    elif message.type == icmpv4.Type.TIMESTAMP:
         _timestamp_request(stack, interface, header, message, now, cast, trace)
-    elif message.type == icmp.Type.REDIRECT:
+    elif message.type == icmpv4.Type.REDIRECT:
         redirect_input(stack, interface, header, message, now, trace)
     elif message.type in _IGNORED:
         stack.ledger.record(
             _IGNORED[message.type], interface.name, now, trace,
-            type=message.type, ip=addr.IPV4.format(header.src),
+            type=message.type, ip=format_address(header.src),
         )  # fmt: skip
-    elif icmp.is_error(message.type):
+    elif icmpv4.is_error(message.type):
         _error_input(stack, interface, header, message, now, trace)
     else:
         stack.ledger.record(reason.ICMP_TYPE_UNKNOWN, interface.name, now, trace, type=message.type)
@@ -62,10 +63,10 @@ def icmp_input(
 
 _IGNORED: dict[int, Reason] = {
     # RFC 6633 2: a host MUST silently discard it, and UDP must not act on it.
-    icmp.Type.SOURCE_QUENCH: reason.ICMP_SOURCE_QUENCH,
+    icmpv4.Type.SOURCE_QUENCH: reason.ICMP_SOURCE_QUENCH,
     # RFC 1122 3.2.2.9: no mask is sent by who is no authoritative agent; RFC 6918 retired it.
-    icmp.Type.ADDRESS_MASK_REQUEST: reason.ICMP_MASK_IGNORED,
-    icmp.Type.ADDRESS_MASK_REPLY: reason.ICMP_MASK_IGNORED,
+    icmpv4.Type.ADDRESS_MASK_REQUEST: reason.ICMP_MASK_IGNORED,
+    icmpv4.Type.ADDRESS_MASK_REPLY: reason.ICMP_MASK_IGNORED,
 }
 
 
@@ -73,7 +74,7 @@ def _echo_request(
     stack: "Stack",
     interface: Interface,
     header: ipv4.Ipv4Header,
-    message: icmp.IcmpMessage,
+    message: icmpv4.IcmpMessage,
     now: int,
     cast: Cast,
     trace: Trace,
@@ -90,10 +91,10 @@ def _echo_request(
     if group and stack.settings["icmp.echo_ignore_broadcasts"]:
         stack.ledger.record(
             reason.ICMP_ECHO_BROADCAST, interface.name, now, trace,
-            ip=addr.IPV4.format(header.dst),
+            ip=format_address(header.dst),
         )  # fmt: skip
         return
-    reply = icmp.IcmpMessage(icmp.Type.ECHO_REPLY, 0, message.rest, message.body)
+    reply = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REPLY, 0, message.rest, message.body)
     trace.settle(Fate.ANSWERED, now)
     own = None if group else header.dst
     try:
@@ -110,36 +111,36 @@ def _echo_request(
 
 def _is_group(stack: "Stack", dst: int) -> bool:
     """Tell whether more hosts than this one are asked, so that ``dst`` can be nobody's source."""
-    return addr.is_multicast(dst) or stack.is_broadcast(dst)
+    return is_multicast(dst) or stack.is_broadcast(dst)
 
 
 def _timestamp_request(
     stack: "Stack",
     interface: Interface,
     header: ipv4.Ipv4Header,
-    message: icmp.IcmpMessage,
+    message: icmpv4.IcmpMessage,
     now: int,
     cast: Cast,
     trace: Trace,
 ) -> None:
     """Answer a timestamp request if that is wanted (RFC 1122 3.2.2.8: MAY)."""
-    asked = {"ip": addr.IPV4.format(header.src)}
+    asked = {"ip": format_address(header.src)}
     if not stack.settings["icmp.answer_timestamp"]:
         stack.ledger.record(reason.ICMP_TIMESTAMP_IGNORED, interface.name, now, trace, **asked)
         return
     group = _is_group(stack, header.dst)
     if group and stack.settings["icmp.echo_ignore_broadcasts"]:
-        asked["ip"] = addr.IPV4.format(header.dst)
+        asked["ip"] = format_address(header.dst)
         stack.ledger.record(reason.ICMP_TIMESTAMP_BROADCAST, interface.name, now, trace, **asked)
         return
     body = message.body
     if len(body) < 4:  # Linux icmp_timestamp: the sender's own time must be there, to go back
-        size = len(body) + icmp.HEADER_LEN
+        size = len(body) + icmpv4.HEADER_LEN
         stack.ledger.record(reason.ICMP_TRUNCATED, interface.name, now, trace, n=size)
         return
     # RFC 792: the originate timestamp goes back, and when it came and was answered are the same.
     time = ip_options.midnight_ms(stack, now).to_bytes(4)
-    reply = icmp.IcmpMessage(icmp.Type.TIMESTAMP_REPLY, 0, message.rest, body[:4] + time + time)
+    reply = icmpv4.IcmpMessage(icmpv4.Type.TIMESTAMP_REPLY, 0, message.rest, body[:4] + time + time)
     trace.settle(Fate.ANSWERED, now)
     try:
         icmp_output(
@@ -155,7 +156,7 @@ def _echo_reply(
     stack: "Stack",
     interface: Interface,
     header: ipv4.Ipv4Header,
-    message: icmp.IcmpMessage,
+    message: icmpv4.IcmpMessage,
     now: int,
     trace: Trace,
 ) -> None:
@@ -163,7 +164,7 @@ def _echo_reply(
     if client is None:
         stack.ledger.record(
             reason.ICMP_ECHO_UNMATCHED, interface.name, now, trace,
-            ip=addr.IPV4.format(header.src), ident=message.ident,
+            ip=format_address(header.src), ident=message.ident,
         )  # fmt: skip
         return
     client.replies.append(
@@ -184,7 +185,7 @@ def _error_input(
     stack: "Stack",
     interface: Interface,
     header: ipv4.Ipv4Header,
-    message: icmp.IcmpMessage,
+    message: icmpv4.IcmpMessage,
     now: int,
     trace: Trace,
 ) -> None:
@@ -193,12 +194,12 @@ def _error_input(
     if why is None:
         stack.ledger.record(reason.ICMP_TYPE_UNKNOWN, interface.name, now, trace, type=message.type)
         return
-    quote = icmp.parse_quote(message.body)
+    quote = icmpv4.parse_quote(message.body)
     detail: dict[str, object] = {
-        "offender": addr.IPV4.format(header.src),
+        "offender": format_address(header.src),
         "type": message.type,
         "icmp_code": message.code,
-        "ip": addr.IPV4.format(quote.dst if quote is not None else header.src),
+        "ip": format_address(quote.dst if quote is not None else header.src),
         "port": None if quote is None else quote.dport,
         # RFC 1191 4: where the bytes before held nothing.
         "mtu": message.mtu or None if why is reason.ICMP_FRAGMENTATION_NEEDED else None,
@@ -225,35 +226,35 @@ def _error_input(
     trace.settle(Fate.ABSORBED, now)
 
 
-def _error_reason(message: icmp.IcmpMessage) -> Reason | None:
+def _error_reason(message: icmpv4.IcmpMessage) -> Reason | None:
     """Return what an ICMP error means; source quench and redirects are none.
 
     Source: RFC 1122 3.2.2.1; Linux icmp_err_convert.
     """
-    if message.type == icmp.Type.DEST_UNREACHABLE:
+    if message.type == icmpv4.Type.DEST_UNREACHABLE:
         return _UNREACHABLE.get(message.code, reason.ICMP_HOST_UNREACHABLE)
-    if message.type == icmp.Type.TIME_EXCEEDED:
+    if message.type == icmpv4.Type.TIME_EXCEEDED:
         return reason.ICMP_TIME_EXCEEDED
-    if message.type == icmp.Type.PARAMETER_PROBLEM:
+    if message.type == icmpv4.Type.PARAMETER_PROBLEM:
         return reason.ICMP_PARAMETER_PROBLEM
     return None
 
 
 _UNREACHABLE: dict[int, Reason] = {
-    icmp.Unreachable.NET: reason.ICMP_NET_UNREACHABLE,
-    icmp.Unreachable.NET_UNKNOWN: reason.ICMP_NET_UNREACHABLE,
-    icmp.Unreachable.NET_TOS: reason.ICMP_NET_UNREACHABLE,
-    icmp.Unreachable.PROTOCOL: reason.ICMP_PROTOCOL_UNREACHABLE,
-    icmp.Unreachable.PORT: reason.ICMP_PORT_UNREACHABLE,
-    icmp.Unreachable.FRAG_NEEDED: reason.ICMP_FRAGMENTATION_NEEDED,
-    icmp.Unreachable.NET_PROHIBITED: reason.ICMP_PROHIBITED,
-    icmp.Unreachable.HOST_PROHIBITED: reason.ICMP_PROHIBITED,
-    icmp.Unreachable.ADMIN: reason.ICMP_PROHIBITED,
+    icmpv4.Unreachable.NET: reason.ICMP_NET_UNREACHABLE,
+    icmpv4.Unreachable.NET_UNKNOWN: reason.ICMP_NET_UNREACHABLE,
+    icmpv4.Unreachable.NET_TOS: reason.ICMP_NET_UNREACHABLE,
+    icmpv4.Unreachable.PROTOCOL: reason.ICMP_PROTOCOL_UNREACHABLE,
+    icmpv4.Unreachable.PORT: reason.ICMP_PORT_UNREACHABLE,
+    icmpv4.Unreachable.FRAG_NEEDED: reason.ICMP_FRAGMENTATION_NEEDED,
+    icmpv4.Unreachable.NET_PROHIBITED: reason.ICMP_PROHIBITED,
+    icmpv4.Unreachable.HOST_PROHIBITED: reason.ICMP_PROHIBITED,
+    icmpv4.Unreachable.ADMIN: reason.ICMP_PROHIBITED,
 }
 
 
 def too_big_input(
-    stack: "Stack", sender: UdpSocket | EchoClient, quote: icmp.Quote, reported: int, now: int
+    stack: "Stack", sender: UdpSocket | EchoClient, quote: icmpv4.Quote, reported: int, now: int
 ) -> PathMtu | None:
     """Learn from "fragmentation needed" how big a packet may be that takes the same way.
 

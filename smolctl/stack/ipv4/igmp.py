@@ -11,7 +11,8 @@ from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.packet import wire_fault
 from smolctl.stack.trace.facts import Planned
 from smolctl.stack.trace.trace import Direction, Fate, Trace
-from smolctl.wire import addr, ethernet, igmp, ipv4, ipv4_options
+from smolctl.wire import ethernet, igmp, ipv4, ipv4_options
+from smolctl.wire.address import format_address, is_multicast, multicast_mac
 from smolctl.wire.fault import WireFault
 from smolctl.wire.igmp import Change, Membership, Query, Record, Report, Type
 
@@ -53,7 +54,7 @@ def igmp_output(stack: "Stack", out: Interface, dst: int, message: bytes, now: i
     trace = stack.journal.begin(Direction.OUT, now, None, out.name)
     trace.src = src
     packet = header.to_bytes() + message
-    mac = addr.multicast_mac(dst)
+    mac = multicast_mac(dst)
     ethernet_output(stack, out, mac, ethernet.EtherType.IPV4, packet, now, trace)
 
 
@@ -122,7 +123,7 @@ def _query_input(
     if wrong:
         stack.ledger.record(
             reason.IGMP_QUERY_REFUSED, interface.name, now, trace,
-            ip=addr.IPV4.format(header.src), what=wrong,
+            ip=format_address(header.src), what=wrong,
             knob="igmp.strict_queries" if wrong in _STRICT else None,
         )  # fmt: skip
         return
@@ -139,8 +140,8 @@ _STRICT = (_NO_ALERT, _WRONG_GROUP)
 
 def _wrong(stack: "Stack", header: ipv4.Ipv4Header, query: Query) -> str:
     """Return what is wrong with a query, "" when it is to be answered."""
-    if query.version > 1 and query.group and not addr.is_multicast(query.group):
-        return f"asks for {addr.IPV4.format(query.group)}, which is no group"
+    if query.version > 1 and query.group and not is_multicast(query.group):
+        return f"asks for {format_address(query.group)}, which is no group"
     if query.sources and not query.group:
         return "asks for all groups, but for some of their sources"  # RFC 3376 4.1.9
     if stack.settings["igmp.strict_queries"]:

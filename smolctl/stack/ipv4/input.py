@@ -23,7 +23,14 @@ from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.udp.input import (
     udp_input,
 )
-from smolctl.wire import addr, icmp, ipv4
+from smolctl.wire import icmpv4, ipv4
+from smolctl.wire.address import (
+    format_address,
+    is_limited_broadcast,
+    is_loopback,
+    is_multicast,
+    is_zeronet,
+)
 from smolctl.wire.fault import WireFault
 
 if TYPE_CHECKING:
@@ -57,7 +64,7 @@ def ip_input(
         forward_input(stack, interface, packet, header, now, trace, cast)
         return
     if why is not None:
-        if addr.is_multicast(header.dst):
+        if is_multicast(header.dst):
             detail.update(suggest.listener(packet, header))
         stack.ledger.record(why, interface.name, now, trace, **detail)
         return
@@ -82,7 +89,7 @@ def ip_input(
             reason.IP_PROTO_UNKNOWN, interface.name, now, trace, protocol=header.protocol
         )
         icmp_error.answer(
-            stack, interface, icmp.Type.DEST_UNREACHABLE, icmp.Unreachable.PROTOCOL,
+            stack, interface, icmpv4.Type.DEST_UNREACHABLE, icmpv4.Unreachable.PROTOCOL,
             packet, header, now, trace, group_frame=cast is not Cast.HOST,
         )  # fmt: skip
 
@@ -100,24 +107,24 @@ def validate(
 ) -> tuple[Reason | None, dict[str, object]]:
     """Check source and destination; return why the packet is refused, and the reason's details."""
     src, dst = header.src, header.dst
-    shown: dict[str, object] = {"ip": addr.IPV4.format(dst)}
-    source: dict[str, object] = {"ip": addr.IPV4.format(src)}
+    shown: dict[str, object] = {"ip": format_address(dst)}
+    source: dict[str, object] = {"ip": format_address(src)}
     if not looped and not interface.loopback:
-        if addr.is_loopback(src) or addr.is_loopback(dst):
-            return reason.IP_LOOPBACK_ON_WIRE, source if addr.is_loopback(src) else shown
-        zero = addr.is_zeronet(src) and not may_be_nobody(header)
-        if zero or addr.is_multicast(src) or stack.is_broadcast(src):
+        if is_loopback(src) or is_loopback(dst):
+            return reason.IP_LOOPBACK_ON_WIRE, source if is_loopback(src) else shown
+        zero = is_zeronet(src) and not may_be_nobody(header)
+        if zero or is_multicast(src) or stack.is_broadcast(src):
             return reason.IP_SRC_INVALID, source
         if stack.fib.is_local(src):
             return reason.IP_SRC_IS_OURS, source
-    if addr.is_zeronet(dst):
+    if is_zeronet(dst):
         return reason.IP_DST_INVALID, shown
-    if addr.is_multicast(dst):
+    if is_multicast(dst):
         return validate_group(stack, interface, header, trace, now, looped=looped)
     route = fib_lookup.lookup_input(stack, interface, packet, header, looped=looped)
     if isinstance(route, Refused):
         return reason.IP_RULE_REFUSED, {**source, **suggest.rule(route)}
-    if not addr.is_limited_broadcast(dst):
+    if not is_limited_broadcast(dst):
         if route is None or is_elsewhere(stack, interface, route, looped=looped):
             return _not_ours(stack, interface, dst, src)
         if (
@@ -165,7 +172,7 @@ def may_be_nobody(header: ipv4.Ipv4Header) -> bool:
     Linux brd_input, ip_mc_validate_source).
     """
     near = header.dst >> 8 == 0xE00000
-    return addr.is_limited_broadcast(header.dst) or near or header.protocol == ipv4.Protocol.IGMP
+    return is_limited_broadcast(header.dst) or near or header.protocol == ipv4.Protocol.IGMP
 
 
 def validate_group(
@@ -181,10 +188,10 @@ def validate_group(
     src, dst = header.src, header.dst
     members = interface.groups.members(dst)
     if not members:
-        return reason.IP_MULTICAST_NOT_JOINED, {"ip": addr.IPV4.format(dst)}
+        return reason.IP_MULTICAST_NOT_JOINED, {"ip": format_address(dst)}
     # Queries and reports are for the host itself, whatever sources its sockets want.
     if header.protocol != ipv4.Protocol.IGMP and not interface.groups.allows(dst, src):
-        ip, source = addr.IPV4.format(dst), addr.IPV4.format(src)
+        ip, source = format_address(dst), format_address(src)
         return reason.IP_MULTICAST_FILTERED, {"ip": ip, "source": source}
     if not looped:
         back = reverse_path(stack, interface, src, dst, header.dscp_ecn)

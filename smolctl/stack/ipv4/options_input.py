@@ -9,7 +9,8 @@ from smolctl.stack.ipv4 import icmp_error
 from smolctl.stack.ipv4 import options as ip_options
 from smolctl.stack.packet import Cast
 from smolctl.stack.trace.trace import Trace
-from smolctl.wire import addr, icmp, ipv4, ipv4_options
+from smolctl.wire import icmpv4, ipv4, ipv4_options
+from smolctl.wire.address import format_address
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -59,11 +60,11 @@ def options_checked(
     if isinstance(options, ipv4_options.BadOption):
         record(
             reason.IP_BAD_OPTION, name, now, trace,
-            kind=options.kind, pointer=options.pointer, ip=addr.IPV4.format(header.src),
+            kind=options.kind, pointer=options.pointer, ip=format_address(header.src),
         )  # fmt: skip
         # RFC 1122 3.2.2.5: the pointer is in the first byte of what follows the checksum.
         icmp_error.answer(
-            stack, interface, icmp.Type.PARAMETER_PROBLEM, 0, packet, header, now, trace,
+            stack, interface, icmpv4.Type.PARAMETER_PROBLEM, 0, packet, header, now, trace,
             group_frame=group, rest=options.pointer << 24,
         )  # fmt: skip
         return None
@@ -74,11 +75,11 @@ def options_checked(
         elif not options.route_done:
             refused = reason.IP_SOURCE_ROUTE_OPEN
         if refused is not None:
-            record(refused, name, now, trace, ip=addr.IPV4.format(header.dst))
+            record(refused, name, now, trace, ip=format_address(header.dst))
             # RFC 1122 3.3.5: code 5, source route failed.
             icmp_error.answer(
-                stack, interface, icmp.Type.DEST_UNREACHABLE,
-                icmp.Unreachable.SOURCE_ROUTE_FAILED, packet, header, now, trace,
+                stack, interface, icmpv4.Type.DEST_UNREACHABLE,
+                icmpv4.Unreachable.SOURCE_ROUTE_FAILED, packet, header, now, trace,
                 group_frame=group,
             )  # fmt: skip
             return None

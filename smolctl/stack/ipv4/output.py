@@ -16,7 +16,7 @@ from smolctl.stack.ipv4.fragment_output import fragments_output, packet_output
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Hashed, Loser, Ruled
 from smolctl.stack.trace.trace import Direction, Flow, Trace
-from smolctl.wire import icmp, ipv4, udp
+from smolctl.wire import icmpv4, ipv4, udp
 from smolctl.wire.ipv4_options import Outgoing
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _FEW_ROUTES = 64
 
 def icmp_output(
     stack: "Stack",
-    message: icmp.IcmpMessage,
+    message: icmpv4.IcmpMessage,
     dst: int,
     now: int,
     *,
@@ -61,7 +61,7 @@ def icmp_output(
     traits = Traits(ipv4.Protocol.ICMP, tos=tos)
     hop = dst if options.hop is None else options.hop
     decision = choose_way(stack, hop, src, dev, traits, now, trace)
-    size = ipv4.MIN_HEADER_LEN + len(options.raw) + icmp.HEADER_LEN + len(message.body)
+    size = ipv4.MIN_HEADER_LEN + len(options.raw) + icmpv4.HEADER_LEN + len(message.body)
     checked_source(stack, decision, size, pmtudisc, now, trace, options.raw)
     if ttl is None:
         ttl = default_ttl(stack, decision)

@@ -16,7 +16,8 @@ from smolctl.stack.neighbor.output import arp_output
 from smolctl.stack.packet import Cast
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.trace import Direction, Fate, Trace
-from smolctl.wire import addr, arp
+from smolctl.wire import arp
+from smolctl.wire.address import format_address
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -50,7 +51,7 @@ def _obstacle(stack: "Stack", interface: Interface, sender: int, target: int) ->
 def idle(stack: "Stack", interface: Interface, sender: int, target: int) -> dict[str, object]:
     """Return the details of a proxy entry that is of no use."""
     problem = _obstacle(stack, interface, sender, target)
-    detail: dict[str, object] = {"ip": addr.IPV4.format(target), "problem": problem}
+    detail: dict[str, object] = {"ip": format_address(target), "problem": problem}
     if not stack.settings["ip.forward"]:
         detail["value"] = 1
     return detail
@@ -68,7 +69,7 @@ def answer_for(
         _reply(stack, interface, packet, now, trace)
         return None, {}
     wait_ns = interface.proxies.delay(packet, trace, now)
-    shown: dict[str, object] = {"ip": addr.IPV4.format(packet.target_ip)}
+    shown: dict[str, object] = {"ip": format_address(packet.target_ip)}
     if wait_ns is None:
         limit = stack.settings["neigh.proxy_qlen"]
         value = max(2 * limit, 8)
@@ -91,7 +92,7 @@ def purge(stack: "Stack", interface: Interface, now: int) -> None:
     for packet, trace in interface.proxies.purge():
         stack.ledger.record(
             reason.ARP_PROXY_PURGED, interface.name, now, trace,
-            ip=addr.IPV4.format(packet.target_ip),
+            ip=format_address(packet.target_ip),
         )  # fmt: skip
 
 

@@ -10,7 +10,8 @@ from smolctl.stack.ip.host_model import is_near
 from smolctl.stack.ip.route_output import Decision, decide
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.trace import Fate, Trace
-from smolctl.wire import addr, icmp, ipv4
+from smolctl.wire import icmpv4, ipv4
+from smolctl.wire.address import format_address, is_class_e, is_loopback, is_multicast, is_zeronet
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -23,7 +24,7 @@ def redirect_input(
     stack: "Stack",
     interface: Interface,
     header: ipv4.Ipv4Header,
-    message: icmp.IcmpMessage,
+    message: icmpv4.IcmpMessage,
     now: int,
     trace: Trace,
 ) -> None:
@@ -32,9 +33,9 @@ def redirect_input(
     A network redirect is taken for its destination host alone: whose network that is cannot be
     known (RFC 1122 3.2.2.2). Source: Linux ``__ip_do_redirect``.
     """
-    shown = addr.IPV4.format
+    shown = format_address
     record, name = stack.ledger.record, interface.name
-    quote = icmp.parse_quote(message.body)
+    quote = icmpv4.parse_quote(message.body)
     detail: dict[str, object] = {
         "offender": shown(header.src),
         "gateway": shown(message.rest),
@@ -69,7 +70,7 @@ def redirect_input(
     trace.settle(Fate.ABSORBED, now)
 
 
-def _ours(stack: "Stack", dev: str, quote: icmp.Quote) -> bool:
+def _ours(stack: "Stack", dev: str, quote: icmpv4.Quote) -> bool:
     """Tell whether the quoted packet may be ours: of UDP, whether a socket sent it (Linux)."""
     if not stack.fib.is_local(quote.src):
         return False
@@ -94,10 +95,10 @@ def _refused(stack: "Stack", interface: Interface, gateway: int, old: int) -> Re
 
 def _is_host(stack: "Stack", address: int) -> bool:
     return not (
-        addr.is_zeronet(address)
-        or addr.is_loopback(address)
-        or addr.is_multicast(address)
-        or addr.is_class_e(address)
+        is_zeronet(address)
+        or is_loopback(address)
+        or is_multicast(address)
+        or is_class_e(address)
         or stack.is_broadcast(address)
         or stack.fib.is_local(address)
     )

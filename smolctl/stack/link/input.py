@@ -9,7 +9,8 @@ from smolctl.stack.ipv4.arp import arp_input
 from smolctl.stack.ipv4.input import ip_input
 from smolctl.stack.packet import Cast, wire_fault
 from smolctl.stack.trace.trace import Direction, Trace
-from smolctl.wire import addr, ethernet
+from smolctl.wire import ethernet
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, format_mac
 from smolctl.wire.fault import WireFault
 
 if TYPE_CHECKING:
@@ -38,12 +39,12 @@ def frame_input(
         wire_fault(stack, interface, header, now, trace)
         return
     src = header.src
-    if src[0] & 1 or src == addr.ZERO_MAC:
-        record(reason.RX_SRC_MAC_INVALID, name, now, trace, mac=addr.format_mac(src))
+    if src[0] & 1 or src == ZERO_MAC:
+        record(reason.RX_SRC_MAC_INVALID, name, now, trace, mac=format_mac(src))
         interface.counters.rx_errors += 1
         return
     if src == interface.mac:
-        record(reason.RX_OWN_FRAME, name, now, trace, mac=addr.format_mac(src))
+        record(reason.RX_OWN_FRAME, name, now, trace, mac=format_mac(src))
         return
     cast = Cast.HOST
     if header.dst != interface.mac:
@@ -51,11 +52,11 @@ def frame_input(
             # A bridge or hub shows us others' frames (RFC 1122 2.4; Linux PACKET_OTHERHOST).
             record(
                 reason.RX_NOT_OUR_MAC, name, now, trace,
-                mac=addr.format_mac(header.dst), ours=addr.format_mac(interface.mac),
+                mac=format_mac(header.dst), ours=format_mac(interface.mac),
                 **suggest.meant_for_us(stack, frame),
             )  # fmt: skip
             return
-        cast = Cast.BROADCAST if header.dst == addr.BROADCAST_MAC else Cast.MULTICAST
+        cast = Cast.BROADCAST if header.dst == BROADCAST_MAC else Cast.MULTICAST
         interface.counters.multicast += 1
     trace.step("ethernet", "ok", now, header)
     payload = frame[ethernet.HEADER_LEN :]

@@ -13,9 +13,10 @@ from smolctl.stack.link.input import frame_input
 from smolctl.stack.packet import wire_fault
 from smolctl.stack.trace.trace import Direction
 from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD
-from smolctl.wire import udp, virtio
+from smolctl.wire import udp
 from smolctl.wire.fault import WireFault
-from smolctl.wire.run import HEADERS_LEN
+from smolctl.wire.offload import virtio
+from smolctl.wire.offload.run import HEADERS_LEN
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack

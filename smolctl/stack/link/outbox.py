@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smolctl.stack.trace.trace import Trace
-from smolctl.wire.run import Datagram, Run
+from smolctl.wire.offload.run import Datagram, Run
 
 if TYPE_CHECKING:
     pass

@@ -11,7 +11,7 @@ from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Taken
 from smolctl.stack.trace.trace import Direction, Fate, Trace
 from smolctl.wire import ethernet
-from smolctl.wire.run import Datagram, Run
+from smolctl.wire.offload.run import Datagram, Run
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack

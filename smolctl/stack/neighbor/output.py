@@ -33,7 +33,8 @@ from smolctl.stack.sysctl.settings import KNOBS
 from smolctl.stack.trace.facts import Asked, Resolved
 from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.stack.transport.errors import datagram_failed, packet_failed
-from smolctl.wire import addr, arp, ethernet
+from smolctl.wire import arp, ethernet
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, format_address
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -70,7 +71,7 @@ def neighbor_output(
     try:
         entry, actions = cache.use(next_hop, queued, now)
     except NoBuffers:
-        detail = {"next_hop": addr.IPV4.format(next_hop), **suggest.cache_room(stack)}
+        detail = {"next_hop": format_address(next_hop), **suggest.cache_room(stack)}
         stack.ledger.record(reason.NEIGH_TABLE_FULL, out.name, now, trace, **detail)
         error = rejection(reason.NEIGH_TABLE_FULL, {**detail, "dev": out.name})
         error.packet = trace.id or None
@@ -80,7 +81,7 @@ def neighbor_output(
     elif entry.state is State.INCOMPLETE:
         stack.ledger.record(
             reason.NEIGH_NOT_QUEUED, out.name, now, trace,
-            next_hop=addr.IPV4.format(next_hop), **homeless or {},
+            next_hop=format_address(next_hop), **homeless or {},
         )  # fmt: skip
     perform(stack, out, actions, now)
 
@@ -100,7 +101,7 @@ def note_wait(
     Args:
         held_by: the socket in which it waits, if not in the neighbor's queue.
     """
-    shown = addr.IPV4.format
+    shown = format_address
     cache = stack.neighbors[out.name]
     thrash, silence = cache.thrash(entry.ip, now), cache.silence(entry, now)
     why, detail = reason.NEIGH_PENDING, dict[str, object]()
@@ -132,7 +133,7 @@ def perform(stack: "Stack", out: Interface, actions: list[Action], now: int) -> 
             case SendProbe():
                 _probe_output(stack, out, action, now)
             case Transmit(entry, packets):
-                lladdr = entry.lladdr or addr.ZERO_MAC
+                lladdr = entry.lladdr or ZERO_MAC
                 found = Resolved(entry.ip, entry.state.value, lladdr)
                 for queued in packets:
                     trace = queued.trace
@@ -153,13 +154,13 @@ def perform(stack: "Stack", out: Interface, actions: list[Action], now: int) -> 
                     _lost(stack, out, reason.NEIGH_QUEUE_PURGED, entry, queued, now)
             case Evicted(entry, new, packets):
                 stack.ledger.record(
-                    reason.NEIGH_EVICTED, out.name, now, ip=addr.IPV4.format(entry.ip),
-                    new=addr.IPV4.format(new), **suggest.cache_room(stack),
+                    reason.NEIGH_EVICTED, out.name, now, ip=format_address(entry.ip),
+                    new=format_address(new), **suggest.cache_room(stack),
                 )  # fmt: skip
                 for queued in packets:
                     _lost(
                         stack, out, reason.NEIGH_QUEUE_PURGED, entry, queued, now,
-                        new=addr.IPV4.format(new),
+                        new=format_address(new),
                     )  # fmt: skip
 
 
@@ -175,7 +176,7 @@ def _lost(
 ) -> None:
     stack.ledger.record(
         why, out.name, now, queued.trace,
-        next_hop=addr.IPV4.format(entry.ip), queued=len(entry.queue), **detail,
+        next_hop=format_address(entry.ip), queued=len(entry.queue), **detail,
     )  # fmt: skip
 
 
@@ -192,7 +193,7 @@ def _release_sockets(
             continue
         queue.retry_ns = now
         if failed:
-            detail = {"next_hop": addr.IPV4.format(entry.ip), "probes": entry.probes}
+            detail = {"next_hop": format_address(entry.ip), "probes": entry.probes}
             item = queue.pop()
             stack.ledger.record(reason.NEIGH_FAILED, out.name, now, item.trace, **detail)
             datagram_failed(
@@ -213,7 +214,7 @@ def held_for(stack: "Stack", out: Interface, entry: Neighbor) -> list["UdpSocket
 def _give_up(stack: "Stack", out: Interface, entry: Neighbor, queued: Queued, now: int) -> None:
     """Tell the sender that its next hop does not answer (Linux arp_error_report)."""
     detail: dict[str, object] = {
-        "next_hop": addr.IPV4.format(entry.ip),
+        "next_hop": format_address(entry.ip),
         "probes": entry.probes,
         "dev": out.name,
     }
@@ -236,7 +237,7 @@ def _probe_output(stack: "Stack", out: Interface, probe: SendProbe, now: int) ->
         sender = source if may_ask_from(stack, out, source, entry.ip) else None
     if sender is None:
         sender = select_source(stack, out, entry.ip, Scope.LINK) or 0
-    target = entry.lladdr if probe.unicast and entry.lladdr is not None else addr.BROADCAST_MAC
+    target = entry.lladdr if probe.unicast and entry.lladdr is not None else BROADCAST_MAC
     asked = Asked(entry.ip, sender, entry.probes, probe.unicast)
     waiting = [queued.trace for queued in entry.queue]
     waiting += [each.held.items[0].trace for each in held_for(stack, out, entry) if each.held]
@@ -244,7 +245,7 @@ def _probe_output(stack: "Stack", out: Interface, probe: SendProbe, now: int) ->
         waiter.step("arp", "wait", now, asked)
     cause = waiting[-1] if waiting else None
     trace = stack.journal.begin(Direction.OUT, now, cause, out.name)
-    arp_output(stack, out, arp.Op.REQUEST, sender, addr.ZERO_MAC, entry.ip, target, now, trace)
+    arp_output(stack, out, arp.Op.REQUEST, sender, ZERO_MAC, entry.ip, target, now, trace)
     stack.ledger.count("arp.requests_sent")
 
 

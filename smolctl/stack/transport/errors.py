@@ -10,7 +10,7 @@ from smolctl.stack.reason import Reason
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.ping import EchoClient
 from smolctl.stack.transport.udp.socket import ERROR_QUEUE_LIMIT, SocketError, UdpSocket
-from smolctl.wire import icmp, ipv4, ipv4_options
+from smolctl.wire import icmpv4, ipv4, ipv4_options
 
 if TYPE_CHECKING:
     from smolctl.stack.stack import Stack
@@ -35,7 +35,7 @@ def packet_failed(
         errno_name: what Linux would report.
         offender: who said so; None when this stack gave up itself.
     """
-    quote = icmp.parse_quote(packet)
+    quote = icmpv4.parse_quote(packet)
     sender = None if quote is None else sender_of(stack, quote, dev)
     if quote is None or sender is None:
         return False
@@ -48,14 +48,14 @@ def packet_failed(
     return True
 
 
-def sender_of(stack: "Stack", quote: icmp.Quote, dev: str) -> UdpSocket | EchoClient | None:
+def sender_of(stack: "Stack", quote: icmpv4.Quote, dev: str) -> UdpSocket | EchoClient | None:
     """Return who sent a packet, None when nobody here can have."""
     if not stack.fib.is_local(quote.src):
         return None
     if quote.protocol == ipv4.Protocol.UDP and quote.sport is not None and quote.dport is not None:
         # Seen from the socket, the quoted destination is the peer (RFC 1122 4.1.3.3).
         return stack.udp.lookup(quote.dst, quote.dport, quote.src, quote.sport, dev)
-    if quote.icmp_type == icmp.Type.ECHO_REQUEST and quote.icmp_ident is not None:
+    if quote.icmp_type == icmpv4.Type.ECHO_REQUEST and quote.icmp_ident is not None:
         echo = stack.echoes.get(quote.icmp_ident)
         known = echo is not None and (echo.dst == quote.dst or _routed(quote))
         return echo if known else None
@@ -80,7 +80,7 @@ def datagram_failed(
     stack.wake(socket)
 
 
-def _routed(quote: icmp.Quote) -> bool:
+def _routed(quote: icmpv4.Quote) -> bool:
     """Tell whether a packet goes by hops that it names, so that its destination is one of them."""
     options = ipv4_options.parse(quote.options, arriving=False)
     return isinstance(options, ipv4_options.Options) and options.route is not None

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from smolctl.wire import icmp, ipv4
+from smolctl.wire import icmpv4, ipv4
 from tests.e2e.profiles.subjects import Subject
 from tests.kit.host import (
     DEAD,
@@ -208,7 +208,7 @@ def closed_port(host: Subject) -> str:
         host.inject(udp_frame(7, 4444))
     host.collect()
     errors = [s for s in host.packets(ipv4.Protocol.ICMP)
-              if s.icmp.type == icmp.Type.DEST_UNREACHABLE]  # fmt: skip
+              if s.icmp.type == icmpv4.Type.DEST_UNREACHABLE]  # fmt: skip
     return f"{len(errors)} ICMP errors"
 
 

@@ -28,7 +28,7 @@ from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope, TableNa
 from smolctl.stack.interface import MTU_MAX, MTU_MIN, Medium
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.neighbor.states import State
-from smolctl.wire import addr
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import DEAD, OTHER_MAC, OUR_MAC, PEER, Host, ip, text, udp_frame
 
@@ -86,7 +86,7 @@ def test_an_mtu_has_limits(host: Host, mtu: int) -> None:
     assert host.tap.mtu == 1500
 
 
-@pytest.mark.parametrize("mac", [addr.ZERO_MAC, addr.BROADCAST_MAC, b"\1\0\0\0\0\1"])
+@pytest.mark.parametrize("mac", [ZERO_MAC, BROADCAST_MAC, b"\1\0\0\0\0\1"])
 def test_a_mac_is_that_of_one_interface(host: Host, mac: bytes) -> None:
     with pytest.raises(InvalidArgument, match="group address or zero"):
         host.link("tap1", mac)

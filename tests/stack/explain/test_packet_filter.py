@@ -10,12 +10,12 @@ from smolctl.stack.explain.filter import WORDS, parse
 from smolctl.stack.explain.filter_match import Packet, meant
 from smolctl.stack.trace.trace import Flow
 from smolctl.wire import ipv4, udp
-from smolctl.wire.addr import IPV4
+from smolctl.wire.address import format_address, parse_address
 from smolctl.wire.arp import ArpPacket
 from smolctl.wire.ethernet import EthernetHeader
 from smolctl.wire.ipv4 import Ipv4Header
 
-OURS, THEIRS = IPV4.parse("10.0.0.1"), IPV4.parse("10.0.0.2")
+OURS, THEIRS = parse_address("10.0.0.1"), parse_address("10.0.0.2")
 MAC = bytes(6)
 
 
@@ -266,7 +266,7 @@ def test_a_datagram_that_was_refused_is_found_by_what_it_was_meant_to_be(
 ) -> None:
     frame, linked = meant(Flow("udp", src, sport, dst, dport, length))
     packet = Packet(frame, linked, "out", "", "tx-no-route")
-    ends = f"src {IPV4.format(src or 0)} and dst {IPV4.format(dst)}"
+    ends = f"src {format_address(src or 0)} and dst {format_address(dst)}"
     assert matches(f"udp and sport {sport} and dport {dport} and {ends}", packet)
     assert matches("out and reason tx-no-route and not (arp or icmp or in)", packet)
 
@@ -275,7 +275,7 @@ def test_a_datagram_that_was_refused_is_found_by_what_it_was_meant_to_be(
 def test_an_echo_or_arp_request_that_was_refused_is_found_too(
     src: int | None, dst: int, kind: int
 ) -> None:
-    ends = f"src {IPV4.format(src or 0)} and dst {IPV4.format(dst)}"
+    ends = f"src {format_address(src or 0)} and dst {format_address(dst)}"
     for proto, other in (("icmp", "arp"), ("arp", "icmp")):
         packet = Packet(*meant(Flow(proto, src, kind, dst, 0, 56)))
         assert matches(f"{proto} and not {other} and {ends}", packet)

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.stack.explain.summary import summarize
-from smolctl.wire import addr, arp, ethernet, icmp, ipv4
+from smolctl.wire import arp, ethernet, icmpv4, ipv4
+from smolctl.wire.address import parse_mac
 from tests.kit.host import (
     OURS,
     PEER,
@@ -21,7 +22,7 @@ from tests.kit.host import (
 )
 
 ARP = ethernet.EtherType.ARP
-ECHO, ECHO_REPLY = icmp.Type.ECHO_REQUEST, icmp.Type.ECHO_REPLY
+ECHO, ECHO_REPLY = icmpv4.Type.ECHO_REQUEST, icmpv4.Type.ECHO_REPLY
 
 FRAMES = {
     "who-has 10.0.0.1 tell 99.9.9.9 (02:00:00:00:00:0b)": request("99.9.9.9"),
@@ -50,7 +51,7 @@ FRAMES = {
         ECHO_REPLY, 0, 7 << 16 | 2, b"", PEER, OURS
     ),
     "10.0.0.2 > 10.0.0.1 ICMP port unreachable for 10.0.0.1:7 > 10.0.0.2:9 UDP": unreachable(
-        icmp.Unreachable.PORT, udp_packet(7, 9, src=OURS, dst=PEER)
+        icmpv4.Unreachable.PORT, udp_packet(7, 9, src=OURS, dst=PEER)
     ),
     "10.0.0.2 > 10.0.0.1 ICMP redirect, quoting 4 B": icmp_frame(5, 1, 0, b"what", PEER, OURS),
     "10.0.0.2 > 10.0.0.1 ICMP type 42 code 9, 0 B": icmp_frame(42, 9, 0, b"", PEER, OURS),
@@ -61,7 +62,7 @@ FRAMES = {
     ),
     "02:00:00:00:00:0b > 02:00:00:00:00:0a ethertype 0x1234 0 B": frame_of(b"", 0x1234),
     "02:00:00:00:00:0b > 01:80:c2:00:00:00 IEEE 802.3 38 B": frame_of(
-        bytes(38), 38, to=addr.parse_mac("01:80:c2:00:00:00")
+        bytes(38), 38, to=parse_mac("01:80:c2:00:00:00")
     ),
     "Ethernet frame of 3 B 010203": b"\1\2\3",
     "Ethernet frame of 0 B": b"",
@@ -111,7 +112,7 @@ def test_no_headers_raise(
 
 @given(st.integers(0, 255), st.integers(0, 255), st.binary(max_size=60))
 def test_no_icmp_raises(kind: int, code: int, body: bytes) -> None:
-    message = icmp.IcmpMessage(kind, code, 0, body).to_bytes()
+    message = icmpv4.IcmpMessage(kind, code, 0, body).to_bytes()
     assert summarize(packet_of(ipv4.Protocol.ICMP, message), False).isprintable()
 
 

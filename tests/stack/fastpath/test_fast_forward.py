@@ -13,11 +13,13 @@ from smolctl.stack.fib.nexthop import Way, with_ways
 from smolctl.stack.fib.route import InsertMode, Route
 from smolctl.stack.fib.rule import Rule
 from smolctl.stack.neighbor.states import State
-from smolctl.wire import addr, udp, virtio
+from smolctl.wire import udp
+from smolctl.wire.address import parse_mac
+from smolctl.wire.offload import virtio
 from tests.kit.host import OTHER_MAC, OUR_MAC, PEER_MAC, frame_of, ip, packet_of
 from tests.kit.routers import FAR, FAR_MAC, NEAR, Router
 
-SECOND_MAC = addr.parse_mac("02:00:00:00:00:10")
+SECOND_MAC = parse_mac("02:00:00:00:00:10")
 
 
 def frame(size: int = 9, *, ttl: int = 64, tos: int = 0) -> bytes:

@@ -9,15 +9,15 @@ from smolctl.stack.explain import candidates
 from smolctl.stack.fib.fib import Fib
 from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope, TableName
 from smolctl.stack.fib.table import RouteTable
-from smolctl.wire import addr
+from smolctl.wire.address import parse_address, parse_prefix
 
 ADD, APPEND, REPLACE, CHANGE = InsertMode
 
-ip = addr.IPV4.parse
+ip = parse_address
 
 
 def route(prefix: str, dev: str | None = "a", **fields: Any) -> Route:
-    network, plen = addr.parse_prefix(prefix, addr.IPV4)
+    network, plen = parse_prefix(prefix)
     return Route(network, 32 if plen is None else plen, dev=dev, **fields)
 
 
@@ -33,7 +33,7 @@ def fib_of(*routes: Route) -> Fib:
 
 
 def devs(table: RouteTable, prefix: str = "10.0.0.0/24") -> list[str | None]:
-    network, plen = addr.parse_prefix(prefix, addr.IPV4)
+    network, plen = parse_prefix(prefix)
     return [item.dev for item in table.chain(network, plen or 0)]
 
 

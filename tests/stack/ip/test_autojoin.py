@@ -8,7 +8,7 @@ from smolctl.stack.config.link import set_up
 from smolctl.stack.explain import suggest
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.ip.addresses import Address
-from smolctl.wire import addr
+from smolctl.wire.address import parse_prefix
 from tests.kit.groups import ALL_HOSTS, GROUP, OTHER_GROUP, group_frame, join, settled, words
 from tests.kit.host import Host, request, text
 
@@ -19,7 +19,7 @@ def host() -> Host:
 
 
 def add(host: Host, prefix: str = f"{GROUP}/32", dev: str = "tap0") -> Address:
-    local, plen = addr.parse_prefix(prefix, addr.IPV4)
+    local, plen = parse_prefix(prefix)
     address = Address(local, plen or 0, Scope.GLOBAL, dev, autojoin=True)
     add_address(host.stack, host.dev(dev), address, host.now)
     return address

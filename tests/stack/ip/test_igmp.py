@@ -11,7 +11,8 @@ from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.config.link import set_carrier, set_mtu, set_up
 from smolctl.stack.ip.groups import ANYBODY, NOBODY, Filter
 from smolctl.stack.ipv4.igmp import packed
-from smolctl.wire import addr, ipv4
+from smolctl.wire import ipv4
+from smolctl.wire.address import parse_mac
 from smolctl.wire.igmp import Change, Record
 from tests.kit.clock import SECOND_NS
 from tests.kit.groups import (
@@ -72,7 +73,7 @@ def test_a_report_as_it_is_on_the_wire(host: Host) -> None:
     member(host)
     host.poll()
     (frame,) = host.sent()
-    assert frame.dst == addr.parse_mac("01:00:5e:00:00:16")
+    assert frame.dst == parse_mac("01:00:5e:00:00:16")
     header = frame.ip
     assert header is not None
     assert (header.ttl, header.dscp_ecn, header.options) == (1, 0xC0, b"\x94\x04\0\0")

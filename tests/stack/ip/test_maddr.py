@@ -19,7 +19,7 @@ from smolctl.stack.config.link import delete_interface
 from smolctl.stack.ip.groups import ANYBODY, NOBODY, Filter, Groups, merged
 from smolctl.stack.trace.trace import Fate
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import addr
+from smolctl.wire.address import BROADCAST_MAC, multicast_mac
 from tests.kit.groups import GROUP, OTHER_GROUP, but, group_frame, join, leave, member, only
 from tests.kit.host import OURS, PEER, Host, ip, text, udp_frame
 
@@ -203,7 +203,7 @@ def test_every_socket_of_a_port_hears_a_broadcast(host: Host) -> None:
     for socket in sockets:
         socket.reuse = True
         host.stack.udp_bind(socket, 0, 7)
-    host.receive(udp_frame(dst="10.0.0.255", to=addr.BROADCAST_MAC))
+    host.receive(udp_frame(dst="10.0.0.255", to=BROADCAST_MAC))
     assert payloads(*sockets) == [[b"hello"], [b"hello"]]
     # Unicast is for one of them, the last one bound, as in Linux.
     host.receive(udp_frame())
@@ -294,7 +294,7 @@ def test_members_here_get_what_is_sent_to_their_group(host: Host) -> None:
     host.poll()
     assert payloads(socket) == [[b"to all"]]
     (frame,) = host.sent()
-    assert frame.dst == addr.multicast_mac(ip(GROUP))
+    assert frame.dst == multicast_mac(ip(GROUP))
     assert trace.fate is Fate.SENT
 
 
@@ -387,6 +387,6 @@ def test_the_reverse_path_test_is_for_groups_too(host: Host) -> None:
 
 @pytest.mark.parametrize("dst", ["10.0.0.255", "255.255.255.255", "224.0.0.1"])
 def test_rfc1122_3_2_2_no_error_is_sent_about_what_nobody_hears(host: Host, dst: str) -> None:
-    host.receive(udp_frame(dst=dst, to=addr.BROADCAST_MAC))
+    host.receive(udp_frame(dst=dst, to=BROADCAST_MAC))
     assert host.sent() == []
     assert host.reasons() == {"udp-no-listener": 1}

@@ -11,7 +11,7 @@ from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import DERIVING
 from smolctl.stack.ip.route_output import Decision, Refusal, decide
 from smolctl.stack.neighbor.states import State
-from smolctl.wire import addr
+from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import (
     DEAD,
@@ -186,12 +186,12 @@ def test_a_refused_source_tells_whose_it_is(host: Host) -> None:
 
 def test_rfc1122_3_3_4_2_an_address_is_the_hosts_or_its_interfaces(host: Host) -> None:
     host.socket(7)
-    host.receive(udp_frame(dst=HERE), udp_frame(dst="10.7.0.255", to=addr.BROADCAST_MAC))
+    host.receive(udp_frame(dst=HERE), udp_frame(dst="10.7.0.255", to=BROADCAST_MAC))
     assert host.reasons() == {}
     host.set("ip.strong_host", 1)
-    host.receive(udp_frame(dst=HERE), udp_frame(dst="10.7.0.255", to=addr.BROADCAST_MAC))
+    host.receive(udp_frame(dst=HERE), udp_frame(dst="10.7.0.255", to=BROADCAST_MAC))
     assert host.reasons() == {"ip-dst-other-iface": 2}
-    host.receive(udp_frame(), udp_frame(dst="255.255.255.255", to=addr.BROADCAST_MAC))
+    host.receive(udp_frame(), udp_frame(dst="255.255.255.255", to=BROADCAST_MAC))
     assert host.reasons() == {"ip-dst-other-iface": 2}
 
 
@@ -222,7 +222,7 @@ def test_rfc3704_a_source_that_could_not_be_answered(
     for level, passes in ((0, True), (1, strict), (2, loose)):
         before = host.reasons().get("ip-reverse-path", 0)
         host.set("ip.rp_filter", level)
-        host.receive(udp_frame(src=src, dst="255.255.255.255", to=addr.BROADCAST_MAC))
+        host.receive(udp_frame(src=src, dst="255.255.255.255", to=BROADCAST_MAC))
         assert host.reasons().get("ip-reverse-path", 0) - before == (not passes)
 
 

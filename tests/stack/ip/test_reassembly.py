@@ -7,7 +7,8 @@ import pytest
 from smolctl.stack.trace.journal import Listener
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import addr, icmp, ipv4, udp
+from smolctl.wire import icmpv4, ipv4, udp
+from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.clock import SECOND_NS
 from tests.kit.fragments import PAYLOAD, SEGMENT, payload_of, piece, pieces
 from tests.kit.host import OURS, PEER, Host, echo_request, frame_of, ip, packet_of
@@ -116,13 +117,13 @@ def test_an_echo_request_in_pieces_is_answered(host: Host) -> None:
     message = echo_request(data=bytes(100))[34:]
     host.receive(*[piece(a, b, data=message, protocol=1) for a, b in ((0, 48), (48, 108))])
     (answer,) = host.sent()
-    assert answer.icmp.type == icmp.Type.ECHO_REPLY
+    assert answer.icmp.type == icmpv4.Type.ECHO_REPLY
     assert len(answer.icmp.body) == 100
 
 
 def test_a_datagram_that_came_by_broadcast_in_part_is_answered_by_no_error(host: Host) -> None:
     first, last = pieces(1480)
-    host.receive(addr.BROADCAST_MAC + first[6:], last)
+    host.receive(BROADCAST_MAC + first[6:], last)
     assert host.reasons() == {
         "frag-pending": 1, "udp-port-closed": 1, "icmp-reply-suppressed": 1
     }  # fmt: skip
@@ -132,7 +133,7 @@ def test_a_datagram_that_came_by_broadcast_in_part_is_answered_by_no_error(host:
 def test_a_closed_port_is_told_with_the_whole_datagrams_header(host: Host) -> None:
     host.receive(*pieces(1480))
     (error,) = host.sent()
-    quote = icmp.parse_quote(error.icmp.body)
+    quote = icmpv4.parse_quote(error.icmp.body)
     assert quote is not None
     assert (quote.total_length, quote.dport) == (20 + len(SEGMENT), 7)
 

@@ -9,7 +9,8 @@ from smolctl.stack.reason import REASONS
 from smolctl.stack.trace.journal import Listener
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import addr, icmp
+from smolctl.wire import icmpv4
+from smolctl.wire.address import BROADCAST_MAC, multicast_mac
 from tests.kit.clock import SECOND_NS
 from tests.kit.fragments import PAYLOAD, payload_of, piece, pieces
 from tests.kit.host import OURS, PEER, PEER_MAC, Host, ip
@@ -62,13 +63,13 @@ def test_who_sent_the_first_fragment_is_told_that_others_are_missing(host: Host)
     (error,) = host.sent()
     assert error.ip is not None
     assert (error.dst, error.ip.dst) == (PEER_MAC, ip(PEER))
-    assert (error.icmp.type, error.icmp.code) == (11, icmp.TimeExceeded.REASSEMBLY)
+    assert (error.icmp.type, error.icmp.code) == (11, icmpv4.TimeExceeded.REASSEMBLY)
     assert first[14:].startswith(error.icmp.body)
     assert len(error.icmp.body) == 548
     assert host.event("icmp.errors_sent") == 1
 
 
-@pytest.mark.parametrize("to", [addr.BROADCAST_MAC, addr.multicast_mac(1)])
+@pytest.mark.parametrize("to", [BROADCAST_MAC, multicast_mac(1)])
 def test_rfc1122_3_2_2_nobody_is_told_of_what_came_to_all(host: Host, to: bytes) -> None:
     host.receive(to + piece(0, 800)[6:])
     host.wait(30 * SECOND_NS)

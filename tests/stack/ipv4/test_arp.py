@@ -3,7 +3,8 @@
 import pytest
 
 from smolctl.stack.neighbor.states import State
-from smolctl.wire import addr, arp
+from smolctl.wire import arp
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, parse_mac
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import (
     OTHER_MAC,
@@ -115,9 +116,9 @@ def test_other_addresses_are_not_answered_for(host: Host, target: str) -> None:
         ("255.255.255.255", PEER_MAC),
         ("10.0.0.255", PEER_MAC),
         ("0.0.0.7", PEER_MAC),
-        (PEER, addr.ZERO_MAC),
-        (PEER, addr.BROADCAST_MAC),
-        (PEER, addr.parse_mac("01:00:5e:00:00:01")),
+        (PEER, ZERO_MAC),
+        (PEER, BROADCAST_MAC),
+        (PEER, parse_mac("01:00:5e:00:00:01")),
     ],
 )
 @pytest.mark.parametrize("op", [REQUEST, REPLY])
@@ -209,7 +210,7 @@ def test_a_stack_that_minds_the_senders_network_answers_the_others(host: Host) -
 def test_an_answer_to_our_question_makes_the_neighbor_reachable(host: Host) -> None:
     host.send(host.socket())
     question = only(host.sent())
-    assert question == arp.ArpPacket(REQUEST, OUR_MAC, ip(OURS), addr.ZERO_MAC, ip(PEER))
+    assert question == arp.ArpPacket(REQUEST, OUR_MAC, ip(OURS), ZERO_MAC, ip(PEER))
     host.receive(reply())
     assert state(host) is State.REACHABLE
     (frame,) = host.sent()
@@ -219,7 +220,7 @@ def test_an_answer_to_our_question_makes_the_neighbor_reachable(host: Host) -> N
 def test_a_broadcast_reply_proves_no_reachability(host: Host) -> None:
     host.send(host.socket())
     host.sent()
-    host.receive(arp_frame(REPLY, target_mac=OUR_MAC, to=addr.BROADCAST_MAC))
+    host.receive(arp_frame(REPLY, target_mac=OUR_MAC, to=BROADCAST_MAC))
     assert state(host) is State.DELAY  # STALE, and used by the packet that waited
     assert len(host.sent()) == 1
 
@@ -228,7 +229,7 @@ def test_a_broadcast_reply_proves_no_reachability(host: Host) -> None:
     "frame",
     [
         reply(),
-        arp_frame(REPLY, to=addr.BROADCAST_MAC),
+        arp_frame(REPLY, to=BROADCAST_MAC),
         request(PEER, PEER),
         arp_frame(REPLY, PEER, PEER, target_mac=PEER_MAC),
     ],
@@ -244,7 +245,7 @@ def test_what_nobody_asked_for_is_not_learned(host: Host, frame: bytes) -> None:
     ("frame", "learned"),
     [
         (reply(), State.REACHABLE),
-        (arp_frame(REPLY, to=addr.BROADCAST_MAC), State.STALE),
+        (arp_frame(REPLY, to=BROADCAST_MAC), State.STALE),
         (request(PEER, PEER), State.STALE),
         (arp_frame(REPLY, PEER, PEER, target_mac=PEER_MAC), State.REACHABLE),
         (request(PEER, "10.0.0.3"), None),
@@ -275,7 +276,7 @@ def test_arp_accept_finds_no_room_among_static_entries(host: Host) -> None:
         (reply(), State.REACHABLE),
         (request(PEER, PEER), State.STALE),
         (request(PEER, "10.0.0.3"), State.STALE),
-        (arp_frame(REPLY, to=addr.BROADCAST_MAC), State.STALE),
+        (arp_frame(REPLY, to=BROADCAST_MAC), State.STALE),
     ],
     ids=["reply", "gratuitous", "others' request", "broadcast reply"],
 )
@@ -360,7 +361,7 @@ def test_a_unicast_probe_goes_to_the_known_mac(host: Host) -> None:
     host.wait(5 * SECOND_NS)
     (frame,) = host.sent()
     assert frame.dst == PEER_MAC
-    assert frame.arp == arp.ArpPacket(REQUEST, OUR_MAC, ip(OURS), addr.ZERO_MAC, ip(PEER))
+    assert frame.arp == arp.ArpPacket(REQUEST, OUR_MAC, ip(OURS), ZERO_MAC, ip(PEER))
 
 
 # --- arping ---------------------------------------------------------------------------------------

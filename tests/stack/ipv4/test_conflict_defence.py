@@ -9,7 +9,8 @@ from smolctl.stack.config.link import set_carrier, set_mac, set_up
 from smolctl.stack.events import Kind
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ipv4 import acd
-from smolctl.wire import addr, arp
+from smolctl.wire import arp
+from smolctl.wire.address import ZERO_MAC
 from tests.kit.claims import ANNOUNCEMENT, TEST_NS, address_of, asked, host_with, listen, state
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import (
@@ -280,7 +281,7 @@ def test_an_announcement_names_the_new_mac() -> None:
     host.set("arp.notify", 1)
     set_mac(host.stack, host.tap, OTHER_MAC, host.now)
     (frame,) = host.sent()
-    assert frame.arp == arp.ArpPacket(1, OTHER_MAC, ip(OURS), addr.ZERO_MAC, ip(OURS))
+    assert frame.arp == arp.ArpPacket(1, OTHER_MAC, ip(OURS), ZERO_MAC, ip(OURS))
     assert OUR_MAC not in (frame.src, frame.arp.sender_mac)
 
 

@@ -10,7 +10,8 @@ from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.trace.trace import Trace
-from smolctl.wire import addr, icmp
+from smolctl.wire import icmpv4
+from smolctl.wire.address import BROADCAST_MAC, parse_mac
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import OTHER_MAC, OUR_MAC, OURS, PEER, PEER_MAC, Host, Seen, ip, text, udp_frame
 
@@ -40,7 +41,7 @@ def test_a_datagram_carries_what_rfc_6864_allows(host: Host) -> None:
 
 
 def test_icmp_has_idents_of_its_own_and_may_be_fragmented_on_its_way(host: Host) -> None:
-    message = icmp.IcmpMessage(icmp.Type.ECHO_REQUEST, 0, 1, b"")
+    message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, 1, b"")
     for _ in range(2):
         icmp_output(host.stack, message, ip(PEER), host.now)
     headers = [frame.ip for frame in host.sent()]
@@ -82,10 +83,10 @@ def test_the_time_to_live_is_the_sockets_or_the_default(
 @pytest.mark.parametrize(
     ("dst", "mac"),
     [
-        ("10.0.0.255", addr.BROADCAST_MAC),
-        ("255.255.255.255", addr.BROADCAST_MAC),
-        ("224.1.2.3", addr.parse_mac("01:00:5e:01:02:03")),
-        ("239.129.2.3", addr.parse_mac("01:00:5e:01:02:03")),
+        ("10.0.0.255", BROADCAST_MAC),
+        ("255.255.255.255", BROADCAST_MAC),
+        ("224.1.2.3", parse_mac("01:00:5e:01:02:03")),
+        ("239.129.2.3", parse_mac("01:00:5e:01:02:03")),
     ],
 )
 def test_groups_have_macs_that_nobody_is_asked_for(host: Host, dst: str, mac: bytes) -> None:

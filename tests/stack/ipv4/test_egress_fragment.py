@@ -8,7 +8,7 @@ from smolctl.stack.explain import verdict
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.trace.trace import Fate, Trace
-from smolctl.wire import icmp, ipv4, ipv4_options, udp
+from smolctl.wire import icmpv4, ipv4, ipv4_options, udp
 from tests.kit.host import (
     DEAD,
     OURS,
@@ -43,7 +43,7 @@ def whole(frames: list[Seen]) -> Seen:
 
 def big_ping(host: Host, size: int, pmtudisc: Pmtudisc = Pmtudisc.WANT, dst: str = PEER) -> Trace:
     trace = Trace()
-    message = icmp.IcmpMessage(8, 0, 1, bytes(size))
+    message = icmpv4.IcmpMessage(8, 0, 1, bytes(size))
     icmp_output(host.stack, message, ip(dst), host.now, pmtudisc=pmtudisc, trace=trace)
     return trace
 

@@ -8,7 +8,8 @@ from smolctl.stack.fib.route import InsertMode
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.reason import REASONS
 from smolctl.stack.trace.trace import Fate, Trace
-from smolctl.wire import addr, ipv4
+from smolctl.wire import ipv4
+from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.host import (
     OTHER_MAC,
     OURS,
@@ -219,7 +220,7 @@ def test_a_directed_broadcast_is_sent_on_where_that_is_wanted(router: Router) ->
     socket = router.socket(7)
     trace = router.follow(frame("10.7.0.255", ttl=9))
     (seen,) = router.sent("tap1")
-    assert (seen.dst, header_of(seen).ttl) == (addr.BROADCAST_MAC, 8)
+    assert (seen.dst, header_of(seen).ttl) == (BROADCAST_MAC, 8)
     router.poll()
     assert len(socket.queue) == 1, "we are part of everybody there (RFC 1812 5.2.3)"
     assert trace.fate is Fate.FORWARDED
@@ -230,14 +231,14 @@ def test_a_broadcast_of_its_own_link_is_not_sent_on(router: Router) -> None:
     router.set("ip.bc_forwarding", 1)
     socket = router.socket(7)
     router.receive(frame("10.0.0.255"), frame("255.255.255.255"))
-    router.receive(udp_frame(dst="10.0.0.255", to=addr.BROADCAST_MAC))
+    router.receive(udp_frame(dst="10.0.0.255", to=BROADCAST_MAC))
     assert len(socket.queue) == 3
     assert router.sent("tap1") == router.sent() == []
 
 
 def test_a_broadcast_frame_is_not_sent_on(router: Router) -> None:
     router.set("ip.bc_forwarding", 1)
-    router.receive(udp_frame(dst="10.7.0.255", to=addr.BROADCAST_MAC))
+    router.receive(udp_frame(dst="10.7.0.255", to=BROADCAST_MAC))
     assert router.sent("tap1") == []
     assert router.reasons() == {"fwd-group-frame": 1}
 

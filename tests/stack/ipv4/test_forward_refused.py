@@ -9,7 +9,8 @@ from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.reason import REASONS
-from smolctl.wire import addr, icmp
+from smolctl.wire import icmpv4
+from smolctl.wire.address import BROADCAST_MAC, multicast_mac
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import OURS, Host, frame_of, icmp_frame, ip, packet_of, udp_frame, unreachable
 from tests.kit.routers import FAR, FAR_MAC, NEAR, ROUTER, Router, datagram, frame, header_of, told
@@ -32,7 +33,7 @@ def test_a_time_to_live_that_ends_here_is_told(router: Router, ttl: int) -> None
 
 
 def test_a_packet_for_us_is_taken_whatever_its_time_to_live(router: Router) -> None:
-    router.receive(frame_of(packet_of(1, icmp.IcmpMessage(8, 0, 1, b"").to_bytes(), ttl=1)))
+    router.receive(frame_of(packet_of(1, icmpv4.IcmpMessage(8, 0, 1, b"").to_bytes(), ttl=1)))
     assert told(router) == [(0, 0)]
 
 
@@ -77,7 +78,7 @@ def test_a_next_hop_that_is_silent_is_told_to_each_sender(router: Router) -> Non
     router.wait(3 * SECOND_NS)
     (error,) = router.sent()
     assert (error.icmp.type, error.icmp.code) == (3, 1)
-    quote = icmp.parse_quote(error.icmp.body)
+    quote = icmpv4.parse_quote(error.icmp.body)
     assert quote is not None
     assert (quote.src, quote.dst) == (ip(NEAR), ip("10.7.0.77"))
     assert router.reasons() == {"neigh-pending": 2, "neigh-failed": 2, "icmp-reply-suppressed": 1}
@@ -100,7 +101,7 @@ def test_a_full_neighbor_table_is_a_reason(router: Router) -> None:
 
 
 def test_a_frame_to_all_is_not_forwarded(router: Router) -> None:
-    for to in (addr.BROADCAST_MAC, addr.multicast_mac(7)):
+    for to in (BROADCAST_MAC, multicast_mac(7)):
         router.receive(udp_frame(dst=FAR, to=to))
     assert router.sent("tap1") == []
     assert router.sent() == [], "RFC 1122 3.2.2: and nobody is told"
@@ -177,7 +178,7 @@ def test_a_source_that_could_not_be_answered_by_where_it_came_from(router: Route
 
 @pytest.mark.parametrize("code", [0, 1, 3])
 def test_no_error_is_sent_about_an_error(router: Router, code: int) -> None:
-    error = icmp.IcmpMessage(3, code, 0, datagram()).to_bytes()
+    error = icmpv4.IcmpMessage(3, code, 0, datagram()).to_bytes()
     for dst, ttl in ((FAR, 1), ("8.8.8.8", 64), ("10.7.0.77", 64)):
         router.receive(frame_of(packet_of(1, error, NEAR, dst, ttl=ttl)))
     router.wait(3 * SECOND_NS)

@@ -11,7 +11,8 @@ from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.ping import EchoReply
 from smolctl.stack.transport.udp.socket import ERROR_QUEUE_LIMIT
-from smolctl.wire import addr, icmp, ipv4
+from smolctl.wire import icmpv4, ipv4
+from smolctl.wire.address import BROADCAST_MAC, multicast_mac
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import (
     OURS,
@@ -49,7 +50,7 @@ def test_an_echo_request_is_answered_with_its_own_data(host: Host, data: bytes) 
     assert frame.ip is not None
     assert frame.dst == PEER_MAC
     assert (text(frame.ip.src), text(frame.ip.dst), frame.ip.ttl) == (OURS, PEER, 64)
-    assert frame.icmp == (icmp.Type.ECHO_REPLY, 0, 4711 << 16 | 3, data)
+    assert frame.icmp == (icmpv4.Type.ECHO_REPLY, 0, 4711 << 16 | 3, data)
     assert host.event("icmp.echo_replies_sent") == 1
     assert host.reasons() == {}
 
@@ -70,7 +71,7 @@ def test_the_first_echo_of_an_unknown_peer_waits_for_arp_and_is_not_lost() -> No
     host.wait(500 * MILLISECOND_NS)
     host.receive(reply())
     (answer,) = host.sent()
-    assert answer.icmp.type == icmp.Type.ECHO_REPLY
+    assert answer.icmp.type == icmpv4.Type.ECHO_REPLY
     assert host.event("icmp.echo_replies_sent") == 1
 
 
@@ -78,7 +79,7 @@ def test_the_first_echo_of_an_unknown_peer_waits_for_arp_and_is_not_lost() -> No
 @pytest.mark.parametrize("ignore", [True, False])
 def test_a_broadcast_echo_is_answered_only_when_wanted(host: Host, dst: str, ignore: bool) -> None:
     host.set("icmp.echo_ignore_broadcasts", int(ignore))
-    host.receive(echo_request(dst=dst, to=addr.BROADCAST_MAC))
+    host.receive(echo_request(dst=dst, to=BROADCAST_MAC))
     frames = host.sent()
     assert len(frames) == (not ignore)
     assert host.reasons() == ({"icmp-echo-broadcast": 1} if ignore else {})
@@ -97,7 +98,7 @@ def test_echo_can_be_ignored_altogether(host: Host) -> None:
 def test_replies_find_the_client_with_their_ident(host: Host) -> None:
     client, other = host.stack.echo_open(ip(PEER)), host.stack.echo_open(ip(PEER))
     assert client.ident != other.ident
-    answer = icmp_frame(icmp.Type.ECHO_REPLY, 0, client.ident << 16 | 5, b"data")
+    answer = icmp_frame(icmpv4.Type.ECHO_REPLY, 0, client.ident << 16 | 5, b"data")
     host.receive(answer)
     assert list(client.replies) == [EchoReply(ip(PEER), 5, 64, b"data", host.now)]
     assert host.stack.take_ready() == [client]
@@ -111,16 +112,16 @@ def test_a_reply_proves_that_the_neighbor_is_reachable() -> None:
     host = Host()
     entry = host.know(state=State.STALE)
     client = host.stack.echo_open(ip(PEER))
-    host.receive(icmp_frame(icmp.Type.ECHO_REPLY, 0, client.ident << 16))
+    host.receive(icmp_frame(icmpv4.Type.ECHO_REPLY, 0, client.ident << 16))
     assert entry.state is State.REACHABLE
 
 
 def test_what_a_client_does_not_fetch_is_bounded(host: Host) -> None:
     client = host.stack.echo_open(ip(PEER))
-    answer = icmp_frame(icmp.Type.ECHO_REPLY, 0, client.ident << 16)
+    answer = icmp_frame(icmpv4.Type.ECHO_REPLY, 0, client.ident << 16)
     host.receive(*[answer] * (REPLY_QUEUE_LIMIT + 5))
     assert len(client.replies) == REPLY_QUEUE_LIMIT
-    asked = packet_of(1, icmp.IcmpMessage(8, 0, client.ident << 16, b"").to_bytes(), OURS, PEER)
+    asked = packet_of(1, icmpv4.IcmpMessage(8, 0, client.ident << 16, b"").to_bytes(), OURS, PEER)
     host.receive(*[unreachable(1, asked)] * (ERROR_QUEUE_LIMIT + 5))
     assert len(client.errors) == ERROR_QUEUE_LIMIT
 
@@ -135,7 +136,7 @@ def test_a_closed_port_is_answered_with_port_unreachable(host: Host) -> None:
     assert answer.ip is not None
     assert (text(answer.ip.src), text(answer.ip.dst)) == (OURS, PEER)
     message = answer.icmp
-    assert (message.type, message.code) == (icmp.Type.DEST_UNREACHABLE, icmp.Unreachable.PORT)
+    assert (message.type, message.code) == (icmpv4.Type.DEST_UNREACHABLE, icmpv4.Unreachable.PORT)
     assert message.body == frame[14:]
     assert host.event("icmp.errors_sent") == 1
     assert host.reasons() == {"udp-port-closed": 1}
@@ -144,7 +145,7 @@ def test_a_closed_port_is_answered_with_port_unreachable(host: Host) -> None:
 def test_an_unknown_protocol_is_answered_with_protocol_unreachable(host: Host) -> None:
     host.receive(frame_of(packet_of(132, b"sctp")))
     (answer,) = host.sent()
-    assert answer.icmp.code == icmp.Unreachable.PROTOCOL
+    assert answer.icmp.code == icmpv4.Unreachable.PROTOCOL
     assert host.reasons() == {"ip-proto-unknown": 1}
 
 
@@ -175,11 +176,11 @@ def test_an_error_fits_into_a_small_mtu(host: Host) -> None:
 
 # RFC 1122 3.2.2: "An ICMP error message MUST NOT be sent as the result of receiving" these.
 SUPPRESSED: dict[str, bytes] = {
-    "a datagram sent as a link-layer broadcast": udp_frame(to=addr.BROADCAST_MAC),
-    "a datagram sent as a link-layer multicast": udp_frame(to=addr.multicast_mac(1)),
+    "a datagram sent as a link-layer broadcast": udp_frame(to=BROADCAST_MAC),
+    "a datagram sent as a link-layer multicast": udp_frame(to=multicast_mac(1)),
     "a source of class E, no single host": udp_frame(src="240.0.0.1"),
     "an IP broadcast with an unknown protocol": frame_of(
-        packet_of(132, b"sctp", dst="10.0.0.255"), to=addr.BROADCAST_MAC
+        packet_of(132, b"sctp", dst="10.0.0.255"), to=BROADCAST_MAC
     ),
 }
 
@@ -194,7 +195,7 @@ def test_rfc1122_3_2_2_no_error_is_sent_about(host: Host, frame: bytes) -> None:
 
 # Such packets are dropped before anybody could think of an error; the rule is asked directly.
 ASKED_DIRECTLY: dict[str, bytes] = {
-    "an ICMP error message": packet_of(1, icmp.IcmpMessage(3, 3, 0, bytes(28)).to_bytes()),
+    "an ICMP error message": packet_of(1, icmpv4.IcmpMessage(3, 3, 0, bytes(28)).to_bytes()),
     "an ICMP message without a type": packet_of(1, b""),
     "a datagram to an IP multicast address": udp_packet(dst="224.0.0.1"),
     "a non-initial fragment": packet_of(17, bytes(16), offset=8),
@@ -208,7 +209,7 @@ ASKED_DIRECTLY: dict[str, bytes] = {
 def answer(host: Host, packet: bytes) -> None:
     header = ipv4.parse(packet)
     assert isinstance(header, ipv4.Ipv4Header)
-    kind, code = icmp.Type.DEST_UNREACHABLE, icmp.Unreachable.PORT
+    kind, code = icmpv4.Type.DEST_UNREACHABLE, icmpv4.Unreachable.PORT
     icmp_error.answer(
         host.stack, host.tap, kind, code, packet, header, host.now, Trace(), group_frame=False
     )
@@ -226,7 +227,7 @@ def test_rfc1122_3_2_2_no_error_would_be_sent_about(host: Host, packet: bytes) -
     [
         udp_packet(),
         packet_of(17, bytes(16), mf=True),
-        packet_of(1, icmp.IcmpMessage(8, 0, 0, b"").to_bytes()),
+        packet_of(1, icmpv4.IcmpMessage(8, 0, 0, b"").to_bytes()),
     ],
     ids=["a plain datagram", "the first fragment", "an ICMP query"],
 )
@@ -346,7 +347,7 @@ def test_an_error_reaches_the_socket_it_quotes(
 
 def test_an_error_reaches_the_ping_it_quotes(host: Host) -> None:
     client = host.stack.echo_open(ip(PEER))
-    message = icmp.IcmpMessage(8, 0, client.ident << 16 | 7, b"").to_bytes()
+    message = icmpv4.IcmpMessage(8, 0, client.ident << 16 | 7, b"").to_bytes()
     host.receive(unreachable(1, packet_of(1, message, OURS, PEER)))
     (error,) = client.errors
     assert (error.reason.name, error.dport) == ("icmp-host-unreachable", 7)
@@ -363,7 +364,7 @@ QUOTES_OF_NOBODY: dict[str, bytes] = {
     "another source": udp_packet(5000, 9, src="10.0.0.3", dst=PEER),
     "another protocol": packet_of(6, bytes(8), OURS, PEER),
     "a later fragment": packet_of(17, b"\x13\x88\0\x09abcd", OURS, PEER, offset=8),
-    "an echo reply": packet_of(1, icmp.IcmpMessage(0, 0, 0, b"").to_bytes(), OURS, PEER),
+    "an echo reply": packet_of(1, icmpv4.IcmpMessage(0, 0, 0, b"").to_bytes(), OURS, PEER),
 }
 
 

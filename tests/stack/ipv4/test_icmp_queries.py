@@ -3,7 +3,8 @@
 import pytest
 
 from smolctl.stack.neighbor.states import State
-from smolctl.wire import addr, icmp, ipv4_options
+from smolctl.wire import icmpv4, ipv4_options
+from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.clock import MILLISECOND_NS
 from tests.kit.host import OURS, Host, frame_of, icmp_frame, ip, packet_of, text
 
@@ -44,7 +45,7 @@ def test_a_timestamp_request_without_the_senders_time_is_too_short(host: Host) -
 
 @pytest.mark.parametrize(
     ("dst", "to"),
-    [("10.0.0.255", addr.BROADCAST_MAC), ("224.0.0.1", bytes.fromhex("01005e000001"))],
+    [("10.0.0.255", BROADCAST_MAC), ("224.0.0.1", bytes.fromhex("01005e000001"))],
 )
 @pytest.mark.parametrize("ignore", [True, False])
 def test_a_timestamp_request_to_everybody(host: Host, ignore: bool, dst: str, to: bytes) -> None:
@@ -76,5 +77,5 @@ def test_a_timestamp_reply_goes_back_by_the_source_route(host: Host) -> None:
 
 def asked(options: bytes) -> bytes:
     """Return a timestamp request with IP options."""
-    message = icmp.IcmpMessage(icmp.Type.TIMESTAMP, 0, 7, bytes(12)).to_bytes()
+    message = icmpv4.IcmpMessage(icmpv4.Type.TIMESTAMP, 0, 7, bytes(12)).to_bytes()
     return frame_of(packet_of(1, message, options=options))

@@ -5,7 +5,8 @@ import pytest
 from smolctl.stack.config.link import set_up
 from smolctl.stack.interface import Counters
 from smolctl.stack.trace.trace import Trace
-from smolctl.wire import addr, ethernet, ipv4
+from smolctl.wire import ethernet, ipv4
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, multicast_mac
 from tests.kit.host import (
     OTHER_MAC,
     PEER,
@@ -42,15 +43,15 @@ ACCEPTED: dict[str, bytes] = {
     "options that we do not know (3.2.1.8)": frame_of(
         packet_of(17, SEGMENT, options=b"\x44\x04\x05\x00")
     ),
-    "unicast in a broadcast frame": udp_frame(to=addr.BROADCAST_MAC),
-    "unicast in a multicast frame": udp_frame(to=addr.multicast_mac(1)),
+    "unicast in a broadcast frame": udp_frame(to=BROADCAST_MAC),
+    "unicast in a multicast frame": udp_frame(to=multicast_mac(1)),
     "broadcast in a unicast frame": udp_frame(dst="10.0.0.255"),
-    "the limited broadcast address": udp_frame(dst="255.255.255.255", to=addr.BROADCAST_MAC),
+    "the limited broadcast address": udp_frame(dst="255.255.255.255", to=BROADCAST_MAC),
     "no address yet, to everybody (3.2.1.3(a))": udp_frame(
-        src="0.0.0.0", dst="255.255.255.255", to=addr.BROADCAST_MAC
+        src="0.0.0.0", dst="255.255.255.255", to=BROADCAST_MAC
     ),
     "another interface's address (3.3.4.2, weak)": udp_frame(dst="10.1.0.1"),
-    "another interface's broadcast address": udp_frame(dst="10.1.0.255", to=addr.BROADCAST_MAC),
+    "another interface's broadcast address": udp_frame(dst="10.1.0.255", to=BROADCAST_MAC),
     "a source of class E": udp_frame(src="240.0.0.1"),
     "a source off the subnet": udp_frame(src="192.168.9.9"),
     "no UDP checksum (4.1.3.4)": frame_of(packet_of(17, SEGMENT[:6] + b"\0\0" + SEGMENT[8:])),
@@ -106,7 +107,7 @@ def test_a_route_that_is_not_local_makes_no_destination_ours(host: Host) -> None
 
 def test_the_strict_knob_drops_unicast_in_group_frames_only(host: Host) -> None:
     host.set("ip.drop_unicast_in_l2_multicast", 1)
-    for to in (addr.BROADCAST_MAC, addr.multicast_mac(1)):
+    for to in (BROADCAST_MAC, multicast_mac(1)):
         host.receive(udp_frame(to=to))
         host.receive(udp_frame(dst="10.0.0.255", to=to))
     host.receive(udp_frame())
@@ -116,7 +117,7 @@ def test_the_strict_knob_drops_unicast_in_group_frames_only(host: Host) -> None:
 
 # The first check that fails gives the reason.
 ORDER: list[tuple[bytes, str]] = [
-    (udp_frame(to=OTHER_MAC, by=addr.BROADCAST_MAC), "rx-src-mac-invalid"),
+    (udp_frame(to=OTHER_MAC, by=BROADCAST_MAC), "rx-src-mac-invalid"),
     (udp_frame(to=OTHER_MAC, src="0.0.0.9"), "rx-not-our-mac"),
     (udp_frame(src="0.0.0.9", dst="0.0.0.9"), "ip-src-invalid"),
     (frame_of(packet_of(132, b"", dst=PEER)), "ip-dst-not-ours"),
@@ -143,7 +144,7 @@ def counted(host: Host, frame: bytes) -> Counters:
 def test_malformed_frames_are_errors_of_the_link(host: Host) -> None:
     assert counted(host, udp_frame()[:-1]).rx_errors == 1
     assert counted(host, bytes(13)).rx_errors == 2
-    assert counted(host, udp_frame(by=addr.ZERO_MAC)).rx_errors == 3
+    assert counted(host, udp_frame(by=ZERO_MAC)).rx_errors == 3
     assert counted(host, arp_frame(3)).rx_errors == 4
     assert counted(host, udp_frame(dst=PEER)).rx_errors == 4
     assert host.tap.counters.rx_packets == 5
@@ -151,7 +152,7 @@ def test_malformed_frames_are_errors_of_the_link(host: Host) -> None:
 
 def test_frames_to_groups_are_counted(host: Host) -> None:
     assert counted(host, udp_frame()).multicast == 0
-    assert counted(host, udp_frame(to=addr.BROADCAST_MAC)).multicast == 1
+    assert counted(host, udp_frame(to=BROADCAST_MAC)).multicast == 1
     assert counted(host, arp_frame(1)).multicast == 2
 
 

@@ -6,7 +6,8 @@ from smolctl.errors import SendRejected
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import addr, icmp, ipv4, ipv4_options
+from smolctl.wire import icmpv4, ipv4, ipv4_options
+from smolctl.wire.address import BROADCAST_MAC
 from smolctl.wire.ipv4_options import Stamps
 from tests.kit.host import (
     OURS,
@@ -99,7 +100,7 @@ def test_a_broadcast_records_the_address_that_would_answer(host: Host) -> None:
     socket = host.socket(7)
     packet = packet_of(17, SEGMENT[:6] + b"\0\0" + SEGMENT[8:], dst="10.0.0.255",
                        options=bytes.fromhex("07 07 04 00000000"))  # fmt: skip
-    host.receive(frame_of(packet, to=addr.BROADCAST_MAC))
+    host.receive(frame_of(packet, to=BROADCAST_MAC))
     datagram = socket.receive()
     assert datagram is not None
     assert datagram.options[3:7] == ip(OURS).to_bytes(4)
@@ -111,14 +112,14 @@ def test_a_bad_option_is_answered_with_its_place(host: Host, options: str, point
     frame = came(options)
     host.receive(frame)
     message = answer(host).icmp
-    assert (message.type, message.code) == (icmp.Type.PARAMETER_PROBLEM, 0)
+    assert (message.type, message.code) == (icmpv4.Type.PARAMETER_PROBLEM, 0)
     assert message.rest == pointer << 24
     assert message.body == frame[14:]
     assert host.reasons() == {"ip-bad-option": 1}
 
 
 def test_nobody_is_told_of_a_bad_option_in_a_broadcast(host: Host) -> None:
-    host.receive(frame_of(packet_of(17, SEGMENT, options=b"\7\2"), to=addr.BROADCAST_MAC))
+    host.receive(frame_of(packet_of(17, SEGMENT, options=b"\7\2"), to=BROADCAST_MAC))
     assert host.sent() == []
     assert host.reasons() == {"ip-bad-option": 1, "icmp-reply-suppressed": 1}
 
@@ -127,7 +128,7 @@ def test_a_source_route_is_refused_and_the_sender_told(host: Host) -> None:
     socket = host.socket(7)
     host.receive(came("83 07 08 0a000003"))
     message = answer(host).icmp
-    assert (message.type, message.code) == (3, icmp.Unreachable.SOURCE_ROUTE_FAILED)
+    assert (message.type, message.code) == (3, icmpv4.Unreachable.SOURCE_ROUTE_FAILED)
     assert socket.rx_datagrams == 0
     assert host.reasons() == {"ip-source-route": 1}
 
@@ -135,7 +136,7 @@ def test_a_source_route_is_refused_and_the_sender_told(host: Host) -> None:
 def test_a_source_route_that_goes_on_is_not_followed(host: Host) -> None:
     host.set("ip.accept_source_route", 1)
     host.receive(came("83 07 04 0a000003"))
-    assert answer(host).icmp.code == icmp.Unreachable.SOURCE_ROUTE_FAILED
+    assert answer(host).icmp.code == icmpv4.Unreachable.SOURCE_ROUTE_FAILED
     assert host.reasons() == {"ip-source-route-open": 1}
 
 

@@ -9,7 +9,7 @@ from smolctl.stack.fib.exceptions import LIMIT
 from smolctl.stack.fib.route import InsertMode
 from smolctl.stack.ip.route_output import Decision, decide
 from smolctl.stack.neighbor.states import State
-from smolctl.wire import icmp
+from smolctl.wire import icmpv4
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import OTHER_MAC, OURS, PEER, PEER_MAC, Host, icmp_frame, ip, packet_of, text
 from tests.stack.reason.provokers_icmp import FAR, redirect
@@ -132,7 +132,7 @@ def test_one_by_another_interface_is_refused(host: Host) -> None:
 
 
 def test_a_redirect_about_a_ping_is_believed(host: Host) -> None:
-    echo = icmp.IcmpMessage(8, 0, 1, b"").to_bytes()
+    echo = icmpv4.IcmpMessage(8, 0, 1, b"").to_bytes()
     host.receive(icmp_frame(5, 1, ip(BETTER), packet_of(1, echo, OURS, FAR), PEER))
     assert hop(host) == BETTER
 

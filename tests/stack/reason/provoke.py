@@ -8,7 +8,8 @@ from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.rule import RuleAction
 from smolctl.stack.link.impairment import LIMIT_FRAMES, Netem
 from smolctl.stack.reason import ARP_NO_REPLY, ICMP_HOPS_SILENT, ICMP_NO_REPLY, UDP_NO_REPLY
-from smolctl.wire import addr, ethernet, icmp
+from smolctl.wire import ethernet, icmpv4
+from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import (
     DEAD,
@@ -109,7 +110,7 @@ PROVOKERS: dict[str, Provoker] = {
     "rx-offload-invalid": offload_invalid,
     "rx-ethertype-unknown": receives(frame_of(b"", ethernet.EtherType.IPV6)),
     "rx-not-our-mac": receives(udp_frame(to=OTHER_MAC)),
-    "rx-src-mac-invalid": receives(udp_frame(by=addr.BROADCAST_MAC)),
+    "rx-src-mac-invalid": receives(udp_frame(by=BROADCAST_MAC)),
     "rx-own-frame": receives(udp_frame(by=OUR_MAC)),
     "rx-iface-down": rx_iface_down,
     "arp-truncated": receives(reply()[: HEADER + 27]),
@@ -160,7 +161,7 @@ PROVOKERS: dict[str, Provoker] = {
     "ip-rule-refused": refused_by_rule,
     "ip-reverse-path": with_knob("ip.rp_filter", 1, receives(udp_frame(src="8.8.8.8"))),
     "ip-unicast-in-broadcast": with_knob(
-        "ip.drop_unicast_in_l2_multicast", 1, receives(udp_frame(to=addr.BROADCAST_MAC))
+        "ip.drop_unicast_in_l2_multicast", 1, receives(udp_frame(to=BROADCAST_MAC))
     ),
     "ip-bad-option": receives(with_options(b"\x07\x02")),
     "ip-source-route": receives(with_options(bytes([131, 3, 4]))),
@@ -178,26 +179,26 @@ PROVOKERS: dict[str, Provoker] = {
     "frag-timeout": fragment_timeout,
     "icmp-truncated": receives(frame_of(packet_of(1, bytes(7)))),
     "icmp-bad-checksum": receives(flipped(echo_request(), HEADER + 22)),
-    "icmp-echo-broadcast": receives(echo_request(dst="10.0.0.255", to=addr.BROADCAST_MAC)),
+    "icmp-echo-broadcast": receives(echo_request(dst="10.0.0.255", to=BROADCAST_MAC)),
     "icmp-echo-ignored": with_knob("icmp.echo_ignore_all", 1, receives(echo_request())),
-    "icmp-echo-unmatched": receives(icmp_frame(icmp.Type.ECHO_REPLY)),
-    "icmp-timestamp-ignored": receives(icmp_frame(icmp.Type.TIMESTAMP)),
+    "icmp-echo-unmatched": receives(icmp_frame(icmpv4.Type.ECHO_REPLY)),
+    "icmp-timestamp-ignored": receives(icmp_frame(icmpv4.Type.TIMESTAMP)),
     "icmp-timestamp-broadcast": with_knob(
         "icmp.answer_timestamp",
         1,
-        receives(icmp_frame(13, dst="10.0.0.255", to=addr.BROADCAST_MAC)),
+        receives(icmp_frame(13, dst="10.0.0.255", to=BROADCAST_MAC)),
     ),
-    "icmp-source-quench": receives(icmp_frame(icmp.Type.SOURCE_QUENCH)),
-    "icmp-mask-ignored": receives(icmp_frame(icmp.Type.ADDRESS_MASK_REQUEST)),
+    "icmp-source-quench": receives(icmp_frame(icmpv4.Type.SOURCE_QUENCH)),
+    "icmp-mask-ignored": receives(icmp_frame(icmpv4.Type.ADDRESS_MASK_REQUEST)),
     "icmp-redirect-ignored": with_knob("ip.accept_redirects", 0, redirected("10.0.0.3")),
     "icmp-redirect-stranger": redirected("10.0.0.3", by="10.0.0.4"),
     "icmp-redirect-no-host": redirected(OURS),
     "icmp-redirect-off-link": redirected("10.7.0.3"),
     "icmp-redirect-insecure": with_knob("ip.secure_redirects", 1, redirected("10.0.0.3")),
     "icmp-redirected": redirected("10.0.0.3"),
-    "icmp-type-unknown": receives(icmp_frame(icmp.Type.INFORMATION_REQUEST)),
+    "icmp-type-unknown": receives(icmp_frame(icmpv4.Type.INFORMATION_REQUEST)),
     "icmp-error-unmatched": receives(unreachable(3, udp_packet(src=OURS, dst=PEER))),
-    "icmp-reply-suppressed": receives(udp_frame(to=addr.BROADCAST_MAC)),
+    "icmp-reply-suppressed": receives(udp_frame(to=BROADCAST_MAC)),
     "icmp-rate-limited": rate_limited,
     "icmp-net-unreachable": error_for_a_socket(3, 0),
     "icmp-host-unreachable": error_for_a_socket(3, 1),
@@ -223,7 +224,7 @@ PROVOKERS: dict[str, Provoker] = {
     "udp-sndbuf-full": provokers_hold.sndbuf_full,
     "udp-send-purged": provokers_hold.closed_while_it_waits,
     "udp-no-reply": silence(UDP_NO_REPLY, ip=DEAD, port=9, seconds=1.0),
-    "fwd-group-frame": as_router(receives(udp_frame(dst="10.7.0.2", to=addr.BROADCAST_MAC))),
+    "fwd-group-frame": as_router(receives(udp_frame(dst="10.7.0.2", to=BROADCAST_MAC))),
     "fwd-special-address": as_router(passing("169.254.0.1"), **{"ip.forward_special": 0}),
     "fwd-no-route": as_router(passing("8.8.8.8")),
     "fwd-route-blackhole": forwarded_by_route(RouteType.BLACKHOLE),

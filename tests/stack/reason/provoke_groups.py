@@ -1,6 +1,6 @@
 """What makes each reason strike that has to do with groups; a part of ``provoke.PROVOKERS``."""
 
-from smolctl.wire import addr
+from smolctl.wire.address import BROADCAST_MAC, multicast_mac
 from smolctl.wire.igmp import Membership, Query
 from tests.kit.groups import GROUP, group_frame, igmp_frame, member, only, query
 from tests.kit.host import PEER, Host, echo_request, ip, udp_frame
@@ -41,7 +41,7 @@ def copy_lost(host: Host) -> None:
 
 PROVOKERS: dict[str, Provoker] = {
     "ip-multicast-not-joined": receives(
-        udp_frame(dst="224.0.0.9", to=addr.multicast_mac(ip("224.0.0.9")))
+        udp_frame(dst="224.0.0.9", to=multicast_mac(ip("224.0.0.9")))
     ),
     "ip-multicast-filtered": filtered,
     "igmp-bad-length": receives(igmp_frame(bytes(7))),
@@ -52,7 +52,7 @@ PROVOKERS: dict[str, Provoker] = {
     "udp-copy-lost": copy_lost,
 }
 
-_PING = echo_request(dst=GROUP, to=addr.multicast_mac(ip(GROUP)))
+_PING = echo_request(dst=GROUP, to=multicast_mac(ip(GROUP)))
 
 
 def filtered_ping(host: Host) -> None:
@@ -68,7 +68,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
         receives(query(2, PEER, dst="224.0.0.1")),
     ),
     "udp-no-listener": (
-        receives(udp_frame(dst="10.0.0.255", to=addr.BROADCAST_MAC)),
+        receives(udp_frame(dst="10.0.0.255", to=BROADCAST_MAC)),
         unheard_at_its_port,
     ),
 }

@@ -17,7 +17,8 @@ from smolctl.stack.reason import Reason
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.errors import unanswered
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import arp, ethernet, virtio
+from smolctl.wire import arp, ethernet
+from smolctl.wire.offload import virtio
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import (
     DEAD,

@@ -5,7 +5,7 @@ import pytest
 from smolctl.errors import InvalidArgument, NoBuffers
 from smolctl.stack.sysctl.profiles import PROFILES, Profile, profile
 from smolctl.stack.sysctl.settings import KNOBS, Settings, knob
-from smolctl.wire import icmp
+from smolctl.wire import icmpv4
 from tests.kit.clock import SECOND_NS
 from tests.kit.groups import GROUP, OTHER_GROUP, join, member, only, words
 from tests.kit.host import PEER, Host, icmp_frame
@@ -87,7 +87,7 @@ def test_rfc1191_3_a_path_mtu_of_68_and_more_is_believed(name: str, believed: in
     host.route("9.0.0.0/8", via=PEER)
     host.send(host.socket(), "9.9.9.9", payload=bytes(1000))
     (sent,) = host.take()
-    code = icmp.Unreachable.FRAG_NEEDED
-    host.receive(icmp_frame(icmp.Type.DEST_UNREACHABLE, code, 100, sent[14:42]))
+    code = icmpv4.Unreachable.FRAG_NEEDED
+    host.receive(icmp_frame(icmpv4.Type.DEST_UNREACHABLE, code, 100, sent[14:42]))
     ((_, learned),) = host.stack.path_mtus
     assert learned.mtu == believed

@@ -6,7 +6,7 @@ from smolctl.stack.reason import REASONS, Kind
 from smolctl.stack.trace.ledger import Ledger
 from smolctl.stack.trace.trace import Fate, Trace
 from tests.kit.clock import SECOND_NS
-from tests.kit.host import DEAD, PEER, Host, reply, udp_frame
+from tests.kit.host import DEAD, PEER, Host, ip, reply, udp_frame
 
 
 def test_only_the_first_fate_counts() -> None:
@@ -76,7 +76,7 @@ def history(host: Host, dst: str, dport: int = 9) -> tuple[Trace, list[str]]:
     heard: list[str] = []
     trace = Trace(lambda changed: heard.append(str(changed.fate)))
     socket = host.socket()
-    host.stack.udp_send(socket, b"x", host.stack.family.parse(dst), dport, host.now, trace)
+    host.stack.udp_send(socket, b"x", ip(dst), dport, host.now, trace)
     return trace, heard
 
 
@@ -102,7 +102,7 @@ def test_a_datagram_waits_for_arp_before_it_is_sent() -> None:
     assert heard == ["waiting"]
     host.sent()
     assert heard == ["waiting", "sent"]
-    assert trace.gateway == host.stack.family.parse("10.0.0.254")
+    assert trace.gateway == ip("10.0.0.254")
 
 
 def test_a_datagram_to_a_dead_neighbor_is_rejected_after_three_seconds() -> None:

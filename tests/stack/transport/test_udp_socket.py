@@ -17,7 +17,8 @@ from smolctl.stack.transport.udp.socket import (
     Datagram,
     UdpSocket,
 )
-from smolctl.wire import addr, icmp
+from smolctl.wire import icmpv4
+from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import DEAD, OTHER_MAC, OURS, PEER, Host, ip, udp_frame, udp_packet, unreachable
 
@@ -189,13 +190,13 @@ def test_a_broadcast_goes_to_who_listens_for_it(
 ) -> None:
     listener = host.socket(7, local or dst, dev)
     other_port = host.socket(8)
-    host.receive(udp_frame(dst=dst, to=addr.BROADCAST_MAC))
+    host.receive(udp_frame(dst=dst, to=BROADCAST_MAC))
     assert (payloads(listener), payloads(other_port)) == ([b"hello"], [])
 
 
 def test_a_broadcast_is_not_for_a_socket_bound_to_one_of_our_addresses(host: Host) -> None:
     sockets = [host.socket(7, local) for local in (OURS, "127.0.0.1", "224.0.0.1")]
-    host.receive(udp_frame(dst="10.0.0.255", to=addr.BROADCAST_MAC))
+    host.receive(udp_frame(dst="10.0.0.255", to=BROADCAST_MAC))
     assert [payloads(socket) for socket in sockets] == [[], [], []]
     assert host.reasons() == {"udp-no-listener": 1}
 
@@ -289,7 +290,7 @@ def test_an_icmp_error_finds_the_socket(host: Host) -> None:
     (frame,) = host.sent()
     assert frame.ip is not None
     quoted = frame.ip.to_bytes() + frame.payload
-    host.receive(unreachable(icmp.Unreachable.PORT, quoted[:28]))
+    host.receive(unreachable(icmpv4.Unreachable.PORT, quoted[:28]))
     assert socket.ready
     error = socket.errors[0]
     assert (error.offender, error.dst, error.dport) == (ip(PEER), ip(PEER), 9)

@@ -17,7 +17,8 @@ from smolctl.stack.neighbor.output import note_wait, perform
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.transport.errors import datagram_failed
 from smolctl.stack.transport.send_queue import Held, SendQueue
-from smolctl.wire import addr, ipv4
+from smolctl.wire import ipv4
+from smolctl.wire.address import format_address, is_multicast
 from smolctl.wire.ipv4_options import outgoing
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 def source_of(stack: "Stack", socket: "UdpSocket", src: int | None, dst: int) -> int | None:
     """Return the source address that a socket insists on, or ``src`` for this datagram alone."""
     source = src if src is not None else socket.local or None
-    if source is not None and (addr.is_multicast(source) or stack.is_broadcast(source)):
+    if source is not None and (is_multicast(source) or stack.is_broadcast(source)):
         source = None  # bound to a group in order to hear it; it is no source (RFC 1122 3.2.1.3)
-    if source is None and addr.is_multicast(dst):
+    if source is None and is_multicast(dst):
         return socket.multicast_src
     return source
 
@@ -118,7 +119,7 @@ def behind(stack: "Stack", socket: "UdpSocket", item: Held, now: int) -> None:
     queue.push(item, now)
     stack.ledger.record(
         reason.UDP_HEAD_OF_LINE, queue.dev, now, item.trace,
-        port=socket.port, ip=addr.IPV4.format(first.dst), queued=len(queue.items) - 1,
+        port=socket.port, ip=format_address(first.dst), queued=len(queue.items) - 1,
         **suggest.unblock(queue),
     )  # fmt: skip
 
@@ -167,7 +168,7 @@ def purge(stack: "Stack", socket: "UdpSocket") -> None:
     for item in queue.items:
         stack.ledger.record(
             reason.UDP_SEND_PURGED, item.trace.dev or "", now, item.trace, port=socket.port,
-            ip=addr.IPV4.format(item.dst),
+            ip=format_address(item.dst),
         )  # fmt: skip
 
 

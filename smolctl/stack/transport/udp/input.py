@@ -14,7 +14,8 @@ from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Bound
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.udp.socket import ANY, DATAGRAM_OVERHEAD, Datagram, UdpSocket
-from smolctl.wire import addr, icmp, ipv4, udp
+from smolctl.wire import icmpv4, ipv4, udp
+from smolctl.wire.address import format_address, is_multicast
 from smolctl.wire.fault import WireFault
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def udp_input(
     payload = segment[udp.HEADER_LEN : parsed.length]
     tos, options = header.dscp_ecn, header.options
     datagram = Datagram(payload, src, sport, dst, dport, name, now, tos, options)
-    if addr.is_multicast(dst) or stack.is_broadcast(dst):
+    if is_multicast(dst) or stack.is_broadcast(dst):
         group_deliver(stack, datagram, trace)
         return
     socket = stack.udp.lookup(src, sport, dst, dport, name)
@@ -52,7 +53,7 @@ def udp_input(
         why, detail = _no_socket(stack, datagram)
         stack.ledger.record(why, name, now, trace, **detail)
         icmp_error.answer(
-            stack, interface, icmp.Type.DEST_UNREACHABLE, icmp.Unreachable.PORT,
+            stack, interface, icmpv4.Type.DEST_UNREACHABLE, icmpv4.Unreachable.PORT,
             packet, header, now, trace, group_frame=cast is not Cast.HOST,
         )  # fmt: skip
         return
@@ -76,7 +77,7 @@ def socket_deliver(stack: "Stack", socket: UdpSocket, datagram: Datagram, trace:
 
 def _no_socket(stack: "Stack", datagram: Datagram) -> tuple[Reason, dict[str, object]]:
     """Tell why nobody took a datagram: the port is free, or its socket wants something else."""
-    shown = addr.IPV4.format
+    shown = format_address
     ip, port = shown(datagram.dst), datagram.dport
     bound = stack.udp.at_port(port)
     for socket in bound:
@@ -98,10 +99,10 @@ def group_deliver(stack: "Stack", datagram: Datagram, trace: Trace) -> None:
     copies are counted, and so is each that a socket has no room for.
     """
     payload, src, sport, dst, dport, dev, at_ns, *_ = datagram
-    group = addr.is_multicast(dst)
+    group = is_multicast(dst)
     sockets = stack.udp.matching(src, sport, dst, dport, dev, multicast=group)
     if not sockets:
-        ip = addr.IPV4.format(dst)
+        ip = format_address(dst)
         stack.ledger.record(
             reason.UDP_NO_LISTENER, dev, at_ns, trace, ip=ip, port=dport,
             group=ip if group else None, broadcast=None if group else ip,
@@ -154,7 +155,7 @@ def taker(socket: UdpSocket) -> Bound:
 def bound_text(sockets: Iterable[UdpSocket]) -> str:
     """Return what some sockets are bound to, in one line."""
     return ", ".join(
-        addr.IPV4.format(socket.local)
+        format_address(socket.local)
         + (f" dev {socket.dev}" if socket.dev else "")
         + (f" ({socket.owner})" if socket.owner else "")
         for socket in islice(sockets, _SHOWN_MAX)

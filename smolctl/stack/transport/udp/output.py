@@ -20,7 +20,8 @@ from smolctl.stack.trace.facts import Bound
 from smolctl.stack.trace.trace import Flow, Trace
 from smolctl.stack.transport.send_queue import Held
 from smolctl.stack.transport.udp import blocked
-from smolctl.wire import addr, ipv4, udp
+from smolctl.wire import ipv4, udp
+from smolctl.wire.address import format_address
 from smolctl.wire.ipv4_options import outgoing
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def udp_output(
     if decision.type == "broadcast" and not socket.broadcast:
         refuse(
             stack, reason.TX_BROADCAST_DENIED, out.name, now, trace,
-            ip=addr.IPV4.format(dst), port=dport,
+            ip=format_address(dst), port=dport,
         )  # fmt: skip
     size = ipv4.MIN_HEADER_LEN + len(options.raw) + udp.HEADER_LEN + len(payload)
     source = checked_source(stack, decision, size, socket.pmtudisc, now, trace, options.raw)

@@ -9,7 +9,7 @@ from smolctl.stack.ip.groups import Filter
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.reason import Reason
 from smolctl.stack.transport.send_queue import SendQueue
-from smolctl.wire import addr
+from smolctl.wire.address import is_multicast
 
 if TYPE_CHECKING:
     from smolctl.stack.fastpath.udp import EgressFlow
@@ -135,7 +135,7 @@ class UdpSocket:
 
     def dev_to(self, dst: int) -> str | None:
         """Return by which interface it insists to send to ``dst``, None for any."""
-        return self.dev or (self.multicast_dev if addr.is_multicast(dst) else None)
+        return self.dev or (self.multicast_dev if is_multicast(dst) else None)
 
     def accepts(self, src: int, sport: int, dst: int, dev: str) -> bool:
         """Tell whether a datagram to this socket's port is for it."""

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Any
 
-from smolctl.wire import ipv4, udp, virtio
+from smolctl.wire import ipv4, udp
+from smolctl.wire.offload import virtio
 
 HEADERS_LEN = 42
 """Ethernet, IPv4 and UDP."""

@@ -6,8 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.wire import addr
-from smolctl.wire.addr import IPV4
+from smolctl.wire.address import (
+    IPV4,
+    format_address,
+    format_mac,
+    is_class_e,
+    is_limited_broadcast,
+    is_loopback,
+    is_multicast,
+    is_zeronet,
+    mask,
+    multicast_mac,
+    parse_address,
+    parse_mac,
+    parse_prefix,
+)
 
 addresses = st.integers(0, 2**32 - 1)
 
@@ -18,9 +31,9 @@ def test_family_of_ipv4() -> None:
 
 @given(addresses)
 def test_text_round_trip_equals_ipaddress(address: int) -> None:
-    text = IPV4.format(address)
+    text = format_address(address)
     assert text == str(ipaddress.IPv4Address(address))
-    assert IPV4.parse(text) == address
+    assert parse_address(text) == address
 
 
 BAD_ADDRESSES = [
@@ -49,7 +62,7 @@ BAD_ADDRESSES = [
 @pytest.mark.parametrize("text", BAD_ADDRESSES)
 def test_bad_address_is_refused_in_one_line_that_shows_it(text: str) -> None:
     with pytest.raises(ValueError, match="is not an IPv4 address") as error:
-        IPV4.parse(text)
+        parse_address(text)
     message = str(error.value)
     assert message.startswith(repr(text[:64])[:-1])
     assert "\n" not in message
@@ -59,10 +72,10 @@ def test_bad_address_is_refused_in_one_line_that_shows_it(text: str) -> None:
 @given(st.text(max_size=40))
 def test_address_parse_raises_only_value_error(text: str) -> None:
     try:
-        address = IPV4.parse(text)
+        address = parse_address(text)
     except ValueError:
         return
-    assert IPV4.format(address) == text
+    assert format_address(address) == text
 
 
 @pytest.mark.parametrize(
@@ -75,7 +88,7 @@ def test_address_parse_raises_only_value_error(text: str) -> None:
     ],
 )
 def test_parse_prefix(text: str, expected: tuple[int, int | None]) -> None:
-    assert addr.parse_prefix(text, IPV4) == expected
+    assert parse_prefix(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -98,33 +111,32 @@ def test_parse_prefix(text: str, expected: tuple[int, int | None]) -> None:
 )
 def test_bad_prefix_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(ValueError, match=r"prefix length|is not an IPv4 address") as error:
-        addr.parse_prefix(text, IPV4)
+        parse_prefix(text)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 300
 
 
 def test_prefix_length_limit_is_the_family_s() -> None:
-    wide = IPV4._replace(bits=128)
-    assert addr.parse_prefix("10.0.0.0/128", wide)[1] == 128
-    with pytest.raises(ValueError, match=r"not in 0\.\.128"):
-        addr.parse_prefix("10.0.0.0/129", wide)
+    assert parse_prefix("10.0.0.0/32")[1] == 32
+    with pytest.raises(ValueError, match=r"not in 0\.\.32"):
+        parse_prefix("10.0.0.0/33")
 
 
 @given(st.integers(0, 32))
 def test_mask_equals_ipaddress(plen: int) -> None:
-    assert addr.mask(plen, 32) == int(ipaddress.ip_network(f"0.0.0.0/{plen}").netmask)
+    assert mask(plen, 32) == int(ipaddress.ip_network(f"0.0.0.0/{plen}").netmask)
 
 
 def test_mask_of_other_widths() -> None:
-    assert addr.mask(0, 128) == 0
-    assert addr.mask(64, 128) == 0xFFFFFFFFFFFFFFFF0000000000000000
+    assert mask(0, 128) == 0
+    assert mask(64, 128) == 0xFFFFFFFFFFFFFFFF0000000000000000
 
 
 @pytest.mark.parametrize(
     "text", ["02:00:00:00:00:0a", "02-00-00-00-00-0a", "02-00-00-00-00-0A", "02:00:00:00:00:0A"]
 )
 def test_parse_mac(text: str) -> None:
-    assert addr.parse_mac(text) == b"\x02\0\0\0\0\x0a"
+    assert parse_mac(text) == b"\x02\0\0\0\0\x0a"
 
 
 @pytest.mark.parametrize(
@@ -145,15 +157,15 @@ def test_parse_mac(text: str) -> None:
 )
 def test_bad_mac_is_refused_in_one_line_that_shows_it(text: str) -> None:
     with pytest.raises(ValueError, match="is not a MAC address") as error:
-        addr.parse_mac(text)
+        parse_mac(text)
     assert str(error.value).startswith(repr(text))
     assert "\n" not in str(error.value)
 
 
 @given(st.binary(min_size=6, max_size=6))
 def test_mac_round_trip(mac: bytes) -> None:
-    assert addr.parse_mac(addr.format_mac(mac)) == mac
-    assert len(addr.format_mac(mac)) == 17
+    assert parse_mac(format_mac(mac)) == mac
+    assert len(format_mac(mac)) == 17
 
 
 @pytest.mark.parametrize(
@@ -165,15 +177,15 @@ def test_mac_round_trip(mac: bytes) -> None:
     ],
 )
 def test_rfc1112_6_4_multicast_mac(group: str, mac: str) -> None:
-    assert addr.format_mac(addr.multicast_mac(IPV4.parse(group))) == mac
+    assert format_mac(multicast_mac(parse_address(group))) == mac
 
 
 KINDS = {
-    "multicast": addr.is_multicast,
-    "loopback": addr.is_loopback,
-    "zeronet": addr.is_zeronet,
-    "limited_broadcast": addr.is_limited_broadcast,
-    "class_e": addr.is_class_e,
+    "multicast": is_multicast,
+    "loopback": is_loopback,
+    "zeronet": is_zeronet,
+    "limited_broadcast": is_limited_broadcast,
+    "class_e": is_class_e,
 }
 
 
@@ -196,5 +208,5 @@ KINDS = {
     ],
 )
 def test_each_address_is_of_at_most_one_kind(text: str, kind: str | None) -> None:
-    address = IPV4.parse(text)
+    address = parse_address(text)
     assert [name for name, test in KINDS.items() if test(address)] == ([kind] if kind else [])

@@ -4,7 +4,6 @@ An IP address is an ``int``; the table that holds it knows its family. A MAC add
 The ``ipaddress`` module is not used: it accepts more than we want and costs start-up time.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 BROADCAST_MAC = b"\xff\xff\xff\xff\xff\xff"
@@ -24,15 +23,11 @@ class Family(NamedTuple):
         name: what ``ip -j`` prints as "family".
         bits: width of an address.
         size: width of an address in bytes.
-        parse: text to number; ValueError with a one-line message that shows the value.
-        format: number to text, the shortest form.
     """
 
     name: str
     bits: int
     size: int
-    parse: Callable[[str], int]
-    format: Callable[[int], str]
 
 
 def _shown(text: str) -> str:
@@ -40,7 +35,12 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "...")
 
 
-def _parse_ipv4(text: str) -> int:
+def parse_address(text: str) -> int:
+    """Return the address that ``text`` spells.
+
+    Raises:
+        ValueError: it is none; the message is one line and shows the value.
+    """
     parts = text.split(".")
     if len(parts) != 4:
         raise ValueError(
@@ -58,32 +58,33 @@ def _parse_ipv4(text: str) -> int:
     return value
 
 
-def _format_ipv4(address: int) -> str:
+def format_address(address: int) -> str:
+    """Return an address as people read it, in its shortest form."""
     return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
 
 
-IPV4 = Family(name="inet", bits=32, size=4, parse=_parse_ipv4, format=_format_ipv4)
+IPV4 = Family(name="inet", bits=32, size=4)
 
 
-def parse_prefix(text: str, family: Family) -> tuple[int, int | None]:
+def parse_prefix(text: str) -> tuple[int, int | None]:
     """Split ``ADDRESS[/LENGTH]``.
 
     Returns:
         The address with its host bits as they were, and the prefix length, None when not given.
 
     Raises:
-        ValueError: either part is malformed, or the length exceeds ``family.bits``; the message is
-            one line and shows the value.
+        ValueError: either part is malformed, or the length exceeds that of an address; the message
+            is one line and shows the value.
     """
     address, slash, length = text.partition("/")
-    value = family.parse(address)
+    value = parse_address(address)
     if not slash:
         return value, None
     # isdigit() alone accepts other scripts' digits; "08" would be read as two different things.
     if not (length.isascii() and length.isdigit()) or (length[0] == "0" and length != "0"):
         raise ValueError(f"{_shown(text)}: the prefix length {_shown(length)} is not a number")
-    if len(length) > 3 or int(length) > family.bits:
-        raise ValueError(f"{_shown(text)}: the prefix length is not in 0..{family.bits}")
+    if len(length) > 3 or int(length) > IPV4.bits:
+        raise ValueError(f"{_shown(text)}: the prefix length is not in 0..{IPV4.bits}")
     return value, int(length)
 
 

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.wire import ipv4, udp, virtio
+from smolctl.wire import ipv4, udp
 from smolctl.wire.ethernet import EthernetHeader
 from smolctl.wire.fault import Fault, WireFault
-from smolctl.wire.virtio import Gso, VirtioHeader
+from smolctl.wire.offload import virtio
+from smolctl.wire.offload.virtio import Gso, VirtioHeader
 
 SRC, DST = 0x0A000002, 0x0A000001
 MACS = EthernetHeader(bytes.fromhex("02000000000a"), bytes.fromhex("02000000000b"), 0x0800)

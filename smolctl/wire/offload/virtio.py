@@ -11,8 +11,9 @@ from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 
-from smolctl.wire import ethernet, ipv4, tcp_segments, udp
+from smolctl.wire import ethernet, ipv4, udp
 from smolctl.wire.fault import Fault, WireFault
+from smolctl.wire.offload import tcp_segments
 
 HEADER_LEN = 10
 NEEDS_CSUM = 0x01

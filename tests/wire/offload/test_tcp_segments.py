@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 
-from smolctl.wire import tcp_segments, virtio
-from smolctl.wire.virtio import Gso, VirtioHeader
+from smolctl.wire.offload import tcp_segments, virtio
+from smolctl.wire.offload.virtio import Gso, VirtioHeader
 
 SRC, DST = "10.0.0.2", "10.7.0.2"
 

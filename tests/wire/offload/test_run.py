@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.wire import ethernet, ipv4, udp, virtio
-from smolctl.wire.run import MAX_SEGMENTS, Headers, Run, coalesce
+from smolctl.wire import ethernet, ipv4, udp
+from smolctl.wire.offload import virtio
+from smolctl.wire.offload.run import MAX_SEGMENTS, Headers, Run, coalesce
 
 SRC, DST = 0x0A000001, 0x0A000002
 OURS, PEER = bytes.fromhex("02000000000a"), bytes.fromhex("02000000000b")

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.wire import icmp, udp
+from smolctl.wire import icmpv4, udp
 from smolctl.wire.fault import Fault, WireFault
-from smolctl.wire.icmp import IcmpMessage, Quote, Type, Unreachable
+from smolctl.wire.icmpv4 import IcmpMessage, Quote, Type, Unreachable
 from smolctl.wire.ipv4 import Ipv4Header, Protocol
 
 # An echo request built by scapy: identifier 0x1234, sequence number 1, eight bytes of data.
@@ -35,7 +35,7 @@ def quoted(protocol: int, payload: bytes, *, fragment_offset: int = 0) -> bytes:
 
 
 def test_parse_literal() -> None:
-    message = icmp.parse(ECHO)
+    message = icmpv4.parse(ECHO)
     assert message == MESSAGE
     assert isinstance(message, IcmpMessage)
     assert (message.ident, message.sequence) == (0x1234, 1)
@@ -47,35 +47,35 @@ def test_to_bytes_literal() -> None:
 
 def test_frag_needed_carries_the_mtu() -> None:
     message = IcmpMessage(Type.DEST_UNREACHABLE, Unreachable.FRAG_NEEDED, 1400, quoted(17, b""))
-    parsed = icmp.parse(message.to_bytes())
+    parsed = icmpv4.parse(message.to_bytes())
     assert isinstance(parsed, IcmpMessage)
     assert parsed.mtu == 1400
 
 
 @pytest.mark.parametrize("size", [0, 7])
 def test_truncated(size: int) -> None:
-    assert icmp.parse(ECHO[:size]) == WireFault(Fault.ICMP_TRUNCATED, size, {"n": size})
+    assert icmpv4.parse(ECHO[:size]) == WireFault(Fault.ICMP_TRUNCATED, size, {"n": size})
 
 
 def test_bad_checksum_says_what_it_should_be() -> None:
     message = ECHO[:2] + b"\0\1" + ECHO[4:]
     fault = WireFault(Fault.ICMP_BAD_CHECKSUM, 2, {"got": 1, "want": 0xD9BA})
-    assert icmp.parse(message) == fault
+    assert icmpv4.parse(message) == fault
 
 
 def test_rfc1122_3_2_2_five_types_are_errors() -> None:
-    assert [number for number in range(256) if icmp.is_error(number)] == [3, 4, 5, 11, 12]
+    assert [number for number in range(256) if icmpv4.is_error(number)] == [3, 4, 5, 11, 12]
 
 
 @given(st.builds(IcmpMessage, octets, octets, st.integers(0, 2**32 - 1), st.binary(max_size=99)))
 def test_round_trip(message: IcmpMessage) -> None:
-    assert icmp.parse(message.to_bytes()) == message
+    assert icmpv4.parse(message.to_bytes()) == message
 
 
 @given(st.binary(max_size=80))
 def test_no_bytes_raise(data: bytes) -> None:
-    message = icmp.parse(data)
-    icmp.parse_quote(data)
+    message = icmpv4.parse(data)
+    icmpv4.parse_quote(data)
     if isinstance(message, IcmpMessage):
         # Two checksum values can be right (0 and 0xFFFF); all else is what was there.
         assert message.to_bytes()[4:] == data[4:]
@@ -84,19 +84,19 @@ def test_no_bytes_raise(data: bytes) -> None:
 def test_quote_of_udp() -> None:
     datagram = udp.to_bytes(1000, 2000, b"x" * 40, 0x0A000001, 0x0A000002)
     expected = Quote(17, 0x0A000001, 0x0A000002, 1500, sport=1000, dport=2000)
-    assert icmp.parse_quote(quoted(Protocol.UDP, datagram)) == expected
-    assert icmp.parse_quote(quoted(Protocol.UDP, datagram[:8])) == expected
-    assert icmp.parse_quote(quoted(Protocol.TCP, datagram[:8])) == expected._replace(protocol=6)
+    assert icmpv4.parse_quote(quoted(Protocol.UDP, datagram)) == expected
+    assert icmpv4.parse_quote(quoted(Protocol.UDP, datagram[:8])) == expected
+    assert icmpv4.parse_quote(quoted(Protocol.TCP, datagram[:8])) == expected._replace(protocol=6)
 
 
 def test_quote_of_echo() -> None:
-    quote = icmp.parse_quote(quoted(Protocol.ICMP, ECHO[:8]))
+    quote = icmpv4.parse_quote(quoted(Protocol.ICMP, ECHO[:8]))
     expected = Quote(1, 0x0A000001, 0x0A000002, 1500)
     assert quote == expected._replace(icmp_type=8, icmp_ident=0x1234, icmp_sequence=1)
 
 
 def test_quote_of_other_icmp_has_no_ident() -> None:
-    quote = icmp.parse_quote(quoted(Protocol.ICMP, b"\x03\x01" + bytes(6)))
+    quote = icmpv4.parse_quote(quoted(Protocol.ICMP, b"\x03\x01" + bytes(6)))
     assert quote == Quote(1, 0x0A000001, 0x0A000002, 1500, icmp_type=3)
 
 
@@ -105,16 +105,16 @@ def test_quote_of_other_icmp_has_no_ident() -> None:
     [(17, b"", 0), (17, b"\1\2\3", 0), (17, bytes(8), 8), (1, ECHO[:7], 0), (2, bytes(8), 0)],
 )
 def test_quote_without_ports(protocol: int, payload: bytes, offset: int) -> None:
-    quote = icmp.parse_quote(quoted(protocol, payload, fragment_offset=offset))
+    quote = icmpv4.parse_quote(quoted(protocol, payload, fragment_offset=offset))
     assert quote == Quote(protocol, 0x0A000001, 0x0A000002, 1500)
 
 
 def test_quote_without_a_header() -> None:
-    assert icmp.parse_quote(quoted(17, b"")[:19]) is None
-    assert icmp.parse_quote(b"") is None
+    assert icmpv4.parse_quote(quoted(17, b"")[:19]) is None
+    assert icmpv4.parse_quote(b"") is None
 
 
 @given(st.binary(max_size=60), st.sampled_from([1, 6, 17]), st.integers(0, 20))
 def test_no_quote_raises(tail: bytes, protocol: int, keep: int) -> None:
-    icmp.parse_quote(quoted(protocol, tail)[: 20 + keep])
-    icmp.parse_quote(b"\x4f" + tail)
+    icmpv4.parse_quote(quoted(protocol, tail)[: 20 + keep])
+    icmpv4.parse_quote(b"\x4f" + tail)

@@ -1,0 +1,1 @@
+"""Checksum and segmentation offload: virtio headers, and runs of datagrams."""
