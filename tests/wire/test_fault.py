@@ -14,6 +14,6 @@ def test_names_are_the_values_in_upper_case() -> None:
 
 def test_every_fault_is_provoked_by_a_test_of_its_header() -> None:
     provoked = set[str]()
-    for path in Path(__file__).parent.glob("test_*.py"):
+    for path in Path(__file__).parent.rglob("test_*.py"):
         provoked.update(re.findall(r"Fault\.([A-Z_]+)", path.read_text()))
     assert provoked == {fault.name for fault in Fault}
