@@ -69,14 +69,16 @@ def _stack(destination: str, port: int, payloads: list[bytes], count: int) -> tu
     with closing(Poller()) as poller:
         links = Links(stack, poller, Log(os.devnull))
         device = TapDevice("bulk0", host=(destination, 24))
-        wire = add_interface(stack, "bulk0", device.kind, Medium.ETHERNET, device.mtu, device.mac)
+        wire = add_interface(
+            stack.shared, "bulk0", device.kind, Medium.ETHERNET, device.mtu, device.mac
+        )
         links.attach(wire, device, monotonic_ns())
-        add_address(stack, wire, Address(dst + 1, 24, Scope.GLOBAL, "bulk0"))
+        add_address(stack.ipv4, wire, Address(dst + 1, 24, Scope.GLOBAL, "bulk0"))
         with open("/sys/class/net/bulk0/address") as file:
             mac = parse_mac(file.read().strip())
-        stack.neighbors["bulk0"].set(dst, State.PERMANENT, mac, monotonic_ns())
-        sender = stack.udp_open()
-        send, many, turn = stack.udp_send, len(payloads), range(DRAIN_LIMIT)
+        stack.ipv4.neighbors["bulk0"].set(dst, State.PERMANENT, mac, monotonic_ns())
+        sender = stack.udp.open()
+        send, many, turn = stack.udp.send, len(payloads), range(DRAIN_LIMIT)
         start, cpu = perf_counter(), process_time()
         for number in range(0, count, DRAIN_LIMIT):
             now = monotonic_ns()

@@ -70,15 +70,15 @@ class Pair:
 
     def __init__(self) -> None:
         self.stack = Stack(random.Random(1).random)
-        bring_up_loopback(self.stack)
-        self.sender, self.receiver = self.stack.udp_open(), self.stack.udp_open()
+        bring_up_loopback(self.stack.ipv4)
+        self.sender, self.receiver = self.stack.udp.open(), self.stack.udp.open()
         self.dst = parse_address("127.0.0.2")
-        self.stack.udp_bind(self.receiver, self.dst, 7)
-        self.stack.udp_bind(self.sender, parse_address("127.0.0.1"), 0)
+        self.stack.udp.bind(self.receiver, self.dst, 7)
+        self.stack.udp.bind(self.sender, parse_address("127.0.0.1"), 0)
 
     def single(self, count: int, timer: Callable[[], float] = perf_counter) -> float:
         """Send, poll and receive ``count`` datagrams one by one; return datagrams a second."""
-        send, poll, receive = self.stack.udp_send, self.stack.poll, self.receiver.receive
+        send, poll, receive = self.stack.udp.send, self.stack.poll, self.receiver.receive
         sender, dst, clock = self.sender, self.dst, perf_counter_ns
         start = timer()
         for _ in range(count):
@@ -91,7 +91,7 @@ class Pair:
 
     def bursts(self, count: int) -> float:
         """The same with one ``poll`` after ``BURST`` datagrams, as a turn of the daemon's loop."""
-        send, poll, receive = self.stack.udp_send, self.stack.poll, self.receiver.receive
+        send, poll, receive = self.stack.udp.send, self.stack.poll, self.receiver.receive
         sender, dst, clock, burst = self.sender, self.dst, perf_counter_ns, range(BURST)
         start = perf_counter()
         for _ in range(count // BURST):

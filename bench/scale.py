@@ -33,17 +33,17 @@ class Wired:
 
     def __init__(self) -> None:
         self.stack = Stack(random.Random(1).random)
-        bring_up_loopback(self.stack)
-        self.wire = add_interface(self.stack, "eth0", "test", Medium.ETHERNET, 1500, _MAC)
-        add_address(self.stack, self.wire, Address(_OURS, 8, Scope.GLOBAL, "eth0"))
+        bring_up_loopback(self.stack.ipv4)
+        self.wire = add_interface(self.stack.shared, "eth0", "test", Medium.ETHERNET, 1500, _MAC)
+        add_address(self.stack.ipv4, self.wire, Address(_OURS, 8, Scope.GLOBAL, "eth0"))
         self.add_neighbor(_PEER)
-        self.socket = self.stack.udp_open()
-        self.stack.udp_bind(self.socket, port=_PORT)
+        self.socket = self.stack.udp.open()
+        self.stack.udp.bind(self.socket, port=_PORT)
         self.frame = _frame(_PEER, _OURS, _PORT)
 
     def add_neighbor(self, address: int) -> None:
         """Make a neighbor known for good."""
-        self.stack.neighbors["eth0"].set(address, State.PERMANENT, _PEER_MAC, _NOW)
+        self.stack.ipv4.neighbors["eth0"].set(address, State.PERMANENT, _PEER_MAC, _NOW)
 
     def receive(self, count: int) -> float:
         """Take ``count`` frames from the wire to the socket; return ns each."""
@@ -57,7 +57,7 @@ class Wired:
 
     def send(self, count: int) -> float:
         """Put ``count`` datagrams onto the wire; return ns each."""
-        send, socket, outbox = self.stack.udp_send, self.socket, self.wire.outbox
+        send, socket, outbox = self.stack.udp.send, self.socket, self.wire.outbox
         start = perf_counter()
         for _ in range(count):
             send(socket, PAYLOAD, _PEER, _PORT, _NOW)
@@ -77,7 +77,7 @@ def _frame(src: int, dst: int, port: int) -> bytes:
 def _many_sockets() -> Wired:
     wired = Wired()
     for port in range(MANY):
-        wired.stack.udp_bind(wired.stack.udp_open(), port=20_000 + port)
+        wired.stack.udp.bind(wired.stack.udp.open(), port=20_000 + port)
     return wired
 
 
@@ -88,15 +88,15 @@ def _many_addresses() -> Wired:
     measured here.
     """
     wired = Wired()
-    items = wired.wire.addresses.items
+    items = wired.wire.ipv4.addresses.items
     for number in range(1, MANY):
         items.append(Address(_OURS + 256 + number, 8, Scope.GLOBAL, "eth0", secondary=True))
-    known = set(wired.stack.fib)
+    known = set(wired.stack.ipv4.fib)
     have = {(route.prefix, route.plen, route.type) for route in known}
-    for route in derived(wired.stack, wired.wire).values():
+    for route in derived(wired.stack.ipv4, wired.wire).values():
         if (route.prefix, route.plen, route.type) not in have:
-            wired.stack.fib.insert(route)
-    wired.stack.touch()
+            wired.stack.ipv4.fib.insert(route)
+    wired.stack.generation.touch()
     return wired
 
 
@@ -110,8 +110,8 @@ def _many_neighbors() -> Wired:
 
 def _many_routes(count: int) -> Wired:
     wired = Wired()
-    fill(wired.stack.fib, prefixes(count))
-    wired.stack.touch()
+    fill(wired.stack.ipv4.fib, prefixes(count))
+    wired.stack.generation.touch()
     return wired
 
 

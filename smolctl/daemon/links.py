@@ -204,7 +204,7 @@ class Links:
                     self._lose(link, error, now)
         for name in [name for name, at in self._retries.items() if at <= now]:
             del self._retries[name]
-            set_carrier(self._stack, self._links[name].interface, True, now)
+            set_carrier(self._stack.shared, self._links[name].interface, True, now)
 
     def flush(self, now: int) -> None:
         """Hand over what waits in the interfaces' outboxes."""
@@ -319,20 +319,20 @@ class Links:
         if carrier is not None:
             self._retries.pop(link.interface.name, None)
             if carrier != link.interface.carrier:
-                set_carrier(self._stack, link.interface, carrier, now)
+                set_carrier(self._stack.shared, link.interface, carrier, now)
         return carrier
 
     def _down(self, link: Link, now: int) -> None:
         """The device says that its other side is down."""
         if self._check(link, now) is None:
-            set_carrier(self._stack, link.interface, False, now)
+            set_carrier(self._stack.shared, link.interface, False, now)
             self._retries[link.interface.name] = now + RETRY_NS
 
     def _lose(self, link: Link, error: DeviceGone, now: int) -> None:
         self._log.warning(error.message)
         self._close(link, delete=False)
         link.gone = True
-        set_carrier(self._stack, link.interface, False, now)
+        set_carrier(self._stack.shared, link.interface, False, now)
 
     def _close(self, link: Link, *, delete: bool) -> None:
         self._retries.pop(link.interface.name, None)

@@ -39,7 +39,7 @@ class Process:
         self._started_ns = monotonic_ns()
         self._started = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(time()))
         self._stack = Stack(_random, settings)
-        bring_up_loopback(self._stack)
+        bring_up_loopback(self._stack.ipv4)
         poller = Poller()
         self._links = Links(self._stack, poller, log)
         self._server = Server(paths.name, listener.socket, poller, self._links, log)
@@ -77,7 +77,7 @@ class Process:
             "log": self._paths.log,
             "profile": self._stack.settings.profile,
             "links": len(self._stack.interfaces),
-            "sockets": sum(1 for _ in self._stack.udp) + len(self._stack.echoes),
+            "sockets": sum(1 for _ in self._stack.udp) + len(self._stack.ping),
             "clients": self._server.clients,
         }
         resident = _resident_kib()

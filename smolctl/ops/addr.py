@@ -77,7 +77,7 @@ def _matching(interface: Interface, args: Args) -> list[Address]:
     network, scope, label = args.network("to"), args.scope("scope"), args.text("label")
     flags = {flag for flag in _STATES if args.flag(flag)}
     found = []
-    for address in interface.addresses.items:
+    for address in interface.ipv4.addresses.items:
         if network is not None:
             shift = IPV4.bits - network[1]
             if address.local >> shift != network[0] >> shift:
@@ -93,7 +93,7 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
     """Add an address."""
     interface, new = _parse(ctx, args)
     try:
-        add_address(ctx.stack, interface, new, ctx.now)
+        add_address(ctx.stack.ipv4, interface, new, ctx.now)
     except AlreadyExists:
         text = args.required("local")
         raise AlreadyExists(
@@ -106,21 +106,21 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
 def replace(ctx: Context, args: Args) -> Iterable[Row]:
     """Add an address, or change the one that is there."""
     interface, new = _parse(ctx, args)
-    old = interface.addresses.find(new.local, new.plen)
+    old = interface.ipv4.addresses.find(new.local, new.plen)
     if old is None:
-        add_address(ctx.stack, interface, new, ctx.now)
+        add_address(ctx.stack.ipv4, interface, new, ctx.now)
     else:
-        change_address(ctx.stack, interface, old, new, ctx.now)
+        change_address(ctx.stack.ipv4, interface, old, new, ctx.now)
     return []
 
 
 def change(ctx: Context, args: Args) -> Iterable[Row]:
     """Change an address that is there."""
     interface, new = _parse(ctx, args)
-    old = interface.addresses.find(new.local, new.plen)
+    old = interface.ipv4.addresses.find(new.local, new.plen)
     if old is None:
         raise _absent(args, interface)
-    change_address(ctx.stack, interface, old, new, ctx.now)
+    change_address(ctx.stack.ipv4, interface, old, new, ctx.now)
     return []
 
 
@@ -129,11 +129,11 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
     interface = ctx.stack.interface(args.required("dev"))
     local, plen = args.prefix("local") or (0, None)
     args.required("local")
-    address = interface.addresses.find(local, plen)
+    address = interface.ipv4.addresses.find(local, plen)
     label = args.text("label")
     if address is None or label not in (None, address.label):
         raise _absent(args, interface)
-    gone = delete_address(ctx.stack, interface, address, ctx.now)
+    gone = delete_address(ctx.stack.ipv4, interface, address, ctx.now)
     return [_gone_row(interface, item) for item in gone]
 
 
@@ -146,8 +146,8 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
     rows = []
     for interface in _interfaces(ctx, args):
         for address in _matching(interface, args):
-            if address in interface.addresses.items:
-                gone = delete_address(ctx.stack, interface, address, ctx.now)
+            if address in interface.ipv4.addresses.items:
+                gone = delete_address(ctx.stack.ipv4, interface, address, ctx.now)
                 rows += [_gone_row(interface, item) for item in gone]
     return rows
 
@@ -214,9 +214,9 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
     """Yield what makes the addresses of all interfaces, in the order in which they are kept."""
     for interface in ctx.stack.interfaces.values():
         made = AddressList(IPV4.bits)
-        wanted = list(interface.addresses.items)
-        if interface is ctx.stack.loopback:
-            (usual,) = fresh.stack.loopback.addresses.items
+        wanted = list(interface.ipv4.addresses.items)
+        if interface is ctx.stack.interfaces.loopback:
+            (usual,) = fresh.stack.interfaces.loopback.ipv4.addresses.items
             if wanted and _same(wanted[0], usual):
                 made.insert(copy(wanted.pop(0)))
             else:

@@ -11,11 +11,13 @@ from smolctl.ops.job import Job
 from smolctl.ops.rtt import Rtts
 from smolctl.stack import reason
 from smolctl.stack.fib.route import Scope
+from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.ip.route_output import Refusal, decide, no_source, unavailable
+from smolctl.stack.ip.output import refuse
+from smolctl.stack.ip.route_output import no_source, route_output, unavailable
 from smolctl.stack.ip.source_address import select_source
-from smolctl.stack.ipv4.output import note_losers, refuse
-from smolctl.stack.neighbor.output import arp_output
+from smolctl.stack.ip.way import Refusal
+from smolctl.stack.ipv4.arp_output import arp_output
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Flow, Trace
 from smolctl.stack.transport.errors import unanswered
@@ -78,24 +80,24 @@ def run(ctx: Context, args: Args) -> Job:
 def _way(stack: Stack, dst: int, mode: str, args: Args, now: int) -> tuple[Interface, int]:
     """Choose the interface and the sender address, and refuse what could give no true answer."""
     dev, src = args.text("dev"), args.address("src")
-    shown = format_address(dst)
-    if is_zeronet(dst) or is_multicast(dst) or stack.is_broadcast(dst):
+    shown, recorder = format_address(dst), stack.shared.recorder
+    if is_zeronet(dst) or is_multicast(dst) or stack.ipv4.is_broadcast(dst):
         raise InvalidArgument(f"{shown} is not the address of one host")
     announce = mode.startswith("announce")
     sender = dst if announce and src is None else src
-    if sender is not None and not stack.fib.is_local(sender):
-        raise unavailable(stack, sender)
+    if sender is not None and not stack.ipv4.fib.is_local(sender):
+        raise unavailable(stack.ipv4, sender)
     if dev is not None:
         interface = stack.interface(dev)
     elif announce:
-        interface = stack.interface_of(sender or dst) or stack.loopback
+        interface = stack.ipv4.interface_of(sender or dst) or stack.interfaces.loopback
     else:
-        decision = decide(stack, dst, None if mode == "dad" else src)
-        if isinstance(decision, Refusal):
+        way = route_output(stack.ipv4, RouteKey(dst, None if mode == "dad" else src))
+        if isinstance(way, Refusal):
             trace = _begin(stack, dst, src, now)
-            note_losers(stack, dst, now, trace)
-            refuse(stack, decision.reason, decision.dev, now, trace, **decision.detail)
-        interface = decision.interface
+            recorder.considered(RouteKey(dst), None, trace, now)
+            refuse(recorder, way, now, trace)
+        interface = way.interface
     if interface.medium is not Medium.ETHERNET:
         raise InvalidArgument(
             f"{interface.name} knows no ARP: {shown} is reached by it", hint="smolctl link show"
@@ -104,17 +106,17 @@ def _way(stack: Stack, dst: int, mode: str, args: Args, now: int) -> tuple[Inter
                      (reason.TX_NO_CARRIER, not interface.carrier)):  # fmt: skip
         if bad:
             # iputils arping -D calls an address free that nobody could be asked about.
-            refuse(stack, why, interface.name, now, _begin(stack, dst, src, now))
+            refusal = Refusal(why, interface.name, {})
+            refuse(recorder, refusal, now, _begin(stack, dst, src, now))
     if mode == "dad":
         return interface, 0
     if announce:
         return interface, sender or dst
     if src is None:
-        src = select_source(stack, interface, dst, Scope.LINK)
+        src = select_source(stack.ipv4, interface, dst, Scope.LINK)
     if src is None:
-        missing = no_source(interface, dst, dst)
-        trace = _begin(stack, dst, src, now)
-        refuse(stack, missing.reason, interface.name, now, trace, **missing.detail)
+        missing = no_source(stack.ipv4, interface, dst, dst)
+        refuse(recorder, missing, now, _begin(stack, dst, src, now))
     return interface, src
 
 
@@ -195,9 +197,8 @@ class ArpingJob(Job):
         op = arp.Op.REPLY if plan.mode == "announce-reply" else arp.Op.REQUEST
         about = self._interface.mac if op == arp.Op.REPLY else ZERO_MAC
         self._trace = self._last = Trace()
-        arp_output(
-            self._stack, self._interface, op, plan.src, about, plan.dst, target, now, self._trace
-        )
+        message = arp.ArpPacket(op, self._interface.mac, plan.src, about, plan.dst)
+        arp_output(self._stack.ipv4, self._interface, message, target, now, self._trace)
 
     def _note_failure(self) -> None:
         trace = self._trace
@@ -250,7 +251,7 @@ class ArpingJob(Job):
         if not good and self._plan.mode == "request" and self._blamed is None and last is not None:
             self._blamed = last
             unanswered(
-                self._stack, last, reason.ARP_NO_REPLY, now,
+                self._stack.shared.recorder, last, reason.ARP_NO_REPLY, now,
                 probes=left, next_hop=format_address(self._plan.dst),
             )  # fmt: skip
         if self._blamed is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from smolctl.device import AddressedDevice, Device
 from smolctl.errors import InvalidArgument
 from smolctl.ops.context import Context, Row
-from smolctl.stack.clone.config_clone import trial_of
+from smolctl.stack.clone.stack_clone import clone_for_changes
 
 Attempt = Callable[[Context, str, Row], Row]
 
@@ -25,7 +25,7 @@ def run(ctx: Context, commands: list[tuple[str, Row]], attempt: Attempt) -> list
     Returns: the rows as of ``batch.run``; an "error" in the last one says that nothing was done.
     """
     links = TrialLinks(ctx.links)
-    trial = Context(trial_of(ctx.stack), links, ctx.daemon, ctx.now)
+    trial = Context(clone_for_changes(ctx.stack), links, ctx.daemon, ctx.now)
     rows = []
     for op, args in commands:
         rows.append(attempt(trial, op, args))

@@ -18,11 +18,11 @@ which all that the savers before it have yielded is made."""
 def _settle(ctx: Context, fresh: Context) -> Iterator[Saved]:
     """Let the fresh stack's addresses be as far with their tests as those of the saved one."""
     for name, interface in fresh.stack.interfaces.items():
-        before = derived(fresh.stack, interface)
-        for address in interface.addresses.items:
-            same = ctx.stack.interface(name).addresses.find(address.local, address.plen)
+        before = derived(fresh.stack.ipv4, interface)
+        for address in interface.ipv4.addresses.items:
+            same = ctx.stack.interface(name).ipv4.addresses.find(address.local, address.plen)
             address.tentative = same is not None and same.tentative
-        sync(fresh.stack, interface, before)
+        sync(fresh.stack.ipv4, interface, before)
     yield from ()
 
 

@@ -16,8 +16,7 @@ from smolctl.ops.link_options import WORDS as LINK_WORDS
 from smolctl.ops.netem import WORDS as NETEM_WORDS
 from smolctl.ops.saved import Saved, Words
 from smolctl.ops.scratch import Scratch
-from smolctl.stack.interface import LOOPBACK_MTU
-from smolctl.stack.stack import LOOPBACK_NAME
+from smolctl.stack.interface import LOOPBACK_MTU, LOOPBACK_NAME
 
 _ROUNDS = 8
 """A change may take others with it, which have to be made again: so often at most."""

@@ -28,7 +28,7 @@ class Engine:
         self.stack = stack
         self._links = links
         self._daemon = daemon
-        stack.wall_time = daemon.wall_time
+        stack.shared.wall_time = daemon.wall_time
         self._jobs: dict[Job, None] = {}  # a set whose order is that of their beginning
         self._request_ns = -1
         self._held_back = False
@@ -73,9 +73,9 @@ class Engine:
         stack.events.now_ns = now
         # Not twice in a row: in virtual time the next turn may come at the same instant.
         self._held_back = now == self._request_ns and not self._held_back
-        if (due or stack.loop) and not self._held_back:
+        if (due or stack.loopback.queue) and not self._held_back:
             stack.poll(now)
-        if stack.woken:
+        if stack.ready.waiters:
             for waiter in stack.take_ready():
                 if waiter.handler is not None and not waiter.closed:
                     self._call(waiter.handler, now)
@@ -105,7 +105,7 @@ class Engine:
     @property
     def busy(self) -> bool:
         """Whether what came in has woken somebody or goes round the loopback."""
-        return self.stack.has_ready or bool(self.stack.loop)
+        return self.stack.has_ready or bool(self.stack.loopback.queue)
 
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do though nothing comes in, or None."""

@@ -154,7 +154,7 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
             hint=did_you_mean(kind, kinds, f"smolctl link add {name} type {kinds[-1]}"),
         )
     mtu, mac = _mtu(args, loopback=kind == LOOPBACK), args.mac("address")
-    check_interface(ctx.stack, name, mtu or ETHERNET_MTU, mac)
+    check_interface(ctx.stack.interfaces, name, mtu or ETHERNET_MTU, mac)
     if "%" in name:  # a pattern for the kernel: tap%d is the next free number
         raise InvalidArgument(f'"{name}" is not an interface name: no "%"')
     options = link_options.read(kind, args)
@@ -162,14 +162,14 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
     if kind == LOOPBACK:
         if badness is not None:
             raise InvalidArgument("a loopback cannot be impaired: no device carries its packets")
-        add_interface(ctx.stack, name, kind, Medium.IP, mtu or LOOPBACK_MTU, None)
+        add_interface(ctx.stack.shared, name, kind, Medium.IP, mtu or LOOPBACK_MTU, None)
     else:
         _plug_in(ctx, name, kind, {"mac": mac, "mtu": mtu, **options})
     ctx.stack.interface(name).options = args.words(link_options.WORDS.split())
     if badness is not None:
-        set_impairment(ctx.stack, ctx.stack.interface(name), badness)
+        set_impairment(ctx.stack.shared, ctx.stack.interface(name), badness)
     if args.flag("down"):
-        set_up(ctx.stack, ctx.stack.interface(name), False, ctx.now)
+        set_up(ctx.stack.shared, ctx.stack.interface(name), False, ctx.now)
     return []
 
 
@@ -177,11 +177,12 @@ def _plug_in(ctx: Context, name: str, kind: str, options: dict[str, Any]) -> Non
     """Open a device and add the interface that it carries, both or neither."""
     device = ctx.links.open(name, kind, options)
     try:
-        interface = add_interface(ctx.stack, name, kind, Medium.ETHERNET, device.mtu, device.mac)
+        shared, medium = ctx.stack.shared, Medium.ETHERNET
+        interface = add_interface(shared, name, kind, medium, device.mtu, device.mac)
         ctx.links.attach(interface, device, ctx.now)
     except BaseException:
         if name in ctx.stack.interfaces:
-            delete_interface(ctx.stack, ctx.stack.interface(name), ctx.now)
+            delete_interface(ctx.stack.shared, ctx.stack.interface(name), ctx.now)
         device.close(delete=True)
         raise
 
@@ -193,7 +194,7 @@ def _mtu(args: Args, *, loopback: bool) -> int | None:
 def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete an interface, and its device where that was made with it."""
     interface = ctx.stack.interface(args.required("dev"))
-    delete_interface(ctx.stack, interface, ctx.now)
+    delete_interface(ctx.stack.shared, interface, ctx.now)
     ctx.links.delete(interface.name)
     return []
 
@@ -220,20 +221,20 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
             device.check_mac(mac)
         if isinstance(device, AddressedDevice):
             device.set_mac(mac)
-        set_mac(ctx.stack, interface, mac, ctx.now)
+        set_mac(ctx.stack.shared, interface, mac, ctx.now)
     if mtu is not None:
         try:
             if device is not None:
                 device.set_mtu(mtu)
         except BaseException:
             if interface.mac != old_mac:
-                set_mac(ctx.stack, interface, old_mac, ctx.now)
+                set_mac(ctx.stack.shared, interface, old_mac, ctx.now)
             raise
-        set_mtu(ctx.stack, interface, mtu)
+        set_mtu(ctx.stack.shared, interface, mtu)
     if badness is not None:
-        set_impairment(ctx.stack, interface, badness)
+        set_impairment(ctx.stack.shared, interface, badness)
     if state is not None:
-        set_up(ctx.stack, interface, state == "up", ctx.now)
+        set_up(ctx.stack.shared, interface, state == "up", ctx.now)
     return []
 
 
@@ -244,7 +245,7 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
     """Yield what makes the interfaces, each as it is now; ``lo`` is there already."""
     for interface in ctx.stack.interfaces.values():
         name = interface.name
-        if interface is ctx.stack.loopback:
+        if interface is ctx.stack.interfaces.loopback:
             if interface.mtu != LOOPBACK_MTU:
                 usual = {"dev": name, "mtu": str(LOOPBACK_MTU)}
                 yield Saved(

@@ -9,6 +9,7 @@ from smolctl.ops.context import Context, Row
 from smolctl.ops.saved import Saved, Words
 from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.interface import Interface, Medium
+from smolctl.stack.ip import membership
 from smolctl.stack.ip.groups import STATIC
 from smolctl.wire.address import IPV4, format_address, format_mac, multicast_mac
 
@@ -23,7 +24,7 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 
 def _row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
     # As in Linux link addresses are in the order of joining, and groups in the opposite one.
-    joined = list(interface.groups.filters)
+    joined = list(interface.ipv4.groups.filters)
     found = _links(joined) if interface.medium is Medium.ETHERNET else []
     row: Row = {
         "ifindex": interface.index,
@@ -31,7 +32,7 @@ def _row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
         "maddr": found + [group_row(interface, each, stats=stats) for each in reversed(joined)],
     }
     if stats and not interface.loopback:
-        igmp = interface.igmp
+        igmp = interface.ipv4.reports
         row["igmp"] = {"version": igmp.version(ctx.now), "robustness": igmp.robustness}
     return row
 
@@ -44,13 +45,13 @@ def _links(groups: list[int]) -> list[Row]:
 
 def group_row(interface: Interface, group: int, *, stats: bool = False) -> Row:
     """Return what ``show`` says of one group."""
-    members = interface.groups.members(group)
+    members = interface.ipv4.groups.members(group)
     row: Row = {"family": IPV4.name, "address": format_address(group)}
     if STATIC in members:
         row["features"] = STATIC
     row.update(_users(len(members)))
     if stats:
-        wanted = interface.groups.filters[group]
+        wanted = interface.ipv4.groups.filters[group]
         row["mode"] = "exclude" if wanted.exclude else "include"
         row["sources"] = [format_address(source) for source in sorted(wanted.sources)]
     return row
@@ -62,21 +63,21 @@ def _users(number: int) -> Row:
 
 def add(ctx: Context, args: Args) -> Iterable[Row]:
     """Join a group by hand."""
-    maddr_config.join_static(ctx.stack, *_parse(ctx, args))
+    maddr_config.join_static(ctx.stack.ipv4, *_parse(ctx, args))
     return []
 
 
 def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Leave a group that was joined by hand."""
-    maddr_config.leave_static(ctx.stack, *_parse(ctx, args))
+    maddr_config.leave_static(ctx.stack.ipv4, *_parse(ctx, args))
     return []
 
 
 def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
     """Yield what joins the groups that were joined by hand; sockets come and go with programs."""
     for interface in ctx.stack.interfaces.values():
-        for group in interface.groups.filters:
-            if STATIC in interface.groups.members(group):
+        for group in interface.ipv4.groups.filters:
+            if STATIC in interface.ipv4.groups.members(group):
                 address = format_address(group)
                 args: Words = {"address": address, "dev": interface.name}
                 key = f"maddr {interface.name} {address}"
@@ -93,5 +94,5 @@ def _parse(ctx: Context, args: Args) -> tuple[Interface, int]:
             hint=f"smolctl maddr add 239.1.2.3 dev {args.text('dev') or 'DEV'}",
         )
     group = args.address("address") or 0
-    interface = maddr_config.interface_for(ctx.stack, group, args.required("dev"))
+    interface = membership.interface_for(ctx.stack.ipv4, group, args.required("dev"))
     return interface, group

@@ -1,5 +1,6 @@
 """``smolctl monitor``: what happens on the stack, as it happens."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -146,7 +147,7 @@ _ROW_SIZE = 700
 """Bytes that a packet's row and details hold on to, roughly."""
 
 
-def _told(row: Row, reason: Reason, detail: dict[str, object]) -> Row:
+def _told(row: Row, reason: Reason, detail: Mapping[str, object]) -> Row:
     """Return the row of a packet, with the words that take the longest to find."""
     return {**row, "why": reason.why(detail)}
 

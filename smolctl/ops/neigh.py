@@ -10,10 +10,8 @@ from smolctl.ops.context import Context, Row
 from smolctl.ops.job import NS_PER_S
 from smolctl.ops.saved import Saved
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.ipv4 import icmp_error
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Neighbor
-from smolctl.stack.neighbor.output import perform
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.stack import Stack
 from smolctl.wire.address import (
@@ -79,7 +77,7 @@ def _cache(stack: Stack, interface: Interface) -> NeighborCache:
     """
     if interface.medium is not Medium.ETHERNET:
         raise InvalidArgument(f"{interface.name} has no neighbors: nothing is resolved on it")
-    return stack.neighbors[interface.name]
+    return stack.ipv4.neighbors[interface.name]
 
 
 def _matching(ctx: Context, args: Args) -> Iterator[tuple[Interface, Neighbor]]:
@@ -88,7 +86,7 @@ def _matching(ctx: Context, args: Args) -> Iterator[tuple[Interface, Neighbor]]:
     network, nud = args.network("to"), args.text("nud")
     states = None if nud in (None, "all") else {_state(nud or "")}
     for interface in interfaces:
-        for entry in list(ctx.stack.neighbors[interface.name]):
+        for entry in list(ctx.stack.ipv4.neighbors[interface.name]):
             if states is not None and entry.state not in states:
                 continue
             if network is not None:
@@ -112,7 +110,7 @@ def _find(ctx: Context, args: Args) -> tuple[Interface, Neighbor]:
     interface = ctx.stack.interface(args.required("dev"))
     args.required("dst")
     dst = args.address("dst") or 0
-    entry = ctx.stack.neighbors[interface.name].lookup(dst)
+    entry = ctx.stack.ipv4.neighbors[interface.name].lookup(dst)
     if entry is None or entry.state is State.NONE:
         raise NotFound(
             f"{interface.name} has no neighbor {format_address(dst)}",
@@ -148,7 +146,7 @@ def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Ro
     state = _state(args.text("nud") or "permanent")
     lladdr = args.mac("lladdr")
     shown = format_address(dst)
-    if is_multicast(dst) or ctx.stack.is_broadcast(dst) or is_zeronet(dst):
+    if is_multicast(dst) or ctx.stack.ipv4.is_broadcast(dst) or is_zeronet(dst):
         # Deviation: Linux takes these; such a packet's MAC follows from its address.
         raise InvalidArgument(f"{shown} is not the address of one neighbor")
     if lladdr is not None and (lladdr[0] & 1 or lladdr == ZERO_MAC):
@@ -166,8 +164,7 @@ def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Ro
     if state in _NEEDS_MAC and known is None:
         raise InvalidArgument(f"a {state.lower()} neighbor needs its MAC", hint="add: lladdr MAC")
     actions = cache.set(dst, state, lladdr, ctx.now)
-    perform(ctx.stack, interface, actions, ctx.now)
-    icmp_error.given_up(ctx.stack, interface, actions, ctx.now)
+    ctx.stack.ipv4.neighbors.perform(interface, actions, ctx.now)
     return []
 
 
@@ -176,8 +173,8 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
     if "proxy" in args:
         return neigh_proxy.delete(ctx, args)
     interface, entry = _find(ctx, args)
-    actions = ctx.stack.neighbors[interface.name].delete(entry.ip)
-    perform(ctx.stack, interface, actions, ctx.now)
+    actions = ctx.stack.ipv4.neighbors[interface.name].delete(entry.ip)
+    ctx.stack.ipv4.neighbors.perform(interface, actions, ctx.now)
     return []
 
 
@@ -193,8 +190,8 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
             continue
         if interface.medium is Medium.ETHERNET:
             rows.append(neigh_row(interface, entry, ctx.now, stats=False))
-            actions = ctx.stack.neighbors[interface.name].delete(entry.ip)
-            perform(ctx.stack, interface, actions, ctx.now)
+            actions = ctx.stack.ipv4.neighbors[interface.name].delete(entry.ip)
+            ctx.stack.ipv4.neighbors.perform(interface, actions, ctx.now)
     return rows
 
 
@@ -214,7 +211,7 @@ def save_down(ctx: Context, fresh: Context) -> Iterator[Saved]:
 
 def _save(ctx: Context, *, up: bool) -> Iterator[Saved]:
     for interface in ctx.stack.interfaces.values():
-        for entry in ctx.stack.neighbors[interface.name] if interface.up is up else ():
+        for entry in ctx.stack.ipv4.neighbors[interface.name] if interface.up is up else ():
             if entry.state is not State.PERMANENT or entry.lladdr is None:
                 continue
             dst = format_address(entry.ip)

@@ -21,7 +21,7 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
     return [
         proxy_row(link, entry)
         for link in links
-        for entry in link.proxies.entries.values()
+        for entry in link.ipv4.proxies.entries.values()
         if network is None or entry.ip >> 32 - network[1] == network[0] >> 32 - network[1]
     ]
 
@@ -37,21 +37,21 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
     shown = format_address(ip)
     if interface.medium is not Medium.ETHERNET:
         raise InvalidArgument(f"{interface.name} knows no ARP: nobody asks there for {shown}")
-    if is_multicast(ip) or ctx.stack.is_broadcast(ip) or is_zeronet(ip):
+    if is_multicast(ip) or ctx.stack.ipv4.is_broadcast(ip) or is_zeronet(ip):
         raise InvalidArgument(f"{shown} is not the address of one host")
-    add_proxy(ctx.stack, interface, ip)
+    add_proxy(ctx.stack.ipv4, interface, ip)
     return []
 
 
 def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete an entry."""
     interface, ip = _named(ctx, args)
-    if ip not in interface.proxies.entries:
+    if ip not in interface.ipv4.proxies.entries:
         raise NotFound(
             f"{interface.name} has no proxy entry {format_address(ip)}",
             hint="smolctl neigh show proxy",
         )
-    delete_proxy(ctx.stack, interface, ip)
+    delete_proxy(ctx.stack.ipv4, interface, ip)
     return []
 
 
@@ -71,7 +71,7 @@ def _named(ctx: Context, args: Args) -> tuple[Interface, int]:
 def save(ctx: Context) -> Iterator[Saved]:
     """Yield what makes the proxy entries."""
     for interface in ctx.stack.interfaces.values():
-        for entry in interface.proxies.entries.values():
+        for entry in interface.ipv4.proxies.entries.values():
             args = {"proxy": format_address(entry.ip), "dev": interface.name}
             key = f"neigh proxy {args['proxy']} {interface.name}"
             yield Saved("neigh.add", args, ("neigh.del", args), key=key)

@@ -11,13 +11,16 @@ from smolctl.ops.context import Context
 from smolctl.ops.job import NS_PER_S, WAIT_NOTICE_NS, Job
 from smolctl.ops.rtt import Rtts
 from smolctl.stack import reason
-from smolctl.stack.ip.protocol import Pmtudisc
-from smolctl.stack.ip.route_output import Decision, Refusal, decide
-from smolctl.stack.ipv4.output import NO_OPTIONS, icmp_output, note_losers, refuse
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip.output import refuse
+from smolctl.stack.ip.protocol import NO_OPTIONS, Pmtudisc, SendOptions
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Refusal, Way, WayType
+from smolctl.stack.ipv4.output import icmp_output
+from smolctl.stack.packet import DeliveryError
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Flow, Trace
 from smolctl.stack.transport.errors import unanswered
-from smolctl.stack.transport.udp.socket import SocketError
 from smolctl.wire import icmpv4, ipv4_options
 from smolctl.wire.address import format_address
 
@@ -73,7 +76,7 @@ def run(ctx: Context, args: Args) -> Job:
         args.seconds("interval", 1.0) or 0,
         56 if "size" not in args else args.integer("size", 0, 65507) or 0,
         args.integer("ttl", 1, 255),
-        args.pmtudisc(ctx.stack.pmtudisc),
+        args.pmtudisc(ctx.stack.ipv4.pmtudisc),
         args.seconds("timeout"),
         args.seconds("deadline"),
         args.tos("tos") or 0,
@@ -110,21 +113,23 @@ def _options(args: Args) -> ipv4_options.Outgoing:
     return _RECORD if args.flag("record") else NO_OPTIONS
 
 
-def _way(stack: Stack, plan: PingPlan, now: int) -> Decision:
+def _way(stack: Stack, plan: PingPlan, now: int) -> Way:
     """Return the way to the host, and refuse what can never work."""
-    decision = decide(stack, plan.dst, plan.src, plan.dev)
+    key = RouteKey(plan.dst, plan.src, plan.dev)
+    way = route_output(stack.networks.for_address(plan.dst), key)
+    recorder = stack.shared.recorder
     trace = Trace()
     trace.flow = Flow("icmp", plan.src, icmpv4.Type.ECHO_REQUEST, plan.dst, 0, plan.size)
-    if isinstance(decision, Refusal):
-        stack.journal.follow(trace, now)
-        note_losers(stack, plan.dst, now, trace)
-        refuse(stack, decision.reason, decision.dev, now, trace, **decision.detail)
-    if decision.type == "broadcast":
-        stack.journal.follow(trace, now)
-        trace.step("route", "pick", now, decision)
-        shown = format_address(plan.dst)
-        refuse(stack, reason.TX_BROADCAST_DENIED, decision.interface.name, now, trace, ip=shown)
-    return decision
+    if isinstance(way, Refusal):
+        recorder.follow(trace, now)
+        recorder.considered(key, None, trace, now)
+        refuse(recorder, way, now, trace)
+    if way.type is WayType.BROADCAST:
+        recorder.follow(trace, now)
+        trace.step("route", "pick", now, way)
+        denied = Refusal(reason.TX_BROADCAST_DENIED, way.interface.name, {"ip": plan.dst})
+        refuse(recorder, denied, now, trace)
+    return way
 
 
 def _recorded(options: bytes) -> list[str] | None:
@@ -155,7 +160,7 @@ class PingJob(Job):
         self._plan = plan
         self._src = src
         self._dev = dev
-        self._client = stack.echo_open(plan.dst)
+        self._client = stack.ping.open(plan.dst)
         self._client.handler = self._on_ready
         self._client.pmtudisc, self._client.dev = plan.pmtudisc, plan.dev
         self._sequence = self._errors = self._duplicates = 0
@@ -255,10 +260,9 @@ class PingJob(Job):
             icmpv4.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, body
         )
         try:
-            icmp_output(
-                self._stack, message, plan.dst, now, src=plan.src, dev=plan.dev, ttl=plan.ttl,
-                tos=plan.tos, options=plan.options, pmtudisc=plan.pmtudisc, trace=self._trace,
-            )  # fmt: skip
+            how = SendOptions(plan.src, plan.dev, plan.ttl, plan.tos, plan.options, plan.pmtudisc)
+            net = self._stack.ipv4
+            icmp_output(net, message, plan.dst, now, how, self._trace, self._client)
         except (SendRejected, NoBuffers) as error:
             if self._sequence == 1:
                 raise
@@ -309,7 +313,7 @@ class PingJob(Job):
             self._error(error.dport, name, text, error.offender)
         self._check_end(now)
 
-    def _blame(self, error: SocketError) -> None:
+    def _blame(self, error: DeliveryError) -> None:
         """Remember whose request failed; one that had left learns so only now."""
         trace = self._recent.get(error.dport)
         if trace is not None:
@@ -344,12 +348,12 @@ class PingJob(Job):
         if not received and trace is not None:
             if trace.fate is Fate.SENT and trace.complaint is None:
                 unanswered(
-                    self._stack, trace, reason.ICMP_NO_REPLY, now,
-                    n=self._sequence, ip=format_address(plan.dst),
+                    self._stack.shared.recorder, trace, reason.ICMP_NO_REPLY, now,
+                    requests=self._sequence, ip=format_address(plan.dst),
                 )  # fmt: skip
             result.update(blame_fields(trace))
         return result
 
     def release(self, now: int) -> None:
         """Stop waiting for replies."""
-        self._stack.echo_close(self._client)
+        self._stack.ping.close(self._client)

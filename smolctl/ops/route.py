@@ -122,8 +122,8 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
         )
     gone = list(_matching(ctx, args))
     for route in gone:
-        ctx.stack.fib.remove(route)
-    ctx.stack.touch()
+        ctx.stack.ipv4.fib.remove(route)
+    ctx.stack.generation.touch()
     return [route_row(ctx.stack, route, table=True) for route in gone]
 
 
@@ -140,7 +140,7 @@ def _matching(ctx: Context, args: Args) -> Iterator[Route]:
     number = table_number(args)
     if number is None:
         number = TableName.LOCAL if kind in _LOCAL_TYPES else TableName.MAIN
-    table = stack.fib.tables.get(number)
+    table = stack.ipv4.fib.tables.get(number)
     if table is None and number:
         raise no_table(number)
     wanted = {
@@ -154,7 +154,7 @@ def _matching(ctx: Context, args: Args) -> Iterator[Route]:
     }
     wanted = {name: value for name, value in wanted.items() if value is not None}
     root, match, exact = (args.network(name) for name in ("root", "match", "exact"))
-    source = list(stack.fib if table is None else table)
+    source = list(stack.ipv4.fib if table is None else table)
     for route in source:
         if any(getattr(route, name) != value for name, value in wanted.items()):
             continue
@@ -278,7 +278,7 @@ def _ways(ctx: Context, args: Args) -> list[Way]:
 def _insert(ctx: Context, args: Args, mode: InsertMode) -> Iterable[Row]:
     route = _parse(ctx, args)
     try:
-        add_route(ctx.stack, route, mode)
+        add_route(ctx.stack.ipv4, route, mode)
     except AlreadyExists as error:
         raise AlreadyExists(
             f"{prefix_text(route)}: {error.message}",
@@ -322,5 +322,5 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
         given.add("hops")
     elif "nexthop" in args:
         given |= {name for name in ("via", "dev") if getattr(spec, name) is not None}
-    gone = delete_route(ctx.stack, spec, given)
+    gone = delete_route(ctx.stack.ipv4, spec, given)
     return [route_row(ctx.stack, gone, table=True)]

@@ -16,7 +16,7 @@ NS_PER_S = 1_000_000_000
 def metrics(stack: Stack, known: PathMtu, now: int) -> Row:
     """Return what is known of a path, with the keys of ``ip -j route get``."""
     row: Row = {
-        "expires": max(0, stack.path_mtus.expires_ns(known) - now) // NS_PER_S,
+        "expires": max(0, stack.ipv4.fib.path_mtus.expires_ns(known) - now) // NS_PER_S,
         "metrics": [{"mtu": known.mtu}],
     }
     if known.locked:
@@ -44,10 +44,10 @@ def flush(ctx: Context, args: Args) -> list[Row]:
     rows = list(show(ctx, args))
     redirects, paths = route_learned.matching(ctx, args), _matching(ctx, args)
     for found in redirects:
-        ctx.stack.exceptions.forget(found)
+        ctx.stack.ipv4.fib.exceptions.forget(found)
     for path, _ in paths:
-        ctx.stack.path_mtus.forget(path)
-    ctx.stack.touch()
+        ctx.stack.ipv4.fib.path_mtus.forget(path)
+    ctx.stack.generation.touch()
     return rows
 
 
@@ -72,7 +72,7 @@ def _matching(ctx: Context, args: Args) -> list[tuple[Path, PathMtu]]:
     wanted = [network for name in ("root", "exact") if (network := args.network(name))]
     return [
         (path, known)
-        for path, known in ctx.stack.path_mtus
+        for path, known in ctx.stack.ipv4.fib.path_mtus
         if dev in (None, path.dev)
         and via in (None, path.next_hop)
         and all(_inside(path.dst, *network) for network in wanted)

@@ -1,7 +1,6 @@
-"""``smolctl route get``: which way a packet would take."""
+"""``smolctl route get``: the way that a packet would take."""
 
 from collections.abc import Iterable
-from struct import Struct
 
 from smolctl.errors import InvalidArgument, NotFound
 from smolctl.ops import route_cache, route_learned
@@ -13,11 +12,15 @@ from smolctl.stack.explain import candidates
 from smolctl.stack.explain.summary import PROTOCOLS
 from smolctl.stack.fib.nexthop import Hop
 from smolctl.stack.fib.route import Route, TableName, table_text
-from smolctl.stack.fib.rule import Traits
+from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip import gateways
-from smolctl.stack.ip.route_output import Decision, Refusal, decide, rejection
-from smolctl.stack.ipv4.forward import NOT_FOR_US, way
-from smolctl.stack.ipv4.input import verdict
+from smolctl.stack.ip.route_input import Action
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Refusal, Way, WayType
+from smolctl.stack.ipv4.forward import onward
+from smolctl.stack.ipv4.input import judge
+from smolctl.stack.packet import Packet
+from smolctl.stack.reason import Reason, Rejected
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Owner
 from smolctl.stack.trace.trace import Trace
@@ -48,39 +51,35 @@ def get(ctx: Context, args: Args) -> Iterable[Row]:
     args.required("dst")
     dst = (args.prefix("dst") or (0, None))[0]
     src, dev, iif = args.address("src"), args.text("dev"), args.text("iif")
-    traits = _traits(args)
+    key = RouteKey(
+        dst, src, dev, protocol=protocol_number(args) or 0, tos=tos_number(args) or 0,
+        sport=args.integer("sport", 0, 65535) or 0, dport=args.integer("dport", 0, 65535) or 0,
+    )  # fmt: skip
     if iif is not None:
-        return [_incoming(stack, dst, src, iif, traits, ctx.now)]
-    decision = decide(stack, dst, src, dev, traits)
-    if isinstance(decision, Refusal):
-        raise rejection(decision.reason, {**decision.detail, "dev": decision.dev})
+        return [_incoming(stack, key._replace(iif=iif), ctx.now)]
+    way = route_output(stack.networks.for_address(dst), key)
+    if isinstance(way, Refusal):
+        raise _rejection(stack, way.reason, way.dev, way.values)
     if args.flag("fibmatch"):
-        route = decision.route
+        route = way.route
         if route is None:
             raise NotFound(f"no route matches {format_address(dst)}")
         whole = route.whole if isinstance(route, Hop) and route.whole is not None else route
         rows = [route_row(stack, whole, table=True)]
     else:
-        rows = [_get_row(stack, decision, src, ctx.now)]
+        rows = [_get_row(stack, way, src, ctx.now)]
     if args.flag("candidates"):
-        if isinstance(decision.route, Hop):
-            rows[0]["hash"] = gateways.flow_number(stack, dst, src, traits)
+        if isinstance(way.route, Hop):
+            rows[0]["hash"] = gateways.flow_number(stack.ipv4, key)
         rows[0]["candidates"] = [
             _candidate_row(stack, route, cause)
-            for route, cause in candidates.candidates(
-                stack, dst, decision.route, src=src, dev=dev, traits=traits
-            )
+            for route, cause in candidates.candidates(stack.ipv4, key, way.route)
         ]
     return rows
 
 
-def _traits(args: Args) -> Traits:
-    return Traits(
-        protocol_number(args) or 0,
-        args.integer("sport", 0, 65535) or 0,
-        args.integer("dport", 0, 65535) or 0,
-        tos_number(args) or 0,
-    )
+def _rejection(stack: Stack, why: Reason, dev: str, values: dict[str, object]) -> Rejected:
+    return Rejected(why, stack.ledger.detail(why, {**values, "dev": dev}))
 
 
 def protocol_number(args: Args, name: str = "ipproto") -> int | None:
@@ -103,32 +102,32 @@ def tos_number(args: Args, name: str = "tos") -> int | None:
     return int(digits, 16)
 
 
-def _get_row(stack: Stack, decision: Decision, src: int | None, now: int) -> Row:
+def _get_row(stack: Stack, way: Way, src: int | None, now: int) -> Row:
     row: Row = {}
-    if decision.type != "unicast":
-        row["type"] = decision.type
-    row["dst"] = format_address(decision.dst)
+    if way.type is not WayType.UNICAST:
+        row["type"] = way.type.value
+    row["dst"] = format_address(way.dst)
     if src is not None:
         row["from"] = format_address(src)
-    if decision.gateway is not None:
-        row["gateway"] = format_address(decision.gateway)
-    row["dev"] = decision.interface.name
-    row.update(_table(stack, decision.route))
-    if src is None and decision.src is not None:
-        row["prefsrc"] = format_address(decision.src)
-    route = decision.route
+    if way.gateway is not None:
+        row["gateway"] = format_address(way.gateway)
+    row["dev"] = way.interface.name
+    row.update(_table(stack, way.route))
+    if src is None and way.src is not None:
+        row["prefsrc"] = format_address(way.src)
+    route = way.route
     flags = ["onlink"] if route is not None and route.onlink else []
-    if not decision.interface.carrier:
+    if not way.interface.carrier:
         # ip says nothing here; a route by a link without carrier leads nowhere.
         flags.append("linkdown")
     row["flags"] = flags
     row["uid"] = 0
-    row["cache"] = _CACHE.get(decision.type, [])
-    if decision.redirected is not None:
+    row["cache"] = _CACHE.get(way.type, [])
+    if way.redirected is not None:
         row["cache"] = ["redirected"]
-        row["expires"] = route_learned.expires(decision.redirected, now)
-    if decision.learned is not None:
-        return row | route_cache.metrics(stack, decision.learned, now)
+        row["expires"] = route_learned.expires(way.redirected, now)
+    if way.learned is not None:
+        return row | route_cache.metrics(stack, way.learned, now)
     return row | metrics(route)
 
 
@@ -139,36 +138,36 @@ def _table(stack: Stack, route: Route | None) -> Row:
     """Return the table that a route was found in; without rules, local and main are one."""
     if route is None or route.table == TableName.MAIN:
         return {}
-    if stack.fib.merged and route.table == TableName.LOCAL:
+    if stack.ipv4.fib.merged and route.table == TableName.LOCAL:
         return {}
     return {"table": table_text(route.table)}
 
 
-def _incoming(stack: Stack, dst: int, src: int | None, iif: str, traits: Traits, now: int) -> Row:
+def _incoming(stack: Stack, key: RouteKey, now: int) -> Row:
     """Return what becomes of a packet that comes in: it is for this stack, sent on, or refused.
 
     Source: Linux ``inet_rtm_getroute`` with an iif, ``ip_route_input_slow``.
     """
-    interface = stack.interface(iif)
-    ports = Struct("!HH").pack(traits.sport, traits.dport)
-    header = ipv4.Ipv4Header(
-        5, traits.tos, ipv4.MIN_HEADER_LEN + len(ports), 0, True, False, 0, 64,
-        traits.protocol, src or 0, dst,
-    )  # fmt: skip
-    packet = header.to_bytes() + ports
-    trace = Trace()
-    why, detail = verdict(stack, interface, packet, header, trace)
-    if why in NOT_FOR_US and stack.settings["ip.forward"]:
-        onward = way(stack, interface, packet, header)
-        if isinstance(onward, Refusal):
-            error = rejection(onward.reason, {**onward.detail, "dev": iif})
-            error.errno_name = _ERRNO_ON[str(onward.detail.get("type") or onward.reason.name)]
+    net, iif, src = stack.networks.for_address(key.dst), key.iif, key.src
+    interface, trace = stack.interface(iif), Trace()
+    key = key._replace(src=src or 0, oif=None)
+    packet = Packet(b"", interface, now, trace, stack.shared.recorder)
+    packet.header = ipv4.Ipv4Header(
+        5, key.tos, ipv4.MIN_HEADER_LEN, 0, True, False, 0, 64, key.protocol, src or 0, key.dst
+    )
+    inbound = judge(net, packet, key)
+    if inbound.action is Action.FORWARD:
+        way = onward(net, interface, key, inbound.route)
+        if isinstance(way, Refusal):
+            error = _rejection(stack, way.reason, iif, way.values)
+            error.errno_name = _ERRNO_ON[str(way.values.get("type") or way.reason.name)]
             raise error
-        sent_on = _get_row(stack, onward, src, now)
+        sent_on = _get_row(stack, way, src, now)
         del sent_on["uid"]  # nobody here sends it
         return sent_on | {"iif": iif}
+    why = inbound.reason
     if why is not None:
-        error = rejection(why, {**detail, "dev": iif})
+        error = _rejection(stack, why, iif, inbound.values)
         # What Linux's lookup says; the packet itself would be dropped without a word.
         error.errno_name = "EHOSTUNREACH"
         if why.name in _MARTIAN:
@@ -179,12 +178,11 @@ def _incoming(stack: Stack, dst: int, src: int | None, iif: str, traits: Traits,
     owner = next((step.facts for step in trace.steps if isinstance(step.facts, Owner)), None)
     route = None if owner is None else owner.route
     kind = "broadcast" if route is None else route.type.value
-    row: Row = {"type": kind, "dst": format_address(dst)}
+    row: Row = {"type": kind, "dst": format_address(key.dst)}
     if src is not None:
         row["from"] = format_address(src)
-    row.update(
-        dev=stack.loopback.name, **_table(stack, route), flags=[], cache=_CACHE[kind], iif=iif
-    )
+    table, dev = _table(stack, route), stack.interfaces.loopback.name
+    row.update(dev=dev, **table, flags=[], cache=_CACHE[kind], iif=iif)
     return row
 
 
@@ -192,7 +190,7 @@ def _candidate_row(stack: Stack, route: Route, cause: str) -> Row:
     row = route_row(stack, route, table=True)
     row["table"] = table_text(route.table)
     if isinstance(route, Hop):
-        first, last = gateways.share(stack, route)
+        first, last = gateways.share(stack.ipv4, route)
         row.update(weight=route.weight, share=[first, last])
     row["result"] = "skip" if cause else "pick"
     if cause:

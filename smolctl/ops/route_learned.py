@@ -3,7 +3,9 @@
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
 from smolctl.stack.fib.exceptions import RouteException
-from smolctl.stack.ip.route_output import Decision, decide
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Way
 from smolctl.stack.stack import Stack
 from smolctl.wire.address import IPV4, format_address
 
@@ -35,7 +37,7 @@ def matching(ctx: Context, args: Args) -> list[RouteException]:
     wanted = [network for name in ("root", "exact") if (network := args.network(name))]
     return [
         found
-        for found in stack.exceptions
+        for found in stack.ipv4.fib.exceptions
         if _in_use(stack, found)
         and dev in (None, found.route.dev)
         and via in (None, found.gateway)
@@ -45,8 +47,8 @@ def matching(ctx: Context, args: Args) -> list[RouteException]:
 
 def _in_use(stack: Stack, found: RouteException) -> bool:
     """Tell whether it says where packets go: its route is still the one, its gateway answers."""
-    way = decide(stack, found.dst)
-    return isinstance(way, Decision) and way.redirected is found
+    way = route_output(stack.networks.for_address(found.dst), RouteKey(found.dst))
+    return isinstance(way, Way) and way.redirected is found
 
 
 def _inside(address: int, prefix: int, plen: int) -> bool:

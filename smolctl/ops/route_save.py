@@ -36,9 +36,9 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
     yield from _wake(ctx.stack, fresh.stack)
     work = _Work()
     empty = RouteTable(IPV4.bits, COARSE_BITS)
-    for number in {**dict.fromkeys(fresh.stack.fib.tables), **ctx.stack.fib.tables}:
-        mine = ctx.stack.fib.tables.get(number, empty)
-        theirs = fresh.stack.fib.tables.get(number, empty)
+    for number in {**dict.fromkeys(fresh.stack.ipv4.fib.tables), **ctx.stack.ipv4.fib.tables}:
+        mine = ctx.stack.ipv4.fib.tables.get(number, empty)
+        theirs = fresh.stack.ipv4.fib.tables.get(number, empty)
         for prefix, plen in dict.fromkeys(
             (route.prefix, route.plen) for table in (mine, theirs) for route in table
         ):
@@ -50,7 +50,7 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
     for wanted, present in work.anew:
         yield from _anew(ctx.stack, fresh.stack, wanted, present)
     # What addresses bring, and is not there: until now it may have been of use.
-    for route in list(fresh.stack.fib):
+    for route in list(fresh.stack.ipv4.fib):
         chain = _chain_of(ctx.stack, route)
         if all(route.identity() != other.identity() for other in chain):
             yield _delete(route, _chain_of(fresh.stack, route))
@@ -58,7 +58,7 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
 
 def _chain_of(stack: Stack, route: Route) -> list[Route]:
     """Return the routes of a stack that have the table and the prefix of ``route``."""
-    table = stack.fib.tables.get(route.table)
+    table = stack.ipv4.fib.tables.get(route.table)
     return [] if table is None else table.chain(route.prefix, route.plen)
 
 
@@ -72,7 +72,7 @@ def _wake(stack: Stack, fresh: Stack) -> Iterator[Saved]:
             route.dev == interface.name
             and route.protocol == KERNEL
             and all(route.identity() != other.identity() for other in _chain_of(fresh, route))
-            for route in stack.fib
+            for route in stack.ipv4.fib
         ):
             for state in ("up", "down"):
                 yield _state(interface.name, state)
@@ -103,7 +103,7 @@ def _anew(stack: Stack, fresh: Stack, wanted: list[Route], present: list[Route])
     links = [stack.interfaces[name] for name in names]
     down = [link.name for link in links if not link.up]
     sources = {route.prefsrc: 0 for route in wanted if route.prefsrc is not None}
-    dev = links[0].name if links else stack.loopback.name
+    dev = links[0].name if links else stack.interfaces.loopback.name
     own = [
         {"dst": format_address(source), "type": "local", "dev": dev, **_SCAFFOLD}
         for source in sources
@@ -153,7 +153,7 @@ def _make(stack: Stack, fresh: Stack, route: Route, mode: str) -> Iterator[Saved
 def _needs(stack: Stack, route: Route) -> Iterator[Words]:
     """Yield routes that must be there while this one is added, and are not."""
     source = route.prefsrc
-    if source is not None and not stack.fib.is_local(source):
+    if source is not None and not stack.ipv4.fib.is_local(source):
         yield {"dst": format_address(source), "type": "local", "dev": "lo", **_SCAFFOLD}
     ways = {(hop.via, hop.dev, hop.onlink, hop.on_link): hop for hop in _hops(route)}
     for hop in ways.values():
@@ -162,7 +162,8 @@ def _needs(stack: Stack, route: Route) -> Iterator[Words]:
             continue
         gateway: Words = {"dst": format_address(via), "dev": hop.dev, **_SCAFFOLD}
         if hop.onlink:
-            if stack.fib.is_local(via) or stack.is_broadcast(via):  # it became so afterwards
+            net = stack.ipv4
+            if net.fib.is_local(via) or net.is_broadcast(via):  # it became so afterwards
                 yield {**gateway, "table": "local"}
         elif not _leads(stack, hop, via):
             yield {**gateway, "type": "local"} if hop.on_link else gateway
@@ -175,7 +176,7 @@ def _hops(route: Route) -> Sequence[Route]:
 
 def _leads(stack: Stack, route: Route, via: int) -> bool:
     """Tell whether a gateway is on a network of the route's device, as adding it would ask."""
-    found = stack.fib.lookup_within(via, dev=route.dev, scope=Scope.LINK)
+    found = stack.ipv4.fib.lookup_within(via, dev=route.dev, scope=Scope.LINK)
     return (
         found is not None
         and found.type in (RouteType.UNICAST, RouteType.LOCAL)

@@ -57,7 +57,7 @@ def rule_row(stack: Stack, rule: Rule, *, details: bool = False) -> Row:
             row["suppress_prefixlen"] = rule.suppress
     elif rule.action is RuleAction.GOTO:
         row["goto"] = rule.target
-        if not stack.rules.resolves(rule):
+        if not stack.ipv4.fib.rules.resolves(rule):
             row["unresolved"] = None
     elif rule.action is RuleAction.NOP:
         row["nop"] = None
@@ -79,7 +79,7 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
     gone = [rule for rule in _matching(ctx, args) if rule.priority]
     rows = [rule_row(ctx.stack, rule) for rule in gone]
     for rule in gone:
-        delete_rule(ctx.stack, rule)
+        delete_rule(ctx.stack.ipv4, rule)
     return rows
 
 
@@ -91,8 +91,8 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
             "rule add needs to know what for", hint="smolctl rule add from 10.0.0.1 lookup 100"
         )
     if "priority" not in given:
-        rule.priority = ctx.stack.rules.free_priority()
-    add_rule(ctx.stack, rule)
+        rule.priority = ctx.stack.ipv4.fib.rules.free_priority()
+    add_rule(ctx.stack.ipv4, rule)
     return []
 
 
@@ -101,9 +101,9 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
     rule, given = _parse(args)
     if not given:
         raise InvalidArgument("rule del needs to know which one", hint="smolctl rule show")
-    found = ctx.stack.rules.find(rule, given)
+    found = ctx.stack.ipv4.fib.rules.find(rule, given)
     row = rule_row(ctx.stack, found)
-    delete_rule(ctx.stack, found)
+    delete_rule(ctx.stack.ipv4, found)
     return [row]
 
 
@@ -193,7 +193,7 @@ def _matching(ctx: Context, args: Args) -> Iterator[Rule]:
     exact = given - {"src", "src_len", "dst", "dst_len"}
     if args.flag("not"):
         exact |= {"invert"}
-    for rule in ctx.stack.rules:
+    for rule in ctx.stack.ipv4.fib.rules:
         if "table" in exact and rule.action is not RuleAction.LOOKUP:
             continue  # it names no table, whatever is in its field
         if (
@@ -216,8 +216,8 @@ def _within(address: int, plen: int, wanted: tuple[int, int] | None) -> bool:
 
 def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
     """Yield what makes the rules, in their order, from the three that are always there at first."""
-    wanted = [_words(rule) for rule in ctx.stack.rules]
-    usual = [_words(rule) for rule in fresh.stack.rules]
+    wanted = [_words(rule) for rule in ctx.stack.ipv4.fib.rules]
+    usual = [_words(rule) for rule in fresh.stack.ipv4.fib.rules]
     kept = [args for args in usual if args in wanted]
     new = [args for args in wanted if args not in usual]
     order = list(kept)

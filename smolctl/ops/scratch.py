@@ -85,7 +85,7 @@ class Scratch:
 
     def __init__(self, ctx: Context, model: Stack | None = None) -> None:
         stack = Stack(_middle, Settings())
-        bring_up_loopback(stack)
+        bring_up_loopback(stack.ipv4)
         used = {interface.kind for interface in ctx.stack.interfaces.values()}
         links = NoDevices(sorted(used.union(ctx.links.kinds) - {LOOPBACK}), model)
         self.context = Context(stack, links, ctx.daemon, ctx.now)

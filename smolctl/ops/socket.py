@@ -15,7 +15,7 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
     stack = ctx.stack
     udp = sorted(stack.udp, key=lambda s: (s.port, s.local))
     rows = [socket_row(socket) for socket in udp]
-    return rows + [socket_row(client) for client in stack.echoes.values()]
+    return rows + [socket_row(client) for client in stack.ping.values()]
 
 
 def socket_row(socket: UdpSocket | EchoClient) -> Row:
@@ -35,7 +35,7 @@ def socket_row(socket: UdpSocket | EchoClient) -> Row:
         "state": "UNCONN" if socket.peer is None else "ESTAB",
         "recv_q": socket.queue_bytes,
         "rcvbuf": socket.rcvbuf,
-        "local": format_address(socket.local),
+        "local": format_address(socket.local or 0),
         "local_port": socket.port,
     }
     if socket.peer is not None:
@@ -65,8 +65,8 @@ def _waiting(queue: SendQueue) -> Row:
     }
     if queue.hop is not None:
         row["next_hop"] = format_address(queue.hop[1])
-    if first.trace.reason is not None:
-        row["reason"] = first.trace.reason.name
-    if first.trace.id:
-        row["id"] = first.trace.id
+    if first.followed.reason is not None:
+        row["reason"] = first.followed.reason.name
+    if first.followed.id:
+        row["id"] = first.followed.id
     return row

@@ -2,9 +2,10 @@
 
 from smolctl.errors import AddressInUse, AddressNotAvailable, InvalidArgument, NoSuchDevice
 from smolctl.ops.args import Args
-from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.interface import Interface
+from smolctl.stack.ip import membership
 from smolctl.stack.ip.groups import ANYBODY, Filter
+from smolctl.stack.ip.membership import SourceChange
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.address import format_address, is_multicast
@@ -31,7 +32,7 @@ def send_by(stack: Stack, socket: UdpSocket, args: Args) -> None:
             raise
         raise AddressNotAvailable(error.message, hint=error.hint) from None
     if name is None and source is not None:
-        owner = stack.interface_of(source)
+        owner = stack.ipv4.interface_of(source)
         if owner is None:
             raise AddressNotAvailable(
                 f"no interface has the address {format_address(source)}", hint="smolctl addr show"
@@ -40,7 +41,7 @@ def send_by(stack: Stack, socket: UdpSocket, args: Args) -> None:
     if name is not None and socket.dev not in (None, name):
         raise InvalidArgument(f"the socket is bound to {socket.dev}, and cannot send by {name}")
     socket.multicast_dev, socket.multicast_src = name, source
-    stack.touch()
+    stack.generation.touch()
 
 
 def change(stack: Stack, socket: UdpSocket, args: Args) -> None:
@@ -64,14 +65,13 @@ def change(stack: Stack, socket: UdpSocket, args: Args) -> None:
         if joined:
             shown = format_address(group)
             raise AddressInUse(f"the socket has joined {shown} on {interface.name} already")
-        maddr_config.join(stack, socket, interface, group, ANYBODY)
+        membership.join(stack.ipv4, socket, interface, group, ANYBODY)
     elif what == "join_source" and not joined:
-        maddr_config.join(stack, socket, interface, group, Filter(False, frozenset({source})))
+        membership.join(stack.ipv4, socket, interface, group, Filter(False, frozenset({source})))
     else:
         exclude, add = _SOURCES[what or ""]
-        maddr_config.change_source(
-            stack, socket, interface, group, source, exclude=exclude, add=add
-        )
+        change = SourceChange(source, exclude, add)
+        membership.change_source(stack.ipv4, socket, interface, group, change)
 
 
 _SOURCES = {
@@ -96,13 +96,13 @@ def _leave(stack: Stack, socket: UdpSocket, group: int, args: Args) -> None:
         raise AddressNotAvailable(
             f"the socket has not joined {shown} there: {error.message}"
         ) from None
-    maddr_config.leave(stack, socket, interface, group)
+    membership.leave(stack.ipv4, socket, interface, group)
 
 
 def _interface(stack: Stack, group: int, args: Args) -> Interface:
     """Return the interface that is meant (Linux ``ip_mc_find_dev``)."""
     name = _named(stack, args) if is_multicast(group) else None
-    return maddr_config.interface_for(stack, group, name, args.address("addr") or 0)
+    return membership.interface_for(stack.ipv4, group, name, args.address("addr") or 0)
 
 
 def _named(stack: Stack, args: Args) -> str | None:

@@ -13,12 +13,18 @@ from smolctl.ops.args import Args
 from smolctl.ops.context import Context
 from smolctl.ops.job import Channel, Job
 from smolctl.stack import reason
-from smolctl.stack.fastpath.udp import udp_send_many
+from smolctl.stack.fastpath.udp import Destination, udp_send_many
+from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.protocol import Pmtudisc
-from smolctl.stack.ip.route_output import Refusal, decide, rejection
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Refusal
+from smolctl.stack.packet import DeliveryError
+from smolctl.stack.reason import Rejected
 from smolctl.stack.stack import Stack
+from smolctl.stack.transport.send_queue import Held
+from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp import blocked
-from smolctl.stack.transport.udp.socket import ANY, DATAGRAM_OVERHEAD, SocketError, UdpSocket
+from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, UdpSocket
 from smolctl.wire import ipv4, udp
 from smolctl.wire.address import format_address
 
@@ -39,7 +45,7 @@ def open_(ctx: Context, args: Args) -> Job:
             hint="smolctl stack stop, then the program again: a daemon of its version starts",
             code="version-mismatch",
         )
-    socket = ctx.stack.udp_open(args.required("owner"))
+    socket = ctx.stack.udp.open(args.required("owner"))
     socket.pid = args.integer("pid", 1, 1 << 31)
     return SocketJob(ctx.stack, socket)
 
@@ -113,7 +119,7 @@ class SocketJob(Job):
             socket.queue_bytes -= len(datagram[0]) + DATAGRAM_OVERHEAD
         return wire.received(datagrams) if datagrams else None
 
-    def _icmp_error(self, error: SocketError) -> None:
+    def _icmp_error(self, error: DeliveryError) -> None:
         """Note an error for a datagram that had left, when the program wants to hear of it.
 
         Source: Linux ``__udp4_lib_err``: without IP_RECVERR only connected sockets are told, and
@@ -139,10 +145,11 @@ class SocketJob(Job):
             self._ask(payloads[0], dst, port, number, now)
             return 1
         stack, socket = self._stack, self._socket
-        sent = udp_send_many(stack, socket, payloads, dst, port, now)
+        to = Destination(dst, port)
+        sent = udp_send_many(stack.generation.number, socket, payloads, to, now)
         for payload in payloads[sent:] if sent else payloads:
             try:
-                stack.udp_send(socket, payload, dst, port, now)
+                stack.udp.send(socket, payload, dst, port, now)
             except (SendRejected, NoBuffers) as error:
                 # It left before; the program hears of it as of an ICMP error.
                 self._error = error.to_dict()
@@ -153,7 +160,7 @@ class SocketJob(Job):
     def _ask(self, payload: bytes, dst: int, port: int, number: int, now: int) -> None:
         """Send a datagram and answer whether it left, as a system call would."""
         try:
-            self._stack.udp_send(self._socket, payload, dst, port, now)
+            self._stack.udp.send(self._socket, payload, dst, port, now)
         except SmolctlError as error:
             self._refuse(error, number)
         else:
@@ -162,13 +169,14 @@ class SocketJob(Job):
     def _room(self, dst: int) -> int:
         """Return how long a payload may be that needs not be asked about; -1 for none."""
         socket = self._socket
-        source = blocked.source_of(self._stack, socket, None, dst)
-        decision = decide(self._stack, dst, source, socket.dev_to(dst))
-        if isinstance(decision, Refusal):
+        net = self._stack.networks.for_address(dst)
+        source = blocked.source_of(net, socket, Held(b"", dst, 0, None))
+        way = route_output(net, RouteKey(dst, source, socket.dev_to(dst)))
+        if isinstance(way, Refusal):
             return -1
         if not socket.pmtudisc.insists:
             return udp.MAX_PAYLOAD  # what does not fit is fragmented
-        return min(decision.mtu - _HEADERS, udp.MAX_PAYLOAD)
+        return min(way.mtu - _HEADERS, udp.MAX_PAYLOAD)
 
     def _command(self, command: wire.Command, now: int) -> None:
         try:
@@ -184,18 +192,18 @@ class SocketJob(Job):
     def _bind(self, args: Args) -> None:
         socket = self._socket
         local, port = args.address("addr") or ANY, args.integer("port", 0, wire.MAX_PORT) or 0
-        self._stack.udp_bind(socket, local, port, socket.dev)
+        self._stack.udp.bind(socket, local, port, socket.dev)
 
     def _connect(self, args: Args) -> None:
         stack, socket = self._stack, self._socket
         args.required("addr")
-        peer = args.address("addr") or ANY
-        if stack.is_broadcast(peer) and not socket.broadcast:
-            raise rejection(
+        peer = args.address("addr") or 0
+        if stack.ipv4.is_broadcast(peer) and not socket.broadcast:
+            raise Rejected(
                 reason.TX_BROADCAST_DENIED,
-                {"ip": format_address(peer), "port": args.integer("port", 0, wire.MAX_PORT)},
+                {"ip": peer, "port": args.integer("port", 0, wire.MAX_PORT)},
             )
-        stack.udp_connect(socket, peer, args.integer("port", 0, wire.MAX_PORT) or 0)
+        stack.udp.connect(socket, peer, args.integer("port", 0, wire.MAX_PORT) or 0)
 
     def _set(self, args: Args) -> None:
         socket = self._socket
@@ -215,7 +223,7 @@ class SocketJob(Job):
             socket.pmtudisc = Pmtudisc(args.integer("mtu_discover", 0, 3) or 0)
         socket.ttl = args.integer("ttl", 1, 255) or socket.ttl
         socket.rcvbuf = args.integer("rcvbuf", 256, 1_000_000_000) or socket.rcvbuf
-        self._stack.touch()  # the fast path knows flows of this socket
+        self._stack.generation.touch()  # the fast path knows flows of this socket
 
     def _interface(self, args: Args) -> None:
         socket_group.send_by(self._stack, self._socket, args)
@@ -225,7 +233,7 @@ class SocketJob(Job):
 
     def _answer(self, number: int, **fields: int) -> None:
         socket = self._socket
-        local = format_address(socket.local)
+        local = format_address(socket.local or 0)
         self.emit("answer", number=number, addr=local, port=socket.port, **fields)
 
     def _refuse(self, error: SmolctlError, number: int) -> None:
@@ -246,7 +254,7 @@ class SocketJob(Job):
 
     def _close_socket(self) -> None:
         if not self._socket.closed:
-            self._stack.udp_close(self._socket)
+            self._stack.udp.close(self._socket)
 
 
 _COMMANDS = {

@@ -50,7 +50,7 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 
 
 def _totals(stack: Stack) -> dict[str, int]:
-    sent, delivered = stack.udp_totals()
+    sent, delivered = stack.udp.totals()
     totals = {
         "udp.datagrams_sent": sent,
         "udp.datagrams_delivered": delivered,
@@ -65,7 +65,7 @@ def _totals(stack: Stack) -> dict[str, int]:
 
 def _flows_known(stack: Stack) -> int:
     """Return how many flows take the fast path; none while somebody listens to every packet."""
-    now = stack.generation
+    now = stack.generation.number
     ways = (flow for socket in stack.udp for flow in socket.flows.values())
     return sum(flow.generation == now for flow in ways) + sum(
         len(interface.flows)

@@ -28,7 +28,7 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
     """Set one knob; it works at once."""
     settings = ctx.stack.settings
     key = args.required("key")
-    set_knob(ctx.stack, key, args.required("value"), origin="command line")
+    set_knob(ctx.stack.udp, key, args.required("value"), origin="command line")
     return [_row(settings, knob(key))]
 
 

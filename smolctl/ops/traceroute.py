@@ -318,8 +318,8 @@ class TracerouteJob(Job):
         if last.trace.fate is Fate.SENT and last.trace.complaint is None:
             where = heard[-1].answer if heard else None
             unanswered(
-                self._stack, last.trace, reason.ICMP_HOPS_SILENT, now,
-                ip=format_address(self._plan.dst), n=last.ttl,
+                self._stack.shared.recorder, last.trace, reason.ICMP_HOPS_SILENT, now,
+                ip=format_address(self._plan.dst), hops=last.ttl,
                 hop=heard[-1].ttl if heard else None,
                 last=None if where is None else format_address(where.src),
             )  # fmt: skip

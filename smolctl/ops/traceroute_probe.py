@@ -4,11 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
 from smolctl.stack.ipv4.output import icmp_output
+from smolctl.stack.packet import DeliveryError
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Trace
-from smolctl.stack.transport.udp.socket import ANY, SocketError, UdpSocket
+from smolctl.stack.transport.socket_base import ANY
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import icmpv4, ipv4_options
 
 
@@ -30,7 +32,7 @@ class Answer(NamedTuple):
 
     src: int
     at_ns: int
-    error: SocketError | None = None
+    error: DeliveryError | None = None
     own: bool = False
 
     @property
@@ -92,14 +94,14 @@ class UdpProber:
     def send(self, number: int, ttl: int, payload: bytes, now: int, trace: Trace) -> None:
         """Send one; see ``Prober``."""
         stack = self._stack
-        socket = stack.udp_open("traceroute")
+        socket = stack.udp.open("traceroute")
         socket.ttl = ttl
         socket.tos, socket.options, socket.pmtudisc = self._marks
-        stack.udp_bind(socket, self._src or ANY, 0, self._dev)
+        stack.udp.bind(socket, self._src or ANY, 0, self._dev)
         port = (self._port + number - 1) % 0xFFFF + 1 if self._rising else self._port
         socket.handler = partial(self._take, number, socket, port)
         self._sockets[number] = socket
-        stack.udp_send(socket, _filled(len(payload)), self._dst, port, now, trace)
+        stack.udp.send(socket, _filled(len(payload)), self._dst, port, now, trace)
 
     def _take(self, number: int, socket: UdpSocket, port: int, now: int) -> None:
         datagram = socket.receive()
@@ -115,7 +117,7 @@ class UdpProber:
         """Close the probe's socket."""
         socket = self._sockets.pop(number, None)
         if socket is not None:
-            self._stack.udp_close(socket)
+            self._stack.udp.close(socket)
 
     def close(self) -> None:
         """Close all sockets."""
@@ -133,7 +135,7 @@ class EchoProber:
         self._stack, self._dst, self._src, self._dev = stack, dst, src, dev
         self._marks, self._first, self._answered = marks, first, answered
         self._options = ipv4_options.outgoing(marks.options, dst)
-        self._client = stack.echo_open(dst)
+        self._client = stack.ping.open(dst)
         self._client.handler, self._client.pmtudisc = self._take, marks.pmtudisc
         self._numbers: dict[int, int] = {}
 
@@ -144,10 +146,9 @@ class EchoProber:
         message = icmpv4.IcmpMessage(
             icmpv4.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, _filled(len(payload))
         )
-        icmp_output(
-            self._stack, message, self._dst, now, src=self._src, dev=self._dev, ttl=ttl,
-            tos=self._marks.tos, options=self._options, pmtudisc=self._marks.pmtudisc, trace=trace,
-        )  # fmt: skip
+        marks = self._marks
+        how = SendOptions(self._src, self._dev, ttl, marks.tos, self._options, marks.pmtudisc)
+        icmp_output(self._stack.ipv4, message, self._dst, now, how, trace, self._client)
 
     def _take(self, now: int) -> None:
         client = self._client
@@ -169,10 +170,10 @@ class EchoProber:
 
     def close(self) -> None:
         """Wait for none."""
-        self._stack.echo_close(self._client)
+        self._stack.ping.close(self._client)
 
 
-def _of_error(error: SocketError) -> Answer:
+def _of_error(error: DeliveryError) -> Answer:
     return Answer(error.offender, error.at_ns, error, error.reason.name == "neigh-failed")
 
 

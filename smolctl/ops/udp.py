@@ -17,10 +17,12 @@ from smolctl.ops.args import Args
 from smolctl.ops.context import Context
 from smolctl.ops.job import Job
 from smolctl.ops.udp_send import SendJob, SendPlan, error_fields
-from smolctl.stack.config import maddr as maddr_config
-from smolctl.stack.fastpath.udp import udp_send_many
+from smolctl.stack.fastpath.udp import Destination, udp_send_many
+from smolctl.stack.ip import membership
 from smolctl.stack.ip.groups import ANYBODY, Filter
-from smolctl.stack.transport.udp.socket import ANY, RawDatagram, UdpSocket
+from smolctl.stack.transport.send_queue import Held
+from smolctl.stack.transport.socket_base import ANY
+from smolctl.stack.transport.udp.socket import RawDatagram, UdpSocket
 from smolctl.wire import ipv4_options, udp
 from smolctl.wire.address import format_address, is_multicast
 
@@ -65,14 +67,14 @@ def send(ctx: Context, args: Args) -> Job:
     )
     words = args.text("options")
     options = b"" if words is None else option_words.parse(words)
-    socket = ctx.stack.udp_open("udp send")
+    socket = ctx.stack.udp.open("udp send")
     # To a group, 0 is for the members on this stack alone (RFC 1112 6.1).
     socket.ttl = socket.multicast_ttl = args.integer("ttl", int(not is_multicast(dst)), 255)
     socket.tos = args.tos("tos") or 0
     socket.options = options
     socket.broadcast, socket.pmtudisc = args.flag("broadcast"), args.pmtudisc(socket.pmtudisc)
     src, sport, dev = args.address("src") or ANY, args.port("sport") or 0, args.text("dev")
-    ctx.stack.udp_bind(socket, src, sport, dev)
+    ctx.stack.udp.bind(socket, src, sport, dev)
     return SendJob(ctx.stack, socket, plan)
 
 
@@ -104,9 +106,9 @@ def _too_long(size: int) -> MessageTooLong:
 def _bound(ctx: Context, args: Args, owner: str) -> UdpSocket:
     args.required("port")
     port = args.port("port") or 0
-    socket = ctx.stack.udp_open(owner)
+    socket = ctx.stack.udp.open(owner)
     socket.reuse = args.flag("reuse")
-    ctx.stack.udp_bind(socket, args.address("addr") or ANY, port, args.text("dev"))
+    ctx.stack.udp.bind(socket, args.address("addr") or ANY, port, args.text("dev"))
     return socket
 
 
@@ -128,19 +130,18 @@ def _joined(ctx: Context, args: Args) -> UdpSocket:
     Others may have the port, too: whoever joins a group wants no less than all of them.
     """
     stack, group = ctx.stack, args.address("group") or 0
-    interface = maddr_config.interface_for(stack, group, args.text("dev"))
+    interface = membership.interface_for(stack.ipv4, group, args.text("dev"))
     wanted = Filter(False, frozenset(args.addresses("source"))) if "source" in args else ANYBODY
     args.required("port")
-    socket = stack.udp_open("udp recv")
+    socket = stack.udp.open("udp recv")
     socket.reuse, socket.multicast_all = True, False
     local = args.address("addr")
-    stack.udp_bind(
-        socket, group if local is None else local, args.port("port") or 0, args.text("dev")
-    )
+    here = group if local is None else local or ANY
+    stack.udp.bind(socket, here, args.port("port") or 0, args.text("dev"))
     try:
-        maddr_config.join(stack, socket, interface, group, wanted)
+        membership.join(stack.ipv4, socket, interface, group, wanted)
     except SmolctlError:
-        stack.udp_close(socket)
+        stack.udp.close(socket)
         raise
     return socket
 
@@ -171,7 +172,7 @@ class RecvJob(Job):
         """Say where it listens."""
         socket = self._socket
         dev = next((dev for _, dev in socket.groups), socket.dev)
-        self.emit("bound", addr=format_address(socket.local), port=socket.port, dev=dev)
+        self.emit("bound", addr=format_address(socket.local or 0), port=socket.port, dev=dev)
         if self._wait_ns is not None:
             self._end_ns = self.deadline = now + self._wait_ns
         socket.handler = self._take_up
@@ -225,7 +226,7 @@ class RecvJob(Job):
 
     def release(self, now: int) -> None:
         """Close the socket."""
-        self._stack.udp_close(self._socket)
+        self._stack.udp.close(self._socket)
 
 
 class EchoJob(RecvJob):
@@ -273,19 +274,20 @@ class EchoJob(RecvJob):
 
     def _send_back(self, payloads: list[bytes], src: int, sport: int, dst: int, now: int) -> None:
         stack, socket = self._stack, self._socket
-        if self._judged != (dst, stack.generation):
-            self._judged = dst, stack.generation
+        if self._judged != (dst, stack.generation.number):
+            self._judged = dst, stack.generation.number
             # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
-            self._own = None if is_multicast(dst) or stack.is_broadcast(dst) else dst
+            self._own = None if is_multicast(dst) or stack.ipv4.is_broadcast(dst) else dst
         own = self._own
-        number = udp_send_many(stack, socket, payloads, src, sport, now, own)
+        to, generation = Destination(src, sport, own), stack.generation.number
+        number = udp_send_many(generation, socket, payloads, to, now)
         if self._quiet and number == len(payloads):
             self._echoed += number
             return
         sent = payloads[:number]
         for payload in payloads[number:]:
             try:
-                stack.udp_send(socket, payload, src, sport, now, None, own)
+                stack.udp.send_from(socket, Held(payload, src, sport, own), now)
             except (SendRejected, NoBuffers) as error:
                 if not self._quiet:
                     self.emit("failed", dst=format_address(src), **error_fields(error))

@@ -9,10 +9,11 @@ from smolctl.errors import NoBuffers, SendRejected
 from smolctl.ops.blame import blame_fields
 from smolctl.ops.job import WAIT_NOTICE_NS, Job
 from smolctl.stack import reason
+from smolctl.stack.packet import DeliveryError
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.errors import unanswered
-from smolctl.stack.transport.udp.socket import SocketError, UdpSocket
+from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.address import format_address
 
 OUTSTANDING_LIMIT = 64
@@ -97,11 +98,11 @@ class SendJob(Job):
         self._seq += 1
         shot = _Shot(self._seq, now)
         # Only a note for the next turn: a trace must not call back into the stack.
-        shot.trace.on_change = lambda _trace: self._stack.wake(self._socket)
+        shot.trace.on_change = lambda _trace: self._socket.wake()
         self._last_ns = now
         plan = self._plan
         try:
-            self._stack.udp_send(
+            self._stack.udp.send(
                 self._socket, plan.payload, plan.dst, plan.port, now, trace=shot.trace
             )
         except (SendRejected, NoBuffers) as error:
@@ -216,8 +217,8 @@ class SendJob(Job):
             self._socket_error(socket.errors.popleft())
         self.on_timer(now)
 
-    def _socket_error(self, error: SocketError) -> None:
-        if self._stack.fib.is_local(error.offender):
+    def _socket_error(self, error: DeliveryError) -> None:
+        if self._stack.ipv4.fib.is_local(error.offender):
             return  # our own stack: the datagram's own fate has said it already
         self._icmp += 1
         last = self._last
@@ -273,14 +274,14 @@ class SendJob(Job):
         last, plan = self._last, self._plan
         if last is not None and last.complaint is None:
             unanswered(
-                self._stack, last, reason.UDP_NO_REPLY, now,
+                self._stack.shared.recorder, last, reason.UDP_NO_REPLY, now,
                 ip=format_address(plan.dst), port=plan.port, seconds=plan.wait_ns / 1e9,
             )  # fmt: skip
         return last
 
     def release(self, now: int) -> None:
         """Close the socket."""
-        self._stack.udp_close(self._socket)
+        self._stack.udp.close(self._socket)
 
 
 def error_fields(error: SendRejected | NoBuffers) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from smolctl.ops.context import Context, Row
 from smolctl.ops.route_get import tos_number
 from smolctl.stack.explain import verdict
 from smolctl.stack.explain.predict import Question, predict
+from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Medium
-from smolctl.stack.ip.route_output import Decision, decide
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Way
 from smolctl.stack.stack import Stack
 from smolctl.wire import udp
 
@@ -48,7 +50,7 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
         dev,
         iif,
         args.flag("broadcast"),
-        args.pmtudisc(ctx.stack.pmtudisc) if "pmtudisc" in args else None,
+        args.pmtudisc(ctx.stack.ipv4.pmtudisc) if "pmtudisc" in args else None,
         tos,
     )
     return [verdict.tell(predict(ctx.stack, question, ctx.now))]
@@ -59,13 +61,13 @@ def _entrance(stack: Stack, src: int, dst: int) -> str | None:
 
     It is for this stack, or to be forwarded.
     """
-    ours = stack.fib.is_local(dst) or stack.is_broadcast(dst)
-    if stack.fib.is_local(src) or not (ours or stack.settings["ip.forward"]):
+    ours = stack.ipv4.fib.is_local(dst) or stack.ipv4.is_broadcast(dst)
+    if stack.ipv4.fib.is_local(src) or not (ours or stack.settings["ip.forward"]):
         return None
-    owner = stack.interface_of(dst) if ours else None
+    owner = stack.ipv4.interface_of(dst) if ours else None
     if owner is None or owner.medium is not Medium.ETHERNET:
-        way = decide(stack, src)
-        owner = way.interface if isinstance(way, Decision) else None
+        way = route_output(stack.networks.for_address(src), RouteKey(src))
+        owner = way.interface if isinstance(way, Way) else None
     return owner.name if owner is not None and owner.medium is Medium.ETHERNET else None
 
 

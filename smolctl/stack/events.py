@@ -1,4 +1,4 @@
-"""What changes in a stack, told to whoever watches: links, addresses, routes, groups ...
+"""Changes of a stack, told to whoever watches: links, addresses, routes, groups ...
 
 A change is told once, when it has been made and before what follows from it, as Linux tells it over
 netlink. While nobody listens it costs a test and builds nothing; packets are not told here.
@@ -6,23 +6,7 @@ netlink. While nobody listens it costs a test and builds nothing; packets are no
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
-
-if TYPE_CHECKING:
-    from smolctl.stack.fib.fib import Fib
-    from smolctl.stack.fib.route import Route
-    from smolctl.stack.fib.rule import Rule
-    from smolctl.stack.interface import Interface
-    from smolctl.stack.ip.addresses import Address
-    from smolctl.stack.ip.groups import Group
-    from smolctl.stack.neighbor.entry import Neighbor
-    from smolctl.stack.neighbor.proxy import ProxyEntry
-    from smolctl.stack.transport.ping import EchoClient
-    from smolctl.stack.transport.udp.socket import UdpSocket
-
-    Subject: TypeAlias = (
-        Interface | Address | Route | Rule | Neighbor | ProxyEntry | Group | UdpSocket | EchoClient
-    )
+from typing import Any, NamedTuple, Protocol
 
 
 class Kind(StrEnum):
@@ -58,72 +42,83 @@ class Event(NamedTuple):
     kind: Kind
     action: Action
     at_ns: int
-    subject: "Subject"
-    interface: "Interface | None" = None
+    subject: Any
+    interface: Any = None
 
 
 Listener = Callable[[Event], None]
 """Called within the change; it must not call back into the stack."""
 
 
-class Events:
-    """Who listens to one stack.
+class RouteSource(Protocol):
+    """A FIB, as listeners know it.
 
-    Args:
-        fib: told of its listener only while there is one: a million routes are added without.
+    Attributes:
+        on_change: told of each change of a route; None while nobody listens, so that a million
+            routes are added without.
+    """
+
+    on_change: Callable[[Action, Any], None] | None
+
+
+class Events:
+    """The listeners of one stack.
 
     Attributes:
         now_ns: the last time that the stack was given.
+        route_sources: the FIBs of all families.
     """
 
-    def __init__(self, fib: "Fib") -> None:
+    def __init__(self) -> None:
         self.now_ns = 0
-        self._fib = fib
+        self.route_sources: list[RouteSource] = []
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:
         """Tell ``listener`` every change from now on."""
         self._listeners.append(listener)
-        self._fib.on_change = self.route
+        for source in self.route_sources:
+            source.on_change = self.route
 
     def unlisten(self, listener: Listener) -> None:
         """Forget a listener; one that is not known is none."""
         if listener in self._listeners:
             self._listeners.remove(listener)
         if not self._listeners:
-            self._fib.on_change = None
+            for source in self.route_sources:
+                source.on_change = None
 
-    def link(self, action: Action, interface: "Interface") -> None:
+    def link(self, action: Action, interface: object) -> None:
         """Tell that a link was added or deleted, or that its state, MTU or MAC changed."""
         if self._listeners:
             self._emit(Event(Kind.LINK, action, self.now_ns, interface, interface))
 
-    def addr(self, action: Action, interface: "Interface", address: "Address") -> None:
+    def addr(self, action: Action, interface: object, address: object) -> None:
         """Tell a change of an address."""
         if self._listeners:
             self._emit(Event(Kind.ADDR, action, self.now_ns, address, interface))
 
-    def route(self, action: Action, route: "Route") -> None:
+    def route(self, action: Action, route: object) -> None:
         """Tell a change of a route; of a replaced one, the new one."""
         if self._listeners:
             self._emit(Event(Kind.ROUTE, action, self.now_ns, route))
 
-    def rule(self, action: Action, rule: "Rule") -> None:
+    def rule(self, action: Action, rule: object) -> None:
         """Tell that a rule was added or deleted."""
         if self._listeners:
             self._emit(Event(Kind.RULE, action, self.now_ns, rule))
 
-    def neigh(self, interface: "Interface", action: Action, entry: "Neighbor | ProxyEntry") -> None:
+    def neigh(self, interface: object, action: Action, entry: object) -> None:
         """Tell a change of a neighbor entry's state or MAC, or of a proxy entry."""
         if self._listeners:
             self._emit(Event(Kind.NEIGH, action, self.now_ns, entry, interface))
 
-    def maddr(self, action: Action, interface: "Interface", group: "Group") -> None:
+    def maddr(self, action: Action, interface: object, group: object) -> None:
         """Tell that an interface joined a group, or left it."""
         if self._listeners:
             self._emit(Event(Kind.MADDR, action, self.now_ns, group, interface))
 
-    def socket(self, action: Action, socket: "UdpSocket | EchoClient") -> None:
+    def socket(self, action: Action, socket: object) -> None:
         """Tell that a socket was bound, connected or closed."""
         if self._listeners:
             self._emit(Event(Kind.SOCKET, action, self.now_ns, socket))

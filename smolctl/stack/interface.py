@@ -1,25 +1,19 @@
-"""An interface: its link state, its addresses, what waits to leave, and its counters."""
+"""Interfaces: link state, what waits to leave, counters, and the state of each address family."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from smolctl.stack.ip.addresses import AddressList
-from smolctl.stack.ip.dad import Claims
-from smolctl.stack.ip.group_reports import Igmp
-from smolctl.stack.ip.groups import Groups
+from smolctl.errors import NoSuchDevice
+from smolctl.near import did_you_mean
+from smolctl.stack.ip.interface import IpInterface
 from smolctl.stack.link.impairment import Impairment
 from smolctl.stack.link.outbox import TracedFrame
-from smolctl.stack.neighbor.proxy import Proxies
-from smolctl.stack.sysctl.settings import Settings
-from smolctl.wire import igmp
-from smolctl.wire.address import IPV4, ZERO_MAC
+from smolctl.wire.address import ZERO_MAC
 from smolctl.wire.offload.run import Datagram
 
-if TYPE_CHECKING:
-    from smolctl.stack.fastpath.forward import ForwardFlow
-    from smolctl.stack.fastpath.udp import IngressFlow
+LOOPBACK_NAME = "lo"
 
 
 class Medium(StrEnum):
@@ -74,10 +68,7 @@ class Interface:
         kind: what carries its frames: "loopback", "tap", ...; a loopback has no device.
         mac: its unicast MAC address, 6 zero bytes where the medium has none.
         mtu: largest IP packet in bytes.
-        claims: which of the addresses are tested, announced or defended.
-        proxies: whom it answers ARP for, on behalf of others.
-        groups: the groups that it is a member of.
-        igmp: what of these is to be reported, and when.
+        ipv4: its addresses and groups.
         up: whether the user wants it up.
         carrier: whether somebody is at the other end.
         outbox: frames for the device, oldest first, at most ``OUTBOX_LIMIT``; a datagram of a known
@@ -99,19 +90,15 @@ class Interface:
     medium: Medium
     mac: bytes
     mtu: int
-    addresses: AddressList
-    claims: Claims
-    proxies: Proxies
-    groups: Groups
-    igmp: Igmp
+    ipv4: IpInterface
     up: bool = True
     carrier: bool = True
     headroom: int = 0
     outbox: list[bytes | TracedFrame | Datagram] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
-    flows: "dict[bytes, IngressFlow]" = field(default_factory=dict)
+    flows: dict[bytes, Any] = field(default_factory=dict)
     flows_generation: int = -1
-    forward_flows: "dict[bytes, ForwardFlow]" = field(default_factory=dict)
+    forward_flows: dict[bytes, Any] = field(default_factory=dict)
     forward_generation: int = -1
     traced: int = 0
     impairment: Impairment | None = None
@@ -122,21 +109,79 @@ class Interface:
         """Whether what is sent comes back here and never reaches a wire."""
         return self.kind == "loopback"
 
+    @property
+    def has_peers(self) -> bool:
+        """Whether somebody may be on the link, who could be asked or told."""
+        return self.up and self.carrier and self.medium is Medium.ETHERNET
 
-def make_interface(
-    name: str,
-    index: int,
-    kind: str,
-    medium: Medium,
-    mac: bytes | None,
-    mtu: int,
-    settings: Settings,
-    random: Callable[[], float],
-) -> Interface:
-    """Return an interface without addresses, that is up."""
-    addresses = AddressList(IPV4.bits)
-    claims, proxies = Claims(settings, random), Proxies(settings, random)
-    return Interface(
-        name, index, kind, medium, mac or ZERO_MAC, mtu, addresses, claims, proxies,
-        Groups(igmp.ALL_HOSTS), Igmp(settings, random),
-    )  # fmt: skip
+
+class LinkObserver(Protocol):
+    """A network, as links know it (Linux: a netdevice notifier)."""
+
+    def make_state(self) -> IpInterface:
+        """Return its state of a new interface."""
+
+    def link_added(self, interface: Interface) -> None:
+        """Take note that there is a link."""
+
+    def link_up(self, interface: Interface, now: int) -> None:
+        """Take note that a link is up."""
+
+    def link_going_down(self, interface: Interface, now: int) -> None:
+        """Take note that a link is about to go down."""
+
+    def link_down(self, interface: Interface) -> None:
+        """Take note that a link is down, and listeners know."""
+
+    def link_deleted(self, interface: Interface, now: int) -> None:
+        """Take note that a link is deleted."""
+
+    def mac_changing(self, interface: Interface, now: int) -> None:
+        """Take note that a link is about to get another MAC address."""
+
+    def mac_changed(self, interface: Interface, now: int) -> None:
+        """Take note that a link has another MAC address."""
+
+    def carrier_changed(self, interface: Interface, now: int) -> None:
+        """Take note that a link got or lost its carrier."""
+
+
+class Interfaces(dict[str, Interface]):
+    """The interfaces of one stack by name.
+
+    Attributes:
+        loopback: ``lo``, through which packets to our own addresses go.
+        observers: the networks, which are told what happens to links.
+    """
+
+    loopback: Interface
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.observers: list[LinkObserver] = []
+        self.last_index = 0
+
+    def create(
+        self, name: str, kind: str, medium: Medium, mtu: int, mac: bytes | None
+    ) -> Interface:
+        """Make an interface that is up, without addresses; see ``config.link.add_interface``."""
+        self.last_index += 1
+        (ipv4,) = (network.make_state() for network in self.observers)
+        interface = Interface(name, self.last_index, kind, medium, mac or ZERO_MAC, mtu, ipv4)
+        self[name] = interface
+        for network in self.observers:
+            network.link_added(interface)
+        return interface
+
+    def named(self, name: str) -> Interface:
+        """Return an interface by name.
+
+        Raises:
+            NoSuchDevice: there is none; the message names those that are.
+        """
+        if (found := self.get(name)) is None:
+            raise NoSuchDevice(
+                f'there is no interface "{name}" (there are: {", ".join(self)})',
+                hint=did_you_mean(name, self, "smolctl link show"),
+            )
+        return found

@@ -150,3 +150,18 @@ def is_limited_broadcast(address: int) -> bool:
 def is_class_e(address: int) -> bool:
     """Return whether an IPv4 address is in 240.0.0.0/4, limited broadcast excepted (RFC 1112 4)."""
     return address >> 28 == 0xF and address != _LIMITED_BROADCAST
+
+
+def is_host(address: int) -> bool:
+    """Return whether one host can have an address (RFC 1122 3.2.1.3)."""
+    return not (
+        is_zeronet(address)
+        or is_multicast(address)
+        or is_limited_broadcast(address)
+        or is_class_e(address)
+    )
+
+
+def family_of(address: int) -> Family:
+    """Return the family of an address."""
+    return IPV4

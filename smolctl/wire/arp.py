@@ -48,14 +48,14 @@ def parse(packet: bytes) -> ArpPacket | WireFault:
     Faults: arp-truncated, arp-bad-format (any but Ethernet and IPv4), arp-bad-op.
     """
     if len(packet) < PACKET_LEN:
-        return WireFault(Fault.ARP_TRUNCATED, len(packet), {"n": len(packet)})
+        return WireFault(Fault.ARP_TRUNCATED, len(packet), {"size": len(packet)})
     fields = _PACKET.unpack_from(packet)
     if fields[:4] != _ETHERNET_IPV4:
         return _bad_format(fields)
     op = fields[4]
     # RFC 826 knows these two; higher opcodes are those of RARP and InARP (RFC 903, RFC 2390).
     if op != 1 and op != 2:
-        return WireFault(Fault.ARP_BAD_OP, 6, {"n": op})
+        return WireFault(Fault.ARP_BAD_OP, 6, {"opcode": op})
     return tuple.__new__(ArpPacket, fields[4:])
 
 

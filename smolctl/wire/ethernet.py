@@ -45,5 +45,5 @@ def parse(frame: bytes) -> EthernetHeader | WireFault:
     Faults: rx-frame-short.
     """
     if len(frame) < HEADER_LEN:
-        return WireFault(Fault.RX_FRAME_SHORT, len(frame), {"n": len(frame)})
+        return WireFault(Fault.RX_FRAME_SHORT, len(frame), {"size": len(frame)})
     return tuple.__new__(EthernetHeader, _HEADER.unpack_from(frame))

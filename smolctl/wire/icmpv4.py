@@ -157,7 +157,7 @@ def parse(message: bytes) -> IcmpMessage | WireFault:
     discarded by who knows which are known.
     """
     if len(message) < HEADER_LEN:
-        return WireFault(Fault.ICMP_TRUNCATED, len(message), {"n": len(message)})
+        return WireFault(Fault.ICMP_TRUNCATED, len(message), {"size": len(message)})
     icmp_type, code, got, rest = _HEADER.unpack_from(message)
     if not sums_to_zero(message):
         want = expected_checksum(message, 2)

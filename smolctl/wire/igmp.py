@@ -217,4 +217,4 @@ def _summed(unsummed: bytes) -> bytes:
 
 
 def _bad_length(size: int, what: str) -> WireFault:
-    return WireFault(Fault.IGMP_BAD_LENGTH, size, {"n": size, "what": what})
+    return WireFault(Fault.IGMP_BAD_LENGTH, size, {"size": size, "what": what})

@@ -95,7 +95,7 @@ def parse(packet: bytes) -> Ipv4Header | WireFault:
     """
     size = len(packet)
     if size < MIN_HEADER_LEN:
-        return WireFault(Fault.IP_HEADER_SHORT, size, {"n": size})
+        return WireFault(Fault.IP_HEADER_SHORT, size, {"size": size})
     fields = _HEADER.unpack_from(packet)
     version_ihl, dscp_ecn, total_length, ident, flags, ttl, protocol, _, src, dst = fields
     if version_ihl == 0x45:
@@ -106,7 +106,7 @@ def parse(packet: bytes) -> Ipv4Header | WireFault:
         if version_ihl >> 4 != 4:
             return WireFault(Fault.IP_BAD_VERSION, 0, {"v": version_ihl >> 4})
         if ihl < 5 or header_len > size:
-            return WireFault(Fault.IP_BAD_IHL, 0, {"n": ihl})
+            return WireFault(Fault.IP_BAD_IHL, 0, {"ihl": ihl})
         options = packet[20:header_len]
     if not sums_to_zero(packet[:header_len]):
         return _bad_checksum(packet[:header_len])

@@ -49,7 +49,7 @@ def parse(segment: bytes, src: int, dst: int) -> UdpHeader | WireFault:
     """
     size = len(segment)
     if size < HEADER_LEN:
-        return WireFault(Fault.UDP_HEADER_SHORT, size, {"n": size})
+        return WireFault(Fault.UDP_HEADER_SHORT, size, {"size": size})
     fields = _HEADER.unpack_from(segment)
     length, checksum = fields[2], fields[3]
     if not HEADER_LEN <= length <= size:

@@ -51,7 +51,7 @@ def silently_discarded(host: Host, frame: bytes) -> bool:
 def test_rfc1122_3_1_another_address_of_a_peer_is_another_destination(host: Host) -> None:
     host.know("10.0.0.3", PEER_MAC, State.PERMANENT)
     socket = host.socket()
-    host.stack.udp_connect(socket, ip(PEER), 9)
+    host.stack.udp.connect(socket, ip(PEER), 9)
     host.receive(udp_frame(9, socket.port, src="10.0.0.3"))
     assert not socket.queue
     host.receive(udp_frame(9, socket.port))
@@ -115,9 +115,9 @@ def test_rfc1122_3_2_1_3_the_source_is_always_an_address_of_ours(host: Host, dst
     socket.broadcast = True
     host.send(socket, dst)
     sources = {frame.ip.src for frame in host.sent() if frame.ip}
-    sources |= {int.from_bytes(packet[12:16]) for _, packet, _ in host.stack.loop}
+    sources |= {int.from_bytes(packet.data[12:16]) for packet, _ in host.stack.loopback.queue}
     assert len(sources) == 1
-    assert all(host.stack.fib.is_local(src) for src in sources)
+    assert all(host.stack.ipv4.fib.is_local(src) for src in sources)
 
 
 def test_rfc1122_3_2_1_3_without_an_address_nothing_is_sent() -> None:
@@ -245,7 +245,7 @@ def test_rfc1122_3_2_2_7_information_requests_are_not_answered(host: Host) -> No
 def test_rfc1122_3_2_2_9_a_mask_that_leaves_no_host_is_refused(host: Host, prefix: str) -> None:
     with pytest.raises(InvalidArgument):
         host.add(prefix)
-    assert [text(item.local) for item in host.tap.addresses.items] == [OURS]
+    assert [text(item.local) for item in host.tap.ipv4.addresses.items] == [OURS]
 
 
 def test_rfc1122_3_2_2_9_an_address_mask_request_is_not_answered(host: Host) -> None:

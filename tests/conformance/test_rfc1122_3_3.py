@@ -116,7 +116,7 @@ def test_rfc1122_3_3_6_only_group_addresses_leave_in_group_frames(host: Host) ->
     assert len(frames) >= 4
     for frame in frames:
         assert frame.ip is not None
-        group = host.stack.is_broadcast(frame.ip.dst) or is_multicast(frame.ip.dst)
+        group = host.stack.ipv4.is_broadcast(frame.ip.dst) or is_multicast(frame.ip.dst)
         assert bool(frame.dst[0] & 1) == group
 
 

@@ -33,7 +33,7 @@ def too_big(
 
 
 def known(host: Host, dst: str = FAR) -> tuple[int, bool] | None:
-    found = host.stack.path_mtus.lookup(ip(dst), "tap0", ip(ROUTER))
+    found = host.stack.ipv4.fib.path_mtus.lookup(ip(dst), "tap0", ip(ROUTER))
     return None if found is None else (found.mtu, found.locked)
 
 
@@ -63,7 +63,7 @@ def test_rfc1191_3_what_follows_provokes_no_more_messages(host: Host) -> None:
     host.send(socket, FAR, payload=bytes(1253))
     assert sizes(host) == [(1276, False), (25, False)]
     # On the fast path as well, which knew the way before.
-    host.stack.udp_send(socket, bytes(1472), ip(FAR), 9, host.now)
+    host.stack.udp.send(socket, bytes(1472), ip(FAR), 9, host.now)
     assert sizes(host) == [(1276, False), (244, False)]
 
 
@@ -84,7 +84,7 @@ def test_rfc1191_3_the_estimate_does_not_grow_by_a_message(host: Host, mtu: int)
     host.wait(MINUTE_NS)
     too_big(host, socket, mtu)
     assert known(host) == (1280, False)
-    assert host.stack.path_mtus.deadline() == began + 10 * MINUTE_NS
+    assert host.stack.ipv4.fib.path_mtus.deadline() == began + 10 * MINUTE_NS
 
 
 def test_rfc1191_3_a_message_of_more_than_the_links_own_mtu_says_nothing(host: Host) -> None:
@@ -304,7 +304,7 @@ def test_a_link_that_becomes_smaller_than_the_estimate_counts(host: Host) -> Non
     socket = host.socket()
     too_big(host, socket, 1280)
     host.tap.mtu = 1000
-    host.stack.touch()
+    host.stack.generation.touch()
     host.send(socket, FAR, payload=bytes(972))
     host.send(socket, FAR, payload=bytes(973))
     assert sizes(host) == [(1000, True), (996, False), (25, False)]
@@ -329,11 +329,11 @@ def test_what_we_cannot_have_sent_teaches_nothing(host: Host, quoted: bytes) -> 
     host.socket(5000)
     host.receive(icmp_frame(3, 4, 1280, quoted, ROUTER))
     assert host.reasons() == {"icmp-error-unmatched": 1}
-    assert len(host.stack.path_mtus) == 0
+    assert len(host.stack.ipv4.fib.path_mtus) == 0
 
 
 def test_the_echo_requests_of_ping_teach_as_well(host: Host) -> None:
-    client = host.stack.echo_open(ip(FAR))
+    client = host.stack.ping.open(ip(FAR))
     message = b"\x08\0\0\0" + client.ident.to_bytes(2) + b"\0\1"
     host.receive(icmp_frame(3, 4, 1280, packet_of(1, message, OURS, FAR), ROUTER))
     assert known(host) == (1280, False)
@@ -344,7 +344,7 @@ def test_rfc1191_6_6_what_is_known_can_be_listed_and_is_bounded(host: Host) -> N
     socket = host.socket()
     for number in range(LIMIT + 10):
         too_big(host, socket, 1280, format_address(ip("192.0.2.0") + number))
-    paths = list(host.stack.path_mtus)
+    paths = list(host.stack.ipv4.fib.path_mtus)
     assert len(paths) == LIMIT
     assert paths[0] == (Path(ip("192.0.2.10"), "tap0", ip(ROUTER)), PathMtu(1280, False, host.now))
 
@@ -352,4 +352,4 @@ def test_rfc1191_6_6_what_is_known_can_be_listed_and_is_bounded(host: Host) -> N
 def test_on_the_link_itself_a_path_has_no_gateway(host: Host) -> None:
     socket = host.socket()
     too_big(host, socket, 1280, PEER)
-    assert [path for path, _ in host.stack.path_mtus] == [Path(ip(PEER), "tap0", ip(PEER))]
+    assert [path for path, _ in host.stack.ipv4.fib.path_mtus] == [Path(ip(PEER), "tap0", ip(PEER))]

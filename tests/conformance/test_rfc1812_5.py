@@ -35,7 +35,7 @@ def test_rfc1812_4_2_2_5_the_checksum_is_updated(router: Router) -> None:
 
 
 def test_rfc1812_4_2_2_7_what_is_too_large_for_the_next_link_is_fragmented(router: Router) -> None:
-    set_mtu(router.stack, router.dev("tap1"), 576)
+    set_mtu(router.stack.shared, router.dev("tap1"), 576)
     pieces = router.passed(frame(payload=bytes(1400)))
     assert len(pieces) == 3
     assert all(header_of(seen).total_length <= 576 for seen in pieces)
@@ -91,7 +91,7 @@ def test_rfc1812_5_2_7_1_communication_prohibited_is_code_13(router: Router) -> 
 
 
 def test_rfc1812_5_2_7_1_fragmentation_needed_has_the_next_hops_mtu(router: Router) -> None:
-    set_mtu(router.stack, router.dev("tap1"), 1280)
+    set_mtu(router.stack.shared, router.dev("tap1"), 1280)
     router.receive(frame(payload=bytes(1400), df=True))
     (seen,) = router.sent()
     assert (seen.icmp.type, seen.icmp.code, seen.icmp.mtu) == (3, 4, 1280)

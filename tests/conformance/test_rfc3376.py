@@ -51,10 +51,10 @@ def with_checksum(message: bytes) -> bytes:
 def test_rfc3376_2_a_socket_joins_and_leaves_a_group_on_an_interface(host: Host) -> None:
     host.link("tap1")
     socket = member(host, dev="tap1")
-    assert ip(GROUP) in host.dev("tap1").groups.filters
-    assert ip(GROUP) not in host.tap.groups.filters
+    assert ip(GROUP) in host.dev("tap1").ipv4.groups.filters
+    assert ip(GROUP) not in host.tap.ipv4.groups.filters
     leave(host, socket, dev="tap1")
-    assert ip(GROUP) not in host.dev("tap1").groups.filters
+    assert ip(GROUP) not in host.dev("tap1").ipv4.groups.filters
 
 
 def test_rfc3376_3_1_a_socket_says_which_sources_it_wants_or_does_not(host: Host) -> None:
@@ -139,7 +139,7 @@ def test_rfc3376_4_2_14_reports_go_to_224_0_0_22(host: Host) -> None:
 def test_rfc3376_5_all_hosts_are_joined_everywhere_and_never_reported(host: Host) -> None:
     host.link("tap1")
     for dev in ("tap0", "tap1", "lo"):
-        assert ip(ALL_HOSTS) in host.dev(dev).groups.filters
+        assert ip(ALL_HOSTS) in host.dev(dev).ipv4.groups.filters
     host.receive(query(), query(3, ALL_HOSTS), query(2), query(1))
     socket = member(host, ALL_HOSTS)
     leave(host, socket, ALL_HOSTS)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from smolctl.stack.reason import shown
 from smolctl.wire import arp
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, format_mac
 from tests.conformance.kit import raw
@@ -55,7 +56,7 @@ def test_rfc5227_2_1_1_a_probe_of_our_other_interface_is_no_conflict(host: Host)
     host.add("10.0.0.7/24", dad=True)
     host.receive(request("0.0.0.0", "10.0.0.7", mac=OTHER_MAC))
     host.wait(60 * SECOND_NS)
-    assert host.stack.fib.is_local(ip("10.0.0.7"))
+    assert host.stack.ipv4.fib.is_local(ip("10.0.0.7"))
 
 
 @pytest.mark.parametrize("policy", ["yield", "once", "always"])
@@ -66,16 +67,16 @@ def test_rfc5227_2_4_a_defence_is_one_broadcast_announcement(host: Host, policy:
     mine = arp.ArpPacket(arp.Op.REQUEST, OUR_MAC, ip(OURS), ZERO_MAC, ip(OURS))
     assert frames == [(BROADCAST_MAC, mine)] * (policy != "yield")
     host.poll()
-    assert host.stack.fib.is_local(ip(OURS)) == (policy == "always")
+    assert host.stack.ipv4.fib.is_local(ip(OURS)) == (policy == "always")
 
 
 def test_rfc5227_2_4_the_operator_is_told_who_it_is(host: Host) -> None:
     host.set("arp.defend", "yield")
     host.receive(request(OURS, PEER))
     (told,) = (tally.detail for tally in host.stack.ledger.reasons.values())
-    assert (told["ip"], told["mac"]) == (OURS, format_mac(PEER_MAC))
+    assert (shown(told)["ip"], shown(told)["mac"]) == (OURS, format_mac(PEER_MAC))
     host.poll()
-    (address,) = host.tap.addresses.items
+    (address,) = host.tap.ipv4.addresses.items
     assert (address.dadfailed, address.rival) == (True, PEER_MAC)
 
 

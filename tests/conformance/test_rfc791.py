@@ -3,6 +3,7 @@
 import pytest
 
 from smolctl.errors import SendRejected
+from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ipv4.output import icmp_output
 from smolctl.wire import icmpv4
 from tests.conformance.kit import again, raw
@@ -67,7 +68,13 @@ def test_rfc791_3_1_a_time_to_live_of_zero_does_not_leave(host: Host) -> None:
         host.send(socket)
     assert caught.value.code == "tx-ttl-zero"
     with pytest.raises(SendRejected):
-        icmp_output(host.stack, icmpv4.IcmpMessage(8, 0, 1, b""), ip(PEER), host.now, ttl=0)
+        icmp_output(
+            host.stack.ipv4,
+            icmpv4.IcmpMessage(8, 0, 1, b""),
+            ip(PEER),
+            host.now,
+            SendOptions(ttl=0),
+        )
     assert host.sent() == []
 
 

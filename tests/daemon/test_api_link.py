@@ -24,7 +24,7 @@ class Api:
 
     def __init__(self) -> None:
         self.stack = Stack(lambda: 0.5)
-        bring_up_loopback(self.stack)
+        bring_up_loopback(self.stack.ipv4)
         self.poller = Poller()
         self.links = Links(self.stack, self.poller, Log())
         self.engine = Engine(self.stack, self.links, self)

@@ -17,7 +17,7 @@ from smolctl.device import Device, DeviceGone, Framed
 from smolctl.stack import stack as stack_module
 from smolctl.stack.config.link import add_interface
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.link.input import frame_input
+from smolctl.stack.link.input import LinkProtocols, frame_input
 from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Trace
@@ -125,7 +125,7 @@ class Bench:
         assert isinstance(opened, Pair)
         self.device = opened
         self.interface = add_interface(
-            self.stack, "p0", "pair", Medium.ETHERNET, 1500, self.device.mac
+            self.stack.shared, "p0", "pair", Medium.ETHERNET, 1500, self.device.mac
         )
         self.links.attach(self.interface, self.device, 0)
 
@@ -205,10 +205,10 @@ def test_a_frame_that_hits_a_bug_is_logged_and_the_next_ones_live(
 ) -> None:
     receive = frame_input
 
-    def buggy(stack: Stack, interface: Interface, data: bytes, now: int) -> None:
+    def buggy(protocols: LinkProtocols, interface: Interface, data: bytes, now: int) -> None:
         if data == frame(1):
             raise IndexError("a bug")
-        receive(stack, interface, data, now)
+        receive(protocols, interface, data, now)
 
     monkeypatch.setattr(stack_module, "frame_input", buggy)
     for number in range(3):

@@ -110,10 +110,10 @@ class NoDaemon:
 
 def build() -> tuple[Engine, Stack, Interface]:
     stack = Stack(lambda: 0.5)
-    bring_up_loopback(stack)
+    bring_up_loopback(stack.ipv4)
     mac = b"\x02\x00\x00\x00\x00\x01"
-    interface = add_interface(stack, "tap0", "tap", Medium.ETHERNET, 1500, mac)
-    add_address(stack, interface, Address(OURS, 24, Scope.GLOBAL, "tap0"))
+    interface = add_interface(stack.shared, "tap0", "tap", Medium.ETHERNET, 1500, mac)
+    add_address(stack.ipv4, interface, Address(OURS, 24, Scope.GLOBAL, "tap0"))
     return Engine(stack, None, NoDaemon()), stack, interface
 
 

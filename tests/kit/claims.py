@@ -20,7 +20,7 @@ def host_with(dad: bool = True, random: float = 0.5) -> Host:
 
 
 def address_of(host: Host, local: str = OURS, dev: str = "tap0") -> Address:
-    found = host.dev(dev).addresses.find(ip(local), None)
+    found = host.dev(dev).ipv4.addresses.find(ip(local), None)
     assert found is not None
     return found
 
@@ -28,7 +28,7 @@ def address_of(host: Host, local: str = OURS, dev: str = "tap0") -> Address:
 def state(host: Host, local: str = OURS) -> str:
     address = address_of(host, local)
     assert address.tentative or not address.dadfailed
-    assert host.stack.fib.is_local(ip(local)) != address.tentative
+    assert host.stack.ipv4.fib.is_local(ip(local)) != address.tentative
     return "dadfailed" if address.dadfailed else "tentative" if address.tentative else "ours"
 
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from smolctl.stack.config import maddr as maddr_config
+from smolctl.stack.ip import membership
 from smolctl.stack.ip.groups import ANYBODY, Filter
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import igmp, ipv4
@@ -41,9 +41,9 @@ def member(
     local: str = "0.0.0.0",
 ) -> UdpSocket:
     """Return a socket that has joined a group; several may have the port."""
-    socket = host.stack.udp_open("member")
+    socket = host.stack.udp.open("member")
     socket.reuse = True
-    host.stack.udp_bind(socket, ip(local), port)
+    host.stack.udp.bind(socket, ip(local) or None, port)
     join(host, socket, group, wanted, dev=dev)
     return socket
 
@@ -51,11 +51,11 @@ def member(
 def join(
     host: Host, socket: UdpSocket, group: str = GROUP, wanted: Filter = ANYBODY, dev: str = "tap0"
 ) -> None:
-    maddr_config.join(host.stack, socket, host.dev(dev), ip(group), wanted)
+    membership.join(host.stack.ipv4, socket, host.dev(dev), ip(group), wanted)
 
 
 def leave(host: Host, socket: UdpSocket, group: str = GROUP, dev: str = "tap0") -> None:
-    maddr_config.leave(host.stack, socket, host.dev(dev), ip(group))
+    membership.leave(host.stack.ipv4, socket, host.dev(dev), ip(group))
 
 
 def group_frame(
@@ -143,5 +143,5 @@ def settled(host: Host) -> Host:
 def spoken_to(host: Host, version: int) -> Host:
     """Let a router ask in that version, which the host then speaks; nobody is a member yet."""
     host.receive(query(version))
-    assert host.tap.igmp.version(host.now) == version
+    assert host.tap.ipv4.reports.version(host.now) == version
     return host

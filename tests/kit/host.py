@@ -16,6 +16,7 @@ from smolctl.stack.neighbor.states import State
 from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.send_queue import Held
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp
 from smolctl.wire.address import (
@@ -54,7 +55,7 @@ class Host:
         self.clock = ManualClock()
         self.settings = Settings()
         self.stack = Stack(lambda: random, self.settings)
-        bring_up_loopback(self.stack)
+        bring_up_loopback(self.stack.ipv4)
         self.tap = self.link("tap0", OUR_MAC)
         for address in () if bare else addresses or (f"{OURS}/24",):
             self.add(address)
@@ -65,7 +66,7 @@ class Host:
 
     def link(self, name: str, mac: bytes = OTHER_MAC, mtu: int = 1500) -> Interface:
         """Add an Ethernet interface that is up."""
-        return add_interface(self.stack, name, "tap", Medium.ETHERNET, mtu, mac)
+        return add_interface(self.stack.shared, name, "tap", Medium.ETHERNET, mtu, mac)
 
     def dev(self, name: str) -> Interface:
         return self.stack.interface(name)
@@ -82,15 +83,15 @@ class Host:
         local, plen = parse_prefix(prefix)
         brd = None if broadcast is None else ip(broadcast)
         address = Address(local, 32 if plen is None else plen, scope, dev, brd, dad=dad)
-        add_address(self.stack, self.dev(dev), address, self.now)
+        add_address(self.stack.ipv4, self.dev(dev), address, self.now)
         return address
 
     def delete(self, local: str, dev: str = "tap0") -> list[str]:
         """Delete an address; return all that went."""
         interface = self.dev(dev)
-        address = interface.addresses.find(ip(local), None)
+        address = interface.ipv4.addresses.find(ip(local), None)
         assert address is not None
-        gone = delete_address(self.stack, interface, address, self.now)
+        gone = delete_address(self.stack.ipv4, interface, address, self.now)
         return [f"{text(item.local)}/{item.plen}" for item in gone]
 
     def route(
@@ -125,12 +126,12 @@ class Host:
             mtu_lock=mtu_lock,
             onlink=onlink,
         )
-        add_route(self.stack, route, mode)
+        add_route(self.stack.ipv4, route, mode)
         return route
 
     def set(self, key: str, value: int | str) -> None:
         """Set a knob."""
-        set_knob(self.stack, key, str(value), origin="command line")
+        set_knob(self.stack.udp, key, str(value), origin="command line")
 
     # --- the cable --------------------------------------------------------------------------------
 
@@ -175,7 +176,7 @@ class Host:
     # --- neighbors --------------------------------------------------------------------------------
 
     def cache(self, dev: str = "tap0") -> NeighborCache:
-        return self.stack.neighbors[dev]
+        return self.stack.ipv4.neighbors[dev]
 
     def neighbor(self, address: str, dev: str = "tap0") -> Neighbor | None:
         return self.cache(dev).lookup(ip(address))
@@ -197,8 +198,8 @@ class Host:
 
     def socket(self, port: int = 0, local: str = "0.0.0.0", dev: str | None = None) -> UdpSocket:
         """Open and bind a socket."""
-        socket = self.stack.udp_open("test")
-        self.stack.udp_bind(socket, ip(local), port, dev)
+        socket = self.stack.udp.open("test")
+        self.stack.udp.bind(socket, ip(local) or None, port, dev)
         return socket
 
     def send(
@@ -213,7 +214,7 @@ class Host:
         """Send a datagram and return what follows it."""
         trace = Trace()
         source = None if src is None else ip(src)
-        self.stack.udp_send(socket, payload, ip(dst), port, self.now, trace, source)
+        self.stack.udp.send_from(socket, Held(payload, ip(dst), port, source, trace), self.now)
         return trace
 
     # --- counters ---------------------------------------------------------------------------------

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 from smolctl.stack.neighbor.cache import NeighborCache
-from smolctl.stack.neighbor.entry import Action, Neighbor, Queued
+from smolctl.stack.neighbor.entry import Action, Neighbor
 from smolctl.stack.neighbor.states import Event, State
+from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.settings import Settings
 from tests.kit.clock import SECOND_NS, ManualClock
 from tests.kit.host import OTHER_MAC, PEER_MAC
+from tests.kit.packets import bare_packet
 
 IP = 0x0A000002
 PACKET = b"p" * 100
@@ -53,8 +55,8 @@ class Drive:
 
     # --- events -----------------------------------------------------------------------------------
 
-    def use(self, ip: int = IP, packet: bytes = PACKET) -> Queued:
-        queued = Queued(packet)
+    def use(self, ip: int = IP, packet: bytes = PACKET) -> Packet:
+        queued = bare_packet(packet)
         _, self.actions = self.cache.use(ip, queued, self.clock.now)
         return queued
 

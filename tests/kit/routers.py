@@ -31,7 +31,7 @@ class Router(Host):
         trace = Trace(direction=Direction.IN, began_ns=self.now)
         trace.dev = dev
         self.stack.journal.follow(trace, self.now)
-        frame_input(self.stack, self.dev(dev), frame, self.now, trace)
+        frame_input(self.stack.protocols, self.dev(dev), frame, self.now, trace)
         return trace
 
     def passed(self, frame: bytes) -> list[Seen]:

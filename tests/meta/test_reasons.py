@@ -51,27 +51,28 @@ def test_names_are_kebab_case_and_begin_with_their_layer() -> None:
 
 ACCOUNTS = {
     "record": "counts a reason",
-    "wire_fault": "records malformed bytes",
+    "malformed": "records malformed bytes",
     "settle": "notes a fate",
     "count": "counts an event",
+    "answer_error": "sends, or records why not",
     "icmp_output": "sends, or records why not",
-    "udp_output": "sends, or records why not",
-    "neighbor_output": "sends, or queues, or records why not",
+    "output": "sends, or queues, or records why not",
     "ethernet_output": "sends, or records why not",
-    "loop_back": "queues, or records why not",
     "append": "puts it into a queue that somebody reads",
+    "input": "hands it to a protocol of another layer",
+    "protocol": "hands it to the protocol of its ethertype",
+    "take": "hands its frames to frame_input",
 }
 HANDS_ON = {
-    "frame_input", "segments_input", "ip_input", "udp_input", "icmp_input", "arp_input",
-    "socket_deliver", "_echo_request", "_echo_reply", "_error_input", "fragment_input", "discard",
-    "_wait", "options_input", "options_checked", "forward_input", "_refuse", "_send_on",
-    "_link_output", "redirect_input", "_timestamp_request", "group_deliver", "igmp_input",
-    "_query_input",
+    "ip_input", "udp_input", "icmp_input", "arp_input", "socket_deliver", "_echo_request",
+    "_error_input", "fragment_input", "discard", "_wait", "options_input", "options_checked",
+    "forward_input", "_refuse", "_send_on", "_link_output", "redirect_input", "_answer",
+    "_timestamp_request", "_deliver_to_all", "igmp_input", "_query_input",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {
-    "validate", "validate_group", "_error_reason", "_no_socket", "_refused", "_unfit",
-    "_learn_asker", "send_reports",
+    "_no_socket", "_unfit", "_too_far", "_too_big", "_learn_asker", "_enqueue", "send_reports",
+    "_error_reason", "_refused", "count_segments", "expire",
 }  # fmt: skip
 
 
@@ -110,6 +111,7 @@ class Paths:
         if isinstance(node, ast.Raise | ast.Continue):
             return set()
         if isinstance(node, ast.If):
+            done = done or any(self._accounts(call) for call in calls(node.test))
             inside = self._block(node.body, done)
             if not inside and isinstance(node.test, ast.UnaryOp):
                 self._filled.add(ast.unparse(node.test.operand))
@@ -208,7 +210,8 @@ def test_a_silent_end_is_found(body: str) -> None:
     "body",
     [
         "record(a)",
-        "if a: return wire_fault(a)\nrecord(a)",
+        "if a: return malformed(a)\nrecord(a)",
+        "if settle(a): f(a)",
         "if not y:\n record(a)\n return\nfor x in y: socket_deliver(x)",
         "try: icmp_output(a)\nexcept E: return",
         "why, detail = judge()\nif why is not None: record(why)",

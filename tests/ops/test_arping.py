@@ -189,9 +189,9 @@ def test_an_address_that_nobody_could_be_asked_about_is_not_called_free(api: Api
     exchange, _ = api.start("arping.run", dst=DEAD, mode="dad", dev="tap0")
     api.host.sent()
     if how == "down":
-        set_up(api.stack, api.host.tap, False, api.clock.now)
+        set_up(api.stack.shared, api.host.tap, False, api.clock.now)
     else:
-        set_carrier(api.stack, api.host.tap, False, api.clock.now)
+        set_carrier(api.stack.shared, api.host.tap, False, api.clock.now)
     with pytest.raises(SmolctlError) as caught:
         arping(api, DEAD, mode="dad", dev="tap0")
     assert caught.value.code == ("tx-iface-down" if how == "down" else "tx-no-carrier")
@@ -222,7 +222,7 @@ def test_an_announcement_names_our_address_twice(
 
 def test_an_announcement_that_did_not_leave_is_no_success(api: Api) -> None:
     exchange, _ = api.start("arping.run", dst=OURS, mode="announce-request", count="2")
-    set_carrier(api.stack, api.host.tap, False, api.clock.now)
+    set_carrier(api.stack.shared, api.host.tap, False, api.clock.now)
     api.wait(10 * SECOND_NS)
     result = exchange.done_with
     assert (result["ok"], result["sent"], result["reason"]) == (False, 1, "tx-no-carrier")
@@ -252,12 +252,12 @@ def test_what_can_never_work_is_refused_at_once(api: Api, dst: str, args: Row, c
     with pytest.raises(SmolctlError) as caught:
         api.start("arping.run", dst=dst, **args)
     assert caught.value.code == code
-    assert api.stack.arp_clients == []
+    assert api.stack.ipv4.probe_clients == []
 
 
 def test_a_link_that_is_deleted_meanwhile_is_the_reason(api: Api) -> None:
     exchange, _ = api.start("arping.run", dst=DEAD, count="3")
-    delete_interface(api.stack, api.host.tap, api.clock.now)
+    delete_interface(api.stack.shared, api.host.tap, api.clock.now)
     api.wait(10 * SECOND_NS)
     assert exchange.done_with["reason"] == "tx-iface-down"
     assert not exchange.done_with["ok"]

@@ -161,7 +161,9 @@ def test_the_mtu_of_a_device_is_put_back() -> None:
     rows = api("batch.run", commands=[small, BAD], atomic=True)
     assert codes(rows) == ["ok", "exists"]
     assert api.cables.devices["tap0"].mtu == 1500
-    assert ip("10.0.0.1") in [item.local for item in api.stack.interface("tap0").addresses.items]
+    assert ip("10.0.0.1") in [
+        item.local for item in api.stack.interface("tap0").ipv4.addresses.items
+    ]
 
 
 def test_a_device_that_refuses_takes_all_back(monkeypatch: pytest.MonkeyPatch) -> None:

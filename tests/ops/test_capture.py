@@ -126,7 +126,7 @@ def test_a_link_may_go_meanwhile(api: Api) -> None:
     api.host.know()
     api.peer.silent = {"ping"}
     api.run("ping.run", dst=PEER, count="1")
-    delete_interface(api.stack, api.stack.interface("tap0"), api.clock.now)
+    delete_interface(api.stack.shared, api.stack.interface("tap0"), api.clock.now)
     api.wait(SECOND_NS)
     assert brief(exchange) == [("tap0", "out", True, None)]
     assert not exchange.ended

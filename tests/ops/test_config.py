@@ -71,10 +71,10 @@ def has_gateway_that_became_ours(api: Api) -> bool:
 
     In the copy it is this one from the beginning, which ``config save`` has other words for.
     """
-    for route in api.stack.fib:
+    for route in api.stack.ipv4.fib:
         for hop in route.hops if isinstance(route, Multipath) else (route,):
             near = hop.via is not None and not hop.on_link and not hop.onlink
-            if near and api.stack.fib.is_local(hop.via or 0):
+            if near and api.stack.ipv4.fib.is_local(hop.via or 0):
                 return True
     return False
 

@@ -139,20 +139,20 @@ def test_closing_ends_all_jobs() -> None:
     jobs.append(api.start("ping.run", dst=PEER)[1])
     api.engine.close(api.clock.now)
     assert all(job.ended for job in jobs)
-    assert (len(api.stack.udp), len(api.stack.echoes)) == (0, 0)
+    assert (len(api.stack.udp), len(api.stack.ping)) == (0, 0)
     assert api.engine.deadline() is None or api.stack.deadline() is not None
 
 
 def test_traffic_without_a_timer_does_not_stop_housekeeping() -> None:
     api = Api()
-    housekeeping = api.host.stack.housekeeping_ns
+    housekeeping = api.host.stack.timers.housekeeping_ns
     for _ in range(3):
         api.engine.deadline()
         api.clock.advance(SECOND_NS)
         api.host.receive(udp_frame())
         api.engine.turn(api.clock.now)
-        assert api.host.stack.housekeeping_ns > housekeeping
-        housekeeping = api.host.stack.housekeeping_ns
+        assert api.host.stack.timers.housekeeping_ns > housekeeping
+        housekeeping = api.host.stack.timers.housekeeping_ns
 
 
 def test_what_a_request_makes_due_at_once_is_done_in_the_same_turn() -> None:

@@ -57,7 +57,7 @@ class Exchange:
 
 def test_a_job_that_fails_ends_alone_and_is_logged() -> None:
     around, stack = Around(), Stack(lambda: 0.5)
-    bring_up_loopback(stack)
+    bring_up_loopback(stack.ipv4)
     engine = Engine(stack, None, around)
     broken, sound = Exchange(), Exchange()
     job = engine.request("udp.recv", {"port": "7", "wait": "1"}, broken, 1)
@@ -75,13 +75,13 @@ def test_a_job_that_fails_ends_alone_and_is_logged() -> None:
 
 def test_a_receiver_without_room_leaves_datagrams_in_the_socket() -> None:
     stack = Stack(lambda: 0.5)
-    bring_up_loopback(stack)
+    bring_up_loopback(stack.ipv4)
     engine, client = Engine(stack, None, Around()), Exchange()
     engine.request("udp.recv", {"port": "7"}, client, 1)
     client.has_room = False
-    sender = stack.udp_open()
+    sender = stack.udp.open()
     for _ in range(3):
-        stack.udp_send(sender, b"x", 0x7F000001, 7, 2)
+        stack.udp.send(sender, b"x", 0x7F000001, 7, 2)
     engine.turn(3)
     assert [event["event"] for event in client.events] == ["bound"]
     client.has_room = True

@@ -55,7 +55,7 @@ def test_a_group_is_added_and_deleted(api: Api) -> None:
         {"family": "inet", "address": "224.0.0.1"},
     ]
     api("maddr.del", address=GROUP, dev="tap0")
-    api.host.stack.udp_close(next(iter(api.stack.udp)))
+    api.host.stack.udp.close(next(iter(api.stack.udp)))
     assert api("maddr.show") == before
 
 
@@ -166,4 +166,4 @@ def test_a_member_that_went_has_left(api: Api) -> None:
     exchange, job = api.start("udp.recv", port="5000", group=GROUP, dev="tap0")
     job.cancel(api.clock.now)
     assert exchange.done_with["received"] == 0
-    assert ip(GROUP) not in api.host.tap.groups.filters
+    assert ip(GROUP) not in api.host.tap.ipv4.groups.filters

@@ -224,9 +224,9 @@ def test_a_datagram_that_was_refused_before_it_was_built(api: Api) -> None:
 def test_a_fast_flow_that_overflows_is_told(api: Api) -> None:
     seen = watch(api, "drops")
     api.start("udp.recv", port=7)[0].has_room = False
-    sender = api.stack.udp_open("test")
+    sender = api.stack.udp.open("test")
     for _ in range(5000):
-        api.stack.udp_send(sender, b"x" * 500, ip("127.0.0.1"), 7, api.clock.now)
+        api.stack.udp.send(sender, b"x" * 500, ip("127.0.0.1"), 7, api.clock.now)
         api.stack.poll(api.clock.now)
     rows = taken(seen)
     assert rows
@@ -253,7 +253,7 @@ def test_wait_and_cancel(api: Api) -> None:
     assert timed.done_with == {"events": 0, "lost": 0, "ok": False}
     job.cancel(api.clock.now)
     assert other.done_with["ok"] is True
-    assert api.stack.fib.on_change is None, "nobody listens any more"
+    assert api.stack.ipv4.fib.on_change is None, "nobody listens any more"
     api("link.set", dev="tap0", mtu="1400")
 
 
@@ -261,7 +261,7 @@ def test_wait_and_cancel(api: Api) -> None:
 def test_bad_arguments(api: Api, args: Row) -> None:
     with pytest.raises(InvalidArgument):
         api.start("monitor.run", **args)
-    assert api.stack.fib.on_change is None
+    assert api.stack.ipv4.fib.on_change is None
 
 
 def test_a_stalled_reader_is_told_what_it_lost_and_slows_nobody(api: Api) -> None:
@@ -282,9 +282,11 @@ def test_a_stalled_reader_is_told_what_it_lost_and_slows_nobody(api: Api) -> Non
 
 def test_a_link_that_goes_ends_nothing(api: Api) -> None:
     seen = watch(api)
-    add_interface(api.stack, "lo9", "loopback", api.stack.loopback.medium, 1500, None)
-    delete_interface(api.stack, api.stack.interface("lo9"), api.clock.now)
-    set_mac(api.stack, api.host.tap, PEER_MAC, api.clock.now)
+    add_interface(
+        api.stack.shared, "lo9", "loopback", api.stack.interfaces.loopback.medium, 1500, None
+    )
+    delete_interface(api.stack.shared, api.stack.interface("lo9"), api.clock.now)
+    set_mac(api.stack.shared, api.host.tap, PEER_MAC, api.clock.now)
     assert [row["event"] for row in taken(seen)] == ["link"] * 3
 
 

@@ -24,7 +24,7 @@ def learn(api: Api, mtu: int, dst: str = FAR) -> None:
     socket = api.host.socket()
     quoted = udp_packet(socket.port, 9, bytes(8), OURS, dst)
     api.arrive(icmp_frame(3, 4, mtu, quoted))
-    api.stack.udp_close(socket)
+    api.stack.udp.close(socket)
 
 
 def test_route_get_shows_what_was_learned(api: Api) -> None:
@@ -195,7 +195,7 @@ def test_a_big_ping_is_answered_and_matched(api: Api) -> None:
     exchange = api.run("ping.run", dst="127.0.0.1", count="1", size="9000")
     assert exchange.done_with["received"] == 1
     api.stack.interfaces["lo"].mtu = 1500
-    api.stack.touch()
+    api.stack.generation.touch()
     exchange = api.run("ping.run", dst="127.0.0.1", count="2", size="9000", interval="0.1")
     assert exchange.done_with["received"] == 2
     assert api.stack.ledger.events["ip.datagrams_reassembled"] == 4

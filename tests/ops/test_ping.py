@@ -298,7 +298,7 @@ def test_an_error_about_somebody_elses_ping_is_not_shown(api: Api) -> None:
 def test_a_link_that_goes_down_meanwhile_is_an_error_of_each_request(api: Api) -> None:
     exchange, _ = api.start("ping.run", dst=PEER, count="3", dev="tap0")
     api.wait(500 * MILLISECOND_NS)
-    set_up(api.stack, api.host.tap, False, api.clock.now)
+    set_up(api.stack.shared, api.host.tap, False, api.clock.now)
     api.wait(20 * SECOND_NS)
     assert [event["reason"] for event in exchange.of("error")] == ["tx-iface-down"] * 2
     assert numbers(exchange.done_with) == (3, 1, 2, 0, 2000)
@@ -307,7 +307,7 @@ def test_a_link_that_goes_down_meanwhile_is_an_error_of_each_request(api: Api) -
 def test_a_link_that_is_deleted_meanwhile_is_an_error_of_each_request(api: Api) -> None:
     exchange, _ = api.start("ping.run", dst=PEER, count="2", dev="tap0")
     api.wait(500 * MILLISECOND_NS)
-    delete_interface(api.stack, api.host.tap, api.clock.now)
+    delete_interface(api.stack.shared, api.host.tap, api.clock.now)
     api.wait(20 * SECOND_NS)
     assert [event["reason"] for event in exchange.of("error")] == ["tx-no-device"]
 
@@ -351,7 +351,7 @@ def test_what_can_never_work_is_refused_at_once(api: Api, dst: str, args: Row, c
     with pytest.raises(SmolctlError) as caught:
         api.start("ping.run", dst=dst, **args)
     assert caught.value.code == code
-    assert not api.stack.echoes
+    assert not api.stack.ping
     assert api.host.tap.outbox == []
 
 

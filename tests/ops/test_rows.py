@@ -19,8 +19,8 @@ def api() -> Api:
     api = Api()
     api.host.know()
     api.host.socket(5000)
-    api.stack.udp_connect(api.host.socket(5001), ip(PEER), 9)
-    api.stack.echo_open(1)
+    api.stack.udp.connect(api.host.socket(5001), ip(PEER), 9)
+    api.stack.ping.open(1)
     api.host.receive(udp_frame(dport=5000), udp_frame())
     api("maddr.add", address="239.1.2.9", dev="tap0")
     return api
@@ -38,21 +38,21 @@ def test_rows_are_plain_data(api: Api, op: str) -> None:
 
 @pytest.mark.parametrize("op", JOBS)
 def test_jobs_end_and_leave_nothing_behind(api: Api, op: str) -> None:
-    before = (len(api.stack.udp), len(api.stack.echoes), len(api.stack.arp_clients))
+    before = (len(api.stack.udp), len(api.stack.ping), len(api.stack.ipv4.probe_clients))
     exchange = api.run(op, **JOBS[op])
     assert isinstance(exchange.done_with["ok"], bool)
-    assert (len(api.stack.udp), len(api.stack.echoes), len(api.stack.arp_clients)) == before
+    assert (len(api.stack.udp), len(api.stack.ping), len(api.stack.ipv4.probe_clients)) == before
 
 
 @pytest.mark.parametrize("op", JOBS)
 def test_jobs_end_when_their_client_leaves(api: Api, op: str) -> None:
-    before = (len(api.stack.udp), len(api.stack.echoes), len(api.stack.arp_clients))
+    before = (len(api.stack.udp), len(api.stack.ping), len(api.stack.ipv4.probe_clients))
     exchange, job = api.start(op, **JOBS[op])
     if not exchange.ended:
         job.close(api.clock.now)
     job.close(api.clock.now)
     api.wait(60 * SECOND_NS)
-    assert (len(api.stack.udp), len(api.stack.echoes), len(api.stack.arp_clients)) == before
+    assert (len(api.stack.udp), len(api.stack.ping), len(api.stack.ipv4.probe_clients)) == before
 
 
 @pytest.mark.parametrize("op", JOBS)

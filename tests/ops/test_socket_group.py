@@ -161,7 +161,7 @@ def test_how_it_sends_to_groups(api: Api) -> None:
     assert sent(api, socket) == ("10.0.0.7", 5)
     socket.command("set", multicast_ttl=-1)
     assert sent(api, socket)[1] == 1
-    assert api.stack.udp_totals()[0] > 0
+    assert api.stack.udp.totals()[0] > 0
     socket.ask(b"x", PEER_IP)
     frame = api.wire[-1][1].ip
     assert frame is not None

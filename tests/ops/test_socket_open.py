@@ -210,7 +210,7 @@ def test_a_batch_goes_out_in_order(api: Api, socket: Socket) -> None:
 
 def test_a_way_that_is_gone_is_told_later(api: Api, socket: Socket) -> None:
     socket.ask(b"x", PEER_IP)
-    set_up(api.stack, api.stack.interfaces["tap0"], False, api.clock.now)
+    set_up(api.stack.shared, api.stack.interfaces["tap0"], False, api.clock.now)
     for _ in range(3):
         socket.write(channel.head(PEER_IP, 9) + b"y")
     assert set(socket.received()) == {"ENETUNREACH"}

@@ -133,10 +133,10 @@ def test_the_reason_of_a_wait_finds_the_packet_to_its_end(api: Api) -> None:
 
 
 def test_a_link_with_a_delay_makes_a_wait_of_its_own(api: Api) -> None:
-    set_impairment(api.stack, api.host.tap, Netem(delay_ns=20 * MILLISECOND_NS))
+    set_impairment(api.stack.shared, api.host.tap, Netem(delay_ns=20 * MILLISECOND_NS))
     api.host.know()
     exchange = trace(api)
-    api.stack.udp_send(api.host.socket(7), b"x", ip(PEER), 9, api.clock.now)
+    api.stack.udp.send(api.host.socket(7), b"x", ip(PEER), 9, api.clock.now)
     api.wait(SECOND_NS)
     first, second = brief(exchange)[:2]
     assert first[3].endswith("lab-delay")
@@ -176,7 +176,7 @@ def test_the_fast_path_is_back_when_the_last_reader_has_left(api: Api) -> None:
 
     def flows() -> int:
         api.arrive(udp_frame())
-        api.stack.udp_send(socket, b"x", ip(PEER), 9, api.clock.now)
+        api.stack.udp.send(socket, b"x", ip(PEER), 9, api.clock.now)
         rows = api("stats.show", all=True)
         return sum(row["value"] for row in rows if row["name"] == "flows_known")
 
@@ -231,7 +231,7 @@ def test_a_slow_reader_loses_the_oldest_and_is_told_where(api: Api) -> None:
 
 def test_one_that_began_before_the_trace_is_told_when_it_ends(api: Api) -> None:
     heard: list[Trace] = []
-    api.stack.udp_send(api.host.socket(7), b"x", ip(DEAD), 9, api.clock.now)
+    api.stack.udp.send(api.host.socket(7), b"x", ip(DEAD), 9, api.clock.now)
     exchange = trace(api, filter="udp")
     api.stack.watch(heard.append, everything=False)
     api.arrive(reply(DEAD))

@@ -249,7 +249,7 @@ def test_a_link_that_goes_while_it_runs_is_the_reason(api: Api, way: Way) -> Non
     way.mute |= {1, 2, 3, 4}
     exchange, _ = api.start("traceroute.run", dst=FAR, at_once="1", wait="1", max_hops="1")
     api.wait(SECOND_NS // 2)
-    set_carrier(api.stack, api.host.tap, False, api.clock.now)
+    set_carrier(api.stack.shared, api.host.tap, False, api.clock.now)
     api.wait(4 * SECOND_NS)
     assert exchange.done_with["reason"] == "tx-no-carrier"
 
@@ -323,4 +323,4 @@ def test_bad_values_are_refused(api: Api, args: Row, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         trace(api, **args)
     assert not list(api.stack.udp)
-    assert not api.stack.echoes
+    assert not api.stack.ping

@@ -198,7 +198,7 @@ def test_an_echo_that_cannot_be_sent_is_told(api: Api) -> None:
 def test_an_echo_survives_that_its_link_is_deleted(api: Api, quiet: bool) -> None:
     exchange, _ = listen(api, "udp.echo", dev="tap0", quiet=quiet)
     api.host.receive(udp_frame())
-    delete_interface(api.stack, api.host.tap, api.clock.now)
+    delete_interface(api.stack.shared, api.host.tap, api.clock.now)
     api.wait(SECOND_NS)
     assert exchange.error is None
     reasons = [event["reason"] for event in exchange.of("failed")]

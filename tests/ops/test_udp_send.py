@@ -180,7 +180,7 @@ def test_an_icmp_error_is_waited_for_a_tenth_of_a_second(
 
 def test_a_datagram_that_is_lost_on_the_way_out_fails(api: Api) -> None:
     api.host.know()
-    set_carrier(api.stack, api.host.tap, False, api.clock.now)
+    set_carrier(api.stack.shared, api.host.tap, False, api.clock.now)
     (event,) = send(api).of("failed")
     assert event["reason"] == "tx-no-carrier"
 

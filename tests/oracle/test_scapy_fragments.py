@@ -29,7 +29,7 @@ def test_what_scapy_cuts_is_put_together(size: int, units: int, seed: int) -> No
     for part in parts:
         host.receive(frame_of(bytes(part)))
     assert payload_of(socket) == payload
-    assert len(host.stack.reassembly) == 0
+    assert len(host.stack.ipv4.reassembly) == 0
 
 
 def test_scapys_echo_request_is_answered() -> None:

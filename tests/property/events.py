@@ -7,16 +7,17 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from smolctl.errors import StackError
-from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.config.addr import delete_address
 from smolctl.stack.config.link import delete_interface, set_mac, set_mtu
 from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.interface import Interface, Medium
+from smolctl.stack.ip import membership
 from smolctl.stack.ip.groups import ANYBODY
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.link.outbox import frames_of
-from smolctl.stack.neighbor.output import perform
+from smolctl.stack.reason import shown
 from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.send_queue import Held
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.address import format_address
 from smolctl.wire.fault import WireFault
@@ -142,7 +143,7 @@ class Player:
 
     def _forget(self) -> None:
         if self._layered:
-            self.stack.touch()
+            self.stack.generation.touch()
 
     def _send(self, event: Send) -> None:
         sockets = self.world.sockets
@@ -153,14 +154,19 @@ class Player:
             payloads.append(event.payload[1:])
             if not (self._layered or self._followed):
                 number = fast_udp.udp_send_many(
-                    self.stack, socket, payloads, dst, event.port, self.host.now, src
+                    self.stack.generation.number,
+                    socket,
+                    payloads,
+                    fast_udp.Destination(dst, event.port, src),
+                    self.host.now,
                 )
                 del payloads[:number]
         for payload in payloads:
             self._forget()
             trace = self.make_trace() if self._followed else None
             with suppress(StackError):
-                self.stack.udp_send(socket, payload, dst, event.port, self.host.now, trace, src)
+                item = Held(payload, dst, event.port, src, trace)
+                self.stack.udp.send_from(socket, item, self.host.now)
 
     def make_trace(self) -> Trace:
         self.traces.append(Trace())
@@ -230,11 +236,11 @@ class Player:
 
     def _address(self, _dev: str, number: int) -> None:
         address, dev = ADDRESSES[number % len(ADDRESSES)]
-        known = self.host.dev(dev).addresses.find(ip(address.partition("/")[0]), None)
+        known = self.host.dev(dev).ipv4.addresses.find(ip(address.partition("/")[0]), None)
         if known is None:
             self.host.add(address, dev)
         elif number >= 50:
-            delete_address(self.stack, self.host.dev(dev), known, self.host.now)
+            delete_address(self.stack.ipv4, self.host.dev(dev), known, self.host.now)
 
     def _route(self, _dev: str, number: int) -> None:
         self.host.route(**ROUTES[number % len(ROUTES)])
@@ -245,29 +251,29 @@ class Player:
 
     def _flush(self, dev: str, number: int) -> None:
         actions = self.host.cache(dev).flush(keep_permanent=number % 2 > 0)
-        perform(self.stack, self.host.dev(dev), actions, self.host.now)
+        self.stack.ipv4.neighbors.perform(self.host.dev(dev), actions, self.host.now)
 
     def _mtu(self, dev: str, number: int) -> None:
         interface = self.host.dev("lo" if number % 5 == 0 else dev)
-        set_mtu(self.stack, interface, 68 + number * 20)
+        set_mtu(self.stack.shared, interface, 68 + number * 20)
 
     def _pmtudisc(self, _dev: str, number: int) -> None:
         sockets = self.world.sockets
         sockets[number % len(sockets)].pmtudisc = Pmtudisc(number % 4)
-        self.stack.touch()
+        self.stack.generation.touch()
 
     def _mac(self, dev: str, number: int) -> None:
         mac = b"\2\0\0\0\1" + bytes([number % 2])
-        set_mac(self.stack, self.host.dev(dev), mac, self.host.now)
+        set_mac(self.stack.shared, self.host.dev(dev), mac, self.host.now)
 
     def _rebind(self, dev: str, number: int) -> None:
         """Close a socket and open another in its place."""
         sockets = self.world.sockets
         index = number % len(sockets)
-        self.stack.udp_close(sockets[index])
-        sockets[index] = self.stack.udp_open()
+        self.stack.udp.close(sockets[index])
+        sockets[index] = self.stack.udp.open()
         sockets[index].reuse = number % 2 > 0
-        self.stack.udp_bind(sockets[index], 0, 7 + number % 3, dev if number > 50 else None)
+        self.stack.udp.bind(sockets[index], None, 7 + number % 3, dev if number > 50 else None)
 
     def _join(self, dev: str, number: int) -> None:
         """Have a socket join a group, want something else of it, or leave it."""
@@ -276,13 +282,13 @@ class Player:
         socket.multicast_loop = number % 5 > 0
         wanted = (ANYBODY, ANYBODY, only("10.0.0.2"), but("10.0.0.2"))[number // 10 % 4]
         if number < 80:
-            maddr_config.join(self.stack, socket, interface, group, wanted)
+            membership.join(self.stack.ipv4, socket, interface, group, wanted)
         else:
-            maddr_config.leave(self.stack, socket, interface, group)
+            membership.leave(self.stack.ipv4, socket, interface, group)
 
     def _delete(self, dev: str, number: int) -> None:
         if number >= 90:
-            delete_interface(self.stack, self.host.dev(dev), self.host.now)
+            delete_interface(self.stack.shared, self.host.dev(dev), self.host.now)
 
 
 # --- what can be seen -----------------------------------------------------------------------------
@@ -303,15 +309,19 @@ def snapshot(world: World) -> dict[str, Any]:
         "sockets": [socket_state(socket) for socket in world.sockets],
         "clients": (list(world.client.replies), list(world.arping.answers)),
         "reasons": {
-            (reason.name, dev): (tally.count, tally.last_ns, tally.detail)
+            (reason.name, dev): (tally.count, tally.last_ns, shown(tally.detail))
             for (reason, dev), tally in stack.ledger.reasons.items()
         },
         "events": dict(stack.ledger.events),
-        "neighbors": {name: neighbors(world, name) for name in stack.neighbors},
+        "neighbors": {name: neighbors(world, name) for name in stack.ipv4.neighbors},
         "claims": {name: claims(link) for name, link in stack.interfaces.items()},
-        "paths": list(stack.path_mtus),
+        "paths": list(stack.ipv4.fib.path_mtus),
         "groups": {
-            name: (link.groups.filters, link.igmp.due_ns, link.igmp.version(world.host.now))
+            name: (
+                link.ipv4.groups.filters,
+                link.ipv4.reports.due_ns,
+                link.ipv4.reports.version(world.host.now),
+            )
             for name, link in stack.interfaces.items()
         },
         "deadline": stack.deadline(),
@@ -330,9 +340,9 @@ def claims(link: Interface) -> list[tuple[object, ...]]:
     """Return the addresses of a link, and what is remembered of their tests and conflicts."""
     shown: list[tuple[object, ...]] = [
         (claim.address.local, claim.phase, claim.due_ns, claim.sent, claim.rival, claim.defended_ns)
-        for claim in link.claims
+        for claim in link.ipv4.claims
     ]
-    return shown + [(item.local, item.tentative, item.rival) for item in link.addresses.items]
+    return shown + [(item.local, item.tentative, item.rival) for item in link.ipv4.addresses.items]
 
 
 def neighbors(world: World, dev: str) -> list[tuple[object, ...]]:
@@ -344,7 +354,7 @@ def neighbors(world: World, dev: str) -> list[tuple[object, ...]]:
             entry.probes,
             entry.timer_ns,
             (entry.created_ns, entry.updated_ns, entry.used_ns, entry.confirmed_ns),
-            [queued.packet for queued in entry.queue],
+            [queued.data for queued in entry.queue],
         )
-        for entry in world.stack.neighbors[dev]
+        for entry in world.stack.ipv4.neighbors[dev]
     ]

@@ -10,7 +10,8 @@ from smolctl.stack.interface import OUTBOX_LIMIT
 from smolctl.stack.ip.icmp_rate_limit import PEERS_LIMIT
 from smolctl.stack.ready import REPLY_QUEUE_LIMIT
 from smolctl.stack.stack import Stack
-from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, ERROR_QUEUE_LIMIT
+from smolctl.stack.transport.socket_base import ERROR_QUEUE_LIMIT
+from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD
 from smolctl.wire import udp
 from smolctl.wire.address import format_address
 from tests.kit.host import (
@@ -38,11 +39,13 @@ UNRES_QLEN = 256
 
 
 def check_bounds(stack: Stack) -> None:
-    assert len(stack.loop) <= OUTBOX_LIMIT
-    assert len(stack.woken) <= len(stack.udp) + len(stack.echoes) + len(stack.arp_clients)
-    assert len(stack.icmp_limiter._peers) <= PEERS_LIMIT
-    assert len(stack.reassembly) <= stack.settings["ip.frag_max_datagrams"]
-    assert stack.reassembly.cost <= stack.settings["ip.frag_high_thresh"]
+    assert len(stack.loopback.queue) <= OUTBOX_LIMIT
+    assert len(stack.ready.waiters) <= len(stack.udp) + len(stack.ping) + len(
+        stack.ipv4.probe_clients
+    )
+    assert len(stack.ipv4.icmp_limiter._peers) <= PEERS_LIMIT
+    assert len(stack.ipv4.reassembly) <= stack.settings["ip.frag_max_datagrams"]
+    assert stack.ipv4.reassembly.cost <= stack.settings["ip.frag_high_thresh"]
     for link in stack.interfaces.values():
         assert len(link.outbox) <= OUTBOX_LIMIT
         assert len(link.flows) <= fast_udp.FLOWS_LIMIT
@@ -52,17 +55,17 @@ def check_bounds(stack: Stack) -> None:
         payload = sum(len(datagram[0]) for datagram in socket.queue)
         assert socket.queue_bytes == payload + len(socket.queue) * DATAGRAM_OVERHEAD
         assert len(socket.errors) <= ERROR_QUEUE_LIMIT
-        assert (socket in stack.blocked) == (socket.held is not None)
+        assert (socket in stack.udp.blocked) == (socket.held is not None)
         if socket.held is not None:
             assert socket.held.items
             assert socket.held.bytes == sum(item.size for item in socket.held.items)
             assert len(socket.held.items) == 1 or socket.held.bytes <= socket.sndbuf
         assert len(socket.flows) <= fast_udp.FLOWS_LIMIT
-    for cache in stack.neighbors.values():
+    for cache in stack.ipv4.neighbors.values():
         assert len(cache._timers) <= 65 + 4 * max(len(cache.entries), 16)
         for entry in cache:
             assert len(entry.queue) <= UNRES_QLEN
-    for client in stack.echoes.values():
+    for client in stack.ping.values():
         assert len(client.replies) <= REPLY_QUEUE_LIMIT
         assert len(client.errors) <= ERROR_QUEUE_LIMIT
 
@@ -86,14 +89,14 @@ def to_a_device_that_takes_nothing(host: Host) -> int:
     host.know()
     socket = host.socket()
     for _ in range(FLOOD):
-        host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(PEER), 9, host.now)
     return len(host.tap.outbox)
 
 
 def to_a_neighbor_that_does_not_answer(host: Host) -> int:
     socket = host.socket()
     for _ in range(FLOOD):
-        host.stack.udp_send(socket, b"x", ip(DEAD), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(DEAD), 9, host.now)
     entry = host.neighbor(DEAD)
     assert entry is not None
     return len(entry.queue)
@@ -102,7 +105,7 @@ def to_a_neighbor_that_does_not_answer(host: Host) -> int:
 def to_as_many_neighbors(host: Host) -> int:
     socket = host.socket()
     for number in range(2, 2 + FLOOD):
-        host.stack.udp_send(socket, b"x", ip(address(number)), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(address(number)), 9, host.now)
     return len(host.cache().entries)
 
 
@@ -115,8 +118,8 @@ def by_as_many_askers(host: Host) -> int:
 def to_ourselves_and_nobody_polls(host: Host) -> int:
     socket = host.socket()
     for _ in range(FLOOD):
-        host.stack.udp_send(socket, b"x", ip(OURS), 9, host.now)
-    return len(host.stack.loop)
+        host.stack.udp.send(socket, b"x", ip(OURS), 9, host.now)
+    return len(host.stack.loopback.queue)
 
 
 def to_a_reader_that_sleeps(host: Host) -> int:
@@ -149,7 +152,7 @@ def to_as_many_ports(host: Host) -> int:
     socket = host.socket()
     for port in range(1, FLOOD):
         host.sent()
-        host.stack.udp_send(socket, b"x", ip(PEER), port, host.now)
+        host.stack.udp.send(socket, b"x", ip(PEER), port, host.now)
     return len(socket.flows)
 
 

@@ -4,12 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smolctl.stack import stack as stack_module
 from smolctl.stack.config.link import set_carrier
 from smolctl.stack.fastpath import forward as fast_forward
 from smolctl.stack.fastpath import udp as fast_udp
+from smolctl.stack.link import loopback
 from smolctl.stack.link import output as link_output
-from smolctl.stack.link.offload_input import segments_input
 from smolctl.stack.neighbor.states import State
 from smolctl.wire import ipv4, udp
 from smolctl.wire.offload import virtio
@@ -136,7 +135,7 @@ def compare(
 ) -> None:
     """Play the same with and without the fast path; nothing that can be seen may differ."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (fast_udp, fast_forward, link_output, stack_module):
+        for module in (fast_udp, fast_forward, link_output, loopback):
             patch.setattr(module, "OUTBOX_LIMIT", outbox_limit)
         quick = Player(config, headroom=headroom)
         layered = Player(config, layered=True, headroom=reference_headroom)
@@ -187,11 +186,11 @@ def test_known_flows_do_not_reach_the_layered_path() -> None:
     assert flow.head == b""
     host.receive(udp_frame())
     assert flow.head == udp_frame()[:18]
-    host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
+    host.stack.udp.send(socket, b"x", ip(PEER), 9, host.now)
     (way,) = socket.flows.values()
     assert isinstance(way, fast_udp.EthernetFlow)
     before = way.headers
-    host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
+    host.stack.udp.send(socket, b"x", ip(PEER), 9, host.now)
     assert before is None
     assert way.headers is not None
     assert way.headers.macs[0] == PEER_MAC
@@ -207,7 +206,9 @@ def test_a_super_packet_of_a_known_flow_is_cut_without_building_frames() -> None
 
     host.receive(super_packet(b"onlyfour"))  # nothing is known yet
     assert host.tap.flows
-    count = segments_input(host.stack, host.tap, super_packet(b"onlyfo"), host.now)
+    count = fast_udp.segments_input(
+        host.stack.generation.number, host.tap, super_packet(b"onlyfo"), host.now
+    )
     assert count == 2
     payloads = [datagram[0] for datagram in socket.receive_all()]
     assert payloads == [b"only", b"four", b"only", b"fo"]
@@ -228,13 +229,13 @@ def test_a_flow_to_ourselves_is_delivered_at_once() -> None:
     host = Host()
     sender, receiver = host.socket(), host.socket(7)
     for number in range(3):
-        host.stack.udp_send(sender, b"x", ip(OURS), 7, host.now)
+        host.stack.udp.send(sender, b"x", ip(OURS), 7, host.now)
         assert len(receiver.queue) == number
         host.poll()
         assert len(receiver.queue) == number + 1
         if number == 0:
             break
-    host.stack.udp_send(sender, b"x", ip(OURS), 7, host.now)
+    host.stack.udp.send(sender, b"x", ip(OURS), 7, host.now)
     assert len(receiver.queue) == 2
 
 
@@ -242,9 +243,9 @@ def test_nothing_is_remembered_of_a_link_without_carrier() -> None:
     host = Host()
     host.know(state=State.PERMANENT)
     socket = host.socket(7)
-    set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack.shared, host.tap, False, host.now)
     for number in (1, 2, 3):
-        host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(PEER), 9, host.now)
         assert host.reasons() == {"tx-no-carrier": number}
     assert host.tap.outbox == []
 
@@ -254,4 +255,4 @@ def test_nothing_is_remembered_of_what_comes_round_the_loopback() -> None:
     host.socket(7)
     host.send(host.socket(), "127.0.0.1", 7)
     host.poll()
-    assert host.stack.loopback.flows == {}
+    assert host.stack.interfaces.loopback.flows == {}

@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 
 from smolctl.stack.config.link import set_mtu
 from smolctl.stack.ip.reassembly import Complete, Fragment, Reassembly
-from smolctl.stack.packet import Cast
 from smolctl.stack.sysctl.settings import Settings
-from smolctl.stack.trace.trace import Direction, Fate, Trace
+from smolctl.stack.trace.trace import Fate
 from smolctl.wire import ipv4
 from tests.kit.host import frame_of, packet_of
+from tests.kit.packets import ip_packet
 from tests.kit.routers import FAR, NEAR, Router
 from tests.property.events import Event, Receive, histories
 from tests.property.test_law import obey
@@ -105,7 +105,7 @@ def test_all_but_time_to_live_and_checksum_are_as_they_came(packet: bytes) -> No
 @given(sound, st.integers(68, 1500))
 def test_what_is_cut_can_be_put_together_and_fits(packet: bytes, mtu: int) -> None:
     router, header = Router(), parsed(packet)
-    set_mtu(router.stack, router.dev("tap1"), mtu)
+    set_mtu(router.stack.shared, router.dev("tap1"), mtu)
     trace = router.follow(frame_of(packet))
     left = [frame[14:] for frame in router.take("tap1")]
     if header.df and len(packet) > mtu:
@@ -133,8 +133,6 @@ def joined(pieces: list[bytes]) -> bytes:
     """Return the datagram that the receiver makes of fragments."""
     reassembly = Reassembly(Settings())
     for piece in pieces:
-        *_, outcome = reassembly.add(
-            Fragment(piece, parsed(piece), Trace(direction=Direction.IN), "tap0", Cast.HOST), 0
-        )
+        *_, outcome = reassembly.add(Fragment(ip_packet(piece)), 0)
     assert isinstance(outcome, Complete)
-    return outcome.packet
+    return outcome.data

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smolctl.stack.ip.reassembly import Complete, Fragment, Reassembly
-from smolctl.stack.packet import Cast
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire import ipv4, udp
 from smolctl.wire.fragment import fragments as cut_into
 from tests.kit.host import DEAD, OURS, PEER, Host, frame_of, ip, packet_of
+from tests.kit.packets import ip_packet
 from tests.stack.reason.provokers import fresh
 
 ENDS = (Fate.ABSORBED, Fate.DROPPED)
@@ -91,11 +91,11 @@ def test_every_fragment_has_exactly_one_fate(
         bytes_ = frame(cut)
         fragments += bytes_[20:22] != b"\0\0"
         host.receive(bytes_)
-        assert len(host.stack.reassembly) <= number
-        assert host.stack.reassembly.cost <= memory
+        assert len(host.stack.ipv4.reassembly) <= number
+        assert host.stack.ipv4.reassembly.cost <= memory
         host.wait(cut.wait_ms * 1_000_000)
     host.wait(2_000_000_000)
-    assert (len(host.stack.reassembly), host.stack.reassembly.cost) == (0, 0)
+    assert (len(host.stack.ipv4.reassembly), host.stack.ipv4.reassembly.cost) == (0, 0)
     assert host.stack.deadline() is None
     check(heard, fragments)
     # What was delivered is what was sent, or its checksum has let it pass by chance.
@@ -128,7 +128,7 @@ def test_no_fragment_raises(tails: list[bytes]) -> None:
             frame_of(packet_of(tail[3], tail[4:], mf=mf, offset=offset * 8, ident=tail[2] & 3))
         )
     host.wait(60_000_000_000)
-    assert len(host.stack.reassembly) == 0
+    assert len(host.stack.ipv4.reassembly) == 0
 
 
 mtus = st.one_of(st.integers(68, 120), st.integers(68, 1500))
@@ -153,11 +153,9 @@ def test_what_is_cut_at_any_mtus_is_put_together_as_it_was(
         return
     table, outcome = Reassembly(Settings()), None
     for packet in data.draw(st.permutations(packets)):
-        header = ipv4.parse(packet)
-        assert isinstance(header, ipv4.Ipv4Header)
-        *_, outcome = table.add(Fragment(packet, header, Trace(), "tap0", Cast.HOST), 0)
+        *_, outcome = table.add(Fragment(ip_packet(packet)), 0)
     assert isinstance(outcome, Complete)
-    assert outcome.packet == whole
+    assert outcome.data == whole
 
 
 # --- fuzzed fragments by the hundred thousand -----------------------------------------------------
@@ -202,7 +200,7 @@ class Fuzz:
         frame = self.due.pop() if self.due and self.chance.random() < 0.7 else self._piece()
         self.came += 1
         self.host.receive(frame)
-        table = self.host.stack.reassembly
+        table = self.host.stack.ipv4.reassembly
         assert len(table) <= self.number
         assert table.cost <= self.memory
         if self.chance.random() < 0.01:
@@ -243,7 +241,7 @@ def test_a_hundred_thousand_fuzzed_fragments(seed: int) -> None:
     for _ in range(FUZZED):
         fuzz.come()
     fuzz.host.wait(2_000_000_000)
-    table = fuzz.host.stack.reassembly
+    table = fuzz.host.stack.ipv4.reassembly
     assert (len(table), table.cost) == (0, 0)
     frames = [trace for trace in fuzz.ends if trace.direction == "in" and trace.linked]
     assert len(frames) == fuzz.came == FUZZED

@@ -5,6 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smolctl.stack.packet import Packet
 from smolctl.stack.reason import FRAG_PENDING, Kind
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Trace
@@ -44,8 +45,10 @@ def test_no_bytes_raise(config: Config, arriving: list[tuple[str, bytes]], wait_
 def test_no_bytes_raise_on_a_loopback(config: Config, arriving: list[bytes]) -> None:
     stack = World(config).stack
     for number, frame in enumerate(arriving):
-        packet = frame[ethernet.HEADER_LEN :] if number % 2 else frame
-        stack.loop_back(stack.interface(("lo", *DEVS)[number % 3]), packet, Trace(), 1)
+        data = frame[ethernet.HEADER_LEN :] if number % 2 else frame
+        out = stack.interface(("lo", *DEVS)[number % 3])
+        packet = Packet(data, out, 1, Trace(), stack.shared.recorder)
+        stack.loopback.output(packet, ethernet.EtherType.IPV4)
         stack.poll(1)
 
 

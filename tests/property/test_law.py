@@ -4,7 +4,7 @@ All packets are listened to, from the first to the last; and that they are chang
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,7 +67,7 @@ class Counting(Trace):
         fate: Fate,
         now: int,
         reason: Reason | None = None,
-        detail: dict[str, object] | None = None,
+        detail: Mapping[str, object] | None = None,
     ) -> None:
         self.called.append(fate)
         super().settle(fate, now, reason, detail)
@@ -106,6 +106,9 @@ class Watcher(Player):
     def __init__(self, config: Config, *, followed: bool = False, headroom: int = 0) -> None:
         super().__init__(config, followed=followed, headroom=headroom)
         self.journal = self.stack.journal = Witness()
+        recorder = self.stack.shared.recorder
+        recorder.journal = self.journal
+        recorder.begin, recorder.follow = self.journal.begin, self.journal.follow
         self.stack.watch(self._changed, everything=True)
         self.ends: dict[Trace, Fate] = {}
         self.waits: Counter[Trace] = Counter()
@@ -136,7 +139,7 @@ class Watcher(Player):
         super()._send(event)
 
     def _impair(self, dev: str, number: int) -> None:
-        set_impairment(self.stack, self.host.dev(dev), NETEMS[number])
+        set_impairment(self.stack.shared, self.host.dev(dev), NETEMS[number])
 
     def check(self) -> None:
         """Every packet either has its fate or still waits somewhere; nothing is both."""
@@ -182,15 +185,15 @@ FATES = {Kind.DROP: Fate.DROPPED, Kind.REJECT: Fate.REJECTED, Kind.WAIT: Fate.WA
 
 def held(stack: Stack) -> Iterator[Trace]:
     """Yield the packets that wait: for a neighbor or the device, on a bad link, or to come in."""
-    yield from (trace for _, _, trace in stack.loop)
-    for datagram in stack.reassembly._open.values():
-        yield from (fragment.trace for fragment in datagram.fragments)
-    for socket in stack.blocked:
+    yield from (packet.trace for packet, _ in stack.loopback.queue)
+    for datagram in stack.ipv4.reassembly._open.values():
+        yield from (fragment.packet.trace for fragment in datagram.fragments)
+    for socket in stack.udp.blocked:
         assert socket.held is not None
-        yield from (item.trace for item in socket.held.items)
+        yield from (item.followed for item in socket.held.items)
     for link in stack.interfaces.values():
-        yield from (delayed.trace for _, _, delayed in link.proxies.queue)
-    for cache in stack.neighbors.values():
+        yield from (delayed.trace for _, _, delayed in link.ipv4.proxies.queue)
+    for cache in stack.ipv4.neighbors.values():
         yield from (queued.trace for entry in cache for queued in entry.queue)
     for link in stack.interfaces.values():
         yield from (item.trace for item in link.outbox if isinstance(item, TracedFrame))
@@ -211,10 +214,10 @@ def obey(config: Config, history: list[Event], *, followed: bool, headroom: int 
                 player.host.dev(dev).outbox, items = [], player.host.dev(dev).outbox
                 player.stack.transmitted(player.host.dev(dev), traced(items), player.host.now)
     player.check()
-    for socket in list(player.stack.blocked):  # some policies let it wait as long as it lives
-        player.stack.udp_close(socket)
-    for socket in list(player.stack.blocked):  # a route may be waited for for ever
-        player.stack.udp_close(socket)
+    for socket in list(player.stack.udp.blocked):  # some policies let it wait as long as it lives
+        player.stack.udp.close(socket)
+    for socket in list(player.stack.udp.blocked):  # a route may be waited for for ever
+        player.stack.udp.close(socket)
     player.check()
     player.check_counters()
     for trace in player.journal.begun:

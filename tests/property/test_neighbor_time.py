@@ -13,12 +13,13 @@ from smolctl.stack.neighbor.entry import (
     GiveUp,
     Overflow,
     Purged,
-    Queued,
     SendProbe,
     Transmit,
 )
 from smolctl.stack.neighbor.states import State
+from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.settings import Settings
+from tests.kit.packets import bare_packet
 
 MACS = [b"\2\0\0\0\0\1", b"\2\0\0\0\0\2"]
 TIMED = {State.INCOMPLETE, State.REACHABLE, State.DELAY, State.PROBE}
@@ -65,7 +66,7 @@ class Run:
             self.settings.set(key, str(value), origin="command line")
         self.cache = NeighborCache(self.settings, lambda: random)
         self.now = 1_000_000_007
-        self.packets: list[Queued] = []
+        self.packets: list[Packet] = []
         self.ends: Counter[int] = Counter()
 
     def do(self, step: Step) -> None:
@@ -94,7 +95,7 @@ class Run:
             self.note(cache.expire(self.now))
 
     def use(self, ip: int, packet: bytes) -> None:
-        queued = Queued(packet)
+        queued = bare_packet(packet)
         try:
             _, actions = self.cache.use(ip, queued, self.now)
         except NoBuffers:
@@ -145,7 +146,7 @@ class Run:
             assert entry.timer_ns is None or (due is not None and due <= entry.timer_ns)
             assert not entry.queue or entry.state is State.INCOMPLETE
             assert len(entry.queue) <= settings["neigh.unres_qlen"]
-            assert entry.queue_bytes == sum(len(queued.packet) for queued in entry.queue)
+            assert entry.queue_bytes == sum(len(queued.data) for queued in entry.queue)
             if len(entry.queue) > 1:
                 assert entry.queue_bytes <= settings["neigh.unres_qlen_bytes"]
         waiting = Counter(id(queued) for entry in cache for queued in entry.queue)

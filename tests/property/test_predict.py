@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from smolctl.errors import StackError
 from smolctl.stack.explain import verdict
 from smolctl.stack.explain.predict import Question, predict
+from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.link.input import frame_input
 from smolctl.stack.trace.trace import Direction, Trace
+from smolctl.stack.transport.send_queue import Held
 from smolctl.wire import icmpv4
 from tests.kit.host import ip
 from tests.property.events import Event, Player, histories, snapshot
@@ -33,7 +35,7 @@ def run_out(world: World, act: Any) -> None:
     with suppress(StackError):
         act()
     for _ in range(100):  # an echo socket may talk to itself without end
-        world.stack.loop_input(world.host.now)
+        world.stack.loopback.input(world.host.now)
     for dev in DEVS:
         if dev in world.stack.interfaces:
             world.host.sent(dev)
@@ -80,7 +82,7 @@ def test_a_datagram_fares_as_predicted(
     question = Question("udp", src, ip(dst), socket.port, dport, size, socket.dev, tos=tos)
     trace, real = foretold(world, question), Trace()
     socket.tos = socket.tos if tos is None else tos
-    world.stack.touch()
+    world.stack.generation.touch()
     source = None if src == socket.local else src
     twins = [other for other in world.stack.udp.at_port(socket.port) if other is not socket]
     if any(other.local in (socket.local, src) for other in twins):
@@ -88,7 +90,9 @@ def test_a_datagram_fares_as_predicted(
     now = world.host.now
     run_out(
         world,
-        lambda: world.stack.udp_send(socket, bytes(size), ip(dst), dport, now, real, source),
+        lambda: world.stack.udp.send_from(
+            socket, Held(bytes(size), ip(dst), dport, source, real), now
+        ),
     )
     assert outcome(trace) == outcome(real)
 
@@ -112,15 +116,10 @@ def test_an_echo_request_fares_as_predicted(
     source = None if src is None else ip(src)
     question = Question("icmp", source, ip(dst), size=size, dev=dev, tos=tos)
     trace, real = foretold(world, question), Trace()
-    client = world.stack.echo_open(ip(dst))
+    client = world.stack.ping.open(ip(dst))
     message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(size))
-    now = world.host.now
-    run_out(
-        world,
-        lambda: icmp_output(
-            world.stack, message, ip(dst), now, src=source, dev=dev, tos=tos or 0, trace=real
-        ),
-    )
+    now, how = world.host.now, SendOptions(source, dev, tos=tos or 0)
+    run_out(world, lambda: icmp_output(world.stack.ipv4, message, ip(dst), now, how, real))
     assert outcome(trace) == outcome(real)
 
 
@@ -146,7 +145,9 @@ def fares_as_predicted(
     real.dev = dev
     run_out(
         world,
-        lambda: frame_input(world.stack, world.host.dev(dev), frame, world.host.now, real),
+        lambda: frame_input(
+            world.stack.protocols, world.host.dev(dev), frame, world.host.now, real
+        ),
     )
     assert outcome(trace) == outcome(real)
 

@@ -68,7 +68,7 @@ def dump(api: Api) -> dict[str, Any]:
     """Return the whole configuration of a stack, and who has something open on it."""
     stack = api.stack
     return {
-        "fib": [(r.table, r.prefix, r.plen, r.on_link, *r.identity()) for r in stack.fib],
+        "fib": [(r.table, r.prefix, r.plen, r.on_link, *r.identity()) for r in stack.ipv4.fib],
         "links": {
             link.name: (link.index, link.up, link.carrier, link.mtu, link.mac)
             for link in stack.interfaces.values()
@@ -76,20 +76,20 @@ def dump(api: Api) -> dict[str, Any]:
         "addresses": {
             link.name: [
                 (a.local, a.plen, a.scope, a.label, a.broadcast, a.secondary)
-                for a in link.addresses.items
+                for a in link.ipv4.addresses.items
             ]
             for link in stack.interfaces.values()
         },
         "neighbors": {
             name: [(e.ip, e.state, e.lladdr, e.updated_ns, e.timer_ns, len(e.queue)) for e in cache]
-            for name, cache in stack.neighbors.items()
+            for name, cache in stack.ipv4.neighbors.items()
         },
         "settings": [
             (item.key, api.host.settings[item.key], api.host.settings.origin(item.key))
             for item in api.host.settings
         ],
         "sockets": sorted((s.port, s.local, s.dev or "", s.owner) for s in stack.udp),
-        "clients": (sorted(stack.echoes), len(stack.arp_clients)),
+        "clients": (sorted(stack.ping), len(stack.ipv4.probe_clients)),
         "jobs": len(api.engine._jobs),
         "devices": sorted(api.cables.devices),
     }
@@ -130,4 +130,4 @@ def test_whatever_is_asked_time_goes_on(asked: list[tuple[str, dict[str, Any]]])
         if values.get("interval") != "0" and ask(api, op, values) is None:
             api.wait(300_000_000)
     api.engine.close(api.clock.now)
-    assert (len(api.stack.echoes), len(api.stack.arp_clients), len(api.stack.udp)) == (0, 0, 0)
+    assert (len(api.stack.ping), len(api.stack.ipv4.probe_clients), len(api.stack.udp)) == (0, 0, 0)

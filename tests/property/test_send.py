@@ -1,5 +1,7 @@
 """Every datagram that somebody follows has its one fate in the end, whatever happens meanwhile."""
 
+from collections.abc import Mapping
+
 from hypothesis import given
 
 from smolctl.stack.config.sysctl import set_knob
@@ -25,7 +27,7 @@ class Counting(Trace):
         fate: Fate,
         now: int,
         reason: Reason | None = None,
-        detail: dict[str, object] | None = None,
+        detail: Mapping[str, object] | None = None,
     ) -> None:
         if fate is Fate.WAITING:
             assert not self.ends, "it waits although it has ended"
@@ -53,7 +55,7 @@ def test_every_datagram_settles_exactly_once(config: Config, history: list[Event
         assert sum(link.traced for link in player.stack.interfaces.values()) <= followed
     player.host.wait(QUIET_NS)
     # Where datagrams wait for a route they do so for ever.
-    set_knob(player.stack, "ip.no_route", "refuse", origin="command line")
+    set_knob(player.stack.udp, "ip.no_route", "refuse", origin="command line")
     player.host.wait(QUIET_NS)
     for dev in DEVS:
         if dev in player.stack.interfaces:

@@ -238,14 +238,14 @@ class World:
             with suppress(StackError):
                 self.host.know(address, PEER_MAC, state, dev)
         self._finish(config)
-        self.client = self.stack.echo_open(ip("10.0.0.2"))
+        self.client = self.stack.ping.open(ip("10.0.0.2"))
         self.arping = self.stack.arp_open("tap0", ip("10.0.0.2"), ip("10.0.0.1"))
 
     def _add_rules(self, config: Config) -> None:
         if config.several:
             ways = [Way(None, ip(via), weight) for via, weight in SEVERAL]
             with suppress(StackError):
-                add_route(self.stack, with_ways(Route(0, 0), ways), InsertMode.REPLACE)
+                add_route(self.stack.ipv4, with_ways(Route(0, 0), ways), InsertMode.REPLACE)
         for route in TABLE if config.rules else ():
             with suppress(StackError):
                 self.host.route(**route)
@@ -253,16 +253,16 @@ class World:
             made: dict[str, Any] = {
                 key: ip(value) if key in ("src", "dst") else value for key, value in said.items()
             }
-            add_rule(self.stack, Rule(**made))
+            add_rule(self.stack.ipv4, Rule(**made))
         if not config.local_first:
-            first = next(iter(self.stack.rules))
-            delete_rule(self.stack, first)
-            add_rule(self.stack, Rule(32000, table=TableName.LOCAL))
+            first = next(iter(self.stack.ipv4.fib.rules))
+            delete_rule(self.stack.ipv4, first)
+            add_rule(self.stack.ipv4, Rule(32000, table=TableName.LOCAL))
 
     def _finish(self, config: Config) -> None:
         if config.connected and self.sockets:
             with suppress(StackError):
-                self.stack.udp_connect(self.sockets[-1], ip("10.0.0.2"), 9)
+                self.stack.udp.connect(self.sockets[-1], ip("10.0.0.2"), 9)
         if not self.sockets:
             self.sockets.append(self.host.socket(6))
         self.sockets[0].broadcast = True
@@ -275,10 +275,10 @@ class World:
             self.carrier(config.no_carrier, False)
 
     def up(self, dev: str, up: bool) -> None:
-        set_up(self.stack, self.host.dev(dev), up, self.host.now)
+        set_up(self.stack.shared, self.host.dev(dev), up, self.host.now)
 
     def carrier(self, dev: str, on: bool) -> None:
-        set_carrier(self.stack, self.host.dev(dev), on, self.host.now)
+        set_carrier(self.stack.shared, self.host.dev(dev), on, self.host.now)
 
 
 # --- frames ---------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def what(subject: Any) -> str:
         mac = subject.lladdr.hex()[-2:] if subject.lladdr else "-"
         return f"{text(subject.ip)} {subject.state} {mac}"
     if isinstance(subject, UdpSocket):
-        return f"udp {text(subject.local)}:{subject.port} {subject.peer is not None}"
+        return f"udp {text(subject.local or 0)}:{subject.port} {subject.peer is not None}"
     return f"echo {text(subject.dst)}"
 
 
@@ -62,14 +62,14 @@ def host() -> Host:
 def test_link(host: Host) -> None:
     watch = Watch(host, Kind.LINK)
     tap1 = host.link("tap1")
-    set_mtu(host.stack, tap1, 1400)
-    set_mtu(host.stack, tap1, 1400)
-    set_up(host.stack, tap1, False, 0)
-    set_up(host.stack, tap1, False, 0)
-    set_up(host.stack, tap1, True, 0)
-    set_carrier(host.stack, tap1, False, 0)
-    set_mac(host.stack, tap1, OTHER_MAC, 0)
-    delete_interface(host.stack, tap1, 0)
+    set_mtu(host.stack.shared, tap1, 1400)
+    set_mtu(host.stack.shared, tap1, 1400)
+    set_up(host.stack.shared, tap1, False, 0)
+    set_up(host.stack.shared, tap1, False, 0)
+    set_up(host.stack.shared, tap1, True, 0)
+    set_carrier(host.stack.shared, tap1, False, 0)
+    set_mac(host.stack.shared, tap1, OTHER_MAC, 0)
+    delete_interface(host.stack.shared, tap1, 0)
     assert watch.take() == [
         "link new tap1 up 1500",
         "link changed tap1 up 1400",
@@ -98,9 +98,9 @@ def test_addresses_and_what_follows_from_them_in_the_order_of_linux(host: Host) 
 
 def test_a_changed_address(host: Host) -> None:
     watch = Watch(host, Kind.ADDR)
-    old = host.tap.addresses.items[0]
+    old = host.tap.ipv4.addresses.items[0]
     new = Address(old.local, old.plen, old.scope, "tap0:x", old.broadcast)
-    change_address(host.stack, host.tap, old, new)
+    change_address(host.stack.ipv4, host.tap, old, new)
     assert watch.take() == ["addr changed 10.0.0.1/24"]
 
 
@@ -111,7 +111,7 @@ def test_routes(host: Host) -> None:
     host.route("10.9.0.0/16", via="10.0.0.3", mode=InsertMode.REPLACE)
     with pytest.raises(SmolctlError):
         host.route("10.9.0.0/16", via="10.0.0.4")
-    delete_route(host.stack, route, set())
+    delete_route(host.stack.ipv4, route, set())
     host.route("10.9.0.0/16", kind=RouteType.BLACKHOLE)
     assert watch.take() == [
         "route new unicast 10.9.0.0/16",
@@ -125,7 +125,7 @@ def test_a_link_that_goes_takes_all_of_it_along(host: Host) -> None:
     host.route("10.9.0.0/16", via=PEER)
     host.know()
     watch = Watch(host)
-    delete_interface(host.stack, host.tap, 0)
+    delete_interface(host.stack.shared, host.tap, 0)
     lines = watch.take()
     assert lines[0] == "neigh deleted 10.0.0.2 REACHABLE 0b"
     assert lines[1] == "addr deleted 10.0.0.1/24"
@@ -159,7 +159,7 @@ def test_a_neighbor_walks_through_its_states(host: Host) -> None:
     ]
     delay = 5 * SECOND_NS
     assert [at - began for at in watch.times[-3:]] == [0, delay, delay + 3 * SECOND_NS]
-    set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack.shared, host.tap, False, host.now)
     assert watch.take() == ["neigh deleted 10.0.0.2 FAILED 0b"]
 
 
@@ -191,12 +191,12 @@ def test_an_evicted_neighbor_is_told_before_the_one_it_made_room_for(host: Host)
 def test_sockets(host: Host) -> None:
     watch = Watch(host, Kind.SOCKET)
     socket = host.socket(7)
-    host.stack.udp_connect(socket, ip(PEER), 9)
-    host.stack.udp_close(socket)
-    host.stack.udp_close(socket)
-    client = host.stack.echo_open(ip(PEER))
-    host.stack.echo_close(client)
-    host.stack.echo_close(client)
+    host.stack.udp.connect(socket, ip(PEER), 9)
+    host.stack.udp.close(socket)
+    host.stack.udp.close(socket)
+    client = host.stack.ping.open(ip(PEER))
+    host.stack.ping.close(client)
+    host.stack.ping.close(client)
     assert watch.take() == [
         "socket new udp 0.0.0.0:7 False",
         "socket deleted udp 0.0.0.0:7 False",
@@ -215,7 +215,7 @@ def test_whoever_stopped_listening_hears_no_more_and_others_do(host: Host) -> No
     host.stack.events.unlisten(first)
     host.route("10.8.0.0/16", via=PEER)
     host.stack.events.unlisten(second)
-    assert host.stack.fib.on_change is None, "a FIB that nobody watches tells nothing"
+    assert host.stack.ipv4.fib.on_change is None, "a FIB that nobody watches tells nothing"
     host.route("10.7.0.0/16", via=PEER)
     assert (len(first.lines), len(second.lines)) == (1, 2)
 

@@ -36,7 +36,7 @@ def test_ethernet_padding_is_ignored() -> None:
 
 @pytest.mark.parametrize("size", [0, 8, 27])
 def test_truncated(size: int) -> None:
-    assert arp.parse(REQUEST[:size]) == WireFault(Fault.ARP_TRUNCATED, size, {"n": size})
+    assert arp.parse(REQUEST[:size]) == WireFault(Fault.ARP_TRUNCATED, size, {"size": size})
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_bad_format_names_all_four_fields(name: str, offset: int, value: int) ->
 @pytest.mark.parametrize("op", [0, 3, 8, 0xFFFF])
 def test_bad_op(op: int) -> None:
     packet = REQUEST[:6] + op.to_bytes(2) + REQUEST[8:]
-    assert arp.parse(packet) == WireFault(Fault.ARP_BAD_OP, 6, {"n": op})
+    assert arp.parse(packet) == WireFault(Fault.ARP_BAD_OP, 6, {"opcode": op})
 
 
 @given(st.builds(ArpPacket, st.sampled_from(Op), macs, addresses, macs, addresses))

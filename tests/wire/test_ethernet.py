@@ -23,8 +23,8 @@ def test_to_bytes_literal() -> None:
 
 
 def test_short_frame() -> None:
-    assert ethernet.parse(FRAME[:13]) == WireFault(Fault.RX_FRAME_SHORT, 13, {"n": 13})
-    assert ethernet.parse(b"") == WireFault(Fault.RX_FRAME_SHORT, 0, {"n": 0})
+    assert ethernet.parse(FRAME[:13]) == WireFault(Fault.RX_FRAME_SHORT, 13, {"size": 13})
+    assert ethernet.parse(b"") == WireFault(Fault.RX_FRAME_SHORT, 0, {"size": 0})
 
 
 @given(st.builds(EthernetHeader, macs, macs, st.integers(0, 0xFFFF)), st.binary(max_size=50))

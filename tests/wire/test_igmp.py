@@ -83,7 +83,7 @@ def test_rfc3376_4_1_10_more_bytes_are_summed_and_ignored(
 @pytest.mark.parametrize("size", [0, 7])
 def test_a_message_without_a_whole_header(size: int) -> None:
     found = igmp.parse(bytes(size))
-    assert found == WireFault(Fault.IGMP_BAD_LENGTH, size, {"n": size, "what": "a header has 8"})
+    assert found == WireFault(Fault.IGMP_BAD_LENGTH, size, {"size": size, "what": "a header has 8"})
 
 
 @pytest.mark.parametrize("size", [9, 10, 11])
@@ -97,7 +97,7 @@ def test_fewer_sources_than_a_query_claims() -> None:
     whole = Query(3, 0xEF010203, 1, (1, 2)).to_bytes()
     found = igmp.parse(summed(whole[:2] + bytes(2) + whole[4:-4]))
     assert isinstance(found, WireFault)
-    assert found.detail == {"n": 16, "what": "a query for 2 sources has 20"}
+    assert found.detail == {"size": 16, "what": "a query for 2 sources has 20"}
 
 
 @pytest.mark.parametrize("cut", [1, 4, 5, 12])

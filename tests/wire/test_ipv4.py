@@ -90,7 +90,7 @@ def test_reserved_flag_is_ignored() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 19])
 def test_header_short(size: int) -> None:
-    assert ipv4.parse(PACKET[:size]) == WireFault(Fault.IP_HEADER_SHORT, size, {"n": size})
+    assert ipv4.parse(PACKET[:size]) == WireFault(Fault.IP_HEADER_SHORT, size, {"size": size})
 
 
 @pytest.mark.parametrize("version", [0, 5, 6, 15])
@@ -102,7 +102,7 @@ def test_bad_version(version: int) -> None:
 @pytest.mark.parametrize(("ihl", "size"), [(0, 115), (4, 115), (6, 20), (15, 59)])
 def test_bad_ihl(ihl: int, size: int) -> None:
     packet = (bytes([0x40 | ihl]) + PACKET[1:])[:size]
-    assert ipv4.parse(packet) == WireFault(Fault.IP_BAD_IHL, 0, {"n": ihl})
+    assert ipv4.parse(packet) == WireFault(Fault.IP_BAD_IHL, 0, {"ihl": ihl})
 
 
 def test_bad_checksum_says_what_it_should_be() -> None:

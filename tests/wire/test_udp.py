@@ -41,7 +41,7 @@ def test_rfc768_computed_zero_is_sent_as_ones() -> None:
 
 @pytest.mark.parametrize("size", [0, 7])
 def test_header_short(size: int) -> None:
-    fault = WireFault(Fault.UDP_HEADER_SHORT, size, {"n": size})
+    fault = WireFault(Fault.UDP_HEADER_SHORT, size, {"size": size})
     assert udp.parse(HELLO[:size], SRC, DST) == fault
 
 

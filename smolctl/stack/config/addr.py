@@ -6,12 +6,11 @@ Each verb checks everything first and changes nothing when it raises.
 from smolctl.errors import (
     InvalidArgument,
 )
-from smolctl.stack.config import maddr as maddr_config
-from smolctl.stack.config.neigh import flush_neighbors
 from smolctl.stack.config.room import check_address_room
 from smolctl.stack.events import Action
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
+from smolctl.stack.ip import membership
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import (
     derived,
@@ -21,8 +20,8 @@ from smolctl.stack.ip.derived_routes import (
     sync,
     withdraw,
 )
+from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv4 import acd
-from smolctl.stack.stack import Stack
 from smolctl.wire.address import (
     format_address,
     is_class_e,
@@ -34,13 +33,14 @@ from smolctl.wire.address import (
 LOOPBACK_ADDRESS = 0x7F000001
 
 
-def bring_up_loopback(stack: Stack) -> None:
+def bring_up_loopback(net: Network) -> None:
     """Give ``lo`` 127.0.0.1/8, which makes all of 127/8 local."""
-    if stack.loopback.addresses.find(LOOPBACK_ADDRESS, 8) is None:
-        add_address(stack, stack.loopback, Address(LOOPBACK_ADDRESS, 8, Scope.HOST, "lo"))
+    lo = net.interfaces.loopback
+    if net.of(lo).addresses.find(LOOPBACK_ADDRESS, 8) is None:
+        add_address(net, lo, Address(LOOPBACK_ADDRESS, 8, Scope.HOST, "lo"))
 
 
-def add_address(stack: Stack, interface: Interface, new: Address, now: int | None = None) -> None:
+def add_address(net: Network, interface: Interface, new: Address, now: int | None = None) -> None:
     """Add an address and the routes that follow from it; it may have to be tested first.
 
     Args:
@@ -55,26 +55,26 @@ def add_address(stack: Stack, interface: Interface, new: Address, now: int | Non
         AddressInUse: with another prefix length, it is a group that is joined already.
     """
     _check_address(new)
-    check_address_room(stack, interface, new)
-    if new.autojoin and interface.addresses.find(new.local, new.plen) is None:
-        maddr_config.check_address(stack, interface, new.local)
-    new.tentative = acd.wants_test(stack, interface, new)
-    unsettled = new.tentative or interface.addresses.unsettled
-    before = derived(stack, interface) if unsettled else {}
-    interface.addresses.insert(new)
-    stack.events.addr(Action.NEW, interface, new)
+    check_address_room(net, interface, new)
+    if new.autojoin and net.of(interface).addresses.find(new.local, new.plen) is None:
+        membership.check_address(net, interface, new.local)
+    new.tentative = acd.wants_test(net, interface, new)
+    unsettled = new.tentative or net.of(interface).addresses.unsettled
+    before = derived(net, interface) if unsettled else {}
+    net.of(interface).addresses.insert(new)
+    net.events.addr(Action.NEW, interface, new)
     if new.autojoin:
-        maddr_config.join_address(stack, interface, new.local)
+        membership.join_address(net, interface, new.local)
     if unsettled:  # it may stand in for others, or others for it
-        sync(stack, interface, before)
+        sync(net, interface, before)
     else:
-        for route in derived_from(stack, interface, new).values():
-            ensure(stack, route)
-        stack.touch()
+        for route in derived_from(net, interface, new).values():
+            ensure(net, route)
+        net.generation.touch()
     if interface.up:
-        stack.fib.revive_hops(interface.name)
-        stack.touch()
-    acd.added(stack, interface, new, stack.events.now_ns if now is None else now)
+        net.fib.revive_hops(interface.name)
+        net.generation.touch()
+    acd.added(net, interface, new, net.events.now_ns if now is None else now)
 
 
 def _check_address(new: Address) -> None:
@@ -107,7 +107,7 @@ def _check_address(new: Address) -> None:
 
 
 def change_address(
-    stack: Stack, interface: Interface, old: Address, new: Address, now: int | None = None
+    net: Network, interface: Interface, old: Address, new: Address, now: int | None = None
 ) -> None:
     """Change label, scope and broadcast of an address that is there, and whether it is tested.
 
@@ -119,50 +119,50 @@ def change_address(
     Raises:
         InvalidArgument: the scope differs from that of its network's other addresses.
     """
-    network = old.network(interface.addresses.bits)
-    for other in interface.addresses.items:
-        same = other.plen == old.plen and other.network(interface.addresses.bits) == network
+    network = old.network(net.of(interface).addresses.bits)
+    for other in net.of(interface).addresses.items:
+        same = other.plen == old.plen and other.network(net.of(interface).addresses.bits) == network
         if other is not old and same and other.scope != new.scope:
             raise InvalidArgument("another address of this network has another scope")
-    before = derived(stack, interface)
+    before = derived(net, interface)
     old.label, old.scope, old.broadcast = new.label, new.scope, new.broadcast
     old.dad = new.dad if new.dad is not None else old.dad
-    stack.events.addr(Action.CHANGED, interface, old)
-    sync(stack, interface, before)
-    now = stack.events.now_ns if now is None else now
-    if not acd.wants_test(stack, interface, old):
-        acd.take_untested(stack, interface, old, now)
+    net.events.addr(Action.CHANGED, interface, old)
+    sync(net, interface, before)
+    now = net.events.now_ns if now is None else now
+    if not acd.wants_test(net, interface, old):
+        acd.take_untested(net, interface, old, now)
     elif new.dad or old.dadfailed:
-        acd.retest(stack, interface, old, now)
+        acd.retest(net, interface, old, now)
 
 
-def delete_address(stack: Stack, interface: Interface, address: Address, now: int) -> list[Address]:
+def delete_address(net: Network, interface: Interface, address: Address, now: int) -> list[Address]:
     """Delete an address; a primary takes its secondaries with it. Returns all that went.
 
     Routes that prefer a source which is gone go too, and with the last address every route by the
     interface (Linux fib_del_ifaddr, fib_sync_down_addr, fib_disable_ip).
     """
     # As if it were up: what a loopback that is down keeps as local must go as well.
-    before = derived(stack, interface, up=True)
-    gone = interface.addresses.remove(address)
+    before = derived(net, interface, up=True)
+    gone = net.of(interface).addresses.remove(address)
     for item in gone:
-        interface.claims.forget(item)
+        net.of(interface).claims.forget(item)
         if item.autojoin:
-            maddr_config.leave_address(stack, interface, item.local)
+            membership.leave_address(net, interface, item.local)
     for item in reversed(gone):  # a primary after its secondaries, as Linux
-        stack.events.addr(Action.DELETED, interface, item)
-    kept = derived(stack, interface, up=True)
+        net.events.addr(Action.DELETED, interface, item)
+    kept = derived(net, interface, up=True)
     for key, route in before.items():
         if key not in kept:
-            withdraw(stack, route)
-    if interface.addresses.unsettled:  # another one may lead its network now
-        for route in derived(stack, interface).values():
-            ensure(stack, route)
-    stack.touch()
-    drop_routes_preferring(stack, {item.local for item in gone})
-    if not interface.addresses.items:
-        stack.fib.remove_where(lambda route: route.dev == interface.name)
-        stack.fib.kill_hops(interface.name)
-        flush_neighbors(stack, interface, now)
-        stack.touch()
+            withdraw(net, route)
+    if net.of(interface).addresses.unsettled:  # another one may lead its network now
+        for route in derived(net, interface).values():
+            ensure(net, route)
+    net.generation.touch()
+    drop_routes_preferring(net, {item.local for item in gone})
+    if not net.of(interface).addresses.items:
+        net.fib.remove_where(lambda route: route.dev == interface.name)
+        net.fib.kill_hops(interface.name)
+        net.neighbors.flush(interface, now)
+        net.generation.touch()
     return gone

@@ -1,18 +1,15 @@
-"""What a user changes about how bad a link is; ``egress_link`` lets it happen to the frames."""
-
-from typing import TYPE_CHECKING
+"""Changes of how bad a link is; ``link.output`` lets it happen to the frames."""
 
 from smolctl.errors import InvalidArgument
 from smolctl.stack import reason
 from smolctl.stack.events import Action
 from smolctl.stack.interface import Interface
 from smolctl.stack.link.impairment import Impairment, Netem
+from smolctl.stack.shared import Shared
+from smolctl.stack.trace.recorder import Recorder
 
-if TYPE_CHECKING:
-    from smolctl.stack.stack import Stack
 
-
-def set_impairment(stack: "Stack", interface: Interface, netem: Netem) -> None:
+def set_impairment(shared: Shared, interface: Interface, netem: Netem) -> None:
     """Make a link bad, or good again; frames that are held back leave as they were to.
 
     Raises:
@@ -23,15 +20,15 @@ def set_impairment(stack: "Stack", interface: Interface, netem: Netem) -> None:
     if interface.impairment is not None:
         interface.impairment.netem = netem
     elif netem:
-        interface.impairment = Impairment(netem, stack.random)
-    stack.events.link(Action.CHANGED, interface)
+        interface.impairment = Impairment(netem, shared.random)
+    shared.events.link(Action.CHANGED, interface)
     # What the fast path knows goes past the impairment.
-    stack.touch()
+    shared.generation.touch()
 
 
-def drop_held(stack: "Stack", interface: Interface, now: int) -> None:
+def drop_held(recorder: Recorder, interface: Interface, now: int) -> None:
     """Drop what the link holds back: it is deleted."""
     if interface.impairment is not None:
         held = interface.impairment.flush()
         for _, trace in held:
-            stack.ledger.record(reason.STACK_STOPPED, interface.name, now, trace, n=len(held))
+            recorder.record(reason.STACK_STOPPED, interface.name, now, trace, frames=len(held))

@@ -1,11 +1,11 @@
-"""What a user changes: routes, with Linux's rules.
+"""Changes of routes, with Linux's rules.
 
 Each verb checks everything first and changes nothing when it raises.
 """
 
 from smolctl.errors import InterfaceDown, InvalidArgument, NetworkUnreachable, NotFound
 from smolctl.stack.config.room import check_route_room
-from smolctl.stack.fib import lookup as fib_lookup
+from smolctl.stack.fib.lookup import lookup
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import (
     DEVICELESS,
@@ -16,13 +16,13 @@ from smolctl.stack.fib.route import (
     TableName,
     table_text,
 )
-from smolctl.stack.fib.rule import PLAIN
+from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
-from smolctl.stack.stack import Stack
+from smolctl.stack.ip.network import Network
 from smolctl.wire.address import format_address, is_multicast, is_zeronet
 
 
-def add_route(stack: Stack, route: Route, mode: InsertMode) -> None:
+def add_route(net: Network, route: Route, mode: InsertMode) -> None:
     """Check a route as Linux does (fib_create_info, fib_check_nh) and put it into its table.
 
     Sets ``dev`` and ``on_link`` from the gateway where they follow from it, of every next hop.
@@ -35,7 +35,7 @@ def add_route(stack: Stack, route: Route, mode: InsertMode) -> None:
         NoBuffers: there are as many as iface.max_route_count allows.
     """
     shown = format_address
-    host_bits = stack.fib.bits - route.plen
+    host_bits = net.fib.bits - route.plen
     if route.prefix & ((1 << host_bits) - 1):
         network = route.prefix >> host_bits << host_bits
         raise InvalidArgument(
@@ -46,17 +46,17 @@ def add_route(stack: Stack, route: Route, mode: InsertMode) -> None:
         raise InvalidArgument(
             "scope nowhere leads nowhere", hint="smolctl route add unreachable ..."
         )
-    _check_way(stack, route)
-    if route.prefsrc is not None and not stack.fib.is_local(route.prefsrc):
+    _check_way(net, route)
+    if route.prefsrc is not None and not net.fib.is_local(route.prefsrc):
         raise InvalidArgument(
             f"src {shown(route.prefsrc)} is not an address of this stack", hint="smolctl addr show"
         )
-    check_route_room(stack, route, mode)
-    stack.fib.insert(route, mode)
-    stack.touch()
+    check_route_room(net, route, mode)
+    net.fib.insert(route, mode)
+    net.generation.touch()
 
 
-def _check_way(stack: Stack, route: Route) -> None:
+def _check_way(net: Network, route: Route) -> None:
     """Check what a route leads by."""
     hops = route.hops if isinstance(route, Multipath) else ()
     if route.type in DEVICELESS:
@@ -66,15 +66,15 @@ def _check_way(stack: Stack, route: Route) -> None:
         if route.scope >= Scope.HOST:
             raise InvalidArgument("a route to this host itself has no several next hops")
         for hop in hops:
-            _check_way(stack, hop)
+            _check_way(net, hop)
     elif route.via is not None:
-        _check_gateway(stack, route)
+        _check_gateway(net, route)
     elif route.dev is None:
         raise InvalidArgument(
             "a route needs a gateway or a device", hint="add: via GATEWAY, or dev DEV"
         )
     else:
-        check_up(stack.interface(route.dev))
+        check_up(net.interfaces.named(route.dev))
 
 
 def check_up(interface: Interface) -> None:
@@ -85,7 +85,7 @@ def check_up(interface: Interface) -> None:
         )
 
 
-def _check_gateway(stack: Stack, route: Route) -> None:
+def _check_gateway(net: Network, route: Route) -> None:
     """Check that the gateway is on a connected network (Linux fib_check_nh_v4_gw).
 
     RFC 1122 3.3.1.1: a gateway must be on a network the host is connected to; ``onlink`` vouches
@@ -100,14 +100,14 @@ def _check_gateway(stack: Stack, route: Route) -> None:
     if route.onlink:
         if route.dev is None:
             raise InvalidArgument("onlink needs the device: add dev DEV")
-        check_up(stack.interface(route.dev))
-        if not _is_unicast(stack, via):
+        check_up(net.interfaces.named(route.dev))
+        if not _is_unicast(net, via):
             raise NetworkUnreachable(f"{shown} cannot be a gateway: it is not one other host")
         route.on_link = False
         return
     if route.dev is not None:
-        check_up(stack.interface(route.dev))
-    found = _connected(stack, route, via)
+        check_up(net.interfaces.named(route.dev))
+    found = _connected(net, route, via)
     if isinstance(found, Multipath):
         found = found.first
     if found is None or found.type not in (RouteType.UNICAST, RouteType.LOCAL):
@@ -116,14 +116,14 @@ def _check_gateway(stack: Stack, route: Route) -> None:
             f"the gateway {shown} is on no connected network{where}",
             hint="add an address of its network first, or say: dev DEV onlink",
         )
-    check_up(stack.interface(found.dev or ""))
+    check_up(net.interfaces.named(found.dev or ""))
     route.dev = found.dev
     route.on_link = found.scope is Scope.HOST
 
 
-def _connected(stack: Stack, route: Route, via: int) -> Route | None:
+def _connected(net: Network, route: Route, via: int) -> Route | None:
     """Return the route to a gateway: the new route's own table first, then as for a packet."""
-    fib, dev = stack.fib, route.dev
+    fib, dev = net.fib, route.dev
     if fib.merged:
         if route.table not in (TableName.MAIN, TableName.LOCAL):
             own = fib.find(route.table, via, dev, Scope.LINK)
@@ -134,19 +134,20 @@ def _connected(stack: Stack, route: Route, via: int) -> Route | None:
         own = fib.find(route.table, via, dev, Scope.LINK)
         if own is not None and own.type not in DEVICELESS:
             return own
-    return fib_lookup.lookup_ruled(stack, via, None, dev, PLAIN, Scope.LINK)
+    found = lookup(fib, RouteKey(via, oif=dev), Scope.LINK)
+    return found if isinstance(found, Route) else None
 
 
-def _is_unicast(stack: Stack, address: int) -> bool:
+def _is_unicast(net: Network, address: int) -> bool:
     return not (
         is_multicast(address)
         or is_zeronet(address)
-        or stack.is_broadcast(address)
-        or stack.fib.is_local(address)
+        or net.is_broadcast(address)
+        or net.fib.is_local(address)
     )
 
 
-def delete_route(stack: Stack, spec: Route, given: set[str]) -> Route:
+def delete_route(net: Network, spec: Route, given: set[str]) -> Route:
     """Delete the first route of ``spec``'s prefix that agrees with it (Linux fib_table_delete).
 
     Args:
@@ -156,13 +157,13 @@ def delete_route(stack: Stack, spec: Route, given: set[str]) -> Route:
     Raises:
         NotFound: there is none.
     """
-    table = stack.fib.tables.get(spec.table)
+    table = net.fib.tables.get(spec.table)
     if table is None:
         raise no_table(spec.table)
     for found in table.chain(spec.prefix, spec.plen):
         if _agrees(found, spec, given):
-            stack.fib.remove(found)
-            stack.touch()
+            net.fib.remove(found)
+            net.generation.touch()
             return found
     prefix = f"{format_address(spec.prefix)}/{spec.plen}" if spec.plen else "default"
     raise NotFound(f"there is no such route: {prefix}", hint="smolctl route show")

@@ -1,29 +1,29 @@
-"""What a user changes: rules."""
+"""Changes of rules."""
 
 from smolctl.stack.events import Action
 from smolctl.stack.fib.rule import Rule
-from smolctl.stack.stack import Stack
+from smolctl.stack.ip.network import Network
 
 
-def add_rule(stack: Stack, rule: Rule) -> None:
+def add_rule(net: Network, rule: Rule) -> None:
     """Put a rule among the others.
 
     Raises:
         AlreadyExists, InvalidArgument: as ``Rules.insert``.
     """
-    stack.rules.insert(rule)
-    _changed(stack)
-    stack.events.rule(Action.NEW, rule)
+    net.fib.rules.insert(rule)
+    _changed(net)
+    net.events.rule(Action.NEW, rule)
 
 
-def delete_rule(stack: Stack, rule: Rule) -> None:
+def delete_rule(net: Network, rule: Rule) -> None:
     """Take a rule out."""
-    stack.rules.remove(rule)
-    _changed(stack)
-    stack.events.rule(Action.DELETED, rule)
+    net.fib.rules.remove(rule)
+    _changed(net)
+    net.events.rule(Action.DELETED, rule)
 
 
-def _changed(stack: Stack) -> None:
+def _changed(net: Network) -> None:
     """Let the rules decide from now on, for good (Linux fib_unmerge, fib_has_custom_rules)."""
-    stack.fib.merged = False
-    stack.touch()
+    net.fib.merged = False
+    net.generation.touch()

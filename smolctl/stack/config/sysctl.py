@@ -1,23 +1,28 @@
-"""What a user changes: the knobs, and what follows from that at once."""
+"""Changes of sysctls, and what follows from them at once."""
 
 from smolctl.stack.ip.derived_routes import DERIVING, derived, sync
-from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import knob
-from smolctl.stack.transport.udp import blocked
+from smolctl.stack.transport.udp.blocked import look_again
+from smolctl.stack.transport.udp.table import UdpTable
 
 
-def set_knob(stack: Stack, key: str, text: str, *, origin: str) -> None:
-    """Set one knob from its text; what it decides is decided anew from now on.
+def set_knob(udp: UdpTable, key: str, text: str, *, origin: str) -> None:
+    """Set one sysctl from its text; what it decides is decided anew from now on.
+
+    Args:
+        udp: whose blocked sockets look again; it knows the networks.
 
     Raises:
         NotFound, InvalidArgument: as ``Settings.set``.
     """
-    key = knob(key).key
-    deriving = key in DERIVING
-    links = stack.interfaces.values() if deriving else ()
-    before = {link.name: derived(stack, link) for link in links}
-    stack.settings.set(key, text, origin=origin)
-    for link in links:
-        sync(stack, link, before[link.name])
-    blocked.look_again(stack)
-    stack.touch()
+    key, interfaces = knob(key).key, udp.interfaces.values()
+    before = [
+        (net, link, derived(net, link))
+        for net in udp.networks.values()
+        for link in (interfaces if key in DERIVING else ())
+    ]
+    udp.settings.set(key, text, origin=origin)
+    for net, link, routes in before:
+        sync(net, link, routes)
+    look_again(udp)
+    udp.generation.touch()

@@ -1,33 +1,29 @@
-"""Which routes were considered for a packet, and why each of them was not taken.
+"""Candidates of a route lookup: those that were considered, and why each of them lost.
 
 What ``route get -v`` and the steps of a packet tell; nothing here decides.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
-from smolctl.stack.fib import lookup as fib_lookup
 from smolctl.stack.fib.fib import Fib
+from smolctl.stack.fib.lookup import suppresses
 from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.route import DEVICELESS, Route, RouteType, TableName
-from smolctl.stack.fib.rule import PLAIN, Rule, RuleAction, Traits
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.ip import gateways
+from smolctl.stack.ip.network import Network
+from smolctl.stack.trace.facts import Hashed, Loser, Ruled
+from smolctl.stack.trace.trace import Trace
 
-if TYPE_CHECKING:
-    from smolctl.stack.stack import Stack
+FEW_ROUTES = 64
+"""In a FIB of at most so many routes even those that do not match are shown."""
 
 Candidates = list[tuple[Route, str]]
 
 
 def candidates(
-    stack: "Stack",
-    dst: int,
-    winner: Route | None,
-    limit: int = 64,
-    *,
-    src: int | None = None,
-    dev: str | None = None,
-    traits: Traits = PLAIN,
+    net: Network, key: RouteKey, winner: Route | None, limit: int = FEW_ROUTES
 ) -> Candidates:
     """Return the routes that a lookup considers, each with why it loses: a key of ``LOSING``.
 
@@ -36,23 +32,22 @@ def candidates(
 
     Args:
         winner: the route that was taken, which need not be the FIB's first choice.
-        src, dev, traits: as for ``decide``.
     """
-    if stack.fib.merged:
-        found = _without_rules(stack.fib, dst)
+    if net.fib.merged:
+        found = _without_rules(net.fib, key.dst)
     else:
-        found = _by_rules(stack, dst, src, dev, traits)
+        found = _by_rules(net, key)
     whole = winner.whole if isinstance(winner, Hop) else winner
     if whole is not None and any(route is whole for route, _ in found):
-        found = [_judged(stack, route, cause, whole) for route, cause in found]
+        found = [_judged(net, route, cause, whole) for route, cause in found]
     if isinstance(winner, Hop):
-        found = list(_hops(stack, found, winner, src, dev))
-    if stack.fib.merged:
-        asked = set(stack.fib.tables)
+        found = list(_hops(net, found, winner, key))
+    if net.fib.merged:
+        asked = set(net.fib.tables)
     else:
-        matching = stack.rules.matching(stack.fib.bits, dst, src or 0, dev, traits)
+        matching = net.fib.rules.matching(net.fib.bits, key)
         asked = {rule.table for rule in matching if rule.action is RuleAction.LOOKUP}
-    return found + _others(stack.fib, found, asked, limit)
+    return found + _others(net.fib, found, asked, limit)
 
 
 def plain(fib: Fib, dst: int, limit: int = 64) -> Candidates:
@@ -84,27 +79,25 @@ def _others(fib: Fib, found: Candidates, asked: set[int], limit: int) -> Candida
     ]
 
 
-def passed(
-    stack: "Stack", dst: int, src: int | None, dev: str | None, traits: Traits
-) -> Iterator[tuple[Rule, str]]:
+def passed(net: Network, key: RouteKey) -> Iterator[tuple[Rule, str]]:
     """Yield the rules that a packet met and matched, each with what came of it: a key of ``RULED``.
 
     "" is the one that decided; nothing is yielded while there are no rules but the usual.
     """
-    fib = stack.fib
+    fib = net.fib
     if fib.merged:
         return
-    for rule in stack.rules.matching(fib.bits, dst, src or 0, dev, traits):
+    for rule in fib.rules.matching(fib.bits, key):
         if rule.refusal is not None:
             yield rule, ""
             return
         if rule.action is not RuleAction.LOOKUP:
             yield rule, rule.action.value
             continue
-        route = fib.find(rule.table, dst, dev)
+        route = fib.find(rule.table, key.dst, key.oif)
         if route is None:
             yield rule, "none"
-        elif fib_lookup.suppresses(rule, route):
+        elif suppresses(rule, route):
             yield rule, "suppressed"
         else:
             yield rule, ""
@@ -124,23 +117,21 @@ def _ranked(routes: Iterable[Route], dev: str | None = None) -> Iterator[tuple[R
             yield route, "throw" if route.type is RouteType.THROW else ""
 
 
-def _by_rules(
-    stack: "Stack", dst: int, src: int | None, dev: str | None, traits: Traits
-) -> Candidates:
+def _by_rules(net: Network, key: RouteKey) -> Candidates:
     """Return the matches of all tables that rules lead to, in the order in which they are asked."""
     found: Candidates = []
     decided = False
     asked: set[int] = set()
-    for rule in stack.rules.matching(stack.fib.bits, dst, src or 0, dev, traits):
+    for rule in net.fib.rules.matching(net.fib.bits, key):
         decided = decided or rule.refusal is not None
-        table = stack.fib.tables.get(rule.table)
+        table = net.fib.tables.get(rule.table)
         if rule.action is not RuleAction.LOOKUP or rule.table in asked or table is None:
             continue
         asked.add(rule.table)
-        for route, cause in _ranked(table.matches(dst), dev):
+        for route, cause in _ranked(table.matches(key.dst), key.oif):
             if decided:
                 cause = "table"
-            elif not cause and fib_lookup.suppresses(rule, route):
+            elif not cause and suppresses(rule, route):
                 cause = "suppressed"
             found.append((route, cause))
         decided = decided or any(not cause for _, cause in found)
@@ -155,38 +146,57 @@ def _losing_cause(route: Route, winner: Route) -> str:
     return "metric" if route.metric != winner.metric else "order"
 
 
-def _judged(stack: "Stack", route: Route, cause: str, winner: Route) -> tuple[Route, str]:
+def _judged(net: Network, route: Route, cause: str, winner: Route) -> tuple[Route, str]:
     """Return a candidate as the winner makes it look: the FIB's first choice may have lost."""
     if route is winner:
         return route, ""
     if cause:
         return route, cause
     same = (route.prefix, route.plen, route.metric) == (winner.prefix, winner.plen, winner.metric)
-    if same and gateways.is_dead(stack, route):
+    if same and gateways.is_dead(net, route):
         return route, "dead"
     policies = ("ip.onlink_first", "ip.strong_host")
-    return route, "policy" if any(stack.settings[knob] for knob in policies) else "device"
+    return route, "policy" if any(net.settings[knob] for knob in policies) else "device"
 
 
 def _hops(
-    stack: "Stack", found: Candidates, winner: Hop, src: int | None, dev: str | None
+    net: Network, found: Candidates, winner: Hop, key: RouteKey
 ) -> Iterator[tuple[Route, str]]:
     """Yield the candidates, the multipath route that won as its next hops."""
     for route, cause in found:
         if isinstance(route, Multipath) and route is winner.whole:
             for hop in route.hops:
-                yield hop, "" if hop is winner else _hop_cause(stack, hop, winner, src, dev)
+                yield hop, "" if hop is winner else _hop_cause(net, hop, winner, key)
         else:
             yield route, cause
 
 
-def _hop_cause(stack: "Stack", hop: Hop, winner: Hop, src: int | None, dev: str | None) -> str:
-    if dev is not None:
-        return "order" if hop.dev == dev else "device"
-    if not gateways.has_link(stack, hop):
+def _hop_cause(net: Network, hop: Hop, winner: Hop, key: RouteKey) -> str:
+    src = key.src
+    if key.oif is not None:
+        return "order" if hop.dev == key.oif else "device"
+    if not gateways.has_link(net, hop):
         return "link"
-    if not gateways.usable(stack, hop):
+    if not gateways.usable(net, hop):
         return "dead"
-    if src is not None and gateways.source_of(stack, winner) == src:
-        return "hash" if gateways.source_of(stack, hop) == src else "source"
+    if src is not None and gateways.source_of(net, winner) == src:
+        return "hash" if gateways.source_of(net, hop) == src else "source"
     return "hash"
+
+
+def note_considered(
+    net: Network, key: RouteKey, winner: Route | None, trace: Trace, now: int
+) -> None:
+    """Note which rules and routes were considered, for a packet that somebody will ask about.
+
+    Args:
+        winner: the route taken, which need not be the FIB's first choice.
+    """
+    for rule, cause in passed(net, key):
+        trace.step("rule", "skip" if cause else "pick", now, Ruled(rule, cause))
+    for route, cause in candidates(net, key, winner):
+        if cause:
+            trace.step("route", "skip", now, Loser(route, cause))
+    if isinstance(winner, Hop) and key.oif is None:
+        number = gateways.flow_number(net, key)
+        trace.step("route", "ok", now, Hashed(number, *gateways.share(net, winner), winner))

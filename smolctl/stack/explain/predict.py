@@ -1,37 +1,36 @@
-"""What would happen to a packet: it is sent, or comes in, on a twin of the stack.
+"""Predictions: a packet is sent, or comes in, on a clone of the stack.
 
-Nothing is guessed: the twin runs the data path's own functions. What others would do (answer ARP,
+Nothing is guessed: the clone runs the data path's own functions. What others would do (answer ARP,
 take the frame) is not known, so a prediction ends where the packet waits for them or leaves.
 """
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from smolctl.errors import AddressInUse, InvalidArgument, NoBuffers, SendRejected
 from smolctl.stack import reason
-from smolctl.stack.clone.packet_clone import twin_of
+from smolctl.stack.clone.stack_clone import clone_for_packet
+from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.ip.protocol import Pmtudisc
-from smolctl.stack.ip.route_output import Refusal, decide
-from smolctl.stack.ipv4.output import icmp_output, note_losers
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Refusal, WayType
+from smolctl.stack.ipv4.arp_output import arp_output, arp_request
+from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.link.input import frame_input
 from smolctl.stack.link.outbox import TracedFrame
-from smolctl.stack.neighbor.output import arp_output
 from smolctl.stack.neighbor.states import VALID
+from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Resolved
 from smolctl.stack.trace.trace import Direction, Fate, Flow, Trace
-from smolctl.stack.transport.udp.socket import ANY, UdpSocket
+from smolctl.stack.transport.ping import Ping
+from smolctl.stack.transport.send_queue import Held
+from smolctl.stack.transport.socket_base import ANY
+from smolctl.stack.transport.udp.socket import UdpSocket
+from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp
-from smolctl.wire.address import (
-    BROADCAST_MAC,
-    ZERO_MAC,
-    format_address,
-    is_multicast,
-    multicast_mac,
-)
-
-if TYPE_CHECKING:
-    from smolctl.stack.stack import Stack
+from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, is_multicast, multicast_mac
 
 _PACKETS = 64
 """Packets that one may lead to on the loopback: an answer, an error about that, ..."""
@@ -51,7 +50,7 @@ class Question(NamedTuple):
         dev: interface by which it must leave.
         iif: interface by which it comes in, when it is somebody else's.
         broadcast: whether its socket may send to a broadcast address.
-        pmtudisc: whether it may be fragmented; None for as its socket, or the stack, has it.
+        pmtudisc: whether it may be fragmented; None for what its socket, or the stack, has.
         tos: type of service, which rules may select; None for that of its socket, or else 0.
     """
 
@@ -68,7 +67,7 @@ class Question(NamedTuple):
     tos: int | None = None
 
 
-def predict(stack: "Stack", question: Question, now: int) -> Trace:
+def predict(stack: Stack, question: Question, now: int) -> Trace:
     """Return the trace of a packet that was not sent; the stack is as it was.
 
     Raises:
@@ -77,35 +76,42 @@ def predict(stack: "Stack", question: Question, now: int) -> Trace:
     """
     if question.dev is not None:
         stack.interface(question.dev)
-    twin = twin_of(stack)
-    trace = Trace()
-    waiting = {name: len(link.outbox) for name, link in twin.interfaces.items()}
+    clone = clone_for_packet(stack)
+    net, trace = clone.networks.for_address(question.dst), Trace()
+    waiting = {name: len(link.outbox) for name, link in clone.interfaces.items()}
     with suppress(SendRejected, NoBuffers):
         if question.iif is not None:
-            _come_in(twin, twin.interface(question.iif), question, now, trace)
+            frame = _arriving(net, clone.interface(question.iif), question)
+            trace.direction, trace.dev = Direction.IN, question.iif
+            clone.journal.follow(trace, now)
+            frame_input(clone.protocols, clone.interface(question.iif), frame, now, trace)
+        elif question.proto == "udp":
+            _udp_out(clone.udp, net, question, now, trace)
+        elif question.proto == "icmp":
+            _icmp_out(clone.ping, net, question, now, trace)
         else:
-            _OUT[question.proto](twin, question, now, trace)
+            arp_out(net, question, now, trace)
     for _ in range(_PACKETS):
-        if not twin.loop_input(now):
+        if not clone.loopback.input(now):
             break
-    for name, link in twin.interfaces.items():
+    for name, link in clone.interfaces.items():
         new = link.outbox[waiting[name] :]
-        twin.transmitted(link, [item for item in new if isinstance(item, TracedFrame)], now)
+        clone.transmitted(link, [item for item in new if isinstance(item, TracedFrame)], now)
     return trace
 
 
 # --- out ------------------------------------------------------------------------------------------
 
 
-def udp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:
+def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace) -> None:
     """Send a datagram from the socket that is bound to its source, or from a new one."""
     src = question.src
-    socket = _bound(twin, question) if question.sport else None
+    socket = _bound(udp, question) if question.sport else None
     if socket is None:
-        socket = twin.udp_open("the sender")
-        local = src if src is not None and twin.fib.is_local(src) else ANY
+        socket = udp.open("the sender")
+        local = src if src is not None and net.fib.is_local(src) else ANY
         with suppress(AddressInUse):
-            twin.udp_bind(socket, local, question.sport, question.dev)
+            udp.bind(socket, local, question.sport, question.dev)
     socket.broadcast = socket.broadcast or question.broadcast
     if question.dev is not None:
         socket.dev = question.dev
@@ -114,13 +120,13 @@ def udp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:
     if question.tos is not None:
         socket.tos = question.tos
     source = src if socket.local != src else None
-    payload = bytes(question.size)
-    twin.udp_send(socket, payload, question.dst, question.dport, now, trace, source)
+    item = Held(bytes(question.size), question.dst, question.dport, source, trace)
+    udp.send_from(socket, item, now)
 
 
-def _bound(twin: "Stack", question: Question) -> UdpSocket | None:
+def _bound(udp: Udp, question: Question) -> UdpSocket | None:
     """Return the socket that is bound to the source, the address' own before one for any."""
-    found = [socket for socket in twin.udp.at_port(question.sport) if socket.dev in
+    found = [socket for socket in udp.at_port(question.sport) if socket.dev in
              (None, question.dev)]  # fmt: skip
     for local in (question.src, ANY):
         for socket in found:
@@ -129,81 +135,76 @@ def _bound(twin: "Stack", question: Question) -> UdpSocket | None:
     return None
 
 
-def icmp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:
+def _icmp_out(ping: Ping, net: Network, question: Question, now: int, trace: Trace) -> None:
     """Send an echo request."""
-    client = twin.echo_open(question.dst)
+    client = ping.open(question.dst)
     message = icmpv4.IcmpMessage(
         icmpv4.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(question.size)
     )
-    pmtudisc = twin.pmtudisc if question.pmtudisc is None else question.pmtudisc
-    icmp_output(
-        twin, message, question.dst, now, src=question.src, dev=question.dev, pmtudisc=pmtudisc,
-        tos=question.tos or 0, trace=trace,
-    )  # fmt: skip
+    pmtudisc = net.pmtudisc if question.pmtudisc is None else question.pmtudisc
+    how = SendOptions(question.src, question.dev, tos=question.tos or 0, pmtudisc=pmtudisc)
+    icmp_output(net, message, question.dst, now, how, trace, client)
 
 
-def arp_out(twin: "Stack", question: Question, now: int, trace: Trace) -> None:
+def arp_out(net: Network, question: Question, now: int, trace: Trace) -> None:
     """Ask for the MAC address that a packet to the destination needs."""
-    twin.journal.follow(trace, now)
+    recorder = net.recorder
+    recorder.follow(trace, now)
     trace.flow = Flow("arp", question.src, 0, question.dst, 0, arp.PACKET_LEN)
-    way = decide(twin, question.dst, question.src, question.dev)
+    key = RouteKey(question.dst, question.src, question.dev)
+    way = route_output(net, key)
     if isinstance(way, Refusal):
-        twin.ledger.record(way.reason, way.dev, now, trace, **way.detail)
+        recorder.record(way.reason, way.dev, now, trace, **way.values)
         return
-    note_losers(twin, question.dst, now, trace, way.route, src=question.src, dev=question.dev)
+    recorder.considered(key, way.route, trace, now)
     trace.step("route", "pick", now, way)
     out, hop = way.interface, way.next_hop
-    if out.medium is not Medium.ETHERNET or way.type != "unicast":
-        twin.ledger.record(
-            reason.ARP_NOT_NEEDED, out.name, now, trace,
-            ip=format_address(question.dst), cause=_NO_ARP[way.type].format(dev=out.name),
-        )  # fmt: skip
+    if out.medium is not Medium.ETHERNET or way.type is not WayType.UNICAST:
+        cause = _NO_ARP[way.type].format(dev=out.name)
+        recorder.record(reason.ARP_NOT_NEEDED, out.name, now, trace, ip=question.dst, cause=cause)
         trace.settle(Fate.ABSORBED, now)
         return
-    entry = twin.neighbors[out.name].lookup(hop)
+    entry = net.neighbors[out.name].lookup(hop)
     if entry is not None and entry.state in VALID and entry.lladdr is not None:
         trace.step("neigh", "ok", now, Resolved(hop, entry.state.value, entry.lladdr))
-    request, target = arp.Op.REQUEST, BROADCAST_MAC
-    arp_output(twin, out, request, way.src or 0, ZERO_MAC, hop, target, now, trace)
+    arp_output(net, out, arp_request(out, way.src or 0, hop), BROADCAST_MAC, now, trace)
 
 
 _NO_ARP = {
-    "local": "is our own and is reached without any link",
-    "unicast": "is reached by {dev}, which has no MAC addresses",
-    "broadcast": "is a broadcast address, whose MAC address is known",
-    "multicast": "is a multicast address, whose MAC address follows from it",
+    WayType.LOCAL: "is our own and is reached without any link",
+    WayType.UNICAST: "is reached by {dev}, which has no MAC addresses",
+    WayType.BROADCAST: "is a broadcast address, whose MAC address is known",
+    WayType.MULTICAST: "is a multicast address, whose MAC address follows from it",
 }
-_OUT = {"udp": udp_out, "icmp": icmp_out, "arp": arp_out}
 
 
 # --- in -------------------------------------------------------------------------------------------
 
 
-def _come_in(
-    twin: "Stack", interface: Interface, question: Question, now: int, trace: Trace
-) -> None:
-    """Let a frame come in as its sender would have built it."""
+def _arriving(net: Network, interface: Interface, question: Question) -> bytes:
+    """Return the frame of a packet that comes in, as its sender would have built it.
+
+    Raises:
+        InvalidArgument: no frame can come in by the interface.
+    """
     if interface.medium is not Medium.ETHERNET:
         raise InvalidArgument(
             f"nothing comes in by {interface.name} that was not sent here",
             hint="name an interface that has a wire: smolctl link show",
         )
-    trace.direction, trace.dev = Direction.IN, interface.name
-    twin.journal.follow(trace, now)
-    sender = _sender_mac(twin, interface, question.src or 0)
-    group = question.proto == "arp" or twin.is_broadcast(question.dst)
+    sender = _sender_mac(net, interface, question.src or 0)
+    group = question.proto == "arp" or net.is_broadcast(question.dst)
     to = BROADCAST_MAC if group else interface.mac
     if is_multicast(question.dst):
         to = multicast_mac(question.dst)
-    kind, payload = ethernet.EtherType.ARP, b""
+    kind = ethernet.EtherType.ARP
     if question.proto == "arp":
         payload = arp.ArpPacket(
             arp.Op.REQUEST, sender, question.src or 0, ZERO_MAC, question.dst
         ).to_bytes()
     else:
         kind, payload = ethernet.EtherType.IPV4, _packet(question)
-    frame = ethernet.EthernetHeader(to, sender, kind).to_bytes() + payload
-    frame_input(twin, interface, frame, now, trace)
+    return ethernet.EthernetHeader(to, sender, kind).to_bytes() + payload
 
 
 def _packet(question: Question) -> bytes:
@@ -221,8 +222,8 @@ def _packet(question: Question) -> bytes:
     return header.to_bytes() + segment
 
 
-def _sender_mac(twin: "Stack", interface: Interface, src: int) -> bytes:
-    known = twin.neighbors[interface.name].lookup(src)
+def _sender_mac(net: Network, interface: Interface, src: int) -> bytes:
+    known = net.neighbors[interface.name].lookup(src)
     if known is not None and known.lladdr is not None:
         return known.lladdr
     return next(mac for mac in _SOME_MACS if mac != interface.mac)

@@ -1,4 +1,7 @@
-"""Routes and rules in the words of ``ip``."""
+"""Routes and rules in the words and keys of ``ip``: the one place that renders them."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from smolctl.stack.explain.summary import PROTOCOLS
 from smolctl.stack.fib.nexthop import Hop, Multipath
@@ -11,21 +14,17 @@ _USUAL_TABLES = (TableName.LOCAL, TableName.MAIN)
 
 def route_text(route: Route) -> str:
     """Return a route as ``ip route`` words it, as far as it chooses the way."""
-    kind = "" if route.type is RouteType.UNICAST else f"{route.type} "
-    via = "" if route.via is None else f" via {format_address(route.via)}"
-    dev = "" if route.dev is None else f" dev {route.dev}"
-    metric = f" metric {route.metric}" if route.metric else ""
-    table = "" if route.table in _USUAL_TABLES else f" table {table_text(route.table)}"
-    if isinstance(route, Hop):
-        dev += f" weight {route.weight}"
-    elif isinstance(route, Multipath):
-        dev = "".join(f" nexthop{_hop_words(hop)}" for hop in route.hops)
-    return f"{kind}{prefix_text(route)}{via}{dev}{table}{metric}"
-
-
-def _hop_words(hop: Hop) -> str:
-    via = "" if hop.via is None else f" via {format_address(hop.via)}"
-    return f"{via} dev {hop.dev} weight {hop.weight}"
+    words = [] if route.type is RouteType.UNICAST else [str(route.type)]
+    words.append(prefix_text(route))
+    if isinstance(route, Multipath):
+        for hop in route.hops:
+            words += ["nexthop", *_way_words(hop), "weight", str(hop.weight)]
+    else:
+        words += _way_words(route)
+        words += ["weight", str(route.weight)] if isinstance(route, Hop) else []
+    words += [] if route.table in _USUAL_TABLES else ["table", table_text(route.table)]
+    words += ["metric", str(route.metric)] if route.metric else []
+    return " ".join(words)
 
 
 def rule_text(rule: Rule) -> str:
@@ -67,3 +66,50 @@ def protocol_text(protocol: int) -> str:
 def prefix_text(route: Route) -> str:
     """Return a route's destination; "default" for all there is."""
     return f"{format_address(route.prefix)}/{route.plen}" if route.plen else "default"
+
+
+def route_row(route: Route) -> dict[str, Any]:
+    """Return a route as a row with the keys of ``ip -j``, as far as it chooses the way."""
+    row: dict[str, Any] = {"dst": prefix_text(route)}
+    if route.type is not RouteType.UNICAST:
+        row["type"] = str(route.type)
+    if route.via is not None:
+        row["gateway"] = format_address(route.via)
+    if route.dev is not None:
+        row["dev"] = route.dev
+    if route.metric:
+        row["metric"] = route.metric
+    return row
+
+
+def change_words(route: Route, mtu: int) -> str:
+    """Return the words that give a route, all its next hops with it, another MTU."""
+    if isinstance(route, Hop) and route.whole is not None:
+        route = route.whole
+    words = [prefix_text(route), *_way_words(route)]
+    if route.prefsrc is not None:
+        words += ["src", format_address(route.prefsrc)]
+    if route.metric:
+        words += ["metric", str(route.metric)]
+    if route.table != TableName.MAIN:
+        words += ["table", table_text(route.table)]
+    words += ["mtu", *(["lock"] if route.mtu_lock else []), str(mtu)]
+    for hop in route.hops if isinstance(route, Multipath) else ():
+        words += ["nexthop", *_way_words(hop), "weight", str(hop.weight)]
+        words += ["onlink"] if hop.onlink else []
+    return " ".join(words)
+
+
+def _way_words(route: Route) -> list[str]:
+    """Return gateway and device."""
+    via = [] if route.via is None else ["via", format_address(route.via)]
+    return via + ([] if route.dev is None else ["dev", route.dev])
+
+
+_NETWORKS_SHOWN = 4
+
+
+def networks_text(networks: Sequence[tuple[int, int]]) -> str:
+    """Return addresses with their prefix lengths; "no address" for none."""
+    shown = [f"{format_address(local)}/{plen}" for local, plen in networks[:_NETWORKS_SHOWN]]
+    return ", ".join(shown + ["..."] * (len(networks) > _NETWORKS_SHOWN)) or "no address"

@@ -1,18 +1,16 @@
-"""A packet's steps in words and in rows, one function per kind of fact.
+"""Steps of a packet in words and in rows, one function for each kind of fact.
 
 Rows have the keys of ``ip -j`` where it knows the thing; the text of a step is for people and may
 change.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from smolctl.stack.explain import steps_ip
-from smolctl.stack.explain.route_words import prefix_text, route_text, rule_text
+from smolctl.stack.explain.route_words import networks_text, route_row, route_text, rule_text
 from smolctl.stack.explain.summary import ETHERTYPES, PROTOCOLS
-from smolctl.stack.fib.route import Route, RouteType
-from smolctl.stack.ip.route_output import Decision
-from smolctl.stack.reason import REASONS
+from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.trace.facts import (
     Answer,
     Asked,
@@ -29,7 +27,7 @@ from smolctl.stack.trace.facts import (
     Stranger,
     Taken,
 )
-from smolctl.stack.trace.trace import Step, Trace
+from smolctl.stack.trace.trace import Step, Struck, Trace
 from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.ethernet import EthernetHeader
@@ -42,74 +40,6 @@ from smolctl.wire.udp import UdpHeader
 Row = dict[str, Any]
 Told = tuple[str, Row]
 
-_STAGES = {
-    "tx-payload-too-long": "socket",
-    "tx-broadcast-denied": "socket",
-    "tx-no-port": "socket",
-    "tx-no-device": "socket",
-    "tx-dst-invalid": "route",
-    "tx-no-route": "route",
-    "tx-route-blackhole": "route",
-    "tx-route-unreachable": "route",
-    "tx-route-prohibit": "route",
-    "tx-rule-blackhole": "rule",
-    "tx-rule-unreachable": "rule",
-    "tx-rule-prohibit": "rule",
-    "ip-rule-refused": "rule",
-    "tx-src-not-ours": "source",
-    "tx-src-tentative": "source",
-    "tx-no-source": "source",
-    "tx-loopback-source": "source",
-    "tx-wrong-iface": "source",
-    "tx-too-big": "size",
-    "tx-iface-down": "device",
-    "tx-no-carrier": "device",
-    "tx-queue-full": "device",
-    "rx-iface-down": "device",
-    "ip-bad-option": "options",
-    "ip-source-route": "options",
-    "ip-source-route-open": "options",
-    "ip-dst-not-ours": "route",
-    "ip-dst-tentative": "route",
-    "ip-dst-other-iface": "route",
-    "ip-reverse-path": "route",
-    "ip-dst-invalid": "route",
-    "ip-multicast-not-joined": "route",
-    "fwd-special-address": "forward",
-    "fwd-group-frame": "forward",
-    "fwd-ttl-exceeded": "forward",
-    "fwd-no-route": "route",
-    "fwd-route-blackhole": "route",
-    "fwd-route-unreachable": "route",
-    "fwd-route-prohibit": "route",
-    "fwd-too-big": "size",
-    "ip-multicast-filtered": "route",
-    "frag-pending": "fragment",
-    "frag-bad-length": "fragment",
-    "frag-too-big": "fragment",
-    "frag-duplicate": "fragment",
-    "frag-overlap": "fragment",
-    "frag-end-conflict": "fragment",
-    "frag-no-slot": "fragment",
-    "frag-timeout": "fragment",
-    "udp-port-closed": "socket",
-    "udp-bound-elsewhere": "socket",
-    "udp-peer-mismatch": "socket",
-    "udp-rcvbuf-full": "socket",
-    "udp-no-listener": "socket",
-    "udp-copy-lost": "socket",
-    "arp-target-not-ours": "target",
-    "arp-target-tentative": "target",
-    "arp-ignored": "target",
-    "arp-proxy-idle": "target",
-    "arp-proxy-queue-full": "target",
-    "arp-sender-invalid": "sender",
-    "arp-sender-off-subnet": "sender",
-    "arp-own-sender": "sender",
-    "arp-address-conflict": "sender",
-    "arp-dad-failed": "sender",
-}
-"""Where a reason strikes, when that is not its layer."""
 
 LOSING = {
     "prefix": "does not hold the address",
@@ -138,12 +68,9 @@ RULED = {
 
 
 def step_row(number: int, step: Step) -> Row:
-    """Return the row of a step: n, stage, result, text, and the facts."""
-    stage, facts = step.stage, step.facts
-    told = _TELLERS[type(facts)](facts)
-    if isinstance(facts, dict) and "reason" in facts:
-        stage = _STAGES.get(facts["reason"], stage)
-    return {"n": number, "stage": stage, "result": step.result, "text": told[0], **told[1]}
+    """Return the row of a step: n, stage, result and text, which no fact overwrites, and facts."""
+    text, row = _TELLERS[type(step.facts)](step.facts)
+    return {**row, "n": number, "stage": step.stage, "result": step.result, "text": text}
 
 
 def steps_rows(trace: Trace) -> list[Row]:
@@ -155,7 +82,7 @@ def steps_rows(trace: Trace) -> list[Row]:
 
 
 def _bound(facts: Bound) -> Told:
-    local = format_address(facts.local)
+    local = format_address(facts.local or 0)
     text = f"{local}:{facts.port}" + (f" dev {facts.dev}" if facts.dev else "")
     row: Row = {"bound": f"{local}:{facts.port}"}
     if facts.dev:
@@ -166,36 +93,20 @@ def _bound(facts: Bound) -> Told:
     return text, row
 
 
-def _route_row(route: Route) -> Row:
-    row: Row = {"dst": prefix_text(route)}
-    if route.type is not RouteType.UNICAST:
-        row["type"] = str(route.type)
-    if route.via is not None:
-        row["gateway"] = format_address(route.via)
-    if route.dev is not None:
-        row["dev"] = route.dev
-    if route.metric:
-        row["metric"] = route.metric
-    return row
-
-
-def _decision(facts: Decision) -> Told:
+def _way(facts: Way) -> Told:
     out, route = facts.interface.name, facts.route
-    row: Row = {"dev": out} if route is None else {**_route_row(route), "dev": out}
+    row: Row = {"dev": out} if route is None else {**route_row(route), "dev": out}
     text = f"dev {out}, no route needed" if route is None else route_text(route)
     if facts.src is not None:
         row["prefsrc"] = format_address(facts.src)
         text += f", source {row['prefsrc']}"
-    if facts.type == "unicast":
+    if facts.type is WayType.UNICAST:
         row["nexthop"] = format_address(facts.next_hop)
         text += f", next hop {row['nexthop']}"
         if facts.redirected is not None:
             row["redirected"] = True
             text += " (redirected)"
-        if facts.redirected is not None:
-            row["redirected"] = True
-            text += " (redirected)"
-    elif facts.type == "local":
+    elif facts.type is WayType.LOCAL:
         text += ": our own, stays inside"
     row["mtu"] = facts.mtu
     return text, row
@@ -203,7 +114,7 @@ def _decision(facts: Decision) -> Told:
 
 def _loser(facts: Loser) -> Told:
     cause = LOSING.get(facts.cause, facts.cause)
-    return f"{route_text(facts.route)}: {cause}", {**_route_row(facts.route), "cause": facts.cause}
+    return f"{route_text(facts.route)}: {cause}", {**route_row(facts.route), "cause": facts.cause}
 
 
 def _ruled(facts: Ruled) -> Told:
@@ -226,7 +137,7 @@ def _owner(facts: Owner) -> Told:
     dst = format_address(facts.dst)
     if facts.route is None:
         return f"{dst} is everybody on the link", {}
-    return f"{dst} is ours: {route_text(facts.route)}", _route_row(facts.route)
+    return f"{dst} is ours: {route_text(facts.route)}", route_row(facts.route)
 
 
 def _passed_on(facts: PassedOn) -> Told:
@@ -255,9 +166,9 @@ def _learned(facts: Learned) -> Told:
 
 
 def _stranger(facts: Stranger) -> Told:
-    ip = format_address(facts.ip)
-    text = f"{ip} is in none of the networks of {facts.dev} ({facts.networks})"
-    return f"{text}; arp.accept_from allows it", {"sender": ip, "networks": facts.networks}
+    ip, networks = format_address(facts.ip), networks_text(facts.networks)
+    text = f"{ip} is in none of the networks of {facts.dev} ({networks})"
+    return f"{text}; arp.accept_from allows it", {"sender": ip, "networks": networks}
 
 
 def _asked(facts: Asked) -> Told:
@@ -361,12 +272,20 @@ def _arp(facts: ArpPacket) -> Told:
     return f"{sender} is-at {mac}", {"op": "reply", **row}
 
 
+def _struck(facts: Struck) -> Told:
+    why = facts.reason.why(facts.detail)
+    row = _known(facts.detail)
+    row["reason"] = facts.reason.name
+    return f"{facts.reason.name}: {why}", row
+
+
 def _fields(facts: dict[str, object]) -> Told:
-    row = {key: value for key, value in facts.items() if value != "" and value is not None}
-    name = facts.get("reason")
-    if name in REASONS:
-        return f"{name}: {REASONS[str(name)].why(facts)}", row
+    row = _known(facts)
     return ", ".join(f"{key} {value}" for key, value in row.items()), row
+
+
+def _known(facts: Mapping[str, object]) -> Row:
+    return {key: value for key, value in facts.items() if value != "" and value is not None}
 
 
 def _nothing(_facts: None) -> Told:
@@ -375,7 +294,7 @@ def _nothing(_facts: None) -> Told:
 
 _TELLERS: dict[type, Callable[[Any], Told]] = {
     Bound: _bound,
-    Decision: _decision,
+    Way: _way,
     Loser: _loser,
     Hashed: _hashed,
     Ruled: _ruled,
@@ -396,6 +315,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     IcmpMessage: _icmp,
     **steps_ip.TELLERS,
     ArpPacket: _arp,
+    Struck: _struck,
     dict: _fields,
     type(None): _nothing,
 }

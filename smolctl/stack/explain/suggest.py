@@ -1,55 +1,73 @@
-"""What would help: the address, gateway or interface that a fix names.
+"""Suggestions: the address, gateway, interface or sysctl that a fix names.
 
-A fix is a command that can be run as it is, so that what it names must be right in this stack at
-this moment. Where nothing plausible is known the answer is None, and the fix is left out.
+They are looked for when a reason is shown, in the stack as it is then: what a fix names must be
+right at that moment. Where nothing plausible is known the value is left out, and so is the fix.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from smolctl.stack.explain.route_words import rule_text
-from smolctl.stack.fib.nexthop import Hop, Multipath
-from smolctl.stack.fib.route import Route, RouteType, TableName, table_text
-from smolctl.stack.fib.rule import Refused
+from smolctl.stack import reason
+from smolctl.stack.explain.route_words import (
+    change_words,
+    networks_text,
+    prefix_text,
+    rule_text,
+)
+from smolctl.stack.fib.route import RouteType
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
+from smolctl.stack.ip.derived_routes import derived
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.way import Way
 from smolctl.stack.neighbor.states import VALID
+from smolctl.stack.reason import Reason
 from smolctl.stack.sysctl.settings import KNOBS
-from smolctl.stack.transport.send_queue import SendQueue
-from smolctl.wire import ipv4
+from smolctl.stack.transport.ports import more_ports
 from smolctl.wire.address import (
     ZERO_MAC,
     format_address,
     format_mac,
-    is_class_e,
-    is_limited_broadcast,
+    is_host,
     is_loopback,
-    is_multicast,
-    is_zeronet,
 )
 
-if TYPE_CHECKING:
-    from smolctl.stack.ip.route_output import Decision
-    from smolctl.stack.stack import Stack
-
 _SHOWN_MAX = 4
-"""Addresses that one line names."""
+"""Networks that one line names."""
 _USUAL = 24
 """Prefix length of most links, for one whose network nobody has said."""
 
+Values = Mapping[str, Any]
+"""What was recorded with a reason."""
+More = dict[str, object]
 
-def _hosts(interface: Interface) -> list[Address]:
+
+class Suggestions:
+    """Finds the further values that the texts of reasons show: ``reason.model.Suggest``."""
+
+    def __init__(self, net: Network) -> None:
+        self._net = net
+
+    def __call__(self, why: Reason, values: Mapping[str, object]) -> More:
+        """Return what is suggested for a reason with these values."""
+        suggest = _SUGGESTERS.get(why)
+        return suggest(self._net, values) if suggest is not None else {}
+
+
+# --- addresses, gateways and routes ---------------------------------------------------------------
+
+
+def _hosts(net: Network, interface: Interface) -> list[Address]:
     """Return the addresses of an interface that are not groups."""
-    return [item for item in interface.addresses.items if not item.autojoin]
+    return [item for item in net.of(interface).addresses.items if not item.autojoin]
 
 
-def networks(interface: Interface) -> str:
+def networks(net: Network, interface: Interface) -> str:
     """Return the addresses of an interface with their prefix lengths; "no address" for none."""
-    items = _hosts(interface)
-    shown = [f"{format_address(item.local)}/{item.plen}" for item in items[:_SHOWN_MAX]]
-    return ", ".join(shown + ["..."] * (len(items) > _SHOWN_MAX)) or "no address"
+    return networks_text([(item.local, item.plen) for item in _hosts(net, interface)])
 
 
-def address(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
+def address(net: Network, interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
     """Return ``plen`` with which ``ip`` would be an address of ``interface``; {} if it cannot be.
 
     Args:
@@ -58,7 +76,7 @@ def address(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
     """
     if not is_host(ip) or is_loopback(ip) != interface.loopback:
         return {}
-    for item in _hosts(interface):
+    for item in _hosts(net, interface):
         if item.local == ip:
             return {}  # it is there, and tentative
         if _holds(item, ip):
@@ -69,16 +87,16 @@ def address(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
     return {"plen": plen if plen >= 8 and _within(ip, plen) else 32}
 
 
-def owner(stack: "Stack", ip: int) -> dict[str, object]:
+def owner(net: Network, ip: int) -> dict[str, object]:
     """Return ``ip``, ``out`` and ``plen``: the interface it would belong to, if it were ours."""
-    shown: dict[str, object] = {"ip": format_address(ip)}
+    shown: dict[str, object] = {}
     if not is_host(ip):
         return shown
-    wires = [wire for wire in stack.interfaces.values() if not wire.loopback]
+    wires = [wire for wire in net.interfaces.values() if not wire.loopback]
     for interface in wires:
-        if any(_holds(item, ip) for item in _hosts(interface)):
-            return {**shown, "out": interface.name, **address(interface, ip)}
-    return {**shown, "out": stack.loopback.name, "plen": 32}
+        if any(_holds(item, ip) for item in _hosts(net, interface)):
+            return {**shown, "out": interface.name, **address(net, interface, ip)}
+    return {**shown, "out": net.interfaces.loopback.name, "plen": 32}
 
 
 def neighbor_of(interface: Interface, peer: int) -> dict[str, object]:
@@ -89,10 +107,10 @@ def neighbor_of(interface: Interface, peer: int) -> dict[str, object]:
     if not is_host(peer) or is_loopback(peer) != interface.loopback:
         return {}
     last = peer & ~0xFF | 0xFE
-    return {"suggest": format_address(last if last != peer else last - 1), "plen": _USUAL}
+    return {"suggest": last if last != peer else last - 1, "plen": _USUAL}
 
 
-def gateway(stack: "Stack", beside: Interface | None = None) -> str | None:
+def gateway(net: Network, beside: Interface | None = None) -> int | None:
     """Return who may be the router of a link that is up: a neighbor that answers, else the first.
 
     Routers have the first address of their network more often than any other.
@@ -100,205 +118,266 @@ def gateway(stack: "Stack", beside: Interface | None = None) -> str | None:
     Args:
         beside: an interface whose link is out of the question.
     """
-    for interface in stack.interfaces.values():
+    for interface in net.interfaces.values():
         if interface.loopback or not interface.up or interface is beside:
             continue
-        for item in _hosts(interface):
+        for item in _hosts(net, interface):
             if item.plen > 30:
                 continue
             first = item.network(32) + 1
             first += first == item.local
             known = [
                 entry.ip
-                for entry in stack.neighbors[interface.name]
+                for entry in net.neighbors[interface.name]
                 if entry.state in VALID and _holds(item, entry.ip)
             ]
-            return format_address(first if first in known or not known else known[0])
+            return first if first in known or not known else known[0]
     return None
 
 
-def no_route(stack: "Stack", dst: int) -> dict[str, object]:
+def no_route(net: Network, dst: int) -> dict[str, object]:
     """Return what may lead to ``dst``.
 
     ``down``, the interface whose network it is in, when that is only down; else the ``gateway`` by
     which it may be reached; else ``own``: nobody else is there, so make it ours.
     """
-    for interface in stack.interfaces.values():
-        if not interface.up and any(_holds(item, dst) for item in _hosts(interface)):
+    for interface in net.interfaces.values():
+        if not interface.up and any(_holds(item, dst) for item in _hosts(net, interface)):
             return {"down": interface.name}
-    router = gateway(stack)
+    router = gateway(net)
     if router is not None:
         return {"gateway": router}
-    return {"own": format_address(dst)} if is_host(dst) else {}
+    return {"own": dst} if is_host(dst) else {}
 
 
-def onward(stack: "Stack", dst: int, interface: Interface) -> dict[str, object]:
+def onward(net: Network, dst: int, interface: Interface) -> dict[str, object]:
     """Return what may lead to ``dst`` from where ``interface`` does not, as ``no_route`` does."""
-    found = no_route(stack, dst)
-    return found if "down" in found else {"gateway": gateway(stack, interface)}
+    found = no_route(net, dst)
+    return found if "down" in found else {"gateway": gateway(net, interface)}
 
 
-def not_ours(stack: "Stack", interface: Interface, dst: int, peer: int) -> dict[str, object]:
+def not_ours(net: Network, interface: Interface, dst: int, peer: int) -> dict[str, object]:
     """Return the details of a packet from ``peer`` that came in by ``interface``, not to us.
 
     ``router`` is what ip.forward should be: 1 where a route leads on by another interface.
     """
-    if stack.settings["ip.forward"] and not interface.loopback:
-        return {"ip": format_address(dst)}
-    route = stack.fib.lookup(dst)
+    if net.settings["ip.forward"] and not interface.loopback:
+        return {}
+    route = net.fib.lookup(dst)
     on = route is not None and route.type is RouteType.UNICAST and route.dev != interface.name
-    if on and not stack.settings["ip.forward"]:
-        shown = {"ip": format_address(dst), "networks": networks(interface)}
-        return {**shown, "router": 1}
-    return missing(interface, dst, peer)
+    if on and not net.settings["ip.forward"]:
+        return {"networks": networks(net, interface), "router": 1}
+    return missing(net, interface, dst, peer)
 
 
-def missing(interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
+def missing(net: Network, interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
     """Return the details of "somebody wants ``ip``, and it is not ours"."""
-    shown = {"ip": format_address(ip), "networks": networks(interface)}
-    return {**shown, **address(interface, ip, peer)}
+    return {"networks": networks(net, interface), **address(net, interface, ip, peer)}
 
 
-def unusable(interface: Interface, ip: int) -> dict[str, object] | None:
-    """Return the details of an address of an interface that may not be used; None for others.
-
-    ``plen`` only while it is being tested: what another host has is better left to it.
-    """
-    for item in interface.addresses.items:
-        if item.tentative and item.local == ip:
-            shown: dict[str, object] = {"ip": format_address(ip)}
-            if item.dadfailed:
-                rival = format_mac(item.rival or ZERO_MAC)
-                return {**shown, "state": f"belongs to another host ({rival})"}
-            return {**shown, "state": "is being tested for a conflict", "plen": item.plen}
-    return None
-
-
-def meant_for_us(stack: "Stack", frame: bytes) -> dict[str, object]:
+def _meant_for_us(net: Network, values: Values) -> More:
     """Return ``ip``, the destination of the packet in a frame for another MAC, if it is ours."""
+    frame = values["_frame"]
     dst = int.from_bytes(frame[30:34])
-    ours = frame[12:14] == b"\x08\0" and len(frame) >= 34 and stack.fib.is_local(dst)
-    return {"ip": format_address(dst)} if ours and not is_loopback(dst) else {}
+    ours = frame[12:14] == b"\x08\0" and len(frame) >= 34 and net.fib.is_local(dst)
+    return {"ip": dst} if ours and not is_loopback(dst) else {}
 
 
-def listener(packet: bytes, header: ipv4.Ipv4Header) -> dict[str, object]:
-    """Return ``port``, at which a socket would hear a packet to a group; ``group`` if none can."""
-    at = header.header_len + 2
-    is_udp = header.protocol == ipv4.Protocol.UDP and not header.fragment_offset
-    port = int.from_bytes(packet[at : at + 2]) if is_udp else 0
-    return {"port": port} if port else {"group": format_address(header.dst)}
+def _not_our_destination(net: Network, values: Values) -> More:
+    interface = net.interfaces.get(values["dev"])
+    if interface is None:
+        return {}
+    return not_ours(net, interface, values["ip"], values["_peer"])
 
 
-# --- more room ------------------------------------------------------------------------------------
+def _not_our_target(net: Network, values: Values) -> More:
+    interface = net.interfaces.get(values["dev"])
+    if interface is None:
+        return {}
+    return missing(net, interface, values["ip"], values["_peer"])
 
 
-def room(now: int, knob: str) -> dict[str, object]:
-    """Return ``value``: twice of what there is, {} when that is more than the knob allows."""
-    value = max(2 * now, 8)
-    return {"value": value} if value <= KNOBS[knob].high else {}
+def _networks(net: Network, values: Values) -> More:
+    interface = net.interfaces.get(values["dev"])
+    return {} if interface is None else {"networks": networks(net, interface)}
 
 
-def cache_room(stack: "Stack", peers: int = 0) -> dict[str, object]:
-    """Return ``capacity`` of the neighbor caches, and ``value``, the one to set.
-
-    Args:
-        peers: neighbors for whom it should have room.
-    """
-    knob = "iface.neighbor_cache_count"
-    capacity = stack.settings[knob]
-    return {"capacity": capacity, **room(max(capacity, (peers + 1) // 2), knob)}
+def _tentative(_net: Network, values: Values) -> More:
+    """Return ``state``; ``plen`` only while it is tested: what another host has is left to it."""
+    address: Address = values["_address"]
+    if address.dadfailed:
+        return {"state": f"belongs to another host ({format_mac(address.rival or ZERO_MAC)})"}
+    return {"state": "is being tested for a conflict", "plen": address.plen}
 
 
-def queue_room(stack: "Stack", queued: int) -> dict[str, object]:
-    """Return ``knob``, the limit of a neighbor's queue that ``queued`` packets hit, ``value``."""
-    by_count = queued >= stack.settings["neigh.unres_qlen"]
-    knob = "neigh.unres_qlen" if by_count else "neigh.unres_qlen_bytes"
-    now = stack.settings[knob]
-    return {"knob": knob, "limit": f"{knob} is {now}", **room(now, knob)}
+def _rule(_net: Network, values: Values) -> More:
+    """Return ``priority`` and ``rule``, the other words, of the rule that refused a packet."""
+    found = values.get("_rule")
+    return {} if found is None else {"priority": found.priority, "rule": rule_text(found)}
 
 
-def unblock(queue: SendQueue) -> dict[str, object]:
-    """Return ``knob`` and ``value`` with which no datagram waits in its socket as in ``queue``."""
-    if queue.hop is None:
-        return {"knob": "ip.no_route", "value": "refuse"}
-    return {"knob": "neigh.unres_qlen", "value": KNOBS["neigh.unres_qlen"].default}
+def _route(_net: Network, values: Values) -> More:
+    return {"route": prefix_text(values["_route"])}
 
 
-def icmp_room(stack: "Stack") -> dict[str, object]:
-    """Return ``knob`` that kept an ICMP error from being sent, and ``value`` that would not."""
-    knob = stack.icmp_limiter.refused_by
-    values = {"icmp.ratelimit_ms": 0, "icmp.msgs_burst": KNOBS["icmp.msgs_burst"].default}
-    value = values.get(knob, max(10 * stack.settings["icmp.msgs_per_sec"], 1000))
-    return {"knob": knob, "value": value if value <= 1_000_000 else None}
+def _no_route(net: Network, values: Values) -> More:
+    return {"connected": _connected(net), **no_route(net, values["ip"])}
 
 
-def ports(first: int, last: int) -> dict[str, object]:
-    """Return ``first`` and ``last`` ephemeral port, ``knob`` and ``value`` that give more."""
-    shown: dict[str, object] = {"first": first, "last": last}
-    if last < 65535:
-        return {**shown, "knob": "ip.local_port_last", "value": 65535}
-    # RFC 6335 6: below 1024 are the system ports.
-    return {**shown, "knob": "ip.local_port_first", "value": 1024} if first > 1024 else shown
+def _connected(net: Network) -> str:
+    shown = [
+        f"{format_address(route.prefix)}/{route.plen} dev {route.dev}"
+        for interface in net.interfaces.values()
+        for route in derived(net, interface).values()
+        if route.type is RouteType.UNICAST
+    ]
+    return ", ".join(shown[:_SHOWN_MAX]) or "nothing"
 
 
-def mtu(decision: "Decision", mtu: int, size: int) -> dict[str, object]:
+def _no_way_on(net: Network, values: Values) -> More:
+    interface = net.interfaces.get(values["dev"])
+    return {} if interface is None else onward(net, values["ip"], interface)
+
+
+def _no_source(net: Network, values: Values) -> More:
+    interface = net.interfaces.get(values["dev"])
+    return {} if interface is None else neighbor_of(interface, values["_next_hop"])
+
+
+def _mtu(_net: Network, values: Values) -> More:
     """Return whose MTU is too small, ``of``, and what lets ``size`` bytes through.
 
     That is ``link_mtu``, or ``route``, the words for ``route change``; neither where not one of
     them alone does.
     """
-    out, route = decision.interface, decision.route
+    way: Way = values["_way"]
+    mtu, size = values["mtu"], values["size"]
+    out, route = way.interface, way.route
     limit = None if route is None else route.mtu
-    more: dict[str, object]
+    more: More
     if mtu >= out.mtu:
         more = {"link_mtu": size} if limit is None or limit >= size else {}
         return {"of": out.name, **more}
-    if decision.learned is not None or route is None or limit is None:
-        return {"of": f"the way to {format_address(decision.dst)}"}
-    more = {"route": _words(route, size)} if out.mtu >= size else {}
+    if way.learned is not None or route is None or limit is None:
+        return {"of": f"the way to {format_address(way.dst)}"}
+    more = {"route": change_words(route, size)} if out.mtu >= size else {}
     return {"of": "its route", **more}
 
 
-def rule(refused: Refused) -> dict[str, object]:
-    """Return ``priority`` and ``rule``, the other words, of the rule that refused a packet."""
-    found = refused.rule
-    return {} if found is None else {"priority": found.priority, "rule": rule_text(found)}
+# --- more room ------------------------------------------------------------------------------------
 
 
-def _words(route: Route, mtu: int) -> str:
-    """Return the words that give a route, all its next hops with it, another MTU."""
-    shown = format_address
-    if isinstance(route, Hop) and route.whole is not None:
-        route = route.whole
-    words = [f"{shown(route.prefix)}/{route.plen}" if route.plen else "default"]
-    if route.via is not None:
-        words += ["via", shown(route.via)]
-    if route.dev is not None:
-        words += ["dev", route.dev]
-    if route.prefsrc is not None:
-        words += ["src", shown(route.prefsrc)]
-    if route.metric:
-        words += ["metric", str(route.metric)]
-    if route.table != TableName.MAIN:
-        words += ["table", table_text(route.table)]
-    words += ["mtu", *(["lock"] if route.mtu_lock else []), str(mtu)]
-    for hop in route.hops if isinstance(route, Multipath) else ():
-        words += ["nexthop", *(["via", shown(hop.via)] if hop.via is not None else [])]
-        words += ["dev", hop.dev or "", "weight", str(hop.weight)]
-        words += ["onlink"] if hop.onlink else []
-    return " ".join(words)
+def room(now: int, knob: str) -> More:
+    """Return ``value``: twice of what there is, {} when that is more than the sysctl allows."""
+    value = max(2 * now, 8)
+    return {"value": value} if value <= KNOBS[knob].high else {}
 
 
-# --- addresses ------------------------------------------------------------------------------------
+def _cache_room(net: Network, values: Values) -> More:
+    """Return ``capacity`` of the neighbor caches, and ``value``, the one to set."""
+    knob = "iface.neighbor_cache_count"
+    capacity = net.settings[knob]
+    peers = values.get("peers") or 0
+    return {"capacity": capacity, **room(max(capacity, (peers + 1) // 2), knob)}
+
+
+def _queue_room(net: Network, values: Values) -> More:
+    """Return ``knob``, the limit of a neighbor's queue that was hit, and its ``value``."""
+    by_count = values["queued"] >= net.settings["neigh.unres_qlen"]
+    knob = "neigh.unres_qlen" if by_count else "neigh.unres_qlen_bytes"
+    now = net.settings[knob]
+    return {"knob": knob, "limit": f"{knob} is {now}", **room(now, knob)}
+
+
+def _may_wait(_net: Network, values: Values) -> More:
+    """Return the ``value`` with which a packet may wait for its neighbor."""
+    return {"value": KNOBS[values["knob"]].default}
+
+
+def _loopback_own(net: Network, values: Values) -> More:
+    """Return the sysctl by which an own address would not be asked for on the wire."""
+    ours = net.fib.is_local(values["next_hop"])
+    return {"knob": "ip.loopback_own", "value": 1} if ours else {}
+
+
+def _fragment_room(_net: Network, values: Values) -> More:
+    return room(values["_room"], values["knob"])
+
+
+def _receive_room(_net: Network, values: Values) -> More:
+    return room(values["limit"], "udp.rmem_default")
+
+
+def _send_room(_net: Network, values: Values) -> More:
+    return room(values["limit"], "udp.wmem_default")
+
+
+def _unblock(_net: Network, values: Values) -> More:
+    """Return ``knob`` and ``value`` with which no datagram waits in its socket."""
+    if values["_no_route"]:
+        return {"knob": "ip.no_route", "value": "refuse"}
+    return {"knob": "neigh.unres_qlen", "value": KNOBS["neigh.unres_qlen"].default}
+
+
+def _icmp_room(net: Network, values: Values) -> More:
+    """Return the ``value`` of a limit that would not have kept an ICMP error from being sent."""
+    usual = {"icmp.ratelimit_ms": 0, "icmp.msgs_burst": KNOBS["icmp.msgs_burst"].default}
+    value = usual.get(values["knob"], max(10 * net.settings["icmp.msgs_per_sec"], 1000))
+    return {"value": value if value <= 1_000_000 else None}
+
+
+def _ports(_net: Network, values: Values) -> More:
+    return more_ports(values["first"], values["last"])
+
+
+_SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
+    reason.RX_NOT_OUR_MAC: _meant_for_us,
+    reason.IP_DST_NOT_OURS: _not_our_destination,
+    reason.ARP_TARGET_NOT_OURS: _not_our_target,
+    reason.ARP_SENDER_OFF_SUBNET: _networks,
+    reason.ARP_IGNORED: _networks,
+    reason.IP_DST_TENTATIVE: _tentative,
+    reason.TX_SRC_TENTATIVE: _tentative,
+    reason.ARP_TARGET_TENTATIVE: _tentative,
+    reason.IP_RULE_REFUSED: _rule,
+    reason.ARP_RULE_REFUSED: _rule,
+    reason.TX_RULE_BLACKHOLE: _rule,
+    reason.TX_RULE_UNREACHABLE: _rule,
+    reason.TX_RULE_PROHIBIT: _rule,
+    reason.TX_ROUTE_BLACKHOLE: _route,
+    reason.TX_ROUTE_UNREACHABLE: _route,
+    reason.TX_ROUTE_PROHIBIT: _route,
+    reason.FWD_ROUTE_BLACKHOLE: _route,
+    reason.FWD_ROUTE_UNREACHABLE: _route,
+    reason.FWD_ROUTE_PROHIBIT: _route,
+    reason.TX_NO_ROUTE: _no_route,
+    reason.UDP_WAITS_FOR_ROUTE: _no_route,
+    reason.FWD_NO_ROUTE: _no_way_on,
+    reason.TX_SRC_NOT_OURS: lambda net, values: owner(net, values["ip"]),
+    reason.TX_NO_SOURCE: _no_source,
+    reason.TX_TOO_BIG: _mtu,
+    reason.FWD_TOO_BIG: _mtu,
+    reason.TX_NO_PORT: _ports,
+    reason.NEIGH_TABLE_FULL: _cache_room,
+    reason.NEIGH_EVICTED: _cache_room,
+    reason.NEIGH_CACHE_THRASH: _cache_room,
+    reason.NEIGH_QUEUE_FULL: _queue_room,
+    reason.NEIGH_NOT_QUEUED: _may_wait,
+    reason.NEIGH_FAILED: _loopback_own,
+    reason.FRAG_NO_SLOT: _fragment_room,
+    reason.UDP_RCVBUF_FULL: _receive_room,
+    reason.UDP_COPY_LOST: _receive_room,
+    reason.UDP_SNDBUF_FULL: _send_room,
+    reason.UDP_HEAD_OF_LINE: _unblock,
+    reason.ICMP_RATE_LIMITED: _icmp_room,
+}
+
+
+# --- prefixes -------------------------------------------------------------------------------------
 
 
 def _holds(item: Address, ip: int) -> bool:
     return ip >> 32 - item.plen == item.local >> 32 - item.plen
-
-
-def is_host(ip: int) -> bool:
-    """Tell whether one host can have this address (as ``configure.check_address``)."""
-    return not (is_zeronet(ip) or is_multicast(ip) or is_limited_broadcast(ip) or is_class_e(ip))
 
 
 def _within(ip: int, plen: int) -> bool:

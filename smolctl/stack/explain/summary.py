@@ -93,7 +93,7 @@ def _arp(packet: bytes) -> str:
         if found.fault is Fault.ARP_TRUNCATED:
             return f"ARP packet of {len(packet)} B{_hex(packet)}"
         if found.fault is Fault.ARP_BAD_OP:
-            return f"ARP op {found.detail['n']}"
+            return f"ARP op {found.detail['opcode']}"
         return "ARP " + " ".join(f"{name} {value}" for name, value in found.detail.items())
     sender, target = format_address(found.sender_ip), format_address(found.target_ip)
     mac = format_mac(found.sender_mac)

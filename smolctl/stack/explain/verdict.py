@@ -1,4 +1,4 @@
-"""What became of a packet, told: its row with verdict, why and fix."""
+"""The verdict on a packet: its row with why and fix."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from smolctl.stack.explain.route_words import route_text
 from smolctl.stack.explain.steps import Row, steps_rows
 from smolctl.stack.explain.summary import summarize
-from smolctl.stack.ip.route_output import Decision
-from smolctl.stack.reason import REASONS, Reason
+from smolctl.stack.ip.way import Way
+from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Bound, Cut, Joined, Member, Owner, Planned, Resolved, Stranger
-from smolctl.stack.trace.trace import Direction, Fate, Trace
+from smolctl.stack.trace.trace import Direction, Fate, Struck, Trace
 from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.icmpv4 import IcmpMessage
@@ -65,13 +65,13 @@ def blame(trace: Trace) -> tuple[Reason | None, Mapping[str, object]]:
         return trace.complaint
     if trace.reason is None and trace.fate is Fate.ABSORBED and trace.steps[-1].result == "note":
         facts = trace.steps[-1].facts
-        if isinstance(facts, dict):
-            return REASONS[facts["reason"]], facts
+        if isinstance(facts, Struck):
+            return facts.reason, facts.detail
     if trace.reason is None and trace.waited_for is not None and trace.waited_for.fix_templates:
         # It is through, but need not have waited.
         for step in trace.steps:
-            if isinstance(step.facts, dict) and step.facts.get("reason") == trace.waited_for.name:
-                return trace.waited_for, step.facts
+            if isinstance(step.facts, Struck) and step.facts.reason is trace.waited_for:
+                return trace.waited_for, step.facts.detail
     return trace.reason, trace.detail
 
 
@@ -129,7 +129,7 @@ def _delivered(trace: Trace) -> str:
     first = takers[0]
     owner = f" ({first.owner})" if first.owner else ""
     more = f" and {len(takers) - 1} more" if len(takers) > 1 else ""
-    return f"delivered to {format_address(first.local)}:{first.port}{owner}{more}"
+    return f"delivered to {format_address(first.local or 0)}:{first.port}{owner}{more}"
 
 
 def _failed(trace: Trace) -> str:
@@ -177,8 +177,8 @@ def because(trace: Trace) -> str:
         return reason.why(detail)
     facts = {type(step.facts): step.facts for step in trace.steps}
     parts = []
-    decision, owner, found = facts.get(Decision), facts.get(Owner), facts.get(Resolved)
-    if isinstance(decision, Decision) and trace.direction in (Direction.OUT, Direction.FORWARD):
+    decision, owner, found = facts.get(Way), facts.get(Owner), facts.get(Resolved)
+    if isinstance(decision, Way) and trace.direction in (Direction.OUT, Direction.FORWARD):
         route = decision.route
         parts.append(
             f"{decision.interface.name} was asked for"

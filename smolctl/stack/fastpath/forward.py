@@ -1,31 +1,26 @@
 """The fast path of forwarding: packets between hosts whose way the layered path has found before.
 
 ``forward.forward_input`` decides, and has ``learn`` remember what stays true until the
-configuration changes (``Stack.generation``): that such packets are fit to be forwarded, and by
+configuration changes (``Generation``): that such packets are fit to be forwarded, and by
 which neighbor they leave. What each packet says alone is looked at here: its header's checksum, its
 length, how far it may go; and so are the neighbor's state and the outbox. All else is left to the
 layered path, nothing done, so the two cannot differ in what they do: a property test holds them
 equal.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct
-from typing import TYPE_CHECKING
 
 from smolctl.stack.fastpath.udp import FLOWS_LIMIT, SENDABLE
 from smolctl.stack.fib.nexthop import Hop
 from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.ip import gateways
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.neighbor.entry import Neighbor
-from smolctl.stack.neighbor.output import has_no_queue
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire import ethernet, ipv4
 from smolctl.wire.offload import virtio
-
-if TYPE_CHECKING:
-    from smolctl.stack.ip.route_output import Decision
-    from smolctl.stack.stack import Stack
 
 _HEADERS_LEN = ethernet.HEADER_LEN + ipv4.MIN_HEADER_LEN
 _ADDRESSES = slice(26, 34)
@@ -57,61 +52,52 @@ class ForwardFlow:
     lladdr: bytes | None = None
 
 
-def learn(stack: "Stack", decision: "Decision", trace: Trace) -> None:
+def learn(net: Network, way: Way, trace: Trace) -> None:
     """Remember the way of a packet that the layered path just sent on as it was, without options.
 
     Nothing is remembered where more counts than is compared here: with rules, or next hops that are
     chosen by ports; where a sender may have to be told of a better way; or on a link that is bad.
     """
-    out, route, arrival = decision.interface, decision.route, trace.arrival
+    out, route, arrival = way.interface, way.route, trace.arrival
     if (
-        (stack.journal.everything or trace.id or arrival is None or route is None)
-        or not stack.fib.merged
-        or (isinstance(route, Hop) and stack.settings["ip.fib_multipath_hash_policy"])
-        or decision.type != "unicast"
+        (net.recorder.journal.everything or trace.id or arrival is None or route is None)
+        or not net.fib.merged
+        or (isinstance(route, Hop) and net.settings["ip.fib_multipath_hash_policy"])
+        or way.type is not WayType.UNICAST
         or out.name == arrival.dev
         or out.medium is not Medium.ETHERNET
         or out.impairment is not None
-        or has_no_queue(stack, trace) is not None
+        or not net.neighbors.queues_all
     ):
         return
-    entry = stack.neighbors[out.name].lookup(decision.next_hop)
-    interface, frame = stack.interfaces[arrival.dev], arrival.frame
-    flows = interface.forward_flows
+    entry = net.neighbors[out.name].lookup(way.next_hop)
+    interface, frame = net.interfaces[arrival.dev], arrival.frame
+    flows, generation = interface.forward_flows, net.generation.number
     if entry is None:
         return
-    if interface.forward_generation != stack.generation or len(flows) >= FLOWS_LIMIT:
+    if interface.forward_generation != generation or len(flows) >= FLOWS_LIMIT:
         flows.clear()
-        interface.forward_generation = stack.generation
-    flows[frame[:16] + frame[_ADDRESSES]] = ForwardFlow(out, entry, decision.mtu, frame[14:16])
-    gateways.watch(stack, decision.dst, route)
+        interface.forward_generation = generation
+    flows[frame[:16] + frame[_ADDRESSES]] = ForwardFlow(out, entry, way.mtu, frame[14:16])
+    gateways.watch(net, way.dst, route)
 
 
-def forward_frame_input(
-    otherwise: "Callable[[Stack, Interface, bytes, int], None]",
-    stack: "Stack",
-    interface: Interface,
-    data: bytes,
-    now: int,
-) -> None:
-    """Take one frame as a device received it: send it on, or leave it to the layered path.
+def whole_frame(interface: Interface, data: bytes) -> bytes | None:
+    """Return a frame as a device received it, without the headroom; None for one to be cut.
 
     Args:
-        otherwise: the layered path.
         data: with ``interface.headroom`` bytes in front of the frame.
     """
-    frame: bytes | None = data
-    if interface.headroom:
-        whole = data[: virtio.HEADER_LEN] in _WHOLE
-        frame = data[virtio.HEADER_LEN :] if whole else virtio.summed(data)
-    if frame is None or not forwarded(stack, interface, frame, now):
-        otherwise(stack, interface, data, now)
+    if not interface.headroom:
+        return data
+    whole = data[: virtio.HEADER_LEN] in _WHOLE
+    return data[virtio.HEADER_LEN :] if whole else virtio.summed(data)
 
 
-def forwarded(stack: "Stack", interface: Interface, frame: bytes, now: int) -> bool:
+def forwarded(net: Network, interface: Interface, frame: bytes, now: int) -> bool:
     """Send a frame on whose way is known; False leaves it to the layered path, nothing done."""
     size = len(frame)
-    if size < _HEADERS_LEN or interface.forward_generation != stack.generation:
+    if size < _HEADERS_LEN or interface.forward_generation != net.generation.number:
         return False
     head, total_length, middle, ttl, protocol, checksum, addresses = _IN.unpack_from(frame)
     flow = interface.forward_flows.get(head + addresses)
@@ -137,5 +123,5 @@ def forwarded(stack: "Stack", interface: Interface, frame: bytes, now: int) -> b
     front = _OUT.pack(flow.front, total_length, middle, ttl - 1, protocol, checksum)
     outbox.append(front + frame[26:end])
     entry.used_ns = now
-    stack.ledger.count("ip.datagrams_forwarded")
+    net.recorder.count("ip.datagrams_forwarded")
     return True

@@ -1,31 +1,33 @@
 """The fast path: plain UDP of a flow that the layered path has handled before.
 
-The layered path (ingress, egress) decides; it leaves here what stays true until the configuration
-changes: for an incoming flow its socket, for an outgoing one its way. ``Stack.generation`` counts
+The layered path decides; it leaves here what stays true until the configuration
+changes: for an incoming flow its socket, for an outgoing one its way. ``Generation`` counts
 the configurations, and a flow of an older one is not used. Whatever is not plain (options,
 fragments, wrong checksums, full queues, an unsure neighbor, a traced packet) is left to the layered
 path, so the two cannot differ in what they do: a property test holds them equal.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, repeat
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
+from smolctl.stack.generation import Generation
 from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.ip import gateways
+from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
+from smolctl.stack.packet import Packet
 from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, UdpSocket
-from smolctl.wire import ipv4, udp
+from smolctl.stack.transport.udp.table import UdpTable
+from smolctl.wire import ipv4
 from smolctl.wire.address import ZERO_MAC
 from smolctl.wire.offload import virtio
 from smolctl.wire.offload.run import HEADERS_LEN, Headers
-
-if TYPE_CHECKING:
-    from smolctl.stack.ip.route_output import Decision
-    from smolctl.stack.stack import Stack
+from smolctl.wire.udp import HEADER_LEN, MAX_PAYLOAD
 
 FLOWS_LIMIT = 65536
 """Flows remembered per interface and per socket; all are forgotten when there are more."""
@@ -47,11 +49,13 @@ class LocalFlow:
 
     Attributes:
         generation: the configuration it is true for.
+        queue: what comes back by the loopback, which must not be overtaken.
         target: who gets them.
     """
 
     generation: int
     out: Interface
+    queue: deque[Any]
     target: UdpSocket
     src: int
     sport: int
@@ -59,12 +63,12 @@ class LocalFlow:
     dport: int
     max_payload: int
 
-    def send(self, stack: "Stack", socket: UdpSocket, payload: bytes, now: int) -> bool:
+    def send(self, socket: UdpSocket, payload: bytes, now: int) -> bool:
         """Deliver a datagram; False leaves it to the layered path, nothing done."""
         target = self.target
         size = len(payload)
         queue_bytes = target.queue_bytes + size + DATAGRAM_OVERHEAD
-        if queue_bytes > target.rcvbuf or size > self.max_payload or stack.loop:
+        if queue_bytes > target.rcvbuf or size > self.max_payload or self.queue:
             return False
         target.queue.append(
             (payload, self.src, self.sport, self.dst, self.dport, self.out.name, now)
@@ -76,7 +80,7 @@ class LocalFlow:
         counters.looped_packets += 1
         counters.looped_bytes += size + 28
         if not target.ready:
-            stack.wake(target)
+            target.wake()
         return True
 
 
@@ -103,7 +107,7 @@ class EthernetFlow:
     size: int = -1
     lladdr: bytes | None = None
 
-    def send(self, stack: "Stack", socket: UdpSocket, payload: bytes, now: int) -> bool:
+    def send(self, socket: UdpSocket, payload: bytes, now: int) -> bool:
         """Put a datagram into the outbox; False leaves it to the layered path, nothing done."""
         outbox, entry = self.out.outbox, self.entry
         if entry.state not in SENDABLE or len(outbox) >= OUTBOX_LIMIT:
@@ -144,9 +148,6 @@ class EthernetFlow:
         return True
 
 
-EgressFlow = LocalFlow | EthernetFlow
-
-
 @dataclass(slots=True, eq=False)
 class IngressFlow:
     """A flow of datagrams of one size that the layered path has delivered before.
@@ -184,63 +185,55 @@ flows apart: addresses, ports and UDP length. Linux changes ident and header che
 datagram of a connected socket to the next."""
 
 
-def learn_egress(
-    stack: "Stack",
-    socket: UdpSocket,
-    decision: "Decision",
-    dport: int,
-    ttl: int,
-    asked_src: int | None,
+def learn_output(
+    udp: UdpTable, socket: UdpSocket, way: Way, dport: int, ttl: int, asked_src: int | None
 ) -> None:
     """Remember the way of a datagram that the layered path just sent.
 
     Args:
         asked_src: the source address the sender asked for with this datagram, if any.
     """
-    out, src, dst = decision.interface, decision.src, decision.dst
+    out, src, dst = way.interface, way.src, way.dst
     if (
-        (stack.journal.everything or src is None)
+        (udp.recorder.journal.everything or src is None)
         or not out.carrier
         or out.impairment is not None
-        or decision.type not in ("unicast", "local")
-        or not socket.pmtudisc.df(locked=decision.locked)  # as shared headers have
+        or way.type not in _PLAIN_WAYS
+        or not socket.pmtudisc.df(locked=way.locked)  # as shared headers have
     ):
         return
     if len(socket.flows) >= FLOWS_LIMIT:
         socket.flows.clear()
-    limit = min(decision.mtu - ipv4.MIN_HEADER_LEN - udp.HEADER_LEN, udp.MAX_PAYLOAD)
-    generation, sport = stack.generation, socket.port
+    net = udp.networks.for_address(dst)
+    limit = min(way.mtu - net.header_len - HEADER_LEN, MAX_PAYLOAD)
+    generation, sport = udp.generation.number, socket.port
     if out.medium is Medium.IP:
-        target = stack.udp.lookup(src, sport, dst, dport, out.name)
-        if target is not None and decision.type == "local":
+        target = udp.lookup(src, sport, dst, dport, out.name)
+        if target is not None and way.type is WayType.LOCAL:
             socket.flows[dst, dport, asked_src] = LocalFlow(
-                generation, out, target, src, sport, dst, dport, limit
+                generation, out, net.loopback.queue, target, src, sport, dst, dport, limit
             )
         return
-    entry = stack.neighbors[out.name].lookup(decision.next_hop)
+    entry = net.neighbors[out.name].lookup(way.next_hop)
     if entry is not None:
-        if decision.route is not None:
-            gateways.watch(stack, dst, decision.route)
+        if way.route is not None:
+            gateways.watch(net, dst, way.route)
         socket.flows[dst, dport, asked_src] = EthernetFlow(
             generation, out, entry, src, sport, dst, dport, ttl, limit
         )
 
 
-def learn_ingress(
-    stack: "Stack",
-    interface: Interface,
-    socket: UdpSocket,
-    header: ipv4.Ipv4Header,
-    parsed: udp.UdpHeader,
-) -> None:
+def learn_input(udp: UdpTable, socket: UdpSocket, packet: Packet) -> None:
     """Remember the socket of a unicast datagram that the layered path just delivered."""
-    if stack.journal.everything:
+    if udp.recorder.journal.everything:
         return
-    flows = interface.flows
-    if interface.flows_generation != stack.generation or len(flows) >= FLOWS_LIMIT:
+    interface, header, parsed = packet.interface, packet.header, packet.message
+    flows, generation = interface.flows, udp.generation.number
+    if interface.flows_generation != generation or len(flows) >= FLOWS_LIMIT:
         flows.clear()
-        interface.flows_generation = stack.generation
-    src, dst, sport, dport, length, _ = header.src, header.dst, *parsed
+        interface.flows_generation = generation
+    src, dst = header.src, header.dst
+    sport, dport, length = parsed.sport, parsed.dport, parsed.length
     if header.total_length != length + ipv4.MIN_HEADER_LEN or header.options or header.dscp_ecn:
         return
     flows[_KEY.pack(src, dst, sport, dport, length)] = IngressFlow(
@@ -250,41 +243,50 @@ def learn_ingress(
         dst,
         dport,
         interface.headroom + length + 34,
-        length - udp.HEADER_LEN + DATAGRAM_OVERHEAD,
+        length - HEADER_LEN + DATAGRAM_OVERHEAD,
         src + dst + ipv4.Protocol.UDP + length,
     )
 
 
+_PLAIN_WAYS = (WayType.UNICAST, WayType.LOCAL)
+
+
+class Destination(NamedTuple):
+    """Where datagrams of one socket go.
+
+    Attributes:
+        src: source address that they ask for, None for the socket's.
+    """
+
+    dst: int
+    port: int
+    src: int | None = None
+
+
 def udp_send_many(
-    stack: "Stack",
-    socket: UdpSocket,
-    payloads: Sequence[bytes],
-    dst: int,
-    port: int,
-    now: int,
-    src: int | None = None,
+    generation: int, socket: UdpSocket, payloads: Sequence[bytes], to: Destination, now: int
 ) -> int:
     """Send datagrams to one destination as long as there is nothing to decide.
 
     Args:
-        src: as for ``Stack.udp_send``.
+        generation: the number of the stack's configuration.
 
-    Returns: how many were sent; ``Stack.udp_send`` is for the next one, which is untouched.
+    Returns: how many were sent; ``Udp.send`` is for the next one, which is untouched.
     """
-    flow = socket.flows.get((dst, port, src))
-    if flow is None or flow.generation != stack.generation:
+    flow = socket.flows.get(to)
+    if flow is None or flow.generation != generation:
         return 0
     if len(payloads) == 1:
-        return int(flow.send(stack, socket, payloads[0], now))
+        return int(flow.send(socket, payloads[0], now))
     return flow.send_many(socket, payloads, now) if isinstance(flow, EthernetFlow) else 0
 
 
 def frames_input(
-    stack: "Stack",
+    generation: Generation,
     interface: Interface,
     frames: Iterable[bytes],
     now: int,
-    otherwise: "Callable[[Stack, Interface, bytes, int], None]",
+    otherwise: Callable[[Interface, bytes, int], None],
 ) -> None:
     """Take a batch of Ethernet frames in order: plain UDP of known flows is delivered here.
 
@@ -297,7 +299,7 @@ def frames_input(
     headroom = interface.headroom
     unpack_from = _FRAMES[headroom].unpack_from
     payload_at = HEADERS_LEN + headroom
-    fresh = interface.flows_generation == stack.generation
+    fresh = interface.flows_generation == generation.number
     try:
         for frame in frames:
             packets += 1
@@ -330,10 +332,10 @@ def frames_input(
                         socket.queue_bytes = queue_bytes
                         socket.rx_datagrams += 1
                         if not socket.ready:
-                            stack.wake(socket)
+                            socket.wake()
                         continue
-            otherwise(stack, interface, frame, now)
-            fresh = interface.flows_generation == stack.generation
+            otherwise(interface, frame, now)
+            fresh = interface.flows_generation == generation.number
     finally:
         counters.rx_packets += packets
         counters.rx_bytes += total - packets * headroom
@@ -383,3 +385,35 @@ def is_plain(interface: Interface, frame: bytes, end: int) -> bool:
         and protocol == ipv4.Protocol.UDP
         and not int.from_bytes(frame[at : at + 20]) % 0xFFFF
     )
+
+
+_PAYLOAD_AT = virtio.HEADER_LEN + HEADERS_LEN
+
+
+def segments_input(generation: int, interface: Interface, data: bytes, now: int) -> int:
+    """Deliver the datagrams of a super-packet whose flow is known, all or none.
+
+    Args:
+        generation: the number of the stack's configuration.
+        data: with a virtio header in front.
+
+    Returns: how many they are; 0 leaves them to the layered path, nothing done.
+    """
+    size = virtio.segment_size(data)
+    if not size or interface.flows_generation != generation:
+        return 0
+    flow = interface.flows.get(data[36:48] + (size + HEADER_LEN).to_bytes(2))
+    if flow is None or not is_plain(interface, data, len(data)):
+        return 0
+    socket, end = flow.socket, len(data)
+    payloads = [data[at : at + size] for at in range(_PAYLOAD_AT, end, size)]
+    queue_bytes = socket.queue_bytes + end - _PAYLOAD_AT + len(payloads) * DATAGRAM_OVERHEAD
+    if queue_bytes > socket.rcvbuf:
+        return 0
+    src, sport, dst, dport, name = flow.src, flow.sport, flow.dst, flow.dport, interface.name
+    socket.queue.extend([(each, src, sport, dst, dport, name, now) for each in payloads])
+    socket.queue_bytes = queue_bytes
+    socket.rx_datagrams += len(payloads)
+    if not socket.ready:
+        socket.wake()
+    return len(payloads)

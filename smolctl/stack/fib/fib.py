@@ -4,16 +4,21 @@ One FIB stands above all interfaces; owning an address *is* a route of type loca
 has touched the rules (``rule.py``), the longest prefix over the tables ``local`` and ``main``
 together wins, as in Linux, which keeps both in one trie until then: among equal prefixes
 ``local``, then the lowest metric, then the order that ``add`` and ``append`` gave; the table
-``default`` is for what they do not know. With rules the tables are apart, and ``rule_lookup`` asks
+``default`` is for what they do not know. With rules the tables are apart, and ``lookup.py`` asks
 them one by one.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 
 from smolctl.stack.events import Action
+from smolctl.stack.fib.exceptions import RouteExceptions
 from smolctl.stack.fib.nexthop import Multipath
+from smolctl.stack.fib.path_mtu import PathMtus
 from smolctl.stack.fib.route import DEVICELESS, InsertMode, Route, RouteType, Scope, TableName
+from smolctl.stack.fib.rule import Rules
 from smolctl.stack.fib.table import COARSE_BITS, RouteTable
+from smolctl.stack.sysctl.settings import Settings
 
 _THROW = RouteType.THROW  # an enum's attribute costs as much as a comparison
 
@@ -24,12 +29,17 @@ class Fib:
     Attributes:
         tables: by number; ``local`` and ``main`` are always there, others from their first route
             on.
+        rules: which tables are asked, and in which order.
+        exceptions, path_mtus: what was learned of the ways to single destinations.
         merged: local and main are looked up as one, since there are no rules but the usual.
         multipaths: the routes with several next hops, of all tables.
     """
 
-    def __init__(self, bits: int) -> None:
+    def __init__(self, bits: int, settings: Settings | None = None) -> None:
         self.bits = bits
+        settings = settings if settings is not None else Settings()
+        self.rules = Rules()
+        self.exceptions, self.path_mtus = RouteExceptions(settings), PathMtus(settings)
         self._local, self._main = RouteTable(bits), RouteTable(bits)
         self._default: RouteTable | None = None
         self.tables: dict[int, RouteTable] = {
@@ -108,6 +118,22 @@ class Fib:
         """Tell whether this stack owns the address."""
         route = self.lookup(address) if self.merged else self._local.lookup(address)
         return route is not None and route.type is RouteType.LOCAL
+
+    def clone_learned(self) -> "Fib":
+        """Return a FIB with the same routes, which learns and forgets on its own."""
+        result = copy(self)
+        result.exceptions, result.path_mtus = self.exceptions.twin(), self.path_mtus.twin()
+        result.on_change = None
+        return result
+
+    def learned_deadline(self) -> int | None:
+        """Return when the next thing that was learned is forgotten."""
+        first, second = self.path_mtus.deadline(), self.exceptions.deadline()
+        return second if first is None or (second is not None and second < first) else first
+
+    def expire_learned(self, now: int) -> bool:
+        """Forget what is too old; tell whether anything was."""
+        return bool(self.path_mtus.expire(now) | self.exceptions.expire(now))
 
     def insert(self, route: Route, mode: InsertMode = InsertMode.ADD) -> Route | None:
         """Put a route into its table; see ``RouteTable.insert``."""

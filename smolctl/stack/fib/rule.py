@@ -1,4 +1,4 @@
-"""Rules: which tables are asked for a packet, and in which order.
+"""Rules: the tables that are asked for a packet, and their order.
 
 Each rule has conditions and an action; the first rule by priority whose conditions hold decides,
 unless its table knows no route for the packet: then the next rule does (Linux fib_rules_lookup).
@@ -10,11 +10,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
-from smolctl.stack.fib.route import Route, RouteType, TableName
+from smolctl.stack.fib.route import RouteType, TableName
+from smolctl.stack.fib.route_key import RouteKey
 
 PRIORITY_MAX = 0xFFFFFFFF
-OUTPUT = "lo"
-"""What ``iif`` is for packets that are sent from here, as in Linux."""
 
 
 class RuleAction(StrEnum):
@@ -28,25 +27,6 @@ class RuleAction(StrEnum):
     PROHIBIT = "prohibit"
 
 
-class Traits(NamedTuple):
-    """What may decide on a packet's way besides its addresses.
-
-    Attributes:
-        protocol: of IPv4, 0 for not known.
-        sport, dport: of UDP, 0 for none.
-        tos: the former type of service, ECN bits included.
-        iif: the interface by which it came in.
-    """
-
-    protocol: int = 0
-    sport: int = 0
-    dport: int = 0
-    tos: int = 0
-    iif: str = OUTPUT
-
-
-PLAIN = Traits()
-"""Of a packet that is sent from here and nothing more is known of."""
 Ports = tuple[int, int]
 """First and last."""
 
@@ -59,6 +39,7 @@ class Rule:
         priority: the lowest is asked first.
         src, src_len, dst, dst_len: prefixes, whose host bits may be set and do not count.
         tos: 0 for any.
+        mark, mark_mask: the bits of the packet's mark that the mask selects must be these.
         invert: it matches what its conditions do not.
         target: the priority at which ``goto`` goes on.
         suppress: a route of at most this prefix length does not count, None to let all.
@@ -78,40 +59,38 @@ class Rule:
     ipproto: int = 0
     sport: Ports | None = None
     dport: Ports | None = None
+    mark: int = 0
+    mark_mask: int = 0
     invert: bool = False
     target: int = 0
     suppress: int | None = None
     protocol: str = ""
-    refusal: "Refused | None" = field(default=None, init=False, repr=False)
+    refusal: "RuleRefusal | None" = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.action in REFUSING:
-            self.refusal = Refused(0, 0, REFUSING[self.action], rule=self)
+            self.refusal = RuleRefusal(self, REFUSING[self.action])
 
-    def matches(self, bits: int, dst: int, src: int, oif: str | None, traits: Traits) -> bool:
-        """Tell whether its conditions hold for a packet.
-
-        Args:
-            src: 0 when it has no source address yet.
-            oif: the interface that its sender insists on.
-        """
+    def matches(self, bits: int, key: RouteKey) -> bool:
+        """Tell whether its conditions hold for a packet; one without source counts as from 0."""
         return self.invert is not (
-            self.iif in (None, traits.iif)
-            and self.oif in (None, oif)
-            and not (src ^ self.src) >> bits - self.src_len
-            and not (dst ^ self.dst) >> bits - self.dst_len
-            and (not self.tos or self.tos == traits.tos & ~3)
-            and (not self.ipproto or self.ipproto == traits.protocol)
-            and (self.sport is None or self.sport[0] <= traits.sport <= self.sport[1])
-            and (self.dport is None or self.dport[0] <= traits.dport <= self.dport[1])
+            self.iif in (None, key.iif)
+            and self.oif in (None, key.oif)
+            and not ((key.src or 0) ^ self.src) >> bits - self.src_len
+            and not (key.dst ^ self.dst) >> bits - self.dst_len
+            and (not self.tos or self.tos == key.tos & ~3)
+            and (not self.ipproto or self.ipproto == key.protocol)
+            and (self.sport is None or self.sport[0] <= key.sport <= self.sport[1])
+            and (self.dport is None or self.dport[0] <= key.dport <= self.dport[1])
+            and not (key.mark ^ self.mark) & self.mark_mask
         )
 
 
-@dataclass(slots=True, eq=False)
-class Refused(Route):
-    """What a lookup finds when a rule refuses: no route, but it stands where one would."""
+class RuleRefusal(NamedTuple):
+    """The result of a lookup that a rule refuses."""
 
-    rule: Rule | None = field(default=None, repr=False)
+    rule: Rule
+    type: RouteType
 
 
 REFUSING = {
@@ -146,16 +125,14 @@ class Rules:
     def __len__(self) -> int:
         return len(self._items)
 
-    def matching(
-        self, bits: int, dst: int, src: int, oif: str | None, traits: Traits
-    ) -> Iterator[Rule]:
+    def matching(self, bits: int, key: RouteKey) -> Iterator[Rule]:
         """Yield the rules that a packet meets and matches, in order; each ``goto`` is followed."""
         items = self._items
         at = 0
         while at < len(items):
             rule = items[at]
             at += 1
-            if not rule.matches(bits, dst, src, oif, traits):
+            if not rule.matches(bits, key):
                 continue
             yield rule
             if rule.action is RuleAction.GOTO:
@@ -212,7 +189,7 @@ class Rules:
 
 _COMPARED = (
     "action", "table", "priority", "iif", "oif", "suppress", "ipproto", "protocol", "sport",
-    "dport",
+    "dport", "mark", "mark_mask",
 )  # fmt: skip
 
 

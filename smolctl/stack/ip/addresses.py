@@ -112,6 +112,13 @@ class AddressList:
                 found = other.local if found is None else found
         return found
 
+    def tentative(self, local: int) -> Address | None:
+        """Return an address that may not be used yet, or no more; None for any other."""
+        for item in self.items:
+            if item.tentative and item.local == local:
+                return item
+        return None
+
     @property
     def unsettled(self) -> bool:
         """Whether any of these is tentative."""

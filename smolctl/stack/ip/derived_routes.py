@@ -4,16 +4,11 @@ The FIB follows the addresses: routes are added and withdrawn as these change (L
 ``fib_add_ifaddr``, ``fib_del_ifaddr``).
 """
 
-from typing import TYPE_CHECKING
-
 from smolctl.errors import AlreadyExists
 from smolctl.stack.fib.route import KERNEL, InsertMode, Route, RouteType, Scope, TableName
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address, AddressList
-
-if TYPE_CHECKING:
-    from smolctl.stack.stack import Stack
-
+from smolctl.stack.ip.network import Network
 
 Derived = dict[tuple[object, ...], Route]
 """Derived routes by what makes two of them the same."""
@@ -92,71 +87,71 @@ def routes_of(
     return {(route.prefix, route.plen, route.table, *route.identity()): route for route in routes}
 
 
-def sync(stack: "Stack", interface: Interface, before: Derived) -> None:
+def sync(net: Network, interface: Interface, before: Derived) -> None:
     """Bring the FIB from the routes derived before a change to those derived after it."""
-    after = derived(stack, interface)
+    after = derived(net, interface)
     for key, route in before.items():
         if key not in after:
-            withdraw(stack, route)
+            withdraw(net, route)
     for key, route in after.items():
         if key not in before:
-            ensure(stack, route)
-    stack.touch()
+            ensure(net, route)
+    net.generation.touch()
 
 
-def withdraw(stack: "Stack", route: Route) -> None:
+def withdraw(net: Network, route: Route) -> None:
     """Take a derived route out of the FIB, if it is still there."""
-    for present in stack.fib.tables[route.table].chain(route.prefix, route.plen):
+    for present in net.fib.tables[route.table].chain(route.prefix, route.plen):
         if present.identity() == route.identity():
-            stack.fib.remove(present)
+            net.fib.remove(present)
             return
 
 
-def ensure(stack: "Stack", route: Route) -> None:
+def ensure(net: Network, route: Route) -> None:
     """Put a derived route into the FIB, unless it is there."""
     try:
-        stack.fib.insert(route, InsertMode.APPEND)
+        net.fib.insert(route, InsertMode.APPEND)
     except AlreadyExists:
         return
 
 
-def drop_routes_preferring(stack: "Stack", sources: set[int]) -> None:
+def drop_routes_preferring(net: Network, sources: set[int]) -> None:
     """Drop the routes that prefer a source which is no longer ours (Linux fib_sync_down_addr)."""
-    missing = {source for source in sources if not stack.fib.is_local(source)}
+    missing = {source for source in sources if not net.fib.is_local(source)}
     if missing:
-        stack.fib.remove_where(lambda route: route.prefsrc in missing and route.protocol != KERNEL)
-        stack.touch()
+        net.fib.remove_where(lambda route: route.prefsrc in missing and route.protocol != KERNEL)
+        net.generation.touch()
 
 
 DERIVING = frozenset({"ip.local_prefix", "ip.subnet_broadcast"})
 """Knobs that change which routes follow from an address."""
 
 
-def derived(stack: "Stack", interface: Interface, *, up: bool | None = None) -> Derived:
+def derived(net: Network, interface: Interface, *, up: bool | None = None) -> Derived:
     """Return the routes that an interface's addresses bring in its state, or as if ``up``."""
     return derived_routes(
         interface.name,
-        interface.addresses,
+        net.of(interface).addresses,
         up=interface.up if up is None else up,
-        **_wanted(stack, interface),
+        **_wanted(net, interface),
     )
 
 
-def derived_from(stack: "Stack", interface: Interface, address: Address) -> Derived:
+def derived_from(net: Network, interface: Interface, address: Address) -> Derived:
     """Return the routes that one address of an interface brings."""
-    addresses = interface.addresses
+    addresses = net.of(interface).addresses
     return routes_of(
         interface.name,
         address,
         addresses.source_of(address),
         bits=addresses.bits,
         up=interface.up,
-        **_wanted(stack, interface),
+        **_wanted(net, interface),
     )
 
 
-def _wanted(stack: "Stack", interface: Interface) -> dict[str, bool]:
+def _wanted(net: Network, interface: Interface) -> dict[str, bool]:
     return {
-        "own_network": interface.loopback and stack.settings["ip.local_prefix"] == 1,
-        "broadcast": stack.settings["ip.subnet_broadcast"] == 1,
+        "own_network": interface.loopback and net.settings["ip.local_prefix"] == 1,
+        "broadcast": net.settings["ip.subnet_broadcast"] == 1,
     }

@@ -5,22 +5,18 @@ one route (``nexthop``) share the flows. A gateway is dead when its neighbor ent
 not answer. Nothing is sent just to find out (RFC 1122 3.3.1.4). A lookup changes nothing.
 """
 
-from typing import TYPE_CHECKING
-
 from smolctl.stack.events import Action
 from smolctl.stack.fib.nexthop import Hop, Multipath, bounds, flow_hash
 from smolctl.stack.fib.route import Route, RouteType
-from smolctl.stack.fib.rule import PLAIN, Traits
+from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
+from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.source_address import select_source
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
 
-if TYPE_CHECKING:
-    from smolctl.stack.stack import Stack
 
-
-def living(stack: "Stack", route: Route, dev: str | None = None) -> Route:
+def living(net: Network, route: Route, dev: str | None = None) -> Route:
     """Return a route or the first substitute whose gateway is not dead.
 
     When all are, the one that failed longest ago is tried again.
@@ -33,22 +29,20 @@ def living(stack: "Stack", route: Route, dev: str | None = None) -> Route:
 
     Source: Linux ``fib_select_default``.
     """
-    if route.next is None or route.via is None or not is_dead(stack, route):
+    if route.next is None or route.via is None or not is_dead(net, route):
         return route
     routes = [
         other
-        for other in stack.fib.tables[route.table].chain(route.prefix, route.plen)
+        for other in net.fib.tables[route.table].chain(route.prefix, route.plen)
         if other.metric == route.metric
         and other.type is RouteType.UNICAST
         and dev in (None, other.dev)
     ]
-    alive = [other for other in routes if not is_dead(stack, other)]
-    return alive[0] if alive else min(routes, key=lambda other: _failed_ns(stack, other))
+    alive = [other for other in routes if not is_dead(net, other)]
+    return alive[0] if alive else min(routes, key=lambda other: _failed_ns(net, other))
 
 
-def pick_hop(
-    stack: "Stack", route: Multipath, dst: int, src: int | None, traits: Traits = PLAIN
-) -> Hop:
+def pick_hop(net: Network, route: Multipath, key: RouteKey) -> Hop:
     """Return the next hop of a flow: its hash falls into the share of one (RFC 2991 4).
 
     A next hop from whose network the flow's source address is comes before one that the hash would
@@ -57,14 +51,14 @@ def pick_hop(
 
     Source: Linux ``fib_select_multipath``.
     """
-    number = flow_number(stack, dst, src, traits)
-    tops = _tops(stack, route)
+    number = flow_number(net, key)
+    tops = _tops(net, route)
     best, best_score = route.first, -1
     for hop, top in zip(route.hops, tops, strict=True):
-        if top < 0 or not usable(stack, hop):
+        if top < 0 or not usable(net, hop):
             continue
         score = int(number <= top)
-        if src is not None and src == source_of(stack, hop):
+        if key.src is not None and key.src == source_of(net, hop):
             score += 2
         if score > best_score:
             best, best_score = hop, score
@@ -76,67 +70,67 @@ def pick_hop(
     return best
 
 
-def flow_number(stack: "Stack", dst: int, src: int | None, traits: Traits) -> int:
+def flow_number(net: Network, key: RouteKey) -> int:
     """Return the hash of a flow, by addresses or, with ip.fib_multipath_hash_policy=1, ports too.
 
     Source: Linux ``fib_multipath_hash``; a source address that is not chosen yet counts as 0.
     """
-    seed = stack.settings["ip.fib_multipath_hash_seed"] or stack.hash_seed
-    if stack.settings["ip.fib_multipath_hash_policy"]:
-        ports = traits.protocol << 32 | traits.sport << 16 | traits.dport
-        return flow_hash(seed, src or 0, dst, ports)
-    return flow_hash(seed, src or 0, dst)
+    seed = net.settings["ip.fib_multipath_hash_seed"] or net.hash_seed
+    if net.settings["ip.fib_multipath_hash_policy"]:
+        ports = key.protocol << 32 | key.sport << 16 | key.dport
+        return flow_hash(seed, key.src or 0, key.dst, ports)
+    return flow_hash(seed, key.src or 0, key.dst)
 
 
-def share(stack: "Stack", hop: Hop) -> tuple[int, int]:
+def share(net: Network, hop: Hop) -> tuple[int, int]:
     """Return the first and the last hash of a next hop's share; the last is lower for none."""
     assert hop.whole is not None  # a next hop is always one of several
     below = 0
-    for other, top in zip(hop.whole.hops, _tops(stack, hop.whole), strict=True):
+    for other, top in zip(hop.whole.hops, _tops(net, hop.whole), strict=True):
         if other is hop:
             return below, top
         below = max(below, top + 1)
     raise AssertionError("a next hop that its route does not have")
 
 
-def _tops(stack: "Stack", route: Multipath) -> list[int]:
+def _tops(net: Network, route: Multipath) -> list[int]:
     """Return the highest hash of each next hop, -1 of one without link (Linux fib_rebalance)."""
-    return bounds([hop.weight if has_link(stack, hop) else 0 for hop in route.hops])
+    return bounds([hop.weight if has_link(net, hop) else 0 for hop in route.hops])
 
 
-def usable(stack: "Stack", hop: Hop) -> bool:
+def usable(net: Network, hop: Hop) -> bool:
     """Tell whether a next hop may lead on: its link is there, its gateway not known to be dead.
 
     With ip.fib_multipath_use_neigh=0 the gateway is not looked at, as Linux does by default.
     """
-    if not has_link(stack, hop):
+    if not has_link(net, hop):
         return False
-    return not (stack.settings["ip.fib_multipath_use_neigh"] and is_dead(stack, hop))
+    return not (net.settings["ip.fib_multipath_use_neigh"] and is_dead(net, hop))
 
 
-def has_link(stack: "Stack", hop: Hop) -> bool:
+def has_link(net: Network, hop: Hop) -> bool:
     """Tell whether frames can leave by a next hop's link.
 
     Deviation: Linux sends by one without carrier, too, unless ignore_routes_with_linkdown is set;
     every packet of such a flow would be lost.
     """
-    out = stack.interfaces.get(hop.dev or "")
+    out = net.interfaces.get(hop.dev or "")
     return not hop.dead and out is not None and out.up and out.carrier
 
 
-def source_of(stack: "Stack", hop: Hop) -> int | None:
+def source_of(net: Network, hop: Hop) -> int | None:
     """Return the address that packets by a next hop would have (Linux nhc_saddr)."""
-    out = stack.interfaces.get(hop.dev or "")
-    return None if out is None else select_source(stack, out, hop.via, hop.scope)
+    out = net.interfaces.get(hop.dev or "")
+    return None if out is None else select_source(net, out, hop.via, hop.scope)
 
 
-def is_dead(stack: "Stack", route: Route) -> bool:
+def is_dead(net: Network, route: Route) -> bool:
     """Tell whether a route's gateway did not answer what was last asked of it."""
-    entry = stack.neighbors[route.dev].lookup(route.via) if route.dev and route.via else None
+    entry = net.neighbors[route.dev].lookup(route.via) if route.dev and route.via else None
     return entry is not None and entry.state is State.FAILED
 
 
-def watch(stack: "Stack", dst: int, route: Route) -> None:
+def watch(net: Network, dst: int, route: Route) -> None:
     """Have flows forgotten when a gateway that ``dst`` could have, too, dies or lives again.
 
     Each packet then goes by the gateway that it would get on its own, as those of a socket of
@@ -146,23 +140,23 @@ def watch(stack: "Stack", dst: int, route: Route) -> None:
     if isinstance(route, Hop) and route.whole is not None:
         others = list(route.whole.hops)
     elif route.via is not None:
-        chain = stack.fib.tables[route.table].chain(route.prefix, route.plen)
+        chain = net.fib.tables[route.table].chain(route.prefix, route.plen)
         others = [other for other in chain if other.via is not None] if len(chain) > 1 else []
-    rivals = [(other.dev or "", other.via or 0) for other in others]
-    redirected = stack.exceptions.lookup(dst, route) if stack.exceptions else None
+    watched = [(other.dev or "", other.via or 0) for other in others]
+    redirected = net.fib.exceptions.lookup(dst, route) if net.fib.exceptions else None
     if redirected is not None:
-        rivals.append((route.dev or "", redirected.gateway))
-    if rivals:
-        stack.rivals.add(stack.generation, rivals)
+        watched.append((route.dev or "", redirected.gateway))
+    if watched:
+        net.watched_gateways.add(net.generation.number, watched)
 
 
-def changed(stack: "Stack", interface: Interface, action: Action, entry: Neighbor) -> None:
+def changed(net: Network, interface: Interface, action: Action, entry: Neighbor) -> None:
     """Take note that a neighbor's state changed, or that it is forgotten."""
-    stack.events.neigh(interface, action, entry)
-    if stack.rivals.concerns(stack.generation, (interface.name, entry.ip)):
-        stack.touch()
+    net.events.neigh(interface, action, entry)
+    if net.watched_gateways.concerns(net.generation.number, (interface.name, entry.ip)):
+        net.generation.touch()
 
 
-def _failed_ns(stack: "Stack", route: Route) -> int:
-    entry = stack.neighbors[route.dev].lookup(route.via) if route.dev and route.via else None
+def _failed_ns(net: Network, route: Route) -> int:
+    entry = net.neighbors[route.dev].lookup(route.via) if route.dev and route.via else None
     return entry.updated_ns if entry is not None else 0

@@ -1,11 +1,11 @@
-"""Which groups an interface is a member of: who wants each, and from which sources.
+"""Groups of an interface: their members, and the senders that each of them wants.
 
 A socket that joins says which senders it wants; what the interface takes is what its members want
 together (RFC 3376 3.1, 3.2). A member is a socket, or a name for what no socket stands for.
 """
 
-from collections.abc import Hashable, Iterable
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 HOST = "host"
 """The member of what a host is always in: the group of all hosts (RFC 1122 3.3.7)."""
@@ -58,7 +58,7 @@ class Groups:
     """
 
     def __init__(self, always: int) -> None:
-        self._members: dict[int, dict[Hashable, Filter]] = {always: {HOST: ANYBODY}}
+        self._members: dict[int, dict[Any, Filter]] = {always: {HOST: ANYBODY}}
         self.filters = {always: ANYBODY}
 
     def twin(self) -> "Groups":
@@ -68,11 +68,11 @@ class Groups:
         result.filters = dict(self.filters)
         return result
 
-    def members(self, group: int) -> dict[Hashable, Filter]:
+    def members(self, group: int) -> dict[Any, Filter]:
         """Return who is in a group, and what each wants."""
         return self._members.get(group, {})
 
-    def set(self, group: int, member: Hashable, wanted: Filter) -> tuple[Filter, Filter]:
+    def set(self, group: int, member: Any, wanted: Filter) -> tuple[Filter, Filter]:
         """Note what a member wants; NOBODY has it leave.
 
         Returns: what the interface wanted before, and what it wants now.

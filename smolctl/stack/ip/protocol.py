@@ -1,6 +1,11 @@
 """Protocol numbers and socket options that both families share."""
 
-from enum import IntEnum
+from enum import Enum, IntEnum
+from typing import NamedTuple
+
+from smolctl.wire.ipv4_options import Outgoing
+
+NO_OPTIONS = Outgoing(b"")
 
 
 class Pmtudisc(IntEnum):
@@ -28,3 +33,43 @@ class Pmtudisc(IntEnum):
                 smaller link on the way fragments.
         """
         return self.insists or (self is Pmtudisc.WANT and not locked)
+
+
+class SendOptions(NamedTuple):
+    """What a sender asks of a packet (Linux ``ipcm_cookie``).
+
+    Attributes:
+        src: source address that it insists on, None to have one selected.
+        dev: interface that it insists on, None for whichever the FIB says.
+        ttl: None for the stack's default.
+        tos: type of service (RFC 1122 3.2.1.6).
+        options: of the IPv4 header; their first hop is where the packet goes first.
+        loop: members on this stack get what is sent to their group.
+    """
+
+    src: int | None = None
+    dev: str | None = None
+    ttl: int | None = None
+    tos: int = 0
+    options: Outgoing = NO_OPTIONS
+    pmtudisc: Pmtudisc = Pmtudisc.DONT
+    loop: bool = True
+
+
+PLAIN = SendOptions()
+
+
+class ErrorKind(Enum):
+    """An ICMP error that a packet is answered with, whatever the family calls it."""
+
+    NET = "net unreachable"
+    HOST = "host unreachable"
+    PROTOCOL = "protocol unreachable"
+    PORT = "port unreachable"
+    TOO_BIG = "fragmentation needed"
+    SOURCE_ROUTE = "source route failed"
+    PROHIBITED = "administratively prohibited"
+    TTL = "time to live exceeded"
+    REASSEMBLY = "reassembly time exceeded"
+    BAD_HEADER = "parameter problem"
+    REDIRECT = "redirect"

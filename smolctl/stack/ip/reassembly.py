@@ -1,19 +1,18 @@
-"""Fragments whose datagrams are not complete yet (RFC 791 3.2, RFC 815, RFC 1122 3.3.2).
+"""Reassembly of fragments into datagrams (RFC 791 3.2, RFC 815, RFC 1122 3.3.2).
 
 A table: it keeps fragments and sends nothing. What becomes of them is told by actions, and each
 fragment is in exactly one ``Lost`` or ``Complete`` in the end.
 """
 
 from bisect import bisect_right
+from collections.abc import Callable
 from copy import copy
 from typing import NamedTuple
 
 from smolctl.stack import reason
-from smolctl.stack.explain import suggest
-from smolctl.stack.packet import Cast
+from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason
 from smolctl.stack.sysctl.settings import Settings
-from smolctl.stack.trace.trace import Trace
 from smolctl.wire import ipv4
 
 OVERHEAD = 1024
@@ -26,41 +25,30 @@ Key = tuple[int, int, int, int]
 """What makes fragments belong together: source, destination, protocol, ident (RFC 791 3.2)."""
 
 
-class Fragment(NamedTuple):
+class Fragment:
     """A fragment that came in.
 
+    Args:
+        packet: without padding; it carries data.
+
     Attributes:
-        packet: the whole packet without padding, header first; it carries data.
-        trace: learns its fate.
-        dev: interface by which it came in.
-        cast: to whom its frame was addressed.
+        start, end: where its data begins and ends in that of the datagram, bytes.
+        cost: bytes of memory that it takes, as ``ip.frag_high_thresh`` counts them.
     """
 
-    packet: bytes
-    header: ipv4.Ipv4Header
-    trace: Trace
-    dev: str
-    cast: Cast
+    __slots__ = ("cost", "end", "header", "packet", "start")
 
-    @property
-    def start(self) -> int:
-        """Where its data begins in that of the datagram, bytes."""
-        return self.header.fragment_offset
-
-    @property
-    def end(self) -> int:
-        """Where its data ends, the next byte's place."""
-        return self.start + self.header.total_length - self.header.header_len
-
-    @property
-    def cost(self) -> int:
-        """Bytes of memory that it takes, as ``ip.frag_high_thresh`` counts them."""
-        return 2 * len(self.packet) + OVERHEAD
+    def __init__(self, packet: Packet) -> None:
+        header = packet.header
+        self.packet, self.header = packet, header
+        self.start: int = header.fragment_offset
+        self.end: int = self.start + header.total_length - header.header_len
+        self.cost = 2 * len(packet.data) + OVERHEAD
 
     def between(self, start: int, end: int) -> bytes:
         """Return the datagram's data from ``start`` to before ``end``, as far as it is here."""
         at = self.header.header_len - self.start
-        return self.packet[at + max(start, self.start) : at + min(end, self.end)]
+        return self.packet.data[at + max(start, self.start) : at + min(end, self.end)]
 
 
 class Kept(NamedTuple):
@@ -74,7 +62,7 @@ class Kept(NamedTuple):
 class Complete(NamedTuple):
     """All is there: the datagram, its header, and its fragments in order of their place."""
 
-    packet: bytes
+    data: bytes
     header: ipv4.Ipv4Header
     fragments: list[Fragment]
 
@@ -143,7 +131,8 @@ class _Datagram:
         shown: dict[str, object] = {"first": start, "last": end - 1}
         if same and filled == end - start:
             return reason.FRAG_DUPLICATE, shown
-        return reason.FRAG_OVERLAP, {**shown, "n": filled, "how": "the same" if same else "other"}
+        how = "the same" if same else "other"
+        return reason.FRAG_OVERLAP, {**shown, "overlap": filled, "how": how}
 
     @property
     def _reach(self) -> int:
@@ -186,10 +175,10 @@ class Reassembly:
         """Return of how many datagrams something is known."""
         return len(self._open)
 
-    def twin(self) -> "Reassembly":
-        """Return a copy; nobody hears of the fragments in it."""
+    def twin(self, copy_of: Callable[[Packet], Packet]) -> "Reassembly":
+        """Return a copy with copies of the fragments."""
         result = copy(self)
-        result._open = {key: _twin(datagram) for key, datagram in self._open.items()}
+        result._open = {key: _twin(datagram, copy_of) for key, datagram in self._open.items()}
         return result
 
     def add(self, fragment: Fragment, now: int) -> list[Action]:
@@ -199,7 +188,7 @@ class Reassembly:
         start, end = fragment.start, fragment.end
         # RFC 791 3.1: all but the last have a multiple of 8 bytes. One without data is no fragment.
         if start == end or (header.mf and end % 8):
-            return [Lost(reason.FRAG_BAD_LENGTH, [fragment], {"n": end - start})]
+            return [Lost(reason.FRAG_BAD_LENGTH, [fragment], {"size": end - start})]
         datagram = self._open.get(key)
         if datagram is None:
             datagram = _Datagram(now)
@@ -211,7 +200,7 @@ class Reassembly:
             return [Lost(fault[0], [fragment], fault[1])]
         length = end + ipv4.MIN_HEADER_LEN
         if length > ipv4.MAX_PACKET_LEN:
-            fault = reason.FRAG_TOO_BIG, {"n": length}
+            fault = reason.FRAG_TOO_BIG, {"size": length}
         full = self._bound(datagram.cost + fragment.cost, 1)
         if full:
             return [Lost(reason.FRAG_NO_SLOT, [fragment], full)]
@@ -231,9 +220,9 @@ class Reassembly:
         # The header is the first one's, options and all (RFC 791 3.2).
         length = first.header_len + datagram.have
         if length > ipv4.MAX_PACKET_LEN:
-            return self._refuse(datagram, None, reason.FRAG_TOO_BIG, {"n": length})
+            return self._refuse(datagram, None, reason.FRAG_TOO_BIG, {"size": length})
         header = first._replace(total_length=length, mf=False)
-        data = [item.packet[item.header.header_len :] for item in fragments]
+        data = [item.packet.data[item.header.header_len :] for item in fragments]
         self._forget(key)
         return Complete(header.to_bytes() + b"".join(data), header, fragments)
 
@@ -262,8 +251,7 @@ class Reassembly:
         ):
             limit = self._settings[knob]
             if now > limit:
-                more = suggest.room(max(limit, some), knob)
-                return {"knob": knob, "limit": f"{knob} is {limit}", **more}
+                return {"knob": knob, "limit": f"{knob} is {limit}", "_room": max(limit, some)}
         return {}
 
     def _make_room(self, key: Key, cost: int) -> list[Lost]:
@@ -305,8 +293,8 @@ class Reassembly:
         return lost
 
 
-def _twin(datagram: _Datagram) -> _Datagram:
+def _twin(datagram: _Datagram, copy_of: Callable[[Packet], Packet]) -> _Datagram:
     result = copy(datagram)
     result.starts = list(datagram.starts)
-    result.fragments = [fragment._replace(trace=Trace()) for fragment in datagram.fragments]
+    result.fragments = [Fragment(copy_of(fragment.packet)) for fragment in datagram.fragments]
     return result

@@ -1,17 +1,13 @@
-"""Which source address a packet gets that has none yet."""
-
-from typing import TYPE_CHECKING
+"""The selection of a source address for a packet that has none yet."""
 
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.host_model import is_strong
-
-if TYPE_CHECKING:
-    from smolctl.stack.stack import Stack
+from smolctl.stack.ip.network import Network
 
 
 def select_source(
-    stack: "Stack", out: Interface, destination: int | None, scope: Scope
+    net: Network, out: Interface, destination: int | None, scope: Scope
 ) -> int | None:
     """Return the source address for packets by ``out`` (Linux ``inet_select_addr``).
 
@@ -19,14 +15,15 @@ def select_source(
     address of that scope on any interface, loopback first; else None. In the strong model none but
     the interface's own will do, and with ip.first_source its first one always does.
     """
-    items, settings = out.addresses.items, stack.settings
-    if settings["ip.first_source"] and items and not (items[0].tentative or items[0].autojoin):
+    addresses = net.of(out).addresses
+    items = addresses.items
+    if net.settings["ip.first_source"] and items and not (items[0].tentative or items[0].autojoin):
         return items[0].local
-    source = out.addresses.select(destination, scope)
-    if source is not None or (is_strong(stack) and not out.loopback):
+    source = addresses.select(destination, scope)
+    if source is not None or (is_strong(net) and not out.loopback):
         return source
-    for interface in stack.interfaces.values():
-        for address in interface.addresses.items:
+    for interface in net.interfaces.values():
+        for address in net.of(interface).addresses.items:
             within = address.scope != Scope.LINK and address.scope <= scope
             if within and not (address.secondary or address.tentative or address.autojoin):
                 return address.local

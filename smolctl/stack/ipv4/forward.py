@@ -1,284 +1,236 @@
 """Forwarding: a packet that is for another host goes on to its next hop (RFC 1812 5.2.1.2).
 
-``forward_input`` -> ``way`` -> ``_send_on``. Ingress hands over what is valid and not for us, with
-ip.forward on; whom a next hop does not answer is told by ``icmp_error.given_up``. No state is here.
-Every way out of a function sends, or records a reason; ``_refuse`` also tells the sender.
+``forward_input`` -> ``onward`` -> ``_send_on``. Input hands over what is valid and not for us, with
+ip.forward on; a sender whose next hop does not answer is told by ``Arp.unreachable``. Every way out
+of a function sends, or records a reason; ``_refuse`` also tells the sender.
 """
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
-from smolctl.stack.explain import suggest
-from smolctl.stack.fastpath.forward import learn
-from smolctl.stack.fib import lookup as fib_lookup
+from smolctl.stack.fib.lookup import Found
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import RouteType, Scope
-from smolctl.stack.fib.rule import Refused
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip import gateways
 from smolctl.stack.ip.host_model import is_near
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.ip.reverse_path import reverse_path
-from smolctl.stack.ip.route_output import Decision, Refusal
 from smolctl.stack.ip.source_address import select_source
-from smolctl.stack.ipv4 import icmp_error
-from smolctl.stack.ipv4 import options as ip_options
+from smolctl.stack.ip.way import Refusal, Way, WayType
+from smolctl.stack.ipv4.options import passing
 from smolctl.stack.ipv4.options_input import options_checked
-from smolctl.stack.ipv4.output import note_losers
 from smolctl.stack.link.output import ethernet_output
-from smolctl.stack.neighbor.output import neighbor_output
-from smolctl.stack.packet import Cast
+from smolctl.stack.packet import Cast, Packet
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Cut, PassedOn
-from smolctl.stack.trace.trace import Direction, Fate, Trace
-from smolctl.wire import ethernet, fragment, icmpv4, ipv4, ipv4_options
-from smolctl.wire.address import BROADCAST_MAC, format_address, is_class_e, is_link_local
+from smolctl.stack.trace.trace import Direction, Fate
+from smolctl.wire import ethernet, fragment, ipv4, ipv4_options
+from smolctl.wire.address import BROADCAST_MAC, is_class_e, is_link_local
 
-if TYPE_CHECKING:
-    from smolctl.stack.stack import Stack
-
-NOT_FOR_US = frozenset({reason.IP_DST_NOT_OURS, reason.IP_RULE_REFUSED})
-"""Why a host does not take a packet that a router may have to send on, or tell the sender about."""
 _TYPE_REASONS = {
     RouteType.BLACKHOLE: reason.FWD_ROUTE_BLACKHOLE,
     RouteType.UNREACHABLE: reason.FWD_ROUTE_UNREACHABLE,
     RouteType.PROHIBIT: reason.FWD_ROUTE_PROHIBIT,
 }
-_UNREACHABLE, _EXCEEDED = icmpv4.Type.DEST_UNREACHABLE, icmpv4.Type.TIME_EXCEEDED
 # RFC 1812 5.2.7.1, 5.3.1; Linux ip_error, ip_forward. Who is not here is not told.
-_TOLD: dict[Reason, tuple[icmpv4.Type, int]] = {
-    reason.FWD_NO_ROUTE: (_UNREACHABLE, icmpv4.Unreachable.NET),
-    reason.FWD_ROUTE_UNREACHABLE: (_UNREACHABLE, icmpv4.Unreachable.HOST),
-    reason.FWD_ROUTE_PROHIBIT: (_UNREACHABLE, icmpv4.Unreachable.ADMIN),
-    reason.TX_IFACE_DOWN: (_UNREACHABLE, icmpv4.Unreachable.HOST),
-    reason.FWD_TTL_EXCEEDED: (_EXCEEDED, icmpv4.TimeExceeded.TTL),
-    reason.FWD_TOO_BIG: (_UNREACHABLE, icmpv4.Unreachable.FRAG_NEEDED),
+_TOLD: dict[Reason, ErrorKind] = {
+    reason.FWD_NO_ROUTE: ErrorKind.NET,
+    reason.FWD_ROUTE_UNREACHABLE: ErrorKind.HOST,
+    reason.FWD_ROUTE_PROHIBIT: ErrorKind.PROHIBITED,
+    reason.TX_IFACE_DOWN: ErrorKind.HOST,
+    reason.FWD_TTL_EXCEEDED: ErrorKind.TTL,
+    reason.FWD_TOO_BIG: ErrorKind.TOO_BIG,
 }
 # What a rule of that type tells. Linux fib4_rule_action: ENETUNREACH; a route has EHOSTUNREACH.
 _RULE_TELLS = {
-    RouteType.UNREACHABLE.value: icmpv4.Unreachable.NET,
-    RouteType.PROHIBIT.value: icmpv4.Unreachable.ADMIN,
+    RouteType.UNREACHABLE: ErrorKind.NET,
+    RouteType.PROHIBIT: ErrorKind.PROHIBITED,
 }
 
 
-def forward_input(
-    stack: "Stack",
-    interface: Interface,
-    packet: bytes,
-    header: ipv4.Ipv4Header,
-    now: int,
-    trace: Trace,
-    cast: Cast,
-) -> None:
+def forward_input(net: Network, packet: Packet, key: RouteKey, route: Found) -> None:
     """Send a packet on, or say why not.
 
     Args:
         packet: without padding; its header and addresses are valid, and it is not for us.
-        trace: of the frame that it came in.
+        route: that it matched.
     """
-    trace.pass_on(interface.name)
-    why, detail = _unfit(stack, interface, header, cast)
-    if why is not None:
-        stack.ledger.record(why, interface.name, now, trace, **detail)
+    packet.trace.pass_on(packet.interface.name)
+    unfit = _unfit(net, packet)
+    if unfit is not None:
+        packet.record(unfit.reason, **unfit.values)
         return
     options = None
-    if header.options:
-        options = options_checked(stack, interface, packet, header, now, trace, cast)
+    if packet.header.options:
+        options = options_checked(net, packet)
         if options is None:
             return
-    decision = way(stack, interface, packet, header)
-    if trace.id or isinstance(decision, Refusal):
-        winner = None if isinstance(decision, Refusal) else decision.route
-        traits = fib_lookup.traits_of(packet, header, interface.name)
-        note_losers(stack, header.dst, now, trace, winner, src=header.src, traits=traits)
-    if isinstance(decision, Refusal):
-        _refuse(stack, interface, decision, packet, header, now, trace)
+    way = onward(net, packet.interface, key, route)
+    if packet.trace.id or isinstance(way, Refusal):
+        winner = None if isinstance(way, Refusal) else way.route
+        net.recorder.considered(key, winner, packet.trace, packet.now)
+    if isinstance(way, Refusal):
+        _refuse(net, packet, way)
         return
-    trace.step("route", "pick", now, decision)
-    refusal = _too_far(header, decision) or _too_big(header, decision)
+    packet.step("route", "pick", way)
+    refusal = _too_far(packet, way) or _too_big(packet, way)
     if refusal is not None:
-        _refuse(stack, interface, refusal, packet, header, now, trace, decision.mtu)
+        _refuse(net, packet, refusal, way.mtu)
         return
-    if _is_detour(stack, interface, header, decision) and stack.redirects.allow(header.src, now):
-        icmp_error.answer(
-            stack, interface, icmpv4.Type.REDIRECT, icmpv4.Redirect.HOST, packet, header, now,
-            trace, group_frame=False, rest=decision.next_hop,
-        )  # fmt: skip
-        stack.ledger.count("icmp.redirects_sent")
-    trace.step("forward", "ok", now, PassedOn(header.dst, header.ttl - 1))
-    _send_on(stack, decision, packet, _filled(stack, decision, header, options, now), now, trace)
+    if _is_detour(net, packet, way) and net.redirects.allow(packet.header.src, packet.now):
+        net.answer_error(packet, ErrorKind.REDIRECT, way.next_hop)
+        net.recorder.count("icmp.redirects_sent")
+    packet.step("forward", "ok", PassedOn(key.dst, packet.header.ttl - 1))
+    _send_on(net, packet, way, options)
 
 
-def way(
-    stack: "Stack", interface: Interface, packet: bytes, header: ipv4.Ipv4Header
-) -> Decision | Refusal:
+def onward(net: Network, interface: Interface, key: RouteKey, route: Found) -> Way | Refusal:
     """Choose the interface and next hop of a packet that came in; no side effect.
 
     Args:
         interface: by which it came in.
+        route: that it matched.
 
     Source: RFC 1812 5.2.4; Linux ``ip_route_input_slow``.
     """
-    shown, dst, src = format_address, header.dst, header.src
-    traits = fib_lookup.traits_of(packet, header, interface.name)
-    route = fib_lookup.pick_route(stack, dst, None, src, traits)
+    dst = key.dst
+    if net.settings["ip.onlink_first"]:
+        route = net.prefer_connected(key, route)
     if route is None:
-        detail = {"ip": shown(dst), **suggest.onward(stack, dst, interface)}
-        return Refusal(reason.FWD_NO_ROUTE, interface.name, detail)
-    if isinstance(route, Refused):
-        rule = {"ip": shown(src), "type": route.type.value, **suggest.rule(route)}
-        return Refusal(reason.IP_RULE_REFUSED, interface.name, rule)
+        return Refusal(reason.FWD_NO_ROUTE, interface.name, {"ip": dst})
+    if isinstance(route, RuleRefusal):
+        values: dict[str, object] = {"ip": key.src, "type": route.type.value, "_rule": route.rule}
+        return Refusal(reason.IP_RULE_REFUSED, interface.name, values)
     if (refused := _TYPE_REASONS.get(route.type)) is not None:
-        prefix = f"{shown(route.prefix)}/{route.plen}" if route.plen else "default"
-        return Refusal(refused, interface.name, {"ip": shown(dst), "route": prefix})
-    route = gateways.living(stack, route)
+        return Refusal(refused, interface.name, {"ip": dst, "_route": route})
+    route = gateways.living(net, route)
     if isinstance(route, Multipath):
-        route = gateways.pick_hop(stack, route, dst, src, traits)
-    out = stack.interface(route.dev or "")
+        route = gateways.pick_hop(net, route, key)
+    out = net.interfaces.named(route.dev or "")
     if not out.up:
-        return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": shown(dst)})
-    kind = "broadcast" if route.type is RouteType.BROADCAST else "unicast"
+        return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
+    kind = WayType.BROADCAST if route.type is RouteType.BROADCAST else WayType.UNICAST
     next_hop = dst if route.via is None or route.on_link else route.via
     mtu = out.mtu if route.mtu is None else min(route.mtu, out.mtu)
-    return Decision(kind, out, dst, next_hop, None, route, mtu)
+    return Way(kind, out, dst, next_hop, None, route, mtu)
 
 
-def _unfit(
-    stack: "Stack", interface: Interface, header: ipv4.Ipv4Header, cast: Cast
-) -> tuple[Reason | None, dict[str, object]]:
-    """Return why a packet is not forwarded, whatever routes there are, and the reason's details."""
-    tos = header.dscp_ecn
-    if cast is not Cast.HOST:
-        return reason.FWD_GROUP_FRAME, {"ip": format_address(header.dst)}
-    if (back := reverse_path(stack, interface, header.src, header.dst, tos)) is not None:
-        return reason.IP_REVERSE_PATH, back
-    if not stack.settings["ip.forward_special"]:
+def _unfit(net: Network, packet: Packet) -> Refusal | None:
+    """Return why a packet is not forwarded, whatever routes there are."""
+    header, interface = packet.header, packet.interface
+    if packet.cast is not Cast.HOST:
+        return Refusal(reason.FWD_GROUP_FRAME, "", {"ip": header.dst})
+    back = reverse_path(net, interface, header.src, header.dst, header.dscp_ecn)
+    if back is not None:
+        return Refusal(reason.IP_REVERSE_PATH, "", back)
+    if not net.settings["ip.forward_special"]:
         for ip in (header.dst, header.src):
             if is_link_local(ip) or is_class_e(ip):
-                return reason.FWD_SPECIAL_ADDRESS, {"ip": format_address(ip)}
-    return None, {}
+                return Refusal(reason.FWD_SPECIAL_ADDRESS, "", {"ip": ip})
+    return None
 
 
-def _too_far(header: ipv4.Ipv4Header, decision: Decision) -> Refusal | None:
+def _too_far(packet: Packet, way: Way) -> Refusal | None:
     """Refuse what has no hop left (RFC 1812 5.3.1)."""
-    if header.ttl > 1:
+    ttl = packet.header.ttl
+    if ttl > 1:
         return None
-    detail: dict[str, object] = {"ip": format_address(decision.dst), "ttl": header.ttl}
-    return Refusal(reason.FWD_TTL_EXCEEDED, "", detail)
+    return Refusal(reason.FWD_TTL_EXCEEDED, "", {"ip": way.dst, "ttl": ttl})
 
 
-def _too_big(header: ipv4.Ipv4Header, decision: Decision) -> Refusal | None:
+def _too_big(packet: Packet, way: Way) -> Refusal | None:
     """Refuse what does not fit the next link and may not be cut (RFC 1812 4.2.2.7, RFC 1191 4)."""
-    size = header.total_length
-    if size <= decision.mtu or not header.df:
+    size = packet.header.total_length
+    if size <= way.mtu or not packet.header.df:
         return None
-    detail = {
-        "ip": format_address(decision.dst), "n": size, "mtu": decision.mtu,
-        "out": decision.interface.name, **suggest.mtu(decision, decision.mtu, size),
-    }  # fmt: skip
-    return Refusal(reason.FWD_TOO_BIG, "", detail)
+    values = {"ip": way.dst, "size": size, "mtu": way.mtu, "out": way.interface.name, "_way": way}
+    return Refusal(reason.FWD_TOO_BIG, "", values)
 
 
-def _refuse(
-    stack: "Stack",
-    interface: Interface,
-    refusal: Refusal,
-    packet: bytes,
-    header: ipv4.Ipv4Header,
-    now: int,
-    trace: Trace,
-    mtu: int = 0,
-) -> None:
+def _refuse(net: Network, packet: Packet, refusal: Refusal, mtu: int = 0) -> None:
     """Drop a packet for a reason; tell its sender where the RFC wants that."""
-    why = refusal.reason
-    stack.ledger.record(why, refusal.dev or interface.name, now, trace, **refusal.detail)
+    why, values = refusal.reason, refusal.values
+    dev = refusal.dev or packet.interface.name
+    net.recorder.record(why, dev, packet.now, packet.trace, **values)
     told = _TOLD.get(why)
-    if why is reason.IP_RULE_REFUSED and refusal.detail["type"] in _RULE_TELLS:
-        told = _UNREACHABLE, _RULE_TELLS[str(refusal.detail["type"])]
+    if why is reason.IP_RULE_REFUSED:
+        told = _RULE_TELLS.get(RouteType(str(values["type"])))
     if told is not None:
-        kind, code = told
-        icmp_error.answer(
-            stack, interface, kind, code, packet, header, now, trace, group_frame=False,
-            rest=mtu if why is reason.FWD_TOO_BIG else 0,
-        )  # fmt: skip
+        net.answer_error(packet, told, mtu if why is reason.FWD_TOO_BIG else 0)
 
 
-def _is_detour(
-    stack: "Stack", interface: Interface, header: ipv4.Ipv4Header, decision: Decision
-) -> bool:
+def _is_detour(net: Network, packet: Packet, way: Way) -> bool:
     """Tell whether a host should send such packets to the next hop itself, and be told so.
 
     Deviation: Linux does so by default when next hop and host are in different networks of the
     link, too (shared_media); RFC 1812 5.2.7.2: MUST NOT.
     """
     return (
-        decision.interface is interface
-        and decision.type == "unicast"
-        and stack.settings["ip.send_redirects"] == 1
-        and is_near(interface, header.src, decision.next_hop)
+        way.interface is packet.interface
+        and way.type is WayType.UNICAST
+        and net.settings["ip.send_redirects"] == 1
+        and is_near(net, packet.interface, packet.header.src, way.next_hop)
     )
 
 
 def _filled(
-    stack: "Stack",
-    decision: Decision,
-    header: ipv4.Ipv4Header,
-    options: ipv4_options.Options | None,
-    now: int,
+    net: Network, packet: Packet, way: Way, options: ipv4_options.Options | None
 ) -> ipv4.Ipv4Header:
     """Return the header with us in a record route or timestamp (RFC 1812 5.3.13.5, 5.3.13.6)."""
+    header: ipv4.Ipv4Header = packet.header
     if options is None or (options.record is None and options.timestamp is None):
         return header
-    own = select_source(stack, decision.interface, decision.next_hop, Scope.LINK) or 0
-    return header._replace(options=ip_options.passing(stack, options, own, now))
+    own = select_source(net, way.interface, way.next_hop, Scope.LINK) or 0
+    return header._replace(options=passing(net, options, own, packet.now))
 
 
-def _send_on(
-    stack: "Stack",
-    decision: Decision,
-    packet: bytes,
-    header: ipv4.Ipv4Header,
-    now: int,
-    trace: Trace,
-) -> None:
+def _send_on(net: Network, packet: Packet, way: Way, options: ipv4_options.Options | None) -> None:
     """Send a packet on with one hop less to go, in pieces if it must be (RFC 1812 4.2.2.7)."""
-    out = decision.interface
-    trace.dev, trace.gateway = out.name, decision.gateway
-    stack.ledger.count("ip.datagrams_forwarded")
-    if header.total_length <= decision.mtu:
-        aged = ipv4.aged(packet)
+    out, trace, data = way.interface, packet.trace, packet.data
+    header = _filled(net, packet, way, options)
+    trace.dev, trace.gateway = out.name, way.gateway
+    net.recorder.count("ip.datagrams_forwarded")
+    if header.total_length <= way.mtu:
+        aged = ipv4.aged(data)
         if header.options:
-            aged = header._replace(ttl=header.ttl - 1).to_bytes() + packet[header.header_len :]
+            aged = header._replace(ttl=header.ttl - 1).to_bytes() + data[header.header_len :]
         trace.frame, trace.linked = aged, False
-        _link_output(stack, decision, trace.frame, now, trace)
+        packet.data, packet.interface = aged, out
+        _link_output(net, packet, way)
         if not header.options:
-            learn(stack, decision, trace)
+            net.learn_forward(way, trace)
     else:
         shorter = header._replace(ttl=header.ttl - 1)
-        pieces = fragment.fragments(shorter, packet[header.header_len :], decision.mtu)
-        stack.ledger.count("ip.datagrams_fragmented")
-        stack.ledger.count("ip.fragments_created", len(pieces))
-        cut = Cut(len(pieces), header.total_length, decision.mtu, header.ident)
-        trace.step("fragment", "ok", now, cut)
-        trace.settle(Fate.FORWARDED, now)
-        for piece in pieces:
-            own = stack.journal.begin(Direction.OUT, now, trace, out.name)
-            own.frame, own.gateway = piece, decision.gateway
-            _link_output(stack, decision, piece, now, own)
+        pieces = fragment.fragments(shorter, data[header.header_len :], way.mtu)
+        net.recorder.count("ip.datagrams_fragmented")
+        net.recorder.count("ip.fragments_created", len(pieces))
+        packet.step("fragment", "ok", Cut(len(pieces), header.total_length, way.mtu, header.ident))
+        trace.settle(Fate.FORWARDED, packet.now)
+        for data in pieces:
+            own = net.recorder.begin(Direction.OUT, packet.now, trace, out.name)
+            own.frame, own.gateway = data, way.gateway
+            piece = Packet(data, out, packet.now, own, net.recorder)
+            piece.header = header
+            _link_output(net, piece, way)
 
 
-def _link_output(stack: "Stack", decision: Decision, packet: bytes, now: int, trace: Trace) -> None:
+def _link_output(net: Network, packet: Packet, way: Way) -> None:
     """Hand a packet to the link that leads on."""
-    out = decision.interface
-    if out.medium is Medium.IP:
-        stack.loop_back(out, packet, trace, now)
-    elif decision.type == "broadcast":
+    ethertype = ethernet.EtherType.IPV4
+    if packet.interface.medium is Medium.IP:
+        net.loopback.output(packet, ethertype)
+    elif way.type is WayType.BROADCAST:
         # Sockets here are part of "everybody" (RFC 1812 5.2.3).
-        copy = stack.journal.begin(Direction.LOCAL, now, trace, out.name)
-        copy.frame = packet
-        stack.loop_back(out, packet, copy, now)
-        ethernet_output(stack, out, BROADCAST_MAC, ethernet.EtherType.IPV4, packet, now, trace)
+        trace = net.recorder.begin(Direction.LOCAL, packet.now, packet.trace, packet.interface.name)
+        trace.frame = packet.data
+        copy = Packet(packet.data, packet.interface, packet.now, trace, net.recorder)
+        net.loopback.output(copy, ethertype)
+        ethernet_output(packet, BROADCAST_MAC, ethertype)
     else:
         with suppress(SendRejected, NoBuffers):  # recorded: the neighbor cache is full for good
-            neighbor_output(stack, out, decision.next_hop, packet, now, trace)
+            net.neighbors.output(packet, way.next_hop)

@@ -1,130 +1,102 @@
 """ICMP errors out: when a packet is answered with one, and when RFC 1122 forbids it."""
 
-from typing import TYPE_CHECKING
-
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
-from smolctl.stack.explain import suggest
-from smolctl.stack.fib.rule import Traits
-from smolctl.stack.interface import Interface
-from smolctl.stack.ip.route_output import Decision, decide
-from smolctl.stack.ipv4 import options as ip_options
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.protocol import ErrorKind, SendOptions
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Way
+from smolctl.stack.ipv4.options import answering
 from smolctl.stack.ipv4.output import icmp_output
-from smolctl.stack.neighbor.entry import Action, GiveUp
-from smolctl.stack.trace.trace import Trace
+from smolctl.stack.packet import Cast, Packet
+from smolctl.stack.trace.trace import Direction
 from smolctl.wire import icmpv4, ipv4
-from smolctl.wire.address import format_address, is_class_e, is_multicast, is_zeronet
-
-if TYPE_CHECKING:
-    from smolctl.stack.stack import Stack
+from smolctl.wire.address import is_class_e, is_multicast, is_zeronet
+from smolctl.wire.icmpv4 import Redirect, TimeExceeded, Type, Unreachable
 
 QUOTE_LIMIT = 576 - ipv4.MIN_HEADER_LEN - icmpv4.HEADER_LEN
 """Bytes an error quotes of the offending packet: it stays within 576 (RFC 1812 4.3.2.3)."""
 
+_TYPES: dict[ErrorKind, tuple[Type, int]] = {
+    ErrorKind.NET: (Type.DEST_UNREACHABLE, Unreachable.NET),
+    ErrorKind.HOST: (Type.DEST_UNREACHABLE, Unreachable.HOST),
+    ErrorKind.PROTOCOL: (Type.DEST_UNREACHABLE, Unreachable.PROTOCOL),
+    ErrorKind.PORT: (Type.DEST_UNREACHABLE, Unreachable.PORT),
+    ErrorKind.TOO_BIG: (Type.DEST_UNREACHABLE, Unreachable.FRAG_NEEDED),
+    ErrorKind.SOURCE_ROUTE: (Type.DEST_UNREACHABLE, Unreachable.SOURCE_ROUTE_FAILED),
+    ErrorKind.PROHIBITED: (Type.DEST_UNREACHABLE, Unreachable.ADMIN),
+    ErrorKind.TTL: (Type.TIME_EXCEEDED, TimeExceeded.TTL),
+    ErrorKind.REASSEMBLY: (Type.TIME_EXCEEDED, TimeExceeded.REASSEMBLY),
+    ErrorKind.BAD_HEADER: (Type.PARAMETER_PROBLEM, 0),
+    ErrorKind.REDIRECT: (Type.REDIRECT, Redirect.HOST),
+}
+_UNLIMITED = frozenset({ErrorKind.REDIRECT, ErrorKind.TOO_BIG})
+"""Errors that the rate limit is not for: redirects have one of their own, and path MTU discovery
+waits for the answer. Source: Linux ``icmpv4_mask_allow``, icmp_ratemask."""
 
-def answer(
-    stack: "Stack",
-    interface: Interface,
-    icmp_type: icmpv4.Type,
-    code: int,
-    packet: bytes,
-    header: ipv4.Ipv4Header,
-    now: int,
-    trace: Trace,
-    *,
-    group_frame: bool,
-    rest: int = 0,
-) -> None:
+
+def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> None:
     """Answer a packet with an ICMP error, unless RFC 1122 3.2.2 or the rate limit forbids it.
 
     Args:
-        packet: the offending packet, header first.
-        trace: its own, which has its fate already.
-        group_frame: it came in a link-layer broadcast or multicast.
+        packet: the offending packet, which has its fate already.
         rest: the message's second word: a parameter problem's pointer, ...
     """
-    if _suppressed(stack, packet, header, group_frame):
-        stack.ledger.record(reason.ICMP_REPLY_SUPPRESSED, interface.name, now, trace)
+    header, now = packet.header, packet.now
+    if _suppressed(net, packet):
+        packet.record(reason.ICMP_REPLY_SUPPRESSED)
         return
     # The loopback is exempt, as in Linux icmpv4_xrlim_allow: nobody else is bothered.
-    limited = _is_limited(icmp_type, code) and not interface.loopback
-    if limited and not stack.icmp_limiter.allow(header.src, now):
-        stack.ledger.record(
-            reason.ICMP_RATE_LIMITED,
-            interface.name,
-            now,
-            trace,
-            ip=format_address(header.src),
-            **suggest.icmp_room(stack),
-        )
+    limited = kind not in _UNLIMITED and not packet.interface.loopback
+    if limited and not net.icmp_limiter.allow(header.src, now):
+        packet.record(reason.ICMP_RATE_LIMITED, ip=header.src, knob=net.icmp_limiter.refused_by)
         return
-    src = header.dst if stack.fib.is_local(header.dst) else None
+    src = header.dst if net.fib.is_local(header.dst) else None
     # As Linux icmp_send: the options go back as in an answer, and count for the length.
-    options = ip_options.answering(header)
+    options = answering(header)
     hop = header.src if options.hop is None else options.hop
-    tos = _tos(stack, header.dscp_ecn)
-    decision = decide(stack, hop, src, traits=Traits(ipv4.Protocol.ICMP, tos=tos))
+    tos = _tos(net, header.dscp_ecn)
+    way = route_output(net, RouteKey(hop, src, protocol=ipv4.Protocol.ICMP, tos=tos))
     room = QUOTE_LIMIT
-    if isinstance(decision, Decision):
-        room = min(room, decision.mtu - ipv4.MIN_HEADER_LEN - icmpv4.HEADER_LEN)
+    if isinstance(way, Way):
+        room = min(room, way.mtu - ipv4.MIN_HEADER_LEN - icmpv4.HEADER_LEN)
     room -= len(options.raw)
-    message = icmpv4.IcmpMessage(icmp_type, code, rest, packet[: min(room, header.total_length)])
+    icmp_type, code = _TYPES[kind]
+    quote = packet.data[: min(room, header.total_length)]
+    message = icmpv4.IcmpMessage(icmp_type, code, rest, quote)
+    how = SendOptions(src, tos=tos, options=options)
+    trace = net.recorder.begin(Direction.OUT, now, packet.trace)
     try:
-        icmp_output(stack, message, header.src, now, src=src, tos=tos, options=options, cause=trace)
+        icmp_output(net, message, header.src, now, how, trace, packet)
     except (SendRejected, NoBuffers):
         return  # counted by icmp_output under its own reason
-    stack.ledger.count("icmp.errors_sent")
+    net.recorder.count("icmp.errors_sent")
 
 
-def _tos(stack: "Stack", tos: int) -> int:
+def _tos(net: Network, tos: int) -> int:
     """Return the type of service of an error about a packet with ``tos``.
 
-    RFC 1122 3.2.2 has it 0 (knob value "zero"); RFC 1812 4.3.2.5 that of the packet, with the
+    RFC 1122 3.2.2 has it 0 (sysctl value "zero"); RFC 1812 4.3.2.5 that of the packet, with the
     precedence of internetwork control, as Linux does (icmp_send).
     """
-    return (tos & _TOS_BITS) | _INTERNETWORK_CONTROL if stack.settings["icmp.error_tos"] else 0
+    return (tos & _TOS_BITS) | _INTERNETWORK_CONTROL if net.settings["icmp.error_tos"] else 0
 
 
 _TOS_BITS, _INTERNETWORK_CONTROL = 0x1E, 0xC0
 
 
-def given_up(stack: "Stack", out: Interface, actions: list[Action], now: int) -> None:
-    """Tell the senders of forwarded packets whose next hop did not answer (RFC 1812 5.2.7.1).
-
-    Args:
-        actions: of the neighbor cache of ``out``, carried out already.
-    """
-    waited = [queued for action in actions if isinstance(action, GiveUp) for queued in
-              action.packets]  # fmt: skip
-    for packet, trace in ((queued.packet, queued.trace) for queued in waited):
-        header = ipv4.parse_unchecked(packet)
-        if header is not None and not stack.fib.is_local(header.src):
-            answer(
-                stack, out, icmpv4.Type.DEST_UNREACHABLE, icmpv4.Unreachable.HOST, packet, header,
-                now, trace, group_frame=False,
-            )  # fmt: skip
-
-
-def _is_limited(icmp_type: icmpv4.Type, code: int) -> bool:
-    """Tell whether the rate limit is for such errors.
-
-    Not for redirects, which have one of their own, and not where path MTU discovery waits for the
-    answer. Source: Linux ``icmpv4_mask_allow``, icmp_ratemask.
-    """
-    fragmentation_needed = (icmpv4.Type.DEST_UNREACHABLE, icmpv4.Unreachable.FRAG_NEEDED)
-    return icmp_type != icmpv4.Type.REDIRECT and (icmp_type, code) != fragmentation_needed
-
-
-def _suppressed(stack: "Stack", packet: bytes, header: ipv4.Ipv4Header, group_frame: bool) -> bool:
+def _suppressed(net: Network, packet: Packet) -> bool:
     """Apply RFC 1122 3.2.2: an ICMP error message MUST NOT be sent as the result of these."""
-    if group_frame or is_multicast(header.dst) or stack.is_broadcast(header.dst):
+    header = packet.header
+    src, dst = header.src, header.dst
+    if packet.cast is not Cast.HOST or is_multicast(dst) or net.is_broadcast(dst):
         return True
     if header.fragment_offset > 0:
         return True
-    src = header.src
-    if is_zeronet(src) or is_multicast(src) or is_class_e(src) or stack.is_broadcast(src):
+    if is_zeronet(src) or is_multicast(src) or is_class_e(src) or net.is_broadcast(src):
         return True
     if header.protocol == ipv4.Protocol.ICMP:
-        kind = packet[header.header_len : header.header_len + 1]
+        kind = packet.data[header.header_len : header.header_len + 1]
         return not kind or icmpv4.is_error(kind[0])
     return False

@@ -1,229 +1,211 @@
 """ICMP input: echo requests are answered; replies and errors find who caused them."""
 
-from typing import TYPE_CHECKING
-
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
 from smolctl.stack.fib.path_mtu import Path, PathMtu
-from smolctl.stack.fib.rule import Traits
-from smolctl.stack.interface import Interface
-from smolctl.stack.ip.protocol import Pmtudisc
-from smolctl.stack.ip.route_output import Decision, decide
-from smolctl.stack.ipv4 import options as ip_options
+from smolctl.stack.fib.route_key import OUTPUT, RouteKey
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Way, WayType
+from smolctl.stack.ipv4.options import answering, midnight_ms
 from smolctl.stack.ipv4.output import HEADERS_LEN, icmp_output
 from smolctl.stack.ipv4.redirect_input import redirect_input
-from smolctl.stack.packet import Cast, wire_fault
-from smolctl.stack.reason import Reason
-from smolctl.stack.trace.trace import Fate, Trace
-from smolctl.stack.transport.errors import packet_failed, sender_of
-from smolctl.stack.transport.ping import EchoClient, EchoReply
-from smolctl.stack.transport.udp.socket import UdpSocket
+from smolctl.stack.packet import DeliveryError, Packet, Sender
+from smolctl.stack.reason import Detail, Reason
+from smolctl.stack.trace.trace import Direction, Fate
 from smolctl.wire import icmpv4, ipv4
-from smolctl.wire.address import format_address, is_multicast
 from smolctl.wire.fault import WireFault
-
-if TYPE_CHECKING:
-    from smolctl.stack.stack import Stack
+from smolctl.wire.icmpv4 import Quote, Type
 
 
-def icmp_input(
-    stack: "Stack",
-    interface: Interface,
-    packet: bytes,
-    header: ipv4.Ipv4Header,
-    now: int,
-    trace: Trace,
-    cast: Cast = Cast.HOST,
-) -> None:
+def icmp_input(net: Network, packet: Packet) -> None:
     """Answer echo requests, match replies and errors to who sent the question."""
-    message = icmpv4.parse(packet[header.header_len :])
+    message = icmpv4.parse(packet.data[packet.header.header_len :])
     if isinstance(message, WireFault):
-        wire_fault(stack, interface, message, now, trace)
+        packet.malformed(message)
         return
-    trace.step("icmp", "ok", now, message)
-    stack.ledger.count("icmp.messages_received")
-    if message.type == icmpv4.Type.ECHO_REQUEST:
-        _echo_request(stack, interface, header, message, now, cast, trace)
-    elif message.type == icmpv4.Type.ECHO_REPLY:
-        _echo_reply(stack, interface, header, message, now, trace)
-    elif message.type == icmpv4.Type.TIMESTAMP:
-        _timestamp_request(stack, interface, header, message, now, cast, trace)
-    elif message.type == icmpv4.Type.REDIRECT:
-        redirect_input(stack, interface, header, message, now, trace)
-    elif message.type in _IGNORED:
-        stack.ledger.record(
-            _IGNORED[message.type], interface.name, now, trace,
-            type=message.type, ip=format_address(header.src),
-        )  # fmt: skip
-    elif icmpv4.is_error(message.type):
-        _error_input(stack, interface, header, message, now, trace)
+    packet.message = message
+    packet.step("icmp", "ok", message)
+    net.recorder.count("icmp.messages_received")
+    kind = message.type
+    if kind == Type.ECHO_REQUEST:
+        _echo_request(net, packet)
+    elif kind == Type.ECHO_REPLY:
+        net.transports[ipv4.Protocol.ICMP].input(packet)
+    elif kind == Type.TIMESTAMP:
+        _timestamp_request(net, packet)
+    elif kind == Type.REDIRECT:
+        redirect_input(net, packet)
+    elif kind in _IGNORED:
+        packet.record(_IGNORED[kind], type=kind, ip=packet.header.src)
+    elif icmpv4.is_error(kind):
+        _error_input(net, packet)
     else:
-        stack.ledger.record(reason.ICMP_TYPE_UNKNOWN, interface.name, now, trace, type=message.type)
+        packet.record(reason.ICMP_TYPE_UNKNOWN, type=kind)
 
 
 _IGNORED: dict[int, Reason] = {
     # RFC 6633 2: a host MUST silently discard it, and UDP must not act on it.
-    icmpv4.Type.SOURCE_QUENCH: reason.ICMP_SOURCE_QUENCH,
+    Type.SOURCE_QUENCH: reason.ICMP_SOURCE_QUENCH,
     # RFC 1122 3.2.2.9: no mask is sent by who is no authoritative agent; RFC 6918 retired it.
-    icmpv4.Type.ADDRESS_MASK_REQUEST: reason.ICMP_MASK_IGNORED,
-    icmpv4.Type.ADDRESS_MASK_REPLY: reason.ICMP_MASK_IGNORED,
+    Type.ADDRESS_MASK_REQUEST: reason.ICMP_MASK_IGNORED,
+    Type.ADDRESS_MASK_REPLY: reason.ICMP_MASK_IGNORED,
 }
 
+# --- questions ------------------------------------------------------------------------------------
 
-def _echo_request(
-    stack: "Stack",
-    interface: Interface,
-    header: ipv4.Ipv4Header,
-    message: icmpv4.IcmpMessage,
-    now: int,
-    cast: Cast,
-    trace: Trace,
-) -> None:
+
+def _echo_request(net: Network, packet: Packet) -> None:
     """Answer an echo request from the address it was sent to (RFC 1122 3.2.2.6).
 
     The reply goes the ordinary way out: where its next hop is not yet resolved it waits in the
     neighbor's queue, so the first ping of an unknown peer is answered.
     """
-    group = _is_group(stack, header.dst)
-    if stack.settings["icmp.echo_ignore_all"]:
-        stack.ledger.record(reason.ICMP_ECHO_IGNORED, interface.name, now, trace)
+    if net.settings["icmp.echo_ignore_all"]:
+        packet.record(reason.ICMP_ECHO_IGNORED)
         return
-    if group and stack.settings["icmp.echo_ignore_broadcasts"]:
-        stack.ledger.record(
-            reason.ICMP_ECHO_BROADCAST, interface.name, now, trace,
-            ip=format_address(header.dst),
-        )  # fmt: skip
+    if packet.to_all and net.settings["icmp.echo_ignore_broadcasts"]:
+        packet.record(reason.ICMP_ECHO_BROADCAST, ip=packet.header.dst)
         return
-    reply = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REPLY, 0, message.rest, message.body)
-    trace.settle(Fate.ANSWERED, now)
-    own = None if group else header.dst
+    message = packet.message
+    # RFC 1122 3.2.2.6: with the same data.
+    reply = icmpv4.IcmpMessage(Type.ECHO_REPLY, 0, message.rest, message.body)
+    if _answer(net, packet, reply):
+        net.recorder.count("icmp.echo_replies_sent")
+
+
+def _answer(net: Network, packet: Packet, reply: icmpv4.IcmpMessage) -> bool:
+    """Send an answer back, its options filled in or reversed (RFC 1122 3.2.2.6).
+
+    Linux icmp_reply keeps the type of service as well.
+    """
+    header, now = packet.header, packet.now
+    packet.trace.settle(Fate.ANSWERED, now)
+    own = None if packet.to_all else header.dst
+    how = SendOptions(own, tos=header.dscp_ecn, options=answering(header))
+    trace = net.recorder.begin(Direction.OUT, now, packet.trace)
     try:
-        # RFC 1122 3.2.2.6: with the same data, and its options filled in or reversed. Linux
-        # icmp_reply keeps the type of service as well.
-        icmp_output(
-            stack, reply, header.src, now, src=own, tos=header.dscp_ecn,
-            options=ip_options.answering(header), cause=trace,
-        )  # fmt: skip
+        icmp_output(net, reply, header.src, now, how, trace)
     except (SendRejected, NoBuffers):
-        return  # counted by icmp_output under its own reason
-    stack.ledger.count("icmp.echo_replies_sent")
+        return False  # counted by icmp_output under its own reason
+    return True
 
 
-def _is_group(stack: "Stack", dst: int) -> bool:
-    """Tell whether more hosts than this one are asked, so that ``dst`` can be nobody's source."""
-    return is_multicast(dst) or stack.is_broadcast(dst)
-
-
-def _timestamp_request(
-    stack: "Stack",
-    interface: Interface,
-    header: ipv4.Ipv4Header,
-    message: icmpv4.IcmpMessage,
-    now: int,
-    cast: Cast,
-    trace: Trace,
-) -> None:
+def _timestamp_request(net: Network, packet: Packet) -> None:
     """Answer a timestamp request if that is wanted (RFC 1122 3.2.2.8: MAY)."""
-    asked = {"ip": format_address(header.src)}
-    if not stack.settings["icmp.answer_timestamp"]:
-        stack.ledger.record(reason.ICMP_TIMESTAMP_IGNORED, interface.name, now, trace, **asked)
+    if not net.settings["icmp.answer_timestamp"]:
+        packet.record(reason.ICMP_TIMESTAMP_IGNORED, ip=packet.header.src)
         return
-    group = _is_group(stack, header.dst)
-    if group and stack.settings["icmp.echo_ignore_broadcasts"]:
-        asked["ip"] = format_address(header.dst)
-        stack.ledger.record(reason.ICMP_TIMESTAMP_BROADCAST, interface.name, now, trace, **asked)
+    if packet.to_all and net.settings["icmp.echo_ignore_broadcasts"]:
+        packet.record(reason.ICMP_TIMESTAMP_BROADCAST, ip=packet.header.dst)
         return
+    message = packet.message
     body = message.body
     if len(body) < 4:  # Linux icmp_timestamp: the sender's own time must be there, to go back
-        size = len(body) + icmpv4.HEADER_LEN
-        stack.ledger.record(reason.ICMP_TRUNCATED, interface.name, now, trace, n=size)
+        packet.record(reason.ICMP_TRUNCATED, size=len(body) + icmpv4.HEADER_LEN)
         return
     # RFC 792: the originate timestamp goes back, and when it came and was answered are the same.
-    time = ip_options.midnight_ms(stack, now).to_bytes(4)
-    reply = icmpv4.IcmpMessage(icmpv4.Type.TIMESTAMP_REPLY, 0, message.rest, body[:4] + time + time)
-    trace.settle(Fate.ANSWERED, now)
-    try:
-        icmp_output(
-            stack, reply, header.src, now, src=None if group else header.dst,
-            tos=header.dscp_ecn, options=ip_options.answering(header), cause=trace,
-        )  # fmt: skip
-    except (SendRejected, NoBuffers):
-        return  # counted by icmp_output under its own reason
-    stack.ledger.count("icmp.timestamp_replies_sent")
+    time = midnight_ms(net, packet.now).to_bytes(4)
+    body = body[:4] + time + time
+    if _answer(net, packet, icmpv4.IcmpMessage(Type.TIMESTAMP_REPLY, 0, message.rest, body)):
+        net.recorder.count("icmp.timestamp_replies_sent")
 
 
-def _echo_reply(
-    stack: "Stack",
-    interface: Interface,
-    header: ipv4.Ipv4Header,
-    message: icmpv4.IcmpMessage,
-    now: int,
-    trace: Trace,
-) -> None:
-    client = stack.echoes.get(message.ident)
-    if client is None:
-        stack.ledger.record(
-            reason.ICMP_ECHO_UNMATCHED, interface.name, now, trace,
-            ip=format_address(header.src), ident=message.ident,
-        )  # fmt: skip
-        return
-    client.replies.append(
-        EchoReply(
-            header.src, message.sequence, header.ttl, message.body, now, header.dscp_ecn,
-            header.options,
-        )
-    )  # fmt: skip
-    stack.wake(client)
-    trace.step("socket", "pick", now, {"owner": "ping", "ident": message.ident})
-    trace.settle(Fate.DELIVERED, now)
-    # The answer proves that the way there works (RFC 1122 2.3.2.1 (4)); ping asks Linux for the
-    # same with MSG_CONFIRM.
-    stack.confirm(header.src, now)
+# --- errors ---------------------------------------------------------------------------------------
 
 
-def _error_input(
-    stack: "Stack",
-    interface: Interface,
-    header: ipv4.Ipv4Header,
-    message: icmpv4.IcmpMessage,
-    now: int,
-    trace: Trace,
-) -> None:
+def _error_input(net: Network, packet: Packet) -> None:
     """Match an ICMP error to the socket whose packet it quotes (RFC 1122 3.2.2)."""
+    message, src = packet.message, packet.header.src
     why = _error_reason(message)
     if why is None:
-        stack.ledger.record(reason.ICMP_TYPE_UNKNOWN, interface.name, now, trace, type=message.type)
+        packet.record(reason.ICMP_TYPE_UNKNOWN, type=message.type)
         return
+    too_big = why is reason.ICMP_FRAGMENTATION_NEEDED
     quote = icmpv4.parse_quote(message.body)
-    detail: dict[str, object] = {
-        "offender": format_address(header.src),
+    values: dict[str, object] = {
+        "offender": src,
         "type": message.type,
         "icmp_code": message.code,
-        "ip": format_address(quote.dst if quote is not None else header.src),
+        "ip": quote.dst if quote is not None else src,
         "port": None if quote is None else quote.dport,
         # RFC 1191 4: where the bytes before held nothing.
-        "mtu": message.mtu or None if why is reason.ICMP_FRAGMENTATION_NEEDED else None,
+        "mtu": message.mtu or None if too_big else None,
     }
-    sender = None if quote is None else sender_of(stack, quote, interface.name)
+    sender = None if quote is None else _sender_of(net, packet, quote)
     if quote is None or sender is None:
-        stack.ledger.record(reason.ICMP_ERROR_UNMATCHED, interface.name, now, trace, **detail)
+        packet.record(reason.ICMP_ERROR_UNMATCHED, **values)
         return
-    if why is reason.ICMP_FRAGMENTATION_NEEDED:
-        level = stack.settings["ip.no_pmtu_disc"]
+    if too_big:
+        level = net.settings["ip.no_pmtu_disc"]
         if level > 1:
-            detail["level"] = level
-            stack.ledger.record(reason.ICMP_MTU_IGNORED, interface.name, now, trace, **detail)
+            packet.record(reason.ICMP_MTU_IGNORED, **values, level=level)
             return
-        known = too_big_input(stack, sender, quote, message.mtu, now)
+        known = _too_big_input(net, sender, quote, message.mtu, packet.now)
         if known is not None:
-            detail.update(path_mtu=known.mtu, max_payload=known.mtu - HEADERS_LEN)
-    stack.ledger.record(why, interface.name, now, trace, **detail)
+            values.update(path_mtu=known.mtu, max_payload=known.mtu - HEADERS_LEN)
+    detail = packet.record(why, **values)
     # Who lets routers fragment is not told that one did not (Linux __udp4_lib_err, ping_err).
-    if why is not reason.ICMP_FRAGMENTATION_NEEDED or sender.pmtudisc is not Pmtudisc.DONT:
-        packet_failed(
-            stack, message.body, interface.name, why.linux, why, detail, now, offender=header.src
-        )
-    trace.settle(Fate.ABSORBED, now)
+    if not too_big or sender.pmtudisc is not Pmtudisc.DONT:
+        number = _number(quote)
+        sender.fail(DeliveryError(why.linux, why, detail, src, quote.dst, number, packet.now))
+    packet.trace.settle(Fate.ABSORBED, packet.now)
+
+
+def _sender_of(net: Network, packet: Packet, quote: Quote) -> Sender | None:
+    """Return who sent the packet that an error quotes: of an error of our own, it is known."""
+    if packet.about is not None:
+        return packet.about.sender
+    transport = net.transports.get(quote.protocol)
+    if transport is None or not net.fib.is_local(quote.src):
+        return None
+    return transport.sender_of(quote, packet.interface.name)
+
+
+def _number(quote: Quote) -> int:
+    """Return by what a sender tells its packets apart: a port, or an echo request's sequence."""
+    return (quote.dport if quote.protocol == ipv4.Protocol.UDP else quote.icmp_sequence) or 0
+
+
+def delivery_error(packet: Packet, why: Reason, detail: Detail) -> DeliveryError | None:
+    """Return the error for the sender of a packet that this stack gave up; None for nobody."""
+    quote = icmpv4.parse_quote(packet.data)
+    if quote is None:
+        return None
+    number = _number(quote)
+    return DeliveryError(
+        why.errno_name or "EHOSTUNREACH", why, detail, quote.src, quote.dst, number, packet.now
+    )
+
+
+def _too_big_input(
+    net: Network, sender: Sender, quote: Quote, reported: int, now: int
+) -> PathMtu | None:
+    """Learn from "fragmentation needed" how big a packet may be that takes the same way (RFC 1191).
+
+    Args:
+        sender: whose packet it was; the way is the one that its next packet takes.
+        quote: that packet.
+        reported: the next link's MTU, 0 where the router does not say.
+
+    Returns: what is known of the way now; None when nothing is, since there is none any more, its
+        route has a fixed MTU (Linux RTAX_LOCK), or the message says nothing new.
+    """
+    ports = (quote.sport or 0, quote.dport or 0)
+    key = RouteKey(quote.dst, quote.src, sender.dev, OUTPUT, 0, quote.protocol, *ports)
+    way = route_output(net, key)
+    if not isinstance(way, Way) or way.type is not WayType.UNICAST:
+        return None
+    before, current = way.learned, way.mtu
+    # RFC 1191 3: MUST NOT increase its estimate in response to such a message.
+    if way.locked or reported > current:
+        return before
+    path = Path(quote.dst, way.interface.name, way.next_hop)
+    known = net.fib.path_mtus.learn(path, current, reported, quote.total_length, now)
+    if before is None or (known.mtu, known.locked) != (before.mtu, before.locked):
+        net.generation.touch()
+    return known
 
 
 def _error_reason(message: icmpv4.IcmpMessage) -> Reason | None:
@@ -231,11 +213,11 @@ def _error_reason(message: icmpv4.IcmpMessage) -> Reason | None:
 
     Source: RFC 1122 3.2.2.1; Linux icmp_err_convert.
     """
-    if message.type == icmpv4.Type.DEST_UNREACHABLE:
+    if message.type == Type.DEST_UNREACHABLE:
         return _UNREACHABLE.get(message.code, reason.ICMP_HOST_UNREACHABLE)
-    if message.type == icmpv4.Type.TIME_EXCEEDED:
+    if message.type == Type.TIME_EXCEEDED:
         return reason.ICMP_TIME_EXCEEDED
-    if message.type == icmpv4.Type.PARAMETER_PROBLEM:
+    if message.type == Type.PARAMETER_PROBLEM:
         return reason.ICMP_PARAMETER_PROBLEM
     return None
 
@@ -251,31 +233,3 @@ _UNREACHABLE: dict[int, Reason] = {
     icmpv4.Unreachable.HOST_PROHIBITED: reason.ICMP_PROHIBITED,
     icmpv4.Unreachable.ADMIN: reason.ICMP_PROHIBITED,
 }
-
-
-def too_big_input(
-    stack: "Stack", sender: UdpSocket | EchoClient, quote: icmpv4.Quote, reported: int, now: int
-) -> PathMtu | None:
-    """Learn from "fragmentation needed" how big a packet may be that takes the same way.
-
-    Args:
-        sender: whose packet it was; the way is the one that its next packet takes.
-        quote: that packet.
-        reported: the next link's MTU, 0 where the router does not say.
-
-    Returns: what is known of the way now; None when nothing is, since there is none any more, its
-        route has a fixed MTU (Linux RTAX_LOCK), or the message says nothing new.
-    """
-    traits = Traits(quote.protocol, quote.sport or 0, quote.dport or 0)
-    decision = decide(stack, quote.dst, quote.src, sender.dev, traits)
-    if not isinstance(decision, Decision) or decision.type != "unicast":
-        return None
-    before, current = decision.learned, decision.mtu
-    # RFC 1191 3: MUST NOT increase its estimate in response to such a message.
-    if decision.locked or reported > current:
-        return before
-    path = Path(quote.dst, decision.interface.name, decision.next_hop)
-    known = stack.path_mtus.learn(path, current, reported, quote.total_length, now)
-    if before is None or (known.mtu, known.locked) != (before.mtu, before.locked):
-        stack.touch()
-    return known

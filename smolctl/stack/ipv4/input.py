@@ -1,167 +1,103 @@
-"""IPv4 input: a packet is validated and handed to its protocol (RFC 1122 3.2.1)."""
+"""IPv4 input: a packet is validated, and handed to its protocol or on its way (RFC 1122 3.2.1)."""
 
-from typing import TYPE_CHECKING
+from struct import Struct
 
 from smolctl.stack import reason
-from smolctl.stack.explain import suggest
-from smolctl.stack.fib import lookup as fib_lookup
 from smolctl.stack.fib.route import RouteType
-from smolctl.stack.fib.rule import Refused
-from smolctl.stack.interface import Interface
-from smolctl.stack.ip.host_model import is_away, is_elsewhere
+from smolctl.stack.fib.route_key import OUTPUT, RouteKey
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.ip.reverse_path import reverse_path
-from smolctl.stack.ipv4 import icmp_error
-from smolctl.stack.ipv4.forward import NOT_FOR_US, forward_input
+from smolctl.stack.ip.route_input import Action, Inbound, refuse, route_input
+from smolctl.stack.ipv4.forward import forward_input
 from smolctl.stack.ipv4.fragment import fragment_input
 from smolctl.stack.ipv4.icmp_input import icmp_input
 from smolctl.stack.ipv4.igmp import igmp_input
 from smolctl.stack.ipv4.options_input import options_input
-from smolctl.stack.packet import Cast, wire_fault
-from smolctl.stack.reason import Reason
-from smolctl.stack.trace.facts import Member, Owner
-from smolctl.stack.trace.trace import Trace
-from smolctl.stack.transport.udp.input import (
-    udp_input,
-)
-from smolctl.wire import icmpv4, ipv4
-from smolctl.wire.address import (
-    format_address,
-    is_limited_broadcast,
-    is_loopback,
-    is_multicast,
-    is_zeronet,
-)
+from smolctl.stack.packet import Packet
+from smolctl.stack.trace.facts import Member
+from smolctl.wire import ipv4
+from smolctl.wire.address import is_limited_broadcast, is_loopback, is_multicast, is_zeronet
 from smolctl.wire.fault import WireFault
 
-if TYPE_CHECKING:
-    from smolctl.stack.stack import Stack
+_PORTS = Struct("!HH")
 
 
-def ip_input(
-    stack: "Stack",
-    interface: Interface,
-    packet: bytes,
-    now: int,
-    trace: Trace,
-    cast: Cast = Cast.HOST,
-    *,
-    looped: bool = False,
-) -> None:
-    """Take one IPv4 packet, validate it and hand it to its protocol (RFC 1122 3.2.1).
-
-    Args:
-        trace: of a packet that was sent from here, or of the frame that it came in.
-        looped: it is our own, come back by a loopback or as the copy of a broadcast.
-    """
-    header = ipv4.parse(packet)
+def ip_input(net: Network, packet: Packet) -> None:
+    """Take one IPv4 packet, validate it and hand it to its protocol (RFC 1122 3.2.1)."""
+    header = ipv4.parse(packet.data)
     if isinstance(header, WireFault):
-        wire_fault(stack, interface, header, now, trace)
+        packet.malformed(header)
         return
-    trace.step("ip", "ok", now, header)
-    why, detail = validate(stack, interface, packet, header, cast, trace, now, looped=looped)
-    packet = packet[: header.total_length]
-    if why in NOT_FOR_US and not looped and stack.settings["ip.forward"]:
-        forward_input(stack, interface, packet, header, now, trace, cast)
+    packet.header = header
+    packet.step("ip", "ok", header)
+    key = input_key(packet)
+    inbound = judge(net, packet, key)
+    packet.data = packet.data[: header.total_length]
+    if inbound.action is Action.FORWARD:
+        forward_input(net, packet, key, inbound.route)
         return
-    if why is not None:
-        if is_multicast(header.dst):
-            detail.update(suggest.listener(packet, header))
-        stack.ledger.record(why, interface.name, now, trace, **detail)
+    if inbound.reason is not None:
+        group = _listener(key) if is_multicast(key.dst) else {}
+        packet.record(inbound.reason, **inbound.values, **group)
         return
-    if header.options:
-        opened = options_input(stack, interface, packet, header, now, trace, cast)
-        if opened is None:
-            return
-        header = opened
+    if header.options and not options_input(net, packet):
+        return
     if header.mf or header.fragment_offset:
-        whole = fragment_input(stack, interface, packet, header, now, trace, cast)
+        whole = fragment_input(net, packet)
         if whole is None:
             return
-        packet, header, trace, cast = whole
-    if header.protocol == ipv4.Protocol.UDP:
-        udp_input(stack, interface, packet, header, now, trace, cast, looped=looped)
-    elif header.protocol == ipv4.Protocol.ICMP:
-        icmp_input(stack, interface, packet, header, now, trace, cast)
-    elif header.protocol == ipv4.Protocol.IGMP:
-        igmp_input(stack, interface, packet, header, now, trace)
+        packet = whole
+    protocol = header.protocol
+    transport = net.transports.get(protocol)
+    if protocol == ipv4.Protocol.ICMP:
+        icmp_input(net, packet)
+    elif protocol == ipv4.Protocol.IGMP:
+        igmp_input(net, packet)
+    elif transport is not None:
+        transport.input(packet)
     else:
-        stack.ledger.record(
-            reason.IP_PROTO_UNKNOWN, interface.name, now, trace, protocol=header.protocol
-        )
-        icmp_error.answer(
-            stack, interface, icmpv4.Type.DEST_UNREACHABLE, icmpv4.Unreachable.PROTOCOL,
-            packet, header, now, trace, group_frame=cast is not Cast.HOST,
-        )  # fmt: skip
+        packet.record(reason.IP_PROTO_UNKNOWN, protocol=protocol)
+        net.answer_error(packet, ErrorKind.PROTOCOL)
 
 
-def validate(
-    stack: "Stack",
-    interface: Interface,
-    packet: bytes,
-    header: ipv4.Ipv4Header,
-    cast: Cast,
-    trace: Trace,
-    now: int,
-    *,
-    looped: bool,
-) -> tuple[Reason | None, dict[str, object]]:
-    """Check source and destination; return why the packet is refused, and the reason's details."""
-    src, dst = header.src, header.dst
-    shown: dict[str, object] = {"ip": format_address(dst)}
-    source: dict[str, object] = {"ip": format_address(src)}
-    if not looped and not interface.loopback:
+def input_key(packet: Packet) -> RouteKey:
+    """Return the key of a packet that came in; what was sent from here has ``iif lo``."""
+    header = packet.header
+    sport = dport = 0
+    at = header.header_len
+    if (
+        header.protocol == ipv4.Protocol.UDP
+        and not header.fragment_offset
+        and len(packet.data) >= at + 4
+    ):
+        sport, dport = _PORTS.unpack_from(packet.data, at)
+    iif = OUTPUT if packet.looped else packet.interface.name
+    return RouteKey(
+        header.dst, header.src, None, iif, 0, header.protocol, sport, dport, header.dscp_ecn
+    )
+
+
+def judge(net: Network, packet: Packet, key: RouteKey) -> Inbound:
+    """Check source and destination, and decide what becomes of a packet; nothing is counted."""
+    src, dst = key.src or 0, key.dst
+    if not packet.looped and not packet.interface.loopback:
         if is_loopback(src) or is_loopback(dst):
-            return reason.IP_LOOPBACK_ON_WIRE, source if is_loopback(src) else shown
-        zero = is_zeronet(src) and not may_be_nobody(header)
-        if zero or is_multicast(src) or stack.is_broadcast(src):
-            return reason.IP_SRC_INVALID, source
-        if stack.fib.is_local(src):
-            return reason.IP_SRC_IS_OURS, source
+            return refuse(reason.IP_LOOPBACK_ON_WIRE, ip=src if is_loopback(src) else dst)
+        if is_multicast(src) or is_limited_broadcast(src):
+            return refuse(reason.IP_SRC_INVALID, ip=src)
+        if is_zeronet(src) and not may_be_nobody(packet.header):
+            return refuse(reason.IP_SRC_INVALID, ip=src)
+        own = net.fib.own(src)
+        if own is not None and own.type is RouteType.BROADCAST:
+            return refuse(reason.IP_SRC_INVALID, ip=src)
+        if own is not None and own.type is RouteType.LOCAL:
+            return refuse(reason.IP_SRC_IS_OURS, ip=src)
     if is_zeronet(dst):
-        return reason.IP_DST_INVALID, shown
+        return refuse(reason.IP_DST_INVALID, ip=dst)
     if is_multicast(dst):
-        return validate_group(stack, interface, header, trace, now, looped=looped)
-    route = fib_lookup.lookup_input(stack, interface, packet, header, looped=looped)
-    if isinstance(route, Refused):
-        return reason.IP_RULE_REFUSED, {**source, **suggest.rule(route)}
-    if not is_limited_broadcast(dst):
-        if route is None or is_elsewhere(stack, interface, route, looped=looped):
-            return _not_ours(stack, interface, dst, src)
-        if (
-            cast is not Cast.HOST
-            and route.type is RouteType.LOCAL
-            and stack.settings["ip.drop_unicast_in_l2_multicast"]
-        ):
-            return reason.IP_UNICAST_IN_BROADCAST, shown
-    if not looped:
-        if route is not None and is_away(stack, interface, route):
-            return reason.IP_DST_OTHER_IFACE, {**shown, "home": route.dev}
-        if (back := reverse_path(stack, interface, src, dst, header.dscp_ecn)) is not None:
-            return reason.IP_REVERSE_PATH, back
-    trace.step("route", "pick", now, Owner(dst, route))
-    return None, {}
-
-
-def verdict(
-    stack: "Stack", interface: Interface, packet: bytes, header: ipv4.Ipv4Header, trace: Trace
-) -> tuple[Reason | None, dict[str, object]]:
-    """Return why a packet that comes in for this host alone would be refused; nothing is counted.
-
-    Args:
-        packet: with its header and at least the ports.
-        trace: gets the step that says whose the destination is.
-    """
-    return validate(stack, interface, packet, header, Cast.HOST, trace, 0, looped=False)
-
-
-def _not_ours(
-    stack: "Stack", interface: Interface, dst: int, src: int
-) -> tuple[Reason, dict[str, object]]:
-    tested = suggest.unusable(interface, dst)
-    if tested is not None and "plen" in tested:
-        # Not an address of this host yet (RFC 5227 2.1.1: before it begins to use it).
-        return reason.IP_DST_TENTATIVE, tested
-    return reason.IP_DST_NOT_OURS, suggest.not_ours(stack, interface, dst, src)
+        return _judge_group(net, packet, key)
+    return route_input(net, packet, key)
 
 
 def may_be_nobody(header: ipv4.Ipv4Header) -> bool:
@@ -175,27 +111,25 @@ def may_be_nobody(header: ipv4.Ipv4Header) -> bool:
     return is_limited_broadcast(header.dst) or near or header.protocol == ipv4.Protocol.IGMP
 
 
-def validate_group(
-    stack: "Stack",
-    interface: Interface,
-    header: ipv4.Ipv4Header,
-    trace: Trace,
-    now: int,
-    *,
-    looped: bool,
-) -> tuple[Reason | None, dict[str, object]]:
+def _judge_group(net: Network, packet: Packet, key: RouteKey) -> Inbound:
     """Check whether anybody here wants a packet to a group (RFC 1122 3.3.7; Linux ip_check_mc)."""
-    src, dst = header.src, header.dst
-    members = interface.groups.members(dst)
+    src, dst, interface = key.src or 0, key.dst, packet.interface
+    groups = net.of(interface).groups
+    members = groups.members(dst)
     if not members:
-        return reason.IP_MULTICAST_NOT_JOINED, {"ip": format_address(dst)}
+        return refuse(reason.IP_MULTICAST_NOT_JOINED, ip=dst)
     # Queries and reports are for the host itself, whatever sources its sockets want.
-    if header.protocol != ipv4.Protocol.IGMP and not interface.groups.allows(dst, src):
-        ip, source = format_address(dst), format_address(src)
-        return reason.IP_MULTICAST_FILTERED, {"ip": ip, "source": source}
-    if not looped:
-        back = reverse_path(stack, interface, src, dst, header.dscp_ecn)
+    if key.protocol != ipv4.Protocol.IGMP and not groups.allows(dst, src):
+        return refuse(reason.IP_MULTICAST_FILTERED, ip=dst, source=src)
+    if not packet.looped:
+        back = reverse_path(net, interface, src, dst, key.tos)
         if back is not None:
-            return reason.IP_REVERSE_PATH, back
-    trace.step("route", "pick", now, Member(dst, interface.name, len(members)))
-    return None, {}
+            return refuse(reason.IP_REVERSE_PATH, **back)
+    packet.to_all = True
+    packet.step("route", "pick", Member(dst, interface.name, len(members)))
+    return Inbound(Action.DELIVER)
+
+
+def _listener(key: RouteKey) -> dict[str, object]:
+    """Return ``port``, at which a socket would hear a packet to a group; ``group`` if none can."""
+    return {"port": key.dport} if key.dport else {"group": key.dst}

@@ -1,48 +1,41 @@
 """Link output: from a packet to a frame in an interface's outbox, and its way to the device."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from smolctl.stack import reason
 from smolctl.stack.interface import OUTBOX_LIMIT, Interface
 from smolctl.stack.link.impairment import Effect, Impairment, percent
 from smolctl.stack.link.outbox import Item, TracedFrame, frames_of
+from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Taken
+from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Direction, Fate, Trace
 from smolctl.wire import ethernet
 from smolctl.wire.offload.run import Datagram, Run
 
-if TYPE_CHECKING:
-    from smolctl.stack.stack import Stack
 
-
-def ethernet_output(
-    stack: "Stack",
-    out: Interface,
-    dst: bytes,
-    ethertype: int,
-    payload: bytes,
-    now: int,
-    trace: Trace,
-) -> None:
-    """Put the frame into the interface's outbox, from where the device takes it."""
-    frame = ethernet.EthernetHeader(dst, out.mac, ethertype).to_bytes() + payload
+def ethernet_output(packet: Packet, dst: bytes, ethertype: int) -> None:
+    """Put the frame of a packet into its interface's outbox, from where the device takes it."""
+    out, trace = packet.interface, packet.trace
+    frame = ethernet.EthernetHeader(dst, out.mac, ethertype).to_bytes() + packet.data
     trace.frame, trace.linked = frame, True
+    impairment = out.impairment
+    if impairment is not None and out.up and out.carrier:
+        _impaired_output(packet, impairment, frame)
+    else:
+        _frame_output(out, packet.recorder, frame, trace, packet.now)
+
+
+def _frame_output(out: Interface, recorder: Recorder, frame: bytes, trace: Trace, now: int) -> None:
+    """Put a frame into the outbox, or drop it because of the link's state."""
     if not out.up:
-        stack.ledger.record(reason.TX_IFACE_DOWN, out.name, now, trace)
+        recorder.record(reason.TX_IFACE_DOWN, out.name, now, trace)
         out.counters.tx_dropped += 1
     elif not out.carrier:
-        no_carrier(stack, out, now, trace)
-    elif out.impairment is not None:
-        _impaired_output(stack, out, out.impairment, frame, now, trace)
-    else:
-        _enqueue(stack, out, frame, now, trace)
-
-
-def _enqueue(stack: "Stack", out: Interface, frame: bytes, now: int, trace: Trace) -> None:
-    if len(out.outbox) >= OUTBOX_LIMIT:
-        stack.ledger.record(reason.TX_QUEUE_FULL, out.name, now, trace)
+        drop_without_carrier(out, recorder, trace, now)
+    elif len(out.outbox) >= OUTBOX_LIMIT:
+        recorder.record(reason.TX_QUEUE_FULL, out.name, now, trace)
         out.counters.tx_dropped += 1
     elif trace.followed:
         out.outbox.append(TracedFrame(frame, trace))
@@ -51,14 +44,23 @@ def _enqueue(stack: "Stack", out: Interface, frame: bytes, now: int, trace: Trac
         out.outbox.append(frame)
 
 
-def _impaired_output(
-    stack: "Stack", out: Interface, impairment: Impairment, frame: bytes, now: int, trace: Trace
-) -> None:
+def drop_without_carrier(out: Interface, recorder: Recorder, trace: Trace, now: int) -> None:
+    """Drop a packet or frame that nobody would hear."""
+    recorder.record(reason.TX_NO_CARRIER, out.name, now, trace)
+    out.counters.tx_dropped += 1
+    out.counters.tx_carrier_errors += 1
+
+
+# --- impaired links -------------------------------------------------------------------------------
+
+
+def _impaired_output(packet: Packet, impairment: Impairment, frame: bytes) -> None:
     """Let the link do to the frame what it was told to, and send what it does not hold back."""
+    out, now, trace = packet.interface, packet.now, packet.trace
     verdict, netem = impairment.offer(frame, trace, now), impairment.netem
     for effect in verdict.effects:
         waits = effect is Effect.DELAY
-        stack.ledger.record(
+        packet.recorder.record(
             reason.REASONS[effect], out.name, now,
             # That each packet waits for a while is no trouble to remember it for.
             trace if trace.followed or not waits else None,
@@ -68,31 +70,21 @@ def _impaired_output(
         )  # fmt: skip
     if verdict.at_ns is None:
         out.counters.tx_dropped += 1
-    release(stack, out, now)
+    release(out, packet.recorder, now)
 
 
-def release(stack: "Stack", out: Interface, now: int) -> None:
+def release(out: Interface, recorder: Recorder, now: int) -> None:
     """Send the frames of an impaired link that were held back until now."""
     impairment = out.impairment
     if impairment is None:
         return
     for frame, trace in impairment.due(now):
-        if not out.up:
-            stack.ledger.record(reason.TX_IFACE_DOWN, out.name, now, trace)
-            out.counters.tx_dropped += 1
-        elif not out.carrier:
-            no_carrier(stack, out, now, trace)
-        else:
-            _enqueue(stack, out, frame, now, trace)
+        _frame_output(out, recorder, frame, trace, now)
     if not impairment.netem and not impairment:
         out.impairment = None
 
 
-def no_carrier(stack: "Stack", out: Interface, now: int, trace: Trace) -> None:
-    """Drop a frame that nobody would hear."""
-    stack.ledger.record(reason.TX_NO_CARRIER, out.name, now, trace)
-    out.counters.tx_dropped += 1
-    out.counters.tx_carrier_errors += 1
+# --- the device -----------------------------------------------------------------------------------
 
 
 def transmitted(interface: Interface, items: Sequence[Item], now: int) -> None:
@@ -118,7 +110,7 @@ def transmitted(interface: Interface, items: Sequence[Item], now: int) -> None:
 
 
 def transmit_failed(
-    stack: "Stack", interface: Interface, item: Item | Datagram, why: Reason, now: int
+    recorder: Recorder, interface: Interface, item: Item | Datagram, why: Reason, now: int
 ) -> None:
     """Take note that the device did not take it, for each datagram of a run."""
     if isinstance(item, TracedFrame):
@@ -127,9 +119,9 @@ def transmit_failed(
     else:
         traces = []
         for frame in frames_of(item):
-            trace = stack.journal.begin(Direction.OUT, now, None, interface.name)
+            trace = recorder.begin(Direction.OUT, now, None, interface.name)
             trace.frame, trace.linked = frame, True
             traces.append(trace)
     for trace in traces:
         interface.counters.tx_dropped += 1
-        stack.ledger.record(why, interface.name, now, trace, n=1)
+        recorder.record(why, interface.name, now, trace, frames=1)

@@ -1,7 +1,7 @@
-"""The neighbor cache of one interface: which MAC a next hop has, and how sure we are.
+"""The neighbor cache of one interface: the MAC of each next hop, and how sure we are.
 
-The state machine is the table in ``neighbor_state.py``; this file decides which event happened. The
-cache sends nothing: its methods return actions, which egress carries out.
+The state machine is the table in ``states.py``; this file decides which event happened. The cache
+sends nothing: its methods return actions, which ``output.py`` carries out.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,6 @@ from smolctl.stack.neighbor.entry import (
     GiveUp,
     Neighbor,
     Purged,
-    Queued,
     Released,
     SendProbe,
     Silence,
@@ -25,6 +24,7 @@ from smolctl.stack.neighbor.entry import (
 from smolctl.stack.neighbor.eviction import OLDEST, Evictions, Thrash, choose_victims, collectable
 from smolctl.stack.neighbor.states import RENEWING, TRANSITIONS, VALID, Do, Event, State
 from smolctl.stack.neighbor.timers import Timers, timer_event
+from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.settings import Settings
 
 _RANDOM_PERIOD_NS = 300_000_000_000
@@ -52,13 +52,19 @@ class NeighborCache:
         self._silence = Silence(0, 0)
         self.on_change: Callable[[events.Action, Neighbor], None] | None = None
 
-    def twin(self, random: Callable[[], float], own: Settings | None = None) -> "NeighborCache":
-        """Return a copy in which no time passes; nobody hears of the packets that wait in it."""
+    def twin(
+        self, random: Callable[[], float], copy_of: Callable[[Packet], Packet]
+    ) -> "NeighborCache":
+        """Return a copy in which no time passes, with copies of the packets that wait in it."""
         result = copy(self)
-        result.entries = {ip: entry.twin() for ip, entry in self.entries.items()}
+        result.entries = {ip: entry.twin(copy_of) for ip, entry in self.entries.items()}
         result._timers, result._random, result.on_change = Timers(), random, None
-        result._evictions, result._settings = Evictions(self._evictions), own or self._settings
+        result._evictions = Evictions(self._evictions)
         return result
+
+    def use_settings(self, settings: Settings) -> None:
+        """Go on with other sysctls."""
+        self._settings = settings
 
     def __iter__(self) -> Iterator[Neighbor]:
         return iter(self.entries.values())
@@ -93,8 +99,13 @@ class NeighborCache:
 
     # --- events from above and below ----------------------------------------------------------
 
-    def use(self, ip: int, queued: Queued, now: int) -> tuple[Neighbor, list[Action]]:
+    def use(
+        self, ip: int, packet: Packet, now: int, *, keep: bool = True
+    ) -> tuple[Neighbor, list[Action]]:
         """Send a packet to ``ip``: the actions say whether it goes or waits.
+
+        Args:
+            keep: whether it may wait; a packet that may not is lost, and only asks.
 
         Raises:
             NoBuffers: the cache is full of PERMANENT entries.
@@ -104,9 +115,9 @@ class NeighborCache:
         if entry is None:
             entry = self._create(ip, now, actions)
         entry.used_ns = now
-        if not queued.keep:
-            entry.source = int.from_bytes(queued.packet[12:16])
-        self._step(entry, Event.USED, now, actions, queued=queued)
+        if not keep:
+            entry.source = packet.source
+        self._step(entry, Event.USED, now, actions, packet, keep=keep)
         return entry, actions
 
     def ask(self, ip: int, source: int, now: int) -> tuple[Neighbor, list[Action]]:
@@ -244,7 +255,7 @@ class NeighborCache:
 
     def _step(
         self, entry: Neighbor, event: Event, now: int, actions: list[Action],
-        queued: Queued | None = None,
+        packet: Packet | None = None, *, keep: bool = True,
     ) -> None:  # fmt: skip
         """Apply one row of the table."""
         row = TRANSITIONS.get((entry.state, event))
@@ -256,10 +267,10 @@ class NeighborCache:
                 self._make_room(entry.ip, now, actions, resolved=True)
         if state is not entry.state or event in RENEWING:
             self._enter(entry, state, now)
-        if do is Do.SEND and queued is not None:
-            actions.append(Transmit(entry, [queued]))
-        if do in (Do.QUEUE, Do.QUEUE_AND_PROBE) and queued is not None:
-            actions += entry.push(queued, self._settings)
+        if do is Do.SEND and packet is not None:
+            actions.append(Transmit(entry, [packet]))
+        if do in (Do.QUEUE, Do.QUEUE_AND_PROBE) and packet is not None and keep:
+            actions += entry.push(packet, self._settings)
         if do in (Do.PROBE, Do.QUEUE_AND_PROBE):
             self._probe(entry, now, actions)
         if do is Do.FLUSH and entry.queue:

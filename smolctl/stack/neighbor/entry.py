@@ -1,13 +1,14 @@
-"""A neighbor entry, the packets that wait for it, and what its cache can ask egress to do."""
+"""A neighbor entry, the packets that wait for it, and the actions that its cache asks for."""
 
 from collections import deque
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from smolctl.stack.neighbor.states import State
+from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.settings import Settings
-from smolctl.stack.trace.trace import Trace
 
 
 @dataclass(slots=True, eq=False)
@@ -32,7 +33,7 @@ class Neighbor:
     state: State = State.NONE
     lladdr: bytes | None = None
     probes: int = 0
-    queue: deque["Queued"] = field(default_factory=deque)
+    queue: deque[Packet] = field(default_factory=deque)
     queue_bytes: int = 0
     updated_ns: int = 0
     used_ns: int = 0
@@ -42,49 +43,32 @@ class Neighbor:
     by_hand: bool = False
     source: int = 0
 
-    def push(self, queued: "Queued", settings: Settings) -> "list[Overflow]":
+    def push(self, packet: Packet, settings: Settings) -> "list[Overflow]":
         """Queue a packet, oldest out first (RFC 1122 2.3.2.2: SHOULD save the latest)."""
         lost: list[Overflow] = []
-        if not queued.keep:
-            return lost
-        self.queue.append(queued)
-        self.queue_bytes += len(queued.packet)
+        self.queue.append(packet)
+        self.queue_bytes += len(packet.data)
         while len(self.queue) > 1 and (
             len(self.queue) > settings["neigh.unres_qlen"]
             or self.queue_bytes > settings["neigh.unres_qlen_bytes"]
         ):
             oldest = self.queue.popleft()
-            self.queue_bytes -= len(oldest.packet)
+            self.queue_bytes -= len(oldest.data)
             lost.append(Overflow(self, oldest))
         return lost
 
-    def take_queue(self) -> "list[Queued]":
+    def take_queue(self) -> list[Packet]:
         """Return the packets that wait, oldest first, and forget them."""
         packets = list(self.queue)
         self.queue.clear()
         self.queue_bytes = 0
         return packets
 
-    def twin(self) -> "Neighbor":
-        """Return a copy; whoever sent the packets that wait will not hear of it."""
+    def twin(self, copy_of: Callable[[Packet], Packet]) -> "Neighbor":
+        """Return a copy with copies of the packets that wait."""
         result = copy(self)
-        result.queue = deque(Queued(queued.packet, Trace(), queued.keep) for queued in self.queue)
+        result.queue = deque(copy_of(packet) for packet in self.queue)
         return result
-
-
-@dataclass(slots=True, eq=False)
-class Queued:
-    """A packet that waits for a MAC.
-
-    Attributes:
-        packet: the whole IP packet.
-        trace: what became of it so far.
-        keep: whether it may wait; a packet that may not is lost, and only asks.
-    """
-
-    packet: bytes
-    trace: Trace = field(default_factory=Trace)
-    keep: bool = True
 
 
 class Silence(NamedTuple):
@@ -105,28 +89,28 @@ class Transmit(NamedTuple):
     """The MAC is known: send these packets, oldest first."""
 
     entry: Neighbor
-    packets: list[Queued]
+    packets: list[Packet]
 
 
 class GiveUp(NamedTuple):
     """The neighbor did not answer: these packets are undeliverable."""
 
     entry: Neighbor
-    packets: list[Queued]
+    packets: list[Packet]
 
 
 class Overflow(NamedTuple):
     """The entry's queue was full: its oldest packet made room."""
 
     entry: Neighbor
-    packet: Queued
+    packet: Packet
 
 
 class Purged(NamedTuple):
     """The entry went away (deleted, flushed, link down) with these packets waiting."""
 
     entry: Neighbor
-    packets: list[Queued]
+    packets: list[Packet]
 
 
 class Evicted(NamedTuple):
@@ -134,7 +118,7 @@ class Evicted(NamedTuple):
 
     entry: Neighbor
     new: int
-    packets: list[Queued]
+    packets: list[Packet]
 
 
 class Released(NamedTuple):

@@ -1,11 +1,10 @@
 """Clients that wait for ARP answers: what ``arping`` is made of."""
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from smolctl.stack.ready import REPLY_QUEUE_LIMIT
+from smolctl.stack.ready import REPLY_QUEUE_LIMIT, Waiter
 
 
 class ArpAnswer(NamedTuple):
@@ -18,7 +17,7 @@ class ArpAnswer(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class ArpClient:
+class ArpClient(Waiter):
     """Waits for ARP from the owner of ``target`` on one interface.
 
     Attributes:
@@ -29,9 +28,6 @@ class ArpClient:
     target: int
     sender: int
     answers: deque[ArpAnswer] = field(default_factory=lambda: deque(maxlen=REPLY_QUEUE_LIMIT))
-    handler: Callable[[int], None] | None = None
-    ready: bool = False
-    closed: bool = False
 
     def accepts(self, dev: str, op_reply: bool, sender_ip: int, target_ip: int) -> bool:
         """Tell whether ARP is an answer: from the target, and to whom we said we are.

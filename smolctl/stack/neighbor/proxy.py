@@ -1,4 +1,4 @@
-"""Whom one link answers ARP for, on behalf of others; and the requests that wait for their answer.
+"""Proxy entries: addresses of others that a link answers for, and requests that wait for it.
 
 A table: it sends nothing. Linux's pneigh entries and its proxy queue (``pneigh_enqueue``).
 """

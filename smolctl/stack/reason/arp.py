@@ -8,7 +8,7 @@ ARP_TRUNCATED = define(
     """ARP for IPv4 over Ethernet has 28 bytes: who asks, and for whom. This one has fewer, so that
     an address is missing. It is neither answered nor learned from, and its sender hears
     nothing.""",
-    why="ARP for IPv4 is 28 B, got {n}",
+    why="ARP for IPv4 is 28 B, got {size}",
     advice="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 ARP_BAD_FORMAT = define(
@@ -26,7 +26,7 @@ ARP_BAD_OP = define(
     """The operation tells what an ARP packet wants: 1 is a request ("who has"), 2 is a reply ("is
     at"). Other numbers belong to RARP and to relatives of ARP that this stack does not speak. They
     are dropped without a word, as Linux does.""",
-    why="op {n}; 1 is request, 2 is reply",
+    why="op {opcode}; 1 is request, 2 is reply",
     advice="usually harmless; what it is: smolctl capture {dev} -v",
 )  # fmt: skip
 ARP_TARGET_NOT_OURS = define(
@@ -40,6 +40,7 @@ ARP_TARGET_NOT_OURS = define(
     why=("{ip} is not an address of this stack", " ({dev} has {networks})"),
     fix=("smolctl addr add {ip}/{plen} dev {dev}",),
     advice="usually harmless: others on the link ask for others",
+    stage="target",
 )  # fmt: skip
 ARP_TARGET_TENTATIVE = define(
     "arp-target-tentative", Kind.DROP, "RFC 5227 2.1.1", "silent (IPv6: tentative)",
@@ -51,6 +52,7 @@ ARP_TARGET_TENTATIVE = define(
     why="{ip} of {dev} {state}, so that nobody is answered",
     fix=("smolctl addr replace {ip}/{plen} dev {dev} nodad",),
     advice="wait some seconds: smolctl addr show {dev}",
+    stage="target",
 )  # fmt: skip
 ARP_RULE_REFUSED = define(
     "arp-rule-refused", Kind.DROP, "RFC 826", "silent",
@@ -73,6 +75,7 @@ ARP_PROXY_IDLE = define(
     why="{ip} is a proxy entry of {dev}, but {problem}",
     fix=("smolctl sysctl ip.forward={value}",),
     advice="by which link it is reached: smolctl route get {ip}",
+    stage="target",
 )  # fmt: skip
 ARP_PROXY_DELAYED = define(
     "arp-proxy-delayed", Kind.WAIT, "RFC 1027", "silent (proxy_delay)",
@@ -92,6 +95,7 @@ ARP_PROXY_QUEUE_FULL = define(
     why="{limit} requests wait on {dev} already; nobody answers for {ip}",
     fix=("smolctl sysctl neigh.proxy_qlen={value}",),
     advice="at once: smolctl sysctl neigh.proxy_delay_ms=0",
+    stage="target",
 )  # fmt: skip
 ARP_PROXY_PURGED = define(
     "arp-proxy-purged", Kind.DROP, "-", "QUEUE_PURGE",
@@ -110,6 +114,7 @@ ARP_OWN_SENDER = define(
     there is nothing to learn from it. Linux drops it, too, as a packet from itself.""",
     why="{mac} is our own {home}, which is on the same link as {dev}",
     advice="usually harmless: what {home} sends to everybody, {dev} hears",
+    stage="sender",
 )  # fmt: skip
 ARP_SENDER_INVALID = define(
     "arp-sender-invalid", Kind.DROP, "RFC 1812 3.3.2", "silent",
@@ -120,6 +125,7 @@ ARP_SENDER_INVALID = define(
     neither answered nor learned from.""",
     why="sender {ip} ({mac}) is multicast, broadcast, loopback, zero or has no unicast MAC",
     advice="on the sender ({mac}): configure an address and a MAC of one host",
+    stage="sender",
 )  # fmt: skip
 ARP_SENDER_OFF_SUBNET = define(
     "arp-sender-off-subnet", Kind.DROP, "policy", "answers and learns",
@@ -131,6 +137,7 @@ ARP_SENDER_OFF_SUBNET = define(
     why=("sender {ip} ({mac}) is in none of the networks of {dev}", " ({networks})"),
     fix=("smolctl sysctl arp.accept_from=any",),
     advice="on the sender ({mac}): use an address and mask of {networks}",
+    stage="sender",
 )  # fmt: skip
 ARP_IGNORED = define(
     "arp-ignored", Kind.DROP, "RFC 1122 3.3.4.2", "silent (arp_ignore)",
@@ -143,6 +150,7 @@ ARP_IGNORED = define(
     ask from 0.0.0.0 whether an address is free (RFC 5227). The peer sees "no answer to ARP".""",
     why=("{ip} is ours, but {knob} is {level}", ": {dev} has {networks}, and {sender} asked"),
     fix=("smolctl sysctl {knob}={value}",),
+    stage="target",
 )  # fmt: skip
 ARP_UNSOLICITED = define(
     "arp-unsolicited", Kind.DROP, "RFC 826", "silent (arp_accept=0)",
@@ -168,6 +176,7 @@ ARP_ADDRESS_CONFLICT = define(
     always it announces it at most once in that time: RFC 5227 2.4 (a), (b) and (c).""",
     why=("{mac} claims our {ip} on {dev}", ": {defence}"),
     advice="give one of the two another address; who has it: smolctl arping -D -I {dev} {ip}",
+    stage="sender",
 )  # fmt: skip
 ARP_DAD_FAILED = define(
     "arp-dad-failed", Kind.DROP, "RFC 5227 2.1.1", "silent (IPv6: dadfailed)",
@@ -181,6 +190,7 @@ ARP_DAD_FAILED = define(
     why="{mac} {how} {ip}, which was being tested on {dev} and is not used now",
     advice="add another address, or use it all the same: smolctl addr replace {ip}/{plen} dev {dev}"
     " nodad",
+    stage="sender",
 )  # fmt: skip
 ARP_DAD_RATE_LIMITED = define(
     "arp-dad-rate-limited", Kind.NOTE, "RFC 5227 2.1.1", "silent",

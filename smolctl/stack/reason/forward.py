@@ -11,6 +11,7 @@ FWD_GROUP_FRAME = define(
     know that it has a gateway. It hears nothing.""",
     why="{ip} is another host's, and the frame went to all on {dev}",
     advice="on the sender: does it know our MAC? ip neigh show",
+    stage="forward",
 )  # fmt: skip
 FWD_SPECIAL_ADDRESS = define(
     "fwd-special-address", Kind.DROP, "RFC 3927 7", "-",
@@ -21,6 +22,7 @@ FWD_SPECIAL_ADDRESS = define(
     sender hears nothing.""",
     why="{ip} is not forwarded",
     fix=("smolctl sysctl ip.forward_special=1",),
+    stage="forward",
 )  # fmt: skip
 FWD_NO_ROUTE = define(
     "fwd-no-route", Kind.REJECT, "RFC 1812 5.2.7.1", "IP_INNOROUTES",
@@ -32,6 +34,7 @@ FWD_NO_ROUTE = define(
     why=("no route leads on to {ip}", ": it is in the network of {down}, which is down"),
     fix=("smolctl link set {down} up", "smolctl route add default via {gateway}"),
     advice="add a route to it: smolctl route show",
+    stage="route",
 )  # fmt: skip
 FWD_ROUTE_BLACKHOLE = define(
     "fwd-route-blackhole", Kind.DROP, "RFC 1812 5.2.1.2", "EINVAL",
@@ -41,6 +44,7 @@ FWD_ROUTE_BLACKHOLE = define(
     Linux: use a route of type unreachable or prohibit to have its sender told.""",
     why="{ip} matches the route blackhole {route}",
     fix=("smolctl route del blackhole {route}",),
+    stage="route",
 )  # fmt: skip
 FWD_ROUTE_UNREACHABLE = define(
     "fwd-route-unreachable", Kind.REJECT, "RFC 1812 5.2.7.1", "EHOSTUNREACH",
@@ -50,6 +54,7 @@ FWD_ROUTE_UNREACHABLE = define(
     as by Linux.""",
     why="{ip} matches the route unreachable {route}",
     fix=("smolctl route del unreachable {route}",),
+    stage="route",
 )  # fmt: skip
 FWD_ROUTE_PROHIBIT = define(
     "fwd-route-prohibit", Kind.REJECT, "RFC 1812 5.2.7.1", "EACCES",
@@ -59,6 +64,7 @@ FWD_ROUTE_PROHIBIT = define(
     prohibited" (type 3, code 13), as by Linux.""",
     why="{ip} matches the route prohibit {route}",
     fix=("smolctl route del prohibit {route}",),
+    stage="route",
 )  # fmt: skip
 FWD_TTL_EXCEEDED = define(
     "fwd-ttl-exceeded", Kind.REJECT, "RFC 1812 5.3.1", "IP_INHDR",
@@ -69,6 +75,7 @@ FWD_TTL_EXCEEDED = define(
     (type 11, code 0).""",
     why="ttl {ttl} of a packet to {ip} ends here",
     advice="traceroute wants it so; otherwise look for a circle: smolctl route get {ip}",
+    stage="forward",
 )  # fmt: skip
 FWD_TOO_BIG = define(
     "fwd-too-big", Kind.REJECT, "RFC 1191 4", "PKT_TOO_BIG",
@@ -78,7 +85,8 @@ FWD_TOO_BIG = define(
     (type 3, code 4) how big the next one may be: this is how path MTU discovery works (RFC 1191),
     and one such packet now and then is no trouble. Where it repeats, a filter drops these
     errors.""",
-    why="the packet has {n} B, the MTU of {of} is {mtu}, and it may not be fragmented",
+    why="the packet has {size} B, the MTU of {of} is {mtu}, and it may not be fragmented",
     fix=("smolctl link set {out} mtu {link_mtu}", "smolctl route change {route}"),
     advice="the sender should learn {mtu} B by itself; on it: ip route get {ip}",
+    stage="size",
 )  # fmt: skip

@@ -9,7 +9,7 @@ ICMP_TRUNCATED = define(
     type. The message ended before that, or before what a message of its type must have, such as the
     time in a timestamp request. It is dropped in silence: an ICMP message never provokes an
     ICMP error.""",
-    why="ICMP message is {n} B, which is less than its type needs",
+    why="ICMP message is {size} B, which is less than its type needs",
     advice="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 ICMP_BAD_CHECKSUM = define(
@@ -110,7 +110,7 @@ ICMP_REDIRECT_STRANGER = define(
     better. This redirect came from somebody else, by another interface, or about a destination that
     is reached without a gateway. It is forged, or late: the route changed meanwhile. It is dropped
     in silence.""",
-    why=("{offender} is not the gateway to {ip}", ", which is {hop}"),
+    why=("{offender} is not the gateway to {ip}", ", which is {next_hop}"),
     advice="who is used, and by which route: smolctl route get {ip}",
 )  # fmt: skip
 ICMP_REDIRECT_NO_HOST = define(
@@ -278,7 +278,7 @@ ICMP_HOPS_SILENT = define(
     A filter drops the probes or the answers, the routers there say nothing, or have no way back to
     our address.""",
     why=(
-        "nothing answered the way to {ip} up to hop {n}",
+        "nothing answered the way to {ip} up to hop {hops}",
         ", beyond hop {hop} ({last})",
     ),
     advice="what is dropped differs by protocol: smolctl traceroute -I {ip}",
@@ -289,6 +289,6 @@ ICMP_NO_REPLY = define(
     """The requests left, and their next hop answered ARP, so what is near works. Neither a reply
     nor an ICMP error came back: the host behind the gateway is down, a filter drops echo requests
     or their replies, or the host has no way back to our address.""",
-    why="{n} echo requests left for {ip} by {dev}, and nothing came back",
+    why="{requests} echo requests left for {ip} by {dev}, and nothing came back",
     advice="does its next hop answer: smolctl neigh show dev {dev}",
 )  # fmt: skip

@@ -8,7 +8,7 @@ IGMP_BAD_LENGTH = define(
     """IGMP tells its versions apart by the length of a query: 8 bytes are version 1 or 2, 12 and
     more are version 3, and anything between must be ignored (RFC 3376 7.1). A message that names
     more sources or groups than it has bytes for was cut off on its way, or built wrongly.""",
-    why="an IGMP message of {n} B: {what}",
+    why="an IGMP message of {size} B: {what}",
     advice="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 IGMP_BAD_CHECKSUM = define(

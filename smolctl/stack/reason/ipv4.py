@@ -7,7 +7,7 @@ IP_HEADER_SHORT = define(
     "a packet that is shorter than an IPv4 header",
     """An IPv4 header has at least 20 bytes. This packet ended before that, so that source and
     destination are not all there. It is dropped in silence, since nobody could be told.""",
-    why="{n} B, an IPv4 header needs 20",
+    why="{size} B, an IPv4 header needs 20",
     advice="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 IP_BAD_VERSION = define(
@@ -25,7 +25,7 @@ IP_BAD_IHL = define(
     """The header says how long it is, in words of 4 bytes: at least 5, and not more than the packet
     has. This one says otherwise, so that one cannot tell where the payload begins. It is dropped in
     silence.""",
-    why="header length {n}*4 B is impossible",
+    why="header length {ihl}*4 B is impossible",
     advice="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 IP_BAD_CHECKSUM = define(
@@ -84,6 +84,7 @@ IP_DST_INVALID = define(
     dropped in silence.""",
     why="destination {ip} cannot be one",
     advice="on the sender: look where the destination came from; it was never filled in",
+    stage="route",
 )  # fmt: skip
 IP_DST_NOT_OURS = define(
     "ip-dst-not-ours", Kind.DROP, "RFC 1122 3.2.1.3", "IP_INADDRERRORS",
@@ -95,6 +96,7 @@ IP_DST_NOT_OURS = define(
     why=("{ip} is no address of this stack", " ({dev} has {networks})"),
     fix=("smolctl sysctl ip.forward={router}", "smolctl addr add {ip}/{plen} dev {dev}"),
     advice="on the sender: this stack is no gateway; take it out of the routes",
+    stage="route",
 )  # fmt: skip
 IP_DST_TENTATIVE = define(
     "ip-dst-tentative", Kind.DROP, "RFC 5227 2.1", "IP_INADDRERRORS",
@@ -106,6 +108,7 @@ IP_DST_TENTATIVE = define(
     why="{ip} of {dev} {state}, so that nothing for it is taken",
     fix=("smolctl addr replace {ip}/{plen} dev {dev} nodad",),
     advice="wait some seconds: smolctl addr show {dev}",
+    stage="route",
 )  # fmt: skip
 IP_DST_OTHER_IFACE = define(
     "ip-dst-other-iface", Kind.DROP, "RFC 1122 3.3.4.2", "silent",
@@ -116,6 +119,7 @@ IP_DST_OTHER_IFACE = define(
     for, it belongs to its interface. The sender hears nothing.""",
     why="{ip} belongs to {home}, the packet came in by {dev}",
     fix=("smolctl sysctl ip.strong_host=0",),
+    stage="route",
 )  # fmt: skip
 IP_RULE_REFUSED = define(
     "ip-rule-refused", Kind.DROP, "RFC 1122 3.3.1", "IP_INADDRERRORS",
@@ -127,6 +131,7 @@ IP_RULE_REFUSED = define(
     why="a packet from {ip} matches the rule {priority}: {rule}",
     fix=("smolctl rule del priority {priority} {rule}",),
     advice="which rules there are, and in which order: smolctl rule show",
+    stage="rule",
 )  # fmt: skip
 IP_REVERSE_PATH = define(
     "ip-reverse-path", Kind.DROP, "RFC 3704 2.2", "IP_RPFILTER",
@@ -138,6 +143,7 @@ IP_REVERSE_PATH = define(
     why=("{ip} came in by {dev}, where no answer to it would leave", ", but by {back}"),
     fix=("smolctl sysctl ip.rp_filter={value}",),
     advice="or let a route to {ip} leave by {dev}: smolctl route get {ip}",
+    stage="route",
 )  # fmt: skip
 IP_UNICAST_IN_BROADCAST = define(
     "ip-unicast-in-broadcast", Kind.DROP, "RFC 1122 3.3.6", "UNICAST_IN_L2_MULTICAST",
@@ -162,6 +168,7 @@ IP_MULTICAST_NOT_JOINED = define(
         "smolctl maddr add {group} dev {dev}",
     ),
     advice="usually harmless: it is for others on the link",
+    stage="route",
 )  # fmt: skip
 IP_MULTICAST_FILTERED = define(
     "ip-multicast-filtered", Kind.DROP, "RFC 3376 3.2", "silent",
@@ -174,6 +181,7 @@ IP_MULTICAST_FILTERED = define(
         "smolctl udp recv --group {ip} --source {source} --dev {dev} {port}",
         "smolctl maddr add {group} dev {dev}",
     ),
+    stage="route",
 )  # fmt: skip
 IP_BAD_OPTION = define(
     "ip-bad-option", Kind.REJECT, "RFC 1122 3.2.2.5", "IP_INHDR",
@@ -184,6 +192,7 @@ IP_BAD_OPTION = define(
     it went wrong.""",
     why="option {kind} makes no sense at byte {pointer} of the header",
     advice="the bytes and their sender: smolctl capture {dev} -v",
+    stage="options",
 )  # fmt: skip
 IP_SOURCE_ROUTE = define(
     "ip-source-route", Kind.REJECT, "RFC 1122 3.2.1.8", "silent",
@@ -195,6 +204,7 @@ IP_SOURCE_ROUTE = define(
     why="a source route in a packet to {ip} is refused",
     fix=("smolctl sysctl ip.accept_source_route=1",),
     advice="on the sender: send without the option",
+    stage="options",
 )  # fmt: skip
 IP_SOURCE_ROUTE_OPEN = define(
     "ip-source-route-open", Kind.REJECT, "RFC 1122 3.3.5", "silent",
@@ -204,6 +214,7 @@ IP_SOURCE_ROUTE_OPEN = define(
     here are taken. The sender is told by ICMP "source route failed".""",
     why="the source route of a packet to {ip} has hops left, and this stack is none of them",
     advice="on the sender: name this stack as the destination, not as a hop",
+    stage="options",
 )  # fmt: skip
 IP_PROTO_UNKNOWN = define(
     "ip-proto-unknown", Kind.REJECT, "RFC 1122 3.2.2.1", "IP_NOPROTO",
@@ -223,6 +234,7 @@ FRAG_PENDING = define(
     datagrams arrive.""",
     why=("{have} B of the datagram are here", ", of {need}"),
     advice="give it a moment; what is never completed is counted as frag-timeout",
+    stage="fragment",
 )  # fmt: skip
 FRAG_BAD_LENGTH = define(
     "frag-bad-length", Kind.DROP, "RFC 791 3.1", "IPFRAG error",
@@ -230,8 +242,9 @@ FRAG_BAD_LENGTH = define(
     """A fragment's place is told in units of 8 bytes, so that each but the last has a multiple of 8
     bytes of data, and none has nothing at all. No router cuts packets in another way: this one was
     built by hand, or changed on its way. The others of its datagram are kept.""",
-    why="{n} B of data: it must be a multiple of 8 unless it is the last, and not 0",
+    why="{size} B of data: it must be a multiple of 8 unless it is the last, and not 0",
     advice="the bytes and their sender: smolctl capture {dev} -v",
+    stage="fragment",
 )  # fmt: skip
 FRAG_TOO_BIG = define(
     "frag-too-big", Kind.DROP, "RFC 791 3.1", "IPFRAG oversize",
@@ -239,8 +252,9 @@ FRAG_TOO_BIG = define(
     """An IPv4 datagram has at most 65,535 bytes with its header. By its place this fragment lies
     beyond that. It is an attack of old, the "ping of death", or a fault of whoever built it. The
     whole datagram is dropped, what comes of it later too; the sender hears nothing.""",
-    why="the datagram would have {n} B or more, 65535 are allowed",
+    why="the datagram would have {size} B or more, 65535 are allowed",
     advice="the bytes and their sender: smolctl capture {dev} -v",
+    stage="fragment",
 )  # fmt: skip
 FRAG_DUPLICATE = define(
     "frag-duplicate", Kind.DROP, "RFC 791 3.2", "IPFRAG_DUP",
@@ -250,6 +264,7 @@ FRAG_DUPLICATE = define(
     missing.""",
     why="bytes {first} to {last} of the datagram are here already",
     advice="usually harmless: something on the way sends packets twice",
+    stage="fragment",
 )  # fmt: skip
 FRAG_OVERLAP = define(
     "frag-overlap", Kind.DROP, "RFC 5722 3", "IPFRAG_OVERLAP",
@@ -258,8 +273,9 @@ FRAG_OVERLAP = define(
     that, and nobody can tell which of them is right; attackers use it to get past filters that look
     at one and not at the other. RFC 5722 forbids it for IPv6, and what it says holds here as well:
     the whole datagram is dropped, what comes of it later too, and the sender hears nothing.""",
-    why=("bytes {first} to {last}: {n} of them were here already", ", with {how} contents"),
+    why=("bytes {first} to {last}: {overlap} of them were here already", ", with {how} contents"),
     advice="the bytes and their sender: smolctl capture {dev} -v",
+    stage="fragment",
 )  # fmt: skip
 FRAG_END_CONFLICT = define(
     "frag-end-conflict", Kind.DROP, "RFC 5722 3", "IPFRAG error",
@@ -270,6 +286,7 @@ FRAG_END_CONFLICT = define(
     what comes of it later too, and the sender hears nothing.""",
     why="it ends at byte {end}, and the others say {reach}",
     advice="the bytes and their sender: smolctl capture {dev} -v",
+    stage="fragment",
 )  # fmt: skip
 FRAG_NO_SLOT = define(
     "frag-no-slot", Kind.DROP, "RFC 1122 3.3.2", "FRAG_REASM_NOMEM",
@@ -282,6 +299,7 @@ FRAG_NO_SLOT = define(
     why="no more room for fragments: {limit}",
     fix=("smolctl sysctl {knob}={value}",),
     advice="on the sender: keep each datagram within the MTU: smolctl link show dev {dev}",
+    stage="fragment",
 )  # fmt: skip
 FRAG_TIMEOUT = define(
     "frag-timeout", Kind.DROP, "RFC 1122 3.3.2", "FRAG_REASM_TIMEOUT",
@@ -296,4 +314,5 @@ FRAG_TIMEOUT = define(
         "; missing: {missing}",
     ),
     advice="a fragment was lost on its way; on the sender: keep each datagram within the MTU",
+    stage="fragment",
 )  # fmt: skip

@@ -9,7 +9,7 @@ RX_FRAME_SHORT = define(
     ended before that, so that nobody can tell whom it is for. Real cables pad frames to 60 bytes;
     only a program that writes frames itself, or a broken driver, sends such ones. The sender hears
     nothing.""",
-    why="frame is {n} B, an Ethernet header needs 14",
+    why="frame is {size} B, an Ethernet header needs 14",
     advice="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 RX_OFFLOAD_INVALID = define(
@@ -73,4 +73,5 @@ RX_IFACE_DOWN = define(
     while, since nothing tells it.""",
     why="{dev} is down",
     fix=("smolctl link set {dev} up",),
+    stage="device",
 )  # fmt: skip

@@ -1,11 +1,25 @@
-"""What a reason is, and the registry of all of them."""
+"""Reasons: their attributes, their texts, and the registry of all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from string import Formatter
 
-__all__ = ["MEANINGS", "REASONS", "Kind", "Reason", "define", "generic", "placeholders"]
+from smolctl.errors import SendRejected
+from smolctl.wire.address import format_address, format_mac
+
+__all__ = [
+    "MEANINGS",
+    "REASONS",
+    "Detail",
+    "Kind",
+    "Reason",
+    "Rejected",
+    "define",
+    "generic",
+    "placeholders",
+    "shown",
+]
 
 
 class Kind(StrEnum):
@@ -40,6 +54,7 @@ class Reason:
         name: stable, kebab-case.
         kind: drop, reject, wait or note.
         layer: where it happens: ethernet, arp, neigh, ip, igmp, icmp, udp, device or stack.
+        stage: the step of a packet's way at which it strikes; the layer unless it is narrower.
         source: RFC and section that asks for it, "policy", or "-".
         linux: Linux's counterpart (errno or skb drop reason), "silent" where Linux has none.
         summary: what it means, a few words without full stop.
@@ -54,6 +69,7 @@ class Reason:
     name: str
     kind: Kind
     layer: str
+    stage: str
     source: str
     linux: str
     summary: str
@@ -64,17 +80,19 @@ class Reason:
 
     def why(self, detail: Mapping[str, object]) -> str:
         """Return one line about this packet; what is not known is "?"."""
+        detail = shown(detail)
         first, *more = self.why_template
         parts = [first, *(part for part in more if _known(part, detail))]
         return "".join(_fill(part, detail) for part in parts)
 
     def fixes(self, detail: Mapping[str, object]) -> list[str]:
         """Return the commands that let such a packet through, without those that lack a value."""
+        detail = shown(detail)
         return [_fill(text, detail) for text in self.fix_templates if _known(text, detail)]
 
     def advice(self, detail: Mapping[str, object]) -> str | None:
         """Return what to do elsewhere, or how to find out more; None when there is nothing."""
-        text = self.advice_template
+        detail, text = shown(detail), self.advice_template
         return _fill(text, detail) if text and _known(text, detail) else None
 
     def hint(self, detail: Mapping[str, object]) -> str | None:
@@ -85,6 +103,94 @@ class Reason:
         """Return why, and what to do, in one line."""
         hint = self.hint(detail)
         return self.why(detail) + (f"; {hint}" if hint else "")
+
+    @property
+    def errno_name(self) -> str | None:
+        """Return the errno that Linux gives in this case, or None."""
+        return self.linux if self.linux.startswith("E") else None
+
+
+Suggest = Callable[[Reason, Mapping[str, object]], Mapping[str, object]]
+"""Returns the further values that the texts of a reason show, from those that were recorded."""
+
+
+class Detail(dict[str, object]):
+    """The values of one packet for the texts of its reason.
+
+    They are kept as the data path had them: addresses as numbers, MAC addresses as bytes, an
+    address with its port as a pair. Those whose key begins with ``_`` are for ``suggest`` alone.
+    All of them become text when one of them is shown, never before.
+    """
+
+    __slots__ = ("_reason", "_suggest")
+
+    def __init__(
+        self, reason: Reason, values: Mapping[str, object], suggest: Suggest | None
+    ) -> None:
+        super().__init__(values)
+        self._reason: Reason | None = reason
+        self._suggest = suggest
+
+    def shown(self) -> "Detail":
+        """Return itself with texts for values, and with what is suggested."""
+        reason = self._reason
+        if reason is not None:
+            self._reason = None
+            more = self._suggest(reason, self) if self._suggest is not None else {}
+            for name, value in list(self.items()):
+                if name[0] == "_":
+                    del self[name]
+                else:
+                    self[name] = _text(name, value)
+            for name, value in more.items():
+                self[name] = _text(name, value)
+        return self
+
+
+def shown(detail: Mapping[str, object]) -> Mapping[str, object]:
+    """Return what was recorded with a reason as its texts show it."""
+    return detail.shown() if isinstance(detail, Detail) else detail
+
+
+_ADDRESSES = frozenset(
+    {"broadcast", "dst", "gateway", "group", "ip", "new", "next_hop", "offender", "own",
+     "sender", "source", "suggest"}
+)  # fmt: skip
+"""Details that are an address; any other number is a number."""
+
+
+def _text(name: str, value: object) -> object:
+    """Return a value as it is shown."""
+    if isinstance(value, bytes):
+        return format_mac(value)
+    if isinstance(value, tuple):
+        address, port = value
+        return f"{format_address(address)}:{port}"
+    if name in _ADDRESSES and type(value) is int:
+        return format_address(value)
+    return value
+
+
+class Rejected(SendRejected):
+    """A datagram was refused for a reason; its texts are made when they are read."""
+
+    def __init__(self, reason: Reason, detail: Mapping[str, object]) -> None:
+        Exception.__init__(self)
+        self._reason, self._detail = reason, detail
+        self.code, self.errno_name = reason.name, reason.errno_name or "EINVAL"
+
+    @property
+    def message(self) -> str:  # type: ignore[override]  # an attribute of the others
+        """Return what happened, and why."""
+        return self._reason.why(self._detail)
+
+    @property
+    def hint(self) -> str | None:  # type: ignore[override]
+        """Return what to do about it."""
+        return self._reason.hint(self._detail)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 REASONS: dict[str, Reason] = {}
@@ -117,12 +223,15 @@ def define(
     why: str | tuple[str, ...],
     fix: tuple[str, ...] = (),
     advice: str = "",
+    stage: str = "",
 ) -> Reason:
     """Put a reason into the registry; the arguments are its attributes."""
+    layer = _LAYERS[name.partition("-")[0]]
     reason = REASONS[name] = Reason(
         name,
         kind,
-        _LAYERS[name.partition("-")[0]],
+        layer,
+        stage or layer,
         source,
         linux,
         summary,
@@ -165,5 +274,5 @@ class _Details(dict[str, object]):
 
 
 def _fill(template: str, detail: Mapping[str, object]) -> str:
-    known = {name: value for name, value in detail.items() if value not in _UNKNOWN}
+    known = {name: _text(name, value) for name, value in detail.items() if value not in _UNKNOWN}
     return template.format_map(_Details(known))

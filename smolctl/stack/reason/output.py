@@ -8,8 +8,9 @@ TX_PAYLOAD_TOO_LONG = define(
     """An IPv4 packet has at most 65535 bytes, of which its header takes 20 and UDP's 8. More than
     65507 bytes of payload can therefore never be one datagram, on any link. Linux gives
     EMSGSIZE.""",
-    why="{n} B of payload never fit into a datagram; at most 65507 do",
+    why="{size} B of payload never fit into a datagram; at most 65507 do",
     advice="send it in parts",
+    stage="socket",
 )  # fmt: skip
 TX_SRC_NOT_OURS = define(
     "tx-src-not-ours", Kind.REJECT, "RFC 1122 3.2.1.3", "EADDRNOTAVAIL",
@@ -20,6 +21,7 @@ TX_SRC_NOT_OURS = define(
     why="{ip} is not on this stack",
     fix=("smolctl addr add {ip}/{plen} dev {out}",),
     advice="send from an address that is: smolctl addr show",
+    stage="source",
 )  # fmt: skip
 TX_SRC_TENTATIVE = define(
     "tx-src-tentative", Kind.REJECT, "RFC 5227 2.1", "EADDRNOTAVAIL",
@@ -31,6 +33,7 @@ TX_SRC_TENTATIVE = define(
     why="{ip} of {dev} {state}",
     fix=("smolctl addr replace {ip}/{plen} dev {dev} nodad",),
     advice="send from another address, or see what this one is: smolctl addr show {dev}",
+    stage="source",
 )  # fmt: skip
 TX_NO_SOURCE = define(
     "tx-no-source", Kind.REJECT, "RFC 1122 3.3.4.3", "EADDRNOTAVAIL",
@@ -41,6 +44,7 @@ TX_NO_SOURCE = define(
     why=("{dev} has no address to send from", " to {ip}"),
     fix=("smolctl addr add {suggest}/{plen} dev {dev}",),
     advice="give {dev} an address of the peer's network: smolctl addr show dev {dev}",
+    stage="source",
 )  # fmt: skip
 TX_LOOPBACK_SOURCE = define(
     "tx-loopback-source", Kind.REJECT, "RFC 1122 3.2.1.3(g)", "EINVAL",
@@ -50,6 +54,7 @@ TX_LOOPBACK_SOURCE = define(
     or to an address of the interface by which the packet leaves. Linux gives EINVAL.""",
     why="source {ip} cannot leave by {dev}",
     advice="send from an address of {dev}: smolctl addr show dev {dev}",
+    stage="source",
 )  # fmt: skip
 TX_WRONG_IFACE = define(
     "tx-wrong-iface", Kind.REJECT, "RFC 1122 3.3.4.2", "-",
@@ -62,6 +67,7 @@ TX_WRONG_IFACE = define(
     " leads by that one"),
     fix=("smolctl sysctl ip.strong_host=0",),
     advice="send from an address of {dev}: smolctl addr show dev {dev}",
+    stage="source",
 )  # fmt: skip
 TX_DST_INVALID = define(
     "tx-dst-invalid", Kind.REJECT, "RFC 1122 3.2.1.3", "EINVAL",
@@ -71,6 +77,7 @@ TX_DST_INVALID = define(
     host itself, which hides such mistakes.""",
     why="{ip} cannot be a destination",
     advice="name another destination; to reach this stack itself use 127.0.0.1",
+    stage="route",
 )  # fmt: skip
 TX_NO_ROUTE = define(
     "tx-no-route", Kind.REJECT, "RFC 1122 3.3.1.1", "ENETUNREACH",
@@ -90,6 +97,7 @@ TX_NO_ROUTE = define(
         "smolctl addr add {own}/32 dev lo",
     ),
     advice="connect a link, or add a route: smolctl route show",
+    stage="route",
 )  # fmt: skip
 TX_ROUTE_BLACKHOLE = define(
     "tx-route-blackhole", Kind.REJECT, "RFC 1122 3.3.1", "EINVAL",
@@ -99,6 +107,7 @@ TX_ROUTE_BLACKHOLE = define(
     Linux.""",
     why="{ip} matches the route blackhole {route}",
     fix=("smolctl route del blackhole {route}",),
+    stage="route",
 )  # fmt: skip
 TX_ROUTE_UNREACHABLE = define(
     "tx-route-unreachable", Kind.REJECT, "RFC 1122 3.3.1", "EHOSTUNREACH",
@@ -108,6 +117,7 @@ TX_ROUTE_UNREACHABLE = define(
     Linux.""",
     why="{ip} matches the route unreachable {route}",
     fix=("smolctl route del unreachable {route}",),
+    stage="route",
 )  # fmt: skip
 TX_ROUTE_PROHIBIT = define(
     "tx-route-prohibit", Kind.REJECT, "RFC 1122 3.3.1", "EACCES",
@@ -116,6 +126,7 @@ TX_ROUTE_PROHIBIT = define(
     that it beats a default route. The sender gets EACCES, "Permission denied", as in Linux.""",
     why="{ip} matches the route prohibit {route}",
     fix=("smolctl route del prohibit {route}",),
+    stage="route",
 )  # fmt: skip
 TX_RULE_BLACKHOLE = define(
     "tx-rule-blackhole", Kind.REJECT, "RFC 1122 3.3.1", "EINVAL",
@@ -125,6 +136,7 @@ TX_RULE_BLACKHOLE = define(
     would let the packet find its route. The sender here gets EINVAL, as in Linux.""",
     why="{ip} matches the rule {priority}: {rule}",
     fix=("smolctl rule del priority {priority} {rule}",),
+    stage="rule",
 )  # fmt: skip
 TX_RULE_UNREACHABLE = define(
     "tx-rule-unreachable", Kind.REJECT, "RFC 1122 3.3.1", "ENETUNREACH",
@@ -135,6 +147,7 @@ TX_RULE_UNREACHABLE = define(
     in Linux; a route of that type gives EHOSTUNREACH.""",
     why="{ip} matches the rule {priority}: {rule}",
     fix=("smolctl rule del priority {priority} {rule}",),
+    stage="rule",
 )  # fmt: skip
 TX_RULE_PROHIBIT = define(
     "tx-rule-prohibit", Kind.REJECT, "RFC 1122 3.3.1", "EACCES",
@@ -145,6 +158,7 @@ TX_RULE_PROHIBIT = define(
     Linux.""",
     why="{ip} matches the rule {priority}: {rule}",
     fix=("smolctl rule del priority {priority} {rule}",),
+    stage="rule",
 )  # fmt: skip
 TX_BROADCAST_DENIED = define(
     "tx-broadcast-denied", Kind.REJECT, "RFC 1122 3.3.6", "EACCES",
@@ -155,6 +169,7 @@ TX_BROADCAST_DENIED = define(
     why="{ip} is a broadcast address, and the sender did not allow that",
     fix=("smolctl udp send --broadcast {ip}:{port}",),
     advice="allow it: smolctl udp send --broadcast ...",
+    stage="socket",
 )  # fmt: skip
 TX_NO_DEVICE = define(
     "tx-no-device", Kind.REJECT, "-", "ENODEV",
@@ -164,6 +179,7 @@ TX_NO_DEVICE = define(
     socket. Linux gives ENODEV.""",
     why="{dev}, which the socket is bound to, is no interface any more",
     advice="use another one: smolctl link show",
+    stage="socket",
 )  # fmt: skip
 TX_NO_PORT = define(
     "tx-no-port", Kind.REJECT, "RFC 6335 6", "EAGAIN",
@@ -174,6 +190,7 @@ TX_NO_PORT = define(
     why="no ephemeral port of {first} to {last} is free",
     fix=("smolctl sysctl {knob}={value}",),
     advice="who has them: smolctl socket show",
+    stage="socket",
 )  # fmt: skip
 TX_IFACE_DOWN = define(
     "tx-iface-down", Kind.REJECT, "-", "ENETUNREACH",
@@ -183,6 +200,7 @@ TX_IFACE_DOWN = define(
     interface or to one of its addresses. Linux gives ENETUNREACH.""",
     why="{dev} is down",
     fix=("smolctl link set {dev} up",),
+    stage="device",
 )  # fmt: skip
 TX_NO_CARRIER = define(
     "tx-no-carrier", Kind.DROP, "-", "silent",
@@ -193,6 +211,7 @@ TX_NO_CARRIER = define(
     why="{dev} has no carrier: nobody is at the other end",
     advice="bring the other end up: of a TAP, ip link set {dev} up; of a cable, link add ... type"
     " cable with its name, in another stack",
+    stage="device",
 )  # fmt: skip
 TX_TOO_BIG = define(
     "tx-too-big", Kind.REJECT, "RFC 1122 3.3.3", "EMSGSIZE",
@@ -201,10 +220,11 @@ TX_TOO_BIG = define(
     (DF; here --df or -M do). Then it must fit the MTU of the link that it leaves by, the smaller
     one that its route asks for, or the one that a router on the way reported (RFC 1191), which
     route get shows. Linux gives EMSGSIZE.""",
-    why="the packet has {n} B and DF, the MTU of {of} is {mtu}: at most {max_payload} B of payload"
-    " fit",
+    why="the packet has {size} B and DF, the MTU of {of} is {mtu}: at most {max_payload} B of"
+    " payload fit",
     fix=("smolctl link set {dev} mtu {link_mtu}", "smolctl route change {route}"),
     advice="send at most {max_payload} B, or let it be fragmented: -M want",
+    stage="size",
 )  # fmt: skip
 TX_QUEUE_FULL = define(
     "tx-queue-full", Kind.DROP, "-", "QDISC_OVERLIMIT",
@@ -214,6 +234,7 @@ TX_QUEUE_FULL = define(
     program at the other end does not read.""",
     why="{dev} takes no more frames",
     advice="slow the sender, or look whether the other end of {dev} reads",
+    stage="device",
 )  # fmt: skip
 TX_TTL_ZERO = define(
     "tx-ttl-zero", Kind.REJECT, "RFC 1122 3.2.1.7", "EINVAL",
@@ -230,5 +251,5 @@ STACK_STOPPED = define(
     "the stack or the link ended with packets still queued",
     """The frame was in the interface's queue when the link was deleted, or the daemon stopped. It
     never left. Nobody is told, since the sender's program is gone as well or knows by itself.""",
-    why="the stack or {dev} was stopped with {n} packets queued",
+    why="the stack or {dev} was stopped with {frames} packets queued",
 )  # fmt: skip

@@ -8,7 +8,7 @@ UDP_HEADER_SHORT = define(
     """A UDP header has 8 bytes: two ports, a length and a checksum. What the IP packet carries is
     shorter, so that there is no port to deliver it to. It is dropped, and the sender hears nothing,
     because nothing in it can be trusted.""",
-    why="UDP header needs 8 B, got {n}",
+    why="UDP header needs 8 B, got {size}",
     advice="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 UDP_BAD_LENGTH = define(
@@ -39,6 +39,7 @@ UDP_PORT_CLOSED = define(
     looks. Start the receiver, or send to the port it has.""",
     why="nothing is bound to {ip}:{port}",
     fix=("smolctl udp recv {ip}:{port}",),
+    stage="socket",
 )  # fmt: skip
 UDP_BOUND_ELSEWHERE = define(
     "udp-bound-elsewhere", Kind.REJECT, "RFC 1122 4.1.3.5", "NO_SOCKET",
@@ -50,6 +51,7 @@ UDP_BOUND_ELSEWHERE = define(
     why="port {port} is bound, but to {bound}, not to {ip} on {dev}",
     fix=("smolctl udp recv {ip}:{port} --dev {dev}",),
     advice="bind that socket to 0.0.0.0 or to {ip}",
+    stage="socket",
 )  # fmt: skip
 UDP_PEER_MISMATCH = define(
     "udp-peer-mismatch", Kind.REJECT, "RFC 1122 4.1.4", "NO_SOCKET",
@@ -59,6 +61,7 @@ UDP_PEER_MISMATCH = define(
     as some servers answer. The sender gets ICMP "port unreachable".""",
     why="the socket is connected to {peer}, the datagram is from {source}",
     advice="send from {peer}, or use a socket that is not connected",
+    stage="socket",
 )  # fmt: skip
 UDP_NO_LISTENER = define(
     "udp-no-listener", Kind.DROP, "RFC 1122 4.1.3.5", "NOT_SPECIFIED",
@@ -73,6 +76,7 @@ UDP_NO_LISTENER = define(
         "smolctl udp recv {broadcast}:{port}",
         "smolctl udp recv --group {group} --dev {dev} {port}",
     ),
+    stage="socket",
 )  # fmt: skip
 UDP_COPY_LOST = define(
     "udp-copy-lost", Kind.NOTE, "RFC 1122 4.1.3.5", "SOCKET_RCVBUFF",
@@ -83,6 +87,7 @@ UDP_COPY_LOST = define(
     nobody had. Read faster, or give new sockets a longer queue (udp.rmem_default).""",
     why="{queued} B of {limit} queued at port {port} of one of its receivers",
     advice="the reader is slow; for its next socket: smolctl sysctl udp.rmem_default={value}",
+    stage="socket",
 )  # fmt: skip
 UDP_RCVBUF_FULL = define(
     "udp-rcvbuf-full", Kind.DROP, "-", "SOCKET_RCVBUFF",
@@ -92,6 +97,7 @@ UDP_RCVBUF_FULL = define(
     told. Read faster, send slower, or give new sockets a longer queue (udp.rmem_default).""",
     why="{queued} B of {limit} queued at port {port}",
     advice="the reader is slow; for its next socket: smolctl sysctl udp.rmem_default={value}",
+    stage="socket",
 )  # fmt: skip
 UDP_NO_REPLY = define(
     "udp-no-reply", Kind.NOTE, "policy", "silent",

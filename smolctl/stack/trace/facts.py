@@ -1,4 +1,4 @@
-"""What the steps of a packet carry, where a header or a ``Decision`` does not say it already."""
+"""Facts that the steps of a packet carry, where a header or a ``Way`` does not say it already."""
 
 from typing import NamedTuple
 
@@ -8,16 +8,16 @@ from smolctl.stack.fib.rule import Rule
 
 
 class Bound(NamedTuple):
-    """The socket that sent or got a datagram; port 0 before it has one, ``local`` 0 for any."""
+    """The socket that sent or got a datagram; port 0 before it has one, ``local`` None for any."""
 
-    local: int
+    local: int | None
     port: int
     dev: str | None
     owner: str
 
 
 class Loser(NamedTuple):
-    """A route that was considered, not taken; ``cause`` as ``considered.candidates`` gives it."""
+    """A route that was considered, not taken; ``cause`` as ``explain.candidates`` gives it."""
 
     route: Route
     cause: str
@@ -33,7 +33,7 @@ class Hashed(NamedTuple):
 
 
 class Ruled(NamedTuple):
-    """A rule that a packet matched; ``cause`` as ``considered.passed`` gives it."""
+    """A rule that a packet matched; ``cause`` as ``explain.candidates.passed`` gives it."""
 
     rule: Rule
     cause: str
@@ -72,11 +72,11 @@ class Planned(NamedTuple):
 
 
 class Stranger(NamedTuple):
-    """The sender of ARP is in none of the networks of the interface; ``networks`` names these."""
+    """The sender of ARP is in none of these networks of the interface, each with its length."""
 
     ip: int
     dev: str
-    networks: str
+    networks: tuple[tuple[int, int], ...]
 
 
 class Learned(NamedTuple):

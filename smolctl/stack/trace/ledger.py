@@ -1,54 +1,70 @@
 """Counters of a stack: fates by reason, and plain events by name."""
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from smolctl.stack.reason import Kind, Reason
+from smolctl.stack.reason import Detail, Kind, Reason
+from smolctl.stack.reason.model import Suggest
 from smolctl.stack.trace.trace import Fate, Trace
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(slots=True, eq=False)
 class Tally:
-    """How often a reason struck on an interface, and when last."""
+    """How often a reason struck on an interface, and when last.
 
+    Attributes:
+        detail: values of the last packet.
+    """
+
+    detail: Mapping[str, object]
     count: int = 0
     last_ns: int = 0
-    detail: dict[str, object] = field(default_factory=dict)
 
 
 class Ledger:
-    """All counters of one stack: fates with a reason, and plain events by name."""
+    """All counters of one stack: fates with a reason, and plain events by name.
+
+    Attributes:
+        suggest: adds to a reason's values, when they are shown, what would help.
+    """
 
     def __init__(self) -> None:
         self.reasons: dict[tuple[Reason, str], Tally] = {}
         self.events: dict[str, int] = {}
+        self.suggest: Suggest | None = None
 
     def record(
-        self, reason: Reason, dev: str, now: int, trace: Trace | None = None, /, **detail: object
-    ) -> None:
+        self, reason: Reason, dev: str, now: int, trace: Trace | None = None, /, **values: object
+    ) -> Detail:
         """Record the fate of one packet, or a note: the one call that counts.
 
         Args:
             dev: interface name, "" when none was chosen yet.
-            detail: values for the placeholders of the reason's texts.
+            values: for the reason's texts, as ``Detail`` has them.
+
+        Returns: the values, to be told to others as well.
         """
+        values["dev"] = dev
+        detail = Detail(reason, values, self.suggest)
         tally = self.reasons.get((reason, dev))
         if tally is None:
-            tally = self.reasons[reason, dev] = Tally()
+            tally = self.reasons[reason, dev] = Tally(detail)
+        else:
+            tally.detail = detail
         tally.count += 1
         tally.last_ns = now
-        detail["dev"] = dev
-        tally.detail = detail
         if trace is not None:
             kind = reason.kind
-            trace.step(reason.layer, kind.value, now, {**detail, "reason": reason.name})
+            trace.struck(reason, detail, now)
             if kind is not Kind.NOTE:
                 if trace.dev is None and dev:
                     trace.dev = dev
                 trace.settle(_FATE[kind], now, reason, detail)
+        return detail
+
+    def detail(self, reason: Reason, values: Mapping[str, object]) -> Detail:
+        """Return values for the texts of a reason that is not counted."""
+        return Detail(reason, values, self.suggest)
 
     def count(self, event: str, number: int = 1) -> None:
         """Count a plain event, such as "arp.requests_sent"."""

@@ -4,14 +4,11 @@ Every packet of the layered path carries a ``Trace``. The journal keeps those th
 about.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from smolctl.stack.reason import Reason
-
-if TYPE_CHECKING:
-    from smolctl.stack.trace.journal import Journal
 
 
 class Fate(StrEnum):
@@ -56,13 +53,21 @@ class Arrival(NamedTuple):
     frame: bytes
 
 
+class Struck(NamedTuple):
+    """A reason that struck the packet, with its values."""
+
+    reason: Reason
+    detail: Mapping[str, object]
+
+
 class Step(NamedTuple):
-    """One thing that happened to a packet; ``story.py`` puts it into words.
+    """One thing that happened to a packet; ``explain.steps`` puts it into words.
 
     Attributes:
         stage: where: socket, route, neigh, arp, device, ethernet, ip, udp, icmp, answer, ...
         result: ok, pick, skip, wait, note, drop or reject.
-        facts: what that stage knew: a header, a ``Decision``, or a dict; it must not change later.
+        facts: what that stage knew: a header, a ``Way``, a ``Struck``, one of ``trace.facts``, or a
+            dict; it must not change later.
     """
 
     stage: str
@@ -71,7 +76,14 @@ class Step(NamedTuple):
     facts: object
 
 
-NOTHING: dict[str, object] = {}
+class Follower(Protocol):
+    """The journal, as a trace knows it."""
+
+    def changed(self, trace: "Trace") -> None:
+        """Take note of a fate or a wait."""
+
+
+NOTHING: Mapping[str, object] = {}
 
 
 class Trace:
@@ -116,7 +128,7 @@ class Trace:
         self.began_ns = began_ns
         self.followed = followed
         self.cause = cause
-        self.journal: Journal | None = None
+        self.journal: Follower | None = None
         self.id = 0
         self.fate: Fate | None = None
         self.reason: Reason | None = None
@@ -132,7 +144,7 @@ class Trace:
         self.whole: Trace | None = None
         self.parts = self.sent = 0
         self.arrival: Arrival | None = None
-        self.complaint: tuple[Reason, dict[str, object]] | None = None
+        self.complaint: tuple[Reason, Mapping[str, object]] | None = None
         self.steps: list[Step] = []
 
     def pass_on(self, dev: str) -> None:
@@ -148,12 +160,16 @@ class Trace:
         """Note what happened to the packet."""
         self.steps.append(Step(stage, result, now, facts))
 
+    def struck(self, reason: Reason, detail: Mapping[str, object], now: int) -> None:
+        """Note a reason, which settles nothing."""
+        self.steps.append(Step(reason.stage, reason.kind.value, now, Struck(reason, detail)))
+
     def settle(
         self,
         fate: Fate,
         now: int,
         reason: Reason | None = None,
-        detail: dict[str, object] | None = None,
+        detail: Mapping[str, object] | None = None,
     ) -> None:
         """Note a fate. Only the first one that settles counts; a wait may precede it."""
         if self.settled:
@@ -182,17 +198,17 @@ class Trace:
             if self.fate is Fate.WAITING and self.reason is why:
                 self.detail = detail
             elif self.fate is None and why is not None:
-                self.step(why.layer, why.kind.value, now, {**detail, "reason": why.name})
+                self.struck(why, detail, now)
                 self.settle(Fate.WAITING, now, why, detail)
         elif part.fate is Fate.SENT:
             self.sent += 1
             if self.sent == self.parts:
                 self.settle(Fate.SENT, now)
         elif why is not None and not self.settled:
-            self.step(why.layer, why.kind.value, now, {**detail, "reason": why.name})
+            self.struck(why, detail, now)
             self.settle(part.fate or Fate.DROPPED, now, why, detail)
 
-    def complain(self, reason: Reason, detail: dict[str, object], now: int) -> None:
+    def complain(self, reason: Reason, detail: Mapping[str, object], now: int) -> None:
         """Note that it did not arrive after all, as an ICMP error or silence says."""
         self.complaint = (reason, detail)
-        self.step("answer", "reject", now, {**detail, "reason": reason.name})
+        self.step("answer", "reject", now, Struck(reason, detail))

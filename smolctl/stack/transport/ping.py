@@ -6,10 +6,17 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from smolctl.errors import NoBuffers
+from smolctl.stack import reason
 from smolctl.stack.events import Action
+from smolctl.stack.ip.network import Networks
 from smolctl.stack.ip.protocol import Pmtudisc
-from smolctl.stack.ready import REPLY_QUEUE_LIMIT
-from smolctl.stack.transport.udp.socket import SocketError
+from smolctl.stack.ip.route_output import confirm
+from smolctl.stack.packet import DeliveryError, Packet, Sender
+from smolctl.stack.ready import REPLY_QUEUE_LIMIT, Waiter
+from smolctl.stack.shared import Shared
+from smolctl.stack.trace.trace import Fate
+from smolctl.stack.transport.socket_base import ERROR_QUEUE_LIMIT
+from smolctl.wire import icmpv4, ipv4_options
 
 
 class EchoReply(NamedTuple):
@@ -28,7 +35,7 @@ class EchoReply(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class EchoClient:
+class EchoClient(Waiter):
     """Waits for echo replies with its identifier (RFC 1122 3.2.2.6), and for errors.
 
     Attributes:
@@ -36,7 +43,6 @@ class EchoClient:
         dst: whom it asks; errors about others are not its own.
         pmtudisc: whether its requests may be fragmented.
         dev: by which interface they must leave, None for whichever the FIB says.
-        handler: called with ``now`` once per turn when something arrived.
     """
 
     ident: int
@@ -44,27 +50,40 @@ class EchoClient:
     pmtudisc: Pmtudisc = Pmtudisc.WANT
     dev: str | None = None
     replies: deque[EchoReply] = field(default_factory=lambda: deque(maxlen=REPLY_QUEUE_LIMIT))
-    errors: deque[SocketError] = field(default_factory=deque)
-    handler: Callable[[int], None] | None = None
-    ready: bool = False
-    closed: bool = False
+    errors: deque[DeliveryError] = field(default_factory=deque)
+
+    def fail(self, error: DeliveryError) -> None:
+        """Take an error for a request that it sent."""
+        if len(self.errors) < ERROR_QUEUE_LIMIT:
+            self.errors.append(error)
+        self.wake()
 
 
-class EchoTable(dict[int, EchoClient]):
-    """The clients of ping by their identifier."""
+class Ping(dict[int, EchoClient]):
+    """The clients of ping by their identifier.
 
-    on_change: Callable[[Action, EchoClient], None] | None = None
+    Attributes:
+        on_change: told of each client that is opened or closed.
+    """
 
-    def open(self, dst: int, start: int, pmtudisc: Pmtudisc = Pmtudisc.WANT) -> EchoClient:
-        """Return a new client with the first identifier from ``start`` on that nobody uses.
+    def __init__(self, shared: Shared, networks: Networks) -> None:
+        super().__init__()
+        self._shared, self._networks = shared, networks
+        self.on_change: Callable[[Action, EchoClient], None] | None = shared.events.socket
+
+    def open(self, dst: int) -> EchoClient:
+        """Return a new client for echo requests to ``dst``, with an identifier of its own.
 
         Raises:
             NoBuffers: all 65,536 are in use.
         """
+        start = int(self._shared.random() * 0x10000)
         for step in range(0x10000):
             ident = (start + step) & 0xFFFF
             if ident not in self:
-                client = self[ident] = EchoClient(ident, dst, pmtudisc)
+                pmtudisc = self._networks.for_address(dst).pmtudisc
+                client = EchoClient(ident, dst, pmtudisc, ready_queue=self._shared.ready)
+                self[ident] = client
                 if self.on_change is not None:
                     self.on_change(Action.NEW, client)
                 return client
@@ -75,3 +94,37 @@ class EchoTable(dict[int, EchoClient]):
         client.closed = True
         if self.pop(client.ident, None) is not None and self.on_change is not None:
             self.on_change(Action.DELETED, client)
+
+    def input(self, packet: Packet) -> None:
+        """Take an echo reply."""
+        header, message, now = packet.header, packet.message, packet.now
+        client = self.get(message.ident)
+        if client is None:
+            packet.record(reason.ICMP_ECHO_UNMATCHED, ip=header.src, ident=message.ident)
+            return
+        client.replies.append(
+            EchoReply(
+                header.src, message.sequence, header.ttl, message.body, now, header.dscp_ecn,
+                header.options,
+            )
+        )  # fmt: skip
+        client.wake()
+        packet.step("socket", "pick", {"owner": "ping", "ident": message.ident})
+        packet.trace.settle(Fate.DELIVERED, now)
+        # The answer proves that the way there works (RFC 1122 2.3.2.1 (4)); ping asks Linux for the
+        # same with MSG_CONFIRM.
+        confirm(self._networks.for_address(header.src), header.src, now)
+
+    def sender_of(self, quote: icmpv4.Quote, dev: str) -> Sender | None:
+        """Return the client that sent the request which an ICMP error quotes (Linux ping_err)."""
+        if quote.icmp_type != icmpv4.Type.ECHO_REQUEST or quote.icmp_ident is None:
+            return None
+        echo = self.get(quote.icmp_ident)
+        known = echo is not None and (echo.dst == quote.dst or _source_routed(quote))
+        return echo if known else None
+
+
+def _source_routed(quote: icmpv4.Quote) -> bool:
+    """Tell whether a packet goes by hops that it names, so that its destination is one of them."""
+    options = ipv4_options.parse(quote.options, arriving=False)
+    return isinstance(options, ipv4_options.Options) and options.route is not None

@@ -1,51 +1,51 @@
-"""The table of ports: which socket a datagram is for.
+"""The table of ports: which socket a packet is for.
 
 One table serves the whole stack. The most specific socket gets a unicast datagram: bound to the
 address before bound to any, then connected, then bound to the device (Linux ``__udp4_lib_lookup``).
 """
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
 from smolctl.errors import AddressInUse, NoBuffers
 from smolctl.stack import reason
 from smolctl.stack.events import Action
-from smolctl.stack.explain import suggest
-from smolctl.stack.transport.udp.socket import ANY, UdpSocket
+from smolctl.stack.transport.socket_base import ANY, SocketBase
 
-if TYPE_CHECKING:
-    pass
+S = TypeVar("S", bound=SocketBase)
 
 
-class UdpTable:
-    """All sockets of one address family by port."""
+class PortTable(Generic[S]):
+    """The bound sockets of one transport by port.
+
+    Attributes:
+        on_change: told of each socket that is bound, connected or closed.
+    """
 
     def __init__(self) -> None:
-        self._bound: dict[tuple[int, int], list[UdpSocket]] = {}
-        self._ports: dict[int, list[UdpSocket]] = {}
-        self.on_change: Callable[[Action, UdpSocket], None] | None = None
+        self._bound: dict[tuple[int | None, int], list[S]] = {}
+        self._ports: dict[int, list[S]] = {}
+        self.on_change: Callable[[Action, S], None] | None = None
 
-    def __iter__(self) -> Iterator[UdpSocket]:
+    def __iter__(self) -> Iterator[S]:
         for sockets in self._ports.values():
             yield from sockets
-
-    def twin(self, copy_of: Callable[[UdpSocket], UdpSocket]) -> "UdpTable":
-        """Return a table of copies of the same sockets."""
-        result = UdpTable()
-        copies = {id(socket): copy_of(socket) for socket in self}
-        for key, sockets in self._bound.items():
-            result._bound[key] = [copies[id(socket)] for socket in sockets]
-        for port, sockets in self._ports.items():
-            result._ports[port] = [copies[id(socket)] for socket in sockets]
-        return result
 
     def __len__(self) -> int:
         return sum(len(sockets) for sockets in self._ports.values())
 
-    def lookup(self, src: int, sport: int, dst: int, dport: int, dev: str) -> UdpSocket | None:
-        """Return the most specific socket for a unicast datagram, or None."""
+    def copy_from(self, other: "PortTable[S]", copy_of: Callable[[S], S]) -> None:
+        """Take copies of another table's sockets."""
+        copies = {id(socket): copy_of(socket) for socket in other}
+        for key, sockets in other._bound.items():
+            self._bound[key] = [copies[id(socket)] for socket in sockets]
+        for port, sockets in other._ports.items():
+            self._ports[port] = [copies[id(socket)] for socket in sockets]
+
+    def lookup(self, src: int, sport: int, dst: int, dport: int, dev: str) -> S | None:
+        """Return the most specific socket for a unicast packet, or None."""
         for local in (dst, ANY):
-            best: UdpSocket | None = None
+            best: S | None = None
             best_score = -1
             for socket in self._bound.get((local, dport), ()):
                 score = (socket.peer is not None) + (socket.dev is not None)
@@ -56,26 +56,15 @@ class UdpTable:
                 return best
         return None
 
-    def matching(
-        self, src: int, sport: int, dst: int, dport: int, dev: str, *, multicast: bool
-    ) -> list[UdpSocket]:
-        """Return every socket for a broadcast or multicast datagram (RFC 1122 4.1.3.5)."""
-        return [
-            socket
-            for socket in self._ports.get(dport, ())
-            if socket.accepts(src, sport, dst, dev)
-            and (not multicast or socket.hears(src, dst, dev))
-        ]
-
-    def at_port(self, port: int) -> list[UdpSocket]:
+    def at_port(self, port: int) -> list[S]:
         """Return the sockets bound to a port, whatever their address."""
         return self._ports.get(port, [])
 
-    def add(self, socket: UdpSocket) -> None:
+    def add(self, socket: S) -> None:
         """Put in a socket whose ``local``, ``port`` and ``dev`` are set.
 
         Raises:
-            AddressInUse: another socket would get the same datagrams.
+            AddressInUse: another socket would get the same packets.
         """
         for other in self.at_port(socket.port):
             if socket.reuse and other.reuse:
@@ -91,7 +80,7 @@ class UdpTable:
         self._ports.setdefault(socket.port, []).append(socket)
         self.tell(Action.NEW, socket)
 
-    def remove(self, socket: UdpSocket) -> None:
+    def remove(self, socket: S) -> None:
         """Take out a socket that was added."""
         key = (socket.local, socket.port)
         self._bound[key].remove(socket)
@@ -102,23 +91,33 @@ class UdpTable:
             del self._ports[socket.port]
         self.tell(Action.DELETED, socket)
 
-    def tell(self, action: Action, socket: UdpSocket) -> None:
+    def tell(self, action: Action, socket: S) -> None:
         """Tell a change to whoever listens."""
         if self.on_change is not None:
             self.on_change(action, socket)
 
-    def free_port(self, local: int, dev: str | None, first: int, last: int, start: int) -> int:
-        """Return a port of ``first``..``last`` that nobody uses, searching on from ``start``.
+    def free_port(self, local: int | None, ports: range, start: int) -> int:
+        """Return one of the ephemeral ports that nobody uses, searching on from ``start``.
 
         Raises:
             NoBuffers: all are in use (Linux: EADDRINUSE; here the range is what ran out).
         """
-        span = last - first + 1
-        for step in range(span):
-            port = first + (start + step) % span
-            if not any(other.local in (ANY, local) or local == ANY for other in self.at_port(port)):
+        for step in range(len(ports)):
+            port = ports[(start + step) % len(ports)]
+            if not any(ANY in (local, other.local) or other.local == local
+                       for other in self.at_port(port)):  # fmt: skip
                 return port
+        first, last = ports[0], ports[-1]
         raise NoBuffers(
             f"all ephemeral ports {first}-{last} are in use",
-            hint=reason.TX_NO_PORT.hint(suggest.ports(first, last)),
+            hint=reason.TX_NO_PORT.hint(more_ports(first, last)),
         )
+
+
+def more_ports(first: int, last: int) -> dict[str, object]:
+    """Return ``first`` and ``last`` ephemeral port, ``knob`` and ``value`` that give more."""
+    shown: dict[str, object] = {"first": first, "last": last}
+    if last < 65535:
+        return {**shown, "knob": "ip.local_port_last", "value": 65535}
+    # RFC 6335 6: below 1024 are the system ports.
+    return {**shown, "knob": "ip.local_port_first", "value": 1024} if first > 1024 else shown

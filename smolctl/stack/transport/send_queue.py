@@ -1,4 +1,4 @@
-"""What waits in a socket: datagrams behind one that cannot leave yet.
+"""Datagrams that wait in a socket behind one that cannot leave yet.
 
 Only where a knob wants it so: Linux queues at the neighbor, and refuses what has no route; smoltcp
 keeps the datagram in its socket, and with it whatever the socket sends afterwards, to whomever.
@@ -19,14 +19,21 @@ class Held:
 
     Attributes:
         src: source address that the sender asked for, None for the socket's.
-        trace: what became of it so far.
+        trace: what became of it so far; None while nobody follows it.
     """
 
     payload: bytes
     dst: int
     dport: int
     src: int | None
-    trace: Trace
+    trace: Trace | None = None
+
+    @property
+    def followed(self) -> Trace:
+        """Return the trace of a datagram that waits."""
+        if self.trace is None:
+            raise AssertionError("a datagram that waits has a trace")
+        return self.trace
 
     @property
     def size(self) -> int:

@@ -170,7 +170,7 @@ class Stack(Subject):
 
     def send(self, opened: Any, dst: str, payload: bytes = b"x") -> str:
         try:
-            self.host.stack.udp_send(opened, payload, ip(dst), 9, self.host.now)
+            self.host.stack.udp.send(opened, payload, ip(dst), 9, self.host.now)
         except StackError as error:
             return error.errno_name or error.code
         self.host.poll()

@@ -42,7 +42,7 @@ def prefixes(host: Host) -> list[str]:
     """Return the prefixes of the routes that were not derived."""
     return [
         f"{text(route.prefix)}/{route.plen}"
-        for route in host.stack.fib
+        for route in host.stack.ipv4.fib
         if route.protocol != "kernel"
     ]
 
@@ -82,7 +82,7 @@ def test_an_mtu_has_limits(host: Host, mtu: int) -> None:
     with pytest.raises(InvalidArgument, match="mtu"):
         host.link("tap1", mtu=mtu)
     with pytest.raises(InvalidArgument, match="mtu"):
-        set_mtu(host.stack, host.tap, mtu)
+        set_mtu(host.stack.shared, host.tap, mtu)
     assert host.tap.mtu == 1500
 
 
@@ -91,24 +91,24 @@ def test_a_mac_is_that_of_one_interface(host: Host, mac: bytes) -> None:
     with pytest.raises(InvalidArgument, match="group address or zero"):
         host.link("tap1", mac)
     with pytest.raises(InvalidArgument, match="group address or zero"):
-        set_mac(host.stack, host.tap, mac, host.now)
+        set_mac(host.stack.shared, host.tap, mac, host.now)
     assert host.tap.mac == OUR_MAC
 
 
 def test_a_loopback_has_no_mac(host: Host) -> None:
     with pytest.raises(InvalidArgument, match="lo has no MAC"):
-        set_mac(host.stack, host.stack.loopback, OTHER_MAC, host.now)
+        set_mac(host.stack.shared, host.stack.interfaces.loopback, OTHER_MAC, host.now)
 
 
 def test_an_index_is_never_used_again(host: Host) -> None:
     first = host.link("tap1").index
-    delete_interface(host.stack, host.dev("tap1"), host.now)
+    delete_interface(host.stack.shared, host.dev("tap1"), host.now)
     assert host.link("tap1").index == first + 1
 
 
 def test_lo_cannot_be_deleted(host: Host) -> None:
     with pytest.raises(InvalidArgument, match="lo is part of the stack"):
-        delete_interface(host.stack, host.stack.loopback, host.now)
+        delete_interface(host.stack.shared, host.stack.interfaces.loopback, host.now)
 
 
 def test_a_deleted_interface_takes_all_that_was_its_own_with_it(host: Host) -> None:
@@ -119,9 +119,9 @@ def test_a_deleted_interface_takes_all_that_was_its_own_with_it(host: Host) -> N
     waiting = host.send(host.socket(), DEAD)
     host.know()
     sent = host.send(host.socket(), PEER)
-    delete_interface(host.stack, host.tap, host.now)
+    delete_interface(host.stack.shared, host.tap, host.now)
     assert list(host.stack.interfaces) == ["lo", "tap1"]
-    assert {route.dev for route in host.stack.fib} == {"lo", "tap1"}
+    assert {route.dev for route in host.stack.ipv4.fib} == {"lo", "tap1"}
     assert prefixes(host) == []
     assert [trace.reason.name for trace in (waiting, sent) if trace.reason] == [
         "neigh-queue-purged",
@@ -134,7 +134,7 @@ def test_a_deleted_interface_takes_all_that_was_its_own_with_it(host: Host) -> N
 
 def test_frames_for_a_deleted_interface_are_counted(host: Host) -> None:
     tap = host.tap
-    delete_interface(host.stack, tap, host.now)
+    delete_interface(host.stack.shared, tap, host.now)
     host.stack.receive(tap, udp_frame(), host.now)
     assert host.reasons() == {"rx-iface-down": 1}
 
@@ -143,36 +143,36 @@ def test_down_takes_routes_and_neighbors(host: Host) -> None:
     host.route("0.0.0.0/0", via="10.0.0.254")
     host.know(state=State.PERMANENT)
     trace = host.send(host.socket(), DEAD)
-    set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack.shared, host.tap, False, host.now)
     assert trace.reason is not None
     assert trace.reason.name == "neigh-queue-purged"
     assert list(host.cache()) == []
     assert prefixes(host) == []
-    set_up(host.stack, host.tap, True, host.now)
+    set_up(host.stack.shared, host.tap, True, host.now)
     assert prefixes(host) == []  # as in Linux: what the user added does not come back
-    assert host.stack.fib.lookup(ip(PEER)) is not None
+    assert host.stack.ipv4.fib.lookup(ip(PEER)) is not None
 
 
 def test_setting_what_is_set_changes_nothing(host: Host) -> None:
     host.know()
-    generation = host.stack.generation
-    set_up(host.stack, host.tap, True, host.now)
-    set_carrier(host.stack, host.tap, True, host.now)
-    assert (len(list(host.cache())), host.stack.generation) == (1, generation)
+    generation = host.stack.generation.number
+    set_up(host.stack.shared, host.tap, True, host.now)
+    set_carrier(host.stack.shared, host.tap, True, host.now)
+    assert (len(list(host.cache())), host.stack.generation.number) == (1, generation)
 
 
 def test_without_carrier_only_static_neighbors_stay(host: Host) -> None:
     host.know(PEER)
     host.know("10.0.0.3", state=State.PERMANENT)
     host.route("0.0.0.0/0", via="10.0.0.254")
-    set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack.shared, host.tap, False, host.now)
     assert [text(entry.ip) for entry in host.cache()] == ["10.0.0.3"]
     assert prefixes(host) == ["0.0.0.0/0"]
 
 
 def test_a_new_mac_forgets_all_neighbors(host: Host) -> None:
     host.know(state=State.PERMANENT)
-    set_mac(host.stack, host.tap, OTHER_MAC, host.now)
+    set_mac(host.stack.shared, host.tap, OTHER_MAC, host.now)
     assert list(host.cache()) == []
     host.send(host.socket())
     assert host.sent()[0].src == OTHER_MAC
@@ -194,32 +194,32 @@ def test_a_new_mac_forgets_all_neighbors(host: Host) -> None:
     ],
 )
 def test_an_address_is_that_of_one_host(host: Host, address: str) -> None:
-    before = len(list(host.stack.fib))
+    before = len(list(host.stack.ipv4.fib))
     with pytest.raises(InvalidArgument, match=address.partition("/")[0]):
         host.add(address)
-    assert len(list(host.stack.fib)) == before
-    assert len(host.tap.addresses.items) == 1
+    assert len(list(host.stack.ipv4.fib)) == before
+    assert len(host.tap.ipv4.addresses.items) == 1
 
 
 @pytest.mark.parametrize("address", ["10.5.0.1/31", "10.5.0.255/32", "10.5.0.0/24", "10.5.0.1/0"])
 def test_unusual_addresses_are_fine(host: Host, address: str) -> None:
     host.add(address)
-    assert host.stack.fib.is_local(ip(address.partition("/")[0]))
+    assert host.stack.ipv4.fib.is_local(ip(address.partition("/")[0]))
 
 
 def test_label_scope_and_broadcast_can_be_changed(host: Host) -> None:
-    old = host.tap.addresses.items[0]
+    old = host.tap.ipv4.addresses.items[0]
     new = Address(old.local, 24, Scope.LINK, "tap0:x", ip("10.0.0.200"))
-    change_address(host.stack, host.tap, old, new)
+    change_address(host.stack.ipv4, host.tap, old, new)
     assert (old.label, old.scope) == ("tap0:x", Scope.LINK)
-    assert host.stack.is_broadcast(ip("10.0.0.200"))
+    assert host.stack.ipv4.is_broadcast(ip("10.0.0.200"))
     host.add("10.0.0.2/24", scope=Scope.LINK)
     with pytest.raises(InvalidArgument, match="another scope"):
-        change_address(host.stack, host.tap, old, Address(old.local, 24, Scope.HOST, "tap0"))
+        change_address(host.stack.ipv4, host.tap, old, Address(old.local, 24, Scope.HOST, "tap0"))
     assert old.scope == Scope.LINK
     other = host.add("10.5.0.1/24")  # of another network: its scope is its own
     new = Address(other.local, 24, Scope.HOST, "tap0")
-    change_address(host.stack, host.tap, other, new)
+    change_address(host.stack.ipv4, host.tap, other, new)
     assert other.scope == Scope.HOST
 
 
@@ -268,11 +268,11 @@ def test_a_route_may_be_refused(
 ) -> None:
     host.link("tap1")
     host.add("10.1.0.1/24", "tap1")
-    set_up(host.stack, host.dev("tap1"), False, host.now)
-    before = [(route, route.identity()) for route in host.stack.fib]
+    set_up(host.stack.shared, host.dev("tap1"), False, host.now)
+    before = [(route, route.identity()) for route in host.stack.ipv4.fib]
     with pytest.raises(error, match=says):
         host.route(**fields)
-    assert [(route, route.identity()) for route in host.stack.fib] == before
+    assert [(route, route.identity()) for route in host.stack.ipv4.fib] == before
 
 
 def test_a_gateway_gives_the_device(host: Host) -> None:
@@ -288,18 +288,18 @@ def test_a_gateway_behind_a_gateway_is_refused(host: Host) -> None:
 def test_a_route_of_scope_link_takes_no_gateway(host: Host) -> None:
     route = Route(ip("10.5.0.0"), 24, via=ip(PEER), scope=Scope.LINK)
     with pytest.raises(NetworkUnreachable, match="without a gateway"):
-        add_route(host.stack, route, InsertMode.ADD)
+        add_route(host.stack.ipv4, route, InsertMode.ADD)
 
 
 def test_scope_nowhere_is_refused(host: Host) -> None:
     route = Route(ip("10.5.0.0"), 24, dev="tap0", scope=Scope.NOWHERE)
     with pytest.raises(InvalidArgument, match="nowhere"):
-        add_route(host.stack, route, InsertMode.ADD)
+        add_route(host.stack.ipv4, route, InsertMode.ADD)
 
 
 def test_routes_in_table_local_work(host: Host) -> None:
     host.route("10.77.0.0/16", dev="lo", kind=RouteType.LOCAL, table=TableName.LOCAL)
-    assert host.stack.fib.is_local(ip("10.77.1.2"))
+    assert host.stack.ipv4.fib.is_local(ip("10.77.1.2"))
 
 
 DELETE: list[tuple[dict[str, Any], str | None]] = [
@@ -329,14 +329,14 @@ def test_delete_takes_the_first_route_that_agrees(
         ("c", {"metric": 5, "via": 3, "protocol": "static"}),
     ):
         fields: dict[str, Any] = {"dev": dev, **more}
-        host.stack.fib.insert(Route(network, 24, **fields), InsertMode.APPEND)
+        host.stack.ipv4.fib.insert(Route(network, 24, **fields), InsertMode.APPEND)
     spec = Route(network, 24, **wanted)
     if gone is None:
         with pytest.raises(NotFound, match=r"10\.5\.0\.0/24"):
-            delete_route(host.stack, spec, set(wanted))
+            delete_route(host.stack.ipv4, spec, set(wanted))
         assert len(prefixes(host)) == 3
     else:
-        assert delete_route(host.stack, spec, set(wanted)).dev == gone
+        assert delete_route(host.stack.ipv4, spec, set(wanted)).dev == gone
         assert len(prefixes(host)) == 2
 
 
@@ -348,18 +348,18 @@ def test_every_change_makes_the_fast_path_forget(host: Host) -> None:
         lambda: host.add("10.1.0.1/24", "tap1"),
         lambda: host.route("10.5.0.0/24", via=PEER),
         lambda: host.delete("10.1.0.1", "tap1"),
-        lambda: delete_route(stack, Route(ip("10.5.0.0"), 24), set()),
-        lambda: set_mtu(stack, tap, 1400),
-        lambda: set_mac(stack, tap, OTHER_MAC, host.now),
-        lambda: set_carrier(stack, tap, False, host.now),
-        lambda: set_up(stack, tap, False, host.now),
-        lambda: delete_interface(stack, tap, host.now),
+        lambda: delete_route(stack.ipv4, Route(ip("10.5.0.0"), 24), set()),
+        lambda: set_mtu(stack.shared, tap, 1400),
+        lambda: set_mac(stack.shared, tap, OTHER_MAC, host.now),
+        lambda: set_carrier(stack.shared, tap, False, host.now),
+        lambda: set_up(stack.shared, tap, False, host.now),
+        lambda: delete_interface(stack.shared, tap, host.now),
         lambda: host.socket(7),
-        lambda: stack.udp_connect(host.socket(8), ip("127.0.0.1"), 9),
-        lambda: stack.udp_close(stack.udp.at_port(7)[0]),
-        lambda: add_interface(stack, "lo1", "loopback", Medium.IP, 65536, None),
+        lambda: stack.udp.connect(host.socket(8), ip("127.0.0.1"), 9),
+        lambda: stack.udp.close(stack.udp.at_port(7)[0]),
+        lambda: add_interface(stack.shared, "lo1", "loopback", Medium.IP, 65536, None),
     ]
     for number, change in enumerate(changes):
-        before = stack.generation
+        before = stack.generation.number
         change()
-        assert stack.generation > before, f"change {number}"
+        assert stack.generation.number > before, f"change {number}"

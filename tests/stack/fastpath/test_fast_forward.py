@@ -38,7 +38,7 @@ def learned(headroom: int = 0) -> Router:
 
 def taken(router: Router, data: bytes) -> bool:
     """Tell whether a frame takes the fast path."""
-    return forwarded(router.stack, router.dev("tap0"), data, router.now)
+    return forwarded(router.stack.ipv4, router.dev("tap0"), data, router.now)
 
 
 def test_known_ways_do_not_reach_the_layered_path() -> None:
@@ -105,7 +105,7 @@ def test_nothing_is_remembered_of_what_may_have_to_be_told_a_better_way() -> Non
 
 def test_the_way_is_forgotten_with_the_configuration() -> None:
     router = learned()
-    set_mtu(router.stack, router.dev("tap1"), 100)
+    set_mtu(router.stack.shared, router.dev("tap1"), 100)
     assert not taken(router, frame())
 
 
@@ -114,7 +114,7 @@ def test_rfc1122_3_3_1_5_a_flow_is_back_when_its_gateway_is_heard(multipath: boo
     router, first, second = Router(), "10.7.0.8", "10.7.0.9"
     if multipath:
         ways = [Way(None, ip(via), 1) for via in (first, second)]
-        add_route(router.stack, with_ways(Route(0, 0), ways), InsertMode.ADD)
+        add_route(router.stack.ipv4, with_ways(Route(0, 0), ways), InsertMode.ADD)
     else:
         for via in (first, second):
             router.route("0.0.0.0/0", via=via, mode=InsertMode.APPEND)
@@ -147,7 +147,7 @@ def test_where_rules_are_asked_nothing_is_remembered() -> None:
     router = Router()
     assert remembers(router)
     router = Router()
-    add_rule(router.stack, Rule(priority=7, ipproto=1, table=5))
+    add_rule(router.stack.ipv4, Rule(priority=7, ipproto=1, table=5))
     assert not remembers(router)
 
 
@@ -157,7 +157,7 @@ def test_where_ports_choose_the_next_hop_nothing_is_remembered() -> None:
         router.set("ip.fib_multipath_hash_policy", policy)
         ways = [Way(None, ip("10.7.0.9"), 1), Way(None, ip(FAR), 1)]
         made = with_ways(Route(ip(FAR), 32), ways)
-        add_route(router.stack, made, InsertMode.ADD)
+        add_route(router.stack.ipv4, made, InsertMode.ADD)
         assert remembers(router) == (policy == 0)
 
 

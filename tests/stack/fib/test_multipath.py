@@ -12,11 +12,13 @@ from smolctl.stack.config.link import delete_interface, set_carrier, set_up
 from smolctl.stack.config.route import add_route
 from smolctl.stack.explain import candidates
 from smolctl.stack.explain.predict import Question, predict
-from smolctl.stack.fib.nexthop import HASH_BITS, Multipath, Way, bounds, flow_hash, with_ways
+from smolctl.stack.fib import nexthop
+from smolctl.stack.fib.nexthop import HASH_BITS, Multipath, bounds, flow_hash, with_ways
 from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope
-from smolctl.stack.fib.rule import PLAIN, Traits
+from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip import gateways
-from smolctl.stack.ip.route_output import Decision, decide
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Way
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.trace.facts import Hashed
 from tests.kit.host import OTHER_MAC, OUR_MAC, PEER_MAC, Host, ip, text
@@ -26,7 +28,7 @@ FAR = [ip("8.8.0.0") + number for number in range(2000)]
 
 
 def route(*hops: tuple[str, int], prefix: str = "0.0.0.0", plen: int = 0, **more: object) -> Route:
-    ways = [Way(None, ip(via), weight) for via, weight in hops]
+    ways = [nexthop.Way(None, ip(via), weight) for via, weight in hops]
     base = Route(ip(prefix), plen, **more)  # type: ignore[arg-type]
     return with_ways(base, ways)
 
@@ -36,13 +38,14 @@ def two_links(*weights: int) -> Host:
     host.link("tap1")
     host.add("10.2.0.1/24", "tap1")
     made = route(*zip((VIA0, VIA1), weights, strict=True))
-    add_route(host.stack, made, InsertMode.ADD)
+    add_route(host.stack.ipv4, made, InsertMode.ADD)
     return host
 
 
-def way(host: Host, dst: int, src: str | None = None, traits: Traits = PLAIN) -> str | None:
-    found = decide(host.stack, dst, None if src is None else ip(src), None, traits)
-    assert isinstance(found, Decision)
+def way(host: Host, dst: int, src: str | None = None, *ports: int) -> str | None:
+    key = RouteKey(dst, None if src is None else ip(src), None, OUTPUT, 0, *ports)
+    found = route_output(host.stack.ipv4, key)
+    assert isinstance(found, Way)
     return None if found.gateway is None else text(found.gateway)
 
 
@@ -99,7 +102,7 @@ def test_another_seed_gives_another_distribution_and_a_knob_fixes_it() -> None:
         host = Host("10.0.0.1/24", random=random)
         host.set("ip.fib_multipath_hash_seed", seed)
         made = route((VIA0, 1), ("10.0.0.3", 1))
-        add_route(host.stack, made, InsertMode.ADD)
+        add_route(host.stack.ipv4, made, InsertMode.ADD)
         ways.append([way(host, dst) for dst in FAR[:200]])
     assert ways[0] != ways[1]
     assert ways[2] == ways[3] != ways[0]
@@ -107,11 +110,11 @@ def test_another_seed_gives_another_distribution_and_a_knob_fixes_it() -> None:
 
 def test_ports_count_when_the_policy_says_so() -> None:
     host = two_links(1, 1)
-    ports = [Traits(17, 5000, port) for port in range(100)]
-    assert len({way(host, FAR[0], traits=one) for one in ports}) == 1
+    ports = [(17, 5000, port) for port in range(100)]
+    assert len({way(host, FAR[0], None, *one) for one in ports}) == 1
     host.set("ip.fib_multipath_hash_policy", 1)
-    assert {way(host, FAR[0], traits=one) for one in ports} == {VIA0, VIA1}
-    assert len({way(host, FAR[0], traits=ports[0]) for _ in range(9)}) == 1
+    assert {way(host, FAR[0], None, *one) for one in ports} == {VIA0, VIA1}
+    assert len({way(host, FAR[0], None, *ports[0]) for _ in range(9)}) == 1
 
 
 def test_a_source_address_goes_by_the_next_hop_of_its_network() -> None:
@@ -149,41 +152,41 @@ def test_when_all_gateways_are_dead_the_hash_alone_decides() -> None:
 
 def test_a_link_without_carrier_is_passed_over() -> None:
     host = two_links(1, 1)
-    set_carrier(host.stack, host.dev("tap1"), False, host.now)
+    set_carrier(host.stack.shared, host.dev("tap1"), False, host.now)
     assert {way(host, dst) for dst in FAR[:50]} == {VIA0}
-    set_carrier(host.stack, host.dev("tap1"), True, host.now)
+    set_carrier(host.stack.shared, host.dev("tap1"), True, host.now)
     assert {way(host, dst) for dst in FAR[:50]} == {VIA0, VIA1}
 
 
 def test_a_next_hop_dies_with_its_link_and_lives_again_with_it() -> None:
     host = two_links(1, 1)
-    (made,) = host.stack.fib.multipaths
-    set_up(host.stack, host.dev("tap1"), False, host.now)
+    (made,) = host.stack.ipv4.fib.multipaths
+    set_up(host.stack.shared, host.dev("tap1"), False, host.now)
     assert [hop.dead for hop in made.hops] == [False, True]
     assert {way(host, dst) for dst in FAR[:50]} == {VIA0}
-    set_up(host.stack, host.dev("tap1"), True, host.now)
+    set_up(host.stack.shared, host.dev("tap1"), True, host.now)
     assert [hop.dead for hop in made.hops] == [False, False]
     host.delete("10.2.0.1", "tap1")
     assert [hop.dead for hop in made.hops] == [False, True]
     host.add("10.2.0.1/24", "tap1")
     assert [hop.dead for hop in made.hops] == [False, False]
     for dev in ("tap0", "tap1"):
-        set_up(host.stack, host.dev(dev), False, host.now)
-    assert host.stack.fib.multipaths == []
-    assert made not in list(host.stack.fib)
+        set_up(host.stack.shared, host.dev(dev), False, host.now)
+    assert host.stack.ipv4.fib.multipaths == []
+    assert made not in list(host.stack.ipv4.fib)
 
 
 def test_a_route_goes_with_the_interface_of_any_next_hop() -> None:
     host = two_links(1, 1)
-    delete_interface(host.stack, host.dev("tap1"), host.now)
-    assert host.stack.fib.multipaths == []
-    assert [item for item in host.stack.fib if item.plen == 0] == []
+    delete_interface(host.stack.shared, host.dev("tap1"), host.now)
+    assert host.stack.ipv4.fib.multipaths == []
+    assert [item for item in host.stack.ipv4.fib if item.plen == 0] == []
 
 
 def test_a_route_that_was_replaced_is_forgotten() -> None:
     host = two_links(1, 1)
     host.route("0.0.0.0/0", via=VIA0, mode=InsertMode.REPLACE)
-    assert host.stack.fib.multipaths == []
+    assert host.stack.ipv4.fib.multipaths == []
     assert {way(host, dst) for dst in FAR[:50]} == {VIA0}
 
 
@@ -199,11 +202,11 @@ def test_one_next_hop_makes_a_plain_route() -> None:
 def test_routes_with_other_weights_or_another_order_are_others() -> None:
     host = two_links(1, 2)
     for hops in (((VIA0, 2), (VIA1, 2)), ((VIA1, 2), (VIA0, 1))):
-        add_route(host.stack, route(*hops), InsertMode.APPEND)
+        add_route(host.stack.ipv4, route(*hops), InsertMode.APPEND)
     made = route((VIA0, 1), (VIA1, 2))
     with pytest.raises(AlreadyExists):
-        add_route(host.stack, made, InsertMode.APPEND)
-    assert len(host.stack.fib.multipaths) == 3
+        add_route(host.stack.ipv4, made, InsertMode.APPEND)
+    assert len(host.stack.ipv4.fib.multipaths) == 3
 
 
 @pytest.mark.parametrize("more", [{"type": RouteType.BLACKHOLE}, {"scope": Scope.HOST}])
@@ -211,17 +214,17 @@ def test_what_cannot_have_several_next_hops(more: dict[str, object]) -> None:
     host = two_links(1, 1)
     made = route((VIA0, 1), (VIA1, 1), prefix="9.0.0.0", plen=8, **more)
     with pytest.raises(InvalidArgument):
-        add_route(host.stack, made, InsertMode.ADD)
-    assert len(host.stack.fib.multipaths) == 1
+        add_route(host.stack.ipv4, made, InsertMode.ADD)
+    assert len(host.stack.ipv4.fib.multipaths) == 1
 
 
 def test_one_bad_next_hop_refuses_the_whole_route() -> None:
     host = two_links(1, 1)
-    before = list(host.stack.fib)
+    before = list(host.stack.ipv4.fib)
     made = route((VIA0, 1), ("99.0.0.1", 1), prefix="9.0.0.0", plen=8)
     with pytest.raises(NetworkUnreachable, match=r"99\.0\.0\.1"):
-        add_route(host.stack, made, InsertMode.ADD)
-    assert list(host.stack.fib) == before
+        add_route(host.stack.ipv4, made, InsertMode.ADD)
+    assert list(host.stack.ipv4.fib) == before
 
 
 # --- told -----------------------------------------------------------------------------------------
@@ -237,20 +240,21 @@ def test_a_traced_packet_tells_its_hash_and_the_share_that_it_fell_into() -> Non
 
 def test_candidates_show_the_next_hops_and_why_each_was_not_taken() -> None:
     host = two_links(1, 1)
-    (made,) = host.stack.fib.multipaths
+    (made,) = host.stack.ipv4.fib.multipaths
     dst = next(dst for dst in FAR if way(host, dst) == VIA0)
 
     def causes(src: str | None = None) -> list[str]:
         source = None if src is None else ip(src)
-        picked = gateways.pick_hop(host.stack, made, dst, source)
-        found = candidates.candidates(host.stack, dst, picked, src=source)
+        key = RouteKey(dst, source)
+        picked = gateways.pick_hop(host.stack.ipv4, made, key)
+        found = candidates.candidates(host.stack.ipv4, key, picked)
         return [cause for item, cause in found if item.plen == 0]
 
     assert causes() == ["", "hash"]
     assert causes("10.2.0.1") == ["source", ""]
     host.know(VIA1, dev="tap1", state=State.FAILED)
     assert causes() == ["", "dead"]
-    set_up(host.stack, host.dev("tap1"), False, host.now)
+    set_up(host.stack.shared, host.dev("tap1"), False, host.now)
     assert causes() == ["", "link"]
 
 
@@ -264,9 +268,9 @@ def test_the_fast_path_keeps_each_flow_on_its_way(policy: int) -> None:
     for dst in FAR[:20]:
         for socket in sockets:
             for dport in (9, 53):
-                wanted = way(host, dst, traits=Traits(17, socket.port, dport))
+                wanted = way(host, dst, None, 17, socket.port, dport)
                 for _ in range(3):
-                    host.stack.udp_send(socket, b"x", dst, dport, host.now)
+                    host.stack.udp.send(socket, b"x", dst, dport, host.now)
                     counts = len(host.sent("tap0")), len(host.sent("tap1"))
                     assert counts == ((1, 0) if wanted == VIA0 else (0, 1))
 
@@ -274,7 +278,7 @@ def test_the_fast_path_keeps_each_flow_on_its_way(policy: int) -> None:
 def test_multipath_is_found_by_its_device() -> None:
     host = two_links(1, 1)
     for dev, via in (("tap0", VIA0), ("tap1", VIA1)):
-        found = decide(host.stack, FAR[0], None, dev)
-        assert isinstance(found, Decision)
+        found = route_output(host.stack.ipv4, RouteKey(FAR[0], None, dev))
+        assert isinstance(found, Way)
         assert text(found.next_hop) == via
-    assert isinstance(host.stack.fib.lookup(FAR[0]), Multipath)
+    assert isinstance(host.stack.ipv4.fib.lookup(FAR[0]), Multipath)

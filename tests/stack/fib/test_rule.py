@@ -7,8 +7,10 @@ from smolctl.stack.config.rule import add_rule, delete_rule
 from smolctl.stack.explain import candidates
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.fib.route import RouteType, Scope, TableName
-from smolctl.stack.fib.rule import PLAIN, Rule, RuleAction, Rules, Traits
-from smolctl.stack.ip.route_output import Decision, Refusal, decide
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.fib.rule import Rule, RuleAction, Rules
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.trace.facts import Ruled
 from tests.kit.host import OTHER_MAC, OURS, PEER, PEER_MAC, Host, ip, text, udp_frame
 
@@ -27,14 +29,16 @@ def host() -> Host:
 
 def add(host: Host, priority: int, **more: object) -> Rule:
     rule = Rule(priority, **more)  # type: ignore[arg-type]
-    add_rule(host.stack, rule)
+    add_rule(host.stack.ipv4, rule)
     return rule
 
 
 def way(host: Host, dst: str = FAR, src: str | None = None, dev: str | None = None,
-        traits: Traits = PLAIN) -> str:  # fmt: skip
+        **more: object) -> str:  # fmt: skip
     """Return the gateway or the refusal's reason."""
-    found = decide(host.stack, ip(dst), None if src is None else ip(src), dev, traits)
+    source = None if src is None else ip(src)
+    key = RouteKey(ip(dst), source, dev, **more)  # type: ignore[arg-type]
+    found = route_output(host.stack.ipv4, key)
     if isinstance(found, Refusal):
         return found.reason.name
     return found.type if found.gateway is None else text(found.gateway)
@@ -76,11 +80,11 @@ def test_a_rule_matches_when_all_it_says_holds_and_not_when_inverted(
     rule: dict[str, object], packet: dict[str, object], matches: bool
 ) -> None:
     said = {k: ip(str(v)) if k in ("src", "dst") else v for k, v in rule.items()}
-    traits = Traits(**{k: v for k, v in packet.items() if k not in ("src", "oif")})  # type: ignore[arg-type]
-    src, oif = ip(str(packet.get("src", "0.0.0.0"))), packet.get("oif")
+    known = {k: ip(str(v)) if k == "src" else v for k, v in packet.items()}
+    key = RouteKey(ip(FAR), **known)  # type: ignore[arg-type]
     for invert in (False, True):
         made = Rule(1, invert=invert, **said)  # type: ignore[arg-type]
-        assert made.matches(BITS, ip(FAR), src, oif, traits) is (matches is not invert)  # type: ignore[arg-type]
+        assert made.matches(BITS, key) is (matches is not invert)
 
 
 # --- which table ----------------------------------------------------------------------------------
@@ -90,13 +94,13 @@ def test_without_a_change_of_rules_local_and_main_are_one_table(host: Host) -> N
     host.add("10.9.9.1/24", "lo")
     host.link("tap1")
     host.route("10.9.9.64/26", "tap1")
-    assert host.stack.fib.merged
+    assert host.stack.ipv4.fib.merged
     assert way(host, "10.9.9.65") == "unicast"
-    assert not host.stack.fib.is_local(ip("10.9.9.65"))
+    assert not host.stack.ipv4.fib.is_local(ip("10.9.9.65"))
     rule = add(host, 40000, table=100)
     assert way(host, "10.9.9.65") == "local"
-    assert host.stack.fib.is_local(ip("10.9.9.65"))
-    delete_rule(host.stack, rule)
+    assert host.stack.ipv4.fib.is_local(ip("10.9.9.65"))
+    delete_rule(host.stack.ipv4, rule)
     assert way(host, "10.9.9.65") == "local"  # Linux does not merge them again
 
 
@@ -129,7 +133,9 @@ def test_a_table_without_a_route_or_that_throws_leaves_it_to_the_next_rule(host:
 def test_the_table_default_is_for_what_nobody_else_knows(host: Host) -> None:
     host.route("9.9.9.0/24", via="10.0.0.50", table=TableName.DEFAULT)
     assert way(host, "9.9.9.9") == "10.0.0.254"
-    host.stack.fib.remove_where(lambda route: route.plen == 0 and route.table == TableName.MAIN)
+    host.stack.ipv4.fib.remove_where(
+        lambda route: route.plen == 0 and route.table == TableName.MAIN
+    )
     assert way(host, "9.9.9.9") == "10.0.0.50"
     host.route("9.9.0.0/16", kind=RouteType.PROHIBIT)
     assert way(host, "9.9.9.9") == "tx-route-prohibit"
@@ -158,7 +164,7 @@ def test_a_rule_refuses_with_the_errno_of_linux(
 ) -> None:
     add(host, 5, action=action, dst=ip(FAR), dst_len=32)
     with pytest.raises(SendRejected) as refused:
-        host.stack.udp_send(host.socket(), b"x", ip(FAR), 9, host.now)
+        host.stack.udp.send(host.socket(), b"x", ip(FAR), 9, host.now)
     assert refused.value.errno_name == errno_name
     assert refused.value.code == f"tx-rule-{action}"
     assert refused.value.hint is not None
@@ -186,7 +192,7 @@ def test_ports_and_protocol_of_a_datagram_choose_its_way(host: Host) -> None:
     plain, bound = host.socket(5000), host.socket(7001)
     seen = []
     for socket, port in ((plain, 53), (plain, 54), (bound, 54), (plain, 53), (plain, 54)):
-        host.stack.udp_send(socket, b"x", ip(FAR), port, host.now)
+        host.stack.udp.send(socket, b"x", ip(FAR), port, host.now)
         seen += [frame.dst == OTHER_MAC for frame in host.sent()]
     assert seen == [True, False, True, True, False]
 
@@ -198,7 +204,7 @@ def test_rfc1122_3_3_1_3_the_type_of_service_may_choose_the_way(host: Host) -> N
     plain, quick = host.socket(), host.socket()
     quick.tos = 0x10
     for socket, mac in ((plain, PEER_MAC), (quick, OTHER_MAC)) * 2:
-        host.stack.udp_send(socket, b"x", ip(FAR), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(FAR), 9, host.now)
         assert [frame.dst for frame in host.sent()] == [mac]
 
 
@@ -217,10 +223,10 @@ def test_a_connected_socket_is_looked_up_again_with_its_address(host: Host) -> N
     host.know("10.0.0.254", PEER_MAC)
     add(host, 100, src=ip(OURS), src_len=32, table=100)
     loose, fixed = host.socket(), host.socket()
-    host.stack.udp_connect(fixed, ip(FAR), 9)
-    assert text(fixed.local) == OURS
+    host.stack.udp.connect(fixed, ip(FAR), 9)
+    assert fixed.local == ip(OURS)
     for socket, mac in ((loose, PEER_MAC), (fixed, OTHER_MAC)):
-        host.stack.udp_send(socket, b"x", ip(FAR), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(FAR), 9, host.now)
         assert [frame.dst for frame in host.sent()] == [mac]
 
 
@@ -232,7 +238,7 @@ def test_a_route_of_type_local_behind_a_rule_is_delivered_to(host: Host) -> None
     assert not socket.queue
     add(host, 100, table=200)
     host.receive(frame)
-    host.stack.udp_send(host.socket(), b"me", ip("192.0.2.8"), 9, host.now)
+    host.stack.udp.send(host.socket(), b"me", ip("192.0.2.8"), 9, host.now)
     host.poll()
     assert [datagram[0] for datagram in socket.queue] == [b"hello", b"me"]
 
@@ -242,8 +248,8 @@ def test_a_flow_on_the_fast_path_notices_a_change_of_rules(host: Host) -> None:
     for _ in range(3):
         host.receive(udp_frame(dport=9))
     assert len(socket.queue) == 3
-    for rule in list(host.stack.rules):
-        delete_rule(host.stack, rule)
+    for rule in list(host.stack.ipv4.fib.rules):
+        delete_rule(host.stack.ipv4, rule)
     host.receive(udp_frame(dport=9))
     assert len(socket.queue) == 3
     assert host.reasons()["ip-dst-not-ours"] == 1
@@ -296,11 +302,11 @@ def test_a_traced_packet_tells_the_rules_and_tables_that_it_met(host: Host) -> N
         (50, "suppressed"),
         (70, ""),
     ]
-    found = decide(host.stack, ip(FAR))
-    assert isinstance(found, Decision)
+    found = route_output(host.stack.ipv4, RouteKey(ip(FAR)))
+    assert isinstance(found, Way)
     causes = {
         (route.table, route.plen): cause
-        for route, cause in candidates.candidates(host.stack, ip(FAR), found.route)
+        for route, cause in candidates.candidates(host.stack.ipv4, RouteKey(ip(FAR)), found.route)
         if route.plen == 0
     }
     assert causes == {(100, 0): "", (TableName.MAIN, 0): "suppressed"}
@@ -308,6 +314,8 @@ def test_a_traced_packet_tells_the_rules_and_tables_that_it_met(host: Host) -> N
 
 def test_candidates_of_tables_that_no_rule_leads_to_lose_by_that(host: Host) -> None:
     add(host, 100, src=ip("10.0.0.3"), src_len=32, table=100)
-    found = candidates.candidates(host.stack, ip(FAR), host.stack.fib.lookup(ip(FAR)))
+    found = candidates.candidates(
+        host.stack.ipv4, RouteKey(ip(FAR)), host.stack.ipv4.fib.lookup(ip(FAR))
+    )
     causes = [cause for route, cause in found if route.table == 100]
     assert causes == ["rule"]

@@ -21,12 +21,12 @@ def host() -> Host:
 def add(host: Host, prefix: str = f"{GROUP}/32", dev: str = "tap0") -> Address:
     local, plen = parse_prefix(prefix)
     address = Address(local, plen or 0, Scope.GLOBAL, dev, autojoin=True)
-    add_address(host.stack, host.dev(dev), address, host.now)
+    add_address(host.stack.ipv4, host.dev(dev), address, host.now)
     return address
 
 
 def groups(host: Host, dev: str = "tap0") -> list[str]:
-    return [text(group) for group in host.dev(dev).groups.filters]
+    return [text(group) for group in host.dev(dev).ipv4.groups.filters]
 
 
 def test_it_is_joined_and_left_with_the_address(host: Host) -> None:
@@ -47,11 +47,11 @@ def test_sockets_hear_what_is_sent_to_it(host: Host) -> None:
 
 
 def test_no_route_follows_from_it(host: Host) -> None:
-    before = list(host.stack.fib)
+    before = list(host.stack.ipv4.fib)
     add(host, f"{GROUP}/24")
-    assert list(host.stack.fib) == before
+    assert list(host.stack.ipv4.fib) == before
     host.delete(GROUP)
-    assert list(host.stack.fib) == before
+    assert list(host.stack.ipv4.fib) == before
 
 
 def test_nobody_is_told_that_it_is_ours(host: Host) -> None:
@@ -82,8 +82,8 @@ def test_rfc1122_3_2_1_3_it_is_no_source(first_source: int) -> None:
 def test_a_link_that_comes_up_reports_it(host: Host) -> None:
     add(host)
     settled(host)
-    set_up(host.stack, host.tap, False, host.now)
-    set_up(host.stack, host.tap, True, host.now)
+    set_up(host.stack.shared, host.tap, False, host.now)
+    set_up(host.stack.shared, host.tap, True, host.now)
     assert words(host) == [(f"to_ex {GROUP}",)]
 
 
@@ -96,10 +96,10 @@ def test_it_stays_joined_for_others(host: Host) -> None:
 
 
 def refused(host: Host, prefix: str, kind: type[StackError], shown: str) -> None:
-    before = [item.local for item in host.tap.addresses.items], groups(host)
+    before = [item.local for item in host.tap.ipv4.addresses.items], groups(host)
     with pytest.raises(kind, match=shown):
         add(host, prefix)
-    assert ([item.local for item in host.tap.addresses.items], groups(host)) == before
+    assert ([item.local for item in host.tap.ipv4.addresses.items], groups(host)) == before
 
 
 def test_what_is_no_group_cannot_be_joined(host: Host) -> None:
@@ -129,5 +129,5 @@ def test_all_of_them_are_limited_as_a_sockets(host: Host) -> None:
 
 
 def test_what_a_fix_suggests_is_not_of_its_network(host: Host) -> None:
-    assert add(host, f"{GROUP}/24") in host.tap.addresses.items
-    assert suggest.networks(host.tap) == "10.0.0.1/24"
+    assert add(host, f"{GROUP}/24") in host.tap.ipv4.addresses.items
+    assert suggest.networks(host.stack.ipv4, host.tap) == "10.0.0.1/24"

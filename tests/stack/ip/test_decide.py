@@ -5,13 +5,16 @@ import pytest
 from smolctl.errors import NoSuchDevice
 from smolctl.stack.config.link import set_up
 from smolctl.stack.fib.route import RouteType, Scope, TableName
-from smolctl.stack.ip.route_output import Decision, Refusal, decide, rejection
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Refusal, Way
+from smolctl.stack.reason import Rejected
 from tests.kit.host import OTHER_MAC, Host, ip, text
 
 
 def way(host: Host, dst: str, src: str | None = None, dev: str | None = None) -> str:
     """Return the decision in one line, or the name of the reason for a refusal."""
-    found = decide(host.stack, ip(dst), None if src is None else ip(src), dev)
+    found = route_output(host.stack.ipv4, RouteKey(ip(dst), None if src is None else ip(src), dev))
     if isinstance(found, Refusal):
         return found.reason.name
     via = "" if found.gateway is None else f" via {text(found.gateway)}"
@@ -105,11 +108,17 @@ def test_longest_prefix_wins_over_a_connected_network(host: Host) -> None:
     assert way(host, "10.0.0.77") == "unicast via 10.1.0.2 dev tap1 src 10.1.0.1"
 
 
+def rejected(host: Host, refusal: Refusal) -> Rejected:
+    """Return what the sender is told."""
+    detail = host.stack.ledger.detail(refusal.reason, {**refusal.values, "dev": refusal.dev})
+    return Rejected(refusal.reason, detail)
+
+
 def test_no_route_names_the_connected_networks() -> None:
     host = Host()
-    found = decide(host.stack, ip("8.8.8.8"))
+    found = route_output(host.stack.ipv4, RouteKey(ip("8.8.8.8")))
     assert isinstance(found, Refusal)
-    error = rejection(found.reason, found.detail)
+    error = rejected(host, found)
     assert error.code == "tx-no-route"
     assert error.errno_name == "ENETUNREACH"
     assert error.message == "no route to 8.8.8.8 (connected: 10.0.0.0/24 dev tap0)"
@@ -126,10 +135,10 @@ def test_no_route_names_the_connected_networks() -> None:
 )
 def test_a_route_may_refuse(host: Host, kind: RouteType, reason: str, errno: str) -> None:
     host.route("8.8.8.0/24", kind=kind)
-    found = decide(host.stack, ip("8.8.8.8"))
+    found = route_output(host.stack.ipv4, RouteKey(ip("8.8.8.8")))
     assert isinstance(found, Refusal)
     assert found.reason.name == reason
-    error = rejection(found.reason, found.detail)
+    error = rejected(host, found)
     assert error.errno_name == errno
     assert "8.8.8.0/24" in error.message
     assert error.hint == f"smolctl route del {kind} 8.8.8.0/24"
@@ -142,13 +151,13 @@ def test_a_throw_hides_the_default_route(host: Host) -> None:
 
 
 def test_links_that_are_down_lead_nowhere(host: Host) -> None:
-    set_up(host.stack, host.dev("tap1"), False, host.now)
+    set_up(host.stack.shared, host.dev("tap1"), False, host.now)
     # Its network is gone from the FIB, so the default route takes over.
     assert way(host, "10.1.0.2") == "unicast via 10.0.0.254 dev tap0 src 10.0.0.1"
     assert way(host, "10.1.0.2", dev="tap1") == "tx-iface-down"
     # The address itself stays ours, and is reached by lo.
     assert way(host, "10.1.0.1") == "local dev lo src 10.1.0.1"
-    set_up(host.stack, host.stack.loopback, False, host.now)
+    set_up(host.stack.shared, host.stack.interfaces.loopback, False, host.now)
     assert way(host, "10.1.0.1") == "tx-iface-down"
     assert way(host, "127.0.0.1") == "tx-iface-down"
 
@@ -198,8 +207,8 @@ def test_the_mtu_is_the_smaller_of_route_and_link(
     host: Host, route_mtu: int | None, mtu: int
 ) -> None:
     host.route("172.16.0.0/12", via="10.0.0.2", mtu=route_mtu)
-    found = decide(host.stack, ip("172.16.0.1"))
-    assert isinstance(found, Decision)
+    found = route_output(host.stack.ipv4, RouteKey(ip("172.16.0.1")))
+    assert isinstance(found, Way)
     assert found.mtu == mtu
 
 

@@ -23,7 +23,7 @@ def host_with(*, multipath: bool) -> Host:
     host.set("ip.fib_multipath_hash_seed", 1)
     if multipath:
         ways = [Way(None, ip(via), 1) for via in (FIRST, SECOND)]
-        add_route(host.stack, with_ways(Route(0, 0), ways), InsertMode.ADD)
+        add_route(host.stack.ipv4, with_ways(Route(0, 0), ways), InsertMode.ADD)
     else:
         for gateway in (FIRST, SECOND):
             host.route("0.0.0.0/0", via=gateway, mode=InsertMode.APPEND)
@@ -37,7 +37,7 @@ def macs(host: Host, socket: UdpSocket, dsts: Iterable[str], times: int = 2) -> 
     result: list[bytes] = []
     for dst in dsts:
         for _ in range(times):
-            host.stack.udp_send(socket, b"x", ip(dst), 9, host.now)
+            host.stack.udp.send(socket, b"x", ip(dst), 9, host.now)
         used = {frame.dst for frame in host.sent() if frame.ip}
         assert len(used) == 1
         result += used
@@ -64,21 +64,21 @@ def test_it_is_back_when_nothing_is_known_of_its_gateway(multipath: bool) -> Non
     host.know(FIRST, state=State.FAILED)
     assert set(macs(host, socket, dsts)) == {PEER_MAC}
     host.cache().delete(ip(FIRST))
-    generation = host.stack.generation
+    generation = host.stack.generation.number
     for dst in dsts:
-        host.stack.udp_send(socket, b"x", ip(dst), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(dst), 9, host.now)
     assert host.neighbor(FIRST) is not None  # it is asked for, which only its flows do
-    assert host.stack.generation >= generation
+    assert host.stack.generation.number >= generation
 
 
 def test_others_that_die_move_nobody() -> None:
     host = host_with(multipath=True)
     macs(host, host.socket(), [FAR])
-    generation = host.stack.generation
+    generation = host.stack.generation.number
     host.know("10.0.0.7", state=State.FAILED)
-    assert host.stack.generation == generation
+    assert host.stack.generation.number == generation
     host.know(FIRST, state=State.FAILED)
-    assert host.stack.generation == generation + 1
+    assert host.stack.generation.number == generation + 1
 
 
 def test_a_gateway_that_a_redirect_named_is_taken_again() -> None:
@@ -87,9 +87,9 @@ def test_a_gateway_that_a_redirect_named_is_taken_again() -> None:
     host.know(FIRST, OTHER_MAC, State.PERMANENT)
     host.know(SECOND, PEER_MAC, State.PERMANENT)
     socket = host.socket()
-    (route,) = host.stack.fib.matches(ip(FAR))[:1]
-    host.stack.exceptions.redirect(ip(FAR), route, ip(SECOND), host.now)
-    host.stack.touch()
+    (route,) = host.stack.ipv4.fib.matches(ip(FAR))[:1]
+    host.stack.ipv4.fib.exceptions.redirect(ip(FAR), route, ip(SECOND), host.now)
+    host.stack.generation.touch()
     assert macs(host, socket, [FAR]) == [PEER_MAC]
     host.know(SECOND, state=State.FAILED)
     assert macs(host, socket, [FAR]) == [OTHER_MAC]

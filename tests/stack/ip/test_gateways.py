@@ -4,7 +4,9 @@ import pytest
 
 from smolctl.stack.explain import candidates
 from smolctl.stack.fib.route import InsertMode, RouteType
-from smolctl.stack.ip.route_output import Decision, decide
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Way
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.trace.facts import Loser
 from tests.kit.clock import SECOND_NS
@@ -24,8 +26,8 @@ def host() -> Host:
 
 
 def gateway(host: Host, dst: str = FAR, dev: str | None = None) -> str | None:
-    found = decide(host.stack, ip(dst), None, dev)
-    assert isinstance(found, Decision)
+    found = route_output(host.stack.ipv4, RouteKey(ip(dst), None, dev))
+    assert isinstance(found, Way)
     return None if found.gateway is None else text(found.gateway)
 
 
@@ -58,7 +60,7 @@ def test_a_flow_on_the_fast_path_leaves_it_too(host: Host) -> None:
     socket = host.socket()
     used = []
     for _ in range(90):
-        host.stack.udp_send(socket, b"x", ip(FAR), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(FAR), 9, host.now)
         used += [frame.dst for frame in host.sent() if frame.ip]
         host.wait(SECOND_NS)
     first, second = used.count(OTHER_MAC), used.count(PEER_MAC)
@@ -135,8 +137,8 @@ def test_it_is_told_which_gateway_was_passed_over(host: Host) -> None:
 
 
 def test_candidates_without_a_winner_are_those_of_the_fib(host: Host) -> None:
-    assert candidates.candidates(host.stack, ip(FAR), None) == candidates.plain(
-        host.stack.fib, ip(FAR)
+    assert candidates.candidates(host.stack.ipv4, RouteKey(ip(FAR)), None) == candidates.plain(
+        host.stack.ipv4.fib, ip(FAR)
     )
 
 

@@ -135,9 +135,9 @@ def test_groups_of_the_link_are_reported_by_the_knob(host: Host, reports: int) -
 
 
 def test_a_hand_joined_group_is_reported(host: Host) -> None:
-    maddr_config.join_static(host.stack, host.tap, ip(GROUP))
+    maddr_config.join_static(host.stack.ipv4, host.tap, ip(GROUP))
     assert words(host) == [(f"to_ex {GROUP}",)]
-    maddr_config.leave_static(host.stack, host.tap, ip(GROUP))
+    maddr_config.leave_static(host.stack.ipv4, host.tap, ip(GROUP))
     assert words(host) == [(f"to_in {GROUP}",)]
 
 
@@ -241,9 +241,9 @@ def test_members_together_are_what_is_reported(host: Host) -> None:
 def test_a_link_that_comes_back_begins_anew(host: Host, what: str) -> None:
     def turn(on: bool) -> None:
         if what == "up":
-            set_up(host.stack, host.tap, on, host.now)
+            set_up(host.stack.shared, host.tap, on, host.now)
         else:
-            set_carrier(host.stack, host.tap, on, host.now)
+            set_carrier(host.stack.shared, host.tap, on, host.now)
 
     spoken_to(host, 2)
     member(host)
@@ -260,7 +260,7 @@ def test_a_link_that_comes_back_begins_anew(host: Host, what: str) -> None:
 
 
 def test_groups_that_do_not_fit_go_into_another_report(host: Host) -> None:
-    set_mtu(host.stack, host.tap, 68)
+    set_mtu(host.stack.shared, host.tap, 68)
     host.set("igmp.qrv", 1)
     groups = [f"239.0.0.{number}" for number in range(1, 10)]
     for group in groups:
@@ -301,7 +301,7 @@ def test_rfc3376_4_2_16_records_are_packed(wanted: list[Record], room: int) -> N
 
 def test_a_report_fits_the_mtu(host: Host) -> None:
     host.set("igmp.max_msf", 1000)
-    set_mtu(host.stack, host.tap, 100)
+    set_mtu(host.stack.shared, host.tap, 100)
     sources = [f"10.0.{high}.{low}" for high in range(2) for low in range(1, 51)]
     member(host, wanted=only(*sources))
     host.poll()

@@ -184,9 +184,9 @@ def test_the_version_of_an_older_router_is_spoken_until_it_is_gone(
     member(host)
     assert said(host) == [Said(GROUP, (f"v{version} {GROUP}",))]
     host.wait(OLD - 1)
-    assert host.tap.igmp.version(host.now) == version
+    assert host.tap.ipv4.reports.version(host.now) == version
     host.wait(1)
-    assert host.tap.igmp.version(host.now) == 3
+    assert host.tap.ipv4.reports.version(host.now) == 3
     settled(host)
     member(host, OTHER_GROUP)
     assert words(host) == [(f"to_ex {OTHER_GROUP}",)]
@@ -194,13 +194,13 @@ def test_the_version_of_an_older_router_is_spoken_until_it_is_gone(
 
 def test_version_1_is_older_than_2(host: Host) -> None:
     host.receive(query(1), query(2))
-    assert host.tap.igmp.version(host.now) == 1
+    assert host.tap.ipv4.reports.version(host.now) == 1
     host.wait(10 * SECOND_NS)
     host.receive(query(2))
     host.wait(OLD - 10 * SECOND_NS)
-    assert host.tap.igmp.version(host.now) == 2
+    assert host.tap.ipv4.reports.version(host.now) == 2
     host.wait(10 * SECOND_NS)
-    assert host.tap.igmp.version(host.now) == 3
+    assert host.tap.ipv4.reports.version(host.now) == 3
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_the_version_can_be_forced_to_be_older(
     """As Linux does with force_igmp_version, measured in a namespace: it is no lower bound."""
     host.set("igmp.force_version", forced)
     host.receive(query(router))
-    assert host.tap.igmp.version(host.now) == spoken
+    assert host.tap.ipv4.reports.version(host.now) == spoken
 
 
 def test_an_unsolicited_report_is_repeated_within_ten_seconds(host: Host) -> None:
@@ -330,5 +330,5 @@ def test_a_change_of_version_cancels_what_was_planned(host: Host) -> None:
 
 def test_a_change_of_version_does_not_cancel_what_was_never_said(host: Host) -> None:
     member(host)
-    host.tap.igmp.asked(Query(2, 0, 100), host.tap.groups.filters, host.now)
+    host.tap.ipv4.reports.asked(Query(2, 0, 100), host.tap.ipv4.groups.filters, host.now)
     assert (f"v2 {GROUP}",) in words(host)

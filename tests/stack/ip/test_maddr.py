@@ -16,6 +16,7 @@ from smolctl.errors import (
 )
 from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.config.link import delete_interface
+from smolctl.stack.ip import membership
 from smolctl.stack.ip.groups import ANYBODY, NOBODY, Filter, Groups, merged
 from smolctl.stack.trace.trace import Fate
 from smolctl.stack.transport.udp.socket import UdpSocket
@@ -88,7 +89,7 @@ def test_changes_tell_before_and_after(changes: list[tuple[int, int, Filter]]) -
 def test_the_group_of_all_hosts_is_joined_on_each_interface(host: Host) -> None:
     host.link("tap1")
     for dev in ("lo", "tap0", "tap1"):
-        assert [text(group) for group in host.dev(dev).groups.filters] == ["224.0.0.1"]
+        assert [text(group) for group in host.dev(dev).ipv4.groups.filters] == ["224.0.0.1"]
 
 
 def test_a_group_is_joined_once_by_a_socket_and_left_once(host: Host) -> None:
@@ -103,14 +104,14 @@ def test_a_group_is_joined_once_by_a_socket_and_left_once(host: Host) -> None:
 def test_what_a_member_wants_can_be_changed(host: Host) -> None:
     socket = member(host, wanted=only(A))
     join(host, socket, wanted=only(A, B))
-    assert host.tap.groups.filters[ip(GROUP)] == only(A, B)
+    assert host.tap.ipv4.groups.filters[ip(GROUP)] == only(A, B)
     leave(host, socket)
-    assert ip(GROUP) not in host.tap.groups.filters
+    assert ip(GROUP) not in host.tap.ipv4.groups.filters
 
 
 def test_only_groups_are_joined(host: Host) -> None:
     with pytest.raises(InvalidArgument, match=r"10\.0\.0\.2 is not a group"):
-        maddr_config.interface_for(host.stack, ip(PEER), "tap0")
+        membership.interface_for(host.stack.ipv4, ip(PEER), "tap0")
 
 
 def test_a_source_is_one_sender(host: Host) -> None:
@@ -142,49 +143,49 @@ def test_as_many_sources_as_the_knob_allows(host: Host) -> None:
 def test_the_interface_of_a_group_is_the_routes(host: Host) -> None:
     host.link("tap1")
     with pytest.raises(NoSuchDevice, match="no route says"):
-        maddr_config.interface_for(host.stack, ip(GROUP), None)
+        membership.interface_for(host.stack.ipv4, ip(GROUP), None)
     host.route("224.0.0.0/4", dev="tap1")
-    found = maddr_config.interface_for(host.stack, ip(GROUP), None)
+    found = membership.interface_for(host.stack.ipv4, ip(GROUP), None)
     assert found.name == "tap1"
-    assert maddr_config.interface_for(host.stack, ip(GROUP), None, ip(OURS)).name == "tap0"
+    assert membership.interface_for(host.stack.ipv4, ip(GROUP), None, ip(OURS)).name == "tap0"
     with pytest.raises(NoSuchDevice, match=r"no interface has the address 10\.9\.9\.9"):
-        maddr_config.interface_for(host.stack, ip(GROUP), None, ip("10.9.9.9"))
+        membership.interface_for(host.stack.ipv4, ip(GROUP), None, ip("10.9.9.9"))
 
 
 def test_a_closed_socket_has_left_all_its_groups(host: Host) -> None:
     socket = member(host)
     join(host, socket, OTHER_GROUP)
-    host.stack.udp_close(socket)
-    assert list(host.tap.groups.filters) == [ip("224.0.0.1")]
+    host.stack.udp.close(socket)
+    assert list(host.tap.ipv4.groups.filters) == [ip("224.0.0.1")]
 
 
 def test_a_group_joined_by_hand_stays_until_it_is_left_by_hand(host: Host) -> None:
     stack, tap, group = host.stack, host.tap, ip(GROUP)
-    maddr_config.join_static(stack, tap, group)
+    maddr_config.join_static(stack.ipv4, tap, group)
     with pytest.raises(AddressInUse):
-        maddr_config.join_static(stack, tap, group)
-    host.stack.udp_close(member(host))
-    assert tap.groups.filters[group] == ANYBODY
-    maddr_config.leave_static(stack, tap, group)
-    assert group not in tap.groups.filters
+        maddr_config.join_static(stack.ipv4, tap, group)
+    host.stack.udp.close(member(host))
+    assert tap.ipv4.groups.filters[group] == ANYBODY
+    maddr_config.leave_static(stack.ipv4, tap, group)
+    assert group not in tap.ipv4.groups.filters
     with pytest.raises(AddressNotAvailable):
-        maddr_config.leave_static(stack, tap, group)
+        maddr_config.leave_static(stack.ipv4, tap, group)
 
 
 def test_what_others_joined_cannot_be_left_by_hand(host: Host) -> None:
     member(host)
     for group in (GROUP, "224.0.0.1"):
         with pytest.raises(AddressNotAvailable, match="a socket or the stack itself is in it"):
-            maddr_config.leave_static(host.stack, host.tap, ip(group))
+            maddr_config.leave_static(host.stack.ipv4, host.tap, ip(group))
 
 
 def test_a_deleted_interface_takes_its_memberships_along(host: Host) -> None:
     socket = member(host)
-    delete_interface(host.stack, host.tap, host.now)
+    delete_interface(host.stack.shared, host.tap, host.now)
     assert socket.groups == {}
     host.link("tap0")
     join(host, socket)
-    host.stack.udp_close(socket)
+    host.stack.udp.close(socket)
 
 
 # --- who gets what --------------------------------------------------------------------------------
@@ -199,10 +200,10 @@ def test_every_member_gets_a_copy_and_the_datagram_has_one_fate(host: Host) -> N
 
 
 def test_every_socket_of_a_port_hears_a_broadcast(host: Host) -> None:
-    sockets = [host.stack.udp_open("reader") for _ in range(2)]
+    sockets = [host.stack.udp.open("reader") for _ in range(2)]
     for socket in sockets:
         socket.reuse = True
-        host.stack.udp_bind(socket, 0, 7)
+        host.stack.udp.bind(socket, None, 7)
     host.receive(udp_frame(dst="10.0.0.255", to=BROADCAST_MAC))
     assert payloads(*sockets) == [[b"hello"], [b"hello"]]
     # Unicast is for one of them, the last one bound, as in Linux.
@@ -226,7 +227,7 @@ def test_a_member_without_room_loses_its_copy_alone(host: Host) -> None:
     assert [len(slow.queue), len(quick.queue)] == [1, 3]
     assert (slow.drops, quick.drops) == (2, 0)
     assert host.reasons() == {"udp-copy-lost": 2}
-    assert host.stack.udp_totals()[1] == 4
+    assert host.stack.udp.totals()[1] == 4
 
 
 def test_a_datagram_that_no_member_has_room_for_is_dropped_once(host: Host) -> None:

@@ -7,9 +7,11 @@ from smolctl.stack.config.addr import add_address
 from smolctl.stack.config.link import set_up
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.fib.route import InsertMode, RouteType, Scope
+from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import DERIVING
-from smolctl.stack.ip.route_output import Decision, Refusal, decide
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.neighbor.states import State
 from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.clock import SECOND_NS
@@ -41,10 +43,10 @@ def host() -> Host:
 
 def way(host: Host, dst: str, src: str | None = None, dev: str | None = None) -> tuple[str, ...]:
     """Return device, next hop and source of a packet, or the reason why it goes no way."""
-    found = decide(host.stack, ip(dst), None if src is None else ip(src), dev)
+    found = route_output(host.stack.ipv4, RouteKey(ip(dst), None if src is None else ip(src), dev))
     if isinstance(found, Refusal):
         return (found.reason.name,)
-    assert isinstance(found, Decision)
+    assert isinstance(found, Way)
     return found.interface.name, text(found.next_hop), text(found.src or 0)
 
 
@@ -72,21 +74,21 @@ def test_an_address_of_lo_owns_its_network_or_itself(host: Host) -> None:
 @pytest.mark.parametrize("key", sorted(DERIVING))
 def test_a_knob_that_derives_routes_can_be_taken_back(host: Host, key: str) -> None:
     def routes() -> set[tuple[object, ...]]:
-        return {(route.prefix, route.plen, *route.identity()) for route in host.stack.fib}
+        return {(route.prefix, route.plen, *route.identity()) for route in host.stack.ipv4.fib}
 
     before = routes()
     host.set(key, 0)
     assert routes() != before
     host.add("10.8.0.1/24", "lo")
     host.delete("10.8.0.1", "lo")
-    set_up(host.stack, host.tap, False, host.now)
-    set_up(host.stack, host.tap, True, host.now)
+    set_up(host.stack.shared, host.tap, False, host.now)
+    set_up(host.stack.shared, host.tap, True, host.now)
     host.set(key, 1)
     assert routes() == before
 
 
 def test_the_last_address_of_a_network_is_everybody_or_a_host(host: Host) -> None:
-    assert decide(host.stack, ip("10.0.0.255")).type == "broadcast"  # type: ignore[union-attr]
+    assert route_output(host.stack.ipv4, RouteKey(ip("10.0.0.255"))).type == "broadcast"  # type: ignore[union-attr]
     host.set("ip.subnet_broadcast", 0)
     host.send(host.socket(), "10.0.0.255")
     (asked,) = host.sent()
@@ -103,7 +105,7 @@ def test_a_packet_to_ourselves_stays_inside_or_asks_the_wire(host: Host) -> None
     (asked,) = host.sent()
     assert asked.arp is not None
     assert (asked.arp.sender_ip, asked.arp.target_ip) == (ip(OURS), ip(OURS))
-    set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack.shared, host.tap, False, host.now)
     assert way(host, OURS) == ("tx-iface-down",)
 
 
@@ -128,7 +130,7 @@ def test_the_longest_prefix_comes_first_or_what_is_on_the_link(host: Host) -> No
     assert way(host, "10.0.0.9") == ("tap0", "10.0.0.9", OURS)
     assert way(host, "10.0.0.8") == ("tap0", "10.0.0.8", OURS)
     assert way(host, OURS) == ("lo", OURS, OURS)
-    assert decide(host.stack, ip("10.0.0.255")).type == "broadcast"  # type: ignore[union-attr]
+    assert route_output(host.stack.ipv4, RouteKey(ip("10.0.0.255"))).type == "broadcast"  # type: ignore[union-attr]
     assert way(host, "10.0.0.9", dev="tap1") == ("tap1", THERE, HERE)
 
 
@@ -331,11 +333,11 @@ def test_an_interface_may_have_so_many_addresses(host: Host) -> None:
         host.add("10.0.0.4/24")
     assert caught.value.message == "tap0 has 2 addresses already, and iface.max_addr_count is 2"
     assert caught.value.hint == "smolctl sysctl iface.max_addr_count=3"
-    assert len(host.tap.addresses.items) == 2
+    assert len(host.tap.ipv4.addresses.items) == 2
     host.add("10.7.0.3/24", "tap1")
     again = Address(ip("10.0.0.3"), 24, Scope.GLOBAL, "tap0")
     with pytest.raises(Exception, match="already assigned"):
-        add_address(host.stack, host.tap, again)
+        add_address(host.stack.ipv4, host.tap, again)
 
 
 def test_an_interface_may_have_so_many_routes(host: Host) -> None:
@@ -364,10 +366,10 @@ def test_a_choice_is_set_by_its_words(host: Host) -> None:
 
 
 def test_a_knob_that_is_refused_changes_no_route(host: Host) -> None:
-    before = host.stack.generation
+    before = host.stack.generation.number
     with pytest.raises(InvalidArgument):
         host.set("ip.local_prefix", 2)
-    assert host.stack.generation == before
+    assert host.stack.generation.number == before
 
 
 @pytest.mark.parametrize("key", ["ip.strong_host", "ip.rp_filter", "ip.loopback_own"])
@@ -376,8 +378,8 @@ def test_a_known_flow_minds_a_knob_at_once(host: Host, key: str) -> None:
     host.know(THERE, dev="tap1")
     for _ in range(3):
         host.receive(udp_frame(src=PEER, dst=HERE))
-        host.stack.udp_send(sender, b"x", ip(THERE), 9, host.now)
-        host.stack.udp_send(sender, b"x", ip(OURS), 7, host.now)
+        host.stack.udp.send(sender, b"x", ip(THERE), 9, host.now)
+        host.stack.udp.send(sender, b"x", ip(OURS), 7, host.now)
     host.poll()
     before = listener.rx_datagrams
     assert before == 6
@@ -386,7 +388,7 @@ def test_a_known_flow_minds_a_knob_at_once(host: Host, key: str) -> None:
     host.receive(udp_frame(src=THERE if key == "ip.rp_filter" else PEER, dst=HERE))
     if key == "ip.strong_host":
         with pytest.raises(SendRejected):
-            host.stack.udp_send(sender, b"x", ip(THERE), 9, host.now)
-    host.stack.udp_send(sender, b"x", ip(OURS), 7, host.now)
+            host.stack.udp.send(sender, b"x", ip(THERE), 9, host.now)
+    host.stack.udp.send(sender, b"x", ip(OURS), 7, host.now)
     host.poll()
     assert listener.rx_datagrams == before + 1

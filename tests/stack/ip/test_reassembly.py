@@ -49,7 +49,7 @@ def test_fragments_may_come_in_any_order(
     assert payload_of(socket) == PAYLOAD
     assert host.reasons() == {"frag-pending": 3}
     assert host.event("ip.datagrams_reassembled") == 1
-    assert (len(host.stack.reassembly), host.stack.reassembly.cost) == (0, 0)
+    assert (len(host.stack.ipv4.reassembly), host.stack.ipv4.reassembly.cost) == (0, 0)
     assert host.stack.deadline() is None
 
 
@@ -73,10 +73,10 @@ def test_fragments_belong_together_by_source_destination_protocol_and_ident(
     stranger = piece(0, 1480, **other)  # type: ignore[arg-type]
     host.receive(last, stranger)
     assert payload_of(socket) is None
-    assert len(host.stack.reassembly) == 2
+    assert len(host.stack.ipv4.reassembly) == 2
     host.receive(first)
     assert payload_of(socket) == PAYLOAD
-    assert len(host.stack.reassembly) == 1
+    assert len(host.stack.ipv4.reassembly) == 1
 
 
 def test_two_datagrams_at_once(host: Host, socket: UdpSocket) -> None:
@@ -175,13 +175,13 @@ def test_rfc5722_the_whole_datagram_goes_when_fragments_overlap(
     host.receive(*frames)
     count = len(frames)
     assert host.reasons() == {"frag-pending": count - 1, "frag-overlap": count}
-    assert host.stack.reassembly.cost == 0
+    assert host.stack.ipv4.reassembly.cost == 0
     # What comes of it later goes the same way, and its sender hears nothing.
     host.receive(*pieces(800))
     assert host.reasons()["frag-overlap"] == count + 2
     host.wait(31 * SECOND_NS)
     assert (payload_of(socket), host.sent()) == (None, [])
-    assert len(host.stack.reassembly) == 0
+    assert len(host.stack.ipv4.reassembly) == 0
     host.receive(*pieces(800))
     assert payload_of(socket) == PAYLOAD
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smolctl.stack.clone.packet_clone import twin_of
+from smolctl.stack.clone.stack_clone import clone_for_packet
 from smolctl.stack.explain import verdict
 from smolctl.stack.ip.reassembly import OVERHEAD
 from smolctl.stack.reason import REASONS
@@ -82,7 +82,7 @@ def test_rfc1122_3_2_2_nobody_is_told_of_what_came_to_all(host: Host, to: bytes)
 def test_nobody_is_told_by_an_interface_that_is_gone(host: Host) -> None:
     host.receive(piece(0, 800))
     host.stack.interfaces.pop("tap0")
-    host.stack.neighbors.pop("tap0")
+    host.stack.ipv4.neighbors.pop("tap0")
     host.wait(30 * SECOND_NS)
     assert host.reasons() == {"frag-pending": 1, "frag-timeout": 1}
 
@@ -129,11 +129,11 @@ def test_memory_is_bounded_and_a_datagram_never_evicts_itself(
     host.set("ip.frag_high_thresh", 2 * cost)
     host.receive(piece(0, 800, ident=2), piece(0, 800), piece(800, 1600))
     assert host.reasons() == {"frag-pending": 3, "frag-no-slot": 1}
-    assert host.stack.reassembly.cost == 2 * cost
+    assert host.stack.ipv4.reassembly.cost == 2 * cost
     host.receive(piece(1600, 2400))
     assert host.reasons() == {"frag-pending": 3, "frag-no-slot": 2}
     host.receive(piece(0, 80, ident=3))
-    assert host.stack.reassembly.cost == 2 * 100 + OVERHEAD
+    assert host.stack.ipv4.reassembly.cost == 2 * 100 + OVERHEAD
     assert payload_of(socket) is None
 
 
@@ -141,15 +141,15 @@ def test_no_room_at_all(host: Host) -> None:
     host.set("ip.frag_max_datagrams", 0)
     host.receive(*pieces(800))
     assert host.reasons() == {"frag-no-slot": 2}
-    assert len(host.stack.reassembly) == 0
+    assert len(host.stack.ipv4.reassembly) == 0
 
 
 def test_what_is_refused_for_good_makes_room_too(host: Host) -> None:
     host.set("ip.frag_max_datagrams", 1)
     host.receive(piece(0, 800), piece(8, 808))
-    assert len(host.stack.reassembly) == 1
+    assert len(host.stack.ipv4.reassembly) == 1
     host.receive(piece(0, 800, ident=2))
-    assert len(host.stack.reassembly) == 1
+    assert len(host.stack.ipv4.reassembly) == 1
     assert "frag-no-slot" not in host.reasons()
 
 
@@ -201,9 +201,9 @@ def test_that_each_fragment_waits_is_nothing_to_remember(host: Host) -> None:
 def test_a_twin_has_fragments_of_its_own(host: Host, socket: UdpSocket) -> None:
     first, last = pieces(800)
     host.receive(first)
-    twin = twin_of(host.stack)
+    twin = clone_for_packet(host.stack)
     twin.receive(twin.interfaces["tap0"], last, host.now)
-    assert len(twin.reassembly) == 0
-    assert len(host.stack.reassembly) == 1
+    assert len(twin.ipv4.reassembly) == 0
+    assert len(host.stack.ipv4.reassembly) == 1
     host.receive(last)
     assert payload_of(socket) == PAYLOAD

@@ -17,13 +17,13 @@ from tests.kit.host import OURS, PEER, PEER_MAC, Host, arp_frame, ip, request
 def host() -> Host:
     """A host that asks other rules before the table local."""
     host = Host()
-    add_rule(host.stack, Rule(priority=100, table=TableName.LOCAL))
-    delete_rule(host.stack, next(iter(host.stack.rules)))
+    add_rule(host.stack.ipv4, Rule(priority=100, table=TableName.LOCAL))
+    delete_rule(host.stack.ipv4, next(iter(host.stack.ipv4.fib.rules)))
     return host
 
 
 def rule(host: Host, **words: object) -> None:
-    add_rule(host.stack, Rule(priority=10, **words))  # type: ignore[arg-type]
+    add_rule(host.stack.ipv4, Rule(priority=10, **words))  # type: ignore[arg-type]
 
 
 def answered(host: Host, sender: str = PEER, target: str = OURS) -> bool:

@@ -56,7 +56,7 @@ def test_the_address_is_ours_with_the_first_announcement() -> None:
     assert host.stack.deadline() is not None
     asked(host)
     assert host.stack.deadline() is None
-    assert len(host.tap.claims) == 0
+    assert len(host.tap.ipv4.claims) == 0
 
 
 @given(st.floats(0, 1, exclude_max=True))
@@ -85,7 +85,7 @@ def test_nothing_is_tested_where_nobody_can_be_asked() -> None:
     host = Host()
     host.set("arp.dad", 1)
     host.add("10.9.9.9/32", "lo")
-    assert host.stack.fib.is_local(ip("10.9.9.9"))
+    assert host.stack.ipv4.fib.is_local(ip("10.9.9.9"))
 
 
 def test_knobs_say_how_often_and_when() -> None:
@@ -151,7 +151,7 @@ def test_a_route_that_prefers_a_tentative_address_waits_for_it() -> None:
     host = host_with(dad=False)
     host.route("8.0.0.0/8", via=PEER, src=OURS)
     change_address(
-        host.stack, host.tap, address_of(host), Address(ip(OURS), 24, address_of(host).scope,
+        host.stack.ipv4, host.tap, address_of(host), Address(ip(OURS), 24, address_of(host).scope,
         "tap0", dad=True), host.now,
     )  # fmt: skip
     with pytest.raises(SendRejected) as refused:
@@ -163,17 +163,17 @@ def test_a_route_that_prefers_a_tentative_address_waits_for_it() -> None:
 
 def test_the_network_is_there_meanwhile_and_others_of_it_stand_in() -> None:
     host = host_with()
-    network = host.stack.fib.tables[TableName.MAIN].chain(ip("10.0.0.0"), 24)
+    network = host.stack.ipv4.fib.tables[TableName.MAIN].chain(ip("10.0.0.0"), 24)
     assert [route.prefsrc for route in network] == [None]
     host.add("10.0.0.3/24", dad=False)
-    network = host.stack.fib.tables[TableName.MAIN].chain(ip("10.0.0.0"), 24)
+    network = host.stack.ipv4.fib.tables[TableName.MAIN].chain(ip("10.0.0.0"), 24)
     assert [route.prefsrc for route in network] == [ip("10.0.0.3")]
     host.send(host.socket())
     (frame,) = host.sent()
     assert frame.arp is not None
     assert frame.arp.sender_ip == ip("10.0.0.3")
     host.wait(TEST_NS)
-    network = host.stack.fib.tables[TableName.MAIN].chain(ip("10.0.0.0"), 24)
+    network = host.stack.ipv4.fib.tables[TableName.MAIN].chain(ip("10.0.0.0"), 24)
     assert [route.prefsrc for route in network] == [ip(OURS)]
 
 
@@ -181,7 +181,7 @@ def test_who_stood_in_is_deleted() -> None:
     host = host_with()
     host.add("10.0.0.3/24", dad=False)
     host.delete("10.0.0.3")
-    network = host.stack.fib.tables[TableName.MAIN].chain(ip("10.0.0.0"), 24)
+    network = host.stack.ipv4.fib.tables[TableName.MAIN].chain(ip("10.0.0.0"), 24)
     assert [route.prefsrc for route in network] == [None]
 
 

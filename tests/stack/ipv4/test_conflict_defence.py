@@ -3,12 +3,11 @@
 import pytest
 
 from smolctl.errors import SendRejected
-from smolctl.stack.clone.packet_clone import twin_of
+from smolctl.stack.clone.stack_clone import clone_for_packet
 from smolctl.stack.config.addr import change_address
 from smolctl.stack.config.link import set_carrier, set_mac, set_up
 from smolctl.stack.events import Kind
 from smolctl.stack.ip.addresses import Address
-from smolctl.stack.ipv4 import acd
 from smolctl.wire import arp
 from smolctl.wire.address import ZERO_MAC
 from tests.kit.claims import ANNOUNCEMENT, TEST_NS, address_of, asked, host_with, listen, state
@@ -33,7 +32,7 @@ def put(host: Host, dad: bool | None = None) -> None:
     """Do as ``addr replace`` does."""
     old = address_of(host)
     new = Address(old.local, old.plen, old.scope, old.label, dad=dad)
-    change_address(host.stack, host.tap, old, new, host.now)
+    change_address(host.stack.ipv4, host.tap, old, new, host.now)
 
 
 def fail(host: Host) -> None:
@@ -87,10 +86,10 @@ def test_a_link_that_comes_back_is_tested_again(what: str, failed: bool) -> None
         fail(host)
     else:
         asked(host)
-    change(host.stack, host.tap, False, host.now)
+    change(host.stack.shared, host.tap, False, host.now)
     assert state(host) == ("dadfailed" if failed else "ours")
     assert asked(host) == []
-    change(host.stack, host.tap, True, host.now)
+    change(host.stack.shared, host.tap, True, host.now)
     assert state(host) == "tentative"
     assert len(asked(host)) == 5
     assert state(host) == "ours"
@@ -100,14 +99,14 @@ def test_a_link_that_comes_back_is_tested_again(what: str, failed: bool) -> None
 def test_a_test_waits_for_its_link(what: str) -> None:
     change = set_up if what == "up" else set_carrier
     host = Host(bare=True)
-    change(host.stack, host.tap, False, host.now)
+    change(host.stack.shared, host.tap, False, host.now)
     host.add(f"{OURS}/24", dad=True)
     assert (asked(host), state(host)) == ([], "tentative")
-    change(host.stack, host.tap, True, host.now)
+    change(host.stack.shared, host.tap, True, host.now)
     assert len(asked(host, 3)) == 2
-    change(host.stack, host.tap, False, host.now)
+    change(host.stack.shared, host.tap, False, host.now)
     assert (asked(host), state(host)) == ([], "tentative")
-    change(host.stack, host.tap, True, host.now)
+    change(host.stack.shared, host.tap, True, host.now)
     assert len(asked(host)) == 5  # from the beginning: who knows who is there now
 
 
@@ -131,7 +130,7 @@ def test_a_conflict_is_left_alone_as_linux_does() -> None:
     assert claimed(host) == []
     assert state(host) == "ours"
     assert host.reasons() == {"arp-address-conflict": 1}
-    assert len(host.tap.claims) == 0
+    assert len(host.tap.ipv4.claims) == 0
 
 
 def test_yield_gives_the_address_up() -> None:
@@ -175,7 +174,7 @@ def test_what_was_defended_is_forgotten() -> None:
     host.set("arp.defend", "always")
     claimed(host)
     host.wait(10 * SECOND_NS)
-    assert len(host.tap.claims) == 0
+    assert len(host.tap.ipv4.claims) == 0
 
 
 def test_a_conflict_between_the_announcements_is_defended() -> None:
@@ -210,7 +209,7 @@ def test_a_socket_of_an_address_that_was_given_up_cannot_send() -> None:
     host.sent()
     claimed(host)
     with pytest.raises(SendRejected) as refused:
-        host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(PEER), 9, host.now)
     assert refused.value.code == "tx-src-tentative"
     host.receive(udp_frame(9, socket.port))
     assert socket.receive() is None
@@ -221,13 +220,13 @@ def test_a_prediction_changes_nothing() -> None:
         host = Host()
         host.set("arp.defend", policy)
         host.add("10.0.0.3/24", dad=True)
-        twin = twin_of(host.stack)
+        twin = clone_for_packet(host.stack)
         link = twin.interfaces["tap0"]
         before = host.stack.deadline()
         twin.receive(link, request(OURS, PEER), host.now)
         twin.receive(link, request("10.0.0.3", PEER), host.now)
-        assert len(link.claims) == 2
-        assert len(host.tap.claims) == 1
+        assert len(link.ipv4.claims) == 2
+        assert len(host.tap.ipv4.claims) == 1
         assert host.stack.deadline() == before
         host.wait(TEST_NS)
         assert (state(host), state(host, "10.0.0.3")) == ("ours", "ours")
@@ -238,10 +237,10 @@ def test_a_prediction_changes_nothing() -> None:
 
 def test_nothing_is_announced_unasked() -> None:
     host = Host()
-    set_mac(host.stack, host.tap, OTHER_MAC, host.now)
+    set_mac(host.stack.shared, host.tap, OTHER_MAC, host.now)
     for change in (set_up, set_carrier):
-        change(host.stack, host.tap, False, host.now)
-        change(host.stack, host.tap, True, host.now)
+        change(host.stack.shared, host.tap, False, host.now)
+        change(host.stack.shared, host.tap, True, host.now)
     assert asked(host) == []
 
 
@@ -249,12 +248,12 @@ def test_notify_announces_each_address() -> None:
     host = Host(f"{OURS}/24", "10.0.0.3/24")
     host.set("arp.notify", 1)
     both = [(0, *ANNOUNCEMENT), (0, "10.0.0.3", "10.0.0.3")]
-    set_mac(host.stack, host.tap, OTHER_MAC, host.now)
+    set_mac(host.stack.shared, host.tap, OTHER_MAC, host.now)
     assert asked(host) == both
     for change in (set_up, set_carrier):
-        change(host.stack, host.tap, False, host.now)
+        change(host.stack.shared, host.tap, False, host.now)
         assert asked(host) == []
-        change(host.stack, host.tap, True, host.now)
+        change(host.stack.shared, host.tap, True, host.now)
         assert asked(host) == both
     host.add("10.0.0.4/24")
     assert asked(host) == [(0, "10.0.0.4", "10.0.0.4")]
@@ -265,25 +264,25 @@ def test_notify_announces_each_address() -> None:
 def test_notify_waits_for_the_link_and_for_the_test() -> None:
     host = Host(bare=True)
     host.set("arp.notify", 1)
-    set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack.shared, host.tap, False, host.now)
     host.add(f"{OURS}/24")
     assert asked(host) == []
-    set_carrier(host.stack, host.tap, True, host.now)
+    set_carrier(host.stack.shared, host.tap, True, host.now)
     assert asked(host) == [(0, *ANNOUNCEMENT)]
     host.set("arp.dad", 1)
-    set_carrier(host.stack, host.tap, False, host.now)
-    set_carrier(host.stack, host.tap, True, host.now)
+    set_carrier(host.stack.shared, host.tap, False, host.now)
+    set_carrier(host.stack.shared, host.tap, True, host.now)
     assert [sender for _, sender, _ in asked(host)] == ["0.0.0.0"] * 3 + [OURS] * 2
 
 
 def test_an_announcement_names_the_new_mac() -> None:
     host = Host()
     host.set("arp.notify", 1)
-    set_mac(host.stack, host.tap, OTHER_MAC, host.now)
+    set_mac(host.stack.shared, host.tap, OTHER_MAC, host.now)
     (frame,) = host.sent()
     assert frame.arp == arp.ArpPacket(1, OTHER_MAC, ip(OURS), ZERO_MAC, ip(OURS))
     assert OUR_MAC not in (frame.src, frame.arp.sender_mac)
 
 
 def test_links_without_a_wire_are_never_active() -> None:
-    assert not acd.is_active(Host().stack.loopback)
+    assert not Host().stack.interfaces.loopback.has_peers

@@ -6,7 +6,7 @@ from smolctl.errors import SendRejected
 from smolctl.stack.config.link import set_carrier, set_mtu
 from smolctl.stack.fib.route import RouteType
 from smolctl.stack.interface import OUTBOX_LIMIT
-from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.ip.protocol import PLAIN, Pmtudisc
 from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.trace.trace import Trace
@@ -43,7 +43,7 @@ def test_a_datagram_carries_what_rfc_6864_allows(host: Host) -> None:
 def test_icmp_has_idents_of_its_own_and_may_be_fragmented_on_its_way(host: Host) -> None:
     message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, 1, b"")
     for _ in range(2):
-        icmp_output(host.stack, message, ip(PEER), host.now)
+        icmp_output(host.stack.ipv4, message, ip(PEER), host.now, PLAIN)
     headers = [frame.ip for frame in host.sent()]
     assert [header.df for header in headers if header] == [False, False]
     first, second = (header.ident for header in headers if header)
@@ -52,7 +52,7 @@ def test_icmp_has_idents_of_its_own_and_may_be_fragmented_on_its_way(host: Host)
 
 
 def test_idents_wrap_around(host: Host) -> None:
-    idents = [host.stack.idents.next(1, 2, 17) for _ in range(0x10001)]
+    idents = [host.stack.ipv4.idents.next(1, 2, 17) for _ in range(0x10001)]
     assert len(set(idents)) == 0x10000
     assert idents[0] == idents[-1]
 
@@ -116,7 +116,7 @@ def test_a_gateway_gets_the_frame_and_the_destination_stays(host: Host) -> None:
 
 @pytest.mark.parametrize(("mtu", "fits"), [(1500, 1472), (576, 548), (68, 40)])
 def test_what_does_not_fit_and_has_df_is_refused(host: Host, mtu: int, fits: int) -> None:
-    set_mtu(host.stack, host.tap, mtu)
+    set_mtu(host.stack.shared, host.tap, mtu)
     socket = host.socket()
     socket.pmtudisc = Pmtudisc.DO
     host.send(socket, payload=bytes(fits))
@@ -177,7 +177,7 @@ def test_a_full_loopback_drops_and_counts(host: Host) -> None:
     socket = host.socket()
     traces = [host.send(socket, OURS) for _ in range(OUTBOX_LIMIT + 2)]
     assert [trace.reason.name for trace in traces if trace.reason] == ["tx-queue-full"] * 2
-    assert host.stack.loopback.counters.tx_dropped == 2
+    assert host.stack.interfaces.loopback.counters.tx_dropped == 2
     assert host.stack.deadline() == 0
     host.poll()
     assert host.stack.deadline() is None
@@ -185,7 +185,7 @@ def test_a_full_loopback_drops_and_counts(host: Host) -> None:
 
 def test_without_carrier_nothing_is_asked_and_nothing_waits() -> None:
     host = Host()
-    set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack.shared, host.tap, False, host.now)
     trace = host.send(host.socket())
     assert trace.reason is not None
     assert trace.reason.name == "tx-no-carrier"
@@ -206,7 +206,7 @@ def test_a_refused_datagram_binds_nothing_new(host: Host) -> None:
     host.route("8.0.0.0/8", kind=RouteType.PROHIBIT)
     socket, trace = host.socket(5000), Trace()
     with pytest.raises(SendRejected):
-        host.stack.udp_send(socket, b"x", ip("8.8.8.8"), 9, host.now, trace)
+        host.stack.udp.send(socket, b"x", ip("8.8.8.8"), 9, host.now, trace)
     assert (trace.settled, socket.tx_datagrams, socket.port) == (True, 0, 5000)
     assert socket.flows == {}
 
@@ -215,7 +215,7 @@ def test_looped_packets_are_counted_on_lo(host: Host) -> None:
     socket = host.socket(7)
     host.send(socket, "127.0.0.1", 7, b"12345")
     host.poll()
-    counters = host.stack.loopback.counters
+    counters = host.stack.interfaces.loopback.counters
     assert (counters.looped_packets, counters.looped_bytes) == (1, 33)
     assert (counters.total("rx_packets"), counters.total("tx_bytes")) == (1, 33)
     host.receive(udp_frame(7, 7))

@@ -157,7 +157,7 @@ def test_what_leaves_by_a_link_without_macs_comes_back_and_ends(router: Router) 
 
 
 def test_what_may_not_be_cut_is_refused_with_the_mtu_of_the_next_link(router: Router) -> None:
-    set_mtu(router.stack, router.dev("tap1"), 1280)
+    set_mtu(router.stack.shared, router.dev("tap1"), 1280)
     packet = datagram(payload=bytes(1300), df=True)
     assert router.passed(frame_of(packet)) == []
     (error,) = router.sent()
@@ -168,7 +168,7 @@ def test_what_may_not_be_cut_is_refused_with_the_mtu_of_the_next_link(router: Ro
 
 
 def test_that_error_is_not_rate_limited(router: Router) -> None:
-    set_mtu(router.stack, router.dev("tap1"), 1280)
+    set_mtu(router.stack.shared, router.dev("tap1"), 1280)
     router.receive(*[frame(payload=bytes(1300), df=True)] * 20)
     assert told(router) == [(3, 4)] * 20
     router.receive(*[frame(ttl=1)] * 20)
@@ -183,7 +183,7 @@ def test_a_route_may_have_a_smaller_mtu_than_its_link(router: Router) -> None:
 
 
 def test_what_may_be_cut_is_cut_and_each_piece_has_a_fate_of_its_own(router: Router) -> None:
-    set_mtu(router.stack, router.dev("tap1"), 576)
+    set_mtu(router.stack.shared, router.dev("tap1"), 576)
     heard: list[Trace] = []
     router.stack.watch(heard.append, everything=True)
     router.receive(frame(payload=bytes(range(200)) * 7, ident=7, ttl=9))
@@ -200,7 +200,7 @@ def test_what_may_be_cut_is_cut_and_each_piece_has_a_fate_of_its_own(router: Rou
 
 
 def test_a_fragment_that_is_too_big_is_cut_again(router: Router) -> None:
-    set_mtu(router.stack, router.dev("tap1"), 576)
+    set_mtu(router.stack.shared, router.dev("tap1"), 576)
     pieces = router.passed(frame(payload=bytes(1000), offset=800, mf=True))
     assert [header_of(seen).fragment_offset for seen in pieces] == [800, 1352]
     assert all(header_of(seen).mf for seen in pieces)
@@ -247,14 +247,14 @@ def test_a_broadcast_frame_is_not_sent_on(router: Router) -> None:
 
 
 def test_a_link_without_carrier_is_a_reason(router: Router) -> None:
-    set_carrier(router.stack, router.dev("tap1"), False, router.now)
+    set_carrier(router.stack.shared, router.dev("tap1"), False, router.now)
     trace = router.follow(frame())
     assert trace.reason is REASONS["tx-no-carrier"]
     assert verdict.verdict(trace) == "not forwarded - tx-no-carrier"
 
 
 def test_a_link_that_is_down_is_no_way(router: Router) -> None:
-    set_up(router.stack, router.dev("tap1"), False, router.now)
+    set_up(router.stack.shared, router.dev("tap1"), False, router.now)
     trace = router.follow(frame())
     assert told(router) == [(3, 0)]
     assert trace.reason is not None

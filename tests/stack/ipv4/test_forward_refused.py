@@ -59,7 +59,7 @@ def test_no_route_is_told(router: Router) -> None:
 
 def test_no_gateway_is_suggested_on_the_link_of_the_sender() -> None:
     host = Host()
-    assert onward(host.stack, ip("8.8.8.8"), host.tap) == {"gateway": None}
+    assert onward(host.stack.ipv4, ip("8.8.8.8"), host.tap) == {"gateway": None}
 
 
 def test_a_throw_route_leads_nowhere(router: Router) -> None:
@@ -93,7 +93,7 @@ def test_our_own_packet_that_nobody_answers_for_is_told_to_nobody(router: Router
 
 def test_a_full_neighbor_table_is_a_reason(router: Router) -> None:
     router.set("iface.neighbor_cache_count", 1)
-    router.stack.neighbors["tap1"].flush()
+    router.stack.ipv4.neighbors["tap1"].flush()
     router.know(FAR, FAR_MAC, State.PERMANENT, "tap1")
     trace = router.follow(frame("10.7.0.77"))
     assert trace.reason is REASONS["neigh-table-full"]
@@ -141,7 +141,7 @@ def test_a_rule_that_refuses_is_told_as_linux_tells_it(
     router: Router, action: RuleAction, tells: list[tuple[int, int]]
 ) -> None:
     rule = Rule(100, action=action, dst=ip(FAR), dst_len=32)
-    add_rule(router.stack, rule)
+    add_rule(router.stack.ipv4, rule)
     assert router.passed(frame()) == []
     assert router.reasons() == {"ip-rule-refused": 1}
     assert told(router) == tells

@@ -4,13 +4,14 @@ import pytest
 
 from smolctl.stack.config.link import set_mtu
 from smolctl.stack.ip.icmp_rate_limit import PEERS_LIMIT, IcmpLimiter
-from smolctl.stack.ipv4 import icmp_error
+from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.neighbor.states import State
+from smolctl.stack.packet import Packet
 from smolctl.stack.ready import REPLY_QUEUE_LIMIT
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.ping import EchoReply
-from smolctl.stack.transport.udp.socket import ERROR_QUEUE_LIMIT
+from smolctl.stack.transport.socket_base import ERROR_QUEUE_LIMIT
 from smolctl.wire import icmpv4, ipv4
 from smolctl.wire.address import BROADCAST_MAC, multicast_mac
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
@@ -96,14 +97,14 @@ def test_echo_can_be_ignored_altogether(host: Host) -> None:
 
 
 def test_replies_find_the_client_with_their_ident(host: Host) -> None:
-    client, other = host.stack.echo_open(ip(PEER)), host.stack.echo_open(ip(PEER))
+    client, other = host.stack.ping.open(ip(PEER)), host.stack.ping.open(ip(PEER))
     assert client.ident != other.ident
     answer = icmp_frame(icmpv4.Type.ECHO_REPLY, 0, client.ident << 16 | 5, b"data")
     host.receive(answer)
     assert list(client.replies) == [EchoReply(ip(PEER), 5, 64, b"data", host.now)]
     assert host.stack.take_ready() == [client]
     assert not other.replies
-    host.stack.echo_close(client)
+    host.stack.ping.close(client)
     host.receive(answer)
     assert host.reasons() == {"icmp-echo-unmatched": 1}
 
@@ -111,13 +112,13 @@ def test_replies_find_the_client_with_their_ident(host: Host) -> None:
 def test_a_reply_proves_that_the_neighbor_is_reachable() -> None:
     host = Host()
     entry = host.know(state=State.STALE)
-    client = host.stack.echo_open(ip(PEER))
+    client = host.stack.ping.open(ip(PEER))
     host.receive(icmp_frame(icmpv4.Type.ECHO_REPLY, 0, client.ident << 16))
     assert entry.state is State.REACHABLE
 
 
 def test_what_a_client_does_not_fetch_is_bounded(host: Host) -> None:
-    client = host.stack.echo_open(ip(PEER))
+    client = host.stack.ping.open(ip(PEER))
     answer = icmp_frame(icmpv4.Type.ECHO_REPLY, 0, client.ident << 16)
     host.receive(*[answer] * (REPLY_QUEUE_LIMIT + 5))
     assert len(client.replies) == REPLY_QUEUE_LIMIT
@@ -166,7 +167,7 @@ def test_an_error_stays_within_576_bytes(host: Host, payload: int, quoted: int) 
 
 
 def test_an_error_fits_into_a_small_mtu(host: Host) -> None:
-    set_mtu(host.stack, host.tap, 300)
+    set_mtu(host.stack.shared, host.tap, 300)
     host.receive(udp_frame(payload=bytes(1000)))
     (answer,) = host.sent()
     assert answer.ip is not None
@@ -207,12 +208,10 @@ ASKED_DIRECTLY: dict[str, bytes] = {
 
 
 def answer(host: Host, packet: bytes) -> None:
-    header = ipv4.parse(packet)
-    assert isinstance(header, ipv4.Ipv4Header)
-    kind, code = icmpv4.Type.DEST_UNREACHABLE, icmpv4.Unreachable.PORT
-    icmp_error.answer(
-        host.stack, host.tap, kind, code, packet, header, host.now, Trace(), group_frame=False
-    )
+    offending = Packet(packet, host.tap, host.now, Trace(), host.stack.shared.recorder)
+    offending.header = ipv4.parse(packet)
+    assert isinstance(offending.header, ipv4.Ipv4Header)
+    host.stack.ipv4.answer_error(offending, ErrorKind.PORT)
 
 
 @pytest.mark.parametrize("packet", ASKED_DIRECTLY.values(), ids=ASKED_DIRECTLY.keys())
@@ -346,7 +345,7 @@ def test_an_error_reaches_the_socket_it_quotes(
 
 
 def test_an_error_reaches_the_ping_it_quotes(host: Host) -> None:
-    client = host.stack.echo_open(ip(PEER))
+    client = host.stack.ping.open(ip(PEER))
     message = icmpv4.IcmpMessage(8, 0, client.ident << 16 | 7, b"").to_bytes()
     host.receive(unreachable(1, packet_of(1, message, OURS, PEER)))
     (error,) = client.errors

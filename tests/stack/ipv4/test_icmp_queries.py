@@ -22,7 +22,7 @@ NOON_MS = 12 * 3_600_000
 
 def test_a_timestamp_request_is_answered_when_wanted(host: Host) -> None:
     began = host.now
-    host.stack.wall_time = lambda now: 86_400 * 20_000 + NOON_MS / 1000 + (now - began) / 1e9
+    host.stack.shared.wall_time = lambda now: 86_400 * 20_000 + NOON_MS / 1000 + (now - began) / 1e9
     host.set("icmp.answer_timestamp", 1)
     host.wait(1500 * MILLISECOND_NS)
     host.receive(icmp_frame(13, 0, 0x00070001, (99).to_bytes(4) + bytes(8)))

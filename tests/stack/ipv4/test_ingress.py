@@ -4,9 +4,11 @@ import pytest
 
 from smolctl.stack.config.link import set_up
 from smolctl.stack.interface import Counters
+from smolctl.stack.packet import Packet
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire import ethernet, ipv4
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, multicast_mac
+from smolctl.wire.ethernet import EtherType
 from tests.kit.host import (
     OTHER_MAC,
     PEER,
@@ -157,7 +159,7 @@ def test_frames_to_groups_are_counted(host: Host) -> None:
 
 
 def test_frames_for_a_link_that_is_down_are_dropped_by_it(host: Host) -> None:
-    set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack.shared, host.tap, False, host.now)
     counters = counted(host, udp_frame())
     assert (counters.rx_packets, counters.rx_dropped) == (1, 1)
 
@@ -178,14 +180,17 @@ def test_a_batch_is_taken_in_its_order(host: Host) -> None:
     assert host.tap.counters.rx_bytes == sum(map(len, frames))
 
 
+def come_back(host: Host, data: bytes) -> None:
+    lo, recorder = host.stack.interfaces.loopback, host.stack.shared.recorder
+    host.stack.loopback.output(Packet(data, lo, host.now, Trace(), recorder), EtherType.IPV4)
+
+
 def test_what_is_looped_is_not_held_against_its_source(host: Host) -> None:
     packet = packet_of(ipv4.Protocol.UDP, udp_packet(src="127.0.0.1", dst="127.0.0.1")[20:],
                        "127.0.0.1", "127.0.0.1")  # fmt: skip
-    host.stack.loop_back(host.stack.loopback, packet, Trace(), host.now)
+    come_back(host, packet)
     host.poll()
     assert delivered(host) == 1
-    host.stack.loop_back(
-        host.stack.loopback, packet_of(17, SEGMENT, dst="8.8.8.8"), Trace(), host.now
-    )
+    come_back(host, packet_of(17, SEGMENT, dst="8.8.8.8"))
     host.poll()
     assert host.reasons() == {"ip-dst-not-ours": 1}

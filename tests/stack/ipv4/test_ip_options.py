@@ -38,7 +38,7 @@ def host() -> Host:
         host.know(neighbor, b"\2\0\0\0\0" + bytes([number]), State.PERMANENT)
     noon = 20_000 * 86_400 + NOON // 1000
     began = host.now
-    host.stack.wall_time = lambda now: noon + (now - began) / 1e9
+    host.stack.shared.wall_time = lambda now: noon + (now - began) / 1e9
     return host
 
 
@@ -88,7 +88,7 @@ def test_a_timestamp_that_was_missed_15_times_is_answered_and_one_more_is_bad(ho
 
 
 def test_a_stack_without_the_time_of_day_says_so_by_the_first_bit(host: Host) -> None:
-    host.stack.wall_time = None
+    host.stack.shared.wall_time = None
     socket = host.socket(7)
     host.receive(came("44 08 05 00 00000000"))
     datagram = socket.receive()
@@ -211,7 +211,7 @@ def test_datagrams_have_the_type_of_service_that_their_socket_says(
 ) -> None:
     socket.tos = 0xB8
     for _ in range(2):
-        host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(PEER), 9, host.now)
     headers = [frame.ip for frame in host.sent()]
     assert [header.dscp_ecn for header in headers if header] == [0xB8, 0xB8]
 
@@ -229,7 +229,7 @@ def test_to_ourselves_too(host: Host, socket: UdpSocket) -> None:
     here = host.socket(9)
     socket.tos, socket.options = 0x10, ipv4_options.ROUTER_ALERT
     for _ in range(2):
-        host.stack.udp_send(socket, b"x", ip(OURS), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(OURS), 9, host.now)
         host.poll()
         datagram = here.receive()
         assert datagram is not None

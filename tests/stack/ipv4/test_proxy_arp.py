@@ -2,7 +2,7 @@
 
 import pytest
 
-from smolctl.stack.clone.packet_clone import twin_of
+from smolctl.stack.clone.stack_clone import clone_for_packet
 from smolctl.stack.config.link import delete_interface, set_up
 from smolctl.stack.config.neigh import add_proxy, delete_proxy
 from smolctl.stack.neighbor.states import State
@@ -133,13 +133,13 @@ def test_a_proxy_entry_answers_for_one_address_on_one_link() -> None:
     host = router(proxy=0)
     host.link("tap2", b"\2\0\0\0\0\x0d")
     host.add("10.6.0.1/24", "tap2")
-    add_proxy(host.stack, host.tap, ip(BEHIND))
+    add_proxy(host.stack.ipv4, host.tap, ip(BEHIND))
     host.receive(ASKED, request(target="10.7.0.8"))
     host.receive(request("10.6.0.2", BEHIND), dev="tap2")
     host.wait(1000 * MILLISECOND_NS)
     assert answers(host) == [MINE]
     assert answers(host, "tap2") == []
-    delete_proxy(host.stack, host.tap, ip(BEHIND))
+    delete_proxy(host.stack.ipv4, host.tap, ip(BEHIND))
     host.receive(ASKED)
     host.wait(1000 * MILLISECOND_NS)
     assert answers(host) == []
@@ -157,7 +157,7 @@ def test_an_idle_entry_says_why(
     knobs: dict[str, int], target: str, problem: str, fixable: bool
 ) -> None:
     host = router(proxy=0, **knobs)
-    add_proxy(host.stack, host.tap, ip(target))
+    add_proxy(host.stack.ipv4, host.tap, ip(target))
     host.receive(request(target=target))
     ((why, tally),) = [(why, tally) for (why, _), tally in host.stack.ledger.reasons.items()]
     assert why.name == "arp-proxy-idle"
@@ -188,9 +188,9 @@ def test_requests_go_with_their_link(how: str) -> None:
     host = router()
     host.receive(ASKED, request(target="10.7.0.8"))
     if how == "down":
-        set_up(host.stack, host.tap, False, host.now)
+        set_up(host.stack.shared, host.tap, False, host.now)
     else:
-        delete_interface(host.stack, host.tap, host.now)
+        delete_interface(host.stack.shared, host.tap, host.now)
     assert host.reasons() == {"arp-proxy-delayed": 2, "arp-proxy-purged": 2}
     assert host.stack.deadline() is None
 
@@ -205,12 +205,13 @@ def test_a_strict_reverse_path_is_asked_for() -> None:
 def test_a_prediction_answers_nobody() -> None:
     host = router()
     host.receive(ASKED)
-    twin = twin_of(host.stack)
+    twin = clone_for_packet(host.stack)
     twin.receive(twin.interfaces["tap0"], ASKED, host.now)
-    assert (len(twin.interfaces["tap0"].proxies.queue), len(host.tap.proxies.queue)) == (2, 1)
+    copied = twin.interfaces["tap0"].ipv4.proxies
+    assert (len(copied.queue), len(host.tap.ipv4.proxies.queue)) == (2, 1)
     host.wait(DELAY_NS)
     assert answers(host) == [MINE]
-    assert len(twin.interfaces["tap0"].proxies.queue) == 2
+    assert len(copied.queue) == 2
 
 
 def test_who_is_asked_for_may_answer_first() -> None:

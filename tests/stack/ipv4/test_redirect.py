@@ -7,7 +7,9 @@ from smolctl.stack.explain import verdict
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.fib.exceptions import LIMIT
 from smolctl.stack.fib.route import InsertMode
-from smolctl.stack.ip.route_output import Decision, decide
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Way
 from smolctl.stack.neighbor.states import State
 from smolctl.wire import icmpv4
 from tests.kit.clock import SECOND_NS
@@ -30,8 +32,8 @@ def host() -> Host:
 
 
 def hop(host: Host, dst: str = FAR) -> str:
-    way = decide(host.stack, ip(dst))
-    assert isinstance(way, Decision)
+    way = route_output(host.stack.ipv4, RouteKey(ip(dst)))
+    assert isinstance(way, Way)
     return text(way.next_hop)
 
 
@@ -39,7 +41,7 @@ def sent_to(host: Host, dst: str = FAR) -> bytes:
     """Send a datagram as programs do, twice; return the MAC address of both."""
     (socket,) = host.stack.udp.at_port(5000)
     for _ in range(2):
-        host.stack.udp_send(socket, b"x", ip(dst), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(dst), 9, host.now)
     first, second = host.sent()
     assert first.dst == second.dst
     return first.dst
@@ -61,7 +63,7 @@ def test_it_is_forgotten_in_time(host: Host) -> None:
     assert hop(host) == BETTER
     host.wait(1)
     assert sent_to(host) == PEER_MAC
-    assert len(host.stack.exceptions) == 0
+    assert len(host.stack.ipv4.fib.exceptions) == 0
 
 
 def test_it_goes_with_its_route(host: Host) -> None:
@@ -120,7 +122,7 @@ REFUSED = {
 def test_refused(host: Host, frame: bytes, reason: str) -> None:
     host.receive(frame)
     assert host.reasons() == {reason: 1}
-    assert len(host.stack.exceptions) == 0
+    assert len(host.stack.ipv4.fib.exceptions) == 0
     assert host.sent() == []
 
 
@@ -164,25 +166,25 @@ def test_why_knows_of_it(host: Host) -> None:
 
 
 def test_a_prediction_learns_nothing(host: Host) -> None:
-    host.stack.exceptions.redirect(1, host.stack.fib.matches(ip(FAR))[0], 2, host.now)
-    twin = host.stack.exceptions.twin()
+    host.stack.ipv4.fib.exceptions.redirect(1, host.stack.ipv4.fib.matches(ip(FAR))[0], 2, host.now)
+    twin = host.stack.ipv4.fib.exceptions.twin()
     (found,) = twin
     twin.forget(found)
     assert not len(twin)
-    assert len(host.stack.exceptions) == 1
+    assert len(host.stack.ipv4.fib.exceptions) == 1
 
 
 def test_destinations_are_bounded(host: Host) -> None:
-    (route,) = host.stack.fib.matches(ip(FAR))
+    (route,) = host.stack.ipv4.fib.matches(ip(FAR))
     for dst in range(LIMIT + 5):
-        host.stack.exceptions.redirect(dst, route, ip(BETTER), host.now)
-    assert len(host.stack.exceptions) == LIMIT
-    assert host.stack.exceptions.lookup(4, route) is None
-    assert host.stack.exceptions.lookup(5, route) is not None
+        host.stack.ipv4.fib.exceptions.redirect(dst, route, ip(BETTER), host.now)
+    assert len(host.stack.ipv4.fib.exceptions) == LIMIT
+    assert host.stack.ipv4.fib.exceptions.lookup(4, route) is None
+    assert host.stack.ipv4.fib.exceptions.lookup(5, route) is not None
 
 
 def test_a_link_that_goes_takes_its_redirects_along(host: Host) -> None:
     host.receive(redirect(BETTER))
-    delete_interface(host.stack, host.tap, host.now)
+    delete_interface(host.stack.shared, host.tap, host.now)
     host.wait(301 * SECOND_NS)
-    assert len(host.stack.exceptions) == 0
+    assert len(host.stack.ipv4.fib.exceptions) == 0

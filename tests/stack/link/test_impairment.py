@@ -221,14 +221,14 @@ def test_every_frame_leaves_once_for_each_copy_when_it_was_said_to(
 
 def bad_host(**netem: Any) -> Host:
     host = fresh()
-    set_impairment(host.stack, host.tap, Netem(**netem))
+    set_impairment(host.stack.shared, host.tap, Netem(**netem))
     return host
 
 
 def test_a_delayed_datagram_waits_and_is_sent_when_its_time_has_come() -> None:
     host, trace = bad_host(delay_ns=5 * MILLISECOND_NS), Trace()
     socket = host.socket()
-    host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now, trace)
+    host.stack.udp.send(socket, b"x", ip(PEER), 9, host.now, trace)
     assert not trace.settled
     assert trace.reason is not None
     assert trace.reason.name == "lab-delay"
@@ -246,7 +246,7 @@ def test_the_fast_path_leaves_a_bad_link_alone() -> None:
     socket = host.socket()
     for _ in range(3):
         host.send(socket)
-    set_impairment(host.stack, host.tap, Netem(loss=1))
+    set_impairment(host.stack.shared, host.tap, Netem(loss=1))
     host.tap.outbox.clear()
     for _ in range(10):
         host.send(socket)
@@ -259,7 +259,7 @@ def test_a_link_made_good_again_is_as_it_was() -> None:
     host = bad_host(delay_ns=SECOND_NS)
     socket = host.socket()
     host.send(socket)
-    set_impairment(host.stack, host.tap, Netem())
+    set_impairment(host.stack.shared, host.tap, Netem())
     host.send(socket)
     assert len(host.tap.outbox) == 1
     assert host.tap.impairment is not None
@@ -271,7 +271,7 @@ def test_a_link_made_good_again_is_as_it_was() -> None:
 @pytest.mark.parametrize("event", ["down", "no carrier", "deleted", "full"])
 def test_what_is_held_back_meets_what_happens_meanwhile(event: str) -> None:
     host, trace = bad_host(delay_ns=SECOND_NS), Trace()
-    host.stack.udp_send(host.socket(), b"x", ip(PEER), 9, host.now, trace)
+    host.stack.udp.send(host.socket(), b"x", ip(PEER), 9, host.now, trace)
     reason = {
         "down": "tx-iface-down",
         "no carrier": "tx-no-carrier",
@@ -279,11 +279,11 @@ def test_what_is_held_back_meets_what_happens_meanwhile(event: str) -> None:
         "full": "tx-queue-full",
     }[event]
     if event == "down":
-        set_up(host.stack, host.tap, False, host.now)
+        set_up(host.stack.shared, host.tap, False, host.now)
     elif event == "no carrier":
-        set_carrier(host.stack, host.tap, False, host.now)
+        set_carrier(host.stack.shared, host.tap, False, host.now)
     elif event == "deleted":
-        delete_interface(host.stack, host.tap, host.now)
+        delete_interface(host.stack.shared, host.tap, host.now)
     else:
         host.tap.outbox += [b""] * 1000
     host.wait(SECOND_NS)
@@ -295,7 +295,7 @@ def test_what_is_held_back_meets_what_happens_meanwhile(event: str) -> None:
 def test_a_loopback_cannot_be_bad() -> None:
     host = fresh()
     with pytest.raises(InvalidArgument, match="loopback"):
-        set_impairment(host.stack, host.stack.loopback, Netem(loss=1))
+        set_impairment(host.stack.shared, host.stack.interfaces.loopback, Netem(loss=1))
 
 
 def test_times_of_one_flow_do_not_go_back() -> None:
@@ -306,11 +306,11 @@ def test_times_of_one_flow_do_not_go_back() -> None:
 
 def test_when_the_delay_is_taken_away_what_is_still_held_keeps_nothing_else_back() -> None:
     host = fresh()
-    set_impairment(host.stack, host.tap, Netem(delay_ns=SECOND_NS))
+    set_impairment(host.stack.shared, host.tap, Netem(delay_ns=SECOND_NS))
     socket = host.socket()
     for _ in range(LIMIT_FRAMES):
         host.send(socket)
-    set_impairment(host.stack, host.tap, Netem())
+    set_impairment(host.stack.shared, host.tap, Netem())
     host.send(socket)
     assert len(host.sent()) == 1
     host.wait(SECOND_NS)

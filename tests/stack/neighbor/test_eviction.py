@@ -22,7 +22,7 @@ def full() -> Host:
 
 def send(host: Host, dst: str) -> Trace:
     trace = Trace()
-    host.stack.udp_send(host.socket(), b"x", ip(dst), 9, host.now, trace)
+    host.stack.udp.send(host.socket(), b"x", ip(dst), 9, host.now, trace)
     return trace
 
 

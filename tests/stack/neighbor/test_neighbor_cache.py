@@ -6,12 +6,14 @@ import pytest
 
 from smolctl.errors import NoBuffers
 from smolctl.stack.neighbor.cache import NeighborCache
-from smolctl.stack.neighbor.entry import Evicted, Overflow, Purged, Queued
+from smolctl.stack.neighbor.entry import Evicted, Overflow, Purged
 from smolctl.stack.neighbor.states import State
+from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.settings import Settings
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import OTHER_MAC, PEER_MAC
 from tests.kit.neighbors import IP, Drive
+from tests.kit.packets import bare_packet
 
 S = State
 
@@ -157,7 +159,7 @@ def test_override_and_a_locktime_of_zero_let_every_mac_in() -> None:
 def test_the_queue_holds_so_many_packets_and_the_oldest_goes() -> None:
     drive = Drive(neigh_unres_qlen=3)
     packets = []
-    lost: list[Queued] = []
+    lost: list[Packet] = []
     for _ in range(5):
         packets.append(drive.use())
         lost += [action.packet for action in drive.actions if isinstance(action, Overflow)]
@@ -259,7 +261,7 @@ MAKERS: dict[str, Callable[[NeighborCache, int, int], object]] = {
     "failed": lambda cache, ip, now: cache.set(ip, S.FAILED, None, now),
     "idle": lambda cache, ip, now: cache.set(ip, S.STALE, PEER_MAC, now - 60 * SECOND_NS),
     "in use": lambda cache, ip, now: cache.set(ip, S.REACHABLE, PEER_MAC, now),
-    "with packets": lambda cache, ip, now: cache.use(ip, Queued(b"x"), now),
+    "with packets": lambda cache, ip, now: cache.use(ip, bare_packet(b"x"), now),
     "permanent": lambda cache, ip, now: cache.set(ip, S.PERMANENT, PEER_MAC, now),
 }
 

@@ -209,8 +209,8 @@ PROVOKERS: dict[str, Provoker] = {
     "icmp-prohibited": error_for_a_socket(3, 13),
     "icmp-time-exceeded": error_for_a_socket(11, 0),
     "icmp-parameter-problem": error_for_a_socket(12, 0),
-    "icmp-hops-silent": silence(ICMP_HOPS_SILENT, ip=PEER, n=30),
-    "icmp-no-reply": silence(ICMP_NO_REPLY, n=3, ip=DEAD),
+    "icmp-hops-silent": silence(ICMP_HOPS_SILENT, ip=PEER, hops=30),
+    "icmp-no-reply": silence(ICMP_NO_REPLY, requests=3, ip=DEAD),
     "udp-header-short": receives(frame_of(packet_of(17, bytes(7)))),
     "udp-bad-length": receives(frame_of(packet_of(17, b"\0\7\0\7\0\x09\0\0"))),
     "udp-bad-checksum": receives(flipped(UDP, HEADER + 20 + 8)),
@@ -266,7 +266,7 @@ PROVOKERS: dict[str, Provoker] = {
 
 
 VARIANTS: dict[str, tuple[Provoker, ...]] = {
-    "icmp-hops-silent": (silence(ICMP_HOPS_SILENT, ip=PEER, n=30, hop=2, last="10.1.0.2"),),
+    "icmp-hops-silent": (silence(ICMP_HOPS_SILENT, ip=PEER, hops=30, hop=2, last="10.1.0.2"),),
     **provoke_groups.VARIANTS,
     "arp-unsolicited": (
         with_knob("arp.accept_from", "solicited", known_before(receives(reply(DEAD)))),

@@ -47,7 +47,8 @@ def fresh() -> Host:
 
 def arp_to_ourselves(host: Host) -> None:
     question = Question("arp", None, ip("127.0.0.2"))
-    arp_out(host.stack, question, host.now, Trace())
+    net = host.stack.ipv4
+    arp_out(net, question, host.now, Trace())
 
 
 def silence(reason: Reason, **detail: object) -> Provoker:
@@ -56,7 +57,7 @@ def silence(reason: Reason, **detail: object) -> Provoker:
     def provoke(host: Host) -> None:
         trace = host.send(host.socket(), PEER)
         host.sent()
-        unanswered(host.stack, trace, reason, host.now, **detail)
+        unanswered(host.stack.shared.recorder, trace, reason, host.now, **detail)
 
     return provoke
 
@@ -145,7 +146,7 @@ def by_route(kind: RouteType) -> Provoker:
 
 def by_rule(action: RuleAction) -> Provoker:
     def provoke(host: Host) -> None:
-        add_rule(host.stack, Rule(5, action, dst=ip("8.8.8.0"), dst_len=24))
+        add_rule(host.stack.ipv4, Rule(5, action, dst=ip("8.8.8.0"), dst_len=24))
         sends("8.8.8.8")(host)
 
     return provoke
@@ -153,11 +154,11 @@ def by_rule(action: RuleAction) -> Provoker:
 
 def refused_by_rule(host: Host) -> None:
     """A rule in front of the table local refuses what comes from the peer."""
-    first = next(iter(host.stack.rules))
-    delete_rule(host.stack, first)
-    add_rule(host.stack, Rule(100, table=TableName.LOCAL))
+    first = next(iter(host.stack.ipv4.fib.rules))
+    delete_rule(host.stack.ipv4, first)
+    add_rule(host.stack.ipv4, Rule(100, table=TableName.LOCAL))
     action = RuleAction.BLACKHOLE
-    add_rule(host.stack, Rule(50, action, src=ip(PEER), src_len=32))
+    add_rule(host.stack.ipv4, Rule(50, action, src=ip(PEER), src_len=32))
     host.receive(udp_frame())
 
 
@@ -172,7 +173,7 @@ def bound_elsewhere(host: Host) -> None:
 
 
 def peer_mismatch(host: Host) -> None:
-    host.stack.udp_connect(host.socket(7), ip("10.0.0.3"), 9)
+    host.stack.udp.connect(host.socket(7), ip("10.0.0.3"), 9)
     host.receive(udp_frame())
 
 
@@ -207,7 +208,7 @@ def offload_invalid(host: Host) -> None:
 
 
 def iface_down(host: Host) -> None:
-    set_up(host.stack, host.tap, False, host.now)
+    set_up(host.stack.shared, host.tap, False, host.now)
 
 
 def rx_iface_down(host: Host) -> None:
@@ -222,7 +223,7 @@ def tx_iface_down(host: Host) -> None:
 
 
 def no_carrier(host: Host) -> None:
-    set_carrier(host.stack, host.tap, False, host.now)
+    set_carrier(host.stack.shared, host.tap, False, host.now)
     host.send(host.socket())
 
 
@@ -233,7 +234,7 @@ def queue_full(host: Host) -> None:
 
 def stopped(host: Host) -> None:
     host.send(host.socket())
-    delete_interface(host.stack, host.tap, host.now)
+    delete_interface(host.stack.shared, host.tap, host.now)
 
 
 def ttl_zero(host: Host) -> None:
@@ -245,7 +246,7 @@ def ttl_zero(host: Host) -> None:
 def no_device(host: Host) -> None:
     host.link("tap1")
     socket = host.socket(dev="tap1")
-    delete_interface(host.stack, host.dev("tap1"), host.now)
+    delete_interface(host.stack.shared, host.dev("tap1"), host.now)
     refused(host, socket)
 
 
@@ -253,7 +254,7 @@ def no_port(host: Host) -> None:
     host.set("ip.local_port_first", 40000)
     host.set("ip.local_port_last", 40000)
     host.socket()
-    refused(host, host.stack.udp_open())
+    refused(host, host.stack.udp.open())
 
 
 def no_source(host: Host) -> None:
@@ -312,7 +313,7 @@ def table_full(host: Host) -> None:
 
 def on_a_bad_link(netem: Netem, datagrams: int = 1) -> Provoker:
     def provoke(host: Host) -> None:
-        set_impairment(host.stack, host.tap, netem)
+        set_impairment(host.stack.shared, host.tap, netem)
         socket = host.socket()
         for _ in range(datagrams):
             host.send(socket)
@@ -348,4 +349,4 @@ def no_port_but_below(host: Host) -> None:
     host.set("ip.local_port_last", 65535)
     host.set("ip.local_port_first", 65535)
     host.socket()
-    refused(host, host.stack.udp_open())
+    refused(host, host.stack.udp.open())

@@ -48,7 +48,7 @@ def proxy(provoke: Provoker, *, forward: int = 1, **knobs: int) -> Provoker:
         host.add("10.7.0.1/24", "tap1")
         for name, value in knobs.items():
             host.set(f"neigh.{name}", value)
-        add_proxy(host.stack, host.tap, ip(BEHIND))
+        add_proxy(host.stack.ipv4, host.tap, ip(BEHIND))
         provoke(host)
 
     return provoke_with
@@ -74,8 +74,8 @@ def conflict(policy: str, times: int = 1) -> Provoker:
 
 def arp_refused_by_rule(host: Host) -> None:
     """Have somebody ask whom a rule in front of the table local refuses."""
-    add_rule(host.stack, Rule(priority=100, table=TableName.LOCAL))
-    delete_rule(host.stack, next(iter(host.stack.rules)))
+    add_rule(host.stack.ipv4, Rule(priority=100, table=TableName.LOCAL))
+    delete_rule(host.stack.ipv4, next(iter(host.stack.ipv4.fib.rules)))
     refusing = Rule(priority=7, src=ip(PEER), src_len=32, action=RuleAction.BLACKHOLE)
-    add_rule(host.stack, refusing)
+    add_rule(host.stack.ipv4, refusing)
     host.receive(request())

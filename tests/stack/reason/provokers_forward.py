@@ -37,7 +37,7 @@ def forwarded_by_route(kind: RouteType) -> Provoker:
 
 
 def forwarded_into_a_link_that_is_down(host: Host) -> None:
-    set_up(host.stack, host.dev("tap1"), False, host.now)
+    set_up(host.stack.shared, host.dev("tap1"), False, host.now)
     passing()(host)
 
 

@@ -35,7 +35,7 @@ def sndbuf_full(host: Host) -> None:
 
 
 def closed_while_it_waits(host: Host) -> None:
-    host.stack.udp_close(blocked(host))
+    host.stack.udp.close(blocked(host))
 
 
 def not_queued(host: Host) -> None:

@@ -1,8 +1,10 @@
 """Every reason strikes exactly once when it is provoked, and explains itself."""
 
+from collections.abc import Mapping
+
 import pytest
 
-from smolctl.stack.reason import REASONS, placeholders
+from smolctl.stack.reason import REASONS, placeholders, shown
 from tests.kit.host import Host
 from tests.stack.reason.provoke import BESIDE, PROVOKERS, VARIANTS
 from tests.stack.reason.provokers import fresh
@@ -21,17 +23,19 @@ def test_a_provoked_reason_is_counted_once_and_no_other(name: str) -> None:
     assert provoked(name).reasons() == {name: 1, **BESIDE.get(name, {})}
 
 
-def details(name: str) -> list[dict[str, object]]:
+def details(name: str) -> list[Mapping[str, object]]:
     """Return what was recorded, for each way to provoke a reason."""
     found = []
     for provoke in (PROVOKERS[name], *VARIANTS.get(name, ())):
         host = fresh()
         provoke(host)
-        found += [t.detail for (r, _), t in host.stack.ledger.reasons.items() if r.name == name]
+        found += [
+            shown(t.detail) for (r, _), t in host.stack.ledger.reasons.items() if r.name == name
+        ]
     return found
 
 
-def given(template: str, detail: dict[str, object]) -> bool:
+def given(template: str, detail: Mapping[str, object]) -> bool:
     return all(detail.get(key) not in ("?", "", None) for key in placeholders(template))
 
 

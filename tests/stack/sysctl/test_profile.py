@@ -89,5 +89,5 @@ def test_rfc1191_3_a_path_mtu_of_68_and_more_is_believed(name: str, believed: in
     (sent,) = host.take()
     code = icmpv4.Unreachable.FRAG_NEEDED
     host.receive(icmp_frame(icmpv4.Type.DEST_UNREACHABLE, code, 100, sent[14:42]))
-    ((_, learned),) = host.stack.path_mtus
+    ((_, learned),) = host.stack.ipv4.fib.path_mtus
     assert learned.mtu == believed

@@ -76,7 +76,7 @@ def history(host: Host, dst: str, dport: int = 9) -> tuple[Trace, list[str]]:
     heard: list[str] = []
     trace = Trace(lambda changed: heard.append(str(changed.fate)))
     socket = host.socket()
-    host.stack.udp_send(socket, b"x", ip(dst), dport, host.now, trace)
+    host.stack.udp.send(socket, b"x", ip(dst), dport, host.now, trace)
     return trace, heard
 
 

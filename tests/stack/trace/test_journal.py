@@ -28,7 +28,7 @@ def test_what_goes_well_and_nobody_follows_is_not_remembered() -> None:
     socket = host.socket(7)
     for _ in range(3):
         host.receive(udp_frame())
-        host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(PEER), 9, host.now)
     host.sent()
     assert len(host.stack.journal) == 0
     assert host.stack.journal.last is None
@@ -41,7 +41,7 @@ def test_a_dropped_frame_is_remembered_with_its_steps() -> None:
     trace = only(host)
     assert (trace.id, trace.direction, trace.dev, trace.linked) == (1, Direction.IN, "tap0", True)
     assert (trace.frame, trace.fate, trace.reason) == (frame, Fate.DROPPED, reason.IP_DST_NOT_OURS)
-    assert stages(trace) == ["ethernet ok", "ip ok", "ip drop"]
+    assert stages(trace) == ["ethernet ok", "ip ok", "route drop"]
     assert trace.at_ns == host.now
     assert host.stack.journal.get(1) is trace
 
@@ -55,7 +55,7 @@ def test_a_refused_datagram_is_answered_by_a_message_that_knows_its_cause() -> N
     host.sent()
     refused, error = heard
     assert (refused.reason, refused.fate) == (reason.UDP_PORT_CLOSED, Fate.REJECTED)
-    assert stages(refused) == ["ethernet ok", "ip ok", "route pick", "udp ok", "udp reject"]
+    assert stages(refused) == ["ethernet ok", "ip ok", "route pick", "udp ok", "socket reject"]
     owner = refused.steps[2].facts
     assert isinstance(owner, Owner)
     assert owner.dst == ip(OURS)
@@ -67,7 +67,7 @@ def test_a_refused_datagram_is_answered_by_a_message_that_knows_its_cause() -> N
 def test_a_packet_that_waited_is_remembered_and_its_end_noted() -> None:
     host = Host()
     socket = host.socket(7)
-    host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
+    host.stack.udp.send(socket, b"x", ip(PEER), 9, host.now)
     trace = only(host)
     assert (trace.fate, trace.reason, trace.settled) == (
         Fate.WAITING,
@@ -83,7 +83,7 @@ def test_a_packet_that_waited_is_remembered_and_its_end_noted() -> None:
         "socket ok", "route pick", "neigh wait", "arp wait", "neigh ok", "device ok",
     ]  # fmt: skip
     bound, _, _, asked, resolved, taken = (step.facts for step in trace.steps)
-    assert bound == Bound(0, 7, None, "test")
+    assert bound == Bound(None, 7, None, "test")
     assert asked == Asked(ip(PEER), ip(OURS), 1, False)
     assert isinstance(resolved, Resolved)
     assert (resolved.ip, resolved.state) == (ip(PEER), State.REACHABLE.value)
@@ -93,7 +93,7 @@ def test_a_packet_that_waited_is_remembered_and_its_end_noted() -> None:
 
 def test_every_request_for_a_silent_neighbor_is_a_step() -> None:
     host = Host()
-    host.stack.udp_send(host.socket(7), b"x", ip(DEAD), 9, host.now)
+    host.stack.udp.send(host.socket(7), b"x", ip(DEAD), 9, host.now)
     host.wait(10 * SECOND_NS)
     trace = only(host)
     assert (trace.fate, trace.reason) == (Fate.REJECTED, reason.NEIGH_FAILED)
@@ -105,7 +105,7 @@ def test_what_is_sent_by_hand_is_remembered_from_its_beginning() -> None:
     host = Host()
     host.know()
     trace = Trace()
-    host.stack.udp_send(host.socket(7), b"x", ip(PEER), 9, host.now, trace)
+    host.stack.udp.send(host.socket(7), b"x", ip(PEER), 9, host.now, trace)
     assert only(host) is trace
     assert (trace.id, trace.began_ns, trace.fate) == (1, host.now, None)
     assert trace.flow is not None
@@ -113,13 +113,13 @@ def test_what_is_sent_by_hand_is_remembered_from_its_beginning() -> None:
     host.sent()
     losers = [step.facts for step in trace.steps if isinstance(step.facts, Loser)]
     assert {loser.cause for loser in losers} == {"prefix"}
-    assert len(losers) == len(list(host.stack.fib)) - 1
+    assert len(losers) == len(list(host.stack.ipv4.fib)) - 1
 
 
 def test_the_last_one_is_what_was_sent_by_hand() -> None:
     host = Host()
     trace = Trace()
-    host.stack.udp_send(host.socket(7), b"x", ip(PEER), 9, host.now, trace)
+    host.stack.udp.send(host.socket(7), b"x", ip(PEER), 9, host.now, trace)
     host.receive(udp_frame(dst="10.0.0.77"))
     assert len(host.stack.journal) == 2
     assert host.stack.journal.last is trace
@@ -153,7 +153,7 @@ def test_who_wants_trouble_hears_of_trouble_only() -> None:
     host.stack.watch(listener, everything=False)
     host.socket(7)
     host.receive(udp_frame(), arp_frame(1, PEER, OURS), udp_frame(dport=8))
-    host.stack.udp_send(host.socket(9), b"x", ip(DEAD), 9, host.now)
+    host.stack.udp.send(host.socket(9), b"x", ip(DEAD), 9, host.now)
     host.wait(10 * SECOND_NS)
     assert heard == [(1, Fate.REJECTED), (2, Fate.WAITING), (2, Fate.REJECTED)]
     host.stack.unwatch(listener)
@@ -166,7 +166,7 @@ def test_who_wants_everything_hears_of_what_the_fast_path_would_take() -> None:
     host.know()
     socket = host.socket(7)
     host.receive(udp_frame(), udp_frame())
-    host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
+    host.stack.udp.send(socket, b"x", ip(PEER), 9, host.now)
     host.sent()
     assert host.tap.flows
     assert socket.flows
@@ -174,7 +174,7 @@ def test_who_wants_everything_hears_of_what_the_fast_path_would_take() -> None:
     host.stack.watch(heard.append, everything=True)
     host.receive(udp_frame(), udp_frame())
     for _ in range(2):
-        host.stack.udp_send(socket, b"x", ip(PEER), 9, host.now)
+        host.stack.udp.send(socket, b"x", ip(PEER), 9, host.now)
     assert [trace.fate for trace in heard] == [Fate.DELIVERED] * 2
     host.sent()
     assert [trace.fate for trace in heard[2:]] == [Fate.SENT] * 2
@@ -197,7 +197,7 @@ def test_what_is_sent_to_ourselves_is_one_packet() -> None:
     host.socket(7)
     heard: list[Trace] = []
     host.stack.watch(heard.append, everything=True)
-    host.stack.udp_send(host.socket(9), b"x", ip(OURS), 7, host.now)
+    host.stack.udp.send(host.socket(9), b"x", ip(OURS), 7, host.now)
     host.poll()
     (trace,) = heard
     assert (trace.direction, trace.dev, trace.fate) == (Direction.LOCAL, "lo", Fate.DELIVERED)

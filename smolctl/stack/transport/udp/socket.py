@@ -1,22 +1,15 @@
 """UDP sockets."""
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from smolctl.stack.ip.groups import Filter
 from smolctl.stack.ip.protocol import Pmtudisc
-from smolctl.stack.reason import Reason
 from smolctl.stack.transport.send_queue import SendQueue
+from smolctl.stack.transport.socket_base import SocketBase
 from smolctl.wire.address import is_multicast
 
-if TYPE_CHECKING:
-    from smolctl.stack.fastpath.udp import EgressFlow
-
-
-ANY = 0
-"""The address of a socket that is bound to no address."""
 DATAGRAM_OVERHEAD = 64
 """Bytes a queued datagram counts beside its payload, so that empty ones are bounded too."""
 
@@ -49,69 +42,48 @@ RawDatagram = tuple[bytes, int, int, int, int, str, int] | Datagram
 """The fields of a ``Datagram``; what a queue holds, since it costs half as much to make."""
 
 
-class SocketError(NamedTuple):
-    """An error for a datagram that was sent before.
+class SendFlow(Protocol):
+    """A way of datagrams that the fast path remembers.
 
     Attributes:
-        errno_name: as Linux would report it, "ECONNREFUSED" and so on.
-        offender: who said so; an own address when this stack gave up itself.
-        dst, dport: where the datagram went.
+        generation: the number of the configuration that it is true for.
     """
 
-    errno_name: str
-    reason: Reason
-    detail: dict[str, object]
-    offender: int
-    dst: int
-    dport: int
-    at_ns: int
+    generation: int
 
-
-ERROR_QUEUE_LIMIT = 64
+    def send(self, socket: "UdpSocket", payload: bytes, now: int) -> bool:
+        """Send a datagram; False leaves it to the layered path, nothing done."""
 
 
 @dataclass(slots=True, eq=False)
-class UdpSocket:
+class UdpSocket(SocketBase):
     """One socket.
 
     Attributes:
+        rcvbuf: bound of the receive queue in bytes. sndbuf: bound of ``held`` in bytes.
         pmtudisc: whether what it sends may be fragmented.
-        local, port: what it is bound to; ``ANY`` and 0 before.
-        dev: interface it is bound to, None for all.
-        peer, peer_port: whom it is connected to; None when it is not.
         ttl: of what it sends; None for the stack's default.
         tos: type of service of what it sends (RFC 1122 3.2.1.6).
         options: IP options of what it sends, as ``ipv4_options.outgoing`` takes them.
         broadcast: whether it may send to a broadcast address (RFC 1122 3.3.6).
-        reuse: whether others that say so too may have the same port (Linux SO_REUSEADDR).
         groups: what it wants of each group that it joined, by group and interface.
         multicast_all: it hears other groups, too, that anybody here has joined.
         multicast_ttl: of what it sends to a group; None for the stack's default.
         multicast_loop: whether members on this stack get what it sends to a group.
         multicast_dev: by which interface it sends to groups, None for whichever the routes say.
         multicast_src: from which address, when it is bound to none; None to choose one.
-        rcvbuf: bound of the receive queue in bytes. sndbuf: bound of ``held`` in bytes.
         held: what cannot be sent yet and blocks the socket, None in an ordinary one.
         queue: received datagrams, oldest first.
-        errors: errors for what it sent, oldest first, at most ``ERROR_QUEUE_LIMIT``.
-        handler: called with ``now`` once per turn when something is in ``queue`` or ``errors``.
-        owner: who opened it, for ``socket show``.
-        pid: number of the process that opened it, where that is not the stack's own.
-        flows: egress decisions by destination, valid for one configuration of the stack.
+        flows: ways of the fast path by destination, valid for one configuration of the stack.
     """
 
     rcvbuf: int
     pmtudisc: Pmtudisc = Pmtudisc.WANT
-    local: int = ANY
-    port: int = 0
-    dev: str | None = None
-    peer: int | None = None
-    peer_port: int | None = None
+    sndbuf: int = 212_992
     ttl: int | None = None
     tos: int = 0
     options: bytes = b""
     broadcast: bool = False
-    reuse: bool = False
     groups: dict[tuple[int, str], Filter] = field(default_factory=dict)
     multicast_all: bool = True
     multicast_ttl: int | None = None
@@ -120,30 +92,15 @@ class UdpSocket:
     multicast_src: int | None = None
     queue: deque[RawDatagram] = field(default_factory=deque)
     queue_bytes: int = 0
-    errors: deque[SocketError] = field(default_factory=deque)
     drops: int = 0
     rx_datagrams: int = 0
     tx_datagrams: int = 0
-    handler: Callable[[int], None] | None = None
-    owner: str = ""
-    pid: int | None = None
-    ready: bool = False
-    closed: bool = False
-    sndbuf: int = 212_992
     held: SendQueue | None = None
-    flows: "dict[tuple[int, int, int | None], EgressFlow]" = field(default_factory=dict)
+    flows: dict[tuple[int, int, int | None], SendFlow] = field(default_factory=dict)
 
     def dev_to(self, dst: int) -> str | None:
         """Return by which interface it insists to send to ``dst``, None for any."""
         return self.dev or (self.multicast_dev if is_multicast(dst) else None)
-
-    def accepts(self, src: int, sport: int, dst: int, dev: str) -> bool:
-        """Tell whether a datagram to this socket's port is for it."""
-        return (
-            self.local in (ANY, dst)
-            and (self.dev is None or self.dev == dev)
-            and (self.peer is None or (self.peer == src and self.peer_port == sport))
-        )
 
     def hears(self, src: int, group: int, dev: str) -> bool:
         """Tell whether it wants what ``src`` sends to a group (Linux ip_mc_sf_allow)."""

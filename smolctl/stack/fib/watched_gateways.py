@@ -6,10 +6,10 @@ Gateway = tuple[str, int]
 """Interface and address."""
 
 
-class Rivals:
+class WatchedGateways:
     """The gateways on whose state the ways of remembered flows depend.
 
-    Flows are remembered for one configuration (``Stack.generation``), and so are these.
+    Flows are remembered for one configuration (``Generation``), and so are these.
     """
 
     def __init__(self) -> None:

@@ -1,0 +1,143 @@
+"""Clones of a stack: for one packet, and for changes of the configuration.
+
+``why`` lets a packet happen to a clone, by the data path's own functions; the stack itself does not
+notice. Routes, addresses and sysctls are shared with it, since no packet changes them. A clone for
+changes has those of its own, too; no packet waits in it, so that none has two fates.
+"""
+
+from collections.abc import Callable
+from copy import copy
+
+from smolctl.stack.fib.fib import Fib
+from smolctl.stack.fib.nexthop import Multipath
+from smolctl.stack.fib.route import InsertMode, Route
+from smolctl.stack.fib.table import COARSE_BITS, RouteTable
+from smolctl.stack.interface import Interface
+from smolctl.stack.ip.addresses import AddressList
+from smolctl.stack.packet import Packet
+from smolctl.stack.shared import Shared
+from smolctl.stack.stack import Stack
+from smolctl.stack.transport.udp.socket import UdpSocket
+
+
+def clone_for_packet(stack: Stack) -> Stack:
+    """Return a clone; it costs a copy of each socket and neighbor entry."""
+    shared = Shared(stack.settings, _middle, wall_time=stack.shared.wall_time)
+    for name, link in stack.interfaces.items():
+        shared.interfaces[name] = _interface(link)
+    shared.interfaces.last_index = stack.interfaces.last_index
+    shared.interfaces.loopback = shared.interfaces[stack.interfaces.loopback.name]
+    shared.generation.number = stack.generation.number
+    clone = copy(stack)
+    clone.assemble(shared)
+    copy_of = _packet_copier(shared)
+    old, new = stack.ipv4, clone.ipv4
+    new.fib = old.fib.clone_learned()
+    new.hash_seed = old.hash_seed
+    for name, cache in old.neighbors.items():
+        new.neighbors[name] = cache.twin(_middle, copy_of)
+    new.reassembly = old.reassembly.twin(copy_of)
+    new.idents, new.icmp_limiter = old.idents.twin(), old.icmp_limiter.twin(_middle)
+    new.redirects = old.redirects.twin()
+    for asker in old.probe_clients:
+        twin = copy(asker)
+        twin.answers, twin.ready, twin.ready_queue = copy(asker.answers), False, shared.ready
+        new.probe_clients.append(twin)
+    _copy_sockets(stack, clone)
+    return clone
+
+
+def _copy_sockets(stack: Stack, clone: Stack) -> None:
+    """Give a clone copies of all sockets and clients, of which nobody hears."""
+
+    def socket_copy(socket: UdpSocket) -> UdpSocket:
+        result = copy(socket)
+        result.queue, result.errors = copy(socket.queue), copy(socket.errors)
+        result.flows, result.handler, result.ready = {}, None, False
+        result.ready_queue = clone.ready
+        result.held = None if socket.held is None else socket.held.twin()
+        return result
+
+    clone.udp.copy_from(stack.udp, socket_copy)
+    clone.udp.blocked = {socket: None for socket in clone.udp if socket.held is not None}
+    for ident, client in stack.ping.items():
+        echo = clone.ping[ident] = copy(client)
+        echo.replies, echo.errors = copy(client.replies), copy(client.errors)
+        echo.ready, echo.ready_queue = False, clone.ready
+
+
+def _packet_copier(shared: Shared) -> Callable[[Packet], Packet]:
+    """Return what copies a packet that waits; one of an interface that is gone stays there."""
+
+    def copy_of(packet: Packet) -> Packet:
+        interface = shared.interfaces.get(packet.interface.name, packet.interface)
+        return packet.clone(interface, shared.recorder)
+
+    return copy_of
+
+
+def _middle() -> float:
+    """Stand in for randomness, so that the stack's own is not used up."""
+    return 0.5
+
+
+def _interface(interface: Interface) -> Interface:
+    result = copy(interface)
+    result.outbox = list(interface.outbox)
+    result.counters = copy(interface.counters)
+    result.ipv4 = interface.ipv4.clone(_middle)
+    result.flows, result.flows_generation = {}, -1
+    result.forward_flows, result.forward_generation = {}, -1
+    return result
+
+
+# --- changes --------------------------------------------------------------------------------------
+
+
+def clone_for_changes(stack: Stack) -> Stack:
+    """Return a clone that no change reaches the stack from; it costs a copy of each route."""
+    clone = clone_for_packet(stack)
+    settings = clone.settings = clone.shared.settings = stack.settings.twin()
+    net = clone.ipv4
+    net.settings = clone.udp.settings = settings
+    net.fib = _fib(net.fib)
+    clone.events.route_sources = [net.fib]
+    net.neighbors.use_settings(settings)
+    for interface in clone.interfaces.values():
+        _own(interface)
+    return clone
+
+
+def _fib(fib: Fib) -> Fib:
+    """Return copies of all routes, in the same order."""
+    result = Fib(fib.bits)
+    result.merged, result.rules = fib.merged, fib.rules.twin()
+    result.exceptions, result.path_mtus = fib.exceptions, fib.path_mtus
+    for number, table in fib.tables.items():
+        for route in table:
+            result.insert(_route(route), InsertMode.APPEND)
+        # One whose routes are all gone is still there.
+        result.tables.setdefault(number, RouteTable(fib.bits, COARSE_BITS))
+    return result
+
+
+def _route(route: Route) -> Route:
+    result = copy(route)
+    if isinstance(result, Multipath):
+        result.hops = tuple(copy(hop) for hop in result.hops)
+        for hop in result.hops:
+            hop.whole = result
+    return result
+
+
+def _own(interface: Interface) -> None:
+    """Give a clone's interface what its namesake still shares with it."""
+    state = interface.ipv4
+    copies = {address: copy(address) for address in state.addresses.items}
+    addresses = AddressList(state.addresses.bits)
+    addresses.items = list(copies.values())
+    state.addresses = addresses
+    state.claims.move(copies)
+    interface.outbox = []
+    if interface.impairment is not None:
+        interface.impairment = interface.impairment.twin()

@@ -1,0 +1,31 @@
+"""The key of a route lookup: Linux's flowi."""
+
+from typing import NamedTuple
+
+OUTPUT = "lo"
+"""The value of ``iif`` for packets that are sent from here, as in Linux."""
+
+
+class RouteKey(NamedTuple):
+    """All that may decide on a packet's way.
+
+    Attributes:
+        src: source address that its sender insists on, or that it came with; None while it has
+            none.
+        oif: interface that its sender insists on, None for whichever the FIB says.
+        iif: interface by which it came in.
+        mark: that its sender gave it (Linux SO_MARK), 0 for none.
+        protocol: of IP, 0 for not known.
+        sport, dport: of UDP or TCP, 0 for none.
+        tos: the former type of service, ECN bits included.
+    """
+
+    dst: int
+    src: int | None = None
+    oif: str | None = None
+    iif: str = OUTPUT
+    mark: int = 0
+    protocol: int = 0
+    sport: int = 0
+    dport: int = 0
+    tos: int = 0

@@ -1,0 +1,57 @@
+"""The state that one address family has on one interface."""
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+
+from smolctl.stack.ip.addresses import AddressList
+from smolctl.stack.ip.dad import Claims
+from smolctl.stack.ip.group_reports import Igmp
+from smolctl.stack.ip.groups import Groups
+from smolctl.stack.neighbor.proxy import Proxies
+from smolctl.stack.sysctl.settings import Settings
+from smolctl.wire.address import Family
+
+
+@dataclass(slots=True, eq=False)
+class IpInterface:
+    """The addresses and groups that one family has on one interface.
+
+    Attributes:
+        addresses: its own.
+        claims: which of the addresses are tested, announced or defended.
+        proxies: whom it answers ARP for, on behalf of others.
+        groups: the groups that it is a member of.
+        reports: what of these is to be reported to routers, and when.
+    """
+
+    addresses: AddressList
+    claims: Claims
+    proxies: Proxies
+    groups: Groups
+    reports: Igmp
+
+    def clone(self, random: Callable[[], float]) -> "IpInterface":
+        """Return a copy of what packets change; the addresses are shared."""
+        result = copy(self)
+        result.claims = self.claims.twin(random)
+        result.proxies = self.proxies.twin(random)
+        result.groups, result.reports = self.groups.twin(), self.reports.twin(random)
+        return result
+
+
+def make_ip_interface(
+    family: Family, settings: Settings, random: Callable[[], float], all_hosts: int
+) -> IpInterface:
+    """Return the state of an interface that has no address yet.
+
+    Args:
+        all_hosts: the group that every interface is in.
+    """
+    return IpInterface(
+        AddressList(family.bits),
+        Claims(settings, random),
+        Proxies(settings, random),
+        Groups(all_hosts),
+        Igmp(settings, random),
+    )

@@ -1,0 +1,97 @@
+"""Output that both families share: the choice of the way, and refusals."""
+
+from typing import Never
+
+from smolctl.stack import reason
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
+from smolctl.stack.ip.route_output import no_source, route_output
+from smolctl.stack.ip.way import Refusal, Way, WayType
+from smolctl.stack.reason import Rejected
+from smolctl.stack.trace.recorder import Recorder
+from smolctl.stack.trace.trace import Direction, Trace
+
+TRANSPORT_HEADER_LEN = 8
+"""Bytes of a UDP header, and of ICMP's."""
+MAX_PACKET_LEN = 65_535
+
+
+def follow(recorder: Recorder, trace: Trace | None, now: int) -> Trace:
+    """Return the trace of a packet that begins here: the sender's own, or one for the journal."""
+    if trace is None:
+        return recorder.begin(Direction.OUT, now)
+    recorder.follow(trace, now)
+    return trace
+
+
+def refuse(recorder: Recorder, refusal: Refusal, now: int, trace: Trace) -> Never:
+    """Count the refusal of a packet and tell the caller, with Linux's errno.
+
+    Raises:
+        SendRejected: always.
+    """
+    detail = recorder.record(refusal.reason, refusal.dev, now, trace, **refusal.values)
+    error = Rejected(refusal.reason, detail)
+    error.packet = trace.id or None
+    raise error
+
+
+def choose_way(net: Network, key: RouteKey, now: int, trace: Trace) -> Way:
+    """Choose the way; a refusal is counted and raised.
+
+    Raises:
+        SendRejected: there is none.
+    """
+    recorder = net.recorder
+    if key.oif is not None and key.oif not in net.interfaces:
+        refuse(recorder, Refusal(reason.TX_NO_DEVICE, key.oif, {}), now, trace)
+    way = route_output(net, key)
+    if isinstance(way, Refusal):
+        recorder.considered(key, None, trace, now)
+        refuse(recorder, way, now, trace)
+    if trace.id:
+        recorder.considered(key, way.route, trace, now)
+    trace.step("route", "pick", now, way)
+    return way
+
+
+def checked_source(
+    net: Network, way: Way, how: SendOptions, length: int, now: int, trace: Trace
+) -> int:
+    """Return the source address; without one, or when the packet is too big: refuse.
+
+    Args:
+        length: bytes behind the IP header.
+
+    Raises:
+        SendRejected: tx-no-source, tx-src-tentative, tx-payload-too-long or tx-too-big.
+    """
+    name = way.interface.name
+    header = net.header_len + len(how.options.raw)
+    size, headers = header + length, header + TRANSPORT_HEADER_LEN
+    refusal = None
+    if way.src is None:
+        refusal = no_source(net, way.interface, way.dst, way.next_hop)
+    elif size > MAX_PACKET_LEN:
+        refusal = Refusal(reason.TX_PAYLOAD_TOO_LONG, name, {"size": size - headers})
+    elif how.pmtudisc.insists and size > (mtu := mtu_of(way, how.pmtudisc)):
+        values = {"size": size, "mtu": mtu, "max_payload": mtu - headers, "_way": way}
+        refusal = Refusal(reason.TX_TOO_BIG, name, values)
+    if refusal is not None or way.src is None:
+        refuse(net.recorder, refusal or Refusal(reason.TX_NO_SOURCE, name, {}), now, trace)
+    return way.src
+
+
+def mtu_of(way: Way, pmtudisc: Pmtudisc) -> int:
+    """Return the largest packet, bytes, that leaves whole (Linux ``ip_sk_use_pmtu``)."""
+    return way.interface.mtu if pmtudisc is Pmtudisc.PROBE else way.mtu
+
+
+def default_ttl(net: Network, way: Way) -> int:
+    """Return the TTL of a packet that asks for none.
+
+    To a group it is another one, so that nothing leaves the link unasked (RFC 1112 6.1).
+    """
+    multicast = way.type is WayType.MULTICAST
+    return net.settings["ip.multicast_ttl" if multicast else "ip.default_ttl"]

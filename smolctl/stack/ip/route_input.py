@@ -1,0 +1,90 @@
+"""The decision about a packet that came in: deliver it, forward it, or refuse it."""
+
+from enum import Enum
+from typing import NamedTuple
+
+from smolctl.stack import reason
+from smolctl.stack.fib.lookup import Found, lookup
+from smolctl.stack.fib.route import Route, RouteType
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.fib.rule import RuleRefusal
+from smolctl.stack.ip.host_model import is_away, is_elsewhere
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.reverse_path import reverse_path
+from smolctl.stack.packet import Cast, Packet
+from smolctl.stack.reason import Reason
+from smolctl.stack.trace.facts import Owner
+from smolctl.wire.address import is_limited_broadcast
+
+
+class Action(Enum):
+    """What becomes of a packet that came in."""
+
+    DELIVER = "deliver"
+    FORWARD = "forward"
+    REFUSE = "refuse"
+
+
+class Inbound(NamedTuple):
+    """The decision about a packet.
+
+    Attributes:
+        route: that it matched.
+        reason, values: why it is refused.
+    """
+
+    action: Action
+    route: Found = None
+    reason: Reason | None = None
+    values: dict[str, object] = {}  # noqa: RUF012  # of a tuple, which nobody changes
+
+
+def refuse(why: Reason, **values: object) -> Inbound:
+    """Return the decision to refuse a packet."""
+    return Inbound(Action.REFUSE, None, why, values)
+
+
+def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
+    """Decide about a unicast or broadcast whose addresses are valid; ``packet.to_all`` is set.
+
+    Source: RFC 1122 3.2.1.3, RFC 1812 5.2.3; Linux ``ip_route_input_slow``.
+    """
+    dst, interface, looped = key.dst, packet.interface, packet.looped
+    route: Route | None = None
+    if not is_limited_broadcast(dst):
+        found = lookup(net.fib, key)
+        forward = net.settings["ip.forward"] and not looped
+        if isinstance(found, RuleRefusal):
+            if forward:
+                return Inbound(Action.FORWARD, found)
+            return refuse(reason.IP_RULE_REFUSED, ip=key.src, _rule=found.rule)
+        route = found
+        if route is None or is_elsewhere(net, interface, route, looped=looped):
+            tested = net.of(interface).addresses.tentative(dst)
+            if tested is not None and not tested.dadfailed:
+                # Not an address of this host yet (RFC 5227 2.1.1: before it begins to use it).
+                return refuse(reason.IP_DST_TENTATIVE, ip=dst, _address=tested)
+            if forward:
+                return Inbound(Action.FORWARD, route)
+            return refuse(reason.IP_DST_NOT_OURS, ip=dst, _peer=key.src)
+        if packet.cast is not Cast.HOST and route.type is RouteType.LOCAL and (
+            net.settings["ip.drop_unicast_in_l2_multicast"]
+        ):  # fmt: skip
+            return refuse(reason.IP_UNICAST_IN_BROADCAST, ip=dst)
+        packet.to_all = route.type is RouteType.BROADCAST
+    else:
+        packet.to_all = True
+    return _checked(net, packet, key, route)
+
+
+def _checked(net: Network, packet: Packet, key: RouteKey, route: Route | None) -> Inbound:
+    """Apply what the host model and the reverse path test have to say."""
+    interface = packet.interface
+    if not packet.looped:
+        if route is not None and is_away(net, interface, route):
+            return refuse(reason.IP_DST_OTHER_IFACE, ip=key.dst, home=route.dev)
+        back = reverse_path(net, interface, key.src or 0, key.dst, key.tos)
+        if back is not None:
+            return refuse(reason.IP_REVERSE_PATH, **back)
+    packet.step("route", "pick", Owner(key.dst, route))
+    return Inbound(Action.DELIVER, route)

@@ -1,0 +1,31 @@
+"""The recorder of a stack: what is counted, and what is remembered."""
+
+from collections.abc import Callable
+
+from smolctl.stack.trace.journal import Journal
+from smolctl.stack.trace.ledger import Ledger
+
+Considered = Callable[..., None]
+"""Notes which rules and routes were considered for a packet; see ``explain.candidates.note``."""
+
+
+class Recorder:
+    """The ledger and the journal of one stack, for those who need both.
+
+    Attributes:
+        record, count: the ledger's.
+        begin, follow: the journal's.
+        considered: notes on a trace the rules and routes that a lookup considered.
+    """
+
+    __slots__ = ("begin", "considered", "count", "follow", "journal", "ledger", "record")
+
+    def __init__(self) -> None:
+        self.ledger, self.journal = Ledger(), Journal()
+        self.record, self.count = self.ledger.record, self.ledger.count
+        self.begin, self.follow = self.journal.begin, self.journal.follow
+        self.considered: Considered = _unconsidered
+
+
+def _unconsidered(*_: object) -> None:
+    """Note nothing: nobody tells of lookups."""

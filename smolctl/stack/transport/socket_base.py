@@ -1,0 +1,50 @@
+"""The base of sockets: what they are bound to, and their queue of errors."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from smolctl.stack.packet import DeliveryError
+from smolctl.stack.ready import Waiter
+
+ANY = None
+"""The address of a socket that is bound to no address."""
+ERROR_QUEUE_LIMIT = 64
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class SocketBase(Waiter):
+    """One socket.
+
+    Attributes:
+        local, port: what it is bound to; ``ANY`` and 0 before.
+        dev: interface it is bound to, None for all.
+        peer, peer_port: whom it is connected to; None when it is not.
+        reuse: whether others that say so too may have the same port (Linux SO_REUSEADDR).
+        errors: errors for what it sent, oldest first, at most ``ERROR_QUEUE_LIMIT``.
+        owner: who opened it, for ``socket show``.
+        pid: number of the process that opened it, where that is not the stack's own.
+    """
+
+    local: int | None = ANY
+    port: int = 0
+    dev: str | None = None
+    peer: int | None = None
+    peer_port: int | None = None
+    reuse: bool = False
+    errors: deque[DeliveryError] = field(default_factory=deque)
+    owner: str = ""
+    pid: int | None = None
+
+    def accepts(self, src: int, sport: int, dst: int, dev: str) -> bool:
+        """Tell whether a packet to this socket's port is for it."""
+        return (
+            self.local in (ANY, dst)
+            and (self.dev is None or self.dev == dev)
+            and (self.peer is None or (self.peer == src and self.peer_port == sport))
+        )
+
+    def fail(self, error: DeliveryError) -> None:
+        """Take an error for a packet that it sent."""
+        if len(self.errors) < ERROR_QUEUE_LIMIT:
+            self.errors.append(error)
+        self.wake()

@@ -1,0 +1,39 @@
+"""The UDP sockets of a stack, and what all of their ways share."""
+
+from collections.abc import Callable
+
+from smolctl.stack.ip.network import Networks
+from smolctl.stack.ip.way import Way
+from smolctl.stack.packet import Packet
+from smolctl.stack.shared import Shared
+from smolctl.stack.transport.ports import PortTable
+from smolctl.stack.transport.udp.socket import UdpSocket
+
+LearnOutput = Callable[[UdpSocket, Way, int, int, int | None], None]
+"""Takes a socket, the way of a datagram, its port, its TTL and the source that was asked for."""
+LearnInput = Callable[[UdpSocket, Packet], None]
+
+
+class UdpTable(PortTable[UdpSocket]):
+    """All UDP sockets of one stack.
+
+    Attributes:
+        blocked: those whose first datagram cannot leave yet, in the order in which that began.
+        learn_output, learn_input: remember flows for the fast path.
+        closed_sent, closed_delivered: datagrams of sockets that are closed.
+    """
+
+    def __init__(self, shared: Shared, networks: Networks) -> None:
+        super().__init__()
+        self.shared, self.networks = shared, networks
+        self.settings, self.recorder = shared.settings, shared.recorder
+        self.generation, self.interfaces = shared.generation, shared.interfaces
+        self.on_change = shared.events.socket
+        self.blocked: dict[UdpSocket, None] = {}
+        self.learn_output: LearnOutput = _learn_nothing
+        self.learn_input: LearnInput = _learn_nothing
+        self.closed_sent = self.closed_delivered = 0
+
+
+def _learn_nothing(*_: object) -> None:
+    """Stand in for a fast path that is not there."""

@@ -1,0 +1,30 @@
+"""Packets for tests of tables: no stack has sent them or taken them in."""
+
+from smolctl.stack.interface import ETHERNET_MTU, Interface, Medium
+from smolctl.stack.ip.interface import make_ip_interface
+from smolctl.stack.packet import Packet
+from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.trace.recorder import Recorder
+from smolctl.stack.trace.trace import Trace
+from smolctl.wire import ipv4
+from smolctl.wire.address import IPV4
+from smolctl.wire.igmp import ALL_HOSTS
+from tests.kit.host import OUR_MAC
+
+LINK = Interface(
+    "tap0", 2, "tap", Medium.ETHERNET, OUR_MAC, ETHERNET_MTU,
+    make_ip_interface(IPV4, Settings(), lambda: 0.5, ALL_HOSTS),
+)  # fmt: skip
+
+
+def bare_packet(data: bytes) -> Packet:
+    """Return a packet of any bytes."""
+    return Packet(data, LINK, 0, Trace(), Recorder())
+
+
+def ip_packet(data: bytes) -> Packet:
+    """Return a packet with its header parsed."""
+    packet = bare_packet(data)
+    packet.header = ipv4.parse(data)
+    assert isinstance(packet.header, ipv4.Ipv4Header)
+    return packet
