@@ -4,7 +4,7 @@ import os
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.kit.netns", "tests.kit.stack_env"]
+pytest_plugins = ["tests.kit.netns", "tests.kit.signals", "tests.kit.stack_env"]
 
 # No deadline: the machine that runs the tests may be busy with another worker.
 # TEST_EXAMPLES=100000 pytest --timeout=0 FILE takes a longer look.
