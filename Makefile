@@ -4,25 +4,23 @@ BIN := .venv/bin
 .PHONY: help venv deps demo test test-qemu check fmt docs bench bench-readme clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 venv: .venv/.installed ## make .venv (again when requirements-dev.txt changed)
 
-.venv/.requirements: requirements-dev.txt scripts/make-venv
+.venv/.requirements: requirements.txt requirements-dev.txt scripts/make-venv
 	@scripts/make-venv
-	@cp requirements-dev.txt $@
+	@touch $@
 
-# The entry point and the version are copied at install time, so pyproject.toml counts too. Data files
-# are not part of an editable install: man and the shells find those of the source.
+# Enough to run smolctl.
+.venv/.run: requirements.txt scripts/make-venv
+	@scripts/make-venv run
+	@touch $@
+
+# The entry point and the version are copied at install time, so pyproject.toml counts too.
 .venv/.installed: .venv/.requirements pyproject.toml smolctl/__init__.py Makefile
 	@$(BIN)/python -m pip install -qq --no-input --disable-pip-version-check \
 		--no-build-isolation --no-deps --editable .
-	@mkdir -p .venv/share/man .venv/share/bash-completion .venv/share/zsh .venv/share/fish
-	@ln -sfn ../../../man .venv/share/man/man7
-	@ln -sfn ../../../man .venv/share/man/man8
-	@ln -sfn ../../../completions .venv/share/bash-completion/completions
-	@ln -sfn ../../../completions .venv/share/zsh/site-functions
-	@ln -sfn ../../../completions .venv/share/fish/vendor_completions.d
 	@touch $@
 
 .venv/.bench: requirements-bench.txt .venv/.requirements
@@ -32,8 +30,9 @@ venv: .venv/.installed ## make .venv (again when requirements-dev.txt changed)
 deps: ## install the Debian packages that end-to-end tests use (as root; otherwise say what is missing)
 	@scripts/deps
 
-demo: venv ## what smolctl does, in one minute, without privileges
-	@scripts/demo
+demo: $(if $(wildcard .venv/.requirements),venv,.venv/.run) ## what smolctl does, in one minute, without privileges
+	@# 141: whoever read it has seen enough.
+	@scripts/demo || [ $$? -eq 141 ]
 
 test: venv deps ## all tests, then lint and types
 	@# More workers than processors: many tests wait for a kernel or for time to pass.
