@@ -66,9 +66,11 @@ def test_a_signal_while_the_stack_starts(demo: SmolctlEnv, number: signal.Signal
 def test_it_needs_no_package_that_smolctl_does_not(tmp_path: Path) -> None:
     for name in ("Makefile", "requirements.txt", "scripts"):
         (tmp_path / name).symlink_to(ROOT / name)
+    # An environment of its own: the tests may run below a make that has options.
     ran = subprocess.run(
-        ["make", "-n", "demo"], cwd=tmp_path, capture_output=True, text=True, check=True
-    ).stdout
+        ["make", "-n", "demo"], cwd=tmp_path, env={"PATH": os.environ["PATH"]},
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
     steps = [line for line in ran.splitlines() if not line.startswith("#")]
     assert steps == ["scripts/make-venv run", "touch .venv/.run", steps[-1]]
     assert steps[-1].startswith("scripts/demo ")
