@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything runs from .venv, which is made on first use.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-.PHONY: help venv deps demo test test-qemu check fmt docs bench bench-readme clean
+.PHONY: help venv deps demo test fuzz proof test-qemu check fmt docs bench bench-readme clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -35,9 +35,16 @@ demo: $(if $(wildcard .venv/.requirements),venv,.venv/.run) ## what smolctl does
 	@scripts/demo || [ $$? -eq 141 ]
 
 test: venv deps ## all tests, then lint and types
-	@# More workers than processors: many tests wait for a kernel or for time to pass.
-	$(BIN)/python -m pytest -n 4
+	@# More workers than processors: many tests wait for a kernel or for time to pass. Those that wait most
+	@# are neighbors: a worker that has nothing left to do takes tests of another.
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 	@$(MAKE) --no-print-directory check
+
+fuzz: venv ## tests with random input, each with 1,000 new examples (TEST_EXAMPLES=N: with N)
+	TEST_EXAMPLES=$${TEST_EXAMPLES:-1000} $(BIN)/python -m pytest -n 2 -m hypothesis --timeout=0
+
+proof: venv ## tests about large numbers, in full; make test does a share of each
+	TEST_PROOF=1 $(BIN)/python -m pytest -n 2 -m proof --timeout=600
 
 test-qemu: venv ## a Linux guest in QEMU as the peer, in software (docs/qemu.md)
 	@scripts/deps qemu-system-x86_64=qemu-system-x86 busybox=busybox-static cc=gcc

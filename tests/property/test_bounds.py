@@ -12,6 +12,7 @@ from smolctl.stack.interface import OUTBOX_LIMIT
 from smolctl.stack.stack import Stack
 from smolctl.stack.udp_socket import DATAGRAM_OVERHEAD, ERROR_QUEUE_LIMIT
 from smolctl.wire import addr, udp
+from tests.kit.amount import amount
 from tests.property.events import Event, Player, histories
 from tests.property.world import Config, configs
 from tests.stack.kit import (
@@ -29,7 +30,8 @@ from tests.stack.kit import (
 )
 
 BIGGEST = udp.MAX_PAYLOAD + DATAGRAM_OVERHEAD
-FLOOD = 3000
+FLOOD = amount(3000, 2000)
+"""More than any limit here."""
 
 
 UNRES_QLEN = 256
@@ -166,6 +168,7 @@ FLOODS: dict[Callable[[Host], int], int] = {
 }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("flood", FLOODS, ids=lambda flood: flood.__name__)
 def test_a_flood_fills_a_queue_to_its_limit(
     monkeypatch: pytest.MonkeyPatch, flood: Callable[[Host], int]

@@ -1,13 +1,14 @@
 """The fast path is invisible: with it and without it a stack does the same."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.stack import configure, egress_link, fast, fast_forward, ingress_offload
 from smolctl.stack import stack as stack_module
 from smolctl.stack.neighbor_state import State
 from smolctl.wire import ipv4, udp, virtio
+from tests.kit.amount import examples
 from tests.property.events import (
     Event,
     Offloaded,
@@ -146,7 +147,7 @@ def test_fast_path_equals_layered_path(config: Config, history: list[Event]) -> 
     compare(config, history, 1000)
 
 
-@settings(max_examples=2 * settings().max_examples)
+@examples(40, times=2)
 @given(configs.map(friendly), mixed, OUTBOX_LIMITS)
 def test_fast_path_equals_layered_path_in_steady_traffic(
     config: Config, history: list[Event], outbox_limit: int
@@ -154,7 +155,7 @@ def test_fast_path_equals_layered_path_in_steady_traffic(
     compare(config, history, outbox_limit)
 
 
-@settings(max_examples=2 * settings().max_examples)
+@examples(40, times=2)
 @given(configs.map(friendly), with_offloads(offloads), OUTBOX_LIMITS)
 def test_fast_path_equals_layered_path_behind_virtio_headers(
     config: Config, history: list[Event], outbox_limit: int
@@ -162,7 +163,7 @@ def test_fast_path_equals_layered_path_behind_virtio_headers(
     compare(config, history, outbox_limit, headroom=10, reference_headroom=10)
 
 
-@settings(max_examples=2 * settings().max_examples)
+@examples(40, times=2)
 @given(configs.map(friendly), with_offloads(right_offloads), OUTBOX_LIMITS)
 def test_super_packets_cannot_be_told_from_their_datagrams(
     config: Config, history: list[Event], outbox_limit: int
