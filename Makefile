@@ -40,7 +40,7 @@ test: venv deps ## all tests, then lint and types
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 	@$(MAKE) --no-print-directory check
 
-fuzz: venv ## tests with random input, each with 1,000 new examples (TEST_EXAMPLES=N: with N)
+fuzz: venv ## tests with random input, each with 1,000 new examples, or TEST_EXAMPLES=N; takes 15 minutes
 	TEST_EXAMPLES=$${TEST_EXAMPLES:-1000} $(BIN)/python -m pytest -n 2 -m hypothesis --timeout=0
 
 proof: venv ## tests about large numbers, in full; make test does a share of each
