@@ -1,28 +1,26 @@
 # `make help` lists the targets. Everything runs from .venv, which is made on first use.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-.PHONY: help venv deps demo test test-qemu check fmt docs bench bench-readme clean
+.PHONY: help venv deps demo test fuzz proof test-qemu check fmt docs bench bench-readme clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 venv: .venv/.installed ## make .venv (again when requirements-dev.txt changed)
 
-.venv/.requirements: requirements-dev.txt scripts/make-venv
+.venv/.requirements: requirements.txt requirements-dev.txt scripts/make-venv
 	@scripts/make-venv
-	@cp requirements-dev.txt $@
+	@touch $@
 
-# The entry point and the version are copied at install time, so pyproject.toml counts too. Data files
-# are not part of an editable install: man and the shells find those of the source.
+# Enough to run smolctl.
+.venv/.run: requirements.txt scripts/make-venv
+	@scripts/make-venv run
+	@touch $@
+
+# The entry point and the version are copied at install time, so pyproject.toml counts too.
 .venv/.installed: .venv/.requirements pyproject.toml smolctl/__init__.py Makefile
 	@$(BIN)/python -m pip install -qq --no-input --disable-pip-version-check \
 		--no-build-isolation --no-deps --editable .
-	@mkdir -p .venv/share/man .venv/share/bash-completion .venv/share/zsh .venv/share/fish
-	@ln -sfn ../../../man .venv/share/man/man7
-	@ln -sfn ../../../man .venv/share/man/man8
-	@ln -sfn ../../../completions .venv/share/bash-completion/completions
-	@ln -sfn ../../../completions .venv/share/zsh/site-functions
-	@ln -sfn ../../../completions .venv/share/fish/vendor_completions.d
 	@touch $@
 
 .venv/.bench: requirements-bench.txt .venv/.requirements
@@ -32,13 +30,21 @@ venv: .venv/.installed ## make .venv (again when requirements-dev.txt changed)
 deps: ## install the Debian packages that end-to-end tests use (as root; otherwise say what is missing)
 	@scripts/deps
 
-demo: venv ## what smolctl does, in one minute, without privileges
-	@scripts/demo
+demo: $(if $(wildcard .venv/.requirements),venv,.venv/.run) ## what smolctl does, in one minute, without privileges
+	@# 141: whoever read it has seen enough.
+	@scripts/demo || [ $$? -eq 141 ]
 
 test: venv deps ## all tests, then lint and types
-	@# More workers than processors: many tests wait for a kernel or for time to pass.
-	$(BIN)/python -m pytest -n 4
+	@# More workers than processors: many tests wait for a kernel or for time to pass. Those that wait most
+	@# are neighbors: a worker that has nothing left to do takes tests of another.
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 	@$(MAKE) --no-print-directory check
+
+fuzz: venv ## tests with random input, each with 1,000 new examples, or TEST_EXAMPLES=N; takes 15 minutes
+	TEST_EXAMPLES=$${TEST_EXAMPLES:-1000} $(BIN)/python -m pytest -n 2 -m hypothesis --timeout=0
+
+proof: venv ## tests about large numbers, in full; make test does a share of each
+	TEST_PROOF=1 $(BIN)/python -m pytest -n 2 -m proof --timeout=600
 
 test-qemu: venv ## a Linux guest in QEMU as the peer, in software (docs/qemu.md)
 	@scripts/deps qemu-system-x86_64=qemu-system-x86 busybox=busybox-static cc=gcc

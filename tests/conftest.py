@@ -1,15 +1,19 @@
-"""What all tests share: the kit's fixtures, and how hypothesis looks for examples."""
+"""What all tests share: the kit's fixtures, how much they do, and what makes them quick."""
 
-import os
+import gc
+import sys
 
-from hypothesis import settings
+from tests.kit import amount
 
-pytest_plugins = ["tests.kit.netns", "tests.kit.stack_env"]
+pytest_plugins = ["tests.kit.netns", "tests.kit.signals", "tests.kit.stack_env"]
 
-# No deadline: the machine that runs the tests may be busy with another worker.
-# TEST_EXAMPLES=100000 pytest --timeout=0 FILE takes a longer look.
-EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "50"))
-settings.register_profile("default", deadline=None, max_examples=EXAMPLES)
-# A random find must not fail somebody else's change in CI; it is found when developing.
-settings.register_profile("ci", deadline=None, derandomize=True, max_examples=EXAMPLES)
-settings.load_profile("ci" if os.environ.get("CI") == "true" else "default")
+amount.load_profile()
+# Also where the environment says otherwise: pytest rewrites each assertion, which takes every
+# worker 7 s when it finds no byte code of an earlier run.
+sys.dont_write_bytecode = False
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector away from all collected tests: a twentieth of the time."""
+    gc.collect()
+    gc.freeze()

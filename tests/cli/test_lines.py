@@ -58,18 +58,17 @@ SHELL_TEXT = st.text(st.sampled_from("ab #'\"\\\t$é"), max_size=12)
 def test_words_are_those_of_shlex(text: str) -> None:
     """Shlex takes # within a word for a comment too, which no shell does: it is kept out here."""
     text = text.replace("#", "")
+    # Within double quotes shlex lets a backslash quote only itself and the quote.
+    while "\\$" in text:
+        text = text.replace("\\$", "$")
     try:
         mine: list[str] | None = split(text)
     except (UsageFault, Unfinished):
         mine = None
     try:
-        # Within double quotes shlex lets a backslash quote only itself and the quote.
-        theirs: list[str] | None = shlex.split(text.replace("\\$", "$"))
-        mine = split(text.replace("\\$", "$")) if mine is not None else None
+        theirs: list[str] | None = shlex.split(text)
     except ValueError:
         theirs = None
-    except (UsageFault, Unfinished):
-        mine = None
     assert mine == theirs
 
 

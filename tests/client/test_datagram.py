@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl import client as package
 from smolctl.client import Client, DatagramSocket, stop_daemon
 from smolctl.errors import ClientError
+from tests.kit.amount import examples
 from tests.kit.home import Home
 from tests.kit.process import wait_until
 
@@ -203,7 +204,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DatagramSoc
 SIZES = st.one_of(st.integers(0, 100), st.integers(1400, 1500), st.integers(65_000, 65_507))
 
 
-@settings(max_examples=40)
+@examples(40, times=0.1)
 @given(
     sizes=st.lists(SIZES, min_size=1, max_size=30),
     at_once=st.booleans(),

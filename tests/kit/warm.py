@@ -39,7 +39,11 @@ def fits(environ: Mapping[str, str], data: bytes) -> bool:
 
 
 class Forked:
-    """A server that forks commands, until this process ends."""
+    """A server that forks commands, until this process ends.
+
+    Attributes:
+        pid: of the server, the parent of all commands that run.
+    """
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -48,6 +52,7 @@ class Forked:
         self._server = subprocess.Popen(
             argv, env=environ, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
         )
+        self.pid = self._server.pid
         theirs.close()
 
     def close(self) -> None:

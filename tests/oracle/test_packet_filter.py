@@ -6,7 +6,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
@@ -15,6 +15,7 @@ from scapy.utils import RawPcapReader, RawPcapWriter
 
 from smolctl.stack.explain.filter import parse
 from smolctl.stack.explain.filter_match import Packet
+from tests.kit.amount import examples
 from tests.kit.netns import PATH
 
 TCPDUMP = shutil.which("tcpdump", path=PATH)
@@ -115,7 +116,7 @@ def tcpdump(frames: list[bytes], linktype: int, text: str) -> list[bytes] | None
 @pytest.mark.skipif(TCPDUMP is None, reason="needs tcpdump (as root: make deps)")
 @pytest.mark.parametrize("linktype", [ETHERNET, RAW])
 @given(filters)
-@settings(deadline=None, max_examples=60)
+@examples(60, times=0.1)
 def test_chooses_the_packets_that_tcpdump_chooses(linktype: int, text: str) -> None:
     wanted = parse(text)
     ours = [

@@ -121,10 +121,11 @@ def test_metadata(metadata: EmailMessage) -> None:
 def test_what_is_required_is_no_more_than_what_is_tested() -> None:
     pins = dict(
         line.strip().split("==")
-        for line in (ROOT / "requirements-dev.txt").read_text().splitlines()
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
         if "==" in line
     )
-    assert {re.split(r"[><=]", need)[0] for need in PROJECT["dependencies"]} <= pins.keys()
+    assert {re.split(r"[><=]", need)[0] for need in PROJECT["dependencies"]} == pins.keys()
+    assert "-r requirements.txt" in (ROOT / "requirements-dev.txt").read_text().splitlines()
 
 
 def test_the_version_stands_in_one_place() -> None:

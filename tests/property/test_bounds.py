@@ -14,6 +14,7 @@ from smolctl.stack.transport.socket_base import ERROR_QUEUE_LIMIT
 from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD
 from smolctl.wire import udp
 from smolctl.wire.address import format_address
+from tests.kit.amount import amount
 from tests.kit.host import (
     DEAD,
     OURS,
@@ -31,7 +32,8 @@ from tests.property.events import Event, Player, histories
 from tests.property.world import Config, configs
 
 BIGGEST = udp.MAX_PAYLOAD + DATAGRAM_OVERHEAD
-FLOOD = 3000
+FLOOD = amount(3000, 2000)
+"""More than any limit here."""
 
 
 UNRES_QLEN = 256
@@ -170,6 +172,7 @@ FLOODS: dict[Callable[[Host], int], int] = {
 }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("flood", FLOODS, ids=lambda flood: flood.__name__)
 def test_a_flood_fills_a_queue_to_its_limit(
     monkeypatch: pytest.MonkeyPatch, flood: Callable[[Host], int]

@@ -1,7 +1,7 @@
 """The fast path is invisible: with it and without it a stack does the same."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.stack.config.link import set_carrier
@@ -12,6 +12,7 @@ from smolctl.stack.link import output as link_output
 from smolctl.stack.neighbor.states import State
 from smolctl.wire import ipv4, udp
 from smolctl.wire.offload import virtio
+from tests.kit.amount import examples
 from tests.kit.host import OURS, PEER, PEER_MAC, Host, frame_of, ip, udp_frame
 from tests.property.events import (
     Event,
@@ -150,7 +151,7 @@ def test_fast_path_equals_layered_path(config: Config, history: list[Event]) -> 
     compare(config, history, 1000)
 
 
-@settings(max_examples=2 * settings().max_examples)
+@examples(40)
 @given(configs.map(friendly), mixed, OUTBOX_LIMITS)
 def test_fast_path_equals_layered_path_in_steady_traffic(
     config: Config, history: list[Event], outbox_limit: int
@@ -158,7 +159,7 @@ def test_fast_path_equals_layered_path_in_steady_traffic(
     compare(config, history, outbox_limit)
 
 
-@settings(max_examples=2 * settings().max_examples)
+@examples(40)
 @given(configs.map(friendly), with_offloads(offloads), OUTBOX_LIMITS)
 def test_fast_path_equals_layered_path_behind_virtio_headers(
     config: Config, history: list[Event], outbox_limit: int
@@ -166,7 +167,7 @@ def test_fast_path_equals_layered_path_behind_virtio_headers(
     compare(config, history, outbox_limit, headroom=10, reference_headroom=10)
 
 
-@settings(max_examples=2 * settings().max_examples)
+@examples(40)
 @given(configs.map(friendly), with_offloads(right_offloads), OUTBOX_LIMITS)
 def test_super_packets_cannot_be_told_from_their_datagrams(
     config: Config, history: list[Event], outbox_limit: int

@@ -1,11 +1,12 @@
 """The fast path of forwarding is invisible, too: with it and without it a router does the same."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.wire import udp
 from smolctl.wire.fault import WireFault
 from smolctl.wire.offload import virtio
+from tests.kit.amount import examples
 from tests.kit.host import OTHER_MAC, OUR_MAC, frame_of, ip, packet_of
 from tests.property.events import Event, Offloaded, Receive, histories
 from tests.property.test_fast import OUTBOX_LIMITS, compare, seeds
@@ -105,7 +106,7 @@ def mixed(traffic: st.SearchStrategy[list[Event]]) -> st.SearchStrategy[list[Eve
     )
 
 
-@settings(max_examples=60)
+@examples(40)
 @given(routers, mixed(steady), OUTBOX_LIMITS)
 def test_fast_path_equals_layered_path(
     config: Config, history: list[Event], outbox_limit: int
@@ -113,7 +114,7 @@ def test_fast_path_equals_layered_path(
     compare(config, history, outbox_limit)
 
 
-@settings(max_examples=60)
+@examples(40)
 @given(routers, mixed(behind_headers), OUTBOX_LIMITS)
 def test_fast_path_equals_layered_path_behind_virtio_headers(
     config: Config, history: list[Event], outbox_limit: int

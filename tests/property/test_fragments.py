@@ -4,8 +4,7 @@ from collections import Counter
 from random import Random
 from typing import NamedTuple
 
-import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.stack.ip.reassembly import Complete, Fragment, Reassembly
@@ -13,6 +12,7 @@ from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire import ipv4, udp
 from smolctl.wire.fragment import fragments as cut_into
+from tests.kit.amount import MAKE_FUZZ, examples
 from tests.kit.host import DEAD, OURS, PEER, Host, frame_of, ip, packet_of
 from tests.kit.packets import ip_packet
 from tests.stack.reason.provokers import fresh
@@ -161,7 +161,7 @@ def test_what_is_cut_at_any_mtus_is_put_together_as_it_was(
 # --- fuzzed fragments by the hundred thousand -----------------------------------------------------
 
 FUZZED, ROUNDS = 1000, 100
-"""Fragments that come in in one round, and rounds: 100,000 fragments in all."""
+"""Fragments that come in in one round, and rounds of ``make fuzz``: 100,000 fragments in all."""
 LIMITS = ((1024, 4_194_304), (4, 20_000), (1, 4_194_304), (3, 1200), (0, 0))
 PROTOCOLS = (17, 17, 17, 17, 1, 6)
 
@@ -233,8 +233,7 @@ class Fuzz:
         return frame[: chance.randrange(len(frame))] if chance.random() < 0.01 else frame
 
 
-@pytest.mark.timeout(600)  # 15 s of work, which a busy machine takes its time for
-@settings(max_examples=ROUNDS, deadline=None)
+@examples(5, times=ROUNDS / MAKE_FUZZ)
 @given(st.integers(0, 1 << 64))
 def test_a_hundred_thousand_fuzzed_fragments(seed: int) -> None:
     fuzz = Fuzz(seed)
