@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from struct import Struct
 from typing import NamedTuple
 
-from smolctl.wire.fault import Fault, Fault6, WireFault
+from smolctl.wire.fault import Fault6, WireFault
 from smolctl.wire.ipv6 import HEADER_LEN, MAX_PAYLOAD_LEN, Ipv6Header, NextHeader
 
 FRAGMENT_LEN = 8
@@ -38,7 +38,7 @@ _UPPER_LEN: dict[int, int] = {
     NextHeader.NONE: 0,
 }
 
-PROBLEMS: Mapping[Fault | Fault6, int] = {
+PROBLEMS: Mapping[str, int] = {
     Fault6.IP6_HOP_BY_HOP_LATE: 1,
     Fault6.IP6_OPTION_UNKNOWN: 2,
     Fault6.IP6_ROUTING_TYPE: 0,
