@@ -30,14 +30,16 @@ _SKIPPED = frozenset({
     _HOP_BY_HOP, _DESTINATION, _ROUTING, _FRAGMENTED, _AUTHENTICATION, NextHeader.MOBILITY,
     NextHeader.HIP, NextHeader.SHIM6,
 })  # fmt: skip
-# Bytes of an upper-layer header that a first fragment must have (Linux ipv6frag_thdr_truncated).
-_UPPER_LEN: dict[int, int] = {
+UPPER_LEN: Mapping[int, int] = {
     NextHeader.TCP: 20,
     NextHeader.UDP: 8,
     NextHeader.ICMPV6: 8,
     NextHeader.NONE: 0,
 }
+"""Bytes of an upper layer that a first fragment must have; of any other, 1.
 
+Source: RFC 7112 5; Linux ``ipv6frag_thdr_truncated``.
+"""
 PROBLEMS: Mapping[str, int] = {
     Fault6.IP6_HOP_BY_HOP_LATE: 1,
     Fault6.IP6_OPTION_UNKNOWN: 2,
@@ -319,7 +321,7 @@ def _check_fragment(
     if fragment.fragment_offset == 0:
         # RFC 7112 5: all headers are in the first fragment. The pointer is 0, as Linux has it.
         protocol, behind = _step(packet, fragment.next_header, at + FRAGMENT_LEN, end, most)
-        if behind + _UPPER_LEN.get(protocol, 1) > end:
+        if behind + UPPER_LEN.get(protocol, 1) > end:
             return WireFault(Fault6.FRAG6_HEADERS_MISSING, 0, {"n": size})
     return None
 
