@@ -67,6 +67,14 @@ class Fault6(StrEnum):
     MLD_SOURCE = "mld-source"
 
 
+class TcpFault(StrEnum):
+    """The same for TCP."""
+
+    TCP_HEADER_SHORT = "tcp-header-short"
+    TCP_OFFSET_INVALID = "tcp-offset-invalid"
+    TCP_BAD_CHECKSUM = "tcp-bad-checksum"
+
+
 class WireFault(NamedTuple):
     """Why some bytes are not the header that they were parsed as.
 
@@ -79,6 +87,6 @@ class WireFault(NamedTuple):
             ``what``: in words; ``action``: what an option of IPv6 asks of who does not know it.
     """
 
-    fault: Fault | Fault6
+    fault: Fault | Fault6 | TcpFault
     offset: int
     detail: dict[str, int | str]

@@ -167,7 +167,9 @@ def parse_quote(body: bytes) -> Quote | None:
     transport = body[upper.offset : upper.offset + HEADER_LEN]
     if upper.protocol in (NextHeader.UDP, NextHeader.TCP) and len(transport) >= 4:
         sport, dport = _PORTS.unpack_from(transport)
-        return quote._replace(sport=sport, dport=dport)
+        segment = upper.protocol == NextHeader.TCP and len(transport) == HEADER_LEN
+        seq = int.from_bytes(transport[4:]) if segment else None
+        return quote._replace(sport=sport, dport=dport, tcp_seq=seq)
     if upper.protocol == NextHeader.ICMPV6 and len(transport) >= HEADER_LEN:
         icmp_type, _, _, ident, sequence = _ECHO.unpack(transport)
         if icmp_type in (Type.ECHO_REQUEST, Type.ECHO_REPLY):

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from smolctl.wire.fault import Fault, Fault6
+from smolctl.wire.fault import Fault, Fault6, TcpFault
 
-FAULTS = [*Fault, *Fault6]
+FAULTS = [*Fault, *Fault6, *TcpFault]
 
 
 def test_names_are_the_values_in_upper_case() -> None:

@@ -100,7 +100,11 @@ DATAGRAM = udp.to_bytes(1000, 2000, b"x" * 40, SRC, DST)
 def test_quote_of_udp_and_tcp() -> None:
     assert icmpv6.parse_quote(quoted(NextHeader.UDP, DATAGRAM)) == PORTS
     assert icmpv6.parse_quote(quoted(NextHeader.UDP, DATAGRAM[:4])) == PORTS
-    assert icmpv6.parse_quote(quoted(NextHeader.TCP, DATAGRAM[:8])) == PORTS._replace(protocol=6)
+    segment = bytes.fromhex("03e8 07d0 12345678")
+    expected = PORTS._replace(protocol=6, tcp_seq=0x12345678)
+    assert icmpv6.parse_quote(quoted(NextHeader.TCP, segment)) == expected
+    cut = icmpv6.parse_quote(quoted(NextHeader.TCP, segment[:7]))
+    assert cut == expected._replace(tcp_seq=None)
 
 
 def test_quote_behind_extension_headers() -> None:
