@@ -23,12 +23,13 @@ from smolctl.wire.icmpv6 import HEADER_LEN, Icmpv6Message, Type
 
 HOP_LIMIT = 255
 """Of every message: no router has passed it on (RFC 4861 3.1)."""
-TYPES = frozenset(range(Type.ROUTER_SOLICITATION, Type.REDIRECT + 1))
+_RS, _RA, _NS, _NA, _REDIRECT = range(Type.ROUTER_SOLICITATION, Type.REDIRECT + 1)
+TYPES = frozenset({_RS, _RA, _NS, _NA, _REDIRECT})
 INFINITE = 0xFFFFFFFF
 """A lifetime in seconds that never ends (RFC 4861 4.6.2)."""
 
 _UNIT = 8
-_RA = Struct("!II")
+_TIMERS = Struct("!II")
 _PREFIX = Struct("!BBIII16s")
 _ROUTE = Struct("!BBI")
 
@@ -44,6 +45,9 @@ class OptionType(IntEnum):
     NONCE = 14
     ROUTE = 24
     RDNSS = 25
+
+
+_SOURCE, _TARGET = OptionType.SOURCE_LLADDR.value, OptionType.TARGET_LLADDR.value
 
 
 class Preference(IntEnum):
@@ -131,6 +135,10 @@ class Options(NamedTuple):
 
     def to_bytes(self) -> bytes:
         """Return the options, each padded with zeros to a multiple of 8 bytes."""
+        if self[2:] == _NO_MORE and (self.source is None or self.target is None):
+            if self.source is not None:
+                return b"\1\1" + self.source
+            return b"" if self.target is None else b"\2\1" + self.target
         return b"".join(
             bytes((kind, (len(data) + 2 + 7) // _UNIT)) + data + bytes(-(len(data) + 2) % _UNIT)
             for kind, data in self._items()
@@ -161,6 +169,7 @@ class Options(NamedTuple):
 
 
 NO_OPTIONS = Options()
+_NO_MORE = NO_OPTIONS[2:]
 
 
 class RouterSolicitation(NamedTuple):
@@ -170,7 +179,7 @@ class RouterSolicitation(NamedTuple):
 
     def to_bytes(self, src: int, dst: int) -> bytes:
         """Return the ICMPv6 message with its checksum."""
-        return _summed(Type.ROUTER_SOLICITATION, 0, b"", self.options, src, dst)
+        return _summed(_RS, 0, b"", self.options, src, dst)
 
 
 class RouterAdvertisement(NamedTuple):
@@ -199,8 +208,8 @@ class RouterAdvertisement(NamedTuple):
         """Return the ICMPv6 message with its checksum."""
         flags = self.managed << 7 | self.other << 6 | (self.preference & 3) << 3
         rest = self.hop_limit << 24 | flags << 16 | self.lifetime_s
-        body = _RA.pack(self.reachable_ms, self.retrans_ms)
-        return _summed(Type.ROUTER_ADVERTISEMENT, rest, body, self.options, src, dst)
+        body = _TIMERS.pack(self.reachable_ms, self.retrans_ms)
+        return _summed(_RA, rest, body, self.options, src, dst)
 
 
 class NeighborSolicitation(NamedTuple):
@@ -212,7 +221,7 @@ class NeighborSolicitation(NamedTuple):
     def to_bytes(self, src: int, dst: int) -> bytes:
         """Return the ICMPv6 message with its checksum."""
         body = packed(self.target)
-        return _summed(Type.NEIGHBOR_SOLICITATION, 0, body, self.options, src, dst)
+        return _summed(_NS, 0, body, self.options, src, dst)
 
 
 class NeighborAdvertisement(NamedTuple):
@@ -235,7 +244,7 @@ class NeighborAdvertisement(NamedTuple):
         """Return the ICMPv6 message with its checksum."""
         rest = self.router << 31 | self.solicited << 30 | self.override << 29
         body = packed(self.target)
-        return _summed(Type.NEIGHBOR_ADVERTISEMENT, rest, body, self.options, src, dst)
+        return _summed(_NA, rest, body, self.options, src, dst)
 
 
 class Redirect(NamedTuple):
@@ -253,7 +262,7 @@ class Redirect(NamedTuple):
     def to_bytes(self, src: int, dst: int) -> bytes:
         """Return the ICMPv6 message with its checksum."""
         body = packed(self.target) + packed(self.destination)
-        return _summed(Type.REDIRECT, 0, body, self.options, src, dst)
+        return _summed(_REDIRECT, 0, body, self.options, src, dst)
 
 
 Message = (
@@ -265,11 +274,11 @@ Message = (
 )
 
 _FIXED_LEN = {
-    Type.ROUTER_SOLICITATION.value: 0,
-    Type.ROUTER_ADVERTISEMENT.value: 8,
-    Type.NEIGHBOR_SOLICITATION.value: 16,
-    Type.NEIGHBOR_ADVERTISEMENT.value: 16,
-    Type.REDIRECT.value: 32,
+    _RS: 0,
+    _RA: 8,
+    _NS: 16,
+    _NA: 16,
+    _REDIRECT: 32,
 }
 """Bytes behind the first 8 that each must have in front of its options."""
 
@@ -309,16 +318,16 @@ def parse(
     options = _options(body, fixed)
     if isinstance(options, WireFault):
         return options
-    if kind == Type.NEIGHBOR_SOLICITATION:
+    if kind == _NS:
         if src == UNSPECIFIED6 and options.source is not None:
             return WireFault(Fault6.ND_DAD_WITH_LLADDR, HEADER_LEN + fixed, {})
         return NeighborSolicitation(_address(body, 0), options)
-    if kind == Type.NEIGHBOR_ADVERTISEMENT:
+    if kind == _NA:
         flags = (rest >> 31 & 1 != 0, rest >> 30 & 1 != 0, rest >> 29 & 1 != 0)
         return NeighborAdvertisement(*flags, _address(body, 0), options)
-    if kind == Type.ROUTER_ADVERTISEMENT:
+    if kind == _RA:
         return _router_advertisement(rest, body, options)
-    if kind == Type.REDIRECT:
+    if kind == _REDIRECT:
         return Redirect(_address(body, 0), _address(body, 16), options)
     if src == UNSPECIFIED6 and options.source is not None:
         # RFC 4861 6.1.1 has the rule of 7.1.1 for who asks for a router.
@@ -327,7 +336,7 @@ def parse(
 
 
 def _router_advertisement(rest: int, body: bytes, options: Options) -> RouterAdvertisement:
-    reachable, retrans = _RA.unpack_from(body)
+    reachable, retrans = _TIMERS.unpack_from(body)
     managed, other, preference = rest >> 23 & 1 != 0, rest >> 22 & 1 != 0, rest >> 19 & 3
     lifetime = rest & 0xFFFF
     return RouterAdvertisement(
@@ -375,11 +384,11 @@ def _fits_redirect(rest: int, body: bytes, src: int, dst: int) -> Fault6 | None:
 
 
 _FITS = {
-    Type.ROUTER_SOLICITATION.value: _fits_rs,
-    Type.ROUTER_ADVERTISEMENT.value: _fits_ra,
-    Type.NEIGHBOR_SOLICITATION.value: _fits_ns,
-    Type.NEIGHBOR_ADVERTISEMENT.value: _fits_na,
-    Type.REDIRECT.value: _fits_redirect,
+    _RS: _fits_rs,
+    _RA: _fits_ra,
+    _NS: _fits_ns,
+    _NA: _fits_na,
+    _REDIRECT: _fits_redirect,
 }
 
 
@@ -391,6 +400,12 @@ def _options(body: bytes, at: int) -> Options | WireFault:
     size = len(body)
     if at == size:
         return NO_OPTIONS
+    if at + _UNIT == size and body[at + 1] == 1:
+        # What most have: one link-layer address.
+        if body[at] == _SOURCE:
+            return tuple.__new__(Options, (body[at + 2 :], None, *_NO_MORE))
+        if body[at] == _TARGET:
+            return tuple.__new__(Options, (None, body[at + 2 :], *_NO_MORE))
     once: dict[int, bytes] = {}
     prefixes, routes, resolvers, others = [], [], [], []
     while at < size:
@@ -399,7 +414,7 @@ def _options(body: bytes, at: int) -> Options | WireFault:
             # RFC 4861 4.6: "Nodes MUST silently discard an ND packet that contains" one.
             return WireFault(Fault6.ND_OPTION_ZERO, HEADER_LEN + at, {"n": body[at]})
         kind, data = body[at], body[at + 2 : at + length]
-        lladdr = kind in (OptionType.SOURCE_LLADDR, OptionType.TARGET_LLADDR)
+        lladdr = kind in (_SOURCE, _TARGET)
         if at + length > size or (lladdr and length != _UNIT):
             detail: dict[str, int | str] = {"n": kind, "a": length, "b": size - at}
             return WireFault(Fault6.ND_OPTION_LENGTH, HEADER_LEN + at, detail)

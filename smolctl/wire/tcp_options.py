@@ -13,6 +13,8 @@ WINDOW_SCALE_MAX = 14
 _LONG = 0xFFFFFFFF
 _MINUTES = 0x8000
 _TIMES = Struct("!II")
+_BLOCKS = {2 + 8 * number: Struct(f"!{2 * number}I") for number in range(1, 5)}
+"""By the length of a SACK option, what it holds."""
 _ALIGNED_TIMES = b"\1\1\x08\x0a"
 """NOP, NOP and a timestamp: all that most segments have (RFC 7323 appendix A)."""
 
@@ -28,6 +30,11 @@ class Kind(IntEnum):
     SACK = 5
     TIMESTAMPS = 8
     USER_TIMEOUT = 28
+
+
+_END, _NOP, _MSS, _WINDOW_SCALE, _SACK_PERMITTED, _SACK, _TIMESTAMPS, _USER_TIMEOUT = (
+    kind.value for kind in Kind
+)
 
 
 class TcpOptions(NamedTuple):
@@ -96,30 +103,37 @@ def parse(raw: bytes, *, syn: bool) -> TcpOptions:
     Source: RFC 9293 3.2; Linux ``tcp_parse_options``, also that an MSS of 0 is none.
     """
     if len(raw) == 12 and raw[:4] == _ALIGNED_TIMES:
-        value, echo = _TIMES.unpack_from(raw, 4)
-        return TcpOptions(timestamps=(value, echo))
-    if not raw:
-        return NO_OPTIONS
-    mss, scale, sack_permitted = None, None, False
-    timestamps, user_timeout = None, None
+        return tuple.__new__(TcpOptions, (None, None, False, _TIMES.unpack_from(raw, 4), (), None))
+    mss, scale, sack_permitted, timestamps, user_timeout = None, None, False, None, None
     sack: tuple[tuple[int, int], ...] = ()
-    for kind, data in items(raw):
-        size = len(data)
-        if kind == Kind.TIMESTAMPS and size == 8:
-            timestamps = _pair(data, 0)
-        elif kind == Kind.SACK and size and not size % 8:
-            sack = tuple(_pair(data, at) for at in range(0, size, 8))
-        elif kind == Kind.USER_TIMEOUT and size == 2:
-            user_timeout = _seconds(int.from_bytes(data))
-        elif not syn:
+    # Of every segment that reports a loss: plain numbers, and no call for each option.
+    at, size = 0, len(raw)
+    while at < size:
+        kind = raw[at]
+        if kind == _NOP:
+            at += 1
             continue
-        elif kind == Kind.MSS and size == 2:
-            mss = int.from_bytes(data) or mss
-        elif kind == Kind.WINDOW_SCALE and size == 1:
-            scale = min(data[0], WINDOW_SCALE_MAX)
-        elif kind == Kind.SACK_PERMITTED and size == 0:
+        length = raw[at + 1] if at + 1 < size else 0
+        if kind == _END or not 2 <= length <= size - at:
+            break
+        if kind == _TIMESTAMPS and length == 10:
+            timestamps = _TIMES.unpack_from(raw, at + 2)
+        elif kind == _SACK and length in _BLOCKS:
+            edges = _BLOCKS[length].unpack_from(raw, at + 2)
+            sack = tuple(zip(edges[::2], edges[1::2], strict=True))
+        elif kind == _USER_TIMEOUT and length == 4:
+            user_timeout = _seconds(raw[at + 2] << 8 | raw[at + 3])
+        elif not syn:
+            pass
+        elif kind == _MSS and length == 4:
+            mss = raw[at + 2] << 8 | raw[at + 3] or mss
+        elif kind == _WINDOW_SCALE and length == 3:
+            scale = min(raw[at + 2], WINDOW_SCALE_MAX)
+        elif kind == _SACK_PERMITTED and length == 2:
             sack_permitted = True
-    return TcpOptions(mss, scale, sack_permitted, timestamps, sack, user_timeout)
+        at += length
+    values = (mss, scale, sack_permitted, timestamps, sack, user_timeout)
+    return tuple.__new__(TcpOptions, values)
 
 
 def items(raw: bytes) -> Iterator[tuple[int, bytes]]:
