@@ -10,6 +10,7 @@ from smolctl.wire.fault import Fault, WireFault
 
 HEADER_LEN = 8
 
+_UDP, _TCP = ipv4.Protocol.UDP.value, ipv4.Protocol.TCP.value
 _HEADER = Struct("!BBHI")
 _PORTS = Struct("!HH")
 _ECHO = Struct("!BBHHH")
@@ -181,10 +182,11 @@ def parse_quote(body: bytes) -> Quote | None:
     )
     # Only the first fragment begins with the transport's header (RFC 791 3.2).
     transport = body[header.header_len :] if header.fragment_offset == 0 else b""
-    if header.protocol in (ipv4.Protocol.UDP, ipv4.Protocol.TCP) and len(transport) >= 4:
+    if header.protocol in (_UDP, _TCP) and len(transport) >= 4:
         sport, dport = _PORTS.unpack_from(transport)
-        segment = header.protocol == ipv4.Protocol.TCP and len(transport) >= 8
-        seq = int.from_bytes(transport[4:8]) if segment else None
+        if header.protocol == _UDP or len(transport) < 8:
+            return quote._replace(sport=sport, dport=dport)
+        seq = int.from_bytes(transport[4:8])
         return quote._replace(sport=sport, dport=dport, tcp_seq=seq)
     if header.protocol == ipv4.Protocol.ICMP and len(transport) >= HEADER_LEN:
         icmp_type, _, _, ident, sequence = _ECHO.unpack_from(transport)

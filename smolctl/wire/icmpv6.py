@@ -20,7 +20,7 @@ HEADER_LEN = 8
 QUOTE_MAX = ipv6.MIN_MTU - ipv6.HEADER_LEN - HEADER_LEN
 """Bytes that an error may quote, so that it fits into every link (RFC 4443 2.4(c))."""
 
-_PROTOCOL = NextHeader.ICMPV6.value
+_PROTOCOL, _UDP, _TCP = NextHeader.ICMPV6.value, NextHeader.UDP.value, NextHeader.TCP.value
 _HEADER = Struct("!BBHI")
 _PORTS = Struct("!HH")
 _ECHO = Struct("!BBHHH")
@@ -165,12 +165,13 @@ def parse_quote(body: bytes) -> Quote | None:
     if upper.fragment is not None and upper.fragment.fragment_offset:
         return quote  # Only the first fragment begins with the transport's header.
     transport = body[upper.offset : upper.offset + HEADER_LEN]
-    if upper.protocol in (NextHeader.UDP, NextHeader.TCP) and len(transport) >= 4:
+    if upper.protocol in (_UDP, _TCP) and len(transport) >= 4:
         sport, dport = _PORTS.unpack_from(transport)
-        segment = upper.protocol == NextHeader.TCP and len(transport) == HEADER_LEN
-        seq = int.from_bytes(transport[4:]) if segment else None
+        if upper.protocol == _UDP or len(transport) < HEADER_LEN:
+            return quote._replace(sport=sport, dport=dport)
+        seq = int.from_bytes(transport[4:])
         return quote._replace(sport=sport, dport=dport, tcp_seq=seq)
-    if upper.protocol == NextHeader.ICMPV6 and len(transport) >= HEADER_LEN:
+    if upper.protocol == _PROTOCOL and len(transport) >= HEADER_LEN:
         icmp_type, _, _, ident, sequence = _ECHO.unpack(transport)
         if icmp_type in (Type.ECHO_REQUEST, Type.ECHO_REPLY):
             return quote._replace(icmp_type=icmp_type, icmp_ident=ident, icmp_sequence=sequence)
