@@ -1,10 +1,10 @@
 """Addresses: text to number and back, and the meaning of a number.
 
-An IP address is one ``int`` that says its family. An IPv4 address is the 32-bit number that it is;
-an IPv6 address carries a 1 above its 128 bits (``IPV6_MARK | value``). So no number means two
-addresses, a dict of both families cannot mix them, and IPv4 costs nothing. The mark comes off where
-bytes are made (``packed``) and sums are taken (``checksum.pseudo_header_sum``). The address ``::``
-is the number ``IPV6_MARK``, so that "no address" is None, never a number that is false.
+An IP address is one ``int`` that says its family. An IPv4 address is its 32-bit number; an IPv6
+address carries a 1 above its 128 bits (``IPV6_MARK | value``). So no number means two addresses, a
+dict of both families cannot mix them, and IPv4 costs nothing. The mark comes off where bytes are
+made (``packed``) and sums are taken (``checksum.pseudo_header_sum``). The address ``::`` is the
+number ``IPV6_MARK``: "no address" is None, never a number that is false.
 
 A zone (``%tap0``) stands beside an address, never in it. A MAC address is six bytes. The
 ``ipaddress`` module is not used: it accepts more than we want and costs start-up time.
@@ -80,7 +80,8 @@ def parse_address(text: str, family: Family | None = None) -> int:
         ValueError: it is none; the message is one line and shows the value.
     Source: RFC 4291 2.2 for IPv6.
     """
-    if family is IPV6 or (family is None and ":" in text):
+    # 10.0.0.1:80 is an IPv4 address with a port, and the message shall say so.
+    if family is IPV6 or (family is None and ":" in text and "." not in text.partition(":")[0]):
         return _parse6(text)
     parts = text.split(".")
     if len(parts) != 4:

@@ -84,7 +84,7 @@ class WireFault(NamedTuple):
             the start of the packet, as the pointer of a parameter problem has it.
         detail: the values that the explanation shows. ``n``: bytes there, or the bad number;
             ``got`` and ``want``: checksums; ``a`` and ``b``: length claimed and length found;
-            ``what``: in words; ``action``: what an option of IPv6 asks of who does not know it.
+            ``what``: in words; ``action``: of an unknown option of IPv6, 1..3.
     """
 
     fault: Fault | Fault6 | TcpFault

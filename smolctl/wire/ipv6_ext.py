@@ -1,7 +1,7 @@
 """Extension headers of IPv6 (RFC 8200 4): found, checked, and made.
 
-``walk`` is for the packet's destination and follows the chain strictly, in its order and with
-bounds. ``upper_layer`` is for everybody else: it takes whatever is there, and judges nothing.
+``walk`` is for the packet's destination: it follows the chain in its order, with all checks and
+with bounds. ``upper_layer`` is for everybody else: it takes whatever is there, and checks nothing.
 All offsets count from the start of the packet, as the pointer of a parameter problem does
 (RFC 4443 3.4).
 """
@@ -25,7 +25,7 @@ _FRAGMENT = Struct("!BBHI")
 _HOP_BY_HOP, _DESTINATION = NextHeader.HOP_BY_HOP.value, NextHeader.DESTINATION.value
 _ROUTING, _FRAGMENTED = NextHeader.ROUTING.value, NextHeader.FRAGMENT.value
 _AUTHENTICATION = NextHeader.AUTHENTICATION.value
-# Of the same shape, so that who only looks for the upper layer can step over them (RFC 7045 2).
+# Their shapes are known, so that a look for the upper layer can step over them (RFC 7045 2).
 _SKIPPED = frozenset({
     _HOP_BY_HOP, _DESTINATION, _ROUTING, _FRAGMENTED, _AUTHENTICATION, NextHeader.MOBILITY,
     NextHeader.HIP, NextHeader.SHIM6,
@@ -103,9 +103,10 @@ class Option(NamedTuple):
 
     @property
     def action(self) -> int:
-        """What who does not know it does (RFC 8200 4.2).
+        """What a node does that does not know it (RFC 8200 4.2).
 
-        0 skips it, 1 drops the packet, 2 says so too, 3 says so unless it went to a group.
+        0: skip it. 1: drop the packet. 2: drop it and send a parameter problem. 3: likewise, but
+        send nothing when the packet went to a group.
         """
         return self.type >> 6
 
@@ -189,9 +190,9 @@ class Chain(NamedTuple):
 def walk(packet: bytes, header: Ipv6Header, limits: Limits = DEFAULT_LIMITS) -> Chain | WireFault:
     """Follow the extension headers of a packet that has reached its destination.
 
-    Stops at what is no extension header, or behind a fragment header that is not atomic: what is
-    there can be looked at when the packet is whole again. Authentication, mobility and all that
-    this stack does not speak count as upper layers, for the caller to refuse.
+    The walk ends at an upper layer, or behind a fragment header that is not atomic: the rest can
+    be read when the packet is whole again. Authentication, mobility and other headers that this
+    stack does not speak count as upper layers, for the caller to refuse.
 
     Args:
         packet: from its IPv6 header on.
@@ -345,9 +346,9 @@ class UpperLayer(NamedTuple):
 
 
 def upper_layer(packet: bytes, next_header: int) -> UpperLayer:
-    """Return what a packet carries, for who quotes, filters or explains it.
+    """Return what a packet carries, for quotes, filters and explanations.
 
-    Steps over all extension headers of a known shape, without a look at what they say (RFC 7045
+    Steps over all extension headers of a known shape, without a look at their content (RFC 7045
     2.1). The packet may be cut anywhere.
 
     Args:

@@ -1,7 +1,8 @@
 """Multicast listener discovery: what IGMP is for IPv4 (RFC 2710, RFC 3810).
 
 A message is an ICMPv6 message whose checksum was found right (``icmpv6.parse``). A query's version
-follows from its length alone (RFC 3810 8.1), so ``parse`` tells it.
+follows from its length alone (RFC 3810 8.1), so ``parse`` tells it. ``igmp.Change`` has the types
+of a record.
 """
 
 from struct import Struct

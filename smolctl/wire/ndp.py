@@ -119,8 +119,8 @@ class Options(NamedTuple):
         prefixes: prefix information.
         routes: route information.
         resolvers: recursive DNS servers.
-        others: type and data of each other option, and of one whose length or content is not that
-            of its type, which is to be ignored (RFC 4861 4.6).
+        others: type and data of each other option, also of one whose length or content does not
+            fit its type. They are to be ignored (RFC 4861 4.6).
     """
 
     source: bytes | None = None

@@ -319,6 +319,9 @@ def test_no_bytes_raise(first: int, parts: list[tuple[int, bytes]], tail: bytes)
         found = walked(packet)
         if isinstance(found, Chain):
             assert 40 <= found.offset <= found.end == 40 + length
+            if found.protocol not in (51, 135, 139, 140):
+                upper = upper_layer(packet, first)
+                assert upper[:2] == (found.protocol, found.offset)
             for header in found.headers:
                 assert header.offset % 8 == header.length % 8 == 0
         else:

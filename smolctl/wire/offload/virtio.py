@@ -49,6 +49,10 @@ _ADDRESSES = HEADER_LEN + _IPV4_AT + 12
 _SUM = HEADER_LEN + _UDP_AT + _CSUM_AT
 _PAYLOAD = HEADER_LEN + _UDP_AT + udp.HEADER_LEN
 """Behind a virtio header: the addresses of IPv4, UDP's checksum without options, its payload."""
+_ADDRESSES6 = HEADER_LEN + _IPV4_AT + 8
+_SUM6 = HEADER_LEN + UDP6_AT + _CSUM_AT
+_PAYLOAD6 = HEADER_LEN + UDP6_AT + udp.HEADER_LEN
+"""The same of IPv6 without extension headers."""
 
 
 class VirtioHeader(NamedTuple):
@@ -81,7 +85,8 @@ VERIFIED = VirtioHeader(DATA_VALID).to_bytes()
 _UDP_CSUM = VirtioHeader(NEEDS_CSUM, 0, 0, 0, _UDP_AT, _CSUM_AT)
 UDP_CSUM = _UDP_CSUM.to_bytes()
 """In front of a UDP datagram without IP options whose checksum is to be completed."""
-UDP6_CSUM = VirtioHeader(NEEDS_CSUM, 0, 0, 0, UDP6_AT, _CSUM_AT).to_bytes()
+_UDP6_CSUM = VirtioHeader(NEEDS_CSUM, 0, 0, 0, UDP6_AT, _CSUM_AT)
+UDP6_CSUM = _UDP6_CSUM.to_bytes()
 """In front of one over IPv6 without extension headers."""
 
 
@@ -140,6 +145,20 @@ def summed(data: bytes) -> bytes | None:
     rest += ipv4.Protocol.UDP + size - _UDP_AT - int.from_bytes(data[_SUM : _SUM + 2])
     # RFC 768: a computed zero is sent as all ones.
     return data[HEADER_LEN:_SUM] + (-rest % 0xFFFF or 0xFFFF).to_bytes(2) + data[_SUM + 2 :]
+
+
+def summed6(data: bytes) -> bytes | None:
+    """Return of IPv6 without extension headers what ``summed`` returns of IPv4."""
+    size = len(data) - HEADER_LEN
+    headers = data[HEADER_LEN:_PAYLOAD6]
+    if data[:HEADER_LEN] != UDP6_CSUM or not _is_udp6(_UDP6_CSUM, headers, size):
+        return None
+    rest = int.from_bytes(data[_ADDRESSES6:])
+    if size & 1:
+        rest <<= 8
+    rest += ipv4.Protocol.UDP + size - UDP6_AT - int.from_bytes(data[_SUM6 : _SUM6 + 2])
+    # RFC 8200 8.1: a computed zero is sent as all ones.
+    return data[HEADER_LEN:_SUM6] + (-rest % 0xFFFF or 0xFFFF).to_bytes(2) + data[_SUM6 + 2 :]
 
 
 def segment_size(data: bytes) -> int:

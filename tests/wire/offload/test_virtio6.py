@@ -51,6 +51,9 @@ def test_udp(payload: bytes, size: int, extra: bool) -> None:
 def test_a_datagram_whose_checksum_is_to_be_completed(payload: bytes, extra: bool) -> None:
     data = offloaded(datagram(payload, extra=extra), Gso.NONE, 0, 54 + 8 * extra, 6)
     assert virtio.frames(data) == [datagram(payload, extra=extra)]
+    assert virtio.summed(data) is None
+    data = virtio.UDP6_CSUM + data[virtio.HEADER_LEN :]
+    assert virtio.summed6(data) == (None if extra else datagram(payload))
     assert virtio.segment_size6(data) == 0
 
 
@@ -94,4 +97,5 @@ def test_no_bytes_raise(data: bytes, start: int, gso: Gso, field: int) -> None:
         header = VirtioHeader(virtio.NEEDS_CSUM, gso, 0, 7, start, field)
         assert virtio.frames(header.to_bytes() + frame)
         virtio.segment_size6(header.to_bytes() + frame)
+        virtio.summed6(virtio.UDP6_CSUM + frame)
         tcp_segments.segments(frame, start, 7)
