@@ -14,7 +14,7 @@ from smolctl.errors import InvalidArgument
 from smolctl.near import did_you_mean
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.ip.protocol import Pmtudisc
-from smolctl.wire.address import parse_address, parse_mac, parse_prefix
+from smolctl.wire.address import IPV4, parse_address, parse_mac, parse_prefix
 
 T = TypeVar("T")
 _SHOWN_MAX = 60
@@ -123,14 +123,14 @@ class Args:
     def address(self, name: str) -> int | None:
         """Return an address, or None when it was not given."""
         text = self.text(name)
-        return None if text is None else _value(parse_address, text)
+        return None if text is None else _value(_ipv4, text)
 
     def addresses(self, name: str) -> list[int]:
         """Return addresses that came in one word, with commas between them."""
         text = self.text(name)
         if text is None:
             return []
-        return [_value(parse_address, word) for word in text.split(",")]
+        return [_value(_ipv4, word) for word in text.split(",")]
 
     def prefix(self, name: str) -> tuple[int, int | None] | None:
         """Return address and prefix length (None when left out); "default" and "all" are 0/0."""
@@ -139,7 +139,7 @@ class Args:
             return None
         if text in ("default", "any", "all"):
             return 0, 0
-        return _value(lambda word: parse_prefix(word), text)
+        return _value(lambda word: parse_prefix(word, IPV4), text)
 
     def network(self, name: str) -> tuple[int, int] | None:
         """Return a prefix for selecting; without a length it is one address."""
@@ -242,3 +242,7 @@ def _value(parse: Callable[[str], T], text: str) -> T:
 
 def _shown(text: str) -> str:
     return f'"{text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "..."}"'
+
+
+def _ipv4(text: str) -> int:
+    return parse_address(text, IPV4)

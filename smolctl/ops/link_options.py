@@ -7,7 +7,13 @@ from typing import Any, NamedTuple
 
 from smolctl.errors import InvalidArgument
 from smolctl.ops.args import Args
-from smolctl.wire.address import format_address, is_limited_broadcast, is_multicast, parse_address
+from smolctl.wire.address import (
+    IPV4,
+    format_address,
+    is_limited_broadcast,
+    is_multicast,
+    parse_address,
+)
 
 Options = dict[str, Any]
 
@@ -90,7 +96,7 @@ def _stream_address(args: Args, name: str) -> str | tuple[str, int]:
             hint=f"{name} tcp:127.0.0.1:5555",
         )
     try:
-        address = parse_address("127.0.0.1" if host == "localhost" else host)
+        address = parse_address("127.0.0.1" if host == "localhost" else host, IPV4)
     except ValueError as error:
         raise InvalidArgument(
             f'{name} "{text}": {error}', hint=f"{name} tcp:127.0.0.1:{port}"

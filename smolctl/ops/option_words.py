@@ -6,7 +6,7 @@
 
 from smolctl.errors import InvalidArgument
 from smolctl.wire import ipv4_options
-from smolctl.wire.address import parse_address
+from smolctl.wire.address import IPV4, parse_address
 from smolctl.wire.ipv4_options import Stamps
 
 EXAMPLES = "rr, ts, tsaddr, tspre:ADDR, lsrr:ADDR, ssrr:ADDR, ra, hex:BYTES"
@@ -37,7 +37,7 @@ def _option(word: str) -> bytes:
     try:
         if name == "hex" and len(rest) == 1:
             return bytes.fromhex(rest[0])
-        hosts = [parse_address(text) for text in rest]
+        hosts = [parse_address(text, IPV4) for text in rest]
     except ValueError as error:
         raise InvalidArgument(f'options: "{word}": {error}') from None
     if name in ("lsrr", "ssrr") and 0 < len(hosts) <= _SLOTS:

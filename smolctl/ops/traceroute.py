@@ -16,7 +16,7 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.errors import unanswered
 from smolctl.wire import ipv4_options
-from smolctl.wire.address import format_address, parse_address
+from smolctl.wire.address import IPV4, format_address, parse_address
 
 PORT, FIXED_PORT = 33434, 53
 """First port of UDP probes, and that of ``-U`` (traceroute's own)."""
@@ -133,7 +133,7 @@ def _waits(text: str | None) -> tuple[int, float, float]:
 
 def _address(text: str) -> int:
     try:
-        return parse_address(text)
+        return parse_address(text, IPV4)
     except ValueError as error:
         raise InvalidArgument(f"gateways: {error}") from None
 

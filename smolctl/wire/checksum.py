@@ -6,6 +6,10 @@ number faster than it adds words in a loop (64 bytes: 0.2 us). Zero needs care: 
 0 means the sum 0xFFFF, except when every word is zero.
 """
 
+from smolctl.wire.address import IPV6_MARK
+
+_TWO_MARKS = 2 * IPV6_MARK
+
 
 def _sum(data: bytes, initial: int) -> int:
     """Return a number congruent to the sum, and zero only when every word is zero."""
@@ -32,17 +36,19 @@ def internet_checksum(data: bytes, initial: int = 0) -> int:
 
 
 def pseudo_header_sum(src: int, dst: int, protocol: int, length: int) -> int:
-    """Return the sum of UDP's and TCP's pseudo header, to be passed as ``initial``.
+    """Return the sum of the pseudo header of UDP, TCP and ICMPv6, to be passed as ``initial``.
 
     Args:
-        src: address, as a number of any width that is a multiple of 16 bits.
-        dst: the same.
-        protocol: IP protocol number.
+        src: address of either family.
+        dst: address of the same family.
+        protocol: IP protocol number; that of the upper layer, not of an extension header.
         length: bytes of header and payload.
 
-    Source: RFC 768; RFC 1071 2(C): a 32-bit number counts as the sum of its halves.
+    Source: RFC 768; RFC 8200 8.1; RFC 1071 2(C): a longer number counts as the sum of its words.
     """
-    return src + dst + protocol + length
+    total = src + dst + protocol + length
+    # The marks of two IPv6 addresses are not part of them.
+    return total if src < IPV6_MARK else total - _TWO_MARKS
 
 
 def sums_to_zero(data: bytes, initial: int = 0) -> bool:

@@ -10,6 +10,7 @@ from smolctl.wire.fault import Fault, WireFault
 
 HEADER_LEN = 8
 
+_UDP, _TCP = ipv4.Protocol.UDP.value, ipv4.Protocol.TCP.value
 _HEADER = Struct("!BBHI")
 _PORTS = Struct("!HH")
 _ECHO = Struct("!BBHHH")
@@ -131,6 +132,7 @@ class Quote(NamedTuple):
         icmp_ident: identifier of a quoted echo request or reply, else None.
         icmp_sequence: its sequence number, else None.
         options: of its header; a source route means that ``dst`` is but a hop.
+        tcp_seq: sequence number of a quoted TCP segment, else None (RFC 5927 4.1 needs it).
     """
 
     protocol: int
@@ -143,6 +145,7 @@ class Quote(NamedTuple):
     icmp_ident: int | None = None
     icmp_sequence: int | None = None
     options: bytes = b""
+    tcp_seq: int | None = None
 
 
 def is_error(icmp_type: int) -> bool:
@@ -179,9 +182,12 @@ def parse_quote(body: bytes) -> Quote | None:
     )
     # Only the first fragment begins with the transport's header (RFC 791 3.2).
     transport = body[header.header_len :] if header.fragment_offset == 0 else b""
-    if header.protocol in (ipv4.Protocol.UDP, ipv4.Protocol.TCP) and len(transport) >= 4:
+    if header.protocol in (_UDP, _TCP) and len(transport) >= 4:
         sport, dport = _PORTS.unpack_from(transport)
-        return quote._replace(sport=sport, dport=dport)
+        if header.protocol == _UDP or len(transport) < 8:
+            return quote._replace(sport=sport, dport=dport)
+        seq = int.from_bytes(transport[4:8])
+        return quote._replace(sport=sport, dport=dport, tcp_seq=seq)
     if header.protocol == ipv4.Protocol.ICMP and len(transport) >= HEADER_LEN:
         icmp_type, _, _, ident, sequence = _ECHO.unpack_from(transport)
         if icmp_type in (Type.ECHO_REQUEST, Type.ECHO_REPLY):

@@ -3,17 +3,20 @@
 from struct import Struct
 from typing import NamedTuple
 
+from smolctl.wire.address import IPV6_MARK
 from smolctl.wire.checksum import (
     expected_checksum,
     internet_checksum,
     pseudo_header_sum,
     sums_to_zero,
 )
-from smolctl.wire.fault import Fault, WireFault
+from smolctl.wire.fault import Fault, Fault6, WireFault
 
 HEADER_LEN = 8
 MAX_PAYLOAD = 65507
 """Bytes: 65535 of an IPv4 packet, less its shortest header and UDP's."""
+MAX_PAYLOAD6 = 65527
+"""Bytes: 65535 behind an IPv6 header, less UDP's."""
 
 _PROTOCOL = 17
 _MAX_LENGTH = 65535
@@ -40,12 +43,13 @@ def parse(segment: bytes, src: int, dst: int) -> UdpHeader | WireFault:
     """Return the header of a datagram.
 
     Args:
-        segment: an IPv4 payload. UDP may be shorter than it (RFC 768 has its own length).
+        segment: what follows the headers of IP. UDP may be shorter (RFC 768 has its own length).
         src: source address of the packet, for the pseudo header.
         dst: destination address of the packet.
 
-    Faults: udp-header-short, udp-bad-length, udp-bad-checksum. A checksum of 0 means that there is
-    none (RFC 768), and RFC 1122 4.1.3.4 allows to accept that.
+    Faults: udp-header-short, udp-bad-length, udp-bad-checksum, udp6-no-checksum. A checksum of 0
+    means that there is none (RFC 768). RFC 1122 4.1.3.4 allows to accept that, and RFC 8200 8.1
+    forbids it.
     """
     size = len(segment)
     if size < HEADER_LEN:
@@ -60,6 +64,8 @@ def parse(segment: bytes, src: int, dst: int) -> UdpHeader | WireFault:
         if not sums_to_zero(covered, pseudo):
             want = expected_checksum(covered, 6, pseudo) or 0xFFFF
             return WireFault(Fault.UDP_BAD_CHECKSUM, 6, {"got": checksum, "want": want})
+    elif src >= IPV6_MARK:
+        return WireFault(Fault6.UDP6_NO_CHECKSUM, 6, {"n": length})
     return tuple.__new__(UdpHeader, fields)
 
 
@@ -69,7 +75,9 @@ def payload(segment: bytes, header: UdpHeader) -> bytes:
 
 
 def to_bytes(sport: int, dport: int, payload: bytes, src: int, dst: int) -> bytes:
-    """Return header and payload, with the checksum that RFC 1122 4.1.3.4 requires by default.
+    """Return header and payload, with the checksum.
+
+    It is on by default in IPv4 (RFC 1122 4.1.3.4) and a must in IPv6 (RFC 8200 8.1).
 
     Args:
         sport: 0..65535.

@@ -5,10 +5,11 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, UDP, fragment
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, fragment6
 from scapy.packet import Raw
 
 from smolctl.wire import ipv4
-from smolctl.wire.fragment import fragments
+from smolctl.wire.fragment import fragments, fragments6
 from tests.kit.fragments import payload_of
 from tests.kit.host import OURS, PEER, frame_of
 from tests.stack.reason.provokers import fresh
@@ -50,3 +51,15 @@ def test_a_packet_is_cut_as_scapy_cuts_it(size: int, mtu: int) -> None:
     assert isinstance(header, ipv4.Ipv4Header)
     theirs = fragment(whole, fragsize=mtu - 20) if size > mtu - 20 else [whole]
     assert fragments(header, payload, mtu) == [bytes(part) for part in theirs]
+
+
+@given(sizes, st.integers(1280, 9000), seeds)
+def test_an_ipv6_packet_is_cut_as_scapy_cuts_it(size: int, mtu: int, seed: int) -> None:
+    payload = random.Random(seed).randbytes(size)
+    ident = seed & 0xFFFFFFFF
+    udp = UDP(sport=9, dport=7, len=8 + size & 0xFFFF, chksum=1) / Raw(payload)
+    # scapy wants the fragment header in the whole packet.
+    whole = IPv6(src="fe80::1", dst="fe80::2") / IPv6ExtHdrFragment(id=ident) / udp
+    packet = bytes(IPv6(src="fe80::1", dst="fe80::2", nh=17) / Raw(bytes(udp)))
+    theirs = [bytes(part) for part in fragment6(whole, mtu)] if len(packet) > mtu else [packet]
+    assert fragments6(packet, mtu, ident) == theirs

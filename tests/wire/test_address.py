@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from smolctl.wire.address import (
     IPV4,
+    IPV6,
+    LOOPBACK6,
     format_address,
     format_mac,
     is_class_e,
@@ -26,7 +28,7 @@ addresses = st.integers(0, 2**32 - 1)
 
 
 def test_family_of_ipv4() -> None:
-    assert (IPV4.name, IPV4.bits, IPV4.size) == ("inet", 32, 4)
+    assert IPV4 == ("inet", 32, 4, 0)
 
 
 @given(addresses)
@@ -53,8 +55,9 @@ BAD_ADDRESSES = [
     "10..0.1",
     "0x0a.0.0.1",
     "10.0.0.1e0",
+    "10.0.0.1:80",
+    "1.2.3.4::",
     "10.0.0.\u0661",
-    "::1",
     "a" * 5000,
 ]
 
@@ -69,10 +72,21 @@ def test_bad_address_is_refused_in_one_line_that_shows_it(text: str) -> None:
     assert len(message) < 300
 
 
+def test_a_family_that_is_asked_for_is_the_only_one_taken() -> None:
+    assert parse_address("::1", IPV6) == parse_address("::1") == LOOPBACK6
+    assert parse_address("10.0.0.1", IPV4) == parse_address("10.0.0.1")
+    with pytest.raises(ValueError, match=r"^'::1' is not an IPv4 address"):
+        parse_address("::1", IPV4)
+    with pytest.raises(ValueError, match=r"^'10.0.0.1' is not an IPv6 address: eight groups"):
+        parse_address("10.0.0.1", IPV6)
+    with pytest.raises(ValueError, match="is not an IPv4 address"):
+        parse_prefix("::/0", IPV4)
+
+
 @given(st.text(max_size=40))
 def test_address_parse_raises_only_value_error(text: str) -> None:
     try:
-        address = parse_address(text)
+        address = parse_address(text, IPV4)
     except ValueError:
         return
     assert format_address(address) == text

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smolctl.wire.address import IPV6_MARK
 from smolctl.wire.checksum import (
     expected_checksum,
     internet_checksum,
@@ -57,6 +58,17 @@ def test_initial_continues_a_sum(head: bytes, tail: bytes) -> None:
 def test_pseudo_header_sum_equals_its_bytes(src: int, dst: int, data: bytes) -> None:
     header = src.to_bytes(4) + dst.to_bytes(4) + bytes([0, 17]) + len(data).to_bytes(2)
     initial = pseudo_header_sum(src, dst, 17, len(data))
+    assert internet_checksum(data, initial) == naive_rfc1071(header + data)
+
+
+numbers = st.integers(0, 2**128 - 1)
+
+
+@given(numbers, numbers, st.binary(max_size=100))
+def test_pseudo_header_sum_of_ipv6_equals_its_bytes(src: int, dst: int, data: bytes) -> None:
+    # RFC 8200 8.1: both addresses, a length of 4 bytes, and the upper layer's number.
+    header = src.to_bytes(16) + dst.to_bytes(16) + len(data).to_bytes(4) + bytes([0, 0, 0, 58])
+    initial = pseudo_header_sum(IPV6_MARK | src, IPV6_MARK | dst, 58, len(data))
     assert internet_checksum(data, initial) == naive_rfc1071(header + data)
 
 

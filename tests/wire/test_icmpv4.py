@@ -86,7 +86,14 @@ def test_quote_of_udp() -> None:
     expected = Quote(17, 0x0A000001, 0x0A000002, 1500, sport=1000, dport=2000)
     assert icmpv4.parse_quote(quoted(Protocol.UDP, datagram)) == expected
     assert icmpv4.parse_quote(quoted(Protocol.UDP, datagram[:8])) == expected
-    assert icmpv4.parse_quote(quoted(Protocol.TCP, datagram[:8])) == expected._replace(protocol=6)
+
+
+def test_quote_of_tcp_has_its_sequence_number() -> None:
+    segment = bytes.fromhex("03e8 07d0 12345678")
+    expected = Quote(6, 0x0A000001, 0x0A000002, 1500, sport=1000, dport=2000, tcp_seq=0x12345678)
+    assert icmpv4.parse_quote(quoted(Protocol.TCP, segment)) == expected
+    cut = icmpv4.parse_quote(quoted(Protocol.TCP, segment[:7]))
+    assert cut == expected._replace(tcp_seq=None)
 
 
 def test_quote_of_echo() -> None:

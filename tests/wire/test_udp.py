@@ -5,14 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.wire import udp
-from smolctl.wire.fault import Fault, WireFault
+from smolctl.wire.address import IPV6_MARK
+from smolctl.wire.fault import Fault, Fault6, WireFault
 from smolctl.wire.udp import UdpHeader
 
 SRC, DST = 0x0A000001, 0x0A000002
+SRC6, DST6 = IPV6_MARK | 0xFE80 << 112 | 1, IPV6_MARK | 0xFE80 << 112 | 2
 HELLO = bytes.fromhex("03e8 07d0 000d 9c47 68656c6c6f")
 
 words = st.integers(0, 0xFFFF)
 addresses = st.integers(0, 2**32 - 1)
+pairs = st.tuples(addresses, addresses) | st.tuples(
+    st.integers(IPV6_MARK, 2 * IPV6_MARK - 1), st.integers(IPV6_MARK, 2 * IPV6_MARK - 1)
+)
 
 
 def test_parse_literal() -> None:
@@ -29,6 +34,20 @@ def test_to_bytes_literal() -> None:
 def test_zero_checksum_means_none() -> None:
     segment = HELLO[:6] + b"\0\0" + b"HELLO"
     assert udp.parse(segment, SRC, DST) == UdpHeader(1000, 2000, 13, 0)
+
+
+def test_rfc8200_8_1_over_ipv6_a_checksum_is_a_must() -> None:
+    segment = udp.to_bytes(1000, 2000, b"hello", SRC6, DST6)
+    assert isinstance(udp.parse(segment, SRC6, DST6), UdpHeader)
+    found = udp.parse(segment[:6] + b"\0\0" + b"hello", SRC6, DST6)
+    assert found == WireFault(Fault6.UDP6_NO_CHECKSUM, 6, {"n": 13})
+
+
+def test_rfc8200_8_1_computed_zero_is_sent_as_ones() -> None:
+    payload = (0xFFFF - 17 - 2 * 10).to_bytes(2)
+    segment = udp.to_bytes(0, 0, payload, IPV6_MARK, IPV6_MARK)
+    assert segment[6:8] == b"\xff\xff"
+    assert udp.parse(segment, IPV6_MARK, IPV6_MARK) == UdpHeader(0, 0, 10, 0xFFFF)
 
 
 def test_rfc768_computed_zero_is_sent_as_ones() -> None:
@@ -85,8 +104,9 @@ def test_largest_payload() -> None:
         udp.to_bytes(1, 2, bytes(65528), SRC, DST)
 
 
-@given(words, words, st.binary(max_size=200), addresses, addresses)
-def test_round_trip(sport: int, dport: int, payload: bytes, src: int, dst: int) -> None:
+@given(words, words, st.binary(max_size=200), pairs)
+def test_round_trip(sport: int, dport: int, payload: bytes, ends: tuple[int, int]) -> None:
+    src, dst = ends
     segment = udp.to_bytes(sport, dport, payload, src, dst)
     header = udp.parse(segment, src, dst)
     assert isinstance(header, UdpHeader)
@@ -97,8 +117,8 @@ def test_round_trip(sport: int, dport: int, payload: bytes, src: int, dst: int) 
     assert udp.parse(segment, dst, src) == header
 
 
-@given(st.binary(max_size=60), addresses, addresses)
-def test_no_bytes_raise(segment: bytes, src: int, dst: int) -> None:
-    header = udp.parse(segment, src, dst)
+@given(st.binary(max_size=60), pairs)
+def test_no_bytes_raise(segment: bytes, ends: tuple[int, int]) -> None:
+    header = udp.parse(segment, *ends)
     if isinstance(header, UdpHeader):
         assert len(udp.payload(segment, header)) == header.length - 8

@@ -24,7 +24,7 @@ from smolctl.near import did_you_mean
 from smolctl.stack.explain import filter_match
 from smolctl.stack.explain.filter_match import Combine, Packet, Test
 from smolctl.stack.reason import REASONS
-from smolctl.wire.address import format_address, mask, parse_prefix
+from smolctl.wire.address import IPV4, format_address, mask, parse_prefix
 from smolctl.wire.ipv4 import Protocol
 
 MAX_LENGTH = 4096
@@ -245,7 +245,7 @@ class _Parser:
 
     def _prefix(self, word: str) -> tuple[int, int | None]:
         try:
-            return parse_prefix(word)
+            return parse_prefix(word, IPV4)
         except ValueError as error:
             self._fail(str(error))
 

@@ -9,18 +9,26 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Any
 
-from smolctl.wire import ipv4, udp
+from smolctl.wire import ipv4, ipv6, udp
+from smolctl.wire.address import packed
+from smolctl.wire.checksum import pseudo_header_sum
+from smolctl.wire.ipv6 import Ipv6Header
 from smolctl.wire.offload import virtio
 
 HEADERS_LEN = 42
 """Ethernet, IPv4 and UDP."""
+HEADERS6_LEN = 62
+"""Ethernet, IPv6 and UDP."""
 MAX_SEGMENTS = 64
 """Linux UDP_MAX_SEGMENTS before 6.10; 128 since."""
 
 _PREFIX = Struct("!6s6sHHHHHBBHIIHHH")
+_PREFIX6 = Struct("!6s6sHIHBB16s16sHHH")
 _DF = 0x4000
 _PREFIX_LEN = _PREFIX.size
 _UDP_AT = HEADERS_LEN - udp.HEADER_LEN
+_MAX_PAYLOAD6 = udp.MAX_PAYLOAD6 - ipv6.HEADER_LEN
+"""Of a super-packet of IPv6: with its header it is not longer than one of IPv4 can be."""
 
 
 class Headers:
@@ -89,6 +97,47 @@ class Headers:
         ))  # fmt: skip
 
 
+class Headers6(Headers):
+    """The same over IPv6.
+
+    Args:
+        macs: destination's and source's.
+        header: of the datagrams; its ``payload_length`` and ``next_header`` do not matter.
+        sport, dport: of the datagrams.
+        size: of the payloads, bytes.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, macs: tuple[bytes, bytes], header: Ipv6Header, sport: int, dport: int, size: int
+    ) -> None:
+        traffic_class, flow_label, _, _, hop_limit, src, dst = header
+        length = size + udp.HEADER_LEN
+        pseudo = pseudo_header_sum(src, dst, ipv4.Protocol.UDP, 0)
+        self.macs, self.size, self.frame_len = macs, size, HEADERS6_LEN + size
+        self.prefix = _PREFIX6.pack(
+            *macs, 0x86DD, 6 << 28 | traffic_class << 20 | flow_label, length, ipv4.Protocol.UDP,
+            hop_limit, packed(src), packed(dst), sport, dport, length,
+        )  # fmt: skip
+        self._sum = pseudo + sport + dport + 2 * length
+        self.most = min(MAX_SEGMENTS, _MAX_PAYLOAD6 // size) if size else 1
+        self._super: dict[int, bytes] = {}
+        self.offloaded = virtio.UDP6_CSUM + self.prefix + _seed(pseudo + length)
+
+    def _super_packet(self, number: int) -> bytes:
+        prefix = self.prefix
+        length = udp.HEADER_LEN + self.size * number
+        pseudo = int.from_bytes(prefix[22:54]) + ipv4.Protocol.UDP + length
+        header = virtio.VirtioHeader(
+            virtio.NEEDS_CSUM, virtio.Gso.UDP_L4, HEADERS6_LEN, self.size, virtio.UDP6_AT, 6
+        )
+        field = length.to_bytes(2)
+        return b"".join(
+            (header.to_bytes(), prefix[:18], field, prefix[20:58], field, _seed(pseudo))
+        )
+
+
 def _seed(pseudo_header_sum: int) -> bytes:
     """Return what the checksum field holds for whoever completes it: folded, not complemented.
 
@@ -103,7 +152,7 @@ Datagram = tuple[Headers, bytes]
 
 
 class Run:
-    """Datagrams that leave together.
+    """Datagrams that leave together, of either family.
 
     Attributes:
         payloads: oldest first, at least one, at most ``headers.most``.

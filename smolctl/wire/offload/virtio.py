@@ -11,9 +11,10 @@ from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 
-from smolctl.wire import ethernet, ipv4, udp
+from smolctl.wire import ethernet, ipv4, ipv6, udp
 from smolctl.wire.fault import Fault, WireFault
 from smolctl.wire.offload import tcp_segments
+from smolctl.wire.offload.tcp_segments import is_ipv6
 
 HEADER_LEN = 10
 NEEDS_CSUM = 0x01
@@ -29,6 +30,7 @@ class Gso(IntEnum):
 
     NONE = 0
     TCPV4 = 1
+    TCPV6 = 4
     UDP_L4 = 5
 
 
@@ -39,12 +41,18 @@ _GSO_TYPES = frozenset(Gso)
 _IPV4_AT = ethernet.HEADER_LEN
 _HEADERS_MAX = _IPV4_AT + 60 + udp.HEADER_LEN
 _UDP_AT = _IPV4_AT + ipv4.MIN_HEADER_LEN
+UDP6_AT = _IPV4_AT + ipv6.HEADER_LEN
+"""Of a UDP header in a frame of IPv6 without extension headers."""
 _CSUM_AT = 6
 """Of the checksum in a UDP header."""
 _ADDRESSES = HEADER_LEN + _IPV4_AT + 12
 _SUM = HEADER_LEN + _UDP_AT + _CSUM_AT
 _PAYLOAD = HEADER_LEN + _UDP_AT + udp.HEADER_LEN
 """Behind a virtio header: the addresses of IPv4, UDP's checksum without options, its payload."""
+_ADDRESSES6 = HEADER_LEN + _IPV4_AT + 8
+_SUM6 = HEADER_LEN + UDP6_AT + _CSUM_AT
+_PAYLOAD6 = HEADER_LEN + UDP6_AT + udp.HEADER_LEN
+"""The same of IPv6 without extension headers."""
 
 
 class VirtioHeader(NamedTuple):
@@ -77,6 +85,9 @@ VERIFIED = VirtioHeader(DATA_VALID).to_bytes()
 _UDP_CSUM = VirtioHeader(NEEDS_CSUM, 0, 0, 0, _UDP_AT, _CSUM_AT)
 UDP_CSUM = _UDP_CSUM.to_bytes()
 """In front of a UDP datagram without IP options whose checksum is to be completed."""
+_UDP6_CSUM = VirtioHeader(NEEDS_CSUM, 0, 0, 0, UDP6_AT, _CSUM_AT)
+UDP6_CSUM = _UDP6_CSUM.to_bytes()
+"""In front of one over IPv6 without extension headers."""
 
 
 def parse(data: bytes) -> VirtioHeader | WireFault:
@@ -97,8 +108,7 @@ def parse(data: bytes) -> VirtioHeader | WireFault:
 def frames(data: bytes) -> list[bytes] | WireFault:
     """Return the frames that a header and what is behind it stand for, as a wire would carry them.
 
-    Returns: one, or the datagrams or TCP segments of a super-packet in their order. One of IPv6
-        stays whole: nobody here takes what is in it.
+    Returns: one, or the datagrams or TCP segments of a super-packet in their order.
     """
     header = parse(data)
     if isinstance(header, WireFault):
@@ -108,10 +118,13 @@ def frames(data: bytes) -> list[bytes] | WireFault:
         return [frame]
     if _is_udp(header, frame, len(frame)):
         return _split(header, frame)
-    if header.gso_type == Gso.TCPV4 and header.csum_offset == tcp_segments.CHECKSUM_AT:
+    if _is_udp6(header, frame, len(frame)):
+        return _split6(header, frame)
+    is_tcp = header.gso_type in (Gso.TCPV4, Gso.TCPV6)
+    if is_tcp and header.csum_offset == tcp_segments.CHECKSUM_AT:
         cut = tcp_segments.segments(frame, header.csum_start, header.gso_size)
         return [_complete(header, frame)] if cut is None else cut
-    if header.gso_type == Gso.UDP_L4 and frame[12:14] == _IPV4:
+    if header.gso_type == Gso.UDP_L4:
         return _invalid(4, f"{len(frame)} B are no UDP super-packet of {header.gso_size} B each")
     return [_complete(header, frame)]
 
@@ -132,6 +145,20 @@ def summed(data: bytes) -> bytes | None:
     rest += ipv4.Protocol.UDP + size - _UDP_AT - int.from_bytes(data[_SUM : _SUM + 2])
     # RFC 768: a computed zero is sent as all ones.
     return data[HEADER_LEN:_SUM] + (-rest % 0xFFFF or 0xFFFF).to_bytes(2) + data[_SUM + 2 :]
+
+
+def summed6(data: bytes) -> bytes | None:
+    """Return of IPv6 without extension headers what ``summed`` returns of IPv4."""
+    size = len(data) - HEADER_LEN
+    headers = data[HEADER_LEN:_PAYLOAD6]
+    if data[:HEADER_LEN] != UDP6_CSUM or not _is_udp6(_UDP6_CSUM, headers, size):
+        return None
+    rest = int.from_bytes(data[_ADDRESSES6:])
+    if size & 1:
+        rest <<= 8
+    rest += ipv4.Protocol.UDP + size - UDP6_AT - int.from_bytes(data[_SUM6 : _SUM6 + 2])
+    # RFC 8200 8.1: a computed zero is sent as all ones.
+    return data[HEADER_LEN:_SUM6] + (-rest % 0xFFFF or 0xFFFF).to_bytes(2) + data[_SUM6 + 2 :]
 
 
 def segment_size(data: bytes) -> int:
@@ -175,6 +202,36 @@ def _is_udp(header: VirtioHeader, frame: bytes, size: int) -> bool:
     )
 
 
+def segment_size6(data: bytes) -> int:
+    """Return the size of the payloads in a well-formed super-packet of UDP over IPv6, else 0.
+
+    One with extension headers is none: who asks looks for addresses and ports at fixed places.
+    """
+    if data[1:2] != _USO:
+        return 0
+    header = parse(data)
+    if isinstance(header, WireFault) or header.csum_start != UDP6_AT:
+        return 0
+    headers = data[HEADER_LEN : HEADER_LEN + UDP6_AT + udp.HEADER_LEN]
+    return header.gso_size if _is_udp6(header, headers, len(data) - HEADER_LEN) else 0
+
+
+def _is_udp6(header: VirtioHeader, frame: bytes, size: int) -> bool:
+    """Tell of IPv6 what ``_is_udp`` tells of IPv4."""
+    _, gso_type, _, segment, start, offset = header
+    length = size - start
+    return (
+        offset == _CSUM_AT
+        and length >= udp.HEADER_LEN
+        and is_ipv6(frame, start, ipv4.Protocol.UDP, size)
+        and int.from_bytes(frame[start + 4 : start + 6]) == length
+        and (
+            gso_type == Gso.NONE
+            or (gso_type == Gso.UDP_L4 and 0 < length - udp.HEADER_LEN <= segment * MAX_SEGMENTS)
+        )
+    )
+
+
 def _split(header: VirtioHeader, frame: bytes) -> list[bytes]:
     """Cut a well-formed super-packet, or a single datagram not at all, and put checksums in.
 
@@ -201,6 +258,29 @@ def _split(header: VirtioHeader, frame: bytes) -> list[bytes]:
             b"".join((
                 link, new_total.to_bytes(2), new_ident.to_bytes(2), fragment, checksum.to_bytes(2),
                 options, ports, length.to_bytes(2), udp_checksum.to_bytes(2), payload,
+            ))
+        )  # fmt: skip
+    return result
+
+
+def _split6(header: VirtioHeader, frame: bytes) -> list[bytes]:
+    """Do for IPv6 what ``_split`` does for IPv4; its header has no checksum."""
+    start, first = header.csum_start, header.csum_start + udp.HEADER_LEN
+    size = header.gso_size if header.gso_type else udp.MAX_PAYLOAD6
+    link, rest, ports = frame[:18], frame[20:start], frame[start : start + 4]
+    before = start - UDP6_AT
+    udp_sum = int.from_bytes(frame[22:54]) + int.from_bytes(ports) + ipv4.Protocol.UDP
+    result = []
+    for at in range(first, max(len(frame), first + 1), size):
+        payload = frame[at : at + size]
+        length = len(payload) + udp.HEADER_LEN
+        word = int.from_bytes(payload) << 8 if length & 1 else int.from_bytes(payload)
+        # RFC 8200 8.1: a computed zero is sent as all ones.
+        checksum = -(udp_sum + 2 * length + word) % 0xFFFF or 0xFFFF
+        result.append(
+            b"".join((
+                link, (before + length).to_bytes(2), rest, ports, length.to_bytes(2),
+                checksum.to_bytes(2), payload,
             ))
         )  # fmt: skip
     return result

@@ -114,8 +114,8 @@ def test_a_wrong_ip_checksum_stays_wrong(error: int) -> None:
             assert parsed.fault is Fault.IP_BAD_CHECKSUM
 
 
-def test_super_packets_of_ipv6_and_of_what_is_no_tcp_stay_whole() -> None:
-    for gso, ethertype in ((Gso.TCPV4, b"\x08\0"), (Gso.UDP_L4, b"\x86\xdd")):
+def test_super_packets_of_what_is_no_tcp_stay_whole() -> None:
+    for gso, ethertype in ((Gso.TCPV4, b"\x08\0"), (Gso.TCPV6, b"\x86\xdd")):
         header = VirtioHeader(1, gso, 54, 1000, 34, 6).to_bytes()
         frame = bytes(12) + ethertype + bytes(40) + b"data"
         frames = virtio.frames(header + frame)
@@ -129,7 +129,7 @@ BAD = {
     "no header": GOOD[:9],
     "nothing": b"",
     "UFO": changed(GOOD, 1, b"\x03"),
-    "TCPv6": changed(GOOD, 1, b"\x04"),
+    "UDP of IPv6": changed(GOOD, 22, b"\x86\xdd"),
     "ECN": changed(GOOD, 1, b"\x81"),
     "no checksum asked for": changed(GOOD, 0, b"\0"),
     "only verified": changed(GOOD, 0, b"\2"),

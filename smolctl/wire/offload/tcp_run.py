@@ -1,0 +1,151 @@
+"""Up to 64 KB of a TCP connection in one piece, and the segments that it stands for.
+
+Everything in front of TCP's header depends on nothing but the length, so it is made once for each
+length. The payload stays in the buffers that the connection keeps for a retransmission: a device
+with offloads writes headers and buffers in one ``writev``, and the kernel cuts and sums. For all
+others ``frames`` does both in software.
+"""
+
+from struct import Struct
+from typing import cast
+
+from smolctl.wire import ethernet, ipv4, ipv6, tcp
+from smolctl.wire.checksum import pseudo_header_sum
+from smolctl.wire.ipv4 import Ipv4Header
+from smolctl.wire.ipv6 import Ipv6Header
+from smolctl.wire.offload import virtio
+
+Buffer = bytes | memoryview
+
+_TCP = Struct("!HHIIHHHH")
+_PROTOCOL = ipv4.Protocol.TCP.value
+_MASK = 0xFFFFFFFF
+_PACKET_MAX = 65535
+"""Bytes of an IP packet that stands for many segments, with its header."""
+_TEMPLATES_MAX = 64
+"""Lengths remembered; a bulk transfer has two, a dialog some."""
+
+
+class TcpHeaders:
+    """The headers of a connection's segments, as far as they do not change.
+
+    Args:
+        macs: destination's and source's.
+        header: of IPv4 without options, or of IPv6. Its length and protocol do not matter, nor do
+            IPv4's ident and flags: segments have ident 0 and DF (RFC 6864 4.1).
+        sport, dport: of the segments.
+        mss: bytes of TCP options and payload in one segment (RFC 6691 2), at least 41.
+
+    Attributes:
+        macs, mss: as given; when one changes, new headers are needed.
+        tcp_at: where TCP's header begins in a frame.
+        payload_max: bytes of payload that can go out together, with whatever options.
+    """
+
+    __slots__ = ("_ip", "_pseudo", "_templates", "macs", "mss", "payload_max", "ports", "tcp_at")
+
+    def __init__(
+        self, macs: tuple[bytes, bytes], header: Ipv4Header | Ipv6Header, sport: int, dport: int,
+        mss: int,
+    ) -> None:  # fmt: skip
+        self.macs, self.ports, self.mss = macs, (sport, dport), mss
+        self._pseudo = pseudo_header_sum(header.src, header.dst, _PROTOCOL, 0)
+        self._templates: dict[int, tuple[bytes, int]] = {}
+        self._ip: Ipv4Header | Ipv6Header
+        if isinstance(header, Ipv6Header):
+            self._ip = header._replace(next_header=_PROTOCOL)
+            ip_len = ipv6.HEADER_LEN
+        else:
+            self._ip = header._replace(
+                ident=0, df=True, mf=False, fragment_offset=0, protocol=_PROTOCOL, options=b""
+            )
+            ip_len = ipv4.MIN_HEADER_LEN
+        self.tcp_at = ethernet.HEADER_LEN + ip_len
+        self.payload_max = _PACKET_MAX - ip_len - tcp.MAX_HEADER_LEN
+
+    def segment(
+        self, seq: int, ack: int, flags: int, window: int, options: bytes,
+        buffers: tuple[Buffer, ...],
+    ) -> "Segment":  # fmt: skip
+        """Return what stands for one segment, or for as many as the payload needs.
+
+        Args:
+            seq: any integer, its last 32 bits are sent.
+            ack: likewise.
+            flags: FIN and PSH are the last segment's alone, CWR is the first's alone.
+            window: 0..65535, scaled already.
+            options: in each segment, a multiple of 4 bytes (``TcpOptions.to_bytes``).
+            buffers: the payload, at most ``payload_max`` bytes. What is in them may not change
+                until the segment was sent.
+        """
+        size = sum(map(len, buffers))
+        key = size << 6 | len(options)
+        template = self._templates.get(key)
+        if template is None:
+            template = self._template(key, size, len(options))
+        front, seed = template
+        words = (tcp.MIN_HEADER_LEN + len(options)) << 10 | flags
+        fields = (*self.ports, seq & _MASK, ack & _MASK, words, window, seed, 0)
+        header = front + _TCP.pack(*fields) + options
+        return Segment(header, buffers, size, self.mss - len(options))
+
+    def _template(self, key: int, size: int, options: int) -> tuple[bytes, int]:
+        """Return what is in front of TCP's header, and the seed of its checksum."""
+        ip, room, length = self._ip, self.mss - options, tcp.MIN_HEADER_LEN + options + size
+        if isinstance(ip, Ipv6Header):
+            packet = ip._replace(payload_length=length).to_bytes()
+            ethertype, gso = ethernet.EtherType.IPV6, virtio.Gso.TCPV6
+        else:
+            packet = ip._replace(total_length=ipv4.MIN_HEADER_LEN + length).to_bytes()
+            ethertype, gso = ethernet.EtherType.IPV4, virtio.Gso.TCPV4
+        cut = (gso, self.tcp_at + length - size, room) if size > room else (virtio.Gso.NONE, 0, 0)
+        offload = virtio.VirtioHeader(virtio.NEEDS_CSUM, *cut, self.tcp_at, tcp.CHECKSUM_AT)
+        link = ethernet.EthernetHeader(*self.macs, ethertype)
+        front = b"".join((offload.to_bytes(), link.to_bytes(), packet))
+        if len(self._templates) >= _TEMPLATES_MAX:
+            self._templates.clear()
+        # Folded, not complemented: whoever completes the checksum adds the segment to it.
+        seed = (self._pseudo + length) % 0xFFFF or 0xFFFF
+        self._templates[key] = front, seed
+        return front, seed
+
+
+class Segment:
+    """One segment, or many that leave together.
+
+    Attributes:
+        header: virtio header, Ethernet, IP and TCP, the checksum to be completed.
+        payload: in buffers that belong to the connection.
+        size: of the payload, bytes.
+        room: bytes of payload in each segment but the last.
+    """
+
+    __slots__ = ("header", "payload", "room", "size")
+
+    def __init__(self, header: bytes, payload: tuple[Buffer, ...], size: int, room: int) -> None:
+        self.header = header
+        self.payload = payload
+        self.size = size
+        self.room = room
+
+    def __len__(self) -> int:
+        """Return the length of all its frames in bytes."""
+        return self.size + self.count * (len(self.header) - virtio.HEADER_LEN)
+
+    @property
+    def count(self) -> int:
+        """How many segments it stands for, at least one."""
+        return -(-self.size // self.room) or 1
+
+    def buffers(self) -> tuple[Buffer, ...]:
+        """Return what a device with a virtio header takes in one ``writev``."""
+        return (self.header, *self.payload)
+
+    def to_bytes(self) -> bytes:
+        """Return the same in one piece."""
+        return b"".join((self.header, *self.payload))
+
+    def frames(self) -> list[bytes]:
+        """Return its frames, cut and with checksums, for a device that does neither."""
+        # The header is ours: there is nothing in it that could be a fault.
+        return cast(list[bytes], virtio.frames(self.to_bytes()))
