@@ -29,14 +29,14 @@ from prose import (  # noqa: E402
 )
 
 from smolctl import __version__  # noqa: E402
-from smolctl.cli.command import Noun, Verb  # noqa: E402
 from smolctl.cli.exit import MEANINGS  # noqa: E402
-from smolctl.cli.explain import row  # noqa: E402
-from smolctl.cli.grammar import Keyword, Positional, Table  # noqa: E402
-from smolctl.cli.helptext import keyword_help  # noqa: E402
 from smolctl.cli.main import NOUNS, ROOT  # noqa: E402
-from smolctl.cli.options import GLOBAL_OPTIONS, GlobalOption  # noqa: E402
-from smolctl.cli.words import NOUN_ALIASES, VERB_ALIASES  # noqa: E402
+from smolctl.cli.nouns.explain import row  # noqa: E402
+from smolctl.cli.words.aliases import NOUN_ALIASES, VERB_ALIASES  # noqa: E402
+from smolctl.cli.words.command import Noun, Verb  # noqa: E402
+from smolctl.cli.words.grammar import Keyword, Positional, Table  # noqa: E402
+from smolctl.cli.words.helptext import keyword_help  # noqa: E402
+from smolctl.cli.words.options import GLOBAL_OPTIONS, GlobalOption  # noqa: E402
 from smolctl.stack.reason import MEANINGS as MEANINGS_OF_KINDS  # noqa: E402
 from smolctl.stack.reason import REASONS, Reason  # noqa: E402
 

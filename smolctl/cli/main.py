@@ -10,11 +10,11 @@ from contextlib import suppress
 import click
 
 from smolctl.cli import exit as exits
-from smolctl.cli.command import Noun, Verb
-from smolctl.cli.grammar import UsageFault
-from smolctl.cli.options import DEFAULT_STACK, Options
 from smolctl.cli.session import Session
-from smolctl.cli.words import NOUN_ALIASES, meant
+from smolctl.cli.words.aliases import NOUN_ALIASES, meant
+from smolctl.cli.words.command import Noun, Verb
+from smolctl.cli.words.grammar import UsageFault
+from smolctl.cli.words.options import DEFAULT_STACK, Options
 from smolctl.errors import SmolctlError
 from smolctl.near import near
 
@@ -66,7 +66,7 @@ class Root(Noun):
         name = NOUN_ALIASES.get(cmd_name, cmd_name)
         if name not in NOUNS:
             return None
-        module = __import__(f"smolctl.cli.{name}", fromlist=["COMMAND"])
+        module = __import__(f"smolctl.cli.nouns.{name}", fromlist=["COMMAND"])
         command: click.Command = module.COMMAND
         return command
 
@@ -85,7 +85,7 @@ class Root(Noun):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help text: examples first."""
-        from smolctl.cli import helptext
+        from smolctl.cli.words import helptext
 
         formatter.write(helptext.root(NOUNS))
 
@@ -93,7 +93,7 @@ class Root(Noun):
         self, ctx: click.Context, incomplete: str
     ) -> "list[click.shell_completion.CompletionItem]":
         """Return the nouns and options that may come next, without loading any noun."""
-        from smolctl.cli import complete
+        from smolctl.cli.words import complete
 
         return complete.group(ctx.meta["smolctl.parser"], NOUNS, ctx.obj.options, incomplete)
 
@@ -122,7 +122,7 @@ def run(argv: Sequence[str]) -> int:
         _ask_for_json(session, error, argv)
         session.out.error(error)
         if error.packet is not None and not session.options.json:
-            from smolctl.cli.stream import ask_why
+            from smolctl.cli.nouns.stream import ask_why
 
             ask_why(session, error.code, error.packet)
         return _ending(session, exits.status(error.code, session.kind))
@@ -162,7 +162,7 @@ def entry() -> None:
 
 def _complete() -> int:
     """Answer a completion script; silent whatever happens."""
-    from smolctl.cli import complete
+    from smolctl.cli.words import complete
 
     session = Session(Options(os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK))
     line, word = (os.environ.get(f"_SMOLCTL_{name}", "") for name in ("LINE", "WORD"))

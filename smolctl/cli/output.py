@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
-from smolctl.cli.options import Options
+from smolctl.cli.words.options import Options
 from smolctl.errors import SmolctlError
 
 Row = Mapping[str, Any]

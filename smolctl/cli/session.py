@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from smolctl.cli.options import Options
 from smolctl.cli.output import Output, stderr_is_terminal
+from smolctl.cli.words.options import Options
 
 if TYPE_CHECKING:  # the client costs time that --help and completion need not spend
     from smolctl.client import Client

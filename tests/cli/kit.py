@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import click
 
-from smolctl.cli.command import Verb
-from smolctl.cli.grammar import Args
 from smolctl.cli.main import NOUNS, ROOT
-from smolctl.cli.options import Options
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
+from smolctl.cli.words.command import Verb
+from smolctl.cli.words.grammar import Args
+from smolctl.cli.words.options import Options
 
 Row = dict[str, Any]
 Render = Callable[[list[Row], Args, Output], Iterator[str]]

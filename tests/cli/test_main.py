@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from smolctl.cli import main
 from smolctl.cli.main import NOUNS, ROOT, run
-from smolctl.cli.options import BY_FLAG
+from smolctl.cli.words.options import BY_FLAG
 from tests.cli.kit import all_verbs
 
 WORDS = sorted(

@@ -9,10 +9,10 @@ from types import ModuleType
 
 import pytest
 
-from smolctl.cli.command import Verb
 from smolctl.cli.exit import MEANINGS
 from smolctl.cli.main import NOUNS
-from smolctl.cli.options import GLOBAL_OPTIONS
+from smolctl.cli.words.command import Verb
+from smolctl.cli.words.options import GLOBAL_OPTIONS
 from smolctl.stack.reason import REASONS
 from tests.cli.kit import all_verbs
 from tests.kit.netns import require_root_and

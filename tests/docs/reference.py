@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from smolctl.cli import helptext
-from smolctl.cli.command import Noun, Verb
 from smolctl.cli.exit import MEANINGS as STATUSES
 from smolctl.cli.main import NOUNS, ROOT
+from smolctl.cli.words import helptext
+from smolctl.cli.words.command import Noun, Verb
 from smolctl.stack.knob import Knob
 from smolctl.stack.reason import MEANINGS, REASONS
 from smolctl.stack.settings import KNOBS

@@ -1,0 +1,202 @@
+"""``smolctl addr``: addresses."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from smolctl.cli.nouns.link import brief_start, counters, details, hardware, heading
+from smolctl.cli.output import Output
+from smolctl.cli.session import Session
+from smolctl.cli.words.command import Noun, Rows, Verb, request, show
+from smolctl.cli.words.grammar import Args, Keyword, Positional, Table
+
+FOREVER = 0xFFFFFFFF
+"""A lifetime that never ends, seconds (Linux INFINITY_LIFE_TIME)."""
+
+
+_FLAGS = ("secondary", "dad", "nodad", "dadfailed", "tentative", "autojoin", "dynamic")
+"""In the order of ``ip``, which has no "dad": there, IPv6 addresses are always tested."""
+
+
+def _lifetime(seconds: int) -> str:
+    return "forever" if seconds == FOREVER else f"{seconds}sec"
+
+
+def _address(info: Mapping[str, Any], out: Output) -> str:
+    text = out.paint("inet", info["local"])
+    if "address" in info:  # the other end of a point-to-point link
+        text += f" peer {out.paint('inet', info['address'])}"
+    return f"{text}/{info['prefixlen']}"
+
+
+def lines(row: Mapping[str, Any], info: Mapping[str, Any], out: Output) -> tuple[str, str]:
+    """Return the two lines about one address."""
+    words = [info["family"], _address(info, out)]
+    if "broadcast" in info:
+        words += ["brd", out.paint("inet", info["broadcast"])]
+    words += ["scope", info["scope"]]
+    words += [flag for flag in _FLAGS if info.get(flag)]
+    words.append(info.get("label", row["ifname"]))
+    valid = _lifetime(info.get("valid_life_time", FOREVER))
+    preferred = _lifetime(info.get("preferred_life_time", FOREVER))
+    return " ".join(words), f"       valid_lft {valid} preferred_lft {preferred}"
+
+
+def render(rows: Rows, args: Args, out: Output) -> Iterator[str]:
+    """Yield the text of ``addr show``."""
+    for row in rows:
+        addresses = row.get("addr_info", [])
+        if out.options.brief:
+            texts = " ".join(_address(info, out) for info in addresses)
+            yield f"{brief_start(row, out)}{texts}".rstrip()
+        elif out.options.oneline:
+            for info in addresses:
+                start = f"{row['ifindex']}: {row['ifname']}    "  # not coloured, as in ip
+                yield start + "\\".join(lines(row, info, out))
+        else:
+            if "label" not in args:  # ip takes that for a question about addresses alone
+                yield heading(row, out)
+                if not out.options.ipv4 or out.options.verbose:  # the link has no such family
+                    yield hardware(row, out)
+                if out.options.verbose:
+                    yield from details(row)
+            for info in addresses:
+                first, second = lines(row, info, out)
+                yield "    " + first
+                yield second
+            if "stats64" in row:
+                yield from counters(row["stats64"])
+
+
+def flushed(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield what ``addr flush`` deleted, when asked to say so."""
+    if not (out.options.stats or out.options.verbose):
+        return
+    for row in rows:
+        for info in row.get("addr_info", [row]):
+            device = row.get("ifname", row.get("dev", ""))
+            yield f"Deleted {info['local']}/{info['prefixlen']} dev {device}"
+
+
+def _brief(row: Mapping[str, Any]) -> dict[str, Any]:
+    infos = [{"local": info["local"], "prefixlen": info["prefixlen"]} for info in row["addr_info"]]
+    return {"ifname": row["ifname"], "operstate": row["operstate"], "addr_info": infos}
+
+
+def _show(session: Session, args: Args) -> None:
+    if session.options.stats and not session.options.brief:
+        args["stats"] = True
+    if session.options.verbose:
+        args["details"] = True
+    rows = session.call("addr.show", **args)
+    if session.options.brief and session.options.json:
+        rows = [_brief(row) for row in rows]
+    show(session, rows, args, render)
+
+
+_DEV = Keyword(("dev",), "interface", "DEVICE", complete="link")
+_LOCAL = Positional("local", "ADDR/LEN", "address and prefix length", words=("local",))
+_SCOPE = Keyword(("scope",), "where it is valid", "SCOPE", values=("global", "link", "host"))
+_LABEL = Keyword(("label",), "name beside the interface's, such as tap0:web", "LABEL")
+_CHANGE = (
+    _DEV._replace(required=True),
+    Keyword(
+        ("broadcast", "brd"),
+        'broadcast address to show and own; "+" is the last of the prefix, "-" none (the default)',
+        "ADDR|+|-",
+        values=("+", "-"),
+    ),
+    _LABEL,
+    _SCOPE,
+    Keyword(("dad",), "test whether another host has it, and use it only if none has (RFC 5227)"),
+    Keyword(("nodad",), "use it at once, even with arp.dad=1"),
+    Keyword(("autojoin",), "the address is a multicast group: join it, until it is deleted"),
+)
+_SELECT = (
+    Keyword(("to",), "only addresses inside this prefix", "PREFIX", complete="route"),
+    _SCOPE,
+    _LABEL._replace(complete="label"),
+    Keyword(("tentative",), "only those that are not used: tested, or another host's"),
+    Keyword(("dadfailed",), "only those that another host has"),
+    Keyword(("autojoin",), "only groups that are joined"),
+)
+
+
+def _change(verb: str, summary: str, *examples: str, notes: str = "") -> Verb:
+    table = Table(f"addr {verb}", summary, examples, (_LOCAL,), _CHANGE, notes)
+    return Verb(table, request(f"addr.{verb}"))
+
+
+COMMAND = Noun(
+    "addr",
+    "Show, add, change and delete addresses",
+    (
+        Verb(
+            Table(
+                "addr show",
+                "show interfaces and their addresses",
+                (
+                    "smolctl addr",
+                    "smolctl addr show tap0",
+                    "smolctl -br addr",
+                    "smolctl -j addr show to 10.0.0.0/8",
+                ),
+                (
+                    Positional(
+                        "dev", "DEVICE", "only this interface", False, ("dev",), complete="link"
+                    ),
+                ),
+                (*_SELECT, Keyword(("up",), "only interfaces that are up")),
+            ),
+            _show,
+        ),
+        _change(
+            "add",
+            "add an address",
+            "smolctl addr add 10.0.0.1/24 dev tap0",
+            "smolctl addr add 10.0.0.1/24 dev tap0 dad",
+            "smolctl addr add 239.1.2.3/32 dev tap0 autojoin",
+            notes="With dad, or with arp.dad=1, the address is tentative for 4 to 7 s: the link is"
+            " asked whether another host has it (RFC 5227). It is used when nobody answers, and"
+            " dadfailed when somebody does; see it change with smolctl monitor addr. With autojoin"
+            " a group is joined, as by maddr add: nothing is sent from such an address.",
+        ),
+        Verb(
+            Table(
+                "addr del",
+                "delete an address",
+                ("smolctl addr del 10.0.0.1/24 dev tap0",),
+                (_LOCAL._replace(complete="prefix"),),
+                (_DEV._replace(required=True), _LABEL._replace(complete="label")),
+                notes="Deleting the first address of a prefix deletes the others of that prefix"
+                " too, as in Linux, and with them the routes that need it.",
+            ),
+            request("addr.del"),
+        ),
+        _change(
+            "replace",
+            "add an address, or change it when it is there",
+            "smolctl addr replace 10.0.0.1/24 dev tap0",
+            "smolctl addr replace 10.0.0.1/24 dev tap0 nodad",
+            notes="An address that another host has (dadfailed) is tested again; with nodad it is"
+            " used all the same.",
+        ),
+        _change(
+            "change", "change an address", "smolctl addr change 10.0.0.1/24 dev tap0 scope link"
+        ),
+        Verb(
+            Table(
+                "addr flush",
+                "delete all addresses that match",
+                ("smolctl addr flush dev tap0", "smolctl -s addr flush to 10.0.0.0/8"),
+                (
+                    Positional(
+                        "dev", "DEVICE", "only of this interface", False, ("dev",), complete="link"
+                    ),
+                ),
+                _SELECT,
+                notes="With -s each deleted address is printed.",
+            ),
+            request("addr.flush", flushed),
+        ),
+    ),
+)

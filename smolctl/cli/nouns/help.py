@@ -1,0 +1,34 @@
+"""``smolctl help``: the help text of any command."""
+
+import click
+
+from smolctl.cli.session import Session
+from smolctl.cli.words.command import Verb
+from smolctl.cli.words.grammar import Args, Positional, Table
+
+
+def _run(session: Session, args: Args) -> None:
+    context = click.get_current_context().find_root()
+    command = context.command
+    for word in (args[key] for key in ("noun", "verb") if key in args):
+        if not isinstance(command, click.Group):
+            break
+        name, found, _ = command.resolve_command(context, [word])
+        assert found is not None  # resolve_command raises for a word that it does not know
+        context = click.Context(found, info_name=name, parent=context, obj=session)
+        command = found
+    session.out.line(command.get_help(context).rstrip("\n"))
+
+
+COMMAND = Verb(
+    Table(
+        "help",
+        "show help for a command",
+        ("smolctl help", "smolctl help route", "smolctl help route add"),
+        (
+            Positional("noun", "NOUN", "the noun", False, complete="noun"),
+            Positional("verb", "VERB", "the verb", False, complete="verb"),
+        ),
+    ),
+    _run,
+)

@@ -1,0 +1,189 @@
+"""``smolctl neigh``: the neighbor caches."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from smolctl.cli.output import Output
+from smolctl.cli.session import Session
+from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb, request, show
+from smolctl.cli.words.grammar import Args, Keyword, Positional, Table, UsageFault
+
+STATES = (
+    "permanent",
+    "reachable",
+    "stale",
+    "delay",
+    "probe",
+    "incomplete",
+    "failed",
+)
+
+
+def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
+    """Return the words about one entry, in ``ip``'s order; a selected device is not repeated.
+
+    Deviation: a space after the three ages, which ``ip -s`` forgets ("1/63/3probes 6").
+    """
+    words = [out.paint("inet", row["dst"])]
+    if "dev" not in args:
+        words += ["dev", out.paint("ifname", row["dev"])]
+    if "lladdr" in row:
+        words += ["lladdr", out.paint("mac", row["lladdr"])]
+    if row.get("refcnt"):
+        words += ["ref", str(row["refcnt"])]
+    if "used" in row:
+        words += ["used", f"{row['used']}/{row['confirmed']}/{row['updated']}"]
+    if "probes" in row:
+        words += ["probes", str(row["probes"])]
+    if row.get("queue"):
+        words += ["queue", str(row["queue"])]
+    if row.get("proxy"):
+        words.append("proxy")
+    words += row.get("state", [])
+    return " ".join(words)
+
+
+def render(rows: Rows, args: Args, out: Output) -> Iterator[str]:
+    """Yield the text of ``neigh show``."""
+    for row in rows:
+        yield _brief(row, out) if out.options.brief else line(row, args, out)
+
+
+def _brief(row: Mapping[str, Any], out: Output) -> str:
+    """Return the columns of ``ip -br neigh`` (iproute2 print_neigh_brief)."""
+    # Padded before they are painted: the colour codes have no width.
+    mac = row.get("lladdr", "")
+    columns = (("inet", row["dst"], 39), ("ifname", row["dev"], 16), ("mac", mac, 0))
+    texts = (out.paint(kind, text) + " " * (width - len(text)) for kind, text, width in columns)
+    return " ".join(texts).rstrip()
+
+
+def render_get(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield the text of ``neigh get``."""
+    return render(rows, {}, out)
+
+
+def deleted(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield what ``neigh flush`` deleted, when asked to say so."""
+    if out.options.stats or out.options.verbose:
+        yield from (f"Deleted {line(row, {}, out)}" for row in rows)
+
+
+def _show(session: Session, args: Args) -> None:
+    if session.options.stats:
+        args["stats"] = True
+    show(session, session.call("neigh.show", **args), args, render)
+
+
+_DEV = Keyword(("dev",), "interface", "DEVICE", complete="link")
+_STATE = Keyword(("nud",), "state of the entry", "STATE", values=STATES)
+_DST = Positional("dst", "ADDR", "address of the neighbor", words=("to",), complete="neigh")
+_TO = Positional(
+    "to", "PREFIX", "only neighbors inside this prefix", False, ("to",), complete="route"
+)
+_SELECT = (_DEV, _STATE._replace(values=(*STATES, "all"), help="only entries in this state"))
+_CHANGE = (
+    Keyword(("lladdr",), "its link address", "MAC"),
+    _DEV._replace(required=True),
+    _STATE,
+)
+
+
+_PROXY = Keyword(("proxy",), "answer ARP for this address of somebody else's (proxy ARP)", "ADDR")
+_EITHER = _DST._replace(required=False)
+
+
+def _change(verb: str, summary: str, *, proxy: bool = True) -> Verb:
+    example = f"smolctl neigh {verb} 10.0.0.2 lladdr 02:00:00:00:00:0b dev tap0"
+    examples = (example, f"{example} nud reachable")
+    if not proxy:
+        return Verb(
+            Table(f"neigh {verb}", summary, examples, (_DST,), _CHANGE), request(f"neigh.{verb}")
+        )
+    return Verb(
+        Table(
+            f"neigh {verb}",
+            summary,
+            (*examples, f"smolctl neigh {verb} proxy 10.0.0.9 dev tap0"),
+            (_EITHER,),
+            (_PROXY, *_CHANGE),
+            notes="A proxy entry has the link answer ARP for a host that is reached by another"
+            " link, and needs ip.forward=1; arp.proxy=1 does so for all of them.",
+        ),
+        Request(lambda args: _named(f"neigh.{verb}", args)),
+    )
+
+
+def _named(op: str, args: Args) -> Plan:
+    """Return the request about a neighbor or a proxy entry.
+
+    Raises:
+        UsageFault: neither is named.
+    """
+    if "dst" not in args and "proxy" not in args:
+        raise UsageFault(f"{op.replace('.', ' ')}: ADDR is missing")
+    return Plan(op, args, None)
+
+
+COMMAND = Noun(
+    "neigh",
+    "Show, add, change and delete neighbor entries",
+    (
+        Verb(
+            Table(
+                "neigh show",
+                "show neighbor entries",
+                (
+                    "smolctl neigh",
+                    "smolctl neigh show nud reachable",
+                    "smolctl -s neigh show dev tap0",
+                    "smolctl neigh show proxy",
+                ),
+                (_TO,),
+                (*_SELECT, Keyword(("proxy",), "the proxy entries instead")),
+                notes="With -s: seconds since the entry was used, confirmed and updated, ARP"
+                " requests sent since the last answer, and packets that wait.",
+            ),
+            _show,
+        ),
+        Verb(
+            Table(
+                "neigh get",
+                "show the entry of one neighbor",
+                ("smolctl neigh get 10.0.0.2 dev tap0",),
+                (_DST,),
+                (_DEV._replace(required=True),),
+            ),
+            request("neigh.get", render_get),
+            kind="get",
+        ),
+        _change("add", "add an entry"),
+        Verb(
+            Table(
+                "neigh del",
+                "delete an entry",
+                (
+                    "smolctl neigh del 10.0.0.2 dev tap0",
+                    "smolctl neigh del proxy 10.0.0.9 dev tap0",
+                ),
+                (_EITHER,),
+                (_PROXY, _DEV._replace(required=True)),
+            ),
+            Request(lambda args: _named("neigh.del", args)),
+        ),
+        _change("replace", "add an entry, or change it when it is there"),
+        _change("change", "change an entry", proxy=False),
+        Verb(
+            Table(
+                "neigh flush",
+                "delete all entries that match",
+                ("smolctl neigh flush dev tap0", "smolctl -s neigh flush nud stale"),
+                (_TO,),
+                _SELECT,
+                notes="PERMANENT entries stay unless nud names them. With -s each deleted entry is"
+                " printed.",
+            ),
+            request("neigh.flush", deleted),
+        ),
+    ),
+)

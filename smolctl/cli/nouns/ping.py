@@ -1,0 +1,211 @@
+"""``smolctl ping``: ICMP echo, with the text of iputils."""
+
+from typing import Any
+
+from smolctl.cli import exit as exits
+from smolctl.cli.nouns import pmtudisc, stream
+from smolctl.cli.session import Event, Session
+from smolctl.cli.words.command import Verb
+from smolctl.cli.words.grammar import Args, Keyword, Positional, Table, option
+
+_OPTIONS_LEN = 40
+"""Bytes that IP options take, as ping says."""
+_HEADERS = 28
+"""IPv4 and ICMP header without options, bytes: what the first line's second size adds."""
+
+
+def heading(event: Event, chosen: bool, options: int = 0) -> str:
+    """Return the first line; where the packets leave is told when the user chose it.
+
+    Args:
+        options: bytes of IP options in each request.
+    """
+    source = ""
+    if chosen:
+        source = f" from {event['src']} {event.get('dev', '')}:"
+    size = event["size"]
+    whole = size + _HEADERS + options
+    return f"PING {event['dst']} ({event['dst']}){source} {size}({whole}) bytes of data."
+
+
+def reply(event: Event) -> str:
+    """Return the line about one reply (iputils gather_statistics)."""
+    text = (
+        f"{event['bytes']} bytes from {event['from']}: icmp_seq={event['seq']} ttl={event['ttl']}"
+    )
+    if "rtt_ns" in event:
+        text += f" time={_time(event['rtt_ns'])} ms"
+    return text + (" (DUP!)" if event.get("dup") else "")
+
+
+def route(event: Event, last: list[str] | None) -> str:
+    """Return what stands behind a reply about the way it took (iputils pr_options).
+
+    Args:
+        last: the one before.
+    """
+    hops: list[str] | None = event.get("record_route")
+    if not hops:
+        return ""
+    if hops == last:
+        return "\t(same route)"
+    return "\nRR: \t" + "\n\t".join(hops) + "\n"
+
+
+def stamps(event: Event) -> str:
+    """Return what stands behind a reply about who had it when (iputils pr_options).
+
+    The first time is told as it is, each other one by how much it is later.
+    """
+    text, before = "", dict[bool, int]()
+    for stamp in event.get("timestamps", ()):
+        standard = not stamp.get("nonstandard")
+        address = f"\t{stamp['address']}" if "address" in stamp else ""
+        since = before.get(standard, 0)  # as in iputils, a time of 0 is as none
+        words = [str(stamp["ms"] - since), *(() if since else ("absolute",))]
+        words += () if standard else ("not-standard",)
+        text += f"{address}\t{' '.join(words)}\n"
+        before[standard] = stamp["ms"]
+    if not text:
+        return ""
+    unrecorded = event.get("unrecorded")
+    return f"\nTS: {text}" + (f"Unrecorded hops: {unrecorded}\n" if unrecorded else "")
+
+
+def _time(rtt_ns: int) -> str:
+    """Return a time in ms with three significant digits or more, rounded as iputils rounds."""
+    microseconds = rtt_ns // 1000
+    if microseconds >= 100_000 - 50:
+        return str((microseconds + 500) // 1000)
+    if microseconds >= 10_000 - 5:
+        tenths = (microseconds + 50) // 100
+        return f"{tenths // 10}.{tenths % 10}"
+    if microseconds >= 1000:
+        hundredths = (microseconds + 5) // 10
+        return f"{hundredths // 100}.{hundredths % 100:02d}"
+    return stream.milliseconds(rtt_ns)
+
+
+def summary(dst: str, done: Event) -> list[str]:
+    """Return the last lines (iputils finish)."""
+    transmitted, received = done["transmitted"], done["received"]
+    line = f"{transmitted} packets transmitted, {received} received"
+    for key, word in (("duplicates", "duplicates"), ("errors", "errors")):
+        if done.get(key):
+            line += f", +{done[key]} {word}"
+    if transmitted:
+        lost = (transmitted - received) * 100.0 / transmitted
+        line += f", {lost:g}% packet loss, time {round(done['time_ms'])}ms"
+    ends = [stream.rtt_line(done["rtt_ns"])] if received and "rtt_ns" in done else []
+    if done.get("pipe", 0) > 1:
+        ends.append(f"pipe {done['pipe']}")
+    return ["", f"--- {dst} ping statistics ---", line, ", ".join(ends)]
+
+
+def _stamp() -> str:
+    from time import time
+
+    return f"[{time():.6f}] "
+
+
+def _run(session: Session, args: Args) -> int:
+    quiet = args.pop("quiet", False) or session.options.quiet
+    stamped = args.pop("timestamps", False)
+    args.pop("numeric", None)  # names are never looked up
+    request = _chosen(pmtudisc.chosen(args))
+    chosen = "src" in request or "dev" in request
+    options = _OPTIONS_LEN if "record" in request or "stamp" in request else 0
+    last: list[list[str] | None] = [None]
+    out = session.out
+
+    def say(text: str) -> None:
+        if not quiet:
+            out.line((_stamp() if stamped else "") + text)
+
+    def replied(event: Event) -> None:
+        say(reply(event) + route(event, last[0]) + stamps(event))
+        last[0] = event.get("record_route")
+
+    handlers: stream.Handlers = {
+        "start": lambda event: out.line(heading(event, chosen, options)),
+        "reply": replied,
+        "error": lambda event: say(
+            f"From {event['from']} icmp_seq={event['seq']} {event['message']}"
+        ),
+    }
+    done = stream.run(session, "ping.run", request, handlers)
+    if not session.options.json:
+        out.lines(summary(request["dst"], done))
+        out.flush()
+    if done["ok"]:
+        return exits.DONE
+    stream.explain(session, done)
+    return exits.NO
+
+
+def _chosen(args: Args) -> dict[str, Any]:
+    """Split -I, which takes an address or an interface, and what stands in front of the host."""
+    hosts = [args["dst"], *args.pop("more", ())] if "more" in args else []
+    if hosts:
+        args["dst"] = hosts.pop()
+        args["hosts"] = ",".join(hosts)
+    interface = args.pop("interface", None)
+    if interface is not None:
+        # No interface is called 10.0.0.1: one dot may stand in a name, only digits and dots do not.
+        is_address = all(character in "0123456789." for character in interface)
+        args["src" if is_address else "dev"] = interface
+    return args
+
+
+_OPTIONS = (
+    option("count", "end after so many requests", "N", short="c"),
+    option("interval", "time between requests (1)", "SECONDS", short="i"),
+    option("timeout", "wait so long for each reply", "SECONDS", short="W"),
+    option("deadline", "end after this time", "SECONDS", short="w"),
+    option("size", "bytes of data in each request (56)", "BYTES", short="s"),
+    option("ttl", "time to live", "HOPS", short="t"),
+    option("tos", "type of service: 0..255, or 0x and two digits", "TOS", short="Q"),
+    option("record", "have routers record the way there and back", short="R"),
+    option(
+        "stamp", "have routers, or the hosts in front of DST, say the time", "KIND", short="T"
+    )._replace(values=("tsonly", "tsandaddr", "tsprespec")),
+    option("interface", "source address, or interface", "ADDR|DEVICE", short="I", complete="link"),
+    Keyword(("dev",), "interface", "DEVICE", complete="link"),
+    *pmtudisc.OPTIONS,
+    option("quiet", "only the first and the last lines", short="q"),
+    option("timestamps", "the time before each line", short="D"),
+    option("numeric", "accepted: names are never looked up", short="n"),
+)
+
+COMMAND = Verb(
+    Table(
+        "ping",
+        "ask a host for an echo (ICMP)",
+        (
+            "smolctl ping 10.0.0.2",
+            "smolctl ping -c 3 -i 0.2 10.0.0.2",
+            "smolctl ping -I 10.0.0.1 -c 1 -W 1 8.8.8.8",
+            "smolctl ping -c 1 -Q 0xb8 10.0.0.2",
+            "smolctl ping -c 1 -R 10.0.0.2",
+            "smolctl ping -c 1 -T tsandaddr 10.0.0.2",
+            "smolctl ping -c 1 -T tsprespec 10.0.0.1 10.0.0.2 10.0.0.2",
+            "smolctl ping -c 1 -s 1472 -M do 10.0.0.2",
+            "smolctl -j ping -c 1 10.0.0.2",
+        ),
+        (
+            Positional("dst", "DST", "address of the host", complete="host"),
+            Positional(
+                "more",
+                "DST",
+                "behind the hosts that -T tsprespec asks, the host",
+                False,
+                complete="host",
+                many=True,
+            ),
+        ),
+        _OPTIONS,
+        "The text is that of ping from iputils. SIGINT ends it with the summary.",
+    ),
+    _run,
+    kind="probe",
+)
