@@ -4,15 +4,16 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import click
 
 from smolctl.cli import exit as exits
 from smolctl.cli.session import Session
 from smolctl.cli.words.aliases import NOUN_ALIASES, meant
-from smolctl.cli.words.command import Noun, Verb
+from smolctl.cli.words.command import Noun, Verb, write_examples, write_list
 from smolctl.cli.words.grammar import UsageFault
 from smolctl.cli.words.options import DEFAULT_STACK, Options
 from smolctl.errors import SmolctlError
@@ -48,6 +49,13 @@ NOUNS = {
 
 class Root(Noun):
     """``smolctl`` itself: the nouns, each loaded when it is used."""
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> Any:
+        """Run a command line as this process would: click's CliRunner asks for that."""
+        status = run(sys.argv[1:] if args is None else args)
+        if extra.get("standalone_mode", True):
+            sys.exit(status)
+        return status
 
     def __init__(self) -> None:
         super().__init__("smolctl", "A user-space IPv4 stack that is driven like ip", ())
@@ -85,17 +93,35 @@ class Root(Noun):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help text: examples first."""
-        from smolctl.cli.words import helptext
+        write_examples(formatter, _EXAMPLES)
+        formatter.write_paragraph()
+        formatter.write_usage("smolctl", "[OPTIONS] NOUN [VERB] [WORDS]")
+        formatter.write_paragraph()
+        formatter.write_text(
+            "A user-space IPv4 stack that is driven like ip, and that can tell you why."
+            " A stack is started when it is first needed; it needs no privileges."
+        )
+        with formatter.section("Nouns"):
+            formatter.write_dl(list(NOUNS.items()))
+        title = "Options of every command, before or after its noun and verb"
+        write_list(formatter, title, ctx, self.get_params(ctx))
+        formatter.write_paragraph()
+        formatter.write_text(
+            'Help for a command: "smolctl NOUN --help" or "smolctl help NOUN VERB".'
+        )
 
-        formatter.write(helptext.root(NOUNS))
+    def entries(self, ctx: click.Context) -> Mapping[str, str]:
+        """Return the nouns, without loading any."""
+        return NOUNS
 
-    def shell_complete(
-        self, ctx: click.Context, incomplete: str
-    ) -> "list[click.shell_completion.CompletionItem]":
-        """Return the nouns and options that may come next, without loading any noun."""
-        from smolctl.cli.words import complete
 
-        return complete.group(ctx.meta["smolctl.parser"], NOUNS, ctx.obj.options, incomplete)
+_EXAMPLES = (
+    "smolctl link add tap0 type tap",
+    "smolctl addr add 10.0.0.1/24 dev tap0",
+    "smolctl route add default via 10.0.0.2",
+    "smolctl udp send 10.0.0.2:9 hello",
+    "smolctl -j neigh show",
+)
 
 
 class _NoNoun(Exception):

@@ -7,7 +7,7 @@ from smolctl.cli.nouns.link import brief_start, counters, details, hardware, hea
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Rows, Verb, request, show
-from smolctl.cli.words.grammar import Args, Keyword, Positional, Table
+from smolctl.cli.words.grammar import Args, Place, Word
 
 FOREVER = 0xFFFFFFFF
 """A lifetime that never ends, seconds (Linux INFINITY_LIFE_TIME)."""
@@ -93,13 +93,13 @@ def _show(session: Session, args: Args) -> None:
     show(session, rows, args, render)
 
 
-_DEV = Keyword(("dev",), "interface", "DEVICE", complete="link")
-_LOCAL = Positional("local", "ADDR/LEN", "address and prefix length", words=("local",))
-_SCOPE = Keyword(("scope",), "where it is valid", "SCOPE", values=("global", "link", "host"))
-_LABEL = Keyword(("label",), "name beside the interface's, such as tap0:web", "LABEL")
+_DEV = Word(("dev",), "interface", "DEVICE", complete="link")
+_LOCAL = Place("local", "ADDR/LEN", "address and prefix length", words=("local",))
+_SCOPE = Word(("scope",), "where it is valid", "SCOPE", values=("global", "link", "host"))
+_LABEL = Word(("label",), "name beside the interface's, such as tap0:web", "LABEL")
 _CHANGE = (
-    _DEV._replace(required=True),
-    Keyword(
+    _DEV.but(required=True),
+    Word(
         ("broadcast", "brd"),
         'broadcast address to show and own; "+" is the last of the prefix, "-" none (the default)',
         "ADDR|+|-",
@@ -107,23 +107,23 @@ _CHANGE = (
     ),
     _LABEL,
     _SCOPE,
-    Keyword(("dad",), "test whether another host has it, and use it only if none has (RFC 5227)"),
-    Keyword(("nodad",), "use it at once, even with arp.dad=1"),
-    Keyword(("autojoin",), "the address is a multicast group: join it, until it is deleted"),
+    Word(("dad",), "test whether another host has it, and use it only if none has (RFC 5227)"),
+    Word(("nodad",), "use it at once, even with arp.dad=1"),
+    Word(("autojoin",), "the address is a multicast group: join it, until it is deleted"),
 )
 _SELECT = (
-    Keyword(("to",), "only addresses inside this prefix", "PREFIX", complete="route"),
+    Word(("to",), "only addresses inside this prefix", "PREFIX", complete="route"),
     _SCOPE,
-    _LABEL._replace(complete="label"),
-    Keyword(("tentative",), "only those that are not used: tested, or another host's"),
-    Keyword(("dadfailed",), "only those that another host has"),
-    Keyword(("autojoin",), "only groups that are joined"),
+    _LABEL.but(complete="label"),
+    Word(("tentative",), "only those that are not used: tested, or another host's"),
+    Word(("dadfailed",), "only those that another host has"),
+    Word(("autojoin",), "only groups that are joined"),
 )
 
 
 def _change(verb: str, summary: str, *examples: str, notes: str = "") -> Verb:
-    table = Table(f"addr {verb}", summary, examples, (_LOCAL,), _CHANGE, notes)
-    return Verb(table, request(f"addr.{verb}"))
+    run = request(f"addr.{verb}")
+    return Verb(f"addr {verb}", summary, run, (_LOCAL, *_CHANGE), examples, notes)
 
 
 COMMAND = Noun(
@@ -131,23 +131,20 @@ COMMAND = Noun(
     "Show, add, change and delete addresses",
     (
         Verb(
-            Table(
-                "addr show",
-                "show interfaces and their addresses",
-                (
-                    "smolctl addr",
-                    "smolctl addr show tap0",
-                    "smolctl -br addr",
-                    "smolctl -j addr show to 10.0.0.0/8",
-                ),
-                (
-                    Positional(
-                        "dev", "DEVICE", "only this interface", False, ("dev",), complete="link"
-                    ),
-                ),
-                (*_SELECT, Keyword(("up",), "only interfaces that are up")),
-            ),
+            "addr show",
+            "show interfaces and their addresses",
             _show,
+            (
+                Place("dev", "DEVICE", "only this interface", False, ("dev",), complete="link"),
+                *_SELECT,
+                Word(("up",), "only interfaces that are up"),
+            ),
+            examples=(
+                "smolctl addr",
+                "smolctl addr show tap0",
+                "smolctl -br addr",
+                "smolctl -j addr show to 10.0.0.0/8",
+            ),
         ),
         _change(
             "add",
@@ -161,16 +158,13 @@ COMMAND = Noun(
             " a group is joined, as by maddr add: nothing is sent from such an address.",
         ),
         Verb(
-            Table(
-                "addr del",
-                "delete an address",
-                ("smolctl addr del 10.0.0.1/24 dev tap0",),
-                (_LOCAL._replace(complete="prefix"),),
-                (_DEV._replace(required=True), _LABEL._replace(complete="label")),
-                notes="Deleting the first address of a prefix deletes the others of that prefix"
-                " too, as in Linux, and with them the routes that need it.",
-            ),
+            "addr del",
+            "delete an address",
             request("addr.del"),
+            (_LOCAL.but(complete="prefix"), _DEV.but(required=True), _LABEL.but(complete="label")),
+            examples=("smolctl addr del 10.0.0.1/24 dev tap0",),
+            notes="Deleting the first address of a prefix deletes the others of that prefix"
+            " too, as in Linux, and with them the routes that need it.",
         ),
         _change(
             "replace",
@@ -184,19 +178,15 @@ COMMAND = Noun(
             "change", "change an address", "smolctl addr change 10.0.0.1/24 dev tap0 scope link"
         ),
         Verb(
-            Table(
-                "addr flush",
-                "delete all addresses that match",
-                ("smolctl addr flush dev tap0", "smolctl -s addr flush to 10.0.0.0/8"),
-                (
-                    Positional(
-                        "dev", "DEVICE", "only of this interface", False, ("dev",), complete="link"
-                    ),
-                ),
-                _SELECT,
-                notes="With -s each deleted address is printed.",
-            ),
+            "addr flush",
+            "delete all addresses that match",
             request("addr.flush", flushed),
+            (
+                Place("dev", "DEVICE", "only of this interface", False, ("dev",), complete="link"),
+                *_SELECT,
+            ),
+            examples=("smolctl addr flush dev tap0", "smolctl -s addr flush to 10.0.0.0/8"),
+            notes="With -s each deleted address is printed.",
         ),
     ),
 )

@@ -4,7 +4,7 @@ from smolctl.cli import exit as exits
 from smolctl.cli.nouns import stream
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
-from smolctl.cli.words.grammar import Args, Keyword, Positional, Table, UsageFault, option
+from smolctl.cli.words.grammar import Args, Place, UsageFault, Word, option
 
 _MODES = {"dad": "dad", "announce": "announce-request", "answer": "announce-reply"}
 
@@ -43,7 +43,7 @@ def request(args: Args) -> Args:
 
 def _run(session: Session, args: Args) -> int:
     quiet = args.pop("quiet", False) or session.options.quiet
-    only_mac, only_address = args.pop("raw", False), args.pop("raw-address", False)
+    only_mac, only_address = args.pop("raw", False), args.pop("raw_address", False)
     args = request(args)
     out = session.out
     terse = quiet or only_mac or only_address
@@ -82,7 +82,7 @@ _OPTIONS = (
     option("deadline", "end after this time", "SECONDS", short="w"),
     option("wait", "wait so long for each reply", "SECONDS", short="W"),
     option("interval", "time between requests (1)", "SECONDS", short="i"),
-    Keyword(("dev",), "interface", "DEVICE", short="I", complete="link"),
+    Word(("dev",), "interface", "DEVICE", short="I", complete="link"),
     option("src", "source address, one of the stack's", "ADDR", short="s", complete="addr"),
     option("first", "end at the first reply", short="f"),
     option("dad", "tell whether DST is taken: 0 free, 1 taken, 2 could not ask", short="D"),
@@ -95,20 +95,17 @@ _OPTIONS = (
 )
 
 COMMAND = Verb(
-    Table(
-        "arping",
-        "ask a neighbor for its link address (ARP)",
-        (
-            "smolctl arping -c 3 10.0.0.2",
-            "smolctl arping -D -c 2 -I tap0 10.0.0.1",
-            "smolctl arping -r -f 10.0.0.2",
-            "smolctl -j arping -c 1 10.0.0.2",
-        ),
-        (Positional("dst", "DST", "address of the neighbor", complete="neigh"),),
-        _OPTIONS,
-        "The text is that of arping from iputils, with ping's line of round-trip times. SIGINT"
-        " ends it with the summary.",
-    ),
+    "arping",
+    "ask a neighbor for its link address (ARP)",
     _run,
+    (Place("dst", "DST", "address of the neighbor", complete="neigh"), *_OPTIONS),
+    examples=(
+        "smolctl arping -c 3 10.0.0.2",
+        "smolctl arping -D -c 2 -I tap0 10.0.0.1",
+        "smolctl arping -r -f 10.0.0.2",
+        "smolctl -j arping -c 1 10.0.0.2",
+    ),
+    notes="The text is that of arping from iputils, with ping's line of round-trip times. SIGINT"
+    " ends it with the summary.",
     kind="probe",
 )

@@ -14,7 +14,7 @@ from smolctl.cli.output import OutputError
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Args, Request, Verb, show
 from smolctl.cli.words.finder import SHOWING, Change, Finder, Refused, changes_of, words_of
-from smolctl.cli.words.grammar import Positional, Table, UsageFault, option
+from smolctl.cli.words.grammar import Place, UsageFault, option
 from smolctl.cli.words.lines import Line, Lines
 from smolctl.control.changes import changes
 from smolctl.control.codec import MAX_REQUEST, encode_json
@@ -127,9 +127,9 @@ class Batch:
             if session.interrupted:
                 raise KeyboardInterrupt
             if status != exits.DONE:
-                what = f"{verb.table.path} ended with exit status {status}"
+                what = f"{verb.path} ended with exit status {status}"
                 self._failed(line, session, SmolctlError(what, code="command-failed"))
-        if verb.table.path.startswith("stack "):
+        if verb.path.startswith("stack "):
             session.forget()  # it may have been stopped, or be another process now
 
     # --- changes ----------------------------------------------------------------------------------
@@ -265,25 +265,23 @@ def _run(session: Session, args: Args) -> int:
 
 
 COMMAND = Verb(
-    Table(
-        "batch",
-        "run the commands of a file over one connection",
-        (
-            "smolctl batch lab.conf",
-            "smolctl batch --force lab.conf",
-            "smolctl batch --atomic lab.conf",
-            "smolctl --stack b batch -",
-            "smolctl -j batch -",
-        ),
-        (Positional("file", "FILE", 'the file; "-" is standard input'),),
-        (
-            option("force", "go on after a command that failed"),
-            option("atomic", "make all changes, or none when one fails"),
-        ),
-        "Each line is a command without the word smolctl in front, which may be there all the"
-        ' same; quotes and backslashes work as in a shell, "#" begins a comment, and a backslash'
-        " at its end continues a line. The first command that fails ends it, with the file and the"
-        " line on standard error.",
-    ),
+    "batch",
+    "run the commands of a file over one connection",
     _run,
+    (
+        Place("file", "FILE", 'the file; "-" is standard input'),
+        option("force", "go on after a command that failed"),
+        option("atomic", "make all changes, or none when one fails"),
+    ),
+    examples=(
+        "smolctl batch lab.conf",
+        "smolctl batch --force lab.conf",
+        "smolctl batch --atomic lab.conf",
+        "smolctl --stack b batch -",
+        "smolctl -j batch -",
+    ),
+    notes="Each line is a command without the word smolctl in front, which may be there all the"
+    ' same; quotes and backslashes work as in a shell, "#" begins a comment, and a backslash'
+    " at its end continues a line. The first command that fails ends it, with the file and the"
+    " line on standard error.",
 )

@@ -11,7 +11,7 @@ from smolctl.cli.nouns import packets
 from smolctl.cli.nouns.capture_sinks import FileSink, JsonSink, Shown, Sink, TextSink
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
-from smolctl.cli.words.grammar import Args, Table, UsageFault, option
+from smolctl.cli.words.grammar import Args, UsageFault, option
 from smolctl.errors import SmolctlError
 
 # --- from the stack -------------------------------------------------------------------------------
@@ -129,26 +129,25 @@ def _count(text: str | None) -> int | None:
 
 
 COMMAND = Verb(
-    Table(
-        "capture",
-        "look at packets, or write them to a file",
-        (
-            "smolctl capture",
-            "smolctl capture tap0 udp port 53 or arp",
-            "smolctl capture -w all.pcapng reason any",
-            "smolctl capture -w - > all.pcapng",
-            "smolctl capture -v -r all.pcapng -c 1 'host 10.0.0.2 and not (udp port 7)'",
-            "smolctl -j capture lo -c 10",
-        ),
-        packets.PLACES,
-        (
-            packets.INTERFACE,
-            option("write", "write pcapng; - is standard output", "FILE", short="w"),
-            option("read", "read pcap or pcapng, not the stack; - is standard input", "FILE",
-                   short="r"),
-            *packets.ENDS,
-        ),
-        packets.FILTER_TEXT,
-    ),
+    "capture",
+    "look at packets, or write them to a file",
     _run,
-)  # fmt: skip
+    (
+        *packets.PLACES,
+        packets.INTERFACE,
+        option("write", "write pcapng; - is standard output", "FILE", short="w"),
+        option(
+            "read", "read pcap or pcapng, not the stack; - is standard input", "FILE", short="r"
+        ),
+        *packets.ENDS,
+    ),
+    examples=(
+        "smolctl capture",
+        "smolctl capture tap0 udp port 53 or arp",
+        "smolctl capture -w all.pcapng reason any",
+        "smolctl capture -w - > all.pcapng",
+        "smolctl capture -v -r all.pcapng -c 1 'host 10.0.0.2 and not (udp port 7)'",
+        "smolctl -j capture lo -c 10",
+    ),
+    notes=packets.FILTER_TEXT,
+)

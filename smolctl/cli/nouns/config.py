@@ -10,7 +10,7 @@ from smolctl.cli.nouns.batch import opened, refusal
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Verb
 from smolctl.cli.words.finder import Refused, changes_of
-from smolctl.cli.words.grammar import Args, Positional, Table, UsageFault, option
+from smolctl.cli.words.grammar import Args, Place, UsageFault, option
 from smolctl.cli.words.unparse import unparse
 from smolctl.errors import SmolctlError
 
@@ -19,27 +19,27 @@ class Wording:
     """Turns requests back into the commands that make them, by the grammar of each."""
 
     def __init__(self) -> None:
-        self._tables: dict[str, Table] = {}
+        self._verbs: dict[str, Verb] = {}
 
     def command(self, op: str, args: dict[str, Any]) -> str:
         """Return the command, quoted for a shell."""
         if op == "sysctl.set":
             return shlex.join(["sysctl", f"{args['key']}={args['value']}"])
-        table = self._tables.get(op)
-        if table is None:
-            table = self._tables[op] = _table(op)
-        return shlex.join([*table.path.split(), *unparse(table, args)])
+        verb = self._verbs.get(op)
+        if verb is None:
+            verb = self._verbs[op] = _verb(op)
+        return shlex.join([*verb.path.split(), *unparse(verb.params, args)])
 
 
-def _table(op: str) -> Table:
+def _verb(op: str) -> Verb:
     from smolctl.cli.main import ROOT
 
-    noun, _, verb = op.partition(".")
+    noun, _, name = op.partition(".")
     command = ROOT.get_command(click.Context(ROOT, info_name="smolctl"), noun)
     assert isinstance(command, Noun)
-    found = command.commands[verb]
+    found = command.commands[name]
     assert isinstance(found, Verb)
-    return found.table
+    return found
 
 
 def _save(session: Session, args: Args) -> int:
@@ -103,38 +103,29 @@ COMMAND = Noun(
     "Print the commands that make a stack again",
     (
         Verb(
-            Table(
-                "config save",
-                "print the commands that make this stack from a fresh one",
-                (
-                    "smolctl config save",
-                    "smolctl config save > lab.conf",
-                ),
-                notes="They are what smolctl batch runs: smolctl config save | smolctl --stack"
-                " copy batch - makes a copy. The same configuration gives the same text.",
-            ),
+            "config save",
+            "print the commands that make this stack from a fresh one",
             _save,
+            examples=("smolctl config save", "smolctl config save > lab.conf"),
+            notes="They are what smolctl batch runs: smolctl config save | smolctl --stack"
+            " copy batch - makes a copy. The same configuration gives the same text.",
         ),
         Verb(
-            Table(
-                "config diff",
-                "print the commands that make this stack like another one",
-                (
-                    "smolctl config diff lab.conf",
-                    "smolctl config diff --to other",
-                    "smolctl -j config diff -",
-                ),
-                (
-                    Positional(
-                        "file", "FILE", 'commands that make the other one; "-" reads them', False
-                    ),
-                ),
-                (option("to", "the other one is this stack", "STACK", complete="stack"),),
-                notes="Nothing is changed: smolctl config diff FILE | smolctl batch - does it. The"
-                " exit status is 0 when there is nothing to do, and 1 when there is. Where single"
-                " changes do not lead there, all is taken away and made anew, links too.",
-            ),
+            "config diff",
+            "print the commands that make this stack like another one",
             _diff,
+            (
+                Place("file", "FILE", 'commands that make the other one; "-" reads them', False),
+                option("to", "the other one is this stack", "STACK", complete="stack"),
+            ),
+            examples=(
+                "smolctl config diff lab.conf",
+                "smolctl config diff --to other",
+                "smolctl -j config diff -",
+            ),
+            notes="Nothing is changed: smolctl config diff FILE | smolctl batch - does it. The"
+            " exit status is 0 when there is nothing to do, and 1 when there is. Where single"
+            " changes do not lead there, all is taken away and made anew, links too.",
         ),
     ),
     default="save",

@@ -7,7 +7,7 @@ from smolctl.cli import exit as exits
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Verb
-from smolctl.cli.words.grammar import Args, Positional, Table
+from smolctl.cli.words.grammar import Args, Place
 from smolctl.doctor import CHECKS, Machine, Row, examine
 from smolctl.errors import SmolctlError
 from smolctl.near import near
@@ -67,29 +67,18 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
 
 
 COMMAND = Verb(
-    Table(
-        "doctor",
-        "look at this machine, and say what will work and what to do",
-        (
-            "smolctl doctor",
-            "smolctl doctor tun tap offload",
-            "smolctl -v doctor runtime-directory",
-            "smolctl -j doctor > doctor.json",
-        ),
-        (
-            Positional(
-                "name",
-                "CHECK",
-                "only this one",
-                False,
-                complete="check",
-                many=True,
-            ),
-        ),
-        notes="Nothing is changed, and no stack is asked for more than its version or started."
-        " A note is something that could be better, a warning something that will not work, a"
-        " failure what keeps every stack from running: then the exit status is 1, else 0. With -v"
-        " it says what it looked at.",
-    ),
+    "doctor",
+    "look at this machine, and say what will work and what to do",
     _run,
+    (Place("name", "CHECK", "only this one", False, complete="check", many=True),),
+    examples=(
+        "smolctl doctor",
+        "smolctl doctor tun tap offload",
+        "smolctl -v doctor runtime-directory",
+        "smolctl -j doctor > doctor.json",
+    ),
+    notes="Nothing is changed, and no stack is asked for more than its version or started."
+    " A note is something that could be better, a warning something that will not work, a"
+    " failure what keeps every stack from running: then the exit status is 1, else 0. With -v"
+    " it says what it looked at.",
 )

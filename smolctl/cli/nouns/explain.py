@@ -7,7 +7,7 @@ from typing import Any
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Verb
-from smolctl.cli.words.grammar import Args, Positional, Table, UsageFault, option
+from smolctl.cli.words.grammar import Args, Place, UsageFault, option
 from smolctl.errors import SmolctlError
 from smolctl.near import near
 from smolctl.stack.reason import MEANINGS, REASONS, Reason, generic
@@ -94,19 +94,19 @@ def _labelled(label: str, text: str) -> list[str]:
 
 
 COMMAND = Verb(
-    Table(
-        "explain",
-        "say what a reason means, why it is so, and what helps",
-        (
-            "smolctl explain tx-no-route",
-            "smolctl explain neigh-failed arp-target-not-ours",
-            "smolctl explain --list",
-            "smolctl -j explain --list",
-        ),
-        (Positional("name", "NAME", "the reason", False, complete="reason", many=True),),
-        (option("list", "list all reasons, as without a name"),),
-        "Words in capitals stand for what the packet had: smolctl why fills them in. No stack is"
-        " asked or started. For trouble with the machine instead of a packet: smolctl doctor.",
-    ),
+    "explain",
+    "say what a reason means, why it is so, and what helps",
     _run,
+    (
+        Place("name", "NAME", "the reason", False, complete="reason", many=True),
+        option("list", "list all reasons, as without a name"),
+    ),
+    examples=(
+        "smolctl explain tx-no-route",
+        "smolctl explain neigh-failed arp-target-not-ours",
+        "smolctl explain --list",
+        "smolctl -j explain --list",
+    ),
+    notes="Words in capitals stand for what the packet had: smolctl why fills them in. No stack is"
+    " asked or started. For trouble with the machine instead of a packet: smolctl doctor.",
 )

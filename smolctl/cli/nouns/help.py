@@ -4,7 +4,7 @@ import click
 
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Verb
-from smolctl.cli.words.grammar import Args, Positional, Table
+from smolctl.cli.words.grammar import Args, Place
 
 
 def _run(session: Session, args: Args) -> None:
@@ -21,14 +21,12 @@ def _run(session: Session, args: Args) -> None:
 
 
 COMMAND = Verb(
-    Table(
-        "help",
-        "show help for a command",
-        ("smolctl help", "smolctl help route", "smolctl help route add"),
-        (
-            Positional("noun", "NOUN", "the noun", False, complete="noun"),
-            Positional("verb", "VERB", "the verb", False, complete="verb"),
-        ),
-    ),
+    "help",
+    "show help for a command",
     _run,
+    (
+        Place("noun", "NOUN", "the noun", False, complete="noun"),
+        Place("verb", "VERB", "the verb", False, complete="verb"),
+    ),
+    examples=("smolctl help", "smolctl help route", "smolctl help route add"),
 )

@@ -7,7 +7,7 @@ from typing import Any
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb, request, show
-from smolctl.cli.words.grammar import Args, Keyword, Positional, Table
+from smolctl.cli.words.grammar import Args, Place, Word
 
 _HEADING_END = (("mode", "linkmode"), ("group", "group"), ("qlen", "txqlen"))
 _BRIEF_KEYS = ("ifname", "operstate", "address", "flags")
@@ -178,152 +178,136 @@ def _add(args: Args) -> Plan:
 
 _PATHS = ("connect", "listen", "local", "remote", "read", "write")
 
-_DEVICE = Positional("dev", "DEVICE", "interface", words=("dev",), complete="link", required=False)
+_DEVICE = Place("dev", "DEVICE", "interface", words=("dev",), complete="link", required=False)
 _NETEM = (
-    Keyword(("delay",), "hold each frame back that long", "TIME"),
-    Keyword(("jitter",), "at most that much longer or shorter, at random", "TIME"),
-    Keyword(("loss",), "lose some of the frames", "PERCENT"),
-    Keyword(("corrupt",), "flip one bit in some of the frames", "PERCENT"),
-    Keyword(("duplicate",), "send some of the frames twice", "PERCENT"),
-    Keyword(("reorder",), "do not hold back some of the frames", "PERCENT"),
-    Keyword(("rate",), "send no faster: bits a second, such as 10mbit", "RATE"),
+    Word(("delay",), "hold each frame back that long", "TIME"),
+    Word(("jitter",), "at most that much longer or shorter, at random", "TIME"),
+    Word(("loss",), "lose some of the frames", "PERCENT"),
+    Word(("corrupt",), "flip one bit in some of the frames", "PERCENT"),
+    Word(("duplicate",), "send some of the frames twice", "PERCENT"),
+    Word(("reorder",), "do not hold back some of the frames", "PERCENT"),
+    Word(("rate",), "send no faster: bits a second, such as 10mbit", "RATE"),
 )
 _NETEM_NOTES = (
     "delay, jitter, loss, corrupt, duplicate, reorder and rate are those of tc-netem(8): they"
     " happen to what this end sends. A time has the unit s, ms or us; 0 takes each of them back."
     " What is lost or changed is counted: smolctl stats drops."
 )
-_MTU = Keyword(("mtu",), "largest IP packet, bytes", "BYTES")
+_MTU = Word(("mtu",), "largest IP packet, bytes", "BYTES")
 
 COMMAND = Noun(
     "link",
     "Show, add, change and delete interfaces",
     (
         Verb(
-            Table(
-                "link show",
-                "show interfaces",
-                (
-                    "smolctl link",
-                    "smolctl link show tap0",
-                    "smolctl -s link show dev tap0",
-                    "smolctl -br link",
-                    "smolctl -d link show tap0",
-                ),
-                (_DEVICE,),
-                (Keyword(("up",), "only interfaces that are up"),),
-                notes="With -s the counters of each interface, with -d its kind and what only that"
-                " kind has.",
-            ),
+            "link show",
+            "show interfaces",
             _show,
+            (_DEVICE, Word(("up",), "only interfaces that are up")),
+            examples=(
+                "smolctl link",
+                "smolctl link show tap0",
+                "smolctl -s link show dev tap0",
+                "smolctl -br link",
+                "smolctl -d link show tap0",
+            ),
+            notes="With -s the counters of each interface, with -d its kind and what only that"
+            " kind has.",
         ),
         Verb(
-            Table(
-                "link add",
-                "add an interface, which comes up at once",
-                (
-                    "smolctl link add tap0 type tap",
-                    "smolctl link add tap0 type tap netns lab host 10.0.0.2/24",
-                    "smolctl link add eth0 type stream connect /tmp/passt_1.socket",
-                    "smolctl link add eth0 type stream listen /tmp/qemu.sock",
-                    "smolctl link add eth0 type cable name c1",
-                    "smolctl link add p0 type packet link eth0",
-                    "smolctl link add p1 type pcap read x.pcap address 02:00:00:00:00:0a down",
-                    "smolctl link add name lo1 type loopback",
-                ),
-                (Positional("name", "NAME", "name of the interface", words=("name", "dev")),),
-                (
-                    Keyword(
-                        ("type",),
-                        "tap: a TAP device of this machine; stream, dgram: a socket to QEMU, passt"
-                        " or another stack; cable: to your other stacks; packet: an interface of"
-                        " this machine; pcap: a capture file; loopback: no device",
-                        "TYPE",
-                        required=True,
-                        values=("tap", "stream", "dgram", "cable", "packet", "pcap", "loopback"),
-                    ),
-                    Keyword(
-                        ("name",),
-                        "cable: which one; its ends have the same name",
-                        "CABLE",
-                        key="cable",
-                        within=("type", "cable"),
-                    ),
-                    Keyword(("down",), "do not bring it up yet"),
-                    Keyword(("address",), "its MAC address; by default a random one", "MAC"),
-                    _MTU,
-                    Keyword(("persist",), "tap: the TAP device outlives the stack"),
-                    Keyword(
-                        ("netns",),
-                        "tap: move the kernel's side into this namespace",
-                        "NETNS",
-                        complete="netns",
-                    ),
-                    Keyword(("host",), "tap: give the kernel's side this address", "ADDR/LEN"),
-                    Keyword(
-                        ("offload",),
-                        "tap: off, every frame crosses by itself, its checksums done",
-                        "on|off",
-                        values=("on", "off"),
-                    ),
-                    Keyword(
-                        ("connect",),
-                        "stream: connect there, again and again (or tcp:ADDR:PORT)",
-                        "PATH",
-                    ),
-                    Keyword(
-                        ("listen",), "stream: wait there for one peer (or tcp:ADDR:PORT)", "PATH"
-                    ),
-                    Keyword(("local",), "dgram: path of its own socket", "PATH"),
-                    Keyword(("remote",), "dgram: path of the other end's socket", "PATH"),
-                    Keyword(("read",), "pcap: play this capture file to the stack", "FILE"),
-                    Keyword(("speed",), "pcap: so many times faster, or fast", "FACTOR"),
-                    Keyword(("write",), "pcap: record what the stack sends", "FILE"),
-                    Keyword(
-                        ("link",),
-                        "packet: the interface of this machine",
-                        "DEV",
-                        complete="machine",
-                    ),
-                    Keyword(("promisc",), "packet: take all frames that the interface sees"),
-                    *_NETEM,
-                ),
-                notes="A TAP device that exists already and belongs to you needs no privileges;"
-                " making one does, and so do netns and host."
-                " A packet socket takes root or CAP_NET_RAW. No other type needs any."
-                f" {_NETEM_NOTES}",
-            ),
+            "link add",
+            "add an interface, which comes up at once",
             Request(_add),
+            (
+                Place("name", "NAME", "name of the interface", words=("name", "dev")),
+                Word(
+                    ("type",),
+                    "tap: a TAP device of this machine; stream, dgram: a socket to QEMU, passt"
+                    " or another stack; cable: to your other stacks; packet: an interface of"
+                    " this machine; pcap: a capture file; loopback: no device",
+                    "TYPE",
+                    required=True,
+                    values=("tap", "stream", "dgram", "cable", "packet", "pcap", "loopback"),
+                ),
+                Word(
+                    ("name",),
+                    "cable: which one; its ends have the same name",
+                    "CABLE",
+                    key="cable",
+                    within=("type", "cable"),
+                ),
+                Word(("down",), "do not bring it up yet"),
+                Word(("address",), "its MAC address; by default a random one", "MAC"),
+                _MTU,
+                Word(("persist",), "tap: the TAP device outlives the stack"),
+                Word(
+                    ("netns",),
+                    "tap: move the kernel's side into this namespace",
+                    "NETNS",
+                    complete="netns",
+                ),
+                Word(("host",), "tap: give the kernel's side this address", "ADDR/LEN"),
+                Word(
+                    ("offload",),
+                    "tap: off, every frame crosses by itself, its checksums done",
+                    "on|off",
+                    values=("on", "off"),
+                ),
+                Word(
+                    ("connect",),
+                    "stream: connect there, again and again (or tcp:ADDR:PORT)",
+                    "PATH",
+                ),
+                Word(("listen",), "stream: wait there for one peer (or tcp:ADDR:PORT)", "PATH"),
+                Word(("local",), "dgram: path of its own socket", "PATH"),
+                Word(("remote",), "dgram: path of the other end's socket", "PATH"),
+                Word(("read",), "pcap: play this capture file to the stack", "FILE"),
+                Word(("speed",), "pcap: so many times faster, or fast", "FACTOR"),
+                Word(("write",), "pcap: record what the stack sends", "FILE"),
+                Word(("link",), "packet: the interface of this machine", "DEV", complete="machine"),
+                Word(("promisc",), "packet: take all frames that the interface sees"),
+                *_NETEM,
+            ),
+            examples=(
+                "smolctl link add tap0 type tap",
+                "smolctl link add tap0 type tap netns lab host 10.0.0.2/24",
+                "smolctl link add eth0 type stream connect /tmp/passt_1.socket",
+                "smolctl link add eth0 type stream listen /tmp/qemu.sock",
+                "smolctl link add eth0 type cable name c1",
+                "smolctl link add p0 type packet link eth0",
+                "smolctl link add p1 type pcap read x.pcap address 02:00:00:00:00:0a down",
+                "smolctl link add name lo1 type loopback",
+            ),
+            notes="A TAP device that exists already and belongs to you needs no privileges;"
+            " making one does, and so do netns and host."
+            " A packet socket takes root or CAP_NET_RAW. No other type needs any."
+            f" {_NETEM_NOTES}",
         ),
         Verb(
-            Table(
-                "link del",
-                "delete an interface, with its addresses, routes and neighbor entries",
-                ("smolctl link del tap0",),
-                (_DEVICE._replace(required=True),),
-            ),
+            "link del",
+            "delete an interface, with its addresses, routes and neighbor entries",
             request("link.del"),
+            (_DEVICE.but(required=True),),
+            examples=("smolctl link del tap0",),
         ),
         Verb(
-            Table(
-                "link set",
-                "change an interface",
-                (
-                    "smolctl link set tap0 down",
-                    "smolctl link set dev tap0 mtu 1400 address 02:00:00:00:00:0a up",
-                    "smolctl link set eth0 loss 10% delay 20ms jitter 5ms",
-                    "smolctl link set eth0 loss 0 delay 0 jitter 0",
-                ),
-                (_DEVICE._replace(required=True),),
-                (
-                    Keyword(("up", "down"), "bring it up or down", key="state", choice=True),
-                    _MTU,
-                    Keyword(("address",), "its MAC address", "MAC"),
-                    *_NETEM,
-                ),
-                notes=_NETEM_NOTES,
-            ),
+            "link set",
+            "change an interface",
             request("link.set"),
+            (
+                _DEVICE.but(required=True),
+                Word(("up", "down"), "bring it up or down", key="state", choice=True),
+                _MTU,
+                Word(("address",), "its MAC address", "MAC"),
+                *_NETEM,
+            ),
+            examples=(
+                "smolctl link set tap0 down",
+                "smolctl link set dev tap0 mtu 1400 address 02:00:00:00:00:0a up",
+                "smolctl link set eth0 loss 10% delay 20ms jitter 5ms",
+                "smolctl link set eth0 loss 0 delay 0 jitter 0",
+            ),
+            notes=_NETEM_NOTES,
         ),
     ),
 )

@@ -6,7 +6,7 @@ from typing import Any
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Rows, Verb, request, show
-from smolctl.cli.words.grammar import Args, Keyword, Positional, Table
+from smolctl.cli.words.grammar import Args, Place, Word
 
 
 def _entry(entry: Mapping[str, Any], out: Output) -> str:
@@ -48,8 +48,8 @@ def _show(session: Session, args: Args) -> None:
     show(session, rows, args, render)
 
 
-_DEV = Keyword(("dev",), "interface", "DEVICE", required=True, complete="link")
-_GROUP = Positional(
+_DEV = Word(("dev",), "interface", "DEVICE", required=True, complete="link")
+_GROUP = Place(
     "address", "GROUP", "address of the group: 224.0.0.0 to 239.255.255.255", complete="group"
 )
 
@@ -58,44 +58,32 @@ COMMAND = Noun(
     "Show, join and leave multicast groups",
     (
         Verb(
-            Table(
-                "maddr show",
-                "show the groups that interfaces are members of",
-                ("smolctl maddr", "smolctl maddr show tap0", "smolctl -s maddr show dev tap0"),
-                (
-                    Positional(
-                        "dev", "DEVICE", "only of this interface", False, ("dev",), complete="link"
-                    ),
-                ),
-                notes="Each group that a socket has joined is there, and 224.0.0.1 always is; users"
-                ' is how many members it has here, and "static" tells that one was added by hand.'
-                " With -s: the version of IGMP that is spoken, and from which senders each group is"
-                " wanted.",
-            ),
+            "maddr show",
+            "show the groups that interfaces are members of",
             _show,
+            (Place("dev", "DEVICE", "only of this interface", False, ("dev",), complete="link"),),
+            examples=("smolctl maddr", "smolctl maddr show tap0", "smolctl -s maddr show dev tap0"),
+            notes="Each group that a socket has joined is there, and 224.0.0.1 always is; users"
+            ' is how many members it has here, and "static" tells that one was added by hand.'
+            " With -s: the version of IGMP that is spoken, and from which senders each group is"
+            " wanted.",
         ),
         Verb(
-            Table(
-                "maddr add",
-                "join a group, for as long as it is not deleted",
-                ("smolctl maddr add 239.1.2.3 dev tap0",),
-                (_GROUP._replace(complete=""),),
-                (_DEV,),
-                notes="Routers and switches are told by IGMP. Sockets that have the port get what"
-                ' comes; "smolctl udp recv --group" joins by itself.',
-            ),
+            "maddr add",
+            "join a group, for as long as it is not deleted",
             request("maddr.add"),
+            (_GROUP.but(complete=""), _DEV),
+            examples=("smolctl maddr add 239.1.2.3 dev tap0",),
+            notes="Routers and switches are told by IGMP. Sockets that have the port get what"
+            ' comes; "smolctl udp recv --group" joins by itself.',
         ),
         Verb(
-            Table(
-                "maddr del",
-                "leave a group that was added",
-                ("smolctl maddr del 239.1.2.3 dev tap0",),
-                (_GROUP,),
-                (_DEV,),
-                notes="What sockets have joined stays until they leave it or are closed.",
-            ),
+            "maddr del",
+            "leave a group that was added",
             request("maddr.del"),
+            (_GROUP, _DEV),
+            examples=("smolctl maddr del 239.1.2.3 dev tap0",),
+            notes="What sockets have joined stays until they leave it or are closed.",
         ),
     ),
 )

@@ -8,7 +8,7 @@ from smolctl.cli.nouns import addr, link, neigh, route, rule, socket
 from smolctl.cli.output import Output
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
-from smolctl.cli.words.grammar import Args, Keyword, Table, option
+from smolctl.cli.words.grammar import Args, Word, option
 
 KINDS = {
     "link": (("link",), "links: new, changed, up, down, carrier, gone"),
@@ -112,27 +112,23 @@ def _run(session: Session, args: Args) -> int:
 
 
 COMMAND = Verb(
-    Table(
-        "monitor",
-        "watch what happens: links, addresses, routes, neighbors, groups, sockets, drops",
-        (
-            "smolctl monitor",
-            "smolctl monitor drops",
-            "smolctl -ts monitor route neigh dev tap0",
-            "smolctl -j monitor neigh -c 1 -w 5",
-        ),
-        keywords=(
-            *(Keyword(words, text) for words, text in KINDS.values()),
-            Keyword(("all",), "all of them, which is what none of them means"),
-            Keyword(("dev",), "only what concerns this interface", "DEVICE", complete="link"),
-            Keyword(("label",), "name the kind of each event, as is done for several kinds"),
-            option("count", "end after so many events", "N", short="c"),
-            option(
-                "wait", "end after this time, with 1 if fewer than -c came", "SECONDS", short="w"
-            ),
-        ),
-        notes="A reader that is too slow loses the oldest events and is told how many; the stack"
-        " never waits for it.",
-    ),
+    "monitor",
+    "watch what happens: links, addresses, routes, neighbors, groups, sockets, drops",
     _run,
+    (
+        *(Word(words, text) for words, text in KINDS.values()),
+        Word(("all",), "all of them, which is what none of them means"),
+        Word(("dev",), "only what concerns this interface", "DEVICE", complete="link"),
+        Word(("label",), "name the kind of each event, as is done for several kinds"),
+        option("count", "end after so many events", "N", short="c"),
+        option("wait", "end after this time, with 1 if fewer than -c came", "SECONDS", short="w"),
+    ),
+    examples=(
+        "smolctl monitor",
+        "smolctl monitor drops",
+        "smolctl -ts monitor route neigh dev tap0",
+        "smolctl -j monitor neigh -c 1 -w 5",
+    ),
+    notes="A reader that is too slow loses the oldest events and is told how many; the stack"
+    " never waits for it.",
 )

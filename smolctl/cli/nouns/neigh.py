@@ -6,17 +6,9 @@ from typing import Any
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb, request, show
-from smolctl.cli.words.grammar import Args, Keyword, Positional, Table, UsageFault
+from smolctl.cli.words.grammar import Args, Place, UsageFault, Word
 
-STATES = (
-    "permanent",
-    "reachable",
-    "stale",
-    "delay",
-    "probe",
-    "incomplete",
-    "failed",
-)
+STATES = ("permanent", "reachable", "stale", "delay", "probe", "incomplete", "failed")
 
 
 def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
@@ -75,22 +67,16 @@ def _show(session: Session, args: Args) -> None:
     show(session, session.call("neigh.show", **args), args, render)
 
 
-_DEV = Keyword(("dev",), "interface", "DEVICE", complete="link")
-_STATE = Keyword(("nud",), "state of the entry", "STATE", values=STATES)
-_DST = Positional("dst", "ADDR", "address of the neighbor", words=("to",), complete="neigh")
-_TO = Positional(
-    "to", "PREFIX", "only neighbors inside this prefix", False, ("to",), complete="route"
-)
-_SELECT = (_DEV, _STATE._replace(values=(*STATES, "all"), help="only entries in this state"))
-_CHANGE = (
-    Keyword(("lladdr",), "its link address", "MAC"),
-    _DEV._replace(required=True),
-    _STATE,
-)
+_DEV = Word(("dev",), "interface", "DEVICE", complete="link")
+_STATE = Word(("nud",), "state of the entry", "STATE", values=STATES)
+_DST = Place("dst", "ADDR", "address of the neighbor", words=("to",), complete="neigh")
+_TO = Place("to", "PREFIX", "only neighbors inside this prefix", False, ("to",), complete="route")
+_SELECT = (_DEV, _STATE.but(values=(*STATES, "all"), help="only entries in this state"))
+_CHANGE = (Word(("lladdr",), "its link address", "MAC"), _DEV.but(required=True), _STATE)
 
 
-_PROXY = Keyword(("proxy",), "answer ARP for this address of somebody else's (proxy ARP)", "ADDR")
-_EITHER = _DST._replace(required=False)
+_PROXY = Word(("proxy",), "answer ARP for this address of somebody else's (proxy ARP)", "ADDR")
+_EITHER = _DST.but(required=False)
 
 
 def _change(verb: str, summary: str, *, proxy: bool = True) -> Verb:
@@ -98,19 +84,16 @@ def _change(verb: str, summary: str, *, proxy: bool = True) -> Verb:
     examples = (example, f"{example} nud reachable")
     if not proxy:
         return Verb(
-            Table(f"neigh {verb}", summary, examples, (_DST,), _CHANGE), request(f"neigh.{verb}")
+            f"neigh {verb}", summary, request(f"neigh.{verb}"), (_DST, *_CHANGE), examples=examples
         )
     return Verb(
-        Table(
-            f"neigh {verb}",
-            summary,
-            (*examples, f"smolctl neigh {verb} proxy 10.0.0.9 dev tap0"),
-            (_EITHER,),
-            (_PROXY, *_CHANGE),
-            notes="A proxy entry has the link answer ARP for a host that is reached by another"
-            " link, and needs ip.forward=1; arp.proxy=1 does so for all of them.",
-        ),
+        f"neigh {verb}",
+        summary,
         Request(lambda args: _named(f"neigh.{verb}", args)),
+        (_EITHER, _PROXY, *_CHANGE),
+        examples=(*examples, f"smolctl neigh {verb} proxy 10.0.0.9 dev tap0"),
+        notes="A proxy entry has the link answer ARP for a host that is reached by another"
+        " link, and needs ip.forward=1; arp.proxy=1 does so for all of them.",
     )
 
 
@@ -130,60 +113,48 @@ COMMAND = Noun(
     "Show, add, change and delete neighbor entries",
     (
         Verb(
-            Table(
-                "neigh show",
-                "show neighbor entries",
-                (
-                    "smolctl neigh",
-                    "smolctl neigh show nud reachable",
-                    "smolctl -s neigh show dev tap0",
-                    "smolctl neigh show proxy",
-                ),
-                (_TO,),
-                (*_SELECT, Keyword(("proxy",), "the proxy entries instead")),
-                notes="With -s: seconds since the entry was used, confirmed and updated, ARP"
-                " requests sent since the last answer, and packets that wait.",
-            ),
+            "neigh show",
+            "show neighbor entries",
             _show,
+            (_TO, *_SELECT, Word(("proxy",), "the proxy entries instead")),
+            examples=(
+                "smolctl neigh",
+                "smolctl neigh show nud reachable",
+                "smolctl -s neigh show dev tap0",
+                "smolctl neigh show proxy",
+            ),
+            notes="With -s: seconds since the entry was used, confirmed and updated, ARP"
+            " requests sent since the last answer, and packets that wait.",
         ),
         Verb(
-            Table(
-                "neigh get",
-                "show the entry of one neighbor",
-                ("smolctl neigh get 10.0.0.2 dev tap0",),
-                (_DST,),
-                (_DEV._replace(required=True),),
-            ),
+            "neigh get",
+            "show the entry of one neighbor",
             request("neigh.get", render_get),
+            (_DST, _DEV.but(required=True)),
+            examples=("smolctl neigh get 10.0.0.2 dev tap0",),
             kind="get",
         ),
         _change("add", "add an entry"),
         Verb(
-            Table(
-                "neigh del",
-                "delete an entry",
-                (
-                    "smolctl neigh del 10.0.0.2 dev tap0",
-                    "smolctl neigh del proxy 10.0.0.9 dev tap0",
-                ),
-                (_EITHER,),
-                (_PROXY, _DEV._replace(required=True)),
-            ),
+            "neigh del",
+            "delete an entry",
             Request(lambda args: _named("neigh.del", args)),
+            (_EITHER, _PROXY, _DEV.but(required=True)),
+            examples=(
+                "smolctl neigh del 10.0.0.2 dev tap0",
+                "smolctl neigh del proxy 10.0.0.9 dev tap0",
+            ),
         ),
         _change("replace", "add an entry, or change it when it is there"),
         _change("change", "change an entry", proxy=False),
         Verb(
-            Table(
-                "neigh flush",
-                "delete all entries that match",
-                ("smolctl neigh flush dev tap0", "smolctl -s neigh flush nud stale"),
-                (_TO,),
-                _SELECT,
-                notes="PERMANENT entries stay unless nud names them. With -s each deleted entry is"
-                " printed.",
-            ),
+            "neigh flush",
+            "delete all entries that match",
             request("neigh.flush", deleted),
+            (_TO, *_SELECT),
+            examples=("smolctl neigh flush dev tap0", "smolctl -s neigh flush nud stale"),
+            notes="PERMANENT entries stay unless nud names them. With -s each deleted entry is"
+            " printed.",
         ),
     ),
 )

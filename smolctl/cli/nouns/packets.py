@@ -3,14 +3,36 @@
 from typing import Any
 
 from smolctl.cli.output import Output
-from smolctl.cli.words.grammar import Args, Positional, option
+from smolctl.cli.words.grammar import Args, Place, option
 
 Links = list[dict[str, Any]]
 
 FILTER_WORDS = (
-    "ip", "ip6", "arp", "rarp", "icmp", "igmp", "tcp", "udp", "src", "dst", "host", "net", "port",
-    "proto", "sport", "dport", "in", "out", "local", "dev", "reason", "and", "or", "not",
-)  # fmt: skip
+    "ip",
+    "ip6",
+    "arp",
+    "rarp",
+    "icmp",
+    "igmp",
+    "tcp",
+    "udp",
+    "src",
+    "dst",
+    "host",
+    "net",
+    "port",
+    "proto",
+    "sport",
+    "dport",
+    "in",
+    "out",
+    "local",
+    "dev",
+    "reason",
+    "and",
+    "or",
+    "not",
+)
 """Those of the filter language, that a first word may be told from a device's name."""
 _MORE_WORDS = ("inbound", "outbound", "&&", "||")
 
@@ -22,19 +44,30 @@ FILTER_TEXT = (
 )
 
 PLACES = (
-    Positional(
-        "dev", "DEVICE", "interface; all of them without one", required=False, complete="link",
+    Place(
+        "dev",
+        "DEVICE",
+        "interface; all of them without one",
+        required=False,
+        complete="link",
         values=FILTER_WORDS,
     ),
-    Positional(
-        "filter", "FILTER", "which packets; all of them without one", required=False, many=True,
+    Place(
+        "filter",
+        "FILTER",
+        "which packets; all of them without one",
+        required=False,
+        many=True,
         values=FILTER_WORDS,
     ),
-)  # fmt: skip
+)
 INTERFACE = option(
-    "interface", "interface, when its name is a word of a filter", "DEVICE", short="i",
+    "interface",
+    "interface, when its name is a word of a filter",
+    "DEVICE",
+    short="i",
     complete="link",
-)  # fmt: skip
+)
 ENDS = (
     option("count", "end after so many", "N", short="c"),
     option("wait", "end after this time, with 1 if -c was given", "SECONDS"),

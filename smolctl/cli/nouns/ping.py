@@ -6,7 +6,7 @@ from smolctl.cli import exit as exits
 from smolctl.cli.nouns import pmtudisc, stream
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
-from smolctl.cli.words.grammar import Args, Keyword, Positional, Table, option
+from smolctl.cli.words.grammar import Args, Place, Word, option
 
 _OPTIONS_LEN = 40
 """Bytes that IP options take, as ping says."""
@@ -168,9 +168,9 @@ _OPTIONS = (
     option("record", "have routers record the way there and back", short="R"),
     option(
         "stamp", "have routers, or the hosts in front of DST, say the time", "KIND", short="T"
-    )._replace(values=("tsonly", "tsandaddr", "tsprespec")),
+    ).but(values=("tsonly", "tsandaddr", "tsprespec")),
     option("interface", "source address, or interface", "ADDR|DEVICE", short="I", complete="link"),
-    Keyword(("dev",), "interface", "DEVICE", complete="link"),
+    Word(("dev",), "interface", "DEVICE", complete="link"),
     *pmtudisc.OPTIONS,
     option("quiet", "only the first and the last lines", short="q"),
     option("timestamps", "the time before each line", short="D"),
@@ -178,34 +178,32 @@ _OPTIONS = (
 )
 
 COMMAND = Verb(
-    Table(
-        "ping",
-        "ask a host for an echo (ICMP)",
-        (
-            "smolctl ping 10.0.0.2",
-            "smolctl ping -c 3 -i 0.2 10.0.0.2",
-            "smolctl ping -I 10.0.0.1 -c 1 -W 1 8.8.8.8",
-            "smolctl ping -c 1 -Q 0xb8 10.0.0.2",
-            "smolctl ping -c 1 -R 10.0.0.2",
-            "smolctl ping -c 1 -T tsandaddr 10.0.0.2",
-            "smolctl ping -c 1 -T tsprespec 10.0.0.1 10.0.0.2 10.0.0.2",
-            "smolctl ping -c 1 -s 1472 -M do 10.0.0.2",
-            "smolctl -j ping -c 1 10.0.0.2",
-        ),
-        (
-            Positional("dst", "DST", "address of the host", complete="host"),
-            Positional(
-                "more",
-                "DST",
-                "behind the hosts that -T tsprespec asks, the host",
-                False,
-                complete="host",
-                many=True,
-            ),
-        ),
-        _OPTIONS,
-        "The text is that of ping from iputils. SIGINT ends it with the summary.",
-    ),
+    "ping",
+    "ask a host for an echo (ICMP)",
     _run,
+    (
+        Place("dst", "DST", "address of the host", complete="host"),
+        Place(
+            "more",
+            "DST",
+            "behind the hosts that -T tsprespec asks, the host",
+            False,
+            complete="host",
+            many=True,
+        ),
+        *_OPTIONS,
+    ),
+    examples=(
+        "smolctl ping 10.0.0.2",
+        "smolctl ping -c 3 -i 0.2 10.0.0.2",
+        "smolctl ping -I 10.0.0.1 -c 1 -W 1 8.8.8.8",
+        "smolctl ping -c 1 -Q 0xb8 10.0.0.2",
+        "smolctl ping -c 1 -R 10.0.0.2",
+        "smolctl ping -c 1 -T tsandaddr 10.0.0.2",
+        "smolctl ping -c 1 -T tsprespec 10.0.0.1 10.0.0.2 10.0.0.2",
+        "smolctl ping -c 1 -s 1472 -M do 10.0.0.2",
+        "smolctl -j ping -c 1 10.0.0.2",
+    ),
+    notes="The text is that of ping from iputils. SIGINT ends it with the summary.",
     kind="probe",
 )

@@ -1,8 +1,8 @@
 """Whether a packet may be fragmented: the words for it that several commands share."""
 
-from smolctl.cli.words.grammar import Args, Keyword, UsageFault, option
+from smolctl.cli.words.grammar import Args, UsageFault, Word, option
 
-OPTIONS: tuple[Keyword, ...] = (
+OPTIONS: tuple[Word, ...] = (
     option(
         "pmtudisc",
         'whether it may be fragmented, as in ping: "want", only by this stack (the default);'

@@ -6,7 +6,7 @@ from typing import Any
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Rows, Verb, request, show
-from smolctl.cli.words.grammar import Args, Keyword, Positional, Table
+from smolctl.cli.words.grammar import Args, Place, Word
 
 # What a selector fixes is not said again on every line, as in ip (print_route).
 _FIXED_BY = {
@@ -186,69 +186,69 @@ def detailed(row: Mapping[str, Any], *, table: bool) -> dict[str, Any]:
 
 
 _TYPES = ("unicast", "local", "broadcast", "blackhole", "unreachable", "prohibit", "throw")
-_DEV = Keyword(("dev", "oif"), "interface", "DEVICE", complete="link")
-_VIA = Keyword(("via",), "gateway", "ADDR", complete="neigh")
-_METRIC = Keyword(("metric", "preference", "priority"), "the lowest one wins", "NUMBER")
-_PROTOCOL = Keyword(
+_DEV = Word(("dev", "oif"), "interface", "DEVICE", complete="link")
+_VIA = Word(("via",), "gateway", "ADDR", complete="neigh")
+_METRIC = Word(("metric", "preference", "priority"), "the lowest one wins", "NUMBER")
+_PROTOCOL = Word(
     ("protocol", "proto"), "who made it", "PROTOCOL", values=("boot", "kernel", "static")
 )
-_SCOPE = Keyword(("scope",), "how far it leads", "SCOPE", values=("global", "link", "host"))
-_SRC = Keyword(("src",), "source address for what is sent by it", "ADDR", complete="addr")
-_TABLE = Keyword(("table",), "routing table", "TABLE", values=("main", "local", "default"),
+_SCOPE = Word(("scope",), "how far it leads", "SCOPE", values=("global", "link", "host"))
+_SRC = Word(("src",), "source address for what is sent by it", "ADDR", complete="addr")
+_TABLE = Word(("table",), "routing table", "TABLE", values=("main", "local", "default"),
                  complete="table")  # fmt: skip
 _SELECT = (
-    Keyword(("root",), "only routes inside this prefix", "PREFIX", complete="route"),
-    Keyword(("match",), "only routes that contain this prefix", "PREFIX", complete="route"),
-    Keyword(("exact",), "only routes to this very prefix", "PREFIX", complete="route"),
-    _TABLE._replace(values=("main", "local", "default", "all", "cache")),
-    Keyword(
+    Word(("root",), "only routes inside this prefix", "PREFIX", complete="route"),
+    Word(("match",), "only routes that contain this prefix", "PREFIX", complete="route"),
+    Word(("exact",), "only routes to this very prefix", "PREFIX", complete="route"),
+    _TABLE.but(values=("main", "local", "default", "all", "cache")),
+    Word(
         ("cache", "cached", "cloned"), "what was learned of paths, as by table cache", key="cache"
     ),
     _DEV,
     _VIA,
     _PROTOCOL,
     _SCOPE,
-    Keyword(("type",), "only routes of this type", "TYPE", values=_TYPES),
+    Word(("type",), "only routes of this type", "TYPE", values=_TYPES),
     _SRC,
     _METRIC,
 )
-_TO = Positional(
-    "exact", "PREFIX", "the same as exact PREFIX", False, ("to",), ("root", "match", "exact"),
+_TO = Place(
+    "exact",
+    "PREFIX",
+    "the same as exact PREFIX",
+    False,
+    ("to",),
+    before=("root", "match", "exact"),
     complete="route",
-)  # fmt: skip
+)
 _CHANGE = (
-    Keyword(
-        _TYPES,
-        "what becomes of matching packets; unicast by default",
-        key="type",
-        choice=True,
-    ),
+    Word(_TYPES, "what becomes of matching packets; unicast by default", key="type", choice=True),
     _VIA,
     _DEV,
     _SRC,
     _METRIC,
     _SCOPE,
-    Keyword(
+    Word(
         ("mtu",),
         "largest packet by this route; with lock, packets have no DF and routers may fragment them",
         "[lock] BYTES",
         prefix="lock",
     ),
-    Keyword(("onlink",), "the gateway is reachable though no connected network has it"),
+    Word(("onlink",), "the gateway is reachable though no connected network has it"),
     _PROTOCOL,
     _TABLE,
-    Keyword(
+    Word(
         ("nexthop",),
         "one of several next hops, which share the flows by weight; it stands last",
         group=(
             _VIA,
             _DEV,
-            Keyword(("weight",), "its share, 1 to 256", "NUMBER"),
-            Keyword(("onlink",), "the gateway is reachable though no connected network has it"),
+            Word(("weight",), "its share, 1 to 256", "NUMBER"),
+            Word(("onlink",), "the gateway is reachable though no connected network has it"),
         ),
     ),
 )
-_DST = Positional(
+_DST = Place(
     "dst", "PREFIX", 'destination; "default" is 0.0.0.0/0', words=("to",), values=("default",)
 )
 
@@ -259,9 +259,8 @@ def _change(verb: str, summary: str, *examples: str, of_old: bool = True) -> Ver
     Args:
         of_old: it is about one that is there, mostly.
     """
-    dst = _DST._replace(complete="route", values=()) if of_old else _DST
-    table = Table(f"route {verb}", summary, examples, (dst,), _CHANGE)
-    return Verb(table, request(f"route.{verb}"))
+    dst = _DST.but(complete="route", values=()) if of_old else _DST
+    return Verb(f"route {verb}", summary, request(f"route.{verb}"), (dst, *_CHANGE), examples)
 
 
 COMMAND = Noun(
@@ -269,21 +268,18 @@ COMMAND = Noun(
     "Show, add, change, delete and look up routes",
     (
         Verb(
-            Table(
-                "route show",
-                "show routes",
-                (
-                    "smolctl route",
-                    "smolctl route show table local",
-                    "smolctl route show table all",
-                    "smolctl route show match 10.0.0.9",
-                    "smolctl -j route show dev tap0",
-                    "smolctl route show cache",
-                ),
-                (_TO,),
-                _SELECT,
-            ),
+            "route show",
+            "show routes",
             _show,
+            (_TO, *_SELECT),
+            examples=(
+                "smolctl route",
+                "smolctl route show table local",
+                "smolctl route show table all",
+                "smolctl route show match 10.0.0.9",
+                "smolctl -j route show dev tap0",
+                "smolctl route show cache",
+            ),
         ),
         _change(
             "add",
@@ -313,54 +309,49 @@ COMMAND = Noun(
             "smolctl route append default via 10.0.0.3",
         ),
         Verb(
-            Table(
-                "route get",
-                "tell which route a packet takes",
-                (
-                    "smolctl route get 8.8.8.8",
-                    "smolctl route get 8.8.8.8 from 10.0.0.1 oif tap0",
-                    "smolctl -v route get 8.8.8.8",
-                    "smolctl route get fibmatch 8.8.8.8",
-                    "smolctl route get 10.0.0.1 from 10.0.0.9 iif tap0",
-                ),
-                (Positional("dst", "ADDR", "destination", words=("to",), complete="host"),),
-                (
-                    Keyword(("from",), "source address", "ADDR", key="src", complete="addr"),
-                    _DEV,
-                    Keyword(
-                        ("iif",),
-                        "interface by which it comes in, as of another host",
-                        "DEVICE",
-                        complete="link",
-                    ),
-                    Keyword(("tos", "dsfield"), "type of service, hexadecimal", "TOS"),
-                    Keyword(("ipproto",), "protocol", "PROTOCOL", values=("udp", "icmp", "tcp")),
-                    Keyword(("sport",), "source port", "PORT"),
-                    Keyword(("dport",), "destination port", "PORT"),
-                    Keyword(("fibmatch",), "show the route itself, not what comes of it"),
-                ),
-                notes="With -v also the routes that were not taken, each with the cause. Where a"
-                " router said that packets are too big, the line of the cache has the MTU that was"
-                " learned and for how long that is believed.",
-            ),
+            "route get",
+            "tell which route a packet takes",
             _get,
+            (
+                Place("dst", "ADDR", "destination", words=("to",), complete="host"),
+                Word(("from",), "source address", "ADDR", key="src", complete="addr"),
+                _DEV,
+                Word(
+                    ("iif",),
+                    "interface by which it comes in, as of another host",
+                    "DEVICE",
+                    complete="link",
+                ),
+                Word(("tos", "dsfield"), "type of service, hexadecimal", "TOS"),
+                Word(("ipproto",), "protocol", "PROTOCOL", values=("udp", "icmp", "tcp")),
+                Word(("sport",), "source port", "PORT"),
+                Word(("dport",), "destination port", "PORT"),
+                Word(("fibmatch",), "show the route itself, not what comes of it"),
+            ),
+            examples=(
+                "smolctl route get 8.8.8.8",
+                "smolctl route get 8.8.8.8 from 10.0.0.1 oif tap0",
+                "smolctl -v route get 8.8.8.8",
+                "smolctl route get fibmatch 8.8.8.8",
+                "smolctl route get 10.0.0.1 from 10.0.0.9 iif tap0",
+            ),
+            notes="With -v also the routes that were not taken, each with the cause. Where a"
+            " router said that packets are too big, the line of the cache has the MTU that was"
+            " learned and for how long that is believed.",
             kind="get",
         ),
         Verb(
-            Table(
-                "route flush",
-                "delete all routes that match",
-                (
-                    "smolctl route flush dev tap0",
-                    "smolctl -s route flush root 10.0.0.0/8",
-                    "smolctl route flush cache",
-                ),
-                (_TO,),
-                _SELECT,
-                notes="With -s each deleted route is printed. The cache is what was learned of"
-                " paths: the largest packet that gets to a destination (RFC 1191).",
-            ),
+            "route flush",
+            "delete all routes that match",
             request("route.flush", deleted),
+            (_TO, *_SELECT),
+            examples=(
+                "smolctl route flush dev tap0",
+                "smolctl -s route flush root 10.0.0.0/8",
+                "smolctl route flush cache",
+            ),
+            notes="With -s each deleted route is printed. The cache is what was learned of"
+            " paths: the largest packet that gets to a destination (RFC 1191).",
         ),
     ),
 )

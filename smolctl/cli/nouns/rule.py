@@ -6,7 +6,7 @@ from typing import Any
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Rows, Verb, request, show
-from smolctl.cli.words.grammar import Args, Keyword, Table
+from smolctl.cli.words.grammar import Args, Word
 
 
 def line(row: Mapping[str, Any], _args: Mapping[str, Any], out: Output) -> str:
@@ -70,33 +70,39 @@ def _show(session: Session, args: Args) -> None:
 
 
 _SELECTOR = (
-    Keyword(("not",), "what the words that follow do not say"),
-    Keyword(("from",), "source address", "PREFIX", complete="addr", values=("all",)),
-    Keyword(("to",), "destination address", "PREFIX", complete="route", values=("all",)),
-    Keyword(("iif", "dev"), "interface by which packets come in; lo: sent from here", "DEVICE",
-            complete="link"),
-    Keyword(("oif",), "interface that the sender insists on", "DEVICE", complete="link"),
-    Keyword(("tos", "dsfield"), "type of service, hexadecimal", "TOS"),
-    Keyword(("ipproto",), "protocol", "PROTOCOL", values=("udp", "icmp", "tcp")),
-    Keyword(("sport",), "source port, or a range of them", "PORT[-PORT]"),
-    Keyword(("dport",), "destination port, or a range of them", "PORT[-PORT]"),
-    Keyword(("priority", "pref", "preference", "order"), "the lowest is asked first", "NUMBER",
-            complete="rule"),
-    Keyword(("table", "lookup"), "the table to look up", "TABLE", complete="table"),
-    Keyword(("protocol", "proto"), "who made it", "PROTOCOL", values=("kernel", "boot", "static")),
-)  # fmt: skip
+    Word(("not",), "what the words that follow do not say"),
+    Word(("from",), "source address", "PREFIX", complete="addr", values=("all",)),
+    Word(("to",), "destination address", "PREFIX", complete="route", values=("all",)),
+    Word(
+        ("iif", "dev"),
+        "interface by which packets come in; lo: sent from here",
+        "DEVICE",
+        complete="link",
+    ),
+    Word(("oif",), "interface that the sender insists on", "DEVICE", complete="link"),
+    Word(("tos", "dsfield"), "type of service, hexadecimal", "TOS"),
+    Word(("ipproto",), "protocol", "PROTOCOL", values=("udp", "icmp", "tcp")),
+    Word(("sport",), "source port, or a range of them", "PORT[-PORT]"),
+    Word(("dport",), "destination port, or a range of them", "PORT[-PORT]"),
+    Word(
+        ("priority", "pref", "preference", "order"),
+        "the lowest is asked first",
+        "NUMBER",
+        complete="rule",
+    ),
+    Word(("table", "lookup"), "the table to look up", "TABLE", complete="table"),
+    Word(("protocol", "proto"), "who made it", "PROTOCOL", values=("kernel", "boot", "static")),
+)
 _ACTION = (
-    Keyword(
+    Word(
         ("blackhole", "unreachable", "prohibit", "nop"),
         "what becomes of matching packets, instead of a lookup",
         key="type",
         choice=True,
     ),
-    Keyword(
-        ("type",), "the same", "TYPE", values=("unicast", "blackhole", "unreachable", "prohibit")
-    ),
-    Keyword(("goto",), "go on at the rule with that priority", "NUMBER", complete="rule"),
-    Keyword(
+    Word(("type",), "the same", "TYPE", values=("unicast", "blackhole", "unreachable", "prohibit")),
+    Word(("goto",), "go on at the rule with that priority", "NUMBER", complete="rule"),
+    Word(
         ("suppress_prefixlength", "suppress_pl"),
         "pass over routes whose prefix is not longer than that; 0: the default route",
         "NUMBER",
@@ -108,62 +114,47 @@ COMMAND = Noun(
     "Show, add and delete the rules that choose a routing table",
     (
         Verb(
-            Table(
-                "rule show",
-                "show rules",
-                (
-                    "smolctl rule",
-                    "smolctl rule show table 100",
-                    "smolctl -j rule show from 10.0.0.1",
-                ),
-                (),
-                _SELECTOR,
-            ),
+            "rule show",
+            "show rules",
             _show,
+            (*_SELECTOR,),
+            examples=(
+                "smolctl rule",
+                "smolctl rule show table 100",
+                "smolctl -j rule show from 10.0.0.1",
+            ),
         ),
         Verb(
-            Table(
-                "rule add",
-                "add a rule",
-                (
-                    "smolctl rule add from 10.0.0.1 lookup 100",
-                    "smolctl rule add to 192.0.2.0/24 prohibit priority 500",
-                    "smolctl rule add not oif tap0 table main suppress_prefixlength 0",
-                    "smolctl rule add iif tap1 ipproto udp dport 5000-5999 table 200",
-                ),
-                (),
-                (*_SELECTOR, *_ACTION),
-                notes="Without a priority it comes before those that are there, but for the first."
-                " Without an action it looks up the table main. With the first change of any rule"
-                " the tables local and main are looked up one after the other, no more as one.",
-            ),
+            "rule add",
+            "add a rule",
             request("rule.add"),
+            (*_SELECTOR, *_ACTION),
+            examples=(
+                "smolctl rule add from 10.0.0.1 lookup 100",
+                "smolctl rule add to 192.0.2.0/24 prohibit priority 500",
+                "smolctl rule add not oif tap0 table main suppress_prefixlength 0",
+                "smolctl rule add iif tap1 ipproto udp dport 5000-5999 table 200",
+            ),
+            notes="Without a priority it comes before those that are there, but for the first."
+            " Without an action it looks up the table main. With the first change of any rule"
+            " the tables local and main are looked up one after the other, no more as one.",
         ),
         Verb(
-            Table(
-                "rule del",
-                "delete the first rule that agrees",
-                (
-                    "smolctl rule del priority 500",
-                    "smolctl rule del from 10.0.0.1 lookup 100",
-                ),
-                (),
-                (*_SELECTOR, *_ACTION),
-            ),
+            "rule del",
+            "delete the first rule that agrees",
             request("rule.del"),
+            (*_SELECTOR, *_ACTION),
+            examples=("smolctl rule del priority 500", "smolctl rule del from 10.0.0.1 lookup 100"),
         ),
         Verb(
-            Table(
-                "rule flush",
-                "delete all rules that match, but for priority 0",
-                ("smolctl rule flush", "smolctl -s rule flush table 100"),
-                (),
-                _SELECTOR,
-                notes="As ip rule flush it takes main and default with it: then nothing but this"
-                " stack itself can be reached until: smolctl rule add lookup main. With -s each"
-                " deleted rule is printed.",
-            ),
+            "rule flush",
+            "delete all rules that match, but for priority 0",
             request("rule.flush", deleted),
+            (*_SELECTOR,),
+            examples=("smolctl rule flush", "smolctl -s rule flush table 100"),
+            notes="As ip rule flush it takes main and default with it: then nothing but this"
+            " stack itself can be reached until: smolctl rule add lookup main. With -s each"
+            " deleted rule is printed.",
         ),
     ),
 )

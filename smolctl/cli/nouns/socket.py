@@ -6,7 +6,7 @@ from typing import Any
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output
 from smolctl.cli.words.command import Noun, Rows, Verb, request
-from smolctl.cli.words.grammar import Args, Table
+from smolctl.cli.words.grammar import Args
 
 _HEADS = (
     "NETID",
@@ -84,12 +84,10 @@ COMMAND = Noun(
     "Show bound sockets, their queues and drops",
     (
         Verb(
-            Table(
-                "socket show",
-                "show bound sockets, their queues and drops",
-                ("smolctl socket", "smolctl -j socket show"),
-            ),
+            "socket show",
+            "show bound sockets, their queues and drops",
             request("socket.show", render),
+            examples=("smolctl socket", "smolctl -j socket show"),
         ),
     ),
 )

@@ -7,7 +7,7 @@ from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output, OutputError
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Rows, Verb, show
-from smolctl.cli.words.grammar import Args, Keyword, Table, UsageFault, option
+from smolctl.cli.words.grammar import Args, UsageFault, Word, option
 from smolctl.errors import SmolctlError
 
 _LIST_PATIENCE_S = 1.0
@@ -177,81 +177,59 @@ COMMAND = Noun(
     "Start, stop and inspect stacks",
     (
         Verb(
-            Table(
-                "stack start",
-                "start a stack",
-                (
-                    "smolctl stack start",
-                    "smolctl --stack lab stack start --profile smoltcp-0.9",
-                    "smolctl stack start --sysctl neigh.unres_qlen=1",
-                    "smolctl --stack lab stack start --config lab.conf",
-                    "smolctl stack start --foreground",
-                ),
-                (),
-                (
-                    option(
-                        "foreground",
-                        "stay in the foreground",
-                    ),
-                    Keyword(
-                        ("profile",),
-                        "settings to begin with",
-                        "PROFILE",
-                        bare=False,
-                        complete="profile",
-                    ),
-                    option("config", "commands and settings to begin with", "FILE"),
-                    option(
-                        "sysctl",
-                        "one setting; may be given again",
-                        "KEY=VALUE",
-                        complete="sysctl",
-                        many=True,
-                    ),
-                ),
-                notes="It begins with lo, 127.0.0.1/8, up. Other commands start a stack by"
-                " themselves when it is needed. A profile is a named set of settings: what one"
-                " real stack does, linux by default. --sysctl overrides SMOLCTL_KEY of the"
-                " environment, which overrides the profile; smolctl sysctl tells where each value"
-                " came from.",
-            ),
+            "stack start",
+            "start a stack",
             _start,
-        ),
-        Verb(
-            Table(
-                "stack stop",
-                "stop a stack; its links, addresses and routes go with it",
-                ("smolctl stack stop", "smolctl --stack lab stack stop"),
-            ),
-            _stop,
-        ),
-        Verb(
-            Table(
-                "stack status",
-                "tell whether a stack runs, and what is in it",
-                ("smolctl stack status", "smolctl -j stack status"),
-            ),
-            _show_status,
-        ),
-        Verb(
-            Table("stack list", "list your stacks", ("smolctl stack list",)),
-            _list,
-        ),
-        Verb(
-            Table(
-                "stack log",
-                "print the log of a stack, which need not run",
-                ("smolctl stack log", "smolctl stack log --lines 20"),
-                (),
-                (
-                    option(
-                        "lines",
-                        "only the last ones",
-                        "N",
-                    ),
+            (
+                option("foreground", "stay in the foreground"),
+                Word(
+                    ("profile",),
+                    "settings to begin with",
+                    "PROFILE",
+                    bare=False,
+                    complete="profile",
+                ),
+                option("config", "commands and settings to begin with", "FILE"),
+                option(
+                    "sysctl",
+                    "one setting; may be given again",
+                    "KEY=VALUE",
+                    complete="sysctl",
+                    many=True,
                 ),
             ),
+            examples=(
+                "smolctl stack start",
+                "smolctl --stack lab stack start --profile smoltcp-0.9",
+                "smolctl stack start --sysctl neigh.unres_qlen=1",
+                "smolctl --stack lab stack start --config lab.conf",
+                "smolctl stack start --foreground",
+            ),
+            notes="It begins with lo, 127.0.0.1/8, up. Other commands start a stack by"
+            " themselves when it is needed. A profile is a named set of settings: what one"
+            " real stack does, linux by default. --sysctl overrides SMOLCTL_KEY of the"
+            " environment, which overrides the profile; smolctl sysctl tells where each value"
+            " came from.",
+        ),
+        Verb(
+            "stack stop",
+            "stop a stack; its links, addresses and routes go with it",
+            _stop,
+            examples=("smolctl stack stop", "smolctl --stack lab stack stop"),
+        ),
+        Verb(
+            "stack status",
+            "tell whether a stack runs, and what is in it",
+            _show_status,
+            examples=("smolctl stack status", "smolctl -j stack status"),
+        ),
+        Verb("stack list", "list your stacks", _list, examples=("smolctl stack list",)),
+        Verb(
+            "stack log",
+            "print the log of a stack, which need not run",
             _log,
+            (option("lines", "only the last ones", "N"),),
+            examples=("smolctl stack log", "smolctl stack log --lines 20"),
         ),
     ),
     default="status",

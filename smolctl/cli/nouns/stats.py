@@ -6,7 +6,7 @@ from datetime import datetime
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output, stderr_is_terminal
 from smolctl.cli.words.command import Noun, Rows, Verb, request
-from smolctl.cli.words.grammar import Args, Keyword, Table
+from smolctl.cli.words.grammar import Args, Word
 
 
 def render(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
@@ -44,24 +44,19 @@ COMMAND = Noun(
     "Show counters, and what was dropped and why",
     (
         Verb(
-            Table(
-                "stats show",
-                "show the counters that are not zero",
-                ("smolctl stats", "smolctl stats show all"),
-                (),
-                (Keyword(("all",), "those that are zero too"),),
-            ),
+            "stats show",
+            "show the counters that are not zero",
             request("stats.show", render),
+            (Word(("all",), "those that are zero too"),),
+            examples=("smolctl stats", "smolctl stats show all"),
         ),
         Verb(
-            Table(
-                "stats drops",
-                "show what was dropped, refused or delayed, and why",
-                ("smolctl stats drops", "smolctl -j stats drops"),
-                notes="One line for each reason and interface: how often, when last, and what was"
-                " wrong with the last one. smolctl explain says what a reason means.",
-            ),
+            "stats drops",
+            "show what was dropped, refused or delayed, and why",
             request("stats.drops", render_drops),
+            examples=("smolctl stats drops", "smolctl -j stats drops"),
+            notes="One line for each reason and interface: how often, when last, and what was"
+            " wrong with the last one. smolctl explain says what a reason means.",
         ),
     ),
 )

@@ -6,7 +6,7 @@ from typing import Any
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output
 from smolctl.cli.words.command import Plan, Request, Rows, Verb
-from smolctl.cli.words.grammar import Args, Positional, Table, UsageFault, option
+from smolctl.cli.words.grammar import Args, Place, UsageFault, option
 
 _DETAILS = (
     ("what", "description"),
@@ -108,25 +108,21 @@ def _plan(args: Args) -> Plan:
 
 _EXAMPLE_DIFF = "smolctl sysctl --diff smoltcp-0.9"
 COMMAND = Verb(
-    Table(
-        "sysctl",
-        "show and change settings",
-        (
-            "smolctl sysctl",
-            "smolctl -d sysctl",
-            "smolctl sysctl neigh.mcast_solicit",
-            "smolctl sysctl iface.neighbor_cache_count=8",
-            _EXAMPLE_DIFF,
-        ),
-        (
-            Positional(
-                "key", "KEY[=VALUE]", "one setting, and its new value", False, complete="sysctl"
-            ),
-        ),
-        (option("diff", "those that are not as in a profile", "PROFILE", complete="profile"),),
-        notes="Without KEY, every setting: its value, default and unit, where the value came from,"
-        " and the source of the default. With -d also what it is in each profile, and what Linux"
-        " and smoltcp have there.",
-    ),
+    "sysctl",
+    "show and change settings",
     Request(_plan),
+    (
+        Place("key", "KEY[=VALUE]", "one setting, and its new value", False, complete="sysctl"),
+        option("diff", "those that are not as in a profile", "PROFILE", complete="profile"),
+    ),
+    examples=(
+        "smolctl sysctl",
+        "smolctl -d sysctl",
+        "smolctl sysctl neigh.mcast_solicit",
+        "smolctl sysctl iface.neighbor_cache_count=8",
+        _EXAMPLE_DIFF,
+    ),
+    notes="Without KEY, every setting: its value, default and unit, where the value came from,"
+    " and the source of the default. With -d also what it is in each profile, and what Linux"
+    " and smoltcp have there.",
 )

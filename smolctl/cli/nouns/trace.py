@@ -8,7 +8,7 @@ from smolctl.cli.nouns import link, packets, why
 from smolctl.cli.output import Output
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
-from smolctl.cli.words.grammar import Args, Table
+from smolctl.cli.words.grammar import Args
 from smolctl.errors import SmolctlError
 
 
@@ -81,19 +81,16 @@ def _run(session: Session, args: Args) -> int:
 
 
 COMMAND = Verb(
-    Table(
-        "trace",
-        "show what happens to each packet, step by step, as it happens",
-        (
-            "smolctl trace",
-            "smolctl trace tap0 udp port 53 or arp",
-            "smolctl -br trace not arp",
-            "smolctl trace -c 1 reason any",
-            "smolctl -j trace lo --wait 10",
-        ),
-        packets.PLACES,
-        (packets.INTERFACE, *packets.ENDS),
-        packets.FILTER_TEXT,
-    ),
+    "trace",
+    "show what happens to each packet, step by step, as it happens",
     _run,
+    (*packets.PLACES, packets.INTERFACE, *packets.ENDS),
+    examples=(
+        "smolctl trace",
+        "smolctl trace tap0 udp port 53 or arp",
+        "smolctl -br trace not arp",
+        "smolctl trace -c 1 reason any",
+        "smolctl -j trace lo --wait 10",
+    ),
+    notes=packets.FILTER_TEXT,
 )

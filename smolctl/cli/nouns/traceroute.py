@@ -4,7 +4,7 @@ from smolctl.cli import exit as exits
 from smolctl.cli.nouns import stream
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
-from smolctl.cli.words.grammar import Args, Keyword, Positional, Table, option
+from smolctl.cli.words.grammar import Args, Place, Word, option
 
 
 def heading(event: Event) -> str:
@@ -76,8 +76,10 @@ _OPTIONS = (
     option("icmp", "ask with ICMP echo requests", short="I"),
     option("udp", "ask with datagrams to one port, that of -p (53)", short="U"),
     option(
-        "dont-fragment", "let nobody cut the probes: !F-MTU says where they are too long",
-        key="dont_fragment", short="F",
+        "dont-fragment",
+        "let nobody cut the probes: !F-MTU says where they are too long",
+        key="dont_fragment",
+        short="F",
     ),
     option("numeric", "say addresses once: names are never looked up", short="n"),
     option("first", "begin at this hop (1)", "HOP", short="f"),
@@ -92,35 +94,38 @@ _OPTIONS = (
         short="w",
     ),
     option("gap", "time between two probes (0)", "SECONDS", short="z"),
-    option("port", "first port (33434), that of -U, or -I's first sequence number", "PORT",
-           short="p"),
+    option(
+        "port", "first port (33434), that of -U, or -I's first sequence number", "PORT", short="p"
+    ),
     option("tos", "type of service: 0..255, or 0x and two digits", "TOS", short="t"),
-    option("gateways", "go by these hosts, with commas between (loose source route)", "ADDR,...",
-           short="g"),
+    option(
+        "gateways",
+        "go by these hosts, with commas between (loose source route)",
+        "ADDR,...",
+        short="g",
+    ),
     option("src", "source address", "ADDR", short="s", complete="addr"),
-    Keyword(("dev",), "interface", "DEVICE", short="i", bare=False, complete="link"),
-)  # fmt: skip
+    Word(("dev",), "interface", "DEVICE", short="i", bare=False, complete="link"),
+)
 
 COMMAND = Verb(
-    Table(
-        "traceroute",
-        "show the hops on the way to a host, and where it ends",
-        (
-            "smolctl traceroute 192.0.2.7",
-            "smolctl traceroute -I -n 192.0.2.7",
-            "smolctl traceroute -F 192.0.2.7 1400",
-            "smolctl traceroute -q 1 -w 1 -m 5 192.0.2.7",
-            "smolctl -j traceroute 192.0.2.7",
-        ),
-        (
-            Positional("dst", "DST", "address of the host", complete="host"),
-            Positional("size", "BYTES", "length of each packet (60)", False),
-        ),
-        _OPTIONS,
-        "The text is that of traceroute for Linux: !H, !N, !P, !X, !F-MTU and others say how a hop"
-        " refused. The exit status is 0 when the host was reached; otherwise the last line names"
-        " the reason. SIGINT ends it.",
-    ),
+    "traceroute",
+    "show the hops on the way to a host, and where it ends",
     _run,
+    (
+        Place("dst", "DST", "address of the host", complete="host"),
+        Place("size", "BYTES", "length of each packet (60)", False),
+        *_OPTIONS,
+    ),
+    examples=(
+        "smolctl traceroute 192.0.2.7",
+        "smolctl traceroute -I -n 192.0.2.7",
+        "smolctl traceroute -F 192.0.2.7 1400",
+        "smolctl traceroute -q 1 -w 1 -m 5 192.0.2.7",
+        "smolctl -j traceroute 192.0.2.7",
+    ),
+    notes="The text is that of traceroute for Linux: !H, !N, !P, !X, !F-MTU and others say how a"
+    " hop refused. The exit status is 0 when the host was reached; otherwise the last line names"
+    " the reason. SIGINT ends it.",
     kind="probe",
 )

@@ -9,7 +9,7 @@ from smolctl.cli.nouns import pmtudisc, stream
 from smolctl.cli.output import with_hint
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Noun, Verb
-from smolctl.cli.words.grammar import Args, Keyword, Positional, Table, UsageFault, option
+from smolctl.cli.words.grammar import Args, Place, UsageFault, Word, option
 
 _MAX_READ = 65_508
 """One byte more than the largest payload of a datagram: enough for the stack to refuse it."""
@@ -231,25 +231,14 @@ def _echo(session: Session, args: Args) -> int:
 
 
 _DEV = option("dev", "only by this interface", "DEVICE", short="I", complete="link")
-_SEND = Table(
+_SEND = Verb(
     "udp send",
     "send datagrams, and tell whether they left",
+    _send,
     (
-        'smolctl udp send 127.0.0.2:34254 "Hello, loopback!"',
-        "smolctl udp send 10.0.0.2 9 hello -s 10.0.0.1:5000 -w 3",
-        "date | smolctl udp send 10.0.0.2:9 -",
-        "smolctl udp send 10.0.0.2:7 ping --expect-reply -w 1",
-        "smolctl udp send 10.0.0.2:9 hello --tos 0xb8 --options rr",
-        "smolctl udp send 10.0.0.2:9 --size 1472 --df",
-        "smolctl udp send 239.1.2.3:5000 hello --dev tap0",
-        "smolctl -q udp send 10.0.0.2:9 --size 1400 -c 100000 --rate 5000",
-    ),
-    (
-        Positional("target", "DST:PORT", "where to; DST PORT is the same", complete="host"),
-        Positional("port", "PORT", "the port, when DST has none", False),
-        Positional("data", "DATA", 'the payload; "-" reads it from standard input', False),
-    ),
-    (
+        Place("target", "DST:PORT", "where to; DST PORT is the same", complete="host"),
+        Place("port", "PORT", "the port, when DST has none", False),
+        Place("data", "DATA", 'the payload; "-" reads it from standard input', False),
         option("source", "source address and port", "SRC[:PORT]", short="s", complete="addr"),
         _DEV,
         option("count", "how many (1)", "N", short="c"),
@@ -269,32 +258,36 @@ _SEND = Table(
         option("broadcast", "allow a broadcast address"),
         option("expect-reply", "wait for an answer, and fail without", key="expect_reply"),
     ),
+    (
+        'smolctl udp send 127.0.0.2:34254 "Hello, loopback!"',
+        "smolctl udp send 10.0.0.2 9 hello -s 10.0.0.1:5000 -w 3",
+        "date | smolctl udp send 10.0.0.2:9 -",
+        "smolctl udp send 10.0.0.2:7 ping --expect-reply -w 1",
+        "smolctl udp send 10.0.0.2:9 hello --tos 0xb8 --options rr",
+        "smolctl udp send 10.0.0.2:9 --size 1472 --df",
+        "smolctl udp send 239.1.2.3:5000 hello --dev tap0",
+        "smolctl -q udp send 10.0.0.2:9 --size 1400 -c 100000 --rate 5000",
+    ),
     "The exit status is 0 only when each datagram left its device or was delivered on this stack."
     " An ICMP error for a datagram counts as a failure.",
 )
-_LOCAL = Positional("local", "[ADDR:]PORT", "where to listen; without ADDR, on all addresses")
+_LOCAL = Place("local", "[ADDR:]PORT", "where to listen; without ADDR, on all addresses")
 _LISTEN = (
     option("count", "end after this many", "N", short="c"),
     option("wait", "end after this time, with 1 if too few came", "SECONDS", short="w"),
-    _DEV._replace(bare=True),
+    _DEV.but(bare=True),
 )
-_RECEIVE = Table(
+_RECEIVE = Verb(
     "udp recv",
     "receive datagrams, and tell who sent them",
+    _receive,
     (
-        "smolctl udp recv 34254",
-        "smolctl udp recv 127.0.0.2:34254 -c 1 -w 5",
-        "smolctl udp recv --group 239.1.2.3 --dev tap0 5000",
-        "smolctl udp recv 9 --raw > data",
-        "smolctl -v udp recv 9 -c 1",
-    ),
-    (_LOCAL,),
-    (
+        _LOCAL,
         *_LISTEN,
         option("group", "join this group, and hear it alone unless ADDR is given", "GROUP"),
         option("source", "only what these senders say to the group", "ADDR[,ADDR...]"),
         option("reuse", "share the port with others that say so; a broadcast is for all of them"),
-        Keyword(
+        Word(
             ("raw", "hex"),
             "write payloads as they are, or as a hex dump",
             key="form",
@@ -302,22 +295,23 @@ _RECEIVE = Table(
             bare=False,
         ),
     ),
+    (
+        "smolctl udp recv 34254",
+        "smolctl udp recv 127.0.0.2:34254 -c 1 -w 5",
+        "smolctl udp recv --group 239.1.2.3 --dev tap0 5000",
+        "smolctl udp recv 9 --raw > data",
+        "smolctl -v udp recv 9 -c 1",
+    ),
     "The exit status is 0 after -c datagrams, 1 when -w ended it before."
     " With -v a type of service other than 0 and IP options are shown as well. A group is joined"
     " on the interface of --dev, or on the one that the route to it says.",
 )
-_ECHO = Table(
+_ECHO = Verb(
     "udp echo",
     "send each datagram back to its sender (RFC 862)",
+    _echo,
+    (_LOCAL, *_LISTEN),
     ("smolctl udp echo 7", "smolctl -q udp echo 10.0.0.1:7 -c 100"),
-    (_LOCAL,),
-    _LISTEN,
     "With -q nothing is printed for a datagram, which is faster.",
 )
-
-COMMAND = Noun(
-    "udp",
-    "Send, receive and echo datagrams",
-    (Verb(_SEND, _send), Verb(_RECEIVE, _receive), Verb(_ECHO, _echo)),
-    default=None,
-)
+COMMAND = Noun("udp", "Send, receive and echo datagrams", (_SEND, _RECEIVE, _ECHO), default=None)

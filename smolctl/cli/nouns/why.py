@@ -11,7 +11,7 @@ from smolctl.cli.nouns.stream import endpoint
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Verb
-from smolctl.cli.words.grammar import Args, Keyword, Positional, Table, option
+from smolctl.cli.words.grammar import Args, Place, Word, option
 
 Row = dict[str, Any]
 _ANY = ("any", "-")
@@ -139,34 +139,35 @@ def _list(session: Session, _args: Args) -> None:
         session.out.lines(render_list(rows))
 
 
-_TOS = Keyword(("tos", "dsfield"), "type of service, hexadecimal, as rules select it", "TOS")
+_TOS = Word(("tos", "dsfield"), "type of service, hexadecimal, as rules select it", "TOS")
 
 
-def _table(proto: str, what: str, port: str, examples: tuple[str, ...]) -> Table:
-    return Table(
+def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
+    return Verb(
         f"why {proto}",
         f"tell what would happen to {what}",
-        examples,
+        _predict(proto),
         (
-            Positional(
-                "from", f"SRC{port and '[:PORT]'}", 'who sends it; "any" for the address that'
-                " the stack would choose, as without SRC", complete="addr",
+            Place(
+                "from",
+                f"SRC{port and '[:PORT]'}",
+                'who sends it; "any" for the address that the stack would choose, as without SRC',
+                complete="addr",
                 values=("any",),
             ),
-            Positional("to", f"DST{port}", "whom it is for", False, complete="host"),
-        ),
-        (
-            Keyword(("dev",), "the interface it must leave by", "DEVICE", complete="link"),
-            Keyword(("iif",), "it comes in by this interface", "DEVICE", complete="link"),
+            Place("to", f"DST{port}", "whom it is for", False, complete="host"),
+            Word(("dev",), "the interface it must leave by", "DEVICE", complete="link"),
+            Word(("iif",), "it comes in by this interface", "DEVICE", complete="link"),
             *(() if proto == "arp" else (_TOS, option("size", "bytes of payload (0)", "BYTES"))),
             *(() if proto == "arp" else pmtudisc.OPTIONS),
             *((option("broadcast", "its socket may broadcast"),) if proto == "udp" else ()),
         ),
+        examples,
         "Nothing is sent and nothing changes. A packet from an address that is not this stack's to"
         " one that is comes in by the interface that has that address, unless iif names another."
         " The exit status is 0 when the packet would be sent, delivered or answered, or would wait,"
         " and 1 when it would be dropped or refused.",
-    )  # fmt: skip
+    )
 
 
 class Why(Noun):
@@ -185,65 +186,60 @@ COMMAND = Why(
     "why",
     "Explain what would happen to a packet, or what did",
     (
-        Verb(
-            _table(
-                "udp", "a datagram", ":PORT",
-                ("smolctl why udp 127.0.0.1:34254 127.0.0.2:34254",
-                 "smolctl why udp any 8.8.8.8:53",
-                 "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0",
-                 "smolctl why udp any 8.8.8.8:53 tos 0x10"),
-            ),
-            _predict("udp"),
+        _asked(
+            "udp",
+            "a datagram",
+            ":PORT",
+            "smolctl why udp 127.0.0.1:34254 127.0.0.2:34254",
+            "smolctl why udp any 8.8.8.8:53",
+            "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0",
+            "smolctl why udp any 8.8.8.8:53 tos 0x10",
+        ),
+        _asked(
+            "icmp",
+            "an echo request (ping)",
+            "",
+            "smolctl why icmp 10.0.0.1 8.8.8.8",
+            "smolctl why icmp 8.8.8.8 --size 1473 --df",
+        ),
+        _asked(
+            "arp",
+            "an ARP request",
+            "",
+            "smolctl why arp 10.0.0.1 10.0.0.2",
+            "smolctl why arp 99.9.9.9 10.0.0.1 iif tap0",
         ),
         Verb(
-            _table(
-                "icmp", "an echo request (ping)", "",
-                ("smolctl why icmp 10.0.0.1 8.8.8.8", "smolctl why icmp 8.8.8.8 --size 1473 --df"),
-            ),
-            _predict("icmp"),
-        ),
-        Verb(
-            _table(
-                "arp", "an ARP request", "",
-                ("smolctl why arp 10.0.0.1 10.0.0.2", "smolctl why arp 99.9.9.9 10.0.0.1 iif tap0"),
-            ),
-            _predict("arp"),
-        ),
-        Verb(
-            Table(
-                "why last",
-                "tell what happened to the last packet sent by hand",
-                ("smolctl why last", "smolctl -j why last"),
-                notes="Packets that udp send, ping and arping send count as sent by hand. When"
-                " there was none, it is the last one that was dropped, refused or made to wait.",
-            ),
+            "why last",
+            "tell what happened to the last packet sent by hand",
             _past,
+            examples=("smolctl why last", "smolctl -j why last"),
+            notes="Packets that udp send, ping and arping send count as sent by hand. When"
+            " there was none, it is the last one that was dropped, refused or made to wait.",
         ),
         Verb(
-            Table(
-                "why show",
-                "tell what happened to a packet",
-                ("smolctl why 412", "smolctl why show 412"),
-                (
-                    Positional(
-                        "id", "ID", "its number, as monitor, trace and udp send give it",
-                        complete="packet",
-                    ),
+            "why show",
+            "tell what happened to a packet",
+            _past,
+            (
+                Place(
+                    "id",
+                    "ID",
+                    "its number, as monitor, trace and udp send give it",
+                    complete="packet",
                 ),
-                notes="The last 1024 packets that were dropped, refused or made to wait, or were"
-                " sent by hand, are remembered.",
             ),
-            _past,
+            examples=("smolctl why 412", "smolctl why show 412"),
+            notes="The last 1024 packets that were dropped, refused or made to wait, or were"
+            " sent by hand, are remembered.",
         ),
         Verb(
-            Table(
-                "why list",
-                "list the packets that are remembered",
-                ("smolctl why list", "smolctl -j why list"),
-            ),
+            "why list",
+            "list the packets that are remembered",
             _list,
+            examples=("smolctl why list", "smolctl -j why list"),
         ),
     ),
     default="last",
     aliases={"list": "list", "ls": "list"},
-)  # fmt: skip
+)

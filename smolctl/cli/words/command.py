@@ -1,6 +1,6 @@
-"""The click commands that the grammar tables become."""
+"""The commands: click's, whose words are those of ``ip``."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -8,8 +8,9 @@ import click
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.aliases import VERB_ALIASES, meant
-from smolctl.cli.words.grammar import Args, EarlyExit, Index, Parser, Table, UsageFault
-from smolctl.cli.words.options import Options
+from smolctl.cli.words.grammar import Args, Place, UsageFault, Word, knows
+from smolctl.cli.words.options import GLOBAL_OPTIONS, Options, beside, show_text
+from smolctl.cli.words.parser import Parser, missing
 from smolctl.near import near
 
 if TYPE_CHECKING:
@@ -20,36 +21,97 @@ Render = Callable[[Rows, Args, Output], Iterable[str]]
 Run = Callable[[Session, Args], int | None]
 
 
-class Verb(click.Command):
-    """One command: a table, and what runs with the arguments that it yields.
+class Helpful(click.Command):
+    """What all commands share: a help text of 80 columns, examples first."""
+
+    def get_help(self, ctx: click.Context) -> str:
+        """Return the help text; the same on each terminal, as the pages in docs/ have it."""
+        formatter = click.HelpFormatter(width=80)
+        self.format_help(ctx, formatter)
+        return formatter.getvalue().rstrip("\n")
+
+
+def sentence(text: str) -> str:
+    """Return one line of help as a sentence."""
+    return text[:1].upper() + text[1:] + "."
+
+
+def write_examples(formatter: click.HelpFormatter, examples: Iterable[str]) -> None:
+    """Write command lines, which are not wrapped: they are there to be copied."""
+    with formatter.section("Examples"):
+        for example in examples:
+            formatter.write(f"  {example}\n")
+
+
+def write_list(
+    formatter: click.HelpFormatter,
+    title: str,
+    ctx: click.Context,
+    params: Iterable[click.Parameter],
+) -> None:
+    """Write what parameters mean."""
+    rows = [record for param in params if (record := param.get_help_record(ctx))]
+    if rows:
+        with formatter.section(title):
+            formatter.write_dl(rows)
+
+
+class Verb(Helpful):
+    """One command: its parameters, and what runs with the arguments that they yield.
 
     Args:
-        table: its grammar.
+        path: the words that lead to it: "addr add".
+        summary: one line, an imperative without full stop.
         run: is called with the session and the arguments; what it returns is the exit status,
             None meaning 0.
-        kind: "get" or "probe" when the exit table has exceptions for it, see ``exit``.
+        params: places in their order, and words in the order of the help text.
+        examples: command lines that show it, the most usual first.
+        notes: a paragraph for help and man page, or "".
+        traits: ``kind``: "get" or "probe" when the exit table has exceptions for it, see ``exit``.
     """
 
-    def __init__(self, table: Table, run: Run, *, kind: str = "") -> None:
-        super().__init__(table.path.rpartition(" ")[2], help=table.summary, add_help_option=False)
-        self.table = table
+    kind = ""
+
+    def __init__(
+        self,
+        path: str,
+        summary: str,
+        run: Run,
+        params: Sequence[click.Parameter] = (),
+        examples: Sequence[str] = (),
+        notes: str = "",
+        **traits: str,
+    ) -> None:
+        name = path.rpartition(" ")[2]
+        super().__init__(name, params=list(params), help=summary, add_help_option=False)
+        self.options_metavar = ""
+        self.path = path
         self.run = run
-        self.kind = kind
-        self._index: Index | None = None
+        self.summary = summary
+        self.examples = tuple(examples)
+        self.notes = notes
+        self.kind = traits.get("kind", "")
+        self._parser: Parser | None = None
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return its own parameters, and the options of all commands."""
+        return [*self.params, *beside(self.params)]
+
+    def make_parser(self, ctx: click.Context) -> Parser:
+        """Return click's parser for it, which is made once: it costs more than to parse."""
+        if ctx.resilient_parsing:
+            return Parser(self.path, self.get_params(ctx), resilient=True)
+        if self._parser is None:
+            self._parser = Parser(self.path, self.get_params(ctx))
+        return self._parser
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the words by the table, not by click's parser, which knows no keywords."""
-        parser = Parser(self.table, ctx.obj.options, resilient=ctx.resilient_parsing)
-        ctx.params = self.read(ctx, args, parser)
+        """Read the words, and keep only what was said: what was not has no default here."""
+        ctx.params = self.read(ctx, args)
         ctx.args = []
-        if ctx.resilient_parsing:
-            from smolctl.cli.words import complete
-
-            ctx.meta[_PARSER] = parser
-            self.params = complete.parameters(self.table)
         return ctx.args
 
-    def read(self, ctx: click.Context, words: list[str], parser: Parser | None = None) -> Args:
+    def read(self, ctx: click.Context, words: list[str]) -> Args:
         """Return the arguments that the words after the verb are.
 
         Raises:
@@ -58,44 +120,58 @@ class Verb(click.Command):
         """
         ctx.obj.kind = self.kind
         if words == ["help"] and not ctx.resilient_parsing and not self._reads_files():
-            raise _shown(ctx, self.get_help(ctx))  # ip route add help
-        if parser is None:
-            self._index = self._index or Index(self.table)
-            parser = Parser(self.table, ctx.obj.options, index=self._index)
-        return _parse(ctx, parser, words)
+            show_text(ctx, self.get_help(ctx))  # ip route add help
+        parser = self.make_parser(ctx)
+        args, _ = parser.read(ctx, words)
+        if ctx.resilient_parsing:
+            ctx.meta[_PARSER] = parser
+            return args
+        name = missing(self.params, args)
+        if name is not None:
+            raise UsageFault(f"{self.path}: {name} is missing", hint=self.examples[0])
+        return args
 
     def _reads_files(self) -> bool:
         """Return whether its first word names a file, which may have any name."""
-        return any(place.metavar == "FILE" for place in self.table.positionals[:1])
-
-    def knows(self, word: str) -> bool:
-        """Return whether a word is one of the grammar's own."""
-        words = [owner.words for owner in self.table.keywords]
-        words += [owner.words for owner in self.table.positionals]
-        return any(word in spellings for spellings in words)
+        return bool(self.params) and self.params[0].metavar == "FILE"
 
     def invoke(self, ctx: click.Context) -> int:
         """Run the command and return its exit status."""
         return self.run(ctx.obj, ctx.params) or 0
 
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the usage line; click wraps at blanks, and what belongs together has none."""
+        pieces = " ".join(self.collect_usage_pieces(ctx)).replace("-", "\u2011")
+        inner = click.HelpFormatter(width=formatter.width)
+        inner.write_usage(f"smolctl {self.path}", pieces)
+        formatter.write(inner.getvalue().replace("\xa0", " ").replace("\u2011", "-"))
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help text: examples first."""
-        from smolctl.cli.words import helptext
+        write_examples(formatter, self.examples)
+        formatter.write_paragraph()
+        self.format_usage(ctx, formatter)
+        formatter.write_paragraph()
+        formatter.write_text(f"{sentence(self.summary)} {self.notes}".strip())
+        self.format_options(ctx, formatter)
+        formatter.write_paragraph()
+        formatter.write_text(
+            'Options of every command, such as --json and --stack: "smolctl --help".'
+        )
 
-        formatter.write(helptext.verb(self.table))
-
-    def get_short_help_str(self, limit: int = 45) -> str:
-        """Return the summary, whole: click would cut it off."""
-        return self.table.summary
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of its words, or of its options where none of them counts bare."""
+        bare = any(isinstance(param, Word) and param.bare for param in self.params)
+        write_list(formatter, "Words" if bare else "Options", ctx, self.params)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Return what may come next."""
         from smolctl.cli.words import complete
 
-        return complete.words(ctx.meta[_PARSER], self.table, ctx.obj.options, incomplete)
+        return complete.words(self.get_params(ctx), ctx.meta[_PARSER], ctx, incomplete)
 
 
-class Noun(click.Group):
+class Noun(Helpful, click.Group):
     """A group of verbs.
 
     Args:
@@ -115,37 +191,44 @@ class Noun(click.Group):
         default: str | None = "show",
         aliases: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(
-            name,
-            help=summary,
-            commands=list(verbs),
-            add_help_option=False,
-            invoke_without_command=True,
-        )
+        super().__init__(name, help=summary, commands=list(verbs), add_help_option=False)
         self.summary = summary
         self.default = default
         self.aliases = {**VERB_ALIASES, **(aliases or {})}
 
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the options of all commands, which may stand before the verb."""
+        return list(GLOBAL_OPTIONS)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options before the verb."""
-        if not ctx.resilient_parsing:
-            return super().parse_args(ctx, self.read(ctx, args))
-        from smolctl.cli.words import complete
-
-        parser = Parser(None, ctx.obj.options, resilient=True)
-        _parse(ctx, parser, args)
-        ctx.meta[_PARSER] = parser
-        self.params = complete.parameters(None)
-        return super().parse_args(ctx, parser.rest)
+        rest = self.read(ctx, args)
+        where = "_protected_args" if hasattr(ctx, "_protected_args") else "protected_args"
+        setattr(ctx, where, rest[:1])  # click 8.1 has no underscore there
+        ctx.args = rest[1:]
+        ctx.meta[_REST] = rest
+        ctx._opt_prefixes.update(("-", "--"))
+        return ctx.args
 
     def read(self, ctx: click.Context, words: list[str]) -> list[str]:
         """Read the options before the verb; return the verb and all that follows.
 
         Raises: as ``Verb.read``.
         """
-        parser = Parser(None, ctx.obj.options)
-        _parse(ctx, parser, words)
-        return parser.rest or self.without_verb(ctx)
+        if words and words[0][:1] != "-":
+            return words
+        if self._belongs_to_default(words):
+            return [str(self.default), *words]
+        parser = Parser("", self.get_params(ctx), resilient=ctx.resilient_parsing)
+        _, rest = parser.read(ctx, words)
+        return rest if rest or ctx.resilient_parsing else self.without_verb(ctx)
+
+    def _belongs_to_default(self, words: list[str]) -> bool:
+        """Return whether the words begin with an option of the verb that the noun alone means."""
+        verb = self.commands.get(self.default or "")
+        if not words or verb is None or any(word in self.commands for word in words):
+            return False
+        return any(words[0] in param.opts for param in verb.params)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order of the help text, which click would sort."""
@@ -175,7 +258,7 @@ class Noun(click.Group):
         if ctx.resilient_parsing:
             return None, None, args[1:]
         if args[0] == "help":
-            raise _shown(ctx, self.get_help(ctx))
+            show_text(ctx, self.get_help(ctx))
         raise self.unknown(ctx, args)
 
     def unknown(self, ctx: click.Context, args: list[str]) -> UsageFault:
@@ -184,8 +267,9 @@ class Noun(click.Group):
         shown = self.commands.get(self.default or "")
         guess = near(args[0], [*self.commands, *self.aliases])
         # As in ip, a device or a prefix needs its verb; a word of the grammar is no typo of one.
-        if isinstance(shown, Verb) and (
-            shown.knows(args[0]) or (guess is None and shown.table.positionals)
+        if shown is not None and (
+            knows(shown.params, args[0])
+            or (guess is None and any(isinstance(param, Place) for param in shown.params))
         ):
             hint = " ".join((ctx.command_path, shown.name or "", *args))
         elif guess is not None:
@@ -196,21 +280,34 @@ class Noun(click.Group):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help text: examples first."""
-        from smolctl.cli.words import helptext
-
-        tables = [verb.table for verb in self.commands.values() if isinstance(verb, Verb)]
-        formatter.write(helptext.noun(str(self.name), self.summary, tables, self.default))
+        verbs = [verb for verb in self.commands.values() if isinstance(verb, Verb)]
+        write_examples(formatter, [verb.examples[0] for verb in verbs])
+        formatter.write_paragraph()
+        verb = "VERB" if self.default is None else "[VERB]"
+        formatter.write_usage(f"smolctl {self.name}", f"{verb} [WORDS]")
+        formatter.write_paragraph()
+        formatter.write_text(sentence(self.summary))
+        with formatter.section("Verbs"):
+            formatter.write_dl(
+                [
+                    (f"{verb.name} (or no verb)" if verb.name == self.default else str(verb.name),
+                     verb.summary)
+                    for verb in verbs
+                ]
+            )  # fmt: skip
+        formatter.write_paragraph()
+        formatter.write_text(f'Words and options of a verb: "smolctl {self.name} VERB --help".')
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Return the verbs and options that may come next."""
         from smolctl.cli.words import complete
 
-        entries = {
-            name: str(command.help)
-            for name in self.list_commands(ctx)
-            if (command := self.get_command(ctx, name)) is not None
-        }
-        return complete.group(ctx.meta[_PARSER], entries, ctx.obj.options, incomplete)
+        # A word that is none of the names may stand before.
+        return complete.names({} if ctx.meta[_REST] else self.entries(ctx), incomplete)
+
+    def entries(self, ctx: click.Context) -> Mapping[str, str]:
+        """Return the names that may come next, and what each is."""
+        return {name: str(command.help) for name, command in self.commands.items()}
 
 
 class Plan(NamedTuple):
@@ -257,25 +354,10 @@ def show(session: Session, rows: Rows, args: Args, render: Render | None) -> Non
         session.out.lines(render(rows, args, session.out))
 
 
-def _parse(ctx: click.Context, parser: Parser, args: list[str]) -> Args:
-    try:
-        return parser.parse(args)
-    except EarlyExit as what:
-        if what.what == "help":
-            raise _shown(ctx, ctx.command.get_help(ctx)) from None
-        from smolctl import __version__
-
-        raise _shown(ctx, f"smolctl {__version__}") from None
-
-
-def _shown(ctx: click.Context, text: str) -> click.exceptions.Exit:
-    session: Session = ctx.obj
-    session.out.line(text.rstrip("\n"))
-    return click.exceptions.Exit(0)
-
-
 _PARSER = "smolctl.parser"
 """Where a context keeps its parser for completion."""
+_REST = "smolctl.rest"
+"""Where a context keeps the words from a noun or verb on."""
 
 __all__ = [
     "Args",

@@ -109,7 +109,7 @@ def changes_of(session: Session, lines: Iterable[Line | None], why: str) -> Iter
             words = words_of(line)
             if SHOWING.isdisjoint(words):
                 verb, args = finder.find(mine, words)
-                path = verb.table.path
+                path = verb.path
                 plan = verb.run.plan(args) if isinstance(verb.run, Request) else None
                 if mine.options.stack != session.options.stack:
                     raise NoChange(f"stack {mine.options.stack} is another one than the others'")

@@ -1,17 +1,19 @@
-"""The words of one command: literal tables, and the parser that reads a command line by them.
+"""The words of a command: click's options and arguments, as ``ip`` has them.
 
-Parsing, help, completion and the man page all derive from the same table, so that they cannot
-disagree. The grammar is that of ``ip``: ``dev X`` and ``--dev X`` mean the same, in any order.
+``Word`` is a ``click.Option`` that counts without its dashes, too, and ``Place`` is a
+``click.Argument``. Parsing, help, completion and the man page read the same objects.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self
 
-from smolctl.cli.words.aliases import WORD_HABITS
-from smolctl.cli.words.index import Index as Index
-from smolctl.cli.words.options import BY_FLAG, COLOR_WHEN, GlobalOption, Options
+import click
+
 from smolctl.errors import SmolctlError
-from smolctl.near import near
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Args = dict[str, Any]
 
@@ -22,373 +24,198 @@ class UsageFault(SmolctlError):
     code = "usage"
 
 
-class Keyword(NamedTuple):
-    """A keyword and its value, or a word that stands alone.
+class Spoken(click.Parameter):
+    """What words and places share.
 
     Attributes:
-        words: its spellings, the canonical one first; ``--`` before one makes it an option.
-        help: one line.
-        metavar: name of its value; None for a word without value.
-        key: name of the argument that it sets; by default the first word.
-        short: letter of its one-letter option, or "".
-        required: the command makes no sense without it.
-        choice: the words are alternatives ("up", "down") and the one typed is the value.
-        bare: the word counts without ``--`` too.
+        words: spellings without dashes that stand before the value.
+        bare: they count without dashes, too.
         complete: what completion offers as its value: a kind of ``live.LIVE``, or "".
         values: usual values, for help and completion; the stack decides which are right.
         prefix: a word that may stand before its value and sets an argument of its own: ``mtu lock
             1400`` sets mtu and mtu_lock; "" for none.
-        within: key and value of another keyword that must stand before it; without it the word
-            means what it does elsewhere in the table: ``name X`` and ``type cable name X``.
-        many: it may come again; the argument is a list.
-        group: the keywords that follow it and say one thing together, up to the next such word:
-            ``nexthop via A weight 2 nexthop via B``. The value is a list of what each group says.
     """
 
-    words: tuple[str, ...]
-    help: str
-    metavar: str | None = None
-    key: str = ""
-    short: str = ""
-    required: bool = False
-    choice: bool = False
-    bare: bool = True
-    complete: str = ""
+    words: tuple[str, ...] = ()
+    bare = True
+    complete = ""
     values: tuple[str, ...] = ()
-    prefix: str = ""
+    prefix = ""
+    optional: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+
+    def but(self, **changes: Any) -> Self:
+        """Return the same parameter with other attributes."""
+        changed = copy(self)
+        changed.__dict__.update(changes)
+        return changed
+
+
+class Word(Spoken, click.Option):
+    """A word and its value, or a word that stands alone: ``dev X`` and ``--dev X`` mean the same.
+
+    Args:
+        words: its spellings without dashes, the usual one first.
+        help: one line.
+        metavar: name of its value; None for a word without a value.
+        key: name of the argument that it sets; by default the first spelling.
+        short: letter of its one-letter option, or "".
+        traits: ``required``, ``many``, and the attributes below.
+
+    Attributes:
+        choice: the words are alternatives ("up", "down") and the one typed is the value.
+        within: key and value of another word that must stand before it. Without that one, the
+            spelling means what it means elsewhere: ``name X`` and ``type cable name X``.
+        group: the words that may follow it, up to the next such word: ``nexthop via A weight 2
+            nexthop via B``. The value is a list, with what each group says.
+        many: it may come again; the argument is a list.
+    """
+
+    choice = False
     within: tuple[str, str] | None = None
-    many: bool = False
-    group: "tuple[Keyword, ...]" = ()
+    group: "tuple[Word, ...]" = ()
+
+    def __init__(
+        self,
+        words: tuple[str, ...],
+        help: str,
+        metavar: str | None = None,
+        key: str = "",
+        short: str = "",
+        **traits: Any,
+    ) -> None:
+        flags = [f"-{short}"] if short else []
+        flags += [f"--{word}" for word in words]
+        super().__init__(
+            [*flags, key] if key else flags,
+            metavar=metavar,
+            is_flag=metavar is None,
+            required=traits.pop("required", False),
+            multiple=traits.pop("many", False) or "group" in traits,
+            type=click.UNPROCESSED,
+        )
+        self.help = help
+        self.words = words
+        self.short = short
+        for name, value in traits.items():
+            setattr(self, name, value)
+
+    @property
+    def names(self) -> list[str]:
+        """Return its spellings as they are typed."""
+        names = list(self.words) if self.bare else [f"--{word}" for word in self.words]
+        return [f"-{self.short}", *names] if self.short else names
 
     def applies(self, args: Mapping[str, Any]) -> bool:
         """Tell whether the words before allow it; ``args`` is what they said."""
         return self.within is None or args.get(self.within[0]) == self.within[1]
 
+    def add_to_parser(self, parser: Any, ctx: Any) -> None:
+        """Tell click's parser about it: of a choice, each word is a value."""
+        if not self.choice:
+            super().add_to_parser(parser, ctx)
+            return
+        for word in self.words:
+            parser.add_option(self, [f"--{word}"], self.name, "store_const", const=word)
 
-def option(name: str, help_text: str, metavar: str | None = None, **more: Any) -> Keyword:
-    """Return a keyword that counts only as ``--name``: probes take data and no bare words."""
-    return Keyword((name,), help_text, metavar, bare=False, **more)
+    def get_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return what the usage line has of it; click wraps at blanks, so these do not break."""
+        name = "|".join(self.words) if self.choice else self.words[0]
+        if not self.bare:
+            name = f"-{self.short}" if self.short else f"--{name}"
+        text = f"{name} {self.metavar}" if self.metavar else name
+        if self.group:
+            inner = [piece for word in self.group for piece in word.get_usage_pieces(ctx)]
+            return [f"[{' '.join((text, *inner))}]..."]
+        return [(text if self.required else f"[{text}]").replace(" ", "\xa0")]
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        """Return its spellings, and its help with the usual values."""
+        text = (" | " if self.choice else ", ").join(self.names)
+        if self.group:
+            text = " ".join([text, *(word.get_usage_pieces(ctx)[0] for word in self.group)])
+        return f"{text} {self.metavar}" if self.metavar else text, self.explained
+
+    @property
+    def explained(self) -> str:
+        """Return its help with its usual values."""
+        values = [value for value in self.values if value not in "+-"]
+        return f"{self.help} ({', '.join(values)})" if values else str(self.help)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Return the values that may follow it."""
+        from smolctl.cli.words import complete
+
+        return complete.values(self, ctx, incomplete)
 
 
-class Positional(NamedTuple):
+def option(name: str, help: str, metavar: str | None = None, **more: Any) -> Word:
+    """Return a word that counts only as ``--name``: probes take data and no bare words."""
+    return Word((name,), help, metavar, bare=False, **more)
+
+
+class Place(Spoken, click.Argument):
     """A word known by its place.
 
-    Attributes:
+    Args:
         key: name of the argument that it sets.
         metavar: its name in help.
         help: one line.
         required: the command makes no sense without it.
-        words: keywords that may stand before it (``to``, ``dev``), or make it an option.
-        before: words before which one of ``words`` says nothing: ``to root PREFIX``.
-        complete: as in ``Keyword``.
-        values: as in ``Keyword``.
-        many: it takes all words that follow, a list; the last place only.
-    """
-
-    key: str
-    metavar: str
-    help: str
-    required: bool = True
-    words: tuple[str, ...] = ()
-    before: tuple[str, ...] = ()
-    complete: str = ""
-    values: tuple[str, ...] = ()
-    many: bool = False
-
-
-class Table(NamedTuple):
-    """The grammar of one command.
+        words: words that may stand before it (``to``, ``dev``), or make it an option.
+        traits: ``many``, and the attributes below.
 
     Attributes:
-        path: the words that lead to it: "addr add".
-        summary: one line, an imperative without full stop.
-        examples: command lines that show it, the most usual first.
-        positionals: in their order.
-        keywords: in the order of the help text.
-        notes: a paragraph for help and man page, or "".
+        before: words before which one of ``words`` says nothing: ``to root PREFIX``.
+        many: it takes all words that follow, a list; the last place only.
+        rest: all words behind the first one are its own, options too.
     """
 
-    path: str
-    summary: str
-    examples: tuple[str, ...]
-    positionals: tuple[Positional, ...] = ()
-    keywords: tuple[Keyword, ...] = ()
-    notes: str = ""
-
-
-class EarlyExit(Exception):
-    """``--help`` or ``--version`` was met; ``what`` says which."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
-
-
-_NOTHING = Index(None)
-
-
-class Parser:
-    """Reads the words after a command's name.
-
-    Args:
-        table: the command's grammar; None for the place before a noun or verb, where only global
-            options are known and the first other word ends the reading.
-        options: takes the global options.
-        resilient: never raise: completion reads an unfinished line.
-        index: of the table, where it is at hand.
-    """
+    many = False
+    rest = False
 
     def __init__(
         self,
-        table: Table | None,
-        options: Options,
-        *,
-        resilient: bool = False,
-        index: Index | None = None,
+        key: str,
+        metavar: str,
+        help: str,
+        required: bool = True,
+        words: tuple[str, ...] = (),
+        **traits: Any,
     ) -> None:
-        self.args: Args = {}
-        self.rest: list[str] = []
-        self.pending: Keyword | Positional | GlobalOption | None = None
-        """Whose value the line breaks off before."""
-        self._table = table
-        self._options = options
-        self._resilient = resilient
-        self._tokens: list[str] = []
-        self._at = 0
-        index = index or (Index(table) if table else _NOTHING)
-        self._words, self._within = index.words, index.within
-        self._bare, self._short = index.bare, index.short
-        self._path = table.path if table else ""
-        self._group: dict[str, Keyword] = {}
-        self._into: Args = self.args
-
-    def parse(self, tokens: Sequence[str]) -> Args:
-        """Read all words.
-
-        Returns: the arguments by key; ``rest`` has what follows the first word that is no option
-            when there is no table.
-
-        Raises:
-            UsageFault: the words do not follow the grammar.
-            EarlyExit: ``--help`` or ``--version`` was met.
-        """
-        self._tokens = list(tokens)
-        literal = False
-        while self._at < len(self._tokens):
-            token = self._tokens[self._at]
-            self._at += 1
-            try:
-                if literal or not token.startswith("-") or token == "-":
-                    if self._table is None:
-                        self.rest = self._tokens[self._at - 1 :]
-                        return self.args
-                    self._word(token, literal)
-                elif token == "--":
-                    literal = True
-                elif token.startswith("--"):
-                    self._long(token)
-                else:
-                    self._letters(token)
-            except UsageFault:
-                if not self._resilient:
-                    raise
-        if self._table is not None and not self._resilient:
-            self._check_complete(self._table)
-        return self.args
-
-    @property
-    def group(self) -> dict[str, "Keyword"]:
-        """Return the words of the group that the line is in, less those that were said."""
-        return {
-            word: keyword
-            for word, keyword in self._group.items()
-            if word == keyword.words[0] and (keyword.key or word) not in self._into
-        }
-
-    def free_positional(self) -> Positional | None:
-        """Return the next place that no word has taken yet."""
-        places = self._table.positionals if self._table else ()
-        return next((place for place in places if place.many or place.key not in self.args), None)
-
-    def _owner(self, word: str) -> Keyword | Positional | None:
-        """Return what a word means at this place of the line."""
-        for keyword in self._within:
-            if word in keyword.words and keyword.applies(self.args):
-                return keyword
-        return self._words.get(word)
-
-    # --- one word ---------------------------------------------------------------------------
-    def _word(self, token: str, literal: bool) -> None:
-        if not literal and token in self._group:
-            self._keyword(token, self._group[token], None)
-            return
-        if not literal and token in self._bare:
-            self._keyword(token, self._owner(token) or self._words[token], None)
-            return
-        place = self.free_positional()
-        if place is None:
-            raise self._unexpected(token)
-        if place.many:
-            self.args.setdefault(place.key, []).append(token)
-        else:
-            self.args[place.key] = token
-
-    def _long(self, token: str) -> None:
-        name, equals, text = token.partition("=")
-        value = text if equals else None
-        owner = self._owner(name[2:])
-        if owner is not None:
-            self._keyword(name[2:], owner, value)
-            return
-        option = BY_FLAG.get(name)
-        if option is None:
-            raise self._unknown_option(name)
-        self._global(option, name, value)
-
-    def _letters(self, token: str) -> None:
-        # A command's own letters win over the global ones: -s is the size in ping, and -br is
-        # broadcast and raw in arping, brief everywhere else.
-        if token[1] not in self._short and token in BY_FLAG:
-            self._global(BY_FLAG[token], token, None)
-            return
-        name, equals, value = token.partition("=")
-        if equals and token[1] not in self._short and name in BY_FLAG:
-            self._global(BY_FLAG[name], name, value)  # ip's -c=never
-            return
-        letters = token[1:]
-        for position, letter in enumerate(letters, 1):
-            flag = "-" + letter
-            owner = self._short.get(letter)
-            option = None if owner else BY_FLAG.get(flag)
-            if owner is None and option is None:
-                raise self._unknown_option(token if len(letters) == 1 else f"{flag} (in {token})")
-            metavar = owner.metavar if owner else option.metavar if option else None
-            attached = letters[position:] or None if metavar else None
-            if owner is not None:
-                self._keyword(flag, owner, attached)
-            elif option is not None:
-                self._global(option, flag, attached)
-            if attached is not None:
-                return
-
-    # --- values -----------------------------------------------------------------------------
-    def _keyword(self, word: str, owner: Keyword | Positional, value: str | None) -> None:
-        if isinstance(owner, Positional):
-            self._place_word(word, owner, value)
-            return
-        key = owner.key or owner.words[0]
-        if owner.metavar is None:
-            if value is not None:
-                raise UsageFault(f'{self._path}: "{word}" takes no value')
-            if owner.group:
-                self._group = {spelt: inner for inner in owner.group for spelt in inner.words}
-                self._into = {}
-                self.args.setdefault(key, []).append(self._into)
-                return
-            self._set(key, word.lstrip("-") if owner.choice else True, word, again=not owner.choice)
-            return
-        text = self._value(word, owner, value)
-        if owner.prefix and text == owner.prefix:
-            self.args[f"{key}_{text}"] = True
-            text = self._value(f"{word} {text}", owner, None)
-        if text is not None and owner.many:
-            self.args.setdefault(key, []).append(text)
-        elif text is not None:
-            self._set(key, text, word)
-
-    def _place_word(self, word: str, place: Positional, value: str | None) -> None:
-        following = self._tokens[self._at] if self._at < len(self._tokens) else None
-        if value is None and following in place.before:
-            return
-        text = self._value(word, place, value)
-        if text is not None:
-            self._set(place.key, text, word)
-
-    def _value(
-        self, word: str, owner: Keyword | Positional | GlobalOption, value: str | None
-    ) -> str | None:
-        if value is not None:
-            return value
-        if self._at < len(self._tokens):
-            following = self._tokens[self._at]
-            # "--wait -1" is a bad value, which the stack will say; "--dev --json" has none.
-            if not (following.startswith("-") and following[1:2].isalpha()) and (
-                not following.startswith("--")
-            ):
-                self._at += 1
-                return following
-        elif self._resilient:
-            self.pending = owner
-            return None
-        raise UsageFault(
-            f'{self._where()}"{word}" needs a value: {word} {owner.metavar or "VALUE"}'
+        super().__init__(
+            [key],
+            metavar=metavar,
+            required=required,
+            nargs=-1 if traits.get("many") else 1,
+            type=click.UNPROCESSED,
         )
+        self.help = help
+        self.words = words
+        for name, value in traits.items():
+            setattr(self, name, value)
 
-    def _set(self, key: str, value: Any, word: str, *, again: bool = False) -> None:
-        into = self._into if word.lstrip("-") in self._group else self.args
-        if key in into and not again:
-            said = value if word == value else f"{word} {value}"
-            raise UsageFault(f'{self._where()}"{said}" is a second value beside "{into[key]}"')
-        into[key] = value
+    def add_to_parser(self, parser: Any, ctx: Any) -> None:
+        """Tell click's parser about it, and about the words that may stand before it."""
+        super().add_to_parser(parser, ctx)
+        if self.words:
+            parser.add_option(self, [f"--{word}" for word in self.words], self.name)
 
-    def _global(self, option: GlobalOption, flag: str, value: str | None) -> None:
-        if option.name in ("help", "version"):
-            if not self._resilient:
-                raise EarlyExit(option.name)
-        elif option.name == "color":
-            self._options.color = self._color(value)
-        elif option.metavar is not None:
-            text = self._value(flag, option, value)
-            if text is not None:
-                setattr(self._options, option.name, text)
-        elif value is not None:
-            raise UsageFault(f'{self._where()}"{flag}" takes no value')
-        else:
-            setattr(self._options, option.name, True)
+    def get_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return what the usage line has of it."""
+        name = f"{self.metavar}..." if self.many else str(self.metavar)
+        return [name if self.required else f"[{name}]"]
 
-    def _color(self, value: str | None) -> str:
-        following = self._tokens[self._at] if self._at < len(self._tokens) else ""
-        if value is None and following in COLOR_WHEN:
-            self._at += 1
-            return following
-        if value not in (None, *COLOR_WHEN):
-            raise UsageFault(f'--color "{value}" is none of: {", ".join(COLOR_WHEN)}')
-        return value or "always"
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        """Return its name with the words that may stand before it, and its help."""
+        before = f"[{'|'.join(self.words)}] " if self.words else ""
+        return f"{before}{self.metavar}", str(self.help)
 
-    # --- what is wrong ----------------------------------------------------------------------
-    def _where(self) -> str:
-        return f"{self._path}: " if self._path else ""
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Return what may stand here: a value of this place, or a word."""
+        return ctx.command.shell_complete(ctx, incomplete)
 
-    def _check_complete(self, table: Table) -> None:
-        wanted = [(place.key, place.metavar) for place in table.positionals if place.required]
-        wanted += [
-            (word.key or word.words[0], f"{word.words[0]} {word.metavar}")
-            for word in table.keywords
-            if word.required
-        ]
-        for key, name in wanted:
-            if key not in self.args:
-                example = table.examples[0]
-                raise UsageFault(f"{self._where()}{name} is missing", hint=example)
 
-    def _unexpected(self, token: str) -> UsageFault:
-        # A misspelt keyword may have been taken for a place's value just before.
-        taken = [self.args[place.key] for place in self._table.positionals] if self._table else []
-        for suspect in (token, *taken):
-            guess = near(WORD_HABITS.get(suspect, suspect), [*self._group, *self._bare])
-            if guess is not None:
-                return UsageFault(
-                    f'{self._where()}"{suspect}" is not known here', hint=f'did you mean "{guess}"?'
-                )
-        hint = f"smolctl {self._path} --help"
-        return UsageFault(f'{self._where()}"{token}" is one word too many', hint=hint)
-
-    def _unknown_option(self, flag: str) -> UsageFault:
-        known = [*BY_FLAG, *("--" + word for word in self._words)]
-        known += ["-" + letter for letter in self._short]
-        guess = near(flag, (name for name in known if name.startswith("--")))
-        if guess is not None and flag.startswith("--"):
-            hint = f'did you mean "{guess}"?'
-        else:
-            hint = " ".join(("smolctl", *self._path.split(), "--help"))
-        return UsageFault(f'{self._where()}option "{flag}" is not known', hint=hint)
+def knows(params: Iterable[click.Parameter], word: str) -> bool:
+    """Return whether a word is a spelling of one of the parameters."""
+    return any(isinstance(param, Spoken) and word in param.words for param in params)

@@ -3,39 +3,41 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from smolctl.cli.words.grammar import Index, Keyword, Table
+import click
+
+from smolctl.cli.words.grammar import Place, Spoken, Word
 
 
-def unparse(table: Table, args: Mapping[str, Any]) -> list[str]:
-    """Return words that ``Parser`` reads as these arguments, but for what leads to the table."""
-    index, words = Index(table), []
-    for place in table.positionals:
-        if place.key in args:
-            text = str(args[place.key])
-            taken = text in index.bare or text.startswith("-")
+def unparse(params: Iterable[click.Parameter], args: Mapping[str, Any]) -> list[str]:
+    """Return words that are read as these arguments, but for what leads to the command."""
+    owners = [param for param in params if isinstance(param, Spoken)]
+    bare = {word for owner in owners if owner.bare for word in owner.words}
+    words: list[str] = []
+    for place in owners:
+        if isinstance(place, Place) and place.name in args:
+            text = str(args[place.name])
+            taken = text in bare or text.startswith("-")
             words += [f"--{place.words[0]}={text}"] if taken and place.words else [text]
-    words += _keywords(table.keywords, args)
-    return words
+    return words + _spoken([owner for owner in owners if isinstance(owner, Word)], args)
 
 
-def _keywords(keywords: Iterable[Keyword], args: Mapping[str, Any]) -> list[str]:
+def _spoken(own: Iterable[Word], args: Mapping[str, Any]) -> list[str]:
     words: list[str] = []
     said = set()
-    for keyword in keywords:
-        key = keyword.key or keyword.words[0]
-        value = args.get(key)
-        name, mark = keyword.words[0], "" if keyword.bare else "--"
-        if value is None or key in said:
+    for word in own:
+        value = args.get(word.name)
+        name, mark = word.words[0], "" if word.bare else "--"
+        if value is None or word.name in said:
             continue
-        if keyword.group:
+        if word.group:
             for group in value:
-                words += [mark + name, *_keywords(keyword.group, group)]
-        elif keyword.metavar is None:
-            if keyword.choice and value not in keyword.words:
+                words += [mark + name, *_spoken(word.group, group)]
+        elif word.metavar is None:
+            if word.choice and value not in word.words:
                 continue
-            words.append(mark + (str(value) if keyword.choice else name))
-        elif keyword.applies(args):
+            words.append(mark + (str(value) if word.choice else name))
+        elif word.applies(args):
             text = str(value)
             words += [f"--{name}={text}"] if text.startswith("-") else [mark + name, text]
-        said.add(key)
+        said.add(word.name)
     return words

@@ -36,7 +36,7 @@ REPLY = {
         ),
         ("arping 10.0.0.2 --dev v0 -fbq", {"dev": "v0", "first": True, "broadcast": True,
                                            "quiet": True}),
-        ("arping -rR 10.0.0.2", {"raw": True, "raw-address": True}),
+        ("arping -rR 10.0.0.2", {"raw": True, "raw_address": True}),
         ("arping 10.0.0.2 dev v0", {"dev": "v0"}),
     ],
 )  # fmt: skip

@@ -9,10 +9,10 @@ from smolctl.cli.main import ROOT
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Verb
 from smolctl.cli.words.complete import FILES, answer
-from smolctl.cli.words.grammar import Keyword, Positional, Table
+from smolctl.cli.words.grammar import Place, Word
 from smolctl.cli.words.live import LIVE
 from smolctl.cli.words.options import GLOBAL_OPTIONS, Options
-from tests.cli.kit import all_verbs
+from tests.cli.kit import all_verbs, places_of, words_of
 
 
 def offer(*words: str) -> list[str]:
@@ -94,22 +94,21 @@ def test_offers(words: tuple[str, ...], offered: list[str]) -> None:
     assert offer(*words) == offered
 
 
-def usual(table: Table) -> tuple[str, ...]:
+def usual(verb: Verb) -> tuple[str, ...]:
     """Return a word for each place, after which only keywords and options may come."""
-    return tuple("1" for place in table.positionals if not place.many)
+    return tuple("1" for place in places_of(verb) if not place.many)
 
 
-@pytest.mark.parametrize("verb", all_verbs(), ids=lambda verb: verb.table.path)
+@pytest.mark.parametrize("verb", all_verbs(), ids=lambda verb: verb.path)
 def test_every_word_of_the_grammar_is_offered(verb: Verb) -> None:
-    table = verb.table
-    before = (*table.path.split(), *usual(table))
-    noun, _, name = table.path.partition(" ")
+    before = (*verb.path.split(), *usual(verb))
+    noun, _, name = verb.path.partition(" ")
     assert noun in offer("")
     assert not name or name in offer(noun, "")
     bare, options = offer(*before, ""), offer(*before, "-")
-    for keyword in table.keywords:
+    for keyword in words_of(verb):
         spellings = keyword.words if keyword.choice else keyword.words[:1]
-        if any(keyword.words[0] == place.key for place in table.positionals):
+        if any(keyword.words[0] == place.name for place in places_of(verb)):
             continue  # the place has said it
         assert {f"--{word}" for word in spellings} <= set(options)
         assert not keyword.short or f"-{keyword.short}" in options
@@ -121,24 +120,23 @@ def test_every_word_of_the_grammar_is_offered(verb: Verb) -> None:
         for inner in keyword.group:
             assert inner.words[0] in offer(*before, keyword.words[0], "")
     for option in GLOBAL_OPTIONS:
-        assert any(flag in options for flag in option.flags)
-        assert any(flag in offer("-") for flag in option.flags)
-        assert any(flag in offer(noun, "-") for flag in option.flags)
+        assert any(flag in options for flag in option.opts)
+        assert any(flag in offer("-") for flag in option.opts)
+        assert any(flag in offer(noun, "-") for flag in option.opts)
 
 
-@pytest.mark.parametrize("verb", all_verbs(), ids=lambda verb: verb.table.path)
+@pytest.mark.parametrize("verb", all_verbs(), ids=lambda verb: verb.path)
 def test_every_value_that_is_a_name_is_completed(verb: Verb) -> None:
-    table = verb.table
     kinds = {"DEVICE": "link", "STACK": "stack", "PROFILE": "profile", "NETNS": "netns"}
-    owners: list[Keyword | Positional] = [*table.keywords, *table.positionals]
+    owners: list[Word | Place] = [*words_of(verb), *places_of(verb)]
     for owner in owners:
         if owner.metavar in kinds:
             assert owner.complete == kinds[owner.metavar], owner
         elif owner.complete:
             assert owner.complete in LIVE
         elif owner.metavar in ("FILE", "PATH"):
-            assert answers(f"smolctl {table.path} --{owner.words[0]} " if isinstance(owner, Keyword)
-                           else f"smolctl {table.path} ")[-1:] == [FILES]  # fmt: skip
+            assert answers(f"smolctl {verb.path} --{owner.words[0]} " if isinstance(owner, Word)
+                           else f"smolctl {verb.path} ")[-1:] == [FILES]  # fmt: skip
 
 
 def answers(line: str, word: str = "") -> list[str]:

@@ -1,34 +1,39 @@
-"""Words to arguments: the parser, and every verb's table."""
+"""Words to arguments: the parser, and every verb's parameters."""
 
 import shlex
 
+import click
 import pytest
 
-from smolctl.cli.words.grammar import Keyword, Parser, Positional, Table, UsageFault
+from smolctl.cli.session import Session
+from smolctl.cli.words.command import Verb
+from smolctl.cli.words.grammar import Place, UsageFault, Word
 from smolctl.cli.words.options import Options
 from smolctl.cli.words.unparse import unparse
 from tests.cli.kit import all_verbs, read
 
-SHOW = Table(
+SHOW = Verb(
     "thing show",
     "show things",
-    ("smolctl thing show x",),
-    (Positional("dev", "DEVICE", "interface", False, ("dev",)),),
+    lambda _session, _args: None,
     (
-        Keyword(("scope",), "scope", "SCOPE"),
-        Keyword(("broadcast", "brd"), "broadcast", "ADDR"),
-        Keyword(("up", "down"), "state", key="state", choice=True),
-        Keyword(("all",), "everything"),
-        Keyword(("count",), "count", "N", short="c", bare=False),
-        Keyword(("size",), "size", "N", short="s", bare=False),
-        Keyword(("beep",), "beep", short="b", bare=False),
-        Keyword(("raw",), "raw", short="r", bare=False),
+        Place("dev", "DEVICE", "interface", False, ("dev",)),
+        Word(("scope",), "scope", "SCOPE"),
+        Word(("broadcast", "brd"), "broadcast", "ADDR"),
+        Word(("up", "down"), "state", key="state", choice=True),
+        Word(("all",), "everything"),
+        Word(("count",), "count", "N", short="c", bare=False),
+        Word(("size",), "size", "N", short="s", bare=False),
+        Word(("beep",), "beep", short="b", bare=False),
+        Word(("raw",), "raw", short="r", bare=False),
     ),
+    examples=("smolctl thing show x",),
 )
 
 
 def parse(*tokens: str) -> dict[str, object]:
-    return Parser(SHOW, Options()).parse(tokens)
+    context = click.Context(SHOW, info_name="show", obj=Session(Options()))
+    return SHOW.read(context, list(tokens))
 
 
 @pytest.mark.parametrize(
@@ -157,6 +162,6 @@ def test_own_letters_win_over_global_ones() -> None:
 )
 def test_arguments_become_words_that_say_the_same(line: str) -> None:
     path, args, _ = read(line)
-    table = next(verb.table for verb in all_verbs() if verb.table.path == path)
-    words = [*path.split(), *unparse(table, args)]
+    verb = next(verb for verb in all_verbs() if verb.path == path)
+    words = [*path.split(), *unparse(verb.params, args)]
     assert read(shlex.join(words)).args == args

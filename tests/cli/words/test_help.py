@@ -7,9 +7,9 @@ import pytest
 from smolctl.cli.main import NOUNS, run
 from smolctl.cli.words.aliases import NOUN_ALIASES, VERB_ALIASES
 from smolctl.cli.words.command import Verb
-from tests.cli.kit import all_verbs, read
+from tests.cli.kit import all_verbs, places_of, read
 
-VERBS = {verb.table.path: verb for verb in all_verbs()}
+VERBS = {verb.path: verb for verb in all_verbs()}
 
 
 @pytest.mark.parametrize("path", VERBS)
@@ -25,7 +25,7 @@ def test_help_begins_with_examples(path: str, way: str, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("path", VERBS)
 def test_help_as_a_word_after_the_verb(path: str, capsys: pytest.CaptureFixture[str]) -> None:
-    places = VERBS[path].table.positionals
+    places = places_of(VERBS[path])
     if places and places[0].metavar == "FILE":
         return  # a file may be called "help"
     assert run([*path.split(), "help"]) == 0
@@ -89,16 +89,16 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
 def test_examples_follow_the_grammar(verb: Verb) -> None:
-    for example in verb.table.examples:
+    for example in verb.examples:
         command = example.partition(" > ")[0].rpartition("| ")[2]
         words = shlex.split(command)
         assert words[0] == "smolctl"
-        assert read(shlex.join(words[1:])).path == verb.table.path
+        assert read(shlex.join(words[1:])).path == verb.path
 
 
 @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
 def test_the_first_example_is_runnable_as_it_stands(verb: Verb) -> None:
-    assert "..." not in verb.table.examples[0]
+    assert "..." not in verb.examples[0]
 
 
 @pytest.mark.parametrize(("alias", "noun"), NOUN_ALIASES.items())

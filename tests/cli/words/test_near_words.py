@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smolctl.cli.main import NOUNS, ROOT, run
-from smolctl.cli.words.command import Noun
+from smolctl.cli.words.command import Noun, Verb
 from smolctl.cli.words.grammar import UsageFault
 from smolctl.cli.words.options import GLOBAL_OPTIONS
 from smolctl.control import paths
@@ -17,7 +17,7 @@ from smolctl.stack.profile import PROFILES
 from smolctl.stack.reason import REASONS
 from smolctl.stack.settings import KNOBS, knob
 from tests.api.kit import Api
-from tests.cli.kit import all_verbs, read
+from tests.cli.kit import all_verbs, places_of, read, words_of
 
 VERBS = all_verbs()
 
@@ -65,31 +65,30 @@ def test_verbs(noun: str, command: Noun) -> None:
         assert guess(caught.value) == verb
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.table.path)
-def test_keywords_and_options_of_a_verb(verb: object) -> None:
-    table = verb.table  # type: ignore[attr-defined]
-    takes_all = any(place.many for place in table.positionals)
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.path)
+def test_keywords_and_options_of_a_verb(verb: Verb) -> None:
+    takes_all = any(place.many for place in places_of(verb))
     # Enough words for every place, so that the next one can only be a keyword.
-    places = " ".join("1" for _ in table.positionals)
-    for keyword in table.keywords:
+    places = " ".join("1" for _ in places_of(verb))
+    for keyword in words_of(verb):
         for word in keyword.words:
             if keyword.within is None:
                 with pytest.raises(UsageFault) as caught:
-                    read(f"{table.path} {places} --{typo(word)}")
+                    read(f"{verb.path} {places} --{typo(word)}")
                 assert guess(caught.value) == f"--{word}"
             if keyword.bare and not keyword.within and not takes_all and len(word) > 2:
                 with pytest.raises(UsageFault) as caught:
-                    read(f"{table.path} {places} {typo(word)} x")
+                    read(f"{verb.path} {places} {typo(word)} x")
                 assert guess(caught.value) == word
         for inner in keyword.group:
             with pytest.raises(UsageFault) as caught:
-                read(f"{table.path} {places} {keyword.words[0]} {typo(inner.words[0])}")
+                read(f"{verb.path} {places} {keyword.words[0]} {typo(inner.words[0])}")
             assert guess(caught.value) == inner.words[0]
 
 
 @pytest.mark.parametrize("option", GLOBAL_OPTIONS, ids=lambda option: option.name)
 def test_options_of_all_commands(option: object) -> None:
-    for flag in option.flags:  # type: ignore[attr-defined]
+    for flag in option.opts:  # type: ignore[attr-defined]
         if flag.startswith("--"):
             for line in (f"--{typo(flag[2:])} addr", f"addr --{typo(flag[2:])}"):
                 with pytest.raises(UsageFault) as caught:
