@@ -259,6 +259,10 @@ class PingJob(Job):
                 tos=plan.tos, options=plan.options, pmtudisc=plan.pmtudisc, trace=self._trace,
             )  # fmt: skip
         except (SendRejected, NoBuffers) as error:
+            if error.code == reason.TX_TOO_BIG.name:  # as iputils, which goes on to its summary
+                text = f"message too long, mtu={self._trace.detail['mtu']}"
+                self._error(sequence, error.code, text, self._src or 0)
+                return
             if self._sequence == 1:
                 raise
             self._error(sequence, error.code, error.message, self._src or 0)
