@@ -6,7 +6,7 @@ SYNOPSIS, OPTIONS, EXIT STATUS and EXAMPLES come from the tables of the command 
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import wrap
 
@@ -111,9 +111,14 @@ def _word_synopsis(word: Word) -> str:
     return text if word.required else f"[{text}]"
 
 
+def _shown(params: Iterable[click.Parameter]) -> list[click.Parameter]:
+    """Return the parameters that are taught, not those that only a habit would say."""
+    return [param for param in params if not getattr(param, "hidden", False)]
+
+
 def _synopsis(verb: Verb) -> Iterator[str]:
     yield f"{_bold('smolctl')} [{_italic('OPTIONS')}] {_bold(verb.path)}"
-    for param in verb.params:
+    for param in _shown(verb.params):
         if isinstance(param, Word):
             yield _word_synopsis(param)
         else:
@@ -131,7 +136,7 @@ def _names(param: click.Parameter) -> str:
 
 
 def _words(verb: Verb) -> Iterator[str]:
-    for param in verb.params:
+    for param in _shown(verb.params):
         text = param.explained if isinstance(param, Word) else param.help
         yield from _item(_names(param), _sentence(str(text)))
         for inner in getattr(param, "group", ()):
@@ -140,7 +145,7 @@ def _words(verb: Verb) -> Iterator[str]:
 
 
 def _global_options() -> Iterator[str]:
-    for option in GLOBAL_OPTIONS:
+    for option in _shown(GLOBAL_OPTIONS):
         yield from _item(_names(option), _sentence(str(option.help)))
 
 

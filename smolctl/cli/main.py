@@ -11,11 +11,20 @@ from typing import Any
 import click
 
 from smolctl.cli import exit as exits
+from smolctl.cli.output import prepare
 from smolctl.cli.session import Session
-from smolctl.cli.words.aliases import NOUN_ALIASES, meant
+from smolctl.cli.words.aliases import NOUN_ALIASES, UNSUPPORTED, meant
 from smolctl.cli.words.command import Noun, Verb, write_examples, write_list
-from smolctl.cli.words.grammar import UsageFault
-from smolctl.cli.words.options import DEFAULT_STACK, Options
+from smolctl.cli.words.grammar import NotSupported, UsageFault
+from smolctl.cli.words.options import (
+    DEFAULT_STACK,
+    GLOBAL_OPTIONS,
+    HUMAN,
+    IEC,
+    GlobalOption,
+    Options,
+    show_text,
+)
 from smolctl.errors import SmolctlError
 from smolctl.near import near
 
@@ -61,9 +70,22 @@ class Root(Noun):
         super().__init__("smolctl", "A user-space IPv4 stack that is driven like ip", ())
         self.aliases = NOUN_ALIASES
 
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the options of all commands, and those that count before a noun alone."""
+        return ROOT_OPTIONS
+
     def without_verb(self, ctx: click.Context) -> list[str]:
-        """Without a noun there is nothing to do: the help text says what there is."""
-        raise _NoNoun(ctx.get_help())
+        """Without a noun there is nothing to do, but for ``-batch FILE``: the help text says what.
+
+        Raises:
+            click.exceptions.Exit: the help text was asked for by ``-h``.
+        """
+        file = ctx.meta.pop(_BATCH, None)
+        if file is not None:
+            return ["batch", *(["--force"] if ctx.meta.pop(_FORCE, None) else []), file]
+        if ctx.obj.options.human:
+            show_text(ctx, self.get_help(ctx))
+        raise _NoNoun(self.get_help(ctx))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the nouns in the order of the help text."""
@@ -84,6 +106,8 @@ class Root(Noun):
         """Find the noun."""
         command = self.get_command(ctx, args[0])
         if command is None and not ctx.resilient_parsing:
+            if args[0] in UNSUPPORTED["smolctl"].split():
+                raise NotSupported(args[0])
             guess = near(args[0], [*NOUNS, *NOUN_ALIASES])
             hint = f'did you mean "{guess}"?' if guess else "smolctl --help"
             if habit := meant("smolctl", args):
@@ -115,6 +139,18 @@ class Root(Noun):
         return NOUNS
 
 
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    ctx.meta[f"smolctl.{param.name}"] = value
+
+
+_BATCH, _FORCE = "smolctl.batch", "smolctl.force"
+ROOT_OPTIONS: list[click.Parameter] = [
+    *(option.without({"-h"}) for option in GLOBAL_OPTIONS),
+    HUMAN,
+    IEC,
+    GlobalOption("-batch -b --batch", "as smolctl batch FILE", "FILE", _keep, hidden=True),
+    GlobalOption("-force --force", "go on after a command that failed", None, _keep, hidden=True),
+]
 _EXAMPLES = (
     "smolctl link add tap0 type tap",
     "smolctl addr add 10.0.0.1/24 dev tap0",
@@ -171,10 +207,7 @@ def entry() -> None:
     gc.freeze()
     if os.environ.get("_SMOLCTL_COMPLETE") == "words":
         sys.exit(_complete())
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # it is None when the shell closed it: >&-
-            # What a terminal's encoding lacks is escaped; it is never a traceback.
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    prepare()
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # set by __main__ for the imports
         signal.signal(signal.SIGINT, signal.default_int_handler)
     status = run(sys.argv[1:])
@@ -234,7 +267,7 @@ def _abandon_output() -> None:
 
 def _ask_for_json(session: Session, error: SmolctlError, argv: Sequence[str]) -> None:
     """An error in the middle of the words came before a -j at their end was read."""
-    if error.code == UsageFault.code and any(word in ("-j", "--json", "-json") for word in argv):
+    if isinstance(error, UsageFault) and any(word in ("-j", "--json", "-json") for word in argv):
         session.options.json = True
 
 

@@ -54,7 +54,7 @@ def draw(render: Render, rows: list[Row], args: Args | None = None, **options: A
 
 def words_of(verb: Verb) -> list[Word]:
     """Return what a command knows that needs no place."""
-    return [param for param in verb.params if isinstance(param, Word)]
+    return [param for param in verb.params if isinstance(param, Word) and not param.hidden]
 
 
 def places_of(verb: Verb) -> list[Place]:

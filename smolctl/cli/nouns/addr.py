@@ -3,11 +3,20 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from smolctl.cli.nouns.link import brief_start, counters, details, hardware, heading
+from smolctl.cli.nouns.link import (
+    ONLY_LINKS,
+    brief_start,
+    counters,
+    details,
+    hardware,
+    heading,
+    links_only,
+)
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
-from smolctl.cli.words.command import Noun, Rows, Verb, request, show
-from smolctl.cli.words.grammar import Args, Place, Word
+from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb, request, show
+from smolctl.cli.words.grammar import Args, Place, Word, refused, without
+from smolctl.cli.words.types import PREFIX, Only, Prefix
 
 FOREVER = 0xFFFFFFFF
 """A lifetime that never ends, seconds (Linux INFINITY_LIFE_TIME)."""
@@ -64,7 +73,7 @@ def render(rows: Rows, args: Args, out: Output) -> Iterator[str]:
                 yield "    " + first
                 yield second
             if "stats64" in row:
-                yield from counters(row["stats64"])
+                yield from counters(row["stats64"], out)
 
 
 def flushed(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
@@ -85,16 +94,34 @@ def _brief(row: Mapping[str, Any]) -> dict[str, Any]:
 def _show(session: Session, args: Args) -> None:
     if session.options.stats and not session.options.brief:
         args["stats"] = True
-    if session.options.verbose:
-        args["details"] = True
-    rows = session.call("addr.show", **args)
+    kind, only = args.pop("kind", None), links_only(args)
+    rows = only(session.call("addr.show", **args, details=True))
+    if not session.options.verbose:
+        rows = [without(row, "linkinfo", "netem") for row in rows]
+    if kind is not None:
+        rows = [{**row, "addr_info": _of_kind(row["addr_info"], kind)} for row in rows]
+        rows = [row for row in rows if row["addr_info"]]
     if session.options.brief and session.options.json:
         rows = [_brief(row) for row in rows]
     show(session, rows, args, render)
 
 
+def _of_kind(infos: Rows, kind: str) -> Rows:
+    """Return the addresses of a kind; none here expires, so that all are permanent."""
+    if kind in ("primary", "secondary"):
+        return [info for info in infos if ("secondary" in info) is (kind == "secondary")]
+    return infos if kind == "permanent" else []
+
+
 _DEV = Word(("dev",), "interface", "DEVICE", complete="link")
-_LOCAL = Place("local", "ADDR/LEN", "address and prefix length", words=("local",))
+_LOCAL = Place(
+    "local", "ADDR/LEN", "address and prefix length", words=("local",), type=Prefix(short=False)
+)
+_FOREVER = tuple(
+    Word((word,), "addresses do not expire", "forever", type=Only("forever"), hidden=True)
+    for word in ("valid_lft", "preferred_lft")
+)
+_KINDS = ("primary", "secondary", "permanent", "dynamic", "deprecated")
 _SCOPE = Word(("scope",), "where it is valid", "SCOPE", values=("global", "link", "host"))
 _LABEL = Word(("label",), "name beside the interface's, such as tap0:web", "LABEL")
 _CHANGE = (
@@ -110,19 +137,23 @@ _CHANGE = (
     Word(("dad",), "test whether another host has it, and use it only if none has (RFC 5227)"),
     Word(("nodad",), "use it at once, even with arp.dad=1"),
     Word(("autojoin",), "the address is a multicast group: join it, until it is deleted"),
+    *_FOREVER,
+    *refused("peer remote anycast metric priority preference"),
+    *refused(flags="noprefixroute home mngtmpaddr optimistic"),
 )
 _SELECT = (
-    Word(("to",), "only addresses inside this prefix", "PREFIX", complete="route"),
+    Word(("to",), "only addresses inside this prefix", "PREFIX", complete="route", type=PREFIX),
     _SCOPE,
     _LABEL.but(complete="label"),
     Word(("tentative",), "only those that are not used: tested, or another host's"),
     Word(("dadfailed",), "only those that another host has"),
     Word(("autojoin",), "only groups that are joined"),
+    *refused(flags="temporary home mngtmpaddr"),
 )
 
 
 def _change(verb: str, summary: str, *examples: str, notes: str = "") -> Verb:
-    run = request(f"addr.{verb}")
+    run = Request(lambda args: Plan(f"addr.{verb}", without(args, "valid_lft", "preferred_lft")))
     return Verb(f"addr {verb}", summary, run, (_LOCAL, *_CHANGE), examples, notes)
 
 
@@ -138,6 +169,8 @@ COMMAND = Noun(
                 Place("dev", "DEVICE", "only this interface", False, ("dev",), complete="link"),
                 *_SELECT,
                 Word(("up",), "only interfaces that are up"),
+                Word(_KINDS, "only addresses of this kind", key="kind", choice=True),
+                *ONLY_LINKS,
             ),
             examples=(
                 "smolctl addr",
@@ -184,6 +217,7 @@ COMMAND = Noun(
             (
                 Place("dev", "DEVICE", "only of this interface", False, ("dev",), complete="link"),
                 *_SELECT,
+                *refused(flags=" ".join(_KINDS)),
             ),
             examples=("smolctl addr flush dev tap0", "smolctl -s addr flush to 10.0.0.0/8"),
             notes="With -s each deleted address is printed.",

@@ -6,6 +6,7 @@ from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
 from smolctl.cli.words.grammar import Args, Place, UsageFault, Word, option
 
+_NO_END = "1000000000"
 _MODES = {"dad": "dad", "announce": "announce-request", "answer": "announce-reply"}
 
 
@@ -36,6 +37,12 @@ def request(args: Args) -> Args:
     modes = [word for word in _MODES if args.pop(word, False)]
     if len(modes) > 1:
         raise UsageFault(f"arping: --{modes[0]} and --{modes[1]} exclude each other")
+    if args.get("src") == "0.0.0.0" and modes in ([], ["dad"]):
+        # The sender address of a probe (RFC 5227 2.1.1) is what duplicate address detection has.
+        del args["src"]
+        if not modes:
+            args |= {"replies": args.get("replies", _NO_END), "count": args.get("count", _NO_END)}
+            modes = ["dad"]
     if modes:
         args["mode"] = _MODES[modes[0]]
     return args
@@ -44,6 +51,7 @@ def request(args: Args) -> Args:
 def _run(session: Session, args: Args) -> int:
     quiet = args.pop("quiet", False) or session.options.quiet
     only_mac, only_address = args.pop("raw", False), args.pop("raw_address", False)
+    asked = "dad" not in args
     args = request(args)
     out = session.out
     terse = quiet or only_mac or only_address
@@ -63,6 +71,8 @@ def _run(session: Session, args: Args) -> int:
     if not session.options.json and not terse:
         out.lines(summary(done))
         out.flush()
+    if asked and args.get("mode") == "dad":
+        return exits.DONE if done["received"] else exits.NO
     status = exit_status(done, args.get("mode", "request"))
     if status != exits.DONE and not quiet:
         stream.explain(session, done)

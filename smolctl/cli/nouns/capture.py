@@ -102,6 +102,11 @@ def _opened(path: str) -> IO[bytes]:
 def _run(session: Session, args: Args) -> int:
     dev, words = packets.split(args)
     path, live = args.get("write"), "read" not in args
+    if path is not None and path.isdecimal():
+        raise UsageFault(
+            f'capture: -w names a file, and "{path}" looks like seconds',
+            hint=f"--wait {path}, or -w ./{path} for a file of that name",
+        )
     if path == "-" and session.options.json:
         raise UsageFault("capture: --json and -w - both want standard output")
     sink: Sink
@@ -139,6 +144,7 @@ COMMAND = Verb(
         option(
             "read", "read pcap or pcapng, not the stack; - is standard input", "FILE", short="r"
         ),
+        option("numeric", "accepted: names are never looked up", short="n"),
         *packets.ENDS,
     ),
     examples=(

@@ -1,13 +1,14 @@
 """``smolctl link``: interfaces."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb, request, show
-from smolctl.cli.words.grammar import Args, Place, Word
+from smolctl.cli.words.grammar import Args, Place, Word, refused, without
+from smolctl.cli.words.types import MAC, LinkType, Only
 
 _HEADING_END = (("mode", "linkmode"), ("group", "group"), ("qlen", "txqlen"))
 _BRIEF_KEYS = ("ifname", "operstate", "address", "flags")
@@ -37,7 +38,18 @@ def hardware(row: Mapping[str, Any], out: Output) -> str:
     return line
 
 
-def counters(stats: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+def _number(count: int, out: Output) -> str:
+    """Return a counter; with ``-h`` three digits and a unit (iproute2 print_num)."""
+    base = 1024 if out.options.iec else 1000
+    if not out.options.human or count < base:
+        return str(count)
+    step = next(step for step in range(1, 8) if count < base ** (step + 1))
+    value = count / base**step
+    digits = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:.{digits}f}{'kMGTPE'[step - 1]}{'i' if out.options.iec else ''}"
+
+
+def counters(stats: Mapping[str, Mapping[str, int]], out: Output) -> Iterator[str]:
     """Yield the four lines of ``ip -s``; columns grow as they do there (print_stats64)."""
     rx, tx = stats["rx"], stats["tx"]
     heads = {
@@ -49,8 +61,8 @@ def counters(stats: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
         "TX": ("bytes", "packets", "errors", "dropped", "carrier_errors", "collisions"),
     }
     values = {
-        "RX": [str(rx.get(key, 0)) for key in keys["RX"]],
-        "TX": [str(tx.get(key, 0)) for key in keys["TX"]],
+        "RX": [_number(rx.get(key, 0), out) for key in keys["RX"]],
+        "TX": [_number(tx.get(key, 0), out) for key in keys["TX"]],
     }
     least = (10, 7, 6, 7, 7, 7)
     widths = [
@@ -155,17 +167,43 @@ def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
         if out.options.verbose:
             lines += details(row)
         if "stats64" in row:
-            lines += counters(row["stats64"])
+            lines += counters(row["stats64"], out)
         yield from joined(lines, out)
 
 
 def _show(session: Session, args: Args) -> None:
     if session.options.stats and not session.options.brief:
         args["stats"] = True
-    rows = session.call("link.show", **args)
+    only = links_only(args)
+    rows = only(session.call("link.show", **args))
     if session.options.brief and session.options.json:
         rows = [{key: row[key] for key in _BRIEF_KEYS if key in row} for row in rows]
     show(session, rows, args, render)
+
+
+def links_only(args: Args) -> Callable[[Rows], Rows]:
+    """Take the words ``type`` and ``group`` out, and return what keeps the rows that they select.
+
+    A type that only Linux has selects none, as there where no link has it.
+    """
+    kind, group = args.pop("type", None), args.pop("group", "default")
+
+    def kept(rows: Rows) -> Rows:
+        return [
+            row
+            for row in rows
+            if row["group"] == group
+            and kind in (None, row["link_type"], row.get("linkinfo", {}).get("info_kind"))
+        ]
+
+    return kept
+
+
+def _set(args: Args) -> Plan:
+    """Return the request; what only says what is the case needs nothing but the interface."""
+    left = without(args, *_TRUE)
+    op = "link.show" if left.keys() == {"dev"} and left != args else "link.set"
+    return Plan(op, left)
 
 
 def _add(args: Args) -> Plan:
@@ -176,6 +214,20 @@ def _add(args: Args) -> Plan:
     return Plan("link.add", args)
 
 
+_TRUE = {
+    "promisc": "off",
+    "allmulticast": "off",
+    "multicast": "on",
+    "arp": "on",
+    "group": "default",
+}
+"""Words of ``link set``, and the value of each that says what is the case anyway."""
+_LINUX_ALONE = refused(
+    "txqueuelen txqlen qlen alias name master netns vf xdp addrgenmode carrier "
+    "protodown mode operstate broadcast brd trailers dynamic numtxqueues numrxqueues "
+    "gso_max_size vrf type",
+    flags="nomaster",
+)
 _PATHS = ("connect", "listen", "local", "remote", "read", "write")
 
 _DEVICE = Place("dev", "DEVICE", "interface", words=("dev",), complete="link", required=False)
@@ -194,6 +246,11 @@ _NETEM_NOTES = (
     " What is lost or changed is counted: smolctl stats drops."
 )
 _MTU = Word(("mtu",), "largest IP packet, bytes", "BYTES")
+ONLY_LINKS = (
+    Word(("type",), "only interfaces of this type", "TYPE", values=LinkType.known),
+    Word(("group",), "only interfaces of this group: all are in default", "GROUP"),
+    *refused("master vrf"),
+)
 
 COMMAND = Noun(
     "link",
@@ -203,7 +260,7 @@ COMMAND = Noun(
             "link show",
             "show interfaces",
             _show,
-            (_DEVICE, Word(("up",), "only interfaces that are up")),
+            (_DEVICE, Word(("up",), "only interfaces that are up"), *ONLY_LINKS),
             examples=(
                 "smolctl link",
                 "smolctl link show tap0",
@@ -227,7 +284,8 @@ COMMAND = Noun(
                     " this machine; pcap: a capture file; loopback: no device",
                     "TYPE",
                     required=True,
-                    values=("tap", "stream", "dgram", "cable", "packet", "pcap", "loopback"),
+                    values=LinkType.known,
+                    type=LinkType(),
                 ),
                 Word(
                     ("name",),
@@ -237,7 +295,7 @@ COMMAND = Noun(
                     within=("type", "cable"),
                 ),
                 Word(("down",), "do not bring it up yet"),
-                Word(("address",), "its MAC address; by default a random one", "MAC"),
+                Word(("address",), "its MAC address; by default a random one", "MAC", type=MAC),
                 _MTU,
                 Word(("persist",), "tap: the TAP device outlives the stack"),
                 Word(
@@ -293,13 +351,18 @@ COMMAND = Noun(
         Verb(
             "link set",
             "change an interface",
-            request("link.set"),
+            Request(_set),
             (
                 _DEVICE.but(required=True),
                 Word(("up", "down"), "bring it up or down", key="state", choice=True),
                 _MTU,
-                Word(("address",), "its MAC address", "MAC"),
+                Word(("address",), "its MAC address", "MAC", type=MAC),
                 *_NETEM,
+                *(
+                    Word((word,), "what is the case", value, type=Only(value), hidden=True)
+                    for word, value in _TRUE.items()
+                ),
+                *_LINUX_ALONE,
             ),
             examples=(
                 "smolctl link set tap0 down",

@@ -9,6 +9,7 @@ from smolctl.cli.output import Output
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
 from smolctl.cli.words.grammar import Args, Word, option
+from smolctl.cli.words.types import named
 
 KINDS = {
     "link": (("link",), "links: new, changed, up, down, carrier, gone"),
@@ -29,7 +30,7 @@ def lines(event: Event, out: Output) -> list[str]:
     if kind == "link":
         made = [link.heading(event, out), link.hardware(event, out)]
         if "stats64" in event:
-            made += link.counters(event["stats64"])
+            made += link.counters(event["stats64"], out)
         return made
     if kind == "addr":
         (info,) = event["addr_info"]
@@ -96,7 +97,7 @@ def _run(session: Session, args: Args) -> int:
     if options.stats:
         args["stats"] = True
     stream = session.client().stream("monitor.run", **args)
-    for event in stream:
+    for event in map(named, stream):
         if event["event"] == "watching":
             out.notice(f"watching {', '.join(event['kinds'])}")
         elif options.json:

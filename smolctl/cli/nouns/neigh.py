@@ -6,9 +6,28 @@ from typing import Any
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb, request, show
-from smolctl.cli.words.grammar import Args, Place, UsageFault, Word
+from smolctl.cli.words.grammar import Args, NotSupported, Place, UsageFault, Word, refused
+from smolctl.cli.words.types import MAC, PREFIX, Type
 
+_NOWHERE = ("noarp", "none")
+"""States of Linux in which no entry is here."""
 STATES = ("permanent", "reachable", "stale", "delay", "probe", "incomplete", "failed")
+
+
+class State(Type):
+    """A state of an entry that is made or looked for."""
+
+    name = "state"
+
+    def convert(self, value: str, param: Any, ctx: Any) -> str:
+        """Return the state.
+
+        Raises:
+            NotSupported: no entry here can be in it.
+        """
+        if value in _NOWHERE and "all" not in param.values:
+            raise NotSupported(f"nud {value}", "nud permanent makes an entry that stays")
+        return value
 
 
 def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
@@ -64,15 +83,36 @@ def deleted(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
 def _show(session: Session, args: Args) -> None:
     if session.options.stats:
         args["stats"] = True
-    show(session, session.call("neigh.show", **args), args, render)
+    nowhere = args.get("nud") in _NOWHERE
+    rows = [] if nowhere else session.call("neigh.show", **args)
+    show(session, rows, args, render)
+
+
+def _flush(args: Args) -> Plan:
+    if args.get("nud") in _NOWHERE:
+        raise NotSupported(f"neigh flush nud {args['nud']}", "no entry is in that state")
+    return Plan("neigh.flush", args, deleted)
 
 
 _DEV = Word(("dev",), "interface", "DEVICE", complete="link")
-_STATE = Word(("nud",), "state of the entry", "STATE", values=STATES)
+_STATE = Word(("nud",), "state of the entry", "STATE", values=STATES, type=State())
 _DST = Place("dst", "ADDR", "address of the neighbor", words=("to",), complete="neigh")
-_TO = Place("to", "PREFIX", "only neighbors inside this prefix", False, ("to",), complete="route")
+_TO = Place(
+    "to",
+    "PREFIX",
+    "only neighbors inside this prefix",
+    False,
+    ("to",),
+    complete="route",
+    type=PREFIX,
+)
 _SELECT = (_DEV, _STATE.but(values=(*STATES, "all"), help="only entries in this state"))
-_CHANGE = (Word(("lladdr",), "its link address", "MAC"), _DEV.but(required=True), _STATE)
+_CHANGE = (
+    Word(("lladdr",), "its link address", "MAC", type=MAC),
+    _DEV.but(required=True),
+    _STATE,
+    *refused("protocol vni", flags="router extern_learn managed use"),
+)
 
 
 _PROXY = Word(("proxy",), "answer ARP for this address of somebody else's (proxy ARP)", "ADDR")
@@ -116,7 +156,12 @@ COMMAND = Noun(
             "neigh show",
             "show neighbor entries",
             _show,
-            (_TO, *_SELECT, Word(("proxy",), "the proxy entries instead")),
+            (
+                _TO,
+                *_SELECT,
+                Word(("proxy",), "the proxy entries instead"),
+                *refused("master vrf", flags="router extern_learn unused"),
+            ),
             examples=(
                 "smolctl neigh",
                 "smolctl neigh show nud reachable",
@@ -150,7 +195,7 @@ COMMAND = Noun(
         Verb(
             "neigh flush",
             "delete all entries that match",
-            request("neigh.flush", deleted),
+            Request(_flush),
             (_TO, *_SELECT),
             examples=("smolctl neigh flush dev tap0", "smolctl -s neigh flush nud stale"),
             notes="PERMANENT entries stay unless nud names them. With -s each deleted entry is"

@@ -6,10 +6,23 @@ from smolctl.cli import exit as exits
 from smolctl.cli.nouns import pmtudisc, stream
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
-from smolctl.cli.words.grammar import Args, Place, Word, option
+from smolctl.cli.words.grammar import (
+    Args,
+    NotSupported,
+    Place,
+    Word,
+    option,
+    refused_letters,
+    without,
+)
+from smolctl.cli.words.types import Only
 
 _OPTIONS_LEN = 40
 """Bytes that IP options take, as ping says."""
+_FLOOD_S = "0.01"
+"""Interval of ping -f, seconds."""
+_SAID = ("numeric", "user_latency", "connect", "no_loopback", "sticky", "preload")
+"""Options of iputils' ping that say what is the case anyway."""
 _HEADERS = 28
 """IPv4 and ICMP header without options, bytes: what the first line's second size adds."""
 
@@ -86,6 +99,17 @@ def _time(rtt_ns: int) -> str:
     return stream.milliseconds(rtt_ns)
 
 
+def statistics(dst: str, done: Event) -> Event:
+    """Return what the summary of iputils' ping -j has that ours calls by another name."""
+    transmitted, received = done["transmitted"], done["received"]
+    row: Event = {"host": dst, "corrupted": 0, "time": round(done["time_ms"])}
+    if transmitted:
+        row["loss"] = (transmitted - received) * 100 // transmitted
+    if "rtt_ns" in done:
+        row["rtt"] = {key: stream.milliseconds(value) for key, value in done["rtt_ns"].items()}
+    return row
+
+
 def summary(dst: str, done: Event) -> list[str]:
     """Return the last lines (iputils finish)."""
     transmitted, received = done["transmitted"], done["received"]
@@ -111,8 +135,13 @@ def _stamp() -> str:
 def _run(session: Session, args: Args) -> int:
     quiet = args.pop("quiet", False) or session.options.quiet
     stamped = args.pop("timestamps", False)
-    args.pop("numeric", None)  # names are never looked up
-    request = _chosen(pmtudisc.chosen(args))
+    flood, bell = args.pop("flood", False), "\a" if args.pop("audible", False) else ""
+    if flood:
+        quiet = True
+        args.setdefault("interval", _FLOOD_S)
+    request = _chosen(pmtudisc.chosen(_meant(args)))
+    if session.options.json:
+        session.options.quiet = quiet
     chosen = "src" in request or "dev" in request
     options = _OPTIONS_LEN if "record" in request or "stamp" in request else 0
     last: list[list[str] | None] = [None]
@@ -120,27 +149,53 @@ def _run(session: Session, args: Args) -> int:
 
     def say(text: str) -> None:
         if not quiet:
-            out.line((_stamp() if stamped else "") + text)
+            out.line(bell + (_stamp() if stamped else "") + text)
 
     def replied(event: Event) -> None:
         say(reply(event) + route(event, last[0]) + stamps(event))
         last[0] = event.get("record_route")
 
+    def failed(event: Event) -> None:
+        if event["reason"] == "tx-too-big":
+            out.complaint(f"ping: local error: {event['message']}")
+        else:
+            say(f"From {event['from']} icmp_seq={event['seq']} {event['message']}")
+
     handlers: stream.Handlers = {
         "start": lambda event: out.line(heading(event, chosen, options)),
         "reply": replied,
-        "error": lambda event: say(
-            f"From {event['from']} icmp_seq={event['seq']} {event['message']}"
-        ),
+        "error": failed,
     }
-    done = stream.run(session, "ping.run", request, handlers)
+    done = stream.run(
+        session, "ping.run", request, handlers, more=lambda done: statistics(request["dst"], done)
+    )
     if not session.options.json:
-        out.lines(summary(request["dst"], done))
+        if flood:
+            out.line("." * (done["transmitted"] - done["received"]))
+        out.lines(summary(request["dst"], done)[1 if flood else 0 :])
         out.flush()
     if done["ok"]:
         return exits.DONE
     stream.explain(session, done)
     return exits.NO
+
+
+def _meant(args: Args) -> Args:
+    """Return the arguments without the options that say what is the case anyway.
+
+    Raises:
+        NotSupported: one of them would say something else here.
+    """
+    if "sticky" in args and not _is_address(args.get("interface", "")):
+        raise NotSupported("ping -B without -I ADDR", "smolctl ping -B -I ADDR DST")
+    if "no_loopback" in args and args["dst"].split(".")[0] in map(str, range(224, 240)):
+        raise NotSupported("ping -L to a group")
+    return without(args, *_SAID)
+
+
+def _is_address(word: str) -> bool:
+    """Return whether -I has an address: no interface is called 10.0.0.1."""
+    return bool(word) and all(character in "0123456789." for character in word)
 
 
 def _chosen(args: Args) -> dict[str, Any]:
@@ -151,9 +206,7 @@ def _chosen(args: Args) -> dict[str, Any]:
         args["hosts"] = ",".join(hosts)
     interface = args.pop("interface", None)
     if interface is not None:
-        # No interface is called 10.0.0.1: one dot may stand in a name, only digits and dots do not.
-        is_address = all(character in "0123456789." for character in interface)
-        args["src" if is_address else "dev"] = interface
+        args["src" if _is_address(interface) else "dev"] = interface
     return args
 
 
@@ -174,7 +227,15 @@ _OPTIONS = (
     *pmtudisc.OPTIONS,
     option("quiet", "only the first and the last lines", short="q"),
     option("timestamps", "the time before each line", short="D"),
+    option("flood", "100 requests a second, and a dot for each that was not answered", short="f"),
+    option("audible", "ring the bell for each reply", short="a"),
     option("numeric", "accepted: names are never looked up", short="n"),
+    option("user-latency", "accepted: times always are from sending to receiving", short="U"),
+    option("connect", "accepted: a ping asks one host", short="C"),
+    option("no-loopback", "accepted for hosts: a group's loopback cannot be turned off", short="L"),
+    option("sticky", "accepted with -I ADDR: the source address stays", short="B"),
+    option("preload", "requests before the first reply", "1", short="l").but(type=Only("1")),
+    *refused_letters("AObr", "emFpSN"),
 )
 
 COMMAND = Verb(

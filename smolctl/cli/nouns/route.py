@@ -6,7 +6,8 @@ from typing import Any
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Rows, Verb, request, show
-from smolctl.cli.words.grammar import Args, Place, Word
+from smolctl.cli.words.grammar import Args, Place, Word, refused
+from smolctl.cli.words.types import PREFIX, PROTOCOL
 
 # What a selector fixes is not said again on every line, as in ip (print_route).
 _FIXED_BY = {
@@ -187,19 +188,25 @@ def detailed(row: Mapping[str, Any], *, table: bool) -> dict[str, Any]:
 
 _TYPES = ("unicast", "local", "broadcast", "blackhole", "unreachable", "prohibit", "throw")
 _DEV = Word(("dev", "oif"), "interface", "DEVICE", complete="link")
-_VIA = Word(("via",), "gateway", "ADDR", complete="neigh")
+_VIA = Word(("via",), "gateway", "ADDR", complete="neigh", family=True)
 _METRIC = Word(("metric", "preference", "priority"), "the lowest one wins", "NUMBER")
 _PROTOCOL = Word(
-    ("protocol", "proto"), "who made it", "PROTOCOL", values=("boot", "kernel", "static")
+    ("protocol", "proto"),
+    "who made it",
+    "PROTOCOL",
+    values=("boot", "kernel", "static"),
+    type=PROTOCOL,
 )
 _SCOPE = Word(("scope",), "how far it leads", "SCOPE", values=("global", "link", "host"))
 _SRC = Word(("src",), "source address for what is sent by it", "ADDR", complete="addr")
 _TABLE = Word(("table",), "routing table", "TABLE", values=("main", "local", "default"),
                  complete="table")  # fmt: skip
 _SELECT = (
-    Word(("root",), "only routes inside this prefix", "PREFIX", complete="route"),
-    Word(("match",), "only routes that contain this prefix", "PREFIX", complete="route"),
-    Word(("exact",), "only routes to this very prefix", "PREFIX", complete="route"),
+    Word(("root",), "only routes inside this prefix", "PREFIX", complete="route", type=PREFIX),
+    Word(
+        ("match",), "only routes that contain this prefix", "PREFIX", complete="route", type=PREFIX
+    ),
+    Word(("exact",), "only routes to this very prefix", "PREFIX", complete="route", type=PREFIX),
     _TABLE.but(values=("main", "local", "default", "all", "cache")),
     Word(
         ("cache", "cached", "cloned"), "what was learned of paths, as by table cache", key="cache"
@@ -220,6 +227,7 @@ _TO = Place(
     ("to",),
     before=("root", "match", "exact"),
     complete="route",
+    type=PREFIX,
 )
 _CHANGE = (
     Word(_TYPES, "what becomes of matching packets; unicast by default", key="type", choice=True),
@@ -237,6 +245,11 @@ _CHANGE = (
     Word(("onlink",), "the gateway is reachable though no connected network has it"),
     _PROTOCOL,
     _TABLE,
+    *refused(
+        "advmss window rtt rttvar rto_min cwnd initcwnd initrwnd ssthresh reordering "
+        "hoplimit congctl features quickack fastopen_no_cookie realms tos dsfield encap "
+        "expires pref nhid ttl-propagate as"
+    ),
     Word(
         ("nexthop",),
         "one of several next hops, which share the flows by weight; it stands last",
@@ -249,7 +262,12 @@ _CHANGE = (
     ),
 )
 _DST = Place(
-    "dst", "PREFIX", 'destination; "default" is 0.0.0.0/0', words=("to",), values=("default",)
+    "dst",
+    "PREFIX",
+    'destination; "default" is 0.0.0.0/0',
+    words=("to",),
+    values=("default",),
+    type=PREFIX,
 )
 
 
@@ -327,6 +345,7 @@ COMMAND = Noun(
                 Word(("sport",), "source port", "PORT"),
                 Word(("dport",), "destination port", "PORT"),
                 Word(("fibmatch",), "show the route itself, not what comes of it"),
+                *refused("mark uid vrf", flags="notify connected"),
             ),
             examples=(
                 "smolctl route get 8.8.8.8",

@@ -6,7 +6,8 @@ from typing import Any
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Rows, Verb, request, show
-from smolctl.cli.words.grammar import Args, Word
+from smolctl.cli.words.grammar import Args, Word, refused
+from smolctl.cli.words.types import PREFIX, PROTOCOL
 
 
 def line(row: Mapping[str, Any], _args: Mapping[str, Any], out: Output) -> str:
@@ -71,8 +72,8 @@ def _show(session: Session, args: Args) -> None:
 
 _SELECTOR = (
     Word(("not",), "what the words that follow do not say"),
-    Word(("from",), "source address", "PREFIX", complete="addr", values=("all",)),
-    Word(("to",), "destination address", "PREFIX", complete="route", values=("all",)),
+    Word(("from",), "source address", "PREFIX", complete="addr", values=("all",), type=PREFIX),
+    Word(("to",), "destination address", "PREFIX", complete="route", values=("all",), type=PREFIX),
     Word(
         ("iif", "dev"),
         "interface by which packets come in; lo: sent from here",
@@ -91,7 +92,16 @@ _SELECTOR = (
         complete="rule",
     ),
     Word(("table", "lookup"), "the table to look up", "TABLE", complete="table"),
-    Word(("protocol", "proto"), "who made it", "PROTOCOL", values=("kernel", "boot", "static")),
+    Word(
+        ("protocol", "proto"),
+        "who made it",
+        "PROTOCOL",
+        values=("kernel", "boot", "static"),
+        type=PROTOCOL,
+    ),
+    *refused(
+        "fwmark uidrange realms tun_id suppress_ifgroup suppress_group nat map-to", flags="l3mdev"
+    ),
 )
 _ACTION = (
     Word(

@@ -5,8 +5,8 @@ from typing import Any
 
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output
-from smolctl.cli.words.command import Noun, Rows, Verb, request
-from smolctl.cli.words.grammar import Args
+from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb
+from smolctl.cli.words.grammar import Args, option, without
 
 _HEADS = (
     "NETID",
@@ -86,7 +86,8 @@ COMMAND = Noun(
         Verb(
             "socket show",
             "show bound sockets, their queues and drops",
-            request("socket.show", render),
+            Request(lambda args: Plan("socket.show", without(args, "numeric"), render)),
+            (option("numeric", "accepted: names are never looked up", short="n"),),
             examples=("smolctl socket", "smolctl -j socket show"),
         ),
     ),

@@ -17,6 +17,7 @@ def run(
     args: dict[str, Any],
     handlers: Handlers,
     watch: Handler | None = None,
+    more: Callable[[Event], Event] | None = None,
 ) -> Event:
     """Run a request that sends events, write them, and return its result.
 
@@ -28,6 +29,7 @@ def run(
         args: its arguments.
         handlers: writer of the text of each kind of event; an event that has none is not shown.
         watch: sees every event before it is written, in whatever form.
+        more: returns what JSON's summary has beside the result.
     """
     out = session.out
 
@@ -35,7 +37,7 @@ def run(
         if watch is not None:
             watch(event)
         if session.options.json:
-            if not session.options.quiet:
+            if not session.options.quiet or event["event"] == "start":
                 out.event(event)
             return
         if "lost" in event:
@@ -50,7 +52,7 @@ def run(
 
     done = session.stream(op, args, handle)
     if session.options.json:
-        out.event({"event": "summary", **done})
+        out.event({"event": "summary", **done, **(more(done) if more else {})})
     return done
 
 

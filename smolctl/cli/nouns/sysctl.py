@@ -5,7 +5,7 @@ from typing import Any
 
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output
-from smolctl.cli.words.command import Plan, Request, Rows, Verb
+from smolctl.cli.words.command import Plan, Render, Request, Rows, Verb
 from smolctl.cli.words.grammar import Args, Place, UsageFault, option
 
 _DETAILS = (
@@ -97,6 +97,10 @@ def _plan(args: Args) -> Plan:
     key, equals, value = args.get("key", "").partition("=")
     if equals and "diff" in args:
         raise UsageFault("sysctl: --diff compares and changes nothing", hint=_EXAMPLE_DIFF)
+    bare = [word for word in ("values", "names") if word in args]
+    if bare:
+        what = {"key": key.strip(), "value": value.strip()} if equals else {"key": key or None}
+        return Plan("sysctl.set" if equals else "sysctl.show", what, _BARE[bare[0]])
     if "diff" in args:
         return Plan("sysctl.show", {"key": key or None, "diff": args["diff"]}, render_diff)
     if equals:
@@ -106,6 +110,11 @@ def _plan(args: Args) -> Plan:
     return Plan("sysctl.show", {}, render)
 
 
+_BARE: dict[str, Render] = {
+    "values": lambda rows, _args, _out: (_text(row["value"]) for row in rows),
+    "names": lambda rows, _args, _out: (row["key"] for row in rows),
+}
+"""What is printed with -n and with -N, as by sysctl(8)."""
 _EXAMPLE_DIFF = "smolctl sysctl --diff smoltcp-0.9"
 COMMAND = Verb(
     "sysctl",
@@ -113,12 +122,16 @@ COMMAND = Verb(
     Request(_plan),
     (
         Place("key", "KEY[=VALUE]", "one setting, and its new value", False, complete="sysctl"),
+        option("values", "print values alone", short="n"),
+        option("names", "print names alone", short="N"),
+        option("write", "accepted: KEY=VALUE says so", short="w"),
         option("diff", "those that are not as in a profile", "PROFILE", complete="profile"),
     ),
     examples=(
         "smolctl sysctl",
         "smolctl -d sysctl",
         "smolctl sysctl neigh.mcast_solicit",
+        "smolctl sysctl -n neigh.mcast_solicit",
         "smolctl sysctl iface.neighbor_cache_count=8",
         _EXAMPLE_DIFF,
     ),

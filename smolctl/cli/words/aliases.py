@@ -41,6 +41,16 @@ HABITS = {
 }  # fmt: skip
 """What is typed out of habit, by noun, and how it is said here; {} is what follows it."""
 
+UNSUPPORTED = {
+    "smolctl": "addrlabel amt fou ila ioam l2tp macsec mptcp mroute mrule netconf netns nexthop"
+    " ntable ntbl sr tap tcp_metrics tcpmetrics token tunnel tuntap tunl vrf xfrm",
+    "link": "afstats property xstats",
+    "addr": "save restore showdump",
+    "route": "prepend pre save restore showdump",
+    "rule": "save restore",
+}
+"""Nouns and verbs of ip that are refused by name."""
+
 WORD_HABITS = {"gw": "via", "gateway": "via"}
 """The same for keywords."""
 

@@ -7,10 +7,11 @@ import click
 
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
-from smolctl.cli.words.aliases import VERB_ALIASES, meant
-from smolctl.cli.words.grammar import Args, Place, UsageFault, Word, knows
+from smolctl.cli.words.aliases import UNSUPPORTED, VERB_ALIASES, meant
+from smolctl.cli.words.grammar import Args, NotSupported, Place, UsageFault, Word, knows
 from smolctl.cli.words.options import GLOBAL_OPTIONS, Options, beside, show_text
 from smolctl.cli.words.parser import Parser, missing
+from smolctl.cli.words.types import named
 from smolctl.near import near
 
 if TYPE_CHECKING:
@@ -263,6 +264,8 @@ class Noun(Helpful, click.Group):
 
     def unknown(self, ctx: click.Context, args: list[str]) -> UsageFault:
         """Return the error for a word that is no verb."""
+        if args[0] in UNSUPPORTED.get(str(self.name), "").split():
+            return NotSupported(f"{self.name} {args[0]}")
         hint = f"{ctx.command_path} --help"
         shown = self.commands.get(self.default or "")
         guess = near(args[0], [*self.commands, *self.aliases])
@@ -348,6 +351,7 @@ def request(op: str, render: Render | None = None) -> Request:
 
 def show(session: Session, rows: Rows, args: Args, render: Render | None) -> None:
     """Write rows in the form that the options ask for."""
+    rows = [named(row) for row in rows]
     if session.options.json:
         session.out.document(rows)
     elif render is not None:

@@ -59,7 +59,7 @@ def words(
     args = ctx.params
     if parser.pending is not None:
         return values(parser.pending, ctx, start)
-    own = [param for param in params if isinstance(param, Word)]
+    own = [param for param in params if isinstance(param, Word) and not param.hidden]
     if start.startswith("-"):
         rest = [param for param in params if isinstance(param, GlobalOption)]
         return _matching([*_options(own, args), *_taught(rest)], start)
@@ -125,4 +125,6 @@ def _options(own: list[Word], used: Args) -> Iterator[tuple[str, str]]:
 
 def _taught(options: Iterable[GlobalOption]) -> Iterator[tuple[str, str]]:
     for option in options:
+        if option.hidden:
+            continue
         yield from ((flag, str(option.help)) for flag in option.taught)

@@ -24,6 +24,20 @@ class UsageFault(SmolctlError):
     code = "usage"
 
 
+class NotSupported(UsageFault):
+    """Linux's tools know it, and this stack cannot mean it yet.
+
+    Args:
+        what: the words.
+        hint: what there is instead.
+    """
+
+    code = "not-supported"
+
+    def __init__(self, what: str, hint: str | None = None) -> None:
+        super().__init__(f"not supported: {what}", hint=hint)
+
+
 class Spoken(click.Parameter):
     """What words and places share.
 
@@ -34,6 +48,8 @@ class Spoken(click.Parameter):
         values: usual values, for help and completion; the stack decides which are right.
         prefix: a word that may stand before its value and sets an argument of its own: ``mtu lock
             1400`` sets mtu and mtu_lock; "" for none.
+        family: the name of an address family may stand before its value: ``via inet ADDR``.
+        refused: Linux's tools know it, and this stack cannot mean it: it is an error that names it.
     """
 
     words: tuple[str, ...] = ()
@@ -41,6 +57,9 @@ class Spoken(click.Parameter):
     complete = ""
     values: tuple[str, ...] = ()
     prefix = ""
+    family = False
+    hidden = False
+    refused = False
     optional: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
 
@@ -60,7 +79,7 @@ class Word(Spoken, click.Option):
         metavar: name of its value; None for a word without a value.
         key: name of the argument that it sets; by default the first spelling.
         short: letter of its one-letter option, or "".
-        traits: ``required``, ``many``, and the attributes below.
+        traits: ``required``, ``many``, ``type``, ``hidden``, and the attributes below.
 
     Attributes:
         choice: the words are alternatives ("up", "down") and the one typed is the value.
@@ -92,7 +111,8 @@ class Word(Spoken, click.Option):
             is_flag=metavar is None,
             required=traits.pop("required", False),
             multiple=traits.pop("many", False) or "group" in traits,
-            type=click.UNPROCESSED,
+            hidden=traits.pop("hidden", False),
+            type=traits.pop("type", click.UNPROCESSED),
         )
         self.help = help
         self.words = words
@@ -120,6 +140,8 @@ class Word(Spoken, click.Option):
 
     def get_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return what the usage line has of it; click wraps at blanks, so these do not break."""
+        if self.hidden:
+            return []
         name = "|".join(self.words) if self.choice else self.words[0]
         if not self.bare:
             name = f"-{self.short}" if self.short else f"--{name}"
@@ -129,8 +151,10 @@ class Word(Spoken, click.Option):
             return [f"[{' '.join((text, *inner))}]..."]
         return [(text if self.required else f"[{text}]").replace(" ", "\xa0")]
 
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return its spellings, and its help with the usual values."""
+        if self.hidden:
+            return None
         text = (" | " if self.choice else ", ").join(self.names)
         if self.group:
             text = " ".join([text, *(word.get_usage_pieces(ctx)[0] for word in self.group)])
@@ -152,6 +176,30 @@ class Word(Spoken, click.Option):
 def option(name: str, help: str, metavar: str | None = None, **more: Any) -> Word:
     """Return a word that counts only as ``--name``: probes take data and no bare words."""
     return Word((name,), help, metavar, bare=False, **more)
+
+
+def refused(valued: str = "", flags: str = "") -> tuple[Word, ...]:
+    """Return words that Linux's tools know and this stack cannot mean.
+
+    Args:
+        valued: those with a value, with blanks between.
+        flags: those without one.
+    """
+    kinds = [(name, "VALUE") for name in valued.split()] + [(name, None) for name in flags.split()]
+    return tuple(
+        Word((name,), "not supported", metavar, hidden=True, refused=True)
+        for name, metavar in kinds
+    )
+
+
+def refused_letters(switches: str, valued: str) -> tuple[Word, ...]:
+    """Return one-letter options that Linux's tools know and this stack cannot mean."""
+    letters = [(letter, None) for letter in switches] + [(letter, "VALUE") for letter in valued]
+    return tuple(
+        Word((), "not supported", metavar, f"no_{letter}", letter, bare=False, hidden=True,
+             refused=True)
+        for letter, metavar in letters
+    )  # fmt: skip
 
 
 class Place(Spoken, click.Argument):
@@ -188,7 +236,7 @@ class Place(Spoken, click.Argument):
             metavar=metavar,
             required=required,
             nargs=-1 if traits.get("many") else 1,
-            type=click.UNPROCESSED,
+            type=traits.pop("type", click.UNPROCESSED),
         )
         self.help = help
         self.words = words
@@ -214,6 +262,11 @@ class Place(Spoken, click.Argument):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Return what may stand here: a value of this place, or a word."""
         return ctx.command.shell_complete(ctx, incomplete)
+
+
+def without(args: Mapping[str, Any], *keys: str) -> Args:
+    """Return arguments, or a row, without some keys."""
+    return {key: value for key, value in args.items() if key not in keys}
 
 
 def knows(params: Iterable[click.Parameter], word: str) -> bool:

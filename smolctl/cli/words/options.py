@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from smolctl.cli.words.grammar import UsageFault
+from smolctl.cli.words.grammar import NotSupported, UsageFault
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -22,7 +22,7 @@ class Options:
     """
 
     json = pretty = brief = oneline = stats = timestamp = tshort = False
-    ipv4 = quiet = verbose = no_start = False
+    ipv4 = quiet = verbose = no_start = human = iec = False
     color = "auto"
 
     def __init__(self, stack: str = DEFAULT_STACK) -> None:
@@ -37,6 +37,20 @@ class Options:
 
 def _set(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     setattr(ctx.obj.options, str(param.name), value)
+
+
+def _refuse(_ctx: click.Context, param: click.Parameter, _value: Any) -> None:
+    raise NotSupported(param.opts[0])
+
+
+def _set_iec(ctx: click.Context, _param: click.Parameter, _value: Any) -> None:
+    ctx.obj.options.human = ctx.obj.options.iec = True
+
+
+def _set_family(ctx: click.Context, param: click.Parameter, value: str) -> None:
+    if value != "inet":
+        raise NotSupported(f"{param.opts[0]} {value}", "IPv4 is all there is")
+    ctx.obj.options.ipv4 = True
 
 
 def _set_color(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
@@ -75,18 +89,17 @@ class GlobalOption(click.Option):
         help: one line.
         metavar: name of its value; None for a switch.
         callback: what it does; by default it sets the attribute of ``Options`` of its name.
-        optional: the words that are taken for its value; without one of them it has none.
+        more: ``optional``, the words that are taken for its value; without one of them it has
+            none; and ``hidden``, what Linux's tools know.
     """
 
     prefix = ""
+    family = False
+    bare = False
+    before = ()
 
     def __init__(
-        self,
-        flags: str,
-        help: str,
-        metavar: str | None = None,
-        callback: Any = _set,
-        optional: tuple[str, ...] = (),
+        self, flags: str, help: str, metavar: str | None = None, callback: Any = _set, **more: Any
     ) -> None:
         super().__init__(
             flags.split(),
@@ -94,10 +107,11 @@ class GlobalOption(click.Option):
             is_flag=metavar is None,
             expose_value=False,
             callback=callback,
+            hidden=more.get("hidden", False),
             type=click.UNPROCESSED,
         )
         self.help = help
-        self.optional = optional
+        self.optional: tuple[str, ...] = more.get("optional", ())
 
     def without(self, flags: set[str]) -> Self:
         """Return the same option without some of its spellings."""
@@ -110,8 +124,10 @@ class GlobalOption(click.Option):
         """Return its spellings but ip's -json and the like, which are understood, not taught."""
         return [flag for flag in self.opts if flag.startswith("--") or len(flag) <= 3]
 
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return its spellings, and its help."""
+        if self.hidden:
+            return None
         names = ", ".join(self.taught)
         return f"{names} {self.metavar}" if self.metavar else names, str(self.help)
 
@@ -135,11 +151,21 @@ GLOBAL_OPTIONS = (
     GlobalOption("-q --quiet", "no notices on standard error"),
     GlobalOption("verbose -v --verbose -d --details -details", "say more"),
     GlobalOption("-c --color -color", "auto (default), always or never", "WHEN", _set_color,
-                 COLOR_WHEN),
+                 optional=COLOR_WHEN),
     GlobalOption("--no-start", "do not start a stack that is not running"),
     GlobalOption("-h --help -help", "this text", callback=_show_help),
     GlobalOption("-V --version -Version", "version of smolctl", callback=_show_version),
+    GlobalOption("-family -f --family", "inet, which is all there is", "FAMILY", _set_family,
+                 hidden=True),
+    *(GlobalOption(flags, "not supported", None, _refuse, hidden=True)
+      for flags in ("-6 ipv6", "-0 packet", "-B bridge", "-M mpls", "-resolve -r", "-all -a",
+                    "-Numeric -N")),
+    *(GlobalOption(flags, "not supported", "NUMBER", _refuse, hidden=True)
+      for flags in ("-loops -l", "-rcvbuf -rc")),
 )  # fmt: skip
+HUMAN = GlobalOption("-h -human --human -human-readable", "numbers with a unit, before a noun")
+IEC = GlobalOption("-iec --iec", "units of 1024, with -h", callback=_set_iec, hidden=True)
+"""Options that count before a noun alone, as in ip: behind one, -h asks for help."""
 BY_FLAG = {flag: option for option in GLOBAL_OPTIONS for flag in option.opts}
 
 

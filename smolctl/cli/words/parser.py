@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from smolctl.cli.words.aliases import WORD_HABITS
-from smolctl.cli.words.grammar import Args, Place, UsageFault, Word
+from smolctl.cli.words.grammar import Args, NotSupported, Place, UsageFault, Word
 from smolctl.near import near
 
 try:
@@ -15,6 +15,9 @@ except ImportError:  # click 8.1
     from click.parser import Option as _Option  # type: ignore[no-redef]
     from click.parser import OptionParser as _OptionParser  # type: ignore[no-redef]
     from click.parser import ParsingState as _ParsingState  # type: ignore[no-redef]
+
+
+_FAMILIES = ("inet", "inet6", "link", "mpls", "bridge")
 
 
 class Spelling(_Option):
@@ -34,6 +37,10 @@ class Spelling(_Option):
         elif self.action != "store":  # a word that may come again
             state.opts.setdefault(name, []).append(value)
             return
+        if self.obj.refused:
+            raise NotSupported(self.obj.names[0])
+        if self.obj.type is not click.UNPROCESSED:
+            value = self.obj.type.convert(value, self.obj, None)
         if name in state.opts and value is not True:
             word = (*self.obj.words, name)[0]
             said = f"{word} {value}" if self.takes_value else value
@@ -171,14 +178,26 @@ class Parser(_OptionParser):
             if place.nargs == -1:
                 state.opts.setdefault(place.name, []).append(word)
             elif place.name not in state.opts:
-                state.opts[place.name] = word
+                state.opts[place.name] = place.type.convert(word, place, None)
             else:
                 continue
             if place.rest:
                 state.opts[place.name] += state.rargs
                 state.rargs.clear()
             return
-        raise self._unexpected(word, state.opts)
+        whole = self._completed(word)
+        if whole is None:
+            raise self._unexpected(word, state.opts)
+        self._match_long_opt(f"--{whole}", None, state)
+
+    def _completed(self, word: str) -> str | None:
+        """Return the one word that begins like this, where nothing else can be meant."""
+        found = {
+            (spelling.const if obj.choice else obj): whole
+            for whole, spelling in self._bare.items()
+            if whole.startswith(word) and isinstance(obj := spelling.obj, Word) and len(word) > 1
+        }
+        return found.popitem()[1] if len(found) == 1 else None
 
     def _match_long_opt(self, opt: str, explicit_value: str | None, state: Any) -> None:
         spelling = self._long_opt.get(opt)
@@ -197,15 +216,23 @@ class Parser(_OptionParser):
             return
         if explicit_value is None:
             obj: Any = spelling.obj
-            if obj.__class__ is Place and state.rargs and state.rargs[0] in obj.before:
+            if state.rargs and state.rargs[0] in obj.before:
                 return
-            name = opt if getattr(obj, "bare", True) is False else opt.removeprefix("--")
-            explicit_value = self._get_value_from_state(name, spelling, state)
-            if obj.prefix and explicit_value == obj.prefix:
-                state.opts[f"{spelling.dest}_{obj.prefix}"] = True
-                name = f"{name} {explicit_value}"
-                explicit_value = self._get_value_from_state(name, spelling, state)
+            name = opt.removeprefix("--") if obj.bare else opt
+            explicit_value = self._value(name, spelling, state)
         spelling.process(explicit_value, state)
+
+    def _value(self, name: str, spelling: _Option, state: Any) -> Any:
+        """Return the value that follows, behind the words that may stand before it."""
+        obj: Any = spelling.obj
+        value = self._get_value_from_state(name, spelling, state)
+        if obj.prefix and value == obj.prefix:
+            state.opts[f"{spelling.dest}_{value}"] = True
+        elif not obj.family or value not in _FAMILIES:
+            return value
+        elif value != "inet":
+            raise NotSupported(f"{name} {value}", f"{name} inet {obj.metavar}")
+        return self._get_value_from_state(f"{name} {value}", spelling, state)
 
     def _get_value_from_state(self, option_name: str, option: _Option, state: Any) -> Any:
         """Return the word that follows; what looks like an option is no value, but -1 is."""
@@ -213,7 +240,7 @@ class Parser(_OptionParser):
         obj: Any = option.obj
         if rargs and len(rargs) > self._left:  # click took it off its letter: -c3
             return rargs.pop(0)
-        if optional := obj.optional if obj.__class__ is not Place else ():
+        if optional := obj.optional:
             return rargs.pop(0) if rargs and rargs[0] in optional else None
         if rargs:
             following = rargs[0]
@@ -237,20 +264,26 @@ class Parser(_OptionParser):
         spelling = self.group[word]
         inner = _ParsingState(state.rargs)
         inner.opts = self.into
-        value = self._get_value_from_state(word, spelling, state) if spelling.takes_value else None
+        value = self._value(word, spelling, state) if spelling.takes_value else None
         spelling.process(value, inner)
 
     # --- what is wrong ----------------------------------------------------------------------------
     def _placed(self, fault: UsageFault) -> UsageFault:
         """Return an error with the command in front that it is about."""
         if self.path and not fault.message.startswith(("--color", f"{self.path}: ")):
-            fault = UsageFault(f"{self.path}: {fault.message}", hint=fault.hint)
+            fault.message = f"{self.path}: {fault.message}"
         return fault
 
     def _unexpected(self, word: str, args: Args) -> UsageFault:
+        for spelling in self._long_opt.values():
+            obj: Any = spelling.obj
+            doubt = getattr(obj.type, "doubt", None)
+            if doubt and obj.name in args and (fault := doubt(args[obj.name])):
+                return fault  # type: ignore[no-any-return]
         # A misspelt word may have been taken for a place's value just before.
+        known = [word for word, each in self._bare.items() if not each.obj.hidden]
         for suspect in (word, *(args[place.name] for place in self.places)):
-            guess = near(WORD_HABITS.get(suspect, suspect), [*self.group, *self._bare])
+            guess = near(WORD_HABITS.get(suspect, suspect), [*self.group, *known])
             if guess is not None:
                 return UsageFault(f'"{suspect}" is not known here', hint=f'did you mean "{guess}"?')
         return UsageFault(f'"{word}" is one word too many', hint=f"smolctl {self.path} --help")
@@ -259,7 +292,8 @@ class Parser(_OptionParser):
         shown = word.partition("=")[0] if word.startswith("--") else flag
         if not word.startswith("--") and len(word) > 2:
             shown = f"{flag} (in {word})"
-        guess = near(shown, [name for name in self._long_opt if name.startswith("--")])
+        known = [name for name, each in self._long_opt.items() if not each.obj.hidden]
+        guess = near(shown, [name for name in known if name.startswith("--")])
         if guess is not None and shown.startswith("--"):
             hint = f'did you mean "{guess}"?'
         else:

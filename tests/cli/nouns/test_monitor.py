@@ -92,8 +92,8 @@ def test_words() -> None:
     wanted = dict.fromkeys(("link", "addr", "route", "neigh", "socket", "drops"), True)
     assert read(line).args == {**wanted, "dev": "tap0", "count": "3", "wait": "1.5"}
     assert read("monitor neigh neighbor neigh").args == {"neigh": True}
-    with pytest.raises(UsageFault, match='"rout"'):
-        read("monitor rout")
+    with pytest.raises(UsageFault, match='"ruote"'):
+        read("monitor ruote")
 
 
 def test_a_group_as_of_ip_monitor_maddress() -> None:

@@ -86,7 +86,11 @@ def test_keywords_and_options_of_a_verb(verb: Verb) -> None:
             assert guess(caught.value) == inner.words[0]
 
 
-@pytest.mark.parametrize("option", GLOBAL_OPTIONS, ids=lambda option: option.name)
+@pytest.mark.parametrize(
+    "option",
+    [option for option in GLOBAL_OPTIONS if not option.hidden],
+    ids=lambda option: option.name,
+)
 def test_options_of_all_commands(option: object) -> None:
     for flag in option.opts:  # type: ignore[attr-defined]
         if flag.startswith("--"):
