@@ -95,15 +95,22 @@ class Verb(Helpful):
         self._parser: Parser | None = None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return its own parameters, and the options of all commands."""
-        return [*self.params, *beside(self.params)]
+        """Return its own parameters, and the options of all commands.
+
+        For completion each ``--word`` of a place is an option, too: click takes ``--dev=X`` apart.
+        """
+        params = [*self.params, *beside(self.params)]
+        if ctx.resilient_parsing:
+            places = [param for param in self.params if isinstance(param, Place) and param.words]
+            params += [place.option() for place in places]
+        return params
 
     def make_parser(self, ctx: click.Context) -> Parser:
-        """Return click's parser for it, which is made once: it costs more than to parse."""
+        """Return click's parser for it; ``read`` makes it once, for it costs more than to parse."""
+        params = [*self.params, *beside(self.params)]
         if ctx.resilient_parsing:
-            return Parser(self.path, self.get_params(ctx), resilient=True)
-        if self._parser is None:
-            self._parser = Parser(self.path, self.get_params(ctx))
+            return Parser(self.path, params, resilient=True)
+        self._parser = Parser(self.path, params)
         return self._parser
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -122,7 +129,8 @@ class Verb(Helpful):
         ctx.obj.kind = self.kind
         if words == ["help"] and not ctx.resilient_parsing and not self._reads_files():
             show_text(ctx, self.get_help(ctx))  # ip route add help
-        parser = self.make_parser(ctx)
+        once = None if ctx.resilient_parsing else self._parser
+        parser = once or self.make_parser(ctx)
         args, _ = parser.read(ctx, words)
         if ctx.resilient_parsing:
             ctx.meta[_PARSER] = parser

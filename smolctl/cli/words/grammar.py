@@ -243,6 +243,11 @@ class Place(Spoken, click.Argument):
         for name, value in traits.items():
             setattr(self, name, value)
 
+    def option(self) -> Word:
+        """Return the option that its words are."""
+        traits: Args = {"complete": self.complete, "values": self.values, "hidden": True}
+        return Word(self.words, str(self.help), str(self.metavar), **traits)
+
     def add_to_parser(self, parser: Any, ctx: Any) -> None:
         """Tell click's parser about it, and about the words that may stand before it."""
         super().add_to_parser(parser, ctx)

@@ -86,6 +86,9 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
         (("stack", "start", "--sysctl", "arp.accept="), ["arp.accept=0", "arp.accept=1"]),
         # Names that only a daemon knows: none runs, so there are none, and no error.
         (("addr", "show", "dev", ""), []),
+        (("addr", "show", "--dev="), []),
+        (("addr", "show", "--dev", ""), []),
+        (("route", "add", "--to=d"), ["default"]),
         (("route", "get", "8.8.8.8", "from", ""), []),
         (("--stack", ""), []),
     ],

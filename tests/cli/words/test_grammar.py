@@ -143,6 +143,113 @@ def test_own_letters_win_over_global_ones() -> None:
     assert not options.brief
 
 
+# --- what ip has besides --------------------------------------------------------------------------
+
+EXEC = Verb(
+    "exec",
+    "run a program",
+    lambda _session, _args: None,
+    (
+        Word(("count",), "how often", "N", short="c", bare=False),
+        Place("command", "COMMAND", "the program and its words", many=True, rest=True),
+    ),
+    examples=("smolctl exec ls",),
+)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "args"),
+    [
+        ("ls", {"command": ["ls"]}),
+        ("-c 3 ls -l -c 4 --json", {"count": "3", "command": ["ls", "-l", "-c", "4", "--json"]}),
+        ("sh -c 'ip -n x' -- -n", {"command": ["sh", "-c", "ip -n x", "--", "-n"]}),
+        ("-n lab ping -n -h", {"command": ["ping", "-n", "-h"]}),
+    ],
+)
+def test_words_behind_a_command_are_its_own(tokens: str, args: dict[str, object]) -> None:
+    session = Session(Options())
+    context = click.Context(EXEC, info_name="exec", obj=session)
+    assert EXEC.read(context, shlex.split(tokens)) == args
+    assert session.options.stack == ("lab" if tokens.startswith("-n") else "default")
+    assert not session.options.json
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "stack", "args"),
+    [
+        ("-n lab ping -n 10.0.0.1", "ping", "lab", {"dst": "10.0.0.1", "numeric": True}),
+        ("sysctl -n arp.dad", "sysctl", "default", {"key": "arp.dad", "values": True}),
+        ("-n lab sysctl -n arp.dad", "sysctl", "lab", {"key": "arp.dad", "values": True}),
+        ("sysctl -N", "sysctl", "default", {"names": True}),
+        ("capture -n lo", "capture", "default", {"dev": "lo", "numeric": True}),
+        ("capture -nn -i lo", "capture", "default", {"interface": "lo", "numeric": True}),
+        ("socket -n", "socket show", "default", {"numeric": True}),
+        ("socket show -n", "socket show", "default", {"numeric": True}),
+        ("traceroute -n 10.0.0.1", "traceroute", "default", {"dst": "10.0.0.1", "numeric": True}),
+        ("route -n lab", "route show", "lab", {}),
+        ("route show -n lab", "route show", "lab", {}),
+        ("sysctl --stack lab", "sysctl", "lab", {}),
+    ],
+)
+def test_n_is_the_stack_unless_the_verb_has_its_own(
+    line: str, path: str, stack: str, args: dict[str, object]
+) -> None:
+    found = read(line)
+    assert (found.path, found.options.stack, found.args) == (path, stack, args)
+
+
+@pytest.mark.parametrize(
+    ("line", "args"),
+    [
+        ("route show match 0/0", {"match": "0.0.0.0/0"}),
+        ("route add 172.16/12 via 10.0.0.1", {"dst": "172.16.0.0/12", "via": "10.0.0.1"}),
+        ("route show to 10.1.2/255.255.255.0", {"exact": "10.1.2.0/24"}),
+        ("route show 10.1", {"exact": "10.1"}),
+        ("addr add 10.0.0.1/255.255.0.0 dev x", {"local": "10.0.0.1/16", "dev": "x"}),
+        ("addr add 10.1/16 dev x", {"local": "10.1/16", "dev": "x"}),
+        ("link set x address 2:0:0:0:a:1", {"dev": "x", "address": "02:00:00:00:0a:01"}),
+        ("link set x address 2:0:0", {"dev": "x", "address": "2:0:0"}),
+        ("route add 10.0.0.0/8 via inet 10.0.0.1", {"dst": "10.0.0.0/8", "via": "10.0.0.1"}),
+        ("route add 10.0.0.0/8 nexthop via inet 10.0.0.1",
+         {"dst": "10.0.0.0/8", "nexthop": [{"via": "10.0.0.1"}]}),
+        ("route add 10.0.0.0/8 dev x proto bgp",
+         {"dst": "10.0.0.0/8", "dev": "x", "protocol": "186"}),
+        ("route add 10.0.0.0/8 dev x met 5", {"dst": "10.0.0.0/8", "dev": "x", "metric": "5"}),
+        ("rule add prio 5 proh", {"priority": "5", "type": "prohibit"}),
+    ],
+)  # fmt: skip
+def test_values_and_words_in_other_spellings(line: str, args: dict[str, object]) -> None:
+    assert read(line).args == args
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("route add 10.0.0.0/8 via inet6 ::1", "route add: not supported: via inet6"),
+        ("route add 10.0.0.0/8 dev x advmss 5", "route add: not supported: advmss"),
+        ("addr add 10.0.0.1/24 dev x valid_lft 5", "addr add: not supported: valid_lft 5"),
+        ("addr add 10.0.0.1/24 dev x noprefixroute", "addr add: not supported: noprefixroute"),
+        ("addr add 10.0.0.1/255.0.255.0 dev x",
+         'addr add: "10.0.0.1/255.0.255.0" is no prefix: 255.0.255.0 is no netmask'),
+        ("link add x type bridge stp_state 1", "link add: not supported: type bridge"),
+        ("link add x type birdge stp_state 1", 'link add: "birdge" is not a type of link: tap,'
+         " stream, dgram, cable, packet, pcap, loopback"),
+        ("ping -A 10.0.0.1", "ping: not supported: -A"),
+        ("ping -l 5 10.0.0.1", "ping: not supported: -l 5"),
+        ("-6 route", "not supported: -6"),
+        ("tunnel add", "not supported: tunnel"),
+        ("route save", "not supported: route save"),
+        # More than one word begins like this.
+        ("rule add pro 5", 'rule add: "pro" is not known here'),
+        ("route add 10.0.0.0/8 un", 'route add: "un" is one word too many'),
+    ],
+)  # fmt: skip
+def test_what_has_no_meaning_is_named(line: str, message: str) -> None:
+    with pytest.raises(UsageFault) as caught:
+        read(line)
+    assert caught.value.message == message
+
+
 # --- and back -------------------------------------------------------------------------------------
 
 
