@@ -45,6 +45,7 @@ class Batch:
         self._force = force
         self._finder = Finder()
         self._waiting: list[Change] = []
+        self._asked: tuple[list[Change], Iterator[dict[str, Any]]] | None = None
         self._line: Line | None = None
         self._status = exits.DONE
 
@@ -71,7 +72,8 @@ class Batch:
         except _Stop:
             pass
         except KeyboardInterrupt:
-            at = self._waiting[0].line if self._waiting else self._line
+            first = [*(self._asked[0] if self._asked else ()), *self._waiting][:1]
+            at = first[0].line if first else self._line
             if at is not None:
                 self._session.out.notice(f"{self._name}:{at.number}: interrupted")
             raise
@@ -85,10 +87,12 @@ class Batch:
         """
         try:
             try:
-                self._waiting = list(changes_of(self._session, lines, _WHY_WHOLE))
+                changes = list(changes_of(self._session, lines, _WHY_WHOLE))
             except Refused as refused:
                 self._failed(refused.line, refused.session, refused.error)
-            self._settle(whole=True)
+            else:
+                if changes:
+                    self._make_whole(changes)
         except _Stop:
             self._session.out.notice(f"{self._name}: nothing was changed")
         return self._status
@@ -141,34 +145,71 @@ class Batch:
             self._settle()
         self._waiting.append(change)
         if len(self._waiting) >= _TOGETHER:
-            self._settle()
+            self._ask()
 
-    def _settle(self, *, whole: bool = False) -> None:
-        """Make the changes that wait; all or none of them if they are a ``whole``."""
-        while self._waiting:
-            first = self._waiting[0]
-            commands = [[change.plan.op, change.plan.args] for change in self._waiting]
-            how = {"atomic": True} if whole else {"force": self._force}
-            if whole and len(encode_json(commands)) > MAX_REQUEST - 1000:
-                raise UsageFault(
-                    f"{self._name}: {len(commands)} commands are more than one --atomic takes",
-                    hint="run it without, or in parts",
-                )
-            try:
-                rows = first.session.call("batch.run", commands=commands, **how)
-            except SmolctlError as error:
-                del self._waiting[0]
-                self._failed(first.line, first.session, error)
-                continue
-            if whole and rows and "error" in rows[-1]:
-                del self._waiting[: len(rows) - 1], rows[:-1]
-            for row in rows:
-                change = self._waiting[0]
-                if "error" not in row:
-                    show(change.session, row["rows"], change.args, change.plan.render)
-                del self._waiting[0]
-                if "error" in row:
-                    self._failed(change.line, change.session, refusal(change.session, row["error"]))
+    def _settle(self) -> None:
+        """Make the changes that wait, and see what became of all."""
+        while self._waiting or self._asked:
+            self._ask()
+            self._collect()
+
+    def _ask(self) -> None:
+        """Ask for the changes that wait, when those before are made; read on while they are."""
+        self._collect()
+        changes, self._waiting = self._waiting, []
+        if not changes:
+            return
+        commands = [[change.plan.op, change.plan.args] for change in changes]
+        try:
+            client = changes[0].session.client()
+            self._asked = changes, client.ask("batch.run", commands=commands, force=self._force)
+        except SmolctlError as error:
+            self._one_failed(changes, error)
+
+    def _collect(self) -> None:
+        """See what became of the changes that were asked for."""
+        if self._asked is None:
+            return
+        changes, rows = self._asked
+        try:
+            told = list(changes[0].session.patiently(rows))
+        except SmolctlError as error:
+            self._asked = None
+            self._one_failed(changes, error)
+            return
+        self._asked = None
+        for change, row in zip(changes, told, strict=False):  # the first failure is the last row
+            self._tell(change, row)
+
+    def _one_failed(self, changes: list[Change], error: SmolctlError) -> None:
+        """Tell that no change was made: the first takes the blame, and the others wait again."""
+        self._waiting = changes[1:] + self._waiting
+        self._failed(changes[0].line, changes[0].session, error)
+
+    def _tell(self, change: Change, row: dict[str, Any]) -> None:
+        """Show what became of one change."""
+        if "error" in row:
+            self._failed(change.line, change.session, refusal(change.session, row["error"]))
+        else:
+            show(change.session, row["rows"], change.args, change.plan.render)
+
+    def _make_whole(self, changes: list[Change]) -> None:
+        """Make all changes or none."""
+        commands = [[change.plan.op, change.plan.args] for change in changes]
+        if len(encode_json(commands)) > MAX_REQUEST - 1000:
+            raise UsageFault(
+                f"{self._name}: {len(commands)} commands are more than one --atomic takes",
+                hint="run it without, or in parts",
+            )
+        try:
+            rows = changes[0].session.call("batch.run", commands=commands, atomic=True)
+        except SmolctlError as error:
+            self._failed(changes[0].line, changes[0].session, error)
+            return
+        if rows and "error" in rows[-1]:
+            changes, rows = changes[len(rows) - 1 :], rows[-1:]
+        for change, row in zip(changes, rows, strict=False):
+            self._tell(change, row)
 
     def _failed(self, line: Line, session: Session, error: SmolctlError) -> None:
         """Tell what failed and where.

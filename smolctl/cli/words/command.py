@@ -92,6 +92,7 @@ class Verb(Helpful):
         self.examples = tuple(examples)
         self.notes = notes
         self.kind = traits.get("kind", "")
+        self._required = [param for param in self.params if param.required]
         self._parser: Parser | None = None
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -135,7 +136,7 @@ class Verb(Helpful):
         if ctx.resilient_parsing:
             ctx.meta[_PARSER] = parser
             return args
-        name = missing(self.params, args)
+        name = missing(self._required, args)
         if name is not None:
             raise UsageFault(f"{self.path}: {name} is missing", hint=self.examples[0])
         return args

@@ -42,12 +42,17 @@ class Finder:
             if isinstance(command, Verb):
                 return command, command.read(context, words)
             assert isinstance(command, Noun)
-            name, found, words = command.resolve_command(context, command.read(context, words))
-            assert found is not None
-            key = context, str(name)
-            if key not in self._contexts:
-                self._contexts[key] = click.Context(found, info_name=name, parent=context)
-            context = self._contexts[key]
+            words = command.read(context, words)
+            known = self._contexts.get((context, words[0]))
+            if known is None:
+                name, found, rest = command.resolve_command(context, words)
+                assert found is not None
+                known = click.Context(found, info_name=name, parent=context)
+                if rest == words[1:]:
+                    self._contexts[context, words[0]] = known
+            else:
+                rest = words[1:]
+            context, words = known, rest
 
 
 class Change(NamedTuple):

@@ -304,6 +304,6 @@ class Parser(_OptionParser):
 def missing(params: Iterable[click.Parameter], args: Args) -> str | None:
     """Return the name of a parameter that is required and was not said."""
     for param in params:
-        if param.required and param.name not in args:
+        if param.name not in args:
             return f"{param.words[0]} {param.metavar}" if isinstance(param, Word) else param.metavar
     return None

@@ -119,7 +119,7 @@ class LinkType(Type):
             NotSupported: only Linux has it.
         """
         if f" {value} " in self.linux:
-            raise NotSupported(f"type {value}", f"types: {', '.join(self.known)}")
+            raise NotSupported(f"type {value}", f"types: {', '.join(sorted(self.known))}")
         return value
 
     def doubt(self, value: str) -> UsageFault | None:
@@ -127,7 +127,7 @@ class LinkType(Type):
         if value in self.known:
             return None
         return UsageFault(
-            f'"{value}" is not a type of link: {", ".join(self.known)}',
+            f'"{value}" is not a type of link: {", ".join(sorted(self.known))}',
             hint=did_you_mean(value, self.known, "smolctl link add NAME type tap"),
         )
 
