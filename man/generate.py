@@ -30,12 +30,11 @@ from prose import (  # noqa: E402
 
 from smolctl import __version__  # noqa: E402
 from smolctl.cli.exit import MEANINGS  # noqa: E402
-from smolctl.cli.main import NOUNS, ROOT  # noqa: E402
+from smolctl.cli.main import NOUNS, ROOT, TAUGHT  # noqa: E402
 from smolctl.cli.nouns.explain import row  # noqa: E402
 from smolctl.cli.words.aliases import NOUN_ALIASES, VERB_ALIASES  # noqa: E402
 from smolctl.cli.words.command import Noun, Verb  # noqa: E402
 from smolctl.cli.words.grammar import Place, Word  # noqa: E402
-from smolctl.cli.words.options import GLOBAL_OPTIONS  # noqa: E402
 from smolctl.stack.reason import MEANINGS as MEANINGS_OF_KINDS  # noqa: E402
 from smolctl.stack.reason import REASONS, Reason  # noqa: E402
 
@@ -145,7 +144,7 @@ def _words(verb: Verb) -> Iterator[str]:
 
 
 def _global_options() -> Iterator[str]:
-    for option in _shown(GLOBAL_OPTIONS):
+    for option in _shown(TAUGHT):
         yield from _item(_names(option), _sentence(str(option.help)))
 
 

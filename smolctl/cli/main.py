@@ -128,7 +128,7 @@ class Root(Noun):
         with formatter.section("Nouns"):
             formatter.write_dl(list(NOUNS.items()))
         title = "Options of every command, before or after its noun and verb"
-        write_list(formatter, title, ctx, self.get_params(ctx))
+        write_list(formatter, title, ctx, TAUGHT)
         formatter.write_paragraph()
         formatter.write_text(
             'Help for a command: "smolctl NOUN --help" or "smolctl help NOUN VERB".'
@@ -151,6 +151,8 @@ ROOT_OPTIONS: list[click.Parameter] = [
     GlobalOption("-batch -b --batch", "as smolctl batch FILE", "FILE", _keep, hidden=True),
     GlobalOption("-force --force", "go on after a command that failed", None, _keep, hidden=True),
 ]
+TAUGHT = [*GLOBAL_OPTIONS, HUMAN.without({"-h"})]
+"""Options of all commands as help and the man page have them."""
 _EXAMPLES = (
     "smolctl link add tap0 type tap",
     "smolctl addr add 10.0.0.1/24 dev tap0",
@@ -205,6 +207,7 @@ def entry() -> None:
     """Run the command line of this process."""
     # Everything that start-up made lives until the end: looking for garbage in it costs 2 ms.
     gc.freeze()
+    gc.enable()
     if os.environ.get("_SMOLCTL_COMPLETE") == "words":
         sys.exit(_complete())
     prepare()

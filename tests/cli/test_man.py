@@ -10,9 +10,8 @@ from types import ModuleType
 import pytest
 
 from smolctl.cli.exit import MEANINGS
-from smolctl.cli.main import NOUNS
+from smolctl.cli.main import NOUNS, TAUGHT
 from smolctl.cli.words.command import Verb
-from smolctl.cli.words.options import GLOBAL_OPTIONS
 from smolctl.stack.reason import REASONS
 from tests.cli.kit import all_verbs, places_of, words_of
 from tests.kit.netns import require_root_and
@@ -94,7 +93,7 @@ def test_every_word_of_the_grammar_is_there(verb: Verb) -> None:
 def test_every_global_option_is_there() -> None:
     items = re.findall(r"^\.TP\n(.*)$", section("smolctl.8", "OPTIONS"), re.M)
     flags = [[part.split(" ")[0] for part in names.split(", ")] for names in items]
-    assert flags == [option.opts for option in GLOBAL_OPTIONS if not option.hidden]
+    assert flags == [option.opts for option in TAUGHT if not option.hidden]
 
 
 def test_every_reason_is_on_its_page_under_its_layer() -> None:

@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Iterable, Mapping
-from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -65,8 +64,8 @@ class Spoken(click.Parameter):
 
     def but(self, **changes: Any) -> Self:
         """Return the same parameter with other attributes."""
-        changed = copy(self)
-        changed.__dict__.update(changes)
+        changed = object.__new__(type(self))
+        changed.__dict__.update(self.__dict__, **changes)
         return changed
 
 

@@ -1,6 +1,5 @@
 """The options that every command takes, before and after its noun and verb."""
 
-from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -115,8 +114,9 @@ class GlobalOption(click.Option):
 
     def without(self, flags: set[str]) -> Self:
         """Return the same option without some of its spellings."""
-        result = copy(self)
-        result.opts = [flag for flag in self.opts if flag not in flags]
+        result = object.__new__(type(self))
+        opts = [flag for flag in self.opts if flag not in flags]
+        result.__dict__.update(self.__dict__, opts=opts)
         return result
 
     @property
@@ -163,7 +163,9 @@ GLOBAL_OPTIONS = (
     *(GlobalOption(flags, "not supported", "NUMBER", _refuse, hidden=True)
       for flags in ("-loops -l", "-rcvbuf -rc")),
 )  # fmt: skip
-HUMAN = GlobalOption("-h -human --human -human-readable", "numbers with a unit, before a noun")
+HUMAN = GlobalOption(
+    "-h -human --human -human-readable", "units behind large numbers, as -h does before a noun"
+)
 IEC = GlobalOption("-iec --iec", "units of 1024, with -h", callback=_set_iec, hidden=True)
 """Options that count before a noun alone, as in ip: behind one, -h asks for help."""
 BY_FLAG = {flag: option for option in GLOBAL_OPTIONS for flag in option.opts}

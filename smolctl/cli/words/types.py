@@ -1,6 +1,5 @@
 """Values that ``ip`` takes in several spellings, as click types: the stack gets one of them."""
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,9 +19,7 @@ PROTOCOLS = {
 }  # fmt: skip
 """Who makes routes, by number (iproute2 rt_protos); the stack itself knows those up to 4."""
 _NUMBERS = {name: number for number, name in PROTOCOLS.items()}
-_SHORT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}")
-_MASK = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
-_MAC = re.compile(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2}){5}")
+_DIGITS = frozenset("0123456789.")
 
 
 class Prefix(Type):
@@ -42,14 +39,14 @@ class Prefix(Type):
         address, slash, length = value.partition("/")
         if not slash:
             return value
-        if self._short and _SHORT.fullmatch(address):
+        if self._short and address and _DIGITS.issuperset(address):
             address += ".0" * (3 - address.count("."))
-        if _MASK.fullmatch(length):
+        if length.count(".") == 3 and _DIGITS.issuperset(length):
             length = str(self._plen(value, length))
         return f"{address}/{length}"
 
     def _plen(self, value: str, mask: str) -> int:
-        octets = [int(octet) for octet in mask.split(".")]
+        octets = [int(octet or 256) for octet in mask.split(".")]
         bits = "".join(f"{octet:08b}" for octet in octets)
         if max(octets) > 255 or "01" in bits:
             raise UsageFault(
@@ -65,9 +62,10 @@ class Mac(Type):
 
     def convert(self, value: str, param: Any, ctx: Any) -> str:
         """Return the address with two digits an octet; any other word as it is."""
-        if not _MAC.fullmatch(value):
+        octets = value.split(":")
+        if len(octets) != 6 or not all(octets):
             return value
-        return ":".join(octet.zfill(2) for octet in value.split(":"))
+        return ":".join(octet.zfill(2) for octet in octets)
 
 
 class Protocol(Type):
