@@ -1,4 +1,4 @@
-"""What ``smolctl`` and ``python -m smolctl`` begin with."""
+"""Entry point of ``smolctl`` and ``python -m smolctl``."""
 
 import gc
 import signal

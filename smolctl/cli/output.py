@@ -1,4 +1,4 @@
-"""Where results go: the one place that writes text, JSON, colours and notices."""
+"""Output: the one place that writes text, JSON, colours and notices."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Where captured packets go: lines for people, JSON, or a pcapng file."""
+"""Sinks of captured packets: lines for people, JSON, or a pcapng file."""
 
 import os
 from contextlib import suppress

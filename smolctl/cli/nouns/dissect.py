@@ -1,4 +1,4 @@
-"""What scapy says about packets; imported only where a packet is shown, for it costs 0.2 s."""
+"""Packets in scapy's words; imported only when a packet is shown, because it costs 0.2 s."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""What ``capture`` and ``trace`` share: the words that say which packets, and what is lost."""
+"""Words of ``capture`` and ``trace`` that select packets, and the lines about lost ones."""
 
 from typing import Any
 

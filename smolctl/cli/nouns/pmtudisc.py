@@ -1,4 +1,4 @@
-"""Whether a packet may be fragmented: the words for it that several commands share."""
+"""Options that say whether a packet may be fragmented, shared by several commands."""
 
 from smolctl.cli.words.grammar import Args, UsageFault, Word, option
 

@@ -1,4 +1,4 @@
-"""What the commands that send events share."""
+"""Streams of events: the loop that writes them, and the lines at their end."""
 
 from collections.abc import Callable
 from typing import Any

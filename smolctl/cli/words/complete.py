@@ -1,4 +1,4 @@
-"""What the shell's completion offers; the scripts in completions/ ask for it.
+"""Completion for the shell; the scripts in completions/ ask for it.
 
 A script sets ``_SMOLCTL_COMPLETE=words``, ``_SMOLCTL_LINE`` to the line before the word that is
 being typed, and ``_SMOLCTL_WORD`` to what is typed of it. It gets a line for each word, with a tab

@@ -17,7 +17,7 @@ PROTOCOLS = {
     "14": "xorp", "15": "ntk", "16": "dhcp", "18": "keepalived", "42": "babel", "99": "openr",
     "186": "bgp", "187": "isis", "188": "ospf", "189": "rip", "192": "eigrp",
 }  # fmt: skip
-"""Who makes routes, by number (iproute2 rt_protos); the stack itself knows those up to 4."""
+"""Makers of routes by number (iproute2 rt_protos); the stack itself knows those up to 4."""
 _NUMBERS = {name: number for number, name in PROTOCOLS.items()}
 _DIGITS = frozenset("0123456789.")
 
@@ -50,7 +50,7 @@ class Prefix(Type):
         bits = "".join(f"{octet:08b}" for octet in octets)
         if max(octets) > 255 or "01" in bits:
             raise UsageFault(
-                f'"{value}" is no prefix: {mask} is no netmask', hint="a length, such as /24"
+                f'"{value}" is not a prefix: {mask} is not a netmask', hint="a length, such as /24"
             )
         return bits.count("1")
 

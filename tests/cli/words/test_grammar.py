@@ -230,7 +230,7 @@ def test_values_and_words_in_other_spellings(line: str, args: dict[str, object])
         ("addr add 10.0.0.1/24 dev x valid_lft 5", "addr add: not supported: valid_lft 5"),
         ("addr add 10.0.0.1/24 dev x noprefixroute", "addr add: not supported: noprefixroute"),
         ("addr add 10.0.0.1/255.0.255.0 dev x",
-         'addr add: "10.0.0.1/255.0.255.0" is no prefix: 255.0.255.0 is no netmask'),
+         'addr add: "10.0.0.1/255.0.255.0" is not a prefix: 255.0.255.0 is not a netmask'),
         ("link add x type bridge stp_state 1", "link add: not supported: type bridge"),
         ("link add x type birdge stp_state 1", 'link add: "birdge" is not a type of link:'
          " cable, dgram, loopback, packet, pcap, stream, tap"),
