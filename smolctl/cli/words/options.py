@@ -38,10 +38,6 @@ def _set(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     setattr(ctx.obj.options, str(param.name), value)
 
 
-def _refuse(_ctx: click.Context, param: click.Parameter, _value: Any) -> None:
-    raise NotSupported(param.opts[0])
-
-
 def _set_iec(ctx: click.Context, _param: click.Parameter, _value: Any) -> None:
     ctx.obj.options.human = ctx.obj.options.iec = True
 
@@ -87,7 +83,8 @@ class GlobalOption(click.Option):
         flags: its spellings, the short one first.
         help: one line.
         metavar: name of its value; None for a switch.
-        callback: what it does; by default it sets the attribute of ``Options`` of its name.
+        callback: what it does; by default it sets the attribute of ``Options`` of its name. None
+            is for what Linux's tools know and this stack cannot mean.
         more: ``optional``, the words that are taken for its value; without one of them it has
             none; and ``hidden``, what Linux's tools know.
     """
@@ -157,10 +154,10 @@ GLOBAL_OPTIONS = (
     GlobalOption("-V --version -Version", "version of smolctl", callback=_show_version),
     GlobalOption("-family -f --family", "inet, which is all there is", "FAMILY", _set_family,
                  hidden=True),
-    *(GlobalOption(flags, "not supported", None, _refuse, hidden=True)
+    *(GlobalOption(flags, "not supported", None, None, hidden=True)
       for flags in ("-6 ipv6", "-0 packet", "-B bridge", "-M mpls", "-resolve -r", "-all -a",
                     "-Numeric -N")),
-    *(GlobalOption(flags, "not supported", "NUMBER", _refuse, hidden=True)
+    *(GlobalOption(flags, "not supported", "NUMBER", None, hidden=True)
       for flags in ("-loops -l", "-rcvbuf -rc")),
 )  # fmt: skip
 HUMAN = GlobalOption(

@@ -55,7 +55,13 @@ class AtOnce(_Option):
     parser: "Parser"
 
     def process(self, value: Any, state: Any) -> None:
-        """Call what the option does."""
+        """Call what the option does.
+
+        Raises:
+            NotSupported: it does nothing here.
+        """
+        if self.obj.callback is None:
+            raise NotSupported(self.parser.word.partition("=")[0])
         said = value if self.action == "store" else True
         self.obj.callback(self.parser.ctx, self.obj, said)
 
@@ -92,6 +98,8 @@ class Parser(_OptionParser):
         self._bare: dict[str, _Option] = {}
         self._within: list[tuple[Word, _Option]] = []
         self._groups: dict[Any, dict[str, _Option]] = {}
+        self.word = ""
+        """As it was typed, the one that is being read."""
         self._left = 0
         for param in params:
             param.add_to_parser(self, None)  # type: ignore[arg-type]
@@ -145,7 +153,7 @@ class Parser(_OptionParser):
         bare = self._bare
         literal = False
         while rargs:
-            word = rargs.pop(0)
+            word = self.word = rargs.pop(0)
             self._left = len(rargs)
             try:
                 if literal:

@@ -237,6 +237,8 @@ def test_values_and_words_in_other_spellings(line: str, args: dict[str, object])
         ("ping -A 10.0.0.1", "ping: not supported: -A"),
         ("ping -l 5 10.0.0.1", "ping: not supported: -l 5"),
         ("-6 route", "not supported: -6"),
+        ("udp send -l 5 10.0.0.1:5", "udp send: not supported: -l"),
+        ("-resolve route", "not supported: -resolve"),
         ("tunnel add", "not supported: tunnel"),
         ("route save", "not supported: route save"),
         # More than one word begins like this.
