@@ -24,7 +24,7 @@ def run(plan: Plan) -> list[Row]:
                 "python": timed(PASS),
             },
         )
-    limit = Limit(1.5, 1.25, at_least=False)
+    limit = Limit(1.25, 1.1, at_least=False)
     rows = []
     for name, label, bound in (
         ("click", "click hello-world", limit),

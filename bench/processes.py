@@ -51,7 +51,7 @@ def script(directory: Path, name: str, module: str, function: str) -> list[str]:
 
 def smolctl(directory: Path) -> list[str]:
     """Return ``smolctl`` as a console script."""
-    return script(directory, "smolctl", "smolctl.cli.main", "entry")
+    return script(directory, "smolctl", "smolctl.__main__", "main")
 
 
 def hello(directory: Path) -> list[str]:

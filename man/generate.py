@@ -6,7 +6,7 @@ SYNOPSIS, OPTIONS, EXIT STATUS and EXAMPLES come from the tables of the command 
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import wrap
 
@@ -29,14 +29,12 @@ from prose import (  # noqa: E402
 )
 
 from smolctl import __version__  # noqa: E402
-from smolctl.cli.command import Noun, Verb  # noqa: E402
 from smolctl.cli.exit import MEANINGS  # noqa: E402
-from smolctl.cli.explain import row  # noqa: E402
-from smolctl.cli.grammar import Keyword, Positional, Table  # noqa: E402
-from smolctl.cli.helptext import keyword_help  # noqa: E402
-from smolctl.cli.main import NOUNS, ROOT  # noqa: E402
-from smolctl.cli.options import GLOBAL_OPTIONS, GlobalOption  # noqa: E402
-from smolctl.cli.words import NOUN_ALIASES, VERB_ALIASES  # noqa: E402
+from smolctl.cli.main import NOUNS, ROOT, TAUGHT  # noqa: E402
+from smolctl.cli.nouns.explain import row  # noqa: E402
+from smolctl.cli.words.aliases import NOUN_ALIASES, VERB_ALIASES  # noqa: E402
+from smolctl.cli.words.command import Noun, Verb  # noqa: E402
+from smolctl.cli.words.grammar import Place, Word  # noqa: E402
 from smolctl.stack.reason import MEANINGS as MEANINGS_OF_KINDS  # noqa: E402
 from smolctl.stack.reason import REASONS, Reason  # noqa: E402
 
@@ -102,52 +100,52 @@ def _value(word: str, metavar: str | None) -> str:
     return f"{_bold(word)} {_italic(metavar)}" if metavar else _bold(word)
 
 
-def _keyword_synopsis(keyword: Keyword) -> str:
-    words = keyword.words if keyword.choice else keyword.words[:1]
-    if not keyword.bare:
-        words = (f"-{keyword.short}",) if keyword.short else tuple(f"--{word}" for word in words)
-    text = "|".join(_value(word, keyword.metavar) for word in words)
-    if keyword.group:
-        return "\n".join((f"[{text}", *map(_keyword_synopsis, keyword.group), "]..."))
-    return text if keyword.required else f"[{text}]"
+def _word_synopsis(word: Word) -> str:
+    words = word.words if word.choice else word.words[:1]
+    if not word.bare:
+        words = (f"-{word.short}",) if word.short else tuple(f"--{each}" for each in words)
+    text = "|".join(_value(each, word.metavar) for each in words)
+    if word.group:
+        return "\n".join((f"[{text}", *map(_word_synopsis, word.group), "]..."))
+    return text if word.required else f"[{text}]"
 
 
-def _synopsis(table: Table) -> Iterator[str]:
-    yield f"{_bold('smolctl')} [{_italic('OPTIONS')}] {_bold(table.path)}"
-    for place in table.positionals:
-        text = _italic(place.metavar) + ("..." if place.many else "")
-        yield text if place.required else f"[{text}]"
-    yield from (_keyword_synopsis(keyword) for keyword in table.keywords)
+def _shown(params: Iterable[click.Parameter]) -> list[click.Parameter]:
+    """Return the parameters that are taught, not those that only a habit would say."""
+    return [param for param in params if not getattr(param, "hidden", False)]
 
 
-def _names(owner: Keyword | Positional) -> str:
+def _synopsis(verb: Verb) -> Iterator[str]:
+    yield f"{_bold('smolctl')} [{_italic('OPTIONS')}] {_bold(verb.path)}"
+    for param in _shown(verb.params):
+        if isinstance(param, Word):
+            yield _word_synopsis(param)
+        else:
+            text = _italic(str(param.metavar)) + ("..." if param.nargs == -1 else "")
+            yield text if param.required else f"[{text}]"
+
+
+def _names(param: click.Parameter) -> str:
     """Return how one word of a command is written, with its other spellings."""
-    if isinstance(owner, Positional):
-        before = f"[{'|'.join(map(_bold, owner.words))}] " if owner.words else ""
-        return before + _italic(owner.metavar)
-    names = list(owner.words) if owner.bare else [f"--{word}" for word in owner.words]
-    if owner.short:
-        names.insert(0, f"-{owner.short}")
-    return ", ".join(_value(name, owner.metavar) for name in names)
+    if isinstance(param, Place):
+        before = f"[{'|'.join(map(_bold, param.words))}] " if param.words else ""
+        return before + _italic(str(param.metavar))
+    names = param.names if isinstance(param, Word) else param.opts
+    return ", ".join(_value(name, param.metavar) for name in names)
 
 
-def _words(table: Table) -> Iterator[str]:
-    for place in table.positionals:
-        yield from _item(_names(place), _sentence(place.help))
-    for keyword in table.keywords:
-        yield from _item(_names(keyword), _sentence(keyword_help(keyword)))
-        for inner in keyword.group:
-            name = f"{_bold(keyword.words[0])} {_names(inner)}"
-            yield from _item(name, _sentence(keyword_help(inner)))
+def _words(verb: Verb) -> Iterator[str]:
+    for param in _shown(verb.params):
+        text = param.explained if isinstance(param, Word) else param.help
+        yield from _item(_names(param), _sentence(str(text)))
+        for inner in getattr(param, "group", ()):
+            name = f"{_bold(param.words[0])} {_names(inner)}"
+            yield from _item(name, _sentence(inner.explained))
 
 
 def _global_options() -> Iterator[str]:
-    for option in GLOBAL_OPTIONS:
-        yield from _item(_flags(option), _sentence(option.help))
-
-
-def _flags(option: GlobalOption) -> str:
-    return ", ".join(_value(flag, option.metavar) for flag in option.flags)
+    for option in _shown(TAUGHT):
+        yield from _item(_names(option), _sentence(str(option.help)))
 
 
 def _sentence(text: str) -> str:
@@ -172,11 +170,11 @@ def _files() -> Iterator[str]:
         yield from _item(_italic(path), text)
 
 
-def _examples(tables: list[Table]) -> Iterator[str]:
+def _examples(verbs: list[Verb]) -> Iterator[str]:
     yield from _section("EXAMPLES")
-    for table in tables:
-        yield from (".TP", f"{_sentence(table.summary)}")
-        for example in table.examples:
+    for verb in verbs:
+        yield from (".TP", f"{_sentence(verb.summary)}")
+        for example in verb.examples:
             yield from (".EX", _escape(example), ".EE")
 
 
@@ -190,22 +188,22 @@ def _see_also(name: str, nouns: list[str]) -> Iterator[str]:
 
 
 # --- pages --------------------------------------------------------------------------------------
-def _tables(name: str) -> list[Table]:
+def _verbs(name: str) -> list[Verb]:
     command = ROOT.get_command(click.Context(ROOT, info_name="smolctl"), name)
     if isinstance(command, Noun):
-        return [verb.table for verb in command.commands.values() if isinstance(verb, Verb)]
+        return [verb for verb in command.commands.values() if isinstance(verb, Verb)]
     assert isinstance(command, Verb)
-    return [command.table]
+    return [command]
 
 
 def _noun_page(name: str) -> str:
-    tables = _tables(name)
+    verbs = _verbs(name)
     lines = [_heading(f"smolctl-{name}")]
     lines += _section("NAME", f"smolctl\\-{name} \\- {_escape(NOUNS[name])}")
     lines += _section("SYNOPSIS")
-    for number, table in enumerate(tables):
+    for number, verb in enumerate(verbs):
         lines += [".PP"] if number else []
-        lines += _synopsis(table)
+        lines += _synopsis(verb)
     lines += _section("DESCRIPTION", *_paragraphs(PROSE[name]))
     if name in SUBSECTIONS:
         title, text, items = SUBSECTIONS[name]
@@ -213,13 +211,13 @@ def _noun_page(name: str) -> str:
         for words, meaning in items:
             lines += _item(_bold(words), meaning)
     lines += _section("OPTIONS")
-    for table in tables:
-        if len(tables) > 1:
-            lines.append(f".SS {_escape(table.path)}")
-        lines += _paragraphs(f"{_sentence(table.summary)} {table.notes}")
-        lines += _words(table)
+    for verb in verbs:
+        if len(verbs) > 1:
+            lines.append(f".SS {_escape(verb.path)}")
+        lines += _paragraphs(f"{_sentence(verb.summary)} {verb.notes}")
+        lines += _words(verb)
     lines += [".PP", "Options of every command are in", ".BR smolctl (8)."]
-    lines += [*_exit_status(), *_environment(name), *_files(), *_examples(tables)]
+    lines += [*_exit_status(), *_environment(name), *_files(), *_examples(verbs)]
     lines += _see_also(name, [])
     return "\n".join(lines) + "\n"
 
@@ -261,7 +259,7 @@ def _reasons_page() -> str:
     lines += _section(
         "NAME", "smolctl\\-reasons \\- why packets are dropped, refused or delayed by smolctl"
     )
-    lines += _section("SYNOPSIS", *_synopsis(_tables("explain")[0]))
+    lines += _section("SYNOPSIS", *_synopsis(_verbs("explain")[0]))
     lines += _section("DESCRIPTION", *_paragraphs(PROSE["reasons"]))
     for kind, meaning in MEANINGS_OF_KINDS.items():
         lines += _item(_bold(kind.value), _sentence(meaning))
@@ -270,7 +268,7 @@ def _reasons_page() -> str:
         for reason in REASONS.values():
             if reason.layer == layer:
                 lines += _reason(reason)
-    lines += _examples(_tables("explain"))
+    lines += _examples(_verbs("explain"))
     lines += _see_also("reasons", [])
     return "\n".join(lines) + "\n"
 

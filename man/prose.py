@@ -141,6 +141,11 @@ ip(8). A command that needs a stack starts it when it is not running, with the l
 no privileges.
 
 Words may come in any order, and dev tap0 and --dev tap0 mean the same. A noun alone means show.
+The beginning of a word is enough where no other word of the command begins like it (prio), and a
+prefix may leave out numbers (0/0, 172.16/12) or have a netmask. What ip, ping and arping take and
+a stack cannot mean yet is refused by name, as "not supported". Before a noun, -n NAME is the
+stack, -h asks for units behind large numbers, and -batch FILE is smolctl batch FILE; behind a verb
+that has an -n of its own, as ping, capture and sysctl do, it is the verb's.
 Results are written to standard output, everything else to standard error. With --json the
 output is one valid JSON document with the keys of ip -j, or one JSON object a line from a
 command that runs for a while, the last one with "event": "summary" where there is one; errors

@@ -1,5 +1,6 @@
-"""What ``smolctl`` and ``python -m smolctl`` begin with."""
+"""Entry point of ``smolctl`` and ``python -m smolctl``."""
 
+import gc
 import signal
 
 
@@ -9,6 +10,7 @@ def main() -> None:
     # in the background of a script, that stays.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.disable()  # what the imports make lives until the end; ``entry`` enables it again
     from smolctl.cli.main import entry
 
     entry()

@@ -4,17 +4,27 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import click
 
 from smolctl.cli import exit as exits
-from smolctl.cli.command import Noun, Verb
-from smolctl.cli.grammar import UsageFault
-from smolctl.cli.options import DEFAULT_STACK, Options
+from smolctl.cli.output import prepare
 from smolctl.cli.session import Session
-from smolctl.cli.words import NOUN_ALIASES, meant
+from smolctl.cli.words.aliases import NOUN_ALIASES, UNSUPPORTED, meant
+from smolctl.cli.words.command import Noun, Verb, write_examples, write_list
+from smolctl.cli.words.grammar import NotSupported, UsageFault
+from smolctl.cli.words.options import (
+    DEFAULT_STACK,
+    GLOBAL_OPTIONS,
+    HUMAN,
+    IEC,
+    GlobalOption,
+    Options,
+    show_text,
+)
 from smolctl.errors import SmolctlError
 from smolctl.near import near
 
@@ -49,13 +59,33 @@ NOUNS = {
 class Root(Noun):
     """``smolctl`` itself: the nouns, each loaded when it is used."""
 
+    def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> Any:
+        """Run a command line as this process would: click's CliRunner asks for that."""
+        status = run(sys.argv[1:] if args is None else args)
+        if extra.get("standalone_mode", True):
+            sys.exit(status)
+        return status
+
     def __init__(self) -> None:
         super().__init__("smolctl", "A user-space IPv4 stack that is driven like ip", ())
         self.aliases = NOUN_ALIASES
 
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the options of all commands, and those that count before a noun alone."""
+        return ROOT_OPTIONS
+
     def without_verb(self, ctx: click.Context) -> list[str]:
-        """Without a noun there is nothing to do: the help text says what there is."""
-        raise _NoNoun(ctx.get_help())
+        """Without a noun there is nothing to do, but for ``-batch FILE``: the help text says what.
+
+        Raises:
+            click.exceptions.Exit: the help text was asked for by ``-h``.
+        """
+        file = ctx.meta.pop(_BATCH, None)
+        if file is not None:
+            return ["batch", *(["--force"] if ctx.meta.pop(_FORCE, None) else []), file]
+        if ctx.obj.options.human:
+            show_text(ctx, self.get_help(ctx))
+        raise _NoNoun(self.get_help(ctx))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the nouns in the order of the help text."""
@@ -66,7 +96,7 @@ class Root(Noun):
         name = NOUN_ALIASES.get(cmd_name, cmd_name)
         if name not in NOUNS:
             return None
-        module = __import__(f"smolctl.cli.{name}", fromlist=["COMMAND"])
+        module = __import__(f"smolctl.cli.nouns.{name}", fromlist=["COMMAND"])
         command: click.Command = module.COMMAND
         return command
 
@@ -76,6 +106,8 @@ class Root(Noun):
         """Find the noun."""
         command = self.get_command(ctx, args[0])
         if command is None and not ctx.resilient_parsing:
+            if args[0] in UNSUPPORTED["smolctl"].split():
+                raise NotSupported(args[0])
             guess = near(args[0], [*NOUNS, *NOUN_ALIASES])
             hint = f'did you mean "{guess}"?' if guess else "smolctl --help"
             if habit := meant("smolctl", args):
@@ -85,17 +117,49 @@ class Root(Noun):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help text: examples first."""
-        from smolctl.cli import helptext
+        write_examples(formatter, _EXAMPLES)
+        formatter.write_paragraph()
+        formatter.write_usage("smolctl", "[OPTIONS] NOUN [VERB] [WORDS]")
+        formatter.write_paragraph()
+        formatter.write_text(
+            "A user-space IPv4 stack that is driven like ip, and that can tell you why."
+            " A stack is started when it is first needed; it needs no privileges."
+        )
+        with formatter.section("Nouns"):
+            formatter.write_dl(list(NOUNS.items()))
+        title = "Options of every command, before or after its noun and verb"
+        write_list(formatter, title, ctx, TAUGHT)
+        formatter.write_paragraph()
+        formatter.write_text(
+            'Help for a command: "smolctl NOUN --help" or "smolctl help NOUN VERB".'
+        )
 
-        formatter.write(helptext.root(NOUNS))
+    def entries(self, ctx: click.Context) -> Mapping[str, str]:
+        """Return the nouns, without loading any."""
+        return NOUNS
 
-    def shell_complete(
-        self, ctx: click.Context, incomplete: str
-    ) -> "list[click.shell_completion.CompletionItem]":
-        """Return the nouns and options that may come next, without loading any noun."""
-        from smolctl.cli import complete
 
-        return complete.group(ctx.meta["smolctl.parser"], NOUNS, ctx.obj.options, incomplete)
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    ctx.meta[f"smolctl.{param.name}"] = value
+
+
+_BATCH, _FORCE = "smolctl.batch", "smolctl.force"
+ROOT_OPTIONS: list[click.Parameter] = [
+    *(option.without({"-h"}) for option in GLOBAL_OPTIONS),
+    HUMAN,
+    IEC,
+    GlobalOption("-batch -b --batch", "as smolctl batch FILE", "FILE", _keep, hidden=True),
+    GlobalOption("-force --force", "go on after a command that failed", None, _keep, hidden=True),
+]
+TAUGHT = [*GLOBAL_OPTIONS, HUMAN.without({"-h"})]
+"""Options of all commands as help and the man page have them."""
+_EXAMPLES = (
+    "smolctl link add tap0 type tap",
+    "smolctl addr add 10.0.0.1/24 dev tap0",
+    "smolctl route add default via 10.0.0.2",
+    "smolctl udp send 10.0.0.2:9 hello",
+    "smolctl -j neigh show",
+)
 
 
 class _NoNoun(Exception):
@@ -122,7 +186,7 @@ def run(argv: Sequence[str]) -> int:
         _ask_for_json(session, error, argv)
         session.out.error(error)
         if error.packet is not None and not session.options.json:
-            from smolctl.cli.stream import ask_why
+            from smolctl.cli.nouns.stream import ask_why
 
             ask_why(session, error.code, error.packet)
         return _ending(session, exits.status(error.code, session.kind))
@@ -143,12 +207,10 @@ def entry() -> None:
     """Run the command line of this process."""
     # Everything that start-up made lives until the end: looking for garbage in it costs 2 ms.
     gc.freeze()
+    gc.enable()
     if os.environ.get("_SMOLCTL_COMPLETE") == "words":
         sys.exit(_complete())
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # it is None when the shell closed it: >&-
-            # What a terminal's encoding lacks is escaped; it is never a traceback.
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    prepare()
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # set by __main__ for the imports
         signal.signal(signal.SIGINT, signal.default_int_handler)
     status = run(sys.argv[1:])
@@ -162,7 +224,7 @@ def entry() -> None:
 
 def _complete() -> int:
     """Answer a completion script; silent whatever happens."""
-    from smolctl.cli import complete
+    from smolctl.cli.words import complete
 
     session = Session(Options(os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK))
     line, word = (os.environ.get(f"_SMOLCTL_{name}", "") for name in ("LINE", "WORD"))
@@ -208,7 +270,7 @@ def _abandon_output() -> None:
 
 def _ask_for_json(session: Session, error: SmolctlError, argv: Sequence[str]) -> None:
     """An error in the middle of the words came before a -j at their end was read."""
-    if error.code == UsageFault.code and any(word in ("-j", "--json", "-json") for word in argv):
+    if isinstance(error, UsageFault) and any(word in ("-j", "--json", "-json") for word in argv):
         session.options.json = True
 
 

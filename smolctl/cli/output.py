@@ -1,12 +1,13 @@
-"""Where results go: the one place that writes text, JSON, colours and notices."""
+"""Output: the one place that writes text, JSON, colours and notices."""
 
 import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from io import RawIOBase
 from typing import Any, TextIO
 
-from smolctl.cli.options import Options
+from smolctl.cli.words.options import Options
 from smolctl.errors import SmolctlError
 
 Row = Mapping[str, Any]
@@ -36,15 +37,15 @@ class Output:
     # --- standard output --------------------------------------------------------------------
     def line(self, text: str = "") -> None:
         """Write one line of text."""
-        try:
-            _stdout().write(text + "\n")
-        except OSError as error:
-            raise _output_error(error) from error
+        self.lines((text,))
 
     def lines(self, lines: Iterable[str]) -> None:
-        """Write lines of text."""
-        for line in lines:
-            self.line(line)
+        """Write lines of text, at once: a reader such as ``head`` ends nobody half-way."""
+        text = "".join([f"{line}\n" for line in lines])
+        try:
+            _stdout().write(text)
+        except OSError as error:
+            raise _output_error(error) from error
 
     def document(self, value: Any) -> None:
         """Write one JSON document."""
@@ -115,6 +116,23 @@ class Output:
     def complaint(self, text: str) -> None:
         """Write a line about a failed probe."""
         _to_stderr(text)
+
+
+def prepare() -> None:
+    """Make the standard streams of this process what the commands need.
+
+    What a terminal's encoding lacks is escaped; it is never a traceback. Where PYTHONUNBUFFERED
+    took the buffer away, it is put back: each line would be a write of its own, and
+    ``smolctl link show | head -1`` would end by SIGPIPE.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # it is None when the shell closed it: >&-
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    out: Any = sys.stdout
+    if out is not None and isinstance(out.buffer, RawIOBase):
+        sys.stdout = open(  # noqa: SIM115  it is open until the process ends
+            out.fileno(), "w", encoding=out.encoding, errors="backslashreplace", closefd=False
+        )
 
 
 def with_hint(message: str, hint: str | None) -> str:

@@ -1,12 +1,12 @@
 """One command's run: its options, its output and its connection to the daemon."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from smolctl.cli.options import Options
 from smolctl.cli.output import Output, stderr_is_terminal
+from smolctl.cli.words.options import Options
 
 if TYPE_CHECKING:  # the client costs time that --help and completion need not spend
     from smolctl.client import Client
@@ -63,6 +63,11 @@ class Session:
         """
         with _Patience(self.out, f'stack "{self.options.stack}"'):
             return self.client().call(op, **args)
+
+    def patiently(self, rows: Iterable[Event]) -> Iterator[Event]:
+        """Yield the rows that were asked for; what is waited for is said after a while."""
+        with _Patience(self.out, f'stack "{self.options.stack}"'):
+            yield from rows
 
     def stream(self, op: str, args: dict[str, Any], handle: Callable[[Event], None]) -> Event:
         """Run a request that sends events, and return its result.

@@ -155,6 +155,14 @@ class Client:
         """
         return Stream(self, self._request(op, args))
 
+    def ask(self, op: str, **args: Any) -> "Stream":
+        """Run ``op`` and iterate over its rows; errors as for ``call``, raised while iterating.
+
+        The request is sent at once, so that other work can be done until the rows are needed. They
+        must be taken before the next request.
+        """
+        return Stream(self, self._request(op, args), self._timeout)
+
     def cancel(self) -> None:
         """Ask the daemon to end the running request; go on iterating for what it has to say.
 
@@ -258,8 +266,9 @@ class Stream:
     did not read fast enough. Rows, should the request give any, count as events.
     """
 
-    def __init__(self, client: Client, number: int) -> None:
+    def __init__(self, client: Client, number: int, timeout: float | None = None) -> None:
         self.result: dict[str, Any] = {}
+        self._timeout = timeout
         self._client = client
         self._number = number
         self._rows: list[dict[str, Any]] = []
@@ -272,7 +281,7 @@ class Stream:
         while not self._rows:
             if self._ended:
                 raise StopIteration
-            reply = self._client._reply(self._number, None)
+            reply = self._client._reply(self._number, self._timeout)
             self._rows = reply.get("rows", [])[::-1]
             if "done" in reply:
                 self.result = reply["done"]

@@ -264,6 +264,10 @@ class PingJob(Job):
             net = self._stack.ipv4
             icmp_output(net, message, plan.dst, now, how, self._trace, self._client)
         except (SendRejected, NoBuffers) as error:
+            if error.code == reason.TX_TOO_BIG.name:  # as iputils, which goes on to its summary
+                text = f"message too long, mtu={self._trace.detail['mtu']}"
+                self._error(sequence, error.code, text, self._src or 0)
+                return
             if self._sequence == 1:
                 raise
             self._error(sequence, error.code, error.message, self._src or 0)

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import click
 
-from smolctl.cli.command import Verb
-from smolctl.cli.grammar import Args
 from smolctl.cli.main import NOUNS, ROOT
-from smolctl.cli.options import Options
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
+from smolctl.cli.words.command import Verb
+from smolctl.cli.words.grammar import Args, Place, Word
+from smolctl.cli.words.options import Options
 
 Row = dict[str, Any]
 Render = Callable[[list[Row], Args, Output], Iterator[str]]
@@ -35,7 +35,7 @@ def read(line: str) -> Read:
         assert command is not None
         context = command.make_context(name, rest, parent=context)
     assert isinstance(context.command, Verb)
-    return Read(context.command.table.path, context.params, session.options)
+    return Read(context.command.path, context.params, session.options)
 
 
 def output(**options: Any) -> Output:
@@ -50,6 +50,16 @@ def draw(render: Render, rows: list[Row], args: Args | None = None, **options: A
     """Render rows to text, as if to a file."""
     lines = list(render(rows, args or {}, output(**options)))
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def words_of(verb: Verb) -> list[Word]:
+    """Return what a command knows that needs no place."""
+    return [param for param in verb.params if isinstance(param, Word) and not param.hidden]
+
+
+def places_of(verb: Verb) -> list[Place]:
+    """Return the places of a command."""
+    return [param for param in verb.params if isinstance(param, Place)]
 
 
 def all_verbs() -> list[Verb]:

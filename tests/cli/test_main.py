@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from smolctl.cli import main
 from smolctl.cli.main import NOUNS, ROOT, run
-from smolctl.cli.options import BY_FLAG
-from tests.cli.kit import all_verbs
+from smolctl.cli.words.options import BY_FLAG
+from tests.cli.kit import all_verbs, words_of
 
 WORDS = sorted(
     {
         *NOUNS,
         *BY_FLAG,
-        *(part for verb in all_verbs() for part in verb.table.path.split()),
-        *(word for verb in all_verbs() for key in verb.table.keywords for word in key.words),
-        *(f"--{key.words[0]}=x" for verb in all_verbs() for key in verb.table.keywords),
+        *(part for verb in all_verbs() for part in verb.path.split()),
+        *(word for verb in all_verbs() for key in words_of(verb) for word in key.words),
+        *(f"--{key.words[0]}=x" for verb in all_verbs() for key in words_of(verb)),
         *("10.0.0.1/24", "tap0", "-", "--", "-1", "-c", "-s", "1.2.3.4:5", "", "-jx", "-é"),
     }
     - {"start", "log"}  # that would start a daemon, or read a file

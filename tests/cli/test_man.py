@@ -9,12 +9,11 @@ from types import ModuleType
 
 import pytest
 
-from smolctl.cli.command import Verb
 from smolctl.cli.exit import MEANINGS
-from smolctl.cli.main import NOUNS
-from smolctl.cli.options import GLOBAL_OPTIONS
+from smolctl.cli.main import NOUNS, TAUGHT
+from smolctl.cli.words.command import Verb
 from smolctl.stack.reason import REASONS
-from tests.cli.kit import all_verbs
+from tests.cli.kit import all_verbs, places_of, words_of
 from tests.kit.netns import require_root_and
 
 MAN = Path(__file__).parents[2] / "man"
@@ -32,7 +31,7 @@ SECTIONS = [
     "EXAMPLES",
     "SEE ALSO",
 ]
-VERBS = [verb for verb in all_verbs() if verb.table.path != "help"]
+VERBS = [verb for verb in all_verbs() if verb.path != "help"]
 
 
 @pytest.fixture(scope="module")
@@ -73,28 +72,28 @@ def test_exit_status_is_the_table(page: str) -> None:
         assert f".TP {status} {meaning}" in text
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.table.path)
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.path)
 def test_every_word_of_the_grammar_is_there(verb: Verb) -> None:
-    page = f"smolctl-{verb.table.path.split()[0]}.8"
+    page = f"smolctl-{verb.path.split()[0]}.8"
     options = section(page, "OPTIONS")
-    if f".SS {verb.table.path}\n" in options:
-        options = options.split(f".SS {verb.table.path}\n", 1)[1].split("\n.SS ", 1)[0]
+    if f".SS {verb.path}\n" in options:
+        options = options.split(f".SS {verb.path}\n", 1)[1].split("\n.SS ", 1)[0]
     items = [names for names in re.findall(r"^\.TP\n(.*)$", options, re.M)]
     spellings = {
         word.split(" ")[0].lstrip("-") for names in items for word in re.split(", |\\|", names)
     }
-    table = verb.table
-    for keyword in table.keywords:
+    keywords = words_of(verb)
+    for keyword in keywords:
         assert {*keyword.words} <= spellings
         assert not keyword.short or keyword.short in spellings
-    inner = sum(len(keyword.group) for keyword in table.keywords)
-    assert len(items) == len(table.keywords) + inner + len(table.positionals)
+    inner = sum(len(keyword.group) for keyword in keywords)
+    assert len(items) == len(keywords) + inner + len(places_of(verb))
 
 
 def test_every_global_option_is_there() -> None:
     items = re.findall(r"^\.TP\n(.*)$", section("smolctl.8", "OPTIONS"), re.M)
     flags = [[part.split(" ")[0] for part in names.split(", ")] for names in items]
-    assert flags == [list(option.flags) for option in GLOBAL_OPTIONS]
+    assert flags == [option.opts for option in TAUGHT if not option.hidden]
 
 
 def test_every_reason_is_on_its_page_under_its_layer() -> None:

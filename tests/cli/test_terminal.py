@@ -114,3 +114,22 @@ def test_interrupted_while_waiting(stack: SmolctlEnv, terminals: list[Terminal])
     terminals[0].process.send_signal(signal.SIGINT)
     assert terminals[0].process.wait(10) == -signal.SIGINT  # 130 to a shell
     assert terminals[0].read() == 'waiting: stack "default"\n'
+
+
+@pytest.mark.parametrize("variables", [{}, {"PYTHONUNBUFFERED": "1"}])
+def test_a_screen_is_one_write(smolctl_env: SmolctlEnv, variables: dict[str, str]) -> None:
+    smolctl_env("-q", "batch", "-", input="link add c0 type cable name x\nlink add c1 type cable\n")
+    read, write = os.pipe2(os.O_DIRECT)  # one read returns what one write wrote
+    result = subprocess.run(
+        [sys.executable, "-m", "smolctl", "link", "show"],
+        env={**smolctl_env.environ, **variables},
+        stdout=write,
+        check=False,
+    )
+    os.close(write)
+    text = os.read(read, 1 << 16).decode()
+    rest = os.read(read, 1 << 16)
+    os.close(read)
+    assert result.returncode == 0
+    assert text.count("link/") == 2
+    assert rest == b""

@@ -93,7 +93,7 @@ def test_a_module_in_the_callers_directory_is_not_the_daemons(
     "heavy",
     [
         "argparse", "asyncio", "click", "decimal", "difflib", "logging", "scapy", "tabulate",
-        "tomllib", "smolctl.ops.addr", "smolctl.daemon.api.traceroute",
+        "tomllib", "smolctl.ops.addr", "smolctl.ops.traceroute",
     ],
 )  # fmt: skip
 def test_a_daemon_does_not_load_what_it_does_not_need(heavy: str) -> None:

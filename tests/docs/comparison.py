@@ -10,7 +10,7 @@ EVIDENCE: dict[str, tuple[str, ...]] = {
         "cli/test_against_linux.py::test_same_words_same_lines",
     ),
     "`route get` shows the routes that lost": (
-        "cli/test_route.py::test_get_shows_the_candidates",
+        "cli/nouns/test_route.py::test_get_shows_the_candidates",
         "e2e/oracle/test_kernel_oracle.py::test_route_get_answers_agree",
     ),
     "why a packet was dropped, each one": (

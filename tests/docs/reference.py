@@ -5,10 +5,9 @@ from pathlib import Path
 
 import click
 
-from smolctl.cli import helptext
-from smolctl.cli.command import Noun, Verb
 from smolctl.cli.exit import MEANINGS as STATUSES
 from smolctl.cli.main import NOUNS, ROOT
+from smolctl.cli.words.command import Noun, Verb
 from smolctl.stack.reason import MEANINGS, REASONS
 from smolctl.stack.sysctl.knob import Knob
 from smolctl.stack.sysctl.settings import KNOBS
@@ -45,19 +44,23 @@ def _commands() -> Iterator[str]:
     yield _table(("noun", ""), [(f"[{name}](#{name})", text) for name, text in nouns.items()])
     yield "The exit status is the same everywhere:\n\n"
     yield _table(("status", ""), [(f"**{code}**", text) for code, text in STATUSES.items()])
-    yield f"## smolctl\n\n```text\n{helptext.root(NOUNS)}```\n\n"
+    yield f"## smolctl\n\n```text\n{_help(ROOT)}```\n\n"
     for name, summary in nouns.items():
         yield f"## {name}\n\n{summary[:1].upper()}{summary[1:]}.\n\n"
         for verb in _verbs(name):
-            if verb.table.path != name:
-                yield f"### {verb.table.path}\n\n"
-            yield f"```text\n{_own(helptext.verb(verb.table))}```\n\n"
+            if verb.path != name:
+                yield f"### {verb.path}\n\n"
+            yield f"```text\n{_own(_help(verb))}```\n\n"
 
 
 def _verbs(name: str) -> list[Verb]:
     command = ROOT.get_command(click.Context(ROOT, info_name="smolctl"), name)
     members = command.commands.values() if isinstance(command, Noun) else [command]
     return [member for member in members if isinstance(member, Verb)]
+
+
+def _help(command: click.Command) -> str:
+    return command.get_help(click.Context(command)) + "\n"
 
 
 def _own(text: str) -> str:

@@ -18,7 +18,7 @@ from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
 
 MAN = Path(__file__).parents[2] / "man"
-EXAMPLES = {example: verb.table.path for verb in all_verbs() for example in verb.table.examples}
+EXAMPLES = {example: verb.path for verb in all_verbs() for example in verb.examples}
 TO_THE_MACHINE = {
     "smolctl link add tap0 type tap",
     "smolctl link add tap0 type tap netns lab host 10.0.0.2/24",

@@ -23,8 +23,8 @@ def test_pages_are_up_to_date() -> None:
 def test_nothing_is_missing() -> None:
     pages = reference.pages()
     for verb in all_verbs():
-        if verb.table.path != "help":
-            assert f"Usage: smolctl {verb.table.path}" in pages["commands.md"]
+        if verb.path != "help":
+            assert f"Usage: smolctl {verb.path}" in pages["commands.md"]
     assert [key for key in KNOBS if f"| `{key}` |" not in pages["sysctl.md"]] == []
     assert [name for name in REASONS if f"| `{name}` |" not in pages["reasons.md"]] == []
 

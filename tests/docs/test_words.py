@@ -50,4 +50,4 @@ def test_there_are_such_commands_and_a_wrong_one_is_found() -> None:
     assert len(known) > 50
     assert "smolctl why last" in known
     with pytest.raises(SmolctlError):
-        read("link set eth0 los 10%")
+        read("link set eth0 lsos 10%")

@@ -160,8 +160,8 @@ def test_banned_names_are_modules() -> None:
         ("smolctl/control/codec.py", "import os"),
         ("smolctl/control/paths.py", "import socket"),
         ("smolctl/device/tap.py", "from smolctl.stack import stack"),
-        ("smolctl/cli/route.py", "from smolctl.wire import addr"),
-        ("smolctl/cli/route.py", "from smolctl.stack.route import Route"),
+        ("smolctl/cli/nouns/route.py", "from smolctl.wire import addr"),
+        ("smolctl/cli/nouns/route.py", "from smolctl.stack.route import Route"),
         ("smolctl/daemon/x.py", "from smolctl.cli import exit"),
         ("smolctl/client/control.py", "import smolctl.daemon.server"),
         ("smolctl/errors.py", "import enum"),
@@ -181,7 +181,7 @@ def test_a_forbidden_import_is_found(file: str, source: str) -> None:
         ("smolctl/daemon/server.py", "import selectors\nfrom smolctl.device import tap"),
         ("smolctl/cli/main.py", "import click\nfrom smolctl import __version__\nimport os"),
         ("smolctl/__main__.py", "from smolctl.cli.main import entry"),
-        ("smolctl/cli/explain.py", "from smolctl.stack.reason import REASONS"),
+        ("smolctl/cli/nouns/explain.py", "from smolctl.stack.reason import REASONS"),
     ],
 )
 def test_an_allowed_import_is_not_found(file: str, source: str) -> None:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from smolctl.cli.command import Request
-from smolctl.cli.config import Wording
-from smolctl.cli.finder import Finder
-from smolctl.cli.lines import split
-from smolctl.cli.options import Options
+from smolctl.cli.nouns.config import Wording
 from smolctl.cli.session import Session
+from smolctl.cli.words.command import Request
+from smolctl.cli.words.finder import Finder
+from smolctl.cli.words.lines import split
+from smolctl.cli.words.options import Options
 from smolctl.control.changes import changes
 from smolctl.ops.config import SAVERS
 from smolctl.ops.operations import OPS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smolctl.cli.config import Wording
+from smolctl.cli.nouns.config import Wording
 from smolctl.errors import InvalidArgument
 from tests.ops.configurations import Changes
 from tests.ops.kit import Api, Row

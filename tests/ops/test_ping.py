@@ -339,7 +339,6 @@ def test_it_asks_from_the_address_that_was_asked_for(api: Api) -> None:
         ("0.0.0.0", {}, "tx-dst-invalid"),
         (PEER, {"src": "10.0.0.77"}, "tx-src-not-ours"),
         (PEER, {"src": "127.0.0.1"}, "tx-loopback-source"),
-        (PEER, {"size": "1473", "pmtudisc": "do"}, "tx-too-big"),
         (PEER, {"dev": "tap7"}, "no-such-device"),
         (PEER, {"count": "0"}, "invalid-argument"),
         (PEER, {"size": "65508"}, "invalid-argument"),
@@ -353,6 +352,17 @@ def test_what_can_never_work_is_refused_at_once(api: Api, dst: str, args: Row, c
     assert caught.value.code == code
     assert not api.stack.ping
     assert api.host.tap.outbox == []
+
+
+def test_requests_that_are_too_long_are_errors_and_do_not_end_it(api: Api) -> None:
+    exchange = ping(api, count="2", size="1473", pmtudisc="do")
+    assert [error["message"] for error in exchange.of("error")] == [
+        "message too long, mtu=1500",
+        "message too long, mtu=1500",
+    ]
+    done = exchange.done_with
+    assert (done["transmitted"], done["received"], done["errors"], done["ok"]) == (2, 0, 2, False)
+    assert done["reason"] == "tx-too-big"
 
 
 def test_the_first_ping_of_an_unknown_host_waits_for_arp() -> None:

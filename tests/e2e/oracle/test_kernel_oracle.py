@@ -83,7 +83,6 @@ REFUSED = (
         "addr add 255.255.255.255/32 dev tap0", "addr del 255.255.255.255/32 dev tap0", NO_HOST
     ),
     Refused("addr add 10.1/24 dev tap0", "addr del 10.1.0.0/24 dev tap0", FULL),
-    Refused("route add 20/8 via 10.0.0.3", "route del 20.0.0.0/8", FULL),
     Refused(
         "neigh add 10.7 lladdr 02:00:00:00:00:01 dev tap0", "neigh del 10.7.0.0 dev tap0", FULL
     ),

@@ -1,0 +1,1 @@
+"""The nouns, a file each, and the text that they share."""

@@ -1,0 +1,121 @@
+"""``smolctl arping``: ARP requests, with the text of iputils and the options of both arpings."""
+
+from smolctl.cli import exit as exits
+from smolctl.cli.nouns import stream
+from smolctl.cli.session import Event, Session
+from smolctl.cli.words.command import Verb
+from smolctl.cli.words.grammar import Args, Place, UsageFault, Word, option
+
+_NO_END = "1000000000"
+_MODES = {"dad": "dad", "announce": "announce-request", "answer": "announce-reply"}
+
+
+def reply(event: Event) -> str:
+    """Return the line about one reply (iputils recv_pack)."""
+    cast = "Unicast" if event["unicast"] else "Broadcast"
+    time = stream.milliseconds(event["rtt_ns"])
+    return f"{cast} reply from {event['from']} [{event['lladdr'].upper()}]  {time}ms"
+
+
+def summary(done: Event) -> list[str]:
+    """Return the last lines: iputils' two, and ping's third."""
+    lines = [
+        f"Sent {done['sent']} probes ({done['broadcasts']} broadcast(s))",
+        f"Received {done['received']} response(s)",
+    ]
+    if "rtt_ns" in done:
+        lines.append(stream.rtt_line(done["rtt_ns"]))
+    return lines
+
+
+def request(args: Args) -> Args:
+    """Turn the options into the arguments of the request.
+
+    Raises:
+        UsageFault: two of -D, -U and -A.
+    """
+    modes = [word for word in _MODES if args.pop(word, False)]
+    if len(modes) > 1:
+        raise UsageFault(f"arping: --{modes[0]} and --{modes[1]} exclude each other")
+    if args.get("src") == "0.0.0.0" and modes in ([], ["dad"]):
+        # The sender address of a probe (RFC 5227 2.1.1) is what duplicate address detection has.
+        del args["src"]
+        if not modes:
+            args |= {"replies": args.get("replies", _NO_END), "count": args.get("count", _NO_END)}
+            modes = ["dad"]
+    if modes:
+        args["mode"] = _MODES[modes[0]]
+    return args
+
+
+def _run(session: Session, args: Args) -> int:
+    quiet = args.pop("quiet", False) or session.options.quiet
+    only_mac, only_address = args.pop("raw", False), args.pop("raw_address", False)
+    asked = "dad" not in args
+    args = request(args)
+    out = session.out
+    terse = quiet or only_mac or only_address
+
+    def start(event: Event) -> None:
+        if not terse:
+            out.line(f"ARPING {event['dst']} from {event['src']} {event['dev']}")
+
+    def answered(event: Event) -> None:
+        if only_mac or only_address:
+            out.line(event["lladdr"] if only_mac else event["from"])
+        elif not quiet:
+            out.line(reply(event))
+
+    handlers: stream.Handlers = {"start": start, "reply": answered}
+    done = stream.run(session, "arping.run", args, handlers)
+    if not session.options.json and not terse:
+        out.lines(summary(done))
+        out.flush()
+    if asked and args.get("mode") == "dad":
+        return exits.DONE if done["received"] else exits.NO
+    status = exit_status(done, args.get("mode", "request"))
+    if status != exits.DONE and not quiet:
+        stream.explain(session, done)
+    return status
+
+
+def exit_status(done: Event, mode: str) -> int:
+    """Return the exit status; an address that nobody was asked about is not free."""
+    if mode == "dad" and not done["sent"]:
+        return exits.FIX
+    return exits.DONE if done["ok"] else exits.NO
+
+
+_OPTIONS = (
+    option("count", "end after so many requests", "N", short="c"),
+    option("replies", "end after so many replies", "N", short="C"),
+    option("deadline", "end after this time", "SECONDS", short="w"),
+    option("wait", "wait so long for each reply", "SECONDS", short="W"),
+    option("interval", "time between requests (1)", "SECONDS", short="i"),
+    Word(("dev",), "interface", "DEVICE", short="I", complete="link"),
+    option("src", "source address, one of the stack's", "ADDR", short="s", complete="addr"),
+    option("first", "end at the first reply", short="f"),
+    option("dad", "tell whether DST is taken: 0 free, 1 taken, 2 could not ask", short="D"),
+    option("announce", "announce DST by a request (gratuitous ARP)", short="U"),
+    option("answer", "announce DST by a reply", short="A"),
+    option("broadcast", "broadcast always, not only until the first reply", short="b"),
+    option("quiet", "write nothing", short="q"),
+    option("raw", "write only the link address of each reply", short="r"),
+    option("raw-address", "write only the address of each reply", short="R"),
+)
+
+COMMAND = Verb(
+    "arping",
+    "ask a neighbor for its link address (ARP)",
+    _run,
+    (Place("dst", "DST", "address of the neighbor", complete="neigh"), *_OPTIONS),
+    examples=(
+        "smolctl arping -c 3 10.0.0.2",
+        "smolctl arping -D -c 2 -I tap0 10.0.0.1",
+        "smolctl arping -r -f 10.0.0.2",
+        "smolctl -j arping -c 1 10.0.0.2",
+    ),
+    notes="The text is that of arping from iputils, with ping's line of round-trip times. SIGINT"
+    " ends it with the summary.",
+    kind="probe",
+)

@@ -1,0 +1,226 @@
+"""Sinks of captured packets: lines for people, JSON, or a pcapng file."""
+
+import os
+from contextlib import suppress
+from datetime import datetime
+from typing import IO, NamedTuple, Protocol
+
+from smolctl.capture import Interface, Record
+from smolctl.capture.pcapng import Writer
+from smolctl.cli.nouns import packets
+from smolctl.cli.output import Output, OutputError
+from smolctl.cli.words.options import DEFAULT_STACK
+
+_NS_PER_S = 1_000_000_000
+
+
+class Shown(NamedTuple):
+    """A packet, and what became of it.
+
+    Attributes:
+        reason: why it was dropped or refused, else None.
+        kind: "drop" or "reject".
+        why: the reason in one line, "" when it is not known.
+        id: what ``smolctl why`` knows it by, 0 when it is from a file.
+    """
+
+    record: Record
+    reason: str | None = None
+    kind: str = ""
+    why: str = ""
+    id: int = 0
+
+
+class Sink(Protocol):
+    """Where packets go."""
+
+    def start(self, links: packets.Links) -> None:
+        """Begin; these are the interfaces, none when a file is read."""
+
+    def packet(self, shown: Shown) -> None:
+        """Take a packet."""
+
+    def lost(self, count: int) -> None:
+        """Take note of packets that are missing here."""
+
+    def end(self, captured: int, lost: int) -> None:
+        """End; this many there were."""
+
+
+class TextSink:
+    """Lines for people.
+
+    Args:
+        out: writes them.
+        live: each at once.
+    """
+
+    def __init__(self, out: Output, *, live: bool) -> None:
+        self._out = out
+        self._live = live
+        stack = out.options.stack
+        # Which stack a plain "smolctl" reaches depends on who types it, and where.
+        named = stack != DEFAULT_STACK or bool(os.environ.get("SMOLCTL_STACK"))
+        self._why = f"smolctl -n {stack} why" if named else "smolctl why"
+
+    def start(self, links: packets.Links) -> None:
+        """Say what is waited for, on a terminal."""
+        packets.say_waiting(self._out, links)
+
+    def packet(self, shown: Shown) -> None:
+        """Write the line of a packet, and its fields if asked to say more."""
+        from smolctl.cli.nouns import dissect
+
+        record = shown.record
+        place, fate = _place(record), _fate(shown, self._why)
+        self._out.line(f"{_stamp(record.time_ns)}{place} {dissect.summary(record)}{fate}")
+        if self._out.options.verbose:
+            if shown.why:
+                self._out.line(f"  why: {shown.why}")
+            self._out.lines("  " + line for line in dissect.dissection(record).splitlines())
+        if self._live:
+            self._out.flush()
+
+    def lost(self, count: int) -> None:
+        """Say so in its place."""
+        self._out.line(packets.missing(count))
+
+    def end(self, captured: int, lost: int) -> None:
+        """Hand everything to the reader."""
+        self._out.flush()
+
+
+class JsonSink:
+    """One JSON object a line."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+
+    def start(self, links: packets.Links) -> None:
+        """Tell that packets are captured from now on."""
+        if links:
+            self._out.event({"event": "start", "links": links})
+
+    def packet(self, shown: Shown) -> None:
+        """Write a packet."""
+        from smolctl.cli.nouns import dissect
+
+        record = shown.record
+        row = {
+            "event": "packet",
+            "time": record.time_ns / _NS_PER_S if record.time_ns else None,
+            "dev": record.dev or None,
+            "dir": record.direction or None,
+            "len": record.length,
+            "summary": dissect.summary(record),
+            "reason": shown.reason,
+            "why": shown.why or None,
+            "id": shown.id or None,
+        }
+        self._out.event({key: value for key, value in row.items() if value is not None})
+
+    def lost(self, count: int) -> None:
+        """Tell that some are missing."""
+        self._out.event({"event": "lost", "count": count})
+
+    def end(self, captured: int, lost: int) -> None:
+        """Write the last line."""
+        self._out.event({"event": "summary", "captured": captured, "lost": lost})
+
+
+class FileSink:
+    """A pcapng file, or standard output; complete after each packet while it is live.
+
+    Args:
+        path: "-" is standard output.
+        out: of the command.
+        live: hand each packet to the file's readers at once.
+        one: only one interface is captured on.
+    """
+
+    def __init__(self, path: str, out: Output, *, live: bool, one: bool = False) -> None:
+        self._path = path
+        self._out = out
+        self._live = live
+        self._one = one
+        self._writer = Writer()
+        self._missing = 0
+        self._file: IO[bytes] | None = None
+
+    def start(self, links: packets.Links) -> None:
+        """Make the file, now that nothing is wrong with the command's words."""
+        if self._path != "-":
+            try:
+                self._file = open(self._path, "wb")  # noqa: SIM115  closed by end
+            except OSError as error:
+                raise self._error(error) from None
+        self._writer = Writer(raw=self._one and links[0]["loopback"])
+        interfaces = tuple(Interface(link["ifname"], link["loopback"]) for link in links)
+        self._write(self._writer.header(interfaces), at_once=True)
+        packets.say_waiting(self._out, links)
+
+    def packet(self, shown: Shown) -> None:
+        """Write a packet, with what became of it as a comment."""
+        record = shown.record
+        if self._missing:
+            said = f"lost: {self._missing} packets before this one"
+            record = record._replace(comments=(*record.comments, said))
+            self._missing = 0
+        self._write(self._writer.packet(record), at_once=self._live)
+
+    def lost(self, count: int) -> None:
+        """Say so with the next packet."""
+        self._missing += count
+
+    def end(self, captured: int, lost: int) -> None:
+        """Close the file; with JSON on standard output, say how many packets are in it."""
+        self._write(self._writer.end(), at_once=True)
+        if self._file is not None:
+            try:
+                self._file.close()
+            except OSError as error:
+                raise self._error(error) from None
+        if self._out.options.json and self._path != "-":
+            self._out.event({"event": "summary", "captured": captured, "lost": lost})
+
+    def _write(self, data: bytes, *, at_once: bool) -> None:
+        if self._file is None:
+            self._out.raw(data)
+            return
+        try:
+            self._file.write(data)
+            if at_once:
+                self._file.flush()
+        except OSError as error:
+            # What is left in the buffer would fail again when the file is closed.
+            with suppress(OSError):
+                self._file.close()
+            raise self._error(error) from None
+
+    def _error(self, error: OSError) -> Exception:
+        if isinstance(error, BrokenPipeError):
+            return error
+        return OutputError(f"cannot write {self._path}: {error.strerror or error}")
+
+
+# --- what is said about a packet ------------------------------------------------------------------
+
+
+def _stamp(time_ns: int) -> str:
+    """Return the local time of day, as tcpdump has it."""
+    if not time_ns:  # a file may not say
+        return "-" * 15
+    seconds, rest = divmod(time_ns, _NS_PER_S)
+    return f"{datetime.fromtimestamp(seconds):%H:%M:%S}.{rest // 1000:06d}"
+
+
+def _place(record: Record) -> str:
+    words = [word for word in (record.dev, record.direction.ljust(3)) if word.strip()]
+    return "".join(f" {word}" for word in words)
+
+
+def _fate(shown: Shown, command: str) -> str:
+    if shown.reason is None:
+        return ""
+    more = f" ({command} {shown.id})" if shown.id else ""
+    return f"  {shown.kind} {shown.reason}{more}"

@@ -1,0 +1,133 @@
+"""``smolctl config``: a stack's configuration as commands."""
+
+import shlex
+from typing import Any
+
+import click
+
+from smolctl.cli import exit as exits
+from smolctl.cli.nouns.batch import opened, refusal
+from smolctl.cli.session import Session
+from smolctl.cli.words.command import Noun, Verb
+from smolctl.cli.words.finder import Refused, changes_of
+from smolctl.cli.words.grammar import Args, Place, UsageFault, option
+from smolctl.cli.words.unparse import unparse
+from smolctl.errors import SmolctlError
+
+
+class Wording:
+    """Turns requests back into the commands that make them, by the grammar of each."""
+
+    def __init__(self) -> None:
+        self._verbs: dict[str, Verb] = {}
+
+    def command(self, op: str, args: dict[str, Any]) -> str:
+        """Return the command, quoted for a shell."""
+        if op == "sysctl.set":
+            return shlex.join(["sysctl", f"{args['key']}={args['value']}"])
+        verb = self._verbs.get(op)
+        if verb is None:
+            verb = self._verbs[op] = _verb(op)
+        return shlex.join([*verb.path.split(), *unparse(verb.params, args)])
+
+
+def _verb(op: str) -> Verb:
+    from smolctl.cli.main import ROOT
+
+    noun, _, name = op.partition(".")
+    command = ROOT.get_command(click.Context(ROOT, info_name="smolctl"), noun)
+    assert isinstance(command, Noun)
+    found = command.commands[name]
+    assert isinstance(found, Verb)
+    return found
+
+
+def _save(session: Session, args: Args) -> int:
+    wording = Wording()
+    commands = []
+    status = exits.DONE
+    for row in session.call("config.save"):
+        command = wording.command(row["op"], row["args"])
+        if "error" in row:
+            status = exits.NO
+            session.out.complaint(f"smolctl: left out: {command}: {row['error']}")
+        else:
+            commands.append(command)
+    if session.options.json:
+        session.out.document([{"command": command} for command in commands])
+    else:
+        session.out.lines(commands)
+    return status
+
+
+def _target(session: Session, args: Args) -> tuple[list[list[Any]], list[str]]:
+    """Return the changes that make the other stack, and where each of them stands."""
+    if ("file" in args) is ("to" in args):
+        raise UsageFault("config diff needs FILE, or --to STACK", hint="smolctl config diff FILE")
+    if "to" in args:
+        other = Session(session.options.copy(), session)
+        other.options.stack = args["to"]
+        rows = [row for row in other.call("config.save") if "error" not in row]
+        return [[row["op"], row["args"]] for row in rows], [args["to"] for _ in rows]
+    name = args["file"]
+    commands, places = [], []
+    try:
+        with opened(session, name) as lines:
+            for change in changes_of(session, lines, "config diff compares nothing else"):
+                commands.append([change.plan.op, change.plan.args])
+                places.append(f"{name}:{change.line.number}")
+    except Refused as refused:
+        where, error = f"{name}:{refused.line.number}", refused.error
+        raise SmolctlError(f"{where}: {error.message}", hint=error.hint, code=error.code) from None
+    return commands, places
+
+
+def _diff(session: Session, args: Args) -> int:
+    commands, places = _target(session, args)
+    rows = session.call("config.diff", commands=commands)
+    if rows and "failed" in rows[0]:
+        error = refusal(session, rows[0]["error"])
+        where = places[rows[0]["failed"]]
+        raise SmolctlError(f"{where}: {error.message}", hint=error.hint, code=error.code)
+    wording = Wording()
+    found = [wording.command(row["op"], row["args"]) for row in rows]
+    if session.options.json:
+        session.out.document([{"command": command} for command in found])
+    else:
+        session.out.lines(found)
+    return exits.NO if found else exits.DONE
+
+
+COMMAND = Noun(
+    "config",
+    "Print the commands that make a stack again",
+    (
+        Verb(
+            "config save",
+            "print the commands that make this stack from a fresh one",
+            _save,
+            examples=("smolctl config save", "smolctl config save > lab.conf"),
+            notes="They are what smolctl batch runs: smolctl config save | smolctl --stack"
+            " copy batch - makes a copy. The same configuration gives the same text.",
+        ),
+        Verb(
+            "config diff",
+            "print the commands that make this stack like another one",
+            _diff,
+            (
+                Place("file", "FILE", 'commands that make the other one; "-" reads them', False),
+                option("to", "the other one is this stack", "STACK", complete="stack"),
+            ),
+            examples=(
+                "smolctl config diff lab.conf",
+                "smolctl config diff --to other",
+                "smolctl -j config diff -",
+            ),
+            notes="Nothing is changed: smolctl config diff FILE | smolctl batch - does it. The"
+            " exit status is 0 when there is nothing to do, and 1 when there is. Where single"
+            " changes do not lead there, all is taken away and made anew, links too.",
+        ),
+    ),
+    default="save",
+    aliases={"show": "save", "s": "save", "sh": "save", "list": "save", "ls": "save"},
+)

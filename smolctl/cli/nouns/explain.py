@@ -1,0 +1,112 @@
+"""``smolctl explain``: the page of a reason, from the table itself; no daemon is asked."""
+
+from collections.abc import Iterator
+from textwrap import fill
+from typing import Any
+
+from smolctl.cli.nouns.tables import aligned
+from smolctl.cli.session import Session
+from smolctl.cli.words.command import Verb
+from smolctl.cli.words.grammar import Args, Place, UsageFault, option
+from smolctl.errors import SmolctlError
+from smolctl.near import near
+from smolctl.stack.reason import MEANINGS, REASONS, Reason, generic
+
+_WIDTH = 80
+
+
+def _run(session: Session, args: Args) -> None:
+    names = args.get("name", [])
+    if args.get("list") and names:
+        raise UsageFault("explain: --list takes no names", hint="smolctl explain --list")
+    chosen = [_find(name) for name in dict.fromkeys(names)]
+    out = session.out
+    if session.options.json:
+        rows = [row(reason) for reason in chosen or REASONS.values()]
+        out.document(rows[0] if len(chosen) == 1 else rows)
+    elif chosen:
+        for number, reason in enumerate(chosen):
+            out.lines([""] * (number > 0))
+            out.lines(page(reason))
+    else:
+        cells = [[r.name, r.kind.value, r.layer, r.summary] for r in REASONS.values()]
+        out.lines(aligned(cells, ("REASON", "CLASS", "LAYER", "MEANING")))
+
+
+def _find(name: str) -> Reason:
+    reason = REASONS.get(name.lower())
+    if reason is None:
+        guess = near(name, REASONS)
+        hint = f"smolctl explain {guess}" if guess else "smolctl explain --list"
+        raise SmolctlError(f'there is no reason "{name}"', hint=hint, code="not-found")
+    return reason
+
+
+def row(reason: Reason) -> dict[str, Any]:
+    """Return what ``--json`` shows of a reason; words in capitals stand for what a packet had."""
+    shown = {
+        "name": reason.name,
+        "class": reason.kind.value,
+        "layer": reason.layer,
+        "source": reason.source,
+        "linux": reason.linux,
+        "summary": reason.summary,
+        "explanation": reason.explanation,
+        "why": generic(_whole(reason)),
+        "fix": [generic(fix) for fix in reason.fix_templates],
+        "advice": generic(reason.advice_template),
+    }
+    return {key: value for key, value in shown.items() if value not in ("", "-")}
+
+
+def _whole(reason: Reason) -> str:
+    """Return the why line; what is said only when it is known stands in brackets."""
+    first, *more = reason.why_template
+    return first + "".join(f"[{part}]" for part in more)
+
+
+def page(reason: Reason) -> Iterator[str]:
+    """Yield the lines of a reason's page."""
+    shown = row(reason)
+    yield f"{reason.name} - {reason.summary}"
+    yield ""
+    yield f"  class:   {reason.kind.value} ({MEANINGS[reason.kind]})"
+    for key in ("layer", "source", "linux"):
+        if key in shown:
+            yield f"  {key + ':':8} {shown[key]}"
+    yield ""
+    yield from fill(reason.explanation, _WIDTH).splitlines()
+    yield ""
+    yield from _labelled("why:", shown["why"])
+    for number, fix in enumerate(shown["fix"]):
+        # Not wrapped: it is there to be copied.
+        yield f"{'or:' if number else 'fix:':8} {fix}"
+    if "advice" in shown:
+        yield from _labelled("advice:", shown["advice"])
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    indent = " " * 9
+    return fill(
+        text, _WIDTH, initial_indent=f"{label:8} ", subsequent_indent=indent,
+        break_long_words=False, break_on_hyphens=False,
+    ).splitlines()  # fmt: skip
+
+
+COMMAND = Verb(
+    "explain",
+    "say what a reason means, why it is so, and what helps",
+    _run,
+    (
+        Place("name", "NAME", "the reason", False, complete="reason", many=True),
+        option("list", "list all reasons, as without a name"),
+    ),
+    examples=(
+        "smolctl explain tx-no-route",
+        "smolctl explain neigh-failed arp-target-not-ours",
+        "smolctl explain --list",
+        "smolctl -j explain --list",
+    ),
+    notes="Words in capitals stand for what the packet had: smolctl why fills them in. No stack is"
+    " asked or started. For trouble with the machine instead of a packet: smolctl doctor.",
+)

@@ -1,0 +1,376 @@
+"""``smolctl link``: interfaces."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from smolctl.cli.output import Output
+from smolctl.cli.session import Session
+from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb, request, show
+from smolctl.cli.words.grammar import Args, Place, Word, refused, without
+from smolctl.cli.words.types import MAC, LinkType, Only
+
+_HEADING_END = (("mode", "linkmode"), ("group", "group"), ("qlen", "txqlen"))
+_BRIEF_KEYS = ("ifname", "operstate", "address", "flags")
+
+
+def heading(row: Mapping[str, Any], out: Output) -> str:
+    """Return the first line about an interface, which ``link`` and ``addr`` share."""
+    parts = [
+        f"{row['ifindex']}: {out.paint('ifname', row['ifname'])}:",
+        f"<{','.join(row['flags'])}>",
+        f"mtu {row['mtu']}",
+    ]
+    if "qdisc" in row:
+        parts.append(f"qdisc {row['qdisc']}")
+    parts.append(f"state {_state(row['operstate'], out)}")
+    parts += [f"{word} {row[key]}" for word, key in _HEADING_END if key in row]
+    return " ".join(parts)
+
+
+def hardware(row: Mapping[str, Any], out: Output) -> str:
+    """Return the line with the link address."""
+    line = f"    link/{row['link_type']}"
+    if "address" in row:
+        line += " " + out.paint("mac", row["address"])
+    if "broadcast" in row:
+        line += " brd " + out.paint("mac", row["broadcast"])
+    return line
+
+
+def _number(count: int, out: Output) -> str:
+    """Return a counter; with ``-h`` three digits and a unit (iproute2 print_num)."""
+    base = 1024 if out.options.iec else 1000
+    if not out.options.human or count < base:
+        return str(count)
+    step = next(step for step in range(1, 8) if count < base ** (step + 1))
+    value = count / base**step
+    digits = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:.{digits}f}{'kMGTPE'[step - 1]}{'i' if out.options.iec else ''}"
+
+
+def counters(stats: Mapping[str, Mapping[str, int]], out: Output) -> Iterator[str]:
+    """Yield the four lines of ``ip -s``; columns grow as they do there (print_stats64)."""
+    rx, tx = stats["rx"], stats["tx"]
+    heads = {
+        "RX": ("bytes", "packets", "errors", "dropped", "missed", "mcast"),
+        "TX": ("bytes", "packets", "errors", "dropped", "carrier", "collsns"),
+    }
+    keys = {
+        "RX": ("bytes", "packets", "errors", "dropped", "over_errors", "multicast"),
+        "TX": ("bytes", "packets", "errors", "dropped", "carrier_errors", "collisions"),
+    }
+    values = {
+        "RX": [_number(rx.get(key, 0), out) for key in keys["RX"]],
+        "TX": [_number(tx.get(key, 0), out) for key in keys["TX"]],
+    }
+    least = (10, 7, 6, 7, 7, 7)
+    widths = [
+        max(width, *(len(values[way][column]) for way in values))
+        for column, width in enumerate(least)
+    ]
+    for way in ("RX", "TX"):
+        labels = [
+            head.rjust(width - 4 if column == 0 else width)
+            for column, (head, width) in enumerate(zip(heads[way], widths, strict=True))
+        ]
+        yield f"    {way}: " + " ".join(labels)
+        numbers = (value.rjust(width) for value, width in zip(values[way], widths, strict=True))
+        yield "    " + " ".join(numbers)
+
+
+def joined(lines: Iterable[str], out: Output) -> Iterator[str]:
+    """Yield the lines about one object, as one line for ``--oneline``."""
+    if out.options.oneline:
+        yield "\\".join(lines)
+    else:
+        yield from lines
+
+
+def details(row: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of ``-d``: the kind of the interface, and how bad it is made."""
+    if "linkinfo" in row:
+        yield _kind(dict(row["linkinfo"]))
+    if "netem" in row:
+        yield netem(row["netem"])
+
+
+def _kind(info: dict[str, Any]) -> str:
+    """Return the kind of an interface and what only that kind has, in one line."""
+    words = [str(info.pop("info_kind", ""))]
+    for key, value in info.items():
+        if isinstance(value, Mapping):
+            words += [f"{name} {_word(item)}" for name, item in value.items()]
+        else:
+            words.append(f"{key} {_word(value)}")
+    return "    " + " ".join(words)
+
+
+def netem(options: Mapping[str, Any]) -> str:
+    """Return how bad a link is, in one line as of ``tc qdisc show``."""
+    words = [f"    netem limit {options['limit']}"]
+    if "delay" in options:
+        words.append(f"delay {_time(options['delay']['delay'])}")
+        if options["delay"]["jitter"]:
+            words.append(f"jitter {_time(options['delay']['jitter'])}")
+    for name, key in (("loss", "loss-random"), ("duplicate", "duplicate"),
+                      ("reorder", "reorder"), ("corrupt", "corrupt")):  # fmt: skip
+        if key in options:
+            words.append(f"{name} {100 * options[key][name]:.6g}%")
+    if "rate" in options:
+        words.append(f"rate {_rate(8 * options['rate']['rate'])}")
+    return " ".join(words)
+
+
+def _time(seconds: float) -> str:
+    for unit, factor in (("s", 1), ("ms", 1e3)):
+        if seconds * factor >= 1 or seconds == 0:
+            return f"{seconds * factor:.6g}{unit}"
+    return f"{seconds * 1e6:.6g}us"
+
+
+def _rate(bits: float) -> str:
+    for unit, factor in (("Gbit", 1e9), ("Mbit", 1e6), ("Kbit", 1e3)):
+        if bits >= factor:
+            return f"{bits / factor:.6g}{unit}"
+    return f"{bits:.6g}bit"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "off"
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def _state(operstate: str, out: Output) -> str:
+    kind = {"UP": "up", "DOWN": "down"}.get(operstate)
+    return out.paint(kind, operstate) if kind else operstate
+
+
+def brief_start(row: Mapping[str, Any], out: Output) -> str:
+    """Return the name and state columns of ``-br``."""
+    # Padded before they are painted: the colour codes have no width.
+    name, state = row["ifname"], row["operstate"]
+    return (out.paint("ifname", name) + " " * (17 - len(name)) + _state(state, out)) + " " * max(
+        1, 15 - len(state)
+    )
+
+
+def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield the text of ``link show``."""
+    for row in rows:
+        if out.options.brief:
+            mac = out.paint("mac", row.get("address", ""))
+            yield f"{brief_start(row, out)}{mac} <{','.join(row['flags'])}>"
+            continue
+        lines = [heading(row, out), hardware(row, out)]
+        if out.options.verbose:
+            lines += details(row)
+        if "stats64" in row:
+            lines += counters(row["stats64"], out)
+        yield from joined(lines, out)
+
+
+def _show(session: Session, args: Args) -> None:
+    if session.options.stats and not session.options.brief:
+        args["stats"] = True
+    only = links_only(args)
+    rows = only(session.call("link.show", **args))
+    if session.options.brief and session.options.json:
+        rows = [{key: row[key] for key in _BRIEF_KEYS if key in row} for row in rows]
+    show(session, rows, args, render)
+
+
+def links_only(args: Args) -> Callable[[Rows], Rows]:
+    """Take the words ``type`` and ``group`` out, and return what keeps the rows that they select.
+
+    A type that only Linux has selects none, as there where no link has it.
+    """
+    kind, group = args.pop("type", None), args.pop("group", "default")
+
+    def kept(rows: Rows) -> Rows:
+        return [
+            row
+            for row in rows
+            if row["group"] == group
+            and kind in (None, row["link_type"], row.get("linkinfo", {}).get("info_kind"))
+        ]
+
+    return kept
+
+
+def _set(args: Args) -> Plan:
+    """Return the request; what only says what is the case needs nothing but the interface."""
+    left = without(args, *_TRUE)
+    op = "link.show" if left.keys() == {"dev"} and left != args else "link.set"
+    return Plan(op, left)
+
+
+def _add(args: Args) -> Plan:
+    for word in _PATHS:
+        path = args.get(word)
+        if path is not None and not path.startswith("tcp:"):
+            args[word] = os.path.abspath(path)  # the daemon is in another directory
+    return Plan("link.add", args)
+
+
+_TRUE = {
+    "promisc": "off",
+    "allmulticast": "off",
+    "multicast": "on",
+    "arp": "on",
+    "group": "default",
+}
+"""Words of ``link set``, and the value of each that says what is the case anyway."""
+_LINUX_ALONE = refused(
+    "txqueuelen txqlen qlen alias name master netns vf xdp addrgenmode carrier "
+    "protodown mode operstate broadcast brd trailers dynamic numtxqueues numrxqueues "
+    "gso_max_size vrf type",
+    flags="nomaster",
+)
+_PATHS = ("connect", "listen", "local", "remote", "read", "write")
+
+_DEVICE = Place("dev", "DEVICE", "interface", words=("dev",), complete="link", required=False)
+_NETEM = (
+    Word(("delay",), "hold each frame back that long", "TIME"),
+    Word(("jitter",), "at most that much longer or shorter, at random", "TIME"),
+    Word(("loss",), "lose some of the frames", "PERCENT"),
+    Word(("corrupt",), "flip one bit in some of the frames", "PERCENT"),
+    Word(("duplicate",), "send some of the frames twice", "PERCENT"),
+    Word(("reorder",), "do not hold back some of the frames", "PERCENT"),
+    Word(("rate",), "send no faster: bits a second, such as 10mbit", "RATE"),
+)
+_NETEM_NOTES = (
+    "delay, jitter, loss, corrupt, duplicate, reorder and rate are those of tc-netem(8): they"
+    " happen to what this end sends. A time has the unit s, ms or us; 0 takes each of them back."
+    " What is lost or changed is counted: smolctl stats drops."
+)
+_MTU = Word(("mtu",), "largest IP packet, bytes", "BYTES")
+ONLY_LINKS = (
+    Word(("type",), "only interfaces of this type", "TYPE", values=LinkType.known),
+    Word(("group",), "only interfaces of this group: all are in default", "GROUP"),
+    *refused("master vrf"),
+)
+
+COMMAND = Noun(
+    "link",
+    "Show, add, change and delete interfaces",
+    (
+        Verb(
+            "link show",
+            "show interfaces",
+            _show,
+            (_DEVICE, Word(("up",), "only interfaces that are up"), *ONLY_LINKS),
+            examples=(
+                "smolctl link",
+                "smolctl link show tap0",
+                "smolctl -s link show dev tap0",
+                "smolctl -br link",
+                "smolctl -d link show tap0",
+            ),
+            notes="With -s the counters of each interface, with -d its kind and what only that"
+            " kind has.",
+        ),
+        Verb(
+            "link add",
+            "add an interface, which comes up at once",
+            Request(_add),
+            (
+                Place("name", "NAME", "name of the interface", words=("name", "dev")),
+                Word(
+                    ("type",),
+                    "tap: a TAP device of this machine; stream, dgram: a socket to QEMU, passt"
+                    " or another stack; cable: to your other stacks; packet: an interface of"
+                    " this machine; pcap: a capture file; loopback: no device",
+                    "TYPE",
+                    required=True,
+                    values=LinkType.known,
+                    type=LinkType(),
+                ),
+                Word(
+                    ("name",),
+                    "cable: which one; its ends have the same name",
+                    "CABLE",
+                    key="cable",
+                    within=("type", "cable"),
+                ),
+                Word(("down",), "do not bring it up yet"),
+                Word(("address",), "its MAC address; by default a random one", "MAC", type=MAC),
+                _MTU,
+                Word(("persist",), "tap: the TAP device outlives the stack"),
+                Word(
+                    ("netns",),
+                    "tap: move the kernel's side into this namespace",
+                    "NETNS",
+                    complete="netns",
+                ),
+                Word(("host",), "tap: give the kernel's side this address", "ADDR/LEN"),
+                Word(
+                    ("offload",),
+                    "tap: off, every frame crosses by itself, its checksums done",
+                    "on|off",
+                    values=("on", "off"),
+                ),
+                Word(
+                    ("connect",),
+                    "stream: connect there, again and again (or tcp:ADDR:PORT)",
+                    "PATH",
+                ),
+                Word(("listen",), "stream: wait there for one peer (or tcp:ADDR:PORT)", "PATH"),
+                Word(("local",), "dgram: path of its own socket", "PATH"),
+                Word(("remote",), "dgram: path of the other end's socket", "PATH"),
+                Word(("read",), "pcap: play this capture file to the stack", "FILE"),
+                Word(("speed",), "pcap: so many times faster, or fast", "FACTOR"),
+                Word(("write",), "pcap: record what the stack sends", "FILE"),
+                Word(("link",), "packet: the interface of this machine", "DEV", complete="machine"),
+                Word(("promisc",), "packet: take all frames that the interface sees"),
+                *_NETEM,
+            ),
+            examples=(
+                "smolctl link add tap0 type tap",
+                "smolctl link add tap0 type tap netns lab host 10.0.0.2/24",
+                "smolctl link add eth0 type stream connect /tmp/passt_1.socket",
+                "smolctl link add eth0 type stream listen /tmp/qemu.sock",
+                "smolctl link add eth0 type cable name c1",
+                "smolctl link add p0 type packet link eth0",
+                "smolctl link add p1 type pcap read x.pcap address 02:00:00:00:00:0a down",
+                "smolctl link add name lo1 type loopback",
+            ),
+            notes="A TAP device that exists already and belongs to you needs no privileges;"
+            " making one does, and so do netns and host."
+            " A packet socket takes root or CAP_NET_RAW. No other type needs any."
+            f" {_NETEM_NOTES}",
+        ),
+        Verb(
+            "link del",
+            "delete an interface, with its addresses, routes and neighbor entries",
+            request("link.del"),
+            (_DEVICE.but(required=True),),
+            examples=("smolctl link del tap0",),
+        ),
+        Verb(
+            "link set",
+            "change an interface",
+            Request(_set),
+            (
+                _DEVICE.but(required=True),
+                Word(("up", "down"), "bring it up or down", key="state", choice=True),
+                _MTU,
+                Word(("address",), "its MAC address", "MAC", type=MAC),
+                *_NETEM,
+                *(
+                    Word((word,), "what is the case", value, type=Only(value), hidden=True)
+                    for word, value in _TRUE.items()
+                ),
+                *_LINUX_ALONE,
+            ),
+            examples=(
+                "smolctl link set tap0 down",
+                "smolctl link set dev tap0 mtu 1400 address 02:00:00:00:00:0a up",
+                "smolctl link set eth0 loss 10% delay 20ms jitter 5ms",
+                "smolctl link set eth0 loss 0 delay 0 jitter 0",
+            ),
+            notes=_NETEM_NOTES,
+        ),
+    ),
+)

@@ -1,0 +1,89 @@
+"""``smolctl maddr``: groups."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from smolctl.cli.output import Output
+from smolctl.cli.session import Session
+from smolctl.cli.words.command import Noun, Rows, Verb, request, show
+from smolctl.cli.words.grammar import Args, Place, Word
+
+
+def _entry(entry: Mapping[str, Any], out: Output) -> str:
+    """Return the words about one address, as ``ip`` has them after the tab."""
+    family = entry.get("family", "link")
+    value = entry.get("address", entry.get("link", ""))
+    words = [f"{family:<5} {out.paint('mac' if family == 'link' else 'inet', value)}"]
+    if "features" in entry:
+        words.append(entry["features"])
+    if "users" in entry:
+        words.append(f"users {entry['users']}")
+    if "mode" in entry:
+        words.append(entry["mode"])
+        words += entry["sources"]
+    return " ".join(words)
+
+
+def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield the text of ``maddr show``: with tabs, as ``ip`` prints it."""
+    for row in rows:
+        head = f"{row['ifindex']}:\t{out.paint('ifname', row['ifname'])}"
+        if "igmp" in row:
+            head += f" igmp v{row['igmp']['version']} robustness {row['igmp']['robustness']}"
+        entries = [_entry(entry, out) for entry in row["maddr"]]
+        if out.options.oneline:
+            yield from (f"{head}\\\t{entry}" for entry in entries)
+        else:
+            yield head
+            yield from (f"\t{entry}" for entry in entries)
+
+
+def _show(session: Session, args: Args) -> None:
+    if session.options.stats:
+        args["stats"] = True
+    rows = session.call("maddr.show", **args)
+    if session.options.ipv4:
+        for row in rows:
+            row["maddr"] = [each for each in row["maddr"] if "family" in each]
+    show(session, rows, args, render)
+
+
+_DEV = Word(("dev",), "interface", "DEVICE", required=True, complete="link")
+_GROUP = Place(
+    "address", "GROUP", "address of the group: 224.0.0.0 to 239.255.255.255", complete="group"
+)
+
+COMMAND = Noun(
+    "maddr",
+    "Show, join and leave multicast groups",
+    (
+        Verb(
+            "maddr show",
+            "show the groups that interfaces are members of",
+            _show,
+            (Place("dev", "DEVICE", "only of this interface", False, ("dev",), complete="link"),),
+            examples=("smolctl maddr", "smolctl maddr show tap0", "smolctl -s maddr show dev tap0"),
+            notes="Each group that a socket has joined is there, and 224.0.0.1 always is; users"
+            ' is how many members it has here, and "static" tells that one was added by hand.'
+            " With -s: the version of IGMP that is spoken, and from which senders each group is"
+            " wanted.",
+        ),
+        Verb(
+            "maddr add",
+            "join a group, for as long as it is not deleted",
+            request("maddr.add"),
+            (_GROUP.but(complete=""), _DEV),
+            examples=("smolctl maddr add 239.1.2.3 dev tap0",),
+            notes="Routers and switches are told by IGMP. Sockets that have the port get what"
+            ' comes; "smolctl udp recv --group" joins by itself.',
+        ),
+        Verb(
+            "maddr del",
+            "leave a group that was added",
+            request("maddr.del"),
+            (_GROUP, _DEV),
+            examples=("smolctl maddr del 239.1.2.3 dev tap0",),
+            notes="What sockets have joined stays until they leave it or are closed.",
+        ),
+    ),
+)

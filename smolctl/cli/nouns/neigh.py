@@ -1,0 +1,205 @@
+"""``smolctl neigh``: the neighbor caches."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from smolctl.cli.output import Output
+from smolctl.cli.session import Session
+from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb, request, show
+from smolctl.cli.words.grammar import Args, NotSupported, Place, UsageFault, Word, refused
+from smolctl.cli.words.types import MAC, PREFIX, Type
+
+_NOWHERE = ("noarp", "none")
+"""States of Linux in which no entry is here."""
+STATES = ("permanent", "reachable", "stale", "delay", "probe", "incomplete", "failed")
+
+
+class State(Type):
+    """A state of an entry that is made or looked for."""
+
+    name = "state"
+
+    def convert(self, value: str, param: Any, ctx: Any) -> str:
+        """Return the state.
+
+        Raises:
+            NotSupported: no entry here can be in it.
+        """
+        if value in _NOWHERE and "all" not in param.values:
+            raise NotSupported(f"nud {value}", "nud permanent makes an entry that stays")
+        return value
+
+
+def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
+    """Return the words about one entry, in ``ip``'s order; a selected device is not repeated.
+
+    Deviation: a space after the three ages, which ``ip -s`` forgets ("1/63/3probes 6").
+    """
+    words = [out.paint("inet", row["dst"])]
+    if "dev" not in args:
+        words += ["dev", out.paint("ifname", row["dev"])]
+    if "lladdr" in row:
+        words += ["lladdr", out.paint("mac", row["lladdr"])]
+    if row.get("refcnt"):
+        words += ["ref", str(row["refcnt"])]
+    if "used" in row:
+        words += ["used", f"{row['used']}/{row['confirmed']}/{row['updated']}"]
+    if "probes" in row:
+        words += ["probes", str(row["probes"])]
+    if row.get("queue"):
+        words += ["queue", str(row["queue"])]
+    if row.get("proxy"):
+        words.append("proxy")
+    words += row.get("state", [])
+    return " ".join(words)
+
+
+def render(rows: Rows, args: Args, out: Output) -> Iterator[str]:
+    """Yield the text of ``neigh show``."""
+    for row in rows:
+        yield _brief(row, out) if out.options.brief else line(row, args, out)
+
+
+def _brief(row: Mapping[str, Any], out: Output) -> str:
+    """Return the columns of ``ip -br neigh`` (iproute2 print_neigh_brief)."""
+    # Padded before they are painted: the colour codes have no width.
+    mac = row.get("lladdr", "")
+    columns = (("inet", row["dst"], 39), ("ifname", row["dev"], 16), ("mac", mac, 0))
+    texts = (out.paint(kind, text) + " " * (width - len(text)) for kind, text, width in columns)
+    return " ".join(texts).rstrip()
+
+
+def render_get(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield the text of ``neigh get``."""
+    return render(rows, {}, out)
+
+
+def deleted(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield what ``neigh flush`` deleted, when asked to say so."""
+    if out.options.stats or out.options.verbose:
+        yield from (f"Deleted {line(row, {}, out)}" for row in rows)
+
+
+def _show(session: Session, args: Args) -> None:
+    if session.options.stats:
+        args["stats"] = True
+    nowhere = args.get("nud") in _NOWHERE
+    rows = [] if nowhere else session.call("neigh.show", **args)
+    show(session, rows, args, render)
+
+
+def _flush(args: Args) -> Plan:
+    if args.get("nud") in _NOWHERE:
+        raise NotSupported(f"neigh flush nud {args['nud']}", "no entry is in that state")
+    return Plan("neigh.flush", args, deleted)
+
+
+_DEV = Word(("dev",), "interface", "DEVICE", complete="link")
+_STATE = Word(("nud",), "state of the entry", "STATE", values=STATES, type=State())
+_DST = Place("dst", "ADDR", "address of the neighbor", words=("to",), complete="neigh")
+_TO = Place(
+    "to",
+    "PREFIX",
+    "only neighbors inside this prefix",
+    False,
+    ("to",),
+    complete="route",
+    type=PREFIX,
+)
+_SELECT = (_DEV, _STATE.but(values=(*STATES, "all"), help="only entries in this state"))
+_CHANGE = (
+    Word(("lladdr",), "its link address", "MAC", type=MAC),
+    _DEV.but(required=True),
+    _STATE,
+    *refused("protocol vni", flags="router extern_learn managed use"),
+)
+
+
+_PROXY = Word(("proxy",), "answer ARP for this address of somebody else's (proxy ARP)", "ADDR")
+_EITHER = _DST.but(required=False)
+
+
+def _change(verb: str, summary: str, *, proxy: bool = True) -> Verb:
+    example = f"smolctl neigh {verb} 10.0.0.2 lladdr 02:00:00:00:00:0b dev tap0"
+    examples = (example, f"{example} nud reachable")
+    if not proxy:
+        return Verb(
+            f"neigh {verb}", summary, request(f"neigh.{verb}"), (_DST, *_CHANGE), examples=examples
+        )
+    return Verb(
+        f"neigh {verb}",
+        summary,
+        Request(lambda args: _named(f"neigh.{verb}", args)),
+        (_EITHER, _PROXY, *_CHANGE),
+        examples=(*examples, f"smolctl neigh {verb} proxy 10.0.0.9 dev tap0"),
+        notes="A proxy entry has the link answer ARP for a host that is reached by another"
+        " link, and needs ip.forward=1; arp.proxy=1 does so for all of them.",
+    )
+
+
+def _named(op: str, args: Args) -> Plan:
+    """Return the request about a neighbor or a proxy entry.
+
+    Raises:
+        UsageFault: neither is named.
+    """
+    if "dst" not in args and "proxy" not in args:
+        raise UsageFault(f"{op.replace('.', ' ')}: ADDR is missing")
+    return Plan(op, args, None)
+
+
+COMMAND = Noun(
+    "neigh",
+    "Show, add, change and delete neighbor entries",
+    (
+        Verb(
+            "neigh show",
+            "show neighbor entries",
+            _show,
+            (
+                _TO,
+                *_SELECT,
+                Word(("proxy",), "the proxy entries instead"),
+                *refused("master vrf", flags="router extern_learn unused"),
+            ),
+            examples=(
+                "smolctl neigh",
+                "smolctl neigh show nud reachable",
+                "smolctl -s neigh show dev tap0",
+                "smolctl neigh show proxy",
+            ),
+            notes="With -s: seconds since the entry was used, confirmed and updated, ARP"
+            " requests sent since the last answer, and packets that wait.",
+        ),
+        Verb(
+            "neigh get",
+            "show the entry of one neighbor",
+            request("neigh.get", render_get),
+            (_DST, _DEV.but(required=True)),
+            examples=("smolctl neigh get 10.0.0.2 dev tap0",),
+            kind="get",
+        ),
+        _change("add", "add an entry"),
+        Verb(
+            "neigh del",
+            "delete an entry",
+            Request(lambda args: _named("neigh.del", args)),
+            (_EITHER, _PROXY, _DEV.but(required=True)),
+            examples=(
+                "smolctl neigh del 10.0.0.2 dev tap0",
+                "smolctl neigh del proxy 10.0.0.9 dev tap0",
+            ),
+        ),
+        _change("replace", "add an entry, or change it when it is there"),
+        _change("change", "change an entry", proxy=False),
+        Verb(
+            "neigh flush",
+            "delete all entries that match",
+            Request(_flush),
+            (_TO, *_SELECT),
+            examples=("smolctl neigh flush dev tap0", "smolctl -s neigh flush nud stale"),
+            notes="PERMANENT entries stay unless nud names them. With -s each deleted entry is"
+            " printed.",
+        ),
+    ),
+)

@@ -1,0 +1,270 @@
+"""``smolctl ping``: ICMP echo, with the text of iputils."""
+
+from typing import Any
+
+from smolctl.cli import exit as exits
+from smolctl.cli.nouns import pmtudisc, stream
+from smolctl.cli.session import Event, Session
+from smolctl.cli.words.command import Verb
+from smolctl.cli.words.grammar import (
+    Args,
+    NotSupported,
+    Place,
+    Word,
+    option,
+    refused_letters,
+    without,
+)
+from smolctl.cli.words.types import Only
+
+_OPTIONS_LEN = 40
+"""Bytes that IP options take, as ping says."""
+_FLOOD_S = "0.01"
+"""Interval of ping -f, seconds."""
+_SAID = ("numeric", "user_latency", "connect", "no_loopback", "sticky", "preload")
+"""Options of iputils' ping that say what is the case anyway."""
+_HEADERS = 28
+"""IPv4 and ICMP header without options, bytes: what the first line's second size adds."""
+
+
+def heading(event: Event, chosen: bool, options: int = 0) -> str:
+    """Return the first line; where the packets leave is told when the user chose it.
+
+    Args:
+        options: bytes of IP options in each request.
+    """
+    source = ""
+    if chosen:
+        source = f" from {event['src']} {event.get('dev', '')}:"
+    size = event["size"]
+    whole = size + _HEADERS + options
+    return f"PING {event['dst']} ({event['dst']}){source} {size}({whole}) bytes of data."
+
+
+def reply(event: Event) -> str:
+    """Return the line about one reply (iputils gather_statistics)."""
+    text = (
+        f"{event['bytes']} bytes from {event['from']}: icmp_seq={event['seq']} ttl={event['ttl']}"
+    )
+    if "rtt_ns" in event:
+        text += f" time={_time(event['rtt_ns'])} ms"
+    return text + (" (DUP!)" if event.get("dup") else "")
+
+
+def route(event: Event, last: list[str] | None) -> str:
+    """Return what stands behind a reply about the way it took (iputils pr_options).
+
+    Args:
+        last: the one before.
+    """
+    hops: list[str] | None = event.get("record_route")
+    if not hops:
+        return ""
+    if hops == last:
+        return "\t(same route)"
+    return "\nRR: \t" + "\n\t".join(hops) + "\n"
+
+
+def stamps(event: Event) -> str:
+    """Return what stands behind a reply about who had it when (iputils pr_options).
+
+    The first time is told as it is, each other one by how much it is later.
+    """
+    text, before = "", dict[bool, int]()
+    for stamp in event.get("timestamps", ()):
+        standard = not stamp.get("nonstandard")
+        address = f"\t{stamp['address']}" if "address" in stamp else ""
+        since = before.get(standard, 0)  # as in iputils, a time of 0 is as none
+        words = [str(stamp["ms"] - since), *(() if since else ("absolute",))]
+        words += () if standard else ("not-standard",)
+        text += f"{address}\t{' '.join(words)}\n"
+        before[standard] = stamp["ms"]
+    if not text:
+        return ""
+    unrecorded = event.get("unrecorded")
+    return f"\nTS: {text}" + (f"Unrecorded hops: {unrecorded}\n" if unrecorded else "")
+
+
+def _time(rtt_ns: int) -> str:
+    """Return a time in ms with three significant digits or more, rounded as iputils rounds."""
+    microseconds = rtt_ns // 1000
+    if microseconds >= 100_000 - 50:
+        return str((microseconds + 500) // 1000)
+    if microseconds >= 10_000 - 5:
+        tenths = (microseconds + 50) // 100
+        return f"{tenths // 10}.{tenths % 10}"
+    if microseconds >= 1000:
+        hundredths = (microseconds + 5) // 10
+        return f"{hundredths // 100}.{hundredths % 100:02d}"
+    return stream.milliseconds(rtt_ns)
+
+
+def statistics(dst: str, done: Event) -> Event:
+    """Return what the summary of iputils' ping -j has that ours calls by another name."""
+    transmitted, received = done["transmitted"], done["received"]
+    row: Event = {"host": dst, "corrupted": 0, "time": round(done["time_ms"])}
+    if transmitted:
+        row["loss"] = (transmitted - received) * 100 // transmitted
+    if "rtt_ns" in done:
+        row["rtt"] = {key: stream.milliseconds(value) for key, value in done["rtt_ns"].items()}
+    return row
+
+
+def summary(dst: str, done: Event) -> list[str]:
+    """Return the last lines (iputils finish)."""
+    transmitted, received = done["transmitted"], done["received"]
+    line = f"{transmitted} packets transmitted, {received} received"
+    for key, word in (("duplicates", "duplicates"), ("errors", "errors")):
+        if done.get(key):
+            line += f", +{done[key]} {word}"
+    if transmitted:
+        lost = (transmitted - received) * 100.0 / transmitted
+        line += f", {lost:g}% packet loss, time {round(done['time_ms'])}ms"
+    ends = [stream.rtt_line(done["rtt_ns"])] if received and "rtt_ns" in done else []
+    if done.get("pipe", 0) > 1:
+        ends.append(f"pipe {done['pipe']}")
+    return ["", f"--- {dst} ping statistics ---", line, ", ".join(ends)]
+
+
+def _stamp() -> str:
+    from time import time
+
+    return f"[{time():.6f}] "
+
+
+def _run(session: Session, args: Args) -> int:
+    quiet = args.pop("quiet", False) or session.options.quiet
+    stamped = args.pop("timestamps", False)
+    flood, bell = args.pop("flood", False), "\a" if args.pop("audible", False) else ""
+    if flood:
+        quiet = True
+        args.setdefault("interval", _FLOOD_S)
+    request = _chosen(pmtudisc.chosen(_meant(args)))
+    if session.options.json:
+        session.options.quiet = quiet
+    chosen = "src" in request or "dev" in request
+    options = _OPTIONS_LEN if "record" in request or "stamp" in request else 0
+    last: list[list[str] | None] = [None]
+    out = session.out
+
+    def say(text: str) -> None:
+        if not quiet:
+            out.line(bell + (_stamp() if stamped else "") + text)
+
+    def replied(event: Event) -> None:
+        say(reply(event) + route(event, last[0]) + stamps(event))
+        last[0] = event.get("record_route")
+
+    def failed(event: Event) -> None:
+        if event["reason"] == "tx-too-big":
+            out.complaint(f"ping: local error: {event['message']}")
+        else:
+            say(f"From {event['from']} icmp_seq={event['seq']} {event['message']}")
+
+    handlers: stream.Handlers = {
+        "start": lambda event: out.line(heading(event, chosen, options)),
+        "reply": replied,
+        "error": failed,
+    }
+    done = stream.run(
+        session, "ping.run", request, handlers, more=lambda done: statistics(request["dst"], done)
+    )
+    if not session.options.json:
+        if flood:
+            out.line("." * (done["transmitted"] - done["received"]))
+        out.lines(summary(request["dst"], done)[1 if flood else 0 :])
+        out.flush()
+    if done["ok"]:
+        return exits.DONE
+    stream.explain(session, done)
+    return exits.NO
+
+
+def _meant(args: Args) -> Args:
+    """Return the arguments without the options that say what is the case anyway.
+
+    Raises:
+        NotSupported: one of them would say something else here.
+    """
+    if "sticky" in args and not _is_address(args.get("interface", "")):
+        raise NotSupported("ping -B without -I ADDR", "smolctl ping -B -I ADDR DST")
+    if "no_loopback" in args and args["dst"].split(".")[0] in map(str, range(224, 240)):
+        raise NotSupported("ping -L to a group")
+    return without(args, *_SAID)
+
+
+def _is_address(word: str) -> bool:
+    """Return whether -I has an address: no interface is called 10.0.0.1."""
+    return bool(word) and all(character in "0123456789." for character in word)
+
+
+def _chosen(args: Args) -> dict[str, Any]:
+    """Split -I, which takes an address or an interface, and what stands in front of the host."""
+    hosts = [args["dst"], *args.pop("more", ())] if "more" in args else []
+    if hosts:
+        args["dst"] = hosts.pop()
+        args["hosts"] = ",".join(hosts)
+    interface = args.pop("interface", None)
+    if interface is not None:
+        args["src" if _is_address(interface) else "dev"] = interface
+    return args
+
+
+_OPTIONS = (
+    option("count", "end after so many requests", "N", short="c"),
+    option("interval", "time between requests (1)", "SECONDS", short="i"),
+    option("timeout", "wait so long for each reply", "SECONDS", short="W"),
+    option("deadline", "end after this time", "SECONDS", short="w"),
+    option("size", "bytes of data in each request (56)", "BYTES", short="s"),
+    option("ttl", "time to live", "HOPS", short="t"),
+    option("tos", "type of service: 0..255, or 0x and two digits", "TOS", short="Q"),
+    option("record", "have routers record the way there and back", short="R"),
+    option(
+        "stamp", "have routers, or the hosts in front of DST, say the time", "KIND", short="T"
+    ).but(values=("tsonly", "tsandaddr", "tsprespec")),
+    option("interface", "source address, or interface", "ADDR|DEVICE", short="I", complete="link"),
+    Word(("dev",), "interface", "DEVICE", complete="link"),
+    *pmtudisc.OPTIONS,
+    option("quiet", "only the first and the last lines", short="q"),
+    option("timestamps", "the time before each line", short="D"),
+    option("flood", "100 requests a second, and a dot for each that was not answered", short="f"),
+    option("audible", "ring the bell for each reply", short="a"),
+    option("numeric", "accepted: names are never looked up", short="n"),
+    option("user-latency", "accepted: times always are from sending to receiving", short="U"),
+    option("connect", "accepted: a ping asks one host", short="C"),
+    option("no-loopback", "accepted for hosts: a group's loopback cannot be turned off", short="L"),
+    option("sticky", "accepted with -I ADDR: the source address stays", short="B"),
+    option("preload", "requests before the first reply", "1", short="l").but(type=Only("1")),
+    *refused_letters("AObr", "emFpSN"),
+)
+
+COMMAND = Verb(
+    "ping",
+    "ask a host for an echo (ICMP)",
+    _run,
+    (
+        Place("dst", "DST", "address of the host", complete="host"),
+        Place(
+            "more",
+            "DST",
+            "behind the hosts that -T tsprespec asks, the host",
+            False,
+            complete="host",
+            many=True,
+        ),
+        *_OPTIONS,
+    ),
+    examples=(
+        "smolctl ping 10.0.0.2",
+        "smolctl ping -c 3 -i 0.2 10.0.0.2",
+        "smolctl ping -I 10.0.0.1 -c 1 -W 1 8.8.8.8",
+        "smolctl ping -c 1 -Q 0xb8 10.0.0.2",
+        "smolctl ping -c 1 -R 10.0.0.2",
+        "smolctl ping -c 1 -T tsandaddr 10.0.0.2",
+        "smolctl ping -c 1 -T tsprespec 10.0.0.1 10.0.0.2 10.0.0.2",
+        "smolctl ping -c 1 -s 1472 -M do 10.0.0.2",
+        "smolctl -j ping -c 1 10.0.0.2",
+    ),
+    notes="The text is that of ping from iputils. SIGINT ends it with the summary.",
+    kind="probe",
+)

@@ -1,0 +1,237 @@
+"""``smolctl stack``: the daemons, one for each stack."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from smolctl.cli.nouns.tables import aligned
+from smolctl.cli.output import Output, OutputError
+from smolctl.cli.session import Session
+from smolctl.cli.words.command import Noun, Rows, Verb, show
+from smolctl.cli.words.grammar import Args, UsageFault, Word, option
+from smolctl.errors import SmolctlError
+
+_LIST_PATIENCE_S = 1.0
+"""How long ``stack list`` waits for one daemon, seconds: one that hangs must not hide the rest."""
+
+
+def render_status(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
+    """Yield what is known about one stack."""
+    for row in rows:
+        yield f"stack {row['name']} is running: pid {row['pid']}, up {uptime(row['uptime_ms'])}"
+        known = [key for key in _STATUS_KEYS if key in row]
+        yield from ("  " + line for line in aligned([[key, row[key]] for key in known]))
+
+
+_STATUS_KEYS = (
+    "version",
+    "profile",
+    "links",
+    "sockets",
+    "clients",
+    "rss_kib",
+    "started",
+    "socket",
+    "log",
+)
+
+
+def uptime(milliseconds: int) -> str:
+    """Return a duration for people: its two largest units."""
+    seconds = milliseconds // 1000
+    parts: list[str] = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])
+
+
+def render_list(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
+    """Yield a table of stacks."""
+    cells = [
+        [
+            row["name"],
+            row["state"],
+            row.get("pid", ""),
+            uptime(row["uptime_ms"]) if "uptime_ms" in row else "",
+        ]
+        for row in rows
+    ]
+    yield from aligned(cells, ("STACK", "STATE", "PID", "UP"), right=(2,))
+
+
+def _start(session: Session, args: Args) -> None:
+    from smolctl import launch
+
+    stack = session.options.stack
+    if args.get("foreground") and session.files:
+        raise UsageFault("stack start --foreground would end the batch that it is part of")
+    setup = _setup(session, args.pop("config", None))
+    options = [word for key, value in args.items() for word in _daemon_option(key, value)]
+    running = _status(stack)
+    if running is None and args.get("foreground"):
+        if setup is not None:
+            options += ["--setup-fd", str(launch.setup_file(setup))]
+        _become_daemon(launch.daemon_command(stack, options), launch.daemon_environment())
+    if running is None:
+        launch.start_daemon(stack, options=options, setup=setup)
+        running = _status(stack)
+        session.out.notice(f'started stack "{stack}" (pid {(running or {}).get("pid", "?")})')
+    elif options or setup is not None:
+        raise SmolctlError(
+            f'stack "{stack}" is running already (pid {running["pid"]})',
+            hint=f"smolctl --stack {stack} stack stop",
+            code="already-running",
+        )
+    else:
+        session.out.notice(f'stack "{stack}" is running already (pid {running["pid"]})')
+    show(session, [running] if running else [], args, None)
+
+
+def _setup(session: Session, name: str | None) -> bytes | None:
+    """Return what the daemon has to know of a config file."""
+    if name is None:
+        return None
+    from smolctl.cli.nouns import stackfile
+    from smolctl.control.codec import encode_json
+
+    return encode_json(stackfile.read(session, name))
+
+
+def _daemon_option(key: str, value: object) -> list[str]:
+    if value is True:
+        return [f"--{key}"]
+    values = value if isinstance(value, list) else [value]
+    return [f"--{key}={each}" for each in values]
+
+
+def _become_daemon(command: list[str], environment: dict[str, str]) -> None:
+    import os
+
+    os.execve(command[0], command, environment)
+
+
+def _status(stack: str) -> dict[str, Any] | None:
+    """Return the status of a stack; None when it is not running."""
+    from smolctl.client import Client
+
+    try:
+        with Client.connect(stack, start=False) as client:
+            return client.call("stack.status")[0]
+    except SmolctlError as error:
+        if error.code != "not-running":
+            raise
+        return None
+
+
+def _stop(session: Session, args: Args) -> None:
+    from smolctl.client import stop_daemon
+
+    stop_daemon(session.options.stack)
+    session.out.notice(f'stopped stack "{session.options.stack}"')
+    show(session, [], args, None)
+
+
+def _show_status(session: Session, args: Args) -> None:
+    session.client(start=False)
+    show(session, session.call("stack.status"), args, render_status)
+
+
+def _list(session: Session, args: Args) -> None:
+    from smolctl.client import Client
+    from smolctl.control import paths
+
+    rows: Rows = []
+    for name in paths.stacks():
+        try:
+            with Client.connect(name, start=False, timeout=_LIST_PATIENCE_S) as client:
+                rows.append({**client.call("stack.status")[0], "state": "running"})
+        except SmolctlError as error:
+            # A daemon that was killed leaves its socket behind; the next start takes it over.
+            state = "dead" if error.code == "not-running" else error.code
+            rows.append({"name": name, "state": state})
+    show(session, rows, args, render_list)
+
+
+def _log(session: Session, args: Args) -> None:
+    from smolctl.control import paths
+
+    path = paths.stack_paths(session.options.stack).log
+    try:
+        with open(path, encoding="utf-8", errors="backslashreplace") as log:
+            lines = log.read().splitlines()
+    except OSError as error:
+        raise OutputError(f"cannot read the log {path}: {error.strerror}", code="no-log") from None
+    wanted = args.get("lines", "0")
+    if not (wanted.isascii() and wanted.isdigit()):
+        raise UsageFault(f'stack log: --lines "{wanted}" is not a whole number')
+    lines = lines[-int(wanted) :] if "lines" in args else lines
+    if session.options.json:
+        session.out.document([{"line": line} for line in lines])
+    else:
+        session.out.lines(lines)
+
+
+COMMAND = Noun(
+    "stack",
+    "Start, stop and inspect stacks",
+    (
+        Verb(
+            "stack start",
+            "start a stack",
+            _start,
+            (
+                option("foreground", "stay in the foreground"),
+                Word(
+                    ("profile",),
+                    "settings to begin with",
+                    "PROFILE",
+                    bare=False,
+                    complete="profile",
+                ),
+                option("config", "commands and settings to begin with", "FILE"),
+                option(
+                    "sysctl",
+                    "one setting; may be given again",
+                    "KEY=VALUE",
+                    complete="sysctl",
+                    many=True,
+                ),
+            ),
+            examples=(
+                "smolctl stack start",
+                "smolctl --stack lab stack start --profile smoltcp-0.9",
+                "smolctl stack start --sysctl neigh.unres_qlen=1",
+                "smolctl --stack lab stack start --config lab.conf",
+                "smolctl stack start --foreground",
+            ),
+            notes="It begins with lo, 127.0.0.1/8, up. Other commands start a stack by"
+            " themselves when it is needed. A profile is a named set of settings: what one"
+            " real stack does, linux by default. --sysctl overrides SMOLCTL_KEY of the"
+            " environment, which overrides the profile; smolctl sysctl tells where each value"
+            " came from.",
+        ),
+        Verb(
+            "stack stop",
+            "stop a stack; its links, addresses and routes go with it",
+            _stop,
+            examples=("smolctl stack stop", "smolctl --stack lab stack stop"),
+        ),
+        Verb(
+            "stack status",
+            "tell whether a stack runs, and what is in it",
+            _show_status,
+            examples=("smolctl stack status", "smolctl -j stack status"),
+        ),
+        Verb("stack list", "list your stacks", _list, examples=("smolctl stack list",)),
+        Verb(
+            "stack log",
+            "print the log of a stack, which need not run",
+            _log,
+            (option("lines", "only the last ones", "N"),),
+            examples=("smolctl stack log", "smolctl stack log --lines 20"),
+        ),
+    ),
+    default="status",
+    aliases={"show": "status", "s": "status", "sh": "status", "list": "list", "ls": "list"},
+)

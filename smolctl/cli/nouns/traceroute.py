@@ -1,0 +1,131 @@
+"""``smolctl traceroute``: the hops on the way to a host, with the text of traceroute."""
+
+from smolctl.cli import exit as exits
+from smolctl.cli.nouns import stream
+from smolctl.cli.session import Event, Session
+from smolctl.cli.words.command import Verb
+from smolctl.cli.words.grammar import Args, Place, Word, option
+
+
+def heading(event: Event) -> str:
+    """Return the first line, without its end (traceroute print_header)."""
+    return (
+        f"traceroute to {event['dst']} ({event['dst']}), {event['max_hops']} hops max,"
+        f" {event['bytes']} byte packets"
+    )
+
+
+class Lines:
+    """Writes the words of one probe after the other (traceroute print_probe).
+
+    Args:
+        numeric: say an address once; names are never looked up, so that it is its own name.
+    """
+
+    def __init__(self, numeric: bool) -> None:
+        self._numeric = numeric
+        self._last: str | None = None
+
+    def words(self, event: Event) -> str:
+        """Return what is written for a probe; a hop's first begins its line."""
+        text = ""
+        if event["probe"] == 1:
+            self._last = None
+            text = f"\n{event['hop']:2} "
+        who = event.get("from")
+        if who is None:
+            text += " *"
+        elif who != self._last:
+            text += f" {who}" if self._numeric else f" {who} ({who})"
+            self._last = who
+        if "rtt_ns" in event:
+            text += f"  {event['rtt_ns'] / 1e6:.3f} ms"
+        return text + (f" {event['mark']}" if "mark" in event else "")
+
+
+def _run(session: Session, args: Args) -> int:
+    lines = Lines(args.pop("numeric", False))
+    if args.pop("icmp", False):
+        args["method"] = "icmp"
+    if args.pop("udp", False):
+        args["method"] = "fixed"
+    out = session.out
+    begun = [False]
+
+    def start(event: Event) -> None:
+        begun[0] = True
+        out.raw(heading(event).encode())
+
+    handlers: stream.Handlers = {
+        "start": start,
+        "probe": lambda event: out.raw(lines.words(event).encode()),
+    }
+    try:
+        done = stream.run(session, "traceroute.run", args, handlers)
+    finally:
+        if begun[0] and not session.options.json:
+            out.line()
+    if done["ok"]:
+        return exits.DONE
+    out.flush()
+    stream.explain(session, done)
+    return exits.NO
+
+
+_OPTIONS = (
+    option("icmp", "ask with ICMP echo requests", short="I"),
+    option("udp", "ask with datagrams to one port, that of -p (53)", short="U"),
+    option(
+        "dont-fragment",
+        "let nobody cut the probes: !F-MTU says where they are too long",
+        key="dont_fragment",
+        short="F",
+    ),
+    option("numeric", "say addresses once: names are never looked up", short="n"),
+    option("first", "begin at this hop (1)", "HOP", short="f"),
+    option("max-hops", "end at this hop (30)", "HOPS", key="max_hops", short="m"),
+    option("queries", "probes for each hop (3)", "N", short="q"),
+    option("at-once", "probes on their way at a time (16)", "N", key="at_once", short="N"),
+    option(
+        "wait",
+        "wait so many seconds for an answer (5), but no longer than HERE times (3) the answer of"
+        " the same hop took, or NEAR times (10) that of a later one",
+        "MAX[,HERE[,NEAR]]",
+        short="w",
+    ),
+    option("gap", "time between two probes (0)", "SECONDS", short="z"),
+    option(
+        "port", "first port (33434), that of -U, or -I's first sequence number", "PORT", short="p"
+    ),
+    option("tos", "type of service: 0..255, or 0x and two digits", "TOS", short="t"),
+    option(
+        "gateways",
+        "go by these hosts, with commas between (loose source route)",
+        "ADDR,...",
+        short="g",
+    ),
+    option("src", "source address", "ADDR", short="s", complete="addr"),
+    Word(("dev",), "interface", "DEVICE", short="i", bare=False, complete="link"),
+)
+
+COMMAND = Verb(
+    "traceroute",
+    "show the hops on the way to a host, and where it ends",
+    _run,
+    (
+        Place("dst", "DST", "address of the host", complete="host"),
+        Place("size", "BYTES", "length of each packet (60)", False),
+        *_OPTIONS,
+    ),
+    examples=(
+        "smolctl traceroute 192.0.2.7",
+        "smolctl traceroute -I -n 192.0.2.7",
+        "smolctl traceroute -F 192.0.2.7 1400",
+        "smolctl traceroute -q 1 -w 1 -m 5 192.0.2.7",
+        "smolctl -j traceroute 192.0.2.7",
+    ),
+    notes="The text is that of traceroute for Linux: !H, !N, !P, !X, !F-MTU and others say how a"
+    " hop refused. The exit status is 0 when the host was reached; otherwise the last line names"
+    " the reason. SIGINT ends it.",
+    kind="probe",
+)

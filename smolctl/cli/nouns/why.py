@@ -1,0 +1,245 @@
+"""``smolctl why``: why a packet goes the way it goes, or does not."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from smolctl.cli import exit as exits
+from smolctl.cli.nouns import pmtudisc
+from smolctl.cli.nouns.stream import endpoint
+from smolctl.cli.nouns.tables import aligned
+from smolctl.cli.session import Session
+from smolctl.cli.words.command import Noun, Verb
+from smolctl.cli.words.grammar import Args, Place, Word, option
+
+Row = dict[str, Any]
+_ANY = ("any", "-")
+"""Words for a source that the stack is to choose."""
+
+
+_OTHERS_SHOWN = 4
+"""Routes of the table main that do not hold the destination, of which so many are shown."""
+
+
+def render(row: Row, verbose: bool = False) -> Iterator[str]:
+    """Yield a headline, one line a step, and verdict, why and fix.
+
+    Args:
+        verbose: show every route that does not hold the destination.
+    """
+    tags = [f"id {row['id']}"] if "id" in row else []
+    tags += [_places(row)] if "dev" in row else []
+    tags += [row["kind"]] if row["kind"] == "predicted" else []
+    yield f"{row['summary']}   {'  '.join(tags)}".rstrip()
+    yield from story(row, verbose=verbose)
+
+
+def _places(row: Row) -> str:
+    """Return the interface; of a packet that goes on to another one, both."""
+    came, dev = row.get("iif", row["dev"]), str(row["dev"])
+    return dev if came == dev else f"{came} > {dev}"
+
+
+def story(row: Row, *, verbose: bool, short: bool = False) -> Iterator[str]:
+    """Yield what comes below the headline.
+
+    Args:
+        verbose: as for ``render``.
+        short: why and fix only when there is a reason.
+    """
+    if "cause" in row:
+        number = f" (id {row['cause']['id']})" if "id" in row["cause"] else ""
+        yield f"because of: {row['cause']['summary']}{number}"
+    yield from _steps(row["steps"] if verbose else _without_others(row["steps"]), row.get("reason"))
+    yield f"verdict: {row['verdict']}"
+    if not short or "reason" in row:
+        yield f"why:     {row['why']}"
+        yield f"fix:     {fix(row)}"
+
+
+def fix(row: Row) -> str:
+    """Return the commands that let the packet through, or what else there is to do."""
+    if row["fix"]:
+        return "     or     ".join(row["fix"])
+    return str(row.get("advice", "nothing to fix" if row["ok"] else "nothing here can"))
+
+
+def _without_others(steps: list[Row]) -> list[Row]:
+    """Return the steps, with most of the routes that do not hold the address made one line."""
+    others = [step for step in steps if step.get("cause") == "prefix"]
+    shown = [step["n"] for step in others if "type" not in step][:_OTHERS_SHOWN]
+    hidden = [step["n"] for step in others if step["n"] not in shown]
+    if len(hidden) < 2:
+        return steps
+    text = f"{len(hidden)} others do not hold the address (-v shows them)"
+    last = others[-1]["n"]
+    before = [step for step in steps if step["n"] <= last and step["n"] not in hidden]
+    after = [step for step in steps if step["n"] > last]
+    return [*before, {**others[-1], "text": text}, *after]
+
+
+def _steps(steps: list[Row], blamed: str | None) -> Iterator[str]:
+    """Yield one line a step; what the "why" line below says is not said twice."""
+    number, last = 0, ""
+    for step in steps:
+        stage = step["stage"]
+        head = " " * 13
+        if stage != last:
+            number, last = number + 1, stage
+            head = f"{number:>3} {stage:<8} "
+        text = blamed if blamed is not None and step.get("reason") == blamed else step["text"]
+        yield f"{head}{step['result']:<6} {text}".rstrip()
+
+
+def render_list(rows: list[Row]) -> Iterator[str]:
+    """Yield a table of packets."""
+    cells = [
+        [row["id"], row["dir"], row.get("dev", ""), row["summary"], row["verdict"]] for row in rows
+    ]
+    yield from aligned(cells, ("ID", "DIR", "DEV", "PACKET", "VERDICT"), right=(0,))
+
+
+def _show(session: Session, row: Row) -> int:
+    if session.options.json:
+        session.out.document(row)
+    else:
+        session.out.lines(render(row, session.options.verbose))
+    return exits.DONE if row["ok"] else exits.NO
+
+
+def _predict(proto: str) -> Any:
+    def run(session: Session, args: Args) -> int:
+        request: dict[str, Any] = {"proto": proto, **pmtudisc.chosen(args)}
+        src, dst = request.pop("from", None), request.pop("to", None)
+        if dst is None:
+            src, dst = None, src
+        if proto == "udp":
+            if src is not None and ":" in src:
+                src, request["sport"] = endpoint(src)
+            address, port = endpoint(dst)
+            dst, request["dport"] = (address, port) if address else (dst, None)
+        if src not in (None, *_ANY):
+            request["src"] = src
+        request = {key: value for key, value in request.items() if value is not None}
+        return _show(session, session.call("why.ask", dst=dst, **request)[0])
+
+    return run
+
+
+def _past(session: Session, args: Args) -> int:
+    return _show(session, session.call("why.show", **args)[0])
+
+
+def _list(session: Session, _args: Args) -> None:
+    rows = session.call("why.list")
+    if session.options.json:
+        session.out.document(rows)
+    else:
+        session.out.lines(render_list(rows))
+
+
+_TOS = Word(("tos", "dsfield"), "type of service, hexadecimal, as rules select it", "TOS")
+
+
+def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
+    return Verb(
+        f"why {proto}",
+        f"tell what would happen to {what}",
+        _predict(proto),
+        (
+            Place(
+                "from",
+                f"SRC{port and '[:PORT]'}",
+                'who sends it; "any" for the address that the stack would choose, as without SRC',
+                complete="addr",
+                values=("any",),
+            ),
+            Place("to", f"DST{port}", "whom it is for", False, complete="host"),
+            Word(("dev",), "the interface it must leave by", "DEVICE", complete="link"),
+            Word(("iif",), "it comes in by this interface", "DEVICE", complete="link"),
+            *(() if proto == "arp" else (_TOS, option("size", "bytes of payload (0)", "BYTES"))),
+            *(() if proto == "arp" else pmtudisc.OPTIONS),
+            *((option("broadcast", "its socket may broadcast"),) if proto == "udp" else ()),
+        ),
+        examples,
+        "Nothing is sent and nothing changes. A packet from an address that is not this stack's to"
+        " one that is comes in by the interface that has that address, unless iif names another."
+        " The exit status is 0 when the packet would be sent, delivered or answered, or would wait,"
+        " and 1 when it would be dropped or refused.",
+    )
+
+
+class Why(Noun):
+    """The noun; a number after it is the id of a packet."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Take ``why 412`` for ``why show 412``."""
+        if args[0].isdecimal():
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+
+COMMAND = Why(
+    "why",
+    "Explain what would happen to a packet, or what did",
+    (
+        _asked(
+            "udp",
+            "a datagram",
+            ":PORT",
+            "smolctl why udp 127.0.0.1:34254 127.0.0.2:34254",
+            "smolctl why udp any 8.8.8.8:53",
+            "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0",
+            "smolctl why udp any 8.8.8.8:53 tos 0x10",
+        ),
+        _asked(
+            "icmp",
+            "an echo request (ping)",
+            "",
+            "smolctl why icmp 10.0.0.1 8.8.8.8",
+            "smolctl why icmp 8.8.8.8 --size 1473 --df",
+        ),
+        _asked(
+            "arp",
+            "an ARP request",
+            "",
+            "smolctl why arp 10.0.0.1 10.0.0.2",
+            "smolctl why arp 99.9.9.9 10.0.0.1 iif tap0",
+        ),
+        Verb(
+            "why last",
+            "tell what happened to the last packet sent by hand",
+            _past,
+            examples=("smolctl why last", "smolctl -j why last"),
+            notes="Packets that udp send, ping and arping send count as sent by hand. When"
+            " there was none, it is the last one that was dropped, refused or made to wait.",
+        ),
+        Verb(
+            "why show",
+            "tell what happened to a packet",
+            _past,
+            (
+                Place(
+                    "id",
+                    "ID",
+                    "its number, as monitor, trace and udp send give it",
+                    complete="packet",
+                ),
+            ),
+            examples=("smolctl why 412", "smolctl why show 412"),
+            notes="The last 1024 packets that were dropped, refused or made to wait, or were"
+            " sent by hand, are remembered.",
+        ),
+        Verb(
+            "why list",
+            "list the packets that are remembered",
+            _list,
+            examples=("smolctl why list", "smolctl -j why list"),
+        ),
+    ),
+    default="last",
+    aliases={"list": "list", "ls": "list"},
+)

@@ -1,0 +1,61 @@
+"""The fixed short forms of nouns and verbs, and what is typed out of habit.
+
+The short forms come from these tables and not from prefix guessing, so that a script does not
+change its meaning when a noun is added.
+"""
+
+NOUN_ALIASES = {
+    "a": "addr",
+    "address": "addr",
+    "r": "route",
+    "ro": "route",
+    "ru": "rule",
+    "n": "neigh",
+    "neighbor": "neigh",
+    "neighbour": "neigh",
+    "l": "link",
+    "maddress": "maddr",
+}
+
+VERB_ALIASES = {
+    "a": "add",
+    "d": "del",
+    "delete": "del",
+    "s": "show",
+    "sh": "show",
+    "ls": "show",
+    "list": "show",
+    "g": "get",
+    "c": "change",
+    "rep": "replace",
+    "f": "flush",
+}
+
+HABITS = {
+    "smolctl": {
+        "ip": "{}", "ifconfig": "addr", "arp": "neigh", "netstat": "socket", "ss": "socket",
+        "tcpdump": "capture {}", "nc": "udp --help",
+    },
+    "link": {"up": "set {} up", "down": "set {} down"},
+    "why": {"ping": "icmp {}"},
+}  # fmt: skip
+"""What is typed out of habit, by noun, and how it is said here; {} is what follows it."""
+
+UNSUPPORTED = {
+    "smolctl": "addrlabel amt fou ila ioam l2tp macsec mptcp mroute mrule netconf netns nexthop"
+    " ntable ntbl sr tap tcp_metrics tcpmetrics token tunnel tuntap tunl vrf xfrm",
+    "link": "afstats property xstats",
+    "addr": "save restore showdump",
+    "route": "prepend pre save restore showdump",
+    "rule": "save restore",
+}
+"""Nouns and verbs of ip that are refused by name."""
+
+WORD_HABITS = {"gw": "via", "gateway": "via"}
+"""The same for keywords."""
+
+
+def meant(noun: str | None, words: list[str]) -> str | None:
+    """Return how to say here what was typed out of habit, without the noun; None if it is none."""
+    said = HABITS.get(noun or "", {}).get(words[0])
+    return said and " ".join(said.format(" ".join(words[1:])).split())

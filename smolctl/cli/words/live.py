@@ -1,0 +1,222 @@
+"""The names that completion offers: those of a running stack, of this machine, and of our tables.
+
+Silent whatever happens, never starts a daemon, and gives up on a slow one: a key press waits.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any
+
+from smolctl.cli.words.grammar import Args
+from smolctl.cli.words.options import Options
+from smolctl.errors import SmolctlError
+
+Names = list[tuple[str, str]]
+"""Names, and a word about each."""
+
+_PATIENCE_S = 0.05
+_MANY = 500
+"""So many rows are read of what there may be very many of; nobody looks through more."""
+
+
+def live(kind: str, options: Options, args: Args) -> Names:
+    """Return the names of a kind with a word about each; none when nobody can tell.
+
+    Args:
+        kind: of ``LIVE``.
+        options: say which stack.
+        args: what the words before said.
+    """
+    try:
+        return LIVE[kind](options, args)
+    except (SmolctlError, OSError, KeyError):
+        return []
+
+
+def _call(options: Options, op: str, **args: str) -> list[dict[str, Any]]:
+    from smolctl.client import Client
+
+    with Client.connect(options.stack, start=False, timeout=_PATIENCE_S) as client:
+        return list(islice(client.rows(op, **args), _MANY))
+
+
+# --- of a stack -----------------------------------------------------------------------------------
+
+
+def _links(options: Options, _args: Args) -> Names:
+    return [(row["ifname"], row["operstate"]) for row in _call(options, "link.show")]
+
+
+def _prefixes(options: Options, _args: Args) -> Names:
+    return [
+        (f"{info['local']}/{info['prefixlen']}", row["ifname"])
+        for row in _call(options, "addr.show")
+        for info in row["addr_info"]
+    ]
+
+
+def _labels(options: Options, _args: Args) -> Names:
+    return [
+        (info["label"], f"{info['local']}/{info['prefixlen']}")
+        for row in _call(options, "addr.show")
+        for info in row["addr_info"]
+    ]
+
+
+def _own(options: Options, args: Args) -> Names:
+    return [(address.partition("/")[0], device) for address, device in _prefixes(options, args)]
+
+
+def _routes(options: Options, args: Args) -> Names:
+    table = args.get("table", "main")
+    rows = _call(options, "route.show", table="main" if table == "cache" else table)
+    return list({row["dst"]: (row["dst"], _way(row)) for row in rows}.values())
+
+
+def _way(row: dict[str, Any]) -> str:
+    words = [row["type"]] if "type" in row else []
+    words += ["via", row["gateway"]] if "gateway" in row else []
+    words += ["dev", row["dev"]] if "dev" in row else []
+    return " ".join(words) or f"{len(row.get('nexthops', ()))} next hops"
+
+
+def _tables(options: Options, _args: Args) -> Names:
+    rows = [*_call(options, "rule.show"), *_call(options, "route.show", table="all")]
+    used = {row["table"] for row in rows if "table" in row}
+    return [(table, "") for table in sorted(used - {"local", "main", "default"})]
+
+
+def _rules(options: Options, _args: Args) -> Names:
+    rows = _call(options, "rule.show")
+    return [(str(row["priority"]), f"from {row['src']}") for row in rows]
+
+
+def _neighbors(options: Options, _args: Args) -> Names:
+    rows = _call(options, "neigh.show")
+    return [(row["dst"], f"{row['dev']} {' '.join(row['state'])}") for row in rows]
+
+
+def _hosts(options: Options, args: Args) -> Names:
+    return _neighbors(options, args) + _own(options, args)
+
+
+def _groups(options: Options, _args: Args) -> Names:
+    return [
+        (entry["address"], row["ifname"])
+        for row in _call(options, "maddr.show")
+        for entry in row["maddr"]
+        if "features" in entry
+    ]
+
+
+def _packets(options: Options, _args: Args) -> Names:
+    rows = _call(options, "why.list")[::-1]  # the latest first
+    return [(str(row["id"]), f"{row['summary']}: {row['verdict']}") for row in rows]
+
+
+def _settings(options: Options, _args: Args) -> Names:
+    try:
+        return [(row["key"], str(row["value"])) for row in _call(options, "sysctl.show")]
+    except (SmolctlError, OSError):  # no stack runs: the keys are the same in all
+        from smolctl.stack.sysctl.settings import KNOBS
+
+        return [(knob.key, str(knob.show(knob.default))) for knob in KNOBS.values()]
+
+
+# --- of this machine ------------------------------------------------------------------------------
+
+
+def _stacks(_options: Options, _args: Args) -> Names:
+    from smolctl.control import paths
+
+    return [(name, "") for name in paths.stacks()]
+
+
+def _namespaces(_options: Options, _args: Args) -> Names:
+    return _listed("/run/netns")
+
+
+def _machine(_options: Options, _args: Args) -> Names:
+    return _listed("/sys/class/net")
+
+
+def _listed(directory: str) -> Names:
+    import os
+
+    return [(name, "") for name in sorted(os.listdir(directory))]
+
+
+# --- of our tables --------------------------------------------------------------------------------
+
+
+def _assignments(_options: Options, _args: Args) -> Names:
+    from smolctl.stack.sysctl.profiles import PROFILES
+    from smolctl.stack.sysctl.settings import KNOBS
+
+    values = {
+        (key, word): "" for key, knob in KNOBS.items()
+        for word in knob.words or (("0", "1") if knob.unit == "flag" else ())
+    }  # fmt: skip
+    for profile in PROFILES.values():
+        values.update({item: profile.name for item in profile.values.items()})
+    return [(f"{key}={word}", text) for (key, word), text in values.items()]
+
+
+def _profiles(_options: Options, _args: Args) -> Names:
+    from smolctl.stack.sysctl.profiles import PROFILES
+
+    return [(profile.name, profile.what) for profile in PROFILES.values()]
+
+
+def _nouns(_options: Options, _args: Args) -> Names:
+    from smolctl.cli.main import NOUNS
+
+    return list(NOUNS.items())
+
+
+def _verbs(_options: Options, args: Args) -> Names:
+    import click
+
+    from smolctl.cli.main import ROOT
+
+    noun = ROOT.get_command(click.Context(ROOT), args["noun"])
+    verbs: Iterable[click.Command] = noun.commands.values() if isinstance(noun, click.Group) else ()
+    return [(str(verb.name), str(verb.help)) for verb in verbs]
+
+
+def _reasons(_options: Options, _args: Args) -> Names:
+    from smolctl.stack.reason import REASONS
+
+    return [(reason.name, reason.summary) for reason in REASONS.values()]
+
+
+def _checks(_options: Options, _args: Args) -> Names:
+    from smolctl.doctor import CHECKS
+
+    return [(name, what) for name, (_, what) in CHECKS.items()]
+
+
+LIVE: dict[str, Callable[[Options, Args], Names]] = {
+    "link": _links,
+    "addr": _own,
+    "prefix": _prefixes,
+    "label": _labels,
+    "route": _routes,
+    "table": _tables,
+    "rule": _rules,
+    "neigh": _neighbors,
+    "host": _hosts,
+    "group": _groups,
+    "packet": _packets,
+    "stack": _stacks,
+    "netns": _namespaces,
+    "machine": _machine,
+    "sysctl": _settings,
+    "sysctl=": _assignments,
+    "profile": _profiles,
+    "noun": _nouns,
+    "verb": _verbs,
+    "reason": _reasons,
+    "check": _checks,
+}
+"""Kinds of names, as the tables' ``complete`` has them."""
