@@ -1,5 +1,6 @@
 """The runtime directory as it may be, and what daemons leave in it."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -178,7 +179,18 @@ def killed(home: Home, name: str = "default") -> None:
         client.call("link.add", name="eth0", type="cable", cable="c1")
         pid = client.pid
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: pid not in home.env.pids(), "the end of the daemon")
+    lock = home.env.directory / "smolctl" / f"{name}.lock"
+    wait_until(lambda: is_free(lock), "the end of the daemon")
+
+
+def is_free(lock: Path) -> bool:
+    """Tell whether nobody holds a lock: a process that is killed lets go of its files last."""
+    with lock.open() as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def test_what_a_killed_daemon_left_is_found_and_the_fix_removes_it(home: Home, base: Path) -> None:
