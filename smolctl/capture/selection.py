@@ -1,4 +1,4 @@
-"""What captures say about dropped packets, and choosing packets of a capture by a filter."""
+"""Comments of captures about dropped packets, and the choice of packets by a filter."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from smolctl.capture import Record
 from smolctl.stack.explain.filter import parse
-from smolctl.stack.explain.filter_match import Packet
+from smolctl.stack.explain.filter_match import FilteredPacket
 from smolctl.stack.reason import REASONS, Kind
 
 _COMMENT = re.compile(r"reason: ([a-z]+(?:-[a-z0-9]+)+)(?: - (.*))?", re.DOTALL)
@@ -52,7 +52,9 @@ def select(records: Iterable[Record], text: str) -> Iterator[tuple[Record, Verdi
         for record in records:
             verdict = verdict_of(record)
             reason = verdict.reason if verdict else None
-            packet = Packet(record.frame, record.ethernet, record.direction, record.dev, reason)
+            packet = FilteredPacket(
+                record.frame, record.ethernet, record.direction, record.dev, reason
+            )
             if wanted.matches(packet):
                 yield record, verdict
 

@@ -15,7 +15,7 @@ from smolctl.cli.output import prepare
 from smolctl.cli.session import Session
 from smolctl.cli.words.aliases import NOUN_ALIASES, UNSUPPORTED, meant
 from smolctl.cli.words.command import Noun, Verb, write_examples, write_list
-from smolctl.cli.words.grammar import NotSupported, UsageFault
+from smolctl.cli.words.grammar import Completer, NotSupported, UsageFault
 from smolctl.cli.words.options import (
     DEFAULT_STACK,
     GLOBAL_OPTIONS,
@@ -133,6 +133,13 @@ class Root(Noun):
         formatter.write_text(
             'Help for a command: "smolctl NOUN --help" or "smolctl help NOUN VERB".'
         )
+
+    @property
+    def completer(self) -> Completer:
+        """What completes words; imported when a shell asks for it."""
+        from smolctl.cli.words import complete
+
+        return complete
 
     def entries(self, ctx: click.Context) -> Mapping[str, str]:
         """Return the nouns, without loading any."""

@@ -1,4 +1,4 @@
-"""What programs use of smolctl: a stack's daemon, and the datagram sockets of its stack.
+"""The API for programs: a stack's daemon, and the datagram sockets of its stack.
 
 ``Client`` sends requests, as the command line does. ``DatagramSocket`` is a UDP socket of the
 stack, used like one of ``socket``; ``open_datagram_endpoint`` gives one to asyncio.

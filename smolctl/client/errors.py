@@ -1,4 +1,4 @@
-"""What the daemon says, as the errors that Linux's sockets raise."""
+"""Errors of the daemon, as the errors that Linux's sockets raise."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What a stack's socket has received, as a program takes it."""
+"""The inbox of a stack's socket: datagrams received, and not yet taken by the program."""
 
 import os
 import select

@@ -1,4 +1,4 @@
-"""How a program gets a socket of the stack: the daemon passes a descriptor to it."""
+"""Opening a socket of the stack: the daemon passes a descriptor to the program."""
 
 import errno
 import os

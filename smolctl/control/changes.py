@@ -1,4 +1,4 @@
-"""Which operations change a stack's configuration and do no more: ``batch`` may send many at once.
+"""Operations that change a stack's configuration and do no more: ``batch`` may send many at once.
 
 It goes by the name. An operation called so answers with rows, at once.
 """

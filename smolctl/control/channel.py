@@ -1,4 +1,4 @@
-"""What goes over the descriptor that a program's socket is: SOCK_SEQPACKET, one message a send.
+"""The channel of a program's socket: SOCK_SEQPACKET, one message a send.
 
 To the daemon: ``send`` (a datagram), ``batch`` (some to one destination), ``ask`` (a datagram whose
 sender waits to hear whether it left) and ``command`` (bind and the like, in JSON). What was asked

@@ -1,4 +1,4 @@
-"""What the objects on a control connection mean.
+"""Messages of a control connection, and their meaning.
 
 The client speaks first: ``hello``, then requests and cancels, which it need not hold back until the
 daemon's hello arrives. The daemon answers each request with any number of ``rows`` and ``event``

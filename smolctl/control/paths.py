@@ -1,4 +1,4 @@
-"""Where a stack's socket, lock and log are, and whether it is safe to use them there."""
+"""Paths of a stack's socket, lock and log, and whether it is safe to use them."""
 
 import os
 import re

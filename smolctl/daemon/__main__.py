@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from smolctl.control.paths import DEFAULT_STACK, StackPaths, make_directory, stack_paths
-from smolctl.daemon.lifecycle import AlreadyRunning, Ready, claim, detach
+from smolctl.daemon.lifecycle import AlreadyRunning, Ready, acquire, detach
 from smolctl.daemon.log import Log
 from smolctl.errors import SmolctlError
 
@@ -110,7 +110,7 @@ def _taken(fd: int) -> bytes:
 def _serve(
     paths: StackPaths, options: Options, setup: bytes | None, log: Log, ready: Ready
 ) -> None:
-    lock, listener = claim(paths)
+    lock, listener = acquire(paths)
     # What start-up makes lives until the end: there is no garbage to look for in it, now or later.
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""What a config file says about the knobs: its table ``[sysctl]``, with the lines it stands in.
+"""The config file: its table ``[sysctl]``, with the line of each value.
 
     [sysctl]
     iface.neighbor_cache_count = 4

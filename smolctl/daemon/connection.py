@@ -102,6 +102,11 @@ class Connection:
             self._out or self._waiting or self._more or self._held or self._rows or self._feeds
         )
 
+    @property
+    def has_room(self) -> bool:
+        """Whether an event would be sent at once, not wait and perhaps be lost."""
+        return not self._waiting and len(self._out) < HIGH_WATER
+
     def readable(self, now: int) -> None:
         """Take up what the client sent."""
         if self.closed or self._finishing:
@@ -261,7 +266,7 @@ class Connection:
                 if len(chunk) == CHUNK_ROWS:
                     self._out += messages.rows(exchange.number, chunk)
                     continue
-                self._end(exchange, messages.last_rows(exchange.number, chunk))
+                self.end(exchange, messages.last_rows(exchange.number, chunk))
             except SmolctlError as error:
                 exchange.fail(error)
             except Exception as error:
@@ -277,12 +282,13 @@ class Connection:
             except Exception as error:
                 self._fail_internally(exchange, error)
 
-    def _send_event(self, exchange: Exchange, event: dict[str, Any]) -> None:
+    def send_event(self, exchange: Exchange, event: dict[str, Any]) -> None:
+        """Send an event, or let it wait, or let an older one go for it."""
         if self.closed or exchange.ended:
             return
         self._dirty.add(self)
         body = messages.encode_json(event)
-        if not self._waiting and len(self._out) < HIGH_WATER:
+        if self.has_room:
             self._out += messages.event(exchange.number, body, exchange.lost)
             exchange.lost = 0
             return
@@ -306,7 +312,9 @@ class Connection:
         exchange.lost = 0
         return frame
 
-    def _attach(self, exchange: Exchange, feed: Feed) -> None:
+    def attach(self, exchange: Exchange, feed: Feed) -> None:
+        """Send what is put into a feed, as fast as the client reads."""
+
         def broken(error: Exception, now: int) -> None:
             self._fail_internally(exchange, error)
             if exchange.job is not None:
@@ -315,7 +323,8 @@ class Connection:
         self._feeds.open(exchange.number, feed, broken)
         exchange.feed = feed
 
-    def _open_channel(self, user: ChannelUser) -> Channel:
+    def open_channel(self, user: ChannelUser) -> Channel:
+        """Make a channel, whose other end goes to the client with what is sent next."""
         if self._doors is None or len(self._passing) >= MAX_PASSING:
             raise ControlError(
                 "no socket can be passed on this connection", code="too-many-sockets"
@@ -324,7 +333,8 @@ class Connection:
         self._passing.append(outside)
         return door
 
-    def _end(self, exchange: Exchange, frame: bytes) -> None:
+    def end(self, exchange: Exchange, frame: bytes) -> None:
+        """Send the last frame of an exchange, behind all that it has to say before."""
         if exchange.ended:
             return
         exchange.ended = True

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from smolctl.errors import InvalidArgument
 from smolctl.stack.sysctl.precedence import Assignment, Level
 from smolctl.stack.sysctl.profiles import profile
-from smolctl.stack.sysctl.settings import KNOBS, Settings, nearest
+from smolctl.stack.sysctl.settings import SYSCTLS, Settings, nearest
 
 PREFIX = "SMOLCTL_"
 OTHERS = frozenset({"SMOLCTL_STACK", "SMOLCTL_DEBUG"})
-"""Variables with the prefix that are no knobs: the command line's own."""
+"""Variables with the prefix that are no sysctls: the command line's own."""
 
 
 def initial_settings(
@@ -23,7 +23,7 @@ def initial_settings(
         assigned: what config file and command line say.
 
     Raises:
-        InvalidArgument: a variable names no knob, a value is wrong or one of two at the same
+        InvalidArgument: a variable names no sysctl, a value is wrong or one of two at the same
             level, or there is no such profile.
     """
     values = [*profile(profile_name).assignments(), *from_environment(environ), *assigned]
@@ -31,12 +31,12 @@ def initial_settings(
 
 
 def from_environment(environ: Mapping[str, str]) -> list[Assignment]:
-    """Return what the environment says about the knobs.
+    """Return what the environment says about the sysctls.
 
     Raises:
-        InvalidArgument: a variable with our prefix is neither a knob nor one of ``OTHERS``.
+        InvalidArgument: a variable with our prefix is neither a sysctl nor one of ``OTHERS``.
     """
-    keys = {knob.environment: key for key, knob in KNOBS.items()}
+    keys = {sysctl.environment: key for key, sysctl in SYSCTLS.items()}
     found = []
     for name, value in sorted(environ.items()):
         if not name.startswith(PREFIX) or name in OTHERS:
@@ -71,7 +71,7 @@ def from_words(words: Iterable[str]) -> list[Assignment]:
         if not equals:
             raise InvalidArgument(
                 f"{place}: a setting and its value are missing the = between them",
-                hint=f"--sysctl {key}=VALUE" if key in KNOBS else nearest(key),
+                hint=f"--sysctl {key}=VALUE" if key in SYSCTLS else nearest(key),
             )
         found.append(Assignment(Level.COMMAND, key, value, place))
     return found

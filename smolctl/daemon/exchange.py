@@ -1,16 +1,13 @@
-"""What a connection and those who answer its requests are to each other."""
+"""Exchanges: a request on a connection, and the answers to it."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from smolctl.control import messages
 from smolctl.control.messages import Request
 from smolctl.errors import SmolctlError
 from smolctl.ops.feed import Feed
 from smolctl.ops.job import Channel, ChannelUser
-
-if TYPE_CHECKING:
-    from smolctl.daemon.connection import Connection
 
 HIGH_WATER = 1 << 16
 """So many bytes may wait to be written before a client counts as one that does not keep up."""
@@ -39,12 +36,32 @@ class Service(Protocol):
         """
 
 
+class Carrier(Protocol):
+    """The connection of an exchange."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether an event would be sent at once."""
+
+    def send_event(self, exchange: "Exchange", event: dict[str, Any]) -> None:
+        """Send an event, or let it wait, or let an older one go for it."""
+
+    def attach(self, exchange: "Exchange", feed: Feed) -> None:
+        """Send what is put into a feed."""
+
+    def open_channel(self, user: ChannelUser) -> Channel:
+        """Make a channel, whose other end the client gets."""
+
+    def end(self, exchange: "Exchange", frame: bytes) -> None:
+        """Send the last frame of an exchange."""
+
+
 class Exchange:
     """A streaming request of a connection, and the way its job answers."""
 
     __slots__ = ("_connection", "ended", "feed", "job", "lost", "number", "op")
 
-    def __init__(self, connection: "Connection", request: Request) -> None:
+    def __init__(self, connection: Carrier, request: Request) -> None:
         self._connection = connection
         self.number = request.id
         self.op = request.op
@@ -56,12 +73,11 @@ class Exchange:
     @property
     def has_room(self) -> bool:
         """Whether an event would be sent at once, not wait and perhaps be lost."""
-        connection = self._connection
-        return not connection._waiting and len(connection._out) < HIGH_WATER
+        return self._connection.has_room
 
     def event(self, event: dict[str, Any]) -> None:
         """Send an event, or let it wait, or let an older one go for it."""
-        self._connection._send_event(self, event)
+        self._connection.send_event(self, event)
 
     def attach(self, feed: Feed) -> None:
         """Send what is put into ``feed``; the end of the request comes behind it.
@@ -69,7 +85,7 @@ class Exchange:
         Raises:
             ControlError: the client reads too many feeds already.
         """
-        self._connection._attach(self, feed)
+        self._connection.attach(self, feed)
 
     def open_channel(self, user: ChannelUser) -> Channel:
         """Make a channel, and pass its other end to the client with what is sent next.
@@ -77,12 +93,12 @@ class Exchange:
         Raises:
             ControlError: there are too many.
         """
-        return self._connection._open_channel(user)
+        return self._connection.open_channel(user)
 
     def done(self, result: dict[str, Any]) -> None:
         """End the request well."""
-        self._connection._end(self, messages.done(self.number, result))
+        self._connection.end(self, messages.done(self.number, result))
 
     def fail(self, error: SmolctlError) -> None:
         """End the request with an error."""
-        self._connection._end(self, messages.error(self.number, error))
+        self._connection.end(self, messages.error(self.number, error))

@@ -1,4 +1,4 @@
-"""How a daemon comes to life and goes: one per stack, and nothing left behind by the last one."""
+"""The life of a daemon: one per stack, and nothing left behind by the last one."""
 
 import errno
 import fcntl
@@ -215,7 +215,7 @@ def _remove_socket(path: str) -> None:
     os.unlink(path)
 
 
-def claim(paths: StackPaths) -> tuple[Lock, Listener]:
+def acquire(paths: StackPaths) -> tuple[Lock, Listener]:
     """Become the one daemon of a stack.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Which device belongs to which interface; frames in, frames out."""
+"""Devices of interfaces: frames in, frames out."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ from smolctl.stack.config.link import set_carrier
 from smolctl.stack.interface import Interface
 from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.stack import Stack
-from smolctl.wire.offload.run import Datagram, Run, coalesce
+from smolctl.wire.offload.run import PendingDatagram, Run, coalesce
 
 DRAIN_LIMIT = 32
 """Most frames taken from a device before what they lead to is sent: the peer works meanwhile."""
@@ -91,7 +91,7 @@ OPENERS: dict[str, Callable[[str, Mapping[str, Any]], Device]] = {
 """How a device of each kind is opened; a loopback has none."""
 
 
-def _frames(outbox: Iterable[bytes | TracedFrame | Datagram]) -> list[bytes | TracedFrame]:
+def _frames(outbox: Iterable[bytes | TracedFrame | PendingDatagram]) -> list[bytes | TracedFrame]:
     """Return what waits in an outbox as frames."""
     return [item[0].frame(item[1]) if isinstance(item, tuple) else item for item in outbox]
 

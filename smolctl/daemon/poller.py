@@ -1,4 +1,4 @@
-"""Which descriptors are ready, and who takes care of each: epoll(7) with little around it.
+"""The poller: descriptors that are ready, and their handlers; epoll(7) with little around it.
 
 ``selectors`` builds a key per descriptor and turn, which costs a lone packet as much again as the
 system call.

@@ -1,4 +1,4 @@
-"""What a daemon begins with: the config file of ``stack start``, as the command line read it."""
+"""The setup of a daemon: the config file of ``stack start``, as the command line read it."""
 
 import json
 from typing import Any, NamedTuple

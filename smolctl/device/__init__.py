@@ -1,4 +1,4 @@
-"""What carries frames between a stack and the world; usable without a stack.
+"""Devices: they carry frames between a stack and the world, and are usable without a stack.
 
 One file a kind: ``tap`` for the Linux kernel's TAP (``host`` configures the kernel's side of it),
 ``stream`` for Ethernet over a stream, as QEMU and passt speak it, ``cable`` between stacks

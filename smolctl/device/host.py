@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from smolctl.device import rtnetlink, tap
+from smolctl.device import rtnetlink, tun
 from smolctl.errors import DeviceError
 
 _NAMESPACES = "/run/netns"
@@ -64,15 +64,15 @@ def open_tap(
 
     def in_namespace() -> tuple[Any, list[int]]:
         _enter(path)
-        there = tap.exists(name)
+        there = tun.exists(name)
         if move and not there:
             return "move", []
-        fd = tap.open_queue(name, offload=offload)
+        fd = tun.open_queue(name, offload=offload)
         return "opened" if there else "made", [fd, *_settle(name, address)]
 
     what, fds = in_child(in_namespace)
     if what == "move":
-        fd = tap.open_queue(name, offload=offload)
+        fd = tun.open_queue(name, offload=offload)
         try:
             in_child(lambda: _move(name, path))
 
@@ -112,7 +112,7 @@ def add_address(name: str, address: tuple[str, int]) -> None:
 def _settle(name: str, address: tuple[str, int] | None) -> list[int]:
     if address is not None:
         _add_address(name, address)
-    control, watch = tap.open_sockets()
+    control, watch = tun.open_sockets()
     return [control.detach(), watch.detach()]
 
 

@@ -1,4 +1,4 @@
-"""What devices on sockets share: descriptors that come and go, seen from outside as one."""
+"""Descriptors that come and go, seen from outside as one; devices on sockets share it."""
 
 import os
 import select

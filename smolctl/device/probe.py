@@ -1,4 +1,4 @@
-"""What the kernel lets this process open: tried for a moment, by a child that takes it with it."""
+"""Probes of the kernel's rights: a child opens a device for a moment and takes it with it."""
 
 import ctypes
 import errno
@@ -7,7 +7,7 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from smolctl.device import tap, tap_offload
+from smolctl.device import tap_offload, tun
 from smolctl.device.host import in_child
 
 # linux/sched.h
@@ -35,8 +35,8 @@ def tap_offloads(*, own_user: bool) -> tuple[str, ...] | None:
         else:
             with suppress(OSError):  # CAP_NET_ADMIN is enough for a TAP, but not for this
                 _unshare(_CLONE_NEWNET)
-        fd = tap.open_queue("probe%d", offload=True)
-        return (tap_offload.agree(fd) if tap.has_virtio(fd) else None), []
+        fd = tun.open_queue("probe%d", offload=True)
+        return (tap_offload.agree(fd) if tun.has_virtio(fd) else None), []
 
     result, _ = in_child(work)
     return None if result is None else tuple(result)

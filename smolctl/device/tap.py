@@ -14,18 +14,20 @@ from fcntl import ioctl
 from typing import Any, NoReturn
 
 from smolctl.device import DeviceGone, Framed, random_mac, tap_offload
+from smolctl.device.tun import (
+    IFREQ_FLAGS,
+    TUNGETIFF,
+    exists,
+    explain,
+    has_virtio,
+    open_queue,
+    open_sockets,
+)
 from smolctl.errors import DeviceError
 from smolctl.wire.offload import virtio
 from smolctl.wire.offload.run import MAX_SEGMENTS, Run
 
-# linux/if_tun.h
-_TUNGETFEATURES = 0x800454CF
-_TUNSETIFF = 0x400454CA
 _TUNSETPERSIST = 0x400454CB
-_TUNGETIFF = 0x800454D2
-_IFF_TAP = 0x0002
-_IFF_NO_PI = 0x1000
-_IFF_VNET_HDR = 0x4000
 _IFF_PERSIST = 0x0800
 # linux/sockios.h, linux/if.h
 _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
@@ -33,13 +35,8 @@ _SIOCGIFMTU, _SIOCSIFMTU = 0x8921, 0x8922
 _SIOCGIFHWADDR = 0x8927
 _SIOCSIFTXQLEN = 0x8943
 _IFF_UP = 0x1
-# linux/rtnetlink.h
-_RTMGRP_LINK = 1
-
-_IFREQ_FLAGS = struct.Struct("16sH22x")
 _IFREQ_INT = struct.Struct("16si20x")
 _IFREQ_HWADDR = struct.Struct("16sH6s16x")
-
 # A read into a shorter buffer would cut the frame without a word: 64 KiB packet, VLAN tag, headers.
 _READ_SIZE = 65535 + 4 + 14 + virtio.HEADER_LEN
 # Super-packets hold many datagrams each, and the socket that gets them has a bound: about so many
@@ -52,7 +49,6 @@ _LONE = 16
 # told.
 _QUEUE_FRAMES = 10_000
 _DEFAULT_MTU = 1500
-_CLONE_DEVICE = "/dev/net/tun"
 
 
 class TapDevice:
@@ -259,21 +255,21 @@ class TapDevice:
         if self._host is None and self._made:
             # Nobody else knows of it, so nobody else will set it up.
             with suppress(OSError):
-                request = _IFREQ_FLAGS.pack(name, self._flags(name) | _IFF_UP)
+                request = IFREQ_FLAGS.pack(name, self._flags(name) | _IFF_UP)
                 ioctl(self._control, _SIOCSIFFLAGS, request)
 
     def _kernel_name(self) -> tuple[bytes, int]:
         """Return what the kernel calls its side now (it may be renamed), and its IFF_ flags."""
         try:
-            request = ioctl(self._fd, _TUNGETIFF, bytes(_IFREQ_FLAGS.size))
+            request = ioctl(self._fd, TUNGETIFF, bytes(IFREQ_FLAGS.size))
         except OSError as error:
             self._raise_gone(error)
-        name, flags = _IFREQ_FLAGS.unpack(request)
+        name, flags = IFREQ_FLAGS.unpack(request)
         return name, flags
 
     def _flags(self, name: bytes) -> int:
-        request = _IFREQ_FLAGS.pack(name, 0)
-        flags: int = _IFREQ_FLAGS.unpack(ioctl(self._control, _SIOCGIFFLAGS, request))[1]
+        request = IFREQ_FLAGS.pack(name, 0)
+        flags: int = IFREQ_FLAGS.unpack(ioctl(self._control, _SIOCGIFFLAGS, request))[1]
         return flags
 
     def _raise_gone(self, error: OSError) -> NoReturn:
@@ -281,61 +277,6 @@ class TapDevice:
             f"{self.name}: the kernel's side was deleted ({error.strerror})",
             hint=f"smolctl link del {self.name}, then link add it again",
         ) from None
-
-
-def exists(name: str) -> bool:
-    """Return whether the caller's network namespace has an interface ``name``."""
-    try:
-        socket.if_nametoindex(name)
-    except OSError:
-        return False
-    return True
-
-
-def open_queue(name: str, *, offload: bool) -> int:
-    """Open the TAP ``name`` in the caller's network namespace; make it unless it exists.
-
-    Args:
-        name: its interface.
-        offload: with virtio headers, if the kernel has them.
-
-    Returns: its descriptor, which does not block.
-
-    Raises:
-        OSError: as the kernel gives it; ``explain`` turns it into a line for people.
-    """
-    fd = os.open(_CLONE_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        flags = _IFF_TAP | _IFF_NO_PI
-        if offload:
-            (features,) = struct.unpack("I", ioctl(fd, _TUNGETFEATURES, bytes(4)))
-            flags |= features & _IFF_VNET_HDR
-        ioctl(fd, _TUNSETIFF, _IFREQ_FLAGS.pack(name.encode(), flags))
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
-
-
-def has_virtio(fd: int) -> bool:
-    """Return whether what crosses a TAP's descriptor has virtio headers."""
-    flags: int = _IFREQ_FLAGS.unpack(ioctl(fd, _TUNGETIFF, bytes(_IFREQ_FLAGS.size)))[1]
-    return bool(flags & _IFF_VNET_HDR)
-
-
-def open_sockets() -> tuple[socket.socket, socket.socket]:
-    """Return a socket for ioctls on interfaces of the caller's network namespace, and a watch.
-
-    The watch is a netlink socket that is readable after any of those interfaces has changed.
-    """
-    with ExitStack() as undo:
-        control = undo.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        watch = undo.enter_context(
-            socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        )
-        watch.bind((0, _RTMGRP_LINK))
-        undo.pop_all()
-    return control, watch
 
 
 def _open(
@@ -360,25 +301,3 @@ def _open(
         return fd, control, watch, not here
     except OSError as error:
         raise explain(error, name) from None
-
-
-def explain(error: OSError, name: str) -> DeviceError:
-    """Return the error for people of a TAP ``name`` that could not be opened."""
-    hint: str | None = None
-    if error.errno in (errno.EPERM, errno.EACCES):
-        problem = "no permission: only root may make or take it"
-        hint = f"sudo ip tuntap add dev {name} mode tap user $USER && sudo ip link set {name} up"
-    elif error.errno == errno.EBUSY:
-        problem = "another process has it open"
-        hint = f"take another name, or end the process: grep -l {name} /proc/[0-9]*/fdinfo/*"
-    elif error.errno == errno.EINVAL:
-        problem = f"an interface {name} exists that is no TAP, or a multi-queue one"
-        hint = "take another name"
-    elif error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        problem = f"this system has no {_CLONE_DEVICE}"
-        hint = "sudo modprobe tun || smolctl doctor tun"
-    else:
-        problem = error.strerror or str(error)
-    result = DeviceError(f"cannot open TAP {name}: {problem}", hint=hint)
-    result.errno_name = errno.errorcode.get(error.errno or 0)
-    return result

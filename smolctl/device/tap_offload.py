@@ -1,4 +1,4 @@
-"""What the kernel and the user of a TAP leave to each other."""
+"""Offloads of a TAP: work that the kernel and the TAP's user leave to each other."""
 
 import struct
 from fcntl import ioctl

@@ -1,4 +1,4 @@
-"""What helps and is not needed: tools and the manual; and variables that are wrong."""
+"""Checks of tools and manuals that help and are not needed, and of variables that are wrong."""
 
 import os
 import shlex

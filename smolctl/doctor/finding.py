@@ -1,4 +1,4 @@
-"""What a check is given, and what it finds."""
+"""Findings of a check, and the tools that a check is given."""
 
 from collections.abc import Callable
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What the kernel lets this user do: TAPs, packet sockets, namespaces."""
+"""Checks of the rights that the kernel gives this user: TAPs, packet sockets, namespaces."""
 
 import errno
 import os
@@ -226,7 +226,7 @@ def _as_root(machine: Machine) -> str:
     return f"sudo smolctl --stack root link add {link} type packet"
 
 
-_NAMESPACE_KNOBS = (
+_NAMESPACE_SYSCTLS = (
     ("user.max_user_namespaces", "0", "15000"),
     ("kernel.unprivileged_userns_clone", "0", "1"),
     ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
@@ -244,7 +244,7 @@ def namespaces(machine: Machine, look: Look) -> Finding:
     else:
         look("unshare(CLONE_NEWUSER | CLONE_NEWNET): done, by a child that is gone")
         return Finding(Status.OK, "unshare -Urn works, and in it TAPs without root")
-    for key, forbids, allows in _NAMESPACE_KNOBS:
+    for key, forbids, allows in _NAMESPACE_SYSCTLS:
         value = (machine.read(f"/proc/sys/{key.replace('.', '/')}") or "").strip()
         look(f"{key}: {value or 'not there'}")
         if value == forbids:

@@ -1,4 +1,4 @@
-"""Where files of smolctl other than its modules are."""
+"""Paths of smolctl's files other than its modules."""
 
 from collections.abc import Iterable
 from pathlib import Path

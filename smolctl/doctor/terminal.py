@@ -1,4 +1,4 @@
-"""What the output looks like: the locale and the terminal."""
+"""Checks of the terminal: the locale, colours and width of the output."""
 
 import os
 import sys

@@ -50,8 +50,8 @@ def addr_row(interface: Interface, address: Address) -> Row:
         row["secondary"] = True
     row.update({flag: True for flag in _flags(address)})
     row["label"] = address.label
-    if address.rival is not None and address.dadfailed:
-        row["conflict"] = format_mac(address.rival)
+    if address.other_mac is not None and address.dadfailed:
+        row["conflict"] = format_mac(address.other_mac)
     row["valid_life_time"] = FOREVER
     row["preferred_life_time"] = FOREVER
     return row

@@ -95,7 +95,7 @@ def _way(stack: Stack, dst: int, mode: str, args: Args, now: int) -> tuple[Inter
         way = route_output(stack.ipv4, RouteKey(dst, None if mode == "dad" else src))
         if isinstance(way, Refusal):
             trace = _begin(stack, dst, src, now)
-            recorder.considered(RouteKey(dst), None, trace, now)
+            recorder.note_candidates(RouteKey(dst), None, trace, now)
             refuse(recorder, way, now, trace)
         interface = way.interface
     if interface.medium is not Medium.ETHERNET:

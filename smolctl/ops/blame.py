@@ -1,4 +1,4 @@
-"""What the result of a probe says about the packet that it failed by."""
+"""The packet by which a probe failed, named in its result."""
 
 from typing import Any
 

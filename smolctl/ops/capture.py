@@ -7,7 +7,7 @@ from smolctl.ops.args import Args
 from smolctl.ops.context import Context
 from smolctl.ops.job import Job
 from smolctl.ops.packets import PacketJob, Wanted, seen
-from smolctl.stack.explain.filter_match import Packet
+from smolctl.stack.explain.filter_match import FilteredPacket
 from smolctl.stack.interface import Medium
 from smolctl.stack.trace.trace import Direction, Trace
 
@@ -30,7 +30,7 @@ class CaptureJob(PacketJob):
         for packet in filter(self.wants, seen(trace, trace.reason)):
             self._report(trace, packet)
 
-    def _report(self, trace: Trace, packet: Packet) -> None:
+    def _report(self, trace: Trace, packet: FilteredPacket) -> None:
         """Put a packet into the feed, as it was seen at one place."""
         frame, came = packet.frame, packet.direction == Direction.IN
         lost = trace.reason is not None

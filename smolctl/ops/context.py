@@ -1,4 +1,4 @@
-"""What a request handler works on."""
+"""The context of a request: the objects that its handler works on."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol

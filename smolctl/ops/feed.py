@@ -1,4 +1,4 @@
-"""What one streaming reader has yet to read: a bounded queue between what happens and who watches.
+"""Feeds: a bounded queue of events between the stack and one reader of a stream.
 
 What happens does not wait for who watches it. A feed takes events at any rate; its reader's
 connection takes them out as fast as the reader reads (``Exchange.attach``). When the feed is full
@@ -15,7 +15,6 @@ from typing import Any
 from smolctl.control import messages
 from smolctl.control.codec import encode_json
 from smolctl.errors import ControlError
-from smolctl.ops.job import Job
 
 MAX_EVENTS = 8192
 MAX_BYTES = 1 << 20
@@ -23,7 +22,6 @@ MAX_FEEDS = 8
 """Most feeds of one connection."""
 OVERHEAD = 64
 """What keeping an event costs beside its own bytes, roughly."""
-
 Event = Mapping[str, Any]
 _Item = tuple[bytes | Callable[[], Event], int, bool]
 """An event or what makes it, its size, and whether it counts."""
@@ -137,52 +135,6 @@ class Feed:
         """Forget what waits: the reader wants to hear no more."""
         self._queue.clear()
         self._bytes = self._untold = 0
-
-
-class FeedJob(Job):
-    """A job that reports by a feed, until its reader has enough, leaves, or the time is up.
-
-    A subclass overrides ``start`` (and calls this one first) and ``release``, and puts into
-    ``feed`` what happens.
-
-    Args:
-        count: end when the reader took so many events; None for never.
-        wait_ns: end after this time; None for never.
-    """
-
-    def __init__(self, count: int | None = None, wait_ns: int | None = None) -> None:
-        super().__init__()
-        self._wait_ns = wait_ns
-        self.feed = Feed(count=count)
-        self.feed.on_spent = self._spent
-
-    def start(self, now: int) -> None:
-        """Connect the feed to its reader."""
-        self.exchange.attach(self.feed)
-        if self._wait_ns is not None:
-            self.deadline = now + self._wait_ns
-
-    def on_timer(self, now: int) -> None:
-        """End: the time is up, or the reader has what it wanted."""
-        self.finish(now)
-
-    def cancel(self, now: int) -> None:
-        """End; a reader that had enough is spared the rest."""
-        self.feed.clear()
-        self.finish(now)
-
-    def result(self, now: int) -> dict[str, Any]:
-        """Return how many events the reader gets, how many were lost, and whether that is enough.
-
-        It is, unless a ``count`` was asked for that did not come.
-        """
-        feed = self.feed
-        good = feed.spent or not feed.limited
-        return {"events": feed.total, "lost": feed.lost, "ok": good}
-
-    def _spent(self) -> None:
-        if not self.ended:
-            self.deadline = 0  # at the next turn of the loop, which knows the time
 
 
 class Feeds:

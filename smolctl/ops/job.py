@@ -1,12 +1,10 @@
 """A job: a request that goes on, reports events, and ends by itself or when its client leaves."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from smolctl.errors import SmolctlError
-
-if TYPE_CHECKING:
-    from smolctl.ops.feed import Feed
+from smolctl.ops.feed import Feed
 
 NS_PER_S = 1_000_000_000
 WAIT_NOTICE_NS = 100_000_000
@@ -46,7 +44,7 @@ class Exchange(Protocol):
     def event(self, event: dict[str, Any]) -> None:
         """Send one event."""
 
-    def attach(self, feed: "Feed") -> None:
+    def attach(self, feed: Feed) -> None:
         """Send what is put into ``feed``, as fast as the client reads; once at most.
 
         Raises:

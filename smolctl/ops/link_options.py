@@ -1,4 +1,4 @@
-"""What ``link add`` takes for each kind of link, from words to the arguments of its device."""
+"""Options of ``link add`` for each kind of link: words to the arguments of a device."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _SPEED = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 _CABLE = re.compile(r"[A-Za-z0-9._-]{1,32}")
 
 
-class Kind(NamedTuple):
+class LinkKind(NamedTuple):
     """One kind of link.
 
     Attributes:
@@ -182,14 +182,14 @@ def _nothing(_args: Args) -> Options:
     return {}
 
 
-KINDS: dict[str, Kind] = {
-    "loopback": Kind((), _nothing, "loopback"),
-    "tap": Kind(("persist", "netns", "host", "offload"), _tap, "tap"),
-    "cable": Kind(("cable",), _cable, "cable name c1"),
-    "dgram": Kind(("local", "remote"), _dgram, "dgram local /tmp/a.sock remote /tmp/b.sock"),
-    "packet": Kind(("link", "promisc"), _packet, "packet link eth0"),
-    "pcap": Kind(("read", "write", "speed"), _pcap, "pcap read /tmp/trouble.pcap"),
-    "stream": Kind(("connect", "listen"), _stream, "stream connect /tmp/passt.socket"),
+KINDS: dict[str, LinkKind] = {
+    "loopback": LinkKind((), _nothing, "loopback"),
+    "tap": LinkKind(("persist", "netns", "host", "offload"), _tap, "tap"),
+    "cable": LinkKind(("cable",), _cable, "cable name c1"),
+    "dgram": LinkKind(("local", "remote"), _dgram, "dgram local /tmp/a.sock remote /tmp/b.sock"),
+    "packet": LinkKind(("link", "promisc"), _packet, "packet link eth0"),
+    "pcap": LinkKind(("read", "write", "speed"), _pcap, "pcap read /tmp/trouble.pcap"),
+    "stream": LinkKind(("connect", "listen"), _stream, "stream connect /tmp/passt.socket"),
 }
 
 _OWNERS: dict[str, list[str]] = {}

@@ -7,7 +7,7 @@ from typing import Any
 from smolctl.ops.addr import addr_row
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
-from smolctl.ops.feed import FeedJob
+from smolctl.ops.feed_job import FeedJob
 from smolctl.ops.job import Job
 from smolctl.ops.link import details_row, link_row
 from smolctl.ops.maddr import group_row
@@ -16,7 +16,7 @@ from smolctl.ops.neigh_proxy import proxy_row
 from smolctl.ops.route import route_row
 from smolctl.ops.rule import rule_row
 from smolctl.ops.socket import socket_row
-from smolctl.stack.events import Action, Event, Kind
+from smolctl.stack.events import ChangeType, EventKind, StackEvent
 from smolctl.stack.explain.verdict import headline
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import Route
@@ -31,7 +31,7 @@ from smolctl.stack.transport.ping import EchoClient
 from smolctl.stack.transport.udp.socket import UdpSocket
 
 DROPS = "drops"
-KINDS = (*(kind.value for kind in Kind), DROPS)
+KINDS = (*(kind.value for kind in EventKind), DROPS)
 """What can be watched, in the order of the help text."""
 
 
@@ -92,7 +92,7 @@ class MonitorJob(FeedJob):
 
     # --- changes ----------------------------------------------------------------------------------
 
-    def _changed(self, event: Event) -> None:
+    def _changed(self, event: StackEvent) -> None:
         if event.kind not in self._kinds or (
             self._dev is not None and self._dev not in _devs_of(event)
         ):
@@ -100,14 +100,14 @@ class MonitorJob(FeedJob):
         # Now, not when it is read: what changed goes on changing.
         row: Row = {"event": event.kind.value, "time": self._time(event.at_ns)}
         row.update(self._row(event))
-        if event.action is Action.DELETED:
+        if event.action is ChangeType.DELETED:
             row["deleted"] = True
         self.feed.put(row)
 
     def _time(self, at_ns: int) -> float:
         return round(self._ctx.daemon.wall_time(at_ns), 6)
 
-    def _row(self, event: Event) -> Row:
+    def _row(self, event: StackEvent) -> Row:
         """Return what the noun's ``show`` would say."""
         ctx, interface, subject = self._ctx, event.interface, event.subject
         if isinstance(subject, Interface):
@@ -152,7 +152,7 @@ def _told(row: Row, reason: Reason, detail: Mapping[str, object]) -> Row:
     return {**row, "why": reason.why(detail)}
 
 
-def _devs_of(event: Event) -> tuple[Any, ...]:
+def _devs_of(event: StackEvent) -> tuple[Any, ...]:
     """Return the names of the interfaces that an event is about, none for no one interface's."""
     if event.interface is not None:
         return (event.interface.name,)

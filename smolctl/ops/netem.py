@@ -1,4 +1,4 @@
-"""How bad a link is: the words of Linux's netem to values, and back to rows as of ``tc -j``."""
+"""Impairments of a link: the words of Linux's netem to values, and back to rows as of ``tc -j``."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a client can ask, one file per noun: words in, plain rows out.
+"""Operations: everything that a client can ask, one file per noun; words in, plain rows out.
 
 ``OPS`` is the list of all operations. A handler gets a ``Context`` and its checked ``Args``, and
 returns rows or a job. Handlers know no socket and no clock, so they work on any stack in any time.

@@ -1,4 +1,4 @@
-"""What ``capture`` and ``trace`` share: every packet is listened to, and some are wanted."""
+"""Packets for ``capture`` and ``trace``: every packet is heard, and some are wanted."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,12 +6,11 @@ from typing import Self
 
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context
-from smolctl.ops.feed import FeedJob
+from smolctl.ops.feed_job import FeedJob
 from smolctl.ops.job import NS_PER_S
-from smolctl.stack.explain import filter as packet_filter
-from smolctl.stack.explain import filter_match
-from smolctl.stack.explain.filter import Filter
-from smolctl.stack.explain.filter_match import Packet
+from smolctl.stack.explain import filter, filter_match
+from smolctl.stack.explain.filter import PacketFilter
+from smolctl.stack.explain.filter_match import FilteredPacket
 from smolctl.stack.interface import Medium
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Cut
@@ -33,7 +32,7 @@ class Wanted:
     """
 
     dev: str | None
-    filter: Filter
+    filter: PacketFilter
     count: int | None
     wait_ns: int | None
 
@@ -48,7 +47,7 @@ class Wanted:
         dev = args.text("dev")
         if dev is not None:
             ctx.stack.interface(dev)
-        wanted = packet_filter.parse(args.text("filter") or "")
+        wanted = filter.parse(args.text("filter") or "")
         return cls(dev, wanted, args.integer("count", 1, 1 << 53), args.seconds("wait"))
 
 
@@ -91,12 +90,12 @@ class PacketJob(FeedJob):
         """Hear of a packet that waits or got its fate."""
         raise NotImplementedError
 
-    def wants(self, packet: Packet) -> bool:
+    def wants(self, packet: FilteredPacket) -> bool:
         """Tell whether the reader wants a packet, as it was seen at one place."""
         return self._wanted.dev in (None, packet.dev) and self._wanted.filter.matches(packet)
 
 
-def seen(trace: Trace, reason: Reason | None) -> Iterator[Packet]:
+def seen(trace: Trace, reason: Reason | None) -> Iterator[FilteredPacket]:
     """Yield how a packet is seen: once; one that is sent on where it came in and where it leaves.
 
     Args:
@@ -105,12 +104,12 @@ def seen(trace: Trace, reason: Reason | None) -> Iterator[Packet]:
     name = None if reason is None else reason.name
     frame, linked, dev = trace.frame, trace.linked, trace.dev or ""
     if trace.arrival is not None:
-        yield Packet(trace.arrival.frame, True, Direction.IN, trace.arrival.dev, name)
+        yield FilteredPacket(trace.arrival.frame, True, Direction.IN, trace.arrival.dev, name)
         if trace.dev != trace.arrival.dev or (
             trace.fate is Fate.FORWARDED and not isinstance(trace.steps[-1].facts, Cut)
         ):
-            yield Packet(frame, linked, Direction.OUT, dev, name)
+            yield FilteredPacket(frame, linked, Direction.OUT, dev, name)
         return
     if not frame and trace.flow is not None:
         frame, linked = filter_match.meant(trace.flow)
-    yield Packet(frame, linked, trace.direction, dev, name)
+    yield FilteredPacket(frame, linked, trace.direction, dev, name)

@@ -122,7 +122,7 @@ def _way(stack: Stack, plan: PingPlan, now: int) -> Way:
     trace.flow = Flow("icmp", plan.src, icmpv4.Type.ECHO_REQUEST, plan.dst, 0, plan.size)
     if isinstance(way, Refusal):
         recorder.follow(trace, now)
-        recorder.considered(key, None, trace, now)
+        recorder.note_candidates(key, None, trace, now)
         refuse(recorder, way, now, trace)
     if way.type is WayType.BROADCAST:
         recorder.follow(trace, now)

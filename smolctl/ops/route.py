@@ -8,7 +8,7 @@ from smolctl.ops import route_cache
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
 from smolctl.stack.config.route import add_route, delete_route, no_table
-from smolctl.stack.fib.nexthop import WEIGHT_MAX, Hop, Multipath, Way, with_ways
+from smolctl.stack.fib.nexthop import WEIGHT_MAX, Hop, Multipath, NextHop, with_ways
 from smolctl.stack.fib.route import (
     TABLE_MAX,
     InsertMode,
@@ -257,7 +257,7 @@ def _parse(ctx: Context, args: Args, *, delete: bool = False) -> Route:
     return with_ways(route, ways) if ways else route
 
 
-def _ways(ctx: Context, args: Args) -> list[Way]:
+def _ways(ctx: Context, args: Args) -> list[NextHop]:
     """Return the next hops that are said one by one."""
     ways = []
     for said in args.groups("nexthop", _WAY):
@@ -265,7 +265,7 @@ def _ways(ctx: Context, args: Args) -> list[Way]:
         if dev is not None:
             ctx.stack.interface(dev)
         weight = said.integer("weight", 1, WEIGHT_MAX) or 1
-        ways.append(Way(dev, said.address("via"), weight, said.flag("onlink")))
+        ways.append(NextHop(dev, said.address("via"), weight, said.flag("onlink")))
     extra = [name for name in ("via", "dev", "onlink") if name in args]
     if ways and extra:
         raise InvalidArgument(

@@ -14,7 +14,7 @@ from smolctl.stack.fib.nexthop import Hop
 from smolctl.stack.fib.route import Route, TableName, table_text
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip import gateways
-from smolctl.stack.ip.route_input import Action
+from smolctl.stack.ip.route_input import InputAction
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.forward import onward
@@ -156,7 +156,7 @@ def _incoming(stack: Stack, key: RouteKey, now: int) -> Row:
         5, key.tos, ipv4.MIN_HEADER_LEN, 0, True, False, 0, 64, key.protocol, src or 0, key.dst
     )
     inbound = judge(net, packet, key)
-    if inbound.action is Action.FORWARD:
+    if inbound.action is InputAction.FORWARD:
         way = onward(net, interface, key, inbound.route)
         if isinstance(way, Refusal):
             error = _rejection(stack, way.reason, iif, way.values)

@@ -1,4 +1,4 @@
-"""Where redirects led, for ``route get`` and ``route show cache``."""
+"""Gateways that redirects named, for ``route get`` and ``route show cache``."""
 
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row

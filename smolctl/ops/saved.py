@@ -1,4 +1,4 @@
-"""What ``config save`` is made of: one request for each part of a stack, and one that undoes it."""
+"""The parts of ``config save``: one request for each part of a stack, and one that undoes it."""
 
 from typing import Any, NamedTuple
 

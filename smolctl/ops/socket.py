@@ -43,8 +43,8 @@ def socket_row(socket: UdpSocket | EchoClient) -> Row:
         row["peer_port"] = socket.peer_port
     if socket.dev is not None:
         row["dev"] = socket.dev
-    if socket.held is not None:
-        row.update(_waiting(socket.held))
+    if socket.send_queue is not None:
+        row.update(_waiting(socket.send_queue))
     row["drops"] = socket.drops
     row["rx_datagrams"] = socket.rx_datagrams
     row["tx_datagrams"] = socket.tx_datagrams

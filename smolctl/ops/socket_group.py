@@ -1,10 +1,10 @@
-"""What a program's socket wants of groups, as ip(7) has it: whom it hears, and by which link."""
+"""Groups of a program's socket, as ip(7) has them: senders that it wants, and links."""
 
 from smolctl.errors import AddressInUse, AddressNotAvailable, InvalidArgument, NoSuchDevice
 from smolctl.ops.args import Args
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip import membership
-from smolctl.stack.ip.groups import ANYBODY, Filter
+from smolctl.stack.ip.groups import ANYBODY, SourceFilter
 from smolctl.stack.ip.membership import SourceChange
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.udp.socket import UdpSocket
@@ -67,7 +67,9 @@ def change(stack: Stack, socket: UdpSocket, args: Args) -> None:
             raise AddressInUse(f"the socket has joined {shown} on {interface.name} already")
         membership.join(stack.ipv4, socket, interface, group, ANYBODY)
     elif what == "join_source" and not joined:
-        membership.join(stack.ipv4, socket, interface, group, Filter(False, frozenset({source})))
+        membership.join(
+            stack.ipv4, socket, interface, group, SourceFilter(False, frozenset({source}))
+        )
     else:
         exclude, add = _SOURCES[what or ""]
         change = SourceChange(source, exclude, add)

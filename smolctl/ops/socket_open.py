@@ -21,7 +21,7 @@ from smolctl.stack.ip.way import Refusal
 from smolctl.stack.packet import DeliveryError
 from smolctl.stack.reason import Rejected
 from smolctl.stack.stack import Stack
-from smolctl.stack.transport.send_queue import Held
+from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp import blocked
 from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, UdpSocket
@@ -170,7 +170,7 @@ class SocketJob(Job):
         """Return how long a payload may be that needs not be asked about; -1 for none."""
         socket = self._socket
         net = self._stack.networks.for_address(dst)
-        source = blocked.source_of(net, socket, Held(b"", dst, 0, None))
+        source = blocked.source_of(net, socket, OutgoingDatagram(b"", dst, 0, None))
         way = route_output(net, RouteKey(dst, source, socket.dev_to(dst)))
         if isinstance(way, Refusal):
             return -1

@@ -1,4 +1,4 @@
-"""``smolctl sysctl``: the knobs."""
+"""``smolctl sysctl``: the sysctls."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,33 +6,33 @@ from smolctl.errors import InvalidArgument
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
 from smolctl.ops.saved import Saved
-from smolctl.stack.config.sysctl import set_knob
+from smolctl.stack.config.sysctl import set_sysctl
 from smolctl.stack.ip.derived_routes import DERIVING
-from smolctl.stack.sysctl.knob import Knob
+from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.profiles import PROFILES, profile
-from smolctl.stack.sysctl.settings import Settings, knob
+from smolctl.stack.sysctl.settings import Settings, sysctl
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
-    """Return one knob, or all by name; with ``diff`` those that differ from a profile."""
+    """Return one sysctl, or all by name; with ``diff`` those that differ from a profile."""
     settings = ctx.stack.settings
     key, diff = args.text("key"), args.text("diff")
-    knobs = sorted(settings, key=lambda item: item.key) if key is None else [knob(key)]
+    sysctls = sorted(settings, key=lambda item: item.key) if key is None else [sysctl(key)]
     if diff is not None:
         wanted = profile(diff)
-        knobs = [item for item in knobs if settings[item.key] != wanted.value(item)]
-    return [_row(settings, item) for item in knobs]
+        sysctls = [item for item in sysctls if settings[item.key] != wanted.value(item)]
+    return [_row(settings, item) for item in sysctls]
 
 
 def set_(ctx: Context, args: Args) -> Iterable[Row]:
-    """Set one knob; it works at once."""
+    """Set one sysctl; it works at once."""
     settings = ctx.stack.settings
     key = args.required("key")
-    set_knob(ctx.stack.udp, key, args.required("value"), origin="command line")
-    return [_row(settings, knob(key))]
+    set_sysctl(ctx.stack.udp, key, args.required("value"), origin="command line")
+    return [_row(settings, sysctl(key))]
 
 
-def _row(settings: Settings, item: Knob) -> Row:
+def _row(settings: Settings, item: Sysctl) -> Row:
     row: Row = {
         "key": item.key,
         "value": item.show(settings[item.key]),
@@ -64,17 +64,17 @@ def _row(settings: Settings, item: Knob) -> Row:
 
 
 def save_first(ctx: Context, fresh: Context) -> Iterator[Saved]:
-    """Yield the knobs that decide which routes an address brings."""
+    """Yield the sysctls that decide which routes an address brings."""
     return _save(ctx, fresh, deriving=True)
 
 
 def save_last(ctx: Context, fresh: Context) -> Iterator[Saved]:
-    """Yield the other knobs; a limit must not keep out what was there before it."""
+    """Yield the other sysctls; a limit must not keep out what was there before it."""
     return _save(ctx, fresh, deriving=False)
 
 
 def _save(ctx: Context, fresh: Context, *, deriving: bool) -> Iterator[Saved]:
-    """Yield the knobs that somebody has set, in an order in which each is right when it is set."""
+    """Yield the sysctls that somebody has set, in an order in which each is valid when set."""
     settings = ctx.stack.settings
     trial = Settings()
     waiting = [

@@ -1,4 +1,4 @@
-"""How ``traceroute`` asks: by UDP datagrams or by echo requests; and what an answer means."""
+"""Probes of ``traceroute``: UDP datagrams or echo requests, and the meaning of an answer."""
 
 from collections.abc import Callable
 from functools import partial

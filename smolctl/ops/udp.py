@@ -19,8 +19,8 @@ from smolctl.ops.job import Job
 from smolctl.ops.udp_send import SendJob, SendPlan, error_fields
 from smolctl.stack.fastpath.udp import Destination, udp_send_many
 from smolctl.stack.ip import membership
-from smolctl.stack.ip.groups import ANYBODY, Filter
-from smolctl.stack.transport.send_queue import Held
+from smolctl.stack.ip.groups import ANYBODY, SourceFilter
+from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp.socket import RawDatagram, UdpSocket
 from smolctl.wire import ipv4_options, udp
@@ -131,7 +131,9 @@ def _joined(ctx: Context, args: Args) -> UdpSocket:
     """
     stack, group = ctx.stack, args.address("group") or 0
     interface = membership.interface_for(stack.ipv4, group, args.text("dev"))
-    wanted = Filter(False, frozenset(args.addresses("source"))) if "source" in args else ANYBODY
+    wanted = (
+        SourceFilter(False, frozenset(args.addresses("source"))) if "source" in args else ANYBODY
+    )
     args.required("port")
     socket = stack.udp.open("udp recv")
     socket.reuse, socket.multicast_all = True, False
@@ -287,7 +289,7 @@ class EchoJob(RecvJob):
         sent = payloads[:number]
         for payload in payloads[number:]:
             try:
-                stack.udp.send_from(socket, Held(payload, src, sport, own), now)
+                stack.udp.send_from(socket, OutgoingDatagram(payload, src, sport, own), now)
             except (SendRejected, NoBuffers) as error:
                 if not self._quiet:
                     self.emit("failed", dst=format_address(src), **error_fields(error))

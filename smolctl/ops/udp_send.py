@@ -181,9 +181,9 @@ class SendJob(Job):
             self.finish(now)
 
     def _may_wait_for_ever(self) -> bool:
-        """Tell whether the knobs set no end to what the datagrams wait for."""
+        """Tell whether the sysctls set no end to what the datagrams wait for."""
         endless = not self._stack.settings["neigh.mcast_solicit"]
-        return self._socket.held is not None or endless
+        return self._socket.send_queue is not None or endless
 
     def _patience(self) -> int:
         """Return when datagrams that may wait for ever are no longer followed."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What changed; the command line's noun."""
 
     LINK = "link"
@@ -21,7 +21,7 @@ class Kind(StrEnum):
     SOCKET = "socket"
 
 
-class Action(StrEnum):
+class ChangeType(StrEnum):
     """What happened to it."""
 
     NEW = "new"
@@ -29,7 +29,7 @@ class Action(StrEnum):
     DELETED = "deleted"
 
 
-class Event(NamedTuple):
+class StackEvent(NamedTuple):
     """One change.
 
     Attributes:
@@ -39,14 +39,14 @@ class Event(NamedTuple):
         interface: whose address, neighbor or group it is, or the link itself; else None.
     """
 
-    kind: Kind
-    action: Action
+    kind: EventKind
+    action: ChangeType
     at_ns: int
     subject: Any
     interface: Any = None
 
 
-Listener = Callable[[Event], None]
+Listener = Callable[[StackEvent], None]
 """Called within the change; it must not call back into the stack."""
 
 
@@ -58,7 +58,7 @@ class RouteSource(Protocol):
             routes are added without.
     """
 
-    on_change: Callable[[Action, Any], None] | None
+    on_change: Callable[[ChangeType, Any], None] | None
 
 
 class Events:
@@ -88,41 +88,41 @@ class Events:
             for source in self.route_sources:
                 source.on_change = None
 
-    def link(self, action: Action, interface: object) -> None:
+    def link(self, action: ChangeType, interface: object) -> None:
         """Tell that a link was added or deleted, or that its state, MTU or MAC changed."""
         if self._listeners:
-            self._emit(Event(Kind.LINK, action, self.now_ns, interface, interface))
+            self._emit(StackEvent(EventKind.LINK, action, self.now_ns, interface, interface))
 
-    def addr(self, action: Action, interface: object, address: object) -> None:
+    def addr(self, action: ChangeType, interface: object, address: object) -> None:
         """Tell a change of an address."""
         if self._listeners:
-            self._emit(Event(Kind.ADDR, action, self.now_ns, address, interface))
+            self._emit(StackEvent(EventKind.ADDR, action, self.now_ns, address, interface))
 
-    def route(self, action: Action, route: object) -> None:
+    def route(self, action: ChangeType, route: object) -> None:
         """Tell a change of a route; of a replaced one, the new one."""
         if self._listeners:
-            self._emit(Event(Kind.ROUTE, action, self.now_ns, route))
+            self._emit(StackEvent(EventKind.ROUTE, action, self.now_ns, route))
 
-    def rule(self, action: Action, rule: object) -> None:
+    def rule(self, action: ChangeType, rule: object) -> None:
         """Tell that a rule was added or deleted."""
         if self._listeners:
-            self._emit(Event(Kind.RULE, action, self.now_ns, rule))
+            self._emit(StackEvent(EventKind.RULE, action, self.now_ns, rule))
 
-    def neigh(self, interface: object, action: Action, entry: object) -> None:
+    def neigh(self, interface: object, action: ChangeType, entry: object) -> None:
         """Tell a change of a neighbor entry's state or MAC, or of a proxy entry."""
         if self._listeners:
-            self._emit(Event(Kind.NEIGH, action, self.now_ns, entry, interface))
+            self._emit(StackEvent(EventKind.NEIGH, action, self.now_ns, entry, interface))
 
-    def maddr(self, action: Action, interface: object, group: object) -> None:
+    def maddr(self, action: ChangeType, interface: object, group: object) -> None:
         """Tell that an interface joined a group, or left it."""
         if self._listeners:
-            self._emit(Event(Kind.MADDR, action, self.now_ns, group, interface))
+            self._emit(StackEvent(EventKind.MADDR, action, self.now_ns, group, interface))
 
-    def socket(self, action: Action, socket: object) -> None:
+    def socket(self, action: ChangeType, socket: object) -> None:
         """Tell that a socket was bound, connected or closed."""
         if self._listeners:
-            self._emit(Event(Kind.SOCKET, action, self.now_ns, socket))
+            self._emit(StackEvent(EventKind.SOCKET, action, self.now_ns, socket))
 
-    def _emit(self, event: Event) -> None:
+    def _emit(self, event: StackEvent) -> None:
         for listener in list(self._listeners):
             listener(event)

@@ -11,7 +11,7 @@ from smolctl.stack.ip.interface import IpInterface
 from smolctl.stack.link.impairment import Impairment
 from smolctl.stack.link.outbox import TracedFrame
 from smolctl.wire.address import ZERO_MAC
-from smolctl.wire.offload.run import Datagram
+from smolctl.wire.offload.run import PendingDatagram
 
 LOOPBACK_NAME = "lo"
 
@@ -94,7 +94,7 @@ class Interface:
     up: bool = True
     carrier: bool = True
     headroom: int = 0
-    outbox: list[bytes | TracedFrame | Datagram] = field(default_factory=list)
+    outbox: list[bytes | TracedFrame | PendingDatagram] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
     flows: dict[bytes, Any] = field(default_factory=dict)
     flows_generation: int = -1

@@ -13,7 +13,7 @@ from smolctl.stack.trace.trace import Trace
 from smolctl.wire.fault import WireFault
 
 
-class Cast(IntEnum):
+class PacketType(IntEnum):
     """To whom the frame was addressed (Linux PACKET_HOST, ...)."""
 
     HOST = 0
@@ -65,7 +65,7 @@ class Packet:
     Attributes:
         header: its IP header, once it was parsed or built.
         message: its ICMP message, once it was parsed.
-        cast: to whom its frame was addressed.
+        pkt_type: to whom its frame was addressed.
         looped: it was sent from here, and came back by a loopback or as the copy of a broadcast.
         to_all: its destination is a broadcast address, or a group.
         sender: who sent it, None when that was nobody here.
@@ -74,8 +74,19 @@ class Packet:
     """
 
     __slots__ = (
-        "about", "answer", "cast", "data", "header", "interface", "looped", "message", "now",
-        "recorder", "sender", "to_all", "trace",
+        "about",
+        "answer",
+        "data",
+        "header",
+        "interface",
+        "looped",
+        "message",
+        "now",
+        "pkt_type",
+        "recorder",
+        "sender",
+        "to_all",
+        "trace",
     )  # fmt: skip
 
     def __init__(
@@ -88,7 +99,7 @@ class Packet:
         self.recorder = recorder
         self.header: Any = None
         self.message: Any = None
-        self.cast = Cast.HOST
+        self.pkt_type = PacketType.HOST
         self.looped = self.to_all = self.answer = False
         self.sender: Sender | None = None
         self.about: Packet | None = None

@@ -9,7 +9,7 @@ tested in virtual time.
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from smolctl.stack.explain.candidates import note_considered
+from smolctl.stack.explain.candidates import note_candidates
 from smolctl.stack.explain.suggest import Suggestions
 from smolctl.stack.fastpath import forward as fast_forward
 from smolctl.stack.fastpath import udp as fast_udp
@@ -32,7 +32,7 @@ from smolctl.stack.transport.ping import Ping
 from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire import ipv4
 from smolctl.wire.address import IPV4
-from smolctl.wire.offload.run import Datagram
+from smolctl.wire.offload.run import PendingDatagram
 
 _LOOP_BUDGET = 16_384
 """Loopback packets handled in one ``poll``, so that a loop between sockets starves nobody."""
@@ -94,7 +94,7 @@ class Stack:
         self.udp.learn_input = partial(fast_udp.learn_input, self.udp)
         self.ipv4.learn_forward = partial(fast_forward.learn, self.ipv4)
         self.ledger.suggest = Suggestions(self.ipv4)
-        self.shared.recorder.considered = partial(note_considered, self.ipv4)
+        self.shared.recorder.note_candidates = partial(note_candidates, self.ipv4)
 
     def interface(self, name: str) -> Interface:
         """Return an interface by name.
@@ -150,7 +150,7 @@ class Stack:
         transmitted(interface, items, now)
 
     def transmit_failed(
-        self, interface: Interface, item: Item | Datagram, reason_name: str, now: int
+        self, interface: Interface, item: Item | PendingDatagram, reason_name: str, now: int
     ) -> None:
         """Take note that one was refused: tx-queue-full, tx-no-carrier or stack-stopped."""
         transmit_failed(self.shared.recorder, interface, item, REASONS[reason_name], now)

@@ -18,7 +18,7 @@ _FIRST_ADDRESS = 4
 _OVERFLOW_MAX = 15
 
 
-class Kind(IntEnum):
+class OptionType(IntEnum):
     """Option types. Source: IANA "IP Option Numbers"."""
 
     END = 0
@@ -43,13 +43,13 @@ class Stamps(IntEnum):
 _TIME = 0x7FFFFFFF
 """Without the bit that says that a time is not since midnight UT (RFC 791 3.1)."""
 NAMES: dict[int, str] = {
-    Kind.RECORD_ROUTE: "rr",
-    Kind.TIMESTAMP: "ts",
-    Kind.SECURITY: "sec",
-    Kind.LOOSE_ROUTE: "lsrr",
-    Kind.STREAM_ID: "sid",
-    Kind.STRICT_ROUTE: "ssrr",
-    Kind.ROUTER_ALERT: "ra",
+    OptionType.RECORD_ROUTE: "rr",
+    OptionType.TIMESTAMP: "ts",
+    OptionType.SECURITY: "sec",
+    OptionType.LOOSE_ROUTE: "lsrr",
+    OptionType.STREAM_ID: "sid",
+    OptionType.STRICT_ROUTE: "ssrr",
+    OptionType.ROUTER_ALERT: "ra",
 }
 """The short names, as tcpdump and nmap have them."""
 
@@ -88,7 +88,7 @@ class BadOption(NamedTuple):
     kind: int
 
 
-_ROUTES = (Kind.LOOSE_ROUTE, Kind.STRICT_ROUTE)
+_ROUTES = (OptionType.LOOSE_ROUTE, OptionType.STRICT_ROUTE)
 
 
 def parse(raw: bytes, *, arriving: bool = True) -> Options | BadOption:
@@ -105,9 +105,9 @@ def parse(raw: bytes, *, arriving: bool = True) -> Options | BadOption:
     at = 0
     while at < len(raw):
         kind = raw[at]
-        if kind == Kind.END:
+        if kind == OptionType.END:
             break
-        if kind == Kind.NOP:
+        if kind == OptionType.NOP:
             at += 1
             continue
         room = len(raw) - at
@@ -122,7 +122,7 @@ def parse(raw: bytes, *, arriving: bool = True) -> Options | BadOption:
             if fault is not None:
                 return BadOption(_HEADER_LEN + at + fault, kind)
             found[name] = at
-        elif kind == Kind.ROUTER_ALERT:
+        elif kind == OptionType.ROUTER_ALERT:
             if length < 4:
                 return BadOption(_HEADER_LEN + at + 1, kind)
             alert = alert or raw[at + 2 : at + 4] == b"\0\0"
@@ -131,16 +131,16 @@ def parse(raw: bytes, *, arriving: bool = True) -> Options | BadOption:
 
 
 _ACTED_ON: dict[int, str] = {
-    Kind.LOOSE_ROUTE: "route",
-    Kind.STRICT_ROUTE: "route",
-    Kind.RECORD_ROUTE: "record",
-    Kind.TIMESTAMP: "timestamp",
+    OptionType.LOOSE_ROUTE: "route",
+    OptionType.STRICT_ROUTE: "route",
+    OptionType.RECORD_ROUTE: "record",
+    OptionType.TIMESTAMP: "timestamp",
 }
 
 
 def _fault(raw: bytes, at: int, kind: int, length: int, arriving: bool) -> int | None:
     """Return which byte of an option is wrong, counted from its first; None when it is sound."""
-    stamps = kind == Kind.TIMESTAMP
+    stamps = kind == OptionType.TIMESTAMP
     least = 4 if stamps else 3
     if length < least:
         return 1
@@ -280,9 +280,9 @@ def items(raw: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
     while at < len(raw):
         kind = raw[at]
-        if kind == Kind.END:
+        if kind == OptionType.END:
             return
-        if kind == Kind.NOP:
+        if kind == OptionType.NOP:
             at += 1
             continue
         length = raw[at + 1] if at + 1 < len(raw) else 0
@@ -295,7 +295,7 @@ def items(raw: bytes) -> Iterator[tuple[int, bytes]]:
 def recorded(raw: bytes) -> list[int] | None:
     """Return the addresses of a record route; None without one."""
     for kind, data in items(raw):
-        if kind == Kind.RECORD_ROUTE and data:
+        if kind == OptionType.RECORD_ROUTE and data:
             end = min(data[0] - 3, len(data))
             return [int.from_bytes(data[at : at + 4]) for at in range(1, end, 4)]
     return None
@@ -317,7 +317,7 @@ class Stamp(NamedTuple):
 def stamps(raw: bytes) -> tuple[list[Stamp], int] | None:
     """Return what a timestamp option has collected, and how many had no room; None without one."""
     for kind, data in items(raw):
-        if kind == Kind.TIMESTAMP and len(data) >= 2:
+        if kind == OptionType.TIMESTAMP and len(data) >= 2:
             body, step = data[2 : max(data[0] - 3, 2)], 4 if data[1] & 15 == Stamps.TIMES else 8
             found = []
             for at in range(0, len(body) - step + 1, step):
@@ -339,11 +339,11 @@ def text(raw: bytes, shown: Callable[[int], str]) -> str:
 
 def _words(kind: int, data: bytes, shown: Callable[[int], str]) -> str:
     name = NAMES.get(kind, f"option {kind}")
-    if kind in (*_ROUTES, Kind.RECORD_ROUTE):
+    if kind in (*_ROUTES, OptionType.RECORD_ROUTE):
         # A record route ends at its pointer; what a source route has still to pass is in it too.
         end = len(data) if kind in _ROUTES else data[0] - 3 if data else 0
         return " ".join((name, *_addresses(data[1 : max(end, 1)], shown)))
-    if kind == Kind.TIMESTAMP and len(data) >= 2:
+    if kind == OptionType.TIMESTAMP and len(data) >= 2:
         return " ".join((name, *_stamps(data, shown)))
     return name if kind in NAMES else f"{name} of {len(data) + 2} B"
 
@@ -370,21 +370,21 @@ def _stamps(data: bytes, shown: Callable[[int], str]) -> Iterator[str]:
 def route(hops: Iterable[int], *, strict: bool = False) -> bytes:
     """Return a source route by these hops, at most 9, to be given to ``outgoing``."""
     body = b"".join(hop.to_bytes(4) for hop in hops)
-    kind = Kind.STRICT_ROUTE if strict else Kind.LOOSE_ROUTE
+    kind = OptionType.STRICT_ROUTE if strict else OptionType.LOOSE_ROUTE
     return bytes((kind, 3 + len(body), _FIRST_ADDRESS)) + body
 
 
 def record(slots: int = 9) -> bytes:
     """Return a record route with room for so many addresses, at most 9."""
-    return bytes((Kind.RECORD_ROUTE, 3 + 4 * slots, _FIRST_ADDRESS)) + bytes(4 * slots)
+    return bytes((OptionType.RECORD_ROUTE, 3 + 4 * slots, _FIRST_ADDRESS)) + bytes(4 * slots)
 
 
 def timestamp(flag: Stamps, hosts: Iterable[int] = ()) -> bytes:
     """Return a timestamp option that is as long as may be, or asks these hosts, at most 4."""
     asked = b"".join(host.to_bytes(4) + bytes(4) for host in hosts)
     body = asked or bytes(36 if flag == Stamps.TIMES else 32)
-    return bytes((Kind.TIMESTAMP, 4 + len(body), 5, flag)) + body
+    return bytes((OptionType.TIMESTAMP, 4 + len(body), 5, flag)) + body
 
 
-ROUTER_ALERT = bytes((Kind.ROUTER_ALERT, 4, 0, 0))
+ROUTER_ALERT = bytes((OptionType.ROUTER_ALERT, 4, 0, 0))
 """Has routers look at the packet (RFC 2113)."""

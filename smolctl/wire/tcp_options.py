@@ -19,7 +19,7 @@ _ALIGNED_TIMES = b"\1\1\x08\x0a"
 """NOP, NOP and a timestamp: all that most segments have (RFC 7323 appendix A)."""
 
 
-class Kind(IntEnum):
+class TcpOptionType(IntEnum):
     """Option kinds. Source: IANA "TCP Option Kind Numbers"."""
 
     END = 0
@@ -33,7 +33,7 @@ class Kind(IntEnum):
 
 
 _END, _NOP, _MSS, _WINDOW_SCALE, _SACK_PERMITTED, _SACK, _TIMESTAMPS, _USER_TIMEOUT = (
-    kind.value for kind in Kind
+    kind.value for kind in TcpOptionType
 )
 
 
@@ -141,9 +141,9 @@ def items(raw: bytes) -> Iterator[tuple[int, bytes]]:
     at, size = 0, len(raw)
     while at < size:
         kind = raw[at]
-        if kind == Kind.END:
+        if kind == TcpOptionType.END:
             return
-        if kind == Kind.NOP:
+        if kind == TcpOptionType.NOP:
             at += 1
             continue
         length = raw[at + 1] if at + 1 < size else 0
@@ -160,18 +160,18 @@ def text(raw: bytes) -> str:
 
 def _words(kind: int, data: bytes) -> str:
     size, number = len(data), int.from_bytes(data)
-    if kind == Kind.MSS and size == 2:
+    if kind == TcpOptionType.MSS and size == 2:
         return f"mss {number}"
-    if kind == Kind.WINDOW_SCALE and size == 1:
+    if kind == TcpOptionType.WINDOW_SCALE and size == 1:
         return f"wscale {number}"
-    if kind == Kind.SACK_PERMITTED and size == 0:
+    if kind == TcpOptionType.SACK_PERMITTED and size == 0:
         return "sackOK"
-    if kind == Kind.TIMESTAMPS and size == 8:
+    if kind == TcpOptionType.TIMESTAMPS and size == 8:
         return f"TS val {number >> 32} ecr {number & _LONG}"
-    if kind == Kind.SACK and size and not size % 8:
+    if kind == TcpOptionType.SACK and size and not size % 8:
         blocks = (_pair(data, at) for at in range(0, size, 8))
         return " ".join(("sack", *(f"{left}:{right}" for left, right in blocks)))
-    if kind == Kind.USER_TIMEOUT and size == 2:
+    if kind == TcpOptionType.USER_TIMEOUT and size == 2:
         return f"uto {_seconds(number)} s"
     return f"option {kind} of {size + 2} B"
 

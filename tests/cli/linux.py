@@ -66,8 +66,8 @@ class Pair:
         self.dev = unique_device()
         self.kernel, self.env = kernel, env
         for who in ("all", "default"):  # what IPv6 has is nothing to compare
-            knob = f"/proc/sys/net/ipv6/conf/{who}/disable_ipv6"
-            kernel.run("sh", "-c", f"echo 1 > {knob}", check=True)
+            sysctl = f"/proc/sys/net/ipv6/conf/{who}/disable_ipv6"
+            kernel.run("sh", "-c", f"echo 1 > {sysctl}", check=True)
         env("-q", "sysctl", "neigh.base_reachable_time_ms=3600000", check=True)
         kernel.run("ip", "link", "add", self.dev, "type", "veth", "peer", "far0", check=True)
         hour = f"/proc/sys/net/ipv4/neigh/{self.dev}/base_reachable_time_ms"

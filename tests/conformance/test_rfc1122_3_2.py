@@ -148,7 +148,7 @@ def test_rfc1122_3_2_1_7_a_small_time_to_live_is_no_reason_to_discard(host: Host
 
 
 @pytest.mark.parametrize("ttl", [1, 17, 255])
-def test_rfc1122_3_2_1_7_the_default_time_to_live_is_a_knob(host: Host, ttl: int) -> None:
+def test_rfc1122_3_2_1_7_the_default_time_to_live_is_a_sysctl(host: Host, ttl: int) -> None:
     host.set("ip.default_ttl", ttl)
     host.send(host.socket())
     host.receive(echo_request(), udp_frame(dport=8))

@@ -124,7 +124,7 @@ def test_rfc1191_6_3_a_new_message_keeps_it(host: Host) -> None:
     assert known(host) == (1280, False)
 
 
-def test_rfc1191_6_3_how_long_it_is_believed_is_a_knob(host: Host) -> None:
+def test_rfc1191_6_3_how_long_it_is_believed_is_a_sysctl(host: Host) -> None:
     host.set("ip.mtu_expires_ms", 5000)
     too_big(host, host.socket(), 1280)
     host.wait(4_999_999_999)

@@ -77,7 +77,7 @@ def test_rfc5227_2_4_the_operator_is_told_who_it_is(host: Host) -> None:
     assert (shown(told)["ip"], shown(told)["mac"]) == (OURS, format_mac(PEER_MAC))
     host.poll()
     (address,) = host.tap.ipv4.addresses.items
-    assert (address.dadfailed, address.rival) == (True, PEER_MAC)
+    assert (address.dadfailed, address.other_mac) == (True, PEER_MAC)
 
 
 def test_rfc5227_2_6_a_reply_is_not_broadcast(host: Host) -> None:

@@ -15,7 +15,8 @@ from smolctl.daemon.connection import Connection
 from smolctl.daemon.exchange import HIGH_WATER
 from smolctl.daemon.log import Log
 from smolctl.ops.engine import Engine
-from smolctl.ops.feed import MAX_BYTES, MAX_EVENTS, MAX_FEEDS, OVERHEAD, Feed, FeedJob
+from smolctl.ops.feed import MAX_BYTES, MAX_EVENTS, MAX_FEEDS, OVERHEAD, Feed
+from smolctl.ops.feed_job import FeedJob
 from tests.daemon.test_connection import Wire
 from tests.ops.kit import Api, Exchange
 

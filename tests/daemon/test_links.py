@@ -21,7 +21,7 @@ from smolctl.stack.link.input import LinkProtocols, frame_input
 from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Trace
-from smolctl.wire.offload.run import Datagram, Headers, Run
+from smolctl.wire.offload.run import Headers, PendingDatagram, Run
 
 
 class Pair:
@@ -135,7 +135,7 @@ class Bench:
         self.links.turn(now)
         self.links.flush(now)
 
-    def send(self, *items: bytes | TracedFrame | Datagram) -> None:
+    def send(self, *items: bytes | TracedFrame | PendingDatagram) -> None:
         self.interface.outbox += items
         self.interface.traced += sum(isinstance(item, TracedFrame) for item in items)
         self.links.flush(0)
@@ -252,14 +252,14 @@ def test_one_frame_that_is_refused_does_not_take_the_others_along(
     assert bench.drops() == {"tx-queue-full": 1}
 
 
-def datagrams(number: int) -> list[Datagram]:
+def datagrams(number: int) -> list[PendingDatagram]:
     """Return datagrams of one flow and size that wait in an outbox."""
     macs = bytes.fromhex("02000000000b"), bytes.fromhex("02000000000a")
     headers = Headers(macs, 0x0A000001, 0x0A000002, 5, 7, 64, 4)
     return [(headers, each.to_bytes(4)) for each in range(number)]
 
 
-def built(items: Sequence[Datagram]) -> list[bytes]:
+def built(items: Sequence[PendingDatagram]) -> list[bytes]:
     return [headers.frame(payload) for headers, payload in items]
 
 

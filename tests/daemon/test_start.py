@@ -16,7 +16,7 @@ from smolctl.launch import start_daemon
 from tests.kit.home import Home
 
 
-def test_the_environment_sets_knobs() -> None:
+def test_the_environment_sets_sysctls() -> None:
     settings = initial_settings({"SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT": "8", "HOME": "/"}, "linux")
     assert settings["iface.neighbor_cache_count"] == 8
     assert settings.origin("iface.neighbor_cache_count") == "environment"
@@ -141,11 +141,11 @@ def test_a_stack_begins_with_a_profile_and_says_so(home: Home) -> None:
         assert "arp.ignore" in [row["key"] for row in client.call("sysctl.show", diff="linux")]
 
 
-def test_variables_of_the_command_line_are_no_knobs() -> None:
+def test_variables_of_the_command_line_are_no_sysctls() -> None:
     initial_settings({"SMOLCTL_STACK": "lab", "SMOLCTL_DEBUG": "1"}, "linux")
 
 
-def test_two_knobs_that_only_fit_together() -> None:
+def test_two_sysctls_that_only_fit_together() -> None:
     ports = {"SMOLCTL_IP_LOCAL_PORT_FIRST": "61000", "SMOLCTL_IP_LOCAL_PORT_LAST": "62000"}
     assert initial_settings(ports, "linux")["ip.local_port_first"] == 61000
 

@@ -70,11 +70,10 @@ def test_offload_is_on_or_off(client: Client) -> None:
 
 def test_carrier_follows_the_kernels_side(client: Client, netns: Namespace) -> None:
     netns.run("ip", "link", "set", "tap0", "down", check=True)
-    shown = row(client)
-    assert shown["flags"] == ["NO-CARRIER", "BROADCAST", "MULTICAST", "UP"]
-    assert shown["operstate"] == "DOWN"
+    wait_until(lambda: row(client)["operstate"] == "DOWN", "the loss of the carrier")
+    assert row(client)["flags"] == ["NO-CARRIER", "BROADCAST", "MULTICAST", "UP"]
     netns.run("ip", "link", "set", "tap0", "up", check=True)
-    assert row(client)["operstate"] == "UP"
+    wait_until(lambda: row(client)["operstate"] == "UP", "the carrier")
     assert " 0% packet loss" in netns.run("ping", "-c", "1", "-W", "2", "10.9.0.1").stdout
 
 

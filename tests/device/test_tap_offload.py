@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smolctl.device import DeviceGone, tap, tap_offload
+from smolctl.device import DeviceGone, tap_offload, tun
 from smolctl.device.tap import TapDevice
 from smolctl.wire import ipv4, udp
 from smolctl.wire.address import parse_address
@@ -147,7 +147,7 @@ def test_a_kernel_without_virtio_headers(
             return struct.pack("I", struct.unpack("I", answer)[0] & ~0x4000)
         return answer
 
-    monkeypatch.setattr(tap, "ioctl", older)
+    monkeypatch.setattr(tun, "ioctl", older)
     device = opener()
     assert (device.headroom, device.segments, device.details()["vnet_hdr"]) == (0, 0, False)
     exchange(peer, device)

@@ -9,8 +9,8 @@ from smolctl.cli.exit import MEANINGS as STATUSES
 from smolctl.cli.main import NOUNS, ROOT
 from smolctl.cli.words.command import Noun, Verb
 from smolctl.stack.reason import MEANINGS, REASONS
-from smolctl.stack.sysctl.knob import Knob
-from smolctl.stack.sysctl.settings import KNOBS
+from smolctl.stack.sysctl.model import Sysctl
+from smolctl.stack.sysctl.settings import SYSCTLS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 _WRITTEN = "`make docs` writes this page from the tables that the code itself uses.\n"
@@ -76,24 +76,24 @@ def _settings() -> Iterator[str]:
     yield " in the environment (dots become `_`) or\n`smolctl stack start --sysctl KEY=VALUE` sets"
     yield " it from the beginning. Defaults are Linux's; sets of values are\n"
     yield f"[profiles](../profiles.md). {_WRITTEN}\n"
-    groups = dict.fromkeys(key.partition(".")[0] for key in KNOBS)
+    groups = dict.fromkeys(key.partition(".")[0] for key in SYSCTLS)
     for group in groups:
-        knobs = [knob for key, knob in KNOBS.items() if key.partition(".")[0] == group]
+        sysctls = [sysctl for key, sysctl in SYSCTLS.items() if key.partition(".")[0] == group]
         yield f"## {group}\n\n"
         yield _table(
             ("key", "default", "values", "what it is", "Linux", "smoltcp", "source"),
             [
-                (f"`{knob.key}`", str(knob.show(knob.default)), _values(knob), knob.description,
-                 knob.linux, knob.smoltcp, knob.source)
-                for knob in knobs
+                (f"`{item.key}`", str(item.show(item.default)), _values(item), item.description,
+                 item.linux, item.smoltcp, item.source)
+                for item in sysctls
             ],
         )  # fmt: skip
 
 
-def _values(knob: Knob) -> str:
-    if knob.words:
-        return ", ".join(knob.words)
-    return f"{knob.low}..{knob.high} {knob.unit}".replace("0..1 flag", "0, 1")
+def _values(sysctl: Sysctl) -> str:
+    if sysctl.words:
+        return ", ".join(sysctl.words)
+    return f"{sysctl.low}..{sysctl.high} {sysctl.unit}".replace("0..1 flag", "0, 1")
 
 
 # --- reasons --------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smolctl.stack.reason import REASONS
-from smolctl.stack.sysctl.settings import KNOBS
+from smolctl.stack.sysctl.settings import SYSCTLS
 from tests.cli.kit import all_verbs
 from tests.docs import reference
 
@@ -25,7 +25,7 @@ def test_nothing_is_missing() -> None:
     for verb in all_verbs():
         if verb.path != "help":
             assert f"Usage: smolctl {verb.path}" in pages["commands.md"]
-    assert [key for key in KNOBS if f"| `{key}` |" not in pages["sysctl.md"]] == []
+    assert [key for key in SYSCTLS if f"| `{key}` |" not in pages["sysctl.md"]] == []
     assert [name for name in REASONS if f"| `{name}` |" not in pages["reasons.md"]] == []
 
 

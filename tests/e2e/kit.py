@@ -39,19 +39,19 @@ class Peer:
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
         self._sockets: list[socket.socket] = []
-        knobs = {}
+        sysctls = {}
         for where in ("all", "default"):
             # Neighbor discovery would put frames that no test asked for on every link.
-            knobs[f"net.ipv6.conf.{where}.disable_ipv6"] = 1
+            sysctls[f"net.ipv6.conf.{where}.disable_ipv6"] = 1
             # A new namespace takes these over from the machine; the tests mean Linux as it comes.
             for key in ("rp_filter", "arp_accept", "arp_ignore", "arp_filter", "forwarding"):
-                knobs[f"net.ipv4.conf.{where}.{key}"] = 0
-        self.sysctl(knobs)
+                sysctls[f"net.ipv4.conf.{where}.{key}"] = 0
+        self.sysctl(sysctls)
 
-    def sysctl(self, knobs: dict[str, int]) -> None:
-        """Set knobs of the kernel's, inside."""
+    def sysctl(self, sysctls: dict[str, int]) -> None:
+        """Set sysctls of the kernel's, inside."""
         write = 'while read -r value file; do echo "$value" > "/proc/sys/$file" || exit; done'
-        lines = [f"{value} {key.replace('.', '/')}\n" for key, value in knobs.items()]
+        lines = [f"{value} {key.replace('.', '/')}\n" for key, value in sysctls.items()]
         self.namespace.run("sh", "-c", write, input="".join(lines), check=True)
 
     def ip(self, *args: str) -> str:
@@ -175,9 +175,9 @@ class Lab:
         with connect(self.smolctl) as client:
             return client.call(op, **args)
 
-    def sysctl(self, **knobs: int) -> None:
-        """Set knobs of smolctl; ``neigh__locktime_ms=0`` sets neigh.locktime_ms."""
-        for key, value in knobs.items():
+    def sysctl(self, **sysctls: int) -> None:
+        """Set sysctls of smolctl; ``neigh__locktime_ms=0`` sets neigh.locktime_ms."""
+        for key, value in sysctls.items():
             self.call("sysctl.set", key=key.replace("__", "."), value=str(value))
 
     def neighbors(self) -> dict[str, tuple[str | None, str]]:

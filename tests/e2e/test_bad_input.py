@@ -36,7 +36,7 @@ BAD = {
     "udp send 10.0.0.2:9 x --dev tap9": "tap9",
     "ping -c 1 -I tap9 10.0.0.2": "tap9",
     "arping -c 1 -I tap9 10.0.0.2": "tap9",
-    "sysctl no.such.knob=1": "no.such.knob",
+    "sysctl no.such.sysctl=1": "no.such.sysctl",
     # there already
     "addr add 10.0.0.1/24 dev tap0": "10.0.0.1/24",
     "route add default via 10.0.0.3": "default",

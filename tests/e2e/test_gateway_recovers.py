@@ -43,10 +43,10 @@ class Gateways:
         for gateway, address in zip(self.peers, (FIRST, SECOND), strict=True):
             gateway.batch(f"addr add {address}/24 dev e0", "link set e0 up")
             self.wires.append(gateway.wire("e0"))
-        knobs = {"retrans_time_ms": 100, "base_reachable_time_ms": 600_000}
-        lab.peer.sysctl({f"net.ipv4.neigh.br0.{key}": value for key, value in knobs.items()})
+        sysctls = {"retrans_time_ms": 100, "base_reachable_time_ms": 600_000}
+        lab.peer.sysctl({f"net.ipv4.neigh.br0.{key}": value for key, value in sysctls.items()})
         lab.peer.sysctl({"net.ipv4.fib_multipath_use_neigh": 1})
-        lab.sysctl(**{f"neigh__{key}": value for key, value in knobs.items()})
+        lab.sysctl(**{f"neigh__{key}": value for key, value in sysctls.items()})
 
     def first(self, state: str) -> None:
         """Make the first gateway silent, "del", or let it answer again, "add"."""

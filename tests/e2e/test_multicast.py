@@ -162,7 +162,7 @@ def test_the_route_says_on_which_link_a_group_is(tap: Lab) -> None:
 
 
 @netns
-def test_a_ping_of_all_hosts_is_answered_if_the_knob_says_so(tap: Lab) -> None:
+def test_a_ping_of_all_hosts_is_answered_if_the_sysctl_says_so(tap: Lab) -> None:
     ping = ("ping", "-c", "1", "-W", "1", "-I", "tap0", "224.0.0.1")
     assert tap.peer.namespace.run(*ping).returncode == 1
     assert tap.drops()["icmp-echo-broadcast"] == 1

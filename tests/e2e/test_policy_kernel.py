@@ -49,7 +49,7 @@ def hosts(oracle: Oracle) -> Oracle:
 
 
 def set_both(hosts: Oracle, key: str, level: int) -> None:
-    """Set a knob of both; the kernel's is per interface, and the highest counts."""
+    """Set a sysctl of both; the kernel's is per interface, and the highest counts."""
     name = {"ip.rp_filter": "rp_filter"}.get(key, key.replace(".", "_"))
     hosts.kernel.sysctl({f"net.ipv4.conf.{dev}.{name}": level for dev in (*DEVICES, "lo", "all")})
     assert hosts.smolctl("sysctl", f"{key}={level}").returncode == 0

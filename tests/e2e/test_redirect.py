@@ -29,9 +29,9 @@ def hosts(oracle: Oracle) -> Oracle:
     prepare(oracle)
     oracle.do(f"route add default via {ASKER}")
     # What the RFC asks for, and Linux does when shared_media is off.
-    for knob in ("accept_redirects", "shared_media", "secure_redirects"):
-        on = int(knob == "accept_redirects")
-        oracle.kernel.sysctl({f"net.ipv4.conf.{dev}.{knob}": on for dev in ("tap0", "all")})
+    for sysctl in ("accept_redirects", "shared_media", "secure_redirects"):
+        on = int(sysctl == "accept_redirects")
+        oracle.kernel.sysctl({f"net.ipv4.conf.{dev}.{sysctl}": on for dev in ("tap0", "all")})
     oracle.kernel.udp(port=PORT)
     oracle.smolctl.popen("udp", "echo", str(PORT))
     wait_until(lambda: oracle.smolctl.json("socket", "show"), "a socket")

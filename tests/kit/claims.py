@@ -1,6 +1,6 @@
 """What the tests of address conflict detection share."""
 
-from smolctl.stack.events import Event, Kind
+from smolctl.stack.events import EventKind, StackEvent
 from smolctl.stack.ip.addresses import Address
 from smolctl.wire import arp
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
@@ -58,10 +58,10 @@ def asked(host: Host, seconds: float = 60, dev: str = "tap0") -> list[tuple[int,
     return found
 
 
-def listen(host: Host) -> list[Event]:
+def listen(host: Host) -> list[StackEvent]:
     """Return a list that what changes from now on is put into, but for routes."""
-    heard: list[Event] = []
+    heard: list[StackEvent] = []
     host.stack.events.listen(
-        lambda event: None if event.kind is Kind.ROUTE else heard.append(event)
+        lambda event: None if event.kind is EventKind.ROUTE else heard.append(event)
     )
     return heard

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from smolctl.stack.ip import membership
-from smolctl.stack.ip.groups import ANYBODY, Filter
+from smolctl.stack.ip.groups import ANYBODY, SourceFilter
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import igmp, ipv4
 from smolctl.wire.address import multicast_mac
@@ -21,20 +21,20 @@ OLD = 260 * SECOND_NS
 """How long an older router is remembered: 2 times 125 s, and 10 s (RFC 3376 8.12)."""
 
 
-def only(*sources: str) -> Filter:
+def only(*sources: str) -> SourceFilter:
     """Return the filter INCLUDE of RFC 3376."""
-    return Filter(False, frozenset(map(ip, sources)))
+    return SourceFilter(False, frozenset(map(ip, sources)))
 
 
-def but(*sources: str) -> Filter:
+def but(*sources: str) -> SourceFilter:
     """Return the filter EXCLUDE of RFC 3376."""
-    return Filter(True, frozenset(map(ip, sources)))
+    return SourceFilter(True, frozenset(map(ip, sources)))
 
 
 def member(
     host: Host,
     group: str = GROUP,
-    wanted: Filter = ANYBODY,
+    wanted: SourceFilter = ANYBODY,
     *,
     port: int = 5000,
     dev: str = "tap0",
@@ -49,7 +49,11 @@ def member(
 
 
 def join(
-    host: Host, socket: UdpSocket, group: str = GROUP, wanted: Filter = ANYBODY, dev: str = "tap0"
+    host: Host,
+    socket: UdpSocket,
+    group: str = GROUP,
+    wanted: SourceFilter = ANYBODY,
+    dev: str = "tap0",
 ) -> None:
     membership.join(host.stack.ipv4, socket, host.dev(dev), ip(group), wanted)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from smolctl.stack.config.addr import add_address, bring_up_loopback, delete_address
 from smolctl.stack.config.link import add_interface
 from smolctl.stack.config.route import add_route
-from smolctl.stack.config.sysctl import set_knob
+from smolctl.stack.config.sysctl import set_sysctl
 from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope, TableName
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.addresses import Address
@@ -16,7 +16,7 @@ from smolctl.stack.neighbor.states import State
 from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Trace
-from smolctl.stack.transport.send_queue import Held
+from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp
 from smolctl.wire.address import (
@@ -130,8 +130,8 @@ class Host:
         return route
 
     def set(self, key: str, value: int | str) -> None:
-        """Set a knob."""
-        set_knob(self.stack.udp, key, str(value), origin="command line")
+        """Set a sysctl."""
+        set_sysctl(self.stack.udp, key, str(value), origin="command line")
 
     # --- the cable --------------------------------------------------------------------------------
 
@@ -214,7 +214,9 @@ class Host:
         """Send a datagram and return what follows it."""
         trace = Trace()
         source = None if src is None else ip(src)
-        self.stack.udp.send_from(socket, Held(payload, ip(dst), port, source, trace), self.now)
+        self.stack.udp.send_from(
+            socket, OutgoingDatagram(payload, ip(dst), port, source, trace), self.now
+        )
         return trace
 
     # --- counters ---------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from smolctl.stack.neighbor.cache import NeighborCache
-from smolctl.stack.neighbor.entry import Action, Neighbor
-from smolctl.stack.neighbor.states import Event, State
+from smolctl.stack.neighbor.entry import Neighbor, NeighborAction
+from smolctl.stack.neighbor.states import NudEvent, State
 from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.settings import Settings
 from tests.kit.clock import SECOND_NS, ManualClock
@@ -20,16 +20,16 @@ class Drive:
 
     Args:
         random: what the random function returns; 0.5 makes the reachable time 1.0 times its base.
-        knobs: settings, with "_" for ".": ``neigh_unres_qlen=3``.
+        sysctls: settings, with "_" for ".": ``neigh_unres_qlen=3``.
     """
 
-    def __init__(self, random: Callable[[], float] = lambda: 0.5, **knobs: int) -> None:
+    def __init__(self, random: Callable[[], float] = lambda: 0.5, **sysctls: int) -> None:
         self.settings = Settings()
-        for name, value in knobs.items():
+        for name, value in sysctls.items():
             self.set(name.replace("_", ".", 1), value)
         self.cache = NeighborCache(self.settings, random)
         self.clock = ManualClock()
-        self.actions: list[Action] = []
+        self.actions: list[NeighborAction] = []
 
     def set(self, key: str, value: int) -> None:
         self.settings.set(key, str(value), origin="command line")
@@ -126,19 +126,19 @@ class Drive:
             self.permanent()
         assert self.state is state
 
-    def happen(self, event: Event) -> None:
+    def happen(self, event: NudEvent) -> None:
         """Let an event happen; a timer's event by waiting for it."""
-        happening: dict[Event, Callable[[], object]] = {
-            Event.USED: self.use,
-            Event.REPLIED: lambda: self.replied(create=True),
-            Event.HEARD_SAME: self.heard,
-            Event.HEARD_OTHER: lambda: self.heard(OTHER_MAC, override=True),
-            Event.CONFIRMED: self.confirm,
-            Event.REACHABLE_EXPIRED: self.next_timer,
-            Event.REACHABLE_EXPIRED_IN_USE: self._use_late,
-            Event.DELAY_EXPIRED: self.next_timer,
-            Event.RETRANSMIT: self.next_timer,
-            Event.PROBES_EXHAUSTED: self._ask_in_vain,
+        happening: dict[NudEvent, Callable[[], object]] = {
+            NudEvent.USED: self.use,
+            NudEvent.REPLIED: lambda: self.replied(create=True),
+            NudEvent.HEARD_SAME: self.heard,
+            NudEvent.HEARD_OTHER: lambda: self.heard(OTHER_MAC, override=True),
+            NudEvent.CONFIRMED: self.confirm,
+            NudEvent.REACHABLE_EXPIRED: self.next_timer,
+            NudEvent.REACHABLE_EXPIRED_IN_USE: self._use_late,
+            NudEvent.DELAY_EXPIRED: self.next_timer,
+            NudEvent.RETRANSMIT: self.next_timer,
+            NudEvent.PROBES_EXHAUSTED: self._ask_in_vain,
         }
         happening[event]()
 

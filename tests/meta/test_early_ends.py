@@ -26,7 +26,7 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "transport/udp/udp.py:Udp.sender_of": (1, "its caller records that nobody sent it"),
     "transport/udp/udp.py:Udp.release": (1, "the socket waits for another neighbor"),
     "transport/udp/udp.py:Udp._deadline": (1, "nothing waits for a time"),
-    "transport/udp/udp.py:Udp._resend": (1, "it goes on waiting where it is"),
+    "transport/udp/udp.py:Udp._send_blocked": (1, "it goes on waiting where it is"),
     "ipv4/fragment.py:fragment_input": (1, "it is in the table, or a reason was recorded"),
     "ipv4/forward.py:forward_input": (1, "options_checked has recorded why"),
     "ipv4/forward.py:_too_far": (1, "it has hops left and goes on"),

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 from smolctl.errors import SmolctlError
-from smolctl.stack.sysctl.settings import KNOBS
+from smolctl.stack.sysctl.settings import SYSCTLS
 from tests.ops.kit import Api, Row
 
 LINKS = ("lo", "t1", "t2", "lo1")
@@ -38,7 +38,7 @@ SELECTORS: dict[str, tuple[Any, ...]] = {
     "not": (True,),
 }
 GROUPS = ("239.1.2.3", "239.1.2.4", "224.0.0.251")
-SOME_KNOBS = ("ip.local_port_first", "ip.local_port_last", "ip.subnet_broadcast",
+SOME_SYSCTLS = ("ip.local_port_first", "ip.local_port_last", "ip.subnet_broadcast",
               "ip.local_prefix", "ip.loopback_own", "iface.max_addr_count",
               "iface.max_route_count", "iface.neighbor_cache_count", "arp.accept_from",
               "arp.accept", "arp.dad", "ip.forward")  # fmt: skip
@@ -154,7 +154,7 @@ class Changes:
         return f"neigh.{verb}", {**args, "lladdr": pick(MACS), **self._maybe(0.2, nud=("stale",))}
 
     def _sysctl(self) -> tuple[str, Row]:
-        key = self._random.choice(SOME_KNOBS)
-        knob = KNOBS[key]
-        value = self._random.choice((knob.low, knob.default, min(knob.high, knob.low + 1)))
-        return "sysctl.set", {"key": key, "value": str(knob.show(value))}
+        key = self._random.choice(SOME_SYSCTLS)
+        sysctl = SYSCTLS[key]
+        value = self._random.choice((sysctl.low, sysctl.default, min(sysctl.high, sysctl.low + 1)))
+        return "sysctl.set", {"key": key, "value": str(sysctl.show(value))}

@@ -53,7 +53,7 @@ def test_tentative_ones_alone_are_shown_and_flushed(api: Api) -> None:
 
 
 @pytest.mark.parametrize("word", ["dad", "nodad"])
-def test_a_word_comes_before_the_knob(api: Api, word: str) -> None:
+def test_a_word_comes_before_the_sysctl(api: Api, word: str) -> None:
     api("sysctl.set", key="arp.dad", value="0" if word == "dad" else "1")
     api("addr.add", local=NEW, dev="tap0", **{word: True})
     assert ("tentative" in shown(api)["10.0.0.9"]) == (word == "dad")

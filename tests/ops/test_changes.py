@@ -283,7 +283,7 @@ def test_a_loopback_needs_no_device(api: Api) -> None:
     assert api.run("ping.run", dst="192.168.7.77", count="1").done_with["ok"]
 
 
-def test_a_knob_works_at_once(api: Api) -> None:
+def test_a_sysctl_works_at_once(api: Api) -> None:
     api("sysctl.set", key="neigh.mcast_solicit", value="1")
     start = api.clock.now
     assert not api.run("udp.send", dst=DEAD, port="9").done_with["ok"]

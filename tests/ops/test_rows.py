@@ -6,7 +6,7 @@ import pytest
 
 from smolctl.ops.operations import OPS
 from smolctl.stack.neighbor.states import State
-from smolctl.stack.sysctl.settings import KNOBS
+from smolctl.stack.sysctl.settings import SYSCTLS
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import DEAD, PEER, ip, request, udp_frame
 from tests.ops.kit import Api, Row
@@ -241,9 +241,9 @@ def test_a_mac_that_is_not_used_is_not_shown(api: Api, state: State) -> None:
     assert "lladdr" not in api.one("neigh.get", dst=PEER, dev="tap0")
 
 
-def test_sysctl_rows_tell_all_of_a_knob(api: Api) -> None:
+def test_sysctl_rows_tell_all_of_a_sysctl(api: Api) -> None:
     rows = api("sysctl.show")
-    assert [row["key"] for row in rows] == sorted(KNOBS)
+    assert [row["key"] for row in rows] == sorted(SYSCTLS)
     row = api.one("sysctl.set", key="arp.accept", value="on")
     assert row == api.one("sysctl.show", key="arp.accept")
     assert (row["value"], row["default"], row["origin"]) == (1, 0, "command line")

@@ -14,7 +14,7 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.utils import RawPcapReader, RawPcapWriter
 
 from smolctl.stack.explain.filter import parse
-from smolctl.stack.explain.filter_match import Packet
+from smolctl.stack.explain.filter_match import FilteredPacket
 from tests.kit.amount import examples
 from tests.kit.netns import PATH
 
@@ -122,7 +122,7 @@ def test_chooses_the_packets_that_tcpdump_chooses(linktype: int, text: str) -> N
     ours = [
         frame
         for frame in FRAMES[linktype]
-        if wanted.matches(Packet(frame, ethernet=linktype == ETHERNET))
+        if wanted.matches(FilteredPacket(frame, ethernet=linktype == ETHERNET))
     ]
     assert ours == (tcpdump(FRAMES[linktype], linktype, text) or [])
 
@@ -140,7 +140,7 @@ def test_reads_the_fields_that_scapy_wrote(
 ) -> None:
     upper = {"udp": UDP, "tcp": TCP}.get(protocol)
     payload = upper(sport=sport, dport=dport) if upper else ICMP()
-    packet = Packet(bytes(Ether() / IP(src=src, dst=dst) / payload))
+    packet = FilteredPacket(bytes(Ether() / IP(src=src, dst=dst) / payload))
 
     def matches(text: str) -> bool:
         return parse(text).matches(packet)

@@ -17,7 +17,7 @@ from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.link.outbox import frames_of
 from smolctl.stack.reason import shown
 from smolctl.stack.trace.trace import Trace
-from smolctl.stack.transport.send_queue import Held
+from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.address import format_address
 from smolctl.wire.fault import WireFault
@@ -26,8 +26,8 @@ from tests.kit.groups import GROUP, but, only
 from tests.kit.host import OUR_MAC, PEER_MAC, ip, reply
 from tests.property.world import (
     ADDRESSES,
-    KNOBS,
     ROUTES,
+    SYSCTLS,
     Config,
     World,
     arrivals,
@@ -90,7 +90,7 @@ quiet = st.builds(
 changes = st.builds(
     Do,
     st.sampled_from(
-        ["refuse", "up", "carrier", "address", "route", "knob", "flush", "mtu", "mac", "rebind",
+        ["refuse", "up", "carrier", "address", "route", "sysctl", "flush", "mtu", "mac", "rebind",
          "delete", "pmtudisc", "join", "join"]
     ),
     devs,
@@ -165,7 +165,7 @@ class Player:
             self._forget()
             trace = self.make_trace() if self._followed else None
             with suppress(StackError):
-                item = Held(payload, dst, event.port, src, trace)
+                item = OutgoingDatagram(payload, dst, event.port, src, trace)
                 self.stack.udp.send_from(socket, item, self.host.now)
 
     def make_trace(self) -> Trace:
@@ -245,8 +245,8 @@ class Player:
     def _route(self, _dev: str, number: int) -> None:
         self.host.route(**ROUTES[number % len(ROUTES)])
 
-    def _knob(self, _dev: str, number: int) -> None:
-        key, values = KNOBS[number % len(KNOBS)]
+    def _sysctl(self, _dev: str, number: int) -> None:
+        key, values = SYSCTLS[number % len(SYSCTLS)]
         self.host.set(key, values[number // 10 % len(values)])
 
     def _flush(self, dev: str, number: int) -> None:
@@ -332,17 +332,26 @@ def socket_state(socket: UdpSocket) -> tuple[object, ...]:
     errors = [(error.reason.name, error.dst, error.dport, error.at_ns) for error in socket.errors]
     queue = [tuple(datagram) for datagram in socket.queue]
     counts = (socket.queue_bytes, socket.drops, socket.rx_datagrams, socket.tx_datagrams)
-    held = socket.held and [(item.payload, item.dst) for item in socket.held.items]
+    held = socket.send_queue and [(item.payload, item.dst) for item in socket.send_queue.items]
     return socket.local, socket.port, socket.ready, counts, queue, errors, held
 
 
 def claims(link: Interface) -> list[tuple[object, ...]]:
     """Return the addresses of a link, and what is remembered of their tests and conflicts."""
     shown: list[tuple[object, ...]] = [
-        (claim.address.local, claim.phase, claim.due_ns, claim.sent, claim.rival, claim.defended_ns)
-        for claim in link.ipv4.claims
+        (
+            claim.address.local,
+            claim.phase,
+            claim.due_ns,
+            claim.sent,
+            claim.other_mac,
+            claim.defended_ns,
+        )
+        for claim in link.ipv4.dad
     ]
-    return shown + [(item.local, item.tentative, item.rival) for item in link.ipv4.addresses.items]
+    return shown + [
+        (item.local, item.tentative, item.other_mac) for item in link.ipv4.addresses.items
+    ]
 
 
 def neighbors(world: World, dev: str) -> list[tuple[object, ...]]:

@@ -57,11 +57,11 @@ def check_bounds(stack: Stack) -> None:
         payload = sum(len(datagram[0]) for datagram in socket.queue)
         assert socket.queue_bytes == payload + len(socket.queue) * DATAGRAM_OVERHEAD
         assert len(socket.errors) <= ERROR_QUEUE_LIMIT
-        assert (socket in stack.udp.blocked) == (socket.held is not None)
-        if socket.held is not None:
-            assert socket.held.items
-            assert socket.held.bytes == sum(item.size for item in socket.held.items)
-            assert len(socket.held.items) == 1 or socket.held.bytes <= socket.sndbuf
+        assert (socket in stack.udp.blocked) == (socket.send_queue is not None)
+        if socket.send_queue is not None:
+            assert socket.send_queue.items
+            assert socket.send_queue.bytes == sum(item.size for item in socket.send_queue.items)
+            assert len(socket.send_queue.items) == 1 or socket.send_queue.bytes <= socket.sndbuf
         assert len(socket.flows) <= fast_udp.FLOWS_LIMIT
     for cache in stack.ipv4.neighbors.values():
         assert len(cache._timers) <= 65 + 4 * max(len(cache.entries), 16)

@@ -36,14 +36,14 @@ class Model:
                 raise NotFound("model")
             self._put(new, [r for r in chain if r.metric < new.metric])
             return
-        twins = [r for r in equals if r.identity() == new.identity()]
-        if mode is InsertMode.ADD or (mode is InsertMode.APPEND and twins):
+        clones = [r for r in equals if r.identity() == new.identity()]
+        if mode is InsertMode.ADD or (mode is InsertMode.APPEND and clones):
             raise AlreadyExists("model")
         if mode is InsertMode.APPEND:
             self._put(new, [r for r in chain if r.metric <= new.metric])
-        elif not twins:
+        elif not clones:
             self.routes[self.routes.index(equals[0])] = new
-        elif twins[0] is not equals[0]:
+        elif clones[0] is not equals[0]:
             raise AlreadyExists("model")
 
     def _put(self, new: Route, before: list[Route]) -> None:

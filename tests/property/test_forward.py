@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.stack.config.link import set_mtu
-from smolctl.stack.ip.reassembly import Complete, Fragment, Reassembly
+from smolctl.stack.ip.reassembly import Complete, Reassembly, ReceivedFragment
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Fate
 from smolctl.wire import ipv4
@@ -37,9 +37,11 @@ passing = st.builds(
 
 def forwarding(config: Config) -> Config:
     """Return a config that forwards, and whose second link leads somewhere."""
-    knobs = [knob for knob in config.knobs if knob[0] != "ip.forward"]
+    sysctls = [sysctl for sysctl in config.sysctls if sysctl[0] != "ip.forward"]
     wired = [*config.addresses, ("10.1.0.1/24", "tap1")]
-    return config._replace(knobs=[*knobs, ("ip.forward", 1)], addresses=list(dict.fromkeys(wired)))
+    return config._replace(
+        sysctls=[*sysctls, ("ip.forward", 1)], addresses=list(dict.fromkeys(wired))
+    )
 
 
 routers = configs.map(forwarding)
@@ -133,6 +135,6 @@ def joined(pieces: list[bytes]) -> bytes:
     """Return the datagram that the receiver makes of fragments."""
     reassembly = Reassembly(Settings())
     for piece in pieces:
-        *_, outcome = reassembly.add(Fragment(ip_packet(piece)), 0)
+        *_, outcome = reassembly.add(ReceivedFragment(ip_packet(piece)), 0)
     assert isinstance(outcome, Complete)
     return outcome.data

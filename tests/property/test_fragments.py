@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.stack.ip.reassembly import Complete, Fragment, Reassembly
+from smolctl.stack.ip.reassembly import Complete, Reassembly, ReceivedFragment
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire import ipv4, udp
@@ -50,7 +50,7 @@ wholes = st.integers(1, 4).flatmap(
     )
 )
 parts = st.lists(st.one_of(st.lists(cuts, max_size=4), wholes), max_size=6)
-KNOBS = st.sampled_from([(1024, 4_194_304), (1, 4_194_304), (2, 4000), (3, 1200), (0, 0)])
+SYSCTLS = st.sampled_from([(1024, 4_194_304), (1, 4_194_304), (2, 4000), (3, 1200), (0, 0)])
 
 
 def frame(cut: Cut) -> bytes:
@@ -76,13 +76,13 @@ def listen(host: Host) -> list[Trace]:
     return heard
 
 
-@given(parts, KNOBS)
+@given(parts, SYSCTLS)
 def test_every_fragment_has_exactly_one_fate(
-    lists: list[list[Cut]], knobs: tuple[int, int]
+    lists: list[list[Cut]], sysctls: tuple[int, int]
 ) -> None:
     host = fresh()
     socket = host.socket(7)
-    number, memory = knobs
+    number, memory = sysctls
     host.set("ip.frag_max_datagrams", number)
     host.set("ip.frag_high_thresh", memory)
     host.set("ip.frag_time_ms", 1000)
@@ -153,7 +153,7 @@ def test_what_is_cut_at_any_mtus_is_put_together_as_it_was(
         return
     table, outcome = Reassembly(Settings()), None
     for packet in data.draw(st.permutations(packets)):
-        *_, outcome = table.add(Fragment(ip_packet(packet)), 0)
+        *_, outcome = table.add(ReceivedFragment(ip_packet(packet)), 0)
     assert isinstance(outcome, Complete)
     assert outcome.data == whole
 

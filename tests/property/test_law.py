@@ -189,8 +189,8 @@ def held(stack: Stack) -> Iterator[Trace]:
     for datagram in stack.ipv4.reassembly._open.values():
         yield from (fragment.packet.trace for fragment in datagram.fragments)
     for socket in stack.udp.blocked:
-        assert socket.held is not None
-        yield from (item.followed for item in socket.held.items)
+        assert socket.send_queue is not None
+        yield from (item.followed for item in socket.send_queue.items)
     for link in stack.interfaces.values():
         yield from (delayed.trace for _, _, delayed in link.ipv4.proxies.queue)
     for cache in stack.ipv4.neighbors.values():
@@ -198,7 +198,7 @@ def held(stack: Stack) -> Iterator[Trace]:
     for link in stack.interfaces.values():
         yield from (item.trace for item in link.outbox if isinstance(item, TracedFrame))
         if link.impairment is not None:
-            yield from (trace for _, _, _, trace in link.impairment._held)
+            yield from (trace for _, _, _, trace in link.impairment._delayed)
 
 
 def obey(config: Config, history: list[Event], *, followed: bool, headroom: int = 0) -> None:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from smolctl.errors import NoBuffers
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import (
-    Action,
     Evicted,
     GiveUp,
+    NeighborAction,
     Overflow,
     Purged,
     SendProbe,
@@ -40,7 +40,7 @@ steps = st.lists(
     min_size=10,
     max_size=60,
 )
-knobs = st.fixed_dictionaries(
+sysctls = st.fixed_dictionaries(
     {
         "iface.neighbor_cache_count": st.integers(1, 5),
         "neigh.unres_qlen": st.integers(1, 4),
@@ -123,7 +123,7 @@ class Run:
         following = self.cache.deadline()
         assert following is None or following > due
 
-    def note(self, actions: list[Action]) -> None:
+    def note(self, actions: list[NeighborAction]) -> None:
         for action in actions:
             match action:
                 case Transmit(entry, packets):
@@ -154,7 +154,7 @@ class Run:
         assert self.ends + waiting == wanted, "each packet ends once, or waits"
 
 
-@given(knobs, st.floats(0, 1, exclude_max=True), steps)
+@given(sysctls, st.floats(0, 1, exclude_max=True), steps)
 def test_time_goes_on_and_no_packet_is_lost(
     values: dict[str, int], random: float, script: list[Step]
 ) -> None:
@@ -164,7 +164,7 @@ def test_time_goes_on_and_no_packet_is_lost(
         run.check()
 
 
-@given(knobs, st.floats(0, 1, exclude_max=True), steps)
+@given(sysctls, st.floats(0, 1, exclude_max=True), steps)
 def test_left_alone_a_cache_comes_to_rest(
     values: dict[str, int], random: float, script: list[Step]
 ) -> None:

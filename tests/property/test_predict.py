@@ -13,7 +13,7 @@ from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.link.input import frame_input
 from smolctl.stack.trace.trace import Direction, Trace
-from smolctl.stack.transport.send_queue import Held
+from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.wire import icmpv4
 from tests.kit.host import ip
 from tests.property.events import Event, Player, histories, snapshot
@@ -84,14 +84,14 @@ def test_a_datagram_fares_as_predicted(
     socket.tos = socket.tos if tos is None else tos
     world.stack.generation.touch()
     source = None if src == socket.local else src
-    twins = [other for other in world.stack.udp.at_port(socket.port) if other is not socket]
-    if any(other.local in (socket.local, src) for other in twins):
+    clones = [other for other in world.stack.udp.at_port(socket.port) if other is not socket]
+    if any(other.local in (socket.local, src) for other in clones):
         return  # two sockets of that address and port; the question cannot say which
     now = world.host.now
     run_out(
         world,
         lambda: world.stack.udp.send_from(
-            socket, Held(bytes(size), ip(dst), dport, source, real), now
+            socket, OutgoingDatagram(bytes(size), ip(dst), dport, source, real), now
         ),
     )
     assert outcome(trace) == outcome(real)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from hypothesis import given
 
-from smolctl.stack.config.sysctl import set_knob
+from smolctl.stack.config.sysctl import set_sysctl
 from smolctl.stack.reason import Kind, Reason
 from smolctl.stack.trace.trace import Fate, Trace
 from tests.property.events import Event, Player, histories
@@ -55,7 +55,7 @@ def test_every_datagram_settles_exactly_once(config: Config, history: list[Event
         assert sum(link.traced for link in player.stack.interfaces.values()) <= followed
     player.host.wait(QUIET_NS)
     # Where datagrams wait for a route they do so for ever.
-    set_knob(player.stack.udp, "ip.no_route", "refuse", origin="command line")
+    set_sysctl(player.stack.udp, "ip.no_route", "refuse", origin="command line")
     player.host.wait(QUIET_NS)
     for dev in DEVS:
         if dev in player.stack.interfaces:

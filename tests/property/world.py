@@ -9,7 +9,7 @@ from smolctl.errors import StackError
 from smolctl.stack.config.link import set_carrier, set_up
 from smolctl.stack.config.route import add_route
 from smolctl.stack.config.rule import add_rule, delete_rule
-from smolctl.stack.fib.nexthop import Way, with_ways
+from smolctl.stack.fib.nexthop import NextHop, with_ways
 from smolctl.stack.fib.route import InsertMode, Route, RouteType, TableName
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.neighbor.states import State
@@ -75,7 +75,7 @@ TABLE: tuple[dict[str, Any], ...] = (
     {"prefix": "10.0.0.0/24", "dev": "tap1", "table": 5},
     {"prefix": "10.0.0.1/32", "kind": RouteType.LOCAL, "dev": "tap0", "table": 5},
 )
-KNOBS: tuple[tuple[str, tuple[int, ...]], ...] = (
+SYSCTLS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("arp.accept", (0, 1)),
     ("arp.accept_from", (0, 1, 2)),
     ("arp.answer_probes", (0, 1)),
@@ -173,7 +173,7 @@ class Config(NamedTuple):
 
     addresses: list[tuple[str, str]]
     routes: list[dict[str, Any]]
-    knobs: list[tuple[str, int]]
+    sysctls: list[tuple[str, int]]
     sockets: list[tuple[int, str, str | None]]
     known: list[tuple[str, str, bool]]
     connected: bool
@@ -193,8 +193,8 @@ configs = st.builds(
     st.just([ADDRESSES[0]]).flatmap(lambda first: subset(ADDRESSES[1:]).map(first.__add__)),
     subset(ROUTES),
     st.lists(
-        st.sampled_from(KNOBS).flatmap(
-            lambda knob: st.tuples(st.just(knob[0]), st.sampled_from(knob[1]))
+        st.sampled_from(SYSCTLS).flatmap(
+            lambda sysctl: st.tuples(st.just(sysctl[0]), st.sampled_from(sysctl[1]))
         ),
         max_size=6,
     ),
@@ -221,7 +221,7 @@ class World:
         self.host.link("tap1")
         self.stack = self.host.stack
         self.sockets: list[UdpSocket] = []
-        for key, value in config.knobs:
+        for key, value in config.sysctls:
             self.host.set(key, value)
         for address, dev in config.addresses:
             with suppress(StackError):
@@ -243,7 +243,7 @@ class World:
 
     def _add_rules(self, config: Config) -> None:
         if config.several:
-            ways = [Way(None, ip(via), weight) for via, weight in SEVERAL]
+            ways = [NextHop(None, ip(via), weight) for via, weight in SEVERAL]
             with suppress(StackError):
                 add_route(self.stack.ipv4, with_ways(Route(0, 0), ways), InsertMode.REPLACE)
         for route in TABLE if config.rules else ():

@@ -8,7 +8,7 @@ from smolctl.errors import SmolctlError
 from smolctl.stack.config.addr import change_address
 from smolctl.stack.config.link import delete_interface, set_carrier, set_mac, set_mtu, set_up
 from smolctl.stack.config.route import delete_route
-from smolctl.stack.events import Action, Event, Kind
+from smolctl.stack.events import ChangeType, EventKind, StackEvent
 from smolctl.stack.fib.route import InsertMode, Route, RouteType
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
@@ -22,13 +22,13 @@ from tests.kit.host import OTHER_MAC, OURS, PEER, PEER_MAC, Host, ip, reply, req
 class Watch:
     """Listens to a host's stack and keeps one line an event, as it was then."""
 
-    def __init__(self, host: Host, *kinds: Kind) -> None:
-        self.kinds = kinds or tuple(Kind)
+    def __init__(self, host: Host, *kinds: EventKind) -> None:
+        self.kinds = kinds or tuple(EventKind)
         self.lines: list[str] = []
         self.times: list[int] = []
         host.stack.events.listen(self)
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: StackEvent) -> None:
         if event.kind in self.kinds:
             self.lines.append(f"{event.kind} {event.action} {what(event.subject)}")
             self.times.append(event.at_ns)
@@ -60,7 +60,7 @@ def host() -> Host:
 
 
 def test_link(host: Host) -> None:
-    watch = Watch(host, Kind.LINK)
+    watch = Watch(host, EventKind.LINK)
     tap1 = host.link("tap1")
     set_mtu(host.stack.shared, tap1, 1400)
     set_mtu(host.stack.shared, tap1, 1400)
@@ -97,7 +97,7 @@ def test_addresses_and_what_follows_from_them_in_the_order_of_linux(host: Host) 
 
 
 def test_a_changed_address(host: Host) -> None:
-    watch = Watch(host, Kind.ADDR)
+    watch = Watch(host, EventKind.ADDR)
     old = host.tap.ipv4.addresses.items[0]
     new = Address(old.local, old.plen, old.scope, "tap0:x", old.broadcast)
     change_address(host.stack.ipv4, host.tap, old, new)
@@ -140,7 +140,7 @@ def test_a_link_that_goes_takes_all_of_it_along(host: Host) -> None:
 
 def test_a_neighbor_walks_through_its_states(host: Host) -> None:
     socket = host.socket(5)
-    watch = Watch(host, Kind.NEIGH)
+    watch = Watch(host, EventKind.NEIGH)
     host.send(socket)
     assert watch.take() == ["neigh new 10.0.0.2 INCOMPLETE -"]
     host.receive(reply())
@@ -165,7 +165,7 @@ def test_a_neighbor_walks_through_its_states(host: Host) -> None:
 
 def test_a_new_mac_in_the_same_state_is_a_change(host: Host) -> None:
     host.know(state=State.STALE)
-    watch = Watch(host, Kind.NEIGH)
+    watch = Watch(host, EventKind.NEIGH)
     host.wait(2 * SECOND_NS)
     host.receive(request(PEER, OURS, OTHER_MAC))
     assert watch.take() == ["neigh changed 10.0.0.2 STALE 0c"]
@@ -180,7 +180,7 @@ def test_a_new_mac_in_the_same_state_is_a_change(host: Host) -> None:
 def test_an_evicted_neighbor_is_told_before_the_one_it_made_room_for(host: Host) -> None:
     host.set("iface.neighbor_cache_count", 1)
     host.know()
-    watch = Watch(host, Kind.NEIGH)
+    watch = Watch(host, EventKind.NEIGH)
     host.send(host.socket(5), "10.0.0.3")
     assert watch.take() == [
         "neigh deleted 10.0.0.2 REACHABLE 0b",
@@ -189,7 +189,7 @@ def test_an_evicted_neighbor_is_told_before_the_one_it_made_room_for(host: Host)
 
 
 def test_sockets(host: Host) -> None:
-    watch = Watch(host, Kind.SOCKET)
+    watch = Watch(host, EventKind.SOCKET)
     socket = host.socket(7)
     host.stack.udp.connect(socket, ip(PEER), 9)
     host.stack.udp.close(socket)
@@ -223,7 +223,7 @@ def test_whoever_stopped_listening_hears_no_more_and_others_do(host: Host) -> No
 def test_a_listener_may_stop_itself(host: Host) -> None:
     heard = []
 
-    def once(event: Event) -> None:
+    def once(event: StackEvent) -> None:
         heard.append(event.action)
         host.stack.events.unlisten(once)
 
@@ -231,5 +231,5 @@ def test_a_listener_may_stop_itself(host: Host) -> None:
     watch = Watch(host)
     host.route("10.9.0.0/16", via=PEER)
     host.route("10.8.0.0/16", via=PEER)
-    assert heard == [Action.NEW]
+    assert heard == [ChangeType.NEW]
     assert len(watch.lines) == 2

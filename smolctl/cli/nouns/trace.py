@@ -22,8 +22,8 @@ def render(event: Event, out: Output) -> Iterator[str]:
         yield f"{head}  {event['verdict']}  id {event['id']}"
         return
     verbose = options.verbose
-    story = why.story(event, verbose=verbose, short=not verbose)
-    yield from link.joined([f"{head}  id {event['id']}", *story], out)
+    told = why.tell(event, verbose=verbose, short=not verbose)
+    yield from link.joined([f"{head}  id {event['id']}", *told], out)
 
 
 class _Writer:

@@ -32,7 +32,7 @@ def render(row: Row, verbose: bool = False) -> Iterator[str]:
     tags += [_places(row)] if "dev" in row else []
     tags += [row["kind"]] if row["kind"] == "predicted" else []
     yield f"{row['summary']}   {'  '.join(tags)}".rstrip()
-    yield from story(row, verbose=verbose)
+    yield from tell(row, verbose=verbose)
 
 
 def _places(row: Row) -> str:
@@ -41,7 +41,7 @@ def _places(row: Row) -> str:
     return dev if came == dev else f"{came} > {dev}"
 
 
-def story(row: Row, *, verbose: bool, short: bool = False) -> Iterator[str]:
+def tell(row: Row, *, verbose: bool, short: bool = False) -> Iterator[str]:
     """Yield what comes below the headline.
 
     Args:

@@ -8,7 +8,7 @@ import click
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.aliases import UNSUPPORTED, VERB_ALIASES, meant
-from smolctl.cli.words.grammar import Args, NotSupported, Place, UsageFault, Word, knows
+from smolctl.cli.words.grammar import Args, NotSupported, Place, UsageFault, Word, completer, knows
 from smolctl.cli.words.options import GLOBAL_OPTIONS, Options, beside, show_text
 from smolctl.cli.words.parser import Parser, missing
 from smolctl.cli.words.types import named
@@ -176,9 +176,7 @@ class Verb(Helpful):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Return what may come next."""
-        from smolctl.cli.words import complete
-
-        return complete.words(self.get_params(ctx), ctx.meta[_PARSER], ctx, incomplete)
+        return completer(ctx).words(self.get_params(ctx), ctx.meta[_PARSER], ctx, incomplete)
 
 
 class Noun(Helpful, click.Group):
@@ -312,10 +310,8 @@ class Noun(Helpful, click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Return the verbs and options that may come next."""
-        from smolctl.cli.words import complete
-
         # A word that is none of the names may stand before.
-        return complete.names({} if ctx.meta[_REST] else self.entries(ctx), incomplete)
+        return completer(ctx).names({} if ctx.meta[_REST] else self.entries(ctx), incomplete)
 
     def entries(self, ctx: click.Context) -> Mapping[str, str]:
         """Return the names that may come next, and what each is."""

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem, ShellComplete, split_arg_string
 
+from smolctl.cli.words.command import Noun
 from smolctl.cli.words.grammar import Args, Place, Word
 from smolctl.cli.words.live import LIVE, live
 from smolctl.cli.words.options import GLOBAL_OPTIONS, GlobalOption
@@ -91,11 +92,24 @@ def values(owner: Any, ctx: click.Context, start: str) -> list[CompletionItem]:
             found.append((owner.prefix, ""))
         kind = owner.complete
         kind = f"{kind}=" if f"{kind}=" in LIVE and "=" in start else kind
-        found += live(kind, options, args) if kind else []
+        if kind in ("noun", "verb"):
+            found += _commands(ctx.find_root(), args if kind == "verb" else {})
+        elif kind:
+            found += live(kind, options, args)
     items = _matching(found, start)
     if owner.metavar in _OF_FILES:
         items.append(CompletionItem(start, type="file"))
     return items
+
+
+def _commands(root: click.Context, args: Args) -> list[tuple[str, str]]:
+    """Return the verbs of the noun that was named; the nouns where none was."""
+    command = root.command
+    if "noun" in args and isinstance(command, Noun):
+        found = command.get_command(root, args["noun"])
+        verbs = found.commands.values() if isinstance(found, click.Group) else ()
+        return [(str(verb.name), str(verb.help)) for verb in verbs]
+    return list(command.entries(root).items()) if isinstance(command, Noun) else []
 
 
 def _matching(entries: Iterable[tuple[str, str]], start: str) -> list[CompletionItem]:

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import click
 
@@ -15,6 +15,29 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 Args = dict[str, Any]
+
+
+class Completer(Protocol):
+    """Completion, as words and commands know it: ``complete``, while a shell asks for words."""
+
+    def values(
+        self, owner: click.Parameter, ctx: click.Context, start: str
+    ) -> "list[CompletionItem]":
+        """Return the values of a parameter that begin like this."""
+
+    def words(
+        self, params: list[click.Parameter], parser: Any, ctx: click.Context, start: str
+    ) -> "list[CompletionItem]":
+        """Return what may come next in the words of a command."""
+
+    def names(self, entries: Mapping[str, str], start: str) -> "list[CompletionItem]":
+        """Return the names, or the options of all commands, that may come next."""
+
+
+def completer(ctx: click.Context) -> Completer:
+    """Return what completes words; the command at the root has it."""
+    found: Completer = ctx.find_root().command.completer  # type: ignore[attr-defined]
+    return found
 
 
 class UsageFault(SmolctlError):
@@ -167,9 +190,7 @@ class Word(Spoken, click.Option):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Return the values that may follow it."""
-        from smolctl.cli.words import complete
-
-        return complete.values(self, ctx, incomplete)
+        return completer(ctx).values(self, ctx, incomplete)
 
 
 def option(name: str, help: str, metavar: str | None = None, **more: Any) -> Word:

@@ -3,7 +3,7 @@
 Silent whatever happens, never starts a daemon, and gives up on a slow one: a key press waits.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -118,9 +118,9 @@ def _settings(options: Options, _args: Args) -> Names:
     try:
         return [(row["key"], str(row["value"])) for row in _call(options, "sysctl.show")]
     except (SmolctlError, OSError):  # no stack runs: the keys are the same in all
-        from smolctl.stack.sysctl.settings import KNOBS
+        from smolctl.stack.sysctl.settings import SYSCTLS
 
-        return [(knob.key, str(knob.show(knob.default))) for knob in KNOBS.values()]
+        return [(sysctl.key, str(sysctl.show(sysctl.default))) for sysctl in SYSCTLS.values()]
 
 
 # --- of this machine ------------------------------------------------------------------------------
@@ -151,11 +151,11 @@ def _listed(directory: str) -> Names:
 
 def _assignments(_options: Options, _args: Args) -> Names:
     from smolctl.stack.sysctl.profiles import PROFILES
-    from smolctl.stack.sysctl.settings import KNOBS
+    from smolctl.stack.sysctl.settings import SYSCTLS
 
     values = {
-        (key, word): "" for key, knob in KNOBS.items()
-        for word in knob.words or (("0", "1") if knob.unit == "flag" else ())
+        (key, word): "" for key, sysctl in SYSCTLS.items()
+        for word in sysctl.words or (("0", "1") if sysctl.unit == "flag" else ())
     }  # fmt: skip
     for profile in PROFILES.values():
         values.update({item: profile.name for item in profile.values.items()})
@@ -166,22 +166,6 @@ def _profiles(_options: Options, _args: Args) -> Names:
     from smolctl.stack.sysctl.profiles import PROFILES
 
     return [(profile.name, profile.what) for profile in PROFILES.values()]
-
-
-def _nouns(_options: Options, _args: Args) -> Names:
-    from smolctl.cli.main import NOUNS
-
-    return list(NOUNS.items())
-
-
-def _verbs(_options: Options, args: Args) -> Names:
-    import click
-
-    from smolctl.cli.main import ROOT
-
-    noun = ROOT.get_command(click.Context(ROOT), args["noun"])
-    verbs: Iterable[click.Command] = noun.commands.values() if isinstance(noun, click.Group) else ()
-    return [(str(verb.name), str(verb.help)) for verb in verbs]
 
 
 def _reasons(_options: Options, _args: Args) -> Names:
@@ -214,8 +198,6 @@ LIVE: dict[str, Callable[[Options, Args], Names]] = {
     "sysctl": _settings,
     "sysctl=": _assignments,
     "profile": _profiles,
-    "noun": _nouns,
-    "verb": _verbs,
     "reason": _reasons,
     "check": _checks,
 }

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from smolctl.cli.words.grammar import NotSupported, UsageFault
+from smolctl.cli.words.grammar import NotSupported, UsageFault, completer
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -130,9 +130,7 @@ class GlobalOption(click.Option):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Return the values that may follow it."""
-        from smolctl.cli.words import complete
-
-        return complete.values(self, ctx, incomplete)
+        return completer(ctx).values(self, ctx, incomplete)
 
 
 GLOBAL_OPTIONS = (

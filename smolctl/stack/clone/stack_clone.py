@@ -35,14 +35,14 @@ def clone_for_packet(stack: Stack) -> Stack:
     new.fib = old.fib.clone_learned()
     new.hash_seed = old.hash_seed
     for name, cache in old.neighbors.items():
-        new.neighbors[name] = cache.twin(_middle, copy_of)
-    new.reassembly = old.reassembly.twin(copy_of)
-    new.idents, new.icmp_limiter = old.idents.twin(), old.icmp_limiter.twin(_middle)
-    new.redirects = old.redirects.twin()
+        new.neighbors[name] = cache.clone(_middle, copy_of)
+    new.reassembly = old.reassembly.clone(copy_of)
+    new.idents, new.icmp_limiter = old.idents.clone(), old.icmp_limiter.clone(_middle)
+    new.redirects = old.redirects.clone()
     for asker in old.probe_clients:
-        twin = copy(asker)
-        twin.answers, twin.ready, twin.ready_queue = copy(asker.answers), False, shared.ready
-        new.probe_clients.append(twin)
+        client = copy(asker)
+        client.answers, client.ready, client.ready_queue = copy(asker.answers), False, shared.ready
+        new.probe_clients.append(client)
     _copy_sockets(stack, clone)
     return clone
 
@@ -55,11 +55,11 @@ def _copy_sockets(stack: Stack, clone: Stack) -> None:
         result.queue, result.errors = copy(socket.queue), copy(socket.errors)
         result.flows, result.handler, result.ready = {}, None, False
         result.ready_queue = clone.ready
-        result.held = None if socket.held is None else socket.held.twin()
+        result.send_queue = None if socket.send_queue is None else socket.send_queue.clone()
         return result
 
     clone.udp.copy_from(stack.udp, socket_copy)
-    clone.udp.blocked = {socket: None for socket in clone.udp if socket.held is not None}
+    clone.udp.blocked = {socket: None for socket in clone.udp if socket.send_queue is not None}
     for ident, client in stack.ping.items():
         echo = clone.ping[ident] = copy(client)
         echo.replies, echo.errors = copy(client.replies), copy(client.errors)
@@ -97,7 +97,7 @@ def _interface(interface: Interface) -> Interface:
 def clone_for_changes(stack: Stack) -> Stack:
     """Return a clone that no change reaches the stack from; it costs a copy of each route."""
     clone = clone_for_packet(stack)
-    settings = clone.settings = clone.shared.settings = stack.settings.twin()
+    settings = clone.settings = clone.shared.settings = stack.settings.clone()
     net = clone.ipv4
     net.settings = clone.udp.settings = settings
     net.fib = _fib(net.fib)
@@ -111,7 +111,7 @@ def clone_for_changes(stack: Stack) -> Stack:
 def _fib(fib: Fib) -> Fib:
     """Return copies of all routes, in the same order."""
     result = Fib(fib.bits)
-    result.merged, result.rules = fib.merged, fib.rules.twin()
+    result.merged, result.rules = fib.merged, fib.rules.clone()
     result.exceptions, result.path_mtus = fib.exceptions, fib.path_mtus
     for number, table in fib.tables.items():
         for route in table:
@@ -137,7 +137,7 @@ def _own(interface: Interface) -> None:
     addresses = AddressList(state.addresses.bits)
     addresses.items = list(copies.values())
     state.addresses = addresses
-    state.claims.move(copies)
+    state.dad.move(copies)
     interface.outbox = []
     if interface.impairment is not None:
-        interface.impairment = interface.impairment.twin()
+        interface.impairment = interface.impairment.clone()

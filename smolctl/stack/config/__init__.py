@@ -1,1 +1,1 @@
-"""What a user changes, a file for each noun."""
+"""Changes that a user makes, a file for each noun."""

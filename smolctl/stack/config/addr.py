@@ -7,7 +7,7 @@ from smolctl.errors import (
     InvalidArgument,
 )
 from smolctl.stack.config.room import check_address_room
-from smolctl.stack.events import Action
+from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip import membership
@@ -62,7 +62,7 @@ def add_address(net: Network, interface: Interface, new: Address, now: int | Non
     unsettled = new.tentative or net.of(interface).addresses.unsettled
     before = derived(net, interface) if unsettled else {}
     net.of(interface).addresses.insert(new)
-    net.events.addr(Action.NEW, interface, new)
+    net.events.addr(ChangeType.NEW, interface, new)
     if new.autojoin:
         membership.join_address(net, interface, new.local)
     if unsettled:  # it may stand in for others, or others for it
@@ -127,7 +127,7 @@ def change_address(
     before = derived(net, interface)
     old.label, old.scope, old.broadcast = new.label, new.scope, new.broadcast
     old.dad = new.dad if new.dad is not None else old.dad
-    net.events.addr(Action.CHANGED, interface, old)
+    net.events.addr(ChangeType.CHANGED, interface, old)
     sync(net, interface, before)
     now = net.events.now_ns if now is None else now
     if not acd.wants_test(net, interface, old):
@@ -146,11 +146,11 @@ def delete_address(net: Network, interface: Interface, address: Address, now: in
     before = derived(net, interface, up=True)
     gone = net.of(interface).addresses.remove(address)
     for item in gone:
-        net.of(interface).claims.forget(item)
+        net.of(interface).dad.forget(item)
         if item.autojoin:
             membership.leave_address(net, interface, item.local)
     for item in reversed(gone):  # a primary after its secondaries, as Linux
-        net.events.addr(Action.DELETED, interface, item)
+        net.events.addr(ChangeType.DELETED, interface, item)
     kept = derived(net, interface, up=True)
     for key, route in before.items():
         if key not in kept:

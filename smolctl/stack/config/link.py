@@ -6,8 +6,8 @@ routes and neighbors is up to the networks, which are told (``interface.LinkObse
 
 from smolctl.errors import AlreadyExists, InvalidArgument
 from smolctl.stack import reason
-from smolctl.stack.config.netem import drop_held
-from smolctl.stack.events import Action
+from smolctl.stack.config.netem import drop_delayed
+from smolctl.stack.events import ChangeType
 from smolctl.stack.interface import MTU_MAX, MTU_MIN, Interface, Interfaces, Medium
 from smolctl.stack.link.output import transmit_failed
 from smolctl.stack.shared import Shared
@@ -60,7 +60,7 @@ def add_interface(
     """
     check_interface(shared.interfaces, name, mtu, mac)
     interface = shared.interfaces.create(name, kind, medium, mtu, mac)
-    shared.events.link(Action.NEW, interface)
+    shared.events.link(ChangeType.NEW, interface)
     return interface
 
 
@@ -76,12 +76,12 @@ def delete_interface(shared: Shared, interface: Interface, now: int) -> None:
     for item in interface.outbox:
         transmit_failed(shared.recorder, interface, item, reason.STACK_STOPPED, now)
     interface.outbox.clear()
-    drop_held(shared.recorder, interface, now)
+    drop_delayed(shared.recorder, interface, now)
     for network in interfaces.observers:
         network.link_deleted(interface, now)
     interface.up = False
     del interfaces[interface.name]
-    shared.events.link(Action.DELETED, interface)
+    shared.events.link(ChangeType.DELETED, interface)
     shared.generation.touch()
 
 
@@ -96,14 +96,14 @@ def set_up(shared: Shared, interface: Interface, up: bool, now: int) -> None:
     networks = shared.interfaces.observers
     if up:
         interface.up = True
-        shared.events.link(Action.CHANGED, interface)
+        shared.events.link(ChangeType.CHANGED, interface)
         for network in networks:
             network.link_up(interface, now)
     else:
         for network in networks:
             network.link_going_down(interface, now)
         interface.up = False
-        shared.events.link(Action.CHANGED, interface)
+        shared.events.link(ChangeType.CHANGED, interface)
         for network in networks:
             network.link_down(interface)
     shared.generation.touch()
@@ -118,7 +118,7 @@ def set_mtu(shared: Shared, interface: Interface, mtu: int) -> None:
     _check_mtu(mtu)
     if mtu != interface.mtu:
         interface.mtu = mtu
-        shared.events.link(Action.CHANGED, interface)
+        shared.events.link(ChangeType.CHANGED, interface)
         shared.generation.touch()
 
 
@@ -134,7 +134,7 @@ def set_mac(shared: Shared, interface: Interface, mac: bytes, now: int) -> None:
     for network in shared.interfaces.observers:
         network.mac_changing(interface, now)
     interface.mac = mac
-    shared.events.link(Action.CHANGED, interface)
+    shared.events.link(ChangeType.CHANGED, interface)
     shared.generation.touch()
     for network in shared.interfaces.observers:
         network.mac_changed(interface, now)
@@ -145,7 +145,7 @@ def set_carrier(shared: Shared, interface: Interface, on: bool, now: int) -> Non
     if interface.carrier == on:
         return
     interface.carrier = on
-    shared.events.link(Action.CHANGED, interface)
+    shared.events.link(ChangeType.CHANGED, interface)
     for network in shared.interfaces.observers:
         network.carrier_changed(interface, now)
     shared.generation.touch()

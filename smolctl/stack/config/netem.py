@@ -2,7 +2,7 @@
 
 from smolctl.errors import InvalidArgument
 from smolctl.stack import reason
-from smolctl.stack.events import Action
+from smolctl.stack.events import ChangeType
 from smolctl.stack.interface import Interface
 from smolctl.stack.link.impairment import Impairment, Netem
 from smolctl.stack.shared import Shared
@@ -21,14 +21,14 @@ def set_impairment(shared: Shared, interface: Interface, netem: Netem) -> None:
         interface.impairment.netem = netem
     elif netem:
         interface.impairment = Impairment(netem, shared.random)
-    shared.events.link(Action.CHANGED, interface)
+    shared.events.link(ChangeType.CHANGED, interface)
     # What the fast path knows goes past the impairment.
     shared.generation.touch()
 
 
-def drop_held(recorder: Recorder, interface: Interface, now: int) -> None:
+def drop_delayed(recorder: Recorder, interface: Interface, now: int) -> None:
     """Drop what the link holds back: it is deleted."""
     if interface.impairment is not None:
-        held = interface.impairment.flush()
-        for _, trace in held:
-            recorder.record(reason.STACK_STOPPED, interface.name, now, trace, frames=len(held))
+        delayed = interface.impairment.flush()
+        for _, trace in delayed:
+            recorder.record(reason.STACK_STOPPED, interface.name, now, trace, frames=len(delayed))

@@ -45,10 +45,10 @@ def _goes_by(route: Route, dev: str) -> bool:
 
 
 def _check_room(net: Network, what: str, name: str, dev: str, there: int) -> None:
-    knob = f"iface.max_{what}_count"
-    limit = net.settings[knob]
+    sysctl = f"iface.max_{what}_count"
+    limit = net.settings[sysctl]
     if limit and there >= limit:
         raise NoBuffers(
-            f"{dev} has {there} {name} already, and {knob} is {limit}",
-            hint=f"smolctl sysctl {knob}={there + 1}",
+            f"{dev} has {there} {name} already, and {sysctl} is {limit}",
+            hint=f"smolctl sysctl {sysctl}={there + 1}",
         )

@@ -1,6 +1,6 @@
 """Changes of rules."""
 
-from smolctl.stack.events import Action
+from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.rule import Rule
 from smolctl.stack.ip.network import Network
 
@@ -13,14 +13,14 @@ def add_rule(net: Network, rule: Rule) -> None:
     """
     net.fib.rules.insert(rule)
     _changed(net)
-    net.events.rule(Action.NEW, rule)
+    net.events.rule(ChangeType.NEW, rule)
 
 
 def delete_rule(net: Network, rule: Rule) -> None:
     """Take a rule out."""
     net.fib.rules.remove(rule)
     _changed(net)
-    net.events.rule(Action.DELETED, rule)
+    net.events.rule(ChangeType.DELETED, rule)
 
 
 def _changed(net: Network) -> None:

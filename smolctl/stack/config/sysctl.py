@@ -1,12 +1,12 @@
 """Changes of sysctls, and what follows from them at once."""
 
 from smolctl.stack.ip.derived_routes import DERIVING, derived, sync
-from smolctl.stack.sysctl.settings import knob
+from smolctl.stack.sysctl.settings import sysctl
 from smolctl.stack.transport.udp.blocked import look_again
 from smolctl.stack.transport.udp.table import UdpTable
 
 
-def set_knob(udp: UdpTable, key: str, text: str, *, origin: str) -> None:
+def set_sysctl(udp: UdpTable, key: str, text: str, *, origin: str) -> None:
     """Set one sysctl from its text; what it decides is decided anew from now on.
 
     Args:
@@ -15,7 +15,7 @@ def set_knob(udp: UdpTable, key: str, text: str, *, origin: str) -> None:
     Raises:
         NotFound, InvalidArgument: as ``Settings.set``.
     """
-    key, interfaces = knob(key).key, udp.interfaces.values()
+    key, interfaces = sysctl(key).key, udp.interfaces.values()
     before = [
         (net, link, derived(net, link))
         for net in udp.networks.values()

@@ -156,7 +156,7 @@ def _judged(net: Network, route: Route, cause: str, winner: Route) -> tuple[Rout
     if same and gateways.is_dead(net, route):
         return route, "dead"
     policies = ("ip.onlink_first", "ip.strong_host")
-    return route, "policy" if any(net.settings[knob] for knob in policies) else "device"
+    return route, "policy" if any(net.settings[sysctl] for sysctl in policies) else "device"
 
 
 def _hops(
@@ -184,7 +184,7 @@ def _hop_cause(net: Network, hop: Hop, winner: Hop, key: RouteKey) -> str:
     return "hash"
 
 
-def note_considered(
+def note_candidates(
     net: Network, key: RouteKey, winner: Route | None, trace: Trace, now: int
 ) -> None:
     """Note which rules and routes were considered, for a packet that somebody will ask about.

@@ -22,7 +22,7 @@ from typing import NamedTuple, NoReturn
 from smolctl.errors import InvalidArgument
 from smolctl.near import did_you_mean
 from smolctl.stack.explain import filter_match
-from smolctl.stack.explain.filter_match import Combine, Packet, Test
+from smolctl.stack.explain.filter_match import Combine, FilteredPacket, Test
 from smolctl.stack.reason import REASONS
 from smolctl.wire.address import IPV4, format_address, mask, parse_prefix
 from smolctl.wire.ipv4 import Protocol
@@ -50,7 +50,7 @@ WORDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class PacketFilter:
     """A filter that was understood.
 
     Attributes:
@@ -61,12 +61,12 @@ class Filter:
     text: str
     test: Test
 
-    def matches(self, packet: Packet) -> bool:
+    def matches(self, packet: FilteredPacket) -> bool:
         """Return whether a packet is one of those; never raises, whatever its bytes are."""
         return self.test(filter_match.fields(packet))
 
 
-def parse(text: str) -> Filter:
+def parse(text: str) -> PacketFilter:
     """Understand a filter; one without any word lets everything pass.
 
     Raises:
@@ -76,7 +76,7 @@ def parse(text: str) -> Filter:
         raise InvalidArgument(
             f"filter: {len(text)} characters are too many, {MAX_LENGTH} are allowed"
         )
-    return Filter(text, _Parser(text).parse())
+    return PacketFilter(text, _Parser(text).parse())
 
 
 class _Qualifiers(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a packet filter can ask of a packet: tests over its bytes and over what became of it.
+"""Tests of a packet filter: over a packet's bytes and over its fate.
 
 The bytes are read where the headers have their fields, without asking whether the headers are
 right: a filter must also find the packets that were dropped because they are not. What a frame is
@@ -30,7 +30,7 @@ _ADDRESSES_AT: dict[int, tuple[int, ...]] = {
 """Where source and destination are. ARP's sender and target count as such, as in tcpdump."""
 
 
-class Packet(NamedTuple):
+class FilteredPacket(NamedTuple):
     """One packet as a filter sees it.
 
     Attributes:
@@ -79,7 +79,7 @@ class Fields(NamedTuple):
         network: from the network header on.
     """
 
-    packet: Packet
+    packet: FilteredPacket
     ethertype: int
     network: bytes
 
@@ -89,7 +89,7 @@ Combine = Callable[[Sequence[bool]], bool]
 """``any`` or ``all``: what must hold of source and destination."""
 
 
-def fields(packet: Packet) -> Fields:
+def fields(packet: FilteredPacket) -> Fields:
     """Take a packet apart; any bytes will do."""
     frame = packet.frame
     if packet.ethernet:

@@ -25,7 +25,7 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Resolved
 from smolctl.stack.trace.trace import Direction, Fate, Flow, Trace
 from smolctl.stack.transport.ping import Ping
-from smolctl.stack.transport.send_queue import Held
+from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.udp import Udp
@@ -120,7 +120,7 @@ def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace)
     if question.tos is not None:
         socket.tos = question.tos
     source = src if socket.local != src else None
-    item = Held(bytes(question.size), question.dst, question.dport, source, trace)
+    item = OutgoingDatagram(bytes(question.size), question.dst, question.dport, source, trace)
     udp.send_from(socket, item, now)
 
 
@@ -156,7 +156,7 @@ def arp_out(net: Network, question: Question, now: int, trace: Trace) -> None:
     if isinstance(way, Refusal):
         recorder.record(way.reason, way.dev, now, trace, **way.values)
         return
-    recorder.considered(key, way.route, trace, now)
+    recorder.note_candidates(key, way.route, trace, now)
     trace.step("route", "pick", now, way)
     out, hop = way.interface, way.next_hop
     if out.medium is not Medium.ETHERNET or way.type is not WayType.UNICAST:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from smolctl.stack.explain.summary import igmp_words
-from smolctl.stack.trace.facts import Member, Planned
+from smolctl.stack.trace.facts import GroupMember, Planned
 from smolctl.wire.address import format_address
 from smolctl.wire.igmp import Membership, Message, Query, Report, Unknown
 
@@ -12,7 +12,7 @@ Row = dict[str, Any]
 Told = tuple[str, Row]
 
 
-def _member(facts: Member) -> Told:
+def _member(facts: GroupMember) -> Told:
     group = format_address(facts.group)
     members = "1 member" if facts.users == 1 else f"{facts.users} members"
     text = f"{group} has {members} here on {facts.dev}"
@@ -41,6 +41,6 @@ TELLERS: dict[type, Callable[[Any], Told]] = {
     Membership: _igmp,
     Report: _igmp,
     Unknown: _igmp,
-    Member: _member,
+    GroupMember: _member,
     Planned: _planned,
 }

@@ -22,7 +22,7 @@ from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.way import Way
 from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.reason import Reason
-from smolctl.stack.sysctl.settings import KNOBS
+from smolctl.stack.sysctl.settings import SYSCTLS
 from smolctl.stack.transport.ports import more_ports
 from smolctl.wire.address import (
     ZERO_MAC,
@@ -206,7 +206,7 @@ def _tentative(_net: Network, values: Values) -> More:
     """Return ``state``; ``plen`` only while it is tested: what another host has is left to it."""
     address: Address = values["_address"]
     if address.dadfailed:
-        return {"state": f"belongs to another host ({format_mac(address.rival or ZERO_MAC)})"}
+        return {"state": f"belongs to another host ({format_mac(address.other_mac or ZERO_MAC)})"}
     return {"state": "is being tested for a conflict", "plen": address.plen}
 
 
@@ -267,31 +267,31 @@ def _mtu(_net: Network, values: Values) -> More:
 # --- more room ------------------------------------------------------------------------------------
 
 
-def room(now: int, knob: str) -> More:
+def room(now: int, sysctl: str) -> More:
     """Return ``value``: twice of what there is, {} when that is more than the sysctl allows."""
     value = max(2 * now, 8)
-    return {"value": value} if value <= KNOBS[knob].high else {}
+    return {"value": value} if value <= SYSCTLS[sysctl].high else {}
 
 
 def _cache_room(net: Network, values: Values) -> More:
     """Return ``capacity`` of the neighbor caches, and ``value``, the one to set."""
-    knob = "iface.neighbor_cache_count"
-    capacity = net.settings[knob]
+    sysctl = "iface.neighbor_cache_count"
+    capacity = net.settings[sysctl]
     peers = values.get("peers") or 0
-    return {"capacity": capacity, **room(max(capacity, (peers + 1) // 2), knob)}
+    return {"capacity": capacity, **room(max(capacity, (peers + 1) // 2), sysctl)}
 
 
 def _queue_room(net: Network, values: Values) -> More:
-    """Return ``knob``, the limit of a neighbor's queue that was hit, and its ``value``."""
+    """Return ``sysctl``, the limit of a neighbor's queue that was hit, and its ``value``."""
     by_count = values["queued"] >= net.settings["neigh.unres_qlen"]
-    knob = "neigh.unres_qlen" if by_count else "neigh.unres_qlen_bytes"
-    now = net.settings[knob]
-    return {"knob": knob, "limit": f"{knob} is {now}", **room(now, knob)}
+    sysctl = "neigh.unres_qlen" if by_count else "neigh.unres_qlen_bytes"
+    now = net.settings[sysctl]
+    return {"knob": sysctl, "limit": f"{sysctl} is {now}", **room(now, sysctl)}
 
 
 def _may_wait(_net: Network, values: Values) -> More:
     """Return the ``value`` with which a packet may wait for its neighbor."""
-    return {"value": KNOBS[values["knob"]].default}
+    return {"value": SYSCTLS[values["knob"]].default}
 
 
 def _loopback_own(net: Network, values: Values) -> More:
@@ -313,15 +313,15 @@ def _send_room(_net: Network, values: Values) -> More:
 
 
 def _unblock(_net: Network, values: Values) -> More:
-    """Return ``knob`` and ``value`` with which no datagram waits in its socket."""
+    """Return ``sysctl`` and ``value`` with which no datagram waits in its socket."""
     if values["_no_route"]:
         return {"knob": "ip.no_route", "value": "refuse"}
-    return {"knob": "neigh.unres_qlen", "value": KNOBS["neigh.unres_qlen"].default}
+    return {"knob": "neigh.unres_qlen", "value": SYSCTLS["neigh.unres_qlen"].default}
 
 
 def _icmp_room(net: Network, values: Values) -> More:
     """Return the ``value`` of a limit that would not have kept an ICMP error from being sent."""
-    usual = {"icmp.ratelimit_ms": 0, "icmp.msgs_burst": KNOBS["icmp.msgs_burst"].default}
+    usual = {"icmp.ratelimit_ms": 0, "icmp.msgs_burst": SYSCTLS["icmp.msgs_burst"].default}
     value = usual.get(values["knob"], max(10 * net.settings["icmp.msgs_per_sec"], 1000))
     return {"value": value if value <= 1_000_000 else None}
 

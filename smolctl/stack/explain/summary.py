@@ -1,4 +1,4 @@
-"""What a frame or packet is, in one line and in the words of its protocols.
+"""Summaries of frames and packets, in one line and in the words of their protocols.
 
 For people who look at packets that went wrong, so broken ones are said as far as they make sense:
 checksums and lengths are not checked here, and no bytes raise.

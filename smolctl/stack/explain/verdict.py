@@ -8,7 +8,16 @@ from smolctl.stack.explain.steps import Row, steps_rows
 from smolctl.stack.explain.summary import summarize
 from smolctl.stack.ip.way import Way
 from smolctl.stack.reason import Reason
-from smolctl.stack.trace.facts import Bound, Cut, Joined, Member, Owner, Planned, Resolved, Stranger
+from smolctl.stack.trace.facts import (
+    Bound,
+    Cut,
+    GroupMember,
+    Joined,
+    Owner,
+    Planned,
+    Resolved,
+    Stranger,
+)
 from smolctl.stack.trace.trace import Direction, Fate, Struck, Trace
 from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.arp import ArpPacket, Op
@@ -188,8 +197,8 @@ def because(trace: Trace) -> str:
     elif isinstance(owner, Owner):
         text = "everybody's" if owner.route is None else f"ours by {route_text(owner.route)}"
         parts.append(f"{format_address(owner.dst)} is {text}")
-    member, planned = facts.get(Member), facts.get(Planned)
-    if isinstance(member, Member):
+    member, planned = facts.get(GroupMember), facts.get(Planned)
+    if isinstance(member, GroupMember):
         parts.append(f"{format_address(member.group)} is joined on {member.dev}")
     if isinstance(planned, Planned):
         answered = f"it is answered within {planned.within_ms / 1000:g} s"

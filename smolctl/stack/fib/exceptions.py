@@ -1,4 +1,4 @@
-"""What was learned about the way to single destinations: to which gateway a redirect led.
+"""Exceptions to routes: gateways of single destinations, learned from redirects.
 
 An exception belongs to one route and is of use only as long as that very route is the one taken;
 with the route it is gone. Source: RFC 1122 3.3.1.2 (route cache), 3.3.1.3; Linux
@@ -46,7 +46,7 @@ class RouteExceptions:
     def __iter__(self) -> Iterator[RouteException]:
         return iter(list(self._by_dst.values()))
 
-    def twin(self) -> "RouteExceptions":
+    def clone(self) -> "RouteExceptions":
         """Return a copy that learns and forgets on its own."""
         result = copy(self)
         result._by_dst = {dst: copy(found) for dst, found in self._by_dst.items()}

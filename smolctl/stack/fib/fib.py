@@ -11,7 +11,7 @@ them one by one.
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 
-from smolctl.stack.events import Action
+from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.exceptions import RouteExceptions
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.path_mtu import PathMtus
@@ -48,7 +48,7 @@ class Fib:
         }
         self.merged = True
         self.multipaths: list[Multipath] = []
-        self.on_change: Callable[[Action, Route], None] | None = None
+        self.on_change: Callable[[ChangeType, Route], None] | None = None
 
     def __iter__(self) -> Iterator[Route]:
         for number in self.numbers():
@@ -122,7 +122,7 @@ class Fib:
     def clone_learned(self) -> "Fib":
         """Return a FIB with the same routes, which learns and forgets on its own."""
         result = copy(self)
-        result.exceptions, result.path_mtus = self.exceptions.twin(), self.path_mtus.twin()
+        result.exceptions, result.path_mtus = self.exceptions.clone(), self.path_mtus.clone()
         result.on_change = None
         return result
 
@@ -151,7 +151,7 @@ class Fib:
         if changed and isinstance(route, Multipath):
             self.multipaths.append(route)
         if changed and self.on_change is not None:
-            self.on_change(Action.NEW if replaced is None else Action.CHANGED, route)
+            self.on_change(ChangeType.NEW if replaced is None else ChangeType.CHANGED, route)
         return replaced
 
     def remove(self, route: Route) -> None:
@@ -160,7 +160,7 @@ class Fib:
         if isinstance(route, Multipath):
             self.multipaths.remove(route)
         if self.on_change is not None:
-            self.on_change(Action.DELETED, route)
+            self.on_change(ChangeType.DELETED, route)
 
     def remove_where(self, unwanted: Callable[[Route], bool]) -> list[Route]:
         """Remove every route that ``unwanted`` names and return them."""

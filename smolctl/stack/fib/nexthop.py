@@ -79,7 +79,7 @@ def flow_hash(seed: int, *keys: int) -> int:
     return mixed >> 64 - HASH_BITS
 
 
-class Way(NamedTuple):
+class NextHop(NamedTuple):
     """One next hop as the user says it."""
 
     dev: str | None
@@ -93,7 +93,7 @@ _SHARED = (
 )  # fmt: skip
 
 
-def with_ways(route: Route, ways: Sequence[Way]) -> Route:
+def with_ways(route: Route, ways: Sequence[NextHop]) -> Route:
     """Return a route like one without device and gateway, by these next hops.
 
     By one alone it is a plain route, as in Linux, where its weight says nothing.

@@ -51,7 +51,7 @@ class PathMtus:
         """Yield all paths that are known, by destination."""
         return iter(sorted(self._known.items()))
 
-    def twin(self) -> "PathMtus":
+    def clone(self) -> "PathMtus":
         """Return a copy."""
         result = copy(self)
         result._known = dict(self._known)
@@ -79,7 +79,7 @@ class PathMtus:
         mtu, locked = min(reported, current), False
         smallest = self._settings["ip.min_pmtu"]
         if mtu < smallest:
-            # Linux __ip_rt_update_pmtu. RFC 1191 3: never below 68, which is as low as the knob is.
+            # Linux __ip_rt_update_pmtu. RFC 1191 3: never below 68, the lowest that it may be.
             mtu, locked = min(current, smallest), True
         self._known.pop(path, None)
         known = self._known[path] = PathMtu(mtu, locked, now)

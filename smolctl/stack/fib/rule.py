@@ -116,7 +116,7 @@ class Rules:
     def __iter__(self) -> Iterator[Rule]:
         return iter(self._items)
 
-    def twin(self) -> "Rules":
+    def clone(self) -> "Rules":
         """Return the same rules, to be changed on their own."""
         result = Rules()
         result._items = list(self._items)

@@ -126,17 +126,17 @@ class RouteTable:
             return None
         if mode is InsertMode.ADD:
             raise AlreadyExists("a route with that destination and metric is there already")
-        twin = next((r for r in same if r.identity() == route.identity()), None)
+        clone = next((r for r in same if r.identity() == route.identity()), None)
         if mode is InsertMode.APPEND:
-            if twin is not None:
+            if clone is not None:
                 raise AlreadyExists("this very route is there already")
             chain.insert(first + len(same), route)
             self._store(route, chain)
             self._count += 1
             return None
-        if twin is not None and twin is not same[0]:
+        if clone is not None and clone is not same[0]:
             raise AlreadyExists("this very route is there already, behind another one")
-        if twin is not None:
+        if clone is not None:
             return None
         replaced = chain[first]
         chain[first] = route

@@ -1,1 +1,1 @@
-"""What both address families share."""
+"""The part of the network layer that both address families share."""

@@ -23,7 +23,7 @@ class Address:
         dad: whether it is tested before it is used (RFC 5227 2.1), None for as arp.dad says.
         tentative: it is not used: nothing is sent from it, and nothing for it is taken or answered.
         dadfailed: another host has it; it is tentative until it is tested again.
-        rival: the MAC address of the host that claimed it last.
+        other_mac: the MAC address of the host that claimed it last.
         autojoin: it is a group that the interface is in for as long as the address is there (Linux
             IFA_F_MCAUTOJOIN), and nobody's own: nothing is sent from it, and no route follows.
     """
@@ -37,7 +37,7 @@ class Address:
     dad: bool | None = None
     tentative: bool = False
     dadfailed: bool = False
-    rival: bytes | None = None
+    other_mac: bytes | None = None
     autojoin: bool = False
 
     def network(self, bits: int) -> int:

@@ -1,7 +1,7 @@
 """Addresses that are tested, announced and defended on one link (RFC 5227).
 
 A table: ``expire`` returns what is to be sent and changed, and sends nothing. An address with
-nothing to test, to announce or to remember has no claim.
+nothing to test, to announce or to remember has no entry.
 """
 
 import heapq
@@ -19,7 +19,7 @@ OFF, YIELD, ONCE, ALWAYS = range(4)
 
 
 class Phase(StrEnum):
-    """How far a claim has got."""
+    """How far the test of an address has got."""
 
     WAITING = "waiting"
     """For somebody on the link, who could be asked."""
@@ -42,13 +42,13 @@ class Defence(StrEnum):
 
 
 @dataclass(slots=True, eq=False)
-class Claim:
+class DadEntry:
     """One address that is tested, announced or defended.
 
     Attributes:
         due_ns: when it goes on, None while it waits.
         sent: probes, or announcements, of this phase.
-        rival: the MAC address of who has it, once it is lost.
+        other_mac: the MAC address of who has it, once it is lost.
         defended_ns: when it was defended last.
     """
 
@@ -56,7 +56,7 @@ class Claim:
     phase: Phase
     due_ns: int | None = None
     sent: int = 0
-    rival: bytes | None = None
+    other_mac: bytes | None = None
     defended_ns: int | None = None
 
 
@@ -79,17 +79,17 @@ class Announce(NamedTuple):
 
 
 class Cede(NamedTuple):
-    """Stop using it: the host with MAC address ``rival`` has it."""
+    """Stop using it: the host with MAC address ``other_mac`` has it."""
 
     address: Address
-    rival: bytes | None
+    other_mac: bytes | None
 
 
-Action = Probe | Take | Announce | Cede
+DadAction = Probe | Take | Announce | Cede
 
 
-class Claims:
-    """The claims of one interface.
+class DadTable:
+    """The addresses of one interface that are tested, announced or defended.
 
     Args:
         random: returns a float in [0, 1).
@@ -101,47 +101,47 @@ class Claims:
     def __init__(self, settings: Settings, random: Callable[[], float]) -> None:
         self._settings = settings
         self._random = random
-        self._claims: dict[Address, Claim] = {}
-        self.timers: list[tuple[int, int, Claim]] = []
+        self._dad: dict[Address, DadEntry] = {}
+        self.timers: list[tuple[int, int, DadEntry]] = []
         self._serial = 0
         self._conflicts = 0
         self._attempt_ns: int | None = None
 
     def __len__(self) -> int:
-        return len(self._claims)
+        return len(self._dad)
 
-    def __iter__(self) -> Iterator[Claim]:
-        return iter(self._claims.values())
+    def __iter__(self) -> Iterator[DadEntry]:
+        return iter(self._dad.values())
 
-    def twin(self, random: Callable[[], float]) -> "Claims":
+    def clone(self, random: Callable[[], float]) -> "DadTable":
         """Return a copy that shares the addresses, which no packet changes."""
-        twin = copy(self)
-        twin._random = random
-        copies = {id(claim): copy(claim) for claim in self}
-        twin._claims = {claim.address: copies[id(claim)] for claim in self}
-        twin.timers = [
-            (at, serial, copies[id(claim)])
-            for at, serial, claim in self.timers
-            if id(claim) in copies
+        clone = copy(self)
+        clone._random = random
+        copies = {id(entry): copy(entry) for entry in self}
+        clone._dad = {entry.address: copies[id(entry)] for entry in self}
+        clone.timers = [
+            (at, serial, copies[id(entry)])
+            for at, serial, entry in self.timers
+            if id(entry) in copies
         ]
-        heapq.heapify(twin.timers)
-        return twin
+        heapq.heapify(clone.timers)
+        return clone
 
     def move(self, copies: Mapping[Address, Address]) -> None:
         """Claim copies of the addresses from now on."""
-        for claim in self:
-            claim.address = copies[claim.address]
-        self._claims = {claim.address: claim for claim in self}
+        for entry in self:
+            entry.address = copies[entry.address]
+        self._dad = {entry.address: entry for entry in self}
 
-    def find(self, address: Address) -> Claim | None:
-        """Return the claim to an address."""
-        return self._claims.get(address)
+    def find(self, address: Address) -> DadEntry | None:
+        """Return the entry of an address."""
+        return self._dad.get(address)
 
-    def tested(self, ip: int) -> Claim | None:
-        """Return the claim to ``ip`` that is being tested, or is lost by the test."""
-        for claim in self:
-            if claim.address.local == ip and claim.address.tentative:
-                return None if claim.phase is Phase.WAITING else claim
+    def tested(self, ip: int) -> DadEntry | None:
+        """Return the entry of ``ip`` that is being tested, or is lost by the test."""
+        for entry in self:
+            if entry.address.local == ip and entry.address.tentative:
+                return None if entry.phase is Phase.WAITING else entry
         return None
 
     # --- testing ----------------------------------------------------------------------------------
@@ -154,10 +154,10 @@ class Claims:
 
         Source: RFC 5227 2.1.1: a random delay, so that hosts switched on at once do not collide.
         """
-        claim = self._claims[address] = Claim(address, Phase.WAITING)
+        entry = self._dad[address] = DadEntry(address, Phase.WAITING)
         if not active:
             return 0
-        claim.phase = Phase.PROBING
+        entry.phase = Phase.PROBING
         settings = self._settings
         begin, wait = now, 0
         if self._attempt_ns is not None and self._conflicts > settings["arp.max_conflicts"]:
@@ -165,57 +165,57 @@ class Claims:
             begin = max(now, self._attempt_ns + settings.ns("arp.rate_limit_interval_ms"))
             wait = begin - now
         self._attempt_ns = begin
-        self._arm(claim, begin + int(self._random() * settings.ns("arp.probe_wait_ms")))
+        self._arm(entry, begin + int(self._random() * settings.ns("arp.probe_wait_ms")))
         return wait
 
     def pause(self) -> None:
         """Nobody can be asked any more: what is being tested waits."""
-        for claim in self:
-            if claim.phase is Phase.PROBING:
-                claim.phase, claim.due_ns = Phase.WAITING, None
+        for entry in self:
+            if entry.phase is Phase.PROBING:
+                entry.phase, entry.due_ns = Phase.WAITING, None
 
     def forget(self, address: Address) -> None:
-        """Give a claim up without a word: the address is deleted, or used untested."""
-        claim = self._claims.pop(address, None)
-        if claim is not None:
-            claim.due_ns = None
+        """Forget an entry without a word: the address is deleted, or used untested."""
+        entry = self._dad.pop(address, None)
+        if entry is not None:
+            entry.due_ns = None
 
     # --- conflicts --------------------------------------------------------------------------------
 
-    def refuted(self, claim: Claim, rival: bytes, now: int) -> None:
-        """Another host has, or tests, the address of a claim (RFC 5227 2.1.1)."""
-        if claim.phase is Phase.PROBING:
+    def refuted(self, entry: DadEntry, other_mac: bytes, now: int) -> None:
+        """Another host has, or tests, the address of an entry (RFC 5227 2.1.1)."""
+        if entry.phase is Phase.PROBING:
             self._conflicts += 1
-            self._lose(claim, rival, now)
+            self._lose(entry, other_mac, now)
 
-    def challenged(self, address: Address, rival: bytes, now: int) -> Defence:
+    def challenged(self, address: Address, other_mac: bytes, now: int) -> Defence:
         """Another host claims an address that is ours (RFC 5227 2.4): what to do about it."""
         policy = self._settings["arp.defend"]
         if policy == OFF:
             return Defence.NONE
-        claim = self._claims.get(address)
-        if claim is not None and claim.phase is Phase.LOST:
+        entry = self._dad.get(address)
+        if entry is not None and entry.phase is Phase.LOST:
             return Defence.CEDE
-        last = None if claim is None else claim.defended_ns
+        last = None if entry is None else entry.defended_ns
         recent = last is not None and now < last + self._settings.ns("arp.defend_interval_ms")
         if recent and policy == ALWAYS:
             # (c): MUST NOT send another one, or two hosts would flood the network.
             return Defence.SILENT
-        if claim is None:
-            claim = self._claims[address] = Claim(address, Phase.HELD)
+        if entry is None:
+            entry = self._dad[address] = DadEntry(address, Phase.HELD)
         if recent or policy == YIELD:
             self._conflicts += 1
-            self._lose(claim, rival, now)
+            self._lose(entry, other_mac, now)
             return Defence.CEDE
-        claim.defended_ns = now
-        if claim.phase is Phase.HELD:
-            self._arm(claim, now + self._settings.ns("arp.defend_interval_ms"))
+        entry.defended_ns = now
+        if entry.phase is Phase.HELD:
+            self._arm(entry, now + self._settings.ns("arp.defend_interval_ms"))
         return Defence.ANNOUNCE
 
-    def _lose(self, claim: Claim, rival: bytes, now: int) -> None:
-        """Have the address given up by ``expire``: what a packet does to a twin must stay there."""
-        claim.phase, claim.rival = Phase.LOST, rival
-        self._arm(claim, now)
+    def _lose(self, entry: DadEntry, other_mac: bytes, now: int) -> None:
+        """Have ``expire`` give the address up: a packet on a clone must change nothing else."""
+        entry.phase, entry.other_mac = Phase.LOST, other_mac
+        self._arm(entry, now)
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -226,61 +226,61 @@ class Claims:
             heapq.heappop(timers)
         return timers[0][0] if timers else None
 
-    def expire(self, now: int) -> list[Action]:
+    def expire(self, now: int) -> list[DadAction]:
         """Return what is due."""
-        actions: list[Action] = []
+        actions: list[DadAction] = []
         while (due := self.deadline()) is not None and due <= now:
-            claim = heapq.heappop(self.timers)[2]
-            claim.due_ns = None
-            self._go_on(claim, now, actions)
+            entry = heapq.heappop(self.timers)[2]
+            entry.due_ns = None
+            self._go_on(entry, now, actions)
         return actions
 
-    def _go_on(self, claim: Claim, now: int, actions: list[Action]) -> None:
-        settings, address = self._settings, claim.address
-        if claim.phase is Phase.PROBING:
-            if claim.sent < settings["arp.probe_num"]:
-                claim.sent += 1
+    def _go_on(self, entry: DadEntry, now: int, actions: list[DadAction]) -> None:
+        settings, address = self._settings, entry.address
+        if entry.phase is Phase.PROBING:
+            if entry.sent < settings["arp.probe_num"]:
+                entry.sent += 1
                 actions.append(Probe(address))
-                self._arm(claim, now + self._pause_ns(claim))
+                self._arm(entry, now + self._pause_ns(entry))
                 return
             self._conflicts = 0
-            claim.phase, claim.sent = Phase.ANNOUNCING, 0
+            entry.phase, entry.sent = Phase.ANNOUNCING, 0
             actions.append(Take(address))
-        if claim.phase is Phase.LOST:
-            actions.append(Cede(address, claim.rival))
+        if entry.phase is Phase.LOST:
+            actions.append(Cede(address, entry.other_mac))
             self.forget(address)
-        elif claim.phase is Phase.HELD:
+        elif entry.phase is Phase.HELD:
             self.forget(address)
         else:
-            self._announce(claim, now, actions)
+            self._announce(entry, now, actions)
 
-    def _pause_ns(self, claim: Claim) -> int:
+    def _pause_ns(self, entry: DadEntry) -> int:
         """Return how long to listen after a probe (RFC 5227 2.1.1)."""
         settings = self._settings
-        if claim.sent >= settings["arp.probe_num"]:
+        if entry.sent >= settings["arp.probe_num"]:
             return settings.ns("arp.announce_wait_ms")
         low, high = settings.ns("arp.probe_min_ms"), settings.ns("arp.probe_max_ms")
         return low + int(self._random() * (high - low))
 
-    def _announce(self, claim: Claim, now: int, actions: list[Action]) -> None:
+    def _announce(self, entry: DadEntry, now: int, actions: list[DadAction]) -> None:
         """Announce the address (RFC 5227 2.3); after the last time it is but held."""
-        if claim.sent < self._settings["arp.announce_num"]:
-            claim.sent += 1
-            actions.append(Announce(claim.address))
-        if claim.sent < self._settings["arp.announce_num"]:
-            self._arm(claim, now + self._settings.ns("arp.announce_interval_ms"))
+        if entry.sent < self._settings["arp.announce_num"]:
+            entry.sent += 1
+            actions.append(Announce(entry.address))
+        if entry.sent < self._settings["arp.announce_num"]:
+            self._arm(entry, now + self._settings.ns("arp.announce_interval_ms"))
             return
-        claim.phase = Phase.HELD
+        entry.phase = Phase.HELD
         forget_ns = now
-        if claim.defended_ns is not None:
-            forget_ns = claim.defended_ns + self._settings.ns("arp.defend_interval_ms")
-        self._arm(claim, max(forget_ns, now))
+        if entry.defended_ns is not None:
+            forget_ns = entry.defended_ns + self._settings.ns("arp.defend_interval_ms")
+        self._arm(entry, max(forget_ns, now))
 
-    def _arm(self, claim: Claim, at: int) -> None:
-        claim.due_ns = at
+    def _arm(self, entry: DadEntry, at: int) -> None:
+        entry.due_ns = at
         self._serial += 1
-        heapq.heappush(self.timers, (at, self._serial, claim))
+        heapq.heappush(self.timers, (at, self._serial, entry))
 
-    def _valid(self, timer: tuple[int, int, Claim]) -> bool:
-        claim = timer[2]
-        return claim.due_ns == timer[0] and self._claims.get(claim.address) is claim
+    def _valid(self, timer: tuple[int, int, DadEntry]) -> bool:
+        entry = timer[2]
+        return entry.due_ns == timer[0] and self._dad.get(entry.address) is entry

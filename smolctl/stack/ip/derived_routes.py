@@ -124,7 +124,7 @@ def drop_routes_preferring(net: Network, sources: set[int]) -> None:
 
 
 DERIVING = frozenset({"ip.local_prefix", "ip.subnet_broadcast"})
-"""Knobs that change which routes follow from an address."""
+"""Sysctls that change which routes follow from an address."""
 
 
 def derived(net: Network, interface: Interface, *, up: bool | None = None) -> Derived:

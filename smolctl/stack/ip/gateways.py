@@ -5,7 +5,7 @@ one route (``nexthop``) share the flows. A gateway is dead when its neighbor ent
 not answer. Nothing is sent just to find out (RFC 1122 3.3.1.4). A lookup changes nothing.
 """
 
-from smolctl.stack.events import Action
+from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.nexthop import Hop, Multipath, bounds, flow_hash
 from smolctl.stack.fib.route import Route, RouteType
 from smolctl.stack.fib.route_key import RouteKey
@@ -150,7 +150,7 @@ def watch(net: Network, dst: int, route: Route) -> None:
         net.watched_gateways.add(net.generation.number, watched)
 
 
-def changed(net: Network, interface: Interface, action: Action, entry: Neighbor) -> None:
+def changed(net: Network, interface: Interface, action: ChangeType, entry: Neighbor) -> None:
     """Take note that a neighbor's state changed, or that it is forgotten."""
     net.events.neigh(interface, action, entry)
     if net.watched_gateways.concerns(net.generation.number, (interface.name, entry.ip)):

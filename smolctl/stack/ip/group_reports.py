@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from smolctl.stack.ip.groups import NOBODY, Filter
+from smolctl.stack.ip.groups import NOBODY, SourceFilter
 from smolctl.stack.sysctl.settings import NS_PER_MS, Settings
 from smolctl.wire import igmp
 from smolctl.wire.igmp import Change, Membership, Query, Record, Type
@@ -38,7 +38,7 @@ class SendMessage(NamedTuple):
     dst: int
 
 
-Action = SendRecords | SendMessage
+ReportAction = SendRecords | SendMessage
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class _Answer:
     sources: frozenset[int] = frozenset()
 
 
-class Igmp:
+class GroupReports:
     """What one interface has to report, and when.
 
     Args:
@@ -91,9 +91,9 @@ class Igmp:
         self._answers: dict[int, _Answer] = {}
         self._reporter: set[int] = set()  # groups that we were the last to report (RFC 2236 6)
 
-    def twin(self, random: Callable[[], float]) -> "Igmp":
+    def clone(self, random: Callable[[], float]) -> "GroupReports":
         """Return a copy that packets can change."""
-        result = Igmp(self._settings, random)
+        result = GroupReports(self._settings, random)
         result.due_ns = self.due_ns
         result.v1_until_ns, result.v2_until_ns = self.v1_until_ns, self.v2_until_ns
         result._robustness, result._version = self._robustness, self._version
@@ -129,7 +129,7 @@ class Igmp:
 
     # --- what changes -----------------------------------------------------------------------------
 
-    def changed(self, group: int, before: Filter, after: Filter) -> None:
+    def changed(self, group: int, before: SourceFilter, after: SourceFilter) -> None:
         """Take note that the interface wants something else of a group; reported at once.
 
         What had not been repeated often enough is merged into it (RFC 3376 5.1).
@@ -148,7 +148,7 @@ class Igmp:
             news.joins, news.left = self.robustness if joined else 0, not joined
         self._schedule()
 
-    def restart(self, filters: Mapping[int, Filter]) -> None:
+    def restart(self, filters: Mapping[int, SourceFilter]) -> None:
         """Report all groups as newly joined: the link is up again (Linux ip_mc_up)."""
         self.stop()
         for group, wanted in filters.items():
@@ -166,7 +166,7 @@ class Igmp:
 
     # --- what routers and other hosts say ---------------------------------------------------------
 
-    def asked(self, query: Query, filters: Mapping[int, Filter], now: int) -> int:
+    def asked(self, query: Query, filters: Mapping[int, SourceFilter], now: int) -> int:
         """Plan the answers to a query, each after a random part of its maximum response time.
 
         Returns: for how many groups there will be an answer because of it.
@@ -260,7 +260,7 @@ class Igmp:
 
     # --- what is due ------------------------------------------------------------------------------
 
-    def expire(self, filters: Mapping[int, Filter], now: int) -> list[Action]:
+    def expire(self, filters: Mapping[int, SourceFilter], now: int) -> list[ReportAction]:
         """Return what is to be sent now."""
         self._follow(now)
         old = self._version < 3
@@ -268,7 +268,7 @@ class Igmp:
         self._schedule()
         return actions
 
-    def _records_due(self, filters: Mapping[int, Filter], now: int) -> list[Action]:
+    def _records_due(self, filters: Mapping[int, SourceFilter], now: int) -> list[ReportAction]:
         changes: list[Record] = []
         for group in self._due(now):
             changes += self._changes(group, filters.get(group, NOBODY), now)
@@ -281,7 +281,7 @@ class Igmp:
             states += _asked_for(group, filters.get(group, NOBODY), answer.sources)
         return [SendRecords(records) for records in (changes, states) if records]
 
-    def _changes(self, group: int, current: Filter, now: int) -> list[Record]:
+    def _changes(self, group: int, current: SourceFilter, now: int) -> list[Record]:
         """Return the records of a state-change report, and plan the next one (RFC 3376 5.1)."""
         news = self._news[group]
         if news.mode:
@@ -301,10 +301,10 @@ class Igmp:
             del self._news[group]
         return records
 
-    def _old_due(self, filters: Mapping[int, Filter], now: int) -> list[Action]:
+    def _old_due(self, filters: Mapping[int, SourceFilter], now: int) -> list[ReportAction]:
         """Return messages of version 1 or 2 (RFC 2236 3, 6)."""
         kind = Type.REPORT_V1 if self._version == 1 else Type.REPORT_V2
-        actions: list[Action] = []
+        actions: list[ReportAction] = []
         for group in self._due(now):
             news = self._news[group]
             if news.joins and group in filters:
@@ -333,9 +333,9 @@ class Igmp:
     def _answers_due(self, now: int) -> list[int]:
         return [group for group, answer in self._answers.items() if answer.at_ns <= now]
 
-    def _later(self, now: int, knob: str) -> int:
+    def _later(self, now: int, sysctl: str) -> int:
         """Return when a change is repeated: at random within the unsolicited report interval."""
-        return now + 1 + int(self._random() * self._settings.ns(knob))
+        return now + 1 + int(self._random() * self._settings.ns(sysctl))
 
     def _schedule(self) -> None:
         dues = [news.at_ns for news in self._news.values()]
@@ -345,13 +345,13 @@ class Igmp:
         self.due_ns = min(dues, default=None)
 
 
-def _state(group: int, wanted: Filter) -> Record:
+def _state(group: int, wanted: SourceFilter) -> Record:
     """Return the current-state record of a group (RFC 3376 4.2.12)."""
     kind = Change.IS_EXCLUDE if wanted.exclude else Change.IS_INCLUDE
     return Record(kind, group, tuple(sorted(wanted.sources)))
 
 
-def _asked_for(group: int, wanted: Filter, sources: Iterable[int]) -> list[Record]:
+def _asked_for(group: int, wanted: SourceFilter, sources: Iterable[int]) -> list[Record]:
     """Return the answer to a query for a group, or for some sources of it (RFC 3376 5.2)."""
     if wanted == NOBODY:
         return []  # it was left in the meantime

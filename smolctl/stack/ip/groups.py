@@ -21,7 +21,7 @@ class Group(NamedTuple):
     address: int
 
 
-class Filter(NamedTuple):
+class SourceFilter(NamedTuple):
     """Which senders to a group are wanted: ``sources`` alone, or all but these if ``exclude``."""
 
     exclude: bool
@@ -32,19 +32,19 @@ class Filter(NamedTuple):
         return (source in self.sources) != self.exclude
 
 
-ANYBODY = Filter(True)
-NOBODY = Filter(False)
+ANYBODY = SourceFilter(True)
+NOBODY = SourceFilter(False)
 """What is wanted of a group that nobody has joined: joining and leaving only change filters."""
 
 
-def merged(filters: Iterable[Filter]) -> Filter:
+def merged(filters: Iterable[SourceFilter]) -> SourceFilter:
     """Return what several members want together (RFC 3376 3.2)."""
     filters = list(filters)
     included = frozenset[int]().union(*(each.sources for each in filters if not each.exclude))
     excluded = [each.sources for each in filters if each.exclude]
     if not excluded:
-        return Filter(False, included)
-    return Filter(True, frozenset.intersection(*excluded) - included)
+        return SourceFilter(False, included)
+    return SourceFilter(True, frozenset.intersection(*excluded) - included)
 
 
 class Groups:
@@ -58,21 +58,23 @@ class Groups:
     """
 
     def __init__(self, always: int) -> None:
-        self._members: dict[int, dict[Any, Filter]] = {always: {HOST: ANYBODY}}
+        self._members: dict[int, dict[Any, SourceFilter]] = {always: {HOST: ANYBODY}}
         self.filters = {always: ANYBODY}
 
-    def twin(self) -> "Groups":
+    def clone(self) -> "Groups":
         """Return a copy with the same members."""
         result = Groups(0)
         result._members = {group: dict(members) for group, members in self._members.items()}
         result.filters = dict(self.filters)
         return result
 
-    def members(self, group: int) -> dict[Any, Filter]:
+    def members(self, group: int) -> dict[Any, SourceFilter]:
         """Return who is in a group, and what each wants."""
         return self._members.get(group, {})
 
-    def set(self, group: int, member: Any, wanted: Filter) -> tuple[Filter, Filter]:
+    def set(
+        self, group: int, member: Any, wanted: SourceFilter
+    ) -> tuple[SourceFilter, SourceFilter]:
         """Note what a member wants; NOBODY has it leave.
 
         Returns: what the interface wanted before, and what it wants now.

@@ -24,7 +24,7 @@ class IcmpLimiter:
             (CVE-2020-25705; Linux ``icmp_global_consume``).
 
     Attributes:
-        refused_by: the knob that allowed no more, when an error was last refused.
+        refused_by: the sysctl that allowed no more, when an error was last refused.
     """
 
     def __init__(self, settings: Settings, random: Callable[[], float]) -> None:
@@ -35,7 +35,7 @@ class IcmpLimiter:
         self._stamp_ns: int | None = None
         self.refused_by = ""
 
-    def twin(self, random: Callable[[], float]) -> "IcmpLimiter":
+    def clone(self, random: Callable[[], float]) -> "IcmpLimiter":
         """Return a copy that can be used up on its own."""
         result = copy(self)
         result._random = random

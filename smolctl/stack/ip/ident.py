@@ -21,7 +21,7 @@ class Idents:
         self._start = int(random() * 0x10000)
         self._used: dict[int, int] = {}
 
-    def twin(self) -> "Idents":
+    def clone(self) -> "Idents":
         """Return a copy."""
         result = copy(self)
         result._used = dict(self._used)

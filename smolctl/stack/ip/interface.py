@@ -5,8 +5,8 @@ from copy import copy
 from dataclasses import dataclass
 
 from smolctl.stack.ip.addresses import AddressList
-from smolctl.stack.ip.dad import Claims
-from smolctl.stack.ip.group_reports import Igmp
+from smolctl.stack.ip.dad import DadTable
+from smolctl.stack.ip.group_reports import GroupReports
 from smolctl.stack.ip.groups import Groups
 from smolctl.stack.neighbor.proxy import Proxies
 from smolctl.stack.sysctl.settings import Settings
@@ -19,24 +19,24 @@ class IpInterface:
 
     Attributes:
         addresses: its own.
-        claims: which of the addresses are tested, announced or defended.
+        dad: which of the addresses are tested, announced or defended.
         proxies: whom it answers ARP for, on behalf of others.
         groups: the groups that it is a member of.
         reports: what of these is to be reported to routers, and when.
     """
 
     addresses: AddressList
-    claims: Claims
+    dad: DadTable
     proxies: Proxies
     groups: Groups
-    reports: Igmp
+    reports: GroupReports
 
     def clone(self, random: Callable[[], float]) -> "IpInterface":
         """Return a copy of what packets change; the addresses are shared."""
         result = copy(self)
-        result.claims = self.claims.twin(random)
-        result.proxies = self.proxies.twin(random)
-        result.groups, result.reports = self.groups.twin(), self.reports.twin(random)
+        result.dad = self.dad.clone(random)
+        result.proxies = self.proxies.clone(random)
+        result.groups, result.reports = self.groups.clone(), self.reports.clone(random)
         return result
 
 
@@ -50,8 +50,8 @@ def make_ip_interface(
     """
     return IpInterface(
         AddressList(family.bits),
-        Claims(settings, random),
+        DadTable(settings, random),
         Proxies(settings, random),
         Groups(all_hosts),
-        Igmp(settings, random),
+        GroupReports(settings, random),
     )

@@ -13,10 +13,10 @@ from smolctl.errors import (
     NoBuffers,
     NoSuchDevice,
 )
-from smolctl.stack.events import Action
+from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip.groups import ANYBODY, AUTOJOIN, HOST, NOBODY, Filter, Group
+from smolctl.stack.ip.groups import ANYBODY, AUTOJOIN, HOST, NOBODY, Group, SourceFilter
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Refusal
@@ -30,7 +30,7 @@ class Member(Protocol):
         groups: what it wants of each group that it joined, by group and interface.
     """
 
-    groups: dict[tuple[int, str], Filter]
+    groups: dict[tuple[int, str], SourceFilter]
 
 
 class SourceChange(NamedTuple):
@@ -83,7 +83,7 @@ def interface_for(net: Network, group: int, dev: str | None, src: int = 0) -> In
 
 
 def join(
-    net: Network, socket: Member, interface: Interface, group: int, wanted: Filter = ANYBODY
+    net: Network, socket: Member, interface: Interface, group: int, wanted: SourceFilter = ANYBODY
 ) -> None:
     """Have a socket join a group, or join it for other sources than before.
 
@@ -143,11 +143,11 @@ def change_source(
         if old.sources:
             other = "all but some" if old.exclude else "some"
             raise InvalidArgument(f"the socket has joined {shown} for {other} senders")
-        old = Filter(exclude)  # a list without senders may become the other one
+        old = SourceFilter(exclude)  # a list without senders may become the other one
     if (source in old.sources) == add:
         what = "already" if add else "not"
         raise AddressNotAvailable(f"{sender} is {what} in the socket's list of senders to {shown}")
-    wanted = Filter(exclude, old.sources | {source} if add else old.sources - {source})
+    wanted = SourceFilter(exclude, old.sources | {source} if add else old.sources - {source})
     if wanted == NOBODY:
         leave(net, socket, interface, group)
     else:
@@ -206,29 +206,29 @@ def forget(net: Network, interface: Interface) -> None:
     for group in net.of(interface).groups.filters:
         members = net.of(interface).groups.members(group)
         if HOST not in members:
-            net.events.maddr(Action.DELETED, interface, Group(group))
+            net.events.maddr(ChangeType.DELETED, interface, Group(group))
         for member in members:
             if not isinstance(member, str):
                 member.groups.pop((group, interface.name), None)
     net.of(interface).reports.stop()
 
 
-def _check_room(net: Network, knob: str, number: int, what: str, who: str = "a socket") -> None:
-    if number > net.settings[knob]:
+def _check_room(net: Network, sysctl: str, number: int, what: str, who: str = "a socket") -> None:
+    if number > net.settings[sysctl]:
         raise NoBuffers(
-            f"{who} may have {net.settings[knob]} {what}, and this would be one of {number}",
-            hint=f"smolctl sysctl {knob}={number}",
+            f"{who} may have {net.settings[sysctl]} {what}, and this would be one of {number}",
+            hint=f"smolctl sysctl {sysctl}={number}",
         )
 
 
 def set_membership(
-    net: Network, interface: Interface, group: int, member: object, wanted: Filter
+    net: Network, interface: Interface, group: int, member: object, wanted: SourceFilter
 ) -> None:
     """Note what a member wants of a group on an interface; NOBODY has it leave."""
     joined = group in net.of(interface).groups.filters
     before, after = net.of(interface).groups.set(group, member, wanted)
     if joined != (group in net.of(interface).groups.filters):
-        action = Action.DELETED if joined else Action.NEW
+        action = ChangeType.DELETED if joined else ChangeType.NEW
         net.events.maddr(action, interface, Group(group))
     if _reports(interface):
         net.of(interface).reports.changed(group, before, after)

@@ -48,10 +48,10 @@ def choose_way(net: Network, key: RouteKey, now: int, trace: Trace) -> Way:
         refuse(recorder, Refusal(reason.TX_NO_DEVICE, key.oif, {}), now, trace)
     way = route_output(net, key)
     if isinstance(way, Refusal):
-        recorder.considered(key, None, trace, now)
+        recorder.note_candidates(key, None, trace, now)
         refuse(recorder, way, now, trace)
     if trace.id:
-        recorder.considered(key, way.route, trace, now)
+        recorder.note_candidates(key, way.route, trace, now)
     trace.step("route", "pick", now, way)
     return way
 

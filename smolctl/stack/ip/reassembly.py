@@ -21,11 +21,11 @@ _SHOWN_HOLES = 3
 _ROOMY = 131_072
 """Twice as many bytes hold the fragments of the biggest datagram on Ethernet."""
 
-Key = tuple[int, int, int, int]
+DatagramKey = tuple[int, int, int, int]
 """What makes fragments belong together: source, destination, protocol, ident (RFC 791 3.2)."""
 
 
-class Fragment:
+class ReceivedFragment:
     """A fragment that came in.
 
     Args:
@@ -54,7 +54,7 @@ class Fragment:
 class Kept(NamedTuple):
     """The fragment waits for others: ``have`` of ``need`` bytes, None as long as nobody knows."""
 
-    fragment: Fragment
+    fragment: ReceivedFragment
     have: int
     need: int | None
 
@@ -64,18 +64,18 @@ class Complete(NamedTuple):
 
     data: bytes
     header: ipv4.Ipv4Header
-    fragments: list[Fragment]
+    fragments: list[ReceivedFragment]
 
 
 class Lost(NamedTuple):
     """These fragments are to be dropped; ``detail`` is for the texts of the reason."""
 
     why: Reason
-    fragments: list[Fragment]
+    fragments: list[ReceivedFragment]
     detail: dict[str, object]
 
 
-Action = Kept | Complete | Lost
+ReassemblyAction = Kept | Complete | Lost
 
 
 class _Datagram:
@@ -92,13 +92,13 @@ class _Datagram:
 
     def __init__(self, began_ns: int) -> None:
         self.began_ns = began_ns
-        self.fragments: list[Fragment] = []
+        self.fragments: list[ReceivedFragment] = []
         self.starts: list[int] = []
         self.have = self.cost = 0
         self.need: int | None = None
         self.refused: tuple[Reason, dict[str, object]] | None = None
 
-    def insert(self, fragment: Fragment) -> None:
+    def insert(self, fragment: ReceivedFragment) -> None:
         """Put in a fragment that ``fault`` has nothing against."""
         at = bisect_right(self.starts, fragment.start)
         self.fragments.insert(at, fragment)
@@ -108,7 +108,7 @@ class _Datagram:
         if not fragment.header.mf:
             self.need = fragment.end
 
-    def fault(self, fragment: Fragment) -> tuple[Reason, dict[str, object]] | None:
+    def fault(self, fragment: ReceivedFragment) -> tuple[Reason, dict[str, object]] | None:
         """Return why a fragment cannot be put in with the others, None when it can.
 
         Nobody can tell which of two that overlap is right, and attacks on filters use it; so both
@@ -141,7 +141,7 @@ class _Datagram:
             return self.need
         return self.fragments[-1].end if self.fragments else 0
 
-    def _ends_alike(self, fragment: Fragment) -> bool:
+    def _ends_alike(self, fragment: ReceivedFragment) -> bool:
         """Tell whether nothing is beyond the end that the last fragment says."""
         if self.need is not None:
             return fragment.end <= self.need and (fragment.header.mf or fragment.end == self.need)
@@ -168,20 +168,22 @@ class Reassembly:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._open: dict[Key, _Datagram] = {}  # the one that began first comes first
+        self._open: dict[DatagramKey, _Datagram] = {}  # the one that began first comes first
         self.cost = 0
 
     def __len__(self) -> int:
         """Return of how many datagrams something is known."""
         return len(self._open)
 
-    def twin(self, copy_of: Callable[[Packet], Packet]) -> "Reassembly":
+    def clone(self, copy_of: Callable[[Packet], Packet]) -> "Reassembly":
         """Return a copy with copies of the fragments."""
         result = copy(self)
-        result._open = {key: _twin(datagram, copy_of) for key, datagram in self._open.items()}
+        result._open = {
+            key: _clone_datagram(datagram, copy_of) for key, datagram in self._open.items()
+        }
         return result
 
-    def add(self, fragment: Fragment, now: int) -> list[Action]:
+    def add(self, fragment: ReceivedFragment, now: int) -> list[ReassemblyAction]:
         """Take a fragment; the last action is about it, those before about others."""
         header = fragment.header
         key = header.src, header.dst, header.protocol, header.ident
@@ -214,7 +216,7 @@ class Reassembly:
             return [*evicted, Kept(fragment, datagram.have, datagram.need)]
         return [*evicted, self._complete(key, datagram)]
 
-    def _complete(self, key: Key, datagram: _Datagram) -> Complete | Lost:
+    def _complete(self, key: DatagramKey, datagram: _Datagram) -> Complete | Lost:
         fragments = datagram.fragments
         first = fragments[0].header
         # The header is the first one's, options and all (RFC 791 3.2).
@@ -227,7 +229,11 @@ class Reassembly:
         return Complete(header.to_bytes() + b"".join(data), header, fragments)
 
     def _refuse(
-        self, datagram: _Datagram, last: Fragment | None, why: Reason, detail: dict[str, object]
+        self,
+        datagram: _Datagram,
+        last: ReceivedFragment | None,
+        why: Reason,
+        detail: dict[str, object],
     ) -> Lost:
         """Drop all there is of a datagram, and what will come of it (RFC 5722 4)."""
         lost = [*datagram.fragments, *([last] if last is not None else [])]
@@ -236,7 +242,7 @@ class Reassembly:
         datagram.refused = why, detail
         return Lost(why, lost, detail)
 
-    def _forget(self, key: Key) -> _Datagram:
+    def _forget(self, key: DatagramKey) -> _Datagram:
         datagram = self._open.pop(key)
         self.cost -= datagram.cost
         return datagram
@@ -245,16 +251,16 @@ class Reassembly:
 
     def _bound(self, cost: int, number: int) -> dict[str, object]:
         """Return which bound so many bytes or datagrams exceed, {} when none."""
-        for knob, now, some in (
+        for sysctl, now, some in (
             ("ip.frag_max_datagrams", number, 0),
             ("ip.frag_high_thresh", cost, _ROOMY),
         ):
-            limit = self._settings[knob]
+            limit = self._settings[sysctl]
             if now > limit:
-                return {"knob": knob, "limit": f"{knob} is {limit}", "_room": max(limit, some)}
+                return {"knob": sysctl, "limit": f"{sysctl} is {limit}", "_room": max(limit, some)}
         return {}
 
-    def _make_room(self, key: Key, cost: int) -> list[Lost]:
+    def _make_room(self, key: DatagramKey, cost: int) -> list[Lost]:
         """Drop what began first until ``cost`` bytes more fit.
 
         Deviation: Linux refuses the new one. So fragments that nothing will ever complete, sent on
@@ -293,8 +299,10 @@ class Reassembly:
         return lost
 
 
-def _twin(datagram: _Datagram, copy_of: Callable[[Packet], Packet]) -> _Datagram:
+def _clone_datagram(datagram: _Datagram, copy_of: Callable[[Packet], Packet]) -> _Datagram:
     result = copy(datagram)
     result.starts = list(datagram.starts)
-    result.fragments = [Fragment(copy_of(fragment.packet)) for fragment in datagram.fragments]
+    result.fragments = [
+        ReceivedFragment(copy_of(fragment.packet)) for fragment in datagram.fragments
+    ]
     return result

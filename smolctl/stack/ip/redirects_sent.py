@@ -17,7 +17,7 @@ class Redirects:
     def __init__(self) -> None:
         self._hosts: dict[int, tuple[int, int]] = {}
 
-    def twin(self) -> "Redirects":
+    def clone(self) -> "Redirects":
         """Return a copy that can be used up on its own."""
         result = Redirects()
         result._hosts = dict(self._hosts)

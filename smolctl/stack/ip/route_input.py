@@ -11,13 +11,13 @@ from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.ip.host_model import is_away, is_elsewhere
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.reverse_path import reverse_path
-from smolctl.stack.packet import Cast, Packet
+from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Owner
 from smolctl.wire.address import is_limited_broadcast
 
 
-class Action(Enum):
+class InputAction(Enum):
     """What becomes of a packet that came in."""
 
     DELIVER = "deliver"
@@ -33,7 +33,7 @@ class Inbound(NamedTuple):
         reason, values: why it is refused.
     """
 
-    action: Action
+    action: InputAction
     route: Found = None
     reason: Reason | None = None
     values: dict[str, object] = {}  # noqa: RUF012  # of a tuple, which nobody changes
@@ -41,7 +41,7 @@ class Inbound(NamedTuple):
 
 def refuse(why: Reason, **values: object) -> Inbound:
     """Return the decision to refuse a packet."""
-    return Inbound(Action.REFUSE, None, why, values)
+    return Inbound(InputAction.REFUSE, None, why, values)
 
 
 def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
@@ -56,7 +56,7 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
         forward = net.settings["ip.forward"] and not looped
         if isinstance(found, RuleRefusal):
             if forward:
-                return Inbound(Action.FORWARD, found)
+                return Inbound(InputAction.FORWARD, found)
             return refuse(reason.IP_RULE_REFUSED, ip=key.src, _rule=found.rule)
         route = found
         if route is None or is_elsewhere(net, interface, route, looped=looped):
@@ -65,9 +65,9 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
                 # Not an address of this host yet (RFC 5227 2.1.1: before it begins to use it).
                 return refuse(reason.IP_DST_TENTATIVE, ip=dst, _address=tested)
             if forward:
-                return Inbound(Action.FORWARD, route)
+                return Inbound(InputAction.FORWARD, route)
             return refuse(reason.IP_DST_NOT_OURS, ip=dst, _peer=key.src)
-        if packet.cast is not Cast.HOST and route.type is RouteType.LOCAL and (
+        if packet.pkt_type is not PacketType.HOST and route.type is RouteType.LOCAL and (
             net.settings["ip.drop_unicast_in_l2_multicast"]
         ):  # fmt: skip
             return refuse(reason.IP_UNICAST_IN_BROADCAST, ip=dst)
@@ -87,4 +87,4 @@ def _checked(net: Network, packet: Packet, key: RouteKey, route: Route | None) -
         if back is not None:
             return refuse(reason.IP_REVERSE_PATH, **back)
     packet.step("route", "pick", Owner(key.dst, route))
-    return Inbound(Action.DELIVER, route)
+    return Inbound(InputAction.DELIVER, route)

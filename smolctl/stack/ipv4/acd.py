@@ -1,7 +1,7 @@
 """Address conflict detection: addresses are tested, announced and defended (RFC 5227).
 
-No state is here: the claims of a link are in its ``IpInterface``, what they decided in the
-addresses. A packet changes claims alone; addresses and routes follow when time passes.
+No state is here: the dad of a link are in its ``IpInterface``, what they decided in the
+addresses. A packet changes dad alone; addresses and routes follow when time passes.
 """
 
 from smolctl.stack import events, reason
@@ -32,15 +32,15 @@ def retest(net: Network, interface: Interface, address: Address, now: int) -> No
     """Use an address no more until it was tested, or tested again."""
     if not address.tentative:
         _settle(net, interface, address, tentative=True)
-    address.dadfailed, address.rival = False, None
+    address.dadfailed, address.other_mac = False, None
     _test(net, interface, address, now)
 
 
 def take_untested(net: Network, interface: Interface, address: Address, now: int) -> None:
     """Use an address at once, whoever has it."""
-    net.of(interface).claims.forget(address)
+    net.of(interface).dad.forget(address)
     if address.tentative:
-        address.rival = None
+        address.other_mac = None
         _settle(net, interface, address, tentative=False)
         if net.settings["arp.notify"]:
             announce(net, interface, address, now)
@@ -68,7 +68,7 @@ def notify(net: Network, interface: Interface, now: int) -> None:
 
 
 def _test(net: Network, interface: Interface, address: Address, now: int) -> None:
-    wait_ns = net.of(interface).claims.test(address, now, active=interface.has_peers)
+    wait_ns = net.of(interface).dad.test(address, now, active=interface.has_peers)
     if wait_ns:
         net.recorder.record(
             reason.ARP_DAD_RATE_LIMITED, interface.name, now,
@@ -83,14 +83,14 @@ def _settle(
     address: Address,
     *,
     tentative: bool,
-    rival: bytes | None = None,
+    other_mac: bytes | None = None,
 ) -> None:
     """Begin or cease to use an address, with the routes that follow from it."""
     before = derived(net, interface)
     address.tentative = tentative
-    address.dadfailed = rival is not None
-    address.rival = rival
-    net.events.addr(events.Action.CHANGED, interface, address)
+    address.dadfailed = other_mac is not None
+    address.other_mac = other_mac
+    net.events.addr(events.ChangeType.CHANGED, interface, address)
     sync(net, interface, before)
 
 
@@ -101,22 +101,22 @@ def deadline(net: Network) -> int | None:
     """Return when the next test, announcement or defence goes on."""
     first = None
     for interface in net.interfaces.values():
-        claims = net.of(interface).claims
-        due = claims.deadline() if claims.timers else None
+        dad = net.of(interface).dad
+        due = dad.deadline() if dad.timers else None
         if due is not None and (first is None or due < first):
             first = due
     return first
 
 
 def expire(net: Network, now: int) -> None:
-    """Do what the claims of all links have to do by now."""
+    """Do what is due by now for the addresses of all links."""
     for interface in net.interfaces.values():
-        if net.of(interface).claims.timers:
+        if net.of(interface).dad.timers:
             _expire_link(net, interface, now)
 
 
 def _expire_link(net: Network, interface: Interface, now: int) -> None:
-    for action in net.of(interface).claims.expire(now):
+    for action in net.of(interface).dad.expire(now):
         match action:
             case Probe(address):
                 _arp_request(net, interface, 0, address.local, now)
@@ -125,8 +125,8 @@ def _expire_link(net: Network, interface: Interface, now: int) -> None:
                 _settle(net, interface, address, tentative=False)
             case Announce(address):
                 announce(net, interface, address, now)
-            case Cede(address, rival):
-                _settle(net, interface, address, tentative=True, rival=rival or ZERO_MAC)
+            case Cede(address, other_mac):
+                _settle(net, interface, address, tentative=True, other_mac=other_mac or ZERO_MAC)
 
 
 def announce(net: Network, interface: Interface, address: Address, now: int) -> None:
@@ -148,14 +148,14 @@ def heard(net: Network, interface: Interface, packet: arp.ArpPacket, now: int) -
 
     It is neither answered nor learned from (RFC 5227 2.4).
     """
-    sender, claims = packet.sender_ip, net.of(interface).claims
-    claim = None
-    if claims:
-        claim = claims.tested(sender)
-        if claim is None and sender == 0 and packet.op == arp.Op.REQUEST:
+    sender, dad = packet.sender_ip, net.of(interface).dad
+    entry = None
+    if dad:
+        entry = dad.tested(sender)
+        if entry is None and sender == 0 and packet.op == arp.Op.REQUEST:
             # RFC 5227 2.1.1: another host's probe for the same address is a conflict as well.
-            claim = claims.tested(packet.target_ip)
-    if claim is None and (sender == 0 or not net.fib.is_local(sender)):
+            entry = dad.tested(packet.target_ip)
+    if entry is None and (sender == 0 or not net.fib.is_local(sender)):
         return None
     mac = packet.sender_mac
     shown: dict[str, object] = {"ip": sender, "mac": mac}
@@ -163,13 +163,13 @@ def heard(net: Network, interface: Interface, packet: arp.ArpPacket, now: int) -
         if link.mac == mac:
             # RFC 5227 2.4: it does not match any of the host's own interface addresses.
             return reason.ARP_OWN_SENDER, {**shown, "home": link.name}
-    if claim is None:
+    if entry is None:
         return _challenged(net, interface, packet, now, shown)
-    claims.refuted(claim, mac, now)
-    local = claim.address.local
+    dad.refuted(entry, mac, now)
+    local = entry.address.local
     how = "tests" if sender != local else "has"
     return reason.ARP_DAD_FAILED, {
-        **shown, "ip": local, "how": how, "plen": claim.address.plen,
+        **shown, "ip": local, "how": how, "plen": entry.address.plen,
     }  # fmt: skip
 
 
@@ -184,7 +184,7 @@ def _challenged(
     address = net.of(interface).addresses.find(packet.sender_ip, None)
     defence = Defence.NONE
     if address is not None:
-        defence = net.of(interface).claims.challenged(address, packet.sender_mac, now)
+        defence = net.of(interface).dad.challenged(address, packet.sender_mac, now)
         if defence is Defence.ANNOUNCE:
             announce(net, interface, address, now)
     return reason.ARP_ADDRESS_CONFLICT, {**shown, "defence": _DEFENCES[defence]}

@@ -14,7 +14,7 @@ from smolctl.stack.ipv4.arp_policy import SOLICITED, SUBNET, ignores_request
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.probe_client import ArpAnswer
 from smolctl.stack.neighbor.states import ASKING, State
-from smolctl.stack.packet import Cast, Packet
+from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Learned, Stranger
 from smolctl.stack.trace.trace import Fate
@@ -61,7 +61,7 @@ def _offer_to_clients(net: Network, packet: Packet) -> bool:
     for client in net.probe_clients:
         dev = packet.interface.name
         if client.accepts(dev, is_reply, message.sender_ip, message.target_ip):
-            unicast = packet.cast is Cast.HOST
+            unicast = packet.pkt_type is PacketType.HOST
             answer = ArpAnswer(message.sender_ip, message.sender_mac, unicast, packet.now)
             client.answers.append(answer)
             client.wake()
@@ -211,7 +211,7 @@ def _arp_learn(net: Network, packet: Packet) -> Result:
             return _unanswered(net, packet)
         shown = {"ip": sender, "mac": mac}
         return reason.ARP_UNSOLICITED, {**shown, "knob": "arp.accept", "value": 1}
-    if is_reply and packet.cast is Cast.HOST:
+    if is_reply and packet.pkt_type is PacketType.HOST:
         taken, actions = cache.replied(sender, mac, now, create=create, override=gratuitous)
     else:
         # Broadcast replies and request packets do not assert reachability (Linux arp_process).

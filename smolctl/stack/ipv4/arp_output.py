@@ -71,7 +71,7 @@ class ArpResolver:
         target = entry.lladdr if unicast and entry.lladdr is not None else BROADCAST_MAC
         asked = Asked(entry.ip, sender, entry.probes, unicast)
         waiting = [packet.trace for packet in entry.queue]
-        waiting += net.neighbors.held.waiting_for(out.name, entry.ip)
+        waiting += net.neighbors.blocked_senders.waiting_for(out.name, entry.ip)
         for waiter in waiting if entry.probes <= STEPS_LIMIT else ():
             waiter.step("arp", "wait", now, asked)
         cause = waiting[-1] if waiting else None

@@ -16,7 +16,7 @@ def ignores_request(
 ) -> dict[str, object] | None:
     """Return why a request for an address of ours is left unanswered; None when it is answered.
 
-    ``knob`` has the value ``level``, and ``value`` would have it answered.
+    ``sysctl`` has the value ``level``, and ``value`` would have it answered.
 
     Source: Linux ``arp_ignore``, ``arp_filter``.
     """

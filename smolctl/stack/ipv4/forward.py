@@ -25,7 +25,7 @@ from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.options import passing
 from smolctl.stack.ipv4.options_input import options_checked
 from smolctl.stack.link.output import ethernet_output
-from smolctl.stack.packet import Cast, Packet
+from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Cut, PassedOn
 from smolctl.stack.trace.trace import Direction, Fate
@@ -73,7 +73,7 @@ def forward_input(net: Network, packet: Packet, key: RouteKey, route: Found) -> 
     way = onward(net, packet.interface, key, route)
     if packet.trace.id or isinstance(way, Refusal):
         winner = None if isinstance(way, Refusal) else way.route
-        net.recorder.considered(key, winner, packet.trace, packet.now)
+        net.recorder.note_candidates(key, winner, packet.trace, packet.now)
     if isinstance(way, Refusal):
         _refuse(net, packet, way)
         return
@@ -123,7 +123,7 @@ def onward(net: Network, interface: Interface, key: RouteKey, route: Found) -> W
 def _unfit(net: Network, packet: Packet) -> Refusal | None:
     """Return why a packet is not forwarded, whatever routes there are."""
     header, interface = packet.header, packet.interface
-    if packet.cast is not Cast.HOST:
+    if packet.pkt_type is not PacketType.HOST:
         return Refusal(reason.FWD_GROUP_FRAME, "", {"ip": header.dst})
     back = reverse_path(net, interface, header.src, header.dst, header.dscp_ecn)
     if back is not None:

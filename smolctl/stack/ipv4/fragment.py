@@ -6,7 +6,7 @@ The fragments end there, "absorbed"; the datagram goes on with a trace of its ow
 from smolctl.stack import reason
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
-from smolctl.stack.ip.reassembly import Complete, Fragment, Kept, Lost
+from smolctl.stack.ip.reassembly import Complete, Kept, Lost, ReceivedFragment
 from smolctl.stack.packet import Packet
 from smolctl.stack.trace.facts import Joined
 from smolctl.stack.trace.trace import Fate
@@ -21,7 +21,7 @@ def fragment_input(net: Network, packet: Packet) -> WholePacket | None:
     Args:
         packet: without padding.
     """
-    *evicted, outcome = net.reassembly.add(Fragment(packet), packet.now)
+    *evicted, outcome = net.reassembly.add(ReceivedFragment(packet), packet.now)
     for lost in evicted:
         if isinstance(lost, Lost):
             discard(net, lost, packet.now)
@@ -67,7 +67,7 @@ def _join(net: Network, complete: Complete, last: Packet) -> WholePacket:
     whole.header, whole.looped, whole.to_all = header, last.looped, last.to_all
     whole.sender, whole.about = fragments[0].packet.sender, fragments[0].packet.about
     # A broadcast is one if any part of it is: nothing but a datagram for us alone is answered.
-    whole.cast = max(fragment.packet.cast for fragment in fragments)
+    whole.pkt_type = max(fragment.packet.pkt_type for fragment in fragments)
     return whole
 
 

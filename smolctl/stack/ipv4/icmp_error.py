@@ -9,7 +9,7 @@ from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Way
 from smolctl.stack.ipv4.options import answering
 from smolctl.stack.ipv4.output import icmp_output
-from smolctl.stack.packet import Cast, Packet
+from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.trace.trace import Direction
 from smolctl.wire import icmpv4, ipv4
 from smolctl.wire.address import is_class_e, is_multicast, is_zeronet
@@ -90,7 +90,7 @@ def _suppressed(net: Network, packet: Packet) -> bool:
     """Apply RFC 1122 3.2.2: an ICMP error message MUST NOT be sent as the result of these."""
     header = packet.header
     src, dst = header.src, header.dst
-    if packet.cast is not Cast.HOST or is_multicast(dst) or net.is_broadcast(dst):
+    if packet.pkt_type is not PacketType.HOST or is_multicast(dst) or net.is_broadcast(dst):
         return True
     if header.fragment_offset > 0:
         return True

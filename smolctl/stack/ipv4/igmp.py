@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from smolctl.stack import reason
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip.group_reports import Action, SendMessage
+from smolctl.stack.ip.group_reports import ReportAction, SendMessage
 from smolctl.stack.ip.network import Network
 from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.packet import Packet
@@ -23,7 +23,7 @@ _WHOLE = (Change.IS_EXCLUDE, Change.TO_EXCLUDE)
 """Records that must not be split: two of them would mean more than one."""
 
 
-def send_reports(net: Network, out: Interface, actions: list[Action], now: int) -> None:
+def send_reports(net: Network, out: Interface, actions: list[ReportAction], now: int) -> None:
     """Send what the table of an interface asked for."""
     for action in actions:
         if isinstance(action, SendMessage):

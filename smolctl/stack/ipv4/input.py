@@ -8,14 +8,14 @@ from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.ip.reverse_path import reverse_path
-from smolctl.stack.ip.route_input import Action, Inbound, refuse, route_input
+from smolctl.stack.ip.route_input import Inbound, InputAction, refuse, route_input
 from smolctl.stack.ipv4.forward import forward_input
 from smolctl.stack.ipv4.fragment import fragment_input
 from smolctl.stack.ipv4.icmp_input import icmp_input
 from smolctl.stack.ipv4.igmp import igmp_input
 from smolctl.stack.ipv4.options_input import options_input
 from smolctl.stack.packet import Packet
-from smolctl.stack.trace.facts import Member
+from smolctl.stack.trace.facts import GroupMember
 from smolctl.wire import ipv4
 from smolctl.wire.address import is_limited_broadcast, is_loopback, is_multicast, is_zeronet
 from smolctl.wire.fault import WireFault
@@ -34,7 +34,7 @@ def ip_input(net: Network, packet: Packet) -> None:
     key = input_key(packet)
     inbound = judge(net, packet, key)
     packet.data = packet.data[: header.total_length]
-    if inbound.action is Action.FORWARD:
+    if inbound.action is InputAction.FORWARD:
         forward_input(net, packet, key, inbound.route)
         return
     if inbound.reason is not None:
@@ -126,8 +126,8 @@ def _judge_group(net: Network, packet: Packet, key: RouteKey) -> Inbound:
         if back is not None:
             return refuse(reason.IP_REVERSE_PATH, **back)
     packet.to_all = True
-    packet.step("route", "pick", Member(dst, interface.name, len(members)))
-    return Inbound(Action.DELIVER)
+    packet.step("route", "pick", GroupMember(dst, interface.name, len(members)))
+    return Inbound(InputAction.DELIVER)
 
 
 def _listener(key: RouteKey) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from smolctl.stack.events import Action
+from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip import gateways, membership
@@ -96,7 +96,7 @@ class Ipv4(Network):
 
     def link_going_down(self, interface: Interface, now: int) -> None:
         """Forget neighbors, and drop what waits on the link."""
-        self.of(interface).claims.pause()
+        self.of(interface).dad.pause()
         proxy_arp.purge(self, interface, now)
         self.neighbors.flush(interface, now)
 
@@ -114,7 +114,7 @@ class Ipv4(Network):
         proxy_arp.purge(self, interface, now)
         addresses = self.of(interface).addresses
         for address in addresses.items:
-            self.events.addr(Action.DELETED, interface, address)
+            self.events.addr(ChangeType.DELETED, interface, address)
         self.fib.remove_where(lambda route: route.dev == interface.name)
         self.fib.kill_hops(interface.name, gone=True)
         membership.forget(self, interface)
@@ -139,6 +139,6 @@ class Ipv4(Network):
         if interface.carrier:
             acd.activated(self, interface, now)
         else:
-            self.of(interface).claims.pause()
+            self.of(interface).dad.pause()
             self.neighbors.flush(interface, now, keep_permanent=True)
         self.generation.touch()

@@ -11,7 +11,7 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv4 import acd
 from smolctl.stack.ipv4.arp_output import arp_reply
-from smolctl.stack.packet import Cast, Packet
+from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire import arp
@@ -58,7 +58,7 @@ def answer_for(net: Network, packet: Packet) -> Refusal:
     by unicast is answered at once.
     """
     message, trace, now = packet.message, packet.trace, packet.now
-    if packet.cast is Cast.HOST or not net.settings["neigh.proxy_delay_ms"]:
+    if packet.pkt_type is PacketType.HOST or not net.settings["neigh.proxy_delay_ms"]:
         _reply(net, packet.interface, message, now, trace)
         return None, {}
     wait_ns = net.of(packet.interface).proxies.delay(message, trace, now)

@@ -44,7 +44,7 @@ class Netem:
         return self != Netem()
 
     @property
-    def holds(self) -> bool:
+    def delays(self) -> bool:
         """Whether it holds frames back."""
         return bool(self.delay_ns or self.jitter_ns or self.rate)
 
@@ -60,7 +60,7 @@ class Effect(StrEnum):
     DELAY = "lab-delay"
 
 
-class Verdict(NamedTuple):
+class NetemVerdict(NamedTuple):
     """What was decided about a frame.
 
     Attributes:
@@ -85,26 +85,26 @@ class Impairment:
     def __init__(self, netem: Netem, random: Callable[[], float]) -> None:
         self.netem = netem
         self._random = random
-        self._held: list[tuple[int, int, bytes, Trace]] = []
+        self._delayed: list[tuple[int, int, bytes, Trace]] = []
         self._bytes = 0
         self._number = 0
         # When the last frame that was given a time has left at the link's rate.
         self._free_ns = 0
 
-    def twin(self) -> "Impairment":
+    def clone(self) -> "Impairment":
         """Return one that is as bad, and holds nothing back."""
         return Impairment(self.netem, self._random)
 
     def __len__(self) -> int:
         """Return how many frames are held back."""
-        return len(self._held)
+        return len(self._delayed)
 
     @property
-    def held_bytes(self) -> int:
+    def delayed_bytes(self) -> int:
         """Bytes of the frames that are held back."""
         return self._bytes
 
-    def offer(self, frame: bytes, trace: Trace, now: int) -> Verdict:
+    def offer(self, frame: bytes, trace: Trace, now: int) -> NetemVerdict:
         """Decide about a frame and keep it until it is ``due``, which may be at once.
 
         A frame that is lost and duplicated goes once, as in netem.
@@ -112,9 +112,9 @@ class Impairment:
         netem = self.netem
         copies = 1 + self._happens(netem.duplicate) - self._happens(netem.loss)
         if copies == 0:
-            return Verdict([Effect.LOSS], None)
+            return NetemVerdict([Effect.LOSS], None)
         if not self._room(frame, 1):
-            return Verdict([Effect.QUEUE_FULL], None)
+            return NetemVerdict([Effect.QUEUE_FULL], None)
         effects, sent, bit = [], frame, None
         if copies == 2 and self._room(frame, 2):
             effects.append(Effect.DUPLICATE)
@@ -129,33 +129,33 @@ class Impairment:
             at_ns = self._leaves(len(frame), now)
             if at_ns > now:
                 effects.append(Effect.DELAY)
-        self._hold(at_ns, sent, trace)
+        self._delay(at_ns, sent, trace)
         if Effect.DUPLICATE in effects:
             # The copy is made before the bit is flipped, and nobody follows it.
-            self._hold(
+            self._delay(
                 self._leaves(len(frame), now), frame, Trace(None, trace.direction, now, False)
             )
-        return Verdict(effects, at_ns, bit)
+        return NetemVerdict(effects, at_ns, bit)
 
     def due(self, now: int) -> list[tuple[bytes, Trace]]:
         """Return the frames whose time has come, in the order of their times."""
         result = []
-        while self._held and self._held[0][0] <= now:
-            _, _, frame, trace = heappop(self._held)
+        while self._delayed and self._delayed[0][0] <= now:
+            _, _, frame, trace = heappop(self._delayed)
             self._bytes -= len(frame)
             result.append((frame, trace))
         return result
 
     def flush(self) -> list[tuple[bytes, Trace]]:
         """Return all frames that are held back, and forget them."""
-        held = [(frame, trace) for _, _, frame, trace in sorted(self._held, key=_when)]
-        self._held.clear()
+        delayed = [(frame, trace) for _, _, frame, trace in sorted(self._delayed, key=_when)]
+        self._delayed.clear()
         self._bytes = 0
-        return held
+        return delayed
 
     def deadline(self) -> int | None:
         """Return when the next frame is due, or None."""
-        return self._held[0][0] if self._held else None
+        return self._delayed[0][0] if self._delayed else None
 
     def _happens(self, probability: float) -> bool:
         return probability > 0 and self._random() < probability
@@ -163,8 +163,8 @@ class Impairment:
     def _room(self, frame: bytes, copies: int) -> bool:
         # What leaves at once needs none: frames held back before the delay was taken away do not
         # keep others from being sent.
-        return not self.netem.holds or (
-            len(self._held) + copies <= LIMIT_FRAMES
+        return not self.netem.delays or (
+            len(self._delayed) + copies <= LIMIT_FRAMES
             and self._bytes + copies * len(frame) <= LIMIT_BYTES
         )
 
@@ -180,10 +180,10 @@ class Impairment:
             self._free_ns = at_ns
         return at_ns
 
-    def _hold(self, at_ns: int, frame: bytes, trace: Trace) -> None:
+    def _delay(self, at_ns: int, frame: bytes, trace: Trace) -> None:
         self._number += 1
         self._bytes += len(frame)
-        heappush(self._held, (at_ns, self._number, frame, trace))
+        heappush(self._delayed, (at_ns, self._number, frame, trace))
 
 
 def percent(probability: float) -> str:
@@ -191,8 +191,8 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.6g}%"
 
 
-def _when(held: tuple[int, int, bytes, Trace]) -> tuple[int, int]:
-    return held[:2]
+def _when(delayed: tuple[int, int, bytes, Trace]) -> tuple[int, int]:
+    return delayed[:2]
 
 
 def _flip(frame: bytes, bit: int) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from smolctl.stack import reason
 from smolctl.stack.interface import Interface
-from smolctl.stack.packet import Cast, Packet
+from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.wire import ethernet
@@ -64,7 +64,9 @@ def frame_input(
                 reason.RX_NOT_OUR_MAC, mac=header.dst, ours=interface.mac, _frame=frame[:64]
             )
             return
-        packet.cast = Cast.BROADCAST if header.dst == BROADCAST_MAC else Cast.MULTICAST
+        packet.pkt_type = (
+            PacketType.BROADCAST if header.dst == BROADCAST_MAC else PacketType.MULTICAST
+        )
         interface.counters.multicast += 1
     trace.step("ethernet", "ok", now, header)
     packet.data = frame[ethernet.HEADER_LEN :]

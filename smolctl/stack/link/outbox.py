@@ -1,13 +1,9 @@
 """Items of an outbox: frames, followed frames, and runs of datagrams."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from smolctl.stack.trace.trace import Trace
-from smolctl.wire.offload.run import Datagram, Run
-
-if TYPE_CHECKING:
-    pass
+from smolctl.wire.offload.run import PendingDatagram, Run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,10 +19,10 @@ class TracedFrame:
 
 
 Item = bytes | TracedFrame | Run
-"""What a device is given; what waits in an outbox may also be a ``Datagram``."""
+"""What a device is given; what waits in an outbox may also be a ``PendingDatagram``."""
 
 
-def frames_of(item: Item | Datagram) -> list[bytes]:
+def frames_of(item: Item | PendingDatagram) -> list[bytes]:
     """Return what waits in an outbox, or is on its way to a device, as frames."""
     if isinstance(item, bytes):
         return [item]

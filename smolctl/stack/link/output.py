@@ -12,7 +12,7 @@ from smolctl.stack.trace.facts import Taken
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Direction, Fate, Trace
 from smolctl.wire import ethernet
-from smolctl.wire.offload.run import Datagram, Run
+from smolctl.wire.offload.run import PendingDatagram, Run
 
 
 def ethernet_output(packet: Packet, dst: bytes, ethertype: int) -> None:
@@ -110,7 +110,7 @@ def transmitted(interface: Interface, items: Sequence[Item], now: int) -> None:
 
 
 def transmit_failed(
-    recorder: Recorder, interface: Interface, item: Item | Datagram, why: Reason, now: int
+    recorder: Recorder, interface: Interface, item: Item | PendingDatagram, why: Reason, now: int
 ) -> None:
     """Take note that the device did not take it, for each datagram of a run."""
     if isinstance(item, TracedFrame):

@@ -11,10 +11,10 @@ from copy import copy
 from smolctl.errors import NoBuffers
 from smolctl.stack import events
 from smolctl.stack.neighbor.entry import (
-    Action,
     Evicted,
     GiveUp,
     Neighbor,
+    NeighborAction,
     Purged,
     Released,
     SendProbe,
@@ -22,8 +22,8 @@ from smolctl.stack.neighbor.entry import (
     Transmit,
 )
 from smolctl.stack.neighbor.eviction import OLDEST, Evictions, Thrash, choose_victims, collectable
-from smolctl.stack.neighbor.states import RENEWING, TRANSITIONS, VALID, Do, Event, State
-from smolctl.stack.neighbor.timers import Timers, timer_event
+from smolctl.stack.neighbor.states import RENEWING, TRANSITIONS, VALID, Do, NudEvent, State
+from smolctl.stack.neighbor.timers import EntryTimers, timer_event
 from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.settings import Settings
 
@@ -35,7 +35,7 @@ class NeighborCache:
     """All neighbors of one interface, at most ``iface.neighbor_cache_count`` of them.
 
     Args:
-        settings: the stack's knobs, read when they are needed, so that a change works at once.
+        settings: the stack's sysctls, read when they are needed, so that a change works at once.
         random: returns a float in [0, 1); varies the reachable time (RFC 4861 6.3.2).
     """
 
@@ -43,22 +43,22 @@ class NeighborCache:
         self.entries: dict[int, Neighbor] = {}
         self._settings = settings
         self._random = random
-        self._timers = Timers()
+        self._timers = EntryTimers()
         self._evictions = Evictions()
         self._reachable_factor = 0.5 + random()
         self._redraw_ns = 0
         self._collect_ns = 0
         self._moved = False  # a MAC changed just now
         self._silence = Silence(0, 0)
-        self.on_change: Callable[[events.Action, Neighbor], None] | None = None
+        self.on_change: Callable[[events.ChangeType, Neighbor], None] | None = None
 
-    def twin(
+    def clone(
         self, random: Callable[[], float], copy_of: Callable[[Packet], Packet]
     ) -> "NeighborCache":
         """Return a copy in which no time passes, with copies of the packets that wait in it."""
         result = copy(self)
-        result.entries = {ip: entry.twin(copy_of) for ip, entry in self.entries.items()}
-        result._timers, result._random, result.on_change = Timers(), random, None
+        result.entries = {ip: entry.clone(copy_of) for ip, entry in self.entries.items()}
+        result._timers, result._random, result.on_change = EntryTimers(), random, None
         result._evictions = Evictions(self._evictions)
         return result
 
@@ -101,7 +101,7 @@ class NeighborCache:
 
     def use(
         self, ip: int, packet: Packet, now: int, *, keep: bool = True
-    ) -> tuple[Neighbor, list[Action]]:
+    ) -> tuple[Neighbor, list[NeighborAction]]:
         """Send a packet to ``ip``: the actions say whether it goes or waits.
 
         Args:
@@ -111,28 +111,28 @@ class NeighborCache:
             NoBuffers: the cache is full of PERMANENT entries.
         """
         entry = self.entries.get(ip)
-        actions: list[Action] = []
+        actions: list[NeighborAction] = []
         if entry is None:
             entry = self._create(ip, now, actions)
         entry.used_ns = now
         if not keep:
             entry.source = packet.source
-        self._step(entry, Event.USED, now, actions, packet, keep=keep)
+        self._step(entry, NudEvent.USED, now, actions, packet, keep=keep)
         return entry, actions
 
-    def ask(self, ip: int, source: int, now: int) -> tuple[Neighbor, list[Action]]:
+    def ask(self, ip: int, source: int, now: int) -> tuple[Neighbor, list[NeighborAction]]:
         """Ask for ``ip`` from ``source`` when its MAC is not known; whoever wants it waits.
 
         Raises:
             NoBuffers: the cache is full of PERMANENT entries.
         """
         entry = self.entries.get(ip)
-        actions: list[Action] = []
+        actions: list[NeighborAction] = []
         if entry is None:
             entry = self._create(ip, now, actions)
         if entry.state not in VALID:
             entry.used_ns, entry.source, entry.awaited = now, source, True
-            self._step(entry, Event.USED, now, actions)
+            self._step(entry, NudEvent.USED, now, actions)
         return entry, actions
 
     def unawait(self, ip: int) -> None:
@@ -143,7 +143,7 @@ class NeighborCache:
 
     def replied(
         self, ip: int, lladdr: bytes, now: int, *, create: bool = False, override: bool = False
-    ) -> tuple[bool, list[Action]]:
+    ) -> tuple[bool, list[NeighborAction]]:
         """Take a reply sent to us. Returns: whether an entry took it, and actions.
 
         Args:
@@ -151,18 +151,18 @@ class NeighborCache:
             override: a different MAC counts even within the locktime of a change. Otherwise the
                 first of several answers does (Linux arp_process).
         """
-        actions: list[Action] = []
+        actions: list[NeighborAction] = []
         entry = self._taker(ip, lladdr, now, actions, create=create, override=override)
         if entry is None:
             return False, actions
         entry.confirmed_ns = now
         self._learn(entry, lladdr, now)
-        self._step(entry, Event.REPLIED, now, actions)
+        self._step(entry, NudEvent.REPLIED, now, actions)
         return True, actions
 
     def heard(
         self, ip: int, lladdr: bytes, now: int, *, create: bool, override: bool
-    ) -> tuple[bool, list[Action]]:
+    ) -> tuple[bool, list[NeighborAction]]:
         """Take a MAC from ARP that proves no reachability: a request, a broadcast.
 
         Args:
@@ -171,14 +171,14 @@ class NeighborCache:
 
         Returns: whether an entry took it, and actions.
         """
-        actions: list[Action] = []
+        actions: list[NeighborAction] = []
         entry = self._taker(ip, lladdr, now, actions, create=create, override=override)
         if entry is None:
             return False, actions
-        event = Event.HEARD_SAME if lladdr == entry.lladdr else Event.HEARD_OTHER
+        event = NudEvent.HEARD_SAME if lladdr == entry.lladdr else NudEvent.HEARD_OTHER
         if self._lifetime_ns:
             # Whatever is heard is as good as an answer (smoltcp neighbor::Cache::fill).
-            event, entry.confirmed_ns = Event.REPLIED, now
+            event, entry.confirmed_ns = NudEvent.REPLIED, now
         self._learn(entry, lladdr, now)
         self._step(entry, event, now, actions)
         return True, actions
@@ -188,11 +188,11 @@ class NeighborCache:
         entry = self.entries.get(ip)
         if entry is not None and entry.state in VALID and not self._lifetime_ns:
             entry.confirmed_ns = now
-            self._step(entry, Event.CONFIRMED, now, [])
+            self._step(entry, NudEvent.CONFIRMED, now, [])
 
-    def expire(self, now: int) -> list[Action]:
+    def expire(self, now: int) -> list[NeighborAction]:
         """Run the timers that are due at ``now``."""
-        actions: list[Action] = []
+        actions: list[NeighborAction] = []
         for entry in self._timers.due(now):
             if self.entries.get(entry.ip) is entry:
                 entry.timer_ns = None
@@ -211,13 +211,13 @@ class NeighborCache:
 
     # --- the user -----------------------------------------------------------------------------
 
-    def set(self, ip: int, state: State, lladdr: bytes | None, now: int) -> list[Action]:
+    def set(self, ip: int, state: State, lladdr: bytes | None, now: int) -> list[NeighborAction]:
         """Make or change an entry as the user says (Linux neigh_update with F_ADMIN).
 
         Raises:
             NoBuffers: the cache is full of PERMANENT entries.
         """
-        actions: list[Action] = []
+        actions: list[NeighborAction] = []
         entry = self.entries.get(ip) or self._create(ip, now, actions)
         if lladdr is not None:
             self._learn(entry, lladdr, now)
@@ -237,15 +237,15 @@ class NeighborCache:
             self._probe(entry, now, actions)
         return actions
 
-    def delete(self, ip: int) -> list[Action]:
+    def delete(self, ip: int) -> list[NeighborAction]:
         """Take an entry out. The packets that waited for it are purged."""
         entry = self.entries[ip]
         self._forget(entry)
         return [Purged(entry, entry.take_queue())] if entry.queue else []
 
-    def flush(self, *, keep_permanent: bool = False) -> list[Action]:
+    def flush(self, *, keep_permanent: bool = False) -> list[NeighborAction]:
         """Take all entries out: link down, a new MAC, or carrier lost."""
-        actions: list[Action] = []
+        actions: list[NeighborAction] = []
         for entry in list(self):
             if not (keep_permanent and entry.state is State.PERMANENT):
                 actions += self.delete(entry.ip)
@@ -254,7 +254,7 @@ class NeighborCache:
     # --- inside -------------------------------------------------------------------------------
 
     def _step(
-        self, entry: Neighbor, event: Event, now: int, actions: list[Action],
+        self, entry: Neighbor, event: NudEvent, now: int, actions: list[NeighborAction],
         packet: Packet | None = None, *, keep: bool = True,
     ) -> None:  # fmt: skip
         """Apply one row of the table."""
@@ -277,7 +277,7 @@ class NeighborCache:
             # Sending is a use: it takes a STALE entry on to DELAY (Linux neigh_update calls
             # n1->output for each packet).
             packets = entry.take_queue()
-            self._step(entry, Event.USED, now, [])
+            self._step(entry, NudEvent.USED, now, [])
             entry.used_ns = now
             actions.append(Transmit(entry, packets))
         if do is Do.FAIL and entry.queue:
@@ -306,10 +306,10 @@ class NeighborCache:
             entry.timer_ns = None
         if self.on_change is not None and (moved or state is not before):
             self.on_change(
-                events.Action.NEW if before is State.NONE else events.Action.CHANGED, entry
+                events.ChangeType.NEW if before is State.NONE else events.ChangeType.CHANGED, entry
             )
 
-    def _timeout(self, entry: Neighbor, now: int, actions: list[Action]) -> None:
+    def _timeout(self, entry: Neighbor, now: int, actions: list[NeighborAction]) -> None:
         lifetime_ns = self._lifetime_ns
         until_ns = entry.confirmed_ns + (lifetime_ns or self.reachable_ns)
         if entry.state is State.REACHABLE and now < until_ns:
@@ -319,7 +319,7 @@ class NeighborCache:
         else:
             self._forget(entry)
 
-    def _probe(self, entry: Neighbor, now: int, actions: list[Action]) -> None:
+    def _probe(self, entry: Neighbor, now: int, actions: list[NeighborAction]) -> None:
         """Ask, unless somebody else was asked for just now and the whole cache keeps quiet."""
         if self._is_silent(now):
             self._timers.arm(entry, self._silence.until_ns)
@@ -331,7 +331,7 @@ class NeighborCache:
         unicast = entry.state is State.PROBE and entry.lladdr is not None
         actions.append(SendProbe(entry, unicast))
 
-    def _release(self, entry: Neighbor, actions: list[Action]) -> None:
+    def _release(self, entry: Neighbor, actions: list[NeighborAction]) -> None:
         if entry.awaited:
             entry.awaited = False
             actions.append(Released(entry, failed=entry.state not in VALID))
@@ -343,7 +343,14 @@ class NeighborCache:
             self._moved = True
 
     def _taker(
-        self, ip: int, mac: bytes, now: int, actions: list[Action], *, create: bool, override: bool
+        self,
+        ip: int,
+        mac: bytes,
+        now: int,
+        actions: list[NeighborAction],
+        *,
+        create: bool,
+        override: bool,
     ) -> Neighbor | None:
         """Return the entry that may take a MAC, made when that is wanted and there is room.
 
@@ -359,7 +366,7 @@ class NeighborCache:
         locked = entry.state in VALID and mac != entry.lladdr and now < entry.updated_ns + locked_ns
         return None if locked and not override else entry
 
-    def _create(self, ip: int, now: int, actions: list[Action]) -> Neighbor:
+    def _create(self, ip: int, now: int, actions: list[NeighborAction]) -> Neighbor:
         """Make an entry; where eviction is by age one needs a place only once it is resolved."""
         self._make_room(ip, now, actions, resolved=False)
         entry = self.entries[ip] = Neighbor(ip, now)
@@ -369,7 +376,9 @@ class NeighborCache:
     def _by_age(self) -> bool:
         return self._settings["neigh.evict"] == OLDEST
 
-    def _make_room(self, ip: int, now: int, actions: list[Action], *, resolved: bool) -> None:
+    def _make_room(
+        self, ip: int, now: int, actions: list[NeighborAction], *, resolved: bool
+    ) -> None:
         """Evict until one more fits: among all, or by age among those of the same kind.
 
         Raises:
@@ -399,6 +408,6 @@ class NeighborCache:
         """Take an entry out; NONE tells whoever still holds it that it is no longer true."""
         del self.entries[entry.ip]
         if self.on_change is not None and entry.state is not State.NONE:
-            self.on_change(events.Action.DELETED, entry)
+            self.on_change(events.ChangeType.DELETED, entry)
         entry.timer_ns = None
         entry.state = State.NONE

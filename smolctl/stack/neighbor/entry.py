@@ -64,7 +64,7 @@ class Neighbor:
         self.queue_bytes = 0
         return packets
 
-    def twin(self, copy_of: Callable[[Packet], Packet]) -> "Neighbor":
+    def clone(self, copy_of: Callable[[Packet], Packet]) -> "Neighbor":
         """Return a copy with copies of the packets that wait."""
         result = copy(self)
         result.queue = deque(copy_of(packet) for packet in self.queue)
@@ -128,4 +128,4 @@ class Released(NamedTuple):
     failed: bool
 
 
-Action = SendProbe | Transmit | GiveUp | Overflow | Purged | Evicted | Released
+NeighborAction = SendProbe | Transmit | GiveUp | Overflow | Purged | Evicted | Released

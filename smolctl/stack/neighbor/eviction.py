@@ -1,4 +1,4 @@
-"""Whom a full neighbor cache evicts, and whom it evicted lately, who is unknown again."""
+"""Eviction from a full neighbor cache, and the neighbors evicted lately."""
 
 from collections import deque
 from collections.abc import Container, Iterable, Iterator

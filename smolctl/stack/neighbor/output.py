@@ -9,17 +9,17 @@ from smolctl.stack.interface import Interface, Interfaces
 from smolctl.stack.link.output import drop_without_carrier, ethernet_output
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import (
-    Action,
     Evicted,
     GiveUp,
     Neighbor,
+    NeighborAction,
     Overflow,
     Purged,
     Released,
     SendProbe,
     Transmit,
 )
-from smolctl.stack.neighbor.resolver import HeldDatagrams, Resolver
+from smolctl.stack.neighbor.resolver import BlockedSenders, Resolver
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason, Rejected
@@ -29,19 +29,19 @@ from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire.address import ZERO_MAC
 
-OnChange = Callable[[Interface, events.Action, Neighbor], None]
+OnChange = Callable[[Interface, events.ChangeType, Neighbor], None]
 
 
 class Neighbors(dict[str, NeighborCache]):
     """The neighbor caches of one family by interface, and the way out through them.
 
     Attributes:
-        resolver, held: set by whoever assembles the stack.
+        resolver, blocked_senders: set by whoever assembles the stack.
         on_change: told of each change of an entry's state or MAC.
     """
 
     resolver: Resolver
-    held: HeldDatagrams
+    blocked_senders: BlockedSenders
     on_change: OnChange
 
     def __init__(self, interfaces: Interfaces, settings: Settings, recorder: Recorder) -> None:
@@ -79,19 +79,19 @@ class Neighbors(dict[str, NeighborCache]):
             # Nobody would hear the question. To blame a silent neighbor 3 s later would be untrue.
             drop_without_carrier(out, packet.recorder, packet.trace, now)
             return
-        knob = self._forbids_queue(packet)
+        sysctl = self._forbids_queue(packet)
         try:
-            entry, actions = self[out.name].use(next_hop, packet, now, keep=knob is None)
+            entry, actions = self[out.name].use(next_hop, packet, now, keep=sysctl is None)
         except NoBuffers:
             detail = packet.record(reason.NEIGH_TABLE_FULL, next_hop=next_hop)
             error = Rejected(reason.NEIGH_TABLE_FULL, detail)
             error.packet = packet.trace.id or None
             raise error from None
         if entry.state is State.INCOMPLETE:
-            if knob is None:
+            if sysctl is None:
                 self.note_wait(out, entry, packet.trace, now)
             else:
-                packet.record(reason.NEIGH_NOT_QUEUED, next_hop=next_hop, knob=knob)
+                packet.record(reason.NEIGH_NOT_QUEUED, next_hop=next_hop, knob=sysctl)
         self.perform(out, actions, now)
 
     def _forbids_queue(self, packet: Packet) -> str | None:
@@ -140,7 +140,7 @@ class Neighbors(dict[str, NeighborCache]):
 
     # --- actions of a cache -----------------------------------------------------------------------
 
-    def perform(self, out: Interface, actions: list[Action], now: int) -> None:
+    def perform(self, out: Interface, actions: list[NeighborAction], now: int) -> None:
         """Carry out what the cache of an interface asked for."""
         for action in actions:
             match action:
@@ -156,7 +156,7 @@ class Neighbors(dict[str, NeighborCache]):
                         )
                         self.resolver.unreachable(packet, detail)
                 case Released(entry, failed):
-                    self.held.release(out.name, entry, failed=failed, now=now)
+                    self.blocked_senders.release(out.name, entry, failed=failed, now=now)
                 case Overflow(entry, packet):
                     _lose(reason.NEIGH_QUEUE_FULL, entry, packet, now)
                 case Purged(entry, packets):

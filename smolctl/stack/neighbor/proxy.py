@@ -43,12 +43,12 @@ class Proxies:
         self.queue: list[tuple[int, int, Delayed]] = []
         self._serial = 0
 
-    def twin(self, random: Callable[[], float]) -> "Proxies":
+    def clone(self, random: Callable[[], float]) -> "Proxies":
         """Return a copy that shares the entries, which no packet changes."""
-        twin = copy(self)
-        twin._random = random
-        twin.queue = self.queue.copy()
-        return twin
+        clone = copy(self)
+        clone._random = random
+        clone.queue = self.queue.copy()
+        return clone
 
     def delay(self, packet: ArpPacket, trace: Trace, now: int) -> int | None:
         """Queue a request for a random time up to neigh.proxy_delay_ms.

@@ -25,7 +25,7 @@ class Resolver(Protocol):
         """Take note that a packet's next hop did not answer, which is recorded: tell its sender."""
 
 
-class HeldDatagrams(Protocol):
+class BlockedSenders(Protocol):
     """The datagrams that wait for a neighbor in their sockets, not in its queue."""
 
     def waiting_for(self, dev: str, next_hop: int) -> list[Trace]:

@@ -34,7 +34,7 @@ ASKING = frozenset({State.INCOMPLETE, State.PROBE})
 """States in which requests were sent that nobody answered yet."""
 
 
-class Event(Enum):
+class NudEvent(Enum):
     """What can happen to an entry."""
 
     USED = "a packet wants to go there"
@@ -49,7 +49,7 @@ class Event(Enum):
     PROBES_EXHAUSTED = "time to ask, and no probe is left"
 
 
-RENEWING = frozenset({Event.CONFIRMED, Event.REPLIED, Event.HEARD_OTHER})
+RENEWING = frozenset({NudEvent.CONFIRMED, NudEvent.REPLIED, NudEvent.HEARD_OTHER})
 """Events that make a state begin anew, or bring a new MAC, even when the state stays the same."""
 
 
@@ -65,8 +65,8 @@ class Do(Enum):
     FAIL = 6
 
 
-S, E = State, Event
-TRANSITIONS: dict[tuple[State, Event], tuple[State, Do]] = {
+S, E = State, NudEvent
+TRANSITIONS: dict[tuple[State, NudEvent], tuple[State, Do]] = {
     # A packet to send (RFC 4861 7.2.2, 7.3.3; Linux __neigh_event_send).
     (S.NONE, E.USED): (S.INCOMPLETE, Do.QUEUE_AND_PROBE),
     (S.FAILED, E.USED): (S.INCOMPLETE, Do.QUEUE_AND_PROBE),

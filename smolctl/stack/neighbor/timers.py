@@ -1,14 +1,14 @@
-"""When the entries of a neighbor cache are due: a heap that superseded timers are left in."""
+"""Deadlines of neighbor entries: a heap in which superseded timers stay."""
 
 import heapq
 from collections.abc import Iterator
 
 from smolctl.stack.neighbor.entry import Neighbor
-from smolctl.stack.neighbor.states import Event, State
+from smolctl.stack.neighbor.states import NudEvent, State
 from smolctl.stack.sysctl.settings import Settings
 
 
-class Timers:
+class EntryTimers:
     """The timers of one cache, at most one for each entry; its ``timer_ns`` says which is true."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Timers:
         return heap[0][0] if heap else None
 
 
-def timer_event(entry: Neighbor, settings: Settings, now: int) -> Event | None:
+def timer_event(entry: Neighbor, settings: Settings, now: int) -> NudEvent | None:
     """Return what it means that an entry's timer is due (Linux neigh_timer_handler).
 
     None: it is forgotten, because its lifetime is over or nobody waits for it any longer.
@@ -59,10 +59,12 @@ def timer_event(entry: Neighbor, settings: Settings, now: int) -> Event | None:
             return None
         delay_ns = settings.ns("neigh.delay_first_probe_time_ms")
         if entry.used_ns and now <= entry.used_ns + delay_ns:
-            return Event.REACHABLE_EXPIRED_IN_USE
-        return Event.REACHABLE_EXPIRED
+            return NudEvent.REACHABLE_EXPIRED_IN_USE
+        return NudEvent.REACHABLE_EXPIRED
     if entry.state is State.DELAY:
-        return Event.DELAY_EXPIRED if settings["neigh.ucast_solicit"] else Event.PROBES_EXHAUSTED
+        return (
+            NudEvent.DELAY_EXPIRED if settings["neigh.ucast_solicit"] else NudEvent.PROBES_EXHAUSTED
+        )
     if entry.state is State.PROBE:
         over = entry.probes >= settings["neigh.ucast_solicit"]
     elif not (entry.queue or entry.awaited or entry.by_hand):
@@ -70,4 +72,4 @@ def timer_event(entry: Neighbor, settings: Settings, now: int) -> Event | None:
     else:
         limit = settings["neigh.mcast_solicit"]
         over = 0 < limit <= entry.probes
-    return Event.PROBES_EXHAUSTED if over else Event.RETRANSMIT
+    return NudEvent.PROBES_EXHAUSTED if over else NudEvent.RETRANSMIT

@@ -8,7 +8,19 @@ The order of the imports is the order of the list: the way in, from the wire to 
 way out.
 """
 
-# ruff: noqa: F403, I001
+# ruff: noqa: F403, F405, I001
+from smolctl.stack.reason import (
+    arp,
+    forward,
+    icmp,
+    igmp,
+    impairment,
+    ipv4,
+    link,
+    neigh,
+    output,
+    udp,
+)
 from smolctl.stack.reason.model import *
 from smolctl.stack.reason.link import *
 from smolctl.stack.reason.arp import *
@@ -20,3 +32,12 @@ from smolctl.stack.reason.forward import *
 from smolctl.stack.reason.output import *
 from smolctl.stack.reason.neigh import *
 from smolctl.stack.reason.impairment import *
+
+_LAYERS = (link, arp, ipv4, igmp, icmp, udp, forward, output, neigh, impairment)
+REASONS: dict[str, Reason] = {
+    each.name: each
+    for layer in _LAYERS
+    for each in vars(layer).values()
+    if isinstance(each, Reason)
+}
+"""Every reason by its name, in the order of a packet's life."""

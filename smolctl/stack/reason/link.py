@@ -1,18 +1,18 @@
 """Reasons of the way in, before a frame is known to be ARP or IPv4."""
 
-from smolctl.stack.reason.model import Kind, define
+from smolctl.stack.reason.model import Kind, Reason
 
-RX_FRAME_SHORT = define(
+RX_FRAME_SHORT = Reason(
     "rx-frame-short", Kind.DROP, "RFC 894", "HDR_TRUNC",
     "a frame that is shorter than an Ethernet header",
     """An Ethernet header has 14 bytes: two MAC addresses and the type of what follows. This frame
     ended before that, so that nobody can tell whom it is for. Real cables pad frames to 60 bytes;
     only a program that writes frames itself, or a broken driver, sends such ones. The sender hears
     nothing.""",
-    why="frame is {size} B, an Ethernet header needs 14",
-    advice="the bytes and their sender: smolctl capture {dev} -v",
+    why_template=("frame is {size} B, an Ethernet header needs 14",),
+    advice_template="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
-RX_OFFLOAD_INVALID = define(
+RX_OFFLOAD_INVALID = Reason(
     "rx-offload-invalid", Kind.DROP, "virtio 1.2 5.1.6", "silent",
     "a frame whose virtio header asks for what cannot be done",
     """On a TAP with offloads each frame comes behind a virtio header, which says what its sender
@@ -20,58 +20,59 @@ RX_OFFLOAD_INVALID = define(
     sum over bytes that are not there, for segments of another kind than was agreed on, or gave
     lengths that contradict each other. Linux makes no such header; whoever else holds the other end
     (an emulator, a test) did.""",
-    why="virtio header in front of the frame: {what}",
-    advice="do without offloads: smolctl link add NAME type tap offload off",
+    why_template=("virtio header in front of the frame: {what}",),
+    advice_template="do without offloads: smolctl link add NAME type tap offload off",
 )  # fmt: skip
-RX_ETHERTYPE_UNKNOWN = define(
+RX_ETHERTYPE_UNKNOWN = Reason(
     "rx-ethertype-unknown", Kind.DROP, "RFC 1122 2.3.3", "UNHANDLED_PROTO",
     "a frame that carries neither IPv4 nor ARP",
     """The ethertype says what a frame carries. This stack speaks IPv4 (0x0800) and ARP (0x0806);
     others are dropped without a word, as RFC 1122 2.3.3 and Linux have it. Most often it is 0x86dd:
     the peer has IPv6 switched on and looks for routers. It does no harm.""",
-    why="ethertype {ethertype} is not IPv4 (0x0800) or ARP (0x0806); 0x86dd is IPv6",
-    advice="usually harmless; what it is: smolctl capture {dev} -v",
+    why_template=("ethertype {ethertype} is not IPv4 (0x0800) or ARP (0x0806); 0x86dd is IPv6",),
+    advice_template="usually harmless; what it is: smolctl capture {dev} -v",
 )  # fmt: skip
-RX_NOT_OUR_MAC = define(
+RX_NOT_OUR_MAC = Reason(
     "rx-not-our-mac", Kind.DROP, "RFC 1122 2.4", "OTHERHOST",
     "a frame for another station's MAC address",
     """A frame with another station's MAC address is not for this host, even when the IP packet
     inside is. On a hub or a bridge one sees others' frames all the time, and they are none of our
     business. When the packet inside is for our address, the sender has an old MAC in its ARP cache:
     it sends into the void until its entry expires, or until we announce our MAC.""",
-    why=(
+    why_template=(
         "destination MAC {mac}, ours is {ours}",
         ", yet the packet inside is for our {ip}: the sender's ARP entry for us is stale",
     ),
-    fix=("smolctl arping -U -c 1 -I {dev} {ip}",),
-    advice="normal on a shared link; else the sender's ARP entry for us is stale: flush it there",
+    fix_templates=("smolctl arping -U -c 1 -I {dev} {ip}",),
+    advice_template="normal on a shared link; else the sender's ARP entry for us is stale:"
+    " flush it there",
 )  # fmt: skip
-RX_SRC_MAC_INVALID = define(
+RX_SRC_MAC_INVALID = Reason(
     "rx-src-mac-invalid", Kind.DROP, "IEEE 802.3 3.2.3", "MAC_INVALID_SOURCE",
     "a frame whose source MAC no station can have",
     """A source MAC must be that of one station: not a group address (lowest bit of the first byte
     set), and not all zero. To answer or to learn from such a frame would poison caches, so it is
     dropped. The sender is broken, forged, or was given a MAC by a typing error.""",
-    why="source MAC {mac} is a group address or zero",
-    advice="give the sender the address of one station, such as 02:00:00:00:00:01",
+    why_template=("source MAC {mac} is a group address or zero",),
+    advice_template="give the sender the address of one station, such as 02:00:00:00:00:01",
 )  # fmt: skip
-RX_OWN_FRAME = define(
+RX_OWN_FRAME = Reason(
     "rx-own-frame", Kind.DROP, "-", "LOCAL_MAC",
     "a frame with our own MAC as its source",
     """What we send does not come back on a sound link. If it does, the link has a loop (two bridges
     joined twice, a hub that echoes), or another station uses our MAC. The frame is dropped, because
     to learn from it would make us our own neighbor. With two stations of one MAC, switches deliver
     to whichever spoke last, so that both lose packets.""",
-    why="a frame with our own source MAC {mac} came in on {dev}",
-    advice="look for a loop, or for another station with {mac}: smolctl capture {dev} -v",
+    why_template=("a frame with our own source MAC {mac} came in on {dev}",),
+    advice_template="look for a loop, or for another station with {mac}: smolctl capture {dev} -v",
 )  # fmt: skip
-RX_IFACE_DOWN = define(
+RX_IFACE_DOWN = Reason(
     "rx-iface-down", Kind.DROP, "-", "DEV_READY",
     "a frame came in on an interface that is down",
     """The device still delivers frames, but the interface was set down, and an interface that is
     down takes nothing. The sender sees no answer, not even to ARP. The peer may go on sending for a
     while, since nothing tells it.""",
-    why="{dev} is down",
-    fix=("smolctl link set {dev} up",),
+    why_template=("{dev} is down",),
+    fix_templates=("smolctl link set {dev} up",),
     stage="device",
 )  # fmt: skip

@@ -10,12 +10,10 @@ from smolctl.wire.address import format_address, format_mac
 
 __all__ = [
     "MEANINGS",
-    "REASONS",
     "Detail",
     "Kind",
     "Reason",
     "Rejected",
-    "define",
     "generic",
     "placeholders",
     "shown",
@@ -44,6 +42,22 @@ MEANINGS = {
 """What each kind means, for people."""
 
 
+_LAYERS = {
+    "rx": "ethernet",
+    "arp": "arp",
+    "neigh": "neigh",
+    "ip": "ip",
+    "frag": "ip",
+    "fwd": "ip",
+    "igmp": "igmp",
+    "icmp": "icmp",
+    "udp": "udp",
+    "tx": "ip",
+    "lab": "device",
+    "stack": "stack",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One reason: what scripts, counters and people know it by, and how it explains itself.
@@ -51,10 +65,8 @@ class Reason:
     Templates have ``{placeholders}`` for the details that were recorded with the fate.
 
     Attributes:
-        name: stable, kebab-case.
+        name: stable, kebab-case; it begins with its layer.
         kind: drop, reject, wait or note.
-        layer: where it happens: ethernet, arp, neigh, ip, igmp, icmp, udp, device or stack.
-        stage: the step of a packet's way at which it strikes; the layer unless it is narrower.
         source: RFC and section that asks for it, "policy", or "-".
         linux: Linux's counterpart (errno or skb drop reason), "silent" where Linux has none.
         summary: what it means, a few words without full stop.
@@ -64,12 +76,11 @@ class Reason:
         fix_templates: commands for this stack; any one of them lets the packet through.
         advice_template: what to do where no command here helps, or how to find out more; "" when
             there is nothing to do.
+        stage: the step of a packet's way at which it strikes; the layer unless it is narrower.
     """
 
     name: str
     kind: Kind
-    layer: str
-    stage: str
     source: str
     linux: str
     summary: str
@@ -77,6 +88,16 @@ class Reason:
     why_template: tuple[str, ...]
     fix_templates: tuple[str, ...] = ()
     advice_template: str = ""
+    stage: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "explanation", " ".join(self.explanation.split()))
+        object.__setattr__(self, "stage", self.stage or self.layer)
+
+    @property
+    def layer(self) -> str:
+        """Return where it happens: ethernet, arp, neigh, ip, igmp, icmp, udp, device or stack."""
+        return _LAYERS[self.name.partition("-")[0]]
 
     def why(self, detail: Mapping[str, object]) -> str:
         """Return one line about this packet; what is not known is "?"."""
@@ -191,56 +212,6 @@ class Rejected(SendRejected):
 
     def __str__(self) -> str:
         return self.message
-
-
-REASONS: dict[str, Reason] = {}
-"""Every reason by its name, in the order of a packet's life."""
-
-_LAYERS = {
-    "rx": "ethernet",
-    "arp": "arp",
-    "neigh": "neigh",
-    "ip": "ip",
-    "frag": "ip",
-    "fwd": "ip",
-    "igmp": "igmp",
-    "icmp": "icmp",
-    "udp": "udp",
-    "tx": "ip",
-    "lab": "device",
-    "stack": "stack",
-}
-
-
-def define(
-    name: str,
-    kind: Kind,
-    source: str,
-    linux: str,
-    summary: str,
-    explanation: str,
-    *,
-    why: str | tuple[str, ...],
-    fix: tuple[str, ...] = (),
-    advice: str = "",
-    stage: str = "",
-) -> Reason:
-    """Put a reason into the registry; the arguments are its attributes."""
-    layer = _LAYERS[name.partition("-")[0]]
-    reason = REASONS[name] = Reason(
-        name,
-        kind,
-        layer,
-        stage or layer,
-        source,
-        linux,
-        summary,
-        " ".join(explanation.split()),
-        (why,) if isinstance(why, str) else why,
-        fix,
-        advice,
-    )
-    return reason
 
 
 def placeholders(template: str) -> set[str]:

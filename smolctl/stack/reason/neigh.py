@@ -1,17 +1,17 @@
 """Reasons of address resolution: packets that wait for a MAC, and what comes of it."""
 
-from smolctl.stack.reason.model import Kind, define
+from smolctl.stack.reason.model import Kind, Reason
 
-NEIGH_PENDING = define(
+NEIGH_PENDING = Reason(
     "neigh-pending", Kind.WAIT, "RFC 1122 2.3.2.2", "silent",
     "the packet waits until the next hop's MAC is known",
     """To put a packet on Ethernet one needs the MAC of the next hop: of the destination when it is
     on the link, else of the gateway. It is not known yet, so ARP asks for it, and the packet waits
     in the neighbor's queue instead of being lost (RFC 1122 2.3.2.2). Usually it leaves within a
     millisecond. This is no error: only the first packet to a host is later than the others.""",
-    why="waiting for ARP of {next_hop} on {dev}, {queued} queued",
+    why_template=("waiting for ARP of {next_hop} on {dev}, {queued} queued",),
 )  # fmt: skip
-NEIGH_CACHE_THRASH = define(
+NEIGH_CACHE_THRASH = Reason(
     "neigh-cache-thrash", Kind.WAIT, "RFC 1122 2.3.2.1", "neighbour table overflow",
     "more neighbors than entries: a known MAC is asked for again",
     """More neighbors are in use than the neighbor cache has entries
@@ -21,47 +21,50 @@ NEIGH_CACHE_THRASH = define(
     as smoltcp does. Seen from outside, ARP requests for the same few hosts never end. Linux has
     1024 entries, and refuses the new neighbor when all of them are in use ("neighbour table
     overflow").""",
-    why="{next_hop} lost its entry to {new} {ago_ms} ms ago ({times}x in 60 s): {peers} neighbors"
-    " share the {capacity} entries of {dev}",
-    fix=("smolctl sysctl iface.neighbor_cache_count={value}",),
-    advice="have more entries than active peers: smolctl sysctl iface.neighbor_cache_count",
+    why_template=(
+        "{next_hop} lost its entry to {new} {ago_ms} ms ago ({times}x in 60 s): {peers} neighbors"
+        " share the {capacity} entries of {dev}",
+    ),
+    fix_templates=("smolctl sysctl iface.neighbor_cache_count={value}",),
+    advice_template="have more entries than active peers: smolctl sysctl"
+    " iface.neighbor_cache_count",
 )  # fmt: skip
-NEIGH_FAILED = define(
+NEIGH_FAILED = Reason(
     "neigh-failed", Kind.REJECT, "RFC 1122 2.3.2.1", "NEIGH_FAILED",
     "the next hop did not answer ARP",
     """The stack asked for the next hop's MAC, usually three times in three seconds, and heard
     nothing. The host is off, it is on another link or VLAN, or the mask here is too wide, so that
     an address behind a gateway is taken for one on the link. Linux tells its programs "No route to
     host" (EHOSTUNREACH) about three seconds after it had accepted the packet.""",
-    why="{probes} ARP requests for {next_hop} on {dev}, no answer"
-    " (host down, wrong subnet or VLAN?)",
-    fix=("smolctl sysctl {knob}={value}",),
-    advice="smolctl arping -I {dev} {next_hop}",
+    why_template=("{probes} ARP requests for {next_hop} on {dev}, no answer"
+    " (host down, wrong subnet or VLAN?)",),
+    fix_templates=("smolctl sysctl {knob}={value}",),
+    advice_template="smolctl arping -I {dev} {next_hop}",
 )  # fmt: skip
-NEIGH_QUEUE_FULL = define(
+NEIGH_QUEUE_FULL = Reason(
     "neigh-queue-full", Kind.DROP, "RFC 1122 2.3.2.2", "NEIGH_QUEUEFULL",
     "too many packets wait for one next hop; the oldest went",
     """While ARP is under way packets for that next hop wait, but not without limit: beyond
     neigh.unres_qlen packets or neigh.unres_qlen_bytes the oldest one is dropped for the newest, as
     in Linux. The sender sends faster than the neighbor answers, or the neighbor does not answer at
     all.""",
-    why=("{queued} packets already wait for {next_hop} on {dev}", "; {limit}"),
-    fix=("smolctl sysctl {knob}={value}",),
-    advice="is it there at all? smolctl arping -I {dev} {next_hop}",
+    why_template=("{queued} packets already wait for {next_hop} on {dev}", "; {limit}"),
+    fix_templates=("smolctl sysctl {knob}={value}",),
+    advice_template="is it there at all? smolctl arping -I {dev} {next_hop}",
 )  # fmt: skip
-NEIGH_QUEUE_PURGED = define(
+NEIGH_QUEUE_PURGED = Reason(
     "neigh-queue-purged", Kind.DROP, "-", "QUEUE_PURGE",
     "the neighbor entry went away while the packet waited",
     """The packet was waiting for the next hop's MAC when its neighbor entry was removed: the
     interface went down or lost its carrier, the entry was deleted or flushed, or it had to make
     room for another in a full cache. With the entry goes its queue. Send again.""",
-    why=(
+    why_template=(
         "the neighbor entry of {next_hop} on {dev} went away while the packet waited",
         ": it had to make room for {new}",
     ),
-    advice="send again; what the interface says: smolctl link show dev {dev}",
+    advice_template="send again; what the interface says: smolctl link show dev {dev}",
 )  # fmt: skip
-NEIGH_EVICTED = define(
+NEIGH_EVICTED = Reason(
     "neigh-evicted", Kind.NOTE, "policy", "-",
     "a neighbor lost its entry to another because the cache is full",
     """The neighbor cache of an interface holds iface.neighbor_cache_count entries. When a new
@@ -69,21 +72,22 @@ NEIGH_EVICTED = define(
     is rare. With more active peers than entries it happens on every packet: each send has to ask by
     ARP again, and the throughput collapses. Linux refuses the new one ("neighbour table overflow")
     instead.""",
-    why="the cache of {dev} is full ({capacity}), {ip} evicted for {new}",
-    fix=("smolctl sysctl iface.neighbor_cache_count={value}",),
-    advice="have more entries than active peers: smolctl sysctl iface.neighbor_cache_count",
+    why_template=("the cache of {dev} is full ({capacity}), {ip} evicted for {new}",),
+    fix_templates=("smolctl sysctl iface.neighbor_cache_count={value}",),
+    advice_template="have more entries than active peers: smolctl sysctl"
+    " iface.neighbor_cache_count",
 )  # fmt: skip
-NEIGH_TABLE_FULL = define(
+NEIGH_TABLE_FULL = Reason(
     "neigh-table-full", Kind.REJECT, "policy", "ENOBUFS",
     "no room for a neighbor, all entries are permanent",
     """The neighbor cache is full of PERMANENT entries, which are never evicted: there is no room to
     resolve one more next hop. Raise iface.neighbor_cache_count, or delete entries that were entered
     by hand. Linux gives ENOBUFS in this case.""",
-    why="all {capacity} entries of {dev} are permanent, none left for {next_hop}",
-    fix=("smolctl sysctl iface.neighbor_cache_count={value}",),
-    advice="delete one of them: smolctl neigh show dev {dev}",
+    why_template=("all {capacity} entries of {dev} are permanent, none left for {next_hop}",),
+    fix_templates=("smolctl sysctl iface.neighbor_cache_count={value}",),
+    advice_template="delete one of them: smolctl neigh show dev {dev}",
 )  # fmt: skip
-NEIGH_RATE_LIMITED = define(
+NEIGH_RATE_LIMITED = Reason(
     "neigh-rate-limited", Kind.WAIT, "RFC 1122 2.3.2.1", "silent",
     "not asked for yet: another neighbor was just now",
     """The next hop's MAC is not known, and no ARP request for it has left: one for another neighbor
@@ -91,16 +95,18 @@ NEIGH_RATE_LIMITED = define(
     in that time, whoever it is for. So does smoltcp. RFC 1122 2.3.2.1 wants at most one request a
     second for each destination; where it is one for all of them, a single host that is down, and is
     asked for again and again, can keep all others from ever being asked for.""",
-    why="no ARP request for {next_hop} may leave {dev} for {ms} ms: {ip} was asked for",
-    fix=("smolctl sysctl neigh.rate_limit_scope=entry",),
+    why_template=("no ARP request for {next_hop} may leave {dev} for {ms} ms: {ip} was asked for",),
+    fix_templates=("smolctl sysctl neigh.rate_limit_scope=entry",),
 )  # fmt: skip
-NEIGH_NOT_QUEUED = define(
+NEIGH_NOT_QUEUED = Reason(
     "neigh-not-queued", Kind.DROP, "RFC 1122 2.3.2.2", "silent",
     "the MAC is not known, and such a packet may not wait",
     """The packet needs a MAC that is not known yet. An ARP request leaves in its place, but the
-    packet itself is lost: it has no socket to wait in, and the knobs give it no queue. So it is in
-    smoltcp, where the first ping of an unknown host goes unanswered. RFC 1122 2.3.2.2 asks that at
-    least the latest packet be saved, and Linux saves an answer like any other packet.""",
-    why="the MAC of {next_hop} on {dev} is not known, and with {knob} nothing is kept for it",
-    fix=("smolctl sysctl {knob}={value}",),
+    packet itself is lost: it has no socket to wait in, and the sysctls give it no queue. So it is
+    in smoltcp, where the first ping of an unknown host goes unanswered. RFC 1122 2.3.2.2 asks that
+    at least the latest packet be saved, and Linux saves an answer like any other packet.""",
+    why_template=(
+        "the MAC of {next_hop} on {dev} is not known, and with {knob} nothing is kept for it",
+    ),
+    fix_templates=("smolctl sysctl {knob}={value}",),
 )  # fmt: skip

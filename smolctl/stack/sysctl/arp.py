@@ -1,127 +1,125 @@
-"""The knobs of ARP: whom to answer, whom to believe, and whose an address is (RFC 5227)."""
+"""The sysctls of ARP: whom to answer, whom to believe, and whose an address is (RFC 5227)."""
 
-from smolctl.stack.sysctl.knob import Knob
+from smolctl.stack.sysctl.model import DAY_MS, Sysctl
 
-_DAY_MS = 86_400_000
-
-ARP_KNOBS: tuple[Knob, ...] = (
-    Knob(
+ARP_SYSCTLS: tuple[Sysctl, ...] = (
+    Sysctl(
         "arp.accept", 0, "flag", 0, 1,
         "learn from gratuitous ARP and replies that nobody asked for",
         "RFC 826; Linux arp_accept", "0", "1 (any ARP aimed at us)",
     ),
-    Knob(
+    Sysctl(
         "arp.accept_from", 0, "choice", 0, 2,
         "whose ARP counts: anybody's, that of hosts in a network of the interface, or answers"
         " to our own requests alone",
         "RFC 826; smoltcp in_same_network", "any", "subnet", ("any", "subnet", "solicited"),
     ),
-    Knob(
+    Sysctl(
         "arp.accept_target", 0, "choice", 0, 1,
         "whose MAC is learned and updated: that of whoever speaks ARP, or of those alone who ask"
         " for, or answer to, an address of ours",
         "RFC 826; smoltcp has_ip_addr", "any", "ours", ("any", "ours"),
     ),
-    Knob(
+    Sysctl(
         "arp.answer_probes", 1, "flag", 0, 1,
         "answer requests from 0.0.0.0, by which others test whether an address is free",
         "RFC 5227 2.1.1", "1", "0",
     ),
-    Knob(
+    Sysctl(
         "arp.announce", 0, "level", 0, 2,
         "sender address of requests: 0 that of the packet that waits, 1 only if it shares a"
         " network of the interface with the target, 2 always the interface's best",
         "RFC 1122 2.3.2.1; Linux arp_announce", "0", "0",
     ),
-    Knob(
-        "arp.announce_interval_ms", 2000, "ms", 0, _DAY_MS,
+    Sysctl(
+        "arp.announce_interval_ms", 2000, "ms", 0, DAY_MS,
         "time between two announcements of an address that was tested",
         "RFC 5227 1.1 ANNOUNCE_INTERVAL", "none", "none",
     ),
-    Knob(
+    Sysctl(
         "arp.announce_num", 2, "announcements", 0, 100,
         "how often an address that was tested is announced",
         "RFC 5227 1.1 ANNOUNCE_NUM", "none", "none",
     ),
-    Knob(
-        "arp.announce_wait_ms", 2000, "ms", 0, _DAY_MS,
+    Sysctl(
+        "arp.announce_wait_ms", 2000, "ms", 0, DAY_MS,
         "how long to listen after the last probe before an address is used",
         "RFC 5227 1.1 ANNOUNCE_WAIT", "none", "none",
     ),
-    Knob(
+    Sysctl(
         "arp.dad", 0, "flag", 0, 1,
         "test an address for a conflict before it is used, unless it was added with nodad",
         "RFC 5227 2.1", "0", "0",
     ),
-    Knob(
+    Sysctl(
         "arp.defend", 0, "choice", 0, 3,
         "when another host claims an address of ours: do nothing; yield it; defend it once by an"
         " announcement, and yield when that does not help; or defend it always",
         "RFC 5227 2.4 (a), (b), (c)", "off", "off", ("off", "yield", "once", "always"),
     ),
-    Knob(
-        "arp.defend_interval_ms", 10_000, "ms", 0, _DAY_MS,
+    Sysctl(
+        "arp.defend_interval_ms", 10_000, "ms", 0, DAY_MS,
         "an address is defended at most once in this time",
         "RFC 5227 1.1 DEFEND_INTERVAL", "none", "none",
     ),
-    Knob(
+    Sysctl(
         "arp.filter", 0, "flag", 0, 1,
         "answer a request only by the link that an answer to its sender would be routed by",
         "RFC 1122 3.3.4.2; Linux arp_filter", "0", "0",
     ),
-    Knob(
+    Sysctl(
         "arp.ignore", 0, "level", 0, 2,
         "answer requests for 0 any address of ours, 1 those of the interface they came in by,"
         " 2 and only to hosts in the same network",
         "RFC 1122 3.3.4.2; Linux arp_ignore", "0", "1",
     ),
-    Knob(
+    Sysctl(
         "arp.max_conflicts", 10, "conflicts", 0, 1_000_000,
         "conflicts on an interface after which its addresses are tested at a limited rate",
         "RFC 5227 1.1 MAX_CONFLICTS", "none", "none",
     ),
-    Knob(
+    Sysctl(
         "arp.notify", 0, "flag", 0, 1,
         "announce the addresses of a link that comes up, gets carrier or another MAC, and a new"
         " address of a link that is up",
         "RFC 5227 2.3; Linux arp_notify", "0", "0",
     ),
-    Knob(
-        "arp.probe_max_ms", 2000, "ms", 0, _DAY_MS,
+    Sysctl(
+        "arp.probe_max_ms", 2000, "ms", 0, DAY_MS,
         "longest time between two probes for an address",
         "RFC 5227 1.1 PROBE_MAX", "none", "none",
     ),
-    Knob(
-        "arp.probe_min_ms", 1000, "ms", 0, _DAY_MS,
+    Sysctl(
+        "arp.probe_min_ms", 1000, "ms", 0, DAY_MS,
         "shortest time between two probes for an address",
         "RFC 5227 1.1 PROBE_MIN", "none", "none",
     ),
-    Knob(
+    Sysctl(
         "arp.probe_num", 3, "probes", 1, 100,
         "probes for an address before it is used",
         "RFC 5227 1.1 PROBE_NUM", "none", "none",
     ),
-    Knob(
-        "arp.probe_wait_ms", 1000, "ms", 0, _DAY_MS,
+    Sysctl(
+        "arp.probe_wait_ms", 1000, "ms", 0, DAY_MS,
         "the first probe for an address waits a random time up to this",
         "RFC 5227 1.1 PROBE_WAIT", "none", "none",
     ),
-    Knob(
+    Sysctl(
         "arp.proxy", 0, "flag", 0, 1,
         "answer for addresses that are reached by another link, with ip.forward (proxy ARP)",
         "RFC 1027; Linux proxy_arp", "0", "0",
     ),
-    Knob(
-        "arp.rate_limit_interval_ms", 60_000, "ms", 0, _DAY_MS,
+    Sysctl(
+        "arp.rate_limit_interval_ms", 60_000, "ms", 0, DAY_MS,
         "after too many conflicts one address is tested in this time",
         "RFC 5227 1.1 RATE_LIMIT_INTERVAL", "none", "none",
     ),
-    Knob(
-        "neigh.proxy_delay_ms", 800, "ms", 0, _DAY_MS,
+    Sysctl(
+        "neigh.proxy_delay_ms", 800, "ms", 0, DAY_MS,
         "a request that is answered for somebody else waits a random time up to this",
         "Linux proxy_delay", "800", "none",
     ),
-    Knob(
+    Sysctl(
         "neigh.proxy_qlen", 64, "requests", 0, 100_000,
         "requests that may wait to be answered for others, on each link",
         "Linux proxy_qlen", "64", "none",

@@ -1,26 +1,174 @@
-"""The knobs of forwarding: what a stack does with packets for others (RFC 1812)."""
+"""Sysctls of IPv4: addresses, routes, forwarding, fragments and path MTUs."""
 
-from smolctl.stack.sysctl.knob import Knob
+from smolctl.stack.sysctl.model import DAY_MS, Sysctl
 
-FORWARD_KNOBS: tuple[Knob, ...] = (
-    Knob(
+IP_SYSCTLS: tuple[Sysctl, ...] = (
+    Sysctl(
+        "ip.accept_redirects", 1, "flag", 0, 1,
+        "believe ICMP redirects: another first hop for one destination",
+        "RFC 1122 3.2.2.2; Linux accept_redirects", "1", "0",
+    ),
+    Sysctl(
+        "ip.accept_source_route", 0, "flag", 0, 1,
+        "take packets whose source route ends here, and answer them by the same hops",
+        "RFC 1122 3.2.1.8(c); Linux accept_source_route", "0", "",
+    ),
+    Sysctl(
         "ip.bc_forwarding", 0, "flag", 0, 1,
         "forward what is for everybody in a connected network to that network",
         "RFC 2644 2; RFC 1812 5.3.5.2; Linux bc_forwarding", "0", "",
     ),
-    Knob(
+    Sysctl(
+        "ip.default_ttl", 64, "hops", 1, 255, "time to live of packets that ask for none",
+        "RFC 1122 3.2.1.7; Linux ip_default_ttl", "64", "64",
+    ),
+    Sysctl(
+        "ip.drop_unicast_in_l2_multicast", 0, "flag", 0, 1,
+        "drop a unicast packet that came in a broadcast or multicast frame",
+        "RFC 1122 3.3.6; Linux drop_unicast_in_l2_multicast", "0", "0",
+    ),
+    Sysctl(
+        "ip.fib_multipath_hash_policy", 0, "level", 0, 1,
+        "what makes packets one flow, which takes one of a route's several next hops: both"
+        " addresses (0), or the protocol and ports as well (1)",
+        "RFC 2992 2.1; Linux fib_multipath_hash_policy", "0", "",
+    ),
+    Sysctl(
+        "ip.fib_multipath_hash_seed", 0, "number", 0, 0xFFFFFFFF,
+        "from what the hash of flows begins; 0: from a random number, another for each stack",
+        "RFC 2992 2; Linux fib_multipath_hash_seed", "0", "",
+    ),
+    Sysctl(
+        "ip.fib_multipath_use_neigh", 1, "flag", 0, 1,
+        "of several next hops pass over those whose gateway does not answer",
+        "RFC 1122 3.3.1.5; Linux fib_multipath_use_neigh", "0", "",
+    ),
+    Sysctl(
+        "ip.first_source", 0, "flag", 0, 1,
+        "send from the interface's first address, whatever network the next hop is in",
+        "RFC 1122 3.3.4.3; smoltcp get_source_address", "0", "1",
+    ),
+    Sysctl(
         "ip.forward", 0, "flag", 0, 1,
         "be a router: packets for others go on to their next hop",
         "RFC 1122 3.1; RFC 1812 5; Linux ip_forward", "0", "no",
     ),
-    Knob(
+    Sysctl(
         "ip.forward_special", 1, "flag", 0, 1,
         "forward also what is from or to 169.254.0.0/16 or 240.0.0.0/4",
         "RFC 3927 7; RFC 1812 5.3.7", "1", "",
     ),
-    Knob(
+    Sysctl(
+        "ip.frag_high_thresh", 4_194_304, "bytes", 0, 1_000_000_000,
+        "memory for fragments that wait for others; the oldest datagram makes room",
+        "RFC 1122 3.3.2; Linux ipfrag_high_thresh", "4194304", "1500",
+    ),
+    Sysctl(
+        "ip.frag_max_datagrams", 1024, "datagrams", 0, 1_000_000,
+        "datagrams that may wait for fragments; the oldest makes room, and 0 takes no fragment",
+        "RFC 1122 3.3.2", "no limit but the memory", "1",
+    ),
+    Sysctl(
+        "ip.frag_time_ms", 30_000, "ms", 1, DAY_MS,
+        "how long the first fragment to come waits for the last; RFC 1122 asks for 60 to 120 s",
+        "RFC 1122 3.3.2; Linux ipfrag_time", "30000", "60000",
+    ),
+    Sysctl(
+        "ip.local_port_first", 32768, "port", 1, 65535, "lowest ephemeral port",
+        "RFC 6335 6; Linux ip_local_port_range", "32768", "",
+    ),
+    Sysctl(
+        "ip.local_port_last", 60999, "port", 1, 65535, "highest ephemeral port",
+        "RFC 6335 6; Linux ip_local_port_range", "60999", "",
+    ),
+    Sysctl(
+        "ip.local_prefix", 1, "flag", 0, 1,
+        "an address of lo owns its whole network, as 127.0.0.2 by 127.0.0.1/8; 0 only itself",
+        "RFC 1122 3.2.1.3(g); Linux fib_add_ifaddr", "1", "0",
+    ),
+    Sysctl(
+        "ip.loopback_own", 1, "flag", 0, 1,
+        "a packet to an address of ours stays inside; 0 asks the wire for it by ARP",
+        "RFC 1122 3.2.1.3; Linux dev_out = loopback", "1", "0",
+    ),
+    Sysctl(
+        "ip.min_pmtu", 552, "bytes", 68, 65535,
+        "smallest path MTU that is believed; where a router says less, packets have this size"
+        " and smaller links fragment them",
+        "RFC 1191 3; Linux min_pmtu", "552", "",
+    ),
+    Sysctl(
+        "ip.mtu_expires_ms", 600_000, "ms", 1, DAY_MS,
+        "how long a path MTU that was learned is believed before a bigger one is tried",
+        "RFC 1191 6.3; Linux mtu_expires", "600000", "",
+    ),
+    Sysctl(
+        "ip.multicast_all", 1, "flag", 0, 1,
+        "a new socket hears every group that anybody here has joined, not its own alone",
+        "Linux IP_MULTICAST_ALL", "1", "1",
+    ),
+    Sysctl(
+        "ip.multicast_ttl", 1, "hops", 0, 255,
+        "time to live of packets to a group that ask for none; 0 stays on this host",
+        "RFC 1122 3.3.7; RFC 1112 6.1; Linux IP_MULTICAST_TTL", "1", "64",
+    ),
+    Sysctl(
+        "ip.no_pmtu_disc", 0, "level", 0, 3,
+        "path MTU discovery: 0 on; 1 off, packets have no DF and a router that complains gets"
+        " ip.min_pmtu; 2 and 3 off, and what routers say is ignored",
+        "RFC 1191 6.1; Linux ip_no_pmtu_disc", "0", "DF, and nothing is learned",
+    ),
+    Sysctl(
+        "ip.no_route", 0, "choice", 0, 1,
+        "a datagram without a route is refused, or waits in its socket until there is one",
+        "RFC 1122 3.3.1.1; Linux ENETUNREACH", "refuse", "wait", ("refuse", "wait"),
+    ),
+    Sysctl(
+        "ip.onlink_first", 0, "flag", 0, 1,
+        "a connected network comes before longer prefixes of other routes",
+        "RFC 1122 3.3.1.1; Linux fib_table_lookup", "0", "1",
+    ),
+    Sysctl(
+        "ip.pmtu_plateaus", 0, "flag", 0, 1,
+        "where an old router does not say its MTU, try the next smaller one of usual links; 0"
+        " takes ip.min_pmtu at once",
+        "RFC 1191 5, 7.1; Linux __ip_rt_update_pmtu", "0", "",
+    ),
+    Sysctl(
+        "ip.redirect_timeout_ms", 300_000, "ms", 1, DAY_MS,
+        "how long the first hop that a redirect named is used",
+        "RFC 1122 3.3.1.3; Linux route/gc_timeout", "300000", "",
+    ),
+    Sysctl(
+        "ip.rp_filter", 0, "level", 0, 2,
+        "drop a packet unless an answer would 1 leave by the interface it came in by, 2 have"
+        " any way at all",
+        "RFC 3704 2.2, 2.4; Linux rp_filter", "0", "0",
+    ),
+    Sysctl(
+        "ip.secure_redirects", 0, "flag", 0, 1,
+        "believe redirects only to the gateway of a default route",
+        "Linux secure_redirects", "1, of no effect beside its shared_media", "",
+    ),
+    Sysctl(
         "ip.send_redirects", 1, "flag", 0, 1,
         "tell a host whose packet goes back into its own network of the better gateway there",
         "RFC 1812 5.2.7.2; Linux send_redirects", "1", "",
+    ),
+    Sysctl(
+        "ip.shared_media", 0, "flag", 0, 1,
+        "believe redirects to gateways that are in no network of the interface",
+        "RFC 1122 3.2.2.2 (0); Linux shared_media", "1", "",
+    ),
+    Sysctl(
+        "ip.strong_host", 0, "flag", 0, 1,
+        "an address belongs to its interface: nothing for it comes in, or leaves from it, by"
+        " another one; no router does so (ip.forward)",
+        "RFC 1122 3.3.4.2", "0", "1",
+    ),
+    Sysctl(
+        "ip.subnet_broadcast", 1, "flag", 0, 1,
+        "the last address of a connected network is everybody in it; 0 a host like others",
+        "RFC 1122 3.3.6; Linux fib_add_ifaddr", "1", "0",
     ),
 )  # fmt: skip

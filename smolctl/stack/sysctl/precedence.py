@@ -1,6 +1,6 @@
-"""Who says what a knob is when a stack begins, and who wins.
+"""Precedence of sysctls: several sources give a stack its values at the start, and one wins.
 
-Each level overrides those below it. Within one level a knob has one value: two are a mistake that
+Each level overrides those below it. Within one level a sysctl has one value: two are a mistake that
 nobody could see otherwise, and it is told with both places.
 """
 
@@ -35,10 +35,10 @@ _LABELS = ("default", "profile", "config file", "environment", "command line")
 
 
 class Assignment(NamedTuple):
-    """One value for one knob.
+    """One value for one sysctl.
 
     Attributes:
-        key, text: the knob, and the value as it was written.
+        key, text: the sysctl, and the value as it was written.
         place: where it stands, so that its author finds it: "lab.toml line 3".
         fix: a command that takes it back, or "".
     """
@@ -58,14 +58,14 @@ class Assignment(NamedTuple):
 def winners(
     assigned: Iterable[Assignment], parse: Callable[[Assignment], int]
 ) -> Iterator[tuple[Assignment, int]]:
-    """Yield the assignment that counts for each knob, and its value.
+    """Yield the assignment that counts for each sysctl, and its value.
 
     All are looked at, also those that do not count: a mistake stays one when a stronger level
     covers it.
 
     Raises:
         StackError: as ``parse``, with the place in front.
-        InvalidArgument: two at one level for one knob.
+        InvalidArgument: two at one level for one sysctl.
     """
     seen: dict[tuple[str, Level], Assignment] = {}
     best: dict[str, tuple[Assignment, int]] = {}

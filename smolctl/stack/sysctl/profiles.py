@@ -1,4 +1,4 @@
-"""Profiles: named sets of values for the knobs, what one stack or text does as a whole.
+"""Profiles: named sets of values for the sysctls, what one stack or text does as a whole.
 
 A profile says only what differs from the defaults, which are Linux. ``docs/profiles.md`` shows what
 follows from them, beside what the kernel does.
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from smolctl.errors import InvalidArgument
 from smolctl.near import did_you_mean
-from smolctl.stack.sysctl.knob import Knob
+from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.precedence import Assignment, Level
 
 
@@ -19,7 +19,7 @@ class Profile:
     Attributes:
         what: whose behaviour it is, one line.
         source: where that is known from.
-        values: text of a value by key; a knob that is not here has its default.
+        values: text of a value by key; a sysctl that is not here has its default.
     """
 
     name: str
@@ -27,10 +27,10 @@ class Profile:
     source: str
     values: dict[str, str] = field(default_factory=dict)
 
-    def value(self, knob: Knob) -> int:
-        """Return what a knob is in it."""
-        text = self.values.get(knob.key)
-        return knob.default if text is None else knob.parse(text)
+    def value(self, sysctl: Sysctl) -> int:
+        """Return what a sysctl is in it."""
+        text = self.values.get(sysctl.key)
+        return sysctl.default if text is None else sysctl.parse(text)
 
     def assignments(self) -> list[Assignment]:
         """Return its values as the level "profile"."""
@@ -81,7 +81,7 @@ _SMOLTCP_0_9 = {
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("linux", "what Linux does with its defaults", "Linux 6.18; the knobs' defaults"),
+        Profile("linux", "what Linux does with its defaults", "Linux 6.18; the sysctls' defaults"),
         Profile(
             "rfc1122",
             "what RFC 1122 asks of a host where Linux chose otherwise",

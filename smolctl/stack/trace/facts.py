@@ -56,7 +56,7 @@ class PassedOn(NamedTuple):
     ttl: int
 
 
-class Member(NamedTuple):
+class GroupMember(NamedTuple):
     """A group that an incoming packet is for, and how many here are in it on that interface."""
 
     group: int

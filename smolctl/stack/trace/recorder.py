@@ -5,7 +5,7 @@ from collections.abc import Callable
 from smolctl.stack.trace.journal import Journal
 from smolctl.stack.trace.ledger import Ledger
 
-Considered = Callable[..., None]
+NoteCandidates = Callable[..., None]
 """Notes which rules and routes were considered for a packet; see ``explain.candidates.note``."""
 
 
@@ -18,14 +18,14 @@ class Recorder:
         considered: notes on a trace the rules and routes that a lookup considered.
     """
 
-    __slots__ = ("begin", "considered", "count", "follow", "journal", "ledger", "record")
+    __slots__ = ("begin", "count", "follow", "journal", "ledger", "note_candidates", "record")
 
     def __init__(self) -> None:
         self.ledger, self.journal = Ledger(), Journal()
         self.record, self.count = self.ledger.record, self.ledger.count
         self.begin, self.follow = self.journal.begin, self.journal.follow
-        self.considered: Considered = _unconsidered
+        self.note_candidates: NoteCandidates = _note_nothing
 
 
-def _unconsidered(*_: object) -> None:
+def _note_nothing(*_: object) -> None:
     """Note nothing: nobody tells of lookups."""

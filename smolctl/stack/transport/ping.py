@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from smolctl.errors import NoBuffers
 from smolctl.stack import reason
-from smolctl.stack.events import Action
+from smolctl.stack.events import ChangeType
 from smolctl.stack.ip.network import Networks
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.ip.route_output import confirm
@@ -69,7 +69,7 @@ class Ping(dict[int, EchoClient]):
     def __init__(self, shared: Shared, networks: Networks) -> None:
         super().__init__()
         self._shared, self._networks = shared, networks
-        self.on_change: Callable[[Action, EchoClient], None] | None = shared.events.socket
+        self.on_change: Callable[[ChangeType, EchoClient], None] | None = shared.events.socket
 
     def open(self, dst: int) -> EchoClient:
         """Return a new client for echo requests to ``dst``, with an identifier of its own.
@@ -85,7 +85,7 @@ class Ping(dict[int, EchoClient]):
                 client = EchoClient(ident, dst, pmtudisc, ready_queue=self._shared.ready)
                 self[ident] = client
                 if self.on_change is not None:
-                    self.on_change(Action.NEW, client)
+                    self.on_change(ChangeType.NEW, client)
                 return client
         raise NoBuffers("all ICMP echo identifiers are in use")
 
@@ -93,7 +93,7 @@ class Ping(dict[int, EchoClient]):
         """Forget a client and what it waited for."""
         client.closed = True
         if self.pop(client.ident, None) is not None and self.on_change is not None:
-            self.on_change(Action.DELETED, client)
+            self.on_change(ChangeType.DELETED, client)
 
     def input(self, packet: Packet) -> None:
         """Take an echo reply."""

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from smolctl.errors import AddressInUse, NoBuffers
 from smolctl.stack import reason
-from smolctl.stack.events import Action
+from smolctl.stack.events import ChangeType
 from smolctl.stack.transport.socket_base import ANY, SocketBase
 
 S = TypeVar("S", bound=SocketBase)
@@ -25,7 +25,7 @@ class PortTable(Generic[S]):
     def __init__(self) -> None:
         self._bound: dict[tuple[int | None, int], list[S]] = {}
         self._ports: dict[int, list[S]] = {}
-        self.on_change: Callable[[Action, S], None] | None = None
+        self.on_change: Callable[[ChangeType, S], None] | None = None
 
     def __iter__(self) -> Iterator[S]:
         for sockets in self._ports.values():
@@ -78,7 +78,7 @@ class PortTable(Generic[S]):
                 )
         self._bound.setdefault((socket.local, socket.port), []).append(socket)
         self._ports.setdefault(socket.port, []).append(socket)
-        self.tell(Action.NEW, socket)
+        self.tell(ChangeType.NEW, socket)
 
     def remove(self, socket: S) -> None:
         """Take out a socket that was added."""
@@ -89,9 +89,9 @@ class PortTable(Generic[S]):
         self._ports[socket.port].remove(socket)
         if not self._ports[socket.port]:
             del self._ports[socket.port]
-        self.tell(Action.DELETED, socket)
+        self.tell(ChangeType.DELETED, socket)
 
-    def tell(self, action: Action, socket: S) -> None:
+    def tell(self, action: ChangeType, socket: S) -> None:
         """Tell a change to whoever listens."""
         if self.on_change is not None:
             self.on_change(action, socket)
@@ -115,7 +115,7 @@ class PortTable(Generic[S]):
 
 
 def more_ports(first: int, last: int) -> dict[str, object]:
-    """Return ``first`` and ``last`` ephemeral port, ``knob`` and ``value`` that give more."""
+    """Return ``first`` and ``last`` ephemeral port, ``sysctl`` and ``value`` that give more."""
     shown: dict[str, object] = {"first": first, "last": last}
     if last < 65535:
         return {**shown, "knob": "ip.local_port_last", "value": 65535}

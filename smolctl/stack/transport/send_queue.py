@@ -1,7 +1,7 @@
 """Datagrams that wait in a socket behind one that cannot leave yet.
 
-Only where a knob wants it so: Linux queues at the neighbor, and refuses what has no route; smoltcp
-keeps the datagram in its socket, and with it whatever the socket sends afterwards, to whomever.
+Only where a sysctl wants it so: Linux queues at the neighbor, and refuses a packet without a route.
+smoltcp keeps the datagram in its socket, and with it all that the socket sends afterwards.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ OVERHEAD = 64
 
 
 @dataclass(slots=True, eq=False)
-class Held:
+class OutgoingDatagram:
     """A datagram that waits, as its sender gave it: its way is chosen anew when it leaves.
 
     Attributes:
@@ -53,7 +53,7 @@ class SendQueue:
 
     retry_ns: int
     hop: tuple[str, int] | None = None
-    items: deque[Held] = field(default_factory=deque)
+    items: deque[OutgoingDatagram] = field(default_factory=deque)
     bytes: int = 0
     last_ns: int = 0
 
@@ -62,19 +62,19 @@ class SendQueue:
         """Return the interface by which the first one is to leave; "" while there is no route."""
         return self.hop[0] if self.hop is not None else ""
 
-    def push(self, item: Held, now: int) -> None:
+    def push(self, item: OutgoingDatagram, now: int) -> None:
         """Put a datagram behind all others."""
         self.last_ns = now
         self.items.append(item)
         self.bytes += item.size
 
-    def pop(self) -> Held:
+    def pop(self) -> OutgoingDatagram:
         """Take the first one."""
         item = self.items.popleft()
         self.bytes -= item.size
         return item
 
-    def twin(self) -> "SendQueue":
+    def clone(self) -> "SendQueue":
         """Return a copy; whoever sent what waits will not hear of it."""
-        items = (Held(i.payload, i.dst, i.dport, i.src, Trace()) for i in self.items)
+        items = (OutgoingDatagram(i.payload, i.dst, i.dport, i.src, Trace()) for i in self.items)
         return SendQueue(self.retry_ns, self.hop, deque(items), self.bytes, self.last_ns)

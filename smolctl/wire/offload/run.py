@@ -147,7 +147,7 @@ def _seed(pseudo_header_sum: int) -> bytes:
     return (pseudo_header_sum % 0xFFFF or 0xFFFF).to_bytes(2)
 
 
-Datagram = tuple[Headers, bytes]
+PendingDatagram = tuple[Headers, bytes]
 """One datagram that waits to leave: what it shares with others, and its payload."""
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from smolctl.capture import Interface, Record
 from smolctl.cli.nouns import packets
-from smolctl.stack.explain import filter as packet_filter
+from smolctl.stack.explain import filter
 from tests.capture.kit import NOW_NS, frame, record, written
 from tests.capture.kit import read as read_file
 from tests.cli.kit import read
@@ -87,7 +87,7 @@ def test_words(line: str, dev: str | None, words: str) -> None:
 
 
 def test_filter_words_are_those_of_the_language() -> None:
-    assert sorted(packets.FILTER_WORDS) == sorted(packet_filter.WORDS)
+    assert sorted(packets.FILTER_WORDS) == sorted(filter.WORDS)
 
 
 # --- files ----------------------------------------------------------------------------------------

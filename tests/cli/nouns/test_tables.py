@@ -8,7 +8,7 @@ import pytest
 from smolctl.cli.nouns import socket, stack, stats, sysctl
 from tests.cli.kit import draw, read
 
-KNOB = {
+SYSCTL = {
     "key": "iface.neighbor_cache_count",
     "value": 8,
     "default": 1024,
@@ -55,12 +55,12 @@ def test_words(line: str, path: str, args: dict[str, object]) -> None:
 
 
 def test_sysctl() -> None:
-    assert draw(sysctl.render, [KNOB, {**KNOB, "key": "ip.default_ttl", "unit": "hops"}]) == (
+    assert draw(sysctl.render, [SYSCTL, {**SYSCTL, "key": "ip.default_ttl", "unit": "hops"}]) == (
         "KEY                         VALUE  DEFAULT  UNIT     FROM          SOURCE\n"
         "iface.neighbor_cache_count      8     1024  entries  command line  RFC 1122 2.3.2.1\n"
         "ip.default_ttl                  8     1024  hops     command line  RFC 1122 2.3.2.1\n"
     )
-    assert draw(sysctl.render, [KNOB, {**KNOB, "key": "a.b", "smoltcp": ""}], verbose=True) == (
+    assert draw(sysctl.render, [SYSCTL, {**SYSCTL, "key": "a.b", "smoltcp": ""}], verbose=True) == (
         "KEY                         VALUE  LINUX  SMOLTCP-0.9  UNIT     FROM          SOURCE\n"
         "iface.neighbor_cache_count      8   1024            4  entries  command line  RFC 1122"
         " 2.3.2.1\n"
@@ -71,7 +71,7 @@ def test_sysctl() -> None:
         "    neighbor entries an interface may hold\n"
         "    Linux: 1024\n"
     )
-    assert draw(sysctl.render_one, [KNOB]) == (
+    assert draw(sysctl.render_one, [SYSCTL]) == (
         "iface.neighbor_cache_count = 8\n"
         "  what     neighbor entries an interface may hold\n"
         "  default  1024\n"
@@ -86,12 +86,12 @@ def test_sysctl() -> None:
         "  set by   SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT\n"
         "  profile  1024 (linux), 4 (smoltcp-0.9)\n"
     )
-    assert draw(sysctl.render_diff, [KNOB], args={"diff": "smoltcp-0.9"}) == (
+    assert draw(sysctl.render_diff, [SYSCTL], args={"diff": "smoltcp-0.9"}) == (
         "KEY                         VALUE  SMOLTCP-0.9  UNIT     FROM          WHAT\n"
         "iface.neighbor_cache_count      8            4  entries  command line  neighbor entries an"
         " interface may hold\n"
     )
-    assert draw(sysctl.render_set, [KNOB]) == "iface.neighbor_cache_count = 8\n"
+    assert draw(sysctl.render_set, [SYSCTL]) == "iface.neighbor_cache_count = 8\n"
 
 
 def test_socket() -> None:

@@ -15,7 +15,7 @@ from smolctl.errors import SmolctlError
 from smolctl.near import near
 from smolctl.stack.reason import REASONS
 from smolctl.stack.sysctl.profiles import PROFILES
-from smolctl.stack.sysctl.settings import KNOBS, knob
+from smolctl.stack.sysctl.settings import SYSCTLS, sysctl
 from tests.cli.kit import all_verbs, places_of, read, words_of
 from tests.ops.kit import Api
 
@@ -110,15 +110,15 @@ def test_a_keyword_that_was_taken_for_a_name() -> None:
 
 
 def test_settings() -> None:
-    for key in KNOBS:
+    for key in SYSCTLS:
         head, _, tail = key.partition(".")
         with pytest.raises(SmolctlError) as caught:
-            knob(f"{head}.{typo(tail)}")
+            sysctl(f"{head}.{typo(tail)}")
         assert f'"{key}"' in str(caught.value.hint), key
 
 
 def test_values_of_settings(api: Api) -> None:
-    for key, each in KNOBS.items():
+    for key, each in SYSCTLS.items():
         for word in each.words:
             with pytest.raises(SmolctlError) as caught:
                 api("sysctl.set", key=key, value=typo(word))

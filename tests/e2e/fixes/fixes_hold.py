@@ -48,10 +48,10 @@ def echoes_beside(stranger: str) -> Act:
 CASES = (
     *(
         Case(
-            "neigh-not-queued", f"smolctl sysctl {knob}={value}", unknown_pings,
-            (f"sysctl {knob}=0",), (f"neigh replace {OURS} lladdr {OURS_MAC} dev tap0",),
+            "neigh-not-queued", f"smolctl sysctl {sysctl}={value}", unknown_pings,
+            (f"sysctl {sysctl}=0",), (f"neigh replace {OURS} lladdr {OURS_MAC} dev tap0",),
         )
-        for knob, value in (("neigh.queue_answers", 1), ("neigh.unres_qlen", 256))
+        for sysctl, value in (("neigh.queue_answers", 1), ("neigh.unres_qlen", 256))
     ),
     Case(
         "neigh-rate-limited", "smolctl sysctl neigh.rate_limit_scope=entry",

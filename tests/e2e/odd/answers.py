@@ -34,10 +34,10 @@ def prepare(hosts: Oracle) -> None:
     hosts.do(f"addr add {HERE}/24 dev tap0")
     for last, mac in ((2, ASKER_MAC), (3, "02:00:00:00:00:98")):
         hosts.do(f"neigh add 10.0.0.{last} lladdr {mac} dev tap0")
-    knobs = {f"net.ipv4.conf.{dev}.accept_source_route": 1 for dev in (*DEVICES, "all")}
-    hosts.kernel.sysctl({"net.ipv4.icmp_ratelimit": 0, **knobs})
-    for knob in ("icmp.ratelimit_ms=0", "ip.accept_source_route=1"):
-        hosts.smolctl("sysctl", knob, check=True)
+    sysctls = {f"net.ipv4.conf.{dev}.accept_source_route": 1 for dev in (*DEVICES, "all")}
+    hosts.kernel.sysctl({"net.ipv4.icmp_ratelimit": 0, **sysctls})
+    for sysctl in ("icmp.ratelimit_ms=0", "ip.accept_source_route=1"):
+        hosts.smolctl("sysctl", sysctl, check=True)
 
 
 def wires(hosts: Oracle) -> dict[str, tuple[socket.socket, str]]:

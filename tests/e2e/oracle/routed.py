@@ -49,9 +49,9 @@ class Routed:
         with self.client() as client:
             return client.call(op, **args)
 
-    def sysctl(self, **knobs: int) -> None:
-        """Set knobs of the router; ``ip__forward=1`` sets ip.forward."""
-        for key, value in knobs.items():
+    def sysctl(self, **sysctls: int) -> None:
+        """Set sysctls of the router; ``ip__forward=1`` sets ip.forward."""
+        for key, value in sysctls.items():
             self.call("sysctl.set", key=key.replace("__", "."), value=str(value))
 
     def drops(self) -> dict[str, int]:

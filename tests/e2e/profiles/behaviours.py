@@ -231,14 +231,14 @@ class Behaviour(NamedTuple):
     Attributes:
         what: the experiment in words.
         linux, smoltcp: what comes of it.
-        knobs: those that make the difference, all by themselves.
+        sysctls: those that make the difference, all by themselves.
     """
 
     what: str
     try_: Callable[[Subject], str]
     linux: str
     smoltcp: str
-    knobs: tuple[str, ...] = ()
+    sysctls: tuple[str, ...] = ()
 
 
 BEHAVIOURS = (

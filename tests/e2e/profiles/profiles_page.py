@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from smolctl.stack.sysctl.profiles import PROFILES
-from smolctl.stack.sysctl.settings import KNOBS
+from smolctl.stack.sysctl.settings import SYSCTLS
 from tests.e2e.profiles.behaviours import BEHAVIOURS
 
 PAGE = Path(__file__).parents[3] / "docs" / "profiles.md"
@@ -55,14 +55,14 @@ def page() -> str:
     """Return the whole page."""
     profiles = [(f"`{each.name}`", each.what, each.source) for each in PROFILES.values()]
     behaviours = [
-        (case.what, case.linux, case.smoltcp, ", ".join(f"`{key}`" for key in case.knobs))
+        (case.what, case.linux, case.smoltcp, ", ".join(f"`{key}`" for key in case.sysctls))
         for case in BEHAVIOURS
     ]
     others = [each for each in PROFILES.values() if each.values]
     settings = [
-        (f"`{key}`", str(knob.show(knob.default)),
-         *(str(knob.show(each.value(knob))) if key in each.values else "" for each in others))
-        for key, knob in KNOBS.items()
+        (f"`{key}`", str(sysctl.show(sysctl.default)),
+         *(str(sysctl.show(each.value(sysctl))) if key in each.values else "" for each in others))
+        for key, sysctl in SYSCTLS.items()
         if any(key in each.values for each in others)
     ]  # fmt: skip
     return _TEXT.format(

@@ -1,4 +1,4 @@
-"""Hosts under test for ``behaviours``: a stack with some knobs in virtual time, and the kernel.
+"""Hosts under test for ``behaviours``: a stack with some sysctls in virtual time, and the kernel.
 
 Both have lo up with 127.0.0.1/8, and two Ethernet interfaces, tap0 with 10.0.0.1/24 and tap1,
 whose other ends are in the test's hand.
@@ -142,7 +142,7 @@ class Stack(Subject):
     """A stack of smolctl in virtual time.
 
     Args:
-        values: text of a value by knob.
+        values: text of a value by sysctl.
     """
 
     def __init__(self, values: Mapping[str, str]) -> None:

@@ -35,19 +35,19 @@ def test_the_profile_smoltcp_does_what_smoltcp_was_seen_to_do(case: Behaviour) -
 
 
 @EVERY
-def test_the_knobs_that_are_named_make_the_difference_alone(case: Behaviour) -> None:
+def test_the_sysctls_that_are_named_make_the_difference_alone(case: Behaviour) -> None:
     values = PROFILES["smoltcp-0.9"].values
-    assert case.try_(Stack({key: values[key] for key in case.knobs})) == case.smoltcp
-    assert bool(case.knobs) == (case.linux != case.smoltcp)
-    others = {key: value for key, value in values.items() if key not in case.knobs}
-    if len(case.knobs) == 1 and case.what not in CONFOUNDED:
-        assert case.try_(Stack(others)) != case.smoltcp, "another knob would do it as well"
+    assert case.try_(Stack({key: values[key] for key in case.sysctls})) == case.smoltcp
+    assert bool(case.sysctls) == (case.linux != case.smoltcp)
+    others = {key: value for key, value in values.items() if key not in case.sysctls}
+    if len(case.sysctls) == 1 and case.what not in CONFOUNDED:
+        assert case.try_(Stack(others)) != case.smoltcp, "another sysctl would do it as well"
 
 
 CONFOUNDED = {
     "the first echo request of an unknown host": "with neigh.unres_qlen=0 no packet has a queue",
 }
-"""Experiments in which other knobs of the profile lead to the same end, and why."""
+"""Experiments in which other sysctls of the profile lead to the same end, and why."""
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from smolctl.errors import InvalidArgument
 from smolctl.stack.explain import filter as packet_filter
 from smolctl.stack.explain.filter import WORDS, parse
-from smolctl.stack.explain.filter_match import Packet, meant
+from smolctl.stack.explain.filter_match import FilteredPacket, meant
 from smolctl.stack.trace.trace import Flow
 from smolctl.wire import ipv4, udp
 from smolctl.wire.address import format_address, parse_address
@@ -29,15 +29,17 @@ def ether(ethertype: int, payload: bytes) -> bytes:
 
 
 DATAGRAM = ip(17, udp.to_bytes(1000, 7, b"hello", OURS, THEIRS))
-UDP = Packet(ether(0x0800, DATAGRAM), dev="tap0")
-LATER = Packet(ether(0x0800, ip(17, udp.to_bytes(1000, 7, b"", OURS, THEIRS), offset=8)))
-FIRST = Packet(ether(0x0800, ip(17, udp.to_bytes(1000, 7, b"", OURS, THEIRS), mf=True)))
-ARP = Packet(ether(0x0806, ArpPacket(1, MAC, OURS, MAC, THEIRS).to_bytes()), direction="out")
-LOCAL = Packet(DATAGRAM, ethernet=False, direction="local", dev="lo")
+UDP = FilteredPacket(ether(0x0800, DATAGRAM), dev="tap0")
+LATER = FilteredPacket(ether(0x0800, ip(17, udp.to_bytes(1000, 7, b"", OURS, THEIRS), offset=8)))
+FIRST = FilteredPacket(ether(0x0800, ip(17, udp.to_bytes(1000, 7, b"", OURS, THEIRS), mf=True)))
+ARP = FilteredPacket(
+    ether(0x0806, ArpPacket(1, MAC, OURS, MAC, THEIRS).to_bytes()), direction="out"
+)
+LOCAL = FilteredPacket(DATAGRAM, ethernet=False, direction="local", dev="lo")
 DROPPED = UDP._replace(reason="udp-port-closed")
 
 
-def matches(text: str, packet: Packet) -> bool:
+def matches(text: str, packet: FilteredPacket) -> bool:
     return parse(text).matches(packet)
 
 
@@ -82,7 +84,7 @@ def matches(text: str, packet: Packet) -> bool:
         ("udp", LATER),
     ],
 )
-def test_matches(text: str, packet: Packet) -> None:
+def test_matches(text: str, packet: FilteredPacket) -> None:
     assert matches(text, packet)
     assert not matches(f"not ({text.strip() or 'ip or not ip'})", packet)
 
@@ -108,7 +110,7 @@ def test_matches(text: str, packet: Packet) -> None:
         ("port 7", LATER),  # RFC 791 3.2: only the first fragment has the ports
     ],
 )
-def test_does_not_match(text: str, packet: Packet) -> None:
+def test_does_not_match(text: str, packet: FilteredPacket) -> None:
     assert not matches(text, packet)
 
 
@@ -198,7 +200,7 @@ frames = st.one_of(
     st.builds(lambda frame, end: frame[:end], st.just(UDP.frame), st.integers(0, 60)),
 )
 packets = st.builds(
-    Packet,
+    FilteredPacket,
     frames,
     st.booleans(),
     st.sampled_from(["in", "out", "local"]),
@@ -208,7 +210,7 @@ packets = st.builds(
 
 
 @given(terms, terms, packets)
-def test_de_morgan(a: str, b: str, packet: Packet) -> None:
+def test_de_morgan(a: str, b: str, packet: FilteredPacket) -> None:
     assert matches(f"not ({a} and {b})", packet) == matches(f"(not {a}) or (not {b})", packet)
     assert matches(f"not ({a} or {b})", packet) == matches(f"(not {a}) and (not {b})", packet)
     assert matches(f"{a} and {b}", packet) == (matches(a, packet) and matches(b, packet))
@@ -217,7 +219,7 @@ def test_de_morgan(a: str, b: str, packet: Packet) -> None:
 
 @given(terms, terms, terms, st.sampled_from(["and", "or"]), st.sampled_from(["and", "or"]), packets)
 def test_joined_from_the_left(
-    a: str, b: str, c: str, first: str, second: str, packet: Packet
+    a: str, b: str, c: str, first: str, second: str, packet: FilteredPacket
 ) -> None:
     plain, grouped = f"{a} {first} {b} {second} {c}", f"({a} {first} {b}) {second} {c}"
     assert matches(plain, packet) == matches(grouped, packet)
@@ -227,7 +229,7 @@ words = st.one_of(st.sampled_from([*WORDS, "(", ")", "!", "&&", "||", r"\udp"]),
 
 
 @given(st.one_of(st.text(max_size=40), st.lists(words, max_size=12).map(" ".join)), packets)
-def test_any_text_is_a_filter_or_an_error_of_one_line(text: str, packet: Packet) -> None:
+def test_any_text_is_a_filter_or_an_error_of_one_line(text: str, packet: FilteredPacket) -> None:
     try:
         found = parse(text)
     except InvalidArgument as error:
@@ -265,7 +267,7 @@ def test_a_datagram_that_was_refused_is_found_by_what_it_was_meant_to_be(
     src: int | None, sport: int, dst: int, dport: int, length: int
 ) -> None:
     frame, linked = meant(Flow("udp", src, sport, dst, dport, length))
-    packet = Packet(frame, linked, "out", "", "tx-no-route")
+    packet = FilteredPacket(frame, linked, "out", "", "tx-no-route")
     ends = f"src {format_address(src or 0)} and dst {format_address(dst)}"
     assert matches(f"udp and sport {sport} and dport {dport} and {ends}", packet)
     assert matches("out and reason tx-no-route and not (arp or icmp or in)", packet)
@@ -277,6 +279,6 @@ def test_an_echo_or_arp_request_that_was_refused_is_found_too(
 ) -> None:
     ends = f"src {format_address(src or 0)} and dst {format_address(dst)}"
     for proto, other in (("icmp", "arp"), ("arp", "icmp")):
-        packet = Packet(*meant(Flow(proto, src, kind, dst, 0, 56)))
+        packet = FilteredPacket(*meant(Flow(proto, src, kind, dst, 0, 56)))
         assert matches(f"{proto} and not {other} and {ends}", packet)
         assert not matches("udp or tcp or port 0", packet)

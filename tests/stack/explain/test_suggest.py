@@ -104,7 +104,7 @@ def test_the_addresses_of_an_interface_are_listed_within_a_line() -> None:
     assert suggest.networks(host.stack.ipv4, host.link("tap1")) == "no address"
 
 
-def test_a_full_table_gets_twice_the_room_within_the_knobs_bounds() -> None:
+def test_a_full_table_gets_twice_the_room_within_the_sysctls_bounds() -> None:
     for now, value in ((1, 8), (4, 8), (1024, 2048), (500_000, 1_000_000)):
         assert suggest.room(now, "iface.neighbor_cache_count") == {"value": value}
     assert suggest.room(500_001, "iface.neighbor_cache_count") == {}

@@ -9,7 +9,7 @@ from smolctl.stack.config.link import set_mtu
 from smolctl.stack.config.route import add_route
 from smolctl.stack.config.rule import add_rule
 from smolctl.stack.fastpath.forward import forwarded
-from smolctl.stack.fib.nexthop import Way, with_ways
+from smolctl.stack.fib.nexthop import NextHop, with_ways
 from smolctl.stack.fib.route import InsertMode, Route
 from smolctl.stack.fib.rule import Rule
 from smolctl.stack.neighbor.states import State
@@ -113,7 +113,7 @@ def test_the_way_is_forgotten_with_the_configuration() -> None:
 def test_rfc1122_3_3_1_5_a_flow_is_back_when_its_gateway_is_heard(multipath: bool) -> None:
     router, first, second = Router(), "10.7.0.8", "10.7.0.9"
     if multipath:
-        ways = [Way(None, ip(via), 1) for via in (first, second)]
+        ways = [NextHop(None, ip(via), 1) for via in (first, second)]
         add_route(router.stack.ipv4, with_ways(Route(0, 0), ways), InsertMode.ADD)
     else:
         for via in (first, second):
@@ -155,7 +155,7 @@ def test_where_ports_choose_the_next_hop_nothing_is_remembered() -> None:
     for policy in (0, 1):
         router = Router()
         router.set("ip.fib_multipath_hash_policy", policy)
-        ways = [Way(None, ip("10.7.0.9"), 1), Way(None, ip(FAR), 1)]
+        ways = [NextHop(None, ip("10.7.0.9"), 1), NextHop(None, ip(FAR), 1)]
         made = with_ways(Route(ip(FAR), 32), ways)
         add_route(router.stack.ipv4, made, InsertMode.ADD)
         assert remembers(router) == (policy == 0)

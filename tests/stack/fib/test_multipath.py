@@ -28,7 +28,7 @@ FAR = [ip("8.8.0.0") + number for number in range(2000)]
 
 
 def route(*hops: tuple[str, int], prefix: str = "0.0.0.0", plen: int = 0, **more: object) -> Route:
-    ways = [nexthop.Way(None, ip(via), weight) for via, weight in hops]
+    ways = [nexthop.NextHop(None, ip(via), weight) for via, weight in hops]
     base = Route(ip(prefix), plen, **more)  # type: ignore[arg-type]
     return with_ways(base, ways)
 
@@ -96,7 +96,7 @@ def test_the_stack_shares_them_too_and_a_flow_stays_where_it_is() -> None:
     assert first.count(VIA0) + first.count(VIA1) == len(FAR)
 
 
-def test_another_seed_gives_another_distribution_and_a_knob_fixes_it() -> None:
+def test_another_seed_gives_another_distribution_and_a_sysctl_fixes_it() -> None:
     ways = []
     for random, seed in ((0.1, 0), (0.9, 0), (0.1, 77), (0.9, 77)):
         host = Host("10.0.0.1/24", random=random)

@@ -55,8 +55,8 @@ def test_no_route_follows_from_it(host: Host) -> None:
 
 
 def test_nobody_is_told_that_it_is_ours(host: Host) -> None:
-    for knob in ("arp.notify", "arp.dad"):
-        host.set(knob, 1)
+    for sysctl in ("arp.notify", "arp.dad"):
+        host.set(sysctl, 1)
     assert not add(host).tentative
     host.receive(request(target=GROUP))
     assert words(host) == [(f"to_ex {GROUP}",)]  # and no ARP, which said() would not understand

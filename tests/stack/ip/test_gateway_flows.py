@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import pytest
 
 from smolctl.stack.config.route import add_route
-from smolctl.stack.fib.nexthop import Way, with_ways
+from smolctl.stack.fib.nexthop import NextHop, with_ways
 from smolctl.stack.fib.route import InsertMode, Route
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.transport.udp.socket import UdpSocket
@@ -22,7 +22,7 @@ def host_with(*, multipath: bool) -> Host:
     host = Host()
     host.set("ip.fib_multipath_hash_seed", 1)
     if multipath:
-        ways = [Way(None, ip(via), 1) for via in (FIRST, SECOND)]
+        ways = [NextHop(None, ip(via), 1) for via in (FIRST, SECOND)]
         add_route(host.stack.ipv4, with_ways(Route(0, 0), ways), InsertMode.ADD)
     else:
         for gateway in (FIRST, SECOND):

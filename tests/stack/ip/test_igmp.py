@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.config.link import set_carrier, set_mtu, set_up
-from smolctl.stack.ip.groups import ANYBODY, NOBODY, Filter
+from smolctl.stack.ip.groups import ANYBODY, NOBODY, SourceFilter
 from smolctl.stack.ipv4.igmp import packed
 from smolctl.wire import ipv4
 from smolctl.wire.address import parse_mac
@@ -105,7 +105,7 @@ def test_groups_joined_together_are_reported_together(host: Host) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2, 5])
-def test_a_change_is_reported_as_often_as_the_knob_says(host: Host, times: int) -> None:
+def test_a_change_is_reported_as_often_as_the_sysctl_says(host: Host, times: int) -> None:
     host.set("igmp.qrv", times)
     member(host)
     host.wait(60 * SECOND_NS)
@@ -126,7 +126,7 @@ def test_the_loopback_reports_nothing(host: Host) -> None:
 
 
 @pytest.mark.parametrize("reports", [1, 0])
-def test_groups_of_the_link_are_reported_by_the_knob(host: Host, reports: int) -> None:
+def test_groups_of_the_link_are_reported_by_the_sysctl(host: Host, reports: int) -> None:
     host.set("igmp.link_local_reports", reports)
     member(host, "224.0.0.251")
     assert words(host) == [("to_ex 224.0.0.251",)] * reports
@@ -160,7 +160,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("old", "new", "records"), TABLE)
 def test_rfc3376_5_1_a_change_of_sources(
-    host: Host, old: Filter, new: Filter, records: list[str]
+    host: Host, old: SourceFilter, new: SourceFilter, records: list[str]
 ) -> None:
     socket = host.socket()
     if old != NOBODY:

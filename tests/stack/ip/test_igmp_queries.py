@@ -6,7 +6,7 @@ The random function of these hosts returns 0.5, so that each random time is half
 import pytest
 
 from smolctl.stack.ip.group_reports import SOURCES_MAX
-from smolctl.stack.ip.groups import ANYBODY, Filter
+from smolctl.stack.ip.groups import ANYBODY, SourceFilter
 from smolctl.wire.igmp import Query
 from tests.kit.clock import SECOND_NS
 from tests.kit.groups import (
@@ -98,7 +98,7 @@ def test_a_query_for_a_group_is_answered_for_that_group(host: Host) -> None:
     ],
 )
 def test_a_query_for_sources_is_answered_for_those(
-    host: Host, wanted: Filter, asked: tuple[str, ...], answer: list[tuple[str, ...]]
+    host: Host, wanted: SourceFilter, asked: tuple[str, ...], answer: list[tuple[str, ...]]
 ) -> None:
     member(host, wanted=wanted)
     settled(host)

@@ -17,7 +17,7 @@ from smolctl.errors import (
 from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.config.link import delete_interface
 from smolctl.stack.ip import membership
-from smolctl.stack.ip.groups import ANYBODY, NOBODY, Filter, Groups, merged
+from smolctl.stack.ip.groups import ANYBODY, NOBODY, Groups, SourceFilter, merged
 from smolctl.stack.trace.trace import Fate
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.address import BROADCAST_MAC, multicast_mac
@@ -39,18 +39,18 @@ def payloads(*sockets: UdpSocket) -> list[list[bytes]]:
 # --- filters --------------------------------------------------------------------------------------
 
 few = st.frozensets(st.integers(1, 5))
-filters = st.builds(Filter, st.booleans(), few)
+filters = st.builds(SourceFilter, st.booleans(), few)
 
 
 @given(st.lists(filters, max_size=4))
-def test_rfc3376_3_2_an_interface_wants_what_any_member_wants(wanted: list[Filter]) -> None:
+def test_rfc3376_3_2_an_interface_wants_what_any_member_wants(wanted: list[SourceFilter]) -> None:
     together = merged(wanted)
     for source in range(8):  # 6 and 7 are in nobody's list
         assert together.allows(source) == any(each.allows(source) for each in wanted)
 
 
 @given(st.lists(filters, max_size=4))
-def test_rfc3376_3_2_one_exclude_makes_all_exclude(wanted: list[Filter]) -> None:
+def test_rfc3376_3_2_one_exclude_makes_all_exclude(wanted: list[SourceFilter]) -> None:
     assert merged(wanted).exclude == any(each.exclude for each in wanted)
 
 
@@ -64,14 +64,14 @@ def test_rfc3376_3_2_one_exclude_makes_all_exclude(wanted: list[Filter]) -> None
         ([], NOBODY),
     ],
 )
-def test_rfc3376_3_2_examples(wanted: Iterable[Filter], together: Filter) -> None:
+def test_rfc3376_3_2_examples(wanted: Iterable[SourceFilter], together: SourceFilter) -> None:
     assert merged(wanted) == together
 
 
 @given(st.lists(st.tuples(st.integers(1, 2), st.integers(1, 3), filters)))
-def test_changes_tell_before_and_after(changes: list[tuple[int, int, Filter]]) -> None:
+def test_changes_tell_before_and_after(changes: list[tuple[int, int, SourceFilter]]) -> None:
     groups, model = Groups(9), {1: NOBODY, 2: NOBODY}
-    members: dict[tuple[int, int], Filter] = {}
+    members: dict[tuple[int, int], SourceFilter] = {}
     for group, who, wanted in changes:
         members[group, who] = wanted
         before, after = groups.set(group, who, wanted)
@@ -122,7 +122,7 @@ def test_a_source_is_one_sender(host: Host) -> None:
     assert socket.groups == {}
 
 
-def test_as_many_groups_as_the_knob_allows(host: Host) -> None:
+def test_as_many_groups_as_the_sysctl_allows(host: Host) -> None:
     host.set("igmp.max_memberships", 1)
     socket = member(host)
     with pytest.raises(NoBuffers) as refused:
@@ -132,7 +132,7 @@ def test_as_many_groups_as_the_knob_allows(host: Host) -> None:
     join(host, socket, OTHER_GROUP)
 
 
-def test_as_many_sources_as_the_knob_allows(host: Host) -> None:
+def test_as_many_sources_as_the_sysctl_allows(host: Host) -> None:
     host.set("igmp.max_msf", 1)
     socket = host.socket()
     with pytest.raises(NoBuffers):
@@ -258,11 +258,11 @@ def test_each_member_gets_what_it_wants_itself(host: Host) -> None:
     assert payloads(picky, shy, open_to_all) == [[b"from A"], [b"from B"], [b"from A", b"from B"]]
 
 
-@pytest.mark.parametrize(("knob", "hears"), [(1, [b"hello"]), (0, [])])
-def test_a_socket_that_joined_nothing_hears_others_groups_by_the_knob(
-    host: Host, knob: int, hears: list[bytes]
+@pytest.mark.parametrize(("sysctl", "hears"), [(1, [b"hello"]), (0, [])])
+def test_a_socket_that_joined_nothing_hears_others_groups_by_the_sysctl(
+    host: Host, sysctl: int, hears: list[bytes]
 ) -> None:
-    host.set("ip.multicast_all", knob)
+    host.set("ip.multicast_all", sysctl)
     bystander = host.socket(5001)
     joined = member(host)
     host.receive(group_frame(port=5001), group_frame(port=5000))

@@ -1,4 +1,4 @@
-"""What real stacks do differently: each knob of it, in both positions."""
+"""What real stacks do differently: each sysctl of it, in both positions."""
 
 import pytest
 
@@ -72,7 +72,7 @@ def test_an_address_of_lo_owns_its_network_or_itself(host: Host) -> None:
 
 
 @pytest.mark.parametrize("key", sorted(DERIVING))
-def test_a_knob_that_derives_routes_can_be_taken_back(host: Host, key: str) -> None:
+def test_a_sysctl_that_derives_routes_can_be_taken_back(host: Host, key: str) -> None:
     def routes() -> set[tuple[object, ...]]:
         return {(route.prefix, route.plen, *route.identity()) for route in host.stack.ipv4.fib}
 
@@ -365,7 +365,7 @@ def test_a_choice_is_set_by_its_words(host: Host) -> None:
     assert caught.value.hint == "smolctl sysctl arp.accept_from=any"
 
 
-def test_a_knob_that_is_refused_changes_no_route(host: Host) -> None:
+def test_a_sysctl_that_is_refused_changes_no_route(host: Host) -> None:
     before = host.stack.generation.number
     with pytest.raises(InvalidArgument):
         host.set("ip.local_prefix", 2)
@@ -373,7 +373,7 @@ def test_a_knob_that_is_refused_changes_no_route(host: Host) -> None:
 
 
 @pytest.mark.parametrize("key", ["ip.strong_host", "ip.rp_filter", "ip.loopback_own"])
-def test_a_known_flow_minds_a_knob_at_once(host: Host, key: str) -> None:
+def test_a_known_flow_minds_a_sysctl_at_once(host: Host, key: str) -> None:
     listener, sender = host.socket(7), host.socket(8, OURS)
     host.know(THERE, dev="tap1")
     for _ in range(3):

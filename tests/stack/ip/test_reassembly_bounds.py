@@ -87,7 +87,7 @@ def test_nobody_is_told_by_an_interface_that_is_gone(host: Host) -> None:
     assert host.reasons() == {"frag-pending": 1, "frag-timeout": 1}
 
 
-def test_the_time_is_a_knob_that_holds_for_what_waits_already(host: Host) -> None:
+def test_the_time_is_a_sysctl_that_holds_for_what_waits_already(host: Host) -> None:
     host.receive(piece(0, 800))
     host.set("ip.frag_time_ms", 1000)
     host.wait(SECOND_NS)
@@ -201,9 +201,9 @@ def test_that_each_fragment_waits_is_nothing_to_remember(host: Host) -> None:
 def test_a_twin_has_fragments_of_its_own(host: Host, socket: UdpSocket) -> None:
     first, last = pieces(800)
     host.receive(first)
-    twin = clone_for_packet(host.stack)
-    twin.receive(twin.interfaces["tap0"], last, host.now)
-    assert len(twin.ipv4.reassembly) == 0
+    clone = clone_for_packet(host.stack)
+    clone.receive(clone.interfaces["tap0"], last, host.now)
+    assert len(clone.ipv4.reassembly) == 0
     assert len(host.stack.ipv4.reassembly) == 1
     host.receive(last)
     assert payload_of(socket) == PAYLOAD

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from smolctl.errors import AddressNotAvailable, SendRejected
 from smolctl.stack.config.addr import change_address
-from smolctl.stack.events import Action, Kind
+from smolctl.stack.events import ChangeType, EventKind
 from smolctl.stack.fib.route import TableName
 from smolctl.stack.ip.addresses import Address
 from smolctl.wire import arp
@@ -56,7 +56,7 @@ def test_the_address_is_ours_with_the_first_announcement() -> None:
     assert host.stack.deadline() is not None
     asked(host)
     assert host.stack.deadline() is None
-    assert len(host.tap.ipv4.claims) == 0
+    assert len(host.tap.ipv4.dad) == 0
 
 
 @given(st.floats(0, 1, exclude_max=True))
@@ -69,13 +69,13 @@ def test_random_times_stay_in_their_bounds(random: float) -> None:
     assert (ours - third, again - ours) == (2000, 2000)
 
 
-@pytest.mark.parametrize(("knob", "word", "tested"), [
+@pytest.mark.parametrize(("sysctl", "word", "tested"), [
     (0, None, False), (0, True, True), (0, False, False),
     (1, None, True), (1, True, True), (1, False, False),
 ])  # fmt: skip
-def test_what_is_tested(knob: int, word: bool | None, tested: bool) -> None:
+def test_what_is_tested(sysctl: int, word: bool | None, tested: bool) -> None:
     host = Host(bare=True)
-    host.set("arp.dad", knob)
+    host.set("arp.dad", sysctl)
     host.add(f"{OURS}/24", dad=word)
     assert state(host) == ("tentative" if tested else "ours")
     assert bool(asked(host)) == tested
@@ -88,7 +88,7 @@ def test_nothing_is_tested_where_nobody_can_be_asked() -> None:
     assert host.stack.ipv4.fib.is_local(ip("10.9.9.9"))
 
 
-def test_knobs_say_how_often_and_when() -> None:
+def test_sysctls_say_how_often_and_when() -> None:
     host = Host(bare=True)
     for key, value in {
         "probe_wait_ms": 0, "probe_num": 1, "announce_wait_ms": 100, "announce_num": 3,
@@ -212,10 +212,12 @@ def test_a_conflict_while_probing_ends_it(name: str, after_ms: int) -> None:
     host.receive(CONFLICTS[name]())
     assert asked(host) == []
     assert state(host) == "dadfailed"
-    assert address_of(host).rival == PEER_MAC
+    assert address_of(host).other_mac == PEER_MAC
     assert host.reasons() == {"arp-dad-failed": 1}
     assert list(host.cache()) == []
-    assert [(event.kind, event.action) for event in changes] == [(Kind.ADDR, Action.CHANGED)]
+    assert [(event.kind, event.action) for event in changes] == [
+        (EventKind.ADDR, ChangeType.CHANGED)
+    ]
 
 
 def test_a_failed_address_leaves_its_owner_alone() -> None:

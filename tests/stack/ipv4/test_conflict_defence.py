@@ -6,7 +6,7 @@ from smolctl.errors import SendRejected
 from smolctl.stack.clone.stack_clone import clone_for_packet
 from smolctl.stack.config.addr import change_address
 from smolctl.stack.config.link import set_carrier, set_mac, set_up
-from smolctl.stack.events import Kind
+from smolctl.stack.events import EventKind
 from smolctl.stack.ip.addresses import Address
 from smolctl.wire import arp
 from smolctl.wire.address import ZERO_MAC
@@ -130,7 +130,7 @@ def test_a_conflict_is_left_alone_as_linux_does() -> None:
     assert claimed(host) == []
     assert state(host) == "ours"
     assert host.reasons() == {"arp-address-conflict": 1}
-    assert len(host.tap.ipv4.claims) == 0
+    assert len(host.tap.ipv4.dad) == 0
 
 
 def test_yield_gives_the_address_up() -> None:
@@ -139,8 +139,8 @@ def test_yield_gives_the_address_up() -> None:
     changes = listen(host)
     assert claimed(host) == []
     assert state(host) == "dadfailed"
-    assert address_of(host).rival == PEER_MAC
-    assert [event.kind for event in changes] == [Kind.ADDR]
+    assert address_of(host).other_mac == PEER_MAC
+    assert [event.kind for event in changes] == [EventKind.ADDR]
     host.receive(request())
     assert host.sent() == []
 
@@ -174,7 +174,7 @@ def test_what_was_defended_is_forgotten() -> None:
     host.set("arp.defend", "always")
     claimed(host)
     host.wait(10 * SECOND_NS)
-    assert len(host.tap.ipv4.claims) == 0
+    assert len(host.tap.ipv4.dad) == 0
 
 
 def test_a_conflict_between_the_announcements_is_defended() -> None:
@@ -220,13 +220,13 @@ def test_a_prediction_changes_nothing() -> None:
         host = Host()
         host.set("arp.defend", policy)
         host.add("10.0.0.3/24", dad=True)
-        twin = clone_for_packet(host.stack)
-        link = twin.interfaces["tap0"]
+        clone = clone_for_packet(host.stack)
+        link = clone.interfaces["tap0"]
         before = host.stack.deadline()
-        twin.receive(link, request(OURS, PEER), host.now)
-        twin.receive(link, request("10.0.0.3", PEER), host.now)
-        assert len(link.ipv4.claims) == 2
-        assert len(host.tap.ipv4.claims) == 1
+        clone.receive(link, request(OURS, PEER), host.now)
+        clone.receive(link, request("10.0.0.3", PEER), host.now)
+        assert len(link.ipv4.dad) == 2
+        assert len(host.tap.ipv4.dad) == 1
         assert host.stack.deadline() == before
         host.wait(TEST_NS)
         assert (state(host), state(host, "10.0.0.3")) == ("ours", "ours")

@@ -285,7 +285,7 @@ def test_a_host_over_its_own_limit_does_not_use_up_that_of_all() -> None:
         ("icmp.msgs_burst", 0, 0),
     ],
 )
-def test_the_limits_are_knobs(host: Host, key: str, value: int, sent: int) -> None:
+def test_the_limits_are_sysctls(host: Host, key: str, value: int, sent: int) -> None:
     host.set(key, value)
     assert errors_for(host, 100) == sent
 

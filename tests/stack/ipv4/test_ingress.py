@@ -107,7 +107,7 @@ def test_a_route_that_is_not_local_makes_no_destination_ours(host: Host) -> None
     assert host.reasons() == {"ip-dst-not-ours": 1}
 
 
-def test_the_strict_knob_drops_unicast_in_group_frames_only(host: Host) -> None:
+def test_the_strict_sysctl_drops_unicast_in_group_frames_only(host: Host) -> None:
     host.set("ip.drop_unicast_in_l2_multicast", 1)
     for to in (BROADCAST_MAC, multicast_mac(1)):
         host.receive(udp_frame(to=to))

@@ -58,7 +58,7 @@ def test_a_host_behind_us_is_answered_for_after_a_while() -> None:
 
 
 @pytest.mark.parametrize("random", [0.0, 0.25, 0.999])
-def test_the_delay_is_random_up_to_the_knob(random: float) -> None:
+def test_the_delay_is_random_up_to_the_sysctl(random: float) -> None:
     host = router(random=random)
     host.receive(ASKED)
     due = host.stack.deadline()
@@ -121,9 +121,9 @@ def test_a_probe_is_not_answered_for_others() -> None:
     assert answers(host) == []
 
 
-@pytest.mark.parametrize("knobs", [{"forward": 0}, {"proxy": 0}])
-def test_it_needs_forwarding_and_the_knob(knobs: dict[str, int]) -> None:
-    host = router(**knobs)
+@pytest.mark.parametrize("sysctls", [{"forward": 0}, {"proxy": 0}])
+def test_it_needs_forwarding_and_the_sysctl(sysctls: dict[str, int]) -> None:
+    host = router(**sysctls)
     host.receive(ASKED)
     host.wait(1000 * MILLISECOND_NS)
     assert answers(host) == []
@@ -146,7 +146,7 @@ def test_a_proxy_entry_answers_for_one_address_on_one_link() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "target", "problem", "fixable"),
+    ("sysctls", "target", "problem", "fixable"),
     [
         ({"forward": 0}, BEHIND, "ip.forward is 0", True),
         ({}, DEAD, "it is reached by tap0 itself", False),
@@ -154,9 +154,9 @@ def test_a_proxy_entry_answers_for_one_address_on_one_link() -> None:
     ],
 )
 def test_an_idle_entry_says_why(
-    knobs: dict[str, int], target: str, problem: str, fixable: bool
+    sysctls: dict[str, int], target: str, problem: str, fixable: bool
 ) -> None:
-    host = router(proxy=0, **knobs)
+    host = router(proxy=0, **sysctls)
     add_proxy(host.stack.ipv4, host.tap, ip(target))
     host.receive(request(target=target))
     ((why, tally),) = [(why, tally) for (why, _), tally in host.stack.ledger.reasons.items()]
@@ -174,7 +174,7 @@ def test_what_changes_meanwhile_counts() -> None:
     assert host.reasons() == {"arp-proxy-delayed": 1, "arp-target-not-ours": 1}
 
 
-def test_as_many_wait_as_the_knob_says() -> None:
+def test_as_many_wait_as_the_sysctl_says() -> None:
     host = router()
     host.set("neigh.proxy_qlen", 2)
     host.receive(ASKED, request(target="10.7.0.8"), request(target="10.7.0.7"))
@@ -205,9 +205,9 @@ def test_a_strict_reverse_path_is_asked_for() -> None:
 def test_a_prediction_answers_nobody() -> None:
     host = router()
     host.receive(ASKED)
-    twin = clone_for_packet(host.stack)
-    twin.receive(twin.interfaces["tap0"], ASKED, host.now)
-    copied = twin.interfaces["tap0"].ipv4.proxies
+    clone = clone_for_packet(host.stack)
+    clone.receive(clone.interfaces["tap0"], ASKED, host.now)
+    copied = clone.interfaces["tap0"].ipv4.proxies
     assert (len(copied.queue), len(host.tap.ipv4.proxies.queue)) == (2, 1)
     host.wait(DELAY_NS)
     assert answers(host) == [MINE]

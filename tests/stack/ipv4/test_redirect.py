@@ -140,7 +140,7 @@ def test_a_redirect_about_a_ping_is_believed(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    ("knob", "gateway", "reason"),
+    ("sysctl", "gateway", "reason"),
     [
         ("ip.accept_redirects=0", BETTER, "icmp-redirect-ignored"),
         ("ip.secure_redirects=1", BETTER, "icmp-redirect-insecure"),
@@ -148,9 +148,9 @@ def test_a_redirect_about_a_ping_is_believed(host: Host) -> None:
         ("ip.shared_media=1", "10.7.0.3", "icmp-redirected"),
     ],
 )
-def test_what_is_believed_is_a_policy(host: Host, knob: str, gateway: str, reason: str) -> None:
+def test_what_is_believed_is_a_policy(host: Host, sysctl: str, gateway: str, reason: str) -> None:
     host.route("0.0.0.0/0", via="10.0.0.6", metric=9)
-    host.set(*knob.split("="))
+    host.set(*sysctl.split("="))
     host.receive(redirect(gateway))
     assert host.reasons() == {reason: 1}
     assert (hop(host) == gateway) == (reason == "icmp-redirected")
@@ -167,10 +167,10 @@ def test_why_knows_of_it(host: Host) -> None:
 
 def test_a_prediction_learns_nothing(host: Host) -> None:
     host.stack.ipv4.fib.exceptions.redirect(1, host.stack.ipv4.fib.matches(ip(FAR))[0], 2, host.now)
-    twin = host.stack.ipv4.fib.exceptions.twin()
-    (found,) = twin
-    twin.forget(found)
-    assert not len(twin)
+    clone = host.stack.ipv4.fib.exceptions.clone()
+    (found,) = clone
+    clone.forget(found)
+    assert not len(clone)
     assert len(host.stack.ipv4.fib.exceptions) == 1
 
 

@@ -36,7 +36,7 @@ def test_a_link_that_is_not_bad_passes_all_at_once_in_order() -> None:
         verdict = link.offer(bytes([number]), Trace(), 5)
         assert verdict == ([], 5, None)
     assert frames(link, 5) == [bytes([number]) for number in range(10)]
-    assert (len(link), link.held_bytes, link.deadline()) == (0, 0, None)
+    assert (len(link), link.delayed_bytes, link.deadline()) == (0, 0, None)
 
 
 @pytest.mark.parametrize("probability", [0.01, 0.1, 0.5, 0.9])
@@ -184,7 +184,7 @@ def test_what_is_held_back_is_bounded_in_bytes() -> None:
     big = bytes(65553)
     taken = sum(link.offer(big, Trace(), 0).at_ns is not None for _ in range(200))
     assert taken == LIMIT_BYTES // len(big)
-    assert link.held_bytes == taken * len(big)
+    assert link.delayed_bytes == taken * len(big)
 
 
 @given(
@@ -213,7 +213,7 @@ def test_every_frame_leaves_once_for_each_copy_when_it_was_said_to(
         assert batch
         left += batch
     assert len(left) == expected
-    assert link.held_bytes == 0
+    assert link.delayed_bytes == 0
 
 
 # --- in a stack -----------------------------------------------------------------------------------

@@ -3,16 +3,16 @@
 import pytest
 
 from smolctl.stack.neighbor.entry import GiveUp, SendProbe, Transmit
-from smolctl.stack.neighbor.states import TRANSITIONS, VALID, Event, State
+from smolctl.stack.neighbor.states import TRANSITIONS, VALID, NudEvent, State
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import OTHER_MAC, PEER_MAC
 from tests.kit.neighbors import IP, Drive
 
-S, E = State, Event
+S, E = State, NudEvent
 
 # (state, event, new state, what the cache asks for). Written from RFC 4861 7.3.2 and appendix C and
 # Linux's neigh_update, neigh_timer_handler and __neigh_event_send, not from the code's table.
-ROWS: list[tuple[State, Event, State, list[str]]] = [
+ROWS: list[tuple[State, NudEvent, State, list[str]]] = [
     (S.NONE, E.USED, S.INCOMPLETE, ["SendProbe"]),
     (S.NONE, E.REPLIED, S.REACHABLE, []),
     (S.NONE, E.HEARD_OTHER, S.STALE, []),
@@ -58,7 +58,7 @@ ROWS: list[tuple[State, Event, State, list[str]]] = [
 
 # What can be made to happen although the table has no row for it. Timers are not among them: in a
 # state without a row for a timer event no timer runs, which is tested below.
-WITHOUT_ROW: list[tuple[State, Event]] = [
+WITHOUT_ROW: list[tuple[State, NudEvent]] = [
     (S.NONE, E.CONFIRMED),
     (S.INCOMPLETE, E.CONFIRMED),
     (S.FAILED, E.CONFIRMED),
@@ -70,7 +70,7 @@ WITHOUT_ROW: list[tuple[State, Event]] = [
 
 
 def row_id(value: object) -> str:
-    return value.name if isinstance(value, State | Event) else ""
+    return value.name if isinstance(value, State | NudEvent) else ""
 
 
 def test_every_row_is_shown_and_no_other_exists() -> None:
@@ -80,7 +80,7 @@ def test_every_row_is_shown_and_no_other_exists() -> None:
 
 
 @pytest.mark.parametrize(("before", "event", "after", "did"), ROWS, ids=row_id)
-def test_transition(before: State, event: Event, after: State, did: list[str]) -> None:
+def test_transition(before: State, event: NudEvent, after: State, did: list[str]) -> None:
     drive = Drive()
     drive.reach(before)
     if (before, event) == (S.INCOMPLETE, E.HEARD_SAME):
@@ -93,7 +93,7 @@ def test_transition(before: State, event: Event, after: State, did: list[str]) -
 
 
 @pytest.mark.parametrize(("state", "event"), WITHOUT_ROW, ids=row_id)
-def test_what_has_no_row_changes_nothing(state: State, event: Event) -> None:
+def test_what_has_no_row_changes_nothing(state: State, event: NudEvent) -> None:
     assert (state, event) not in TRANSITIONS
     drive = Drive()
     drive.reach(state)
@@ -202,7 +202,7 @@ def test_a_known_neighbor_is_asked_by_unicast_then_on_demand_by_broadcast() -> N
 
 
 @pytest.mark.parametrize(("mcast", "ucast"), [(1, 1), (5, 2), (2, 0)])
-def test_the_number_of_probes_is_a_knob(mcast: int, ucast: int) -> None:
+def test_the_number_of_probes_is_a_sysctl(mcast: int, ucast: int) -> None:
     drive = Drive(neigh_mcast_solicit=mcast, neigh_ucast_solicit=ucast)
     drive.reach(S.DELAY)
     assert len(probes(drive, 60)) == ucast

@@ -90,7 +90,7 @@ def test_each_answer_begins_the_reachable_time_again() -> None:
         assert drive.cache.deadline() == drive.clock.now + 30 * SECOND_NS
 
 
-def test_a_knob_works_at_once() -> None:
+def test_a_sysctl_works_at_once() -> None:
     drive = Drive()
     drive.set("neigh.base_reachable_time_ms", 1000)
     drive.reach(S.REACHABLE)

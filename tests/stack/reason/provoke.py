@@ -79,7 +79,7 @@ from tests.stack.reason.provokers import (
     with_a_host_address,
     with_a_second_link,
     with_its_link_down,
-    with_knob,
+    with_sysctl,
     without_a_wire,
 )
 from tests.stack.reason.provokers_arp import (
@@ -125,8 +125,12 @@ PROVOKERS: dict[str, Provoker] = {
     "arp-proxy-purged": proxy(proxy_purged),
     "arp-own-sender": by_another_link,
     "arp-sender-invalid": receives(request("10.0.0.255")),
-    "arp-sender-off-subnet": with_knob("arp.accept_from", "subnet", receives(request("99.9.9.9"))),
-    "arp-ignored": with_a_host_address(with_knob("arp.ignore", 1, receives(request(target=ON_LO)))),
+    "arp-sender-off-subnet": with_sysctl(
+        "arp.accept_from", "subnet", receives(request("99.9.9.9"))
+    ),
+    "arp-ignored": with_a_host_address(
+        with_sysctl("arp.ignore", 1, receives(request(target=ON_LO)))
+    ),
     "arp-unsolicited": receives(reply("10.0.0.3")),
     "arp-address-conflict": receives(request(OURS, OURS)),
     "arp-dad-failed": dad_failed,
@@ -138,7 +142,7 @@ PROVOKERS: dict[str, Provoker] = {
     "neigh-pending": lambda host: host.send(host.socket(), DEAD),
     "neigh-cache-thrash": cache_thrash,
     "neigh-failed": failed_for(DEAD),
-    "neigh-queue-full": with_knob("neigh.unres_qlen", 1, neigh_queue_full_of(2)),
+    "neigh-queue-full": with_sysctl("neigh.unres_qlen", 1, neigh_queue_full_of(2)),
     "neigh-queue-purged": queue_purged,
     "neigh-evicted": evicted,
     "neigh-table-full": table_full,
@@ -156,16 +160,16 @@ PROVOKERS: dict[str, Provoker] = {
     "ip-dst-not-ours": receives(udp_frame(dst="10.0.0.77")),
     "ip-dst-tentative": with_a_tested_address(receives(udp_frame(dst=TESTED))),
     "ip-dst-other-iface": with_a_host_address(
-        with_knob("ip.strong_host", 1, receives(udp_frame(dst=ON_LO)))
+        with_sysctl("ip.strong_host", 1, receives(udp_frame(dst=ON_LO)))
     ),
     "ip-rule-refused": refused_by_rule,
-    "ip-reverse-path": with_knob("ip.rp_filter", 1, receives(udp_frame(src="8.8.8.8"))),
-    "ip-unicast-in-broadcast": with_knob(
+    "ip-reverse-path": with_sysctl("ip.rp_filter", 1, receives(udp_frame(src="8.8.8.8"))),
+    "ip-unicast-in-broadcast": with_sysctl(
         "ip.drop_unicast_in_l2_multicast", 1, receives(udp_frame(to=BROADCAST_MAC))
     ),
     "ip-bad-option": receives(with_options(b"\x07\x02")),
     "ip-source-route": receives(with_options(bytes([131, 3, 4]))),
-    "ip-source-route-open": with_knob(
+    "ip-source-route-open": with_sysctl(
         "ip.accept_source_route", 1, receives(with_options(bytes([131, 7, 4, 10, 0, 0, 3])))
     ),
     "ip-proto-unknown": receives(frame_of(packet_of(132, b""))),
@@ -175,26 +179,26 @@ PROVOKERS: dict[str, Provoker] = {
     "frag-duplicate": receives(fragment(0, 16), fragment(8, 8)),
     "frag-overlap": receives(fragment(0, 16), fragment(8, 16)),
     "frag-end-conflict": receives(fragment(0, 16), fragment(8, 4, mf=False)),
-    "frag-no-slot": with_knob("ip.frag_max_datagrams", 0, receives(fragment(0, 16))),
+    "frag-no-slot": with_sysctl("ip.frag_max_datagrams", 0, receives(fragment(0, 16))),
     "frag-timeout": fragment_timeout,
     "icmp-truncated": receives(frame_of(packet_of(1, bytes(7)))),
     "icmp-bad-checksum": receives(flipped(echo_request(), HEADER + 22)),
     "icmp-echo-broadcast": receives(echo_request(dst="10.0.0.255", to=BROADCAST_MAC)),
-    "icmp-echo-ignored": with_knob("icmp.echo_ignore_all", 1, receives(echo_request())),
+    "icmp-echo-ignored": with_sysctl("icmp.echo_ignore_all", 1, receives(echo_request())),
     "icmp-echo-unmatched": receives(icmp_frame(icmpv4.Type.ECHO_REPLY)),
     "icmp-timestamp-ignored": receives(icmp_frame(icmpv4.Type.TIMESTAMP)),
-    "icmp-timestamp-broadcast": with_knob(
+    "icmp-timestamp-broadcast": with_sysctl(
         "icmp.answer_timestamp",
         1,
         receives(icmp_frame(13, dst="10.0.0.255", to=BROADCAST_MAC)),
     ),
     "icmp-source-quench": receives(icmp_frame(icmpv4.Type.SOURCE_QUENCH)),
     "icmp-mask-ignored": receives(icmp_frame(icmpv4.Type.ADDRESS_MASK_REQUEST)),
-    "icmp-redirect-ignored": with_knob("ip.accept_redirects", 0, redirected("10.0.0.3")),
+    "icmp-redirect-ignored": with_sysctl("ip.accept_redirects", 0, redirected("10.0.0.3")),
     "icmp-redirect-stranger": redirected("10.0.0.3", by="10.0.0.4"),
     "icmp-redirect-no-host": redirected(OURS),
     "icmp-redirect-off-link": redirected("10.7.0.3"),
-    "icmp-redirect-insecure": with_knob("ip.secure_redirects", 1, redirected("10.0.0.3")),
+    "icmp-redirect-insecure": with_sysctl("ip.secure_redirects", 1, redirected("10.0.0.3")),
     "icmp-redirected": redirected("10.0.0.3"),
     "icmp-type-unknown": receives(icmp_frame(icmpv4.Type.INFORMATION_REQUEST)),
     "icmp-error-unmatched": receives(unreachable(3, udp_packet(src=OURS, dst=PEER))),
@@ -205,7 +209,7 @@ PROVOKERS: dict[str, Provoker] = {
     "icmp-protocol-unreachable": error_for_a_socket(3, 2),
     "icmp-port-unreachable": error_for_a_socket(3, 3),
     "icmp-fragmentation-needed": error_for_a_socket(3, 4),
-    "icmp-mtu-ignored": with_knob("ip.no_pmtu_disc", 2, error_for_a_socket(3, 4, rest=600)),
+    "icmp-mtu-ignored": with_sysctl("ip.no_pmtu_disc", 2, error_for_a_socket(3, 4, rest=600)),
     "icmp-prohibited": error_for_a_socket(3, 13),
     "icmp-time-exceeded": error_for_a_socket(11, 0),
     "icmp-parameter-problem": error_for_a_socket(12, 0),
@@ -237,7 +241,7 @@ PROVOKERS: dict[str, Provoker] = {
     "tx-src-tentative": with_a_tested_address(sends(src=TESTED)),
     "tx-no-source": no_source,
     "tx-loopback-source": sends(local="127.0.0.1"),
-    "tx-wrong-iface": with_a_host_address(with_knob("ip.strong_host", 1, sends(local=ON_LO))),
+    "tx-wrong-iface": with_a_host_address(with_sysctl("ip.strong_host", 1, sends(local=ON_LO))),
     "tx-dst-invalid": sends("0.0.0.0"),
     "tx-no-route": sends("8.8.8.8"),
     "tx-route-blackhole": by_route(RouteType.BLACKHOLE),
@@ -269,7 +273,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "icmp-hops-silent": (silence(ICMP_HOPS_SILENT, ip=PEER, hops=30, hop=2, last="10.1.0.2"),),
     **provoke_groups.VARIANTS,
     "arp-unsolicited": (
-        with_knob("arp.accept_from", "solicited", known_before(receives(reply(DEAD)))),
+        with_sysctl("arp.accept_from", "solicited", known_before(receives(reply(DEAD)))),
     ),
     "arp-dad-failed": (with_a_tested_address(receives(request("0.0.0.0", TESTED))),),
     "arp-address-conflict": (
@@ -290,11 +294,11 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "frag-pending": (receives(fragment(8, 4, mf=False)),),
     "frag-timeout": (fragments_timeout,),
     "frag-overlap": (receives(fragment(0, 16), fragment(8, 16, fill=b"x")),),
-    "frag-no-slot": (with_knob("ip.frag_high_thresh", 8, receives(fragment(0, 16))),),
+    "frag-no-slot": (with_sysctl("ip.frag_high_thresh", 8, receives(fragment(0, 16))),),
     "neigh-not-queued": (provokers_hold.not_queued_at_all,),
-    "neigh-failed": (with_knob("ip.loopback_own", 0, failed_for(OURS)),),
+    "neigh-failed": (with_sysctl("ip.loopback_own", 0, failed_for(OURS)),),
     "neigh-queue-purged": (evicted_while_it_waits,),
-    "neigh-queue-full": (with_knob("neigh.unres_qlen_bytes", 50, neigh_queue_full_of(2)),),
+    "neigh-queue-full": (with_sysctl("neigh.unres_qlen_bytes", 50, neigh_queue_full_of(2)),),
     "tx-src-tentative": (from_a_failed_address,),
     "tx-no-route": (with_its_link_down, without_a_wire),
     "tx-no-port": (no_port_but_below,),

@@ -4,7 +4,7 @@ from smolctl.wire.address import BROADCAST_MAC, multicast_mac
 from smolctl.wire.igmp import Membership, Query
 from tests.kit.groups import GROUP, group_frame, igmp_frame, member, only, query
 from tests.kit.host import PEER, Host, echo_request, ip, udp_frame
-from tests.stack.reason.provokers import Provoker, flipped, receives, with_knob
+from tests.stack.reason.provokers import Provoker, flipped, receives, with_sysctl
 
 _GENERAL = Query(3, 0, 100).to_bytes()
 _IGMP_AT = 14 + 24
@@ -64,7 +64,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "ip-multicast-not-joined": (receives(_PING),),
     "ip-multicast-filtered": (filtered_ping,),
     "igmp-query-refused": (
-        with_knob("igmp.strict_queries", 1, receives(igmp_frame(_GENERAL, options=b""))),
+        with_sysctl("igmp.strict_queries", 1, receives(igmp_frame(_GENERAL, options=b""))),
         receives(query(2, PEER, dst="224.0.0.1")),
     ),
     "udp-no-listener": (

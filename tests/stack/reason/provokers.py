@@ -93,7 +93,7 @@ def refused(
         raise AssertionError("the datagram was not refused")
 
 
-def with_knob(key: str, value: int | str, provoke: Provoker) -> Provoker:
+def with_sysctl(key: str, value: int | str, provoke: Provoker) -> Provoker:
     def provoke_with(host: Host) -> None:
         host.set(key, value)
         provoke(host)

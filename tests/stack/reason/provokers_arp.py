@@ -5,7 +5,7 @@ from smolctl.stack.config.rule import add_rule, delete_rule
 from smolctl.stack.fib.route import TableName
 from smolctl.stack.fib.rule import Rule, RuleAction
 from tests.kit.host import OTHER_MAC, OURS, PEER, Host, ip, reply, request
-from tests.stack.reason.provokers import Provoker, iface_down, receives, sends, with_knob
+from tests.stack.reason.provokers import Provoker, iface_down, receives, sends, with_sysctl
 
 
 def with_a_tested_address(provoke: Provoker) -> Provoker:
@@ -39,14 +39,14 @@ def dad_rate_limited(host: Host) -> None:
     host.add("10.0.0.67/24", dad=True)
 
 
-def proxy(provoke: Provoker, *, forward: int = 1, **knobs: int) -> Provoker:
+def proxy(provoke: Provoker, *, forward: int = 1, **sysctls: int) -> Provoker:
     """Return a provoker on a router that answers on tap0 for a host behind tap1."""
 
     def provoke_with(host: Host) -> None:
         host.set("ip.forward", forward)
         host.link("tap1", OTHER_MAC)
         host.add("10.7.0.1/24", "tap1")
-        for name, value in knobs.items():
+        for name, value in sysctls.items():
             host.set(f"neigh.{name}", value)
         add_proxy(host.stack.ipv4, host.tap, ip(BEHIND))
         provoke(host)
@@ -69,7 +69,7 @@ def by_another_link(host: Host) -> None:
 
 
 def conflict(policy: str, times: int = 1) -> Provoker:
-    return with_knob("arp.defend", policy, receives(*[request(OURS, OURS)] * times))
+    return with_sysctl("arp.defend", policy, receives(*[request(OURS, OURS)] * times))
 
 
 def arp_refused_by_rule(host: Host) -> None:

@@ -5,17 +5,17 @@ from smolctl.stack.fib.route import RouteType
 from smolctl.stack.neighbor.states import State
 from smolctl.wire import udp
 from tests.kit.host import OURS, PEER, PEER_MAC, Host, frame_of, ip, packet_of
-from tests.stack.reason.provokers import Provoker, receives, with_knob
+from tests.stack.reason.provokers import Provoker, receives, with_sysctl
 
 
-def as_router(provoke: Provoker, **knobs: int) -> Provoker:
+def as_router(provoke: Provoker, **sysctls: int) -> Provoker:
     """Return a provoker on a host that forwards, with a second network and a neighbor there."""
 
     def provoke_with(host: Host) -> None:
         host.link("tap1")
         host.add("10.7.0.1/24", "tap1")
         host.know("10.7.0.2", PEER_MAC, State.PERMANENT, "tap1")
-        for key, value in {"ip.forward": 1, **knobs}.items():
+        for key, value in {"ip.forward": 1, **sysctls}.items():
             host.set(key, value)
         provoke(host)
 
@@ -47,4 +47,4 @@ def forwarded_by_a_route_of_small_mtu(host: Host) -> None:
 
 
 def with_no_other_link(provoke: Provoker) -> Provoker:
-    return with_knob("ip.forward", 1, provoke)
+    return with_sysctl("ip.forward", 1, provoke)

@@ -1,10 +1,10 @@
-"""Profiles: each says only what it means, in values that its knobs take."""
+"""Profiles: each says only what it means, in values that its sysctls take."""
 
 import pytest
 
 from smolctl.errors import InvalidArgument, NoBuffers
 from smolctl.stack.sysctl.profiles import PROFILES, Profile, profile
-from smolctl.stack.sysctl.settings import KNOBS, Settings, knob
+from smolctl.stack.sysctl.settings import SYSCTLS, Settings, sysctl
 from smolctl.wire import icmpv4
 from tests.kit.clock import SECOND_NS
 from tests.kit.groups import GROUP, OTHER_GROUP, join, member, only, words
@@ -14,13 +14,13 @@ EVERY = pytest.mark.parametrize("item", PROFILES.values(), ids=lambda item: item
 
 
 @EVERY
-def test_a_profile_sets_knobs_that_exist_to_values_that_they_take(item: Profile) -> None:
+def test_a_profile_sets_sysctls_that_exist_to_values_that_they_take(item: Profile) -> None:
     settings = Settings.begun(item.assignments(), item.name)
     for key, text in item.values.items():
-        assert settings[key] == knob(key).parse(text) == item.value(knob(key))
+        assert settings[key] == sysctl(key).parse(text) == item.value(sysctl(key))
         assert settings.origin(key) == f"profile {item.name}"
-    for key in KNOBS.keys() - item.values.keys():
-        assert settings[key] == KNOBS[key].default == item.value(KNOBS[key])
+    for key in SYSCTLS.keys() - item.values.keys():
+        assert settings[key] == SYSCTLS[key].default == item.value(SYSCTLS[key])
         assert settings.origin(key) == "default"
 
 
@@ -28,7 +28,7 @@ def test_a_profile_sets_knobs_that_exist_to_values_that_they_take(item: Profile)
 def test_a_profile_says_only_what_is_no_default(item: Profile) -> None:
     assert item.what
     assert item.source
-    assert all(item.value(KNOBS[key]) != KNOBS[key].default for key in item.values)
+    assert all(item.value(SYSCTLS[key]) != SYSCTLS[key].default for key in item.values)
 
 
 def test_linux_is_what_the_defaults_are() -> None:
@@ -36,10 +36,10 @@ def test_linux_is_what_the_defaults_are() -> None:
     assert not PROFILES["linux"].values
 
 
-def test_smoltcp_is_what_the_knobs_say_of_it() -> None:
-    """Where a knob has a plain value for smoltcp, the profile has the same."""
+def test_smoltcp_is_what_the_sysctls_say_of_it() -> None:
+    """Where a sysctl has a plain value for smoltcp, the profile has the same."""
     old = PROFILES["smoltcp-0.9"]
-    for item in KNOBS.values():
+    for item in SYSCTLS.values():
         if item.smoltcp and (item.smoltcp.isdigit() or item.smoltcp in item.words):
             assert old.value(item) == item.parse(item.smoltcp), item.key
         elif not item.smoltcp:
@@ -48,7 +48,7 @@ def test_smoltcp_is_what_the_knobs_say_of_it() -> None:
 
 def test_smoltcp_0_12_differs_from_0_9_where_its_releases_say_so() -> None:
     old, new = PROFILES["smoltcp-0.9"], PROFILES["smoltcp-0.12"]
-    differs = {item.key for item in KNOBS.values() if old.value(item) != new.value(item)}
+    differs = {item.key for item in SYSCTLS.values() if old.value(item) != new.value(item)}
     assert differs == {"iface.neighbor_cache_count", "ip.first_source", "ip.subnet_broadcast"}
 
 
@@ -58,7 +58,7 @@ def test_an_unknown_profile_is_told_which_there_are() -> None:
 
 
 def like(name: str) -> Host:
-    """Return a host whose knobs are those of a profile."""
+    """Return a host whose sysctls are those of a profile."""
     host = Host()
     for key, value in PROFILES[name].values.items():
         host.set(key, value)

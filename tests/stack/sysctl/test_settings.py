@@ -1,12 +1,12 @@
-"""The knobs: their ranges, and that a refused value changes nothing."""
+"""The sysctls: their ranges, and that a refused value changes nothing."""
 
 import pytest
 
 from smolctl.errors import InvalidArgument, NotFound
-from smolctl.stack.sysctl.knob import Knob
-from smolctl.stack.sysctl.settings import KNOBS, Settings, knob
+from smolctl.stack.sysctl.model import Sysctl
+from smolctl.stack.sysctl.settings import SYSCTLS, Settings, sysctl
 
-EVERY = pytest.mark.parametrize("item", KNOBS.values(), ids=lambda item: item.key)
+EVERY = pytest.mark.parametrize("item", SYSCTLS.values(), ids=lambda item: item.key)
 
 
 def dump(settings: Settings) -> list[tuple[str, int, str]]:
@@ -14,7 +14,7 @@ def dump(settings: Settings) -> list[tuple[str, int, str]]:
 
 
 @EVERY
-def test_a_knob_takes_its_limits_and_nothing_beyond(item: Knob) -> None:
+def test_a_sysctl_takes_its_limits_and_nothing_beyond(item: Sysctl) -> None:
     assert item.low <= item.default <= item.high
     assert item.parse(str(item.low)) == item.low
     assert item.parse(str(item.high)) == item.high
@@ -24,12 +24,12 @@ def test_a_knob_takes_its_limits_and_nothing_beyond(item: Knob) -> None:
 
 
 @EVERY
-def test_a_knob_says_what_it_is(item: Knob) -> None:
+def test_a_sysctl_says_what_it_is(item: Sysctl) -> None:
     assert item.description
     assert item.source
     assert item.unit
     assert item.environment == f"SMOLCTL_{item.key.upper().replace('.', '_')}"
-    assert item.linux, "a knob is there because real stacks differ"
+    assert item.linux, "a sysctl is there because real stacks differ"
     layer, _, name = item.key.partition(".")
     assert layer in {"arp", "icmp", "iface", "igmp", "ip", "neigh", "udp"}
     assert name.isidentifier()
@@ -37,7 +37,7 @@ def test_a_knob_says_what_it_is(item: Knob) -> None:
 
 
 def test_names_in_the_environment_are_unique() -> None:
-    names = [item.environment for item in KNOBS.values()]
+    names = [item.environment for item in SYSCTLS.values()]
     assert len(names) == len(set(names))
 
 
@@ -89,7 +89,7 @@ def test_an_unknown_key_is_told_what_is_near(key: str, hint: str) -> None:
         Settings().set(key, "1", origin="command line")
     assert caught.value.hint == hint
     with pytest.raises(NotFound):
-        knob(key)
+        sysctl(key)
 
 
 def test_milliseconds_become_nanoseconds() -> None:
@@ -103,7 +103,7 @@ def test_two_stacks_share_no_settings() -> None:
 
 
 def test_shipped_defaults_are_linux_where_linux_has_a_number() -> None:
-    known = [item for item in KNOBS.values() if item.linux != "none"]
+    known = [item for item in SYSCTLS.values() if item.linux != "none"]
     differs = {item.key for item in known if item.linux != str(item.show(item.default))}
     # Linux counts packets that wait for a neighbor in bytes since 3.3, fragments in bytes alone.
     # A dead gateway is passed over among several next hops as among several routes.

@@ -72,7 +72,7 @@ def test_a_datagram_waits_in_its_socket_and_those_behind_it_wait_too(host: Host)
     assert payloads(host) == [b"1", b"2"]
     assert (first.fate, second.fate) == (Fate.SENT, Fate.SENT)
     assert first.waited_for is not None
-    assert socket.held is None
+    assert socket.send_queue is None
     assert not host.stack.udp.blocked
     host.send(socket, OTHER, payload=b"4")
     assert payloads(host) == [b"4"]
@@ -190,8 +190,8 @@ def test_why_foretells_that_a_blocked_socket_blocks(host: Host) -> None:
     foretold = predict(host.stack, question, host.now)
     assert name(foretold) == "udp-head-of-line"
     assert len(host.stack.udp.blocked) == 1
-    assert socket.held is not None
-    assert len(socket.held.items) == 1
+    assert socket.send_queue is not None
+    assert len(socket.send_queue.items) == 1
     assert name(predict(host.stack, Question("udp", None, ip(OTHER), 0, 9, 1), host.now)) is None
 
 
@@ -217,10 +217,10 @@ def test_a_datagram_without_a_route_waits_for_one() -> None:
 # --- answers, and requests for them ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("knob", ["neigh.unres_qlen", "neigh.queue_answers"])
-def test_an_answer_to_an_unknown_host_is_lost_and_asks_once(knob: str) -> None:
+@pytest.mark.parametrize("sysctl", ["neigh.unres_qlen", "neigh.queue_answers"])
+def test_an_answer_to_an_unknown_host_is_lost_and_asks_once(sysctl: str) -> None:
     host = Host()
-    host.set(knob, 0)
+    host.set(sysctl, 0)
     host.receive(echo_request(src=PEER))
     assert asked(host) == [PEER]
     assert host.reasons() == {"neigh-not-queued": 1}

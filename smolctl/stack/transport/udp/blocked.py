@@ -13,7 +13,7 @@ from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import DeliveryError
-from smolctl.stack.transport.send_queue import Held, SendQueue
+from smolctl.stack.transport.send_queue import OutgoingDatagram, SendQueue
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire.address import is_multicast
@@ -21,7 +21,7 @@ from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.ipv4_options import outgoing
 
 
-def source_of(net: Network, socket: UdpSocket, item: Held) -> int | None:
+def source_of(net: Network, socket: UdpSocket, item: OutgoingDatagram) -> int | None:
     """Return the source address that a socket insists on, or ``item.src`` for it alone."""
     source = item.src if item.src is not None else socket.local
     if source is not None and (is_multicast(source) or net.is_broadcast(source)):
@@ -31,7 +31,9 @@ def source_of(net: Network, socket: UdpSocket, item: Held) -> int | None:
     return source
 
 
-def lacks_route(table: UdpTable, net: Network, socket: UdpSocket, item: Held) -> Refusal | None:
+def lacks_route(
+    table: UdpTable, net: Network, socket: UdpSocket, item: OutgoingDatagram
+) -> Refusal | None:
     """Return the refusal of a datagram that is to wait for a route instead."""
     dev = socket.dev_to(item.dst)
     if not table.settings["ip.no_route"] or (dev is not None and dev not in table.interfaces):
@@ -40,7 +42,7 @@ def lacks_route(table: UdpTable, net: Network, socket: UdpSocket, item: Held) ->
     return found if isinstance(found, Refusal) and found.reason is reason.TX_NO_ROUTE else None
 
 
-def _way(net: Network, socket: UdpSocket, item: Held) -> Way | Refusal:
+def _way(net: Network, socket: UdpSocket, item: OutgoingDatagram) -> Way | Refusal:
     hop = outgoing(socket.options, item.dst).hop if socket.options else None
     key = RouteKey(
         item.dst if hop is None else hop, source_of(net, socket, item), socket.dev_to(item.dst),
@@ -49,7 +51,9 @@ def _way(net: Network, socket: UdpSocket, item: Held) -> Way | Refusal:
     return route_output(net, key)
 
 
-def for_route(table: UdpTable, socket: UdpSocket, item: Held, found: Refusal, now: int) -> None:
+def for_route(
+    table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, found: Refusal, now: int
+) -> None:
     """Keep a datagram until there is a route for it, and all that its socket sends behind it."""
     _keep(table, socket, item, None, now)
     table.recorder.record(
@@ -58,7 +62,7 @@ def for_route(table: UdpTable, socket: UdpSocket, item: Held, found: Refusal, no
 
 
 def for_neighbor(
-    table: UdpTable, net: Network, socket: UdpSocket, item: Held, way: Way, now: int
+    table: UdpTable, net: Network, socket: UdpSocket, item: OutgoingDatagram, way: Way, now: int
 ) -> bool:
     """Keep a datagram until its next hop's MAC is known; False when nothing keeps it from leaving.
 
@@ -82,34 +86,38 @@ def for_neighbor(
 
 
 def _keep(
-    table: UdpTable, socket: UdpSocket, item: Held, hop: tuple[str, int] | None, now: int
+    table: UdpTable,
+    socket: UdpSocket,
+    item: OutgoingDatagram,
+    hop: tuple[str, int] | None,
+    now: int,
 ) -> None:
-    socket.held = SendQueue(now + table.settings.ns("neigh.retrans_time_ms"), hop)
-    socket.held.push(item, now)
+    socket.send_queue = SendQueue(now + table.settings.ns("neigh.retrans_time_ms"), hop)
+    socket.send_queue.push(item, now)
     socket.flows.clear()  # the fast path would overtake it
     table.blocked[socket] = None
 
 
 def is_blocked(socket: UdpSocket) -> bool:
     """Tell whether something waits in a socket."""
-    return socket.held is not None
+    return socket.send_queue is not None
 
 
 def line_up(socket: UdpSocket, queue: SendQueue, now: int) -> None:
     """Put what is left of an old queue behind the first one of the new."""
     for item in queue.items:
-        if socket.held is not None:
-            socket.held.push(item, now)
+        if socket.send_queue is not None:
+            socket.send_queue.push(item, now)
 
 
-def is_full(socket: UdpSocket, item: Held) -> bool:
+def is_full(socket: UdpSocket, item: OutgoingDatagram) -> bool:
     """Tell whether a blocked socket has no room for one more."""
-    return socket.held is not None and socket.held.bytes + item.size > socket.sndbuf
+    return socket.send_queue is not None and socket.send_queue.bytes + item.size > socket.sndbuf
 
 
-def behind(table: UdpTable, socket: UdpSocket, item: Held, now: int) -> None:
+def behind(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: int) -> None:
     """Keep a datagram whose socket is blocked by another one."""
-    queue = socket.held
+    queue = socket.send_queue
     if queue is None:
         raise AssertionError("the socket is not blocked")
     first = queue.items[0]
@@ -139,20 +147,20 @@ def still_waits(table: UdpTable, socket: UdpSocket, queue: SendQueue) -> bool:
 def look_again(table: UdpTable) -> None:
     """Have every blocked socket looked at by the next ``Stack.poll``."""
     for socket in table.blocked:
-        if socket.held is not None:
-            socket.held.retry_ns = 0
+        if socket.send_queue is not None:
+            socket.send_queue.retry_ns = 0
 
 
 def unblock(table: UdpTable, socket: UdpSocket) -> SendQueue:
     """Take the queue out of a blocked socket; nobody is asked for on its behalf any more."""
-    queue, socket.held = socket.held, None
+    queue, socket.send_queue = socket.send_queue, None
     if queue is None:
         raise AssertionError("the socket is not blocked")
     del table.blocked[socket]
     if queue.hop is not None:
         dev, ip = queue.hop
         cache = table.networks.for_address(ip).neighbors.get(dev)
-        others = (each.held for each in table.blocked)
+        others = (each.send_queue for each in table.blocked)
         wanted = any(other is not None and other.hop == queue.hop for other in others)
         if cache is not None and not wanted:
             cache.unawait(ip)
@@ -171,7 +179,7 @@ def purge(table: UdpTable, socket: UdpSocket) -> None:
         )
 
 
-def tell_refused(socket: UdpSocket, item: Held, now: int) -> None:
+def tell_refused(socket: UdpSocket, item: OutgoingDatagram, now: int) -> None:
     """Tell a socket that a datagram which had waited in it was refused after all."""
     trace = item.followed
     why = trace.reason

@@ -10,7 +10,7 @@ from smolctl.stack.ip.way import Refusal, WayType
 from smolctl.stack.packet import Packet
 from smolctl.stack.trace.facts import Bound
 from smolctl.stack.trace.trace import Flow, Trace
-from smolctl.stack.transport.send_queue import Held
+from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.udp import blocked
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
@@ -19,7 +19,7 @@ from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.ipv4_options import outgoing
 
 
-def udp_output(table: UdpTable, socket: UdpSocket, item: Held, now: int) -> None:
+def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: int) -> None:
     """Send one datagram from a bound socket, or keep it there where the sysctls say so.
 
     Args:
@@ -42,7 +42,7 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: Held, now: int) -> None
         refuse(recorder, Refusal(reason.TX_DST_INVALID, "", {"ip": "port 0"}), now, trace)
     source = blocked.source_of(net, socket, item)
     trace.step("socket", "ok", now, Bound(socket.local, socket.port, socket.dev, socket.owner))
-    patient = socket.held is not None or table.settings["ip.no_route"]
+    patient = socket.send_queue is not None or table.settings["ip.no_route"]
     if patient and _kept(table, net, socket, item, now):
         return
     options = outgoing(socket.options, dst) if socket.options else NO_OPTIONS
@@ -73,14 +73,16 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: Held, now: int) -> None
         table.learn_output(socket, way, dport, ttl, item.src)
 
 
-def _kept(table: UdpTable, net: Network, socket: UdpSocket, item: Held, now: int) -> bool:
+def _kept(
+    table: UdpTable, net: Network, socket: UdpSocket, item: OutgoingDatagram, now: int
+) -> bool:
     """Keep a datagram in its socket when another one waits there, or there is no route yet."""
-    if socket.held is not None:
+    if socket.send_queue is not None:
         if blocked.is_full(socket, item):
             values: dict[str, object] = {
-                "port": socket.port, "queued": socket.held.bytes, "limit": socket.sndbuf,
+                "port": socket.port, "queued": socket.send_queue.bytes, "limit": socket.sndbuf,
             }  # fmt: skip
-            refusal = Refusal(reason.UDP_SNDBUF_FULL, socket.held.dev, values)
+            refusal = Refusal(reason.UDP_SNDBUF_FULL, socket.send_queue.dev, values)
             refuse(table.recorder, refusal, now, item.followed)
         blocked.behind(table, socket, item, now)
         return True

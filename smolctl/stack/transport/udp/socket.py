@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from smolctl.stack.ip.groups import Filter
+from smolctl.stack.ip.groups import SourceFilter
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.transport.send_queue import SendQueue
 from smolctl.stack.transport.socket_base import SocketBase
@@ -60,7 +60,7 @@ class UdpSocket(SocketBase):
     """One socket.
 
     Attributes:
-        rcvbuf: bound of the receive queue in bytes. sndbuf: bound of ``held`` in bytes.
+        rcvbuf: bound of the receive queue in bytes. sndbuf: bound of ``send_queue`` in bytes.
         pmtudisc: whether what it sends may be fragmented.
         ttl: of what it sends; None for the stack's default.
         tos: type of service of what it sends (RFC 1122 3.2.1.6).
@@ -72,7 +72,7 @@ class UdpSocket(SocketBase):
         multicast_loop: whether members on this stack get what it sends to a group.
         multicast_dev: by which interface it sends to groups, None for whichever the routes say.
         multicast_src: from which address, when it is bound to none; None to choose one.
-        held: what cannot be sent yet and blocks the socket, None in an ordinary one.
+        send_queue: what cannot be sent yet and blocks the socket, None in an ordinary one.
         queue: received datagrams, oldest first.
         flows: ways of the fast path by destination, valid for one configuration of the stack.
     """
@@ -84,7 +84,7 @@ class UdpSocket(SocketBase):
     tos: int = 0
     options: bytes = b""
     broadcast: bool = False
-    groups: dict[tuple[int, str], Filter] = field(default_factory=dict)
+    groups: dict[tuple[int, str], SourceFilter] = field(default_factory=dict)
     multicast_all: bool = True
     multicast_ttl: int | None = None
     multicast_loop: bool = True
@@ -95,7 +95,7 @@ class UdpSocket(SocketBase):
     drops: int = 0
     rx_datagrams: int = 0
     tx_datagrams: int = 0
-    held: SendQueue | None = None
+    send_queue: SendQueue | None = None
     flows: dict[tuple[int, int, int | None], SendFlow] = field(default_factory=dict)
 
     def dev_to(self, dst: int) -> str | None:

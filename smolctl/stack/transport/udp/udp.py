@@ -2,7 +2,7 @@
 
 from smolctl.errors import InvalidArgument, NoBuffers, SendRejected
 from smolctl.stack import reason
-from smolctl.stack.events import Action
+from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip import membership
 from smolctl.stack.ip.network import Networks
@@ -14,7 +14,7 @@ from smolctl.stack.reason import Rejected
 from smolctl.stack.shared import Shared
 from smolctl.stack.timers import Timers
 from smolctl.stack.trace.trace import Trace
-from smolctl.stack.transport.send_queue import Held
+from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp import blocked
 from smolctl.stack.transport.udp.input import udp_input
@@ -32,7 +32,7 @@ class Udp(UdpTable):
     def __init__(self, shared: Shared, networks: Networks) -> None:
         super().__init__(shared, networks)
         for net in networks.values():
-            net.neighbors.held = self
+            net.neighbors.blocked_senders = self
 
     def attach(self, timers: Timers) -> None:
         """Have time passed on to blocked sockets."""
@@ -107,12 +107,12 @@ class Udp(UdpTable):
                 self.add(socket)
             raise
         socket.peer, socket.peer_port = peer, port
-        self.tell(Action.CHANGED, socket)
+        self.tell(ChangeType.CHANGED, socket)
         self.generation.touch()
 
     def _way_to(self, socket: UdpSocket, peer: int, port: int) -> Way:
         net = self.networks.for_address(peer)
-        src = blocked.source_of(net, socket, Held(b"", peer, port, None, Trace()))
+        src = blocked.source_of(net, socket, OutgoingDatagram(b"", peer, port, None, Trace()))
         key = RouteKey(
             peer, src, socket.dev_to(peer), OUTPUT, 0, Protocol.UDP, socket.port, port, socket.tos
         )
@@ -127,7 +127,7 @@ class Udp(UdpTable):
 
     def close(self, socket: UdpSocket) -> None:
         """Close a socket; what is queued is gone, and its groups are left."""
-        if socket.held is not None:
+        if socket.send_queue is not None:
             blocked.purge(self, socket)
         membership.leave_all(self.networks[IPV4], socket)
         if socket.port and not socket.closed:
@@ -163,9 +163,9 @@ class Udp(UdpTable):
             and flow.send(socket, payload, now)
         ):
             return
-        self._send(socket, Held(payload, dst, port, None, trace), now)
+        self._send(socket, OutgoingDatagram(payload, dst, port, None, trace), now)
 
-    def send_from(self, socket: UdpSocket, item: Held, now: int) -> None:
+    def send_from(self, socket: UdpSocket, item: OutgoingDatagram, now: int) -> None:
         """Send one datagram from an address that it asks for (Linux IP_PKTINFO).
 
         Args:
@@ -183,7 +183,7 @@ class Udp(UdpTable):
             return
         self._send(socket, item, now)
 
-    def _send(self, socket: UdpSocket, item: Held, now: int) -> None:
+    def _send(self, socket: UdpSocket, item: OutgoingDatagram, now: int) -> None:
         if not socket.port:
             udp_autobind(self, socket, now, item.trace)
         udp_output(self, socket, item, now)
@@ -210,7 +210,7 @@ class Udp(UdpTable):
 
     def waiting_for(self, dev: str, next_hop: int) -> list[Trace]:
         """Return the traces of datagrams that wait for a neighbor in their sockets."""
-        found = [each.held for each in self.blocked]
+        found = [each.send_queue for each in self.blocked]
         return [
             queue.items[0].followed
             for queue in found
@@ -223,7 +223,7 @@ class Udp(UdpTable):
         Where the neighbor did not answer, that datagram is given up.
         """
         for socket in list(self.blocked):
-            queue = socket.held
+            queue = socket.send_queue
             if queue is None or queue.hop != (dev, entry.ip):
                 continue
             queue.retry_ns = now
@@ -240,7 +240,7 @@ class Udp(UdpTable):
                     )
                 )
             if not queue.items:
-                socket.held = None
+                socket.send_queue = None
                 del self.blocked[socket]
 
     # --- time -------------------------------------------------------------------------------------
@@ -248,18 +248,20 @@ class Udp(UdpTable):
     def _deadline(self) -> int | None:
         if not self.blocked:
             return None
-        return min((s.held.retry_ns for s in self.blocked if s.held is not None), default=None)
+        return min(
+            (s.send_queue.retry_ns for s in self.blocked if s.send_queue is not None), default=None
+        )
 
     def _expire(self, now: int) -> None:
         """Look at the blocked sockets that are due, in the order in which they were blocked."""
         for socket in list(self.blocked):
-            if socket.held is not None and socket.held.retry_ns <= now:
-                self._resend(socket, now)
+            if socket.send_queue is not None and socket.send_queue.retry_ns <= now:
+                self._send_blocked(socket, now)
 
-    def _resend(self, socket: UdpSocket, now: int) -> None:
+    def _send_blocked(self, socket: UdpSocket, now: int) -> None:
         """Send what waits in a socket, up to the first one that has to wait again."""
-        if socket.held is not None and blocked.still_waits(self, socket, socket.held):
-            socket.held.retry_ns = now + self.settings.ns("neigh.retrans_time_ms")
+        if socket.send_queue is not None and blocked.still_waits(self, socket, socket.send_queue):
+            socket.send_queue.retry_ns = now + self.settings.ns("neigh.retrans_time_ms")
             return
         queue = blocked.unblock(self, socket)
         while queue.items and not blocked.is_blocked(socket):

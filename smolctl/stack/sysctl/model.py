@@ -1,4 +1,4 @@
-"""What a knob is: its key, its range, and the text that spells a value."""
+"""Sysctls: key, range, and the text that spells a value."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from smolctl.errors import InvalidArgument
 from smolctl.near import near
 
+DAY_MS = 86_400_000
+
 
 @dataclass(frozen=True, slots=True)
-class Knob:
+class Sysctl:
     """One setting: a whole number within ``low``..``high``, both included.
 
     Attributes:
@@ -29,7 +31,7 @@ class Knob:
 
     @property
     def environment(self) -> str:
-        """Return the environment variable that sets this knob when a stack starts."""
+        """Return the environment variable that sets this sysctl when a stack starts."""
         return "SMOLCTL_" + self.key.upper().replace(".", "_")
 
     def parse(self, text: str) -> int:

@@ -1,0 +1,42 @@
+"""Sysctls of ICMP: which requests are answered, and how many errors are sent."""
+
+from smolctl.stack.sysctl.model import DAY_MS, Sysctl
+
+ICMP_SYSCTLS: tuple[Sysctl, ...] = (
+    Sysctl(
+        "icmp.answer_timestamp", 0, "flag", 0, 1,
+        "answer timestamp requests; by default nobody is told what time it is here",
+        "RFC 1122 3.2.2.8; Linux icmp_timestamp", "1", "0",
+    ),
+    Sysctl(
+        "icmp.echo_ignore_all", 0, "flag", 0, 1, "answer no echo request at all",
+        "RFC 1122 3.2.2.6; Linux icmp_echo_ignore_all", "0", "0",
+    ),
+    Sysctl(
+        "icmp.echo_ignore_broadcasts", 1, "flag", 0, 1,
+        "do not answer an echo request sent to a broadcast or multicast address",
+        "RFC 1122 3.2.2.6; Linux icmp_echo_ignore_broadcasts", "1", "0",
+    ),
+    Sysctl(
+        "icmp.error_tos", 1, "choice", 0, 1,
+        "type of service of ICMP errors: zero, or that of the packet with the precedence of"
+        " internetwork control",
+        "RFC 1122 3.2.2 (zero), RFC 1812 4.3.2.5; Linux icmp_send", "control", "zero",
+        ("zero", "control"),
+    ),
+    Sysctl(
+        "icmp.msgs_burst", 50, "messages", 0, 1_000_000,
+        "ICMP errors that may leave at once, all destinations together",
+        "RFC 1812 4.3.2.8; Linux icmp_msgs_burst", "50", "no limit",
+    ),
+    Sysctl(
+        "icmp.msgs_per_sec", 1000, "messages/s", 0, 1_000_000,
+        "ICMP errors a second, all destinations together",
+        "RFC 1812 4.3.2.8; Linux icmp_msgs_per_sec", "1000", "no limit",
+    ),
+    Sysctl(
+        "icmp.ratelimit_ms", 1000, "ms", 0, DAY_MS,
+        "time between ICMP errors to one destination after a burst of 6; 0 is no limit",
+        "RFC 1812 4.3.2.8; Linux icmp_ratelimit", "1000", "no limit",
+    ),
+)  # fmt: skip

@@ -1,0 +1,21 @@
+"""Sysctls of interfaces: how much each may have (smoltcp's compile-time limits)."""
+
+from smolctl.stack.sysctl.model import Sysctl
+
+IFACE_SYSCTLS: tuple[Sysctl, ...] = (
+    Sysctl(
+        "iface.max_addr_count", 0, "addresses", 0, 1_000_000,
+        "addresses an interface may have; 0 is no limit",
+        "smoltcp IFACE_MAX_ADDR_COUNT", "0", "2",
+    ),
+    Sysctl(
+        "iface.max_route_count", 0, "routes", 0, 1_000_000,
+        "routes by an interface beside those of its addresses; 0 is no limit",
+        "smoltcp IFACE_MAX_ROUTE_COUNT", "0", "2",
+    ),
+    Sysctl(
+        "iface.neighbor_cache_count", 1024, "entries", 1, 1_000_000,
+        "neighbor entries an interface may hold; the least used one goes when it is full",
+        "RFC 1122 2.3.2.1; Linux gc_thresh3", "1024", "4 (0.9), 8 (0.12)",
+    ),
+)  # fmt: skip

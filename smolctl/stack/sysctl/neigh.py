@@ -1,0 +1,81 @@
+"""Sysctls of the neighbor cache (RFC 4861 10)."""
+
+from smolctl.stack.sysctl.model import DAY_MS, Sysctl
+
+NEIGH_SYSCTLS: tuple[Sysctl, ...] = (
+    Sysctl(
+        "neigh.base_reachable_time_ms", 30_000, "ms", 1, DAY_MS,
+        "mean time an entry stays REACHABLE; each takes 0.5 to 1.5 times this",
+        "RFC 4861 10 REACHABLE_TIME; Linux base_reachable_time_ms", "30000", "60000, fixed",
+    ),
+    Sysctl(
+        "neigh.delay_first_probe_time_ms", 5000, "ms", 1, DAY_MS,
+        "how long a used STALE entry waits for a confirmation before it is probed",
+        "RFC 4861 10 DELAY_FIRST_PROBE_TIME; Linux delay_first_probe_time", "5000", "none",
+    ),
+    Sysctl(
+        "neigh.evict", 0, "choice", 0, 1,
+        "who goes when the cache is full: whom nobody used for longest, or whom ARP spoke of"
+        " longest ago, which needs no place before it is resolved",
+        "RFC 1122 2.3.2.1; smoltcp neighbor::Cache::fill", "least-used", "oldest",
+        ("least-used", "oldest"),
+    ),
+    Sysctl(
+        "neigh.gc_stale_time_ms", 60_000, "ms", 1, DAY_MS,
+        "an unused STALE or FAILED entry older than this may be collected",
+        "Linux gc_stale_time", "60000", "none",
+    ),
+    Sysctl(
+        "neigh.gc_thresh1", 128, "entries", 0, 1_000_000,
+        "nothing is collected while an interface has at most this many entries",
+        "Linux gc_thresh1", "128", "none",
+    ),
+    Sysctl(
+        "neigh.lifetime_ms", 0, "ms", 0, DAY_MS,
+        "an entry is forgotten so long after ARP last spoke of it, used or not; 0 asks before"
+        " that, by the states of RFC 4861",
+        "RFC 1122 2.3.2.1; RFC 4861 7.3.2; smoltcp ENTRY_LIFETIME", "0", "60000",
+    ),
+    Sysctl(
+        "neigh.locktime_ms", 1000, "ms", 0, DAY_MS,
+        "after a change of its MAC an entry ignores other MACs this long",
+        "Linux locktime", "1000", "0",
+    ),
+    Sysctl(
+        "neigh.mcast_solicit", 3, "probes", 0, 100,
+        "broadcast requests before an unresolved entry is FAILED; 0 is no limit",
+        "RFC 4861 10 MAX_MULTICAST_SOLICIT; Linux mcast_solicit", "3", "0",
+    ),
+    Sysctl(
+        "neigh.queue_answers", 1, "flag", 0, 1,
+        "an echo reply or ICMP error waits for an unresolved neighbor as others do; 0 loses it",
+        "RFC 1122 2.3.2.2; smoltcp #597", "1", "0",
+    ),
+    Sysctl(
+        "neigh.rate_limit_scope", 0, "choice", 0, 1,
+        "requests are neigh.retrans_time_ms apart for each entry, or for the whole cache",
+        "RFC 1122 2.3.2.1; smoltcp silent_until", "entry", "cache", ("entry", "cache"),
+    ),
+    Sysctl(
+        "neigh.retrans_time_ms", 1000, "ms", 10, DAY_MS,
+        "time between two requests for one neighbor",
+        "RFC 1122 2.3.2.1; RFC 4861 10 RETRANS_TIMER; Linux retrans_time_ms",
+        "1000", "1000",
+    ),
+    Sysctl(
+        "neigh.ucast_solicit", 3, "probes", 0, 100,
+        "unicast requests before a PROBE entry is FAILED",
+        "RFC 4861 10 MAX_UNICAST_SOLICIT; Linux ucast_solicit", "3", "none",
+    ),
+    Sysctl(
+        "neigh.unres_qlen", 256, "packets", 0, 100_000,
+        "packets that may wait for one unresolved neighbor, the oldest goes first; with 0 a"
+        " datagram waits in its socket and blocks it, and other packets are lost",
+        "RFC 1122 2.3.2.2; Linux unres_qlen", "101 by count, see unres_qlen_bytes", "0",
+    ),
+    Sysctl(
+        "neigh.unres_qlen_bytes", 212_992, "bytes", 1, 1_000_000_000,
+        "bytes that may wait for one unresolved neighbor; the oldest packet goes first",
+        "RFC 1122 2.3.2.2; Linux unres_qlen_bytes", "212992", "",
+    ),
+)  # fmt: skip
