@@ -9,7 +9,6 @@ from unittest import mock
 
 from bench.measure import Limit, Plan, Row, by_turns, middle, ratio, thousands
 from smolctl.stack.config.addr import bring_up_loopback
-from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.journal import Journal
 from smolctl.stack.trace.trace import Trace
@@ -28,11 +27,11 @@ def _nothing(*_: object) -> None:
 
 
 @contextmanager
-def fast_path_off() -> Iterator[None]:
-    """Let the stack learn no flow, so that every datagram takes the layered path."""
+def fast_path_off(stack: Stack) -> Iterator[None]:
+    """Let a stack learn no flow, so that every datagram takes the layered path."""
     with (
-        mock.patch.object(fast_udp, "learn_egress", _nothing),
-        mock.patch.object(fast_udp, "learn_ingress", _nothing),
+        mock.patch.object(stack.udp, "learn_output", _nothing),
+        mock.patch.object(stack.udp, "learn_input", _nothing),
     ):
         yield
 
@@ -55,11 +54,11 @@ def _begin(*_: object) -> Trace:
 
 
 @contextmanager
-def journal_off() -> Iterator[None]:
+def journal_off(stack: Stack) -> Iterator[None]:
     """Let the journal begin, follow and remember nothing: what recording costs is what is gone."""
     with (
-        mock.patch.object(Journal, "begin", _begin),
-        mock.patch.object(Journal, "follow", _nothing),
+        mock.patch.object(stack.shared.recorder, "begin", _begin),
+        mock.patch.object(stack.shared.recorder, "follow", _nothing),
         mock.patch.object(Journal, "changed", _nothing),
     ):
         yield
@@ -148,7 +147,7 @@ def run(plan: Plan) -> list[Row]:
 
     def layered(form: Callable[[int], float]) -> Callable[[], float]:
         def measured() -> float:
-            with fast_path_off():
+            with fast_path_off(pair.stack):
                 forget(pair.stack, pair.sender)
                 return form(count // 4)
 
@@ -182,12 +181,12 @@ def _recording(pair: Pair, plan: Plan) -> list[Row]:
         return pair.single(count, process_time)
 
     def layered() -> float:
-        with fast_path_off():
+        with fast_path_off(pair.stack):
             forget(pair.stack, pair.sender)
             return pair.single(count // 8, process_time)
 
     def unrecorded(measured: Callable[[], float]) -> float:
-        with journal_off():
+        with journal_off(pair.stack):
             return measured()
 
     figures = by_turns(

@@ -158,7 +158,7 @@ def _compare(plan: Plan, name: str, small: Wired, big: Wired) -> list[Row]:
 
 def _layered(wired: Wired, way: Callable[[int], float], count: int) -> Callable[[], float]:
     def measured() -> float:
-        with fast_path_off():
+        with fast_path_off(wired.stack):
             forget(wired.stack, wired.socket)
             return way(count)
 

@@ -8,6 +8,7 @@ from smolctl.stack.generation import Generation
 from smolctl.stack.interface import Interfaces
 from smolctl.stack.ready import ReadyQueue
 from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.timers import Timers
 from smolctl.stack.trace.recorder import Recorder
 
 
@@ -28,4 +29,5 @@ class Shared:
     events: Events = field(default_factory=Events)
     generation: Generation = field(default_factory=Generation)
     ready: ReadyQueue = field(default_factory=ReadyQueue)
+    timers: Timers = field(default_factory=Timers)
     wall_time: Callable[[int], float] | None = None

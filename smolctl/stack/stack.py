@@ -26,7 +26,6 @@ from smolctl.stack.ready import Waiter
 from smolctl.stack.reason import REASONS
 from smolctl.stack.shared import Shared
 from smolctl.stack.sysctl.settings import Settings
-from smolctl.stack.timers import Timers
 from smolctl.stack.trace.journal import Listener
 from smolctl.stack.transport.ping import Ping
 from smolctl.stack.transport.udp.udp import Udp
@@ -69,7 +68,7 @@ class Stack:
         )  # fmt: skip
         self.ledger, self.journal = shared.recorder.ledger, shared.recorder.journal
         self.generation, self.ready = shared.generation, shared.ready
-        self.timers = Timers()
+        self.timers = shared.timers
         self.protocols = LinkProtocols(shared.recorder)
         self.loopback = Loopback(self.protocols)
         self.ipv4 = Ipv4(shared, self.loopback)
@@ -163,8 +162,7 @@ class Stack:
         budget = _LOOP_BUDGET
         while budget and self.loopback.input(now):
             budget -= 1
-        due = self.timers.deadline()
-        if (due is not None and due <= now) or now >= self.timers.housekeeping_ns:
+        if now >= self.timers.alarm.at_ns:
             self.timers.expire(now)
 
     def deadline(self) -> int | None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from smolctl.stack.alarm import NEVER, Alarm
+
 HOUSEKEEPING_NS = 1_000_000_000
 """How often tables without a due timer are looked at, to forget old entries."""
 
@@ -13,10 +15,12 @@ class Timers:
     """The deadlines of one stack.
 
     Attributes:
+        alarm: nothing is due before it goes off.
         housekeeping_ns: when housekeeping is next due.
     """
 
     def __init__(self) -> None:
+        self.alarm = Alarm()
         self._timed: list[tuple[Deadline, Expire]] = []
         self._housekeeping: list[Expire] = []
         self.housekeeping_ns = 0
@@ -52,3 +56,5 @@ class Timers:
             due = deadline()
             if due is not None and due <= now:
                 expire(now)
+        due = self.deadline()
+        self.alarm.at_ns = min(self.housekeeping_ns, NEVER if due is None else due)

@@ -1,5 +1,6 @@
 """Packets for tests of tables: no stack has sent them or taken them in."""
 
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.interface import ETHERNET_MTU, Interface, Medium
 from smolctl.stack.ip.interface import make_ip_interface
 from smolctl.stack.packet import Packet
@@ -13,7 +14,7 @@ from tests.kit.host import OUR_MAC
 
 LINK = Interface(
     "tap0", 2, "tap", Medium.ETHERNET, OUR_MAC, ETHERNET_MTU,
-    make_ip_interface(IPV4, Settings(), lambda: 0.5, ALL_HOSTS),
+    make_ip_interface(IPV4, Settings(), lambda: 0.5, Alarm(), ALL_HOSTS),
 )  # fmt: skip
 
 

@@ -139,6 +139,8 @@ class Player:
             case Do(what, dev, number) if dev in self.stack.interfaces:
                 with suppress(StackError):
                     getattr(self, f"_{what}")(dev, number)
+        due = self.stack.timers.deadline()
+        assert due is None or self.stack.timers.alarm.at_ns <= due, "a timer that nobody looks at"
         self.stack.poll(self.host.now)
 
     def _forget(self) -> None:

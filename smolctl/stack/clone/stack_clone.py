@@ -8,6 +8,7 @@ changes has those of its own, too; no packet waits in it, so that none has two f
 from collections.abc import Callable
 from copy import copy
 
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.fib.fib import Fib
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import InsertMode, Route
@@ -24,19 +25,19 @@ def clone_for_packet(stack: Stack) -> Stack:
     """Return a clone; it costs a copy of each socket and neighbor entry."""
     shared = Shared(stack.settings, _middle, wall_time=stack.shared.wall_time)
     for name, link in stack.interfaces.items():
-        shared.interfaces[name] = _interface(link)
+        shared.interfaces[name] = _interface(link, shared.timers.alarm)
     shared.interfaces.last_index = stack.interfaces.last_index
     shared.interfaces.loopback = shared.interfaces[stack.interfaces.loopback.name]
     shared.generation.number = stack.generation.number
     clone = copy(stack)
     clone.assemble(shared)
-    copy_of = _packet_copier(shared)
+    copy_of, alarm = _packet_copier(shared), shared.timers.alarm
     old, new = stack.ipv4, clone.ipv4
-    new.fib = old.fib.clone_learned()
+    new.fib = old.fib.clone_learned(alarm)
     new.hash_seed = old.hash_seed
     for name, cache in old.neighbors.items():
-        new.neighbors[name] = cache.clone(_middle, copy_of)
-    new.reassembly = old.reassembly.clone(copy_of)
+        new.neighbors[name] = cache.clone(_middle, copy_of, alarm)
+    new.reassembly = old.reassembly.clone(copy_of, alarm)
     new.idents, new.icmp_limiter = old.idents.clone(), old.icmp_limiter.clone(_middle)
     new.redirects = old.redirects.clone()
     for asker in old.probe_clients:
@@ -81,11 +82,11 @@ def _middle() -> float:
     return 0.5
 
 
-def _interface(interface: Interface) -> Interface:
+def _interface(interface: Interface, alarm: Alarm) -> Interface:
     result = copy(interface)
     result.outbox = list(interface.outbox)
     result.counters = copy(interface.counters)
-    result.ipv4 = interface.ipv4.clone(_middle)
+    result.ipv4 = interface.ipv4.clone(_middle, alarm)
     result.flows, result.flows_generation = {}, -1
     result.forward_flows, result.forward_generation = {}, -1
     return result
@@ -104,7 +105,7 @@ def clone_for_changes(stack: Stack) -> Stack:
     clone.events.route_sources = [net.fib]
     net.neighbors.use_settings(settings)
     for interface in clone.interfaces.values():
-        _own(interface)
+        _own(interface, clone.timers.alarm)
     return clone
 
 
@@ -130,7 +131,7 @@ def _route(route: Route) -> Route:
     return result
 
 
-def _own(interface: Interface) -> None:
+def _own(interface: Interface, alarm: Alarm) -> None:
     """Give a clone's interface what its namesake still shares with it."""
     state = interface.ipv4
     copies = {address: copy(address) for address in state.addresses.items}
@@ -140,4 +141,4 @@ def _own(interface: Interface) -> None:
     state.dad.move(copies)
     interface.outbox = []
     if interface.impairment is not None:
-        interface.impairment = interface.impairment.clone()
+        interface.impairment = interface.impairment.clone(alarm)

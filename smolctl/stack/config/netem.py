@@ -20,7 +20,7 @@ def set_impairment(shared: Shared, interface: Interface, netem: Netem) -> None:
     if interface.impairment is not None:
         interface.impairment.netem = netem
     elif netem:
-        interface.impairment = Impairment(netem, shared.random)
+        interface.impairment = Impairment(netem, shared.random, shared.timers.alarm)
     shared.events.link(ChangeType.CHANGED, interface)
     # What the fast path knows goes past the impairment.
     shared.generation.touch()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.fib.route import Route
 from smolctl.stack.sysctl.settings import Settings
 
@@ -36,8 +37,8 @@ class RouteException:
 class RouteExceptions:
     """All exceptions of one stack by destination."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, alarm: Alarm) -> None:
+        self._settings, self._alarm = settings, alarm
         self._by_dst: dict[int, RouteException] = {}
 
     def __len__(self) -> int:
@@ -46,9 +47,10 @@ class RouteExceptions:
     def __iter__(self) -> Iterator[RouteException]:
         return iter(list(self._by_dst.values()))
 
-    def clone(self) -> "RouteExceptions":
+    def clone(self, alarm: Alarm) -> "RouteExceptions":
         """Return a copy that learns and forgets on its own."""
         result = copy(self)
+        result._alarm = alarm
         result._by_dst = {dst: copy(found) for dst, found in self._by_dst.items()}
         return result
 
@@ -63,6 +65,7 @@ class RouteExceptions:
         if len(self._by_dst) >= LIMIT:
             del self._by_dst[next(iter(self._by_dst))]
         expires_ns = now + self._settings.ns("ip.redirect_timeout_ms")
+        self._alarm.set(expires_ns)
         self._by_dst[dst] = RouteException(dst, route, gateway, expires_ns)
 
     def deadline(self) -> int | None:

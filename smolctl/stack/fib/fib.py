@@ -11,6 +11,7 @@ them one by one.
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.exceptions import RouteExceptions
 from smolctl.stack.fib.nexthop import Multipath
@@ -35,11 +36,16 @@ class Fib:
         multipaths: the routes with several next hops, of all tables.
     """
 
-    def __init__(self, bits: int, settings: Settings | None = None) -> None:
+    def __init__(
+        self, bits: int, settings: Settings | None = None, alarm: Alarm | None = None
+    ) -> None:
         self.bits = bits
-        settings = settings if settings is not None else Settings()
+        settings, alarm = settings or Settings(), alarm or Alarm()
         self.rules = Rules()
-        self.exceptions, self.path_mtus = RouteExceptions(settings), PathMtus(settings)
+        self.exceptions, self.path_mtus = (
+            RouteExceptions(settings, alarm),
+            PathMtus(settings, alarm),
+        )
         self._local, self._main = RouteTable(bits), RouteTable(bits)
         self._default: RouteTable | None = None
         self.tables: dict[int, RouteTable] = {
@@ -119,10 +125,11 @@ class Fib:
         route = self.lookup(address) if self.merged else self._local.lookup(address)
         return route is not None and route.type is RouteType.LOCAL
 
-    def clone_learned(self) -> "Fib":
+    def clone_learned(self, alarm: Alarm) -> "Fib":
         """Return a FIB with the same routes, which learns and forgets on its own."""
         result = copy(self)
-        result.exceptions, result.path_mtus = self.exceptions.clone(), self.path_mtus.clone()
+        result.exceptions = self.exceptions.clone(alarm)
+        result.path_mtus = self.path_mtus.clone(alarm)
         result.on_change = None
         return result
 

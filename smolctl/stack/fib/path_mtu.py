@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from copy import copy
 from typing import NamedTuple
 
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.wire import ipv4
 
@@ -40,8 +41,8 @@ class PathMtus:
         settings: has how long something is believed, and the smallest that is; they may change.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, alarm: Alarm) -> None:
+        self._settings, self._alarm = settings, alarm
         self._known: dict[Path, PathMtu] = {}  # what was learned first comes first
 
     def __len__(self) -> int:
@@ -51,9 +52,10 @@ class PathMtus:
         """Yield all paths that are known, by destination."""
         return iter(sorted(self._known.items()))
 
-    def clone(self) -> "PathMtus":
+    def clone(self, alarm: Alarm) -> "PathMtus":
         """Return a copy."""
         result = copy(self)
+        result._alarm = alarm
         result._known = dict(self._known)
         return result
 
@@ -82,6 +84,7 @@ class PathMtus:
             # Linux __ip_rt_update_pmtu. RFC 1191 3: never below 68, the lowest that it may be.
             mtu, locked = min(current, smallest), True
         self._known.pop(path, None)
+        self._alarm.set(now + self._settings.ns("ip.mtu_expires_ms"))
         known = self._known[path] = PathMtu(mtu, locked, now)
         if len(self._known) > LIMIT:
             del self._known[next(iter(self._known))]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.sysctl.settings import Settings
 
@@ -98,8 +99,8 @@ class DadTable:
         timers: empty when nothing can be due; the first one is due first, if it still counts.
     """
 
-    def __init__(self, settings: Settings, random: Callable[[], float]) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, random: Callable[[], float], alarm: Alarm) -> None:
+        self._settings, self._alarm = settings, alarm
         self._random = random
         self._dad: dict[Address, DadEntry] = {}
         self.timers: list[tuple[int, int, DadEntry]] = []
@@ -113,10 +114,10 @@ class DadTable:
     def __iter__(self) -> Iterator[DadEntry]:
         return iter(self._dad.values())
 
-    def clone(self, random: Callable[[], float]) -> "DadTable":
+    def clone(self, random: Callable[[], float], alarm: Alarm) -> "DadTable":
         """Return a copy that shares the addresses, which no packet changes."""
         clone = copy(self)
-        clone._random = random
+        clone._random, clone._alarm = random, alarm
         copies = {id(entry): copy(entry) for entry in self}
         clone._dad = {entry.address: copies[id(entry)] for entry in self}
         clone.timers = [
@@ -278,6 +279,7 @@ class DadTable:
 
     def _arm(self, entry: DadEntry, at: int) -> None:
         entry.due_ns = at
+        self._alarm.set(at)
         self._serial += 1
         heapq.heappush(self.timers, (at, self._serial, entry))
 

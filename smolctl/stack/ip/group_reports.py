@@ -11,6 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.ip.groups import NOBODY, SourceFilter
 from smolctl.stack.sysctl.settings import NS_PER_MS, Settings
 from smolctl.wire import igmp
@@ -79,8 +80,8 @@ class GroupReports:
         v1_until_ns, v2_until_ns: how long a router of that version counts as present.
     """
 
-    def __init__(self, settings: Settings, random: Callable[[], float]) -> None:
-        self._settings, self._random = settings, random
+    def __init__(self, settings: Settings, random: Callable[[], float], alarm: Alarm) -> None:
+        self._settings, self._random, self._alarm = settings, random, alarm
         self.due_ns: int | None = None
         self.v1_until_ns = self.v2_until_ns = 0
         self._robustness = 0  # what the querier says, 0 when it has said nothing
@@ -91,9 +92,9 @@ class GroupReports:
         self._answers: dict[int, _Answer] = {}
         self._reporter: set[int] = set()  # groups that we were the last to report (RFC 2236 6)
 
-    def clone(self, random: Callable[[], float]) -> "GroupReports":
+    def clone(self, random: Callable[[], float], alarm: Alarm) -> "GroupReports":
         """Return a copy that packets can change."""
-        result = GroupReports(self._settings, random)
+        result = GroupReports(self._settings, random, alarm)
         result.due_ns = self.due_ns
         result.v1_until_ns, result.v2_until_ns = self.v1_until_ns, self.v2_until_ns
         result._robustness, result._version = self._robustness, self._version
@@ -343,6 +344,8 @@ class GroupReports:
         if self._general_ns is not None:
             dues.append(self._general_ns)
         self.due_ns = min(dues, default=None)
+        if self.due_ns is not None:
+            self._alarm.set(self.due_ns)
 
 
 def _state(group: int, wanted: SourceFilter) -> Record:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.ip.addresses import AddressList
 from smolctl.stack.ip.dad import DadTable
 from smolctl.stack.ip.group_reports import GroupReports
@@ -31,17 +32,17 @@ class IpInterface:
     groups: Groups
     reports: GroupReports
 
-    def clone(self, random: Callable[[], float]) -> "IpInterface":
+    def clone(self, random: Callable[[], float], alarm: Alarm) -> "IpInterface":
         """Return a copy of what packets change; the addresses are shared."""
         result = copy(self)
-        result.dad = self.dad.clone(random)
-        result.proxies = self.proxies.clone(random)
-        result.groups, result.reports = self.groups.clone(), self.reports.clone(random)
+        result.dad = self.dad.clone(random, alarm)
+        result.proxies = self.proxies.clone(random, alarm)
+        result.groups, result.reports = self.groups.clone(), self.reports.clone(random, alarm)
         return result
 
 
 def make_ip_interface(
-    family: Family, settings: Settings, random: Callable[[], float], all_hosts: int
+    family: Family, settings: Settings, random: Callable[[], float], alarm: Alarm, all_hosts: int
 ) -> IpInterface:
     """Return the state of an interface that has no address yet.
 
@@ -50,8 +51,8 @@ def make_ip_interface(
     """
     return IpInterface(
         AddressList(family.bits),
-        DadTable(settings, random),
-        Proxies(settings, random),
+        DadTable(settings, random, alarm),
+        Proxies(settings, random, alarm),
         Groups(all_hosts),
-        GroupReports(settings, random),
+        GroupReports(settings, random, alarm),
     )

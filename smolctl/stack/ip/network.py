@@ -57,9 +57,10 @@ class Network(LinkObserver, ABC):
         self.interfaces, self.recorder = shared.interfaces, shared.recorder
         self.events, self.generation = shared.events, shared.generation
         self.loopback = loopback
-        self.fib = Fib(self.family.bits, settings)
-        self.neighbors = Neighbors(shared.interfaces, settings, shared.recorder)
-        self.reassembly = Reassembly(settings)
+        alarm = shared.timers.alarm
+        self.fib = Fib(self.family.bits, settings, alarm)
+        self.neighbors = Neighbors(shared.interfaces, settings, shared.recorder, alarm)
+        self.reassembly = Reassembly(settings, alarm)
         self.icmp_limiter, self.redirects = IcmpLimiter(settings, random), Redirects()
         self.watched_gateways = WatchedGateways()
         self.hash_seed = int(random() * 2**32)

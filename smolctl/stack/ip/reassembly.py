@@ -10,6 +10,7 @@ from copy import copy
 from typing import NamedTuple
 
 from smolctl.stack import reason
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason
 from smolctl.stack.sysctl.settings import Settings
@@ -166,8 +167,8 @@ class Reassembly:
         settings: has the bounds in time, datagrams and bytes; they may change.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, alarm: Alarm | None = None) -> None:
+        self._settings, self._alarm = settings, alarm or Alarm()
         self._open: dict[DatagramKey, _Datagram] = {}  # the one that began first comes first
         self.cost = 0
 
@@ -175,7 +176,7 @@ class Reassembly:
         """Return of how many datagrams something is known."""
         return len(self._open)
 
-    def clone(self, copy_of: Callable[[Packet], Packet]) -> "Reassembly":
+    def clone(self, copy_of: Callable[[Packet], Packet], alarm: Alarm) -> "Reassembly":
         """Return a copy with copies of the fragments."""
         result = copy(self)
         result._open = {
@@ -194,6 +195,7 @@ class Reassembly:
         datagram = self._open.get(key)
         if datagram is None:
             datagram = _Datagram(now)
+            self._alarm.set(now + self._settings.ns("ip.frag_time_ms"))
         elif datagram.refused is not None:
             why, detail = datagram.refused
             return [Lost(why, [fragment], detail)]

@@ -79,7 +79,9 @@ class Ipv4(Network):
 
     def make_state(self) -> IpInterface:
         """Return the state of a new interface."""
-        return make_ip_interface(self.family, self.settings, self.random, igmp_wire.ALL_HOSTS)
+        return make_ip_interface(
+            self.family, self.settings, self.random, self.shared.timers.alarm, igmp_wire.ALL_HOSTS
+        )
 
     def link_added(self, interface: Interface) -> None:
         """Take note that there is a link."""

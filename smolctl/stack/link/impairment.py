@@ -12,6 +12,7 @@ from enum import StrEnum
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.trace.trace import Trace
 
 LIMIT_FRAMES = 1000
@@ -82,18 +83,18 @@ class Impairment:
         random: returns a float in [0, 1).
     """
 
-    def __init__(self, netem: Netem, random: Callable[[], float]) -> None:
+    def __init__(self, netem: Netem, random: Callable[[], float], alarm: Alarm) -> None:
         self.netem = netem
-        self._random = random
+        self._random, self._alarm = random, alarm
         self._delayed: list[tuple[int, int, bytes, Trace]] = []
         self._bytes = 0
         self._number = 0
         # When the last frame that was given a time has left at the link's rate.
         self._free_ns = 0
 
-    def clone(self) -> "Impairment":
+    def clone(self, alarm: Alarm) -> "Impairment":
         """Return one that is as bad, and holds nothing back."""
-        return Impairment(self.netem, self._random)
+        return Impairment(self.netem, self._random, alarm)
 
     def __len__(self) -> int:
         """Return how many frames are held back."""
@@ -183,6 +184,7 @@ class Impairment:
     def _delay(self, at_ns: int, frame: bytes, trace: Trace) -> None:
         self._number += 1
         self._bytes += len(frame)
+        self._alarm.set(at_ns)
         heappush(self._delayed, (at_ns, self._number, frame, trace))
 
 

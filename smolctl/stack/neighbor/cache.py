@@ -10,6 +10,7 @@ from copy import copy
 
 from smolctl.errors import NoBuffers
 from smolctl.stack import events
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.neighbor.entry import (
     Evicted,
     GiveUp,
@@ -37,13 +38,16 @@ class NeighborCache:
     Args:
         settings: the stack's sysctls, read when they are needed, so that a change works at once.
         random: returns a float in [0, 1); varies the reachable time (RFC 4861 6.3.2).
+        alarm: set for each timer of an entry.
     """
 
-    def __init__(self, settings: Settings, random: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: Settings, random: Callable[[], float], alarm: Alarm | None = None
+    ) -> None:
         self.entries: dict[int, Neighbor] = {}
         self._settings = settings
         self._random = random
-        self._timers = EntryTimers()
+        self._timers = EntryTimers(alarm or Alarm())
         self._evictions = Evictions()
         self._reachable_factor = 0.5 + random()
         self._redraw_ns = 0
@@ -53,12 +57,12 @@ class NeighborCache:
         self.on_change: Callable[[events.ChangeType, Neighbor], None] | None = None
 
     def clone(
-        self, random: Callable[[], float], copy_of: Callable[[Packet], Packet]
+        self, random: Callable[[], float], copy_of: Callable[[Packet], Packet], alarm: Alarm
     ) -> "NeighborCache":
         """Return a copy in which no time passes, with copies of the packets that wait in it."""
         result = copy(self)
         result.entries = {ip: entry.clone(copy_of) for ip, entry in self.entries.items()}
-        result._timers, result._random, result.on_change = EntryTimers(), random, None
+        result._timers, result._random, result.on_change = EntryTimers(alarm), random, None
         result._evictions = Evictions(self._evictions)
         return result
 

@@ -5,6 +5,7 @@ from functools import partial
 
 from smolctl.errors import NoBuffers
 from smolctl.stack import events, reason
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.interface import Interface, Interfaces
 from smolctl.stack.link.output import drop_without_carrier, ethernet_output
 from smolctl.stack.neighbor.cache import NeighborCache
@@ -44,13 +45,16 @@ class Neighbors(dict[str, NeighborCache]):
     blocked_senders: BlockedSenders
     on_change: OnChange
 
-    def __init__(self, interfaces: Interfaces, settings: Settings, recorder: Recorder) -> None:
+    def __init__(
+        self, interfaces: Interfaces, settings: Settings, recorder: Recorder, alarm: Alarm
+    ) -> None:
         super().__init__()
+        self._alarm = alarm
         self._interfaces, self._settings, self._recorder = interfaces, settings, recorder
 
     def add(self, interface: Interface, random: Callable[[], float]) -> None:
         """Give an interface an empty cache."""
-        cache = self[interface.name] = NeighborCache(self._settings, random)
+        cache = self[interface.name] = NeighborCache(self._settings, random, self._alarm)
         cache.on_change = partial(self.on_change, interface)
 
     def use_settings(self, settings: Settings) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from copy import copy
 from typing import NamedTuple
 
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire.arp import ArpPacket
@@ -36,17 +37,17 @@ class Proxies:
         queue: requests by when they are due.
     """
 
-    def __init__(self, settings: Settings, random: Callable[[], float]) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, random: Callable[[], float], alarm: Alarm) -> None:
+        self._settings, self._alarm = settings, alarm
         self._random = random
         self.entries: dict[int, ProxyEntry] = {}
         self.queue: list[tuple[int, int, Delayed]] = []
         self._serial = 0
 
-    def clone(self, random: Callable[[], float]) -> "Proxies":
+    def clone(self, random: Callable[[], float], alarm: Alarm) -> "Proxies":
         """Return a copy that shares the entries, which no packet changes."""
         clone = copy(self)
-        clone._random = random
+        clone._random, clone._alarm = random, alarm
         clone.queue = self.queue.copy()
         return clone
 
@@ -60,6 +61,7 @@ class Proxies:
             return None
         wait = int(self._random() * self._settings.ns("neigh.proxy_delay_ms"))
         self._serial += 1
+        self._alarm.set(now + wait)
         heapq.heappush(self.queue, (now + wait, self._serial, Delayed(packet, trace)))
         return wait
 

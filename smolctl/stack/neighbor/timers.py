@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterator
 
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import NudEvent, State
 from smolctl.stack.sysctl.settings import Settings
@@ -11,7 +12,8 @@ from smolctl.stack.sysctl.settings import Settings
 class EntryTimers:
     """The timers of one cache, at most one for each entry; its ``timer_ns`` says which is true."""
 
-    def __init__(self) -> None:
+    def __init__(self, alarm: Alarm) -> None:
+        self._alarm = alarm
         self._heap: list[tuple[int, int, Neighbor]] = []
         self._serial = 0
         self._sweep_at = 64
@@ -24,6 +26,7 @@ class EntryTimers:
         if entry.timer_ns == at:
             return
         entry.timer_ns = at
+        self._alarm.set(at)
         self._serial += 1
         heapq.heappush(self._heap, (at, self._serial, entry))
         if len(self._heap) > self._sweep_at:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.config.link import delete_interface
 from smolctl.stack.explain import verdict
 from smolctl.stack.explain.predict import Question, predict
@@ -167,7 +168,7 @@ def test_why_knows_of_it(host: Host) -> None:
 
 def test_a_prediction_learns_nothing(host: Host) -> None:
     host.stack.ipv4.fib.exceptions.redirect(1, host.stack.ipv4.fib.matches(ip(FAR))[0], 2, host.now)
-    clone = host.stack.ipv4.fib.exceptions.clone()
+    clone = host.stack.ipv4.fib.exceptions.clone(Alarm())
     (found,) = clone
     clone.forget(found)
     assert not len(clone)

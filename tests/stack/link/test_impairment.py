@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.errors import InvalidArgument
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.config.link import delete_interface, set_carrier, set_up
 from smolctl.stack.config.netem import set_impairment
 from smolctl.stack.link.impairment import LIMIT_BYTES, LIMIT_FRAMES, Effect, Impairment, Netem
@@ -23,7 +24,7 @@ MANY = 20_000
 
 
 def bad(seed: int = 1, **netem: Any) -> Impairment:
-    return Impairment(Netem(**netem), random.Random(seed).random)
+    return Impairment(Netem(**netem), random.Random(seed).random, Alarm())
 
 
 def frames(impairment: Impairment, now: int) -> list[bytes]:
@@ -200,7 +201,7 @@ def test_what_is_held_back_is_bounded_in_bytes() -> None:
 def test_every_frame_leaves_once_for_each_copy_when_it_was_said_to(
     offered: list[tuple[int, int]], netem: Netem, seed: int
 ) -> None:
-    link, now, expected, left = Impairment(netem, random.Random(seed).random), 0, 0, []
+    link, now, expected, left = Impairment(netem, random.Random(seed).random, Alarm()), 0, 0, []
     for gap, length in offered:
         now += gap
         left += link.due(now)

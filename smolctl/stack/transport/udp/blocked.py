@@ -92,7 +92,9 @@ def _keep(
     hop: tuple[str, int] | None,
     now: int,
 ) -> None:
-    socket.send_queue = SendQueue(now + table.settings.ns("neigh.retrans_time_ms"), hop)
+    retry_ns = now + table.settings.ns("neigh.retrans_time_ms")
+    table.shared.timers.alarm.set(retry_ns)
+    socket.send_queue = SendQueue(retry_ns, hop)
     socket.send_queue.push(item, now)
     socket.flows.clear()  # the fast path would overtake it
     table.blocked[socket] = None
@@ -146,6 +148,7 @@ def still_waits(table: UdpTable, socket: UdpSocket, queue: SendQueue) -> bool:
 
 def look_again(table: UdpTable) -> None:
     """Have every blocked socket looked at by the next ``Stack.poll``."""
+    table.shared.timers.alarm.set(0)
     for socket in table.blocked:
         if socket.send_queue is not None:
             socket.send_queue.retry_ns = 0

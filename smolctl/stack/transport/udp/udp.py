@@ -227,6 +227,7 @@ class Udp(UdpTable):
             if queue is None or queue.hop != (dev, entry.ip):
                 continue
             queue.retry_ns = now
+            self.shared.timers.alarm.set(now)
             if failed:
                 item = queue.pop()
                 trace = item.followed
