@@ -74,11 +74,14 @@ class Fib:
         The result may be of a type that refuses (blackhole, unreachable, prohibit). A throw route
         that wins means that there is none (Linux fib_props: -EAGAIN).
         """
-        route, local = self._main.lookup(address), self._local
+        local, own = self._local, None
         if local.regions[address >> local.region_shift] is not None or local.coarse:
             own = local.lookup(address)
-            if own is not None and (route is None or own.plen >= route.plen):
-                route = own
+            if own is not None and own.plen == self.bits:
+                return own  # no route is more specific, and the table local comes first
+        route = self._main.lookup(address)
+        if own is not None and (route is None or own.plen >= route.plen):
+            route = own
         if route is not None and route.type is not _THROW:
             return route
         return self.find(TableName.DEFAULT, address) if self._default is not None else None

@@ -17,6 +17,8 @@ class SocketBase(Waiter):
 
     Attributes:
         local, port: what it is bound to; ``ANY`` and 0 before.
+        source: the source address of what it sends; None to have one selected. One that is bound to
+            a group or a broadcast address only hears it (RFC 1122 3.2.1.3; Linux inet_saddr).
         dev: interface it is bound to, None for all.
         peer, peer_port: whom it is connected to; None when it is not.
         reuse: whether others that say so too may have the same port (Linux SO_REUSEADDR).
@@ -27,6 +29,7 @@ class SocketBase(Waiter):
 
     local: int | None = ANY
     port: int = 0
+    source: int | None = None
     dev: str | None = None
     peer: int | None = None
     peer_port: int | None = None

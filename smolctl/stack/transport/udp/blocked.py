@@ -23,9 +23,10 @@ from smolctl.wire.ipv4_options import outgoing
 
 def source_of(net: Network, socket: UdpSocket, item: OutgoingDatagram) -> int | None:
     """Return the source address that a socket insists on, or ``item.src`` for it alone."""
-    source = item.src if item.src is not None else socket.local
-    if source is not None and (is_multicast(source) or net.is_broadcast(source)):
-        source = None  # bound to a group in order to hear it; it is no source (RFC 1122 3.2.1.3)
+    source = socket.source
+    if item.src is not None:
+        group = is_multicast(item.src) or net.is_broadcast(item.src)
+        source = None if group else item.src
     if source is None and is_multicast(item.dst):
         return socket.multicast_src
     return source

@@ -68,19 +68,21 @@ class Udp(UdpTable):
             raise InvalidArgument("the socket is bound already")
         if dev is not None:
             self.interfaces.named(dev)
+        group = False
         if local is not None:
             net = self.networks.for_address(local)
             group = is_multicast(local) or net.is_broadcast(local)
             if not group and not net.fib.is_local(local):
                 raise unavailable(net, local)
         socket.local, socket.port, socket.dev = local, port, dev
+        socket.source = None if group else local
         try:
             if port == 0:
                 bind_free_port(self, socket)
             else:
                 self.add(socket)
         except BaseException:
-            socket.local, socket.port, socket.dev = ANY, 0, None
+            socket.local, socket.port, socket.source, socket.dev = ANY, 0, None, None
             raise
         self.generation.touch()
 
@@ -95,7 +97,7 @@ class Udp(UdpTable):
             raise InvalidArgument("port 0 cannot be connected to")
         way = self._way_to(socket, peer, port)
         local = socket.local if socket.local is not None else way.src
-        bound, old, dev = socket.port, socket.local, socket.dev
+        bound, old, source, dev = socket.port, socket.local, socket.source, socket.dev
         if bound:
             self.remove(socket)
             socket.port = 0
@@ -103,7 +105,7 @@ class Udp(UdpTable):
             self.bind(socket, local, bound, dev)
         except BaseException:
             if bound:
-                socket.local, socket.port, socket.dev = old, bound, dev
+                socket.local, socket.port, socket.source, socket.dev = old, bound, source, dev
                 self.add(socket)
             raise
         socket.peer, socket.peer_port = peer, port
