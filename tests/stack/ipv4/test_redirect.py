@@ -163,7 +163,8 @@ def test_why_knows_of_it(host: Host) -> None:
     (step,) = [step for step in row["steps"] if step["result"] == "pick"]
     assert step["nexthop"] == BETTER
     assert step["redirected"] is True
-    assert "next hop 10.0.0.3 (redirected)" in step["text"]
+    assert step["text"].endswith(", next hop 10.0.0.3 (redirected)")
+    assert step["text"].count("(redirected)") == 1
 
 
 def test_a_prediction_learns_nothing(host: Host) -> None:

@@ -314,6 +314,27 @@ def test_of_two_sockets_on_one_port_the_one_on_the_device_hears_it(host: Host) -
     assert (errors(first), errors(second)) == ([], [("neigh-failed", "EHOSTUNREACH")])
 
 
+@pytest.mark.parametrize("sender", [0, 1])
+@pytest.mark.parametrize(
+    ("dst", "error"),
+    [
+        (DEAD, ("neigh-failed", "EHOSTUNREACH")),  # nobody answers for the next hop
+        ("127.0.0.1", ("icmp-port-unreachable", "ECONNREFUSED")),  # this stack refuses it itself
+    ],
+)
+def test_of_two_sockets_on_one_address_the_sender_hears_it(
+    host: Host, sender: int, dst: str, error: tuple[str, str]
+) -> None:
+    sockets = [host.stack.udp.open("test") for _ in range(2)]
+    for socket in sockets:
+        socket.reuse = True
+        host.stack.udp.bind(socket, None, 7)
+    host.send(sockets[sender], dst)
+    host.wait(3 * SECOND_NS)
+    assert errors(sockets[sender]) == [error]
+    assert errors(sockets[1 - sender]) == []
+
+
 def test_a_next_hop_that_does_not_answer_is_an_error_of_each_datagram(host: Host) -> None:
     socket = host.socket()
     for port in (1, 2):
