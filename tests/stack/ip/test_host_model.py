@@ -1,4 +1,4 @@
-"""What real stacks do differently: each sysctl of it, in both positions."""
+"""The host model, and all that stacks do differently: each sysctl in both positions."""
 
 import pytest
 
