@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import fill
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "smolctl" / "stack"
@@ -55,26 +56,31 @@ def first_sentence(tree: ast.Module) -> str:
 
 
 def drawing() -> str:
-    """Return the rooms with their files, and below each the rooms that it imports from."""
+    """Return each room with its files, the deepest first, and the rooms that it imports from."""
     trees, uses = modules(), arrows()
     rooms: dict[str, list[str]] = {}
     for path in trees:
         rooms.setdefault(room_of(path), []).append(path)
-    lines = []
+    rooms.pop("__init__")
+    lines = ["at the top:"]
     for room, paths in rooms.items():
         if paths == [f"{room}.py"]:
-            lines.append(f"{paths[0]:<27}{first_sentence(trees[paths[0]])}")
-            continue
-        if room == "__init__":
-            continue
+            lines.append(f"  {paths[0]:<16}{first_sentence(trees[paths[0]])}")
+    for room, paths in rooms.items():
         package = f"{room}/__init__.py"
-        below = ", ".join(sorted(uses[room])) or "nothing"
-        lines += ["", f"{room + '/':<27}{first_sentence(trees[package])}"]
-        for path in paths:
-            if path != package:
-                lines.append(f"  {Path(path).name:<25}{first_sentence(trees[path])}")
-        lines.append(f"  imports: {below}")
+        if package in paths:
+            files = " ".join(Path(path).stem for path in paths if path != package)
+            lines += ["", f"{room + '/':<18}{first_sentence(trees[package])}"]
+            lines += wrapped("files:   ", files)
+            lines += wrapped("imports: ", " ".join(sorted(uses[room])) or "nothing")
     return "\n".join(lines)
+
+
+def wrapped(label: str, words: str) -> list[str]:
+    """Return the lines of a list of words behind their label."""
+    return fill(
+        words, 100, initial_indent=f"  {label}", subsequent_indent=" " * 11, break_on_hyphens=False
+    ).splitlines()
 
 
 def page() -> str:
