@@ -181,3 +181,12 @@ def test_a_step_that_is_not_called_is_noticed() -> None:
 
 def test_the_rooms_are_drawn_as_they_are() -> None:
     assert rooms.PAGE.read_text() == rooms.page(), "make docs draws them"
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_every_file_that_is_named_exists(page: str) -> None:
+    places = (ROOT, ROOT / "smolctl", ROOT / "smolctl" / "stack")
+    named = re.findall(r"`([\w./-]+/(?:[\w.-]+\.\w+)?)(?::\w+)?`", (ROOT / page).read_text())
+    assert len(named) > 10
+    for name in named:
+        assert any((place / name).exists() for place in places), name
