@@ -19,15 +19,22 @@ class Need(NamedTuple):
         oldest: its first version that will do.
         without: what goes wrong when it is not there.
         status: how bad that is.
+        before: its first version that may not do; "" for none.
     """
 
     oldest: str
     without: str
     status: Status
+    before: str = ""
+
+    def range(self, name: str) -> str:
+        """Return the versions that will do, as pip takes them."""
+        return f"{name}>={self.oldest}" + (f",<{self.before}" if self.before else "")
 
 
 NEEDS: Mapping[str, Need] = {
-    "click": Need("8.1.7", "no command runs", Status.FAIL),
+    # The words of ip extend classes of click that its next major version may change.
+    "click": Need("8.1.7", "no command runs", Status.FAIL, "9"),
     "tabulate": Need("0.9.0", "tables cannot be shown", Status.FAIL),
     "scapy": Need("2.5.0", "capture has no summaries", Status.WARN),
 }
@@ -62,11 +69,15 @@ def dependencies(_machine: Machine, look: Look, needs: Mapping[str, Need] = NEED
             installed = version(name)
         except PackageNotFoundError:
             installed = ""
-        look(f"{name} >= {need.oldest}: {installed or 'not installed'}")
+        look(f"{need.range(name)}: {installed or 'not installed'}")
         if not installed or find_spec(name) is None:
             problems.append((name, need, "is not installed"))
         elif _numbers(installed) < _numbers(need.oldest):
             problems.append((name, need, f"{installed} is older than {need.oldest}"))
+        elif need.before and _numbers(installed) >= _numbers(need.before):
+            problems.append(
+                (name, need, f"{installed} is too new: smolctl needs one before {need.before}")
+            )
         else:
             found.append(f"{name} {installed}")
     if not problems:
@@ -75,7 +86,7 @@ def dependencies(_machine: Machine, look: Look, needs: Mapping[str, Need] = NEED
         Status.FAIL if any(need.status is Status.FAIL for _, need, _ in problems) else Status.WARN
     )
     detail = "; ".join(f"{name} {what}: {need.without}" for name, need, what in problems)
-    wanted = " ".join(f'"{name}>={need.oldest}"' for name, need, _ in problems)
+    wanted = " ".join(f'"{need.range(name)}"' for name, need, _ in problems)
     return Finding(worst, detail, f"{sys.executable} -m pip install {wanted}")
 
 

@@ -12,7 +12,6 @@ from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Step, Trace
 from smolctl.wire.fault import WireFault
 
-
 _tuple = tuple.__new__
 
 

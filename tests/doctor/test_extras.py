@@ -37,7 +37,7 @@ def executable(path: Path) -> None:
 
 def test_what_is_needed_is_what_the_project_says() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed = [f"{name}>={need.oldest}" for name, need in installed.NEEDS.items()]
+    needed = [need.range(name) for name, need in installed.NEEDS.items()]
     assert needed == project["dependencies"]
     oldest = ".".join(map(str, installed.OLDEST_PYTHON))
     assert project["requires-python"] == f">={oldest}"
@@ -63,6 +63,14 @@ def test_a_package_that_will_not_do(name: str, oldest: str, how_bad: Status, say
     assert found.status is how_bad
     assert says in found.detail
     assert found.fix == f'{sys.executable} -m pip install "{name}>={oldest}"'
+
+
+def test_a_package_that_is_too_new() -> None:
+    needs = {"click": installed.Need("8", "it is a test", Status.FAIL, before="8.1")}
+    found = installed.dependencies(Machine("default"), list[str]().append, needs)
+    assert found.status is Status.FAIL
+    assert "is too new: smolctl needs one before 8.1: it is a test" in found.detail
+    assert found.fix == f'{sys.executable} -m pip install "click>=8,<8.1"'
 
 
 def test_versions_are_compared_as_numbers() -> None:

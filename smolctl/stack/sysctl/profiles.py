@@ -78,6 +78,16 @@ _SMOLTCP_0_9 = {
     "neigh.unres_qlen": "0",
 }
 
+# 0.10 learned subnet broadcasts; 0.12 takes the source address that fits the next hop.
+_SMOLTCP_0_12 = {
+    **{
+        key: text
+        for key, text in _SMOLTCP_0_9.items()
+        if key not in ("ip.first_source", "ip.subnet_broadcast")
+    },
+    "iface.neighbor_cache_count": "8",
+}
+
 PROFILES = {
     profile.name: profile
     for profile in (
@@ -106,16 +116,11 @@ PROFILES = {
         ),
         Profile("smoltcp-0.9", "what smoltcp 0.9 does as it is shipped", "smoltcp v0.9.1",
                 _SMOLTCP_0_9),
-        Profile(
-            "smoltcp-0.12",
-            "what smoltcp 0.12 does as it is shipped",
-            "smoltcp v0.12",
-            {
-                **{key: text for key, text in _SMOLTCP_0_9.items()
-                   if key not in ("ip.first_source", "ip.subnet_broadcast")},
-                "iface.neighbor_cache_count": "8",
-            },
-        ),
+        Profile("smoltcp-0.12", "what smoltcp 0.12 does as it is shipped", "smoltcp v0.12",
+                _SMOLTCP_0_12),
+        # 0.13 also keeps a neighbor that sends unicast packets; no sysctl is about that.
+        Profile("smoltcp-0.13", "what smoltcp 0.13 does as it is shipped", "smoltcp v0.13.1",
+                _SMOLTCP_0_12),
     )
 }  # fmt: skip
 """Profiles by name, the default first."""

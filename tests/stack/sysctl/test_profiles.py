@@ -52,8 +52,14 @@ def test_smoltcp_0_12_differs_from_0_9_where_its_releases_say_so() -> None:
     assert differs == {"iface.neighbor_cache_count", "ip.first_source", "ip.subnet_broadcast"}
 
 
+def test_smoltcp_0_13_differs_from_0_12_in_nothing_that_a_sysctl_says() -> None:
+    assert PROFILES["smoltcp-0.13"].values == PROFILES["smoltcp-0.12"].values
+
+
 def test_an_unknown_profile_is_told_which_there_are() -> None:
-    with pytest.raises(InvalidArgument, match=r"linux, rfc1122, smoltcp-0\.9, smoltcp-0\.12"):
+    with pytest.raises(
+        InvalidArgument, match=r"linux, rfc1122, smoltcp-0\.9, smoltcp-0\.12, smoltcp-0\.13"
+    ):
         profile("smoltcp")
 
 
@@ -65,7 +71,7 @@ def like(name: str) -> Host:
     return host
 
 
-@pytest.mark.parametrize("name", ["smoltcp-0.9", "smoltcp-0.12"])
+@pytest.mark.parametrize("name", ["smoltcp-0.9", "smoltcp-0.12", "smoltcp-0.13"])
 def test_smoltcp_joins_with_one_report_of_version_2(name: str) -> None:
     host = like(name)
     socket = member(host)
