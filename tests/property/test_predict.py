@@ -34,8 +34,9 @@ def run_out(world: World, act: Any) -> None:
     """Do something; let the stack take in what it leads to, and the devices what leaves."""
     with suppress(StackError):
         act()
-    for _ in range(100):  # an echo socket may talk to itself without end
-        world.stack.loopback.input(world.host.now)
+    for _ in range(5000):  # an echo socket may talk to itself without end
+        if not world.stack.loopback.input(world.host.now):
+            break
     for dev in DEVS:
         if dev in world.stack.interfaces:
             world.host.sent(dev)

@@ -32,8 +32,11 @@ from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, is_multicast, multicast_mac
 
-_PACKETS = 64
-"""Packets that one may lead to on the loopback: an answer, an error about that, ..."""
+_FRAGMENTS = 4096
+"""Packets that come back by the loopback until the fate is known: the biggest datagram has 1,366
+fragments with the smallest MTU."""
+_ANSWERS = 64
+"""Packets that come back afterwards: an answer, an error about that, ..."""
 _TTL = 64
 _SOME_MACS = (b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02")
 """A sender's MAC address where nobody knows it; one of them is not our own."""
@@ -91,13 +94,21 @@ def predict(stack: Stack, question: Question, now: int) -> Trace:
             _icmp_out(clone.ping, net, question, now, trace)
         else:
             arp_out(net, question, now, trace)
-    for _ in range(_PACKETS):
-        if not clone.loopback.input(now):
-            break
+    _loop(clone, trace, now)
     for name, link in clone.interfaces.items():
         new = link.outbox[waiting[name] :]
         clone.transmitted(link, [item for item in new if isinstance(item, TracedFrame)], now)
     return trace
+
+
+def _loop(clone: Stack, trace: Trace, now: int) -> None:
+    """Let packets come back by the loopback, but not for ever: sockets may answer each other."""
+    for _ in range(_FRAGMENTS):
+        if trace.settled or not clone.loopback.input(now):
+            break
+    for _ in range(_ANSWERS):
+        if not clone.loopback.input(now):
+            break
 
 
 # --- out ------------------------------------------------------------------------------------------
