@@ -85,7 +85,7 @@ class Root(Noun):
             return ["batch", *(["--force"] if ctx.meta.pop(_FORCE, None) else []), file]
         if ctx.obj.options.human:
             show_text(ctx, self.get_help(ctx))
-        raise _NoNoun(self.get_help(ctx))
+        raise _NoNoun
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the nouns in the order of the help text."""
@@ -169,8 +169,30 @@ _EXAMPLES = (
 )
 
 
+FIRST_SCREEN = """\
+smolctl is a network stack in user space, driven like ip. It can tell you why.
+
+Try it now; it needs no privileges:
+  smolctl ping -c 1 127.0.0.2           ping an address of the loopback
+  smolctl udp send 127.0.0.1:9 hello    send to a port where nobody listens
+  smolctl why last                      ask why it failed, and what helps
+  smolctl stats drops                   see what was dropped, and why
+
+Plug it into the Linux kernel (as root):
+  smolctl link add tap0 type tap
+  smolctl addr add 10.0.0.1/24 dev tap0
+  smolctl why udp 10.0.0.2:9            predict a packet before you send it
+
+Learn more:
+  smolctl --help                        all commands and options
+  smolctl help addr add                 one command, with examples
+  smolctl doctor                        what works on this machine
+  man smolctl-tutorial                  the first ten minutes"""
+"""The answer to a command line without words: for those who do not know what to do."""
+
+
 class _NoNoun(Exception):
-    """The command line names no noun; carries the help text."""
+    """The command line names no noun."""
 
 
 ROOT = Root()
@@ -250,8 +272,8 @@ def _dispatch(session: Session, argv: Sequence[str]) -> int:
         return ending.exit_code
     except click.ClickException as error:
         raise UsageFault(error.format_message()) from None
-    except _NoNoun as text:
-        session.out.complaint(str(text))
+    except _NoNoun:
+        session.out.complaint(FIRST_SCREEN)
         return exits.FIX
     return int(status or 0)
 

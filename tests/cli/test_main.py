@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smolctl.cli import main
-from smolctl.cli.main import NOUNS, ROOT, run
+from smolctl.cli.main import FIRST_SCREEN, NOUNS, ROOT, run
 from smolctl.cli.words.options import BY_FLAG
 from tests.cli.kit import all_verbs, words_of
 
@@ -144,4 +144,4 @@ def test_no_words_break_it(capsys: pytest.CaptureFixture[str], words: list[str])
     assert "internal error" not in captured.err
     if status:
         assert captured.out == ""
-        assert captured.err.startswith(("smolctl: ", '{"error":', "Examples:"))
+        assert captured.err.startswith(("smolctl: ", '{"error":', FIRST_SCREEN))

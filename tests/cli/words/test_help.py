@@ -72,11 +72,18 @@ def test_help_names_every_noun(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"\n  {noun} " in text for noun in NOUNS)
 
 
-def test_without_words_help_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_words_a_screen_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("Examples:\n  ")
+    lines = captured.err.splitlines()
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= 80
+    commands = [line.split("  ")[1] for line in lines if line.startswith("  smolctl ")]
+    assert len(commands) >= 8
+    for command in commands:
+        words = command.removeprefix("smolctl ")
+        assert words == "--help" or read(words).path
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
