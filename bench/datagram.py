@@ -11,7 +11,7 @@ from bench.measure import Limit, Plan, Row, by_turns, middle, ratio, thousands
 from smolctl.stack.config.addr import bring_up_loopback
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.journal import Journal
-from smolctl.stack.trace.trace import Trace
+from smolctl.stack.trace.trace import Step, Trace
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.address import parse_address
 
@@ -36,11 +36,19 @@ def fast_path_off(stack: Stack) -> Iterator[None]:
         yield
 
 
+class _Nowhere(list[Step]):
+    """Keeps nothing."""
+
+    def append(self, _step: Step) -> None:
+        """Note nothing."""
+
+
 class _Inert(Trace):
     """Stands in for every trace: nothing is noted."""
 
-    def step(self, *_: object) -> None:
-        """Note nothing."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = _Nowhere()
 
     def settle(self, *_: object) -> None:
         """Note nothing."""
