@@ -149,9 +149,9 @@ def _incoming(stack: Stack, key: RouteKey, now: int) -> Row:
     Source: Linux ``inet_rtm_getroute`` with an iif, ``ip_route_input_slow``.
     """
     net, iif, src = stack.networks.for_address(key.dst), key.iif, key.src
-    interface, trace = stack.interface(iif), Trace()
+    interface = stack.interface(iif)
     key = key._replace(src=src or 0, oif=None)
-    packet = Packet(b"", interface, now, trace, stack.shared.recorder)
+    packet = Packet(b"", interface, now, Trace(), stack.shared.recorder)
     packet.header = ipv4.Ipv4Header(
         5, key.tos, ipv4.MIN_HEADER_LEN, 0, True, False, 0, 64, key.protocol, src or 0, key.dst
     )
@@ -175,8 +175,7 @@ def _incoming(stack: Stack, key: RouteKey, now: int) -> Row:
         elif why.name == "ip-reverse-path":
             error.errno_name = "EXDEV"
         raise error
-    owner = next((step.facts for step in trace.steps if isinstance(step.facts, Owner)), None)
-    route = None if owner is None else owner.route
+    route = inbound.facts.route if isinstance(inbound.facts, Owner) else None
     kind = "broadcast" if route is None else route.type.value
     row: Row = {"type": kind, "dst": format_address(key.dst)}
     if src is not None:

@@ -23,6 +23,9 @@ class PacketType(IntEnum):
     MULTICAST = 2
 
 
+_HOST = PacketType.HOST
+
+
 class DeliveryError(NamedTuple):
     """An error for a packet that was sent before.
 
@@ -101,7 +104,7 @@ class Packet:
         self.recorder = recorder
         self.header: Any = None
         self.message: Any = None
-        self.pkt_type = PacketType.HOST
+        self.pkt_type = _HOST
         self.looped = self.to_all = self.answer = False
         self.sender: Sender | None = None
         self.about: Packet | None = None

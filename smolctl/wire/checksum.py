@@ -11,14 +11,6 @@ from smolctl.wire.address import IPV6_MARK
 _TWO_MARKS = 2 * IPV6_MARK
 
 
-def _sum(data: bytes, initial: int) -> int:
-    """Return a number congruent to the sum, and zero only when every word is zero."""
-    total = int.from_bytes(data)
-    if len(data) & 1:
-        total <<= 8  # RFC 1071 2: an odd last byte is the high half of a word
-    return total + initial
-
-
 def internet_checksum(data: bytes, initial: int = 0) -> int:
     """Return the value for a checksum field, the field itself being zero in ``data``.
 
@@ -31,8 +23,11 @@ def internet_checksum(data: bytes, initial: int = 0) -> int:
 
     Source: RFC 1071 1.
     """
-    total = _sum(data, initial)
-    return 0xFFFF - total % 0xFFFF if total % 0xFFFF else (0 if total else 0xFFFF)
+    total = int.from_bytes(data)
+    if len(data) & 1:
+        total <<= 8  # RFC 1071 2: an odd last byte is the high half of a word
+    total += initial
+    return -total % 0xFFFF if total else 0xFFFF
 
 
 def pseudo_header_sum(src: int, dst: int, protocol: int, length: int) -> int:
@@ -56,7 +51,10 @@ def sums_to_zero(data: bytes, initial: int = 0) -> bool:
 
     All zeroes do not: their checksum would be 0xFFFF (RFC 1071 1).
     """
-    total = _sum(data, initial)
+    total = int.from_bytes(data)
+    if len(data) & 1:
+        total <<= 8
+    total += initial
     return total % 0xFFFF == 0 and total != 0
 
 

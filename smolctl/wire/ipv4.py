@@ -4,7 +4,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 
-from smolctl.wire.checksum import expected_checksum, internet_checksum, sums_to_zero
+from smolctl.wire.checksum import expected_checksum
 from smolctl.wire.fault import Fault, WireFault
 
 MIN_HEADER_LEN = 20
@@ -12,6 +12,8 @@ MAX_HEADER_LEN = 60
 MAX_PACKET_LEN = 65535
 
 _HEADER = Struct("!BBHHHBBHII")
+_WORDS = Struct("!HHHHHHII")
+"""The same, but its single bytes in pairs."""
 _DF = 0x4000
 _MF = 0x2000
 _OFFSET = 0x1FFF
@@ -72,17 +74,22 @@ class Ipv4Header(NamedTuple):
             ValueError: more than 40 bytes of options.
         """
         _, tos, total_length, ident, df, mf, offset, ttl, protocol, src, dst, options = self
-        if len(options) > MAX_HEADER_LEN - MIN_HEADER_LEN:
-            raise ValueError(f"{len(options)} bytes of IPv4 options, at most 40 fit")
-        options += bytes(-len(options) % 4)
-        version_ihl = 0x45 + (len(options) >> 2)
-        flags = (_DF if df else 0) | (_MF if mf else 0) | offset >> 3
-        # The sum of the fields is that of the bytes, and saves building them twice.
-        first_words = (version_ihl << 8 | tos) + total_length + ident + flags
-        total = first_words + (ttl << 8 | protocol) + src + dst
-        checksum = internet_checksum(options, total)
-        fields = (version_ihl, tos, total_length, ident, flags, ttl, protocol, checksum, src, dst)
-        return _HEADER.pack(*fields) + options
+        first, flags = 0x4500 | tos, offset >> 3
+        if df:
+            flags |= _DF
+        if mf:
+            flags |= _MF
+        if options:
+            if len(options) > MAX_HEADER_LEN - MIN_HEADER_LEN:
+                raise ValueError(f"{len(options)} bytes of IPv4 options, at most 40 fit")
+            options += bytes(-len(options) % 4)
+            first += len(options) << 6
+        # The sum of the fields is that of the bytes, and saves building them twice (RFC 1071).
+        time_and_protocol = ttl << 8 | protocol
+        total = first + total_length + ident + flags + time_and_protocol + src + dst
+        checksum = -(total + int.from_bytes(options)) % 0xFFFF
+        words = (first, total_length, ident, flags, time_and_protocol, checksum, src, dst)
+        return _WORDS.pack(*words) + options
 
 
 def parse(packet: bytes) -> Ipv4Header | WireFault:
@@ -108,7 +115,8 @@ def parse(packet: bytes) -> Ipv4Header | WireFault:
         if ihl < 5 or header_len > size:
             return WireFault(Fault.IP_BAD_IHL, 0, {"ihl": ihl})
         options = packet[20:header_len]
-    if not sums_to_zero(packet[:header_len]):
+    # Not every word is zero: no sum is.
+    if int.from_bytes(packet[:header_len]) % 0xFFFF:
         return _bad_checksum(packet[:header_len])
     if not header_len <= total_length <= size:
         return WireFault(Fault.IP_LENGTH_MISMATCH, 2, {"a": total_length, "b": size})

@@ -59,7 +59,7 @@ def parse(segment: bytes, src: int, dst: int) -> UdpHeader | WireFault:
     if not HEADER_LEN <= length <= size:
         return WireFault(Fault.UDP_BAD_LENGTH, 4, {"a": length, "b": size})
     if checksum:
-        covered = segment[:length]
+        covered = segment if length == size else segment[:length]
         pseudo = pseudo_header_sum(src, dst, _PROTOCOL, length)
         if not sums_to_zero(covered, pseudo):
             want = expected_checksum(covered, 6, pseudo) or 0xFFFF
@@ -92,7 +92,7 @@ def to_bytes(sport: int, dport: int, payload: bytes, src: int, dst: int) -> byte
     length = HEADER_LEN + len(payload)
     if length > _MAX_LENGTH:
         raise ValueError(f"{len(payload)} bytes of payload, UDP's length field holds 65527")
-    unsummed = _HEADER.pack(sport, dport, length, 0) + payload
-    checksum = internet_checksum(unsummed, pseudo_header_sum(src, dst, _PROTOCOL, length))
+    fields = sport + dport + length
+    checksum = internet_checksum(payload, fields + pseudo_header_sum(src, dst, _PROTOCOL, length))
     # RFC 768: "If the computed checksum is zero, it is transmitted as all ones".
     return _HEADER.pack(sport, dport, length, checksum or 0xFFFF) + payload

@@ -7,6 +7,7 @@ from hypothesis import given
 
 from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.interface import OUTBOX_LIMIT
+from smolctl.stack.ip import route_cache
 from smolctl.stack.ip.icmp_rate_limit import PEERS_LIMIT
 from smolctl.stack.ready import REPLY_QUEUE_LIMIT
 from smolctl.stack.stack import Stack
@@ -47,6 +48,8 @@ def check_bounds(stack: Stack) -> None:
     )
     assert len(stack.ipv4.icmp_limiter._peers) <= PEERS_LIMIT
     assert len(stack.ipv4.reassembly) <= stack.settings["ip.frag_max_datagrams"]
+    assert len(stack.ipv4.ways) <= route_cache.LIMIT
+    assert len(stack.ipv4.inbound) <= route_cache.LIMIT
     assert stack.ipv4.reassembly.cost <= stack.settings["ip.frag_high_thresh"]
     for link in stack.interfaces.values():
         assert len(link.outbox) <= OUTBOX_LIMIT
@@ -178,6 +181,7 @@ def test_a_flood_fills_a_queue_to_its_limit(
     monkeypatch: pytest.MonkeyPatch, flood: Callable[[Host], int]
 ) -> None:
     monkeypatch.setattr(fast_udp, "FLOWS_LIMIT", 1000)
+    monkeypatch.setattr(route_cache, "LIMIT", 1000)
     host = Host("10.0.0.1/8")
     assert flood(host) == FLOODS[flood]
     check_bounds(host.stack)

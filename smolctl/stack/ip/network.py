@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from smolctl.stack.fib.fib import Fib
 from smolctl.stack.fib.lookup import Found, lookup
@@ -16,6 +16,7 @@ from smolctl.stack.ip.interface import IpInterface
 from smolctl.stack.ip.protocol import ErrorKind, Pmtudisc, SendOptions
 from smolctl.stack.ip.reassembly import Reassembly
 from smolctl.stack.ip.redirects_sent import Redirects
+from smolctl.stack.ip.route_cache import RouteCache
 from smolctl.stack.ip.way import Way
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.neighbor.output import Neighbors
@@ -66,6 +67,8 @@ class Network(LinkObserver, ABC):
         self.hash_seed = int(random() * 2**32)
         self.probe_clients: list[ArpClient] = []
         self.transports: dict[int, Transport] = {}
+        self.ways: RouteCache[RouteKey, Way] = RouteCache()
+        self.inbound: RouteCache[tuple[RouteKey, str, int, bool], Any] = RouteCache()
         self.idents = Idents(random)
         self.learn_forward: Callable[[Way, Trace], None] = _remember_nothing
 

@@ -4,6 +4,7 @@ from typing import Never
 
 from smolctl.stack import reason
 from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip import gateways
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
 from smolctl.stack.ip.route_output import no_source, route_output
@@ -15,12 +16,13 @@ from smolctl.stack.trace.trace import Direction, Trace
 TRANSPORT_HEADER_LEN = 8
 """Bytes of a UDP header, and of ICMP's."""
 MAX_PACKET_LEN = 65_535
+_OUT, _MULTICAST, _PROBE = Direction.OUT, WayType.MULTICAST, Pmtudisc.PROBE
 
 
 def follow(recorder: Recorder, trace: Trace | None, now: int) -> Trace:
     """Return the trace of a packet that begins here: the sender's own, or one for the journal."""
     if trace is None:
-        return recorder.begin(Direction.OUT, now)
+        return recorder.begin(_OUT, now)
     recorder.follow(trace, now)
     return trace
 
@@ -43,6 +45,17 @@ def choose_way(net: Network, key: RouteKey, now: int, trace: Trace) -> Way:
     Raises:
         SendRejected: there is none.
     """
+    way = net.ways.recall(key, net.generation.number)
+    if way is None:
+        way = _find_way(net, key, now, trace)
+    if trace.id:
+        net.recorder.note_candidates(key, way.route, trace, now)
+    trace.step("route", "pick", now, way)
+    return way
+
+
+def _find_way(net: Network, key: RouteKey, now: int, trace: Trace) -> Way:
+    """Choose a way that nobody has chosen in this configuration, and remember it."""
     recorder = net.recorder
     if key.oif is not None and key.oif not in net.interfaces:
         refuse(recorder, Refusal(reason.TX_NO_DEVICE, key.oif, {}), now, trace)
@@ -50,9 +63,9 @@ def choose_way(net: Network, key: RouteKey, now: int, trace: Trace) -> Way:
     if isinstance(way, Refusal):
         recorder.note_candidates(key, None, trace, now)
         refuse(recorder, way, now, trace)
-    if trace.id:
-        recorder.note_candidates(key, way.route, trace, now)
-    trace.step("route", "pick", now, way)
+    if way.route is not None:
+        gateways.watch(net, key.dst, way.route)
+    net.ways.remember(key, way)
     return way
 
 
@@ -75,7 +88,7 @@ def checked_source(
         refusal = no_source(net, way.interface, way.dst, way.next_hop)
     elif size > MAX_PACKET_LEN:
         refusal = Refusal(reason.TX_PAYLOAD_TOO_LONG, name, {"size": size - headers})
-    elif how.pmtudisc.insists and size > (mtu := mtu_of(way, how.pmtudisc)):
+    elif size > way.mtu and size > (mtu := mtu_of(way, how.pmtudisc)) and how.pmtudisc.insists:
         values = {"size": size, "mtu": mtu, "max_payload": mtu - headers, "_way": way}
         refusal = Refusal(reason.TX_TOO_BIG, name, values)
     if refusal is not None or way.src is None:
@@ -85,7 +98,7 @@ def checked_source(
 
 def mtu_of(way: Way, pmtudisc: Pmtudisc) -> int:
     """Return the largest packet, bytes, that leaves whole (Linux ``ip_sk_use_pmtu``)."""
-    return way.interface.mtu if pmtudisc is Pmtudisc.PROBE else way.mtu
+    return way.interface.mtu if pmtudisc is _PROBE else way.mtu
 
 
 def default_ttl(net: Network, way: Way) -> int:
@@ -93,5 +106,5 @@ def default_ttl(net: Network, way: Way) -> int:
 
     To a group it is another one, so that nothing leaves the link unasked (RFC 1112 6.1).
     """
-    multicast = way.type is WayType.MULTICAST
+    multicast = way.type is _MULTICAST
     return net.settings["ip.multicast_ttl" if multicast else "ip.default_ttl"]

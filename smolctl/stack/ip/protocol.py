@@ -23,7 +23,7 @@ class Pmtudisc(IntEnum):
     @property
     def insists(self) -> bool:
         """Whether what is too big is refused."""
-        return self >= Pmtudisc.DO
+        return self >= _DO
 
     def df(self, *, locked: bool) -> bool:
         """Tell whether a packet that fits is sent with DF (Linux ``ip_dont_fragment``).
@@ -32,7 +32,10 @@ class Pmtudisc(IntEnum):
             locked: its MTU is not a discovered one: a bigger one may not be tried for, and a
                 smaller link on the way fragments.
         """
-        return self.insists or (self is Pmtudisc.WANT and not locked)
+        return self >= _DO or (self is _WANT and not locked)
+
+
+_DO, _WANT = Pmtudisc.DO, Pmtudisc.WANT
 
 
 class SendOptions(NamedTuple):

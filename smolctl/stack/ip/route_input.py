@@ -13,7 +13,7 @@ from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.reverse_path import reverse_path
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
-from smolctl.stack.trace.facts import Owner
+from smolctl.stack.trace.facts import GroupMember, Owner
 from smolctl.wire.address import is_limited_broadcast
 
 
@@ -31,12 +31,16 @@ class Inbound(NamedTuple):
     Attributes:
         route: that it matched.
         reason, values: why it is refused.
+        facts: of the step that delivers it. to_all: its destination is a broadcast address, or a
+            group.
     """
 
     action: InputAction
     route: Found = None
     reason: Reason | None = None
     values: dict[str, object] = {}  # noqa: RUF012  # of a tuple, which nobody changes
+    facts: Owner | GroupMember | None = None
+    to_all: bool = False
 
 
 def refuse(why: Reason, **values: object) -> Inbound:
@@ -45,7 +49,7 @@ def refuse(why: Reason, **values: object) -> Inbound:
 
 
 def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
-    """Decide about a unicast or broadcast whose addresses are valid; ``packet.to_all`` is set.
+    """Decide about a unicast or broadcast whose addresses are valid.
 
     Source: RFC 1122 3.2.1.3, RFC 1812 5.2.3; Linux ``ip_route_input_slow``.
     """
@@ -71,9 +75,6 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
             net.settings["ip.drop_unicast_in_l2_multicast"]
         ):  # fmt: skip
             return refuse(reason.IP_UNICAST_IN_BROADCAST, ip=dst)
-        packet.to_all = route.type is RouteType.BROADCAST
-    else:
-        packet.to_all = True
     return _checked(net, packet, key, route)
 
 
@@ -86,5 +87,5 @@ def _checked(net: Network, packet: Packet, key: RouteKey, route: Route | None) -
         back = reverse_path(net, interface, key.src or 0, key.dst, key.tos)
         if back is not None:
             return refuse(reason.IP_REVERSE_PATH, **back)
-    packet.step("route", "pick", Owner(key.dst, route))
-    return Inbound(InputAction.DELIVER, route)
+    to_all = route is None or route.type is RouteType.BROADCAST
+    return Inbound(InputAction.DELIVER, route, facts=Owner(key.dst, route), to_all=to_all)

@@ -21,6 +21,8 @@ from smolctl.wire.address import is_limited_broadcast, is_loopback, is_multicast
 from smolctl.wire.fault import WireFault
 
 _PORTS = Struct("!HH")
+_ICMP, _IGMP, _UDP = ipv4.Protocol.ICMP, ipv4.Protocol.IGMP, ipv4.Protocol.UDP
+_FORWARD = InputAction.FORWARD
 
 
 def ip_input(net: Network, packet: Packet) -> None:
@@ -32,15 +34,17 @@ def ip_input(net: Network, packet: Packet) -> None:
     packet.header = header
     packet.step("ip", "ok", header)
     key = input_key(packet)
-    inbound = judge(net, packet, key)
+    inbound = _decision(net, packet, key)
     packet.data = packet.data[: header.total_length]
-    if inbound.action is InputAction.FORWARD:
+    if inbound.action is _FORWARD:
         forward_input(net, packet, key, inbound.route)
         return
     if inbound.reason is not None:
         group = _listener(key) if is_multicast(key.dst) else {}
         packet.record(inbound.reason, **inbound.values, **group)
         return
+    packet.to_all = inbound.to_all
+    packet.step("route", "pick", inbound.facts)
     if header.options and not options_input(net, packet):
         return
     if header.mf or header.fragment_offset:
@@ -50,9 +54,9 @@ def ip_input(net: Network, packet: Packet) -> None:
         packet = whole
     protocol = header.protocol
     transport = net.transports.get(protocol)
-    if protocol == ipv4.Protocol.ICMP:
+    if protocol == _ICMP:
         icmp_input(net, packet)
-    elif protocol == ipv4.Protocol.IGMP:
+    elif protocol == _IGMP:
         igmp_input(net, packet)
     elif transport is not None:
         transport.input(packet)
@@ -66,16 +70,25 @@ def input_key(packet: Packet) -> RouteKey:
     header = packet.header
     sport = dport = 0
     at = header.header_len
-    if (
-        header.protocol == ipv4.Protocol.UDP
-        and not header.fragment_offset
-        and len(packet.data) >= at + 4
-    ):
+    if header.protocol == _UDP and not header.fragment_offset and len(packet.data) >= at + 4:
         sport, dport = _PORTS.unpack_from(packet.data, at)
     iif = OUTPUT if packet.looped else packet.interface.name
-    return RouteKey(
-        header.dst, header.src, None, iif, 0, header.protocol, sport, dport, header.dscp_ecn
-    )
+    tos = header.dscp_ecn
+    fields = (header.dst, header.src, None, iif, 0, header.protocol, sport, dport, tos)
+    return tuple.__new__(RouteKey, fields)
+
+
+def _decision(net: Network, packet: Packet, key: RouteKey) -> Inbound:
+    """Return what becomes of a packet, as it was decided for one like it, or is now."""
+    cache = net.inbound
+    like = (key, packet.interface.name, packet.pkt_type, packet.looped)
+    inbound = cache.recall(like, net.generation.number)
+    if inbound is None:
+        inbound = judge(net, packet, key)
+        # A refusal has values of its packet, and what a group's members want is asked each time.
+        if inbound.action is not InputAction.REFUSE and not is_multicast(key.dst):
+            cache.remember(like, inbound)
+    return inbound
 
 
 def judge(net: Network, packet: Packet, key: RouteKey) -> Inbound:
@@ -125,9 +138,8 @@ def _judge_group(net: Network, packet: Packet, key: RouteKey) -> Inbound:
         back = reverse_path(net, interface, src, dst, key.tos)
         if back is not None:
             return refuse(reason.IP_REVERSE_PATH, **back)
-    packet.to_all = True
-    packet.step("route", "pick", GroupMember(dst, interface.name, len(members)))
-    return Inbound(InputAction.DELIVER)
+    member = GroupMember(dst, interface.name, len(members))
+    return Inbound(InputAction.DELIVER, facts=member, to_all=True)
 
 
 def _listener(key: RouteKey) -> dict[str, object]:

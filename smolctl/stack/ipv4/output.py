@@ -26,6 +26,8 @@ from smolctl.wire.fragment import fragments
 
 HEADERS_LEN = ipv4.MIN_HEADER_LEN + TRANSPORT_HEADER_LEN
 """Bytes in front of a datagram's payload, and of an echo request's."""
+_UNICAST, _BROADCAST, _MULTICAST = WayType.UNICAST, WayType.BROADCAST, WayType.MULTICAST
+_LOOPBACK, _LOCAL, _IPV4 = Medium.IP, Direction.LOCAL, ethernet.EtherType.IPV4
 
 
 def icmp_output(
@@ -80,8 +82,8 @@ def ip_output(net: Network, packet: Packet, way: Way, protocol: int, how: SendOp
     src, dst, ttl, out = way.src, way.dst, how.ttl, way.interface
     if src is None or ttl is None:
         raise AssertionError("ip_output needs a source address and a time to live")
-    now, trace, multicast = packet.now, packet.trace, way.type is WayType.MULTICAST
-    copies = way.type is WayType.BROADCAST or (
+    now, trace, multicast = packet.now, packet.trace, way.type is _MULTICAST
+    copies = way.type is _BROADCAST or (
         multicast and how.loop and net.of(out).groups.allows(dst, src)
     )
     if ttl == 0 and not (copies and multicast):
@@ -90,23 +92,22 @@ def ip_output(net: Network, packet: Packet, way: Way, protocol: int, how: SendOp
     if options:
         options = departing(net, options, src, now)
     size = ipv4.MIN_HEADER_LEN + len(options) + len(segment)
-    mtu = mtu_of(way, how.pmtudisc)
-    df = size <= mtu and how.pmtudisc.df(locked=way.locked)
+    fits = size <= way.mtu or size <= mtu_of(way, how.pmtudisc)
+    df = fits and how.pmtudisc.df(locked=way.locked)
     ident = 0 if df else net.idents.next(src, dst, protocol)
-    header = ipv4.Ipv4Header(
-        5, how.tos, size, ident, df, False, 0, ttl, protocol, src, dst, options
-    )
+    fields = (5, how.tos, size, ident, df, False, 0, ttl, protocol, src, dst, options)
+    header = tuple.__new__(ipv4.Ipv4Header, fields)
     packet.header, packet.data = header, header.to_bytes() + segment
     trace.dev, trace.src, trace.gateway = out.name, src, way.gateway
     trace.frame = packet.data
-    if out.medium is Medium.IP or ttl == 0:
+    if out.medium is _LOOPBACK or ttl == 0:
         # RFC 1112 6.1: what has TTL 0 is for the members on this host alone.
-        trace.direction = Direction.LOCAL
+        trace.direction = _LOCAL
     elif copies:
         _loop_copy(net, packet)
     if ttl == 0:
-        net.loopback.output(packet, ethernet.EtherType.IPV4)
-    elif size <= mtu:
+        net.loopback.output(packet, _IPV4)
+    elif fits:
         packet_output(net, packet, way)
     else:
         _fragments_output(net, packet, way, segment)
@@ -126,13 +127,13 @@ def packet_output(net: Network, packet: Packet, way: Way) -> None:
 
     Raises: as ``Neighbors.output``.
     """
-    if packet.interface.medium is Medium.IP:
-        net.loopback.output(packet, ethernet.EtherType.IPV4)
-    elif way.type is WayType.UNICAST:
+    if packet.interface.medium is _LOOPBACK:
+        net.loopback.output(packet, _IPV4)
+    elif way.type is _UNICAST:
         net.neighbors.output(packet, way.next_hop)
     else:
         mac = multicast_mac(way.dst) if way.type is WayType.MULTICAST else BROADCAST_MAC
-        ethernet_output(packet, mac, ethernet.EtherType.IPV4)
+        ethernet_output(packet, mac, _IPV4)
 
 
 def _fragments_output(net: Network, packet: Packet, way: Way, segment: bytes) -> None:

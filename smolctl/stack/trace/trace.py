@@ -83,6 +83,7 @@ class Follower(Protocol):
         """Take note of a fate or a wait."""
 
 
+_WAITING = Fate.WAITING
 _tuple = tuple.__new__  # several times for each packet: twice as fast as Step(...)
 NOTHING: Mapping[str, object] = {}
 
@@ -174,11 +175,11 @@ class Trace:
         detail: Mapping[str, object] | None = None,
     ) -> None:
         """Note a fate. Only the first one that settles counts; a wait may precede it."""
-        if self.settled:
+        if self.fate is not None and self.fate is not _WAITING:
             return
         self.fate = fate
         self.reason = reason
-        if fate is Fate.WAITING:
+        if fate is _WAITING:
             self.waited_for = reason
         self.detail = detail if detail is not None else NOTHING
         self.at_ns = now

@@ -1,4 +1,4 @@
-"""How often a packet asks the FIB: once about its source, once about its destination."""
+"""How often a packet asks the FIB: once about its source and its destination, then no more."""
 
 import sys
 from collections.abc import Callable
@@ -34,7 +34,10 @@ def test_a_datagram_that_comes_in() -> None:
     host = Host()
     socket = host.socket(7)
     assert searches(lambda: host.receive(udp_frame())) == 2
-    assert socket.rx_datagrams == 1
+    assert searches(lambda: host.receive(udp_frame(payload=b"longer"))) == 0
+    host.add("10.9.0.1/24")
+    assert searches(lambda: host.receive(udp_frame(payload=b"again"))) == 2
+    assert socket.rx_datagrams == 3
 
 
 def test_a_packet_that_is_forwarded() -> None:

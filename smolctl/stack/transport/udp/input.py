@@ -16,6 +16,7 @@ from smolctl.wire import udp
 from smolctl.wire.address import format_address, is_multicast
 from smolctl.wire.fault import WireFault
 
+_DELIVERED = Fate.DELIVERED
 _SHOWN_MAX = 4
 """Sockets that an explanation names."""
 
@@ -34,7 +35,8 @@ def udp_input(table: UdpTable, packet: Packet) -> None:
     sport, dport = parsed.sport, parsed.dport
     payload = segment[udp.HEADER_LEN : parsed.length]
     tos, options = header.dscp_ecn, header.options
-    datagram = Datagram(payload, src, sport, dst, dport, name, packet.now, tos, options)
+    fields = (payload, src, sport, dst, dport, name, packet.now, tos, options)
+    datagram = tuple.__new__(Datagram, fields)
     if packet.to_all:
         _deliver_to_all(table, packet, datagram)
         return
@@ -57,7 +59,7 @@ def socket_deliver(packet: Packet, socket: UdpSocket, datagram: Datagram) -> Non
         return
     _enqueue(socket, datagram)
     packet.trace.dev = datagram.dev
-    packet.trace.settle(Fate.DELIVERED, packet.now)
+    packet.trace.settle(_DELIVERED, packet.now)
 
 
 def _deliver_to_all(table: UdpTable, packet: Packet, datagram: Datagram) -> None:
@@ -124,7 +126,7 @@ def _no_socket(table: UdpTable, datagram: Datagram) -> tuple[Reason, dict[str, o
 
 def _bound(socket: UdpSocket) -> Bound:
     """Return what a step says about the socket that was picked."""
-    return Bound(socket.local, socket.port, socket.dev, socket.owner)
+    return tuple.__new__(Bound, (socket.local, socket.port, socket.dev, socket.owner))
 
 
 def _bound_text(sockets: Iterable[UdpSocket]) -> str:

@@ -18,6 +18,10 @@ from smolctl.wire import udp
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.ipv4_options import outgoing
 
+_tuple = tuple.__new__  # several times for each datagram: a third of what RouteKey(...) takes
+_UDP = Protocol.UDP
+_BROADCAST, _MULTICAST = WayType.BROADCAST, WayType.MULTICAST
+
 
 def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: int) -> None:
     """Send one datagram from a bound socket, or keep it there where the sysctls say so.
@@ -30,46 +34,47 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
         SendRejected: it did not leave, and never will; the reason is counted.
         NoBuffers: the neighbor cache is full of permanent entries.
     """
-    recorder, net = table.recorder, table.networks.for_address(item.dst)
+    recorder, settings = table.recorder, table.settings
     dst, dport, payload = item.dst, item.dport, item.payload
+    net, size = table.networks.for_address(dst), len(payload)
     trace = item.trace = follow(recorder, item.trace, now)
-    source = item.src if item.src is not None else socket.local
-    trace.flow = Flow("udp", source, socket.port, dst, dport, len(payload))
-    if len(payload) > udp.MAX_PAYLOAD:
-        values: dict[str, object] = {"size": len(payload)}
+    source, sport, tos = item.src if item.src is not None else socket.local, socket.port, socket.tos
+    trace.flow = _tuple(Flow, ("udp", source, sport, dst, dport, size))
+    if size > udp.MAX_PAYLOAD:
+        values: dict[str, object] = {"size": size}
         refuse(recorder, Refusal(reason.TX_PAYLOAD_TOO_LONG, "", values), now, trace)
     if dport == 0:
         refuse(recorder, Refusal(reason.TX_DST_INVALID, "", {"ip": "port 0"}), now, trace)
     source = blocked.source_of(net, socket, item)
-    trace.step("socket", "ok", now, Bound(socket.local, socket.port, socket.dev, socket.owner))
-    patient = socket.send_queue is not None or table.settings["ip.no_route"]
+    bound = _tuple(Bound, (socket.local, sport, socket.dev, socket.owner))
+    trace.step("socket", "ok", now, bound)
+    patient = socket.send_queue is not None or settings["ip.no_route"]
     if patient and _kept(table, net, socket, item, now):
         return
     options = outgoing(socket.options, dst) if socket.options else NO_OPTIONS
-    key = RouteKey(
-        dst if options.hop is None else options.hop, source, socket.dev_to(dst), OUTPUT, 0,
-        Protocol.UDP, socket.port, dport, socket.tos,
-    )  # fmt: skip
+    hop = dst if options.hop is None else options.hop
+    dev = socket.dev_to(dst)
+    key = _tuple(RouteKey, (hop, source, dev, OUTPUT, 0, _UDP, sport, dport, tos))
     way = choose_way(net, key, now, trace)
-    if way.type is WayType.BROADCAST and not socket.broadcast:
+    if way.type is _BROADCAST and not socket.broadcast:
         values = {"ip": dst, "port": dport}
         refusal = Refusal(reason.TX_BROADCAST_DENIED, way.interface.name, values)
         refuse(recorder, refusal, now, trace)
-    ttl = socket.multicast_ttl if way.type is WayType.MULTICAST else socket.ttl
+    ttl = socket.multicast_ttl if way.type is _MULTICAST else socket.ttl
     ttl = default_ttl(net, way) if ttl is None else ttl
     loop = socket.multicast_loop
-    how = SendOptions(source, None, ttl, socket.tos, options, socket.pmtudisc, loop)
-    source = checked_source(net, way, how, udp.HEADER_LEN + len(payload), now, trace)
-    if not table.settings["neigh.unres_qlen"] and blocked.for_neighbor(
+    how = _tuple(SendOptions, (source, None, ttl, tos, options, socket.pmtudisc, loop))
+    source = checked_source(net, way, how, udp.HEADER_LEN + size, now, trace)
+    if not settings["neigh.unres_qlen"] and blocked.for_neighbor(
         table, net, socket, item, way, now
     ):
         return
-    segment = udp.to_bytes(socket.port, dport, payload, source, dst)
+    segment = udp.to_bytes(sport, dport, payload, source, dst)
     packet = Packet(segment, way.interface, now, trace, recorder)
     packet.sender = socket
-    net.output(packet, way, Protocol.UDP, how)
+    net.output(packet, way, _UDP, how)
     socket.tx_datagrams += 1
-    if not (socket.tos or socket.options):
+    if not (tos or socket.options):
         table.learn_output(socket, way, dport, ttl, item.src)
 
 
