@@ -297,8 +297,11 @@ class EchoJob(RecvJob):
                 sent.append(payload)
         self._echoed += len(sent)
         if not self._quiet:
-            for payload in sent:
-                self.emit("echoed", src=format_address(src), sport=sport, bytes=len(payload))
+            peer = format_address(src)
+            for size, alike in groupby(map(len, sent)):
+                number = len(list(alike))
+                times = number if number > 1 else None
+                self.emit("echoed", src=peer, sport=sport, bytes=size, times=times)
 
     def result(self, now: int) -> dict[str, Any]:
         """Return how many came and how many went back."""
