@@ -227,7 +227,7 @@ def test_atomic_and_force_are_two_things(smolctl: SmolctlEnv) -> None:
     lines = "".join(f"route add 10.0.0.0/24 dev lo metric {n}\n" for n in range(1, 20_000))
     result = smolctl("-q", "batch", "--atomic", "-", input=lines)
     assert result.returncode == 2
-    assert "19999 commands are more than one --atomic takes" in result.stderr
+    assert "19999 commands are too many for one --atomic batch" in result.stderr
 
 
 @pytest.mark.netns("ip")
