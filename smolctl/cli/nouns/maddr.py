@@ -64,8 +64,8 @@ COMMAND = Noun(
             (Place("dev", "DEVICE", "only of this interface", False, ("dev",), complete="link"),),
             examples=("smolctl maddr", "smolctl maddr show tap0", "smolctl -s maddr show dev tap0"),
             notes="The list has each group that a socket has joined, and always 224.0.0.1. users is"
-            ' the number of members here, and "static" marks a group that was added by hand. -s adds'
-            " the version of IGMP, and the senders that each group wants.",
+            ' the number of members here, and "static" marks a group that was added by hand. -s'
+            " adds the version of IGMP, and the senders that each group wants.",
         ),
         Verb(
             "maddr add",

@@ -52,7 +52,7 @@ def test_json_has_the_same(capsys: Capture) -> None:
 def test_some_checks_with_what_they_looked_at(capsys: Capture, nowhere: Path) -> None:
     assert run(["doctor", "runtime-directory", "python", "python", "-v"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"ok    runtime-directory  {nowhere}/smolctl will be made"
+    assert lines[0] == f"ok    runtime-directory  {nowhere}/smolctl will be created"
     assert lines[1] == f"      looked: XDG_RUNTIME_DIR is {nowhere}"
     assert lines[-1] == "all is well (2 ok)"
     assert [line for line in lines if line.startswith("ok")][1].split()[1] == "python"
