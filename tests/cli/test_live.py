@@ -222,7 +222,7 @@ def test_stack_life(smolctl: SmolctlEnv) -> None:
     started = smolctl("stack", "start", check=True)
     assert started.stderr.startswith('smolctl: started stack "default" (pid ')
     again = smolctl("stack", "start", check=True)
-    assert "is running already" in again.stderr
+    assert "is already running" in again.stderr
     status = smolctl.json("stack", "status")[0]
     assert status["name"] == "default"
     assert smolctl("stack").stdout.startswith("stack default is running: pid ")
