@@ -66,7 +66,7 @@ def _target(session: Session, args: Args) -> tuple[list[list[Any]], list[str]]:
         raise UsageFault("config diff needs FILE, or --to STACK", hint="smolctl config diff FILE")
     if "to" in args:
         other = Session(session.options.copy(), session)
-        other.options.stack = args["to"]
+        other.options.stack, other.options.named = args["to"], True
         rows = [row for row in other.call("config.save") if "error" not in row]
         return [[row["op"], row["args"]] for row in rows], [args["to"] for _ in rows]
     name = args["file"]
