@@ -70,9 +70,21 @@ class Session:
         with _Patience(self.out, f'stack "{self.options.stack}"'):
             return self.client(op).call(op, **args)
 
+    def rows(self, op: str, **args: Any) -> Iterator[Event]:
+        """Run one request and yield its rows as they come; take them before the next request.
+
+        Raises:
+            SmolctlError: as ``Client.call``; while iterating, too.
+        """
+        return self.patiently(self.client(op).ask(op, **args))
+
     def patiently(self, rows: Iterable[Event]) -> Iterator[Event]:
         """Yield the rows that were asked for; what is waited for is said after a while."""
+        rows = iter(rows)
         with _Patience(self.out, f'stack "{self.options.stack}"'):
+            first = next(rows, None)
+        if first is not None:
+            yield first
             yield from rows
 
     def stream(self, op: str, args: dict[str, Any], handle: Callable[[Event], None]) -> Event:

@@ -193,7 +193,8 @@ class Client:
         self.cancel()
         self._last_id += 1
         self._running = self._last_id
-        self._send(messages.request(self._last_id, op, args))
+        for frame in messages.request_in_parts(self._last_id, op, args):
+            self._send(frame)
         return self._last_id
 
     def _reply(self, number: int, timeout: float | None) -> dict[str, Any]:

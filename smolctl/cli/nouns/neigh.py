@@ -85,7 +85,7 @@ def _show(session: Session, args: Args) -> None:
         args["stats"] = True
     session.client("neigh.show")  # there must be a stack, even one with no such entries
     nowhere = args.get("nud") in _NOWHERE
-    rows = [] if nowhere else session.call("neigh.show", **args)
+    rows = iter(()) if nowhere else session.rows("neigh.show", **args)
     show(session, rows, args, render)
 
 
