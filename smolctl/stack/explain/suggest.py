@@ -24,6 +24,7 @@ from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.reason import Reason
 from smolctl.stack.sysctl.settings import SYSCTLS
 from smolctl.stack.transport.ports import more_ports
+from smolctl.wire import vlan
 from smolctl.wire.address import (
     ZERO_MAC,
     format_address,
@@ -183,6 +184,15 @@ def _meant_for_us(net: Network, values: Values) -> More:
     return {"ip": dst} if ours and not is_loopback(dst) else {}
 
 
+def _vlan(_net: Network, values: Values) -> More:
+    """Return ``cause``, and ``words``, with which an interface would be in the VLAN of a frame."""
+    vid, protocol = values["vid"], values["protocol"]
+    if vid == vlan.RESERVED:
+        return {"cause": f"no frame may have the VLAN ID {vid}"}
+    words = f"id {vid}" if protocol == "802.1Q" else f"protocol {protocol} id {vid}"
+    return {"cause": f"{values['dev']} has no interface in it; a trunk port?", "words": words}
+
+
 def _not_our_destination(net: Network, values: Values) -> More:
     interface = net.interfaces.get(values["dev"])
     if interface is None:
@@ -331,6 +341,7 @@ def _ports(_net: Network, values: Values) -> More:
 
 
 _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
+    reason.RX_VLAN_UNKNOWN: _vlan,
     reason.RX_NOT_OUR_MAC: _meant_for_us,
     reason.IP_DST_NOT_OURS: _not_our_destination,
     reason.ARP_TARGET_NOT_OURS: _not_our_target,

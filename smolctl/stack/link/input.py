@@ -7,7 +7,7 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Direction, Trace
-from smolctl.wire import ethernet
+from smolctl.wire import ethernet, snap, vlan
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
 from smolctl.wire.fault import WireFault
 
@@ -69,9 +69,43 @@ def frame_input(
         )
         interface.counters.multicast += 1
     trace.step("ethernet", "ok", now, header)
-    packet.data = frame[ethernet.HEADER_LEN :]
     protocol = protocols.input.get(header.ethertype)
     if protocol is None:
-        packet.record(reason.RX_ETHERTYPE_UNKNOWN, ethertype=f"0x{header.ethertype:04x}")
+        _wrapped_input(protocols, packet, frame)
+        return
+    packet.data = frame[ethernet.HEADER_LEN :]
+    protocol(packet)
+
+
+def _wrapped_input(protocols: LinkProtocols, packet: Packet, frame: bytes) -> None:
+    """Take a frame whose third field is no protocol's ethertype: a VLAN tag, a length, or what."""
+    tags = 0
+    while (tag := vlan.parse(frame, vlan.AT + tags * vlan.TAG_LEN)) is not None:
+        if isinstance(tag, WireFault):
+            packet.malformed(tag)
+            return
+        if tag.vid != vlan.PRIORITY:
+            protocol_name = vlan.PROTOCOLS[tag.tpid]
+            packet.record(reason.RX_VLAN_UNKNOWN, vid=tag.vid, protocol=protocol_name)
+            return
+        # It has a priority and no VLAN (IEEE 802.1Q 6.9.1; Linux __netif_receive_skb_core).
+        packet.step("vlan", "ok", tag)
+        tags += 1
+    frame = vlan.untagged(frame, tags)
+    ethertype = int.from_bytes(frame[12:14])
+    packet.data = frame[ethernet.HEADER_LEN :]
+    if ethertype <= snap.LENGTH_MAX:
+        # RFC 1122 2.3.3: SHOULD be able to receive RFC 1042 packets, intermixed with RFC 894's.
+        # Deviation: Linux has no IPv4 over SNAP.
+        length, inside = ethertype, snap.parse(frame, ethertype)
+        if isinstance(inside, WireFault):
+            packet.malformed(inside)
+            return
+        if inside is not None:
+            ethertype, packet.data = inside, snap.payload(frame, length)
+            packet.step("snap", "ok", {"ethertype": f"0x{ethertype:04x}"})
+    protocol = protocols.input.get(ethertype)
+    if protocol is None:
+        packet.record(reason.RX_ETHERTYPE_UNKNOWN, ethertype=f"0x{ethertype:04x}")
         return
     protocol(packet)

@@ -8,7 +8,7 @@ from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.rule import RuleAction
 from smolctl.stack.link.impairment import LIMIT_FRAMES, Netem
 from smolctl.stack.reason import ARP_NO_REPLY, ICMP_HOPS_SILENT, ICMP_NO_REPLY, UDP_NO_REPLY
-from smolctl.wire import ethernet, icmpv4
+from smolctl.wire import ethernet, icmpv4, vlan
 from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import (
@@ -105,9 +105,14 @@ from tests.stack.reason.provokers_forward import (
 )
 from tests.stack.reason.provokers_icmp import redirected, with_options
 
+VLAN_5 = vlan.VlanTag(vlan.Tpid.CUSTOMER, 0, False, 5)
+
 PROVOKERS: dict[str, Provoker] = {
     "rx-frame-short": receives(bytes(13)),
     "rx-offload-invalid": offload_invalid,
+    "rx-vlan-truncated": receives(frame_of(bytes(3), vlan.Tpid.CUSTOMER)),
+    "rx-vlan-unknown": receives(vlan.tagged(UDP, VLAN_5)),
+    "rx-llc-bad-length": receives(frame_of(bytes(40), 41)),
     "rx-ethertype-unknown": receives(frame_of(b"", ethernet.EtherType.IPV6)),
     "rx-not-our-mac": receives(udp_frame(to=OTHER_MAC)),
     "rx-src-mac-invalid": receives(udp_frame(by=BROADCAST_MAC)),
@@ -272,6 +277,10 @@ PROVOKERS: dict[str, Provoker] = {
 VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "icmp-hops-silent": (silence(ICMP_HOPS_SILENT, ip=PEER, hops=30, hop=2, last="10.1.0.2"),),
     **provoke_groups.VARIANTS,
+    "rx-vlan-unknown": (
+        receives(vlan.tagged(UDP, VLAN_5._replace(vid=vlan.RESERVED))),
+        receives(vlan.tagged(UDP, VLAN_5._replace(tpid=vlan.Tpid.SERVICE))),
+    ),
     "arp-unsolicited": (
         with_sysctl("arp.accept_from", "solicited", known_before(receives(reply(DEAD)))),
     ),
