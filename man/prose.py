@@ -204,13 +204,19 @@ there; an end goes with its stack, however that ends. It needs no privileges.
 A link of type packet makes the stack a second host on an interface of this machine, with a MAC
 address of its own, as a macvlan has. What the machine itself sends by that interface does not come
 in, nor does what others send to the machine, unless promisc asks for all that the interface sees;
-so the stack and its own machine cannot talk to each other this way. Frames with a VLAN tag are left
-out. Without link it is the interface of the same name.
+so the stack and its own machine cannot talk to each other this way. Without link it is the
+interface of the same name.
 
 A link of type pcap plays a capture file, as far apart in time as its packets were or speed times
 faster, and records what the stack sends. It begins when it is up: add it down, give it addresses,
 then set it up. Frames are for a MAC address, so give it that of the host that one wants to be.
 From a file that knows directions only what came in is played; packets of raw IP get link addresses.
+
+A link of type vlan is one VLAN of another link. What it sends by that link gets a tag, and it has
+the frames that come in with this tag. Its words are those of ip-link(8): link eth0 type vlan id 5,
+and protocol 802.1ad for the outer tag of QinQ. It takes MTU, MAC address and carrier of the link
+below, goes down and up with it, and is deleted with it. A frame with the tag of a VLAN that has no
+interface is dropped (rx-vlan-unknown). A tag with VLAN ID 0 is a priority and comes off.
 
 A link can be made as bad as the network that one wants to try out, by delay, jitter, loss,
 corrupt, duplicate, reorder and rate, in the words of tc-netem(8). They happen to what this end
@@ -534,6 +540,12 @@ is not one of these is the name of an interface.
             "Protocol number; icmp, igmp, tcp and udp are known by name.",
         ),
         ("ip, ip6, arp, rarp, icmp, igmp, tcp, udp", "The protocol itself."),
+        (
+            "vlan [ID]",
+            "A VLAN tag. What follows looks behind it, also another vlan: vlan 100 and vlan 5 and"
+            " icmp. A packet of a VLAN that has an interface here is seen there without the tag,"
+            " which vlan finds all the same, and with it at the interface below.",
+        ),
         ("in, out, local", "The direction: received, sent, or never on a wire."),
         ("dev NAME", "The interface."),
         (

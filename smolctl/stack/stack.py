@@ -69,7 +69,7 @@ class Stack:
         self.ledger, self.journal = shared.recorder.ledger, shared.recorder.journal
         self.generation, self.ready = shared.generation, shared.ready
         self.timers = shared.timers
-        self.protocols = LinkProtocols(shared.recorder)
+        self.protocols = LinkProtocols(shared.recorder, self.receive)
         self.loopback = Loopback(self.protocols)
         self.ipv4 = Ipv4(shared, self.loopback)
         self.networks = Networks({IPV4: self.ipv4})

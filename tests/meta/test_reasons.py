@@ -61,13 +61,15 @@ ACCOUNTS = {
     "append": "puts it into a queue that somebody reads",
     "input": "hands it to a protocol of another layer",
     "protocol": "hands it to the protocol of its ethertype",
+    "receive": "hands a frame of a VLAN to the interface of that VLAN",
     "take": "hands its frames to frame_input",
 }
 HANDS_ON = {
     "ip_input", "udp_input", "icmp_input", "arp_input", "socket_deliver", "_echo_request",
     "_error_input", "fragment_input", "discard", "_wait", "options_input", "options_checked",
     "forward_input", "_refuse", "_send_on", "_link_output", "redirect_input", "_answer",
-    "_timestamp_request", "_wrapped_input", "_deliver_to_all", "igmp_input", "_query_input",
+    "_timestamp_request", "_deliver_to_all", "igmp_input", "_query_input",
+    "frame_input", "_wrapped_input", "_vlan_input",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {

@@ -205,11 +205,11 @@ def _ethernet(facts: EthernetHeader) -> Told:
 
 
 def _vlan(facts: VlanTag) -> Told:
-    protocol = vlan.PROTOCOLS[facts.tpid]
-    row: Row = {"vlan": facts.vid, "protocol": protocol, "priority": facts.pcp}
+    kind = vlan.PROTOCOLS[facts.tpid]
+    row: Row = {"vid": facts.vid, "kind": kind, "pcp": facts.pcp}
     if facts.vid == vlan.PRIORITY:
-        return f"{protocol} tag of priority {facts.pcp} and no VLAN", row
-    return f"VLAN {facts.vid} ({protocol})", row
+        return f"{kind} tag of priority {facts.pcp} and no VLAN", row
+    return f"VLAN {facts.vid} ({kind})", row
 
 
 def _ip(facts: Ipv4Header) -> Told:

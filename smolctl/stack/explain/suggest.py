@@ -186,10 +186,10 @@ def _meant_for_us(net: Network, values: Values) -> More:
 
 def _vlan(_net: Network, values: Values) -> More:
     """Return ``cause``, and ``words``, with which an interface would be in the VLAN of a frame."""
-    vid, protocol = values["vid"], values["protocol"]
+    vid, kind = values["vid"], values["kind"]
     if vid == vlan.RESERVED:
         return {"cause": f"no frame may have the VLAN ID {vid}"}
-    words = f"id {vid}" if protocol == "802.1Q" else f"protocol {protocol} id {vid}"
+    words = f"id {vid}" if kind == "802.1Q" else f"protocol {kind} id {vid}"
     return {"cause": f"{values['dev']} has no interface in it; a trunk port?", "words": words}
 
 

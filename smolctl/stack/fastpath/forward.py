@@ -67,6 +67,7 @@ def learn(net: Network, way: Way, trace: Trace) -> None:
         or out.name == arrival.dev
         or out.medium is not Medium.ETHERNET
         or out.impairment is not None
+        or out.vlan is not None
         or not net.neighbors.queues_all
     ):
         return

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from smolctl.stack import reason
 from smolctl.stack.interface import Interface
+from smolctl.stack.link.vlan import Member, member
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Direction, Trace
@@ -15,12 +16,17 @@ from smolctl.wire.fault import WireFault
 class LinkProtocols:
     """The protocols that frames carry.
 
+    Args:
+        receive: takes a frame as from a device: one of a VLAN, its tag taken off.
+
     Attributes:
         input: who takes a packet, by ethertype.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
+    def __init__(
+        self, recorder: Recorder, receive: Callable[[Interface, bytes, int], None]
+    ) -> None:
+        self.recorder, self.receive = recorder, receive
         self.input: dict[int, Callable[[Packet], None]] = {}
 
 
@@ -37,8 +43,13 @@ def frame_input(
         trace: follows the frame to its fate.
     """
     recorder = protocols.recorder
+    if interface.vlans and interface.up and (found := member(interface, frame)) is not None:
+        _vlan_input(protocols, found, now, trace)
+        return
     if trace is None:
         trace = recorder.begin(Direction.IN, now, None, interface.name)
+        if interface.vlan is not None:
+            trace.step("vlan", "pick", now, interface.vlan.tag)
     trace.frame, trace.linked = frame, True
     packet = Packet(b"", interface, now, trace, recorder)
     if not interface.up:
@@ -49,7 +60,7 @@ def frame_input(
     if isinstance(header, WireFault):
         packet.malformed(header)
         return
-    src = header.src
+    dst, src, _ = header
     if src[0] & 1 or src == ZERO_MAC:
         packet.record(reason.RX_SRC_MAC_INVALID, mac=src)
         interface.counters.rx_errors += 1
@@ -57,16 +68,13 @@ def frame_input(
     if src == interface.mac:
         packet.record(reason.RX_OWN_FRAME, mac=src)
         return
-    if header.dst != interface.mac:
-        if not header.dst[0] & 1:
+    if dst != interface.mac:
+        if not dst[0] & 1:
             # A bridge or hub shows us others' frames (RFC 1122 2.4; Linux PACKET_OTHERHOST).
-            packet.record(
-                reason.RX_NOT_OUR_MAC, mac=header.dst, ours=interface.mac, _frame=frame[:64]
-            )
+            packet.record(reason.RX_NOT_OUR_MAC, mac=dst, ours=interface.mac, _frame=frame[:64])
             return
-        packet.pkt_type = (
-            PacketType.BROADCAST if header.dst == BROADCAST_MAC else PacketType.MULTICAST
-        )
+        to_all = dst == BROADCAST_MAC
+        packet.pkt_type = PacketType.BROADCAST if to_all else PacketType.MULTICAST
         interface.counters.multicast += 1
     trace.step("ethernet", "ok", now, header)
     protocol = protocols.input.get(header.ethertype)
@@ -77,6 +85,21 @@ def frame_input(
     protocol(packet)
 
 
+def _vlan_input(protocols: LinkProtocols, found: Member, now: int, trace: Trace | None) -> None:
+    """Take a frame that belongs to a VLAN which has an interface here."""
+    interface, frame, tag = found
+    if trace is None and not tag.pcp and not tag.dei:
+        protocols.receive(interface, frame, now)
+        return
+    interface.counters.rx_packets += 1
+    interface.counters.rx_bytes += len(frame)
+    if trace is None:
+        trace = protocols.recorder.begin(Direction.IN, now, None, interface.name)
+    trace.dev = interface.name
+    trace.step("vlan", "pick", now, tag)
+    frame_input(protocols, interface, frame, now, trace)
+
+
 def _wrapped_input(protocols: LinkProtocols, packet: Packet, frame: bytes) -> None:
     """Take a frame whose third field is no protocol's ethertype: a VLAN tag, a length, or what."""
     tags = 0
@@ -85,8 +108,8 @@ def _wrapped_input(protocols: LinkProtocols, packet: Packet, frame: bytes) -> No
             packet.malformed(tag)
             return
         if tag.vid != vlan.PRIORITY:
-            protocol_name = vlan.PROTOCOLS[tag.tpid]
-            packet.record(reason.RX_VLAN_UNKNOWN, vid=tag.vid, protocol=protocol_name)
+            kind = vlan.PROTOCOLS[tag.tpid]
+            packet.record(reason.RX_VLAN_UNKNOWN, vid=tag.vid, kind=kind)
             return
         # It has a priority and no VLAN (IEEE 802.1Q 6.9.1; Linux __netif_receive_skb_core).
         packet.step("vlan", "ok", tag)

@@ -50,7 +50,7 @@ RX_VLAN_UNKNOWN = Reason(
     From outside this host looks as if it was off: it answers no ARP in that VLAN. A tag with VLAN
     ID 0 has a priority and no VLAN; such a frame is taken as if it had no tag. Linux does the
     same, and shows the frame as another host's.""",
-    why_template=("the frame is tagged for VLAN {vid} ({protocol}): {cause}",),
+    why_template=("the frame is tagged for VLAN {vid} ({kind}): {cause}",),
     advice_template="is the other end of {dev} a trunk port? Take part in the VLAN:"
     " smolctl link add link {dev} name {dev}.{vid} type vlan {words}",
 )  # fmt: skip
