@@ -138,6 +138,7 @@ class Links:
         link = self._links[interface.name] = Link(interface, device)
         if isinstance(device, OffloadDevice):
             interface.headroom, link.segments = device.headroom, device.segments
+        interface.mtu_in = device.kind == "cable"  # no wire or kernel is there that would do it
         self._poller.register(device.fileno(), READ, partial(self._read, link))
         if isinstance(device, TaggedDevice):
             read = partial(self._read_tagged, link, device)

@@ -99,6 +99,7 @@ class Interface:
             of a virtio header.
         vlan: whose VLAN it is, and which; None for an interface that has a device.
         vlans: the interfaces that are a VLAN of it, by tpid and VLAN ID.
+        mtu_in: whether frames that come in must fit its MTU, too.
         options: the words it was added with that only links of its kind have, to add it again.
         impairment: what the link does to the frames before they get into the outbox, if anything.
         traced: how many frames of the outbox, or on their way from it, are followed.
@@ -128,6 +129,7 @@ class Interface:
     impairment: Impairment | None = None
     vlan: Vlan | None = None
     vlans: dict[tuple[int, int], "Interface"] = field(default_factory=dict)
+    mtu_in: bool = False
     options: Mapping[str, str | bool] = field(default_factory=dict)
 
     @property

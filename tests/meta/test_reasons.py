@@ -74,7 +74,7 @@ HANDS_ON = {
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {
     "_no_socket", "_unfit", "_too_far", "_too_big", "_learn_asker", "_enqueue", "send_reports",
-    "_error_reason", "_refused", "count_segments", "expire",
+    "_error_reason", "_refused", "_note_oddities", "count_segments", "expire",
 }  # fmt: skip
 
 

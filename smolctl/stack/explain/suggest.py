@@ -184,6 +184,16 @@ def _meant_for_us(net: Network, values: Values) -> More:
     return {"ip": dst} if ours and not is_loopback(dst) else {}
 
 
+def _other_station(net: Network, values: Values) -> More:
+    """Return ``sender``, who sent a frame with our MAC, if that cannot have been us."""
+    frame = values["_frame"]
+    at = {b"\x08\0": 26, b"\x08\x06": 28}.get(frame[12:14], len(frame))
+    sender = int.from_bytes(frame[at : at + 4])
+    forwarded = net.settings["ip.forward"] and frame[12:14] == b"\x08\0"
+    another = is_host(sender) and not net.fib.is_local(sender) and not forwarded
+    return {"sender": sender} if another else {}
+
+
 def _vlan(_net: Network, values: Values) -> More:
     """Return ``cause``, and ``words``, with which an interface would be in the VLAN of a frame."""
     vid, kind = values["vid"], values["kind"]
@@ -342,6 +352,7 @@ def _ports(_net: Network, values: Values) -> More:
 
 _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.RX_VLAN_UNKNOWN: _vlan,
+    reason.RX_OWN_FRAME: _other_station,
     reason.RX_NOT_OUR_MAC: _meant_for_us,
     reason.IP_DST_NOT_OURS: _not_our_destination,
     reason.ARP_TARGET_NOT_OURS: _not_our_target,

@@ -1,6 +1,6 @@
 """Link input: an Ethernet frame, from the device to its protocol."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from smolctl.stack import reason
 from smolctl.stack.interface import Interface
@@ -66,7 +66,7 @@ def frame_input(
         interface.counters.rx_errors += 1
         return
     if src == interface.mac:
-        packet.record(reason.RX_OWN_FRAME, mac=src)
+        packet.record(reason.RX_OWN_FRAME, mac=src, _frame=frame[:64])
         return
     if dst != interface.mac:
         if not dst[0] & 1:
@@ -83,6 +83,28 @@ def frame_input(
         return
     packet.data = frame[ethernet.HEADER_LEN :]
     protocol(packet)
+
+
+def fitting(
+    recorder: Recorder, interface: Interface, frames: Iterable[bytes], now: int
+) -> Iterator[bytes]:
+    """Yield the frames that fit the interface's MTU, as Linux's veth takes them.
+
+    Source: Linux __is_skb_forwardable.
+    """
+    for frame in frames:
+        most = interface.mtu + ethernet.HEADER_LEN + vlan.TAG_LEN
+        if len(frame) <= most:
+            yield frame
+            continue
+        trace = recorder.begin(Direction.IN, now, None, interface.name)
+        trace.frame, trace.linked = frame, True
+        interface.counters.rx_dropped += 1
+        packet = Packet(b"", interface, now, trace, recorder)
+        packet.record(
+            reason.RX_FRAME_TOO_LONG, size=len(frame), mtu=interface.mtu, most=most,
+            needed=len(frame) - ethernet.HEADER_LEN,
+        )  # fmt: skip
 
 
 def _vlan_input(protocols: LinkProtocols, found: Member, now: int, trace: Trace | None) -> None:

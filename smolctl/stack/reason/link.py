@@ -63,6 +63,18 @@ RX_LLC_BAD_LENGTH = Reason(
     why_template=("the length field says {claimed} B, {size} B arrived",),
     advice_template="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
+RX_FRAME_TOO_LONG = Reason(
+    "rx-frame-too-long", Kind.DROP, "IEEE 802.3 3.2.7", "NOT_SPECIFIED",
+    "a frame that is longer than the MTU at this end of the cable",
+    """The ends of a cable have different MTUs: the sender's frame fits its own, and not ours. An
+    interface takes frames of its MTU and the link header, with room for a VLAN tag; a longer one
+    is lost, as Linux's veth and most network cards have it. Small packets pass, so ping and name
+    lookups work and transfers hang. No ICMP error is sent, since no router is there. All hosts on
+    a link need one MTU.""",
+    why_template=("frame is {size} B; with mtu {mtu} {dev} takes {most} B at most",),
+    advice_template="give all ends one MTU, here: smolctl link set {dev} mtu {needed}",
+    stage="device",
+)  # fmt: skip
 RX_NOT_OUR_MAC = Reason(
     "rx-not-our-mac", Kind.DROP, "RFC 1122 2.4", "OTHERHOST",
     "a frame for another station's MAC address",
@@ -94,7 +106,10 @@ RX_OWN_FRAME = Reason(
     joined twice, a hub that echoes), or another station uses our MAC. The frame is dropped, because
     to learn from it would make us our own neighbor. With two stations of one MAC, switches deliver
     to whichever spoke last, so that both lose packets.""",
-    why_template=("a frame with our own source MAC {mac} came in on {dev}",),
+    why_template=(
+        "a frame with our own source MAC {mac} came in on {dev}",
+        "; {sender}, its sender, is none of our addresses: another station has our MAC",
+    ),
     advice_template="look for a loop, or for another station with {mac}: smolctl capture {dev} -v",
 )  # fmt: skip
 RX_IFACE_DOWN = Reason(

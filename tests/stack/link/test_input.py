@@ -120,6 +120,35 @@ def test_a_tagged_frame_for_another_station_is_another_station_s(host: Host) -> 
     assert host.reasons() == {"rx-not-our-mac": 1}
 
 
+# --- a cable whose ends have different MTUs ----------------------------------------------------
+
+
+def test_a_frame_beyond_the_mtu_is_lost_as_on_a_veth(host: Host) -> None:
+    host.tap.mtu_in = True
+    socket = host.socket(7)
+    most = bytes(1500 - 28)
+    frames = [udp_frame(payload=most), udp_frame(payload=most + b"x"), udp_frame(payload=b"y")]
+    host.receive(*frames, frames[0] + bytes(4), frames[0] + bytes(5), *frames)
+    assert [len(item[0]) for item in socket.queue] == [1472, 1473, 1, 1472, 1472, 1473, 1]
+    assert host.reasons() == {"rx-frame-too-long": 1}
+    assert (host.tap.counters.rx_dropped, host.tap.counters.rx_packets) == (1, 7)
+
+
+def test_a_tagged_frame_has_room_for_its_tag(host: Host) -> None:
+    host.tap.mtu_in = True
+    socket = host.socket(7)
+    host.receive(vlan.tagged(udp_frame(payload=bytes(1472)), tag(0, 1)))
+    assert len(socket.queue) == 1
+
+
+def test_who_drops_a_long_frame_says_which_mtu_it_takes(host: Host) -> None:
+    host.tap.mtu_in = True
+    host.receive(udp_frame(payload=bytes(9000 - 28)))
+    row = told(host)
+    assert row["why"] == "frame is 9014 B; with mtu 1500 tap0 takes 1518 B at most"
+    assert row["advice"] == "give all ends one MTU, here: smolctl link set tap0 mtu 9000"
+
+
 # --- RFC 1042 -------------------------------------------------------------------------------------
 
 
