@@ -35,7 +35,7 @@ def run(plan: Plan) -> list[Row]:
         with _kernel(directory) as kernel:
             runs |= kernel
             figures = by_turns(plan.rounds(9), runs)
-    rows = [_row(figures, "process", "one process a command", Limit(500, 1000))]
+    rows = [_row(figures, "process", "one process for each command", Limit(500, 1000))]
     if "ip" in figures:
         rows.append(_row(figures, "ip", "ip -batch, the kernel's routes", Limit(0.2, 0.5)))
     return rows

@@ -1,30 +1,37 @@
 """UDP echo over a TAP: rate with 64 datagrams outstanding, and the round trip of a single one.
 
-``smolctl udp echo --quiet`` in a real daemon answers the kernel across its TAP. Beside it a Python
-program answers the same load generator on the kernel's loopback. Every reply's content is checked.
+``smolctl udp echo`` in a real daemon answers the kernel across its TAP: with ``--quiet``, and as a
+command that prints a line for each datagram. Beside it a Python program answers the same load
+generator on the kernel's loopback. Every reply's content is checked.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import sleep
 from typing import Any
 
 from bench.measure import Limit, Plan, Row, by_turns, middle, ratio, thousands
 from bench.world import World, cpu_note, cpu_ns, server_cpu
+from smolctl.client import Client
 
-_OURS, _HOST, _LOOPBACK, _PORT, _BYTES = "10.77.0.2", "10.77.0.1", "127.0.0.1", "7777", 64
+_OURS, _HOST, _LOOPBACK, _BYTES = "10.77.0.2", "10.77.0.1", "127.0.0.1", 64
+_PORT, _SHOWN_PORT = "7777", "7778"
 _KERNEL = "Python recvfrom/sendto echo, kernel loopback"
 
 
 class Servers:
     """Both echo servers, ready.
 
+    Args:
+        shown: have one of them print a line for each datagram, too.
+
     Attributes:
         pids: of the servers, by address.
         losses: datagrams that were never answered, by address.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, shown: bool = False) -> None:
         self._world = world
         self.losses = {_OURS: 0, _LOOPBACK: 0}
         client = world.daemon("echo", tap="tap0", ours=f"{_OURS}/24", host=f"{_HOST}/24")
@@ -37,6 +44,11 @@ class Servers:
         if kernel.stdout is None or kernel.stdout.readline() != "ready\n":
             raise RuntimeError("the kernel's echo did not start")
         self.pids = {_OURS: client.pid, _LOOPBACK: kernel.pid}
+        if shown:
+            world.command("--stack", "echo", "udp", "echo", _SHOWN_PORT)
+            with Client.connect("echo", start=False) as other:
+                while len(list(other.ask("socket.show"))) < 2:
+                    sleep(0.01)
 
     @property
     def echo_pid(self) -> int:
@@ -48,7 +60,9 @@ class Servers:
         while count > 0:
             count -= self.load(_OURS, 64, 500)["replies"]
 
-    def load(self, address: str, outstanding: int, ms: int, how: str = "echo") -> dict[str, Any]:
+    def load(
+        self, address: str, outstanding: int, ms: int, how: str = "echo", port: str = _PORT
+    ) -> dict[str, Any]:
         """Load one of the servers; return what the generator saw.
 
         Args:
@@ -58,7 +72,7 @@ class Servers:
             RuntimeError: a reply was not what was sent.
         """
         before = cpu_ns(self.pids[address])
-        result = self._world.load(how, address, _PORT, str(_BYTES), str(outstanding), str(ms))
+        result = self._world.load(how, address, port, str(_BYTES), str(outstanding), str(ms))
         result["cpu_us"] = (cpu_ns(self.pids[address]) - before) / 1000 / max(1, result["replies"])
         self.losses[address] += result["lost"]
         if result["bad"]:
@@ -70,19 +84,21 @@ class Servers:
 
 
 @contextmanager
-def _servers() -> Iterator[Servers]:
+def _servers(*, shown: bool = False) -> Iterator[Servers]:
     with World() as world:
-        yield Servers(world)
+        yield Servers(world, shown=shown)
 
 
 def run_rate(plan: Plan) -> list[Row]:
     """Measure echoes a second with 64 outstanding."""
     ms, cpu_us = plan.size(600), defaultdict[str, list[float]](list)
-    with _servers() as servers:
+    with _servers(shown=True) as servers:
 
-        def rate(name: str, address: str, how: str = "echo") -> Callable[[], float]:
+        def rate(
+            name: str, address: str, how: str = "echo", port: str = _PORT
+        ) -> Callable[[], float]:
             def measured() -> float:
-                result = servers.load(address, 64, ms, how)
+                result = servers.load(address, 64, ms, how, port)
                 cpu_us[name].append(result["cpu_us"])
                 return float(result["replies"] / result["seconds"])
 
@@ -93,16 +109,19 @@ def run_rate(plan: Plan) -> list[Row]:
             {
                 "tap": rate("tap", _OURS),
                 "kernel": rate("kernel", _LOOPBACK),
+                "shown": rate("shown", _OURS, port=_SHOWN_PORT),
                 "segments": rate("segments", _OURS, how="segments"),
                 "kernel, segments": rate("kernel, segments", _LOOPBACK, how="segments"),
             },
         )
         losses = servers.losses
     note = f"{cpu_note()}; every reply checked, lost {losses[_OURS]} : {losses[_LOOPBACK]}"
+    shown = "smolctl udp echo without -q; the command shares the load generator's cpu"
     segments = "both get 16 datagrams from one call of their peer, 64 outstanding"
     rows = []
     for name, other, what, limit, text in (
         ("tap", "kernel", "UDP echo over TAP, 64 B, 64 outstanding", Limit(0.8, 1.2), note),
+        ("shown", "kernel", "the same, a line printed for each datagram", Limit(1, 1.2), shown),
         ("segments", "kernel, segments", "the same, peer sends with UDP_SEGMENT", Limit(1.5, 2.5),
          segments),
     ):  # fmt: skip

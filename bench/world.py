@@ -133,6 +133,16 @@ class World:
         self._exit.callback(_end, process)
         return process
 
+    def command(self, *arguments: str) -> None:
+        """Start a smolctl command inside, whose output nobody reads; killed as ``python`` is."""
+        cpu = load_cpu()
+        pin = [] if cpu is None else ["taskset", "-c", str(cpu)]
+        argv = [*self.prefix, *pin, sys.executable, "-m", "smolctl", *arguments]
+        process = subprocess.Popen(
+            argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_ENVIRON
+        )
+        self._exit.callback(_end, process)
+
     def daemon(self, name: str, *, tap: str, ours: str, host: str) -> Client:
         """Start a stack inside with a TAP between it and the kernel.
 
@@ -173,6 +183,6 @@ def ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, env=_ENVIRON)
 
 
-def _end(process: "subprocess.Popen[str]") -> None:
+def _end(process: "subprocess.Popen[Any]") -> None:
     with process:
         process.kill()

@@ -4,34 +4,35 @@ DATE = "2026-11-22"
 
 COMMON_ENVIRONMENT = (
     ("SMOLCTL_STACK", "Name of the stack when --stack does not give one; default otherwise."),
-    ("XDG_RUNTIME_DIR", "Its directory smolctl holds the sockets of the stacks."),
-    ("NO_COLOR", "When it is not empty, or when TERM is dumb, there are no colours."),
-    ("SMOLCTL_DEBUG", "When it is not empty, an internal error shows its traceback."),
+    ("XDG_RUNTIME_DIR", "The sockets of the stacks are in its directory smolctl."),
+    ("NO_COLOR", "If it is not empty, or if TERM is dumb, there are no colours."),
+    ("SMOLCTL_DEBUG", "If it is not empty, an internal error shows its traceback."),
 )
 
 ENVIRONMENT = {
     "smolctl": (
         (
             "SMOLCTL_KEY",
-            "A setting that a stack begins with: the key of smolctl sysctl in capitals, with _ for"
+            "A setting with which a stack starts: the key of smolctl sysctl in capitals, with _ for"
             " the dot, such as SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT=8.",
         ),
     ),
     "stack": (
-        ("SMOLCTL_KEY", "A setting that the stack begins with; see smolctl-sysctl(8)."),
+        ("SMOLCTL_KEY", "A setting with which the stack starts; see smolctl-sysctl(8)."),
         (
             "NOTIFY_SOCKET",
-            "Set by systemd: a stack in the foreground says there when it serves, as sd_notify(3)"
-            " does. Units are in docs/systemd, and are installed in share/doc/smolctl/systemd.",
+            "Set by systemd: a stack in the foreground reports there when it is ready, as"
+            " sd_notify(3) does. Units are in docs/systemd, and are installed in"
+            " share/doc/smolctl/systemd.",
         ),
     ),
     "sysctl": (
         (
             "SMOLCTL_KEY",
-            "The setting that a stack begins with: its key in capitals, with _ for the dot, such as"
-            " SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT=8. An unknown one, or a bad value, is an error at"
-            " the start of the stack. It overrides the profile and the config file, and is"
-            " overridden by --sysctl of smolctl stack start.",
+            "A setting with which a stack starts: its key in capitals, with _ for the dot, such as"
+            " SMOLCTL_IFACE_NEIGHBOR_CACHE_COUNT=8. With an unknown key or a bad value the stack"
+            " does not start. It overrides the profile and the config file; --sysctl of smolctl"
+            " stack start overrides it.",
         ),
     ),
 }
@@ -40,21 +41,21 @@ FILES = (
     (
         "$XDG_RUNTIME_DIR/smolctl/NAME.sock",
         "Control socket of the stack NAME. Without XDG_RUNTIME_DIR the directory is /run/smolctl"
-        " for root and /tmp/smolctl-UID for others; it belongs to the user alone.",
+        " for root and /tmp/smolctl-UID for others; only its user can read it.",
     ),
-    ("$XDG_RUNTIME_DIR/smolctl/NAME.lock", "Held by the daemon of the stack for its life."),
-    ("$XDG_RUNTIME_DIR/smolctl/NAME.log", "What the daemon has to say; smolctl stack log."),
+    ("$XDG_RUNTIME_DIR/smolctl/NAME.lock", "Locked while the daemon of the stack runs."),
+    ("$XDG_RUNTIME_DIR/smolctl/NAME.log", "The daemon's log; smolctl stack log shows it."),
 )
 
 LAYERS = {
-    "ethernet": "ETHERNET, THE WAY IN",
-    "arp": "ARP, THE WAY IN",
-    "ip": "IPV4, THE WAY IN AND OUT",
+    "ethernet": "ETHERNET, INPUT",
+    "arp": "ARP, INPUT",
+    "ip": "IPV4, INPUT AND OUTPUT",
     "igmp": "IGMP",
     "icmp": "ICMP",
-    "udp": "UDP, THE WAY IN",
-    "neigh": "NEIGHBORS, THE WAY OUT",
-    "device": "LINKS MADE BAD",
+    "udp": "UDP, INPUT",
+    "neigh": "NEIGHBORS, OUTPUT",
+    "device": "IMPAIRED LINKS",
     "stack": "THE STACK ITSELF",
 }
 """Titles of the layers in smolctl-reasons(7)."""
@@ -105,15 +106,15 @@ SEE_ALSO = {
 
 MAIN_EXAMPLES = (
     (
-        "Without privileges: one terminal prints what another one sends.",
+        "Print in one terminal what another one sends, without privileges:",
         (
             "smolctl udp recv 127.0.0.2:34254 -c 1 -w 5",
             'smolctl udp send 127.0.0.2:34254 "Hello, loopback!"',
         ),
     ),
     (
-        "A TAP device to the kernel of the network namespace lab, an address for our end, and the"
-        " kernel is asked for an echo:",
+        "Connect a stack by a TAP device to the kernel in the network namespace lab, give our end"
+        " an address, and ping the kernel:",
         (
             "smolctl link add tap0 type tap netns lab host 10.0.0.2/24",
             "smolctl addr add 10.0.0.1/24 dev tap0",
@@ -121,8 +122,8 @@ MAIN_EXAMPLES = (
         ),
     ),
     (
-        "Which way a packet goes, what would become of one, what became of the last one, and what"
-        " was lost so far:",
+        "Show which route a packet takes, what would happen to one, what happened to the last one,"
+        " and what was lost so far:",
         (
             "smolctl route get 8.8.8.8",
             "smolctl why udp any 8.8.8.8:53",
@@ -135,400 +136,397 @@ MAIN_EXAMPLES = (
 
 PROSE = {
     "smolctl": """
-smolctl runs network stacks in user space: Ethernet, ARP, IPv4, ICMP and UDP. Each stack is one
-small process, known by a name, and is configured and asked by this command in the words of
-ip(8). A command that needs a stack starts it when it is not running, with the loopback lo and
-no privileges.
+smolctl runs network stacks in user space: Ethernet, ARP, IPv4, ICMP, IGMP and UDP. Each stack is
+one small process with a name. This command configures and queries it in the words of ip(8). If a
+command needs a stack that does not run, it starts the stack, with the loopback lo and without
+privileges.
 
 Words may come in any order, and dev tap0 and --dev tap0 mean the same. A noun alone means show.
-The beginning of a word is enough where no other word of the command begins like it (prio), and a
-prefix may leave out numbers (0/0, 172.16/12) or have a netmask. What ip, ping and arping take and
-a stack cannot mean yet is refused by name, as "not supported". Before a noun, -n NAME is the
-stack, -h asks for units behind large numbers, and -batch FILE is smolctl batch FILE; behind a verb
-that has an -n of its own, as ping, capture and sysctl do, it is the verb's.
-Results are written to standard output, everything else to standard error. With --json the
-output is one valid JSON document with the keys of ip -j, or one JSON object a line from a
-command that runs for a while, the last one with "event": "summary" where there is one; errors
-are one object on standard error.
+The beginning of a word is enough if no other word of the command begins with it (prio). A prefix
+may leave out numbers (0/0, 172.16/12) or have a netmask. Words of ip, ping and arping that have
+no meaning for a stack yet are refused by name, as "not supported". Before a noun, -n NAME chooses
+the stack, -h shows large numbers with units, and -batch FILE means smolctl batch FILE. After a
+verb that has its own -n, such as ping, capture and sysctl, -n belongs to the verb.
 
-A frame that is dropped, a datagram that is refused and a packet that waits each have a named
-reason; smolctl stats drops counts them and says what to do, smolctl explain NAME says what
-a reason means, and smolctl-reasons(7) has them all.
+Results are written to standard output, everything else to standard error. With --json the output
+is one valid JSON document with the keys of ip -j. A command that runs for a while prints one JSON
+object on each line; if it has a summary, that is the last object, with "event": "summary". An
+error is one object on standard error.
+
+Each dropped frame, refused datagram and waiting packet has a named reason. smolctl stats drops
+counts them and says what to do, smolctl explain NAME says what a reason means, and
+smolctl-reasons(7) lists them all.
 """,
     "stack": """
 A stack is a process with its own interfaces, addresses, routes, neighbors and sockets. Several
-run side by side, each known by its name: --stack NAME chooses one, default is the name without
-it. A stack lives until it is stopped; what was configured ends with it, except TAP devices that
-were made to persist.
+stacks can run side by side. Each has a name: --stack NAME chooses one, and without it the name is
+default. A stack runs until it is stopped. Its configuration ends with it, except TAP devices with
+persist.
 
-Only its own user and root can reach a stack. One that was killed leaves its socket behind,
-which the next start takes over; stack list calls it dead until then.
+Only its own user and root can reach a stack. A stack that was killed leaves its socket behind, and
+the next start takes it over; until then stack list shows it as dead.
 
-stack start --config FILE begins with the changes that FILE says. It has a command a line, as for
-smolctl batch, so what smolctl config save prints is one; only changes of the configuration are
-allowed. When FILE ends in .toml, it is TOML: the text (or list) commands has the commands, and the
-table [sysctl] settings, of the level config file in smolctl-sysctl(8), which the environment
-overrides; docs/lab.toml shows one. Nobody can reach the stack before all of it is done. A mistake
-stops the start, and the error names the file and the line: no daemon is left, and no device.
+stack start --config FILE starts a stack with the changes in FILE. FILE has one command on each
+line, as for smolctl batch, and may hold only changes of the configuration; smolctl config save
+writes such a file. If its name ends in .toml, FILE is TOML: commands (a text or a list) has the
+commands, and the table [sysctl] has settings, which the environment overrides (smolctl-sysctl(8));
+docs/lab.toml is an example. Nobody can reach the stack before all changes are made. With a mistake
+in FILE the stack does not start, no device is left, and the error names the file and the line.
 """,
     "link": """
 A link is an interface of the stack and the device that carries its frames. It comes up when it
 is added, as if a cable was plugged in.
 
-A TAP device joins the stack with the kernel of this machine: what the stack sends appears as if
-it came in on that device, and the other way round. Give the kernel's side an address, or put it
-into a bridge or a network namespace, to have a peer. The MAC address of our side is not that of
-the device, which is the kernel's.
+A TAP device connects the stack to the kernel of this machine: frames that the stack sends come in
+on the kernel's device, and the other way round. To have a peer, give the kernel's side an address,
+or put it into a bridge or a network namespace. The kernel's side has the MAC address of the device;
+our side has another one.
 
-The kernel and the stack leave checksums to each other and hand over many datagrams in one piece,
-where the kernel can: -d shows csum, tso and uso. A capture on the kernel's side then shows
-checksums that are not done yet. With offload off every frame crosses by itself and complete.
+If the kernel can, it and the stack leave checksums to each other and hand over many datagrams in
+one piece: -d shows csum, tso and uso. A capture on the kernel's side then shows incomplete
+checksums. With offload off, each frame crosses alone and complete.
 
-A link of type stream carries its frames over a socket in the framing of QEMU: each frame behind
-its length in four bytes. With connect it goes to whoever listens there, passt(1) or
-qemu -netdev stream,server=on; it tries again by itself, at most every two seconds, for as long as
-nobody does. With listen it waits for one peer at a time, such as qemu -netdev stream,server=off;
-a second one is refused. A link without a peer has no carrier, and what it should send is dropped
-as tx-no-carrier. The socket of a dead process is taken over, that of a live one never. It needs
-no privileges, and only its user and root can connect.
+A link of type stream carries its frames over a socket in QEMU's framing: each frame follows its
+length in four bytes. With connect it connects to passt(1) or to qemu -netdev
+stream,server=on; while nobody listens there, it tries again about every two seconds. With listen
+it waits for one peer at a time, such as qemu -netdev stream,server=off; a second one is refused.
+A link without a peer has no carrier, and packets for it are dropped as tx-no-carrier. The link
+takes over the socket of a dead process, but never that of a live one. It needs no privileges, and
+only its user and root can connect.
 
-A link of type dgram is the same with a datagram for each frame, as of qemu -netdev dgram: local is
-its own socket, remote that of the other end. It has carrier while somebody has the other socket
-open, and learns within a second that nobody has any more.
+A link of type dgram sends each frame as one datagram, as qemu -netdev dgram does: local is its own
+socket, and remote is the socket of the other end. It has carrier while somebody has the other
+socket open, and notices within a second when nobody has.
 
-A link of type cable is one end of a cable between stacks of the same user: links with the same
-cable's name are plugged into each other, whichever stack they belong to. With three ends or more
-the cable is a hub, which shows each frame to all others. A link has carrier while another end is
-there; an end goes with its stack, however that ends. It needs no privileges.
+A link of type cable is one end of a cable between stacks of the same user. Links with the same
+cable name are connected, whichever stack they belong to. With three ends or more the cable is a
+hub, which sends each frame to all other ends. A link has carrier while there is another end; an
+end disappears with its stack, even if the stack is killed. It needs no privileges.
 
 A link of type packet makes the stack a second host on an interface of this machine, with a MAC
-address of its own, as a macvlan has. What the machine itself sends by that interface does not come
-in, nor does what others send to the machine, unless promisc asks for all that the interface sees;
-so the stack and its own machine cannot talk to each other this way. Without link it is the
-interface of the same name.
+address of its own, like a macvlan. It does not receive what this machine sends through that
+interface, or what others send to this machine, unless promisc asks for everything that the
+interface sees. So the stack and its own machine cannot talk to each other in this way. Without
+link, the interface with the same name is used.
 
-A link of type pcap plays a capture file, as far apart in time as its packets were or speed times
-faster, and records what the stack sends. It begins when it is up: add it down, give it addresses,
-then set it up. Frames are for a MAC address, so give it that of the host that one wants to be.
-From a file that knows directions only what came in is played; packets of raw IP get link addresses.
+A link of type pcap plays a capture file with its original timing, or speed times faster, and
+records what the stack sends. It begins when it is up: add it with down, give it addresses, then
+set it up. To play the part of a host in the file, give the link the MAC address of that host. If
+the file has directions, only incoming packets are played; packets of raw IP get link addresses.
 
-A link of type vlan is one VLAN of another link. What it sends by that link gets a tag, and it has
-the frames that come in with this tag. Its words are those of ip-link(8): link eth0 type vlan id 5,
-and protocol 802.1ad for the outer tag of QinQ. It takes MTU, MAC address and carrier of the link
-below, goes down and up with it, and is deleted with it. A frame with the tag of a VLAN that has no
-interface is dropped (rx-vlan-unknown). A tag with VLAN ID 0 is a priority and comes off.
+A link of type vlan is one VLAN of another link. Frames that it sends through that link get a tag,
+and it receives the frames that come in with this tag. Its words are those of ip-link(8): link eth0
+type vlan id 5, and protocol 802.1ad for the outer tag of QinQ. It takes MTU, MAC address and
+carrier from the lower link, goes down and up with it, and is deleted with it. A frame with the tag
+of a VLAN that has no interface is dropped (rx-vlan-unknown). A tag with VLAN ID 0 has only a
+priority and is removed.
 
-A link can be made as bad as the network that one wants to try out, by delay, jitter, loss,
-corrupt, duplicate, reorder and rate, in the words of tc-netem(8). They happen to what this end
-sends; set them on both ends for both directions. At most 1000 frames or 4 MiB are held back. The
-times are kept to about a millisecond.
+delay, jitter, loss, corrupt, duplicate, reorder and rate make a link as bad as a real network, in
+the words of tc-netem(8). They affect what this end sends; set them on both ends for both
+directions. At most 1000 frames or 4 MiB wait for a delay. Times are accurate to about a
+millisecond.
 """,
     "addr": """
-An address on an interface makes routes: one of type local for the address itself, one for its
+An address on an interface creates routes: one of type local for the address itself, one for its
 prefix, and one for each broadcast address. On a loopback the whole prefix is local: with
-127.0.0.1/8 each address of 127.0.0.0/8 answers.
+127.0.0.1/8, each address of 127.0.0.0/8 answers.
 
 An address is written with its prefix length; without one it is a /32.
 """,
     "route": """
-One table of routes serves the whole stack: it decides by which interface, to which next hop and
+The whole stack has one set of routes. It decides through which interface, to which next hop and
 from which source address a packet leaves. The longest prefix wins, then the lowest metric; the
-order of interfaces never matters. The tables local, which holds the addresses of the stack
-itself, and main are looked up as one, then default. With the first change of any rule the rules
-say which tables are looked up, and in which order: smolctl-rule(8). A table has a number of 1 to
-4294967295, and is there from its first route on.
+order of interfaces never matters. The table local holds the addresses of the stack itself. Local
+and main are looked up as one table, and default after them. Once any rule has been changed, the
+rules say which tables are looked up, and in which order: smolctl-rule(8). A table has a number
+from 1 to 4294967295, and exists once it has a route.
 
-A route of type blackhole, unreachable or prohibit refuses what matches it, throw makes the
-lookup go on as if the table had no route.
+A route of type blackhole, unreachable or prohibit refuses the packets that match it. A route of
+type throw makes the lookup go on as if the table had no route.
 
-Routes of the same prefix and metric (append) replace each other: the next one is taken while the
-gateway of the one before does not answer. The next hops of one route (nexthop) share the flows in
-proportion to their weights: packets with the same source and destination address, and with
-ip.fib_multipath_hash_policy=1 the same protocol and ports, go by the same one. A source address
-from the network of one of them goes by that. A next hop whose link is down or without carrier, or
-whose gateway does not answer, is passed over; the flows of the others stay where they are.
+Routes with the same prefix and metric (append) are substitutes: if the gateway of the first does
+not answer, the next one is used. The next hops of one route (nexthop) share the flows in
+proportion to their weights. Packets with the same source and destination address take the same
+next hop; with ip.fib_multipath_hash_policy=1, protocol and ports count too. If the source address
+is in the network of a next hop, the packet takes that one. A next hop is skipped while its link is
+down or without carrier, or its gateway does not answer; the flows of the others do not move.
 
-What a selector of route show fixes is not repeated on each line; in JSON the rows stay whole.
+The lines of route show do not repeat what its selectors say; in JSON the rows are complete.
 """,
     "rule": """
-Rules choose the table of routes for a packet: by its source and destination address, the interface
-by which it comes in (iif; lo for what is sent from here) or that its sender insists on (oif), type
-of service, protocol and ports. They are asked by their priority, the lowest first, and in the
-order of their coming where that is the same. The first one that matches decides, unless its table
-has no route for the packet, or one of type throw: then the next one does. Instead of a table a
-rule may have a type: blackhole, unreachable and prohibit refuse the packet, nop does nothing, and
-goto goes on at the rule with that priority.
+Rules choose the routing table for a packet. They match source and destination address, incoming
+interface (iif; lo for packets of this stack), outgoing interface (oif, if the sender chose one),
+type of service, protocol and ports. The rule with the lowest priority comes first; rules with the
+same priority come in the order in which they were added. The first rule that matches decides,
+unless its table has no route for the packet, or one of type throw: then the next rule does.
+Instead of a table, a rule may have a type: blackhole, unreachable and prohibit refuse the packet,
+nop does nothing, and goto continues at the rule with the given priority.
 
-A stack begins with three rules: 0 looks up the table local, 32766 main, and 32767 default. As long
-as nobody has changed any, local and main are one table, in which the longest prefix wins; from then
-on, and for good, local comes first, as in Linux.
+A stack starts with three rules: 0 looks up the table local, 32766 main, and 32767 default. Until a
+rule is changed, local and main are one table, in which the longest prefix wins. After that, local
+always comes first, as in Linux.
 
-A packet whose source address is not chosen yet has none, and matches no rule with from, though one
-with not from. A socket that is bound or connected has one, ping and udp send have it with -s.
+If a packet has no source address yet, it matches no rule with from, but it matches rules with not
+from. A bound or connected socket has a source address; -s gives one to ping and udp send.
 """,
     "neigh": """
-Each interface keeps the link addresses of the neighbors it talks to, in the states of RFC 4861
-as Linux applies them to ARP: INCOMPLETE while the first request is unanswered, REACHABLE after
-an answer, STALE when that is long ago, DELAY and PROBE while it is confirmed again, FAILED when
-nobody answered, PERMANENT when it was added by hand. A packet for a neighbor that is not known
-waits, in a queue of that neighbor alone.
+Each interface keeps the link addresses of its neighbors, with the states of RFC 4861 as Linux
+applies them to ARP: INCOMPLETE until the first answer, REACHABLE after an answer, STALE some time
+later, DELAY and PROBE while the address is confirmed again, FAILED when nobody answered, and
+PERMANENT when the entry was added by hand. Packets for an unknown neighbor wait in a queue of that
+neighbor.
 """,
     "maddr": """
-A multicast address names a group, and an interface takes what is sent to the groups that it is a
-member of: those that sockets have joined (udp recv --group), those that were added by hand, and
-224.0.0.1, which is all hosts. Routers and switches learn of it by IGMP, in version 3 or in that of
-the oldest router on the link (RFC 3376), whose queries are answered. A loopback has groups too, and
-reports them to nobody.
+A multicast address names a group. An interface receives the groups that sockets have joined
+(udp recv --group), the groups that were added by hand, and 224.0.0.1, the group of all hosts. IGMP
+reports the groups to routers and switches, and answers their queries, in version 3 or in the
+version of the oldest router on the link (RFC 3376). A loopback has groups, too, but does not report
+them.
 
-Unlike ip maddr, which adds link addresses alone, add and del take groups: frames to the link
-address of any group are taken anyway.
+Unlike ip maddr, which adds only link addresses, add and del take groups: the stack takes frames to
+the link address of any group anyway.
 """,
     "sysctl": """
-What real stacks do differently is a setting here, with the values that Linux and smoltcp have
-beside it. A change works at once and ends with the stack; SMOLCTL_ variables are there when a
+Where real stacks differ, smolctl has a setting, which also shows the values of Linux and smoltcp.
+A change takes effect at once and lasts until the stack ends. SMOLCTL_ variables are read when a
 stack starts.
 """,
     "udp": """
-udp send follows each datagram to its fate: it was sent when the device took the frame, after
-ARP if that was needed, and delivered when a socket of this stack has it. Anything else is a
-failure with a named reason. An ICMP error that comes back is reported for the datagram that
-caused it.
+udp send reports what happens to each datagram. It was sent when the device took the frame, after
+ARP if necessary; it was delivered when a socket of this stack got it. Anything else is a failure
+with a named reason. An ICMP error that comes back is reported for the datagram that caused it.
 
-With -c, the last line says how many were sent and how many a second that was: -i 0 sends as fast
-as each can be followed, --rate at a steady pace, of which up to 10 ms are made up for. With -q
-only failures and this line are printed, which is faster. Programs that send without such care,
-and faster, use the stack's sockets (docs/programs.md).
+With -c, the last line says how many datagrams were sent, and how many a second. -i 0 sends the
+next datagram as soon as the last one is reported. --rate sends at a steady pace, and catches up
+after delays of up to 10 ms. With -q only failures and the last line are printed, which is faster.
+Programs send even faster with the stack's sockets (docs/programs.md).
 
-To a group, a datagram leaves by the interface of --dev or of the source address, else by that of
-the route to it, with a TTL of 1. Members on this stack get a copy.
+A datagram to a group leaves through the interface of --dev or of the source address, otherwise
+through that of the route, with a TTL of 1. Members on this stack get a copy.
 
-udp recv prints each datagram with its sender; bytes that cannot be printed are escaped as in
-Python. With --group it joins that group and hears it alone, unless an address is given too; any
-number of receivers may have the port of a group, and each gets a copy. udp echo answers each
-datagram from the address it was sent to.
+udp recv prints each datagram with its sender; unprintable bytes are escaped as in Python. With
+--group it joins that group and hears only that group, unless an address is also given. Any number
+of receivers may share the port of a group, and each gets a copy. udp echo answers each datagram
+from the address that it was sent to.
 """,
     "doctor": """
 doctor is for trouble with the machine, as smolctl why is for trouble with a packet: a stack that
-does not start, a TAP that may not be opened, a manual that is not found. Each check is one line,
-with a command that helps below it where there is one. What a kernel allows is tried for a moment,
-by a process that is gone when the line is printed, and that has a network of its own where it may.
+does not start, a TAP that cannot be opened, a manual that is not found. Each check prints one line,
+and below it a command that helps, if there is one. To find out what the kernel allows, doctor
+tries it for a moment in a process of its own, in a network namespace of its own if possible.
 
-A stack needs Python, its packages and a runtime directory, which are the checks that can fail. All
-else are links of one type or another, and comfort. Without any privileges there are loopbacks,
-cables, links of type stream, dgram and pcap, and TAPs that root has made for the user.
+A stack needs Python, its packages and a runtime directory; only these checks can fail. The others
+are about types of links and about convenience. Without privileges you can use loopbacks, cables,
+links of type stream, dgram and pcap, and TAPs that root has created for you.
 
-Files that stopped or killed stacks left are harmless: the next start takes a socket over, and goes
-on with the log.
+Files left by stopped or killed stacks are harmless: the next start takes over the socket and
+continues the log.
 """,
     "ping": """
-ping sends ICMP echo requests and prints the replies, in the words of ping(8) from iputils. When
-no reply came and the stack knows why, a last line on standard error says so.
+ping sends ICMP echo requests and prints the replies, like ping(8) from iputils. If no reply came
+and the stack knows why, a last line on standard error says so.
 """,
     "capture": """
 capture shows each packet of the stack once, when its fate is known: the time, the interface, the
-direction, a summary by scapy, and, of a packet that was dropped or refused, the reason. With -v
-all its fields follow. What was refused before there was a packet, such as a datagram without a
-route, is not shown; smolctl why tells about it. The local copy of a broadcast is not shown
-either, as in tcpdump.
+direction, a summary by scapy, and the reason if the packet was dropped or refused. With -v all
+fields follow. A datagram that was refused before there was a packet, for example without a route,
+is not shown; smolctl why explains it. The local copy of a broadcast is not shown either, as in
+tcpdump.
 
 With -w packets are written as pcapng, for tcpdump(8), Wireshark and capture -r: smolctl capture
--w - | tcpdump -n -r - shows them while they come. Each packet that
-was dropped or refused has a comment that begins with "reason: ". A capture of one loopback is raw
-IP. In every other file all packets have an Ethernet header, because libpcap wants them alike: one
-of zeros, as on lo of Linux, where there was none, on a loopback or because the neighbor never
-answered ARP. The file is complete after every packet.
+-w - | tcpdump -n -r - shows them as they come. Each dropped or refused packet has a comment that
+begins with "reason: ". A capture of a loopback alone is raw IP. In every other file all packets
+have an Ethernet header, because libpcap needs one link type. Where there was no header, on a
+loopback or because the neighbor never answered ARP, it consists of zeros, as on Linux's lo. The
+file is complete after every packet.
 
-With -r a pcap or pcapng file of Ethernet or raw IP is read, and no stack is needed.
+With -r a pcap or pcapng file of Ethernet or raw IP is read; this needs no stack.
 
-SIGINT ends a capture with the number of packets on standard error. While it runs, packets take
-the slow path of the stack, which can explain them. Packets come to the reader by a queue of 1 MiB
-which loses the oldest; how many were lost is said where they are missing and at the end.
+SIGINT ends a capture and prints the number of packets on standard error. While it runs, packets
+take the slow path of the stack, which can explain them. A slow reader loses the oldest packets
+when more than 1 MiB waits for it; a line says how many, where they are missing and at the end.
 """,
     "trace": """
-trace shows each packet of the stack as smolctl why shows one, when its fate is known: a headline
-with the time, the interface, the direction, what the packet is and its id; its steps; and the
-verdict. With -v, and without it when the packet went wrong, why and what to do follow. An answer
-says which packet it is because of, and so does a request that ARP makes for one. With -br each
-packet is one line: time, interface, direction, packet, verdict, id.
+trace shows each packet of the stack in the form of smolctl why, when its fate is known: a headline
+with the time, the interface, the direction, the packet and its id; the steps; and the verdict. If
+something went wrong, or with -v, the cause and a fix follow. An answer names the packet that caused
+it, and so does an ARP request. With -br each packet is one line: time, interface, direction,
+packet, verdict, id.
 
-A packet that has to wait, for ARP or on a link with a delay, is told in one line when the wait
-begins, and in full when it is over. The time is when the packet came or was to be sent, the same in
-both.
+A packet that waits, for ARP or on a link with a delay, is shown as one line when the wait begins,
+and in full when it ends. Both show the time when the packet came in or was to be sent.
 
-Shown is also what was refused before there was a packet, such as a datagram without a route: the
-filter sees what it was meant to be, from 0.0.0.0 when no source was chosen yet. It has no
-interface. "reason" in a filter is why a packet is in trouble or, of one that is not, why it waited
-before. The copy of a broadcast that our own sockets hear is shown as a packet of its own.
+A datagram that was refused before there was a packet, for example without a route, is also shown.
+The filter sees the packet that it would have been, from 0.0.0.0 if it had no source yet, and
+without an interface. In a filter, "reason" is why a packet was lost, or why it waited. The copy of
+a broadcast for our own sockets is shown as a packet of its own.
 
 With --json each packet is one object, as of smolctl -j why, with "event": "packet", or "wait" when
-it begins to. The last line is "event": "summary", which SIGINT brings too. What waits does not
-count for -c.
+it begins to wait. The last object has "event": "summary", also after SIGINT. Waiting packets do
+not count for -c.
 
-While trace runs, packets take the slow path of the stack, which can explain them, and nothing but
-their speed changes. When it ends, or is killed, the fast path is back: smolctl stats has as udp
-flows_known how many flows take it. Packets come to the reader by a queue of 1 MiB which loses the
-oldest; how many were lost is said where they are missing and at the end.
+While trace runs, packets take the slow path of the stack, which can explain them; only their speed
+changes. When trace ends or is killed, the fast path is used again: in smolctl stats, udp
+flows_known counts its flows. A slow reader loses the oldest packets when more than 1 MiB waits for
+it; a line says how many, where they are missing and at the end.
 """,
     "traceroute": """
-traceroute sends packets with a time to live of 1, 2, 3 and so on. The router where it runs out says
-so, and so each hop on the way to a host is known; the host itself answers that nothing listens at
-the port, or replies to the echo request. Up to 16 probes are on their way at once, and what came of
-them is printed in order, in the words of traceroute(1) for Linux: * for no answer, !H, !N and !P
+traceroute sends packets with a time to live of 1, 2, 3 and so on. Each router where the time to
+live runs out answers, which shows the hops on the way to a host. The host itself answers that
+nothing listens on the port, or replies to the echo request. Up to 16 probes are sent at once, and
+the results are printed in order, as by traceroute(1) for Linux: * for no answer, !H, !N and !P
 for host, network and protocol unreachable, !X for prohibited, !F-MTU for a packet that is too big,
 !S for a failed source route. Names are never looked up.
 
-When the host is not reached, a last line on standard error names the reason: the error of the hop
-where the way ends, or icmp-hops-silent when nothing answers beyond some hop.
+If the host is not reached, a last line on standard error names the reason: the error of the last
+hop, or icmp-hops-silent if nothing answers beyond some hop.
 """,
     "arping": """
-arping sends ARP requests by one interface and prints who answers, in the words of arping(8)
-from iputils. It has the options of Habets' arping that scripts need: -C, -r and -R. Times are
+arping sends ARP requests through one interface and prints the answers, like arping(8) from
+iputils. It also has the options of Habets' arping that scripts need: -C, -r and -R. Times are
 seconds and may have fractions.
 
-With -D the exit status tells whether an address is taken: 0 free, 1 taken, and 2 when nobody
-could be asked, because the interface is down or nothing is at its other end.
+With -D the exit status says whether an address is taken: 0 if it is free, 1 if it is taken, and 2
+if nobody could be asked because the interface is down or has nothing at its other end.
 """,
     "batch": """
-batch runs the commands of a file, one a line, over one connection to the stack, hundreds of times
-as fast as one process for each. A command is written as on the command line, without smolctl in
-front. Every command works: a probe ends before the next line begins, and a line batch FILE runs
-another file. Options before batch hold for all lines, and a line may have more of its own, such
-as -s, -j or --stack.
+batch runs the commands of a file, one on each line, over one connection to the stack. This is
+hundreds of times as fast as a process for each command. A command is written as on the command
+line, but without smolctl. Every command works: a probe ends before the next line begins, and a
+line batch FILE runs another file. Options before batch apply to all lines, and a line may add its
+own, such as -s, -j or --stack.
 
-Lines are split into words as by a shell: single quotes, double quotes and backslashes quote; "#"
-where a word could begin starts a comment; a backslash at the end of a line goes on in the next
-one. There are no variables, patterns, or redirections.
+Lines are split into words as in a shell: single quotes, double quotes and backslashes quote, "#"
+at the beginning of a word starts a comment, and a backslash at the end of a line continues it on
+the next one. There are no variables, patterns or redirections.
 
-With --atomic all commands are changes of the configuration, such as addr add, link set or
-sysctl KEY=VALUE, of one stack, and all are made or none: they are tried on a copy of the stack
-first. When one fails nobody has noticed anything: no packet was lost, and monitor tells of no
-change. Devices are the exception. They are opened, and their MTU and address set, while the
-commands are tried, and that is undone. A link that is deleted cannot be added again under its name
-in the same batch, since its device is there until the end. One batch takes a request of 1 MiB,
-which is some 8,000 commands, and the stack does nothing else while it is made.
+With --atomic, all commands must be changes of one stack's configuration, such as addr add, link
+set or sysctl KEY=VALUE. They are first tried on a copy of the stack, and all are made or none. If
+one fails, the stack has not changed: no packet was lost, and monitor shows no change. Devices are
+the exception: during the trial they are opened and get their MTU and address, which is undone
+later. A deleted link cannot be added again under its name in the same batch, because its device
+exists until the end. One batch may have 1 MiB, which is about 8,000 commands, and the stack does
+nothing else meanwhile.
 
-The first command that fails ends the batch. An error begins with the file and the line where the
-command began: FILE:LINE. With --force the batch goes on, and still fails. As of ip -batch, the
-exit status is 1 whatever failed, but 2 when the file cannot be read, and 3 when there was no
-stack to talk to, or it went away; that ends the batch even with --force. SIGINT ends the command
-that runs, which prints its summary, and the batch with it.
+The first command that fails ends the batch. An error begins with the place of the command:
+FILE:LINE. With --force the batch goes on, but still fails in the end. As with ip -batch, the exit
+status is 1 whatever failed; it is 2 if the file cannot be read, and 3 if there is no stack or the
+stack went away, which ends the batch even with --force. SIGINT ends the running command, which
+prints its summary, and then the batch.
 
-With --json each command prints its own document on a line of its own, [] where there is nothing
-to say, or its stream of objects that ends with the summary. Errors have file and line beside the
-usual keys. A program that writes commands to smolctl -j batch --force - and reads the answers has
-one for each command, as soon as it is done: on standard output, or on standard error if it failed.
+With --json each command prints one document on a line of its own, [] if there is nothing to
+print, or a stream of objects that ends with the summary. Errors also have the keys file and line.
+A program can write commands to smolctl -j batch --force - and read the answers: each command is
+answered as soon as it is done, on standard output, or on standard error if it failed.
 """,
     "config": """
-config save prints commands, a line each, that make this stack from a fresh one: settings that are
-not defaults, links with the options that they were added with and as they are now, addresses,
-routes beside those that addresses bring, in their order, and PERMANENT neighbor entries. What was
-learned, and what programs have open, is not part of it. smolctl batch runs the lines:
-smolctl config save | smolctl --stack copy batch - makes a copy, whose config save prints the same.
+config save prints the commands that turn a fresh stack into this one, one on each line: settings
+that are not defaults, links with their options, addresses, routes in their order (without those
+that addresses create), and PERMANENT neighbor entries. It does not print what was learned, or the
+sockets of programs. smolctl batch runs the lines: smolctl config save | smolctl --stack copy batch
+- makes a copy, whose config save prints the same.
 
-A MAC address is printed too, although it may have been drawn at random: the copy has the same.
-Two stacks cannot have one TAP device, socket or capture file; there the copy needs another name.
+MAC addresses are printed even if they were chosen at random, so the copy has the same ones. Two
+stacks cannot share a TAP device, a socket or a capture file; there the copy needs another name.
 
-Each command is tried on a fresh stack within this one before it is printed. One that was right
-only before other changes is left out, and named on standard error with the reason; the exit status
-is 1 then.
+Before a command is printed, it is tried on a fresh stack. A command that would fail there, because
+of later changes, is left out and named on standard error with the reason. Then the exit status is
+1.
 
-config diff prints the commands that make this stack like one that the commands of FILE make, or
-like another stack that runs, and nothing when it is so already. They are found by making both
-stacks without devices and changing one until it is the other, so a change that takes others with
-it, as an address takes its routes, is followed by what makes those again. A link is changed where
-it can be, not deleted. The MAC address and MTU of a link that FILE gives none are left as they are.
+config diff prints the commands that turn this stack into the one that FILE describes, or into a
+copy of a running stack, and nothing if there is no difference. To find them, it makes both stacks
+without devices and changes one until it equals the other. So if a change removes other things, as
+deleting an address removes its routes, commands that make them again follow. Links are changed
+instead of deleted, where possible. If FILE gives a link no MAC address or MTU, these stay as they
+are.
 """,
     "socket": """
-Each socket that is bound at the moment is shown with what waits in its receive queue, the size
-of that queue and the datagrams that were dropped because it was full. A ping that runs has a
-socket of kind icmp.
+socket shows each bound socket, with the bytes in its receive queue, the size of that queue, and the
+number of datagrams that were dropped because it was full. A running ping has a socket of kind
+icmp.
 """,
     "monitor": """
-monitor prints what happens, when it happens, until it is interrupted, or the stack stops. Without
-a word it watches everything; several kinds may be named.
+monitor prints changes as they happen, until it is interrupted or the stack stops. Without a word
+it watches everything; several kinds may be named.
 
-Each change is one line of the noun's show, after "Deleted" for what is gone, and after its kind
-in brackets when several are watched. -t and -ts print the time before it, as ip(8) does. A change
-is told when it has been made and before what follows from it: an address before its routes.
-Unlike Linux, every change is told: the routes that go with a link too, each state of a neighbor,
-and the last state of one that is deleted.
+Each change is one line in the form of the noun's show. "Deleted" stands before what is gone, and
+the kind in brackets if several kinds are watched. -t and -ts print the time first, as ip(8) does.
+A change is reported before its consequences: an address before its routes. Unlike Linux, monitor
+reports every change: also the routes that disappear with a link, each state of a neighbor, and the
+last state of a deleted neighbor.
 
-drops watches packets that go wrong, a line each: when, interface, direction (in, out, or local:
-from this stack to itself), what became of it (drop; reject: its sender was told; wait: its fate
-is still to come), the reason's name, the packet, and its id: smolctl why ID tells how it came to
-that.
+drops watches packets in trouble, one on each line: time, interface, direction (in, out, or local:
+from this stack to itself), result (drop; reject: its sender was told; wait: not decided yet),
+reason, packet and id. smolctl why ID shows the steps of the packet.
 
 With --json each event is one object with the keys of the noun's show, "event" for its kind,
 "time" in seconds since 1970, and "deleted": true for what is gone. Drops have id, dev, dir,
 class, reason, summary and why.
 
-A slow reader holds up nobody. For each, the stack keeps the last 8192 events or 1 MiB; the oldest
-go first, and the reader is told how many before the next one: on standard error, or as "event":
-"lost" with their "count".
+A slow reader delays nobody. The stack keeps up to 8192 events or 1 MiB for each reader and then
+drops the oldest. The reader is told how many are missing, on standard error, or as "event": "lost"
+with their "count".
 """,
     "explain": """
-explain prints the page of a reason: what becomes of the packet, the RFC that asks for it and what
-Linux calls it, an explanation, and the commands that help. Without a name it lists all reasons.
-With --json a list is an array, and one name gives one object.
+explain prints the page of a reason: what happens to the packet, the RFC that requires it, Linux's
+name for it, an explanation, and the commands that help. Without a name it lists all reasons. With
+--json the list is an array, and one reason is one object.
 
-The reasons are what smolctl stats drops counts, and what a failed smolctl udp send, ping or arping
-names. All pages together are smolctl-reasons(7).
+smolctl stats drops counts these reasons, and a failed smolctl udp send, ping or arping names one.
+smolctl-reasons(7) has all pages.
 """,
     "reasons": """
-smolctl drops, refuses or delays no packet without a reason that has a name. smolctl stats drops
-counts them, a failed smolctl udp send, ping or arping names them, and smolctl explain NAME prints
-what is written here. Behind each summary stand its class, the RFC or other document that asks for
-it, and what Linux calls it: an errno, a drop reason of its kernel, or silent where it says nothing.
+Whenever smolctl drops, refuses or delays a packet, it gives a named reason. smolctl stats drops
+counts the reasons, a failed smolctl udp send, ping or arping names one, and smolctl explain NAME
+prints what is written here. After each summary you find the class of the reason, the RFC or other
+document that requires it, and Linux's name for it: an errno, a drop reason of its kernel, or silent
+if Linux says nothing.
 
-Words in capitals stand for what a packet had; what stands in brackets is said when it is known.
-Each line fix is a command that lets such a packet through. Where none on this stack does, the line
-advice says what to do elsewhere.
+Words in capitals stand for values of the packet; words in brackets appear only if they are known.
+Each line fix is a command that lets such a packet through. If no command on this stack helps, the
+line advice says what to do elsewhere.
 
 The classes are:
 """,
     "why": """
-why udp, why icmp and why arp tell what would happen to a packet that is not sent: each step
-that it would take through the stack, what was chosen and what was passed over, and in the end
-the verdict, why it is so, and a command that changes it. The packet is sent for real, by the
-code that sends any other, but on a copy of the stack, so the answer is what the stack would do
-and the stack does not notice. What others do, such as to answer ARP, is not known: where the
-packet would wait for them the verdict is that it waits.
+why udp, why icmp and why arp predict what would happen to a packet: each step through the stack,
+what is chosen and what is not, and at the end the verdict, its cause, and a command that changes
+it. The normal code of the stack sends the packet, but on a copy of the stack. So the answer is
+what the stack would do, and the stack itself does not change. The reactions of others, such as an
+answer to ARP, are unknown: if the packet would wait for them, the verdict says so.
 
-why last and why ID tell what did happen, in the same words. Packets that udp send, ping and
-arping sent are remembered, and each packet that was dropped, refused or made to wait, 1024 in
-all.
+why last and why ID show what did happen, in the same form. The stack remembers the last 1024
+packets that udp send, ping and arping sent, or that were dropped, refused or delayed.
 
 The results of steps are ok, pick (this one of several), skip (not this one), wait, note, drop
-(nobody is told) and reject (the sender is told). With --json the packet is one object, whose
-schema is docs/schema/why.json.
+(nobody is told) and reject (the sender is told). With --json the packet is one object;
+docs/schema/why.json describes it.
 """,
     "stats": """
-stats show lists what was counted, by layer. stats drops lists the reasons for which packets
-were dropped (drop), refused with an error to their sender (reject) or kept waiting (wait), and
-what happened beside them (note): how often, when last, and what was wrong with the last one. In
-JSON each has the time, a list of commands that fix it, and the reason's summary; smolctl explain
-says more.
+stats show lists all counters, by layer. stats drops lists the reasons why packets were dropped
+(drop), refused with an error to their sender (reject) or delayed (wait), and other events (note):
+how often, when last, and what was wrong with the last packet. In JSON each reason also has the
+time, a list of commands that fix it, and a summary; smolctl explain says more.
 """,
 }
 
 _FILTERS = (
     "Filters",
     """
-A filter is one word or many; quote parentheses and exclamation marks from the shell. A word that
-tcpdump has too means the same here, see pcap-filter(7). Words are taken from the left: "and" does
-not bind closer than "or".
-A value without a kind is of the kind before it, port 53 or 67, or else a host. A first word that
-is not one of these is the name of an interface.
+A filter is one word or more; quote parentheses and exclamation marks for the shell. Words that
+tcpdump also has mean the same, see pcap-filter(7). A filter is read from left to right: "and" does
+not bind closer than "or". A value without a kind has the kind of the value before it (port 53 or
+67); without one it is a host. If the first word is none of these, it is the name of an interface.
 """,
     (
         (
             "[PROTO] [src|dst] host ADDRESS",
             "IPv4 source or destination, or sender or target of ARP. The word host may be left"
-            " out. src or dst is the same as neither; src and dst means both.",
+            " out. src or dst is the default; src and dst means both.",
         ),
         (
             "[PROTO] [src|dst] net PREFIX",
-            "The same for the addresses of a network, 10.0.0.0/24.",
+            "The same for the addresses of a network, such as 10.0.0.0/24.",
         ),
         (
             "[udp|tcp] [src|dst] port NUMBER",

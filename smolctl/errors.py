@@ -79,7 +79,7 @@ class InvalidArgument(StackError):
 
 
 class AlreadyExists(StackError):
-    """The object is there already (EEXIST)."""
+    """The object already exists (EEXIST)."""
 
     code = "exists"
     errno_name = "EEXIST"

@@ -91,7 +91,7 @@ def start_daemon(
     problem = answer.get("error", {})
     reason = problem.get("message") or _last_line(paths.log, log_size)
     if not reason:
-        reason = f"Python ended with status {os.waitstatus_to_exitcode(status)} without a word"
+        reason = f"Python ended with status {os.waitstatus_to_exitcode(status)} without a message"
     raise _start_failed(stack, reason, problem.get("hint") or "smolctl doctor")
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# duplicates.sh: does any address of a network belong to two hosts? Asks for each by ARP, all at once.
+# duplicates.sh: do two hosts have the same address? Sends ARP requests for all addresses of a network at once.
 # usage: duplicates.sh DEV A.B.C [FIRST [LAST]]     e.g. duplicates.sh eth0 10.0.0, or 10.0.0 100 199
 # The stack is that of SMOLCTL_STACK. exit 0: no address has two owners, 1: some have, 2: nobody could be asked.
 set -eu
@@ -30,11 +30,11 @@ ctl() {
 ours=$(ctl -j addr show dev "$dev") || exit 2
 ours=$(printf '%s' "$ours" | jq -r '[.[].addr_info[].local] | join(" ")')
 
-# Every answer is written down, also the second one for an address, which the neighbor cache leaves out.
+# Record every answer, also the second one for an address, which the neighbor cache does not keep.
 smolctl -q --no-start -j trace "$dev" arp and in >"$answers" &
 tracer=$!
 until grep -q '"start"' "$answers"; do kill -0 "$tracer" && sleep 0.1; done
-# Probes (RFC 5227) have no sender's address, so that the other owner of an address of ours answers, too.
+# Probes (RFC 5227) have no sender address, so another owner of one of our addresses also answers.
 seq -f "arping -D -q -c 1 -w 0.01 -I $dev $net.%.0f" "$first" "$last" | ctl batch --force - >/dev/null 2>&1 || true
 sleep 1
 kill "$tracer"

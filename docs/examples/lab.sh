@@ -1,8 +1,8 @@
 #!/bin/sh
-# lab.sh: two hosts and a router between them, three stacks on cables; runs a command, or a shell, in that lab.
+# lab.sh: run a command, or a shell, in a lab of two hosts with a router between them (three stacks on cables).
 # usage: lab.sh [COMMAND...]     e.g. lab.sh smolctl -n left traceroute 10.2.0.2
-#   LAB_LINK="delay 20ms loss 1%" lab.sh ...     makes the router's link to the right host that bad
-# No root; the lab is gone when the command ends. exit: as the command; 2: there is no lab.
+#   LAB_LINK="delay 20ms loss 1%" lab.sh ...     impairs the router's link to the right host
+# It needs no root, and removes the lab when the command ends. exit: that of the command; 2: there is no lab.
 set -eu
 XDG_RUNTIME_DIR=$(mktemp -d)
 export XDG_RUNTIME_DIR
@@ -37,7 +37,7 @@ link add eth0 type cable name c2
 addr add 10.2.0.2/24 dev eth0
 route add default via 10.2.0.1
 END
-# Cables are plugged in one after the other: the lab is there when the ends hear each other.
+# Cables are connected one after the other: the lab is ready when the ends hear each other.
 tries=50
 until smolctl -q -n left ping -q -c 1 -W 0.1 10.2.0.2 >/dev/null 2>&1; do
     tries=$((tries - 1))

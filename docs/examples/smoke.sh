@@ -3,7 +3,7 @@
 # usage: smoke.sh OURS/LEN DEVICE[:PORT] LINK-TYPE...
 #   smoke.sh 10.0.0.1/24 10.0.0.2:7 tap                            (root, or a TAP of yours)
 #   smoke.sh 10.0.0.1/24 10.0.0.2 stream listen /tmp/guest.sock    (a guest of QEMU)
-# It uses a stack of its own. exit 0: all answered, 1: something did not, 2: it could not be asked.
+# It uses a stack of its own. exit 0: everything answered, 1: something did not, 2: the device could not be asked.
 set -eu
 if [ $# -lt 3 ]; then
     sed -n '3,5s/^# *//p' "$0" >&2
@@ -43,7 +43,7 @@ done
 
 owner=$(smolctl arping -D -r -c 1 -w 0.3 -I eth0 "${ours%/*}") || {
     [ -n "$owner" ] || exit 2
-    echo "FAIL  our own    ${ours%/*} belongs to $owner already"
+    echo "FAIL  our own    ${ours%/*} already belongs to $owner"
     exit 1
 }
 smolctl addr add "$ours" dev eth0 || exit 2
@@ -53,7 +53,7 @@ if check arp smolctl arping -r -c 3 -C 1 -i 0.3 -W 0.5 -I eth0 "$device"; then
     [ -z "$port" ] || check "udp $port" smolctl udp send "$device:$port" hello --expect-reply -w 1 || true
 fi
 if [ "$failed" -ne 0 ]; then
-    echo "--- what became of the last packet, and what was dropped:"
+    echo "--- what happened to the last packet, and what was dropped:"
     smolctl why last || true
     smolctl stats drops
 fi

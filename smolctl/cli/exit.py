@@ -9,13 +9,12 @@ PIPE_CLOSED = 141
 TERMINATED = 143
 
 MEANINGS = {
-    DONE: "Done; for a probe: it was answered, delivered or sent.",
-    NO: "It ran, and the network's answer is no: no reply, not delivered, address taken, or get"
-    " found nothing; or doctor found a failure.",
-    FIX: "Something for you to fix: usage, a bad value, no such device, refused by the stack.",
+    DONE: "Success; a probe was answered, delivered or sent.",
+    NO: "The network's answer is no: no reply, not delivered, address taken, nothing found by"
+    " get; or doctor found a failure.",
+    FIX: "The command is wrong: usage, a bad value, no such device, or refused by the stack.",
     UNREACHABLE: "No daemon could be reached or started.",
-    INTERRUPTED: "Interrupted, by a command that has no summary to print. A probe prints its"
-    " summary and exits by its result.",
+    INTERRUPTED: "Interrupted. A probe prints its summary instead, and exits with its result.",
     PIPE_CLOSED: "The reader of the output went away.",
     TERMINATED: "Ended by SIGTERM.",
 }

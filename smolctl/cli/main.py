@@ -38,19 +38,19 @@ NOUNS = {
     "maddr": "show, join and leave multicast groups",
     "sysctl": "show and change settings",
     "socket": "show bound sockets, their queues and drops",
-    "stats": "show counters, and what was dropped and why",
-    "monitor": "watch changes, and packets that are dropped, as they happen",
-    "explain": "say what a reason means, and what helps",
-    "why": "explain what would happen to a packet, or what did",
+    "stats": "show counters, and which packets were dropped and why",
+    "monitor": "watch changes and dropped packets as they happen",
+    "explain": "explain what a reason means, and what helps",
+    "why": "explain what would happen to a packet, or what happened",
     "trace": "show what happens to each packet, step by step, as it happens",
     "udp": "send, receive and echo datagrams",
-    "capture": "look at packets, write them to a file, read them from one",
-    "ping": "ask a host for an echo",
+    "capture": "show packets, write them to a file, or read them from one",
+    "ping": "send ICMP echo requests to a host",
     "traceroute": "show the hops on the way to a host",
     "arping": "ask a neighbor for its link address",
     "batch": "run the commands of a file over one connection",
-    "config": "print commands that make a stack again, or like another",
-    "doctor": "look at this machine, and say what will work and what to do",
+    "config": "print the commands that make a stack again, or like another",
+    "doctor": "check what works on this machine, and say what to do",
     "help": "show help for a command",
 }
 """Each noun is the attribute COMMAND of the module of its name, imported only when used."""
@@ -156,7 +156,7 @@ ROOT_OPTIONS: list[click.Parameter] = [
     HUMAN,
     IEC,
     GlobalOption("-batch -b --batch", "as smolctl batch FILE", "FILE", _keep, hidden=True),
-    GlobalOption("-force --force", "go on after a command that failed", None, _keep, hidden=True),
+    GlobalOption("-force --force", "go on after a failed command", None, _keep, hidden=True),
 ]
 TAUGHT = [*GLOBAL_OPTIONS, HUMAN.without({"-h"})]
 """Options of all commands as help and the man page have them."""

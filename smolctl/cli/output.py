@@ -54,9 +54,9 @@ class Output:
         else:
             self.line(_compact(value))
 
-    def event(self, value: Any) -> None:
-        """Write one line of a JSON stream, at once: ``--pretty`` would break the lines."""
-        self.line(_compact(value))
+    def event(self, value: Any, times: int = 1) -> None:
+        """Write a line of a JSON stream so often, at once: ``--pretty`` would break the lines."""
+        self.lines([_compact(value)] * times)
         self.flush()
 
     def raw(self, data: bytes) -> None:

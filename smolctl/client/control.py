@@ -122,7 +122,7 @@ class Client:
             return client
         if start:
             raise ClientError(
-                f'stack "{stack}" starts, but is gone again at once',
+                f'stack "{stack}" started, but ended at once',
                 hint=f"smolctl --stack {stack} stack log",
                 code="start-failed",
             )

@@ -384,5 +384,6 @@ def _checked(address: Address) -> Address:
         return socket.inet_ntoa(socket.inet_pton(socket.AF_INET, host)), port
     except OSError:
         raise socket.gaierror(
-            socket.EAI_NONAME, f"{host!r} is no IPv4 address, and a stack looks up no names"
+            socket.EAI_NONAME,
+            f"{host!r} is not an IPv4 address, and a stack does not look up names",
         ) from None

@@ -102,7 +102,7 @@ def parse_sent(message: bytes) -> Sent | Command:
             return Sent(dst, port, _payloads(message, count), 0)
     except StructError:
         pass
-    raise ControlError("a program's socket sent what is no message")
+    raise ControlError("a program's socket sent something that is not a message")
 
 
 def _payloads(message: bytes, count: int) -> list[bytes]:

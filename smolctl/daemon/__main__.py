@@ -21,7 +21,7 @@ Run one stack, in the foreground unless --ready-fd is given.
 
   --name NAME         the stack's name
   --foreground        the default; says it aloud
-  --profile PROFILE   settings to begin with
+  --profile PROFILE   settings to start with
   --sysctl KEY=VALUE  one setting; more than once
   --setup-fd N        read what to begin with from this descriptor
   --ready-fd N        detach, and report on this descriptor

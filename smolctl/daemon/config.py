@@ -52,7 +52,7 @@ def _assignment(key: str, value: object, name: str, line: int | None) -> Assignm
     if isinstance(value, int | str):
         return Assignment(Level.CONFIG, key, str(value), place)
     raise InvalidArgument(
-        f"{place}: {key} is neither a whole number, true, false nor a word",
+        f"{place}: {key} is not a whole number, true, false or a word",
         hint=f"smolctl sysctl {key}",
     )
 

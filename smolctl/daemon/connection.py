@@ -237,7 +237,7 @@ class Connection:
         try:
             if len(self._running) >= MAX_RUNNING:
                 raise ControlError(
-                    f"{MAX_RUNNING} requests run on this connection already",
+                    f"{MAX_RUNNING} requests already run on this connection",
                     hint="wait for one to end, or cancel one",
                     code="too-many-requests",
                 )

@@ -114,7 +114,7 @@ class Doors:
         """
         if len(self._doors) >= MAX_DOORS:
             raise ControlError(
-                f"programs have {MAX_DOORS} sockets open already",
+                f"programs have {MAX_DOORS} sockets open, which is the maximum",
                 hint="smolctl socket show",
                 code="too-many-sockets",
             )

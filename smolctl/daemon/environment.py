@@ -70,7 +70,7 @@ def from_words(words: Iterable[str]) -> list[Assignment]:
         place = f"--sysctl {word}"
         if not equals:
             raise InvalidArgument(
-                f"{place}: a setting and its value are missing the = between them",
+                f"{place}: there is no = between the setting and its value",
                 hint=f"--sysctl {key}=VALUE" if key in SYSCTLS else nearest(key),
             )
         found.append(Assignment(Level.COMMAND, key, value, place))

@@ -210,7 +210,7 @@ def _remove_socket(path: str) -> None:
         return
     if not stat.S_ISSOCK(mode):
         raise ControlError(
-            f"{path} is there and is not a socket", hint=f"rm {path}", code="runtime-directory"
+            f"{path} exists and is not a socket", hint=f"rm {path}", code="runtime-directory"
         )
     os.unlink(path)
 

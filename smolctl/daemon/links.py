@@ -266,7 +266,8 @@ class Links:
     def _take_apart(self, link: Link, error: OSError) -> None:
         """Give the device one datagram at a time from now on: it refused a run of them."""
         self._log.warning(
-            f"{link.interface.name}: datagrams go one by one, a run was refused: {error.strerror}"
+            f"{link.interface.name}: datagrams now go one by one, because a run was refused:"
+            f" {error.strerror}"
         )
         link.segments = 1
 

@@ -247,7 +247,7 @@ class Server:
             self._dismiss(connection, problem, now)
         elif len(self._connections) >= MAX_CLIENTS:
             problem = ControlError(
-                f'stack "{self._name}" has {MAX_CLIENTS} clients already',
+                f'stack "{self._name}" has {MAX_CLIENTS} clients, which is the maximum',
                 hint="end one of them",
                 code="too-many-clients",
             )

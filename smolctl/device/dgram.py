@@ -200,7 +200,7 @@ def _cannot_send(path: str, error: int) -> DeviceError:
     if error == errno.EACCES:
         problem, hint = "no permission", f"sudo chown $USER {path}"
     elif error in (errno.EPROTOTYPE, errno.ENOTSOCK):
-        problem, hint = "it is no datagram socket", "smolctl link add NAME type stream ..."
+        problem, hint = "it is not a datagram socket", "smolctl link add NAME type stream ..."
     result = DeviceError(f"cannot send to {path}: {problem}", hint=hint)
     result.errno_name = errno.errorcode.get(error)
     return result

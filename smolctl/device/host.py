@@ -143,7 +143,7 @@ def _enter(path: str) -> None:
         rtnetlink.enter(fd)
     except OSError as error:
         raise DeviceError(
-            f"cannot enter the network namespace {path}: {error.strerror}", hint="that takes root"
+            f"cannot enter the network namespace {path}: {error.strerror}", hint="that needs root"
         ) from None
     finally:
         os.close(fd)
@@ -156,7 +156,7 @@ def _move(name: str, path: str) -> tuple[Any, list[int]]:
     except OSError as error:
         raise DeviceError(
             f"cannot move {name} to the network namespace {path}: {error.strerror}",
-            hint="that takes root",
+            hint="that needs root",
         ) from None
     finally:
         os.close(fd)

@@ -204,7 +204,7 @@ class PacketDevice:
             raise DeviceError(
                 f"{mac.hex(':')} is the kernel's own address on {self._link};"
                 " two hosts on a link need one each",
-                hint="take another, or leave it out: then it is a random one",
+                hint="use another one, or leave it out to get a random one",
             )
 
     def set_mac(self, mac: bytes) -> None:
@@ -243,7 +243,7 @@ class PacketDevice:
         )[1]
         if family != _ARPHRD_ETHER:
             raise DeviceError(
-                f"{self._link} is no Ethernet interface",
+                f"{self._link} is not an Ethernet interface",
                 hint="take another one: ip -br link",
             )
         self.check_mac(self.mac)
@@ -273,7 +273,7 @@ class PacketDevice:
             self._socket.setsockopt(_SOL_PACKET, what, request)
         except OSError as error:
             raise DeviceError(
-                f"{self._link} does not let in what is for {mac.hex(':')}: {error.strerror}",
+                f"{self._link} does not accept frames for {mac.hex(':')}: {error.strerror}",
                 hint=f"smolctl link add {self.name} type packet link {self._link} promisc",
             ) from None
 
@@ -335,7 +335,7 @@ class PacketDevice:
 def _explain(error: OSError, name: str, link: str) -> DeviceError:
     problem, hint = error.strerror or str(error), None
     if error.errno in (errno.EPERM, errno.EACCES):
-        problem = "no permission: that takes root, or CAP_NET_RAW"
+        problem = "no permission: that needs root, or CAP_NET_RAW"
         hint = f"sudo smolctl --stack root link add {name} type packet link {link}"
     elif error.errno in (errno.ENODEV, errno.ENXIO):
         known = ", ".join(found for _, found in socket.if_nameindex())

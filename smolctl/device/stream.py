@@ -244,7 +244,7 @@ def _cannot_connect(address: Address, error: int) -> DeviceError:
     if error == errno.EACCES:
         problem, hint = "no permission", f"sudo chown $USER {show(address)}"
     elif error in (errno.EPROTOTYPE, errno.ENOTSOCK):
-        problem, hint = "it is no stream socket", "smolctl link add NAME type dgram ..."
+        problem, hint = "it is not a stream socket", "smolctl link add NAME type dgram ..."
     result = DeviceError(f"cannot connect to {show(address)}: {problem}", hint=hint)
     result.errno_name = errno.errorcode.get(error)
     return result

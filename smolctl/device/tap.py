@@ -181,7 +181,7 @@ class TapDevice:
                 ioctl(self._control, _SIOCSIFMTU, _IFREQ_INT.pack(name, mtu))
             except OSError as error:
                 raise DeviceError(
-                    f"the kernel's side of {self.name} takes no mtu {mtu}: {error.strerror}",
+                    f"the kernel's side of {self.name} does not accept mtu {mtu}: {error.strerror}",
                     hint="a TAP takes 68 to 65521",
                 ) from None
         self.mtu = mtu
@@ -197,7 +197,7 @@ class TapDevice:
             raise DeviceError(
                 f"{mac.hex(':')} is the address of the kernel's side of {self.name};"
                 " the two ends of a cable need one each",
-                hint="take another, or leave it out: then it is a random one",
+                hint="use another one, or leave it out to get a random one",
             )
 
     def details(self) -> dict[str, Any]:

@@ -81,13 +81,13 @@ def explain(error: OSError, name: str) -> DeviceError:
     """Return the error for people of a TAP ``name`` that could not be opened."""
     hint: str | None = None
     if error.errno in (errno.EPERM, errno.EACCES):
-        problem = "no permission: only root may make or take it"
+        problem = "no permission: only root may create or open it"
         hint = f"sudo ip tuntap add dev {name} mode tap user $USER && sudo ip link set {name} up"
     elif error.errno == errno.EBUSY:
         problem = "another process has it open"
         hint = f"take another name, or end the process: grep -l {name} /proc/[0-9]*/fdinfo/*"
     elif error.errno == errno.EINVAL:
-        problem = f"an interface {name} exists that is no TAP, or a multi-queue one"
+        problem = f"interface {name} exists and is not a TAP, or has several queues"
         hint = "take another name"
     elif error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         problem = f"this system has no {_CLONE_DEVICE}"

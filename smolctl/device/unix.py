@@ -116,7 +116,7 @@ def _remove_dead(path: str, kind: int) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise DeviceError(f"{path} is there and is not a socket", hint=f"rm {path}")
+        raise DeviceError(f"{path} exists and is not a socket", hint=f"rm {path}")
     if alive(path, kind):
         raise _refused(path, OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)))
     os.unlink(path)

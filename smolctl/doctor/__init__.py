@@ -22,7 +22,7 @@ CHECKS: dict[str, tuple[Check, str]] = {
     "capabilities": (network.capabilities, "CAP_NET_ADMIN and CAP_NET_RAW"),
     "tun": (network.tun, "/dev/net/tun"),
     "tap": (network.tap, "TAPs that this user may open"),
-    "offload": (network.offload, "what the kernel and a TAP leave to each other"),
+    "offload": (network.offload, "offloads between the kernel and a TAP"),
     "packet": (network.packet, "links of type packet"),
     "namespaces": (network.namespaces, "user namespaces, for TAPs without root"),
     "locale": (terminal.locale, "UTF-8"),

@@ -48,7 +48,7 @@ def completion(machine: Machine, look: Look) -> Finding:
     look(f"SHELL={os.environ.get('SHELL', '')}")
     shell = _SHELLS.get(name)
     if shell is None:
-        return Finding(Status.OK, f"there is none for {name or 'an unknown shell'}")
+        return Finding(Status.OK, f"there is no completion for {name or 'an unknown shell'}")
     source = first_file(
         [below(sys.prefix, shell.folders[0], shell.file), SOURCE / "completions" / shell.file]
     )

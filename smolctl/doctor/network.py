@@ -23,7 +23,7 @@ _IFF_MULTI_QUEUE = 0x0100
 
 
 def sudo() -> str:
-    """Return what stands in front of a command that takes root."""
+    """Return what stands in front of a command that needs root."""
     return "" if os.geteuid() == 0 else "sudo "
 
 
@@ -50,7 +50,7 @@ def tun(machine: Machine, look: Look) -> Finding:
         status = os.stat(path)
     except OSError as error:
         look(f"{_TUN}: {error.strerror}")
-        return Finding(Status.WARN, f"{_TUN} is not there: no TAPs", _make_tun(machine, look))
+        return Finding(Status.WARN, f"{_TUN} does not exist: no TAPs", _make_tun(machine, look))
     number = (os.major(status.st_rdev), os.minor(status.st_rdev))
     look(f"{_TUN}: device {number[0]}:{number[1]}, mode {status.st_mode & 0o7777:04o}")
     if not stat.S_ISCHR(status.st_mode) or number != _TUN_NUMBER:
@@ -152,12 +152,12 @@ def tap(machine: Machine, look: Look) -> Finding:
         return Finding(Status.WARN, "none can be opened: see tun")
     there = f"; there are {', '.join(name for name, *_ in taps)}" if taps else ""
     if _may_make(machine):
-        return Finding(Status.OK, f"{user()} may make and open any{there}")
+        return Finding(Status.OK, f"{user()} may create and open any{there}")
     if mine:
-        return Finding(Status.OK, f"{user()} may open {', '.join(mine)}, and make none")
+        return Finding(Status.OK, f"{user()} may open {', '.join(mine)}, and create none")
     if os.geteuid() == 0:
-        return Finding(Status.WARN, "root without CAP_NET_ADMIN may make none", _CONTAINER)
-    return Finding(Status.NOTE, f"{user()} may open none, and make none", recipe(machine))
+        return Finding(Status.WARN, "root without CAP_NET_ADMIN may not create any", _CONTAINER)
+    return Finding(Status.NOTE, f"{user()} may not open or create any", recipe(machine))
 
 
 def recipe(machine: Machine) -> str:
@@ -197,7 +197,7 @@ def offload(machine: Machine, look: Look) -> Finding:
         return Finding(Status.NOTE, "none: the kernel has no virtio headers (IFF_VNET_HDR)")
     text = ", ".join(_CAN[name] for name in names) or "none"
     if "uso" not in names:
-        return Finding(Status.NOTE, f"{text}; uso takes Linux 6.2, and datagrams cross one by one")
+        return Finding(Status.NOTE, f"{text}; uso needs Linux 6.2, so datagrams cross one by one")
     return Finding(Status.OK, text)
 
 
@@ -210,8 +210,8 @@ def packet(machine: Machine, look: Look) -> Finding:
         if error.errno not in (errno.EPERM, errno.EACCES):
             return Finding(Status.WARN, f"no packet sockets: {error.strerror}")
         if os.geteuid() == 0:
-            return Finding(Status.WARN, "root without CAP_NET_RAW may open none", _CONTAINER)
-        detail = "links of type packet take root, or CAP_NET_RAW"
+            return Finding(Status.WARN, "root without CAP_NET_RAW may not open any", _CONTAINER)
+        detail = "links of type packet need root, or CAP_NET_RAW"
         return Finding(Status.NOTE, detail, _as_root(machine))
     look("socket(AF_PACKET, SOCK_RAW): opened and closed")
     return Finding(Status.OK, "links of type packet can be added")

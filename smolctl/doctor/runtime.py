@@ -63,7 +63,7 @@ def directory(_machine: Machine, look: Look) -> Finding:
 def _to_be_made(path: str, look: Look) -> Finding:
     parent = os.path.dirname(path)
     if os.path.isdir(parent):
-        return _usable(parent, f"{path} will be made", look)
+        return _usable(parent, f"{path} will be created", look)
     if _from_variable():
         there = parent
         while not os.path.lexists(there):

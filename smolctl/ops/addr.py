@@ -188,11 +188,13 @@ def _parse(ctx: Context, args: Args) -> tuple[Interface, Address]:
 
 def _dad(args: Args, interface: Interface) -> bool | None:
     if args.flag("dad") and args.flag("nodad"):
-        raise InvalidArgument("dad and nodad exclude each other")
+        raise InvalidArgument("dad and nodad cannot be used together")
     if args.flag("dad") and args.flag("autojoin"):
-        raise InvalidArgument("dad and autojoin exclude each other: a group is no host's own")
+        raise InvalidArgument(
+            "dad and autojoin cannot be used together: a group belongs to no single host"
+        )
     if args.flag("dad") and interface.medium is not Medium.ETHERNET:
-        raise InvalidArgument(f"{interface.name} knows no ARP: an address cannot be tested there")
+        raise InvalidArgument(f"{interface.name} has no ARP, so no address can be tested there")
     if interface.medium is not Medium.ETHERNET:
         return None  # nothing is tested there, whatever was said
     return True if args.flag("dad") else False if args.flag("nodad") else None

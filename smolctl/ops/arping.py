@@ -100,7 +100,8 @@ def _way(stack: Stack, dst: int, mode: str, args: Args, now: int) -> tuple[Inter
         interface = way.interface
     if interface.medium is not Medium.ETHERNET:
         raise InvalidArgument(
-            f"{interface.name} knows no ARP: {shown} is reached by it", hint="smolctl link show"
+            f"{interface.name} has no ARP, and {shown} is reached through it",
+            hint="smolctl link show",
         )
     for why, bad in ((reason.TX_IFACE_DOWN, not interface.up),
                      (reason.TX_NO_CARRIER, not interface.carrier)):  # fmt: skip

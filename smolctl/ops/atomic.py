@@ -63,7 +63,7 @@ class TrialLinks:
         """Open a device; see ``Links.open``."""
         if name in self._gone:
             raise InvalidArgument(
-                f"{name} is deleted by this very batch, and its device is there until the end",
+                f"{name} is deleted in the same batch, and its device exists until the batch ends",
                 hint="use another name, or two batches",
             )
         device: Device = self._links.open(name, kind, options)

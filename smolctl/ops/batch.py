@@ -24,9 +24,15 @@ def run(ctx: Context, args: Args) -> Iterable[Row]:
     """
     commands, force, whole = args.commands("commands"), args.flag("force"), args.flag("atomic")
     if force and whole:
-        raise InvalidArgument("force goes on after an error, and atomic takes all back")
+        raise InvalidArgument(
+            "force and atomic cannot be used together: one goes on after an"
+            " error, the other undoes all changes"
+        )
     if len(commands) > MAX_TOGETHER and not whole:
-        raise InvalidArgument(f"{len(commands)} changes in one request; {MAX_TOGETHER} may be")
+        raise InvalidArgument(
+            f"{len(commands)} changes are too many for one request, which has"
+            f" at most {MAX_TOGETHER}"
+        )
     for op, _ in commands:
         check(op)
     if whole:

@@ -47,7 +47,7 @@ def diff(ctx: Context, args: Args) -> Iterable[Row]:
         found = _anew(_copy(ctx), target.context, wanted)
     if found is None:
         raise StackError(
-            "no changes were found that lead from one to the other",
+            "found no changes that turn one into the other",
             hint="compare what both save: smolctl config save",
         )
     return [{"op": op, "args": words} for op, words in found]

@@ -165,7 +165,7 @@ class Feeds:
         """
         if len(self._readers) >= MAX_FEEDS:
             raise ControlError(
-                f"{MAX_FEEDS} streams go to this connection already",
+                f"{MAX_FEEDS} streams already go to this connection",
                 hint="wait for one to end, or cancel one",
                 code="too-many-requests",
             )

@@ -14,7 +14,7 @@ class FeedJob(Job):
 
     Args:
         count: end when the reader took so many events; None for never.
-        wait_ns: end after this time; None for never.
+        wait_ns: stop after this time; None for never.
     """
 
     def __init__(self, count: int | None = None, wait_ns: int | None = None) -> None:

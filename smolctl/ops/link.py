@@ -256,7 +256,7 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
 
 
 def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
-    """Yield what makes the interfaces, each as it is now; ``lo`` is there already."""
+    """Yield what makes the interfaces, each as it is now; ``lo`` already exists."""
     for interface in ctx.stack.interfaces.values():
         name = interface.name
         if interface is ctx.stack.interfaces.loopback:

@@ -141,7 +141,7 @@ def _pcap(args: Args) -> Options:
     speed = args.text("speed")
     if speed is not None:
         if "read" not in options:
-            raise InvalidArgument("speed is that of reading, and there is no read FILE")
+            raise InvalidArgument("speed needs read FILE: it is the speed of reading")
         options["speed"] = None if speed == "fast" else _speed(speed)
     return options
 

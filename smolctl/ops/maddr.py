@@ -90,7 +90,8 @@ def _parse(ctx: Context, args: Args) -> tuple[Interface, int]:
         # Deviation: `ip maddr` adds link addresses alone. Here nothing filters by them: frames to
         # the address of any group are taken, as by a network card in the mode "allmulti".
         raise InvalidArgument(
-            f"{text} is a link address, and frames to every group's are taken: name a group",
+            f"{text} is a link address, and the stack takes frames to those of all groups: name a"
+            f" group",
             hint=f"smolctl maddr add 239.1.2.3 dev {args.text('dev') or 'DEV'}",
         )
     group = args.address("address") or 0

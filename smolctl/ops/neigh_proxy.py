@@ -32,11 +32,11 @@ def proxy_row(interface: Interface, entry: ProxyEntry) -> Row:
 
 
 def add(ctx: Context, args: Args) -> Iterable[Row]:
-    """Make an entry; as in Linux, one that is there already is as good."""
+    """Make an entry; as in Linux, one that already exists is as good."""
     interface, ip = _named(ctx, args)
     shown = format_address(ip)
     if interface.medium is not Medium.ETHERNET:
-        raise InvalidArgument(f"{interface.name} knows no ARP: nobody asks there for {shown}")
+        raise InvalidArgument(f"{interface.name} has no ARP, so nobody asks there for {shown}")
     if is_multicast(ip) or ctx.stack.ipv4.is_broadcast(ip) or is_zeronet(ip):
         raise InvalidArgument(f"{shown} is not the address of one host")
     add_proxy(ctx.stack.ipv4, interface, ip)
@@ -59,8 +59,7 @@ def _named(ctx: Context, args: Args) -> tuple[Interface, int]:
     for other in ("dst", "lladdr", "nud"):
         if other in args:
             raise InvalidArgument(
-                f"a proxy entry is an address alone, without {other}: it is answered with the"
-                " link's own MAC",
+                f"a proxy entry takes no {other}: the answer has the link's own MAC",
                 hint="smolctl neigh add proxy ADDR dev DEV",
             )
     interface = ctx.stack.interface(args.required("dev"))

@@ -51,7 +51,7 @@ def read(args: Args, old: Netem) -> Netem | None:
     new = replace(old, **changes)
     if new.reorder and not new.delay_ns:
         raise InvalidArgument(
-            "reorder lets frames pass those that a delay holds back, and there is no delay",
+            "reorder needs a delay, because it lets frames pass the delayed ones",
             hint="add one: delay 10ms",
         )
     return new
@@ -97,8 +97,8 @@ def _rate(args: Args) -> int:
     value = 0 if number is None else int(number * _RATES.get(unit, 0))
     if number is None or unit not in _RATES or value > _RATE_MAX or (value == 0) != (number == 0):
         raise InvalidArgument(
-            f'rate "{text}" is not a rate: a number of at least 1 bit a second, and bit, kbit,'
-            " mbit, gbit, or bps, kbps, mbps in bytes",
+            f'rate "{text}" is not a rate: a rate is a number of at least 1 bit a second with bit,'
+            " kbit, mbit, gbit, or bps, kbps, mbps in bytes",
             hint="rate 10mbit",
         )
     return value

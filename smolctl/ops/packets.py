@@ -28,8 +28,8 @@ class Wanted:
     Attributes:
         dev: the one interface that is wanted, None for all; it may go away meanwhile.
         filter: which packets.
-        count: end after so many, None for never.
-        wait_ns: end after this time, None for never.
+        count: stop after this many packets, None for never.
+        wait_ns: stop after this time, None for never.
     """
 
     dev: str | None

@@ -102,9 +102,7 @@ def _options(args: Args) -> ipv4_options.Outgoing:
     if args.flag("record") and stamp is not None:
         raise InvalidArgument("only one of -T and -R may be used")
     if hosts and stamp != "tsprespec":
-        raise InvalidArgument(
-            "ping asks one host; those in front of it are whom -T tsprespec asks for the time"
-        )
+        raise InvalidArgument("ping takes one host; only -T tsprespec takes others before it")
     if stamp == "tsprespec" and not 1 <= len(hosts) <= _HOSTS_MAX:
         raise InvalidArgument(
             f"-T tsprespec asks 1 to {_HOSTS_MAX} hosts for the time, not {len(hosts)}",

@@ -269,7 +269,7 @@ def _ways(ctx: Context, args: Args) -> list[NextHop]:
     extra = [name for name in ("via", "dev", "onlink") if name in args]
     if ways and extra:
         raise InvalidArgument(
-            f'"{extra[0]}" stands beside "nexthop"',
+            f'"{extra[0]}" cannot be used with "nexthop"',
             hint=f"each next hop has its own: nexthop {extra[0]} ...",
         )
     return ways

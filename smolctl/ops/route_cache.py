@@ -63,9 +63,7 @@ def _row(ctx: Context, path: Path, known: PathMtu) -> Row:
 def _matching(ctx: Context, args: Args) -> list[tuple[Path, PathMtu]]:
     for name in ("match", "protocol", "scope", "type", "src", "metric"):
         if name in args:
-            raise InvalidArgument(
-                f"what is learned of paths has no {name}", hint="smolctl route show cache"
-            )
+            raise InvalidArgument(f"the cache has no {name}", hint="smolctl route show cache")
     dev, via = args.text("dev"), args.address("via")
     if dev is not None:
         ctx.stack.interface(dev)

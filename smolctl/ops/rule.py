@@ -88,7 +88,8 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
     rule, given = _parse(args)
     if not given:
         raise InvalidArgument(
-            "rule add needs to know what for", hint="smolctl rule add from 10.0.0.1 lookup 100"
+            "rule add needs a selector or an action",
+            hint="smolctl rule add from 10.0.0.1 lookup 100",
         )
     if "priority" not in given:
         rule.priority = ctx.stack.ipv4.fib.rules.free_priority()
@@ -100,7 +101,7 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete the first rule that agrees with what is given."""
     rule, given = _parse(args)
     if not given:
-        raise InvalidArgument("rule del needs to know which one", hint="smolctl rule show")
+        raise InvalidArgument("rule del needs to know which rule", hint="smolctl rule show")
     found = ctx.stack.ipv4.fib.rules.find(rule, given)
     row = rule_row(ctx.stack, found)
     delete_rule(ctx.stack.ipv4, found)
@@ -142,7 +143,7 @@ def _parse(args: Args) -> tuple[Rule, frozenset[str]]:
         said["invert"] = True
     action = _action(args, said)
     if action not in (None, RuleAction.LOOKUP) and "table" in said:
-        raise InvalidArgument(f"a rule that says {action} looks up no table")
+        raise InvalidArgument(f"a rule with {action} looks up no table")
     given = frozenset(said) - {"invert"} | ({"action"} if action is not None else set())
     rule = Rule(action=action or RuleAction.LOOKUP, **said)  # type: ignore[arg-type]
     anything = given or any(name in args for name in ("from", "to", "not"))
@@ -153,7 +154,7 @@ def _action(args: Args, said: dict[str, object]) -> RuleAction | None:
     kind = args.choice("type", _TYPES)
     if "target" in said:
         if kind is not None:
-            raise InvalidArgument(f'"goto" stands beside "{kind}"')
+            raise InvalidArgument(f'"goto" cannot be used with "{kind}"')
         return RuleAction.GOTO
     if kind in ("unicast", "lookup"):
         return RuleAction.LOOKUP

@@ -91,7 +91,9 @@ def _leave(stack: Stack, socket: UdpSocket, group: int, args: Args) -> None:
     try:
         interface = _interface(stack, group, args)
     except InvalidArgument:
-        raise AddressNotAvailable(f"the socket has not joined {shown}, which is no group") from None
+        raise AddressNotAvailable(
+            f"the socket has not joined {shown}, which is not a group"
+        ) from None
     except NoSuchDevice as error:
         if not named:
             raise

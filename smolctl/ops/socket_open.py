@@ -209,7 +209,7 @@ class SocketJob(Job):
         socket = self._socket
         if "dev" in args:
             if socket.port:
-                raise InvalidArgument("the socket is bound already: choose its device before")
+                raise InvalidArgument("the socket is already bound: choose its device first")
             socket.dev = self._stack.interface(args.required("dev")).name
         for name in ("broadcast", "reuse", "multicast_loop", "multicast_all"):
             if name in args:

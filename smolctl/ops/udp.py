@@ -84,7 +84,7 @@ def _interval(args: Args) -> int:
     if rate is None:
         return args.seconds("interval", 1.0) or 0
     if "interval" in args:
-        raise InvalidArgument("a rate and an interval say the same: give one of them")
+        raise InvalidArgument("give either a rate or an interval, not both")
     return round(1e9 / rate)
 
 
@@ -95,7 +95,7 @@ def _destination(args: Args) -> int:
 
 def _too_long(size: int) -> MessageTooLong:
     return MessageTooLong(
-        f"{size} bytes of payload never fit into a datagram: at most {udp.MAX_PAYLOAD} do",
+        f"{size} bytes do not fit into a datagram, whose payload has at most {udp.MAX_PAYLOAD}",
         hint=f"--size {udp.MAX_PAYLOAD}",
     )
 
@@ -118,7 +118,7 @@ def recv(ctx: Context, args: Args) -> Job:
     joining = "group" in args
     if "source" in args and not joining:
         raise InvalidArgument(
-            "a source is one of a group's senders: name the group", hint="--group GROUP"
+            "a source is a sender to a group: name the group", hint="--group GROUP"
         )
     socket = _joined(ctx, args) if joining else _bound(ctx, args, "udp recv")
     return RecvJob(ctx, socket, count, wait)
@@ -297,8 +297,11 @@ class EchoJob(RecvJob):
                 sent.append(payload)
         self._echoed += len(sent)
         if not self._quiet:
-            for payload in sent:
-                self.emit("echoed", src=format_address(src), sport=sport, bytes=len(payload))
+            peer = format_address(src)
+            for size, alike in groupby(map(len, sent)):
+                number = len(list(alike))
+                times = number if number > 1 else None
+                self.emit("echoed", src=peer, sport=sport, bytes=size, times=times)
 
     def result(self, now: int) -> dict[str, Any]:
         """Return how many came and how many went back."""

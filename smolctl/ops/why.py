@@ -27,9 +27,11 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
     if "iif" in args:
         iif = ctx.stack.interface(args.required("iif")).name
         if dev is not None:
-            raise InvalidArgument("a packet leaves by dev or comes in by iif, not both")
+            raise InvalidArgument(
+                "dev and iif cannot be used together: a packet either leaves or comes in"
+            )
         if src is None:
-            raise InvalidArgument("a packet that comes in has a source", hint="name SRC and DST")
+            raise InvalidArgument("an incoming packet needs a source", hint="name SRC and DST")
     elif dev is None and src is not None:
         iif = _entrance(ctx.stack, src, dst)
     dport = args.port("dport")
@@ -79,7 +81,7 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
         trace = journal.last
         if trace is None:
             raise NotFound(
-                "no packet was sent by hand yet, and none was dropped, refused or made to wait",
+                "no packet was sent by hand, dropped, refused or delayed yet",
                 hint="smolctl why udp SRC DST predicts one",
             )
     else:

@@ -166,6 +166,17 @@ def test_echo_and_reply(smolctl: SmolctlEnv) -> None:
     assert echo.wait().stdout.startswith("echoed 2 bytes to 127.0.0.1:")
 
 
+@pytest.mark.parametrize("words", [[], ["-j"]])
+def test_each_echoed_datagram_has_a_line_of_its_own(smolctl: SmolctlEnv, words: list[str]) -> None:
+    echo = smolctl.popen(*words, "udp", "echo", "7", "-c", "200")
+    echo.wait_for('"bound"' if words else "listening on 0.0.0.0:7")
+    assert smolctl("udp", "send", "127.0.0.1:7", "hi", "-c", "200", "-i", "0").returncode == 0
+    lines = echo.wait().stdout.splitlines()
+    echoed = [line for line in lines if "echoed" in line and "summary" not in line]
+    assert len(echoed) == 200
+    assert not any("times" in line for line in lines)
+
+
 def test_ping(smolctl: SmolctlEnv) -> None:
     result = smolctl("-q", "addr")
     result = smolctl("ping", "-c", "2", "-i", "0.01", "127.0.0.2")
@@ -211,7 +222,7 @@ def test_stack_life(smolctl: SmolctlEnv) -> None:
     started = smolctl("stack", "start", check=True)
     assert started.stderr.startswith('smolctl: started stack "default" (pid ')
     again = smolctl("stack", "start", check=True)
-    assert "is running already" in again.stderr
+    assert "is already running" in again.stderr
     status = smolctl.json("stack", "status")[0]
     assert status["name"] == "default"
     assert smolctl("stack").stdout.startswith("stack default is running: pid ")

@@ -271,7 +271,7 @@ def test_words_that_do_not_fit_are_shortened_in_a_list(tmux: Tmux) -> None:
     window.press("Tab", "Tab")
     screen = window.wait_for("echo ")
     assert screen.split("\n")[1:4] == [
-        "send  (send datagrams, and tell whe...)",
-        "recv  (receive datagrams, and tell ...)",
+        "send  (send datagrams, and say whet...)",
+        "recv  (receive datagrams, and show ...)",
         "echo  (send each datagram back to i...)",
     ]

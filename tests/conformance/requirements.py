@@ -82,13 +82,13 @@ _INTRODUCTION = """\
 
 <!-- Made by `make docs` of tests/conformance/requirements.toml. -->
 
-What the RFCs of the layers below TCP ask of a host, whether smolctl does it, and the tests that
-would fail if it no longer did. The skeleton for RFC 1122 are the summary tables in its sections
-2.5, 3.5 and 4.1.5. RFCs older than the capital words have the level that their text amounts to. A
-line with MUST NOT or SHOULD NOT says what must not happen.
+This page lists what the RFCs of the layers below TCP require of a host, whether smolctl does it,
+and the tests that would fail if it no longer did. The lines of RFC 1122 follow the summary tables
+in its sections 2.5, 3.5 and 4.1.5. Some RFCs are older than the words MUST and SHOULD; their lines
+have the level that fits the text. A line with MUST NOT or SHOULD NOT says what must not happen.
 
-*Done* is shown by the tests named; *not done* and *not applicable* say why. Totals leave out what
-is not applicable, and count MUST NOT with MUST and SHOULD NOT with SHOULD.
+A line that is done names its tests; a line that is not done or not applicable says why. The totals
+leave out lines that are not applicable, and count MUST NOT as MUST and SHOULD NOT as SHOULD.
 """
 
 

@@ -203,7 +203,7 @@ def test_our_tap_has_one_mtu_on_both_sides(netns: Namespace, opener: Opener) -> 
     row = link(netns)
     assert row is not None
     assert row["mtu"] == device.mtu == 1280
-    with pytest.raises(DeviceError, match="takes no mtu 65535"):
+    with pytest.raises(DeviceError, match="does not accept mtu 65535"):
         device.set_mtu(65535)
     assert device.mtu == 1280
 
@@ -229,7 +229,7 @@ def test_busy(netns: Namespace, opener: Opener) -> None:
 
 def test_no_tap(netns: Namespace, opener: Opener) -> None:
     netns.run("ip", "link", "add", "tap0", "type", "bridge", check=True)
-    refused(opener, "is no TAP", "EINVAL")
+    refused(opener, "is not a TAP", "EINVAL")
 
 
 def test_the_kernels_mac_is_taken(netns: Namespace, opener: Opener) -> None:
@@ -240,7 +240,7 @@ def test_the_kernels_mac_is_taken(netns: Namespace, opener: Opener) -> None:
 
 
 def test_what_fails_half_way_leaves_nothing(netns: Namespace, opener: Opener) -> None:
-    refused(opener, "takes no mtu 65535", None, mtu=65535, persist=True)
+    refused(opener, "does not accept mtu 65535", None, mtu=65535, persist=True)
     assert link(netns) is None
     refused(opener, "cannot give the kernel's side", None, host=("10.9.0.2", 99))
     assert link(netns) is None

@@ -62,7 +62,7 @@ def bad_places(directory: Path) -> dict[str, tuple[dict[str, Any], str]]:
         "to no socket": ({"connect": f"{directory}/file"}, "cannot connect"),
         "others write": ({"listen": f"{directory}/open/x"}, "others may write"),
         "port": ({"listen": busy.address}, "another process listens there"),
-        "datagrams": ({"connect": f"{directory}/dgram"}, "no stream socket"),
+        "datagrams": ({"connect": f"{directory}/dgram"}, "not a stream socket"),
         "on datagrams": ({"listen": f"{directory}/dgram"}, "another process"),
     }
 

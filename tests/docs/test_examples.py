@@ -87,7 +87,7 @@ def test_a_device_that_is_half_alive(smolctl_env: SmolctlEnv) -> None:
     assert "arp-no-reply" in ended.stdout
     taken = start(smolctl_env, "smoke.sh 10.0.0.3/24 10.0.0.2 cable name c1")
     assert taken.returncode == 1
-    assert taken.stdout == "FAIL  our own    10.0.0.3 belongs to 02:00:00:00:00:04 already\n"
+    assert taken.stdout == "FAIL  our own    10.0.0.3 already belongs to 02:00:00:00:00:04\n"
 
 
 def test_a_device_that_is_not_there(smolctl_env: SmolctlEnv) -> None:
@@ -153,7 +153,7 @@ def test_drops_over_the_threshold(smolctl_env: SmolctlEnv) -> None:
     smolctl_env("stack", "start", check=True)
     assert (
         start(smolctl_env, "watch-drops.sh 0.1").stdout
-        == "0 packets were lost in 0.1 s, 0 may be\n"
+        == "0 packets were lost in 0.1 s, at most 0 are allowed\n"
     )
     running = smolctl_env.shell(f"exec {EXAMPLES}/watch-drops.sh 1.5 1")
     running.wait_for("watching")
@@ -163,7 +163,7 @@ def test_drops_over_the_threshold(smolctl_env: SmolctlEnv) -> None:
     assert ended.returncode == 1, ended
     assert ended.stdout.startswith("2\tudp-port-closed\t127.0.0.1:")
     assert "fix:    smolctl udp recv 127.0.0.1:9\n" in ended.stdout
-    assert ended.stdout.endswith("2 packets were lost in 1.5 s, 1 may be\n")
+    assert ended.stdout.endswith("2 packets were lost in 1.5 s, at most 1 are allowed\n")
 
 
 # --- lab.sh ---------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def needs_open_tun() -> None:
 def test_the_driver_is_not_loaded(tree: Path) -> None:
     seen = check(network.tun, root=str(tree))
     assert seen.status == "warn"
-    assert seen.detail == "/dev/net/tun is not there: no TAPs"
+    assert seen.detail == "/dev/net/tun does not exist: no TAPs"
     assert seen.fix.endswith("modprobe tun")
 
 
@@ -176,7 +176,7 @@ def test_the_recipe_works(open_to_all: Namespace) -> None:
     for command in before.fix.replace("sudo ", "").split(" && "):
         netns.run(*command.split(), check=True)
     after = inside(netns, "tap")
-    assert (after.status, after.detail) == ("ok", f"{UID} may open tap0, and make none")
+    assert (after.status, after.detail) == ("ok", f"{UID} may open tap0, and create none")
     opened = run_inside(netns, AS_USER + "TapDevice('tap0').close()")
     assert (opened.returncode, opened.stderr) == (0, "")
     netns.run("ip", "tuntap", "add", "dev", "tap1", "mode", "tap", "user", "1", check=True)

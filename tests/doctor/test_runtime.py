@@ -39,7 +39,7 @@ def run_fix(fix: str) -> None:
 
 def test_it_will_be_made_where_it_can_be(base: Path) -> None:
     seen = check(runtime.directory)
-    assert (seen.status, seen.detail) == ("ok", f"{base}/smolctl will be made")
+    assert (seen.status, seen.detail) == ("ok", f"{base}/smolctl will be created")
     assert list(base.iterdir()) == []
 
 

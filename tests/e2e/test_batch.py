@@ -138,7 +138,7 @@ def test_files_within_files(smolctl: SmolctlEnv) -> None:
     ]
     own = write(smolctl, "", "own.conf")
     Path(own).write_text(f"batch {own}\n")
-    assert "is being run already" in smolctl("-q", "batch", own).stderr
+    assert "is already running" in smolctl("-q", "batch", own).stderr
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_without_a_stack(smolctl: SmolctlEnv) -> None:
 def test_data_from_standard_input_cannot_be_among_the_commands(smolctl: SmolctlEnv) -> None:
     result = smolctl("-q", "batch", "-", input="udp send 127.0.0.1:9 -\n")
     assert result.returncode == 1
-    assert "smolctl: -:1: the commands come by standard input" in result.stderr
+    assert "smolctl: -:1: standard input has the commands" in result.stderr
 
 
 def test_the_end_of_the_daemon_ends_it(smolctl: SmolctlEnv) -> None:
@@ -209,7 +209,7 @@ def test_atomic_makes_all_or_nothing(smolctl: SmolctlEnv) -> None:
         ("link show", "link show does not change the configuration"),
         ("help addr", "help addr does not change the configuration"),
         ("stack stop", "stack stop does not change the configuration"),
-        ("-n b link add x type loopback", "stack b is another one"),
+        ("-n b link add x type loopback", "stack b is not the stack of"),
         ("adr", '"adr" is not a command'),
     ],
 )
@@ -227,7 +227,7 @@ def test_atomic_and_force_are_two_things(smolctl: SmolctlEnv) -> None:
     lines = "".join(f"route add 10.0.0.0/24 dev lo metric {n}\n" for n in range(1, 20_000))
     result = smolctl("-q", "batch", "--atomic", "-", input=lines)
     assert result.returncode == 2
-    assert "19999 commands are more than one --atomic takes" in result.stderr
+    assert "19999 commands are too many for one --atomic batch" in result.stderr
 
 
 @pytest.mark.netns("ip")

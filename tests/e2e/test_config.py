@@ -60,7 +60,7 @@ def test_what_cannot_be_made_again_is_named(smolctl: SmolctlEnv) -> None:
     assert saved.returncode == 1
     assert saved.stderr == (
         "smolctl: left out: route add 192.0.2.0/24 via 203.0.113.1 dev eth0 onlink:"
-        " 203.0.113.1 cannot be a gateway: it is not one other host\n"
+        " 203.0.113.1 cannot be a gateway: it is not the address of one other host\n"
     )
     assert "192.0.2.0" not in saved.stdout
 

@@ -108,7 +108,7 @@ def test_a_stack_that_runs_does_not_begin_again(smolctl: SmolctlEnv) -> None:
     smolctl("-q", "stack", "start", check=True)
     result = smolctl("stack", "start", "--config", write(smolctl, "lab.conf", LAB))
     assert result.returncode != 0
-    assert "is running already" in result.stderr
+    assert "is already running" in result.stderr
     assert "lo1" not in smolctl("link").stdout
 
 

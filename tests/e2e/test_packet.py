@@ -186,7 +186,7 @@ def test_mtu_is_at_most_that_of_the_interface(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("link", "says"), [("none0", "no such interface"), ("lo", "no Ethernet interface")]
+    ("link", "says"), [("none0", "no such interface"), ("lo", "not an Ethernet interface")]
 )
 def test_a_wrong_interface_is_one_line(world: World, link: str, says: str) -> None:
     run = world.smolctl("-q", "link", "add", "p0", "type", "packet", "link", link)
@@ -202,4 +202,4 @@ def test_without_privileges(smolctl_env: SmolctlEnv) -> None:
     ran = run(argv, env=smolctl_env.environ)
     assert ran.returncode == 2
     (line,) = ran.stderr.splitlines()
-    assert "that takes root, or CAP_NET_RAW" in line
+    assert "that needs root, or CAP_NET_RAW" in line

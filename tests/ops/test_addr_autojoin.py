@@ -36,7 +36,7 @@ def test_deleted_it_is_left(api: Api, op: str) -> None:
 
 
 def test_a_group_is_not_tested(api: Api) -> None:
-    with pytest.raises(SmolctlError, match="exclude each other"):
+    with pytest.raises(SmolctlError, match="cannot be used together"):
         api("addr.add", local=f"{GROUP}/32", dev="tap0", autojoin=True, dad=True)
     assert locals_(api, autojoin=True) == []
 

@@ -62,8 +62,8 @@ def test_a_word_comes_before_the_sysctl(api: Api, word: str) -> None:
 @pytest.mark.parametrize(
     ("dev", "words", "message"),
     [
-        ("tap0", {"dad": True, "nodad": True}, "exclude each other"),
-        ("lo", {"dad": True}, "lo knows no ARP"),
+        ("tap0", {"dad": True, "nodad": True}, "cannot be used together"),
+        ("lo", {"dad": True}, "lo has no ARP"),
     ],
 )
 def test_words_that_make_no_sense(api: Api, dev: str, words: dict[str, bool], message: str) -> None:

@@ -188,7 +188,7 @@ def test_a_name_is_not_free_before_the_end() -> None:
         atomic=True,
     )
     assert codes(rows) == ["ok", "invalid-argument"]
-    assert "tap0 is deleted by this very batch" in rows[1]["error"]["message"]
+    assert "tap0 is deleted in the same batch" in rows[1]["error"]["message"]
     assert "tap0" in api.stack.interfaces
 
 

@@ -39,14 +39,14 @@ def test_deleted(api: Api) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ({"dev": "lo"}, "lo knows no ARP"),
+        ({"dev": "lo"}, "lo has no ARP"),
         ({"proxy": "224.0.0.1"}, "not the address of one host"),
         ({"proxy": "10.0.0.255"}, "not the address of one host"),
         ({"proxy": "0.0.0.0"}, "not the address of one host"),
         ({"proxy": "10.7.0"}, "10.7.0"),
-        ({"lladdr": "02:00:00:00:00:09"}, "without lladdr"),
-        ({"nud": "stale"}, "without nud"),
-        ({"dst": "10.0.0.2"}, "without dst"),
+        ({"lladdr": "02:00:00:00:00:09"}, "takes no lladdr"),
+        ({"nud": "stale"}, "takes no nud"),
+        ({"dst": "10.0.0.2"}, "takes no dst"),
     ],
 )
 def test_refused(api: Api, args: dict[str, str], message: str) -> None:

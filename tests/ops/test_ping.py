@@ -113,8 +113,8 @@ def test_timestamps_are_collected_there_and_back() -> None:
     [
         ({"stamp": "both"}, "tsonly"),
         ({"stamp": "tsonly", "record": True}, "only one of -T and -R"),
-        ({"stamp": "tsonly", "hosts": "10.0.0.1"}, "asks one host"),
-        ({"hosts": "10.0.0.1"}, "asks one host"),
+        ({"stamp": "tsonly", "hosts": "10.0.0.1"}, "takes one host"),
+        ({"hosts": "10.0.0.1"}, "takes one host"),
         ({"stamp": "tsprespec"}, "1 to 4 hosts"),
         ({"stamp": "tsprespec", "hosts": ",".join(["10.0.0.1"] * 5)}, "not 5"),
     ],

@@ -167,6 +167,13 @@ def test_every_datagram_goes_back_to_where_it_came_from(api: Api, args: Row) -> 
     assert exchange.done_with == {"received": 3, "drops": 0, "ok": True, "echoed": 3}
 
 
+def test_datagrams_alike_that_come_together_are_one_event(api: Api) -> None:
+    exchange, _ = listen(api, "udp.echo")
+    api.arrive(*[udp_frame(1234, 7, payload) for payload in (b"a", b"b", b"cc", b"d")])
+    one = {"src": PEER, "sport": 1234, "bytes": 1}
+    assert exchange.of("echoed") == [one | {"times": 2}, one | {"bytes": 2}, one]
+
+
 @pytest.mark.parametrize("quiet", [True, False])
 def test_it_answers_from_the_address_that_was_asked(api: Api, quiet: bool) -> None:
     api("addr.add", local="10.0.0.3/24", dev="tap0")

@@ -282,7 +282,7 @@ def test_a_rate_and_an_interval_are_one_too_many(api: Api) -> None:
     for rate in ("0", "1000001", "fast"):
         with pytest.raises(InvalidArgument, match=rate):
             send(api, rate=rate)
-    with pytest.raises(InvalidArgument, match="give one of them"):
+    with pytest.raises(InvalidArgument, match="either a rate or an interval"):
         send(api, rate="5", interval="1")
 
 

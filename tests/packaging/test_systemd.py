@@ -43,7 +43,7 @@ def test_there_are_two() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_command_is_one(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is read as the command line reads it, for a stack that is there already."""
+    """It is read as the command line reads it, for a stack that already exists."""
     words = settings(kind)["ExecStart"].split()
     assert words[0].rpartition("/")[2] == "smolctl"
     assert words[1:6] == ["--stack", "%i", "stack", "start", "--foreground"]

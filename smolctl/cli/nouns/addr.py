@@ -124,12 +124,12 @@ _FOREVER = tuple(
 )
 _KINDS = ("primary", "secondary", "permanent", "dynamic", "deprecated")
 _SCOPE = Word(("scope",), "where it is valid", "SCOPE", values=("global", "link", "host"))
-_LABEL = Word(("label",), "name beside the interface's, such as tap0:web", "LABEL")
+_LABEL = Word(("label",), "label of the address, such as tap0:web", "LABEL")
 _CHANGE = (
     _DEV.but(required=True),
     Word(
         ("broadcast", "brd"),
-        'broadcast address to show and own; "+" is the last of the prefix, "-" none (the default)',
+        'broadcast address; "+" is the last address of the prefix, "-" (the default) is none',
         "ADDR|+|-",
         values=("+", "-"),
     ),
@@ -146,9 +146,9 @@ _SELECT = (
     Word(("to",), "only addresses inside this prefix", "PREFIX", complete="route", type=PREFIX),
     _SCOPE,
     _LABEL.but(complete="label"),
-    Word(("tentative",), "only those that are not used: tested, or another host's"),
-    Word(("dadfailed",), "only those that another host has"),
-    Word(("autojoin",), "only groups that are joined"),
+    Word(("tentative",), "only addresses not in use: being tested, or taken by another host"),
+    Word(("dadfailed",), "only addresses that another host has"),
+    Word(("autojoin",), "only joined groups"),
     *refused(flags="temporary home mngtmpaddr"),
 )
 
@@ -186,10 +186,11 @@ COMMAND = Noun(
             "smolctl addr add 10.0.0.1/24 dev tap0",
             "smolctl addr add 10.0.0.1/24 dev tap0 dad",
             "smolctl addr add 239.1.2.3/32 dev tap0 autojoin",
-            notes="With dad, or with arp.dad=1, the address is tentative for 4 to 7 s: the link is"
-            " asked whether another host has it (RFC 5227). It is used when nobody answers, and"
-            " dadfailed when somebody does; see it change with smolctl monitor addr. With autojoin"
-            " a group is joined, as by maddr add: nothing is sent from such an address.",
+            notes="With dad or arp.dad=1, the address is tentative for 4 to 7 s, while ARP probes"
+            " ask whether another host has it (RFC 5227). If nobody answers, it is used;"
+            " otherwise it is dadfailed. smolctl monitor addr shows the change. With"
+            " autojoin, a group is joined as by maddr add; nothing is sent from such an"
+            " address.",
         ),
         Verb(
             "addr del",
@@ -197,16 +198,15 @@ COMMAND = Noun(
             request("addr.del"),
             (_LOCAL.but(complete="prefix"), _DEV.but(required=True), _LABEL.but(complete="label")),
             examples=("smolctl addr del 10.0.0.1/24 dev tap0",),
-            notes="Deleting the first address of a prefix deletes the others of that prefix"
-            " too, as in Linux, and with them the routes that need it.",
+            notes="Deleting the first address of a prefix also deletes the other addresses of"
+            " that prefix, as in Linux, and the routes that need them.",
         ),
         _change(
             "replace",
-            "add an address, or change it when it is there",
+            "add an address, or change it if it exists",
             "smolctl addr replace 10.0.0.1/24 dev tap0",
             "smolctl addr replace 10.0.0.1/24 dev tap0 nodad",
-            notes="An address that another host has (dadfailed) is tested again; with nodad it is"
-            " used all the same.",
+            notes="A dadfailed address is tested again; with nodad it is used without a test.",
         ),
         _change(
             "change", "change an address", "smolctl addr change 10.0.0.1/24 dev tap0 scope link"
@@ -221,7 +221,7 @@ COMMAND = Noun(
                 *refused(flags=" ".join(_KINDS)),
             ),
             examples=("smolctl addr flush dev tap0", "smolctl -s addr flush to 10.0.0.0/8"),
-            notes="With -s each deleted address is printed.",
+            notes="-s prints each deleted address.",
         ),
     ),
 )

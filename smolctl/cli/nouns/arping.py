@@ -36,7 +36,7 @@ def request(args: Args) -> Args:
     """
     modes = [word for word in _MODES if args.pop(word, False)]
     if len(modes) > 1:
-        raise UsageFault(f"arping: --{modes[0]} and --{modes[1]} exclude each other")
+        raise UsageFault(f"arping: --{modes[0]} and --{modes[1]} cannot be used together")
     if args.get("src") == "0.0.0.0" and modes in ([], ["dad"]):
         # The sender address of a probe (RFC 5227 2.1.1) is what duplicate address detection has.
         del args["src"]
@@ -87,21 +87,23 @@ def exit_status(done: Event, mode: str) -> int:
 
 
 _OPTIONS = (
-    option("count", "end after so many requests", "N", short="c"),
-    option("replies", "end after so many replies", "N", short="C"),
-    option("deadline", "end after this time", "SECONDS", short="w"),
-    option("wait", "wait so long for each reply", "SECONDS", short="W"),
+    option("count", "stop after this many requests", "N", short="c"),
+    option("replies", "stop after this many replies", "N", short="C"),
+    option("deadline", "stop after this time", "SECONDS", short="w"),
+    option("wait", "wait this long for each reply", "SECONDS", short="W"),
     option("interval", "time between requests (1)", "SECONDS", short="i"),
     Word(("dev",), "interface", "DEVICE", short="I", complete="link"),
     option("src", "source address, one of the stack's", "ADDR", short="s", complete="addr"),
-    option("first", "end at the first reply", short="f"),
-    option("dad", "tell whether DST is taken: 0 free, 1 taken, 2 could not ask", short="D"),
-    option("announce", "announce DST by a request (gratuitous ARP)", short="U"),
-    option("answer", "announce DST by a reply", short="A"),
-    option("broadcast", "broadcast always, not only until the first reply", short="b"),
+    option("first", "stop at the first reply", short="f"),
+    option(
+        "dad", "test whether DST is taken; exit with 0: free, 1: taken, 2: could not ask", short="D"
+    ),
+    option("announce", "announce DST with a request (gratuitous ARP)", short="U"),
+    option("answer", "announce DST with a reply", short="A"),
+    option("broadcast", "always broadcast, not only until the first reply", short="b"),
     option("quiet", "write nothing", short="q"),
-    option("raw", "write only the link address of each reply", short="r"),
-    option("raw-address", "write only the address of each reply", short="R"),
+    option("raw", "print only the link address of each reply", short="r"),
+    option("raw-address", "print only the address of each reply", short="R"),
 )
 
 COMMAND = Verb(
@@ -115,7 +117,7 @@ COMMAND = Verb(
         "smolctl arping -r -f 10.0.0.2",
         "smolctl -j arping -c 1 10.0.0.2",
     ),
-    notes="The text is that of arping from iputils, with ping's line of round-trip times. SIGINT"
-    " ends it with the summary.",
+    notes="The output is that of arping from iputils, plus ping's line of round-trip times."
+    " SIGINT stops it and prints the summary.",
     kind="probe",
 )

@@ -23,7 +23,7 @@ from smolctl.errors import SmolctlError
 _TOGETHER = 64
 """Changes that are asked for in one request: few enough for the stack's frames not to wait long."""
 _DEPTH = 16
-_WHY_WHOLE = "--atomic takes back what is changed, and nothing else"
+_WHY_WHOLE = "--atomic takes nothing else"
 
 
 class _Stop(Exception):
@@ -36,7 +36,7 @@ class Batch:
     Args:
         session: whose options each line begins with.
         name: of the file, for errors.
-        force: go on after a command that failed.
+        force: go on after a failed command.
     """
 
     def __init__(self, session: Session, name: str, *, force: bool) -> None:
@@ -198,8 +198,8 @@ class Batch:
         commands = [[change.plan.op, change.plan.args] for change in changes]
         if len(encode_json(commands)) > MAX_REQUEST - 1000:
             raise UsageFault(
-                f"{self._name}: {len(commands)} commands are more than one --atomic takes",
-                hint="run it without, or in parts",
+                f"{self._name}: {len(commands)} commands are too many for one --atomic batch",
+                hint="run it without --atomic, or in parts",
             )
         try:
             rows = changes[0].session.call("batch.run", commands=commands, atomic=True)
@@ -252,7 +252,7 @@ class _Taken:
             UsageFault: always.
         """
         raise UsageFault(
-            'the commands come by standard input, so that "-" has no data in it',
+            'standard input has the commands, so "-" cannot read data from it',
             hint="write the commands to a file, or the data into the command",
         )
 
@@ -266,7 +266,7 @@ def opened(session: Session, name: str) -> Iterator[Lines]:
     """
     path = name if name == "-" else os.path.realpath(name)
     if path in session.files or len(session.files) >= _DEPTH:
-        raise UsageFault(f"{name} is being run already, by: {', '.join(session.files)}")
+        raise UsageFault(f"{name} is already running, from: {', '.join(session.files)}")
     if name == "-" and sys.stdin is None:  # the shell closed it: <&-
         raise UsageFault("there is no standard input to read commands from")
     stdin = sys.stdin
@@ -299,7 +299,10 @@ def unreadable(name: str, error: OSError) -> SmolctlError:
 def _run(session: Session, args: Args) -> int:
     name = args["file"]
     if "force" in args and "atomic" in args:
-        raise UsageFault("batch: --force goes on after a failure, --atomic takes all back")
+        raise UsageFault(
+            "batch: --force and --atomic cannot be used together: one goes on after"
+            " a failure, the other undoes all changes"
+        )
     batch = Batch(session, name, force=args.get("force", False))
     with opened(session, name) as lines:
         return batch.run_whole(lines) if "atomic" in args else batch.run(lines)
@@ -311,8 +314,8 @@ COMMAND = Verb(
     _run,
     (
         Place("file", "FILE", 'the file; "-" is standard input'),
-        option("force", "go on after a command that failed"),
-        option("atomic", "make all changes, or none when one fails"),
+        option("force", "go on after a failed command"),
+        option("atomic", "make all changes, or none if one fails"),
     ),
     examples=(
         "smolctl batch lab.conf",
@@ -321,8 +324,7 @@ COMMAND = Verb(
         "smolctl --stack b batch -",
         "smolctl -j batch -",
     ),
-    notes="Each line is a command without the word smolctl in front, which may be there all the"
-    ' same; quotes and backslashes work as in a shell, "#" begins a comment, and a backslash'
-    " at its end continues a line. The first command that fails ends it, with the file and the"
-    " line on standard error.",
+    notes="Each line is a command; the word smolctl in front is optional. Quotes and backslashes"
+    ' work as in a shell, "#" begins a comment, and a backslash at the end continues a line. The'
+    " first command that fails ends the batch, and the error names the file and the line.",
 )

@@ -1,4 +1,4 @@
-"""``smolctl capture``: look at packets, write them to a file, read them from one."""
+"""``smolctl capture``: show packets, write them to a file, or read them from one."""
 
 import sys
 from base64 import b64decode
@@ -135,14 +135,17 @@ def _count(text: str | None) -> int | None:
 
 COMMAND = Verb(
     "capture",
-    "look at packets, or write them to a file",
+    "show packets, or write them to a file",
     _run,
     (
         *packets.PLACES,
         packets.INTERFACE,
         option("write", "write pcapng; - is standard output", "FILE", short="w"),
         option(
-            "read", "read pcap or pcapng, not the stack; - is standard input", "FILE", short="r"
+            "read",
+            "read pcap or pcapng instead of the stack; - is standard input",
+            "FILE",
+            short="r",
         ),
         option("numeric", "accepted: names are never looked up", short="n"),
         *packets.ENDS,

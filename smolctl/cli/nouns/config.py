@@ -104,28 +104,34 @@ COMMAND = Noun(
     (
         Verb(
             "config save",
-            "print the commands that make this stack from a fresh one",
+            "print the commands that turn a fresh stack into this one",
             _save,
             examples=("smolctl config save", "smolctl config save > lab.conf"),
-            notes="They are what smolctl batch runs: smolctl config save | smolctl --stack"
-            " copy batch - makes a copy. The same configuration gives the same text.",
+            notes="smolctl batch runs them: smolctl config save | smolctl --stack copy batch -"
+            " makes a copy. The same configuration always gives the same text.",
         ),
         Verb(
             "config diff",
             "print the commands that make this stack like another one",
             _diff,
             (
-                Place("file", "FILE", 'commands that make the other one; "-" reads them', False),
-                option("to", "the other one is this stack", "STACK", complete="stack"),
+                Place(
+                    "file",
+                    "FILE",
+                    'file with the commands of the other stack; "-" is standard input',
+                    False,
+                ),
+                option("to", "compare with this running stack", "STACK", complete="stack"),
             ),
             examples=(
                 "smolctl config diff lab.conf",
                 "smolctl config diff --to other",
                 "smolctl -j config diff -",
             ),
-            notes="Nothing is changed: smolctl config diff FILE | smolctl batch - does it. The"
-            " exit status is 0 when there is nothing to do, and 1 when there is. Where single"
-            " changes do not lead there, all is taken away and made anew, links too.",
+            notes="Nothing is changed; smolctl config diff FILE | smolctl batch - makes the"
+            " changes. The exit status is 0 if there is no difference, and 1 if there is"
+            " one. If single changes are not enough, the commands delete everything, links"
+            " included, and make it again.",
         ),
     ),
     default="save",

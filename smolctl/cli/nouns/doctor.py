@@ -58,9 +58,9 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
         if count[status]:
             said.append(f"{count[status]} {word}{'s' * (count[status] > 1)}")
     if count["fail"]:
-        verdict = "no stack can be used before what failed is fixed"
+        verdict = "no stack can run until the failures are fixed"
     elif count["warn"]:
-        verdict = "stacks run here, without what the warnings name"
+        verdict = "stacks run here; the warnings show what does not work"
     else:
         verdict = "all is well"
     return f"{verdict} ({', '.join(said)})"
@@ -68,17 +68,17 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
 
 COMMAND = Verb(
     "doctor",
-    "look at this machine, and say what will work and what to do",
+    "check what works on this machine, and say what to do",
     _run,
-    (Place("name", "CHECK", "only this one", False, complete="check", many=True),),
+    (Place("name", "CHECK", "run only this check", False, complete="check", many=True),),
     examples=(
         "smolctl doctor",
         "smolctl doctor tun tap offload",
         "smolctl -v doctor runtime-directory",
         "smolctl -j doctor > doctor.json",
     ),
-    notes="Nothing is changed, and no stack is asked for more than its version or started."
-    " A note is something that could be better, a warning something that will not work, a"
-    " failure what keeps every stack from running: then the exit status is 1, else 0. With -v"
-    " it says what it looked at.",
+    notes="doctor changes nothing, starts no stack, and asks stacks only for their version. A"
+    " note is something that could be better, a warning is something that does not work,"
+    " and a failure keeps every stack from running. The exit status is 1 after a failure,"
+    " otherwise 0. -v shows what was checked.",
 )

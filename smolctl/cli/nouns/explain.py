@@ -95,11 +95,11 @@ def _labelled(label: str, text: str) -> list[str]:
 
 COMMAND = Verb(
     "explain",
-    "say what a reason means, why it is so, and what helps",
+    "explain what a reason means, and what helps",
     _run,
     (
         Place("name", "NAME", "the reason", False, complete="reason", many=True),
-        option("list", "list all reasons, as without a name"),
+        option("list", "list all reasons (the default without a name)"),
     ),
     examples=(
         "smolctl explain tx-no-route",
@@ -107,6 +107,7 @@ COMMAND = Verb(
         "smolctl explain --list",
         "smolctl -j explain --list",
     ),
-    notes="Words in capitals stand for what the packet had: smolctl why fills them in. No stack is"
-    " asked or started. For trouble with the machine instead of a packet: smolctl doctor.",
+    notes="Words in capitals stand for values of a packet; smolctl why shows the real ones. No"
+    " stack is needed or started. For trouble with the machine instead of a packet, use"
+    " smolctl doctor.",
 )

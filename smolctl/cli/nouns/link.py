@@ -248,23 +248,23 @@ _PATHS = ("connect", "listen", "local", "remote", "read", "write")
 
 _DEVICE = Place("dev", "DEVICE", "interface", words=("dev",), complete="link", required=False)
 _NETEM = (
-    Word(("delay",), "hold each frame back that long", "TIME"),
-    Word(("jitter",), "at most that much longer or shorter, at random", "TIME"),
+    Word(("delay",), "delay each frame by this time", "TIME"),
+    Word(("jitter",), "vary the delay at random by up to this time", "TIME"),
     Word(("loss",), "lose some of the frames", "PERCENT"),
     Word(("corrupt",), "flip one bit in some of the frames", "PERCENT"),
     Word(("duplicate",), "send some of the frames twice", "PERCENT"),
-    Word(("reorder",), "do not hold back some of the frames", "PERCENT"),
-    Word(("rate",), "send no faster: bits a second, such as 10mbit", "RATE"),
+    Word(("reorder",), "send some of the frames without the delay", "PERCENT"),
+    Word(("rate",), "maximum rate in bits a second, such as 10mbit", "RATE"),
 )
 _NETEM_NOTES = (
-    "delay, jitter, loss, corrupt, duplicate, reorder and rate are those of tc-netem(8): they"
-    " happen to what this end sends. A time has the unit s, ms or us; 0 takes each of them back."
-    " What is lost or changed is counted: smolctl stats drops."
+    "delay, jitter, loss, corrupt, duplicate, reorder and rate work as in tc-netem(8), on what"
+    " this end sends. A time has the unit s, ms or us; 0 switches each of them off. smolctl stats"
+    " drops counts the affected frames."
 )
 _MTU = Word(("mtu",), "largest IP packet, bytes", "BYTES")
 ONLY_LINKS = (
     Word(("type",), "only interfaces of this type", "TYPE", values=LinkType.known),
-    Word(("group",), "only interfaces of this group: all are in default", "GROUP"),
+    Word(("group",), "only interfaces of this group (all are in default)", "GROUP"),
     *refused("master vrf"),
 )
 
@@ -284,8 +284,8 @@ COMMAND = Noun(
                 "smolctl -br link",
                 "smolctl -d link show tap0",
             ),
-            notes="With -s the counters of each interface, with -d its kind and what only that"
-            " kind has.",
+            notes="-s adds the counters of each interface, -d its type and the details of that"
+            " type.",
         ),
         Verb(
             "link add",
@@ -306,7 +306,7 @@ COMMAND = Noun(
                 ),
                 Word(
                     ("name",),
-                    "cable: which one; its ends have the same name",
+                    "cable: its name, the same at all ends",
                     "CABLE",
                     key="cable",
                     within=("type", "cable"),
@@ -324,20 +324,24 @@ COMMAND = Noun(
                 Word(("host",), "tap: give the kernel's side this address", "ADDR/LEN"),
                 Word(
                     ("offload",),
-                    "tap: off, every frame crosses by itself, its checksums done",
+                    "tap: off sends each frame alone, with complete checksums",
                     "on|off",
                     values=("on", "off"),
                 ),
                 Word(
                     ("connect",),
-                    "stream: connect there, again and again (or tcp:ADDR:PORT)",
+                    "stream: connect to this socket, and reconnect (or tcp:ADDR:PORT)",
                     "PATH",
                 ),
-                Word(("listen",), "stream: wait there for one peer (or tcp:ADDR:PORT)", "PATH"),
+                Word(
+                    ("listen",),
+                    "stream: wait for one peer at this socket (or tcp:ADDR:PORT)",
+                    "PATH",
+                ),
                 Word(("local",), "dgram: path of its own socket", "PATH"),
                 Word(("remote",), "dgram: path of the other end's socket", "PATH"),
                 Word(("read",), "pcap: play this capture file to the stack", "FILE"),
-                Word(("speed",), "pcap: so many times faster, or fast", "FACTOR"),
+                Word(("speed",), "pcap: play this many times faster, or fast", "FACTOR"),
                 Word(("write",), "pcap: record what the stack sends", "FILE"),
                 Word(
                     ("link",),
@@ -371,12 +375,11 @@ COMMAND = Noun(
                 "smolctl link add p1 type pcap read x.pcap address 02:00:00:00:00:0a down",
                 "smolctl link add name lo1 type loopback",
             ),
-            notes="A TAP device that exists already and belongs to you needs no privileges;"
-            " making one does, and so do netns and host."
-            " A packet socket takes root or CAP_NET_RAW. No other type needs any."
-            " A VLAN has the MTU and the MAC address of the interface below it unless told"
-            " otherwise, and goes down, up and away with it; one of 802.1Q on one of 802.1ad is"
-            " QinQ."
+            notes="A TAP device that exists and belongs to you needs no privileges; creating one"
+            " does, and so do netns and host. Type packet needs root or CAP_NET_RAW. No"
+            " other type needs privileges. A VLAN has the MTU and the MAC address of the lower link"
+            " unless told otherwise, and goes down and up with it. A VLAN of 802.1Q on one of"
+            " 802.1ad is QinQ."
             f" {_NETEM_NOTES}",
         ),
         Verb(

@@ -59,23 +59,22 @@ COMMAND = Noun(
     (
         Verb(
             "maddr show",
-            "show the groups that interfaces are members of",
+            "show the groups of each interface",
             _show,
             (Place("dev", "DEVICE", "only of this interface", False, ("dev",), complete="link"),),
             examples=("smolctl maddr", "smolctl maddr show tap0", "smolctl -s maddr show dev tap0"),
-            notes="Each group that a socket has joined is there, and 224.0.0.1 always is; users"
-            ' is how many members it has here, and "static" tells that one was added by hand.'
-            " With -s: the version of IGMP that is spoken, and from which senders each group is"
-            " wanted.",
+            notes="The list has each group that a socket has joined, and always 224.0.0.1. users is"
+            ' the number of members here, and "static" marks a group that was added by hand. -s'
+            " adds the version of IGMP, and the senders that each group wants.",
         ),
         Verb(
             "maddr add",
-            "join a group, for as long as it is not deleted",
+            "join a group until it is deleted",
             request("maddr.add"),
             (_GROUP.but(complete=""), _DEV),
             examples=("smolctl maddr add 239.1.2.3 dev tap0",),
-            notes="Routers and switches are told by IGMP. Sockets that have the port get what"
-            ' comes; "smolctl udp recv --group" joins by itself.',
+            notes="IGMP tells routers and switches. Sockets bound to the port receive the"
+            ' datagrams; "smolctl udp recv --group" joins by itself.',
         ),
         Verb(
             "maddr del",
@@ -83,7 +82,7 @@ COMMAND = Noun(
             request("maddr.del"),
             (_GROUP, _DEV),
             examples=("smolctl maddr del 239.1.2.3 dev tap0",),
-            notes="What sockets have joined stays until they leave it or are closed.",
+            notes="A group that a socket has joined stays until the socket leaves it or is closed.",
         ),
     ),
 )

@@ -17,9 +17,9 @@ KINDS = {
     "route": (("route",), "routes, of every table"),
     "rule": (("rule",), "rules"),
     "neigh": (("neigh", "neighbor", "neighbour"), "neighbor entries: each state, each new MAC"),
-    "maddr": (("maddr", "maddress", "mcaddr"), "groups: joined by an interface, and left"),
+    "maddr": (("maddr", "maddress", "mcaddr"), "groups that an interface joins or leaves"),
     "socket": (("socket",), "sockets: bound, connected, closed"),
-    "drops": (("drops",), "packets that are dropped, refused or made to wait, and why"),
+    "drops": (("drops",), "packets that are dropped, refused or delayed, and why"),
 }
 """What can be watched: its spellings, and what that is."""
 
@@ -118,11 +118,13 @@ COMMAND = Verb(
     _run,
     (
         *(Word(words, text) for words, text in KINDS.values()),
-        Word(("all",), "all of them, which is what none of them means"),
-        Word(("dev",), "only what concerns this interface", "DEVICE", complete="link"),
-        Word(("label",), "name the kind of each event, as is done for several kinds"),
-        option("count", "end after so many events", "N", short="c"),
-        option("wait", "end after this time, with 1 if fewer than -c came", "SECONDS", short="w"),
+        Word(("all",), "everything (the default)"),
+        Word(("dev",), "only events of this interface", "DEVICE", complete="link"),
+        Word(("label",), "show the kind of each event, as for several kinds"),
+        option("count", "stop after this many events", "N", short="c"),
+        option(
+            "wait", "stop after this time; exit with 1 if fewer than -c came", "SECONDS", short="w"
+        ),
     ),
     examples=(
         "smolctl monitor",

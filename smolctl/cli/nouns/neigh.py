@@ -115,7 +115,7 @@ _CHANGE = (
 )
 
 
-_PROXY = Word(("proxy",), "answer ARP for this address of somebody else's (proxy ARP)", "ADDR")
+_PROXY = Word(("proxy",), "answer ARP for this address of another host (proxy ARP)", "ADDR")
 _EITHER = _DST.but(required=False)
 
 
@@ -132,8 +132,8 @@ def _change(verb: str, summary: str, *, proxy: bool = True) -> Verb:
         Request(lambda args: _named(f"neigh.{verb}", args)),
         (_EITHER, _PROXY, *_CHANGE),
         examples=(*examples, f"smolctl neigh {verb} proxy 10.0.0.9 dev tap0"),
-        notes="A proxy entry has the link answer ARP for a host that is reached by another"
-        " link, and needs ip.forward=1; arp.proxy=1 does so for all of them.",
+        notes="With a proxy entry, the link answers ARP for a host that is reached through"
+        " another link. It needs ip.forward=1. arp.proxy=1 does the same for all such hosts.",
     )
 
 
@@ -159,7 +159,7 @@ COMMAND = Noun(
             (
                 _TO,
                 *_SELECT,
-                Word(("proxy",), "the proxy entries instead"),
+                Word(("proxy",), "show the proxy entries instead"),
                 *refused("master vrf", flags="router extern_learn unused"),
             ),
             examples=(
@@ -168,8 +168,8 @@ COMMAND = Noun(
                 "smolctl -s neigh show dev tap0",
                 "smolctl neigh show proxy",
             ),
-            notes="With -s: seconds since the entry was used, confirmed and updated, ARP"
-            " requests sent since the last answer, and packets that wait.",
+            notes="-s adds the seconds since the entry was used, confirmed and updated, the ARP"
+            " requests since the last answer, and the waiting packets.",
         ),
         Verb(
             "neigh get",
@@ -190,7 +190,7 @@ COMMAND = Noun(
                 "smolctl neigh del proxy 10.0.0.9 dev tap0",
             ),
         ),
-        _change("replace", "add an entry, or change it when it is there"),
+        _change("replace", "add an entry, or change it if it exists"),
         _change("change", "change an entry", proxy=False),
         Verb(
             "neigh flush",
@@ -198,8 +198,7 @@ COMMAND = Noun(
             Request(_flush),
             (_TO, *_SELECT),
             examples=("smolctl neigh flush dev tap0", "smolctl -s neigh flush nud stale"),
-            notes="PERMANENT entries stay unless nud names them. With -s each deleted entry is"
-            " printed.",
+            notes="PERMANENT entries stay unless nud names them. -s prints each deleted entry.",
         ),
     ),
 )

@@ -38,7 +38,7 @@ FILTER_WORDS = (
 _MORE_WORDS = ("inbound", "outbound", "&&", "||")
 
 FILTER_TEXT = (
-    "A filter is of words that mean what they mean to tcpdump: [PROTO] [src|dst] host|net|port"
+    "A filter has the words of tcpdump: [PROTO] [src|dst] host|net|port"
     " VALUE with PROTO one of ip, ip6, arp, rarp, icmp, igmp, tcp, udp; joined by and, or, not and"
     " parentheses; vlan [ID] finds tags, and what follows it looks behind them. Its own words are"
     " in, out, local, dev NAME, reason NAME, reason any, sport and dport."
@@ -48,7 +48,7 @@ PLACES = (
     Place(
         "dev",
         "DEVICE",
-        "interface; all of them without one",
+        "interface (default: all)",
         required=False,
         complete="link",
         values=FILTER_WORDS,
@@ -56,7 +56,7 @@ PLACES = (
     Place(
         "filter",
         "FILTER",
-        "which packets; all of them without one",
+        "filter for packets (default: all)",
         required=False,
         many=True,
         values=FILTER_WORDS,
@@ -64,14 +64,14 @@ PLACES = (
 )
 INTERFACE = option(
     "interface",
-    "interface, when its name is a word of a filter",
+    "interface, if its name is also a word of a filter",
     "DEVICE",
     short="i",
     complete="link",
 )
 ENDS = (
-    option("count", "end after so many", "N", short="c"),
-    option("wait", "end after this time, with 1 if -c was given", "SECONDS"),
+    option("count", "stop after this many packets", "N", short="c"),
+    option("wait", "stop after this time; exit with 1 if -c was given", "SECONDS"),
 )
 
 

@@ -210,23 +210,23 @@ def _chosen(args: Args) -> dict[str, Any]:
 
 
 _OPTIONS = (
-    option("count", "end after so many requests", "N", short="c"),
+    option("count", "stop after this many requests", "N", short="c"),
     option("interval", "time between requests (1)", "SECONDS", short="i"),
-    option("timeout", "wait so long for each reply", "SECONDS", short="W"),
-    option("deadline", "end after this time", "SECONDS", short="w"),
+    option("timeout", "wait this long for each reply", "SECONDS", short="W"),
+    option("deadline", "stop after this time", "SECONDS", short="w"),
     option("size", "bytes of data in each request (56)", "BYTES", short="s"),
     option("ttl", "time to live", "HOPS", short="t"),
     option("tos", "type of service: 0..255, or 0x and two digits", "TOS", short="Q"),
-    option("record", "have routers record the way there and back", short="R"),
+    option("record", "record the route there and back", short="R"),
     option(
-        "stamp", "have routers, or the hosts in front of DST, say the time", "KIND", short="T"
+        "stamp", "record timestamps of routers, or of the hosts before DST", "KIND", short="T"
     ).but(values=("tsonly", "tsandaddr", "tsprespec")),
     option("interface", "source address, or interface", "ADDR|DEVICE", short="I", complete="link"),
     Word(("dev",), "interface", "DEVICE", complete="link"),
     *pmtudisc.OPTIONS,
-    option("quiet", "only the first and the last lines", short="q"),
+    option("quiet", "print only the first line and the summary", short="q"),
     option("timestamps", "the time before each line", short="D"),
-    option("flood", "100 requests a second, and a dot for each that was not answered", short="f"),
+    option("flood", "100 requests a second; print a dot for each without an answer", short="f"),
     option("audible", "ring the bell for each reply", short="a"),
     option("numeric", "accepted: names are never looked up", short="n"),
     option("user-latency", "accepted: times always are from sending to receiving", short="U"),
@@ -239,14 +239,14 @@ _OPTIONS = (
 
 COMMAND = Verb(
     "ping",
-    "ask a host for an echo (ICMP)",
+    "send ICMP echo requests to a host",
     _run,
     (
         Place("dst", "DST", "address of the host", complete="host"),
         Place(
             "more",
             "DST",
-            "behind the hosts that -T tsprespec asks, the host",
+            "the host, after the hosts of -T tsprespec",
             False,
             complete="host",
             many=True,
@@ -264,6 +264,6 @@ COMMAND = Verb(
         "smolctl ping -c 1 -s 1472 -M do 10.0.0.2",
         "smolctl -j ping -c 1 10.0.0.2",
     ),
-    notes="The text is that of ping from iputils. SIGINT ends it with the summary.",
+    notes="The output is that of ping from iputils. SIGINT stops it and prints the summary.",
     kind="probe",
 )

@@ -5,9 +5,8 @@ from smolctl.cli.words.grammar import Args, UsageFault, Word, option
 OPTIONS: tuple[Word, ...] = (
     option(
         "pmtudisc",
-        'whether it may be fragmented, as in ping: "want", only by this stack (the default);'
-        ' "do", by nobody; "dont", by any router; "probe", by nobody, whatever was learned of the'
-        " path",
+        'who may fragment it, as in ping: "want", only this stack (the default); "do", nobody;'
+        ' "dont", any router; "probe", nobody, and the learned path MTU is ignored',
         "do|want|dont|probe",
         short="M",
         values=("do", "want", "dont", "probe"),

@@ -197,8 +197,8 @@ _PROTOCOL = Word(
     values=("boot", "kernel", "static"),
     type=PROTOCOL,
 )
-_SCOPE = Word(("scope",), "how far it leads", "SCOPE", values=("global", "link", "host"))
-_SRC = Word(("src",), "source address for what is sent by it", "ADDR", complete="addr")
+_SCOPE = Word(("scope",), "how far it reaches", "SCOPE", values=("global", "link", "host"))
+_SRC = Word(("src",), "source address of packets sent through it", "ADDR", complete="addr")
 _TABLE = Word(("table",), "routing table", "TABLE", values=("main", "local", "default"),
                  complete="table")  # fmt: skip
 _SELECT = (
@@ -209,7 +209,9 @@ _SELECT = (
     Word(("exact",), "only routes to this very prefix", "PREFIX", complete="route", type=PREFIX),
     _TABLE.but(values=("main", "local", "default", "all", "cache")),
     Word(
-        ("cache", "cached", "cloned"), "what was learned of paths, as by table cache", key="cache"
+        ("cache", "cached", "cloned"),
+        "what was learned about paths, as with table cache",
+        key="cache",
     ),
     _DEV,
     _VIA,
@@ -230,7 +232,7 @@ _TO = Place(
     type=PREFIX,
 )
 _CHANGE = (
-    Word(_TYPES, "what becomes of matching packets; unicast by default", key="type", choice=True),
+    Word(_TYPES, "what happens to matching packets (default: unicast)", key="type", choice=True),
     _VIA,
     _DEV,
     _SRC,
@@ -238,11 +240,11 @@ _CHANGE = (
     _SCOPE,
     Word(
         ("mtu",),
-        "largest packet by this route; with lock, packets have no DF and routers may fragment them",
+        "largest packet on this route; with lock, packets have no DF and routers may fragment them",
         "[lock] BYTES",
         prefix="lock",
     ),
-    Word(("onlink",), "the gateway is reachable though no connected network has it"),
+    Word(("onlink",), "the gateway is reachable, although no connected network has it"),
     _PROTOCOL,
     _TABLE,
     *refused(
@@ -252,12 +254,12 @@ _CHANGE = (
     ),
     Word(
         ("nexthop",),
-        "one of several next hops, which share the flows by weight; it stands last",
+        "one of several next hops, which share the flows by weight; it comes last",
         group=(
             _VIA,
             _DEV,
             Word(("weight",), "its share, 1 to 256", "NUMBER"),
-            Word(("onlink",), "the gateway is reachable though no connected network has it"),
+            Word(("onlink",), "the gateway is reachable, although no connected network has it"),
         ),
     ),
 )
@@ -317,18 +319,18 @@ COMMAND = Noun(
         ),
         _change(
             "replace",
-            "add a route, or put it in the place of one like it",
+            "add a route, or replace the one with the same prefix and metric",
             "smolctl route replace default via 10.0.0.3",
         ),
         _change("change", "change a route", "smolctl route change default via 10.0.0.3"),
         _change(
             "append",
-            "add a route behind those of the same prefix and metric",
+            "add a route after those with the same prefix and metric",
             "smolctl route append default via 10.0.0.3",
         ),
         Verb(
             "route get",
-            "tell which route a packet takes",
+            "show which route a packet takes",
             _get,
             (
                 Place("dst", "ADDR", "destination", words=("to",), complete="host"),
@@ -336,7 +338,7 @@ COMMAND = Noun(
                 _DEV,
                 Word(
                     ("iif",),
-                    "interface by which it comes in, as of another host",
+                    "interface through which it comes in, from another host",
                     "DEVICE",
                     complete="link",
                 ),
@@ -344,7 +346,7 @@ COMMAND = Noun(
                 Word(("ipproto",), "protocol", "PROTOCOL", values=("udp", "icmp", "tcp")),
                 Word(("sport",), "source port", "PORT"),
                 Word(("dport",), "destination port", "PORT"),
-                Word(("fibmatch",), "show the route itself, not what comes of it"),
+                Word(("fibmatch",), "show the matching route itself"),
                 *refused("mark uid vrf", flags="notify connected"),
             ),
             examples=(
@@ -354,9 +356,8 @@ COMMAND = Noun(
                 "smolctl route get fibmatch 8.8.8.8",
                 "smolctl route get 10.0.0.1 from 10.0.0.9 iif tap0",
             ),
-            notes="With -v also the routes that were not taken, each with the cause. Where a"
-            " router said that packets are too big, the line of the cache has the MTU that was"
-            " learned and for how long that is believed.",
+            notes="-v adds the routes that were not taken, and why. If a router said that packets"
+            " are too big, the cache line has the learned MTU and when it expires.",
             kind="get",
         ),
         Verb(
@@ -369,8 +370,8 @@ COMMAND = Noun(
                 "smolctl -s route flush root 10.0.0.0/8",
                 "smolctl route flush cache",
             ),
-            notes="With -s each deleted route is printed. The cache is what was learned of"
-            " paths: the largest packet that gets to a destination (RFC 1191).",
+            notes="-s prints each deleted route. The cache is what was learned about paths: the"
+            " largest packet that gets to a destination (RFC 1191).",
         ),
     ),
 )

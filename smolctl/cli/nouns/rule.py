@@ -71,23 +71,23 @@ def _show(session: Session, args: Args) -> None:
 
 
 _SELECTOR = (
-    Word(("not",), "what the words that follow do not say"),
+    Word(("not",), "match packets that the following words do not match"),
     Word(("from",), "source address", "PREFIX", complete="addr", values=("all",), type=PREFIX),
     Word(("to",), "destination address", "PREFIX", complete="route", values=("all",), type=PREFIX),
     Word(
         ("iif", "dev"),
-        "interface by which packets come in; lo: sent from here",
+        "interface through which packets come in; lo: packets of this stack",
         "DEVICE",
         complete="link",
     ),
-    Word(("oif",), "interface that the sender insists on", "DEVICE", complete="link"),
+    Word(("oif",), "interface that the sender has chosen", "DEVICE", complete="link"),
     Word(("tos", "dsfield"), "type of service, hexadecimal", "TOS"),
     Word(("ipproto",), "protocol", "PROTOCOL", values=("udp", "icmp", "tcp")),
     Word(("sport",), "source port, or a range of them", "PORT[-PORT]"),
     Word(("dport",), "destination port, or a range of them", "PORT[-PORT]"),
     Word(
         ("priority", "pref", "preference", "order"),
-        "the lowest is asked first",
+        "the rule with the lowest priority comes first",
         "NUMBER",
         complete="rule",
     ),
@@ -106,15 +106,15 @@ _SELECTOR = (
 _ACTION = (
     Word(
         ("blackhole", "unreachable", "prohibit", "nop"),
-        "what becomes of matching packets, instead of a lookup",
+        "what happens to matching packets instead of a lookup",
         key="type",
         choice=True,
     ),
     Word(("type",), "the same", "TYPE", values=("unicast", "blackhole", "unreachable", "prohibit")),
-    Word(("goto",), "go on at the rule with that priority", "NUMBER", complete="rule"),
+    Word(("goto",), "continue at the rule with this priority", "NUMBER", complete="rule"),
     Word(
         ("suppress_prefixlength", "suppress_pl"),
-        "pass over routes whose prefix is not longer than that; 0: the default route",
+        "ignore routes whose prefix is not longer than this; 0: the default route",
         "NUMBER",
     ),
 )
@@ -145,26 +145,26 @@ COMMAND = Noun(
                 "smolctl rule add not oif tap0 table main suppress_prefixlength 0",
                 "smolctl rule add iif tap1 ipproto udp dport 5000-5999 table 200",
             ),
-            notes="Without a priority it comes before those that are there, but for the first."
-            " Without an action it looks up the table main. With the first change of any rule"
-            " the tables local and main are looked up one after the other, no more as one.",
+            notes="Without a priority, the rule comes before all others but the first. Without an"
+            " action, it looks up the table main. After the first change of any rule, the"
+            " tables local and main are no longer looked up as one, but one after the other.",
         ),
         Verb(
             "rule del",
-            "delete the first rule that agrees",
+            "delete the first rule that matches",
             request("rule.del"),
             (*_SELECTOR, *_ACTION),
             examples=("smolctl rule del priority 500", "smolctl rule del from 10.0.0.1 lookup 100"),
         ),
         Verb(
             "rule flush",
-            "delete all rules that match, but for priority 0",
+            "delete all rules that match, except priority 0",
             request("rule.flush", deleted),
             (*_SELECTOR,),
             examples=("smolctl rule flush", "smolctl -s rule flush table 100"),
-            notes="As ip rule flush it takes main and default with it: then nothing but this"
-            " stack itself can be reached until: smolctl rule add lookup main. With -s each"
-            " deleted rule is printed.",
+            notes="Like ip rule flush, it also deletes the rules for main and default. Then only"
+            " this stack itself can be reached, until: smolctl rule add lookup main. -s"
+            " prints each deleted rule.",
         ),
     ),
 )

@@ -65,7 +65,9 @@ def _start(session: Session, args: Args) -> None:
 
     stack = session.options.stack
     if args.get("foreground") and session.files:
-        raise UsageFault("stack start --foreground would end the batch that it is part of")
+        raise UsageFault(
+            "stack start --foreground cannot run in a batch, because it would end the batch"
+        )
     setup = _setup(session, args.pop("config", None))
     options = [word for key, value in args.items() for word in _daemon_option(key, value)]
     running = _status(stack)
@@ -79,12 +81,12 @@ def _start(session: Session, args: Args) -> None:
         session.out.notice(f'started stack "{stack}" (pid {(running or {}).get("pid", "?")})')
     elif options or setup is not None:
         raise SmolctlError(
-            f'stack "{stack}" is running already (pid {running["pid"]})',
+            f'stack "{stack}" is already running (pid {running["pid"]})',
             hint=f"smolctl --stack {stack} stack stop",
             code="already-running",
         )
     else:
-        session.out.notice(f'stack "{stack}" is running already (pid {running["pid"]})')
+        session.out.notice(f'stack "{stack}" is already running (pid {running["pid"]})')
     show(session, [running] if running else [], args, None)
 
 
@@ -184,15 +186,15 @@ COMMAND = Noun(
                 option("foreground", "stay in the foreground"),
                 Word(
                     ("profile",),
-                    "settings to begin with",
+                    "settings to start with",
                     "PROFILE",
                     bare=False,
                     complete="profile",
                 ),
-                option("config", "commands and settings to begin with", "FILE"),
+                option("config", "file with commands and settings to start with", "FILE"),
                 option(
                     "sysctl",
-                    "one setting; may be given again",
+                    "one setting; may be repeated",
                     "KEY=VALUE",
                     complete="sysctl",
                     many=True,
@@ -205,30 +207,30 @@ COMMAND = Noun(
                 "smolctl --stack lab stack start --config lab.conf",
                 "smolctl stack start --foreground",
             ),
-            notes="It begins with lo, 127.0.0.1/8, up. Other commands start a stack by"
-            " themselves when it is needed. A profile is a named set of settings: what one"
-            " real stack does, linux by default. --sysctl overrides SMOLCTL_KEY of the"
-            " environment, which overrides the profile; smolctl sysctl tells where each value"
-            " came from.",
+            notes="A stack starts with lo, 127.0.0.1/8. Other commands start a stack when they"
+            " need one. A profile is a set of settings that makes it behave like a real"
+            " stack; the default is linux. --sysctl overrides SMOLCTL_KEY in the"
+            " environment, which overrides the profile; smolctl sysctl shows where each"
+            " value came from.",
         ),
         Verb(
             "stack stop",
-            "stop a stack; its links, addresses and routes go with it",
+            "stop a stack, with its links, addresses and routes",
             _stop,
             examples=("smolctl stack stop", "smolctl --stack lab stack stop"),
         ),
         Verb(
             "stack status",
-            "tell whether a stack runs, and what is in it",
+            "show whether a stack runs, and what it has",
             _show_status,
             examples=("smolctl stack status", "smolctl -j stack status"),
         ),
         Verb("stack list", "list your stacks", _list, examples=("smolctl stack list",)),
         Verb(
             "stack log",
-            "print the log of a stack, which need not run",
+            "print the log of a stack, even if it does not run",
             _log,
-            (option("lines", "only the last ones", "N"),),
+            (option("lines", "only this many of the last lines", "N"),),
             examples=("smolctl stack log", "smolctl stack log --lines 20"),
         ),
     ),

@@ -10,10 +10,10 @@ from smolctl.cli.words.grammar import UsageFault
 from smolctl.cli.words.lines import Line, Lines
 from smolctl.errors import SmolctlError
 
-_WHY = "a stack begins with nothing else"
+_WHY = "a stack starts with changes only"
 _TABLES = {"sysctl", "commands"}
 _KEY = re.compile(r"\s*commands\s*=")
-_EXAMPLE = "commands = ''' and a command a line"
+_EXAMPLE = "commands = ''', and then one command on each line"
 
 
 def read(session: Session, name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def render(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
 def render_drops(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
     """Yield a table of what was dropped, refused or delayed, and why."""
     if rows and stderr_is_terminal():
-        out.notice("smolctl explain REASON says what one means and what helps")
+        out.notice("smolctl explain REASON says what a reason means and what helps")
     cells = [
         [
             row["count"],
@@ -41,13 +41,13 @@ def _clock(seconds: float) -> str:
 
 COMMAND = Noun(
     "stats",
-    "Show counters, and what was dropped and why",
+    "Show counters, and which packets were dropped and why",
     (
         Verb(
             "stats show",
             "show the counters that are not zero",
             request("stats.show", render),
-            (Word(("all",), "those that are zero too"),),
+            (Word(("all",), "also counters that are zero"),),
             examples=("smolctl stats", "smolctl stats show all"),
         ),
         Verb(
@@ -56,7 +56,7 @@ COMMAND = Noun(
             request("stats.drops", render_drops),
             examples=("smolctl stats drops", "smolctl -j stats drops"),
             notes="One line for each reason and interface: how often, when last, and what was"
-            " wrong with the last one. smolctl explain says what a reason means.",
+            " wrong with the last packet. smolctl explain says what a reason means.",
         ),
     ),
 )

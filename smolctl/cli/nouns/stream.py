@@ -22,6 +22,7 @@ def run(
     """Run a request that sends events, write them, and return its result.
 
     With ``--json`` each event is one line, and the result is the last one with "event": "summary".
+    An event that has "times" stands for as many that are alike.
 
     Args:
         session: the command's.
@@ -34,11 +35,12 @@ def run(
     out = session.out
 
     def handle(event: Event) -> None:
+        times = event.pop("times", 1)
         if watch is not None:
             watch(event)
         if session.options.json:
             if not session.options.quiet or event["event"] == "start":
-                out.event(event)
+                out.event(event, times)
             return
         if "lost" in event:
             out.complaint(
@@ -47,7 +49,8 @@ def run(
         if event["event"] == "waiting":
             out.waiting(event["text"])
         elif (handler := handlers.get(event["event"])) is not None:
-            handler(event)
+            for _ in range(times):
+                handler(event)
             out.flush()
 
     done = session.stream(op, args, handle)

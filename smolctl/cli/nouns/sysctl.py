@@ -12,8 +12,8 @@ _DETAILS = (
     ("what", "description"),
     ("default", "default"),
     ("unit", "unit"),
-    ("least", "min"),
-    ("most", "max"),
+    ("min", "min"),
+    ("max", "max"),
     ("words", "words"),
     ("from", "origin"),
     ("where", "place"),
@@ -122,10 +122,12 @@ COMMAND = Verb(
     Request(_plan),
     (
         Place("key", "KEY[=VALUE]", "one setting, and its new value", False, complete="sysctl"),
-        option("values", "print values alone", short="n"),
-        option("names", "print names alone", short="N"),
+        option("values", "print only values", short="n"),
+        option("names", "print only names", short="N"),
         option("write", "accepted: KEY=VALUE says so", short="w"),
-        option("diff", "those that are not as in a profile", "PROFILE", complete="profile"),
+        option(
+            "diff", "only settings that differ from this profile", "PROFILE", complete="profile"
+        ),
     ),
     examples=(
         "smolctl sysctl",
@@ -135,7 +137,7 @@ COMMAND = Verb(
         "smolctl sysctl iface.neighbor_cache_count=8",
         _EXAMPLE_DIFF,
     ),
-    notes="Without KEY, every setting: its value, default and unit, where the value came from,"
-    " and the source of the default. With -d also what it is in each profile, and what Linux"
-    " and smoltcp have there.",
+    notes="Without KEY, all settings are shown: value, default and unit, where the value came"
+    " from, and the source of the default. -d adds the values in each profile, in Linux and"
+    " in smoltcp.",
 )

@@ -73,34 +73,43 @@ def _run(session: Session, args: Args) -> int:
 
 
 _OPTIONS = (
-    option("icmp", "ask with ICMP echo requests", short="I"),
-    option("udp", "ask with datagrams to one port, that of -p (53)", short="U"),
+    option("icmp", "send ICMP echo requests", short="I"),
+    option("udp", "send datagrams to one port, that of -p (53)", short="U"),
     option(
         "dont-fragment",
-        "let nobody cut the probes: !F-MTU says where they are too long",
+        "let nobody fragment the probes; !F-MTU shows where they are too long",
         key="dont_fragment",
         short="F",
     ),
-    option("numeric", "say addresses once: names are never looked up", short="n"),
-    option("first", "begin at this hop (1)", "HOP", short="f"),
-    option("max-hops", "end at this hop (30)", "HOPS", key="max_hops", short="m"),
+    option("numeric", "print addresses once; names are never looked up", short="n"),
+    option("first", "start at this hop (1)", "HOP", short="f"),
+    option("max-hops", "stop at this hop (30)", "HOPS", key="max_hops", short="m"),
     option("queries", "probes for each hop (3)", "N", short="q"),
-    option("at-once", "probes on their way at a time (16)", "N", key="at_once", short="N"),
+    option(
+        "at-once",
+        "probes that may wait for an answer at a time (16)",
+        "N",
+        key="at_once",
+        short="N",
+    ),
     option(
         "wait",
-        "wait so many seconds for an answer (5), but no longer than HERE times (3) the answer of"
-        " the same hop took, or NEAR times (10) that of a later one",
+        "wait this many seconds for an answer (5), but no longer than HERE times (3) the time of"
+        " an answer from the same hop, or NEAR times (10) that of a later hop",
         "MAX[,HERE[,NEAR]]",
         short="w",
     ),
     option("gap", "time between two probes (0)", "SECONDS", short="z"),
     option(
-        "port", "first port (33434), that of -U, or -I's first sequence number", "PORT", short="p"
+        "port",
+        "first port (33434), the port of -U, or the first sequence number of -I",
+        "PORT",
+        short="p",
     ),
     option("tos", "type of service: 0..255, or 0x and two digits", "TOS", short="t"),
     option(
         "gateways",
-        "go by these hosts, with commas between (loose source route)",
+        "go through these hosts, separated by commas (loose source route)",
         "ADDR,...",
         short="g",
     ),
@@ -124,8 +133,8 @@ COMMAND = Verb(
         "smolctl traceroute -q 1 -w 1 -m 5 192.0.2.7",
         "smolctl -j traceroute 192.0.2.7",
     ),
-    notes="The text is that of traceroute for Linux: !H, !N, !P, !X, !F-MTU and others say how a"
-    " hop refused. The exit status is 0 when the host was reached; otherwise the last line names"
-    " the reason. SIGINT ends it.",
+    notes="The output is that of traceroute for Linux: !H, !N, !P, !X, !F-MTU and others show how"
+    " a hop refused. The exit status is 0 if the host was reached; otherwise the last line"
+    " names the reason. SIGINT stops it.",
     kind="probe",
 )

@@ -233,30 +233,30 @@ def _echo(session: Session, args: Args) -> int:
 _DEV = option("dev", "only by this interface", "DEVICE", short="I", complete="link")
 _SEND = Verb(
     "udp send",
-    "send datagrams, and tell whether they left",
+    "send datagrams, and say whether they left",
     _send,
     (
-        Place("target", "DST:PORT", "where to; DST PORT is the same", complete="host"),
-        Place("port", "PORT", "the port, when DST has none", False),
+        Place("target", "DST:PORT", "destination; DST PORT means the same", complete="host"),
+        Place("port", "PORT", "the port, if DST has none", False),
         Place("data", "DATA", 'the payload; "-" reads it from standard input', False),
         option("source", "source address and port", "SRC[:PORT]", short="s", complete="addr"),
         _DEV,
         option("count", "how many (1)", "N", short="c"),
         option("interval", "time between them (1)", "SECONDS", short="i"),
-        option("rate", "so many a second, instead of -i", "N"),
-        option("wait", "wait at most so long for what becomes of each", "SECONDS", short="w"),
+        option("rate", "datagrams a second, instead of -i", "N"),
+        option("wait", "wait at most this long for the result of each", "SECONDS", short="w"),
         option("size", "payload of this size", "BYTES"),
-        option("ttl", "time to live; to a group 1 unless said, and 0 stays here", "HOPS"),
+        option("ttl", "time to live; for a group 1 by default, and 0 stays on this stack", "HOPS"),
         option("tos", "type of service: 0..255, or 0x and two digits", "TOS"),
         option(
             "options",
-            "IP options, with commas between: rr, ts, tsaddr, tspre:ADDR, ra,"
+            "IP options, separated by commas: rr, ts, tsaddr, tspre:ADDR, ra,"
             " lsrr:ADDR:ADDR or ssrr:ADDR (by these hops), hex:BYTES",
             "WORDS",
         ),
         *pmtudisc.OPTIONS,
         option("broadcast", "allow a broadcast address"),
-        option("expect-reply", "wait for an answer, and fail without", key="expect_reply"),
+        option("expect-reply", "wait for an answer, and fail without one", key="expect_reply"),
     ),
     (
         'smolctl udp send 127.0.0.2:34254 "Hello, loopback!"',
@@ -273,20 +273,20 @@ _SEND = Verb(
 )
 _LOCAL = Place("local", "[ADDR:]PORT", "where to listen; without ADDR, on all addresses")
 _LISTEN = (
-    option("count", "end after this many", "N", short="c"),
-    option("wait", "end after this time, with 1 if too few came", "SECONDS", short="w"),
+    option("count", "stop after this many datagrams", "N", short="c"),
+    option("wait", "stop after this time; exit with 1 if too few came", "SECONDS", short="w"),
     _DEV.but(bare=True),
 )
 _RECEIVE = Verb(
     "udp recv",
-    "receive datagrams, and tell who sent them",
+    "receive datagrams, and show who sent them",
     _receive,
     (
         _LOCAL,
         *_LISTEN,
-        option("group", "join this group, and hear it alone unless ADDR is given", "GROUP"),
-        option("source", "only what these senders say to the group", "ADDR[,ADDR...]"),
-        option("reuse", "share the port with others that say so; a broadcast is for all of them"),
+        option("group", "join this group, and hear only this group unless ADDR is given", "GROUP"),
+        option("source", "only datagrams of these senders to the group", "ADDR[,ADDR...]"),
+        option("reuse", "share the port with others that use --reuse; each gets a broadcast"),
         Word(
             ("raw", "hex"),
             "write payloads as they are, or as a hex dump",
@@ -302,9 +302,9 @@ _RECEIVE = Verb(
         "smolctl udp recv 9 --raw > data",
         "smolctl -v udp recv 9 -c 1",
     ),
-    "The exit status is 0 after -c datagrams, 1 when -w ended it before."
-    " With -v a type of service other than 0 and IP options are shown as well. A group is joined"
-    " on the interface of --dev, or on the one that the route to it says.",
+    "The exit status is 0 after -c datagrams, and 1 if -w ended it earlier. -v also shows IP"
+    " options, and a type of service other than 0. A group is joined on the interface of --dev,"
+    " or on that of the route to it.",
 )
 _ECHO = Verb(
     "udp echo",

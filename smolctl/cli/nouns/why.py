@@ -62,7 +62,7 @@ def fix(row: Row) -> str:
     """Return the commands that let the packet through, or what else there is to do."""
     if row["fix"]:
         return "     or     ".join(row["fix"])
-    return str(row.get("advice", "nothing to fix" if row["ok"] else "nothing here can"))
+    return str(row.get("advice", "nothing to fix" if row["ok"] else "nothing on this stack helps"))
 
 
 def _without_others(steps: list[Row]) -> list[Row]:
@@ -145,28 +145,28 @@ _TOS = Word(("tos", "dsfield"), "type of service, hexadecimal, as rules select i
 def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
     return Verb(
         f"why {proto}",
-        f"tell what would happen to {what}",
+        f"predict what would happen to {what}",
         _predict(proto),
         (
             Place(
                 "from",
                 f"SRC{port and '[:PORT]'}",
-                'who sends it; "any" for the address that the stack would choose, as without SRC',
+                'the sender; "any" (the default) is the address that the stack would choose',
                 complete="addr",
                 values=("any",),
             ),
-            Place("to", f"DST{port}", "whom it is for", False, complete="host"),
-            Word(("dev",), "the interface it must leave by", "DEVICE", complete="link"),
-            Word(("iif",), "it comes in by this interface", "DEVICE", complete="link"),
+            Place("to", f"DST{port}", "the destination", False, complete="host"),
+            Word(("dev",), "the interface through which it must leave", "DEVICE", complete="link"),
+            Word(("iif",), "it comes in through this interface", "DEVICE", complete="link"),
             *(() if proto == "arp" else (_TOS, option("size", "bytes of payload (0)", "BYTES"))),
             *(() if proto == "arp" else pmtudisc.OPTIONS),
-            *((option("broadcast", "its socket may broadcast"),) if proto == "udp" else ()),
+            *((option("broadcast", "allow a broadcast address"),) if proto == "udp" else ()),
         ),
         examples,
-        "Nothing is sent and nothing changes. A packet from an address that is not this stack's to"
-        " one that is comes in by the interface that has that address, unless iif names another."
-        " The exit status is 0 when the packet would be sent, delivered or answered, or would wait,"
-        " and 1 when it would be dropped or refused.",
+        "Nothing is sent and nothing changes. If DST is an address of this stack and SRC is not,"
+        " the packet comes in through the interface with that address, unless iif names another."
+        " The exit status is 0 if the packet would be sent, delivered or answered, or would wait,"
+        " and 1 if it would be dropped or refused.",
     )
 
 
@@ -184,7 +184,7 @@ class Why(Noun):
 
 COMMAND = Why(
     "why",
-    "Explain what would happen to a packet, or what did",
+    "Explain what would happen to a packet, or what happened",
     (
         _asked(
             "udp",
@@ -211,31 +211,31 @@ COMMAND = Why(
         ),
         Verb(
             "why last",
-            "tell what happened to the last packet sent by hand",
+            "show what happened to the last packet sent by hand",
             _past,
             examples=("smolctl why last", "smolctl -j why last"),
-            notes="Packets that udp send, ping and arping send count as sent by hand. When"
-            " there was none, it is the last one that was dropped, refused or made to wait.",
+            notes="Packets of udp send, ping and arping count as sent by hand. If there was none,"
+            " it is the last packet that was dropped, refused or delayed.",
         ),
         Verb(
             "why show",
-            "tell what happened to a packet",
+            "show what happened to a packet",
             _past,
             (
                 Place(
                     "id",
                     "ID",
-                    "its number, as monitor, trace and udp send give it",
+                    "its number, as shown by monitor, trace and udp send",
                     complete="packet",
                 ),
             ),
             examples=("smolctl why 412", "smolctl why show 412"),
-            notes="The last 1024 packets that were dropped, refused or made to wait, or were"
-            " sent by hand, are remembered.",
+            notes="The stack remembers the last 1024 packets that were dropped, refused, delayed"
+            " or sent by hand.",
         ),
         Verb(
             "why list",
-            "list the packets that are remembered",
+            "list the remembered packets",
             _list,
             examples=("smolctl why list", "smolctl -j why list"),
         ),

@@ -117,7 +117,9 @@ def changes_of(session: Session, lines: Iterable[Line | None], why: str) -> Iter
                 path = verb.path
                 plan = verb.run.plan(args) if isinstance(verb.run, Request) else None
                 if mine.options.stack != session.options.stack:
-                    raise NoChange(f"stack {mine.options.stack} is another one than the others'")
+                    raise NoChange(
+                        f"stack {mine.options.stack} is not the stack of the other lines"
+                    )
                 if plan is not None and changes(plan.op):
                     yield Change(line, mine, args, plan)
                     continue

@@ -44,7 +44,7 @@ def _set_iec(ctx: click.Context, _param: click.Parameter, _value: Any) -> None:
 
 def _set_family(ctx: click.Context, param: click.Parameter, value: str) -> None:
     if value != "inet":
-        raise NotSupported(f"{param.opts[0]} {value}", "IPv4 is all there is")
+        raise NotSupported(f"{param.opts[0]} {value}", "IPv4 is the only family")
     ctx.obj.options.ipv4 = True
 
 
@@ -137,12 +137,12 @@ GLOBAL_OPTIONS = (
     GlobalOption("-n --stack", "stack to talk to (or SMOLCTL_STACK)", "NAME"),
     GlobalOption("-j --json -json", "JSON on standard output, errors as JSON too"),
     GlobalOption("-p --pretty -pretty", "indent JSON"),
-    GlobalOption("-br --brief -brief", "one short line an object"),
-    GlobalOption("-o --oneline -oneline", 'one line an object, "\\" for newline'),
-    GlobalOption("-s --stats -stats -statistics", "counters and times too"),
+    GlobalOption("-br --brief -brief", "one short line for each object"),
+    GlobalOption("-o --oneline -oneline", 'one line for each object, "\\" for newline'),
+    GlobalOption("-s --stats -stats -statistics", "also counters and times"),
     GlobalOption("-t --timestamp -timestamp", "the time before each event"),
-    GlobalOption("-ts --tshort -tshort", "the same in short, before its line"),
-    GlobalOption("-4 ipv4", "IPv4, which is all there is"),
+    GlobalOption("-ts --tshort -tshort", "the same in short form"),
+    GlobalOption("-4 ipv4", "IPv4 (the only family)"),
     GlobalOption("-q --quiet", "no notices on standard error"),
     GlobalOption("verbose -v --verbose -d --details -details", "say more"),
     GlobalOption("-c --color -color", "auto (default), always or never", "WHEN", _set_color,
@@ -150,7 +150,7 @@ GLOBAL_OPTIONS = (
     GlobalOption("--no-start", "do not start a stack that is not running"),
     GlobalOption("-h --help -help", "this text", callback=_show_help),
     GlobalOption("-V --version -Version", "version of smolctl", callback=_show_version),
-    GlobalOption("-family -f --family", "inet, which is all there is", "FAMILY", _set_family,
+    GlobalOption("-family -f --family", "inet (the only family)", "FAMILY", _set_family,
                  hidden=True),
     *(GlobalOption(flags, "not supported", None, None, hidden=True)
       for flags in ("-6 ipv6", "-0 packet", "-B bridge", "-M mpls", "-resolve -r", "-all -a",
@@ -159,7 +159,7 @@ GLOBAL_OPTIONS = (
       for flags in ("-loops -l", "-rcvbuf -rc")),
 )  # fmt: skip
 HUMAN = GlobalOption(
-    "-h -human --human -human-readable", "units behind large numbers, as -h does before a noun"
+    "-h -human --human -human-readable", "large numbers with units, like -h before a noun"
 )
 IEC = GlobalOption("-iec --iec", "units of 1024, with -h", callback=_set_iec, hidden=True)
 """Options that count before a noun alone, as in ip: behind one, -h asks for help."""

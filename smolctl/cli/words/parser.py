@@ -44,7 +44,7 @@ class Spelling(_Option):
         if name in state.opts and value is not True:
             word = (*self.obj.words, name)[0]
             said = f"{word} {value}" if self.takes_value else value
-            raise UsageFault(f'"{said}" is a second value beside "{state.opts[name]}"')
+            raise UsageFault(f'"{said}" is a second value, after "{state.opts[name]}"')
         state.opts[name] = value
 
 

@@ -94,7 +94,7 @@ class Only(Type):
         """
         if value not in self.values:
             word = param.names[0]
-            raise NotSupported(f"{word} {value}", f"{word} {self.values[0]} is what there is")
+            raise NotSupported(f"{word} {value}", f"{word} {self.values[0]} is the only value")
         return value
 
 

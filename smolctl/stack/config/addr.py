@@ -49,7 +49,7 @@ def add_address(net: Network, interface: Interface, new: Address, now: int | Non
     Raises:
         InvalidArgument: it is no address that one host can have, or another address of its
             network has another scope.
-        AlreadyExists: it is there already.
+        AlreadyExists: it already exists.
         NoBuffers: there are as many as iface.max_addr_count allows, or as many groups as
             igmp.max_memberships does.
         AddressInUse: with another prefix length, it is a group that is joined already.
@@ -86,11 +86,11 @@ def _check_address(new: Address) -> None:
     local = new.local
     shown = f"{format_address(local)}/{new.plen}"
     if is_zeronet(local):
-        raise InvalidArgument(f"{shown}: 0.0.0.0/8 is no address of a host")
+        raise InvalidArgument(f"{shown} is in 0.0.0.0/8, which has no host addresses")
     if new.autojoin:
         if not is_multicast(local):
             raise InvalidArgument(
-                f"{shown} is not a group, which autojoin could join",
+                f"{shown} is not a group that autojoin could join",
                 hint="groups are 224.0.0.0 to 239.255.255.255",
             )
         return

@@ -32,7 +32,7 @@ def check_interface(interfaces: Interfaces, name: str, mtu: int, mac: bytes | No
             f'"{name}" is not an interface name: no "/", ":", spaces, "." or ".."'
         )
     if name in interfaces:
-        raise AlreadyExists(f'the interface "{name}" is there already', hint="smolctl link show")
+        raise AlreadyExists(f'the interface "{name}" already exists', hint="smolctl link show")
     _check_mtu(mtu)
     if mac is not None:
         _check_mac(mac)

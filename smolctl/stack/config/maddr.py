@@ -32,7 +32,7 @@ def leave_static(net: Network, interface: Interface, group: int) -> None:
         others = net.of(interface).groups.members(group)
         raise AddressNotAvailable(
             f"{format_address(group)} was not added to {interface.name} by hand"
-            + (", a socket or the stack itself is in it" if others else ""),
+            + ("; a socket or the stack itself has joined it" if others else ""),
             hint=f"smolctl maddr show dev {interface.name}",
         )
     set_membership(net, interface, group, STATIC, NOBODY)

@@ -44,7 +44,8 @@ def add_route(net: Network, route: Route, mode: InsertMode) -> None:
         )
     if route.scope > Scope.HOST:
         raise InvalidArgument(
-            "scope nowhere leads nowhere", hint="smolctl route add unreachable ..."
+            "scope nowhere is only for routes that refuse packets",
+            hint="smolctl route add unreachable ...",
         )
     _check_way(net, route)
     if route.prefsrc is not None and not net.fib.is_local(route.prefsrc):
@@ -61,10 +62,10 @@ def _check_way(net: Network, route: Route) -> None:
     hops = route.hops if isinstance(route, Multipath) else ()
     if route.type in DEVICELESS:
         if route.dev is not None or route.via is not None or hops:
-            raise InvalidArgument(f"a {route.type} route takes neither via nor dev, nor nexthop")
+            raise InvalidArgument(f"a {route.type} route takes no via, dev or nexthop")
     elif hops:
         if route.scope >= Scope.HOST:
-            raise InvalidArgument("a route to this host itself has no several next hops")
+            raise InvalidArgument("a route to this host itself cannot have several next hops")
         for hop in hops:
             _check_way(net, hop)
     elif route.via is not None:
@@ -96,13 +97,15 @@ def _check_gateway(net: Network, route: Route) -> None:
     if route.type is RouteType.LOCAL or route.scope >= Scope.HOST:
         raise InvalidArgument("a route to this host itself takes no gateway")
     if route.scope >= Scope.LINK:
-        raise NetworkUnreachable("a route with scope link goes without a gateway")
+        raise NetworkUnreachable("a route with scope link takes no gateway")
     if route.onlink:
         if route.dev is None:
             raise InvalidArgument("onlink needs the device: add dev DEV")
         check_up(net.interfaces.named(route.dev))
         if not _is_unicast(net, via):
-            raise NetworkUnreachable(f"{shown} cannot be a gateway: it is not one other host")
+            raise NetworkUnreachable(
+                f"{shown} cannot be a gateway: it is not the address of one other host"
+            )
         route.on_link = False
         return
     if route.dev is not None:
@@ -172,7 +175,7 @@ def delete_route(net: Network, spec: Route, given: set[str]) -> Route:
 def no_table(number: int) -> NotFound:
     """Return the error for a table that never had a route."""
     return NotFound(
-        f"there is no table {table_text(number)}: nobody has put a route into it",
+        f"there is no table {table_text(number)}: no route was added to it",
         hint="smolctl route show table all",
     )
 

@@ -159,15 +159,15 @@ class Rules:
 
         Raises:
             AlreadyExists: one that says the same is there.
-            InvalidArgument: a goto that does not lead forwards.
+            InvalidArgument: a goto that does not lead forward.
         """
         if rule.action is RuleAction.GOTO and rule.target <= rule.priority:
             raise InvalidArgument(
-                f"goto {rule.target} from priority {rule.priority} does not lead forwards",
+                f"goto {rule.target} from priority {rule.priority} does not lead forward",
                 hint=f"a higher priority than {rule.priority}",
             )
         if any(_same(old, rule) for old in self._items):
-            raise AlreadyExists("this very rule is there already", hint="smolctl rule show")
+            raise AlreadyExists("this rule already exists", hint="smolctl rule show")
         behind = [old.priority <= rule.priority for old in self._items]
         self._items.insert(sum(behind), rule)
 

@@ -125,17 +125,17 @@ class RouteTable:
             self._count += 1
             return None
         if mode is InsertMode.ADD:
-            raise AlreadyExists("a route with that destination and metric is there already")
+            raise AlreadyExists("a route with that destination and metric already exists")
         clone = next((r for r in same if r.identity() == route.identity()), None)
         if mode is InsertMode.APPEND:
             if clone is not None:
-                raise AlreadyExists("this very route is there already")
+                raise AlreadyExists("this route already exists")
             chain.insert(first + len(same), route)
             self._store(route, chain)
             self._count += 1
             return None
         if clone is not None and clone is not same[0]:
-            raise AlreadyExists("this very route is there already, behind another one")
+            raise AlreadyExists("this route already exists, after another one")
         if clone is not None:
             return None
         replaced = chain[first]

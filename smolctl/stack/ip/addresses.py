@@ -54,7 +54,7 @@ class AddressList:
         self.items: list[Address] = []
 
     def insert(self, new: Address) -> None:
-        """Add an address; sets ``secondary`` on it when its network is there already.
+        """Add an address; sets ``secondary`` on it when its network already exists.
 
         Raises:
             AlreadyExists: the same address with the same prefix length is there.

@@ -60,7 +60,7 @@ def interface_for(net: Network, group: int, dev: str | None, src: int = 0) -> In
     if not is_multicast(group):
         raise InvalidArgument(
             f"{shown} is not a group: groups are 224.0.0.0 to 239.255.255.255",
-            hint="239.0.0.0/8 is for one's own",
+            hint="239.0.0.0/8 is for private use",
         )
     if dev is not None:
         return net.interfaces.named(dev)
@@ -76,7 +76,7 @@ def interface_for(net: Network, group: int, dev: str | None, src: int = 0) -> In
         wires = [link.name for link in net.interfaces.values() if not link.loopback]
         name = (wires or [net.interfaces.loopback.name])[0]
         raise NoSuchDevice(
-            f"no route says on which interface {shown} is meant: name one",
+            f"no route says which interface {shown} is on: name one",
             hint=f"dev {name}; or for all groups: smolctl route add 224.0.0.0/4 dev {name}",
         )
     return way.interface

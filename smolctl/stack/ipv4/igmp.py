@@ -141,7 +141,7 @@ _STRICT = (_NO_ALERT, _WRONG_GROUP)
 def _wrong(net: Network, header: ipv4.Ipv4Header, query: Query) -> str:
     """Return what is wrong with a query, "" when it is to be answered."""
     if query.version > 1 and query.group and not is_multicast(query.group):
-        return f"asks for {format_address(query.group)}, which is no group"
+        return f"asks for {format_address(query.group)}, which is not a group"
     if query.sources and not query.group:
         return "asks for all groups, but for some of their sources"  # RFC 3376 4.1.9
     if net.settings["igmp.strict_queries"]:

@@ -5,40 +5,40 @@ from smolctl.stack.sysctl.model import DAY_MS, Sysctl
 ARP_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
         "arp.accept", 0, "flag", 0, 1,
-        "learn from gratuitous ARP and replies that nobody asked for",
+        "learn from gratuitous ARP and unsolicited replies",
         "RFC 826; Linux arp_accept", "0", "1 (any ARP aimed at us)",
     ),
     Sysctl(
         "arp.accept_from", 0, "choice", 0, 2,
-        "whose ARP counts: anybody's, that of hosts in a network of the interface, or answers"
-        " to our own requests alone",
+        "whose ARP is accepted: anybody's, that of hosts in a network of the interface, or only"
+        " answers to our own requests",
         "RFC 826; smoltcp in_same_network", "any", "subnet", ("any", "subnet", "solicited"),
     ),
     Sysctl(
         "arp.accept_target", 0, "choice", 0, 1,
-        "whose MAC is learned and updated: that of whoever speaks ARP, or of those alone who ask"
-        " for, or answer to, an address of ours",
+        "whose MAC is learned and updated: that of every ARP sender, or only of senders that ask"
+        " for or answer to an address of ours",
         "RFC 826; smoltcp has_ip_addr", "any", "ours", ("any", "ours"),
     ),
     Sysctl(
         "arp.answer_probes", 1, "flag", 0, 1,
-        "answer requests from 0.0.0.0, by which others test whether an address is free",
+        "answer requests from 0.0.0.0, with which others test whether an address is free",
         "RFC 5227 2.1.1", "1", "0",
     ),
     Sysctl(
         "arp.announce", 0, "level", 0, 2,
-        "sender address of requests: 0 that of the packet that waits, 1 only if it shares a"
+        "sender address of requests: 0 that of the waiting packet, 1 the same if it shares a"
         " network of the interface with the target, 2 always the interface's best",
         "RFC 1122 2.3.2.1; Linux arp_announce", "0", "0",
     ),
     Sysctl(
         "arp.announce_interval_ms", 2000, "ms", 0, DAY_MS,
-        "time between two announcements of an address that was tested",
+        "time between two announcements of a tested address",
         "RFC 5227 1.1 ANNOUNCE_INTERVAL", "none", "none",
     ),
     Sysctl(
         "arp.announce_num", 2, "announcements", 0, 100,
-        "how often an address that was tested is announced",
+        "how often a tested address is announced",
         "RFC 5227 1.1 ANNOUNCE_NUM", "none", "none",
     ),
     Sysctl(
@@ -64,13 +64,13 @@ ARP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "arp.filter", 0, "flag", 0, 1,
-        "answer a request only by the link that an answer to its sender would be routed by",
+        "answer a request only on the link to which packets to its sender are routed",
         "RFC 1122 3.3.4.2; Linux arp_filter", "0", "0",
     ),
     Sysctl(
         "arp.ignore", 0, "level", 0, 2,
-        "answer requests for 0 any address of ours, 1 those of the interface they came in by,"
-        " 2 and only to hosts in the same network",
+        "answer requests for: 0 any address of ours, 1 addresses of the incoming interface, 2 the"
+        " same, but only to hosts in their network",
         "RFC 1122 3.3.4.2; Linux arp_ignore", "0", "1",
     ),
     Sysctl(
@@ -80,8 +80,8 @@ ARP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "arp.notify", 0, "flag", 0, 1,
-        "announce the addresses of a link that comes up, gets carrier or another MAC, and a new"
-        " address of a link that is up",
+        "announce new addresses, and all addresses of a link that comes up, gets carrier or"
+        " changes its MAC",
         "RFC 5227 2.3; Linux arp_notify", "0", "0",
     ),
     Sysctl(
@@ -106,22 +106,22 @@ ARP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "arp.proxy", 0, "flag", 0, 1,
-        "answer for addresses that are reached by another link, with ip.forward (proxy ARP)",
+        "answer for addresses that are reached through another link (proxy ARP); needs ip.forward",
         "RFC 1027; Linux proxy_arp", "0", "0",
     ),
     Sysctl(
         "arp.rate_limit_interval_ms", 60_000, "ms", 0, DAY_MS,
-        "after too many conflicts one address is tested in this time",
+        "after too many conflicts, one address at most is tested in this time",
         "RFC 5227 1.1 RATE_LIMIT_INTERVAL", "none", "none",
     ),
     Sysctl(
         "neigh.proxy_delay_ms", 800, "ms", 0, DAY_MS,
-        "a request that is answered for somebody else waits a random time up to this",
+        "a proxy ARP answer waits a random time up to this",
         "Linux proxy_delay", "800", "none",
     ),
     Sysctl(
         "neigh.proxy_qlen", 64, "requests", 0, 100_000,
-        "requests that may wait to be answered for others, on each link",
+        "proxy ARP answers that may wait on each link",
         "Linux proxy_qlen", "64", "none",
     ),
 )  # fmt: skip

@@ -5,16 +5,16 @@ from smolctl.stack.sysctl.model import DAY_MS, Sysctl
 ICMP_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
         "icmp.answer_timestamp", 0, "flag", 0, 1,
-        "answer timestamp requests; by default nobody is told what time it is here",
+        "answer timestamp requests; by default the stack does not reveal its time",
         "RFC 1122 3.2.2.8; Linux icmp_timestamp", "1", "0",
     ),
     Sysctl(
-        "icmp.echo_ignore_all", 0, "flag", 0, 1, "answer no echo request at all",
+        "icmp.echo_ignore_all", 0, "flag", 0, 1, "ignore all echo requests",
         "RFC 1122 3.2.2.6; Linux icmp_echo_ignore_all", "0", "0",
     ),
     Sysctl(
         "icmp.echo_ignore_broadcasts", 1, "flag", 0, 1,
-        "do not answer an echo request sent to a broadcast or multicast address",
+        "ignore echo requests to a broadcast or multicast address",
         "RFC 1122 3.2.2.6; Linux icmp_echo_ignore_broadcasts", "1", "0",
     ),
     Sysctl(

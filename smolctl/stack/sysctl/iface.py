@@ -10,12 +10,12 @@ IFACE_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "iface.max_route_count", 0, "routes", 0, 1_000_000,
-        "routes by an interface beside those of its addresses; 0 is no limit",
+        "routes through an interface, not counting those of its addresses; 0 is no limit",
         "smoltcp IFACE_MAX_ROUTE_COUNT", "0", "2",
     ),
     Sysctl(
         "iface.neighbor_cache_count", 1024, "entries", 1, 1_000_000,
-        "neighbor entries an interface may hold; the least used one goes when it is full",
+        "neighbor entries an interface may hold; a full cache replaces the least used one",
         "RFC 1122 2.3.2.1; Linux gc_thresh3", "1024", "4 (0.9), 8 (0.12)",
     ),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from smolctl.stack.sysctl.model import DAY_MS, Sysctl
 IGMP_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
         "igmp.force_version", 0, "version", 0, 3,
-        "latest IGMP version that is spoken, 0 for 3; an older router of the link is heeded",
+        "latest IGMP version to speak (0 means 3); an older router on the link lowers it",
         "RFC 3376 7.2.1; Linux force_igmp_version", "0", "1 or 2, as the router",
     ),
     Sysctl(
@@ -30,17 +30,17 @@ IGMP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "igmp.strict_queries", 0, "flag", 0, 1,
-        "ignore queries without router alert, and general ones elsewhere than at 224.0.0.1",
+        "ignore queries without router alert, and general queries not sent to 224.0.0.1",
         "RFC 3376 9.1", "0", "0",
     ),
     Sysctl(
         "igmp.v2_unsolicited_report_interval_ms", 10_000, "ms", 1, DAY_MS,
-        "within which time a report of version 1 or 2 that nobody asked for is repeated",
+        "an unsolicited report of version 1 or 2 is repeated within this time",
         "RFC 2236 8.10; Linux igmpv2_unsolicited_report_interval", "10000", "none",
     ),
     Sysctl(
         "igmp.v3_unsolicited_report_interval_ms", 1000, "ms", 1, DAY_MS,
-        "within which time a report of a change is repeated in version 3",
+        "a report of a change is repeated within this time, in version 3",
         "RFC 3376 8.11; Linux igmpv3_unsolicited_report_interval", "1000", "none",
     ),
 )  # fmt: skip

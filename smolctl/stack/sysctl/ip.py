@@ -5,21 +5,21 @@ from smolctl.stack.sysctl.model import DAY_MS, Sysctl
 IP_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
         "ip.accept_redirects", 1, "flag", 0, 1,
-        "believe ICMP redirects: another first hop for one destination",
+        "accept ICMP redirects: another first hop for one destination",
         "RFC 1122 3.2.2.2; Linux accept_redirects", "1", "0",
     ),
     Sysctl(
         "ip.accept_source_route", 0, "flag", 0, 1,
-        "take packets whose source route ends here, and answer them by the same hops",
+        "accept packets whose source route ends here, and answer along the same hops",
         "RFC 1122 3.2.1.8(c); Linux accept_source_route", "0", "",
     ),
     Sysctl(
         "ip.bc_forwarding", 0, "flag", 0, 1,
-        "forward what is for everybody in a connected network to that network",
+        "forward broadcasts to a connected network",
         "RFC 2644 2; RFC 1812 5.3.5.2; Linux bc_forwarding", "0", "",
     ),
     Sysctl(
-        "ip.default_ttl", 64, "hops", 1, 255, "time to live of packets that ask for none",
+        "ip.default_ttl", 64, "hops", 1, 255, "default time to live of packets",
         "RFC 1122 3.2.1.7; Linux ip_default_ttl", "64", "64",
     ),
     Sysctl(
@@ -29,18 +29,18 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "ip.fib_multipath_hash_policy", 0, "level", 0, 1,
-        "what makes packets one flow, which takes one of a route's several next hops: both"
-        " addresses (0), or the protocol and ports as well (1)",
+        "which packets are one flow, and take the same next hop of a route: those with the same"
+        " addresses (0), or also the same protocol and ports (1)",
         "RFC 2992 2.1; Linux fib_multipath_hash_policy", "0", "",
     ),
     Sysctl(
         "ip.fib_multipath_hash_seed", 0, "number", 0, 0xFFFFFFFF,
-        "from what the hash of flows begins; 0: from a random number, another for each stack",
+        "seed of the flow hash; 0: a random number for each stack",
         "RFC 2992 2; Linux fib_multipath_hash_seed", "0", "",
     ),
     Sysctl(
         "ip.fib_multipath_use_neigh", 1, "flag", 0, 1,
-        "of several next hops pass over those whose gateway does not answer",
+        "skip next hops whose gateway does not answer",
         "RFC 1122 3.3.1.5; Linux fib_multipath_use_neigh", "0", "",
     ),
     Sysctl(
@@ -50,27 +50,27 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "ip.forward", 0, "flag", 0, 1,
-        "be a router: packets for others go on to their next hop",
+        "be a router: forward packets for others to their next hop",
         "RFC 1122 3.1; RFC 1812 5; Linux ip_forward", "0", "no",
     ),
     Sysctl(
         "ip.forward_special", 1, "flag", 0, 1,
-        "forward also what is from or to 169.254.0.0/16 or 240.0.0.0/4",
+        "also forward packets from or to 169.254.0.0/16 or 240.0.0.0/4",
         "RFC 3927 7; RFC 1812 5.3.7", "1", "",
     ),
     Sysctl(
         "ip.frag_high_thresh", 4_194_304, "bytes", 0, 1_000_000_000,
-        "memory for fragments that wait for others; the oldest datagram makes room",
+        "memory for incomplete datagrams; when it is full, the oldest is dropped",
         "RFC 1122 3.3.2; Linux ipfrag_high_thresh", "4194304", "1500",
     ),
     Sysctl(
         "ip.frag_max_datagrams", 1024, "datagrams", 0, 1_000_000,
-        "datagrams that may wait for fragments; the oldest makes room, and 0 takes no fragment",
+        "incomplete datagrams at a time, then the oldest is dropped; 0 accepts no fragments",
         "RFC 1122 3.3.2", "no limit but the memory", "1",
     ),
     Sysctl(
         "ip.frag_time_ms", 30_000, "ms", 1, DAY_MS,
-        "how long the first fragment to come waits for the last; RFC 1122 asks for 60 to 120 s",
+        "time for a datagram to become complete; RFC 1122 requires 60 to 120 s",
         "RFC 1122 3.3.2; Linux ipfrag_time", "30000", "60000",
     ),
     Sysctl(
@@ -83,39 +83,40 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "ip.local_prefix", 1, "flag", 0, 1,
-        "an address of lo owns its whole network, as 127.0.0.2 by 127.0.0.1/8; 0 only itself",
+        "an address of lo makes its whole network local (127.0.0.2 with 127.0.0.1/8); 0 only"
+        " itself",
         "RFC 1122 3.2.1.3(g); Linux fib_add_ifaddr", "1", "0",
     ),
     Sysctl(
         "ip.loopback_own", 1, "flag", 0, 1,
-        "a packet to an address of ours stays inside; 0 asks the wire for it by ARP",
+        "packets to our own addresses stay inside; 0 asks for them by ARP on the wire",
         "RFC 1122 3.2.1.3; Linux dev_out = loopback", "1", "0",
     ),
     Sysctl(
         "ip.min_pmtu", 552, "bytes", 68, 65535,
-        "smallest path MTU that is believed; where a router says less, packets have this size"
-        " and smaller links fragment them",
+        "smallest accepted path MTU; if a router reports less, packets have this size and smaller"
+        " links fragment them",
         "RFC 1191 3; Linux min_pmtu", "552", "",
     ),
     Sysctl(
         "ip.mtu_expires_ms", 600_000, "ms", 1, DAY_MS,
-        "how long a path MTU that was learned is believed before a bigger one is tried",
+        "how long a learned path MTU is used before a bigger one is tried",
         "RFC 1191 6.3; Linux mtu_expires", "600000", "",
     ),
     Sysctl(
         "ip.multicast_all", 1, "flag", 0, 1,
-        "a new socket hears every group that anybody here has joined, not its own alone",
+        "a new socket hears every group that any socket here has joined, not only its own",
         "Linux IP_MULTICAST_ALL", "1", "1",
     ),
     Sysctl(
         "ip.multicast_ttl", 1, "hops", 0, 255,
-        "time to live of packets to a group that ask for none; 0 stays on this host",
+        "default time to live of packets to a group; 0 stays on this host",
         "RFC 1122 3.3.7; RFC 1112 6.1; Linux IP_MULTICAST_TTL", "1", "64",
     ),
     Sysctl(
         "ip.no_pmtu_disc", 0, "level", 0, 3,
-        "path MTU discovery: 0 on; 1 off, packets have no DF and a router that complains gets"
-        " ip.min_pmtu; 2 and 3 off, and what routers say is ignored",
+        "path MTU discovery: 0 on; 1 off, packets have no DF, and ip.min_pmtu is used after an"
+        " error; 2 and 3 off, and errors are ignored",
         "RFC 1191 6.1; Linux ip_no_pmtu_disc", "0", "DF, and nothing is learned",
     ),
     Sysctl(
@@ -125,50 +126,50 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "ip.onlink_first", 0, "flag", 0, 1,
-        "a connected network comes before longer prefixes of other routes",
+        "prefer a connected network to longer prefixes of other routes",
         "RFC 1122 3.3.1.1; Linux fib_table_lookup", "0", "1",
     ),
     Sysctl(
         "ip.pmtu_plateaus", 0, "flag", 0, 1,
-        "where an old router does not say its MTU, try the next smaller one of usual links; 0"
-        " takes ip.min_pmtu at once",
+        "if an old router does not report its MTU, try the next smaller usual one; 0 uses"
+        " ip.min_pmtu at once",
         "RFC 1191 5, 7.1; Linux __ip_rt_update_pmtu", "0", "",
     ),
     Sysctl(
         "ip.redirect_timeout_ms", 300_000, "ms", 1, DAY_MS,
-        "how long the first hop that a redirect named is used",
+        "how long the first hop of a redirect is used",
         "RFC 1122 3.3.1.3; Linux route/gc_timeout", "300000", "",
     ),
     Sysctl(
         "ip.rp_filter", 0, "level", 0, 2,
-        "drop a packet unless an answer would 1 leave by the interface it came in by, 2 have"
-        " any way at all",
+        "drop a packet unless an answer would: 1 leave through the interface where it came in, 2"
+        " have any route",
         "RFC 3704 2.2, 2.4; Linux rp_filter", "0", "0",
     ),
     Sysctl(
         "ip.secure_redirects", 0, "flag", 0, 1,
-        "believe redirects only to the gateway of a default route",
+        "accept redirects only to the gateway of a default route",
         "Linux secure_redirects", "1, of no effect beside its shared_media", "",
     ),
     Sysctl(
         "ip.send_redirects", 1, "flag", 0, 1,
-        "tell a host whose packet goes back into its own network of the better gateway there",
+        "tell a host about a better gateway in its own network",
         "RFC 1812 5.2.7.2; Linux send_redirects", "1", "",
     ),
     Sysctl(
         "ip.shared_media", 0, "flag", 0, 1,
-        "believe redirects to gateways that are in no network of the interface",
+        "accept redirects to gateways that are in no network of the interface",
         "RFC 1122 3.2.2.2 (0); Linux shared_media", "1", "",
     ),
     Sysctl(
         "ip.strong_host", 0, "flag", 0, 1,
-        "an address belongs to its interface: nothing for it comes in, or leaves from it, by"
-        " another one; no router does so (ip.forward)",
+        "an address belongs to its interface: its packets use no other interface (not for a"
+        " router, ip.forward)",
         "RFC 1122 3.3.4.2", "0", "1",
     ),
     Sysctl(
         "ip.subnet_broadcast", 1, "flag", 0, 1,
-        "the last address of a connected network is everybody in it; 0 a host like others",
+        "the last address of a connected network is its broadcast address; 0 a host like others",
         "RFC 1122 3.3.6; Linux fib_add_ifaddr", "1", "0",
     ),
 )  # fmt: skip

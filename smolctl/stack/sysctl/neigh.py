@@ -15,8 +15,8 @@ NEIGH_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "neigh.evict", 0, "choice", 0, 1,
-        "who goes when the cache is full: whom nobody used for longest, or whom ARP spoke of"
-        " longest ago, which needs no place before it is resolved",
+        "what a full cache replaces: the entry not used for longest, or the one with the oldest"
+        " ARP (then an entry takes no place until it is resolved)",
         "RFC 1122 2.3.2.1; smoltcp neighbor::Cache::fill", "least-used", "oldest",
         ("least-used", "oldest"),
     ),
@@ -32,8 +32,8 @@ NEIGH_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "neigh.lifetime_ms", 0, "ms", 0, DAY_MS,
-        "an entry is forgotten so long after ARP last spoke of it, used or not; 0 asks before"
-        " that, by the states of RFC 4861",
+        "an entry is forgotten this long after the last ARP about it, even if in use; 0 uses the"
+        " states of RFC 4861 instead",
         "RFC 1122 2.3.2.1; RFC 4861 7.3.2; smoltcp ENTRY_LIFETIME", "0", "60000",
     ),
     Sysctl(
@@ -48,7 +48,8 @@ NEIGH_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "neigh.queue_answers", 1, "flag", 0, 1,
-        "an echo reply or ICMP error waits for an unresolved neighbor as others do; 0 loses it",
+        "echo replies and ICMP errors wait for an unresolved neighbor like other packets; 0 loses"
+        " them",
         "RFC 1122 2.3.2.2; smoltcp #597", "1", "0",
     ),
     Sysctl(
@@ -69,13 +70,13 @@ NEIGH_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "neigh.unres_qlen", 256, "packets", 0, 100_000,
-        "packets that may wait for one unresolved neighbor, the oldest goes first; with 0 a"
+        "packets that may wait for one unresolved neighbor, then the oldest is dropped; with 0 a"
         " datagram waits in its socket and blocks it, and other packets are lost",
         "RFC 1122 2.3.2.2; Linux unres_qlen", "101 by count, see unres_qlen_bytes", "0",
     ),
     Sysctl(
         "neigh.unres_qlen_bytes", 212_992, "bytes", 1, 1_000_000_000,
-        "bytes that may wait for one unresolved neighbor; the oldest packet goes first",
+        "bytes that may wait for one unresolved neighbor; then the oldest packet is dropped",
         "RFC 1122 2.3.2.2; Linux unres_qlen_bytes", "212992", "",
     ),
 )  # fmt: skip

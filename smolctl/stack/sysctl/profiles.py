@@ -94,7 +94,7 @@ PROFILES = {
         Profile("linux", "what Linux does with its defaults", "Linux 6.18; the sysctls' defaults"),
         Profile(
             "rfc1122",
-            "what RFC 1122 asks of a host where Linux chose otherwise",
+            "what RFC 1122 requires of a host where Linux chose otherwise",
             "RFC 1122",
             {
                 # 3.2.2: SHOULD be sent with normal (zero) TOS bits.
@@ -114,12 +114,12 @@ PROFILES = {
                 "neigh.unres_qlen": "1",
             },
         ),
-        Profile("smoltcp-0.9", "what smoltcp 0.9 does as it is shipped", "smoltcp v0.9.1",
+        Profile("smoltcp-0.9", "what smoltcp 0.9 does by default", "smoltcp v0.9.1",
                 _SMOLTCP_0_9),
-        Profile("smoltcp-0.12", "what smoltcp 0.12 does as it is shipped", "smoltcp v0.12",
+        Profile("smoltcp-0.12", "what smoltcp 0.12 does by default", "smoltcp v0.12",
                 _SMOLTCP_0_12),
         # 0.13 also keeps a neighbor that sends unicast packets; no sysctl is about that.
-        Profile("smoltcp-0.13", "what smoltcp 0.13 does as it is shipped", "smoltcp v0.13.1",
+        Profile("smoltcp-0.13", "what smoltcp 0.13 does by default", "smoltcp v0.13.1",
                 _SMOLTCP_0_12),
     )
 }  # fmt: skip

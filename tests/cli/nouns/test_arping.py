@@ -53,7 +53,7 @@ def test_modes(letter: str, mode: str) -> None:
 
 
 def test_modes_exclude_each_other() -> None:
-    with pytest.raises(UsageFault, match="--dad and --announce exclude each other"):
+    with pytest.raises(UsageFault, match="--dad and --announce cannot be used together"):
         arping.request(read("arping -D -U 10.0.0.2").args)
 
 

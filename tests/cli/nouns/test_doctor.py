@@ -52,7 +52,7 @@ def test_json_has_the_same(capsys: Capture) -> None:
 def test_some_checks_with_what_they_looked_at(capsys: Capture, nowhere: Path) -> None:
     assert run(["doctor", "runtime-directory", "python", "python", "-v"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"ok    runtime-directory  {nowhere}/smolctl will be made"
+    assert lines[0] == f"ok    runtime-directory  {nowhere}/smolctl will be created"
     assert lines[1] == f"      looked: XDG_RUNTIME_DIR is {nowhere}"
     assert lines[-1] == "all is well (2 ok)"
     assert [line for line in lines if line.startswith("ok")][1].split()[1] == "python"
@@ -64,7 +64,7 @@ def test_a_failure_is_status_1(capsys: Capture, monkeypatch: pytest.MonkeyPatch)
     text = capsys.readouterr().out
     assert text.startswith("fail  environment  ")
     assert "\n      fix: unset SMOLCTL_XYZZY\n" in text
-    assert text.endswith("\nno stack can be used before what failed is fixed (1 ok, 1 failure)\n")
+    assert text.endswith("\nno stack can run until the failures are fixed (1 ok, 1 failure)\n")
     assert run(["-j", "doctor", "environment"]) == 1
     assert json.loads(capsys.readouterr().out)[0]["fix"] == "unset SMOLCTL_XYZZY"
 
@@ -84,7 +84,9 @@ def test_a_warning_is_not(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> N
     assert run(["doctor", "runtime-directory"]) == 0
     text = capsys.readouterr().out
     assert text.startswith("warn  runtime-directory")
-    assert text.endswith("stacks run here, without what the warnings name (0 ok, 1 warning)\n")
+    assert text.endswith(
+        "stacks run here; the warnings show what does not work (0 ok, 1 warning)\n"
+    )
 
 
 def test_the_stack_that_is_meant(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

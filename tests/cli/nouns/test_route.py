@@ -123,7 +123,7 @@ def test_get(line: str, args: dict[str, Any]) -> None:
         ("route show to", 'route show: "to" needs a value: to PREFIX'),
         (
             "route add blackhole unreachable 10.0.0.0/8",
-            'route add: "unreachable" is a second value beside "blackhole"',
+            'route add: "unreachable" is a second value, after "blackhole"',
         ),
         ("route add default vai 10.0.0.2", 'route add: "vai" is not known here'),
     ],

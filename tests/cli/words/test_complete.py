@@ -156,7 +156,7 @@ def answers(line: str, word: str = "") -> list[str]:
         ("smolctl ", "--color=al", ["--color=always"]),
         ("smolctl sysctl ", "arp.accept_from=so", ["arp.accept_from=solicited"]),
         ("smolctl udp send 10.0.0.2:7 'a b' ", "--expect",
-         ["--expect-reply\twait for an answer, and fail without"]),
+         ["--expect-reply\twait for an answer, and fail without one"]),
         ("smolctl route add default mtu ", "", ["lock"]),
         ("smolctl why udp ", "a", ["any"]),
         ("smolctl help route ", "fl", ["flush\tdelete all routes that match"]),

@@ -122,7 +122,7 @@ def test_tab(shell: str, tmux: Tmux, env: SmolctlEnv, tmp_path: Path) -> None:
     # Several words: what they have in common, then a list, with descriptions.
     window.type("smolctl udp ")
     window.press(*["Tab"] * (2 if shell == "bash" else 1))
-    window.wait_for("receive datagrams, and tell who sent them")
+    window.wait_for("receive datagrams, and show who sent them")
     window.press("C-c")
     shows("")
     # A stack that does not run is not started for it, and nothing is said.

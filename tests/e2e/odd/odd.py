@@ -189,21 +189,22 @@ SENDS: dict[str, Send] = {
 """Each send by what is odd about it."""
 
 DIFFERENCES = {
-    "from a group MAC address": "no station has a group address (IEEE 802), so that nobody could be"
+    "from a group MAC address": "no station has a group address (IEEE 802), so nobody could be"
     " answered; Linux looks at the IP addresses alone",
-    "from our own MAC address": "our own frame came back by a loop, or somebody has our MAC; Linux"
-    " looks at the IP addresses alone",
+    "from our own MAC address": "our own frame came back through a loop, or somebody has our MAC;"
+    " Linux looks at the IP addresses alone",
     "echo request in SNAP": "RFC 1122 2.3.3: SHOULD be able to receive it; Linux has no IP in SNAP",
-    "ARP request from a group MAC": "RFC 1812 3.3.2 forbids to believe it; Linux answers to that"
+    "ARP request from a group MAC": "RFC 1812 3.3.2 forbids believing it; Linux answers to that"
     " group",
-    "IP source 10.0.0.255": "RFC 1122 3.2.1.3: a broadcast address is no source; Linux answers to"
-    " everybody on the link",
-    "echo request, loose source route": "RFC 1122 3.3.5 has the sender told; Linux drops it in"
-    " silence",
+    "IP source 10.0.0.255": "RFC 1122 3.2.1.3: a broadcast address cannot be a source; Linux"
+    " answers to everybody on the link",
+    "echo request, loose source route": "RFC 1122 3.3.5 tells the sender; Linux drops it silently",
     "timestamp request": "RFC 1122 3.2.2.8 leaves it to the host",
-    "to 0.0.0.0": "RFC 1122 3.2.1.3(a): it is no destination; Linux takes it for the host itself",
-    "to 127.0.0.1 by tap0": "RFC 1122 3.2.1.3(g): it never appears on a link; Linux asks for it",
-    "by an interface without carrier": "nobody can hear it; Linux drops it in silence",
-    "by an interface without an address": "nobody could answer 0.0.0.0; Linux sends from there",
+    "to 0.0.0.0": "RFC 1122 3.2.1.3(a): it cannot be a destination; for Linux it is the host"
+    " itself",
+    "to 127.0.0.1 by tap0": "RFC 1122 3.2.1.3(g): it never appears on a link; Linux sends ARP"
+    " requests for it",
+    "by an interface without carrier": "nobody can hear it; Linux drops it silently",
+    "by an interface without an address": "nobody could answer 0.0.0.0; Linux sends from it",
 }
 """Where smolctl and Linux do not end alike, and why; the sets are compared."""

@@ -107,41 +107,41 @@ _TEXT = """\
 
 The same odd frames were sent to smolctl and to Linux {kernel}, and the same odd datagrams were to
 be sent by both. {traced}
-`make docs` writes this page by trying all of it again, as root; tests do the same and compare.
+`make docs` tries everything again, as root, and writes this page; tests do the same and compare.
 
-Both hosts have 10.0.0.1/24 on an Ethernet interface, and the sender is 10.0.0.2. Answers are what
-the host sends because of the frame; ICMP 3/3 is type 3 code 3. `smolctl explain NAME` tells what a
-reason of smolctl means.
+Both hosts have 10.0.0.1/24 on an Ethernet interface, and the sender is 10.0.0.2. An answer is what
+the host sends because of the frame; ICMP 3/3 is type 3 code 3. `smolctl explain NAME` explains a
+reason of smolctl.
 
 ## Frames that come in
 
-Where smolctl gives a reason, the frame went no further. Linux' drop reason is that of the
-tracepoint skb:kfree_skb, which its administrator has to know and to switch on; where there is none,
-the frame was taken, or thrown away without one. The counters are those of /proc/net/snmp and
+Where smolctl gives a reason, it dropped the frame. Linux's drop reason comes from the tracepoint
+skb:kfree_skb, which an administrator must know and switch on; where it is empty, Linux took the
+frame, or threw it away without a reason. The counters are those of /proc/net/snmp and
 /proc/net/netstat.
 
 {frames}
-## Datagrams that are to be sent
+## Datagrams to be sent
 
-A code of smolctl in parentheses is that of an error before there was any packet. `OK, then` is an
-error that Linux tells later, to who asked for it by IP_RECVERR.
+A code of smolctl in parentheses is an error from before there was a packet. `OK, then` is an error
+that Linux reports later, to programs that use IP_RECVERR.
 
 {sends}
 ## What the tables show
 
-- Linux has no reason of its own for odd ARP: it is ignored in silence, or for `NOT_SPECIFIED`.
+- Linux has no reason for odd ARP: it ignores it silently, or gives `NOT_SPECIFIED`.
 - One errno of Linux has several causes: EINVAL is a blackhole route, a source that cannot leave, or
-  port 0; EACCES is a prohibit route, or a broadcast that was not asked for. No errno comes with a
-  drop reason.
-- That a neighbor does not answer is told some seconds after `sendto` said OK; that there is no
-  carrier, never.
+  port 0; EACCES is a prohibit route, or a broadcast without permission. No errno comes with a drop
+  reason.
+- When a neighbor does not answer, Linux says so some seconds after `sendto` returned OK. When there
+  is no carrier, it never says so.
 
-## Where the two end differently, and why
+## Where the two differ, and why
 
 {differences}"""
 _TRACED = {
-    True: "Linux' drop reasons were read from a tracefs instance of the test's own.",
-    False: "**Linux' drop reasons could not be read: tracefs was not available.**",
+    True: "Linux's drop reasons were read from a tracefs instance of the test's own.",
+    False: "**Linux's drop reasons could not be read: tracefs was not available.**",
 }
 
 
@@ -199,5 +199,5 @@ def documented_kernel(text: str) -> str:
 
 
 def was_traced(text: str) -> bool:
-    """Tell whether the page has Linux' drop reasons."""
+    """Tell whether the page has Linux's drop reasons."""
     return _TRACED[True] in text

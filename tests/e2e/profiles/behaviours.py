@@ -33,7 +33,7 @@ def own_address(host: Subject) -> str:
     host.send(sender, OURS)
     if host.received(opened):
         return "delivered, nothing is sent"
-    return "asks by ARP for itself" if host.asked() == [OURS] else "?"
+    return "sends ARP requests for itself" if host.asked() == [OURS] else "?"
 
 
 def no_route(host: Subject) -> str:
@@ -55,7 +55,7 @@ def dead_neighbor(host: Subject) -> str:
     number = len(host.asked())
     if errors[-1]:
         return f"{number} requests, then {errors[-1]}"
-    return "asks for ever, no error" if number > 9 else f"{number} requests"
+    return "sends requests for ever, no error" if number > 9 else f"{number} requests"
 
 
 def same_socket(host: Subject) -> str:
@@ -63,7 +63,7 @@ def same_socket(host: Subject) -> str:
     opened = host.socket()
     host.send(opened, DEAD)
     host.send(opened, PEER)
-    return "is sent at once" if host.sent_to(PEER) else "waits behind"
+    return "is sent at once" if host.sent_to(PEER) else "waits behind it"
 
 
 def other_socket(host: Subject) -> str:
@@ -72,8 +72,8 @@ def other_socket(host: Subject) -> str:
     host.send(host.socket(), PEER)
     host.pump(lambda: bool(host.sent_to(PEER)))
     if host.sent_to(PEER):
-        return "is asked for, and sent"
-    return "is never asked for" if PEER not in host.asked() else "?"
+        return "causes ARP, and is sent"
+    return "never causes ARP" if PEER not in host.asked() else "?"
 
 
 def first_echo(host: Subject) -> str:
@@ -84,7 +84,7 @@ def first_echo(host: Subject) -> str:
         host.collect()
         host.collect()
         replies.append(len(host.packets(ipv4.Protocol.ICMP)))
-    return {(1, 2): "answered once ARP is", (0, 1): "lost; the second is answered"}.get(
+    return {(1, 2): "answered after ARP", (0, 1): "lost; the second is answered"}.get(
         (replies[0], replies[1]), f"{replies}"
     )
 
@@ -101,7 +101,7 @@ def source(host: Subject) -> str:
 
 def subnet_broadcast(host: Subject) -> str:
     said = host.send(host.socket(), BROADCAST)
-    return "asks by ARP for it" if host.asked() else said
+    return "sends ARP requests for it" if host.asked() else said
 
 
 def probe(host: Subject) -> str:
@@ -182,7 +182,7 @@ def old_entry(host: Subject) -> str:
     host.alive.clear()
     host.log.clear()
     host.send(host.socket(), PEER)
-    return "is used, and checked later" if host.sent_to(PEER) else "is gone, and asked for anew"
+    return "is used, and checked later" if host.sent_to(PEER) else "is gone, and needs ARP again"
 
 
 def moved(host: Subject) -> str:
@@ -244,36 +244,36 @@ class Behaviour(NamedTuple):
 BEHAVIOURS = (
     Behaviour("a datagram to 127.0.0.2, lo has 127.0.0.1/8", own_prefix,
               "delivered", "OK, and dropped", ("ip.local_prefix",)),
-    Behaviour("a datagram to the own address of an Ethernet interface", own_address,
-              "delivered, nothing is sent", "asks by ARP for itself", ("ip.loopback_own",)),
+    Behaviour("a datagram to an Ethernet interface's own address", own_address,
+              "delivered, nothing is sent", "sends ARP requests for itself", ("ip.loopback_own",)),
     Behaviour("a datagram without a route", no_route, "ENETUNREACH, and nothing is sent",
               "OK, and nothing is sent", ("ip.no_route",)),
     Behaviour("a datagram to a neighbor that does not answer", dead_neighbor,
-              "3 requests, then EHOSTUNREACH", "asks for ever, no error",
+              "3 requests, then EHOSTUNREACH", "sends requests for ever, no error",
               ("neigh.mcast_solicit",)),
     Behaviour("meanwhile, the same socket's datagram to a known host", same_socket,
-              "is sent at once", "waits behind", ("neigh.unres_qlen",)),
+              "is sent at once", "waits behind it", ("neigh.unres_qlen",)),
     Behaviour("meanwhile, another socket's datagram to a new host", other_socket,
-              "is asked for, and sent", "is never asked for",
+              "causes ARP, and is sent", "never causes ARP",
               ("neigh.rate_limit_scope", "neigh.mcast_solicit")),
     Behaviour("400 datagrams to a host that answers after the last", burst,
               "the last 256", "all 400", ("neigh.unres_qlen",)),
-    Behaviour("the first echo request of an unknown host", first_echo,
-              "answered once ARP is", "lost; the second is answered", ("neigh.queue_answers",)),
-    Behaviour("source address to the second network of an interface", source,
+    Behaviour("the first echo request from an unknown host", first_echo,
+              "answered after ARP", "lost; the second is answered", ("neigh.queue_answers",)),
+    Behaviour("source address for the second network of an interface", source,
               "10.5.0.1, of that network", "10.0.0.1, the first", ("ip.first_source",)),
     Behaviour("a datagram to the network's broadcast address", subnet_broadcast,
-              "EACCES", "asks by ARP for it", ("ip.subnet_broadcast",)),
+              "EACCES", "sends ARP requests for it", ("ip.subnet_broadcast",)),
     Behaviour("a /32 route inside a connected network", host_route,
               "goes to the gateway", "goes to the host", ("ip.onlink_first",)),
     Behaviour("6 peers in turn, twice", many_peers,
               "6 ARP requests", "12 ARP requests", ("iface.neighbor_cache_count",)),
-    Behaviour("an entry that nobody spoke of for a minute", old_entry,
-              "is used, and checked later", "is gone, and asked for anew",
+    Behaviour("an entry that was not used for a minute", old_entry,
+              "is used, and checked later", "is gone, and needs ARP again",
               ("neigh.lifetime_ms",)),
     Behaviour("a third address of an interface", third_address,
               "accepted", "refused", ("iface.max_addr_count",)),
-    Behaviour("a third route by an interface", third_route,
+    Behaviour("a third route through an interface", third_route,
               "accepted", "refused", ("iface.max_route_count",)),
     Behaviour("an ARP probe (sender 0.0.0.0) for our address", probe,
               "answered", "ignored", ("arp.answer_probes",)),
@@ -281,11 +281,11 @@ BEHAVIOURS = (
               "answered", "ignored", ("arp.ignore",)),
     Behaviour("a datagram for an address of another interface", datagram_for_another_interface,
               "delivered", "dropped", ("ip.strong_host",)),
-    Behaviour("an ARP request by a sender of another network", sender_of_another_network,
+    Behaviour("an ARP request from a sender in another network", sender_of_another_network,
               "answered", "ignored", ("arp.accept_from",)),
     Behaviour("an ARP reply that nobody asked for", unsolicited,
               "not learned", "learned", ("arp.accept",)),
-    Behaviour("a gratuitous ARP request of an unknown host", gratuitous,
+    Behaviour("a gratuitous ARP request from an unknown host", gratuitous,
               "not learned", "not learned"),
     Behaviour("a gratuitous ARP request that names another MAC of a known host", moved,
               "learned", "not learned", ("arp.accept_target",)),

@@ -12,32 +12,33 @@ PAGE = Path(__file__).parents[3] / "docs" / "profiles.md"
 _TEXT = """\
 # Profiles
 
-A profile is a named set of settings: what one stack, or one text, does as a whole.
-`smolctl stack start --profile NAME` begins with it, `smolctl stack status` names it, and
-`smolctl sysctl --diff NAME` lists what is different here. `make docs` writes this page.
+A profile is a named set of settings that makes a stack behave like another stack, or like an RFC.
+`smolctl stack start --profile NAME` starts a stack with it, `smolctl stack status` names it, and
+`smolctl sysctl --diff NAME` lists the differences from it. `make docs` writes this page.
 
 {profiles}
 The command line (`--sysctl KEY=VALUE`) overrides the environment (`SMOLCTL_KEY`), which overrides
 the table `[sysctl]` of a config file, which overrides the profile, which overrides the defaults. A
-wrong value, an unknown key, or two values for one key at one level keep the stack from starting,
-and the message has the places.
+stack does not start with a wrong value, an unknown key, or two values for one key at one level; the
+message shows where they are.
 
-## What follows from them
+## What the profiles change
 
-The same experiments on Linux itself and on stacks with the profiles `linux` and `smoltcp-0.9`.
-Tests run all of them: the first column is that of the kernel and of the profile, which must agree;
-the second is what smoltcp 0.9.1 was seen to do. Each difference comes from the settings that are
-named, alone.
+Tests run each of these experiments on Linux itself and on stacks with the profiles `linux` and
+`smoltcp-0.9`. The second column shows what the kernel and the profile `linux` do, which must agree;
+the third shows what smoltcp 0.9.1 does. The settings in the last column alone make the difference.
 
 {behaviours}
 ## What no profile can show
 
-- smoltcp lets a socket be bound to an address that is not its own; here that is refused.
-- The first socket that matches gets a datagram in smoltcp, the most specific one here and in Linux.
-- smoltcp keeps an echo request of its own in its ICMP socket, as a datagram; with
-  `neigh.unres_qlen=0` that of `smolctl ping` is lost, and the next one is answered.
-- smoltcp has one set of addresses, routes and neighbors for each interface, and whoever polls an
-  interface first sends; here there is one FIB whatever the profile, and the order does not matter.
+- smoltcp lets a socket bind to an address that is not its own; smolctl refuses that.
+- In smoltcp, the first matching socket gets a datagram; in smolctl and Linux, the most specific
+  one.
+- smoltcp keeps its own echo request in its ICMP socket, like a datagram, while ARP is not answered.
+  Here, with `neigh.unres_qlen=0`, the first request of `smolctl ping` is lost, and the next one is
+  answered.
+- smoltcp has one set of addresses, routes and neighbors for each interface, and the interface that
+  is polled first sends. smolctl has one FIB in every profile, and the order does not matter.
 
 ## What each profile sets
 

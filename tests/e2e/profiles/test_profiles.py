@@ -45,7 +45,7 @@ def test_the_sysctls_that_are_named_make_the_difference_alone(case: Behaviour) -
 
 
 CONFOUNDED = {
-    "the first echo request of an unknown host": "with neigh.unres_qlen=0 no packet has a queue",
+    "the first echo request from an unknown host": "with neigh.unres_qlen=0 no packet has a queue",
 }
 """Experiments in which other sysctls of the profile lead to the same end, and why."""
 

@@ -246,14 +246,14 @@ REFUSED: list[tuple[dict[str, Any], type[StackError], str]] = [
     (
         {"prefix": "10.5.0.0/24", "dev": "tap0", "kind": RouteType.BLACKHOLE},
         InvalidArgument,
-        "neither via nor dev",
+        "takes no via, dev",
     ),
     (
         {"prefix": "10.5.0.0/24", "via": PEER, "kind": RouteType.LOCAL},
         InvalidArgument,
         "no gateway",
     ),
-    ({"prefix": "10.0.0.0/24", "dev": "tap0"}, AlreadyExists, "there already"),
+    ({"prefix": "10.0.0.0/24", "dev": "tap0"}, AlreadyExists, "already exists"),
     (
         {"prefix": "10.5.0.0/24", "dev": "tap0", "mode": InsertMode.CHANGE},
         NotFound,
@@ -287,7 +287,7 @@ def test_a_gateway_behind_a_gateway_is_refused(host: Host) -> None:
 
 def test_a_route_of_scope_link_takes_no_gateway(host: Host) -> None:
     route = Route(ip("10.5.0.0"), 24, via=ip(PEER), scope=Scope.LINK)
-    with pytest.raises(NetworkUnreachable, match="without a gateway"):
+    with pytest.raises(NetworkUnreachable, match="takes no gateway"):
         add_route(host.stack.ipv4, route, InsertMode.ADD)
 
 

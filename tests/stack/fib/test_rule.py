@@ -180,7 +180,7 @@ def test_goto_goes_on_at_its_target_and_to_nowhere_is_nothing(host: Host) -> Non
     assert way(host) == "tx-rule-prohibit"
     add(host, 30, action=RuleAction.NOP)
     assert way(host) == "10.0.0.254"
-    with pytest.raises(InvalidArgument, match="forwards"):
+    with pytest.raises(InvalidArgument, match="does not lead forward"):
         add(host, 30, action=RuleAction.GOTO, target=30)
 
 

@@ -249,7 +249,7 @@ def test_replace_by_the_same_route_changes_nothing() -> None:
     table.insert(route("10.0.0.0/24", "b"), APPEND)
     assert table.insert(route("10.0.0.0/24", "a"), REPLACE) is None
     assert table.lookup(ip("10.0.0.1")) is first
-    with pytest.raises(AlreadyExists, match="behind another one"):
+    with pytest.raises(AlreadyExists, match="after another one"):
         table.insert(route("10.0.0.0/24", "b"), REPLACE)
     assert devs(table) == ["a", "b"]
 

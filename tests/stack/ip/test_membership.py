@@ -175,7 +175,7 @@ def test_a_group_joined_by_hand_stays_until_it_is_left_by_hand(host: Host) -> No
 def test_what_others_joined_cannot_be_left_by_hand(host: Host) -> None:
     member(host)
     for group in (GROUP, "224.0.0.1"):
-        with pytest.raises(AddressNotAvailable, match="a socket or the stack itself is in it"):
+        with pytest.raises(AddressNotAvailable, match="a socket or the stack itself has joined it"):
             maddr_config.leave_static(host.stack.ipv4, host.tap, ip(group))
 
 

@@ -58,14 +58,14 @@ class Udp(UdpTable):
         """Bind a socket; port 0 takes a free ephemeral one (RFC 6335 6).
 
         Raises:
-            InvalidArgument: the socket is bound already.
+            InvalidArgument: the socket is already bound.
             NoSuchDevice: no interface is named ``dev``.
             AddressNotAvailable: ``local`` is neither ours nor a broadcast or multicast address.
             AddressInUse: another socket would get the same datagrams.
             NoBuffers: no ephemeral port is free.
         """
         if socket.port:
-            raise InvalidArgument("the socket is bound already")
+            raise InvalidArgument("the socket is already bound")
         if dev is not None:
             self.interfaces.named(dev)
         group = False
