@@ -207,13 +207,20 @@ end disappears with its stack, even if the stack is killed. It needs no privileg
 A link of type packet makes the stack a second host on an interface of this machine, with a MAC
 address of its own, like a macvlan. It does not receive what this machine sends through that
 interface, or what others send to this machine, unless promisc asks for everything that the
-interface sees. So the stack and its own machine cannot talk to each other in this way. Frames with
-a VLAN tag are ignored. Without link, the interface with the same name is used.
+interface sees. So the stack and its own machine cannot talk to each other in this way. Without
+link, the interface with the same name is used.
 
 A link of type pcap plays a capture file with its original timing, or speed times faster, and
 records what the stack sends. It begins when it is up: add it with down, give it addresses, then
 set it up. To play the part of a host in the file, give the link the MAC address of that host. If
 the file has directions, only incoming packets are played; packets of raw IP get link addresses.
+
+A link of type vlan is one VLAN of another link. Frames that it sends through that link get a tag,
+and it receives the frames that come in with this tag. Its words are those of ip-link(8): link eth0
+type vlan id 5, and protocol 802.1ad for the outer tag of QinQ. It takes MTU, MAC address and
+carrier from the lower link, goes down and up with it, and is deleted with it. A frame with the tag
+of a VLAN that has no interface is dropped (rx-vlan-unknown). A tag with VLAN ID 0 has only a
+priority and is removed.
 
 delay, jitter, loss, corrupt, duplicate, reorder and rate make a link as bad as a real network, in
 the words of tc-netem(8). They affect what this end sends; set them on both ends for both
@@ -532,6 +539,12 @@ not bind closer than "or". A value without a kind has the kind of the value befo
             "Protocol number; icmp, igmp, tcp and udp are known by name.",
         ),
         ("ip, ip6, arp, rarp, icmp, igmp, tcp, udp", "The protocol itself."),
+        (
+            "vlan [ID]",
+            "A VLAN tag. What follows looks behind it, also another vlan: vlan 100 and vlan 5 and"
+            " icmp. A packet of a VLAN that has an interface here is seen there without the tag,"
+            " which vlan finds all the same, and with it at the interface below.",
+        ),
         ("in, out, local", "The direction: received, sent, or never on a wire."),
         ("dev NAME", "The interface."),
         (

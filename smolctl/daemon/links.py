@@ -11,7 +11,7 @@ from typing import Any
 from smolctl.control import paths
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import READ, Poller
-from smolctl.device import ActiveDevice, Device, DeviceGone, OffloadDevice
+from smolctl.device import ActiveDevice, Device, DeviceGone, OffloadDevice, TaggedDevice
 from smolctl.stack.config.link import set_carrier
 from smolctl.stack.interface import Interface
 from smolctl.stack.link.outbox import TracedFrame
@@ -138,7 +138,11 @@ class Links:
         link = self._links[interface.name] = Link(interface, device)
         if isinstance(device, OffloadDevice):
             interface.headroom, link.segments = device.headroom, device.segments
+        interface.mtu_in = device.kind == "cable"  # no wire or kernel is there that would do it
         self._poller.register(device.fileno(), READ, partial(self._read, link))
+        if isinstance(device, TaggedDevice):
+            read = partial(self._read_tagged, link, device)
+            self._poller.register(device.tagged_fileno(), READ, read)
         watch = device.watch_fileno()
         if watch is not None:
             check = partial(self._watch, link)
@@ -272,7 +276,6 @@ class Links:
             self._stack.transmit_failed(link.interface, item, reason, now)
 
     def _read(self, link: Link, _mask: int, now: int) -> None:
-        """Pass on what the device received; one that fails does not take the others along."""
         if link.gone:
             return
         try:
@@ -282,7 +285,14 @@ class Links:
             return
         if len(frames) == DRAIN_LIMIT:
             self._busy[link] = None
-        interface = link.interface
+        self._take(link.interface, frames, now)
+
+    def _read_tagged(self, link: Link, device: TaggedDevice, _mask: int, now: int) -> None:
+        if not link.gone:
+            self._take(link.interface, device.receive_tagged(DRAIN_LIMIT), now)
+
+    def _take(self, interface: Interface, frames: list[bytes], now: int) -> None:
+        """Pass on what a device received; one that fails does not take the others along."""
         while frames:
             rest = iter(frames)
             try:
@@ -342,6 +352,8 @@ class Links:
         if link.gone:
             return
         self._poller.unregister(link.device.fileno())
+        if isinstance(link.device, TaggedDevice):
+            self._poller.unregister(link.device.tagged_fileno())
         watch = link.device.watch_fileno()
         if watch is not None:
             self._poller.unregister(watch)

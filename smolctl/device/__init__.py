@@ -128,6 +128,17 @@ class OffloadDevice(Protocol):
 
 
 @runtime_checkable
+class TaggedDevice(Protocol):
+    """What a device has besides that gets frames with a VLAN tag in another way."""
+
+    def tagged_fileno(self) -> int:
+        """Return the descriptor that is readable when such frames wait."""
+
+    def receive_tagged(self, limit: int) -> list[bytes]:
+        """Return those that wait, as ``receive`` does, with their tags."""
+
+
+@runtime_checkable
 class AddressedDevice(Protocol):
     """What a device has besides that lets in what is for its address only."""
 

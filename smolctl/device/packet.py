@@ -2,6 +2,9 @@
 
 We have a MAC address of our own beside the kernel's, as a macvlan has, so the two do not meet: what
 the kernel sends by the interface is not for us, and the other way round.
+
+Linux takes the VLAN tag off a frame before we see it, and says it beside the frame. To ask for that
+costs more than to receive the frame, so frames with a tag have a socket of their own.
 Source: packet(7); linux/if_packet.h.
 """
 
@@ -18,18 +21,22 @@ from smolctl.device import DeviceGone, Framed, random_mac
 from smolctl.errors import DeviceError
 from smolctl.wire.offload import virtio
 from smolctl.wire.offload.run import MAX_SEGMENTS, Run
+from smolctl.wire.vlan import VlanTag, tagged
 
 _ETH_P_ALL = 0x0003
 _SOL_PACKET = 263
 _PACKET_ADD_MEMBERSHIP = 1
 _PACKET_DROP_MEMBERSHIP = 2
 _PACKET_STATISTICS = 6
+_PACKET_AUXDATA = 8
 _PACKET_VNET_HDR = 15
 _PACKET_IGNORE_OUTGOING = 23
 _MR_PROMISC = 1
 _MR_UNICAST = 3
 _MREQ = struct.Struct("iHH8s")
 _STATISTICS = struct.Struct("II")
+_AUXDATA = struct.Struct("12xHHHH")
+"""struct tpacket_auxdata from ``tp_mac`` on: where the headers are, tag, and its tpid."""
 _SO_RCVBUFFORCE = 33
 _SO_ATTACH_FILTER = 26
 # linux/sockios.h, linux/if.h
@@ -46,6 +53,7 @@ _IFREQ_INT = struct.Struct("16si20x")
 _IFREQ_FLAGS = struct.Struct("16sH22x")
 _IFREQ_HWADDR = struct.Struct("16sH6s16x")
 
+_AUXDATA_SPACE = socket.CMSG_SPACE(_AUXDATA.size)
 _READ_SIZE = virtio.HEADER_LEN + 65535 + 4 + 14
 _RECEIVE_BUFFER = 4 << 20
 
@@ -87,8 +95,9 @@ class PacketDevice:
             with ExitStack() as undo:
                 self._control = undo.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
                 # Nothing comes in before we are bound and have a filter: protocol 0.
-                self._socket = undo.enter_context(
-                    socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+                self._socket, self._tagged = (
+                    undo.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
+                    for _ in range(2)
                 )
                 self._watch = undo.enter_context(
                     socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
@@ -119,6 +128,21 @@ class PacketDevice:
             # ENETDOWN, once: it went down, or it was deleted.
             if not frames:
                 self._name_now()
+        return frames
+
+    def tagged_fileno(self) -> int:
+        """Return the descriptor of the socket for frames with a VLAN tag; see ``TaggedDevice``."""
+        return self._tagged.fileno()
+
+    def receive_tagged(self, limit: int) -> list[bytes]:
+        """Return waiting frames with their VLAN tags; see ``TaggedDevice``."""
+        frames: list[bytes] = []
+        with suppress(OSError):  # what is wrong with the interface, the other socket tells, too
+            for _ in range(limit):
+                data, (auxiliary, *_), _, _ = self._tagged.recvmsg(_READ_SIZE, _AUXDATA_SPACE)
+                _, _, tci, tpid = _AUXDATA.unpack(auxiliary[2])
+                tag = VlanTag(tpid, tci >> 13, bool(tci >> 12 & 1), tci & 0xFFF)
+                frames.append(virtio.tagged(data, tag) if self.headroom else tagged(data, tag))
         return frames
 
     def transmit(self, item: bytes | Framed | Run) -> None:
@@ -195,8 +219,9 @@ class PacketDevice:
         """Return the kernel's interface, and what came too fast for us; see ``Device``."""
         with suppress(OSError):
             # Reading resets it.
-            data = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size)
-            self._missed += _STATISTICS.unpack(data)[1]
+            for each in (self._socket, self._tagged):
+                data = each.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size)
+                self._missed += _STATISTICS.unpack(data)[1]
         return {
             "link": self._link, "promisc": self._promisc, "vnet_hdr": bool(self.headroom),
             "missed": self._missed,
@@ -206,7 +231,7 @@ class PacketDevice:
         """Close the sockets, which takes our address off the interface; see ``Device``."""
         if not self._closed:
             self._closed = True
-            for opened in (self._socket, self._control, self._watch):
+            for opened in (self._socket, self._tagged, self._control, self._watch):
                 opened.close()
 
     def _open(self) -> None:
@@ -222,16 +247,20 @@ class PacketDevice:
                 hint="take another one: ip -br link",
             )
         self.check_mac(self.mac)
-        self._socket.setblocking(False)
-        with suppress(OSError):
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
-        self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+        for each in (self._socket, self._tagged):
+            each.setblocking(False)
+            with suppress(OSError):
+                each.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+            each.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+        self._tagged.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
         with suppress(OSError):
             # Neighbors on a veth leave their checksums to be completed, and cut nothing up.
-            self._socket.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
+            for each in (self._socket, self._tagged):
+                each.setsockopt(_SOL_PACKET, _PACKET_VNET_HDR, 1)
             self.headroom, self.segments = virtio.HEADER_LEN, MAX_SEGMENTS
         self._filter()
         self._socket.bind((self._link, _ETH_P_ALL))
+        self._tagged.bind((self._link, _ETH_P_ALL))
         if self._promisc:
             self._member(_PACKET_ADD_MEMBERSHIP, _MR_PROMISC, b"")
         else:
@@ -249,13 +278,14 @@ class PacketDevice:
             ) from None
 
     def _filter(self) -> None:
-        """Let the kernel throw away what is not for us, and what has a VLAN tag.
+        """Let the kernel throw away what is not for us; frames with a VLAN tag go their own way."""
+        for each, has_tag in ((self._socket, 0), (self._tagged, 1)):
+            self._attach_filter(each, has_tag)
 
-        The tag itself is not seen here, so such a frame would look as if it was on our network.
-        """
+    def _attach_filter(self, receiver: socket.socket, has_tag: int) -> None:
         head, tail = struct.unpack("!IH", self.mac)
         # struct sock_filter: code, jump if true, jump if false, operand.
-        program = [(0x30, 0, 0, 0xFFFFF030), (0x15, 0, 1 if self._promisc else 7, 0)]
+        program = [(0x30, 0, 0, 0xFFFFF030), (0x15, 0, 1 if self._promisc else 7, has_tag)]
         if not self._promisc:
             program += [
                 (0x30, 0, 0, 0), (0x45, 4, 0, 1),
@@ -266,7 +296,7 @@ class PacketDevice:
         code = ctypes.create_string_buffer(
             b"".join(struct.pack("=HBBI", *step) for step in program)
         )
-        self._socket.setsockopt(
+        receiver.setsockopt(
             socket.SOL_SOCKET, _SO_ATTACH_FILTER,
             struct.pack("HP", len(program), ctypes.addressof(code)),
         )  # fmt: skip

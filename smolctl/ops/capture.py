@@ -6,7 +6,7 @@ from typing import Any
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context
 from smolctl.ops.job import Job
-from smolctl.ops.packets import PacketJob, Wanted, seen
+from smolctl.ops.packets import PacketJob, Wanted
 from smolctl.stack.explain.filter_match import FilteredPacket
 from smolctl.stack.interface import Medium
 from smolctl.stack.trace.trace import Direction, Trace
@@ -27,7 +27,7 @@ class CaptureJob(PacketJob):
         # Of one that left in fragments, these are what is on the wire.
         if not trace.settled or not trace.frame or trace.parts or self._is_copy(trace):
             return
-        for packet in filter(self.wants, seen(trace, trace.reason)):
+        for packet in self.seen(trace, trace.reason):
             self._report(trace, packet)
 
     def _report(self, trace: Trace, packet: FilteredPacket) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from smolctl.device import AddressedDevice
 from smolctl.errors import InvalidArgument
 from smolctl.near import did_you_mean
-from smolctl.ops import link_options, netem
+from smolctl.ops import link_options, link_vlan, netem
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
 from smolctl.ops.saved import Saved, Words
@@ -60,7 +60,9 @@ def details_row(ctx: Context, interface: Interface) -> Row:
     row: Row = {}
     if interface.impairment is not None and interface.impairment.netem:
         row["netem"] = netem.options(interface.impairment.netem)
-    if not interface.loopback:
+    if interface.vlan is not None:
+        row["linkinfo"] = link_vlan.info(interface, interface.vlan)
+    elif not interface.loopback:
         info = ctx.links.details(interface.name)
         row["linkinfo"] = {"info_kind": interface.kind, "info_data": info}
     return row
@@ -74,8 +76,10 @@ def link_row(ctx: Context, interface: Interface, *, stats: bool) -> Row:
         interface: whose row.
         stats: add ``stats64``, as ``ip -s`` does.
     """
-    row: Row = {
-        "ifindex": interface.index,
+    row: Row = {"ifindex": interface.index}
+    if interface.vlan is not None:
+        row["link"] = interface.vlan.lower.name
+    row |= {
         "ifname": interface.name,
         "flags": _flags(interface),
         "mtu": interface.mtu,
@@ -96,7 +100,7 @@ def _qdisc(interface: Interface) -> str:
     """Return what holds frames back before the device takes them, in tc's words."""
     if interface.impairment is not None and interface.impairment.netem:
         return "netem"
-    return "noqueue" if interface.loopback else "pfifo"
+    return "noqueue" if interface.loopback or interface.vlan is not None else "pfifo"
 
 
 def _flags(interface: Interface) -> list[str]:
@@ -109,6 +113,8 @@ def _flags(interface: Interface) -> list[str]:
         flags.append("UP")
         if interface.carrier:
             flags.append("LOWER_UP")
+    if interface.vlan is not None and not interface.vlan.lower.up:
+        flags.append("M-DOWN")
     return flags
 
 
@@ -116,6 +122,8 @@ def _operstate(ctx: Context, interface: Interface) -> str:
     """Return the state of RFC 2863 3.1.14, as Linux's operstate spells it."""
     if not ctx.links.present(interface.name):
         return "NOTPRESENT"
+    if interface.vlan is not None and not interface.carrier:
+        return "LOWERLAYERDOWN"
     if not (interface.up and interface.carrier):
         return "DOWN"
     # Linux's loopback has no carrier to watch, and says so.
@@ -145,9 +153,12 @@ def _stats64(interface: Interface) -> dict[str, dict[str, int]]:
 
 
 def add(ctx: Context, args: Args) -> Iterable[Row]:
-    """Add an interface; it is up at once, as if a cable was plugged in, but for ``down``."""
+    """Add an interface; it is up at once, as if a cable was plugged in, but for ``down``.
+
+    A VLAN is up if the link below is.
+    """
     name, kind = args.required("name"), args.required("type")
-    kinds = sorted([LOOPBACK, *ctx.links.kinds])
+    kinds = sorted({LOOPBACK, link_vlan.KIND, *ctx.links.kinds})
     if kind not in kinds:
         raise InvalidArgument(
             f'"{kind}" is not a type of link: {", ".join(kinds)}',
@@ -163,9 +174,11 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
         if badness is not None:
             raise InvalidArgument("a loopback cannot be impaired: no device carries its packets")
         add_interface(ctx.stack.shared, name, kind, Medium.IP, mtu or LOOPBACK_MTU, None)
+    elif kind == link_vlan.KIND:
+        link_vlan.add(ctx, name, args, mtu, mac)
     else:
         _plug_in(ctx, name, kind, {"mac": mac, "mtu": mtu, **options})
-    ctx.stack.interface(name).options = args.words(link_options.WORDS.split())
+        ctx.stack.interface(name).options = args.words(link_options.WORDS.split())
     if badness is not None:
         set_impairment(ctx.stack.shared, ctx.stack.interface(name), badness)
     if args.flag("down"):
@@ -221,6 +234,7 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
             device.check_mac(mac)
         if isinstance(device, AddressedDevice):
             device.set_mac(mac)
+        link_vlan.set_mac(interface, mac)
         set_mac(ctx.stack.shared, interface, mac, ctx.now)
     if mtu is not None:
         try:
@@ -261,12 +275,14 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
 def _words(interface: Interface) -> Words:
     """Return the arguments that add an interface as it is."""
     args: Words = {"name": interface.name, "type": interface.kind, **interface.options}
-    if not interface.loopback:
+    vlan = interface.vlan
+    if not interface.loopback and (vlan is None or vlan.own_mac):
         args["address"] = format_mac(interface.mac)
-    if not interface.loopback or interface.mtu != LOOPBACK_MTU:
+    usual = LOOPBACK_MTU if interface.loopback else None if vlan is None else vlan.lower.mtu
+    if interface.mtu != usual:
         args["mtu"] = str(interface.mtu)
     if interface.impairment is not None:
         args |= netem.words(interface.impairment.netem)
-    if not interface.up:
+    if not interface.up and (vlan is None or vlan.lower.up):
         args["down"] = True
     return args

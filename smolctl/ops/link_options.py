@@ -189,6 +189,7 @@ KINDS: dict[str, LinkKind] = {
     "dgram": LinkKind(("local", "remote"), _dgram, "dgram local /tmp/a.sock remote /tmp/b.sock"),
     "packet": LinkKind(("link", "promisc"), _packet, "packet link eth0"),
     "pcap": LinkKind(("read", "write", "speed"), _pcap, "pcap read /tmp/trouble.pcap"),
+    "vlan": LinkKind(("link", "id", "protocol"), _nothing, "vlan link eth0 id 5"),
     "stream": LinkKind(("connect", "listen"), _stream, "stream connect /tmp/passt.socket"),
 }
 

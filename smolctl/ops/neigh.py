@@ -16,6 +16,7 @@ from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.stack import Stack
 from smolctl.wire.address import (
+    BROADCAST_MAC,
     IPV4,
     ZERO_MAC,
     format_address,
@@ -153,8 +154,9 @@ def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Ro
     if is_multicast(dst) or ctx.stack.ipv4.is_broadcast(dst) or is_zeronet(dst):
         # Deviation: Linux takes these; such a packet's MAC follows from its address.
         raise InvalidArgument(f"{shown} is not the address of one neighbor")
-    if lladdr is not None and (lladdr[0] & 1 or lladdr == ZERO_MAC):
-        # Deviation: Linux takes a broadcast MAC. RFC 1812 3.3.2 forbids to believe it.
+    if lladdr in (ZERO_MAC, BROADCAST_MAC):
+        # Deviation: Linux takes the broadcast MAC. A cluster may have that of a group (NLB), which
+        # has to be entered: RFC 1812 3.3.2 forbids to believe ARP that says so.
         raise InvalidArgument(f"{format_mac(lladdr)} is not the MAC of one neighbor")
     entry = cache.lookup(dst)
     if entry is not None and not update:

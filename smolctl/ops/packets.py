@@ -11,10 +11,11 @@ from smolctl.ops.job import NS_PER_S
 from smolctl.stack.explain import filter, filter_match
 from smolctl.stack.explain.filter import PacketFilter
 from smolctl.stack.explain.filter_match import FilteredPacket
-from smolctl.stack.interface import Medium
+from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Cut
 from smolctl.stack.trace.trace import Direction, Fate, Trace
+from smolctl.wire.vlan import VlanTag, tagged
 
 WORDS = "dev filter count wait"
 """The arguments of a request that is a ``Wanted``."""
@@ -93,6 +94,42 @@ class PacketJob(FeedJob):
     def wants(self, packet: FilteredPacket) -> bool:
         """Tell whether the reader wants a packet, as it was seen at one place."""
         return self._wanted.dev in (None, packet.dev) and self._wanted.filter.matches(packet)
+
+    def seen(self, trace: Trace, reason: Reason | None) -> Iterator[FilteredPacket]:
+        """Yield how a packet that the reader wants is seen.
+
+        One of a VLAN is seen at the interface below it, too, by who asks for that one: with its
+        tag.
+        """
+        for packet in seen(trace, reason):
+            tags = _tags(trace, self.stack.interfaces.get(packet.dev), packet.direction)
+            shown = packet._replace(tags=tuple(tag for _, tag in reversed(tags)))
+            for number, (below, _) in enumerate(tags, 1):
+                if below == self._wanted.dev and packet.ethernet:
+                    frame = packet.frame
+                    for _, tag in tags[:number]:
+                        frame = tagged(frame, tag)
+                    shown = shown._replace(frame=frame, dev=below, tags=shown.tags[:-number])
+            if self.wants(shown):
+                yield shown
+
+
+def _tags(trace: Trace, link: Interface | None, direction: str) -> list[tuple[str, VlanTag]]:
+    """Return the tag of each VLAN that a packet is in, innermost first, and the link below it."""
+    result = []
+    came = direction == Direction.IN
+    told = [
+        step.facts
+        for step in trace.steps
+        if isinstance(step.facts, VlanTag) and (step.result == "pick") is came
+    ]
+    while link is not None and link.vlan is not None:
+        own = link.vlan.tag
+        # What came in may have a priority, too.
+        there = (tag for tag in told if (tag.tpid, tag.vid) == (own.tpid, own.vid))
+        result.append((link.vlan.lower.name, next(there, own)))
+        link = link.vlan.lower
+    return result
 
 
 def seen(trace: Trace, reason: Reason | None) -> Iterator[FilteredPacket]:

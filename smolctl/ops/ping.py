@@ -16,13 +16,15 @@ from smolctl.stack.ip.output import refuse
 from smolctl.stack.ip.protocol import NO_OPTIONS, Pmtudisc, SendOptions
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Refusal, Way, WayType
+from smolctl.stack.ipv4.arp import flapping
 from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.packet import DeliveryError
+from smolctl.stack.reason import Detail
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Flow, Trace
 from smolctl.stack.transport.errors import unanswered
 from smolctl.wire import icmpv4, ipv4_options
-from smolctl.wire.address import format_address
+from smolctl.wire.address import ZERO_MAC, format_address
 
 NO_REPLY_WAIT_NS = 10 * NS_PER_S
 """How long the last request is waited for while nothing came back (iputils MAXWAIT)."""
@@ -331,7 +333,7 @@ class PingJob(Job):
         )  # fmt: skip
 
     def result(self, now: int) -> dict[str, Any]:
-        """Return the summary; where nothing came back, the reason if one is known."""
+        """Return the summary; where requests were lost, the reason if one is known."""
         plan, received = self._plan, self._rtts.count
         # iputils finish: before the deadline, nothing less than ``count`` replies will do.
         short = plan.deadline_ns is not None and plan.count is not None and received < plan.count
@@ -346,15 +348,41 @@ class PingJob(Job):
         }
         if self._rtts.count:
             result["rtt_ns"] = self._rtts.summary()
-        trace = self._failed or self._trace
-        if not received and trace is not None:
-            if trace.fate is Fate.SENT and trace.complaint is None:
-                unanswered(
-                    self._stack.shared.recorder, trace, reason.ICMP_NO_REPLY, now,
-                    requests=self._sequence, ip=format_address(plan.dst),
-                )  # fmt: skip
-            result.update(blame_fields(trace))
+        blamed = self._blamed(now)
+        if blamed is not None:
+            result.update(blame_fields(blamed))
         return result
+
+    def _blamed(self, now: int) -> Trace | None:
+        """Return a packet that tells why requests were lost; None where that is not known."""
+        received, trace = self._rtts.count, self._failed or self._trace
+        if trace is None or received >= self._sequence:
+            return None
+        flapped = self._flapping(trace)
+        if flapped is not None and trace.complaint is None:
+            lost = [each for seq, each in self._recent.items() if seq not in self._answered]
+            trace = lost[-1] if lost else trace
+            trace.complain(reason.ARP_FLAPPING, flapped, now)
+            return trace
+        if received:
+            return None
+        if trace.fate is Fate.SENT and trace.complaint is None:
+            unanswered(
+                self._stack.shared.recorder, trace, reason.ICMP_NO_REPLY, now,
+                requests=self._sequence, ip=format_address(self._plan.dst),
+            )  # fmt: skip
+        return trace
+
+    def _flapping(self, trace: Trace) -> Detail | None:
+        """Return how the next hop's MAC went back and forth while requests were sent, if it did."""
+        dev, hop = trace.dev or "", trace.gateway
+        cache = self._stack.ipv4.neighbors.get(dev)
+        entry = None if cache is None else cache.lookup(self._plan.dst if hop is None else hop)
+        moves = None if entry is None else entry.moves
+        if entry is None or moves is None or not moves.back or moves.last_ns < self._start_ns:
+            return None
+        values = flapping(entry.ip, entry.lladdr or ZERO_MAC, moves)
+        return self._stack.ledger.detail(reason.ARP_FLAPPING, {**values, "dev": dev})
 
     def release(self, now: int) -> None:
         """Stop waiting for replies."""

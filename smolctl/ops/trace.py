@@ -3,7 +3,7 @@
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
 from smolctl.ops.job import NS_PER_S, Job
-from smolctl.ops.packets import PacketJob, Wanted, seen
+from smolctl.ops.packets import PacketJob, Wanted
 from smolctl.stack.explain import verdict
 from smolctl.stack.trace.journal import FRAME_LIMIT
 from smolctl.stack.trace.trace import Trace
@@ -26,7 +26,7 @@ class TraceJob(PacketJob):
         """Put it into the feed."""
         reason, _ = verdict.blame(trace)
         # One that waited is not lost sight of because it does not any more.
-        if not any(map(self.wants, seen(trace, reason or trace.waited_for))):
+        if not any(self.seen(trace, reason or trace.waited_for)):
             return
         if not trace.settled:
             self.feed.put(self._row("wait", trace), counts=False)  # now: it will change

@@ -12,6 +12,7 @@ from smolctl.stack.link.impairment import Impairment
 from smolctl.stack.link.outbox import TracedFrame
 from smolctl.wire.address import ZERO_MAC
 from smolctl.wire.offload.run import PendingDatagram
+from smolctl.wire.vlan import VlanTag
 
 LOOPBACK_NAME = "lo"
 
@@ -60,6 +61,27 @@ class Counters:
 
 
 @dataclass(slots=True, eq=False)
+class Vlan:
+    """What makes an interface that of one VLAN on another interface.
+
+    Attributes:
+        lower: the interface whose frames have the tag.
+        tpid, vid: of the tag.
+        own_mac: it was given a MAC address, and does not take that of ``lower``.
+    """
+
+    lower: "Interface"
+    tpid: int
+    vid: int
+    own_mac: bool = False
+
+    @property
+    def tag(self) -> VlanTag:
+        """The tag of what is sent (Linux: without a map every priority is 0)."""
+        return VlanTag(self.tpid, 0, False, self.vid)
+
+
+@dataclass(slots=True, eq=False)
 class Interface:
     """One interface of a stack.
 
@@ -75,6 +97,9 @@ class Interface:
             flow is one whose headers are not in front of it yet.
         headroom: bytes that the device puts in front of each frame that it receives: 0, or those
             of a virtio header.
+        vlan: whose VLAN it is, and which; None for an interface that has a device.
+        vlans: the interfaces that are a VLAN of it, by tpid and VLAN ID.
+        mtu_in: whether frames that come in must fit its MTU, too.
         options: the words it was added with that only links of its kind have, to add it again.
         impairment: what the link does to the frames before they get into the outbox, if anything.
         traced: how many frames of the outbox, or on their way from it, are followed.
@@ -102,6 +127,9 @@ class Interface:
     forward_generation: int = -1
     traced: int = 0
     impairment: Impairment | None = None
+    vlan: Vlan | None = None
+    vlans: dict[tuple[int, int], "Interface"] = field(default_factory=dict)
+    mtu_in: bool = False
     options: Mapping[str, str | bool] = field(default_factory=dict)
 
     @property

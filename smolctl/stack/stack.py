@@ -16,7 +16,7 @@ from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.interface import LOOPBACK_MTU, LOOPBACK_NAME, Interface, Medium
 from smolctl.stack.ip.network import Networks, Transport
 from smolctl.stack.ipv4.ipv4 import Ipv4
-from smolctl.stack.link.input import LinkProtocols, frame_input
+from smolctl.stack.link.input import LinkProtocols, fitting, frame_input
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.link.offload_input import count_segments, offloaded_input
 from smolctl.stack.link.outbox import Item
@@ -69,7 +69,7 @@ class Stack:
         self.ledger, self.journal = shared.recorder.ledger, shared.recorder.journal
         self.generation, self.ready = shared.generation, shared.ready
         self.timers = shared.timers
-        self.protocols = LinkProtocols(shared.recorder)
+        self.protocols = LinkProtocols(shared.recorder, self.receive)
         self.loopback = Loopback(self.protocols)
         self.ipv4 = Ipv4(shared, self.loopback)
         self.networks = Networks({IPV4: self.ipv4})
@@ -116,6 +116,8 @@ class Stack:
             frames: with ``interface.headroom`` bytes in front of each.
         """
         self.events.now_ns = now
+        if interface.mtu_in:
+            frames = fitting(self.shared.recorder, interface, frames, now)
         layered = self._offloaded_input if interface.headroom else self._frame_input
         if interface.forward_flows:
             layered = self._forward_input

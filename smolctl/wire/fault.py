@@ -9,6 +9,8 @@ class Fault(StrEnum):
 
     RX_FRAME_SHORT = "rx-frame-short"
     RX_OFFLOAD_INVALID = "rx-offload-invalid"
+    RX_VLAN_TRUNCATED = "rx-vlan-truncated"
+    RX_LLC_BAD_LENGTH = "rx-llc-bad-length"
     ARP_TRUNCATED = "arp-truncated"
     ARP_BAD_FORMAT = "arp-bad-format"
     ARP_BAD_OP = "arp-bad-op"

@@ -39,6 +39,19 @@ def test_three_ends_are_a_hub(stacks: Make) -> None:
     assert all(one.drops()["rx-not-our-mac"] > 0 for one in ends)
 
 
+def test_ends_with_different_mtus_lose_what_is_too_long(stacks: Make) -> None:
+    a = stacks("a").start(*CABLE, "mtu", "9000")
+    b = stacks("b").start(*CABLE)
+    a.wait_for_link()
+    b.wait_for_link()
+    ping(a, b)
+    lost = a("ping", "-c", "1", "-W", "0.2", "-s", "3000", b.address)
+    assert lost.returncode == 1
+    assert b.drops()["rx-frame-too-long"] == 1
+    b("link", "set", "eth0", "mtu", "9000", check=True)
+    a("ping", "-c", "1", "-W", "5", "-s", "3000", b.address, check=True)
+
+
 def test_an_end_that_is_killed_is_unplugged_and_comes_back(stacks: Make) -> None:
     a, b = (stacks(name).start(*CABLE) for name in "ab")
     a.wait_for_link()

@@ -115,16 +115,46 @@ def test_another_address(world: World) -> None:
     assert world.row()["address"] == "02:00:00:00:00:77"
 
 
-def test_tagged_frames_are_not_ours(world: World) -> None:
+def tagged(vid: int) -> bytes:
+    """Return a request for 10.0.0.9 of a host that is in a VLAN."""
+    arp = bytes.fromhex("0001080006040001020000000005") + bytes([10, 0, 0, 2]) + bytes(6)
+    tag = b"\x81\0" + vid.to_bytes(2)
+    head = b"\xff" * 6 + bytes.fromhex("020000000005") + tag + b"\x08\x06"
+    return head + arp + bytes([10, 0, 0, 9])
+
+
+def neighbors(world: World) -> set[tuple[str, str]]:
+    with connect(world.smolctl) as client:
+        return {(row["dev"], row.get("lladdr", "")) for row in client.call("neigh.show")}
+
+
+def test_a_tag_that_the_kernel_took_off_is_there_again(world: World) -> None:
     world.plug()
     wire = world.peer.wire("veth1")
-    arp = bytes.fromhex("0001080006040001020000000005") + bytes([10, 0, 0, 2]) + bytes(6)
-    request = b"\xff" * 6 + bytes.fromhex("020000000005") + b"\x81\0\0\5\x08\x06" + arp
-    wire.send(request + bytes([10, 0, 0, 9]))
-    world.ping()
+    wire.send(tagged(5))
     with connect(world.smolctl) as client:
-        neighbors = {row.get("lladdr") for row in client.call("neigh.show")}
-    assert "02:00:00:00:00:05" not in neighbors
+        wait_until(
+            lambda: [row["reason"] for row in client.call("stats.drops")] == ["rx-vlan-unknown"],
+            lambda: str(client.call("stats.drops")),
+        )
+        (row,) = client.call("stats.drops")
+        assert "tagged for VLAN 5 (802.1Q)" in row["hint"]
+    world.ping()
+    assert ("p0", "02:00:00:00:00:05") not in neighbors(world)
+
+
+def test_a_vlan_of_the_interface_has_its_frames(world: World) -> None:
+    world.plug()
+    add = "link add link p0 name p0.5 type vlan id 5"
+    world.smolctl(*add.split(), check=True)
+    world.smolctl("addr", "del", f"{OURS}/24", "dev", "p0", check=True)
+    world.smolctl("addr", "add", f"{OURS}/24", "dev", "p0.5", check=True)
+    wire = world.peer.wire("veth1")
+    wire.send(tagged(5))
+    wait_until(lambda: ("p0.5", "02:00:00:00:00:05") in neighbors(world), "the asker is known")
+    refused = world.smolctl("link", "set", "p0.5", "address", "02:00:00:00:00:77")
+    assert refused.returncode == 2
+    assert "one MAC address only" in refused.stderr
 
 
 def test_the_interface_goes_down_comes_back_and_is_deleted(world: World) -> None:

@@ -61,6 +61,7 @@ ACCOUNTS = {
     "append": "puts it into a queue that somebody reads",
     "input": "hands it to a protocol of another layer",
     "protocol": "hands it to the protocol of its ethertype",
+    "receive": "hands a frame of a VLAN to the interface of that VLAN",
     "take": "hands its frames to frame_input",
 }
 HANDS_ON = {
@@ -68,11 +69,12 @@ HANDS_ON = {
     "_error_input", "fragment_input", "discard", "_wait", "options_input", "options_checked",
     "forward_input", "_refuse", "_send_on", "_link_output", "redirect_input", "_answer",
     "_timestamp_request", "_deliver_to_all", "igmp_input", "_query_input",
+    "frame_input", "_wrapped_input", "_vlan_input",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {
     "_no_socket", "_unfit", "_too_far", "_too_big", "_learn_asker", "_enqueue", "send_reports",
-    "_error_reason", "_refused", "count_segments", "expire",
+    "_error_reason", "_refused", "_note_oddities", "count_segments", "expire",
 }  # fmt: skip
 
 

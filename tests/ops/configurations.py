@@ -8,7 +8,7 @@ from smolctl.errors import SmolctlError
 from smolctl.stack.sysctl.settings import SYSCTLS
 from tests.ops.kit import Api, Row
 
-LINKS = ("lo", "t1", "t2", "lo1")
+LINKS = ("lo", "t1", "t2", "lo1", "v1", "v2")
 ADDRESSES = ("10.0.0.1/24", "10.0.0.2/24", "10.0.0.3/16", "10.1.0.1/24", "10.1.0.1/32",
              "192.0.2.1/31", "127.0.0.1/8", "127.0.0.5/8", "172.16.0.9/12")  # fmt: skip
 GATEWAYS = ("10.0.0.9", "10.0.0.1", "10.1.0.9", "192.0.2.0", "203.0.113.1", "172.16.0.1")
@@ -79,10 +79,13 @@ class Changes:
         what = self._random.random()
         if what < 0.4:
             name = pick(LINKS[1:])
-            kind = "loopback" if name.startswith("lo") else "test"
+            kind = {"l": "loopback", "t": "test", "v": "vlan"}[name[0]]
             extra = self._maybe(0.3, mtu=("1400", "9000"), down=(True,))
             if kind == "test":
                 extra |= netem | self._maybe(0.3, address=MACS)
+            if kind == "vlan":
+                extra |= self._maybe(0.3, address=MACS, protocol=("802.1ad",), mtu=("1000",))
+                extra |= {"link": pick(("t1", "t2", "v1")), "id": pick(("0", "5"))}
             return "link.add", {"name": name, "type": kind, **extra}
         if what < 0.95:
             extra = self._maybe(0.3, mtu=("1000", "1500", "65536"), state=("up", "up", "down"))

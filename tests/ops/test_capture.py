@@ -8,8 +8,10 @@ import pytest
 from smolctl.errors import InvalidArgument, NoSuchDevice
 from smolctl.ops.feed import MAX_EVENTS
 from smolctl.stack.config.link import delete_interface
+from smolctl.wire import vlan
+from smolctl.wire.vlan import Tpid, VlanTag
 from tests.kit.clock import SECOND_NS
-from tests.kit.host import DEAD, OURS, PEER, frame_of, packet_of, see, udp_frame
+from tests.kit.host import DEAD, OURS, PEER, echo_request, frame_of, packet_of, see, udp_frame
 from tests.ops.kit import WALL_EPOCH, Api, Exchange, Row
 
 
@@ -166,3 +168,62 @@ def test_a_slow_reader_loses_the_oldest_and_is_told_where(api: Api) -> None:
     packets = exchange.of("packet")
     assert lost[0]["count"] + len(packets) == MAX_EVENTS + 5
     assert int.from_bytes(frames(exchange)[0][34:42]) == lost[0]["count"]
+
+
+# --- VLANs ----------------------------------------------------------------------------------------
+
+TAG = VlanTag(Tpid.CUSTOMER, 0, False, 5)
+PING = echo_request(src="10.5.0.2", dst="10.5.0.1")
+
+
+def with_a_vlan(api: Api, *frames: bytes, **args: Any) -> Exchange:
+    """Capture while frames come in by tap0, which has VLAN 5 at 10.5.0.1."""
+    api("link.add", name="tap0.5", type="vlan", link="tap0", id="5")
+    api("addr.add", dev="tap0.5", local="10.5.0.1/24")
+    api.host.know("10.5.0.2", dev="tap0.5")
+    exchange = capture(api, **args)
+    api.host.receive(*frames)
+    api.host.take()
+    api.engine.turn(api.clock.now)
+    return exchange
+
+
+def test_a_vlan_shows_its_packets_without_the_tag(api: Api) -> None:
+    exchange = with_a_vlan(api, vlan.tagged(PING, TAG), dev="tap0.5")
+    assert brief(exchange) == [("tap0.5", "in", True, None), ("tap0.5", "out", True, None)]
+    assert [vlan.tags(frame) for frame in frames(exchange)] == [[], []]
+
+
+def test_the_link_below_shows_them_as_they_are_on_the_wire(api: Api) -> None:
+    marked = TAG._replace(pcp=6)
+    exchange = with_a_vlan(api, vlan.tagged(PING, marked), dev="tap0")
+    assert brief(exchange) == [("tap0", "in", True, None), ("tap0", "out", True, None)]
+    assert frames(exchange)[0] == vlan.tagged(PING, marked)
+    assert vlan.tags(frames(exchange)[1]) == [TAG]
+
+
+def test_a_packet_is_shown_once(api: Api) -> None:
+    exchange = with_a_vlan(api, vlan.tagged(PING, TAG))
+    assert [row["dev"] for row in exchange.of("packet")] == ["tap0.5", "tap0.5"]
+
+
+FOUND = [("vlan 5", 2), ("vlan 5 and icmp", 2), ("icmp", 2), ("vlan 6", 0), ("vlan and arp", 0),
+         ("not vlan", 0), ("vlan 5 and vlan", 0)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "number"), FOUND)
+def test_a_filter_finds_the_tag_that_came_off(api: Api, words: str, number: int) -> None:
+    exchange = with_a_vlan(api, vlan.tagged(PING, TAG), filter=words)
+    assert len(exchange.of("packet")) == number
+
+
+def test_a_filter_looks_behind_the_tag_at_the_link_below(api: Api) -> None:
+    exchange = with_a_vlan(api, vlan.tagged(PING, TAG), dev="tap0", filter="vlan 5 and icmp")
+    assert len(exchange.of("packet")) == 2
+
+
+def test_a_frame_of_an_unknown_vlan_is_shown_with_its_tag(api: Api) -> None:
+    frame = vlan.tagged(PING, TAG._replace(vid=6))
+    exchange = with_a_vlan(api, frame, filter="vlan 6 and icmp")
+    assert brief(exchange) == [("tap0", "in", True, "rx-vlan-unknown")]
+    assert frames(exchange) == [frame]

@@ -133,3 +133,13 @@ def test_proxy_entries_and_what_is_tested_are_saved() -> None:
     assert "addr add 10.0.0.1/24 dev t1 dad" in commands
     assert "addr add 10.0.0.2/24 dev t1 nodad" in commands
     assert looks(copy) == looks(original)
+
+
+def test_a_neighbor_with_a_group_mac_as_of_a_cluster_is_taken_and_saved() -> None:
+    api = Api()
+    cluster = {"dst": "10.0.0.50", "lladdr": "03:bf:0a:00:00:32", "dev": "tap0"}
+    api("neigh.add", **cluster)
+    (row,) = [row for row in api("neigh.show") if row["dst"] == "10.0.0.50"]
+    assert (row["lladdr"], row["state"]) == (cluster["lladdr"], ["PERMANENT"])
+    saved = [row["args"] for row in api("config.save") if row["op"].startswith("neigh")]
+    assert saved == [cluster]

@@ -8,7 +8,17 @@ from smolctl.errors import InvalidArgument, SmolctlError
 from smolctl.stack.config.link import delete_interface, set_up
 from smolctl.wire import icmpv4
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
-from tests.kit.host import DEAD, OURS, PEER, icmp_frame, packet_of, unreachable
+from tests.kit.host import (
+    DEAD,
+    OTHER_MAC,
+    OURS,
+    PEER,
+    PEER_MAC,
+    icmp_frame,
+    packet_of,
+    request,
+    unreachable,
+)
 from tests.ops.kit import Api, Exchange, Row
 
 
@@ -370,3 +380,37 @@ def test_the_first_ping_of_an_unknown_host_waits_for_arp() -> None:
     api.peer.delay_ns = 5 * MILLISECOND_NS
     exchange = ping(api, count="1")
     assert exchange.of("reply")[0]["rtt_ns"] == 10 * MILLISECOND_NS
+
+
+# --- a next hop whose MAC goes back and forth -----------------------------------------------------
+
+
+def war(api: Api, count: int) -> Exchange:
+    """Ping while two hosts announce the peer's address in turn."""
+    exchange, _ = api.start("ping.run", dst=PEER, count=str(count), timeout="0.5")
+    for number in range(2 * count):
+        api.wait(SECOND_NS // 2)
+        mac = PEER_MAC if number // 2 % 2 else OTHER_MAC
+        api.arrive(request(PEER, PEER, mac=mac))
+    api.wait(10 * SECOND_NS, until=lambda: exchange.ended)
+    return exchange
+
+
+def test_pings_that_are_lost_because_of_two_hosts_say_so(api: Api) -> None:
+    done = war(api, 6).done_with
+    assert 0 < done["received"] < done["transmitted"] == 6
+    assert done["ok"] is True
+    assert done["reason"] == "arp-flapping"
+    assert "went from" in done["message"]
+    assert done["hint"] == f"do two hosts have {PEER}? smolctl arping -c 3 -I tap0 {PEER}"
+
+
+def test_pings_that_are_all_answered_have_nothing_to_say(api: Api) -> None:
+    done = api.run("ping.run", dst=PEER, count="2").done_with
+    assert "reason" not in done
+
+
+def test_pings_of_which_none_is_answered_blame_the_war_before_silence(api: Api) -> None:
+    api.peer.silent.add("ping")
+    done = war(api, 3).done_with
+    assert (done["received"], done["reason"]) == (0, "arp-flapping")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
-from scapy.layers.l2 import ARP, Dot1Q, Ether
+from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 from scapy.utils import RawPcapReader, RawPcapWriter
 
 from smolctl.stack.explain.filter import parse
@@ -34,6 +34,23 @@ UPPER: list[Any] = [
     UDP(sport=67, dport=7) / (b"x" * 30),
     TCP(sport=53, dport=7),
     ICMP() / b"data",
+]
+
+
+TAGGED: list[Any] = [
+    tags / packet
+    for tags in (
+        Ether() / Dot1Q(vlan=5, prio=3),
+        Ether(type=0x88A8) / Dot1AD(vlan=3) / Dot1Q(vlan=5),
+        Ether() / Dot1Q(vlan=3) / Dot1Q(vlan=3),
+        Ether() / Dot1Q(vlan=0, prio=7),
+    )
+    for packet in (
+        IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=7, dport=53),
+        IP(src="10.0.0.2", dst="10.0.1.1") / ICMP(),
+        ARP(psrc="10.0.1.1", pdst="10.0.0.1"),
+        IPv6(src="fe80::1", dst="fe80::2") / TCP(sport=53, dport=7),
+    )
 ]
 
 
@@ -66,6 +83,7 @@ def frames() -> list[bytes]:
     ]
     others += [Ether(type=0x8035) / ARP(op=3, psrc="10.0.0.2", pdst="10.0.1.1")]
     others += [Ether() / Dot1Q(vlan=3) / IP(src="10.0.0.1", dst="10.0.0.2") / UDP()]
+    others += TAGGED
     others += [Ether(type=0x88CC) / (b"\x45" * 60)]
     return [ether(packet) for packet in corpus()] + [bytes(f) for f in others]
 
@@ -84,16 +102,23 @@ terms = st.one_of(
     st.builds("host ({} or {})".format, hosts, hosts),
     st.builds("{} proto {}".format, st.sampled_from(["", "ip", "ip6"]), numbers),
 )
-filters = st.recursive(
-    terms,
-    lambda inner: st.one_of(
-        st.builds("{} {} {}".format, inner, st.sampled_from(["and", "or", "&&", "||"]), inner),
-        st.builds("({})".format, inner),
-        st.builds("{} ({})".format, st.sampled_from(["not", "!"]), inner),
-        st.builds("not {}".format, inner),
-    ),
-    max_leaves=5,
-)
+
+
+def expressions(terms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.recursive(
+        terms,
+        lambda inner: st.one_of(
+            st.builds("{} {} {}".format, inner, st.sampled_from(["and", "or", "&&", "||"]), inner),
+            st.builds("({})".format, inner),
+            st.builds("{} ({})".format, st.sampled_from(["not", "!"]), inner),
+            st.builds("not {}".format, inner),
+        ),
+        max_leaves=5,
+    )
+
+
+filters = expressions(terms)
+vlans = st.sampled_from(["vlan", "vlan 3", "vlan 5", "vlan 0", "vlan 4095"])
 
 
 def tcpdump(frames: list[bytes], linktype: int, text: str) -> list[bytes] | None:
@@ -125,6 +150,15 @@ def test_chooses_the_packets_that_tcpdump_chooses(linktype: int, text: str) -> N
         if wanted.matches(FilteredPacket(frame, ethernet=linktype == ETHERNET))
     ]
     assert ours == (tcpdump(FRAMES[linktype], linktype, text) or [])
+
+
+@pytest.mark.skipif(TCPDUMP is None, reason="needs tcpdump (as root: make deps)")
+@given(expressions(st.one_of(vlans, vlans, terms)))
+@examples(60, times=0.1)
+def test_looks_behind_the_tags_that_tcpdump_looks_behind(text: str) -> None:
+    wanted = parse(text)
+    ours = [frame for frame in FRAMES[ETHERNET] if wanted.matches(FilteredPacket(frame))]
+    assert ours == (tcpdump(FRAMES[ETHERNET], ETHERNET, text) or [])
 
 
 # --- scapy ----------------------------------------------------------------------------------------

@@ -88,7 +88,8 @@ def flushed(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
 
 def _brief(row: Mapping[str, Any]) -> dict[str, Any]:
     infos = [{"local": info["local"], "prefixlen": info["prefixlen"]} for info in row["addr_info"]]
-    return {"ifname": row["ifname"], "operstate": row["operstate"], "addr_info": infos}
+    kept = {key: row[key] for key in ("link", "ifname", "operstate") if key in row}
+    return {**kept, "addr_info": infos}
 
 
 def _show(session: Session, args: Args) -> None:

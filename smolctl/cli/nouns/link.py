@@ -11,13 +11,13 @@ from smolctl.cli.words.grammar import Args, Place, Word, refused, without
 from smolctl.cli.words.types import MAC, LinkType, Only
 
 _HEADING_END = (("mode", "linkmode"), ("group", "group"), ("qlen", "txqlen"))
-_BRIEF_KEYS = ("ifname", "operstate", "address", "flags")
+_BRIEF_KEYS = ("link", "ifname", "operstate", "address", "flags")
 
 
 def heading(row: Mapping[str, Any], out: Output) -> str:
     """Return the first line about an interface, which ``link`` and ``addr`` share."""
     parts = [
-        f"{row['ifindex']}: {out.paint('ifname', row['ifname'])}:",
+        f"{row['ifindex']}: {_name(row, out)}:",
         f"<{','.join(row['flags'])}>",
         f"mtu {row['mtu']}",
     ]
@@ -26,6 +26,12 @@ def heading(row: Mapping[str, Any], out: Output) -> str:
     parts.append(f"state {_state(row['operstate'], out)}")
     parts += [f"{word} {row[key]}" for word, key in _HEADING_END if key in row]
     return " ".join(parts)
+
+
+def _name(row: Mapping[str, Any], out: Output) -> str:
+    """Return the name of an interface, and of the one below it: "eth0.5@eth0"."""
+    below = f"@{row['link']}" if "link" in row else ""
+    return out.paint("ifname", row["ifname"] + below)
 
 
 def hardware(row: Mapping[str, Any], out: Output) -> str:
@@ -100,7 +106,10 @@ def _kind(info: dict[str, Any]) -> str:
     words = [str(info.pop("info_kind", ""))]
     for key, value in info.items():
         if isinstance(value, Mapping):
-            words += [f"{name} {_word(item)}" for name, item in value.items()]
+            words += [
+                f"<{_word(item)}>" if name == "flags" else f"{name} {_word(item)}"
+                for name, item in value.items()
+            ]
         else:
             words.append(f"{key} {_word(value)}")
     return "    " + " ".join(words)
@@ -150,10 +159,9 @@ def _state(operstate: str, out: Output) -> str:
 def brief_start(row: Mapping[str, Any], out: Output) -> str:
     """Return the name and state columns of ``-br``."""
     # Padded before they are painted: the colour codes have no width.
-    name, state = row["ifname"], row["operstate"]
-    return (out.paint("ifname", name) + " " * (17 - len(name)) + _state(state, out)) + " " * max(
-        1, 15 - len(state)
-    )
+    state, below = row["operstate"], f"@{row['link']}" if "link" in row else ""
+    gap = " " * max(1, 17 - len(row["ifname"] + below))
+    return f"{_name(row, out)}{gap}{_state(state, out)}" + " " * max(1, 15 - len(state))
 
 
 def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
@@ -211,7 +219,7 @@ def _add(args: Args) -> Plan:
         path = args.get(word)
         if path is not None and not path.startswith("tcp:"):
             args[word] = os.path.abspath(path)  # the daemon is in another directory
-    return Plan("link.add", args)
+    return Plan("link.add", without(args, *_VLAN_TRUE))
 
 
 _TRUE = {
@@ -222,6 +230,14 @@ _TRUE = {
     "group": "default",
 }
 """Words of ``link set``, and the value of each that says what is the case anyway."""
+_VLAN_TRUE = {
+    "reorder_hdr": "on",
+    "gvrp": "off",
+    "mvrp": "off",
+    "loose_binding": "off",
+    "bridge_binding": "off",
+}
+"""The same of ``link add ... type vlan``."""
 _LINUX_ALONE = refused(
     "txqueuelen txqlen qlen alias name master netns vf xdp addrgenmode carrier "
     "protodown mode operstate broadcast brd trailers dynamic numtxqueues numrxqueues "
@@ -281,7 +297,8 @@ COMMAND = Noun(
                     ("type",),
                     "tap: a TAP device of this machine; stream, dgram: a socket to QEMU, passt"
                     " or another stack; cable: to your other stacks; packet: an interface of"
-                    " this machine; pcap: a capture file; loopback: no device",
+                    " this machine; pcap: a capture file; vlan: a VLAN of another interface;"
+                    " loopback: no device",
                     "TYPE",
                     required=True,
                     values=LinkType.known,
@@ -326,7 +343,24 @@ COMMAND = Noun(
                 Word(("read",), "pcap: play this capture file to the stack", "FILE"),
                 Word(("speed",), "pcap: play this many times faster, or fast", "FACTOR"),
                 Word(("write",), "pcap: record what the stack sends", "FILE"),
-                Word(("link",), "packet: the interface of this machine", "DEV", complete="machine"),
+                Word(
+                    ("link",),
+                    "packet: the interface of this machine; vlan: that of this stack below it",
+                    "DEV",
+                    complete="below",
+                ),
+                Word(("id",), "vlan: its VLAN ID, 0 to 4094", "VID"),
+                Word(
+                    ("protocol",),
+                    "vlan: of its tags, 802.1Q or 802.1ad",
+                    "PROTO",
+                    values=("802.1Q", "802.1ad"),
+                ),
+                *(
+                    Word((word,), "what is the case", value, type=Only(value), hidden=True)
+                    for word, value in _VLAN_TRUE.items()
+                ),
+                *refused("ingress-qos-map egress-qos-map"),
                 Word(("promisc",), "packet: take all frames that the interface sees"),
                 *_NETEM,
             ),
@@ -337,12 +371,15 @@ COMMAND = Noun(
                 "smolctl link add eth0 type stream listen /tmp/qemu.sock",
                 "smolctl link add eth0 type cable name c1",
                 "smolctl link add p0 type packet link eth0",
+                "smolctl link add link tap0 name tap0.5 type vlan id 5",
                 "smolctl link add p1 type pcap read x.pcap address 02:00:00:00:00:0a down",
                 "smolctl link add name lo1 type loopback",
             ),
             notes="A TAP device that exists and belongs to you needs no privileges; creating one"
             " does, and so do netns and host. Type packet needs root or CAP_NET_RAW. No"
-            " other type needs privileges."
+            " other type needs privileges. A VLAN has the MTU and the MAC address of the lower link"
+            " unless told otherwise, and goes down and up with it. A VLAN of 802.1Q on one of"
+            " 802.1ad is QinQ."
             f" {_NETEM_NOTES}",
         ),
         Verb(

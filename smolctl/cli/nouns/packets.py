@@ -16,6 +16,7 @@ FILTER_WORDS = (
     "igmp",
     "tcp",
     "udp",
+    "vlan",
     "src",
     "dst",
     "host",
@@ -39,8 +40,8 @@ _MORE_WORDS = ("inbound", "outbound", "&&", "||")
 FILTER_TEXT = (
     "A filter has the words of tcpdump: [PROTO] [src|dst] host|net|port"
     " VALUE with PROTO one of ip, ip6, arp, rarp, icmp, igmp, tcp, udp; joined by and, or, not and"
-    " parentheses. Its own words are in, out, local, dev NAME, reason NAME, reason any, sport and"
-    " dport."
+    " parentheses; vlan [ID] finds tags, and what follows it looks behind them. Its own words are"
+    " in, out, local, dev NAME, reason NAME, reason any, sport and dport."
 )
 
 PLACES = (

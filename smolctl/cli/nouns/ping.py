@@ -174,10 +174,9 @@ def _run(session: Session, args: Args) -> int:
             out.line("." * (done["transmitted"] - done["received"]))
         out.lines(summary(request["dst"], done)[1 if flood else 0 :])
         out.flush()
-    if done["ok"]:
-        return exits.DONE
-    stream.explain(session, done)
-    return exits.NO
+    if not done["ok"] or "reason" in done:  # also when some were lost, and it is known why
+        stream.explain(session, done)
+    return exits.DONE if done["ok"] else exits.NO
 
 
 def _meant(args: Args) -> Args:

@@ -195,6 +195,7 @@ LIVE: dict[str, Callable[[Options, Args], Names]] = {
     "stack": _stacks,
     "netns": _namespaces,
     "machine": _machine,
+    "below": lambda options, args: _links(options, args) + _machine(options, args),
     "sysctl": _settings,
     "sysctl=": _assignments,
     "profile": _profiles,

@@ -8,6 +8,7 @@ that none has two fates.
 
 from collections.abc import Callable
 from copy import copy
+from dataclasses import replace
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.interface import Interface
@@ -23,6 +24,8 @@ def clone_for_packet(stack: Stack) -> Stack:
     shared = Shared(stack.settings, _middle, wall_time=stack.shared.wall_time)
     for name, link in stack.interfaces.items():
         shared.interfaces[name] = _interface(link, shared.timers.alarm)
+    for link in shared.interfaces.values():
+        _stack_up(link, shared)
     shared.interfaces.last_index = stack.interfaces.last_index
     shared.interfaces.loopback = shared.interfaces[stack.interfaces.loopback.name]
     shared.generation.number = stack.generation.number
@@ -87,6 +90,14 @@ def _interface(interface: Interface, alarm: Alarm) -> Interface:
     result.flows, result.flows_generation = {}, -1
     result.forward_flows, result.forward_generation = {}, -1
     return result
+
+
+def _stack_up(interface: Interface, shared: Shared) -> None:
+    """Put a clone's interface on, and under, the clones of those that its namesake knows."""
+    if interface.vlan is not None:
+        lower = shared.interfaces[interface.vlan.lower.name]
+        interface.vlan = replace(interface.vlan, lower=lower)
+    interface.vlans = {key: shared.interfaces[v.name] for key, v in interface.vlans.items()}
 
 
 # --- changes --------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Each verb checks everything first and changes nothing when it raises. What follo
 routes and neighbors is up to the networks, which are told (``interface.LinkObserver``).
 """
 
-from smolctl.errors import AlreadyExists, InvalidArgument
+from smolctl.errors import AlreadyExists, InterfaceDown, InvalidArgument
 from smolctl.stack import reason
 from smolctl.stack.config.netem import drop_delayed
 from smolctl.stack.events import ChangeType
@@ -65,7 +65,7 @@ def add_interface(
 
 
 def delete_interface(shared: Shared, interface: Interface, now: int) -> None:
-    """Take an interface away with its addresses, routes, neighbors and queued frames.
+    """Take an interface away with its addresses, routes, neighbors, VLANs and queued frames.
 
     Raises:
         InvalidArgument: it is ``lo``.
@@ -73,6 +73,10 @@ def delete_interface(shared: Shared, interface: Interface, now: int) -> None:
     interfaces = shared.interfaces
     if interface is interfaces.loopback:
         raise InvalidArgument("lo is part of the stack and cannot be deleted")
+    for upper in list(interface.vlans.values()):
+        delete_interface(shared, upper, now)
+    if (vlan := interface.vlan) is not None:
+        del vlan.lower.vlans[vlan.tpid, vlan.vid]
     for item in interface.outbox:
         transmit_failed(shared.recorder, interface, item, reason.STACK_STOPPED, now)
     interface.outbox.clear()
@@ -89,11 +93,23 @@ def set_up(shared: Shared, interface: Interface, up: bool, now: int) -> None:
     """Bring an interface up or down.
 
     Down takes every route by it away but the local ones, and its neighbors; up brings only the
-    routes that follow from its addresses back (Linux fib_netdev_event).
+    routes that follow from its addresses back (Linux fib_netdev_event). Its VLANs go down and up
+    with it, those too that somebody set down before (Linux vlan_device_event).
+
+    Raises:
+        InterfaceDown: it is a VLAN of a link that is down.
     """
     if interface.up == up:
         return
-    networks = shared.interfaces.observers
+    networks, vlan = shared.interfaces.observers, interface.vlan
+    if up and vlan is not None:
+        if not vlan.lower.up:
+            raise InterfaceDown(
+                f"{interface.name} is a VLAN of {vlan.lower.name}, which is down",
+                hint=f"smolctl link set {vlan.lower.name} up",
+            )
+        if not vlan.own_mac and interface.mac != vlan.lower.mac:
+            set_mac(shared, interface, vlan.lower.mac, now)
     if up:
         interface.up = True
         shared.events.link(ChangeType.CHANGED, interface)
@@ -107,19 +123,38 @@ def set_up(shared: Shared, interface: Interface, up: bool, now: int) -> None:
         for network in networks:
             network.link_down(interface)
     shared.generation.touch()
+    for upper in interface.vlans.values():
+        set_up(shared, upper, up, now)
 
 
 def set_mtu(shared: Shared, interface: Interface, mtu: int) -> None:
-    """Change the MTU, bytes.
+    """Change the MTU, bytes; a VLAN of it has no larger one.
 
     Raises:
-        InvalidArgument: out of range.
+        InvalidArgument: out of range, or more than that of the link below.
     """
     _check_mtu(mtu)
+    check_fits(interface.vlan.lower if interface.vlan is not None else None, mtu)
     if mtu != interface.mtu:
         interface.mtu = mtu
         shared.events.link(ChangeType.CHANGED, interface)
         shared.generation.touch()
+    for upper in interface.vlans.values():
+        if upper.mtu > mtu:
+            set_mtu(shared, upper, mtu)
+
+
+def check_fits(lower: Interface | None, mtu: int) -> None:
+    """Check that a VLAN's MTU is not more than that of the link below (Linux vlan_dev_change_mtu).
+
+    Raises:
+        InvalidArgument: it is.
+    """
+    if lower is not None and mtu > lower.mtu:
+        raise InvalidArgument(
+            f"mtu {mtu} does not fit {lower.name}, whose mtu is {lower.mtu}",
+            hint=f"smolctl link set {lower.name} mtu {mtu}",
+        )
 
 
 def set_mac(shared: Shared, interface: Interface, mac: bytes, now: int) -> None:
@@ -138,6 +173,10 @@ def set_mac(shared: Shared, interface: Interface, mac: bytes, now: int) -> None:
     shared.generation.touch()
     for network in shared.interfaces.observers:
         network.mac_changed(interface, now)
+    for upper in interface.vlans.values():
+        # One that is down gets it when it comes up (Linux vlan_dev_open).
+        if upper.vlan is not None and not upper.vlan.own_mac and upper.up:
+            set_mac(shared, upper, mac, now)
 
 
 def set_carrier(shared: Shared, interface: Interface, on: bool, now: int) -> None:
@@ -149,3 +188,5 @@ def set_carrier(shared: Shared, interface: Interface, on: bool, now: int) -> Non
     for network in shared.interfaces.observers:
         network.carrier_changed(interface, now)
     shared.generation.touch()
+    for upper in interface.vlans.values():
+        set_carrier(shared, upper, on, now)

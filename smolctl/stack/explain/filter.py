@@ -4,14 +4,15 @@
 
     filter  = [not] term { (and | or) [not] term }
     term    = "(" filter ")"  |  [PROTO] [WAY] [KIND] VALUE  |  PROTO
-            | in | out | local | dev NAME | reason NAME | reason any
+            | vlan [ID] | in | out | local | dev NAME | reason NAME | reason any
     PROTO   = ip | ip6 | arp | rarp | icmp | igmp | tcp | udp
     WAY     = src | dst | src or dst | src and dst
     KIND    = host | net | port | proto,  and sport, dport for src port, dst port
 
 A word that tcpdump has too means the same here (pcap-filter(7)): ``and`` and ``or`` bind equally
 and from the left, ``not`` binds closest, a value without a kind is of the kind before it
-(``port 53 or 67``), or else a host. ``&&``, ``||`` and ``!`` may be written too.
+(``port 53 or 67``), or else a host. What follows ``vlan`` is looked for behind that tag, also a
+second ``vlan``. ``&&``, ``||`` and ``!`` may be written too.
 """
 
 import re
@@ -26,6 +27,7 @@ from smolctl.stack.explain.filter_match import Combine, FilteredPacket, Test
 from smolctl.stack.reason import REASONS
 from smolctl.wire.address import IPV4, format_address, mask, parse_prefix
 from smolctl.wire.ipv4 import Protocol
+from smolctl.wire.vlan import RESERVED
 
 MAX_LENGTH = 4096
 """Characters of a filter: far more than a person writes, and what bounds the work per packet."""
@@ -44,7 +46,8 @@ _NO_VALUE = ("", "(", ")", "and", "or", "not")
 _NUMBERS = {"icmp": 1, "igmp": 2, "tcp": Protocol.TCP, "udp": Protocol.UDP}
 
 WORDS = (
-    *filter_match.PROTOCOLS, *_WAYS, *_KINDS, *_PORTS, *_DIRECTIONS, *_NAMED, "and", "or", "not",
+    *filter_match.PROTOCOLS, *_WAYS, *_KINDS, *_PORTS, *_DIRECTIONS, *_NAMED, "vlan",
+    "and", "or", "not",
 )  # fmt: skip
 """All words of the language, for help and completion."""
 
@@ -107,6 +110,7 @@ class _Parser:
         self._at = 0
         self._depth = 0
         self._inherited = _Qualifiers()
+        self._tags = 0
 
     def parse(self) -> Test:
         if not self._tokens:
@@ -145,11 +149,13 @@ class _Parser:
             return filter_match.direction(self._take())
         if word in _NAMED:
             return self._named(self._take())
+        if word == "vlan":
+            return self._vlan()
         protocol = self._take() if word in filter_match.PROTOCOLS else ""
         qualifiers = self._qualifiers(protocol)
         if qualifiers is None:
             if protocol:
-                return filter_match.PROTOCOLS[protocol]
+                return filter_match.inside(self._tags, filter_match.PROTOCOLS[protocol])
             if self._next() in _NO_VALUE:
                 self._fail(f"something to look for is missing {self._place()}")
             if not self._is_value():
@@ -158,6 +164,12 @@ class _Parser:
         self._inherited = qualifiers
         # tcpdump: host (10.0.0.1 or 10.0.0.2)
         return self._group() if self._next() == "(" else self._value(qualifiers)
+
+    def _vlan(self) -> Test:
+        self._take()
+        vid = self._number(self._take(), RESERVED, "VLAN ID") if self._is_value() else None
+        self._tags += 1
+        return filter_match.tag(self._tags - 1, vid)
 
     def _group(self) -> Test:
         self._depth += 1
@@ -219,9 +231,9 @@ class _Parser:
         ):
             self._fail(f"{_KINDS[qualifiers.kind]} is missing {self._place()}")
         test = self._value_test(qualifiers, self._take())
-        if not qualifiers.protocol or qualifiers.kind == "port":
-            return test
-        return _joined(filter_match.PROTOCOLS[qualifiers.protocol], [(True, test)])
+        if qualifiers.protocol and qualifiers.kind != "port":
+            test = _joined(filter_match.PROTOCOLS[qualifiers.protocol], [(True, test)])
+        return filter_match.inside(self._tags, test)
 
     def _value_test(self, qualifiers: _Qualifiers, word: str) -> Test:
         _, way, combine, kind = qualifiers

@@ -9,10 +9,11 @@ from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 from smolctl.stack.trace.trace import Flow
-from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp
+from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp, vlan
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
 from smolctl.wire.ethernet import EtherType
 from smolctl.wire.ipv4 import Protocol
+from smolctl.wire.vlan import VlanTag
 
 _RARP = 0x8035
 _SCTP = 132
@@ -39,6 +40,7 @@ class FilteredPacket(NamedTuple):
         direction: "in", "out", or "local" for what never leaves the stack.
         dev: name of the interface.
         reason: name of the reason of its fate, None when it has none.
+        tags: those that its interface took off, or puts on, outermost first.
     """
 
     frame: bytes
@@ -46,6 +48,7 @@ class FilteredPacket(NamedTuple):
     direction: str = "in"
     dev: str = ""
     reason: str | None = None
+    tags: tuple[VlanTag, ...] = ()
 
 
 def meant(flow: Flow) -> tuple[bytes, bool]:
@@ -83,6 +86,20 @@ class Fields(NamedTuple):
     ethertype: int
     network: bytes
 
+    def within(self, number: int) -> "Fields":
+        """Return what is behind so many VLAN tags; nothing when there are fewer.
+
+        A tag that the interface took off is there for who asks for it, and nobody else, as in a
+        live capture of Linux.
+        """
+        frame = self.packet.frame
+        number -= min(number, len(self.packet.tags))
+        if not number or not self.packet.ethernet:
+            return self
+        if len(vlan.tags(frame)) < number:
+            return Fields(self.packet, 0, b"")
+        return fields(self.packet._replace(frame=vlan.untagged(frame, number), tags=()))
+
 
 Test = Callable[[Fields], bool]
 Combine = Callable[[Sequence[bool]], bool]
@@ -103,6 +120,27 @@ def fields(packet: FilteredPacket) -> Fields:
 def ethertype(number: int) -> Test:
     """Return the test for what an Ethernet header, or IP's version, says that it carries."""
     return lambda fields: fields.ethertype == number
+
+
+def tag(place: int, vid: int | None) -> Test:
+    """Return the test for a VLAN tag.
+
+    Args:
+        place: 0 for the outermost tag, 1 for the next ...
+        vid: its VLAN ID; None for any.
+    """
+
+    def test(fields: Fields) -> bool:
+        packet = fields.packet
+        tags = [*packet.tags, *(vlan.tags(packet.frame) if packet.ethernet else ())]
+        return place < len(tags) and vid in (None, tags[place].vid)
+
+    return test
+
+
+def inside(number: int, test: Test) -> Test:
+    """Return a test for what is behind so many VLAN tags."""
+    return (lambda fields: test(fields.within(number))) if number else test
 
 
 def protocol(number: int) -> Test:

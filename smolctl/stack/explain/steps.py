@@ -28,6 +28,7 @@ from smolctl.stack.trace.facts import (
     Taken,
 )
 from smolctl.stack.trace.trace import Step, Struck, Trace
+from smolctl.wire import vlan
 from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.ethernet import EthernetHeader
@@ -36,6 +37,7 @@ from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv4_options import Options
 from smolctl.wire.ipv4_options import text as options_text
 from smolctl.wire.udp import UdpHeader
+from smolctl.wire.vlan import VlanTag
 
 Row = dict[str, Any]
 Told = tuple[str, Row]
@@ -202,6 +204,14 @@ def _ethernet(facts: EthernetHeader) -> Told:
     return text, {"lladdr": src, "to": dst, "ethertype": f"0x{facts.ethertype:04x}"}
 
 
+def _vlan(facts: VlanTag) -> Told:
+    kind = vlan.PROTOCOLS[facts.tpid]
+    row: Row = {"vid": facts.vid, "kind": kind, "pcp": facts.pcp}
+    if facts.vid == vlan.PRIORITY:
+        return f"{kind} tag of priority {facts.pcp} and no VLAN", row
+    return f"VLAN {facts.vid} ({kind})", row
+
+
 def _ip(facts: Ipv4Header) -> Told:
     src, dst = format_address(facts.src), format_address(facts.dst)
     protocol = PROTOCOLS.get(facts.protocol, f"protocol {facts.protocol}")
@@ -309,6 +319,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     Cut: _cut,
     Joined: _joined,
     EthernetHeader: _ethernet,
+    VlanTag: _vlan,
     Ipv4Header: _ip,
     Options: _options,
     UdpHeader: _udp,

@@ -24,6 +24,7 @@ from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.reason import Reason
 from smolctl.stack.sysctl.settings import SYSCTLS
 from smolctl.stack.transport.ports import more_ports
+from smolctl.wire import vlan
 from smolctl.wire.address import (
     ZERO_MAC,
     format_address,
@@ -183,6 +184,25 @@ def _meant_for_us(net: Network, values: Values) -> More:
     return {"ip": dst} if ours and not is_loopback(dst) else {}
 
 
+def _other_station(net: Network, values: Values) -> More:
+    """Return ``sender``, who sent a frame with our MAC, if that cannot have been us."""
+    frame = values["_frame"]
+    at = {b"\x08\0": 26, b"\x08\x06": 28}.get(frame[12:14], len(frame))
+    sender = int.from_bytes(frame[at : at + 4])
+    forwarded = net.settings["ip.forward"] and frame[12:14] == b"\x08\0"
+    another = is_host(sender) and not net.fib.is_local(sender) and not forwarded
+    return {"sender": sender} if another else {}
+
+
+def _vlan(_net: Network, values: Values) -> More:
+    """Return ``cause``, and ``words``, with which an interface would be in the VLAN of a frame."""
+    vid, kind = values["vid"], values["kind"]
+    if vid == vlan.RESERVED:
+        return {"cause": f"no frame may have the VLAN ID {vid}"}
+    words = f"id {vid}" if kind == "802.1Q" else f"protocol {kind} id {vid}"
+    return {"cause": f"{values['dev']} has no interface in it; a trunk port?", "words": words}
+
+
 def _not_our_destination(net: Network, values: Values) -> More:
     interface = net.interfaces.get(values["dev"])
     if interface is None:
@@ -331,6 +351,8 @@ def _ports(_net: Network, values: Values) -> More:
 
 
 _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
+    reason.RX_VLAN_UNKNOWN: _vlan,
+    reason.RX_OWN_FRAME: _other_station,
     reason.RX_NOT_OUR_MAC: _meant_for_us,
     reason.IP_DST_NOT_OURS: _not_our_destination,
     reason.ARP_TARGET_NOT_OURS: _not_our_target,

@@ -6,7 +6,7 @@ checksums and lengths are not checked here, and no bytes raise.
 
 from struct import Struct
 
-from smolctl.wire import arp, ethernet, icmpv4, igmp, ipv4, udp
+from smolctl.wire import arp, ethernet, icmpv4, igmp, ipv4, snap, udp, vlan
 from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.fault import Fault, WireFault
 from smolctl.wire.icmpv4 import Type
@@ -16,6 +16,8 @@ _UDP = Struct("!HHH")
 _ICMP = Struct("!BBHHH")
 _SHOWN = 16
 """Bytes shown of what has no words."""
+_TAGS_SHOWN = 4
+"""VLAN tags shown; two are what there is."""
 
 # IANA "IEEE 802 Numbers": what else is commonly on a link.
 ETHERTYPES = {
@@ -23,6 +25,7 @@ ETHERTYPES = {
     0x0806: "ARP",
     0x8035: "RARP",
     0x8100: "VLAN",
+    0x88A8: "VLAN, 802.1ad",
     0x86DD: "IPv6",
     0x88CC: "LLDP",
 }
@@ -73,16 +76,24 @@ def _ethernet(frame: bytes) -> str:
     header = ethernet.parse(frame)
     if isinstance(header, WireFault):
         return f"Ethernet frame of {len(frame)} B{_hex(frame)}"
-    payload = frame[ethernet.HEADER_LEN :]
-    if header.ethertype == ethernet.EtherType.ARP:
+    tags = vlan.tags(frame)
+    if tags:
+        words = " ".join(f"vlan {tag.vid}" for tag in tags[:_TAGS_SHOWN])
+        return f"{words}, {_ethernet(vlan.untagged(frame, len(tags)))}"
+    payload, ethertype = frame[ethernet.HEADER_LEN :], header.ethertype
+    if ethertype <= snap.LENGTH_MAX:
+        inside = snap.parse(frame, ethertype)
+        if isinstance(inside, int):
+            payload, ethertype = snap.payload(frame, ethertype), inside
+    if ethertype == ethernet.EtherType.ARP:
         return _arp(payload)
-    if header.ethertype == ethernet.EtherType.IPV4:
+    if ethertype == ethernet.EtherType.IPV4:
         return _ipv4(payload)
     ends = f"{format_mac(header.src)} > {format_mac(header.dst)}"
-    if header.ethertype < 0x0600:
+    if ethertype < 0x0600:
         return f"{ends} IEEE 802.3 {len(payload)} B"
-    name = ETHERTYPES.get(header.ethertype)
-    kind = f"ethertype {header.ethertype:#06x}" + (f" ({name})" if name else "")
+    name = ETHERTYPES.get(ethertype)
+    kind = f"ethertype {ethertype:#06x}" + (f" ({name})" if name else "")
     return f"{ends} {kind} {len(payload)} B"
 
 

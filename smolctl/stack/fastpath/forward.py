@@ -67,13 +67,14 @@ def learn(net: Network, way: Way, trace: Trace) -> None:
         or out.name == arrival.dev
         or out.medium is not Medium.ETHERNET
         or out.impairment is not None
+        or out.vlan is not None
         or not net.neighbors.queues_all
     ):
         return
     entry = net.neighbors[out.name].lookup(way.next_hop)
     interface, frame = net.interfaces[arrival.dev], arrival.frame
     flows, generation = interface.forward_flows, net.generation.number
-    if entry is None:
+    if entry is None or frame[12:14] != _ETHERTYPE:  # a tag or SNAP is in front of the packet
         return
     if interface.forward_generation != generation or len(flows) >= FLOWS_LIMIT:
         flows.clear()

@@ -198,6 +198,7 @@ def learn_output(
         (udp.recorder.journal.everything or src is None)
         or not out.carrier
         or out.impairment is not None
+        or out.vlan is not None
         or way.type not in _PLAIN_WAYS
         or not socket.pmtudisc.df(locked=way.locked)  # as shared headers have
     ):

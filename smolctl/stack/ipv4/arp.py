@@ -12,6 +12,7 @@ from smolctl.stack.ipv4 import acd, proxy_arp
 from smolctl.stack.ipv4.arp_output import arp_reply
 from smolctl.stack.ipv4.arp_policy import SOLICITED, SUBNET, ignores_request
 from smolctl.stack.neighbor.cache import NeighborCache
+from smolctl.stack.neighbor.entry import Moves, Neighbor
 from smolctl.stack.neighbor.probe_client import ArpAnswer
 from smolctl.stack.neighbor.states import ASKING, State
 from smolctl.stack.packet import Packet, PacketType
@@ -169,8 +170,11 @@ def _learn_asker(net: Network, packet: Packet) -> None:
     message, interface, now = packet.message, packet.interface, packet.now
     cache = net.neighbors[interface.name]
     ip, mac = message.sender_ip, message.sender_mac
+    known = cache.lookup(ip)
+    before = None if known is None else known.moves
     _, actions = cache.heard(ip, mac, now, create=True, override=True)
     net.neighbors.perform(interface, actions, now)
+    _note_oddities(packet, known, before)
     if (learned := _learned(cache, ip)) is not None:
         packet.step("neigh", "ok", learned)
 
@@ -197,6 +201,7 @@ def _arp_learn(net: Network, packet: Packet) -> Result:
     sender, mac = message.sender_ip, message.sender_mac
     cache = net.neighbors[interface.name]
     known = cache.lookup(sender)
+    before = None if known is None else known.moves
     is_reply = message.op == arp.Op.REPLY
     # A gratuitous reply names the same MAC twice as well (Linux arp_is_garp).
     gratuitous = sender == message.target_ip and (not is_reply or message.target_mac == mac)
@@ -218,11 +223,35 @@ def _arp_learn(net: Network, packet: Packet) -> Result:
         taken, actions = cache.heard(sender, mac, now, create=create, override=gratuitous)
     net.neighbors.perform(interface, actions, now)
     if taken:
+        _note_oddities(packet, known, before)
         net.recorder.count("arp.learned")
         packet.step("neigh", "ok", _learned(cache, sender))
         packet.trace.settle(Fate.ABSORBED, now)
         return None, {}
     return _not_learned(net, packet, cache)
+
+
+def _note_oddities(packet: Packet, entry: Neighbor | None, before: Moves | None) -> None:
+    """Note what is odd about a MAC that was learned: it changes back and forth, or is our own.
+
+    Args:
+        entry: of the sender, if there was one.
+        before: its changes before this one.
+    """
+    message, interface = packet.message, packet.interface
+    if message.sender_mac == interface.mac:
+        packet.record(reason.ARP_OWN_MAC, ip=message.sender_ip, mac=message.sender_mac)
+    moves = None if entry is None else entry.moves
+    if moves is not None and moves.back > (0 if before is None else before.back):
+        packet.record(reason.ARP_FLAPPING, **flapping(message.sender_ip, message.sender_mac, moves))
+
+
+def flapping(ip: int, mac: bytes, moves: Moves) -> dict[str, object]:
+    """Return the values of ARP_FLAPPING: who changes between which MACs, how often, how long."""
+    seconds = round((moves.last_ns - moves.since_ns) / 1e9, 1)
+    return {
+        "ip": ip, "mac": mac, "lladdr": moves.macs[-1], "times": moves.times, "seconds": seconds,
+    }  # fmt: skip
 
 
 def _not_learned(net: Network, packet: Packet, cache: NeighborCache) -> Result:
@@ -239,7 +268,10 @@ def _not_learned(net: Network, packet: Packet, cache: NeighborCache) -> Result:
             # It contradicts nothing: there is no entry to change, as the hint would have it.
             return _unanswered(net, packet)
         return reason.ARP_LOCKED_ENTRY, {**shown, "lladdr": known.lladdr or ZERO_MAC}
-    return reason.ARP_LOCKTIME, {**shown, "ms": net.settings["neigh.locktime_ms"]}
+    lladdr = known.lladdr or ZERO_MAC
+    return reason.ARP_LOCKTIME, {
+        **shown, "lladdr": lladdr, "ms": net.settings["neigh.locktime_ms"],
+    }  # fmt: skip
 
 
 def _learned(cache: NeighborCache, ip: int) -> Learned | None:

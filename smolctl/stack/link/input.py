@@ -1,13 +1,14 @@
 """Link input: an Ethernet frame, from the device to its protocol."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from smolctl.stack import reason
 from smolctl.stack.interface import Interface
+from smolctl.stack.link.vlan import Member, member
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Direction, Trace
-from smolctl.wire import ethernet
+from smolctl.wire import ethernet, snap, vlan
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
 from smolctl.wire.fault import WireFault
 
@@ -15,12 +16,17 @@ from smolctl.wire.fault import WireFault
 class LinkProtocols:
     """The protocols that frames carry.
 
+    Args:
+        receive: takes a frame as from a device: one of a VLAN, its tag taken off.
+
     Attributes:
         input: who takes a packet, by ethertype.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
+    def __init__(
+        self, recorder: Recorder, receive: Callable[[Interface, bytes, int], None]
+    ) -> None:
+        self.recorder, self.receive = recorder, receive
         self.input: dict[int, Callable[[Packet], None]] = {}
 
 
@@ -37,8 +43,13 @@ def frame_input(
         trace: follows the frame to its fate.
     """
     recorder = protocols.recorder
+    if interface.vlans and interface.up and (found := member(interface, frame)) is not None:
+        _vlan_input(protocols, found, now, trace)
+        return
     if trace is None:
         trace = recorder.begin(Direction.IN, now, None, interface.name)
+        if interface.vlan is not None:
+            trace.step("vlan", "pick", now, interface.vlan.tag)
     trace.frame, trace.linked = frame, True
     packet = Packet(b"", interface, now, trace, recorder)
     if not interface.up:
@@ -49,29 +60,97 @@ def frame_input(
     if isinstance(header, WireFault):
         packet.malformed(header)
         return
-    src = header.src
+    dst, src, _ = header
     if src[0] & 1 or src == ZERO_MAC:
         packet.record(reason.RX_SRC_MAC_INVALID, mac=src)
         interface.counters.rx_errors += 1
         return
     if src == interface.mac:
-        packet.record(reason.RX_OWN_FRAME, mac=src)
+        packet.record(reason.RX_OWN_FRAME, mac=src, _frame=frame[:64])
         return
-    if header.dst != interface.mac:
-        if not header.dst[0] & 1:
+    if dst != interface.mac:
+        if not dst[0] & 1:
             # A bridge or hub shows us others' frames (RFC 1122 2.4; Linux PACKET_OTHERHOST).
-            packet.record(
-                reason.RX_NOT_OUR_MAC, mac=header.dst, ours=interface.mac, _frame=frame[:64]
-            )
+            packet.record(reason.RX_NOT_OUR_MAC, mac=dst, ours=interface.mac, _frame=frame[:64])
             return
-        packet.pkt_type = (
-            PacketType.BROADCAST if header.dst == BROADCAST_MAC else PacketType.MULTICAST
-        )
+        to_all = dst == BROADCAST_MAC
+        packet.pkt_type = PacketType.BROADCAST if to_all else PacketType.MULTICAST
         interface.counters.multicast += 1
     trace.step("ethernet", "ok", now, header)
-    packet.data = frame[ethernet.HEADER_LEN :]
     protocol = protocols.input.get(header.ethertype)
     if protocol is None:
-        packet.record(reason.RX_ETHERTYPE_UNKNOWN, ethertype=f"0x{header.ethertype:04x}")
+        _wrapped_input(protocols, packet, frame)
+        return
+    packet.data = frame[ethernet.HEADER_LEN :]
+    protocol(packet)
+
+
+def fitting(
+    recorder: Recorder, interface: Interface, frames: Iterable[bytes], now: int
+) -> Iterator[bytes]:
+    """Yield the frames that fit the interface's MTU, as Linux's veth takes them.
+
+    Source: Linux __is_skb_forwardable.
+    """
+    for frame in frames:
+        most = interface.mtu + ethernet.HEADER_LEN + vlan.TAG_LEN
+        if len(frame) <= most:
+            yield frame
+            continue
+        trace = recorder.begin(Direction.IN, now, None, interface.name)
+        trace.frame, trace.linked = frame, True
+        interface.counters.rx_dropped += 1
+        packet = Packet(b"", interface, now, trace, recorder)
+        packet.record(
+            reason.RX_FRAME_TOO_LONG, size=len(frame), mtu=interface.mtu, most=most,
+            needed=len(frame) - ethernet.HEADER_LEN,
+        )  # fmt: skip
+
+
+def _vlan_input(protocols: LinkProtocols, found: Member, now: int, trace: Trace | None) -> None:
+    """Take a frame that belongs to a VLAN which has an interface here."""
+    interface, frame, tag = found
+    if trace is None and not tag.pcp and not tag.dei:
+        protocols.receive(interface, frame, now)
+        return
+    interface.counters.rx_packets += 1
+    interface.counters.rx_bytes += len(frame)
+    if trace is None:
+        trace = protocols.recorder.begin(Direction.IN, now, None, interface.name)
+    trace.dev = interface.name
+    trace.step("vlan", "pick", now, tag)
+    frame_input(protocols, interface, frame, now, trace)
+
+
+def _wrapped_input(protocols: LinkProtocols, packet: Packet, frame: bytes) -> None:
+    """Take a frame whose third field is no protocol's ethertype: a VLAN tag, a length, or what."""
+    tags = 0
+    while (tag := vlan.parse(frame, vlan.AT + tags * vlan.TAG_LEN)) is not None:
+        if isinstance(tag, WireFault):
+            packet.malformed(tag)
+            return
+        if tag.vid != vlan.PRIORITY:
+            kind = vlan.PROTOCOLS[tag.tpid]
+            packet.record(reason.RX_VLAN_UNKNOWN, vid=tag.vid, kind=kind)
+            return
+        # It has a priority and no VLAN (IEEE 802.1Q 6.9.1; Linux __netif_receive_skb_core).
+        packet.step("vlan", "ok", tag)
+        tags += 1
+    frame = vlan.untagged(frame, tags)
+    ethertype = int.from_bytes(frame[12:14])
+    packet.data = frame[ethernet.HEADER_LEN :]
+    if ethertype <= snap.LENGTH_MAX:
+        # RFC 1122 2.3.3: SHOULD be able to receive RFC 1042 packets, intermixed with RFC 894's.
+        # Deviation: Linux has no IPv4 over SNAP.
+        length, inside = ethertype, snap.parse(frame, ethertype)
+        if isinstance(inside, WireFault):
+            packet.malformed(inside)
+            return
+        if inside is not None:
+            ethertype, packet.data = inside, snap.payload(frame, length)
+            packet.step("snap", "ok", {"ethertype": f"0x{ethertype:04x}"})
+    protocol = protocols.input.get(ethertype)
+    if protocol is None:
+        packet.record(reason.RX_ETHERTYPE_UNKNOWN, ethertype=f"0x{ethertype:04x}")
         return
     protocol(packet)

@@ -13,6 +13,7 @@ from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Direction, Fate, Trace
 from smolctl.wire import ethernet
 from smolctl.wire.offload.run import PendingDatagram, Run
+from smolctl.wire.vlan import tagged
 
 
 def ethernet_output(packet: Packet, dst: bytes, ethertype: int) -> None:
@@ -20,11 +21,16 @@ def ethernet_output(packet: Packet, dst: bytes, ethertype: int) -> None:
     out, trace = packet.interface, packet.trace
     frame = ethernet.EthernetHeader(dst, out.mac, ethertype).to_bytes() + packet.data
     trace.frame, trace.linked = frame, True
+    _output(out, packet.recorder, frame, trace, packet.now)
+
+
+def _output(out: Interface, recorder: Recorder, frame: bytes, trace: Trace, now: int) -> None:
+    """Send a frame by an interface, which may be bad."""
     impairment = out.impairment
     if impairment is not None and out.up and out.carrier:
-        _impaired_output(packet, impairment, frame)
+        _impaired_output(out, impairment, recorder, frame, trace, now)
     else:
-        _frame_output(out, packet.recorder, frame, trace, packet.now)
+        _frame_output(out, recorder, frame, trace, now)
 
 
 def _frame_output(out: Interface, recorder: Recorder, frame: bytes, trace: Trace, now: int) -> None:
@@ -34,6 +40,12 @@ def _frame_output(out: Interface, recorder: Recorder, frame: bytes, trace: Trace
         out.counters.tx_dropped += 1
     elif not out.carrier:
         drop_without_carrier(out, recorder, trace, now)
+    elif out.vlan is not None:
+        tag, counters = out.vlan.tag, out.counters
+        counters.tx_packets += 1
+        counters.tx_bytes += len(frame)
+        trace.step("vlan", "ok", now, tag)
+        _output(out.vlan.lower, recorder, tagged(frame, tag), trace, now)
     elif len(out.outbox) >= OUTBOX_LIMIT:
         recorder.record(reason.TX_QUEUE_FULL, out.name, now, trace)
         out.counters.tx_dropped += 1
@@ -54,13 +66,14 @@ def drop_without_carrier(out: Interface, recorder: Recorder, trace: Trace, now: 
 # --- impaired links -------------------------------------------------------------------------------
 
 
-def _impaired_output(packet: Packet, impairment: Impairment, frame: bytes) -> None:
+def _impaired_output(
+    out: Interface, impairment: Impairment, recorder: Recorder, frame: bytes, trace: Trace, now: int
+) -> None:
     """Let the link do to the frame what it was told to, and send what it does not hold back."""
-    out, now, trace = packet.interface, packet.now, packet.trace
     verdict, netem = impairment.offer(frame, trace, now), impairment.netem
     for effect in verdict.effects:
         waits = effect is Effect.DELAY
-        packet.recorder.record(
+        recorder.record(
             reason.REASONS[effect], out.name, now,
             # That each packet waits for a while is no trouble to remember it for.
             trace if trace.followed or not waits else None,
@@ -70,7 +83,7 @@ def _impaired_output(packet: Packet, impairment: Impairment, frame: bytes) -> No
         )  # fmt: skip
     if verdict.at_ns is None:
         out.counters.tx_dropped += 1
-    release(out, packet.recorder, now)
+    release(out, recorder, now)
 
 
 def release(out: Interface, recorder: Recorder, now: int) -> None:
@@ -103,7 +116,7 @@ def transmitted(interface: Interface, items: Sequence[Item], now: int) -> None:
             if isinstance(item, TracedFrame):
                 interface.traced -= 1
                 trace = item.trace
-                taken = Taken(trace.dev or "", item.frame[:6], len(item.frame))
+                taken = Taken(interface.name, item.frame[:6], len(item.frame))
                 trace.step("device", "ok", now, taken)
                 passed_on = trace.direction is Direction.FORWARD
                 trace.settle(Fate.FORWARDED if passed_on else Fate.SENT, now)

@@ -368,7 +368,10 @@ class NeighborCache:
             return None
         locked_ns = self._settings.ns("neigh.locktime_ms")
         locked = entry.state in VALID and mac != entry.lladdr and now < entry.updated_ns + locked_ns
-        return None if locked and not override else entry
+        if locked and not override:
+            return None
+        entry.moves_to(mac, now)
+        return entry
 
     def _create(self, ip: int, now: int, actions: list[NeighborAction]) -> Neighbor:
         """Make an entry; where eviction is by age one needs a place only once it is resolved."""

@@ -11,6 +11,28 @@ from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.settings import Settings
 
 
+class Moves(NamedTuple):
+    """Changes of a neighbor's MAC address that followed each other closely.
+
+    Attributes:
+        macs: what it was before, the latest last.
+        times: how many changes. back: how many of these to a MAC that it had been.
+        since_ns, last_ns: when the first and the last change was.
+    """
+
+    macs: tuple[bytes, ...]
+    times: int
+    back: int
+    since_ns: int
+    last_ns: int
+
+
+MOVES_WINDOW_NS = 60_000_000_000
+"""A change this long after the one before it is a new beginning: a card was replaced, or a gateway
+failed over."""
+_MACS_REMEMBERED = 4
+
+
 @dataclass(slots=True, eq=False)
 class Neighbor:
     """One entry.
@@ -25,6 +47,7 @@ class Neighbor:
         timer_ns: when the next timer event is due, None for none.
         awaited: whether sockets keep packets for it, which are not in ``queue``.
         by_hand: whether the user made it INCOMPLETE, so that it is asked for without a packet.
+        moves: how its MAC changed lately; None when it did not.
         source: address from which it is asked for when ``queue`` has no packet to take it from.
     """
 
@@ -42,6 +65,18 @@ class Neighbor:
     awaited: bool = False
     by_hand: bool = False
     source: int = 0
+    moves: Moves | None = None
+
+    def moves_to(self, mac: bytes, now: int) -> None:
+        """Remember that ARP says another MAC than the entry has."""
+        before, moves = self.lladdr, self.moves
+        if before is None or before == mac:
+            return
+        if moves is None or now > moves.last_ns + MOVES_WINDOW_NS:
+            moves = Moves((), 0, 0, now, now)
+        macs = (*(known for known in moves.macs if known != before), before)[-_MACS_REMEMBERED:]
+        back = moves.back + (mac in moves.macs)
+        self.moves = Moves(macs, moves.times + 1, back, moves.since_ns, now)
 
     def push(self, packet: Packet, settings: Settings) -> "list[Overflow]":
         """Queue a packet, oldest out first (RFC 1122 2.3.2.2: SHOULD save the latest)."""

@@ -244,10 +244,36 @@ ARP_LOCKTIME = Reason(
     """An entry whose MAC just changed ignores another MAC for a while (neigh.locktime_ms): when
     several stations answer one question, such as proxies, the first answer counts and the entry
     does not flap. This is Linux's locktime. Seen again and again, it means that two hosts have the
-    same address.""",
+    same address. To ignore nothing would make that worse, since packets would go now to the one
+    and now to the other.""",
     why_template=(
-        "{ip} answered with {mac} within {ms} ms of another answer; the first one counts",
+        "{ip} is at {lladdr} since less than {ms} ms, and {mac} answered, too; the first one"
+        " counts",
     ),
-    fix_templates=("smolctl sysctl neigh.locktime_ms=0",),
-    advice_template="two hosts may have {ip}: smolctl arping -I {dev} {ip}",
+    advice_template="do two hosts have {ip}? smolctl arping -c 3 -I {dev} {ip}",
+)  # fmt: skip
+ARP_FLAPPING = Reason(
+    "arp-flapping", Kind.NOTE, "RFC 5227 1", "silent",
+    "a neighbor's MAC address changes back and forth",
+    """ARP said that the neighbor is at one MAC address, then at another, then at the first one
+    again, within a minute of each other. Two hosts have the same IP address, or one host has two
+    cards on this link and answers with both (arp_ignore on Linux). Packets go to whichever spoke
+    last: a ping is answered for a while and lost for a while, and connections hang and break. One
+    of the two must get another address.""",
+    why_template=(
+        "{ip} went from {lladdr} to {mac} and had been there before: {times} changes in"
+        " {seconds} s",
+    ),
+    advice_template="do two hosts have {ip}? smolctl arping -c 3 -I {dev} {ip}",
+)  # fmt: skip
+ARP_OWN_MAC = Reason(
+    "arp-own-mac", Kind.NOTE, "IEEE 802", "silent",
+    "a neighbor says that it has our own MAC address",
+    """ARP of another host's IP address has our own MAC address as that of its sender. Two stations
+    on a link with one MAC address, such as copies of one virtual machine, lose packets to each
+    other: a switch sends frames to whichever spoke last. If the frame itself came from another
+    station, somebody answers ARP for us without being asked. Linux learns such a neighbor without
+    a word, and so does this stack.""",
+    why_template=("{ip} says that its MAC is {mac}, which is our own on {dev}",),
+    advice_template="give one of the two another: smolctl link set {dev} address MAC",
 )  # fmt: skip

@@ -32,6 +32,49 @@ RX_ETHERTYPE_UNKNOWN = Reason(
     why_template=("ethertype {ethertype} is not IPv4 (0x0800) or ARP (0x0806); 0x86dd is IPv6",),
     advice_template="usually harmless; what it is: smolctl capture {dev} -v",
 )  # fmt: skip
+RX_VLAN_TRUNCATED = Reason(
+    "rx-vlan-truncated", Kind.DROP, "IEEE 802.1Q 9.5", "NOT_SPECIFIED",
+    "a frame that ends within its VLAN tag",
+    """The ethertype says that a VLAN tag follows, of four bytes, and behind it what the frame
+    carries. This frame ended before that. Real cables pad frames to 60 bytes; only a program that
+    writes frames itself, or a broken driver, sends such ones. The sender hears nothing.""",
+    why_template=("frame is {size} B, with a VLAN tag its header needs 18",),
+    advice_template="the bytes and their sender: smolctl capture {dev} -v",
+)  # fmt: skip
+RX_VLAN_UNKNOWN = Reason(
+    "rx-vlan-unknown", Kind.DROP, "IEEE 802.1Q 8.6.2", "OTHERHOST",
+    "a frame of a VLAN that no interface here is in",
+    """The frame has a VLAN tag, and this stack has no interface in that VLAN. A switch sends
+    tagged frames out of a trunk port only, so this link may hang on a trunk port where an access
+    port was meant, or the other way round: the VLAN was meant and nobody made an interface for it.
+    From outside this host looks as if it was off: it answers no ARP in that VLAN. A tag with VLAN
+    ID 0 has a priority and no VLAN; such a frame is taken as if it had no tag. Linux does the
+    same, and shows the frame as another host's.""",
+    why_template=("the frame is tagged for VLAN {vid} ({kind}): {cause}",),
+    advice_template="is the other end of {dev} a trunk port? Take part in the VLAN:"
+    " smolctl link add link {dev} name {dev}.{vid} type vlan {words}",
+)  # fmt: skip
+RX_LLC_BAD_LENGTH = Reason(
+    "rx-llc-bad-length", Kind.DROP, "IEEE 802.3 3.2.6", "NOT_SPECIFIED",
+    "a frame of IEEE 802.3 that is shorter than it says",
+    """Below 0x0600 the third field of a frame is no ethertype but the length of what follows,
+    padding not counted. Here less follows than that. The frame was cut on its way, or its sender
+    counts wrong. Nobody can tell what is missing, so it is dropped.""",
+    why_template=("the length field says {claimed} B, {size} B arrived",),
+    advice_template="the bytes and their sender: smolctl capture {dev} -v",
+)  # fmt: skip
+RX_FRAME_TOO_LONG = Reason(
+    "rx-frame-too-long", Kind.DROP, "IEEE 802.3 3.2.7", "NOT_SPECIFIED",
+    "a frame that is longer than the MTU at this end of the cable",
+    """The ends of a cable have different MTUs: the sender's frame fits its own, and not ours. An
+    interface takes frames of its MTU and the link header, with room for a VLAN tag; a longer one
+    is lost, as Linux's veth and most network cards have it. Small packets pass, so ping and name
+    lookups work and transfers hang. No ICMP error is sent, since no router is there. All hosts on
+    a link need one MTU.""",
+    why_template=("frame is {size} B; with mtu {mtu} {dev} takes {most} B at most",),
+    advice_template="give all ends one MTU, here: smolctl link set {dev} mtu {needed}",
+    stage="device",
+)  # fmt: skip
 RX_NOT_OUR_MAC = Reason(
     "rx-not-our-mac", Kind.DROP, "RFC 1122 2.4", "OTHERHOST",
     "a frame for another station's MAC address",
@@ -63,7 +106,10 @@ RX_OWN_FRAME = Reason(
     joined twice, a hub that echoes), or another station uses our MAC. The frame is dropped, because
     to learn from it would make us our own neighbor. With two stations of one MAC, switches deliver
     to whichever spoke last, so that both lose packets.""",
-    why_template=("a frame with our own source MAC {mac} came in on {dev}",),
+    why_template=(
+        "a frame with our own source MAC {mac} came in on {dev}",
+        "; {sender}, its sender, is none of our addresses: another station has our MAC",
+    ),
     advice_template="look for a loop, or for another station with {mac}: smolctl capture {dev} -v",
 )  # fmt: skip
 RX_IFACE_DOWN = Reason(

@@ -11,10 +11,11 @@ from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 
-from smolctl.wire import ethernet, ipv4, ipv6, udp
+from smolctl.wire import ethernet, ipv4, ipv6, udp, vlan
 from smolctl.wire.fault import Fault, WireFault
 from smolctl.wire.offload import tcp_segments
 from smolctl.wire.offload.tcp_segments import is_ipv6
+from smolctl.wire.vlan import VlanTag
 
 HEADER_LEN = 10
 NEEDS_CSUM = 0x01
@@ -116,6 +117,22 @@ def frames(data: bytes) -> list[bytes] | WireFault:
     frame = data[HEADER_LEN:]
     if not header.flags & NEEDS_CSUM:
         return [frame]
+    tagged = vlan.TAG_LEN * len(vlan.tags(frame))
+    if not tagged:
+        return _frames(header, frame)
+    # Whoever cuts looks for the headers behind an ethertype; the tags are in front of it.
+    tags, start = frame[vlan.AT : vlan.AT + tagged], header.csum_start - tagged
+    if start < _IPV4_AT:
+        return _invalid(6, f"checksum from {header.csum_start}, within a VLAN tag")
+    header = header._replace(csum_start=start)
+    result = _frames(header, frame[: vlan.AT] + frame[vlan.AT + tagged :])
+    if isinstance(result, WireFault):
+        return result
+    return [each[: vlan.AT] + tags + each[vlan.AT :] for each in result]
+
+
+def _frames(header: VirtioHeader, frame: bytes) -> list[bytes] | WireFault:
+    """Return the frames that one without a VLAN tag stands for, their checksums done."""
     if _is_udp(header, frame, len(frame)):
         return _split(header, frame)
     if _is_udp6(header, frame, len(frame)):
@@ -127,6 +144,14 @@ def frames(data: bytes) -> list[bytes] | WireFault:
     if header.gso_type == Gso.UDP_L4:
         return _invalid(4, f"{len(frame)} B are no UDP super-packet of {header.gso_size} B each")
     return [_complete(header, frame)]
+
+
+def tagged(data: bytes, tag: VlanTag) -> bytes:
+    """Return a frame behind its header with a VLAN tag that the kernel had taken off."""
+    header = VirtioHeader._make(_HEADER.unpack_from(data))
+    if header.flags & NEEDS_CSUM:
+        header = header._replace(csum_start=header.csum_start + vlan.TAG_LEN)
+    return header.to_bytes() + vlan.tagged(data[HEADER_LEN:], tag)
 
 
 def summed(data: bytes) -> bytes | None:

@@ -26,7 +26,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
-KINDS = ("tap", "stream", "dgram", "cable", "packet", "pcap", "loopback")
+KINDS = ("tap", "stream", "dgram", "cable", "packet", "pcap", "vlan", "loopback")
 NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
 
 

@@ -228,10 +228,6 @@ CASES = (
         (NEIGHBOR,),
     ),
     Case(
-        "arp-locktime", "smolctl sysctl neigh.locktime_ms=0", counts("arp.learned", OTHER_REPLY),
-        ("sysctl neigh.locktime_ms=60000", f"{NEIGHBOR} nud reachable"),
-    ),
-    Case(
         "ip-dst-not-ours", "smolctl addr add 10.0.0.77/24 dev tap0", pinged("10.0.0.77"),
         kernel=(f"neigh add 10.0.0.77 lladdr {OURS_MAC} dev tap0",),
     ),

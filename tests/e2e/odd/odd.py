@@ -6,7 +6,7 @@ Both hosts that they are tried on have 10.0.0.1/24, the sender is 10.0.0.2.
 from typing import Any, NamedTuple
 
 from scapy.layers.inet import ICMP, IP, UDP, IPOption, IPOption_LSRR, IPOption_RR
-from scapy.layers.l2 import ARP, Ether
+from scapy.layers.l2 import ARP, LLC, SNAP, Dot1AD, Dot1Q, Dot3, Ether
 
 from tests.e2e.kit import OURS_MAC, THEIRS_MAC
 
@@ -37,6 +37,15 @@ def _error(kind: int, code: int, quoted: Any) -> bytes:
     return _ip(ICMP(type=kind, code=code) / quoted)
 
 
+def _tagged(tag: Any) -> Any:
+    return _ether(type=0x88A8 if isinstance(tag, Dot1AD) else 0x8100) / tag
+
+
+def _802_3(**fields: Any) -> Any:
+    return Dot3(dst=OURS_MAC, src=THEIRS_MAC, **fields) / LLC() / SNAP(code=0x0800)
+
+
+_ECHO = IP(src=THEIRS, dst=OURS) / ICMP()
 _TOO_LONG = IPOption(option=30, length=200, value=b"\0\0")
 _NEVER_SENT = IP(src=OURS, dst=THEIRS) / UDP(sport=4444, dport=9)
 
@@ -46,6 +55,13 @@ FRAMES: dict[str, bytes] = {
     "for another MAC address": _ip(ICMP(), "02:00:00:00:00:99"),
     "from a group MAC address": bytes(_ether(src=GROUP_MAC) / IP(src=THEIRS, dst=OURS) / ICMP()),
     "from our own MAC address": bytes(_ether(src=OURS_MAC) / IP(src=THEIRS, dst=OURS) / ICMP()),
+    "VLAN tag of priority 5, VLAN 0": bytes(_tagged(Dot1Q(prio=5, vlan=0)) / _ECHO),
+    "VLAN tag of VLAN 5": bytes(_tagged(Dot1Q(vlan=5)) / _ECHO),
+    "VLAN tag of VLAN 5 in one of VLAN 0": bytes(_tagged(Dot1Q(vlan=0)) / Dot1Q(vlan=5) / _ECHO),
+    "802.1ad tag of VLAN 5": bytes(_tagged(Dot1AD(vlan=5)) / _ECHO),
+    "VLAN tag cut short": bytes(_tagged(Dot1Q(vlan=0)))[:16],
+    "echo request in SNAP": bytes(_802_3() / _ECHO),
+    "SNAP, length 100 of 36 B": bytes(_802_3(len=100) / _ECHO),
     # ARP
     "ARP cut short": _arp()[:-1],
     "ARP for another hardware type": _arp(hwtype=6),
@@ -177,6 +193,7 @@ DIFFERENCES = {
     " answered; Linux looks at the IP addresses alone",
     "from our own MAC address": "our own frame came back through a loop, or somebody has our MAC;"
     " Linux looks at the IP addresses alone",
+    "echo request in SNAP": "RFC 1122 2.3.3: SHOULD be able to receive it; Linux has no IP in SNAP",
     "ARP request from a group MAC": "RFC 1812 3.3.2 forbids believing it; Linux answers to that"
     " group",
     "IP source 10.0.0.255": "RFC 1122 3.2.1.3: a broadcast address cannot be a source; Linux"

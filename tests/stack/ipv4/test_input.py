@@ -165,9 +165,9 @@ def test_frames_for_a_link_that_is_down_are_dropped_by_it(host: Host) -> None:
 
 
 def test_unknown_ethertypes_are_counted_with_their_number(host: Host) -> None:
-    host.receive(frame_of(b"", ethernet.EtherType.IPV6), frame_of(b"", 0x05DC))
+    host.receive(frame_of(b"", ethernet.EtherType.IPV6), frame_of(b"", 0x88CC))
     ((_, tally),) = host.stack.ledger.reasons.items()
-    assert (tally.count, tally.detail["ethertype"]) == (2, "0x05dc")
+    assert (tally.count, tally.detail["ethertype"]) == (2, "0x88cc")
 
 
 def test_a_batch_is_taken_in_its_order(host: Host) -> None:

@@ -8,7 +8,7 @@ from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.rule import RuleAction
 from smolctl.stack.link.impairment import LIMIT_FRAMES, Netem
 from smolctl.stack.reason import ARP_NO_REPLY, ICMP_HOPS_SILENT, ICMP_NO_REPLY, UDP_NO_REPLY
-from smolctl.wire import ethernet, icmpv4
+from smolctl.wire import ethernet, icmpv4, vlan
 from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import (
@@ -47,6 +47,7 @@ from tests.stack.reason.provokers import (
     evicted,
     evicted_while_it_waits,
     failed_for,
+    flapping,
     flipped,
     fragment,
     fragment_timeout,
@@ -74,6 +75,7 @@ from tests.stack.reason.provokers import (
     silence,
     stopped,
     table_full,
+    too_long,
     ttl_zero,
     tx_iface_down,
     with_a_host_address,
@@ -105,9 +107,15 @@ from tests.stack.reason.provokers_forward import (
 )
 from tests.stack.reason.provokers_icmp import redirected, with_options
 
+VLAN_5 = vlan.VlanTag(vlan.Tpid.CUSTOMER, 0, False, 5)
+
 PROVOKERS: dict[str, Provoker] = {
     "rx-frame-short": receives(bytes(13)),
     "rx-offload-invalid": offload_invalid,
+    "rx-vlan-truncated": receives(frame_of(bytes(3), vlan.Tpid.CUSTOMER)),
+    "rx-vlan-unknown": receives(vlan.tagged(UDP, VLAN_5)),
+    "rx-llc-bad-length": receives(frame_of(bytes(40), 41)),
+    "rx-frame-too-long": too_long,
     "rx-ethertype-unknown": receives(frame_of(b"", ethernet.EtherType.IPV6)),
     "rx-not-our-mac": receives(udp_frame(to=OTHER_MAC)),
     "rx-src-mac-invalid": receives(udp_frame(by=BROADCAST_MAC)),
@@ -139,6 +147,8 @@ PROVOKERS: dict[str, Provoker] = {
     "arp-not-needed": arp_to_ourselves,
     "arp-locked-entry": receives(reply()),
     "arp-locktime": locktime,
+    "arp-flapping": flapping,
+    "arp-own-mac": receives(request("10.0.0.3", mac=OUR_MAC)),
     "neigh-pending": lambda host: host.send(host.socket(), DEAD),
     "neigh-cache-thrash": cache_thrash,
     "neigh-failed": failed_for(DEAD),
@@ -272,6 +282,10 @@ PROVOKERS: dict[str, Provoker] = {
 VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "icmp-hops-silent": (silence(ICMP_HOPS_SILENT, ip=PEER, hops=30, hop=2, last="10.1.0.2"),),
     **provoke_groups.VARIANTS,
+    "rx-vlan-unknown": (
+        receives(vlan.tagged(UDP, VLAN_5._replace(vid=vlan.RESERVED))),
+        receives(vlan.tagged(UDP, VLAN_5._replace(tpid=vlan.Tpid.SERVICE))),
+    ),
     "arp-unsolicited": (
         with_sysctl("arp.accept_from", "solicited", known_before(receives(reply(DEAD)))),
     ),
@@ -290,6 +304,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "fwd-too-big": (as_router(forwarded_by_a_route_of_small_mtu),),
     "ip-reverse-path": (with_a_second_link(receives(udp_frame(src="10.7.0.2"))),),
     "rx-not-our-mac": (receives(udp_frame(to=OTHER_MAC, dst=PEER)),),
+    "rx-own-frame": (receives(udp_frame(by=OUR_MAC, src=OURS, dst=PEER)),),
     "icmp-rate-limited": (limited_by(0, 0), limited_by(1, 1)),
     "frag-pending": (receives(fragment(8, 4, mf=False)),),
     "frag-timeout": (fragments_timeout,),

@@ -51,6 +51,11 @@ def arp_to_ourselves(host: Host) -> None:
     arp_out(net, question, host.now, Trace())
 
 
+def too_long(host: Host) -> None:
+    host.tap.mtu_in = True
+    host.receive(udp_frame(payload=bytes(1500)))
+
+
 def silence(reason: Reason, **detail: object) -> Provoker:
     """Return a provoker that sends a datagram by hand, and calls it unanswered."""
 
@@ -266,6 +271,11 @@ def no_source(host: Host) -> None:
 def locktime(host: Host) -> None:
     host.know(DEAD)
     host.receive(reply(DEAD, mac=OTHER_MAC))
+
+
+def flapping(host: Host) -> None:
+    for mac in (PEER_MAC, OTHER_MAC, PEER_MAC):
+        host.receive(request(DEAD, mac=mac))
 
 
 def failed_for(dst: str) -> Provoker:

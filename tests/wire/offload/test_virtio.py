@@ -114,6 +114,30 @@ def test_a_wrong_ip_checksum_stays_wrong(error: int) -> None:
             assert parsed.fault is Fault.IP_BAD_CHECKSUM
 
 
+@given(st.integers(1, 2), st.integers(0, 0xFFFF))
+def test_tags_stay_in_front_of_every_datagram(number: int, tci: int) -> None:
+    tags = (b"\x88\xa8" + tci.to_bytes(2) + b"\x81\0\0\x05")[: 4 * number]
+    if number == 1:
+        tags = b"\x81\0" + tci.to_bytes(2)
+    plain = uso(b"abcdefgh", 3)
+    header = virtio.parse(plain)
+    assert isinstance(header, VirtioHeader)
+    header = header._replace(csum_start=header.csum_start + len(tags))
+    frame = plain[virtio.HEADER_LEN :]
+    whole = virtio.frames(plain)
+    assert isinstance(whole, list)
+    assert virtio.frames(header.to_bytes() + frame[:12] + tags + frame[12:]) == [
+        each[:12] + tags + each[12:] for each in whole
+    ]
+
+
+def test_a_checksum_from_within_a_tag_has_a_name() -> None:
+    frame = bytes(12) + b"\x81\0\0\x05\x08\0" + bytes(40)
+    fault = virtio.frames(VirtioHeader(1, 0, 0, 0, 16, 6).to_bytes() + frame)
+    assert isinstance(fault, WireFault)
+    assert fault.detail == {"what": "checksum from 16, within a VLAN tag"}
+
+
 def test_super_packets_of_what_is_no_tcp_stay_whole() -> None:
     for gso, ethertype in ((Gso.TCPV4, b"\x08\0"), (Gso.TCPV6, b"\x86\xdd")):
         header = VirtioHeader(1, gso, 54, 1000, 34, 6).to_bytes()

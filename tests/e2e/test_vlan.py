@@ -1,0 +1,67 @@
+"""VLANs between stacks on a cable, by the words of ip."""
+
+import json
+from collections.abc import Callable
+
+from tests.e2e.profiles.stacks import Stack, ping
+from tests.kit.process import wait_until
+
+Make = Callable[[str], Stack]
+
+
+SERVICE = "link add link eth0 name s type vlan protocol 802.1ad id 100 mtu 1400"
+
+
+def vlan(stack: Stack, words: str, address: str, dev: str = "eth0.5") -> None:
+    stack(*words.split(), check=True)
+    stack("addr", "add", f"{address}/24", "dev", dev, check=True)
+
+
+def pair(stacks: Make) -> tuple[Stack, Stack]:
+    a, b = (stacks(name).start("cable", "name", "trunk") for name in "ab")
+    for one in (a, b):
+        one.wait_for_link()
+    return a, b
+
+
+def test_a_trunk_carries_vlans_beside_plain_frames(stacks: Make) -> None:
+    a, b = pair(stacks)
+    vlan(a, "link add link eth0 name eth0.5 type vlan id 5", "10.5.0.1")
+    vlan(b, "link add eth0.5 link eth0 type vlan protocol 802.1q id 5", "10.5.0.2")
+    ping(a, b)
+    a("ping", "-c", "3", "-i", "0.01", "-W", "5", "10.5.0.2", check=True)
+    lines = a("-d", "link", "show", "eth0.5").stdout.splitlines()
+    assert "eth0.5@eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue" in lines[0]
+    assert lines[2] == "    vlan protocol 802.1Q id 5 <REORDER_HDR>"
+    assert a("-br", "link", "show", "type", "vlan").stdout.startswith("eth0.5@eth0      UP   ")
+
+
+def test_who_has_no_vlan_is_told_of_it(stacks: Make) -> None:
+    a, b = pair(stacks)
+    vlan(a, "link add link eth0 name eth0.5 type vlan id 5", "10.5.0.1")
+    assert a("ping", "-c", "1", "-W", "0.2", "10.5.0.2").returncode == 1
+    wait_until(lambda: "rx-vlan-unknown" in b.drops(), lambda: str(b.drops()))
+    told = b("stats", "drops")
+    assert "tagged for VLAN 5 (802.1Q): eth0 has no interface in it; a trunk port?" in told.stdout
+
+
+def test_qinq_between_two_stacks(stacks: Make) -> None:
+    a, b = pair(stacks)
+    for stack, address in ((a, "10.7.0.1"), (b, "10.7.0.2")):
+        stack(*SERVICE.split(), check=True)
+        vlan(stack, "link add link s name s.7 type vlan id 7", address, "s.7")
+    a("ping", "-c", "2", "-i", "0.01", "-W", "5", "10.7.0.2", check=True)
+
+
+def test_a_saved_configuration_has_its_vlans(stacks: Make) -> None:
+    a = stacks("a")
+    a("link", "add", "eth0", "type", "cable", "name", "c9", check=True)
+    vlan(a, "link add link eth0 name eth0.5 type vlan id 5", "10.5.0.1")
+    a(*SERVICE.split(), check=True)
+    saved = a("config", "save").stdout
+    assert "link add eth0.5 type vlan link eth0 id 5\n" in saved
+    copied = a.env("-n", "copy", "batch", "-", input=saved)
+    assert copied.returncode == 0, copied.stderr
+    rows = json.loads(a.env("-n", "copy", "-j", "-d", "link").stdout)
+    assert [row.get("link") for row in rows] == [None, None, "eth0", "eth0"]
+    assert a.env("-n", "copy", "config", "diff", "--to", "a").returncode == 0
