@@ -107,7 +107,7 @@ class Batch:
                 self._settle()
             verb, args = self._finder.find(session, words)
             if isinstance(verb.run, Request):
-                plan = verb.run.plan(args)
+                plan = verb.run.asked(args, session.options)
                 if changes(plan.op):
                     self._wait(Change(line, session, args, plan))
                     return
