@@ -74,7 +74,7 @@ class Refused(Exception):
         self.error = error
 
 
-class NoChange(SmolctlError):
+class NoChange(UsageFault):
     """A command is none that all or nothing could be said of."""
 
     code = "not-a-change"
