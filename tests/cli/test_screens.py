@@ -81,8 +81,8 @@ INTERRUPTED = [
      r"Sent 1 probes \(1 broadcast\(s\)\)\nReceived 0 response\(s\)\n.*\n"
      r"reason: arp-no-reply \(smolctl why \d+\)", 1),
     ("monitor", "watching", "", 130),
-    ("capture", "packets on", r"\d+ packets? captured", 0),
-    ("trace", "packets on", r"\d+ packets? traced", 0),
+    ("capture", "listening on", r"\d+ packets? captured", 0),
+    ("trace", "listening on", r"\d+ packets? traced", 0),
     ("traceroute -w 99 -q 1 198.51.100.1", "traceroute to",
      r"\n(.*\n)*smolctl: nothing answered .*\nreason: icmp-hops-silent \(smolctl why \d+\)", 1),
     ("-n other stack start --foreground", 'info: stack "ot',

@@ -107,7 +107,7 @@ class Batch:
                 self._settle()
             verb, args = self._finder.find(session, words)
             if isinstance(verb.run, Request):
-                plan = verb.run.plan(args)
+                plan = verb.run.asked(args, session.options)
                 if changes(plan.op):
                     self._wait(Change(line, session, args, plan))
                     return
@@ -221,8 +221,10 @@ class Batch:
         session.out.error(error, (self._name, line.number))
         if error.packet is not None and not session.options.json:
             stream.ask_why(session, error.code, error.packet)
-        unreachable = exits.status(error.code, session.kind) == exits.UNREACHABLE
-        self._status = max(self._status, exits.UNREACHABLE if unreachable else exits.NO)
+        status = exits.FIX if isinstance(error, UsageFault) else exits.NO
+        if exits.status(error.code, session.kind) == exits.UNREACHABLE:
+            status = exits.UNREACHABLE
+        self._status = max(self._status, status)
         # With the daemon all that it was told is gone: to go on would build half of it.
         if not self._force or error.code in ("daemon-gone", "daemon-silent"):
             raise _Stop

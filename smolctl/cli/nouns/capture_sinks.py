@@ -64,8 +64,11 @@ class TextSink:
         self._why = f"smolctl -n {stack} why" if named else "smolctl why"
 
     def start(self, links: packets.Links) -> None:
-        """Say what is waited for, on a terminal."""
-        packets.say_waiting(self._out, links)
+        """Say what is listened to, now that all is there that shows packets."""
+        if links:
+            from smolctl.cli.nouns import dissect  # noqa: F401  scapy takes most of a second
+
+        packets.say_listening(self._out, links)
 
     def packet(self, shown: Shown) -> None:
         """Write the line of a packet, and its fields if asked to say more."""
@@ -99,6 +102,8 @@ class JsonSink:
     def start(self, links: packets.Links) -> None:
         """Tell that packets are captured from now on."""
         if links:
+            from smolctl.cli.nouns import dissect  # noqa: F401  scapy takes most of a second
+
             self._out.event({"event": "start", "links": links})
 
     def packet(self, shown: Shown) -> None:
@@ -157,7 +162,7 @@ class FileSink:
         self._writer = Writer(raw=self._one and links[0]["loopback"])
         interfaces = tuple(Interface(link["ifname"], link["loopback"]) for link in links)
         self._write(self._writer.header(interfaces), at_once=True)
-        packets.say_waiting(self._out, links)
+        packets.say_listening(self._out, links)
 
     def packet(self, shown: Shown) -> None:
         """Write a packet, with what became of it as a comment."""

@@ -98,10 +98,10 @@ def request(args: Args) -> dict[str, Any]:
     return {key: value for key, value in wanted.items() if value}
 
 
-def say_waiting(out: Output, links: Links) -> None:
-    """Say on which interfaces packets are waited for, to a person."""
+def say_listening(out: Output, links: Links) -> None:
+    """Say on which interfaces packets are heard, now that none is missed any more."""
     if links:
-        out.waiting(f"packets on {', '.join(link['ifname'] for link in links)}")
+        out.notice(f"listening on {', '.join(link['ifname'] for link in links)}")
 
 
 def missing(count: int) -> str:

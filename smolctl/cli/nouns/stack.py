@@ -162,11 +162,11 @@ def _log(session: Session, args: Args) -> None:
     try:
         with open(path, encoding="utf-8", errors="backslashreplace") as log:
             lines = log.read().splitlines()
-    except FileNotFoundError:
-        from smolctl.client.control import not_running
-
-        raise not_running(session.options.stack) from None
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and session.options.stack not in paths.stacks():
+            from smolctl.client.control import not_running
+
+            raise not_running(session.options.stack) from None
         raise OutputError(f"cannot read the log {path}: {error.strerror}", code="no-log") from None
     wanted = args.get("lines", "0")
     if not (wanted.isascii() and wanted.isdigit()):

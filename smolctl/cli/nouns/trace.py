@@ -49,7 +49,7 @@ class _Writer:
         if out.options.json:
             out.event(event)
         elif kind == "start":
-            packets.say_waiting(out, event["links"])
+            packets.say_listening(out, event["links"])
         else:
             self._text(event)
             out.flush()
