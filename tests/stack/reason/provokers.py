@@ -188,9 +188,9 @@ def rcvbuf_full(host: Host) -> None:
     host.receive(udp_frame(payload=bytes(100)), udp_frame(payload=bytes(100)))
 
 
-def fragment(start: int, size: int, *, mf: bool = True, fill: bytes = b"\0") -> bytes:
+def fragment(start: int, size: int, *, mf: bool = True, fill: bytes = b"\0", tos: int = 0) -> bytes:
     """Return a frame with a fragment of a datagram to us."""
-    return frame_of(packet_of(17, fill * size, mf=mf, offset=start))
+    return frame_of(packet_of(17, fill * size, mf=mf, offset=start, tos=tos))
 
 
 def fragment_timeout(host: Host) -> None:
