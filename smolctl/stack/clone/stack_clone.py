@@ -130,6 +130,7 @@ def _fib(fib: Fib) -> Fib:
             result.insert(_route(route), InsertMode.APPEND)
         # One whose routes are all gone is still there.
         result.tables.setdefault(number, RouteTable(fib.bits, COARSE_BITS))
+    result.lost_default = fib.lost_default
     return result
 
 

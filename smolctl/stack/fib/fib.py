@@ -10,6 +10,7 @@ them one by one.
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
+from typing import NamedTuple
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.events import ChangeType
@@ -20,6 +21,14 @@ from smolctl.stack.fib.route import DEVICELESS, InsertMode, Route, RouteType, Sc
 from smolctl.stack.fib.rule import Rules
 from smolctl.stack.fib.table import COARSE_BITS, RouteTable
 from smolctl.stack.sysctl.settings import Settings
+
+
+class LostRoute(NamedTuple):
+    """A route that went when its link did."""
+
+    route: Route
+    at_ns: int
+
 
 _THROW = RouteType.THROW  # an enum's attribute costs as much as a comparison
 
@@ -34,6 +43,7 @@ class Fib:
         exceptions, path_mtus: what was learned of the ways to single destinations.
         merged: local and main are looked up as one, since there are no rules but the usual.
         multipaths: the routes with several next hops, of all tables.
+        lost_default: the default route that went with its link, until there is another one.
     """
 
     def __init__(
@@ -54,6 +64,7 @@ class Fib:
         }
         self.merged = True
         self.multipaths: list[Multipath] = []
+        self.lost_default: LostRoute | None = None
         self.on_change: Callable[[ChangeType, Route], None] | None = None
 
     def __iter__(self) -> Iterator[Route]:
@@ -150,6 +161,8 @@ class Fib:
         table = self.tables.get(route.table)
         if table is None:
             table = RouteTable(self.bits, COARSE_BITS)
+        if not route.plen:
+            self.lost_default = None
         before = len(table)
         replaced = table.insert(route, mode)
         if before == 0:
@@ -178,6 +191,12 @@ class Fib:
         for route in gone:
             self.remove(route)
         return gone
+
+    def remove_with_link(self, unwanted: Callable[[Route], bool], now: int) -> None:
+        """Remove routes whose link is gone, and remember the default route among them."""
+        for route in self.remove_where(unwanted):
+            if not route.plen and route.table == TableName.MAIN and route.type is RouteType.UNICAST:
+                self.lost_default = LostRoute(route, now)
 
     def kill_hops(self, dev: str, *, gone: bool = False) -> None:
         """Mark the next hops by an interface dead; a route of which none lives goes.

@@ -345,6 +345,20 @@ def limited_by(burst: int, rate: int) -> Provoker:
     return provoke
 
 
+def without_its_default_route(host: Host) -> None:
+    host.route("0.0.0.0/0", via="10.0.0.2")
+    set_up(host.stack.shared, host.tap, False, host.now)
+    host.wait(12 * SECOND_NS)
+    refused(host, host.socket(), "8.8.8.8")
+
+
+def without_a_default_route_waiting(host: Host) -> None:
+    host.set("ip.no_route", "wait")
+    host.route("0.0.0.0/0", via="10.0.0.2")
+    set_up(host.stack.shared, host.tap, False, host.now)
+    host.send(host.socket(), "8.8.8.8")
+
+
 def with_its_link_down(host: Host) -> None:
     iface_down(host)
     sends(PEER)(host)
