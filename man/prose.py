@@ -213,7 +213,10 @@ link, the interface with the same name is used.
 A link of type pcap plays a capture file with its original timing, or speed times faster, and
 records what the stack sends. It begins when it is up: add it with down, give it addresses, then
 set it up. To play the part of a host in the file, give the link the MAC address of that host. If
-the file has directions, only incoming packets are played; packets of raw IP get link addresses.
+the file has directions, only incoming packets are played; packets without link
+addresses get some. Besides Ethernet and raw IP, Linux cooked captures (tcpdump -i any) and those of
+a BSD loopback can be played. A frame of which the file has only a part is counted as
+rx-frame-snapped.
 
 A link of type vlan is one VLAN of another link. Frames that it sends through that link get a tag,
 and it receives the frames that come in with this tag. Its words are those of ip-link(8): link eth0

@@ -21,7 +21,7 @@ from smolctl.stack.ip.derived_routes import derived
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.way import Way
 from smolctl.stack.neighbor.states import VALID
-from smolctl.stack.reason import Reason
+from smolctl.stack.reason import Detail, Reason
 from smolctl.stack.sysctl.settings import SYSCTLS
 from smolctl.stack.transport.ports import more_ports
 from smolctl.wire import vlan
@@ -241,7 +241,7 @@ def _route(_net: Network, values: Values) -> More:
 
 
 def _no_route(net: Network, values: Values) -> More:
-    return {"connected": _connected(net), **no_route(net, values["ip"])}
+    return {"connected": _connected(net), **no_route(net, values["ip"]), **_gone(net, values)}
 
 
 def _connected(net: Network) -> str:
@@ -256,7 +256,19 @@ def _connected(net: Network) -> str:
 
 def _no_way_on(net: Network, values: Values) -> More:
     interface = net.interfaces.get(values["dev"])
-    return {} if interface is None else onward(net, values["ip"], interface)
+    more = {} if interface is None else onward(net, values["ip"], interface)
+    return {**more, **_gone(net, values)}
+
+
+def _gone(net: Network, values: Values) -> More:
+    """Return ``gone``: the default route that went with its link, and how long before."""
+    lost = net.fib.lost_default
+    if lost is None or not isinstance(values, Detail) or values.at_ns is None:
+        return {}
+    route, seconds = lost.route, max(values.at_ns - lost.at_ns, 0) // 1_000_000_000
+    via = "" if route.via is None else f" via {format_address(route.via)}"
+    ago = f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+    return {"gone": f"the default route{via} went with {route.dev} {ago} ago"}
 
 
 def _no_source(net: Network, values: Values) -> More:

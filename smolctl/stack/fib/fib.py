@@ -10,6 +10,7 @@ them one by one.
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
+from typing import NamedTuple
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.events import ChangeType
@@ -21,6 +22,14 @@ from smolctl.stack.fib.rule import Rules
 from smolctl.stack.fib.sweep import MANY, SweptTable, begin, clean
 from smolctl.stack.fib.table import COARSE_BITS, RouteTable
 from smolctl.stack.sysctl.settings import Settings
+
+
+class LostRoute(NamedTuple):
+    """A route that went when its link did."""
+
+    route: Route
+    at_ns: int
+
 
 _THROW = RouteType.THROW  # an enum's attribute costs as much as a comparison
 
@@ -35,6 +44,7 @@ class Fib:
         exceptions, path_mtus: what was learned of the ways to single destinations.
         merged: local and main are looked up as one, since there are no rules but the usual.
         multipaths: the routes with several next hops, of all tables.
+        lost_default: the default route that went with its link, until there is another one.
     """
 
     def __init__(
@@ -55,6 +65,7 @@ class Fib:
         }
         self.merged = True
         self.multipaths: list[Multipath] = []
+        self.lost_default: LostRoute | None = None
         self._hops_shared = False
         self._alarm = alarm
         self._swept: list[SweptTable] = []
@@ -170,6 +181,8 @@ class Fib:
         if table is None:
             table = RouteTable(self.bits, COARSE_BITS)
         self._settle(table, route)
+        if not route.plen:
+            self.lost_default = None
         before = len(table)
         replaced = table.insert(route, mode)
         if before == 0:
@@ -233,6 +246,13 @@ class Fib:
     def _told_gone(self, route: Route) -> None:
         if self.on_change is not None:
             self.on_change(ChangeType.DELETED, route)
+
+    def remove_with_link(self, unwanted: Callable[[Route], bool], now: int) -> None:
+        """Remove routes whose link is gone, and remember the default route among them."""
+        for route in self._main.chain(0, 0):
+            if route.type is RouteType.UNICAST and unwanted(route):
+                self.lost_default = LostRoute(route, now)
+        self.remove_where(unwanted)
 
     def kill_hops(self, dev: str, *, gone: bool = False) -> None:
         """Mark the next hops by an interface dead; a route of which none lives goes.

@@ -141,14 +141,22 @@ class Detail(dict[str, object]):
     They are kept as the data path had them: addresses as numbers, MAC addresses as bytes, an
     address with its port as a pair. Those whose key begins with ``_`` are for ``suggest`` alone.
     All of them become text when one of them is shown, never before.
+
+    Attributes:
+        at_ns: when the reason struck; None where that is not known.
     """
 
-    __slots__ = ("_reason", "_suggest")
+    __slots__ = ("_reason", "_suggest", "at_ns")
 
     def __init__(
-        self, reason: Reason, values: Mapping[str, object], suggest: Suggest | None
+        self,
+        reason: Reason,
+        values: Mapping[str, object],
+        suggest: Suggest | None,
+        at_ns: int | None = None,
     ) -> None:
         super().__init__(values)
+        self.at_ns = at_ns
         self._reason: Reason | None = reason
         self._suggest = suggest
 
