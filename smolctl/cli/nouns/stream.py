@@ -96,6 +96,8 @@ def rtt_line(rtt_ns: dict[str, int]) -> str:
 
 
 def endpoint(text: str) -> tuple[str, str]:
-    """Split ``ADDR:PORT``; what has no colon is a port."""
+    """Split ``ADDR:PORT``; what has no colon is a port, and one with several an IPv6 address."""
     address, _, port = text.rpartition(":")
-    return address, port
+    if ":" in address.strip("[]") and not address.endswith("]"):
+        return text, ""
+    return address.removeprefix("[").removesuffix("]"), port

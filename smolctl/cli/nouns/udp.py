@@ -12,6 +12,7 @@ from smolctl.cli.words.grammar import Args, Place, UsageFault, Word, option
 from smolctl.counted import counted
 
 _MAX_READ = 65_508
+_EMPTY = '"" sends an empty datagram'
 """One byte more than the largest payload of a datagram: enough for the stack to refuse it."""
 
 
@@ -24,18 +25,20 @@ def target(args: Args) -> Args:
     """
     words = [args.pop(key) for key in ("target", "port", "data") if key in args]
     host = words.pop(0)
-    if ":" in host:
-        args["dst"], args["port"] = stream.endpoint(host)
-    elif words:
-        args["dst"], args["port"] = host, words.pop(0)
-    else:
-        raise UsageFault(f'udp send: "{host}" has no port', hint=f"smolctl udp send {host}:PORT")
+    args["dst"], args["port"] = stream.endpoint(host) if ":" in host else (host, "")
+    if not args["port"]:
+        if not words:
+            hint = f"smolctl udp send {args['dst']}:PORT DATA"
+            raise UsageFault(f'udp send: "{host}" has no port', hint=hint)
+        args["port"] = words.pop(0)
     if len(words) > 1:
         raise UsageFault(
             f'udp send: "{words[1]}" is one word too many', hint="put quotes around the data"
         )
     if words:
         args["data"] = base64.b64encode(_payload(words[0])).decode()
+    elif "size" not in args:
+        raise UsageFault("udp send: DATA is missing", hint=f"{_EMPTY}, and --size N one of N bytes")
     source = args.pop("source", None)
     if source is not None:
         src, port = stream.endpoint(source) if ":" in source else (source, "")
@@ -45,7 +48,10 @@ def target(args: Args) -> Args:
 
 def _payload(text: str) -> bytes:
     if text == "-":
-        return sys.stdin.buffer.read(_MAX_READ) if sys.stdin else b""  # None: closed by <&-
+        read = sys.stdin.buffer.read(_MAX_READ) if sys.stdin else b""  # None: closed by <&-
+        if not read:
+            raise UsageFault("udp send: there is no data on standard input", hint=_EMPTY)
+        return read
     # Bytes that are no UTF-8 reach us as surrogates (PEP 383), and leave as they came.
     return text.encode("utf-8", "surrogateescape")
 
