@@ -292,8 +292,8 @@ the link address of any group anyway.
 """,
     "sysctl": """
 Where real stacks differ, smolctl has a setting, which also shows the values of Linux and smoltcp.
-A change takes effect at once and lasts until the stack ends. SMOLCTL_ variables are read when a
-stack starts.
+A change takes effect at once and lasts until the stack ends. Linux's names work, too, such as
+net.ipv4.ip_forward or net.ipv4.conf.all.rp_filter. SMOLCTL_ variables are read when a stack starts.
 """,
     "udp": """
 udp send reports what happens to each datagram. It was sent when the device took the frame, after

@@ -16,6 +16,7 @@ from smolctl.cli.words.command import Args, Request, Verb, show
 from smolctl.cli.words.finder import SHOWING, Change, Finder, Refused, changes_of, words_of
 from smolctl.cli.words.grammar import Place, UsageFault, option
 from smolctl.cli.words.lines import Line, Lines
+from smolctl.cli.words.types import absolute
 from smolctl.control.changes import changes
 from smolctl.control.codec import MAX_REQUEST, encode_json
 from smolctl.errors import SmolctlError
@@ -266,7 +267,7 @@ def opened(session: Session, name: str) -> Iterator[Lines]:
     Raises:
         SmolctlError: it cannot be read, or is being run already.
     """
-    path = name if name == "-" else os.path.realpath(name)
+    path = name if name == "-" else os.path.realpath(absolute(name))
     if path in session.files or len(session.files) >= _DEPTH:
         raise UsageFault(f"{name} is already running, from: {', '.join(session.files)}")
     if name == "-" and sys.stdin is None:  # the shell closed it: <&-

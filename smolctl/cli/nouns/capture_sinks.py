@@ -10,6 +10,7 @@ from smolctl.capture.pcapng import Writer
 from smolctl.cli.nouns import packets
 from smolctl.cli.output import Output, OutputError
 from smolctl.cli.words.options import DEFAULT_STACK
+from smolctl.counted import counted
 
 _NS_PER_S = 1_000_000_000
 
@@ -168,7 +169,7 @@ class FileSink:
         """Write a packet, with what became of it as a comment."""
         record = shown.record
         if self._missing:
-            said = f"lost: {self._missing} packets before this one"
+            said = f"lost: {counted(self._missing, 'packet')} before this one"
             record = record._replace(comments=(*record.comments, said))
             self._missing = 0
         self._write(self._writer.packet(record), at_once=self._live)

@@ -4,6 +4,7 @@ from typing import Any
 
 from smolctl.cli.output import Output
 from smolctl.cli.words.grammar import Args, Place, option
+from smolctl.counted import counted
 
 Links = list[dict[str, Any]]
 
@@ -106,7 +107,8 @@ def say_listening(out: Output, links: Links) -> None:
 
 def missing(count: int) -> str:
     """Return what is said where packets are missing."""
-    return f"({count} packets are missing here: they were read too slowly)"
+    missed = counted(count, "packet is", "packets are")
+    return f"({missed} missing here: the output is read too slowly)"
 
 
 def tell(out: Output, number: int, done: str, lost: int) -> None:
@@ -118,6 +120,6 @@ def tell(out: Output, number: int, done: str, lost: int) -> None:
     if out.options.json:
         return
     if not out.options.quiet:
-        out.complaint(f"{number} packet{'' if number == 1 else 's'} {done}")
+        out.complaint(f"{counted(number, 'packet')} {done}")
     if lost:
         out.complaint(f"{lost} lost (reader too slow)")

@@ -46,7 +46,7 @@ def uptime(milliseconds: int) -> str:
     return " ".join(parts[:2])
 
 
-def render_list(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
+def render_list(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
     """Yield a table of stacks."""
     cells = [
         [
@@ -57,7 +57,7 @@ def render_list(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
         ]
         for row in rows
     ]
-    yield from aligned(cells, ("STACK", "STATE", "PID", "UP"), right=(2,))
+    yield from aligned(cells, ("STACK", "STATE", "PID", "UP"), right=(2,), width=out.width)
 
 
 def _start(session: Session, args: Args) -> None:
