@@ -19,6 +19,8 @@ from smolctl.stack.ip.source_address import select_source
 from smolctl.stack.ip.way import Refusal
 from smolctl.stack.ipv4.arp_output import arp_output
 from smolctl.stack.stack import Stack
+from smolctl.stack.trace.answers import dropped_answer
+from smolctl.stack.trace.facts import Awaited
 from smolctl.stack.trace.trace import Fate, Flow, Trace
 from smolctl.stack.transport.errors import unanswered
 from smolctl.wire import arp
@@ -141,6 +143,7 @@ class ArpingJob(Job):
         self._client.handler = self._on_ready
         self._sent = self._broadcasts = self._received = self._failed = 0
         self._known: bytes | None = None
+        self._owners: dict[bytes, None] = {}
         self._trace: Trace | None = None
         self._last: Trace | None = None
         self._blamed: Trace | None = None
@@ -213,6 +216,7 @@ class ArpingJob(Job):
             answer = self._client.answers.popleft()
             self._received += 1
             self._known = answer.sender_mac
+            self._owners.setdefault(answer.sender_mac)
             rtt = answer.at_ns - self._last_ns
             self._rtts.add(rtt)
             self.emit(
@@ -248,16 +252,35 @@ class ArpingJob(Job):
         }
         if self._rtts.count:
             result["rtt_ns"] = self._rtts.summary()
-        last = self._last
-        if not good and self._plan.mode == "request" and self._blamed is None and last is not None:
-            self._blamed = last
-            unanswered(
-                self._stack.shared.recorder, last, reason.ARP_NO_REPLY, now,
-                probes=left, next_hop=format_address(self._plan.dst),
-            )  # fmt: skip
+        if len(self._owners) > 1:
+            result["owners"] = [format_mac(mac) for mac in self._owners]
+        if self._blamed is None and self._last is not None and not self._received:
+            good = self._look_back(self._last, left, good, now)
+            result["ok"] = good
         if self._blamed is not None:
             result.update(blame_fields(self._blamed))
         return result
+
+    def _look_back(self, last: Trace, left: int, good: bool, now: int) -> bool:
+        """Note that nobody answered, or that an answer was dropped; return whether all is good."""
+        mode, dst = self._plan.mode, self._plan.dst
+        recorder = self._stack.shared.recorder
+        awaited = Awaited("arp", dst, self._start_ns, now, probe=mode == "dad")
+        if mode == "request":
+            self._blamed = last
+            unanswered(
+                recorder, last, reason.ARP_NO_REPLY, awaited,
+                probes=left, next_hop=format_address(dst),
+            )  # fmt: skip
+        elif mode == "dad" and left:
+            answer = dropped_answer(self._stack.journal, awaited)
+            if answer is not None:
+                values = {"ip": dst, "_answer": answer}
+                dev = self._interface.name
+                detail = recorder.record(reason.ARP_DAD_UNHEARD, dev, now, **values)
+                last.complain(reason.ARP_DAD_UNHEARD, detail, now)
+                self._blamed, good = last, False
+        return good
 
     def release(self, now: int) -> None:
         """Stop listening."""

@@ -19,12 +19,14 @@ from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.arp import flapping
 from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.packet import DeliveryError
-from smolctl.stack.reason import Detail
+from smolctl.stack.reason import Detail, shown
 from smolctl.stack.stack import Stack
+from smolctl.stack.trace.facts import Awaited
 from smolctl.stack.trace.trace import Fate, Flow, Trace
 from smolctl.stack.transport.errors import unanswered
 from smolctl.wire import icmpv4, ipv4_options
 from smolctl.wire.address import ZERO_MAC, format_address
+from smolctl.wire.icmpv4 import TimeExceeded, Unreachable
 
 NO_REPLY_WAIT_NS = 10 * NS_PER_S
 """How long the last request is waited for while nothing came back (iputils MAXWAIT)."""
@@ -37,16 +39,50 @@ _RECORD = ipv4_options.outgoing(ipv4_options.record(), 0)
 _HOSTS_MAX = 4
 """An address and a time each are 8 bytes; a header has room for 36."""
 
-_TEXTS = {
-    "icmp-net-unreachable": "Destination Net Unreachable",
-    "icmp-host-unreachable": "Destination Host Unreachable",
-    "neigh-failed": "Destination Host Unreachable",
-    "icmp-protocol-unreachable": "Destination Protocol Unreachable",
-    "icmp-port-unreachable": "Destination Port Unreachable",
-    "icmp-prohibited": "Packet filtered",
-    "icmp-time-exceeded": "Time to live exceeded",
-    "icmp-parameter-problem": "Parameter problem",
+_UNREACHABLE: dict[object, str] = {
+    Unreachable.NET: "Destination Net Unreachable",
+    Unreachable.HOST: "Destination Host Unreachable",
+    Unreachable.PROTOCOL: "Destination Protocol Unreachable",
+    Unreachable.PORT: "Destination Port Unreachable",
+    Unreachable.SOURCE_ROUTE_FAILED: "Source Route Failed",
+    Unreachable.NET_UNKNOWN: "Destination Net Unknown",
+    Unreachable.HOST_UNKNOWN: "Destination Host Unknown",
+    Unreachable.HOST_ISOLATED: "Source Host Isolated",
+    Unreachable.NET_PROHIBITED: "Destination Net Prohibited",
+    Unreachable.HOST_PROHIBITED: "Destination Host Prohibited",
+    Unreachable.NET_TOS: "Destination Net Unreachable for Type of Service",
+    Unreachable.HOST_TOS: "Destination Host Unreachable for Type of Service",
+    Unreachable.ADMIN: "Packet filtered",
+    Unreachable.PRECEDENCE_VIOLATION: "Precedence Violation",
+    Unreachable.PRECEDENCE_CUTOFF: "Precedence Cutoff",
 }
+_TIME_EXCEEDED: dict[object, str] = {
+    TimeExceeded.TTL: "Time to live exceeded",
+    TimeExceeded.REASSEMBLY: "Frag reassembly time exceeded",
+}
+_REDIRECTS = (
+    "Redirect Network",
+    "Redirect Host",
+    "Redirect Type of Service and Network",
+    "Redirect Type of Service and Host",
+)
+
+
+def _text(error: DeliveryError) -> str:
+    """Return what ping says about an ICMP error (iputils pr_icmph)."""
+    if error.reason is reason.NEIGH_FAILED:
+        return _UNREACHABLE[Unreachable.HOST]
+    detail = error.detail
+    kind, code = detail.get("type"), detail.get("icmp_code")
+    if kind == icmpv4.Type.DEST_UNREACHABLE:
+        if code == Unreachable.FRAG_NEEDED:
+            return f"Frag needed and DF set (mtu = {detail['mtu'] or 0})"
+        return _UNREACHABLE.get(code, f"Dest Unreachable, Bad Code: {code}")
+    if kind == icmpv4.Type.TIME_EXCEEDED:
+        return _TIME_EXCEEDED.get(code, f"Time exceeded, Bad Code: {code}")
+    if kind == icmpv4.Type.PARAMETER_PROBLEM:
+        return f"Parameter problem: pointer = {detail['pointer']}"
+    return error.reason.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,13 +345,22 @@ class PingJob(Job):
             )
         while client.errors:
             error = client.errors.popleft()
-            name = error.reason.name
-            text = _TEXTS.get(name, name)
-            if error.reason is reason.ICMP_FRAGMENTATION_NEEDED:
-                text = f"Frag needed and DF set (mtu = {error.detail['mtu'] or 0})"
             self._blame(error)
-            self._error(error.dport, name, text, error.offender)
+            self._error(error.dport, error.reason.name, _text(error), error.offender)
+        while client.redirects:
+            self._redirected(client.redirects.popleft())
         self._check_end(now)
+
+    def _redirected(self, news: DeliveryError) -> None:
+        """Tell of a redirect, believed or not: the request itself went on (iputils pr_icmph)."""
+        code = news.detail["icmp_code"]
+        words = _REDIRECTS[code] if isinstance(code, int) and code < len(_REDIRECTS) else "Redirect"
+        gateway = shown(news.detail)["gateway"]
+        self.emit(
+            "redirect", seq=news.dport, gateway=gateway, reason=news.reason.name,
+            message=f"{words}(New nexthop: {gateway})",
+            **{"from": format_address(news.offender)},
+        )  # fmt: skip
 
     def _blame(self, error: DeliveryError) -> None:
         """Remember whose request failed; one that had left learns so only now."""
@@ -367,8 +412,10 @@ class PingJob(Job):
         if received:
             return None
         if trace.fate is Fate.SENT and trace.complaint is None:
+            ident, dst = self._client.ident, self._plan.dst
+            asked = Awaited("icmp", dst, self._start_ns, now, ident)
             unanswered(
-                self._stack.shared.recorder, trace, reason.ICMP_NO_REPLY, now,
+                self._stack.shared.recorder, trace, reason.ICMP_NO_REPLY, asked,
                 requests=self._sequence, ip=format_address(self._plan.dst),
             )  # fmt: skip
         return trace

@@ -9,7 +9,7 @@ from smolctl.ops.context import Context, Row
 from smolctl.ops.route import metrics, route_row
 from smolctl.stack import reason
 from smolctl.stack.explain import candidates
-from smolctl.stack.explain.summary import PROTOCOLS
+from smolctl.stack.explain.names import PROTOCOLS
 from smolctl.stack.fib.nexthop import Hop
 from smolctl.stack.fib.route import Route, TableName, table_text
 from smolctl.stack.fib.route_key import RouteKey

@@ -13,10 +13,12 @@ from smolctl.ops.traceroute_probe import Answer, EchoProber, Marks, Prober, UdpP
 from smolctl.stack import reason
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.stack import Stack
+from smolctl.stack.trace.facts import Awaited
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.errors import unanswered
-from smolctl.wire import ipv4_options
+from smolctl.wire import icmp_extensions, ipv4_options
 from smolctl.wire.address import IPV4, format_address, parse_address
+from smolctl.wire.icmp_extensions import Extension
 
 PORT, FIXED_PORT = 33434, 53
 """First port of UDP probes, and that of ``-U`` (traceroute's own)."""
@@ -259,6 +261,7 @@ class TracerouteJob(Job):
             reason=None if error is None else error.reason.name,
             mark=None if answer is None else traceroute_probe.mark(answer) or None,
             id=probe.trace.id or None,
+            extensions=None if error is None else _extensions(error.extensions) or None,
             **{"from": None if answer is None else format_address(answer.src)},
         )  # fmt: skip
 
@@ -317,8 +320,11 @@ class TracerouteJob(Job):
         heard = [probe for probe in told if probe.answer is not None]
         if last.trace.fate is Fate.SENT and last.trace.complaint is None:
             where = heard[-1].answer if heard else None
+            begun = min(probe.sent_ns or now for probe in sent)
+            proto = "icmp" if self._plan.method == "icmp" else "udp"
+            asked = Awaited(proto, self._plan.dst, begun, now)
             unanswered(
-                self._stack.shared.recorder, last.trace, reason.ICMP_HOPS_SILENT, now,
+                self._stack.shared.recorder, last.trace, reason.ICMP_HOPS_SILENT, asked,
                 ip=format_address(self._plan.dst), hops=last.ttl,
                 hop=heard[-1].ttl if heard else None,
                 last=None if where is None else format_address(where.src),
@@ -328,6 +334,20 @@ class TracerouteJob(Job):
     def release(self, now: int) -> None:
         """Close what the probes were sent by."""
         self._prober.close()
+
+
+def _extensions(found: tuple[Extension, ...]) -> list[dict[str, Any]]:
+    """Return the rows of what a router added to its answer (RFC 4884)."""
+    rows = []
+    for each in found:
+        row: dict[str, Any] = {"class": each.class_num, "type": each.c_type}
+        stack = icmp_extensions.labels(each)
+        if stack:
+            row["mpls"] = [label._asdict() for label in stack]
+        else:
+            row["data"] = each.data.hex()
+        rows.append({**row, "text": icmp_extensions.text((each,))})
+    return rows
 
 
 def _sooner(due: int | None, at_ns: int | None) -> int | None:

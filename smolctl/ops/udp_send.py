@@ -11,10 +11,11 @@ from smolctl.ops.job import WAIT_NOTICE_NS, Job
 from smolctl.stack import reason
 from smolctl.stack.packet import DeliveryError
 from smolctl.stack.stack import Stack
+from smolctl.stack.trace.facts import Awaited
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.errors import unanswered
-from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire.address import format_address
+from smolctl.stack.transport.udp.socket import Datagram, UdpSocket
+from smolctl.wire.address import format_address, is_multicast
 
 OUTSTANDING_LIMIT = 64
 """Datagrams of one ``udp send`` without a fate; more wait, so that it never overruns a queue."""
@@ -212,10 +213,20 @@ class SendJob(Job):
                 sport=datagram.sport,
                 data=b2a_base64(datagram.payload, newline=False).decode(),
                 rtt_ms=(datagram.at_ns - self._last_ns) / 1e6,
+                stranger=self._is_stranger(datagram) or None,
             )
         while socket.errors:
             self._socket_error(socket.errors.popleft())
         self.on_timer(now)
+
+    def _is_stranger(self, datagram: Datagram) -> bool:
+        """Tell whether a reply is by another address or port than was asked.
+
+        Who is asked by a broadcast or as a member of a group answers with an address of his own.
+        """
+        plan = self._plan
+        to_all = is_multicast(plan.dst) or self._stack.ipv4.is_broadcast(plan.dst)
+        return datagram.sport != plan.port or (not to_all and datagram.src != plan.dst)
 
     def _socket_error(self, error: DeliveryError) -> None:
         if self._stack.ipv4.fib.is_local(error.offender):
@@ -273,8 +284,9 @@ class SendJob(Job):
             return self._open[0].trace
         last, plan = self._last, self._plan
         if last is not None and last.complaint is None:
+            asked = Awaited("udp", plan.dst, self._first_ns, now, self._socket.port)
             unanswered(
-                self._stack.shared.recorder, last, reason.UDP_NO_REPLY, now,
+                self._stack.shared.recorder, last, reason.UDP_NO_REPLY, asked,
                 ip=format_address(plan.dst), port=plan.port, seconds=plan.wait_ns / 1e9,
             )  # fmt: skip
         return last

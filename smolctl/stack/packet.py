@@ -11,6 +11,7 @@ from smolctl.stack.reason import REASONS, Detail, Reason
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Step, Trace
 from smolctl.wire.fault import WireFault
+from smolctl.wire.icmp_extensions import Extension
 
 _tuple = tuple.__new__
 
@@ -21,6 +22,11 @@ class PacketType(IntEnum):
     HOST = 0
     BROADCAST = 1
     MULTICAST = 2
+
+    @property
+    def word(self) -> str:
+        """The ``cause`` of reasons that a frame to more than one station is."""
+        return self.name.lower()
 
 
 _HOST = PacketType.HOST
@@ -33,6 +39,7 @@ class DeliveryError(NamedTuple):
         errno_name: as Linux would report it, "ECONNREFUSED" and so on.
         offender: who said so; an own address when this stack gave up itself.
         dst, dport: where the packet went; of an echo request its sequence number.
+        extensions: what the router added (RFC 4884).
     """
 
     errno_name: str
@@ -42,6 +49,7 @@ class DeliveryError(NamedTuple):
     dst: int
     dport: int
     at_ns: int
+    extensions: tuple[Extension, ...] = ()
 
 
 class Sender(Protocol):
@@ -56,6 +64,9 @@ class Sender(Protocol):
 
     def fail(self, error: DeliveryError) -> None:
         """Take an error for a packet that it sent."""
+
+    def redirected(self, news: DeliveryError) -> None:
+        """Take note that a gateway named a better one for a packet, which went on."""
 
 
 class Packet:

@@ -30,7 +30,7 @@ from smolctl.stack.trace.journal import Listener
 from smolctl.stack.transport.ping import Ping
 from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire import ipv4
-from smolctl.wire.address import IPV4
+from smolctl.wire.address import IPV4, ZERO_MAC
 from smolctl.wire.offload.run import PendingDatagram
 
 _LOOP_BUDGET = 16_384
@@ -212,7 +212,9 @@ class Stack:
 
     def arp_open(self, dev: str, target: int, sender: int) -> ArpClient:
         """Return a client that hears who answers for ``target`` on ``dev``."""
-        client = ArpClient(dev, target, sender, ready_queue=self.ready)
+        link = self.interfaces.get(dev)
+        mac = ZERO_MAC if link is None else link.mac
+        client = ArpClient(dev, target, sender, mac, ready_queue=self.ready)
         self.ipv4.probe_clients.append(client)
         return client
 

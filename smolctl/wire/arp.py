@@ -61,11 +61,12 @@ def parse(packet: bytes) -> ArpPacket | WireFault:
 
 def _bad_format(fields: tuple[int, ...]) -> WireFault:
     wrong = (
-        offset
-        for (_, offset), got, want in zip(_FORMAT_FIELDS, fields, _ETHERNET_IPV4, strict=False)
+        field
+        for field, got, want in zip(_FORMAT_FIELDS, fields, _ETHERNET_IPV4, strict=False)
         if got != want
     )
+    cause, offset = next(wrong)
     detail: dict[str, int | str] = {
         name: value for (name, _), value in zip(_FORMAT_FIELDS, fields, strict=False)
     }
-    return WireFault(Fault.ARP_BAD_FORMAT, next(wrong), detail)
+    return WireFault(Fault.ARP_BAD_FORMAT, offset, {**detail, "cause": cause})

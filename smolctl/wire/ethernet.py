@@ -9,6 +9,8 @@ from smolctl.wire.fault import Fault, WireFault
 HEADER_LEN = 14
 MIN_FRAME = 60
 """Shortest frame on a cable, bytes without FCS. The stack does not pad: a TAP has no minimum."""
+MIN_ETHERTYPE = 0x0600
+"""What is less is no ethertype, but the length of an IEEE 802.3 frame."""
 
 _HEADER = Struct("!6s6sH")
 

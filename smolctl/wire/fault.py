@@ -86,7 +86,8 @@ class WireFault(NamedTuple):
             the start of the packet, as the pointer of a parameter problem has it.
         detail: the values that the explanation shows. ``n``: bytes there, or the bad number;
             ``got`` and ``want``: checksums; ``a`` and ``b``: length claimed and length found;
-            ``what``: in words; ``action``: of an unknown option of IPv6, 1..3.
+            ``what``: in words; ``cause``: in which of several ways it is wrong; ``action``: of an
+            unknown option of IPv6, 1..3.
     """
 
     fault: Fault | Fault6 | TcpFault

@@ -70,6 +70,14 @@ class TimeExceeded(IntEnum):
     REASSEMBLY = 1
 
 
+class ParameterProblem(IntEnum):
+    """Codes of PARAMETER_PROBLEM. Source: RFC 792, RFC 1122 3.2.2.5; IANA."""
+
+    POINTER = 0
+    OPTION_MISSING = 1
+    LENGTH = 2
+
+
 _ERRORS = frozenset(
     {
         Type.DEST_UNREACHABLE,
@@ -110,6 +118,11 @@ class IcmpMessage(NamedTuple):
     def mtu(self) -> int:
         """Next-hop MTU of FRAG_NEEDED, bytes; 0 from routers older than RFC 1191."""
         return self.rest & 0xFFFF
+
+    @property
+    def pointer(self) -> int:
+        """Which byte of the quoted packet a PARAMETER_PROBLEM is about."""
+        return self.rest >> 24
 
     def to_bytes(self) -> bytes:
         """Return the message with its checksum."""
@@ -160,7 +173,9 @@ def parse(message: bytes) -> IcmpMessage | WireFault:
     discarded by who knows which are known.
     """
     if len(message) < HEADER_LEN:
-        return WireFault(Fault.ICMP_TRUNCATED, len(message), {"size": len(message)})
+        return WireFault(
+            Fault.ICMP_TRUNCATED, len(message), {"size": len(message), "cause": "header"}
+        )
     icmp_type, code, got, rest = _HEADER.unpack_from(message)
     if not sums_to_zero(message):
         want = expected_checksum(message, 2)

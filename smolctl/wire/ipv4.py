@@ -113,14 +113,17 @@ def parse(packet: bytes) -> Ipv4Header | WireFault:
         if version_ihl >> 4 != 4:
             return WireFault(Fault.IP_BAD_VERSION, 0, {"v": version_ihl >> 4})
         if ihl < 5 or header_len > size:
-            return WireFault(Fault.IP_BAD_IHL, 0, {"ihl": ihl})
+            cause = "short" if ihl < 5 else "long"
+            return WireFault(Fault.IP_BAD_IHL, 0, {"ihl": ihl, "size": size, "cause": cause})
         options = packet[20:header_len]
     # Not every word is zero: no sum is.
     if int.from_bytes(packet[:header_len]) % 0xFFFF:
         return _bad_checksum(packet[:header_len])
     if not header_len <= total_length <= size:
-        return WireFault(Fault.IP_LENGTH_MISMATCH, 2, {"a": total_length, "b": size})
-    values = (
+        values = {"a": total_length, "b": size, "header": header_len}
+        cause = "cut" if total_length > size else "header"
+        return WireFault(Fault.IP_LENGTH_MISMATCH, 2, {**values, "cause": cause})
+    fields = (
         ihl,
         dscp_ecn,
         total_length,
@@ -134,7 +137,7 @@ def parse(packet: bytes) -> Ipv4Header | WireFault:
         dst,
         options,
     )
-    return tuple.__new__(Ipv4Header, values)
+    return tuple.__new__(Ipv4Header, fields)
 
 
 def parse_unchecked(packet: bytes) -> Ipv4Header | None:

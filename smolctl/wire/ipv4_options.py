@@ -81,11 +81,14 @@ class Options(NamedTuple):
 class BadOption(NamedTuple):
     """An option that makes no sense; ``pointer`` is its bad byte, counted from the header's own.
 
+    ``cause`` says what is wrong there: "length", "pointer", "overflow" or "twice".
+
     Source: RFC 792, parameter problem: "the pointer identifies the octet of the original header".
     """
 
     pointer: int
     kind: int
+    cause: str = "length"
 
 
 _ROUTES = (OptionType.LOOSE_ROUTE, OptionType.STRICT_ROUTE)
@@ -120,7 +123,7 @@ def parse(raw: bytes, *, arriving: bool = True) -> Options | BadOption:
             # the other two as well.
             fault = 0 if name in found else _fault(raw, at, kind, length, arriving)
             if fault is not None:
-                return BadOption(_HEADER_LEN + at + fault, kind)
+                return BadOption(_HEADER_LEN + at + fault, kind, _FAULTS[fault])
             found[name] = at
         elif kind == OptionType.ROUTER_ALERT:
             if length < 4:
@@ -136,6 +139,10 @@ _ACTED_ON: dict[int, str] = {
     OptionType.RECORD_ROUTE: "record",
     OptionType.TIMESTAMP: "timestamp",
 }
+
+
+_FAULTS = ("twice", "length", "pointer", "overflow")
+"""What is wrong, by the byte of the option that says it."""
 
 
 def _fault(raw: bytes, at: int, kind: int, length: int, arriving: bool) -> int | None:

@@ -57,7 +57,8 @@ def parse(segment: bytes, src: int, dst: int) -> UdpHeader | WireFault:
     fields = _HEADER.unpack_from(segment)
     length, checksum = fields[2], fields[3]
     if not HEADER_LEN <= length <= size:
-        return WireFault(Fault.UDP_BAD_LENGTH, 4, {"a": length, "b": size})
+        cause = "header" if length < HEADER_LEN else "cut"
+        return WireFault(Fault.UDP_BAD_LENGTH, 4, {"a": length, "b": size, "cause": cause})
     if checksum:
         covered = segment if length == size else segment[:length]
         pseudo = pseudo_header_sum(src, dst, _PROTOCOL, length)

@@ -251,7 +251,7 @@ def test_rfc1191_6_2_another_gateway_is_another_path(host: Host) -> None:
 def test_rfc1191_6_2_who_sent_it_is_told(host: Host) -> None:
     socket = host.socket()
     host.send(socket, FAR, payload=bytes(1472))
-    too_big(host, socket, 1280)
+    too_big(host, socket, 1280, length=1500)
     (error,) = socket.errors
     assert (error.reason.name, error.offender) == ("icmp-fragmentation-needed", ip(ROUTER))
     assert error.reason.why(error.detail) == (

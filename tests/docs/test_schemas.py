@@ -17,6 +17,7 @@ from tests.kit.once import once
 from tests.kit.stack_env import SmolctlEnv
 from tests.stack.reason.provoke import PROVOKERS, VARIANTS
 from tests.stack.reason.provokers import fresh
+from tests.stack.reason.test_reasons import CAUSES
 
 ALL = sorted({*OF_OPERATION.values(), *ALONE})
 
@@ -85,7 +86,8 @@ def test_links_to_the_machine_are_valid(smolctl_env: SmolctlEnv, netns: Namespac
 
 @pytest.mark.parametrize("name", PROVOKERS)
 def test_why_is_valid_for_every_reason(name: str) -> None:
-    for provoke in (PROVOKERS[name], *VARIANTS.get(name, ())):
+    causes = [row[0] for (reason, _), row in CAUSES.items() if reason == name]
+    for provoke in (PROVOKERS[name], *VARIANTS.get(name, ()), *causes):
         host = fresh()
         host.stack.watch(lambda _trace: None, everything=True)
         provoke(host)

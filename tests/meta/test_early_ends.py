@@ -36,7 +36,6 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "ipv4/icmp_input.py:_answer": (1, "icmp_output has recorded why not"),
     "ipv4/icmp_input.py:_sender_of": (1, "its caller records that nobody sent it"),
     "ipv4/icmp_input.py:delivery_error": (1, "its caller records that no socket was told"),
-    "ipv4/icmp_input.py:_too_big_input": (1, "nothing is learned; its caller records the message"),
     "neighbor/output.py:Neighbors.output": (1, "NEIGH_NOT_QUEUED or a wait is recorded"),
     "link/output.py:release": (1, "the link holds nothing back"),
     "link/loopback.py:Loopback.input": (1, "nothing has come back"),

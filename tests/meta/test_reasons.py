@@ -68,13 +68,13 @@ HANDS_ON = {
     "ip_input", "udp_input", "icmp_input", "arp_input", "socket_deliver", "_echo_request",
     "_error_input", "fragment_input", "discard", "_wait", "options_input", "options_checked",
     "forward_input", "_refuse", "_send_on", "_link_output", "redirect_input", "_answer",
-    "_timestamp_request", "_deliver_to_all", "igmp_input", "_query_input",
+    "_timestamp_request", "_unknown", "_deliver_to_all", "igmp_input", "_query_input",
     "frame_input", "_wrapped_input", "_vlan_input",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {
     "_no_socket", "_unfit", "_too_far", "_too_big", "_learn_asker", "_enqueue", "send_reports",
-    "_error_reason", "_refused", "_note_oddities", "count_segments", "expire",
+    "_refused", "_note_oddities", "count_segments", "expire",
 }  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def test_nobody_answers(api: Api) -> None:
     result = exchange.done_with
     assert (result["sent"], result["received"], result["ok"]) == (3, 0, False)
     assert result["reason"] == "arp-no-reply"
-    assert result["message"] == "3 ARP requests for 10.0.0.9 on tap0, no answer"
+    assert result["message"] == "3 ARP requests for 10.0.0.9 on tap0, and nothing came back"
     trace = api.stack.journal.get(result["id"])
     assert trace is not None
     assert trace.fate is Fate.SENT

@@ -14,7 +14,9 @@ from tests.kit.host import (
     OURS,
     PEER,
     PEER_MAC,
+    frame_of,
     icmp_frame,
+    ip,
     packet_of,
     request,
     unreachable,
@@ -277,9 +279,22 @@ TEXTS = [
     (3, 2, "Destination Protocol Unreachable"),
     (3, 3, "Destination Port Unreachable"),
     (3, 4, "Frag needed and DF set (mtu = 0)"),
+    (3, 5, "Source Route Failed"),
+    (3, 6, "Destination Net Unknown"),
+    (3, 7, "Destination Host Unknown"),
+    (3, 8, "Source Host Isolated"),
+    (3, 9, "Destination Net Prohibited"),
+    (3, 10, "Destination Host Prohibited"),
+    (3, 11, "Destination Net Unreachable for Type of Service"),
+    (3, 12, "Destination Host Unreachable for Type of Service"),
     (3, 13, "Packet filtered"),
+    (3, 14, "Precedence Violation"),
+    (3, 15, "Precedence Cutoff"),
+    (3, 16, "Dest Unreachable, Bad Code: 16"),
     (11, 0, "Time to live exceeded"),
-    (12, 0, "Parameter problem"),
+    (11, 1, "Frag reassembly time exceeded"),
+    (11, 2, "Time exceeded, Bad Code: 2"),
+    (12, 0, "Parameter problem: pointer = 0"),
 ]
 
 
@@ -294,6 +309,35 @@ def test_an_icmp_error_has_the_text_of_iputils(
     (event,) = exchange.of("error")
     assert (event["from"], event["message"], event["seq"]) == ("10.0.0.3", message, 1)
     assert numbers(exchange.done_with) == (1, 0, 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, "Redirect Network"),
+        (1, "Redirect Host"),
+        (2, "Redirect Type of Service and Network"),
+        (3, "Redirect Type of Service and Host"),
+    ],
+)
+@pytest.mark.parametrize("believed", [0, 1])
+def test_a_redirect_is_shown_as_by_iputils_whether_it_is_believed_or_not(
+    api: Api, code: int, words: str, believed: int
+) -> None:
+    far = "192.0.2.7"
+    api("route.add", dst="default", via=PEER)
+    api.host.set("ip.accept_redirects", believed)
+    exchange, _ = api.start("ping.run", dst=far, count="1")
+    (_, asked) = requests(api)[0]
+    quoted = packet_of(1, asked.to_bytes(), OURS, far)
+    reply = icmpv4.IcmpMessage(0, 0, asked.rest, asked.body).to_bytes()
+    answer = frame_of(packet_of(1, reply, far, OURS))
+    api.arrive(icmp_frame(5, code, ip("10.0.0.3"), quoted, PEER), answer)
+    (event,) = exchange.of("redirect")
+    assert event["message"] == f"{words}(New nexthop: 10.0.0.3)"
+    assert (event["from"], event["seq"], event["gateway"]) == (PEER, 1, "10.0.0.3")
+    assert event["reason"] == ("icmp-redirected" if believed else "icmp-redirect-ignored")
+    assert numbers(exchange.done_with) == (1, 1, 0, 0, 0)
 
 
 def test_an_error_about_somebody_elses_ping_is_not_shown(api: Api) -> None:

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from scapy.contrib.mpls import MPLS, ICMPExtension_MPLS
+from scapy.layers.inet import ICMPExtension_Header
 
 from smolctl.errors import InvalidArgument, SendRejected
 from smolctl.stack.config.link import set_carrier
@@ -32,6 +34,7 @@ class Way(Peer):
     Attributes:
         mute: hops that say nothing, by number; the host's own is ``host``.
         refusal: ICMP type and code by which the last router refuses what goes further.
+        added: extensions of the first router's answers (RFC 4884).
     """
 
     host = len(HOPS) + 1
@@ -41,6 +44,7 @@ class Way(Peer):
         self.mute: set[int] = set()
         self.refusal: tuple[int, int, int] | None = None
         self.asked: list[ipv4.Ipv4Header] = []
+        self.added = b""
 
     def answers(self, frame: Seen) -> list[bytes]:
         header = frame.ip
@@ -55,6 +59,9 @@ class Way(Peer):
         if hop == len(HOPS) and self.refusal is not None and header.ttl >= hop:
             kind, code, rest = self.refusal
             return [icmp_frame(kind, code, rest, quoted, HOPS[-1], src)]
+        if hop == 1 and self.added:
+            padded = quoted + bytes(128 - len(quoted))
+            return [icmp_frame(11, 0, 32 << 16, padded + self.added, HOPS[0], src)]
         if hop < self.host:
             return [icmp_frame(icmpv4.Type.TIME_EXCEEDED, 0, 0, quoted, HOPS[hop - 1], src)]
         if header.protocol == ipv4.Protocol.ICMP:
@@ -189,13 +196,16 @@ MARKS = [
     (3, 1, "!H", "icmp-host-unreachable"),
     (3, 2, "!P", "icmp-protocol-unreachable"),
     (3, 4, "!F-1400", "icmp-fragmentation-needed"),
-    (3, 5, "!S", "icmp-host-unreachable"),
+    (3, 5, "!S", "icmp-source-route-failed"),
     (3, 6, "!N", "icmp-net-unreachable"),
     (3, 9, "!X", "icmp-prohibited"),
     (3, 13, "!X", "icmp-prohibited"),
-    (3, 14, "!V", "icmp-host-unreachable"),
-    (3, 15, "!C", "icmp-host-unreachable"),
+    (3, 14, "!V", "icmp-precedence"),
+    (3, 15, "!C", "icmp-precedence"),
     (3, 77, "!<77>", "icmp-host-unreachable"),
+    (3, 7, "!H", "icmp-host-unknown"),
+    (3, 8, "!N", "icmp-host-isolated"),
+    (11, 1, "!<11-1>", "icmp-fragment-lost"),
     (12, 0, "!<12-0>", "icmp-parameter-problem"),
 ]
 
@@ -214,6 +224,18 @@ def test_a_refusal_ends_the_way_and_is_marked(
     done = exchange.done_with
     assert (done["ok"], done["reason"]) == (False, reason)
     assert api.one("why.show", id=done["id"])["reason"] == reason
+
+
+def test_what_a_router_adds_to_its_answer_is_told(api: Api, way: Way) -> None:
+    stack = ICMPExtension_MPLS(stack=[MPLS(label=16, ttl=1)], len=8)
+    way.added = bytes(ICMPExtension_Header() / stack)
+    exchange = trace(api, queries="1")
+    first, *_, last = exchange.of("probe")
+    label = {"label": 16, "traffic_class": 0, "bottom": True, "ttl": 1}
+    text = "MPLS:L=16,E=0,S=1,T=1"
+    assert first["extensions"] == [{"class": 1, "type": 1, "mpls": [label], "text": text}]
+    assert "extensions" not in last
+    assert exchange.done_with["ok"]
 
 
 def test_a_closed_port_of_a_router_is_not_the_host(api: Api, way: Way) -> None:

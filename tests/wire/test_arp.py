@@ -47,6 +47,7 @@ def test_bad_format_names_all_four_fields(name: str, offset: int, value: int) ->
     size = 2 if offset < 4 else 1
     packet = REQUEST[:offset] + value.to_bytes(size) + REQUEST[offset + size :]
     detail: dict[str, int | str] = {"htype": 1, "ptype": 0x0800, "hlen": 6, "plen": 4, name: value}
+    detail["cause"] = name
     assert arp.parse(packet) == WireFault(Fault.ARP_BAD_FORMAT, offset, detail)
 
 

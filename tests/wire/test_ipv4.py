@@ -102,7 +102,9 @@ def test_bad_version(version: int) -> None:
 @pytest.mark.parametrize(("ihl", "size"), [(0, 115), (4, 115), (6, 20), (15, 59)])
 def test_bad_ihl(ihl: int, size: int) -> None:
     packet = (bytes([0x40 | ihl]) + PACKET[1:])[:size]
-    assert ipv4.parse(packet) == WireFault(Fault.IP_BAD_IHL, 0, {"ihl": ihl})
+    assert ipv4.parse(packet) == WireFault(
+        Fault.IP_BAD_IHL, 0, {"ihl": ihl, "size": size, "cause": "short" if ihl < 5 else "long"}
+    )
 
 
 def test_bad_checksum_says_what_it_should_be() -> None:
@@ -114,13 +116,16 @@ def test_bad_checksum_says_what_it_should_be() -> None:
 @pytest.mark.parametrize(("total_length", "size"), [(19, 115), (0, 115), (116, 115), (65535, 20)])
 def test_length_mismatch(total_length: int, size: int) -> None:
     packet = patched(PACKET, 2, total_length.to_bytes(2))[:size]
-    fault = WireFault(Fault.IP_LENGTH_MISMATCH, 2, {"a": total_length, "b": size})
+    cause = "header" if total_length < 20 else "cut"
+    detail: dict[str, int | str] = {"a": total_length, "b": size, "header": 20, "cause": cause}
+    fault = WireFault(Fault.IP_LENGTH_MISMATCH, 2, detail)
     assert ipv4.parse(packet) == fault
 
 
 def test_total_length_must_cover_the_options() -> None:
     packet = HEADER._replace(options=bytes(8), total_length=27).to_bytes()
-    fault = WireFault(Fault.IP_LENGTH_MISMATCH, 2, {"a": 27, "b": 28})
+    detail: dict[str, int | str] = {"a": 27, "b": 28, "header": 28, "cause": "header"}
+    fault = WireFault(Fault.IP_LENGTH_MISMATCH, 2, detail)
     assert ipv4.parse(packet) == fault
 
 

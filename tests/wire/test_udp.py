@@ -68,7 +68,7 @@ def test_header_short(size: int) -> None:
 def test_bad_length(length: int) -> None:
     segment = HELLO[:4] + length.to_bytes(2) + HELLO[6:]
     assert udp.parse(segment, SRC, DST) == WireFault(
-        Fault.UDP_BAD_LENGTH, 4, {"a": length, "b": 13}
+        Fault.UDP_BAD_LENGTH, 4, {"a": length, "b": 13, "cause": "header" if length < 8 else "cut"}
     )
 
 

@@ -71,6 +71,10 @@ def _run(session: Session, args: Args) -> int:
     if not session.options.json and not terse:
         out.lines(summary(done))
         out.flush()
+    owners = done.get("owners", ())
+    if owners and not session.options.json and not quiet:
+        found = ", ".join(owners)
+        out.failure(f"{len(owners)} stations say that they have {args['dst']}: {found}")
     if asked and args.get("mode") == "dad":
         return exits.DONE if done["received"] else exits.NO
     status = exit_status(done, args.get("mode", "request"))

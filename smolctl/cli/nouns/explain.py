@@ -46,7 +46,7 @@ def _find(name: str) -> Reason:
 
 def row(reason: Reason) -> dict[str, Any]:
     """Return what ``--json`` shows of a reason; words in capitals stand for what a packet had."""
-    shown = {
+    shown: dict[str, Any] = {
         "name": reason.name,
         "class": reason.kind.value,
         "layer": reason.layer,
@@ -58,6 +58,11 @@ def row(reason: Reason) -> dict[str, Any]:
         "fix": [generic(fix) for fix in reason.fix_templates],
         "advice": generic(reason.advice_template),
     }
+    if reason.causes:
+        shown["causes"] = [
+            {"cause": cause, "text": generic(text).strip(" ,;:")}
+            for cause, text in reason.causes.items()
+        ]
     return {key: value for key, value in shown.items() if value not in ("", "-")}
 
 
@@ -81,6 +86,9 @@ def page(reason: Reason, out: Output) -> Iterator[str]:
     yield from fill(reason.explanation, width).splitlines()
     yield ""
     yield from _labelled("why", shown["why"], width, out)
+    for number, each in enumerate(shown.get("causes", ())):
+        label = "or" if number else "cause"
+        yield from _labelled(label, f"{each['cause']}: {each['text']}", width, out)
     for number, fix in enumerate(shown["fix"]):
         # Not wrapped: it is there to be copied.
         yield out.labelled("or" if number else "fix", out.paint("good", fix))

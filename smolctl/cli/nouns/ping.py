@@ -51,6 +51,11 @@ def reply(event: Event) -> str:
     return text + (" (DUP!)" if event.get("dup") else "")
 
 
+def redirect(event: Event) -> str:
+    """Return the line about a redirect, which has a colon where errors have none (iputils)."""
+    return f"From {event['from']}: icmp_seq={event['seq']} {event['message']}"
+
+
 def route(event: Event, last: list[str] | None) -> str:
     """Return what stands behind a reply about the way it took (iputils pr_options).
 
@@ -162,6 +167,7 @@ def _run(session: Session, args: Args) -> int:
             say(f"From {event['from']} icmp_seq={event['seq']} {event['message']}")
 
     handlers: stream.Handlers = {
+        "redirect": lambda event: say(redirect(event)),
         "start": lambda event: out.line(heading(event, chosen, options)),
         "reply": replied,
         "error": failed,

@@ -20,11 +20,12 @@ class Lines:
 
     Args:
         numeric: say an address once; names are never looked up, so that it is its own name.
+        extensions: say what routers add to their answers.
     """
 
-    def __init__(self, numeric: bool) -> None:
-        self._numeric = numeric
-        self._last: str | None = None
+    def __init__(self, numeric: bool, extensions: bool = False) -> None:
+        self._numeric, self._extensions = numeric, extensions
+        self._last: tuple[str, str] | None = None
 
     def words(self, event: Event) -> str:
         """Return what is written for a probe; a hop's first begins its line."""
@@ -33,18 +34,21 @@ class Lines:
             self._last = None
             text = f"\n{event['hop']:2} "
         who = event.get("from")
+        extensions = event.get("extensions", ()) if self._extensions else ()
+        added = "/".join(each["text"] for each in extensions)
         if who is None:
             text += " *"
-        elif who != self._last:
+        elif (who, added) != self._last:
             text += f" {who}" if self._numeric else f" {who} ({who})"
-            self._last = who
+            text += f" <{added}>" if added else ""
+            self._last = who, added
         if "rtt_ns" in event:
             text += f"  {event['rtt_ns'] / 1e6:.3f} ms"
         return text + (f" {event['mark']}" if "mark" in event else "")
 
 
 def _run(session: Session, args: Args) -> int:
-    lines = Lines(args.pop("numeric", False))
+    lines = Lines(args.pop("numeric", False), args.pop("extensions", False))
     if args.pop("icmp", False):
         args["method"] = "icmp"
     if args.pop("udp", False):
@@ -80,6 +84,9 @@ _OPTIONS = (
         "let nobody fragment the probes; !F-MTU shows where they are too long",
         key="dont_fragment",
         short="F",
+    ),
+    option(
+        "extensions", "show what routers add to their answers: MPLS labels (RFC 4884)", short="e"
     ),
     option("numeric", "print addresses once; names are never looked up", short="n"),
     option("first", "start at this hop (1)", "HOP", short="f"),
@@ -130,6 +137,7 @@ COMMAND = Verb(
         "smolctl traceroute 192.0.2.7",
         "smolctl traceroute -I -n 192.0.2.7",
         "smolctl traceroute -F 192.0.2.7 1400",
+        "smolctl traceroute -e 192.0.2.7",
         "smolctl traceroute -q 1 -w 1 -m 5 192.0.2.7",
         "smolctl -j traceroute 192.0.2.7",
     ),

@@ -89,6 +89,9 @@ def _send(session: Session, args: Args) -> int:
             f"reply {counted(len(data), 'byte')} from {event['src']}:{event['sport']}"
             f" after {event['rtt_ms']:.1f} ms: {printable(data)}"
         )
+        if event.get("stranger"):
+            asked = f"{args['dst']}:{args['port']}"
+            out.failure(f"{asked} was asked, and {event['src']}:{event['sport']} replied")
 
     handlers: stream.Handlers = {
         "sent": lambda event: say(sent(event)),
@@ -98,7 +101,7 @@ def _send(session: Session, args: Args) -> int:
     }
     done = stream.run(session, "udp.send", args, handlers, note_failures(failures))
     if not done["ok"] and not session.options.json and not failures:
-        out.failure(_missing(args, done))
+        out.failure(_missing(args, done), None if done.get("waiting") else done.get("hint"))
     if args.get("count", "1") != "1" and not session.options.json:
         # Also with -q: who sends many wants to know how many, and how fast.
         pace = f" in {done['seconds']:.3f} s, {done['rate']:g}/s" if "rate" in done else ""
@@ -117,6 +120,8 @@ def _missing(args: Args, done: Event) -> str:
     if done.get("waiting"):
         sent = counted(done["waiting"] + done["sent"], "datagram")
         return f"{done['waiting']} of {sent} still waiting"
+    if "message" in done:
+        return str(done["message"])
     return f"no reply from {args['dst']}:{args['port']}"
 
 

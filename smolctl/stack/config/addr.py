@@ -163,6 +163,6 @@ def delete_address(net: Network, interface: Interface, address: Address, now: in
     if not net.of(interface).addresses.items:
         net.fib.remove_where(lambda route: route.dev == interface.name)
         net.fib.kill_hops(interface.name)
-        net.neighbors.flush(interface, now)
+        net.neighbors.flush(interface, now, "address")
         net.generation.touch()
     return gone

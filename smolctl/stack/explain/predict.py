@@ -171,8 +171,8 @@ def arp_out(net: Network, question: Question, now: int, trace: Trace) -> None:
     trace.step("route", "pick", now, way)
     out, hop = way.interface, way.next_hop
     if out.medium is not Medium.ETHERNET or way.type is not WayType.UNICAST:
-        cause = _NO_ARP[way.type].format(dev=out.name)
-        recorder.record(reason.ARP_NOT_NEEDED, out.name, now, trace, ip=question.dst, cause=cause)
+        values = {"ip": question.dst, "out": out.name, "cause": _NO_ARP[way.type]}
+        recorder.record(reason.ARP_NOT_NEEDED, out.name, now, trace, **values)
         trace.settle(Fate.ABSORBED, now)
         return
     entry = net.neighbors[out.name].lookup(hop)
@@ -182,10 +182,10 @@ def arp_out(net: Network, question: Question, now: int, trace: Trace) -> None:
 
 
 _NO_ARP = {
-    WayType.LOCAL: "is our own and is reached without any link",
-    WayType.UNICAST: "is reached by {dev}, which has no MAC addresses",
-    WayType.BROADCAST: "is a broadcast address, whose MAC address is known",
-    WayType.MULTICAST: "is a multicast address, whose MAC address follows from it",
+    WayType.LOCAL: "own",
+    WayType.UNICAST: "noarp",
+    WayType.BROADCAST: "broadcast",
+    WayType.MULTICAST: "multicast",
 }
 
 

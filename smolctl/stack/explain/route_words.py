@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from smolctl.stack.explain.summary import PROTOCOLS
+from smolctl.stack.explain.names import PROTOCOLS
 from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.route import Route, RouteType, TableName, table_text
 from smolctl.stack.fib.rule import Rule, RuleAction

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from smolctl.stack.explain import steps_ip
+from smolctl.stack.explain.names import ETHERTYPES, ICMP_CODES, ICMP_TYPES, PROTOCOLS
 from smolctl.stack.explain.route_words import networks_text, route_row, route_text, rule_text
-from smolctl.stack.explain.summary import ETHERTYPES, PROTOCOLS
 from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.trace.facts import (
     Answer,
@@ -28,7 +28,7 @@ from smolctl.stack.trace.facts import (
     Taken,
 )
 from smolctl.stack.trace.trace import Step, Struck, Trace
-from smolctl.wire import vlan
+from smolctl.wire import icmp_extensions, vlan
 from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.ethernet import EthernetHeader
@@ -270,7 +270,12 @@ def _icmp(facts: IcmpMessage) -> Told:
         name = "echo request" if facts.type == Type.ECHO_REQUEST else "echo reply"
         row.update(ident=facts.ident, seq=facts.sequence)
         return f"{name}, ident {facts.ident} seq {facts.sequence}", row
-    return f"type {facts.type} code {facts.code}", row
+    text = f"type {facts.type} code {facts.code}"
+    known = ICMP_CODES.get((facts.type, facts.code)) or ICMP_TYPES.get(facts.type)
+    added = icmp_extensions.text(icmp_extensions.parse(facts))
+    if added:
+        row["extensions"] = added
+    return text + (f", {known}" if known else "") + (f" <{added}>" if added else ""), row
 
 
 def _arp(facts: ArpPacket) -> Told:

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from smolctl.stack import reason
+from smolctl.stack.explain.details import DETAILS
 from smolctl.stack.explain.route_words import (
     change_words,
     networks_text,
     prefix_text,
     rule_text,
 )
+from smolctl.stack.explain.silence import silence
 from smolctl.stack.fib.route import RouteType
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
@@ -365,6 +367,7 @@ def _ports(_net: Network, values: Values) -> More:
 _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.RX_VLAN_UNKNOWN: _vlan,
     reason.RX_OWN_FRAME: _other_station,
+    **DETAILS,
     reason.RX_NOT_OUR_MAC: _meant_for_us,
     reason.IP_DST_NOT_OURS: _not_our_destination,
     reason.ARP_TARGET_NOT_OURS: _not_our_target,
@@ -397,7 +400,10 @@ _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.NEIGH_CACHE_THRASH: _cache_room,
     reason.NEIGH_QUEUE_FULL: _queue_room,
     reason.NEIGH_NOT_QUEUED: _may_wait,
-    reason.NEIGH_FAILED: _loopback_own,
+    reason.NEIGH_FAILED: lambda net, values: {
+        **silence(net, values),
+        **_loopback_own(net, values),
+    },
     reason.FRAG_NO_SLOT: _fragment_room,
     reason.UDP_RCVBUF_FULL: _receive_room,
     reason.UDP_COPY_LOST: _receive_room,

@@ -6,6 +6,7 @@ checksums and lengths are not checked here, and no bytes raise.
 
 from struct import Struct
 
+from smolctl.stack.explain.names import ETHERTYPES, ICMP_CODES, ICMP_TYPES, PROTOCOLS
 from smolctl.wire import arp, ethernet, icmpv4, igmp, ipv4, snap, udp, vlan
 from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.fault import Fault, WireFault
@@ -18,43 +19,6 @@ _SHOWN = 16
 """Bytes shown of what has no words."""
 _TAGS_SHOWN = 4
 """VLAN tags shown; two are what there is."""
-
-# IANA "IEEE 802 Numbers": what else is commonly on a link.
-ETHERTYPES = {
-    0x0800: "IPv4",
-    0x0806: "ARP",
-    0x8035: "RARP",
-    0x8100: "VLAN",
-    0x88A8: "VLAN, 802.1ad",
-    0x86DD: "IPv6",
-    0x88CC: "LLDP",
-}
-PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6", 47: "GRE", 89: "OSPF"}
-_TYPES = {
-    Type.ECHO_REPLY: "echo reply",
-    Type.DEST_UNREACHABLE: "unreachable",
-    Type.SOURCE_QUENCH: "source quench",
-    Type.REDIRECT: "redirect",
-    Type.ECHO_REQUEST: "echo request",
-    Type.ROUTER_ADVERTISEMENT: "router advertisement",
-    Type.ROUTER_SOLICITATION: "router solicitation",
-    Type.TIME_EXCEEDED: "time exceeded",
-    Type.PARAMETER_PROBLEM: "parameter problem",
-    Type.TIMESTAMP: "timestamp request",
-    Type.TIMESTAMP_REPLY: "timestamp reply",
-    Type.ADDRESS_MASK_REQUEST: "address mask request",
-    Type.ADDRESS_MASK_REPLY: "address mask reply",
-}
-_CODES = {
-    (Type.DEST_UNREACHABLE, 0): "net unreachable",
-    (Type.DEST_UNREACHABLE, 1): "host unreachable",
-    (Type.DEST_UNREACHABLE, 2): "protocol unreachable",
-    (Type.DEST_UNREACHABLE, 3): "port unreachable",
-    (Type.DEST_UNREACHABLE, 4): "fragmentation needed",
-    (Type.DEST_UNREACHABLE, 13): "prohibited",
-    (Type.TIME_EXCEEDED, 0): "ttl exceeded",
-    (Type.TIME_EXCEEDED, 1): "reassembly time exceeded",
-}
 
 
 def summarize(frame: bytes, ethernet: bool) -> str:
@@ -90,7 +54,7 @@ def _ethernet(frame: bytes) -> str:
     if ethertype == ethernet.EtherType.IPV4:
         return _ipv4(payload)
     ends = f"{format_mac(header.src)} > {format_mac(header.dst)}"
-    if ethertype < 0x0600:
+    if ethertype < ethernet.MIN_ETHERTYPE:
         return f"{ends} IEEE 802.3 {len(payload)} B"
     name = ETHERTYPES.get(ethertype)
     kind = f"ethertype {ethertype:#06x}" + (f" ({name})" if name else "")
@@ -105,7 +69,8 @@ def _arp(packet: bytes) -> str:
             return f"ARP packet of {len(packet)} B{_hex(packet)}"
         if found.fault is Fault.ARP_BAD_OP:
             return f"ARP op {found.detail['opcode']}"
-        return "ARP " + " ".join(f"{name} {value}" for name, value in found.detail.items())
+        fields = {name: value for name, value in found.detail.items() if name != "cause"}
+        return "ARP " + " ".join(f"{name} {value}" for name, value in fields.items())
     sender, target = format_address(found.sender_ip), format_address(found.target_ip)
     mac = format_mac(found.sender_mac)
     if found.sender_ip == found.target_ip:
@@ -149,7 +114,7 @@ def _icmp(message: bytes) -> str:
     if len(message) < icmpv4.HEADER_LEN:
         return f"ICMP {len(message)} B{_hex(message)}"
     kind, code, _, ident, sequence = _ICMP.unpack_from(message)
-    name = _CODES.get((kind, code)) or _TYPES.get(kind)
+    name = ICMP_CODES.get((kind, code)) or ICMP_TYPES.get(kind)
     words = f"ICMP {name}" if name else f"ICMP type {kind} code {code}"
     body = message[icmpv4.HEADER_LEN :]
     if kind in (Type.ECHO_REQUEST, Type.ECHO_REPLY):

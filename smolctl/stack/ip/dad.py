@@ -51,6 +51,7 @@ class DadEntry:
         sent: probes, or announcements, of this phase.
         other_mac: the MAC address of who has it, once it is lost.
         defended_ns: when it was defended last.
+        began_ns: when its test began.
     """
 
     address: Address
@@ -59,6 +60,7 @@ class DadEntry:
     sent: int = 0
     other_mac: bytes | None = None
     defended_ns: int | None = None
+    began_ns: int = 0
 
 
 class Probe(NamedTuple):
@@ -155,7 +157,7 @@ class DadTable:
 
         Source: RFC 5227 2.1.1: a random delay, so that hosts switched on at once do not collide.
         """
-        entry = self._dad[address] = DadEntry(address, Phase.WAITING)
+        entry = self._dad[address] = DadEntry(address, Phase.WAITING, began_ns=now)
         if not active:
             return 0
         entry.phase = Phase.PROBING

@@ -24,7 +24,13 @@ from smolctl.stack.neighbor.probe_client import ArpClient
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.shared import Shared
 from smolctl.stack.trace.trace import Trace
-from smolctl.wire.address import Family, family_of, is_limited_broadcast
+from smolctl.wire.address import (
+    Family,
+    family_of,
+    is_limited_broadcast,
+    is_multicast,
+    is_zeronet,
+)
 from smolctl.wire.icmpv4 import Quote
 
 
@@ -126,6 +132,19 @@ class Network(LinkObserver, ABC):
             return True
         route = self.fib.own(address)
         return route is not None and route.type is RouteType.BROADCAST
+
+    def no_host(self, address: int) -> str | None:
+        """Return why no single host can have an address, the ``cause`` of reasons; None if one can.
+
+        Source: RFC 1122 3.2.1.3.
+        """
+        if is_multicast(address):
+            return "multicast"
+        if is_limited_broadcast(address):
+            return "everybody"
+        if is_zeronet(address):
+            return "zeronet" if address else "zero"
+        return "broadcast" if self.is_broadcast(address) else None
 
     def interface_of(self, address: int) -> Interface | None:
         """Return the interface that has exactly this address (Linux ``__ip_dev_find``)."""

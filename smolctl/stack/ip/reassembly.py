@@ -191,7 +191,9 @@ class Reassembly:
         start, end = fragment.start, fragment.end
         # RFC 791 3.1: all but the last have a multiple of 8 bytes. One without data is no fragment.
         if start == end or (header.mf and end % 8):
-            return [Lost(reason.FRAG_BAD_LENGTH, [fragment], {"size": end - start})]
+            cause = "empty" if start == end else "uneven"
+            values: dict[str, object] = {"size": end - start, "cause": cause}
+            return [Lost(reason.FRAG_BAD_LENGTH, [fragment], values)]
         datagram = self._open.get(key)
         if datagram is None:
             datagram = _Datagram(now)

@@ -30,4 +30,5 @@ def reverse_path(
     loose = back is not None and bool(net.of(interface).addresses.items)
     if loose and level == 2:
         return None
-    return {"ip": src, "back": back or "", "value": 2 if loose else 0}
+    cause = "none" if back is None else "elsewhere" if level == 1 else "unaddressed"
+    return {"ip": src, "back": back or "", "value": 2 if loose else 0, "cause": cause}

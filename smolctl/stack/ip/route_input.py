@@ -74,7 +74,7 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
         if packet.pkt_type is not PacketType.HOST and route.type is RouteType.LOCAL and (
             net.settings["ip.drop_unicast_in_l2_multicast"]
         ):  # fmt: skip
-            return refuse(reason.IP_UNICAST_IN_BROADCAST, ip=dst)
+            return refuse(reason.IP_UNICAST_IN_BROADCAST, ip=dst, cause=packet.pkt_type.word)
     return _checked(net, packet, key, route)
 
 

@@ -51,7 +51,7 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
     # Deviation: Linux takes 0.0.0.0 for the loopback; RFC 1122 3.2.1.3(a) forbids it as
     # destination.
     if dst == 0:
-        return Refusal(reason.TX_DST_INVALID, dev or "", {"ip": dst})
+        return Refusal(reason.TX_DST_INVALID, dev or "", {"ip": dst, "cause": "zero"})
     if src is not None and not net.fib.is_local(src):
         return not_ours(net, src, dev)
     bound = net.interfaces.named(dev) if dev is not None else None
@@ -181,7 +181,7 @@ def _checked(net: Network, way: Way) -> Way | Refusal:
         if src is not None and is_loopback(src):
             return Refusal(reason.TX_LOOPBACK_SOURCE, out.name, {"ip": src})
         if is_loopback(dst):
-            return Refusal(reason.TX_DST_INVALID, out.name, {"ip": dst})
+            return Refusal(reason.TX_DST_INVALID, out.name, {"ip": dst, "cause": "loopback"})
         if src is not None and is_strong(net):
             own = homes(net, src)
             if out.name not in own:

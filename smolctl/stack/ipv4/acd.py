@@ -12,6 +12,8 @@ from smolctl.stack.ip.derived_routes import derived, sync
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv4.arp_output import arp_output, arp_request
 from smolctl.stack.reason import Reason
+from smolctl.stack.trace.answers import dropped_answer
+from smolctl.stack.trace.facts import Awaited
 from smolctl.wire import arp
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
 
@@ -122,11 +124,23 @@ def _expire_link(net: Network, interface: Interface, now: int) -> None:
                 _arp_request(net, interface, 0, address.local, now)
                 net.recorder.count("arp.probes_sent")
             case Take(address):
+                _note_unheard(net, interface, address, now)
                 _settle(net, interface, address, tentative=False)
             case Announce(address):
                 announce(net, interface, address, now)
             case Cede(address, other_mac):
                 _settle(net, interface, address, tentative=True, other_mac=other_mac or ZERO_MAC)
+
+
+def _note_unheard(net: Network, interface: Interface, address: Address, now: int) -> None:
+    """Take note that ARP of another host that has a tested address came, and was dropped."""
+    entry = net.of(interface).dad.find(address)
+    since = now if entry is None else entry.began_ns
+    awaited = Awaited("arp", address.local, since, now, probe=True)
+    answer = dropped_answer(net.recorder.journal, awaited)
+    if answer is not None:
+        values = {"ip": address.local, "_answer": answer}
+        net.recorder.record(reason.ARP_DAD_UNHEARD, interface.name, now, **values)
 
 
 def announce(net: Network, interface: Interface, address: Address, now: int) -> None:
@@ -203,7 +217,7 @@ def unanswered(net: Network, interface: Interface, target: int, peer: int) -> Re
     tested = net.of(interface).addresses.tentative(target)
     if tested is not None and not tested.dadfailed:
         return reason.ARP_TARGET_TENTATIVE, {"ip": target, "_address": tested}
-    return reason.ARP_TARGET_NOT_OURS, {"ip": target, "_peer": peer}
+    return reason.ARP_TARGET_NOT_OURS, {"ip": target, "_peer": peer, "cause": "absent"}
 
 
 def wants_test(net: Network, interface: Interface, address: Address) -> bool:

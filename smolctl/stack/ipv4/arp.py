@@ -20,7 +20,7 @@ from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Learned, Stranger
 from smolctl.stack.trace.trace import Fate
 from smolctl.wire import arp
-from smolctl.wire.address import ZERO_MAC, is_loopback, is_multicast, is_zeronet
+from smolctl.wire.address import ZERO_MAC, is_loopback, is_multicast
 from smolctl.wire.fault import WireFault
 
 Result = tuple[Reason | None, dict[str, object]]
@@ -58,10 +58,9 @@ def arp_input(net: Network, packet: Packet) -> None:
 def _offer_to_clients(net: Network, packet: Packet) -> bool:
     """Give ``arping`` what it waits for."""
     message, taken = packet.message, False
-    is_reply = message.op == arp.Op.REPLY
     for client in net.probe_clients:
         dev = packet.interface.name
-        if client.accepts(dev, is_reply, message.sender_ip, message.target_ip):
+        if client.accepts(dev, message):
             unicast = packet.pkt_type is PacketType.HOST
             answer = ArpAnswer(message.sender_ip, message.sender_mac, unicast, packet.now)
             client.answers.append(answer)
@@ -75,11 +74,13 @@ def _arp_process(net: Network, packet: Packet) -> Result:
     message, interface = packet.message, packet.interface
     sender, target, mac = message.sender_ip, message.target_ip, message.sender_mac
     shown: dict[str, object] = {"ip": sender, "mac": mac}
-    if _invalid_sender(net, message):
-        return reason.ARP_SENDER_INVALID, shown
+    cause = _invalid_sender(net, message)
+    if cause is not None:
+        return reason.ARP_SENDER_INVALID, {**shown, "cause": cause}
     if is_multicast(target) or is_loopback(target):
         # RFC 1122 3.2.1.3(g); Linux arp_process drops both before anything else.
-        return reason.ARP_TARGET_NOT_OURS, {"ip": target, "_peer": sender}
+        cause = "group" if is_multicast(target) else "loopback"
+        return reason.ARP_TARGET_NOT_OURS, {"ip": target, "_peer": sender, "cause": cause}
     ours = _is_ours(net, interface, message)
     conflicting = acd.heard(net, interface, message, packet.now)
     if conflicting is not None:
@@ -92,7 +93,7 @@ def _arp_process(net: Network, packet: Packet) -> Result:
         networks = tuple((item.local, item.plen) for item in addresses.items if not item.autojoin)
         packet.step("sender", "ok", Stranger(sender, interface.name, networks))
     if not ours and sender != 0 and settings["arp.accept_target"]:
-        return reason.ARP_UNSOLICITED, {**shown, "knob": "arp.accept_target", "value": "any"}
+        return _unsolicited(shown, "others", "arp.accept_target", "any")
     if message.op == arp.Op.REQUEST and ours:
         return _arp_answer(net, packet)
     if sender == 0:
@@ -103,15 +104,21 @@ def _arp_process(net: Network, packet: Packet) -> Result:
     return _arp_learn(net, packet)
 
 
-def _invalid_sender(net: Network, message: arp.ArpPacket) -> bool:
-    """Tell whether ARP says where an address is that no host can have (RFC 1812 3.3.2)."""
+def _invalid_sender(net: Network, message: arp.ArpPacket) -> str | None:
+    """Return why no host can be where ARP says that it is (RFC 1812 3.3.2); None if one can."""
     sender, mac = message.sender_ip, message.sender_mac
-    if mac[0] & 1 or mac == ZERO_MAC or is_multicast(sender):
-        return True
-    if is_loopback(sender) or net.is_broadcast(sender):
-        return True
+    if mac[0] & 1 or mac == ZERO_MAC:
+        return "group-mac" if mac[0] & 1 else "zero-mac"
+    if is_loopback(sender):
+        return "loopback"
     # Only a probe may come from 0.0.0.0 (RFC 1122 3.2.1.3(a); Linux ip_route_input_slow).
-    return is_zeronet(sender) and (sender != 0 or message.op == arp.Op.REPLY)
+    if sender == 0 and message.op == arp.Op.REQUEST:
+        return None
+    return net.no_host(sender)
+
+
+def _unsolicited(shown: dict[str, object], cause: str, sysctl: str, value: object) -> Result:
+    return reason.ARP_UNSOLICITED, {**shown, "cause": cause, "knob": sysctl, "value": value}
 
 
 def _is_ours(net: Network, interface: Interface, message: arp.ArpPacket) -> bool:
@@ -186,7 +193,9 @@ def _unanswered(net: Network, packet: Packet) -> Result:
     if net.fib.is_local(target) and sender:
         route = _ruled(net, interface, message)
         rule = route.rule if isinstance(route, RuleRefusal) else None
-        return reason.ARP_RULE_REFUSED, {"ip": target, "sender": sender, "_rule": rule}
+        cause = "table" if rule is None else "rule"
+        shown = {"ip": target, "sender": sender, "_rule": rule, "cause": cause}
+        return reason.ARP_RULE_REFUSED, shown
     if sender and target in net.of(interface).proxies.entries:
         return reason.ARP_PROXY_IDLE, proxy_arp.idle(net, interface, sender, target)
     return acd.unanswered(net, interface, target, sender)
@@ -210,12 +219,12 @@ def _arp_learn(net: Network, packet: Packet) -> Result:
         create = False
         if known is not None and not (is_reply and known.state in ASKING):
             shown = {"ip": sender, "mac": mac}
-            return reason.ARP_UNSOLICITED, {**shown, "knob": "arp.accept_from", "value": "any"}
+            return _unsolicited(shown, "unasked", "arp.accept_from", "any")
     if known is None and not create:
         if not is_reply and sender != message.target_ip:
             return _unanswered(net, packet)
         shown = {"ip": sender, "mac": mac}
-        return reason.ARP_UNSOLICITED, {**shown, "knob": "arp.accept", "value": 1}
+        return _unsolicited(shown, "unknown", "arp.accept", 1)
     if is_reply and packet.pkt_type is PacketType.HOST:
         taken, actions = cache.replied(sender, mac, now, create=create, override=gratuitous)
     else:

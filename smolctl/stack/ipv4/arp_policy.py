@@ -22,18 +22,19 @@ def ignores_request(
     """
     shown: dict[str, object] = {"ip": target, "sender": sender}
     if not sender and not net.settings["arp.answer_probes"]:
-        return {**shown, "knob": "arp.answer_probes", "level": 0, "value": 1}
+        return {**shown, "cause": "probe", "knob": "arp.answer_probes", "level": 0, "value": 1}
     level = net.settings["arp.ignore"]
-    if (level and net.of(interface).addresses.find(target, None) is None) or (
-        level == 2 and sender and not is_near(net, interface, sender, target)
-    ):
-        return {**shown, "knob": "arp.ignore", "level": level, "value": 0}
+    elsewhere = net.of(interface).addresses.find(target, None) is None
+    if level and elsewhere:
+        return {**shown, "cause": "elsewhere", "knob": "arp.ignore", "level": level, "value": 0}
+    if level == 2 and sender and not is_near(net, interface, sender, target):
+        return {**shown, "cause": "far", "knob": "arp.ignore", "level": level, "value": 0}
     if sender and net.settings["arp.filter"]:
         # Linux arp_filter: by one of several links to the same network alone.
         route = lookup_from(net, RouteKey(sender, target), target)
         hops = route.hops if isinstance(route, Multipath) else (route,)
         if all(not isinstance(hop, Route) or hop.dev != interface.name for hop in hops):
-            return {**shown, "knob": "arp.filter", "level": 1, "value": 0}
+            return {**shown, "cause": "filter", "knob": "arp.filter", "level": 1, "value": 0}
     return None
 
 

@@ -124,7 +124,9 @@ def _unfit(net: Network, packet: Packet) -> Refusal | None:
     """Return why a packet is not forwarded, whatever routes there are."""
     header, interface = packet.header, packet.interface
     if packet.pkt_type is not PacketType.HOST:
-        return Refusal(reason.FWD_GROUP_FRAME, "", {"ip": header.dst})
+        return Refusal(
+            reason.FWD_GROUP_FRAME, "", {"ip": header.dst, "cause": packet.pkt_type.word}
+        )
     back = reverse_path(net, interface, header.src, header.dst, header.dscp_ecn)
     if back is not None:
         return Refusal(reason.IP_REVERSE_PATH, "", back)

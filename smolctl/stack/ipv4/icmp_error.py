@@ -12,7 +12,7 @@ from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.trace.trace import Direction
 from smolctl.wire import icmpv4, ipv4
-from smolctl.wire.address import is_class_e, is_multicast, is_zeronet
+from smolctl.wire.address import is_class_e, is_multicast
 from smolctl.wire.icmpv4 import Redirect, TimeExceeded, Type, Unreachable
 
 QUOTE_LIMIT = 576 - ipv4.MIN_HEADER_LEN - icmpv4.HEADER_LEN
@@ -44,13 +44,15 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
         rest: the message's second word: a parameter problem's pointer, ...
     """
     header, now = packet.header, packet.now
-    if _suppressed(net, packet):
-        packet.record(reason.ICMP_REPLY_SUPPRESSED)
+    cause = _suppressed(net, packet)
+    if cause is not None:
+        packet.record(reason.ICMP_REPLY_SUPPRESSED, cause=cause, ip=header.src, dst=header.dst)
         return
     # The loopback is exempt, as in Linux icmpv4_xrlim_allow: nobody else is bothered.
     limited = kind not in _UNLIMITED and not packet.interface.loopback
     if limited and not net.icmp_limiter.allow(header.src, now):
-        packet.record(reason.ICMP_RATE_LIMITED, ip=header.src, knob=net.icmp_limiter.refused_by)
+        sysctl = net.icmp_limiter.refused_by
+        packet.record(reason.ICMP_RATE_LIMITED, ip=header.src, knob=sysctl, cause=_LIMITS[sysctl])
         return
     src = header.dst if net.fib.is_local(header.dst) else None
     # As Linux icmp_send: the options go back as in an answer, and count for the length.
@@ -74,6 +76,10 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     net.recorder.count("icmp.errors_sent")
 
 
+_LIMITS = {"icmp.ratelimit_ms": "host", "icmp.msgs_per_sec": "all", "icmp.msgs_burst": "none"}
+"""What a sysctl of the rate limit forbids, as the reason's causes have it."""
+
+
 def _tos(net: Network, tos: int) -> int:
     """Return the type of service of an error about a packet with ``tos``.
 
@@ -86,17 +92,21 @@ def _tos(net: Network, tos: int) -> int:
 _TOS_BITS, _INTERNETWORK_CONTROL = 0x1E, 0xC0
 
 
-def _suppressed(net: Network, packet: Packet) -> bool:
-    """Apply RFC 1122 3.2.2: an ICMP error message MUST NOT be sent as the result of these."""
+def _suppressed(net: Network, packet: Packet) -> str | None:
+    """Return which packet of RFC 1122 3.2.2 it is that MUST NOT be answered; None for none."""
     header = packet.header
     src, dst = header.src, header.dst
-    if packet.pkt_type is not PacketType.HOST or is_multicast(dst) or net.is_broadcast(dst):
-        return True
+    if packet.pkt_type is not PacketType.HOST:
+        return "frame"
+    if is_multicast(dst) or net.is_broadcast(dst):
+        return "group" if is_multicast(dst) else "broadcast"
     if header.fragment_offset > 0:
-        return True
-    if is_zeronet(src) or is_multicast(src) or is_class_e(src) or net.is_broadcast(src):
-        return True
+        return "fragment"
+    if is_class_e(src) or net.no_host(src) is not None:
+        return "source"
     if header.protocol == ipv4.Protocol.ICMP:
         kind = packet.data[header.header_len : header.header_len + 1]
-        return not kind or icmpv4.is_error(kind[0])
-    return False
+        if not kind:
+            return "cut"
+        return "error" if icmpv4.is_error(kind[0]) else None
+    return None

@@ -2,19 +2,20 @@
 
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
-from smolctl.stack.fib.path_mtu import Path, PathMtu
+from smolctl.stack.fib.path_mtu import Path
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Way, WayType
+from smolctl.stack.ipv4.icmp_meaning import meaning
 from smolctl.stack.ipv4.options import answering, midnight_ms
 from smolctl.stack.ipv4.output import HEADERS_LEN, icmp_output
 from smolctl.stack.ipv4.redirect_input import redirect_input
 from smolctl.stack.packet import DeliveryError, Packet, Sender
 from smolctl.stack.reason import Detail, Reason
 from smolctl.stack.trace.trace import Direction, Fate
-from smolctl.wire import icmpv4, ipv4
+from smolctl.wire import icmp_extensions, icmpv4, ipv4
 from smolctl.wire.fault import WireFault
 from smolctl.wire.icmpv4 import Quote, Type
 
@@ -38,19 +39,20 @@ def icmp_input(net: Network, packet: Packet) -> None:
     elif kind == Type.REDIRECT:
         redirect_input(net, packet)
     elif kind in _IGNORED:
-        packet.record(_IGNORED[kind], type=kind, ip=packet.header.src)
+        why, cause = _IGNORED[kind]
+        packet.record(why, type=kind, ip=packet.header.src, cause=cause)
     elif icmpv4.is_error(kind):
         _error_input(net, packet)
     else:
         packet.record(reason.ICMP_TYPE_UNKNOWN, type=kind)
 
 
-_IGNORED: dict[int, Reason] = {
+_IGNORED: dict[int, tuple[Reason, str | None]] = {
     # RFC 6633 2: a host MUST silently discard it, and UDP must not act on it.
-    Type.SOURCE_QUENCH: reason.ICMP_SOURCE_QUENCH,
+    Type.SOURCE_QUENCH: (reason.ICMP_SOURCE_QUENCH, None),
     # RFC 1122 3.2.2.9: no mask is sent by who is no authoritative agent; RFC 6918 retired it.
-    Type.ADDRESS_MASK_REQUEST: reason.ICMP_MASK_IGNORED,
-    Type.ADDRESS_MASK_REPLY: reason.ICMP_MASK_IGNORED,
+    Type.ADDRESS_MASK_REQUEST: (reason.ICMP_MASK_IGNORED, "request"),
+    Type.ADDRESS_MASK_REPLY: (reason.ICMP_MASK_IGNORED, "reply"),
 }
 
 # --- questions ------------------------------------------------------------------------------------
@@ -103,7 +105,8 @@ def _timestamp_request(net: Network, packet: Packet) -> None:
     message = packet.message
     body = message.body
     if len(body) < 4:  # Linux icmp_timestamp: the sender's own time must be there, to go back
-        packet.record(reason.ICMP_TRUNCATED, size=len(body) + icmpv4.HEADER_LEN)
+        size = len(body) + icmpv4.HEADER_LEN
+        packet.record(reason.ICMP_TRUNCATED, size=size, cause="timestamp")
         return
     # RFC 792: the originate timestamp goes back, and when it came and was answered are the same.
     time = midnight_ms(net, packet.now).to_bytes(4)
@@ -118,39 +121,58 @@ def _timestamp_request(net: Network, packet: Packet) -> None:
 def _error_input(net: Network, packet: Packet) -> None:
     """Match an ICMP error to the socket whose packet it quotes (RFC 1122 3.2.2)."""
     message, src = packet.message, packet.header.src
-    why = _error_reason(message)
-    if why is None:
+    found = meaning(message.type, message.code)
+    if found is None:
         packet.record(reason.ICMP_TYPE_UNKNOWN, type=message.type)
         return
+    why = found.reason
     too_big = why is reason.ICMP_FRAGMENTATION_NEEDED
     quote = icmpv4.parse_quote(message.body)
-    values: dict[str, object] = {
-        "offender": src,
-        "type": message.type,
-        "icmp_code": message.code,
-        "ip": quote.dst if quote is not None else src,
-        "port": None if quote is None else quote.dport,
-        # RFC 1191 4: where the bytes before held nothing.
-        "mtu": message.mtu or None if too_big else None,
-    }
+    values = error_values(packet, quote)
     sender = None if quote is None else _sender_of(net, packet, quote)
     if quote is None or sender is None:
-        packet.record(reason.ICMP_ERROR_UNMATCHED, **values)
+        packet.record(reason.ICMP_ERROR_UNMATCHED, **values, **_unmatched(net, quote))
         return
+    values["cause"] = found.cause
     if too_big:
         level = net.settings["ip.no_pmtu_disc"]
         if level > 1:
             packet.record(reason.ICMP_MTU_IGNORED, **values, level=level)
             return
-        known = _too_big_input(net, sender, quote, message.mtu, packet.now)
-        if known is not None:
-            values.update(path_mtu=known.mtu, max_payload=known.mtu - HEADERS_LEN)
+        values.update(_too_big_input(net, sender, quote, message.mtu, packet.now))
     detail = packet.record(why, **values)
     # Who lets routers fragment is not told that one did not (Linux __udp4_lib_err, ping_err).
     if not too_big or sender.pmtudisc is not Pmtudisc.DONT:
-        number = _number(quote)
-        sender.fail(DeliveryError(why.linux, why, detail, src, quote.dst, number, packet.now))
+        number, extensions = _number(quote), icmp_extensions.parse(message)
+        sender.fail(
+            DeliveryError(found.errno, why, detail, src, quote.dst, number, packet.now, extensions)
+        )
     packet.trace.settle(Fate.ABSORBED, packet.now)
+
+
+def error_values(packet: Packet, quote: Quote | None) -> dict[str, object]:
+    """Return what reasons of ICMP errors show."""
+    message, src = packet.message, packet.header.src
+    values: dict[str, object] = {"offender": src, "type": message.type, "icmp_code": message.code}
+    if message.type == Type.PARAMETER_PROBLEM:
+        values["pointer"] = message.pointer
+    if quote is None:
+        return {**values, "ip": src}
+    return {**values, "ip": quote.dst, "port": quote.dport}
+
+
+def _unmatched(net: Network, quote: Quote | None) -> dict[str, object]:
+    """Return why nobody here sent what an ICMP error quotes."""
+    if quote is None:
+        return {"cause": "quote"}
+    if not net.fib.is_local(quote.src):
+        return {"cause": "source", "quoted": quote.src}
+    if quote.protocol == ipv4.Protocol.ICMP:
+        asked = quote.icmp_type == Type.ECHO_REQUEST
+        return {"cause": "ping" if asked else "message"}
+    if quote.protocol not in net.transports:
+        return {"cause": "protocol", "protocol": quote.protocol}
+    return {"cause": "socket", "sport": quote.sport}
 
 
 def _sender_of(net: Network, packet: Packet, quote: Quote) -> Sender | None:
@@ -181,7 +203,7 @@ def delivery_error(packet: Packet, why: Reason, detail: Detail) -> DeliveryError
 
 def _too_big_input(
     net: Network, sender: Sender, quote: Quote, reported: int, now: int
-) -> PathMtu | None:
+) -> dict[str, object]:
     """Learn from "fragmentation needed" how big a packet may be that takes the same way (RFC 1191).
 
     Args:
@@ -189,47 +211,32 @@ def _too_big_input(
         quote: that packet.
         reported: the next link's MTU, 0 where the router does not say.
 
-    Returns: what is known of the way now; None when nothing is, since there is none any more, its
-        route has a fixed MTU (Linux RTAX_LOCK), or the message says nothing new.
+    Returns: what the reason shows: ``cause``, which says what came of it, ``mtu``, ``path_mtu``
+        and ``max_payload``, what fits with DF.
     """
+    size = quote.total_length
+    values: dict[str, object] = {"mtu": reported, "size": size}
     ports = (quote.sport or 0, quote.dport or 0)
     key = RouteKey(quote.dst, quote.src, sender.dev, OUTPUT, 0, quote.protocol, *ports)
     way = route_output(net, key)
     if not isinstance(way, Way) or way.type is not WayType.UNICAST:
-        return None
-    before, current = way.learned, way.mtu
+        return {**values, "cause": "lost"}
+    before, mtu, locked = way.learned, way.mtu, way.locked
+    if locked and before is None:
+        return {**values, "cause": "fixed", "path_mtu": mtu}
     # RFC 1191 3: MUST NOT increase its estimate in response to such a message.
-    if way.locked or reported > current:
-        return before
-    path = Path(quote.dst, way.interface.name, way.next_hop)
-    known = net.fib.path_mtus.learn(path, current, reported, quote.total_length, now)
-    if before is None or (known.mtu, known.locked) != (before.mtu, before.locked):
-        net.generation.touch()
-    return known
-
-
-def _error_reason(message: icmpv4.IcmpMessage) -> Reason | None:
-    """Return what an ICMP error means; source quench and redirects are none.
-
-    Source: RFC 1122 3.2.2.1; Linux icmp_err_convert.
-    """
-    if message.type == Type.DEST_UNREACHABLE:
-        return _UNREACHABLE.get(message.code, reason.ICMP_HOST_UNREACHABLE)
-    if message.type == Type.TIME_EXCEEDED:
-        return reason.ICMP_TIME_EXCEEDED
-    if message.type == Type.PARAMETER_PROBLEM:
-        return reason.ICMP_PARAMETER_PROBLEM
-    return None
-
-
-_UNREACHABLE: dict[int, Reason] = {
-    icmpv4.Unreachable.NET: reason.ICMP_NET_UNREACHABLE,
-    icmpv4.Unreachable.NET_UNKNOWN: reason.ICMP_NET_UNREACHABLE,
-    icmpv4.Unreachable.NET_TOS: reason.ICMP_NET_UNREACHABLE,
-    icmpv4.Unreachable.PROTOCOL: reason.ICMP_PROTOCOL_UNREACHABLE,
-    icmpv4.Unreachable.PORT: reason.ICMP_PORT_UNREACHABLE,
-    icmpv4.Unreachable.FRAG_NEEDED: reason.ICMP_FRAGMENTATION_NEEDED,
-    icmpv4.Unreachable.NET_PROHIBITED: reason.ICMP_PROHIBITED,
-    icmpv4.Unreachable.HOST_PROHIBITED: reason.ICMP_PROHIBITED,
-    icmpv4.Unreachable.ADMIN: reason.ICMP_PROHIBITED,
-}
+    if not locked and reported <= mtu:
+        path = Path(quote.dst, way.interface.name, way.next_hop)
+        known = net.fib.path_mtus.learn(path, mtu, reported, size, now)
+        mtu, locked = known.mtu, known.locked
+        if before is None or (mtu, locked) != (before.mtu, before.locked):
+            net.generation.touch()
+    values["path_mtu"], values["max_payload"] = mtu, min(mtu, reported) - HEADERS_LEN
+    if net.settings["ip.no_pmtu_disc"]:
+        return {**values, "cause": "distrusted"}
+    if not reported:
+        # RFC 1191 5: a router that does not know of it leaves the bytes 0.
+        return {**values, "cause": "unnamed"}
+    if reported >= size:
+        return {**values, "cause": "larger"}
+    return {**values, "cause": "small" if locked else "mtu"}

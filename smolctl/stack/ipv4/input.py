@@ -96,21 +96,25 @@ def judge(net: Network, packet: Packet, key: RouteKey) -> Inbound:
     src, dst = key.src or 0, key.dst
     if not packet.looped and not packet.interface.loopback:
         if is_loopback(src) or is_loopback(dst):
-            return refuse(reason.IP_LOOPBACK_ON_WIRE, ip=src if is_loopback(src) else dst)
-        if is_multicast(src) or is_limited_broadcast(src):
-            return refuse(reason.IP_SRC_INVALID, ip=src)
-        if is_zeronet(src) and not may_be_nobody(packet.header):
-            return refuse(reason.IP_SRC_INVALID, ip=src)
+            return _loopback(src, dst)
         own = net.fib.own(src)
-        if own is not None and own.type is RouteType.BROADCAST:
-            return refuse(reason.IP_SRC_INVALID, ip=src)
+        broadcast = own is not None and own.type is RouteType.BROADCAST
+        nobody = is_zeronet(src) and not may_be_nobody(packet.header)
+        if broadcast or nobody or is_multicast(src) or is_limited_broadcast(src):
+            return refuse(reason.IP_SRC_INVALID, ip=src, cause=net.no_host(src))
         if own is not None and own.type is RouteType.LOCAL:
             return refuse(reason.IP_SRC_IS_OURS, ip=src)
     if is_zeronet(dst):
-        return refuse(reason.IP_DST_INVALID, ip=dst)
+        return refuse(reason.IP_DST_INVALID, ip=dst, cause="zeronet" if dst else "zero")
     if is_multicast(dst):
         return _judge_group(net, packet, key)
     return route_input(net, packet, key)
+
+
+def _loopback(src: int, dst: int) -> Inbound:
+    if is_loopback(src):
+        return refuse(reason.IP_LOOPBACK_ON_WIRE, ip=src, cause="source")
+    return refuse(reason.IP_LOOPBACK_ON_WIRE, ip=dst, cause="destination")
 
 
 def may_be_nobody(header: ipv4.Ipv4Header) -> bool:

@@ -101,7 +101,7 @@ class Ipv4(Network):
         """Forget neighbors, and drop what waits on the link."""
         self.of(interface).dad.pause()
         proxy_arp.purge(self, interface, now)
-        self.neighbors.flush(interface, now)
+        self.neighbors.flush(interface, now, "down")
 
     def link_down(self, interface: Interface, now: int) -> None:
         """Take away every route by the link but the local ones."""
@@ -115,7 +115,7 @@ class Ipv4(Network):
 
     def link_deleted(self, interface: Interface, now: int) -> None:
         """Take away addresses, routes, neighbors and groups."""
-        self.neighbors.flush(interface, now)
+        self.neighbors.flush(interface, now, "link")
         proxy_arp.purge(self, interface, now)
         addresses = self.of(interface).addresses
         for address in addresses.items:
@@ -131,7 +131,7 @@ class Ipv4(Network):
 
     def mac_changing(self, interface: Interface, now: int) -> None:
         """Forget what was learned with the old MAC address (Linux neigh_changeaddr)."""
-        self.neighbors.flush(interface, now)
+        self.neighbors.flush(interface, now, "mac")
 
     def mac_changed(self, interface: Interface, now: int) -> None:
         """Announce the addresses with the new MAC address."""
@@ -145,5 +145,5 @@ class Ipv4(Network):
             acd.activated(self, interface, now)
         else:
             self.of(interface).dad.pause()
-            self.neighbors.flush(interface, now, keep_permanent=True)
+            self.neighbors.flush(interface, now, "carrier", keep_permanent=True)
         self.generation.touch()

@@ -35,8 +35,9 @@ def options_checked(net: Network, packet: Packet) -> WholeOptions | None:
     options = ipv4_options.parse(header.options)
     if isinstance(options, ipv4_options.BadOption):
         packet.record(
-            reason.IP_BAD_OPTION, kind=options.kind, pointer=options.pointer, ip=header.src
-        )
+            reason.IP_BAD_OPTION, kind=options.kind, pointer=options.pointer, ip=header.src,
+            cause=options.cause,
+        )  # fmt: skip
         # RFC 1122 3.2.2.5: the pointer is in the first byte of what follows the checksum.
         net.answer_error(packet, ErrorKind.BAD_HEADER, options.pointer << 24)
         return None

@@ -7,15 +7,16 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.ip.host_model import is_near
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.route_output import route_output
-from smolctl.stack.ip.way import Way
-from smolctl.stack.packet import Packet
+from smolctl.stack.ip.way import Refusal, Way
+from smolctl.stack.packet import DeliveryError, Packet
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.trace import Fate
 from smolctl.wire import icmpv4, ipv4
 from smolctl.wire.address import is_host, is_loopback
 
-_CODES = 4
-"""Network, host, and both with a type of service (RFC 792)."""
+_CAUSES = ("net", "host", "net-tos", "host-tos")
+"""What a redirect is for, by its code (RFC 792), as its reason has them."""
+Judged = tuple[Reason, dict[str, object]]
 
 
 def redirect_input(net: Network, packet: Packet) -> None:
@@ -24,7 +25,7 @@ def redirect_input(net: Network, packet: Packet) -> None:
     A network redirect is taken for its destination host alone: whose network that is cannot be
     known (RFC 1122 3.2.2.2). Source: Linux ``__ip_do_redirect``.
     """
-    message, src, interface = packet.message, packet.header.src, packet.interface
+    message, src = packet.message, packet.header.src
     quote = icmpv4.parse_quote(message.body)
     values: dict[str, object] = {
         "offender": src,
@@ -33,12 +34,26 @@ def redirect_input(net: Network, packet: Packet) -> None:
         "type": message.type,
         "icmp_code": message.code,
     }
+    why, more = _judge(net, packet, quote)
+    detail = packet.record(why, **values, **more)
+    if why is reason.ICMP_REDIRECTED:
+        packet.trace.settle(Fate.ABSORBED, packet.now)
+    if quote is None or quote.protocol not in net.transports:
+        return
+    sender = net.transports[quote.protocol].sender_of(quote, packet.interface.name)
+    if sender is not None and net.fib.is_local(quote.src):
+        number, now = quote.icmp_sequence or 0, packet.now
+        sender.redirected(DeliveryError("", why, detail, src, quote.dst, number, now))
+
+
+def _judge(net: Network, packet: Packet, quote: icmpv4.Quote | None) -> Judged:
+    """Use the gateway that a redirect names, or return why not."""
+    message, src, interface = packet.message, packet.header.src, packet.interface
     if not net.settings["ip.accept_redirects"]:
-        packet.record(reason.ICMP_REDIRECT_IGNORED, **values)
-        return
-    if quote is None or message.code >= _CODES or not _ours(net, interface.name, quote):
-        packet.record(reason.ICMP_ERROR_UNMATCHED, **values)
-        return
+        return reason.ICMP_REDIRECT_IGNORED, {}
+    cause = _unmatched(net, interface.name, message.code, quote)
+    if quote is None or cause is not None:
+        return reason.ICMP_ERROR_UNMATCHED, {**_quoted(quote), "cause": cause}
     ports = (quote.sport or 0, quote.dport or 0)
     key = RouteKey(quote.dst, quote.src, None, OUTPUT, 0, quote.protocol, *ports)
     way = route_output(net, key)
@@ -48,43 +63,62 @@ def redirect_input(net: Network, packet: Packet) -> None:
         or way.gateway != src
         or way.interface is not interface
     ):
-        hop = way.next_hop if isinstance(way, Way) else ""
-        packet.record(reason.ICMP_REDIRECT_STRANGER, next_hop=hop, **values)
-        return
+        return reason.ICMP_REDIRECT_STRANGER, _strange(way, interface)
     refused = _refused(net, interface, message.rest, src)
     if refused is not None:
-        packet.record(refused, **values)
-        return
+        return refused
     net.fib.exceptions.redirect(quote.dst, way.route, message.rest, packet.now)
     net.generation.touch()
-    packet.record(reason.ICMP_REDIRECTED, **values)
-    packet.trace.settle(Fate.ABSORBED, packet.now)
+    return reason.ICMP_REDIRECTED, {"cause": _CAUSES[message.code]}
 
 
-def _ours(net: Network, dev: str, quote: icmpv4.Quote) -> bool:
-    """Tell whether the quoted packet may be ours: of UDP, whether a socket sent it (Linux)."""
+def _unmatched(net: Network, dev: str, code: int, quote: icmpv4.Quote | None) -> str | None:
+    """Return why the quoted packet is not ours: of UDP, whether a socket sent it (Linux)."""
+    if quote is None:
+        return "quote"
+    if code >= len(_CAUSES):
+        return "code"
     if not net.fib.is_local(quote.src):
-        return False
+        return "source"
     if quote.protocol != ipv4.Protocol.UDP:
-        return True
-    return net.transports[ipv4.Protocol.UDP].sender_of(quote, dev) is not None
+        return None
+    return None if net.transports[ipv4.Protocol.UDP].sender_of(quote, dev) else "socket"
 
 
-def _refused(net: Network, interface: Interface, gateway: int, old: int) -> Reason | None:
+def _quoted(quote: icmpv4.Quote | None) -> dict[str, object]:
+    return {} if quote is None else {"quoted": quote.src, "sport": quote.sport}
+
+
+def _strange(way: Way | Refusal, interface: Interface) -> dict[str, object]:
+    """Return why a redirect is not by the gateway that is in use."""
+    if not isinstance(way, Way):
+        return {"cause": "none"}
+    if way.gateway is None or way.route is None:
+        return {"cause": "direct"}
+    cause = "gateway" if way.interface is interface else "link"
+    return {"cause": cause, "next_hop": way.gateway, "out": way.interface.name}
+
+
+def _refused(net: Network, interface: Interface, gateway: int, old: int) -> Judged | None:
     """Judge the gateway that a redirect names; None when it will do."""
-    if gateway == old or not _may_be_gateway(net, gateway):
-        return reason.ICMP_REDIRECT_NO_HOST
+    cause = "same" if gateway == old else _no_gateway(net, gateway)
+    if cause is not None:
+        return reason.ICMP_REDIRECT_NO_HOST, {"cause": cause}
     if not net.settings["ip.shared_media"] and not is_near(net, interface, gateway):
         # RFC 1122 3.2.2.2: the new gateway must be on the network that the redirect came by.
-        return reason.ICMP_REDIRECT_OFF_LINK
+        return reason.ICMP_REDIRECT_OFF_LINK, {}
     if net.settings["ip.secure_redirects"] and not _is_default_gateway(net, gateway):
-        return reason.ICMP_REDIRECT_INSECURE
+        return reason.ICMP_REDIRECT_INSECURE, {}
     return None
 
 
-def _may_be_gateway(net: Network, address: int) -> bool:
-    other = is_host(address) and not is_loopback(address)
-    return other and not net.is_broadcast(address) and not net.fib.is_local(address)
+def _no_gateway(net: Network, address: int) -> str | None:
+    """Return why an address can be no gateway, None when it may be one."""
+    if net.fib.is_local(address):
+        return "own"
+    if net.is_broadcast(address):
+        return "broadcast"
+    return None if is_host(address) and not is_loopback(address) else "no-host"
 
 
 def _is_default_gateway(net: Network, address: int) -> bool:

@@ -62,7 +62,8 @@ def frame_input(
         return
     dst, src, _ = header
     if src[0] & 1 or src == ZERO_MAC:
-        packet.record(reason.RX_SRC_MAC_INVALID, mac=src)
+        cause = "group" if src[0] & 1 else "zero"
+        packet.record(reason.RX_SRC_MAC_INVALID, mac=src, cause=cause)
         interface.counters.rx_errors += 1
         return
     if src == interface.mac:
@@ -164,6 +165,15 @@ def _wrapped_input(protocols: LinkProtocols, packet: Packet, frame: bytes) -> No
             packet.step("snap", "ok", {"ethertype": f"0x{ethertype:04x}"})
     protocol = protocols.input.get(ethertype)
     if protocol is None:
-        packet.record(reason.RX_ETHERTYPE_UNKNOWN, ethertype=f"0x{ethertype:04x}")
+        _unknown(packet, ethertype)
         return
     protocol(packet)
+
+
+def _unknown(packet: Packet, ethertype: int) -> None:
+    """Drop what no protocol takes; below 0x600 the field is a length (IEEE 802.3 3.2.6)."""
+    if ethertype < ethernet.MIN_ETHERTYPE:
+        values = {"cause": "length", "length": ethertype, "_llc": packet.data[:3]}
+    else:
+        values = {"cause": "ethertype", "_number": ethertype}
+    packet.record(reason.RX_ETHERTYPE_UNKNOWN, ethertype=f"0x{ethertype:04x}", **values)

@@ -234,25 +234,27 @@ class NeighborCache:
         if state in VALID and entry.queue:
             actions.append(Transmit(entry, entry.take_queue()))
         elif state not in VALID and state is not State.INCOMPLETE and entry.queue:
-            actions.append(GiveUp(entry, entry.take_queue()))
+            actions.append(GiveUp(entry, entry.take_queue(), by_hand=True))
         if state is not State.INCOMPLETE:
             self._release(entry, actions)
         if entry.state is State.PROBE:
             self._probe(entry, now, actions)
         return actions
 
-    def delete(self, ip: int) -> list[NeighborAction]:
+    def delete(self, ip: int, cause: str = "deleted") -> list[NeighborAction]:
         """Take an entry out. The packets that waited for it are purged."""
         entry = self.entries[ip]
         self._forget(entry)
-        return [Purged(entry, entry.take_queue())] if entry.queue else []
+        return [Purged(entry, entry.take_queue(), cause)] if entry.queue else []
 
-    def flush(self, *, keep_permanent: bool = False) -> list[NeighborAction]:
+    def flush(
+        self, cause: str = "deleted", *, keep_permanent: bool = False
+    ) -> list[NeighborAction]:
         """Take all entries out: link down, a new MAC, or carrier lost."""
         actions: list[NeighborAction] = []
         for entry in list(self):
             if not (keep_permanent and entry.state is State.PERMANENT):
-                actions += self.delete(entry.ip)
+                actions += self.delete(entry.ip, cause)
         return actions
 
     # --- inside -------------------------------------------------------------------------------
@@ -328,6 +330,8 @@ class NeighborCache:
         if self._is_silent(now):
             self._timers.arm(entry, self._silence.until_ns)
             return
+        if not entry.probes:
+            entry.asked_ns = now
         entry.probes += 1
         again_ns = now + self._settings.ns("neigh.retrans_time_ms")
         self._silence = Silence(again_ns, entry.ip)

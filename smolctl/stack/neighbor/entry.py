@@ -9,6 +9,7 @@ from typing import NamedTuple
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.trace.facts import Awaited
 
 
 class Moves(NamedTuple):
@@ -40,7 +41,7 @@ class Neighbor:
     Attributes:
         ip: the next hop's address.
         lladdr: its MAC, None until one was learned; kept while FAILED for the unicast probes.
-        probes: requests sent since the state began.
+        probes: requests sent since the state began; asked_ns: when the first of them was.
         queue: packets that wait, oldest first; only while INCOMPLETE.
         created_ns, updated_ns, used_ns, confirmed_ns: when it was made, its state or MAC changed,
             a packet used it, its reachability was proved.
@@ -56,6 +57,7 @@ class Neighbor:
     state: State = State.NONE
     lladdr: bytes | None = None
     probes: int = 0
+    asked_ns: int = 0
     queue: deque[Packet] = field(default_factory=deque)
     queue_bytes: int = 0
     updated_ns: int = 0
@@ -99,6 +101,13 @@ class Neighbor:
         self.queue_bytes = 0
         return packets
 
+    def failure(self, now: int, *, by_hand: bool = False) -> dict[str, object]:
+        """Return what neigh-failed shows: it did not answer, or is FAILED by hand."""
+        if by_hand or not self.probes:
+            return {"cause": "by-hand"}
+        awaited = Awaited("arp", self.ip, self.asked_ns, now)
+        return {"probes": self.probes, "_awaited": awaited}
+
     def clone(self, copy_of: Callable[[Packet], Packet]) -> "Neighbor":
         """Return a copy with copies of the packets that wait."""
         result = copy(self)
@@ -128,10 +137,11 @@ class Transmit(NamedTuple):
 
 
 class GiveUp(NamedTuple):
-    """The neighbor did not answer: these packets are undeliverable."""
+    """The neighbor did not answer, or is FAILED by hand: these packets are undeliverable."""
 
     entry: Neighbor
     packets: list[Packet]
+    by_hand: bool = False
 
 
 class Overflow(NamedTuple):
@@ -142,10 +152,11 @@ class Overflow(NamedTuple):
 
 
 class Purged(NamedTuple):
-    """The entry went away (deleted, flushed, link down) with these packets waiting."""
+    """The entry went away with these packets waiting; ``cause`` as its reason has them."""
 
     entry: Neighbor
     packets: list[Packet]
+    cause: str
 
 
 class Evicted(NamedTuple):

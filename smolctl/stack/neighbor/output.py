@@ -63,9 +63,17 @@ class Neighbors(dict[str, NeighborCache]):
         for cache in self.values():
             cache.use_settings(settings)
 
-    def flush(self, interface: Interface, now: int, *, keep_permanent: bool = False) -> None:
-        """Forget the neighbors of an interface."""
-        self.perform(interface, self[interface.name].flush(keep_permanent=keep_permanent), now)
+    def flush(
+        self,
+        interface: Interface,
+        now: int,
+        cause: str = "deleted",
+        *,
+        keep_permanent: bool = False,
+    ) -> None:
+        """Forget the neighbors of an interface; ``cause`` as neigh-queue-purged has them."""
+        actions = self[interface.name].flush(cause, keep_permanent=keep_permanent)
+        self.perform(interface, actions, now)
 
     # --- out --------------------------------------------------------------------------------------
 
@@ -152,24 +160,25 @@ class Neighbors(dict[str, NeighborCache]):
                     self.resolver.solicit(out, entry, unicast=unicast, now=now)
                 case Transmit(entry, packets):
                     self._transmit(entry, packets, now)
-                case GiveUp(entry, packets):
+                case GiveUp(entry, packets, by_hand):
+                    values = entry.failure(now, by_hand=by_hand)
                     for packet in packets:
                         packet.now = now
-                        detail = packet.record(
-                            reason.NEIGH_FAILED, next_hop=entry.ip, probes=entry.probes
-                        )
+                        detail = packet.record(reason.NEIGH_FAILED, next_hop=entry.ip, **values)
                         self.resolver.unreachable(packet, detail)
                 case Released(entry, failed):
                     self.blocked_senders.release(out.name, entry, failed=failed, now=now)
                 case Overflow(entry, packet):
                     _lose(reason.NEIGH_QUEUE_FULL, entry, packet, now)
-                case Purged(entry, packets):
+                case Purged(entry, packets, cause):
                     for packet in packets:
-                        _lose(reason.NEIGH_QUEUE_PURGED, entry, packet, now)
+                        _lose(reason.NEIGH_QUEUE_PURGED, entry, packet, now, cause=cause)
                 case Evicted(entry, new, packets):
                     self._recorder.record(reason.NEIGH_EVICTED, out.name, now, ip=entry.ip, new=new)
                     for packet in packets:
-                        _lose(reason.NEIGH_QUEUE_PURGED, entry, packet, now, new=new)
+                        _lose(
+                            reason.NEIGH_QUEUE_PURGED, entry, packet, now, new=new, cause="evicted"
+                        )
 
     def _transmit(self, entry: Neighbor, packets: list[Packet], now: int) -> None:
         lladdr = entry.lladdr or ZERO_MAC

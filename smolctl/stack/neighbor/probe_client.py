@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from smolctl.stack.ready import REPLY_QUEUE_LIMIT, Waiter
+from smolctl.wire.arp import ArpPacket, Op
 
 
 class ArpAnswer(NamedTuple):
@@ -22,14 +23,16 @@ class ArpClient(Waiter):
 
     Attributes:
         sender: the address it asks from, 0 for a probe (RFC 5227 2.1.1).
+        sender_mac: our MAC, which an answer to us names.
     """
 
     dev: str
     target: int
     sender: int
+    sender_mac: bytes = b""
     answers: deque[ArpAnswer] = field(default_factory=lambda: deque(maxlen=REPLY_QUEUE_LIMIT))
 
-    def accepts(self, dev: str, op_reply: bool, sender_ip: int, target_ip: int) -> bool:
+    def accepts(self, dev: str, message: ArpPacket) -> bool:
         """Tell whether ARP is an answer: from the target, and to whom we said we are.
 
         A probe (sender 0.0.0.0) also takes another's probe or announcement for its target as one:
@@ -37,6 +40,10 @@ class ArpClient(Waiter):
         """
         if dev != self.dev:
             return False
+        op_reply, target_ip = message.op == Op.REPLY, message.target_ip
+        theirs = message.sender_ip == self.target
         if self.sender == 0:
-            return sender_ip == self.target or (not op_reply and target_ip == self.target)
-        return op_reply and sender_ip == self.target and target_ip == self.sender
+            return theirs or (not op_reply and target_ip == self.target)
+        # iputils recv_pack: what names another MAC answers somebody else.
+        ours = target_ip == self.sender and message.target_mac == self.sender_mac
+        return op_reply and theirs and ours

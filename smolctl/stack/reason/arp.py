@@ -17,9 +17,13 @@ ARP_BAD_FORMAT = Reason(
     """ARP can translate any protocol's addresses to any hardware's, and says in its first four
     fields which. Here it must be Ethernet (1), IPv4 (2048), addresses of 6 and of 4 bytes. RFC 826
     has a host drop what it does not speak, without a word.""",
-    why_template=(
-        "htype {htype}, ptype {ptype}, hlen {hlen}, plen {plen}; only 1, 2048, 6, 4 is supported",
-    ),
+    why_template=("{cause}",),
+    causes={
+        "htype": "hardware type {htype} is {name}, not Ethernet (1)",
+        "ptype": "protocol type {ptype} is {name}, not IPv4 (0x0800)",
+        "hlen": "its hardware addresses have {hlen} B; those of Ethernet have 6",
+        "plen": "its protocol addresses have {plen} B; those of IPv4 have 4",
+    },
     advice_template="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 ARP_BAD_OP = Reason(
@@ -28,7 +32,7 @@ ARP_BAD_OP = Reason(
     """The operation tells what an ARP packet wants: 1 is a request ("who has"), 2 is a reply ("is
     at"). Other numbers belong to RARP and to relatives of ARP that this stack does not speak. They
     are dropped without a word, as Linux does.""",
-    why_template=("op {opcode}; 1 is request, 2 is reply",),
+    why_template=("op {opcode} is {name}, neither a request (1) nor a reply (2)",),
     advice_template="usually harmless; what it is: smolctl capture {dev} -v",
 )  # fmt: skip
 ARP_TARGET_NOT_OURS = Reason(
@@ -39,7 +43,12 @@ ARP_TARGET_NOT_OURS = Reason(
     who is reached without a gateway. On a shared link this is ordinary: others ask for others. When
     the question was meant for this stack, the address was never added here, and the peer sees its
     ping or its send fail with "no answer to ARP".""",
-    why_template=("{ip} is not an address of this stack", " ({dev} has {networks})"),
+    why_template=("{ip} {cause}",),
+    causes={
+        "absent": "is not an address of this stack ({dev} has {networks})",
+        "group": "is a multicast address, which belongs to no single host",
+        "loopback": "is a loopback address, which no link is asked for",
+    },
     fix_templates=("smolctl addr add {ip}/{plen} dev {dev}",),
     advice_template="usually harmless: others on the link ask for others",
     stage="target",
@@ -63,9 +72,11 @@ ARP_RULE_REFUSED = Reason(
     taken either: a rule in front of the one that leads to the table local refuses it, or leads to a
     table that knows another way. To answer would only have him send what is dropped. Linux looks a
     route up for each request, too, and keeps silent.""",
-    why_template=(
-        "{ip} is ours, but rules keep what {sender} sends to it from us", ": {priority}: {rule}",
-    ),
+    why_template=("{ip} is ours, but {cause}",),
+    causes={
+        "rule": "the rule {priority}: {rule} refuses what {sender} sends to it",
+        "table": "for what {sender} sends, the rules lead to a table that knows another way",
+    },
     fix_templates=("smolctl rule add priority 0 lookup local",),
     advice_template="which rules there are, and in which order: smolctl rule show",
 )  # fmt: skip
@@ -127,9 +138,17 @@ ARP_SENDER_INVALID = Reason(
     0.0.0.0 in a reply, belongs to no single host, and a group MAC to no single station. To believe
     it would send our packets to everybody or to nobody; RFC 1812 3.3.2 forbids it. The packet is
     neither answered nor learned from.""",
-    why_template=(
-        "sender {ip} ({mac}) is multicast, broadcast, loopback, zero or has no unicast MAC",
-    ),
+    why_template=("ARP from {ip} ({mac}): {cause}",),
+    causes={
+        "broadcast": "{ip} is the broadcast address of {owner}",
+        "everybody": "{ip} is everybody on the link",
+        "multicast": "{ip} is a multicast address",
+        "loopback": "{ip} is a loopback address",
+        "zero": "a reply from no address; 0.0.0.0 may only ask",
+        "zeronet": "{ip} is in 0.0.0.0/8, which no host has",
+        "group-mac": "{mac} is the MAC address of a group",
+        "zero-mac": "the MAC address is all zeros",
+    },
     advice_template="on the sender ({mac}): configure an address and a MAC of one host",
     stage="sender",
 )  # fmt: skip
@@ -154,9 +173,13 @@ ARP_IGNORED = Reason(
     answers for every address of the host on every link. arp.filter=1 has only that link answer by
     which the sender is reached (arp_filter). arp.answer_probes=0 leaves those alone who
     ask from 0.0.0.0 whether an address is free (RFC 5227). The peer sees "no answer to ARP".""",
-    why_template=(
-        "{ip} is ours, but {knob} is {level}", ": {dev} has {networks}, and {sender} asked",
-    ),
+    why_template=("{ip} is ours, but {cause}",),
+    causes={
+        "elsewhere": "{dev} does not have it, and arp.ignore is {level} ({dev} has {networks})",
+        "far": "{sender} is in none of its networks, and arp.ignore is 2 ({dev} has {networks})",
+        "filter": "packets to {sender} leave by another link than {dev}, and arp.filter is 1",
+        "probe": "0.0.0.0 asks whether it is free, and arp.answer_probes is 0",
+    },
     fix_templates=("smolctl sysctl {knob}={value}",),
     stage="target",
 )  # fmt: skip
@@ -168,7 +191,12 @@ ARP_UNSOLICITED = Reason(
     fill the cache. Linux does the same unless arp_accept is set. Nothing is lost: when a packet is
     to be sent there, the stack asks by itself. arp.accept=1 has it learn; arp.accept_from=solicited
     has it learn from answers to its own requests alone, even about neighbors that it knows.""",
-    why_template=("nobody here asked for {ip}", ", which says that it is at {mac}"),
+    why_template=("{ip} says that it is at {mac}, {cause}",),
+    causes={
+        "unknown": "and nobody here asked for it",
+        "unasked": "and is not being asked for now (arp.accept_from=solicited)",
+        "others": "but to another target than an address of ours (arp.accept_target=ours)",
+    },
     fix_templates=("smolctl sysctl {knob}={value}",),
     advice_template="learn it anyway: smolctl sysctl arp.accept=1",
 )  # fmt: skip
@@ -211,14 +239,37 @@ ARP_DAD_RATE_LIMITED = Reason(
     why_template=("more than {limit} conflicts on {dev}: the test of {ip} begins in {ms} ms",),
     fix_templates=("smolctl addr replace {ip}/{plen} dev {dev} nodad",),
 )  # fmt: skip
+ARP_DAD_UNHEARD = Reason(
+    "arp-dad-unheard", Kind.NOTE, "RFC 5227 2.1.1", "silent",
+    "ARP from the owner of an address that was tested was dropped",
+    """An address was tested before its use: the link was asked whether anybody has it. Somebody
+    does, as ARP that came meanwhile says, but that ARP was dropped for the reason in the why line,
+    so the test did not count it. Two hosts with one address take each other's packets. See first
+    why the ARP was dropped, then whether that host is on this link at all: what is in another VLAN
+    is no conflict.""",
+    why_template=("{ip} was tested on {dev}, and an answer was dropped: {dropped}",),
+    advice_template="all about that answer: smolctl why {packet}",
+    stage="sender",
+)  # fmt: skip
 ARP_NO_REPLY = Reason(
     "arp-no-reply", Kind.NOTE, "RFC 826", "silent",
     "nobody on the link answered for the address",
-    """ARP requests left, and nobody said that the address is theirs. Either no host on this link
-    has it (it is down, has another address, or is in another VLAN), or its answer does not reach
-    us. A host that answers ping but not this is behind a router: ARP never crosses one.""",
-    why_template=("{probes} ARP requests for {next_hop} on {dev}, no answer",),
+    """ARP requests left, and no answer came that could be used. Either no host on this link has the
+    address (it is down, has another address, or is in another VLAN), or its answer does not reach
+    us, or it came and was dropped; the why line says which. A host that answers ping but not this
+    is behind a router: ARP never crosses one.""",
+    why_template=("{probes} ARP requests for {next_hop} on {dev}{cause}",),
     advice_template="is it on this link at all: smolctl route get {next_hop}",
+    causes={
+        "silent": ", and nothing came back",
+        "dropped": "; an answer came and was dropped: {dropped}",
+        "forgotten": ", no answer that was taken; so much was dropped meanwhile that it is not"
+        " known whether one came",
+    },
+    cause_advice={
+        "dropped": "all about that answer: smolctl why {packet}",
+        "forgotten": "what is dropped: smolctl stats drops",
+    },
 )  # fmt: skip
 ARP_NOT_NEEDED = Reason(
     "arp-not-needed", Kind.NOTE, "RFC 826", "IFF_NOARP",
@@ -228,6 +279,12 @@ ARP_NOT_NEEDED = Reason(
     rule (RFC 1112 6.4). So no request is sent, and none is missing. Linux marks such interfaces
     NOARP.""",
     why_template=("{ip} {cause}, so nobody is asked for a MAC address",),
+    causes={
+        "own": "is our own and is reached without any link",
+        "noarp": "is reached by {out}, which has no MAC addresses",
+        "broadcast": "is a broadcast address, whose MAC address is known",
+        "multicast": "is a multicast address, whose MAC address follows from it",
+    },
 )  # fmt: skip
 ARP_LOCKED_ENTRY = Reason(
     "arp-locked-entry", Kind.DROP, "-", "PERMANENT kept",

@@ -9,7 +9,8 @@ FWD_GROUP_FRAME = Reason(
     all stations or to a group. Were it forwarded, every router of the link would do the same, and
     each of them would add a copy. RFC 1812 5.3.4 forbids it. The sender lacks our MAC, or does not
     know that it has a gateway. It hears nothing.""",
-    why_template=("{ip} is another host's, and the frame went to all on {dev}",),
+    why_template=("{ip} is another host's, and the frame went to {cause} on {dev}",),
+    causes={"broadcast": "all stations", "multicast": "a group of stations"},
     advice_template="on the sender: does it know our MAC? ip neigh show",
     stage="forward",
 )  # fmt: skip

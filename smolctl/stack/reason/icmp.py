@@ -9,7 +9,11 @@ ICMP_TRUNCATED = Reason(
     type. The message ended before that, or before what a message of its type must have, such as the
     time in a timestamp request. It is dropped in silence: an ICMP message never provokes an
     ICMP error.""",
-    why_template=("ICMP message is {size} B, which is less than its type needs",),
+    why_template=("ICMP message of {size} B: {cause}",),
+    causes={
+        "header": "an ICMP header has 8 B",
+        "timestamp": "a timestamp request has 12 B or more",
+    },
     advice_template="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 ICMP_BAD_CHECKSUM = Reason(
@@ -56,7 +60,7 @@ ICMP_TYPE_UNKNOWN = Reason(
     """ICMP has types that a host need not take part in: router discovery, timestamp replies that
     nobody asked for, and many that were retired. An unknown type must be dropped in silence (RFC
     1122 3.2.2).""",
-    why_template=("type {type} is ignored",),
+    why_template=("type {type} ({name}) is ignored",),
     advice_template="usually harmless; what it is: smolctl capture {dev} -v",
 )  # fmt: skip
 ICMP_TIMESTAMP_IGNORED = Reason(
@@ -94,7 +98,8 @@ ICMP_MASK_IGNORED = Reason(
     """By address mask messages hosts once asked how long the network's part of their address is. A
     host must not answer unless it is told to be the authority for it (RFC 1122 3.2.2.9), RFC 6918
     retired the messages, and masks are configured. They are dropped in silence, as by Linux.""",
-    why_template=("address mask message (type {type}) from {ip} is ignored",),
+    why_template=("{cause} (type {type}) from {ip} is ignored",),
+    causes={"request": "address mask request", "reply": "address mask reply"},
     advice_template="masks are configured, and shown by: smolctl addr show",
 )  # fmt: skip
 ICMP_REDIRECT_IGNORED = Reason(
@@ -116,7 +121,13 @@ ICMP_REDIRECT_STRANGER = Reason(
     better. This redirect came from somebody else, by another interface, or about a destination that
     is reached without a gateway. It is forged, or late: the route changed meanwhile. It is dropped
     in silence.""",
-    why_template=("{offender} is not the gateway to {ip}", ", which is {next_hop}"),
+    why_template=("{offender} is not the gateway to {ip}: {cause}",),
+    causes={
+        "gateway": "that is {next_hop}",
+        "link": "packets to it leave by {out}, not by {dev}",
+        "direct": "it is reached without a gateway",
+        "none": "there is no way to it",
+    },
     advice_template="who is used, and by which route: smolctl route get {ip}",
 )  # fmt: skip
 ICMP_REDIRECT_NO_HOST = Reason(
@@ -125,7 +136,13 @@ ICMP_REDIRECT_NO_HOST = Reason(
     """A redirect names the gateway to use. This one names an address that no other host has: one of
     our own, a broadcast or multicast address, or the very gateway that says so. It is dropped in
     silence.""",
-    why_template=("{offender} names {gateway} as first hop to {ip}, which is no other gateway",),
+    why_template=("{offender} names {gateway} as first hop to {ip}: {cause}",),
+    causes={
+        "same": "that is the gateway itself",
+        "own": "that is an address of ours",
+        "broadcast": "that is a broadcast address",
+        "no-host": "that is no address of a host",
+    },
     advice_template="on {offender}: look for a wrong route to {ip}",
 )  # fmt: skip
 ICMP_REDIRECT_OFF_LINK = Reason(
@@ -159,7 +176,13 @@ ICMP_REDIRECTED = Reason(
     nearer to it (RFC 792). That one is used from now on, for this destination alone and for
     ip.redirect_timeout_ms. The packet that was the cause was delivered all the same. Many of them
     mean that a route is missing here.""",
-    why_template=("{offender} says that {gateway} is nearer to {ip}",),
+    why_template=("{offender} says that {gateway} is nearer to {cause}",),
+    causes={
+        "net": "the network of {ip}",
+        "host": "{ip}",
+        "net-tos": "the network of {ip}, for this type of service",
+        "host-tos": "{ip}, for this type of service",
+    },
     advice_template="what was learned: smolctl route get {ip}; a route of your own spares the"
     " detour",
 )  # fmt: skip
@@ -169,9 +192,25 @@ ICMP_ERROR_UNMATCHED = Reason(
     """An ICMP error quotes the packet that it is about; addresses and ports tell which socket sent
     it. No socket of this stack fits: it was closed meanwhile, or the error is forged. It is dropped
     without a word, and no socket is told.""",
-    why_template=(
-        "type {type} code {icmp_code} from {offender} is on a packet to {ip} that no socket sent",
-    ),
+    why_template=("type {type} code {icmp_code} from {offender} {cause}",),
+    causes={
+        "quote": "quotes no IPv4 packet",
+        "code": "has a code that no RFC defines, about a packet to {ip}",
+        "source": "quotes a packet to {ip} from {quoted}, which is no address of ours",
+        "protocol": "quotes a packet to {ip} of protocol {protocol}, which nothing here sends",
+        "socket": "quotes a datagram to {ip} from port {sport}, where no such socket is",
+        "ping": "quotes an echo request to {ip}, and no ping to it runs here",
+        "message": "quotes an ICMP message to {ip} that is no echo request",
+    },
+    cause_advice={
+        "quote": "the bytes and their sender: smolctl capture {dev} -v",
+        "source": "NAT on the way changed the address and does not change it back in ICMP errors,"
+        " or the error is meant for {quoted}",
+        "code": "the bytes and their sender: smolctl capture {dev} -v",
+        "protocol": "the bytes and their sender: smolctl capture {dev} -v",
+        "ping": "usually late news of a ping that has ended",
+        "message": "the bytes and their sender: smolctl capture {dev} -v",
+    },
     advice_template="usually late news of a socket that is closed; the others: smolctl socket show",
 )  # fmt: skip
 ICMP_MTU_IGNORED = Reason(
@@ -192,9 +231,16 @@ ICMP_REPLY_SUPPRESSED = Reason(
     """RFC 1122 3.2.2 forbids an ICMP error in answer to a broadcast or multicast, to a fragment but
     the first, to another ICMP error, and to a packet whose source is not one host. Otherwise errors
     would multiply and storm the link. The packet's own reason is counted beside this note.""",
-    why_template=(
-        "no ICMP error sent: it would answer a broadcast, a fragment, an ICMP error or no one host",
-    ),
+    why_template=("no ICMP error is sent: {cause}",),
+    causes={
+        "frame": "the packet came in a frame to more than one station",
+        "group": "the packet is for a group, {dst}",
+        "broadcast": "the packet is for a broadcast address, {dst}",
+        "fragment": "the packet is a fragment other than the first",
+        "source": "its source {ip} is not one host",
+        "error": "the packet is an ICMP error itself",
+        "cut": "the packet is an ICMP message that ends before its type",
+    },
 )  # fmt: skip
 ICMP_RATE_LIMITED = Reason(
     "icmp-rate-limited", Kind.NOTE, "RFC 1812 4.3.2.8", "RateLimitHost, RateLimitGlobal",
@@ -203,9 +249,12 @@ ICMP_RATE_LIMITED = Reason(
     burst of 6 to one host and then one every icmp.ratelimit_ms; together at most
     icmp.msgs_per_sec. The limits are Linux's. The peer sees some of its packets answered with
     "unreachable" and others with silence.""",
-    why_template=(
-        "no ICMP error sent to {ip}, too many were: icmp.ratelimit_ms or icmp.msgs_per_sec",
-    ),
+    why_template=("no ICMP error is sent to {ip}: {cause}",),
+    causes={
+        "host": "it got too many already (icmp.ratelimit_ms)",
+        "all": "too many were sent to all hosts together (icmp.msgs_per_sec)",
+        "none": "none may be sent at all (icmp.msgs_burst is 0)",
+    },
     fix_templates=("smolctl sysctl {knob}={value}",),
 )  # fmt: skip
 
@@ -215,19 +264,31 @@ ICMP_NET_UNREACHABLE = Reason(
     "icmp-net-unreachable", Kind.NOTE, "RFC 792", "ENETUNREACH",
     "a router has no route to the destination",
     """A router on the way dropped our packet and said why: it knows no route to the destination's
-    network. The packet left this stack in order; the route is missing there. Linux programs see
-    "Network is unreachable".""",
-    why_template=("{offender} says that it has no route to {ip}",),
+    network, or none for this type of service. The packet left this stack in order; the route is
+    missing there. Linux programs see "Network is unreachable".""",
+    why_template=("{offender} says that it {cause}",),
     advice_template="on {offender}: ip route get {ip}",
+    causes={
+        "route": "has no route to {ip}",
+        "unknown": "does not know the network of {ip}",
+        "tos": "has no route to {ip} for this type of service",
+    },
+    cause_advice={"tos": "ask for another type of service: smolctl ping -Q 0 {ip}"},
 )  # fmt: skip
 ICMP_HOST_UNREACHABLE = Reason(
     "icmp-host-unreachable", Kind.NOTE, "RFC 792", "EHOSTUNREACH",
-    "a router got no answer from the destination",
-    """A router on the way, most often the last one, dropped our packet and said why: the
-    destination does not answer its ARP. The host is off, or its address is another one. Linux
-    programs see "No route to host".""",
-    why_template=("{offender} says that {ip} does not answer it",),
+    "a router cannot reach the destination",
+    """A router on the way, most often the last one, dropped our packet and said that it cannot
+    reach the destination. Most often the destination does not answer its ARP: the host is off, or
+    has another address. Linux programs see "No route to host".""",
+    why_template=("{offender} says that {cause}",),
     advice_template="on {offender}: arping {ip}",
+    causes={
+        "host": "it cannot reach {ip}",
+        "tos": "it cannot reach {ip} with this type of service",
+        "code": "{ip} is unreachable, by code {icmp_code}, which no RFC defines",
+    },
+    cause_advice={"tos": "ask for another type of service: smolctl ping -Q 0 {ip}"},
 )  # fmt: skip
 ICMP_PROTOCOL_UNREACHABLE = Reason(
     "icmp-protocol-unreachable", Kind.NOTE, "RFC 792", "ENOPROTOOPT",
@@ -241,7 +302,7 @@ ICMP_PROTOCOL_UNREACHABLE = Reason(
 ICMP_PORT_UNREACHABLE = Reason(
     "icmp-port-unreachable", Kind.NOTE, "RFC 792", "ECONNREFUSED",
     "nobody listens on the destination's port",
-    """The destination got our datagram and nobody is bound to its port. So the path works in both
+    """The destination got our datagram, and nobody is bound to its port. So the path works in both
     directions, and what is missing is the program there. Linux programs see "Connection
     refused".""",
     why_template=("{offender} says that nothing is bound to {ip}:{port}",),
@@ -250,64 +311,170 @@ ICMP_PORT_UNREACHABLE = Reason(
 ICMP_FRAGMENTATION_NEEDED = Reason(
     "icmp-fragmentation-needed", Kind.NOTE, "RFC 1191", "EMSGSIZE",
     "the packet is too big for a link on its way",
-    """Our packets may not be fragmented on their way (DF), so that a router whose next link is too
-    small for one drops it and says so. From then on packets to the destination are no bigger, and
-    what is leaves in fragments (path MTU discovery, RFC 1191); route get shows it. The packet
-    itself is lost, and who sent it is told. Linux programs see "Message too long".""",
-    why_template=(
-        "{offender} says that the packet is too big for its next link",
-        ", whose MTU is {mtu}",
-        ": {path_mtu} B get through to {ip}",
-    ),
+    """Our packets may not be fragmented on their way (DF). A router whose next link is too small
+    for one drops it and says so. From then on packets to the destination are no bigger, and what is
+    bigger leaves in fragments (path MTU discovery, RFC 1191); route get shows it. The packet itself
+    is lost, and its sender is told. Linux programs see "Message too long".""",
+    why_template=("{offender} says that the packet is too big for its next link{cause}",),
     advice_template="send it again: it leaves in fragments, unless --df forbids it, where at most"
     " {max_payload} B get through",
+    causes={
+        "mtu": ", whose MTU is {mtu}: {path_mtu} B get through to {ip}",
+        "unnamed": ", and names no MTU: {path_mtu} B are assumed to get through to {ip}",
+        "small": ", whose MTU is only {mtu}: with DF {mtu} B get through to {ip}; packets of up to"
+        " {path_mtu} B leave without DF, and routers cut them",
+        "larger": ", but names an MTU of {mtu}, which the {size} B of the packet do not exceed",
+        "distrusted": "; the MTU that it names is not believed (ip.no_pmtu_disc=1): {path_mtu} B"
+        " are assumed to get through to {ip}",
+        "fixed": ", whose MTU is {mtu}, but the route to {ip} has a fixed one: {path_mtu}",
+        "lost": ", whose MTU is {mtu}, but no way leads to {ip} any more",
+    },
+    cause_advice={
+        "unnamed": "send it again: it leaves in fragments of what is assumed; on {offender}: it"
+        " should name its MTU (RFC 1191 4)",
+        "small": "with DF send at most {max_payload} B; without, it gets through: smolctl ping -M"
+        " dont {ip}",
+        "larger": "on {offender}: compare the MTU that it names with that of its link to {ip}",
+        "distrusted": "believe what routers say: smolctl sysctl ip.no_pmtu_disc=0",
+        "fixed": "which route that is: smolctl route get {ip}",
+        "lost": "what became of the way: smolctl route get {ip}",
+    },
+)  # fmt: skip
+ICMP_SOURCE_ROUTE_FAILED = Reason(
+    "icmp-source-route-failed", Kind.NOTE, "RFC 792", "EOPNOTSUPP",
+    "a hop does not follow the source route",
+    """Our packet names the hops that it wants to go by, and one of them, or a router between them,
+    does not do that: most refuse source routes today. Without the option the packet may well get
+    through. Linux programs see "Operation not supported".""",
+    why_template=("{offender} says that it does not follow the source route of a packet to {ip}",),
+    advice_template="send without a source route: smolctl traceroute {ip}",
+)  # fmt: skip
+ICMP_HOST_UNKNOWN = Reason(
+    "icmp-host-unknown", Kind.NOTE, "RFC 1122 3.2.2.1", "EHOSTDOWN",
+    "a router says that the destination does not exist",
+    """A router on the way dropped our packet and said that it knows for sure that there is no such
+    host: the link layer there can tell. That is another thing than a host that does not answer.
+    Linux programs see "Host is down".""",
+    why_template=("{offender} says that there is no host {ip}",),
+    advice_template="is the address right? on {offender}: ip neigh show {ip}",
+)  # fmt: skip
+ICMP_HOST_ISOLATED = Reason(
+    "icmp-host-isolated", Kind.NOTE, "RFC 1122 3.2.2.1", "ENONET",
+    "a router says that our own address is cut off",
+    """A router on the way dropped our packet and said that the source host, which is us, is
+    isolated: it has cut us off. RFC 1812 5.2.7.1 has routers send this no more. Linux programs see
+    "Machine is not on the network".""",
+    why_template=("{offender} says that the sender of a packet to {ip}, which is us, is isolated",),
+    advice_template="on {offender}: look for what cuts us off",
 )  # fmt: skip
 ICMP_PROHIBITED = Reason(
     "icmp-prohibited", Kind.NOTE, "RFC 1812 5.2.7.1", "EHOSTUNREACH",
     "a filter on the way forbids the packet",
-    """A router or the destination itself has a rule against this packet, and was so kind to say so
-    (codes 9, 10 and 13 of "destination unreachable"). The path is sound up to there. Linux programs
-    see "No route to host".""",
-    why_template=("{offender} says that a rule there forbids it",),
+    """A router or the destination itself has a rule against this packet, and says so (codes 9, 10
+    and 13 of "destination unreachable"). The path is sound up to there. Linux programs see "No
+    route to host", or "Network is unreachable" (code 9).""",
+    why_template=("{offender} says that {cause}",),
     advice_template="on {offender}: look through its filter, such as nft list ruleset",
+    causes={
+        "rule": "a rule there forbids it",
+        "host": "we may not speak to the host {ip}",
+        "net": "we may not speak to the network of {ip}",
+    },
+)  # fmt: skip
+ICMP_PRECEDENCE = Reason(
+    "icmp-precedence", Kind.NOTE, "RFC 1812 5.3.3.3", "EHOSTUNREACH",
+    "a router refuses the precedence of the packet",
+    """The first three bits of the type of service are the precedence of a packet (RFC 791 3.1). A
+    router on the way refuses that of ours: nobody may use it there, or it is below the lowest that
+    the network takes now. Linux programs see "No route to host".""",
+    why_template=("{offender} says that the precedence of a packet to {ip} {cause}",),
+    advice_template="ask for another type of service: smolctl ping -Q 0 {ip}",
+    causes={
+        "violation": "is not allowed there",
+        "cutoff": "is below the lowest that the network takes",
+    },
 )  # fmt: skip
 ICMP_TIME_EXCEEDED = Reason(
     "icmp-time-exceeded", Kind.NOTE, "RFC 792", "EHOSTUNREACH",
     "the packet's time to live ran out on its way",
     """Each router takes one from a packet's TTL, and the one that reaches zero drops the packet and
-    says so. Either the TTL was small on purpose, as traceroute has it, or the routers send it in a
-    circle. Linux programs see "No route to host".""",
-    why_template=("{offender} says that the time to live ran out on the way to {ip}",),
+    says so. Either the TTL was small on purpose, as traceroute has it, or the routers send the
+    packet in a circle. Linux programs see "No route to host".""",
+    why_template=("{offender} says that {cause}",),
     advice_template="a routing loop, or a TTL that was too small: smolctl ping -t 64 {ip}",
+    causes={
+        "ttl": "the time to live ran out on the way to {ip}",
+        "code": "a time ran out on the way to {ip}, by code {icmp_code}, which no RFC defines",
+    },
+)  # fmt: skip
+ICMP_FRAGMENT_LOST = Reason(
+    "icmp-fragment-lost", Kind.NOTE, "RFC 792", "EHOSTUNREACH",
+    "a fragment of the packet was lost on its way",
+    """Our packet was cut into fragments, here or on its way. The host that puts them together, most
+    often the destination, did not get all of them in time (RFC 1122 3.3.2) and says so by "time
+    exceeded" with code 1. This is no routing loop: a link loses packets, or a filter drops the
+    fragments that have no ports. Linux programs see "No route to host".""",
+    why_template=("{offender} did not get all fragments of a packet to {ip} in time",),
+    advice_template="how much gets through in one piece: smolctl ping -M do -s 1400 {ip}",
 )  # fmt: skip
 ICMP_PARAMETER_PROBLEM = Reason(
     "icmp-parameter-problem", Kind.NOTE, "RFC 792", "EPROTO",
     "somebody on the way could not read the header",
     """A router or the destination found a field of our IPv4 header that it does not understand. The
-    headers of this stack are plain, so that something on the way changes them. Linux programs see
-    "Protocol error".""",
-    why_template=("{offender} says that the header of a packet to {ip} is wrong",),
+    headers of this stack are plain, so something on the way changed them, unless options were asked
+    for. Linux programs see "Protocol error".""",
+    why_template=("{offender} says that the header of a packet to {ip} is wrong: {cause}",),
     advice_template="see what leaves, and compare it with what arrives: smolctl capture {dev} -v",
+    causes={
+        "pointer": "byte {pointer}, {field}",
+        "option": "an option that it requires is missing",
+        "length": "a length",
+        "code": "code {icmp_code}, which no RFC defines",
+    },
 )  # fmt: skip
 ICMP_HOPS_SILENT = Reason(
     "icmp-hops-silent", Kind.NOTE, "RFC 1812 5.3.1", "silent",
     "no hop answered beyond the last one that did",
-    """The probes of a traceroute left, each with a time to live that lets it go one hop further,
-    and from some hop on nothing came back: no router said that it ran out, nor did the host answer.
-    A filter drops the probes or the answers, the routers there say nothing, or have no way back to
-    our address.""",
+    """The probes of a traceroute left, each with a time to live that lets it go one hop further. No
+    answer could be used from some hop on: no router said that the time ran out, nor did the host
+    answer. A filter drops the probes or the answers, the routers there say nothing or have no way
+    back to our address, or answers came and were dropped here, which the why line says.""",
     why_template=(
-        "nothing answered the way to {ip} up to hop {hops}",
+        "nobody answered the way to {ip} up to hop {hops}",
         ", beyond hop {hop} ({last})",
+        "{cause}",
     ),
+    causes={
+        "silent": "; nothing came back",
+        "dropped": "; an answer came and was dropped: {dropped}",
+        "forgotten": "; so much was dropped meanwhile that it is not known whether an answer came",
+    },
+    cause_advice={
+        "dropped": "all about that answer: smolctl why {packet}",
+        "forgotten": "what is dropped: smolctl stats drops",
+    },
     advice_template="what is dropped differs by protocol: smolctl traceroute -I {ip}",
 )  # fmt: skip
 ICMP_NO_REPLY = Reason(
     "icmp-no-reply", Kind.NOTE, "RFC 1122 3.2.2.6", "silent",
     "echo requests were sent, and nothing came back",
-    """The requests left, and their next hop answered ARP, so what is near works. Neither a reply
-    nor an ICMP error came back: the host behind the gateway is down, a filter drops echo requests
-    or their replies, or the host has no way back to our address.""",
-    why_template=("{requests} echo requests left for {ip} by {dev}, and nothing came back",),
-    advice_template="does its next hop answer: smolctl neigh show dev {dev}",
+    """The requests left, and no reply and no ICMP error came that could be used. When nothing came
+    back at all, the host behind the gateway is down, a filter drops echo requests or their replies,
+    or the host has no way back to our address. When a reply came and was dropped, the why line says
+    for which reason.""",
+    why_template=("{requests} echo requests left for {ip} by {dev}{cause}",),
+    advice_template="what leaves and what comes: smolctl capture {dev} icmp",
+    causes={
+        "silent": ", and nothing came back",
+        "near": ", and nothing came back, though {ip} answers ARP",
+        "far": ", and nothing came back; the gateway {gateway} answers ARP",
+        "dropped": "; a reply came and was dropped: {dropped}",
+        "forgotten": "; so much was dropped meanwhile that it is not known whether a reply came",
+    },
+    cause_advice={
+        "near": "on {ip}: does a filter drop echo requests, or has it a route back to us?",
+        "far": "how far they get: smolctl traceroute -I {ip}",
+        "dropped": "all about that reply: smolctl why {packet}",
+        "forgotten": "what is dropped: smolctl stats drops",
+    },
 )  # fmt: skip

@@ -25,7 +25,11 @@ IP_BAD_IHL = Reason(
     """The header says how long it is, in words of 4 bytes: at least 5, and not more than the packet
     has. This one says otherwise, so that one cannot tell where the payload begins. It is dropped in
     silence.""",
-    why_template=("header length {ihl}*4 B is impossible",),
+    why_template=("header length {ihl}*4 B: {cause}",),
+    causes={
+        "short": "a header has 20 B or more",
+        "long": "the packet has only {size} B",
+    },
     advice_template="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 IP_BAD_CHECKSUM = Reason(
@@ -46,7 +50,11 @@ IP_LENGTH_MISMATCH = Reason(
     than the header itself. The packet was cut off: by a link with a smaller MTU than both sides
     believe, by a capture with a snap length, or by the program that built it. More bytes than the
     header says are fine, since short frames are padded.""",
-    why_template=("header says {a} B, {b} B arrived",),
+    why_template=("{cause}",),
+    causes={
+        "cut": "the header says {a} B, and {b} B arrived",
+        "header": "the header has {header} B itself, and says that the whole packet has {a} B",
+    },
     advice_template="compare the MTU of both ends of {dev}: smolctl link show dev {dev}",
 )  # fmt: skip
 IP_SRC_INVALID = Reason(
@@ -56,7 +64,14 @@ IP_SRC_INVALID = Reason(
     broadcast addresses and 0.0.0.0 are not; RFC 1122 3.2.1.3 has such packets dropped in silence,
     because an answer would go to everybody. Only a host that asks for its first address by
     broadcast may be 0.0.0.0.""",
-    why_template=("source {ip} is multicast, broadcast or zero",),
+    why_template=("source {ip} {cause}",),
+    causes={
+        "broadcast": "is the broadcast address of {owner}",
+        "everybody": "is everybody on the link",
+        "multicast": "is a multicast address",
+        "zero": "is no address: who has none yet may only ask for one by broadcast",
+        "zeronet": "is in 0.0.0.0/8, which no host has",
+    },
     advice_template="on the sender: give it an address of its own; its MAC: smolctl capture"
     " {dev} -v",
 )  # fmt: skip
@@ -75,7 +90,11 @@ IP_LOOPBACK_ON_WIRE = Reason(
     """127.0.0.0/8 is for a host to talk to itself. RFC 1122 3.2.1.3 (g): such addresses must not
     appear outside a host. The sender's socket is bound to 127.0.0.1 while it sends to another host,
     or its routes lead 127/8 out. The packet is dropped in silence.""",
-    why_template=("{ip} must not appear on {dev}",),
+    why_template=("{cause} {ip} is a loopback address, and came in by {dev}",),
+    causes={"source": "source", "destination": "destination"},
+    cause_advice={
+        "destination": "on the sender: look at its route to 127.0.0.0/8: ip route get {ip}",
+    },
     advice_template="on the sender: bind the socket to its own address or to 0.0.0.0, not to"
     " loopback",
 )  # fmt: skip
@@ -85,7 +104,11 @@ IP_DST_INVALID = Reason(
     """0.0.0.0 means "this host, whoever it is" and is never a destination (RFC 1122 3.2.1.3). The
     sender took it from somewhere without looking: an address that was not filled in. The packet is
     dropped in silence.""",
-    why_template=("destination {ip} cannot be one",),
+    why_template=("destination {ip} {cause}",),
+    causes={
+        "zero": "is no address: it was never filled in",
+        "zeronet": "is in 0.0.0.0/8, which no host has",
+    },
     advice_template="on the sender: look where the destination came from; it was never filled in",
     stage="route",
 )  # fmt: skip
@@ -143,7 +166,12 @@ IP_REVERSE_PATH = Reason(
     with 1 it must leave by the interface that the packet came in by, with 2 there must be any way.
     Where routes are asymmetric on purpose, 1 drops honest packets; many systems set it. ARP
     requests are tested as well, as in Linux (rp_filter). The sender hears nothing.""",
-    why_template=("{ip} came in by {dev}, where no answer to it would leave", ", but by {back}"),
+    why_template=("{ip} came in by {dev}, {cause}",),
+    causes={
+        "elsewhere": "and an answer would leave by {back} (ip.rp_filter is 1)",
+        "none": "and no route leads back to it",
+        "unaddressed": "which has no address, and an answer would leave by {back}",
+    },
     fix_templates=("smolctl sysctl ip.rp_filter={value}",),
     advice_template="or let a route to {ip} leave by {dev}: smolctl route get {ip}",
     stage="route",
@@ -154,7 +182,8 @@ IP_UNICAST_IN_BROADCAST = Reason(
     """The packet is for one address, the frame that carried it went to all stations or to a group.
     The sender lacks our MAC, or it attacks everybody at once. RFC 1122 3.3.6 has a host drop it; as
     Linux, this stack does so only when ip.drop_unicast_in_l2_multicast is set.""",
-    why_template=("unicast {ip} in a broadcast or multicast frame",),
+    why_template=("{ip} is one host, and the frame went to {cause}",),
+    causes={"broadcast": "all stations", "multicast": "a group of stations"},
     fix_templates=("smolctl sysctl ip.drop_unicast_in_l2_multicast=0",),
 )  # fmt: skip
 IP_MULTICAST_NOT_JOINED = Reason(
@@ -193,7 +222,13 @@ IP_BAD_OPTION = Reason(
     Options that this stack does not know are skipped, but not even that is possible without a right
     length. The sender is told by ICMP "parameter problem", which says at which byte of the header
     it went wrong.""",
-    why_template=("option {kind} makes no sense at byte {pointer} of the header",),
+    why_template=("option {kind}: {cause} at byte {pointer} of the header",),
+    causes={
+        "length": "an impossible length",
+        "pointer": "an impossible pointer",
+        "overflow": "a timestamp counter that can count no further",
+        "twice": "it is there a second time",
+    },
     advice_template="the bytes and their sender: smolctl capture {dev} -v",
     stage="options",
 )  # fmt: skip
@@ -227,7 +262,9 @@ IP_PROTO_UNKNOWN = Reason(
     """The packet is for us and sound, but what it carries is neither UDP (17), ICMP (1) nor IGMP
     (2); 6 would be TCP. The sender is told by ICMP "protocol unreachable" (RFC 1122 3.2.2.1), so
     that it can stop trying: TCP's connect fails with "Protocol not available".""",
-    why_template=("protocol {protocol} has no handler (UDP is 17, ICMP is 1)",),
+    why_template=(
+        "protocol {protocol} is {name}; this stack takes UDP (17), ICMP (1) and IGMP (2)",
+    ),
     advice_template="use UDP or ICMP: this stack speaks no other",
 )  # fmt: skip
 FRAG_PENDING = Reason(
@@ -247,7 +284,11 @@ FRAG_BAD_LENGTH = Reason(
     """A fragment's place is told in units of 8 bytes, so that each but the last has a multiple of 8
     bytes of data, and none has nothing at all. No router cuts packets in another way: this one was
     built by hand, or changed on its way. The others of its datagram are kept.""",
-    why_template=("{size} B of data: it must be a multiple of 8 unless it is the last, and not 0",),
+    why_template=("{cause}",),
+    causes={
+        "empty": "the fragment has no data",
+        "uneven": "{size} B of data is no multiple of 8, and it is not the last fragment",
+    },
     advice_template="the bytes and their sender: smolctl capture {dev} -v",
     stage="fragment",
 )  # fmt: skip

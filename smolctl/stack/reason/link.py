@@ -29,7 +29,11 @@ RX_ETHERTYPE_UNKNOWN = Reason(
     """The ethertype says what a frame carries. This stack speaks IPv4 (0x0800) and ARP (0x0806);
     others are dropped without a word, as RFC 1122 2.3.3 and Linux have it. Most often it is 0x86dd:
     the peer has IPv6 switched on and looks for routers. It does no harm.""",
-    why_template=("ethertype {ethertype} is not IPv4 (0x0800) or ARP (0x0806); 0x86dd is IPv6",),
+    why_template=("{cause}; this stack takes IPv4 (0x0800) and ARP (0x0806)",),
+    causes={
+        "ethertype": "ethertype {ethertype} is {name}",
+        "length": "the frame is one of IEEE 802.3 (length {length}) that carries {name}",
+    },
     advice_template="usually harmless; what it is: smolctl capture {dev} -v",
 )  # fmt: skip
 RX_VLAN_TRUNCATED = Reason(
@@ -106,7 +110,11 @@ RX_SRC_MAC_INVALID = Reason(
     """A source MAC must be that of one station: not a group address (lowest bit of the first byte
     set), and not all zero. To answer or to learn from such a frame would poison caches, so it is
     dropped. The sender is broken, forged, or was given a MAC by a typing error.""",
-    why_template=("source MAC {mac} is a group address or zero",),
+    why_template=("source MAC {mac} is {cause}",),
+    causes={
+        "group": "a group address: the lowest bit of its first byte is set",
+        "zero": "all zeros",
+    },
     advice_template="give the sender the address of one station, such as 02:00:00:00:00:01",
 )  # fmt: skip
 RX_OWN_FRAME = Reason(

@@ -1,7 +1,7 @@
 """Reasons: their attributes, their texts, and the registry of all of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from string import Formatter
 
@@ -76,6 +76,9 @@ class Reason:
         fix_templates: commands for this stack; any one of them lets the packet through.
         advice_template: what to do where no command here helps, or how to find out more; "" when
             there is nothing to do.
+        causes: what ``{cause}`` of the why line says, by the one value ``cause`` that each packet
+            of this reason is recorded with; empty where the reason has but one cause.
+        cause_advice: the advice for some of them, in place of ``advice_template``.
         stage: the step of a packet's way at which it strikes; the layer unless it is narrower.
     """
 
@@ -88,6 +91,8 @@ class Reason:
     why_template: tuple[str, ...]
     fix_templates: tuple[str, ...] = ()
     advice_template: str = ""
+    causes: Mapping[str, str] = field(default_factory=dict, compare=False)
+    cause_advice: Mapping[str, str] = field(default_factory=dict, compare=False)
     stage: str = ""
 
     def __post_init__(self) -> None:
@@ -101,7 +106,7 @@ class Reason:
 
     def why(self, detail: Mapping[str, object]) -> str:
         """Return one line about this packet; what is not known is "?"."""
-        detail = shown(detail)
+        detail = self._told(shown(detail))
         first, *more = self.why_template
         parts = [first, *(part for part in more if _known(part, detail))]
         return "".join(_fill(part, detail) for part in parts)
@@ -113,8 +118,14 @@ class Reason:
 
     def advice(self, detail: Mapping[str, object]) -> str | None:
         """Return what to do elsewhere, or how to find out more; None when there is nothing."""
-        detail, text = shown(detail), self.advice_template
+        detail = shown(detail)
+        text = self.cause_advice.get(str(detail.get("cause")), self.advice_template)
         return _fill(text, detail) if text and _known(text, detail) else None
+
+    def _told(self, detail: Mapping[str, object]) -> Mapping[str, object]:
+        """Return the details with the text of their cause in its place."""
+        text = self.causes.get(str(detail.get("cause")))
+        return detail if text is None else {**detail, "cause": _fill(text, detail)}
 
     def hint(self, detail: Mapping[str, object]) -> str | None:
         """Return what to do in one line: the first fix, else the advice, else None."""
@@ -183,7 +194,7 @@ def shown(detail: Mapping[str, object]) -> Mapping[str, object]:
 
 _ADDRESSES = frozenset(
     {"broadcast", "dst", "gateway", "group", "ip", "new", "next_hop", "offender", "own",
-     "sender", "source", "suggest"}
+     "quoted", "sender", "source", "suggest"}
 )  # fmt: skip
 """Details that are an address; any other number is a number."""
 

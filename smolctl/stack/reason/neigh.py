@@ -32,14 +32,28 @@ NEIGH_CACHE_THRASH = Reason(
 NEIGH_FAILED = Reason(
     "neigh-failed", Kind.REJECT, "RFC 1122 2.3.2.1", "NEIGH_FAILED",
     "the next hop did not answer ARP",
-    """The stack asked for the next hop's MAC, usually three times in three seconds, and heard
-    nothing. The host is off, it is on another link or VLAN, or the mask here is too wide, so that
-    an address behind a gateway is taken for one on the link. Linux tells its programs "No route to
-    host" (EHOSTUNREACH) about three seconds after it had accepted the packet.""",
-    why_template=("{probes} ARP requests for {next_hop} on {dev}, no answer"
-    " (host down, wrong subnet or VLAN?)",),
+    """The stack asked for the next hop's MAC, usually three times in three seconds, and got no
+    answer that it could use. When nothing came back at all, the host is off, it is on another link
+    or VLAN, or the mask here is too wide, so that an address behind a gateway is taken for one on
+    the link. When an answer came and was dropped, the why line says for which reason. Linux tells
+    its programs "No route to host" (EHOSTUNREACH) about three seconds after it had accepted the
+    packet.""",
+    why_template=("{cause}",),
     fix_templates=("smolctl sysctl {knob}={value}",),
     advice_template="smolctl arping -I {dev} {next_hop}",
+    causes={
+        "silent": "{probes} ARP requests for {next_hop} on {dev}, and nothing came back",
+        "dropped": "{probes} ARP requests for {next_hop} on {dev}; an answer came and was dropped:"
+        " {dropped}",
+        "forgotten": "{probes} ARP requests for {next_hop} on {dev}, no answer that was taken; so"
+        " much was dropped meanwhile that it is not known whether one came",
+        "by-hand": "the neighbor entry of {next_hop} on {dev} was set to FAILED by hand",
+    },
+    cause_advice={
+        "dropped": "all about that answer: smolctl why {packet}",
+        "forgotten": "what is dropped: smolctl stats drops",
+        "by-hand": "have it asked for again: smolctl neigh del {next_hop} dev {dev}",
+    },
 )  # fmt: skip
 NEIGH_QUEUE_FULL = Reason(
     "neigh-queue-full", Kind.DROP, "RFC 1122 2.3.2.2", "NEIGH_QUEUEFULL",
@@ -55,13 +69,18 @@ NEIGH_QUEUE_FULL = Reason(
 NEIGH_QUEUE_PURGED = Reason(
     "neigh-queue-purged", Kind.DROP, "-", "QUEUE_PURGE",
     "the neighbor entry went away while the packet waited",
-    """The packet was waiting for the next hop's MAC when its neighbor entry was removed: the
-    interface went down or lost its carrier, the entry was deleted or flushed, or it had to make
-    room for another in a full cache. With the entry goes its queue. Send again.""",
-    why_template=(
-        "the neighbor entry of {next_hop} on {dev} went away while the packet waited",
-        ": it had to make room for {new}",
-    ),
+    """The packet was waiting for the next hop's MAC when its neighbor entry was removed. With the
+    entry goes its queue. Send again.""",
+    why_template=("the neighbor entry of {next_hop} on {dev} went away: {cause}",),
+    causes={
+        "evicted": "it made room for {new}",
+        "down": "{dev} was set down",
+        "carrier": "{dev} lost its carrier",
+        "link": "{dev} was deleted",
+        "mac": "{dev} got another MAC address",
+        "deleted": "it was deleted by hand",
+        "address": "{dev} lost its last address",
+    },
     advice_template="send again; what the interface says: smolctl link show dev {dev}",
 )  # fmt: skip
 NEIGH_EVICTED = Reason(

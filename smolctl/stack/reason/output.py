@@ -77,7 +77,12 @@ TX_DST_INVALID = Reason(
     """0.0.0.0 is not a destination, port 0 is not a port, and 127/8 is never reached by a wire
     (RFC 1122 3.2.1.3). The sender most likely did not fill in a value. Linux takes 0.0.0.0 for the
     host itself, which hides such mistakes.""",
-    why_template=("{ip} cannot be a destination",),
+    why_template=("{ip} cannot be a destination: {cause}",),
+    causes={
+        "zero": "it is no address; one was never filled in",
+        "port": "no socket can have it",
+        "loopback": "it is a loopback address, and {dev} leads out of this host",
+    },
     advice_template="name another destination; to reach this stack itself use 127.0.0.1",
     stage="route",
 )  # fmt: skip
@@ -253,8 +258,8 @@ TX_TTL_ZERO = Reason(
 )  # fmt: skip
 STACK_STOPPED = Reason(
     "stack-stopped", Kind.DROP, "-", "-",
-    "the stack or the link ended with packets still queued",
-    """The frame was in the interface's queue when the link was deleted, or the daemon stopped. It
-    never left. Nobody is told, since the sender's program is gone as well or knows by itself.""",
-    why_template=("the stack or {dev} was stopped with {frames} packets queued",),
+    "the link was deleted with packets still queued",
+    """The frame waited for the device of its link, or was held back by the link's delay or rate,
+    when the link was deleted. It never left. Nobody is told.""",
+    why_template=("{dev} was deleted with {frames} frames queued",),
 )  # fmt: skip

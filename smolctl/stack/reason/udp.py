@@ -17,7 +17,11 @@ UDP_BAD_LENGTH = Reason(
     """The length field of UDP counts header and payload. It must be at least 8, and not more than
     what the IP packet brought. Otherwise the datagram was cut off on its way or built wrongly, and
     it is dropped.""",
-    why_template=("UDP length {a}, IP payload {b} B",),
+    why_template=("UDP length {a}: {cause}",),
+    causes={
+        "header": "the header alone has 8 B",
+        "cut": "IP brought only {b} B",
+    },
     advice_template="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 UDP_BAD_CHECKSUM = Reason(
@@ -49,7 +53,8 @@ UDP_BOUND_ELSEWHERE = Reason(
     another interface. A socket bound to one address hears nothing that is sent to the others
     (RFC 1122 4.1.3.5); one bound to 0.0.0.0 hears all. The sender gets ICMP "port unreachable", as
     if nobody were there.""",
-    why_template=("port {port} is bound, but to {bound}, not to {ip} on {dev}",),
+    why_template=("port {port} is bound to {bound}, {cause}",),
+    causes={"address": "not to {ip}", "device": "not on {dev}"},
     fix_templates=("smolctl udp recv {ip}:{port} --dev {dev}",),
     advice_template="bind that socket to 0.0.0.0 or to {ip}",
     stage="socket",
@@ -60,7 +65,8 @@ UDP_PEER_MISMATCH = Reason(
     """A connected UDP socket takes datagrams of its peer only: address and port must both match
     (RFC 1122 4.1.4). The datagram came from elsewhere, perhaps from the same host but another port,
     as some servers answer. The sender gets ICMP "port unreachable".""",
-    why_template=("the socket is connected to {peer}, the datagram is from {source}",),
+    why_template=("the socket is connected to {peer}, the datagram is from {source}: {cause}",),
+    causes={"address": "another address", "port": "the right address, another port"},
     advice_template="send from {peer}, or use a socket that is not connected",
     stage="socket",
 )  # fmt: skip
@@ -72,7 +78,12 @@ UDP_NO_LISTENER = Reason(
     or sender. A socket may have joined the group for other sources, or hear only the groups that it
     joined itself (ip.multicast_all=0). Such datagrams are ordinary, and RFC 1122 3.2.2 forbids to
     answer them with an ICMP error; Linux counts them as IgnoredMulti.""",
-    why_template=("no socket listens for {ip} at port {port}", "; bound there: {bound}"),
+    why_template=("nobody listens for {ip} at port {port}: {cause}",),
+    causes={
+        "closed": "no socket is bound to it",
+        "bound": "its sockets are bound to something else: {bound}",
+        "group": "its sockets do not hear this group and sender: {bound}",
+    },
     fix_templates=(
         "smolctl udp recv {broadcast}:{port}",
         "smolctl udp recv --group {group} --dev {dev} {port}",
@@ -105,11 +116,24 @@ UDP_RCVBUF_FULL = Reason(
 UDP_NO_REPLY = Reason(
     "udp-no-reply", Kind.NOTE, "policy", "silent",
     "the answer that was asked for did not come",
-    """The datagram left, and its next hop is known, so what is near works. Within the time given
-    neither an answer nor an ICMP error came back. The datagram or its answer was lost or filtered
-    on the way, the host behind the gateway is down, or the program there does not answer.""",
-    why_template=("no answer from {ip}:{port} within {seconds} s, and no ICMP error",),
+    """The datagram left, and within the time given no answer and no ICMP error came that could be
+    used. When nothing came back at all, the datagram or its answer was lost or filtered on the way,
+    the host is down, or the program there does not answer. When an answer came and was dropped, the
+    why line says for which reason.""",
+    why_template=("no answer from {ip}:{port} within {seconds} s{cause}",),
     advice_template="does the host answer at all: smolctl ping {ip}",
+    causes={
+        "silent": ", and no ICMP error",
+        "near": ", and no ICMP error, though {ip} answers ARP",
+        "far": ", and no ICMP error; the gateway {gateway} answers ARP",
+        "dropped": ": one came and was dropped: {dropped}",
+        "forgotten": "; so much was dropped meanwhile that it is not known whether one came",
+    },
+    cause_advice={
+        "near": "on {ip}: does the program at port {port} answer, or does a filter drop it?",
+        "dropped": "all about that answer: smolctl why {packet}",
+        "forgotten": "what is dropped: smolctl stats drops",
+    },
 )  # fmt: skip
 UDP_WAITS_FOR_NEIGHBOR = Reason(
     "udp-waits-for-neighbor", Kind.WAIT, "RFC 1122 2.3.2.2", "silent",

@@ -138,3 +138,22 @@ class Joined(NamedTuple):
     fragments: int
     length: int
     number: int
+
+
+class Awaited(NamedTuple):
+    """An answer that was waited for in vain.
+
+    Attributes:
+        proto: "arp", "icmp" or "udp".
+        dst: who was asked.
+        since_ns, until_ns: when the first question left, and when it was given up.
+        number: our port, or the identifier of echo requests; 0 for any.
+        probe: whether the address was tested (RFC 5227), so that any ARP from it is an answer.
+    """
+
+    proto: str
+    dst: int
+    since_ns: int
+    until_ns: int
+    number: int = 0
+    probe: bool = False

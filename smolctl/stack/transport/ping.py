@@ -43,6 +43,7 @@ class EchoClient(Waiter):
         dst: whom it asks; errors about others are not its own.
         pmtudisc: whether its requests may be fragmented.
         dev: by which interface they must leave, None for whichever the FIB says.
+        redirects: what gateways said of better ones.
     """
 
     ident: int
@@ -51,11 +52,17 @@ class EchoClient(Waiter):
     dev: str | None = None
     replies: deque[EchoReply] = field(default_factory=lambda: deque(maxlen=REPLY_QUEUE_LIMIT))
     errors: deque[DeliveryError] = field(default_factory=deque)
+    redirects: deque[DeliveryError] = field(default_factory=lambda: deque(maxlen=ERROR_QUEUE_LIMIT))
 
     def fail(self, error: DeliveryError) -> None:
         """Take an error for a request that it sent."""
         if len(self.errors) < ERROR_QUEUE_LIMIT:
             self.errors.append(error)
+        self.wake()
+
+    def redirected(self, news: DeliveryError) -> None:
+        """Take note that a gateway named a better one for a request, which went on."""
+        self.redirects.append(news)
         self.wake()
 
 

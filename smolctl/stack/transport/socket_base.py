@@ -51,3 +51,6 @@ class SocketBase(Waiter):
         if len(self.errors) < ERROR_QUEUE_LIMIT:
             self.errors.append(error)
         self.wake()
+
+    def redirected(self, news: DeliveryError) -> None:
+        """Nothing happens: a socket is not told (Linux ``__udp4_lib_err``)."""

@@ -38,7 +38,10 @@ def test_a_page_says_what_happened_why_and_what_helps(capsys: Capture) -> None:
     )
     assert text.endswith(
         "\n"
-        "why:     IP is not an address of this stack[ (DEV has NETWORKS)]\n"
+        "why:     IP CAUSE\n"
+        "cause:   absent: is not an address of this stack (DEV has NETWORKS)\n"
+        "         group: is a multicast address, which belongs to no single host\n"
+        "         loopback: is a loopback address, which no link is asked for\n"
         "fix:     smolctl addr add IP/PLEN dev DEV\n"
         "advice:  usually harmless: others on the link ask for others\n"
     )
@@ -73,8 +76,9 @@ def test_json_of_the_list_is_an_array_of_objects(capsys: Capture) -> None:
     assert [row["name"] for row in rows] == list(REASONS)
     for row in rows:
         needed = {"name", "class", "layer", "summary", "explanation", "why", "fix"}
-        assert needed <= row.keys() <= needed | {"source", "linux", "advice"}
-        assert all(isinstance(value, list if key == "fix" else str) for key, value in row.items())
+        assert needed <= row.keys() <= needed | {"source", "linux", "advice", "causes"}
+        lists = ("fix", "causes")
+        assert all(isinstance(value, list if key in lists else str) for key, value in row.items())
 
 
 def test_json_of_one_name_is_one_object(capsys: Capture) -> None:

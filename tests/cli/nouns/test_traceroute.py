@@ -46,6 +46,25 @@ PROBES = (
 
 
 @pytest.mark.parametrize(
+    ("extensions", "text"),
+    [
+        (True, "\n 1  10.0.0.2 <MPLS:L=16,E=0,S=1,T=1>  1.000 ms  1.000 ms 10.0.0.2  1.000 ms"),
+        (False, "\n 1  10.0.0.2  1.000 ms  1.000 ms  1.000 ms"),
+    ],
+)
+def test_extensions_stand_behind_the_address_when_they_are_asked_for(
+    extensions: bool, text: str
+) -> None:
+    lines, probe = Lines(True, extensions), {"hop": 1, "from": "10.0.0.2", "rtt_ns": 1_000_000}
+    added = [{"class": 1, "type": 1, "text": "MPLS:L=16,E=0,S=1,T=1"}]
+    events = [
+        {"event": "probe", **probe, "probe": n, **({"extensions": added} if n < 3 else {})}
+        for n in (1, 2, 3)
+    ]
+    assert "".join(lines.words(event) for event in events) == text
+
+
+@pytest.mark.parametrize(
     ("numeric", "text"),
     [
         (

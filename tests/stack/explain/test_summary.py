@@ -53,8 +53,10 @@ FRAMES = {
     "10.0.0.2 > 10.0.0.1 ICMP port unreachable for 10.0.0.1:7 > 10.0.0.2:9 UDP": unreachable(
         icmpv4.Unreachable.PORT, udp_packet(7, 9, src=OURS, dst=PEER)
     ),
-    "10.0.0.2 > 10.0.0.1 ICMP redirect, quoting 4 B": icmp_frame(5, 1, 0, b"what", PEER, OURS),
-    "10.0.0.2 > 10.0.0.1 ICMP type 42 code 9, 0 B": icmp_frame(42, 9, 0, b"", PEER, OURS),
+    "10.0.0.2 > 10.0.0.1 ICMP redirect for the host, quoting 4 B": icmp_frame(
+        5, 1, 0, b"what", PEER, OURS
+    ),
+    "10.0.0.2 > 10.0.0.1 ICMP type 44 code 9, 0 B": icmp_frame(44, 9, 0, b"", PEER, OURS),
     "10.0.0.2 > 10.0.0.1 ICMP timestamp request, 12 B": icmp_frame(13, 0, 0, bytes(12), PEER, OURS),
     "10.0.0.2 > 10.0.0.1 ICMP 2 B 0800": frame_of(packet_of(1, b"\x08\0")),
     "02:00:00:00:00:0b > 02:00:00:00:00:0a ethertype 0x86dd (IPv6) 2 B": frame_of(

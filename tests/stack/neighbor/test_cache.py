@@ -201,7 +201,7 @@ def test_what_waits_is_purged_with_its_entry(how: str) -> None:
     queued = drive.use()
     entry = drive.entry
     actions = drive.cache.delete(IP) if how == "delete" else drive.cache.flush()
-    assert actions == [Purged(entry, [queued])]
+    assert actions == [Purged(entry, [queued], "deleted")]
     assert drive.cache.lookup(IP) is None
     assert drive.cache.deadline() is None
     assert entry.state is S.NONE

@@ -14,6 +14,7 @@ from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.link.impairment import Netem
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.reason import Reason
+from smolctl.stack.trace.facts import Awaited
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.errors import unanswered
 from smolctl.stack.transport.udp.socket import UdpSocket
@@ -56,13 +57,29 @@ def too_long(host: Host) -> None:
     host.receive(udp_frame(payload=bytes(1500)))
 
 
-def silence(reason: Reason, **detail: object) -> Provoker:
-    """Return a provoker that sends a datagram by hand, and calls it unanswered."""
+def silence(
+    reason: Reason,
+    proto: str = "arp",
+    *frames: bytes,
+    dst: str = PEER,
+    drops: int = 0,
+    **detail: object,
+) -> Provoker:
+    """Return a provoker that asks by hand in vain, while frames come in and are dropped.
+
+    Args:
+        proto: how it asks.
+        drops: so many other frames are dropped as well.
+    """
 
     def provoke(host: Host) -> None:
-        trace = host.send(host.socket(), PEER)
+        trace = host.send(host.socket(5000), dst)
         host.sent()
-        unanswered(host.stack.shared.recorder, trace, reason, host.now, **detail)
+        began = host.now
+        host.wait(SECOND_NS)
+        host.receive(*frames, *[bytes(13)] * drops)
+        awaited = Awaited(proto, ip(dst), began, host.now, 5000)
+        unanswered(host.stack.shared.recorder, trace, reason, awaited, **detail)
 
     return provoke
 

@@ -4,8 +4,17 @@ from smolctl.stack.config.neigh import add_proxy
 from smolctl.stack.config.rule import add_rule, delete_rule
 from smolctl.stack.fib.route import TableName
 from smolctl.stack.fib.rule import Rule, RuleAction
+from tests.kit.clock import SECOND_NS
 from tests.kit.host import OTHER_MAC, OURS, PEER, Host, ip, reply, request
-from tests.stack.reason.provokers import Provoker, iface_down, receives, sends, with_sysctl
+from tests.stack.reason.provokers import (
+    HEADER,
+    Provoker,
+    flipped,
+    iface_down,
+    receives,
+    sends,
+    with_sysctl,
+)
 
 
 def with_a_tested_address(provoke: Provoker) -> Provoker:
@@ -37,6 +46,16 @@ def dad_rate_limited(host: Host) -> None:
     host.set("arp.max_conflicts", 0)
     dad_failed(host)
     host.add("10.0.0.67/24", dad=True)
+
+
+def dad_unheard(host: Host) -> None:
+    """Let the owner of a tested address speak ARP that is no ARP of Ethernet."""
+    host.add(f"{TESTED}/24", dad=True)
+    host.wait(SECOND_NS)
+    host.receive(flipped(reply(TESTED, "0.0.0.0"), HEADER + 1))
+    while "arp-dad-unheard" not in host.reasons():
+        host.clock.advance_to(host.stack.deadline() or host.now)
+        host.poll()
 
 
 def proxy(provoke: Provoker, *, forward: int = 1, **sysctls: int) -> Provoker:

@@ -7,8 +7,12 @@ import pytest
 from smolctl.stack.reason import REASONS, placeholders, shown
 from tests.kit.host import Host
 from tests.stack.reason.provoke import BESIDE, PROVOKERS, VARIANTS
+from tests.stack.reason.provoke_causes import ARP, IP, Row
+from tests.stack.reason.provoke_causes_icmp import ICMP
+from tests.stack.reason.provoke_silence import SILENCE
 from tests.stack.reason.provokers import fresh
 
+CAUSES: dict[tuple[str, str], Row] = {**ARP, **IP, **ICMP, **SILENCE}
 EVERY = pytest.mark.parametrize("name", PROVOKERS)
 
 
@@ -26,7 +30,8 @@ def test_a_provoked_reason_is_counted_once_and_no_other(name: str) -> None:
 def details(name: str) -> list[Mapping[str, object]]:
     """Return what was recorded, for each way to provoke a reason."""
     found = []
-    for provoke in (PROVOKERS[name], *VARIANTS.get(name, ())):
+    causes = [row[0] for (reason, _), row in CAUSES.items() if reason == name]
+    for provoke in (PROVOKERS[name], *VARIANTS.get(name, ()), *causes):
         host = fresh()
         provoke(host)
         found += [
@@ -61,6 +66,23 @@ def test_a_reason_that_can_be_fixed_always_says_how_or_what_else_to_do(name: str
     for detail in details(name):
         reason = REASONS[name]
         assert not reason.fix_templates or reason.hint(detail)
+
+
+@pytest.mark.parametrize(("name", "cause"), CAUSES)
+def test_a_reason_with_several_causes_is_recorded_with_the_one_and_says_it(
+    name: str, cause: str
+) -> None:
+    host, (provoke, line) = fresh(), CAUSES[name, cause]
+    provoke(host)
+    (detail,) = (t.detail for (r, _), t in host.stack.ledger.reasons.items() if r.name == name)
+    assert REASONS[name].why(detail) == line
+    assert detail["cause"] == cause
+
+
+def test_every_cause_is_provoked() -> None:
+    declared = {(r.name, cause) for r in REASONS.values() for cause in r.causes}
+    assert declared == CAUSES.keys()
+    assert not {r.name for r in REASONS.values() if r.cause_advice.keys() - r.causes.keys()}
 
 
 def test_each_reason_has_all_its_texts() -> None:

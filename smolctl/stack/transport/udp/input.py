@@ -82,9 +82,13 @@ def _deliver_to_all(table: UdpTable, packet: Packet, datagram: Datagram) -> None
         if onward is not None:
             packet.record(reason.FWD_DIRECTED_BROADCAST, ip=dst, port=dport, out=onward)
             return
+        bound = table.at_port(dport)
+        cause = "bound" if bound else "closed"
+        if group and any(socket.accepts(src, sport, dst, dev) for socket in bound):
+            cause = "group"
         packet.record(
             reason.UDP_NO_LISTENER, ip=dst, port=dport, group=dst if group else None,
-            broadcast=None if group else dst, bound=_bound_text(table.at_port(dport)),
+            broadcast=None if group else dst, bound=_bound_text(bound), cause=cause,
         )  # fmt: skip
         return
     full = [socket for socket in sockets if not socket.has_room(payload)]
@@ -124,9 +128,13 @@ def _no_socket(table: UdpTable, datagram: Datagram) -> tuple[Reason, dict[str, o
     for socket in bound:
         peer = socket.peer, socket.peer_port
         if socket.local in (ANY, dst) and socket.peer is not None and peer != (src, datagram.sport):
-            return reason.UDP_PEER_MISMATCH, {"peer": peer, "source": (src, datagram.sport)}
+            cause = "port" if socket.peer == src else "address"
+            source = src, datagram.sport
+            return reason.UDP_PEER_MISMATCH, {"peer": peer, "source": source, "cause": cause}
     if bound:
-        return reason.UDP_BOUND_ELSEWHERE, {"ip": dst, "port": port, "bound": _bound_text(bound)}
+        here = any(socket.local in (ANY, dst) for socket in bound)
+        values = {"ip": dst, "port": port, "cause": "device" if here else "address"}
+        return reason.UDP_BOUND_ELSEWHERE, {**values, "bound": _bound_text(bound)}
     return reason.UDP_PORT_CLOSED, {"ip": dst, "port": port}
 
 

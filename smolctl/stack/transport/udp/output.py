@@ -44,7 +44,8 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
         values: dict[str, object] = {"size": size}
         refuse(recorder, Refusal(reason.TX_PAYLOAD_TOO_LONG, "", values), now, trace)
     if dport == 0:
-        refuse(recorder, Refusal(reason.TX_DST_INVALID, "", {"ip": "port 0"}), now, trace)
+        values = {"ip": "port 0", "cause": "port"}
+        refuse(recorder, Refusal(reason.TX_DST_INVALID, "", values), now, trace)
     source = blocked.source_of(net, socket, item)
     bound = _tuple(Bound, (socket.local, sport, socket.dev, socket.owner))
     trace.step("socket", "ok", now, bound)

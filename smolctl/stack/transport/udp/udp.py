@@ -233,8 +233,9 @@ class Udp(UdpTable):
             if failed:
                 item = queue.pop()
                 trace = item.followed
+                values = entry.failure(now)
                 detail = self.recorder.record(
-                    reason.NEIGH_FAILED, dev, now, trace, next_hop=entry.ip, probes=entry.probes
+                    reason.NEIGH_FAILED, dev, now, trace, next_hop=entry.ip, **values
                 )
                 why = reason.NEIGH_FAILED
                 socket.fail(

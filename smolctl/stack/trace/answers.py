@@ -1,0 +1,102 @@
+"""Answers that came and were dropped: what is looked at before "no answer" is said."""
+
+from smolctl.stack.reason import ARP_OWN_SENDER, RX_NOT_OUR_MAC
+from smolctl.stack.trace.facts import Awaited
+from smolctl.stack.trace.journal import CAPACITY, Journal
+from smolctl.stack.trace.trace import Direction, Fate, Trace
+from smolctl.wire import arp, icmpv4, ipv4
+from smolctl.wire.ethernet import EtherType
+
+_SURE, _LIKELY, _NONE = 2, 1, 0
+_DROPPED = (Fate.DROPPED, Fate.REJECTED)
+_TAGS = (b"\x81\0", b"\x88\xa8")
+"""802.1Q and 802.1ad."""
+_SNAP = b"\xaa\xaa\x03\0\0\0"
+
+
+def dropped_answer(journal: Journal, awaited: Awaited) -> Trace | None:
+    """Return the packet that was the answer, if one came and was dropped.
+
+    What is most likely one; of several, the last.
+    """
+    best, found = _NONE, None
+    for trace in journal:
+        came = trace.direction is Direction.IN and trace.fate in _DROPPED
+        came = came and trace.reason is not ARP_OWN_SENDER
+        if not came or not awaited.since_ns <= trace.began_ns <= awaited.until_ns:
+            continue
+        likely = _likelihood(trace, awaited)
+        if likely and likely >= best:
+            best, found = likely, trace
+    return found
+
+
+def forgotten(journal: Journal, awaited: Awaited) -> bool:
+    """Tell whether some of what was dropped while an answer was awaited is not remembered."""
+    if len(journal) < CAPACITY:
+        return False
+    return next(iter(journal)).began_ns > awaited.since_ns
+
+
+def _likelihood(trace: Trace, awaited: Awaited) -> int:
+    """Tell how likely a dropped packet was the answer."""
+    kind, payload = _opened(trace)
+    if awaited.proto == "arp":
+        to_us = not trace.frame[0] & 1 and trace.reason is not RX_NOT_OUR_MAC
+        return _arp(payload, awaited, to_us) if kind == EtherType.ARP else _NONE
+    return _ip(payload, awaited) if kind == EtherType.IPV4 else _NONE
+
+
+def _opened(trace: Trace) -> tuple[int, bytes]:
+    """Return the ethertype of a frame and what it carries, behind VLAN tags and SNAP."""
+    frame = trace.frame
+    if not trace.linked:
+        return EtherType.IPV4, frame
+    at = 12
+    while frame[at : at + 2] in _TAGS:
+        at += 4
+    kind = int.from_bytes(frame[at : at + 2])
+    if frame[at + 2 : at + 8] == _SNAP:
+        at += 8
+        kind = int.from_bytes(frame[at : at + 2])
+    return kind, frame[at + 2 :]
+
+
+def _arp(packet: bytes, awaited: Awaited, to_us: bool) -> int:
+    """Judge ARP, of whatever format; a request of ours that comes back is no answer."""
+    hardware_len = packet[4] if len(packet) > 4 else 6
+    op = int.from_bytes(packet[6:8])
+    sender = packet[8 + hardware_len : 12 + hardware_len]
+    target = packet[12 + 2 * hardware_len : 16 + 2 * hardware_len]
+    asked = awaited.dst.to_bytes(4)
+    if sender == asked:
+        announced = target == asked
+        return _SURE if op != arp.Op.REQUEST or announced or awaited.probe else _NONE
+    # A reply with another sender, or so short that it has none: to us, it is meant as an answer.
+    return _LIKELY if op == arp.Op.REPLY and to_us and not awaited.probe else _NONE
+
+
+def _ip(packet: bytes, awaited: Awaited) -> int:
+    """Judge an IPv4 packet, whose checksums and lengths may be wrong."""
+    if len(packet) < ipv4.MIN_HEADER_LEN:
+        return _NONE
+    header_len = (packet[0] & 15) * 4
+    protocol, src = packet[9], int.from_bytes(packet[12:16])
+    first = not int.from_bytes(packet[6:8]) & 0x1FFF
+    body = packet[header_len:] if first else b""
+    theirs = src == awaited.dst
+    if protocol == ipv4.Protocol.ICMP and body[:1] and icmpv4.is_error(body[0]):
+        quote = icmpv4.parse_quote(body[icmpv4.HEADER_LEN :])
+        return _SURE if quote is not None and quote.dst == awaited.dst else _NONE
+    if awaited.proto == "icmp" and protocol == ipv4.Protocol.ICMP:
+        reply = body[:1] == bytes([icmpv4.Type.ECHO_REPLY])
+        ours = int.from_bytes(body[4:6]) == awaited.number
+        if reply and (theirs or ours):
+            return _SURE if ours else _LIKELY
+        return _LIKELY if theirs and not first else _NONE
+    if awaited.proto == "udp" and protocol == ipv4.Protocol.UDP:
+        ours = int.from_bytes(body[2:4]) == awaited.number
+        if theirs:
+            return _SURE if ours else _LIKELY
+        return _LIKELY if ours and len(body) >= 4 else _NONE
+    return _NONE
