@@ -109,7 +109,10 @@ def test_expected_reply_comes_or_is_missed(tap: Lab) -> None:
     silent = tap.smolctl(*send, "-w", "0.2")
     assert silent.returncode == 1
     said, why = silent.stderr.splitlines()
-    assert said == "smolctl: no reply from 10.0.0.2:9000"
+    assert said == (
+        "smolctl: no answer from 10.0.0.2:9000 within 0.2 s, and no ICMP error, though 10.0.0.2"
+        " answers ARP; on 10.0.0.2: does the program at port 9000 answer, or does a filter drop it?"
+    )
     assert why.startswith("reason: udp-no-reply (smolctl why ")
     number = why.split()[-1].rstrip(")")
     told = tap.smolctl("why", number)
