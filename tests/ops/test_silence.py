@@ -406,6 +406,6 @@ def test_a_traceroute_whose_answers_are_dropped_says_so(
     ).done_with
     assert done["reason"] == "icmp-hops-silent"
     assert done["message"].startswith(
-        "nobody answered the way to 192.0.2.7 up to hop 3; an answer came and was dropped:"
+        "no answer on the way to 192.0.2.7 up to hop 3; an answer came and was dropped:"
         " icmp-bad-checksum: "
     )

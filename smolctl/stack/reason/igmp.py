@@ -4,8 +4,8 @@ from smolctl.stack.reason.model import Kind, Reason
 
 IGMP_BAD_LENGTH = Reason(
     "igmp-bad-length", Kind.DROP, "RFC 3376 7.1", "silent",
-    "an IGMP message of a length that none has",
-    """IGMP tells its versions apart by the length of a query: 8 bytes are version 1 or 2, 12 and
+    "an IGMP message of an impossible length",
+    """The length of a query tells the versions of IGMP apart: 8 bytes are version 1 or 2, 12 and
     more are version 3, and anything between must be ignored (RFC 3376 7.1). A message that names
     more sources or groups than it has bytes for was cut off on its way, or built wrongly.""",
     why_template=("an IGMP message of {size} B: {what}",),
@@ -14,29 +14,29 @@ IGMP_BAD_LENGTH = Reason(
 IGMP_BAD_CHECKSUM = Reason(
     "igmp-bad-checksum", Kind.DROP, "RFC 3376 4.1.2", "silent",
     "an IGMP checksum that is wrong",
-    """The checksum covers all of the message. It does not match, so that something was changed on
-    the way, or the sender computed it wrongly. It must be verified before a message is processed
-    (RFC 3376 4.1.2), and such a message is dropped in silence.""",
+    """The checksum covers the whole message. It is wrong, so something changed on the way, or the
+    sender computed it wrongly. A host must check it before it processes a message (RFC 3376 4.1.2)
+    and drops such a message silently.""",
     why_template=("checksum {got:#06x}, want {want:#06x}",),
     advice_template="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 IGMP_TYPE_UNKNOWN = Reason(
     "igmp-type-unknown", Kind.DROP, "RFC 3376 4", "silent",
     "an IGMP message of a type that a host does not know",
-    """A host knows queries (0x11), reports (0x12, 0x16, 0x22) and leave messages (0x17). Others are
-    for routers, such as those of multicast routing protocols of old, and must be ignored in silence
-    (RFC 3376 4).""",
-    why_template=("IGMP type {type} is not one of a host",),
+    """A host knows queries (0x11), reports (0x12, 0x16, 0x22) and leave messages (0x17). Other
+    types are for routers, such as those of old multicast routing protocols. A host must ignore them
+    silently (RFC 3376 4).""",
+    why_template=("IGMP type {type} is not for hosts",),
     advice_template="usually harmless: it is for routers",
 )  # fmt: skip
 IGMP_QUERY_REFUSED = Reason(
     "igmp-query-refused", Kind.DROP, "RFC 3376 9.1", "silent",
-    "an IGMP query that is not to be believed",
-    """A router asks which groups have members on the link, and each answer costs something: so a
-    query that no router would send is not answered. It asks for what is no group, or for sources
-    without a group; or, with igmp.strict_queries, it lacks the router alert option, or asks for all
-    groups elsewhere than at 224.0.0.1, as forged ones do that come from far away (RFC 3376 9.1).
-    Linux tests neither.""",
+    "an IGMP query that is not believed",
+    """A router asks which groups have members on the link. Each answer costs something, so a query
+    that no router would send is not answered: it asks about an address that is no group, or for
+    sources without a group. With igmp.strict_queries=1, a query without the router alert option, or
+    a general query that was not sent to 224.0.0.1, is not answered either, because forged queries
+    from far away look like that (RFC 3376 9.1). Linux checks neither.""",
     why_template=("a query of {ip} {what}",),
     fix_templates=("smolctl sysctl {knob}=0",),
     advice_template="the bytes and their sender: smolctl capture {dev} -v",

@@ -14,18 +14,17 @@ __all__ = [
 LAB_LOSS = Reason(
     "lab-loss", Kind.DROP, "policy", "netem: loss",
     "lost on purpose",
-    """The link was told to lose some of the frames that it sends, at random, as a bad wire or a
-    radio link does. This was one of them. The sender is not told, and the other end sees
-    nothing.""",
+    """The link was told to lose some of the frames that it sends, at random, like a bad wire or a
+    radio link. This was one of them. The sender is not told, and the other end sees nothing.""",
     why_template=("{dev} loses {loss} of its frames on purpose, and this was one",),
     fix_templates=("smolctl link set {dev} loss 0",),
 )  # fmt: skip
 LAB_QUEUE_FULL = Reason(
     "lab-queue-full", Kind.DROP, "policy", "netem: limit",
     "too many frames are held back on purpose",
-    """The link was told to hold frames back, by a delay or a rate. It holds so many already that
-    this one was dropped, as a router does whose queue is full. The sender is faster than what the
-    delay or the rate lets through.""",
+    """The link was told to hold frames back, by a delay or a rate. It already holds so many that
+    this one was dropped, as a router does when its queue is full. The sender is faster than the
+    delay or the rate allows.""",
     why_template=("{dev} holds back {frames} frames already",),
     fix_templates=("smolctl link set {dev} delay 0 jitter 0 rate 0",),
     advice_template="slow the sender, or raise the rate of {dev}",
@@ -34,8 +33,8 @@ LAB_DELAY = Reason(
     "lab-delay", Kind.WAIT, "policy", "netem: delay, rate",
     "held back on purpose",
     """The link was told to hold back what it sends: for a delay, for a random time (jitter), or
-    until the frames before have gone at its rate. The frame leaves when its time has come. Jitter
-    may let it leave behind a later one.""",
+    until the frames before it have left at the link's rate. The frame leaves when its time has
+    come. With jitter, it may leave after a later frame.""",
     why_template=("held back for {ms} ms by the delay, jitter or rate of {dev}",),
     fix_templates=("smolctl link set {dev} delay 0 jitter 0 rate 0",),
 )  # fmt: skip
@@ -51,8 +50,8 @@ LAB_CORRUPT = Reason(
 LAB_DUPLICATE = Reason(
     "lab-duplicate", Kind.NOTE, "policy", "netem: duplicate",
     "sent twice on purpose",
-    """The link was told to send some frames twice. The copy follows right behind, or after a delay
-    of its own. ping marks the second answer with DUP!.""",
+    """The link was told to send some frames twice. The copy follows at once, or after its own
+    delay. ping marks the second answer with DUP!.""",
     why_template=("{dev} sends {duplicate} of its frames twice on purpose, and this was one",),
     fix_templates=("smolctl link set {dev} duplicate 0",),
 )  # fmt: skip
@@ -60,8 +59,8 @@ LAB_REORDER = Reason(
     "lab-reorder", Kind.NOTE, "policy", "netem: reorder",
     "sent before earlier frames on purpose",
     """The link was told to send some frames at once while it holds back the others. This one left
-    before frames that were sent earlier. IP promises no order, so whoever receives it must cope
-    with that.""",
+    before frames that were sent earlier. IP promises no order, so the receiver must cope with
+    that.""",
     why_template=(
         "{dev} sends {reorder} of its frames without its delay on purpose, and this was one",
     ),

@@ -5,22 +5,21 @@ from smolctl.stack.reason.model import Kind, Reason
 NEIGH_PENDING = Reason(
     "neigh-pending", Kind.WAIT, "RFC 1122 2.3.2.2", "silent",
     "the packet waits until the next hop's MAC is known",
-    """To put a packet on Ethernet one needs the MAC of the next hop: of the destination when it is
-    on the link, else of the gateway. It is not known yet, so ARP asks for it, and the packet waits
-    in the neighbor's queue instead of being lost (RFC 1122 2.3.2.2). Usually it leaves within a
-    millisecond. This is no error: only the first packet to a host is later than the others.""",
+    """To send a packet on Ethernet, the stack needs the MAC of the next hop: of the destination if
+    it is on the link, else of the gateway. It is not known yet, so ARP asks for it, and the packet
+    waits in the neighbor's queue instead of being lost (RFC 1122 2.3.2.2). Usually it leaves within
+    a millisecond. This is no error: only the first packet to a host is late.""",
     why_template=("waiting for ARP of {next_hop} on {dev}, {queued} queued",),
 )  # fmt: skip
 NEIGH_CACHE_THRASH = Reason(
     "neigh-cache-thrash", Kind.WAIT, "RFC 1122 2.3.2.1", "neighbour table overflow",
     "more neighbors than entries: a known MAC is asked for again",
-    """More neighbors are in use than the neighbor cache has entries
-    (iface.neighbor_cache_count). Each one that is talked to pushes another out, which has to be
-    asked for again by ARP the next time, so that packets wait which need not: once a round trip
-    here, and up to a second where a stack limits its requests to one a second for the whole cache,
-    as smoltcp does. Seen from outside, ARP requests for the same few hosts never end. Linux has
-    1024 entries, and refuses the new neighbor when all of them are in use ("neighbour table
-    overflow").""",
+    """More neighbors are in use than the neighbor cache has entries (iface.neighbor_cache_count).
+    Each new neighbor pushes another one out, and ARP has to ask for that one again the next time.
+    Each such packet waits for a round trip, or for up to a second where a stack limits ARP to one
+    request a second for the whole cache, as smoltcp does. From outside, one sees ARP requests for
+    the same few hosts that never end. Linux has 1024 entries and refuses a new neighbor if all of
+    them are in use ("neighbour table overflow").""",
     why_template=(
         "{next_hop} lost its entry to {new} {ago_ms} ms ago ({times}x in 60 s): {peers} neighbors"
         " share the {capacity} entries of {dev}",
@@ -31,13 +30,12 @@ NEIGH_CACHE_THRASH = Reason(
 )  # fmt: skip
 NEIGH_FAILED = Reason(
     "neigh-failed", Kind.REJECT, "RFC 1122 2.3.2.1", "NEIGH_FAILED",
-    "the next hop did not answer ARP",
-    """The stack asked for the next hop's MAC, usually three times in three seconds, and got no
-    answer that it could use. When nothing came back at all, the host is off, it is on another link
-    or VLAN, or the mask here is too wide, so that an address behind a gateway is taken for one on
-    the link. When an answer came and was dropped, the why line says for which reason. Linux tells
-    its programs "No route to host" (EHOSTUNREACH) about three seconds after it had accepted the
-    packet.""",
+    "no usable answer to ARP from the next hop",
+    """The stack asked for the MAC of the next hop, usually three times in three seconds, and got no
+    answer that it could use. If nothing came back, the host is off, it is on another link or VLAN,
+    or the mask here is too wide, so an address behind a gateway looks like one on the link. If an
+    answer came and was dropped, the why line gives the reason. A Linux program sees "No route to
+    host" (EHOSTUNREACH), about three seconds after Linux accepted the packet.""",
     why_template=("{cause}",),
     fix_templates=("smolctl sysctl {knob}={value}",),
     advice_template="smolctl arping -I {dev} {next_hop}",
@@ -58,10 +56,9 @@ NEIGH_FAILED = Reason(
 NEIGH_QUEUE_FULL = Reason(
     "neigh-queue-full", Kind.DROP, "RFC 1122 2.3.2.2", "NEIGH_QUEUEFULL",
     "too many packets wait for one next hop; the oldest went",
-    """While ARP is under way packets for that next hop wait, but not without limit: beyond
-    neigh.unres_qlen packets or neigh.unres_qlen_bytes the oldest one is dropped for the newest, as
-    in Linux. The sender sends faster than the neighbor answers, or the neighbor does not answer at
-    all.""",
+    """While ARP asks for a MAC, packets for that next hop wait. Beyond neigh.unres_qlen packets or
+    neigh.unres_qlen_bytes, the oldest one is dropped for the newest, as in Linux. The sender sends
+    faster than the neighbor answers, or the neighbor does not answer at all.""",
     why_template=("{queued} packets already wait for {next_hop} on {dev}", "; {limit}"),
     fix_templates=("smolctl sysctl {knob}={value}",),
     advice_template="is it there at all? smolctl arping -I {dev} {next_hop}",
@@ -69,8 +66,8 @@ NEIGH_QUEUE_FULL = Reason(
 NEIGH_QUEUE_PURGED = Reason(
     "neigh-queue-purged", Kind.DROP, "-", "QUEUE_PURGE",
     "the neighbor entry went away while the packet waited",
-    """The packet was waiting for the next hop's MAC when its neighbor entry was removed. With the
-    entry goes its queue. Send again.""",
+    """The packet was waiting for the MAC of the next hop when its neighbor entry was removed. The
+    queue of an entry goes with it. Send again.""",
     why_template=("the neighbor entry of {next_hop} on {dev} went away: {cause}",),
     causes={
         "evicted": "it made room for {new}",
@@ -86,11 +83,11 @@ NEIGH_QUEUE_PURGED = Reason(
 NEIGH_EVICTED = Reason(
     "neigh-evicted", Kind.NOTE, "policy", "-",
     "a neighbor lost its entry to another because the cache is full",
-    """The neighbor cache of an interface holds iface.neighbor_cache_count entries. When a new
-    neighbor needs one and all are taken, the least used one goes. Nothing is wrong as long as this
-    is rare. With more active peers than entries it happens on every packet: each send has to ask by
-    ARP again, and the throughput collapses. Linux refuses the new one ("neighbour table overflow")
-    instead.""",
+    """The neighbor cache of an interface holds iface.neighbor_cache_count entries. If a new
+    neighbor needs one and all are taken, the least used entry goes. That is fine as long as it is
+    rare. With more active peers than entries it happens for every packet: each one has to wait for
+    ARP, and the throughput collapses. Linux refuses the new neighbor instead ("neighbour table
+    overflow").""",
     why_template=("the cache of {dev} is full ({capacity}), {ip} evicted for {new}",),
     fix_templates=("smolctl sysctl iface.neighbor_cache_count={value}",),
     advice_template="have more entries than active peers: smolctl sysctl"
@@ -99,31 +96,31 @@ NEIGH_EVICTED = Reason(
 NEIGH_TABLE_FULL = Reason(
     "neigh-table-full", Kind.REJECT, "policy", "ENOBUFS",
     "no room for a neighbor, all entries are permanent",
-    """The neighbor cache is full of PERMANENT entries, which are never evicted: there is no room to
-    resolve one more next hop. Raise iface.neighbor_cache_count, or delete entries that were entered
-    by hand. Linux gives ENOBUFS in this case.""",
+    """The neighbor cache is full of PERMANENT entries, which are never evicted, so there is no room
+    for one more next hop. Raise iface.neighbor_cache_count, or delete entries that were made by
+    hand. Linux gives ENOBUFS.""",
     why_template=("all {capacity} entries of {dev} are permanent, none left for {next_hop}",),
     fix_templates=("smolctl sysctl iface.neighbor_cache_count={value}",),
     advice_template="delete one of them: smolctl neigh show dev {dev}",
 )  # fmt: skip
 NEIGH_RATE_LIMITED = Reason(
     "neigh-rate-limited", Kind.WAIT, "RFC 1122 2.3.2.1", "silent",
-    "not asked for yet: another neighbor was just now",
-    """The next hop's MAC is not known, and no ARP request for it has left: one for another neighbor
-    did, less than neigh.retrans_time_ms ago, and neigh.rate_limit_scope=cache lets only one leave
-    in that time, whoever it is for. So does smoltcp. RFC 1122 2.3.2.1 wants at most one request a
-    second for each destination; where it is one for all of them, a single host that is down, and is
-    asked for again and again, can keep all others from ever being asked for.""",
+    "not asked for yet: ARP for another neighbor has just left",
+    """The MAC of the next hop is not known, and no ARP request for it has left. A request for
+    another neighbor left less than neigh.retrans_time_ms ago, and neigh.rate_limit_scope=cache
+    allows one in that time for the whole cache, as smoltcp does. RFC 1122 2.3.2.1 asks for at most
+    one request a second for each destination. With one limit for all destinations, a single host
+    that is down can keep the stack from asking for any other.""",
     why_template=("no ARP request for {next_hop} may leave {dev} for {ms} ms: {ip} was asked for",),
     fix_templates=("smolctl sysctl neigh.rate_limit_scope=entry",),
 )  # fmt: skip
 NEIGH_NOT_QUEUED = Reason(
     "neigh-not-queued", Kind.DROP, "RFC 1122 2.3.2.2", "silent",
     "the MAC is not known, and such a packet may not wait",
-    """The packet needs a MAC that is not known yet. An ARP request leaves in its place, but the
-    packet itself is lost: it has no socket to wait in, and the sysctls give it no queue. So it is
-    in smoltcp, where the first ping of an unknown host goes unanswered. RFC 1122 2.3.2.2 asks that
-    at least the latest packet be saved, and Linux saves an answer like any other packet.""",
+    """The packet needs a MAC that is not known yet. An ARP request leaves, but the packet itself is
+    lost: it has no socket to wait in, and the sysctls give it no queue. smoltcp does the same, so
+    there the first ping from an unknown host goes unanswered. RFC 1122 2.3.2.2 asks that at least
+    the latest packet be saved, and Linux saves an answer like any other packet.""",
     why_template=(
         "the MAC of {next_hop} on {dev} is not known, and with {knob} nothing is kept for it",
     ),

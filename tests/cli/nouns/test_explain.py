@@ -27,7 +27,7 @@ def shown(capsys: Capture, *words: str) -> str:
 def test_a_page_says_what_happened_why_and_what_helps(capsys: Capture) -> None:
     text = shown(capsys, "arp-target-not-ours")
     assert text.startswith(
-        "arp-target-not-ours - ARP that asks for an address which is not ours\n"
+        "arp-target-not-ours - ARP that asks for an address that is not ours\n"
         "\n"
         "  class:   drop (the packet is gone, and nobody is told)\n"
         "  layer:   arp\n"

@@ -339,7 +339,7 @@ IP: dict[tuple[str, str], Row] = {
     ),
     ("ip-src-invalid", "zero"): (
         receives(udp_frame(src="0.0.0.0")),
-        "source 0.0.0.0 is no address: who has none yet may only ask for one by broadcast",
+        "source 0.0.0.0 is no address: a host that has none may only ask for one by broadcast",
     ),
     ("ip-src-invalid", "zeronet"): (
         receives(udp_frame(src="0.1.2.3")), "source 0.1.2.3 is in 0.0.0.0/8, which no host has",

@@ -88,7 +88,7 @@ def nobody(*frames: bytes, drops: int = 0) -> Provoker:
 _ARP = "3 ARP requests for 10.0.0.9 on tap0"
 _PING = "2 echo requests left for 10.0.0.2 by tap0"
 _UDP = "no answer from 10.0.0.2:9 within 1.0 s"
-_HOPS = "nobody answered the way to 10.0.0.2 up to hop 3"
+_HOPS = "no answer on the way to 10.0.0.2 up to hop 3"
 _BAD_SUM = "icmp-bad-checksum: checksum 0x1376, want 0xec76"
 
 SILENCE: dict[tuple[str, str], Row] = {
