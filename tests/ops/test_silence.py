@@ -101,8 +101,8 @@ class Case:
 CASES = {
     "our own MAC at the peer": Case(
         answer(mac=OUR_MAC, by=OUR_MAC), "rx-own-frame",
-        "a frame with our own source MAC 02:00:00:00:00:0a came in on tap0; 10.0.0.2, its sender, is"
-        " none of our addresses: another station has our MAC",
+        "a frame with our own source MAC 02:00:00:00:00:0a came in on tap0; 10.0.0.2, its sender,"
+        " is none of our addresses: another station has our MAC",
     ),
     "a VLAN tag": Case(
         tagged(answer(), 5), "rx-vlan-unknown",

@@ -200,9 +200,9 @@ def _vlan(_net: Network, values: Values) -> More:
     """Return ``cause``, and ``words``, with which an interface would be in the VLAN of a frame."""
     vid, kind = values["vid"], values["kind"]
     if vid == vlan.RESERVED:
-        return {"cause": f"no frame may have the VLAN ID {vid}"}
+        return {"cause": "reserved"}
     words = f"id {vid}" if kind == "802.1Q" else f"protocol {kind} id {vid}"
-    return {"cause": f"{values['dev']} has no interface in it; a trunk port?", "words": words}
+    return {"cause": "absent", "words": words}
 
 
 def _not_our_destination(net: Network, values: Values) -> More:

@@ -181,9 +181,9 @@ def heard(net: Network, interface: Interface, packet: arp.ArpPacket, now: int) -
         return _challenged(net, interface, packet, now, shown)
     dad.refuted(entry, mac, now)
     local = entry.address.local
-    how = "tests" if sender != local else "has"
+    cause = "tester" if sender != local else "owner"
     return reason.ARP_DAD_FAILED, {
-        **shown, "ip": local, "how": how, "plen": entry.address.plen,
+        **shown, "ip": local, "cause": cause, "plen": entry.address.plen,
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from smolctl.stack.packet import Packet
 from smolctl.stack.trace.facts import Planned
 from smolctl.stack.trace.trace import Direction, Fate
 from smolctl.wire import ethernet, igmp, ipv4, ipv4_options
-from smolctl.wire.address import format_address, is_multicast, multicast_mac
+from smolctl.wire.address import is_multicast, multicast_mac
 from smolctl.wire.fault import WireFault
 from smolctl.wire.igmp import Change, Membership, Query, Record, Report, Type
 
@@ -122,7 +122,7 @@ def _query_input(net: Network, packet: Packet, query: Query) -> None:
     wrong = _wrong(net, packet.header, query)
     if wrong:
         packet.record(
-            reason.IGMP_QUERY_REFUSED, ip=packet.header.src, what=wrong,
+            reason.IGMP_QUERY_REFUSED, ip=packet.header.src, cause=wrong, group=query.group,
             knob="igmp.strict_queries" if wrong in _STRICT else None,
         )  # fmt: skip
         return
@@ -133,23 +133,22 @@ def _query_input(net: Network, packet: Packet, query: Query) -> None:
     packet.trace.settle(Fate.ABSORBED, packet.now)
 
 
-_NO_ALERT = "has no router alert option"
-_WRONG_GROUP = "asks for all groups, but was not sent to 224.0.0.1"
-_STRICT = (_NO_ALERT, _WRONG_GROUP)
+_STRICT = ("alert", "destination")
+"""What is wrong with a query only where igmp.strict_queries is set."""
 
 
 def _wrong(net: Network, header: ipv4.Ipv4Header, query: Query) -> str:
-    """Return what is wrong with a query, "" when it is to be answered."""
+    """Return what is wrong with a query, as reasons have it; "" when it is to be answered."""
     if query.version > 1 and query.group and not is_multicast(query.group):
-        return f"asks for {format_address(query.group)}, which is not a group"
+        return "group"
     if query.sources and not query.group:
-        return "asks for all groups, but for some of their sources"  # RFC 3376 4.1.9
+        return "sources"  # RFC 3376 4.1.9
     if net.settings["igmp.strict_queries"]:
         # RFC 3376 9.1, against queries that are forged from far away.
         options = ipv4_options.parse(header.options)
         alert = isinstance(options, ipv4_options.Options) and options.alert
         if query.version > 1 and not alert:
-            return _NO_ALERT
+            return "alert"
         if not query.group and header.dst != igmp.ALL_HOSTS:
-            return _WRONG_GROUP
+            return "destination"
     return ""

@@ -30,22 +30,22 @@ def speaks_for(net: Network, interface: Interface, sender: int, target: int) -> 
 
 
 def _obstacle(net: Network, interface: Interface, sender: int, target: int) -> str:
-    """Return why a packet to an address could not be sent on by another link; "" if it could."""
+    """Return why no other link leads to an address, as reasons have it; "" if one does."""
     if not net.settings["ip.forward"]:
-        return "ip.forward is 0"
+        return "forward"
     route = net.lookup(RouteKey(target, sender, iif=interface.name))
     if not isinstance(route, Route) or route.type is not RouteType.UNICAST:
-        return "there is no route to it"
+        return "route"
     hops = route.hops if isinstance(route, Multipath) else (route,)
     if all(hop.dev == interface.name for hop in hops):
-        return f"it is reached by {interface.name} itself"
+        return "link"
     return ""
 
 
 def idle(net: Network, interface: Interface, sender: int, target: int) -> dict[str, object]:
     """Return the details of a proxy entry that is of no use."""
-    problem = _obstacle(net, interface, sender, target)
-    detail: dict[str, object] = {"ip": target, "problem": problem}
+    cause = _obstacle(net, interface, sender, target)
+    detail: dict[str, object] = {"ip": target, "cause": cause}
     if not net.settings["ip.forward"]:
         detail["value"] = 1
     return detail

@@ -87,7 +87,12 @@ ARP_PROXY_IDLE = Reason(
     stack should answer with its own MAC. But it could not forward what is then sent here: it
     forwards packets only with ip.forward=1, and only by another link than the one they came in by.
     An answer would make the address a black hole. Linux stays silent, too.""",
-    why_template=("{ip} is a proxy entry of {dev}, but {problem}",),
+    why_template=("{ip} is a proxy entry of {dev}, but {cause}",),
+    causes={
+        "forward": "ip.forward is 0",
+        "route": "there is no route to it",
+        "link": "it is reached by {dev} itself",
+    },
     fix_templates=("smolctl sysctl ip.forward={value}",),
     advice_template="by which link it is reached: smolctl route get {ip}",
     stage="target",
@@ -222,7 +227,8 @@ ARP_DAD_FAILED = Reason(
     address is not used: it stays in the list as tentative and dadfailed, and nothing is sent from
     it or answered for it. It is tested again when the link comes up, or with addr replace. After
     more than 10 such conflicts (arp.max_conflicts), one address a minute is tested.""",
-    why_template=("{mac} {how} {ip}, which was being tested on {dev} and is not used now",),
+    why_template=("{mac} {cause} {ip}, which was being tested on {dev} and is not used now",),
+    causes={"owner": "has", "tester": "tests"},
     advice_template="add another address, or use it all the same: smolctl addr replace {ip}/{plen}"
     " dev {dev} nodad",
     stage="sender",

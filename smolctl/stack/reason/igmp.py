@@ -37,7 +37,13 @@ IGMP_QUERY_REFUSED = Reason(
     sources without a group. With igmp.strict_queries=1, a query without the router alert option, or
     a general query that was not sent to 224.0.0.1, is not answered either, because forged queries
     from far away look like that (RFC 3376 9.1). Linux checks neither.""",
-    why_template=("a query of {ip} {what}",),
+    why_template=("a query of {ip} {cause}",),
+    causes={
+        "group": "asks for {group}, which is not a group",
+        "sources": "asks for all groups, but for some of their sources",
+        "alert": "has no router alert option",
+        "destination": "asks for all groups, but was not sent to 224.0.0.1",
+    },
     fix_templates=("smolctl sysctl {knob}=0",),
     advice_template="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip

@@ -56,6 +56,10 @@ RX_VLAN_UNKNOWN = Reason(
     VLAN, and such a frame is taken as if it had no tag. Linux does the same and shows the frame as
     another host's.""",
     why_template=("the frame is tagged for VLAN {vid} ({kind}): {cause}",),
+    causes={
+        "absent": "{dev} has no interface in it; a trunk port?",
+        "reserved": "no frame may have this VLAN ID",
+    },
     advice_template="is the other end of {dev} a trunk port? Take part in the VLAN:"
     " smolctl link add link {dev} name {dev}.{vid} type vlan {words}",
 )  # fmt: skip

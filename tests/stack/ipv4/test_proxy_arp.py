@@ -148,9 +148,9 @@ def test_a_proxy_entry_answers_for_one_address_on_one_link() -> None:
 @pytest.mark.parametrize(
     ("sysctls", "target", "problem", "fixable"),
     [
-        ({"forward": 0}, BEHIND, "ip.forward is 0", True),
-        ({}, DEAD, "it is reached by tap0 itself", False),
-        ({}, "8.8.8.8", "there is no route to it", False),
+        ({"forward": 0}, BEHIND, "forward", True),
+        ({}, DEAD, "link", False),
+        ({}, "8.8.8.8", "route", False),
     ],
 )
 def test_an_idle_entry_says_why(
@@ -161,7 +161,7 @@ def test_an_idle_entry_says_why(
     host.receive(request(target=target))
     ((why, tally),) = [(why, tally) for (why, _), tally in host.stack.ledger.reasons.items()]
     assert why.name == "arp-proxy-idle"
-    assert tally.detail["problem"] == problem
+    assert tally.detail["cause"] == problem
     assert why.fixes(tally.detail) == ["smolctl sysctl ip.forward=1"] * fixable
 
 

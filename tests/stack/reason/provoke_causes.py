@@ -47,7 +47,15 @@ from tests.stack.reason.provokers import (
     with_a_second_link,
     with_sysctl,
 )
-from tests.stack.reason.provokers_arp import arp_refused_by_rule
+from tests.stack.reason.provokers_arp import (
+    BEHIND,
+    TESTED,
+    arp_refused_by_rule,
+    dad_failed,
+    for_the_one_behind,
+    proxy,
+    with_a_tested_address,
+)
 from tests.stack.reason.provokers_forward import as_router
 from tests.stack.reason.provokers_icmp import with_options
 
@@ -125,6 +133,26 @@ ARP: dict[tuple[str, str], Row] = {
     ("arp-target-not-ours", "loopback"): (
         receives(request(PEER, "127.0.0.1")),
         "127.0.0.1 is a loopback address, which no link is asked for",
+    ),
+    ("arp-proxy-idle", "forward"): (
+        proxy(for_the_one_behind, forward=0),
+        "10.7.0.9 is a proxy entry of tap0, but ip.forward is 0",
+    ),
+    ("arp-proxy-idle", "route"): (
+        proxy(all_of(lambda host: host.delete("10.7.0.1", "tap1"), for_the_one_behind)),
+        "10.7.0.9 is a proxy entry of tap0, but there is no route to it",
+    ),
+    ("arp-proxy-idle", "link"): (
+        proxy(all_of(lambda host: host.route(f"{BEHIND}/32", dev="tap0"), for_the_one_behind)),
+        "10.7.0.9 is a proxy entry of tap0, but it is reached by tap0 itself",
+    ),
+    ("arp-dad-failed", "owner"): (
+        dad_failed,
+        "02:00:00:00:00:0b has 10.0.0.66, which was being tested on tap0 and is not used now",
+    ),
+    ("arp-dad-failed", "tester"): (
+        with_a_tested_address(receives(request("0.0.0.0", TESTED))),
+        "02:00:00:00:00:0b tests 10.0.0.66, which was being tested on tap0 and is not used now",
     ),
     ("arp-rule-refused", "rule"): (
         arp_refused_by_rule,
@@ -275,6 +303,14 @@ IP: dict[tuple[str, str], Row] = {
         receives(_frame_802_3(b"\x42\x42\x03")),
         "the frame is one of IEEE 802.3 (length 38) that carries spanning tree (STP); this stack"
         " takes IPv4 (0x0800) and ARP (0x0806)",
+    ),
+    ("rx-vlan-unknown", "absent"): (
+        receives(UDP[:12] + b"\x81\0\0\x05" + UDP[12:]),
+        "the frame is tagged for VLAN 5 (802.1Q): tap0 has no interface in it; a trunk port?",
+    ),
+    ("rx-vlan-unknown", "reserved"): (
+        receives(UDP[:12] + b"\x81\0\x0f\xff" + UDP[12:]),
+        "the frame is tagged for VLAN 4095 (802.1Q): no frame may have this VLAN ID",
     ),
     ("rx-src-mac-invalid", "group"): (
         receives(udp_frame(by=GROUP_MAC)),

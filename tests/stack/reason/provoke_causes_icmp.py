@@ -2,7 +2,7 @@
 
 from smolctl.stack.fib.route import RouteType
 from smolctl.wire.address import BROADCAST_MAC
-from tests.kit.groups import GROUP, group_frame, member
+from tests.kit.groups import GROUP, group_frame, igmp_frame, member, query
 from tests.kit.host import (
     OURS,
     PEER,
@@ -15,6 +15,7 @@ from tests.kit.host import (
     udp_packet,
 )
 from tests.stack.reason.provoke_causes import Row
+from tests.stack.reason.provoke_groups import GENERAL
 from tests.stack.reason.provoke_mtu import error_for_a_socket
 from tests.stack.reason.provokers import (
     UDP,
@@ -93,6 +94,11 @@ def other_port(host: Host) -> None:
 def bound_to_one_address(host: Host) -> None:
     host.socket(7, OURS)
     host.receive(udp_frame(dst="10.0.0.255", to=BROADCAST_MAC))
+
+
+def general_query_to_a_group(host: Host) -> None:
+    member(host)
+    host.receive(igmp_frame(GENERAL, dst=GROUP))
 
 
 def bad_option_to(dst: str) -> Provoker:
@@ -334,6 +340,22 @@ ICMP: dict[tuple[str, str], Row] = {
     ("icmp-fragmentation-needed", "lost"): (
         no_way_any_more,
         f"{_TOO_BIG}, whose MTU is 600, but no way leads to 10.0.0.2 any more",
+    ),
+    ("igmp-query-refused", "group"): (
+        receives(query(2, PEER, dst="224.0.0.1")),
+        "a query of 10.0.0.2 asks for 10.0.0.2, which is not a group",
+    ),
+    ("igmp-query-refused", "sources"): (
+        receives(query(3, "0.0.0.0", PEER)),
+        "a query of 10.0.0.2 asks for all groups, but for some of their sources",
+    ),
+    ("igmp-query-refused", "alert"): (
+        with_sysctl("igmp.strict_queries", 1, receives(igmp_frame(GENERAL, options=b""))),
+        "a query of 10.0.0.2 has no router alert option",
+    ),
+    ("igmp-query-refused", "destination"): (
+        with_sysctl("igmp.strict_queries", 1, general_query_to_a_group),
+        "a query of 10.0.0.2 asks for all groups, but was not sent to 224.0.0.1",
     ),
     ("udp-bad-length", "header"): (
         receives(frame_of(packet_of(17, b"\0\7\0\7\0\x07\0\0"))),

@@ -6,7 +6,7 @@ from tests.kit.groups import GROUP, group_frame, igmp_frame, member, only, query
 from tests.kit.host import PEER, Host, echo_request, ip, udp_frame
 from tests.stack.reason.provokers import Provoker, flipped, receives, with_sysctl
 
-_GENERAL = Query(3, 0, 100).to_bytes()
+GENERAL = Query(3, 0, 100).to_bytes()
 _IGMP_AT = 14 + 24
 """Where the message begins in a frame whose IP header has the router alert option."""
 
@@ -45,7 +45,7 @@ PROVOKERS: dict[str, Provoker] = {
     ),
     "ip-multicast-filtered": filtered,
     "igmp-bad-length": receives(igmp_frame(bytes(7))),
-    "igmp-bad-checksum": receives(flipped(igmp_frame(_GENERAL), _IGMP_AT + 3)),
+    "igmp-bad-checksum": receives(flipped(igmp_frame(GENERAL), _IGMP_AT + 3)),
     "igmp-type-unknown": receives(igmp_frame(Membership(0x13, 0).to_bytes())),
     "igmp-query-refused": receives(query(3, "0.0.0.0", PEER)),
     "udp-no-listener": unheard,
@@ -64,7 +64,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "ip-multicast-not-joined": (receives(_PING),),
     "ip-multicast-filtered": (filtered_ping,),
     "igmp-query-refused": (
-        with_sysctl("igmp.strict_queries", 1, receives(igmp_frame(_GENERAL, options=b""))),
+        with_sysctl("igmp.strict_queries", 1, receives(igmp_frame(GENERAL, options=b""))),
         receives(query(2, PEER, dst="224.0.0.1")),
     ),
     "udp-no-listener": (
