@@ -13,7 +13,14 @@ import click
 from smolctl.cli import exit as exits
 from smolctl.cli.output import prepare
 from smolctl.cli.session import Session
-from smolctl.cli.words.aliases import NOUN_ALIASES, UNSUPPORTED, meant
+from smolctl.cli.words.aliases import (
+    HABITS,
+    NOUN_ALIASES,
+    UNSUPPORTED,
+    VERB_ALIASES,
+    VERB_HABITS,
+    meant,
+)
 from smolctl.cli.words.command import Noun, Verb, write_examples, write_list
 from smolctl.cli.words.grammar import Completer, NotSupported, UsageFault
 from smolctl.cli.words.options import (
@@ -108,8 +115,10 @@ class Root(Noun):
         if command is None and not ctx.resilient_parsing:
             if args[0] in UNSUPPORTED["smolctl"].split():
                 raise NotSupported(args[0])
-            guess = near(args[0], [*NOUNS, *NOUN_ALIASES])
+            guess = near(args[0], [*NOUNS, *(name for name in NOUN_ALIASES if len(name) > 2)])
             hint = f'did you mean "{guess}"?' if guess else "smolctl --help"
+            if turned := _turned(args):
+                hint = f"smolctl {turned}"
             if habit := meant("smolctl", args):
                 hint = f"smolctl {habit}"
             raise UsageFault(f'"{args[0]}" is not a command', hint=hint)
@@ -144,6 +153,16 @@ class Root(Noun):
     def entries(self, ctx: click.Context) -> Mapping[str, str]:
         """Return the nouns, without loading any."""
         return NOUNS
+
+
+def _turned(words: list[str]) -> str | None:
+    """Return what has the verb before the noun, "show addr", in the order of ``ip``; or None."""
+    verb = VERB_ALIASES.get(words[0], VERB_HABITS.get(words[0], words[0]))
+    said = words[1] if len(words) > 1 else ""
+    noun = HABITS["smolctl"].get(said, NOUN_ALIASES.get(said, said))
+    if noun not in NOUNS or verb not in VERB_ALIASES.values():
+        return None
+    return " ".join((noun, verb, *words[2:]))
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:

@@ -33,13 +33,22 @@ VERB_ALIASES = {
 
 HABITS = {
     "smolctl": {
-        "ip": "{}", "ifconfig": "addr", "arp": "neigh", "netstat": "socket", "ss": "socket",
-        "tcpdump": "capture {}", "nc": "udp --help",
+        "ip": "{}", "ifconfig": "addr", "ipconfig": "addr", "arp": "neigh", "netstat": "socket",
+        "ss": "socket", "tcpdump": "capture {}", "nc": "udp --help", "listen": "udp recv {}",
+        "tracepath": "traceroute {}", "interface": "link", "interfaces": "link", "iface": "link",
     },
+    "udp": {"listen": "recv {}"},
     "link": {"up": "set {} up", "down": "set {} down"},
     "why": {"ping": "icmp {}"},
 }  # fmt: skip
 """What is typed out of habit, by noun, and how it is said here; {} is what follows it."""
+
+VERB_HABITS = {
+    "rm": "del", "remove": "del", "destroy": "del", "erase": "del", "create": "add", "new": "add",
+    "print": "show", "display": "show", "view": "show", "modify": "change", "edit": "change",
+    "update": "change", "set": "replace", "clear": "flush",
+}  # fmt: skip
+"""The same for the verbs of any noun that has the verb that is meant."""
 
 UNSUPPORTED = {
     "smolctl": "addrlabel amt fou ila ioam l2tp macsec mptcp mroute mrule netconf netns nexthop"

@@ -7,7 +7,7 @@ import click
 
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
-from smolctl.cli.words.aliases import UNSUPPORTED, VERB_ALIASES, meant
+from smolctl.cli.words.aliases import UNSUPPORTED, VERB_ALIASES, VERB_HABITS, meant
 from smolctl.cli.words.grammar import Args, NotSupported, Place, UsageFault, Word, completer, knows
 from smolctl.cli.words.options import GLOBAL_OPTIONS, Options, beside, show_text
 from smolctl.cli.words.parser import Parser, missing
@@ -275,7 +275,9 @@ class Noun(Helpful, click.Group):
             return NotSupported(f"{self.name} {args[0]}")
         hint = f"{ctx.command_path} --help"
         shown = self.commands.get(self.default or "")
-        guess = near(args[0], [*self.commands, *self.aliases])
+        # Only what is a verb of this noun; short forms are like anything.
+        names = [name for name in self.aliases if len(name) > 2 and self.get_command(ctx, name)]
+        guess = near(args[0], [*self.commands, *names])
         # As in ip, a device or a prefix needs its verb; a word of the grammar is no typo of one.
         if shown is not None and (
             knows(shown.params, args[0])
@@ -284,6 +286,8 @@ class Noun(Helpful, click.Group):
             hint = " ".join((ctx.command_path, shown.name or "", *args))
         elif guess is not None:
             hint = f'did you mean "{guess}"?'
+        if VERB_HABITS.get(args[0]) in self.commands:
+            hint = " ".join((ctx.command_path, VERB_HABITS[args[0]], *args[1:]))
         if habit := meant(self.name, args):
             hint = f"{ctx.command_path} {habit}"
         return UsageFault(f'{self.name} has no verb "{args[0]}"', hint=hint)

@@ -1,6 +1,6 @@
 """click's parser, taught to read words without dashes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -66,6 +66,10 @@ class AtOnce(_Option):
         self.obj.callback(self.parser.ctx, self.obj, said)
 
 
+_NUMERIC = frozenset({"ADDR", "BYTES", "ID", "MAC", "N", "NUMBER", "PREFIX", "SECONDS", "TIME"})
+"""What values are called that are no names, so that a word of the command is none of them."""
+
+
 class Parser(_OptionParser):
     """Reads the words after the name of a command.
 
@@ -98,6 +102,7 @@ class Parser(_OptionParser):
         self._bare: dict[str, _Option] = {}
         self._within: list[tuple[Word, _Option]] = []
         self._groups: dict[Any, dict[str, _Option]] = {}
+        self._words: list[str] = []
         self.word = ""
         """As it was typed, the one that is being read."""
         self._left = 0
@@ -113,6 +118,7 @@ class Parser(_OptionParser):
         """
         self.ctx = ctx
         self.group = {}
+        words = self._words = list(words)
         args, rest, _ = self.parse_args(list(words))
         return args, rest
 
@@ -252,6 +258,8 @@ class Parser(_OptionParser):
             return rargs.pop(0) if rargs and rargs[0] in optional else None
         if rargs:
             following = rargs[0]
+            if following in self._bare and obj.metavar in _NUMERIC and not self.resilient:
+                raise UsageFault(f'"{option_name}" needs a value: {option_name} {obj.metavar}')
             if following[:1] != "-" or not (following[1:2].isalpha() or following[1:2] == "-"):
                 self._left -= 1
                 return rargs.pop(0)
@@ -294,7 +302,23 @@ class Parser(_OptionParser):
             guess = near(WORD_HABITS.get(suspect, suspect), [*self.group, *known])
             if guess is not None:
                 return UsageFault(f'"{suspect}" is not known here', hint=f'did you mean "{guess}"?')
-        return UsageFault(f'"{word}" is one word too many', hint=f"smolctl {self.path} --help")
+        hint = self._with_its_name(word, args) or f"smolctl {self.path} --help"
+        return UsageFault(f'"{word}" is one word too many', hint=hint)
+
+    def _with_its_name(self, word: str, args: Args) -> str | None:
+        """Return the line with the name before a value, which was left out; None if none fits."""
+        numbers = word[:1].isdigit() and "." in word
+        name = "via" if numbers else "dev" if word[:1].isalpha() else ""
+        param = next((param for param in self._named() if name in param.words), None)
+        if param is None or param.name in args:
+            return None
+        at = len(self._words) - self._left - 1
+        return " ".join(("smolctl", self.path, *self._words[:at], name, *self._words[at:]))
+
+    def _named(self) -> Iterator[Any]:
+        """Yield the parameters that have names."""
+        yield from (spelling.obj for spelling in self._bare.values())
+        yield from (place for place in self.places if place.words)
 
     def _unknown_option(self, word: str, flag: str) -> UsageFault:
         shown = word.partition("=")[0] if word.startswith("--") else flag

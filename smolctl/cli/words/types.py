@@ -118,7 +118,9 @@ class LinkType(Type):
             NotSupported: only Linux has it.
         """
         if f" {value} " in self.linux:
-            raise NotSupported(f"type {value}", f"types: {', '.join(sorted(self.known))}")
+            instead = "type cable makes the two ends of one" if value == "veth" else ""
+            types = f"types: {', '.join(sorted(self.known))}"
+            raise NotSupported(f"type {value}", instead or types)
         return value
 
     def doubt(self, value: str) -> UsageFault | None:

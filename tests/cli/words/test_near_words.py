@@ -4,6 +4,7 @@ import json
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 
 from smolctl.cli.main import NOUNS, ROOT, run
@@ -200,3 +201,65 @@ def test_a_word_that_is_near_nothing_is_not_guessed() -> None:
         with pytest.raises(UsageFault) as caught:
             read(line)
         assert "did you mean" not in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("rm addr 10.0.0.1/24 dev eth0", "smolctl addr del 10.0.0.1/24 dev eth0"),
+        ("route rm default", "smolctl route del default"),
+        ("neigh remove 10.0.0.2 dev eth0", "smolctl neigh del 10.0.0.2 dev eth0"),
+        ("route create 10.1.0.0/16 dev eth0", "smolctl route add 10.1.0.0/16 dev eth0"),
+        ("route set default via 10.0.0.2", "smolctl route replace default via 10.0.0.2"),
+        ("route print", "smolctl route show"),
+        ("listen 9", "smolctl udp recv 9"),
+        ("udp listen 9", "smolctl udp recv 9"),
+        ("tracepath 10.0.0.2", "smolctl traceroute 10.0.0.2"),
+        ("interfaces", "smolctl link"),
+        ("show addr", "smolctl addr show"),
+        ("show interfaces", "smolctl link show"),
+        ("del route default", "smolctl route del default"),
+        ("route add default 10.0.0.2", "smolctl route add default via 10.0.0.2"),
+        ("addr add 10.0.0.5/24 eth0", "smolctl addr add 10.0.0.5/24 dev eth0"),
+        ("neigh del 10.0.0.5 eth0", "smolctl neigh del 10.0.0.5 dev eth0"),
+        ("link add v0 type veth peer name v1", "type cable makes the two ends of one"),
+    ],
+)
+def test_a_habit_gets_the_command_that_is_meant(line: str, hint: str) -> None:
+    with pytest.raises(SmolctlError) as caught:
+        read(line)
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("route add 10.1.0.0/16 via dev eth0", '"via" needs a value: via ADDR'),
+        ("route add 10.1.0.0/16 dev eth0 metric proto static", '"metric" needs a value'),
+        ("neigh add 10.0.0.9 lladdr dev eth0", '"lladdr" needs a value: lladdr MAC'),
+        ("link set mtu up eth0", '"mtu" needs a value: mtu BYTES'),
+        ("rule add priority from 10.0.0.1", '"priority" needs a value'),
+    ],
+)
+def test_the_word_is_named_that_lacks_its_value(line: str, wrong: str) -> None:
+    with pytest.raises(SmolctlError) as caught:
+        read(line)
+    assert wrong in caught.value.message
+
+
+def test_a_word_of_the_command_may_be_a_name() -> None:
+    assert read("addr add 10.0.0.1/24 dev label").args["dev"] == "label"
+    assert read("route show dev via").args["dev"] == "via"
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_near_word_is_a_verb_of_that_noun(noun: str) -> None:
+    command = ROOT.get_command(click.Context(ROOT), noun)
+    if not isinstance(command, Noun):
+        return
+    for other in {str(verb.name) for verb in VERBS} - set(command.commands):
+        with pytest.raises(SmolctlError) as caught:
+            read(f"{noun} {other}x")
+        found = guess(caught.value)
+        if " " not in found:
+            assert command.commands.get(command.aliases.get(found, found)) is not None, found
