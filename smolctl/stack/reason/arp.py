@@ -217,7 +217,7 @@ ARP_NO_REPLY = Reason(
     """ARP requests left, and nobody said that the address is theirs. Either no host on this link
     has it (it is down, has another address, or is in another VLAN), or its answer does not reach
     us. A host that answers ping but not this is behind a router: ARP never crosses one.""",
-    why_template=("{probes} ARP requests for {next_hop} on {dev}, no answer",),
+    why_template=("{probes:ARP request} for {next_hop} on {dev}, no answer",),
     advice_template="is it on this link at all: smolctl route get {next_hop}",
 )  # fmt: skip
 ARP_NOT_NEEDED = Reason(

@@ -308,6 +308,6 @@ ICMP_NO_REPLY = Reason(
     """The requests left, and their next hop answered ARP, so what is near works. Neither a reply
     nor an ICMP error came back: the host behind the gateway is down, a filter drops echo requests
     or their replies, or the host has no way back to our address.""",
-    why_template=("{requests} echo requests left for {ip} by {dev}, and nothing came back",),
+    why_template=("{requests:echo request} left for {ip} by {dev}, and nothing came back",),
     advice_template="does its next hop answer: smolctl neigh show dev {dev}",
 )  # fmt: skip

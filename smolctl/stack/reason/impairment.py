@@ -26,7 +26,7 @@ LAB_QUEUE_FULL = Reason(
     """The link was told to hold frames back, by a delay or a rate. It holds so many already that
     this one was dropped, as a router does whose queue is full. The sender is faster than what the
     delay or the rate lets through.""",
-    why_template=("{dev} holds back {frames} frames already",),
+    why_template=("{dev} already holds back {frames:frame}",),
     fix_templates=("smolctl link set {dev} delay 0 jitter 0 rate 0",),
     advice_template="slow the sender, or raise the rate of {dev}",
 )  # fmt: skip

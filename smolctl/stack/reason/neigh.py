@@ -23,7 +23,7 @@ NEIGH_CACHE_THRASH = Reason(
     overflow").""",
     why_template=(
         "{next_hop} lost its entry to {new} {ago_ms} ms ago ({times}x in 60 s): {peers} neighbors"
-        " share the {capacity} entries of {dev}",
+        " share the {capacity:entry|entries} of {dev}",
     ),
     fix_templates=("smolctl sysctl iface.neighbor_cache_count={value}",),
     advice_template="have more entries than active peers: smolctl sysctl"
@@ -36,7 +36,7 @@ NEIGH_FAILED = Reason(
     nothing. The host is off, it is on another link or VLAN, or the mask here is too wide, so that
     an address behind a gateway is taken for one on the link. Linux tells its programs "No route to
     host" (EHOSTUNREACH) about three seconds after it had accepted the packet.""",
-    why_template=("{probes} ARP requests for {next_hop} on {dev}, no answer"
+    why_template=("{probes:ARP request} for {next_hop} on {dev}, no answer"
     " (host down, wrong subnet or VLAN?)",),
     fix_templates=("smolctl sysctl {knob}={value}",),
     advice_template="smolctl arping -I {dev} {next_hop}",
@@ -48,7 +48,10 @@ NEIGH_QUEUE_FULL = Reason(
     neigh.unres_qlen packets or neigh.unres_qlen_bytes the oldest one is dropped for the newest, as
     in Linux. The sender sends faster than the neighbor answers, or the neighbor does not answer at
     all.""",
-    why_template=("{queued} packets already wait for {next_hop} on {dev}", "; {limit}"),
+    why_template=(
+        "{queued:packet already waits|packets already wait} for {next_hop} on {dev}",
+        "; {limit}",
+    ),
     fix_templates=("smolctl sysctl {knob}={value}",),
     advice_template="is it there at all? smolctl arping -I {dev} {next_hop}",
 )  # fmt: skip

@@ -256,5 +256,5 @@ STACK_STOPPED = Reason(
     "the stack or the link ended with packets still queued",
     """The frame was in the interface's queue when the link was deleted, or the daemon stopped. It
     never left. Nobody is told, since the sender's program is gone as well or knows by itself.""",
-    why_template=("the stack or {dev} was stopped with {frames} packets queued",),
+    why_template=("the stack or {dev} was stopped with {frames:packet} queued",),
 )  # fmt: skip
