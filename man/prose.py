@@ -332,10 +332,10 @@ and the stack knows why, a last line on standard error says so.
 """,
     "capture": """
 capture shows each packet of the stack once, when its fate is known: the time, the interface, the
-direction, a summary by scapy, and the reason if the packet was dropped or refused. With -v all
-fields follow. A datagram that was refused before there was a packet, for example without a route,
-is not shown; smolctl why explains it. The local copy of a broadcast is not shown either, as in
-tcpdump.
+direction, a summary (addresses, length, sequence numbers), and the reason if the packet was dropped
+or refused. With -v all fields follow, as scapy shows them. A datagram that was refused before there
+was a packet, for example without a route, is not shown; smolctl why explains it. The local copy of
+a broadcast is not shown either, as in tcpdump.
 
 With -w packets are written as pcapng, for tcpdump(8), Wireshark and capture -r: smolctl capture
 -w - | tcpdump -n -r - shows them as they come. Each dropped or refused packet has a comment that

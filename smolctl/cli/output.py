@@ -48,6 +48,7 @@ class Output:
     def __init__(self, options: Options) -> None:
         self.options = options
         self._colors: dict[bool, bool] = {}
+        self._within_line = False
 
     # --- standard output --------------------------------------------------------------------
     def line(self, text: str = "") -> None:
@@ -100,6 +101,18 @@ class Output:
         except OSError as error:
             raise _output_error(error) from error
 
+    def part(self, text: str) -> None:
+        """Write a part of a line, at once; a line feed in front ends the line before, if any."""
+        if not self._within_line:
+            text = text.removeprefix("\n")
+        self.raw(text.encode())
+        self._within_line = bool(text) and not text.endswith("\n")
+
+    def end_line(self) -> None:
+        """End the line that was begun."""
+        if self._within_line:
+            self.part("\n")
+
     def flush(self) -> None:
         """Hand everything to the reader."""
         try:
@@ -138,12 +151,12 @@ class Output:
     def notice(self, text: str) -> None:
         """Tell the user in one line what goes on, unless ``--quiet``."""
         if not self.options.quiet:
-            _to_stderr(f"smolctl: {text}")
+            self._tell(f"smolctl: {text}")
 
     def waiting(self, text: str) -> None:
         """Say what is being waited for: only to a person, or when asked to say more."""
         if self.options.verbose or (stderr_is_terminal() and not self.options.quiet):
-            _to_stderr(f"waiting: {text.removeprefix('waiting for ')}")
+            self._tell(f"waiting: {text.removeprefix('waiting for ')}")
 
     def error(self, error: SmolctlError, where: tuple[str, int] | None = None) -> None:
         """Write an error in one line, or as one JSON object.
@@ -154,7 +167,7 @@ class Output:
         """
         if self.options.json:
             place = dict(zip(("file", "line"), where, strict=True)) if where else {}
-            _to_stderr(_compact({"error": {**error.to_dict(), **place}}))
+            self._tell(_compact({"error": {**error.to_dict(), **place}}))
         else:
             place_text = "{}:{}: ".format(*where) if where else ""
             self.failure(place_text + error.message, error.hint)
@@ -164,10 +177,16 @@ class Output:
         if hint is not None and hint.startswith(_COMMANDS):
             hint = f"try: {self.paint('good', hint, error=True)}"
         advice = f"; {hint}" if hint else ""
-        _to_stderr(f"smolctl: {self.paint('bad', message, error=True)}{advice}")
+        self._tell(f"smolctl: {self.paint('bad', message, error=True)}{advice}")
 
     def complaint(self, text: str) -> None:
         """Write a line about a failed probe."""
+        self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        """Write a line to standard error; on a terminal it begins a line of its own."""
+        if self._within_line and stderr_is_terminal() and _stdout().isatty():
+            self.end_line()
         _to_stderr(text)
 
 

@@ -36,7 +36,7 @@ NEEDS: Mapping[str, Need] = {
     # The words of ip extend classes of click that its next major version may change.
     "click": Need("8.1.7", "no command runs", Status.FAIL, "9"),
     "tabulate": Need("0.9.0", "tables cannot be shown", Status.FAIL),
-    "scapy": Need("2.5.0", "capture has no summaries", Status.WARN),
+    "scapy": Need("2.5.0", "capture -v has no fields", Status.WARN),
 }
 """By name; a test holds it to pyproject.toml."""
 

@@ -160,9 +160,11 @@ def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Ro
         raise InvalidArgument(f"{format_mac(lladdr)} is not the MAC of one neighbor")
     entry = cache.lookup(dst)
     if entry is not None and not update:
+        mac = "MAC" if lladdr is None else format_mac(lladdr)
+        nud = f" nud {args.text('nud')}" if "nud" in args else ""
         raise AlreadyExists(
-            f"{shown} is a neighbor of {interface.name} already ({entry.state})",
-            hint=f"smolctl neigh replace {shown} lladdr MAC dev {interface.name}",
+            f"{shown} is already a neighbor of {interface.name} ({entry.state})",
+            hint=f"smolctl neigh replace {shown} lladdr {mac} dev {interface.name}{nud}",
         )
     if entry is None and not create:
         raise NotFound(f"{interface.name} has no neighbor {shown}")

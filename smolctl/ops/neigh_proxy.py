@@ -60,7 +60,7 @@ def _named(ctx: Context, args: Args) -> tuple[Interface, int]:
         if other in args:
             raise InvalidArgument(
                 f"a proxy entry takes no {other}: the answer has the link's own MAC",
-                hint="smolctl neigh add proxy ADDR dev DEV",
+                hint=f"smolctl neigh add proxy {args.required('proxy')} dev {args.required('dev')}",
             )
     interface = ctx.stack.interface(args.required("dev"))
     args.required("proxy")

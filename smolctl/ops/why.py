@@ -15,6 +15,7 @@ from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Way
 from smolctl.stack.stack import Stack
 from smolctl.wire import udp
+from smolctl.wire.address import format_address
 
 _PROTOCOLS = ("udp", "icmp", "arp")
 
@@ -37,7 +38,9 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
         iif = _entrance(ctx.stack, src, dst)
     dport = args.port("dport")
     if proto == "udp" and dport is None:
-        raise InvalidArgument("the port is missing", hint="smolctl why udp SRC DST:PORT")
+        source = f"{format_address(src)} " if src is not None else ""
+        hint = f"smolctl why udp {source}{format_address(dst)}:PORT"
+        raise InvalidArgument("the port is missing", hint=hint)
     if proto != "udp" and ("dport" in args or "sport" in args):
         raise InvalidArgument(f"{proto} has no ports")
     tos = tos_number(args)

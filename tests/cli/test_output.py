@@ -96,3 +96,14 @@ def test_an_error_is_coloured_where_standard_error_is_a_terminal(
         "smolctl: \x1b[31mno route\x1b[0m; try: \x1b[32msmolctl route show\x1b[0m\n"
         "smolctl: \x1b[31mno such word\x1b[0m; see the manual\n"
     )
+
+
+def test_parts_of_lines(capfd: pytest.CaptureFixture[str]) -> None:
+    out = output()
+    for text in ("\nfirst", " line", "\nsecond"):
+        out.part(text)
+    out.end_line()
+    out.end_line()
+    out.part("\nthird\n")
+    out.part("\nfourth")
+    assert capfd.readouterr().out == "first line\nsecond\nthird\nfourth"

@@ -253,6 +253,19 @@ def test_a_terminal_shows_colours_unless_they_are_unwanted(wide: Window, line: s
     assert "\x1b[" not in wide.screen(colors=True)
 
 
+# --- notices --------------------------------------------------------------------------------------
+
+
+def test_a_notice_begins_a_line_of_its_own(wide: Window) -> None:
+    """Traceroute has no end of its line yet when it tells what it waits for."""
+    screen, _ = wide.run("clear; smolctl traceroute -w 0.3 -m 1 -q 2 10.0.0.77")
+    lines = [line for line in screen.split("\n") if line]
+    assert [line for line in lines if "waiting: " in line] == [
+        "waiting: ARP of 10.0.0.77 on eth0, 1 queued"
+    ]
+    assert " 1  * *" in lines
+
+
 # --- screens --------------------------------------------------------------------------------------
 
 

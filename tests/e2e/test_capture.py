@@ -119,7 +119,7 @@ def test_a_filter_and_a_count_live(tap: Lab) -> None:
     ended = reader.wait()
     found = [event for event in events(ended) if event["event"] == "packet"]
     assert [(event["dev"], event["dir"]) for event in found] == [("tap0", "in")] * 2
-    assert all("10.0.0.2 > 10.0.0.1 echo-reply" in event["summary"] for event in found)
+    assert all("10.0.0.2 > 10.0.0.1 ICMP echo reply ident" in event["summary"] for event in found)
 
 
 def test_dropped_frames_have_their_reason(tap: Lab, tmp_path: Path) -> None:

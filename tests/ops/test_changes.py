@@ -210,7 +210,7 @@ def test_neigh_errors_say_what_to_do(api: Api) -> None:
     api("neigh.add", dst=PEER, lladdr=MAC, dev="tap0", nud="failed")
     error = refused(api, "neigh.add", dst=PEER, lladdr=MAC, dev="tap0")
     assert error.code == "exists"
-    assert error.hint == f"smolctl neigh replace {PEER} lladdr MAC dev tap0"
+    assert error.hint == f"smolctl neigh replace {PEER} lladdr {MAC} dev tap0"
     assert "FAILED" in error.message
     for op in ("neigh.change", "neigh.del", "neigh.get"):
         assert refused(api, op, dst=DEAD, dev="tap0", **mac_for(op)).code == "not-found"
@@ -290,3 +290,24 @@ def test_a_sysctl_works_at_once(api: Api) -> None:
     assert api.clock.now - start == 1_000_000_000
     error = refused(api, "sysctl.set", key="neigh.mcast", value="1")
     assert (error.code, error.hint) == ("not-found", 'did you mean "neigh.mcast_solicit"?')
+
+
+@pytest.mark.parametrize(
+    ("op", "words", "hint"),
+    [
+        ("neigh.add", {"proxy": "10.0.0.9", "dev": "tap0", "nud": "stale"},
+         "smolctl neigh add proxy 10.0.0.9 dev tap0"),
+        ("why.ask", {"proto": "udp", "dst": "8.8.8.8"}, "smolctl why udp 8.8.8.8:PORT"),
+        ("why.ask", {"proto": "udp", "src": "10.0.0.1", "dst": "8.8.8.8"},
+         "smolctl why udp 10.0.0.1 8.8.8.8:PORT"),
+        ("sysctl.set", {"key": "ip.forward", "value": "2"}, "smolctl sysctl ip.forward=1"),
+        ("sysctl.set", {"key": "ip.default_ttl", "value": "256"},
+         "smolctl sysctl ip.default_ttl=255"),
+        ("sysctl.set", {"key": "ip.default_ttl", "value": "x"},
+         "smolctl sysctl ip.default_ttl=64"),
+    ],
+)  # fmt: skip
+def test_a_hint_has_the_words_that_were_said(
+    api: Api, op: str, words: dict[str, str], hint: str
+) -> None:
+    assert refused(api, op, **words).hint == hint

@@ -7,6 +7,7 @@ from typing import IO, NamedTuple, Protocol
 
 from smolctl.capture import Interface, Record
 from smolctl.capture.pcapng import Writer
+from smolctl.capture.summary import summary
 from smolctl.cli.nouns import packets
 from smolctl.cli.output import Output, OutputError
 from smolctl.cli.words.options import DEFAULT_STACK
@@ -73,12 +74,12 @@ class TextSink:
 
     def packet(self, shown: Shown) -> None:
         """Write the line of a packet, and its fields if asked to say more."""
-        from smolctl.cli.nouns import dissect
+        record, out = shown.record, self._out
+        place, fate = _place(record, out), _fate(shown, self._why, out)
+        out.line(f"{_stamp(record.time_ns)}{place} {summary(record)}{fate}")
+        if out.options.verbose:
+            from smolctl.cli.nouns import dissect
 
-        record = shown.record
-        place, fate = _place(record), _fate(shown, self._why)
-        self._out.line(f"{_stamp(record.time_ns)}{place} {dissect.summary(record)}{fate}")
-        if self._out.options.verbose:
             if shown.why:
                 self._out.line(f"  why: {shown.why}")
             self._out.lines("  " + line for line in dissect.dissection(record).splitlines())
@@ -109,8 +110,6 @@ class JsonSink:
 
     def packet(self, shown: Shown) -> None:
         """Write a packet."""
-        from smolctl.cli.nouns import dissect
-
         record = shown.record
         row = {
             "event": "packet",
@@ -118,7 +117,7 @@ class JsonSink:
             "dev": record.dev or None,
             "dir": record.direction or None,
             "len": record.length,
-            "summary": dissect.summary(record),
+            "summary": summary(record),
             "reason": shown.reason,
             "why": shown.why or None,
             "id": shown.id or None,
@@ -213,20 +212,23 @@ class FileSink:
 
 
 def _stamp(time_ns: int) -> str:
-    """Return the local time of day, as tcpdump has it."""
+    """Return the local time of day, as tcpdump has it, after the date unless it is today's."""
     if not time_ns:  # a file may not say
         return "-" * 15
     seconds, rest = divmod(time_ns, _NS_PER_S)
-    return f"{datetime.fromtimestamp(seconds):%H:%M:%S}.{rest // 1000:06d}"
+    at = datetime.fromtimestamp(seconds)
+    day = "" if at.date() == datetime.now().date() else f"{at:%Y-%m-%d} "
+    return f"{day}{at:%H:%M:%S}.{rest // 1000:06d}"
 
 
-def _place(record: Record) -> str:
-    words = [word for word in (record.dev, record.direction.ljust(3)) if word.strip()]
+def _place(record: Record, out: Output) -> str:
+    dev = out.paint("ifname", record.dev)
+    words = [word for word in (dev, record.direction.ljust(3)) if word.strip()]
     return "".join(f" {word}" for word in words)
 
 
-def _fate(shown: Shown, command: str) -> str:
+def _fate(shown: Shown, command: str, out: Output) -> str:
     if shown.reason is None:
         return ""
     more = f" ({command} {shown.id})" if shown.id else ""
-    return f"  {shown.kind} {shown.reason}{more}"
+    return f"  {shown.kind} {out.paint('bad', shown.reason)}{more}"

@@ -54,21 +54,14 @@ def _run(session: Session, args: Args) -> int:
     if args.pop("udp", False):
         args["method"] = "fixed"
     out = session.out
-    begun = [False]
-
-    def start(event: Event) -> None:
-        begun[0] = True
-        out.raw(heading(event).encode())
-
     handlers: stream.Handlers = {
-        "start": start,
-        "probe": lambda event: out.raw(lines.words(event).encode()),
+        "start": lambda event: out.part(heading(event)),
+        "probe": lambda event: out.part(lines.words(event)),
     }
     try:
         done = stream.run(session, "traceroute.run", args, handlers)
     finally:
-        if begun[0] and not session.options.json:
-            out.line()
+        out.end_line()
     if done["ok"]:
         return exits.DONE
     out.flush()

@@ -12,8 +12,11 @@ from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.fault import Fault, WireFault
 from smolctl.wire.icmpv4 import Type
 
+_IPV6 = 0x86DD
 _PORTS = Struct("!HH")
 _UDP = Struct("!HHH")
+_TCP = Struct("!HHIIBB")
+_ACK = 0x10
 _ICMP = Struct("!BBHHH")
 _SHOWN = 16
 """Bytes shown of what has no words."""
@@ -32,8 +35,11 @@ def summarize(frame: bytes, ethernet: bool) -> str:
         10.0.0.9:1000 > 10.0.0.15:53 UDP 2 B
         who-has 10.0.0.1 tell 99.9.9.9 (02:00:00:00:00:0b)
         10.0.0.2 > 10.0.0.1 ICMP echo request ident 7 seq 1, 56 B
+        10.0.0.2:80 > 10.0.0.1:2000 TCP SYN,ACK seq 7 ack 8, 0 B
     """
-    return _ethernet(frame) if ethernet else _ipv4(frame)
+    if ethernet:
+        return _ethernet(frame)
+    return _ipv6(frame) if frame[:1] and frame[0] >> 4 == 6 else _ipv4(frame)
 
 
 def _ethernet(frame: bytes) -> str:
@@ -53,6 +59,8 @@ def _ethernet(frame: bytes) -> str:
         return _arp(payload)
     if ethertype == ethernet.EtherType.IPV4:
         return _ipv4(payload)
+    if header.ethertype == _IPV6:
+        return _ipv6(payload)
     ends = f"{format_mac(header.src)} > {format_mac(header.dst)}"
     if ethertype < ethernet.MIN_ETHERTYPE:
         return f"{ends} IEEE 802.3 {len(payload)} B"
@@ -104,10 +112,37 @@ def _ipv4(packet: bytes) -> str:
         message = igmp.parse(payload)
         if not isinstance(message, WireFault):
             return f"{src} > {dst} IGMP {igmp_words(message)}"
-    size = len(payload)
+    return f"{src} > {dst} {_transport(protocol, payload)}"
+
+
+def _ipv6(packet: bytes) -> str:
+    """As an IPv4 packet; what extension headers hold is not looked into."""
+    from smolctl.wire import ipv6  # only a capture shows them
+
+    header = ipv6.parse_unchecked(packet)
+    if header is None:
+        return f"IPv6 packet of {len(packet)} B{_hex(packet)}"
+    payload = ipv6.payload(packet, header)
+    src, dst = format_address(header.src), format_address(header.dst)
+    if header.next_header in (ipv4.Protocol.UDP, ipv4.Protocol.TCP) and len(payload) >= _PORTS.size:
+        sport, dport = _PORTS.unpack_from(payload)
+        src, dst = f"[{src}]:{sport}", f"[{dst}]:{dport}"
+    return f"{src} > {dst} {_transport(header.next_header, payload)}"
+
+
+def _transport(protocol: int, payload: bytes) -> str:
+    """Return the name of a protocol, what its header says, and the length of its payload."""
+    name, size = PROTOCOLS.get(protocol, f"protocol {protocol}"), len(payload)
     if protocol == ipv4.Protocol.UDP and size >= udp.HEADER_LEN:
         size = max(_UDP.unpack_from(payload)[2] - udp.HEADER_LEN, 0)
-    return f"{src} > {dst} {name} {size} B"
+    elif protocol == ipv4.Protocol.TCP and size >= _TCP.size:
+        from smolctl.wire import tcp  # only what others send
+
+        _, _, sequence, acked, offset, flags = _TCP.unpack_from(payload)
+        ack = f" ack {acked}" if flags & _ACK else ""
+        size = max(size - (offset >> 4) * 4, 0)
+        return f"{name} {tcp.flags_text(flags)} seq {sequence}{ack}, {size} B"
+    return f"{name} {size} B"
 
 
 def _icmp(message: bytes) -> str:

@@ -262,7 +262,7 @@ ARP_NO_REPLY = Reason(
     address (it is down, has another address, or is in another VLAN), or its answer does not reach
     us, or its answer came and was dropped; the why line says which. A host that answers ping but
     not ARP is behind a router: ARP never crosses one.""",
-    why_template=("{probes} ARP requests for {next_hop} on {dev}{cause}",),
+    why_template=("{probes:ARP request} for {next_hop} on {dev}{cause}",),
     advice_template="is it on this link at all: smolctl route get {next_hop}",
     causes={
         "silent": ", and nothing came back",

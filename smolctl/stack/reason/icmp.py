@@ -462,7 +462,7 @@ ICMP_NO_REPLY = Reason(
     """The requests left, and no reply and no ICMP error came that could be used. If nothing came
     back, the host is down, a filter drops echo requests or their replies, or the host has no way
     back to our address. If a reply came and was dropped, the why line gives the reason.""",
-    why_template=("{requests} echo requests left for {ip} by {dev}{cause}",),
+    why_template=("{requests:echo request} left for {ip} by {dev}{cause}",),
     advice_template="what leaves and what comes: smolctl capture {dev} icmp",
     causes={
         "silent": ", and nothing came back",

@@ -25,7 +25,7 @@ LAB_QUEUE_FULL = Reason(
     """The link was told to hold frames back, by a delay or a rate. It already holds so many that
     this one was dropped, as a router does when its queue is full. The sender is faster than the
     delay or the rate allows.""",
-    why_template=("{dev} holds back {frames} frames already",),
+    why_template=("{dev} already holds back {frames:frame}",),
     fix_templates=("smolctl link set {dev} delay 0 jitter 0 rate 0",),
     advice_template="slow the sender, or raise the rate of {dev}",
 )  # fmt: skip

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from string import Formatter
+from typing import Any
 
+from smolctl.counted import counted
 from smolctl.errors import SendRejected
 from smolctl.wire.address import format_address, format_mac
 
@@ -62,7 +64,8 @@ _LAYERS = {
 class Reason:
     """One reason: what scripts, counters and people know it by, and how it explains itself.
 
-    Templates have ``{placeholders}`` for the details that were recorded with the fate.
+    Templates have ``{placeholders}`` for the details that were recorded with the fate. One with a
+    noun is a number of them: ``{probes:ARP request}``, ``{queued:packet waits|packets wait}``.
 
     Attributes:
         name: stable, kebab-case; it begins with its layer.
@@ -240,8 +243,15 @@ def placeholders(template: str) -> set[str]:
 
 def generic(template: str) -> str:
     """Return a template with a word in capitals for each detail: "addr add IP/PLEN dev DEV"."""
-    parts = Formatter().parse(template)
-    return "".join(text + (name or "").upper() for text, name, _, _ in parts)
+    return "".join(
+        text + _TEXTS.format_field((name or "").upper(), spec if spec and _is_noun(spec) else "")
+        for text, name, spec, _ in Formatter().parse(template)
+    )
+
+
+def _is_noun(spec: str) -> bool:
+    """Return whether what stands behind a detail is its noun, not a format."""
+    return len(spec) > 1 and spec[0].isalpha()
 
 
 def _known(template: str, detail: Mapping[str, object]) -> bool:
@@ -263,6 +273,20 @@ class _Details(dict[str, object]):
         return _Unknown()
 
 
+class _Texts(Formatter):
+    """Fills in templates."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """Return a value, with its noun where there is one."""
+        if _is_noun(format_spec):
+            shown = "?" if isinstance(value, _Unknown) else value
+            return counted(shown, *format_spec.split("|"))
+        return format(value, format_spec)
+
+
+_TEXTS = _Texts()
+
+
 def _fill(template: str, detail: Mapping[str, object]) -> str:
     known = {name: _text(name, value) for name, value in detail.items() if value not in _UNKNOWN}
-    return template.format_map(_Details(known))
+    return _TEXTS.vformat(template, (), _Details(known))

@@ -22,7 +22,7 @@ NEIGH_CACHE_THRASH = Reason(
     them are in use ("neighbour table overflow").""",
     why_template=(
         "{next_hop} lost its entry to {new} {ago_ms} ms ago ({times}x in 60 s): {peers} neighbors"
-        " share the {capacity} entries of {dev}",
+        " share the {capacity:entry|entries} of {dev}",
     ),
     fix_templates=("smolctl sysctl iface.neighbor_cache_count={value}",),
     advice_template="have more entries than active peers: smolctl sysctl"
@@ -40,10 +40,10 @@ NEIGH_FAILED = Reason(
     fix_templates=("smolctl sysctl {knob}={value}",),
     advice_template="smolctl arping -I {dev} {next_hop}",
     causes={
-        "silent": "{probes} ARP requests for {next_hop} on {dev}, and nothing came back",
-        "dropped": "{probes} ARP requests for {next_hop} on {dev}; an answer came and was dropped:"
+        "silent": "{probes:ARP request} for {next_hop} on {dev}, and nothing came back",
+        "dropped": "{probes:ARP request} for {next_hop} on {dev}; an answer came and was dropped:"
         " {dropped}",
-        "forgotten": "{probes} ARP requests for {next_hop} on {dev}, no answer that was taken; so"
+        "forgotten": "{probes:ARP request} for {next_hop} on {dev}, no answer that was taken; so"
         " much was dropped meanwhile that it is not known whether one came",
         "by-hand": "the neighbor entry of {next_hop} on {dev} was set to FAILED by hand",
     },
@@ -59,7 +59,10 @@ NEIGH_QUEUE_FULL = Reason(
     """While ARP asks for a MAC, packets for that next hop wait. Beyond neigh.unres_qlen packets or
     neigh.unres_qlen_bytes, the oldest one is dropped for the newest, as in Linux. The sender sends
     faster than the neighbor answers, or the neighbor does not answer at all.""",
-    why_template=("{queued} packets already wait for {next_hop} on {dev}", "; {limit}"),
+    why_template=(
+        "{queued:packet already waits|packets already wait} for {next_hop} on {dev}",
+        "; {limit}",
+    ),
     fix_templates=("smolctl sysctl {knob}={value}",),
     advice_template="is it there at all? smolctl arping -I {dev} {next_hop}",
 )  # fmt: skip

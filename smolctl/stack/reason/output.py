@@ -259,5 +259,5 @@ STACK_STOPPED = Reason(
     "the link was deleted with packets still queued",
     """The frame was waiting for the device of its link, or the link's delay or rate held it back,
     when the link was deleted. It never left. Nobody is told.""",
-    why_template=("{dev} was deleted with {frames} frames queued",),
+    why_template=("{dev} was deleted with {frames:frame} queued",),
 )  # fmt: skip

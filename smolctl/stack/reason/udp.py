@@ -167,7 +167,8 @@ UDP_HEAD_OF_LINE = Reason(
     leaving. smoltcp works like this, so one host that does not answer stops everything that a
     socket sends.""",
     why_template=(
-        "{queued} datagrams wait in front in the socket at port {port}, the first one for {ip}",
+        "{queued:datagram waits|datagrams wait} in front in the socket at port {port}, the first"
+        " one for {ip}",
     ),
     fix_templates=("smolctl sysctl {knob}={value}",),
     advice_template="use one socket for each destination",

@@ -50,11 +50,15 @@ class Sysctl:
             wanted = f"a whole number from {self.low} to {self.high}"
             if self.words:
                 wanted = " or ".join(filter(None, (", ".join(self.words[:-1]), self.words[-1])))
-            right = near(word, self.words) or self.show(self.default)
+            right = near(word, self.words) or self.show(self._nearest(value))
             raise InvalidArgument(
                 f'{self.key}: "{text}" is not {wanted}', hint=f"smolctl sysctl {self.key}={right}"
             )
         return value
+
+    def _nearest(self, value: int | None) -> int:
+        """Return the value of the range that is nearest to a number; for none, the default."""
+        return self.default if value is None else min(max(value, self.low), self.high)
 
     def show(self, value: int) -> int | str:
         """Return a value as it is shown: the word of a choice, else the number."""

@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scapy.layers.inet import UDP
+from scapy.layers.inet6 import IPv6
 
 from smolctl.stack.explain.summary import summarize
 from smolctl.wire import arp, ethernet, icmpv4, ipv4
@@ -42,7 +44,21 @@ FRAMES = {
     "10.0.0.2 > 10.0.0.1 UDP fragment ident 1 offset 1480, 4 B, the last": frame_of(
         packet_of(17, b"rest", offset=1480)
     ),
-    "10.0.0.2:80 > 10.0.0.1:81 TCP 20 B": frame_of(packet_of(6, bytes([0, 80, 0, 81]) + bytes(16))),
+    "10.0.0.2:80 > 10.0.0.1:81 TCP SYN,ACK seq 7 ack 8, 3 B": frame_of(
+        packet_of(
+            6, bytes.fromhex("0050 0051 00000007 00000008 6012 ffff 0000 0000 01010100") + b"abc"
+        )
+    ),
+    "10.0.0.2:80 > 10.0.0.1:81 TCP FIN seq 7, 0 B": frame_of(
+        packet_of(6, bytes.fromhex("0050 0051 00000007 00000008 5001 ffff 0000 0000"))
+    ),
+    "10.0.0.2:80 > 10.0.0.1:81 TCP 4 B": frame_of(packet_of(6, bytes([0, 80, 0, 81]))),
+    "[fe80::1]:5 > [ff02::2]:7 UDP 2 B": frame_of(
+        bytes(IPv6(src="fe80::1", dst="ff02::2") / UDP(sport=5, dport=7) / b"hi"), 0x86DD
+    ),
+    "fe80::1 > ff02::2 ICMPv6 8 B": frame_of(
+        bytes(IPv6(src="fe80::1", dst="ff02::2", nh=58) / bytes(8)), 0x86DD
+    ),
     "10.0.0.2 > 10.0.0.1 protocol 253 1 B": frame_of(packet_of(253, b"x")),
     "10.0.0.2 > 10.0.0.1 ICMP echo request ident 7 seq 1, 3 B": icmp_frame(
         ECHO, 0, 7 << 16 | 1, b"abc", PEER, OURS
@@ -59,9 +75,7 @@ FRAMES = {
     "10.0.0.2 > 10.0.0.1 ICMP type 44 code 9, 0 B": icmp_frame(44, 9, 0, b"", PEER, OURS),
     "10.0.0.2 > 10.0.0.1 ICMP timestamp request, 12 B": icmp_frame(13, 0, 0, bytes(12), PEER, OURS),
     "10.0.0.2 > 10.0.0.1 ICMP 2 B 0800": frame_of(packet_of(1, b"\x08\0")),
-    "02:00:00:00:00:0b > 02:00:00:00:00:0a ethertype 0x86dd (IPv6) 2 B": frame_of(
-        b"\x60\0", ethernet.EtherType.IPV6
-    ),
+    "IPv6 packet of 2 B 6000": frame_of(b"\x60\0", ethernet.EtherType.IPV6),
     "02:00:00:00:00:0b > 02:00:00:00:00:0a ethertype 0x1234 0 B": frame_of(b"", 0x1234),
     "02:00:00:00:00:0b > 01:80:c2:00:00:00 IEEE 802.3 38 B": frame_of(
         bytes(38), 38, to=parse_mac("01:80:c2:00:00:00")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from smolctl.stack.reason import REASONS, placeholders, shown
+from smolctl.stack.reason import REASONS, Kind, Reason, generic, placeholders, shown
 from tests.kit.host import Host
 from tests.stack.reason.provoke import BESIDE, PROVOKERS, VARIANTS
 from tests.stack.reason.provoke_causes import ARP, IP, Row
@@ -151,3 +151,20 @@ def test_without_a_fix_the_hint_is_the_advice_and_without_that_there_is_none() -
     assert failed.advice({}) is None
     assert pending.hint(detail) is None
     assert pending.explain(detail) == pending.why(detail)
+
+
+@pytest.mark.parametrize(
+    ("detail", "text"),
+    [
+        ({"n": 1, "sum": 10}, "1 packet waits, 0x000a"),
+        ({"n": 2, "sum": 10}, "2 packets wait, 0x000a"),
+        ({"n": 0, "sum": 10}, "0 packets wait, 0x000a"),
+        ({}, "? packets wait, ?"),
+    ],
+)
+def test_a_number_has_its_noun(detail: dict[str, object], text: str) -> None:
+    template = "{n:packet waits|packets wait}, {sum:#06x}"
+    reason = Reason("ip-test", Kind.DROP, "-", "-", "a test", "", (template,))
+    assert reason.why(detail) == text
+    assert generic(template) == "N packets wait, SUM"
+    assert generic("{n:ARP request}") == "N ARP requests"
