@@ -139,7 +139,8 @@ PROSE = {
 smolctl runs network stacks in user space: Ethernet, ARP, IPv4, ICMP, IGMP and UDP. Each stack is
 one small process with a name. This command configures and queries it in the words of ip(8). If a
 command needs a stack that does not run, it starts the stack, with the loopback lo and without
-privileges.
+privileges. A question (show, get, why, diff, stats, capture and so on) about a stack that is named
+with -n or --to does not start it, and fails with exit status 3.
 
 Words may come in any order, and dev tap0 and --dev tap0 mean the same. A noun alone means show.
 The beginning of a word is enough if no other word of the command begins with it (prio). A prefix

@@ -3,8 +3,9 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import RawIOBase
+from itertools import islice
 from typing import Any, TextIO
 
 from smolctl.cli.words.options import Options
@@ -15,6 +16,8 @@ Row = Mapping[str, Any]
 # As `ip -c` on a terminal of unknown background (iproute2 lib/color.c).
 _COLORS = {"ifname": "36", "mac": "33", "inet": "35", "up": "32", "down": "31"}
 _COMMANDS = ("smolctl ", "sudo ", "ip ", "make ")
+_MANY = 1000
+"""So many lines or objects are written at once."""
 
 
 class OutputError(SmolctlError):
@@ -40,19 +43,35 @@ class Output:
         self.lines((text,))
 
     def lines(self, lines: Iterable[str]) -> None:
-        """Write lines of text, at once: a reader such as ``head`` ends nobody half-way."""
-        text = "".join([f"{line}\n" for line in lines])
-        try:
-            _stdout().write(text)
-        except OSError as error:
-            raise _output_error(error) from error
+        """Write lines of text; a screen of them at once, so that ``head`` ends nobody half-way."""
+        lines = iter(lines)
+        while text := "".join([f"{line}\n" for line in islice(lines, _MANY)]):
+            self._write(text)
 
     def document(self, value: Any) -> None:
-        """Write one JSON document."""
+        """Write one JSON document; what an iterator yields is an array, written as it comes."""
+        if isinstance(value, Iterator):
+            if not self.options.pretty:
+                self._array(value)
+                return
+            value = list(value)
         if self.options.pretty:
             self.line(json.dumps(value, indent=4, ensure_ascii=False))
         else:
             self.line(_compact(value))
+
+    def _array(self, values: Iterator[Any]) -> None:
+        before = "["
+        while part := list(islice(values, _MANY)):
+            self._write(before + _compact(part)[1:-1])
+            before = ","
+        self._write("[]\n" if before == "[" else "]\n")
+
+    def _write(self, text: str) -> None:
+        try:
+            _stdout().write(text)
+        except OSError as error:
+            raise _output_error(error) from error
 
     def event(self, value: Any, times: int = 1) -> None:
         """Write a line of a JSON stream so often, at once: ``--pretty`` would break the lines."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from smolctl.cli.output import Output, stderr_is_terminal
 from smolctl.cli.words.options import Options
+from smolctl.control.changes import asks
 
 if TYPE_CHECKING:  # the client costs time that --help and completion need not spend
     from smolctl.client import Client
@@ -35,11 +36,15 @@ class Session:
         """The batch files that are being run, the outermost first."""
         self._clients: dict[str, Client] = other._clients if other else {}
 
-    def client(self, *, start: bool = True) -> "Client":
+    def client(self, op: str) -> "Client":
         """Return the connection to the daemon of the options' stack, which is made on first use.
 
+        It starts the daemon when that is not running. A question does so only where the command
+        line names no stack: a newcomer's first ``route show`` works, and a mistyped name is not
+        taken for an empty stack.
+
         Args:
-            start: start the daemon when it is not running and ``--no-start`` was not given.
+            op: the operation that is to be asked for.
 
         Raises:
             SmolctlError: as ``Client.connect``.
@@ -48,9 +53,10 @@ class Session:
         if client is None:
             from smolctl.client import Client
 
-            client = self._clients[self.options.stack] = Client.connect(
-                self.options.stack,
-                start=start and not self.options.no_start,
+            options = self.options
+            client = self._clients[options.stack] = Client.connect(
+                options.stack,
+                start=not (options.no_start or (options.named and asks(op))),
                 notice=self.out.notice,
             )
         return client
@@ -62,11 +68,23 @@ class Session:
             SmolctlError: as ``Client.call``.
         """
         with _Patience(self.out, f'stack "{self.options.stack}"'):
-            return self.client().call(op, **args)
+            return self.client(op).call(op, **args)
+
+    def rows(self, op: str, **args: Any) -> Iterator[Event]:
+        """Run one request and yield its rows as they come; take them before the next request.
+
+        Raises:
+            SmolctlError: as ``Client.call``; while iterating, too.
+        """
+        return self.patiently(self.client(op).ask(op, **args))
 
     def patiently(self, rows: Iterable[Event]) -> Iterator[Event]:
         """Yield the rows that were asked for; what is waited for is said after a while."""
+        rows = iter(rows)
         with _Patience(self.out, f'stack "{self.options.stack}"'):
+            first = next(rows, None)
+        if first is not None:
+            yield first
             yield from rows
 
     def stream(self, op: str, args: dict[str, Any], handle: Callable[[Event], None]) -> Event:
@@ -84,7 +102,7 @@ class Session:
             SmolctlError: as ``Client.stream``.
             KeyboardInterrupt: on the second SIGINT.
         """
-        client = self.client()
+        client = self.client(op)
         stream = client.stream(op, **args)
 
         def interrupt(_number: int, _frame: FrameType | None) -> None:

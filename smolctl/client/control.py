@@ -126,7 +126,7 @@ class Client:
                 hint=f"smolctl --stack {stack} stack log",
                 code="start-failed",
             )
-        raise _not_running(stack, hint=f"smolctl --stack {stack} stack start")
+        raise not_running(stack)
 
     def call(self, op: str, **args: Any) -> list[dict[str, Any]]:
         """Run ``op`` ("route.show") and return its rows, all of them.
@@ -193,7 +193,8 @@ class Client:
         self.cancel()
         self._last_id += 1
         self._running = self._last_id
-        self._send(messages.request(self._last_id, op, args))
+        for frame in messages.request_in_parts(self._last_id, op, args):
+            self._send(frame)
         return self._last_id
 
     def _reply(self, number: int, timeout: float | None) -> dict[str, Any]:
@@ -310,7 +311,14 @@ def name_stack(item: Any, stack: str) -> None:
             item[key] = [_COMMAND.sub(f"smolctl -n {stack} ", str(text)) for text in said]
 
 
-def _not_running(stack: str, hint: str | None = None) -> ClientError:
+def not_running(stack: str, hint: str | None = "smolctl --stack {} stack start") -> ClientError:
+    """Return the error for a stack that does not run; its hint is the near name of one that does.
+
+    Args:
+        stack: its name.
+        hint: what helps when there is no such name; {} is the stack.
+    """
+    hint = hint.format(stack) if hint else None
     hint = did_you_mean(stack, (name for name in stacks() if name != stack), hint)
     return ClientError(f'stack "{stack}" is not running', hint=hint, code="not-running")
 
@@ -353,7 +361,7 @@ def stop_daemon(stack: str = DEFAULT_STACK, *, timeout: float = DEFAULT_TIMEOUT)
     """
     connection = _connect(stack_paths(stack), timeout)
     if connection is None:
-        raise _not_running(stack)
+        raise not_running(stack, hint=None)
     with Client(connection, stack, timeout) as client:
         # struct ucred, socket(7): pid, uid and gid of the process that called listen().
         credentials = connection.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)

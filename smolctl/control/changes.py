@@ -1,6 +1,7 @@
-"""Operations that change a stack's configuration and do no more: ``batch`` may send many at once.
+"""The kinds of operations: changes, probes, and all others, which are questions.
 
-It goes by the name. An operation called so answers with rows, at once.
+A change alters a stack's configuration and does no more, so ``batch`` may send many at once; it
+answers with rows, at once. A probe sends or receives. A question does neither.
 """
 
 CHANGING_VERBS = frozenset({"add", "append", "change", "del", "flush", "replace", "set"})
@@ -8,6 +9,17 @@ MAX_TOGETHER = 256
 """Most changes in one request that is not atomic: the frames have to wait for all of them."""
 
 
+PROBES = frozenset(
+    ("udp.send", "udp.recv", "udp.echo", "ping.run", "traceroute.run", "arping.run", "socket.open")
+)
+"""Operations that send or receive."""
+
+
 def changes(op: str) -> bool:
     """Tell whether an operation is a change: "addr.add" is."""
     return op.rpartition(".")[2] in CHANGING_VERBS
+
+
+def asks(op: str) -> bool:
+    """Tell whether an operation is a question, which is no reason to start a stack."""
+    return not changes(op) and op not in PROBES and op != "batch.run"

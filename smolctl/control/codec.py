@@ -14,7 +14,8 @@ MAX_REPLY = 1 << 26
 
 _LENGTH = struct.Struct(">I")
 # ASCII only: a lone surrogate, which JSON can spell ("\ud800"), has no UTF-8 form to send back in.
-_to_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+to_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+"""Returns compact JSON of ASCII characters."""
 _from_json = json.JSONDecoder().decode
 
 
@@ -24,7 +25,7 @@ def encode_json(message: object) -> bytes:
     Raises:
         ValueError, TypeError: ``message`` holds something JSON has no form for (NaN, bytes).
     """
-    return _to_json(message).encode("ascii")
+    return to_json(message).encode("ascii")
 
 
 def frame(body: bytes) -> bytes:
@@ -35,6 +36,17 @@ def frame(body: bytes) -> bytes:
 def encode(message: Mapping[str, Any]) -> bytes:
     """Return ``message`` as one frame; see ``encode_json`` for errors."""
     return frame(encode_json(message))
+
+
+def whole_frames(data: bytes | bytearray) -> int:
+    """Return how many bytes at the beginning of ``data`` are whole frames."""
+    size = 0
+    while len(data) >= size + _LENGTH.size:
+        end = size + _LENGTH.size + _LENGTH.unpack_from(data, size)[0]
+        if end > len(data):
+            break
+        size = end
+    return size
 
 
 class Decoder:

@@ -1,17 +1,23 @@
 """Messages of a control connection, and their meaning.
 
 The client speaks first: ``hello``, then requests and cancels, which it need not hold back until the
-daemon's hello arrives. The daemon answers each request with any number of ``rows`` and ``event``
+daemon's hello arrives. A long list among the arguments of a request goes before it in parts, as the
+text of its JSON: nobody needs a message of its size, nor decodes it before it is needed. The daemon
+answers each request with any number of ``rows`` and ``event``
 frames and exactly one ``done`` or ``error``; an error without ``id`` concerns the connection and is
 the last thing on it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from smolctl.control.codec import encode, encode_json, frame
+from smolctl.control.codec import encode, encode_json, frame, to_json
 from smolctl.errors import ControlError, SmolctlError
 
+MANY_ITEMS = 500
+"""A longer list goes in parts."""
+PART_SIZE = 1 << 17
+"""Characters of a part."""
 PROTOCOL = 1
 """Number of this protocol; both ends must agree on it."""
 
@@ -22,6 +28,14 @@ class Request(NamedTuple):
     id: int
     op: str
     args: dict[str, Any]
+
+
+class Part(NamedTuple):
+    """A part of the argument ``name`` of the request ``id`` that follows, a piece of JSON."""
+
+    id: int
+    name: str
+    text: str
 
 
 class Cancel(NamedTuple):
@@ -75,17 +89,34 @@ def request(number: int, op: str, args: Mapping[str, Any]) -> bytes:
     return encode({"id": number, "op": op, "args": args})
 
 
+def request_in_parts(number: int, op: str, args: Mapping[str, Any]) -> Iterator[bytes]:
+    """Yield the frames of a request, with long lists in parts."""
+    short = dict(args)
+    for name, value in args.items():
+        if isinstance(value, list) and len(value) > MANY_ITEMS:
+            del short[name]
+            text = to_json(value)
+            for at in range(0, len(text), PART_SIZE):
+                yield encode({"part": number, "name": name, "text": text[at : at + PART_SIZE]})
+    yield request(number, op, short)
+
+
 def cancel(number: int) -> bytes:
     """Return a cancel frame."""
     return encode({"cancel": number})
 
 
-def parse_command(message: Mapping[str, Any]) -> Request | Cancel:
+def parse_command(message: Mapping[str, Any]) -> Request | Part | Cancel:
     """Return what a client asks for after its hello.
 
     Raises:
-        ControlError: neither a request nor a cancel.
+        ControlError: neither a request, nor a part of one, nor a cancel.
     """
+    if "part" in message:
+        part = Part(message["part"], message.get("name", ""), message.get("text", ""))
+        if not (_is_id(part.id) and isinstance(part.name, str) and isinstance(part.text, str)):
+            raise ControlError("a part of a request has no whole number, name and text")
+        return part
     if "cancel" in message:
         if not _is_id(message["cancel"]):
             raise ControlError("a cancel carries no whole number")
@@ -143,6 +174,7 @@ def error(number: int | None, problem: SmolctlError) -> bytes:
 __all__ = [
     "PROTOCOL",
     "Cancel",
+    "Part",
     "Request",
     "cancel",
     "done",
@@ -155,6 +187,7 @@ __all__ = [
     "parse_hello",
     "parse_welcome",
     "request",
+    "request_in_parts",
     "rows",
     "welcome",
 ]

@@ -115,6 +115,7 @@ def _serve(
     gc.disable()
     try:
         # Not before the stack's name is ours: most of the time to start goes into this import.
+        from smolctl.daemon import garbage
         from smolctl.daemon.environment import from_words, initial_settings
         from smolctl.daemon.process import Process
         from smolctl.daemon.setup import Setup
@@ -135,8 +136,7 @@ def _serve(
 
         # In the background a service's command may have started us, and it is not ready by that.
         notify(f"READY=1\nSTATUS=serving stack {paths.name}\n")
-    gc.freeze()
-    gc.enable()
+    garbage.begin()
     process.run(lock)
 
 

@@ -12,16 +12,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from smolctl import __version__
 from smolctl.control import messages
 from smolctl.control.codec import MAX_REQUEST, Decoder
-from smolctl.control.messages import Cancel, Request
+from smolctl.control.messages import Cancel, Part, Request
+from smolctl.daemon.copies import Copies, Copy
 from smolctl.daemon.doors import Doors
 from smolctl.daemon.exchange import HIGH_WATER, Exchange, Service
 from smolctl.daemon.log import Log
 from smolctl.errors import ControlError, SmolctlError
+from smolctl.ops.aside import Aside
 from smolctl.ops.feed import Feed, Feeds
 from smolctl.ops.job import Channel, ChannelUser
 
@@ -30,13 +32,29 @@ MAX_RUNNING = 64
 """Most streaming requests of one client at a time."""
 MAX_A_TURN = 32
 """Most requests of one client in one turn of the loop; a flood must not hold up the frames."""
+MAX_PARTS = 1 << 28
+"""Most characters that may wait for the request that they are parts of."""
 MAX_PASSING = 8
 """Most descriptors that wait for a client to read."""
 CHUNK_ROWS = 200
 """Rows in one frame of an answer; the loop does nothing else while it makes one."""
 HELLO_PATIENCE_NS = 10_000_000_000
 """How long a client may take to say hello, and to take the error that ends its connection."""
+SIGN_OF_LIFE_NS = 1_000_000_000
+"""How often a client that waits for a long answer gets a sign that it is being made."""
 _RECEIVE_SIZE = 1 << 16
+
+
+class Means(NamedTuple):
+    """What the connections of one daemon share.
+
+    Attributes:
+        doors: makes the sockets of programs.
+        copies: makes the answers that take long.
+    """
+
+    doors: Doors
+    copies: Copies
 
 
 class Connection:
@@ -50,7 +68,7 @@ class Connection:
         dirty: the connection puts itself here when ``flush`` has something to do.
         on_close: called once, just before the socket is closed.
         now: monotonic time, nanoseconds.
-        doors: makes the sockets of programs; None where there are none.
+        means: None where all is answered at once, and programs get no sockets.
     """
 
     def __init__(
@@ -62,7 +80,7 @@ class Connection:
         dirty: "set[Connection]",
         on_close: "Callable[[Connection], None]",
         now: int,
-        doors: Doors | None = None,
+        means: Means | None = None,
     ) -> None:
         connection.setblocking(False)
         self.socket = connection
@@ -74,7 +92,7 @@ class Connection:
         self._stack = stack
         self._dirty = dirty
         self._on_close = on_close
-        self._doors = doors
+        self._means = means
         # Descriptors that go with the next bytes; closed here once they are on their way.
         self._passing: list[socket.socket] = []
         self._decoder = Decoder(MAX_REQUEST)
@@ -82,7 +100,10 @@ class Connection:
         self._finishing = False
         self._running: dict[int, Exchange] = {}
         self._rows: tuple[Exchange, Iterator[dict[str, Any]]] | None = None
+        self._copy: tuple[Exchange, Copy] | None = None
         self._held: Request | None = None
+        self._parts: list[Part] = []
+        self._parts_size = 0
         self._more = False
         self._out = bytearray()
         # (exchange, body) is an event, (None, frame) must not be lost.
@@ -93,7 +114,7 @@ class Connection:
     @property
     def wants_read(self) -> bool:
         """Whether more of what the client sends can be taken up."""
-        return not (self._finishing or self._more or self._held or self._rows)
+        return not (self._finishing or self._more or self._held or self._rows or self._copy)
 
     @property
     def wants_write(self) -> bool:
@@ -132,7 +153,12 @@ class Connection:
         self._dirty.add(self)
         self._more = False
         try:
-            if self._held is not None and self._rows is None and len(self._out) < HIGH_WATER:
+            if (
+                self._held is not None
+                and self._rows is None
+                and self._copy is None
+                and len(self._out) < HIGH_WATER
+            ):
                 request, self._held = self._held, None
                 self._begin(request, now)
             for _ in range(MAX_A_TURN):
@@ -155,6 +181,7 @@ class Connection:
         while self._waiting and len(self._out) < HIGH_WATER:
             self._out += self._next_waiting()
         self._pull()
+        self._take_over(now)
         while (
             not self._waiting
             and len(self._out) < HIGH_WATER
@@ -170,6 +197,8 @@ class Connection:
                 self.close(now)
                 return
             del self._out[:sent]
+        if self._copy is not None:
+            self._copy[1].watch(len(self._out) < HIGH_WATER)
         if self._finishing and not self._out:
             self.close(now)
 
@@ -187,9 +216,16 @@ class Connection:
         self._passing.clear()
 
     def expire(self, now: int) -> None:
-        """Close it when its deadline has come."""
-        if self.deadline_ns is not None and now >= self.deadline_ns:
+        """Close it when its deadline has come, or give the sign of life that is due."""
+        if self.deadline_ns is None or now < self.deadline_ns:
+            return
+        if self._copy is None:
             self.close(now)
+            return
+        self.deadline_ns = now + SIGN_OF_LIFE_NS
+        if not self._out:
+            self._out += messages.rows(self._copy[0].number, [])
+            self._dirty.add(self)
 
     def refuse(self, problem: SmolctlError, now: int) -> None:
         """Tell the client why, then close the connection."""
@@ -197,6 +233,7 @@ class Connection:
         self._waiting.clear()
         self._feeds.clear()
         self._rows = self._held = None
+        self._drop_copy()
         self._more = False
         self._out += messages.error(None, problem)
         self._finishing = True
@@ -209,6 +246,7 @@ class Connection:
             self.closed = True
             self._end_all(now)
             self._rows = None
+            self._drop_copy()
             self._waiting.clear()
             self._feeds.clear()
             self._drop_passing()
@@ -225,10 +263,32 @@ class Connection:
         command = messages.parse_command(message)
         if isinstance(command, Cancel):
             self._cancel(command.id, now)
-        elif len(self._out) < HIGH_WATER:
+            return
+        if isinstance(command, Part):
+            self._parts.append(command)
+            self._parts_size += len(command.text)
+            if self._parts_size > MAX_PARTS:
+                raise ControlError(
+                    f"a request of more than {MAX_PARTS} characters", code="message-too-large"
+                )
+            return
+        if self._parts:
+            command = self._put_together(command)
+        if len(self._out) < HIGH_WATER:
             self._begin(command, now)
         else:
             self._held = command
+
+    def _put_together(self, request: Request) -> Request:
+        """Return a request with the arguments whose parts came before it, as text."""
+        texts: dict[str, list[str]] = {}
+        for part in self._parts:
+            if part.id == request.id:
+                texts.setdefault(part.name, []).append(part.text)
+        self._parts, self._parts_size = [], 0
+        return request._replace(
+            args={**request.args, **{name: "".join(text) for name, text in texts.items()}}
+        )
 
     def _begin(self, request: Request, now: int) -> None:
         if request.id in self._running:
@@ -244,6 +304,11 @@ class Connection:
             # Before the request: a job may end while it begins.
             self._running[request.id] = exchange
             answer = self._service.request(request.op, request.args, exchange, now)
+            if isinstance(answer, Aside) and self._means is not None:
+                wake = self._copy_has_more
+                self._copy = exchange, self._means.copies.begin(request.id, answer, wake)
+                self.deadline_ns = now + SIGN_OF_LIFE_NS
+                return
         except SmolctlError as error:
             exchange.fail(error)
         except Exception as error:
@@ -272,6 +337,34 @@ class Connection:
             except Exception as error:
                 self._fail_internally(exchange, error)
             self._rows = None
+
+    def _copy_has_more(self, _now: int) -> None:
+        self._dirty.add(self)
+
+    def _take_over(self, now: int) -> None:
+        """Send what a copy has answered, while the client keeps up."""
+        while self._copy is not None and len(self._out) < HIGH_WATER:
+            exchange, copy = self._copy
+            try:
+                taken = copy.take()
+            except ControlError as error:
+                exchange.fail(error)
+                self._drop_copy()
+                return
+            self._out += taken
+            if copy.ended:
+                self.end(exchange, b"")
+                self._drop_copy()
+            elif not taken:
+                return
+            else:
+                self.deadline_ns = now + SIGN_OF_LIFE_NS
+
+    def _drop_copy(self) -> None:
+        if self._copy is not None:
+            self._copy[1].close()
+            self._copy = None
+            self.deadline_ns = None
 
     def _cancel(self, number: int, now: int) -> None:
         exchange = self._running.get(number)
@@ -325,11 +418,11 @@ class Connection:
 
     def open_channel(self, user: ChannelUser) -> Channel:
         """Make a channel, whose other end goes to the client with what is sent next."""
-        if self._doors is None or len(self._passing) >= MAX_PASSING:
+        if self._means is None or len(self._passing) >= MAX_PASSING:
             raise ControlError(
                 "no socket can be passed on this connection", code="too-many-sockets"
             )
-        door, outside = self._doors.open(user)
+        door, outside = self._means.doors.open(user)
         self._passing.append(outside)
         return door
 

@@ -63,6 +63,11 @@ def detach(keep: int) -> None:
     # Not stricter: the byte code that Python may write is for all users of this installation. What
     # we make ourselves has a mode of its own.
     os.umask(0o022)
+    close_all_but(keep)
+
+
+def close_all_but(keep: int) -> None:
+    """Close every descriptor above 2 but one."""
     # Not closerange: without close_range(2) it would try every number below a limit that
     # containers set to a thousand million.
     for fd in map(int, os.listdir("/proc/self/fd")):

@@ -15,7 +15,8 @@ from time import monotonic_ns, sleep
 from types import FrameType
 from typing import Protocol
 
-from smolctl.daemon.connection import Connection
+from smolctl.daemon.connection import Connection, Means
+from smolctl.daemon.copies import Copies
 from smolctl.daemon.doors import Doors
 from smolctl.daemon.exchange import Service
 from smolctl.daemon.links import DRAIN_ROUNDS, Links
@@ -83,7 +84,7 @@ class Server:
         self._poller = poller
         self._links = links
         self._log = log
-        self._doors = Doors(poller, log)
+        self._means = Means(Doors(poller, log), Copies(poller, log))
         # What the poller watches each of them for.
         self._connections: dict[Connection, int] = {}
         self._dirty: set[Connection] = set()
@@ -148,7 +149,7 @@ class Server:
         for connection in list(self._connections):
             connection.flush(now)
             self._dismiss(connection, problem, now)
-        self._doors.close(now)
+        self._means.doors.close(now)
 
     def _wait(self, now: int) -> tuple[list[tuple[Callback, int]], int]:
         """Wait until something is ready or due; return what is ready, and when it was."""
@@ -235,7 +236,7 @@ class Server:
 
     def _welcome(self, client: socket.socket, now: int) -> None:
         connection = Connection(
-            client, self._core, self._log, self._name, self._dirty, self._forget, now, self._doors
+            client, self._core, self._log, self._name, self._dirty, self._forget, now, self._means
         )
         uid = peer_uid(client)
         if uid not in (0, os.geteuid()):
@@ -273,7 +274,7 @@ class Server:
 
     def _serve(self, connection: Connection, mask: int, now: int) -> None:
         """Let a client proceed whose socket is ready."""
-        if mask & READ:
+        if mask & READ or not mask:  # not mask: nothing was waited for, and the client left
             connection.readable(now)
         if mask & WRITE:
             connection.proceed(now)

@@ -5,6 +5,7 @@ from copy import copy
 
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
 from smolctl.ops.args import Args
+from smolctl.ops.aside import aside
 from smolctl.ops.context import Context, Row
 from smolctl.ops.link import details_row, link_row
 from smolctl.ops.saved import Saved, Words
@@ -24,16 +25,20 @@ _SELECTING = ("to", "scope", "label", *_STATES)
 def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the interfaces that match, each with its addresses that match."""
     filtered = any(name in args for name in _SELECTING)
-    rows = []
+    links: list[tuple[Interface, Row]] = []
     for interface in _interfaces(ctx, args):
-        if args.flag("up") and not interface.up:
-            continue
-        infos = [addr_row(interface, address) for address in _matching(interface, args)]
-        if infos or not filtered:
+        if interface.up or not args.flag("up"):
             row = link_row(ctx, interface, stats=args.flag("stats"))
             more = details_row(ctx, interface) if args.flag("details") else {}
-            rows.append({**row, **more, "addr_info": infos})
-    return rows
+            links.append((interface, {**row, **more}))
+
+    def rows() -> Iterator[Row]:
+        for interface, row in links:
+            infos = [addr_row(interface, address) for address in _matching(interface, args)]
+            if infos or not filtered:
+                yield {**row, "addr_info": infos}
+
+    return aside(sum(len(link.ipv4.addresses.items) for link, _ in links), lambda: list(rows()))
 
 
 def addr_row(interface: Interface, address: Address) -> Row:

@@ -5,6 +5,7 @@ otherwise.
 """
 
 import binascii
+import json
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -190,8 +191,13 @@ class Args:
         return None if text is None else text.lower()
 
     def commands(self, name: str) -> list[tuple[str, dict[str, Any]]]:
-        """Return a list of operations, each with its arguments."""
+        """Return a list of operations, each with its arguments; a long one came as JSON."""
         values = self._values.get(name)
+        if isinstance(values, str):
+            try:
+                values = json.loads(values)
+            except (ValueError, RecursionError):
+                values = None
         if not isinstance(values, list):
             raise InvalidArgument(f"{name} must be a list of operations")
         for value in values:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from smolctl.errors import SmolctlError
 from smolctl.ops import addr, link, maddr, neigh, route_save, rule, sysctl
 from smolctl.ops.args import Args
+from smolctl.ops.aside import Aside
 from smolctl.ops.context import Context, Row
 from smolctl.ops.saved import Saved
 from smolctl.ops.scratch import Scratch
@@ -46,10 +47,12 @@ def save(ctx: Context, args: Args) -> Iterable[Row]:
 
     A request that is refused, because it was right only before what is there now, has an "error".
     """
-    return [
-        {"op": part.op, "args": part.args, **({} if error is None else {"error": error.message})}
-        for part, error in tried(ctx)
-    ]
+    return Aside(
+        lambda: (
+            {"op": part.op, "args": part.args} | ({"error": error.message} if error else {})
+            for part, error in tried(ctx)
+        )
+    )
 
 
 def tried(ctx: Context) -> Iterator[tuple[Saved, SmolctlError | None]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from smolctl.errors import AlreadyExists, SmolctlError, StackError
 from smolctl.ops.args import Args
+from smolctl.ops.aside import Aside
 from smolctl.ops.batch import check
 from smolctl.ops.config import tried
 from smolctl.ops.context import Context, Row
@@ -34,6 +35,10 @@ def diff(ctx: Context, args: Args) -> Iterable[Row]:
     Raises:
         StackError: none were found.
     """
+    return Aside(lambda: _found(ctx, args))
+
+
+def _found(ctx: Context, args: Args) -> Iterable[Row]:
     target = Scratch(ctx, ctx.stack)
     for number, (op, words) in enumerate(args.commands("commands")):
         try:
@@ -146,9 +151,11 @@ def _different(have: list[Saved], wanted: list[Saved]) -> tuple[list[Saved], lis
 
     extra: list[Saved] = []
     missing: list[Saved] = []
-    for group in dict.fromkeys(part.group for part in (*have, *wanted)):
-        mine = [part for part in have if part.group == group]
-        theirs = [part for part in wanted if part.group == group]
+    groups: dict[str, tuple[list[Saved], list[Saved]]] = {}
+    for side, parts in enumerate((have, wanted)):
+        for part in parts:
+            groups.setdefault(part.group, ([], []))[side].append(part)
+    for group, (mine, theirs) in groups.items():
         if not group:
             known, asked = set(map(_name, mine)), set(map(_name, theirs))
             extra += [part for part in mine if _name(part) not in asked]

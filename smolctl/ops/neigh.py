@@ -6,6 +6,7 @@ from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
 from smolctl.near import did_you_mean
 from smolctl.ops import neigh_proxy
 from smolctl.ops.args import Args
+from smolctl.ops.aside import aside
 from smolctl.ops.context import Context, Row
 from smolctl.ops.job import NS_PER_S
 from smolctl.ops.saved import Saved
@@ -34,12 +35,15 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the entries that match; or the proxy entries, as ``ip neigh show proxy``."""
     if args.flag("proxy"):
         return neigh_proxy.show(ctx, args)
-    rows = []
-    for interface, entry in _matching(ctx, args):
-        # Without a state asked for, ip leaves out entries that are nothing yet.
-        if entry.state is not State.NONE:
-            rows.append(neigh_row(interface, entry, ctx.now, stats=args.flag("stats")))
-    return rows
+    return aside(
+        sum(len(cache.entries) for cache in ctx.stack.ipv4.neighbors.values()),
+        lambda: [
+            neigh_row(interface, entry, ctx.now, stats=args.flag("stats"))
+            for interface, entry in _matching(ctx, args)
+            # Without a state asked for, ip leaves out entries that are nothing yet.
+            if entry.state is not State.NONE
+        ],
+    )
 
 
 def get(ctx: Context, args: Args) -> Iterable[Row]:

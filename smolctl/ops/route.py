@@ -6,6 +6,7 @@ from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
 from smolctl.near import did_you_mean
 from smolctl.ops import route_cache
 from smolctl.ops.args import Args
+from smolctl.ops.aside import aside
 from smolctl.ops.context import Context, Row
 from smolctl.stack.config.route import add_route, delete_route, no_table
 from smolctl.stack.fib.nexthop import WEIGHT_MAX, Hop, Multipath, NextHop, with_ways
@@ -101,9 +102,11 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the routes that match; made row by row, since there may be very many."""
     if _is_cache(args):
         return route_cache.show(ctx, args)
-    routes = list(_matching(ctx, args))
     every = table_number(args) == 0
-    return (route_row(ctx.stack, route, table=every) for route in routes)
+    return aside(
+        len(ctx.stack.ipv4.fib),
+        lambda: [route_row(ctx.stack, route, table=every) for route in _matching(ctx, args)],
+    )
 
 
 def flush(ctx: Context, args: Args) -> Iterable[Row]:

@@ -1,8 +1,9 @@
 """``smolctl socket``: who is bound where."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from smolctl.ops.args import Args
+from smolctl.ops.aside import aside
 from smolctl.ops.context import Context, Row
 from smolctl.stack.transport.ping import EchoClient
 from smolctl.stack.transport.send_queue import SendQueue
@@ -13,9 +14,13 @@ from smolctl.wire.address import format_address
 def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the UDP sockets by port, then those that wait for echo replies."""
     stack = ctx.stack
-    udp = sorted(stack.udp, key=lambda s: (s.port, s.local))
-    rows = [socket_row(socket) for socket in udp]
-    return rows + [socket_row(client) for client in stack.ping.values()]
+
+    def rows() -> Iterator[Row]:
+        udp = sorted(stack.udp, key=lambda s: (s.port, s.local))
+        yield from map(socket_row, udp)
+        yield from map(socket_row, stack.ping.values())
+
+    return aside(len(stack.udp) + len(stack.ping), lambda: list(rows()))
 
 
 def socket_row(socket: UdpSocket | EchoClient) -> Row:

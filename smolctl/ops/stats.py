@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from smolctl.ops.args import Args
+from smolctl.ops.aside import aside
 from smolctl.ops.context import Context, Row
 from smolctl.stack.reason import Kind
 from smolctl.stack.stack import Stack
@@ -36,7 +37,10 @@ EVENTS = (
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return what was counted, by layer; with ``all`` what never happened too."""
-    stack = ctx.stack
+    return aside(len(ctx.stack.udp), lambda: _counters(ctx.stack, every=args.flag("all")))
+
+
+def _counters(stack: Stack, *, every: bool) -> Iterable[Row]:
     values = {name: stack.ledger.events.get(name, 0) for name in EVENTS}
     values.update(_totals(stack))
     for (reason, _), tally in stack.ledger.reasons.items():
@@ -45,7 +49,7 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
     return [
         {"layer": name.partition(".")[0], "name": name.partition(".")[2], "value": value}
         for name, value in sorted(values.items())
-        if value or args.flag("all")
+        if value or every
     ]
 
 

@@ -64,23 +64,32 @@ def _row(settings: Settings, item: Sysctl) -> Row:
 
 
 def save_first(ctx: Context, fresh: Context) -> Iterator[Saved]:
-    """Yield the sysctls that decide which routes an address brings."""
-    return _save(ctx, fresh, deriving=True)
+    """Yield the sysctls that decide which routes an address brings, and limits that were raised."""
+    return _save(ctx, fresh, early=True)
 
 
 def save_last(ctx: Context, fresh: Context) -> Iterator[Saved]:
-    """Yield the other sysctls; a limit must not keep out what was there before it."""
-    return _save(ctx, fresh, deriving=False)
+    """Yield the others; a limit that was lowered must not keep out what was there before it."""
+    return _save(ctx, fresh, early=False)
 
 
-def _save(ctx: Context, fresh: Context, *, deriving: bool) -> Iterator[Saved]:
+_LIMITS = ("iface.neighbor_cache_count",)
+"""Limits whose usual value may be too small for what is there."""
+
+
+def _early(item: Sysctl, settings: Settings) -> bool:
+    raised = item.key in _LIMITS and settings[item.key] > item.default
+    return raised or item.key in DERIVING
+
+
+def _save(ctx: Context, fresh: Context, *, early: bool) -> Iterator[Saved]:
     """Yield the sysctls that somebody has set, in an order in which each is valid when set."""
     settings = ctx.stack.settings
     trial = Settings()
     waiting = [
         item
         for item in sorted(settings, key=lambda item: item.key)
-        if settings.origin(item.key) != "default" and (item.key in DERIVING) is deriving
+        if settings.origin(item.key) != "default" and _early(item, settings) is early
     ]
     while waiting:
         refused = []

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from smolctl.errors import InvalidArgument, NotFound
 from smolctl.ops.args import Args
+from smolctl.ops.aside import aside
 from smolctl.ops.context import Context, Row
 from smolctl.ops.route_get import tos_number
 from smolctl.stack.explain import verdict
@@ -55,7 +56,12 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
         args.pmtudisc(ctx.stack.ipv4.pmtudisc) if "pmtudisc" in args else None,
         tos,
     )
-    return [verdict.tell(predict(ctx.stack, question, ctx.now))]
+    stack = ctx.stack
+    neighbors = sum(len(cache.entries) for cache in stack.ipv4.neighbors.values())
+    return aside(
+        len(stack.ipv4.fib) + neighbors + len(stack.udp),  # they are copied
+        lambda: [verdict.tell(predict(stack, question, ctx.now))],
+    )
 
 
 def _entrance(stack: Stack, src: int, dst: int) -> str | None:

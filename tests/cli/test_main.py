@@ -87,8 +87,8 @@ def test_list_without_stacks(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_log_of_a_stack_that_never_ran(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["stack", "log"]) == 2
-    assert "cannot read the log" in capsys.readouterr().err
+    assert run(["stack", "log"]) == 3
+    assert "is not running" in capsys.readouterr().err
 
 
 def test_a_bug_is_one_line(

@@ -27,7 +27,7 @@ TO_THE_MACHINE = {
 """These need root, and run in a network namespace."""
 WRITTEN = ("all.pcapng", "data")
 """Files that examples write."""
-INPUT = {"batch -": "addr show\n", "config diff -": world.LAB}
+INPUT = {"batch -": "addr add 10.3.0.1/24 dev lo\naddr show\n", "config diff -": world.LAB}
 """What a command reads from standard input."""
 
 PAGES = sorted({path.name for path in MAN.glob("*.[578]")} - {"smolctl-tutorial.7"})

@@ -83,6 +83,7 @@ def test_json_is_one_line_a_command_and_errors_have_their_place(smolctl: Smolctl
 
 
 def test_options_are_those_of_their_line(smolctl: SmolctlEnv) -> None:
+    smolctl("-n", "b", "stack", "start", check=True)
     lines = "-j link show lo\n-br link show lo\nlink show lo -o\n-n b -br link show lo\n"
     result = smolctl("-q", "batch", "-", input=lines)
     assert result.returncode == 0

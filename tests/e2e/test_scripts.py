@@ -106,7 +106,9 @@ def test_results_and_complaints_do_not_mix(shell: Shell) -> None:
     assert found.stdout == "1\n"
     found = shell("smolctl -j route get 8.8.8.8 2>&1 >/dev/null | jq -r .error.code")
     assert found.stdout == "tx-no-route\n"
-    found = shell("smolctl --stack new addr show >/dev/null; smolctl -q --stack b addr >/dev/null")
+    found = shell(
+        "SMOLCTL_STACK=new smolctl addr >/dev/null; SMOLCTL_STACK=b smolctl -q addr >/dev/null"
+    )
     assert found.stderr.startswith('smolctl: started stack "new" ')
     assert found.stderr.count("\n") == 1, "--quiet says nothing"
 

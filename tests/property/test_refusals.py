@@ -99,11 +99,11 @@ def ask(api: Api, op: str, values: dict[str, Any]) -> SmolctlError | None:
     """Ask for something; return the error if it was refused."""
     try:
         answer = api.engine.request(op, values, Exchange(), api.clock.now)
+        if not isinstance(answer, Job):
+            for row in answer:  # what is made aside is refused when its rows are
+                plain(row)
     except SmolctlError as error:
         return error
-    if not isinstance(answer, Job):
-        for row in answer:
-            plain(row)
     return None
 
 

@@ -161,7 +161,7 @@ class Batch:
             return
         commands = [[change.plan.op, change.plan.args] for change in changes]
         try:
-            client = changes[0].session.client()
+            client = changes[0].session.client("batch.run")
             self._asked = changes, client.ask("batch.run", commands=commands, force=self._force)
         except SmolctlError as error:
             self._one_failed(changes, error)

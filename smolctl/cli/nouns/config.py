@@ -1,6 +1,7 @@
 """``smolctl config``: a stack's configuration as commands."""
 
 import shlex
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -44,20 +45,27 @@ def _verb(op: str) -> Verb:
 
 def _save(session: Session, args: Args) -> int:
     wording = Wording()
-    commands = []
     status = exits.DONE
-    for row in session.call("config.save"):
-        command = wording.command(row["op"], row["args"])
-        if "error" in row:
-            status = exits.NO
-            session.out.complaint(f"smolctl: left out: {command}: {row['error']}")
-        else:
-            commands.append(command)
+
+    def commands() -> Iterator[str]:
+        nonlocal status
+        for row in session.rows("config.save"):
+            command = wording.command(row["op"], row["args"])
+            if "error" in row:
+                status = exits.NO
+                session.out.complaint(f"smolctl: left out: {command}: {row['error']}")
+            else:
+                yield command
+
+    _write(session, commands())
+    return status
+
+
+def _write(session: Session, commands: Iterator[str]) -> None:
     if session.options.json:
-        session.out.document([{"command": command} for command in commands])
+        session.out.document({"command": command} for command in commands)
     else:
         session.out.lines(commands)
-    return status
 
 
 def _target(session: Session, args: Args) -> tuple[list[list[Any]], list[str]]:
@@ -66,8 +74,8 @@ def _target(session: Session, args: Args) -> tuple[list[list[Any]], list[str]]:
         raise UsageFault("config diff needs FILE, or --to STACK", hint="smolctl config diff FILE")
     if "to" in args:
         other = Session(session.options.copy(), session)
-        other.options.stack = args["to"]
-        rows = [row for row in other.call("config.save") if "error" not in row]
+        other.options.stack, other.options.named = args["to"], True
+        rows = [row for row in other.rows("config.save") if "error" not in row]
         return [[row["op"], row["args"]] for row in rows], [args["to"] for _ in rows]
     name = args["file"]
     commands, places = [], []
@@ -84,18 +92,21 @@ def _target(session: Session, args: Args) -> tuple[list[list[Any]], list[str]]:
 
 def _diff(session: Session, args: Args) -> int:
     commands, places = _target(session, args)
-    rows = session.call("config.diff", commands=commands)
-    if rows and "failed" in rows[0]:
-        error = refusal(session, rows[0]["error"])
-        where = places[rows[0]["failed"]]
-        raise SmolctlError(f"{where}: {error.message}", hint=error.hint, code=error.code)
-    wording = Wording()
-    found = [wording.command(row["op"], row["args"]) for row in rows]
-    if session.options.json:
-        session.out.document([{"command": command} for command in found])
-    else:
-        session.out.lines(found)
-    return exits.NO if found else exits.DONE
+    rows = session.rows("config.diff", commands=commands)
+    wording, status = Wording(), exits.DONE
+
+    def found() -> Iterator[str]:
+        nonlocal status
+        for row in rows:
+            if "failed" in row:
+                error = refusal(session, row["error"])
+                where = places[row["failed"]]
+                raise SmolctlError(f"{where}: {error.message}", hint=error.hint, code=error.code)
+            status = exits.NO
+            yield wording.command(row["op"], row["args"])
+
+    _write(session, found())
+    return status
 
 
 COMMAND = Noun(

@@ -83,8 +83,9 @@ def deleted(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
 def _show(session: Session, args: Args) -> None:
     if session.options.stats:
         args["stats"] = True
+    session.client("neigh.show")  # there must be a stack, even one with no such entries
     nowhere = args.get("nud") in _NOWHERE
-    rows = [] if nowhere else session.call("neigh.show", **args)
+    rows = iter(()) if nowhere else session.rows("neigh.show", **args)
     show(session, rows, args, render)
 
 

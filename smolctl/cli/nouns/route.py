@@ -1,6 +1,7 @@
 """``smolctl route``: the routing table."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from smolctl.cli.output import Output
@@ -156,9 +157,9 @@ def deleted(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
 
 
 def _show(session: Session, args: Args) -> None:
-    rows = session.call("route.show", **args)
+    rows = session.rows("route.show", **args)
     if session.options.verbose:
-        rows = [detailed(row, table=args.get("table") == "all") for row in rows]
+        rows = map(partial(detailed, table=args.get("table") == "all"), rows)
     show(session, rows, args, render)
 
 

@@ -135,7 +135,7 @@ def _stop(session: Session, args: Args) -> None:
 
 
 def _show_status(session: Session, args: Args) -> None:
-    session.client(start=False)
+    session.options.no_start = True
     show(session, session.call("stack.status"), args, render_status)
 
 
@@ -162,6 +162,10 @@ def _log(session: Session, args: Args) -> None:
     try:
         with open(path, encoding="utf-8", errors="backslashreplace") as log:
             lines = log.read().splitlines()
+    except FileNotFoundError:
+        from smolctl.client.control import not_running
+
+        raise not_running(session.options.stack) from None
     except OSError as error:
         raise OutputError(f"cannot read the log {path}: {error.strerror}", code="no-log") from None
     wanted = args.get("lines", "0")

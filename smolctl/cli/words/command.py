@@ -1,6 +1,6 @@
 """The commands: click's, whose words are those of ``ip``."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 Rows = list[dict[str, Any]]
-Render = Callable[[Rows, Args, Output], Iterable[str]]
+Render = Callable[[Any, Args, Output], Iterable[str]]
 Run = Callable[[Session, Args], int | None]
 
 
@@ -354,9 +354,11 @@ def request(op: str, render: Render | None = None) -> Request:
     return Request(lambda args: Plan(op, args, render))
 
 
-def show(session: Session, rows: Rows, args: Args, render: Render | None) -> None:
-    """Write rows in the form that the options ask for."""
-    rows = [named(row) for row in rows]
+def show(
+    session: Session, rows: Rows | Iterator[dict[str, Any]], args: Args, render: Render | None
+) -> None:
+    """Write rows in the form that the options ask for; those of an iterator as they come."""
+    rows = [*map(named, rows)] if isinstance(rows, list) else map(named, rows)
     if session.options.json:
         session.out.document(rows)
     elif render is not None:

@@ -18,10 +18,13 @@ class Options:
 
     Args:
         stack: name of the stack when no option names one.
+
+    Attributes:
+        named: the command line names the stack.
     """
 
     json = pretty = brief = oneline = stats = timestamp = tshort = False
-    ipv4 = quiet = verbose = no_start = human = iec = False
+    ipv4 = quiet = verbose = no_start = human = iec = named = False
     color = "auto"
 
     def __init__(self, stack: str = DEFAULT_STACK) -> None:
@@ -36,6 +39,10 @@ class Options:
 
 def _set(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     setattr(ctx.obj.options, str(param.name), value)
+
+
+def _set_stack(ctx: click.Context, _param: click.Parameter, value: str) -> None:
+    ctx.obj.options.stack, ctx.obj.options.named = value, True
 
 
 def _set_iec(ctx: click.Context, _param: click.Parameter, _value: Any) -> None:
@@ -134,7 +141,7 @@ class GlobalOption(click.Option):
 
 
 GLOBAL_OPTIONS = (
-    GlobalOption("-n --stack", "stack to talk to (or SMOLCTL_STACK)", "NAME"),
+    GlobalOption("-n --stack", "stack to talk to (or SMOLCTL_STACK)", "NAME", _set_stack),
     GlobalOption("-j --json -json", "JSON on standard output, errors as JSON too"),
     GlobalOption("-p --pretty -pretty", "indent JSON"),
     GlobalOption("-br --brief -brief", "one short line for each object"),

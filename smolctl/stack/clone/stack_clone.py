@@ -2,7 +2,8 @@
 
 ``why`` lets a packet happen to a clone, by the data path's own functions; the stack itself does not
 notice. Routes, addresses and sysctls are shared with it, since no packet changes them. A clone for
-changes has those of its own, too; no packet waits in it, so that none has two fates.
+changes copies addresses and sysctls, and those routes that are changed; no packet waits in it, so
+that none has two fates.
 """
 
 from collections.abc import Callable
@@ -10,10 +11,6 @@ from copy import copy
 from dataclasses import replace
 
 from smolctl.stack.alarm import Alarm
-from smolctl.stack.fib.fib import Fib
-from smolctl.stack.fib.nexthop import Multipath
-from smolctl.stack.fib.route import InsertMode, Route
-from smolctl.stack.fib.table import COARSE_BITS, RouteTable
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import AddressList
 from smolctl.stack.packet import Packet
@@ -107,40 +104,21 @@ def _stack_up(interface: Interface, shared: Shared) -> None:
 
 
 def clone_for_changes(stack: Stack) -> Stack:
-    """Return a clone that no change reaches the stack from; it costs a copy of each route."""
+    """Return a clone that no change reaches the stack from; it is good until the stack changes.
+
+    It costs what one for a packet does, and a copy of each address: routes are shared, and changes
+    laid over them.
+    """
     clone = clone_for_packet(stack)
     settings = clone.settings = clone.shared.settings = stack.settings.clone()
     net = clone.ipv4
     net.settings = clone.udp.settings = settings
-    net.fib = _fib(net.fib)
+    net.fib = net.fib.clone_for_changes()
     clone.events.route_sources = [net.fib]
     net.neighbors.use_settings(settings)
     for interface in clone.interfaces.values():
         _own(interface, clone.timers.alarm)
     return clone
-
-
-def _fib(fib: Fib) -> Fib:
-    """Return copies of all routes, in the same order."""
-    result = Fib(fib.bits)
-    result.merged, result.rules = fib.merged, fib.rules.clone()
-    result.exceptions, result.path_mtus = fib.exceptions, fib.path_mtus
-    for number, table in fib.tables.items():
-        for route in table:
-            result.insert(_route(route), InsertMode.APPEND)
-        # One whose routes are all gone is still there.
-        result.tables.setdefault(number, RouteTable(fib.bits, COARSE_BITS))
-    result.lost_default = fib.lost_default
-    return result
-
-
-def _route(route: Route) -> Route:
-    result = copy(route)
-    if isinstance(result, Multipath):
-        result.hops = tuple(copy(hop) for hop in result.hops)
-        for hop in result.hops:
-            hop.whole = result
-    return result
 
 
 def _own(interface: Interface, alarm: Alarm) -> None:

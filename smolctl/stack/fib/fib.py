@@ -65,6 +65,7 @@ class Fib:
         self.merged = True
         self.multipaths: list[Multipath] = []
         self.lost_default: LostRoute | None = None
+        self._hops_shared = False
         self.on_change: Callable[[ChangeType, Route], None] | None = None
 
     def __iter__(self) -> Iterator[Route]:
@@ -147,6 +148,19 @@ class Fib:
         result.on_change = None
         return result
 
+    def clone_for_changes(self) -> "Fib":
+        """Return a FIB with the same routes and rules, which are changed on their own.
+
+        It shares what nobody changes, and is good until this one changes.
+        """
+        result = copy(self)
+        result.rules, result.multipaths = self.rules.clone(), list(self.multipaths)
+        result.tables = {number: table.clone() for number, table in self.tables.items()}
+        result._local, result._main = result.tables[TableName.LOCAL], result.tables[TableName.MAIN]
+        result._default = result.tables.get(TableName.DEFAULT)
+        result._hops_shared = True
+        return result
+
     def learned_deadline(self) -> int | None:
         """Return when the next thing that was learned is forgotten."""
         first, second = self.path_mtus.deadline(), self.exceptions.deadline()
@@ -206,19 +220,26 @@ class Fib:
 
         Source: Linux ``fib_sync_down_dev``.
         """
-        for route in list(self.multipaths):
-            mine = [hop for hop in route.hops if hop.dev == dev]
-            for hop in mine:
-                hop.dead = True
-            if mine and (gone or all(hop.dead for hop in route.hops)):
+        for route in self._multipaths_by(dev):
+            for hop in route.hops:
+                hop.dead = hop.dead or hop.dev == dev
+            if gone or all(hop.dead for hop in route.hops):
                 self.remove(route)
 
     def revive_hops(self, dev: str) -> None:
         """Let the next hops by an interface live again (Linux ``fib_sync_up``)."""
-        for route in self.multipaths:
+        for route in self._multipaths_by(dev):
             for hop in route.hops:
-                if hop.dev == dev:
-                    hop.dead = False
+                hop.dead = hop.dead and hop.dev != dev
+
+    def _multipaths_by(self, dev: str) -> list[Multipath]:
+        """Return the routes with a next hop by an interface, whose flags are this FIB's own."""
+        if self._hops_shared:
+            self._hops_shared = False
+            for at, route in enumerate(self.multipaths):
+                self.multipaths[at] = route.clone()
+                self.tables[route.table].swap(route, self.multipaths[at])
+        return [route for route in self.multipaths if any(hop.dev == dev for hop in route.hops)]
 
 
 def _first(routes: Iterable[Route], dev: str | None, scope: Scope) -> Route | None:

@@ -6,6 +6,7 @@ hop is dead reaches it as a flag.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -45,6 +46,14 @@ class Multipath(Route):
     def by(self, dev: str) -> Hop | None:
         """Return the first living next hop by an interface."""
         return next((hop for hop in self.hops if hop.dev == dev and not hop.dead), None)
+
+    def clone(self) -> "Multipath":
+        """Return a copy, whose next hops live and die on their own."""
+        result = copy(self)
+        result.hops = tuple(copy(hop) for hop in self.hops)
+        for hop in result.hops:
+            hop.whole = result
+        return result
 
     @property
     def first(self) -> Hop:

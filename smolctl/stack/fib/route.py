@@ -1,6 +1,6 @@
 """Routes, their types, scopes and tables."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 KERNEL = "kernel"
@@ -63,7 +63,7 @@ DEVICELESS = frozenset(
 
 @dataclass(slots=True, eq=False)
 class Route:
-    """One route; immutable once it is in a table, but for ``next``.
+    """One route; immutable once it is in a table.
 
     Attributes:
         prefix, plen: network address, host bits zero, and its length in bits.
@@ -90,7 +90,6 @@ class Route:
     mtu_lock: bool = False
     onlink: bool = False
     on_link: bool = True
-    next: "Route | None" = field(default=None, repr=False)
 
     def identity(self) -> tuple[object, ...]:
         """Return what makes two routes of one prefix the same (Linux: type and fib_info)."""

@@ -1,6 +1,7 @@
 """A table of routes: one dict for each region, probed once for each prefix length in it."""
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 
 from smolctl.errors import AlreadyExists, NotFound
 from smolctl.stack.fib.route import InsertMode, Route
@@ -9,6 +10,9 @@ REGION_BITS = 16
 """Leading bits of an address that choose its region; see ``RouteTable``."""
 COARSE_BITS = 8
 """Prefixes shorter than this are kept apart: they touch too many regions to be noted in each."""
+
+_COARSE = -1
+"""The number of the coarse region among those that a clone has of its own."""
 
 
 class Region(dict[int, Route]):
@@ -25,6 +29,13 @@ class Region(dict[int, Route]):
         super().__init__()
         self.shifts: tuple[int, ...] = ()
 
+    def clone(self) -> "Region":
+        """Return a copy."""
+        result = Region()
+        result.update(self)
+        result.shifts = self.shifts
+        return result
+
 
 class RouteTable:
     """The routes of one table: a dict per region, asked once per prefix length that occurs there.
@@ -39,6 +50,7 @@ class RouteTable:
     Attributes:
         regions: by their first bits; None for one without routes.
         coarse: the routes that are shorter than ``COARSE_BITS``.
+        chains: all routes of each prefix that has several, in lookup order, by prefix and length.
     """
 
     def __init__(self, bits: int, region_bits: int = REGION_BITS) -> None:
@@ -49,8 +61,20 @@ class RouteTable:
         self.regions: list[Region | None] = [None] * (1 << self._region_bits)
         self._used: set[int] = set()
         self.coarse = Region()
+        self.chains: dict[tuple[int, int], tuple[Route, ...]] = {}
         self._shifts: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._count = 0
+        self._shared = False
+        self._own: set[int] = set()
+
+    def clone(self) -> "RouteTable":
+        """Return a table with the same routes, to be changed on its own; it costs no copy of any.
+
+        It copies what it changes, region by region, and is good until this one changes.
+        """
+        result = copy(self)
+        result._shared, result._own = True, set()
+        return result
 
     def __len__(self) -> int:
         return self._count
@@ -66,7 +90,7 @@ class RouteTable:
         heads += self.coarse.values()
         heads.sort(key=lambda route: (route.prefix, -route.plen))
         for head in heads:
-            yield from _chain(head)
+            yield from self.chains.get((head.prefix, head.plen)) or (head,)
 
     def lookup(self, address: int) -> Route | None:
         """Return the first route of the longest matching prefix, or None."""
@@ -91,18 +115,19 @@ class RouteTable:
                 for shift in region.shifts:
                     head = region.get((address | self._mark) >> shift)
                     if head is not None:
-                        yield from _chain(head)
+                        yield from self.chains.get((head.prefix, head.plen)) or (head,)
 
     def chain(self, prefix: int, plen: int) -> list[Route]:
         """Return the routes of exactly this prefix, in lookup order."""
+        several = self.chains.get((prefix, plen))
+        if several is not None:
+            return list(several)
         if plen < COARSE_BITS:
             region: Region | None = self.coarse
         else:
             region = self.regions[prefix >> self.region_shift]
-        if region is None:
-            return []
-        head = region.get((prefix | self._mark) >> (self._bits - plen))
-        return list(_chain(head)) if head is not None else []
+        head = None if region is None else region.get((prefix | self._mark) >> (self._bits - plen))
+        return [] if head is None else [head]
 
     def insert(self, route: Route, mode: InsertMode) -> Route | None:
         """Put a route in, as Linux's ``fib_table_insert`` does.
@@ -150,10 +175,19 @@ class RouteTable:
         self._store(route, chain)
         self._count -= 1
 
+    def swap(self, old: Route, new: Route) -> None:
+        """Put a route in the place of one of the same prefix and metric."""
+        chain = self.chain(old.prefix, old.plen)
+        self._store(new, [new if route is old else route for route in chain])
+
     def _store(self, route: Route, chain: list[Route]) -> None:
         """Make ``chain`` the routes of the prefix that ``route`` has."""
-        for current, following in zip(chain, [*chain[1:], None], strict=False):
-            current.next = following
+        if self._shared:
+            self._take_over(route)
+        if len(chain) > 1:
+            self.chains[route.prefix, route.plen] = tuple(chain)
+        else:
+            self.chains.pop((route.prefix, route.plen), None)
         shift = self._bits - route.plen
         key = (route.prefix | self._mark) >> shift
         for number in self._touched(route):
@@ -176,16 +210,24 @@ class RouteTable:
                         self.regions[number] = None
                         self._used.remove(number)
 
+    def _take_over(self, route: Route) -> None:
+        """Copy what a change of this route's prefix touches, as far as it is another table's."""
+        if not self._own:
+            self._own.add(_COARSE)
+            self.coarse, self.chains = self.coarse.clone(), dict(self.chains)
+            self._shifts = dict(self._shifts)
+        for number in self._touched(route):
+            if number is None or number in self._own:
+                continue
+            if len(self._own) == 1:
+                self.regions, self._used = list(self.regions), set(self._used)
+            self._own.add(number)
+            region = self.regions[number]
+            self.regions[number] = None if region is None else region.clone()
+
     def _touched(self, route: Route) -> Iterable[int | None]:
         """Return the numbers of the regions that a prefix touches; None is the coarse one."""
         if route.plen < COARSE_BITS:
             return (None,)
         first = route.prefix >> self.region_shift
         return range(first, first + (1 << max(0, self._region_bits - route.plen)))
-
-
-def _chain(head: Route | None) -> Iterator[Route]:
-    while head is not None:
-        following = head.next
-        yield head
-        head = following

@@ -29,11 +29,12 @@ def living(net: Network, route: Route, dev: str | None = None) -> Route:
 
     Source: Linux ``fib_select_default``.
     """
-    if route.next is None or route.via is None or not is_dead(net, route):
+    table = net.fib.tables[route.table]
+    if route.via is None or not table.chains or not is_dead(net, route):
         return route
     routes = [
         other
-        for other in net.fib.tables[route.table].chain(route.prefix, route.plen)
+        for other in table.chain(route.prefix, route.plen)
         if other.metric == route.metric
         and other.type is RouteType.UNICAST
         and dev in (None, other.dev)

@@ -226,6 +226,7 @@ def test_interrupted_it_says_how_many(smolctl: SmolctlEnv, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("stack", [(), ("-n", "other")])
 def test_text_tells_how_to_ask_why(smolctl: SmolctlEnv, stack: tuple[str, ...]) -> None:
+    smolctl(*stack, "stack", "start")
     reader = smolctl.popen(*stack, "-v", "capture", "reason", "udp-port-closed", "-c", "1")
     reader.wait_for("waiting: packets on lo")
     smolctl(*stack, "udp", "send", "127.0.0.1:9", "hi")

@@ -1,0 +1,133 @@
+"""Answers that are made in a copy of the daemon: all of them, at one instant, and nobody waits."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from smolctl.client import Client, RemoteError
+from smolctl.control import messages
+from smolctl.control.codec import whole_frames
+from smolctl.ops.aside import MANY
+from tests.kit.home import Home
+from tests.kit.process import wait_until
+
+ROUTES = 3000
+
+
+def fill(client: Client, count: int = ROUTES) -> None:
+    """Add so many routes."""
+    commands = [
+        ["route.add", {"dst": f"10.{number >> 8}.{number & 255}.0/24", "dev": "lo"}]
+        for number in range(count)
+    ]
+    for at in range(0, count, 256):
+        rows = client.call("batch.run", commands=commands[at : at + 256])
+        assert not any("error" in row for row in rows)
+
+
+def copies(pid: int) -> list[int]:
+    """Return the copies that a daemon has."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(word) for word in children.split()]
+
+
+def wait_for_no_copies(pid: int) -> None:
+    """Wait until the copies of a daemon have ended, and it has taken note."""
+    wait_until(lambda: not copies(pid), "the copies to end")
+
+
+def test_a_long_answer_is_whole(home: Home) -> None:
+    client = home.connect()
+    fill(client)
+    rows = client.call("route.show")
+    assert len(rows) == ROUTES
+    assert rows[0]["dst"] == "10.0.0.0/24"
+    assert rows[-1]["dst"] == f"10.{ROUTES - 1 >> 8}.{ROUTES - 1 & 255}.0/24"
+    wait_for_no_copies(client.pid)
+
+
+def test_a_short_answer_needs_no_copy(home: Home) -> None:
+    client = home.connect()
+    fill(client, MANY // 2)
+    stream = client.ask("route.show")
+    assert len([next(stream) for _ in range(MANY // 2)]) == MANY // 2
+    assert copies(client.pid) == []
+
+
+def test_an_answer_is_of_one_instant(home: Home) -> None:
+    reader, writer = home.connect(), home.connect()
+    fill(writer)
+    rows = reader.rows("route.show")
+    first = next(rows)
+    writer.call("route.del", dst="10.1.0.0/24")
+    shown = [first["dst"], *(row["dst"] for row in rows)]
+    assert "10.1.0.0/24" in shown
+    assert len(shown) == ROUTES
+
+
+def test_others_are_served_while_a_reader_takes_its_time(home: Home) -> None:
+    slow, quick = home.connect(), home.connect()
+    fill(quick, 6_000)
+    rows = slow.rows("route.show")
+    next(rows)
+    assert len(copies(quick.pid)) == 1  # its answer is longer than what fits on the way
+    for _ in range(100):
+        quick.call("link.show")
+    assert sum(1 for _ in rows) == 6_000 - 1
+    wait_for_no_copies(quick.pid)
+
+
+def test_a_reader_that_leaves_ends_its_copy(home: Home) -> None:
+    slow, quick = home.connect(), home.connect()
+    fill(quick, 6_000)
+    next(slow.rows("route.show"))
+    slow.close()
+    wait_for_no_copies(quick.pid)
+
+
+def test_a_refusal_comes_through(home: Home) -> None:
+    client = home.connect()
+    fill(client)
+    with pytest.raises(RemoteError, match="no table 77"):
+        client.call("route.show", table="77")
+    assert client.call("link.show")
+
+
+def test_a_copy_that_is_killed_is_an_error(home: Home) -> None:
+    slow, quick = home.connect(), home.connect()
+    fill(quick, 6_000)
+    rows = slow.rows("route.show")
+    next(rows)
+    os.kill(copies(quick.pid)[0], signal.SIGKILL)
+    with pytest.raises(RemoteError, match="died"):
+        list(rows)
+    assert slow.call("link.show")
+
+
+def test_the_next_request_follows_a_long_answer(home: Home) -> None:
+    client = home.connect()
+    fill(client)
+    client.ask("route.show")  # and the answer is not wanted any more
+    assert client.call("link.show")[0]["ifname"] == "lo"
+
+
+def test_a_long_list_of_arguments_goes_in_parts(home: Home) -> None:
+    client = home.connect()
+    commands = [
+        ["route.add", {"dst": f"10.{number >> 8}.{number & 255}.0/24", "dev": "lo"}]
+        for number in range(6_000)
+    ]
+    frames = list(messages.request_in_parts(1, "config.diff", {"commands": commands}))
+    assert max(map(len, frames)) < 300_000 < sum(map(len, frames))
+    rows = client.call("config.diff", commands=commands)
+    assert [[row["op"], row["args"]] for row in rows] == commands
+
+
+def test_whole_frames() -> None:
+    data = messages.rows(1, [{"a": 1}]) + messages.done(1, {})
+    assert whole_frames(data) == len(data)
+    for cut in range(1, len(messages.done(1, {}))):
+        assert whole_frames(data[:-cut]) == len(messages.rows(1, [{"a": 1}]))
+    assert whole_frames(b"") == 0
