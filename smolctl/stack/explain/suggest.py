@@ -198,9 +198,11 @@ def _vlan(_net: Network, values: Values) -> More:
     """Return ``cause``, and ``words``, with which an interface would be in the VLAN of a frame."""
     vid, kind = values["vid"], values["kind"]
     if vid == vlan.RESERVED:
-        return {"cause": f"no frame may have the VLAN ID {vid}"}
+        return {"cause": "an ID that no frame may have"}
     words = f"id {vid}" if kind == "802.1Q" else f"protocol {kind} id {vid}"
-    return {"cause": f"{values['dev']} has no interface in it; a trunk port?", "words": words}
+    dev = values["dev"]
+    cause = f"and {dev} has no interface in it: is {dev} connected to a trunk port?"
+    return {"cause": cause, "words": words}
 
 
 def _not_our_destination(net: Network, values: Values) -> More:

@@ -43,13 +43,13 @@ FWD_NO_ROUTE = Reason(
 FWD_DIRECTED_BROADCAST = Reason(
     "fwd-directed-broadcast", Kind.DROP, "RFC 2644 2", "NOT_SPECIFIED",
     "a broadcast to another of our networks, not sent on",
-    """The destination is the broadcast address of a network on another link of this router. Whoever
-    sends wake-on-LAN from afar does that. A router must not send such packets on unless it was told
-    to, because they were used to have whole networks answer one victim (smurf). So it is a
-    broadcast to this stack alone, and no socket here listens for it.""",
+    """The destination is the broadcast address of a network on another link of this router, as in
+    wake-on-LAN from afar. A router must not forward such packets unless it was told to: attackers
+    used them to have whole networks answer a victim (smurf). So the packet is a broadcast to this
+    stack alone, and no socket here takes it.""",
     why_template=(
-        "{ip} is the broadcast address of {out}'s network, and with ip.bc_forwarding=0 it is not"
-        " sent on there; no socket here listens at port {port}",
+        "{ip} is the broadcast address of {out}'s network; with ip.bc_forwarding=0 it is not"
+        " forwarded there, and no socket here listens at port {port}",
     ),
     fix_templates=("smolctl sysctl ip.bc_forwarding=1",),
     stage="forward",

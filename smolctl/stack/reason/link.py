@@ -43,15 +43,15 @@ RX_VLAN_TRUNCATED = Reason(
 )  # fmt: skip
 RX_VLAN_UNKNOWN = Reason(
     "rx-vlan-unknown", Kind.DROP, "IEEE 802.1Q 8.6.2", "OTHERHOST",
-    "a frame of a VLAN that no interface here is in",
-    """The frame has a VLAN tag, and this stack has no interface in that VLAN. A switch sends
-    tagged frames out of a trunk port only, so this link may hang on a trunk port where an access
-    port was meant, or the other way round: the VLAN was meant and nobody made an interface for it.
-    From outside this host looks as if it was off: it answers no ARP in that VLAN. A tag with VLAN
-    ID 0 has a priority and no VLAN; such a frame is taken as if it had no tag. Linux does the
-    same, and shows the frame as another host's.""",
-    why_template=("the frame is tagged for VLAN {vid} ({kind}): {cause}",),
-    advice_template="is the other end of {dev} a trunk port? Take part in the VLAN:"
+    "a frame of a VLAN that has no interface here",
+    """The frame has a VLAN tag, and no interface here is in that VLAN. Switches send tagged
+    frames from trunk ports only. So either this link is connected to a trunk port by mistake, or
+    the VLAN is intended and its interface is missing here. From outside this host seems to be off:
+    it answers no ARP in that VLAN. A tag with VLAN ID 0 has a priority and no VLAN; such a frame
+    is accepted as if it had no tag. Linux does the same, and counts the frame as another
+    host's.""",
+    why_template=("the frame is tagged for VLAN {vid} ({kind}), {cause}",),
+    advice_template="make the switch port an access port, or take part in the VLAN:"
     " smolctl link add link {dev} name {dev}.{vid} type vlan {words}",
 )  # fmt: skip
 RX_LLC_BAD_LENGTH = Reason(
@@ -60,7 +60,7 @@ RX_LLC_BAD_LENGTH = Reason(
     """Below 0x0600 the third field of a frame is no ethertype but the length of what follows,
     padding not counted. Here less follows than that. The frame was cut on its way, or its sender
     counts wrong. Nobody can tell what is missing, so it is dropped.""",
-    why_template=("the length field says {claimed} B, {size} B arrived",),
+    why_template=("the length field says {claimed} B, but only {size} B follow",),
     advice_template="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 RX_FRAME_TOO_LONG = Reason(
@@ -72,16 +72,16 @@ RX_FRAME_TOO_LONG = Reason(
     lookups work and transfers hang. No ICMP error is sent, since no router is there. All hosts on
     a link need one MTU.""",
     why_template=("frame is {size} B; with mtu {mtu} {dev} takes {most} B at most",),
-    advice_template="give all ends one MTU, here: smolctl link set {dev} mtu {needed}",
+    advice_template="use one MTU at all ends; here: smolctl link set {dev} mtu {needed}",
     stage="device",
 )  # fmt: skip
 RX_FRAME_SNAPPED = Reason(
     "rx-frame-snapped", Kind.DROP, "pcap(3PCAP)", "silent",
     "a frame of which the capture file has only the beginning",
-    """The file was captured with a snapshot length: of a longer frame only its first bytes were
-    kept, and nobody knows the others. So the frame is counted and named, and goes no further. It
-    was whole on the wire: that the file has only a part of it is no fault of its sender.""",
-    why_template=("the capture kept {kept} of {size} B",),
+    """The file was captured with a snapshot length: it has only the first bytes of longer frames.
+    The others are not known, so this frame is counted and goes no further. It was complete on the
+    wire; its sender made no mistake.""",
+    why_template=("the capture file has only {kept} of the frame's {size} B",),
     advice_template="capture again with whole frames: tcpdump -s 0 -w FILE",
     stage="device",
 )  # fmt: skip
@@ -118,7 +118,7 @@ RX_OWN_FRAME = Reason(
     to whichever spoke last, so that both lose packets.""",
     why_template=(
         "a frame with our own source MAC {mac} came in on {dev}",
-        "; {sender}, its sender, is none of our addresses: another station has our MAC",
+        " from {sender}, which is not our address: another station has our MAC",
     ),
     advice_template="look for a loop, or for another station with {mac}: smolctl capture {dev} -v",
 )  # fmt: skip
