@@ -201,7 +201,7 @@ def _vlan(_net: Network, values: Values) -> More:
         return {"cause": "an ID that no frame may have"}
     words = f"id {vid}" if kind == "802.1Q" else f"protocol {kind} id {vid}"
     dev = values["dev"]
-    cause = f"and {dev} has no interface in it: is {dev} connected to a trunk port?"
+    cause = f"and {dev} has no interface in it (a trunk port?)"
     return {"cause": cause, "words": words}
 
 

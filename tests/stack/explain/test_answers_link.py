@@ -75,16 +75,15 @@ ANSWERS = {
     "the switch port is a trunk": Answer(
         lambda host: host.receive(tagged(5)),
         "rx-vlan-unknown",
-        "the frame is tagged for VLAN 5 (802.1Q), and tap0 has no interface in it: is tap0"
-        " connected to a trunk port?",
+        "the frame is tagged for VLAN 5 (802.1Q), and tap0 has no interface in it (a trunk port?)",
         "make the switch port an access port, or take part in the VLAN: smolctl link add link"
         " tap0 name tap0.5 type vlan id 5",
     ),
     "the provider's port is a trunk": Answer(
         lambda host: host.receive(tagged(100, Tpid.SERVICE)),
         "rx-vlan-unknown",
-        "the frame is tagged for VLAN 100 (802.1ad), and tap0 has no interface in it: is tap0"
-        " connected to a trunk port?",
+        "the frame is tagged for VLAN 100 (802.1ad), and tap0 has no interface in it (a"
+        " trunk port?)",
         "make the switch port an access port, or take part in the VLAN: smolctl link add link"
         " tap0 name tap0.100 type vlan protocol 802.1ad id 100",
     ),
