@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP, IPOption_LSRR
-from scapy.layers.l2 import ARP, Ether
+from scapy.layers.l2 import ARP, LLC, Dot1Q, Dot3, Ether
 
 from smolctl.client import Client
 from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab, Peer, Row, connect, snapshot
@@ -40,6 +40,9 @@ def udp(payload: bytes = b"hello", **fields: Any) -> bytes:
 
 REASONS = {
     "rx-ethertype-unknown": bytes(ether(type=0x88B5)) + bytes(46),
+    "rx-vlan-unknown": bytes(ether() / Dot1Q(vlan=5) / IP(src=THEIRS, dst=OURS)),
+    "rx-vlan-truncated": bytes(ether(type=0x8100)) + bytes(2),
+    "rx-llc-bad-length": bytes(Dot3(dst=OURS_MAC, src=THEIRS_MAC, len=60) / LLC()) + bytes(30),
     "rx-not-our-mac": bytes(ether("02:00:00:00:00:99") / IP(src=THEIRS, dst=OURS)),
     "rx-src-mac-invalid": bytes(ether(src=GROUP) / IP(src=THEIRS, dst=OURS)),
     "rx-own-frame": bytes(ether(src=OURS_MAC) / IP(src=THEIRS, dst=OURS)),
@@ -136,7 +139,9 @@ def test_frame_is_counted_under_its_reason(wire: Wire, reason: str) -> None:
     rows = [row for row in wire.client.call("stats.drops") if row["reason"] == reason]
     assert rows[-1]["dev"] == "tap0"
     assert "{" not in rows[-1]["hint"]
-    assert "?" not in rows[-1]["hint"].replace("VLAN?", "").replace("yet?", ""), rows[-1]["hint"]
+    assert "?" not in rows[-1]["hint"].replace("VLAN?", "").replace("yet?", "").replace(
+        "port?", ""
+    ), rows[-1]["hint"]
     assert snapshot(wire.client) == wire.before
 
 

@@ -58,7 +58,7 @@ def test_a_file_of_frames_that_were_cut_off_is_told(
     played.write_bytes(writer.header() + writer.packet(record))
     stack = stacks("a").start("pcap", "read", str(played), "address", OUR_MAC.hex(":"))
     wait_until(lambda: "rx-frame-snapped" in stack.drops(), lambda: str(stack.drops()))
-    assert "the capture kept 40 of 1514 B" in stack("stats", "drops").stdout
+    assert "has only 40 of the frame's 1514 B" in stack("stats", "drops").stdout
     (row,) = stack.call("link.show", dev="eth0", stats=True)
     assert (row["stats64"]["rx"]["packets"], row["stats64"]["rx"]["dropped"]) == (1, 1)
     wait_until(lambda: f"played {played} to its end" in stack.env.log(), stack.env.log)

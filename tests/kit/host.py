@@ -18,7 +18,7 @@ from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp
+from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp, vlan
 from smolctl.wire.address import (
     BROADCAST_MAC,
     ZERO_MAC,
@@ -261,7 +261,8 @@ class Seen(NamedTuple):
 
 
 def see(frame: bytes) -> Seen:
-    """Take a frame apart that must be well-formed ARP or IPv4."""
+    """Take a frame apart that must be well-formed ARP or IPv4, VLAN tags in front of it or not."""
+    frame = vlan.untagged(frame, len(vlan.tags(frame)))
     header = ethernet.parse(frame)
     assert isinstance(header, ethernet.EthernetHeader)
     rest = frame[ethernet.HEADER_LEN :]

@@ -445,7 +445,7 @@ def test_pings_that_are_lost_because_of_two_hosts_say_so(api: Api) -> None:
     assert 0 < done["received"] < done["transmitted"] == 6
     assert done["ok"] is True
     assert done["reason"] == "arp-flapping"
-    assert "went from" in done["message"]
+    assert "moved from" in done["message"]
     assert done["hint"] == f"do two hosts have {PEER}? smolctl arping -c 3 -I tap0 {PEER}"
 
 

@@ -22,6 +22,7 @@ from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.address import format_address
 from smolctl.wire.fault import WireFault
 from smolctl.wire.offload import virtio
+from smolctl.wire.vlan import VlanTag, tagged
 from tests.kit.groups import GROUP, but, only
 from tests.kit.host import OUR_MAC, PEER_MAC, ip, reply
 from tests.property.world import (
@@ -82,7 +83,10 @@ sends = st.builds(
     st.sampled_from([7, 8]) | ports, payloads, st.none() | dsts, st.integers(1, 3),
 )  # fmt: skip
 padded = plain_udps.map(lambda frame: frame + b"pad")
-batches = st.builds(Receive, st.just("tap0"), st.lists(plain_udps | padded, max_size=4))
+in_vlan = st.sampled_from([0, 3]).flatmap(
+    lambda pcp: plain_udps.map(lambda frame: tagged(frame, VlanTag(0x8100, pcp, False, 5)))
+)
+batches = st.builds(Receive, st.just("tap0"), st.lists(plain_udps | padded | in_vlan, max_size=4))
 receives = arrivals.map(lambda arrival: Receive(arrival[0], [arrival[1]]))
 quiet = st.builds(
     Do, st.sampled_from(["wait", "take", "answer", "fetch"]), devs, st.integers(0, 99)

@@ -9,13 +9,16 @@ from smolctl.errors import StackError
 from smolctl.stack.config.link import set_carrier, set_up
 from smolctl.stack.config.route import add_route
 from smolctl.stack.config.rule import add_rule, delete_rule
+from smolctl.stack.config.vlan import add_vlan
 from smolctl.stack.fib.nexthop import NextHop, with_ways
 from smolctl.stack.fib.route import InsertMode, Route, RouteType, TableName
 from smolctl.stack.fib.rule import Rule, RuleAction
+from smolctl.stack.interface import Vlan
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import icmpv4
+from smolctl.wire import icmpv4, vlan
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, multicast_mac
+from smolctl.wire.vlan import Tpid, VlanTag
 from tests.kit.groups import ALL_HOSTS, GROUP, group_frame, igmp_frame, query, reported
 from tests.kit.host import (
     OTHER_MAC,
@@ -39,6 +42,7 @@ ADDRESSES = (
     ("10.0.0.4/16", "tap1"),
     ("192.168.1.1/32", "tap0"),
     ("10.9.0.1/16", "lo"),
+    ("10.0.0.5/24", "tap0.5"),
 )
 # Ours and others', on the link and off it, groups, and what must never be seen on a wire.
 IPS = (
@@ -220,6 +224,8 @@ class World:
         self.host = Host(bare=True)
         self.host.link("tap1")
         self.stack = self.host.stack
+        trunk = Vlan(self.host.tap, Tpid.CUSTOMER, 5)
+        add_vlan(self.stack.shared, "tap0.5", trunk, None, None)
         self.sockets: list[UdpSocket] = []
         for key, value in config.sysctls:
             self.host.set(key, value)
@@ -365,7 +371,12 @@ def mutated(draw: st.DrawFn) -> bytes:
 good_frames = st.one_of(
     arps, udps, plain_udps, plain_udps, echoes, errors, odd_packets, marked, to_groups, igmps
 )
-frames = st.one_of(good_frames, good_frames, good_frames, mutated(), st.binary(max_size=80))
+tags = st.builds(
+    VlanTag, st.sampled_from(Tpid), st.sampled_from([0, 0, 3]), st.booleans(),
+    st.sampled_from([0, 5, 5, 6]),
+)  # fmt: skip
+tagged = st.builds(vlan.tagged, good_frames, tags)
+frames = st.one_of(good_frames, good_frames, good_frames, tagged, mutated(), st.binary(max_size=80))
 
 
 def arriving(dev: str, frame: bytes) -> tuple[str, bytes]:

@@ -308,8 +308,7 @@ ARP_LOCKTIME = Reason(
     address. Without the locktime that would be worse, because packets would go now to one host and
     now to the other.""",
     why_template=(
-        "{ip} is at {lladdr} since less than {ms} ms, and {mac} answered, too; the first one"
-        " counts",
+        "{mac} answers for {ip} within {ms} ms of {lladdr}; the first answer counts",
     ),
     advice_template="do two hosts have {ip}? smolctl arping -c 3 -I {dev} {ip}",
 )  # fmt: skip
@@ -322,8 +321,7 @@ ARP_FLAPPING = Reason(
     ping works for a while and is lost for a while, and connections hang and break. One of the two
     must get another address.""",
     why_template=(
-        "{ip} went from {lladdr} to {mac} and had been there before: {times} changes in"
-        " {seconds} s",
+        "{ip} moved from {lladdr} back to {mac}: its MAC changed {times} times in {seconds} s",
     ),
     advice_template="do two hosts have {ip}? smolctl arping -c 3 -I {dev} {ip}",
 )  # fmt: skip

@@ -49,8 +49,8 @@ FWD_DIRECTED_BROADCAST = Reason(
     used to make whole networks answer one victim (smurf). So the packet is a broadcast to this
     stack only, and no socket here listens for it.""",
     why_template=(
-        "{ip} is the broadcast address of {out}'s network, and with ip.bc_forwarding=0 it is not"
-        " sent on there; no socket here listens at port {port}",
+        "{ip} is the broadcast address of {out}'s network; with ip.bc_forwarding=0 it is not"
+        " forwarded there, and no socket here listens at port {port}",
     ),
     fix_templates=("smolctl sysctl ip.bc_forwarding=1",),
     stage="forward",

@@ -60,7 +60,7 @@ RX_VLAN_UNKNOWN = Reason(
         "absent": "{dev} has no interface in it; a trunk port?",
         "reserved": "no frame may have this VLAN ID",
     },
-    advice_template="is the other end of {dev} a trunk port? Take part in the VLAN:"
+    advice_template="make the switch port an access port, or take part in the VLAN:"
     " smolctl link add link {dev} name {dev}.{vid} type vlan {words}",
 )  # fmt: skip
 RX_LLC_BAD_LENGTH = Reason(
@@ -81,16 +81,16 @@ RX_FRAME_TOO_LONG = Reason(
     lookups work while transfers hang. No ICMP error is sent, because there is no router. All hosts
     on a link need the same MTU.""",
     why_template=("frame is {size} B; with mtu {mtu} {dev} takes {most} B at most",),
-    advice_template="give all ends one MTU, here: smolctl link set {dev} mtu {needed}",
+    advice_template="use one MTU at all ends; here: smolctl link set {dev} mtu {needed}",
     stage="device",
 )  # fmt: skip
 RX_FRAME_SNAPPED = Reason(
     "rx-frame-snapped", Kind.DROP, "pcap(3PCAP)", "silent",
     "a frame of which the capture file has only the beginning",
-    """The file was captured with a snapshot length: of a longer frame only its first bytes were
-    kept, and nobody knows the others. So the frame is counted and named, and goes no further. It
-    was whole on the wire: that the file has only a part of it is no fault of its sender.""",
-    why_template=("the capture kept {kept} of {size} B",),
+    """The file was captured with a snapshot length: it has only the first bytes of longer frames.
+    The others are not known, so this frame is counted and goes no further. It was complete on the
+    wire; its sender made no mistake.""",
+    why_template=("the capture file has only {kept} of the frame's {size} B",),
     advice_template="capture again with whole frames: tcpdump -s 0 -w FILE",
     stage="device",
 )  # fmt: skip
@@ -132,7 +132,7 @@ RX_OWN_FRAME = Reason(
     MAC, a switch sends frames to the one that spoke last, so both lose packets.""",
     why_template=(
         "a frame with our own source MAC {mac} came in on {dev}",
-        "; {sender}, its sender, is none of our addresses: another station has our MAC",
+        " from {sender}, which is not our address: another station has our MAC",
     ),
     advice_template="look for a loop, or for another station with {mac}: smolctl capture {dev} -v",
 )  # fmt: skip

@@ -51,8 +51,8 @@ def test_two_hosts_with_one_address_are_told_with_both_macs_how_often_and_how_lo
     assert host.reasons() == {"arp-flapping": 3}
     (((why, _), tally),) = host.stack.ledger.reasons.items()
     assert why.why(tally.detail) == (
-        f"{TWIN} went from {OTHER_MAC.hex(':')} to {PEER_MAC.hex(':')} and had been there before:"
-        " 4 changes in 3.0 s"
+        f"{TWIN} moved from {OTHER_MAC.hex(':')} back to {PEER_MAC.hex(':')}: its MAC changed"
+        " 4 times in 3.0 s"
     )
     assert why.advice(tally.detail) == (
         f"do two hosts have {TWIN}? smolctl arping -c 3 -I tap0 {TWIN}"
@@ -96,8 +96,8 @@ def test_a_second_answer_to_one_question_is_told_with_both_macs_and_no_fix(host:
     assert host.reasons() == {"arp-locktime": 1}
     (((why, _), tally),) = host.stack.ledger.reasons.items()
     assert why.why(tally.detail) == (
-        f"{TWIN} is at {PEER_MAC.hex(':')} since less than 1000 ms, and {OTHER_MAC.hex(':')}"
-        " answered, too; the first one counts"
+        f"{OTHER_MAC.hex(':')} answers for {TWIN} within 1000 ms of {PEER_MAC.hex(':')};"
+        " the first answer counts"
     )
     assert why.fixes(tally.detail) == []  # to turn the locktime off would let it flap
 
@@ -133,8 +133,8 @@ def test_a_frame_of_another_host_with_our_mac_is_told_from_a_loop(host: Host, fr
     (((why, _), tally),) = host.stack.ledger.reasons.items()
     assert why.name == "rx-own-frame"
     assert why.why(tally.detail) == (
-        f"a frame with our own source MAC {OUR_MAC.hex(':')} came in on tap0; {TWIN}, its sender,"
-        " is none of our addresses: another station has our MAC"
+        f"a frame with our own source MAC {OUR_MAC.hex(':')} came in on tap0 from {TWIN},"
+        " which is not our address: another station has our MAC"
     )
 
 

@@ -225,8 +225,8 @@ def test_who_wakes_a_host_behind_a_router_is_told_why_it_sleeps_on(router: Route
     router.receive(frame("10.7.0.255"))
     (((why, _), tally),) = router.stack.ledger.reasons.items()
     assert why.why(tally.detail) == (
-        "10.7.0.255 is the broadcast address of tap1's network, and with ip.bc_forwarding=0 it is"
-        " not sent on there; no socket here listens at port 7"
+        "10.7.0.255 is the broadcast address of tap1's network; with ip.bc_forwarding=0 it is not"
+        " forwarded there, and no socket here listens at port 7"
     )
     assert why.fixes(tally.detail) == ["smolctl sysctl ip.bc_forwarding=1"]
 

@@ -89,10 +89,10 @@ def test_a_tagged_frame_is_dropped_with_its_vlan(host: Host) -> None:
     row = told(host)
     assert row["reason"] == "rx-vlan-unknown"
     assert row["why"] == (
-        "the frame is tagged for VLAN 5 (802.1Q): tap0 has no interface in it; a trunk port?"
+        "the frame is tagged for VLAN 5 (802.1Q), and tap0 has no interface in it (a trunk port?)"
     )
     assert row["advice"] == (
-        "is the other end of tap0 a trunk port? Take part in the VLAN:"
+        "make the switch port an access port, or take part in the VLAN:"
         " smolctl link add link tap0 name tap0.5 type vlan id 5"
     )
     assert str(row["summary"]).startswith("vlan 5, 10.0.0.2 > 10.0.0.1 ICMP echo request")
@@ -110,7 +110,7 @@ def test_nobody_is_told_to_take_part_in_the_reserved_vlan(host: Host) -> None:
     host.receive(vlan.tagged(echo_request(), tag(vlan.RESERVED)))
     row = told(host)
     assert row["why"] == (
-        "the frame is tagged for VLAN 4095 (802.1Q): no frame may have the VLAN ID 4095"
+        "the frame is tagged for VLAN 4095 (802.1Q), an ID that no frame may have"
     )
     assert "advice" not in row
 
@@ -146,7 +146,7 @@ def test_who_drops_a_long_frame_says_which_mtu_it_takes(host: Host) -> None:
     host.receive(udp_frame(payload=bytes(9000 - 28)))
     row = told(host)
     assert row["why"] == "frame is 9014 B; with mtu 1500 tap0 takes 1518 B at most"
-    assert row["advice"] == "give all ends one MTU, here: smolctl link set tap0 mtu 9000"
+    assert row["advice"] == "use one MTU at all ends; here: smolctl link set tap0 mtu 9000"
 
 
 # --- RFC 1042 -------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def test_a_length_that_cuts_the_packet_cuts_it(host: Host) -> None:
 def test_a_length_beyond_the_frame_is_named(host: Host) -> None:
     size = 8 + len(udp_packet())
     host.receive(in_snap(udp_packet(), len=size + 1))
-    assert told(host)["why"] == f"the length field says {size + 1} B, {size} B arrived"
+    assert told(host)["why"] == f"the length field says {size + 1} B, but only {size} B follow"
 
 
 @pytest.mark.parametrize("kind", [1501, 0x05FF])
