@@ -18,7 +18,7 @@ ANSWERS = {
     "ip -n left route get 10.2.0.2": (0, "mtu 1280"),
     "ip netns exec left ping -c 5 -i 0.2 10.2.0.2": (0, "5 packets transmitted"),
     "ip netns exec left ping -c 1 -W 1 10.2.0.2": (1, "Packet filtered"),
-    "smolctl why last": (1, "fwd-route-prohibit"),
+    "smolctl stats drops": (0, "fwd-route-prohibit"),
 }
 """What ends with another status than 0, or shows something that the page is about."""
 

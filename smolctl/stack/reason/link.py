@@ -55,10 +55,10 @@ RX_VLAN_UNKNOWN = Reason(
     host looks as if it were off: it answers no ARP. A tag with VLAN ID 0 has a priority and no
     VLAN, and such a frame is taken as if it had no tag. Linux does the same and shows the frame as
     another host's.""",
-    why_template=("the frame is tagged for VLAN {vid} ({kind}): {cause}",),
+    why_template=("the frame is tagged for VLAN {vid} ({kind}), {cause}",),
     causes={
-        "absent": "{dev} has no interface in it; a trunk port?",
-        "reserved": "no frame may have this VLAN ID",
+        "absent": "and {dev} has no interface in it (a trunk port?)",
+        "reserved": "an ID that no frame may have",
     },
     advice_template="make the switch port an access port, or take part in the VLAN:"
     " smolctl link add link {dev} name {dev}.{vid} type vlan {words}",
@@ -69,7 +69,7 @@ RX_LLC_BAD_LENGTH = Reason(
     """Below 0x0600, the third field of a frame is not an ethertype but the length of the payload
     without padding. Fewer bytes follow here. The frame was cut off on its way, or its sender counts
     wrongly. Nobody can tell what is missing, so it is dropped.""",
-    why_template=("the length field says {claimed} B, {size} B arrived",),
+    why_template=("the length field says {claimed} B, but only {size} B follow",),
     advice_template="the bytes and their sender: smolctl capture {dev} -v",
 )  # fmt: skip
 RX_FRAME_TOO_LONG = Reason(
