@@ -285,9 +285,10 @@ class SendJob(Job):
         last, plan = self._last, self._plan
         if last is not None and last.complaint is None:
             asked = Awaited("udp", plan.dst, self._first_ns, now, self._socket.port)
+            waited = min(plan.wait_ns, now - self._last_ns)  # less when it was interrupted
             unanswered(
                 self._stack.shared.recorder, last, reason.UDP_NO_REPLY, asked,
-                ip=format_address(plan.dst), port=plan.port, seconds=plan.wait_ns / 1e9,
+                ip=format_address(plan.dst), port=plan.port, seconds=round(waited / 1e9, 3),
             )  # fmt: skip
         return last
 

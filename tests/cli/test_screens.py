@@ -69,7 +69,8 @@ INTERRUPTED = [
     ("udp send 10.0.0.2:7 x -c 99 -i 60", "reply 1 byte",
      "1 sent, 0 failed, 0 ICMP errors, 1 reply", 0),
     ("udp send 198.51.100.1:9 x --expect-reply", "sent 1 byte",
-     r"smolctl: no reply from 198.51.100.1:9\nreason: udp-no-reply \(smolctl why \d+\)", 1),
+     rf"smolctl: no answer from 198.51.100.1:9 within {TIME} s, .*\n"
+     r"reason: udp-no-reply \(smolctl why \d+\)", 1),
     ("ping -i 60 10.0.0.2", "icmp_seq=1",
      r"\n--- 10.0.0.2 ping statistics ---\n1 packets transmitted, 1 received, 0% packet loss,"
      rf" time 0ms\nrtt min/avg/max/mdev = {TIME}/{TIME}/{TIME}/0.000 ms", 0),
@@ -85,7 +86,7 @@ INTERRUPTED = [
     ("capture", "listening on", r"\d+ packets? captured", 0),
     ("trace", "listening on", r"\d+ packets? traced", 0),
     ("traceroute -w 99 -q 1 198.51.100.1", "traceroute to",
-     r"\n(.*\n)*smolctl: nothing answered .*\nreason: icmp-hops-silent \(smolctl why \d+\)", 1),
+     r"\n(.*\n)*smolctl: no answer on the way .*\nreason: icmp-hops-silent \(smolctl why \d+\)", 1),
     ("-n other stack start --foreground", 'info: stack "ot',
      '.* info: stack "other" stops: SIGINT', 0),
     ("while smolctl monitor; do :; done", "watching", "", 130),

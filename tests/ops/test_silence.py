@@ -101,12 +101,12 @@ class Case:
 CASES = {
     "our own MAC at the peer": Case(
         answer(mac=OUR_MAC, by=OUR_MAC), "rx-own-frame",
-        "a frame with our own source MAC 02:00:00:00:00:0a came in on tap0; 10.0.0.2, its sender,"
-        " is none of our addresses: another station has our MAC",
+        "a frame with our own source MAC 02:00:00:00:00:0a came in on tap0 from 10.0.0.2,"
+        " which is not our address: another station has our MAC",
     ),
     "a VLAN tag": Case(
         tagged(answer(), 5), "rx-vlan-unknown",
-        "the frame is tagged for VLAN 5 (802.1Q): tap0 has no interface in it; a trunk port?",
+        "the frame is tagged for VLAN 5 (802.1Q), and tap0 has no interface in it (a trunk port?)",
     ),
     "another destination MAC": Case(
         answer(to=OTHER_MAC), "rx-not-our-mac",
@@ -320,7 +320,7 @@ def test_a_host_that_answers_arp_alone_is_there(api: Api, peer: WrongPeer) -> No
     peer.other = lambda _frame: []
     done = api.run("ping.run", dst=PEER, count="1", timeout="1").done_with
     assert done["message"] == (
-        "1 echo requests left for 10.0.0.2 by tap0, and nothing came back, though 10.0.0.2 answers"
+        "1 echo request left for 10.0.0.2 by tap0, and nothing came back, though 10.0.0.2 answers"
         " ARP"
     )
     assert done["hint"] == (
@@ -333,7 +333,7 @@ def test_a_gateway_that_answers_arp_is_not_asked_about(api: Api, peer: WrongPeer
     peer.other = lambda _frame: []
     done = api.run("ping.run", dst=FAR, count="1", timeout="1").done_with
     assert done["message"] == (
-        "1 echo requests left for 192.0.2.7 by tap0, and nothing came back; the gateway 10.0.0.2"
+        "1 echo request left for 192.0.2.7 by tap0, and nothing came back; the gateway 10.0.0.2"
         " answers ARP"
     )
     assert done["hint"] == "how far they get: smolctl traceroute -I 192.0.2.7"
