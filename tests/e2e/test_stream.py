@@ -84,7 +84,8 @@ def test_a_path_is_relative_to_where_the_command_runs(stacks: Make, tmp_path: Pa
         (("stream", "listen", "/no/where/x"), "there is no directory /no/where"),
         (("stream", "listen", "tcp:10.0.0.1:5555"), "not on this machine"),
         (("tap", "connect", "/x"), "that is for type stream"),
-        (("vlan",), "cable, dgram, loopback, packet"),
+        (("vxlan",), "cable, dgram, loopback, packet"),
+        (("vlan",), "type vlan needs link DEV"),
     ],
 )
 def test_a_wrong_option_is_one_line_with_a_cure(

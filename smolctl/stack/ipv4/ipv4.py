@@ -49,6 +49,7 @@ class Ipv4(Network):
         timers.add(partial(proxy_arp.deadline, self), partial(proxy_arp.expire, self))
         timers.add(partial(igmp.deadline, self), partial(igmp.expire, self))
         timers.add(self.fib.learned_deadline, self._expire_learned)
+        timers.add(self.fib.clean_deadline, self.fib.clean)
         timers.add(self.reassembly.deadline, self._expire_fragments)
 
     def of(self, interface: Interface) -> IpInterface:
