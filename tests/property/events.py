@@ -126,7 +126,8 @@ class Player:
     ) -> None:
         self.world = World(config)
         for interface in self.world.stack.interfaces.values():
-            interface.headroom = headroom if interface.medium is Medium.ETHERNET else 0
+            device = interface.medium is Medium.ETHERNET and interface.vlan is None
+            interface.headroom = headroom if device else 0
         self.host, self.stack = self.world.host, self.world.stack
         self._layered, self._followed = layered, followed
         self.traces: list[Trace] = []
