@@ -134,9 +134,29 @@ class Output:
             self._colors[error] = wants_color(self.options.color, os.environ, terminal)
         return f"\x1b[{_COLORS[kind]}m{text}\x1b[0m" if self._colors[error] and text else text
 
-    def labelled(self, label: str, text: str) -> str:
-        """Return a line of an explanation, with its label in front."""
-        return f"{self.paint('label', f'{label}:')}{' ' * (8 - len(label))}{text}"
+    def labelled(self, label: str, text: str, kind: str = "") -> list[str]:
+        """Return a text of an explanation, with its label in front and in the colour of a kind."""
+        head = self.paint("label", f"{label}:") + " " * (8 - len(label))
+        return self.folded(head, 9, text, kind)
+
+    def folded(self, head: str, indent: int, text: str, kind: str = "") -> list[str]:
+        """Return a text behind a head, folded where the terminal is too narrow for one line.
+
+        Args:
+            head: what stands in front.
+            indent: columns of the head.
+            text: words; a command stays in one piece, to be copied.
+            kind: of colour, or "".
+        """
+        lines, width = [text], self.width
+        if width is not None and indent + len(text) > width and not text.startswith(_COMMANDS):
+            from textwrap import wrap
+
+            lines = wrap(
+                text, max(width - indent, 20), break_long_words=False, break_on_hyphens=False
+            )
+        painted = [self.paint(kind, line) if kind else line for line in lines]
+        return [head + painted[0], *(" " * indent + line for line in painted[1:])]
 
     @property
     def width(self) -> int | None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from smolctl.doctor.finding import Finding, Look, Machine, Status
 
-_NARROW = 80
 _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
 _UTF8 = ("utf8", "utf-8")
 
@@ -73,8 +72,6 @@ def terminal(machine: Machine, look: Look) -> Finding:
     shown = f"TERM={term or 'not set'}, {width or 'unknown'} columns, {colours}"
     if not term:
         return Finding(Status.NOTE, shown, "export TERM=xterm")
-    if width and width < _NARROW:
-        return Finding(Status.NOTE, f"{shown}: tables are up to {_NARROW} wide, and will wrap")
     return Finding(Status.OK, shown)
 
 

@@ -91,7 +91,7 @@ def page(reason: Reason, out: Output) -> Iterator[str]:
         yield from _labelled(label, f"{each['cause']}: {each['text']}", width, out)
     for number, fix in enumerate(shown["fix"]):
         # Not wrapped: it is there to be copied.
-        yield out.labelled("or" if number else "fix", out.paint("good", fix))
+        yield from out.labelled("or" if number else "fix", fix, "good")
     if "advice" in shown:
         yield from _labelled("advice", shown["advice"], width, out)
 
@@ -102,7 +102,7 @@ def _labelled(label: str, text: str, width: int, out: Output) -> Iterator[str]:
         text, width, initial_indent=indent, subsequent_indent=indent,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
-    yield out.labelled(label, first.lstrip())
+    yield from out.labelled(label, first.lstrip())
     yield from more
 
 

@@ -23,6 +23,8 @@ _OTHERS_SHOWN = 4
 """Routes of the table main that do not hold the destination, of which so many are shown."""
 
 
+_STEP = 20
+"""Columns in front of what is said about a step."""
 _RESULTS = {"ok": "good", "pick": "good", "skip": "quiet", "drop": "bad", "reject": "bad"}
 """Colours of what came of a step; the rest had to wait, or is only noted."""
 
@@ -57,19 +59,19 @@ def tell(row: Row, out: Output, *, short: bool = False) -> Iterator[str]:
     steps = row["steps"] if out.options.verbose else _without_others(row["steps"])
     yield from _steps(steps, row.get("reason"), out)
     kind = "wait" if "reason" in row else "good"
-    yield out.labelled("verdict", out.paint(kind if row["ok"] else "bad", row["verdict"]))
+    yield from out.labelled("verdict", row["verdict"], kind if row["ok"] else "bad")
     if not short or "reason" in row:
-        yield out.labelled("why", row["why"])
+        yield from out.labelled("why", row["why"])
         yield from fixes(row, out)
 
 
 def fixes(row: Row, out: Output) -> Iterator[str]:
     """Yield the commands that let the packet through, a line each, or what else there is to do."""
     for number, command in enumerate(row["fix"]):
-        yield out.labelled("or" if number else "fix", out.paint("good", command))
+        yield from out.labelled("or" if number else "fix", command, "good")
     if not row["fix"]:
         nothing = "nothing to fix" if row["ok"] else "nothing on this stack helps"
-        yield out.labelled("fix", str(row.get("advice", nothing)))
+        yield from out.labelled("fix", str(row.get("advice", nothing)))
 
 
 def _without_others(steps: list[Row]) -> list[Row]:
@@ -99,7 +101,8 @@ def _steps(steps: list[Row], blamed: str | None, out: Output) -> Iterator[str]:
         kind = _RESULTS.get(step["result"], "wait")
         result = out.paint(kind, step["result"]) + " " * (6 - len(step["result"]))
         plain = kind == "good" or ("reason" not in step and kind != "quiet")
-        yield f"{head}{result} {text if plain else out.paint(kind, text)}".rstrip()
+        lines = out.folded(f"{head}{result} ", _STEP, text, "" if plain else kind)
+        yield from (line.rstrip() for line in lines)
 
 
 def render_list(rows: list[Row], out: Output) -> Iterator[str]:

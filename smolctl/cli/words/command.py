@@ -22,12 +22,27 @@ Render = Callable[[Any, Args, Output], Iterable[str]]
 Run = Callable[[Session, Args], int | None]
 
 
+_WIDTH = 80
+
+
+class _Formatter(click.HelpFormatter):
+    """click's, which leaves a narrow terminal more room for what a word means."""
+
+    def write_dl(
+        self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
+    ) -> None:
+        """Write words, and beside them what they mean."""
+        super().write_dl(rows, min(col_max, self.width * 3 // 8), col_spacing)
+
+
 class Helpful(click.Command):
-    """What all commands share: a help text of 80 columns, examples first."""
+    """What all commands share: a help text of 80 columns at most, examples first."""
 
     def get_help(self, ctx: click.Context) -> str:
-        """Return the help text; the same on each terminal, as the pages in docs/ have it."""
-        formatter = click.HelpFormatter(width=80)
+        """Return the help text, as the pages in docs/ have it unless the terminal is narrower."""
+        session: Session | None = ctx.find_root().obj
+        width = session.out.width if session is not None else None
+        formatter = _Formatter(width=min(width or _WIDTH, _WIDTH))
         self.format_help(ctx, formatter)
         return formatter.getvalue().rstrip("\n")
 
