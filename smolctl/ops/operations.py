@@ -32,6 +32,11 @@ class Operation:
         self._names = names
         self._more = more
 
+    @property
+    def ready(self) -> bool:
+        """Whether its module has been imported."""
+        return "handler" in self.__dict__
+
     @cached_property
     def handler(self) -> Handler:
         """What handles it."""

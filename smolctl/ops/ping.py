@@ -28,6 +28,7 @@ from smolctl.wire.address import ZERO_MAC, format_address
 
 NO_REPLY_WAIT_NS = 10 * NS_PER_S
 """How long the last request is waited for while nothing came back (iputils MAXWAIT)."""
+_FOR_EVER_NS = 365 * 86_400 * NS_PER_S
 FOLLOWED = 64
 """Requests whose steps are still told when an error comes for one."""
 REMEMBERED = 4096
@@ -80,7 +81,7 @@ def run(ctx: Context, args: Args) -> Job:
         args.integer("ttl", 1, 255),
         args.pmtudisc(ctx.stack.ipv4.pmtudisc),
         args.seconds("timeout"),
-        args.seconds("deadline"),
+        args.seconds("deadline") or None,  # iputils: 0 is none
         args.tos("tos") or 0,
         _options(args),
     )
@@ -219,9 +220,12 @@ class PingJob(Job):
     def _give_up_ns(self) -> int:
         """Return when the last request is no longer waited for (iputils __schedule_exit).
 
-        Deviation: a ``timeout`` that was asked for holds though replies have come.
+        A ``timeout`` of 0 is none while nothing has come. Deviation: one that was asked for holds
+        though replies have come.
         """
         wait = self._plan.timeout_ns
+        if wait == 0:
+            wait = None if self._rtts.count else _FOR_EVER_NS
         if wait is None:
             longest = max(2 * self._rtts.max, self._plan.interval_ns)
             wait = longest if self._rtts.count else NO_REPLY_WAIT_NS

@@ -155,7 +155,7 @@ def test_two_pings_do_not_take_each_others_replies(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("args", "seconds"),
-    [({}, 10), ({"timeout": "2.5"}, 2.5), ({"timeout": "0"}, 0), ({"count": "3"}, 12)],
+    [({}, 10), ({"timeout": "2.5"}, 2.5), ({"deadline": "0"}, 10), ({"count": "3"}, 12)],
 )
 def test_without_any_reply_it_waits_ten_seconds_or_the_timeout(
     api: Api, args: Row, seconds: float
@@ -166,6 +166,15 @@ def test_without_any_reply_it_waits_ten_seconds_or_the_timeout(
     assert api.clock.now - start == seconds * SECOND_NS
     assert not exchange.done_with["ok"]
     assert "rtt_ns" not in exchange.done_with
+
+
+def test_a_timeout_of_0_is_none(api: Api) -> None:
+    api.peer.silent.add("ping")
+    exchange, job = api.start("ping.run", dst=PEER, count="1", timeout="0")
+    api.wait(3600 * SECOND_NS, until=lambda: exchange.ended)
+    assert not exchange.ended
+    job.cancel(api.clock.now)
+    assert exchange.done_with["transmitted"] == 1
 
 
 @pytest.mark.parametrize(
