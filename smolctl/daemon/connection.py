@@ -291,6 +291,9 @@ class Connection:
         )
 
     def _begin(self, request: Request, now: int) -> None:
+        if self._service.prepare(request.op):
+            self._held = request  # for the next turn
+            return
         if request.id in self._running:
             raise ControlError(f"request {request.id} is still running")
         exchange = Exchange(self, request)

@@ -26,6 +26,9 @@ class Running(Protocol):
 class Service(Protocol):
     """Who answers requests."""
 
+    def prepare(self, op: str) -> bool:
+        """Get ready for ``op``; return whether that took time, so that the clock is read anew."""
+
     def request(
         self, op: str, args: dict[str, Any], exchange: "Exchange", now: int
     ) -> Iterable[dict[str, Any]] | Running:

@@ -33,6 +33,8 @@ _AWAKE_NS = 50_000
 
 To be woken costs more than to look; Linux advises the same 50 us for net.core.busy_read.
 """
+_LONGEST_S = 86_400.0
+"""Longest wait; epoll_wait(2) takes 24 days at most."""
 _PATIENCE_NS = 1_000_000
 """How late a timer may be noticed while things come fast: no more than by epoll(7)'s rounding."""
 _UCRED = struct.Struct("3i")
@@ -180,7 +182,7 @@ class Server:
         latest = now + _PATIENCE_NS
         if due is None or due > latest:
             self._due_ns = latest
-            return None if due is None else (due - now) / 1e9
+            return None if due is None else min((due - now) / 1e9, _LONGEST_S)
         self._due_ns = due
         return (due - now) / 1e9 if due > now else 0
 

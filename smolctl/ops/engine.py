@@ -33,6 +33,13 @@ class Engine:
         self._request_ns = -1
         self._held_back = False
 
+    def prepare(self, op: str) -> bool:
+        """Import what an operation needs; return whether that took time, so that ``now`` is old."""
+        operation = OPS.get(op)
+        if operation is None or operation.ready:
+            return False
+        return operation.handler is not None
+
     def request(
         self, op: str, args: dict[str, Any], exchange: Exchange, now: int
     ) -> Iterable[Row] | Job:

@@ -32,6 +32,11 @@ class Operation:
         self._names = names
         self._more = more
 
+    @property
+    def ready(self) -> bool:
+        """Whether its module has been imported."""
+        return "handler" in self.__dict__
+
     @cached_property
     def handler(self) -> Handler:
         """What handles it."""
@@ -66,7 +71,10 @@ _SEND = (
     "dst port src sport dev data size count interval rate wait ttl tos options broadcast"
     " expect_reply quiet pmtudisc"
 )
-_PING = "dst count interval size ttl tos record stamp hosts timeout deadline src dev pmtudisc"
+_PING = (
+    "dst count interval size ttl tos record stamp hosts timeout deadline src dev pmtudisc"
+    " preload pattern outstanding adaptive"
+)
 _PACE = "first max_hops queries at_once wait gap"
 _TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev"
 _WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos"

@@ -30,6 +30,7 @@ from smolctl.wire.icmpv4 import TimeExceeded, Unreachable
 
 NO_REPLY_WAIT_NS = 10 * NS_PER_S
 """How long the last request is waited for while nothing came back (iputils MAXWAIT)."""
+_FOR_EVER_NS = 365 * 86_400 * NS_PER_S
 FOLLOWED = 64
 """Requests whose steps are still told when an error comes for one."""
 REMEMBERED = 4096
@@ -87,7 +88,14 @@ def _text(error: DeliveryError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PingPlan:
-    """What a ping is to do; times in ns."""
+    """What a ping is to do; times in ns.
+
+    Attributes:
+        preload: requests that do not wait for an answer, at the beginning.
+        pattern: what the data consists of, again and again.
+        outstanding: tell of each request that has no answer when the next one is sent.
+        adaptive_ns: shortest interval when that follows the round-trip time; None when it does not.
+    """
 
     dst: int
     src: int | None
@@ -101,6 +109,10 @@ class PingPlan:
     deadline_ns: int | None
     tos: int = 0
     options: ipv4_options.Outgoing = NO_OPTIONS
+    preload: int = 1
+    pattern: bytes = bytes(range(256))
+    outstanding: bool = False
+    adaptive_ns: int | None = None
 
 
 def run(ctx: Context, args: Args) -> Job:
@@ -116,12 +128,25 @@ def run(ctx: Context, args: Args) -> Job:
         args.integer("ttl", 1, 255),
         args.pmtudisc(ctx.stack.ipv4.pmtudisc),
         args.seconds("timeout"),
-        args.seconds("deadline"),
+        args.seconds("deadline") or None,  # iputils: 0 is none
         args.tos("tos") or 0,
         _options(args),
+        args.integer("preload", 1, 65536) or 1,
+        _pattern(args.text("pattern")),
+        args.flag("outstanding"),
+        args.seconds("adaptive"),
     )
     decision = _way(ctx.stack, plan, ctx.now)
     return PingJob(ctx.stack, plan, decision.src, decision.interface.name)
+
+
+def _pattern(text: str | None) -> bytes:
+    """Return the bytes that hex digits spell, two each (iputils fill)."""
+    if text is None:
+        return bytes(range(256))
+    if not 1 <= len(text) <= 32 or not all(digit in "0123456789abcdefABCDEF" for digit in text):
+        raise InvalidArgument(f'pattern "{text}" is not 1 to 32 hex digits')
+    return bytes(int(text[at : at + 2], 16) for at in range(0, len(text), 2))
 
 
 _STAMPS = {
@@ -204,6 +229,8 @@ class PingJob(Job):
         self._order: deque[int] = deque()
         self._answered: set[int] = set()
         self._rtts = Rtts()
+        self._interval_ns = plan.interval_ns
+        self._smooth_ns = 0
         self._trace: Trace | None = None
         self._noticed = False
         self._start_ns = self._next_ns = self._last_ns = 0
@@ -222,6 +249,9 @@ class PingJob(Job):
             size=plan.size,
         )
         self._request(now)
+        for _ in range(1, plan.preload):
+            if not self._all_sent():
+                self._request(now)
         self.deadline = self._due()
 
     def on_timer(self, now: int) -> None:
@@ -255,9 +285,12 @@ class PingJob(Job):
     def _give_up_ns(self) -> int:
         """Return when the last request is no longer waited for (iputils __schedule_exit).
 
-        Deviation: a ``timeout`` that was asked for holds though replies have come.
+        A ``timeout`` of 0 is none while nothing has come. Deviation: one that was asked for holds
+        though replies have come.
         """
         wait = self._plan.timeout_ns
+        if wait == 0:
+            wait = None if self._rtts.count else _FOR_EVER_NS
         if wait is None:
             longest = max(2 * self._rtts.max, self._plan.interval_ns)
             wait = longest if self._rtts.count else NO_REPLY_WAIT_NS
@@ -283,15 +316,18 @@ class PingJob(Job):
 
     def _request(self, now: int) -> None:
         plan = self._plan
+        before = self._sequence & 0xFFFF
+        if plan.outstanding and before in self._sent_ns and before not in self._answered:
+            self.emit("outstanding", seq=before)
         self._sequence += 1
         sequence = self._sequence & 0xFFFF
         self._last_ns = now
-        self._next_ns = now + plan.interval_ns
+        self._next_ns = now + self._interval_ns
         self._remember(sequence, now)
         self._trace = self._recent[sequence] = Trace()
         if len(self._recent) > FOLLOWED:
             del self._recent[next(iter(self._recent))]
-        body = bytes(i & 0xFF for i in range(plan.size))
+        body = (plan.pattern * (plan.size // len(plan.pattern) + 1))[: plan.size]
         message = icmpv4.IcmpMessage(
             icmpv4.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, body
         )
@@ -331,6 +367,7 @@ class PingJob(Job):
             else:
                 self._answered.add(reply.sequence)
                 self._rtts.add(rtt)
+                self._adapt(rtt)
             self.emit(
                 "reply",
                 seq=reply.sequence,
@@ -361,6 +398,15 @@ class PingJob(Job):
             message=f"{words}(New nexthop: {gateway})",
             **{"from": format_address(news.offender)},
         )  # fmt: skip
+
+    def _adapt(self, rtt_ns: int) -> None:
+        """Let the interval follow the round-trip time (iputils update_interval)."""
+        smooth = self._smooth_ns
+        self._smooth_ns = smooth + (rtt_ns - smooth) // 8 if smooth else rtt_ns
+        least = self._plan.adaptive_ns
+        if least is not None:
+            self._interval_ns = max(self._smooth_ns, least)
+            self._next_ns = self._last_ns + self._interval_ns
 
     def _blame(self, error: DeliveryError) -> None:
         """Remember whose request failed; one that had left learns so only now."""

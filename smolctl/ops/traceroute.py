@@ -191,6 +191,7 @@ class TracerouteJob(Job):
     def _advance(self, now: int) -> None:
         """Go through all probes that may be on their way."""
         plan, due, outstanding = self._plan, None, 0
+        sent = False
         number = self._next
         while number < self._end and not self.ended:
             probe = self._probes[number]
@@ -210,6 +211,10 @@ class TracerouteJob(Job):
                 if self._last_sent_ns is not None and now < self._last_sent_ns + plan.gap_ns:
                     due = _sooner(due, self._last_sent_ns + plan.gap_ns)
                     break
+                if sent:  # each in a turn of its own: its time is that of its sending
+                    due = now + 1
+                    break
+                sent = True
                 self._send(probe, now)
                 give_up_ns = now + plan.wait_ns
             due = _sooner(due, give_up_ns)

@@ -100,9 +100,10 @@ HABITS = [
     *(Habit(f"ping -c 1 -W 1 {words} 10.0.0.2") for words in (
         "", "-f", "-a", "-q", "-n", "-D", "-4", "-U", "-C", "-L", "-B -I 10.0.0.1", "-l 1", "-R",
         "-t 5", "-Q 0x10", "-s 100", "-M do", "-T tsonly", "-I eth0", "-w 2", "-i 0.2", "-qn",
+        "-A", "-O", "-l 2", "-p ff",
     )),
     *(Habit(f"ping -c 1 -W 1 {words} 10.0.0.2", 0, 2) for words in (
-        "-A", "-O", "-l 2", "-m 1", "-b", "-r", "-B", "-e 77", "-S 4096", "-p ff",
+        "-m 1", "-b", "-r", "-B", "-e 77", "-S 4096",
     )),
     Habit("ping -c 2 -i 0.2 -M do -s 1473 10.0.0.2", 1, 1),
     Habit("ping -c 1 -W 0.2 10.0.0.77", 1, 1),

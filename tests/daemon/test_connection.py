@@ -38,6 +38,9 @@ class Service:
         self.watches: list[Watch] = []
         self.pulled = 0
 
+    def prepare(self, op: str) -> bool:
+        return False
+
     def request(
         self, op: str, args: dict[str, Any], exchange: Exchange, now: int
     ) -> Iterable[dict[str, Any]] | Running:

@@ -148,6 +148,9 @@ class Streams:
     def __init__(self) -> None:
         self.streams: list[Stream] = []
 
+    def prepare(self, op: str) -> bool:
+        return False
+
     def request(self, op: str, args: dict[str, Any], exchange: Any, now: int) -> Stream:
         self.streams.append(Stream(exchange))
         return self.streams[-1]

@@ -161,3 +161,10 @@ def test_what_a_request_makes_due_at_once_is_done_in_the_same_turn() -> None:
     exchange, _ = api.start("udp.recv", port="7", wait="0")
     api.engine.turn(api.clock.now)
     assert exchange.ended
+
+
+def test_an_operation_is_ready_once_its_module_is_imported() -> None:
+    operation = Operation("link.show")
+    assert not operation.ready
+    assert operation.handler is OPS["link.show"].handler
+    assert operation.ready

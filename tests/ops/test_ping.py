@@ -152,12 +152,63 @@ def test_two_pings_do_not_take_each_others_replies(api: Api) -> None:
     assert (len(first.of("reply")), len(second.of("reply"))) == (2, 3)
 
 
+# --- options of iputils ---------------------------------------------------------------------------
+
+
+def test_preload_sends_so_many_at_once(api: Api) -> None:
+    exchange = ping(api, count="4", preload="3", interval="1")
+    first, *rest = [at for at, _ in requests(api)]
+    assert [at - first for at in rest] == [0, 0, SECOND_NS]
+    assert exchange.done_with["received"] == 4
+
+
+def test_preload_sends_no_more_than_count(api: Api) -> None:
+    assert ping(api, count="2", preload="5").done_with["transmitted"] == 2
+
+
+@pytest.mark.parametrize(
+    ("pattern", "size", "data"),
+    [("ff", "3", "ffffff"), ("abc", "5", "ab0cab0cab"), ("0102", "0", ""), ("A5", "2", "a5a5")],
+)
+def test_the_data_is_the_pattern_again_and_again(
+    api: Api, pattern: str, size: str, data: str
+) -> None:
+    ping(api, count="1", pattern=pattern, size=size)
+    assert requests(api)[0][1].body.hex() == data
+
+
+@pytest.mark.parametrize("pattern", ["", "xy", "0x1", "-1", "f" * 33])
+def test_a_pattern_is_of_hex_digits(api: Api, pattern: str) -> None:
+    with pytest.raises(InvalidArgument, match="is not 1 to 32 hex digits"):
+        ping(api, count="1", pattern=pattern)
+
+
+def test_a_request_without_an_answer_is_told_when_the_next_is_sent(api: Api) -> None:
+    api.peer.silent.add("ping")
+    exchange = ping(api, count="3", outstanding=True)
+    assert [event["seq"] for event in exchange.of("outstanding")] == [1, 2]
+
+
+def test_no_request_is_told_that_has_its_answer(api: Api) -> None:
+    assert ping(api, count="3", outstanding=True).of("outstanding") == []
+
+
+@pytest.mark.parametrize(("rtt_ms", "apart_ms"), [(1, 20), (50, 50)])
+def test_an_adaptive_interval_is_the_round_trip_time_but_not_too_short(
+    api: Api, rtt_ms: int, apart_ms: int
+) -> None:
+    api.peer.delay_ns = rtt_ms * MILLISECOND_NS
+    ping(api, count="3", adaptive="0.02")
+    first, second, third = (at for at, _ in requests(api))
+    assert (second - first, third - second) == (apart_ms * MILLISECOND_NS,) * 2
+
+
 # --- how long it waits ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("args", "seconds"),
-    [({}, 10), ({"timeout": "2.5"}, 2.5), ({"timeout": "0"}, 0), ({"count": "3"}, 12)],
+    [({}, 10), ({"timeout": "2.5"}, 2.5), ({"deadline": "0"}, 10), ({"count": "3"}, 12)],
 )
 def test_without_any_reply_it_waits_ten_seconds_or_the_timeout(
     api: Api, args: Row, seconds: float
@@ -168,6 +219,15 @@ def test_without_any_reply_it_waits_ten_seconds_or_the_timeout(
     assert api.clock.now - start == seconds * SECOND_NS
     assert not exchange.done_with["ok"]
     assert "rtt_ns" not in exchange.done_with
+
+
+def test_a_timeout_of_0_is_none(api: Api) -> None:
+    api.peer.silent.add("ping")
+    exchange, job = api.start("ping.run", dst=PEER, count="1", timeout="0")
+    api.wait(3600 * SECOND_NS, until=lambda: exchange.ended)
+    assert not exchange.ended
+    job.cancel(api.clock.now)
+    assert exchange.done_with["transmitted"] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """``smolctl ping``: ICMP echo, with the text of iputils."""
 
+import os
+from collections.abc import Callable
 from typing import Any
 
 from smolctl.cli import exit as exits
 from smolctl.cli.nouns import pmtudisc, stream
+from smolctl.cli.output import Output
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
 from smolctl.cli.words.grammar import (
@@ -15,13 +18,14 @@ from smolctl.cli.words.grammar import (
     refused_letters,
     without,
 )
-from smolctl.cli.words.types import Only
 
 _OPTIONS_LEN = 40
 """Bytes that IP options take, as ping says."""
 _FLOOD_S = "0.01"
 """Interval of ping -f, seconds."""
-_SAID = ("numeric", "user_latency", "connect", "no_loopback", "sticky", "preload")
+_QUICK_S, _QUICKEST_S = "0.2", "0.01"
+"""Shortest interval of ping -A, for users and for root."""
+_SAID = ("numeric", "user_latency", "connect", "no_loopback", "sticky")
 """Options of iputils' ping that say what is the case anyway."""
 _HEADERS = 28
 """IPv4 and ICMP header without options, bytes: what the first line's second size adds."""
@@ -137,6 +141,57 @@ def _stamp() -> str:
     return f"[{time():.6f}] "
 
 
+class _Lines:
+    """The text of a ping, as its events come.
+
+    Args:
+        out: of the command.
+        request: what was asked for.
+        quiet: only the first line.
+        before: returns what stands before each line.
+    """
+
+    def __init__(
+        self, out: Output, request: Args, before: Callable[[], str], *, quiet: bool
+    ) -> None:
+        self._out = out
+        self._request = request
+        self._before = before
+        self._quiet = quiet
+        self._route: list[str] | None = None
+
+    def handlers(self) -> stream.Handlers:
+        """Return the writer of each kind of event."""
+        return {
+            "start": self._started,
+            "reply": self._replied,
+            "error": self._failed,
+            "redirect": lambda event: self._say(redirect(event)),
+            "outstanding": lambda event: self._say(f"no answer yet for icmp_seq={event['seq']}"),
+        }
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            self._out.line(self._before() + text)
+
+    def _started(self, event: Event) -> None:
+        request = self._request
+        if "pattern" in request:
+            self._out.line(f"PATTERN: 0x{_padded(request['pattern'])}")
+        options = _OPTIONS_LEN if "record" in request or "stamp" in request else 0
+        self._out.line(heading(event, "src" in request or "dev" in request, options))
+
+    def _replied(self, event: Event) -> None:
+        self._say(reply(event) + route(event, self._route) + stamps(event))
+        self._route = event.get("record_route")
+
+    def _failed(self, event: Event) -> None:
+        if event["reason"] == "tx-too-big":
+            self._out.complaint(f"ping: local error: {event['message']}")
+        else:
+            self._say(f"From {event['from']} icmp_seq={event['seq']} {event['message']}")
+
+
 def _run(session: Session, args: Args) -> int:
     quiet = args.pop("quiet", False) or session.options.quiet
     stamped = args.pop("timestamps", False)
@@ -144,36 +199,19 @@ def _run(session: Session, args: Args) -> int:
     if flood:
         quiet = True
         args.setdefault("interval", _FLOOD_S)
+    if args.pop("adaptive", False):
+        args["adaptive"] = _QUICKEST_S if os.geteuid() == 0 else _QUICK_S
     request = _chosen(pmtudisc.chosen(_meant(args)))
     if session.options.json:
         session.options.quiet = quiet
-    chosen = "src" in request or "dev" in request
-    options = _OPTIONS_LEN if "record" in request or "stamp" in request else 0
-    last: list[list[str] | None] = [None]
     out = session.out
-
-    def say(text: str) -> None:
-        if not quiet:
-            out.line(bell + (_stamp() if stamped else "") + text)
-
-    def replied(event: Event) -> None:
-        say(reply(event) + route(event, last[0]) + stamps(event))
-        last[0] = event.get("record_route")
-
-    def failed(event: Event) -> None:
-        if event["reason"] == "tx-too-big":
-            out.complaint(f"ping: local error: {event['message']}")
-        else:
-            say(f"From {event['from']} icmp_seq={event['seq']} {event['message']}")
-
-    handlers: stream.Handlers = {
-        "redirect": lambda event: say(redirect(event)),
-        "start": lambda event: out.line(heading(event, chosen, options)),
-        "reply": replied,
-        "error": failed,
-    }
+    lines = _Lines(out, request, lambda: bell + (_stamp() if stamped else ""), quiet=quiet)
     done = stream.run(
-        session, "ping.run", request, handlers, more=lambda done: statistics(request["dst"], done)
+        session,
+        "ping.run",
+        request,
+        lines.handlers(),
+        more=lambda done: statistics(request["dst"], done),
     )
     if not session.options.json:
         if flood:
@@ -196,6 +234,11 @@ def _meant(args: Args) -> Args:
     if "no_loopback" in args and args["dst"].split(".")[0] in map(str, range(224, 240)):
         raise NotSupported("ping -L to a group")
     return without(args, *_SAID)
+
+
+def _padded(pattern: str) -> str:
+    """Return hex digits as iputils shows them: two for each byte, in small letters."""
+    return "".join(f"{pattern[at : at + 2]:0>2}" for at in range(0, len(pattern), 2)).lower()
 
 
 def _is_address(word: str) -> bool:
@@ -239,8 +282,11 @@ _OPTIONS = (
     option("connect", "accepted: a ping asks one host", short="C"),
     option("no-loopback", "accepted for hosts: a group's loopback cannot be turned off", short="L"),
     option("sticky", "accepted with -I ADDR: the source address stays", short="B"),
-    option("preload", "requests before the first reply", "1", short="l").but(type=Only("1")),
-    *refused_letters("AObr", "emFpSN"),
+    option("preload", "send so many requests without waiting for an answer", "N", short="l"),
+    option("pattern", "fill the data with these bytes, up to 16", "HEX", short="p"),
+    option("outstanding", "tell of each request that has no answer in time", short="O"),
+    option("adaptive", "let the interval follow the round-trip time", short="A"),
+    *refused_letters("br", "emFSN"),
 )
 
 COMMAND = Verb(

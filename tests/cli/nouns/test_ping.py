@@ -6,6 +6,7 @@ import pytest
 
 from smolctl.cli.nouns import ping
 from tests.cli.kit import read
+from tests.kit.stack_env import SmolctlEnv
 
 START = {"event": "start", "dst": "10.0.0.2", "src": "10.0.0.1", "dev": "v0", "size": 56}
 
@@ -149,3 +150,12 @@ RTT = {"min": 58_000, "avg": 127_000, "max": 196_000, "mdev": 69_000}
 def test_summary(done: dict[str, Any], text: str) -> None:
     lines = ping.summary("10.0.0.2", done)
     assert "\n".join(lines) + "\n" == f"\n--- 10.0.0.2 ping statistics ---\n{text}"
+
+
+def test_the_pattern_and_missing_answers_are_told_as_iputils_does(smolctl: SmolctlEnv) -> None:
+    smolctl("sysctl", "icmp.echo_ignore_all=1", check=True)
+    ended = smolctl("ping", "-c", "2", "-i", "0.05", "-W", "0.05", "-p", "ABC", "-O", "127.0.0.1")
+    first, second, third, *_ = ended.stdout.splitlines()
+    assert first == "PATTERN: 0xab0c"
+    assert second.startswith("PING 127.0.0.1 (127.0.0.1) 56(84) bytes")
+    assert third == "no answer yet for icmp_seq=1"

@@ -1,11 +1,13 @@
 """``smolctl traceroute``: the text of traceroute for Linux, from literal events."""
 
+import json
 from typing import Any
 
 import pytest
 
 from smolctl.cli.nouns.traceroute import Lines, heading
 from tests.cli.kit import read
+from tests.kit.stack_env import SmolctlEnv
 
 
 @pytest.mark.parametrize(
@@ -82,3 +84,10 @@ def test_extensions_stand_behind_the_address_when_they_are_asked_for(
 def test_lines(numeric: bool, text: str) -> None:
     lines = Lines(numeric)
     assert "".join(lines.words({"event": "probe", **probe}) for probe in PROBES) == text
+
+
+def test_each_probe_has_a_time_of_its_own(smolctl: SmolctlEnv) -> None:
+    lines = smolctl("-j", "traceroute", "127.0.0.1", check=True).stdout.splitlines()
+    events = [json.loads(line) for line in lines]
+    times = [event["rtt_ns"] for event in events if event["event"] == "probe"]
+    assert len(times) == len(set(times)) == 3
