@@ -43,11 +43,11 @@ FWD_NO_ROUTE = Reason(
 )  # fmt: skip
 FWD_DIRECTED_BROADCAST = Reason(
     "fwd-directed-broadcast", Kind.DROP, "RFC 2644 2", "NOT_SPECIFIED",
-    "a broadcast to another of our networks, not sent on",
-    """The destination is the broadcast address of a network on another link of this router. Whoever
-    sends wake-on-LAN from afar does that. A router must not send such packets on unless it was told
-    to, because they were used to have whole networks answer one victim (smurf). So it is a
-    broadcast to this stack alone, and no socket here listens for it.""",
+    "a broadcast to another of our networks, not forwarded",
+    """The destination is the broadcast address of a network on another link of this router, as with
+    wake-on-LAN from far away. By default a router must not forward such packets, because they were
+    used to make whole networks answer one victim (smurf). So the packet is a broadcast to this
+    stack only, and no socket here listens for it.""",
     why_template=(
         "{ip} is the broadcast address of {out}'s network, and with ip.bc_forwarding=0 it is not"
         " sent on there; no socket here listens at port {port}",

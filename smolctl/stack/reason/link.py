@@ -58,7 +58,7 @@ RX_VLAN_UNKNOWN = Reason(
     why_template=("the frame is tagged for VLAN {vid} ({kind}): {cause}",),
     causes={
         "absent": "{dev} has no interface in it; a trunk port?",
-        "reserved": "no frame may have this VLAN ID",
+        "reserved": "no frame may have the VLAN ID {vid}",
     },
     advice_template="is the other end of {dev} a trunk port? Take part in the VLAN:"
     " smolctl link add link {dev} name {dev}.{vid} type vlan {words}",

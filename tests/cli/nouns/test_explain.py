@@ -40,8 +40,8 @@ def test_a_page_says_what_happened_why_and_what_helps(capsys: Capture) -> None:
         "\n"
         "why:     IP CAUSE\n"
         "cause:   absent: is not an address of this stack (DEV has NETWORKS)\n"
-        "         group: is a multicast address, which belongs to no single host\n"
-        "         loopback: is a loopback address, which no link is asked for\n"
+        "or:      group: is a multicast address, which belongs to no single host\n"
+        "or:      loopback: is a loopback address, which no link is asked for\n"
         "fix:     smolctl addr add IP/PLEN dev DEV\n"
         "advice:  usually harmless: others on the link ask for others\n"
     )
