@@ -310,7 +310,7 @@ IP: dict[tuple[str, str], Row] = {
     ),
     ("rx-vlan-unknown", "reserved"): (
         receives(UDP[:12] + b"\x81\0\x0f\xff" + UDP[12:]),
-        "the frame is tagged for VLAN 4095 (802.1Q): no frame may have this VLAN ID",
+        "the frame is tagged for VLAN 4095 (802.1Q): no frame may have the VLAN ID 4095",
     ),
     ("rx-src-mac-invalid", "group"): (
         receives(udp_frame(by=GROUP_MAC)),
