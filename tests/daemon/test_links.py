@@ -13,6 +13,7 @@ from smolctl.daemon import links as module
 from smolctl.daemon.links import RETRY_NS, Links
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import Poller
+from smolctl.daemon.resources import Resources
 from smolctl.device import Device, DeviceGone, Framed
 from smolctl.stack import stack as stack_module
 from smolctl.stack.config.link import add_interface
@@ -120,7 +121,8 @@ class Bench:
     def __init__(self, log: Log) -> None:
         self.stack = Stack(lambda: 0.5)
         self.poller = Poller()
-        self.links = Links(self.stack, self.poller, log)
+        self.resources = Resources("lab", log, self.poller)
+        self.links = Links(self.stack, self.poller, self.resources)
         opened = self.links.open("p0", "pair", {})
         assert isinstance(opened, Pair)
         self.device = opened
@@ -167,6 +169,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     yield result
     result.links.close()
     result.device.free()
+    result.resources.close()
     result.poller.close()
     log.close()
 

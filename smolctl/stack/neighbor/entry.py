@@ -97,7 +97,6 @@ class Neighbor:
         back = moves.back + (mac in moves.macs)
         self.moves = Moves(macs, moves.times + 1, back, moves.since_ns, now)
 
-
     standing: Standing = Standing.OUT
 
     def push(self, packet: Packet, settings: Settings) -> "list[Overflow]":
