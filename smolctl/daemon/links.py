@@ -364,7 +364,7 @@ class Links:
     def _lose(self, link: Link, error: DeviceGone, now: int) -> None:
         self._log.warning(error.message)
         self._close(link, delete=False)
-        link.gone = True
+        link.gone = link.interface.gone = True
         set_carrier(self._stack.shared, link.interface, False, now)
 
     def _close(self, link: Link, *, delete: bool) -> None:

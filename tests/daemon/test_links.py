@@ -20,6 +20,7 @@ from smolctl.stack.config.link import add_interface
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.link.input import LinkProtocols, frame_input
 from smolctl.stack.link.outbox import TracedFrame
+from smolctl.stack.reason import TX_NO_CARRIER
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire.offload.run import Headers, PendingDatagram, Run
@@ -384,6 +385,12 @@ def test_a_device_deleted_under_us_leaves_an_interface_without_carrier(
     assert "deleted" in (tmp_path / "log").read_text()
     bench.send(frame(1))
     assert bench.drops()["tx-no-carrier"] >= 1
+    tallies = bench.stack.ledger.reasons.items()
+    (tally,) = [tally for (why, _), tally in tallies if why.name == "tx-no-carrier"]
+    hint = TX_NO_CARRIER.hint(tally.detail)
+    assert hint == (
+        "bring the other end back: smolctl link del p0 && smolctl link add p0 type pair"
+    )
     bench.links.delete("p0")
     assert bench.device.closed == [False]
 
