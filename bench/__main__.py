@@ -21,6 +21,7 @@ SUBJECTS = {
     "programs": ("bench.programs:run", "datagrams between programs, by sockets of a stack"),
     "bulk": ("bench.bulk:run", "bulk UDP send over TAP (root)"),
     "forward": ("bench.forward:run", "packets forwarded between two TAPs (root)"),
+    "flood": ("bench.flood:run", "invented neighbors, and who was here before (root)"),
     "fib": ("bench.fib:run", "FIB lookups and memory, beside pytricia and py-radix"),
     "scale": ("bench.scale:run", "cost of a datagram in a large stack"),
     "hold": ("bench.hold:run", "how long a command holds the loop of a large stack"),

@@ -15,6 +15,7 @@ from time import monotonic_ns, perf_counter, process_time
 from smolctl.daemon.links import DRAIN_LIMIT, Links
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import Poller
+from smolctl.daemon.resources import Resources
 from smolctl.device.tap import TapDevice
 from smolctl.stack.config.addr import add_address
 from smolctl.stack.config.link import add_interface
@@ -67,7 +68,7 @@ def _stack(destination: str, port: int, payloads: list[bytes], count: int) -> tu
     dst = parse_address(destination)
     stack = Stack(random.random)
     with closing(Poller()) as poller:
-        links = Links(stack, poller, Log(os.devnull))
+        links = Links(stack, poller, Resources("bulk", Log(os.devnull), poller))
         device = TapDevice("bulk0", host=(destination, 24))
         wire = add_interface(
             stack.shared, "bulk0", device.kind, Medium.ETHERNET, device.mtu, device.mac

@@ -311,7 +311,8 @@ through that of the route, with a TTL of 1. Members on this stack get a copy.
 udp recv prints each datagram with its sender; unprintable bytes are escaped as in Python. With
 --group it joins that group and hears only that group, unless an address is also given. Any number
 of receivers may share the port of a group, and each gets a copy. udp echo answers each datagram
-from the address that it was sent to.
+from the address that it was sent to, but not one from its own port number or from the port of a
+service that answers everything (echo, daytime, qotd, chargen, time): two echoes would never stop.
 """,
     "doctor": """
 doctor is for trouble with the machine, as smolctl why is for trouble with a packet: a stack that

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from select import select
+from select import POLLIN, poll
 from typing import Any
 
 from smolctl.control.paths import DEFAULT_STACK, make_directory, stack_paths
@@ -71,7 +71,7 @@ def start_daemon(
         try:
             child = _spawn(command, paths.log, writer)
         except OSError as error:
-            reason = f"{command[0]}: {error.strerror}"
+            reason = f"{error.filename or command[0]}: {error.strerror}"
             raise _start_failed(stack, reason, "smolctl doctor") from None
         finally:
             os.close(writer)
@@ -98,6 +98,8 @@ def _spawn(command: list[str], log: str, ready: int) -> int:
     """Start a process with ``ready`` as its descriptor 3; return its number."""
     # posix_spawn: importing subprocess alone takes 4 ms. The daemon makes a session of its own and
     # goes to / itself. Until it has, what Python may print belongs in the log.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    os.close(os.open(log, flags, 0o600))  # the child could not say which file it was
     return os.posix_spawn(
         command[0],
         command,
@@ -105,7 +107,7 @@ def _spawn(command: list[str], log: str, ready: int) -> int:
         file_actions=[
             (os.POSIX_SPAWN_DUP2, ready, _READY_FD),
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_OPEN, 1, log, flags, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
         setsigmask=(),
@@ -140,9 +142,10 @@ def _start_failed(stack: str, reason: str, hint: str) -> ClientError:
 
 def _read_answer(reader: int, timeout: float) -> dict[str, Any] | None:
     """Return what the daemon reported; {} when it ended without, None when time is up."""
-    data = b""
+    data, ready = b"", poll()  # select(2) takes no descriptor above 1023
+    ready.register(reader, POLLIN)
     while not data.endswith(b"\n"):
-        if not select([reader], [], [], timeout)[0]:
+        if not ready.poll(timeout * 1000):
             return None
         part = os.read(reader, 65536)
         if not part:

@@ -95,6 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ready.succeed(os.getpid())
     except SmolctlError as error:
         return _fail(error, log, ready, options.ready_fd is None)
+    except (OSError, MemoryError, ImportError) as error:
+        # Out of descriptors, memory or room on the disk; an import says so in its own way.
+        return _fail(_lacking(error), log, ready, options.ready_fd is None)
     except Exception as error:
         log.exception("starting or serving", error)
         problem = SmolctlError(f"{type(error).__name__}: {error}", code="internal")
@@ -138,6 +141,15 @@ def _serve(
         notify(f"READY=1\nSTATUS=serving stack {paths.name}\n")
     garbage.begin()
     process.run(lock)
+
+
+def _lacking(error: OSError | MemoryError | ImportError) -> SmolctlError:
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        text = f"{where}{error.strerror}"
+    else:
+        text = str(error) or "not enough memory"
+    return SmolctlError(text, hint="smolctl doctor", code="start-failed")
 
 
 def _fail(error: SmolctlError, log: Log, ready: Ready, foreground: bool) -> int:

@@ -21,7 +21,7 @@ from smolctl.control.messages import Cancel, Part, Request
 from smolctl.daemon.copies import Copies, Copy
 from smolctl.daemon.doors import Doors
 from smolctl.daemon.exchange import HIGH_WATER, Exchange, Service
-from smolctl.daemon.log import Log
+from smolctl.daemon.resources import Resources
 from smolctl.errors import ControlError, SmolctlError
 from smolctl.ops.aside import Aside
 from smolctl.ops.feed import Feed, Feeds
@@ -42,6 +42,8 @@ HELLO_PATIENCE_NS = 10_000_000_000
 """How long a client may take to say hello, and to take the error that ends its connection."""
 SIGN_OF_LIFE_NS = 1_000_000_000
 """How often a client that waits for a long answer gets a sign that it is being made."""
+GUEST_NS = 10_000_000_000
+"""How long a client may stay that was let in although all places were taken."""
 _RECEIVE_SIZE = 1 << 16
 
 
@@ -63,32 +65,40 @@ class Connection:
     Args:
         connection: connected; made non-blocking here.
         service: who answers.
-        log: for bugs and for clients that misbehave.
+        resources: for errors, and for clients that misbehave.
         stack: name of the stack, for the hello.
         dirty: the connection puts itself here when ``flush`` has something to do.
         on_close: called once, just before the socket is closed.
         now: monotonic time, nanoseconds.
         means: None where all is answered at once, and programs get no sockets.
+        pid: the client's process.
+        guest: whether it has a place of the reserve: it may stay for ``GUEST_NS``, and open no
+            sockets.
     """
 
     def __init__(
         self,
         connection: socket.socket,
         service: Service,
-        log: Log,
+        resources: Resources,
         stack: str,
         dirty: "set[Connection]",
         on_close: "Callable[[Connection], None]",
         now: int,
         means: Means | None = None,
+        *,
+        pid: int = 0,
+        guest: bool = False,
     ) -> None:
         connection.setblocking(False)
+        self.pid, self.guest = pid, guest
+        self._leave_ns = now + GUEST_NS if guest else None
         self.socket = connection
         self.closed = False
         self.deadline_ns: int | None = now + HELLO_PATIENCE_NS
         """When to close it unless it moves on; None while all is well."""
         self._service = service
-        self._log = log
+        self._resources = resources
         self._stack = stack
         self._dirty = dirty
         self._on_close = on_close
@@ -171,7 +181,7 @@ class Connection:
             # What the decoder holds already will not make the socket readable again.
             self._more = not self._finishing
         except ControlError as error:
-            self._log.warning(f"a client was cut off: {error.message}")
+            self._resources.log.warning(f"a client was cut off: {error.message}")
             self.refuse(error, now)
 
     def flush(self, now: int) -> None:
@@ -216,7 +226,12 @@ class Connection:
         self._passing.clear()
 
     def expire(self, now: int) -> None:
-        """Close it when its deadline has come, or give the sign of life that is due."""
+        """Close it when its deadline has come, or give the sign of life that is due.
+
+        A guest is told why it has to go.
+        """
+        if self._leave_ns is not None and now >= self._leave_ns:
+            self._dismiss(now)
         if self.deadline_ns is None or now < self.deadline_ns:
             return
         if self._copy is None:
@@ -226,6 +241,17 @@ class Connection:
         if not self._out:
             self._out += messages.rows(self._copy[0].number, [])
             self._dirty.add(self)
+
+    def _dismiss(self, now: int) -> None:
+        self._leave_ns = None
+        who, end = self._resources.greediest()
+        seconds = GUEST_NS // 1_000_000_000
+        problem = ControlError(
+            f"all places are taken, and this one was lent for {seconds} s{who}",
+            hint=end,
+            code="too-many-clients",
+        )
+        self.refuse(problem, now)
 
     def refuse(self, problem: SmolctlError, now: int) -> None:
         """Tell the client why, then close the connection."""
@@ -257,7 +283,7 @@ class Connection:
         if not self._greeted:
             messages.parse_hello(message)
             self._greeted = True
-            self.deadline_ns = None
+            self.deadline_ns = self._leave_ns
             self._out += messages.welcome(version=__version__, stack=self._stack, pid=os.getpid())
             return
         command = messages.parse_command(message)
@@ -304,6 +330,7 @@ class Connection:
                     hint="wait for one to end, or cancel one",
                     code="too-many-requests",
                 )
+            self._resources.admit(request.op)
             # Before the request: a job may end while it begins.
             self._running[request.id] = exchange
             answer = self._service.request(request.op, request.args, exchange, now)
@@ -367,7 +394,7 @@ class Connection:
         if self._copy is not None:
             self._copy[1].close()
             self._copy = None
-            self.deadline_ns = None
+            self.deadline_ns = self._leave_ns
 
     def _cancel(self, number: int, now: int) -> None:
         exchange = self._running.get(number)
@@ -425,7 +452,13 @@ class Connection:
             raise ControlError(
                 "no socket can be passed on this connection", code="too-many-sockets"
             )
-        door, outside = self._means.doors.open(user)
+        if self.guest:
+            self._resources.require()
+            who, end = self._resources.greediest()
+            raise ControlError(
+                f"all places for programs are taken{who}", hint=end, code="too-many-sockets"
+            )
+        door, outside = self._means.doors.open(user, self.pid)
         self._passing.append(outside)
         return door
 
@@ -452,14 +485,7 @@ class Connection:
                 try:
                     exchange.job.close(now)
                 except Exception as error:
-                    self._log.exception(f"closing {exchange.op}", error)
+                    self._resources.blame(f"closing {exchange.op}", error)
 
     def _fail_internally(self, exchange: Exchange, error: Exception) -> None:
-        self._log.exception(f"answering {exchange.op}", error)
-        exchange.fail(
-            SmolctlError(
-                f"smolctl failed at {exchange.op}: {type(error).__name__}: {error}",
-                hint=f"smolctl --stack {self._stack} stack log",
-                code="internal",
-            )
-        )
+        exchange.fail(self._resources.blame(exchange.op, error))

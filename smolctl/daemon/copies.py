@@ -15,8 +15,8 @@ from typing import NoReturn
 from smolctl.control import messages
 from smolctl.control.codec import whole_frames
 from smolctl.daemon.lifecycle import close_all_but
-from smolctl.daemon.log import Log
 from smolctl.daemon.poller import READ, Poller
+from smolctl.daemon.resources import Resources
 from smolctl.errors import ControlError, SmolctlError
 from smolctl.ops.aside import Aside
 
@@ -34,12 +34,12 @@ class Copies:
 
     Args:
         poller: tells when one has written something, or has ended.
-        log: where a copy notes its bugs.
+        resources: for errors.
     """
 
-    def __init__(self, poller: Poller, log: Log) -> None:
+    def __init__(self, poller: Poller, resources: Resources) -> None:
         self._poller = poller
-        self._log = log
+        self._resources = resources
         self._running = 0
 
     def begin(self, number: int, answer: Aside, wake: Callable[[int], None]) -> "Copy":
@@ -60,6 +60,7 @@ class Copies:
                 code="too-many-requests",
             )
         opened: list[int] = []
+        pid = -1
         try:
             opened += os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
             pid = os.fork()
@@ -69,7 +70,10 @@ class Copies:
         except OSError as error:
             for fd in opened:
                 os.close(fd)
-            raise ControlError(
+            if pid > 0:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            raise self._resources.lack(error, "a long answer") or ControlError(
                 f"no copy of the stack can be made to answer: {error.strerror}",
                 code="too-many-requests",
             ) from None
@@ -90,7 +94,7 @@ class Copies:
         """Be the copy: write the frames of an answer, and end."""
         try:
             gc.disable()  # nothing of the daemon is garbage here, and to look would copy it
-            self._log.close()  # standard error is the same file
+            self._resources.log.close()  # standard error is the same file
             signal.set_wakeup_fd(-1)
             for each in _SIGNALS:
                 signal.signal(each, signal.SIG_DFL)
@@ -114,10 +118,7 @@ class Copies:
         except SmolctlError as error:
             yield messages.error(number, error)
         except Exception as error:
-            self._log.exception("answering in a copy", error)
-            what = f"smolctl failed: {type(error).__name__}: {error}"
-            problem = SmolctlError(what, hint="smolctl stack log", code="internal")
-            yield messages.error(number, problem)
+            yield messages.error(number, self._resources.blame("answering in a copy", error))
 
 
 class Copy:

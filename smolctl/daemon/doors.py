@@ -6,10 +6,11 @@ a program that sends faster than the stack takes waits in its own ``send``.
 """
 
 import socket
+from collections.abc import Iterator
 
 from smolctl.control.channel import MAX_MESSAGE
-from smolctl.daemon.log import Log
 from smolctl.daemon.poller import READ, WRITE, Poller
+from smolctl.daemon.resources import Resources
 from smolctl.errors import ControlError, SmolctlError
 from smolctl.ops.job import ChannelUser
 
@@ -25,9 +26,11 @@ class Door:
         doors: those that it belongs to.
         inside: the daemon's end, not blocking.
         user: gets what the program sends.
+        pid: the program's process.
     """
 
-    def __init__(self, doors: "Doors", inside: socket.socket, user: ChannelUser) -> None:
+    def __init__(self, doors: "Doors", inside: socket.socket, user: ChannelUser, pid: int) -> None:
+        self.pid = pid
         self._doors = doors
         self._socket = inside
         self._user = user
@@ -98,37 +101,43 @@ class Doors:
 
     Args:
         poller: the loop's.
-        log: for bugs, and for programs that misbehave.
+        resources: for errors, and for descriptors that may be taken.
     """
 
-    def __init__(self, poller: Poller, log: Log) -> None:
+    def __init__(self, poller: Poller, resources: Resources) -> None:
         self._poller = poller
-        self._log = log
+        self._resources = resources
         self._doors: set[Door] = set()
 
-    def open(self, user: ChannelUser) -> tuple[Door, socket.socket]:
+    def __iter__(self) -> Iterator[Door]:
+        return iter(self._doors)
+
+    def open(self, user: ChannelUser, pid: int = 0) -> tuple[Door, socket.socket]:
         """Return a door, and the end of it that is for the program.
+
+        Args:
+            user: gets what the program sends.
+            pid: the program's process.
 
         Raises:
             ControlError: there are too many, or no descriptors are left.
         """
         if len(self._doors) >= MAX_DOORS:
+            who, end = self._resources.greediest()
             raise ControlError(
-                f"programs have {MAX_DOORS} sockets open, which is the maximum",
-                hint="smolctl socket show",
+                f"programs have {MAX_DOORS} sockets open, which is the maximum{who}",
+                hint=end or "smolctl socket show",
                 code="too-many-sockets",
             )
+        self._resources.require()
         try:
             inside, outside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            inside.setblocking(False)
+            door = Door(self, inside, user, pid)
+            self._poller.register(door, READ, door.ready)
         except OSError as error:
-            raise ControlError(
-                f"the daemon has no descriptor for a socket: {error.strerror}",
-                code="too-many-sockets",
-            ) from None
-        inside.setblocking(False)
-        door = Door(self, inside, user)
+            raise self._resources.blame("a program's socket", error) from None
         self._doors.add(door)
-        self._poller.register(door, READ, door.ready)
         return door, outside
 
     def watch(self, door: Door, mask: int) -> None:
@@ -143,14 +152,8 @@ class Doors:
     def blame(self, error: Exception) -> SmolctlError:
         """Log why a door is closed, and return it as the program is told."""
         if isinstance(error, SmolctlError):
-            self._log.warning(f"a program's socket was closed: {error.message}")
-            return error
-        self._log.exception("serving a program's socket", error)
-        return SmolctlError(
-            f"smolctl failed: {type(error).__name__}: {error}",
-            hint="smolctl stack log",
-            code="internal",
-        )
+            self._resources.log.warning(f"a program's socket was closed: {error.message}")
+        return self._resources.blame("serving a program's socket", error)
 
     def close(self, now: int) -> None:
         """Close all doors."""

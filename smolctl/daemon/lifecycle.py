@@ -144,9 +144,16 @@ class Lock:
         if not mine:
             os.close(fd)
             return None
-        os.ftruncate(fd, 0)
-        os.write(fd, b"%d\n" % os.getpid())
-        return cls(paths, fd)
+        lock = cls(paths, fd)
+        try:
+            os.ftruncate(fd, 0)
+            os.write(fd, b"%d\n" % os.getpid())
+        except OSError as error:
+            lock.release()
+            raise ControlError(
+                f"cannot write {paths.lock}: {error.strerror}", code="runtime-directory"
+            ) from None
+        return lock
 
     def release(self) -> None:
         """Give the lock up and remove its file."""

@@ -9,8 +9,8 @@ from operator import length_hint
 from typing import Any
 
 from smolctl.control import paths
-from smolctl.daemon.log import Log
 from smolctl.daemon.poller import READ, Poller
+from smolctl.daemon.resources import Resources
 from smolctl.device import (
     ActiveDevice,
     Device,
@@ -19,6 +19,7 @@ from smolctl.device import (
     ReplayDevice,
     TaggedDevice,
 )
+from smolctl.errors import DeviceError
 from smolctl.stack.config.link import set_carrier
 from smolctl.stack.interface import Interface
 from smolctl.stack.link.outbox import TracedFrame
@@ -109,13 +110,13 @@ class Links:
     Args:
         stack: gets what the devices receive.
         poller: the loop's.
-        log: for bugs, and for devices that fail.
+        resources: for errors, and for descriptors that may be taken.
     """
 
-    def __init__(self, stack: Stack, poller: Poller, log: Log) -> None:
+    def __init__(self, stack: Stack, poller: Poller, resources: Resources) -> None:
         self._stack = stack
         self._poller = poller
-        self._log = log
+        self._resources, self._log = resources, resources.log
         self._links: dict[str, Link] = {}
         self._active: dict[str, tuple[Link, ActiveDevice]] = {}
         self._busy: dict[Link, None] = {}
@@ -136,9 +137,18 @@ class Links:
             options: keyword arguments of that kind's class.
 
         Raises:
-            DeviceError: it cannot be opened; nothing is left behind.
+            DeviceError, ControlError: it cannot be opened; nothing is left behind.
         """
-        return OPENERS[kind](name, options)
+        self._resources.require()
+        try:
+            return OPENERS[kind](name, options)
+        except (OSError, DeviceError, MemoryError) as error:
+            lack = self._resources.lack(error, f"link {name}")
+            if lack is not None:
+                raise lack from None
+            if isinstance(error, OSError):
+                raise DeviceError(f"cannot open {name}, a {kind}: {error.strerror}") from None
+            raise
 
     def attach(self, interface: Interface, device: Device, now: int) -> None:
         """Let a device carry the interface's frames."""
@@ -354,7 +364,7 @@ class Links:
     def _lose(self, link: Link, error: DeviceGone, now: int) -> None:
         self._log.warning(error.message)
         self._close(link, delete=False)
-        link.gone = True
+        link.gone = link.interface.gone = True
         set_carrier(self._stack.shared, link.interface, False, now)
 
     def _close(self, link: Link, *, delete: bool) -> None:

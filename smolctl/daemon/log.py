@@ -15,7 +15,7 @@ _BURST_S = 10.0
 class Log:
     """Appends lines to a file; keeps the one before it as ``PATH.1`` when it grows too long.
 
-    Nothing here raises: a full disk must not stop the stack.
+    Nothing here raises: a full disk, or no memory, must not stop the stack.
 
     Args:
         path: the file; None writes to standard error and keeps no bound.
@@ -44,10 +44,10 @@ class Log:
         """Write that something is wrong outside of smolctl."""
         self._write("warning", message)
 
-    def note(self, message: str) -> None:
+    def note(self, message: str, *, warning: bool = False) -> None:
         """Write what somebody outside can make happen as often as they like: now and then only."""
         if self._room(self._notes):
-            self._write("info", message)
+            self._write("warning" if warning else "info", message)
 
     def exception(self, doing: str, error: BaseException, frame: bytes | None = None) -> None:
         """Write a bug's traceback. A bug that strikes all the time is written now and then.
@@ -59,13 +59,20 @@ class Log:
         """
         if not self._room(self._bugs):
             return
+        try:
+            self._write("error", self._report(doing, error, frame))
+        except (OSError, MemoryError):  # traceback cannot be imported, or read no sources
+            self._write("error", f"{doing}: {type(error).__name__}, and no memory to say where")
+
+    @staticmethod
+    def _report(doing: str, error: BaseException, frame: bytes | None) -> str:
         from traceback import format_exception
 
         text = "".join(format_exception(error)).rstrip()
         if frame is not None:
             text += f"\nframe ({len(frame)} bytes): {frame.hex()}"
         # Indented, so that a line at the margin is always an entry of its own.
-        self._write("error", f"{doing}: {error!r}\n{text}".replace("\n", "\n    "))
+        return f"{doing}: {error!r}\n{text}".replace("\n", "\n    ")
 
     def _room(self, window: "_Window") -> bool:
         """Tell whether to write one more entry of a sort of which there may be too many."""
@@ -83,13 +90,13 @@ class Log:
 
     def _write(self, level: str, message: str) -> None:
         stamp, fraction = divmod(time.time_ns(), 1_000_000_000)
-        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(stamp))
-        line = f"{at}.{fraction // 1_000_000:03d}Z {level}: {message}\n".encode(
-            "utf-8", "backslashreplace"
-        )
         try:
+            at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(stamp))
+            line = f"{at}.{fraction // 1_000_000:03d}Z {level}: {message}\n".encode(
+                "utf-8", "backslashreplace"
+            )
             os.write(self._fd, line)
-        except OSError:
+        except (OSError, MemoryError):
             return
         self._size += len(line)
         if self._path is not None and self._size > self._limit:

@@ -50,6 +50,10 @@ class Poller:
         del self._watched[fd]
         self._epoll.unregister(fd)
 
+    def fileno(self) -> int:
+        """Return the descriptor of epoll itself."""
+        return self._epoll.fileno()
+
     def wait(self, timeout: float | None) -> list[tuple[Callback, int]]:
         """Return who takes care of what is ready, and what it is ready for.
 

@@ -12,6 +12,7 @@ from smolctl.daemon.lifecycle import Listener, Lock
 from smolctl.daemon.links import Links
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import Poller
+from smolctl.daemon.resources import Resources
 from smolctl.daemon.server import Server
 from smolctl.daemon.setup import Command
 from smolctl.errors import SmolctlError
@@ -44,8 +45,9 @@ class Process:
         self._stack = Stack(_random, settings)
         bring_up_loopback(self._stack.ipv4)
         poller = Poller()
-        self._links = Links(self._stack, poller, log)
-        self._server = Server(paths.name, listener.socket, poller, self._links, log)
+        self._resources = Resources(paths.name, log, poller)
+        self._links = Links(self._stack, poller, self._resources)
+        self._server = Server(paths.name, listener.socket, poller, self._links, self._resources)
         self._engine = Engine(self._stack, self._links, self)
         self._listener = listener
 
@@ -98,9 +100,9 @@ class Process:
         """Return the wall clock's seconds since 1970 at ``now``."""
         return time() - (monotonic_ns() - now) / 1e9
 
-    def bug(self, doing: str, error: Exception) -> None:
-        """Log an error that nobody foresaw, with its traceback."""
-        self._log.exception(doing, error)
+    def blame(self, doing: str, error: Exception) -> SmolctlError:
+        """Log an error that nobody foresaw, and return it as whoever asked is told."""
+        return self._resources.blame(doing, error)
 
     def request_stop(self, reason: str) -> None:
         """End ``run`` after this turn."""

@@ -9,22 +9,26 @@ import os
 import signal
 import socket
 import struct
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from time import monotonic_ns, sleep
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 from smolctl.daemon.connection import Connection, Means
 from smolctl.daemon.copies import Copies
 from smolctl.daemon.doors import Doors
-from smolctl.daemon.exchange import Service
+from smolctl.daemon.exchange import Exchange, Running, Service
 from smolctl.daemon.links import DRAIN_ROUNDS, Links
-from smolctl.daemon.log import Log
 from smolctl.daemon.poller import READ, WRITE, Callback, Poller
+from smolctl.daemon.resources import FEWEST, Resources
 from smolctl.errors import ControlError
+from smolctl.ops.operations import load
 
 MAX_CLIENTS = 256
+GUESTS = 16
+"""Further places, for those who come to see what goes on and to end it."""
 _ACCEPT_LIMIT = 16
 _PAUSE_NS = 1_000_000_000
 _BUG_PAUSE_S = 0.05
@@ -54,14 +58,14 @@ class Core(Service, Protocol):
         """Return when ``turn`` has something to do though nothing comes in, or None."""
 
 
-def peer_uid(connection: socket.socket) -> int:
-    """Return the effective user of the process at the other end when it connected.
+def peer_of(connection: socket.socket) -> tuple[int, int]:
+    """Return the process at the other end and its effective user when it connected.
 
     Source: unix(7) SO_PEERCRED.
     """
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    uid: int = _UCRED.unpack(credentials)[1]
-    return uid
+    pid, uid, _gid = _UCRED.unpack(credentials)
+    return pid, uid
 
 
 class Server:
@@ -71,6 +75,7 @@ class Server:
         name: of the stack.
         listener: the control socket, listening and non-blocking.
         poller: also used by ``links``.
+        resources: the daemon's.
     """
 
     def __init__(
@@ -79,14 +84,15 @@ class Server:
         listener: socket.socket,
         poller: Poller,
         links: Links,
-        log: Log,
+        resources: Resources,
     ) -> None:
         self._name = name
         self._listener = listener
         self._poller = poller
         self._links = links
-        self._log = log
-        self._means = Means(Doors(poller, log), Copies(poller, log))
+        self._resources, self._log = resources, resources.log
+        self._doors = Doors(poller, resources)
+        self._means = Means(self._doors, Copies(poller, resources))
         # What the poller watches each of them for.
         self._connections: dict[Connection, int] = {}
         self._dirty: set[Connection] = set()
@@ -100,6 +106,7 @@ class Server:
         self._brisk = False  # the last wait was a short one
         self._due_ns = 0  # nothing is due before
         poller.register(listener, READ, self._accept)
+        resources.holders = self._holders
 
     @property
     def clients(self) -> int:
@@ -131,12 +138,16 @@ class Server:
         self._core = core
         now = monotonic_ns()
         while True:
-            ready, now = self._wait(now)
-            self._turn(ready, now)
-            if self._stop_reason is not None:
-                return self._stop_reason
             try:
-                if self._dirty:
+                ready, now = self._wait(now)
+                self._turn(ready, now)
+                if self._stop_reason is not None:
+                    return self._stop_reason
+                if self._resources.short:
+                    with self._resources.lent():
+                        self._flush(now)
+                    self._resources.settle(now)
+                elif self._dirty:
                     self._flush(now)
             except Exception as error:
                 self._note_bug("answering clients", error)
@@ -214,22 +225,38 @@ class Server:
             self._note_bug("handing frames to devices", error)
 
     def _note_bug(self, doing: str, error: Exception) -> None:
-        self._log.exception(doing, error)
+        self._resources.blame(doing, error)
         self._failed = True
 
     # --- clients --------------------------------------------------------------------------------
 
+    def request(
+        self, op: str, args: dict[str, Any], exchange: Exchange, now: int
+    ) -> Iterable[dict[str, Any]] | Running:
+        """Begin a request; what has to be imported for it may take of the reserve."""
+        try:
+            load(op)
+        except (OSError, MemoryError) as error:
+            if self._resources.lack(error, f"importing {op}") is None:
+                raise
+            with self._resources.lent():
+                load(op)
+        return self._core.request(op, args, exchange, now)
+
     def _accept(self, _mask: int, now: int) -> None:
         for _ in range(_ACCEPT_LIMIT):
+            was_short = self._resources.short
             try:
-                client, _address = self._listener.accept()
+                with self._resources.lent():
+                    client, _address = self._listener.accept()
             except BlockingIOError:
                 return
             except OSError as error:
                 if error.errno == errno.ECONNABORTED:
                     continue
-                # Out of descriptors or memory. The listener stays readable: look away, or the
-                # loop would spin.
+                if self._resources.lack(error, "a client") and not was_short:
+                    return  # the listener stays readable: in the next turn, from the reserve
+                # Look away, or the loop would spin.
                 self._log.warning(f"cannot accept a client: {error.strerror}")
                 self._poller.unregister(self._listener)
                 self._accept_at_ns = now + _PAUSE_NS
@@ -237,10 +264,13 @@ class Server:
             self._welcome(client, now)
 
     def _welcome(self, client: socket.socket, now: int) -> None:
+        pid, uid = peer_of(client)
+        number, short = len(self._connections), self._resources.short
+        guest = number >= MAX_CLIENTS or short
         connection = Connection(
-            client, self._core, self._log, self._name, self._dirty, self._forget, now, self._means
-        )
-        uid = peer_uid(client)
+            client, self, self._resources, self._name, self._dirty, self._forget, now,
+            self._means, pid=pid, guest=guest,
+        )  # fmt: skip
         if uid not in (0, os.geteuid()):
             self._log.warning(f"refused a client of user {uid}")
             problem = ControlError(
@@ -248,18 +278,26 @@ class Server:
                 code="permission-denied",
             )
             self._dismiss(connection, problem, now)
-        elif len(self._connections) >= MAX_CLIENTS:
+        elif number >= MAX_CLIENTS + GUESTS or (short and self._resources.kept < FEWEST):
+            who, end = self._resources.greediest()
             problem = ControlError(
-                f'stack "{self._name}" has {MAX_CLIENTS} clients, which is the maximum',
-                hint="end one of them",
+                f'stack "{self._name}" has {number} clients, which is the maximum{who}',
+                hint=end or "end one of them",
                 code="too-many-clients",
             )
             self._dismiss(connection, problem, now)
         else:
+            self._poller.register(client, READ, partial(self._serve, connection))
             self._connections[connection] = READ
             self._impatient.add(connection)
-            serve = partial(self._serve, connection)
-            self._poller.register(client, READ, serve)
+
+    def _holders(self) -> dict[int, int]:
+        """Return how many connections and sockets each process has, ours not."""
+        result: dict[int, int] = {}
+        for holder in (*self._connections, *self._doors):
+            result[holder.pid] = result.get(holder.pid, 0) + 1
+        result.pop(0, None)
+        return result
 
     def _dismiss(self, connection: Connection, problem: ControlError, now: int) -> None:
         """Send what fits into the socket's buffer, and close."""
@@ -276,6 +314,13 @@ class Server:
 
     def _serve(self, connection: Connection, mask: int, now: int) -> None:
         """Let a client proceed whose socket is ready."""
+        if self._resources.short:
+            with self._resources.lent():
+                self._proceed(connection, mask, now)
+        else:
+            self._proceed(connection, mask, now)
+
+    def _proceed(self, connection: Connection, mask: int, now: int) -> None:
         if mask & READ or not mask:  # not mask: nothing was waited for, and the client left
             connection.readable(now)
         if mask & WRITE:

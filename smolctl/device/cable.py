@@ -128,23 +128,30 @@ class CableDevice(ConnectionDevice):
     def _connect(self) -> None:
         """Connect to the ends that are awaited; an end that is not there any more is forgotten."""
         names, self._awaited = self._awaited, []
-        for name in names:
+        while names:
+            name = names.pop(0)
             path = f"{self._directory}/{name}"
-            attempt = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            attempt.setblocking(False)
+            attempt: socket.socket | None = None
             try:
+                attempt = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                attempt.setblocking(False)
                 attempt.connect(path)
+                self._add(attempt)
+                continue
             except BlockingIOError:
-                attempt.close()
                 self._awaited.append(name)
-                self._retry.want()
-            except OSError:
+            except (ConnectionRefusedError, FileNotFoundError):
                 # Its process is gone: nobody can begin to listen on a socket that is there.
-                attempt.close()
                 with suppress(OSError):
                     os.unlink(path)
-            else:
-                self._add(attempt)
+            except OSError as error:  # out of descriptors or memory
+                self.report(f"cannot connect to an end of cable {self._cable}: {error.strerror}")
+                self._awaited += [name, *names]
+                names.clear()
+            if attempt is not None:
+                attempt.close()
+        if self._awaited:
+            self._retry.want()
 
     def _on_end(self, _mask: int) -> list[bytes]:
         assert self._bound is not None

@@ -12,8 +12,13 @@ from smolctl.device.polled import PolledDevice, is_frame
 
 _READ_SIZE = 1 << 16
 _WRITE_BYTES = 1 << 16
-QUEUE_BYTES = 1 << 20
+QUEUE_BYTES = 2 << 20
 """How much may wait here for a peer that does not read, beside what the kernel's buffer holds."""
+QUEUE_FRAMES = 1024
+"""How many frames may, about: what waits longer than a burst takes is of no use to anybody."""
+_KERNEL_BUFFER = 1 << 15
+"""What setsockopt is asked for; the kernel doubles it (socket(7)). By default it holds 3,000 small
+frames, which the peer has to work through before it sees the next one."""
 
 
 class Connection:
@@ -30,12 +35,15 @@ class Connection:
 
     def __init__(self, connected: socket.socket) -> None:
         connected.setblocking(False)
+        for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            connected.setsockopt(socket.SOL_SOCKET, buffer, _KERNEL_BUFFER)
         self.socket = connected
         self.lost: str | None = None
         self.fault = False
         self.writing = False
         self._decoder = Decoder()
         self._unsent = bytearray()
+        self._unsent_frames = 0
 
     @property
     def unsent(self) -> int:
@@ -68,26 +76,35 @@ class Connection:
         taken, unsent = 0, self._unsent
         enough = QUEUE_BYTES if unsent else _WRITE_BYTES
         for item in items:
-            if len(unsent) >= enough:
+            if len(unsent) >= enough or self._unsent_frames >= QUEUE_FRAMES:
                 self.flush()
-                if self.lost is not None or len(unsent) >= QUEUE_BYTES:
+                if self.lost is not None or self._full:
                     break
                 # Once the kernel takes no more, asking it after each frame would be idle.
                 enough = QUEUE_BYTES if unsent else _WRITE_BYTES
             unsent += encode(item if isinstance(item, bytes) else item.frame)
+            self._unsent_frames += 1
             taken += 1
         self.flush()
         return taken
 
+    @property
+    def _full(self) -> bool:
+        return len(self._unsent) >= QUEUE_BYTES or self._unsent_frames >= QUEUE_FRAMES
+
     def flush(self) -> None:
         """Write what waits, as far as the peer reads."""
+        before = len(self._unsent)
         try:
             while self._unsent:
                 del self._unsent[: self.socket.send(self._unsent)]
         except (BlockingIOError, InterruptedError):
-            pass
+            # As if all were of one size.
+            self._unsent_frames = -(-self._unsent_frames * len(self._unsent) // before)
         except OSError as error:
             self.lost = error.strerror or str(error)
+        else:
+            self._unsent_frames = 0
 
     def close(self) -> None:
         """Close the socket; what waits is gone."""

@@ -21,7 +21,7 @@ from smolctl.errors import DeviceError
 PROBE_NS = 1_000_000_000
 """How often a peer that is there is asked for."""
 QUEUE_FRAMES = 1000
-QUEUE_BYTES = 1 << 20
+QUEUE_BYTES = 2 << 20
 """What may wait here: the kernel's queue toward a peer that does not send to us holds ten."""
 
 _READ_SIZE = 1 << 17

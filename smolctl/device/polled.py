@@ -3,7 +3,7 @@
 import os
 import select
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from smolctl.device import random_mac
 from smolctl.device.framing import FRAME_MIN
@@ -31,15 +31,16 @@ class PolledDevice:
         self.mac = mac or random_mac()
         self.mtu = mtu or _DEFAULT_MTU
         self.report: Callable[[str], None] = nobody
-        self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
-        flags = os.EFD_NONBLOCK | os.EFD_CLOEXEC
-        self._changed = os.eventfd(0, flags)
         self._carrier = False
-        # Readable while frames were read from a socket that nobody has taken yet.
-        self._more = os.eventfd(0, flags)
         self._waiting: list[bytes] = []
-        self._watch(self._more, select.EPOLLIN, lambda _mask: [])
+        with ExitStack() as undo:
+            self._epoll = undo.enter_context(select.epoll())
+            self._changed = _event(undo)
+            # Readable while frames were read from a socket that nobody has taken yet.
+            self._more = _event(undo)
+            self._watch(self._more, select.EPOLLIN, lambda _mask: [])
+            undo.pop_all()
         self.closed = False
 
     def fileno(self) -> int:
@@ -104,8 +105,8 @@ class PolledDevice:
 
     def _watch(self, fd: int, events: int, handler: Handler) -> None:
         """Call ``handler`` in ``receive`` when ``fd`` has events."""
-        self._handlers[fd] = handler
         self._epoll.register(fd, events)
+        self._handlers[fd] = handler
 
     def _rewatch(self, fd: int, events: int) -> None:
         """Change for what ``fd`` is watched."""
@@ -114,6 +115,13 @@ class PolledDevice:
     def _unwatch(self, fd: int) -> None:
         if self._handlers.pop(fd, None) is not None:
             self._epoll.unregister(fd)
+
+
+def _event(undo: ExitStack) -> int:
+    """Return an event descriptor (eventfd(2)), which ``undo`` closes."""
+    event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+    undo.callback(os.close, event)
+    return event
 
 
 def is_frame(data: bytes) -> bool:

@@ -120,8 +120,12 @@ class StreamDevice(ConnectionDevice):
         attempt.setblocking(False)
         error = attempt.connect_ex(address)
         if error == errno.EINPROGRESS:
+            try:
+                self._watch(attempt.fileno(), select.EPOLLOUT, self._on_connected)
+            except OSError:
+                attempt.close()
+                raise
             self._connecting = attempt
-            self._watch(attempt.fileno(), select.EPOLLOUT, self._on_connected)
         elif error == 0:
             self._begin(attempt)
         else:

@@ -45,9 +45,9 @@ _BATCH_BYTES = 32768
 _LARGE = 2048
 # After a frame that came alone: how often no other is expected behind the next.
 _LONE = 16
-# The queue toward us; Linux's 500 is one burst. What does not fit is lost, and its sender is not
-# told.
-_QUEUE_FRAMES = 10_000
+# The queue toward us. What does not fit is lost, and its sender is not told; but whoever comes
+# behind a flood waits for all that is in it, some 30 us a frame.
+_QUEUE_FRAMES = 1024
 _DEFAULT_MTU = 1500
 
 

@@ -37,7 +37,7 @@ def run(ctx: Context, commands: list[tuple[str, Row]], attempt: Attempt) -> list
     for op, args in commands:
         rows.append(attempt(prepared, op, args))
         if "error" in rows[-1]:  # a bug: what worked on the copy has to work
-            ctx.daemon.bug(f"making {op} {args}", RuntimeError(rows[-1]["error"]))
+            ctx.daemon.blame(f"making {op} {args}", RuntimeError(rows[-1]["error"]))
     return rows
 
 

@@ -65,12 +65,5 @@ def attempt(ctx: Context, op: str, arguments: Row) -> Row:
     except SmolctlError as error:
         return {"error": error.to_dict()}
     except Exception as error:  # a bug: it must not take the others' answers with it
-        ctx.daemon.bug(f"answering {op}", error)
-        return {
-            "error": {
-                "code": "internal",
-                "message": f"smolctl failed at {op}: {type(error).__name__}: {error}",
-                "hint": "smolctl stack log",
-            }
-        }
+        return {"error": ctx.daemon.blame(op, error).to_dict()}
     return {"rows": rows}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from smolctl.errors import SmolctlError
 from smolctl.stack.stack import Stack
 
 Row = dict[str, Any]
@@ -17,8 +18,8 @@ class DaemonInfo(Protocol):
     def wall_time(self, now: int) -> float:
         """Return the wall clock's seconds since 1970 at ``now``, for what people read."""
 
-    def bug(self, doing: str, error: Exception) -> None:
-        """Log an error that nobody foresaw."""
+    def blame(self, doing: str, error: Exception) -> SmolctlError:
+        """Log an error that nobody foresaw, and return it as whoever asked is told."""
 
     def request_stop(self, reason: str) -> None:
         """End the daemon after this turn."""

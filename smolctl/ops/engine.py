@@ -99,13 +99,7 @@ class Engine:
         except Exception as error:
             job = getattr(method, "__self__", None)
             problem = error if isinstance(error, SmolctlError) else None
-            if problem is None:
-                self._daemon.bug(f"running {type(job).__name__}", error)
-                problem = SmolctlError(
-                    f"smolctl failed: {type(error).__name__}: {error}",
-                    hint="smolctl stack log",
-                    code="internal",
-                )
+            problem = problem or self._daemon.blame(f"running {type(job).__name__}", error)
             if isinstance(job, Job):
                 job.fail(problem, now)
 

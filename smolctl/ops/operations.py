@@ -53,6 +53,13 @@ class Operation:
         return frozenset([*self._names.split(), *more])
 
 
+def load(op: str) -> None:
+    """Import what an operation needs, if there is one of this name."""
+    operation = OPS.get(op)
+    if operation is not None:
+        _ = operation.handler, operation.names
+
+
 def _there(where: str) -> Any:
     module, _, name = where.partition(".")
     return getattr(import_module(f"smolctl.ops.{module}"), name)

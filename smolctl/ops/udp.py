@@ -231,8 +231,17 @@ class RecvJob(Job):
         self._stack.udp.close(self._socket)
 
 
+_ANSWERING_PORTS = frozenset({7, 13, 17, 19, 37})
+"""echo, daytime, quote of the day, chargen, time (RFC 862, 867, 865, 864, 868): they answer all."""
+
+
 class EchoJob(RecvJob):
-    """Answers each datagram from the address it was sent to (RFC 862)."""
+    """Answers each datagram from the address it was sent to (RFC 862).
+
+    But for one that comes from a port like its own, or of a service that answers everything: with
+    one invented datagram the two would answer each other for ever (CERT CA-1996-01). inetd does not
+    answer those either.
+    """
 
     def __init__(
         self,
@@ -274,8 +283,17 @@ class EchoJob(RecvJob):
         for (src, sport, dst), group in groupby(datagrams, itemgetter(1, 2, 3)):
             self._send_back([datagram[0] for datagram in group], src, sport, dst, now)
 
+    def _ignore(self, payloads: list[bytes], src: int, sport: int) -> None:
+        if not self._quiet:
+            peer = format_address(src)
+            for _ in payloads:
+                self.emit("ignored", src=peer, sport=sport)
+
     def _send_back(self, payloads: list[bytes], src: int, sport: int, dst: int, now: int) -> None:
         stack, socket = self._stack, self._socket
+        if sport == socket.port or sport in _ANSWERING_PORTS:
+            self._ignore(payloads, src, sport)
+            return
         if self._judged != (dst, stack.generation.number):
             self._judged = dst, stack.generation.number
             # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).

@@ -93,6 +93,7 @@ class Interface:
         ipv4: its addresses and groups.
         up: whether the user wants it up.
         carrier: whether somebody is at the other end.
+        gone: whether its device was deleted from outside; it will have no carrier again.
         outbox: frames for the device, oldest first, at most ``OUTBOX_LIMIT``; a datagram of a known
             flow is one whose headers are not in front of it yet.
         headroom: bytes that the device puts in front of each frame that it receives: 0, or those
@@ -118,6 +119,7 @@ class Interface:
     ipv4: IpInterface
     up: bool = True
     carrier: bool = True
+    gone: bool = False
     headroom: int = 0
     outbox: list[bytes | TracedFrame | PendingDatagram] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)

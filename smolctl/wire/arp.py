@@ -10,6 +10,8 @@ PACKET_LEN = 28
 
 _PACKET = Struct("!HHBBH6sI6sI")
 _ETHERNET_IPV4 = (1, 0x0800, 6, 4)
+_IEEE_802_IPV4 = (6, 0x0800, 6, 4)
+"""Hardware type 6 is the same on an Ethernet (RFC 1042; Linux arp_process, ARPHRD_IEEE802)."""
 _FORMAT_FIELDS = (("htype", 0), ("ptype", 2), ("hlen", 4), ("plen", 5))
 
 
@@ -50,7 +52,7 @@ def parse(packet: bytes) -> ArpPacket | WireFault:
     if len(packet) < PACKET_LEN:
         return WireFault(Fault.ARP_TRUNCATED, len(packet), {"size": len(packet)})
     fields = _PACKET.unpack_from(packet)
-    if fields[:4] != _ETHERNET_IPV4:
+    if fields[:4] != _ETHERNET_IPV4 and fields[:4] != _IEEE_802_IPV4:
         return _bad_format(fields)
     op = fields[4]
     # RFC 826 knows these two; higher opcodes are those of RARP and InARP (RFC 903, RFC 2390).

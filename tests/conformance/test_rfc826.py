@@ -54,7 +54,7 @@ def good() -> bytes:
 
 @pytest.mark.parametrize(
     ("at", "value"),
-    [(1, 6), (2, 0x86), (4, 8), (5, 16)],
+    [(1, 7), (2, 0x86), (4, 8), (5, 16)],
     ids=["hardware", "protocol", "hardware length", "protocol length"],
 )
 def test_rfc826_reception_other_formats_are_discarded(host: Host, at: int, value: int) -> None:

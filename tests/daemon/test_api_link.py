@@ -9,6 +9,7 @@ from smolctl.daemon.exchange import Exchange
 from smolctl.daemon.links import Links
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import Poller
+from smolctl.daemon.resources import Resources
 from smolctl.errors import InvalidArgument, SmolctlError
 from smolctl.ops.engine import Engine
 from smolctl.stack.config.addr import bring_up_loopback
@@ -26,7 +27,8 @@ class Api:
         self.stack = Stack(lambda: 0.5)
         bring_up_loopback(self.stack.ipv4)
         self.poller = Poller()
-        self.links = Links(self.stack, self.poller, Log())
+        self.resources = Resources("lab", Log(), self.poller)
+        self.links = Links(self.stack, self.poller, self.resources)
         self.engine = Engine(self.stack, self.links, self)
         self.stopped: list[str] = []
 
@@ -36,7 +38,7 @@ class Api:
     def wall_time(self, now: int) -> float:
         return now / 1e9
 
-    def bug(self, doing: str, error: Exception) -> None:
+    def blame(self, doing: str, error: Exception) -> SmolctlError:
         raise error
 
     def request_stop(self, reason: str) -> None:
@@ -53,6 +55,7 @@ class Api:
 def api() -> Iterator[Api]:
     result = Api()
     yield result
+    result.resources.close()
     result.poller.close()
 
 

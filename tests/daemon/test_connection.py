@@ -13,6 +13,8 @@ from smolctl.daemon import connection as module
 from smolctl.daemon.connection import Connection
 from smolctl.daemon.exchange import HIGH_WATER, Exchange, Running
 from smolctl.daemon.log import Log
+from smolctl.daemon.poller import Poller
+from smolctl.daemon.resources import Resources
 from smolctl.errors import NotFound
 
 SECOND = 1_000_000_000
@@ -78,8 +80,10 @@ class Wire:
         self.service = Service()
         self.dirty: set[Connection] = set()
         self.ended: list[Connection] = []
+        self.poller = Poller()
+        self.resources = Resources("lab", log, self.poller)
         self.connection = Connection(
-            server, self.service, log, "lab", self.dirty, self.ended.append, 0
+            server, self.service, self.resources, "lab", self.dirty, self.ended.append, 0
         )
         self.decoder = Decoder(MAX_REPLY)
 
@@ -144,6 +148,8 @@ def wire(tmp_path: Path) -> Iterator[Wire]:
     yield result
     result.connection.close(0)
     result.client.close()
+    result.resources.close()
+    result.poller.close()
     log.close()
 
 

@@ -10,6 +10,7 @@ from smolctl.daemon import doors as module
 from smolctl.daemon.doors import Door, Doors
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import Poller
+from smolctl.daemon.resources import Resources
 from smolctl.errors import ControlError, SmolctlError
 
 
@@ -46,7 +47,8 @@ class Loop:
     def __init__(self, log: Path) -> None:
         self.log = log
         self.poller = Poller()
-        self.doors = Doors(self.poller, Log(str(log)))
+        self.resources = Resources("lab", Log(str(log)), self.poller)
+        self.doors = Doors(self.poller, self.resources)
         self.user = User()
         self.door, self.program = self.open(self.user)
 
@@ -63,6 +65,7 @@ class Loop:
         self.doors.close(0)
         self.program.close()
         assert not len(self.poller), "a door is watched that is closed"
+        self.resources.close()
         self.poller.close()
 
 
@@ -175,5 +178,5 @@ def test_no_descriptor_is_left(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(socket, "socketpair", none)
-    with pytest.raises(ControlError, match="Too many open files"):
+    with pytest.raises(ControlError, match="no descriptor is left"):
         loop.open(User())

@@ -13,12 +13,14 @@ from smolctl.daemon import links as module
 from smolctl.daemon.links import RETRY_NS, Links
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import Poller
+from smolctl.daemon.resources import Resources
 from smolctl.device import Device, DeviceGone, Framed
 from smolctl.stack import stack as stack_module
 from smolctl.stack.config.link import add_interface
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.link.input import LinkProtocols, frame_input
 from smolctl.stack.link.outbox import TracedFrame
+from smolctl.stack.reason import TX_NO_CARRIER
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire.offload.run import Headers, PendingDatagram, Run
@@ -120,7 +122,8 @@ class Bench:
     def __init__(self, log: Log) -> None:
         self.stack = Stack(lambda: 0.5)
         self.poller = Poller()
-        self.links = Links(self.stack, self.poller, log)
+        self.resources = Resources("lab", log, self.poller)
+        self.links = Links(self.stack, self.poller, self.resources)
         opened = self.links.open("p0", "pair", {})
         assert isinstance(opened, Pair)
         self.device = opened
@@ -167,6 +170,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     yield result
     result.links.close()
     result.device.free()
+    result.resources.close()
     result.poller.close()
     log.close()
 
@@ -381,6 +385,12 @@ def test_a_device_deleted_under_us_leaves_an_interface_without_carrier(
     assert "deleted" in (tmp_path / "log").read_text()
     bench.send(frame(1))
     assert bench.drops()["tx-no-carrier"] >= 1
+    tallies = bench.stack.ledger.reasons.items()
+    (tally,) = [tally for (why, _), tally in tallies if why.name == "tx-no-carrier"]
+    hint = TX_NO_CARRIER.hint(tally.detail)
+    assert hint == (
+        "bring the other end back: smolctl link del p0 && smolctl link add p0 type pair"
+    )
     bench.links.delete("p0")
     assert bench.device.closed == [False]
 

@@ -14,6 +14,7 @@ from smolctl.daemon.environment import from_words, initial_settings
 from smolctl.errors import ClientError, InvalidArgument
 from smolctl.launch import start_daemon
 from tests.kit.home import Home
+from tests.kit.process import run
 
 
 def test_the_environment_sets_sysctls() -> None:
@@ -258,5 +259,16 @@ def test_a_log_that_cannot_be_written(home: Home) -> None:
     Path(paths.log).mkdir()
     with pytest.raises(ClientError) as caught:
         Client.connect()
-    assert "Is a directory" in caught.value.message
+    assert f"{paths.log}: Is a directory" in caught.value.message
     Path(paths.log).rmdir()
+
+
+def test_a_disk_without_room_is_said_in_a_line_and_nothing_is_left(home: Home) -> None:
+    shell = 'ulimit -f 0; exec "$@"'
+    argv = ["sh", "-c", shell, "sh", sys.executable, "-P", "-m", "smolctl.daemon"]
+    ended = run(argv, env=home.env.environ)
+    lock = home.paths().lock
+    assert ended.returncode == 3
+    assert ended.stderr == f"smolctl: cannot write {lock}: File too large\n"
+    assert not os.path.exists(lock)
+    assert not os.path.exists(home.paths().socket)

@@ -101,15 +101,17 @@ class Peer:
         """Send frames."""
         self.socket.sendall(b"".join(map(encode, frames)))
 
-    def receive(self) -> bytes:
-        """Return the next frame."""
-        (length,) = struct.unpack("!I", self.exactly(4))
-        return self.exactly(length)
+    def receive(self, driver: "Driver | None" = None) -> bytes:
+        """Return the next frame; the device of ``driver`` may still have to send the rest of it."""
+        (length,) = struct.unpack("!I", self.exactly(4, driver))
+        return self.exactly(length, driver)
 
-    def exactly(self, count: int) -> bytes:
+    def exactly(self, count: int, driver: "Driver | None" = None) -> bytes:
         """Return the next bytes."""
         data = b""
         while len(data) < count:
+            if driver is not None:
+                driver.settle()
             piece = self.socket.recv(count - len(data))
             assert piece, "the device hung up"
             data += piece

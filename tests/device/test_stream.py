@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from smolctl.device.connection import QUEUE_BYTES
+from smolctl.device.connection import QUEUE_BYTES, QUEUE_FRAMES
 from smolctl.device.stream import RETRY_FIRST_NS, RETRY_MOST_NS
 from tests.device.kit import LOCAL_TCP, Driver, Listener, Opener, dial, frame, free_port, readable
 from tests.kit.clock import SECOND_NS
@@ -243,15 +243,26 @@ def test_a_peer_that_does_not_read_fills_a_bounded_queue_and_misses_nothing_of_i
         with pytest.raises(BlockingIOError):
             driver.device.transmit(frame(taken))
         queued = driver.device.details()["queued"]
-        assert QUEUE_BYTES <= queued < QUEUE_BYTES + 65536 + 4
+        assert 1000 * 1518 <= queued <= QUEUE_FRAMES * 1518
         assert driver.up()
         for number in range(taken):
-            driver.settle()
-            assert peer.receive() == frame(number, 1514)
+            assert peer.receive(driver) == frame(number, 1514)
         assert driver.device.details()["queued"] == 0
         assert not readable(driver.device.fileno())  # nothing to spin on
         driver.device.transmit(frame(1))
         assert peer.receive() == frame(1)
+
+
+@pytest.mark.parametrize(("size", "most"), [(60, QUEUE_FRAMES), (65535, QUEUE_BYTES // 65535 + 1)])
+def test_what_waits_is_bounded_in_frames_and_in_bytes(
+    path: str, opener: Opener, size: int, most: int
+) -> None:
+    driver = opener(listen=path)
+    with closing(dial(path)):
+        driver.settle()
+        while driver.device.transmit_batch([frame(1, size)] * 64):
+            pass
+        assert most * 0.9 < driver.device.details()["queued"] / (size + 4) <= most
 
 
 def test_a_large_batch_is_cut_where_the_queue_is_full(path: str, opener: Opener) -> None:
@@ -262,8 +273,7 @@ def test_a_large_batch_is_cut_where_the_queue_is_full(path: str, opener: Opener)
         taken = driver.device.transmit_batch(items)
         assert 0 < taken < 4000
         for number in range(taken):
-            driver.settle()
-            assert peer.receive() == items[number]
+            assert peer.receive(driver) == items[number]
 
 
 def test_a_peer_that_vanishes_while_frames_wait(path: str, opener: Opener) -> None:

@@ -70,7 +70,7 @@ def test_a_new_tap_is_there_up_and_goes_with_its_device(netns: Namespace, opener
     row = link(netns)
     assert row is not None
     assert "UP" in row["flags"]
-    assert row["txqlen"] == 10_000
+    assert row["txqlen"] == 1024
     assert device.carrier() is True
     assert device.mtu == 1500
     assert device.mac != bytes.fromhex(row["address"].replace(":", ""))

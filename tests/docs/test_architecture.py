@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from smolctl.errors import SmolctlError
 from smolctl.ops.engine import Engine
 from smolctl.ops.feed import Feed
 from smolctl.ops.job import Channel, ChannelUser
@@ -98,7 +99,7 @@ class NoDaemon:
     def status(self, now: int) -> dict[str, Any]:
         return {}
 
-    def bug(self, doing: str, error: Exception) -> None:
+    def blame(self, doing: str, error: Exception) -> SmolctlError:
         raise error
 
     def request_stop(self, reason: str) -> None:

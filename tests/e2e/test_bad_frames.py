@@ -47,7 +47,7 @@ REASONS = {
     "rx-src-mac-invalid": bytes(ether(src=GROUP) / IP(src=THEIRS, dst=OURS)),
     "rx-own-frame": bytes(ether(src=OURS_MAC) / IP(src=THEIRS, dst=OURS)),
     "arp-truncated": arp()[:-1],
-    "arp-bad-format": arp(hwtype=6),
+    "arp-bad-format": arp(hwtype=7),
     "arp-bad-op": arp(op=3),
     "arp-target-not-ours": arp(pdst="10.0.0.77"),
     "arp-sender-invalid": arp(psrc="224.0.0.1"),

@@ -28,9 +28,13 @@ class Home:
         """Return where a stack's files are."""
         return stack_paths(name)
 
-    def daemon(self, *options: str) -> Background:
-        """Start a daemon in the foreground and wait until it serves, or has ended."""
-        argv = [sys.executable, "-m", "smolctl.daemon", *options]
+    def daemon(self, *options: str, under: tuple[str, ...] = ()) -> Background:
+        """Start a daemon in the foreground and wait until it serves, or has ended.
+
+        Args:
+            under: a command that runs a command, and sets limits for it.
+        """
+        argv = [*under, sys.executable, "-m", "smolctl.daemon", *options]
         background = Background(argv, env=self.env.environ)
         self._background.append(background)
         background.wait_for("\n")

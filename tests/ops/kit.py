@@ -238,7 +238,7 @@ class Api:
     def wall_time(self, now: int) -> float:
         return WALL_EPOCH + now / 1e9
 
-    def bug(self, doing: str, error: Exception) -> None:
+    def blame(self, doing: str, error: Exception) -> SmolctlError:
         raise error
 
     def request_stop(self, reason: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from smolctl.control.changes import CHANGING_VERBS, MAX_TOGETHER
-from smolctl.errors import ControlError, InvalidArgument
+from smolctl.errors import ControlError, InvalidArgument, SmolctlError
 from smolctl.ops.operations import OPS
 from tests.ops.kit import Api, Row
 from tests.ops.usual import JOBS, OPENED
@@ -82,11 +82,16 @@ def test_a_bad_argument_is_that_commands_error() -> None:
 def test_a_bug_in_one_command_is_told_and_ends_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Api()
     bugs: list[str] = []
-    monkeypatch.setattr(Api, "bug", lambda _self, doing, _error: bugs.append(doing))
+
+    def blame(_self: Api, doing: str, _error: Exception) -> SmolctlError:
+        bugs.append(doing)
+        return SmolctlError(f"smolctl failed at {doing}", code="internal")
+
+    monkeypatch.setattr(Api, "blame", blame)
     monkeypatch.setattr("smolctl.ops.addr.add_address", lambda *_: 1 / 0)
     rows = api("batch.run", commands=[ADD, ["addr.del", AGAIN[1]]], force=True)
     assert codes(rows) == ["internal", "ok"]
-    assert bugs == ["answering addr.add"]
+    assert bugs == ["addr.add"]
 
 
 def test_what_is_named_as_a_change_answers_at_once() -> None:

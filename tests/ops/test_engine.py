@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from smolctl.errors import InvalidArgument
+from smolctl.errors import InvalidArgument, SmolctlError
 from smolctl.ops.job import Job
 from smolctl.ops.operations import OPS, Operation
 from tests.kit.clock import SECOND_NS
@@ -19,8 +19,9 @@ class Failing(Api):
         super().__init__()
         self.bugs: list[Exception] = []
 
-    def bug(self, doing: str, error: Exception) -> None:
+    def blame(self, doing: str, error: Exception) -> SmolctlError:
         self.bugs.append(error)
+        return SmolctlError(f"smolctl failed at {doing}", code="internal")
 
 
 def test_what_is_sent_to_ourselves_is_taken_up_in_the_next_turn() -> None:
@@ -106,7 +107,7 @@ class Broken(Job):
 @pytest.mark.parametrize(
     ("error", "code", "message", "bugs"),
     [
-        (ZeroDivisionError("a bug"), "internal", "smolctl failed: ZeroDivisionError: a bug", 1),
+        (ZeroDivisionError("a bug"), "internal", "smolctl failed at running Broken", 1),
         (InvalidArgument("refused"), "invalid-argument", "refused", 0),
     ],
 )

@@ -22,8 +22,9 @@ class Around:
     def wall_time(self, now: int) -> float:
         return now / 1e9
 
-    def bug(self, doing: str, error: Exception) -> None:
+    def blame(self, doing: str, error: Exception) -> SmolctlError:
         self.bugs.append(error)
+        return SmolctlError(f"smolctl failed at {doing}", code="internal")
 
     def request_stop(self, reason: str) -> None:
         raise AssertionError(reason)

@@ -185,6 +185,16 @@ def test_it_answers_from_the_address_that_was_asked(api: Api, quiet: bool) -> No
     assert sources == [3, 3, 3, 1]
 
 
+@pytest.mark.parametrize("sport", [7, 13, 17, 19, 37, 4000])
+def test_two_echoes_do_not_answer_each_other_for_ever(api: Api, sport: int) -> None:
+    exchange, job = api.start("udp.echo", port="4000")
+    api.arrive(udp_frame(sport, 4000), udp_frame(sport + 1, 4000), udp_frame(sport, 4000))
+    assert sent_back(api) == [(4000, sport + 1, b"hello")]
+    assert exchange.of("ignored") == [{"src": PEER, "sport": sport}] * 2
+    job.cancel(api.clock.now)
+    assert exchange.done_with == {"received": 3, "drops": 0, "ok": True, "echoed": 1}
+
+
 def test_an_echo_ends_after_count_datagrams(api: Api) -> None:
     exchange, _ = listen(api, "udp.echo", count="2")
     api.arrive(udp_frame(), udp_frame(), udp_frame())

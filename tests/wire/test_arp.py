@@ -41,7 +41,7 @@ def test_truncated(size: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "offset", "value"),
-    [("htype", 0, 6), ("ptype", 2, 0x86DD), ("hlen", 4, 8), ("plen", 5, 16)],
+    [("htype", 0, 7), ("ptype", 2, 0x86DD), ("hlen", 4, 8), ("plen", 5, 16)],
 )
 def test_bad_format_names_all_four_fields(name: str, offset: int, value: int) -> None:
     size = 2 if offset < 4 else 1
@@ -49,6 +49,10 @@ def test_bad_format_names_all_four_fields(name: str, offset: int, value: int) ->
     detail: dict[str, int | str] = {"htype": 1, "ptype": 0x0800, "hlen": 6, "plen": 4, name: value}
     detail["cause"] = name
     assert arp.parse(packet) == WireFault(Fault.ARP_BAD_FORMAT, offset, detail)
+
+
+def test_hardware_type_6_is_ethernet_too() -> None:
+    assert arp.parse(REQUEST[:1] + b"\x06" + REQUEST[2:]) == arp.parse(REQUEST)
 
 
 @pytest.mark.parametrize("op", [0, 3, 8, 0xFFFF])

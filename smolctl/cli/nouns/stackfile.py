@@ -12,6 +12,8 @@ from smolctl.errors import SmolctlError
 
 _WHY = "a stack starts with changes only"
 _TABLES = {"sysctl", "commands"}
+_LARGEST = 16 << 20
+"""Bytes of a file that is read whole."""
 _KEY = re.compile(r"\s*commands\s*=")
 _EXAMPLE = "commands = ''', and then one command on each line"
 
@@ -30,7 +32,10 @@ def read(session: Session, name: str) -> dict[str, Any]:
         with open(name, "rb") as file:
             if not name.endswith(".toml"):
                 return {"commands": _commands(session, name, Lines(file.fileno()))}
-            text = file.read().decode()
+            data = file.read(_LARGEST + 1)
+            if len(data) > _LARGEST:
+                raise UsageFault(f"{name} has more than {_LARGEST >> 20} MiB")
+            text = data.decode()
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageFault(f"cannot read {name}: {reason}") from None

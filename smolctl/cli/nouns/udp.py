@@ -232,12 +232,17 @@ def _echo(session: Session, args: Args) -> int:
         message = f"not echoed: {event['reason']}: {event.get('message', '')}"
         out.failure(message, event.get("hint"))
 
+    def ignored(event: Event) -> None:
+        where = f"{event['src']}:{event['sport']}"
+        out.complaint(f"smolctl: not echoed: {where} may be an echo, too, and the two never end")
+
     handlers: stream.Handlers = {
         "bound": _bound(session),
         "echoed": lambda event: out.line(
             f"echoed {counted(event['bytes'], 'byte')} to {event['src']}:{event['sport']}"
         ),
         "failed": failed,
+        "ignored": ignored,
     }
     done = stream.run(session, "udp.echo", args, handlers)
     return _received(session, done, args)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from smolctl.cli.words.grammar import UsageFault
 
 _READ_SIZE = 1 << 16
+LONGEST = 1 << 20
+"""Bytes of a command at most: /dev/zero is no file of commands, and never ends."""
 _BLANKS = " \t\r"
 _PLAIN = re.compile(r"[^ \t\r]+")
 _SPECIAL = re.compile(r"""["'\\#]""")
@@ -115,16 +117,21 @@ class Lines:
         Raises:
             OSError: the file cannot be read.
         """
-        first, text = 0, ""
+        first, text, work = 0, "", 0
         while True:
             while not self._lines and not self._end:
                 if not select([self._fd], [], [], 0)[0]:
                     yield None
                 self._read()
+            first = first or self._number + 1
+            work += len(text)  # of the lines before, which are split again with the next
+            if len(self._rest) > LONGEST or work > LONGEST:
+                fault = "a command that is too long: this is no file of commands"
+                yield Line(first, [], UsageFault(fault))
+                return
             if not self._lines:
                 break
             text += self._next()
-            first = first or self._number
             try:
                 words = split(text)
             except Unfinished:
@@ -135,8 +142,8 @@ class Lines:
             else:
                 if words:
                     yield Line(first, words)
-            first, text = 0, ""
-        if first:
+            first, text, work = 0, "", 0
+        if text:
             yield Line(first, [], UsageFault("a backslash ends the last line, and nothing follows"))
 
     def _next(self) -> str:

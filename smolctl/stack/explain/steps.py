@@ -20,6 +20,7 @@ from smolctl.stack.trace.facts import (
     Joined,
     Learned,
     Loser,
+    NotLearned,
     Owner,
     PassedOn,
     Resolved,
@@ -165,6 +166,12 @@ def _learned(facts: Learned) -> Told:
         "state": facts.state,
         "lladdr": lladdr,
     }
+
+
+def _not_learned(facts: NotLearned) -> Told:
+    ip = format_address(facts.ip)
+    text = f"{ip} is not learned: all entries of {facts.dev} are {facts.taken}"
+    return text, {"dst": ip, "taken": facts.taken}
 
 
 def _stranger(facts: Stranger) -> Told:
@@ -317,6 +324,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     PassedOn: _passed_on,
     Resolved: _resolved,
     Learned: _learned,
+    NotLearned: _not_learned,
     Stranger: _stranger,
     Asked: _asked,
     Taken: _taken,

@@ -273,6 +273,24 @@ def _gone(net: Network, values: Values) -> More:
     return {"gone": f"the default route{via} went with {route.dev} {ago} ago"}
 
 
+def _other_end(net: Network, values: Values) -> More:
+    """Return the ``command`` that brings back who was at the other end of a link."""
+    interface = net.interfaces.get(values["dev"])
+    if interface is None:
+        return {}
+    name, kind = interface.name, interface.kind
+    if interface.gone:
+        more = " ..." if interface.options else ""
+        return {"command": f"smolctl link del {name} && smolctl link add {name} type {kind}{more}"}
+    commands = {
+        "tap": f"sudo ip link set {name} up",
+        "packet": f"sudo ip link set {interface.options.get('link', name)} up",
+        "cable": "smolctl --stack OTHER link add NAME type cable"
+        f" name {interface.options.get('cable', 'CABLE')}",
+    }
+    return {"command": commands.get(kind, f"smolctl -d link show {name}")}
+
+
 def _no_source(net: Network, values: Values) -> More:
     interface = net.interfaces.get(values["dev"])
     return {} if interface is None else neighbor_of(interface, values["_next_hop"])
@@ -391,6 +409,7 @@ _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.UDP_WAITS_FOR_ROUTE: _no_route,
     reason.FWD_NO_ROUTE: _no_way_on,
     reason.TX_SRC_NOT_OURS: lambda net, values: owner(net, values["ip"]),
+    reason.TX_NO_CARRIER: _other_end,
     reason.TX_NO_SOURCE: _no_source,
     reason.TX_TOO_BIG: _mtu,
     reason.FWD_TOO_BIG: _mtu,

@@ -17,7 +17,7 @@ from smolctl.stack.neighbor.probe_client import ArpAnswer
 from smolctl.stack.neighbor.states import ASKING, State
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
-from smolctl.stack.trace.facts import Learned, Stranger
+from smolctl.stack.trace.facts import Learned, NotLearned, Stranger
 from smolctl.stack.trace.trace import Fate
 from smolctl.wire import arp
 from smolctl.wire.address import ZERO_MAC, is_loopback, is_multicast
@@ -184,6 +184,8 @@ def _learn_asker(net: Network, packet: Packet) -> None:
     _note_oddities(packet, known, before)
     if (learned := _learned(cache, ip)) is not None:
         packet.step("neigh", "ok", learned)
+    elif cache.lookup(ip) is None:
+        packet.step("neigh", "skip", NotLearned(ip, interface.name, cache.taken))
 
 
 def _unanswered(net: Network, packet: Packet) -> Result:
@@ -270,7 +272,7 @@ def _not_learned(net: Network, packet: Packet, cache: NeighborCache) -> Result:
     known = cache.lookup(sender)
     shown: dict[str, object] = {"ip": sender, "mac": mac}
     if known is None:
-        return reason.NEIGH_TABLE_FULL, {"next_hop": sender}
+        return reason.NEIGH_TABLE_FULL, {"next_hop": sender, "taken": cache.taken}
     if known.state is State.PERMANENT:
         asks_another = message.op != arp.Op.REPLY and sender != message.target_ip
         if asks_another and mac == known.lladdr:

@@ -20,9 +20,16 @@ from smolctl.stack.neighbor.entry import (
     Released,
     SendProbe,
     Silence,
+    Standing,
     Transmit,
 )
-from smolctl.stack.neighbor.eviction import OLDEST, Evictions, Thrash, choose_victims, collectable
+from smolctl.stack.neighbor.eviction import (
+    OLDEST,
+    EvictionOrder,
+    Evictions,
+    Thrash,
+    collectable,
+)
 from smolctl.stack.neighbor.states import RENEWING, TRANSITIONS, VALID, Do, NudEvent, State
 from smolctl.stack.neighbor.timers import EntryTimers, timer_event
 from smolctl.stack.packet import Packet
@@ -49,6 +56,7 @@ class NeighborCache:
         self._random = random
         self._timers = EntryTimers(alarm or Alarm())
         self._evictions = Evictions()
+        self._order = EvictionOrder((), by_age=self._by_age)
         self._reachable_factor = 0.5 + random()
         self._redraw_ns = 0
         self._collect_ns = 0
@@ -64,6 +72,7 @@ class NeighborCache:
         result.entries = {ip: entry.clone(copy_of) for ip, entry in self.entries.items()}
         result._timers, result._random, result.on_change = EntryTimers(alarm), random, None
         result._evictions = Evictions(self._evictions)
+        result._order = EvictionOrder(result, by_age=self._order.by_age)
         return result
 
     def use_settings(self, settings: Settings) -> None:
@@ -79,7 +88,7 @@ class NeighborCache:
 
     def thrash(self, ip: int, now: int) -> Thrash | None:
         """Return why ``ip`` has to be asked for again: evicted, and the cache is still full."""
-        size = sum(entry.state in VALID for entry in self) if self._by_age else len(self.entries)
+        size = self._in_order().resolved if self._by_age else len(self.entries)
         if size < self._settings["iface.neighbor_cache_count"]:
             return None
         return self._evictions.thrash(ip, self.entries, len(self.entries), now)
@@ -112,23 +121,26 @@ class NeighborCache:
             keep: whether it may wait; a packet that may not is lost, and only asks.
 
         Raises:
-            NoBuffers: the cache is full of PERMANENT entries.
+            NoBuffers: all entries are PERMANENT, or in use and the packet answers a stranger.
         """
         entry = self.entries.get(ip)
         actions: list[NeighborAction] = []
         if entry is None:
-            entry = self._create(ip, now, actions)
-        entry.used_ns = now
+            entry = self._create(ip, now, actions, stranger=packet.answer)
+        if not packet.answer or entry.confirmed_ns:
+            entry.used_ns = now
         if not keep:
             entry.source = packet.source
         self._step(entry, NudEvent.USED, now, actions, packet, keep=keep)
+        if entry.state is State.INCOMPLETE:
+            self._order.place(entry)
         return entry, actions
 
     def ask(self, ip: int, source: int, now: int) -> tuple[Neighbor, list[NeighborAction]]:
         """Ask for ``ip`` from ``source`` when its MAC is not known; whoever wants it waits.
 
         Raises:
-            NoBuffers: the cache is full of PERMANENT entries.
+            NoBuffers: all entries are PERMANENT.
         """
         entry = self.entries.get(ip)
         actions: list[NeighborAction] = []
@@ -137,6 +149,7 @@ class NeighborCache:
         if entry.state not in VALID:
             entry.used_ns, entry.source, entry.awaited = now, source, True
             self._step(entry, NudEvent.USED, now, actions)
+            self._order.place(entry)
         return entry, actions
 
     def unawait(self, ip: int) -> None:
@@ -219,10 +232,11 @@ class NeighborCache:
         """Make or change an entry as the user says (Linux neigh_update with F_ADMIN).
 
         Raises:
-            NoBuffers: the cache is full of PERMANENT entries.
+            NoBuffers: all entries are PERMANENT.
         """
         actions: list[NeighborAction] = []
         entry = self.entries.get(ip) or self._create(ip, now, actions)
+        entry.used_ns = now
         if lladdr is not None:
             self._learn(entry, lladdr, now)
         if state in (State.REACHABLE, State.PERMANENT) or self._lifetime_ns:
@@ -302,6 +316,7 @@ class NeighborCache:
             if state in (State.INCOMPLETE, State.PROBE):
                 entry.probes = 0
         entry.state = state
+        self._order.place(entry)
         if state is State.REACHABLE:
             self._timers.arm(entry, entry.confirmed_ns + (lifetime_ns or self.reachable_ns))
         elif state is State.DELAY:
@@ -367,7 +382,7 @@ class NeighborCache:
         entry = self.entries.get(ip)
         if entry is None and create:
             with suppress(NoBuffers):
-                entry = self._create(ip, now, actions)
+                entry = self._create(ip, now, actions, stranger=True)
         if entry is None or entry.state is State.PERMANENT:
             return None
         locked_ns = self._settings.ns("neigh.locktime_ms")
@@ -377,37 +392,63 @@ class NeighborCache:
         entry.moves_to(mac, now)
         return entry
 
-    def _create(self, ip: int, now: int, actions: list[NeighborAction]) -> Neighbor:
+    def _create(
+        self, ip: int, now: int, actions: list[NeighborAction], *, stranger: bool = False
+    ) -> Neighbor:
         """Make an entry; where eviction is by age one needs a place only once it is resolved."""
-        self._make_room(ip, now, actions, resolved=False)
+        self._make_room(ip, now, actions, resolved=False, stranger=stranger)
         entry = self.entries[ip] = Neighbor(ip, now)
+        self._order.place(entry)
         return entry
 
     @property
     def _by_age(self) -> bool:
         return self._settings["neigh.evict"] == OLDEST
 
+    def _in_order(self) -> EvictionOrder:
+        """Return the order of eviction; anew when the sysctl has changed."""
+        if self._order.by_age is not self._by_age:
+            self._order = EvictionOrder(self, by_age=self._by_age)
+        return self._order
+
+    @property
+    def taken(self) -> str:
+        """By what all places are taken when there is none for one more."""
+        capacity = self._settings["iface.neighbor_cache_count"]
+        permanent = self._in_order().counts[Standing.PERMANENT]
+        return "permanent" if permanent >= capacity else "in use"
+
     def _make_room(
-        self, ip: int, now: int, actions: list[NeighborAction], *, resolved: bool
-    ) -> None:
+        self, ip: int, now: int, actions: list[NeighborAction], *, resolved: bool,
+        stranger: bool = False,
+    ) -> None:  # fmt: skip
         """Evict until one more fits: among all, or by age among those of the same kind.
 
         Raises:
-            NoBuffers: all entries are PERMANENT.
+            NoBuffers: all entries are PERMANENT, or for a stranger in use.
         """
         capacity = self._settings["iface.neighbor_cache_count"]
         if len(self.entries) < capacity:
             return
-        rivals = [e for e in self if not self._by_age or (e.state in VALID) is resolved]
-        if sum(entry.state is State.PERMANENT for entry in self) >= capacity:
+        order = self._in_order()
+        if order.counts[Standing.PERMANENT] >= capacity:
             # Evicting all others would not make room either (the capacity was lowered).
             raise NoBuffers(f"all {capacity} neighbor entries are permanent")
-        used_ns = now - self._settings.ns("neigh.delay_first_probe_time_ms")
-        for victim in choose_victims(rivals, capacity, None if self._by_age else used_ns):
+        idle_since = now - self._settings.ns("neigh.delay_first_probe_time_ms")
+        while self._rivals(order, resolved=resolved) >= capacity:
+            victim = order.first(idle_since, stranger=stranger, resolved=resolved)
+            if victim is None:
+                raise NoBuffers(f"all {capacity} neighbor entries are in use")
             if victim.state is not State.FAILED:  # that one would have to be asked for anyway
                 self._evictions.note(victim.ip, ip, now)
             self._forget(victim)
             actions.append(Evicted(victim, ip, victim.take_queue()))
+
+    def _rivals(self, order: EvictionOrder, *, resolved: bool) -> int:
+        """Return how many entries compete for a place."""
+        if not order.by_age:
+            return len(self.entries)
+        return order.resolved if resolved else len(self.entries) - order.resolved
 
     def _collect(self, now: int) -> None:
         """Forget entries that nobody used for long, when there are many (Linux gc_thresh1)."""
@@ -418,6 +459,7 @@ class NeighborCache:
     def _forget(self, entry: Neighbor) -> None:
         """Take an entry out; NONE tells whoever still holds it that it is no longer true."""
         del self.entries[entry.ip]
+        self._order.drop(entry)
         if self.on_change is not None and entry.state is not State.NONE:
             self.on_change(events.ChangeType.DELETED, entry)
         entry.timer_ns = None

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import NamedTuple
 
 from smolctl.stack.neighbor.states import State
@@ -34,6 +35,21 @@ failed over."""
 _MACS_REMEMBERED = 4
 
 
+class Standing(IntEnum):
+    """What an entry is worth when the cache is full."""
+
+    OUT = 0
+    """Not in the cache."""
+    FAILED = 1
+    KNOWN = 2
+    """Its MAC is known."""
+    ANSWERED = 3
+    """Asked for because of somebody to whom we owe an answer."""
+    SOUGHT = 4
+    """Asked for because of packets of ours, or of those that we forward."""
+    PERMANENT = 5
+
+
 @dataclass(slots=True, eq=False)
 class Neighbor:
     """One entry.
@@ -44,12 +60,15 @@ class Neighbor:
         probes: requests sent since the state began; asked_ns: when the first of them was.
         queue: packets that wait, oldest first; only while INCOMPLETE.
         created_ns, updated_ns, used_ns, confirmed_ns: when it was made, its state or MAC changed,
-            a packet used it, its reachability was proved.
+            a packet used it, its reachability was proved. To answer somebody who never answered us
+            is no use of ours: anybody can send as many questions from invented addresses as they
+            like.
         timer_ns: when the next timer event is due, None for none.
         awaited: whether sockets keep packets for it, which are not in ``queue``.
         by_hand: whether the user made it INCOMPLETE, so that it is asked for without a packet.
         moves: how its MAC changed lately; None when it did not.
         source: address from which it is asked for when ``queue`` has no packet to take it from.
+        standing: where ``EvictionOrder`` has put it.
     """
 
     ip: int
@@ -79,6 +98,8 @@ class Neighbor:
         macs = (*(known for known in moves.macs if known != before), before)[-_MACS_REMEMBERED:]
         back = moves.back + (mac in moves.macs)
         self.moves = Moves(macs, moves.times + 1, back, moves.since_ns, now)
+
+    standing: Standing = Standing.OUT
 
     def push(self, packet: Packet, settings: Settings) -> "list[Overflow]":
         """Queue a packet, oldest out first (RFC 1122 2.3.2.2: SHOULD save the latest)."""

@@ -1,49 +1,129 @@
 """Eviction from a full neighbor cache, and the neighbors evicted lately."""
 
 from collections import deque
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import NamedTuple
 
-from smolctl.stack.neighbor.entry import Neighbor
-from smolctl.stack.neighbor.states import State
+from smolctl.stack.neighbor.entry import Neighbor, Standing
+from smolctl.stack.neighbor.states import VALID, State
 
 LEAST_USED, OLDEST = range(2)
 """Values of neigh.evict."""
 WINDOW_NS = 60_000_000_000
 """How long an eviction is remembered."""
+_CORRECTIONS = 32
+"""After so many uses that it hears of, an eviction takes whom it has seen: none takes long."""
 _REMEMBERED = 256
 """Evictions that are remembered; the oldest is forgotten first."""
 
 
-def choose_victims(
-    entries: list[Neighbor], capacity: int, in_use_since: int | None
-) -> Iterator[Neighbor]:
-    """Choose whom to evict: what failed, what is idle, what is in use, what has packets.
+class EvictionOrder:
+    """The entries of one cache in the order in which they make room for others.
 
-    Among equals the one used longest ago goes. One pass over the cache, and only when it is full.
-    A PERMANENT entry is never chosen.
+    Nothing here takes longer in a large cache: a heap for each standing, whose items are corrected
+    when they come to the top: a use makes ``used_ns`` later, and tells nobody.
 
     Args:
-        entries: those that compete for ``capacity`` places, of which one is to be free.
-        in_use_since: when the last use still counts; None to choose the one that ARP spoke of
-            longest ago, whoever uses it (smoltcp: the smallest expiry).
+        by_age: the one that ARP spoke of longest ago goes first, whoever uses it (smoltcp: the
+            smallest expiry), of those that are resolved or of those that are not.
+
+    Attributes:
+        counts: how many entries have each standing.
     """
 
-    def worth(entry: Neighbor) -> tuple[int, int]:
-        if in_use_since is None:
-            return 0, entry.confirmed_ns or entry.created_ns
-        if entry.queue or entry.awaited:
-            return 3, entry.used_ns
-        if entry.state is State.FAILED:
-            return 0, entry.used_ns
-        last = max(entry.used_ns, entry.created_ns)
-        return (2 if last > in_use_since else 1), last
+    def __init__(self, entries: Iterable[Neighbor], *, by_age: bool) -> None:
+        self.by_age = by_age
+        self._serial = 0
+        self.counts = [0] * len(Standing)
+        self._heaps: list[list[tuple[int, int, Neighbor]]] = [[] for _ in Standing]
+        for entry in entries:
+            entry.standing = Standing.OUT
+            self.place(entry)
 
-    candidates = [entry for entry in entries if entry.state is not State.PERMANENT]
-    if len(entries) == capacity:  # as always, unless the capacity was lowered
-        yield min(candidates, key=worth)
-    elif len(entries) > capacity:
-        yield from sorted(candidates, key=worth)[: len(entries) - capacity + 1]
+    @property
+    def resolved(self) -> int:
+        """How many entries have a MAC that is used."""
+        return self.counts[Standing.KNOWN] + self.counts[Standing.PERMANENT]
+
+    def place(self, entry: Neighbor) -> None:
+        """Take note of an entry that is new or has changed."""
+        standing = self._standing(entry)
+        if standing is entry.standing:
+            return
+        self.counts[entry.standing] -= 1
+        self.counts[standing] += 1
+        entry.standing = standing
+        if standing is Standing.PERMANENT:
+            return
+        heap = self._heaps[standing]
+        self._serial += 1
+        heappush(heap, (self._key(entry), self._serial, entry))
+        if len(heap) > 64 + 2 * self.counts[standing]:
+            # Those that have left are swept before they outnumber the rest.
+            left = {item[2]: item for item in heap if item[2].standing is standing}
+            heap[:] = left.values()
+            heapify(heap)
+
+    def drop(self, entry: Neighbor) -> None:
+        """Forget an entry."""
+        self.counts[entry.standing] -= 1
+        self.counts[Standing.OUT] += 1
+        entry.standing = Standing.OUT
+
+    def first(self, idle_since: int, *, stranger: bool, resolved: bool) -> Neighbor | None:
+        """Return who makes room for another: what failed, what is idle, what waits for others.
+
+        Only what we do ourselves evicts a neighbor that is in use, and at last one for whom packets
+        of ours wait. Among equals the one used longest ago goes. A PERMANENT entry never does.
+
+        Args:
+            idle_since: who was not used since is idle.
+            stranger: whether somebody else wants the place: a neighbor that made itself known, or
+                one that gets an answer and has never answered us.
+            resolved: where eviction is by age, whether the place is for one that is resolved.
+        """
+        if self.by_age:
+            return self._top(Standing.KNOWN if resolved else Standing.SOUGHT)
+        failed, known = self._top(Standing.FAILED), self._top(Standing.KNOWN)
+        if failed is not None:
+            return failed
+        if known is not None and (not known.used_ns or known.used_ns <= idle_since):
+            return known
+        answered = self._top(Standing.ANSWERED)
+        if answered is not None or stranger:
+            return answered
+        return known or self._top(Standing.SOUGHT)
+
+    def _standing(self, entry: Neighbor) -> Standing:
+        state = entry.state
+        if state in VALID:
+            return Standing.PERMANENT if state is State.PERMANENT else Standing.KNOWN
+        if self.by_age:
+            return Standing.SOUGHT
+        if state is State.FAILED:
+            return Standing.FAILED
+        ours = entry.awaited or entry.by_hand or entry.used_ns >= entry.updated_ns
+        return Standing.SOUGHT if ours else Standing.ANSWERED
+
+    def _key(self, entry: Neighbor) -> int:
+        return (entry.confirmed_ns or entry.created_ns) if self.by_age else entry.used_ns
+
+    def _top(self, standing: Standing) -> Neighbor | None:
+        heap, seen = self._heaps[standing], list[tuple[int, int, Neighbor]]()
+        while heap:
+            key, serial, entry = heap[0]
+            if entry.standing is not standing:
+                heappop(heap)
+                continue
+            used = self._key(entry)
+            if used == key:
+                return entry
+            heapreplace(heap, (used, serial, entry))
+            seen.append((used, serial, entry))
+            if len(seen) == _CORRECTIONS:
+                return min(seen)[2]
+        return None
 
 
 def collectable(entries: Iterable[Neighbor], before_ns: int) -> list[Neighbor]:

@@ -95,7 +95,9 @@ class Neighbors(dict[str, NeighborCache]):
         try:
             entry, actions = self[out.name].use(next_hop, packet, now, keep=sysctl is None)
         except NoBuffers:
-            detail = packet.record(reason.NEIGH_TABLE_FULL, next_hop=next_hop)
+            detail = packet.record(
+                reason.NEIGH_TABLE_FULL, next_hop=next_hop, taken=self[out.name].taken
+            )
             error = Rejected(reason.NEIGH_TABLE_FULL, detail)
             error.packet = packet.trace.id or None
             raise error from None

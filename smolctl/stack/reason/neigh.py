@@ -98,11 +98,13 @@ NEIGH_EVICTED = Reason(
 )  # fmt: skip
 NEIGH_TABLE_FULL = Reason(
     "neigh-table-full", Kind.REJECT, "policy", "ENOBUFS",
-    "no room for a neighbor, all entries are permanent",
-    """The neighbor cache is full of PERMANENT entries, which are never evicted, so there is no room
-    for one more next hop. Raise iface.neighbor_cache_count, or delete entries that were made by
-    hand. Linux gives ENOBUFS.""",
-    why_template=("all {capacity} entries of {dev} are permanent, none left for {next_hop}",),
+    "no room for a neighbor, all entries are permanent or in use",
+    """The neighbor cache is full, and none of its entries may make room for this neighbor. A
+    PERMANENT entry is never evicted. One that we used in the last 5 s is not evicted for a
+    stranger: a host that asks for our address, or that gets an answer and has never answered us.
+    Raise iface.neighbor_cache_count, or delete entries that were entered by hand. Linux gives
+    ENOBUFS in this case ("neighbour table overflow").""",
+    why_template=("all {capacity} entries of {dev} are {taken}, none left for {next_hop}",),
     fix_templates=("smolctl sysctl iface.neighbor_cache_count={value}",),
     advice_template="delete one of them: smolctl neigh show dev {dev}",
 )  # fmt: skip

@@ -215,8 +215,7 @@ TX_NO_CARRIER = Reason(
     is down. Not even an ARP request would be heard, so the packet is dropped at once. Linux drops
     it silently; only "linkdown" in ip route show hints at it.""",
     why_template=("{dev} has no carrier: nobody is at the other end",),
-    advice_template="bring the other end up; of a TAP: ip link set {dev} up; of a cable:"
-    " link add ... type cable with its name, in another stack",
+    advice_template="bring the other end back: {command}",
     stage="device",
 )  # fmt: skip
 TX_TOO_BIG = Reason(

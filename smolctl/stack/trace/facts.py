@@ -87,6 +87,14 @@ class Learned(NamedTuple):
     lladdr: bytes
 
 
+class NotLearned(NamedTuple):
+    """ARP told where a stranger is, and all places are taken by neighbors that we use."""
+
+    ip: int
+    dev: str
+    taken: str
+
+
 class Resolved(NamedTuple):
     """The next hop's MAC address is known; ``state`` in RFC 4861's words."""
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.cli.words.grammar import UsageFault
-from smolctl.cli.words.lines import Line, Lines, Unfinished, split
+from smolctl.cli.words.lines import LONGEST, Line, Lines, Unfinished, split
 
 
 @pytest.mark.parametrize(
@@ -147,3 +147,15 @@ def test_before_it_waits_it_says_so() -> None:
         assert list(lines) == [Line(3, ["cd"])]
     finally:
         os.close(reader)
+
+
+@pytest.mark.parametrize("endless", [b"\0", b"x \\\n"], ids=["zeros", "lines that go on"])
+def test_a_file_that_never_ends_is_no_file_of_commands(endless: bytes, tmp_path: Path) -> None:
+    data = b"link show\n" + endless * (2 * LONGEST // len(endless))
+    with reading(data, tmp_path) as lines:
+        *good, bad = lines
+    assert [line.words for line in good if line] == [["link", "show"]]
+    assert bad is not None
+    assert (bad.number, bad.words) == (2, [])
+    assert bad.fault is not None
+    assert "too long" in bad.fault.message

@@ -25,6 +25,11 @@ def _arp(**fields: Any) -> bytes:
     return bytes(_ether() / ARP(**given))
 
 
+def _arp_of_type(number: int) -> bytes:
+    frame = _arp()
+    return frame[:14] + number.to_bytes(2) + frame[16:]
+
+
 def _ip(payload: Any = b"", dst_mac: str = OURS_MAC, **fields: Any) -> bytes:
     return bytes(_ether(dst_mac) / IP(**{"src": THEIRS, "dst": OURS, **fields}) / payload)
 
@@ -64,7 +69,8 @@ FRAMES: dict[str, bytes] = {
     "SNAP, length 100 of 36 B": bytes(_802_3(len=100) / _ECHO),
     # ARP
     "ARP cut short": _arp()[:-1],
-    "ARP for another hardware type": _arp(hwtype=6),
+    "ARP for another hardware type": _arp_of_type(7),
+    "ARP of hardware type 6": _arp_of_type(6),
     "ARP of operation 3": _arp(op=3),
     "ARP request for another host": _arp(pdst=OTHER),
     "ARP request from another network": _arp(psrc="99.9.9.9"),

@@ -32,7 +32,7 @@ FRAMES = {
     "reply 10.0.0.2 is-at 02:00:00:00:00:0b": reply(),
     "announcement 10.0.0.2 is-at 02:00:00:00:00:0b": request(PEER, PEER),
     "ARP op 3": arp_frame(3),
-    "ARP htype 6 ptype 2048 hlen 6 plen 4": frame_of(b"\0\6" + request()[16:], ARP),
+    "ARP htype 7 ptype 2048 hlen 6 plen 4": frame_of(b"\0\7" + request()[16:], ARP),
     "ARP packet of 3 B 000108": frame_of(b"\0\1\x08", ARP),
     "ARP packet of 0 B": frame_of(b"", ARP),
     "10.0.0.2:9 > 10.0.0.1:7 UDP 5 B": udp_frame(),

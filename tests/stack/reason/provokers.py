@@ -318,14 +318,14 @@ def queue_purged(host: Host) -> None:
 
 def evicted(host: Host) -> None:
     host.set("iface.neighbor_cache_count", 2)
-    host.know("10.0.0.3")
+    host.receive(request("10.0.0.3"))
     host.receive(request("10.0.0.4"))
 
 
 def evicted_while_it_waits(host: Host) -> None:
     host.set("iface.neighbor_cache_count", 2)
     host.send(host.socket(), DEAD)
-    host.receive(request("10.0.0.4"))
+    host.send(host.socket(), "10.0.0.4")
 
 
 def cache_thrash(host: Host) -> None:
