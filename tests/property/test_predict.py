@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from smolctl.errors import StackError
 from smolctl.stack.explain import verdict
+from smolctl.stack.explain.answers import answers_to
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ipv4.output import icmp_output
@@ -30,13 +31,18 @@ def outcome(trace: Trace) -> dict[str, Any]:
     return row
 
 
-def run_out(world: World, act: Any) -> None:
-    """Do something; let the stack take in what it leads to, and the devices what leaves."""
-    with suppress(StackError):
-        act()
-    for _ in range(5000):  # an echo socket may talk to itself without end
-        if not world.stack.loopback.input(world.host.now):
-            break
+def run_out(world: World, trace: Trace, act: Any) -> None:
+    """Do something; let the stack take in what it leads to, and the devices what leaves.
+
+    Args:
+        trace: whose answers are noted.
+    """
+    with answers_to(trace, world.stack.shared.recorder):
+        with suppress(StackError):
+            act()
+        for _ in range(5000):  # an echo socket may talk to itself without end
+            if not world.stack.loopback.input(world.host.now):
+                break
     for dev in DEVS:
         if dev in world.stack.interfaces:
             world.host.sent(dev)
@@ -50,6 +56,7 @@ def played(config: Config, history: list[Event]) -> World:
         if dev in player.stack.interfaces:
             player.host.sent(dev)
     player.stack.poll(player.host.now)
+    player.stack.ledger.prove = None  # what helps has tests of its own
     return player.world
 
 
@@ -91,6 +98,7 @@ def test_a_datagram_fares_as_predicted(
     now = world.host.now
     run_out(
         world,
+        real,
         lambda: world.stack.udp.send_from(
             socket, OutgoingDatagram(bytes(size), ip(dst), dport, source, real), now
         ),
@@ -120,7 +128,7 @@ def test_an_echo_request_fares_as_predicted(
     client = world.stack.ping.open(ip(dst))
     message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(size))
     now, how = world.host.now, SendOptions(source, dev, tos=tos or 0)
-    run_out(world, lambda: icmp_output(world.stack.ipv4, message, ip(dst), now, how, real))
+    run_out(world, real, lambda: icmp_output(world.stack.ipv4, message, ip(dst), now, how, real))
     assert outcome(trace) == outcome(real)
 
 
@@ -146,6 +154,7 @@ def fares_as_predicted(
     real.dev = dev
     run_out(
         world,
+        real,
         lambda: frame_input(
             world.stack.protocols, world.host.dev(dev), frame, world.host.now, real
         ),

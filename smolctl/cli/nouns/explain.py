@@ -54,7 +54,7 @@ def row(reason: Reason) -> dict[str, Any]:
         "explanation": reason.explanation,
         "why": generic(_whole(reason)),
         "fix": [generic(fix) for fix in reason.fix_templates],
-        "advice": generic(reason.advice_template),
+        "look": generic(reason.advice_template),
     }
     return {key: value for key, value in shown.items() if value not in ("", "-")}
 
@@ -81,8 +81,8 @@ def page(reason: Reason) -> Iterator[str]:
     for number, fix in enumerate(shown["fix"]):
         # Not wrapped: it is there to be copied.
         yield f"{'or:' if number else 'fix:':8} {fix}"
-    if "advice" in shown:
-        yield from _labelled("advice:", shown["advice"])
+    if "look" in shown:
+        yield from _labelled("look:", shown["look"])
 
 
 def _labelled(label: str, text: str) -> list[str]:

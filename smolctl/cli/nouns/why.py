@@ -55,14 +55,14 @@ def tell(row: Row, *, verbose: bool, short: bool = False) -> Iterator[str]:
     yield f"verdict: {row['verdict']}"
     if not short or "reason" in row:
         yield f"why:     {row['why']}"
-        yield f"fix:     {fix(row)}"
+        yield what_helps(row)
 
 
-def fix(row: Row) -> str:
-    """Return the commands that let the packet through, or what else there is to do."""
-    if row["fix"]:
-        return "     or     ".join(row["fix"])
-    return str(row.get("advice", "nothing to fix" if row["ok"] else "nothing on this stack helps"))
+def what_helps(row: Row) -> str:
+    """Return the line of the commands that are proven to help, or of where to look."""
+    if not row["fix"] and "look" in row:
+        return f"look:    {row['look']}"
+    return f"fix:     {'     or     '.join(row['fix']) or 'nothing to fix'}"
 
 
 def _without_others(steps: list[Row]) -> list[Row]:
@@ -165,8 +165,9 @@ def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
         examples,
         "Nothing is sent and nothing changes. If DST is an address of this stack and SRC is not,"
         " the packet comes in through the interface with that address, unless iif names another."
-        " The exit status is 0 if the packet would be sent, delivered or answered, or would wait,"
-        " and 1 if it would be dropped or refused.",
+        " The exit status is 0 if the packet, and the answer that it asks for, would be sent or"
+        " delivered, or would wait, and 1 if one of them would be dropped or refused. A fix is"
+        " tried on a copy of the stack before it is printed.",
     )
 
 

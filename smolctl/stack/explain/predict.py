@@ -4,12 +4,14 @@ Nothing is guessed: the clone runs the data path's own functions. What others wo
 take the frame) is not known, so a prediction ends where the packet waits for them or leaves.
 """
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from smolctl.errors import AddressInUse, InvalidArgument, NoBuffers, SendRejected
 from smolctl.stack import reason
 from smolctl.stack.clone.stack_clone import clone_for_packet
+from smolctl.stack.explain.answers import answers_to
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.network import Network
@@ -80,25 +82,51 @@ def predict(stack: Stack, question: Question, now: int) -> Trace:
     if question.dev is not None:
         stack.interface(question.dev)
     clone = clone_for_packet(stack)
+    clone.ledger.prove = stack.ledger.prove
+    return happen(clone, question, now)
+
+
+def happen(clone: Stack, question: Question, now: int) -> Trace:
+    """Let a packet happen to a clone, and return its trace.
+
+    Raises: as ``predict``.
+    """
     net, trace = clone.networks.for_address(question.dst), Trace()
-    waiting = {name: len(link.outbox) for name, link in clone.interfaces.items()}
-    with suppress(SendRejected, NoBuffers):
-        if question.iif is not None:
-            frame = _arriving(net, clone.interface(question.iif), question)
-            trace.direction, trace.dev = Direction.IN, question.iif
-            clone.journal.follow(trace, now)
-            frame_input(clone.protocols, clone.interface(question.iif), frame, now, trace)
-        elif question.proto == "udp":
+    trace.question = question
+    if question.iif is not None:
+        frame = _arriving(net, clone.interface(question.iif), question)
+        return happen_to_come_in(clone, clone.interface(question.iif), frame, now, trace)
+    with _run_out(clone, trace, now), suppress(SendRejected, NoBuffers):
+        if question.proto == "udp":
             _udp_out(clone.udp, net, question, now, trace)
         elif question.proto == "icmp":
             _icmp_out(clone.ping, net, question, now, trace)
         else:
             arp_out(net, question, now, trace)
-    _loop(clone, trace, now)
+    return trace
+
+
+def happen_to_come_in(
+    clone: Stack, interface: Interface, frame: bytes, now: int, trace: Trace
+) -> Trace:
+    """Let a frame come in on a clone; return its trace."""
+    trace.direction, trace.dev = Direction.IN, interface.name
+    clone.journal.follow(trace, now)
+    with _run_out(clone, trace, now):
+        frame_input(clone.protocols, interface, frame, now, trace)
+    return trace
+
+
+@contextmanager
+def _run_out(clone: Stack, trace: Trace, now: int) -> Iterator[None]:
+    """Let all that follows from a packet happen, and the devices take what leaves."""
+    waiting = {name: len(link.outbox) for name, link in clone.interfaces.items()}
+    with answers_to(trace, clone.shared.recorder):
+        yield
+        _loop(clone, trace, now)
     for name, link in clone.interfaces.items():
         new = link.outbox[waiting[name] :]
         clone.transmitted(link, [item for item in new if isinstance(item, TracedFrame)], now)
-    return trace
 
 
 def _loop(clone: Stack, trace: Trace, now: int) -> None:

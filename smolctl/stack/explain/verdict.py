@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from smolctl.stack.explain.answers import unsent
 from smolctl.stack.explain.route_words import route_text
 from smolctl.stack.explain.steps import Row, steps_rows
 from smolctl.stack.explain.summary import summarize
@@ -57,19 +58,24 @@ def tell(trace: Trace, wall: Callable[[int], float] | None = None) -> Row:
         if trace.cause.id:
             row["cause"]["id"] = trace.cause.id
     row["steps"] = steps_rows(trace)
+    for answer in trace.answers:
+        row["steps"].append({"n": len(row["steps"]) + 1, **_answer_step(answer)})
     row["why"] = because(trace)
     if reason is not None:
         row.update(rfc=[reason.source], linux=reason.linux, fix=reason.fixes(detail))
-        advice = reason.advice(detail)
-        if advice:
-            row["advice"] = advice
+        look = None if row["fix"] else reason.look(detail)
+        if look is not None:
+            row["look"] = look
     else:
         row["fix"] = []
     return row
 
 
 def blame(trace: Trace) -> tuple[Reason | None, Mapping[str, object]]:
-    """Return the reason that the packet is in trouble for, and its details."""
+    """Return the reason that the packet, or its answer, is in trouble for, and its details."""
+    answer = unsent(trace)
+    if answer is not None:
+        return answer.reason, answer.detail
     if trace.complaint is not None:
         return trace.complaint
     if trace.reason is None and trace.fate is Fate.ABSORBED and trace.steps[-1].result == "note":
@@ -85,8 +91,9 @@ def blame(trace: Trace) -> tuple[Reason | None, Mapping[str, object]]:
 
 
 def good(trace: Trace) -> bool:
-    """Tell whether the packet did what its sender wants, or still may."""
-    return trace.complaint is None and trace.fate not in (Fate.DROPPED, Fate.REJECTED)
+    """Tell whether the packet, and its answer, did what its sender wants, or still may."""
+    failed = trace.complaint is not None or trace.fate in (Fate.DROPPED, Fate.REJECTED)
+    return not failed and unsent(trace) is None
 
 
 def headline(trace: Trace) -> str:
@@ -111,6 +118,8 @@ def verdict(trace: Trace) -> str:
         return f"sent, but it failed - {trace.complaint[0].name}"
     text = _VERDICTS[trace.fate](trace)
     reason, _ = blame(trace)
+    if unsent(trace) is not None:
+        text += ", but the answer is not sent"
     return f"{text} - {reason.name}" if reason is not None else text
 
 
@@ -182,6 +191,8 @@ _VERDICTS: dict[Fate | None, Callable[[Trace], str]] = {
 def because(trace: Trace) -> str:
     """Return why the packet has its fate, in one line."""
     reason, detail = blame(trace)
+    if reason is not None and unsent(trace) is not None:
+        return f"the answer: {reason.why(detail)}"
     if reason is not None and (trace.fate is not Fate.WAITING or reason.fix_templates):
         return reason.why(detail)
     facts = {type(step.facts): step.facts for step in trace.steps}
@@ -221,6 +232,26 @@ def _arp_because(trace: Trace, packet: ArpPacket) -> str:
         answered = f"{format_address(packet.target_ip)} is ours, and its owner answers"
         return answered + _WHOEVER_ASKS * stranger
     return f"{format_address(packet.sender_ip)} is at {format_mac(packet.sender_mac)}"
+
+
+def _answer_step(answer: Trace) -> Row:
+    """Return the step of an answer: by which link and to whom it leaves, or why it does not."""
+    row: Row = {"stage": "answer", "result": "ok"}
+    text = headline(answer)
+    if answer.fate in (Fate.DROPPED, Fate.REJECTED, Fate.WAITING) and answer.reason is not None:
+        row.update(result=answer.reason.kind.value, reason=answer.reason.name)
+        return {**row, "text": f"{text}: {answer.reason.why(answer.detail)}"}
+    if answer.direction is Direction.LOCAL:
+        return {**row, "text": f"{text}, stays inside"}
+    row["dev"] = answer.dev
+    text += f", by {answer.dev}"
+    if answer.gateway is not None:
+        row["gateway"] = format_address(answer.gateway)
+        text += f" via {row['gateway']}"
+    if answer.linked:
+        row["lladdr"] = format_mac(answer.frame[:6])
+        text += f" to {row['lladdr']}"
+    return {**row, "text": text}
 
 
 _WHOEVER_ASKS = ", whatever network the sender is in, as Linux does (unless arp.accept_from=subnet)"

@@ -40,7 +40,7 @@ def test_a_page_says_what_happened_why_and_what_helps(capsys: Capture) -> None:
         "\n"
         "why:     IP is not an address of this stack[ (DEV has NETWORKS)]\n"
         "fix:     smolctl addr add IP/PLEN dev DEV\n"
-        "advice:  usually harmless: others on the link ask for others\n"
+        "look:    usually harmless: others on the link ask for others\n"
     )
 
 
@@ -73,7 +73,7 @@ def test_json_of_the_list_is_an_array_of_objects(capsys: Capture) -> None:
     assert [row["name"] for row in rows] == list(REASONS)
     for row in rows:
         needed = {"name", "class", "layer", "summary", "explanation", "why", "fix"}
-        assert needed <= row.keys() <= needed | {"source", "linux", "advice"}
+        assert needed <= row.keys() <= needed | {"source", "linux", "look"}
         assert all(isinstance(value, list if key == "fix" else str) for key, value in row.items())
 
 
