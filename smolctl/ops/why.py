@@ -99,7 +99,8 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 
 def recent(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the packets that are remembered, oldest first."""
-    return [_brief(verdict.tell(trace, ctx.daemon.wall_time)) for trace in ctx.stack.journal]
+    wall = ctx.daemon.wall_time
+    return [_brief(verdict.tell(trace, wall, brief=True)) for trace in ctx.stack.journal]
 
 
 _BRIEF = ("id", "time", "dir", "dev", "summary", "verdict", "reason", "class", "cause")

@@ -31,11 +31,12 @@ SCHEMA = 1
 """Version of the row; within one, keys are only added."""
 
 
-def tell(trace: Trace, wall: Callable[[int], float] | None = None) -> Row:
+def tell(trace: Trace, wall: Callable[[int], float] | None = None, *, brief: bool = False) -> Row:
     """Return the row of a packet; keys that have nothing to say are absent.
 
     Args:
         wall: turns the stack's time into seconds since 1970; None for a prediction.
+        brief: do not find out what helps, which takes a millisecond, but say where that is told.
     """
     reason, detail = blame(trace)
     row: Row = {"schema": SCHEMA, "kind": "predicted" if wall is None else "observed"}
@@ -62,10 +63,13 @@ def tell(trace: Trace, wall: Callable[[int], float] | None = None) -> Row:
         row["steps"].append({"n": len(row["steps"]) + 1, **_answer_step(answer)})
     row["why"] = because(trace)
     if reason is not None:
-        row.update(rfc=[reason.source], linux=reason.linux, fix=reason.fixes(detail))
-        look = None if row["fix"] else reason.look(detail)
-        if look is not None:
-            row["look"] = look
+        row.update(rfc=[reason.source], linux=reason.linux)
+        if brief and trace.id and reason.fix_templates:
+            row.update(fix=[], look=f"smolctl why {trace.id}")
+        else:
+            row["fix"] = reason.fixes(detail)
+            look = None if row["fix"] else reason.look(detail)
+            row.update({} if look is None else {"look": look})
     else:
         row["fix"] = []
     return row

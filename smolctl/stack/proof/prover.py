@@ -61,7 +61,7 @@ class Prover:
         if isinstance(detail.trace, Trace):
             now = max(now, detail.trace.at_ns)
         if self._generation != self._stack.generation.number or len(self._known) > _KNOWN_MAX:
-            self._known.clear()
+            self.forget()
             self._generation = self._stack.generation.number
         key = (why, packet, *candidates)
         at_ns, proof = self._known.get(key, (now - _GOOD_FOR_NS, Proof([])))
@@ -69,6 +69,10 @@ class Prover:
             proof = self._prove(why, packet, detail.recorded, candidates, now)
             self._known[key] = now, proof
         return proof
+
+    def forget(self) -> None:
+        """Find out everything anew."""
+        self._known.clear()
 
     def _prove(
         self,
