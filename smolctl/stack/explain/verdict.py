@@ -5,7 +5,7 @@ from typing import Any
 
 from smolctl.stack.explain.answers import unsent
 from smolctl.stack.explain.route_words import route_text
-from smolctl.stack.explain.steps import Row, steps_rows
+from smolctl.stack.explain.steps import Row, reached_text, steps_rows
 from smolctl.stack.explain.summary import summarize
 from smolctl.stack.ip.way import Way
 from smolctl.stack.reason import Reason
@@ -17,6 +17,7 @@ from smolctl.stack.trace.facts import (
     Owner,
     Planned,
     Resolved,
+    SpokenFor,
     Stranger,
 )
 from smolctl.stack.trace.trace import Direction, Fate, Struck, Trace
@@ -209,7 +210,7 @@ def because(trace: Trace) -> str:
             if route is None
             else f"{route_text(route)} is the best route to {format_address(decision.dst)}"
         )
-    elif isinstance(owner, Owner):
+    elif isinstance(owner, Owner) and ArpPacket not in facts:
         text = "everybody's" if owner.route is None else f"ours by {route_text(owner.route)}"
         parts.append(f"{format_address(owner.dst)} is {text}")
     member, planned = facts.get(GroupMember), facts.get(Planned)
@@ -231,10 +232,19 @@ def because(trace: Trace) -> str:
 
 
 def _arp_because(trace: Trace, packet: ArpPacket) -> str:
+    facts: dict[type, Any] = {type(step.facts): step.facts for step in trace.steps}
+    target = format_address(packet.target_ip)
+    spoken_for: SpokenFor | None = facts.get(SpokenFor)
+    if spoken_for is not None:
+        return f"{target} is {reached_text(spoken_for)}"
     if trace.fate is Fate.ANSWERED:
-        stranger = any(isinstance(step.facts, Stranger) for step in trace.steps)
-        answered = f"{format_address(packet.target_ip)} is ours, and its owner answers"
-        return answered + _WHOEVER_ASKS * stranger
+        owner: Owner | None = facts.get(Owner)
+        dev = None if owner is None or owner.route is None else owner.route.dev
+        answered = f"{target} is ours, and its owner answers"
+        if dev not in (None, trace.dev):
+            # ARP flux: an address belongs to the host, as in Linux, and any link tells of it.
+            answered = f"{target} is ours; the address is {dev}'s; arp.ignore=1 stops that"
+        return answered + _WHOEVER_ASKS * (Stranger in facts)
     return f"{format_address(packet.sender_ip)} is at {format_mac(packet.sender_mac)}"
 
 

@@ -145,7 +145,7 @@ IP_REVERSE_PATH = Reason(
     requests are tested as well, as in Linux (rp_filter). The sender hears nothing.""",
     why_template=("{ip} came in by {dev}, where no answer to it would leave", ", but by {back}"),
     fix_templates=("smolctl sysctl ip.rp_filter={value}",),
-    advice_template="or let a route to {ip} leave by {dev}: smolctl route get {ip}",
+    advice_template="does a route to {ip} leave by {dev}? smolctl route get {ip}",
     stage="route",
 )  # fmt: skip
 IP_UNICAST_IN_BROADCAST = Reason(
