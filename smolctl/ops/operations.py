@@ -69,7 +69,7 @@ _SEND = (
 _PING = "dst count interval size ttl tos record stamp hosts timeout deadline src dev pmtudisc"
 _PACE = "first max_hops queries at_once wait gap"
 _TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev"
-_WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos"
+_WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos ttl"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 
 OPS: dict[str, Operation] = {

@@ -43,6 +43,8 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
     tos = tos_number(args)
     if proto == "arp" and tos is not None:
         raise InvalidArgument("arp has no type of service")
+    if proto == "arp" and "ttl" in args:
+        raise InvalidArgument("arp has no time to live")
     question = Question(
         proto,
         src,
@@ -55,6 +57,7 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
         args.flag("broadcast"),
         args.pmtudisc(ctx.stack.ipv4.pmtudisc) if "pmtudisc" in args else None,
         tos,
+        args.integer("ttl", 1, 255),
     )
     stack = ctx.stack
     neighbors = sum(len(cache.entries) for cache in stack.ipv4.neighbors.values())

@@ -142,6 +142,9 @@ def _list(session: Session, _args: Args) -> None:
 _TOS = Word(("tos", "dsfield"), "type of service, hexadecimal, as rules select it", "TOS")
 
 
+_TTL = Word(("ttl",), "time to live, as ping -t has it", "HOPS")
+
+
 def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
     return Verb(
         f"why {proto}",
@@ -158,7 +161,11 @@ def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
             Place("to", f"DST{port}", "the destination", False, complete="host"),
             Word(("dev",), "the interface through which it must leave", "DEVICE", complete="link"),
             Word(("iif",), "it comes in through this interface", "DEVICE", complete="link"),
-            *(() if proto == "arp" else (_TOS, option("size", "bytes of payload (0)", "BYTES"))),
+            *(
+                ()
+                if proto == "arp"
+                else (_TOS, _TTL, option("size", "bytes of payload (0)", "BYTES"))
+            ),
             *(() if proto == "arp" else pmtudisc.OPTIONS),
             *((option("broadcast", "allow a broadcast address"),) if proto == "udp" else ()),
         ),

@@ -91,7 +91,7 @@ def test_a_tagged_frame_is_dropped_with_its_vlan(host: Host) -> None:
     assert row["why"] == (
         "the frame is tagged for VLAN 5 (802.1Q): tap0 has no interface in it; a trunk port?"
     )
-    assert row["advice"] == (
+    assert row["look"] == (
         "is the other end of tap0 a trunk port? Take part in the VLAN:"
         " smolctl link add link tap0 name tap0.5 type vlan id 5"
     )
@@ -102,7 +102,7 @@ def test_a_provider_tag_is_named_as_such(host: Host) -> None:
     host.receive(vlan.tagged(vlan.tagged(echo_request(), tag(5)), tag(100, 0, Tpid.SERVICE)))
     row = told(host)
     assert "VLAN 100 (802.1ad)" in str(row["why"])
-    assert str(row["advice"]).endswith("type vlan protocol 802.1ad id 100")
+    assert str(row["look"]).endswith("type vlan protocol 802.1ad id 100")
     assert str(row["summary"]).startswith("vlan 100 vlan 5, ")
 
 
@@ -146,7 +146,7 @@ def test_who_drops_a_long_frame_says_which_mtu_it_takes(host: Host) -> None:
     host.receive(udp_frame(payload=bytes(9000 - 28)))
     row = told(host)
     assert row["why"] == "frame is 9014 B; with mtu 1500 tap0 takes 1518 B at most"
-    assert row["advice"] == "give all ends one MTU, here: smolctl link set tap0 mtu 9000"
+    assert row["look"] == "give all ends one MTU, here: smolctl link set tap0 mtu 9000"
 
 
 # --- RFC 1042 -------------------------------------------------------------------------------------
