@@ -23,6 +23,7 @@ SUBJECTS = {
     "forward": ("bench.forward:run", "packets forwarded between two TAPs (root)"),
     "fib": ("bench.fib:run", "FIB lookups and memory, beside pytricia and py-radix"),
     "scale": ("bench.scale:run", "cost of a datagram in a large stack"),
+    "hold": ("bench.hold:run", "how long a command holds the loop of a large stack"),
     "cli": ("bench.cli:run", "what a command costs"),
     "batch": ("bench.batch:run", "what a command costs in a batch, beside ip -batch (root)"),
     "start": ("bench.start:run", "how long a stack takes to be there"),

@@ -213,7 +213,10 @@ link, the interface with the same name is used.
 A link of type pcap plays a capture file with its original timing, or speed times faster, and
 records what the stack sends. It begins when it is up: add it with down, give it addresses, then
 set it up. To play the part of a host in the file, give the link the MAC address of that host. If
-the file has directions, only incoming packets are played; packets of raw IP get link addresses.
+the file has directions, only incoming packets are played; packets without link
+addresses get some. Besides Ethernet and raw IP, Linux cooked captures (tcpdump -i any) and those of
+a BSD loopback can be played. A frame of which the file has only a part is counted as
+rx-frame-snapped.
 
 A link of type vlan is one VLAN of another link. Frames that it sends through that link get a tag,
 and it receives the frames that come in with this tag. Its words are those of ip-link(8): link eth0
@@ -289,8 +292,8 @@ the link address of any group anyway.
 """,
     "sysctl": """
 Where real stacks differ, smolctl has a setting, which also shows the values of Linux and smoltcp.
-A change takes effect at once and lasts until the stack ends. SMOLCTL_ variables are read when a
-stack starts.
+A change takes effect at once and lasts until the stack ends. Linux's names work, too, such as
+net.ipv4.ip_forward or net.ipv4.conf.all.rp_filter. SMOLCTL_ variables are read when a stack starts.
 """,
     "udp": """
 udp send reports what happens to each datagram. It was sent when the device took the frame, after
@@ -410,10 +413,10 @@ exists until the end. One batch may have 1 MiB, which is about 8,000 commands, a
 nothing else meanwhile.
 
 The first command that fails ends the batch. An error begins with the place of the command:
-FILE:LINE. With --force the batch goes on, but still fails in the end. As with ip -batch, the exit
-status is 1 whatever failed; it is 2 if the file cannot be read, and 3 if there is no stack or the
-stack went away, which ends the batch even with --force. SIGINT ends the running command, which
-prints its summary, and then the batch.
+FILE:LINE. With --force the batch goes on, but still fails in the end. The exit status is 1 if a
+command failed, as with ip -batch; 2 if a line is no command or the file cannot be read; and 3 if
+there is no stack or the stack went away, which ends the batch even with --force. SIGINT ends the
+running command, which prints its summary, and then the batch.
 
 With --json each command prints one document on a line of its own, [] if there is nothing to
 print, or a stream of objects that ends with the summary. Errors also have the keys file and line.

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Sequence
 from select import select
-from time import monotonic
 from typing import Any
 
 from smolctl.control.paths import DEFAULT_STACK, make_directory, stack_paths
@@ -54,7 +53,7 @@ def start_daemon(
         stack: its name.
         options: as for ``daemon_command``.
         setup: what it begins with, see ``daemon.setup``.
-        timeout: seconds it may take.
+        timeout: seconds it may take to start, and then between two signs of progress.
 
     Raises:
         ClientError: ``start-failed``; the message has the daemon's own reason.
@@ -76,7 +75,7 @@ def start_daemon(
             raise _start_failed(stack, reason, "smolctl doctor") from None
         finally:
             os.close(writer)
-        answer = _read_answer(reader, monotonic() + timeout)
+        answer = _read_answer(reader, timeout)
     finally:
         os.close(reader)
         if setup_fd is not None:
@@ -139,11 +138,11 @@ def _start_failed(stack: str, reason: str, hint: str) -> ClientError:
     return ClientError(f'cannot start stack "{stack}": {reason}', hint=hint, code="start-failed")
 
 
-def _read_answer(reader: int, deadline: float) -> dict[str, Any] | None:
+def _read_answer(reader: int, timeout: float) -> dict[str, Any] | None:
     """Return what the daemon reported; {} when it ended without, None when time is up."""
     data = b""
     while not data.endswith(b"\n"):
-        if not select([reader], [], [], max(0.0, deadline - monotonic()))[0]:
+        if not select([reader], [], [], timeout)[0]:
             return None
         part = os.read(reader, 65536)
         if not part:

@@ -36,6 +36,7 @@ class Record(NamedTuple):
         direction: "in", "out", "local", or "" when it is not known.
         length: bytes that the packet had, at least those captured.
         comments: what is said about it.
+        cooked: it had no Ethernet header in the file; an address of zeros is one that is not known.
     """
 
     time_ns: int
@@ -45,3 +46,4 @@ class Record(NamedTuple):
     direction: str
     length: int
     comments: tuple[str, ...] = ()
+    cooked: bool = False

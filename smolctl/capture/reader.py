@@ -9,14 +9,13 @@ from typing import NamedTuple, Protocol
 
 from smolctl.capture import ETHERNET_HEADER_LEN, CaptureFileError, Record
 from smolctl.capture import pcapng as ng
+from smolctl.capture.linktype import framed, refusal
 
 _MAX_BLOCK = 1 << 24
 """Bytes. A longer block or packet is taken for damage, before memory is spent on it."""
 _NS_PER_S = 1_000_000_000
 _LATEST_NS = (1 << 63) - 1
 """Times beyond 2262 are damage, and more than what shows times can bear."""
-# LINKTYPE_RAW with its two older numbers, and LINKTYPE_IPV4: packets begin with the IP header.
-_RAW_LINKTYPES = (ng.LINKTYPE_RAW, 12, 14, 228)
 _OBSOLETE_PACKET = 2
 _PCAP_MAGICS = {
     b"\xa1\xb2\xc3\xd4": (">", 1000),
@@ -39,8 +38,8 @@ def read(file: File) -> Iterator[Record]:
     """Yield the packets of a capture file, as they are read.
 
     Raises:
-        CaptureFileError: it is none, is damaged or cut off, or of a link type that is neither
-            Ethernet nor raw IP. What came before has been yielded.
+        CaptureFileError: it is none, is damaged or cut off, or of a link type that cannot be read.
+            What came before has been yielded.
         OSError: it cannot be read.
     """
     source = _Source(file)
@@ -84,8 +83,8 @@ class _Source:
 
 
 def _check_linktype(linktype: int) -> None:
-    if linktype != ng.LINKTYPE_ETHERNET and linktype not in _RAW_LINKTYPES:
-        raise CaptureFileError(f"link type {linktype} is not known: only Ethernet and raw IP are")
+    if (why := refusal(linktype)) is not None:
+        raise CaptureFileError(why)
 
 
 # --- pcap -----------------------------------------------------------------------------------------
@@ -101,10 +100,12 @@ def _pcap(source: _Source, order: str, unit: int) -> Iterator[Record]:
         if len(head) < packet.size:
             raise source.damaged("it ends in the middle of a packet's header")
         seconds, part, captured, length = packet.unpack(head)
-        frame = source.need(captured)
+        found = framed(linktype, source.need(captured))
         time_ns = seconds * _NS_PER_S + part * unit
-        ethernet = linktype == ng.LINKTYPE_ETHERNET
-        yield Record(time_ns, frame, ethernet, "", "", max(length, captured))
+        length = max(length - found.header_len + found.more, len(found.frame))
+        yield Record(
+            time_ns, found.frame, found.ethernet, "", found.direction, length, (), found.cooked
+        )
 
 
 # --- pcapng ---------------------------------------------------------------------------------------
@@ -225,14 +226,15 @@ def _record(
     length: int,
     comments: tuple[str, ...],
 ) -> Record:
-    ethernet = interface.linktype == ng.LINKTYPE_ETHERNET
+    frame, ethernet, told, header_len, more, cooked = framed(interface.linktype, frame)
+    length, direction = length - header_len + more, direction or told
     if interface.loopback and not direction:
         direction = "local"
     if interface.loopback and ethernet:  # the header of zeros is not the packet's own
         frame, length, ethernet = frame[ETHERNET_HEADER_LEN:], length - ETHERNET_HEADER_LEN, False
     time_ns = min(max(time_ns, 0), _LATEST_NS)
     length = max(length, len(frame))
-    return Record(time_ns, frame, ethernet, interface.name, direction, length, comments)
+    return Record(time_ns, frame, ethernet, interface.name, direction, length, comments, cooked)
 
 
 def _of(source: _Source, number: int, interfaces: list[_Interface]) -> _Interface:

@@ -13,8 +13,20 @@ from smolctl.errors import SmolctlError
 
 Row = Mapping[str, Any]
 
-# As `ip -c` on a terminal of unknown background (iproute2 lib/color.c).
-_COLORS = {"ifname": "36", "mac": "33", "inet": "35", "up": "32", "down": "31"}
+_COLORS = {
+    # As `ip -c` on a terminal of unknown background (iproute2 lib/color.c).
+    "ifname": "36",
+    "mac": "33",
+    "inet": "35",
+    "up": "32",
+    "down": "31",
+    # Verdicts, reasons and errors.
+    "good": "32",
+    "bad": "31",
+    "wait": "33",
+    "quiet": "2",
+    "label": "36",
+}
 _COMMANDS = ("smolctl ", "sudo ", "ip ", "make ")
 _MANY = 1000
 """So many lines or objects are written at once."""
@@ -35,7 +47,7 @@ class Output:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._color: bool | None = None
+        self._colors: dict[bool, bool] = {}
 
     # --- standard output --------------------------------------------------------------------
     def line(self, text: str = "") -> None:
@@ -96,16 +108,31 @@ class Output:
         except OSError as error:
             raise _output_error(error) from error
 
-    def paint(self, kind: str, text: str) -> str:
+    def paint(self, kind: str, text: str, *, error: bool = False) -> str:
         """Return text in the colour of its kind, or as it is when there are no colours.
 
         Args:
-            kind: ifname, mac, inet, up or down.
+            kind: what the text is, or how good it is: see ``_COLORS``.
             text: what to colour.
+            error: it is for standard error, which may be a terminal when standard output is none.
         """
-        if self._color is None:
-            self._color = wants_color(self.options.color, os.environ, _stdout().isatty())
-        return f"\x1b[{_COLORS[kind]}m{text}\x1b[0m" if self._color and text else text
+        if error not in self._colors:
+            terminal = stderr_is_terminal() if error else _stdout().isatty()
+            self._colors[error] = wants_color(self.options.color, os.environ, terminal)
+        return f"\x1b[{_COLORS[kind]}m{text}\x1b[0m" if self._colors[error] and text else text
+
+    def labelled(self, label: str, text: str) -> str:
+        """Return a line of an explanation, with its label in front."""
+        return f"{self.paint('label', f'{label}:')}{' ' * (8 - len(label))}{text}"
+
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal, or None: what is no terminal takes lines of any length."""
+        if not _stdout().isatty():
+            return None
+        from shutil import get_terminal_size
+
+        return get_terminal_size().columns
 
     # --- standard error ---------------------------------------------------------------------
     def notice(self, text: str) -> None:
@@ -130,7 +157,14 @@ class Output:
             _to_stderr(_compact({"error": {**error.to_dict(), **place}}))
         else:
             place_text = "{}:{}: ".format(*where) if where else ""
-            _to_stderr(f"smolctl: {place_text}{with_hint(error.message, error.hint)}")
+            self.failure(place_text + error.message, error.hint)
+
+    def failure(self, message: str, hint: str | None = None) -> None:
+        """Write in one line what went wrong, and what to do."""
+        if hint is not None and hint.startswith(_COMMANDS):
+            hint = f"try: {self.paint('good', hint, error=True)}"
+        advice = f"; {hint}" if hint else ""
+        _to_stderr(f"smolctl: {self.paint('bad', message, error=True)}{advice}")
 
     def complaint(self, text: str) -> None:
         """Write a line about a failed probe."""
@@ -152,13 +186,6 @@ def prepare() -> None:
         sys.stdout = open(  # noqa: SIM115  it is open until the process ends
             out.fileno(), "w", encoding=out.encoding, errors="backslashreplace", closefd=False
         )
-
-
-def with_hint(message: str, hint: str | None) -> str:
-    """Return the line that tells what happened and what to do."""
-    if not hint:
-        return message
-    return f"{message}; try: {hint}" if hint.startswith(_COMMANDS) else f"{message}; {hint}"
 
 
 def wants_color(when: str, environ: Mapping[str, str], terminal: bool) -> bool:

@@ -125,7 +125,7 @@ def _serve(
         settings = initial_settings(os.environ, options.profile, assigned)
         process = Process(paths, listener, settings, log)
         if begin.commands:
-            process.configure(begin.commands)
+            process.configure(begin.commands, ready.progress)
     except BaseException:
         listener.close()
         lock.release()

@@ -33,6 +33,12 @@ class Ready:
     def __init__(self, fd: int | None) -> None:
         self._fd = fd
 
+    def progress(self) -> None:
+        """Say that it goes on: a blank before the line."""
+        if self._fd is not None:
+            with suppress(OSError):
+                os.write(self._fd, b" ")
+
     def succeed(self, pid: int) -> None:
         """Say that the stack can be connected to."""
         self._tell({"ready": pid})

@@ -11,7 +11,14 @@ from typing import Any
 from smolctl.control import paths
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import READ, Poller
-from smolctl.device import ActiveDevice, Device, DeviceGone, OffloadDevice, TaggedDevice
+from smolctl.device import (
+    ActiveDevice,
+    Device,
+    DeviceGone,
+    OffloadDevice,
+    ReplayDevice,
+    TaggedDevice,
+)
 from smolctl.stack.config.link import set_carrier
 from smolctl.stack.interface import Interface
 from smolctl.stack.link.outbox import TracedFrame
@@ -147,11 +154,16 @@ class Links:
         if watch is not None:
             check = partial(self._watch, link)
             self._poller.register(watch, READ, check)
+        if isinstance(device, ReplayDevice):
+            device.on_snapped = partial(self._snapped, interface)
         if isinstance(device, ActiveDevice):
             device.report = partial(self._report, interface.name)
             self._active[interface.name] = link, device
         self._check(link, now)
         self._log.info(f"{interface.name}: {device.kind} opened")
+
+    def _snapped(self, interface: Interface, frame: bytes, length: int) -> None:
+        self._stack.receive_snapped(interface, frame, length, self._stack.events.now_ns)
 
     def _report(self, name: str, line: str) -> None:
         self._log.note(f"{name}: {line}")

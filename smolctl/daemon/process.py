@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import gmtime, monotonic_ns, strftime, time
 from typing import Any
 
@@ -21,6 +21,9 @@ from smolctl.ops.engine import Engine
 from smolctl.stack.config.addr import bring_up_loopback
 from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import Settings
+
+_STEP = 1000
+"""Commands between two signs of progress: some 50 ms."""
 
 
 class Process:
@@ -46,15 +49,21 @@ class Process:
         self._engine = Engine(self._stack, self._links, self)
         self._listener = listener
 
-    def configure(self, commands: Iterable[Command]) -> None:
+    def configure(self, commands: Iterable[Command], progress: Callable[[], None]) -> None:
         """Make the changes that the stack begins with; nobody is served before.
+
+        Args:
+            commands: in their order.
+            progress: is called now and then, for whoever waits.
 
         Raises:
             SmolctlError: one is refused; the process has nothing open any more.
         """
         now = monotonic_ns()
         context = Context(self._stack, self._links, self, now)
-        for command in commands:
+        for number, command in enumerate(commands):
+            if number % _STEP == 0:
+                progress()
             try:
                 check(command.op)
                 row = attempt(context, command.op, command.args)

@@ -139,6 +139,18 @@ class TaggedDevice(Protocol):
 
 
 @runtime_checkable
+class ReplayDevice(Protocol):
+    """What a device has besides that knows only the beginning of some frames.
+
+    Attributes:
+        on_snapped: is told of such a frame when it would have come in: what is known of it, and its
+            length.
+    """
+
+    on_snapped: Callable[[bytes, int], None]
+
+
+@runtime_checkable
 class AddressedDevice(Protocol):
     """What a device has besides that lets in what is for its address only."""
 

@@ -9,12 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from time import time_ns
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from smolctl.capture import CaptureFileError, Record, pcapng, reader
 from smolctl.device import Framed, random_mac
 from smolctl.device.polled import is_frame, nobody
 from smolctl.errors import DeviceError
+from smolctl.wire.address import ZERO_MAC
 
 _DEFAULT_MTU = 1500
 _AHEAD = 1000
@@ -62,8 +63,10 @@ class PcapDevice:
         self._began_ns: int | None = None
         self._first_ns: int | None = None
         self._offset_ns = 0
-        self._next: bytes | None = None
-        self._due: deque[bytes] = deque()
+        self.on_snapped: Callable[[bytes, int], None] = _forget
+        self._next: bytes | _Snapped | None = None
+        self._due: deque[bytes | _Snapped] = deque()
+        self._news: str | None = None
         self._played = self._skipped = self._recorded = 0
         self._input: BinaryIO | None = None
         self._output: BinaryIO | None = None
@@ -90,14 +93,18 @@ class PcapDevice:
         frames: list[bytes] = []
         while len(frames) < limit:
             if self._due:
-                frames.append(self._due.popleft())
+                item = self._due.popleft()
             elif self._speed is None and self._began_ns is not None and self._next is not None:
-                frames.append(self._next)
+                item = self._next
                 self._advance()
             else:
                 with suppress(BlockingIOError):
                     os.eventfd_read(self._event)
                 break
+            if isinstance(item, _Snapped):
+                self.on_snapped(item.frame, item.length)
+            else:
+                frames.append(item)
         self._played += len(frames)
         return frames
 
@@ -146,6 +153,8 @@ class PcapDevice:
 
     def deadline(self) -> int | None:
         """Return when the next packet is due; see ``ActiveDevice``."""
+        if self._news is not None:
+            return 0
         if self._next is None or (self._speed is None and self._began_ns is not None):
             return None
         if self._began_ns is None:
@@ -154,6 +163,9 @@ class PcapDevice:
 
     def turn(self, now: int) -> None:
         """Let the packets come in that are due; see ``ActiveDevice``."""
+        if self._news is not None:
+            self.report(self._news)
+            self._news = None
         if self._began_ns is None:
             self._began_ns = now
         if self._speed is not None:
@@ -203,12 +215,17 @@ class PcapDevice:
             if first:
                 why = error.message if isinstance(error, CaptureFileError) else error.strerror
                 raise DeviceError(f"cannot play {self._read}: {why}") from None
-            self.report(f"stopped playing {self._read}: {error}")
+            self._news = f"stopped playing {self._read}: {error}"
             return
         if record is None:
-            self.report(f"played {self._read} to its end")
+            # Told at the next turn: the file may have nothing to play, and nobody listens yet.
+            self._news = f"played {self._read} to its end"
             return
-        self._next = record.frame if record.ethernet else self._ethernet(record.frame)
+        frame = record.frame if record.ethernet else self._ethernet(record.frame)
+        frame = self._addressed(frame) if record.cooked else frame
+        more = len(frame) - len(record.frame)
+        snapped = record.length > len(record.frame)
+        self._next = _Snapped(frame, record.length + more) if snapped else frame
         if self._first_ns is None:
             self._first_ns = record.time_ns
         # A clock that was set back while the file was made lets no time pass here.
@@ -217,16 +234,32 @@ class PcapDevice:
 
     def _wanted(self, records: Iterator[Record]) -> Record | None:
         for record in records:
-            whole = record.length == len(record.frame)
-            if record.direction in ("", "in") and whole and (
+            if record.direction in ("", "in") and (
                 is_frame(record.frame) or (record.frame and not record.ethernet)
-            ):  # fmt: skip
+            ):
                 return record
             self._skipped += 1
         return None
 
+    def _addressed(self, frame: bytes) -> bytes:
+        """Return a frame with addresses in the place of those that its file does not say."""
+        dst, src = frame[:6], frame[6:12]
+        dst, src = self.mac if dst == ZERO_MAC else dst, _PEER if src == ZERO_MAC else src
+        return dst + src + frame[12:]
+
     def _ethernet(self, packet: bytes) -> bytes:
         return self.mac + _PEER + (b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\x00") + packet
+
+
+class _Snapped(NamedTuple):
+    """A frame of ``length`` bytes, of which the file has only the beginning."""
+
+    frame: bytes
+    length: int
+
+
+def _forget(_frame: bytes, _length: int) -> None:
+    """Take note of a frame that nobody wants to hear of."""
 
 
 def _open_input(path: str) -> BinaryIO:

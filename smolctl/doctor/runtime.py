@@ -13,8 +13,10 @@ from smolctl.errors import ControlError, SmolctlError
 
 _PATIENCE_S = 1.0
 """How long one daemon is waited for, seconds."""
-_FULL = 1 << 20
-"""A file system with less room than a log takes is as good as full, bytes."""
+_FULL = 32 << 10
+"""A file system with less room than the files of one stack take is full, bytes."""
+_SCARCE = 1 << 20
+"""What the log of a stack may grow to, bytes."""
 _LONGEST_NAME = 32
 _END = re.compile(r"(\d+)-[0-9a-f]+")
 """Name of one end of a cable: its process, and a random number."""
@@ -88,9 +90,16 @@ def _usable(path: str, detail: str, look: Look) -> Finding:
         return Finding(Status.OK, detail)
     free = room.f_bavail * room.f_frsize
     look(f"{free // 1024} KiB are free")
-    if free < _FULL or (room.f_files and not room.f_favail):
-        full = f"the file system of {path} is full: no stack can start, or write its log"
-        return Finding(Status.WARN, full, f"df -h {shlex.quote(path)}")
+    fix = f"df -h {shlex.quote(path)}"
+    if room.f_files and not room.f_favail:
+        full = f"the file system of {path} has no room for another file: no stack can start"
+        return Finding(Status.FAIL, full, f"df -i {shlex.quote(path)}")
+    if free < _FULL:
+        full = f"the file system of {path} is full: no stack can start"
+        return Finding(Status.FAIL, full, fix)
+    if free < _SCARCE:
+        scarce = f"the file system of {path} has {free // 1024} KiB left, too little for logs"
+        return Finding(Status.WARN, scarce, fix)
     return Finding(Status.OK, detail)
 
 

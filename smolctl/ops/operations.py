@@ -94,7 +94,7 @@ OPS: dict[str, Operation] = {
     "route.change": Operation("route.change", _ROUTE),
     "route.del": Operation("route.delete", _ROUTE),
     "route.get": Operation("route_get.get", _ROUTE_GET),
-    "route.flush": Operation("route.flush", _ROUTE_SELECT),
+    "route.flush": Operation("route.flush", _ROUTE_SELECT + " quiet"),
     "rule.show": Operation("rule.show", _RULE_SELECT + " details"),
     "rule.add": Operation("rule.add", _RULE),
     "rule.del": Operation("rule.delete", _RULE),

@@ -1,6 +1,6 @@
 """``smolctl route``: the FIB. What a packet would do there is in ``route_get``."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
 from smolctl.near import did_you_mean
@@ -110,7 +110,13 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 
 
 def flush(ctx: Context, args: Args) -> Iterable[Row]:
-    """Delete every route that matches; needs something to match."""
+    """Delete every route that matches; needs something to match.
+
+    Returns: the routes, unless "quiet" asks for none.
+
+    Raises:
+        InvalidArgument: it is not said which.
+    """
     if _is_cache(args):
         return route_cache.flush(ctx, args)
     if not any(
@@ -123,11 +129,23 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
         raise InvalidArgument(
             "route flush needs to know which routes", hint="smolctl route flush table main"
         )
-    gone = list(_matching(ctx, args))
-    for route in gone:
-        ctx.stack.ipv4.fib.remove(route)
+    numbers, wanted = _selector(ctx, args)
+    fib = ctx.stack.ipv4.fib
+    rows: Iterable[Row] = ()
+    if not args.flag("quiet"):
+        before = [fib.tables[number].clone() for number in numbers]
+        rows = aside(
+            sum(map(len, before)),
+            lambda: [
+                route_row(ctx.stack, route, table=True)
+                for table in before
+                for route in table
+                if wanted(route)
+            ],
+        )
+    fib.remove_where(wanted, numbers)
     ctx.stack.generation.touch()
-    return [route_row(ctx.stack, route, table=True) for route in gone]
+    return rows
 
 
 def _is_cache(args: Args) -> bool:
@@ -135,6 +153,13 @@ def _is_cache(args: Args) -> bool:
 
 
 def _matching(ctx: Context, args: Args) -> Iterator[Route]:
+    numbers, wanted = _selector(ctx, args)
+    tables = ctx.stack.ipv4.fib.tables
+    return (route for number in numbers for route in tables[number] if wanted(route))
+
+
+def _selector(ctx: Context, args: Args) -> tuple[list[int], Callable[[Route], bool]]:
+    """Return the numbers of the tables that are meant, and what tells which of their routes are."""
     stack = ctx.stack
     dev = args.text("dev")
     if dev is not None:
@@ -143,10 +168,9 @@ def _matching(ctx: Context, args: Args) -> Iterator[Route]:
     number = table_number(args)
     if number is None:
         number = TableName.LOCAL if kind in _LOCAL_TYPES else TableName.MAIN
-    table = stack.ipv4.fib.tables.get(number)
-    if table is None and number:
+    if number and number not in stack.ipv4.fib.tables:
         raise no_table(number)
-    wanted = {
+    given = {
         "dev": dev,
         "via": args.address("via"),
         "type": kind,
@@ -155,19 +179,19 @@ def _matching(ctx: Context, args: Args) -> Iterator[Route]:
         "metric": args.integer("metric", 0, 0xFFFFFFFF),
         "protocol": _protocol(args),
     }
-    wanted = {name: value for name, value in wanted.items() if value is not None}
+    said = {name: value for name, value in given.items() if value is not None}
     root, match, exact = (args.network(name) for name in ("root", "match", "exact"))
-    source = list(stack.ipv4.fib if table is None else table)
-    for route in source:
-        if any(getattr(route, name) != value for name, value in wanted.items()):
-            continue
+
+    def wanted(route: Route) -> bool:
         here = (route.prefix, route.plen)
-        if (
-            (root is None or _inside(here, root))
+        return (
+            all(getattr(route, name) == value for name, value in said.items())
+            and (root is None or _inside(here, root))
             and (match is None or _inside(match, here))
             and exact in (None, here)
-        ):
-            yield route
+        )
+
+    return [number] if number else stack.ipv4.fib.numbers(), wanted
 
 
 def _inside(inner: tuple[int, int], outer: tuple[int, int]) -> bool:

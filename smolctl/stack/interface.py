@@ -158,7 +158,7 @@ class LinkObserver(Protocol):
     def link_going_down(self, interface: Interface, now: int) -> None:
         """Take note that a link is about to go down."""
 
-    def link_down(self, interface: Interface) -> None:
+    def link_down(self, interface: Interface, now: int) -> None:
         """Take note that a link is down, and listeners know."""
 
     def link_deleted(self, interface: Interface, now: int) -> None:

@@ -16,7 +16,7 @@ from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.interface import LOOPBACK_MTU, LOOPBACK_NAME, Interface, Medium
 from smolctl.stack.ip.network import Networks, Transport
 from smolctl.stack.ipv4.ipv4 import Ipv4
-from smolctl.stack.link.input import LinkProtocols, fitting, frame_input
+from smolctl.stack.link.input import LinkProtocols, fitting, frame_input, snapped_input
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.link.offload_input import count_segments, offloaded_input
 from smolctl.stack.link.outbox import Item
@@ -122,6 +122,10 @@ class Stack:
         if interface.forward_flows:
             layered = self._forward_input
         fast_udp.frames_input(self.generation, interface, frames, now, layered)
+
+    def receive_snapped(self, interface: Interface, frame: bytes, length: int, now: int) -> None:
+        """Take note of a frame of ``length`` bytes of which only the first ones are known."""
+        snapped_input(self.shared.recorder, interface, frame, length, now)
 
     def _frame_input(self, interface: Interface, frame: bytes, now: int) -> None:
         frame_input(self.protocols, interface, frame, now)

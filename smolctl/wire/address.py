@@ -85,6 +85,8 @@ def parse_address(text: str, family: Family | None = None) -> int:
         return _parse6(text)
     parts = text.split(".")
     if len(parts) != 4:
+        if _is_ipv6(text):
+            raise ValueError(f"{_shown(text)} is an IPv6 address, and an IPv4 address is needed")
         raise ValueError(
             f"{_shown(text)} is not an IPv4 address: four numbers are needed, as in 10.0.0.1"
         )
@@ -98,6 +100,13 @@ def parse_address(text: str, family: Family | None = None) -> int:
             )
         value = value << 8 | octet
     return value
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ":" in text and bool(_parse6(text.partition("%")[0]))
+    except ValueError:
+        return False
 
 
 def _parse6(text: str) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scapy.layers.inet import ICMP, IP
+from scapy.layers.l2 import ARP, CookedLinux, CookedLinuxV2
 from scapy.utils import RawPcapNgWriter, RawPcapWriter
 
 from smolctl.capture import CaptureFileError, Interface, Record, reader
@@ -52,7 +54,7 @@ def test_pcap_of_either_byte_order_and_resolution(order: str, magic: int, part: 
     assert back == Record(TIME * 10**9 + 5000, frame(), True, "", "", len(frame()) + 3)
 
 
-@pytest.mark.parametrize("linktype", [101, 12, 14, 228])
+@pytest.mark.parametrize("linktype", [101, 12, 14, 228, 229])
 def test_raw_ip(linktype: int) -> None:
     (back,) = read(pcap("<", 0xA1B2C3D4, 0, datagram(), linktype))
     assert (back.ethernet, back.frame) == (False, datagram())
@@ -143,7 +145,11 @@ ODD_LENGTH = section("<") + struct.pack("<II", 6, 13)
     [
         (b"", "the file is empty"),
         (b"hello", "this is neither a pcap nor a pcapng file"),
-        (UNKNOWN_LINK, "link type 105 is not known: only Ethernet and raw IP are"),
+        (
+            UNKNOWN_LINK,
+            "link type 105 (IEEE 802.11) cannot be read: only Ethernet, raw IP, BSD loopback and"
+            " Linux cooked captures",
+        ),
         (CUT_PACKET, "byte 85: it ends in the middle of a packet, 2 B are missing"),
         (CUT_HEADER, "byte 38: it ends in the middle of a packet's header"),
         (section("<") + packet(0, b"x"), "byte 64: a packet is of interface 0, not described"),
@@ -192,3 +198,82 @@ def test_any_damage(at: int, data: bytes) -> None:
 
 def test_time_is_that_of_the_packet() -> None:
     assert read(FILE)[0].time_ns == NOW_NS + 7
+
+
+# --- link types that are not Ethernet -------------------------------------------------------------
+
+ECHO = IP(src="10.0.0.2", dst="10.0.0.1") / ICMP()
+WHO_HAS = ARP(psrc="10.0.0.2", pdst="10.0.0.1", hwsrc="02:00:00:00:00:0b")
+MAC = bytes.fromhex("02000000000b")
+
+
+def saved(packets: list[Any], linktype: int) -> list[Record]:
+    head = struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, linktype)
+    blocks = [
+        struct.pack("<IIII", TIME, 0, len(data), len(data)) + data for data in map(bytes, packets)
+    ]
+    return read(head + b"".join(blocks))
+
+
+COOKED = [
+    (
+        113,
+        lambda kind, inner: CookedLinux(pkttype=kind, lladdrtype=1, lladdrlen=6, src=MAC) / inner,
+    ),
+    (
+        276,
+        lambda kind, inner: CookedLinuxV2(pkttype=kind, lladdrtype=1, lladdrlen=6, src=MAC) / inner,
+    ),
+]
+
+
+@pytest.mark.parametrize(("linktype", "cooked"), COOKED)
+@pytest.mark.parametrize(
+    ("kind", "direction", "dst"),
+    [(0, "in", bytes(6)), (1, "in", b"\xff" * 6), (2, "in", bytes(6)), (4, "out", bytes(6))],
+)
+def test_cooked_packets_become_frames(
+    linktype: int, cooked: Any, kind: int, direction: str, dst: bytes
+) -> None:
+    for inner, ethertype in ((ECHO, b"\x08\0"), (WHO_HAS, b"\x08\x06")):
+        (back,) = saved([cooked(kind, inner)], linktype)
+        assert back.frame == dst + MAC + ethertype + bytes(inner)
+        assert (back.ethernet, back.direction, back.length) == (True, direction, len(back.frame))
+
+
+@pytest.mark.parametrize(("linktype", "cooked"), COOKED)
+def test_a_cooked_packet_of_another_host_is_not_ours(linktype: int, cooked: Any) -> None:
+    (back,) = saved([cooked(3, ECHO)], linktype)
+    assert back.frame[:6] == bytes.fromhex("0200000000fe")
+
+
+@pytest.mark.parametrize("linktype", [113, 276])
+def test_a_cooked_header_that_is_cut_is_no_frame(linktype: int) -> None:
+    (back,) = saved([bytes(15)], linktype)
+    assert back.frame == b""
+
+
+@pytest.mark.parametrize("family", [b"\2\0\0\0", b"\0\0\0\2", b"\x1e\0\0\0"])
+@pytest.mark.parametrize("linktype", [0, 108])
+def test_bsd_loopback_is_raw_ip(linktype: int, family: bytes) -> None:
+    (back,) = saved([family + bytes(ECHO)], linktype)
+    assert (back.ethernet, back.frame, back.length) == (False, bytes(ECHO), len(ECHO))
+
+
+@pytest.mark.parametrize(
+    ("linktype", "name"),
+    [(105, "IEEE 802.11"), (127, "IEEE 802.11 behind a radiotap header"), (189, "USB"), (9, "PPP")],
+)
+def test_other_link_types_are_refused_by_name(linktype: int, name: str) -> None:
+    with pytest.raises(CaptureFileError) as caught:
+        saved([ECHO], linktype)
+    assert caught.value.message == (
+        f"link type {linktype} ({name}) cannot be read: only Ethernet, raw IP, BSD loopback and"
+        " Linux cooked captures"
+    )
+
+
+@given(st.sampled_from([0, 1, 101, 108, 113, 276]), st.binary(max_size=60))
+def test_no_packet_of_any_link_type_raises(linktype: int, data: bytes) -> None:
+    (back,) = saved([data], linktype)
+    assert back.length >= len(back.frame)

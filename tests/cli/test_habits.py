@@ -155,7 +155,8 @@ def test_smolctl(smolctl_env: SmolctlEnv) -> None:
         named = "not supported: " in result.stderr
         if result.returncode != habit.ours or named is not (habit.theirs == 0 and habit.ours == 2):
             wrong[habit.line] = (result.returncode, result.stdout[-200:], result.stderr)
-    assert wrong == {"ping -c 1 -6 10.0.0.2": (2, "", "smolctl: ping: not supported: -6\n")}
+    said = "smolctl: ping: not supported: -6; IPv4 is the only family\n"
+    assert wrong == {"ping -c 1 -6 10.0.0.2": (2, "", said)}
 
 
 @pytest.mark.netns("ip", "ping", "arping")

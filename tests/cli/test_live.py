@@ -269,3 +269,28 @@ def test_full_disk_is_one_line(smolctl: SmolctlEnv, arguments: list[str]) -> Non
         )
     assert process.returncode == 2
     assert process.stderr == "smolctl: cannot write the output: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "said"),
+    [
+        ("route show", 0, ""),
+        ("capture -w x.pcapng -c 1", 2, "cannot write x.pcapng: No such file or directory"),
+        ("batch lab.conf", 2, '"lab.conf": the current directory was deleted; cd to another one'),
+        ("config diff lab.conf", 2, '"lab.conf": the current directory was deleted'),
+        ("stack start --config lab.conf", 2, "cannot read lab.conf: No such file or directory"),
+        (
+            "link add x type stream listen x.sock",
+            2,
+            '"x.sock": the current directory was deleted; cd to another one',
+        ),
+    ],
+)
+def test_a_directory_that_was_deleted(
+    smolctl_env: SmolctlEnv, command: str, status: int, said: str
+) -> None:
+    gone = smolctl_env.directory / "gone"
+    gone.mkdir()
+    result = smolctl_env.shell(f"cd {gone} && rmdir {gone} && exec smolctl -q {command}").wait(30)
+    assert (result.returncode, said in result.stderr) == (status, True), result
+    assert "internal error" not in result.stderr

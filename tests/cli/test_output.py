@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from smolctl.cli.output import wants_color, with_hint
+from smolctl.cli.output import wants_color
 from smolctl.errors import SmolctlError
 from tests.cli.kit import output
 
@@ -36,8 +36,9 @@ def test_color(when: str, environ: dict[str, str], terminal: bool, colored: bool
         ('did you mean "addr"?', 'no route; did you mean "addr"?'),
     ],
 )
-def test_hint(hint: str | None, line: str) -> None:
-    assert with_hint("no route", hint) == line
+def test_hint(hint: str | None, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    output().failure("no route", hint)
+    assert capsys.readouterr().err == f"smolctl: {line}\n"
 
 
 def test_error_as_text(capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,3 +85,14 @@ def test_waiting_is_told_to_a_person_or_when_asked(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == ""  # standard error is no terminal here
     output(verbose=True).waiting("waiting for ARP of 10.0.0.2")
     assert capsys.readouterr().err == "waiting: ARP of 10.0.0.2\n"
+
+
+def test_an_error_is_coloured_where_standard_error_is_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output(color="always").failure("no route", "smolctl route show")
+    output(color="always").failure("no such word", "see the manual")
+    assert capsys.readouterr().err == (
+        "smolctl: \x1b[31mno route\x1b[0m; try: \x1b[32msmolctl route show\x1b[0m\n"
+        "smolctl: \x1b[31mno such word\x1b[0m; see the manual\n"
+    )

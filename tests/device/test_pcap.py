@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -94,10 +95,14 @@ def test_only_what_came_in_whole_is_played(tmp_path: Path, play: Play) -> None:
         record(0, frame(5)),
     ]
     driver = play(read=written(tmp_path / "x", *items))
+    told: list[tuple[bytes, int]] = []
+    assert isinstance(driver.device, PcapDevice)
+    driver.device.on_snapped = lambda data, length: told.append((data, length))
     driver.settle()
     assert driver.frames == [frame(0), frame(5)]
+    assert told == [(frame(3), 2000)]
     details = driver.device.details()
-    assert (details["played"], details["skipped"]) == (2, 3)
+    assert (details["played"], details["skipped"]) == (2, 2)
 
 
 def test_raw_ip_gets_link_addresses(tmp_path: Path, play: Play) -> None:
@@ -159,6 +164,29 @@ def test_an_empty_capture_plays_nothing(tmp_path: Path, play: Play) -> None:
     driver.settle()
     assert driver.frames == []
     assert driver.device.details()["done"]
+    assert driver.reports == [f"played {tmp_path / 'x'} to its end"]
+
+
+def test_a_file_of_which_nothing_is_played_says_so_once(tmp_path: Path, play: Play) -> None:
+    driver = play(read=written(tmp_path / "x", record(0, frame(1), direction="out")))
+    driver.settle()
+    driver.settle()
+    assert driver.reports == [f"played {tmp_path / 'x'} to its end"]
+
+
+def test_a_cooked_capture_gets_the_addresses_that_it_does_not_say(
+    tmp_path: Path, play: Play
+) -> None:
+    peer, packet = bytes.fromhex("02000000000b"), b"\x45" + bytes(19)
+    cooked = struct.pack("!HHH8sH", 0, 1, 6, peer + b"\0\0", 0x0800) + packet
+    unsaid = struct.pack("!HHH8sH", 0, 772, 0, bytes(8), 0x0800) + packet
+    head = struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 113)
+    blocks = [struct.pack("<IIII", 1, 0, len(each), len(each)) + each for each in (cooked, unsaid)]
+    (tmp_path / "x").write_bytes(head + b"".join(blocks))
+    driver = play(read=str(tmp_path / "x"))
+    driver.settle()
+    other = b"\2\0\0\0\0\1"
+    assert driver.frames == [MAC + each + b"\x08\0" + packet for each in (peer, other)]
 
 
 @pytest.mark.parametrize("what", ["missing", "no capture", "empty", "directory", "unwritable"])

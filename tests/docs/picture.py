@@ -1,8 +1,8 @@
 """docs/terminal.svg: a terminal as README shows it, drawn from a real run.
 
-The text of the picture is what the commands print; ``make docs`` runs them again. No font is
-embedded: each line is set to the width that its characters have in the grid, whatever the reader's
-monospace font is.
+The text of the picture and its colours are what the commands print with ``--color=always``, as on a
+terminal; ``make docs`` runs them again. No font is embedded: each line is set to the width that its
+characters have in the grid, whatever the reader's monospace font is.
 """
 
 import re
@@ -40,19 +40,34 @@ COLOURS = {
     "bad": "#ff7b72",
     "quiet": "#9ba3ad",
     "label": "#79c0ff",
+    "wait": "#e3b341",
+    "address": "#d2a8ff",
 }
 """What each kind of text is drawn in; all are legible on the background (a test has the ratio)."""
 
 _WIDTH, _HEIGHT, _SIZE, _MARGIN = 8.4, 19, 14, 18  # pixels: a column, a line, the font, the border
 _FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _LINE = re.compile(r"<text [^>]*>(.*?)</text>")
-_STEP = re.compile(r"^(\s+(?:\d+ \w+ +)?)(ok|pick|skip|wait|drop|reject)\b(.*)$")
-_RESULTS = {"ok": "good", "pick": "good", "skip": "quiet"}
+_SPAN = re.compile(r'<tspan fill="(.*?)">(.*?)</tspan>')
+_CODE = re.compile(r"\x1b\[(\d+)m(.*?)\x1b\[0m")
+_KINDS = {"32": "good", "31": "bad", "33": "wait", "2": "quiet", "36": "label", "35": "address"}
+"""What the program's codes of colours are drawn as."""
+_CODES = {COLOURS[kind]: code for code, kind in _KINDS.items()}
+
+
+def plain(text: str) -> str:
+    """Return a text without codes of colours."""
+    return _CODE.sub(r"\2", text)
 
 
 def shown(svg: str) -> list[Command]:
-    """Return the commands of a picture and what is below each."""
-    text = "".join(f"{unescape(re.sub('<[^>]*>', '', line))}\n" for line in _LINE.findall(svg))
+    """Return the commands of a picture and what is below each, with its colours."""
+
+    def coloured(span: re.Match[str]) -> str:
+        code = _CODES.get(span[1])
+        return f"\x1b[{code}m{span[2]}\x1b[0m" if code else span[2]
+
+    text = "".join(f"{unescape(_SPAN.sub(coloured, line))}\n" for line in _LINE.findall(svg))
     parts = re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]
     return [Command(*part.split("\n", 1)) for part in parts]
 
@@ -64,7 +79,7 @@ def taken(env: SmolctlEnv, before: list[Command]) -> list[Command]:
     old = {command.line: command.shown for command in before}
     result = []
     for line in COMMANDS:
-        output = run(env, line)
+        output = run(env, line.replace("smolctl ", "smolctl --color=always ", 1))
         same = line in old and stable(output) == stable(old[line])
         result.append(Command(line, old[line] if same else output))
     return result
@@ -99,9 +114,10 @@ def _row(number: int, text: str) -> str:
         for kind, part in _parts(text)
         if part
     )
+    width = len(plain(text)) * _WIDTH
     return (
         f'<text x="{x}" y="{y}" xml:space="preserve" style="white-space:pre"'
-        f' textLength="{len(text) * _WIDTH:.1f}" lengthAdjust="spacingAndGlyphs">{spans}</text>'
+        f' textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs">{spans}</text>'
     )
 
 
@@ -109,15 +125,13 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
     """Yield the kinds of text in a line."""
     if text.startswith("$ "):
         yield from (("prompt", "$ "), ("command", text[2:]))
-    elif found := _STEP.match(text):
-        kind = _RESULTS.get(found[2], "bad")
-        yield from (("output", found[1]), (kind, found[2]))
-        yield ("quiet" if kind == "quiet" else "bad" if kind == "bad" else "output", found[3])
-    elif found := re.match(r"(verdict: |why:     |fix:     )(.*)$", text):
-        kinds = {"verdict": "bad" if " not " in f" {found[2]} " else "good", "fix": "good"}
-        yield from (("label", found[1]), (kinds.get(found[1].split(":")[0], "output"), found[2]))
-    else:
-        yield ("output", text)
+        return
+    end = 0
+    for found in _CODE.finditer(text):
+        yield ("output", text[end : found.start()])
+        yield (_KINDS[found[1]], found[2])
+        end = found.end()
+    yield ("output", text[end:])
 
 
 def write() -> None:

@@ -25,7 +25,7 @@ def test_it_is_drawn_by_the_code_that_is_here() -> None:
 
 
 def test_it_tells_the_story_that_readme_needs() -> None:
-    text = "".join(command.shown for command in picture.shown(SVG))
+    text = "".join(picture.plain(command.shown) for command in picture.shown(SVG))
     assert "verdict: not sent - tx-no-route" in text
     assert "fix:     smolctl route add default via 10.0.0.2\n" in text
     assert re.search(r"^sent 5 bytes to 8\.8\.8\.8:53 dev eth0 via 10\.0\.0\.2 ", text, re.M)
@@ -41,7 +41,11 @@ def test_it_is_plain_svg_that_needs_nothing_from_elsewhere() -> None:
 
 def test_lines_fit() -> None:
     assert (
-        max(len(line) for command in picture.shown(SVG) for line in command.shown.splitlines())
+        max(
+            len(picture.plain(line))
+            for command in picture.shown(SVG)
+            for line in command.shown.splitlines()
+        )
         <= COLUMNS
     )
 

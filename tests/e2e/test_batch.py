@@ -57,7 +57,7 @@ def test_the_first_failure_ends_it_and_names_its_line(smolctl: SmolctlEnv) -> No
 def test_force_goes_on(smolctl: SmolctlEnv) -> None:
     lines = "addr add 10.1/8 dev lo\nfrob\nroute del default\n'x\nlink add lo2 type loopback\n"
     result = smolctl("-q", "batch", "--force", "-", input=lines)
-    assert result.returncode == 1
+    assert result.returncode == 2
     starts = [line.split(": ")[1] for line in result.stderr.splitlines()]
     assert starts == ["-:1", "-:2", "-:3", "-:4"]
     assert "lo2" in smolctl("link").stdout
@@ -65,7 +65,7 @@ def test_force_goes_on(smolctl: SmolctlEnv) -> None:
 
 def test_every_line_before_a_bad_word_is_run(smolctl: SmolctlEnv) -> None:
     result = smolctl("-q", "batch", "-", input="link add lo2 type loopback\nadr\nlink del lo2\n")
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stderr == 'smolctl: -:2: "adr" is not a command; did you mean "addr"?\n'
     assert "lo2" in smolctl("link").stdout
 
@@ -135,7 +135,7 @@ def test_files_within_files(smolctl: SmolctlEnv) -> None:
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
         f'smolctl: {inner}:2: "xyzzy" is not a command; try: smolctl --help',
-        f"smolctl: {outer}:1: batch ended with exit status 1",
+        f"smolctl: {outer}:1: batch ended with exit status 2",
     ]
     own = write(smolctl, "", "own.conf")
     Path(own).write_text(f"batch {own}\n")
@@ -165,7 +165,7 @@ def test_without_a_stack(smolctl: SmolctlEnv) -> None:
 
 def test_data_from_standard_input_cannot_be_among_the_commands(smolctl: SmolctlEnv) -> None:
     result = smolctl("-q", "batch", "-", input="udp send 127.0.0.1:9 -\n")
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "smolctl: -:1: standard input has the commands" in result.stderr
 
 
@@ -217,7 +217,7 @@ def test_atomic_makes_all_or_nothing(smolctl: SmolctlEnv) -> None:
 def test_atomic_takes_changes_only(smolctl: SmolctlEnv, line: str, text: str) -> None:
     lines = f"link add lo1 type loopback\n{line}\n"
     result = smolctl("-q", "batch", "--atomic", "-", input=lines)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stderr.startswith(f"smolctl: -:2: {text}")
     assert "lo1" not in smolctl("-q", "link").stdout
 

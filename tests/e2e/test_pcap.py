@@ -48,3 +48,17 @@ def test_a_path_is_relative_to_where_the_command_runs(
     run = stack("link", "add", "p0", "type", "pcap", "read", "no/such.pcap")
     assert run.returncode == 2
     assert f"{Path.cwd()}/no/such.pcap: No such file" in run.stderr
+
+
+def test_a_file_of_frames_that_were_cut_off_is_told(
+    stacks: Callable[[str], Stack], tmp_path: Path
+) -> None:
+    played, writer = tmp_path / "in.pcapng", Writer()
+    record = Record(10**18, udp_frame()[:40], True, "x", "in", 1514)
+    played.write_bytes(writer.header() + writer.packet(record))
+    stack = stacks("a").start("pcap", "read", str(played), "address", OUR_MAC.hex(":"))
+    wait_until(lambda: "rx-frame-snapped" in stack.drops(), lambda: str(stack.drops()))
+    assert "the capture kept 40 of 1514 B" in stack("stats", "drops").stdout
+    (row,) = stack.call("link.show", dev="eth0", stats=True)
+    assert (row["stats64"]["rx"]["packets"], row["stats64"]["rx"]["dropped"]) == (1, 1)
+    wait_until(lambda: f"played {played} to its end" in stack.env.log(), stack.env.log)

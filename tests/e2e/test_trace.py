@@ -80,7 +80,7 @@ def test_a_packet_that_waits_for_arp_and_is_sent(tap: Lab) -> None:
 
 def test_text_of_a_datagram_that_nobody_wants(tap: Lab) -> None:
     reader = tap.smolctl.popen("-v", "trace", "tap0", "udp", "-c", "1")
-    reader.wait_for("waiting: packets on tap0")
+    reader.wait_for("smolctl: listening on tap0")
     tap.peer.udp("10.0.0.2", 5000).sendto(b"hello", ("10.0.0.1", 99))
     ended = reader.wait()
     assert ended.returncode == 0

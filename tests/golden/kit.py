@@ -11,6 +11,7 @@ from smolctl.cli.nouns import why
 from smolctl.stack.explain import verdict
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.neighbor.states import State
+from tests.cli.kit import output
 from tests.kit.host import PEER_MAC, Host, ip
 
 Setup = Callable[[Host], object]
@@ -74,7 +75,7 @@ def lines(row: dict[str, Any]) -> list[str]:
     """Return what is shown of an answer: its steps that are about what is sent in return too."""
     answers = [step for step in row["steps"] if step["stage"] == "answer"]
     told = [f"answer:  {step['result']:<6} {step['text']}" for step in answers]
-    told += [line for line in why.tell(row, verbose=False) if line.startswith(SHOWN)]
+    told += [line for line in why.tell(row, output()) if line.startswith(SHOWN)]
     return [*told, f"exit {0 if row['ok'] else 1}"]
 
 

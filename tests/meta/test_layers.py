@@ -17,18 +17,19 @@ PACKAGE = Path(__file__).parents[2] / "smolctl"
 MAY_IMPORT: dict[str, set[str]] = {
     "": set(),
     "errors": set(),
+    "counted": set(),
     "near": set(),
     "wire": {"errors"},
-    "stack": {"errors", "near", "wire"},
+    "stack": {"counted", "errors", "near", "wire"},
     "device": {"errors", "wire", "capture"},
     "capture": {"errors", "stack", ""},
     "control": {"errors"},
     "launch": {"errors", "control"},  # starts a daemon for the client; not part of client's import
-    "client": {"errors", "near", "control", "launch", ""},
-    "ops": {"errors", "near", "wire", "stack", "control"},
-    "daemon": {"errors", "near", "wire", "stack", "ops", "device", "control", ""},
+    "client": {"counted", "errors", "near", "control", "launch", ""},
+    "ops": {"counted", "errors", "near", "wire", "stack", "control"},
+    "daemon": {"counted", "errors", "near", "wire", "stack", "ops", "device", "control", ""},
     "doctor": {"errors", "control", "client", "device", ""},
-    "cli": {"errors", "near", "control", "client", "launch", "capture", "doctor", ""},
+    "cli": {"counted", "errors", "near", "control", "client", "launch", "capture", "doctor", ""},
     "__main__": {"cli"},
 }
 

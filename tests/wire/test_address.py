@@ -75,11 +75,12 @@ def test_bad_address_is_refused_in_one_line_that_shows_it(text: str) -> None:
 def test_a_family_that_is_asked_for_is_the_only_one_taken() -> None:
     assert parse_address("::1", IPV6) == parse_address("::1") == LOOPBACK6
     assert parse_address("10.0.0.1", IPV4) == parse_address("10.0.0.1")
-    with pytest.raises(ValueError, match=r"^'::1' is not an IPv4 address"):
-        parse_address("::1", IPV4)
+    for text in ("::1", "fe80::1%tap0"):
+        with pytest.raises(ValueError, match=f"^'{text}' is an IPv6 address, and an IPv4 address"):
+            parse_address(text, IPV4)
     with pytest.raises(ValueError, match=r"^'10.0.0.1' is not an IPv6 address: eight groups"):
         parse_address("10.0.0.1", IPV6)
-    with pytest.raises(ValueError, match="is not an IPv4 address"):
+    with pytest.raises(ValueError, match="is an IPv6 address"):
         parse_prefix("::/0", IPV4)
 
 

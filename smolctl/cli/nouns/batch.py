@@ -16,6 +16,7 @@ from smolctl.cli.words.command import Args, Request, Verb, show
 from smolctl.cli.words.finder import SHOWING, Change, Finder, Refused, changes_of, words_of
 from smolctl.cli.words.grammar import Place, UsageFault, option
 from smolctl.cli.words.lines import Line, Lines
+from smolctl.cli.words.types import absolute
 from smolctl.control.changes import changes
 from smolctl.control.codec import MAX_REQUEST, encode_json
 from smolctl.errors import SmolctlError
@@ -107,7 +108,7 @@ class Batch:
                 self._settle()
             verb, args = self._finder.find(session, words)
             if isinstance(verb.run, Request):
-                plan = verb.run.plan(args)
+                plan = verb.run.asked(args, session.options)
                 if changes(plan.op):
                     self._wait(Change(line, session, args, plan))
                     return
@@ -221,8 +222,10 @@ class Batch:
         session.out.error(error, (self._name, line.number))
         if error.packet is not None and not session.options.json:
             stream.ask_why(session, error.code, error.packet)
-        unreachable = exits.status(error.code, session.kind) == exits.UNREACHABLE
-        self._status = max(self._status, exits.UNREACHABLE if unreachable else exits.NO)
+        status = exits.FIX if isinstance(error, UsageFault) else exits.NO
+        if exits.status(error.code, session.kind) == exits.UNREACHABLE:
+            status = exits.UNREACHABLE
+        self._status = max(self._status, status)
         # With the daemon all that it was told is gone: to go on would build half of it.
         if not self._force or error.code in ("daemon-gone", "daemon-silent"):
             raise _Stop
@@ -264,7 +267,7 @@ def opened(session: Session, name: str) -> Iterator[Lines]:
     Raises:
         SmolctlError: it cannot be read, or is being run already.
     """
-    path = name if name == "-" else os.path.realpath(name)
+    path = name if name == "-" else os.path.realpath(absolute(name))
     if path in session.files or len(session.files) >= _DEPTH:
         raise UsageFault(f"{name} is already running, from: {', '.join(session.files)}")
     if name == "-" and sys.stdin is None:  # the shell closed it: <&-

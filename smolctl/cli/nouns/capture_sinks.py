@@ -10,6 +10,7 @@ from smolctl.capture.pcapng import Writer
 from smolctl.cli.nouns import packets
 from smolctl.cli.output import Output, OutputError
 from smolctl.cli.words.options import DEFAULT_STACK
+from smolctl.counted import counted
 
 _NS_PER_S = 1_000_000_000
 
@@ -64,8 +65,11 @@ class TextSink:
         self._why = f"smolctl -n {stack} why" if named else "smolctl why"
 
     def start(self, links: packets.Links) -> None:
-        """Say what is waited for, on a terminal."""
-        packets.say_waiting(self._out, links)
+        """Say what is listened to, now that all is there that shows packets."""
+        if links:
+            from smolctl.cli.nouns import dissect  # noqa: F401  scapy takes most of a second
+
+        packets.say_listening(self._out, links)
 
     def packet(self, shown: Shown) -> None:
         """Write the line of a packet, and its fields if asked to say more."""
@@ -99,6 +103,8 @@ class JsonSink:
     def start(self, links: packets.Links) -> None:
         """Tell that packets are captured from now on."""
         if links:
+            from smolctl.cli.nouns import dissect  # noqa: F401  scapy takes most of a second
+
             self._out.event({"event": "start", "links": links})
 
     def packet(self, shown: Shown) -> None:
@@ -157,13 +163,13 @@ class FileSink:
         self._writer = Writer(raw=self._one and links[0]["loopback"])
         interfaces = tuple(Interface(link["ifname"], link["loopback"]) for link in links)
         self._write(self._writer.header(interfaces), at_once=True)
-        packets.say_waiting(self._out, links)
+        packets.say_listening(self._out, links)
 
     def packet(self, shown: Shown) -> None:
         """Write a packet, with what became of it as a comment."""
         record = shown.record
         if self._missing:
-            said = f"lost: {self._missing} packets before this one"
+            said = f"lost: {counted(self._missing, 'packet')} before this one"
             record = record._replace(comments=(*record.comments, said))
             self._missing = 0
         self._write(self._writer.packet(record), at_once=self._live)

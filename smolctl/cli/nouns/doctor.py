@@ -8,6 +8,7 @@ from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Verb
 from smolctl.cli.words.grammar import Args, Place
+from smolctl.counted import counted
 from smolctl.doctor import CHECKS, Machine, Row, examine
 from smolctl.errors import SmolctlError
 from smolctl.near import near
@@ -56,7 +57,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
     said = [f"{count['ok']} ok"]
     for status, word in (("note", "note"), ("warn", "warning"), ("fail", "failure")):
         if count[status]:
-            said.append(f"{count[status]} {word}{'s' * (count[status] > 1)}")
+            said.append(counted(count[status], word))
     if count["fail"]:
         verdict = "no stack can run until the failures are fixed"
     elif count["warn"]:

@@ -1,10 +1,12 @@
 """``smolctl explain``: the page of a reason, from the table itself; no daemon is asked."""
 
 from collections.abc import Iterator
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import Any
 
+from smolctl.cli.nouns.stats import COLORS
 from smolctl.cli.nouns.tables import aligned
+from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Verb
 from smolctl.cli.words.grammar import Args, Place, UsageFault, option
@@ -27,10 +29,10 @@ def _run(session: Session, args: Args) -> None:
     elif chosen:
         for number, reason in enumerate(chosen):
             out.lines([""] * (number > 0))
-            out.lines(page(reason))
+            out.lines(page(reason, out))
     else:
         cells = [[r.name, r.kind.value, r.layer, r.summary] for r in REASONS.values()]
-        out.lines(aligned(cells, ("REASON", "CLASS", "LAYER", "MEANING")))
+        out.lines(aligned(cells, ("REASON", "CLASS", "LAYER", "MEANING"), width=out.width))
 
 
 def _find(name: str) -> Reason:
@@ -65,32 +67,35 @@ def _whole(reason: Reason) -> str:
     return first + "".join(f"[{part}]" for part in more)
 
 
-def page(reason: Reason) -> Iterator[str]:
+def page(reason: Reason, out: Output) -> Iterator[str]:
     """Yield the lines of a reason's page."""
     shown = row(reason)
-    yield f"{reason.name} - {reason.summary}"
+    width = min(_WIDTH, out.width or _WIDTH)
+    yield f"{out.paint(COLORS.get(reason.kind.value, 'wait'), reason.name)} - {reason.summary}"
     yield ""
     yield f"  class:   {reason.kind.value} ({MEANINGS[reason.kind]})"
     for key in ("layer", "source", "linux"):
         if key in shown:
             yield f"  {key + ':':8} {shown[key]}"
     yield ""
-    yield from fill(reason.explanation, _WIDTH).splitlines()
+    yield from fill(reason.explanation, width).splitlines()
     yield ""
-    yield from _labelled("why:", shown["why"])
+    yield from _labelled("why", shown["why"], width, out)
     for number, fix in enumerate(shown["fix"]):
         # Not wrapped: it is there to be copied.
-        yield f"{'or:' if number else 'fix:':8} {fix}"
+        yield out.labelled("or" if number else "fix", out.paint("good", fix))
     if "look" in shown:
-        yield from _labelled("look:", shown["look"])
+        yield from _labelled("look", shown["look"], width, out)
 
 
-def _labelled(label: str, text: str) -> list[str]:
+def _labelled(label: str, text: str, width: int, out: Output) -> Iterator[str]:
     indent = " " * 9
-    return fill(
-        text, _WIDTH, initial_indent=f"{label:8} ", subsequent_indent=indent,
+    first, *more = wrap(
+        text, width, initial_indent=indent, subsequent_indent=indent,
         break_long_words=False, break_on_hyphens=False,
-    ).splitlines()  # fmt: skip
+    )  # fmt: skip
+    yield out.labelled(label, first.lstrip())
+    yield from more
 
 
 COMMAND = Verb(

@@ -1,6 +1,5 @@
 """``smolctl link``: interfaces."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -8,7 +7,7 @@ from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb, request, show
 from smolctl.cli.words.grammar import Args, Place, Word, refused, without
-from smolctl.cli.words.types import MAC, LinkType, Only
+from smolctl.cli.words.types import MAC, LinkType, Only, absolute
 
 _HEADING_END = (("mode", "linkmode"), ("group", "group"), ("qlen", "txqlen"))
 _BRIEF_KEYS = ("link", "ifname", "operstate", "address", "flags")
@@ -218,7 +217,7 @@ def _add(args: Args) -> Plan:
     for word in _PATHS:
         path = args.get(word)
         if path is not None and not path.startswith("tcp:"):
-            args[word] = os.path.abspath(path)  # the daemon is in another directory
+            args[word] = absolute(path)  # the daemon is in another directory
     return Plan("link.add", without(args, *_VLAN_TRUE))
 
 

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from smolctl.cli import exit as exits
 from smolctl.cli.nouns import addr, link, neigh, route, rule, socket
+from smolctl.cli.nouns.stats import COLORS
+from smolctl.cli.nouns.stream import lost_events
 from smolctl.cli.output import Output
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
@@ -58,7 +60,7 @@ def _drop(event: Event, out: Output) -> str:
         out.paint("ifname", event["dev"]) if "dev" in event else "-",
         event["dir"],
         event["class"],
-        event["reason"],
+        out.paint(COLORS.get(event["class"], "wait"), event["reason"]),
         event["summary"],
     ]
     return " ".join(words) + f"  id {event['id']}"
@@ -103,9 +105,7 @@ def _run(session: Session, args: Args) -> int:
         elif options.json:
             out.event(event)
         elif event["event"] == "lost":
-            out.complaint(
-                f"smolctl: {event['count']} events were lost: the output is read too slowly"
-            )
+            out.complaint(f"smolctl: {lost_events(event['count'])}")
         else:
             out.lines(render(event, out, labels=labels))
             out.flush()

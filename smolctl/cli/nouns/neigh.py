@@ -9,6 +9,8 @@ from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb, request, 
 from smolctl.cli.words.grammar import Args, NotSupported, Place, UsageFault, Word, refused
 from smolctl.cli.words.types import MAC, PREFIX, Type
 
+_COLORS = {"REACHABLE": "good", "PERMANENT": "good", "STALE": "quiet", "FAILED": "bad"}
+"""Of states; the rest ask, or are about to."""
 _NOWHERE = ("noarp", "none")
 """States of Linux in which no entry is here."""
 STATES = ("permanent", "reachable", "stale", "delay", "probe", "incomplete", "failed")
@@ -50,7 +52,7 @@ def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
         words += ["queue", str(row["queue"])]
     if row.get("proxy"):
         words.append("proxy")
-    words += row.get("state", [])
+    words += [out.paint(_COLORS.get(state, "wait"), state) for state in row.get("state", [])]
     return " ".join(words)
 
 

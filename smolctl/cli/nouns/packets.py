@@ -4,6 +4,7 @@ from typing import Any
 
 from smolctl.cli.output import Output
 from smolctl.cli.words.grammar import Args, Place, option
+from smolctl.counted import counted
 
 Links = list[dict[str, Any]]
 
@@ -98,15 +99,16 @@ def request(args: Args) -> dict[str, Any]:
     return {key: value for key, value in wanted.items() if value}
 
 
-def say_waiting(out: Output, links: Links) -> None:
-    """Say on which interfaces packets are waited for, to a person."""
+def say_listening(out: Output, links: Links) -> None:
+    """Say on which interfaces packets are heard, now that none is missed any more."""
     if links:
-        out.waiting(f"packets on {', '.join(link['ifname'] for link in links)}")
+        out.notice(f"listening on {', '.join(link['ifname'] for link in links)}")
 
 
 def missing(count: int) -> str:
     """Return what is said where packets are missing."""
-    return f"({count} packets are missing here: they were read too slowly)"
+    missed = counted(count, "packet is", "packets are")
+    return f"({missed} missing here: the output is read too slowly)"
 
 
 def tell(out: Output, number: int, done: str, lost: int) -> None:
@@ -118,6 +120,6 @@ def tell(out: Output, number: int, done: str, lost: int) -> None:
     if out.options.json:
         return
     if not out.options.quiet:
-        out.complaint(f"{number} packet{'' if number == 1 else 's'} {done}")
+        out.complaint(f"{counted(number, 'packet')} {done}")
     if lost:
         out.complaint(f"{lost} lost (reader too slow)")

@@ -25,7 +25,7 @@ _HEADS = (
 )
 
 
-def render(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
+def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
     """Yield a table of sockets, in the columns of ``ss`` and with their drops."""
     cells = [
         [
@@ -45,7 +45,7 @@ def render(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
         ]
         for row in rows
     ]
-    yield from aligned(cells, _HEADS, right=(2, 3, 4, 8, 9, 10))
+    yield from aligned(cells, _HEADS, right=(2, 3, 4, 8, 9, 10), width=out.width)
 
 
 def line(row: Mapping[str, Any], _args: Args, out: Output) -> str:

@@ -46,7 +46,7 @@ def uptime(milliseconds: int) -> str:
     return " ".join(parts[:2])
 
 
-def render_list(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
+def render_list(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
     """Yield a table of stacks."""
     cells = [
         [
@@ -57,7 +57,7 @@ def render_list(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
         ]
         for row in rows
     ]
-    yield from aligned(cells, ("STACK", "STATE", "PID", "UP"), right=(2,))
+    yield from aligned(cells, ("STACK", "STATE", "PID", "UP"), right=(2,), width=out.width)
 
 
 def _start(session: Session, args: Args) -> None:
@@ -162,11 +162,11 @@ def _log(session: Session, args: Args) -> None:
     try:
         with open(path, encoding="utf-8", errors="backslashreplace") as log:
             lines = log.read().splitlines()
-    except FileNotFoundError:
-        from smolctl.client.control import not_running
-
-        raise not_running(session.options.stack) from None
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and session.options.stack not in paths.stacks():
+            from smolctl.client.control import not_running
+
+            raise not_running(session.options.stack) from None
         raise OutputError(f"cannot read the log {path}: {error.strerror}", code="no-log") from None
     wanted = args.get("lines", "0")
     if not (wanted.isascii() and wanted.isdigit()):

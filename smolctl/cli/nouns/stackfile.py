@@ -86,8 +86,7 @@ def _toml_lines(text: str, name: str) -> Iterable[Line]:
 def _listed(commands: list[str], source: list[str], at: int) -> Iterator[Line]:
     """Yield commands that are texts of a list, each with the number of the line that has it."""
     for command in commands:
-        places = [place for place in range(at, len(source)) if command in source[place]]
-        at = places[0] if places else at
+        at = next((place for place in range(at, len(source)) if command in source[place]), at)
         for line in Lines.of(command):
             if line is not None:
                 yield line._replace(number=at + 1)

@@ -1,18 +1,22 @@
 """``smolctl stats``: counters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output, stderr_is_terminal
 from smolctl.cli.words.command import Noun, Rows, Verb, request
 from smolctl.cli.words.grammar import Args, Word
 
+COLORS = {"drop": "bad", "reject": "bad", "note": "quiet"}
+"""Of the classes of reasons; the rest only had to wait."""
 
-def render(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
+
+def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
     """Yield a table of counters."""
     cells = [[row["layer"], row["name"], row["value"]] for row in rows]
-    yield from aligned(cells, ("LAYER", "COUNTER", "VALUE"), right=(2,))
+    yield from aligned(cells, ("LAYER", "COUNTER", "VALUE"), right=(2,), width=out.width)
 
 
 def render_drops(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
@@ -23,14 +27,23 @@ def render_drops(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
         [
             row["count"],
             row["class"],
-            row["reason"],
+            out.paint(COLORS.get(row["class"], "wait"), row["reason"]),
             row.get("dev", ""),
             _clock(row["time"]),
-            row.get("hint", ""),
+            _hint(row),
         ]
         for row in rows
     ]
-    yield from aligned(cells, ("COUNT", "CLASS", "REASON", "DEV", "LAST", "HINT"), right=(0, 4))
+    heads = ("COUNT", "CLASS", "REASON", "DEV", "LAST", "HINT")
+    yield from aligned(cells, heads, right=(0, 4), width=out.width)
+
+
+def _hint(row: Mapping[str, Any]) -> str:
+    """Return what was wrong with the last packet, and what helps."""
+    text = str(row.get("hint", ""))
+    for command in row.get("fix", ())[:1]:
+        text = text.replace(f"; {command}", f"; try: {command}")
+    return text
 
 
 def _clock(seconds: float) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from smolctl.cli.output import with_hint
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.options import DEFAULT_STACK
+from smolctl.counted import counted
 
 Handler = Callable[[Event], None]
 Handlers = dict[str, Handler]
@@ -43,9 +43,7 @@ def run(
                 out.event(event, times)
             return
         if "lost" in event:
-            out.complaint(
-                f"smolctl: {event['lost']} events were lost: the output is read too slowly"
-            )
+            out.complaint(f"smolctl: {lost_events(event['lost'])}")
         if event["event"] == "waiting":
             out.waiting(event["text"])
         elif (handler := handlers.get(event["event"])) is not None:
@@ -59,10 +57,16 @@ def run(
     return done
 
 
+def lost_events(count: int) -> str:
+    """Return what is said where events are missing."""
+    lost = counted(count, "event was", "events were")
+    return f"{lost} lost: the output is read too slowly"
+
+
 def explain(session: Session, done: Event) -> None:
     """Say why a probe failed and how to ask for more, when text is wanted."""
     if "reason" in done and not session.options.json:
-        session.out.complaint(f"smolctl: {with_hint(done['message'], done.get('hint'))}")
+        session.out.failure(done["message"], done.get("hint"))
         ask_why(session, done["reason"], done.get("id"))
 
 
@@ -71,7 +75,12 @@ def ask_why(session: Session, reason: str, packet: int | None) -> None:
     stack = session.options.stack
     command = "smolctl" if stack == DEFAULT_STACK else f"smolctl -n {stack}"
     asked = f"why {packet}" if packet else f"explain {reason}"
-    session.out.complaint(f"reason: {reason} ({command} {asked})")
+    out = session.out
+    label, name, ask = (
+        out.paint(kind, text, error=True)
+        for kind, text in (("label", "reason:"), ("bad", reason), ("good", f"{command} {asked}"))
+    )
+    out.complaint(f"{label} {name} ({ask})")
 
 
 def milliseconds(nanoseconds: int) -> str:
@@ -87,6 +96,8 @@ def rtt_line(rtt_ns: dict[str, int]) -> str:
 
 
 def endpoint(text: str) -> tuple[str, str]:
-    """Split ``ADDR:PORT``; what has no colon is a port."""
+    """Split ``ADDR:PORT``; what has no colon is a port, and one with several an IPv6 address."""
     address, _, port = text.rpartition(":")
-    return address, port
+    if ":" in address.strip("[]") and not address.endswith("]"):
+        return text, ""
+    return address.removeprefix("[").removesuffix("]"), port

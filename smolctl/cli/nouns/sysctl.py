@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from smolctl.cli.nouns.tables import aligned
+from smolctl.cli.nouns.tables import aligned, grouped
 from smolctl.cli.output import Output
 from smolctl.cli.words.command import Plan, Render, Request, Rows, Verb
 from smolctl.cli.words.grammar import Args, Place, UsageFault, option
@@ -27,15 +27,15 @@ _DETAILS = (
 def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
     """Yield a table of settings; with -d, what each is and what other stacks have there."""
     if out.options.verbose:
-        yield from _compared(rows)
+        yield from _compared(rows, out)
         return
     heads = ("KEY", "VALUE", "DEFAULT", "UNIT", "FROM", "SOURCE")
     keys = ("key", "value", "default", "unit", "origin", "source")
     cells = [[_text(row.get(key, "")) for key in keys] for row in rows]
-    yield from aligned(cells, heads, right=(1, 2))
+    yield from aligned(cells, heads, right=(1, 2), width=out.width)
 
 
-def _compared(rows: Rows) -> Iterator[str]:
+def _compared(rows: Rows, out: Output) -> Iterator[str]:
     """Yield each setting with what it is in each profile, and what is known of the real stacks."""
     names = [each["profile"] for each in rows[0]["profiles"]] if rows else []
     heads = ("KEY", "VALUE", *(name.upper() for name in names), "UNIT", "FROM", "SOURCE")
@@ -44,10 +44,10 @@ def _compared(rows: Rows) -> Iterator[str]:
          row["unit"], row["origin"], row["source"]]
         for row in rows
     ]  # fmt: skip
-    head, *lines = aligned(cells, heads, right=range(1, 2 + len(names)))
-    yield head
-    for row, line in zip(rows, lines, strict=True):
-        yield line
+    head, *lines = grouped(cells, heads, range(1, 2 + len(names)), out.width)
+    yield from head
+    for row, group in zip(rows, lines, strict=True):
+        yield from group
         yield f"    {row['description']}"
         real = [f"{name} {row[key]}" for name, key in _REAL if row.get(key)]
         if real:
@@ -57,12 +57,13 @@ def _compared(rows: Rows) -> Iterator[str]:
 _REAL = (("Linux:", "linux"), ("smoltcp:", "smoltcp"))
 
 
-def render_diff(rows: Rows, args: Args, _out: Output) -> Iterator[str]:
+def render_diff(rows: Rows, args: Args, out: Output) -> Iterator[str]:
     """Yield the settings that differ from a profile."""
     name = args["diff"]
     cells = [[row["key"], _text(row["value"]), _profiles(row)[name], row["unit"],
               row["origin"], row["description"]] for row in rows]  # fmt: skip
-    yield from aligned(cells, ("KEY", "VALUE", name.upper(), "UNIT", "FROM", "WHAT"), right=(1, 2))
+    heads = ("KEY", "VALUE", name.upper(), "UNIT", "FROM", "WHAT")
+    yield from aligned(cells, heads, right=(1, 2), width=out.width)
 
 
 def render_one(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:

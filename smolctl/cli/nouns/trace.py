@@ -19,10 +19,10 @@ def render(event: Event, out: Output) -> Iterator[str]:
     head = f"{at:%H:%M:%S.%f} {dev} {event['dir']:<3} {event['summary']}"
     options = out.options
     if event["event"] == "wait" or options.brief:
-        yield f"{head}  {event['verdict']}  id {event['id']}"
+        kind = "wait" if event["event"] == "wait" else "good" if event["ok"] else "bad"
+        yield f"{head}  {out.paint(kind, event['verdict'])}  id {event['id']}"
         return
-    verbose = options.verbose
-    told = why.tell(event, verbose=verbose, short=not verbose)
+    told = why.tell(event, out, short=not options.verbose)
     yield from link.joined([f"{head}  id {event['id']}", *told], out)
 
 
@@ -49,7 +49,7 @@ class _Writer:
         if out.options.json:
             out.event(event)
         elif kind == "start":
-            packets.say_waiting(out, event["links"])
+            packets.say_listening(out, event["links"])
         else:
             self._text(event)
             out.flush()

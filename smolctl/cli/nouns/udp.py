@@ -6,12 +6,13 @@ from typing import Any
 
 from smolctl.cli import exit as exits
 from smolctl.cli.nouns import pmtudisc, stream
-from smolctl.cli.output import with_hint
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Noun, Verb
 from smolctl.cli.words.grammar import Args, Place, UsageFault, Word, option
+from smolctl.counted import counted
 
 _MAX_READ = 65_508
+_EMPTY = '"" sends an empty datagram'
 """One byte more than the largest payload of a datagram: enough for the stack to refuse it."""
 
 
@@ -24,18 +25,20 @@ def target(args: Args) -> Args:
     """
     words = [args.pop(key) for key in ("target", "port", "data") if key in args]
     host = words.pop(0)
-    if ":" in host:
-        args["dst"], args["port"] = stream.endpoint(host)
-    elif words:
-        args["dst"], args["port"] = host, words.pop(0)
-    else:
-        raise UsageFault(f'udp send: "{host}" has no port', hint=f"smolctl udp send {host}:PORT")
+    args["dst"], args["port"] = stream.endpoint(host) if ":" in host else (host, "")
+    if not args["port"]:
+        if not words:
+            hint = f"smolctl udp send {args['dst']}:PORT DATA"
+            raise UsageFault(f'udp send: "{host}" has no port', hint=hint)
+        args["port"] = words.pop(0)
     if len(words) > 1:
         raise UsageFault(
             f'udp send: "{words[1]}" is one word too many', hint="put quotes around the data"
         )
     if words:
         args["data"] = base64.b64encode(_payload(words[0])).decode()
+    elif "size" not in args:
+        raise UsageFault("udp send: DATA is missing", hint=f"{_EMPTY}, and --size N one of N bytes")
     source = args.pop("source", None)
     if source is not None:
         src, port = stream.endpoint(source) if ":" in source else (source, "")
@@ -45,14 +48,17 @@ def target(args: Args) -> Args:
 
 def _payload(text: str) -> bytes:
     if text == "-":
-        return sys.stdin.buffer.read(_MAX_READ) if sys.stdin else b""  # None: closed by <&-
+        read = sys.stdin.buffer.read(_MAX_READ) if sys.stdin else b""  # None: closed by <&-
+        if not read:
+            raise UsageFault("udp send: there is no data on standard input", hint=_EMPTY)
+        return read
     # Bytes that are no UTF-8 reach us as surrogates (PEP 383), and leave as they came.
     return text.encode("utf-8", "surrogateescape")
 
 
 def sent(event: Event) -> str:
     """Return the line about a datagram that left, or that was delivered here."""
-    where = f"{event['bytes']} bytes to {event['dst']}:{event['dport']}"
+    where = f"{counted(event['bytes'], 'byte')} to {event['dst']}:{event['dport']}"
     if event["fate"] == "delivered":
         return f"delivered {where}"
     gateway = f" via {event['gateway']}" if "gateway" in event else ""
@@ -72,16 +78,15 @@ def _send(session: Session, args: Args) -> int:
             out.line(text)
 
     def failed(event: Event) -> None:
-        text = with_hint(event["message"], event.get("hint"))
-        out.complaint(f"smolctl: not sent: {event['reason']}: {text}")
+        out.failure(f"not sent: {event['reason']}: {event['message']}", event.get("hint"))
 
     def icmp(event: Event) -> None:
-        out.complaint(f"smolctl: {event['from']} answered: {event['reason']}: {event['message']}")
+        out.failure(f"{event['from']} answered: {event['reason']}: {event['message']}")
 
     def reply(event: Event) -> None:
         data = base64.b64decode(event["data"])
         say(
-            f"reply {len(data)} bytes from {event['src']}:{event['sport']}"
+            f"reply {counted(len(data), 'byte')} from {event['src']}:{event['sport']}"
             f" after {event['rtt_ms']:.1f} ms: {printable(data)}"
         )
 
@@ -93,13 +98,14 @@ def _send(session: Session, args: Args) -> int:
     }
     done = stream.run(session, "udp.send", args, handlers, note_failures(failures))
     if not done["ok"] and not session.options.json and not failures:
-        out.complaint(f"smolctl: {_missing(args, done)}")
+        out.failure(_missing(args, done))
     if args.get("count", "1") != "1" and not session.options.json:
         # Also with -q: who sends many wants to know how many, and how fast.
         pace = f" in {done['seconds']:.3f} s, {done['rate']:g}/s" if "rate" in done else ""
         out.line(
-            f"{done['sent']} sent, {done['failed']} failed, {done['icmp_errors']} ICMP errors,"
-            f" {done['replies']} replies{pace}"
+            f"{done['sent']} sent, {done['failed']} failed,"
+            f" {counted(done['icmp_errors'], 'ICMP error')},"
+            f" {counted(done['replies'], 'reply', 'replies')}{pace}"
         )
     if "reason" in done and not session.options.json:
         stream.ask_why(session, done["reason"], done.get("id"))
@@ -109,7 +115,8 @@ def _send(session: Session, args: Args) -> int:
 def _missing(args: Args, done: Event) -> str:
     """Return what did not happen, when nothing failed either."""
     if done.get("waiting"):
-        return f"{done['waiting']} of {done['waiting'] + done['sent']} datagrams still wait"
+        sent = counted(done["waiting"] + done["sent"], "datagram")
+        return f"{done['waiting']} of {sent} still waiting"
     return f"no reply from {args['dst']}:{args['port']}"
 
 
@@ -183,7 +190,7 @@ def _receive(session: Session, args: Args) -> int:
             out.raw(data)
             return
         ends = f"{event['src']}:{event['sport']} > {event['dst']}:{event['dport']}"
-        size = f"{len(data)} bytes{_marks(event) if session.options.verbose else ''}"
+        size = counted(len(data), "byte") + (_marks(event) if session.options.verbose else "")
         if form == "hex":
             out.lines([f"{ends}  {size}", *hexdump(data)])
         else:
@@ -204,8 +211,9 @@ def _received(session: Session, done: Event, args: dict[str, Any]) -> int:
     if done["ok"]:
         return exits.DONE
     if not session.options.json:
-        wanted = f" of {args['count']}" if "count" in args else ""
-        session.out.complaint(f"smolctl: received {done['received']}{wanted} datagrams")
+        number: int = done["received"]
+        some = f"{number} of {args['count']} datagrams" if args.get("count", "1") != "1" else ""
+        session.out.failure(f"received {some or counted(number, 'datagram')}")
     return exits.NO
 
 
@@ -216,13 +224,13 @@ def _echo(session: Session, args: Args) -> int:
     out = session.out
 
     def failed(event: Event) -> None:
-        text = with_hint(event.get("message", ""), event.get("hint"))
-        out.complaint(f"smolctl: not echoed: {event['reason']}: {text}")
+        message = f"not echoed: {event['reason']}: {event.get('message', '')}"
+        out.failure(message, event.get("hint"))
 
     handlers: stream.Handlers = {
         "bound": _bound(session),
         "echoed": lambda event: out.line(
-            f"echoed {event['bytes']} bytes to {event['src']}:{event['sport']}"
+            f"echoed {counted(event['bytes'], 'byte')} to {event['src']}:{event['sport']}"
         ),
         "failed": failed,
     }

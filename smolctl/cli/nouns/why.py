@@ -9,6 +9,7 @@ from smolctl.cli import exit as exits
 from smolctl.cli.nouns import pmtudisc
 from smolctl.cli.nouns.stream import endpoint
 from smolctl.cli.nouns.tables import aligned
+from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Verb
 from smolctl.cli.words.grammar import Args, Place, Word, option
@@ -22,17 +23,20 @@ _OTHERS_SHOWN = 4
 """Routes of the table main that do not hold the destination, of which so many are shown."""
 
 
-def render(row: Row, verbose: bool = False) -> Iterator[str]:
+_RESULTS = {"ok": "good", "pick": "good", "skip": "quiet", "drop": "bad", "reject": "bad"}
+"""Colours of what came of a step; the rest had to wait, or is only noted."""
+
+
+def render(row: Row, out: Output) -> Iterator[str]:
     """Yield a headline, one line a step, and verdict, why and fix.
 
-    Args:
-        verbose: show every route that does not hold the destination.
+    With ``-v`` every route is shown that does not hold the destination.
     """
     tags = [f"id {row['id']}"] if "id" in row else []
     tags += [_places(row)] if "dev" in row else []
     tags += [row["kind"]] if row["kind"] == "predicted" else []
     yield f"{row['summary']}   {'  '.join(tags)}".rstrip()
-    yield from tell(row, verbose=verbose)
+    yield from tell(row, out)
 
 
 def _places(row: Row) -> str:
@@ -41,28 +45,32 @@ def _places(row: Row) -> str:
     return dev if came == dev else f"{came} > {dev}"
 
 
-def tell(row: Row, *, verbose: bool, short: bool = False) -> Iterator[str]:
+def tell(row: Row, out: Output, *, short: bool = False) -> Iterator[str]:
     """Yield what comes below the headline.
 
     Args:
-        verbose: as for ``render``.
         short: why and fix only when there is a reason.
     """
     if "cause" in row:
         number = f" (id {row['cause']['id']})" if "id" in row["cause"] else ""
         yield f"because of: {row['cause']['summary']}{number}"
-    yield from _steps(row["steps"] if verbose else _without_others(row["steps"]), row.get("reason"))
-    yield f"verdict: {row['verdict']}"
+    steps = row["steps"] if out.options.verbose else _without_others(row["steps"])
+    yield from _steps(steps, row.get("reason"), out)
+    kind = "wait" if "reason" in row else "good"
+    yield out.labelled("verdict", out.paint(kind if row["ok"] else "bad", row["verdict"]))
     if not short or "reason" in row:
-        yield f"why:     {row['why']}"
-        yield what_helps(row)
+        yield out.labelled("why", row["why"])
+        yield from what_helps(row, out)
 
 
-def what_helps(row: Row) -> str:
-    """Return the line of the commands that are proven to help, or of where to look."""
+def what_helps(row: Row, out: Output) -> Iterator[str]:
+    """Yield the commands that are proven to help, a line each, or where to look."""
+    for number, command in enumerate(row["fix"]):
+        yield out.labelled("or" if number else "fix", out.paint("good", command))
     if not row["fix"] and "look" in row:
-        return f"look:    {row['look']}"
-    return f"fix:     {'     or     '.join(row['fix']) or 'nothing to fix'}"
+        yield out.labelled("look", row["look"])
+    elif not row["fix"]:
+        yield out.labelled("fix", "nothing to fix")
 
 
 def _without_others(steps: list[Row]) -> list[Row]:
@@ -79,7 +87,7 @@ def _without_others(steps: list[Row]) -> list[Row]:
     return [*before, {**others[-1], "text": text}, *after]
 
 
-def _steps(steps: list[Row], blamed: str | None) -> Iterator[str]:
+def _steps(steps: list[Row], blamed: str | None, out: Output) -> Iterator[str]:
     """Yield one line a step; what the "why" line below says is not said twice."""
     number, last = 0, ""
     for step in steps:
@@ -89,22 +97,27 @@ def _steps(steps: list[Row], blamed: str | None) -> Iterator[str]:
             number, last = number + 1, stage
             head = f"{number:>3} {stage:<8} "
         text = blamed if blamed is not None and step.get("reason") == blamed else step["text"]
-        yield f"{head}{step['result']:<6} {text}".rstrip()
+        kind = _RESULTS.get(step["result"], "wait")
+        result = out.paint(kind, step["result"]) + " " * (6 - len(step["result"]))
+        plain = kind == "good" or ("reason" not in step and kind != "quiet")
+        yield f"{head}{result} {text if plain else out.paint(kind, text)}".rstrip()
 
 
-def render_list(rows: list[Row]) -> Iterator[str]:
+def render_list(rows: list[Row], out: Output) -> Iterator[str]:
     """Yield a table of packets."""
     cells = [
         [row["id"], row["dir"], row.get("dev", ""), row["summary"], row["verdict"]] for row in rows
     ]
-    yield from aligned(cells, ("ID", "DIR", "DEV", "PACKET", "VERDICT"), right=(0,))
+    yield from aligned(
+        cells, ("ID", "DIR", "DEV", "PACKET", "VERDICT"), right=(0,), width=out.width
+    )
 
 
 def _show(session: Session, row: Row) -> int:
     if session.options.json:
         session.out.document(row)
     else:
-        session.out.lines(render(row, session.options.verbose))
+        session.out.lines(render(row, session.out))
     return exits.DONE if row["ok"] else exits.NO
 
 
@@ -136,7 +149,7 @@ def _list(session: Session, _args: Args) -> None:
     if session.options.json:
         session.out.document(rows)
     else:
-        session.out.lines(render_list(rows))
+        session.out.lines(render_list(rows, session.out))
 
 
 _TOS = Word(("tos", "dsfield"), "type of service, hexadecimal, as rules select it", "TOS")

@@ -343,10 +343,21 @@ class Request:
     def __init__(self, plan: Callable[[Args], Plan]) -> None:
         self.plan = plan
 
+    def asked(self, args: Args, options: Options) -> Plan:
+        """Return the request as the options want it: without rows that nobody would see."""
+        plan = self.plan(args)
+        if plan.op in _MAY_BE_QUIET and not (options.json or options.stats or options.verbose):
+            plan.args["quiet"] = True
+        return plan
+
     def __call__(self, session: Session, args: Args) -> None:
         """Run it."""
-        op, sent, render = self.plan(args)
+        op, sent, render = self.asked(args, session.options)
         show(session, session.call(op, **sent), args, render)
+
+
+_MAY_BE_QUIET = frozenset({"route.flush"})
+"""Changes whose rows, which may be very many, are shown only when asked for."""
 
 
 def request(op: str, render: Render | None = None) -> Request:

@@ -74,7 +74,7 @@ class Refused(Exception):
         self.error = error
 
 
-class NoChange(SmolctlError):
+class NoChange(UsageFault):
     """A command is none that all or nothing could be said of."""
 
     code = "not-a-change"
@@ -115,7 +115,7 @@ def changes_of(session: Session, lines: Iterable[Line | None], why: str) -> Iter
             if SHOWING.isdisjoint(words):
                 verb, args = finder.find(mine, words)
                 path = verb.path
-                plan = verb.run.plan(args) if isinstance(verb.run, Request) else None
+                plan = verb.run.asked(args, mine.options) if isinstance(verb.run, Request) else None
                 if mine.options.stack != session.options.stack:
                     raise NoChange(
                         f"stack {mine.options.stack} is not the stack of the other lines"

@@ -49,9 +49,16 @@ def _set_iec(ctx: click.Context, _param: click.Parameter, _value: Any) -> None:
     ctx.obj.options.human = ctx.obj.options.iec = True
 
 
+_ONLY_FAMILY = "IPv4 is the only family"
+
+
+def _refuse_family(_ctx: click.Context, param: click.Parameter, _value: Any) -> None:
+    raise NotSupported(param.opts[0], _ONLY_FAMILY)
+
+
 def _set_family(ctx: click.Context, param: click.Parameter, value: str) -> None:
     if value != "inet":
-        raise NotSupported(f"{param.opts[0]} {value}", "IPv4 is the only family")
+        raise NotSupported(f"{param.opts[0]} {value}", _ONLY_FAMILY)
     ctx.obj.options.ipv4 = True
 
 
@@ -157,10 +164,11 @@ GLOBAL_OPTIONS = (
     GlobalOption("--no-start", "do not start a stack that is not running"),
     GlobalOption("-h --help -help", "this text", callback=_show_help),
     GlobalOption("-V --version -Version", "version of smolctl", callback=_show_version),
+    GlobalOption("-6 ipv6", "not supported", None, _refuse_family, hidden=True),
     GlobalOption("-family -f --family", "inet (the only family)", "FAMILY", _set_family,
                  hidden=True),
     *(GlobalOption(flags, "not supported", None, None, hidden=True)
-      for flags in ("-6 ipv6", "-0 packet", "-B bridge", "-M mpls", "-resolve -r", "-all -a",
+      for flags in ("-0 packet", "-B bridge", "-M mpls", "-resolve -r", "-all -a",
                     "-Numeric -N")),
     *(GlobalOption(flags, "not supported", "NUMBER", None, hidden=True)
       for flags in ("-loops -l", "-rcvbuf -rc")),

@@ -1,5 +1,6 @@
 """Values that ``ip`` takes in several spellings, as click types: the stack gets one of them."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -137,3 +138,16 @@ def named(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row whose protocol is said by its name."""
     name = PROTOCOLS.get(row.get("protocol", ""))
     return row if name is None else {**row, "protocol": name}
+
+
+def absolute(path: str) -> str:
+    """Return a path that also means the same to a process in another directory.
+
+    Raises:
+        UsageFault: it is relative to a directory that was deleted.
+    """
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        problem = f'"{path}": the current directory was deleted'
+        raise UsageFault(problem, hint="cd to another one") from None

@@ -121,7 +121,7 @@ def set_up(shared: Shared, interface: Interface, up: bool, now: int) -> None:
         interface.up = False
         shared.events.link(ChangeType.CHANGED, interface)
         for network in networks:
-            network.link_down(interface)
+            network.link_down(interface, now)
     shared.generation.touch()
     for upper in interface.vlans.values():
         set_up(shared, upper, up, now)

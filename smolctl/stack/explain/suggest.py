@@ -259,7 +259,7 @@ def _route(_net: Network, values: Values) -> More:
 
 
 def _no_route(net: Network, values: Values) -> More:
-    return {"connected": _connected(net), **no_route(net, values["ip"])}
+    return {"connected": _connected(net), **no_route(net, values["ip"]), **_gone(net, values)}
 
 
 def _connected(net: Network) -> str:
@@ -274,7 +274,19 @@ def _connected(net: Network) -> str:
 
 def _no_way_on(net: Network, values: Values) -> More:
     interface = net.interfaces.get(values["dev"])
-    return {} if interface is None else no_route(net, values["ip"], interface)
+    more = {} if interface is None else no_route(net, values["ip"], interface)
+    return {**more, **_gone(net, values)}
+
+
+def _gone(net: Network, values: Values) -> More:
+    """Return ``gone``: the default route that went with its link, and how long before."""
+    lost = net.fib.lost_default
+    if lost is None or not isinstance(values, Detail) or values.at_ns is None:
+        return {}
+    route, seconds = lost.route, max(values.at_ns - lost.at_ns, 0) // 1_000_000_000
+    via = "" if route.via is None else f" via {format_address(route.via)}"
+    ago = f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+    return {"gone": f"the default route{via} went with {route.dev} {ago} ago"}
 
 
 def _mtu(_net: Network, values: Values) -> More:

@@ -10,6 +10,7 @@ them one by one.
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
+from typing import NamedTuple
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.events import ChangeType
@@ -18,8 +19,17 @@ from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.path_mtu import PathMtus
 from smolctl.stack.fib.route import DEVICELESS, InsertMode, Route, RouteType, Scope, TableName
 from smolctl.stack.fib.rule import Rules
+from smolctl.stack.fib.sweep import MANY, SweptTable, begin, clean
 from smolctl.stack.fib.table import COARSE_BITS, RouteTable
 from smolctl.stack.sysctl.settings import Settings
+
+
+class LostRoute(NamedTuple):
+    """A route that went when its link did."""
+
+    route: Route
+    at_ns: int
+
 
 _THROW = RouteType.THROW  # an enum's attribute costs as much as a comparison
 
@@ -34,6 +44,7 @@ class Fib:
         exceptions, path_mtus: what was learned of the ways to single destinations.
         merged: local and main are looked up as one, since there are no rules but the usual.
         multipaths: the routes with several next hops, of all tables.
+        lost_default: the default route that went with its link, until there is another one.
     """
 
     def __init__(
@@ -54,7 +65,10 @@ class Fib:
         }
         self.merged = True
         self.multipaths: list[Multipath] = []
+        self.lost_default: LostRoute | None = None
         self._hops_shared = False
+        self._alarm = alarm
+        self._swept: list[SweptTable] = []
         self.on_change: Callable[[ChangeType, Route], None] | None = None
 
     def __iter__(self) -> Iterator[Route]:
@@ -132,6 +146,7 @@ class Fib:
     def clone_learned(self, settings: Settings, alarm: Alarm) -> "Fib":
         """Return a FIB with the same routes, which learns and forgets on its own."""
         result = copy(self)
+        result._swept = []
         result.exceptions = self.exceptions.clone(settings, alarm)
         result.path_mtus = self.path_mtus.clone(settings, alarm)
         result.on_change = None
@@ -143,6 +158,7 @@ class Fib:
         It shares what nobody changes, and is good until this one changes.
         """
         result = copy(self)
+        result._swept = []
         result.rules, result.multipaths = self.rules.clone(), list(self.multipaths)
         result.tables = {number: table.clone() for number, table in self.tables.items()}
         result._local, result._main = result.tables[TableName.LOCAL], result.tables[TableName.MAIN]
@@ -164,6 +180,9 @@ class Fib:
         table = self.tables.get(route.table)
         if table is None:
             table = RouteTable(self.bits, COARSE_BITS)
+        self._settle(table, route)
+        if not route.plen:
+            self.lost_default = None
         before = len(table)
         replaced = table.insert(route, mode)
         if before == 0:
@@ -180,18 +199,60 @@ class Fib:
 
     def remove(self, route: Route) -> None:
         """Take a route out of its table."""
+        self._settle(self.tables[route.table], route)
         self.tables[route.table].remove(route)
         if isinstance(route, Multipath):
             self.multipaths.remove(route)
+        self._told_gone(route)
+
+    def remove_where(
+        self, unwanted: Callable[[Route], bool], numbers: Iterable[int] | None = None
+    ) -> None:
+        """Remove every route that ``unwanted`` names, of some tables or all.
+
+        They are gone at once; a large table is cleaned afterwards (``clean``).
+        """
+        for number in list(self.tables if numbers is None else numbers):
+            table = self.tables[number]
+            if len(table) < MANY:
+                gone = [route for route in table if unwanted(route)]
+            else:
+                gone = [each for each in self.multipaths if each.table == number and unwanted(each)]
+            for route in gone:
+                self.remove(route)
+            if len(table) >= MANY:
+                swept = begin(table, unwanted)
+                if swept not in self._swept:
+                    self._swept.append(swept)
+                self._alarm.set(0)
+
+    def clean_deadline(self) -> int | None:
+        """Return when ``clean`` is next due: at once, or None."""
+        return 0 if self._swept else None
+
+    def clean(self, _now: int) -> None:
+        """Take some of the routes that are gone out of their table."""
+        table = self._swept[0]
+        for route in clean(table):
+            self._told_gone(route)
+        if type(table) is RouteTable:
+            self._swept.pop(0)
+
+    def _settle(self, table: RouteTable, route: Route) -> None:
+        """Clean the prefix of a route, before others of that prefix change."""
+        for gone in table.settle(route.prefix, route.plen):
+            self._told_gone(gone)
+
+    def _told_gone(self, route: Route) -> None:
         if self.on_change is not None:
             self.on_change(ChangeType.DELETED, route)
 
-    def remove_where(self, unwanted: Callable[[Route], bool]) -> list[Route]:
-        """Remove every route that ``unwanted`` names and return them."""
-        gone = [route for route in self if unwanted(route)]
-        for route in gone:
-            self.remove(route)
-        return gone
+    def remove_with_link(self, unwanted: Callable[[Route], bool], now: int) -> None:
+        """Remove routes whose link is gone, and remember the default route among them."""
+        for route in self._main.chain(0, 0):
+            if route.type is RouteType.UNICAST and unwanted(route):
+                self.lost_default = LostRoute(route, now)
+        self.remove_where(unwanted)
 
     def kill_hops(self, dev: str, *, gone: bool = False) -> None:
         """Mark the next hops by an interface dead; a route of which none lives goes.

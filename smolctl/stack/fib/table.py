@@ -138,6 +138,21 @@ class RouteTable:
         head = None if region is None else region.get((prefix | self._mark) >> (self._bits - plen))
         return [] if head is None else [head]
 
+    def prefixes(self) -> Iterator[tuple[int, int]]:
+        """Yield each prefix and its length once, in any order, while the table may change."""
+        for number in list(self._used):
+            heads = list((self.regions[number] or Region()).values())
+            yield from (
+                (head.prefix, head.plen)
+                for head in heads
+                if head.prefix >> self.region_shift == number
+            )
+        yield from [(head.prefix, head.plen) for head in self.coarse.values()]
+
+    def settle(self, prefix: int, plen: int) -> list[Route]:
+        """Take out what is gone of a prefix; see ``sweep.py``. Here nothing is."""
+        return []
+
     def insert(self, route: Route, mode: InsertMode) -> Route | None:
         """Put a route in, as Linux's ``fib_table_insert`` does.
 

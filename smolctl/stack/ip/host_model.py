@@ -55,6 +55,15 @@ def is_elsewhere(net: Network, interface: Interface, route: Route, *, looped: bo
     return bool(wanted) and not looped and not is_here(net, interface, route)
 
 
+def kept_from(net: Network, interface: Interface, address: int) -> str | None:
+    """Return the link that a broadcast would be sent on to by a router with ip.bc_forwarding."""
+    route = net.fib.own(address)
+    if not net.settings["ip.forward"] or route is None or route.type is not RouteType.BROADCAST:
+        return None
+    here = net.settings["ip.bc_forwarding"] or is_here(net, interface, route)
+    return None if here else route.dev
+
+
 def is_here(net: Network, interface: Interface, route: Route) -> bool:
     """Tell whether a route, or another one for the same prefix, is by this interface."""
     alike = net.fib.tables[route.table].chain(route.prefix, route.plen)

@@ -228,7 +228,11 @@ class Reassembly:
         length = first.header_len + datagram.have
         if length > ipv4.MAX_PACKET_LEN:
             return self._refuse(datagram, None, reason.FRAG_TOO_BIG, {"size": length})
-        header = first._replace(total_length=length, mf=False)
+        ecn = _ecn({item.header.dscp_ecn & _ECN for item in fragments})
+        if ecn is None:
+            return self._refuse(datagram, None, reason.FRAG_ECN_MIXED, {})
+        dscp_ecn = first.dscp_ecn | ecn
+        header = first._replace(dscp_ecn=dscp_ecn, total_length=length, mf=False)
         data = [item.packet.data[item.header.header_len :] for item in fragments]
         self._forget(key)
         return Complete(header.to_bytes() + b"".join(data), header, fragments)
@@ -302,6 +306,22 @@ class Reassembly:
                 }
                 lost.append(Lost(reason.FRAG_TIMEOUT, datagram.fragments, detail))
         return lost
+
+
+_ECN, _NOT_ECT, _CE = 3, 0, 3
+"""The field of the type of service, and two of its values (RFC 3168 5)."""
+
+
+def _ecn(values: set[int]) -> int | None:
+    """Return what the datagram's ECN field gets from those of its fragments; None refuses it.
+
+    A router that marked one fragment marked the datagram (RFC 3168 5.3). Fragments of a datagram
+    that is no part of ECN cannot be marked, so a mixture was forged or changed on its way. Source:
+    Linux ip_frag_ecn_table.
+    """
+    if _NOT_ECT in values and len(values) > 1:
+        return None
+    return _CE if _CE in values else 0
 
 
 def _clone_datagram(datagram: _Datagram, copy_of: Callable[[Packet], Packet]) -> _Datagram:

@@ -49,6 +49,7 @@ class Ipv4(Network):
         timers.add(partial(proxy_arp.deadline, self), partial(proxy_arp.expire, self))
         timers.add(partial(igmp.deadline, self), partial(igmp.expire, self))
         timers.add(self.fib.learned_deadline, self._expire_learned)
+        timers.add(self.fib.clean_deadline, self.fib.clean)
         timers.add(self.reassembly.deadline, self._expire_fragments)
 
     def of(self, interface: Interface) -> IpInterface:
@@ -102,11 +103,13 @@ class Ipv4(Network):
         proxy_arp.purge(self, interface, now)
         self.neighbors.flush(interface, now)
 
-    def link_down(self, interface: Interface) -> None:
+    def link_down(self, interface: Interface, now: int) -> None:
         """Take away every route by the link but the local ones."""
         name = interface.name
         membership.link_changed(self, interface)
-        self.fib.remove_where(lambda route: route.dev == name and route.scope is not Scope.HOST)
+        self.fib.remove_with_link(
+            lambda route: route.dev == name and route.scope is not Scope.HOST, now
+        )
         self.fib.kill_hops(name)
         self.generation.touch()
 
@@ -117,7 +120,7 @@ class Ipv4(Network):
         addresses = self.of(interface).addresses
         for address in addresses.items:
             self.events.addr(ChangeType.DELETED, interface, address)
-        self.fib.remove_where(lambda route: route.dev == interface.name)
+        self.fib.remove_with_link(lambda route: route.dev == interface.name, now)
         self.fib.kill_hops(interface.name, gone=True)
         membership.forget(self, interface)
         gone = {address.local for address in addresses.items}

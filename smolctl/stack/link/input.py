@@ -85,6 +85,19 @@ def frame_input(
     protocol(packet)
 
 
+def snapped_input(
+    recorder: Recorder, interface: Interface, frame: bytes, length: int, now: int
+) -> None:
+    """Drop a frame of which a capture kept the beginning; it counts as received."""
+    trace = recorder.begin(Direction.IN, now, None, interface.name)
+    trace.frame, trace.linked = frame, True
+    interface.counters.rx_packets += 1
+    interface.counters.rx_bytes += length
+    interface.counters.rx_dropped += 1
+    packet = Packet(b"", interface, now, trace, recorder)
+    packet.record(reason.RX_FRAME_SNAPPED, size=length, kept=len(frame))
+
+
 def fitting(
     recorder: Recorder, interface: Interface, frames: Iterable[bytes], now: int
 ) -> Iterator[bytes]:

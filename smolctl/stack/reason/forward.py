@@ -31,10 +31,28 @@ FWD_NO_ROUTE = Reason(
     ip.forward is on. But no route here leads there: neither is it in a connected network, nor is
     there a gateway for it. The sender is told by ICMP "net unreachable" (type 3, code 0), which its
     programs see as "Network is unreachable".""",
-    why_template=("no route leads on to {ip}", ": it is in the network of {down}, which is down"),
+    why_template=(
+        "no route leads on to {ip}",
+        ": it is in the network of {down}, which is down",
+        "; {gone}",
+    ),
     fix_templates=("smolctl link set {down} up", "smolctl route add default via {gateway}"),
     advice_template="add a route to it: smolctl route show",
     stage="route",
+)  # fmt: skip
+FWD_DIRECTED_BROADCAST = Reason(
+    "fwd-directed-broadcast", Kind.DROP, "RFC 2644 2", "NOT_SPECIFIED",
+    "a broadcast to another of our networks, not sent on",
+    """The destination is the broadcast address of a network on another link of this router. Whoever
+    sends wake-on-LAN from afar does that. A router must not send such packets on unless it was told
+    to, because they were used to have whole networks answer one victim (smurf). So it is a
+    broadcast to this stack alone, and no socket here listens for it.""",
+    why_template=(
+        "{ip} is the broadcast address of {out}'s network, and with ip.bc_forwarding=0 it is not"
+        " sent on there; no socket here listens at port {port}",
+    ),
+    fix_templates=("smolctl sysctl ip.bc_forwarding=1",),
+    stage="forward",
 )  # fmt: skip
 FWD_ROUTE_BLACKHOLE = Reason(
     "fwd-route-blackhole", Kind.DROP, "RFC 1812 5.2.1.2", "EINVAL",

@@ -295,6 +295,18 @@ FRAG_END_CONFLICT = Reason(
     advice_template="the bytes and their sender: smolctl capture {dev} -v",
     stage="fragment",
 )  # fmt: skip
+FRAG_ECN_MIXED = Reason(
+    "frag-ecn-mixed", Kind.DROP, "RFC 3168 5.3", "NOT_SPECIFIED",
+    "fragments of one datagram that disagree about ECN",
+    """A sender that takes part in explicit congestion notification says so in every packet, and a
+    router may then mark it instead of dropping it. Here some fragments of one datagram say that
+    they take part, and others that they do not. Neither a sender nor a router does that: something
+    on the way cleared or set the two bits. The datagram could be neither called marked nor
+    unmarked, so all its fragments are dropped, as by Linux.""",
+    why_template=("some fragments of the datagram are ECN-capable, and others are not",),
+    advice_template="the type of service of each fragment: smolctl capture {dev} -v",
+    stage="fragment",
+)  # fmt: skip
 FRAG_NO_SLOT = Reason(
     "frag-no-slot", Kind.DROP, "RFC 1122 3.3.2", "FRAG_REASM_NOMEM",
     "fragments for which there was no more room",

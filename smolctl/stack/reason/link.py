@@ -75,6 +75,16 @@ RX_FRAME_TOO_LONG = Reason(
     advice_template="give all ends one MTU, here: smolctl link set {dev} mtu {needed}",
     stage="device",
 )  # fmt: skip
+RX_FRAME_SNAPPED = Reason(
+    "rx-frame-snapped", Kind.DROP, "pcap(3PCAP)", "silent",
+    "a frame of which the capture file has only the beginning",
+    """The file was captured with a snapshot length: of a longer frame only its first bytes were
+    kept, and nobody knows the others. So the frame is counted and named, and goes no further. It
+    was whole on the wire: that the file has only a part of it is no fault of its sender.""",
+    why_template=("the capture kept {kept} of {size} B",),
+    advice_template="capture again with whole frames: tcpdump -s 0 -w FILE",
+    stage="device",
+)  # fmt: skip
 RX_NOT_OUR_MAC = Reason(
     "rx-not-our-mac", Kind.DROP, "RFC 1122 2.4", "OTHERHOST",
     "a frame for another station's MAC address",

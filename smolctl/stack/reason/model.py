@@ -174,10 +174,11 @@ class Detail(dict[str, object]):
     Attributes:
         recorded: the values as they were recorded.
         trace: the packet's; None for what no packet brought about.
+        at_ns: when the reason struck; None where that is not known.
         look: what is suggested to look at, in the place of ``Reason.advice_template``.
     """
 
-    __slots__ = ("_prove", "_reason", "_suggest", "look", "recorded", "trace")
+    __slots__ = ("_prove", "_reason", "_suggest", "at_ns", "look", "recorded", "trace")
 
     def __init__(
         self,
@@ -186,8 +187,10 @@ class Detail(dict[str, object]):
         suggest: Suggest | None,
         prove: Prove | None = None,
         trace: object = None,
+        at_ns: int | None = None,
     ) -> None:
         super().__init__(values)
+        self.at_ns = at_ns
         self._reason: Reason | None = reason
         self._suggest, self._prove = suggest, prove
         self.recorded: Mapping[str, object] = self

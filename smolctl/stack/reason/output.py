@@ -90,6 +90,7 @@ TX_NO_ROUTE = Reason(
         "no route to {ip}",
         " (connected: {connected})",
         ": it is in the network of {down}, which is down",
+        "; {gone}",
     ),
     fix_templates=(
         "smolctl link set {down} up",

@@ -127,7 +127,10 @@ UDP_WAITS_FOR_ROUTE = Reason(
     """No route leads to the destination, and with ip.no_route=wait that is no error: the datagram
     stays in its socket, which it blocks, and its way is looked for again every second, as in
     smoltcp. Nobody is told. Linux gives ENETUNREACH at once.""",
-    why_template=("waiting in the socket at port {port}, as there is no route to {ip}",),
+    why_template=(
+        "waiting in the socket at port {port}, as there is no route to {ip}",
+        "; {gone}",
+    ),
     fix_templates=("smolctl route add default via {gateway}",),
     advice_template="have it refused instead: smolctl sysctl ip.no_route=refuse",
 )  # fmt: skip

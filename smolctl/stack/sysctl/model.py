@@ -1,6 +1,5 @@
 """Sysctls: key, range, and the text that spells a value."""
 
-from collections.abc import Container
 from dataclasses import dataclass
 
 from smolctl.errors import InvalidArgument
@@ -63,12 +62,3 @@ class Sysctl:
 
 
 _WORDS = {"on": 1, "true": 1, "yes": 1, "off": 0, "false": 0, "no": 0}
-
-
-def linux_name(key: str, known: Container[str]) -> str:
-    """Return what a key as Linux spells it would be called here: net.ipv4.ip_forward, rp_filter."""
-    name = key.replace("/", ".").removeprefix("net.ipv4.")
-    for where in ("conf.all.", "conf.default.", "neigh.default."):
-        name = name.removeprefix(where)
-    dotted = name.replace("_", ".", 1)
-    return dotted if dotted in known else f"ip.{name}"

@@ -8,12 +8,13 @@ the environment is ``SMOLCTL_`` and the key in capitals with ``_`` for ``.``:
 from collections.abc import Iterable, Iterator, Mapping
 
 from smolctl.errors import InvalidArgument, NotFound
+from smolctl.stack.sysctl import linux_names
 from smolctl.stack.sysctl.arp import ARP_SYSCTLS
 from smolctl.stack.sysctl.icmp import ICMP_SYSCTLS
 from smolctl.stack.sysctl.iface import IFACE_SYSCTLS
 from smolctl.stack.sysctl.igmp import IGMP_SYSCTLS
 from smolctl.stack.sysctl.ip import IP_SYSCTLS
-from smolctl.stack.sysctl.model import Sysctl, linux_name
+from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.neigh import NEIGH_SYSCTLS
 from smolctl.stack.sysctl.precedence import Assignment, Level, winners
 from smolctl.stack.sysctl.udp import UDP_SYSCTLS
@@ -131,8 +132,9 @@ def sysctl(key: str) -> Sysctl:
 
     Raises:
         NotFound: there is none; the hint names the nearest.
+        InvalidArgument: Linux's is for one interface, or in another unit.
     """
-    found = SYSCTLS.get(key) or SYSCTLS.get(linux_name(key, SYSCTLS))
+    found = SYSCTLS.get(key) or linux_names.found(key, SYSCTLS)
     if found is None:
         raise NotFound(f'no setting is named "{key}"', hint=nearest(key))
     return found

@@ -47,7 +47,7 @@ class Ledger:
         Returns: the values, to be told to others as well.
         """
         values["dev"] = dev
-        detail = Detail(reason, values, self.suggest, self.prove, trace)
+        detail = Detail(reason, values, self.suggest, self.prove, trace, now)
         tally = self.reasons.get((reason, dev))
         if tally is None:
             tally = self.reasons[reason, dev] = Tally(detail)

@@ -228,7 +228,7 @@ def test_interrupted_it_says_how_many(smolctl: SmolctlEnv, tmp_path: Path) -> No
 def test_text_tells_how_to_ask_why(smolctl: SmolctlEnv, stack: tuple[str, ...]) -> None:
     smolctl(*stack, "stack", "start")
     reader = smolctl.popen(*stack, "-v", "capture", "reason", "udp-port-closed", "-c", "1")
-    reader.wait_for("waiting: packets on lo")
+    reader.wait_for("smolctl: listening on lo")
     smolctl(*stack, "udp", "send", "127.0.0.1:9", "hi")
     ended = reader.wait()
     assert ended.stderr.splitlines()[-1] == "1 packet captured"
@@ -283,12 +283,12 @@ def test_a_closed_pipe_ends_it_quietly(smolctl: SmolctlEnv) -> None:
         reader.stdout.close()
         smolctl("ping", "-c", "1", "127.0.0.1", check=True)
         assert reader.wait(10) == 141
-        assert reader.stderr.read() == b""
+        assert reader.stderr.read() == b"smolctl: listening on lo\n"
 
 
 def test_the_daemon_goes_away(smolctl: SmolctlEnv) -> None:
     reader = smolctl.popen("-v", "capture")
-    reader.wait_for("waiting: packets on lo")
+    reader.wait_for("smolctl: listening on lo")
     smolctl("stack", "stop", check=True)
     ended = reader.wait()
     assert ended.returncode == 3

@@ -134,3 +134,27 @@ def test_without_proc_sys_tun_and_anything_to_write_to() -> None:
     assert rows["runtime-directory"]["detail"] == "/run is not writable"
     assert "modprobe tun" in rows["tun"]["fix"] or "--device" in rows["tun"]["fix"]
     assert not [row for row in rows.values() if "cannot be checked" in row["detail"]]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
+@pytest.mark.parametrize(
+    ("size", "inodes", "files", "status", "says"),
+    [
+        ("64k", 0, 64, 1, ("fail", "the file system of /run is full: no stack can start")),
+        ("256k", 0, 128, 0, ("warn", "has 128 KiB left, too little for logs")),
+        ("4m", 2, 0, 1, ("fail", "has no room for another file: no stack can start")),
+        ("4m", 0, 0, 0, ("ok", "/run/smolctl will be created")),
+    ],
+)
+def test_a_file_system_that_is_full(
+    size: str, inodes: int, files: int, status: int, says: tuple[str, str]
+) -> None:
+    program = (
+        f"mount -t tmpfs -o size={size},nr_inodes={inodes or 100} none /run; : > /run/fill;"
+        f" head -c {files << 10} /dev/zero > /run/fill;"
+        f" exec env -i {sys.executable} -m smolctl -j doctor runtime-directory"
+    )
+    ended = process.run(["unshare", "--mount", "sh", "-euc", program])
+    (row,) = json.loads(ended.stdout)
+    assert (ended.returncode, ended.stderr, row["status"]) == (status, "", says[0])
+    assert says[1] in row["detail"]

@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 
 from smolctl.cli.nouns import socket, stack, stats, sysctl
+from smolctl.cli.nouns.tables import aligned
 from tests.cli.kit import draw, read
 
 SYSCTL = {
@@ -202,3 +203,50 @@ def test_stack_list() -> None:
 )
 def test_uptime(milliseconds: int, text: str) -> None:
     assert stack.uptime(milliseconds) == text
+
+
+# --- the width of a terminal ----------------------------------------------------------------------
+
+HINT = "no route to 8.8.8.8; try: smolctl route add default via 10.0.0.2"
+ROWS = [
+    [1, "tx-no-route", "", HINT],
+    [22, "\x1b[31mrx-own-frame\x1b[0m", "eth0", "ours"],
+]
+HEADS = ("COUNT", "REASON", "DEV", "HINT")
+
+
+def test_what_is_no_terminal_gets_a_line_for_each_row() -> None:
+    assert list(aligned(ROWS, HEADS, right=(0,))) == [
+        "COUNT  REASON        DEV   HINT",
+        f"    1  tx-no-route         {HINT}",
+        "   22  \x1b[31mrx-own-frame\x1b[0m  eth0  ours",
+    ]
+
+
+def test_cells_that_do_not_fit_stand_below_their_row_and_a_command_by_itself() -> None:
+    assert list(aligned(ROWS, HEADS, right=(0,), width=60)) == [
+        "COUNT  REASON        DEV",
+        "    HINT",
+        "    1  tx-no-route",
+        "    no route to 8.8.8.8",
+        "    fix: smolctl route add default via 10.0.0.2",
+        "   22  \x1b[31mrx-own-frame\x1b[0m  eth0",
+        "    ours",
+    ]
+
+
+def test_columns_go_below_one_by_one_as_the_terminal_gets_narrower() -> None:
+    rows = [["a" * 10, "b" * 10, "c" * 10, "some words that are longer than the line is wide"]]
+    assert list(aligned(rows, width=24)) == [
+        "aaaaaaaaaa  bbbbbbbbbb",
+        "    cccccccccc",
+        "    some words that are",
+        "    longer than the line",
+        "    is wide",
+    ]
+    assert next(aligned(rows, width=5)) == "aaaaaaaaaa"
+
+
+def test_an_empty_table_fits_everywhere() -> None:
+    assert list(aligned([], HEADS, width=80)) == ["COUNT  REASON  DEV  HINT"]
+    assert list(aligned([], width=80)) == []

@@ -118,7 +118,7 @@ def test_one_line_each() -> None:
 
 def test_the_loopback_live(smolctl_env: SmolctlEnv) -> None:
     reader = smolctl_env.popen("-v", "trace", "lo", "-c", "2", "udp or icmp")
-    reader.wait_for("waiting: packets on lo")
+    reader.wait_for("smolctl: listening on lo")
     found = smolctl_env("udp", "send", "127.0.0.1:9", "hi")
     number = re.findall(r"smolctl why (\d+)", found.stderr)[0]
     ended = reader.wait()
@@ -178,9 +178,9 @@ def test_nobody_reads_it_any_more(smolctl_env: SmolctlEnv) -> None:
         return pipeline.process.poll() is not None
 
     try:
-        pipeline.wait_for("waiting: packets on lo")
+        pipeline.wait_for("smolctl: listening on lo")
         wait_until(ended, "the end of the pipeline")
         assert pipeline.stdout.count("\n") == 1
-        assert pipeline.stderr.splitlines() == ["waiting: packets on lo"]
+        assert pipeline.stderr.splitlines() == ["smolctl: listening on lo"]
     finally:
         pipeline.close()

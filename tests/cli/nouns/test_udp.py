@@ -1,11 +1,13 @@
 """``smolctl udp``: words to arguments, and events to text."""
 
 import base64
+from io import BytesIO, TextIOWrapper
 from typing import Any
 
 import pytest
 
 from smolctl.cli.nouns import udp
+from smolctl.cli.nouns.stream import endpoint
 from smolctl.cli.words.grammar import UsageFault
 from tests.cli.kit import read
 
@@ -15,16 +17,19 @@ HELLO = base64.b64encode(b"Hello").decode()
 @pytest.mark.parametrize(
     ("line", "args"),
     [
-        ("udp send 10.0.0.2:9", {}),
-        ("udp send 10.0.0.2 9", {}),
+        ("udp send 10.0.0.2:9 --size 0", {"size": "0"}),
+        ("udp send 10.0.0.2 9 --size 1", {"size": "1"}),
         ("udp send 10.0.0.2:9 Hello", {"data": HELLO}),
         ("udp send 10.0.0.2 9 Hello", {"data": HELLO}),
         ("udp send 10.0.0.2:9 dev", {"data": base64.b64encode(b"dev").decode()}),
         ("udp send 10.0.0.2:9 -- -x", {"data": base64.b64encode(b"-x").decode()}),
         ("udp send 10.0.0.2:9 ''", {"data": ""}),
-        ("udp send 10.0.0.2:9 -s 10.0.0.1", {"src": "10.0.0.1"}),
-        ("udp send 10.0.0.2:9 -s 10.0.0.1:5", {"src": "10.0.0.1", "sport": "5"}),
-        ("udp send 10.0.0.2:9 -s :5", {"sport": "5"}),
+        ("udp send 10.0.0.2:9 Hello -s 10.0.0.1", {"data": HELLO, "src": "10.0.0.1"}),
+        (
+            "udp send 10.0.0.2:9 Hello -s 10.0.0.1:5",
+            {"data": HELLO, "src": "10.0.0.1", "sport": "5"},
+        ),
+        ("udp send 10.0.0.2:9 Hello -s :5", {"data": HELLO, "sport": "5"}),
         (
             "udp send 10.0.0.2:9 -c 3 -i 0.1 -w 2 --size 4 --ttl 1 --broadcast --dev v0",
             {
@@ -37,8 +42,8 @@ HELLO = base64.b64encode(b"Hello").decode()
                 "dev": "v0",
             },
         ),
-        ("udp send 10.0.0.2:9 -c 9 --rate 5", {"count": "9", "rate": "5"}),
-        ("udp send --expect-reply 10.0.0.2:9", {"expect_reply": True}),
+        ("udp send 10.0.0.2:9 Hello -c 9 --rate 5", {"data": HELLO, "count": "9", "rate": "5"}),
+        ("udp send --expect-reply 10.0.0.2:9 Hello", {"data": HELLO, "expect_reply": True}),
     ],
 )
 def test_send(line: str, args: dict[str, Any]) -> None:
@@ -52,6 +57,8 @@ def test_send(line: str, args: dict[str, Any]) -> None:
     [
         ("udp send 10.0.0.2", 'udp send: "10.0.0.2" has no port'),
         ("udp send 10.0.0.2:9 two words", 'udp send: "words" is one word too many'),
+        ("udp send 10.0.0.2:9", "udp send: DATA is missing"),
+        ("udp send ::1 x", "udp send: DATA is missing"),
     ],
 )
 def test_send_faults(line: str, message: str) -> None:
@@ -135,3 +142,26 @@ def test_hexdump() -> None:
 )
 def test_send_status(ok: bool, reasons: list[str], status: int) -> None:
     assert udp.send_status({"ok": ok}, reasons) == status
+
+
+def test_nothing_on_standard_input_is_no_datagram(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"")))
+    with pytest.raises(UsageFault, match="no data on standard input") as caught:
+        udp.target(read("udp send 10.0.0.2:9 -").args)
+    assert caught.value.hint == '"" sends an empty datagram'
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("10.0.0.2:9", ("10.0.0.2", "9")),
+        ("9", ("", "9")),
+        (":9", ("", "9")),
+        ("10.0.0.2:", ("10.0.0.2", "")),
+        ("[::1]:9", ("::1", "9")),
+        ("::1", ("::1", "")),
+        ("fe80::1%tap0", ("fe80::1%tap0", "")),
+    ],
+)
+def test_an_address_with_a_port(text: str, ends: tuple[str, str]) -> None:
+    assert endpoint(text) == ends

@@ -24,6 +24,10 @@ FORWARD_CASES = (
         (*SECOND_LINK, f"route add 192.0.2.0/24 via {BEHIND}"),
     ),
     Case(
+        "fwd-directed-broadcast", "smolctl sysctl ip.bc_forwarding=1", goes_on(dst="10.7.0.255"),
+        (*SECOND_LINK, "sysctl ip.forward=1"),
+    ),
+    Case(
         "fwd-no-route", f"smolctl route add default via {BEHIND}", goes_on(),
         (*SECOND_LINK, f"ping -c 1 {BEHIND}", "sysctl ip.forward=1"),
     ),

@@ -326,8 +326,7 @@ def test_remove_where_removes_all_that_match_from_all_tables() -> None:
         route("10.0.0.0/24", "b"),
         route("10.0.0.1", "a", type=RouteType.LOCAL, table=TableName.LOCAL),
     )
-    gone = fib.remove_where(lambda item: item.dev == "a")
-    assert len(gone) == 2
+    fib.remove_where(lambda item: item.dev == "a")
     assert [item.dev for item in fib] == ["b"]
 
 

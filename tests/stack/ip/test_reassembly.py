@@ -416,3 +416,45 @@ def test_a_twin_has_fragments_of_its_own(host: Host, socket: UdpSocket) -> None:
     assert len(host.stack.ipv4.reassembly) == 1
     host.receive(last)
     assert payload_of(socket) == PAYLOAD
+
+
+# --- explicit congestion notification (RFC 3168 5.3) ----------------------------------------------
+
+NOT_ECT, ECT_1, ECT_0, CE = range(4)
+MARKS = [
+    ((NOT_ECT, NOT_ECT, NOT_ECT), NOT_ECT),
+    ((ECT_0, ECT_0, ECT_0), ECT_0),
+    ((ECT_1, ECT_1, ECT_1), ECT_1),
+    ((CE, CE, CE), CE),
+    ((ECT_0, CE, ECT_0), CE),
+    ((ECT_1, ECT_1, CE), CE),
+    ((CE, ECT_0, ECT_1), CE),
+    ((ECT_0, ECT_1, ECT_0), ECT_0),
+]
+
+
+@pytest.mark.parametrize(("marks", "mark"), MARKS)
+def test_rfc3168_5_3_a_mark_of_one_fragment_is_that_of_the_datagram(
+    host: Host, heard: list[Trace], marks: tuple[int, ...], mark: int
+) -> None:
+    host.socket(7)
+    segment = udp.to_bytes(9, 7, bytes(28), ip(PEER), ip(OURS))
+    for number, each in enumerate(marks):
+        at = 16 * number
+        payload, more = segment[at : at + 16], number < 2
+        host.receive(frame_of(packet_of(17, payload, offset=at, mf=more, tos=10 << 2 | each)))
+    (whole,) = [trace for trace in heard if trace.fate is Fate.DELIVERED]
+    assert ipv4.parse(whole.frame).dscp_ecn == 10 << 2 | mark  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("other", [ECT_1, ECT_0, CE])
+@pytest.mark.parametrize("first", [True, False])
+def test_fragments_that_disagree_whether_they_can_be_marked_are_dropped(
+    host: Host, socket: UdpSocket, other: int, first: bool
+) -> None:
+    marks = (NOT_ECT, other) if first else (other, NOT_ECT)
+    segment = udp.to_bytes(9, 7, bytes(24), ip(PEER), ip(OURS))
+    for at, mark in zip((0, 16), marks, strict=True):
+        host.receive(frame_of(packet_of(17, segment[at : at + 16], offset=at, mf=not at, tos=mark)))
+    assert host.reasons() == {"frag-pending": 1, "frag-ecn-mixed": 2}
+    assert payload_of(socket) is None

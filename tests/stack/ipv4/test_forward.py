@@ -221,6 +221,27 @@ def test_a_directed_broadcast_is_taken_and_goes_no_further(router: Router) -> No
     assert len(socket.queue) == 1
 
 
+def test_who_wakes_a_host_behind_a_router_is_told_why_it_sleeps_on(router: Router) -> None:
+    router.receive(frame("10.7.0.255"))
+    (((why, _), tally),) = router.stack.ledger.reasons.items()
+    assert why.why(tally.detail) == (
+        "10.7.0.255 is the broadcast address of tap1's network, and with ip.bc_forwarding=0 it is"
+        " not sent on there; no socket here listens at port 7"
+    )
+    assert why.fixes(tally.detail) == ["smolctl sysctl ip.bc_forwarding=1"]
+
+
+@pytest.mark.parametrize(
+    ("sysctl", "dst"), [("ip.forward", "10.7.0.255"), ("ip.bc_forwarding", "10.0.0.255")]
+)
+def test_a_broadcast_that_goes_nowhere_else_has_no_listener(
+    router: Router, sysctl: str, dst: str
+) -> None:
+    router.set(sysctl, 0)
+    router.receive(frame(dst))
+    assert router.reasons() == {"udp-no-listener": 1}
+
+
 def test_a_directed_broadcast_is_sent_on_where_that_is_wanted(router: Router) -> None:
     router.set("ip.bc_forwarding", 1)
     socket = router.socket(7)

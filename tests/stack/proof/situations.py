@@ -265,6 +265,9 @@ SITUATIONS = (
             P["fwd-special-address"],
         ),
     ),
+    Situation(
+        "fwd-directed-broadcast", "smolctl sysctl ip.bc_forwarding=1", P["fwd-directed-broadcast"]
+    ),
     Situation("fwd-no-route", "smolctl route add default via 10.7.0.2", P["fwd-no-route"]),
     Situation(
         "fwd-no-route", "smolctl link set tap1 up", as_router(forwarded_into_a_link_that_is_down)

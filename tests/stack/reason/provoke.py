@@ -82,7 +82,9 @@ from tests.stack.reason.provokers import (
     with_a_second_link,
     with_its_link_down,
     with_sysctl,
+    without_a_default_route_waiting,
     without_a_wire,
+    without_its_default_route,
 )
 from tests.stack.reason.provokers_arp import (
     TESTED,
@@ -99,6 +101,7 @@ from tests.stack.reason.provokers_arp import (
 )
 from tests.stack.reason.provokers_forward import (
     as_router,
+    forwarded_after_the_default_route_went,
     forwarded_by_a_route_of_small_mtu,
     forwarded_by_route,
     forwarded_into_a_link_that_is_down,
@@ -116,6 +119,7 @@ PROVOKERS: dict[str, Provoker] = {
     "rx-vlan-unknown": receives(vlan.tagged(UDP, VLAN_5)),
     "rx-llc-bad-length": receives(frame_of(bytes(40), 41)),
     "rx-frame-too-long": too_long,
+    "rx-frame-snapped": lambda host: host.stack.receive_snapped(host.tap, UDP[:40], 1514, host.now),
     "rx-ethertype-unknown": receives(frame_of(b"", ethernet.EtherType.IPV6)),
     "rx-not-our-mac": receives(udp_frame(to=OTHER_MAC)),
     "rx-src-mac-invalid": receives(udp_frame(by=BROADCAST_MAC)),
@@ -188,6 +192,7 @@ PROVOKERS: dict[str, Provoker] = {
     "frag-too-big": receives(fragment(65528, 8)),
     "frag-duplicate": receives(fragment(0, 16), fragment(8, 8)),
     "frag-overlap": receives(fragment(0, 16), fragment(8, 16)),
+    "frag-ecn-mixed": receives(fragment(0, 16), fragment(16, 4, mf=False, tos=1)),
     "frag-end-conflict": receives(fragment(0, 16), fragment(8, 4, mf=False)),
     "frag-no-slot": with_sysctl("ip.frag_max_datagrams", 0, receives(fragment(0, 16))),
     "frag-timeout": fragment_timeout,
@@ -240,6 +245,7 @@ PROVOKERS: dict[str, Provoker] = {
     "udp-no-reply": silence(UDP_NO_REPLY, ip=DEAD, port=9, seconds=1.0),
     "fwd-group-frame": as_router(receives(udp_frame(dst="10.7.0.2", to=BROADCAST_MAC))),
     "fwd-special-address": as_router(passing("169.254.0.1"), **{"ip.forward_special": 0}),
+    "fwd-directed-broadcast": as_router(passing("10.7.0.255")),
     "fwd-no-route": as_router(passing("8.8.8.8")),
     "fwd-route-blackhole": forwarded_by_route(RouteType.BLACKHOLE),
     "fwd-route-unreachable": forwarded_by_route(RouteType.UNREACHABLE),
@@ -298,7 +304,9 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
         conflict("always", 2),
     ),
     "ip-dst-not-ours": (as_router(passing(), **{"ip.forward": 0}),),
+    "udp-waits-for-route": (without_a_default_route_waiting,),
     "fwd-no-route": (
+        as_router(forwarded_after_the_default_route_went),
         as_router(forwarded_into_a_link_that_is_down),
         with_no_other_link(passing("8.8.8.8")),
     ),
@@ -316,7 +324,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "neigh-queue-purged": (evicted_while_it_waits,),
     "neigh-queue-full": (with_sysctl("neigh.unres_qlen_bytes", 50, neigh_queue_full_of(2)),),
     "tx-src-tentative": (from_a_failed_address,),
-    "tx-no-route": (with_its_link_down, without_a_wire),
+    "tx-no-route": (with_its_link_down, without_a_wire, without_its_default_route),
     "tx-no-port": (no_port_but_below,),
     "tx-too-big": (by_a_route_of_small_mtu, by_a_way_that_was_learned),
     "icmp-fragmentation-needed": (error_for_a_socket(3, 4, rest=600),),
@@ -337,6 +345,7 @@ BESIDE: dict[str, dict[str, int]] = {
     "lab-queue-full": {"lab-delay": LIMIT_FRAMES},
     "frag-duplicate": {"frag-pending": 1},
     "frag-overlap": {"frag-overlap": 2, "frag-pending": 1},
+    "frag-ecn-mixed": {"frag-ecn-mixed": 2, "frag-pending": 1},
     "frag-end-conflict": {"frag-end-conflict": 2, "frag-pending": 1},
     "frag-timeout": {"frag-pending": 1},
     "icmp-reply-suppressed": {"udp-port-closed": 1},

@@ -188,9 +188,9 @@ def rcvbuf_full(host: Host) -> None:
     host.receive(udp_frame(payload=bytes(100)), udp_frame(payload=bytes(100)))
 
 
-def fragment(start: int, size: int, *, mf: bool = True, fill: bytes = b"\0") -> bytes:
+def fragment(start: int, size: int, *, mf: bool = True, fill: bytes = b"\0", tos: int = 0) -> bytes:
     """Return a frame with a fragment of a datagram to us."""
-    return frame_of(packet_of(17, fill * size, mf=mf, offset=start))
+    return frame_of(packet_of(17, fill * size, mf=mf, offset=start, tos=tos))
 
 
 def fragment_timeout(host: Host) -> None:
@@ -343,6 +343,20 @@ def limited_by(burst: int, rate: int) -> Provoker:
         host.receive(udp_frame(), udp_frame())
 
     return provoke
+
+
+def without_its_default_route(host: Host) -> None:
+    host.route("0.0.0.0/0", via="10.0.0.2")
+    set_up(host.stack.shared, host.tap, False, host.now)
+    host.wait(12 * SECOND_NS)
+    refused(host, host.socket(), "8.8.8.8")
+
+
+def without_a_default_route_waiting(host: Host) -> None:
+    host.set("ip.no_route", "wait")
+    host.route("0.0.0.0/0", via="10.0.0.2")
+    set_up(host.stack.shared, host.tap, False, host.now)
+    host.send(host.socket(), "8.8.8.8")
 
 
 def with_its_link_down(host: Host) -> None:

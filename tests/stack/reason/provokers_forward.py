@@ -41,6 +41,12 @@ def forwarded_into_a_link_that_is_down(host: Host) -> None:
     passing()(host)
 
 
+def forwarded_after_the_default_route_went(host: Host) -> None:
+    host.route("0.0.0.0/0", via="10.7.0.2")
+    set_up(host.stack.shared, host.dev("tap1"), False, host.now)
+    passing("8.8.8.8")(host)
+
+
 def forwarded_by_a_route_of_small_mtu(host: Host) -> None:
     host.route("8.8.8.0/24", dev="tap1", via="10.7.0.2", src=OURS, metric=7, mtu=500)
     passing("8.8.8.8", df=True, size=1000)(host)

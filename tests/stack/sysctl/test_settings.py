@@ -78,7 +78,7 @@ def test_the_port_range_stays_a_range() -> None:
     ("key", "hint"),
     [
         ("neigh.unres_ql", 'did you mean "neigh.unres_qlen" or "neigh.unres_qlen_bytes"?'),
-        ("unres_qlen", 'did you mean "neigh.unres_qlen" or "neigh.unres_qlen_bytes"?'),
+        ("unres_qle", 'did you mean "neigh.unres_qlen" or "neigh.unres_qlen_bytes"?'),
         ("ip.onlink", 'did you mean "ip.onlink_first"?'),
         ("what.ever", "all keys: smolctl sysctl"),
         ("", "all keys: smolctl sysctl"),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from smolctl.stack import reason
+from smolctl.stack.ip.host_model import kept_from
 from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason
@@ -76,6 +77,11 @@ def _deliver_to_all(table: UdpTable, packet: Packet, datagram: Datagram) -> None
         if socket.accepts(src, sport, dst, dev) and (not group or socket.hears(src, dst, dev))
     ]
     if not sockets:
+        net = table.networks.for_address(dst)
+        onward = None if packet.looped else kept_from(net, packet.interface, dst)
+        if onward is not None:
+            packet.record(reason.FWD_DIRECTED_BROADCAST, ip=dst, port=dport, out=onward)
+            return
         packet.record(
             reason.UDP_NO_LISTENER, ip=dst, port=dport, group=dst if group else None,
             broadcast=None if group else dst, bound=_bound_text(table.at_port(dport)),

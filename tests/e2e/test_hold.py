@@ -1,0 +1,110 @@
+"""No command holds the loop of a large stack: what others send and ask is answered meanwhile."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.big import COMMANDS, Big
+from bench.held import Held
+from tests.cli.kit import all_verbs
+from tests.e2e.kit import connect
+from tests.kit.amount import WHOLE, amount
+from tests.kit.netns import Namespace
+from tests.kit.process import Background, wait_until
+from tests.kit.stack_env import SmolctlEnv
+
+ROUTES, OTHERS = amount(100_000, 2_000), amount(10_000, 600)
+HOLD_MS = 10
+"""Longest time that the loop may be held, of the processor: others may keep that busy."""
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def held() -> Iterator[tuple[Held, SmolctlEnv]]:
+    """Run a large stack whose loop has a clock."""
+    env = SmolctlEnv()
+    big = None
+    held = Held(env.directory / "held")
+    # Its environment is that of the commands, by which it is found and ended.
+    daemon = Background(held.command("default"), env={**env.environ, "PYTHONPATH": str(ROOT)})
+    try:
+        socket = env.directory / "smolctl" / "default.sock"
+        wait_until(socket.exists, "the daemon")
+        with connect(env) as client:
+            big = Big(client, socket, ROUTES, OTHERS, OTHERS)
+        yield held, env
+    finally:
+        if big is not None:
+            big.close()
+        env.close()
+        daemon.close()
+
+
+def test_every_command_of_the_tree_is_measured() -> None:
+    measured = {" ".join(line.removeprefix("-j ").split()[:2]) for line in COMMANDS}
+    measured |= {line.split()[0] for line in COMMANDS}
+    assert [verb.path for verb in all_verbs() if verb.path not in measured] == []
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_holds_the_loop_for_a_moment(held: tuple[Held, SmolctlEnv], line: str) -> None:
+    clock, env = held
+    clock.longest()
+    ended = env(*line.split(), timeout=120)
+    assert ended.returncode in (0, 1, 2), ended
+    assert clock.longest().cpu_ms < HOLD_MS
+
+
+# --- a kernel pings meanwhile ---------------------------------------------------------------------
+
+SIZES = [100_000, 300_000] if WHOLE else [3_000]
+LATE_MS = 50
+"""How late an answer may be, on a machine with nothing else to do."""
+
+
+@pytest.fixture
+def pinged(smolctl_env: SmolctlEnv, netns: Namespace) -> SmolctlEnv:
+    """Return the command, inside a namespace whose kernel will be our peer."""
+    smolctl_env.enter(netns)
+    return smolctl_env
+
+
+def config(routes: int) -> Iterator[str]:
+    """Yield the commands of a stack with a TAP and many routes."""
+    yield "link add tap0 type tap\naddr add 10.0.0.1/24 dev tap0\n"
+    for number in range(routes):
+        high, low = divmod(number, 1 << 16)
+        yield f"route add {20 + high}.{low >> 8}.{low & 255}.0/24 via 10.0.0.2\n"
+
+
+@pytest.mark.proof
+@pytest.mark.netns("ping")
+@pytest.mark.parametrize("routes", SIZES)
+@pytest.mark.parametrize(
+    "words", [("route", "show"), ("config", "diff", "/dev/null"), ("config", "save")], ids=" ".join
+)
+def test_a_kernel_that_pings_us_notices_nothing(
+    pinged: SmolctlEnv, netns: Namespace, routes: int, words: tuple[str, ...]
+) -> None:
+    path = pinged.directory / "big.conf"
+    path.write_text("".join(config(routes)))
+    pinged("stack", "start", "--config", str(path), check=True, timeout=300)
+    netns.run("ip", "addr", "add", "10.0.0.2/24", "dev", "tap0", check=True)
+    netns.run("ip", "link", "set", "tap0", "up", check=True)
+    netns.run("ping", "-c", "1", "10.0.0.1", check=True)
+    ping = netns.popen("ping", "-i", "0.02", "10.0.0.1")
+    ping.wait_for("icmp_seq=3 ")
+    head = pinged.shell(f"smolctl {' '.join(words)} | head -1")
+    assert head.wait(timeout=60).stdout.count("\n") == 1
+    whole = pinged(*words, timeout=300)
+    assert whole.returncode in (0, 1), whole.stderr[-300:]
+    assert whole.stdout.count("\n") >= routes or words[1] == "diff"
+    ping.process.send_signal(2)
+    said = ping.wait().stdout
+    heard = [int(number) for number in re.findall(r"icmp_seq=(\d+) ", said)]
+    assert heard == list(range(1, heard[-1] + 1)), said[-300:]
+    latest = float(re.findall(r"rtt min/avg/max/mdev = [\d.]+/[\d.]+/([\d.]+)/", said)[0])
+    assert not WHOLE or latest < LATE_MS

@@ -1,0 +1,81 @@
+"""Sysctls by Linux's names, which the kernel that runs here tells."""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from smolctl.errors import InvalidArgument, NotFound
+from smolctl.stack.sysctl.settings import SYSCTLS, sysctl
+
+PROC = Path("/proc/sys")
+OTHER_UNITS = {
+    "ipfrag_time",
+    "mtu_expires",
+    "gc_timeout",
+    "delay_first_probe_time",
+    "gc_stale_time",
+    "locktime",
+    "proxy_delay",
+}
+
+
+def of_linux() -> dict[str, list[str]]:
+    """Return the names of the kernel's sysctls, each with its places for all interfaces."""
+    found = defaultdict(list)
+    for part in ("net/ipv4", "net/core"):
+        for path in (PROC / part).rglob("*"):
+            place = str(path.relative_to(PROC)).replace("/", ".")
+            if not re.search(r"\.(?:conf|neigh)\.(?!all\b|default\b)", place):
+                found[path.name].append(place)
+    return dict(found)
+
+
+KERNEL = of_linux()
+
+
+def test_every_setting_of_linux_is_found_by_its_name_wherever_the_kernel_has_it() -> None:
+    named = 0
+    for each in SYSCTLS.values():
+        name = each.source.rpartition("Linux ")[2].removeprefix("route/")
+        for place in KERNEL.get(name, ()) if "Linux" in each.source else ():
+            if name in OTHER_UNITS or name == "ip_local_port_range":
+                with pytest.raises(InvalidArgument, match=re.escape(each.key)):
+                    sysctl(place)
+            else:
+                assert sysctl(place) is sysctl(place.replace(".", "/")) is sysctl(name) is each
+            named += 1
+    assert named > 50 or not KERNEL
+
+
+@pytest.mark.parametrize(
+    ("key", "message", "hint"),
+    [
+        ("net.ipv4.conf.eth0.rp_filter", "for the whole stack, not for one", "ip.rp_filter"),
+        ("net.ipv4.neigh.eth0.gc_thresh3", "for the whole", "iface.neighbor_cache_count"),
+        ("net.ipv4.ipfrag_time", "is ip.frag_time_ms here, in ms", "ip.frag_time_ms"),
+        ("net.ipv4.ip_local_port_range", "ip.local_port_first and ip.local_port_last here",
+         "ip.local_port_first"),
+    ],
+)  # fmt: skip
+def test_what_would_mean_something_else_here_is_refused(key: str, message: str, hint: str) -> None:
+    with pytest.raises(InvalidArgument, match=message) as caught:
+        sysctl(key)
+    assert caught.value.hint == f"smolctl sysctl {hint}"
+
+
+@pytest.mark.parametrize("key", ["net.ipv6.conf.all.forwarding", "net/ipv6/ip_nonlocal_bind"])
+def test_names_of_the_other_family_are_answered_as_such(key: str) -> None:
+    with pytest.raises(NotFound, match="IPv4 is the only family"):
+        sysctl(key)
+
+
+@pytest.mark.parametrize("key", ["net.ipv4.tcp_rmem", "net.ipv4.conf.all", "a b", "net.ipv4."])
+def test_what_no_setting_comes_from_is_not_found(key: str) -> None:
+    with pytest.raises(NotFound, match="no setting"):
+        sysctl(key)
+
+
+def test_forwarding_of_all_interfaces_is_ip_forward() -> None:
+    assert sysctl("net.ipv4.conf.all.forwarding").key == "ip.forward"
