@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from smolctl.errors import InvalidArgument
+from smolctl.errors import InvalidArgument, NotFound
 from smolctl.stack.config.addr import add_address, change_address
 from smolctl.stack.config.link import set_mtu, set_up
 from smolctl.stack.config.maddr import join_static
@@ -18,6 +18,7 @@ from smolctl.stack.config.sysctl import set_sysctl
 from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope, TableName
 from smolctl.stack.fib.rule import Rule
+from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.groups import ANYBODY, SourceFilter
 from smolctl.stack.ip.membership import join
@@ -47,13 +48,16 @@ class Trial:
         """Make a change.
 
         Raises:
-            StackError: it is refused, as the command would be.
+            StackError: it is refused, as the command would be, or nobody can try it here.
         """
         _, noun, verb, *words = command.split()
+        change = _CHANGES.get(f"{noun} {verb}")
         if noun == "sysctl":
             self._sysctl(verb)
+        elif change is not None:
+            change(self, words)
         else:
-            _CHANGES[f"{noun} {verb}"](self, words)
+            raise InvalidArgument(f"{noun} {verb} is tried by nobody")
 
     # --- one command each -------------------------------------------------------------------------
 
@@ -62,7 +66,7 @@ class Trial:
         set_sysctl(self.clone.udp, key, value, origin="command line")
 
     def _link_set(self, words: list[str]) -> None:
-        interface, shared = self.clone.interface(words[0]), self.clone.shared
+        interface, shared = self._named(words[0]), self.clone.shared
         if words[1] == "up":
             set_up(shared, interface, True, self.now)
         elif words[1] == "mtu":
@@ -75,7 +79,7 @@ class Trial:
     def _addr(self, words: list[str]) -> None:
         prefix, _, dev = words[:3]
         text, _, plen = prefix.partition("/")
-        net, interface = self.clone.ipv4, self.clone.interface(dev)
+        net, interface = self.clone.ipv4, self._named(dev)
         local = parse_address(text)
         old = net.of(interface).addresses.find(local, int(plen))
         scope = Scope.HOST if interface.loopback else Scope.GLOBAL
@@ -99,10 +103,8 @@ class Trial:
     def _route_change(self, words: list[str]) -> None:
         """Give a route another MTU: the words are all of them its own but for that."""
         way: Way = self._values["_way"]
-        old, mtu = (
-            way.route,
-            int(next(word for word in words[words.index("mtu") :] if word.isdigit())),
-        )
+        old = way.route
+        mtu = next(int(word) for word in words[words.index("mtu") :] if word.isdigit())
         if isinstance(old, Hop) and old.whole is not None:
             old = old.whole
         if old is None:
@@ -118,16 +120,22 @@ class Trial:
         add_rule(self.clone.ipv4, Rule(int(words[1]), table=TableName.LOCAL))
 
     def _rule_del(self, words: list[str]) -> None:
-        delete_rule(self.clone.ipv4, self._values["_rule"])
+        rule: Rule = self._values["_rule"]
+        if rule not in list(self.clone.ipv4.fib.rules):
+            raise NotFound("the rule is gone")
+        delete_rule(self.clone.ipv4, rule)
 
     def _neigh_replace(self, words: list[str]) -> None:
-        ip, mac, dev = parse_address(words[0]), parse_mac(words[2]), words[4]
+        ip, mac, interface = parse_address(words[0]), parse_mac(words[2]), self._named(words[4])
         neighbors = self.clone.ipv4.neighbors
-        actions = neighbors[dev].set(ip, State.REACHABLE, mac, self.now)
-        neighbors.perform(self.clone.interface(dev), actions, self.now)
+        actions = neighbors[interface.name].set(ip, State.REACHABLE, mac, self.now)
+        neighbors.perform(interface, actions, self.now)
+
+    def _named(self, name: str) -> Interface:
+        return self.clone.interface(name)
 
     def _maddr_add(self, words: list[str]) -> None:
-        join_static(self.clone.ipv4, self.clone.interface(words[2]), parse_address(words[0]))
+        join_static(self.clone.ipv4, self._named(words[2]), parse_address(words[0]))
 
     def _udp_recv(self, words: list[str]) -> None:
         """Open a socket as the command would: WHERE, and options before or behind it."""
@@ -142,13 +150,10 @@ class Trial:
         udp.bind(socket, parse_address(local) if local else ANY, int(port), dev)
         if group is not None:
             source = options.get("--source")
-            only = (
-                ANYBODY
-                if source is None
-                else SourceFilter(False, frozenset([parse_address(source)]))
-            )
-            interface = self.clone.interface(dev or "")
-            join(self.clone.ipv4, socket, interface, parse_address(group), only)
+            wanted = ANYBODY
+            if source is not None:
+                wanted = SourceFilter(False, frozenset([parse_address(source)]))
+            join(self.clone.ipv4, socket, self._named(dev or ""), parse_address(group), wanted)
 
     def _udp_send(self, words: list[str]) -> None:
         """Send it as a broadcast: not the stack changes, but what is asked of it."""

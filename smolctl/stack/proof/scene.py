@@ -55,9 +55,8 @@ def _full_queue(clone: Stack, values: Values, before: Settings, now: int) -> Non
     _unknown_neighbor(clone, values, before, now)
     cache = clone.ipv4.neighbors[interface.name]
     for _ in range(queued):
-        cache.use(
-            values["next_hop"], Packet(bytes(size), interface, now, Trace(), _recorder(clone)), now
-        )
+        packet = Packet(bytes(size), interface, now, Trace(), clone.shared.recorder)
+        cache.use(values["next_hop"], packet, now)
 
 
 def _unknown_neighbor(clone: Stack, values: Values, before: Settings, now: int) -> None:
@@ -111,10 +110,6 @@ def _free_sockets(clone: Stack, values: Values, before: Settings, now: int) -> N
     for socket in clone.udp:
         socket.send_queue = None
     clone.udp.blocked.clear()
-
-
-def _recorder(clone: Stack) -> Any:
-    return clone.shared.recorder
 
 
 _SCENES: dict[Reason, Callable[[Stack, Values, Settings, int], None]] = {

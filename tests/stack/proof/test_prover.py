@@ -1,14 +1,17 @@
 """Fixes that are proven: each in a situation in which nothing else is in the packet's way."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from smolctl.stack.config.rule import add_rule
+from smolctl.errors import SendRejected
+from smolctl.stack.config.link import delete_interface
+from smolctl.stack.config.rule import add_rule, delete_rule
 from smolctl.stack.explain import verdict
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.fib.route import RouteType
-from smolctl.stack.fib.rule import Rule
+from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.reason import REASONS, Detail
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import DEAD, OURS, PEER, Host, ip, request, udp_frame
@@ -235,3 +238,28 @@ def fixes(row: Row) -> list[str]:
 
 def arp_for(target: str) -> Question:
     return Question("arp", ip(PEER), ip(target), iif="tap0")
+
+
+# --- what is gone by the time of the question -----------------------------------------------------
+
+
+@EACH
+def test_nobody_trips_over_a_link_that_is_gone(situation: Situation) -> None:
+    host = fresh()
+    situation.provoke(host)
+    reason, detail = REASONS[situation.reason], struck(host, situation.reason)
+    for name in [link.name for link in host.stack.interfaces.values() if not link.loopback]:
+        delete_interface(host.stack.shared, host.dev(name), host.now)
+    assert "link set" not in " ".join(reason.fixes(detail))
+
+
+def test_a_rule_that_is_gone_is_not_to_be_deleted() -> None:
+    host = fresh()
+    host.set("icmp.echo_ignore_all", 1)
+    rule = Rule(5, RuleAction.PROHIBIT, dst=ip("8.8.8.0"), dst_len=24)
+    add_rule(host.stack.ipv4, rule)
+    with suppress(SendRejected):
+        host.send(host.socket(), "8.8.8.8")
+    detail = struck(host, "tx-rule-prohibit")
+    delete_rule(host.stack.ipv4, rule)
+    assert REASONS["tx-rule-prohibit"].fixes(detail) == []
