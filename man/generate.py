@@ -282,8 +282,8 @@ def _reason(reason: Reason) -> Iterator[str]:
     yield from _item("why:", entry["why"])
     for fix in entry["fix"]:
         yield from (".TP", "fix:", _bold(fix))
-    if "advice" in entry:
-        yield from _item("advice:", entry["advice"])
+    if "look" in entry:
+        yield from _item("look:", entry["look"])
 
 
 if __name__ == "__main__":

@@ -488,8 +488,9 @@ document that requires it, and Linux's name for it: an errno, a drop reason of i
 if Linux says nothing.
 
 Words in capitals stand for values of the packet; words in brackets appear only if they are known.
-Each line fix is a command that lets such a packet through. If no command on this stack helps, the
-line advice says what to do elsewhere.
+Each line fix is a command that may let such a packet through; smolctl why prints the ones that do,
+because it tries them on a copy of the stack. The line look has a question to answer, or a command
+that tells more, for packets that none of them helps.
 
 The classes are:
 """,

@@ -36,7 +36,7 @@ __all__ = [
 
 _RECEIVE_SIZE = 1 << 18
 _COMMAND = re.compile(r"\bsmolctl (?!-n |--stack )")
-_ADVICE = ("hint", "fix", "advice")
+_ADVICE = ("hint", "fix", "look")
 """Keys of rows, events and errors whose text may be a command for the stack that sent it."""
 
 

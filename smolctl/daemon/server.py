@@ -24,7 +24,6 @@ from smolctl.daemon.links import DRAIN_ROUNDS, Links
 from smolctl.daemon.poller import READ, WRITE, Callback, Poller
 from smolctl.daemon.resources import FEWEST, Resources
 from smolctl.errors import ControlError
-from smolctl.ops.operations import load
 
 MAX_CLIENTS = 256
 GUESTS = 16
@@ -230,17 +229,20 @@ class Server:
 
     # --- clients --------------------------------------------------------------------------------
 
+    def prepare(self, op: str) -> bool:
+        """Import what a request needs; that may take of the reserve, and fails in ``request``."""
+        try:
+            return self._core.prepare(op)
+        except (OSError, MemoryError) as error:
+            self._resources.lack(error, f"importing {op}")
+        with suppress(OSError, MemoryError), self._resources.lent():
+            return self._core.prepare(op)
+        return False
+
     def request(
         self, op: str, args: dict[str, Any], exchange: Exchange, now: int
     ) -> Iterable[dict[str, Any]] | Running:
-        """Begin a request; what has to be imported for it may take of the reserve."""
-        try:
-            load(op)
-        except (OSError, MemoryError) as error:
-            if self._resources.lack(error, f"importing {op}") is None:
-                raise
-            with self._resources.lent():
-                load(op)
+        """Begin a request."""
         return self._core.request(op, args, exchange, now)
 
     def _accept(self, _mask: int, now: int) -> None:

@@ -12,6 +12,7 @@ from smolctl.ops.args import Args
 from smolctl.ops.context import Context, DaemonInfo, Row
 from smolctl.ops.job import Exchange, Job
 from smolctl.ops.operations import OPS
+from smolctl.stack.proof.prover import Prover
 from smolctl.stack.stack import Stack
 
 
@@ -29,6 +30,7 @@ class Engine:
         self._links = links
         self._daemon = daemon
         stack.shared.wall_time = daemon.wall_time
+        stack.ledger.prove = Prover(stack)
         self._jobs: dict[Job, None] = {}  # a set whose order is that of their beginning
         self._request_ns = -1
         self._held_back = False

@@ -53,13 +53,6 @@ class Operation:
         return frozenset([*self._names.split(), *more])
 
 
-def load(op: str) -> None:
-    """Import what an operation needs, if there is one of this name."""
-    operation = OPS.get(op)
-    if operation is not None:
-        _ = operation.handler, operation.names
-
-
 def _there(where: str) -> Any:
     module, _, name = where.partition(".")
     return getattr(import_module(f"smolctl.ops.{module}"), name)
@@ -84,7 +77,7 @@ _PING = (
 )
 _PACE = "first max_hops queries at_once wait gap"
 _TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev"
-_WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos"
+_WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos ttl"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 
 OPS: dict[str, Operation] = {

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from smolctl.ops.args import Args
-from smolctl.ops.aside import aside
+from smolctl.ops.aside import MANY, aside
 from smolctl.ops.context import Context, Row
-from smolctl.stack.reason import Kind
+from smolctl.stack.reason import Kind, Reason
 from smolctl.stack.stack import Stack
+from smolctl.stack.trace.ledger import Tally
 
 EVENTS = (
     "arp.packets_received",
@@ -83,19 +84,31 @@ def drops(ctx: Context, args: Args) -> Iterable[Row]:
 
     ``time`` and ``last_ms`` are when the last one did; ``hint`` and ``fix`` are about that one.
     """
-    rows = []
-    for (reason, dev), tally in ctx.stack.ledger.reasons.items():
-        row: Row = {"reason": reason.name, "class": reason.kind.value, "layer": reason.layer}
-        if dev:
-            row["dev"] = dev
-        row["count"] = tally.count
-        row["time"] = round(ctx.daemon.wall_time(tally.last_ns), 6)
-        row["last_ms"] = (ctx.now - tally.last_ns) // 1_000_000
-        row["summary"] = reason.summary
-        row["hint"] = reason.explain(tally.detail)
-        row["fix"] = reason.fixes(tally.detail)
-        row["source"] = reason.source
-        rows.append(row)
     order = list(Kind)
-    rows.sort(key=lambda row: (order.index(Kind(row["class"])), -row["count"], row["reason"]))
-    return rows
+    found = sorted(
+        ctx.stack.ledger.reasons.items(),
+        key=lambda item: (order.index(item[0][0].kind), -item[1].count, item[0][0].name),
+    )
+    costly = sum(bool(reason.fix_templates) for (reason, _), _ in found)
+    return aside(
+        costly * MANY // _PROVEN_MAX,
+        lambda: [_drop_row(ctx, reason, dev, tally) for (reason, dev), tally in found],
+    )
+
+
+_PROVEN_MAX = 4
+"""Reasons of which it is found out at once what helps: each takes a millisecond."""
+
+
+def _drop_row(ctx: Context, reason: Reason, dev: str, tally: Tally) -> Row:
+    row: Row = {"reason": reason.name, "class": reason.kind.value, "layer": reason.layer}
+    if dev:
+        row["dev"] = dev
+    row["count"] = tally.count
+    row["time"] = round(ctx.daemon.wall_time(tally.last_ns), 6)
+    row["last_ms"] = (ctx.now - tally.last_ns) // 1_000_000
+    row["summary"] = reason.summary
+    row["fix"] = reason.fixes(tally.detail)
+    row["hint"] = reason.explain(tally.detail)
+    row["source"] = reason.source
+    return row

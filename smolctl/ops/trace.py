@@ -1,5 +1,7 @@
 """``smolctl trace``: what happens to each packet, step by step, as it happens."""
 
+from functools import partial
+
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
 from smolctl.ops.job import NS_PER_S, Job
@@ -22,6 +24,10 @@ class TraceJob(PacketJob):
     begins to, which does not count for ``count``.
     """
 
+    def __init__(self, ctx: Context, wanted: Wanted) -> None:
+        super().__init__(ctx, wanted)
+        self._turn_ns, self._told = -1, 0
+
     def on_packet(self, trace: Trace) -> None:
         """Put it into the feed."""
         reason, _ = verdict.blame(trace)
@@ -37,8 +43,20 @@ class TraceJob(PacketJob):
         self.feed.put_later(lambda: self._row("packet", trace), size)
 
     def _row(self, event: str, trace: Trace) -> Row:
-        return {"event": event, **verdict.tell(trace, lambda ns: (self.epoch_ns + ns) / NS_PER_S)}
+        """Return the row of a packet; what helps is found out for a few in a turn."""
+        now = self.stack.events.now_ns
+        if now != self._turn_ns:
+            self._turn_ns, self._told = now, 0
+        self._told += trace.reason is not None
+        brief = self._told > _PROVEN_A_TURN
+        wall = partial(_wall_time, self.epoch_ns)
+        return {"event": event, **verdict.tell(trace, wall, brief=brief)}
 
 
+def _wall_time(epoch_ns: int, ns: int) -> float:
+    return (epoch_ns + ns) / NS_PER_S
+
+
+_PROVEN_A_TURN = 4
 _TRACE_SIZE = 2000
 """Bytes that a packet's steps hold on to, roughly."""

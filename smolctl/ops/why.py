@@ -46,6 +46,8 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
     tos = tos_number(args)
     if proto == "arp" and tos is not None:
         raise InvalidArgument("arp has no type of service")
+    if proto == "arp" and "ttl" in args:
+        raise InvalidArgument("arp has no time to live")
     question = Question(
         proto,
         src,
@@ -58,6 +60,7 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
         args.flag("broadcast"),
         args.pmtudisc(ctx.stack.ipv4.pmtudisc) if "pmtudisc" in args else None,
         tos,
+        args.integer("ttl", 1, 255),
     )
     stack = ctx.stack
     neighbors = sum(len(cache.entries) for cache in stack.ipv4.neighbors.values())
@@ -102,7 +105,8 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 
 def recent(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the packets that are remembered, oldest first."""
-    return [_brief(verdict.tell(trace, ctx.daemon.wall_time)) for trace in ctx.stack.journal]
+    wall = ctx.daemon.wall_time
+    return [_brief(verdict.tell(trace, wall, brief=True)) for trace in ctx.stack.journal]
 
 
 _BRIEF = ("id", "time", "dir", "dev", "summary", "verdict", "reason", "class", "cause")

@@ -130,7 +130,7 @@ def test_commands_that_are_advised_reach_the_stack_that_they_came_from(odd: OddS
         answer(
             messages.rows(1, [row]),
             messages.event(1, event, 0),
-            messages.done(1, {"ok": False, "advice": "see smolctl explain neigh-failed"}),
+            messages.done(1, {"ok": False, "look": "see smolctl explain neigh-failed"}),
         ),
         answer(messages.error(1, problem)),
         answer(messages.error(1, InvalidArgument("bad", hint="smolctl addr show"))),
@@ -145,7 +145,7 @@ def test_commands_that_are_advised_reach_the_stack_that_they_came_from(odd: OddS
                 "hint": None,
             },
         ]
-        assert stream.result == {"ok": False, "advice": "see smolctl -n odd explain neigh-failed"}
+        assert stream.result == {"ok": False, "look": "see smolctl -n odd explain neigh-failed"}
     for hint in ("smolctl --stack odd stack log", "smolctl -n odd addr show"):
         with Client.connect("odd", start=False) as client, pytest.raises(RemoteError) as caught:
             client.call("x.show")

@@ -24,6 +24,7 @@ BEFORE = (
 COMMANDS = (
     "smolctl link add eth0 type cable name c1",
     "smolctl addr add 10.0.0.1/24 dev eth0",
+    "smolctl ping -q -c 1 10.0.0.2 | grep loss",
     "smolctl why udp any 8.8.8.8:53",
     "smolctl route add default via 10.0.0.2",
     "smolctl udp send 8.8.8.8:53 hello",

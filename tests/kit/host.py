@@ -13,6 +13,7 @@ from smolctl.stack.link.outbox import frames_of
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
+from smolctl.stack.proof.prover import Prover
 from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Trace
@@ -55,6 +56,7 @@ class Host:
         self.clock = ManualClock()
         self.settings = Settings()
         self.stack = Stack(lambda: random, self.settings)
+        self.stack.ledger.prove = Prover(self.stack)
         bring_up_loopback(self.stack.ipv4)
         self.tap = self.link("tap0", OUR_MAC)
         for address in () if bare else addresses or (f"{OURS}/24",):

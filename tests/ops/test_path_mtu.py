@@ -187,7 +187,7 @@ def test_why_predicts_fragments_and_refusals(api: Api) -> None:
     learn(api, 1280, PEER)
     (row,) = api("why.ask", proto="icmp", dst=PEER, size="1253", pmtudisc="do")
     assert (row["reason"], row["fix"]) == ("tx-too-big", [])
-    assert row["advice"] == "send at most 1252 B, or let it be fragmented: -M want"
+    assert row["look"] == "send at most 1252 B, or let it be fragmented: -M want"
     assert not api.host.sent()
 
 

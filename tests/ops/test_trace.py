@@ -53,6 +53,7 @@ def test_a_ping_and_the_arp_that_it_needs(api: Api) -> None:
 def test_the_row_is_the_one_of_why(api: Api) -> None:
     exchange = trace(api)
     api.arrive(udp_frame(), b"\0" * 10)
+    api.wait(1)
     api.start("udp.send", dst=DEAD, port="9", data="eA==")
     api.run("udp.send", dst="8.8.8.8", port="9", data="eA==")
     api.wait(10 * SECOND_NS)
@@ -61,6 +62,10 @@ def test_the_row_is_the_one_of_why(api: Api) -> None:
     for row in rows:
         past = api.one("why.show", id=str(row["id"]))
         assert abs(row.pop("time") - past.pop("time")) < 1e-5
+        # What helps is told with it, unless too many come at once.
+        if row.get("look") == f"smolctl why {row['id']}":
+            row.pop("look"), row.pop("fix")
+            past.pop("look", None), past.pop("fix")
         assert row == past
 
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from smolctl.errors import StackError
 from smolctl.stack.explain import verdict
+from smolctl.stack.explain.answers import answers_to
 from smolctl.stack.explain.predict import Question, predict
-from smolctl.stack.ip.protocol import SendOptions
+from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
 from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.link.input import frame_input
 from smolctl.stack.trace.trace import Direction, Trace
@@ -19,6 +20,8 @@ from tests.kit.host import ip
 from tests.property.events import Event, Player, histories, snapshot
 from tests.property.world import DEVS, IPS, Config, World, configs, ips, ports
 
+discs = st.none() | st.sampled_from(Pmtudisc)
+ttls = st.sampled_from([None, None, 1, 2, 255])
 toses = st.sampled_from([None, 0, 0x10, 0x10, 0x13])
 sizes = st.sampled_from([0, 1, 60, 1472, 1473, 65507])
 
@@ -30,13 +33,18 @@ def outcome(trace: Trace) -> dict[str, Any]:
     return row
 
 
-def run_out(world: World, act: Any) -> None:
-    """Do something; let the stack take in what it leads to, and the devices what leaves."""
-    with suppress(StackError):
-        act()
-    for _ in range(5000):  # an echo socket may talk to itself without end
-        if not world.stack.loopback.input(world.host.now):
-            break
+def run_out(world: World, trace: Trace, act: Any) -> None:
+    """Do something; let the stack take in what it leads to, and the devices what leaves.
+
+    Args:
+        trace: whose answers are noted.
+    """
+    with answers_to(trace, world.stack.shared.recorder):
+        with suppress(StackError):
+            act()
+        for _ in range(5000):  # an echo socket may talk to itself without end
+            if not world.stack.loopback.input(world.host.now):
+                break
     for dev in DEVS:
         if dev in world.stack.interfaces:
             world.host.sent(dev)
@@ -50,6 +58,7 @@ def played(config: Config, history: list[Event]) -> World:
         if dev in player.stack.interfaces:
             player.host.sent(dev)
     player.stack.poll(player.host.now)
+    player.stack.ledger.prove = None  # what helps has tests of its own
     return player.world
 
 
@@ -64,7 +73,10 @@ def foretold(world: World, question: Question) -> Trace:
     return trace
 
 
-@given(configs, histories(sizes=(0, 8)), st.integers(0, 6), ips, ports, sizes, st.booleans(), toses)
+@given(
+    configs, histories(sizes=(0, 8)), st.integers(0, 6), ips, ports, sizes, st.booleans(), toses,
+    st.tuples(discs, ttls),
+)  # fmt: skip
 def test_a_datagram_fares_as_predicted(
     config: Config,
     history: list[Event],
@@ -74,15 +86,22 @@ def test_a_datagram_fares_as_predicted(
     size: int,
     by_address: bool,
     tos: int | None,
+    how: tuple[Pmtudisc | None, int | None],
 ) -> None:
     world = played(config, history)
     socket = world.sockets[which % len(world.sockets)]
     if not socket.port or not (socket.dev is None or socket.dev in world.stack.interfaces):
         return  # not bound, or to what is gone: nobody can ask about that
     src = socket.local or (ip("10.0.0.1") if by_address else None)
-    question = Question("udp", src, ip(dst), socket.port, dport, size, socket.dev, tos=tos)
+    disc, ttl = how
+    question = Question(
+        "udp", src, ip(dst), socket.port, dport, size, socket.dev, pmtudisc=disc, tos=tos, ttl=ttl
+    )
     trace, real = foretold(world, question), Trace()
     socket.tos = socket.tos if tos is None else tos
+    socket.pmtudisc = socket.pmtudisc if disc is None else disc
+    if ttl is not None:
+        socket.ttl = socket.multicast_ttl = ttl
     world.stack.generation.touch()
     source = None if src == socket.local else src
     clones = [other for other in world.stack.udp.at_port(socket.port) if other is not socket]
@@ -91,6 +110,7 @@ def test_a_datagram_fares_as_predicted(
     now = world.host.now
     run_out(
         world,
+        real,
         lambda: world.stack.udp.send_from(
             socket, OutgoingDatagram(bytes(size), ip(dst), dport, source, real), now
         ),
@@ -100,7 +120,7 @@ def test_a_datagram_fares_as_predicted(
 
 @given(
     configs, histories(sizes=(0, 8)), st.none() | ips, ips, sizes,
-    st.none() | st.sampled_from(DEVS), toses,
+    st.none() | st.sampled_from(DEVS), toses, discs, ttls,
 )  # fmt: skip
 def test_an_echo_request_fares_as_predicted(
     config: Config,
@@ -110,17 +130,22 @@ def test_an_echo_request_fares_as_predicted(
     size: int,
     dev: str | None,
     tos: int | None,
+    disc: Pmtudisc | None,
+    ttl: int | None,
 ) -> None:
     world = played(config, history)
     if dev not in world.stack.interfaces:
         dev = None
     source = None if src is None else ip(src)
-    question = Question("icmp", source, ip(dst), size=size, dev=dev, tos=tos)
+    question = Question(
+        "icmp", source, ip(dst), size=size, dev=dev, pmtudisc=disc, tos=tos, ttl=ttl
+    )
     trace, real = foretold(world, question), Trace()
     client = world.stack.ping.open(ip(dst))
     message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(size))
-    now, how = world.host.now, SendOptions(source, dev, tos=tos or 0)
-    run_out(world, lambda: icmp_output(world.stack.ipv4, message, ip(dst), now, how, real))
+    disc = world.stack.ipv4.pmtudisc if disc is None else disc
+    now, how = world.host.now, SendOptions(source, dev, ttl, tos or 0, pmtudisc=disc)
+    run_out(world, real, lambda: icmp_output(world.stack.ipv4, message, ip(dst), now, how, real))
     assert outcome(trace) == outcome(real)
 
 
@@ -134,18 +159,23 @@ def fares_as_predicted(
     size: int,
     dev: str,
     tos: int | None = None,
+    how: tuple[Pmtudisc | None, int | None] = (None, None),
 ) -> None:
     """Ask about a frame, let it come in, and compare."""
     world = played(config, history)
     if dev not in world.stack.interfaces:
         return
-    question = Question(proto, ip(src), ip(dst), 9, port, size, iif=dev, tos=tos)
+    disc, ttl = how
+    question = Question(
+        proto, ip(src), ip(dst), 9, port, size, iif=dev, pmtudisc=disc, tos=tos, ttl=ttl
+    )
     trace, real = foretold(world, question), Trace(direction=Direction.IN)
     frame = trace.frame if trace.arrival is None else trace.arrival.frame
     world.stack.journal.follow(real, world.host.now)
     real.dev = dev
     run_out(
         world,
+        real,
         lambda: frame_input(
             world.stack.protocols, world.host.dev(dev), frame, world.host.now, real
         ),
@@ -156,6 +186,7 @@ def fares_as_predicted(
 @given(
     configs, histories(sizes=(0, 8)), st.sampled_from(["udp", "icmp", "arp"]),
     st.sampled_from(IPS), ips, ports, st.integers(0, 1500), st.sampled_from(DEVS),
+    st.tuples(discs, ttls),
 )  # fmt: skip
 def test_a_frame_that_comes_in_fares_as_predicted(
     config: Config,
@@ -166,5 +197,6 @@ def test_a_frame_that_comes_in_fares_as_predicted(
     port: int,
     size: int,
     dev: str,
+    how: tuple[Pmtudisc | None, int | None],
 ) -> None:
-    fares_as_predicted(config, history, proto, src, dst, port, size, dev)
+    fares_as_predicted(config, history, proto, src, dst, port, size, dev, how=how)

@@ -56,7 +56,7 @@ def row(reason: Reason) -> dict[str, Any]:
         "explanation": reason.explanation,
         "why": generic(_whole(reason)),
         "fix": [generic(fix) for fix in reason.fix_templates],
-        "advice": generic(reason.advice_template),
+        "look": generic(reason.advice_template),
     }
     if reason.causes:
         shown["causes"] = [
@@ -92,8 +92,8 @@ def page(reason: Reason, out: Output) -> Iterator[str]:
     for number, fix in enumerate(shown["fix"]):
         # Not wrapped: it is there to be copied.
         yield from out.labelled("or" if number else "fix", fix, "good")
-    if "advice" in shown:
-        yield from _labelled("advice", shown["advice"], width, out)
+    if "look" in shown:
+        yield from _labelled("look", shown["look"], width, out)
 
 
 def _labelled(label: str, text: str, width: int, out: Output) -> Iterator[str]:

@@ -62,16 +62,17 @@ def tell(row: Row, out: Output, *, short: bool = False) -> Iterator[str]:
     yield from out.labelled("verdict", row["verdict"], kind if row["ok"] else "bad")
     if not short or "reason" in row:
         yield from out.labelled("why", row["why"])
-        yield from fixes(row, out)
+        yield from what_helps(row, out)
 
 
-def fixes(row: Row, out: Output) -> Iterator[str]:
-    """Yield the commands that let the packet through, a line each, or what else there is to do."""
+def what_helps(row: Row, out: Output) -> Iterator[str]:
+    """Yield the commands that are proven to help, a line each, or where to look."""
     for number, command in enumerate(row["fix"]):
         yield from out.labelled("or" if number else "fix", command, "good")
-    if not row["fix"]:
-        nothing = "nothing to fix" if row["ok"] else "nothing on this stack helps"
-        yield from out.labelled("fix", str(row.get("advice", nothing)))
+    if not row["fix"] and "look" in row:
+        yield from out.labelled("look", row["look"])
+    elif not row["fix"]:
+        yield from out.labelled("fix", "nothing to fix")
 
 
 def _without_others(steps: list[Row]) -> list[Row]:
@@ -157,6 +158,9 @@ def _list(session: Session, _args: Args) -> None:
 _TOS = Word(("tos", "dsfield"), "type of service, hexadecimal, as rules select it", "TOS")
 
 
+_TTL = Word(("ttl",), "time to live, as ping -t has it", "HOPS")
+
+
 def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
     return Verb(
         f"why {proto}",
@@ -173,15 +177,20 @@ def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
             Place("to", f"DST{port}", "the destination", False, complete="host"),
             Word(("dev",), "the interface through which it must leave", "DEVICE", complete="link"),
             Word(("iif",), "it comes in through this interface", "DEVICE", complete="link"),
-            *(() if proto == "arp" else (_TOS, option("size", "bytes of payload (0)", "BYTES"))),
+            *(
+                ()
+                if proto == "arp"
+                else (_TOS, _TTL, option("size", "bytes of payload (0)", "BYTES"))
+            ),
             *(() if proto == "arp" else pmtudisc.OPTIONS),
             *((option("broadcast", "allow a broadcast address"),) if proto == "udp" else ()),
         ),
         examples,
         "Nothing is sent and nothing changes. If DST is an address of this stack and SRC is not,"
         " the packet comes in through the interface with that address, unless iif names another."
-        " The exit status is 0 if the packet would be sent, delivered or answered, or would wait,"
-        " and 1 if it would be dropped or refused.",
+        " The exit status is 0 if the packet, and the answer that it asks for, would be sent or"
+        " delivered, or would wait, and 1 if one of them would be dropped or refused. A fix is"
+        " tried on a copy of the stack before it is printed.",
     )
 
 

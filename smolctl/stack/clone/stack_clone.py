@@ -16,14 +16,20 @@ from smolctl.stack.ip.addresses import AddressList
 from smolctl.stack.packet import Packet
 from smolctl.stack.shared import Shared
 from smolctl.stack.stack import Stack
+from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.transport.udp.socket import UdpSocket
 
 
 def clone_for_packet(stack: Stack) -> Stack:
     """Return a clone; it costs a copy of each socket and neighbor entry."""
-    shared = Shared(stack.settings, _middle, wall_time=stack.shared.wall_time)
+    return _clone(stack, stack.settings)
+
+
+def _clone(stack: Stack, settings: Settings) -> Stack:
+    """Return a clone that obeys these sysctls."""
+    shared = Shared(settings, _middle, wall_time=stack.shared.wall_time)
     for name, link in stack.interfaces.items():
-        shared.interfaces[name] = _interface(link, shared.timers.alarm)
+        shared.interfaces[name] = _interface(link, settings, shared.timers.alarm)
     for link in shared.interfaces.values():
         _stack_up(link, shared)
     shared.interfaces.last_index = stack.interfaces.last_index
@@ -33,12 +39,13 @@ def clone_for_packet(stack: Stack) -> Stack:
     clone.assemble(shared)
     copy_of, alarm = _packet_copier(shared), shared.timers.alarm
     old, new = stack.ipv4, clone.ipv4
-    new.fib = old.fib.clone_learned(alarm)
+    new.fib = old.fib.clone_learned(settings, alarm)
     new.hash_seed = old.hash_seed
     for name, cache in old.neighbors.items():
-        new.neighbors[name] = cache.clone(_middle, copy_of, alarm)
-    new.reassembly = old.reassembly.clone(copy_of, alarm)
-    new.idents, new.icmp_limiter = old.idents.clone(), old.icmp_limiter.clone(_middle)
+        new.neighbors[name] = cache.clone(settings, _middle, copy_of, alarm)
+    new.reassembly = old.reassembly.clone(settings, copy_of, alarm)
+    new.idents = old.idents.clone()
+    new.icmp_limiter = old.icmp_limiter.clone(settings, _middle)
     new.redirects = old.redirects.clone()
     for asker in old.probe_clients:
         client = copy(asker)
@@ -82,11 +89,11 @@ def _middle() -> float:
     return 0.5
 
 
-def _interface(interface: Interface, alarm: Alarm) -> Interface:
+def _interface(interface: Interface, settings: Settings, alarm: Alarm) -> Interface:
     result = copy(interface)
     result.outbox = list(interface.outbox)
     result.counters = copy(interface.counters)
-    result.ipv4 = interface.ipv4.clone(_middle, alarm)
+    result.ipv4 = interface.ipv4.clone(settings, _middle, alarm)
     result.flows, result.flows_generation = {}, -1
     result.forward_flows, result.forward_generation = {}, -1
     return result
@@ -109,13 +116,9 @@ def clone_for_changes(stack: Stack) -> Stack:
     It costs what one for a packet does, and a copy of each address: routes are shared, and changes
     laid over them.
     """
-    clone = clone_for_packet(stack)
-    settings = clone.settings = clone.shared.settings = stack.settings.clone()
-    net = clone.ipv4
-    net.settings = clone.udp.settings = settings
-    net.fib = net.fib.clone_for_changes()
-    clone.events.route_sources = [net.fib]
-    net.neighbors.use_settings(settings)
+    clone = _clone(stack, stack.settings.clone())
+    clone.ipv4.fib = clone.ipv4.fib.clone_for_changes()
+    clone.events.route_sources = [clone.ipv4.fib]
     for interface in clone.interfaces.values():
         _own(interface, clone.timers.alarm)
     return clone

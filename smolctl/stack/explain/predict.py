@@ -4,12 +4,15 @@ Nothing is guessed: the clone runs the data path's own functions. What others wo
 take the frame) is not known, so a prediction ends where the packet waits for them or leaves.
 """
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from smolctl.errors import AddressInUse, InvalidArgument, NoBuffers, SendRejected
 from smolctl.stack import reason
 from smolctl.stack.clone.stack_clone import clone_for_packet
+from smolctl.stack.explain.answers import answers_to
+from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.network import Network
@@ -30,7 +33,13 @@ from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp
-from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, is_multicast, multicast_mac
+from smolctl.wire.address import (
+    BROADCAST_MAC,
+    ZERO_MAC,
+    is_limited_broadcast,
+    is_multicast,
+    multicast_mac,
+)
 
 _FRAGMENTS = 4096
 """Packets that come back by the loopback until the fate is known: the biggest datagram has 1,366
@@ -55,6 +64,7 @@ class Question(NamedTuple):
         broadcast: whether its socket may send to a broadcast address.
         pmtudisc: whether it may be fragmented; None for what its socket, or the stack, has.
         tos: type of service, which rules may select; None for that of its socket, or else 0.
+        ttl: time to live; None for that of its socket, or the stack's own, or else 64.
     """
 
     proto: str
@@ -68,6 +78,7 @@ class Question(NamedTuple):
     broadcast: bool = False
     pmtudisc: Pmtudisc | None = None
     tos: int | None = None
+    ttl: int | None = None
 
 
 def predict(stack: Stack, question: Question, now: int) -> Trace:
@@ -80,25 +91,51 @@ def predict(stack: Stack, question: Question, now: int) -> Trace:
     if question.dev is not None:
         stack.interface(question.dev)
     clone = clone_for_packet(stack)
+    clone.ledger.prove = stack.ledger.prove
+    return happen(clone, question, now)
+
+
+def happen(clone: Stack, question: Question, now: int) -> Trace:
+    """Let a packet happen to a clone, and return its trace.
+
+    Raises: as ``predict``.
+    """
     net, trace = clone.networks.for_address(question.dst), Trace()
-    waiting = {name: len(link.outbox) for name, link in clone.interfaces.items()}
-    with suppress(SendRejected, NoBuffers):
-        if question.iif is not None:
-            frame = _arriving(net, clone.interface(question.iif), question)
-            trace.direction, trace.dev = Direction.IN, question.iif
-            clone.journal.follow(trace, now)
-            frame_input(clone.protocols, clone.interface(question.iif), frame, now, trace)
-        elif question.proto == "udp":
+    trace.question = question
+    if question.iif is not None:
+        frame = _arriving(net, clone.interface(question.iif), question)
+        return happen_to_come_in(clone, clone.interface(question.iif), frame, now, trace)
+    with _run_out(clone, trace, now), suppress(SendRejected, NoBuffers):
+        if question.proto == "udp":
             _udp_out(clone.udp, net, question, now, trace)
         elif question.proto == "icmp":
             _icmp_out(clone.ping, net, question, now, trace)
         else:
             arp_out(net, question, now, trace)
-    _loop(clone, trace, now)
+    return trace
+
+
+def happen_to_come_in(
+    clone: Stack, interface: Interface, frame: bytes, now: int, trace: Trace
+) -> Trace:
+    """Let a frame come in on a clone; return its trace."""
+    trace.direction, trace.dev = Direction.IN, interface.name
+    clone.journal.follow(trace, now)
+    with _run_out(clone, trace, now):
+        frame_input(clone.protocols, interface, frame, now, trace)
+    return trace
+
+
+@contextmanager
+def _run_out(clone: Stack, trace: Trace, now: int) -> Iterator[None]:
+    """Let all that follows from a packet happen, and the devices take what leaves."""
+    waiting = {name: len(link.outbox) for name, link in clone.interfaces.items()}
+    with answers_to(trace, clone.shared.recorder):
+        yield
+        _loop(clone, trace, now)
     for name, link in clone.interfaces.items():
         new = link.outbox[waiting[name] :]
         clone.transmitted(link, [item for item in new if isinstance(item, TracedFrame)], now)
-    return trace
 
 
 def _loop(clone: Stack, trace: Trace, now: int) -> None:
@@ -130,6 +167,8 @@ def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace)
         socket.pmtudisc = question.pmtudisc
     if question.tos is not None:
         socket.tos = question.tos
+    if question.ttl is not None:
+        socket.ttl = socket.multicast_ttl = question.ttl
     source = src if socket.local != src else None
     item = OutgoingDatagram(bytes(question.size), question.dst, question.dport, source, trace)
     udp.send_from(socket, item, now)
@@ -153,7 +192,9 @@ def _icmp_out(ping: Ping, net: Network, question: Question, now: int, trace: Tra
         icmpv4.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(question.size)
     )
     pmtudisc = net.pmtudisc if question.pmtudisc is None else question.pmtudisc
-    how = SendOptions(question.src, question.dev, tos=question.tos or 0, pmtudisc=pmtudisc)
+    how = SendOptions(
+        question.src, question.dev, question.ttl, question.tos or 0, pmtudisc=pmtudisc
+    )
     icmp_output(net, message, question.dst, now, how, trace, client)
 
 
@@ -204,8 +245,9 @@ def _arriving(net: Network, interface: Interface, question: Question) -> bytes:
             hint="name an interface that has a wire: smolctl link show",
         )
     sender = _sender_mac(net, interface, question.src or 0)
-    group = question.proto == "arp" or net.is_broadcast(question.dst)
-    to = BROADCAST_MAC if group else interface.mac
+    to = interface.mac
+    if question.proto == "arp" or _is_for_all(net, interface, question.dst):
+        to = BROADCAST_MAC
     if is_multicast(question.dst):
         to = multicast_mac(question.dst)
     kind = ethernet.EtherType.ARP
@@ -216,6 +258,14 @@ def _arriving(net: Network, interface: Interface, question: Question) -> bytes:
     else:
         kind, payload = ethernet.EtherType.IPV4, _packet(question)
     return ethernet.EthernetHeader(to, sender, kind).to_bytes() + payload
+
+
+def _is_for_all(net: Network, interface: Interface, dst: int) -> bool:
+    """Tell whether an address is that of all hosts of a link; to other links a router is asked."""
+    route = net.fib.own(dst)
+    if route is None or route.type is not RouteType.BROADCAST:
+        return is_limited_broadcast(dst)
+    return route.dev == interface.name
 
 
 def _packet(question: Question) -> bytes:
@@ -229,7 +279,8 @@ def _packet(question: Question) -> bytes:
             icmpv4.Type.ECHO_REQUEST, 0, 1 << 16 | 1, bytes(question.size)
         ).to_bytes()
     size, tos = ipv4.MIN_HEADER_LEN + len(segment), question.tos or 0
-    header = ipv4.Ipv4Header(5, tos, size, 0, True, False, 0, _TTL, protocol, src, dst)
+    df, ttl = question.pmtudisc is not Pmtudisc.DONT, question.ttl or _TTL
+    header = ipv4.Ipv4Header(5, tos, size, 0, df, False, 0, ttl, protocol, src, dst)
     return header.to_bytes() + segment
 
 

@@ -25,6 +25,7 @@ from smolctl.stack.trace.facts import (
     PassedOn,
     Resolved,
     Ruled,
+    SpokenFor,
     Stranger,
     Taken,
 )
@@ -141,6 +142,16 @@ def _owner(facts: Owner) -> Told:
     if facts.route is None:
         return f"{dst} is everybody on the link", {}
     return f"{dst} is ours: {route_text(facts.route)}", route_row(facts.route)
+
+
+def _spoken_for(facts: SpokenFor) -> Told:
+    return f"{format_address(facts.dst)} is {reached_text(facts)}", {}
+
+
+def reached_text(facts: SpokenFor) -> str:
+    """Return where an address is that is answered for, and what has us answer."""
+    by = "by several links" if facts.dev is None else f"by {facts.dev}"
+    return f"reached {by}, and answered for ({'neigh proxy' if facts.listed else 'arp.proxy'})"
 
 
 def _passed_on(facts: PassedOn) -> Told:
@@ -321,6 +332,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     Hashed: _hashed,
     Ruled: _ruled,
     Owner: _owner,
+    SpokenFor: _spoken_for,
     PassedOn: _passed_on,
     Resolved: _resolved,
     Learned: _learned,

@@ -16,7 +16,9 @@ from smolctl.stack.explain.route_words import (
     rule_text,
 )
 from smolctl.stack.explain.silence import silence
-from smolctl.stack.fib.route import RouteType
+from smolctl.stack.fib.fib import Fib
+from smolctl.stack.fib.nexthop import Multipath
+from smolctl.stack.fib.route import Route, RouteType, TableName, table_text
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import derived
@@ -25,20 +27,25 @@ from smolctl.stack.ip.way import Way
 from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.reason import Detail, Reason
 from smolctl.stack.sysctl.settings import SYSCTLS
+from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.ports import more_ports
 from smolctl.wire import vlan
 from smolctl.wire.address import (
     ZERO_MAC,
     format_address,
     format_mac,
+    is_class_e,
     is_host,
+    is_limited_broadcast,
+    is_link_local,
     is_loopback,
+    is_multicast,
 )
 
 _SHOWN_MAX = 4
 """Networks that one line names."""
-_USUAL = 24
-"""Prefix length of most links, for one whose network nobody has said."""
+_FEW = 1000
+"""Routes that are looked through for a gateway."""
 
 Values = Mapping[str, Any]
 """What was recorded with a reason."""
@@ -51,7 +58,7 @@ class Suggestions:
     def __init__(self, net: Network) -> None:
         self._net = net
 
-    def __call__(self, why: Reason, values: Mapping[str, object]) -> More:
+    def __call__(self, why: Reason, values: Detail) -> More:
         """Return what is suggested for a reason with these values."""
         suggest = _SUGGESTERS.get(why)
         return suggest(self._net, values) if suggest is not None else {}
@@ -70,12 +77,10 @@ def networks(net: Network, interface: Interface) -> str:
     return networks_text([(item.local, item.plen) for item in _hosts(net, interface)])
 
 
-def address(net: Network, interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
+def address(net: Network, interface: Interface, ip: int) -> dict[str, object]:
     """Return ``plen`` with which ``ip`` would be an address of ``interface``; {} if it cannot be.
 
-    Args:
-        peer: who wants to reach it: for an interface whose networks do not hold it, the network
-            should hold both.
+    It is that of a network which the interface has, and nobody else is known to be there.
     """
     if not is_host(ip) or is_loopback(ip) != interface.loopback:
         return {}
@@ -83,84 +88,78 @@ def address(net: Network, interface: Interface, ip: int, peer: int = 0) -> dict[
         if item.local == ip:
             return {}  # it is there, and tentative
         if _holds(item, ip):
-            return {"plen": item.plen if _within(ip, item.plen) else 32}
-    plen = 32 if interface.loopback else _USUAL
-    if peer:
-        plen = min(plen, 32 - (ip ^ peer).bit_length())
-    return {"plen": plen if plen >= 8 and _within(ip, plen) else 32}
-
-
-def owner(net: Network, ip: int) -> dict[str, object]:
-    """Return ``ip``, ``out`` and ``plen``: the interface it would belong to, if it were ours."""
-    shown: dict[str, object] = {}
-    if not is_host(ip):
-        return shown
-    wires = [wire for wire in net.interfaces.values() if not wire.loopback]
-    for interface in wires:
-        if any(_holds(item, ip) for item in _hosts(net, interface)):
-            return {**shown, "out": interface.name, **address(net, interface, ip)}
-    return {**shown, "out": net.interfaces.loopback.name, "plen": 32}
-
-
-def neighbor_of(interface: Interface, peer: int) -> dict[str, object]:
-    """Return ``suggest`` and ``plen``: an address by which ``interface`` could reach ``peer``.
-
-    The last host address of the usual network, which is least likely to be somebody's already.
-    """
-    if not is_host(peer) or is_loopback(peer) != interface.loopback:
-        return {}
-    last = peer & ~0xFF | 0xFE
-    return {"suggest": last if last != peer else last - 1, "plen": _USUAL}
+            other = net.neighbors[interface.name].lookup(ip)
+            taken = other is not None and other.lladdr is not None
+            return {"plen": item.plen} if _within(ip, item.plen) and not taken else {}
+    return {}
 
 
 def gateway(net: Network, beside: Interface | None = None) -> int | None:
-    """Return who may be the router of a link that is up: a neighbor that answers, else the first.
+    """Return who may be the router to all there is: the gateway of another route, or a neighbor.
 
-    Routers have the first address of their network more often than any other.
+    A neighbor only when there is no other, or when it has the first address of its network, as
+    routers have. None where a default route is there already.
 
     Args:
         beside: an interface whose link is out of the question.
     """
-    for interface in net.interfaces.values():
-        if interface.loopback or not interface.up or interface is beside:
-            continue
-        for item in _hosts(net, interface):
-            if item.plen > 30:
-                continue
-            first = item.network(32) + 1
-            first += first == item.local
-            known = [
-                entry.ip
-                for entry in net.neighbors[interface.name]
-                if entry.state in VALID and _holds(item, entry.ip)
-            ]
-            return first if first in known or not known else known[0]
-    return None
+    if len(net.fib) > _FEW or net.fib.tables[TableName.MAIN].chain(0, 0):
+        return None
+    configured = [ip for ip, dev in gateways(net.fib).items() if _may_send(net, dev, beside)]
+    if configured:
+        return configured[0]
+    known = [
+        (entry.ip, item.network(32) + 1)
+        for interface in net.interfaces.values()
+        if _may_send(net, interface.name, beside)
+        for entry in net.neighbors[interface.name]
+        for item in _hosts(net, interface)
+        if entry.state in VALID and _holds(item, entry.ip)
+    ]
+    usual = [ip for ip, first in known if ip == first]
+    return usual[0] if usual else known[0][0] if len(known) == 1 else None
 
 
-def no_route(net: Network, dst: int) -> dict[str, object]:
-    """Return what may lead to ``dst``.
+def gateways(fib: Fib) -> dict[int, str | None]:
+    """Return the gateways of all routes, each with an interface by which it is reached."""
+    ways = (
+        way for route in fib for way in (route.hops if isinstance(route, Multipath) else (route,))
+    )
+    return {way.via: way.dev for way in ways if way.via is not None}
+
+
+def _may_send(net: Network, dev: str | None, beside: Interface | None) -> bool:
+    interface = net.interfaces.get(dev or "")
+    return interface is not None and interface.up and interface is not beside
+
+
+def no_route(net: Network, dst: int, beside: Interface | None = None) -> dict[str, object]:
+    """Return what may lead to ``dst``, and ``look``, what to look at where nothing does.
 
     ``down``, the interface whose network it is in, when that is only down; else the ``gateway`` by
-    which it may be reached; else ``own``: nobody else is there, so make it ours.
+    which it may be reached.
     """
     for interface in net.interfaces.values():
         if not interface.up and any(_holds(item, dst) for item in _hosts(net, interface)):
             return {"down": interface.name}
-    router = gateway(net)
+    wires = [wire.name for wire in net.interfaces.values() if not wire.loopback]
+    if is_multicast(dst) or is_limited_broadcast(dst):
+        dev = wires[0] if wires else "DEV"
+        return {"look": f"by which link is it to leave? name it, such as: dev {dev}"}
+    if is_class_e(dst):
+        return {"look": "is the address right? 240.0.0.0/4 is reserved (RFC 1112 4)"}
+    if is_link_local(dst):
+        return {"look": "on which link is it? 169.254.0.0/16 is never behind a router (RFC 3927 7)"}
+    router = gateway(net, beside)
     if router is not None:
         return {"gateway": router}
-    return {"own": dst} if is_host(dst) else {}
+    if net.fib.tables[TableName.MAIN].chain(0, 0):
+        return {"look": "why does the default route not count? smolctl rule show"}
+    return {"look": "who is the router? smolctl neigh show"} if wires else {}
 
 
-def onward(net: Network, dst: int, interface: Interface) -> dict[str, object]:
-    """Return what may lead to ``dst`` from where ``interface`` does not, as ``no_route`` does."""
-    found = no_route(net, dst)
-    return found if "down" in found else {"gateway": gateway(net, interface)}
-
-
-def not_ours(net: Network, interface: Interface, dst: int, peer: int) -> dict[str, object]:
-    """Return the details of a packet from ``peer`` that came in by ``interface``, not to us.
+def not_ours(net: Network, interface: Interface, dst: int) -> dict[str, object]:
+    """Return the details of a packet that came in by ``interface``, not to us.
 
     ``router`` is what ip.forward should be: 1 where a route leads on by another interface.
     """
@@ -170,20 +169,23 @@ def not_ours(net: Network, interface: Interface, dst: int, peer: int) -> dict[st
     on = route is not None and route.type is RouteType.UNICAST and route.dev != interface.name
     if on and not net.settings["ip.forward"]:
         return {"networks": networks(net, interface), "router": 1}
-    return missing(net, interface, dst, peer)
+    return missing(net, interface, dst)
 
 
-def missing(net: Network, interface: Interface, ip: int, peer: int = 0) -> dict[str, object]:
+def missing(net: Network, interface: Interface, ip: int) -> dict[str, object]:
     """Return the details of "somebody wants ``ip``, and it is not ours"."""
-    return {"networks": networks(net, interface), **address(net, interface, ip, peer)}
+    return {"networks": networks(net, interface), **address(net, interface, ip)}
 
 
 def _meant_for_us(net: Network, values: Values) -> More:
-    """Return ``ip``, the destination of the packet in a frame for another MAC, if it is ours."""
+    """Return ``look``, and ``ip``, the destination of the packet in the frame, if it is ours."""
     frame = values["_frame"]
     dst = int.from_bytes(frame[30:34])
     ours = frame[12:14] == b"\x08\0" and len(frame) >= 34 and net.fib.is_local(dst)
-    return {"ip": dst} if ours and not is_loopback(dst) else {}
+    if not ours or is_loopback(dst):
+        return {}
+    tell = f"smolctl arping -U -c 1 -I {values['dev']} {format_address(dst)}"
+    return {"ip": dst, "look": f"does the sender believe it when we tell everybody? {tell}"}
 
 
 def _other_station(net: Network, values: Values) -> More:
@@ -209,14 +211,27 @@ def _not_our_destination(net: Network, values: Values) -> More:
     interface = net.interfaces.get(values["dev"])
     if interface is None:
         return {}
-    return not_ours(net, interface, values["ip"], values["_peer"])
+    return not_ours(net, interface, values["ip"])
 
 
 def _not_our_target(net: Network, values: Values) -> More:
+    """Return the details of a request; who asks everybody may well mean another host."""
     interface = net.interfaces.get(values["dev"])
     if interface is None:
         return {}
-    return missing(net, interface, values["ip"], values["_peer"])
+    more = missing(net, interface, values["ip"])
+    trace = values.trace if isinstance(values, Detail) else None
+    to_us = isinstance(trace, Trace) and trace.frame[:6] == interface.mac
+    if "plen" in more and not to_us:
+        own = f"{format_address(values['ip'])}/{more.pop('plen')} dev {interface.name}"
+        more["look"] = f"is it to be ours? {_ADD} {own}; else it is for another host"
+    elif not _hosts(net, interface):
+        own = f"{format_address(values['ip'])}/LENGTH dev {interface.name}"
+        more["look"] = f"{interface.name} has no address: is it to have this one? {_ADD} {own}"
+    return more
+
+
+_ADD = "smolctl addr add"
 
 
 def _networks(net: Network, values: Values) -> More:
@@ -239,7 +254,10 @@ def _rule(_net: Network, values: Values) -> More:
 
 
 def _route(_net: Network, values: Values) -> More:
-    return {"route": prefix_text(values["_route"])}
+    route: Route = values["_route"]
+    table = "" if route.table == TableName.MAIN else f" table {table_text(route.table)}"
+    metric = f" metric {route.metric}" if route.metric else ""
+    return {"route": prefix_text(route) + table + metric}
 
 
 def _no_route(net: Network, values: Values) -> More:
@@ -258,7 +276,7 @@ def _connected(net: Network) -> str:
 
 def _no_way_on(net: Network, values: Values) -> More:
     interface = net.interfaces.get(values["dev"])
-    more = {} if interface is None else onward(net, values["ip"], interface)
+    more = {} if interface is None else no_route(net, values["ip"], interface)
     return {**more, **_gone(net, values)}
 
 
@@ -289,11 +307,6 @@ def _other_end(net: Network, values: Values) -> More:
         f" name {interface.options.get('cable', 'CABLE')}",
     }
     return {"command": commands.get(kind, f"smolctl -d link show {name}")}
-
-
-def _no_source(net: Network, values: Values) -> More:
-    interface = net.interfaces.get(values["dev"])
-    return {} if interface is None else neighbor_of(interface, values["_next_hop"])
 
 
 def _mtu(_net: Network, values: Values) -> More:
@@ -408,9 +421,7 @@ _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.TX_NO_ROUTE: _no_route,
     reason.UDP_WAITS_FOR_ROUTE: _no_route,
     reason.FWD_NO_ROUTE: _no_way_on,
-    reason.TX_SRC_NOT_OURS: lambda net, values: owner(net, values["ip"]),
     reason.TX_NO_CARRIER: _other_end,
-    reason.TX_NO_SOURCE: _no_source,
     reason.TX_TOO_BIG: _mtu,
     reason.FWD_TOO_BIG: _mtu,
     reason.TX_NO_PORT: _ports,

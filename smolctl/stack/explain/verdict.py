@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from smolctl.stack.explain.answers import unsent
 from smolctl.stack.explain.route_words import route_text
-from smolctl.stack.explain.steps import Row, steps_rows
+from smolctl.stack.explain.steps import Row, reached_text, steps_rows
 from smolctl.stack.explain.summary import summarize
 from smolctl.stack.ip.way import Way
 from smolctl.stack.reason import Reason
@@ -16,6 +17,7 @@ from smolctl.stack.trace.facts import (
     Owner,
     Planned,
     Resolved,
+    SpokenFor,
     Stranger,
 )
 from smolctl.stack.trace.trace import Direction, Fate, Struck, Trace
@@ -30,11 +32,12 @@ SCHEMA = 1
 """Version of the row; within one, keys are only added."""
 
 
-def tell(trace: Trace, wall: Callable[[int], float] | None = None) -> Row:
+def tell(trace: Trace, wall: Callable[[int], float] | None = None, *, brief: bool = False) -> Row:
     """Return the row of a packet; keys that have nothing to say are absent.
 
     Args:
         wall: turns the stack's time into seconds since 1970; None for a prediction.
+        brief: do not find out what helps, which takes a millisecond, but say where that is told.
     """
     reason, detail = blame(trace)
     row: Row = {"schema": SCHEMA, "kind": "predicted" if wall is None else "observed"}
@@ -57,19 +60,27 @@ def tell(trace: Trace, wall: Callable[[int], float] | None = None) -> Row:
         if trace.cause.id:
             row["cause"]["id"] = trace.cause.id
     row["steps"] = steps_rows(trace)
+    for answer in trace.answers:
+        row["steps"].append({"n": len(row["steps"]) + 1, **_answer_step(answer)})
     row["why"] = because(trace)
     if reason is not None:
-        row.update(rfc=[reason.source], linux=reason.linux, fix=reason.fixes(detail))
-        advice = reason.advice(detail)
-        if advice:
-            row["advice"] = advice
+        row.update(rfc=[reason.source], linux=reason.linux)
+        if brief and trace.id and reason.fix_templates:
+            row.update(fix=[], look=f"smolctl why {trace.id}")
+        else:
+            row["fix"] = reason.fixes(detail)
+            look = None if row["fix"] else reason.look(detail)
+            row.update({} if look is None else {"look": look})
     else:
         row["fix"] = []
     return row
 
 
 def blame(trace: Trace) -> tuple[Reason | None, Mapping[str, object]]:
-    """Return the reason that the packet is in trouble for, and its details."""
+    """Return the reason that the packet, or its answer, is in trouble for, and its details."""
+    answer = unsent(trace)
+    if answer is not None:
+        return answer.reason, answer.detail
     if trace.complaint is not None:
         return trace.complaint
     if trace.reason is None and trace.fate is Fate.ABSORBED and trace.steps[-1].result == "note":
@@ -85,8 +96,9 @@ def blame(trace: Trace) -> tuple[Reason | None, Mapping[str, object]]:
 
 
 def good(trace: Trace) -> bool:
-    """Tell whether the packet did what its sender wants, or still may."""
-    return trace.complaint is None and trace.fate not in (Fate.DROPPED, Fate.REJECTED)
+    """Tell whether the packet, and its answer, did what its sender wants, or still may."""
+    failed = trace.complaint is not None or trace.fate in (Fate.DROPPED, Fate.REJECTED)
+    return not failed and unsent(trace) is None
 
 
 def headline(trace: Trace) -> str:
@@ -111,6 +123,8 @@ def verdict(trace: Trace) -> str:
         return f"sent, but it failed - {trace.complaint[0].name}"
     text = _VERDICTS[trace.fate](trace)
     reason, _ = blame(trace)
+    if unsent(trace) is not None:
+        text += ", but the answer is not sent"
     return f"{text} - {reason.name}" if reason is not None else text
 
 
@@ -182,6 +196,8 @@ _VERDICTS: dict[Fate | None, Callable[[Trace], str]] = {
 def because(trace: Trace) -> str:
     """Return why the packet has its fate, in one line."""
     reason, detail = blame(trace)
+    if reason is not None and unsent(trace) is not None:
+        return f"the answer: {reason.why(detail)}"
     if reason is not None and (trace.fate is not Fate.WAITING or reason.fix_templates):
         return reason.why(detail)
     facts = {type(step.facts): step.facts for step in trace.steps}
@@ -194,7 +210,7 @@ def because(trace: Trace) -> str:
             if route is None
             else f"{route_text(route)} is the best route to {format_address(decision.dst)}"
         )
-    elif isinstance(owner, Owner):
+    elif isinstance(owner, Owner) and ArpPacket not in facts:
         text = "everybody's" if owner.route is None else f"ours by {route_text(owner.route)}"
         parts.append(f"{format_address(owner.dst)} is {text}")
     member, planned = facts.get(GroupMember), facts.get(Planned)
@@ -216,11 +232,40 @@ def because(trace: Trace) -> str:
 
 
 def _arp_because(trace: Trace, packet: ArpPacket) -> str:
+    facts: dict[type, Any] = {type(step.facts): step.facts for step in trace.steps}
+    target = format_address(packet.target_ip)
+    spoken_for: SpokenFor | None = facts.get(SpokenFor)
+    if spoken_for is not None:
+        return f"{target} is {reached_text(spoken_for)}"
     if trace.fate is Fate.ANSWERED:
-        stranger = any(isinstance(step.facts, Stranger) for step in trace.steps)
-        answered = f"{format_address(packet.target_ip)} is ours, and its owner answers"
-        return answered + _WHOEVER_ASKS * stranger
+        owner: Owner | None = facts.get(Owner)
+        dev = None if owner is None or owner.route is None else owner.route.dev
+        answered = f"{target} is ours, and its owner answers"
+        if dev not in (None, trace.dev):
+            # ARP flux: an address belongs to the host, as in Linux, and any link tells of it.
+            answered = f"{target} is ours; the address is {dev}'s; arp.ignore=1 stops that"
+        return answered + _WHOEVER_ASKS * (Stranger in facts)
     return f"{format_address(packet.sender_ip)} is at {format_mac(packet.sender_mac)}"
+
+
+def _answer_step(answer: Trace) -> Row:
+    """Return the step of an answer: by which link and to whom it leaves, or why it does not."""
+    row: Row = {"stage": "answer", "result": "ok"}
+    text = headline(answer)
+    if answer.fate in (Fate.DROPPED, Fate.REJECTED, Fate.WAITING) and answer.reason is not None:
+        row.update(result=answer.reason.kind.value, reason=answer.reason.name)
+        return {**row, "text": f"{text}: {answer.reason.why(answer.detail)}"}
+    if answer.direction is Direction.LOCAL:
+        return {**row, "text": f"{text}, stays inside"}
+    row["dev"] = answer.dev
+    text += f", by {answer.dev}"
+    if answer.gateway is not None:
+        row["gateway"] = format_address(answer.gateway)
+        text += f" via {row['gateway']}"
+    if answer.linked:
+        row["lladdr"] = format_mac(answer.frame[:6])
+        text += f" to {row['lladdr']}"
+    return {**row, "text": text}
 
 
 _WHOEVER_ASKS = ", whatever network the sender is in, as Linux does (unless arp.accept_from=subnet)"

@@ -47,10 +47,10 @@ class RouteExceptions:
     def __iter__(self) -> Iterator[RouteException]:
         return iter(list(self._by_dst.values()))
 
-    def clone(self, alarm: Alarm) -> "RouteExceptions":
+    def clone(self, settings: Settings, alarm: Alarm) -> "RouteExceptions":
         """Return a copy that learns and forgets on its own."""
         result = copy(self)
-        result._alarm = alarm
+        result._settings, result._alarm = settings, alarm
         result._by_dst = {dst: copy(found) for dst, found in self._by_dst.items()}
         return result
 

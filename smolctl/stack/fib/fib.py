@@ -143,12 +143,12 @@ class Fib:
         route = self.lookup(address) if self.merged else self._local.lookup(address)
         return route is not None and route.type is RouteType.LOCAL
 
-    def clone_learned(self, alarm: Alarm) -> "Fib":
+    def clone_learned(self, settings: Settings, alarm: Alarm) -> "Fib":
         """Return a FIB with the same routes, which learns and forgets on its own."""
         result = copy(self)
         result._swept = []
-        result.exceptions = self.exceptions.clone(alarm)
-        result.path_mtus = self.path_mtus.clone(alarm)
+        result.exceptions = self.exceptions.clone(settings, alarm)
+        result.path_mtus = self.path_mtus.clone(settings, alarm)
         result.on_change = None
         return result
 

@@ -52,10 +52,10 @@ class PathMtus:
         """Yield all paths that are known, by destination."""
         return iter(sorted(self._known.items()))
 
-    def clone(self, alarm: Alarm) -> "PathMtus":
+    def clone(self, settings: Settings, alarm: Alarm) -> "PathMtus":
         """Return a copy."""
         result = copy(self)
-        result._alarm = alarm
+        result._settings, result._alarm = settings, alarm
         result._known = dict(self._known)
         return result
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from copy import copy
+from functools import cache
 
 from smolctl.errors import AlreadyExists, NotFound
 from smolctl.stack.fib.route import InsertMode, Route
@@ -37,6 +38,12 @@ class Region(dict[int, Route]):
         return result
 
 
+@cache
+def _no_regions(bits: int) -> list[Region | None]:
+    """Return the regions of a table without routes; nobody changes this list."""
+    return [None] * (1 << bits)
+
+
 class RouteTable:
     """The routes of one table: a dict per region, asked once per prefix length that occurs there.
 
@@ -58,7 +65,9 @@ class RouteTable:
         self._mark = 1 << bits
         self._region_bits = min(bits, region_bits)
         self.region_shift = bits - self._region_bits
-        self.regions: list[Region | None] = [None] * (1 << self._region_bits)
+        # Shared by all that are empty, since most clones make no use of theirs.
+        self.regions: list[Region | None] = _no_regions(self._region_bits)
+        self._blank = True
         self._used: set[int] = set()
         self.coarse = Region()
         self.chains: dict[tuple[int, int], tuple[Route, ...]] = {}
@@ -197,6 +206,8 @@ class RouteTable:
 
     def _store(self, route: Route, chain: list[Route]) -> None:
         """Make ``chain`` the routes of the prefix that ``route`` has."""
+        if self._blank:
+            self.regions, self._blank = list(self.regions), False
         if self._shared:
             self._take_over(route)
         if len(chain) > 1:

@@ -116,10 +116,10 @@ class DadTable:
     def __iter__(self) -> Iterator[DadEntry]:
         return iter(self._dad.values())
 
-    def clone(self, random: Callable[[], float], alarm: Alarm) -> "DadTable":
+    def clone(self, settings: Settings, random: Callable[[], float], alarm: Alarm) -> "DadTable":
         """Return a copy that shares the addresses, which no packet changes."""
         clone = copy(self)
-        clone._random, clone._alarm = random, alarm
+        clone._settings, clone._random, clone._alarm = settings, random, alarm
         copies = {id(entry): copy(entry) for entry in self}
         clone._dad = {entry.address: copies[id(entry)] for entry in self}
         clone.timers = [

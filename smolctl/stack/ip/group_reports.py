@@ -92,9 +92,11 @@ class GroupReports:
         self._answers: dict[int, _Answer] = {}
         self._reporter: set[int] = set()  # groups that we were the last to report (RFC 2236 6)
 
-    def clone(self, random: Callable[[], float], alarm: Alarm) -> "GroupReports":
+    def clone(
+        self, settings: Settings, random: Callable[[], float], alarm: Alarm
+    ) -> "GroupReports":
         """Return a copy that packets can change."""
-        result = GroupReports(self._settings, random, alarm)
+        result = GroupReports(settings, random, alarm)
         result.due_ns = self.due_ns
         result.v1_until_ns, result.v2_until_ns = self.v1_until_ns, self.v2_until_ns
         result._robustness, result._version = self._robustness, self._version

@@ -35,10 +35,10 @@ class IcmpLimiter:
         self._stamp_ns: int | None = None
         self.refused_by = ""
 
-    def clone(self, random: Callable[[], float]) -> "IcmpLimiter":
+    def clone(self, settings: Settings, random: Callable[[], float]) -> "IcmpLimiter":
         """Return a copy that can be used up on its own."""
         result = copy(self)
-        result._random = random
+        result._settings, result._random = settings, random
         result._peers = dict(self._peers)
         return result
 

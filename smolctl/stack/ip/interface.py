@@ -32,12 +32,13 @@ class IpInterface:
     groups: Groups
     reports: GroupReports
 
-    def clone(self, random: Callable[[], float], alarm: Alarm) -> "IpInterface":
+    def clone(self, settings: Settings, random: Callable[[], float], alarm: Alarm) -> "IpInterface":
         """Return a copy of what packets change; the addresses are shared."""
         result = copy(self)
-        result.dad = self.dad.clone(random, alarm)
-        result.proxies = self.proxies.clone(random, alarm)
-        result.groups, result.reports = self.groups.clone(), self.reports.clone(random, alarm)
+        result.dad = self.dad.clone(settings, random, alarm)
+        result.proxies = self.proxies.clone(settings, random, alarm)
+        result.groups = self.groups.clone()
+        result.reports = self.reports.clone(settings, random, alarm)
         return result
 
 

@@ -176,9 +176,12 @@ class Reassembly:
         """Return of how many datagrams something is known."""
         return len(self._open)
 
-    def clone(self, copy_of: Callable[[Packet], Packet], alarm: Alarm) -> "Reassembly":
+    def clone(
+        self, settings: Settings, copy_of: Callable[[Packet], Packet], alarm: Alarm
+    ) -> "Reassembly":
         """Return a copy with copies of the fragments."""
         result = copy(self)
+        result._settings, result._alarm = settings, alarm
         result._open = {
             key: _clone_datagram(datagram, copy_of) for key, datagram in self._open.items()
         }

@@ -17,7 +17,7 @@ from smolctl.stack.neighbor.probe_client import ArpAnswer
 from smolctl.stack.neighbor.states import ASKING, State
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
-from smolctl.stack.trace.facts import Learned, NotLearned, Stranger
+from smolctl.stack.trace.facts import Learned, NotLearned, Owner, Stranger
 from smolctl.stack.trace.trace import Fate
 from smolctl.wire import arp
 from smolctl.wire.address import ZERO_MAC, is_loopback, is_multicast
@@ -151,6 +151,7 @@ def _arp_answer(net: Network, packet: Packet) -> Result:
     ignored = ignores_request(net, interface, sender, target)
     if ignored is not None:
         return reason.ARP_IGNORED, ignored
+    packet.step("target", "ok", Owner(target, net.fib.own(target)))
     # A probe (sender 0.0.0.0, RFC 5227 2.1.1) is answered but teaches nothing.
     if sender != 0:
         _learn_asker(net, packet)

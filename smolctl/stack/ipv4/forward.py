@@ -78,6 +78,12 @@ def forward_input(net: Network, packet: Packet, key: RouteKey, route: Found) -> 
         _refuse(net, packet, way)
         return
     packet.step("route", "pick", way)
+    # Linux looks at the source when there is a way, and not before (fib_validate_source).
+    header = packet.header
+    back = reverse_path(net, packet.interface, header.src, header.dst, header.dscp_ecn)
+    if back is not None:
+        packet.record(reason.IP_REVERSE_PATH, **back)
+        return
     refusal = _too_far(packet, way) or _too_big(packet, way)
     if refusal is not None:
         _refuse(net, packet, refusal, way.mtu)
@@ -122,14 +128,11 @@ def onward(net: Network, interface: Interface, key: RouteKey, route: Found) -> W
 
 def _unfit(net: Network, packet: Packet) -> Refusal | None:
     """Return why a packet is not forwarded, whatever routes there are."""
-    header, interface = packet.header, packet.interface
+    header = packet.header
     if packet.pkt_type is not PacketType.HOST:
         return Refusal(
             reason.FWD_GROUP_FRAME, "", {"ip": header.dst, "cause": packet.pkt_type.word}
         )
-    back = reverse_path(net, interface, header.src, header.dst, header.dscp_ecn)
-    if back is not None:
-        return Refusal(reason.IP_REVERSE_PATH, "", back)
     if not net.settings["ip.forward_special"]:
         for ip in (header.dst, header.src):
             if is_link_local(ip) or is_class_e(ip):

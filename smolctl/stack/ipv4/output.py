@@ -51,7 +51,8 @@ def icmp_output(
         SendRejected: it did not leave, and never will; the reason is counted.
     """
     trace = follow(net.recorder, trace, now)
-    trace.flow = Flow("icmp", how.src, message.type, dst, message.code, len(message.body))
+    size = len(message.body)
+    trace.flow = Flow("icmp", how.src, message.type, dst, message.code, size, how)
     hop = dst if how.options.hop is None else how.options.hop
     key = RouteKey(hop, how.src, how.dev, protocol=ipv4.Protocol.ICMP, tos=how.tos)
     way = choose_way(net, key, now, trace)

@@ -13,6 +13,7 @@ from smolctl.stack.ipv4 import acd
 from smolctl.stack.ipv4.arp_output import arp_reply
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
+from smolctl.stack.trace.facts import SpokenFor
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire import arp
 
@@ -58,6 +59,11 @@ def answer_for(net: Network, packet: Packet) -> Refusal:
     by unicast is answered at once.
     """
     message, trace, now = packet.message, packet.trace, packet.now
+    target, interface = message.target_ip, packet.interface
+    route = net.lookup(RouteKey(target, message.sender_ip, iif=interface.name))
+    dev = route.dev if isinstance(route, Route) else None
+    listed = target in net.of(interface).proxies.entries
+    packet.step("target", "ok", SpokenFor(target, dev, listed))
     if packet.pkt_type is PacketType.HOST or not net.settings["neigh.proxy_delay_ms"]:
         _reply(net, packet.interface, message, now, trace)
         return None, {}

@@ -79,7 +79,7 @@ def _impaired_output(
             trace if trace.followed or not waits else None,
             loss=percent(netem.loss), duplicate=percent(netem.duplicate),
             reorder=percent(netem.reorder), frames=len(impairment), bit=verdict.bit,
-            ms=round(((verdict.at_ns or now) - now) / 1_000_000, 3),
+            ms=round(((verdict.at_ns or now) - now) / 1_000_000, 3), _packet=trace,
         )  # fmt: skip
     if verdict.at_ns is None:
         out.counters.tx_dropped += 1

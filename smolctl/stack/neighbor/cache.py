@@ -65,19 +65,20 @@ class NeighborCache:
         self.on_change: Callable[[events.ChangeType, Neighbor], None] | None = None
 
     def clone(
-        self, random: Callable[[], float], copy_of: Callable[[Packet], Packet], alarm: Alarm
+        self,
+        settings: Settings,
+        random: Callable[[], float],
+        copy_of: Callable[[Packet], Packet],
+        alarm: Alarm,
     ) -> "NeighborCache":
         """Return a copy in which no time passes, with copies of the packets that wait in it."""
         result = copy(self)
         result.entries = {ip: entry.clone(copy_of) for ip, entry in self.entries.items()}
         result._timers, result._random, result.on_change = EntryTimers(alarm), random, None
+        result._settings = settings
         result._evictions = Evictions(self._evictions)
         result._order = EvictionOrder(result, by_age=self._order.by_age)
         return result
-
-    def use_settings(self, settings: Settings) -> None:
-        """Go on with other sysctls."""
-        self._settings = settings
 
     def __iter__(self) -> Iterator[Neighbor]:
         return iter(self.entries.values())

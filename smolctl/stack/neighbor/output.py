@@ -57,12 +57,6 @@ class Neighbors(dict[str, NeighborCache]):
         cache = self[interface.name] = NeighborCache(self._settings, random, self._alarm)
         cache.on_change = partial(self.on_change, interface)
 
-    def use_settings(self, settings: Settings) -> None:
-        """Go on with other sysctls."""
-        self._settings = settings
-        for cache in self.values():
-            cache.use_settings(settings)
-
     def flush(
         self,
         interface: Interface,

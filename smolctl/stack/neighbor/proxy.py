@@ -44,10 +44,10 @@ class Proxies:
         self.queue: list[tuple[int, int, Delayed]] = []
         self._serial = 0
 
-    def clone(self, random: Callable[[], float], alarm: Alarm) -> "Proxies":
+    def clone(self, settings: Settings, random: Callable[[], float], alarm: Alarm) -> "Proxies":
         """Return a copy that shares the entries, which no packet changes."""
         clone = copy(self)
-        clone._random, clone._alarm = random, alarm
+        clone._settings, clone._random, clone._alarm = settings, random, alarm
         clone.queue = self.queue.copy()
         return clone
 

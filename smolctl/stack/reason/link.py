@@ -105,9 +105,7 @@ RX_NOT_OUR_MAC = Reason(
         "destination MAC {mac}, ours is {ours}",
         ", yet the packet inside is for our {ip}: the sender's ARP entry for us is stale",
     ),
-    fix_templates=("smolctl arping -U -c 1 -I {dev} {ip}",),
-    advice_template="normal on a shared link; else the sender's ARP entry for us is stale:"
-    " flush it there",
+    advice_template="usually harmless: on a shared link one sees others' frames",
 )  # fmt: skip
 RX_SRC_MAC_INVALID = Reason(
     "rx-src-mac-invalid", Kind.DROP, "IEEE 802.3 3.2.3", "MAC_INVALID_SOURCE",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from string import Formatter
-from typing import Any
+from typing import Any, NamedTuple
 
 from smolctl.counted import counted
 from smolctl.errors import SendRejected
@@ -14,6 +14,8 @@ __all__ = [
     "MEANINGS",
     "Detail",
     "Kind",
+    "Proof",
+    "Prove",
     "Reason",
     "Rejected",
     "generic",
@@ -76,9 +78,9 @@ class Reason:
         explanation: what happened, why it must be so, what one sees from outside.
         why_template: one line about one packet. The first part is always shown, each further one
             only when its details are known.
-        fix_templates: commands for this stack; any one of them lets the packet through.
-        advice_template: what to do where no command here helps, or how to find out more; "" when
-            there is nothing to do.
+        fix_templates: commands for this stack, any one of which may let the packet through.
+        advice_template: a question to answer, or a command that tells more, where no fix is proven
+            and nothing better is suggested as ``look``; "" when there is nothing to do.
         causes: what ``{cause}`` of the why line says, by the one value ``cause`` that each packet
             of this reason is recorded with; empty where the reason has but one cause.
         cause_advice: the advice for some of them, in place of ``advice_template``.
@@ -114,16 +116,28 @@ class Reason:
         parts = [first, *(part for part in more if _known(part, detail))]
         return "".join(_fill(part, detail) for part in parts)
 
-    def fixes(self, detail: Mapping[str, object]) -> list[str]:
-        """Return the commands that let such a packet through, without those that lack a value."""
+    def candidates(self, detail: Mapping[str, object]) -> list[str]:
+        """Return the commands that may help, without those that lack a value."""
         detail = shown(detail)
         return [_fill(text, detail) for text in self.fix_templates if _known(text, detail)]
 
-    def advice(self, detail: Mapping[str, object]) -> str | None:
-        """Return what to do elsewhere, or how to find out more; None when there is nothing."""
+    def fixes(self, detail: Mapping[str, object]) -> list[str]:
+        """Return the commands of which it is proven that they let such a packet through."""
+        return detail.proof(self).fixes if isinstance(detail, Detail) else []
+
+    def look(self, detail: Mapping[str, object]) -> str | None:
+        """Return a question to answer, or a command that tells more; None when there is none."""
+        over = isinstance(detail, Detail) and bool(detail.proof(self).over)
+        if over and self.kind is not Kind.NOTE:
+            return "send it again: nothing is in its way now"
+        if isinstance(detail, Detail) and detail.look is not None:
+            return detail.look
         detail = shown(detail)
         text = self.cause_advice.get(str(detail.get("cause")), self.advice_template)
-        return _fill(text, detail) if text and _known(text, detail) else None
+        if text and _known(text, detail):
+            return _fill(text, detail)
+        failed = self.kind in (Kind.DROP, Kind.REJECT)
+        return f"smolctl explain {self.name}" if failed or self.fix_templates else None
 
     def _told(self, detail: Mapping[str, object]) -> Mapping[str, object]:
         """Return the details with the text of their cause in its place."""
@@ -131,8 +145,8 @@ class Reason:
         return detail if text is None else {**detail, "cause": _fill(text, detail)}
 
     def hint(self, detail: Mapping[str, object]) -> str | None:
-        """Return what to do in one line: the first fix, else the advice, else None."""
-        return next(iter(self.fixes(detail)), None) or self.advice(detail)
+        """Return what to do in one line: the first proven fix, else where to look, else None."""
+        return next(iter(self.fixes(detail)), None) or self.look(detail)
 
     def explain(self, detail: Mapping[str, object]) -> str:
         """Return why, and what to do, in one line."""
@@ -145,8 +159,22 @@ class Reason:
         return self.linux if self.linux.startswith("E") else None
 
 
-Suggest = Callable[[Reason, Mapping[str, object]], Mapping[str, object]]
+class Proof(NamedTuple):
+    """What is proven about a packet.
+
+    Attributes:
+        fixes: the commands that let it through.
+        over: it would get through as things are by now.
+    """
+
+    fixes: list[str]
+    over: bool = False
+
+
+Suggest = Callable[[Reason, "Detail"], Mapping[str, object]]
 """Returns the further values that the texts of a reason show, from those that were recorded."""
+Prove = Callable[[Reason, "Detail", list[str]], Proof]
+"""Returns which of the commands help."""
 
 
 class Detail(dict[str, object]):
@@ -157,28 +185,44 @@ class Detail(dict[str, object]):
     All of them become text when one of them is shown, never before.
 
     Attributes:
+        recorded: the values as they were recorded.
+        trace: the packet's; None for what no packet brought about.
         at_ns: when the reason struck; None where that is not known.
+        look: what is suggested to look at, in the place of ``Reason.advice_template``.
     """
 
-    __slots__ = ("_reason", "_suggest", "at_ns")
+    __slots__ = ("_prove", "_reason", "_suggest", "at_ns", "look", "recorded", "trace")
 
     def __init__(
         self,
         reason: Reason,
         values: Mapping[str, object],
         suggest: Suggest | None,
+        prove: Prove | None = None,
+        trace: object = None,
         at_ns: int | None = None,
     ) -> None:
         super().__init__(values)
         self.at_ns = at_ns
         self._reason: Reason | None = reason
-        self._suggest = suggest
+        self._suggest, self._prove = suggest, prove
+        self.recorded: Mapping[str, object] = self
+        self.look: str | None = None
+        self.trace = trace
+
+    def proof(self, reason: Reason) -> Proof:
+        """Return what is proven about the packet now."""
+        candidates = reason.candidates(self)
+        if self._prove is None or not candidates:
+            return _NO_PROOF
+        return self._prove(reason, self, candidates)
 
     def shown(self) -> "Detail":
         """Return itself with texts for values, and with what is suggested."""
         reason = self._reason
         if reason is not None:
             self._reason = None
+            self.recorded = dict(self)
             more = self._suggest(reason, self) if self._suggest is not None else {}
             for name, value in list(self.items()):
                 if name[0] == "_":
@@ -186,8 +230,14 @@ class Detail(dict[str, object]):
                 else:
                     self[name] = _text(name, value)
             for name, value in more.items():
-                self[name] = _text(name, value)
+                if name == "look":
+                    self.look = str(value)
+                else:
+                    self[name] = _text(name, value)
         return self
+
+
+_NO_PROOF = Proof([])
 
 
 def shown(detail: Mapping[str, object]) -> Mapping[str, object]:

@@ -19,7 +19,6 @@ TX_SRC_NOT_OURS = Reason(
     another host. The address that the sender asked for is on no interface here: it was never added,
     was removed since, or is mistyped. Linux gives EADDRNOTAVAIL.""",
     why_template=("{ip} is not on this stack",),
-    fix_templates=("smolctl addr add {ip}/{plen} dev {out}",),
     advice_template="send from an address that is: smolctl addr show",
     stage="source",
 )  # fmt: skip
@@ -42,7 +41,6 @@ TX_NO_SOURCE = Reason(
     nor another one has an address that could be used. Give the interface an address in the peer's
     network. In this case Linux sends from 0.0.0.0, which nobody can answer.""",
     why_template=("{dev} has no address to send from", " to {ip}"),
-    fix_templates=("smolctl addr add {suggest}/{plen} dev {dev}",),
     advice_template="give {dev} an address of the peer's network: smolctl addr show dev {dev}",
     stage="source",
 )  # fmt: skip
@@ -101,7 +99,6 @@ TX_NO_ROUTE = Reason(
     fix_templates=(
         "smolctl link set {down} up",
         "smolctl route add default via {gateway}",
-        "smolctl addr add {own}/32 dev lo",
     ),
     advice_template="connect a link, or add a route: smolctl route show",
     stage="route",

@@ -49,6 +49,19 @@ class Owner(NamedTuple):
     route: Route | None
 
 
+class SpokenFor(NamedTuple):
+    """Who asks for an address by ARP is answered on its owner's behalf.
+
+    Attributes:
+        dev: the interface by which the owner is reached; None for several.
+        listed: the address has a proxy entry; else arp.proxy answers for all of them.
+    """
+
+    dst: int
+    dev: str | None
+    listed: bool
+
+
 class PassedOn(NamedTuple):
     """An incoming packet is another host's; it is to leave with ``ttl``."""
 

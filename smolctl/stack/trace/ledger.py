@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from smolctl.stack.reason import Detail, Kind, Reason
-from smolctl.stack.reason.model import Suggest
+from smolctl.stack.reason.model import Prove, Suggest
 from smolctl.stack.trace.trace import Fate, Trace
 
 
@@ -26,12 +26,14 @@ class Ledger:
 
     Attributes:
         suggest: adds to a reason's values, when they are shown, what would help.
+        prove: tells which of that helps; None where nobody can tell, and no fix is shown.
     """
 
     def __init__(self) -> None:
         self.reasons: dict[tuple[Reason, str], Tally] = {}
         self.events: dict[str, int] = {}
         self.suggest: Suggest | None = None
+        self.prove: Prove | None = None
 
     def record(
         self, reason: Reason, dev: str, now: int, trace: Trace | None = None, /, **values: object
@@ -45,7 +47,7 @@ class Ledger:
         Returns: the values, to be told to others as well.
         """
         values["dev"] = dev
-        detail = Detail(reason, values, self.suggest, now)
+        detail = Detail(reason, values, self.suggest, self.prove, trace, now)
         tally = self.reasons.get((reason, dev))
         if tally is None:
             tally = self.reasons[reason, dev] = Tally(detail)
@@ -64,7 +66,7 @@ class Ledger:
 
     def detail(self, reason: Reason, values: Mapping[str, object]) -> Detail:
         """Return values for the texts of a reason that is not counted."""
-        return Detail(reason, values, self.suggest)
+        return Detail(reason, values, self.suggest, self.prove)
 
     def count(self, event: str, number: int = 1) -> None:
         """Count a plain event, such as "arp.requests_sent"."""

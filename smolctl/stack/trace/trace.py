@@ -4,7 +4,7 @@ Every packet of the layered path carries a ``Trace``. The journal keeps those th
 about.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -44,6 +44,8 @@ class Flow(NamedTuple):
     dst: int
     dport: int
     length: int
+    sender: object = None
+    """The socket, or the options, that it was sent with: for one who sends it again."""
 
 
 class Arrival(NamedTuple):
@@ -108,13 +110,14 @@ class Trace:
         meant to be. whole: the datagram that this fragment was cut from. parts: into how many it
         was cut itself, 0 for a whole one; sent: how many of these have left. arrival: how it came
         in, if it was to be forwarded. complaint: the reason and detail of an ICMP error that came
-        for it later. id: its number in the journal, 0 when it is not in there.
+        for it later. question: of a prediction, what was asked; answers: what this stack would
+        send in return. id: its number in the journal, 0 when it is not in there.
     """
 
     __slots__ = (
-        "arrival", "at_ns", "began_ns", "cause", "complaint", "detail", "dev", "direction", "fate",
-        "flow", "followed", "frame", "gateway", "id", "journal", "linked", "on_change", "parts",
-        "reason", "sent", "src", "steps", "waited_for", "whole",
+        "answers", "arrival", "at_ns", "began_ns", "cause", "complaint", "detail", "dev",
+        "direction", "fate", "flow", "followed", "frame", "gateway", "id", "journal", "linked",
+        "on_change", "parts", "question", "reason", "sent", "src", "steps", "waited_for", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -147,6 +150,8 @@ class Trace:
         self.parts = self.sent = 0
         self.arrival: Arrival | None = None
         self.complaint: tuple[Reason, Mapping[str, object]] | None = None
+        self.question: object = None
+        self.answers: Sequence[Trace] = ()
         self.steps: list[Step] = []
 
     def pass_on(self, dev: str) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from smolctl.errors import AddressInUse, NoBuffers
-from smolctl.stack import reason
 from smolctl.stack.events import ChangeType
 from smolctl.stack.transport.socket_base import ANY, SocketBase
 
@@ -107,11 +106,7 @@ class PortTable(Generic[S]):
             if not any(ANY in (local, other.local) or other.local == local
                        for other in self.at_port(port)):  # fmt: skip
                 return port
-        first, last = ports[0], ports[-1]
-        raise NoBuffers(
-            f"all ephemeral ports {first}-{last} are in use",
-            hint=reason.TX_NO_PORT.hint(more_ports(first, last)),
-        )
+        raise NoBuffers(f"all ephemeral ports {ports[0]}-{ports[-1]} are in use")
 
 
 def more_ports(first: int, last: int) -> dict[str, object]:

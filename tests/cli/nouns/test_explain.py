@@ -43,7 +43,7 @@ def test_a_page_says_what_happened_why_and_what_helps(capsys: Capture) -> None:
         "or:      group: is a multicast address, which belongs to no single host\n"
         "or:      loopback: is a loopback address, which no link is asked for\n"
         "fix:     smolctl addr add IP/PLEN dev DEV\n"
-        "advice:  usually harmless: others on the link ask for others\n"
+        "look:    usually harmless: others on the link ask for others\n"
     )
 
 
@@ -76,7 +76,7 @@ def test_json_of_the_list_is_an_array_of_objects(capsys: Capture) -> None:
     assert [row["name"] for row in rows] == list(REASONS)
     for row in rows:
         needed = {"name", "class", "layer", "summary", "explanation", "why", "fix"}
-        assert needed <= row.keys() <= needed | {"source", "linux", "advice", "causes"}
+        assert needed <= row.keys() <= needed | {"source", "linux", "look", "causes"}
         lists = ("fix", "causes")
         assert all(isinstance(value, list if key in lists else str) for key, value in row.items())
 

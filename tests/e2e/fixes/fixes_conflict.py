@@ -1,18 +1,8 @@
 """How the reasons of address conflict detection come about, and what their fixes do."""
 
 from tests.e2e.fixes.fix_frames import PORT, THEIRS
-from tests.e2e.fixes.fixes import Bench, Case, pinged, sent
+from tests.e2e.fixes.fixes import Case, pinged, sent
 from tests.e2e.kit import OURS_MAC
-
-
-def pinged_after_a_conflict(bench: Bench) -> bool:
-    """The kernel pings an address that was to be tested after one of its own."""
-    if not bench.lab.drops().get("arp-dad-failed"):
-        bench.ctl(f"addr add {THEIRS}/24 dev tap0 dad")
-        bench.lab.wait_for_drop("arp-dad-failed")
-        bench.ctl("addr add 10.0.0.77/24 dev tap0 dad")
-    return pinged("10.0.0.77")(bench)
-
 
 TESTED = ("sysctl arp.probe_wait_ms=60000", "addr add 10.0.0.77/24 dev tap0 dad")
 UNTESTED = "smolctl addr replace 10.0.0.77/24 dev tap0 nodad"
@@ -28,9 +18,5 @@ CONFLICT_CASES = (
     Case(
         "tx-src-tentative", UNTESTED, sent(f"{THEIRS}:{PORT} x"),
         ("addr flush dev tap0", *TESTED),
-    ),
-    Case(
-        "arp-dad-rate-limited", UNTESTED, pinged_after_a_conflict,
-        ("sysctl arp.max_conflicts=0", "sysctl arp.probe_wait_ms=0"),
     ),
 )  # fmt: skip

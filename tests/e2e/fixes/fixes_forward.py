@@ -29,7 +29,7 @@ FORWARD_CASES = (
     ),
     Case(
         "fwd-no-route", f"smolctl route add default via {BEHIND}", goes_on(),
-        (*SECOND_LINK, "sysctl ip.forward=1"),
+        (*SECOND_LINK, f"ping -c 1 {BEHIND}", "sysctl ip.forward=1"),
     ),
     Case(
         "fwd-no-route", "smolctl link set tap1 up", goes_on(dst="10.7.0.9"),

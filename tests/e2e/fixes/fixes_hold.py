@@ -68,6 +68,6 @@ CASES = (
     ),
     Case(
         "udp-waits-for-route", "smolctl route add default via 10.0.0.2", sent(f"{FAR}:{PORT} x"),
-        ("sysctl ip.no_route=wait",),
+        (f"ping -c 1 {THEIRS}", "sysctl ip.no_route=wait"),
     ),
 )  # fmt: skip

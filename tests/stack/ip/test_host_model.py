@@ -111,6 +111,7 @@ def test_a_packet_to_ourselves_stays_inside_or_asks_the_wire(host: Host) -> None
 
 def test_asking_the_wire_for_ourselves_says_how_to_end_it(host: Host) -> None:
     host.set("ip.loopback_own", 0)
+    host.socket(9)
     trace = host.send(host.socket(), OURS)
     host.wait(4 * SECOND_NS)
     assert trace.reason is not None

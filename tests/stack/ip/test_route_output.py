@@ -122,7 +122,7 @@ def test_no_route_names_the_connected_networks() -> None:
     assert error.code == "tx-no-route"
     assert error.errno_name == "ENETUNREACH"
     assert error.message == "no route to 8.8.8.8 (connected: 10.0.0.0/24 dev tap0)"
-    assert error.hint == "smolctl route add default via 10.0.0.2"
+    assert error.hint == "who is the router? smolctl neigh show"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,6 @@ def test_a_route_may_refuse(host: Host, kind: RouteType, reason: str, errno: str
     error = rejected(host, found)
     assert error.errno_name == errno
     assert "8.8.8.0/24" in error.message
-    assert error.hint == f"smolctl route del {kind} 8.8.8.0/24"
 
 
 def test_a_throw_hides_the_default_route(host: Host) -> None:

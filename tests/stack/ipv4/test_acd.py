@@ -137,7 +137,7 @@ def test_a_tentative_address_is_no_source() -> None:
     host = host_with()
     with pytest.raises(AddressNotAvailable, match="is being tested") as error:
         host.socket(local=OURS)
-    assert error.value.hint == "smolctl addr replace 10.0.0.1/24 dev tap0 nodad"
+    assert (error.value.hint or "").endswith("smolctl addr show tap0")
     for src in (None, OURS):
         with pytest.raises(SendRejected) as refused:
             host.send(host.socket(), src=src)

@@ -54,7 +54,7 @@ def test_two_hosts_with_one_address_are_told_with_both_macs_how_often_and_how_lo
         f"{TWIN} moved from {OTHER_MAC.hex(':')} back to {PEER_MAC.hex(':')}: its MAC changed"
         " 4 times in 3.0 s"
     )
-    assert why.advice(tally.detail) == (
+    assert why.look(tally.detail) == (
         f"do two hosts have {TWIN}? smolctl arping -c 3 -I tap0 {TWIN}"
     )
     assert why.fixes(tally.detail) == []

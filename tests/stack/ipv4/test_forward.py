@@ -5,7 +5,7 @@ import pytest
 from smolctl.stack.config.link import set_carrier, set_mtu, set_up
 from smolctl.stack.config.rule import add_rule
 from smolctl.stack.explain import verdict
-from smolctl.stack.explain.suggest import onward
+from smolctl.stack.explain.suggest import no_route
 from smolctl.stack.fib.route import InsertMode, RouteType
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.neighbor.states import State
@@ -348,6 +348,7 @@ def test_a_packet_for_us_is_taken_whatever_its_time_to_live(router: Router) -> N
 )
 def test_a_route_may_refuse(router: Router, kind: RouteType, code: int | None) -> None:
     router.route("8.8.8.0/24", kind=kind)
+    router.route("0.0.0.0/0", via=ROUTER)
     trace = router.follow(frame("8.8.8.8"))
     assert told(router) == ([] if code is None else [(3, code)])
     assert trace.reason is REASONS[f"fwd-route-{kind}"]
@@ -359,12 +360,18 @@ def test_no_route_is_told(router: Router) -> None:
     assert told(router) == [(3, 0)]
     assert trace.reason is REASONS["fwd-no-route"]
     # By the other link: the one that it came by would only send it back.
-    assert trace.reason.fixes(trace.detail) == ["smolctl route add default via 10.7.0.2"]
+    assert trace.reason.fixes(trace.detail) == []
+    router.route("192.168.9.0/24", via=ROUTER)
+    trace = router.follow(frame("8.8.8.8"))
+    assert trace.reason is REASONS["fwd-no-route"]
+    assert trace.reason.fixes(trace.detail) == [f"smolctl route add default via {ROUTER}"]
 
 
 def test_no_gateway_is_suggested_on_the_link_of_the_sender() -> None:
     host = Host()
-    assert onward(host.stack.ipv4, ip("8.8.8.8"), host.tap) == {"gateway": None}
+    host.know(NEAR)
+    assert "gateway" in no_route(host.stack.ipv4, ip("8.8.8.8"))
+    assert "gateway" not in no_route(host.stack.ipv4, ip("8.8.8.8"), host.tap)
 
 
 def test_a_throw_route_leads_nowhere(router: Router) -> None:

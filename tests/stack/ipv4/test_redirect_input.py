@@ -169,7 +169,7 @@ def test_why_knows_of_it(host: Host) -> None:
 
 def test_a_prediction_learns_nothing(host: Host) -> None:
     host.stack.ipv4.fib.exceptions.redirect(1, host.stack.ipv4.fib.matches(ip(FAR))[0], 2, host.now)
-    clone = host.stack.ipv4.fib.exceptions.clone(Alarm())
+    clone = host.stack.ipv4.fib.exceptions.clone(host.settings, Alarm())
     (found,) = clone
     clone.forget(found)
     assert not len(clone)

@@ -91,7 +91,7 @@ def test_a_tagged_frame_is_dropped_with_its_vlan(host: Host) -> None:
     assert row["why"] == (
         "the frame is tagged for VLAN 5 (802.1Q), and tap0 has no interface in it (a trunk port?)"
     )
-    assert row["advice"] == (
+    assert row["look"] == (
         "make the switch port an access port, or take part in the VLAN:"
         " smolctl link add link tap0 name tap0.5 type vlan id 5"
     )
@@ -102,7 +102,7 @@ def test_a_provider_tag_is_named_as_such(host: Host) -> None:
     host.receive(vlan.tagged(vlan.tagged(echo_request(), tag(5)), tag(100, 0, Tpid.SERVICE)))
     row = told(host)
     assert "VLAN 100 (802.1ad)" in str(row["why"])
-    assert str(row["advice"]).endswith("type vlan protocol 802.1ad id 100")
+    assert str(row["look"]).endswith("type vlan protocol 802.1ad id 100")
     assert str(row["summary"]).startswith("vlan 100 vlan 5, ")
 
 
@@ -112,7 +112,7 @@ def test_nobody_is_told_to_take_part_in_the_reserved_vlan(host: Host) -> None:
     assert row["why"] == (
         "the frame is tagged for VLAN 4095 (802.1Q), an ID that no frame may have"
     )
-    assert "advice" not in row
+    assert row["look"] == "smolctl explain rx-vlan-unknown"
 
 
 def test_a_tagged_frame_for_another_station_is_another_station_s(host: Host) -> None:
@@ -146,7 +146,7 @@ def test_who_drops_a_long_frame_says_which_mtu_it_takes(host: Host) -> None:
     host.receive(udp_frame(payload=bytes(9000 - 28)))
     row = told(host)
     assert row["why"] == "frame is 9014 B; with mtu 1500 tap0 takes 1518 B at most"
-    assert row["advice"] == "use one MTU at all ends; here: smolctl link set tap0 mtu 9000"
+    assert row["look"] == "use one MTU at all ends; here: smolctl link set tap0 mtu 9000"
 
 
 # --- RFC 1042 -------------------------------------------------------------------------------------

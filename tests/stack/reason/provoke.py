@@ -299,6 +299,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
         receives(vlan.tagged(UDP, VLAN_5._replace(vid=vlan.RESERVED))),
         receives(vlan.tagged(UDP, VLAN_5._replace(tpid=vlan.Tpid.SERVICE))),
     ),
+    "arp-target-not-ours": (receives(arp_frame(1, PEER, "10.0.0.77", to=OUR_MAC)),),
     "arp-unsolicited": (
         with_sysctl("arp.accept_from", "solicited", known_before(receives(reply(DEAD)))),
     ),

@@ -134,21 +134,20 @@ def test_an_unknown_detail_of_the_why_line_is_shown_as_a_question_mark() -> None
 @pytest.mark.parametrize("unknown", [{}, {"gateway": None}, {"gateway": ""}, {"gateway": "?"}])
 def test_a_fix_that_lacks_a_detail_is_left_out(unknown: dict[str, object]) -> None:
     reason = REASONS["tx-no-route"]
-    detail = {"ip": "8.8.8.8", "own": "8.8.8.8", **unknown}
-    assert reason.fixes({**detail, "gateway": "10.0.0.2"}) == [
+    detail = {"ip": "8.8.8.8", "down": "tap0", **unknown}
+    assert reason.candidates({**detail, "gateway": "10.0.0.2"}) == [
+        "smolctl link set tap0 up",
         "smolctl route add default via 10.0.0.2",
-        "smolctl addr add 8.8.8.8/32 dev lo",
     ]
-    assert reason.fixes(detail) == ["smolctl addr add 8.8.8.8/32 dev lo"]
-    assert reason.hint(detail) == "smolctl addr add 8.8.8.8/32 dev lo"
+    assert reason.candidates(detail) == ["smolctl link set tap0 up"]
 
 
-def test_without_a_fix_the_hint_is_the_advice_and_without_that_there_is_none() -> None:
+def test_without_a_proven_fix_the_hint_says_where_to_look() -> None:
     failed, pending = REASONS["neigh-failed"], REASONS["neigh-pending"]
     detail = {"next_hop": "10.0.0.9", "dev": "tap0", "probes": 3, "queued": 1}
     assert failed.fixes(detail) == []
-    assert failed.hint(detail) == failed.advice(detail) == "smolctl arping -I tap0 10.0.0.9"
-    assert failed.advice({}) is None
+    assert failed.hint(detail) == failed.look(detail) == "smolctl arping -I tap0 10.0.0.9"
+    assert failed.look({}) == "smolctl explain neigh-failed"
     assert pending.hint(detail) is None
     assert pending.explain(detail) == pending.why(detail)
 

@@ -109,7 +109,7 @@ def test_what_is_sent_by_hand_is_remembered_from_its_beginning() -> None:
     assert only(host) is trace
     assert (trace.id, trace.began_ns, trace.fate) == (1, host.now, None)
     assert trace.flow is not None
-    assert trace.flow[:1] + trace.flow[2:] == ("udp", 7, ip(PEER), 9, 1)
+    assert trace.flow[:1] + trace.flow[2:6] == ("udp", 7, ip(PEER), 9, 1)
     host.sent()
     losers = [step.facts for step in trace.steps if isinstance(step.facts, Loser)]
     assert {loser.cause for loser in losers} == {"prefix"}

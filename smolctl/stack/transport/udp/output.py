@@ -39,7 +39,7 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
     net, size = table.networks.for_address(dst), len(payload)
     trace = item.trace = follow(recorder, item.trace, now)
     source, sport, tos = item.src if item.src is not None else socket.local, socket.port, socket.tos
-    trace.flow = _tuple(Flow, ("udp", source, sport, dst, dport, size))
+    trace.flow = _tuple(Flow, ("udp", source, sport, dst, dport, size, socket))
     if size > udp.MAX_PAYLOAD:
         values: dict[str, object] = {"size": size}
         refuse(recorder, Refusal(reason.TX_PAYLOAD_TOO_LONG, "", values), now, trace)
@@ -127,6 +127,12 @@ def bind_free_port(table: UdpTable, socket: UdpSocket) -> None:
     """
     ports = ephemeral_ports(table)
     start = int(table.shared.random() * len(ports))
-    socket.port = table.free_port(socket.local, ports, start)
+    try:
+        socket.port = table.free_port(socket.local, ports, start)
+    except NoBuffers as error:
+        values = {"first": ports[0], "last": ports[-1]}
+        detail = table.recorder.ledger.detail(reason.TX_NO_PORT, values)
+        error.hint = reason.TX_NO_PORT.hint(detail)
+        raise
     table.add(socket)
     table.generation.touch()

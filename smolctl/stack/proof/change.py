@@ -1,0 +1,186 @@
+"""Commands that a fix may be, and how each is tried on a clone.
+
+What is tried is what is printed: each command is taken apart into its words.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from smolctl.errors import InvalidArgument, NotFound
+from smolctl.stack.config.addr import add_address, change_address
+from smolctl.stack.config.link import set_mtu, set_up
+from smolctl.stack.config.maddr import join_static
+from smolctl.stack.config.netem import set_impairment
+from smolctl.stack.config.route import add_route, delete_route
+from smolctl.stack.config.rule import add_rule, delete_rule
+from smolctl.stack.config.sysctl import set_sysctl
+from smolctl.stack.fib.nexthop import Hop, Multipath
+from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope, TableName
+from smolctl.stack.fib.rule import Rule
+from smolctl.stack.interface import Interface
+from smolctl.stack.ip.addresses import Address
+from smolctl.stack.ip.groups import ANYBODY, SourceFilter
+from smolctl.stack.ip.membership import join
+from smolctl.stack.ip.way import Way
+from smolctl.stack.link.impairment import Netem
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.proof.again import Again
+from smolctl.stack.stack import Stack
+from smolctl.stack.transport.socket_base import ANY
+from smolctl.wire.address import parse_address, parse_mac
+
+Values = Mapping[str, Any]
+
+
+class Trial:
+    """A clone on which a command is tried.
+
+    Args:
+        values: what was recorded with the reason: the rule or route that a command is about.
+    """
+
+    def __init__(self, clone: Stack, again: Again, values: Values, now: int) -> None:
+        self.clone, self.again, self.now = clone, again, now
+        self._values = values
+
+    def make(self, command: str) -> None:
+        """Make a change.
+
+        Raises:
+            StackError: it is refused, as the command would be, or nobody can try it here.
+        """
+        _, noun, verb, *words = command.split()
+        change = _CHANGES.get(f"{noun} {verb}")
+        if noun == "sysctl":
+            self._sysctl(verb)
+        elif change is not None:
+            change(self, words)
+        else:
+            raise InvalidArgument(f"{noun} {verb} is tried by nobody")
+
+    # --- one command each -------------------------------------------------------------------------
+
+    def _sysctl(self, word: str) -> None:
+        key, _, value = word.partition("=")
+        set_sysctl(self.clone.udp, key, value, origin="command line")
+
+    def _link_set(self, words: list[str]) -> None:
+        interface, shared = self._named(words[0]), self.clone.shared
+        if words[1] == "up":
+            set_up(shared, interface, True, self.now)
+        elif words[1] == "mtu":
+            set_mtu(shared, interface, int(words[2]))
+        else:  # each of them to 0
+            old = Netem() if interface.impairment is None else interface.impairment.netem
+            none = {_NETEM.get(word, word): 0 for word in words[1::2]}
+            set_impairment(shared, interface, replace(old, **none))
+
+    def _addr(self, words: list[str]) -> None:
+        prefix, _, dev = words[:3]
+        text, _, plen = prefix.partition("/")
+        net, interface = self.clone.ipv4, self._named(dev)
+        local = parse_address(text)
+        old = net.of(interface).addresses.find(local, int(plen))
+        scope = Scope.HOST if interface.loopback else Scope.GLOBAL
+        new = Address(local, int(plen), scope, dev, dad=False if "nodad" in words else None)
+        if old is None:
+            add_address(net, interface, new, self.now)
+        else:
+            change_address(net, interface, old, new, self.now)
+
+    def _route_add(self, words: list[str]) -> None:
+        add_route(
+            self.clone.ipv4, Route(0, 0, via=parse_address(words[2]), on_link=False), InsertMode.ADD
+        )
+
+    def _route_del(self, words: list[str]) -> None:
+        route: Route = self._values["_route"]
+        spec = Route(route.prefix, route.plen, RouteType(words[0]), route.table)
+        spec.metric = route.metric
+        delete_route(self.clone.ipv4, spec, {"type", "metric"} if route.metric else {"type"})
+
+    def _route_change(self, words: list[str]) -> None:
+        """Give a route another MTU: the words are all of them its own but for that."""
+        way: Way = self._values["_way"]
+        old = way.route
+        mtu = next(int(word) for word in words[words.index("mtu") :] if word.isdigit())
+        if isinstance(old, Hop) and old.whole is not None:
+            old = old.whole
+        if old is None:
+            raise InvalidArgument("no route has a MTU to change")
+        new = old.clone() if isinstance(old, Multipath) else replace(old)
+        for each in (new, *(new.hops if isinstance(new, Multipath) else ())):
+            each.mtu = mtu
+        self.clone.ipv4.fib.insert(new, InsertMode.REPLACE)
+        self.clone.generation.touch()
+
+    def _rule_add(self, words: list[str]) -> None:
+        """Put the table local before all others."""
+        add_rule(self.clone.ipv4, Rule(int(words[1]), table=TableName.LOCAL))
+
+    def _rule_del(self, words: list[str]) -> None:
+        rule: Rule = self._values["_rule"]
+        if rule not in list(self.clone.ipv4.fib.rules):
+            raise NotFound("the rule is gone")
+        delete_rule(self.clone.ipv4, rule)
+
+    def _neigh_replace(self, words: list[str]) -> None:
+        ip, mac, interface = parse_address(words[0]), parse_mac(words[2]), self._named(words[4])
+        neighbors = self.clone.ipv4.neighbors
+        actions = neighbors[interface.name].set(ip, State.REACHABLE, mac, self.now)
+        neighbors.perform(interface, actions, self.now)
+
+    def _named(self, name: str) -> Interface:
+        return self.clone.interface(name)
+
+    def _maddr_add(self, words: list[str]) -> None:
+        join_static(self.clone.ipv4, self._named(words[2]), parse_address(words[0]))
+
+    def _udp_recv(self, words: list[str]) -> None:
+        """Open a socket as the command would: WHERE, and options before or behind it."""
+        at = next(at for at, word in enumerate(words) if word[0] != "-" and _is_place(words, at))
+        where, rest = words[at], words[:at] + words[at + 1 :]
+        options = dict(zip(rest[::2], rest[1::2], strict=True))
+        address, _, port = where.rpartition(":")
+        udp, dev, group = self.clone.udp, options.get("--dev"), options.get("--group")
+        socket = udp.open("udp recv")
+        socket.reuse, socket.multicast_all = group is not None, group is None
+        local = group or address
+        udp.bind(socket, parse_address(local) if local else ANY, int(port), dev)
+        if group is not None:
+            source = options.get("--source")
+            wanted = ANYBODY
+            if source is not None:
+                wanted = SourceFilter(False, frozenset([parse_address(source)]))
+            join(self.clone.ipv4, socket, self._named(dev or ""), parse_address(group), wanted)
+
+    def _udp_send(self, words: list[str]) -> None:
+        """Send it as a broadcast: not the stack changes, but what is asked of it."""
+        if self.again.question is None or words[0] != "--broadcast":
+            raise InvalidArgument("not what was asked")
+        question = self.again.question._replace(broadcast=True)
+        self.again = self.again._replace(question=question)
+
+
+def _is_place(words: list[str], at: int) -> bool:
+    """Tell whether a word is not the value of an option."""
+    return at == 0 or words[at - 1][0] != "-"
+
+
+_NETEM = {"delay": "delay_ns", "jitter": "jitter_ns"}
+_CHANGES: dict[str, Callable[[Trial, list[str]], None]] = {
+    "link set": Trial._link_set,
+    "addr add": Trial._addr,
+    "addr replace": Trial._addr,
+    "route add": Trial._route_add,
+    "route del": Trial._route_del,
+    "route change": Trial._route_change,
+    "rule add": Trial._rule_add,
+    "rule del": Trial._rule_del,
+    "neigh replace": Trial._neigh_replace,
+    "maddr add": Trial._maddr_add,
+    "udp recv": Trial._udp_recv,
+    "udp send": Trial._udp_send,
+}
+"""How a command is tried, by noun and verb."""

@@ -1,0 +1,148 @@
+"""Proofs of fixes: each is made on a clone of the stack, and the packet happens again."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from smolctl.errors import SmolctlError
+from smolctl.stack import reason
+from smolctl.stack.clone.stack_clone import clone_for_changes
+from smolctl.stack.explain.suggest import gateways
+from smolctl.stack.explain.verdict import good
+from smolctl.stack.fib.nexthop import Hop
+from smolctl.stack.interface import Medium
+from smolctl.stack.ip.way import Way, WayType
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.proof.again import Again, again
+from smolctl.stack.proof.change import Trial
+from smolctl.stack.proof.scene import arrange
+from smolctl.stack.reason import Detail, Kind, Proof, Reason
+from smolctl.stack.stack import Stack
+from smolctl.stack.trace.trace import Fate, Trace
+
+_ALLOWED = frozenset(
+    {
+        reason.NEIGH_PENDING,
+        reason.NEIGH_RATE_LIMITED,
+        reason.UDP_WAITS_FOR_NEIGHBOR,
+        reason.ARP_PROXY_DELAYED,
+        reason.FRAG_PENDING,
+        reason.LAB_DELAY,
+    }
+)
+"""Waits that end by themselves, or when a neighbor answers of whom there is evidence."""
+
+_GOOD_FOR_NS = 1_000_000_000
+"""How long a proof is good for, as long as nobody changes the configuration."""
+_KNOWN_MAX = 256
+_FEW = 1000
+"""Routes that are looked through for a gateway."""
+
+
+class Prover:
+    """Proves fixes for the packets of one stack.
+
+    A fix is proven when the packet meets its reason without it, and with it is delivered, or leaves
+    for a next hop for which there is evidence; and so do its answers.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._generation = -1
+        self._known: dict[Hashable, tuple[int, Proof]] = {}
+
+    def __call__(self, why: Reason, detail: Detail, candidates: list[str]) -> Proof:
+        """Return which commands help; see ``reason.Prove``.
+
+        What was just found out is not found out anew: a program may send in vain, again and again.
+        """
+        packet, now = again(why, detail), self._stack.events.now_ns
+        if packet is None:
+            return Proof([])
+        if isinstance(detail.trace, Trace):
+            now = max(now, detail.trace.at_ns)
+        if self._generation != self._stack.generation.number or len(self._known) > _KNOWN_MAX:
+            self.forget()
+            self._generation = self._stack.generation.number
+        key = (why, packet, *candidates)
+        at_ns, proof = self._known.get(key, (now - _GOOD_FOR_NS, Proof([])))
+        if not 0 <= now - at_ns < _GOOD_FOR_NS:
+            proof = self._prove(why, packet, detail.recorded, candidates, now)
+            self._known[key] = now, proof
+        return proof
+
+    def forget(self) -> None:
+        """Find out everything anew."""
+        self._known.clear()
+
+    def _prove(
+        self,
+        why: Reason,
+        packet: Again,
+        values: Mapping[str, Any],
+        candidates: list[str],
+        now: int,
+    ) -> Proof:
+        # What was predicted has just happened to a clone of this very stack.
+        if not packet.predicted and self._helps(why, packet, values, None, now):
+            return Proof([], over=True)
+        return Proof([fix for fix in candidates if self._helps(why, packet, values, fix, now)])
+
+    def _helps(
+        self, why: Reason, packet: Again, values: Mapping[str, Any], fix: str | None, now: int
+    ) -> bool:
+        """Tell whether the packet gets through on a clone, with the fix or as things are."""
+        clone = clone_for_changes(self._stack)
+        trial = Trial(clone, packet, values, now)
+        try:
+            if fix is not None:
+                trial.make(fix)
+                clone.poll(now)  # what waited for such a change goes on
+                clone.ledger.reasons.clear()
+            arrange(clone, why, values, self._stack.settings, now)
+            trace = trial.again.happen(clone, now)
+        except SmolctlError:  # such as a link that is gone by now
+            return False
+        if any(struck is why for struck, _ in clone.ledger.reasons) or trace.fate is None:
+            return False
+        # A note is no packet's fate: what struck beside it may go on.
+        return why.kind is Kind.NOTE or (good(trace) and self._arrives(trace))
+
+    def _arrives(self, trace: Trace) -> bool:
+        """Tell whether a packet in no trouble is delivered, or leaves for who is there."""
+        if trace.fate is Fate.WAITING and trace.reason not in _ALLOWED:
+            return False
+        ways = [step.facts for step in trace.steps if isinstance(step.facts, Way)]
+        return not ways or self._is_known(ways[-1])
+
+    def _is_known(self, way: Way) -> bool:
+        """Tell whether there is evidence for a next hop.
+
+        A neighbor entry, a gateway or a network that was configured before; none that failed.
+        """
+        out, hop, net = way.interface, way.next_hop, self._stack.ipv4
+        if way.type is not WayType.UNICAST or out.medium is Medium.IP:
+            return True
+        entry = net.neighbors[out.name].lookup(hop)
+        if entry is not None and entry.state is State.FAILED:
+            return False
+        if entry is not None and entry.lladdr is not None:
+            return True
+        networks = net.of(self._stack.interface(out.name)).addresses.items
+        bits = net.family.bits
+        if hop == way.dst and any(
+            hop >> bits - i.plen == i.local >> bits - i.plen for i in networks
+        ):
+            return True
+        return _is_configured(self._stack, way)
+
+
+def _is_configured(stack: Stack, way: Way) -> bool:
+    """Tell whether a way's route was there before, or its next hop is the gateway of another."""
+    fib = stack.ipv4.fib
+    if way.route is not None:
+        table = fib.tables.get(way.route.table)
+        own = () if table is None else table.chain(way.route.prefix, way.route.plen)
+        whole = way.route.whole if isinstance(way.route, Hop) else way.route
+        if any(route is whole for route in own):
+            return True
+    return len(fib) <= _FEW and way.next_hop in gateways(fib)
