@@ -120,9 +120,9 @@ CASES = {
     "truncated before the sender": Case(
         answer()[:14 + 12], "arp-truncated", "ARP for IPv4 is 28 B, got 12",
     ),
-    "hardware type 6": Case(
-        with_hardware(answer(), 6), "arp-bad-format",
-        "hardware type 6 is IEEE 802, not Ethernet (1)",
+    "hardware type 7": Case(
+        with_hardware(answer(), 7), "arp-bad-format",
+        "hardware type 7 is ARCNET, not Ethernet (1)",
     ),
     "another IP": Case(
         answer("10.0.0.3"), "arp-unsolicited",
@@ -203,18 +203,18 @@ def test_nothing_came_is_said_when_nothing_came(api: Api, peer: WrongPeer) -> No
 
 
 def test_what_others_say_and_what_came_before_is_no_answer(api: Api, peer: WrongPeer) -> None:
-    api.arrive(with_hardware(answer(), 6))
+    api.arrive(with_hardware(answer(), 7))
     api.wait(1_000_000)
     peer.arp = lambda _frame: [
         arp_frame(arp.Op.REQUEST, "10.0.0.3", "10.0.0.4"),
         answer("10.0.0.4", to=OTHER_MAC),
-        with_hardware(answer("10.0.0.5", to=GROUP_MAC), 6),
+        with_hardware(answer("10.0.0.5", to=GROUP_MAC), 7),
     ]
     assert send(api)["message"].endswith("and nothing came back")
 
 
 def test_too_many_drops_to_remember_are_no_silence(api: Api, peer: WrongPeer) -> None:
-    peer.arp = lambda _frame: [with_hardware(answer(), 6), *[bytes(13)] * CAPACITY]
+    peer.arp = lambda _frame: [with_hardware(answer(), 7), *[bytes(13)] * CAPACITY]
     row = send(api)
     assert row["message"] == (
         "3 ARP requests for 10.0.0.2 on tap0, no answer that was taken; so much was dropped"
@@ -237,18 +237,18 @@ def test_an_entry_that_is_failed_by_hand_is_not_called_silent(api: Api, peer: Wr
 
 
 def test_arping_calls_no_address_free_whose_owner_was_dropped(api: Api, peer: WrongPeer) -> None:
-    peer.arp = lambda _frame: [with_hardware(answer(DEAD), 6)]
+    peer.arp = lambda _frame: [with_hardware(answer(DEAD), 7)]
     done = api.run("arping.run", dst=DEAD, mode="dad").done_with
     assert (done["ok"], done["received"], done["reason"]) == (False, 0, "arp-dad-unheard")
     assert done["message"] == (
-        "10.0.0.9 was tested on tap0, and an answer was dropped: arp-bad-format: hardware type 6"
-        " is IEEE 802, not Ethernet (1)"
+        "10.0.0.9 was tested on tap0, and an answer was dropped: arp-bad-format: hardware type 7"
+        " is ARCNET, not Ethernet (1)"
     )
 
 
 def test_a_test_of_an_address_whose_owner_was_dropped_is_noted(api: Api, peer: WrongPeer) -> None:
     peer.arp = lambda frame: (
-        [with_hardware(answer(DEAD), 6)] if not frame.arp or not frame.arp.sender_ip else []
+        [with_hardware(answer(DEAD), 7)] if not frame.arp or not frame.arp.sender_ip else []
     )
     api("addr.add", local=f"{DEAD}/24", dev="tap0", dad=True)
     api.wait(10_000_000_000)

@@ -60,7 +60,6 @@ PROTOCOLS = {
 # IANA "ARP Parameters": hardware types and operations.
 HARDWARE = {
     1: "Ethernet",
-    6: "IEEE 802",
     7: "ARCNET",
     15: "Frame Relay",
     16: "ATM",

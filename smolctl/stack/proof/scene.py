@@ -43,8 +43,10 @@ def _full_cache(clone: Stack, values: Values, before: Settings, now: int) -> Non
     if cache.lookup(wanted) is not None:
         cache.delete(wanted)
     missing = before["iface.neighbor_cache_count"] - len(cache.entries)
+    # Nobody is evicted for a stranger who was used lately.
+    idle = now - before.ns("neigh.delay_first_probe_time_ms") - 1
     for number in range(missing):
-        cache.set(_OTHERS + number, State.REACHABLE, bytes((2, 0, 0, 0, 0, 1)), now)
+        cache.set(_OTHERS + number, State.REACHABLE, bytes((2, 0, 0, 0, 0, 1)), idle)
 
 
 def _full_queue(clone: Stack, values: Values, before: Settings, now: int) -> None:

@@ -91,7 +91,7 @@ ANSWERS = {
         lambda host: host.receive(tagged(4095)),
         "rx-vlan-unknown",
         "the frame is tagged for VLAN 4095 (802.1Q), an ID that no frame may have",
-        None,
+        "smolctl explain rx-vlan-unknown",
     ),
     "a frame that ends within its tag": Answer(
         lambda host: host.receive(tagged(5)[:16]),

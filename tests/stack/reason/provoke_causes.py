@@ -111,7 +111,7 @@ def arp_body(*changes: tuple[int, bytes]) -> Provoker:
 
 ARP: dict[tuple[str, str], Row] = {
     ("arp-bad-format", "htype"): (
-        arp_body((0, b"\0\x06")), "hardware type 6 is IEEE 802, not Ethernet (1)",
+        arp_body((0, b"\0\x07")), "hardware type 7 is ARCNET, not Ethernet (1)",
     ),
     ("arp-bad-format", "ptype"): (
         arp_body((2, b"\x86\xdd")), "protocol type 0x86dd is IPv6, not IPv4 (0x0800)",
@@ -306,11 +306,11 @@ IP: dict[tuple[str, str], Row] = {
     ),
     ("rx-vlan-unknown", "absent"): (
         receives(UDP[:12] + b"\x81\0\0\x05" + UDP[12:]),
-        "the frame is tagged for VLAN 5 (802.1Q): tap0 has no interface in it; a trunk port?",
+        "the frame is tagged for VLAN 5 (802.1Q), and tap0 has no interface in it (a trunk port?)",
     ),
     ("rx-vlan-unknown", "reserved"): (
         receives(UDP[:12] + b"\x81\0\x0f\xff" + UDP[12:]),
-        "the frame is tagged for VLAN 4095 (802.1Q): no frame may have the VLAN ID 4095",
+        "the frame is tagged for VLAN 4095 (802.1Q), an ID that no frame may have",
     ),
     ("rx-src-mac-invalid", "group"): (
         receives(udp_frame(by=GROUP_MAC)),
