@@ -167,7 +167,7 @@ TX_BROADCAST_DENIED = Reason(
     packet. So that nobody does this by mistake, a socket must say that it wants to (SO_BROADCAST;
     here --broadcast). Linux gives EACCES.""",
     why_template=("{ip} is a broadcast address, and the sender did not allow that",),
-    fix_templates=("smolctl udp send --broadcast {ip}:{port}",),
+    fix_templates=("smolctl udp send --broadcast {ip}:{port} --size {size}",),
     advice_template="allow it: smolctl udp send --broadcast ...",
     stage="socket",
 )  # fmt: skip
