@@ -27,7 +27,7 @@ from smolctl.stack.ip.way import Way
 from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.reason import Detail, Reason
 from smolctl.stack.sysctl.settings import SYSCTLS
-from smolctl.stack.trace.trace import Trace
+from smolctl.stack.trace.trace import Origin
 from smolctl.stack.transport.ports import more_ports
 from smolctl.wire import vlan
 from smolctl.wire.address import (
@@ -220,8 +220,8 @@ def _not_our_target(net: Network, values: Values) -> More:
     if interface is None:
         return {}
     more = missing(net, interface, values["ip"])
-    trace = values.trace if isinstance(values, Detail) else None
-    to_us = isinstance(trace, Trace) and trace.frame[:6] == interface.mac
+    begun = values.origin if isinstance(values, Detail) else None
+    to_us = isinstance(begun, Origin) and begun.frame[:6] == interface.mac
     if "plen" in more and not to_us:
         own = f"{format_address(values['ip'])}/{more.pop('plen')} dev {interface.name}"
         more["look"] = f"is it to be ours? {_ADD} {own}; else it is for another host"

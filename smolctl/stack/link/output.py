@@ -10,7 +10,7 @@ from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import Taken
 from smolctl.stack.trace.recorder import Recorder
-from smolctl.stack.trace.trace import Direction, Fate, Trace
+from smolctl.stack.trace.trace import Direction, Fate, Trace, origin
 from smolctl.wire import ethernet
 from smolctl.wire.offload.run import PendingDatagram, Run
 from smolctl.wire.vlan import tagged
@@ -79,7 +79,7 @@ def _impaired_output(
             trace if trace.followed or not waits else None,
             loss=percent(netem.loss), duplicate=percent(netem.duplicate),
             reorder=percent(netem.reorder), frames=len(impairment), bit=verdict.bit,
-            ms=round(((verdict.at_ns or now) - now) / 1_000_000, 3), _packet=trace,
+            ms=round(((verdict.at_ns or now) - now) / 1_000_000, 3), _origin=origin(trace),
         )  # fmt: skip
     if verdict.at_ns is None:
         out.counters.tx_dropped += 1

@@ -7,7 +7,7 @@ from smolctl.stack.explain.predict import Question, happen, happen_to_come_in
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.reason import Detail, Reason
 from smolctl.stack.stack import Stack
-from smolctl.stack.trace.trace import Direction, Fate, Flow, Trace
+from smolctl.stack.trace.trace import Fate, Flow, Origin, Trace
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.icmpv4 import Type
 
@@ -60,34 +60,15 @@ def again(why: Reason, detail: Detail) -> Again | None:
         # Whoever asks is learned, if that is what made room for him.
         return Again(Question("arp", cast("int", new), 0, iif=cast("str", dev)))
     # What only waits, as all others do, is counted without its trace.
-    trace = detail.recorded.get("_packet", detail.trace)
-    return _again(trace) if isinstance(trace, Trace) else None
-
-
-def _again(trace: Trace) -> Again | None:
-    """Return what has to happen again for a packet to meet its fate.
-
-    An answer is given again by who asks again, and a fragment leaves with its datagram.
-    """
-    while trace.whole is not None or trace.cause is not None:
-        if trace.whole is None and trace.cause is not None and trace.direction is Direction.IN:
-            return _whole(trace, trace.cause)
-        trace = trace.whole or trace.cause or trace
-    if isinstance(trace.question, Question):
-        return Again(trace.question, predicted=True)
-    if trace.arrival is not None:
-        return Again(None, trace.arrival.frame, trace.arrival.dev)
-    if trace.direction is Direction.IN:
-        return Again(None, trace.frame, trace.dev or "") if trace.linked else None
-    question = None if trace.flow is None else _question(trace.flow)
-    return None if question is None else Again(question)
-
-
-def _whole(trace: Trace, fragment: Trace) -> Again | None:
-    """Return a datagram that was put together, as if it had come in whole."""
-    if not fragment.linked or trace.linked:
+    begun = detail.recorded.get("_origin", detail.origin)
+    if not isinstance(begun, Origin):
         return None
-    return Again(None, fragment.frame[:14] + trace.frame, fragment.dev or "")
+    if isinstance(begun.question, Question):
+        return Again(begun.question, predicted=True)
+    if begun.frame:
+        return Again(None, begun.frame, begun.dev)
+    question = None if begun.flow is None else _question(begun.flow)
+    return None if question is None else Again(question)
 
 
 def _question(flow: Flow) -> Question | None:

@@ -58,8 +58,7 @@ class Prover:
         packet, now = again(why, detail), self._stack.events.now_ns
         if packet is None:
             return Proof([])
-        if isinstance(detail.trace, Trace):
-            now = max(now, detail.trace.at_ns)
+        now = max(now, detail.at_ns or 0)
         if self._generation != self._stack.generation.number or len(self._known) > _KNOWN_MAX:
             self.forget()
             self._generation = self._stack.generation.number

@@ -186,12 +186,12 @@ class Detail(dict[str, object]):
 
     Attributes:
         recorded: the values as they were recorded.
-        trace: the packet's; None for what no packet brought about.
+        origin: how the packet began; None for what no packet brought about.
         at_ns: when the reason struck; None where that is not known.
         look: what is suggested to look at, in the place of ``Reason.advice_template``.
     """
 
-    __slots__ = ("_prove", "_reason", "_suggest", "at_ns", "look", "recorded", "trace")
+    __slots__ = ("_prove", "_reason", "_suggest", "at_ns", "look", "origin", "recorded")
 
     def __init__(
         self,
@@ -199,7 +199,7 @@ class Detail(dict[str, object]):
         values: Mapping[str, object],
         suggest: Suggest | None,
         prove: Prove | None = None,
-        trace: object = None,
+        origin: object = None,
         at_ns: int | None = None,
     ) -> None:
         super().__init__(values)
@@ -208,7 +208,7 @@ class Detail(dict[str, object]):
         self._suggest, self._prove = suggest, prove
         self.recorded: Mapping[str, object] = self
         self.look: str | None = None
-        self.trace = trace
+        self.origin = origin
 
     def proof(self, reason: Reason) -> Proof:
         """Return what is proven about the packet now."""

@@ -170,7 +170,7 @@ TX_BROADCAST_DENIED = Reason(
     packet. To keep a program from doing this by mistake, a socket must ask for it (SO_BROADCAST;
     here --broadcast). Linux gives EACCES.""",
     why_template=("{ip} is a broadcast address, and the sender did not allow that",),
-    fix_templates=("smolctl udp send --broadcast {ip}:{port} hello",),
+    fix_templates=("smolctl udp send --broadcast {ip}:{port} --size {size}",),
     advice_template="allow it: smolctl udp send --broadcast ...",
     stage="socket",
 )  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from smolctl.stack.reason import Detail, Kind, Reason
 from smolctl.stack.reason.model import Prove, Suggest
-from smolctl.stack.trace.trace import Fate, Trace
+from smolctl.stack.trace.trace import Fate, Trace, origin
 
 
 @dataclass(slots=True, eq=False)
@@ -47,7 +47,8 @@ class Ledger:
         Returns: the values, to be told to others as well.
         """
         values["dev"] = dev
-        detail = Detail(reason, values, self.suggest, self.prove, trace, now)
+        begun = origin(trace) if trace is not None and reason.fix_templates else None
+        detail = Detail(reason, values, self.suggest, self.prove, begun, now)
         tally = self.reasons.get((reason, dev))
         if tally is None:
             tally = self.reasons[reason, dev] = Tally(detail)

@@ -220,3 +220,37 @@ class Trace:
         """Note that it did not arrive after all, as an ICMP error or silence says."""
         self.complaint = (reason, detail)
         self.step("answer", "reject", now, Struck(reason, detail))
+
+
+class Origin(NamedTuple):
+    """How a packet began, for one who lets it begin again; it holds no trace.
+
+    Attributes:
+        frame: with its Ethernet header, of one that came in by ``dev``; else b"".
+        flow: what it was meant to be, of one that was sent from here.
+        question: of a prediction, what was asked.
+    """
+
+    dev: str
+    frame: bytes
+    flow: Flow | None
+    question: object
+
+
+def origin(trace: Trace) -> Origin:
+    """Return how a packet began: an answer with its question, a fragment with its datagram."""
+    whole = b""
+    while trace.whole is not None or trace.cause is not None:
+        if trace.whole is None and trace.direction is Direction.IN and not trace.linked:
+            whole = trace.frame  # put together from fragments, of which the cause is the last
+        trace = trace.whole or trace.cause or trace
+    dev, frame = trace.dev or "", trace.frame if trace.linked else b""
+    if trace.arrival is not None:
+        dev, frame = trace.arrival
+    elif trace.direction is not Direction.IN:
+        frame = b""
+    return Origin(dev, frame[:_ETHERNET] + whole if whole else frame, trace.flow, trace.question)
+
+
+_ETHERNET = 14
+"""Bytes of an Ethernet header."""

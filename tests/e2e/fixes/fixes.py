@@ -290,7 +290,7 @@ CASES = (
         (f"route add 192.0.2.0/24 mtu 500 nexthop via {THEIRS} weight 2 nexthop via {THEIRS}",),
     ),
     Case(
-        "tx-broadcast-denied", f"smolctl udp send --broadcast 10.0.0.255:{PORT} hello",
+        "tx-broadcast-denied", f"smolctl udp send --broadcast 10.0.0.255:{PORT} --size 1",
         sent(f"10.0.0.255:{PORT} x"), again=heard,
     ),
     Case(

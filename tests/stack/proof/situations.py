@@ -312,7 +312,7 @@ SITUATIONS = (
         for kind in RULES
     ),
     Situation(
-        "tx-broadcast-denied", "smolctl udp send --broadcast 10.0.0.255:9 hello",
+        "tx-broadcast-denied", "smolctl udp send --broadcast 10.0.0.255:9 --size 1",
         P["tx-broadcast-denied"],
     ),
     Situation("tx-no-port", "smolctl sysctl ip.local_port_last=65535", P["tx-no-port"]),

@@ -58,7 +58,7 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
     key = _tuple(RouteKey, (hop, source, dev, OUTPUT, 0, _UDP, sport, dport, tos))
     way = choose_way(net, key, now, trace)
     if way.type is _BROADCAST and not socket.broadcast:
-        values = {"ip": dst, "port": dport}
+        values = {"ip": dst, "port": dport, "size": size}
         refusal = Refusal(reason.TX_BROADCAST_DENIED, way.interface.name, values)
         refuse(recorder, refusal, now, trace)
     ttl = socket.multicast_ttl if way.type is _MULTICAST else socket.ttl
