@@ -174,7 +174,7 @@ GOLDEN = (
         question("arp", PEER, "10.1.0.1", iif="tap0"),
         """
         verdict: dropped - arp-ignored
-        why:     10.1.0.1 is ours, but arp.ignore is 1: tap0 has 10.0.0.1/24, and 10.0.0.2 asked
+        why:     10.1.0.1 is ours, but tap0 does not have it, and arp.ignore is 1 (tap0 has 10.0.0.1/24)
         fix:     smolctl sysctl arp.ignore=0
         exit 1
         """,

@@ -195,7 +195,7 @@ GOLDEN = (
         question("icmp", "99.9.9.9", "10.0.0.1", iif="tap0"),
         """
         verdict: dropped - ip-reverse-path
-        why:     99.9.9.9 came in by tap0, where no answer to it would leave
+        why:     99.9.9.9 came in by tap0, and no route leads back to it
         look:    does a route to 99.9.9.9 leave by tap0? smolctl route get 99.9.9.9
         exit 1
         """,

@@ -185,7 +185,7 @@ def _meant_for_us(net: Network, values: Values) -> More:
     if not ours or is_loopback(dst):
         return {}
     tell = f"smolctl arping -U -c 1 -I {values['dev']} {format_address(dst)}"
-    return {"ip": dst, "look": f"does the sender believe it when we tell everybody? {tell}"}
+    return {"ip": dst, "look": f"tell everybody our MAC, in case the sender believes it: {tell}"}
 
 
 def _other_station(net: Network, values: Values) -> More:
