@@ -185,13 +185,12 @@ class Detail(dict[str, object]):
     All of them become text when one of them is shown, never before.
 
     Attributes:
-        recorded: the values as they were recorded.
         origin: how the packet began; None for what no packet brought about.
         at_ns: when the reason struck; None where that is not known.
         look: what is suggested to look at, in the place of ``Reason.advice_template``.
     """
 
-    __slots__ = ("_prove", "_reason", "_suggest", "at_ns", "look", "origin", "recorded")
+    __slots__ = ("_prove", "_reason", "_recorded", "_suggest", "at_ns", "look", "origin")
 
     def __init__(
         self,
@@ -206,9 +205,14 @@ class Detail(dict[str, object]):
         self.at_ns = at_ns
         self._reason: Reason | None = reason
         self._suggest, self._prove = suggest, prove
-        self.recorded: Mapping[str, object] = self
+        self._recorded: Mapping[str, object] | None = None  # until it is shown, it is all itself
         self.look: str | None = None
         self.origin = origin
+
+    @property
+    def recorded(self) -> Mapping[str, object]:
+        """The values as they were recorded."""
+        return self if self._recorded is None else self._recorded
 
     def proof(self, reason: Reason) -> Proof:
         """Return what is proven about the packet now."""
@@ -222,7 +226,7 @@ class Detail(dict[str, object]):
         reason = self._reason
         if reason is not None:
             self._reason = None
-            self.recorded = dict(self)
+            self._recorded = dict(self)
             more = self._suggest(reason, self) if self._suggest is not None else {}
             for name, value in list(self.items()):
                 if name[0] == "_":
