@@ -60,7 +60,7 @@ def test_a_signal_while_the_stack_starts(demo: SmolctlEnv, number: signal.Signal
     running = demo.shell(f"exec {DEMO}")
     running.wait_for("stack start")
     assert running.stop(number, 30).returncode == 128 + number
-    assert left(demo) == []
+    wait_until(lambda: not left(demo), lambda: f"the end of {left(demo)}", 30)
 
 
 def test_it_needs_no_package_that_smolctl_does_not(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from smolctl.stack.trace.journal import CAPACITY
 from tests.kit.host import Host, ip
-from tests.stack.reason.provoke import PROVOKERS, fresh
+from tests.stack.reason.provoke import PROVOKERS
+from tests.stack.reason.provokers import fresh
 
 LIMIT = 20
 
