@@ -67,16 +67,19 @@ class Events:
     Attributes:
         now_ns: the last time that the stack was given.
         route_sources: the FIBs of all families.
+        heard: whether anybody listens.
     """
 
     def __init__(self) -> None:
         self.now_ns = 0
         self.route_sources: list[RouteSource] = []
+        self.heard = False
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:
         """Tell ``listener`` every change from now on."""
         self._listeners.append(listener)
+        self.heard = True
         for source in self.route_sources:
             source.on_change = self.route
 
@@ -84,43 +87,44 @@ class Events:
         """Forget a listener; one that is not known is none."""
         if listener in self._listeners:
             self._listeners.remove(listener)
-        if not self._listeners:
+        self.heard = bool(self._listeners)
+        if not self.heard:
             for source in self.route_sources:
                 source.on_change = None
 
     def link(self, action: ChangeType, interface: object) -> None:
         """Tell that a link was added or deleted, or that its state, MTU or MAC changed."""
-        if self._listeners:
+        if self.heard:
             self._emit(StackEvent(EventKind.LINK, action, self.now_ns, interface, interface))
 
     def addr(self, action: ChangeType, interface: object, address: object) -> None:
         """Tell a change of an address."""
-        if self._listeners:
+        if self.heard:
             self._emit(StackEvent(EventKind.ADDR, action, self.now_ns, address, interface))
 
     def route(self, action: ChangeType, route: object) -> None:
         """Tell a change of a route; of a replaced one, the new one."""
-        if self._listeners:
+        if self.heard:
             self._emit(StackEvent(EventKind.ROUTE, action, self.now_ns, route))
 
     def rule(self, action: ChangeType, rule: object) -> None:
         """Tell that a rule was added or deleted."""
-        if self._listeners:
+        if self.heard:
             self._emit(StackEvent(EventKind.RULE, action, self.now_ns, rule))
 
     def neigh(self, interface: object, action: ChangeType, entry: object) -> None:
         """Tell a change of a neighbor entry's state or MAC, or of a proxy entry."""
-        if self._listeners:
+        if self.heard:
             self._emit(StackEvent(EventKind.NEIGH, action, self.now_ns, entry, interface))
 
     def maddr(self, action: ChangeType, interface: object, group: object) -> None:
         """Tell that an interface joined a group, or left it."""
-        if self._listeners:
+        if self.heard:
             self._emit(StackEvent(EventKind.MADDR, action, self.now_ns, group, interface))
 
     def socket(self, action: ChangeType, socket: object) -> None:
         """Tell that a socket was bound, connected or closed."""
-        if self._listeners:
+        if self.heard:
             self._emit(StackEvent(EventKind.SOCKET, action, self.now_ns, socket))
 
     def _emit(self, event: StackEvent) -> None:

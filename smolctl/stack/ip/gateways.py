@@ -153,8 +153,10 @@ def watch(net: Network, dst: int, route: Route) -> None:
 
 def changed(net: Network, interface: Interface, action: ChangeType, entry: Neighbor) -> None:
     """Take note that a neighbor's state changed, or that it is forgotten."""
-    net.events.neigh(interface, action, entry)
-    if net.watched_gateways.concerns(net.generation.number, (interface.name, entry.ip)):
+    if net.events.heard:
+        net.events.neigh(interface, action, entry)
+    watched = net.watched_gateways
+    if watched.known and watched.concerns(net.generation.number, (interface.name, entry.ip)):
         net.generation.touch()
 
 

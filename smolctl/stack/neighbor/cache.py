@@ -267,9 +267,20 @@ class NeighborCache:
     ) -> list[NeighborAction]:
         """Take all entries out: link down, a new MAC, or carrier lost."""
         actions: list[NeighborAction] = []
-        for entry in list(self):
-            if not (keep_permanent and entry.state is State.PERMANENT):
-                actions += self.delete(entry.ip, cause)
+        gone, kept = list(self), dict[int, Neighbor]()
+        if keep_permanent:
+            kept = {entry.ip: entry for entry in gone if entry.state is State.PERMANENT}
+            gone = [entry for entry in gone if entry.ip not in kept]
+        # All at once: one by one, each would be looked for among 10,000.
+        self.entries, on_change = kept, self.on_change
+        self._order = EvictionOrder(kept.values(), by_age=self._by_age)
+        for entry in gone:
+            if on_change is not None and entry.state is not State.NONE:
+                on_change(events.ChangeType.DELETED, entry)
+            entry.timer_ns, entry.state, entry.standing = None, State.NONE, Standing.OUT
+            if entry.queue:
+                actions.append(Purged(entry, entry.take_queue(), cause))
+        self._timers.keep(kept.values())
         return actions
 
     # --- inside -------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Deadlines of neighbor entries: a heap in which superseded timers stay."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.neighbor.entry import Neighbor
@@ -30,11 +30,21 @@ class EntryTimers:
         self._serial += 1
         heapq.heappush(self._heap, (at, self._serial, entry))
         if len(self._heap) > self._sweep_at:
-            # Superseded timers are swept before they outnumber the rest. In place: ``due`` may be
-            # walking the heap.
-            self._heap[:] = [item for item in self._heap if item[2].timer_ns == item[0]]
-            heapq.heapify(self._heap)
-            self._sweep_at = 64 + 4 * len(self._heap)
+            self.sweep()
+
+    def keep(self, entries: Collection[Neighbor]) -> None:
+        """Forget the timers of all but these entries."""
+        if entries:
+            self.sweep()
+        else:
+            self._heap.clear()
+
+    def sweep(self) -> None:
+        """Forget superseded timers, before they outnumber the rest."""
+        # In place: ``due`` may be walking the heap.
+        self._heap[:] = [item for item in self._heap if item[2].timer_ns == item[0]]
+        heapq.heapify(self._heap)
+        self._sweep_at = 64 + 4 * len(self._heap)
 
     def due(self, now: int) -> Iterator[Neighbor]:
         """Yield the entries that are due, those first whose timer is older."""
