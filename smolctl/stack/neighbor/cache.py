@@ -277,7 +277,7 @@ class NeighborCache:
         for entry in gone:
             if on_change is not None and entry.state is not State.NONE:
                 on_change(events.ChangeType.DELETED, entry)
-            entry.timer_ns, entry.state, entry.standing = None, State.NONE, Standing.OUT
+            entry.timer_ns, entry.state = None, State.NONE
             if entry.queue:
                 actions.append(Purged(entry, entry.take_queue(), cause))
         self._timers.keep(kept.values())
