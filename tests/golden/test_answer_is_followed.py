@@ -140,7 +140,7 @@ GOLDEN = (
         answer:  ok     10.0.0.1 > 10.0.0.2 ICMP host unreachable for 10.0.0.2 > 8.8.8.8 ICMP, by tap0 to 02:00:00:00:00:0b
         verdict: not forwarded - fwd-route-unreachable
         why:     8.8.8.8 matches the route unreachable 8.8.8.0/24
-        look:    smolctl explain fwd-route-unreachable
+        look:    is this route meant? smolctl route show match 8.8.8.8
         exit 1
         """,
     ),

@@ -152,7 +152,7 @@ GOLDEN = (
         """
         verdict: not sent - tx-route-blackhole
         why:     8.8.8.8 matches the route blackhole 8.8.8.0/24
-        look:    smolctl explain tx-route-blackhole
+        look:    is this route meant? smolctl route show match 8.8.8.8
         exit 1
         """,
     ),

@@ -63,6 +63,7 @@ FWD_ROUTE_BLACKHOLE = Reason(
     of type unreachable or prohibit, the sender would be told.""",
     why_template=("{ip} matches the route blackhole {route}",),
     fix_templates=("smolctl route del blackhole {route}",),
+    advice_template="is this route meant? smolctl route show match {ip}",
     stage="route",
 )  # fmt: skip
 FWD_ROUTE_UNREACHABLE = Reason(
@@ -73,6 +74,7 @@ FWD_ROUTE_UNREACHABLE = Reason(
     Linux.""",
     why_template=("{ip} matches the route unreachable {route}",),
     fix_templates=("smolctl route del unreachable {route}",),
+    advice_template="is this route meant? smolctl route show match {ip}",
     stage="route",
 )  # fmt: skip
 FWD_ROUTE_PROHIBIT = Reason(
@@ -83,6 +85,7 @@ FWD_ROUTE_PROHIBIT = Reason(
     (type 3, code 13), as by Linux.""",
     why_template=("{ip} matches the route prohibit {route}",),
     fix_templates=("smolctl route del prohibit {route}",),
+    advice_template="is this route meant? smolctl route show match {ip}",
     stage="route",
 )  # fmt: skip
 FWD_TTL_EXCEEDED = Reason(

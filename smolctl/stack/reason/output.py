@@ -110,6 +110,7 @@ TX_ROUTE_BLACKHOLE = Reason(
     beats a default route. Other hosts hear nothing; the sender here gets EINVAL, as in Linux.""",
     why_template=("{ip} matches the route blackhole {route}",),
     fix_templates=("smolctl route del blackhole {route}",),
+    advice_template="is this route meant? smolctl route show match {ip}",
     stage="route",
 )  # fmt: skip
 TX_ROUTE_UNREACHABLE = Reason(
@@ -119,6 +120,7 @@ TX_ROUTE_UNREACHABLE = Reason(
     it beats a default route. The sender gets EHOSTUNREACH, "No route to host", as in Linux.""",
     why_template=("{ip} matches the route unreachable {route}",),
     fix_templates=("smolctl route del unreachable {route}",),
+    advice_template="is this route meant? smolctl route show match {ip}",
     stage="route",
 )  # fmt: skip
 TX_ROUTE_PROHIBIT = Reason(
@@ -128,6 +130,7 @@ TX_ROUTE_PROHIBIT = Reason(
     beats a default route. The sender gets EACCES, "Permission denied", as in Linux.""",
     why_template=("{ip} matches the route prohibit {route}",),
     fix_templates=("smolctl route del prohibit {route}",),
+    advice_template="is this route meant? smolctl route show match {ip}",
     stage="route",
 )  # fmt: skip
 TX_RULE_BLACKHOLE = Reason(
@@ -139,6 +142,7 @@ TX_RULE_BLACKHOLE = Reason(
     Linux.""",
     why_template=("{ip} matches the rule {priority}: {rule}",),
     fix_templates=("smolctl rule del priority {priority} {rule}",),
+    advice_template="is this rule meant? smolctl rule show",
     stage="rule",
 )  # fmt: skip
 TX_RULE_UNREACHABLE = Reason(
@@ -150,6 +154,7 @@ TX_RULE_UNREACHABLE = Reason(
     ENETUNREACH, "Network is unreachable", as in Linux; a route of that type gives EHOSTUNREACH.""",
     why_template=("{ip} matches the rule {priority}: {rule}",),
     fix_templates=("smolctl rule del priority {priority} {rule}",),
+    advice_template="is this rule meant? smolctl rule show",
     stage="rule",
 )  # fmt: skip
 TX_RULE_PROHIBIT = Reason(
@@ -161,6 +166,7 @@ TX_RULE_PROHIBIT = Reason(
     denied", as in Linux.""",
     why_template=("{ip} matches the rule {priority}: {rule}",),
     fix_templates=("smolctl rule del priority {priority} {rule}",),
+    advice_template="is this rule meant? smolctl rule show",
     stage="rule",
 )  # fmt: skip
 TX_BROADCAST_DENIED = Reason(

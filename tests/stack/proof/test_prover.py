@@ -81,7 +81,7 @@ def test_a_next_hop_that_nobody_has_heard_of_proves_nothing() -> None:
     host.route("8.0.0.0/8", kind=REFUSING)
     row = asked(host, "8.8.8.8")
     assert row["fix"] == []
-    assert row["look"] == "smolctl explain tx-route-unreachable"
+    assert row["look"] == "is this route meant? smolctl route show match 8.8.8.8"
     host.know(DEAD)
     host.route("0.0.0.0/0", via=DEAD)
     assert asked(host, "8.8.8.8")["fix"] == ["smolctl route del unreachable 8.0.0.0/8"]
