@@ -87,7 +87,14 @@ class Session:
             yield first
             yield from rows
 
-    def stream(self, op: str, args: dict[str, Any], handle: Callable[[Event], None]) -> Event:
+    def stream(
+        self,
+        op: str,
+        args: dict[str, Any],
+        handle: Callable[[Event], None],
+        *,
+        has_status: bool = False,
+    ) -> Event:
         """Run a request that sends events, and return its result.
 
         The first SIGINT asks the daemon to end it, so that the summary still comes; a second one
@@ -97,6 +104,7 @@ class Session:
             op: name of the request.
             args: its arguments.
             handle: is called with each event.
+            has_status: SIGQUIT asks for an event that tells how far the request is.
 
         Raises:
             SmolctlError: as ``Client.stream``.
@@ -110,13 +118,17 @@ class Session:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             client.cancel()
 
-        previous = signal.signal(signal.SIGINT, interrupt)
+        previous = {signal.SIGINT: signal.signal(signal.SIGINT, interrupt)}
+        if has_status:
+            ask = signal.signal(signal.SIGQUIT, lambda _number, _frame: client.ask_status())
+            previous[signal.SIGQUIT] = ask
         try:
             events: Iterator[Event] = iter(stream)
             for event in events:
                 handle(event)
         finally:
-            signal.signal(signal.SIGINT, previous)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
         return dict(stream.result)
 
     def forget(self) -> None:

@@ -171,6 +171,11 @@ class Client:
         if self._running is not None:
             self._send(messages.cancel(self._running))
 
+    def ask_status(self) -> None:
+        """Ask how far the running request is; the answer is an event. As safe as ``cancel``."""
+        if self._running is not None:
+            self._send(messages.ask_status(self._running))
+
     def close(self) -> None:
         """Close the connection; the daemon ends what still runs on it."""
         self._socket.close()

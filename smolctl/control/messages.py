@@ -1,9 +1,9 @@
 """Messages of a control connection, and their meaning.
 
-The client speaks first: ``hello``, then requests and cancels, which it need not hold back until the
-daemon's hello arrives. A long list among the arguments of a request goes before it in parts, as the
-text of its JSON: nobody needs a message of its size, nor decodes it before it is needed. The daemon
-answers each request with any number of ``rows`` and ``event``
+The client speaks first: ``hello``, then requests, cancels and questions for the status, which it
+need not hold back until the daemon's hello arrives. A long list among the arguments of a request
+goes before it in parts, as the text of its JSON: nobody needs a message of its size, nor decodes it
+before it is needed. The daemon answers each request with any number of ``rows`` and ``event``
 frames and exactly one ``done`` or ``error``; an error without ``id`` concerns the connection and is
 the last thing on it.
 """
@@ -40,6 +40,12 @@ class Part(NamedTuple):
 
 class Cancel(NamedTuple):
     """End the running request ``id`` early; its last events and its done still come."""
+
+    id: int
+
+
+class Status(NamedTuple):
+    """Tell by an event how far the running request ``id`` is, if that is known."""
 
     id: int
 
@@ -106,11 +112,16 @@ def cancel(number: int) -> bytes:
     return encode({"cancel": number})
 
 
-def parse_command(message: Mapping[str, Any]) -> Request | Part | Cancel:
+def ask_status(number: int) -> bytes:
+    """Return a frame that asks how far a request is."""
+    return encode({"status": number})
+
+
+def parse_command(message: Mapping[str, Any]) -> Request | Part | Cancel | Status:
     """Return what a client asks for after its hello.
 
     Raises:
-        ControlError: neither a request, nor a part of one, nor a cancel.
+        ControlError: none of these: a request, a part of one, a cancel, a question for the status.
     """
     if "part" in message:
         part = Part(message["part"], message.get("name", ""), message.get("text", ""))
@@ -121,6 +132,10 @@ def parse_command(message: Mapping[str, Any]) -> Request | Part | Cancel:
         if not _is_id(message["cancel"]):
             raise ControlError("a cancel carries no whole number")
         return Cancel(message["cancel"])
+    if "status" in message:
+        if not _is_id(message["status"]):
+            raise ControlError("a question for the status carries no whole number")
+        return Status(message["status"])
     number, op, args = message.get("id"), message.get("op"), message.get("args", {})
     if not _is_id(number):
         raise ControlError("a request carries no whole number as id")
@@ -176,6 +191,8 @@ __all__ = [
     "Cancel",
     "Part",
     "Request",
+    "Status",
+    "ask_status",
     "cancel",
     "done",
     "encode_json",

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 from smolctl import __version__
 from smolctl.control import messages
 from smolctl.control.codec import MAX_REQUEST, Decoder
-from smolctl.control.messages import Cancel, Part, Request
+from smolctl.control.messages import Cancel, Part, Request, Status
 from smolctl.daemon.copies import Copies, Copy
 from smolctl.daemon.doors import Doors
-from smolctl.daemon.exchange import HIGH_WATER, Exchange, Service
+from smolctl.daemon.exchange import HIGH_WATER, Exchange, Running, Service
 from smolctl.daemon.resources import Resources
 from smolctl.errors import ControlError, SmolctlError
 from smolctl.ops.aside import Aside
@@ -288,7 +288,10 @@ class Connection:
             return
         command = messages.parse_command(message)
         if isinstance(command, Cancel):
-            self._cancel(command.id, now)
+            self._running_job(command.id, lambda job: job.cancel(now))
+            return
+        if isinstance(command, Status):
+            self._running_job(command.id, lambda job: job.status(now))
             return
         if isinstance(command, Part):
             self._parts.append(command)
@@ -396,12 +399,12 @@ class Connection:
             self._copy = None
             self.deadline_ns = self._leave_ns
 
-    def _cancel(self, number: int, now: int) -> None:
+    def _running_job(self, number: int, tell: Callable[[Running], None]) -> None:
         exchange = self._running.get(number)
-        # An unknown id is no error: the request may have ended while the cancel was on its way.
+        # An unknown id is no error: the request may have ended while the word was on its way.
         if exchange is not None and exchange.job is not None:
             try:
-                exchange.job.cancel(now)
+                tell(exchange.job)
             except Exception as error:
                 self._fail_internally(exchange, error)
 

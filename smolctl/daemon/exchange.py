@@ -19,6 +19,9 @@ class Running(Protocol):
     def cancel(self, now: int) -> None:
         """End it early; what is due is still reported, and ``done`` called."""
 
+    def status(self, now: int) -> None:
+        """Report how far it is, if it can tell."""
+
     def close(self, now: int) -> None:
         """Release everything; called once, whether it ended or its client left."""
 

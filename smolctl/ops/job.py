@@ -89,6 +89,9 @@ class Job:
         """End early: report what is known."""
         self.finish(now)
 
+    def status(self, now: int) -> None:
+        """Report how far it is; most have nothing to tell."""
+
     def release(self, now: int) -> None:
         """Give back sockets and the like; called exactly once."""
 

@@ -444,6 +444,15 @@ class PingJob(Job):
             result.update(blame_fields(blamed))
         return result
 
+    def status(self, now: int) -> None:
+        """Report how far it is (iputils status)."""
+        rtts = self._rtts
+        times = None
+        if rtts.count:
+            whole = rtts.summary()
+            times = {**{key: whole[key] for key in ("min", "avg", "max")}, "ewma": self._smooth_ns}
+        self.emit("status", transmitted=self._sequence, received=rtts.count, rtt_ns=times)
+
     def _blamed(self, now: int) -> Trace | None:
         """Return a packet that tells why requests were lost; None where that is not known."""
         received, trace = self._rtts.count, self._failed or self._trace

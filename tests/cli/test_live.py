@@ -1,6 +1,7 @@
 """The command against a real daemon: what the user sees, in text, JSON and exit status."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -196,6 +197,17 @@ def test_interrupted_ping_prints_its_summary(smolctl: SmolctlEnv) -> None:
     assert result.returncode == 0
     assert last_lines(result.stdout, 1)[0].startswith("rtt min/avg/max/mdev = ")
     assert "Traceback" not in result.stderr
+
+
+def test_sigquit_tells_how_far_a_ping_is_and_it_goes_on(smolctl: SmolctlEnv) -> None:
+    ping = smolctl.popen("ping", "-q", "-i", "0.05", "127.0.0.1")
+    ping.wait_for("bytes of data")
+    ping.process.send_signal(signal.SIGQUIT)
+    pattern = r"\r\d+/\d+ packets, \d+% loss, min/avg/ewma/max = [\d.]+(/[\d.]+){3} ms\n"
+    wait_until(lambda: re.search(pattern, ping.stderr), "the status")
+    result = ping.stop(signal.SIGINT)
+    assert result.returncode == 0
+    assert " packets transmitted, " in result.stdout
 
 
 def test_interrupted_recv_ends_by_its_result(smolctl: SmolctlEnv) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from smolctl.control import messages
 from smolctl.control.codec import MAX_REQUEST, Decoder, encode_json
-from smolctl.control.messages import Cancel, Request
+from smolctl.control.messages import Cancel, Request, Status
 from smolctl.errors import AlreadyExists, ControlError
 
 
@@ -42,6 +42,7 @@ def test_commands_are_understood_by_the_other_side() -> None:
     frame = messages.request(3, "route.show", {"dev": "lo"})
     assert messages.parse_command(decode(frame)) == Request(3, "route.show", {"dev": "lo"})
     assert messages.parse_command(decode(messages.cancel(3))) == Cancel(3)
+    assert messages.parse_command(decode(messages.ask_status(3))) == Status(3)
     assert messages.parse_command({"id": 4, "op": "stack.stop"}) == Request(4, "stack.stop", {})
 
 
@@ -59,6 +60,7 @@ def test_commands_are_understood_by_the_other_side() -> None:
         {"id": 1, "op": "link.show", "args": []},
         {"cancel": "1"},
         {"cancel": None},
+        {"status": "1"},
     ],
 )
 def test_what_is_neither_request_nor_cancel_is_refused(message: dict[str, Any]) -> None:

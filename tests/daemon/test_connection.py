@@ -31,6 +31,9 @@ class Watch:
         self.exchange.event({"event": "last", "now": now})
         self.exchange.done({"ok": True})
 
+    def status(self, now: int) -> None:
+        self.exchange.event({"event": "status", "now": now})
+
     def close(self, now: int) -> None:
         self.closed += 1
 
@@ -297,6 +300,15 @@ def test_cancel_lets_the_request_finish(wire: Wire) -> None:
         {"id": 7, "event": {"event": "last", "now": 0}},
         {"id": 7, "done": {"ok": True}},
     ]
+
+
+def test_a_running_request_tells_how_far_it_is_and_goes_on(wire: Wire) -> None:
+    wire.greet()
+    wire.request(7, "watch")
+    wire.send(messages.ask_status(7) + messages.ask_status(8))
+    assert wire.receive() == [{"id": 7, "event": {"event": "status", "now": 0}}]
+    wire.send(messages.cancel(7))
+    assert wire.receive()[-1] == {"id": 7, "done": {"ok": True}}
 
 
 def test_hanging_up_closes_what_runs(wire: Wire) -> None:

@@ -140,6 +140,9 @@ class Stream:
     def cancel(self, now: int) -> None:
         self.exchange.done({})
 
+    def status(self, now: int) -> None:
+        pass
+
     def close(self, now: int) -> None:
         self.closed += 1
 

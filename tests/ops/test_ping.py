@@ -189,6 +189,27 @@ def test_a_request_without_an_answer_is_told_when_the_next_is_sent(api: Api) -> 
     assert [event["seq"] for event in exchange.of("outstanding")] == [1, 2]
 
 
+def test_a_ping_that_goes_on_tells_how_far_it_is(api: Api) -> None:
+    exchange, job = api.start("ping.run", dst=PEER)
+    api.wait(1_500 * MILLISECOND_NS)
+    job.status(api.clock.now)
+    times = dict.fromkeys(("min", "avg", "max", "ewma"), MILLISECOND_NS)
+    told = {"transmitted": 2, "received": 2, "rtt_ns": times}
+    assert exchange.of("status") == [told]
+    api.peer.silent.add("ping")
+    api.wait(SECOND_NS)
+    job.status(api.clock.now)
+    assert exchange.of("status")[1] == {**told, "transmitted": 3}
+    assert not exchange.ended
+
+
+def test_a_ping_without_a_reply_has_no_times_to_tell(api: Api) -> None:
+    api.peer.silent.add("ping")
+    exchange, job = api.start("ping.run", dst=PEER)
+    job.status(api.clock.now)
+    assert exchange.of("status") == [{"transmitted": 1, "received": 0}]
+
+
 def test_no_request_is_told_that_has_its_answer(api: Api) -> None:
     assert ping(api, count="3", outstanding=True).of("outstanding") == []
 

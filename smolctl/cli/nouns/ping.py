@@ -135,6 +135,18 @@ def summary(dst: str, done: Event) -> list[str]:
     return ["", f"--- {dst} ping statistics ---", line, ", ".join(ends)]
 
 
+def status(event: Event) -> str:
+    """Return the line about a ping that goes on (iputils status)."""
+    transmitted, received = event["transmitted"], event["received"]
+    loss = (transmitted - received) * 100 // transmitted if transmitted else 0
+    line = f"\r{received}/{transmitted} packets, {loss}% loss"
+    if "rtt_ns" not in event:
+        return line
+    keys = ("min", "avg", "ewma", "max")
+    times = "/".join(stream.milliseconds(event["rtt_ns"][key]) for key in keys)
+    return f"{line}, {'/'.join(keys)} = {times} ms"
+
+
 def _stamp() -> str:
     from time import time
 
@@ -166,6 +178,7 @@ class _Lines:
             "start": self._started,
             "reply": self._replied,
             "error": self._failed,
+            "status": lambda event: self._out.complaint(status(event)),
             "redirect": lambda event: self._say(redirect(event)),
             "outstanding": lambda event: self._say(f"no answer yet for icmp_seq={event['seq']}"),
         }
@@ -316,6 +329,7 @@ COMMAND = Verb(
         "smolctl ping -c 1 -s 1472 -M do 10.0.0.2",
         "smolctl -j ping -c 1 10.0.0.2",
     ),
-    notes="The output is that of ping from iputils. SIGINT stops it and prints the summary.",
+    notes="The output is that of ping from iputils. SIGINT stops it and prints the summary; SIGQUIT"
+    " prints what is known so far to standard error, and it goes on.",
     kind="probe",
 )

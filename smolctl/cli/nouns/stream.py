@@ -51,7 +51,7 @@ def run(
                 handler(event)
             out.flush()
 
-    done = session.stream(op, args, handle)
+    done = session.stream(op, args, handle, has_status="status" in handlers)
     if session.options.json:
         out.event({"event": "summary", **done, **(more(done) if more else {})})
     return done

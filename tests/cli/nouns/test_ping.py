@@ -76,6 +76,24 @@ def test_reply_times_are_rounded_as_iputils_does(rtt_ns: int, text: str) -> None
     assert ping.reply(event) == f"64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time={text} ms"
 
 
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        ({"transmitted": 1, "received": 0}, "\r0/1 packets, 100% loss"),
+        (
+            {
+                "transmitted": 3,
+                "received": 2,
+                "rtt_ns": {"min": 16_900, "avg": 29_000, "ewma": 20_000, "max": 1_040_000},
+            },
+            "\r2/3 packets, 33% loss, min/avg/ewma/max = 0.016/0.029/0.020/1.040 ms",
+        ),
+    ],
+)
+def test_status(event: dict[str, Any], line: str) -> None:
+    assert ping.status(event) == line
+
+
 def test_duplicate() -> None:
     event = {"from": "10.0.0.1", "bytes": 64, "seq": 1, "ttl": 64, "rtt_ns": 45000, "dup": True}
     assert ping.reply(event) == ("64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=0.045 ms (DUP!)")
