@@ -60,6 +60,7 @@ class Output:
         lines = iter(lines)
         while text := "".join([f"{line}\n" for line in islice(lines, _MANY)]):
             self._write(text)
+            self._within_line = False
 
     def document(self, value: Any) -> None:
         """Write one JSON document; what an iterator yields is an array, written as it comes."""

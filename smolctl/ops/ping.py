@@ -94,6 +94,7 @@ class PingPlan:
         preload: requests that do not wait for an answer, at the beginning.
         pattern: what the data consists of, again and again.
         outstanding: tell of each request that has no answer when the next one is sent.
+        tell_sent: tell of each request that was sent.
         adaptive_ns: shortest interval when that follows the round-trip time; None when it does not.
     """
 
@@ -113,6 +114,7 @@ class PingPlan:
     pattern: bytes = bytes(range(256))
     outstanding: bool = False
     adaptive_ns: int | None = None
+    tell_sent: bool = False
 
 
 def run(ctx: Context, args: Args) -> Job:
@@ -135,6 +137,7 @@ def run(ctx: Context, args: Args) -> Job:
         _pattern(args.text("pattern")),
         args.flag("outstanding"),
         args.seconds("adaptive"),
+        args.flag("tell_sent"),
     )
     decision = _way(ctx.stack, plan, ctx.now)
     return PingJob(ctx.stack, plan, decision.src, decision.interface.name)
@@ -343,6 +346,9 @@ class PingJob(Job):
             if self._sequence == 1:
                 raise
             self._error(sequence, error.code, error.message, self._src or 0)
+        else:
+            if plan.tell_sent:
+                self.emit("sent", seq=sequence)
 
     def _remember(self, sequence: int, now: int) -> None:
         self._sent_ns[sequence] = now

@@ -199,6 +199,30 @@ def test_interrupted_ping_prints_its_summary(smolctl: SmolctlEnv) -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "dots"),
+    [
+        ("-c 3 127.0.0.1", ".\b \b" * 3),
+        ("-c 3 -q 127.0.0.1", ""),
+        ("-c 2 -W 0.1 10.0.0.9", ".."),
+        ("-c 2 -s 65507 -M do 10.0.0.9", "EE"),
+    ],
+)
+def test_a_flood_shows_dots_as_iputils(smolctl: SmolctlEnv, words: str, dots: str) -> None:
+    for line in (
+        "link add c0 type cable name c",
+        "link add c1 type cable name c",
+        "link set c0 up",
+        "link set c1 up",
+        "addr add 10.0.0.1/24 dev c0",
+        "neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 dev c0",
+    ):
+        smolctl(*line.split(), check=True)
+    lines = smolctl("ping", "-f", *words.split()).stdout.split("\n")
+    assert lines[1] == dots
+    assert lines[2].endswith(" ping statistics ---")
+
+
 def test_sigquit_tells_how_far_a_ping_is_and_it_goes_on(smolctl: SmolctlEnv) -> None:
     ping = smolctl.popen("ping", "-q", "-i", "0.05", "127.0.0.1")
     ping.wait_for("bytes of data")

@@ -189,6 +189,17 @@ def test_a_request_without_an_answer_is_told_when_the_next_is_sent(api: Api) -> 
     assert [event["seq"] for event in exchange.of("outstanding")] == [1, 2]
 
 
+def test_each_request_that_was_sent_is_told_before_its_reply(api: Api) -> None:
+    exchange = ping(api, count="2", tell_sent=True)
+    told = [(event["event"], event.get("seq")) for event in exchange.events[1:]]
+    assert told == [("sent", 1), ("reply", 1), ("sent", 2), ("reply", 2)]
+
+
+def test_a_request_that_cannot_be_sent_is_not_told_to_be(api: Api) -> None:
+    exchange = ping(api, count="1", size="1473", pmtudisc="do", tell_sent=True)
+    assert [event["event"] for event in exchange.events] == ["start", "error"]
+
+
 def test_a_ping_that_goes_on_tells_how_far_it_is(api: Api) -> None:
     exchange, job = api.start("ping.run", dst=PEER)
     api.wait(1_500 * MILLISECOND_NS)

@@ -153,6 +153,38 @@ def _stamp() -> str:
     return f"[{time():.6f}] "
 
 
+class _Dots:
+    """The dots of a flood, as iputils has them: one for each request that has no answer.
+
+    Args:
+        out: of the command.
+    """
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+        self._last = 0
+
+    def handlers(self) -> stream.Handlers:
+        """Return the writer of each kind of event."""
+        return {
+            "sent": self._sent,
+            "reply": lambda _event: self._out.part("\b \b"),
+            "error": self._failed,
+        }
+
+    def _sent(self, event: Event) -> None:
+        self._last = event["seq"]
+        self._out.part(".")
+
+    def _failed(self, event: Event) -> None:
+        """Put an E in the place of the dot; what could not be sent, has none."""
+        if 0 < event["seq"] - self._last & 0xFFFF < 0x8000:  # numbers have 16 bits
+            self._last = event["seq"]
+            self._out.part("E")
+        else:
+            self._out.part("\bE")
+
+
 class _Lines:
     """The text of a ping, as its events come.
 
@@ -209,9 +241,12 @@ def _run(session: Session, args: Args) -> int:
     quiet = args.pop("quiet", False) or session.options.quiet
     stamped = args.pop("timestamps", False)
     flood, bell = args.pop("flood", False), "\a" if args.pop("audible", False) else ""
+    dots = flood and not (quiet or session.options.json)
     if flood:
         quiet = True
         args.setdefault("interval", _FLOOD_S)
+    if dots:
+        args["tell_sent"] = True
     if args.pop("adaptive", False):
         args["adaptive"] = _QUICKEST_S if os.geteuid() == 0 else _QUICK_S
     request = _chosen(pmtudisc.chosen(_meant(args)))
@@ -223,13 +258,11 @@ def _run(session: Session, args: Args) -> int:
         session,
         "ping.run",
         request,
-        lines.handlers(),
+        {**lines.handlers(), **(_Dots(out).handlers() if dots else {})},
         more=lambda done: statistics(request["dst"], done),
     )
     if not session.options.json:
-        if flood:
-            out.line("." * (done["transmitted"] - done["received"]))
-        out.lines(summary(request["dst"], done)[1 if flood else 0 :])
+        out.lines(summary(request["dst"], done))
         out.flush()
     if not done["ok"] or "reason" in done:  # also when some were lost, and it is known why
         stream.explain(session, done)
@@ -288,7 +321,9 @@ _OPTIONS = (
     *pmtudisc.OPTIONS,
     option("quiet", "print only the first line and the summary", short="q"),
     option("timestamps", "the time before each line", short="D"),
-    option("flood", "100 requests a second; print a dot for each without an answer", short="f"),
+    option(
+        "flood", "100 requests a second; a dot for each, and a backspace for each reply", short="f"
+    ),
     option("audible", "ring the bell for each reply", short="a"),
     option("numeric", "accepted: names are never looked up", short="n"),
     option("user-latency", "accepted: times always are from sending to receiving", short="U"),

@@ -125,6 +125,7 @@ COMMAND = Verb(
         Place("key", "KEY[=VALUE]", "one setting, and its new value", False, complete="sysctl"),
         option("values", "print only values", short="n"),
         option("names", "print only names", short="N"),
+        option("all", "accepted: without KEY, all settings are shown", short="a"),
         option("write", "accepted: KEY=VALUE says so", short="w"),
         option(
             "diff", "only settings that differ from this profile", "PROFILE", complete="profile"

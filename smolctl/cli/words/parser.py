@@ -66,6 +66,8 @@ class AtOnce(_Option):
         self.obj.callback(self.parser.ctx, self.obj, said)
 
 
+_NO_DEVICES = ("default", "all", "any")
+"""What may stand where an address is expected, beside an address."""
 _NUMERIC = frozenset({"ADDR", "BYTES", "ID", "MAC", "N", "NUMBER", "PREFIX", "SECONDS", "TIME"})
 """What values are called that are no names, so that a word of the command is none of them."""
 
@@ -296,24 +298,59 @@ class Parser(_OptionParser):
             doubt = getattr(obj.type, "doubt", None)
             if doubt and obj.name in args and (fault := doubt(args[obj.name])):
                 return fault  # type: ignore[no-any-return]
+        if fault := self._device_first(word, args):
+            return fault
         # A misspelt word may have been taken for a place's value just before.
         known = [word for word, each in self._bare.items() if not each.obj.hidden]
         for suspect in (word, *(args[place.name] for place in self.places)):
             guess = near(WORD_HABITS.get(suspect, suspect), [*self.group, *known])
             if guess is not None:
                 return UsageFault(f'"{suspect}" is not known here', hint=f'did you mean "{guess}"?')
-        hint = self._with_its_name(word, args) or f"smolctl {self.path} --help"
+        hint = (
+            self._joined(word, args)
+            or self._with_its_name(word, args)
+            or f"smolctl {self.path} --help"
+        )
         return UsageFault(f'"{word}" is one word too many', hint=hint)
 
     def _with_its_name(self, word: str, args: Args) -> str | None:
         """Return the line with the name before a value, which was left out; None if none fits."""
-        numbers = word[:1].isdigit() and "." in word
-        name = "via" if numbers else "dev" if word[:1].isalpha() else ""
+        name = "via" if _is_number(word) else "dev" if word[:1].isalpha() else ""
         param = next((param for param in self._named() if name in param.words), None)
         if param is None or param.name in args:
             return None
         at = len(self._words) - self._left - 1
         return " ".join(("smolctl", self.path, *self._words[:at], name, *self._words[at:]))
+
+    def _device_first(self, word: str, args: Args) -> UsageFault | None:
+        """Return the error for ``addr add eth0 10.0.0.1/24``, as ifconfig has it; else None."""
+        dev = next((param for param in self._named() if "dev" in param.words), None)
+        place = next(iter(self.places), None)
+        if dev is None or dev.name in args or place is None or not _is_number(word):
+            return None
+        taken = args[place.name]
+        words = list(self._words)
+        if not taken[:1].isalpha() or taken in _NO_DEVICES or taken not in words:
+            return None
+        words[len(words) - self._left - 1 : len(words) - self._left] = ["dev", taken]
+        words[words.index(taken)] = word
+        return UsageFault(
+            f'expected {place.metavar}, not "{taken}"',
+            hint=" ".join(("smolctl", self.path, *words)),
+        )
+
+    def _joined(self, word: str, args: Args) -> str | None:
+        """Return the line with KEY=VALUE for ``KEY VALUE`` or ``KEY = VALUE``; None if not so."""
+        place = next((each for each in self.places if "[=" in str(each.metavar)), None)
+        if place is None:
+            return None
+        after = self._words[len(self._words) - self._left :]
+        key, value = args[place.name].removesuffix("="), word.removeprefix("=")
+        if not value and after:
+            value = after.pop(0)
+        if "=" in key + value or not value or after:
+            return None
+        return f"smolctl {self.path} {key}={value}"
 
     def _named(self) -> Iterator[Any]:
         """Yield the parameters that have names."""
@@ -331,6 +368,11 @@ class Parser(_OptionParser):
         else:
             hint = " ".join(("smolctl", *self.path.split(), "--help"))
         return self._placed(UsageFault(f'option "{shown}" is not known', hint=hint))
+
+
+def _is_number(word: str) -> bool:
+    """Return whether a word looks like an address or a prefix."""
+    return word[:1].isdigit() and "." in word
 
 
 def missing(params: Iterable[click.Parameter], args: Args) -> str | None:

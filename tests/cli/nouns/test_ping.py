@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from smolctl.cli.nouns import ping
+from smolctl.cli.output import Output
+from smolctl.cli.words.options import Options
 from tests.cli.kit import read
 from tests.kit.stack_env import SmolctlEnv
 
@@ -92,6 +94,16 @@ def test_reply_times_are_rounded_as_iputils_does(rtt_ns: int, text: str) -> None
 )
 def test_status(event: dict[str, Any], line: str) -> None:
     assert ping.status(event) == line
+
+
+def test_a_failed_request_of_a_flood_is_an_e_in_place_of_its_dot(
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    write = ping._Dots(Output(Options())).handlers()
+    events = (("sent", 1), ("sent", 2), ("error", 1), ("error", 3), ("error", 4), ("sent", 5))
+    for event, seq in (*events, ("error", 2), ("reply", 5)):
+        write[event]({"event": event, "seq": seq})
+    assert capsysbinary.readouterr().out == b"..\bEEE.\bE\b \b"
 
 
 def test_duplicate() -> None:

@@ -222,6 +222,18 @@ def test_a_word_that_is_near_nothing_is_not_guessed() -> None:
         ("route add default 10.0.0.2", "smolctl route add default via 10.0.0.2"),
         ("addr add 10.0.0.5/24 eth0", "smolctl addr add 10.0.0.5/24 dev eth0"),
         ("neigh del 10.0.0.5 eth0", "smolctl neigh del 10.0.0.5 dev eth0"),
+        ("addr add eth0 10.0.0.5/24", "smolctl addr add 10.0.0.5/24 dev eth0"),
+        ("addr del eth0 10.0.0.5/24", "smolctl addr del 10.0.0.5/24 dev eth0"),
+        ("addr add eth0 10.0.0.5/24 dad", "smolctl addr add 10.0.0.5/24 dev eth0 dad"),
+        ("neigh del eth0 10.0.0.5", "smolctl neigh del 10.0.0.5 dev eth0"),
+        ("maddr add eth0 239.1.2.3", "smolctl maddr add 239.1.2.3 dev eth0"),
+        ("route add eth0 10.0.0.0/8", "smolctl route add 10.0.0.0/8 dev eth0"),
+        ("sysctl ip.ttl 65", "smolctl sysctl ip.ttl=65"),
+        ("sysctl -w ip.ttl 65", "smolctl sysctl ip.ttl=65"),
+        ("sysctl ip.ttl = 65", "smolctl sysctl ip.ttl=65"),
+        ("sysctl ip.ttl =65", "smolctl sysctl ip.ttl=65"),
+        ("sysctl ip.ttl= 65", "smolctl sysctl ip.ttl=65"),
+        ("sysctl ip.ttl=65 arp.dad=1", "smolctl sysctl --help"),
         ("link add v0 type veth peer name v1", "type cable makes the two ends of one"),
     ],
 )
@@ -239,6 +251,7 @@ def test_a_habit_gets_the_command_that_is_meant(line: str, hint: str) -> None:
         ("neigh add 10.0.0.9 lladdr dev eth0", '"lladdr" needs a value: lladdr MAC'),
         ("link set mtu up eth0", '"mtu" needs a value: mtu BYTES'),
         ("rule add priority from 10.0.0.1", '"priority" needs a value'),
+        ("addr add eth0 10.0.0.1/24", 'addr add: expected ADDR/LEN, not "eth0"'),
     ],
 )
 def test_the_word_is_named_that_lacks_its_value(line: str, wrong: str) -> None:
