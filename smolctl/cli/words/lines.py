@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from select import select
+from select import POLLIN, poll
 from typing import NamedTuple
 
 from smolctl.cli.words.grammar import UsageFault
@@ -118,9 +118,12 @@ class Lines:
             OSError: the file cannot be read.
         """
         first, text, work = 0, "", 0
+        ready = poll()  # select(2) takes no descriptor above 1023
+        if not self._end:
+            ready.register(self._fd, POLLIN)
         while True:
             while not self._lines and not self._end:
-                if not select([self._fd], [], [], 0)[0]:
+                if not ready.poll(0):
                     yield None
                 self._read()
             first = first or self._number + 1

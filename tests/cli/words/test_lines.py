@@ -5,7 +5,9 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fcntl import F_DUPFD, fcntl
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 import pytest
 from hypothesis import given
@@ -159,3 +161,19 @@ def test_a_file_that_never_ends_is_no_file_of_commands(endless: bytes, tmp_path:
     assert (bad.number, bad.words) == (2, [])
     assert bad.fault is not None
     assert "too long" in bad.fault.message
+
+
+def test_a_descriptor_above_1023(tmp_path: Path) -> None:
+    soft, hard = getrlimit(RLIMIT_NOFILE)
+    (tmp_path / "commands").write_text("link\nroute\n")
+    setrlimit(RLIMIT_NOFILE, (max(soft, 2048), hard))
+    try:
+        with (tmp_path / "commands").open() as file:
+            fd = fcntl(file, F_DUPFD, 1024)
+        try:
+            lines = [line.words for line in Lines(fd) if line is not None]
+        finally:
+            os.close(fd)
+    finally:
+        setrlimit(RLIMIT_NOFILE, (soft, hard))
+    assert lines == [["link"], ["route"]]
