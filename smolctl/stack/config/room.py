@@ -2,7 +2,7 @@
 
 from smolctl.errors import NoBuffers
 from smolctl.stack.fib.nexthop import Multipath
-from smolctl.stack.fib.route import KERNEL, InsertMode, Route
+from smolctl.stack.fib.route import InsertMode, Route
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.network import Network
@@ -25,8 +25,9 @@ def check_route_room(net: Network, route: Route, mode: InsertMode) -> None:
     Raises:
         NoBuffers: it has as many as iface.max_route_count allows.
     """
+    limit = net.settings["iface.max_route_count"]
     devs = {hop.dev for hop in route.hops} if isinstance(route, Multipath) else {route.dev}
-    if devs == {None} or not net.settings["iface.max_route_count"]:
+    if devs == {None} or not limit:
         return
     table = net.fib.tables.get(route.table)
     chain = table.chain(route.prefix, route.plen) if table is not None else []
@@ -35,13 +36,7 @@ def check_route_room(net: Network, route: Route, mode: InsertMode) -> None:
     ):
         return  # takes another one's place, or is refused because of it
     for dev in sorted(filter(None, devs)):
-        there = sum(_goes_by(other, dev) and other.protocol != KERNEL for other in net.fib)
-        _check_room(net, "route", "routes", dev, there)
-
-
-def _goes_by(route: Route, dev: str) -> bool:
-    hops = route.hops if isinstance(route, Multipath) else (route,)
-    return any(hop.dev == dev for hop in hops)
+        _check_room(net, "route", "routes", dev, net.fib.count_by(dev, limit))
 
 
 def _check_room(net: Network, what: str, name: str, dev: str, there: int) -> None:

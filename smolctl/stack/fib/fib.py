@@ -17,7 +17,15 @@ from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.exceptions import RouteExceptions
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.path_mtu import PathMtus
-from smolctl.stack.fib.route import DEVICELESS, InsertMode, Route, RouteType, Scope, TableName
+from smolctl.stack.fib.route import (
+    DEVICELESS,
+    KERNEL,
+    InsertMode,
+    Route,
+    RouteType,
+    Scope,
+    TableName,
+)
 from smolctl.stack.fib.rule import Rules
 from smolctl.stack.fib.sweep import MANY, SweptTable, begin, clean
 from smolctl.stack.fib.table import COARSE_BITS, RouteTable
@@ -69,6 +77,7 @@ class Fib:
         self._hops_shared = False
         self._alarm = alarm
         self._swept: list[SweptTable] = []
+        self._count_by: dict[str, int] = {}
         self.on_change: Callable[[ChangeType, Route], None] | None = None
 
     def __iter__(self) -> Iterator[Route]:
@@ -77,6 +86,17 @@ class Fib:
 
     def __len__(self) -> int:
         return sum(map(len, self.tables.values()))
+
+    def count_by(self, dev: str, enough: int) -> int:
+        """Return how many routes that are not the kernel's leave by an interface.
+
+        Args:
+            enough: a lower count may still contain routes that are gone and not yet cleaned.
+        """
+        count = self._count_by.get(dev, 0)
+        if count < enough or not self._swept:
+            return count
+        return sum(dev in _counted(route) for route in self)
 
     def numbers(self) -> list[int]:
         """Return the tables in the order in which ``ip route show table all`` has them."""
@@ -160,6 +180,7 @@ class Fib:
         result = copy(self)
         result._swept = []
         result.rules, result.multipaths = self.rules.clone(), list(self.multipaths)
+        result._count_by = dict(self._count_by)
         result.tables = {number: table.clone() for number, table in self.tables.items()}
         result._local, result._main = result.tables[TableName.LOCAL], result.tables[TableName.MAIN]
         result._default = result.tables.get(TableName.DEFAULT)
@@ -193,6 +214,10 @@ class Fib:
             self.multipaths.remove(replaced)
         if changed and isinstance(route, Multipath):
             self.multipaths.append(route)
+        if changed:
+            self._count(route, 1)
+        if replaced is not None:
+            self._count(replaced, -1)
         if changed and self.on_change is not None:
             self.on_change(ChangeType.NEW if replaced is None else ChangeType.CHANGED, route)
         return replaced
@@ -203,7 +228,7 @@ class Fib:
         self.tables[route.table].remove(route)
         if isinstance(route, Multipath):
             self.multipaths.remove(route)
-        self._told_gone(route)
+        self._gone(route)
 
     def remove_where(
         self, unwanted: Callable[[Route], bool], numbers: Iterable[int] | None = None
@@ -234,16 +259,22 @@ class Fib:
         """Take some of the routes that are gone out of their table."""
         table = self._swept[0]
         for route in clean(table):
-            self._told_gone(route)
+            self._gone(route)
         if type(table) is RouteTable:
             self._swept.pop(0)
 
     def _settle(self, table: RouteTable, route: Route) -> None:
         """Clean the prefix of a route, before others of that prefix change."""
         for gone in table.settle(route.prefix, route.plen):
-            self._told_gone(gone)
+            self._gone(gone)
 
-    def _told_gone(self, route: Route) -> None:
+    def _count(self, route: Route, step: int) -> None:
+        for dev in _counted(route):
+            self._count_by[dev] = self._count_by.get(dev, 0) + step
+
+    def _gone(self, route: Route) -> None:
+        """Take note that a route was taken out, and tell of it."""
+        self._count(route, -1)
         if self.on_change is not None:
             self.on_change(ChangeType.DELETED, route)
 
@@ -282,6 +313,15 @@ class Fib:
                 self.multipaths[at] = route.clone()
                 self.tables[route.table].swap(route, self.multipaths[at])
         return [route for route in self.multipaths if any(hop.dev == dev for hop in route.hops)]
+
+
+def _counted(route: Route) -> tuple[str, ...] | set[str]:
+    """Return the interfaces among whose routes a route counts."""
+    if route.protocol == KERNEL:
+        return ()
+    if isinstance(route, Multipath):
+        return {hop.dev for hop in route.hops if hop.dev is not None}
+    return () if route.dev is None else (route.dev,)
 
 
 def _first(routes: Iterable[Route], dev: str | None, scope: Scope) -> Route | None:

@@ -49,6 +49,21 @@ def devs(fib: Fib) -> set[str | None]:
     return {each.dev for each in fib}
 
 
+def test_what_is_gone_does_not_count_among_an_interfaces_routes() -> None:
+    fib = filled()
+    of_a = COUNT // 2 + 1  # and the default route
+    assert fib.count_by("a", 1) == of_a
+    fib.remove_where(lambda each: each.dev == "a")
+    assert fib.count_by("a", 1) == 0
+    assert fib.count_by("b", 1) == COUNT // 2
+    for number in range(COUNT, COUNT + 3):
+        fib.insert(route(number, "a"))
+    assert fib.count_by("a", 1) == 3
+    clean(fib)
+    assert fib.count_by("a", 1) == 3
+    assert fib.count_by("b", 1) == COUNT // 2
+
+
 def test_they_are_gone_before_the_table_is_clean() -> None:
     fib = filled()
     assert fib.lookup(NET | 5) is not None

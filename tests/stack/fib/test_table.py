@@ -1,5 +1,7 @@
 """The FIB by itself, without a stack: prefixes, chains and lookups."""
 
+from contextlib import suppress
+from random import Random
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from smolctl.errors import AlreadyExists, NotFound
 from smolctl.stack.explain import candidates
 from smolctl.stack.fib.fib import Fib
+from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope, TableName
 from smolctl.stack.fib.table import RouteTable
 from smolctl.wire.address import parse_address, parse_prefix
@@ -328,6 +331,35 @@ def test_remove_where_removes_all_that_match_from_all_tables() -> None:
     )
     fib.remove_where(lambda item: item.dev == "a")
     assert [item.dev for item in fib] == ["b"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_count_of_an_interfaces_routes_is_what_a_walk_finds(seed: int) -> None:
+    chance, fib = Random(seed), Fib(32)
+    for _ in range(200):
+        there, dev = list(fib), chance.choice("abc")
+        prefix, metric = f"10.{chance.randrange(9)}.0.0/16", chance.randrange(2)
+        new = route(prefix, dev, metric=metric, protocol=chance.choice(("static", "kernel")))
+        if chance.random() < 0.3:
+            hops = tuple(Hop(new.prefix, 16, dev=each) for each in chance.choices("abc", k=2))
+            new = Multipath(new.prefix, 16, metric=metric, hops=hops)
+        doing = chance.randrange(10)
+        if doing < 6:
+            with suppress(AlreadyExists, NotFound):
+                fib.insert(new, chance.choice(list(InsertMode)))
+        elif doing < 8 and there:
+            fib.remove(chance.choice(there))
+        elif doing == 8:
+            fib.kill_hops(dev, gone=True)
+        else:
+            fib = fib.clone_for_changes()
+        for name in "abc":
+            found = sum(
+                any(each.dev == name for each in (*getattr(item, "hops", ()), item))
+                for item in fib
+                if item.protocol != "kernel"
+            )
+            assert fib.count_by(name, 0) == found
 
 
 # --- candidates -----------------------------------------------------------------------------------
