@@ -51,7 +51,8 @@ def test_a_terminal_that_is_closed(demo: SmolctlEnv, text: str) -> None:
     while text.encode() not in said:
         said += os.read(ours, 4096)
     os.close(ours)  # the kernel sends SIGHUP to all that have it as their terminal
-    assert process.wait(30) == 129
+    # SIGHUP ends it, or before that the error of a command that can no longer write.
+    assert process.wait(30) in (129, 1)
     wait_until(lambda: not left(demo), lambda: f"the end of {left(demo)}", 30)
 
 

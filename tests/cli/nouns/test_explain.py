@@ -93,6 +93,7 @@ def test_json_of_one_name_is_one_object(capsys: Capture) -> None:
         "summary": "a route of type blackhole matched",
         "why": "IP matches the route blackhole ROUTE",
         "fix": ["smolctl route del blackhole ROUTE"],
+        "look": "is this route meant? smolctl route show match IP",
     }
 
 
