@@ -94,6 +94,11 @@ def test_a_datagram_fares_as_predicted(
         return  # not bound, or to what is gone: nobody can ask about that
     src = socket.local or (ip("10.0.0.1") if by_address else None)
     disc, ttl = how
+    # Of several that share its port, the question is about the one that hears the answer.
+    hears = world.stack.udp.lookup(ip(dst), dport, src or 0, socket.port, socket.dev or "")
+    if hears is None and len(world.stack.udp.at_port(socket.port)) > 1:
+        return  # all of them are connected to somebody else
+    socket = hears or socket
     question = Question(
         "udp", src, ip(dst), socket.port, dport, size, socket.dev, pmtudisc=disc, tos=tos, ttl=ttl
     )
@@ -104,9 +109,6 @@ def test_a_datagram_fares_as_predicted(
         socket.ttl = socket.multicast_ttl = ttl
     world.stack.generation.touch()
     source = None if src == socket.local else src
-    clones = [other for other in world.stack.udp.at_port(socket.port) if other is not socket]
-    if any(other.local in (socket.local, src) for other in clones):
-        return  # two sockets of that address and port; the question cannot say which
     now = world.host.now
     run_out(
         world,

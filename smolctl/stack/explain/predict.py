@@ -175,11 +175,17 @@ def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace)
 
 
 def _bound(udp: Udp, question: Question) -> UdpSocket | None:
-    """Return the socket that is bound to the source, the address' own before one for any."""
-    found = [socket for socket in udp.at_port(question.sport) if socket.dev in
-             (None, question.dev)]  # fmt: skip
-    for local in (question.src, ANY):
-        for socket in found:
+    """Return the socket that sends from the source, the address' own before one for any.
+
+    Of several that share it (SO_REUSEADDR) any may; the one that hears the answer is meant.
+    """
+    src, sport, dev = question.src, question.sport, question.dev
+    hears = udp.lookup(question.dst, question.dport, src or 0, sport, dev or "")
+    if hears is not None:
+        return hears
+    found = [socket for socket in udp.at_port(sport) if socket.dev in (None, dev)]
+    for local in (src, ANY):
+        for socket in reversed(found):
             if socket.local == local:
                 return socket
     return None
