@@ -122,7 +122,7 @@ def test_a_datagram_fares_as_predicted(
 
 @given(
     configs, histories(sizes=(0, 8)), st.none() | ips, ips, sizes,
-    st.none() | st.sampled_from(DEVS), toses, discs, ttls,
+    st.none() | st.sampled_from(DEVS), toses, discs, ttls, st.booleans(),
 )  # fmt: skip
 def test_an_echo_request_fares_as_predicted(
     config: Config,
@@ -134,19 +134,31 @@ def test_an_echo_request_fares_as_predicted(
     tos: int | None,
     disc: Pmtudisc | None,
     ttl: int | None,
+    broadcast: bool,
 ) -> None:
     world = played(config, history)
     if dev not in world.stack.interfaces:
         dev = None
     source = None if src is None else ip(src)
     question = Question(
-        "icmp", source, ip(dst), size=size, dev=dev, pmtudisc=disc, tos=tos, ttl=ttl
+        "icmp",
+        source,
+        ip(dst),
+        size=size,
+        dev=dev,
+        broadcast=broadcast,
+        pmtudisc=disc,
+        tos=tos,
+        ttl=ttl,
     )
     trace, real = foretold(world, question), Trace()
     client = world.stack.ping.open(ip(dst))
     message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(size))
     disc = world.stack.ipv4.pmtudisc if disc is None else disc
-    now, how = world.host.now, SendOptions(source, dev, ttl, tos or 0, pmtudisc=disc)
+    now, how = (
+        world.host.now,
+        SendOptions(source, dev, ttl, tos or 0, pmtudisc=disc, broadcast=broadcast),
+    )
     run_out(world, real, lambda: icmp_output(world.stack.ipv4, message, ip(dst), now, how, real))
     assert outcome(trace) == outcome(real)
 

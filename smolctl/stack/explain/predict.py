@@ -61,7 +61,7 @@ class Question(NamedTuple):
         size: bytes of payload.
         dev: interface by which it must leave.
         iif: interface by which it comes in, when it is somebody else's.
-        broadcast: whether its socket may send to a broadcast address.
+        broadcast: whether its sender may send to a broadcast address.
         pmtudisc: whether it may be fragmented; None for what its socket, or the stack, has.
         tos: type of service, which rules may select; None for that of its socket, or else 0.
         ttl: time to live; None for that of its socket, or the stack's own, or else 64.
@@ -199,8 +199,9 @@ def _icmp_out(ping: Ping, net: Network, question: Question, now: int, trace: Tra
     )
     pmtudisc = net.pmtudisc if question.pmtudisc is None else question.pmtudisc
     how = SendOptions(
-        question.src, question.dev, question.ttl, question.tos or 0, pmtudisc=pmtudisc
-    )
+        question.src, question.dev, question.ttl, question.tos or 0, pmtudisc=pmtudisc,
+        broadcast=question.broadcast,
+    )  # fmt: skip
     icmp_output(net, message, question.dst, now, how, trace, client)
 
 

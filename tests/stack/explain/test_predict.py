@@ -1,4 +1,4 @@
-"""Predictions about a port that several sockets share (Linux SO_REUSEADDR)."""
+"""Predictions for a port that several sockets share (SO_REUSEADDR), and for broadcasts."""
 
 import pytest
 
@@ -47,3 +47,13 @@ def test_of_two_the_one_that_hears_the_answer_is_the_sender(
         host.stack.udp.connect(pair[connected], ip(PEER), 9)
     trace = predict(host.stack, Question("udp", ip(OURS), ip(PEER), 7, 9), host.now)
     assert trace.frame[ethernet.HEADER_LEN + 8] == (5 if connected == 0 else 6), "its TTL"
+
+
+def test_everybody_is_asked_only_when_that_is_wanted(host: Host) -> None:
+    """As by ping and ping -b of iputils (Linux raw_sendmsg: EACCES without SO_BROADCAST)."""
+    for dst in ("10.0.0.255", "255.255.255.255"):
+        question = Question("icmp", None, ip(dst), dev="tap0")
+        denied = predict(host.stack, question, host.now)
+        assert verdict.verdict(denied) == "not sent - tx-broadcast-denied"
+        wanted = predict(host.stack, question._replace(broadcast=True), host.now)
+        assert verdict.verdict(wanted) == "sent by tap0"
