@@ -73,7 +73,7 @@ _SEND = (
 )
 _PING = (
     "dst count interval size ttl tos record stamp hosts timeout deadline src dev pmtudisc"
-    " preload pattern outstanding adaptive tell_sent"
+    " preload pattern outstanding adaptive tell_sent broadcast"
 )
 _PACE = "first max_hops queries at_once wait gap"
 _TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev"

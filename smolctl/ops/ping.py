@@ -95,6 +95,7 @@ class PingPlan:
         pattern: what the data consists of, again and again.
         outstanding: tell of each request that has no answer when the next one is sent.
         tell_sent: tell of each request that was sent.
+        broadcast: everybody on a link may be asked.
         adaptive_ns: shortest interval when that follows the round-trip time; None when it does not.
     """
 
@@ -115,6 +116,7 @@ class PingPlan:
     outstanding: bool = False
     adaptive_ns: int | None = None
     tell_sent: bool = False
+    broadcast: bool = False
 
 
 def run(ctx: Context, args: Args) -> Job:
@@ -138,6 +140,7 @@ def run(ctx: Context, args: Args) -> Job:
         args.flag("outstanding"),
         args.seconds("adaptive"),
         args.flag("tell_sent"),
+        args.flag("broadcast"),
     )
     decision = _way(ctx.stack, plan, ctx.now)
     return PingJob(ctx.stack, plan, decision.src, decision.interface.name)
@@ -188,10 +191,11 @@ def _way(stack: Stack, plan: PingPlan, now: int) -> Way:
         recorder.follow(trace, now)
         recorder.note_candidates(key, None, trace, now)
         refuse(recorder, way, now, trace)
-    if way.type is WayType.BROADCAST:
+    if way.type is WayType.BROADCAST and not plan.broadcast:
         recorder.follow(trace, now)
         trace.step("route", "pick", now, way)
-        denied = Refusal(reason.TX_BROADCAST_DENIED, way.interface.name, {"ip": plan.dst})
+        values: dict[str, object] = {"ip": plan.dst, "broadcast": plan.dst}
+        denied = Refusal(reason.TX_BROADCAST_DENIED, way.interface.name, values)
         refuse(recorder, denied, now, trace)
     return way
 
@@ -250,6 +254,7 @@ class PingJob(Job):
             src=None if self._src is None else format_address(self._src),
             dev=plan.dev,
             size=plan.size,
+            broadcast=self._stack.ipv4.is_broadcast(plan.dst) or None,
         )
         self._request(now)
         for _ in range(1, plan.preload):
@@ -335,7 +340,10 @@ class PingJob(Job):
             icmpv4.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, body
         )
         try:
-            how = SendOptions(plan.src, plan.dev, plan.ttl, plan.tos, plan.options, plan.pmtudisc)
+            how = SendOptions(
+                plan.src, plan.dev, plan.ttl, plan.tos, plan.options, plan.pmtudisc,
+                broadcast=plan.broadcast,
+            )  # fmt: skip
             net = self._stack.ipv4
             icmp_output(net, message, plan.dst, now, how, self._trace, self._client)
         except (SendRejected, NoBuffers) as error:

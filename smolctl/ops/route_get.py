@@ -14,6 +14,7 @@ from smolctl.stack.fib.nexthop import Hop
 from smolctl.stack.fib.route import Route, TableName, table_text
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip import gateways
+from smolctl.stack.ip.reverse_path import source_refused
 from smolctl.stack.ip.route_input import InputAction
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Refusal, Way, WayType
@@ -156,18 +157,20 @@ def _incoming(stack: Stack, key: RouteKey, now: int) -> Row:
         5, key.tos, ipv4.MIN_HEADER_LEN, 0, True, False, 0, 64, key.protocol, src or 0, key.dst
     )
     inbound = judge(net, packet, key)
+    why, values = inbound.reason, inbound.values
     if inbound.action is InputAction.FORWARD:
         way = onward(net, interface, key, inbound.route)
         if isinstance(way, Refusal):
             error = _rejection(stack, way.reason, iif, way.values)
             error.errno_name = _ERRNO_ON[str(way.values.get("type") or way.reason.name)]
             raise error
-        sent_on = _get_row(stack, way, src, now)
-        del sent_on["uid"]  # nobody here sends it
-        return sent_on | {"iif": iif}
-    why = inbound.reason
+        why, values = source_refused(net, interface, key) or (None, {})
+        if why is None:
+            sent_on = _get_row(stack, way, src, now)
+            del sent_on["uid"]  # nobody here sends it
+            return sent_on | {"iif": iif}
     if why is not None:
-        error = _rejection(stack, why, iif, inbound.values)
+        error = _rejection(stack, why, iif, values)
         # What Linux's lookup says; the packet itself would be dropped without a word.
         error.errno_name = "EHOSTUNREACH"
         if why.name in _MARTIAN:

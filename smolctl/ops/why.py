@@ -48,6 +48,8 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
         raise InvalidArgument("arp has no type of service")
     if proto == "arp" and "ttl" in args:
         raise InvalidArgument("arp has no time to live")
+    if proto == "arp" and args.flag("broadcast"):
+        raise InvalidArgument("arp asks everybody anyway")
     question = Question(
         proto,
         src,

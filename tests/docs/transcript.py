@@ -30,7 +30,7 @@ VOLATILE = {
         re.compile(r"(?:(?<=\d:)|(?<=port ))(?:32[7-9]|(?:3[3-9]|4\d|5\d|60)\d)\d\d\b"),
         "PORT",
     ),
-    "duration": (re.compile(r"\b\d+(?:\.\d+)? ms\b"), "TIME ms"),
+    "duration": (re.compile(r"\b\d+(?:\.\d+)? (?:ms\b|s(?= ago))"), "TIME ms"),
     "packet id": (re.compile(r"\b(id|why) \d+\b(?!:)"), r"\1 ID"),
     "time of day": (re.compile(r"\b\d\d:\d\d:\d\d\.\d{6}\b"), "NOW"),
     "process": (re.compile(r"\(pid \d+\)"), "(pid PID)"),

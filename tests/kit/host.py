@@ -198,9 +198,12 @@ class Host:
 
     # --- sockets ----------------------------------------------------------------------------------
 
-    def socket(self, port: int = 0, local: str = "0.0.0.0", dev: str | None = None) -> UdpSocket:
+    def socket(
+        self, port: int = 0, local: str = "0.0.0.0", dev: str | None = None, *, reuse: bool = False
+    ) -> UdpSocket:
         """Open and bind a socket."""
         socket = self.stack.udp.open("test")
+        socket.reuse = reuse
         self.stack.udp.bind(socket, ip(local) or None, port, dev)
         return socket
 

@@ -145,6 +145,16 @@ def test_what_was_never_asked_is_not_a_reply(api: Api) -> None:
     assert exchange.of("reply") == []
 
 
+def test_everybody_may_be_asked_when_that_is_wanted(api: Api) -> None:
+    exchange = api.start("ping.run", dst="10.0.0.255", count="1", broadcast=True)[0]
+    ((_, asked),) = requests(api)
+    for src in (PEER, "10.0.0.3"):
+        api.arrive(icmp_frame(icmpv4.Type.ECHO_REPLY, 0, asked.rest, asked.body, src))
+    (start,) = exchange.of("start")
+    assert start["broadcast"]
+    assert [event["from"] for event in exchange.of("reply")][:1] == [PEER]
+
+
 def test_two_pings_do_not_take_each_others_replies(api: Api) -> None:
     first, _ = api.start("ping.run", dst=PEER, count="2")
     second, _ = api.start("ping.run", dst=PEER, count="3")

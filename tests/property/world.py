@@ -186,6 +186,7 @@ class Config(NamedTuple):
     rules: list[dict[str, Any]]
     local_first: bool
     several: bool
+    shared: bool
 
 
 def subset(pool: tuple[Any, ...]) -> st.SearchStrategy[list[Any]]:
@@ -209,6 +210,7 @@ configs = st.builds(
     st.sampled_from([None] * 12 + [*DEVS]),
     st.just([]) | subset(RULES),
     st.sampled_from([True] * 7 + [False]),
+    st.booleans(),
     st.booleans(),
 )
 
@@ -236,9 +238,10 @@ class World:
             with suppress(StackError):
                 self.host.route(**route)
         self._add_rules(config)
-        for bound in config.sockets:
+        for bound in config.sockets * (1 + config.shared):
             with suppress(StackError):
-                self.sockets.append(self.host.socket(*bound))
+                self.sockets.append(self.host.socket(*bound, reuse=config.shared))
+                self.sockets[-1].owner = f"socket {len(self.sockets)}"
         for address, dev, for_good in config.known:
             state = State.PERMANENT if for_good else State.REACHABLE
             with suppress(StackError):

@@ -223,6 +223,8 @@ class _Lines:
         request = self._request
         if "pattern" in request:
             self._out.line(f"PATTERN: 0x{_padded(request['pattern'])}")
+        if event.get("broadcast"):
+            self._out.complaint("WARNING: pinging broadcast address")
         options = _OPTIONS_LEN if "record" in request or "stamp" in request else 0
         self._out.line(heading(event, "src" in request or "dev" in request, options))
 
@@ -334,7 +336,8 @@ _OPTIONS = (
     option("pattern", "fill the data with these bytes, up to 16", "HEX", short="p"),
     option("outstanding", "tell of each request that has no answer in time", short="O"),
     option("adaptive", "let the interval follow the round-trip time", short="A"),
-    *refused_letters("br", "emFSN"),
+    option("broadcast", "allow a broadcast address", short="b"),
+    *refused_letters("r", "emFSN"),
 )
 
 COMMAND = Verb(

@@ -183,7 +183,7 @@ def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
                 else (_TOS, _TTL, option("size", "bytes of payload (0)", "BYTES"))
             ),
             *(() if proto == "arp" else pmtudisc.OPTIONS),
-            *((option("broadcast", "allow a broadcast address"),) if proto == "udp" else ()),
+            *((option("broadcast", "allow a broadcast address"),) if proto != "arp" else ()),
         ),
         examples,
         "Nothing is sent and nothing changes. If DST is an address of this stack and SRC is not,"

@@ -61,7 +61,7 @@ class Question(NamedTuple):
         size: bytes of payload.
         dev: interface by which it must leave.
         iif: interface by which it comes in, when it is somebody else's.
-        broadcast: whether its socket may send to a broadcast address.
+        broadcast: whether its sender may send to a broadcast address.
         pmtudisc: whether it may be fragmented; None for what its socket, or the stack, has.
         tos: type of service, which rules may select; None for that of its socket, or else 0.
         ttl: time to live; None for that of its socket, or the stack's own, or else 64.
@@ -175,11 +175,17 @@ def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace)
 
 
 def _bound(udp: Udp, question: Question) -> UdpSocket | None:
-    """Return the socket that is bound to the source, the address' own before one for any."""
-    found = [socket for socket in udp.at_port(question.sport) if socket.dev in
-             (None, question.dev)]  # fmt: skip
-    for local in (question.src, ANY):
-        for socket in found:
+    """Return the socket that sends from the source, the address' own before one for any.
+
+    Of several that share it (SO_REUSEADDR) any may; the one that hears the answer is meant.
+    """
+    src, sport, dev = question.src, question.sport, question.dev
+    hears = udp.lookup(question.dst, question.dport, src or 0, sport, dev or "")
+    if hears is not None:
+        return hears
+    found = [socket for socket in udp.at_port(sport) if socket.dev in (None, dev)]
+    for local in (src, ANY):
+        for socket in reversed(found):
             if socket.local == local:
                 return socket
     return None
@@ -193,8 +199,9 @@ def _icmp_out(ping: Ping, net: Network, question: Question, now: int, trace: Tra
     )
     pmtudisc = net.pmtudisc if question.pmtudisc is None else question.pmtudisc
     how = SendOptions(
-        question.src, question.dev, question.ttl, question.tos or 0, pmtudisc=pmtudisc
-    )
+        question.src, question.dev, question.ttl, question.tos or 0, pmtudisc=pmtudisc,
+        broadcast=question.broadcast,
+    )  # fmt: skip
     icmp_output(net, message, question.dst, now, how, trace, client)
 
 

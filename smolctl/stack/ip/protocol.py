@@ -48,6 +48,7 @@ class SendOptions(NamedTuple):
         tos: type of service (RFC 1122 3.2.1.6).
         options: of the IPv4 header; their first hop is where the packet goes first.
         loop: members on this stack get what is sent to their group.
+        broadcast: it may go to everybody (Linux SO_BROADCAST).
     """
 
     src: int | None = None
@@ -57,6 +58,7 @@ class SendOptions(NamedTuple):
     options: Outgoing = NO_OPTIONS
     pmtudisc: Pmtudisc = Pmtudisc.DONT
     loop: bool = True
+    broadcast: bool = False
 
 
 PLAIN = SendOptions()

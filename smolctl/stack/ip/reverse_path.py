@@ -1,10 +1,29 @@
-"""The reverse path test (RFC 3704)."""
+"""Checks of a source address: whose it is, and the reverse path test (RFC 3704)."""
 
+from smolctl.stack import reason
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import Route, RouteType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
+from smolctl.stack.reason import Reason
+
+
+def source_refused(
+    net: Network, interface: Interface, key: RouteKey
+) -> tuple[Reason, dict[str, object]] | None:
+    """Return why a packet from the wire is refused for its source, and the reason's values.
+
+    This is asked when there is a way for it, and not before (Linux ``fib_validate_source``).
+    """
+    src = key.src or 0
+    own = None if interface.loopback else net.fib.own(src)
+    if own is not None and own.type is RouteType.BROADCAST:
+        return reason.IP_SRC_INVALID, {"ip": src, "cause": "broadcast"}
+    if own is not None and own.type is RouteType.LOCAL:
+        return reason.IP_SRC_IS_OURS, {"ip": src}
+    back = reverse_path(net, interface, src, key.dst, key.tos)
+    return None if back is None else (reason.IP_REVERSE_PATH, back)
 
 
 def reverse_path(

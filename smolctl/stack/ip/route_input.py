@@ -10,7 +10,7 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.ip.host_model import is_away, is_elsewhere
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ip.reverse_path import reverse_path
+from smolctl.stack.ip.reverse_path import source_refused
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import GroupMember, Owner
@@ -49,7 +49,7 @@ def refuse(why: Reason, **values: object) -> Inbound:
 
 
 def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
-    """Decide about a unicast or broadcast whose addresses are valid.
+    """Decide about a unicast or broadcast whose addresses somebody can have.
 
     Source: RFC 1122 3.2.1.3, RFC 1812 5.2.3; Linux ``ip_route_input_slow``.
     """
@@ -79,13 +79,13 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
 
 
 def _checked(net: Network, packet: Packet, key: RouteKey, route: Route | None) -> Inbound:
-    """Apply what the host model and the reverse path test have to say."""
+    """Apply what the host model and the source have to say."""
     interface = packet.interface
     if not packet.looped:
         if route is not None and is_away(net, interface, route):
             return refuse(reason.IP_DST_OTHER_IFACE, ip=key.dst, home=route.dev)
-        back = reverse_path(net, interface, key.src or 0, key.dst, key.tos)
-        if back is not None:
-            return refuse(reason.IP_REVERSE_PATH, **back)
+        refused = source_refused(net, interface, key)
+        if refused is not None:
+            return refuse(refused[0], **refused[1])
     to_all = route is None or route.type is RouteType.BROADCAST
     return Inbound(InputAction.DELIVER, route, facts=Owner(key.dst, route), to_all=to_all)

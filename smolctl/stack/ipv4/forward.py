@@ -19,7 +19,7 @@ from smolctl.stack.ip import gateways
 from smolctl.stack.ip.host_model import is_near
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
-from smolctl.stack.ip.reverse_path import reverse_path
+from smolctl.stack.ip.reverse_path import source_refused
 from smolctl.stack.ip.source_address import select_source
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.options import passing
@@ -78,11 +78,9 @@ def forward_input(net: Network, packet: Packet, key: RouteKey, route: Found) -> 
         _refuse(net, packet, way)
         return
     packet.step("route", "pick", way)
-    # Linux looks at the source when there is a way, and not before (fib_validate_source).
-    header = packet.header
-    back = reverse_path(net, packet.interface, header.src, header.dst, header.dscp_ecn)
-    if back is not None:
-        packet.record(reason.IP_REVERSE_PATH, **back)
+    refused = source_refused(net, packet.interface, key)
+    if refused is not None:
+        packet.record(refused[0], **refused[1])
         return
     refusal = _too_far(packet, way) or _too_big(packet, way)
     if refusal is not None:

@@ -3,11 +3,10 @@
 from struct import Struct
 
 from smolctl.stack import reason
-from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
-from smolctl.stack.ip.reverse_path import reverse_path
+from smolctl.stack.ip.reverse_path import source_refused
 from smolctl.stack.ip.route_input import Inbound, InputAction, refuse, route_input
 from smolctl.stack.ipv4.forward import forward_input
 from smolctl.stack.ipv4.fragment import fragment_input
@@ -92,23 +91,27 @@ def _decision(net: Network, packet: Packet, key: RouteKey) -> Inbound:
 
 
 def judge(net: Network, packet: Packet, key: RouteKey) -> Inbound:
-    """Check source and destination, and decide what becomes of a packet; nothing is counted."""
+    """Check source and destination, and decide what becomes of a packet; nothing is counted.
+
+    The order is that of Linux (``ip_route_input_rcu``): whether a host here, or behind us, wants it
+    comes before whose its source is.
+    """
+    if is_multicast(key.dst):
+        return _judge_group(net, packet, key)
+    return _martian(net, packet, key) or route_input(net, packet, key)
+
+
+def _martian(net: Network, packet: Packet, key: RouteKey) -> Inbound | None:
+    """Refuse addresses that no host can have, whatever routes there are."""
     src, dst = key.src or 0, key.dst
-    if not packet.looped and not packet.interface.loopback:
-        if is_loopback(src) or is_loopback(dst):
-            return _loopback(src, dst)
-        own = net.fib.own(src)
-        broadcast = own is not None and own.type is RouteType.BROADCAST
+    wire = not packet.looped and not packet.interface.loopback
+    if wire:
         nobody = is_zeronet(src) and not may_be_nobody(packet.header)
-        if broadcast or nobody or is_multicast(src) or is_limited_broadcast(src):
+        if nobody or is_multicast(src) or is_limited_broadcast(src):
             return refuse(reason.IP_SRC_INVALID, ip=src, cause=net.no_host(src))
-        if own is not None and own.type is RouteType.LOCAL:
-            return refuse(reason.IP_SRC_IS_OURS, ip=src)
     if is_zeronet(dst):
         return refuse(reason.IP_DST_INVALID, ip=dst, cause="zeronet" if dst else "zero")
-    if is_multicast(dst):
-        return _judge_group(net, packet, key)
-    return route_input(net, packet, key)
+    return _loopback(src, dst) if wire and (is_loopback(src) or is_loopback(dst)) else None
 
 
 def _loopback(src: int, dst: int) -> Inbound:
@@ -138,10 +141,12 @@ def _judge_group(net: Network, packet: Packet, key: RouteKey) -> Inbound:
     # Queries and reports are for the host itself, whatever sources its sockets want.
     if key.protocol != ipv4.Protocol.IGMP and not groups.allows(dst, src):
         return refuse(reason.IP_MULTICAST_FILTERED, ip=dst, source=src)
-    if not packet.looped:
-        back = reverse_path(net, interface, src, dst, key.tos)
-        if back is not None:
-            return refuse(reason.IP_REVERSE_PATH, **back)
+    martian = _martian(net, packet, key)
+    if martian is not None:
+        return martian
+    refused = None if packet.looped else source_refused(net, interface, key)
+    if refused is not None:
+        return refuse(refused[0], **refused[1])
     member = GroupMember(dst, interface.name, len(members))
     return Inbound(InputAction.DELIVER, facts=member, to_all=True)
 

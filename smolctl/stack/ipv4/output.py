@@ -56,6 +56,10 @@ def icmp_output(
     hop = dst if how.options.hop is None else how.options.hop
     key = RouteKey(hop, how.src, how.dev, protocol=ipv4.Protocol.ICMP, tos=how.tos)
     way = choose_way(net, key, now, trace)
+    if way.type is _BROADCAST and not how.broadcast:
+        values: dict[str, object] = {"ip": dst, "broadcast": dst}
+        denied = Refusal(reason.TX_BROADCAST_DENIED, way.interface.name, values)
+        refuse(net.recorder, denied, now, trace)
     segment = message.to_bytes()
     checked_source(net, way, how, len(segment), now, trace)
     if how.ttl is None:

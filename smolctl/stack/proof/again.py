@@ -84,6 +84,6 @@ def _question(flow: Flow) -> Question | None:
     if isinstance(sender, SendOptions) and flow.sport == Type.ECHO_REQUEST:
         return Question(
             "icmp", flow.src, flow.dst, size=flow.length, dev=sender.dev, pmtudisc=sender.pmtudisc,
-            tos=sender.tos,
+            tos=sender.tos, broadcast=sender.broadcast,
         )  # fmt: skip
     return None

@@ -157,7 +157,12 @@ class Trial:
 
     def _udp_send(self, words: list[str]) -> None:
         """Send it as a broadcast: not the stack changes, but what is asked of it."""
-        if self.again.question is None or words[0] != "--broadcast":
+        if words[0] != "--broadcast":
+            raise InvalidArgument("not what was asked")
+        self._ping_broadcast(words)
+
+    def _ping_broadcast(self, _words: list[str]) -> None:
+        if self.again.question is None:
             raise InvalidArgument("not what was asked")
         question = self.again.question._replace(broadcast=True)
         self.again = self.again._replace(question=question)
@@ -182,5 +187,6 @@ _CHANGES: dict[str, Callable[[Trial, list[str]], None]] = {
     "maddr add": Trial._maddr_add,
     "udp recv": Trial._udp_recv,
     "udp send": Trial._udp_send,
+    "ping -b": Trial._ping_broadcast,
 }
 """How a command is tried, by noun and verb."""

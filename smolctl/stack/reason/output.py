@@ -174,10 +174,13 @@ TX_BROADCAST_DENIED = Reason(
     "a broadcast that its sender did not ask for",
     """The destination is a broadcast address, so every host on the link would have to look at the
     packet. To keep a program from doing this by mistake, a socket must ask for it (SO_BROADCAST;
-    here --broadcast). Linux gives EACCES.""",
+    here udp send --broadcast and ping -b). Linux gives EACCES.""",
     why_template=("{ip} is a broadcast address, and the sender did not allow that",),
-    fix_templates=("smolctl udp send --broadcast {ip}:{port} --size {size}",),
-    advice_template="allow it: smolctl udp send --broadcast ...",
+    fix_templates=(
+        "smolctl udp send --broadcast {ip}:{port} --size {size}",
+        "smolctl ping -b {broadcast}",
+    ),
+    advice_template="allow it: smolctl udp send --broadcast, or smolctl ping -b",
     stage="socket",
 )  # fmt: skip
 TX_NO_DEVICE = Reason(

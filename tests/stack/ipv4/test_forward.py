@@ -441,6 +441,17 @@ def test_martians_are_not_forwarded(router: Router, src: str, dst: str, reason: 
     assert router.reasons() == {reason: 1}
 
 
+@pytest.mark.parametrize("src", [OURS, "10.0.0.255"])
+def test_a_route_that_refuses_comes_before_whose_the_source_is(router: Router, src: str) -> None:
+    """As in Linux: fib_validate_source is for what has a way."""
+    router.route("8.8.8.0/24", kind=RouteType.BLACKHOLE)
+    assert router.passed(udp_frame(src=src, dst="8.8.8.8")) == []
+    assert router.passed(udp_frame(src=src, dst="9.9.9.9")) == []
+    suppressed = {"icmp-reply-suppressed": 1} if src != OURS else {}
+    reasons = router.reasons()
+    assert {"fwd-route-blackhole": 1, "fwd-no-route": 1, **suppressed}.items() <= reasons.items()
+
+
 @pytest.mark.parametrize(
     ("action", "tells"),
     [

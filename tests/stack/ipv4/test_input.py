@@ -11,6 +11,7 @@ from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, multicast_mac
 from smolctl.wire.ethernet import EtherType
 from tests.kit.host import (
     OTHER_MAC,
+    OURS,
     PEER,
     Host,
     arp_frame,
@@ -126,6 +127,23 @@ ORDER: list[tuple[bytes, str]] = [
     (frame_of(packet_of(132, b"", mf=True)), "frag-bad-length"),
     (frame_of(packet_of(17, SEGMENT, "127.0.0.1", options=b"\x83\x03\x04")), "ip-loopback-on-wire"),
     (frame_of(packet_of(132, b"", dst=PEER, options=b"\7\2")), "ip-dst-not-ours"),
+    # What Linux 6.18 says of these, as skb:kfree_skb has it.
+    (udp_frame(src=OURS), "ip-src-is-ours"),
+    (udp_frame(src=OURS, dst="10.0.0.255"), "ip-src-is-ours"),
+    (udp_frame(src=OURS, dst=PEER), "ip-dst-not-ours"),
+    (udp_frame(src="10.0.0.255", dst=PEER), "ip-dst-not-ours"),
+    (udp_frame(src=OURS, dst="0.0.0.0"), "ip-dst-invalid"),
+    (udp_frame(src=OURS, dst="127.0.0.1"), "ip-loopback-on-wire"),
+    (udp_frame(src="127.0.0.1", dst="0.0.0.0"), "ip-dst-invalid"),
+    (udp_frame(src="0.0.0.0", dst="127.0.0.1"), "ip-src-invalid"),
+    (udp_frame(src="224.0.0.1", dst="127.0.0.1"), "ip-src-invalid"),
+    (udp_frame(src="127.0.0.1", dst=PEER), "ip-loopback-on-wire"),
+    (udp_frame(src=OURS, dst="224.0.0.1", to=multicast_mac(1)), "ip-src-is-ours"),
+    (udp_frame(src="224.0.0.1", dst="224.0.0.1", to=multicast_mac(1)), "ip-src-invalid"),
+    *(
+        (udp_frame(src=src, dst="224.0.0.9", to=multicast_mac(9)), "ip-multicast-not-joined")
+        for src in (OURS, "127.0.0.1", "224.0.0.1", "10.0.0.255")
+    ),
 ]
 
 

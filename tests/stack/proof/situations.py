@@ -5,11 +5,16 @@ nobody knows, is not helped by what gets it past the first one.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
+from smolctl.errors import SendRejected
 from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.rule import RuleAction
+from smolctl.stack.ip.protocol import PLAIN
+from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.link.impairment import Netem
+from smolctl.wire import icmpv4
 from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.host import (
     DEAD,
@@ -19,6 +24,7 @@ from tests.kit.host import (
     Host,
     arp_frame,
     icmp_frame,
+    ip,
     reply,
     request,
 )
@@ -117,6 +123,13 @@ TIMESTAMP = bytes(12)
 BLACKHOLES = (RouteType.BLACKHOLE, RouteType.UNREACHABLE, RouteType.PROHIBIT)
 RULES = (RuleAction.BLACKHOLE, RuleAction.UNREACHABLE, RuleAction.PROHIBIT)
 P = provoke.PROVOKERS
+
+
+def pings_everybody(host: Host) -> None:
+    message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, 1, b"")
+    with suppress(SendRejected):
+        icmp_output(host.stack.ipv4, message, ip("10.0.0.255"), host.now, PLAIN)
+
 
 SITUATIONS = (
     Situation("rx-iface-down", "smolctl link set tap0 up", after(listens, P["rx-iface-down"])),
@@ -315,6 +328,7 @@ SITUATIONS = (
         "tx-broadcast-denied", "smolctl udp send --broadcast 10.0.0.255:9 --size 1",
         P["tx-broadcast-denied"],
     ),
+    Situation("tx-broadcast-denied", "smolctl ping -b 10.0.0.255", pings_everybody),
     Situation("tx-no-port", "smolctl sysctl ip.local_port_last=65535", P["tx-no-port"]),
     Situation("tx-iface-down", "smolctl link set tap0 up", P["tx-iface-down"]),
     Situation("tx-too-big", "smolctl link set tap0 mtu 1501", P["tx-too-big"]),

@@ -57,14 +57,15 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
     dev = socket.dev_to(dst)
     key = _tuple(RouteKey, (hop, source, dev, OUTPUT, 0, _UDP, sport, dport, tos))
     way = choose_way(net, key, now, trace)
-    if way.type is _BROADCAST and not socket.broadcast:
+    may = socket.broadcast
+    if way.type is _BROADCAST and not may:
         values = {"ip": dst, "port": dport, "size": size}
         refusal = Refusal(reason.TX_BROADCAST_DENIED, way.interface.name, values)
         refuse(recorder, refusal, now, trace)
     ttl = socket.multicast_ttl if way.type is _MULTICAST else socket.ttl
     ttl = default_ttl(net, way) if ttl is None else ttl
     loop = socket.multicast_loop
-    how = _tuple(SendOptions, (source, None, ttl, tos, options, socket.pmtudisc, loop))
+    how = _tuple(SendOptions, (source, None, ttl, tos, options, socket.pmtudisc, loop, may))
     source = checked_source(net, way, how, udp.HEADER_LEN + size, now, trace)
     if not settings["neigh.unres_qlen"] and blocked.for_neighbor(
         table, net, socket, item, way, now
