@@ -5,16 +5,11 @@ nobody knows, is not helped by what gets it past the first one.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NamedTuple
 
-from smolctl.errors import SendRejected
 from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.rule import RuleAction
-from smolctl.stack.ip.protocol import PLAIN
-from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.link.impairment import Netem
-from smolctl.wire import icmpv4
 from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.host import (
     DEAD,
@@ -24,7 +19,6 @@ from tests.kit.host import (
     Host,
     arp_frame,
     icmp_frame,
-    ip,
     reply,
     request,
 )
@@ -52,7 +46,7 @@ from tests.stack.reason.provokers_forward import (
     forwarded_into_a_link_that_is_down,
     passing,
 )
-from tests.stack.reason.provokers_icmp import with_options
+from tests.stack.reason.provokers_icmp import pings_everybody, with_options
 
 
 class Situation(NamedTuple):
@@ -123,12 +117,6 @@ TIMESTAMP = bytes(12)
 BLACKHOLES = (RouteType.BLACKHOLE, RouteType.UNREACHABLE, RouteType.PROHIBIT)
 RULES = (RuleAction.BLACKHOLE, RuleAction.UNREACHABLE, RuleAction.PROHIBIT)
 P = provoke.PROVOKERS
-
-
-def pings_everybody(host: Host) -> None:
-    message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, 1, b"")
-    with suppress(SendRejected):
-        icmp_output(host.stack.ipv4, message, ip("10.0.0.255"), host.now, PLAIN)
 
 
 SITUATIONS = (

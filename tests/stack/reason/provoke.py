@@ -109,7 +109,7 @@ from tests.stack.reason.provokers_forward import (
     passing,
     with_no_other_link,
 )
-from tests.stack.reason.provokers_icmp import redirected, with_options
+from tests.stack.reason.provokers_icmp import pings_everybody, redirected, with_options
 
 VLAN_5 = vlan.VlanTag(vlan.Tpid.CUSTOMER, 0, False, 5)
 
@@ -293,6 +293,7 @@ PROVOKERS: dict[str, Provoker] = {
 
 
 VARIANTS: dict[str, tuple[Provoker, ...]] = {
+    "tx-broadcast-denied": (pings_everybody,),
     "icmp-hops-silent": (silence(ICMP_HOPS_SILENT, ip=PEER, hops=30, hop=2, last="10.1.0.2"),),
     **provoke_groups.VARIANTS,
     "rx-vlan-unknown": (

@@ -1,5 +1,11 @@
 """What makes reasons of IP options and of ICMP strike."""
 
+from contextlib import suppress
+
+from smolctl.errors import SendRejected
+from smolctl.stack.ip.protocol import PLAIN
+from smolctl.stack.ipv4.output import icmp_output
+from smolctl.wire import icmpv4
 from tests.kit.host import OURS, PEER, Host, frame_of, icmp_frame, ip, packet_of, udp_packet
 from tests.stack.reason.provokers import Provoker
 
@@ -25,3 +31,10 @@ def redirected(gateway: str, by: str = PEER, code: int = 1) -> Provoker:
 def redirect(gateway: str, by: str = PEER, dst: str = FAR, *, code: int = 1) -> bytes:
     """Return a redirect about a datagram from port 5000."""
     return icmp_frame(5, code, ip(gateway), udp_packet(5000, 9, src=OURS, dst=dst), by)
+
+
+def pings_everybody(host: Host) -> None:
+    """Ask all of a link without saying that it is meant so."""
+    message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, 1, b"")
+    with suppress(SendRejected):
+        icmp_output(host.stack.ipv4, message, ip("10.0.0.255"), host.now, PLAIN)
