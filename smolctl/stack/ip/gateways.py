@@ -30,7 +30,9 @@ def living(net: Network, route: Route, dev: str | None = None) -> Route:
     Source: Linux ``fib_select_default``.
     """
     table = net.fib.tables[route.table]
-    if route.via is None or not table.chains or not is_dead(net, route):
+    alone = (route.prefix, route.plen) not in table.chains
+    # A next hop of several is alone, too, where its sender insists on the interface.
+    if alone or route.via is None or isinstance(route, Hop) or not is_dead(net, route):
         return route
     routes = [
         other

@@ -95,3 +95,18 @@ def test_a_gateway_that_a_redirect_named_is_taken_again() -> None:
     assert macs(host, socket, [FAR]) == [OTHER_MAC]
     host.know(SECOND, PEER_MAC, State.PERMANENT)
     assert macs(host, socket, [FAR]) == [PEER_MAC]
+
+
+@pytest.mark.parametrize("metric", [5, 0])
+def test_a_dead_next_hop_of_a_socket_that_insists_on_its_link(metric: int) -> None:
+    """Other routes of the prefix, or of any other one, are beside the route of several hops."""
+    host = host_with(multipath=True)
+    prefix = "0.0.0.0/0" if metric else "198.51.100.0/24"
+    for each in (metric, metric + 1):
+        host.route(prefix, via=SECOND, metric=each)
+    host.know(FIRST, state=State.FAILED)
+    host.know(SECOND, state=State.FAILED)
+    socket = host.socket(dev="tap0")
+    host.stack.udp.send(socket, b"x", ip(FAR), 9, host.now)
+    assert sum(map(bool, (host.neighbor(FIRST), host.neighbor(SECOND)))) == 2
+    assert [frame for frame in host.sent() if frame.arp]  # one of them is asked again
