@@ -20,8 +20,6 @@ from tests.kit.host import ip
 from tests.property.events import Event, Player, histories, snapshot
 from tests.property.world import DEVS, IPS, Config, World, configs, ips, ports
 
-sharing = st.builds(lambda config, shared: config._replace(shared=shared), configs, st.booleans())
-"""Stacks of which half have two sockets wherever others have one (SO_REUSEADDR)."""
 discs = st.none() | st.sampled_from(Pmtudisc)
 ttls = st.sampled_from([None, None, 1, 2, 255])
 toses = st.sampled_from([None, 0, 0x10, 0x10, 0x13])
@@ -76,7 +74,7 @@ def foretold(world: World, question: Question) -> Trace:
 
 
 @given(
-    sharing, histories(sizes=(0, 8)), st.integers(0, 6), ips, ports, sizes, st.booleans(), toses,
+    configs, histories(sizes=(0, 8)), st.integers(0, 6), ips, ports, sizes, st.booleans(), toses,
     st.tuples(discs, ttls),
 )  # fmt: skip
 def test_a_datagram_fares_as_predicted(
@@ -123,7 +121,7 @@ def test_a_datagram_fares_as_predicted(
 
 
 @given(
-    sharing, histories(sizes=(0, 8)), st.none() | ips, ips, sizes,
+    configs, histories(sizes=(0, 8)), st.none() | ips, ips, sizes,
     st.none() | st.sampled_from(DEVS), toses, discs, ttls, st.booleans(),
 )  # fmt: skip
 def test_an_echo_request_fares_as_predicted(
@@ -200,7 +198,7 @@ def fares_as_predicted(
 
 
 @given(
-    sharing, histories(sizes=(0, 8)), st.sampled_from(["udp", "icmp", "arp"]),
+    configs, histories(sizes=(0, 8)), st.sampled_from(["udp", "icmp", "arp"]),
     st.sampled_from(IPS), ips, ports, st.integers(0, 1500), st.sampled_from(DEVS),
     st.tuples(discs, ttls),
 )  # fmt: skip

@@ -211,7 +211,7 @@ configs = st.builds(
     st.just([]) | subset(RULES),
     st.sampled_from([True] * 7 + [False]),
     st.booleans(),
-    st.just(False),
+    st.booleans(),
 )
 
 
