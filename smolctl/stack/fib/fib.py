@@ -112,7 +112,7 @@ class Fib:
         local, own = self._local, None
         if local.regions[address >> local.region_shift] is not None or local.coarse:
             own = local.lookup(address)
-            if own is not None and own.plen == self.bits:
+            if own is not None and own.plen == self.bits and own.type is not _THROW:
                 return own  # no route is more specific, and the table local comes first
         route = self._main.lookup(address)
         if own is not None and (route is None or own.plen >= route.plen):

@@ -142,6 +142,12 @@ def test_throw_in_local_hides_shorter_prefixes_of_both_tables() -> None:
     assert fib.is_local(ip("10.0.1.1"))
 
 
+def test_throw_in_local_hides_an_address() -> None:
+    fib = fib_of(throw("10.0.0.1/32", TableName.LOCAL), route("0.0.0.0/0", "gw"))
+    assert fib.lookup(ip("10.0.0.1")) is None
+    assert fib.lookup(ip("10.0.0.2")) is not None
+
+
 def test_throw_in_main_hides_shorter_prefixes() -> None:
     fib = fib_of(throw("10.0.0.0/24"), route("0.0.0.0/0", "gw"))
     assert fib.lookup(ip("10.0.0.1")) is None
