@@ -1,4 +1,4 @@
-"""What a command costs in ``smolctl batch``: against a process each, and ``ip -batch``."""
+"""The cost of a command in ``smolctl batch``: against a process each, and ``ip -batch``."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What sends in bulk, in a process of its own. Run as ``python -m bench.bulk_sender HOW ...``.
+"""A bulk sender in a process of its own. Run as ``python -m bench.bulk_sender HOW ...``.
 
 One API call a datagram: ``Stack.udp_send`` with the daemon's own way to the TAP behind it, or a
 kernel socket's ``sendto``. Reports the seconds and its own cpu time as one JSON object.

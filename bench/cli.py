@@ -1,4 +1,4 @@
-"""What a command costs: ``smolctl route show`` with a daemon up, against a click hello-world."""
+"""The cost of a command: ``smolctl route show``, daemon up, against a click hello-world."""
 
 import tempfile
 from pathlib import Path

@@ -24,7 +24,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What design and conscience ask for.
+    """The must and the goal of a figure.
 
     Attributes:
         must: this far at least.
@@ -75,7 +75,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much time a run may take.
+    """The time that a run may take.
 
     Attributes:
         quick: a first impression in a few seconds a subject.

@@ -1,4 +1,4 @@
-"""What a datagram costs in a large stack, as a multiple of what it costs in a small one."""
+"""The cost of a datagram in a large stack, as a multiple of that in a small one."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How long a stack takes to be there: from nothing to the first answer."""
+"""The time that a stack takes from nothing to the first answer."""
 
 import tempfile
 from collections.abc import Callable

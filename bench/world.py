@@ -1,4 +1,4 @@
-"""What is needed over a TAP: a namespace, a daemon inside, the load generator, two cpus."""
+"""The world of TAP subjects: a namespace, a daemon inside, the load generator, two cpus."""
 
 import itertools
 import json

@@ -14,7 +14,7 @@ class CaptureFileError(SmolctlError):
 
 
 class Interface(NamedTuple):
-    """Where packets were captured.
+    """The interface on which packets were captured.
 
     Attributes:
         name: "" when the file does not say.

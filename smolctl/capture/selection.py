@@ -13,7 +13,7 @@ _COMMENT = re.compile(r"reason: ([a-z]+(?:-[a-z0-9]+)+)(?: - (.*))?", re.DOTALL)
 
 
 class Verdict(NamedTuple):
-    """Why a packet was dropped or refused.
+    """The reason for which a packet was dropped or refused.
 
     Attributes:
         reason: its name.

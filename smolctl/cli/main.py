@@ -145,7 +145,7 @@ class Root(Noun):
 
     @property
     def completer(self) -> Completer:
-        """What completes words; imported when a shell asks for it."""
+        """The completion of words; imported when a shell asks for it."""
         from smolctl.cli.words import complete
 
         return complete

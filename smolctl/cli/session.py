@@ -18,7 +18,7 @@ PATIENCE_S = 0.1
 
 
 class Session:
-    """What a command needs to run.
+    """The surroundings of a command that runs.
 
     Args:
         options: the global options of the command line.

@@ -50,7 +50,7 @@ class Sent(NamedTuple):
 
 
 class Command(NamedTuple):
-    """What else a program wants of its socket; ``number`` names the answer."""
+    """A further wish of a program about its socket; ``number`` names the answer."""
 
     name: str
     args: dict[str, Any]

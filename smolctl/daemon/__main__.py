@@ -29,7 +29,7 @@ Run one stack, in the foreground unless --ready-fd is given.
 
 
 class Options:
-    """What the command line says; argparse would take a tenth of the time to start.
+    """The options of the command line; argparse would take a tenth of the time to start.
 
     Args:
         arguments: the words behind the module's name.

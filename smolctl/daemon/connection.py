@@ -48,7 +48,7 @@ _RECEIVE_SIZE = 1 << 16
 
 
 class Means(NamedTuple):
-    """What the connections of one daemon share.
+    """The means that the connections of one daemon share.
 
     Attributes:
         doors: makes the sockets of programs.

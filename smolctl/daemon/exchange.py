@@ -27,7 +27,7 @@ class Running(Protocol):
 
 
 class Service(Protocol):
-    """Who answers requests."""
+    """The service that answers requests."""
 
     def prepare(self, op: str) -> bool:
         """Get ready for ``op``; return whether that took time, so that the clock is read anew."""

@@ -125,7 +125,7 @@ class Log:
 
 
 class _Window:
-    """How many entries of a sort there were in the last while."""
+    """A count of the latest entries of a sort."""
 
     def __init__(self) -> None:
         self._began_s = 0.0

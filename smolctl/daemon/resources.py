@@ -60,7 +60,7 @@ class Resources:
 
     @property
     def kept(self) -> int:
-        """How many descriptors are kept back now."""
+        """The number of descriptors that are kept back now."""
         return len(self._kept)
 
     def fill(self) -> bool:

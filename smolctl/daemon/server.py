@@ -44,7 +44,7 @@ _UCRED = struct.Struct("3i")
 
 
 class Core(Service, Protocol):
-    """What the loop drives."""
+    """The core that the loop drives."""
 
     def turn(self, now: int, *, due: bool = True) -> None:
         """Do what came in leads to, and what is due unless nothing is."""
@@ -109,7 +109,7 @@ class Server:
 
     @property
     def clients(self) -> int:
-        """How many clients are connected."""
+        """The number of connected clients."""
         return len(self._connections)
 
     def request_stop(self, reason: str) -> None:

@@ -109,7 +109,7 @@ class Device(Protocol):
 
 @runtime_checkable
 class OffloadDevice(Protocol):
-    """What a device has besides that leaves work to us, and takes some from us.
+    """A device that leaves work to us, and takes some from us.
 
     Attributes:
         headroom: bytes in front of each frame that ``receive`` returns: those of a virtio header
@@ -129,7 +129,7 @@ class OffloadDevice(Protocol):
 
 @runtime_checkable
 class TaggedDevice(Protocol):
-    """What a device has besides that gets frames with a VLAN tag in another way."""
+    """A device that gets frames with a VLAN tag in another way."""
 
     def tagged_fileno(self) -> int:
         """Return the descriptor that is readable when such frames wait."""
@@ -140,7 +140,7 @@ class TaggedDevice(Protocol):
 
 @runtime_checkable
 class ReplayDevice(Protocol):
-    """What a device has besides that knows only the beginning of some frames.
+    """A device that knows only the beginning of some frames.
 
     Attributes:
         on_snapped: is told of such a frame when it would have come in: what is known of it, and its
@@ -152,7 +152,7 @@ class ReplayDevice(Protocol):
 
 @runtime_checkable
 class AddressedDevice(Protocol):
-    """What a device has besides that lets in what is for its address only."""
+    """A device that lets in only what is for its address."""
 
     def set_mac(self, mac: bytes) -> None:
         """Let in what is for another address, which ``check_mac`` found to be right.
@@ -164,7 +164,7 @@ class AddressedDevice(Protocol):
 
 @runtime_checkable
 class ActiveDevice(Protocol):
-    """What a device has besides that works on its own: keeps up a connection, replays a file.
+    """A device that works on its own: it keeps up a connection, or replays a file.
 
     Attributes:
         report: is told in a line what became of it, for a log; does nothing until it is set.

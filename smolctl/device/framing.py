@@ -32,7 +32,7 @@ class Decoder:
 
     @property
     def partial(self) -> int:
-        """How many bytes of a frame wait for the others."""
+        """The number of bytes of a frame that wait for the others."""
         return len(self._rest)
 
     def feed(self, data: bytes) -> list[bytes]:

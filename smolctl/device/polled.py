@@ -134,7 +134,7 @@ def nobody(_line: str) -> None:
 
 
 class Backoff:
-    """When to try again: soon at first, then less and less often.
+    """The time to try again: soon at first, then less and less often.
 
     Args:
         first_ns: how long to wait after the first failure; twice as long after each other one.

@@ -18,7 +18,7 @@ _BESIDE_PATH = (2, 12)
 
 
 class _Shell(NamedTuple):
-    """Where a shell looks.
+    """The folders in which a shell looks.
 
     Attributes:
         file: what the completion is called; in completions/ of the source, too.

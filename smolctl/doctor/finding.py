@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Status(StrEnum):
-    """How bad it is, in this order."""
+    """The severity of a finding, in this order."""
 
     OK = "ok"
     NOTE = "note"
@@ -18,7 +18,7 @@ class Status(StrEnum):
 
 
 class Machine(NamedTuple):
-    """Where a check looks.
+    """The machine that a check looks at.
 
     Attributes:
         stack: name of the stack that the user means.
@@ -38,7 +38,7 @@ class Machine(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What came of a check.
+    """The result of a check.
 
     Attributes:
         detail: one line.

@@ -40,7 +40,7 @@ PROBE_COUNT = 3
 
 @dataclass(frozen=True, slots=True)
 class ArpingPlan:
-    """What an arping is to do; times in ns, None for no limit."""
+    """The task of an arping; times in ns, None for no limit."""
 
     mode: str
     dst: int

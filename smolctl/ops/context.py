@@ -10,7 +10,7 @@ Row = dict[str, Any]
 
 
 class DaemonInfo(Protocol):
-    """What requests can ask of the process that runs the stack."""
+    """The process that runs the stack, as requests see it."""
 
     def status(self, now: int) -> Row:
         """Return the row of ``stack status``."""
@@ -27,7 +27,7 @@ class DaemonInfo(Protocol):
 
 @dataclass(slots=True)
 class Context:
-    """What a request handler gets.
+    """The surroundings of a request, for its handler.
 
     Attributes:
         links: opens and closes the devices of interfaces; ``daemon.links.Links`` in a daemon.

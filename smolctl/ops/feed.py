@@ -72,7 +72,7 @@ class Feed:
 
     @property
     def total(self) -> int:
-        """How many events that count the reader took, or still gets."""
+        """The number of events that count: those the reader took, or still gets."""
         return self.taken + sum(counts for _, _, counts in self._queue)
 
     @property

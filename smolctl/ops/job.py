@@ -19,7 +19,7 @@ class Channel(Protocol):
 
 
 class ChannelUser(Protocol):
-    """Who is behind a channel."""
+    """The user of a channel."""
 
     def take(self, message: bytes, now: int) -> int:
         """Take a message from the program; return what it costs, in datagrams."""

@@ -39,7 +39,7 @@ class Operation:
 
     @cached_property
     def handler(self) -> Handler:
-        """What handles it."""
+        """The function that handles it."""
         found: Handler = _there(self._handler)
         return found
 

@@ -23,7 +23,7 @@ WORDS = "dev filter count wait"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which packets a reader wants, and for how long.
+    """The packets that a reader wants, and for how long.
 
     Attributes:
         dev: the one interface that is wanted, None for all; it may go away meanwhile.

@@ -88,7 +88,7 @@ def _text(error: DeliveryError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PingPlan:
-    """What a ping is to do; times in ns.
+    """The task of a ping; times in ns.
 
     Attributes:
         preload: requests that do not wait for an answer, at the beginning.

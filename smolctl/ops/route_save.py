@@ -18,7 +18,7 @@ _SCAFFOLD = {"protocol": "255"}
 
 @dataclass(slots=True)
 class _Work:
-    """What is to be done, sorted by when it can be.
+    """The work to be done, sorted by when it can be.
 
     Attributes:
         near: routes that need no gateway, others may need them; and how each is added.

@@ -28,7 +28,7 @@ _HEADERS = 28
 
 
 class TracePlan(NamedTuple):
-    """What a traceroute is to do; times in ns.
+    """The task of a traceroute; times in ns.
 
     Attributes:
         first, last: the time to live of the first and last hop asked.
@@ -76,7 +76,7 @@ class _Probe:
 
     @property
     def rtt_ns(self) -> int | None:
-        """How long the answer took."""
+        """The time that the answer took."""
         if self.answer is None or self.sent_ns is None:
             return None
         return self.answer.at_ns - self.sent_ns

@@ -15,7 +15,7 @@ from smolctl.wire import icmpv4, ipv4_options
 
 
 class Marks(NamedTuple):
-    """What the headers of all probes say."""
+    """The header fields that all probes share."""
 
     tos: int
     options: bytes
@@ -23,7 +23,7 @@ class Marks(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Who answered a probe, and how.
+    """An answer to a probe: its sender and its kind.
 
     Attributes:
         error: what came back, or was given up here; None for what the probe asked for.

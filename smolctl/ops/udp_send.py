@@ -27,7 +27,7 @@ CATCH_UP_NS = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class SendPlan:
-    """What a ``udp send`` is to do; times in ns. ``quiet`` reports nothing that goes well."""
+    """The task of a ``udp send``; times in ns. ``quiet`` reports nothing that goes well."""
 
     payload: bytes
     dst: int

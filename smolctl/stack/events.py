@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 
 class EventKind(StrEnum):
-    """What changed; the command line's noun."""
+    """The kind of thing that changed: the command line's noun."""
 
     LINK = "link"
     ADDR = "addr"
@@ -22,7 +22,7 @@ class EventKind(StrEnum):
 
 
 class ChangeType(StrEnum):
-    """What happened to it."""
+    """The kind of change."""
 
     NEW = "new"
     CHANGED = "changed"

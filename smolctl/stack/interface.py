@@ -18,7 +18,7 @@ LOOPBACK_NAME = "lo"
 
 
 class Medium(StrEnum):
-    """What the frames of a link are."""
+    """The kind of frames on a link."""
 
     ETHERNET = "ethernet"
     """Ethernet II frames; next hops are resolved by ARP."""
@@ -62,7 +62,7 @@ class Counters:
 
 @dataclass(slots=True, eq=False)
 class Vlan:
-    """What makes an interface that of one VLAN on another interface.
+    """The tie of a VLAN's interface to the interface below it.
 
     Attributes:
         lower: the interface whose frames have the tag.

@@ -14,7 +14,7 @@ from smolctl.stack.trace.recorder import Recorder
 
 @dataclass(slots=True, eq=False)
 class Shared:
-    """What protocols of every layer are given; no table of any protocol is in here.
+    """The things that protocols of every layer get; no table of any protocol is in here.
 
     Attributes:
         random: returns a float in [0, 1).

@@ -16,7 +16,7 @@ _HEADER = Struct("!6s6sH")
 
 
 class EtherType(IntEnum):
-    """What follows the header. Source: IANA "IEEE 802 Numbers"."""
+    """The protocol of a frame's payload. Source: IANA "IEEE 802 Numbers"."""
 
     IPV4 = 0x0800
     ARP = 0x0806

@@ -78,7 +78,7 @@ class TcpFault(StrEnum):
 
 
 class WireFault(NamedTuple):
-    """Why some bytes are not the header that they were parsed as.
+    """The fault of bytes that are not the header that they were parsed as.
 
     Attributes:
         fault: what is wrong; also the name of the reason that the drop is counted under.

@@ -121,7 +121,7 @@ class IcmpMessage(NamedTuple):
 
     @property
     def pointer(self) -> int:
-        """Which byte of the quoted packet a PARAMETER_PROBLEM is about."""
+        """The byte of the quoted packet that a PARAMETER_PROBLEM is about."""
         return self.rest >> 24
 
     def to_bytes(self) -> bytes:
@@ -132,7 +132,7 @@ class IcmpMessage(NamedTuple):
 
 
 class Quote(NamedTuple):
-    """What an ICMP error says about the packet that caused it: enough to find its sender.
+    """The packet that an ICMP error quotes: enough of it to find its sender.
 
     Attributes:
         protocol: IP protocol of the quoted packet.

@@ -108,7 +108,7 @@ class Membership(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What a version 3 report says about one group."""
+    """The record about one group in a version 3 report."""
 
     change: int
     group: int

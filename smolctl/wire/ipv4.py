@@ -23,7 +23,7 @@ NO_OPERATION = 1
 
 
 class Protocol(IntEnum):
-    """What follows the header. Source: IANA "Protocol Numbers"."""
+    """The protocol behind the header. Source: IANA "Protocol Numbers"."""
 
     ICMP = 1
     IGMP = 2

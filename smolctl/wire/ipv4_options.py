@@ -33,7 +33,7 @@ class OptionType(IntEnum):
 
 
 class Stamps(IntEnum):
-    """What a timestamp option collects: its flag (RFC 791 3.1)."""
+    """The kind of stamps that a timestamp option collects: its flag (RFC 791 3.1)."""
 
     TIMES = 0
     TIMES_AND_ADDRESSES = 1
@@ -55,7 +55,7 @@ NAMES: dict[int, str] = {
 
 
 class Options(NamedTuple):
-    """Where in ``raw`` the options are that a host acts on; None for one that is not there.
+    """The places in ``raw`` of the options that a host acts on; None for one that is not there.
 
     Attributes:
         raw: the bytes behind the fixed header.

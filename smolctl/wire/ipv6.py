@@ -18,7 +18,7 @@ _FLOW_LABEL = 0xFFFFF
 
 
 class NextHeader(IntEnum):
-    """What follows a header. Source: RFC 8200 4; IANA "Protocol Numbers"."""
+    """The kind of the next header. Source: RFC 8200 4; IANA "Protocol Numbers"."""
 
     HOP_BY_HOP = 0
     TCP = 6

@@ -103,7 +103,7 @@ class Option(NamedTuple):
 
     @property
     def action(self) -> int:
-        """What a node does that does not know it (RFC 8200 4.2).
+        """The action of a node that does not know it (RFC 8200 4.2).
 
         0: skip it. 1: drop the packet. 2: drop it and send a parameter problem. 3: likewise, but
         send nothing when the packet went to a group.
@@ -331,7 +331,7 @@ def _check_fragment(
 
 
 class UpperLayer(NamedTuple):
-    """What a packet carries behind its extension headers.
+    """The upper-layer data behind a packet's extension headers.
 
     Attributes:
         protocol: see ``NextHeader``; an extension header's when the packet ends inside it.

@@ -83,7 +83,7 @@ class Membership(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What a version 2 report says about one group; ``change`` is an ``igmp.Change``."""
+    """The record about one group in a version 2 report; ``change`` is an ``igmp.Change``."""
 
     change: int
     group: int

@@ -51,7 +51,7 @@ _SOURCE, _TARGET = OptionType.SOURCE_LLADDR.value, OptionType.TARGET_LLADDR.valu
 
 
 class Preference(IntEnum):
-    """How much a router or a route is preferred (RFC 4191 2.1)."""
+    """The preference of a router or a route (RFC 4191 2.1)."""
 
     MEDIUM = 0
     HIGH = 1

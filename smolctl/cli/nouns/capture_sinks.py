@@ -34,7 +34,7 @@ class Shown(NamedTuple):
 
 
 class Sink(Protocol):
-    """Where packets go."""
+    """The receiver of captured packets."""
 
     def start(self, links: packets.Links) -> None:
         """Begin; these are the interfaces, none when a file is read."""

@@ -36,7 +36,7 @@ class _Formatter(click.HelpFormatter):
 
 
 class Helpful(click.Command):
-    """What all commands share: a help text of 80 columns at most, examples first."""
+    """The base of all commands: a help text of 80 columns at most, examples first."""
 
     def get_help(self, ctx: click.Context) -> str:
         """Return the help text, as the pages in docs/ have it unless the terminal is narrower."""

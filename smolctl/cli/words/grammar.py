@@ -61,7 +61,7 @@ class NotSupported(UsageFault):
 
 
 class Spoken(click.Parameter):
-    """What words and places share.
+    """The base of words and places.
 
     Attributes:
         words: spellings without dashes that stand before the value.

@@ -14,7 +14,7 @@ COLOR_WHEN = ("auto", "always", "never")
 
 
 class Options:
-    """What the options of all commands say on one command line.
+    """The options that all commands have, as one command line sets them.
 
     Args:
         stack: name of the stack when no option names one.

@@ -70,7 +70,7 @@ class Mac(Type):
 
 
 class Protocol(Type):
-    """Who made a route, by name or number."""
+    """The protocol that made a route, by name or number."""
 
     name = "protocol"
 
@@ -80,7 +80,7 @@ class Protocol(Type):
 
 
 class Only(Type):
-    """What is the case anyway: a script may say it, and any other value is refused by name."""
+    """A value that holds anyway: a script may say it, and any other is refused by name."""
 
     name = "only"
 

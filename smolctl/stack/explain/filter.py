@@ -83,7 +83,7 @@ def parse(text: str) -> PacketFilter:
 
 
 class _Qualifiers(NamedTuple):
-    """What stands before a value, and holds for the values that follow it."""
+    """The qualifiers before a value, which hold for the values that follow it, too."""
 
     protocol: str = ""
     way: str = ""

@@ -253,7 +253,7 @@ _PLAIN_WAYS = (WayType.UNICAST, WayType.LOCAL)
 
 
 class Destination(NamedTuple):
-    """Where datagrams of one socket go.
+    """The destination of datagrams of one socket.
 
     Attributes:
         src: source address that they ask for, None for the socket's.

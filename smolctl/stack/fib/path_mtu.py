@@ -35,7 +35,7 @@ class PathMtu(NamedTuple):
 
 
 class PathMtus:
-    """What one stack learned of the paths that it sends by.
+    """The path MTUs that one stack has learned.
 
     Args:
         settings: has how long something is believed, and the smallest that is; they may change.

@@ -8,7 +8,7 @@ KERNEL = "kernel"
 
 
 class RouteType(StrEnum):
-    """What happens to a packet that matches (Linux RTN_*)."""
+    """The type of a route: the treatment of a packet that matches (Linux RTN_*)."""
 
     UNICAST = "unicast"
     LOCAL = "local"
@@ -20,7 +20,7 @@ class RouteType(StrEnum):
 
 
 class Scope(IntEnum):
-    """How far the destination is away (Linux RT_SCOPE_*); a higher number is nearer."""
+    """The distance of a destination (Linux RT_SCOPE_*); a higher number is nearer."""
 
     GLOBAL = 0
     SITE = 200
@@ -47,7 +47,7 @@ def table_text(table: int) -> str:
 
 
 class InsertMode(StrEnum):
-    """How a route meets one of the same prefix and metric (netlink flags of ``ip route``)."""
+    """The treatment of a route of the same prefix and metric (netlink flags of ``ip route``)."""
 
     ADD = "add"
     APPEND = "append"

@@ -17,7 +17,7 @@ PRIORITY_MAX = 0xFFFFFFFF
 
 
 class RuleAction(StrEnum):
-    """What a rule does with packets that match (Linux FR_ACT_*)."""
+    """The action of a rule on packets that match (Linux FR_ACT_*)."""
 
     LOOKUP = "lookup"
     GOTO = "goto"

@@ -20,7 +20,7 @@ OFF, YIELD, ONCE, ALWAYS = range(4)
 
 
 class Phase(StrEnum):
-    """How far the test of an address has got."""
+    """The phase of the test of an address."""
 
     WAITING = "waiting"
     """For somebody on the link, who could be asked."""
@@ -34,7 +34,7 @@ class Phase(StrEnum):
 
 
 class Defence(StrEnum):
-    """What is done about another host that claims an address of ours."""
+    """The reaction to another host that claims an address of ours."""
 
     NONE = "none"
     ANNOUNCE = "announce"

@@ -44,7 +44,7 @@ ReportAction = SendRecords | SendMessage
 
 @dataclass(slots=True)
 class _News:
-    """What routers have not been told often enough yet about one group.
+    """News about one group that routers have not been told often enough yet.
 
     Attributes:
         at_ns: when to tell it again; 0 is at once, for what has not been told at all.
@@ -70,7 +70,7 @@ class _Answer:
 
 
 class GroupReports:
-    """What one interface has to report, and when.
+    """The reports that one interface has to make, and when.
 
     Args:
         random: returns a float in [0, 1).
@@ -117,7 +117,7 @@ class GroupReports:
 
     @property
     def robustness(self) -> int:
-        """How often a change is reported: as the querier says, else igmp.qrv (RFC 3376 8.1)."""
+        """The number of reports of a change: the querier's, else igmp.qrv (RFC 3376 8.1)."""
         return self._robustness or self._settings["igmp.qrv"]
 
     def reported(self, group: int) -> bool:

@@ -22,7 +22,7 @@ class Group(NamedTuple):
 
 
 class SourceFilter(NamedTuple):
-    """Which senders to a group are wanted: ``sources`` alone, or all but these if ``exclude``."""
+    """The wanted senders to a group: ``sources`` alone, or all but these if ``exclude``."""
 
     exclude: bool
     sources: frozenset[int] = frozenset()

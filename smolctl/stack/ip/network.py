@@ -153,7 +153,7 @@ class Network(LinkObserver, ABC):
 
     @property
     def pmtudisc(self) -> Pmtudisc:
-        """What a sender wants of path MTU discovery that says nothing of it (Linux inet_create)."""
+        """The path MTU discovery of a sender that says nothing about it (Linux inet_create)."""
         return Pmtudisc.DONT if self.settings["ip.no_pmtu_disc"] else Pmtudisc.WANT
 
 

@@ -9,7 +9,7 @@ NO_OPTIONS = Outgoing(b"")
 
 
 class Pmtudisc(IntEnum):
-    """What a sender wants of path MTU discovery (Linux IP_MTU_DISCOVER; ``ping -M``)."""
+    """The wish of a sender about path MTU discovery (Linux IP_MTU_DISCOVER; ``ping -M``)."""
 
     DONT = 0
     """Anybody may fragment it."""
@@ -39,7 +39,7 @@ _DO, _WANT = Pmtudisc.DO, Pmtudisc.WANT
 
 
 class SendOptions(NamedTuple):
-    """What a sender asks of a packet (Linux ``ipcm_cookie``).
+    """The wishes of a sender about a packet (Linux ``ipcm_cookie``).
 
     Attributes:
         src: source address that it insists on, None to have one selected.

@@ -80,7 +80,7 @@ ReassemblyAction = Kept | Complete | Lost
 
 
 class _Datagram:
-    """What there is of one datagram.
+    """The known parts of one datagram.
 
     Attributes:
         began_ns: when its first fragment came.
@@ -137,7 +137,7 @@ class _Datagram:
 
     @property
     def _reach(self) -> int:
-        """Where the data ends: of the datagram if that is known, else what there is of it."""
+        """The end of the data: the datagram's if that is known, else that of its known parts."""
         if self.need is not None:
             return self.need
         return self.fragments[-1].end if self.fragments else 0

@@ -12,7 +12,7 @@ HOSTS_LIMIT = 4096
 
 
 class Redirects:
-    """When each host was last redirected, and how often in a row; bounded in memory."""
+    """The latest redirects of each host, and how many in a row; bounded in memory."""
 
     def __init__(self) -> None:
         self._hosts: dict[int, tuple[int, int]] = {}

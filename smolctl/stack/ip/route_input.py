@@ -18,7 +18,7 @@ from smolctl.wire.address import is_limited_broadcast
 
 
 class InputAction(Enum):
-    """What becomes of a packet that came in."""
+    """The decision about a packet that came in."""
 
     DELIVER = "deliver"
     FORWARD = "forward"

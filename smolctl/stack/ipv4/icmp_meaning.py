@@ -8,7 +8,7 @@ from smolctl.wire.icmpv4 import ParameterProblem, TimeExceeded, Type, Unreachabl
 
 
 class Meaning(NamedTuple):
-    """What an ICMP error says; ``cause`` as its reason has them.
+    """The meaning of an ICMP error; ``cause`` as its reason has them.
 
     Attributes:
         errno_name: what a sender's program gets, where it is not the reason's own.
@@ -20,7 +20,7 @@ class Meaning(NamedTuple):
 
     @property
     def errno(self) -> str:
-        """What a sender's program gets."""
+        """The errno that a sender's program gets."""
         return self.errno_name or self.reason.linux
 
 

@@ -22,7 +22,7 @@ LIMIT_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Netem:
-    """How bad a link is.
+    """The impairments of a link.
 
     Attributes:
         delay_ns: how long each frame is held back.
@@ -51,7 +51,7 @@ class Netem:
 
 
 class Effect(StrEnum):
-    """What happened to a frame; the values are the names of reasons."""
+    """An effect of an impaired link on a frame; the values are the names of reasons."""
 
     LOSS = "lab-loss"
     QUEUE_FULL = "lab-queue-full"
@@ -62,7 +62,7 @@ class Effect(StrEnum):
 
 
 class NetemVerdict(NamedTuple):
-    """What was decided about a frame.
+    """The decision about a frame.
 
     Attributes:
         effects: in their order; none for a frame that passes as it came.

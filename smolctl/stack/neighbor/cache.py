@@ -108,7 +108,7 @@ class NeighborCache:
 
     @property
     def _lifetime_ns(self) -> int:
-        """How long an entry is true after ARP said so; 0 where states decide, as in Linux."""
+        """The ns that an entry is true after ARP said so; 0 where states decide, as in Linux."""
         return self._settings.ns("neigh.lifetime_ms")
 
     # --- events from above and below ----------------------------------------------------------

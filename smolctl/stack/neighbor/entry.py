@@ -36,7 +36,7 @@ _MACS_REMEMBERED = 4
 
 
 class Standing(IntEnum):
-    """What an entry is worth when the cache is full."""
+    """The worth of an entry when the cache is full."""
 
     OUT = 0
     """Not in the cache."""

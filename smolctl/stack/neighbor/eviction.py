@@ -43,7 +43,7 @@ class EvictionOrder:
 
     @property
     def resolved(self) -> int:
-        """How many entries have a MAC that is used."""
+        """The number of entries with a MAC that is used."""
         return self.counts[Standing.KNOWN] + self.counts[Standing.PERMANENT]
 
     def place(self, entry: Neighbor) -> None:

@@ -35,7 +35,7 @@ ASKING = frozenset({State.INCOMPLETE, State.PROBE})
 
 
 class NudEvent(Enum):
-    """What can happen to an entry."""
+    """An event in the life of an entry."""
 
     USED = "a packet wants to go there"
     REPLIED = "a reply to us, by unicast, with a MAC that may replace the old one"
@@ -54,7 +54,7 @@ RENEWING = frozenset({NudEvent.CONFIRMED, NudEvent.REPLIED, NudEvent.HEARD_OTHER
 
 
 class Do(Enum):
-    """What a transition asks for beside the new state."""
+    """The action that a transition asks for beside the new state."""
 
     NOTHING = 0
     QUEUE = 1

@@ -13,7 +13,7 @@ from smolctl.wire.icmpv4 import Type
 
 
 class Again(NamedTuple):
-    """What happened, as far as it can be done again.
+    """An event, as far as it can be made to happen again.
 
     Attributes:
         question: what was sent from here; None for the ``frame`` that came in by ``dev``, or, of

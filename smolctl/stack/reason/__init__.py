@@ -1,4 +1,4 @@
-"""Why a packet was dropped, refused or delayed: the one table of reasons.
+"""The one table of reasons for which packets are dropped, refused or delayed.
 
 Every path in the core that does not deliver or send names a reason of this table. The counters, the
 messages of failed sends, ``why``, ``explain`` and smolctl-reasons(7) come from it. RFC 1122 1.3.3

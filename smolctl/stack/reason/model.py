@@ -25,7 +25,7 @@ __all__ = [
 
 
 class Kind(StrEnum):
-    """What became of the packet."""
+    """The kind of end that a packet met."""
 
     DROP = "drop"
     """It is gone, and nobody is told."""
@@ -160,7 +160,7 @@ class Reason:
 
 
 class Proof(NamedTuple):
-    """What is proven about a packet.
+    """The proven facts about a packet.
 
     Attributes:
         fixes: the commands that let it through.

@@ -40,7 +40,7 @@ class Ruled(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """Whose an incoming packet's destination is: the ``local`` or ``broadcast`` route it matched.
+    """The ``local`` or ``broadcast`` route that an incoming packet's destination matched.
 
     ``route`` is None for the limited broadcast address, which needs none.
     """
@@ -50,7 +50,7 @@ class Owner(NamedTuple):
 
 
 class SpokenFor(NamedTuple):
-    """Who asks for an address by ARP is answered on its owner's behalf.
+    """An ARP request that is answered on behalf of the address's owner.
 
     Attributes:
         dev: the interface by which the owner is reached; None for several.
@@ -134,7 +134,7 @@ class Taken(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What was sent because of this packet; ``number`` is its id in the journal or 0."""
+    """A packet that was sent because of this one; ``number`` is its id in the journal or 0."""
 
     what: str
     number: int

@@ -10,7 +10,7 @@ from smolctl.stack.trace.trace import Fate, Trace, origin
 
 @dataclass(slots=True, eq=False)
 class Tally:
-    """How often a reason struck on an interface, and when last.
+    """A count of a reason on an interface, and the time of the last.
 
     Attributes:
         detail: values of the last packet.

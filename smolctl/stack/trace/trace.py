@@ -12,7 +12,7 @@ from smolctl.stack.reason import Reason
 
 
 class Fate(StrEnum):
-    """How a packet ended, or that it has not yet."""
+    """The fate of a packet, or that it has none yet."""
 
     WAITING = "waiting"
     SENT = "sent"
@@ -25,7 +25,7 @@ class Fate(StrEnum):
 
 
 class Direction(StrEnum):
-    """Which way a packet went."""
+    """The direction of a packet."""
 
     IN = "in"
     OUT = "out"
@@ -36,7 +36,7 @@ class Direction(StrEnum):
 
 
 class Flow(NamedTuple):
-    """What a packet was meant to be; known even of one that was refused before it was built."""
+    """The intended packet; known even of one that was refused before it was built."""
 
     proto: str
     src: int | None
@@ -49,7 +49,7 @@ class Flow(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """How a packet came in that was sent on: by which interface, and the frame."""
+    """The arrival of a packet that was sent on: its interface, and the frame."""
 
     dev: str
     frame: bytes
@@ -223,7 +223,7 @@ class Trace:
 
 
 class Origin(NamedTuple):
-    """How a packet began, for one who lets it begin again; it holds no trace.
+    """The beginning of a packet, from which it can begin again; it holds no trace.
 
     Attributes:
         frame: with its Ethernet header, of one that came in by ``dev``; else b"".

@@ -134,7 +134,7 @@ class Segment:
 
     @property
     def count(self) -> int:
-        """How many segments it stands for, at least one."""
+        """The number of segments it stands for, at least one."""
         return -(-self.size // self.room) or 1
 
     def buffers(self) -> tuple[Buffer, ...]:

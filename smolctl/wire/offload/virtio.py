@@ -27,7 +27,7 @@ MAX_SEGMENTS = 128
 
 
 class Gso(IntEnum):
-    """What a super-packet is made of; of these Linux gives us what ``device/tap.py`` asks for."""
+    """The type of a super-packet; of these Linux gives us those ``device/tap.py`` asks for."""
 
     NONE = 0
     TCPV4 = 1
