@@ -1,4 +1,4 @@
-"""What all tests share: the kit's fixtures, how much they do, and what makes them quick."""
+"""The base of all tests: the kit's fixtures, how much they do, and what makes them quick."""
 
 import gc
 import sys

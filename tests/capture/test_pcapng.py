@@ -1,4 +1,4 @@
-"""What we write is read by us, by tcpdump and by scapy."""
+"""Files that we write are read by us, by tcpdump and by scapy."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""What the command line's tests share."""
+"""The kit of the command line's tests."""
 
 import shlex
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ Render = Callable[[list[Row], Args, Output], Iterator[str]]
 
 
 class Read(NamedTuple):
-    """What a command line means."""
+    """The meaning of a command line."""
 
     path: str
     args: Args

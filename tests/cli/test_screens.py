@@ -277,7 +277,7 @@ def test_a_notice_begins_a_line_of_its_own(wide: Window) -> None:
 
 
 def test_a_session(wide: Window) -> None:
-    """What a beginner sees who types what he half remembers; the whole screen."""
+    """The whole screen of a beginner who types half-remembered commands."""
     wide.start("smolctl adr")
     for line in (
         "smolctl addr shwo",

@@ -1,4 +1,4 @@
-"""What a command imports: each module that it does not need is time the user waits for."""
+"""Imports of a command: each module that it does not need is time the user waits for."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What only a person at a terminal sees: colours, and what is being waited for."""
+"""Output for a person at a terminal alone: colours, and notes about a wait."""
 
 import os
 import pty

@@ -1,4 +1,4 @@
-"""What the conformance tests share: frames as bytes, for checks that no codec of ours may blur."""
+"""The kit of the conformance tests: frames as bytes, which no codec of ours may blur."""
 
 from smolctl.stack.link.outbox import frames_of
 from smolctl.wire.offload.run import MAX_SEGMENTS, coalesce

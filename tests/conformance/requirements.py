@@ -1,4 +1,4 @@
-"""What the RFCs ask for: requirements.toml read, and docs/conformance.md made of it."""
+"""Requirements of the RFCs: requirements.toml read, and docs/conformance.md made of it."""
 
 import re
 import tomllib

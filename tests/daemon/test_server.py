@@ -227,7 +227,7 @@ def test_another_user_is_refused(home: Home) -> None:
 
 
 class Around:
-    """What a server needs, in this process; ``step`` is one turn of its loop."""
+    """A server and all it needs, in this process; ``step`` is one turn of its loop."""
 
     def __init__(self, home: Home) -> None:
         paths = home.paths("inside")

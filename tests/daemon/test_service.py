@@ -1,4 +1,4 @@
-"""What the service manager that started a daemon is told (sd_notify(3))."""
+"""News for the service manager that started a daemon (sd_notify(3))."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""What a stack begins with, and how a start that fails says why."""
+"""The beginning of a stack, and the words of a start that fails."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What the tests of devices on sockets share: a device by itself, and a peer that is a socket."""
+"""The kit of the tests of devices on sockets: a device alone, and a peer that is a socket."""
 
 import select
 import socket

@@ -1,4 +1,4 @@
-"""What a TAP and the kernel leave to each other, with and without it, and where it can go wrong."""
+"""Offloads between a TAP and the kernel, with and without them, and bad ones."""
 
 import json
 import os

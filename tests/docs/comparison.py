@@ -1,4 +1,4 @@
-"""What README's comparison says of smolctl, and the tests that show it."""
+"""Claims of README's comparison about smolctl, and the tests that show them."""
 
 EVIDENCE: dict[str, tuple[str, ...]] = {
     "a host of its own without root": (

@@ -1,4 +1,4 @@
-"""Which JSON Schema of docs/schema/ each operation's output has, and commands that print it."""
+"""The JSON Schema of each operation's output, and commands that print it."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What docs/programs.md shows works, as a program of its own."""
+"""Examples of docs/programs.md work, each as a program of its own."""
 
 import re
 import subprocess

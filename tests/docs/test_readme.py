@@ -1,4 +1,4 @@
-"""What README.md shows works, and what it claims is tested."""
+"""Examples of README.md work, and its claims are tested."""
 
 import ast
 import itertools

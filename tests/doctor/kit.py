@@ -1,4 +1,4 @@
-"""What the tests of the checks share."""
+"""The kit of the tests of the checks."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from smolctl.doctor.finding import Check, Finding, Machine
 
 
 class Seen(NamedTuple):
-    """What a check found, and what it looked at."""
+    """The findings of a check, and the things it looked at."""
 
     status: str
     detail: str

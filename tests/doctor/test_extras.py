@@ -1,4 +1,4 @@
-"""What is installed, and what the environment says."""
+"""Installed packages, and the environment."""
 
 import os
 import subprocess

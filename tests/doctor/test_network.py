@@ -1,4 +1,4 @@
-"""What the kernel allows: asked of the kernel itself, by users who may do more or less."""
+"""The kernel's permissions: asked of the kernel itself, by users who may do more or less."""
 
 import json
 import os

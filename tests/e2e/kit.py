@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: the kernel's stack as a peer, and smolctl on a cable to it."""
+"""The kit of the end-to-end tests: the kernel as a peer, and smolctl on a cable to it."""
 
 import ctypes
 import json

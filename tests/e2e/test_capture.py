@@ -1,4 +1,4 @@
-"""What ``capture`` sees of the traffic with the kernel is what tcpdump sees at its end."""
+"""Packets that ``capture`` sees are those that tcpdump sees at the kernel's end."""
 
 import re
 import signal

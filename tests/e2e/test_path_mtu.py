@@ -125,7 +125,7 @@ def test_it_is_shown_and_flushed_as_ip_does(lab: Lab, far: Peer) -> None:
 
 
 def test_the_kernel_shows_the_same_of_the_same_path(lab: Lab, far: Peer) -> None:
-    """What ip says of a path whose MTU the kernel learned, word by word."""
+    """The words of ip about a path whose MTU the kernel learned are ours."""
     namespace = far.namespace
     # The far host's own way to smolctl is narrow at the TAP, whose MTU the kernel router knows.
     lab.peer.batch(f"link set {lab.dev} mtu 1000")

@@ -100,7 +100,7 @@ def test_many_datagrams_in_one_call_pass_in_their_order(routed: Routed) -> None:
 
 @BOTH
 def test_tcp_passes_as_much_as_it_likes(routed: Routed) -> None:
-    """Where the TAP has offloads the kernel hands over super-packets of up to 64 KB."""
+    """With offloads of the TAP, the kernel hands over super-packets of up to 64 KB."""
     listener = routed.right.open(socket.AF_INET, socket.SOCK_STREAM)
     listener.bind((RIGHT, 80))
     listener.listen()

@@ -1,4 +1,4 @@
-"""Whom ARP is answered where rules come before the table local: smolctl beside the kernel."""
+"""Answers to ARP where rules come before the table local: smolctl beside the kernel."""
 
 import socket
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Why Linux frees a packet: the tracepoint skb:kfree_skb, in an instance and a mount of our own."""
+"""Linux's drop reasons: the tracepoint skb:kfree_skb, in an instance and a mount of our own."""
 
 import ctypes
 import os

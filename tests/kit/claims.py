@@ -1,4 +1,4 @@
-"""What the tests of address conflict detection share."""
+"""The kit of the tests of address conflict detection."""
 
 from smolctl.stack.events import EventKind, StackEvent
 from smolctl.stack.ip.addresses import Address

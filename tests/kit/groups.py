@@ -93,7 +93,7 @@ def reported(group: str = GROUP, version: int = 2) -> bytes:
 
 
 class Said(NamedTuple):
-    """What an IGMP message of ours says: where to, and the words of each record."""
+    """An IGMP message of ours: its destination, and the words of each record."""
 
     dst: str
     words: tuple[str, ...]

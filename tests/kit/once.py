@@ -1,4 +1,4 @@
-"""What is costly to make is made by one of the workers of a test run, and read by all."""
+"""Costly things, made by one of the workers of a test run, and read by all."""
 
 import fcntl
 import json

@@ -108,12 +108,12 @@ class Background:
 
     @property
     def stdout(self) -> str:
-        """What it wrote so far."""
+        """The text that it wrote so far."""
         return self._text(self._stdout)
 
     @property
     def stderr(self) -> str:
-        """What it wrote so far."""
+        """The text that it wrote so far."""
         return self._text(self._stderr)
 
     @staticmethod

@@ -30,7 +30,7 @@ WALL_EPOCH = 1_700_000_000.0
 
 
 class Device:
-    """What a link of kind "test" is plugged into: nothing."""
+    """The device of a link of kind "test", which is plugged into nothing."""
 
     def __init__(self, options: Row) -> None:
         self.mtu = options["mtu"] or 1500

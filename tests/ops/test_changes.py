@@ -1,4 +1,4 @@
-"""What addr, route, neigh, link and sysctl change, show and flush."""
+"""Changes, lists and flushes by addr, route, neigh, link and sysctl."""
 
 from typing import Any
 

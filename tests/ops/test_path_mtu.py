@@ -1,4 +1,4 @@
-"""What was learned of paths, shown and flushed; and what senders say of fragmentation."""
+"""Learned path MTUs, shown and flushed; and the wishes of senders about fragmentation."""
 
 import pytest
 

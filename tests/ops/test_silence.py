@@ -91,7 +91,7 @@ def in_snap(frame: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Case:
-    """How the peer answers, and what is said: the reason of the drop and its line."""
+    """An answer of the peer, and the words about it: the reason of the drop and its line."""
 
     frame: bytes
     reason: str

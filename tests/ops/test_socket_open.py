@@ -25,7 +25,7 @@ def api() -> Api:
 
 
 class Socket:
-    """What a program sees of its socket."""
+    """A socket as its program sees it."""
 
     def __init__(self, api: Api, **args: Any) -> None:
         self.api = api

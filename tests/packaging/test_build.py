@@ -1,4 +1,4 @@
-"""What is in the source distribution and in the wheel."""
+"""The contents of the source distribution and of the wheel."""
 
 import ast
 import fnmatch

@@ -1,4 +1,4 @@
-"""What holds of every packet that is forwarded, whatever it is and whatever the stack is like."""
+"""Laws of every packet that is forwarded, whatever it is and whatever the stack is like."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -160,7 +160,7 @@ class Watcher(Player):
         assert sum(flow.proto == "udp" for flow in flows) == self.datagrams
 
     def check_counters(self) -> None:
-        """What is counted under a reason is what became of packets; notes are beside that.
+        """Compare the counters of reasons with the fates of packets; notes are beside that.
 
         A datagram that was cut ends as one of its fragments, which is what is counted; unless they
         were put together here, and it went on.

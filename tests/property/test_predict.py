@@ -1,4 +1,4 @@
-"""What ``why`` predicts is what then happens, and predicting changes nothing."""
+"""Predictions of ``why`` come true, and predicting changes nothing."""
 
 from contextlib import suppress
 from typing import Any

@@ -173,7 +173,7 @@ payloads = st.binary(max_size=40) | st.sampled_from([bytes(400), bytes(1472), b"
 
 
 class Config(NamedTuple):
-    """What a random stack begins with: which of the things above it has."""
+    """The beginning of a random stack: which of the things above it has."""
 
     addresses: list[tuple[str, str]]
     routes: list[dict[str, Any]]

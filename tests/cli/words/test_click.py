@@ -1,4 +1,4 @@
-"""What click's own tools see: its runner, its description of a command, its completion."""
+"""Commands as click's own tools see them: runner, description, completion."""
 
 import json
 from typing import Any

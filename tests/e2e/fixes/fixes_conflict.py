@@ -1,4 +1,4 @@
-"""How the reasons of address conflict detection come about, and what their fixes do."""
+"""Causes of the reasons of address conflict detection, and the effect of their fixes."""
 
 from tests.e2e.fixes.fix_frames import PORT, THEIRS
 from tests.e2e.fixes.fixes import Case, pinged, sent

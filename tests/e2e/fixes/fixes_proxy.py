@@ -1,4 +1,4 @@
-"""How the reasons of proxy ARP and of arp.filter come about, and what their fixes do."""
+"""Causes of the reasons of proxy ARP and of arp.filter, and the effect of their fixes."""
 
 from tests.e2e.fixes.fix_frames import arp
 from tests.e2e.fixes.fixes import Bench, Case, counts

@@ -16,7 +16,7 @@ _FENCE = 0xFE9C
 
 
 class Answer(NamedTuple):
-    """What an answer says, without what no two hosts have in common (ident, checksums)."""
+    """An answer without the fields that no two hosts have in common (ident, checksums)."""
 
     src: str
     dst: str

@@ -1,4 +1,4 @@
-"""What Linux says to odd frames and odd sends: its errno, drop reason, counters and answers."""
+"""Linux's reaction to odd frames and odd sends: errno, drop reason, counters and answers."""
 
 import errno
 import os

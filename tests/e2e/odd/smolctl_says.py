@@ -1,4 +1,4 @@
-"""What smolctl says to odd frames and odd sends: its reason, errno and answers."""
+"""The reaction of smolctl to odd frames and odd sends: its reason, errno and answers."""
 
 import json
 from contextlib import suppress

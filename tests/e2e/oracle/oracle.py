@@ -27,7 +27,7 @@ _ANSWER = ("type", "dev", "gateway", "prefsrc", "from", "table", "iif")
 
 
 class Verdicts(NamedTuple):
-    """What both said to one command."""
+    """The verdicts of both on one command."""
 
     kernel: subprocess.CompletedProcess[str]
     smolctl: subprocess.CompletedProcess[str]

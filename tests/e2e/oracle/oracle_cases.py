@@ -1,4 +1,4 @@
-"""What Linux and smolctl are both asked and told; they must agree on all of it."""
+"""Questions and commands for both Linux and smolctl, which must agree on all of them."""
 
 NETWORK = (
     "addr add 10.0.0.1/24 brd + dev tap0",

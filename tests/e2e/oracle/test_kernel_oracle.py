@@ -12,7 +12,7 @@ pytestmark = pytest.mark.netns
 
 
 class Answer(NamedTuple):
-    """What the two answer to one question, on purpose not the same."""
+    """The answers of the two to one question, on purpose not the same."""
 
     kernel: Row
     smolctl: Row

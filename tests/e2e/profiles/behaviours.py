@@ -1,4 +1,4 @@
-"""What stacks do differently, one small experiment each, and what comes of it."""
+"""Differences between stacks, one small experiment each, and its result."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What a user changes, and what follows from it; nothing follows from what is refused."""
+"""Changes by a user, and their effects; a refused one has none."""
 
 from collections.abc import Callable
 from typing import Any
@@ -341,7 +341,7 @@ def test_delete_takes_the_first_route_that_agrees(
 
 
 def test_every_change_makes_the_fast_path_forget(host: Host) -> None:
-    """What it remembers is true for one configuration, so each of these must begin a new one."""
+    """Flows are true for one configuration, so each of these must begin a new one."""
     stack, tap = host.stack, host.tap
     changes: list[Callable[[], object]] = [
         lambda: host.link("tap1"),

@@ -63,7 +63,7 @@ def mixed_ecn(host: Host) -> None:
 
 
 class Answer(NamedTuple):
-    """What happens, and what is said of it; ``more`` is the fix, or what else to look at."""
+    """A situation, and the words about it; ``more`` is the fix, or what else to look at."""
 
     act: Callable[[Host], object]
     reason: str

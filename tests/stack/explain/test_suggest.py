@@ -1,4 +1,4 @@
-"""What a fix names: plausible in the stack at hand, or left out."""
+"""The names in a fix: plausible in the stack at hand, or left out."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How often a packet asks the FIB: once about its source and its destination, then no more."""
+"""FIB lookups of a packet: one for its source, one for its destination, then no more."""
 
 import sys
 from collections.abc import Callable

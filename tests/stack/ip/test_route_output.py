@@ -1,4 +1,4 @@
-"""Which way a packet goes: interface, next hop and source address."""
+"""The way of a packet: interface, next hop and source address."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is let in: the checks of RFC 1122 3.2.1, their order, and what is counted."""
+"""Packets that are let in: the checks of RFC 1122 3.2.1, their order, and the counters."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What leaves: addresses, flags, sizes and the frames around them."""
+"""Packets that leave: addresses, flags, sizes and the frames around them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What makes each reason strike that has to do with groups; a part of ``provoke.PROVOKERS``."""
+"""Provokers of the reasons about groups; a part of ``provoke.PROVOKERS``."""
 
 from smolctl.wire.address import BROADCAST_MAC, multicast_mac
 from smolctl.wire.igmp import Membership, Query

@@ -1,4 +1,4 @@
-"""What makes each reason strike: frames, calls and the states that they need."""
+"""Provokers of reasons: frames, calls and the states that they need."""
 
 from collections.abc import Callable
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What makes each reason of tested addresses, of conflicts and of proxy ARP strike."""
+"""Provokers of the reasons of tested addresses, of conflicts and of proxy ARP."""
 
 from smolctl.stack.config.neigh import add_proxy
 from smolctl.stack.config.rule import add_rule, delete_rule

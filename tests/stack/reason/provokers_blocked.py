@@ -1,4 +1,4 @@
-"""What makes the reasons strike of datagrams that wait in their socket, or may not wait at all."""
+"""Provokers of the reasons of datagrams that wait in their socket, or may not wait at all."""
 
 from contextlib import suppress
 

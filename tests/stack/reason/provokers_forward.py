@@ -1,4 +1,4 @@
-"""What makes the reasons of forwarding strike: packets of the peer for another host."""
+"""Provokers of the reasons of forwarding: packets of the peer for another host."""
 
 from smolctl.stack.config.link import set_up
 from smolctl.stack.fib.route import RouteType

@@ -1,4 +1,4 @@
-"""What makes reasons of IP options and of ICMP strike."""
+"""Provokers of the reasons of IP options and of ICMP."""
 
 from contextlib import suppress
 

@@ -37,7 +37,7 @@ def test_linux_is_what_the_defaults_are() -> None:
 
 
 def test_smoltcp_is_what_the_sysctls_say_of_it() -> None:
-    """Where a sysctl has a plain value for smoltcp, the profile has the same."""
+    """The profile has the same plain value for smoltcp as each sysctl."""
     old = PROFILES["smoltcp-0.9"]
     for item in SYSCTLS.values():
         if item.smoltcp and (item.smoltcp.isdigit() or item.smoltcp in item.words):
