@@ -15,8 +15,7 @@ ROOT = Path(__file__).parents[2]
 STACK = "smolctl/stack/"
 PARAMETERS_MAX = 7
 KNOW_STACK = {
-    "stack.py", "clone/stack_clone.py", "explain/predict.py",
-    "proof/again.py", "proof/change.py", "proof/prover.py", "proof/scene.py",
+    "stack.py", "clone/stack_clone.py", "explain/predict.py", "proof/prover.py",
 }  # fmt: skip
 """The files that may name the class ``Stack``: all others take what they use."""
 

@@ -3,11 +3,10 @@
 from typing import NamedTuple, cast
 
 from smolctl.stack import reason
-from smolctl.stack.explain.predict import Question, happen, happen_to_come_in
+from smolctl.stack.explain.predict import Question
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.reason import Detail, Reason
-from smolctl.stack.stack import Stack
-from smolctl.stack.trace.trace import Fate, Flow, Origin, Trace
+from smolctl.stack.trace.trace import Flow, Origin
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.icmpv4 import Type
 
@@ -25,30 +24,6 @@ class Again(NamedTuple):
     frame: bytes = b""
     dev: str = ""
     predicted: bool = False
-
-    def happen(self, clone: Stack, now: int) -> Trace:
-        """Let it happen to a clone; return its trace."""
-        if self.question is not None:
-            question = self.question
-            if question.iif is not None and not question.dst:
-                items = clone.ipv4.of(clone.interface(question.iif)).addresses.items
-                question = question._replace(dst=items[0].local if items else 0)
-            return happen(clone, question, now)
-        if not self.dev:
-            return _bind(clone, now)
-        return happen_to_come_in(clone, clone.interface(self.dev), self.frame, now, Trace())
-
-
-def _bind(clone: Stack, now: int) -> Trace:
-    """Bind a socket to any port that is free.
-
-    Raises:
-        NoBuffers: none is.
-    """
-    trace = Trace()
-    clone.udp.bind(clone.udp.open())
-    trace.settle(Fate.DELIVERED, now)
-    return trace
 
 
 def again(why: Reason, detail: Detail) -> Again | None:

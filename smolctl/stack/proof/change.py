@@ -26,9 +26,9 @@ from smolctl.stack.ip.way import Way
 from smolctl.stack.link.impairment import Netem
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.proof.again import Again
-from smolctl.stack.stack import Stack
 from smolctl.stack.transport.socket_base import ANY
-from smolctl.wire.address import parse_address, parse_mac
+from smolctl.stack.transport.udp.udp import Udp
+from smolctl.wire.address import IPV4, parse_address, parse_mac
 
 Values = Mapping[str, Any]
 
@@ -37,11 +37,13 @@ class Trial:
     """A clone on which a command is tried.
 
     Args:
+        udp: of the clone; it knows the networks.
         values: what was recorded with the reason: the rule or route that a command is about.
     """
 
-    def __init__(self, clone: Stack, again: Again, values: Values, now: int) -> None:
-        self.clone, self.again, self.now = clone, again, now
+    def __init__(self, udp: Udp, again: Again, values: Values, now: int) -> None:
+        self.again, self.now = again, now
+        self._udp, self._net = udp, udp.networks[IPV4]
         self._values = values
 
     def make(self, command: str) -> None:
@@ -63,10 +65,10 @@ class Trial:
 
     def _sysctl(self, word: str) -> None:
         key, _, value = word.partition("=")
-        set_sysctl(self.clone.udp, key, value, origin="command line")
+        set_sysctl(self._udp, key, value, origin="command line")
 
     def _link_set(self, words: list[str]) -> None:
-        interface, shared = self._named(words[0]), self.clone.shared
+        interface, shared = self._named(words[0]), self._udp.shared
         if words[1] == "up":
             set_up(shared, interface, True, self.now)
         elif words[1] == "mtu":
@@ -79,7 +81,7 @@ class Trial:
     def _addr(self, words: list[str]) -> None:
         prefix, _, dev = words[:3]
         text, _, plen = prefix.partition("/")
-        net, interface = self.clone.ipv4, self._named(dev)
+        net, interface = self._net, self._named(dev)
         local = parse_address(text)
         old = net.of(interface).addresses.find(local, int(plen))
         scope = Scope.HOST if interface.loopback else Scope.GLOBAL
@@ -91,14 +93,14 @@ class Trial:
 
     def _route_add(self, words: list[str]) -> None:
         add_route(
-            self.clone.ipv4, Route(0, 0, via=parse_address(words[2]), on_link=False), InsertMode.ADD
+            self._net, Route(0, 0, via=parse_address(words[2]), on_link=False), InsertMode.ADD
         )
 
     def _route_del(self, words: list[str]) -> None:
         route: Route = self._values["_route"]
         spec = Route(route.prefix, route.plen, RouteType(words[0]), route.table)
         spec.metric = route.metric
-        delete_route(self.clone.ipv4, spec, {"type", "metric"} if route.metric else {"type"})
+        delete_route(self._net, spec, {"type", "metric"} if route.metric else {"type"})
 
     def _route_change(self, words: list[str]) -> None:
         """Give a route another MTU: the words are all of them its own but for that."""
@@ -112,30 +114,30 @@ class Trial:
         new = old.clone() if isinstance(old, Multipath) else replace(old)
         for each in (new, *(new.hops if isinstance(new, Multipath) else ())):
             each.mtu = mtu
-        self.clone.ipv4.fib.insert(new, InsertMode.REPLACE)
-        self.clone.generation.touch()
+        self._net.fib.insert(new, InsertMode.REPLACE)
+        self._net.generation.touch()
 
     def _rule_add(self, words: list[str]) -> None:
         """Put the table local before all others."""
-        add_rule(self.clone.ipv4, Rule(int(words[1]), table=TableName.LOCAL))
+        add_rule(self._net, Rule(int(words[1]), table=TableName.LOCAL))
 
     def _rule_del(self, words: list[str]) -> None:
         rule: Rule = self._values["_rule"]
-        if rule not in list(self.clone.ipv4.fib.rules):
+        if rule not in list(self._net.fib.rules):
             raise NotFound("the rule is gone")
-        delete_rule(self.clone.ipv4, rule)
+        delete_rule(self._net, rule)
 
     def _neigh_replace(self, words: list[str]) -> None:
         ip, mac, interface = parse_address(words[0]), parse_mac(words[2]), self._named(words[4])
-        neighbors = self.clone.ipv4.neighbors
+        neighbors = self._net.neighbors
         actions = neighbors[interface.name].set(ip, State.REACHABLE, mac, self.now)
         neighbors.perform(interface, actions, self.now)
 
     def _named(self, name: str) -> Interface:
-        return self.clone.interface(name)
+        return self._udp.interfaces.named(name)
 
     def _maddr_add(self, words: list[str]) -> None:
-        join_static(self.clone.ipv4, self._named(words[2]), parse_address(words[0]))
+        join_static(self._net, self._named(words[2]), parse_address(words[0]))
 
     def _udp_recv(self, words: list[str]) -> None:
         """Open a socket as the command would: WHERE, and options before or behind it."""
@@ -143,7 +145,7 @@ class Trial:
         where, rest = words[at], words[:at] + words[at + 1 :]
         options = dict(zip(rest[::2], rest[1::2], strict=True))
         address, _, port = where.rpartition(":")
-        udp, dev, group = self.clone.udp, options.get("--dev"), options.get("--group")
+        udp, dev, group = self._udp, options.get("--dev"), options.get("--group")
         socket = udp.open("udp recv")
         socket.reuse, socket.multicast_all = group is not None, group is None
         local = group or address
@@ -153,7 +155,7 @@ class Trial:
             wanted = ANYBODY
             if source is not None:
                 wanted = SourceFilter(False, frozenset([parse_address(source)]))
-            join(self.clone.ipv4, socket, self._named(dev or ""), parse_address(group), wanted)
+            join(self._net, socket, self._named(dev or ""), parse_address(group), wanted)
 
     def _udp_send(self, words: list[str]) -> None:
         """Send it as a broadcast: not the stack changes, but what is asked of it."""

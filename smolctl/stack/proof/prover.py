@@ -6,6 +6,7 @@ from typing import Any
 from smolctl.errors import SmolctlError
 from smolctl.stack import reason
 from smolctl.stack.clone.stack_clone import clone_for_changes
+from smolctl.stack.explain.predict import happen, happen_to_come_in
 from smolctl.stack.explain.suggest import gateways
 from smolctl.stack.explain.verdict import good
 from smolctl.stack.fib.nexthop import Hop
@@ -91,14 +92,14 @@ class Prover:
     ) -> bool:
         """Tell whether the packet gets through on a clone, with the fix or as things are."""
         clone = clone_for_changes(self._stack)
-        trial = Trial(clone, packet, values, now)
+        trial = Trial(clone.udp, packet, values, now)
         try:
             if fix is not None:
                 trial.make(fix)
                 clone.poll(now)  # what waited for such a change goes on
                 clone.ledger.reasons.clear()
-            arrange(clone, why, values, self._stack.settings, now)
-            trace = trial.again.happen(clone, now)
+            arrange(clone.udp, why, values, self._stack.settings, now)
+            trace = _happen(trial.again, clone, now)
         except SmolctlError:  # such as a link that is gone by now
             return False
         if any(struck is why for struck, _ in clone.ledger.reasons) or trace.fate is None:
@@ -145,3 +146,28 @@ def _is_configured(stack: Stack, way: Way) -> bool:
         if any(route is whole for route in own):
             return True
     return len(fib) <= _FEW and way.next_hop in gateways(fib)
+
+
+def _happen(packet: Again, clone: Stack, now: int) -> Trace:
+    """Let an event happen again to a clone; return its trace."""
+    question = packet.question
+    if question is not None:
+        if question.iif is not None and not question.dst:
+            items = clone.ipv4.of(clone.interface(question.iif)).addresses.items
+            question = question._replace(dst=items[0].local if items else 0)
+        return happen(clone, question, now)
+    if not packet.dev:
+        return _bind(clone, now)
+    return happen_to_come_in(clone, clone.interface(packet.dev), packet.frame, now, Trace())
+
+
+def _bind(clone: Stack, now: int) -> Trace:
+    """Bind a socket to any port that is free.
+
+    Raises:
+        NoBuffers: none is.
+    """
+    trace = Trace()
+    clone.udp.bind(clone.udp.open())
+    trace.settle(Fate.DELIVERED, now)
+    return trace

@@ -14,9 +14,10 @@ from smolctl.stack.link.impairment import LIMIT_FRAMES, Impairment
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason
-from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.udp.udp import Udp
+from smolctl.wire.address import IPV4
 
 _SECOND_NS = 1_000_000_000
 _OTHERS = 0xF0000000
@@ -24,21 +25,22 @@ _OTHERS = 0xF0000000
 Values = Mapping[str, Any]
 
 
-def arrange(clone: Stack, why: Reason, values: Values, before: Settings, now: int) -> None:
+def arrange(udp: Udp, why: Reason, values: Values, before: Settings, now: int) -> None:
     """Bring a clone to the state that a reason strikes in.
 
     Args:
+        udp: of the clone; it knows the networks.
         values: what was recorded.
         before: the sysctls at which it struck; those of the clone may have been changed.
     """
     scene = _SCENES.get(why)
     if scene is not None:
-        scene(clone, values, before, now)
+        scene(udp, values, before, now)
 
 
-def _full_cache(clone: Stack, values: Values, before: Settings, now: int) -> None:
+def _full_cache(udp: Udp, values: Values, before: Settings, now: int) -> None:
     """Fill the neighbor cache; who is wanted is not in it."""
-    cache = clone.ipv4.neighbors[clone.interface(values["dev"]).name]
+    cache = udp.networks[IPV4].neighbors[udp.interfaces.named(values["dev"]).name]
     wanted = values.get("next_hop", values.get("new"))
     if cache.lookup(wanted) is not None:
         cache.delete(wanted)
@@ -49,28 +51,28 @@ def _full_cache(clone: Stack, values: Values, before: Settings, now: int) -> Non
         cache.set(_OTHERS + number, State.REACHABLE, bytes((2, 0, 0, 0, 0, 1)), idle)
 
 
-def _full_queue(clone: Stack, values: Values, before: Settings, now: int) -> None:
+def _full_queue(udp: Udp, values: Values, before: Settings, now: int) -> None:
     """Let as many packets wait for the next hop as may."""
-    interface, queued = clone.interface(values["dev"]), values["queued"]
+    interface, queued = udp.interfaces.named(values["dev"]), values["queued"]
     by_count = queued >= before["neigh.unres_qlen"]
     size = 1 if by_count else -(-before["neigh.unres_qlen_bytes"] // queued)
-    _unknown_neighbor(clone, values, before, now)
-    cache = clone.ipv4.neighbors[interface.name]
+    _unknown_neighbor(udp, values, before, now)
+    cache = udp.networks[IPV4].neighbors[interface.name]
     for _ in range(queued):
-        packet = Packet(bytes(size), interface, now, Trace(), clone.shared.recorder)
+        packet = Packet(bytes(size), interface, now, Trace(), udp.shared.recorder)
         cache.use(values["next_hop"], packet, now)
 
 
-def _unknown_neighbor(clone: Stack, values: Values, before: Settings, now: int) -> None:
+def _unknown_neighbor(udp: Udp, values: Values, before: Settings, now: int) -> None:
     """Forget the next hop, which has answered meanwhile."""
-    cache = clone.ipv4.neighbors[clone.interface(values["dev"]).name]
+    cache = udp.networks[IPV4].neighbors[udp.interfaces.named(values["dev"]).name]
     if cache.lookup(values["next_hop"]) is not None:
         cache.delete(values["next_hop"])
 
 
-def _spent_limit(clone: Stack, values: Values, before: Settings, now: int) -> None:
+def _spent_limit(udp: Udp, values: Values, before: Settings, now: int) -> None:
     """Use up what errors to a host, or to all, may be sent."""
-    limiter = IcmpLimiter(clone.settings, clone.shared.random)
+    limiter = IcmpLimiter(udp.settings, udp.shared.random)
     if values["knob"] == "icmp.ratelimit_ms":
         for _ in range(BURST):
             limiter.allow(values["ip"], now)
@@ -79,42 +81,42 @@ def _spent_limit(clone: Stack, values: Values, before: Settings, now: int) -> No
         ago = now - _SECOND_NS // 2 // max(before["icmp.msgs_per_sec"], 1)
         for number in range(max(before["icmp.msgs_burst"], 1)):
             limiter.allow(_OTHERS + number, ago)
-    clone.ipv4.icmp_limiter = limiter
+    udp.networks[IPV4].icmp_limiter = limiter
 
 
-def _bad_luck(effect: str) -> Callable[[Stack, Values, Settings, int], None]:
+def _bad_luck(effect: str) -> Callable[[Udp, Values, Settings, int], None]:
     """Return what has a link do to the next frame what it does to some, and nothing else."""
 
-    def arranged(clone: Stack, values: Values, _before: Settings, _now: int) -> None:
-        link = clone.interface(values["dev"])
+    def arranged(udp: Udp, values: Values, _before: Settings, _now: int) -> None:
+        link = udp.interfaces.named(values["dev"])
         if link.impairment is None:
             return
         old = link.impairment.netem
         good = replace(old, loss=0.0, corrupt=0.0, duplicate=0.0, reorder=0.0)
         certain: dict[str, Any] = {effect: float(getattr(old, effect) > 0)}
         netem = replace(good, **certain)
-        link.impairment = Impairment(netem, clone.shared.random, clone.timers.alarm)
+        link.impairment = Impairment(netem, udp.shared.random, udp.shared.timers.alarm)
 
     return arranged
 
 
-def _full_link(clone: Stack, values: Values, _before: Settings, now: int) -> None:
+def _full_link(udp: Udp, values: Values, _before: Settings, now: int) -> None:
     """Have a link hold back as many frames as it can."""
-    impairment = clone.interface(values["dev"]).impairment
+    impairment = udp.interfaces.named(values["dev"]).impairment
     if impairment is not None and impairment.netem.delays:
         impairment.netem = replace(impairment.netem, loss=0.0)
         for _ in range(LIMIT_FRAMES):
             impairment.offer(b"", Trace(), now)
 
 
-def _free_sockets(clone: Stack, values: Values, before: Settings, now: int) -> None:
+def _free_sockets(udp: Udp, values: Values, before: Settings, now: int) -> None:
     """Let no datagram wait in its socket: the one that is sent again may be the one that does."""
-    for socket in clone.udp:
+    for socket in udp:
         socket.send_queue = None
-    clone.udp.blocked.clear()
+    udp.blocked.clear()
 
 
-_SCENES: dict[Reason, Callable[[Stack, Values, Settings, int], None]] = {
+_SCENES: dict[Reason, Callable[[Udp, Values, Settings, int], None]] = {
     reason.NEIGH_EVICTED: _full_cache,
     reason.NEIGH_CACHE_THRASH: _full_cache,
     reason.NEIGH_QUEUE_FULL: _full_queue,
