@@ -164,7 +164,8 @@ def test_a_stalled_reader_is_told_what_it_lost_and_the_stack_is_not_held_up(
     for background in (brisk, stalled):
         wait_until(lambda b=background: sum(told(b)) == total, "all events", 60)  # type: ignore[misc]
     lost, _ = told(stalled)
-    assert lost > total // 2
+    # What was flushed is told of in turns, the last of it after the reader goes on.
+    assert lost > total // 3
     assert "21.0.0.0/8" in [row.get("dst") for row in rows(stalled)]
     assert grown * 1024 < 4 * MAX_BYTES, f"{grown} KiB for a reader that does not read"
 
