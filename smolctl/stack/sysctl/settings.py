@@ -17,6 +17,7 @@ from smolctl.stack.sysctl.ip import IP_SYSCTLS
 from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.neigh import NEIGH_SYSCTLS
 from smolctl.stack.sysctl.precedence import Assignment, Level, winners
+from smolctl.stack.sysctl.tcp import TCP_SYSCTLS
 from smolctl.stack.sysctl.udp import UDP_SYSCTLS
 
 NS_PER_MS = 1_000_000
@@ -30,6 +31,7 @@ SYSCTLS: dict[str, Sysctl] = {
         *IGMP_SYSCTLS,
         *IP_SYSCTLS,
         *NEIGH_SYSCTLS,
+        *TCP_SYSCTLS,
         *UDP_SYSCTLS,
     )
 }
