@@ -77,7 +77,7 @@ class Args:
         Args:
             names: those that a group may have.
         """
-        values = self._values.get(name)
+        values = self._list(name)
         if values is None:
             return []
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
@@ -191,13 +191,8 @@ class Args:
         return None if text is None else text.lower()
 
     def commands(self, name: str) -> list[tuple[str, dict[str, Any]]]:
-        """Return a list of operations, each with its arguments; a long one came as JSON."""
-        values = self._values.get(name)
-        if isinstance(values, str):
-            try:
-                values = json.loads(values)
-            except (ValueError, RecursionError):
-                values = None
+        """Return a list of operations, each with its arguments."""
+        values = self._list(name)
         if not isinstance(values, list):
             raise InvalidArgument(f"{name} must be a list of operations")
         for value in values:
@@ -209,6 +204,16 @@ class Args:
             ):
                 raise InvalidArgument(f"{name}: each is a name and an object of arguments")
         return [(op, arguments) for op, arguments in values]
+
+    def _list(self, name: str) -> Any:
+        """Return what should be a list; a long one came as JSON."""
+        values = self._values.get(name)
+        if isinstance(values, str):
+            try:
+                return json.loads(values)
+            except (ValueError, RecursionError):
+                pass
+        return values
 
     def words(self, names: Iterable[str]) -> dict[str, str | bool]:
         """Return those of the named arguments that were given, as they came: words and flags."""
