@@ -153,6 +153,13 @@ class Args:
         text = self.text(name)
         return None if text is None else _value(self._address, text)
 
+    def the_address(self, name: str) -> int:
+        """Return an address that must be there."""
+        self.required(name)
+        value = self.address(name)
+        assert value is not None
+        return value
+
     def _address(self, text: str) -> int:
         if "%" in text:
             raise ValueError(

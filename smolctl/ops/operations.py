@@ -120,7 +120,7 @@ OPS: dict[str, Operation] = {
     "sysctl.show": Operation("sysctl.show", "key diff family"),
     "sysctl.set": Operation("sysctl.set_", "key value family"),
     "socket.show": Operation("socket.show", "family"),
-    "socket.open": Operation("socket_open.open_", "channel owner pid"),
+    "socket.open": Operation("socket_open.open_", "channel owner pid family"),
     "stats.show": Operation("stats.show", "all family"),
     "stats.drops": Operation("stats.drops", "family"),
     "udp.send": Operation("udp.send", _SEND),
