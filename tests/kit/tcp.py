@@ -140,3 +140,35 @@ class Pair:
 
         self.run(ns, done)
         return bytes(got)
+
+
+def check_socket(socket: TcpSocket) -> None:
+    """Check what always holds of both sides of a connection."""
+    snd, rcv = socket.snd, socket.rcv
+    at = snd.una
+    for record in snd.records:
+        assert record.seq == at, "a hole between records"
+        assert record.end > record.seq
+        at = record.end
+        size = sum(map(len, record.buffers))
+        assert record.size - size in (0, 1)
+        assert not (record.sacked and (record.lost or record.again))
+    if snd.records:
+        assert at == snd.nxt
+    for name in ("sacked", "lost", "again"):
+        counted = sum(record.size for record in snd.records if getattr(record, name))
+        assert getattr(snd, name) == counted, f"{name}: {getattr(snd, name)}, not {counted}"
+    unacked = sum(len(buffer) for record in snd.records for buffer in record.buffers)
+    assert snd.unacked == unacked
+    if socket.state is not State.CLOSED:
+        assert snd.pipe >= 0
+        assert not snd.records or snd.in_flight == snd.records[-1].end - snd.records[0].seq
+    blocks = rcv._blocks
+    assert rcv.out_of_order == sum(block.end - block.seq for block in blocks)
+    last = rcv.nxt
+    for block in blocks:
+        assert block.seq > last
+        assert block.end - block.seq == sum(map(len, block.parts))
+        last = block.end
+    assert rcv.ready == sum(map(len, rcv._chunks))
+    assert socket.window.cwnd >= 0
