@@ -12,9 +12,10 @@ from smolctl.wire.address import IPV4
 from smolctl.wire.igmp import ALL_HOSTS
 from tests.kit.host import OUR_MAC
 
+_SETTINGS = Settings().add_link("tap0")
 LINK = Interface(
     "tap0", 2, "tap", Medium.ETHERNET, OUR_MAC, ETHERNET_MTU,
-    make_ip_interface(IPV4, Settings(), lambda: 0.5, Alarm(), ALL_HOSTS),
+    make_ip_interface(IPV4, _SETTINGS, lambda: 0.5, Alarm(), ALL_HOSTS), _SETTINGS,
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from smolctl.stack.ip.derived_routes import (
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv4 import acd
 from smolctl.wire.address import (
+    IPV4,
     format_address,
     is_class_e,
     is_limited_broadcast,
@@ -61,6 +62,8 @@ def add_address(net: Network, interface: Interface, new: Address, now: int | Non
     new.tentative = acd.wants_test(net, interface, new)
     unsettled = new.tentative or net.of(interface).addresses.unsettled
     before = derived(net, interface) if unsettled else {}
+    if net.family is IPV4:
+        net.settings.settle(interface.name)
     net.of(interface).addresses.insert(new)
     net.events.addr(ChangeType.NEW, interface, new)
     if new.autojoin:

@@ -66,7 +66,7 @@ class Network(LinkObserver, ABC):
         self.loopback = loopback
         alarm = shared.timers.alarm
         self.fib = Fib(self.family.bits, settings, alarm)
-        self.neighbors = Neighbors(shared.interfaces, settings, shared.recorder, alarm)
+        self.neighbors = Neighbors(shared.interfaces, shared.recorder, alarm)
         self.reassembly = Reassembly(settings, alarm)
         self.icmp_limiter, self.redirects = IcmpLimiter(settings, random), Redirects()
         self.watched_gateways = WatchedGateways()

@@ -22,6 +22,7 @@ from smolctl.stack.link.input import LinkProtocols
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.packet import Packet
 from smolctl.stack.shared import Shared
+from smolctl.stack.sysctl.link_settings import LinkSettings
 from smolctl.stack.timers import Timers
 from smolctl.wire import ethernet, ipv4
 from smolctl.wire import igmp as igmp_wire
@@ -78,10 +79,10 @@ class Ipv4(Network):
 
     # --- links (Linux inetdev_event, fib_netdev_event) --------------------------------------------
 
-    def make_state(self) -> IpInterface:
+    def make_state(self, settings: LinkSettings) -> IpInterface:
         """Return the state of a new interface."""
         return make_ip_interface(
-            self.family, self.settings, self.random, self.shared.timers.alarm, igmp_wire.ALL_HOSTS
+            self.family, settings, self.random, self.shared.timers.alarm, igmp_wire.ALL_HOSTS
         )
 
     def link_added(self, interface: Interface) -> None:
