@@ -54,6 +54,7 @@ LAYERS = {
     "igmp": "IGMP",
     "icmp": "ICMP",
     "udp": "UDP, INPUT",
+    "tcp": "TCP",
     "neigh": "NEIGHBORS, OUTPUT",
     "device": "IMPAIRED LINKS",
     "stack": "THE STACK ITSELF",

@@ -50,15 +50,18 @@ class Host:
         addresses: of tap0, with their prefix lengths; 10.0.0.1/24 when none is given.
         bare: tap0 has no address.
         random: what the stack's random function returns every time, 0.0 up to below 1.0.
+        mac: of tap0.
     """
 
-    def __init__(self, *addresses: str, bare: bool = False, random: float = 0.5) -> None:
+    def __init__(
+        self, *addresses: str, bare: bool = False, random: float = 0.5, mac: bytes = OUR_MAC
+    ) -> None:
         self.clock = ManualClock()
         self.settings = Settings()
         self.stack = Stack(lambda: random, self.settings)
         self.stack.ledger.prove = Prover(self.stack)
         bring_up_loopback(self.stack.ipv4)
-        self.tap = self.link("tap0", OUR_MAC)
+        self.tap = self.link("tap0", mac)
         for address in () if bare else addresses or (f"{OURS}/24",):
             self.add(address)
 

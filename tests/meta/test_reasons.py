@@ -32,7 +32,8 @@ def test_every_fault_of_a_header_is_a_reason_to_drop() -> None:
 def test_names_are_kebab_case_and_begin_with_their_layer() -> None:
     layers = {
         "rx": "ethernet", "arp": "arp", "neigh": "neigh", "ip": "ip", "frag": "ip", "fwd": "ip",
-        "igmp": "igmp", "icmp": "icmp", "udp": "udp", "tx": "ip", "lab": "device", "stack": "stack",
+        "igmp": "igmp", "icmp": "icmp", "udp": "udp", "tcp": "tcp",
+        "tx": "ip", "lab": "device", "stack": "stack",
     }  # fmt: skip
     for name, reason in REASONS.items():
         assert re.fullmatch(r"[a-z]+(-[a-z]+)+", name)

@@ -56,6 +56,7 @@ _LAYERS = {
     "igmp": "igmp",
     "icmp": "icmp",
     "udp": "udp",
+    "tcp": "tcp",
     "tx": "ip",
     "lab": "device",
     "stack": "stack",
@@ -106,7 +107,7 @@ class Reason:
 
     @property
     def layer(self) -> str:
-        """Return where it happens: ethernet, arp, neigh, ip, igmp, icmp, udp, device or stack."""
+        """Return where it happens: ethernet, arp, neigh, ip, icmp, udp, tcp, device, stack ..."""
         return _LAYERS[self.name.partition("-")[0]]
 
     def why(self, detail: Mapping[str, object]) -> str:

@@ -23,6 +23,7 @@ from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.names import Name
 from smolctl.stack.sysctl.neigh import NEIGH_SYSCTLS
 from smolctl.stack.sysctl.precedence import Assignment, Level, winners
+from smolctl.stack.sysctl.tcp import TCP_SYSCTLS
 from smolctl.stack.sysctl.udp import UDP_SYSCTLS
 
 SYSCTLS: dict[str, Sysctl] = {
@@ -34,6 +35,7 @@ SYSCTLS: dict[str, Sysctl] = {
         *IGMP_SYSCTLS,
         *IP_SYSCTLS,
         *NEIGH_SYSCTLS,
+        *TCP_SYSCTLS,
         *UDP_SYSCTLS,
     )
 }

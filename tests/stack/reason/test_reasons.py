@@ -11,8 +11,9 @@ from tests.stack.reason.provoke_causes import ARP, IP, Row
 from tests.stack.reason.provoke_causes_icmp import ICMP
 from tests.stack.reason.provoke_silence import SILENCE
 from tests.stack.reason.provokers import fresh
+from tests.stack.reason.provokers_tcp import TCP_CAUSES
 
-CAUSES: dict[tuple[str, str], Row] = {**ARP, **IP, **ICMP, **SILENCE}
+CAUSES: dict[tuple[str, str], Row] = {**ARP, **IP, **ICMP, **SILENCE, **TCP_CAUSES}
 EVERY = pytest.mark.parametrize("name", PROVOKERS)
 
 
