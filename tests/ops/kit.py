@@ -219,7 +219,7 @@ class Api:
     """An engine on a host with tap0 10.0.0.1/24, and its peer."""
 
     def __init__(self, *addresses: str) -> None:
-        self.host = Host(*addresses)
+        self.host = Host(*addresses, ipv6=True)
         self.stack, self.clock = self.host.stack, self.host.clock
         self.cables = Cables()
         self.cables.devices["tap0"] = Device({"mtu": 1500, "mac": OUR_MAC})

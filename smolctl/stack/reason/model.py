@@ -48,6 +48,14 @@ MEANINGS = {
 
 _LAYERS = {
     "rx": "ethernet",
+    "nd": "nd",
+    "ra": "nd",
+    "rs": "nd",
+    "redirect6": "nd",
+    "ip6": "ip",
+    "frag6": "ip",
+    "icmp6": "icmp",
+    "udp6": "udp",
     "arp": "arp",
     "neigh": "neigh",
     "ip": "ip",
@@ -106,7 +114,7 @@ class Reason:
 
     @property
     def layer(self) -> str:
-        """Return where it happens: ethernet, arp, neigh, ip, igmp, icmp, udp, device or stack."""
+        """Return where it happens: ethernet, arp, nd, neigh, ip, igmp, icmp, udp, device, stack."""
         return _LAYERS[self.name.partition("-")[0]]
 
     def why(self, detail: Mapping[str, object]) -> str:

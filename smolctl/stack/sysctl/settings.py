@@ -14,6 +14,7 @@ from smolctl.stack.sysctl.icmp import ICMP_SYSCTLS
 from smolctl.stack.sysctl.iface import IFACE_SYSCTLS
 from smolctl.stack.sysctl.igmp import IGMP_SYSCTLS
 from smolctl.stack.sysctl.ip import IP_SYSCTLS
+from smolctl.stack.sysctl.ip6 import IP6_SYSCTLS
 from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.neigh import NEIGH_SYSCTLS
 from smolctl.stack.sysctl.precedence import Assignment, Level, winners
@@ -29,6 +30,7 @@ SYSCTLS: dict[str, Sysctl] = {
         *IFACE_SYSCTLS,
         *IGMP_SYSCTLS,
         *IP_SYSCTLS,
+        *IP6_SYSCTLS,
         *NEIGH_SYSCTLS,
         *UDP_SYSCTLS,
     )
