@@ -16,6 +16,7 @@ from smolctl.stack.sysctl.icmp import ICMP_SYSCTLS
 from smolctl.stack.sysctl.iface import IFACE_SYSCTLS
 from smolctl.stack.sysctl.igmp import IGMP_SYSCTLS
 from smolctl.stack.sysctl.ip import IP_SYSCTLS
+from smolctl.stack.sysctl.ip6 import IP6_SYSCTLS
 from smolctl.stack.sysctl.link_rule import ALL, DEFAULT
 from smolctl.stack.sysctl.link_rule import SCOPES as SCOPES
 from smolctl.stack.sysctl.link_settings import NS_PER_MS, LinkSettings
@@ -34,6 +35,7 @@ SYSCTLS: dict[str, Sysctl] = {
         *IFACE_SYSCTLS,
         *IGMP_SYSCTLS,
         *IP_SYSCTLS,
+        *IP6_SYSCTLS,
         *NEIGH_SYSCTLS,
         *TCP_SYSCTLS,
         *UDP_SYSCTLS,

@@ -5,7 +5,7 @@ from smolctl.stack import reason
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip import membership
-from smolctl.stack.ip.network import Networks
+from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.route_output import route_output, unavailable
 from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.neighbor.entry import Neighbor
@@ -21,7 +21,14 @@ from smolctl.stack.transport.udp.input import udp_input
 from smolctl.stack.transport.udp.output import bind_free_port, udp_autobind, udp_output
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
-from smolctl.wire.address import IPV4, Family, is_multicast
+from smolctl.wire.address import (
+    IPV4,
+    IPV6,
+    UNSPECIFIED6,
+    Family,
+    format_address,
+    is_multicast,
+)
 from smolctl.wire.icmpv4 import Quote
 from smolctl.wire.ipv4 import Protocol
 
@@ -40,19 +47,20 @@ class Udp(UdpTable):
 
     # --- programs ---------------------------------------------------------------------------------
 
-    def open(self, owner: str = "", family: Family | None = None) -> UdpSocket:
+    def open(self, owner: str = "", family: Family = IPV4) -> UdpSocket:
         """Return a new socket, bound to nothing yet.
 
-        Args:
-            family: the only one that it is for, None for both.
+        One of IPv6 speaks IPv4 as well, unless ip6.bindv6only or ``v6only`` is set before it is
+        bound.
         """
         settings = self.settings
         return UdpSocket(
             settings["udp.rmem_default"],
-            self.networks[IPV4].pmtudisc,
+            self.networks[family].pmtudisc,
             settings["udp.wmem_default"],
             owner=owner,
             family=family,
+            v6only=family is IPV6 and settings["ip6.bindv6only"] == 1,
             multicast_all=settings["ip.multicast_all"] != 0,
             ready_queue=self.shared.ready,
         )
@@ -65,6 +73,8 @@ class Udp(UdpTable):
         Raises:
             InvalidArgument: the socket is already bound.
             NoSuchDevice: no interface is named ``dev``.
+            InvalidArgument: ``local`` is an address of one link, and ``dev`` does not say which, or
+                of a family that the socket does not speak.
             AddressNotAvailable: ``local`` is neither ours nor a broadcast or multicast address.
             AddressInUse: another socket would get the same datagrams.
             NoBuffers: no ephemeral port is free.
@@ -73,10 +83,13 @@ class Udp(UdpTable):
             raise InvalidArgument("the socket is already bound")
         if dev is not None:
             self.interfaces.named(dev)
+        if local in (0, UNSPECIFIED6):
+            local = ANY
         group = False
         if local is not None:
             net = self.networks.for_address(local)
             group = is_multicast(local) or net.is_broadcast(local)
+            _check_local(net, socket, local, dev)
             if not group and not net.fib.is_local(local):
                 raise unavailable(net, local)
         socket.local, socket.port, socket.dev = local, port, dev
@@ -91,12 +104,8 @@ class Udp(UdpTable):
             raise
         self.generation.touch()
 
-    def connect(self, socket: UdpSocket, peer: int, port: int, zone: str | None = None) -> None:
+    def connect(self, socket: UdpSocket, peer: int, port: int) -> None:
         """Fix the peer: only its datagrams are taken, and the source address is chosen now.
-
-        Args:
-            zone: the interface on which the peer is; the socket is bound to it (Linux
-                ``__ip6_datagram_connect``).
 
         Raises:
             SendRejected: there is no way to the peer.
@@ -104,14 +113,14 @@ class Udp(UdpTable):
         """
         if port == 0:
             raise InvalidArgument("port 0 cannot be connected to")
-        way = self._way_to(socket, peer, port, zone)
+        way = self._way_to(socket, peer, port)
         local = socket.local if socket.local is not None else way.src
         bound, old, source, dev = socket.port, socket.local, socket.source, socket.dev
         if bound:
             self.remove(socket)
             socket.port = 0
         try:
-            self.bind(socket, local, bound, zone or dev)
+            self.bind(socket, local, bound, dev)
         except BaseException:
             if bound:
                 socket.local, socket.port, socket.source, socket.dev = old, bound, source, dev
@@ -121,11 +130,12 @@ class Udp(UdpTable):
         self.tell(ChangeType.CHANGED, socket)
         self.generation.touch()
 
-    def _way_to(self, socket: UdpSocket, peer: int, port: int, zone: str | None) -> Way:
+    def _way_to(self, socket: UdpSocket, peer: int, port: int) -> Way:
         net = self.networks.for_address(peer)
         src = blocked.source_of(net, socket, OutgoingDatagram(b"", peer, port, None, Trace()))
-        dev, sport = zone or socket.dev_to(peer), socket.port
-        key = RouteKey(peer, src, dev, OUTPUT, 0, Protocol.UDP, sport, port, socket.tos)
+        key = RouteKey(
+            peer, src, socket.dev_to(peer), OUTPUT, 0, Protocol.UDP, socket.port, port, socket.tos
+        )
         way = route_output(net, key)
         if isinstance(way, Way) and way.src is not None and src is None:
             # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
@@ -176,7 +186,7 @@ class Udp(UdpTable):
         self._send(socket, OutgoingDatagram(payload, dst, port, None, trace), now)
 
     def send_from(self, socket: UdpSocket, item: OutgoingDatagram, now: int) -> None:
-        """Send one datagram from an address or by an interface that it asks for (IP_PKTINFO).
+        """Send one datagram from an address that it asks for (Linux IP_PKTINFO).
 
         Args:
             item: without a trace where nobody follows it.
@@ -186,7 +196,6 @@ class Udp(UdpTable):
         flow = socket.flows.get((item.dst, item.dport, item.src))
         if (
             flow is not None
-            and item.dev is None
             and flow.generation == self.generation.number
             and item.trace is None
             and flow.send(socket, item.payload, now)
@@ -289,3 +298,22 @@ class Udp(UdpTable):
             if blocked.is_blocked(socket):  # it may wait for long, again and again
                 del trace.steps[known:]
         blocked.line_up(socket, queue, now)
+
+
+def _check_local(net: Network, socket: UdpSocket, local: int, dev: str | None) -> None:
+    """Check that a socket of its family can be bound to an address (Linux ``__inet6_bind``).
+
+    Raises:
+        InvalidArgument: it cannot.
+    """
+    shown = format_address(local)
+    if not socket.speaks(local):
+        raise InvalidArgument(f"{shown} is of a family that the socket does not speak")
+    if net.needs_dev(local) and dev is None:
+        raise InvalidArgument(
+            f"{shown} is an address of one link: which one?", hint=f"name it: {shown}%DEV"
+        )
+    if net.needs_dev(local) and not is_multicast(local):
+        link = net.interfaces.named(dev or "")
+        if not net.has_address(link, local):
+            raise unavailable(net, local)
