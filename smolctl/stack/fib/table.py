@@ -1,8 +1,10 @@
 """Tables of routes: one dict for each region, probed once for each prefix length in it."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from functools import cache
+from operator import attrgetter
 
 from smolctl.errors import AlreadyExists, NotFound
 from smolctl.stack.fib.route import InsertMode, Route
@@ -20,6 +22,7 @@ SMALL, LARGE = 251, 65521
 _MANY = 2 * SMALL // 3
 """With so many regions in use an IPv6 table grows."""
 _ABOVE = 1 << IPV6.bits + 1
+_METRIC = attrgetter("metric")
 _COARSE = -1
 """The number of the coarse region among those that a clone has of its own."""
 
@@ -44,6 +47,12 @@ class Region(dict[int, Route]):
         result.update(self)
         result.shifts = self.shifts
         return result
+
+
+def span(chain: Sequence[Route], metric: int) -> tuple[int, int]:
+    """Return where the routes of a metric begin and end among those of one prefix."""
+    first = bisect_left(chain, metric, key=_METRIC)
+    return first, bisect_right(chain, metric, first, key=_METRIC)
 
 
 @cache
@@ -172,8 +181,8 @@ class RouteTable:
             NotFound: ``change`` without a route of the same prefix and metric.
         """
         chain = self.chain(route.prefix, route.plen)
-        first = next((i for i, r in enumerate(chain) if r.metric >= route.metric), len(chain))
-        same = [r for r in chain[first:] if r.metric == route.metric]
+        first, end = span(chain, route.metric)
+        same = chain[first:end]
         if not same:
             if mode is InsertMode.CHANGE:
                 raise NotFound("no route has that destination and metric")
@@ -183,7 +192,8 @@ class RouteTable:
             return None
         if mode is InsertMode.ADD:
             raise AlreadyExists("a route with that destination and metric already exists")
-        clone = next((r for r in same if r.identity() == route.identity()), None)
+        identity = route.identity()
+        clone = next((r for r in same if r.identity() == identity), None)
         if mode is InsertMode.APPEND:
             if clone is not None:
                 raise AlreadyExists("this route already exists")
