@@ -16,7 +16,6 @@ from smolctl.stack.transport.tcp.sequence import Ends, timestamp
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.wire import tcp
-from smolctl.wire.address import IPV4
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import ACK, CWR, ECE, SYN, TcpHeader
 from smolctl.wire.tcp_options import TcpOptions

@@ -104,8 +104,12 @@ class Udp(UdpTable):
             raise
         self.generation.touch()
 
-    def connect(self, socket: UdpSocket, peer: int, port: int) -> None:
+    def connect(self, socket: UdpSocket, peer: int, port: int, zone: str | None = None) -> None:
         """Fix the peer: only its datagrams are taken, and the source address is chosen now.
+
+        Args:
+            zone: the interface on which the peer is; the socket is bound to it (Linux
+                ``__ip6_datagram_connect``).
 
         Raises:
             SendRejected: there is no way to the peer.
@@ -113,14 +117,14 @@ class Udp(UdpTable):
         """
         if port == 0:
             raise InvalidArgument("port 0 cannot be connected to")
-        way = self._way_to(socket, peer, port)
+        way = self._way_to(socket, peer, port, zone)
         local = socket.local if socket.local is not None else way.src
         bound, old, source, dev = socket.port, socket.local, socket.source, socket.dev
         if bound:
             self.remove(socket)
             socket.port = 0
         try:
-            self.bind(socket, local, bound, dev)
+            self.bind(socket, local, bound, zone or dev)
         except BaseException:
             if bound:
                 socket.local, socket.port, socket.source, socket.dev = old, bound, source, dev
@@ -130,12 +134,11 @@ class Udp(UdpTable):
         self.tell(ChangeType.CHANGED, socket)
         self.generation.touch()
 
-    def _way_to(self, socket: UdpSocket, peer: int, port: int) -> Way:
+    def _way_to(self, socket: UdpSocket, peer: int, port: int, zone: str | None) -> Way:
         net = self.networks.for_address(peer)
         src = blocked.source_of(net, socket, OutgoingDatagram(b"", peer, port, None, Trace()))
-        key = RouteKey(
-            peer, src, socket.dev_to(peer), OUTPUT, 0, Protocol.UDP, socket.port, port, socket.tos
-        )
+        dev, sport = zone or socket.dev_to(peer), socket.port
+        key = RouteKey(peer, src, dev, OUTPUT, 0, Protocol.UDP, sport, port, socket.tos)
         way = route_output(net, key)
         if isinstance(way, Way) and way.src is not None and src is None:
             # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
@@ -186,7 +189,7 @@ class Udp(UdpTable):
         self._send(socket, OutgoingDatagram(payload, dst, port, None, trace), now)
 
     def send_from(self, socket: UdpSocket, item: OutgoingDatagram, now: int) -> None:
-        """Send one datagram from an address that it asks for (Linux IP_PKTINFO).
+        """Send one datagram from an address or by an interface that it asks for (IP_PKTINFO).
 
         Args:
             item: without a trace where nobody follows it.
@@ -196,6 +199,7 @@ class Udp(UdpTable):
         flow = socket.flows.get((item.dst, item.dport, item.src))
         if (
             flow is not None
+            and item.dev is None
             and flow.generation == self.generation.number
             and item.trace is None
             and flow.send(socket, item.payload, now)
