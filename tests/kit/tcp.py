@@ -7,10 +7,12 @@ from itertools import count
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.tcp import Tcp
+from smolctl.wire.address import IPV4, IPV6
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import OTHER_MAC, OUR_MAC, Host, ip
 
 CLIENT, SERVER = "10.0.0.1", "10.0.0.2"
+CLIENT6, SERVER6 = "fd00::1", "fd00::2"
 Treat = Callable[[int, bytes], list[tuple[int, bytes]]]
 """Takes the end that sends (0 or 1) and a frame; returns what arrives, each after how many ns."""
 
@@ -21,16 +23,23 @@ class Pair:
     Args:
         delay_ns: of each frame, one way.
         treat: what the wire does to each frame, beside the delay; None for nothing.
+        ipv6: they are fd00::1 and fd00::2 as well, and connect by these.
 
     Attributes:
         hosts: both; they share one clock.
         frames: how many were sent by each.
     """
 
-    def __init__(self, delay_ns: int = MILLISECOND_NS, treat: Treat | None = None) -> None:
-        self.client = Host(f"{CLIENT}/24", mac=OUR_MAC)
-        self.server = Host(f"{SERVER}/24", mac=OTHER_MAC)
+    def __init__(
+        self, delay_ns: int = MILLISECOND_NS, treat: Treat | None = None, *, ipv6: bool = False
+    ) -> None:
+        self.client = Host(f"{CLIENT}/24", mac=OUR_MAC, ipv6=ipv6)
+        self.server = Host(f"{SERVER}/24", mac=OTHER_MAC, ipv6=ipv6)
         self.server.clock = self.client.clock
+        self.peer, self.family = SERVER6 if ipv6 else SERVER, IPV6 if ipv6 else IPV4
+        if ipv6:
+            self.client.add(f"{CLIENT6}/64", dad=False)
+            self.server.add(f"{SERVER6}/64", dad=False)
         self.hosts = (self.client, self.server)
         self.delay_ns, self.treat = delay_ns, treat
         self.frames = [0, 0]
@@ -89,7 +98,7 @@ class Pair:
     def listen(self, port: int = 7, backlog: int = 16, end: int = 1) -> TcpSocket:
         """Return a socket of the server that listens."""
         tcp = self.hosts[end].stack.tcp
-        socket = tcp.open("server")
+        socket = tcp.open("server", self.family)
         tcp.bind(socket, None, port)
         tcp.listen(socket, backlog)
         return socket
@@ -97,8 +106,8 @@ class Pair:
     def begin(self, port: int = 7) -> TcpSocket:
         """Return a socket of the client that is connecting."""
         tcp = self.client.stack.tcp
-        socket = tcp.open("client")
-        tcp.connect(socket, ip(SERVER), port, self.now)
+        socket = tcp.open("client", self.family)
+        tcp.connect(socket, ip(self.peer), port, self.now)
         return socket
 
     def connect(self, port: int = 7, ns: int = 10 * SECOND_NS) -> tuple[TcpSocket, TcpSocket]:
