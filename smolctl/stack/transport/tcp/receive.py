@@ -1,6 +1,7 @@
 """The receiving side of a connection: the stream in order, what lies beyond a gap, the window."""
 
 from bisect import bisect_right
+from copy import copy
 
 BLOCK_OVERHEAD = 256
 """Bytes that a block out of order counts beside its payload, so that crumbs are bounded too."""
@@ -186,6 +187,15 @@ class ReceiveSide:
         self.out_of_order -= size
         return size
 
+    def clone(self) -> "ReceiveSide":
+        """Return a copy that no change reaches this one from."""
+        result = copy(self)
+        result._chunks = [_own(chunk) for chunk in self._chunks]
+        result._blocks = [copy(block) for block in self._blocks]
+        for block in result._blocks:
+            block.parts = [_own(part) for part in block.parts]
+        return result
+
     def drop_all(self) -> None:
         """Throw everything away: nobody will read it."""
         self._chunks, self._blocks = [], []
@@ -237,6 +247,10 @@ class ReceiveSide:
         field = min(field, 0xFFFF)
         self.edge = max(self.edge, self.nxt + (field << scale))
         return field
+
+
+def _own(chunk: bytes | bytearray) -> bytes | bytearray:
+    return bytearray(chunk) if isinstance(chunk, bytearray) else chunk
 
 
 def _extend(block: _Block, data: bytes | bytearray) -> None:

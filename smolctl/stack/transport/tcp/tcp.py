@@ -74,7 +74,7 @@ class Tcp(TcpTable):
 
     def __init__(self, shared: Shared, networks: Networks) -> None:
         super().__init__(shared, networks)
-        self._on_error = partial(icmp_error, self)
+        self.take_error_of = partial(icmp_error, self)
 
     def attach(self, timers: Timers) -> None:
         """Have time passed on."""
@@ -109,7 +109,7 @@ class Tcp(TcpTable):
             family=family,
             v6only=family is IPV6 and settings["ip6.bindv6only"] == 1,
             ready_queue=self.shared.ready,
-            on_error=self._on_error,
+            on_error=self.take_error_of,
         )
 
     def bind(
