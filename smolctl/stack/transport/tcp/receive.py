@@ -8,6 +8,8 @@ BLOCK_OVERHEAD = 256
 _SMALL = 2048
 """Bytes of a payload that is copied to its neighbor: an object for each would cost more."""
 _JOIN_MAX = 65_536
+_FULL = 128
+"""Bytes of a payload that lets the window grow: crumbs do not (Linux tcp_event_data_recv)."""
 
 Range = tuple[int, int]
 
@@ -36,6 +38,8 @@ class ReceiveSide:
         scale: shift of the windows that we tell.
         ready: bytes that the program may read.
         fin: sequence number of the peer's FIN once it is known, which may lie beyond a gap.
+        limit: how far the window may open yet: it begins small, and grows with what comes (Linux
+            rcv_ssthresh), so that a peer proves itself first.
         mss: the largest payload that came, an estimate of the peer's segments.
         ts_recent: the timestamp that is echoed, unbounded; None before the first.
         ts_recent_ns: when it came.
@@ -45,8 +49,8 @@ class ReceiveSide:
     """
 
     __slots__ = (
-        "_blocks", "_chunks", "_touched", "acked", "duplicate", "edge", "fin", "irs", "mss", "nxt",
-        "out_of_order", "ready", "scale", "ts_recent", "ts_recent_ns", "urgent",
+        "_blocks", "_chunks", "_touched", "acked", "duplicate", "edge", "fin", "irs", "limit",
+        "mss", "nxt", "out_of_order", "ready", "scale", "ts_recent", "ts_recent_ns", "urgent",
     )  # fmt: skip
 
     def __init__(self, irs: int = 0) -> None:
@@ -54,6 +58,7 @@ class ReceiveSide:
         self.nxt = self.acked = self.edge = irs + 1
         self.scale = self.ready = self.out_of_order = self.ts_recent_ns = self._touched = 0
         self.mss = 536
+        self.limit = 0xFFFF
         self.fin: int | None = None
         self.ts_recent: int | None = None
         self.duplicate: Range | None = None
@@ -69,6 +74,8 @@ class ReceiveSide:
         Returns: whether any of it was new.
         """
         self.mss = max(self.mss, len(data))
+        if len(data) >= _FULL:
+            self.limit += 2 * len(data)
         if seq > self.nxt:
             return self._keep(seq, data)
         old = self.nxt - seq
@@ -224,7 +231,7 @@ class ReceiveSide:
 
         What lies beyond gaps has its room already.
         """
-        return max(rcvbuf - self.ready, 0)
+        return max(min(rcvbuf, self.limit, 0xFFFF << self.scale) - self.ready, 0)
 
     def next_edge(self, rcvbuf: int, mss: int) -> int:
         """Return where the window would end if it was told now.
@@ -237,7 +244,9 @@ class ReceiveSide:
 
     def tell_window(self, rcvbuf: int, mss: int, *, syn: bool = False) -> int:
         """Return the window field of a segment that leaves now, and remember what it allows."""
-        edge, scale = self.next_edge(rcvbuf, mss), 0 if syn else self.scale
+        if syn:
+            return min(self.edge - self.nxt, 0xFFFF)
+        edge, scale = self.next_edge(rcvbuf, mss), self.scale
         allowed = edge - self.nxt
         # Rounded up: rounded down, the edge would go back by some bytes (RFC 7323 2.4). But not
         # further and further with each acknowledgment.

@@ -63,7 +63,7 @@ def test_a_reset_for_a_clone_ends_nothing() -> None:
     assert pair.server.stack.tcp.connections == {server.ends: server}
 
 
-def test_a_clone_costs_the_same_with_a_thousand_connections() -> None:
+def test_a_clone_copies_no_connection_that_is_not_touched() -> None:
     host = Host()
     tcp = host.stack.tcp
     listener = tcp.open()
