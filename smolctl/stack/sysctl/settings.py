@@ -208,7 +208,8 @@ class Settings:
         elif name.scope == DEFAULT:
             self._default_fixed.add(key)
             for link in self.links.values():
-                if not (link.settled or key in link.fixed):
+                # Whether a link forwards follows nothing (Linux devinet_sysctl_forward).
+                if not (link.settled or key in link.fixed or key == FORWARD):
                     link.own[key] = value
         elif name.scope != ALL:
             self.links[name.scope].own[key] = value
