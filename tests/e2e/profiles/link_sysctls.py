@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from smolctl.stack.config.link import set_up
 from smolctl.stack.config.maddr import join_static
-from smolctl.wire import arp, icmpv4, ipv4
+from smolctl.wire import icmpv4, ipv4
 from smolctl.wire.address import BROADCAST_MAC
 from tests.e2e.profiles.subjects import Kernel, Stack, Subject
 from tests.kit.host import (
@@ -47,13 +47,13 @@ def on_both(host: Subject, name: str, value: int) -> None:
         sysctl(host, f"conf.{scope}.{name}", value)
 
 
-def asked_as(host: Subject) -> list[str]:
-    """Return the senders of ARP requests for others."""
+def asked_as(host: Subject, target: str) -> list[str]:
+    """Return the senders of ARP requests for a host."""
     host.collect()
     return [
         text(seen.arp.sender_ip)
         for _, seen in host.log
-        if seen.arp is not None and seen.arp.op == arp.Op.REQUEST
+        if seen.arp is not None and text(seen.arp.target_ip) == target
     ]
 
 
@@ -78,8 +78,9 @@ def arp_announce(host: Subject, n: int) -> list[list[str]]:
     found = []
     for number, dst in enumerate((THERE, "10.0.0.100")):
         host.log.clear()
-        host.inject(echo_request(src=f"10.0.0.{20 + 2 * n + number}", dst=dst))
-        found.append(asked_as(host)[:1])
+        peer = f"10.0.0.{20 + 2 * n + number}"
+        host.inject(echo_request(src=peer, dst=dst))
+        found.append(asked_as(host, peer)[:1])
     return found
 
 
@@ -226,8 +227,12 @@ def force_igmp_version(host: Subject, n: int) -> set[int]:
 
     def reported() -> bool:
         host.collect()
+        # Those of groups before are repeated.
         reports.update(
-            seen.payload[0] for _, seen in host.log if seen.ip is not None and seen.ip.protocol == 2
+            seen.payload[0]
+            for _, seen in host.log
+            if seen.ip is not None and seen.ip.protocol == 2
+            if socket.inet_aton(group) in seen.payload
         )
         return bool(reports)
 
