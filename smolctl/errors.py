@@ -148,6 +148,34 @@ class MessageTooLong(StackError):
     errno_name = "EMSGSIZE"
 
 
+class NotConnected(StackError):
+    """The socket is no connection (ENOTCONN)."""
+
+    code = "not-connected"
+    errno_name = "ENOTCONN"
+
+
+class AlreadyConnected(StackError):
+    """The socket is a connection already (EISCONN)."""
+
+    code = "already-connected"
+    errno_name = "EISCONN"
+
+
+class ConnectionInProgress(StackError):
+    """The socket is connecting already (EALREADY)."""
+
+    code = "connection-in-progress"
+    errno_name = "EALREADY"
+
+
+class BrokenPipe(StackError):
+    """Nothing can be sent any more (EPIPE)."""
+
+    code = "broken-pipe"
+    errno_name = "EPIPE"
+
+
 class NoBuffers(StackError):
     """A table or queue is full: try later or raise its limit (ENOBUFS)."""
 

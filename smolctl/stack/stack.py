@@ -29,6 +29,7 @@ from smolctl.stack.shared import Shared
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.journal import Listener
 from smolctl.stack.transport.ping import Ping
+from smolctl.stack.transport.tcp.tcp import Tcp
 from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire import ipv4
 from smolctl.wire.address import IPV4, IPV6, ZERO_MAC
@@ -49,7 +50,7 @@ class Stack:
     Attributes:
         shared: what all layers share; its parts are attributes here, too.
         ipv4, ipv6, networks: the network layers, the last by family.
-        udp, ping: the transports.
+        udp, tcp, ping: the transports.
 
     A new stack has no interface but ``lo``, which is up and has no address yet: see
     ``config.addr.bring_up_loopback``.
@@ -81,9 +82,13 @@ class Stack:
         self.ipv4.attach(self.protocols, self.timers)
         self.ipv6.attach(self.protocols, self.timers)
         self.udp, self.ping = Udp(shared, self.networks), Ping(shared, self.networks)
+        self.tcp = Tcp(shared, self.networks)
         for net, icmp in ((self.ipv4, ipv4.Protocol.ICMP), (self.ipv6, NextHeader.ICMPV6)):
-            net.transports.update({ipv4.Protocol.UDP: self.udp, icmp: self.ping})
+            net.transports.update(
+                {ipv4.Protocol.UDP: self.udp, ipv4.Protocol.TCP: self.tcp, icmp: self.ping}
+            )
         self.udp.attach(self.timers)
+        self.tcp.attach(self.timers)
         self.timers.add(self._links_deadline, self._links_expire)
         self._attach_watchers()
 
@@ -122,6 +127,7 @@ class Stack:
         if interface.forward_flows:
             layered = self._forward_input
         fast_udp.frames_input(self.generation, interface, frames, now, layered)
+        self.tcp.flush(now)
 
     def receive_snapped(self, interface: Interface, frame: bytes, length: int, now: int) -> None:
         """Take note of a frame of ``length`` bytes of which only the first ones are known."""
@@ -153,12 +159,16 @@ class Stack:
     def transmitted(self, interface: Interface, items: Sequence[Item], now: int) -> None:
         """Take note that the device took these items of the outbox, datagrams in runs."""
         transmitted(interface, items, now)
+        if self.tcp.throttled:
+            self.tcp.drained(interface)
 
     def transmit_failed(
         self, interface: Interface, item: Item | PendingDatagram, reason_name: str, now: int
     ) -> None:
         """Take note that one was refused: tx-queue-full, tx-no-carrier or stack-stopped."""
         transmit_failed(self.shared.recorder, interface, item, REASONS[reason_name], now)
+        if self.tcp.throttled:
+            self.tcp.drained(interface)
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -168,6 +178,7 @@ class Stack:
         budget = _LOOP_BUDGET
         while budget and self.loopback.input(now):
             budget -= 1
+        self.tcp.flush(now)
         if now >= self.timers.alarm.at_ns:
             self.timers.expire(now)
 

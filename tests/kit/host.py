@@ -53,11 +53,17 @@ class Host:
         addresses: of tap0, with their prefix lengths; 10.0.0.1/24 when none is given.
         bare: tap0 has no address.
         random: what the stack's random function returns every time, 0.0 up to below 1.0.
+        mac: of tap0.
         ipv6: its links have IPv6 addresses; without, a test of IPv4 sees nothing of IPv6.
     """
 
     def __init__(
-        self, *addresses: str, bare: bool = False, random: float = 0.5, ipv6: bool = False
+        self,
+        *addresses: str,
+        bare: bool = False,
+        random: float = 0.5,
+        mac: bytes = OUR_MAC,
+        ipv6: bool = False,
     ) -> None:
         self.clock = ManualClock()
         self.settings = Settings()
@@ -67,7 +73,7 @@ class Host:
         self.stack.ledger.prove = Prover(self.stack)
         for net in self.stack.networks.values() if ipv6 else (self.stack.ipv4,):
             bring_up_loopback(net)
-        self.tap = self.link("tap0", OUR_MAC)
+        self.tap = self.link("tap0", mac)
         for address in () if bare else addresses or (f"{OURS}/24",):
             self.add(address)
 

@@ -14,10 +14,11 @@ from smolctl.wire.address import ALL_NODES
 from smolctl.wire.igmp import ALL_HOSTS
 from tests.kit.host import OUR_MAC
 
+_SETTINGS = Settings().add_link("tap0")
 LINK = Interface(
     "tap0", 2, "tap", Medium.ETHERNET, OUR_MAC, ETHERNET_MTU,
-    make_ip_interface(AddressList(32), Settings(), lambda: 0.5, Alarm(), (ALL_HOSTS,)),
-    make_ip_interface(AddressList6(), Settings(), lambda: 0.5, Alarm(), (ALL_NODES,)),
+    make_ip_interface(AddressList(32), _SETTINGS, lambda: 0.5, Alarm(), (ALL_HOSTS,)),
+    make_ip_interface(AddressList6(), _SETTINGS, lambda: 0.5, Alarm(), (ALL_NODES,)), _SETTINGS,
 )  # fmt: skip
 
 

@@ -40,7 +40,8 @@ def test_every_fault_of_ipv6_is_a_reason_and_is_answered_where_an_rfc_wants_it()
 def test_names_are_kebab_case_and_begin_with_their_layer() -> None:
     layers = {
         "rx": "ethernet", "arp": "arp", "neigh": "neigh", "ip": "ip", "frag": "ip", "fwd": "ip",
-        "igmp": "igmp", "icmp": "icmp", "udp": "udp", "tx": "ip", "lab": "device", "stack": "stack",
+        "igmp": "igmp", "icmp": "icmp", "udp": "udp", "tcp": "tcp",
+        "tx": "ip", "lab": "device", "stack": "stack",
         "ip6": "ip", "frag6": "ip", "icmp6": "icmp", "udp6": "udp", "nd": "nd", "ra": "nd",
         "rs": "nd", "redirect6": "nd",
     }  # fmt: skip

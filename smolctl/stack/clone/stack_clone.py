@@ -50,7 +50,7 @@ def _copy_network(old: Network, new: Network, shared: Shared) -> None:
     new.fib = old.fib.clone_learned(settings, alarm)
     new.hash_seed = old.hash_seed
     for name, cache in old.neighbors.items():
-        new.neighbors[name] = cache.clone(settings, _middle, copy_of, alarm)
+        new.neighbors[name] = cache.clone(settings.links[name], _middle, copy_of, alarm)
     new.reassembly = old.reassembly.clone(settings, copy_of, alarm)
     new.idents = old.idents.clone()
     new.icmp_limiter = old.icmp_limiter.clone(settings, _middle)
@@ -99,8 +99,9 @@ def _interface(interface: Interface, settings: Settings, alarm: Alarm) -> Interf
     result = copy(interface)
     result.outbox = list(interface.outbox)
     result.counters = copy(interface.counters)
-    result.ipv4 = interface.ipv4.clone(settings, _middle, alarm)
-    result.ipv6 = interface.ipv6.clone(settings, _middle, alarm)
+    result.settings = settings.links[interface.name]
+    result.ipv4 = interface.ipv4.clone(result.settings, _middle, alarm)
+    result.ipv6 = interface.ipv6.clone(result.settings, _middle, alarm)
     result.flows, result.flows_generation = {}, -1
     result.forward_flows, result.forward_generation = {}, -1
     return result

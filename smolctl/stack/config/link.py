@@ -11,6 +11,7 @@ from smolctl.stack.events import ChangeType
 from smolctl.stack.interface import MTU_MAX, MTU_MIN, Interface, Interfaces, Medium
 from smolctl.stack.link.output import transmit_failed
 from smolctl.stack.shared import Shared
+from smolctl.stack.sysctl.link_rule import SCOPES
 from smolctl.wire.address import ZERO_MAC, format_mac
 
 NAME_MAX = 15
@@ -30,6 +31,11 @@ def check_interface(interfaces: Interfaces, name: str, mtu: int, mac: bytes | No
     if name in (".", "..") or any(c == "/" or c == ":" or c.isspace() for c in name):
         raise InvalidArgument(
             f'"{name}" is not an interface name: no "/", ":", spaces, "." or ".."'
+        )
+    if name in SCOPES:
+        # Linux accepts it, and then has no IPv4 on it (sysctl_dev_name_is_allowed).
+        raise InvalidArgument(
+            f'"{name}" is not an interface name: in sysctls it means something else'
         )
     if name in interfaces:
         raise AlreadyExists(f'the interface "{name}" already exists', hint="smolctl link show")
@@ -92,7 +98,7 @@ def delete_interface(shared: Shared, interface: Interface, now: int) -> None:
     for network in interfaces.observers:
         network.link_deleted(interface, now)
     interface.up = False
-    del interfaces[interface.name]
+    interfaces.forget(interface)
     shared.events.link(ChangeType.DELETED, interface)
     shared.generation.touch()
 

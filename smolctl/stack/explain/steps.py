@@ -7,7 +7,7 @@ change.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from smolctl.stack.explain import steps_ip, steps_ip6
+from smolctl.stack.explain import steps_ip, steps_ip6, steps_tcp
 from smolctl.stack.explain.names import ETHERTYPES, ICMP_CODES, ICMP_TYPES, PROTOCOLS
 from smolctl.stack.explain.route_words import networks_text, route_row, route_text, rule_text
 from smolctl.stack.ip.way import Way, WayType
@@ -350,6 +350,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     UdpHeader: _udp,
     IcmpMessage: _icmp,
     **steps_ip.TELLERS,
+    **steps_tcp.TELLERS,
     **steps_ip6.TELLERS,
     ArpPacket: _arp,
     Struck: _struck,

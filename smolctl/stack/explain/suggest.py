@@ -26,6 +26,7 @@ from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.way import Way
 from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.reason import Detail, Reason
+from smolctl.stack.sysctl.link_settings import Values as SettingValues
 from smolctl.stack.sysctl.settings import SYSCTLS
 from smolctl.stack.trace.trace import Origin
 from smolctl.stack.transport.ports import more_ports
@@ -176,11 +177,11 @@ def not_ours(net: Network, interface: Interface, dst: int) -> dict[str, object]:
 
     ``router`` is what ip.forward should be: 1 where a route leads on by another interface.
     """
-    if net.settings["ip.forward"] and not interface.loopback:
+    if interface.settings["ip.forward"] and not interface.loopback:
         return {}
     route = net.fib.lookup(dst)
     on = route is not None and route.type is RouteType.UNICAST and route.dev != interface.name
-    if on and not net.settings["ip.forward"]:
+    if on and not interface.settings["ip.forward"]:
         return {"networks": networks(net, interface), "router": 1}
     return missing(net, interface, dst)
 
@@ -206,7 +207,7 @@ def _other_station(net: Network, values: Values) -> More:
     frame = values["_frame"]
     at = {b"\x08\0": 26, b"\x08\x06": 28}.get(frame[12:14], len(frame))
     sender = int.from_bytes(frame[at : at + 4])
-    forwarded = net.settings["ip.forward"] and frame[12:14] == b"\x08\0"
+    forwarded = _settings(net, values)["ip.forward"] and frame[12:14] == b"\x08\0"
     another = is_host(sender) and not net.fib.is_local(sender) and not forwarded
     return {"sender": sender} if another else {}
 
@@ -351,19 +352,26 @@ def room(now: int, sysctl: str) -> More:
     return {"value": value} if value <= SYSCTLS[sysctl].high else {}
 
 
+def _settings(net: Network, values: Values) -> SettingValues:
+    """Return the sysctls that count on the interface of a reason."""
+    interface = net.interfaces.get(values["dev"])
+    return net.settings if interface is None else interface.settings
+
+
 def _cache_room(net: Network, values: Values) -> More:
     """Return ``capacity`` of the neighbor caches, and ``value``, the one to set."""
     sysctl = "iface.neighbor_cache_count"
-    capacity = net.settings[sysctl]
+    capacity = _settings(net, values)[sysctl]
     peers = values.get("peers") or 0
     return {"capacity": capacity, **room(max(capacity, (peers + 1) // 2), sysctl)}
 
 
 def _queue_room(net: Network, values: Values) -> More:
     """Return ``sysctl``, the limit of a neighbor's queue that was hit, and its ``value``."""
-    by_count = values["queued"] >= net.settings["neigh.unres_qlen"]
+    settings = _settings(net, values)
+    by_count = values["queued"] >= settings["neigh.unres_qlen"]
     sysctl = "neigh.unres_qlen" if by_count else "neigh.unres_qlen_bytes"
-    now = net.settings[sysctl]
+    now = settings[sysctl]
     return {"knob": sysctl, "limit": f"{sysctl} is {now}", **room(now, sysctl)}
 
 

@@ -10,7 +10,7 @@ from smolctl.stack.ip.dad import DadTable
 from smolctl.stack.ip.group_reports import GroupReports
 from smolctl.stack.ip.groups import Groups
 from smolctl.stack.neighbor.proxy import Proxies
-from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.sysctl.link_settings import Values
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +31,7 @@ class IpInterface:
     groups: Groups
     reports: GroupReports
 
-    def clone(self, settings: Settings, random: Callable[[], float], alarm: Alarm) -> "IpInterface":
+    def clone(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> "IpInterface":
         """Return a copy of what packets change; the addresses are shared."""
         result = copy(self)
         result.dad = self.dad.clone(settings, random, alarm)
@@ -43,7 +43,7 @@ class IpInterface:
 
 def make_ip_interface(
     addresses: AddressList,
-    settings: Settings,
+    settings: Values,
     random: Callable[[], float],
     alarm: Alarm,
     always: Iterable[int],

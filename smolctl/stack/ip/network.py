@@ -85,7 +85,7 @@ class Network(LinkObserver, ABC):
         self.loopback = loopback
         alarm = shared.timers.alarm
         self.fib = fib_of(self.family, settings, alarm)
-        self.neighbors = Neighbors(shared.interfaces, settings, shared.recorder, alarm)
+        self.neighbors = Neighbors(shared.interfaces, shared.recorder, alarm)
         self.reassembly = Reassembly(self.fragment_rules, settings, alarm)
         self.icmp_limiter = IcmpLimiter(settings, random, self.icmp_limit_sysctl)
         self.redirects = Redirects()
@@ -257,10 +257,9 @@ class Network(LinkObserver, ABC):
         """Whether packets are sent from the interface's first address, whatever the next hop."""
         return False
 
-    @property
-    def forwards(self) -> bool:
-        """Whether this stack is a router of the family."""
-        return self.settings[self.forward_sysctl] == 1
+    def forwards(self, interface: Interface) -> bool:
+        """Tell whether a packet that came in by an interface is passed on."""
+        return interface.settings[self.forward_sysctl] == 1
 
     @property
     def pmtudisc(self) -> Pmtudisc:

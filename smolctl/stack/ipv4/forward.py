@@ -176,7 +176,7 @@ def _is_detour(net: Network, packet: Packet, way: Way) -> bool:
     return (
         way.interface is packet.interface
         and way.type is WayType.UNICAST
-        and net.settings["ip.send_redirects"] == 1
+        and packet.interface.settings["ip.send_redirects"] == 1
         and is_near(net, packet.interface, packet.header.src, way.next_hop)
     )
 

@@ -25,6 +25,7 @@ from smolctl.stack.link.input import LinkProtocols
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.packet import Packet
 from smolctl.stack.shared import Shared
+from smolctl.stack.sysctl.link_settings import LinkSettings
 from smolctl.stack.timers import Timers
 from smolctl.wire import ethernet, ipv4
 from smolctl.wire import igmp as igmp_wire
@@ -114,6 +115,7 @@ class Ipv4(LinkedNetwork):
 
     def address_added(self, interface: Interface, address: Address, now: int) -> None:
         """Begin to test a new address that is in the list, or announce it."""
+        self.settings.settle(interface.name)
         acd.added(self, interface, address, now)
 
     def address_removed(self, interface: Interface, address: Address) -> None:
@@ -140,10 +142,10 @@ class Ipv4(LinkedNetwork):
 
     # --- links ------------------------------------------------------------------------------------
 
-    def make_state(self) -> IpInterface:
+    def make_state(self, settings: LinkSettings) -> IpInterface:
         """Return the state of a new interface."""
         return make_ip_interface(
-            AddressList(self.family.bits), self.settings, self.random, self.shared.timers.alarm,
+            AddressList(self.family.bits), settings, self.random, self.shared.timers.alarm,
             (igmp_wire.ALL_HOSTS,),
         )  # fmt: skip
 

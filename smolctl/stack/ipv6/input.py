@@ -197,7 +197,7 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
     A link-local address is ours on its own link alone (RFC 4007 9).
     """
     dst, interface, looped = key.dst, packet.interface, packet.looped
-    forward = net.forwards and not looped
+    forward = net.forwards(interface) and not looped
     found = lookup(net.fib, key)
     if isinstance(found, RuleRefusal):
         if forward:
@@ -216,7 +216,7 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
             return refuse(reason.IP6_ANYCAST_HOST, ip=dst)
         return refuse(reason.IP6_DST_NOT_OURS, ip=dst, _peer=key.src)
     frame = packet.pkt_type
-    if frame is not PacketType.HOST and net.settings["ip.drop_unicast_in_l2_multicast"]:
+    if frame is not PacketType.HOST and interface.settings["ip.drop_unicast_in_l2_multicast"]:
         return refuse(reason.IP6_UNICAST_IN_MULTICAST, ip=dst, cause=frame.word)
     if not looped and is_away(net, interface, found):
         return refuse(reason.IP_DST_OTHER_IFACE, ip=dst, home=found.dev)

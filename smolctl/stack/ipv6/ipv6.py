@@ -24,6 +24,7 @@ from smolctl.stack.link.input import LinkProtocols
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.packet import Packet
 from smolctl.stack.shared import Shared
+from smolctl.stack.sysctl.link_settings import LinkSettings
 from smolctl.stack.timers import Timers
 from smolctl.wire import ethernet, ipv6
 from smolctl.wire.address import (
@@ -162,10 +163,10 @@ class Ipv6(LinkedNetwork):
 
     # --- links ------------------------------------------------------------------------------------
 
-    def make_state(self) -> IpInterface:
+    def make_state(self, settings: LinkSettings) -> IpInterface:
         """Return the state of a new interface: in two groups (RFC 4291 2.8)."""
         return make_ip_interface(
-            AddressList6(), self.settings, self.random, self.shared.timers.alarm,
+            AddressList6(), settings, self.random, self.shared.timers.alarm,
             (ALL_NODES, ALL_NODES_OF_INTERFACE),
         )  # fmt: skip
 

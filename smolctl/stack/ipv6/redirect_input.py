@@ -43,9 +43,9 @@ def _judge(
 ) -> tuple[Reason, dict[str, object]]:
     """Use the first hop that a redirect names, or return why not."""
     interface, src = packet.interface, packet.header.src
-    if net.forwards:
+    if net.forwards(interface):
         return reason.REDIRECT6_IGNORED, {"cause": "router"}
-    if not net.settings["ip6.accept_redirects"]:
+    if not interface.settings["ip6.accept_redirects"]:
         return reason.REDIRECT6_IGNORED, {"cause": "sysctl"}
     # Without the packet that caused it, any packet to the destination tells the router in use.
     key = RouteKey(message.destination)

@@ -35,7 +35,7 @@ from smolctl.stack.neighbor.eviction import (
 from smolctl.stack.neighbor.states import RENEWING, TRANSITIONS, VALID, Do, NudEvent, State
 from smolctl.stack.neighbor.timers import EntryTimers, timer_event
 from smolctl.stack.packet import Packet
-from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.sysctl.link_settings import Values
 
 _RANDOM_PERIOD_NS = 300_000_000_000
 """How often the reachable time is drawn anew (Linux neigh_periodic_work: every 300 s)."""
@@ -45,13 +45,14 @@ class NeighborCache:
     """All neighbors of one interface, at most ``iface.neighbor_cache_count`` of them.
 
     Args:
-        settings: the stack's sysctls, read when they are needed, so that a change works at once.
+        settings: the sysctls that count on its interface, read when they are needed, so that a
+            change works at once.
         random: returns a float in [0, 1); varies the reachable time (RFC 4861 6.3.2).
         alarm: set for each timer of an entry.
     """
 
     def __init__(
-        self, settings: Settings, random: Callable[[], float], alarm: Alarm | None = None
+        self, settings: Values, random: Callable[[], float], alarm: Alarm | None = None
     ) -> None:
         self.entries: dict[int, Neighbor] = {}
         self._settings = settings
@@ -68,7 +69,7 @@ class NeighborCache:
 
     def clone(
         self,
-        settings: Settings,
+        settings: Values,
         random: Callable[[], float],
         copy_of: Callable[[Packet], Packet],
         alarm: Alarm,

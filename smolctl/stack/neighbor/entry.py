@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
-from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.sysctl.link_settings import Values
 from smolctl.stack.trace.facts import Awaited
 from smolctl.wire.address import IPV6_MARK
 
@@ -104,7 +104,7 @@ class Neighbor:
 
     standing: Standing = Standing.OUT
 
-    def push(self, packet: Packet, settings: Settings) -> "list[Overflow]":
+    def push(self, packet: Packet, settings: Values) -> "list[Overflow]":
         """Queue a packet, oldest out first (RFC 1122 2.3.2.2: SHOULD save the latest)."""
         lost: list[Overflow] = []
         self.queue.append(packet)

@@ -64,6 +64,7 @@ _LAYERS = {
     "igmp": "igmp",
     "icmp": "icmp",
     "udp": "udp",
+    "tcp": "tcp",
     "tx": "ip",
     "lab": "device",
     "stack": "stack",
@@ -114,7 +115,7 @@ class Reason:
 
     @property
     def layer(self) -> str:
-        """Return where it happens: ethernet, arp, nd, neigh, ip, igmp, icmp, udp, device, stack."""
+        """Return where it happens: ethernet, arp, nd, neigh, ip, icmp, udp, tcp, device, stack."""
         return _LAYERS[self.name.partition("-")[0]]
 
     def why(self, detail: Mapping[str, object]) -> str:

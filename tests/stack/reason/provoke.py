@@ -111,6 +111,7 @@ from tests.stack.reason.provokers_forward import (
 )
 from tests.stack.reason.provokers_icmp import pings_everybody, redirected, with_options
 from tests.stack.reason.provokers_ipv6 import BESIDE6, IPV6_PROVOKERS
+from tests.stack.reason.provokers_tcp import TCP, TCP_BESIDE
 
 VLAN_5 = vlan.VlanTag(vlan.Tpid.CUSTOMER, 0, False, 5)
 
@@ -252,6 +253,7 @@ PROVOKERS: dict[str, Provoker] = {
     "udp-sndbuf-full": provokers_blocked.sndbuf_full,
     "udp-send-purged": provokers_blocked.closed_while_it_waits,
     "udp-no-reply": silence(UDP_NO_REPLY, ip=DEAD, port=9, seconds=1.0),
+    **TCP,
     "fwd-group-frame": as_router(receives(udp_frame(dst="10.7.0.2", to=BROADCAST_MAC))),
     "fwd-special-address": as_router(passing("169.254.0.1"), **{"ip.forward_special": 0}),
     "fwd-directed-broadcast": as_router(passing("10.7.0.255")),
@@ -362,4 +364,5 @@ BESIDE: dict[str, dict[str, int]] = {
     "frag-timeout": {"frag-pending": 1},
     "icmp-reply-suppressed": {"udp-port-closed": 1},
     "icmp-rate-limited": {"udp-port-closed": 7},
+    **TCP_BESIDE,
 }

@@ -12,8 +12,16 @@ from tests.stack.reason.provoke_causes_icmp import ICMP
 from tests.stack.reason.provoke_silence import SILENCE
 from tests.stack.reason.provokers import fresh
 from tests.stack.reason.provokers_ipv6 import CAUSES6
+from tests.stack.reason.provokers_tcp import TCP_CAUSES
 
-CAUSES: dict[tuple[str, str], Row] = {**ARP, **IP, **ICMP, **SILENCE, **CAUSES6}
+CAUSES: dict[tuple[str, str], Row] = {
+    **ARP,
+    **IP,
+    **ICMP,
+    **SILENCE,
+    **CAUSES6,
+    **TCP_CAUSES,
+}
 EVERY = pytest.mark.parametrize("name", PROVOKERS)
 
 

@@ -66,7 +66,7 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
         (source, None, ttl, tos, options, socket.pmtudisc, loop, may, socket.flow_label),
     )
     source = checked_source(net, way, how, udp.HEADER_LEN + size, now, trace)
-    if not settings["neigh.unres_qlen"] and blocked.for_neighbor(
+    if not way.interface.settings["neigh.unres_qlen"] and blocked.for_neighbor(
         table, net, socket, item, way, now
     ):
         return

@@ -287,7 +287,8 @@ class Udp(UdpTable):
     def _send_blocked(self, socket: UdpSocket, now: int) -> None:
         """Send what waits in a socket, up to the first one that has to wait again."""
         if socket.send_queue is not None and blocked.still_waits(self, socket, socket.send_queue):
-            socket.send_queue.retry_ns = now + self.settings.ns("neigh.retrans_time_ms")
+            queue = socket.send_queue
+            queue.retry_ns = now + blocked.patience_ns(self, queue.hop)
             return
         queue = blocked.unblock(self, socket)
         while queue.items and not blocked.is_blocked(socket):
