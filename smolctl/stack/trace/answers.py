@@ -42,8 +42,10 @@ def _likelihood(trace: Trace, awaited: Awaited) -> int:
     """Tell how likely a dropped packet was the answer."""
     kind, payload = _opened(trace)
     if awaited.proto == "arp":
+        if kind != EtherType.ARP:
+            return _NONE
         to_us = not trace.frame[0] & 1 and trace.reason is not RX_NOT_OUR_MAC
-        return _arp(payload, awaited, to_us) if kind == EtherType.ARP else _NONE
+        return _arp(payload, awaited, to_us)
     return _ip(payload, awaited) if kind == EtherType.IPV4 else _NONE
 
 
