@@ -50,10 +50,12 @@ FILES = (
 LAYERS = {
     "ethernet": "ETHERNET, INPUT",
     "arp": "ARP, INPUT",
-    "ip": "IPV4, INPUT AND OUTPUT",
+    "ip": "IP, INPUT AND OUTPUT",
     "igmp": "IGMP",
+    "nd": "NEIGHBOR DISCOVERY, INPUT",
     "icmp": "ICMP",
     "udp": "UDP, INPUT",
+    "tcp": "TCP",
     "neigh": "NEIGHBORS, OUTPUT",
     "device": "IMPAIRED LINKS",
     "stack": "THE STACK ITSELF",

@@ -92,7 +92,7 @@ class Interface:
         kind: what carries its frames: "loopback", "tap", ...; a loopback has no device.
         mac: its unicast MAC address, 6 zero bytes where the medium has none.
         mtu: largest IP packet in bytes.
-        ipv4: its addresses and groups.
+        ipv4, ipv6: the addresses and groups that each family has on it.
         settings: the sysctls that count on it.
         up: whether the user wants it up.
         carrier: whether somebody is at the other end.
@@ -120,6 +120,7 @@ class Interface:
     mac: bytes
     mtu: int
     ipv4: IpInterface
+    ipv6: IpInterface
     settings: LinkSettings
     up: bool = True
     carrier: bool = True
@@ -158,6 +159,9 @@ class LinkObserver(Protocol):
     def link_added(self, interface: Interface) -> None:
         """Take note that there is a link."""
 
+    def link_ready(self, interface: Interface, now: int) -> None:
+        """Take note that a link is up, and somebody may hear what is sent."""
+
     def link_up(self, interface: Interface, now: int) -> None:
         """Take note that a link is up."""
 
@@ -185,7 +189,7 @@ class Interfaces(dict[str, Interface]):
 
     Attributes:
         loopback: ``lo``, through which packets to our own addresses go.
-        observers: the networks, which are told what happens to links.
+        observers: the networks, IPv4 first, which are told what happens to links.
         settings: the sysctls of the stack and of its links.
     """
 
@@ -200,12 +204,15 @@ class Interfaces(dict[str, Interface]):
     def create(
         self, name: str, kind: str, medium: Medium, mtu: int, mac: bytes | None
     ) -> Interface:
-        """Make an interface that is up, without addresses; see ``config.link.add_interface``."""
+        """Make an interface that is up, without addresses; see ``config.link.add_interface``.
+
+        The networks are told that it is ready by who has made it ready.
+        """
         self.last_index += 1
         settings = self.settings.add_link(name)
-        (ipv4,) = (network.make_state(settings) for network in self.observers)
+        ipv4, ipv6 = (network.make_state(settings) for network in self.observers)
         mac = mac or ZERO_MAC
-        interface = Interface(name, self.last_index, kind, medium, mac, mtu, ipv4, settings)
+        interface = Interface(name, self.last_index, kind, medium, mac, mtu, ipv4, ipv6, settings)
         self[name] = interface
         for network in self.observers:
             network.link_added(interface)

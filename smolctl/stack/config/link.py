@@ -66,8 +66,16 @@ def add_interface(
     """
     check_interface(shared.interfaces, name, mtu, mac)
     interface = shared.interfaces.create(name, kind, medium, mtu, mac)
-    shared.events.link(ChangeType.NEW, interface)
+    announce(shared, interface)
     return interface
+
+
+def announce(shared: Shared, interface: Interface) -> None:
+    """Tell everybody of a new interface, and the networks whether it is ready."""
+    shared.events.link(ChangeType.NEW, interface)
+    if interface.up and interface.carrier:
+        for network in shared.interfaces.observers:
+            network.link_ready(interface, shared.events.now_ns)
 
 
 def delete_interface(shared: Shared, interface: Interface, now: int) -> None:

@@ -24,5 +24,7 @@ def set_sysctl(udp: UdpTable, key: str, text: str, *, origin: str) -> None:
     udp.settings.set(key, text, origin=origin)
     for net, link, routes in before:
         sync(net, link, routes)
+    for net in udp.networks.values():
+        net.sysctl_changed(key)
     look_again(udp)  # and at all timers: a time of a sysctl may have become shorter
     udp.generation.touch()

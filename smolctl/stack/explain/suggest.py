@@ -22,7 +22,7 @@ from smolctl.stack.fib.route import Route, RouteType, TableName, table_text
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import derived
-from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.way import Way
 from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.reason import Detail, Reason
@@ -32,6 +32,9 @@ from smolctl.stack.trace.trace import Origin
 from smolctl.stack.transport.ports import more_ports
 from smolctl.wire import vlan
 from smolctl.wire.address import (
+    IPV4,
+    IPV6,
+    IPV6_MARK,
     ZERO_MAC,
     format_address,
     format_mac,
@@ -56,13 +59,23 @@ More = dict[str, object]
 class Suggestions:
     """Finds the further values that the texts of reasons show: ``reason.model.Suggest``."""
 
-    def __init__(self, net: Network) -> None:
-        self._net = net
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
 
     def __call__(self, why: Reason, values: Detail) -> More:
         """Return what is suggested for a reason with these values."""
         suggest = _SUGGESTERS.get(why)
-        return suggest(self._net, values) if suggest is not None else {}
+        if suggest is None:
+            return {}
+        family = IPV6 if any(_is_ipv6(value) for value in values.values()) else IPV4
+        if family is IPV6 and suggest in _OF_IPV4:
+            return {}
+        return suggest(self._networks[family], values)
+
+
+def _is_ipv6(value: object) -> bool:
+    """Tell whether a value is an address of IPv6."""
+    return type(value) is int and value >= IPV6_MARK
 
 
 # --- addresses, gateways and routes ---------------------------------------------------------------
@@ -449,6 +462,9 @@ _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.UDP_HEAD_OF_LINE: _unblock,
     reason.ICMP_RATE_LIMITED: _icmp_room,
 }
+
+_OF_IPV4 = frozenset({_no_route, _no_way_on, _not_our_destination, _meant_for_us, _other_station})
+"""Those that know addresses and routes of IPv4 alone."""
 
 
 # --- prefixes -------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ def is_strong(net: Network) -> bool:
     """
     if not net.settings["ip.strong_host"]:
         return False
-    return not any(link.settings["ip.forward"] for link in net.interfaces.values())
+    return not any(net.forwards(link) for link in net.interfaces.values())
 
 
 def lookup_from(net: Network, key: RouteKey, src: int) -> Found:
@@ -53,8 +53,7 @@ def is_elsewhere(net: Network, interface: Interface, route: Route, *, looped: bo
         return False
     if route.type is not RouteType.BROADCAST:
         return True
-    settings = interface.settings
-    wanted = settings["ip.bc_forwarding"] and settings["ip.forward"]
+    wanted = interface.settings["ip.bc_forwarding"] and net.forwards(interface)
     return bool(wanted) and not looped and not is_here(net, interface, route)
 
 
@@ -62,7 +61,7 @@ def kept_from(net: Network, interface: Interface, address: int) -> str | None:
     """Return the link that a broadcast would be sent on to by a router with ip.bc_forwarding."""
     route = net.fib.own(address)
     settings = interface.settings
-    if not settings["ip.forward"] or route is None or route.type is not RouteType.BROADCAST:
+    if not net.forwards(interface) or route is None or route.type is not RouteType.BROADCAST:
         return None
     here = settings["ip.bc_forwarding"] or is_here(net, interface, route)
     return None if here else route.dev

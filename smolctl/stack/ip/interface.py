@@ -1,6 +1,6 @@
 """The state that one address family has on one interface."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass
 
@@ -11,7 +11,6 @@ from smolctl.stack.ip.group_reports import GroupReports
 from smolctl.stack.ip.groups import Groups
 from smolctl.stack.neighbor.proxy import Proxies
 from smolctl.stack.sysctl.link_settings import Values
-from smolctl.wire.address import Family
 
 
 @dataclass(slots=True, eq=False)
@@ -43,17 +42,22 @@ class IpInterface:
 
 
 def make_ip_interface(
-    family: Family, settings: Values, random: Callable[[], float], alarm: Alarm, all_hosts: int
+    addresses: AddressList,
+    settings: Values,
+    random: Callable[[], float],
+    alarm: Alarm,
+    always: Iterable[int],
 ) -> IpInterface:
     """Return the state of an interface that has no address yet.
 
     Args:
-        all_hosts: the group that every interface is in.
+        addresses: an empty list of its family.
+        always: the groups that every interface is in.
     """
     return IpInterface(
-        AddressList(family.bits),
+        addresses,
         DadTable(settings, random, alarm),
         Proxies(settings, random, alarm),
-        Groups(all_hosts),
+        Groups(*always),
         GroupReports(settings, random, alarm),
     )

@@ -57,7 +57,7 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
     route: Route | None = None
     if not is_limited_broadcast(dst):
         found = lookup(net.fib, key)
-        forward = interface.settings["ip.forward"] and not looped
+        forward = net.forwards(interface) and not looped
         if isinstance(found, RuleRefusal):
             if forward:
                 return Inbound(InputAction.FORWARD, found)

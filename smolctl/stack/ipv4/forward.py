@@ -20,10 +20,10 @@ from smolctl.stack.ip.host_model import is_near
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.ip.reverse_path import source_refused
-from smolctl.stack.ip.source_address import select_source
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.options import passing
 from smolctl.stack.ipv4.options_input import options_checked
+from smolctl.stack.ipv4.source_address import select_source
 from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason

@@ -15,7 +15,7 @@ _SAID = re.compile(r"\bLinux (?:route/)?([a-z]\w+)$")
 _MORE = {"forwarding": "ip.forward"}
 _OTHER_UNITS = frozenset(
     {"ipfrag_time", "mtu_expires", "gc_timeout", "delay_first_probe_time", "gc_stale_time",
-     "locktime", "proxy_delay"}
+     "locktime", "proxy_delay", "tcp_fin_timeout", "tcp_keepalive_intvl", "tcp_keepalive_time"}
 )  # fmt: skip
 """Those that count seconds or hundredths of one: a value of theirs would mean another time here."""
 

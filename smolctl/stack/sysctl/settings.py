@@ -16,6 +16,7 @@ from smolctl.stack.sysctl.icmp import ICMP_SYSCTLS
 from smolctl.stack.sysctl.iface import IFACE_SYSCTLS
 from smolctl.stack.sysctl.igmp import IGMP_SYSCTLS
 from smolctl.stack.sysctl.ip import IP_SYSCTLS
+from smolctl.stack.sysctl.ip6 import IP6_SYSCTLS
 from smolctl.stack.sysctl.link_rule import ALL, DEFAULT
 from smolctl.stack.sysctl.link_rule import SCOPES as SCOPES
 from smolctl.stack.sysctl.link_settings import NS_PER_MS, LinkSettings
@@ -23,6 +24,7 @@ from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.names import Name
 from smolctl.stack.sysctl.neigh import NEIGH_SYSCTLS
 from smolctl.stack.sysctl.precedence import Assignment, Level, winners
+from smolctl.stack.sysctl.tcp import TCP_SYSCTLS
 from smolctl.stack.sysctl.udp import UDP_SYSCTLS
 
 SYSCTLS: dict[str, Sysctl] = {
@@ -33,7 +35,9 @@ SYSCTLS: dict[str, Sysctl] = {
         *IFACE_SYSCTLS,
         *IGMP_SYSCTLS,
         *IP_SYSCTLS,
+        *IP6_SYSCTLS,
         *NEIGH_SYSCTLS,
+        *TCP_SYSCTLS,
         *UDP_SYSCTLS,
     )
 }

@@ -202,5 +202,5 @@ def tell_refused(socket: UdpSocket, item: OutgoingDatagram, now: int) -> None:
     if why is None:
         raise AssertionError("a refusal has a reason")
     errno_name = why.errno_name or "EHOSTUNREACH"
-    source = trace.src or socket.local or 0
+    source = trace.src or socket.shown_local
     socket.fail(DeliveryError(errno_name, why, trace.detail, source, item.dst, item.dport, now))
