@@ -23,6 +23,7 @@ SUBJECTS = {
     "forward": ("bench.forward:run", "packets forwarded between two TAPs (root)"),
     "flood": ("bench.flood:run", "invented neighbors, and who was here before (root)"),
     "fib": ("bench.fib:run", "FIB lookups and memory, beside pytricia and py-radix"),
+    "fib6": ("bench.fib6:run", "FIB lookups of IPv6, beside the same"),
     "scale": ("bench.scale:run", "cost of a datagram in a large stack"),
     "hold": ("bench.hold:run", "how long a command holds the loop of a large stack"),
     "cli": ("bench.cli:run", "what a command costs"),

@@ -73,6 +73,7 @@ capture -c 1 --wait 0.05
 config save
 config diff /dev/null
 batch --atomic /dev/null
+batch --atomic many.conf
 batch /dev/null
 rule flush priority 77
 route flush root 20.1.0.0/16
@@ -83,7 +84,21 @@ addr flush dev c0
 link del c0
 stack stop
 """.strip().splitlines()
-"""In this order: what takes much away comes last."""
+"""In this order: what takes much away comes last. ``words`` makes arguments of one."""
+MANY = "many.conf"
+"""A file of ``BATCH`` changes."""
+BATCH = 20_000
+
+
+def write_many(directory: Path, count: int = BATCH) -> None:
+    """Write the file ``MANY``."""
+    lines = (f"route add 60.{n >> 8}.{n & 255}.0/24 via 10.0.0.2\n" for n in range(count))
+    (directory / MANY).write_text("".join(lines))
+
+
+def words(command: str, directory: Path) -> list[str]:
+    """Return the arguments of one of ``COMMANDS``; ``directory`` has the file ``MANY``."""
+    return [str(directory / word) if word == MANY else word for word in command.split()]
 
 
 class Big:

@@ -1,8 +1,11 @@
-"""FIB lookups of random addresses, and the memory of a full table, beside two radix trees in C."""
+"""FIB lookups of random addresses, and the memory of a full table, beside two radix trees in C.
+
+Those of IPv6 are in fib6.py.
+"""
 
 import gc
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -130,11 +133,56 @@ def _addresses(count: int, seed: int) -> list[int]:
     return chance.choices(range(_FIRST, _LAST + 1), k=count)
 
 
-def best_ways() -> list[Way]:
+Addresses = Callable[[Prefixes, int, int], list[int]]
+"""Returns addresses to look up: for a table, how many, by which seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """The measurements of one family.
+
+    Attributes:
+        name: of the family, in the rows.
+        sizes: of the tables.
+        limits: of the ratios, by size.
+        memory: the memory of the largest table is measured, too.
+        note: which addresses are looked up.
+    """
+
+    name: str
+    prefixes: Callable[[int], Prefixes]
+    addresses: Addresses
+    ours: Way
+    theirs: Sequence[Way]
+    sizes: Sequence[int]
+    limits: Mapping[int, Limit]
+    note: str
+    memory: bool = False
+
+
+def _anywhere(_routes: Prefixes, count: int, seed: int) -> list[int]:
+    return _addresses(count, seed)
+
+
+_CONTEST = Contest(
+    "",
+    prefixes,
+    _anywhere,
+    OURS,
+    THEIRS,
+    SIZES,
+    {SIZES[-1]: Limit(1.0, 1.5)},
+    "random addresses",
+    memory=True,
+)
+
+
+def best_ways(contest: Contest = _CONTEST) -> list[Way]:
     """Return each library asked the way that is quickest here."""
-    routes, addresses = prefixes(10_000), _addresses(10_000, 2)
+    routes = contest.prefixes(10_000)
+    addresses = contest.addresses(routes, 10_000, 2)
     best: dict[str, tuple[float, Way]] = {}
-    for way in THEIRS:
+    for way in contest.theirs:
         lookup, keys = way.table(routes), [way.key(address) for address in addresses]
         cost = min(_lookups(lookup, keys) for _ in range(5))
         if way.library not in best or cost < best[way.library][0]:
@@ -144,18 +192,23 @@ def best_ways() -> list[Way]:
 
 def run(plan: Plan) -> list[Row]:
     """Measure lookups at each size and the memory of the largest."""
+    return held(plan, _CONTEST)
+
+
+def held(plan: Plan, contest: Contest) -> list[Row]:
+    """Hold a contest."""
     try:
-        ways = [OURS, *best_ways()]
+        ways = [contest.ours, *best_ways(contest)]
     except ImportError as error:
         raise Skipped(f"no {error.name}: pip install -r requirements-bench.txt") from None
     rows: list[Row] = []
-    for size in SIZES[:-1] if plan.quick else SIZES:
-        rows += _at_size(plan, size, ways)
+    for size in contest.sizes[:-1] if plan.quick else contest.sizes:
+        rows += _at_size(plan, contest, size, ways)
     return rows
 
 
-def _at_size(plan: Plan, size: int, ways: list[Way]) -> list[Row]:
-    routes = prefixes(size)
+def _at_size(plan: Plan, contest: Contest, size: int, ways: list[Way]) -> list[Row]:
+    routes = contest.prefixes(size)
     lookups: dict[str, Callable[[Any], object]] = {}
     memory: dict[str, float] = {}
     for way in ways:
@@ -164,31 +217,33 @@ def _at_size(plan: Plan, size: int, ways: list[Way]) -> list[Row]:
         lookups[way.library] = way.table(routes)
         memory[way.library] = (resident_kib() - before) / 1024
     seeds = iter(range(1_000_000))
-    warm_up = _addresses(_WARM_UP, -1)
+    warm_up = contest.addresses(routes, _WARM_UP, -1)
     for way in ways:
         _lookups(lookups[way.library], [way.key(address) for address in warm_up])
 
     def measure(way: Way) -> Callable[[], float]:
         def measured() -> float:
             # New addresses each time: what the last round left in the cpu's caches is no help.
-            addresses = _addresses(_LOOKUPS, next(seeds))
+            addresses = contest.addresses(routes, _LOOKUPS, next(seeds))
             keys = [way.key(address) for address in addresses]
             return _lookups(lookups[way.library], keys)
 
         return measured
 
     figures = by_turns(plan.rounds(9), {way.library: measure(way) for way in ways})
-    limit = Limit(1.0, 1.5) if size == SIZES[-1] else None
-    rows = [_lookup_row(size, way, figures, limit) for way in ways[1:]]
-    return rows + (_memory_rows(size, memory) if size == SIZES[-1] else [])
+    rows = [_lookup_row(size, way, figures, contest) for way in ways[1:]]
+    if contest.memory and size == contest.sizes[-1]:
+        rows += _memory_rows(size, memory)
+    return rows
 
 
-def _lookup_row(size: int, way: Way, figures: dict[str, list[float]], limit: Limit | None) -> Row:
+def _lookup_row(size: int, way: Way, figures: dict[str, list[float]], contest: Contest) -> Row:
     ours, theirs = figures[OURS.library], figures[way.library]
     return Row(
-        f"FIB lookup, {size:,} routes", f"{way.library} ({way.key_name})",
-        ratio(theirs, ours), f"{middle(ours):.0f} ns : {middle(theirs):.0f} ns", limit,
-        f"random addresses, none twice, after {_WARM_UP:,} others; keys as each likes them best:"
+        f"{contest.name}FIB lookup, {size:,} routes", f"{way.library} ({way.key_name})",
+        ratio(theirs, ours), f"{middle(ours):.0f} ns : {middle(theirs):.0f} ns",
+        contest.limits.get(size),
+        f"{contest.note}, none twice, after {_WARM_UP:,} others; keys as each likes them best:"
         f" ours {OURS.key_name}, {way.library} {way.key_name}; ours asks the tables local and main,"
         " as for a packet",
         figures={"smolctl": ours, way.library: theirs},

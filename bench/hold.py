@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.big import COMMANDS, Big
+from bench.big import COMMANDS, Big, words, write_many
 from bench.held import Held, Longest
 from bench.measure import Limit, Plan, Row, Spread
 from smolctl.client import Client
@@ -28,6 +28,7 @@ def run(plan: Plan) -> list[Row]:
         try:
             client = _connected(daemon)
             path = Path(stack_paths(_STACK).socket)
+            write_many(held.path.parent)
             big = Big(client, path, routes, NEIGHBORS // share, SOCKETS // share)
             found = {command: _hold(held, command) for command in COMMANDS}
             big.close()
@@ -57,7 +58,7 @@ def _connected(daemon: "subprocess.Popen[bytes]") -> Client:
 
 def _hold(held: Held, command: str) -> Longest:
     held.longest()
-    argv = [sys.executable, "-m", "smolctl", *command.split()]
+    argv = [sys.executable, "-m", "smolctl", *words(command, held.path.parent)]
     environment = {**os.environ, "SMOLCTL_STACK": _STACK}
     quiet = subprocess.DEVNULL
     subprocess.run(argv, env=environment, stdin=quiet, stdout=quiet, stderr=quiet, check=False)

@@ -410,8 +410,15 @@ set or sysctl KEY=VALUE. They are first tried on a copy of the stack, and all ar
 one fails, the stack has not changed: no packet was lost, and monitor shows no change. Devices are
 the exception: during the trial they are opened and get their MTU and address, which is undone
 later. A deleted link cannot be added again under its name in the same batch, because its device
-exists until the end. One batch may have 1 MiB, which is about 8,000 commands, and the stack does
-nothing else meanwhile.
+exists until the end.
+
+Such a batch may have any size, and holds up nothing: the trial runs in a copy of the process. Then
+the changes are made in slices of 2 ms, which is about 50 commands, so that packets meet all of a
+short batch or nothing, but may meet a half of a longer one. Changes by others wait until all are
+made. If others changed something during the trial, it is repeated, and others wait for it, too.
+An interrupted batch is made wholly or not at all. What happens by itself counts as what came
+afterwards: if an address is given up because another host has it while the changes are made, a
+route that needs it is lost, which is reported as an error of its line.
 
 The first command that fails ends the batch. An error begins with the place of the command:
 FILE:LINE. With --force the batch goes on, but still fails in the end. The exit status is 1 if a

@@ -40,6 +40,13 @@ class SmolctlError(Exception):
             result["id"] = self.packet
         return result
 
+    @staticmethod
+    def from_dict(said: dict[str, str]) -> "SmolctlError":
+        """Return an error that another process told of, in the form of ``to_dict``."""
+        error = SmolctlError(said["message"], hint=said.get("hint"), code=said["code"])
+        error.errno_name = said.get("errno")
+        return error
+
 
 class WireError(SmolctlError):
     """Bytes from outside that are not what their header claims: the peer's fault."""

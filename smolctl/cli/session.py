@@ -68,7 +68,7 @@ class Session:
             SmolctlError: as ``Client.call``.
         """
         with _Patience(self.out, f'stack "{self.options.stack}"'):
-            return self.client(op).call(op, **args)
+            return self.client(op).call(op, **self.options.asked(args))
 
     def rows(self, op: str, **args: Any) -> Iterator[Event]:
         """Run one request and yield its rows as they come; take them before the next request.
@@ -76,7 +76,7 @@ class Session:
         Raises:
             SmolctlError: as ``Client.call``; while iterating, too.
         """
-        return self.patiently(self.client(op).ask(op, **args))
+        return self.patiently(self.client(op).ask(op, **self.options.asked(args)))
 
     def patiently(self, rows: Iterable[Event]) -> Iterator[Event]:
         """Yield the rows that were asked for; what is waited for is said after a while."""
@@ -111,7 +111,7 @@ class Session:
             KeyboardInterrupt: on the second SIGINT.
         """
         client = self.client(op)
-        stream = client.stream(op, **args)
+        stream = client.stream(op, **self.options.asked(args))
 
         def interrupt(_number: int, _frame: FrameType | None) -> None:
             self.interrupted = True

@@ -34,34 +34,47 @@ class DatagramSocket:
     An address is (host, port); the host "" is any of the stack's own addresses, "<broadcast>" is
     255.255.255.255. Several threads may use one socket.
 
+    With AF_INET6, an address is (host, port, 0, zone), of which the last two may be left out. The
+    zone is the number of one of the stack's interfaces; ``fe80::1%eth0`` names it, too. Such a
+    socket also speaks with IPv4 hosts, whose addresses it has as ``::ffff:10.0.0.1``, unless
+    IPV6_V6ONLY is set (RFC 3493 3.7, 5.3).
+
     Args:
         stack: name of the stack; None for SMOLCTL_STACK, or else "default".
         start: start the stack's daemon when it is not running.
+        family: AF_INET or AF_INET6.
 
     Raises:
         SmolctlError: as ``Client.connect``.
-        OSError: EMFILE, the daemon or this process has no descriptor left.
+        OSError: EMFILE, the daemon or this process has no descriptor left; EAFNOSUPPORT, another
+            family.
     """
 
-    family = socket.AF_INET
     type = socket.SOCK_DGRAM
     proto = 0
 
-    def __init__(self, stack: str | None = None, *, start: bool = True) -> None:
+    def __init__(
+        self, stack: str | None = None, *, start: bool = True, family: int = socket.AF_INET
+    ) -> None:
+        if family not in (socket.AF_INET, socket.AF_INET6):
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        self.family = socket.AddressFamily(family)
         self.stack = stack or os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK
-        self._local: Address = ("0.0.0.0", 0)
+        six = family == socket.AF_INET6
+        self._local: Address = ("::", 0, 0, 0) if six else ("0.0.0.0", 0)
         self._peer: Address | None = None
         self._number = 0
         self._lock = Lock()
         # Destination -> what goes in front of a payload of at most so many bytes.
         self._known: dict[Address, tuple[bytes, int]] = {}
+        self._zones: dict[str, int] = {}
         self._client = Client.connect(self.stack, start=start)
         try:
-            self._request, self._channel, self._set = open_channel(self._client)
+            self._request, self._channel, self._set = open_channel(self._client, family)
         except BaseException:
             self._client.close()
             raise
-        self._inbox = Inbox(self._channel, self.stack, self._known.clear)
+        self._inbox = Inbox(self._channel, family, self.stack, self._known.clear)
 
     # --- names and options ------------------------------------------------------------------------
 
@@ -69,10 +82,11 @@ class DatagramSocket:
         """Bind to an address of the stack; port 0 takes a free one.
 
         Raises:
-            OSError: EADDRINUSE, EADDRNOTAVAIL, or EINVAL when it is bound already.
+            OSError: EADDRINUSE, EADDRNOTAVAIL, or EINVAL when it is bound already, or when a
+                link-local address has no zone.
         """
-        host, port = _checked(address)
-        self._command("bind", addr=host, port=port)
+        host, port, zone = self._checked(address)
+        self._command("bind", addr=host, port=port, zone=zone)
 
     def connect(self, address: Address) -> None:
         """Send to this address from now on, and take only what comes from there.
@@ -81,12 +95,12 @@ class DatagramSocket:
             OSError: ENETUNREACH or EHOSTUNREACH when no way leads there, EACCES for a broadcast
                 address that was not allowed.
         """
-        host, port = _checked(address)
-        self._command("connect", addr=host, port=port)
-        self._peer = (host, port)
+        host, port, zone = self._checked(address)
+        self._command("connect", addr=host, port=port, zone=zone)
+        self._peer = (host, port) if self.family == socket.AF_INET else (host, port, 0, zone)
 
     def getsockname(self) -> Address:
-        """Return what it is bound to; ("0.0.0.0", 0) before."""
+        """Return what it is bound to; ("0.0.0.0", 0) or ("::", 0, 0, 0) before."""
         return self._local
 
     def getpeername(self) -> Address:
@@ -201,7 +215,7 @@ class DatagramSocket:
 
         Args:
             data: 0..65507 bytes.
-            address: (host, port), after flags that are ignored.
+            address: (host, port) and so on, after flags that are ignored.
 
         Raises:
             BlockingIOError, TimeoutError: the daemon takes datagrams too slowly.
@@ -273,20 +287,21 @@ class DatagramSocket:
 
     def _ask(self, payload: bytes, destination: Address) -> None:
         """Send a datagram and wait for what the stack says to it."""
-        host, port = _checked(destination)
-        dst = int.from_bytes(socket.inet_aton(host))
+        host, port, zone = self._checked(destination)
+        dst = channel.number_of(socket.inet_pton(self.family, host))
+        front = channel.head(dst, port, zone)
         with self._lock:
             self._number += 1
-            answer = self._call(channel.ask(dst, port, payload, self._number))
+            answer = self._call(channel.ask(front, payload, self._number))
         if len(self._known) >= MAX_KNOWN:
             self._known.clear()
-        self._known[destination] = channel.head(dst, port), answer["room"]
+        self._known[destination] = front, answer["room"]
 
-    def _command(self, name: str, **args: Any) -> None:
+    def _command(self, name: str, **args: Any) -> dict[str, Any]:
         self._known.clear()
         with self._lock:
             self._number += 1
-            self._call(channel.command(name, args, self._number))
+            return self._call(channel.command(name, args, self._number))
 
     def _call(self, message: bytes) -> dict[str, Any]:
         """Write a message and return the answer.
@@ -310,7 +325,34 @@ class DatagramSocket:
         if answer["event"] == "refused":
             raise os_error(answer, self.stack)
         self._local = answer["addr"], answer["port"]
+        if self.family == socket.AF_INET6:
+            self._local = answer["addr"], answer["port"], 0, answer.get("zone", 0)
         return answer
+
+    def _checked(self, address: Address) -> tuple[str, int, int]:
+        """Return host, port and zone of an address as the daemon wants them.
+
+        Raises:
+            OSError: socket.gaierror, the host is a name: a stack has no resolver. ENODEV, the zone
+                is no interface.
+            OverflowError: no such port, as ``socket`` has it.
+        """
+        host, port, *more = address
+        if not 0 <= port <= channel.MAX_PORT:
+            raise OverflowError("port must be 0-65535")
+        if self.family == socket.AF_INET:
+            return _host4(host), port, 0
+        host, percent, name = host.partition("%")
+        text = _host6(host)
+        return text, port, self._zone(name) if percent else int(more[1] if len(more) > 1 else 0)
+
+    def _zone(self, name: str) -> int:
+        """Return the number of an interface of the stack."""
+        if name.isdecimal():
+            return int(name)
+        if name not in self._zones:
+            self._zones[name] = self._command("index", dev=name)["index"]
+        return self._zones[name]
 
     # --- receiving --------------------------------------------------------------------------------
 
@@ -368,22 +410,26 @@ class DatagramSocket:
         return f"<DatagramSocket stack={self.stack!r} local={self._local}{peer}>"
 
 
-def _checked(address: Address) -> Address:
-    """Return an address as the daemon wants it.
+def _host4(host: str) -> str:
+    if host in ("", "<broadcast>"):
+        return "255.255.255.255" if host else "0.0.0.0"
+    return _host(host, socket.AF_INET, "IPv4")
+
+
+def _host6(host: str) -> str:
+    return _host(host, socket.AF_INET6, "IPv6") if host else "::"
+
+
+def _host(host: str, family: int, name: str) -> str:
+    """Return an address as it is written usually.
 
     Raises:
-        OSError: socket.gaierror, the host is a name: a stack has no resolver.
-        OverflowError: no such port, as ``socket`` has it.
+        OSError: socket.gaierror, it is none.
     """
-    host, port = address
-    if not 0 <= port <= channel.MAX_PORT:
-        raise OverflowError("port must be 0-65535")
-    if host in ("", "<broadcast>"):
-        return ("255.255.255.255" if host else "0.0.0.0"), port
     try:
-        return socket.inet_ntoa(socket.inet_pton(socket.AF_INET, host)), port
+        return socket.inet_ntop(family, socket.inet_pton(family, host))
     except OSError:
         raise socket.gaierror(
             socket.EAI_NONAME,
-            f"{host!r} is not an IPv4 address, and a stack does not look up names",
+            f"{host!r} is not an {name} address, and a stack does not look up names",
         ) from None

@@ -1,6 +1,7 @@
 """The stack's sockets in asyncio."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ async def open_datagram_endpoint(
     stack: str | None = None,
     start: bool = True,
     allow_broadcast: bool = False,
+    family: int = 0,
 ) -> tuple[asyncio.DatagramTransport, P]:
     """Open a socket of a stack as ``loop.create_datagram_endpoint`` opens one of the kernel.
 
@@ -27,13 +29,17 @@ async def open_datagram_endpoint(
         remote_addr: whom it is connected to.
         stack, start: as for ``DatagramSocket``.
         allow_broadcast: it may send to broadcast addresses.
+        family: AF_INET or AF_INET6; by default that of the addresses.
 
     Raises:
         OSError, SmolctlError: as ``DatagramSocket``, its ``bind`` and its ``connect``.
     """
+    hosts = [address[0] for address in (local_addr, remote_addr) if address is not None]
+    six = any(":" in host for host in hosts)
+    chosen = family or (socket.AF_INET6 if six else socket.AF_INET)
 
     def make() -> DatagramSocket:
-        made = DatagramSocket(stack, start=start)
+        made = DatagramSocket(stack, start=start, family=chosen)
         try:
             if allow_broadcast:
                 made.allow_broadcast()

@@ -12,8 +12,9 @@ from smolctl.control import channel
 MAX_NAMES = 4096
 """Senders whose addresses are kept as text; all are forgotten when there are more."""
 
-Address = tuple[str, int]
-"""IPv4 address and port."""
+Address = tuple[str, int] | tuple[str, int, int, int]
+"""IPv4 address and port; or IPv6 address, port, 0 and the number of the interface that is its zone
+(sin6_flowinfo and sin6_scope_id, RFC 3493 3.3)."""
 
 
 class Inbox:
@@ -25,18 +26,22 @@ class Inbox:
 
     Args:
         source: the channel.
+        family: AF_INET or AF_INET6, of which addresses are.
         stack: name of the stack, for errors.
         on_error: called before an error of the stack's is raised.
     """
 
-    def __init__(self, source: socket.socket, stack: str, on_error: Callable[[], None]) -> None:
+    def __init__(
+        self, source: socket.socket, family: int, stack: str, on_error: Callable[[], None]
+    ) -> None:
         self._source = source
+        self._family = family
         self._stack = stack
         self._on_error = on_error
         self._lock = Lock()
         self._poll = select.poll()
         self._poll.register(source, select.POLLIN)
-        self._names: dict[tuple[int, int], Address] = {}
+        self._names: dict[tuple[int, int, int], Address] = {}
         # Of the first message: all datagrams, and the next one to be taken.
         self._got: list[tuple[bytes, Address]] = []
         self._next = 0
@@ -118,8 +123,8 @@ class Inbox:
             self._on_error()
             raise os_error(said, self._stack)
         got: list[tuple[bytes, Address]] = []
-        for src, sport, payloads in said:
-            address = self._names.get((src, sport)) or self._name(src, sport)
+        for src, sport, zone, payloads in said:
+            address = self._names.get((src, sport, zone)) or self._name(src, sport, zone)
             got += [(payload, address) for payload in payloads]
         self._got, self._next = got, 0
 
@@ -132,9 +137,12 @@ class Inbox:
     def _consume(self) -> None:
         os.read(self._source.fileno(), 1)  # read(2) discards the rest of a message
 
-    def _name(self, src: int, sport: int) -> Address:
+    def _name(self, src: int, sport: int, zone: int) -> Address:
         if len(self._names) >= MAX_NAMES:
             self._names.clear()
-        address = socket.inet_ntoa(src.to_bytes(4)), sport
-        self._names[src, sport] = address
+        text = socket.inet_ntop(self._family, channel.packed(src))
+        address: Address = (text, sport)
+        if self._family == socket.AF_INET6:
+            address = (text, sport, 0, zone)
+        self._names[src, sport, zone] = address
         return address

@@ -18,8 +18,11 @@ class Opened(NamedTuple):
     options: dict[str, Any]
 
 
-def open_channel(client: Client) -> Opened:
+def open_channel(client: Client, family: int) -> Opened:
     """Have the daemon open a socket; ``client`` is the socket's own from now on.
+
+    Args:
+        family: AF_INET or AF_INET6.
 
     Raises:
         OSError: EMFILE, the daemon or this process has no descriptor left.
@@ -30,6 +33,8 @@ def open_channel(client: Client) -> Opened:
     name = os.path.basename(sys.argv[0]) if sys.argv else ""
     owner = name if name not in ("", "-c", "-m") and name.isprintable() else "python"
     args = {"channel": channel.VERSION, "owner": owner, "pid": os.getpid()}
+    if family == socket.AF_INET6:
+        args["family"] = "inet6"
     request = client._request("socket.open", args)
     try:
         opened = client._reply(request, DEFAULT_TIMEOUT)["event"]

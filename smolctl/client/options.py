@@ -12,6 +12,8 @@ IP_UNBLOCK_SOURCE, IP_BLOCK_SOURCE = 37, 38
 """Of ip(7): hear a sender to a group that was joined again, or no more."""
 IP_ADD_SOURCE_MEMBERSHIP, IP_DROP_SOURCE_MEMBERSHIP = 39, 40
 """Of ip(7): join a group for one sender, or for one sender less."""
+IPV6_MTU_DISCOVER, IPV6_RECVERR, IPV6_MULTICAST_ALL = 23, 25, 29
+"""Of ipv6(7): the same for IPv6."""
 IP_MULTICAST_ALL = 49
 """Of ip(7): hear what is sent to groups that others have joined; 1 in the beginning."""
 
@@ -26,9 +28,16 @@ NAMES = {
     (socket.IPPROTO_IP, socket.IP_MULTICAST_TTL): "multicast_ttl",
     (socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP): "multicast_loop",
     (socket.IPPROTO_IP, IP_MULTICAST_ALL): "multicast_all",
+    (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY): "v6only",
+    (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS): "ttl",
+    (socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER): "mtu_discover",
+    (socket.IPPROTO_IPV6, IPV6_RECVERR): "recverr",
+    (socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS): "multicast_ttl",
+    (socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP): "multicast_loop",
+    (socket.IPPROTO_IPV6, IPV6_MULTICAST_ALL): "multicast_all",
 }
 """Options whose value is a number, or a name: what the stack calls each."""
-_FLAGS = frozenset({"broadcast", "reuse", "recverr", "multicast_loop"})
+_FLAGS = frozenset({"broadcast", "reuse", "recverr", "multicast_loop", "v6only"})
 """Any number but 0 is 1."""
 _MEMBERSHIPS = {
     socket.IP_ADD_MEMBERSHIP: "join",
@@ -66,6 +75,8 @@ def command(level: int, option: int, value: Value) -> tuple[str, dict[str, Any]]
     Raises:
         ValueError: the value is not of that option's form.
     """
+    if level == socket.IPPROTO_IPV6:
+        return _command6(option, value)
     if level != socket.IPPROTO_IP:
         return None
     if option == socket.IP_MULTICAST_IF:
@@ -82,6 +93,26 @@ def command(level: int, option: int, value: Value) -> tuple[str, dict[str, Any]]
         raise ValueError(value)
     source = socket.inet_ntoa(value[8:])
     return "membership", {**args, **_request(value[4:8]), "source": source}
+
+
+_MEMBERSHIPS6 = {socket.IPV6_JOIN_GROUP: "join", socket.IPV6_LEAVE_GROUP: "leave"}
+
+
+def _command6(option: int, value: Value) -> tuple[str, dict[str, Any]] | None:
+    """Return what an option of ipv6(7) tells the stack to do; interfaces are numbers there."""
+    if option == socket.IPV6_MULTICAST_IF:
+        if isinstance(value, str):
+            return "interface", {"dev": value}
+        return "interface", {"index": value if isinstance(value, int) else _number(value)}
+    what = _MEMBERSHIPS6.get(option)
+    if what is None:
+        return None
+    if not isinstance(value, bytes) or len(value) < 20:  # struct ipv6_mreq: group, interface
+        raise ValueError(value)
+    args: dict[str, Any] = {"what": what, "group": socket.inet_ntop(socket.AF_INET6, value[:16])}
+    if any(value[16:20]):
+        args["index"] = int.from_bytes(value[16:20], sys.byteorder)
+    return "membership", args
 
 
 def _sending(value: Value) -> dict[str, Any]:

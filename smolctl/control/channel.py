@@ -6,6 +6,10 @@ is answered on the control connection, as events of the request that opened the 
 program: ``received`` (datagrams) and ``failed`` (why one that was sent before did not arrive).
 Nothing is ever sent empty: an empty message is the end.
 
+An address is 17 bytes: its family, 0 for IPv4 and 1 for IPv6, and 16 with the address in the end,
+so that it is one number, as everywhere. Beside it stands the number of the interface that is its
+zone, 0 for none (RFC 4007; sin6_scope_id of RFC 3493 3.3).
+
 Source: unix(7), SOCK_SEQPACKET keeps message boundaries and order.
 """
 
@@ -19,7 +23,7 @@ from typing import Any, NamedTuple
 from smolctl.control.codec import encode_json
 from smolctl.errors import ControlError
 
-VERSION = 1
+VERSION = 2
 """Number of what is written here; both ends must agree on it."""
 MAX_MESSAGE = 1 << 17
 """More bytes than any message has."""
@@ -32,11 +36,13 @@ MAX_PORT = 65_535
 _SEND, _BATCH, _ASK = 1, 2, 3
 JSON = ord("{")
 """The first byte of a message in JSON."""
-_HEAD = Struct("!BBHI")
-"""Kind, how many of a batch, port and IPv4 address of the destination."""
+_HEAD = Struct("!BBHI17s")
+"""Kind, how many of a batch, port, zone and address of the destination."""
 _NUMBER = Struct("!I")
-_RUN = Struct("!IHHH")
-"""IPv4 address and port of the sender, length of each payload and how many follow."""
+_RUN = Struct("!17sIHHH")
+"""Address, zone and port of the sender, length of each payload and how many follow."""
+_ADDRESS_SIZE = 17
+_IPV6 = 1 << 128
 _RECEIVED = b"\1"
 
 
@@ -47,6 +53,16 @@ class Sent(NamedTuple):
     port: int
     payloads: Sequence[bytes]
     number: int
+    zone: int = 0
+
+
+class Run(NamedTuple):
+    """Datagrams that came from one sender, in order."""
+
+    src: int
+    port: int
+    zone: int
+    payloads: Sequence[bytes]
 
 
 class Command(NamedTuple):
@@ -57,12 +73,22 @@ class Command(NamedTuple):
     number: int
 
 
+def number_of(packed: bytes) -> int:
+    """Return an address of 4 or 16 bytes as the number that it is here."""
+    return int.from_bytes(packed) | (_IPV6 if len(packed) == 16 else 0)
+
+
+def packed(number: int) -> bytes:
+    """Return the 4 or 16 bytes of an address, as ``inet_ntop`` takes them."""
+    return number.to_bytes(_ADDRESS_SIZE)[1:] if number >> 32 else number.to_bytes(4)
+
+
 # --- to the daemon --------------------------------------------------------------------------------
 
 
-def head(dst: int, port: int) -> bytes:
+def head(dst: int, port: int, zone: int = 0) -> bytes:
     """Return what a payload to ``dst`` is appended to for a ``send``: it never changes."""
-    return _HEAD.pack(_SEND, 1, port, dst)
+    return _HEAD.pack(_SEND, 1, port, zone, dst.to_bytes(_ADDRESS_SIZE))
 
 
 def batch(front: bytes, payloads: Sequence[bytes]) -> bytes:
@@ -72,9 +98,9 @@ def batch(front: bytes, payloads: Sequence[bytes]) -> bytes:
     return b"".join((bytes((_BATCH, count)), front[2:], lengths, *payloads))
 
 
-def ask(dst: int, port: int, payload: bytes, number: int) -> bytes:
-    """Return the message of a datagram whose fate here is to be answered."""
-    return _HEAD.pack(_ASK, 1, port, dst) + _NUMBER.pack(number) + payload
+def ask(front: bytes, payload: bytes, number: int) -> bytes:
+    """Return the message of a datagram whose fate here is to be answered; ``front`` is a head."""
+    return b"".join((bytes((_ASK,)), front[1:], _NUMBER.pack(number), payload))
 
 
 def command(name: str, args: Mapping[str, Any], number: int) -> bytes:
@@ -92,14 +118,17 @@ def parse_sent(message: bytes) -> Sent | Command:
         kind = message[0]
         if kind == JSON:
             return _command(message)
-        _, count, port, dst = _HEAD.unpack_from(message)
+        _, count, port, zone, packed = _HEAD.unpack_from(message)
+        dst = int.from_bytes(packed)
+        if dst >> 32 and not _IPV6 <= dst < 2 * _IPV6:
+            raise StructError
         if kind == _SEND:
-            return Sent(dst, port, (message[_HEAD.size :],), 0)
+            return Sent(dst, port, (message[_HEAD.size :],), 0, zone)
         if kind == _ASK:
             (number,) = _NUMBER.unpack_from(message, _HEAD.size)
-            return Sent(dst, port, (message[_HEAD.size + _NUMBER.size :],), number)
+            return Sent(dst, port, (message[_HEAD.size + _NUMBER.size :],), number, zone)
         if kind == _BATCH and count <= MAX_BATCH:
-            return Sent(dst, port, _payloads(message, count), 0)
+            return Sent(dst, port, _payloads(message, count), 0, zone)
     except StructError:
         pass
     raise ControlError("a program's socket sent something that is not a message")
@@ -131,18 +160,18 @@ def _command(message: bytes) -> Command:
 # --- to the program -------------------------------------------------------------------------------
 
 
-def received(datagrams: Iterable[tuple[bytes, int, int]]) -> bytes:
-    """Return the message of datagrams: payload, sender's address and port of each."""
+def received(datagrams: Iterable[tuple[bytes, int, int, int]]) -> bytes:
+    """Return the message of datagrams: payload, sender's address, port and zone of each."""
     parts = [_RECEIVED]
-    for (src, sport, size), run in groupby(datagrams, _alike):
+    for (src, sport, zone, size), run in groupby(datagrams, _alike):
         payloads = [datagram[0] for datagram in run]
-        parts.append(_RUN.pack(src, sport, size, len(payloads)))
+        parts.append(_RUN.pack(src.to_bytes(_ADDRESS_SIZE), zone, sport, size, len(payloads)))
         parts += payloads
     return b"".join(parts)
 
 
-def _alike(datagram: tuple[bytes, int, int]) -> tuple[int, int, int]:
-    return datagram[1], datagram[2], len(datagram[0])
+def _alike(datagram: tuple[bytes, int, int, int]) -> tuple[int, int, int, int]:
+    return datagram[1], datagram[2], datagram[3], len(datagram[0])
 
 
 def failed(error: Mapping[str, Any]) -> bytes:
@@ -150,7 +179,7 @@ def failed(error: Mapping[str, Any]) -> bytes:
     return encode_json(error)
 
 
-def parse_received(message: bytes) -> list[tuple[int, int, list[bytes]]] | dict[str, Any]:
+def parse_received(message: bytes) -> list[Run] | dict[str, Any]:
     """Return what the daemon sent: runs of a sender's payloads, in order; or an error."""
     if message[0] == JSON:
         error: dict[str, Any] = json.loads(message)
@@ -158,13 +187,13 @@ def parse_received(message: bytes) -> list[tuple[int, int, list[bytes]]] | dict[
     runs = []
     at, end = 1, len(message)
     while at < end:
-        src, sport, size, count = _RUN.unpack_from(message, at)
+        src, zone, sport, size, count = _RUN.unpack_from(message, at)
         at += _RUN.size
         last = at + size * count
         if count == 1 or not size:
             payloads = [message[at:last]] * count
         else:
             payloads = [message[i : i + size] for i in range(at, last, size)]
-        runs.append((src, sport, payloads))
+        runs.append(Run(int.from_bytes(src), sport, zone, payloads))
         at = last
     return runs

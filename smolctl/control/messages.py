@@ -15,7 +15,7 @@ from smolctl.control.codec import encode, encode_json, frame, to_json
 from smolctl.errors import ControlError, SmolctlError
 
 MANY_ITEMS = 500
-"""A longer list goes in parts."""
+"""A longer list goes in parts, and so do the lists of a request that is longer than a part."""
 PART_SIZE = 1 << 17
 """Characters of a part."""
 PROTOCOL = 1
@@ -97,14 +97,17 @@ def request(number: int, op: str, args: Mapping[str, Any]) -> bytes:
 
 def request_in_parts(number: int, op: str, args: Mapping[str, Any]) -> Iterator[bytes]:
     """Yield the frames of a request, with long lists in parts."""
-    short = dict(args)
-    for name, value in args.items():
-        if isinstance(value, list) and len(value) > MANY_ITEMS:
-            del short[name]
-            text = to_json(value)
-            for at in range(0, len(text), PART_SIZE):
-                yield encode({"part": number, "name": name, "text": text[at : at + PART_SIZE]})
-    yield request(number, op, short)
+    lists = {name: value for name, value in args.items() if isinstance(value, list)}
+    if not any(len(value) > MANY_ITEMS for value in lists.values()):
+        whole = request(number, op, args)
+        if not lists or len(whole) <= PART_SIZE:
+            yield whole
+            return
+    for name, value in lists.items():
+        text = to_json(value)
+        for at in range(0, len(text), PART_SIZE):
+            yield encode({"part": number, "name": name, "text": text[at : at + PART_SIZE]})
+    yield request(number, op, {name: args[name] for name in args.keys() - lists.keys()})
 
 
 def cancel(number: int) -> bytes:

@@ -112,6 +112,7 @@ class Connection:
         self._rows: tuple[Exchange, Iterator[dict[str, Any]]] | None = None
         self._copy: tuple[Exchange, Copy] | None = None
         self._held: Request | None = None
+        self._blocked = False
         self._parts: list[Part] = []
         self._parts_size = 0
         self._more = False
@@ -129,9 +130,9 @@ class Connection:
     @property
     def wants_write(self) -> bool:
         """Whether there is work to do as soon as the client takes bytes."""
-        return bool(
-            self._out or self._waiting or self._more or self._held or self._rows or self._feeds
-        )
+        # Nothing more is taken up before a copy or others have done their work.
+        next_one = (self._more or self._held) and not (self._copy or self._blocked)
+        return bool(self._out or self._waiting or next_one or self._rows or self._feeds)
 
     @property
     def has_room(self) -> bool:
@@ -165,6 +166,7 @@ class Connection:
         try:
             if (
                 self._held is not None
+                and not self._blocked
                 and self._rows is None
                 and self._copy is None
                 and len(self._out) < HIGH_WATER
@@ -200,13 +202,12 @@ class Connection:
             self._out += frame
         if self._out:
             try:
-                sent = self._write()
+                del self._out[: self._write()]
             except BlockingIOError:
-                return
+                pass
             except OSError:
                 self.close(now)
                 return
-            del self._out[:sent]
         if self._copy is not None:
             self._copy[1].watch(len(self._out) < HIGH_WATER)
         if self._finishing and not self._out:
@@ -234,12 +235,23 @@ class Connection:
             self._dismiss(now)
         if self.deadline_ns is None or now < self.deadline_ns:
             return
-        if self._copy is None:
+        if self._copy is not None:
+            waiting = self._copy[0].number
+        elif self._blocked and self._held is not None:
+            waiting = self._held.id
+        else:
             self.close(now)
             return
         self.deadline_ns = now + SIGN_OF_LIFE_NS
         if not self._out:
-            self._out += messages.rows(self._copy[0].number, [])
+            self._out += messages.rows(waiting, [])
+            self._dirty.add(self)
+
+    def resume(self) -> None:
+        """Go on with a request that had to wait for changes of others."""
+        if self._blocked:
+            self._blocked = False
+            self.deadline_ns = self._leave_ns
             self._dirty.add(self)
 
     def _dismiss(self, now: int) -> None:
@@ -259,6 +271,7 @@ class Connection:
         self._waiting.clear()
         self._feeds.clear()
         self._rows = self._held = None
+        self._blocked = False
         self._drop_copy()
         self._more = False
         self._out += messages.error(None, problem)
@@ -320,6 +333,10 @@ class Connection:
         )
 
     def _begin(self, request: Request, now: int) -> None:
+        if self._service.must_wait(request.op):
+            self._held, self._blocked = request, True
+            self.deadline_ns = now + SIGN_OF_LIFE_NS
+            return
         if self._service.prepare(request.op):
             self._held = request  # for the next turn
             return
@@ -428,6 +445,12 @@ class Connection:
             else:
                 self._waiting_bytes -= len(self._waiting.popleft()[1])
                 oldest.lost += 1
+
+    def send_rows(self, exchange: Exchange, rows: list[dict[str, Any]]) -> None:
+        """Send rows, however long the client does not read."""
+        if not self.closed and not exchange.ended:
+            self._dirty.add(self)
+            self._out += messages.rows(exchange.number, rows)
 
     def _next_waiting(self) -> bytes:
         exchange, body = self._waiting.popleft()

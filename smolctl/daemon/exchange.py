@@ -32,6 +32,9 @@ class Service(Protocol):
     def prepare(self, op: str) -> bool:
         """Get ready for ``op``; return whether that took time, so that the clock is read anew."""
 
+    def must_wait(self, op: str) -> bool:
+        """Tell whether ``op`` has to wait until ``Connection.resume`` is called."""
+
     def request(
         self, op: str, args: dict[str, Any], exchange: "Exchange", now: int
     ) -> Iterable[dict[str, Any]] | Running:
@@ -51,6 +54,9 @@ class Carrier(Protocol):
 
     def send_event(self, exchange: "Exchange", event: dict[str, Any]) -> None:
         """Send an event, or let it wait, or let an older one go for it."""
+
+    def send_rows(self, exchange: "Exchange", rows: list[dict[str, Any]]) -> None:
+        """Send rows, of which none is lost."""
 
     def attach(self, exchange: "Exchange", feed: Feed) -> None:
         """Send what is put into a feed."""
@@ -84,6 +90,10 @@ class Exchange:
     def event(self, event: dict[str, Any]) -> None:
         """Send an event, or let it wait, or let an older one go for it."""
         self._connection.send_event(self, event)
+
+    def rows(self, rows: list[dict[str, Any]]) -> None:
+        """Send rows, of which none is lost; none at all are a sign of life."""
+        self._connection.send_rows(self, rows)
 
     def attach(self, feed: Feed) -> None:
         """Send what is put into ``feed``; the end of the request comes behind it.

@@ -16,7 +16,8 @@ from smolctl.daemon.resources import Resources
 from smolctl.daemon.server import Server
 from smolctl.daemon.setup import Command
 from smolctl.errors import SmolctlError
-from smolctl.ops.batch import attempt, check
+from smolctl.ops.aside import Copied, CopyUser, Work
+from smolctl.ops.changes import attempt, check
 from smolctl.ops.context import Context
 from smolctl.ops.engine import Engine
 from smolctl.stack.config.addr import bring_up_loopback
@@ -107,6 +108,10 @@ class Process:
     def request_stop(self, reason: str) -> None:
         """End ``run`` after this turn."""
         self._server.request_stop(reason)
+
+    def copy(self, work: Work, user: CopyUser) -> Copied:
+        """Have work done on a copy of the stack."""
+        return self._server.copies.work(work, user)
 
     def run(self, lock: Lock) -> None:
         """Serve until somebody asks to stop; then leave nothing behind."""

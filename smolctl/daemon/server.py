@@ -24,6 +24,7 @@ from smolctl.daemon.links import DRAIN_ROUNDS, Links
 from smolctl.daemon.poller import READ, WRITE, Callback, Poller
 from smolctl.daemon.resources import FEWEST, Resources
 from smolctl.errors import ControlError
+from smolctl.ops.gate import Gate
 
 MAX_CLIENTS = 256
 GUESTS = 16
@@ -45,6 +46,8 @@ _UCRED = struct.Struct("3i")
 
 class Core(Service, Protocol):
     """The core that the loop drives."""
+
+    gate: Gate
 
     def turn(self, now: int, *, due: bool = True) -> None:
         """Do what came in leads to, and what is due unless nothing is."""
@@ -91,7 +94,8 @@ class Server:
         self._links = links
         self._resources, self._log = resources, resources.log
         self._doors = Doors(poller, resources)
-        self._means = Means(self._doors, Copies(poller, resources))
+        self.copies = Copies(poller, resources)
+        self._means = Means(self._doors, self.copies)
         # What the poller watches each of them for.
         self._connections: dict[Connection, int] = {}
         self._dirty: set[Connection] = set()
@@ -135,6 +139,7 @@ class Server:
         can rely on it.
         """
         self._core = core
+        core.gate.on_open = self._resume
         now = monotonic_ns()
         while True:
             try:
@@ -238,6 +243,14 @@ class Server:
         with suppress(OSError, MemoryError), self._resources.lent():
             return self._core.prepare(op)
         return False
+
+    def must_wait(self, op: str) -> bool:
+        """Tell whether a request has to wait for the changes of another one."""
+        return self._core.must_wait(op)
+
+    def _resume(self) -> None:
+        for connection in self._connections:
+            connection.resume()
 
     def request(
         self, op: str, args: dict[str, Any], exchange: Exchange, now: int

@@ -15,11 +15,25 @@ from smolctl.errors import InvalidArgument
 from smolctl.near import did_you_mean
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.ip.protocol import Pmtudisc
-from smolctl.wire.address import IPV4, parse_address, parse_mac, parse_prefix
+from smolctl.wire.address import (
+    IPV4,
+    IPV6,
+    IPV6_MARK,
+    Family,
+    family_of,
+    is_scoped,
+    parse_address,
+    parse_mac,
+    parse_prefix,
+    split_zone,
+)
 
 T = TypeVar("T")
 _SHOWN_MAX = 60
 _SCOPES = ("global", "site", "link", "host")
+FAMILIES = {family.name: family for family in (IPV4, IPV6)}
+EVERYWHERE = ("default", "any", "all")
+"""Words for the prefix of all addresses of a family."""
 _HEX = re.compile("0[xX][0-9a-fA-F]{1,2}")
 
 
@@ -29,11 +43,19 @@ class Args:
     Args:
         op: the operation, for messages.
         values: as they came.
-        names: those the operation knows; another one is an error.
+        names: those the operation knows; another one is an error. With "family" among them its
+            addresses are of either family, or of the one that is asked for; else they are IPv4
+            addresses.
+
+    Attributes:
+        family: the one that is asked for, None for either.
     """
 
     def __init__(self, op: str, values: dict[str, Any], names: frozenset[str]) -> None:
-        unknown = sorted(set(values) - names)
+        self.family = None if "family" in names else IPV4
+        if "family" in values:
+            self.family = _family(op, values, names)
+        unknown = sorted(set(values) - names - {"family"})
         if unknown:
             raise InvalidArgument(
                 f'{op} takes no "{unknown[0]}"', hint=f"it takes: {', '.join(sorted(names))}"
@@ -77,12 +99,17 @@ class Args:
         Args:
             names: those that a group may have.
         """
-        values = self._values.get(name)
+        values = self._list(name)
         if values is None:
             return []
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             raise InvalidArgument(f"{name} is a list of groups of words")
-        return [Args(f"{self.op} {name}", value, names) for value in values]
+        if self.family is not IPV4:
+            names |= {"family"}
+        groups = [Args(f"{self.op} {name}", value, names) for value in values]
+        for group in groups:
+            group.family = self.family
+        return groups
 
     def integer(self, name: str, low: int, high: int) -> int | None:
         """Return a whole number of low..high, or None when it was not given."""
@@ -122,32 +149,99 @@ class Args:
         return int(value * 1e9)
 
     def address(self, name: str) -> int | None:
-        """Return an address, or None when it was not given."""
+        """Return an address, or None when it was not given; the interface is said beside it."""
         text = self.text(name)
-        return None if text is None else _value(_ipv4, text)
+        return None if text is None else _value(self._address, text)
+
+    def the_address(self, name: str) -> int:
+        """Return an address that must be there."""
+        self.required(name)
+        value = self.address(name)
+        assert value is not None
+        return value
+
+    def _address(self, text: str) -> int:
+        if "%" in text:
+            raise ValueError(
+                f"{_shown(text)}: no interface may stand behind the address here; say: dev DEV"
+            )
+        return parse_address(text, self.family)
+
+    def zoned(self, name: str) -> int | None:
+        """Return an address that may have a zone, which ``device`` returns; or None.
+
+        Raises:
+            InvalidArgument: also for a zone of an address that is the same everywhere.
+        """
+        text = self.text(name)
+        if text is None:
+            return None
+        plain, zone = _value(split_zone, text)
+        value = _value(self._address, plain)
+        if zone is not None and not is_scoped(value):
+            raise InvalidArgument(
+                f"{_shown(text)}: only link-local addresses and groups have a zone",
+                hint=f"{plain}; an interface is chosen by: dev {zone}",
+            )
+        return value
+
+    def device(self, *names: str) -> str | None:
+        """Return the interface that "dev" names, or the zone of one of these addresses; or None.
+
+        Raises:
+            InvalidArgument: they name two.
+        Source: RFC 4007 11.
+        """
+        dev = self.text("dev")
+        for name in names:
+            text = self.text(name) or ""
+            zone = _value(split_zone, text)[1]
+            if zone is not None and zone != dev:
+                if dev is not None:
+                    raise InvalidArgument(f"{_shown(text)} is not on {dev}: its zone is {zone}")
+                dev = zone
+        return dev
 
     def addresses(self, name: str) -> list[int]:
         """Return addresses that came in one word, with commas between them."""
         text = self.text(name)
         if text is None:
             return []
-        return [_value(_ipv4, word) for word in text.split(",")]
+        return [_value(self._address, word) for word in text.split(",")]
 
     def prefix(self, name: str) -> tuple[int, int | None] | None:
-        """Return address and prefix length (None when left out); "default" and "all" are 0/0."""
+        """Return address and prefix length (None when left out); "default" and "all" are 0/0.
+
+        They are of the family that is asked for, and of IPv4 if that may be either.
+        """
         text = self.text(name)
         if text is None:
             return None
-        if text in ("default", "any", "all"):
-            return 0, 0
-        return _value(lambda word: parse_prefix(word, IPV4), text)
+        if text in EVERYWHERE:
+            return (IPV6_MARK if self.family is IPV6 else 0), 0
+        if "%" in text:
+            raise InvalidArgument(f"{_shown(text)}: a prefix has no zone", hint="say: dev DEV")
+        return _value(lambda word: parse_prefix(word, self.family), text)
 
     def network(self, name: str) -> tuple[int, int] | None:
         """Return a prefix for selecting; without a length it is one address."""
         found = self.prefix(name)
         if found is None:
             return None
-        return found[0], 32 if found[1] is None else found[1]
+        return found[0], family_of(found[0]).bits if found[1] is None else found[1]
+
+    def infer(self, *names: str, default: Family | None = None) -> Family | None:
+        """Return the family: the one asked for, or that of the first of these that was given.
+
+        The rest then has to be of it, too; "default" and the like are of any.
+        """
+        for name in names:
+            text = self.text(name) if self.family is None else None
+            if text is not None and text not in EVERYWHERE:
+                self.family = IPV6 if ":" in text else IPV4
+        if self.family is None:
+            self.family = default
+        return self.family
 
     def mac(self, name: str) -> bytes | None:
         """Return a MAC address, or None when it was not given."""
@@ -191,13 +285,8 @@ class Args:
         return None if text is None else text.lower()
 
     def commands(self, name: str) -> list[tuple[str, dict[str, Any]]]:
-        """Return a list of operations, each with its arguments; a long one came as JSON."""
-        values = self._values.get(name)
-        if isinstance(values, str):
-            try:
-                values = json.loads(values)
-            except (ValueError, RecursionError):
-                values = None
+        """Return a list of operations, each with its arguments."""
+        values = self._list(name)
         if not isinstance(values, list):
             raise InvalidArgument(f"{name} must be a list of operations")
         for value in values:
@@ -209,6 +298,16 @@ class Args:
             ):
                 raise InvalidArgument(f"{name}: each is a name and an object of arguments")
         return [(op, arguments) for op, arguments in values]
+
+    def _list(self, name: str) -> Any:
+        """Return what should be a list; a long one came as JSON."""
+        values = self._values.get(name)
+        if isinstance(values, str):
+            try:
+                return json.loads(values)
+            except (ValueError, RecursionError):
+                pass
+        return values
 
     def words(self, names: Iterable[str]) -> dict[str, str | bool]:
         """Return those of the named arguments that were given, as they came: words and flags."""
@@ -250,5 +349,16 @@ def _shown(text: str) -> str:
     return f'"{text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "..."}"'
 
 
-def _ipv4(text: str) -> int:
-    return parse_address(text, IPV4)
+def _family(op: str, values: dict[str, Any], names: frozenset[str]) -> Family:
+    """Return the family that is asked for.
+
+    Raises:
+        InvalidArgument: there is no such family, or the operation is about IPv4 alone.
+    """
+    name = values["family"]
+    family = FAMILIES.get(name) if isinstance(name, str) else None
+    if family is None:
+        raise InvalidArgument(f"family must be one of: {', '.join(FAMILIES)}")
+    if family is IPV6 and "family" not in names:
+        raise InvalidArgument(f"{op.partition('.')[0]} is about IPv4 alone")
+    return family

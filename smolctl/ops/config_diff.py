@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from smolctl.errors import AlreadyExists, SmolctlError, StackError
 from smolctl.ops.args import Args
 from smolctl.ops.aside import Aside
-from smolctl.ops.batch import check
+from smolctl.ops.changes import check
 from smolctl.ops.config import tried
 from smolctl.ops.context import Context, Row
 from smolctl.ops.link_options import WORDS as LINK_WORDS

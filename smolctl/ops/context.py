@@ -1,12 +1,14 @@
 """The context of a request: the objects that its handler works on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from smolctl.errors import SmolctlError
+from smolctl.ops.aside import Copied, CopyUser, Row, Work
+from smolctl.ops.gate import Gate
 from smolctl.stack.stack import Stack
 
-Row = dict[str, Any]
+__all__ = ["Context", "DaemonInfo", "Row"]
 
 
 class DaemonInfo(Protocol):
@@ -24,6 +26,17 @@ class DaemonInfo(Protocol):
     def request_stop(self, reason: str) -> None:
         """End the daemon after this turn."""
 
+    def copy(self, work: Work, user: CopyUser) -> Copied:
+        """Have work done on a copy of the stack as it is now.
+
+        Args:
+            work: yields its results. What it changes nobody sees; it has no devices, but can ask.
+            user: is told, from the next turn on.
+
+        Raises:
+            ControlError: there are too many copies, or the machine refuses one more.
+        """
+
 
 @dataclass(slots=True)
 class Context:
@@ -32,10 +45,11 @@ class Context:
     Attributes:
         links: opens and closes the devices of interfaces; ``daemon.links.Links`` in a daemon.
         now: of this turn, ns.
-        jobs: those that run, for ``socket show`` and the like.
+        gate: that of the stack's changes.
     """
 
     stack: Stack
     links: Any
     daemon: DaemonInfo
     now: int
+    gate: Gate = field(default_factory=Gate)

@@ -10,6 +10,7 @@ from typing import Any
 from smolctl.errors import ControlError, SmolctlError
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, DaemonInfo, Row
+from smolctl.ops.gate import Gate
 from smolctl.ops.job import Exchange, Job
 from smolctl.ops.operations import OPS
 from smolctl.stack.proof.prover import Prover
@@ -23,10 +24,14 @@ class Engine:
         stack: the stack.
         links: see ``Context``.
         daemon: the process around it.
+
+    Attributes:
+        gate: that of the stack's changes.
     """
 
     def __init__(self, stack: Stack, links: Any, daemon: DaemonInfo) -> None:
         self.stack = stack
+        self.gate = Gate()
         self._links = links
         self._daemon = daemon
         stack.shared.wall_time = daemon.wall_time
@@ -42,6 +47,10 @@ class Engine:
             return False
         return operation.handler is not None
 
+    def must_wait(self, op: str) -> bool:
+        """Tell whether ``request`` may not be called yet, since others' changes are being made."""
+        return self.gate.must_wait(op)
+
     def request(
         self, op: str, args: dict[str, Any], exchange: Exchange, now: int
     ) -> Iterable[Row] | Job:
@@ -55,7 +64,9 @@ class Engine:
             raise ControlError(f'there is no operation "{op}"', code="unknown-operation")
         parsed = Args(op, args, operation.names)
         self.stack.events.now_ns = now
-        answer = operation.handler(Context(self.stack, self._links, self._daemon, now), parsed)
+        self.gate.passed(op)
+        context = Context(self.stack, self._links, self._daemon, now, self.gate)
+        answer = operation.handler(context, parsed)
         if not isinstance(answer, Job):
             return answer
         self._request_ns = now

@@ -44,6 +44,9 @@ class Exchange(Protocol):
     def event(self, event: dict[str, Any]) -> None:
         """Send one event."""
 
+    def rows(self, rows: list[dict[str, Any]]) -> None:
+        """Send rows, of which none is lost; none at all are a sign of life."""
+
     def attach(self, feed: Feed) -> None:
         """Send what is put into ``feed``, as fast as the client reads; once at most.
 

@@ -7,7 +7,6 @@ from smolctl.ops.context import Context
 from smolctl.ops.saved import Saved, Words
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import KERNEL, Route, RouteType, Scope, TableName, table_text
-from smolctl.stack.fib.table import COARSE_BITS, RouteTable
 from smolctl.stack.stack import Stack
 from smolctl.wire.address import IPV4, format_address
 
@@ -35,7 +34,7 @@ def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
     """Yield what makes the routes of ``ctx`` from those that ``fresh`` has already."""
     yield from _wake(ctx.stack, fresh.stack)
     work = _Work()
-    empty = RouteTable(IPV4.bits, COARSE_BITS)
+    empty = ctx.stack.ipv4.fib.new_table()
     for number in {**dict.fromkeys(fresh.stack.ipv4.fib.tables), **ctx.stack.ipv4.fib.tables}:
         mine = ctx.stack.ipv4.fib.tables.get(number, empty)
         theirs = fresh.stack.ipv4.fib.tables.get(number, empty)

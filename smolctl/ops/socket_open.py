@@ -4,14 +4,23 @@ What the program asks is answered in events of the job; the socket lives as long
 so that what a program sent just before it ended is sent, as with a socket of the kernel's.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from smolctl.control import channel as wire
-from smolctl.errors import ControlError, InvalidArgument, NoBuffers, SendRejected, SmolctlError
+from smolctl.errors import (
+    ControlError,
+    InvalidArgument,
+    NoBuffers,
+    SendRejected,
+    SmolctlError,
+    StackError,
+)
 from smolctl.ops import socket_group
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context
 from smolctl.ops.job import Channel, Job
+from smolctl.ops.socket_names import Name, SocketNames
 from smolctl.stack import reason
 from smolctl.stack.fastpath.udp import Destination, udp_send_many
 from smolctl.stack.fib.route_key import RouteKey
@@ -25,14 +34,22 @@ from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp import blocked
 from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, UdpSocket
-from smolctl.wire import ipv4, udp
-from smolctl.wire.address import format_address
+from smolctl.wire import udp
+from smolctl.wire.address import (
+    IPV4,
+    IPV6,
+    LOOPBACK6,
+    UNSPECIFIED6,
+    family_of,
+    format_address,
+    is_unspecified,
+)
 
 BATCH = 256
 """Most datagrams that a program gets in one message."""
 _HARD = frozenset({"ECONNREFUSED", "ENOPROTOOPT", "EPROTO", "EMSGSIZE"})
 """What Linux tells a connected socket that did not ask for all errors (icmp_err_convert, fatal)."""
-_HEADERS = ipv4.MIN_HEADER_LEN + udp.HEADER_LEN
+_MAX_ZONE = 0xFFFFFFFF
 
 
 def open_(ctx: Context, args: Args) -> Job:
@@ -45,9 +62,10 @@ def open_(ctx: Context, args: Args) -> Job:
             hint="smolctl stack stop, then the program again: a daemon of its version starts",
             code="version-mismatch",
         )
-    socket = ctx.stack.udp.open(args.required("owner"))
+    six = args.family is IPV6
+    socket = ctx.stack.udp.open(args.required("owner"), None if six else IPV4)
     socket.pid = args.integer("pid", 1, 1 << 31)
-    return SocketJob(ctx.stack, socket)
+    return SocketJob(ctx.stack, socket, six=six)
 
 
 class SocketJob(Job):
@@ -56,7 +74,7 @@ class SocketJob(Job):
     A program that does not read costs no more than the socket's receive queue and one message.
     """
 
-    def __init__(self, stack: Stack, socket: UdpSocket) -> None:
+    def __init__(self, stack: Stack, socket: UdpSocket, *, six: bool) -> None:
         super().__init__()
         self._stack = stack
         self._socket = socket
@@ -65,6 +83,7 @@ class SocketJob(Job):
         self._unsent: bytes | None = None
         self._error: dict[str, Any] | None = None
         self._all_errors = False
+        self._names = SocketNames(stack.interfaces, socket, six=six)
 
     def start(self, now: int) -> None:
         """Pass the program its end of the channel."""
@@ -77,6 +96,7 @@ class SocketJob(Job):
             multicast_ttl=self._stack.settings["ip.multicast_ttl"],
             multicast_loop=int(self._socket.multicast_loop),
             multicast_all=int(self._socket.multicast_all),
+            v6only=int(self._socket.family is IPV6) if self._names.six else None,
         )
         self._socket.handler = self._deliver
 
@@ -109,13 +129,15 @@ class SocketJob(Job):
             return wire.failed(error)
         socket = self._socket
         queue, size = socket.queue, 0
-        datagrams: list[tuple[bytes, int, int]] = []
+        datagrams: list[tuple[bytes, int, int, int]] = []
+        heard = self._names.heard if self._names.six else None
         while queue and len(datagrams) < BATCH:
             size += len(queue[0][0])
             if datagrams and size > wire.BATCH_BYTES:
                 break
             datagram = queue.popleft()
-            datagrams.append((datagram[0], datagram[1], datagram[2]))
+            src, zone = heard(datagram[1], datagram[5]) if heard else (datagram[1], 0)
+            datagrams.append((datagram[0], src, datagram[2], zone))
             socket.queue_bytes -= len(datagram[0]) + DATAGRAM_OVERHEAD
         return wire.received(datagrams) if datagrams else None
 
@@ -140,70 +162,93 @@ class SocketJob(Job):
         if isinstance(said, wire.Command):
             self._command(said, now)
             return 1
-        dst, port, payloads, number = said
+        dst, port, payloads, number, zone = said
         if number:
-            self._ask(payloads[0], dst, port, number, now)
+            self._ask(payloads[0], said, now)
             return 1
-        stack, socket = self._stack, self._socket
-        to = Destination(dst, port)
-        sent = udp_send_many(stack.generation.number, socket, payloads, to, now)
+        stack, socket, dev = self._stack, self._socket, None
+        if self._names.six:
+            try:
+                dst, dev = self._names.to_send(dst, zone)
+            except StackError as error:
+                self._error, payloads = error.to_dict(), ()
+        sent = 0
+        if dev is None:
+            to = Destination(dst, port)
+            sent = udp_send_many(stack.generation.number, socket, payloads, to, now)
         for payload in payloads[sent:] if sent else payloads:
             try:
-                stack.udp.send(socket, payload, dst, port, now)
+                self._send(payload, Name(dst, dev), port, now)
             except (SendRejected, NoBuffers) as error:
                 # It left before; the program hears of it as of an ICMP error.
                 self._error = error.to_dict()
         if self._error is not None:
             self._deliver(now)
-        return len(payloads)
+        return len(said.payloads)
 
-    def _ask(self, payload: bytes, dst: int, port: int, number: int, now: int) -> None:
+    def _send(self, payload: bytes, to: Name, port: int, now: int) -> None:
+        """Send a datagram; a zone is its own, whatever the socket is bound to."""
+        udp, (dst, dev) = self._stack.udp, to
+        if dev is None:
+            udp.send(self._socket, payload, dst, port, now)
+        else:
+            item = OutgoingDatagram(payload, dst, port, None, dev=dev)
+            udp.send_from(self._socket, item, now)
+
+    def _ask(self, payload: bytes, said: wire.Sent, now: int) -> None:
         """Send a datagram and answer whether it left, as a system call would."""
         try:
-            self._stack.udp.send(self._socket, payload, dst, port, now)
+            name = self._names.to_send(said.dst, said.zone)
+            self._send(payload, name, said.port, now)
         except SmolctlError as error:
-            self._refuse(error, number)
+            self._refuse(error, said.number)
         else:
-            self._answer(number, room=self._room(dst))
+            self._answer(said.number, room=self._room(*name))
 
-    def _room(self, dst: int) -> int:
+    def _room(self, dst: int, dev: str | None) -> int:
         """Return how long a payload may be that needs not be asked about; -1 for none."""
         socket = self._socket
         net = self._stack.networks.for_address(dst)
         source = blocked.source_of(net, socket, OutgoingDatagram(b"", dst, 0, None))
-        way = route_output(net, RouteKey(dst, source, socket.dev_to(dst)))
+        way = route_output(net, RouteKey(dst, source, dev or socket.dev_to(dst)))
         if isinstance(way, Refusal):
             return -1
         if not socket.pmtudisc.insists:
             return udp.MAX_PAYLOAD  # what does not fit is fragmented
-        return min(way.mtu - _HEADERS, udp.MAX_PAYLOAD)
+        return min(way.mtu - net.header_len - udp.HEADER_LEN, udp.MAX_PAYLOAD)
 
     def _command(self, command: wire.Command, now: int) -> None:
         try:
             names, do = _COMMANDS.get(command.name, ("", None))
             if do is None:
                 raise ControlError(f'a socket has no command "{command.name}"')
-            do(self, Args(command.name, command.args, frozenset(names.split())))
+            said = do(self, Args(command.name, command.args, frozenset(names.split())))
         except SmolctlError as error:
             self._refuse(error, command.number)
         else:
-            self._answer(command.number)
+            self._answer(command.number, **(said or {}))
 
     def _bind(self, args: Args) -> None:
-        socket = self._socket
-        local, port = args.address("addr") or ANY, args.integer("port", 0, wire.MAX_PORT) or 0
-        self._stack.udp.bind(socket, local, port, socket.dev)
+        socket, port = self._socket, args.integer("port", 0, wire.MAX_PORT) or 0
+        local, dev = None, None
+        if "addr" in args:
+            local, dev = self._names.to_bind(args.the_address("addr"), _zone(args))
+        if local is not None and is_unspecified(local):
+            # 0.0.0.0, and also what ::ffff:0.0.0.0 stands for, hears IPv4 alone.
+            if family_of(local) is IPV4:
+                socket.family = IPV4
+            local = ANY
+        self._stack.udp.bind(socket, local, port, dev or socket.dev)
 
     def _connect(self, args: Args) -> None:
         stack, socket = self._stack, self._socket
-        args.required("addr")
-        peer = args.address("addr") or 0
-        if stack.ipv4.is_broadcast(peer) and not socket.broadcast:
-            raise Rejected(
-                reason.TX_BROADCAST_DENIED,
-                {"ip": peer, "port": args.integer("port", 0, wire.MAX_PORT)},
-            )
-        stack.udp.connect(socket, peer, args.integer("port", 0, wire.MAX_PORT) or 0)
+        peer, dev = self._names.to_connect(args.the_address("addr"), _zone(args))
+        if peer == UNSPECIFIED6:
+            peer = LOOPBACK6  # Linux __ip6_datagram_connect, "connect to self"
+        port = args.integer("port", 0, wire.MAX_PORT) or 0
+        if stack.networks.for_address(peer).is_broadcast(peer) and not socket.broadcast:
+            raise Rejected(reason.TX_BROADCAST_DENIED, {"ip": peer, "port": port})
+        stack.udp.connect(socket, peer, port, dev)
 
     def _set(self, args: Args) -> None:
         socket = self._socket
@@ -211,6 +256,8 @@ class SocketJob(Job):
             if socket.port:
                 raise InvalidArgument("the socket is already bound: choose its device first")
             socket.dev = self._stack.interface(args.required("dev")).name
+        if "v6only" in args:
+            self._names.v6only(args.integer("v6only", 0, 1) == 1)
         for name in ("broadcast", "reuse", "multicast_loop", "multicast_all"):
             if name in args:
                 setattr(socket, name, args.integer(name, 0, 1) == 1)
@@ -225,6 +272,9 @@ class SocketJob(Job):
         socket.rcvbuf = args.integer("rcvbuf", 256, 1_000_000_000) or socket.rcvbuf
         self._stack.generation.touch()  # the fast path knows flows of this socket
 
+    def _index(self, args: Args) -> dict[str, int]:
+        return {"index": self._stack.interface(args.required("dev")).index}
+
     def _interface(self, args: Args) -> None:
         socket_group.send_by(self._stack, self._socket, args)
 
@@ -232,9 +282,10 @@ class SocketJob(Job):
         socket_group.change(self._stack, self._socket, args)
 
     def _answer(self, number: int, **fields: int) -> None:
-        socket = self._socket
-        local = format_address(socket.local or 0)
-        self.emit("answer", number=number, addr=local, port=socket.port, **fields)
+        socket, names = self._socket, self._names
+        local = format_address(names.outward(socket.local))
+        zone = names.zone(socket.local, socket.dev) or None
+        self.emit("answer", number=number, addr=local, port=socket.port, zone=zone, **fields)
 
     def _refuse(self, error: SmolctlError, number: int) -> None:
         self.emit("refused", number=number, **error.to_dict())
@@ -257,14 +308,20 @@ class SocketJob(Job):
             self._stack.udp.close(self._socket)
 
 
-_COMMANDS = {
-    "bind": ("addr port", SocketJob._bind),
-    "connect": ("addr port", SocketJob._connect),
+def _zone(args: Args) -> int:
+    """Return the number of the interface beside an address."""
+    return args.integer("zone", 0, _MAX_ZONE) or 0
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[SocketJob, Args], dict[str, int] | None]]] = {
+    "bind": ("addr port zone family", SocketJob._bind),
+    "connect": ("addr port zone family", SocketJob._connect),
     "set": (
         "broadcast dev mtu_discover multicast_all multicast_loop multicast_ttl rcvbuf recverr reuse"
-        " ttl",
+        " ttl v6only",
         SocketJob._set,
     ),
+    "index": ("dev", SocketJob._index),
     "interface": (socket_group.INTERFACE, SocketJob._interface),
     "membership": (f"what group source {socket_group.INTERFACE}", SocketJob._membership),
 }

@@ -109,8 +109,15 @@ def _is_ipv6(text: str) -> bool:
         return False
 
 
+def _is_ipv4(text: str) -> bool:
+    parts = text.split(".")
+    return len(parts) == 4 and all(part in _OCTETS for part in parts)
+
+
 def _parse6(text: str) -> int:
     before, gap, after = text.partition("::")
+    if ":" not in text and _is_ipv4(text):
+        raise ValueError(f"{_shown(text)} is an IPv4 address, and an IPv6 address is needed")
     try:
         if "%" in text:
             raise ValueError("an interface (%tap0) is no part of an address")
@@ -367,6 +374,17 @@ def multicast_scope(group: int) -> int:
     14 global; 0 and 15 are reserved.
     """
     return group >> 112 & 15
+
+
+def is_scoped(address: int) -> bool:
+    """Return whether an IPv6 address means something on one link alone, and needs its zone.
+
+    These are link-local addresses, and groups of the interface and the link.
+    Source: RFC 4007 5; RFC 4291 2.7; Linux ``__ipv6_addr_needs_scope_id``.
+    """
+    if address >> 118 == 0x7FA:
+        return True
+    return address >> 120 == 0x1FF and multicast_scope(address) in (1, 2)
 
 
 def is_unique_local(address: int) -> bool:

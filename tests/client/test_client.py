@@ -283,3 +283,15 @@ def test_a_full_backlog_is_waited_for(home: Home) -> None:
         with pytest.raises(ClientError) as caught:
             Client.connect("odd", start=False, timeout=0.05)
         assert caught.value.code == "unreachable"
+
+
+def test_a_change_that_was_lost_while_its_batch_was_made_is_an_error_of_its_line(
+    odd: OddServer, home: Home
+) -> None:
+    lost = {"code": "network-unreachable", "message": "the gateway is gone"}
+    row = {"at": 1, "lost": lost}
+    odd.serve(answer(messages.rows(1, []), messages.rows(1, [row]), messages.done(1, {})))
+    lines = "link add a type loopback\nroute add 9.9.9.0/24 via 10.0.0.2\nlink del a\n"
+    result = home.env("-n", "odd", "--no-start", "batch", "--atomic", "-", input=lines)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "smolctl: -:2: lost while the batch was made: the gateway is gone\n"

@@ -8,28 +8,48 @@ from hypothesis import strategies as st
 
 from smolctl.control import channel
 from smolctl.errors import ControlError
+from smolctl.wire.address import packed as from_address
 
-ADDRESS = st.integers(0, 0xFFFFFFFF)
+ADDRESS = st.integers(0, 0xFFFFFFFF) | st.integers(1 << 128, (1 << 129) - 1)
+ZONE = st.integers(0, 0xFFFFFFFF)
 PORT = st.integers(0, 0xFFFF)
 PAYLOAD = st.binary(max_size=40)
 
 
-@given(ADDRESS, PORT, PAYLOAD)
-def test_a_datagram_is_its_head_and_its_payload(dst: int, port: int, payload: bytes) -> None:
-    said = channel.parse_sent(channel.head(dst, port) + payload)
-    assert said == channel.Sent(dst, port, (payload,), 0)
+@given(ADDRESS, PORT, ZONE, PAYLOAD)
+def test_a_datagram_is_its_head_and_its_payload(
+    dst: int, port: int, zone: int, payload: bytes
+) -> None:
+    said = channel.parse_sent(channel.head(dst, port, zone) + payload)
+    assert said == channel.Sent(dst, port, (payload,), 0, zone)
 
 
-@given(ADDRESS, PORT, st.lists(PAYLOAD, min_size=1, max_size=channel.MAX_BATCH))
-def test_a_batch_comes_out_in_order(dst: int, port: int, payloads: list[bytes]) -> None:
-    said = channel.parse_sent(channel.batch(channel.head(dst, port), payloads))
-    assert said == channel.Sent(dst, port, payloads, 0)
+@given(ADDRESS, PORT, ZONE, st.lists(PAYLOAD, min_size=1, max_size=channel.MAX_BATCH))
+def test_a_batch_comes_out_in_order(dst: int, port: int, zone: int, payloads: list[bytes]) -> None:
+    said = channel.parse_sent(channel.batch(channel.head(dst, port, zone), payloads))
+    assert said == channel.Sent(dst, port, payloads, 0, zone)
 
 
-@given(ADDRESS, PORT, PAYLOAD, st.integers(1, 0xFFFFFFFF))
-def test_a_datagram_that_is_asked_about(dst: int, port: int, payload: bytes, number: int) -> None:
-    said = channel.parse_sent(channel.ask(dst, port, payload, number))
-    assert said == channel.Sent(dst, port, (payload,), number)
+@given(ADDRESS, PORT, ZONE, PAYLOAD, st.integers(1, 0xFFFFFFFF))
+def test_a_datagram_that_is_asked_about(
+    dst: int, port: int, zone: int, payload: bytes, number: int
+) -> None:
+    said = channel.parse_sent(channel.ask(channel.head(dst, port, zone), payload, number))
+    assert said == channel.Sent(dst, port, (payload,), number, zone)
+
+
+@given(ADDRESS)
+def test_an_address_is_the_bytes_of_its_family(address: int) -> None:
+    packed = channel.packed(address)
+    assert packed == from_address(address)
+    assert channel.number_of(packed) == address
+
+
+@pytest.mark.parametrize("dst", [1 << 32, (1 << 128) - 1, 1 << 129, (1 << 136) - 1])
+def test_numbers_of_no_family_are_refused(dst: int) -> None:
+    head = channel.head(0, 7)
+    with pytest.raises(ControlError):
+        channel.parse_sent(head[:-17] + dst.to_bytes(17) + b"payload")
 
 
 def test_a_command_keeps_its_arguments() -> None:
@@ -43,11 +63,11 @@ def test_a_command_keeps_its_arguments() -> None:
     [
         b"\0",
         b"\1",
-        b"\4" * 20,
-        b"\3" + b"\0" * 8,
-        b"\2\2" + b"\0" * 6 + b"\0\1",
-        b"\2\1" + b"\0" * 6 + b"\0\2x",
-        b"\2\1" + b"\0" * 6 + b"\0\1xx",
+        b"\4" * 30,
+        b"\3" + b"\0" * 25,
+        b"\2\2" + b"\0" * 23 + b"\0\1",
+        b"\2\1" + b"\0" * 23 + b"\0\2x",
+        b"\2\1" + b"\0" * 23 + b"\0\1xx",
         b"\2\xff" + b"\0" * 600,
         b"{",
         b"{}",
@@ -69,17 +89,26 @@ def test_no_bytes_of_a_program_raise_anything_else(message: bytes) -> None:
         channel.parse_sent(message)
 
 
-@given(st.lists(st.tuples(PAYLOAD, st.integers(0, 3), st.integers(0, 1)), min_size=1))
-def test_received_datagrams_come_out_in_order(datagrams: list[tuple[bytes, int, int]]) -> None:
+@given(
+    st.lists(
+        st.tuples(
+            PAYLOAD, st.sampled_from([0, 3, 1 << 128]), st.integers(0, 1), st.sampled_from([0, 9])
+        ),
+        min_size=1,
+    )
+)
+def test_received_datagrams_come_out_in_order(datagrams: list[tuple[bytes, int, int, int]]) -> None:
     runs = channel.parse_received(channel.received(datagrams))
     assert isinstance(runs, list)
-    seen = [(payload, src, port) for src, port, payloads in runs for payload in payloads]
+    seen = [
+        (payload, src, port, zone) for src, port, zone, payloads in runs for payload in payloads
+    ]
     assert seen == datagrams
 
 
 def test_a_run_of_one_sender_costs_one_head() -> None:
-    message = channel.received([(b"x" * 64, 1, 2)] * 100)
-    assert len(message) < 64 * 100 + 20
+    message = channel.received([(b"x" * 64, 1, 2, 0)] * 100)
+    assert len(message) < 64 * 100 + 30
 
 
 def test_an_error_is_told_from_datagrams() -> None:

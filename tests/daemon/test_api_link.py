@@ -15,12 +15,13 @@ from smolctl.ops.engine import Engine
 from smolctl.stack.config.addr import bring_up_loopback
 from smolctl.stack.stack import Stack
 from tests.kit.home import Home
+from tests.kit.no_copies import NoCopies
 
 ZERO = "00:00:00:00:00:00"
 MAC = "02:00:00:00:00:01"
 
 
-class Api:
+class Api(NoCopies):
     """Requests without a connection."""
 
     def __init__(self) -> None:

@@ -42,9 +42,13 @@ class Service:
     def __init__(self) -> None:
         self.watches: list[Watch] = []
         self.pulled = 0
+        self.waiting: set[str] = set()
 
     def prepare(self, op: str) -> bool:
         return False
+
+    def must_wait(self, op: str) -> bool:
+        return op in self.waiting
 
     def request(
         self, op: str, args: dict[str, Any], exchange: Exchange, now: int
@@ -379,3 +383,69 @@ def test_cancel_gets_through_while_events_pile_up(wire: Wire) -> None:
         wire.turn()
     wire.send(messages.cancel(1))
     assert watch.exchange.ended
+
+
+# --- requests that have to wait for others' changes -----------------------------------------------
+
+
+def test_a_request_that_must_wait_begins_when_it_may(wire: Wire) -> None:
+    wire.greet()
+    wire.service.waiting = {"rows"}
+    wire.request(1, "rows", count=1)
+    wire.request(2, "refuse")  # behind it, in its order
+    assert wire.receive() == []
+    assert not wire.connection.wants_read
+    assert not wire.connection.wants_write
+    wire.service.waiting = set()
+    wire.connection.resume()
+    wire.turn()
+    wire.turn()
+    assert [message["id"] for message in wire.receive()] == [1, 2]
+
+
+def test_a_request_may_have_to_wait_again(wire: Wire) -> None:
+    wire.greet()
+    wire.service.waiting = {"rows"}
+    wire.request(1, "rows", count=1)
+    wire.connection.resume()
+    wire.turn()
+    wire.turn()
+    assert wire.receive() == []
+    assert not wire.connection.wants_write
+    wire.service.waiting = set()
+    wire.connection.resume()
+    wire.turn()
+    wire.turn()
+    assert [message["id"] for message in wire.receive()] == [1]
+
+
+def test_who_waits_gets_signs_of_life(wire: Wire) -> None:
+    wire.greet()
+    wire.service.waiting = {"rows"}
+    wire.request(7, "rows", count=1)
+    for second in range(1, 30):
+        wire.connection.expire(second * SECOND)
+        wire.turn(second * SECOND)
+        assert wire.receive() == [{"id": 7, "rows": []}]
+    wire.service.waiting = set()
+    wire.connection.resume()
+    assert wire.connection.deadline_ns is None
+
+
+def test_who_does_not_read_gets_no_more_than_one(wire: Wire) -> None:
+    wire.greet()
+    wire.service.waiting = {"rows"}
+    wire.request(7, "rows", count=1)
+    for second in range(1, 30):
+        wire.connection.expire(second * SECOND)
+    wire.turn(30 * SECOND)
+    assert len(wire.receive()) == 1
+
+
+def test_who_waits_may_leave(wire: Wire) -> None:
+    wire.greet()
+    wire.service.waiting = {"rows"}
+    wire.request(1, "rows", count=1)
+    wire.client.shutdown(socket.SHUT_RDWR)
+    wire.connection.readable(0)
+    assert wire.connection.closed

@@ -154,6 +154,9 @@ class Streams:
     def prepare(self, op: str) -> bool:
         return False
 
+    def must_wait(self, op: str) -> bool:
+        return False
+
     def request(self, op: str, args: dict[str, Any], exchange: Any, now: int) -> Stream:
         self.streams.append(Stream(exchange))
         return self.streams[-1]

@@ -24,6 +24,7 @@ from smolctl.ops.engine import Engine
 from smolctl.stack.stack import Stack
 from tests.kit.amount import amount
 from tests.kit.home import Home, Raw
+from tests.kit.no_copies import NoCopies
 from tests.kit.process import wait_until
 
 
@@ -226,7 +227,7 @@ def test_another_user_is_refused(home: Home) -> None:
     assert client.call("stack.status")[0]["clients"] == 1
 
 
-class Around:
+class Around(NoCopies):
     """A server and all it needs, in this process; ``step`` is one turn of its loop."""
 
     def __init__(self, home: Home) -> None:

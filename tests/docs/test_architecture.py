@@ -23,6 +23,7 @@ from smolctl.wire import arp, ethernet, ipv4, udp
 from smolctl.wire.address import parse_address
 from smolctl.wire.offload.run import coalesce
 from tests.docs import rooms
+from tests.kit.no_copies import NoCopies
 from tests.kit.stack_env import SmolctlEnv
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +81,9 @@ class Collector:
     def event(self, event: dict[str, Any]) -> None:
         self.events.append(event)
 
+    def rows(self, rows: list[dict[str, Any]]) -> None:
+        raise AssertionError("no job here has rows")
+
     def attach(self, feed: Feed) -> None:
         raise AssertionError("no job here has a feed")
 
@@ -93,7 +97,7 @@ class Collector:
         raise error
 
 
-class NoDaemon:
+class NoDaemon(NoCopies):
     """Stands where the process is; nothing in these requests asks it for anything but the time."""
 
     def status(self, now: int) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.kit import connect
+from tests.kit.amount import amount
 from tests.kit.netns import Namespace
 from tests.kit.process import Background, wait_until
 from tests.kit.stack_env import SmolctlEnv
@@ -225,10 +227,44 @@ def test_atomic_takes_changes_only(smolctl: SmolctlEnv, line: str, text: str) ->
 def test_atomic_and_force_are_two_things(smolctl: SmolctlEnv) -> None:
     result = smolctl("batch", "--atomic", "--force", "-")
     assert result.returncode == 2
-    lines = "".join(f"route add 10.0.0.0/24 dev lo metric {n}\n" for n in range(1, 20_000))
+
+
+def many_routes(count: int) -> str:
+    return "".join(f"route add 10.{n >> 8}.{n & 255}.0/24 dev lo\n" for n in range(count))
+
+
+@pytest.mark.parametrize("count", [amount(40_000, 10_000)])
+def test_an_atomic_batch_has_any_size(smolctl: SmolctlEnv, count: int) -> None:
+    lines = many_routes(count) + "route add 10.0.0.0/24 dev lo\n"
     result = smolctl("-q", "batch", "--atomic", "-", input=lines)
-    assert result.returncode == 2
-    assert "19999 commands are too many for one --atomic batch" in result.stderr
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"smolctl: -:{count + 1}: 10.0.0.0/24: ")
+    assert smolctl("-q", "route").stdout == ""
+    assert smolctl("-q", "batch", "--atomic", "-", input=many_routes(count)).stderr == ""
+    assert len(smolctl.json("route")) == count
+
+
+def test_an_atomic_batch_answers_in_the_order_of_its_lines(smolctl: SmolctlEnv) -> None:
+    lines = many_routes(3) + "route del 10.0.1.0/24\nsysctl arp.accept=1\n"
+    result = smolctl("-q", "-j", "batch", "--atomic", "-", input=lines)
+    assert result.stderr == ""
+    documents = [json.loads(line) for line in result.stdout.splitlines()]
+    assert documents[:3] == [[], [], []]
+    assert documents[4][0]["key"] == "arp.accept"
+    assert len(documents) == 5
+
+
+def test_an_atomic_batch_whose_client_is_killed_is_made_to_its_end(smolctl: SmolctlEnv) -> None:
+    smolctl("-q", "stack", "start", check=True)
+    count = 20_000
+    batch = smolctl.popen("-q", "batch", "--atomic", write(smolctl, many_routes(count)))
+    with connect(smolctl) as client:
+        wait_until(lambda: client.call("route.show") != [], "the first routes")
+        batch.process.kill()
+        seen = len(client.call("route.show"))
+        # The next change waits until all are there.
+        client.call("route.add", dst="99.0.0.0/24", dev="lo")
+        assert len(client.call("route.show")) == count + 1 > seen
 
 
 @pytest.mark.netns("ip")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.big import COMMANDS, Big
+from bench.big import COMMANDS, Big, words, write_many
 from bench.held import Held
 from tests.cli.kit import all_verbs
 from tests.e2e.kit import connect
@@ -34,6 +34,7 @@ def held() -> Iterator[tuple[Held, SmolctlEnv]]:
         wait_until(socket.exists, "the daemon")
         with connect(env) as client:
             big = Big(client, socket, ROUTES, OTHERS, OTHERS)
+        write_many(env.directory, amount(20_000, 2_000))
         yield held, env
     finally:
         if big is not None:
@@ -53,7 +54,7 @@ def test_every_command_of_the_tree_is_measured() -> None:
 def test_a_command_holds_the_loop_for_a_moment(held: tuple[Held, SmolctlEnv], line: str) -> None:
     clock, env = held
     clock.longest()
-    ended = env(*line.split(), timeout=120)
+    ended = env(*words(line, env.directory), timeout=120)
     assert ended.returncode in (0, 1, 2), ended
     assert clock.longest().cpu_ms < HOLD_MS
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from smolctl.errors import SmolctlError
+from smolctl.ops.aside import CopyUser, Work
 from smolctl.ops.engine import Engine
 from smolctl.ops.feed import Feed
 from smolctl.ops.job import ChannelUser, Job
@@ -101,6 +102,8 @@ class Exchange:
         self.has_room = True
         self.feed = Feed()
         self.events: list[Row] = []
+        self.answer: list[Row] = []
+        self.signs_of_life = 0
         self.result: Row | None = None
         self.error: SmolctlError | None = None
         self.channels: list[Program] = []
@@ -113,6 +116,11 @@ class Exchange:
     def event(self, event: Row) -> None:
         assert not self.ended, "an event after the end"
         self.events.append(plain(event))
+
+    def rows(self, rows: list[Row]) -> None:
+        assert not self.ended, "rows after the end"
+        self.answer += map(plain, rows)
+        self.signs_of_life += not rows
 
     def attach(self, feed: Feed) -> None:
         self.feed = feed
@@ -155,6 +163,43 @@ class Exchange:
     @property
     def kinds(self) -> list[str]:
         return [event["event"] for event in self.events]
+
+
+class Copy:
+    """Work on the stack as it is when the copy is made, told of when its time is over.
+
+    Attributes:
+        due: when that is.
+    """
+
+    def __init__(self, api: "Api", work: Work, user: CopyUser) -> None:
+        self.due = api.clock.now + api.copies_take_ns
+        self._api, self._user = api, user
+        self._problem: SmolctlError | None = None
+        self._spent_ns = 0
+        self._results: list[bytes] = []
+        try:
+            self._results = list(work(self))
+        except SmolctlError as error:
+            self._problem = error
+
+    def ask(self, question: bytes) -> bytes:
+        return self._user.asked(question)
+
+    def spent_ns(self) -> int:
+        self._spent_ns += self._api.a_look_costs_ns
+        return self._spent_ns
+
+    def tell(self, now: int) -> None:
+        if self.due <= now:
+            self.close()
+            for result in self._results:
+                self._user.took(result)
+            self._user.copy_ended(self._problem, now)
+
+    def close(self) -> None:
+        if self in self._api.copies:
+            self._api.copies.remove(self)
 
 
 FLAGS = ("not", "nop", "unresolved", "iif_detached", "oif_detached")
@@ -216,7 +261,15 @@ class Peer:
 
 
 class Api:
-    """An engine on a host with tap0 10.0.0.1/24, and its peer."""
+    """An engine on a host with tap0 10.0.0.1/24, and its peer.
+
+    Attributes:
+        copies_take_ns: how long a copy works, until its results are there.
+        a_look_costs_ns: how much of the processor's time passes in it from one look to the next.
+    """
+
+    copies_take_ns = 0
+    a_look_costs_ns = 1_000
 
     def __init__(self, *addresses: str) -> None:
         self.host = Host(*addresses)
@@ -229,6 +282,7 @@ class Api:
         self._coming: list[tuple[int, int, bytes]] = []
         self._serial = 0
         self.stopped: list[str] = []
+        self.copies: list[Copy] = []
 
     # --- DaemonInfo -------------------------------------------------------------------------------
 
@@ -244,6 +298,11 @@ class Api:
     def request_stop(self, reason: str) -> None:
         self.stopped.append(reason)
 
+    def copy(self, work: Work, user: CopyUser) -> "Copy":
+        copy = Copy(self, work, user)
+        self.copies.append(copy)
+        return copy
+
     # --- requests ---------------------------------------------------------------------------------
 
     def __call__(self, op: str, **args: Any) -> list[Row]:
@@ -251,6 +310,14 @@ class Api:
         answer = self.engine.request(op, args, Exchange(), self.clock.now)
         assert not isinstance(answer, Job), f"{op} is a job"
         return [plain(row) for row in answer]
+
+    def atomic(self, *commands: Any) -> list[Row]:
+        """Return the rows of changes of which all are made, or none."""
+        exchange = self.run("batch.run", commands=list(commands), atomic=True)
+        if exchange.error is not None:
+            raise exchange.error
+        assert exchange.result == {}
+        return exchange.answer
 
     def one(self, op: str, **args: Any) -> Row:
         (row,) = self(op, **args)
@@ -288,12 +355,15 @@ class Api:
 
     def _due(self) -> int | None:
         dues = [self.engine.deadline(), self._coming[0][0] if self._coming else None]
+        dues += [copy.due for copy in self.copies]
         return min((due for due in dues if due is not None), default=None)
 
     def _turn(self) -> None:
         now = self.clock.now
         while self._coming and self._coming[0][0] <= now:
             self.host.receive(heapq.heappop(self._coming)[2])
+        for copy in self.copies[:]:
+            copy.tell(now)
         self.engine.turn(now)
         self._flush()
 

@@ -248,3 +248,13 @@ def test_null_is_left_out() -> None:
 def test_prefixes(text: str, prefix: tuple[int, int | None], network: tuple[int, int]) -> None:
     assert args(value=text).prefix("value") == prefix
     assert args(value=text).network("value") == network
+
+
+def test_a_long_list_may_come_as_its_text() -> None:
+    groups = Args("x.y", {"hop": '[{"via": "10.0.0.1"}]'}, frozenset({"hop"})).groups(
+        "hop", frozenset({"via"})
+    )
+    assert [group.text("via") for group in groups] == ["10.0.0.1"]
+    for bad in ("[", "x", "[" * 100_000, '"x"', "[1]"):
+        with pytest.raises(InvalidArgument, match="hop is a list"):
+            Args("x.y", {"hop": bad}, frozenset({"hop"})).groups("hop", frozenset({"via"}))

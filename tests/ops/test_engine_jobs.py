@@ -8,9 +8,10 @@ from smolctl.ops.feed import Feed
 from smolctl.ops.job import Channel, ChannelUser, Job
 from smolctl.stack.config.addr import bring_up_loopback
 from smolctl.stack.stack import Stack
+from tests.kit.no_copies import NoCopies
 
 
-class Around:
+class Around(NoCopies):
     """The process around an engine: it keeps the bugs."""
 
     def __init__(self) -> None:
@@ -42,6 +43,9 @@ class Exchange:
 
     def event(self, event: dict[str, Any]) -> None:
         self.events.append(event)
+
+    def rows(self, rows: list[dict[str, Any]]) -> None:
+        raise AssertionError("no job here has rows")
 
     def attach(self, feed: Feed) -> None:
         raise AssertionError("no job here has a feed")

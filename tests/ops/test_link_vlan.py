@@ -120,7 +120,7 @@ def test_a_batch_that_makes_a_link_and_its_vlan_is_made_at_once(api: Api) -> Non
         ["addr.add", {"dev": "t1.9", "local": "10.9.0.1/24"}],
         ["link.set", {"dev": "t1.9", "state": "down"}],
     ]
-    api("batch.run", commands=lines, atomic=True)
+    api.atomic(*lines)
     upper, lower = api.stack.interface("t1.9"), api.stack.interface("t1")
     assert upper.vlan is not None
     assert upper.vlan.lower is lower
@@ -134,6 +134,6 @@ def test_a_batch_that_fails_leaves_the_vlans_as_they_were(api: Api) -> None:
         ["link.del", {"dev": "tap0.5"}],
         ["link.del", {"dev": "nobody"}],
     ]
-    api("batch.run", commands=lines, atomic=True)
+    api.atomic(*lines)
     assert lower.vlans == {(0x8100, 5): upper}
     assert (upper.mtu, upper.mac) == (1500, OUR_MAC)

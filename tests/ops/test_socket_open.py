@@ -53,7 +53,7 @@ class Socket:
 
     def ask(self, payload: bytes, dst: int, port: int = 9) -> Row:
         self._number += 1
-        return self.call(channel.ask(dst, port, payload, self._number))
+        return self.call(channel.ask(channel.head(dst, port), payload, self._number))
 
     def received(self) -> list[Any]:
         """Return errors by their errno, datagrams by their payload, and forget them."""
@@ -64,7 +64,7 @@ class Socket:
             if isinstance(said, dict):
                 result.append(said["errno"])
             else:
-                result += [payload for _, _, payloads in said for payload in payloads]
+                result += [payload for run in said for payload in run.payloads]
         return result
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from smolctl.control import channel
 from tests.kit.host import DEAD, PEER
 
 # What each operation needs at least; every operation is in one of the two.
@@ -63,5 +64,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "capture.run": {"wait": "1"},
     "trace.run": {"wait": "1"},
 }
-OPENED: dict[str, dict[str, Any]] = {"socket.open": {"channel": 1, "owner": "x", "pid": 7}}
+OPENED: dict[str, dict[str, Any]] = {
+    "socket.open": {"channel": channel.VERSION, "owner": "x", "pid": 7}
+}
 """Jobs that last as long as their program: tests/ops/test_socket_open.py."""

@@ -135,7 +135,7 @@ def test_a_lookup_by_rules_is_a_search_from_end_to_end(
     for route in table:
         if there.setdefault((route.table, route.prefix, route.plen), route) is route:
             fib.insert(route, InsertMode.ADD)
-    fib.merged = False
+    fib.obey_rules()
     fib.rules = known
     for key in asked:
         found = lookup(fib, key)

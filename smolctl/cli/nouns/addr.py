@@ -64,7 +64,7 @@ def render(rows: Rows, args: Args, out: Output) -> Iterator[str]:
         else:
             if "label" not in args:  # ip takes that for a question about addresses alone
                 yield heading(row, out)
-                if not out.options.ipv4 or out.options.verbose:  # the link has no such family
+                if out.options.family is None or out.options.verbose:  # a link has neither
                     yield hardware(row, out)
                 if out.options.verbose:
                     yield from details(row)

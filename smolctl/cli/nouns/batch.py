@@ -18,7 +18,6 @@ from smolctl.cli.words.grammar import Place, UsageFault, option
 from smolctl.cli.words.lines import Line, Lines
 from smolctl.cli.words.types import absolute
 from smolctl.control.changes import changes
-from smolctl.control.codec import MAX_REQUEST, encode_json
 from smolctl.errors import SmolctlError
 
 _TOGETHER = 64
@@ -197,20 +196,27 @@ class Batch:
     def _make_whole(self, changes: list[Change]) -> None:
         """Make all changes or none."""
         commands = [[change.plan.op, change.plan.args] for change in changes]
-        if len(encode_json(commands)) > MAX_REQUEST - 1000:
-            raise UsageFault(
-                f"{self._name}: {len(commands)} commands are too many for one --atomic batch",
-                hint="run it without --atomic, or in parts",
-            )
         try:
             rows = changes[0].session.call("batch.run", commands=commands, atomic=True)
         except SmolctlError as error:
             self._failed(changes[0].line, changes[0].session, error)
             return
-        if rows and "error" in rows[-1]:
-            changes, rows = changes[len(rows) - 1 :], rows[-1:]
-        for change, row in zip(changes, rows, strict=False):
-            self._tell(change, row)
+        told = {row["at"]: row for row in rows}
+        refused = any("error" in row for row in rows)
+        for number, change in enumerate(changes):
+            row = told.get(number, {"rows": []})
+            if "lost" in row:
+                self._lost(change, row["lost"])
+            elif "error" in row or not refused:
+                self._tell(change, row)
+
+    def _lost(self, change: Change, error: dict[str, Any]) -> None:
+        """Tell of a change that did not outlast the making of the others."""
+        why = refusal(change.session, error)
+        why.message = f"lost while the batch was made: {why.message}"
+        change.session.out.flush()
+        change.session.out.error(why, (self._name, change.line.number))
+        self._status = max(self._status, exits.NO)
 
     def _failed(self, line: Line, session: Session, error: SmolctlError) -> None:
         """Tell what failed and where.

@@ -42,7 +42,7 @@ def _show(session: Session, args: Args) -> None:
     if session.options.stats:
         args["stats"] = True
     rows = session.call("maddr.show", **args)
-    if session.options.ipv4:
+    if session.options.family is not None:
         for row in rows:
             row["maddr"] = [each for each in row["maddr"] if "family" in each]
     show(session, rows, args, render)

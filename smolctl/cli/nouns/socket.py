@@ -6,6 +6,7 @@ from typing import Any
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output
 from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb
+from smolctl.cli.words.endpoint import joined
 from smolctl.cli.words.grammar import Args, option, without
 
 _HEADS = (
@@ -34,7 +35,7 @@ def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
             row.get("recv_q", 0),
             row.get("rcvbuf", ""),
             row.get("send_q", ""),
-            f"{row['local']}:{row['local_port']}",
+            joined(row["local"], row["local_port"]),
             _peer(row),
             row.get("dev", ""),
             row.get("drops", 0),
@@ -50,7 +51,7 @@ def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
 
 def line(row: Mapping[str, Any], _args: Args, out: Output) -> str:
     """Return the words about one socket, without what its queues hold."""
-    local = f"{out.paint('inet', row['local'])}:{row['local_port']}"
+    local = joined(out.paint("inet", row["local"]), row["local_port"])
     words = [row["netid"], row["state"], local, _peer(row)]
     if "dev" in row:
         words += ["dev", out.paint("ifname", row["dev"])]
@@ -65,7 +66,8 @@ def _waits(row: Mapping[str, Any]) -> str:
         return ""
     number = f" (smolctl why {row['id']})" if "id" in row else ""
     behind = f", {row['waiting'] - 1} behind it" if row["waiting"] > 1 else ""
-    return f"{row['waits_to']}:{row['waits_port']}{behind}: {row.get('reason', '')}{number}"
+    where = joined(row["waits_to"], row["waits_port"])
+    return f"{where}{behind}: {row.get('reason', '')}{number}"
 
 
 def _owner(row: Mapping[str, Any]) -> str:
@@ -76,7 +78,7 @@ def _owner(row: Mapping[str, Any]) -> str:
 def _peer(row: Mapping[str, Any]) -> str:
     if "peer" not in row:
         return "*"
-    return f"{row['peer']}:{row['peer_port']}" if "peer_port" in row else str(row["peer"])
+    return joined(row["peer"], row["peer_port"]) if "peer_port" in row else str(row["peer"])
 
 
 COMMAND = Noun(

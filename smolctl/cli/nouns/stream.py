@@ -93,11 +93,3 @@ def rtt_line(rtt_ns: dict[str, int]) -> str:
     """Return ping's line with the round-trip times."""
     values = "/".join(milliseconds(rtt_ns[key]) for key in ("min", "avg", "max", "mdev"))
     return f"rtt min/avg/max/mdev = {values} ms"
-
-
-def endpoint(text: str) -> tuple[str, str]:
-    """Split ``ADDR:PORT``; what has no colon is a port, and one with several an IPv6 address."""
-    address, _, port = text.rpartition(":")
-    if ":" in address.strip("[]") and not address.endswith("]"):
-        return text, ""
-    return address.removeprefix("[").removesuffix("]"), port

@@ -8,6 +8,7 @@ from smolctl.cli import exit as exits
 from smolctl.cli.nouns import pmtudisc, stream
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Noun, Verb
+from smolctl.cli.words.endpoint import endpoint, has_port, joined
 from smolctl.cli.words.grammar import Args, Place, UsageFault, Word, option
 from smolctl.counted import counted
 
@@ -25,10 +26,10 @@ def target(args: Args) -> Args:
     """
     words = [args.pop(key) for key in ("target", "port", "data") if key in args]
     host = words.pop(0)
-    args["dst"], args["port"] = stream.endpoint(host) if ":" in host else (host, "")
+    args["dst"], args["port"] = endpoint(host) if has_port(host) else (host, "")
     if not args["port"]:
         if not words:
-            hint = f"smolctl udp send {args['dst']}:PORT DATA"
+            hint = f"smolctl udp send {joined(args['dst'], 'PORT')} DATA"
             raise UsageFault(f'udp send: "{host}" has no port', hint=hint)
         args["port"] = words.pop(0)
     if len(words) > 1:
@@ -41,7 +42,7 @@ def target(args: Args) -> Args:
         raise UsageFault("udp send: DATA is missing", hint=f"{_EMPTY}, and --size N one of N bytes")
     source = args.pop("source", None)
     if source is not None:
-        src, port = stream.endpoint(source) if ":" in source else (source, "")
+        src, port = endpoint(source) if has_port(source) else (source, "")
         args |= {key: value for key, value in (("src", src), ("sport", port)) if value}
     return args
 
@@ -58,7 +59,7 @@ def _payload(text: str) -> bytes:
 
 def sent(event: Event) -> str:
     """Return the line about a datagram that left, or that was delivered here."""
-    where = f"{counted(event['bytes'], 'byte')} to {event['dst']}:{event['dport']}"
+    where = f"{counted(event['bytes'], 'byte')} to {joined(event['dst'], event['dport'])}"
     if event["fate"] == "delivered":
         return f"delivered {where}"
     gateway = f" via {event['gateway']}" if "gateway" in event else ""
@@ -86,12 +87,12 @@ def _send(session: Session, args: Args) -> int:
     def reply(event: Event) -> None:
         data = base64.b64decode(event["data"])
         say(
-            f"reply {counted(len(data), 'byte')} from {event['src']}:{event['sport']}"
+            f"reply {counted(len(data), 'byte')} from {joined(event['src'], event['sport'])}"
             f" after {event['rtt_ms']:.1f} ms: {printable(data)}"
         )
         if event.get("stranger"):
-            asked = f"{args['dst']}:{args['port']}"
-            out.failure(f"{asked} was asked, and {event['src']}:{event['sport']} replied")
+            asked, who = joined(args["dst"], args["port"]), joined(event["src"], event["sport"])
+            out.failure(f"{asked} was asked, and {who} replied")
 
     handlers: stream.Handlers = {
         "sent": lambda event: say(sent(event)),
@@ -122,7 +123,7 @@ def _missing(args: Args, done: Event) -> str:
         return f"{done['waiting']} of {sent} still waiting"
     if "message" in done:
         return str(done["message"])
-    return f"no reply from {args['dst']}:{args['port']}"
+    return f"no reply from {joined(args['dst'], args['port'])}"
 
 
 def note_failures(reasons: list[str]) -> stream.Handler:
@@ -144,7 +145,11 @@ def send_status(done: Event, reasons: list[str]) -> int:
 
 # --- receive ------------------------------------------------------------------------------------
 def _bind(args: Args) -> Args:
-    address, args["port"] = stream.endpoint(args.pop("local"))
+    local = args.pop("local")
+    address, args["port"] = endpoint(local)
+    if not args["port"]:
+        hint = f"{joined(address, 'PORT')}" if address else "a number of 1..65535"
+        raise UsageFault(f'"{local}" has no port', hint=hint)
     if address:
         args["addr"] = address
     return args
@@ -153,7 +158,7 @@ def _bind(args: Args) -> Args:
 def _bound(session: Session) -> stream.Handler:
     def bound(event: Event) -> None:
         dev = f" dev {event['dev']}" if "dev" in event else ""
-        session.out.notice(f"listening on {event['addr']}:{event['port']}{dev}")
+        session.out.notice(f"listening on {joined(event['addr'], event['port'])}{dev}")
 
     return bound
 
@@ -194,7 +199,8 @@ def _receive(session: Session, args: Args) -> int:
         if form == "raw":
             out.raw(data)
             return
-        ends = f"{event['src']}:{event['sport']} > {event['dst']}:{event['dport']}"
+        src, dst = joined(event["src"], event["sport"]), joined(event["dst"], event["dport"])
+        ends = f"{src} > {dst}"
         size = counted(len(data), "byte") + (_marks(event) if session.options.verbose else "")
         if form == "hex":
             out.lines([f"{ends}  {size}", *hexdump(data)])
@@ -233,13 +239,13 @@ def _echo(session: Session, args: Args) -> int:
         out.failure(message, event.get("hint"))
 
     def ignored(event: Event) -> None:
-        where = f"{event['src']}:{event['sport']}"
+        where = joined(event["src"], event["sport"])
         out.complaint(f"smolctl: not echoed: {where} may be an echo, too, and the two never end")
 
     handlers: stream.Handlers = {
         "bound": _bound(session),
         "echoed": lambda event: out.line(
-            f"echoed {counted(event['bytes'], 'byte')} to {event['src']}:{event['sport']}"
+            f"echoed {counted(event['bytes'], 'byte')} to {joined(event['src'], event['sport'])}"
         ),
         "failed": failed,
         "ignored": ignored,

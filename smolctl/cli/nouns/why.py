@@ -7,11 +7,11 @@ import click
 
 from smolctl.cli import exit as exits
 from smolctl.cli.nouns import pmtudisc
-from smolctl.cli.nouns.stream import endpoint
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Verb
+from smolctl.cli.words.endpoint import endpoint, has_port
 from smolctl.cli.words.grammar import Args, Place, Word, option
 
 Row = dict[str, Any]
@@ -131,7 +131,7 @@ def _predict(proto: str) -> Any:
         if dst is None:
             src, dst = None, src
         if proto == "udp":
-            if src is not None and ":" in src:
+            if src is not None and has_port(src):
                 src, request["sport"] = endpoint(src)
             address, port = endpoint(dst)
             dst, request["dport"] = (address, port) if address else (dst, None)

@@ -367,7 +367,7 @@ class Request:
         plan = self.plan(args)
         if plan.op in _MAY_BE_QUIET and not (options.json or options.stats or options.verbose):
             plan.args["quiet"] = True
-        return plan
+        return plan._replace(args=options.asked(plan.args))
 
     def __call__(self, session: Session, args: Args) -> None:
         """Run it."""

@@ -21,14 +21,20 @@ class Options:
 
     Attributes:
         named: the command line names the stack.
+        family: inet or inet6 where -4 or -6 says so.
     """
 
     json = pretty = brief = oneline = stats = timestamp = tshort = False
-    ipv4 = quiet = verbose = no_start = human = iec = named = False
+    quiet = verbose = no_start = human = iec = named = False
     color = "auto"
+    family: str | None = None
 
     def __init__(self, stack: str = DEFAULT_STACK) -> None:
         self.stack = stack
+
+    def asked(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a request, with the family that it is about."""
+        return args if self.family is None else {"family": self.family, **args}
 
     def copy(self) -> "Options":
         """Return the same options, to be changed on their own."""
@@ -49,17 +55,18 @@ def _set_iec(ctx: click.Context, _param: click.Parameter, _value: Any) -> None:
     ctx.obj.options.human = ctx.obj.options.iec = True
 
 
-_ONLY_FAMILY = "IPv4 is the only family"
+def _set_inet(ctx: click.Context, _param: click.Parameter, _value: Any) -> None:
+    ctx.obj.options.family = "inet"
 
 
-def _refuse_family(_ctx: click.Context, param: click.Parameter, _value: Any) -> None:
-    raise NotSupported(param.opts[0], _ONLY_FAMILY)
+def _set_inet6(ctx: click.Context, _param: click.Parameter, _value: Any) -> None:
+    ctx.obj.options.family = "inet6"
 
 
 def _set_family(ctx: click.Context, param: click.Parameter, value: str) -> None:
-    if value != "inet":
-        raise NotSupported(f"{param.opts[0]} {value}", _ONLY_FAMILY)
-    ctx.obj.options.ipv4 = True
+    if value not in ("inet", "inet6"):
+        raise NotSupported(f"{param.opts[0]} {value}", "the families are inet and inet6")
+    ctx.obj.options.family = value
 
 
 def _set_color(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
@@ -156,7 +163,8 @@ GLOBAL_OPTIONS = (
     GlobalOption("-s --stats -stats -statistics", "also counters and times"),
     GlobalOption("-t --timestamp -timestamp", "the time before each event"),
     GlobalOption("-ts --tshort -tshort", "the same in short form"),
-    GlobalOption("-4 ipv4", "IPv4 (the only family)"),
+    GlobalOption("-4 ipv4", "only IPv4", callback=_set_inet),
+    GlobalOption("-6 ipv6", "only IPv6", callback=_set_inet6),
     GlobalOption("-q --quiet", "no notices on standard error"),
     GlobalOption("verbose -v --verbose -d --details -details", "say more"),
     GlobalOption("-c --color -color", "auto (default), always or never", "WHEN", _set_color,
@@ -164,9 +172,7 @@ GLOBAL_OPTIONS = (
     GlobalOption("--no-start", "do not start a stack that is not running"),
     GlobalOption("-h --help -help", "this text", callback=_show_help),
     GlobalOption("-V --version -Version", "version of smolctl", callback=_show_version),
-    GlobalOption("-6 ipv6", "not supported", None, _refuse_family, hidden=True),
-    GlobalOption("-family -f --family", "inet (the only family)", "FAMILY", _set_family,
-                 hidden=True),
+    GlobalOption("-family -f --family", "inet or inet6", "FAMILY", _set_family, hidden=True),
     *(GlobalOption(flags, "not supported", None, None, hidden=True)
       for flags in ("-0 packet", "-B bridge", "-M mpls", "-resolve -r", "-all -a",
                     "-Numeric -N")),

@@ -17,7 +17,8 @@ except ImportError:  # click 8.1
     from click.parser import ParsingState as _ParsingState  # type: ignore[no-redef]
 
 
-_FAMILIES = ("inet", "inet6", "link", "mpls", "bridge")
+_WIDTHS = {"inet": "IPv4", "inet6": "IPv6"}
+_FAMILIES = (*_WIDTHS, "link", "mpls", "bridge")
 
 
 class Spelling(_Option):
@@ -246,9 +247,18 @@ class Parser(_OptionParser):
             state.opts[f"{spelling.dest}_{value}"] = True
         elif not obj.family or value not in _FAMILIES:
             return value
-        elif value != "inet":
+        elif value not in _WIDTHS:
             raise NotSupported(f"{name} {value}", f"{name} inet {obj.metavar}")
+        else:
+            return self._address(f"{name} {value}", value, spelling, state)
         return self._get_value_from_state(f"{name} {value}", spelling, state)
+
+    def _address(self, name: str, family: str, spelling: _Option, state: Any) -> Any:
+        """Return the address that follows the name of its family."""
+        value = self._get_value_from_state(name, spelling, state)
+        if (":" in value) is not (family == "inet6") and not self.resilient:
+            raise UsageFault(f'"{value}" is not an {_WIDTHS[family]} address')
+        return value
 
     def _get_value_from_state(self, option_name: str, option: _Option, state: Any) -> Any:
         """Return the word that follows; what looks like an option is no value, but -1 is."""

@@ -38,7 +38,7 @@ class Prefix(Type):
     def convert(self, value: str, param: Any, ctx: Any) -> str:
         """Return the prefix with four numbers and a length; any other word as it is."""
         address, slash, length = value.partition("/")
-        if not slash:
+        if not slash or ":" in address:
             return value
         if self._short and address and _DIGITS.issuperset(address):
             address += ".0" * (3 - address.count("."))

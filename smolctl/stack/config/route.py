@@ -17,6 +17,7 @@ from smolctl.stack.fib.route import (
     table_text,
 )
 from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.fib.table import span
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.wire.address import format_address, is_multicast, is_zeronet
@@ -163,7 +164,11 @@ def delete_route(net: Network, spec: Route, given: set[str]) -> Route:
     table = net.fib.tables.get(spec.table)
     if table is None:
         raise no_table(spec.table)
-    for found in table.chain(spec.prefix, spec.plen):
+    chain = table.chain(spec.prefix, spec.plen)
+    if "metric" in given:
+        first, end = span(chain, spec.metric)
+        chain = chain[first:end]
+    for found in chain:
         if _agrees(found, spec, given):
             net.fib.remove(found)
             net.generation.touch()

@@ -25,5 +25,5 @@ def delete_rule(net: Network, rule: Rule) -> None:
 
 def _changed(net: Network) -> None:
     """Let the rules decide from now on, for good (Linux fib_unmerge, fib_has_custom_rules)."""
-    net.fib.merged = False
+    net.fib.obey_rules()
     net.generation.touch()

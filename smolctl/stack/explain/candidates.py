@@ -85,7 +85,7 @@ def passed(net: Network, key: RouteKey) -> Iterator[tuple[Rule, str]]:
     "" is the one that decided; nothing is yielded while there are no rules but the usual.
     """
     fib = net.fib
-    if fib.merged:
+    if fib.usual_rules:
         return
     for rule in fib.rules.matching(fib.bits, key):
         if rule.refusal is not None:

@@ -61,7 +61,7 @@ def learn(net: Network, way: Way, trace: Trace) -> None:
     out, route, arrival = way.interface, way.route, trace.arrival
     if (
         (net.recorder.journal.everything or trace.id or arrival is None or route is None)
-        or not net.fib.merged
+        or not net.fib.usual_rules
         or (isinstance(route, Hop) and net.settings["ip.fib_multipath_hash_policy"])
         or way.type is not WayType.UNICAST
         or out.name == arrival.dev

@@ -26,9 +26,9 @@ from smolctl.stack.fib.route import (
     Scope,
     TableName,
 )
-from smolctl.stack.fib.rule import Rules
-from smolctl.stack.fib.sweep import MANY, SweptTable, begin, clean
-from smolctl.stack.fib.table import COARSE_BITS, RouteTable
+from smolctl.stack.fib.rule import USUAL, Rules
+from smolctl.stack.fib.sweep import MANY, SweptTable, begin, clean, is_clean
+from smolctl.stack.fib.table import COARSE_BITS, REGION_BITS, RouteTable
 from smolctl.stack.sysctl.settings import Settings
 
 
@@ -50,28 +50,33 @@ class Fib:
             on.
         rules: which tables are asked, and in which order.
         exceptions, path_mtus: what was learned of the ways to single destinations.
-        merged: local and main are looked up as one, since there are no rules but the usual.
+        usual_rules: nobody has changed the rules, and ``lookup`` may be asked.
+        merged: local and main are looked up as one: with the usual rules of IPv4.
         multipaths: the routes with several next hops, of all tables.
         lost_default: the default route that went with its link, until there is another one.
+        everywhere: the prefix of a default route.
     """
+
+    everywhere = 0
+    _usual_rules: Iterable[tuple[int, int]] = USUAL
 
     def __init__(
         self, bits: int, settings: Settings | None = None, alarm: Alarm | None = None
     ) -> None:
         self.bits = bits
         settings, alarm = settings or Settings(), alarm or Alarm()
-        self.rules = Rules()
+        self.rules = Rules(self._usual_rules)
         self.exceptions, self.path_mtus = (
             RouteExceptions(settings, alarm),
             PathMtus(settings, alarm),
         )
-        self._local, self._main = RouteTable(bits), RouteTable(bits)
+        self._local, self._main = self.new_table(large=True), self.new_table(large=True)
         self._default: RouteTable | None = None
         self.tables: dict[int, RouteTable] = {
             TableName.LOCAL: self._local,
             TableName.MAIN: self._main,
         }
-        self.merged = True
+        self.merged = self.usual_rules = True
         self.multipaths: list[Multipath] = []
         self.lost_default: LostRoute | None = None
         self._hops_shared = False
@@ -79,6 +84,18 @@ class Fib:
         self._swept: list[SweptTable] = []
         self._count_by: dict[str, int] = {}
         self.on_change: Callable[[ChangeType, Route], None] | None = None
+
+    def obey_rules(self) -> None:
+        """Let the rules decide from now on."""
+        self.usual_rules = self.merged = False
+
+    def new_table(self, *, large: bool = False) -> RouteTable:
+        """Return an empty table of this family, which no FIB has.
+
+        Args:
+            large: it may hold very many routes, and takes 512 KiB for them.
+        """
+        return RouteTable(self.bits, REGION_BITS if large else COARSE_BITS)
 
     def __iter__(self) -> Iterator[Route]:
         for number in self.numbers():
@@ -200,7 +217,7 @@ class Fib:
         """Put a route into its table; see ``RouteTable.insert``."""
         table = self.tables.get(route.table)
         if table is None:
-            table = RouteTable(self.bits, COARSE_BITS)
+            table = self.new_table()
         self._settle(table, route)
         if not route.plen:
             self.lost_default = None
@@ -260,7 +277,7 @@ class Fib:
         table = self._swept[0]
         for route in clean(table):
             self._gone(route)
-        if type(table) is RouteTable:
+        if is_clean(table):
             self._swept.pop(0)
 
     def _settle(self, table: RouteTable, route: Route) -> None:
@@ -280,7 +297,7 @@ class Fib:
 
     def remove_with_link(self, unwanted: Callable[[Route], bool], now: int) -> None:
         """Remove routes whose link is gone, and remember the default route among them."""
-        for route in self._main.chain(0, 0):
+        for route in self._main.chain(self.everywhere, 0):
             if route.type is RouteType.UNICAST and unwanted(route):
                 self.lost_default = LostRoute(route, now)
         self.remove_where(unwanted)

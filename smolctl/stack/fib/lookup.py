@@ -17,7 +17,7 @@ def lookup(fib: Fib, key: RouteKey, scope: Scope = Scope.GLOBAL) -> Found:
 
     Source: Linux ``fib_lookup``, ``fib_rules_lookup``, ``fib4_rule_action``.
     """
-    if fib.merged:
+    if fib.usual_rules:
         if key.oif is None and not scope:
             return fib.lookup(key.dst)
         return fib.lookup_within(key.dst, dev=key.oif, scope=scope)

@@ -4,7 +4,7 @@ Each rule has conditions and an action; the first rule by priority whose conditi
 unless its table knows no route for the packet: then the next rule does (Linux fib_rules_lookup).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -14,6 +14,10 @@ from smolctl.stack.fib.route import RouteType, TableName
 from smolctl.stack.fib.route_key import RouteKey
 
 PRIORITY_MAX = 0xFFFFFFFF
+USUAL6 = ((0, TableName.LOCAL), (32766, TableName.MAIN))
+"""Priority and table of the rules that IPv6 begins with (Linux fib6_rules_net_init_work)."""
+USUAL = (*USUAL6, (32767, TableName.DEFAULT))
+"""The same of IPv4 (Linux fib_default_rules_init)."""
 
 
 class RuleAction(StrEnum):
@@ -72,12 +76,16 @@ class Rule:
             self.refusal = RuleRefusal(self, REFUSING[self.action])
 
     def matches(self, bits: int, key: RouteKey) -> bool:
-        """Tell whether its conditions hold for a packet; one without source counts as from 0."""
+        """Tell whether its conditions hold for a packet.
+
+        One without source counts as from 0.0.0.0, and as from no prefix of IPv6 (Linux
+        ``fib6_rule_match``).
+        """
         return self.invert is not (
             self.iif in (None, key.iif)
             and self.oif in (None, key.oif)
-            and not ((key.src or 0) ^ self.src) >> bits - self.src_len
-            and not (key.dst ^ self.dst) >> bits - self.dst_len
+            and (not self.src_len or not ((key.src or 0) ^ self.src) >> bits - self.src_len)
+            and (not self.dst_len or not (key.dst ^ self.dst) >> bits - self.dst_len)
             and (not self.tos or self.tos == key.tos & ~3)
             and (not self.ipproto or self.ipproto == key.protocol)
             and (self.sport is None or self.sport[0] <= key.sport <= self.sport[1])
@@ -103,22 +111,18 @@ REFUSING = {
 class Rules:
     """The rules of one address family, by priority, in the order of their coming among equals.
 
-    As long as nobody has changed them they are not looked at: see ``Fib.merged``.
+    As long as nobody has changed them they are not looked at: see ``Fib.usual_rules``.
     """
 
-    def __init__(self) -> None:
-        self._items = [
-            Rule(0, table=TableName.LOCAL, protocol="kernel"),
-            Rule(32766, table=TableName.MAIN, protocol="kernel"),
-            Rule(32767, table=TableName.DEFAULT, protocol="kernel"),
-        ]
+    def __init__(self, usual: Iterable[tuple[int, int]] = USUAL) -> None:
+        self._items = [Rule(number, table=table, protocol="kernel") for number, table in usual]
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self._items)
 
     def clone(self) -> "Rules":
         """Return the same rules, to be changed on their own."""
-        result = Rules()
+        result = Rules(())
         result._items = list(self._items)
         return result
 

@@ -8,7 +8,7 @@ takes some of them out each time that it is called. Only then does a lookup cost
 from collections.abc import Callable, Iterator
 
 from smolctl.stack.fib.route import InsertMode, Route
-from smolctl.stack.fib.table import RouteTable
+from smolctl.stack.fib.table import RouteTable, RouteTable6
 
 MANY = 500
 """A smaller table is cleaned at once."""
@@ -97,13 +97,20 @@ class SweptTable(RouteTable):
         return result
 
 
+class SweptTable6(SweptTable, RouteTable6):
+    """The same of IPv6."""
+
+    def _grow(self) -> None:
+        """Wait: the prefixes to look at still are known by the regions that there are."""
+
+
 def begin(table: RouteTable, unwanted: Unwanted) -> SweptTable:
     """Let routes of a table be gone; return the table, which is to be cleaned.
 
     The table stays the object that it is: whoever knows it goes on to use it.
     """
     if not isinstance(table, SweptTable):
-        table.__class__ = SweptTable
+        table.__class__ = SweptTable6 if isinstance(table, RouteTable6) else SweptTable
         assert isinstance(table, SweptTable)
         table.sweeps = []
     table.sweeps.append(Sweep(unwanted))
@@ -123,4 +130,10 @@ def clean(table: SweptTable) -> Iterator[Route]:
         yield from table.settle(*found)
     if not table.sweeps:
         del table.sweeps
-        table.__class__ = RouteTable  # type: ignore[assignment]
+        usual = RouteTable6 if isinstance(table, RouteTable6) else RouteTable
+        table.__class__ = usual  # type: ignore[assignment]
+
+
+def is_clean(table: RouteTable) -> bool:
+    """Tell whether nothing is to be taken out of a table any more."""
+    return not isinstance(table, SweptTable)

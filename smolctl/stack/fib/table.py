@@ -1,17 +1,28 @@
-"""A table of routes: one dict for each region, probed once for each prefix length in it."""
+"""Tables of routes: one dict for each region, probed once for each prefix length in it."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from functools import cache
+from operator import attrgetter
 
 from smolctl.errors import AlreadyExists, NotFound
 from smolctl.stack.fib.route import InsertMode, Route
+from smolctl.wire.address import IPV6
 
 REGION_BITS = 16
 """Leading bits of an address that choose its region; see ``RouteTable``."""
 COARSE_BITS = 8
 """Prefixes shorter than this are kept apart: they touch too many regions to be noted in each."""
+NETWORK_BITS = 32
+"""The same of IPv6; and those bits choose the region of an IPv6 address, see ``RouteTable6``."""
+SMALL, LARGE = 251, 65521
+"""Numbers of regions that an IPv6 table has for few networks, and for many; both are prime."""
 
+_MANY = 2 * SMALL // 3
+"""With so many regions in use an IPv6 table grows."""
+_ABOVE = 1 << IPV6.bits + 1
+_METRIC = attrgetter("metric")
 _COARSE = -1
 """The number of the coarse region among those that a clone has of its own."""
 
@@ -38,10 +49,16 @@ class Region(dict[int, Route]):
         return result
 
 
+def span(chain: Sequence[Route], metric: int) -> tuple[int, int]:
+    """Return where the routes of a metric begin and end among those of one prefix."""
+    first = bisect_left(chain, metric, key=_METRIC)
+    return first, bisect_right(chain, metric, first, key=_METRIC)
+
+
 @cache
-def _no_regions(bits: int) -> list[Region | None]:
+def _no_regions(count: int) -> list[Region | None]:
     """Return the regions of a table without routes; nobody changes this list."""
-    return [None] * (1 << bits)
+    return [None] * count
 
 
 class RouteTable:
@@ -56,9 +73,11 @@ class RouteTable:
 
     Attributes:
         regions: by their first bits; None for one without routes.
-        coarse: the routes that are shorter than ``COARSE_BITS``.
+        coarse: the routes that are shorter than ``coarse_bits``.
         chains: all routes of each prefix that has several, in lookup order, by prefix and length.
     """
+
+    coarse_bits = COARSE_BITS
 
     def __init__(self, bits: int, region_bits: int = REGION_BITS) -> None:
         self._bits = bits
@@ -66,7 +85,7 @@ class RouteTable:
         self._region_bits = min(bits, region_bits)
         self.region_shift = bits - self._region_bits
         # Shared by all that are empty, since most clones make no use of theirs.
-        self.regions: list[Region | None] = _no_regions(self._region_bits)
+        self.regions: list[Region | None] = _no_regions(1 << self._region_bits)
         self._blank = True
         self._used: set[int] = set()
         self.coarse = Region()
@@ -94,7 +113,7 @@ class RouteTable:
             head
             for number in self._used
             for head in (self.regions[number] or Region()).values()
-            if head.prefix >> self.region_shift == number
+            if self._number(head.prefix) == number
         ]
         heads += self.coarse.values()
         heads.sort(key=lambda route: (route.prefix, -route.plen))
@@ -119,7 +138,7 @@ class RouteTable:
 
     def matches(self, address: int) -> Iterator[Route]:
         """Yield every route whose prefix holds the address, in the order they are preferred."""
-        for region in (self.regions[address >> self.region_shift], self.coarse):
+        for region in (self.regions[self._number(address)], self.coarse):
             if region is not None:
                 for shift in region.shifts:
                     head = region.get((address | self._mark) >> shift)
@@ -131,10 +150,10 @@ class RouteTable:
         several = self.chains.get((prefix, plen))
         if several is not None:
             return list(several)
-        if plen < COARSE_BITS:
+        if plen < self.coarse_bits:
             region: Region | None = self.coarse
         else:
-            region = self.regions[prefix >> self.region_shift]
+            region = self.regions[self._number(prefix)]
         head = None if region is None else region.get((prefix | self._mark) >> (self._bits - plen))
         return [] if head is None else [head]
 
@@ -143,9 +162,7 @@ class RouteTable:
         for number in list(self._used):
             heads = list((self.regions[number] or Region()).values())
             yield from (
-                (head.prefix, head.plen)
-                for head in heads
-                if head.prefix >> self.region_shift == number
+                (head.prefix, head.plen) for head in heads if self._number(head.prefix) == number
             )
         yield from [(head.prefix, head.plen) for head in self.coarse.values()]
 
@@ -164,8 +181,8 @@ class RouteTable:
             NotFound: ``change`` without a route of the same prefix and metric.
         """
         chain = self.chain(route.prefix, route.plen)
-        first = next((i for i, r in enumerate(chain) if r.metric >= route.metric), len(chain))
-        same = [r for r in chain[first:] if r.metric == route.metric]
+        first, end = span(chain, route.metric)
+        same = chain[first:end]
         if not same:
             if mode is InsertMode.CHANGE:
                 raise NotFound("no route has that destination and metric")
@@ -175,7 +192,8 @@ class RouteTable:
             return None
         if mode is InsertMode.ADD:
             raise AlreadyExists("a route with that destination and metric already exists")
-        clone = next((r for r in same if r.identity() == route.identity()), None)
+        identity = route.identity()
+        clone = next((r for r in same if r.identity() == identity), None)
         if mode is InsertMode.APPEND:
             if clone is not None:
                 raise AlreadyExists("this route already exists")
@@ -253,7 +271,72 @@ class RouteTable:
 
     def _touched(self, route: Route) -> Iterable[int | None]:
         """Return the numbers of the regions that a prefix touches; None is the coarse one."""
-        if route.plen < COARSE_BITS:
+        if route.plen < self.coarse_bits:
             return (None,)
-        first = route.prefix >> self.region_shift
+        first = self._number(route.prefix)
         return range(first, first + (1 << max(0, self._region_bits - route.plen)))
+
+    def _number(self, address: int) -> int:
+        """Return the number of an address's region."""
+        return address >> self.region_shift
+
+
+class RouteTable6(RouteTable):
+    """The routes of one IPv6 table.
+
+    The first 32 bits of an address choose its region, as a remainder: few numbers are networks at
+    all, and what else falls into a region does not match there. An address carries a 1 above its
+    bits already, and so does the prefix of a route.
+
+    Attributes:
+        coarse_floor: no coarse route is for an address below.
+    """
+
+    coarse_bits = NETWORK_BITS
+
+    def __init__(self) -> None:
+        super().__init__(IPV6.bits, COARSE_BITS)
+        self.size = SMALL
+        self.regions = _no_regions(SMALL)
+        self.coarse_floor = _ABOVE
+
+    def lookup(self, address: int) -> Route | None:
+        """Return the first route of the longest matching prefix, or None."""
+        region = self.regions[(address >> 96) % self.size]
+        if region is not None:
+            for shift in region.shifts:
+                route = region.get(address >> shift)
+                if route is not None:
+                    return route
+        coarse = self.coarse
+        for shift in coarse.shifts:
+            route = coarse.get(address >> shift)
+            if route is not None:
+                return route
+        return None
+
+    def _number(self, address: int) -> int:
+        return (address >> 96) % self.size
+
+    def _touched(self, route: Route) -> Iterable[int | None]:
+        return (None if route.plen < NETWORK_BITS else self._number(route.prefix),)
+
+    def _store(self, route: Route, chain: list[Route]) -> None:
+        super()._store(route, chain)
+        if route.plen >= NETWORK_BITS:
+            if self.size == SMALL and len(self._used) > _MANY:
+                self._grow()
+        elif chain:
+            self.coarse_floor = min(self.coarse_floor, route.prefix)
+        elif route.prefix == self.coarse_floor:
+            heads = self.coarse.values()
+            self.coarse_floor = min((head.prefix for head in heads), default=_ABOVE)
+
+    def _grow(self) -> None:
+        """Distribute the routes over more regions."""
+        heads = [head for number in self._used for head in (self.regions[number] or {}).values()]
+        self.size, self.regions, self._blank = LARGE, _no_regions(LARGE), True
+        # A clone has nothing left now that is another table's.
+        self._used, self._shared = set(), False
+        for head in heads:
+            super()._store(head, self.chain(head.prefix, head.plen) or [head])

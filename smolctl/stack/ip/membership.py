@@ -17,7 +17,7 @@ from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.groups import ANYBODY, AUTOJOIN, HOST, NOBODY, Group, SourceFilter
-from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Refusal
 from smolctl.wire.address import format_address, is_host, is_multicast
@@ -154,9 +154,10 @@ def change_source(
         join(net, socket, interface, group, wanted)
 
 
-def leave_all(net: Network, socket: Member) -> None:
+def leave_all(networks: Networks, socket: Member) -> None:
     """Have a socket that is closed leave what it joined."""
     for group, dev in socket.groups:
+        net = networks.for_address(group)
         set_membership(net, net.interfaces.named(dev), group, socket, NOBODY)
     socket.groups = {}
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from smolctl.stack.fib.fib import Fib
+from smolctl.stack.fib.fib6 import fib_of
 from smolctl.stack.fib.lookup import Found, lookup
 from smolctl.stack.fib.route import KERNEL, RouteType, TableName
 from smolctl.stack.fib.route_key import RouteKey
@@ -65,7 +65,7 @@ class Network(LinkObserver, ABC):
         self.events, self.generation = shared.events, shared.generation
         self.loopback = loopback
         alarm = shared.timers.alarm
-        self.fib = Fib(self.family.bits, settings, alarm)
+        self.fib = fib_of(self.family, settings, alarm)
         self.neighbors = Neighbors(shared.interfaces, settings, shared.recorder, alarm)
         self.reassembly = Reassembly(settings, alarm)
         self.icmp_limiter, self.redirects = IcmpLimiter(settings, random), Redirects()

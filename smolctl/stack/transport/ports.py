@@ -1,7 +1,8 @@
 """The table of ports: which socket a packet is for.
 
 One table serves the whole stack. The most specific socket gets a unicast datagram: bound to the
-address before bound to any, then connected, then bound to the device (Linux ``__udp4_lib_lookup``).
+address before bound to any, then connected or bound to the device, then for IPv4 alone (Linux
+``__udp4_lib_lookup``, ``compute_score``).
 """
 
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Generic, TypeVar
 from smolctl.errors import AddressInUse, NoBuffers
 from smolctl.stack.events import ChangeType
 from smolctl.stack.transport.socket_base import ANY, SocketBase
+from smolctl.wire.address import IPV4
 
 S = TypeVar("S", bound=SocketBase)
 
@@ -47,7 +49,8 @@ class PortTable(Generic[S]):
             best: S | None = None
             best_score = -1
             for socket in self._bound.get((local, dport), ()):
-                score = (socket.peer is not None) + (socket.dev is not None)
+                score = 2 * ((socket.peer is not None) + (socket.dev is not None))
+                score += socket.family is IPV4
                 # Of several that share all of it, the last one bound, as in Linux.
                 if score >= best_score and socket.accepts(src, sport, dst, dev):
                     best, best_score = socket, score
@@ -68,7 +71,7 @@ class PortTable(Generic[S]):
         for other in self.at_port(socket.port):
             if socket.reuse and other.reuse:
                 continue
-            if (ANY in (socket.local, other.local) or socket.local == other.local) and (
+            if socket.shares(other) and (
                 socket.dev is None or other.dev is None or socket.dev == other.dev
             ):
                 raise AddressInUse(

@@ -19,6 +19,8 @@ class OutgoingDatagram:
 
     Attributes:
         src: source address that the sender asked for, None for the socket's.
+        dev: interface that the sender asked for, None for the socket's (RFC 4007 6: the zone of a
+            destination).
         trace: what became of it so far; None while nobody follows it.
     """
 
@@ -27,6 +29,7 @@ class OutgoingDatagram:
     dport: int
     src: int | None
     trace: Trace | None = None
+    dev: str | None = None
 
     @property
     def followed(self) -> Trace:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from smolctl.stack.packet import DeliveryError
 from smolctl.stack.ready import Waiter
+from smolctl.wire.address import Family, family_of
 
 ANY = None
 """The address of a socket that is bound to no address."""
@@ -16,6 +17,8 @@ class SocketBase(Waiter):
     """One socket.
 
     Attributes:
+        family: the only one that it hears while it is bound to no address; None for both (RFC 3493
+            5.3: an IPv6 socket without IPV6_V6ONLY).
         local, port: what it is bound to; ``ANY`` and 0 before.
         source: the source address of what it sends; None to have one selected. One that is bound to
             a group or a broadcast address only hears it (RFC 1122 3.2.1.3; Linux inet_saddr).
@@ -27,6 +30,7 @@ class SocketBase(Waiter):
         pid: number of the process that opened it, where that is not the stack's own.
     """
 
+    family: Family | None = None
     local: int | None = ANY
     port: int = 0
     source: int | None = None
@@ -41,10 +45,22 @@ class SocketBase(Waiter):
     def accepts(self, src: int, sport: int, dst: int, dev: str) -> bool:
         """Tell whether a packet to this socket's port is for it."""
         return (
-            self.local in (ANY, dst)
+            (self.local == dst or (self.local is ANY and self.family in (None, family_of(dst))))
             and (self.dev is None or self.dev == dev)
             and (self.peer is None or (self.peer == src and self.peer_port == sport))
         )
+
+    def shares(self, other: "SocketBase") -> bool:
+        """Tell whether some packets are for both, by the addresses that they are bound to."""
+        if self.local is not ANY and other.local is not ANY:
+            return self.local == other.local
+        mine, theirs = self.bound_family, other.bound_family
+        return mine is None or theirs is None or mine is theirs
+
+    @property
+    def bound_family(self) -> Family | None:
+        """The family of all that it hears; None for both."""
+        return self.family if self.local is ANY else family_of(self.local)
 
     def fail(self, error: DeliveryError) -> None:
         """Take an error for a packet that it sent."""

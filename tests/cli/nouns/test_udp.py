@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from smolctl.cli.nouns import udp
-from smolctl.cli.nouns.stream import endpoint
 from smolctl.cli.words.grammar import UsageFault
 from tests.cli.kit import read
 
@@ -50,6 +49,29 @@ def test_send(line: str, args: dict[str, Any]) -> None:
     path, words, _ = read(line)
     assert path == "udp send"
     assert udp.target(words) == {"dst": "10.0.0.2", "port": "9", **args}
+
+
+@pytest.mark.parametrize(
+    ("line", "args"),
+    [
+        ("udp send [::1]:9 Hello", {"dst": "::1"}),
+        ("udp send ::1 9 Hello", {"dst": "::1"}),
+        ("udp send [::1] 9 Hello", {"dst": "::1"}),
+        ("udp send fe80::2%eth0 9 Hello", {"dst": "fe80::2%eth0"}),
+        ("udp send [fe80::2%eth0]:9 Hello", {"dst": "fe80::2%eth0"}),
+        ("udp send ::1 9 Hello -s [::1]:5", {"dst": "::1", "src": "::1", "sport": "5"}),
+        ("udp send ::1 9 Hello -s ::1", {"dst": "::1", "src": "::1"}),
+    ],
+)
+def test_send_to_ipv6(line: str, args: dict[str, Any]) -> None:
+    assert udp.target(read(line).args) == {"port": "9", "data": HELLO, **args}
+
+
+@pytest.mark.parametrize("words", ["::1", "::1:9", "[::1]"])
+def test_a_port_is_needed(words: str) -> None:
+    with pytest.raises(UsageFault, match="has no port") as caught:
+        udp.target(read(f"udp send {words}").args)
+    assert "]:PORT" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
@@ -149,19 +171,3 @@ def test_nothing_on_standard_input_is_no_datagram(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(UsageFault, match="no data on standard input") as caught:
         udp.target(read("udp send 10.0.0.2:9 -").args)
     assert caught.value.hint == '"" sends an empty datagram'
-
-
-@pytest.mark.parametrize(
-    ("text", "ends"),
-    [
-        ("10.0.0.2:9", ("10.0.0.2", "9")),
-        ("9", ("", "9")),
-        (":9", ("", "9")),
-        ("10.0.0.2:", ("10.0.0.2", "")),
-        ("[::1]:9", ("::1", "9")),
-        ("::1", ("::1", "")),
-        ("fe80::1%tap0", ("fe80::1%tap0", "")),
-    ],
-)
-def test_an_address_with_a_port(text: str, ends: tuple[str, str]) -> None:
-    assert endpoint(text) == ends

@@ -225,7 +225,9 @@ def test_values_and_words_in_other_spellings(line: str, args: dict[str, object])
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("route add 10.0.0.0/8 via inet6 ::1", "route add: not supported: via inet6"),
+        ("route add 10.0.0.0/8 via mpls 5", "route add: not supported: via mpls"),
+        ("route add ::/0 via inet6 10.0.0.2", 'route add: "10.0.0.2" is not an IPv6 address'),
+        ("route add 10.0.0.0/8 via inet ::1", 'route add: "::1" is not an IPv4 address'),
         ("route add 10.0.0.0/8 dev x advmss 5", "route add: not supported: advmss"),
         ("addr add 10.0.0.1/24 dev x valid_lft 5", "addr add: not supported: valid_lft 5"),
         ("addr add 10.0.0.1/24 dev x noprefixroute", "addr add: not supported: noprefixroute"),
@@ -234,7 +236,8 @@ def test_values_and_words_in_other_spellings(line: str, args: dict[str, object])
         ("link add x type bridge stp_state 1", "link add: not supported: type bridge"),
         ("link add x type birdge stp_state 1", 'link add: "birdge" is not a type of link:'
          " cable, dgram, loopback, packet, pcap, stream, tap, vlan"),
-        ("-6 route", "not supported: -6"),
+        ("-f mpls route", "not supported: -family mpls"),
+        ("-0 route", "not supported: -0"),
         ("udp send -l 5 10.0.0.1:5", "udp send: not supported: -l"),
         ("-resolve route", "not supported: -resolve"),
         ("tunnel add", "not supported: tunnel"),

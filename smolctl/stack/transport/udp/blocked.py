@@ -36,7 +36,7 @@ def lacks_route(
     table: UdpTable, net: Network, socket: UdpSocket, item: OutgoingDatagram
 ) -> Refusal | None:
     """Return the refusal of a datagram that is to wait for a route instead."""
-    dev = socket.dev_to(item.dst)
+    dev = item.dev or socket.dev_to(item.dst)
     if not table.settings["ip.no_route"] or (dev is not None and dev not in table.interfaces):
         return None
     found = _way(net, socket, item)
@@ -45,9 +45,10 @@ def lacks_route(
 
 def _way(net: Network, socket: UdpSocket, item: OutgoingDatagram) -> Way | Refusal:
     hop = outgoing(socket.options, item.dst).hop if socket.options else None
+    dev = item.dev or socket.dev_to(item.dst)
     key = RouteKey(
-        item.dst if hop is None else hop, source_of(net, socket, item), socket.dev_to(item.dst),
-        OUTPUT, 0, Protocol.UDP, socket.port, item.dport, socket.tos,
+        item.dst if hop is None else hop, source_of(net, socket, item), dev, OUTPUT, 0,
+        Protocol.UDP, socket.port, item.dport, socket.tos,
     )  # fmt: skip
     return route_output(net, key)
 

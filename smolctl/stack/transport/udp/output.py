@@ -54,7 +54,7 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
         return
     options = outgoing(socket.options, dst) if socket.options else NO_OPTIONS
     hop = dst if options.hop is None else options.hop
-    dev = socket.dev_to(dst)
+    dev = item.dev or socket.dev_to(dst)
     key = _tuple(RouteKey, (hop, source, dev, OUTPUT, 0, _UDP, sport, dport, tos))
     way = choose_way(net, key, now, trace)
     may = socket.broadcast
@@ -76,7 +76,7 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
     packet.sender = socket
     net.output(packet, way, _UDP, how)
     socket.tx_datagrams += 1
-    if not (tos or socket.options):
+    if not (tos or socket.options or item.dev):
         table.learn_output(socket, way, dport, ttl, item.src)
 
 

@@ -21,7 +21,7 @@ from smolctl.stack.transport.udp.input import udp_input
 from smolctl.stack.transport.udp.output import bind_free_port, udp_autobind, udp_output
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
-from smolctl.wire.address import IPV4, is_multicast
+from smolctl.wire.address import IPV4, Family, is_multicast
 from smolctl.wire.icmpv4 import Quote
 from smolctl.wire.ipv4 import Protocol
 
@@ -40,14 +40,19 @@ class Udp(UdpTable):
 
     # --- programs ---------------------------------------------------------------------------------
 
-    def open(self, owner: str = "") -> UdpSocket:
-        """Return a new socket, bound to nothing yet."""
+    def open(self, owner: str = "", family: Family | None = None) -> UdpSocket:
+        """Return a new socket, bound to nothing yet.
+
+        Args:
+            family: the only one that it is for, None for both.
+        """
         settings = self.settings
         return UdpSocket(
             settings["udp.rmem_default"],
             self.networks[IPV4].pmtudisc,
             settings["udp.wmem_default"],
             owner=owner,
+            family=family,
             multicast_all=settings["ip.multicast_all"] != 0,
             ready_queue=self.shared.ready,
         )
@@ -86,8 +91,12 @@ class Udp(UdpTable):
             raise
         self.generation.touch()
 
-    def connect(self, socket: UdpSocket, peer: int, port: int) -> None:
+    def connect(self, socket: UdpSocket, peer: int, port: int, zone: str | None = None) -> None:
         """Fix the peer: only its datagrams are taken, and the source address is chosen now.
+
+        Args:
+            zone: the interface on which the peer is; the socket is bound to it (Linux
+                ``__ip6_datagram_connect``).
 
         Raises:
             SendRejected: there is no way to the peer.
@@ -95,14 +104,14 @@ class Udp(UdpTable):
         """
         if port == 0:
             raise InvalidArgument("port 0 cannot be connected to")
-        way = self._way_to(socket, peer, port)
+        way = self._way_to(socket, peer, port, zone)
         local = socket.local if socket.local is not None else way.src
         bound, old, source, dev = socket.port, socket.local, socket.source, socket.dev
         if bound:
             self.remove(socket)
             socket.port = 0
         try:
-            self.bind(socket, local, bound, dev)
+            self.bind(socket, local, bound, zone or dev)
         except BaseException:
             if bound:
                 socket.local, socket.port, socket.source, socket.dev = old, bound, source, dev
@@ -112,12 +121,11 @@ class Udp(UdpTable):
         self.tell(ChangeType.CHANGED, socket)
         self.generation.touch()
 
-    def _way_to(self, socket: UdpSocket, peer: int, port: int) -> Way:
+    def _way_to(self, socket: UdpSocket, peer: int, port: int, zone: str | None) -> Way:
         net = self.networks.for_address(peer)
         src = blocked.source_of(net, socket, OutgoingDatagram(b"", peer, port, None, Trace()))
-        key = RouteKey(
-            peer, src, socket.dev_to(peer), OUTPUT, 0, Protocol.UDP, socket.port, port, socket.tos
-        )
+        dev, sport = zone or socket.dev_to(peer), socket.port
+        key = RouteKey(peer, src, dev, OUTPUT, 0, Protocol.UDP, sport, port, socket.tos)
         way = route_output(net, key)
         if isinstance(way, Way) and way.src is not None and src is None:
             # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
@@ -131,7 +139,7 @@ class Udp(UdpTable):
         """Close a socket; what is queued is gone, and its groups are left."""
         if socket.send_queue is not None:
             blocked.purge(self, socket)
-        membership.leave_all(self.networks[IPV4], socket)
+        membership.leave_all(self.networks, socket)
         if socket.port and not socket.closed:
             self.remove(socket)
             self.closed_sent += socket.tx_datagrams
@@ -168,7 +176,7 @@ class Udp(UdpTable):
         self._send(socket, OutgoingDatagram(payload, dst, port, None, trace), now)
 
     def send_from(self, socket: UdpSocket, item: OutgoingDatagram, now: int) -> None:
-        """Send one datagram from an address that it asks for (Linux IP_PKTINFO).
+        """Send one datagram from an address or by an interface that it asks for (IP_PKTINFO).
 
         Args:
             item: without a trace where nobody follows it.
@@ -178,6 +186,7 @@ class Udp(UdpTable):
         flow = socket.flows.get((item.dst, item.dport, item.src))
         if (
             flow is not None
+            and item.dev is None
             and flow.generation == self.generation.number
             and item.trace is None
             and flow.send(socket, item.payload, now)

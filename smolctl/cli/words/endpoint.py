@@ -1,0 +1,40 @@
+"""An address and a port in one word: ``10.0.0.1:53``, ``[2001:db8::1]:53``, ``[fe80::1%eth0]:53``.
+
+Source: RFC 3986 3.2.2; RFC 5952 6.
+"""
+
+from smolctl.cli.words.grammar import UsageFault
+
+
+def has_port(text: str) -> bool:
+    """Tell whether a word is an address and a port, or may be meant to be."""
+    return text[:1] == "[" or text.count(":") == 1
+
+
+def endpoint(text: str) -> tuple[str, str]:
+    """Split ``ADDR:PORT`` or ``[ADDR]:PORT``.
+
+    What has no colon is a port alone, what has several and no brackets an IPv6 address alone.
+
+    Returns:
+        The address and the port, "" for what is not there.
+
+    Raises:
+        UsageFault: brackets without an end, or something else than a port behind them.
+    """
+    if text[:1] != "[":
+        if text.count(":") > 1:
+            return text, ""
+        address, _, port = text.rpartition(":")
+        return address, port
+    address, bracket, rest = text[1:].partition("]")
+    if not bracket or rest[:1] not in ("", ":"):
+        raise UsageFault(
+            f'"{text}" is not an address and a port', hint="such as [2001:db8::1]:5000"
+        )
+    return address, rest[1:]
+
+
+def joined(address: str, port: object) -> str:
+    """Return an address and a port as one word."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
