@@ -134,11 +134,46 @@ class NetworkUnreachable(StackError):
     errno_name = "ENETUNREACH"
 
 
+class HostUnreachable(StackError):
+    """A host is on no link of this stack."""
+
+    code = "host-unreachable"
+    errno_name = "EHOSTUNREACH"
+
+
 class MessageTooLong(StackError):
     """The datagram never fits (EMSGSIZE)."""
 
     code = "message-too-long"
     errno_name = "EMSGSIZE"
+
+
+class NotConnected(StackError):
+    """The socket is no connection (ENOTCONN)."""
+
+    code = "not-connected"
+    errno_name = "ENOTCONN"
+
+
+class AlreadyConnected(StackError):
+    """The socket is a connection already (EISCONN)."""
+
+    code = "already-connected"
+    errno_name = "EISCONN"
+
+
+class ConnectionInProgress(StackError):
+    """The socket is connecting already (EALREADY)."""
+
+    code = "connection-in-progress"
+    errno_name = "EALREADY"
+
+
+class BrokenPipe(StackError):
+    """Nothing can be sent any more (EPIPE)."""
+
+    code = "broken-pipe"
+    errno_name = "EPIPE"
 
 
 class NoBuffers(StackError):

@@ -14,8 +14,9 @@ from smolctl.stack.explain.suggest import Suggestions
 from smolctl.stack.fastpath import forward as fast_forward
 from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.interface import LOOPBACK_MTU, LOOPBACK_NAME, Interface, Medium
-from smolctl.stack.ip.network import Networks, Transport
+from smolctl.stack.ip.network import Networks
 from smolctl.stack.ipv4.ipv4 import Ipv4
+from smolctl.stack.ipv6.ipv6 import Ipv6
 from smolctl.stack.link.input import LinkProtocols, fitting, frame_input, snapped_input
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.link.offload_input import count_segments, offloaded_input
@@ -28,9 +29,11 @@ from smolctl.stack.shared import Shared
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.journal import Listener
 from smolctl.stack.transport.ping import Ping
+from smolctl.stack.transport.tcp.tcp import Tcp
 from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire import ipv4
-from smolctl.wire.address import IPV4, ZERO_MAC
+from smolctl.wire.address import IPV4, IPV6, ZERO_MAC
+from smolctl.wire.ipv6 import NextHeader
 from smolctl.wire.offload.run import PendingDatagram
 
 _LOOP_BUDGET = 16_384
@@ -46,8 +49,8 @@ class Stack:
 
     Attributes:
         shared: what all layers share; its parts are attributes here, too.
-        ipv4, networks: the network layers, the latter by family.
-        udp, ping, transports: the transports, the latter by protocol number.
+        ipv4, ipv6, networks: the network layers, the last by family.
+        udp, tcp, ping: the transports.
 
     A new stack has no interface but ``lo``, which is up and has no address yet: see
     ``config.addr.bring_up_loopback``.
@@ -72,18 +75,20 @@ class Stack:
         self.protocols = LinkProtocols(shared.recorder, self.receive)
         self.loopback = Loopback(self.protocols)
         self.ipv4 = Ipv4(shared, self.loopback)
-        self.networks = Networks({IPV4: self.ipv4})
+        self.ipv6 = Ipv6(shared, self.loopback)
+        self.networks = Networks({IPV4: self.ipv4, IPV6: self.ipv6})
         shared.interfaces.observers[:] = self.networks.values()
         shared.events.route_sources = [net.fib for net in self.networks.values()]
         self.ipv4.attach(self.protocols, self.timers)
+        self.ipv6.attach(self.protocols, self.timers)
         self.udp, self.ping = Udp(shared, self.networks), Ping(shared, self.networks)
-        self.transports: dict[int, Transport] = {
-            ipv4.Protocol.UDP: self.udp,
-            ipv4.Protocol.ICMP: self.ping,
-        }
-        for net in self.networks.values():
-            net.transports.update(self.transports)
+        self.tcp = Tcp(shared, self.networks)
+        for net, icmp in ((self.ipv4, ipv4.Protocol.ICMP), (self.ipv6, NextHeader.ICMPV6)):
+            net.transports.update(
+                {ipv4.Protocol.UDP: self.udp, ipv4.Protocol.TCP: self.tcp, icmp: self.ping}
+            )
         self.udp.attach(self.timers)
+        self.tcp.attach(self.timers)
         self.timers.add(self._links_deadline, self._links_expire)
         self._attach_watchers()
 
@@ -92,8 +97,8 @@ class Stack:
         self.udp.learn_output = partial(fast_udp.learn_output, self.udp)
         self.udp.learn_input = partial(fast_udp.learn_input, self.udp)
         self.ipv4.learn_forward = partial(fast_forward.learn, self.ipv4)
-        self.ledger.suggest = Suggestions(self.ipv4)
-        self.shared.recorder.note_candidates = partial(note_candidates, self.ipv4)
+        self.ledger.suggest = Suggestions(self.networks)
+        self.shared.recorder.note_candidates = partial(note_candidates, self.networks)
 
     def interface(self, name: str) -> Interface:
         """Return an interface by name.
@@ -122,6 +127,7 @@ class Stack:
         if interface.forward_flows:
             layered = self._forward_input
         fast_udp.frames_input(self.generation, interface, frames, now, layered)
+        self.tcp.flush(now)
 
     def receive_snapped(self, interface: Interface, frame: bytes, length: int, now: int) -> None:
         """Take note of a frame of ``length`` bytes of which only the first ones are known."""
@@ -153,12 +159,16 @@ class Stack:
     def transmitted(self, interface: Interface, items: Sequence[Item], now: int) -> None:
         """Take note that the device took these items of the outbox, datagrams in runs."""
         transmitted(interface, items, now)
+        if self.tcp.throttled:
+            self.tcp.drained(interface)
 
     def transmit_failed(
         self, interface: Interface, item: Item | PendingDatagram, reason_name: str, now: int
     ) -> None:
         """Take note that one was refused: tx-queue-full, tx-no-carrier or stack-stopped."""
         transmit_failed(self.shared.recorder, interface, item, REASONS[reason_name], now)
+        if self.tcp.throttled:
+            self.tcp.drained(interface)
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -168,6 +178,7 @@ class Stack:
         budget = _LOOP_BUDGET
         while budget and self.loopback.input(now):
             budget -= 1
+        self.tcp.flush(now)
         if now >= self.timers.alarm.at_ns:
             self.timers.expire(now)
 

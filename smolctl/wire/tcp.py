@@ -96,7 +96,7 @@ def parse(segment: bytes, src: int, dst: int) -> TcpHeader | WireFault:
     """
     size = len(segment)
     if size < MIN_HEADER_LEN:
-        return WireFault(TcpFault.TCP_HEADER_SHORT, size, {"n": size})
+        return WireFault(TcpFault.TCP_HEADER_SHORT, size, {"size": size})
     sport, dport, seq, ack, words, window, got, urgent = _HEADER.unpack_from(segment)
     length = words >> 12 << 2
     if not MIN_HEADER_LEN <= length <= size:

@@ -56,7 +56,7 @@ def test_sequence_numbers_are_cut_to_32_bits() -> None:
 @pytest.mark.parametrize("size", [0, 1, 19])
 def test_header_short(size: int) -> None:
     found = tcp.parse(DATA_WIRE[:size], SRC, DST)
-    assert found == WireFault(TcpFault.TCP_HEADER_SHORT, size, {"n": size})
+    assert found == WireFault(TcpFault.TCP_HEADER_SHORT, size, {"size": size})
 
 
 @pytest.mark.parametrize("words", [0, 4, 7, 15])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 from smolctl.stack.trace.trace import Flow
-from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp, vlan
+from smolctl.wire import arp, ethernet, icmpv4, ipv4, tcp, udp, vlan
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
 from smolctl.wire.ethernet import EtherType
 from smolctl.wire.ipv4 import Protocol
@@ -65,6 +65,9 @@ def meant(flow: Flow) -> tuple[bytes, bool]:
         return header.to_bytes() + asked.to_bytes(), True
     if flow.proto == "udp":
         protocol, inner = Protocol.UDP, udp.to_bytes(flow.sport, flow.dport, b"", src, flow.dst)
+    elif flow.proto == "tcp":
+        header_of = tcp.TcpHeader(flow.sport, flow.dport, 0, 0, 0, 0, 0)
+        protocol, inner = Protocol.TCP, header_of.to_bytes(b"", src, flow.dst)
     else:
         protocol = Protocol.ICMP
         inner = icmpv4.IcmpMessage(flow.sport, flow.dport, 0, b"").to_bytes()

@@ -26,6 +26,7 @@ from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.icmpv4 import IcmpMessage
 from smolctl.wire.igmp import Membership, Report
 from smolctl.wire.ipv4 import Ipv4Header
+from smolctl.wire.tcp import TcpHeader, flags_text
 from smolctl.wire.udp import HEADER_LEN, UdpHeader
 
 SCHEMA = 1
@@ -112,8 +113,9 @@ def headline(trace: Trace) -> str:
     dst = format_address(flow.dst)
     if flow.proto == "arp":
         return f"who-has {dst}" + (f" tell {src}" if flow.src is not None else "")
-    if flow.proto == "udp":
-        return f"{src}:{flow.sport} > {dst}:{flow.dport} UDP {flow.length} B"
+    if flow.proto in ("udp", "tcp"):
+        name = flow.proto.upper()
+        return f"{src}:{flow.sport} > {dst}:{flow.dport} {name} {flow.length} B"
     return f"{src} > {dst} {flow.proto.upper()} {flow.length} B"
 
 
@@ -292,7 +294,7 @@ def packet_row(trace: Trace) -> Row:
         row: Row = {"proto": flow.proto, "dst": format_address(flow.dst), "len": flow.length}
         if src is not None:
             row["src"] = format_address(src)
-        if flow.proto == "udp":
+        if flow.proto in ("udp", "tcp"):
             row.update(sport=flow.sport, dport=flow.dport)
         else:
             row.update(icmp_type=flow.sport, icmp_code=flow.dport)
@@ -314,6 +316,10 @@ def _received_row(facts: dict[type, Any]) -> Row:
     parsed: UdpHeader | None = facts.get(UdpHeader)
     if parsed is not None:
         row.update(sport=parsed.sport, dport=parsed.dport, len=parsed.length - HEADER_LEN)
+    segment: TcpHeader | None = facts.get(TcpHeader)
+    if segment is not None:
+        row.update(sport=segment.sport, dport=segment.dport, flags=flags_text(segment.flags))
+        row["len"] -= segment.header_len
     message: IcmpMessage | None = facts.get(IcmpMessage)
     if message is not None:
         row.update(icmp_type=message.type, icmp_code=message.code, len=len(message.body))

@@ -48,6 +48,14 @@ MEANINGS = {
 
 _LAYERS = {
     "rx": "ethernet",
+    "nd": "nd",
+    "ra": "nd",
+    "rs": "nd",
+    "redirect6": "nd",
+    "ip6": "ip",
+    "frag6": "ip",
+    "icmp6": "icmp",
+    "udp6": "udp",
     "arp": "arp",
     "neigh": "neigh",
     "ip": "ip",
@@ -56,6 +64,7 @@ _LAYERS = {
     "igmp": "igmp",
     "icmp": "icmp",
     "udp": "udp",
+    "tcp": "tcp",
     "tx": "ip",
     "lab": "device",
     "stack": "stack",
@@ -106,7 +115,7 @@ class Reason:
 
     @property
     def layer(self) -> str:
-        """Return where it happens: ethernet, arp, neigh, ip, igmp, icmp, udp, device or stack."""
+        """Return where it happens: ethernet, arp, nd, neigh, ip, icmp, udp, tcp, device, stack."""
         return _LAYERS[self.name.partition("-")[0]]
 
     def why(self, detail: Mapping[str, object]) -> str:

@@ -76,6 +76,12 @@ _SMOLTCP_0_9 = {
     "neigh.queue_answers": "0",
     "neigh.rate_limit_scope": "cache",
     "neigh.unres_qlen": "0",
+    "tcp.invalid_ratelimit_ms": "1000",
+    "tcp.rto_initial_ms": "700",
+    "tcp.rto_max_ms": "10000",
+    "tcp.rto_min_ms": "10",
+    "tcp.time_wait_ms": "10000",
+    "tcp.timestamps": "0",
 }
 
 # 0.10 learned subnet broadcasts; 0.12 takes the source address that fits the next hop.

@@ -1,0 +1,28 @@
+"""The steps of TCP segments in words and in rows; a part of ``steps``."""
+
+from collections.abc import Callable
+from typing import Any
+
+from smolctl.wire import tcp_options
+from smolctl.wire.tcp import ACK, TcpHeader, flags_text
+
+Row = dict[str, Any]
+Told = tuple[str, Row]
+
+
+def _tcp(facts: TcpHeader) -> Told:
+    flags = flags_text(facts.flags)
+    text = f"port {facts.sport} > {facts.dport}, {flags} seq {facts.seq}"
+    row: Row = {"sport": facts.sport, "dport": facts.dport, "flags": flags, "seq": facts.seq}
+    if facts.flags & ACK:
+        text += f" ack {facts.ack}"
+        row["ack"] = facts.ack
+    row["win"] = facts.window
+    text += f" win {facts.window}"
+    if facts.options:
+        row["options"] = tcp_options.text(facts.options)
+        text += f", {row['options']}"
+    return text, row
+
+
+TELLERS: dict[type, Callable[[Any], Told]] = {TcpHeader: _tcp}

@@ -1,0 +1,98 @@
+"""The opening of a connection: what both ends agree on, and what it begins with."""
+
+from smolctl.stack.alarm import NEVER
+from smolctl.stack.ip.network import Network
+from smolctl.stack.transport.tcp.congestion import NAMES, controller, initial_window
+from smolctl.stack.transport.tcp.rtt import RttEstimator
+from smolctl.stack.transport.tcp.segment import sync_mss
+from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.table import TcpTable
+
+_QUICK = 16
+"""Acknowledgments that are not delayed at the beginning (Linux TCP_MAX_QUICKACKS)."""
+
+
+def window_scale(table: TcpTable) -> int:
+    """Return the shift with which our largest window can be told (RFC 7323 2.3)."""
+    largest, shift = table.settings["tcp.rmem_max"], 0
+    while largest > 0xFFFF and shift < 14:
+        largest >>= 1
+        shift += 1
+    return shift
+
+
+def first_window(rcvbuf: int, mss: int) -> int:
+    """Return what a SYN allows: whole segments, in a field that is not scaled."""
+    window = min(rcvbuf, 0xFFFF)
+    return window // mss * mss or window
+
+
+def prepare(table: TcpTable, socket: TcpSocket) -> None:
+    """Give a connection the options and estimates that it begins with."""
+    settings = table.settings
+    socket.timestamps = bool(settings["tcp.timestamps"])
+    socket.sack = bool(settings["tcp.sack"])
+    socket.scaling = bool(settings["tcp.window_scaling"])
+    socket.ts_offset = table.secrets.timestamp_offset(socket.ends)
+    begin(table, socket)
+
+
+def begin(table: TcpTable, socket: TcpSocket) -> None:
+    """Give a connection its estimates, and its congestion control."""
+    settings = table.settings
+    socket.rtt = RttEstimator(
+        settings.ns("tcp.rto_initial_ms"), settings.ns("tcp.rto_min_ms"),
+        settings.ns("tcp.rto_max_ms"),
+    )  # fmt: skip
+    name = socket.control or NAMES[settings["tcp.congestion_control"]]
+    socket.controller = controller(name, hystart=bool(settings["tcp.hystart"]))
+    socket.loss.reordering = 3
+
+
+def opened(table: TcpTable, socket: TcpSocket, now: int, *, retransmitted: bool) -> None:
+    """Begin to send and receive: the handshake is over.
+
+    Args:
+        retransmitted: our SYN was sent more than once: the window begins with one segment (RFC 5681
+            3.1), and the timeout anew (RFC 6298 5.7).
+    """
+    settings, window = table.settings, socket.window
+    sync_mss(table, socket)
+    first = initial_window(settings["tcp.initial_cwnd"], socket.mss)
+    window.cwnd = socket.mss if retransmitted else first
+    window.restart = first if settings["tcp.slow_start_after_idle"] else 0
+    window.used_ns = now
+    loss = socket.loss
+    loss.high = loss.forward = loss.rack_end = loss.round_end = loss.ce_end = socket.snd.una
+    if retransmitted:
+        socket.rtt.forget(3 * settings.ns("tcp.rto_initial_ms"))
+    socket.retries = 0
+    socket.quick = max(min(_QUICK, socket.rcvbuf // (2 * socket.advmss)), 2)
+    socket.copied_since_ns = socket.heard_ns = now
+    if socket.keepalive:
+        arm_keepalive(table, socket, now)
+    socket.wake()
+
+
+def arm_keepalive(table: TcpTable, socket: TcpSocket, now: int) -> None:
+    """Have the peer probed after a silence, if the program wants it (RFC 9293 3.8.4)."""
+    if not socket.keepalive:
+        socket.keepalive_ns = NEVER
+        return
+    socket.keepalive_ns = now + keepalive_idle(table, socket)
+    table.timers.set(socket)
+
+
+def keepalive_idle(table: TcpTable, socket: TcpSocket) -> int:
+    """Return after how long a silence the peer is probed, ns."""
+    own = socket.keepidle_ns
+    return own if own is not None else table.settings.ns("tcp.keepalive_time_ms")
+
+
+def own_mss(net: Network, mtu: int, socket: TcpSocket) -> int:
+    """Return what the peer is told to send at most: what the link takes (RFC 9293 3.7.1).
+
+    RFC 6691 2: options are not subtracted.
+    """
+    mss = min(mtu - net.header_len - 20, 0xFFFF)
+    return min(mss, socket.mss_max) if socket.mss_max is not None else mss

@@ -1,0 +1,231 @@
+"""Output: what of the stream leaves now, and the timer that waits for its acknowledgment."""
+
+from smolctl.stack.alarm import NEVER
+from smolctl.stack.interface import Interface
+from smolctl.stack.transport.tcp.loss import Phase
+from smolctl.stack.transport.tcp.segment import payload_room, send_ack, sync_mss, transmit
+from smolctl.stack.transport.tcp.send import Sent
+from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.states import State
+from smolctl.stack.transport.tcp.table import TcpTable
+from smolctl.stack.transport.tcp.timers import TimerKind
+from smolctl.wire.tcp import FIN, PSH, SYN
+
+_SENDING = frozenset(
+    {State.ESTABLISHED, State.CLOSE_WAIT, State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK}
+)
+OUTBOX_SHARE = 512
+"""Frames in an interface's outbox beyond which a connection waits (Linux TCP small queues)."""
+_CORK_NS = 200_000_000
+"""How long TCP_CORK holds a segment back (tcp(7))."""
+_DELACK_MAX_NS = 200_000_000
+_LEAST_PROBE_NS = 8_000_000
+"""Added to two round trips before the tail is probed (Linux TCP_TIMEOUT_MIN, 2 jiffies of 4 ms)."""
+_SECOND_NS = 1_000_000_000
+
+
+def output(table: TcpTable, socket: TcpSocket, now: int, *, force: bool = False) -> None:
+    """Send what may leave now: what was lost, then what is new, else an acknowledgment that is due.
+
+    Args:
+        force: one segment leaves though it is small, or the window is (a window probe, RFC 9293
+            3.8.6.1).
+    """
+    if socket.state in _SENDING:
+        if socket.generation != table.generation.number:
+            sync_mss(table, socket)
+        if socket.snd.lost and socket.loss.frto != 2:
+            _send_lost(table, socket, now)
+        if socket.snd.unsent or (socket.snd.fin and not socket.snd.fin_sent):
+            _send_new(table, socket, now, force=force)
+        arm(table, socket, now)
+    if socket.ack_now:
+        send_ack(table, socket, now)
+
+
+def _send_lost(table: TcpTable, socket: TcpSocket, now: int) -> None:
+    """Send again what is believed to be lost, as far as the window allows."""
+    snd, window, room = socket.snd, socket.window, payload_room(socket)
+    index, records = 0, snd.records
+    while index < len(records):
+        record = records[index]
+        if record.lost and not record.again:
+            if snd.pipe and snd.pipe + min(record.size, socket.mss) > window.cwnd:
+                return
+            if crowded(table, socket):
+                return
+            snd.cut(index, room)
+            if not retransmit(table, socket, record, now):
+                return
+        index += 1
+
+
+def retransmit(table: TcpTable, socket: TcpSocket, record: Sent, now: int) -> bool:
+    """Send a record once more; False when it was refused."""
+    snd, loss, stats = socket.snd, socket.loss, socket.stats
+    flags = record.flags & (SYN | FIN | PSH)
+    if not transmit(table, socket, record.seq, flags, record.buffers, now):
+        return False
+    snd.mark_again(record, now)
+    loss.prr_out += record.size
+    if loss.retransmitted is None:
+        loss.retransmitted = now
+    if loss.undo is not None:
+        loss.undo_left += 1
+    stats.retrans += 1
+    stats.bytes_retrans += sum(map(len, record.buffers))
+    table.recorder.count("tcp.segments_retransmitted")
+    return True
+
+
+def crowded(table: TcpTable, socket: TcpSocket) -> bool:
+    """Tell whether the interface has enough to do: the connection goes on when that has left."""
+    out = socket.out
+    if out is None or len(device_of(out).outbox) < OUTBOX_SHARE:
+        return False
+    table.throttled[socket] = None
+    return True
+
+
+def device_of(interface: Interface) -> Interface:
+    """Return the interface whose device sends what an interface does: of a VLAN, the one below."""
+    while interface.vlan is not None:
+        interface = interface.vlan.lower
+    return interface
+
+
+def _send_new(table: TcpTable, socket: TcpSocket, now: int, *, force: bool) -> None:
+    """Send what was never sent, as far as both windows allow (RFC 9293 3.8.6.2.1; RFC 5681)."""
+    snd, window = socket.snd, socket.window
+    window.limited = False
+    while snd.unsent or (snd.fin and not snd.fin_sent):
+        size = min(snd.unsent, payload_room(socket))
+        fin = snd.fin and size == snd.unsent
+        allowed = snd.una + snd.wnd - snd.nxt
+        if size + fin > allowed:
+            # RFC 9293 3.8.6.2.1 (3): half of the largest window is worth a segment, less is not.
+            size, fin = max(allowed, 0), False
+            if size <= 0 or not (force or 2 * size >= snd.max_wnd or size >= socket.mss):
+                return
+        elif size < socket.mss and not fin and not force and _waits(socket, size):
+            return
+        quota = window.cwnd - snd.pipe
+        if size + fin > quota and snd.pipe:
+            window.limited = True
+            return
+        if crowded(table, socket) or not _send_piece(table, socket, size, fin, now):
+            return
+        force = False
+
+
+def _waits(socket: TcpSocket, size: int) -> bool:
+    """Tell whether a segment that is not full waits for more to send (RFC 9293 3.7.4; Minshall).
+
+    It does while an earlier one that was not full is under way. What is left in the buffer behind a
+    payload that is small for its options alone is no such segment.
+    """
+    snd = socket.snd
+    if size < snd.unsent:
+        return False
+    if socket.cork:
+        return True
+    return not socket.nodelay and bool(snd.records) and snd.small_end > snd.una
+
+
+def _send_piece(table: TcpTable, socket: TcpSocket, size: int, fin: bool, now: int) -> bool:
+    """Send the next ``size`` bytes for the first time, with FIN or not."""
+    snd, loss = socket.snd, socket.loss
+    _begin_flight(socket, now)
+    socket.window.used_ns = now
+    buffers = snd.take(size) if size else ()
+    flags = FIN if fin else 0
+    if size and not snd.unsent:
+        flags |= PSH  # RFC 9293 3.9.1.2: when there is no more to send
+    seq = snd.nxt
+    record = Sent(seq, seq + size + fin, buffers, flags, now)
+    record.delivered, record.delivered_ns = loss.delivered, loss.delivered_ns
+    record.app_limited = not snd.unsent
+    if size and size < socket.mss:
+        snd.small_end = record.end
+    snd.push(record)
+    snd.fin_sent = snd.fin_sent or fin
+    loss.prr_out += record.size
+    if socket.ack_ns < NEVER:
+        socket.pingpong = True  # the program answers: what it says acknowledges what it got
+    # Whether it leaves or not, it is on its way: the timer sends it again.
+    return transmit(table, socket, seq, flags, buffers, now, ecn=bool(size))
+
+
+def _begin_flight(socket: TcpSocket, now: int) -> None:
+    """Note when data began to be in flight; begin anew after a long silence (RFC 5681 4.1)."""
+    snd, window, loss = socket.snd, socket.window, socket.loss
+    if snd.records:
+        return
+    if not loss.delivered_ns:
+        loss.delivered_ns = now
+    idle = now - window.used_ns
+    if window.used_ns and idle > socket.rtt.rto_ns and window.restart:
+        # Linux tcp_cwnd_restart: halved for each timeout of silence, not below the initial window.
+        window.ssthresh = max(window.ssthresh, window.cwnd * 3 // 4)
+        halvings = min(idle // socket.rtt.rto_ns, 30)
+        window.cwnd = max(window.cwnd >> halvings, min(window.restart, window.cwnd))
+        socket.controller.idle(idle)
+
+
+# --- the timer ------------------------------------------------------------------------------------
+
+
+def arm(table: TcpTable, socket: TcpSocket, now: int, *, restart: bool = False) -> None:
+    """Start the timer that what is in flight needs, or what cannot leave (RFC 6298 5).
+
+    Args:
+        restart: new data was acknowledged (RFC 6298 5.3); an acknowledgment of nothing new leaves a
+            timer that runs as it is.
+    """
+    snd = socket.snd
+    if snd.records:
+        if restart or socket.timer in (TimerKind.NONE, TimerKind.PERSIST):
+            _set(table, socket, TimerKind.RETRANSMIT, now + socket.rtt.backed_off(socket.retries))
+        if restart or snd.records[-1].sent_ns == now:
+            _arm_probe(table, socket, now)
+    elif snd.unsent or (snd.fin and not snd.fin_sent):
+        if socket.timer is not TimerKind.PERSIST and socket not in table.throttled:
+            wait = socket.rtt.backed_off(socket.probes)
+            if socket.cork and snd.wnd >= socket.mss:
+                wait = _CORK_NS
+            _set(table, socket, TimerKind.PERSIST, now + wait)
+    elif socket.timer is not TimerKind.NONE:
+        socket.timer, socket.timer_ns = TimerKind.NONE, NEVER
+
+
+def _set(table: TcpTable, socket: TcpSocket, kind: TimerKind, at_ns: int) -> None:
+    socket.timer, socket.timer_ns = kind, at_ns
+    table.timers.set(socket)
+
+
+def set_timer(table: TcpTable, socket: TcpSocket, kind: TimerKind, at_ns: int) -> None:
+    """Have the retransmission timer go off at a time, for a purpose."""
+    _set(table, socket, kind, at_ns)
+
+
+def _arm_probe(table: TcpTable, socket: TcpSocket, now: int) -> None:
+    """Have the tail of the flight probed before it times out (RFC 8985 7.2)."""
+    loss, snd, rtt = socket.loss, socket.snd, socket.rtt
+    usable = (
+        socket.sack and socket.state in _SENDING and loss.phase in _CALM and not snd.sacked
+        and loss.tlp_end is None and not socket.retries and table.settings["tcp.tlp"]
+        and socket.timer in (TimerKind.RETRANSMIT, TimerKind.PROBE)
+    )  # fmt: skip
+    if not usable:
+        return
+    wait = 2 * rtt.srtt_ns if rtt.srtt_ns else _SECOND_NS
+    # The peer may delay the acknowledgment of a single segment.
+    wait += _DELACK_MAX_NS if len(snd.records) == 1 else _LEAST_PROBE_NS
+    timeout = max(snd.records[0].sent_ns + rtt.rto_ns, now)
+    if now + wait < timeout:
+        _set(table, socket, TimerKind.PROBE, now + wait)
+    elif socket.timer is TimerKind.PROBE:
+        _set(table, socket, TimerKind.RETRANSMIT, timeout)
+
+
+_CALM = frozenset({Phase.OPEN, Phase.CWR})

@@ -1,0 +1,258 @@
+"""The receiving side of a connection: the stream in order, what lies beyond a gap, the window."""
+
+from bisect import bisect_right
+
+BLOCK_OVERHEAD = 256
+"""Bytes that a block out of order counts beside its payload, so that crumbs are bounded too."""
+_SMALL = 2048
+"""Bytes of a payload that is copied to its neighbor: an object for each would cost more."""
+_JOIN_MAX = 65_536
+
+Range = tuple[int, int]
+
+
+class _Block:
+    """Bytes beyond a gap, from ``seq`` to ``end``; ``touched`` tells the latest."""
+
+    __slots__ = ("end", "parts", "seq", "touched")
+
+    def __init__(self, seq: int, data: bytes, touched: int) -> None:
+        self.seq, self.end, self.touched = seq, seq + len(data), touched
+        self.parts: list[bytes | bytearray] = [data]
+
+
+class ReceiveSide:
+    """Everything that one connection receives.
+
+    Args:
+        irs: the peer's initial sequence number; SYN takes one.
+
+    Attributes:
+        nxt: the next sequence number in order.
+        acked: what was acknowledged last.
+        edge: the first sequence number that was never allowed (RFC 9293 3.8.6.2.2): it never goes
+            back.
+        scale: shift of the windows that we tell.
+        ready: bytes that the program may read.
+        fin: sequence number of the peer's FIN once it is known, which may lie beyond a gap.
+        mss: the largest payload that came, an estimate of the peer's segments.
+        ts_recent: the timestamp that is echoed, unbounded; None before the first.
+        ts_recent_ns: when it came.
+        duplicate: what to report as a duplicate (RFC 2883), None for nothing.
+        out_of_order: bytes beyond gaps.
+        urgent: end of urgent data, None for none.
+    """
+
+    __slots__ = (
+        "_blocks", "_chunks", "_touched", "acked", "duplicate", "edge", "fin", "irs", "mss", "nxt",
+        "out_of_order", "ready", "scale", "ts_recent", "ts_recent_ns", "urgent",
+    )  # fmt: skip
+
+    def __init__(self, irs: int = 0) -> None:
+        self.irs = irs
+        self.nxt = self.acked = self.edge = irs + 1
+        self.scale = self.ready = self.out_of_order = self.ts_recent_ns = self._touched = 0
+        self.mss = 536
+        self.fin: int | None = None
+        self.ts_recent: int | None = None
+        self.duplicate: Range | None = None
+        self.urgent: int | None = None
+        self._chunks: list[bytes | bytearray] = []
+        self._blocks: list[_Block] = []
+
+    # --- the stream -------------------------------------------------------------------------------
+
+    def accept(self, seq: int, data: bytes) -> bool:
+        """Take a payload, some of which is new and none beyond the edge.
+
+        Returns: whether any of it was new.
+        """
+        self.mss = max(self.mss, len(data))
+        if seq > self.nxt:
+            return self._keep(seq, data)
+        old = self.nxt - seq
+        self._append(data[old:] if old else data)
+        self.nxt += len(data) - old
+        if self._blocks:
+            self._join()
+        return True
+
+    def _append(self, data: bytes | bytearray) -> None:
+        self.ready += len(data)
+        if len(data) < _SMALL:
+            last = self._chunks[-1] if self._chunks else None
+            if isinstance(last, bytearray) and len(last) < _JOIN_MAX:
+                last += data
+                return
+            data = bytearray(data)
+        self._chunks.append(data)
+
+    def _join(self) -> None:
+        """Take over the blocks that the stream has reached."""
+        blocks, done = self._blocks, 0
+        for block in blocks:
+            if block.seq > self.nxt:
+                break
+            done += 1
+            self.out_of_order -= block.end - block.seq
+            skip = self.nxt - block.seq
+            for part in block.parts:
+                if skip >= len(part):
+                    skip -= len(part)
+                    continue
+                self._append(part[skip:] if skip else part)
+                skip = 0
+            self.nxt = max(self.nxt, block.end)
+        del blocks[:done]
+
+    def read(self, size: int) -> bytes:
+        """Take at most ``size`` bytes of the stream."""
+        chunks, taken, used = self._chunks, [], 0
+        size = min(size, self.ready)
+        self.ready -= size
+        while size:
+            chunk = chunks[used]
+            if len(chunk) > size:
+                taken.append(chunk[:size])
+                chunks[used] = chunk[size:]
+                break
+            taken.append(chunk)
+            size -= len(chunk)
+            used += 1
+        del chunks[:used]
+        return bytes(taken[0]) if len(taken) == 1 else b"".join(taken)
+
+    def peek(self, size: int) -> bytes:
+        """Return the first ``size`` bytes of the stream, and leave them."""
+        taken: list[bytes | bytearray] = []
+        for chunk in self._chunks:
+            if size <= 0:
+                break
+            taken.append(chunk[:size])
+            size -= len(taken[-1])
+        return b"".join(taken)
+
+    # --- beyond a gap -----------------------------------------------------------------------------
+
+    @property
+    def blocks(self) -> int:
+        """The number of ranges beyond gaps."""
+        return len(self._blocks)
+
+    @property
+    def last_block(self) -> int | None:
+        """The beginning of the farthest of them, None without any."""
+        return self._blocks[-1].seq if self._blocks else None
+
+    @property
+    def held(self) -> int:
+        """Bytes beyond gaps with what their blocks count."""
+        return self.out_of_order + BLOCK_OVERHEAD * len(self._blocks)
+
+    def _keep(self, seq: int, data: bytes) -> bool:
+        """Keep what is new of a payload beyond a gap; what is known already stays as it is."""
+        blocks, end, before = self._blocks, seq + len(data), self.out_of_order
+        self._touched += 1
+        index = bisect_right(blocks, seq, key=_seq)
+        if index and blocks[index - 1].end >= seq:
+            index -= 1  # it begins inside, or right behind
+        else:
+            stop = end if index == len(blocks) else min(end, blocks[index].seq)
+            blocks.insert(index, _Block(seq, data[: stop - seq], self._touched))
+            self.out_of_order += stop - seq
+        block = blocks[index]
+        block.touched = self._touched
+        self._merge(index)
+        while block.end < end:
+            stop = end if index + 1 == len(blocks) else min(end, blocks[index + 1].seq)
+            piece = data[block.end - seq : stop - seq]
+            self.out_of_order += len(piece)
+            _extend(block, piece)
+            self._merge(index)
+        return self.out_of_order > before
+
+    def _merge(self, index: int) -> None:
+        """Join a block with the next one if they touch."""
+        blocks = self._blocks
+        if index + 1 < len(blocks) and blocks[index].end >= blocks[index + 1].seq:
+            following = blocks.pop(index + 1)
+            for part in following.parts:
+                _extend(blocks[index], part)
+
+    def prune(self) -> int:
+        """Throw the last block away, for want of room; return its bytes (Linux tcp_prune_ofo)."""
+        block = self._blocks.pop()
+        size = block.end - block.seq
+        self.out_of_order -= size
+        return size
+
+    def drop_all(self) -> None:
+        """Throw everything away: nobody will read it."""
+        self._chunks, self._blocks = [], []
+        self.ready = self.out_of_order = 0
+
+    def sack_blocks(self, limit: int) -> tuple[Range, ...]:
+        """Return what to report: a duplicate first, then the latest block, then others by age.
+
+        Args:
+            limit: blocks that the option has room for.
+
+        Source: RFC 2018 4; RFC 2883 4.
+        """
+        if not self._blocks and self.duplicate is None:
+            return ()
+        latest = sorted(self._blocks, key=_age)[:limit]
+        found = [(block.seq, block.end) for block in latest]
+        if self.duplicate is not None:
+            found.insert(0, self.duplicate)
+        return tuple(found[:limit])
+
+    # --- the window -------------------------------------------------------------------------------
+
+    def room(self, rcvbuf: int) -> int:
+        """Return how many bytes behind ``nxt`` the buffer has room for.
+
+        What lies beyond gaps has its room already.
+        """
+        return max(rcvbuf - self.ready, 0)
+
+    def next_edge(self, rcvbuf: int, mss: int) -> int:
+        """Return where the window would end if it was told now.
+
+        Receiver's avoidance of the silly window syndrome: the edge moves by a whole segment, or by
+        half of the buffer, and never back (RFC 9293 3.8.6.2.2, SHLD-14).
+        """
+        edge = self.nxt + self.room(rcvbuf)
+        return edge if edge - self.edge >= min(rcvbuf // 2, mss) else max(self.edge, self.nxt)
+
+    def tell_window(self, rcvbuf: int, mss: int, *, syn: bool = False) -> int:
+        """Return the window field of a segment that leaves now, and remember what it allows."""
+        edge, scale = self.next_edge(rcvbuf, mss), 0 if syn else self.scale
+        allowed = edge - self.nxt
+        # Rounded up: rounded down, the edge would go back by some bytes (RFC 7323 2.4). But not
+        # further and further with each acknowledgment.
+        field = -(-allowed >> scale)
+        if field << scale > self.room(rcvbuf) + (1 << scale):
+            field = allowed >> scale
+        field = min(field, 0xFFFF)
+        self.edge = max(self.edge, self.nxt + (field << scale))
+        return field
+
+
+def _extend(block: _Block, data: bytes | bytearray) -> None:
+    block.end += len(data)
+    last = block.parts[-1]
+    if len(data) < _SMALL and len(last) < _JOIN_MAX:
+        if not isinstance(last, bytearray):
+            last = block.parts[-1] = bytearray(last)
+        last += data
+    else:
+        block.parts.append(data)
+
+
+def _seq(block: _Block) -> int:
+    return block.seq
+
+
+def _age(block: _Block) -> int:
+    return -block.touched

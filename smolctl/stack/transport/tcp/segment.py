@@ -1,0 +1,230 @@
+"""Segments out: from a connection's numbers to a packet of IP."""
+
+from smolctl.errors import NoBuffers, SendRejected
+from smolctl.stack.alarm import NEVER
+from smolctl.stack.fib.route_key import OUTPUT, RouteKey
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.output import choose_way, default_ttl
+from smolctl.stack.ip.protocol import SendOptions
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Way
+from smolctl.stack.packet import Packet, Sender
+from smolctl.stack.trace.trace import Direction, Flow, Trace
+from smolctl.stack.transport.tcp.request import Request
+from smolctl.stack.transport.tcp.send import Buffer
+from smolctl.stack.transport.tcp.sequence import Ends, timestamp
+from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.table import TcpTable
+from smolctl.wire import tcp
+from smolctl.wire.ipv4 import Protocol
+from smolctl.wire.tcp import ACK, CWR, ECE, SYN, TcpHeader
+from smolctl.wire.tcp_options import TcpOptions
+
+_OUT, _TCP = Direction.OUT, Protocol.TCP
+_ECT0 = 2
+"""The codepoint ECT(0) (RFC 3168 5)."""
+_HEADER = tcp.MIN_HEADER_LEN
+TIMESTAMP_LEN = 12
+"""Bytes of a timestamp with its padding."""
+_LEAST_MSS = 48
+"""Below that, a peer asks for headers only (Linux tcp_min_snd_mss; CVE-2019-11479)."""
+
+
+def send_segment(
+    table: TcpTable, ends: Ends, segment: bytes, how: SendOptions, now: int,
+    trace: Trace | None = None, sender: Sender | None = None,
+) -> bool:  # fmt: skip
+    """Send a segment between two ends; False when it was refused, which is recorded."""
+    local, port, peer, peer_port = ends
+    net = table.networks.for_address(peer)
+    trace = trace if trace is not None else table.recorder.begin(_OUT, now)
+    size = len(segment) - (segment[12] >> 4) * 4
+    trace.flow = Flow("tcp", local, port, peer, peer_port, size, sender)
+    key = RouteKey(peer, local, how.dev, OUTPUT, 0, _TCP, port, peer_port, how.tos & ~3)
+    try:
+        way = choose_way(net, key, now, trace)
+        if how.ttl is None:
+            how = how._replace(ttl=default_ttl(net, way))
+        packet = Packet(segment, way.interface, now, trace, table.recorder)
+        packet.sender = sender
+        packet.answer = trace.cause is not None
+        net.output(packet, way, _TCP, how)
+    except (SendRejected, NoBuffers):
+        return False  # recorded under its own reason
+    table.recorder.count("tcp.segments_sent")
+    return True
+
+
+def transmit(
+    table: TcpTable, socket: TcpSocket, seq: int, flags: int, buffers: tuple[Buffer, ...],
+    now: int, *, ecn: bool = False,
+) -> bool:  # fmt: skip
+    """Send one segment of a connection; False when it was refused, which is recorded.
+
+    Args:
+        ecn: it carries new data, so that routers may mark it instead of dropping it (RFC 3168
+            6.1.5: not a retransmission).
+    """
+    payload = buffers[0] if len(buffers) == 1 else b"".join(buffers)
+    rcv, ends = socket.rcv, socket.ends
+    syn = bool(flags & SYN)
+    flags |= ACK if socket.state.acknowledges else 0
+    options = _syn_options(socket, flags, now) if syn else _options(socket, now)
+    window = rcv.tell_window(socket.rcvbuf, socket.mss, syn=syn)
+    if socket.ecn and not syn:
+        flags |= (ECE if socket.ece else 0) | (CWR if socket.cwr and payload and ecn else 0)
+        if flags & CWR:
+            socket.cwr = False
+    urgent = 0
+    if socket.snd.urgent is not None and seq < socket.snd.urgent <= seq + 0xFFFF:
+        flags |= tcp.URG
+        urgent = socket.snd.urgent - seq
+    header = TcpHeader(
+        ends.port, ends.peer_port, seq, rcv.nxt if flags & ACK else 0, 0, flags, window, urgent,
+        options.to_bytes(),
+    )  # fmt: skip
+    tos = socket.tos & ~3 | (_ECT0 if ecn and socket.ecn else 0)
+    how = SendOptions(ends.local, socket.dev, socket.ttl, tos, pmtudisc=socket.pmtudisc)
+    if flags & ACK:
+        _acknowledged(socket)
+    stats = socket.stats
+    stats.segs_out += 1
+    if payload:
+        stats.data_segs_out += 1
+        stats.bytes_sent += len(payload)
+    segment = header.to_bytes(bytes(payload), ends.local, ends.peer)
+    return send_segment(table, ends, segment, how, now, sender=socket)
+
+
+def _acknowledged(socket: TcpSocket) -> None:
+    """Note that an acknowledgment leaves, so that none has to follow."""
+    socket.rcv.acked = socket.rcv.nxt
+    socket.rcv.duplicate = None
+    socket.ack_now, socket.ack_ns = False, NEVER
+    if socket.quick:
+        socket.quick -= 1
+
+
+def _options(socket: TcpSocket, now: int) -> TcpOptions:
+    rcv = socket.rcv
+    times = _times(socket, now)
+    if socket.sack and (rcv.blocks or rcv.duplicate is not None):
+        return TcpOptions(timestamps=times, sack=rcv.sack_blocks(3 if times is not None else 4))
+    return TcpOptions(timestamps=times)
+
+
+def _times(socket: TcpSocket, now: int) -> tuple[int, int] | None:
+    if not socket.timestamps:
+        return None
+    return timestamp(now, socket.ts_offset), socket.rcv.ts_recent or 0
+
+
+def _syn_options(socket: TcpSocket, flags: int, now: int) -> TcpOptions:
+    """Return the options of our SYN: what we want, in an answer only what the peer wants, too."""
+    return TcpOptions(
+        socket.advmss,
+        socket.rcv.scale if socket.scaling else None,
+        socket.sack,
+        (timestamp(now, socket.ts_offset), socket.rcv.ts_recent or 0)
+        if socket.timestamps else None,
+    )  # fmt: skip
+
+
+def send_ack(table: TcpTable, socket: TcpSocket, now: int) -> bool:
+    """Send an acknowledgment without data.
+
+    Its sequence number lies within what the peer allows, though its window may have shrunk (Linux
+    tcp_acceptable_seq): the peer would not look at it otherwise.
+    """
+    snd = socket.snd
+    return transmit(table, socket, max(min(snd.nxt, snd.una + snd.wnd), snd.una), 0, (), now)
+
+
+def syn_ack(table: TcpTable, request: Request, window: int, now: int) -> bool:
+    """Answer a SYN, for the first time or again (RFC 9293 3.10.7.2)."""
+    ends = request.ends
+    times = (timestamp(now, request.ts_offset), request.ts_recent) if request.timestamps else None
+    options = TcpOptions(
+        request.advmss, request.own_scale if request.scale is not None else None, request.sack,
+        times,
+    )  # fmt: skip
+    flags = SYN | ACK | (ECE if request.ecn else 0)
+    header = TcpHeader(
+        ends.port, ends.peer_port, request.iss, request.irs + 1, 0, flags, window, 0,
+        options.to_bytes(),
+    )  # fmt: skip
+    listener = request.listener
+    how = SendOptions(
+        ends.local, request.dev, listener.ttl, listener.tos & ~3, pmtudisc=listener.pmtudisc
+    )
+    request.times += 1
+    request.sent_ns = now
+    segment = header.to_bytes(b"", ends.local, ends.peer)
+    return send_segment(table, ends, segment, how, now, sender=listener)
+
+
+# --- how large ------------------------------------------------------------------------------------
+
+
+def way_of(table: TcpTable, socket: TcpSocket) -> Way | None:
+    """Return the way of a connection's packets as it is now, None while there is none."""
+    ends = socket.ends
+    net = table.networks.for_address(ends.peer)
+    key = RouteKey(
+        ends.peer, ends.local, socket.dev, OUTPUT, 0, _TCP, ends.port, ends.peer_port,
+        socket.tos & ~3,
+    )  # fmt: skip
+    way = route_output(net, key)
+    return way if isinstance(way, Way) else None
+
+
+def sync_mss(table: TcpTable, socket: TcpSocket) -> None:
+    """Bring the size of full segments in line with the way, as it is now (RFC 1191; RFC 6691).
+
+    RFC 9293 3.7.1: no more than the peer takes, and options count.
+    """
+    if socket.generation != table.generation.number:
+        way = way_of(table, socket)
+        if way is not None:
+            net = table.networks.for_address(socket.ends.peer)
+            socket.pmtu, socket.out = usable_mtu(net, way), way.interface
+            socket.generation = table.generation.number
+    set_mss(table.networks.for_address(socket.ends.peer), socket)
+
+
+def set_mss(net: Network, socket: TcpSocket) -> None:
+    """Compute the size of full segments from what is known."""
+    mtu = min(socket.pmtu, socket.probe_mtu) if socket.probe_mtu else socket.pmtu
+    mss = min(socket.peer_mss, max(mtu - net.header_len - _HEADER, _LEAST_MSS))
+    if socket.mss_max is not None:
+        mss = min(mss, socket.mss_max)
+    mss = max(mss, _LEAST_MSS)
+    if socket.timestamps:
+        mss -= TIMESTAMP_LEN
+    # Of a small window half at most, so that two segments are under way (Linux
+    # tcp_bound_to_half_wnd): a peer that waits for a second one would never be woken.
+    largest = socket.snd.max_wnd
+    cutoff = largest >> 1 if largest > 536 else largest
+    if cutoff:
+        mss = min(mss, max(cutoff, 28))
+    socket.mss = socket.window.mss = mss
+
+
+def usable_mtu(net: Network, way: Way) -> int:
+    """Return the largest packet of a way, as far as its length can be told.
+
+    The MTU of a loopback is one byte more than IPv4's total length has room for.
+    """
+    return min(way.mtu, net.max_packet_len)
+
+
+def payload_room(socket: TcpSocket) -> int:
+    """Return how much payload a segment has room for that leaves now (RFC 6691 2).
+
+    Beside the timestamps that ``mss`` knows of, what is told of gaps takes room.
+    """
+    rcv = socket.rcv
+    if not socket.sack or not (rcv.blocks or rcv.duplicate is not None):
+        return socket.mss
+    number = min(rcv.blocks + (rcv.duplicate is not None), 3 if socket.timestamps else 4)
+    return max(socket.mss - 4 - 8 * number, 8)

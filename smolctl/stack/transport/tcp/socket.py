@@ -1,0 +1,272 @@
+"""TCP sockets, and the connections that they are."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from smolctl.stack.alarm import NEVER
+from smolctl.stack.interface import Interface
+from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.packet import DeliveryError
+from smolctl.stack.reason import Reason
+from smolctl.stack.transport.socket_base import SocketBase
+from smolctl.stack.transport.tcp.congestion import Controller, Cubic, Window
+from smolctl.stack.transport.tcp.loss import LossState
+from smolctl.stack.transport.tcp.receive import ReceiveSide
+from smolctl.stack.transport.tcp.rtt import RttEstimator
+from smolctl.stack.transport.tcp.send import SendSide
+from smolctl.stack.transport.tcp.sequence import Ends
+from smolctl.stack.transport.tcp.states import MAY_RECEIVE, State
+from smolctl.stack.transport.tcp.timers import TimerKind
+
+NO_ENDS = Ends(0, 0, 0, 0)
+_SECOND_NS = 1_000_000_000
+
+
+class Ending(NamedTuple):
+    """The end of a connection that failed, and what its program is told."""
+
+    reason: Reason
+    detail: Mapping[str, object]
+    errno_name: str
+
+
+@dataclass(slots=True, eq=False)
+class TcpStats:
+    """The counts of one connection (Linux tcp_info).
+
+    Attributes:
+        bytes_sent: payload, retransmissions included; bytes_acked, bytes_received: of the stream.
+        bytes_retrans: payload that was sent again; retrans: segments that were.
+        segs_in, segs_out: segments; data_segs_in, data_segs_out: those with payload.
+        ooo_in: segments that came beyond a gap.
+        dsacks: duplicates that the peer reported.
+        timeouts, probes, spurious: retransmission timeouts, tail loss probes, and reductions that
+            were taken back.
+        marks: segments that came with a congestion mark.
+        busy_ns, rwnd_limited_ns, sndbuf_limited_ns: how long data was in flight, and by what more
+            was kept from being so.
+    """
+
+    bytes_sent: int = 0
+    bytes_acked: int = 0
+    bytes_received: int = 0
+    bytes_retrans: int = 0
+    retrans: int = 0
+    segs_in: int = 0
+    segs_out: int = 0
+    data_segs_in: int = 0
+    data_segs_out: int = 0
+    ooo_in: int = 0
+    dsacks: int = 0
+    timeouts: int = 0
+    probes: int = 0
+    spurious: int = 0
+    marks: int = 0
+    busy_ns: int = 0
+    rwnd_limited_ns: int = 0
+    sndbuf_limited_ns: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Backlog:
+    """The connections of a listening socket that its program has not accepted.
+
+    Attributes:
+        limit: how many more may wait than one (Linux sk_max_ack_backlog).
+        queue: those that wait, oldest first.
+        requests: handshakes in progress.
+        cookie_until_ns: until when a SYN cookie may come back.
+        overflows: connections that found no room.
+    """
+
+    limit: int
+    queue: "deque[TcpSocket]" = field(default_factory=deque)
+    requests: int = 0
+    cookie_until_ns: int = 0
+    overflows: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no further connection has room (Linux sk_acceptq_is_full)."""
+        return len(self.queue) > self.limit
+
+
+@dataclass(slots=True, eq=False, repr=False, kw_only=True)
+class TcpSocket(SocketBase):
+    """One socket: closed, listening, or a connection.
+
+    A program sets the options among the attributes; the stack reads them when they matter.
+
+    Attributes:
+        rcvbuf, sndbuf: bounds in bytes of what is received and not read, and of what is written and
+            not acknowledged; each grows by itself until it is ``locked`` (SO_RCVBUF, SO_SNDBUF).
+        nodelay: small segments leave at once (TCP_NODELAY); cork: none leaves (TCP_CORK).
+        keepalive: a silent peer is probed (SO_KEEPALIVE), after ``keepidle_ns``, every
+            ``keepintvl_ns``, ``keepcnt`` times; None for what the sysctls say.
+        user_timeout_ns: how long data may stay unacknowledged (TCP_USER_TIMEOUT), 0 for no limit of
+            its own.
+        linger_ns: how long ``close`` waits for data to be acknowledged (SO_LINGER); 0 resets the
+            connection, None leaves it to the stack.
+        tos, ttl: of its packets; ttl None for the stack's default.
+        mss_max: the largest segment that is told and sent (TCP_MAXSEG), None for no limit.
+        quickack: acknowledgments are not delayed (TCP_QUICKACK).
+        oob_inline: urgent data is part of the stream (SO_OOBINLINE).
+        control: name of its congestion control (TCP_CONGESTION), "" for the stack's.
+        bound: its port is in the table of ports.
+        on_error: takes an ICMP error about what it sent.
+        state: see ``State``.
+        ends: both ends of a connection.
+        backlog: of a listening socket, else None.
+        ending: why the connection failed, until the program was told.
+        ended: the same, for good.
+        soft: the last ICMP error that did not end it.
+        receive_shut: the program reads no more; closed: it has closed the socket.
+        snd, rcv: the two sides; window, controller: congestion control; loss: recovery; rtt.
+        mss: payload in a full segment; advmss: what the peer was told; peer_mss: what it told.
+        timestamps, sack, scaling, ecn: options of both ends.
+        ts_offset: see ``Secrets.timestamp_offset``.
+        timer, timer_ns: what the retransmission timer is for, and when it goes off.
+        ack_ns: when a delayed acknowledgment leaves; ack_now: one leaves at the end of this turn.
+        quick: acknowledgments that are not delayed yet; pingpong: the program answers.
+        keepalive_ns, close_ns: when the peer is probed; when a half-closed connection is given up.
+        heard_ns: when a segment came last.
+        retries: timeouts in a row; retry_since_ns: when the first of them was sent; probes: window
+            or keep-alive probes in a row without an answer.
+        zero_since_ns: since when the peer's window is zero, 0 while it is not.
+        ece: the peer is told of a congestion mark; cwr: it is told that we were.
+        invalid_ns: when an unacceptable segment was answered last.
+        challenges: see ``challenge.py``.
+        out: the interface of its way, as it was in the configuration ``generation``.
+        pmtu: the path MTU that ``mss`` comes from; probe_mtu: a smaller one that was tried because
+            of a black hole, 0 for none.
+        stats: counts.
+    """
+
+    rcvbuf: int
+    sndbuf: int
+    pmtudisc: Pmtudisc = Pmtudisc.WANT
+    rcvbuf_locked: bool = False
+    sndbuf_locked: bool = False
+    nodelay: bool = False
+    cork: bool = False
+    keepalive: bool = False
+    keepidle_ns: int | None = None
+    keepintvl_ns: int | None = None
+    keepcnt: int | None = None
+    user_timeout_ns: int = 0
+    linger_ns: int | None = None
+    tos: int = 0
+    ttl: int | None = None
+    mss_max: int | None = None
+    quickack: bool = False
+    oob_inline: bool = False
+    control: str = ""
+    bound: bool = False
+    on_error: "OnError | None" = None
+    state: State = State.CLOSED
+    ends: Ends = NO_ENDS
+    backlog: Backlog | None = None
+    ending: Ending | None = None
+    ended: Ending | None = None
+    soft: DeliveryError | None = None
+    receive_shut: bool = False
+    snd: SendSide = field(default_factory=SendSide)
+    rcv: ReceiveSide = field(default_factory=ReceiveSide)
+    window: Window = field(default_factory=Window)
+    controller: Controller = field(default_factory=Cubic)
+    loss: LossState = field(default_factory=LossState)
+    rtt: RttEstimator = field(default_factory=lambda: RttEstimator(_SECOND_NS, 0, _SECOND_NS))
+    mss: int = 536
+    advmss: int = 536
+    peer_mss: int = 536
+    timestamps: bool = False
+    sack: bool = False
+    scaling: bool = False
+    ecn: bool = False
+    ts_offset: int = 0
+    timer: TimerKind = TimerKind.NONE
+    timer_ns: int = NEVER
+    ack_ns: int = NEVER
+    ack_now: bool = False
+    quick: int = 0
+    pingpong: bool = False
+    keepalive_ns: int = NEVER
+    close_ns: int = NEVER
+    heap_ns: int = NEVER
+    heard_ns: int = 0
+    retries: int = 0
+    retry_since_ns: int = 0
+    probes: int = 0
+    zero_since_ns: int = 0
+    ece: bool = False
+    cwr: bool = False
+    invalid_ns: int = -NEVER
+    challenge_ns: int = -NEVER
+    pmtu: int = 0
+    probe_mtu: int = 0
+    small_probes: int = 0
+    out: Interface | None = None
+    generation: int = -1
+    copied: int = 0
+    copied_since_ns: int = 0
+    stats: TcpStats = field(default_factory=TcpStats)
+
+    # --- what a program asks ----------------------------------------------------------------------
+
+    @property
+    def readable(self) -> bool:
+        """Whether ``receive``, or ``accept``, has something to return: data, the end, an error."""
+        if self.backlog is not None:
+            return bool(self.backlog.queue)
+        return bool(self.rcv.ready) or self.ending is not None or self.at_end
+
+    @property
+    def at_end(self) -> bool:
+        """Whether no more data will come, but what is there already."""
+        if self.receive_shut:
+            return True
+        return self.state not in MAY_RECEIVE and self.state not in _BEFORE
+
+    @property
+    def writable(self) -> bool:
+        """Whether ``send`` takes at least a byte, or raises."""
+        if self.state in _BEFORE:
+            return self.ending is not None
+        return self.has_room or self.snd.fin or self.state not in _OPEN
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the send buffer has room for another byte (Linux sk_stream_is_writeable)."""
+        return self.snd.held < self.sndbuf
+
+    @property
+    def connected(self) -> bool:
+        """Whether the handshake is over, and the connection is not."""
+        return self.state is not State.CLOSED and self.state not in _BEFORE
+
+    # --- errors -----------------------------------------------------------------------------------
+
+    def fail(self, error: DeliveryError) -> None:
+        """Take an ICMP error for a packet that it sent, or that none could be sent."""
+        if self.on_error is not None:
+            self.on_error(self, error)
+
+    # --- timers -----------------------------------------------------------------------------------
+
+    def due_ns(self) -> int:
+        """Return when its first timer goes off, ``NEVER`` while none runs."""
+        return min(self.timer_ns, self.ack_ns, self.keepalive_ns, self.close_ns)
+
+    # --- ports ------------------------------------------------------------------------------------
+
+    def accepts(self, src: int, sport: int, dst: int, dev: str) -> bool:
+        """Tell whether a SYN is for this listening socket."""
+        listening = self.state is State.LISTEN
+        return listening and SocketBase.accepts(self, src, sport, dst, dev)
+
+
+OnError = Callable[[TcpSocket, DeliveryError], None]
+_BEFORE = frozenset({State.LISTEN, State.SYN_SENT, State.SYN_RECEIVED})
+_OPEN = frozenset({State.ESTABLISHED, State.CLOSE_WAIT})

@@ -1,0 +1,121 @@
+"""The connections of a stack, their ports, and what all their ways share."""
+
+from collections.abc import Iterator
+
+from smolctl.errors import AddressInUse, NoBuffers
+from smolctl.stack.ip.network import Networks
+from smolctl.stack.reason import Detail, Reason
+from smolctl.stack.shared import Shared
+from smolctl.stack.transport.ports import PortTable
+from smolctl.stack.transport.socket_base import ANY
+from smolctl.stack.transport.tcp.request import Request
+from smolctl.stack.transport.tcp.sequence import Ends, Secrets
+from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.time_wait import TimeWait, TimeWaits
+from smolctl.stack.transport.tcp.timers import TimerHeap
+
+Connection = TcpSocket | Request | TimeWait
+
+
+class TcpTable(PortTable[TcpSocket]):
+    """All TCP sockets of one stack; as a table of ports, those that a program bound.
+
+    Attributes:
+        connections: everything that has two ends, by these: sockets, handshakes in progress, and
+            what is in TIME-WAIT.
+        timers: of sockets and handshakes. waiting: what is in TIME-WAIT.
+        pending: connections that have something to send at the end of this turn.
+        throttled: those that wait for room in the outbox of an interface.
+        orphans: connections whose program has closed its socket.
+    """
+
+    def __init__(self, shared: Shared, networks: Networks) -> None:
+        super().__init__()
+        self.shared, self.networks = shared, networks
+        self.settings, self.recorder = shared.settings, shared.recorder
+        self.generation, self.interfaces = shared.generation, shared.interfaces
+        self.on_change = shared.events.socket
+        self.secrets = Secrets(shared.random)
+        self.connections: dict[Ends, Connection] = {}
+        self.timers = TimerHeap(shared.timers.alarm)
+        self.waiting = TimeWaits(shared.timers.alarm)
+        self.pending: dict[TcpSocket, None] = {}
+        self.throttled: dict[TcpSocket, None] = {}
+        self.orphans = 0
+        self._users: dict[int, dict[int, list[int]]] = {}
+
+    def sockets(self) -> Iterator[TcpSocket]:
+        """Yield every socket: bound, listening and connected; no handshake, no TIME-WAIT."""
+        for socket in self:
+            if self.connections.get(socket.ends) is not socket:
+                yield socket
+        for each in list(self.connections.values()):
+            if isinstance(each, TcpSocket):
+                yield each
+
+    def note(self, why: Reason, socket: TcpSocket, now: int, **values: object) -> Detail:
+        """Count something that happened to a connection, beside the fate of any packet."""
+        ends = socket.ends
+        dev = socket.out.name if socket.out is not None else ""
+        return self.recorder.record(
+            why, dev, now, None, peer=(ends.peer, ends.peer_port), port=ends.port, **values
+        )
+
+    def want_output(self, socket: TcpSocket) -> None:
+        """Have a connection looked at at the end of this turn."""
+        if socket not in self.pending:
+            self.pending[socket] = None
+            self.shared.timers.alarm.set(0)
+
+    # --- ports ------------------------------------------------------------------------------------
+
+    def check_free(self, socket: TcpSocket) -> None:
+        """Check that no connection keeps a port from being bound (Linux inet_csk_bind_conflict).
+
+        Raises:
+            AddressInUse: one does, and it or the socket does not share its port.
+        """
+        for local, (number, strict) in self._users.get(socket.port, {}).items():
+            if number and socket.local in (ANY, local) and not (socket.reuse and not strict):
+                raise AddressInUse(
+                    f"port {socket.port} is in use by {number} connections", hint="let them end,"
+                    " or share it (SO_REUSEADDR)",
+                )  # fmt: skip
+
+    def register(self, ends: Ends, connection: Connection, *, reuse: bool) -> None:
+        """Put in a connection; of two with the same ends, the new one counts."""
+        self.connections[ends] = connection
+        counts = self._users.setdefault(ends.port, {}).setdefault(ends.local, [0, 0])
+        counts[0] += 1
+        counts[1] += not reuse
+
+    def unregister(self, ends: Ends, connection: Connection, *, reuse: bool) -> None:
+        """Take out a connection that was put in."""
+        if self.connections.get(ends) is connection:
+            del self.connections[ends]
+        locals_ = self._users[ends.port]
+        counts = locals_[ends.local]
+        counts[0] -= 1
+        counts[1] -= not reuse
+        if not counts[0]:
+            del locals_[ends.local]
+            if not locals_:
+                del self._users[ends.port]
+
+    def ephemeral(self, local: int, peer: int, peer_port: int) -> int:
+        """Return a port from which no connection to a peer exists (RFC 6056 3.3.3).
+
+        Raises:
+            NoBuffers: there is none.
+        """
+        first, last = (self.settings[f"ip.local_port_{end}"] for end in ("first", "last"))
+        number = last - first + 1
+        start = self.secrets.hashed(Ends(local, 0, peer, peer_port), 2)
+        start += int(self.shared.random() * number)
+        for step in range(number):
+            port = first + (start + step) % number
+            bound = any(each.local in (ANY, local) for each in self.at_port(port))
+            known = self.connections.get(Ends(local, port, peer, peer_port))
+            if not bound and known is None:
+                return port
+        raise NoBuffers(f"all ephemeral ports {first}-{last} are in use")

@@ -1,0 +1,456 @@
+"""TCP (RFC 9293): sockets are opened, bound, connected, read and written, and closed.
+
+No call waits. One that cannot do anything yet says so: ``send`` takes 0 bytes, ``receive`` and
+``accept`` return None. The socket is put into the stack's queue of those that are ready
+(``Stack.take_ready``) when that may have changed: ``readable``, ``writable``, or an error.
+Afterwards ``Stack.deadline`` tells when ``Stack.poll`` is next due, as always.
+
+    listener = tcp.open("echo")
+    tcp.bind(listener, None, 7)
+    tcp.listen(listener, 128)
+    ...
+    connection = tcp.accept(listener)          # None while there is none
+    data = tcp.receive(connection, 4096, now)  # None: nothing yet; b"": the peer has closed
+    taken = tcp.send(connection, data, now)    # how many bytes there was room for
+    tcp.close(connection, now)
+"""
+
+from functools import partial
+from typing import NoReturn
+
+from smolctl.errors import (
+    AddressInUse,
+    AlreadyConnected,
+    BrokenPipe,
+    ConnectionInProgress,
+    InvalidArgument,
+    NotConnected,
+)
+from smolctl.stack import reason
+from smolctl.stack.alarm import NEVER
+from smolctl.stack.events import ChangeType
+from smolctl.stack.fib.route_key import OUTPUT, RouteKey
+from smolctl.stack.interface import Interface
+from smolctl.stack.ip.network import Networks
+from smolctl.stack.ip.route_output import route_output, unavailable
+from smolctl.stack.ip.way import Refusal, Way, WayType
+from smolctl.stack.packet import Packet, Sender
+from smolctl.stack.reason import Rejected
+from smolctl.stack.shared import Shared
+from smolctl.stack.timers import Timers
+from smolctl.stack.transport.socket_base import ANY
+from smolctl.stack.transport.tcp import expire
+from smolctl.stack.transport.tcp.ending import (
+    abort,
+    drop_time_wait,
+    end,
+    move,
+    release_port,
+    stop_listening,
+)
+from smolctl.stack.transport.tcp.handshake import new_backlog
+from smolctl.stack.transport.tcp.icmp import icmp_error, sender_of
+from smolctl.stack.transport.tcp.input import tcp_input
+from smolctl.stack.transport.tcp.opening import arm_keepalive, own_mss, prepare, window_scale
+from smolctl.stack.transport.tcp.output import device_of, output, set_timer
+from smolctl.stack.transport.tcp.receive import ReceiveSide
+from smolctl.stack.transport.tcp.segment import send_ack, transmit, usable_mtu
+from smolctl.stack.transport.tcp.send import SendSide, Sent
+from smolctl.stack.transport.tcp.sequence import Ends
+from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.states import MAY_SEND, State, TcpEvent
+from smolctl.stack.transport.tcp.table import TcpTable
+from smolctl.stack.transport.tcp.time_wait import TimeWait
+from smolctl.stack.transport.tcp.timers import TimerKind
+from smolctl.wire.address import is_multicast, is_unspecified
+from smolctl.wire.icmpv4 import Quote
+from smolctl.wire.ipv4 import Protocol
+from smolctl.wire.tcp import CWR, ECE, SYN
+
+
+class Tcp(TcpTable):
+    """TCP of one stack."""
+
+    def __init__(self, shared: Shared, networks: Networks) -> None:
+        super().__init__(shared, networks)
+        self._on_error = partial(icmp_error, self)
+
+    def attach(self, timers: Timers) -> None:
+        """Have time passed on."""
+        timers.add(partial(expire.deadline, self), partial(expire.expire, self))
+
+    def flush(self, now: int) -> None:
+        """Send what this turn has brought about: acknowledgments, and what they let go."""
+        if self.pending:
+            expire.flush(self, now)
+
+    def drained(self, interface: Interface) -> None:
+        """Let those go on that waited until a device has taken what it was given."""
+        for socket in list(self.throttled):
+            if socket.out is None or device_of(socket.out) is interface:
+                del self.throttled[socket]
+                self.want_output(socket)
+
+    # --- opening ----------------------------------------------------------------------------------
+
+    def open(self, owner: str = "") -> TcpSocket:
+        """Return a new socket, which is closed and bound to nothing."""
+        settings = self.settings
+        return TcpSocket(
+            rcvbuf=settings["tcp.rmem_default"],
+            sndbuf=settings["tcp.wmem_default"],
+            owner=owner,
+            ready_queue=self.shared.ready,
+            on_error=self._on_error,
+        )
+
+    def bind(
+        self, socket: TcpSocket, local: int | None = ANY, port: int = 0, dev: str | None = None
+    ) -> None:
+        """Bind a socket; port 0 takes a free ephemeral one (RFC 6335 6).
+
+        Args:
+            local: an address of this stack, of any family; None for all.
+
+        Raises:
+            InvalidArgument: it is bound already, or a connection.
+            NoSuchDevice: no interface is named ``dev``.
+            AddressNotAvailable: ``local`` is not ours, or no host's.
+            AddressInUse: another socket, or a connection, has the port.
+            NoBuffers: no ephemeral port is free.
+        """
+        if socket.bound or socket.state is not State.CLOSED or socket.closed:
+            raise InvalidArgument("the socket is already bound")
+        if dev is not None:
+            self.interfaces.named(dev)
+        if local is not None:
+            net = self.networks.for_address(local)
+            group = is_multicast(local) or net.is_broadcast(local)
+            if group or not net.fib.is_local(local):
+                raise unavailable(net, local)
+        old = socket.local, socket.port, socket.source, socket.dev
+        socket.local, socket.source, socket.dev = local, local, dev
+        try:
+            socket.port = port or self.ephemeral(local or 0, 0, 0)
+            self.check_free(socket)
+            self.add(socket)
+        except BaseException:
+            socket.local, socket.port, socket.source, socket.dev = old
+            raise
+        socket.bound = True
+
+    def listen(self, socket: TcpSocket, backlog: int = 4096) -> None:
+        """Take connections; a socket that is not bound gets a free port.
+
+        Args:
+            backlog: how many connections may wait to be accepted, one more in fact as in Linux; at
+                most ``tcp.somaxconn``. A socket that listens takes the new number.
+
+        Raises:
+            InvalidArgument: it is a connection.
+            AddressInUse: another socket listens there.
+            NoBuffers: no ephemeral port is free.
+        """
+        if socket.state not in (State.CLOSED, State.LISTEN) or socket.closed:
+            raise InvalidArgument("a connection cannot listen")
+        limit = min(max(backlog, 0), self.settings["tcp.somaxconn"])
+        if socket.backlog is not None:
+            socket.backlog.limit = limit
+            return
+        if not socket.bound:
+            self.bind(socket, socket.local, 0, socket.dev)
+        for other in self.at_port(socket.port):
+            # SO_REUSEADDR shares a port, not what comes to it (Linux inet_csk_bind_conflict).
+            same = other.local == socket.local and other.dev == socket.dev
+            if other is not socket and other.state is State.LISTEN and same:
+                raise AddressInUse(
+                    f"another socket ({other.owner or 'unnamed'}) listens at port {socket.port}",
+                    hint="smolctl socket show",
+                )
+        socket.backlog = new_backlog(limit)
+        socket.ending = socket.ended = None
+        move(self, socket, TcpEvent.LISTEN)
+
+    def accept(self, socket: TcpSocket) -> TcpSocket | None:
+        """Return the oldest connection that waits, None while there is none.
+
+        Raises:
+            InvalidArgument: the socket does not listen.
+        """
+        if socket.backlog is None:
+            raise InvalidArgument("the socket does not listen")
+        return socket.backlog.queue.popleft() if socket.backlog.queue else None
+
+    def connect(self, socket: TcpSocket, peer: int, port: int, now: int) -> None:
+        """Begin to connect: SYN leaves. The socket is woken when it is ``connected``, or failed.
+
+        Raises:
+            InvalidArgument: port 0, or an address that no peer can have.
+            AlreadyConnected: it is a connection.
+            ConnectionInProgress: it is connecting.
+            Rejected: there is no way to the peer.
+            NoBuffers: no ephemeral port is free.
+        """
+        if socket.state in (State.SYN_SENT, State.SYN_RECEIVED):
+            raise ConnectionInProgress("the socket is connecting already")
+        if socket.state is not State.CLOSED or socket.closed:
+            raise AlreadyConnected("the socket is a connection, or listens")
+        if port == 0:
+            raise InvalidArgument("port 0 cannot be connected to")
+        way = self._way_to(socket, peer, port)
+        local = socket.local if socket.local is not None else way.src
+        if local is None:
+            raise AssertionError("a way to connect by has a source address")
+        number = socket.port if socket.bound else self.ephemeral(local, peer, port)
+        ends = Ends(local, number, peer, port)
+        known = self.connections.get(ends)
+        if isinstance(known, TimeWait) and self._may_reuse(known, way):
+            drop_time_wait(self, known)
+        elif known is not None:
+            raise AddressInUse(
+                f"port {number} has a connection to that peer already", hint="smolctl socket show"
+            )
+        socket.local = socket.source = local
+        socket.port, socket.peer, socket.peer_port, socket.ends = number, peer, port, ends
+        self.register(ends, socket, reuse=socket.reuse)
+        self._start(socket, way, now)
+
+    def _way_to(self, socket: TcpSocket, peer: int, port: int) -> Way:
+        net = self.networks.for_address(peer)
+        if is_multicast(peer) or is_unspecified(peer):
+            raise InvalidArgument("no peer can have that address")
+        key = RouteKey(
+            peer, socket.local, socket.dev, OUTPUT, 0, Protocol.TCP, socket.port, port, socket.tos
+        )
+        way = route_output(net, key)
+        if isinstance(way, Way) and way.src is not None and socket.local is None:
+            # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
+            way = route_output(net, key._replace(src=way.src))
+        if isinstance(way, Refusal):
+            values = {**way.values, "dev": way.dev}
+            raise Rejected(way.reason, self.recorder.ledger.detail(way.reason, values))
+        if way.type not in (WayType.UNICAST, WayType.LOCAL) or way.src is None:
+            values = {"ip": peer, "dev": way.interface.name, "cause": "broadcast"}
+            why = reason.TX_DST_INVALID if way.src is not None else reason.TX_NO_SOURCE
+            raise Rejected(why, self.recorder.ledger.detail(why, values))
+        return way
+
+    def _may_reuse(self, known: TimeWait, way: Way) -> bool:
+        """Tell whether timestamps tell a new connection from an old one (RFC 6191)."""
+        mode = self.settings["tcp.tw_reuse"]
+        return known.timestamps and (mode == 1 or (mode == 2 and way.interface.loopback))
+
+    def _start(self, socket: TcpSocket, way: Way, now: int) -> None:
+        """Send the first SYN."""
+        ends, net = socket.ends, self.networks.for_address(way.dst)
+        socket.ending = socket.ended = socket.soft = None
+        prepare(self, socket)
+        socket.advmss = own_mss(net, usable_mtu(net, way), socket)
+        socket.snd = SendSide(self.secrets.initial(ends, now))
+        socket.rcv = ReceiveSide(-1)
+        socket.rcv.scale = window_scale(self) if socket.scaling else 0
+        socket.rcv.edge = 0
+        socket.ecn = self.settings["tcp.ecn"] == 1
+        socket.out, socket.pmtu = way.interface, usable_mtu(net, way)
+        socket.retry_since_ns = now
+        socket.retries = socket.probes = 0
+        move(self, socket, TcpEvent.CONNECT)
+        flags = SYN | (ECE | CWR if socket.ecn else 0)
+        snd = socket.snd
+        snd.push(Sent(snd.iss, snd.iss + 1, (), flags, now))
+        transmit(self, socket, snd.iss, flags, (), now)
+        set_timer(self, socket, TimerKind.RETRANSMIT, now + socket.rtt.rto_ns)
+
+    # --- data -------------------------------------------------------------------------------------
+
+    def send(self, socket: TcpSocket, data: bytes, now: int, *, urgent: bool = False) -> int:
+        """Queue bytes to be sent; return how many there was room for, 0 for none at the moment.
+
+        Args:
+            data: may not change afterwards.
+            urgent: the last byte is urgent (MSG_OOB).
+
+        Raises:
+            NotConnected: it never was a connection.
+            Rejected: the connection has failed; the reason says why, once.
+            BrokenPipe: it is closed, or this end of it is.
+        """
+        self._raise_ending(socket)
+        if socket.state in (State.SYN_SENT, State.SYN_RECEIVED) and not socket.snd.fin:
+            pass  # it leaves when the connection is open
+        elif socket.state not in MAY_SEND:
+            if not socket.peer_port or socket.state is State.LISTEN:
+                raise NotConnected("the socket is not connected")
+            raise BrokenPipe("the connection is closed")
+        snd = socket.snd
+        room = self._grow_sndbuf(socket) - snd.held
+        if room <= 0 or not data:
+            return 0
+        taken = data if len(data) <= room else memoryview(data)[:room]
+        snd.write(taken)
+        if urgent and len(taken) == len(data):
+            snd.urgent = snd.nxt + snd.unsent
+        output(self, socket, now)
+        return len(taken)
+
+    def _grow_sndbuf(self, socket: TcpSocket) -> int:
+        """Return the size of the send buffer, which holds two windows (Linux tcp_sndbuf_expand)."""
+        if not socket.sndbuf_locked:
+            wanted = min(4 * socket.window.cwnd, self.settings["tcp.wmem_max"])
+            socket.sndbuf = max(socket.sndbuf, wanted)
+        return socket.sndbuf
+
+    def receive(
+        self, socket: TcpSocket, size: int, now: int, *, peek: bool = False
+    ) -> bytes | None:
+        """Return up to ``size`` bytes; b"" at the end of the stream, None while there are none.
+
+        Raises:
+            NotConnected: it never was a connection.
+            Rejected: the connection has failed; the reason says why, once. What came before is
+                returned first.
+        """
+        rcv = socket.rcv
+        if not rcv.ready:
+            self._raise_ending(socket)
+            if socket.state is State.CLOSED and not socket.peer_port:
+                raise NotConnected("the socket is not connected")
+            if socket.state is State.LISTEN:
+                raise NotConnected("the socket listens")
+            return b"" if socket.at_end else None
+        if socket.receive_shut:
+            return b""
+        if peek:
+            return rcv.peek(size)
+        data = rcv.read(size)
+        if socket.state is not State.CLOSED:
+            self._was_read(socket, len(data), now)
+        return data
+
+    def _was_read(self, socket: TcpSocket, size: int, now: int) -> None:
+        """Grow the buffer of a quick reader, and tell the peer of a window that has opened."""
+        rcv = socket.rcv
+        socket.copied += size
+        round_ns = max(socket.rtt.srtt_ns, 1_000_000)
+        if now - socket.copied_since_ns >= round_ns:
+            # Twice of what was read in a round trip (Linux tcp_rcv_space_adjust).
+            if not socket.rcvbuf_locked and 2 * socket.copied > socket.rcvbuf:
+                wanted = 2 * socket.copied + 16 * socket.advmss
+                socket.rcvbuf = max(socket.rcvbuf, min(wanted, self.settings["tcp.rmem_max"]))
+            socket.copied, socket.copied_since_ns = 0, now
+        told = max(rcv.edge - rcv.nxt, 0)
+        opened = rcv.next_edge(socket.rcvbuf, rcv.mss) - rcv.nxt
+        # RFC 9293 3.8.6.2.2; Linux tcp_cleanup_rbuf: when what may be told has doubled.
+        if opened > told and opened >= 2 * told:
+            send_ack(self, socket, now)
+
+    def _raise_ending(self, socket: TcpSocket) -> None:
+        """Tell a program once that its connection has failed."""
+        ending = socket.ending
+        if ending is not None:
+            socket.ending = None
+            _fail(socket, ending.errno_name)
+
+    def take_error(self, socket: TcpSocket) -> Rejected | None:
+        """Return why the connection failed, once, without raising it (SO_ERROR)."""
+        try:
+            self._raise_ending(socket)
+        except Rejected as error:
+            return error
+        return None
+
+    # --- closing ----------------------------------------------------------------------------------
+
+    def shutdown(self, socket: TcpSocket, now: int, *, send: bool, receive: bool) -> None:
+        """Close one direction, or both: FIN follows what was written (RFC 9293 3.6).
+
+        Raises:
+            NotConnected: it is no connection.
+        """
+        if socket.state is State.LISTEN and receive:
+            stop_listening(self, socket, now)
+            return
+        if not socket.connected and socket.state is not State.SYN_RECEIVED:
+            raise NotConnected("the socket is not connected")
+        if receive:
+            socket.receive_shut = True
+            socket.wake()
+        if send:
+            self._queue_fin(socket, now)
+
+    def _queue_fin(self, socket: TcpSocket, now: int) -> None:
+        if socket.state in (*MAY_SEND, State.SYN_RECEIVED) and not socket.snd.fin:
+            socket.snd.fin = True
+            move(self, socket, TcpEvent.CLOSE)
+            output(self, socket, now)
+
+    def close(self, socket: TcpSocket, now: int) -> None:
+        """Close a socket: what was written is still delivered, in the background.
+
+        Data that was not read is lost, so the peer gets RST (RFC 9293 3.6.1; RFC 2525 2.17), and so
+        it does when ``linger_ns`` is 0.
+        """
+        if socket.closed:
+            return
+        if socket.state is State.LISTEN:
+            stop_listening(self, socket, now)
+        socket.closed, socket.handler = True, None
+        if socket.state is State.CLOSED:
+            release_port(self, socket)
+            socket.rcv.drop_all()
+            self.tell(ChangeType.DELETED, socket)
+            return
+        self.orphans += 1
+        unread = socket.rcv.ready > 0
+        if socket.state is State.SYN_SENT:
+            end(self, socket, TcpEvent.CLOSE)
+        elif unread or socket.linger_ns == 0:
+            abort(self, socket, now)
+        else:
+            self._queue_fin(socket, now)
+            if socket.state is State.FIN_WAIT_2:
+                socket.close_ns = now + self.settings.ns("tcp.fin_timeout_ms")
+                self.timers.set(socket)
+
+    def abort(self, socket: TcpSocket, now: int) -> None:
+        """Reset a connection and close its socket: what was not acknowledged is lost."""
+        if socket.closed:
+            return
+        if socket.state in (State.CLOSED, State.LISTEN):
+            self.close(socket, now)
+            return
+        socket.closed, socket.handler = True, None
+        self.orphans += 1
+        abort(self, socket, now)
+
+    def set_keepalive(self, socket: TcpSocket, now: int, *, on: bool) -> None:
+        """Have a silent peer probed, or not (SO_KEEPALIVE)."""
+        socket.keepalive = on
+        if socket.connected:
+            arm_keepalive(self, socket, now)
+
+    def push(self, socket: TcpSocket, now: int) -> None:
+        """Send what an option held back: after ``nodelay`` was set, or ``cork`` taken back."""
+        if socket.state is not State.CLOSED:
+            if socket.timer is TimerKind.PERSIST and socket.snd.wnd:
+                set_timer(self, socket, TimerKind.NONE, NEVER)
+            output(self, socket, now)
+
+    # --- networks ---------------------------------------------------------------------------------
+
+    def input(self, packet: Packet) -> None:
+        """Take a segment that is for this stack."""
+        tcp_input(self, packet)
+
+    def sender_of(self, quote: Quote, dev: str) -> Sender | None:
+        """Return the connection that sent a segment which an ICMP error quotes."""
+        return sender_of(self, quote)
+
+
+def _fail(socket: TcpSocket, errno_name: str) -> NoReturn:
+    ended = socket.ended
+    if ended is None:
+        raise AssertionError("a connection that failed has a reason")
+    error = Rejected(ended.reason, ended.detail)
+    error.errno_name = errno_name
+    raise error

@@ -1,0 +1,142 @@
+"""Two stacks joined by a wire in virtual time, for the tests of TCP."""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+
+from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.states import State
+from smolctl.stack.transport.tcp.tcp import Tcp
+from tests.kit.clock import MILLISECOND_NS, SECOND_NS
+from tests.kit.host import OTHER_MAC, OUR_MAC, Host, ip
+
+CLIENT, SERVER = "10.0.0.1", "10.0.0.2"
+Treat = Callable[[int, bytes], list[tuple[int, bytes]]]
+"""Takes the end that sends (0 or 1) and a frame; returns what arrives, each after how many ns."""
+
+
+class Pair:
+    """Two hosts, 10.0.0.1 and 10.0.0.2, on one wire.
+
+    Args:
+        delay_ns: of each frame, one way.
+        treat: what the wire does to each frame, beside the delay; None for nothing.
+
+    Attributes:
+        hosts: both; they share one clock.
+        frames: how many were sent by each.
+    """
+
+    def __init__(self, delay_ns: int = MILLISECOND_NS, treat: Treat | None = None) -> None:
+        self.client = Host(f"{CLIENT}/24", mac=OUR_MAC)
+        self.server = Host(f"{SERVER}/24", mac=OTHER_MAC)
+        self.server.clock = self.client.clock
+        self.hosts = (self.client, self.server)
+        self.delay_ns, self.treat = delay_ns, treat
+        self.frames = [0, 0]
+        self.heard: list[tuple[int, bytes]] = []
+        self._flying: list[tuple[int, int, int, bytes]] = []
+        self._number = count()
+
+    @property
+    def now(self) -> int:
+        return self.client.now
+
+    def _collect(self) -> None:
+        for end, host in enumerate(self.hosts):
+            for frame in host.take():
+                self.frames[end] += 1
+                arrivals = [(0, frame)] if self.treat is None else self.treat(end, frame)
+                for delay, data in arrivals:
+                    at = self.now + self.delay_ns + delay
+                    heappush(self._flying, (at, next(self._number), 1 - end, data))
+
+    def _deliver(self) -> bool:
+        due = False
+        while self._flying and self._flying[0][0] <= self.now:
+            _, _, end, frame = heappop(self._flying)
+            self.heard.append((end, frame))
+            self.hosts[end].receive(frame)
+            due = True
+        return due
+
+    def step(self, until_ns: int) -> bool:
+        """Let the next thing happen; False when nothing does before ``until_ns``."""
+        for host in self.hosts:
+            host.poll()
+        self._collect()
+        dues = [host.stack.deadline() for host in self.hosts]
+        times = [due for due in dues if due is not None]
+        if self._flying:
+            times.append(self._flying[0][0])
+        if not times or min(times) > until_ns:
+            return False
+        self.client.clock.advance_to(max(min(times), self.now))
+        self._deliver()
+        return True
+
+    def run(self, ns: int = SECOND_NS, until: Callable[[], bool] | None = None) -> bool:
+        """Let time pass, with ``until`` no longer than until that is True; return whether it is."""
+        end = self.now + ns
+        while until is None or not until():
+            if not self.step(end):
+                self.client.clock.advance_to(end)
+                break
+        return until is not None and until()
+
+    # --- sockets ----------------------------------------------------------------------------------
+
+    def listen(self, port: int = 7, backlog: int = 16, end: int = 1) -> TcpSocket:
+        """Return a socket of the server that listens."""
+        tcp = self.hosts[end].stack.tcp
+        socket = tcp.open("server")
+        tcp.bind(socket, None, port)
+        tcp.listen(socket, backlog)
+        return socket
+
+    def begin(self, port: int = 7) -> TcpSocket:
+        """Return a socket of the client that is connecting."""
+        tcp = self.client.stack.tcp
+        socket = tcp.open("client")
+        tcp.connect(socket, ip(SERVER), port, self.now)
+        return socket
+
+    def connect(self, port: int = 7, ns: int = 10 * SECOND_NS) -> tuple[TcpSocket, TcpSocket]:
+        """Return both ends of a new connection."""
+        listeners = [s for s in self.server.stack.tcp.at_port(port) if s.state is State.LISTEN]
+        listener = listeners[0] if listeners else self.listen(port)
+        client = self.begin(port)
+        assert self.run(ns, lambda: client.connected and listener.readable), client.state
+        server = self.server.stack.tcp.accept(listener)
+        assert server is not None
+        return client, server
+
+    def tcp(self, socket: TcpSocket) -> Tcp:
+        """Return the TCP that a socket belongs to."""
+        mine = self.client.stack
+        return mine.tcp if socket.ready_queue is mine.ready else self.server.stack.tcp
+
+    def read(self, socket: TcpSocket, size: int = 1 << 20) -> bytes | None:
+        """Read what there is."""
+        return self.tcp(socket).receive(socket, size, self.now)
+
+    def write(self, socket: TcpSocket, data: bytes) -> int:
+        return self.tcp(socket).send(socket, data, self.now)
+
+    def transfer(
+        self, source: TcpSocket, sink: TcpSocket, data: bytes, ns: int = 600 * SECOND_NS
+    ) -> bytes:
+        """Send all of some data from one end to the other, and return what arrived."""
+        got, sent = bytearray(), 0
+        view = memoryview(data)
+
+        def done() -> bool:
+            nonlocal sent
+            while sent < len(data) and (taken := self.write(source, bytes(view[sent:]))):
+                sent += taken
+            while sink.rcv.ready:
+                got.extend(self.read(sink) or b"")
+            return len(got) >= len(data)
+
+        self.run(ns, done)
+        return bytes(got)
