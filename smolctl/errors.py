@@ -134,6 +134,13 @@ class NetworkUnreachable(StackError):
     errno_name = "ENETUNREACH"
 
 
+class HostUnreachable(StackError):
+    """A host is on no link of this stack."""
+
+    code = "host-unreachable"
+    errno_name = "EHOSTUNREACH"
+
+
 class MessageTooLong(StackError):
     """The datagram never fits (EMSGSIZE)."""
 

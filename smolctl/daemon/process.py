@@ -44,7 +44,8 @@ class Process:
         self._started_ns = monotonic_ns()
         self._started = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(time()))
         self._stack = Stack(_random, settings)
-        bring_up_loopback(self._stack.ipv4)
+        for net in self._stack.networks.values():
+            bring_up_loopback(net)
         poller = Poller()
         self._resources = Resources(paths.name, log, poller)
         self._links = Links(self._stack, poller, self._resources)

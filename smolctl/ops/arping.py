@@ -15,9 +15,9 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.output import refuse
 from smolctl.stack.ip.route_output import no_source, route_output, unavailable
-from smolctl.stack.ip.source_address import select_source
 from smolctl.stack.ip.way import Refusal
 from smolctl.stack.ipv4.arp_output import arp_output
+from smolctl.stack.ipv4.source_address import select_source
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.answers import dropped_answer
 from smolctl.stack.trace.facts import Awaited

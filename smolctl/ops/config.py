@@ -30,6 +30,7 @@ def _settle(ctx: Context, fresh: Context) -> Iterator[Saved]:
 SAVERS: tuple[tuple[str, Saver], ...] = (
     ("sysctl", sysctl.save_first),
     ("link", link.save),
+    ("sysctl", sysctl.save_links),
     ("neigh", neigh.save),
     ("addr", addr.save),
     ("addr", _settle),

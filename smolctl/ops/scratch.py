@@ -85,7 +85,8 @@ class Scratch:
 
     def __init__(self, ctx: Context, model: Stack | None = None) -> None:
         stack = Stack(_middle, Settings())
-        bring_up_loopback(stack.ipv4)
+        for net in stack.networks.values():
+            bring_up_loopback(net)
         used = {interface.kind for interface in ctx.stack.interfaces.values()}
         links = NoDevices(sorted(used.union(ctx.links.kinds) - {LOOPBACK}), model)
         self.context = Context(stack, links, ctx.daemon, ctx.now)

@@ -36,14 +36,15 @@ class SocketNames:
 
     Args:
         interfaces: of the stack; their numbers are the zones.
-        socket: it is of both families (IPv6, as it is opened), or of one.
+
+    Attributes:
         six: it is of AF_INET6.
     """
 
-    def __init__(self, interfaces: Interfaces, socket: SocketBase, *, six: bool) -> None:
+    def __init__(self, interfaces: Interfaces, socket: SocketBase) -> None:
         self._interfaces = interfaces
         self._socket = socket
-        self.six = six
+        self.six = socket.family is IPV6
 
     def v6only(self, only: bool) -> None:
         """Have the socket hear IPv6 alone, or IPv4 as well.
@@ -56,7 +57,7 @@ class SocketNames:
             raise _error("ENOPROTOOPT", "IPV6_V6ONLY is an option of IPv6 sockets")
         if self._socket.port:
             raise InvalidArgument("the socket is already bound: say IPV6_V6ONLY first")
-        self._socket.family = IPV6 if only else None
+        self._socket.v6only = only
 
     def to_bind(self, address: int, zone: int) -> Name:
         """Return the stack's name of an address that a program binds to.
@@ -66,7 +67,7 @@ class SocketNames:
             NoSuchDevice: no interface has the zone's number.
             StackError: it is of another family.
         """
-        if self.six and is_mapped(address) and self._socket.family is IPV6:
+        if is_mapped(address) and self._socket.v6only:
             raise InvalidArgument(f"{format_address(address)} is IPv4, and the socket IPV6_V6ONLY")
         name = self._inward(address, zone)
         if is_scoped(name.address) and name.dev is None and self._socket.dev is None:
@@ -93,15 +94,15 @@ class SocketNames:
                 zone's number.
             StackError: it is of another family than the socket, or than what it is bound to.
         """
-        bound, shown = self._socket.bound_family, format_address(address)
+        socket, shown = self._socket, format_address(address)
         try:
             name = self._inward(address, zone)
         except NoSuchDevice as error:
             raise NetworkUnreachable(error.message, hint=error.hint) from None
-        if bound in (None, family_of(name.address)):
+        if socket.speaks(name.address):
             return name
-        if bound is IPV4:
-            raise _error("EAFNOSUPPORT", f"{shown} is IPv6, and the socket speaks IPv4")
+        if family_of(name.address) is IPV6:
+            raise _error("EAFNOSUPPORT", f"{shown} is IPv6, and the socket is bound to IPv4")
         raise NetworkUnreachable(f"{shown} is IPv4, and the socket speaks IPv6 alone")
 
     def _inward(self, address: int, zone: int) -> Name:
@@ -131,7 +132,7 @@ class SocketNames:
     def outward(self, address: int | None) -> int:
         """Return what a program calls an address of the stack's; ``ANY`` is all zeros."""
         if address is ANY:
-            address = 0 if self._socket.family is IPV4 else UNSPECIFIED6
+            return UNSPECIFIED6 if self.six else 0
         return mapped(address) if self.six and family_of(address) is IPV4 else address
 
     def zone(self, address: int | None, dev: str | None) -> int:

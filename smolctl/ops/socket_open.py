@@ -40,7 +40,6 @@ from smolctl.wire.address import (
     IPV6,
     LOOPBACK6,
     UNSPECIFIED6,
-    family_of,
     format_address,
     is_unspecified,
 )
@@ -63,9 +62,9 @@ def open_(ctx: Context, args: Args) -> Job:
             code="version-mismatch",
         )
     six = args.family is IPV6
-    socket = ctx.stack.udp.open(args.required("owner"), None if six else IPV4)
+    socket = ctx.stack.udp.open(args.required("owner"), IPV6 if six else IPV4)
     socket.pid = args.integer("pid", 1, 1 << 31)
-    return SocketJob(ctx.stack, socket, six=six)
+    return SocketJob(ctx.stack, socket)
 
 
 class SocketJob(Job):
@@ -74,7 +73,7 @@ class SocketJob(Job):
     A program that does not read costs no more than the socket's receive queue and one message.
     """
 
-    def __init__(self, stack: Stack, socket: UdpSocket, *, six: bool) -> None:
+    def __init__(self, stack: Stack, socket: UdpSocket) -> None:
         super().__init__()
         self._stack = stack
         self._socket = socket
@@ -83,7 +82,7 @@ class SocketJob(Job):
         self._unsent: bytes | None = None
         self._error: dict[str, Any] | None = None
         self._all_errors = False
-        self._names = SocketNames(stack.interfaces, socket, six=six)
+        self._names = SocketNames(stack.interfaces, socket)
 
     def start(self, now: int) -> None:
         """Pass the program its end of the channel."""
@@ -96,7 +95,7 @@ class SocketJob(Job):
             multicast_ttl=self._stack.settings["ip.multicast_ttl"],
             multicast_loop=int(self._socket.multicast_loop),
             multicast_all=int(self._socket.multicast_all),
-            v6only=int(self._socket.family is IPV6) if self._names.six else None,
+            v6only=int(self._socket.v6only) if self._names.six else None,
         )
         self._socket.handler = self._deliver
 
@@ -234,9 +233,6 @@ class SocketJob(Job):
         if "addr" in args:
             local, dev = self._names.to_bind(args.the_address("addr"), _zone(args))
         if local is not None and is_unspecified(local):
-            # 0.0.0.0, and also what ::ffff:0.0.0.0 stands for, hears IPv4 alone.
-            if family_of(local) is IPV4:
-                socket.family = IPV4
             local = ANY
         self._stack.udp.bind(socket, local, port, dev or socket.dev)
 

@@ -183,7 +183,8 @@ class SendJob(Job):
 
     def _may_wait_for_ever(self) -> bool:
         """Tell whether the sysctls set no end to what the datagrams wait for."""
-        endless = not self._stack.settings["neigh.mcast_solicit"]
+        links = self._stack.interfaces.values()
+        endless = any(not link.settings["neigh.mcast_solicit"] for link in links)
         return self._socket.send_queue is not None or endless
 
     def _patience(self) -> int:

@@ -78,7 +78,8 @@ def _entrance(stack: Stack, src: int, dst: int) -> str | None:
     It is for this stack, or to be forwarded.
     """
     ours = stack.ipv4.fib.is_local(dst) or stack.ipv4.is_broadcast(dst)
-    if stack.ipv4.fib.is_local(src) or not (ours or stack.settings["ip.forward"]):
+    router = any(link.settings["ip.forward"] for link in stack.interfaces.values())
+    if stack.ipv4.fib.is_local(src) or not (ours or router):
         return None
     owner = stack.ipv4.interface_of(dst) if ours else None
     if owner is None or owner.medium is not Medium.ETHERNET:

@@ -10,6 +10,8 @@ from smolctl.near import did_you_mean
 from smolctl.stack.ip.interface import IpInterface
 from smolctl.stack.link.impairment import Impairment
 from smolctl.stack.link.outbox import TracedFrame
+from smolctl.stack.sysctl.link_settings import LinkSettings
+from smolctl.stack.sysctl.settings import Settings
 from smolctl.wire.address import ZERO_MAC
 from smolctl.wire.offload.run import PendingDatagram
 from smolctl.wire.vlan import VlanTag
@@ -90,7 +92,8 @@ class Interface:
         kind: what carries its frames: "loopback", "tap", ...; a loopback has no device.
         mac: its unicast MAC address, 6 zero bytes where the medium has none.
         mtu: largest IP packet in bytes.
-        ipv4: its addresses and groups.
+        ipv4, ipv6: the addresses and groups that each family has on it.
+        settings: the sysctls that count on it.
         up: whether the user wants it up.
         carrier: whether somebody is at the other end.
         gone: whether its device was deleted from outside; it will have no carrier again.
@@ -117,6 +120,8 @@ class Interface:
     mac: bytes
     mtu: int
     ipv4: IpInterface
+    ipv6: IpInterface
+    settings: LinkSettings
     up: bool = True
     carrier: bool = True
     gone: bool = False
@@ -148,11 +153,14 @@ class Interface:
 class LinkObserver(Protocol):
     """A network, as links know it (Linux: a netdevice notifier)."""
 
-    def make_state(self) -> IpInterface:
+    def make_state(self, settings: LinkSettings) -> IpInterface:
         """Return its state of a new interface."""
 
     def link_added(self, interface: Interface) -> None:
         """Take note that there is a link."""
+
+    def link_ready(self, interface: Interface, now: int) -> None:
+        """Take note that a link is up, and somebody may hear what is sent."""
 
     def link_up(self, interface: Interface, now: int) -> None:
         """Take note that a link is up."""
@@ -181,27 +189,39 @@ class Interfaces(dict[str, Interface]):
 
     Attributes:
         loopback: ``lo``, through which packets to our own addresses go.
-        observers: the networks, which are told what happens to links.
+        observers: the networks, IPv4 first, which are told what happens to links.
+        settings: the sysctls of the stack and of its links.
     """
 
     loopback: Interface
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
         super().__init__()
+        self.settings = settings
         self.observers: list[LinkObserver] = []
         self.last_index = 0
 
     def create(
         self, name: str, kind: str, medium: Medium, mtu: int, mac: bytes | None
     ) -> Interface:
-        """Make an interface that is up, without addresses; see ``config.link.add_interface``."""
+        """Make an interface that is up, without addresses; see ``config.link.add_interface``.
+
+        The networks are told that it is ready by who has made it ready.
+        """
         self.last_index += 1
-        (ipv4,) = (network.make_state() for network in self.observers)
-        interface = Interface(name, self.last_index, kind, medium, mac or ZERO_MAC, mtu, ipv4)
+        settings = self.settings.add_link(name)
+        ipv4, ipv6 = (network.make_state(settings) for network in self.observers)
+        mac = mac or ZERO_MAC
+        interface = Interface(name, self.last_index, kind, medium, mac, mtu, ipv4, ipv6, settings)
         self[name] = interface
         for network in self.observers:
             network.link_added(interface)
         return interface
+
+    def forget(self, interface: Interface) -> None:
+        """Take an interface out, with its sysctls."""
+        del self[interface.name]
+        self.settings.drop_link(interface.name)
 
     def named(self, name: str) -> Interface:
         """Return an interface by name.

@@ -12,6 +12,7 @@ from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Step, Trace
 from smolctl.wire.fault import WireFault
 from smolctl.wire.icmp_extensions import Extension
+from smolctl.wire.ipv6_ext import Chain
 
 _tuple = tuple.__new__
 
@@ -80,6 +81,8 @@ class Packet:
 
     Attributes:
         header: its IP header, once it was parsed or built.
+        upper: where in ``data`` its transport begins, behind all headers of IP; once that is known.
+        chain: its extension headers of IPv6, if it has any and they were looked at.
         message: its ICMP message, once it was parsed.
         pkt_type: to whom its frame was addressed.
         looped: it was sent from here, and came back by a loopback or as the copy of a broadcast.
@@ -92,6 +95,7 @@ class Packet:
     __slots__ = (
         "about",
         "answer",
+        "chain",
         "data",
         "header",
         "interface",
@@ -103,6 +107,7 @@ class Packet:
         "sender",
         "to_all",
         "trace",
+        "upper",
     )  # fmt: skip
 
     def __init__(
@@ -115,6 +120,8 @@ class Packet:
         self.recorder = recorder
         self.header: Any = None
         self.message: Any = None
+        self.upper = 0
+        self.chain: Chain | None = None
         self.pkt_type = _HOST
         self.looped = self.to_all = self.answer = False
         self.sender: Sender | None = None

@@ -24,10 +24,13 @@ class Shared:
 
     settings: Settings
     random: Callable[[], float]
-    interfaces: Interfaces = field(default_factory=Interfaces)
+    interfaces: Interfaces = field(init=False)
     recorder: Recorder = field(default_factory=Recorder)
     events: Events = field(default_factory=Events)
     generation: Generation = field(default_factory=Generation)
     ready: ReadyQueue = field(default_factory=ReadyQueue)
     timers: Timers = field(default_factory=Timers)
     wall_time: Callable[[int], float] | None = None
+
+    def __post_init__(self) -> None:
+        self.interfaces = Interfaces(self.settings)

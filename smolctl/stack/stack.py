@@ -14,8 +14,9 @@ from smolctl.stack.explain.suggest import Suggestions
 from smolctl.stack.fastpath import forward as fast_forward
 from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.interface import LOOPBACK_MTU, LOOPBACK_NAME, Interface, Medium
-from smolctl.stack.ip.network import Networks, Transport
+from smolctl.stack.ip.network import Networks
 from smolctl.stack.ipv4.ipv4 import Ipv4
+from smolctl.stack.ipv6.ipv6 import Ipv6
 from smolctl.stack.link.input import LinkProtocols, fitting, frame_input, snapped_input
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.link.offload_input import count_segments, offloaded_input
@@ -31,7 +32,8 @@ from smolctl.stack.transport.ping import Ping
 from smolctl.stack.transport.tcp.tcp import Tcp
 from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire import ipv4
-from smolctl.wire.address import IPV4, ZERO_MAC
+from smolctl.wire.address import IPV4, IPV6, ZERO_MAC
+from smolctl.wire.ipv6 import NextHeader
 from smolctl.wire.offload.run import PendingDatagram
 
 _LOOP_BUDGET = 16_384
@@ -47,8 +49,8 @@ class Stack:
 
     Attributes:
         shared: what all layers share; its parts are attributes here, too.
-        ipv4, networks: the network layers, the latter by family.
-        udp, tcp, ping, transports: the transports, the latter by protocol number.
+        ipv4, ipv6, networks: the network layers, the last by family.
+        udp, tcp, ping: the transports.
 
     A new stack has no interface but ``lo``, which is up and has no address yet: see
     ``config.addr.bring_up_loopback``.
@@ -73,19 +75,18 @@ class Stack:
         self.protocols = LinkProtocols(shared.recorder, self.receive)
         self.loopback = Loopback(self.protocols)
         self.ipv4 = Ipv4(shared, self.loopback)
-        self.networks = Networks({IPV4: self.ipv4})
+        self.ipv6 = Ipv6(shared, self.loopback)
+        self.networks = Networks({IPV4: self.ipv4, IPV6: self.ipv6})
         shared.interfaces.observers[:] = self.networks.values()
         shared.events.route_sources = [net.fib for net in self.networks.values()]
         self.ipv4.attach(self.protocols, self.timers)
+        self.ipv6.attach(self.protocols, self.timers)
         self.udp, self.ping = Udp(shared, self.networks), Ping(shared, self.networks)
         self.tcp = Tcp(shared, self.networks)
-        self.transports: dict[int, Transport] = {
-            ipv4.Protocol.UDP: self.udp,
-            ipv4.Protocol.TCP: self.tcp,
-            ipv4.Protocol.ICMP: self.ping,
-        }
-        for net in self.networks.values():
-            net.transports.update(self.transports)
+        for net, icmp in ((self.ipv4, ipv4.Protocol.ICMP), (self.ipv6, NextHeader.ICMPV6)):
+            net.transports.update(
+                {ipv4.Protocol.UDP: self.udp, ipv4.Protocol.TCP: self.tcp, icmp: self.ping}
+            )
         self.udp.attach(self.timers)
         self.tcp.attach(self.timers)
         self.timers.add(self._links_deadline, self._links_expire)
@@ -96,8 +97,8 @@ class Stack:
         self.udp.learn_output = partial(fast_udp.learn_output, self.udp)
         self.udp.learn_input = partial(fast_udp.learn_input, self.udp)
         self.ipv4.learn_forward = partial(fast_forward.learn, self.ipv4)
-        self.ledger.suggest = Suggestions(self.ipv4)
-        self.shared.recorder.note_candidates = partial(note_candidates, self.ipv4)
+        self.ledger.suggest = Suggestions(self.networks)
+        self.shared.recorder.note_candidates = partial(note_candidates, self.networks)
 
     def interface(self, name: str) -> Interface:
         """Return an interface by name.

@@ -84,10 +84,10 @@ class WireFault(NamedTuple):
         fault: what is wrong; also the name of the reason that the drop is counted under.
         offset: where, in bytes from the start of that header; in an extension header of IPv6, from
             the start of the packet, as the pointer of a parameter problem has it.
-        detail: the values that the explanation shows. ``n``: bytes there, or the bad number;
-            ``got`` and ``want``: checksums; ``a`` and ``b``: length claimed and length found;
-            ``what``: in words; ``cause``: in which of several ways it is wrong; ``action``: of an
-            unknown option of IPv6, 1..3.
+        detail: the values that the explanation shows. ``number``, of TCP ``n``: bytes there, or
+            the bad number; ``got`` and ``want``: checksums; ``a`` and ``b``: length claimed and
+            length found; ``what``: in words; ``cause``: in which of several ways it is wrong;
+            ``action``: of an unknown option of IPv6, 1..3.
     """
 
     fault: Fault | Fault6 | TcpFault

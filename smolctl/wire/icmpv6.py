@@ -140,7 +140,7 @@ def parse(message: bytes, src: int, dst: int) -> Icmpv6Message | WireFault:
     """
     size = len(message)
     if size < HEADER_LEN:
-        return WireFault(Fault6.ICMP6_TRUNCATED, size, {"n": size})
+        return WireFault(Fault6.ICMP6_TRUNCATED, size, {"number": size})
     icmp_type, code, got, rest = _HEADER.unpack_from(message)
     pseudo = pseudo_header_sum(src, dst, _PROTOCOL, size)
     if not sums_to_zero(message, pseudo):

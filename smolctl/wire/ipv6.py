@@ -56,6 +56,26 @@ class Ipv6Header(NamedTuple):
     src: int
     dst: int
 
+    @property
+    def total_length(self) -> int:
+        """Bytes of the packet, this header included."""
+        return HEADER_LEN + self.payload_length
+
+    @property
+    def ttl(self) -> int:
+        """The hop limit, by IPv4's name."""
+        return self.hop_limit
+
+    @property
+    def dscp_ecn(self) -> int:
+        """The traffic class, by IPv4's name."""
+        return self.traffic_class
+
+    @property
+    def options(self) -> bytes:
+        """No options: IPv6 has them in extension headers."""
+        return b""
+
     def to_bytes(self) -> bytes:
         """Return the 40 bytes."""
         traffic_class, flow_label, length, next_header, hop_limit, src, dst = self
@@ -79,7 +99,7 @@ def parse(packet: bytes) -> Ipv6Header | WireFault:
     """
     size = len(packet)
     if size < HEADER_LEN:
-        return WireFault(Fault6.IP6_HEADER_SHORT, size, {"n": size})
+        return WireFault(Fault6.IP6_HEADER_SHORT, size, {"number": size})
     first, length, next_header, hop_limit, src, dst = _HEADER.unpack_from(packet)
     if first >> 28 != 6:
         return WireFault(Fault6.IP6_BAD_VERSION, 0, {"v": first >> 28})

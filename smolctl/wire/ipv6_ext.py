@@ -210,7 +210,7 @@ def walk(packet: bytes, header: Ipv6Header, limits: Limits = DEFAULT_LIMITS) -> 
     while protocol in (_HOP_BY_HOP, _DESTINATION, _ROUTING, _FRAGMENTED):
         if protocol == _HOP_BY_HOP and passed:
             # RFC 8200 4.1: anywhere but behind the fixed header, 0 is no next header at all.
-            return WireFault(Fault6.IP6_HOP_BY_HOP_LATE, named_at, {"n": len(passed)})
+            return WireFault(Fault6.IP6_HOP_BY_HOP_LATE, named_at, {"number": len(passed)})
         if at + 8 > end:
             return _truncated(at, end)
         if len(passed) == limits.headers:
@@ -228,7 +228,7 @@ def walk(packet: bytes, header: Ipv6Header, limits: Limits = DEFAULT_LIMITS) -> 
         elif protocol == _ROUTING:
             # RFC 8200 4.4; type 0 is like an unknown one (RFC 5095 3). None is known.
             if packet[at + 3]:
-                return WireFault(Fault6.IP6_ROUTING_TYPE, at + 2, {"n": packet[at + 2]})
+                return WireFault(Fault6.IP6_ROUTING_TYPE, at + 2, {"number": packet[at + 2]})
         else:
             found = _check_options(packet, passed[-1], header, limits)
             if isinstance(found, WireFault):
@@ -236,6 +236,25 @@ def walk(packet: bytes, header: Ipv6Header, limits: Limits = DEFAULT_LIMITS) -> 
             alert = found if protocol == _HOP_BY_HOP else alert
         protocol, named_at, at = packet[at], at, at + length
     return Chain(protocol, at, end, named_at, tuple(passed), None, alert)
+
+
+def hop_by_hop(packet: bytes, header: Ipv6Header, limits: Limits) -> WireFault | None:
+    """Return what is wrong with the hop-by-hop header of a packet on its way; None for nothing.
+
+    Args:
+        packet: from its IPv6 header on, which names such a header.
+
+    Faults: ip6-exthdr-truncated, ip6-option-*, ip6-padding, ip6-jumbo. Source: RFC 8200 4.3.
+    """
+    end = (
+        min(HEADER_LEN + header.payload_length, len(packet))
+        if header.payload_length
+        else (len(packet))
+    )
+    if end < HEADER_LEN + 8 or HEADER_LEN + (length := (packet[HEADER_LEN + 1] + 1) * 8) > end:
+        return _truncated(HEADER_LEN, end)
+    found = _check_options(packet, ExtHeader(_HOP_BY_HOP, HEADER_LEN, length), header, limits)
+    return found if isinstance(found, WireFault) else None
 
 
 def _check_options(
@@ -256,15 +275,15 @@ def _check_options(
         elif hop_by_hop and option.type == JUMBO:
             # RFC 2675 3: not beside a payload length; and none of our links takes so many bytes.
             at = option.offset if fixed.payload_length else option.offset + 2
-            return WireFault(Fault6.IP6_JUMBO, at, {"n": int.from_bytes(option.data)})
+            return WireFault(Fault6.IP6_JUMBO, at, {"number": int.from_bytes(option.data)})
         elif option.action:
             silent = option.action == 1
             fault = Fault6.IP6_OPTION_SKIP_NOT if silent else Fault6.IP6_OPTION_UNKNOWN
-            detail: dict[str, int | str] = {"n": option.type, "action": option.action}
+            detail: dict[str, int | str] = {"number": option.type, "action": option.action}
             return WireFault(fault, option.offset, detail)
     if hop_by_hop and not fixed.payload_length:
         # RFC 2675 3: a payload length of 0 with neither payload nor a jumbo payload option.
-        return WireFault(Fault6.IP6_JUMBO, 4, {"n": 0})
+        return WireFault(Fault6.IP6_JUMBO, 4, {"number": 0})
     return alert
 
 
@@ -295,10 +314,10 @@ def options(
         else:
             padding += size
             if padding > _PADDING_MAX:
-                return WireFault(Fault6.IP6_PADDING, at, {"n": padding, "what": "too long"})
+                return WireFault(Fault6.IP6_PADDING, at, {"number": padding, "what": "too long"})
             if any(packet[at + 2 : at + size]):
                 # RFC 8504 5.3: padding that is not zero carries something else.
-                return WireFault(Fault6.IP6_PADDING, at, {"n": padding, "what": "not zero"})
+                return WireFault(Fault6.IP6_PADDING, at, {"number": padding, "what": "not zero"})
         at += size
     return tuple(found)
 
@@ -315,15 +334,15 @@ def _check_fragment(
     size = end - at - FRAGMENT_LEN
     if (fragment.mf and size % 8) or size == 0:
         # RFC 8200 4.5: the pointer is that of the payload length field.
-        return WireFault(Fault6.FRAG6_BAD_LENGTH, 4, {"n": size})
+        return WireFault(Fault6.FRAG6_BAD_LENGTH, 4, {"number": size})
     total = at - HEADER_LEN + fragment.fragment_offset + size
     if total > MAX_PAYLOAD_LEN:
-        return WireFault(Fault6.FRAG6_TOO_BIG, at + 2, {"n": total})
+        return WireFault(Fault6.FRAG6_TOO_BIG, at + 2, {"number": total})
     if fragment.fragment_offset == 0:
         # RFC 7112 5: all headers are in the first fragment. The pointer is 0, as Linux has it.
         protocol, behind = _step(packet, fragment.next_header, at + FRAGMENT_LEN, end, most)
         if behind + UPPER_LEN.get(protocol, 1) > end:
-            return WireFault(Fault6.FRAG6_HEADERS_MISSING, 0, {"n": size})
+            return WireFault(Fault6.FRAG6_HEADERS_MISSING, 0, {"number": size})
     return None
 
 
@@ -431,11 +450,11 @@ def reassembled(packet: bytes, chain: Chain, data: bytes) -> bytes:
 
 
 def _truncated(at: int, end: int) -> WireFault:
-    return WireFault(Fault6.IP6_EXTHDR_TRUNCATED, at, {"n": end - at})
+    return WireFault(Fault6.IP6_EXTHDR_TRUNCATED, at, {"number": end - at})
 
 
 def _too_many(at: int, most: int, what: str) -> WireFault:
-    return WireFault(Fault6.IP6_OPTION_LIMIT, at, {"n": most, "what": what})
+    return WireFault(Fault6.IP6_OPTION_LIMIT, at, {"number": most, "what": what})
 
 
 def _overrun(at: int, what: str) -> WireFault:

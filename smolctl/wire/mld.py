@@ -140,13 +140,13 @@ def parse(
     """
     kind, _, rest, body = message
     if hop_limit != HOP_LIMIT:
-        return WireFault(Fault6.MLD_BAD_HOP_LIMIT, 0, {"n": hop_limit})
+        return WireFault(Fault6.MLD_BAD_HOP_LIMIT, 0, {"number": hop_limit})
     if alert != ALERT_MLD:
         what = "has no router alert" if alert is None else f"has a router alert for {alert}"
         return WireFault(Fault6.MLD_NO_ALERT, 0, {"what": what})
     # A reporter may have no address yet (RFC 3590 4, RFC 3810 5.2.13); who asks has one.
     if not is_link_local(src) and (src != UNSPECIFIED6 or kind == Type.MLD_QUERY):
-        return WireFault(Fault6.MLD_SOURCE, 0, {"n": kind})
+        return WireFault(Fault6.MLD_SOURCE, 0, {"number": kind})
     if kind == Type.MLD_REPORT_V2:
         return _report(body, rest & 0xFFFF)
     size = HEADER_LEN + len(body)
@@ -196,4 +196,4 @@ def _sources(body: bytes, at: int, count: int) -> tuple[int, ...]:
 
 
 def _bad_length(size: int, what: str) -> WireFault:
-    return WireFault(Fault6.MLD_BAD_LENGTH, size, {"n": size, "what": what})
+    return WireFault(Fault6.MLD_BAD_LENGTH, size, {"number": size, "what": what})

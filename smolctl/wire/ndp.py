@@ -304,11 +304,11 @@ def parse(
     kind, code, rest, body = message
     fixed = _FIXED_LEN[kind]
     if fragmented:
-        return WireFault(Fault6.ND_FRAGMENTED, 0, {"n": kind})
+        return WireFault(Fault6.ND_FRAGMENTED, 0, {"number": kind})
     if hop_limit != HOP_LIMIT:
-        return WireFault(Fault6.ND_BAD_HOP_LIMIT, 0, {"n": hop_limit})
+        return WireFault(Fault6.ND_BAD_HOP_LIMIT, 0, {"number": hop_limit})
     if code:
-        return WireFault(Fault6.ND_BAD_CODE, 1, {"n": code})
+        return WireFault(Fault6.ND_BAD_CODE, 1, {"number": code})
     if len(body) < fixed:
         size = HEADER_LEN + len(body)
         return WireFault(Fault6.ND_TOO_SHORT, size, {"a": HEADER_LEN + fixed, "b": size})
@@ -412,11 +412,11 @@ def _options(body: bytes, at: int) -> Options | WireFault:
         length = body[at + 1] * _UNIT if at + 1 < size else _UNIT
         if not length:
             # RFC 4861 4.6: "Nodes MUST silently discard an ND packet that contains" one.
-            return WireFault(Fault6.ND_OPTION_ZERO, HEADER_LEN + at, {"n": body[at]})
+            return WireFault(Fault6.ND_OPTION_ZERO, HEADER_LEN + at, {"number": body[at]})
         kind, data = body[at], body[at + 2 : at + length]
         lladdr = kind in (_SOURCE, _TARGET)
         if at + length > size or (lladdr and length != _UNIT):
-            detail: dict[str, int | str] = {"n": kind, "a": length, "b": size - at}
+            detail: dict[str, int | str] = {"number": kind, "a": length, "b": size - at}
             return WireFault(Fault6.ND_OPTION_LENGTH, HEADER_LEN + at, detail)
         if kind in _ONCE:
             once.setdefault(kind, data)

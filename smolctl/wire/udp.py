@@ -66,7 +66,7 @@ def parse(segment: bytes, src: int, dst: int) -> UdpHeader | WireFault:
             want = expected_checksum(covered, 6, pseudo) or 0xFFFF
             return WireFault(Fault.UDP_BAD_CHECKSUM, 6, {"got": checksum, "want": want})
     elif src >= IPV6_MARK:
-        return WireFault(Fault6.UDP6_NO_CHECKSUM, 6, {"n": length})
+        return WireFault(Fault6.UDP6_NO_CHECKSUM, 6, {"number": length})
     return tuple.__new__(UdpHeader, fields)
 
 

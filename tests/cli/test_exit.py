@@ -74,15 +74,18 @@ def test_a_refused_send_has_a_status_on_purpose() -> None:
     refused = {name for name, reason in REASONS.items() if name.startswith("tx-")}
     fix = {name for name in refused if exits.status(name) == exits.FIX}
     assert fix == {
+        "tx-beyond-scope",
         "tx-broadcast-denied",
         "tx-dst-invalid",
         "tx-loopback-source",
         "tx-no-device",
         "tx-no-port",
+        "tx-no-scope",
         "tx-no-source",
         "tx-payload-too-long",
         "tx-src-not-ours",
         "tx-src-tentative",
         "tx-ttl-zero",
+        "tx-wrong-family",
         "tx-wrong-iface",
     }

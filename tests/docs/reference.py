@@ -76,18 +76,27 @@ def _settings() -> Iterator[str]:
     yield " in the environment (dots become `_`) or\n`smolctl stack start --sysctl KEY=VALUE` sets"
     yield " it from the beginning. Defaults are Linux's; sets of values are\n"
     yield f"[profiles](../profiles.md). {_WRITTEN}\n"
+    yield "What a link has of its own, `LINK.KEY`, goes together with the value of all links as the"
+    yield " column *on a link* says,\nwhich is Linux's rule (smolctl-sysctl(8))."
+    yield " `-` is for the whole stack alone.\n\n"
     groups = dict.fromkeys(key.partition(".")[0] for key in SYSCTLS)
     for group in groups:
         sysctls = [sysctl for key, sysctl in SYSCTLS.items() if key.partition(".")[0] == group]
         yield f"## {group}\n\n"
         yield _table(
-            ("key", "default", "values", "what it is", "Linux", "smoltcp", "source"),
+            ("key", "default", "values", "what it is", "on a link", "Linux", "smoltcp", "source"),
             [
                 (f"`{item.key}`", str(item.show(item.default)), _values(item), item.description,
-                 item.linux, item.smoltcp, item.source)
+                 _on_link(item), item.linux, item.smoltcp, item.source)
                 for item in sysctls
             ],
         )  # fmt: skip
+
+
+def _on_link(sysctl: Sysctl) -> str:
+    if sysctl.link is None:
+        return "-"
+    return sysctl.link.value.format(all="all", own="own", forward="ip.forward")
 
 
 def _values(sysctl: Sysctl) -> str:

@@ -22,7 +22,10 @@ from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp, vlan
 from smolctl.wire.address import (
     BROADCAST_MAC,
+    IPV4,
+    IPV6,
     ZERO_MAC,
+    family_of,
     format_address,
     parse_address,
     parse_mac,
@@ -51,16 +54,25 @@ class Host:
         bare: tap0 has no address.
         random: what the stack's random function returns every time, 0.0 up to below 1.0.
         mac: of tap0.
+        ipv6: its links have IPv6 addresses; without, a test of IPv4 sees nothing of IPv6.
     """
 
     def __init__(
-        self, *addresses: str, bare: bool = False, random: float = 0.5, mac: bytes = OUR_MAC
+        self,
+        *addresses: str,
+        bare: bool = False,
+        random: float = 0.5,
+        mac: bytes = OUR_MAC,
+        ipv6: bool = False,
     ) -> None:
         self.clock = ManualClock()
         self.settings = Settings()
+        if not ipv6:
+            self.settings.set("ip6.disable", "1")
         self.stack = Stack(lambda: random, self.settings)
         self.stack.ledger.prove = Prover(self.stack)
-        bring_up_loopback(self.stack.ipv4)
+        for net in self.stack.networks.values() if ipv6 else (self.stack.ipv4,):
+            bring_up_loopback(net)
         self.tap = self.link("tap0", mac)
         for address in () if bare else addresses or (f"{OURS}/24",):
             self.add(address)
@@ -86,17 +98,23 @@ class Host:
     ) -> Address:
         """Add an address written as ADDRESS/LENGTH."""
         local, plen = parse_prefix(prefix)
-        brd = None if broadcast is None else ip(broadcast)
-        address = Address(local, 32 if plen is None else plen, scope, dev, brd, dad=dad)
-        add_address(self.stack.ipv4, self.dev(dev), address, self.now)
+        net, interface = self.stack.networks.for_address(local), self.dev(dev)
+        plen = net.family.bits if plen is None else plen
+        if net.family is IPV6:
+            address = net.new_address(local, plen, interface)
+        else:
+            brd = None if broadcast is None else ip(broadcast)
+            address = Address(local, plen, scope, dev, brd)
+        address.dad = dad
+        add_address(net, interface, address, self.now)
         return address
 
     def delete(self, local: str, dev: str = "tap0") -> list[str]:
         """Delete an address; return all that went."""
-        interface = self.dev(dev)
-        address = interface.ipv4.addresses.find(ip(local), None)
+        interface, net = self.dev(dev), self.stack.networks.for_address(ip(local))
+        address = net.of(interface).addresses.find(ip(local), None)
         assert address is not None
-        gone = delete_address(self.stack.ipv4, interface, address, self.now)
+        gone = delete_address(net, interface, address, self.now)
         return [f"{text(item.local)}/{item.plen}" for item in gone]
 
     def route(
@@ -116,10 +134,11 @@ class Host:
     ) -> Route:
         """Add a route as the command line would."""
         network, plen = parse_prefix(prefix)
-        near = via is None and kind is RouteType.UNICAST
+        net = self.stack.networks.for_address(network)
+        near = via is None and kind is RouteType.UNICAST and net.family is IPV4
         route = Route(
             network,
-            32 if plen is None else plen,
+            net.family.bits if plen is None else plen,
             kind,
             table,
             dev,
@@ -131,7 +150,7 @@ class Host:
             mtu_lock=mtu_lock,
             onlink=onlink,
         )
-        add_route(self.stack.ipv4, route, mode)
+        add_route(net, route, mode)
         return route
 
     def set(self, key: str, value: int | str) -> None:
@@ -180,11 +199,11 @@ class Host:
 
     # --- neighbors --------------------------------------------------------------------------------
 
-    def cache(self, dev: str = "tap0") -> NeighborCache:
-        return self.stack.ipv4.neighbors[dev]
+    def cache(self, dev: str = "tap0", address: str = OURS) -> NeighborCache:
+        return self.stack.networks.for_address(ip(address)).neighbors[dev]
 
     def neighbor(self, address: str, dev: str = "tap0") -> Neighbor | None:
-        return self.cache(dev).lookup(ip(address))
+        return self.cache(dev, address).lookup(ip(address))
 
     def know(
         self,
@@ -194,7 +213,7 @@ class Host:
         dev: str = "tap0",
     ) -> Neighbor:
         """Make a neighbor known, as ``neigh add`` does."""
-        self.cache(dev).set(ip(address), state, mac, self.now)
+        self.cache(dev, address).set(ip(address), state, mac, self.now)
         entry = self.neighbor(address, dev)
         assert entry is not None
         return entry
@@ -205,7 +224,7 @@ class Host:
         self, port: int = 0, local: str = "0.0.0.0", dev: str | None = None, *, reuse: bool = False
     ) -> UdpSocket:
         """Open and bind a socket."""
-        socket = self.stack.udp.open("test")
+        socket = self.stack.udp.open("test", family_of(ip(local)))
         socket.reuse = reuse
         self.stack.udp.bind(socket, ip(local) or None, port, dev)
         return socket

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from smolctl.stack.neighbor.cache import NeighborCache
-from smolctl.stack.neighbor.entry import Neighbor, NeighborAction
+from smolctl.stack.neighbor.entry import Advertisement, Neighbor, NeighborAction
 from smolctl.stack.neighbor.states import NudEvent, State
 from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.settings import Settings
@@ -70,6 +70,11 @@ class Drive:
         )
         return taken
 
+    def advertised(self, mac: bytes | None) -> None:
+        """Take an advertisement that answers us and may not replace a MAC."""
+        said = Advertisement(mac, solicited=True, override=False, router=False)
+        _, self.actions = self.cache.advertised(IP, said, self.clock.now)
+
     def confirm(self) -> None:
         self.actions = []
         self.cache.confirm(IP, self.clock.now)
@@ -133,6 +138,7 @@ class Drive:
             NudEvent.REPLIED: lambda: self.replied(create=True),
             NudEvent.HEARD_SAME: self.heard,
             NudEvent.HEARD_OTHER: lambda: self.heard(OTHER_MAC, override=True),
+            NudEvent.CONTRADICTED: lambda: self.advertised(OTHER_MAC),
             NudEvent.CONFIRMED: self.confirm,
             NudEvent.REACHABLE_EXPIRED: self.next_timer,
             NudEvent.REACHABLE_EXPIRED_IN_USE: self._use_late,

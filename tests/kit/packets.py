@@ -2,19 +2,23 @@
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.interface import ETHERNET_MTU, Interface, Medium
+from smolctl.stack.ip.addresses import AddressList
 from smolctl.stack.ip.interface import make_ip_interface
+from smolctl.stack.ipv6.addresses import AddressList6
 from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire import ipv4
-from smolctl.wire.address import IPV4
+from smolctl.wire.address import ALL_NODES
 from smolctl.wire.igmp import ALL_HOSTS
 from tests.kit.host import OUR_MAC
 
+_SETTINGS = Settings().add_link("tap0")
 LINK = Interface(
     "tap0", 2, "tap", Medium.ETHERNET, OUR_MAC, ETHERNET_MTU,
-    make_ip_interface(IPV4, Settings(), lambda: 0.5, Alarm(), ALL_HOSTS),
+    make_ip_interface(AddressList(32), _SETTINGS, lambda: 0.5, Alarm(), (ALL_HOSTS,)),
+    make_ip_interface(AddressList6(), _SETTINGS, lambda: 0.5, Alarm(), (ALL_NODES,)), _SETTINGS,
 )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "transport/udp/udp.py:Udp.release": (1, "the socket waits for another neighbor"),
     "transport/udp/udp.py:Udp._deadline": (1, "nothing waits for a time"),
     "transport/udp/udp.py:Udp._send_blocked": (1, "it goes on waiting where it is"),
-    "ipv4/fragment.py:fragment_input": (1, "it is in the table, or a reason was recorded"),
+    "ip/fragment_input.py:fragment_input": (1, "it is in the table, or a reason was recorded"),
     "ipv4/forward.py:forward_input": (1, "options_checked has recorded why"),
     "ipv4/forward.py:_too_far": (1, "it has hops left and goes on"),
     "ipv4/forward.py:_too_big": (1, "it fits, or will be cut"),
@@ -91,7 +91,7 @@ def is_end(node: ast.AST) -> bool:
 
 FILES = (
     "transport/udp/output.py", "transport/udp/blocked.py", "transport/udp/udp.py",
-    "transport/errors.py", "ip/output.py", "ipv4/output.py", "ipv4/fragment.py",
+    "transport/errors.py", "ip/output.py", "ipv4/output.py", "ip/fragment_input.py",
     "ipv4/forward.py", "ipv4/icmp_error.py", "ipv4/icmp_input.py", "neighbor/output.py",
     "link/output.py", "link/loopback.py", "fastpath/udp.py", "timers.py",
 )  # fmt: skip

@@ -8,7 +8,8 @@ from textwrap import indent
 import pytest
 
 from smolctl.stack.reason import REASONS, Kind
-from smolctl.wire.fault import Fault
+from smolctl.wire.fault import Fault, Fault6
+from smolctl.wire.ipv6_ext import PROBLEMS
 from tests.stack.reason.provoke import BESIDE, PROVOKERS
 
 STACK = Path(__file__).parents[2] / "smolctl" / "stack"
@@ -29,14 +30,23 @@ def test_every_fault_of_a_header_is_a_reason_to_drop() -> None:
         assert REASONS[fault].kind is Kind.DROP
 
 
+def test_every_fault_of_ipv6_is_a_reason_and_is_answered_where_an_rfc_wants_it() -> None:
+    for fault in Fault6:
+        if not fault.startswith("mld-"):
+            answered = fault in PROBLEMS
+            assert REASONS[fault].kind is (Kind.REJECT if answered else Kind.DROP), fault
+
+
 def test_names_are_kebab_case_and_begin_with_their_layer() -> None:
     layers = {
         "rx": "ethernet", "arp": "arp", "neigh": "neigh", "ip": "ip", "frag": "ip", "fwd": "ip",
         "igmp": "igmp", "icmp": "icmp", "udp": "udp", "tcp": "tcp",
         "tx": "ip", "lab": "device", "stack": "stack",
+        "ip6": "ip", "frag6": "ip", "icmp6": "icmp", "udp6": "udp", "nd": "nd", "ra": "nd",
+        "rs": "nd", "redirect6": "nd",
     }  # fmt: skip
     for name, reason in REASONS.items():
-        assert re.fullmatch(r"[a-z]+(-[a-z]+)+", name)
+        assert re.fullmatch(r"[a-z]+6?(-[a-z]+)+", name)
         assert reason.name == name
         assert reason.layer == layers[name.partition("-")[0]]
         assert reason.source
@@ -57,6 +67,8 @@ ACCOUNTS = {
     "count": "counts an event",
     "answer_error": "sends, or records why not",
     "icmp_output": "sends, or records why not",
+    "icmp6_output": "sends, or records why not",
+    "advertisement_output": "sends, or records why not",
     "output": "sends, or queues, or records why not",
     "ethernet_output": "sends, or records why not",
     "append": "puts it into a queue that somebody reads",
@@ -70,12 +82,15 @@ HANDS_ON = {
     "_error_input", "fragment_input", "discard", "_wait", "options_input", "options_checked",
     "forward_input", "_refuse", "_send_on", "_link_output", "redirect_input", "_answer",
     "_timestamp_request", "_unknown", "_deliver_to_all", "igmp_input", "_query_input",
-    "frame_input", "_wrapped_input", "_vlan_input",
+    "frame_input", "_wrapped_input", "_vlan_input", "ip6_input", "transport_input",
+    "icmp6_input", "nd_input", "headers_input", "refused", "_solicitation_input",
+    "_advertisement_input", "_opened", "hop_by_hop_passed",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {
     "_no_socket", "_unfit", "_too_far", "_too_big", "_learn_asker", "_enqueue", "send_reports",
     "_refused", "_note_oddities", "count_segments", "expire",
+    "_learn_hop",
 }  # fmt: skip
 
 
@@ -169,9 +184,11 @@ def silent_ends(source: str) -> list[str]:
 
 
 FILES = (
-    "link/input.py", "link/offload_input.py", "ipv4/input.py", "ipv4/arp.py", "ipv4/fragment.py",
-    "ipv4/icmp_input.py", "ipv4/igmp.py", "ipv4/options_input.py", "ipv4/redirect_input.py",
-    "ipv4/forward.py", "transport/udp/input.py",
+    "link/input.py", "link/offload_input.py", "ip/fragment_input.py", "ipv4/input.py",
+    "ipv4/arp.py", "ipv4/icmp_input.py", "ipv4/igmp.py", "ipv4/options_input.py",
+    "ipv4/redirect_input.py",
+    "ipv4/forward.py", "transport/udp/input.py", "ipv6/input.py", "ipv6/extension_headers.py",
+    "ipv6/forward.py", "ipv6/icmp_input.py", "ipv6/nd_input.py", "ipv6/redirect_input.py",
 )  # fmt: skip
 
 

@@ -51,6 +51,8 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("addr.add", {"local": "10.5.0.1/24", "dev": "tap0", "scope": "far"}, "far"),
     ("addr.add", {"local": "10.5.0.1/24", "dev": "tap0", "broadcast": "x"}, "x"),
     ("addr.add", {"dev": "tap0"}, "local"),
+    ("link.add", {"name": "all", "type": "test"}, "in sysctls"),
+    ("link.add", {"name": "default", "type": "loopback"}, "in sysctls"),
     ("addr.add", {"local": "10.5.0.1/24"}, "dev"),
     ("addr.flush", {}, "which addresses"),
     ("route.add", {"dst": "10.5.0.1/24", "dev": "tap0"}, "host bits"),

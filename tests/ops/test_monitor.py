@@ -157,7 +157,8 @@ def test_the_groups_of_a_link_that_is_deleted(api: Api) -> None:
     api("addr.add", local="239.1.2.3/32", dev="tap1", autojoin=True)
     seen = watch(api, "maddr", "link")
     api("link.del", dev="tap1")
-    assert [(row["event"], row["ifname"], row["deleted"]) for row in taken(seen)] == [
+    rows = [row for row in taken(seen) if "ff02::1:ff" not in str(row)]
+    assert [(row["event"], row["ifname"], row["deleted"]) for row in rows] == [
         ("maddr", "tap1", True),
         ("link", "tap1", True),
     ]

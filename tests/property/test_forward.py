@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smolctl.stack.config.link import set_mtu
-from smolctl.stack.ip.reassembly import Complete, Reassembly, ReceivedFragment
+from smolctl.stack.ip.reassembly import Complete, Reassembly
+from smolctl.stack.ipv4.fragment import RULES, received
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Fate
 from smolctl.wire import ipv4
@@ -133,8 +134,8 @@ def test_what_is_cut_can_be_put_together_and_fits(packet: bytes, mtu: int) -> No
 
 def joined(pieces: list[bytes]) -> bytes:
     """Return the datagram that the receiver makes of fragments."""
-    reassembly = Reassembly(Settings())
+    reassembly = Reassembly(RULES, Settings())
     for piece in pieces:
-        *_, outcome = reassembly.add(ReceivedFragment(ip_packet(piece)), 0)
+        *_, outcome = reassembly.add(received(ip_packet(piece)), 0)
     assert isinstance(outcome, Complete)
     return outcome.data

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smolctl.stack.ip.reassembly import Complete, Reassembly, ReceivedFragment
+from smolctl.stack.ip.reassembly import Complete, Reassembly
+from smolctl.stack.ipv4.fragment import RULES, received
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.wire import ipv4, udp
@@ -151,9 +152,9 @@ def test_what_is_cut_at_any_mtus_is_put_together_as_it_was(
     if len(packets) == 1:
         assert packets == [whole]
         return
-    table, outcome = Reassembly(Settings()), None
+    table, outcome = Reassembly(RULES, Settings()), None
     for packet in data.draw(st.permutations(packets)):
-        *_, outcome = table.add(ReceivedFragment(ip_packet(packet)), 0)
+        *_, outcome = table.add(received(ip_packet(packet)), 0)
     assert isinstance(outcome, Complete)
     assert outcome.data == whole
 

@@ -55,7 +55,7 @@ def test_an_error_with_the_longest_quote_fits_into_every_link() -> None:
 @pytest.mark.parametrize("size", [0, 7])
 def test_truncated(size: int) -> None:
     found = icmpv6.parse(ECHO[:size], SRC, DST)
-    assert found == WireFault(Fault6.ICMP6_TRUNCATED, size, {"n": size})
+    assert found == WireFault(Fault6.ICMP6_TRUNCATED, size, {"number": size})
 
 
 def test_bad_checksum_says_what_it_should_be() -> None:

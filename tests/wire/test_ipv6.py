@@ -49,7 +49,7 @@ def test_payload_excludes_ethernet_padding() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 39])
 def test_header_short(size: int) -> None:
-    assert ipv6.parse(PACKET[:size]) == WireFault(Fault6.IP6_HEADER_SHORT, size, {"n": size})
+    assert ipv6.parse(PACKET[:size]) == WireFault(Fault6.IP6_HEADER_SHORT, size, {"number": size})
 
 
 @pytest.mark.parametrize("version", [0, 4, 5, 7, 15])

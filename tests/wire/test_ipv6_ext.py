@@ -103,18 +103,18 @@ def test_unknown_options_are_skipped_when_they_say_so() -> None:
 @pytest.mark.parametrize("size", [1, 7])
 def test_an_extension_header_that_is_cut(first: int, size: int) -> None:
     found = fault_of(first, bytes(size))
-    assert found == WireFault(Fault6.IP6_EXTHDR_TRUNCATED, 40, {"n": size})
+    assert found == WireFault(Fault6.IP6_EXTHDR_TRUNCATED, 40, {"number": size})
 
 
 @pytest.mark.parametrize("first", [HBH, DEST, ROUTING])
 def test_an_extension_header_longer_than_the_packet(first: int) -> None:
     found = fault_of(first, b"\x11\x02" + bytes(21))
-    assert found == WireFault(Fault6.IP6_EXTHDR_TRUNCATED, 40, {"n": 23})
+    assert found == WireFault(Fault6.IP6_EXTHDR_TRUNCATED, 40, {"number": 23})
 
 
 def test_rfc8200_4_1_hop_by_hop_options_come_first_or_not_at_all() -> None:
     found = fault_of(DEST, pad(HBH) + pad(UDP) + bytes(8))
-    assert found == WireFault(Fault6.IP6_HOP_BY_HOP_LATE, 40, {"n": 1})
+    assert found == WireFault(Fault6.IP6_HOP_BY_HOP_LATE, 40, {"number": 1})
     assert fault_of(HBH, pad(HBH) + pad(UDP)).fault is Fault6.IP6_HOP_BY_HOP_LATE
 
 
@@ -125,7 +125,7 @@ def test_rfc8200_4_2_an_option_says_what_becomes_of_who_does_not_know_it(
 ) -> None:
     found = fault_of(first, options_header(UDP, [(0x1E, b"\1\2"), (kind, b"")]) + bytes(8))
     name = Fault6.IP6_OPTION_SKIP_NOT if kind == 0x40 else Fault6.IP6_OPTION_UNKNOWN
-    assert found == WireFault(name, 46, {"n": kind, "action": kind >> 6})
+    assert found == WireFault(name, 46, {"number": kind, "action": kind >> 6})
     assert PROBLEMS.get(name) == (None if kind == 0x40 else 2)
 
 
@@ -154,7 +154,7 @@ def test_rfc8504_5_3_the_number_of_options_is_bounded() -> None:
     most = options_header(UDP, [(0x1E, b"")] * 8)
     assert isinstance(walked(packet_of(HBH, most)), Chain)
     found = fault_of(HBH, options_header(UDP, [(0x1E, b"")] * 9))
-    assert found == WireFault(Fault6.IP6_OPTION_LIMIT, 58, {"n": 8, "what": "options"})
+    assert found == WireFault(Fault6.IP6_OPTION_LIMIT, 58, {"number": 8, "what": "options"})
     packet = packet_of(DEST, options_header(UDP, [(0x1E, b"")] * 9))
     assert isinstance(walked(packet, Limits(destination=9)), Chain)
     assert isinstance(walked(packet, Limits(destination=0)), WireFault)
@@ -163,7 +163,7 @@ def test_rfc8504_5_3_the_number_of_options_is_bounded() -> None:
 def test_headers_do_not_chain_for_ever() -> None:
     found = fault_of(DEST, pad(DEST) * 8000)
     assert found == WireFault(
-        Fault6.IP6_OPTION_LIMIT, 40 + 16 * 8, {"n": 16, "what": "extension headers"}
+        Fault6.IP6_OPTION_LIMIT, 40 + 16 * 8, {"number": 16, "what": "extension headers"}
     )
     chain = walked(packet_of(DEST, pad(DEST) * 15 + pad(UDP)))
     assert isinstance(chain, Chain)
@@ -190,17 +190,17 @@ def test_rfc8200_4_4_an_unknown_routing_type_is_passed_only_at_its_end() -> None
     for kind in (0, 2, 4, 99):
         assert isinstance(walked(packet_of(ROUTING, Routing(UDP, kind, 0, b"").to_bytes())), Chain)
         found = fault_of(ROUTING, Routing(UDP, kind, 1, bytes(20)).to_bytes())
-        assert found == WireFault(Fault6.IP6_ROUTING_TYPE, 42, {"n": kind})
+        assert found == WireFault(Fault6.IP6_ROUTING_TYPE, 42, {"number": kind})
 
 
 def test_rfc2675_3_a_jumbo_payload_is_refused() -> None:
     jumbo = option(UDP, 0xC2, (65536).to_bytes(4))
     found = fault_of(HBH, jumbo + bytes(8), payload_length=0)
-    assert found == WireFault(Fault6.IP6_JUMBO, 44, {"n": 65536})
+    assert found == WireFault(Fault6.IP6_JUMBO, 44, {"number": 65536})
     found = fault_of(HBH, jumbo + bytes(8))
-    assert found == WireFault(Fault6.IP6_JUMBO, 42, {"n": 65536})
+    assert found == WireFault(Fault6.IP6_JUMBO, 42, {"number": 65536})
     found = fault_of(HBH, pad(UDP) + bytes(8), payload_length=0)
-    assert found == WireFault(Fault6.IP6_JUMBO, 4, {"n": 0})
+    assert found == WireFault(Fault6.IP6_JUMBO, 4, {"number": 0})
     assert fault_of(HBH, b"").fault is Fault6.IP6_EXTHDR_TRUNCATED
     assert fault_of(DEST, jumbo).fault is Fault6.IP6_OPTION_UNKNOWN
 
@@ -229,13 +229,13 @@ def test_a_later_fragment_is_not_looked_into() -> None:
 @pytest.mark.parametrize(("size", "mf"), [(0, True), (0, False), (1, True), (15, True)])
 def test_rfc8200_4_5_a_length_that_no_fragment_has(size: int, mf: bool) -> None:
     found = fault_of(FRAGMENT, piece(bytes(size), 8, mf=mf))
-    assert found == WireFault(Fault6.FRAG6_BAD_LENGTH, 4, {"n": size})
+    assert found == WireFault(Fault6.FRAG6_BAD_LENGTH, 4, {"number": size})
     assert PROBLEMS[found.fault] == 0
 
 
 def test_rfc8200_4_5_a_fragment_that_makes_the_packet_too_big() -> None:
     payload = pad(FRAGMENT) + piece(bytes(8), 65520, mf=False)
-    assert fault_of(DEST, payload) == WireFault(Fault6.FRAG6_TOO_BIG, 50, {"n": 65536})
+    assert fault_of(DEST, payload) == WireFault(Fault6.FRAG6_TOO_BIG, 50, {"number": 65536})
     assert isinstance(
         walked(packet_of(DEST, pad(FRAGMENT) + piece(bytes(7), 65520, mf=False))), Chain
     )
@@ -255,7 +255,7 @@ def test_rfc8200_4_5_a_fragment_that_makes_the_packet_too_big() -> None:
 )
 def test_rfc7112_5_the_first_fragment_has_all_headers(data: bytes, inside: int) -> None:
     found = fault_of(FRAGMENT, piece(data, 0, mf=True, inside=inside))
-    assert found == WireFault(Fault6.FRAG6_HEADERS_MISSING, 0, {"n": len(data)})
+    assert found == WireFault(Fault6.FRAG6_HEADERS_MISSING, 0, {"number": len(data)})
     assert PROBLEMS[found.fault] == 3
     whole = data + bytes(2048 + 24)
     assert isinstance(walked(packet_of(FRAGMENT, piece(whole, 0, mf=True, inside=inside))), Chain)

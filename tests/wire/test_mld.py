@@ -87,7 +87,7 @@ def test_no_bytes_raise(kind: int, code: int, rest: int, body: bytes) -> None:
 @pytest.mark.parametrize("hop_limit", [0, 2, 255])
 def test_a_hop_limit_other_than_1(hop_limit: int) -> None:
     found = parsed(icmp(Query(1, GROUP, 1)), hop_limit=hop_limit)
-    assert found == WireFault(Fault6.MLD_BAD_HOP_LIMIT, 0, {"n": hop_limit})
+    assert found == WireFault(Fault6.MLD_BAD_HOP_LIMIT, 0, {"number": hop_limit})
 
 
 @pytest.mark.parametrize("alert", [None, 1])
@@ -109,14 +109,14 @@ def test_rfc3810_5_1_14_who_has_no_address_may_report_but_not_ask() -> None:
     report = Report((Record(Change.TO_EXCLUDE, GROUP),))
     assert parsed(icmp(report), src=UNSPECIFIED6) == report
     found = parsed(icmp(Query(2, GROUP, 1)), src=UNSPECIFIED6)
-    assert found == WireFault(Fault6.MLD_SOURCE, 0, {"n": Type.MLD_QUERY})
+    assert found == WireFault(Fault6.MLD_SOURCE, 0, {"number": Type.MLD_QUERY})
 
 
 @pytest.mark.parametrize("kind", [Type.MLD_QUERY, Type.MLD_REPORT, Type.MLD_DONE])
 @pytest.mark.parametrize("size", [0, 15])
 def test_a_message_without_a_whole_group(kind: int, size: int) -> None:
     found = parsed(Icmpv6Message(kind, 0, 0, bytes(size)))
-    detail: dict[str, int | str] = {"n": size + 8, "what": "one about a group has 24"}
+    detail: dict[str, int | str] = {"number": size + 8, "what": "one about a group has 24"}
     assert found == WireFault(Fault6.MLD_BAD_LENGTH, size + 8, detail)
 
 
@@ -131,7 +131,7 @@ def test_fewer_sources_than_a_query_claims() -> None:
     whole = icmp(Query(2, GROUP, 1, (GROUP, GROUP)))
     found = parsed(whole._replace(body=whole.body[:-1]))
     assert isinstance(found, WireFault)
-    assert found.detail == {"n": 59, "what": "a query for 2 sources has 60"}
+    assert found.detail == {"number": 59, "what": "a query for 2 sources has 60"}
 
 
 @pytest.mark.parametrize("cut", [1, 16, 17, 40])

@@ -180,11 +180,11 @@ def test_no_bytes_raise(kind: int, code: int, rest: int, body: bytes, src: int, 
 class TestChecksOfAllTypes:
     def test_a_hop_limit_other_than_255(self, message: ndp.Message) -> None:
         found = fault_of(icmp(message), hop_limit=254)
-        assert found == WireFault(Fault6.ND_BAD_HOP_LIMIT, 0, {"n": 254})
+        assert found == WireFault(Fault6.ND_BAD_HOP_LIMIT, 0, {"number": 254})
 
     def test_a_code_other_than_0(self, message: ndp.Message) -> None:
         found = fault_of(icmp(message)._replace(code=1))
-        assert found == WireFault(Fault6.ND_BAD_CODE, 1, {"n": 1})
+        assert found == WireFault(Fault6.ND_BAD_CODE, 1, {"number": 1})
 
     def test_rfc6980_5_a_fragment_header(self, message: ndp.Message) -> None:
         assert fault_of(icmp(message), fragmented=True).fault is Fault6.ND_FRAGMENTED
@@ -202,7 +202,7 @@ class TestChecksOfAllTypes:
         whole = icmp(message._replace(options=NO_OPTIONS))
         found = fault_of(whole._replace(body=whole.body + before + b"\x0e\0" + bytes(6)))
         at = 8 + len(whole.body) + len(before)
-        assert found == WireFault(Fault6.ND_OPTION_ZERO, at, {"n": 14})
+        assert found == WireFault(Fault6.ND_OPTION_ZERO, at, {"number": 14})
 
     @pytest.mark.parametrize("option", ["0e02 000000000000", "0e", "0102" + 28 * "0", "02"])
     def test_an_option_of_a_length_that_cannot_be(self, message: ndp.Message, option: str) -> None:

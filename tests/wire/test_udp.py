@@ -40,7 +40,7 @@ def test_rfc8200_8_1_over_ipv6_a_checksum_is_a_must() -> None:
     segment = udp.to_bytes(1000, 2000, b"hello", SRC6, DST6)
     assert isinstance(udp.parse(segment, SRC6, DST6), UdpHeader)
     found = udp.parse(segment[:6] + b"\0\0" + b"hello", SRC6, DST6)
-    assert found == WireFault(Fault6.UDP6_NO_CHECKSUM, 6, {"n": 13})
+    assert found == WireFault(Fault6.UDP6_NO_CHECKSUM, 6, {"number": 13})
 
 
 def test_rfc8200_8_1_computed_zero_is_sent_as_ones() -> None:

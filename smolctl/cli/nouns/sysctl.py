@@ -66,15 +66,39 @@ def render_diff(rows: Rows, args: Args, out: Output) -> Iterator[str]:
     yield from aligned(cells, heads, right=(1, 2), width=out.width)
 
 
-def render_one(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
-    """Yield all that is known about one setting, its value first."""
+def render_scope(rows: Rows, out: Output) -> Iterator[str]:
+    """Yield a table of the settings of a link, with what counts there."""
+    heads = ["KEY", "VALUE", "COUNTS", "UNIT", "FROM", "SOURCE"]
+    keys = ["key", "value", "counts", "unit", "origin", "source"]
+    if "counts" not in rows[0]:
+        del heads[2], keys[2]
+    cells = [[_text(row[key]) for key in keys] for row in rows]
+    yield from aligned(cells, heads, right=(1, 2), width=out.width)
+
+
+def render_one(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
+    """Yield all that is known about one setting, its value first; of a link's settings a table."""
+    if len(rows) > 1:
+        yield from render_scope(rows, out)
+        return
     for row in rows:
         yield f"{row['key']} = {_text(row['value'])}"
         known = [(name, row[key]) for name, key in _DETAILS if row.get(key) not in (None, "")]
+        known[1:1] = _of_links(row)
         if "profiles" in row:
             each = [f"{value} ({name})" for name, value in _profiles(row).items()]
             known.append(("profile", ", ".join(each)))
         yield from (f"  {name:<8} {_text(value)}" for name, value in known)
+
+
+def _of_links(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what counts on a link, and where another value was given."""
+    if "rule" not in row:
+        return []
+    counts = f"{_text(row['counts'])}: " if "counts" in row else ""
+    others = [f"{each['scope']} {_text(each['value'])}" for each in row.get("scopes", ())]
+    said = [("counts" if counts else "links", counts + row["rule"])]
+    return said + [("other", ", ".join(others))] * bool(others)
 
 
 def render_set(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:
@@ -122,7 +146,13 @@ COMMAND = Verb(
     "show and change settings",
     Request(_plan),
     (
-        Place("key", "KEY[=VALUE]", "one setting, and its new value", False, complete="sysctl"),
+        Place(
+            "key",
+            "[LINK.]KEY[=VALUE]",
+            "one setting, and its new value; or a LINK",
+            False,
+            complete="sysctl of link",
+        ),
         option("values", "print only values", short="n"),
         option("names", "print only names", short="N"),
         option("all", "accepted: without KEY, all settings are shown", short="a"),
@@ -137,9 +167,13 @@ COMMAND = Verb(
         "smolctl sysctl neigh.mcast_solicit",
         "smolctl sysctl -n neigh.mcast_solicit",
         "smolctl sysctl iface.neighbor_cache_count=8",
+        "smolctl sysctl lo.arp.ignore=1",
+        "smolctl sysctl lo",
         _EXAMPLE_DIFF,
     ),
     notes="Without KEY, all settings are shown: value, default and unit, where the value came"
     " from, and the source of the default. -d adds the values in each profile, in Linux and"
-    " in smoltcp.",
+    " in smoltcp. LINK.KEY is the value of one link, all.KEY that of all links, and default.KEY"
+    " that of links to come; they are combined as in Linux. KEY alone sets all of these."
+    " LINK alone shows what counts on a link.",
 )

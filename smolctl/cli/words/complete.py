@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem, ShellComplete, split_arg_stri
 
 from smolctl.cli.words.command import Noun
 from smolctl.cli.words.grammar import Args, Place, Word
-from smolctl.cli.words.live import LIVE, live
+from smolctl.cli.words.live import LIVE, OF_LINKS, at_link, live
 from smolctl.cli.words.options import GLOBAL_OPTIONS, GlobalOption
 from smolctl.cli.words.parser import Parser
 
@@ -95,7 +95,8 @@ def values(owner: Any, ctx: click.Context, start: str) -> list[CompletionItem]:
         if kind in ("noun", "verb"):
             found += _commands(ctx.find_root(), args if kind == "verb" else {})
         elif kind:
-            found += live(kind, options, args)
+            names = live(kind, options, args)
+            found += at_link(options, args, names, start) if kind in OF_LINKS else names
     items = _matching(found, start)
     if owner.metavar in _OF_FILES:
         items.append(CompletionItem(start, type="file"))

@@ -123,6 +123,30 @@ def _settings(options: Options, _args: Args) -> Names:
         return [(sysctl.key, str(sysctl.show(sysctl.default))) for sysctl in SYSCTLS.values()]
 
 
+def at_link(options: Options, args: Args, names: Names, start: str) -> Names:
+    """Return names of settings as ``start`` has them: behind that of a link, and a dot.
+
+    Without a dot those of links are added, which stand for all settings that these have.
+    """
+    from smolctl.stack.sysctl.settings import SCOPES, SYSCTLS
+
+    head, dot, _ = start.partition(".")
+    if dot and any(key.startswith(f"{head}.") for key in SYSCTLS):
+        return names
+    try:
+        links = [name for name, _ in _links(options, args)]
+    except (SmolctlError, OSError):
+        links = []
+    if not dot:
+        return names + [(name, "its settings") for name in links]
+    scope = next((f"{name}." for name in (*SCOPES, *links) if start.startswith(f"{name}.")), "")
+    return [
+        (scope + name, text)
+        for name, text in names
+        if SYSCTLS[name.partition("=")[0]].link is not None
+    ]
+
+
 # --- of this machine ------------------------------------------------------------------------------
 
 
@@ -198,8 +222,12 @@ LIVE: dict[str, Callable[[Options, Args], Names]] = {
     "below": lambda options, args: _links(options, args) + _machine(options, args),
     "sysctl": _settings,
     "sysctl=": _assignments,
+    "sysctl of link": _settings,
+    "sysctl of link=": _assignments,
     "profile": _profiles,
     "reason": _reasons,
     "check": _checks,
 }
 """Kinds of names, as the tables' ``complete`` has them."""
+OF_LINKS = frozenset({"sysctl of link", "sysctl of link="})
+"""Those that ``at_link`` has more to say about."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip.addresses import AddressList
+from smolctl.stack.ip.network import Network
 from smolctl.stack.packet import Packet
 from smolctl.stack.shared import Shared
 from smolctl.stack.stack import Stack
@@ -37,12 +37,19 @@ def _clone(stack: Stack, settings: Settings) -> Stack:
     shared.generation.number = stack.generation.number
     clone = copy(stack)
     clone.assemble(shared)
-    copy_of, alarm = _packet_copier(shared), shared.timers.alarm
-    old, new = stack.ipv4, clone.ipv4
+    for family, net in stack.networks.items():
+        _copy_network(net, clone.networks[family], shared)
+    _copy_sockets(stack, clone)
+    return clone
+
+
+def _copy_network(old: Network, new: Network, shared: Shared) -> None:
+    """Give a clone's network copies of all that packets change."""
+    settings, alarm, copy_of = shared.settings, shared.timers.alarm, _packet_copier(shared)
     new.fib = old.fib.clone_learned(settings, alarm)
     new.hash_seed = old.hash_seed
     for name, cache in old.neighbors.items():
-        new.neighbors[name] = cache.clone(settings, _middle, copy_of, alarm)
+        new.neighbors[name] = cache.clone(settings.links[name], _middle, copy_of, alarm)
     new.reassembly = old.reassembly.clone(settings, copy_of, alarm)
     new.idents = old.idents.clone()
     new.icmp_limiter = old.icmp_limiter.clone(settings, _middle)
@@ -51,8 +58,6 @@ def _clone(stack: Stack, settings: Settings) -> Stack:
         client = copy(asker)
         client.answers, client.ready, client.ready_queue = copy(asker.answers), False, shared.ready
         new.probe_clients.append(client)
-    _copy_sockets(stack, clone)
-    return clone
 
 
 def _copy_sockets(stack: Stack, clone: Stack) -> None:
@@ -93,7 +98,9 @@ def _interface(interface: Interface, settings: Settings, alarm: Alarm) -> Interf
     result = copy(interface)
     result.outbox = list(interface.outbox)
     result.counters = copy(interface.counters)
-    result.ipv4 = interface.ipv4.clone(settings, _middle, alarm)
+    result.settings = settings.links[interface.name]
+    result.ipv4 = interface.ipv4.clone(result.settings, _middle, alarm)
+    result.ipv6 = interface.ipv6.clone(result.settings, _middle, alarm)
     result.flows, result.flows_generation = {}, -1
     result.forward_flows, result.forward_generation = {}, -1
     return result
@@ -117,8 +124,9 @@ def clone_for_changes(stack: Stack) -> Stack:
     laid over them.
     """
     clone = _clone(stack, stack.settings.clone())
-    clone.ipv4.fib = clone.ipv4.fib.clone_for_changes()
-    clone.events.route_sources = [clone.ipv4.fib]
+    for net in clone.networks.values():
+        net.fib = net.fib.clone_for_changes()
+    clone.events.route_sources = [net.fib for net in clone.networks.values()]
     for interface in clone.interfaces.values():
         _own(interface, clone.timers.alarm)
     return clone
@@ -126,12 +134,10 @@ def clone_for_changes(stack: Stack) -> Stack:
 
 def _own(interface: Interface, alarm: Alarm) -> None:
     """Give a clone's interface what its namesake still shares with it."""
-    state = interface.ipv4
-    copies = {address: copy(address) for address in state.addresses.items}
-    addresses = AddressList(state.addresses.bits)
-    addresses.items = list(copies.values())
-    state.addresses = addresses
-    state.dad.move(copies)
+    for state in (interface.ipv4, interface.ipv6):
+        copies = {address: copy(address) for address in state.addresses.items}
+        state.addresses = state.addresses.clone(copies)
+        state.dad.move(copies)
     interface.outbox = []
     if interface.impairment is not None:
         interface.impairment = interface.impairment.clone(alarm)

@@ -11,6 +11,7 @@ from smolctl.stack.events import ChangeType
 from smolctl.stack.interface import MTU_MAX, MTU_MIN, Interface, Interfaces, Medium
 from smolctl.stack.link.output import transmit_failed
 from smolctl.stack.shared import Shared
+from smolctl.stack.sysctl.link_rule import SCOPES
 from smolctl.wire.address import ZERO_MAC, format_mac
 
 NAME_MAX = 15
@@ -30,6 +31,11 @@ def check_interface(interfaces: Interfaces, name: str, mtu: int, mac: bytes | No
     if name in (".", "..") or any(c == "/" or c == ":" or c.isspace() for c in name):
         raise InvalidArgument(
             f'"{name}" is not an interface name: no "/", ":", spaces, "." or ".."'
+        )
+    if name in SCOPES:
+        # Linux accepts it, and then has no IPv4 on it (sysctl_dev_name_is_allowed).
+        raise InvalidArgument(
+            f'"{name}" is not an interface name: in sysctls it means something else'
         )
     if name in interfaces:
         raise AlreadyExists(f'the interface "{name}" already exists', hint="smolctl link show")
@@ -60,8 +66,16 @@ def add_interface(
     """
     check_interface(shared.interfaces, name, mtu, mac)
     interface = shared.interfaces.create(name, kind, medium, mtu, mac)
-    shared.events.link(ChangeType.NEW, interface)
+    announce(shared, interface)
     return interface
+
+
+def announce(shared: Shared, interface: Interface) -> None:
+    """Tell everybody of a new interface, and the networks whether it is ready."""
+    shared.events.link(ChangeType.NEW, interface)
+    if interface.up and interface.carrier:
+        for network in shared.interfaces.observers:
+            network.link_ready(interface, shared.events.now_ns)
 
 
 def delete_interface(shared: Shared, interface: Interface, now: int) -> None:
@@ -84,7 +98,7 @@ def delete_interface(shared: Shared, interface: Interface, now: int) -> None:
     for network in interfaces.observers:
         network.link_deleted(interface, now)
     interface.up = False
-    del interfaces[interface.name]
+    interfaces.forget(interface)
     shared.events.link(ChangeType.DELETED, interface)
     shared.generation.touch()
 

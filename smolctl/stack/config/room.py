@@ -15,8 +15,8 @@ def check_address_room(net: Network, interface: Interface, new: Address) -> None
         NoBuffers: it has as many as iface.max_addr_count allows.
     """
     known = net.of(interface).addresses.find(new.local, new.plen) is not None
-    _check_room(net, "addr", "addresses", interface.name, 0 if known else
-                len(net.of(interface).addresses.items))  # fmt: skip
+    there = 0 if known else len(net.of(interface).addresses.items)
+    _check_room(net, interface, "addr", "addresses", there)
 
 
 def check_route_room(net: Network, route: Route, mode: InsertMode) -> None:
@@ -25,9 +25,10 @@ def check_route_room(net: Network, route: Route, mode: InsertMode) -> None:
     Raises:
         NoBuffers: it has as many as iface.max_route_count allows.
     """
-    limit = net.settings["iface.max_route_count"]
     devs = {hop.dev for hop in route.hops} if isinstance(route, Multipath) else {route.dev}
-    if devs == {None} or not limit:
+    links = [net.interfaces[dev] for dev in sorted(filter(None, devs))]
+    limited = [link for link in links if link.settings["iface.max_route_count"]]
+    if not limited:
         return
     table = net.fib.tables.get(route.table)
     chain = table.chain(route.prefix, route.plen) if table is not None else []
@@ -35,15 +36,16 @@ def check_route_room(net: Network, route: Route, mode: InsertMode) -> None:
         mode is not InsertMode.APPEND and any(other.metric == route.metric for other in chain)
     ):
         return  # takes another one's place, or is refused because of it
-    for dev in sorted(filter(None, devs)):
-        _check_room(net, "route", "routes", dev, net.fib.count_by(dev, limit))
+    for link in limited:
+        count = net.fib.count_by(link.name, link.settings["iface.max_route_count"])
+        _check_room(net, link, "route", "routes", count)
 
 
-def _check_room(net: Network, what: str, name: str, dev: str, there: int) -> None:
+def _check_room(net: Network, link: Interface, what: str, name: str, there: int) -> None:
     sysctl = f"iface.max_{what}_count"
-    limit = net.settings[sysctl]
+    limit = link.settings[sysctl]
     if limit and there >= limit:
         raise NoBuffers(
-            f"{dev} has {there} {name} already, and {sysctl} is {limit}",
-            hint=f"smolctl sysctl {sysctl}={there + 1}",
+            f"{link.name} has {there} {name} already, and {sysctl} is {limit}",
+            hint=f"smolctl sysctl {net.settings.knob(link.name, sysctl, there + 1)}={there + 1}",
         )

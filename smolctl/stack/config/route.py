@@ -5,6 +5,7 @@ Each verb checks everything first and changes nothing when it raises.
 
 from smolctl.errors import InterfaceDown, InvalidArgument, NetworkUnreachable, NotFound
 from smolctl.stack.config.room import check_route_room
+from smolctl.stack.config.route6 import check_gateway, settle
 from smolctl.stack.fib.lookup import lookup
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import (
@@ -20,7 +21,7 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.fib.table import span
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
-from smolctl.wire.address import format_address, is_multicast, is_zeronet
+from smolctl.wire.address import IPV6, format_address, is_multicast, is_zeronet
 
 
 def add_route(net: Network, route: Route, mode: InsertMode) -> None:
@@ -30,12 +31,14 @@ def add_route(net: Network, route: Route, mode: InsertMode) -> None:
 
     Raises:
         InvalidArgument: host bits, or words that do not go together.
-        NetworkUnreachable: the gateway is on no connected network.
+        NetworkUnreachable, HostUnreachable: the gateway is on no connected network.
         InterfaceDown: the device is down.
         AlreadyExists, NotFound: as ``RouteTable.insert``.
         NoBuffers: there are as many as iface.max_route_count allows.
     """
     shown = format_address
+    if net.family is IPV6:
+        settle(route)
     host_bits = net.fib.bits - route.plen
     if route.prefix & ((1 << host_bits) - 1):
         network = route.prefix >> host_bits << host_bits
@@ -69,6 +72,10 @@ def _check_way(net: Network, route: Route) -> None:
             raise InvalidArgument("a route to this host itself cannot have several next hops")
         for hop in hops:
             _check_way(net, hop)
+    elif route.via is not None and net.family is IPV6:
+        if route.dev is not None:
+            check_up(net.interfaces.named(route.dev))
+        check_gateway(net, route)
     elif route.via is not None:
         _check_gateway(net, route)
     elif route.dev is None:

@@ -1,8 +1,7 @@
 """VLAN interfaces: adding one on another interface, as Linux's vlan_newlink has it."""
 
 from smolctl.errors import AlreadyExists, InvalidArgument
-from smolctl.stack.config.link import check_fits, check_interface
-from smolctl.stack.events import ChangeType
+from smolctl.stack.config.link import announce, check_fits, check_interface
 from smolctl.stack.interface import Interface, Medium, Vlan
 from smolctl.stack.shared import Shared
 
@@ -37,5 +36,5 @@ def add_vlan(
     interface.vlan, vlan.own_mac = vlan, mac is not None
     interface.up, interface.carrier = lower.up, lower.carrier
     lower.vlans[vlan.tpid, vlan.vid] = interface
-    shared.events.link(ChangeType.NEW, interface)
+    announce(shared, interface)
     return interface

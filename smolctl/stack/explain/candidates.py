@@ -12,7 +12,7 @@ from smolctl.stack.fib.route import DEVICELESS, Route, RouteType, TableName
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.ip import gateways
-from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.trace.facts import Hashed, Loser, Ruled
 from smolctl.stack.trace.trace import Trace
 
@@ -185,13 +185,14 @@ def _hop_cause(net: Network, hop: Hop, winner: Hop, key: RouteKey) -> str:
 
 
 def note_candidates(
-    net: Network, key: RouteKey, winner: Route | None, trace: Trace, now: int
+    networks: Networks, key: RouteKey, winner: Route | None, trace: Trace, now: int
 ) -> None:
     """Note which rules and routes were considered, for a packet that somebody will ask about.
 
     Args:
         winner: the route taken, which need not be the FIB's first choice.
     """
+    net = networks.for_address(key.dst)
     for rule, cause in passed(net, key):
         trace.step("rule", "skip" if cause else "pick", now, Ruled(rule, cause))
     for route, cause in candidates(net, key, winner):

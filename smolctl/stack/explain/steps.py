@@ -7,7 +7,7 @@ change.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from smolctl.stack.explain import steps_ip, steps_tcp
+from smolctl.stack.explain import steps_ip, steps_ip6, steps_tcp
 from smolctl.stack.explain.names import ETHERTYPES, ICMP_CODES, ICMP_TYPES, PROTOCOLS
 from smolctl.stack.explain.route_words import networks_text, route_row, route_text, rule_text
 from smolctl.stack.ip.way import Way, WayType
@@ -31,7 +31,7 @@ from smolctl.stack.trace.facts import (
 )
 from smolctl.stack.trace.trace import Step, Struck, Trace
 from smolctl.wire import icmp_extensions, vlan
-from smolctl.wire.address import format_address, format_mac
+from smolctl.wire.address import IPV6_MARK, format_address, format_mac
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.ethernet import EthernetHeader
 from smolctl.wire.icmpv4 import IcmpMessage, Type
@@ -193,7 +193,7 @@ def _stranger(facts: Stranger) -> Told:
 
 def _asked(facts: Asked) -> Told:
     ip, sender = format_address(facts.ip), format_address(facts.sender)
-    how = "unicast" if facts.unicast else "broadcast"
+    how = "unicast" if facts.unicast else "multicast" if facts.ip >= IPV6_MARK else "broadcast"
     text = f"who-has {ip} tell {sender}, request {facts.number} by {how}"
     return text, {"nexthop": ip, "sender": sender, "arp_sent": facts.number}
 
@@ -351,6 +351,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     IcmpMessage: _icmp,
     **steps_ip.TELLERS,
     **steps_tcp.TELLERS,
+    **steps_ip6.TELLERS,
     ArpPacket: _arp,
     Struck: _struck,
     dict: _fields,

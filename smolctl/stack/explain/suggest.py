@@ -22,15 +22,19 @@ from smolctl.stack.fib.route import Route, RouteType, TableName, table_text
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import derived
-from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.way import Way
 from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.reason import Detail, Reason
+from smolctl.stack.sysctl.link_settings import Values as SettingValues
 from smolctl.stack.sysctl.settings import SYSCTLS
 from smolctl.stack.trace.trace import Origin
 from smolctl.stack.transport.ports import more_ports
 from smolctl.wire import vlan
 from smolctl.wire.address import (
+    IPV4,
+    IPV6,
+    IPV6_MARK,
     ZERO_MAC,
     format_address,
     format_mac,
@@ -55,13 +59,23 @@ More = dict[str, object]
 class Suggestions:
     """Finds the further values that the texts of reasons show: ``reason.model.Suggest``."""
 
-    def __init__(self, net: Network) -> None:
-        self._net = net
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
 
     def __call__(self, why: Reason, values: Detail) -> More:
         """Return what is suggested for a reason with these values."""
         suggest = _SUGGESTERS.get(why)
-        return suggest(self._net, values) if suggest is not None else {}
+        if suggest is None:
+            return {}
+        family = IPV6 if any(_is_ipv6(value) for value in values.values()) else IPV4
+        if family is IPV6 and suggest in _OF_IPV4:
+            return {}
+        return suggest(self._networks[family], values)
+
+
+def _is_ipv6(value: object) -> bool:
+    """Tell whether a value is an address of IPv6."""
+    return type(value) is int and value >= IPV6_MARK
 
 
 # --- addresses, gateways and routes ---------------------------------------------------------------
@@ -163,11 +177,11 @@ def not_ours(net: Network, interface: Interface, dst: int) -> dict[str, object]:
 
     ``router`` is what ip.forward should be: 1 where a route leads on by another interface.
     """
-    if net.settings["ip.forward"] and not interface.loopback:
+    if interface.settings["ip.forward"] and not interface.loopback:
         return {}
     route = net.fib.lookup(dst)
     on = route is not None and route.type is RouteType.UNICAST and route.dev != interface.name
-    if on and not net.settings["ip.forward"]:
+    if on and not interface.settings["ip.forward"]:
         return {"networks": networks(net, interface), "router": 1}
     return missing(net, interface, dst)
 
@@ -193,7 +207,7 @@ def _other_station(net: Network, values: Values) -> More:
     frame = values["_frame"]
     at = {b"\x08\0": 26, b"\x08\x06": 28}.get(frame[12:14], len(frame))
     sender = int.from_bytes(frame[at : at + 4])
-    forwarded = net.settings["ip.forward"] and frame[12:14] == b"\x08\0"
+    forwarded = _settings(net, values)["ip.forward"] and frame[12:14] == b"\x08\0"
     another = is_host(sender) and not net.fib.is_local(sender) and not forwarded
     return {"sender": sender} if another else {}
 
@@ -338,19 +352,26 @@ def room(now: int, sysctl: str) -> More:
     return {"value": value} if value <= SYSCTLS[sysctl].high else {}
 
 
+def _settings(net: Network, values: Values) -> SettingValues:
+    """Return the sysctls that count on the interface of a reason."""
+    interface = net.interfaces.get(values["dev"])
+    return net.settings if interface is None else interface.settings
+
+
 def _cache_room(net: Network, values: Values) -> More:
     """Return ``capacity`` of the neighbor caches, and ``value``, the one to set."""
     sysctl = "iface.neighbor_cache_count"
-    capacity = net.settings[sysctl]
+    capacity = _settings(net, values)[sysctl]
     peers = values.get("peers") or 0
     return {"capacity": capacity, **room(max(capacity, (peers + 1) // 2), sysctl)}
 
 
 def _queue_room(net: Network, values: Values) -> More:
     """Return ``sysctl``, the limit of a neighbor's queue that was hit, and its ``value``."""
-    by_count = values["queued"] >= net.settings["neigh.unres_qlen"]
+    settings = _settings(net, values)
+    by_count = values["queued"] >= settings["neigh.unres_qlen"]
     sysctl = "neigh.unres_qlen" if by_count else "neigh.unres_qlen_bytes"
-    now = net.settings[sysctl]
+    now = settings[sysctl]
     return {"knob": sysctl, "limit": f"{sysctl} is {now}", **room(now, sysctl)}
 
 
@@ -441,6 +462,9 @@ _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.UDP_HEAD_OF_LINE: _unblock,
     reason.ICMP_RATE_LIMITED: _icmp_room,
 }
+
+_OF_IPV4 = frozenset({_no_route, _no_way_on, _not_our_destination, _meant_for_us, _other_station})
+"""Those that know addresses and routes of IPv4 alone."""
 
 
 # --- prefixes -------------------------------------------------------------------------------------

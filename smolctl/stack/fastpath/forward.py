@@ -68,7 +68,7 @@ def learn(net: Network, way: Way, trace: Trace) -> None:
         or out.medium is not Medium.ETHERNET
         or out.impairment is not None
         or out.vlan is not None
-        or not net.neighbors.queues_all
+        or not out.settings["neigh.unres_qlen"]
     ):
         return
     entry = net.neighbors[out.name].lookup(way.next_hop)

@@ -24,7 +24,7 @@ from smolctl.stack.packet import Packet
 from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire import ipv4
-from smolctl.wire.address import ZERO_MAC
+from smolctl.wire.address import IPV6_MARK, ZERO_MAC
 from smolctl.wire.offload import virtio
 from smolctl.wire.offload.run import HEADERS_LEN, Headers
 from smolctl.wire.udp import HEADER_LEN, MAX_PAYLOAD
@@ -196,6 +196,7 @@ def learn_output(
     out, src, dst = way.interface, way.src, way.dst
     if (
         (udp.recorder.journal.everything or src is None)
+        or dst >= IPV6_MARK
         or not out.carrier
         or out.impairment is not None
         or out.vlan is not None
@@ -226,7 +227,7 @@ def learn_output(
 
 def learn_input(udp: UdpTable, socket: UdpSocket, packet: Packet) -> None:
     """Remember the socket of a unicast datagram that the layered path just delivered."""
-    if udp.recorder.journal.everything:
+    if udp.recorder.journal.everything or packet.header.dst >= IPV6_MARK:
         return
     interface, header, parsed = packet.interface, packet.header, packet.message
     flows, generation = interface.flows, udp.generation.number

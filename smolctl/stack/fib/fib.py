@@ -83,6 +83,7 @@ class Fib:
         self._alarm = alarm
         self._swept: list[SweptTable] = []
         self._count_by: dict[str, int] = {}
+        self._sourced = 0  # routes that prefer a source, and perhaps some that did
         self.on_change: Callable[[ChangeType, Route], None] | None = None
 
     def obey_rules(self) -> None:
@@ -286,6 +287,7 @@ class Fib:
             self._gone(gone)
 
     def _count(self, route: Route, step: int) -> None:
+        self._sourced += step if route.prefsrc is not None else 0
         for dev in _counted(route):
             self._count_by[dev] = self._count_by.get(dev, 0) + step
 
@@ -294,6 +296,19 @@ class Fib:
         self._count(route, -1)
         if self.on_change is not None:
             self.on_change(ChangeType.DELETED, route)
+
+    def forget_sources(self, sources: set[int]) -> None:
+        """Have routes that prefer one of these sources prefer none (Linux fib6_remove_prefsrc)."""
+        if not self._sourced:
+            return
+        for old in [route for route in self if route.prefsrc in sources]:
+            new = old.clone() if isinstance(old, Multipath) else copy(old)
+            new.prefsrc = None
+            self.tables[old.table].swap(old, new)
+            if isinstance(old, Multipath) and isinstance(new, Multipath):
+                self.multipaths[self.multipaths.index(old)] = new
+            if self.on_change is not None:
+                self.on_change(ChangeType.CHANGED, new)
 
     def remove_with_link(self, unwanted: Callable[[Route], bool], now: int) -> None:
         """Remove routes whose link is gone, and remember the default route among them."""

@@ -4,6 +4,8 @@ The rules are those of Linux's ``__inet_insert_ifa`` and ``__inet_del_ifa``: the
 prefix is primary and brings the connected route, later ones are secondary and go with it.
 """
 
+from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 
 from smolctl.errors import AlreadyExists, InvalidArgument
@@ -52,6 +54,12 @@ class AddressList:
     def __init__(self, bits: int) -> None:
         self.bits = bits
         self.items: list[Address] = []
+
+    def clone(self, copies: Mapping[Address, Address]) -> "AddressList":
+        """Return a list of the copies of its addresses."""
+        result = copy(self)
+        result.items = [copies[item] for item in self.items]
+        return result
 
     def insert(self, new: Address) -> None:
         """Add an address; sets ``secondary`` on it when its network already exists.

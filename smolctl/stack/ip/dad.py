@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.ip.addresses import Address
-from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.sysctl.link_settings import Values
 
 OFF, YIELD, ONCE, ALWAYS = range(4)
 """Values of arp.defend: RFC 5227 2.4 (a), (b) and (c), and Linux, which does nothing."""
@@ -101,7 +101,7 @@ class DadTable:
         timers: empty when nothing can be due; the first one is due first, if it still counts.
     """
 
-    def __init__(self, settings: Settings, random: Callable[[], float], alarm: Alarm) -> None:
+    def __init__(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> None:
         self._settings, self._alarm = settings, alarm
         self._random = random
         self._dad: dict[Address, DadEntry] = {}
@@ -116,7 +116,7 @@ class DadTable:
     def __iter__(self) -> Iterator[DadEntry]:
         return iter(self._dad.values())
 
-    def clone(self, settings: Settings, random: Callable[[], float], alarm: Alarm) -> "DadTable":
+    def clone(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> "DadTable":
         """Return a copy that shares the addresses, which no packet changes."""
         clone = copy(self)
         clone._settings, clone._random, clone._alarm = settings, random, alarm

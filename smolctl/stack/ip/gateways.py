@@ -11,7 +11,6 @@ from smolctl.stack.fib.route import Route, RouteType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ip.source_address import select_source
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
 
@@ -124,7 +123,7 @@ def has_link(net: Network, hop: Hop) -> bool:
 def source_of(net: Network, hop: Hop) -> int | None:
     """Return the address that packets by a next hop would have (Linux nhc_saddr)."""
     out = net.interfaces.get(hop.dev or "")
-    return None if out is None else select_source(net, out, hop.via, hop.scope)
+    return None if out is None else net.select_source(out, hop.prefix, hop.via, hop.scope)
 
 
 def is_dead(net: Network, route: Route) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.ip.groups import NOBODY, SourceFilter
-from smolctl.stack.sysctl.settings import NS_PER_MS, Settings
+from smolctl.stack.sysctl.link_settings import NS_PER_MS, Values
 from smolctl.wire import igmp
 from smolctl.wire.igmp import Change, Membership, Query, Record, Type
 
@@ -80,7 +80,7 @@ class GroupReports:
         v1_until_ns, v2_until_ns: how long a router of that version counts as present.
     """
 
-    def __init__(self, settings: Settings, random: Callable[[], float], alarm: Alarm) -> None:
+    def __init__(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> None:
         self._settings, self._random, self._alarm = settings, random, alarm
         self.due_ns: int | None = None
         self.v1_until_ns = self.v2_until_ns = 0
@@ -92,9 +92,7 @@ class GroupReports:
         self._answers: dict[int, _Answer] = {}
         self._reporter: set[int] = set()  # groups that we were the last to report (RFC 2236 6)
 
-    def clone(
-        self, settings: Settings, random: Callable[[], float], alarm: Alarm
-    ) -> "GroupReports":
+    def clone(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> "GroupReports":
         """Return a copy that packets can change."""
         result = GroupReports(settings, random, alarm)
         result.due_ns = self.due_ns

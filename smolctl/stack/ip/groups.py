@@ -51,19 +51,21 @@ class Groups:
     """The groups of one interface.
 
     Args:
-        always: the group that it never leaves.
+        always: the groups that it never leaves.
 
     Attributes:
         filters: what is wanted of each group, in the order in which they were joined.
     """
 
-    def __init__(self, always: int) -> None:
-        self._members: dict[int, dict[Any, SourceFilter]] = {always: {HOST: ANYBODY}}
-        self.filters = {always: ANYBODY}
+    def __init__(self, *always: int) -> None:
+        self._members: dict[int, dict[Any, SourceFilter]] = {
+            group: {HOST: ANYBODY} for group in always
+        }
+        self.filters = dict.fromkeys(always, ANYBODY)
 
     def clone(self) -> "Groups":
         """Return a copy with the same members."""
-        result = Groups(0)
+        result = Groups()
         result._members = {group: dict(members) for group, members in self._members.items()}
         result.filters = dict(self.filters)
         return result

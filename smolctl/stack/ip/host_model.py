@@ -13,7 +13,9 @@ def is_strong(net: Network) -> bool:
     The strong model is for hosts alone: a router takes what is for any of its addresses, wherever
     that comes in (RFC 1812 5.2.3), and has to answer it.
     """
-    return net.settings["ip.strong_host"] == 1 and not net.settings["ip.forward"]
+    if not net.settings["ip.strong_host"]:
+        return False
+    return not any(net.forwards(link) for link in net.interfaces.values())
 
 
 def lookup_from(net: Network, key: RouteKey, src: int) -> Found:
@@ -51,16 +53,17 @@ def is_elsewhere(net: Network, interface: Interface, route: Route, *, looped: bo
         return False
     if route.type is not RouteType.BROADCAST:
         return True
-    wanted = net.settings["ip.bc_forwarding"] and net.settings["ip.forward"]
+    wanted = interface.settings["ip.bc_forwarding"] and net.forwards(interface)
     return bool(wanted) and not looped and not is_here(net, interface, route)
 
 
 def kept_from(net: Network, interface: Interface, address: int) -> str | None:
     """Return the link that a broadcast would be sent on to by a router with ip.bc_forwarding."""
     route = net.fib.own(address)
-    if not net.settings["ip.forward"] or route is None or route.type is not RouteType.BROADCAST:
+    settings = interface.settings
+    if not net.forwards(interface) or route is None or route.type is not RouteType.BROADCAST:
         return None
-    here = net.settings["ip.bc_forwarding"] or is_here(net, interface, route)
+    here = settings["ip.bc_forwarding"] or is_here(net, interface, route)
     return None if here else route.dev
 
 

@@ -23,12 +23,19 @@ class IcmpLimiter:
             each time, or others could find out by it whether we answered somebody
             (CVE-2020-25705; Linux ``icmp_global_consume``).
 
+        interval: the sysctl that is the time between errors to one host.
+
     Attributes:
         refused_by: the sysctl that allowed no more, when an error was last refused.
     """
 
-    def __init__(self, settings: Settings, random: Callable[[], float]) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        random: Callable[[], float],
+        interval: str = "icmp.ratelimit_ms",
+    ) -> None:
+        self._settings, self._interval = settings, interval
         self._random = random
         self._peers: dict[int, tuple[int, int]] = {}
         self._credit = 0
@@ -51,7 +58,7 @@ class IcmpLimiter:
             self.refused_by = "icmp.msgs_per_sec" if bursts else "icmp.msgs_burst"
             return False
         if not self._allow_peer(peer, now):
-            self.refused_by = "icmp.ratelimit_ms"
+            self.refused_by = self._interval
             return False
         self._credit -= int(self._random() * 3) * NS_PER_S  # 0, 1 or 2: one on the average
         return True
@@ -67,7 +74,7 @@ class IcmpLimiter:
         return self._credit >= NS_PER_S
 
     def _allow_peer(self, peer: int, now: int) -> bool:
-        interval = self._settings.ns("icmp.ratelimit_ms")
+        interval = self._settings.ns(self._interval)
         if interval == 0:
             return True
         tokens, stamp = self._peers.get(peer, (BURST * interval, now))

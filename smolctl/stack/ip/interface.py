@@ -1,6 +1,6 @@
 """The state that one address family has on one interface."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass
 
@@ -10,8 +10,7 @@ from smolctl.stack.ip.dad import DadTable
 from smolctl.stack.ip.group_reports import GroupReports
 from smolctl.stack.ip.groups import Groups
 from smolctl.stack.neighbor.proxy import Proxies
-from smolctl.stack.sysctl.settings import Settings
-from smolctl.wire.address import Family
+from smolctl.stack.sysctl.link_settings import Values
 
 
 @dataclass(slots=True, eq=False)
@@ -32,7 +31,7 @@ class IpInterface:
     groups: Groups
     reports: GroupReports
 
-    def clone(self, settings: Settings, random: Callable[[], float], alarm: Alarm) -> "IpInterface":
+    def clone(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> "IpInterface":
         """Return a copy of what packets change; the addresses are shared."""
         result = copy(self)
         result.dad = self.dad.clone(settings, random, alarm)
@@ -43,17 +42,22 @@ class IpInterface:
 
 
 def make_ip_interface(
-    family: Family, settings: Settings, random: Callable[[], float], alarm: Alarm, all_hosts: int
+    addresses: AddressList,
+    settings: Values,
+    random: Callable[[], float],
+    alarm: Alarm,
+    always: Iterable[int],
 ) -> IpInterface:
     """Return the state of an interface that has no address yet.
 
     Args:
-        all_hosts: the group that every interface is in.
+        addresses: an empty list of its family.
+        always: the groups that every interface is in.
     """
     return IpInterface(
-        AddressList(family.bits),
+        addresses,
         DadTable(settings, random, alarm),
         Proxies(settings, random, alarm),
-        Groups(all_hosts),
+        Groups(*always),
         GroupReports(settings, random, alarm),
     )

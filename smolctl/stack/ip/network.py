@@ -6,15 +6,16 @@ from typing import Any, Protocol
 
 from smolctl.stack.fib.fib6 import fib_of
 from smolctl.stack.fib.lookup import Found, lookup
-from smolctl.stack.fib.route import KERNEL, RouteType, TableName
+from smolctl.stack.fib.route import KERNEL, Route, RouteType, Scope, TableName
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.fib.watched_gateways import WatchedGateways
 from smolctl.stack.interface import Interface, LinkObserver
+from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.icmp_rate_limit import IcmpLimiter
 from smolctl.stack.ip.ident import Idents
 from smolctl.stack.ip.interface import IpInterface
 from smolctl.stack.ip.protocol import ErrorKind, Pmtudisc, SendOptions
-from smolctl.stack.ip.reassembly import Reassembly
+from smolctl.stack.ip.reassembly import FragmentRules, Reassembly
 from smolctl.stack.ip.redirects_sent import Redirects
 from smolctl.stack.ip.route_cache import RouteCache
 from smolctl.stack.ip.way import Way
@@ -33,6 +34,9 @@ from smolctl.wire.address import (
 )
 from smolctl.wire.icmpv4 import Quote
 
+Derived = dict[tuple[object, ...], Route]
+"""Derived routes by what makes two of them the same."""
+
 
 class Transport(Protocol):
     """A transport protocol, as networks know it."""
@@ -49,6 +53,14 @@ class Network(LinkObserver, ABC):
 
     Attributes:
         header_len: bytes of the shortest header of this family.
+        forward_sysctl: the sysctl that makes this stack a router.
+        hops_sysctls: the sysctls of how far packets go, to one host and to a group.
+        assumes_on_link: where a sender insists on an interface and no route is by it, the
+            destination is assumed to be on its link.
+        fragment_rules: the rules of this family for fragments.
+        icmp_limit_sysctl: the sysctl that is the time between ICMP errors to one host.
+        max_packet_len: bytes of the longest packet, header included.
+        loopback_prefix: the address of ``lo``, and its prefix length.
         transports: by protocol number.
         idents: for packets that may be fragmented.
         learn_forward: remembers the way of a packet that was sent on, for the fast path.
@@ -57,6 +69,13 @@ class Network(LinkObserver, ABC):
 
     family: Family
     header_len: int
+    forward_sysctl: str
+    hops_sysctls: tuple[str, str]
+    loopback_prefix: tuple[int, int]
+    max_packet_len: int
+    assumes_on_link: bool
+    fragment_rules: FragmentRules
+    icmp_limit_sysctl: str
 
     def __init__(self, shared: Shared, loopback: Loopback) -> None:
         settings, random = shared.settings, shared.random
@@ -66,9 +85,10 @@ class Network(LinkObserver, ABC):
         self.loopback = loopback
         alarm = shared.timers.alarm
         self.fib = fib_of(self.family, settings, alarm)
-        self.neighbors = Neighbors(shared.interfaces, settings, shared.recorder, alarm)
-        self.reassembly = Reassembly(settings, alarm)
-        self.icmp_limiter, self.redirects = IcmpLimiter(settings, random), Redirects()
+        self.neighbors = Neighbors(shared.interfaces, shared.recorder, alarm)
+        self.reassembly = Reassembly(self.fragment_rules, settings, alarm)
+        self.icmp_limiter = IcmpLimiter(settings, random, self.icmp_limit_sysctl)
+        self.redirects = Redirects()
         self.watched_gateways = WatchedGateways()
         self.hash_seed = int(random() * 2**32)
         self.probe_clients: list[ArpClient] = []
@@ -103,6 +123,74 @@ class Network(LinkObserver, ABC):
         Args:
             rest: the message's second word: an MTU, a pointer, a gateway.
         """
+
+    # --- addresses --------------------------------------------------------------------------------
+
+    @abstractmethod
+    def new_address(self, local: int, plen: int, interface: Interface) -> Address:
+        """Return an address that an interface is to get, with the attributes that follow from it.
+
+        Args:
+            plen: prefix length of its network in bits.
+        """
+
+    @abstractmethod
+    def check_address(self, interface: Interface, new: Address) -> None:
+        """Refuse what no host, or no interface, can have as its address.
+
+        Raises:
+            InvalidArgument: it is such an address.
+        """
+
+    @abstractmethod
+    def derived_routes(self, interface: Interface, *, up: bool) -> Derived:
+        """Return the routes that an interface's addresses bring if it is ``up`` or not."""
+
+    @abstractmethod
+    def routes_of(self, interface: Interface, address: Address) -> Derived:
+        """Return the routes that one address of an interface brings."""
+
+    @abstractmethod
+    def select_source(
+        self, out: Interface, dst: int, next_hop: int | None, scope: Scope
+    ) -> int | None:
+        """Return the source address for a packet by ``out`` that has none yet; None without one.
+
+        Args:
+            next_hop: the gateway, None where the destination is on the link.
+            scope: the distance of the destination, as its route has it.
+        """
+
+    @abstractmethod
+    def wants_test(self, interface: Interface, address: Address) -> bool:
+        """Tell whether an address is tested before it is used."""
+
+    @abstractmethod
+    def address_added(self, interface: Interface, address: Address, now: int) -> None:
+        """Begin to test a new address that is in the list, or to use it."""
+
+    @abstractmethod
+    def address_removed(self, interface: Interface, address: Address) -> None:
+        """Take note that an address is in the list no more; its routes still are."""
+
+    @abstractmethod
+    def retest(self, interface: Interface, address: Address, now: int) -> None:
+        """Use an address no more until it was tested, or tested again."""
+
+    @abstractmethod
+    def take_untested(self, interface: Interface, address: Address, now: int) -> None:
+        """Use an address at once, whoever has it."""
+
+    @abstractmethod
+    def sources_gone(self, sources: set[int]) -> None:
+        """Take note that addresses are removed, which routes may prefer as source."""
+
+    @abstractmethod
+    def last_address_gone(self, interface: Interface, now: int) -> None:
+        """Take note that an interface has no address any more."""
+
+    def sysctl_changed(self, key: str) -> None:
+        """Take note that a sysctl was set; what is read when it is needed needs nothing here."""
 
     # --- questions --------------------------------------------------------------------------------
 
@@ -146,10 +234,32 @@ class Network(LinkObserver, ABC):
             return "zeronet" if address else "zero"
         return "broadcast" if self.is_broadcast(address) else None
 
+    def is_anycast(self, address: int) -> bool:
+        """Tell whether an address of ours is one that other hosts may have as well."""
+        route = self.fib.own(address)
+        return route is not None and route.type is RouteType.ANYCAST
+
     def interface_of(self, address: int) -> Interface | None:
         """Return the interface that has exactly this address (Linux ``__ip_dev_find``)."""
         links = self.interfaces.values()
         return next((link for link in links if self.of(link).addresses.find(address, None)), None)
+
+    @abstractmethod
+    def needs_dev(self, address: int) -> bool:
+        """Tell whether an address is of one link, so that it says nothing without an interface."""
+
+    def has_address(self, interface: Interface, address: int) -> bool:
+        """Tell whether an interface has exactly this address."""
+        return self.of(interface).addresses.find(address, None) is not None
+
+    @property
+    def first_source(self) -> bool:
+        """Whether packets are sent from the interface's first address, whatever the next hop."""
+        return False
+
+    def forwards(self, interface: Interface) -> bool:
+        """Tell whether a packet that came in by an interface is passed on."""
+        return interface.settings[self.forward_sysctl] == 1
 
     @property
     def pmtudisc(self) -> Pmtudisc:

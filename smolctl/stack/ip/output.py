@@ -15,7 +15,6 @@ from smolctl.stack.trace.trace import Direction, Trace
 
 TRANSPORT_HEADER_LEN = 8
 """Bytes of a UDP header, and of ICMP's."""
-MAX_PACKET_LEN = 65_535
 _OUT, _MULTICAST, _PROBE = Direction.OUT, WayType.MULTICAST, Pmtudisc.PROBE
 
 
@@ -86,7 +85,7 @@ def checked_source(
     refusal = None
     if way.src is None:
         refusal = no_source(net, way.interface, way.dst, way.next_hop)
-    elif size > MAX_PACKET_LEN:
+    elif size > net.max_packet_len:
         refusal = Refusal(reason.TX_PAYLOAD_TOO_LONG, name, {"size": size - headers})
     elif size > way.mtu and size > (mtu := mtu_of(way, how.pmtudisc)) and how.pmtudisc.insists:
         values = {"size": size, "mtu": mtu, "max_payload": mtu - headers, "_way": way}
@@ -106,5 +105,5 @@ def default_ttl(net: Network, way: Way) -> int:
 
     To a group it is another one, so that nothing leaves the link unasked (RFC 1112 6.1).
     """
-    multicast = way.type is _MULTICAST
-    return net.settings["ip.multicast_ttl" if multicast else "ip.default_ttl"]
+    unicast, multicast = net.hops_sysctls
+    return net.settings[multicast if way.type is _MULTICAST else unicast]

@@ -78,3 +78,6 @@ class ErrorKind(Enum):
     REASSEMBLY = "reassembly time exceeded"
     BAD_HEADER = "parameter problem"
     REDIRECT = "redirect"
+    BEYOND_SCOPE = "beyond scope of source address"
+    OPTION = "unrecognized option"
+    HEADERS = "first fragment without all headers"

@@ -1,4 +1,4 @@
-"""Reassembly of fragments into datagrams (RFC 791 3.2, RFC 815, RFC 1122 3.3.2).
+"""Reassembly of fragments into datagrams (RFC 791 3.2, RFC 815, RFC 1122 3.3.2, RFC 8200 4.5).
 
 A table: it keeps fragments and sends nothing. What becomes of them is told by actions, and each
 fragment is in exactly one ``Lost`` or ``Complete`` in the end.
@@ -7,14 +7,13 @@ fragment is in exactly one ``Lost`` or ``Complete`` in the end.
 from bisect import bisect_right
 from collections.abc import Callable
 from copy import copy
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from smolctl.stack import reason
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason
 from smolctl.stack.sysctl.settings import Settings
-from smolctl.wire import ipv4
 
 OVERHEAD = 1024
 """Bytes that a fragment costs beside its own, which count twice: its trace holds the frame."""
@@ -22,8 +21,7 @@ _SHOWN_HOLES = 3
 _ROOMY = 131_072
 """Twice as many bytes hold the fragments of the biggest datagram on Ethernet."""
 
-DatagramKey = tuple[int, int, int, int]
-"""What makes fragments belong together: source, destination, protocol, ident (RFC 791 3.2)."""
+Fault = tuple[Reason, dict[str, object]]
 
 
 class ReceivedFragment:
@@ -31,25 +29,72 @@ class ReceivedFragment:
 
     Args:
         packet: without padding; it carries data.
+        key: what makes fragments belong together: source, destination, ident, ...
+        start: where its data begins in that of the datagram, bytes.
+        data_at: where its data begins in the packet.
+        mf: more fragments follow.
 
     Attributes:
-        start, end: where its data begins and ends in that of the datagram, bytes.
-        cost: bytes of memory that it takes, as ``ip.frag_high_thresh`` counts them.
+        end: where its data ends in that of the datagram.
+        cost: bytes of memory that it takes, as the sysctls count them.
     """
 
-    __slots__ = ("cost", "end", "header", "packet", "start")
+    __slots__ = ("cost", "data_at", "end", "key", "mf", "packet", "start")
 
-    def __init__(self, packet: Packet) -> None:
-        header = packet.header
-        self.packet, self.header = packet, header
-        self.start: int = header.fragment_offset
-        self.end: int = self.start + header.total_length - header.header_len
+    def __init__(
+        self, packet: Packet, key: tuple[object, ...], start: int, data_at: int, *, mf: bool
+    ) -> None:
+        self.packet, self.key = packet, key
+        self.start, self.data_at, self.mf = start, data_at, mf
+        self.end = start + len(packet.data) - data_at
         self.cost = 2 * len(packet.data) + OVERHEAD
+
+    def clone(self, packet: Packet) -> "ReceivedFragment":
+        """Return the same fragment with a copy of its packet."""
+        result = copy(self)
+        result.packet = packet
+        return result
+
+    @property
+    def data(self) -> bytes:
+        """Its data."""
+        return self.packet.data[self.data_at :]
+
+    @property
+    def ecn(self) -> int:
+        """The two bits of explicit congestion notification (RFC 3168 5)."""
+        bits: int = self.packet.header.dscp_ecn & _ECN
+        return bits
 
     def between(self, start: int, end: int) -> bytes:
         """Return the datagram's data from ``start`` to before ``end``, as far as it is here."""
-        at = self.header.header_len - self.start
+        at = self.data_at - self.start
         return self.packet.data[at + max(start, self.start) : at + min(end, self.end)]
+
+
+class Whole(NamedTuple):
+    """A datagram that is put together: its bytes and its header."""
+
+    data: bytes
+    header: Any
+
+
+class FragmentRules(NamedTuple):
+    """The rules of one address family for fragments.
+
+    Attributes:
+        time, room, number: the sysctls that bound the time, the bytes, and the datagrams.
+        overlap: the reason for fragments that overlap.
+        fault: tells what is wrong with a fragment alone, and whether its datagram goes with it.
+        join: puts fragments, which are in order, together; given the ECN bits of the datagram.
+    """
+
+    time: str
+    room: str
+    number: str
+    overlap: Reason
+    fault: Callable[[ReceivedFragment], tuple[Fault, bool] | None]
+    join: Callable[[list[ReceivedFragment], int], Whole | Fault]
 
 
 class Kept(NamedTuple):
@@ -64,7 +109,7 @@ class Complete(NamedTuple):
     """All is there: the datagram, its header, and its fragments in order of their place."""
 
     data: bytes
-    header: ipv4.Ipv4Header
+    header: Any
     fragments: list[ReceivedFragment]
 
 
@@ -97,7 +142,7 @@ class _Datagram:
         self.starts: list[int] = []
         self.have = self.cost = 0
         self.need: int | None = None
-        self.refused: tuple[Reason, dict[str, object]] | None = None
+        self.refused: Fault | None = None
 
     def insert(self, fragment: ReceivedFragment) -> None:
         """Put in a fragment that ``fault`` has nothing against."""
@@ -106,10 +151,10 @@ class _Datagram:
         self.starts.insert(at, fragment.start)
         self.have += fragment.end - fragment.start
         self.cost += fragment.cost
-        if not fragment.header.mf:
+        if not fragment.mf:
             self.need = fragment.end
 
-    def fault(self, fragment: ReceivedFragment) -> tuple[Reason, dict[str, object]] | None:
+    def fault(self, fragment: ReceivedFragment, overlap: Reason) -> Fault | None:
         """Return why a fragment cannot be put in with the others, None when it can.
 
         Nobody can tell which of two that overlap is right, and attacks on filters use it; so both
@@ -133,7 +178,7 @@ class _Datagram:
         if same and filled == end - start:
             return reason.FRAG_DUPLICATE, shown
         how = "the same" if same else "other"
-        return reason.FRAG_OVERLAP, {**shown, "overlap": filled, "how": how}
+        return overlap, {**shown, "overlap": filled, "how": how}
 
     @property
     def _reach(self) -> int:
@@ -145,8 +190,8 @@ class _Datagram:
     def _ends_alike(self, fragment: ReceivedFragment) -> bool:
         """Tell whether nothing is beyond the end that the last fragment says."""
         if self.need is not None:
-            return fragment.end <= self.need and (fragment.header.mf or fragment.end == self.need)
-        return fragment.header.mf or fragment.end >= self._reach
+            return fragment.end <= self.need and (fragment.mf or fragment.end == self.need)
+        return fragment.mf or fragment.end >= self._reach
 
     def missing(self) -> str:
         """Return which bytes are not there: "1480-2959, the end"."""
@@ -164,12 +209,16 @@ class Reassembly:
     """The datagrams of one stack of which something is missing.
 
     Args:
+        rules: of the address family.
         settings: has the bounds in time, datagrams and bytes; they may change.
     """
 
-    def __init__(self, settings: Settings, alarm: Alarm | None = None) -> None:
-        self._settings, self._alarm = settings, alarm or Alarm()
-        self._open: dict[DatagramKey, _Datagram] = {}  # the one that began first comes first
+    def __init__(
+        self, rules: FragmentRules, settings: Settings, alarm: Alarm | None = None
+    ) -> None:
+        self._rules, self._settings, self._alarm = rules, settings, alarm or Alarm()
+        # The one that began first comes first.
+        self._open: dict[tuple[object, ...], _Datagram] = {}
         self.cost = 0
 
     def __len__(self) -> int:
@@ -189,27 +238,20 @@ class Reassembly:
 
     def add(self, fragment: ReceivedFragment, now: int) -> list[ReassemblyAction]:
         """Take a fragment; the last action is about it, those before about others."""
-        header = fragment.header
-        key = header.src, header.dst, header.protocol, header.ident
-        start, end = fragment.start, fragment.end
-        # RFC 791 3.1: all but the last have a multiple of 8 bytes. One without data is no fragment.
-        if start == end or (header.mf and end % 8):
-            cause = "empty" if start == end else "uneven"
-            values: dict[str, object] = {"size": end - start, "cause": cause}
-            return [Lost(reason.FRAG_BAD_LENGTH, [fragment], values)]
+        key, wrong = fragment.key, self._rules.fault(fragment)
+        if wrong is not None and not wrong[1]:
+            return [Lost(wrong[0][0], [fragment], wrong[0][1])]
         datagram = self._open.get(key)
         if datagram is None:
             datagram = _Datagram(now)
-            self._alarm.set(now + self._settings.ns("ip.frag_time_ms"))
+            self._alarm.set(now + self._settings.ns(self._rules.time))
         elif datagram.refused is not None:
             why, detail = datagram.refused
             return [Lost(why, [fragment], detail)]
-        fault = datagram.fault(fragment)
+        fault = datagram.fault(fragment, self._rules.overlap)
         if fault is not None and fault[0] is reason.FRAG_DUPLICATE:
             return [Lost(fault[0], [fragment], fault[1])]
-        length = end + ipv4.MIN_HEADER_LEN
-        if length > ipv4.MAX_PACKET_LEN:
-            fault = reason.FRAG_TOO_BIG, {"size": length}
+        fault = fault if wrong is None else wrong[0]
         full = self._bound(datagram.cost + fragment.cost, 1)
         if full:
             return [Lost(reason.FRAG_NO_SLOT, [fragment], full)]
@@ -223,21 +265,16 @@ class Reassembly:
             return [*evicted, Kept(fragment, datagram.have, datagram.need)]
         return [*evicted, self._complete(key, datagram)]
 
-    def _complete(self, key: DatagramKey, datagram: _Datagram) -> Complete | Lost:
+    def _complete(self, key: tuple[object, ...], datagram: _Datagram) -> Complete | Lost:
         fragments = datagram.fragments
-        first = fragments[0].header
-        # The header is the first one's, options and all (RFC 791 3.2).
-        length = first.header_len + datagram.have
-        if length > ipv4.MAX_PACKET_LEN:
-            return self._refuse(datagram, None, reason.FRAG_TOO_BIG, {"size": length})
-        ecn = _ecn({item.header.dscp_ecn & _ECN for item in fragments})
+        ecn = _ecn({item.ecn for item in fragments})
         if ecn is None:
             return self._refuse(datagram, None, reason.FRAG_ECN_MIXED, {})
-        dscp_ecn = first.dscp_ecn | ecn
-        header = first._replace(dscp_ecn=dscp_ecn, total_length=length, mf=False)
-        data = [item.packet.data[item.header.header_len :] for item in fragments]
+        whole = self._rules.join(fragments, ecn)
+        if not isinstance(whole, Whole):
+            return self._refuse(datagram, None, *whole)
         self._forget(key)
-        return Complete(header.to_bytes() + b"".join(data), header, fragments)
+        return Complete(whole.data, whole.header, fragments)
 
     def _refuse(
         self,
@@ -253,7 +290,7 @@ class Reassembly:
         datagram.refused = why, detail
         return Lost(why, lost, detail)
 
-    def _forget(self, key: DatagramKey) -> _Datagram:
+    def _forget(self, key: tuple[object, ...]) -> _Datagram:
         datagram = self._open.pop(key)
         self.cost -= datagram.cost
         return datagram
@@ -263,15 +300,15 @@ class Reassembly:
     def _bound(self, cost: int, number: int) -> dict[str, object]:
         """Return which bound so many bytes or datagrams exceed, {} when none."""
         for sysctl, now, some in (
-            ("ip.frag_max_datagrams", number, 0),
-            ("ip.frag_high_thresh", cost, _ROOMY),
+            (self._rules.number, number, 0),
+            (self._rules.room, cost, _ROOMY),
         ):
             limit = self._settings[sysctl]
             if now > limit:
                 return {"knob": sysctl, "limit": f"{sysctl} is {limit}", "_room": max(limit, some)}
         return {}
 
-    def _make_room(self, key: DatagramKey, cost: int) -> list[Lost]:
+    def _make_room(self, key: tuple[object, ...], cost: int) -> list[Lost]:
         """Drop what began first until ``cost`` bytes more fit.
 
         Deviation: Linux refuses the new one. So fragments that nothing will ever complete, sent on
@@ -291,7 +328,7 @@ class Reassembly:
     def deadline(self) -> int | None:
         """Return when the next datagram is given up, None when none is open."""
         for datagram in self._open.values():
-            return datagram.began_ns + self._settings.ns("ip.frag_time_ms")
+            return datagram.began_ns + self._settings.ns(self._rules.time)
         return None
 
     def expire(self, now: int) -> list[Lost]:
@@ -304,7 +341,7 @@ class Reassembly:
                     "have": datagram.have,
                     "need": datagram.need,
                     "missing": datagram.missing(),
-                    "seconds": self._settings["ip.frag_time_ms"] / 1000,
+                    "seconds": self._settings[self._rules.time] / 1000,
                 }
                 lost.append(Lost(reason.FRAG_TIMEOUT, datagram.fragments, detail))
         return lost
@@ -329,7 +366,5 @@ def _ecn(values: set[int]) -> int | None:
 def _clone_datagram(datagram: _Datagram, copy_of: Callable[[Packet], Packet]) -> _Datagram:
     result = copy(datagram)
     result.starts = list(datagram.starts)
-    result.fragments = [
-        ReceivedFragment(copy_of(fragment.packet)) for fragment in datagram.fragments
-    ]
+    result.fragments = [item.clone(copy_of(item.packet)) for item in datagram.fragments]
     return result

@@ -34,7 +34,7 @@ def reverse_path(
     ``back`` is the interface by which an answer would leave, ``value`` the level that it passes.
     Source: RFC 3704 2.2 (strict), 2.4 (loose); Linux ``__fib_validate_source``.
     """
-    level = net.settings["ip.rp_filter"]
+    level = interface.settings["ip.rp_filter"]
     if not level or not src:
         return None
     route = net.lookup(RouteKey(src, dst, tos=tos))

@@ -57,7 +57,7 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
     route: Route | None = None
     if not is_limited_broadcast(dst):
         found = lookup(net.fib, key)
-        forward = net.settings["ip.forward"] and not looped
+        forward = net.forwards(interface) and not looped
         if isinstance(found, RuleRefusal):
             if forward:
                 return Inbound(InputAction.FORWARD, found)
@@ -72,7 +72,7 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
                 return Inbound(InputAction.FORWARD, route)
             return refuse(reason.IP_DST_NOT_OURS, ip=dst, _peer=key.src)
         if packet.pkt_type is not PacketType.HOST and route.type is RouteType.LOCAL and (
-            net.settings["ip.drop_unicast_in_l2_multicast"]
+            interface.settings["ip.drop_unicast_in_l2_multicast"]
         ):  # fmt: skip
             return refuse(reason.IP_UNICAST_IN_BROADCAST, ip=dst, cause=packet.pkt_type.word)
     return _checked(net, packet, key, route)

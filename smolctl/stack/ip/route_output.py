@@ -16,7 +16,6 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.ip import gateways
 from smolctl.stack.ip.host_model import homes, is_strong, lookup_from
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ip.source_address import select_source
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.neighbor.states import State
 from smolctl.wire.address import (
@@ -24,6 +23,7 @@ from smolctl.wire.address import (
     is_limited_broadcast,
     is_loopback,
     is_multicast,
+    is_unspecified,
 )
 
 _TYPE_REASONS = {
@@ -48,12 +48,17 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
     Source: Linux ``ip_route_output_key_hash_rcu``; RFC 1122 3.3.1.
     """
     dst, src, dev = key.dst, key.src, key.oif
-    # Deviation: Linux takes 0.0.0.0 for the loopback; RFC 1122 3.2.1.3(a) forbids it as
-    # destination.
-    if dst == 0:
+    # Deviation: Linux takes 0.0.0.0 and :: for the loopback; RFC 1122 3.2.1.3(a) and RFC 4291 2.5.2
+    # forbid them as destination.
+    if is_unspecified(dst):
         return Refusal(reason.TX_DST_INVALID, dev or "", {"ip": dst, "cause": "zero"})
     if src is not None and not net.fib.is_local(src):
         return not_ours(net, src, dev)
+    if dev is None and net.needs_dev(dst):
+        dev = _link_of(net, src)
+        if dev is None:
+            return Refusal(reason.TX_NO_SCOPE, "", {"ip": dst})
+        key = key._replace(oif=dev)
     bound = net.interfaces.named(dev) if dev is not None else None
     if bound is not None and not bound.up:
         return Refusal(reason.TX_IFACE_DOWN, bound.name, {"ip": dst})
@@ -66,7 +71,8 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
         found = lookup_from(net, key, src)
     else:
         found = net.lookup(key)
-    if bound is not None and (found is None or found.type in _TYPE_REASONS):
+    lost = found is None or found.type in _TYPE_REASONS
+    if bound is not None and lost and net.assumes_on_link:
         # Linux: "Apparently, routing tables are wrong. Assume, that the destination is on link."
         # A route that refuses is a failed lookup like any other (ip_route_output_key_hash_rcu).
         return _on_link(net, bound, dst, src)
@@ -79,6 +85,11 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
         route = gateways.pick_hop(net, route, key)
     if route.type is RouteType.LOCAL:
         return _to_ourselves(net, route, dst, src)
+    if route.type is RouteType.ANYCAST:
+        # Nothing is sent from an anycast address that another node has as well (RFC 4291 2.6).
+        owner = net.interfaces.named(route.dev or "")
+        source = src if src is not None else net.select_source(owner, dst, None, Scope.LINK)
+        return _to_ourselves(net, route, dst, source)
     return _by_route(net, route, dst, src)
 
 
@@ -102,7 +113,19 @@ def _to_ourselves(net: Network, route: Route, dst: int, src: int | None) -> Way 
     if not out.up:
         return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
     source = src if src is not None else (route.prefsrc if route.prefsrc is not None else dst)
+    if net.needs_dev(dst):
+        # It comes in by the link that the address is of (Linux inet6_iif), not by ``lo``.
+        return Way(WayType.LOCAL, owner, dst, dst, source, route, out.mtu)
     return Way(WayType.LOCAL, out, dst, dst, source, route, out.mtu)
+
+
+def _link_of(net: Network, src: int | None) -> str | None:
+    """Return the link that the source address says, if it is of one link and on no other."""
+    if src is None or not net.needs_dev(src):
+        return None
+    links = net.interfaces.values()
+    having = [link for link in links if net.of(link).addresses.find(src, None) is not None]
+    return having[0].name if len(having) == 1 else None
 
 
 def _by_route(net: Network, route: Route, dst: int, src: int | None) -> Way | Refusal:
@@ -115,12 +138,12 @@ def _by_route(net: Network, route: Route, dst: int, src: int | None) -> Way | Re
     redirected = _redirected(net, out, dst, route) if via is not None else None
     if redirected is not None:
         next_hop = redirected.gateway
-    if src is None and not (net.settings["ip.first_source"] and route.protocol == KERNEL):
+    if src is None and not (net.first_source and route.protocol == KERNEL):
         src = route.prefsrc
         if src is not None and not net.fib.is_local(src):
             return not_ours(net, src)  # it was, and is tentative now
     if src is None:
-        src = select_source(net, out, via, route.scope)
+        src = net.select_source(out, dst, via, route.scope)
     mtu = _mtu(net, out, dst, next_hop, route)
     return _checked(net, Way(kind, out, dst, next_hop, src, route, *mtu, redirected=redirected))
 
@@ -163,7 +186,7 @@ def _on_link(
     if not out.up:
         return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
     if src is None:
-        src = select_source(net, out, None, Scope.LINK)
+        src = net.select_source(out, dst, None, Scope.LINK)
     if src is None and out.loopback and is_multicast(dst):
         # Deviation: Linux sends from 0.0.0.0, which nobody could answer.
         src = net.of(out).addresses.select(None, Scope.HOST)
@@ -182,6 +205,8 @@ def _checked(net: Network, way: Way) -> Way | Refusal:
             return Refusal(reason.TX_LOOPBACK_SOURCE, out.name, {"ip": src})
         if is_loopback(dst):
             return Refusal(reason.TX_DST_INVALID, out.name, {"ip": dst, "cause": "loopback"})
+        if src is not None and net.needs_dev(src) and not net.has_address(out, src):
+            return Refusal(reason.TX_BEYOND_SCOPE, out.name, {"ip": src, "dst": dst})
         if src is not None and is_strong(net):
             own = homes(net, src)
             if out.name not in own:
@@ -228,8 +253,12 @@ def unavailable(net: Network, address: int) -> AddressNotAvailable:
     return AddressNotAvailable(text, hint=why.reason.hint(detail))
 
 
-def confirm(net: Network, address: int, now: int) -> None:
-    """Take an upper layer's word that packets to ``address`` arrive (RFC 4861 7.3.1)."""
-    way = route_output(net, RouteKey(address))
+def confirm(net: Network, address: int, now: int, dev: str) -> None:
+    """Take an upper layer's word that packets to ``address`` arrive (RFC 4861 7.3.1).
+
+    Args:
+        dev: interface by which an answer came, for an address that is of one link.
+    """
+    way = route_output(net, RouteKey(address, oif=dev if net.needs_dev(address) else None))
     if isinstance(way, Way) and way.type is WayType.UNICAST:
         net.neighbors[way.interface.name].confirm(way.next_hop, now)

@@ -26,7 +26,7 @@ def added(net: Network, interface: Interface, address: Address, now: int) -> Non
     """Begin to test a new address, or announce it."""
     if address.tentative:
         _test(net, interface, address, now)
-    elif net.settings["arp.notify"]:
+    elif interface.settings["arp.notify"]:
         announce(net, interface, address, now)
 
 
@@ -44,7 +44,7 @@ def take_untested(net: Network, interface: Interface, address: Address, now: int
     if address.tentative:
         address.other_mac = None
         _settle(net, interface, address, tentative=False)
-        if net.settings["arp.notify"]:
+        if interface.settings["arp.notify"]:
             announce(net, interface, address, now)
 
 
@@ -64,7 +64,7 @@ def activated(net: Network, interface: Interface, now: int) -> None:
 
 def notify(net: Network, interface: Interface, now: int) -> None:
     """Announce the addresses of a link, if that is wanted (Linux inetdev_send_gratuitous_arp)."""
-    if net.settings["arp.notify"]:
+    if interface.settings["arp.notify"]:
         for address in net.of(interface).addresses.items:
             announce(net, interface, address, now)
 
@@ -75,7 +75,7 @@ def _test(net: Network, interface: Interface, address: Address, now: int) -> Non
         net.recorder.record(
             reason.ARP_DAD_RATE_LIMITED, interface.name, now,
             ip=address.local, plen=address.plen, ms=wait_ns // 1_000_000,
-            limit=net.settings["arp.max_conflicts"],
+            limit=interface.settings["arp.max_conflicts"],
         )  # fmt: skip
 
 
@@ -224,4 +224,4 @@ def wants_test(net: Network, interface: Interface, address: Address) -> bool:
     """Tell whether an address is tested before it is used (RFC 5227 2.1): a wire is needed."""
     if interface.medium is not Medium.ETHERNET or address.autojoin:
         return False
-    return net.settings["arp.dad"] == 1 if address.dad is None else address.dad
+    return interface.settings["arp.dad"] == 1 if address.dad is None else address.dad

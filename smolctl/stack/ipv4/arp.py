@@ -85,7 +85,7 @@ def _arp_process(net: Network, packet: Packet) -> Result:
     conflicting = acd.heard(net, interface, message, packet.now)
     if conflicting is not None:
         return conflicting
-    settings = net.settings
+    settings = interface.settings
     addresses = net.of(interface).addresses
     if sender != 0 and (ours or sender == target) and not addresses.holds(sender):
         if settings["arp.accept_from"] == SUBNET:
@@ -173,7 +173,7 @@ def _arp_proxy(net: Network, packet: Packet) -> Result:
 
 def _learn_asker(net: Network, packet: Packet) -> None:
     """Make an entry of who asks us: he is about to talk to us (RFC 826)."""
-    if net.settings["arp.accept_from"] == SOLICITED:
+    if packet.interface.settings["arp.accept_from"] == SOLICITED:
         return
     message, interface, now = packet.message, packet.interface, packet.now
     cache = net.neighbors[interface.name]
@@ -217,8 +217,8 @@ def _arp_learn(net: Network, packet: Packet) -> Result:
     is_reply = message.op == arp.Op.REPLY
     # A gratuitous reply names the same MAC twice as well (Linux arp_is_garp).
     gratuitous = sender == message.target_ip and (not is_reply or message.target_mac == mac)
-    create = net.settings["arp.accept"] == 1 and (gratuitous or is_reply)
-    if net.settings["arp.accept_from"] == SOLICITED:
+    create = interface.settings["arp.accept"] == 1 and (gratuitous or is_reply)
+    if interface.settings["arp.accept_from"] == SOLICITED:
         create = False
         if known is not None and not (is_reply and known.state in ASKING):
             shown = {"ip": sender, "mac": mac}
@@ -282,7 +282,7 @@ def _not_learned(net: Network, packet: Packet, cache: NeighborCache) -> Result:
         return reason.ARP_LOCKED_ENTRY, {**shown, "lladdr": known.lladdr or ZERO_MAC}
     lladdr = known.lladdr or ZERO_MAC
     return reason.ARP_LOCKTIME, {
-        **shown, "lladdr": lladdr, "ms": net.settings["neigh.locktime_ms"],
+        **shown, "lladdr": lladdr, "ms": packet.interface.settings["neigh.locktime_ms"],
     }  # fmt: skip
 
 

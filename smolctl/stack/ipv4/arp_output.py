@@ -4,9 +4,9 @@ from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
-from smolctl.stack.ip.source_address import select_source
 from smolctl.stack.ipv4.arp_policy import may_ask_from
 from smolctl.stack.ipv4.icmp_input import delivery_error
+from smolctl.stack.ipv4.source_address import select_source
 from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.packet import Packet

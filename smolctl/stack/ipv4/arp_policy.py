@@ -21,15 +21,15 @@ def ignores_request(
     Source: Linux ``arp_ignore``, ``arp_filter``.
     """
     shown: dict[str, object] = {"ip": target, "sender": sender}
-    if not sender and not net.settings["arp.answer_probes"]:
+    if not sender and not interface.settings["arp.answer_probes"]:
         return {**shown, "cause": "probe", "knob": "arp.answer_probes", "level": 0, "value": 1}
-    level = net.settings["arp.ignore"]
+    level = interface.settings["arp.ignore"]
     elsewhere = net.of(interface).addresses.find(target, None) is None
     if level and elsewhere:
         return {**shown, "cause": "elsewhere", "knob": "arp.ignore", "level": level, "value": 0}
     if level == 2 and sender and not is_near(net, interface, sender, target):
         return {**shown, "cause": "far", "knob": "arp.ignore", "level": level, "value": 0}
-    if sender and net.settings["arp.filter"]:
+    if sender and interface.settings["arp.filter"]:
         # Linux arp_filter: by one of several links to the same network alone.
         route = lookup_from(net, RouteKey(sender, target), target)
         hops = route.hops if isinstance(route, Multipath) else (route,)
@@ -43,7 +43,7 @@ def may_ask_from(net: Network, interface: Interface, source: int, target: int) -
 
     Source: Linux ``arp_solicit``, arp_announce.
     """
-    level = net.settings["arp.announce"]
+    level = interface.settings["arp.announce"]
     if level == 2 or not net.fib.is_local(source):
         return False
     return level == 0 or is_near(net, interface, target, source)

@@ -20,10 +20,10 @@ from smolctl.stack.ip.host_model import is_near
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.ip.reverse_path import source_refused
-from smolctl.stack.ip.source_address import select_source
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.options import passing
 from smolctl.stack.ipv4.options_input import options_checked
+from smolctl.stack.ipv4.source_address import select_source
 from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
@@ -176,7 +176,7 @@ def _is_detour(net: Network, packet: Packet, way: Way) -> bool:
     return (
         way.interface is packet.interface
         and way.type is WayType.UNICAST
-        and net.settings["ip.send_redirects"] == 1
+        and packet.interface.settings["ip.send_redirects"] == 1
         and is_near(net, packet.interface, packet.header.src, way.next_hop)
     )
 

@@ -4,12 +4,13 @@ from struct import Struct
 
 from smolctl.stack import reason
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
+from smolctl.stack.ip.fragment_input import fragment_input
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.ip.reverse_path import source_refused
 from smolctl.stack.ip.route_input import Inbound, InputAction, refuse, route_input
 from smolctl.stack.ipv4.forward import forward_input
-from smolctl.stack.ipv4.fragment import fragment_input
+from smolctl.stack.ipv4.fragment import received
 from smolctl.stack.ipv4.icmp_input import icmp_input
 from smolctl.stack.ipv4.igmp import igmp_input
 from smolctl.stack.ipv4.options_input import options_input
@@ -47,10 +48,11 @@ def ip_input(net: Network, packet: Packet) -> None:
     if header.options and not options_input(net, packet):
         return
     if header.mf or header.fragment_offset:
-        whole = fragment_input(net, packet)
+        whole = fragment_input(net, received(packet))
         if whole is None:
             return
         packet = whole
+    packet.upper = packet.header.header_len
     protocol = header.protocol
     transport = net.transports.get(protocol)
     if protocol == _ICMP:

@@ -1,56 +1,62 @@
-"""IPv4: the network layer assembled, and what becomes of it when links change."""
+"""IPv4: the network layer assembled."""
 
 from functools import partial
 
-from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip import gateways, membership
-from smolctl.stack.ip.derived_routes import drop_routes_preferring, sync
+from smolctl.stack.ip.addresses import Address, AddressList
+from smolctl.stack.ip.derived_routes import drop_routes_preferring
 from smolctl.stack.ip.interface import IpInterface, make_ip_interface
-from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.linked_network import LinkedNetwork
+from smolctl.stack.ip.network import Derived
 from smolctl.stack.ip.protocol import ErrorKind, SendOptions
 from smolctl.stack.ip.way import Way
 from smolctl.stack.ipv4 import acd, igmp, proxy_arp
+from smolctl.stack.ipv4.address import check_address
 from smolctl.stack.ipv4.arp import arp_input
 from smolctl.stack.ipv4.arp_output import ArpResolver
-from smolctl.stack.ipv4.fragment import discard
+from smolctl.stack.ipv4.derived_routes import derived_routes, routes_of
+from smolctl.stack.ipv4.fragment import RULES
 from smolctl.stack.ipv4.icmp_error import answer_error
 from smolctl.stack.ipv4.input import ip_input
 from smolctl.stack.ipv4.output import ip_output
+from smolctl.stack.ipv4.source_address import select_source
 from smolctl.stack.link.input import LinkProtocols
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.packet import Packet
 from smolctl.stack.shared import Shared
+from smolctl.stack.sysctl.link_settings import LinkSettings
 from smolctl.stack.timers import Timers
 from smolctl.wire import ethernet, ipv4
 from smolctl.wire import igmp as igmp_wire
-from smolctl.wire.address import IPV4
+from smolctl.wire.address import IPV4, is_loopback
 
 
-class Ipv4(Network):
+class Ipv4(LinkedNetwork):
     """IPv4 of one stack."""
 
     family = IPV4
     header_len = ipv4.MIN_HEADER_LEN
+    forward_sysctl = "ip.forward"
+    hops_sysctls = ("ip.default_ttl", "ip.multicast_ttl")
+    max_packet_len = ipv4.MAX_PACKET_LEN
+    assumes_on_link = True
+    fragment_rules = RULES
+    icmp_limit_sysctl = "icmp.ratelimit_ms"
+    loopback_prefix = (0x7F000001, 8)
 
     def __init__(self, shared: Shared, loopback: Loopback) -> None:
         super().__init__(shared, loopback)
         self.neighbors.resolver = ArpResolver(self)
-        self.neighbors.on_change = partial(gateways.changed, self)
 
     def attach(self, protocols: LinkProtocols, timers: Timers) -> None:
         """Take packets from the link layer, and have time passed on."""
         protocols.input[ethernet.EtherType.IPV4] = self.input
         protocols.input[ethernet.EtherType.ARP] = partial(arp_input, self)
-        timers.add(self.neighbors.deadline, self.neighbors.expire)
-        timers.add_housekeeping(self.neighbors.collect)
+        self.attach_tables(timers)
         timers.add(partial(acd.deadline, self), partial(acd.expire, self))
         timers.add(partial(proxy_arp.deadline, self), partial(proxy_arp.expire, self))
         timers.add(partial(igmp.deadline, self), partial(igmp.expire, self))
-        timers.add(self.fib.learned_deadline, self._expire_learned)
-        timers.add(self.fib.clean_deadline, self.fib.clean)
-        timers.add(self.reassembly.deadline, self._expire_fragments)
 
     def of(self, interface: Interface) -> IpInterface:
         """Return what IPv4 knows of an interface."""
@@ -68,82 +74,94 @@ class Ipv4(Network):
         """Answer a packet with an ICMP error, unless that is forbidden."""
         answer_error(self, packet, kind, rest)
 
-    def _expire_learned(self, now: int) -> None:
-        if self.fib.expire_learned(now):
-            self.generation.touch()
+    def needs_dev(self, address: int) -> bool:
+        """Tell whether an address says nothing without an interface: none does."""
+        return False
 
-    def _expire_fragments(self, now: int) -> None:
-        for lost in self.reassembly.expire(now):
-            discard(self, lost, now)
+    @property
+    def first_source(self) -> bool:
+        """Whether packets are sent from the interface's first address, whatever the next hop."""
+        return self.settings["ip.first_source"] == 1
 
-    # --- links (Linux inetdev_event, fib_netdev_event) --------------------------------------------
+    # --- addresses --------------------------------------------------------------------------------
 
-    def make_state(self) -> IpInterface:
+    def new_address(self, local: int, plen: int, interface: Interface) -> Address:
+        """Return an address that an interface is to get; one of a loopback is of this host."""
+        scope = Scope.HOST if is_loopback(local) else Scope.GLOBAL
+        return Address(local, plen, scope, interface.name)
+
+    def check_address(self, interface: Interface, new: Address) -> None:
+        """Refuse what no host can have as its address."""
+        check_address(new)
+
+    def derived_routes(self, interface: Interface, *, up: bool) -> Derived:
+        """Return the routes that an interface's addresses bring if it is ``up`` or not."""
+        return derived_routes(self.settings, interface, up=up)
+
+    def routes_of(self, interface: Interface, address: Address) -> Derived:
+        """Return the routes that one address of an interface brings."""
+        source = interface.ipv4.addresses.source_of(address)
+        return routes_of(self.settings, interface, address, source, up=interface.up)
+
+    def select_source(
+        self, out: Interface, dst: int, next_hop: int | None, scope: Scope
+    ) -> int | None:
+        """Return the source address for a packet by ``out``; None when there is none."""
+        return select_source(self, out, next_hop, scope)
+
+    def wants_test(self, interface: Interface, address: Address) -> bool:
+        """Tell whether an address is tested before it is used."""
+        return acd.wants_test(self, interface, address)
+
+    def address_added(self, interface: Interface, address: Address, now: int) -> None:
+        """Begin to test a new address that is in the list, or announce it."""
+        self.settings.settle(interface.name)
+        acd.added(self, interface, address, now)
+
+    def address_removed(self, interface: Interface, address: Address) -> None:
+        """Nothing is left of it but its routes."""
+
+    def retest(self, interface: Interface, address: Address, now: int) -> None:
+        """Use an address no more until it was tested, or tested again."""
+        acd.retest(self, interface, address, now)
+
+    def take_untested(self, interface: Interface, address: Address, now: int) -> None:
+        """Use an address at once, whoever has it."""
+        acd.take_untested(self, interface, address, now)
+
+    def sources_gone(self, sources: set[int]) -> None:
+        """Drop the routes that prefer a source which is no longer ours."""
+        drop_routes_preferring(self, sources)
+
+    def last_address_gone(self, interface: Interface, now: int) -> None:
+        """Drop every route by an interface without address (Linux fib_disable_ip)."""
+        self.fib.remove_where(lambda route: route.dev == interface.name)
+        self.fib.kill_hops(interface.name)
+        self.neighbors.flush(interface, now, "address")
+        self.generation.touch()
+
+    # --- links ------------------------------------------------------------------------------------
+
+    def make_state(self, settings: LinkSettings) -> IpInterface:
         """Return the state of a new interface."""
         return make_ip_interface(
-            self.family, self.settings, self.random, self.shared.timers.alarm, igmp_wire.ALL_HOSTS
-        )
+            AddressList(self.family.bits), settings, self.random, self.shared.timers.alarm,
+            (igmp_wire.ALL_HOSTS,),
+        )  # fmt: skip
 
-    def link_added(self, interface: Interface) -> None:
-        """Take note that there is a link."""
-        self.neighbors.add(interface, self.random)
-        self.generation.touch()
-
-    def link_up(self, interface: Interface, now: int) -> None:
-        """Bring back the routes that follow from addresses; test or announce these."""
-        sync(self, interface, {})
-        self.fib.revive_hops(interface.name)
+    def link_ready(self, interface: Interface, now: int) -> None:
+        """Test or announce the addresses of a link."""
         acd.activated(self, interface, now)
-        membership.link_changed(self, interface)
-        self.generation.touch()
 
-    def link_going_down(self, interface: Interface, now: int) -> None:
-        """Forget neighbors, and drop what waits on the link."""
+    def link_paused(self, interface: Interface) -> None:
+        """Let the tests of addresses wait."""
         self.of(interface).dad.pause()
+
+    def drop_waiting(self, interface: Interface, now: int) -> None:
+        """Drop the requests that are to be answered for others."""
         proxy_arp.purge(self, interface, now)
-        self.neighbors.flush(interface, now, "down")
-
-    def link_down(self, interface: Interface, now: int) -> None:
-        """Take away every route by the link but the local ones."""
-        name = interface.name
-        membership.link_changed(self, interface)
-        self.fib.remove_with_link(
-            lambda route: route.dev == name and route.scope is not Scope.HOST, now
-        )
-        self.fib.kill_hops(name)
-        self.generation.touch()
-
-    def link_deleted(self, interface: Interface, now: int) -> None:
-        """Take away addresses, routes, neighbors and groups."""
-        self.neighbors.flush(interface, now, "link")
-        proxy_arp.purge(self, interface, now)
-        addresses = self.of(interface).addresses
-        for address in addresses.items:
-            self.events.addr(ChangeType.DELETED, interface, address)
-        self.fib.remove_with_link(lambda route: route.dev == interface.name, now)
-        self.fib.kill_hops(interface.name, gone=True)
-        membership.forget(self, interface)
-        gone = {address.local for address in addresses.items}
-        addresses.items = []
-        del self.neighbors[interface.name]
-        drop_routes_preferring(self, gone)
-        self.generation.touch()
-
-    def mac_changing(self, interface: Interface, now: int) -> None:
-        """Forget what was learned with the old MAC address (Linux neigh_changeaddr)."""
-        self.neighbors.flush(interface, now, "mac")
 
     def mac_changed(self, interface: Interface, now: int) -> None:
         """Announce the addresses with the new MAC address."""
-        self.generation.touch()
+        super().mac_changed(interface, now)
         acd.notify(self, interface, now)
-
-    def carrier_changed(self, interface: Interface, now: int) -> None:
-        """Test or announce addresses again, or forget learned neighbors."""
-        membership.link_changed(self, interface)
-        if interface.carrier:
-            acd.activated(self, interface, now)
-        else:
-            self.of(interface).dad.pause()
-            self.neighbors.flush(interface, now, "carrier", keep_permanent=True)
-        self.generation.touch()

@@ -43,7 +43,7 @@ def options_checked(net: Network, packet: Packet) -> WholeOptions | None:
         return None
     if options.route is not None:
         refused = None
-        if not net.settings["ip.accept_source_route"]:
+        if not packet.interface.settings["ip.accept_source_route"]:
             refused = reason.IP_SOURCE_ROUTE
         elif not options.route_done:
             refused = reason.IP_SOURCE_ROUTE_OPEN

@@ -26,13 +26,13 @@ def speaks_for(net: Network, interface: Interface, sender: int, target: int) -> 
     Source: Linux ``arp_process``, ``arp_fwd_proxy``: what we forward, and by another link only,
     since who is on this one answers for himself.
     """
-    wanted = net.settings["arp.proxy"] or target in net.of(interface).proxies.entries
+    wanted = interface.settings["arp.proxy"] or target in net.of(interface).proxies.entries
     return bool(wanted) and not _obstacle(net, interface, sender, target)
 
 
 def _obstacle(net: Network, interface: Interface, sender: int, target: int) -> str:
     """Return why no other link leads to an address, as reasons have it; "" if one does."""
-    if not net.settings["ip.forward"]:
+    if not interface.settings["ip.forward"]:
         return "forward"
     route = net.lookup(RouteKey(target, sender, iif=interface.name))
     if not isinstance(route, Route) or route.type is not RouteType.UNICAST:
@@ -47,7 +47,7 @@ def idle(net: Network, interface: Interface, sender: int, target: int) -> dict[s
     """Return the details of a proxy entry that is of no use."""
     cause = _obstacle(net, interface, sender, target)
     detail: dict[str, object] = {"ip": target, "cause": cause}
-    if not net.settings["ip.forward"]:
+    if not interface.settings["ip.forward"]:
         detail["value"] = 1
     return detail
 
@@ -64,13 +64,13 @@ def answer_for(net: Network, packet: Packet) -> Refusal:
     dev = route.dev if isinstance(route, Route) else None
     listed = target in net.of(interface).proxies.entries
     packet.step("target", "ok", SpokenFor(target, dev, listed))
-    if packet.pkt_type is PacketType.HOST or not net.settings["neigh.proxy_delay_ms"]:
+    if packet.pkt_type is PacketType.HOST or not interface.settings["neigh.proxy_delay_ms"]:
         _reply(net, packet.interface, message, now, trace)
         return None, {}
     wait_ns = net.of(packet.interface).proxies.delay(message, trace, now)
     shown: dict[str, object] = {"ip": message.target_ip}
     if wait_ns is None:
-        limit = net.settings["neigh.proxy_qlen"]
+        limit = interface.settings["neigh.proxy_qlen"]
         value = max(2 * limit, 8)
         return reason.ARP_PROXY_QUEUE_FULL, {**shown, "limit": limit, "value": value}
     return reason.ARP_PROXY_DELAYED, {**shown, "ms": wait_ns // 1_000_000}

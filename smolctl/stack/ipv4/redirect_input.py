@@ -49,7 +49,7 @@ def redirect_input(net: Network, packet: Packet) -> None:
 def _judge(net: Network, packet: Packet, quote: icmpv4.Quote | None) -> Judged:
     """Use the gateway that a redirect names, or return why not."""
     message, src, interface = packet.message, packet.header.src, packet.interface
-    if not net.settings["ip.accept_redirects"]:
+    if not interface.settings["ip.accept_redirects"]:
         return reason.ICMP_REDIRECT_IGNORED, {}
     cause = _unmatched(net, interface.name, message.code, quote)
     if quote is None or cause is not None:
@@ -104,10 +104,10 @@ def _refused(net: Network, interface: Interface, gateway: int, old: int) -> Judg
     cause = "same" if gateway == old else _no_gateway(net, gateway)
     if cause is not None:
         return reason.ICMP_REDIRECT_NO_HOST, {"cause": cause}
-    if not net.settings["ip.shared_media"] and not is_near(net, interface, gateway):
+    if not interface.settings["ip.shared_media"] and not is_near(net, interface, gateway):
         # RFC 1122 3.2.2.2: the new gateway must be on the network that the redirect came by.
         return reason.ICMP_REDIRECT_OFF_LINK, {}
-    if net.settings["ip.secure_redirects"] and not _is_default_gateway(net, gateway):
+    if interface.settings["ip.secure_redirects"] and not _is_default_gateway(net, gateway):
         return reason.ICMP_REDIRECT_INSECURE, {}
     return None
 

@@ -12,6 +12,8 @@ from smolctl.errors import NoBuffers
 from smolctl.stack import events
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.neighbor.entry import (
+    Advertised,
+    Advertisement,
     Evicted,
     GiveUp,
     Neighbor,
@@ -33,7 +35,7 @@ from smolctl.stack.neighbor.eviction import (
 from smolctl.stack.neighbor.states import RENEWING, TRANSITIONS, VALID, Do, NudEvent, State
 from smolctl.stack.neighbor.timers import EntryTimers, timer_event
 from smolctl.stack.packet import Packet
-from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.sysctl.link_settings import Values
 
 _RANDOM_PERIOD_NS = 300_000_000_000
 """How often the reachable time is drawn anew (Linux neigh_periodic_work: every 300 s)."""
@@ -43,13 +45,14 @@ class NeighborCache:
     """All neighbors of one interface, at most ``iface.neighbor_cache_count`` of them.
 
     Args:
-        settings: the stack's sysctls, read when they are needed, so that a change works at once.
+        settings: the sysctls that count on its interface, read when they are needed, so that a
+            change works at once.
         random: returns a float in [0, 1); varies the reachable time (RFC 4861 6.3.2).
         alarm: set for each timer of an entry.
     """
 
     def __init__(
-        self, settings: Settings, random: Callable[[], float], alarm: Alarm | None = None
+        self, settings: Values, random: Callable[[], float], alarm: Alarm | None = None
     ) -> None:
         self.entries: dict[int, Neighbor] = {}
         self._settings = settings
@@ -66,7 +69,7 @@ class NeighborCache:
 
     def clone(
         self,
-        settings: Settings,
+        settings: Values,
         random: Callable[[], float],
         copy_of: Callable[[Packet], Packet],
         alarm: Alarm,
@@ -200,6 +203,44 @@ class NeighborCache:
         self._learn(entry, lladdr, now)
         self._step(entry, event, now, actions)
         return True, actions
+
+    def advertised(
+        self, ip: int, said: Advertisement, now: int
+    ) -> tuple[Advertised, list[NeighborAction]]:
+        """Take what neighbor discovery says of a neighbor; it makes no entry.
+
+        Returns: what use was made of it, and actions.
+
+        Source: RFC 4861 7.2.5; Linux ``ndisc_recv_na``, ``__neigh_update``.
+        """
+        entry, actions = self.entries.get(ip), list[NeighborAction]()
+        if entry is None or entry.state is State.NONE:
+            return Advertised.UNKNOWN, actions
+        if entry.state is State.FAILED:
+            return Advertised.FAILED, actions
+        if entry.state is State.PERMANENT:
+            return Advertised.PERMANENT, actions
+        known, lladdr = entry.state in VALID, said.lladdr
+        if not known and lladdr is None:
+            return Advertised.NO_LLADDR, actions
+        moved = lladdr is not None and lladdr != entry.lladdr
+        if known and moved and not said.override:
+            self._step(entry, NudEvent.CONTRADICTED, now, actions)
+            return Advertised.OVERRIDE_REFUSED, actions
+        if lladdr is not None:
+            entry.moves_to(lladdr, now)
+            self._learn(entry, lladdr, now)
+        self._router(entry, said.router)
+        event = NudEvent.HEARD_OTHER if moved else NudEvent.HEARD_SAME
+        if said.solicited or self._lifetime_ns:
+            event, entry.confirmed_ns = NudEvent.REPLIED, now
+        self._step(entry, event, now, actions)
+        return Advertised.TAKEN, actions
+
+    def _router(self, entry: Neighbor, router: bool) -> None:
+        """Note whether a neighbor is a router, and tell of the change."""
+        if entry.router is not router:
+            entry.router, self._moved = router, True
 
     def confirm(self, ip: int, now: int) -> None:
         """Take an upper layer's word that ``ip`` was just reached (RFC 4861 7.3.1)."""

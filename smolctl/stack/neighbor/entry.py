@@ -4,13 +4,14 @@ from collections import deque
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import NamedTuple
 
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
-from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.sysctl.link_settings import Values
 from smolctl.stack.trace.facts import Awaited
+from smolctl.wire.address import IPV6_MARK
 
 
 class Moves(NamedTuple):
@@ -66,6 +67,7 @@ class Neighbor:
         timer_ns: when the next timer event is due, None for none.
         awaited: whether sockets keep packets for it, which are not in ``queue``.
         by_hand: whether the user made it INCOMPLETE, so that it is asked for without a packet.
+        router: it says that it is a router (RFC 4861 5.1); only neighbor discovery tells.
         moves: how its MAC changed lately; None when it did not.
         source: address from which it is asked for when ``queue`` has no packet to take it from.
         standing: where ``EvictionOrder`` has put it.
@@ -87,6 +89,7 @@ class Neighbor:
     by_hand: bool = False
     source: int = 0
     moves: Moves | None = None
+    router: bool = False
 
     def moves_to(self, mac: bytes, now: int) -> None:
         """Remember that ARP says another MAC than the entry has."""
@@ -101,7 +104,7 @@ class Neighbor:
 
     standing: Standing = Standing.OUT
 
-    def push(self, packet: Packet, settings: Settings) -> "list[Overflow]":
+    def push(self, packet: Packet, settings: Values) -> "list[Overflow]":
         """Queue a packet, oldest out first (RFC 1122 2.3.2.2: SHOULD save the latest)."""
         lost: list[Overflow] = []
         self.queue.append(packet)
@@ -126,7 +129,7 @@ class Neighbor:
         """Return what neigh-failed shows: it did not answer, or is FAILED by hand."""
         if by_hand or not self.probes:
             return {"cause": "by-hand"}
-        awaited = Awaited("arp", self.ip, self.asked_ns, now)
+        awaited = Awaited("nd" if self.ip >= IPV6_MARK else "arp", self.ip, self.asked_ns, now)
         return {"probes": self.probes, "_awaited": awaited}
 
     def clone(self, copy_of: Callable[[Packet], Packet]) -> "Neighbor":
@@ -141,6 +144,33 @@ class Silence(NamedTuple):
 
     until_ns: int
     asked: int
+
+
+class Advertisement(NamedTuple):
+    """The word of an advertisement about a neighbor (RFC 4861 4.4).
+
+    Attributes:
+        lladdr: its MAC address, None when it is not told.
+        solicited: it answers a question of ours.
+        override: a MAC that is known is to be replaced.
+        router: the neighbor is a router.
+    """
+
+    lladdr: bytes | None
+    solicited: bool
+    override: bool
+    router: bool
+
+
+class Advertised(Enum):
+    """The use that was made of an advertisement; the value is a cause of its reason."""
+
+    TAKEN = "taken"
+    OVERRIDE_REFUSED = "override"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    NO_LLADDR = "no-lladdr"
+    PERMANENT = "permanent"
 
 
 class SendProbe(NamedTuple):

@@ -24,7 +24,6 @@ from smolctl.stack.neighbor.resolver import BlockedSenders, Resolver
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason, Rejected
-from smolctl.stack.sysctl.settings import Settings
 from smolctl.stack.trace.facts import Resolved
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Trace
@@ -45,16 +44,13 @@ class Neighbors(dict[str, NeighborCache]):
     blocked_senders: BlockedSenders
     on_change: OnChange
 
-    def __init__(
-        self, interfaces: Interfaces, settings: Settings, recorder: Recorder, alarm: Alarm
-    ) -> None:
+    def __init__(self, interfaces: Interfaces, recorder: Recorder, alarm: Alarm) -> None:
         super().__init__()
-        self._alarm = alarm
-        self._interfaces, self._settings, self._recorder = interfaces, settings, recorder
+        self._interfaces, self._recorder, self._alarm = interfaces, recorder, alarm
 
     def add(self, interface: Interface, random: Callable[[], float]) -> None:
         """Give an interface an empty cache."""
-        cache = self[interface.name] = NeighborCache(self._settings, random, self._alarm)
+        cache = self[interface.name] = NeighborCache(interface.settings, random, self._alarm)
         cache.on_change = partial(self.on_change, interface)
 
     def flush(
@@ -85,7 +81,7 @@ class Neighbors(dict[str, NeighborCache]):
             # Nobody would hear the question. To blame a silent neighbor 3 s later would be untrue.
             drop_without_carrier(out, packet.recorder, packet.trace, now)
             return
-        sysctl = self._forbids_queue(packet)
+        sysctl = self._forbids_queue(out, packet)
         try:
             entry, actions = self[out.name].use(next_hop, packet, now, keep=sysctl is None)
         except NoBuffers:
@@ -102,18 +98,14 @@ class Neighbors(dict[str, NeighborCache]):
                 packet.record(reason.NEIGH_NOT_QUEUED, next_hop=next_hop, knob=sysctl)
         self.perform(out, actions, now)
 
-    def _forbids_queue(self, packet: Packet) -> str | None:
+    def _forbids_queue(self, out: Interface, packet: Packet) -> str | None:
         """Return the sysctl that forbids a packet to wait for its neighbor; None when it may."""
-        if not self._settings["neigh.unres_qlen"]:
+        settings = out.settings
+        if not settings["neigh.unres_qlen"]:
             return "neigh.unres_qlen"
-        if packet.answer and not self._settings["neigh.queue_answers"]:
+        if packet.answer and not settings["neigh.queue_answers"]:
             return "neigh.queue_answers"
         return None
-
-    @property
-    def queues_all(self) -> bool:
-        """Whether every packet that is forwarded may wait for its neighbor."""
-        return self._settings["neigh.unres_qlen"] > 0
 
     def note_wait(
         self, out: Interface, entry: Neighbor, trace: Trace, now: int, *, port: int | None = None

@@ -9,7 +9,7 @@ from copy import copy
 from typing import NamedTuple
 
 from smolctl.stack.alarm import Alarm
-from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.sysctl.link_settings import Values
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire.arp import ArpPacket
 
@@ -37,14 +37,14 @@ class Proxies:
         queue: requests by when they are due.
     """
 
-    def __init__(self, settings: Settings, random: Callable[[], float], alarm: Alarm) -> None:
+    def __init__(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> None:
         self._settings, self._alarm = settings, alarm
         self._random = random
         self.entries: dict[int, ProxyEntry] = {}
         self.queue: list[tuple[int, int, Delayed]] = []
         self._serial = 0
 
-    def clone(self, settings: Settings, random: Callable[[], float], alarm: Alarm) -> "Proxies":
+    def clone(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> "Proxies":
         """Return a copy that shares the entries, which no packet changes."""
         clone = copy(self)
         clone._settings, clone._random, clone._alarm = settings, random, alarm

@@ -41,6 +41,7 @@ class NudEvent(Enum):
     REPLIED = "a reply to us, by unicast, with a MAC that may replace the old one"
     HEARD_SAME = "ARP that proves no reachability, with the MAC we have"
     HEARD_OTHER = "ARP that proves no reachability, with a new MAC"
+    CONTRADICTED = "an advertisement with a new MAC that may not replace the old one"
     CONFIRMED = "an upper layer saw an answer come back"
     REACHABLE_EXPIRED = "reachable time over, not used lately"
     REACHABLE_EXPIRED_IN_USE = "reachable time over, used within the delay time"
@@ -99,6 +100,9 @@ TRANSITIONS: dict[tuple[State, NudEvent], tuple[State, Do]] = {
     (S.STALE, E.HEARD_OTHER): (S.STALE, Do.NOTHING),
     (S.DELAY, E.HEARD_OTHER): (S.STALE, Do.NOTHING),
     (S.PROBE, E.HEARD_OTHER): (S.STALE, Do.NOTHING),
+    # Another MAC without the O flag: it is not learned, but what was sure is so no more (RFC 4861
+    # 7.2.5; Linux NEIGH_UPDATE_F_WEAK_OVERRIDE).
+    (S.REACHABLE, E.CONTRADICTED): (S.STALE, Do.NOTHING),
     # An upper layer's proof (RFC 4861 7.3.1 and appendix C; RFC 1122 2.3.2.1 (4)).
     (S.REACHABLE, E.CONFIRMED): (S.REACHABLE, Do.NOTHING),
     (S.STALE, E.CONFIRMED): (S.REACHABLE, Do.NOTHING),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import NudEvent, State
-from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.sysctl.link_settings import Values
 
 
 class EntryTimers:
@@ -62,7 +62,7 @@ class EntryTimers:
         return heap[0][0] if heap else None
 
 
-def timer_event(entry: Neighbor, settings: Settings, now: int) -> NudEvent | None:
+def timer_event(entry: Neighbor, settings: Values, now: int) -> NudEvent | None:
     """Return what it means that an entry's timer is due (Linux neigh_timer_handler).
 
     None: it is forgotten, because its lifetime is over or nobody waits for it any longer.

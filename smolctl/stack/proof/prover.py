@@ -18,6 +18,7 @@ from smolctl.stack.proof.change import Trial
 from smolctl.stack.proof.scene import arrange
 from smolctl.stack.reason import Detail, Kind, Proof, Reason
 from smolctl.stack.stack import Stack
+from smolctl.stack.sysctl.settings import sysctl
 from smolctl.stack.trace.trace import Fate, Trace
 
 _ALLOWED = frozenset(
@@ -32,6 +33,7 @@ _ALLOWED = frozenset(
 )
 """Waits that end by themselves, or when a neighbor answers of whom there is evidence."""
 
+_SET = "smolctl sysctl "
 _GOOD_FOR_NS = 1_000_000_000
 """How long a proof is good for, as long as nobody changes the configuration."""
 _KNOWN_MAX = 256
@@ -85,7 +87,19 @@ class Prover:
         # What was predicted has just happened to a clone of this very stack.
         if not packet.predicted and self._helps(why, packet, values, None, now):
             return Proof([], over=True)
-        return Proof([fix for fix in candidates if self._helps(why, packet, values, fix, now)])
+        fixes, dev = [], str(values.get("dev", ""))
+        for fix in candidates:
+            # Where a link has sysctls of its own: the one that decides, if that is enough.
+            tried = dict.fromkeys((self._at_link(fix, dev), fix))
+            fixes += [each for each in tried if self._helps(why, packet, values, each, now)][:1]
+        return Proof(fixes)
+
+    def _at_link(self, fix: str, dev: str) -> str:
+        """Return a command that sets a sysctl with the key that decides on a link."""
+        key, equals, text = fix.removeprefix(_SET).partition("=")
+        if not (fix.startswith(_SET) and equals):
+            return fix
+        return f"{_SET}{self._stack.settings.knob(dev, key, sysctl(key).parse(text))}={text}"
 
     def _helps(
         self, why: Reason, packet: Again, values: Mapping[str, Any], fix: str | None, now: int
@@ -98,7 +112,9 @@ class Prover:
                 trial.make(fix)
                 clone.poll(now)  # what waited for such a change goes on
                 clone.ledger.reasons.clear()
-            arrange(clone.udp, why, values, self._stack.settings, now)
+            settings = self._stack.settings
+            struck = settings.links.get(str(values.get("dev", "")), settings)
+            arrange(clone.udp, why, values, struck, now)
             trace = _happen(trial.again, clone, now)
         except SmolctlError:  # such as a link that is gone by now
             return False

@@ -14,7 +14,7 @@ from smolctl.stack.link.impairment import LIMIT_FRAMES, Impairment
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason
-from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.sysctl.link_settings import Values as SettingValues
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire.address import IPV4
@@ -25,20 +25,21 @@ _OTHERS = 0xF0000000
 Values = Mapping[str, Any]
 
 
-def arrange(udp: Udp, why: Reason, values: Values, before: Settings, now: int) -> None:
+def arrange(udp: Udp, why: Reason, values: Values, before: SettingValues, now: int) -> None:
     """Bring a clone to the state that a reason strikes in.
 
     Args:
         udp: of the clone; it knows the networks.
         values: what was recorded.
-        before: the sysctls at which it struck; those of the clone may have been changed.
+        before: the sysctls of its interface at which it struck; those of the clone may have been
+            changed.
     """
     scene = _SCENES.get(why)
     if scene is not None:
         scene(udp, values, before, now)
 
 
-def _full_cache(udp: Udp, values: Values, before: Settings, now: int) -> None:
+def _full_cache(udp: Udp, values: Values, before: SettingValues, now: int) -> None:
     """Fill the neighbor cache; who is wanted is not in it."""
     cache = udp.networks[IPV4].neighbors[udp.interfaces.named(values["dev"]).name]
     wanted = values.get("next_hop", values.get("new"))
@@ -51,7 +52,7 @@ def _full_cache(udp: Udp, values: Values, before: Settings, now: int) -> None:
         cache.set(_OTHERS + number, State.REACHABLE, bytes((2, 0, 0, 0, 0, 1)), idle)
 
 
-def _full_queue(udp: Udp, values: Values, before: Settings, now: int) -> None:
+def _full_queue(udp: Udp, values: Values, before: SettingValues, now: int) -> None:
     """Let as many packets wait for the next hop as may."""
     interface, queued = udp.interfaces.named(values["dev"]), values["queued"]
     by_count = queued >= before["neigh.unres_qlen"]
@@ -63,14 +64,14 @@ def _full_queue(udp: Udp, values: Values, before: Settings, now: int) -> None:
         cache.use(values["next_hop"], packet, now)
 
 
-def _unknown_neighbor(udp: Udp, values: Values, before: Settings, now: int) -> None:
+def _unknown_neighbor(udp: Udp, values: Values, before: SettingValues, now: int) -> None:
     """Forget the next hop, which has answered meanwhile."""
     cache = udp.networks[IPV4].neighbors[udp.interfaces.named(values["dev"]).name]
     if cache.lookup(values["next_hop"]) is not None:
         cache.delete(values["next_hop"])
 
 
-def _spent_limit(udp: Udp, values: Values, before: Settings, now: int) -> None:
+def _spent_limit(udp: Udp, values: Values, before: SettingValues, now: int) -> None:
     """Use up what errors to a host, or to all, may be sent."""
     limiter = IcmpLimiter(udp.settings, udp.shared.random)
     if values["knob"] == "icmp.ratelimit_ms":
@@ -84,10 +85,10 @@ def _spent_limit(udp: Udp, values: Values, before: Settings, now: int) -> None:
     udp.networks[IPV4].icmp_limiter = limiter
 
 
-def _bad_luck(effect: str) -> Callable[[Udp, Values, Settings, int], None]:
+def _bad_luck(effect: str) -> Callable[[Udp, Values, SettingValues, int], None]:
     """Return what has a link do to the next frame what it does to some, and nothing else."""
 
-    def arranged(udp: Udp, values: Values, _before: Settings, _now: int) -> None:
+    def arranged(udp: Udp, values: Values, _before: SettingValues, _now: int) -> None:
         link = udp.interfaces.named(values["dev"])
         if link.impairment is None:
             return
@@ -100,7 +101,7 @@ def _bad_luck(effect: str) -> Callable[[Udp, Values, Settings, int], None]:
     return arranged
 
 
-def _full_link(udp: Udp, values: Values, _before: Settings, now: int) -> None:
+def _full_link(udp: Udp, values: Values, _before: SettingValues, now: int) -> None:
     """Have a link hold back as many frames as it can."""
     impairment = udp.interfaces.named(values["dev"]).impairment
     if impairment is not None and impairment.netem.delays:
@@ -109,14 +110,14 @@ def _full_link(udp: Udp, values: Values, _before: Settings, now: int) -> None:
             impairment.offer(b"", Trace(), now)
 
 
-def _free_sockets(udp: Udp, values: Values, before: Settings, now: int) -> None:
+def _free_sockets(udp: Udp, values: Values, before: SettingValues, now: int) -> None:
     """Let no datagram wait in its socket: the one that is sent again may be the one that does."""
     for socket in udp:
         socket.send_queue = None
     udp.blocked.clear()
 
 
-_SCENES: dict[Reason, Callable[[Udp, Values, Settings, int], None]] = {
+_SCENES: dict[Reason, Callable[[Udp, Values, SettingValues, int], None]] = {
     reason.NEIGH_EVICTED: _full_cache,
     reason.NEIGH_CACHE_THRASH: _full_cache,
     reason.NEIGH_QUEUE_FULL: _full_queue,

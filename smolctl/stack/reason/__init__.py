@@ -16,7 +16,9 @@ from smolctl.stack.reason import (
     igmp,
     impairment,
     ipv4,
+    ipv6,
     link,
+    nd,
     neigh,
     output,
     tcp,
@@ -26,8 +28,10 @@ from smolctl.stack.reason.model import *
 from smolctl.stack.reason.link import *
 from smolctl.stack.reason.arp import *
 from smolctl.stack.reason.ipv4 import *
+from smolctl.stack.reason.ipv6 import *
 from smolctl.stack.reason.igmp import *
 from smolctl.stack.reason.icmp import *
+from smolctl.stack.reason.nd import *
 from smolctl.stack.reason.udp import *
 from smolctl.stack.reason.tcp import *
 from smolctl.stack.reason.forward import *
@@ -35,7 +39,7 @@ from smolctl.stack.reason.output import *
 from smolctl.stack.reason.neigh import *
 from smolctl.stack.reason.impairment import *
 
-_LAYERS = (link, arp, ipv4, igmp, icmp, udp, tcp, forward, output, neigh, impairment)
+_LAYERS = (link, arp, ipv4, ipv6, igmp, icmp, nd, udp, tcp, forward, output, neigh, impairment)
 REASONS: dict[str, Reason] = {
     each.name: each
     for layer in _LAYERS

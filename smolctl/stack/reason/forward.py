@@ -114,3 +114,13 @@ FWD_TOO_BIG = Reason(
     advice_template="the sender should learn {mtu} B by itself; on it: ip route get {ip}",
     stage="size",
 )  # fmt: skip
+FWD_LINK_LOCAL = Reason(
+    "fwd-link-local", Kind.REJECT, "RFC 4291 2.5.6", "IP_INADDRERRORS",
+    "an IPv6 packet that must stay on its link",
+    """A router must not forward a packet with a link-local source or destination to another link
+    (RFC 4291 2.5.6): there the address means another node. The sender is told by ICMPv6
+    "destination unreachable" with code 2, beyond scope of source address.""",
+    why_template=("{ip} is of its link alone, and the packet would leave by {out}",),
+    advice_template="on the sender: send from a global address: ip -6 addr show",
+    stage="forward",
+)  # fmt: skip

@@ -194,6 +194,7 @@ ICMP_ERROR_UNMATCHED = Reason(
     why_template=("type {type} code {icmp_code} from {offender} {cause}",),
     causes={
         "quote": "quotes no IPv4 packet",
+        "quote6": "quotes no IPv6 packet",
         "code": "has a code that no RFC defines, about a packet to {ip}",
         "source": "quotes a packet to {ip} from {quoted}, which is no address of ours",
         "protocol": "quotes a packet to {ip} of protocol {protocol}, which nothing here sends",
@@ -203,6 +204,7 @@ ICMP_ERROR_UNMATCHED = Reason(
     },
     cause_advice={
         "quote": "the bytes and their sender: smolctl capture {dev} -v",
+        "quote6": "the bytes and their sender: smolctl capture {dev} -v",
         "source": "NAT on the way changed the address and does not change it back in ICMP errors,"
         " or the error is meant for {quoted}",
         "code": "the bytes and their sender: smolctl capture {dev} -v",
@@ -287,6 +289,7 @@ ICMP_HOST_UNREACHABLE = Reason(
         "host": "it cannot reach {ip}",
         "tos": "it cannot reach {ip} with this type of service",
         "code": "{ip} is unreachable, by code {icmp_code}, which no RFC defines",
+        "scope": "{ip} is beyond the scope of our source address",
     },
     cause_advice={"tos": "ask for another type of service: smolctl ping -Q 0 {ip}"},
 )  # fmt: skip
@@ -379,6 +382,8 @@ ICMP_PROHIBITED = Reason(
         "rule": "a rule there forbids it",
         "host": "we may not speak to the host {ip}",
         "net": "we may not speak to the network of {ip}",
+        "policy": "our source address may not be used there",
+        "reject": "a route there rejects packets to {ip}",
     },
 )  # fmt: skip
 ICMP_PRECEDENCE = Reason(
@@ -427,6 +432,7 @@ ICMP_PARAMETER_PROBLEM = Reason(
     advice_template="see what leaves, and compare it with what arrives: smolctl capture {dev} -v",
     causes={
         "pointer": "byte {pointer}, {field}",
+        "byte": "byte {pointer} of the packet",
         "option": "an option that it requires is missing",
         "length": "a length",
         "code": "code {icmp_code}, which no RFC defines",

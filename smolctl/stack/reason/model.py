@@ -48,6 +48,14 @@ MEANINGS = {
 
 _LAYERS = {
     "rx": "ethernet",
+    "nd": "nd",
+    "ra": "nd",
+    "rs": "nd",
+    "redirect6": "nd",
+    "ip6": "ip",
+    "frag6": "ip",
+    "icmp6": "icmp",
+    "udp6": "udp",
     "arp": "arp",
     "neigh": "neigh",
     "ip": "ip",
@@ -107,7 +115,7 @@ class Reason:
 
     @property
     def layer(self) -> str:
-        """Return where it happens: ethernet, arp, neigh, ip, icmp, udp, tcp, device, stack ..."""
+        """Return where it happens: ethernet, arp, nd, neigh, ip, icmp, udp, tcp, device, stack."""
         return _LAYERS[self.name.partition("-")[0]]
 
     def why(self, detail: Mapping[str, object]) -> str:

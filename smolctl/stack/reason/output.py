@@ -266,3 +266,37 @@ STACK_STOPPED = Reason(
     when the link was deleted. It never left. Nobody is told.""",
     why_template=("{dev} was deleted with {frames:frame} queued",),
 )  # fmt: skip
+TX_NO_SCOPE = Reason(
+    "tx-no-scope", Kind.REJECT, "RFC 4007 6", "EINVAL",
+    "an address of one link, and no link was named",
+    """Every link has addresses of fe80::/10, and the same address may be on several links; so may
+    groups of ff02::/16. To send to one, the interface must be named beside it, as a zone (%tap0) or
+    by dev. Linux gives EINVAL.""",
+    why_template=("{ip} is on one link: which one?",),
+    advice_template="name the interface: {ip}%DEV, or dev DEV; smolctl link show",
+    stage="route",
+)  # fmt: skip
+TX_BEYOND_SCOPE = Reason(
+    "tx-beyond-scope", Kind.REJECT, "RFC 4007 6", "EHOSTUNREACH",
+    "the source address is valid on another link only",
+    """The sender insists on a link-local source address of one interface, and the packet would
+    leave by another one. There the address means another node, or none, so nobody could answer (RFC
+    4007 6).""",
+    why_template=("source {ip} is not on {dev}",),
+    advice_template="send from an address of {dev}: smolctl addr show dev {dev}",
+    stage="source",
+)  # fmt: skip
+TX_WRONG_FAMILY = Reason(
+    "tx-wrong-family", Kind.REJECT, "RFC 3493 3.7", "ENETUNREACH, EAFNOSUPPORT",
+    "a destination of a family that the socket does not speak",
+    """A socket of IPv4 sends to IPv4 addresses alone. One of IPv6 sends to both, unless it is bound
+    to an IPv6 address or told to speak IPv6 only (IPV6_V6ONLY). Linux gives ENETUNREACH for an IPv4
+    destination, and EAFNOSUPPORT for an IPv6 one.""",
+    why_template=("{cause}",),
+    causes={
+        "family": "{ip} is an IPv4 address, and the socket speaks only IPv6",
+        "mapped": "{ip} is an IPv6 address, and the socket speaks only IPv4",
+    },
+    advice_template="open a socket of the other family",
+    stage="socket",
+)  # fmt: skip

@@ -191,3 +191,12 @@ UDP_SEND_PURGED = Reason(
     why_template=("the socket at port {port} was closed while a datagram to {ip} waited in it",),
     advice_template="keep the socket open until it is sent",
 )  # fmt: skip
+UDP6_NO_CHECKSUM = Reason(
+    "udp6-no-checksum", Kind.DROP, "RFC 8200 8.1", "NO_SOCKET",
+    "a UDP datagram without checksum in an IPv6 packet",
+    """In IPv4 a checksum of 0 means that there is none. An IPv6 header has no checksum of its own,
+    so there UDP must have one, and a datagram without it is dropped (RFC 8200 8.1). Otherwise a
+    changed address would go unnoticed.""",
+    why_template=("a datagram of {number} B without a checksum",),
+    advice_template="on the sender: have it compute UDP checksums for IPv6",
+)  # fmt: skip

@@ -1,5 +1,6 @@
 """Sysctls of groups and IGMP (RFC 3376)."""
 
+from smolctl.stack.sysctl.link_rule import LinkRule
 from smolctl.stack.sysctl.model import DAY_MS, Sysctl
 
 IGMP_SYSCTLS: tuple[Sysctl, ...] = (
@@ -7,6 +8,7 @@ IGMP_SYSCTLS: tuple[Sysctl, ...] = (
         "igmp.force_version", 0, "version", 0, 3,
         "latest IGMP version to speak (0 means 3); an older router on the link lowers it",
         "RFC 3376 7.2.1; Linux force_igmp_version", "0", "1 or 2, as the router",
+        link=LinkRule.LOWEST,
     ),
     Sysctl(
         "igmp.link_local_reports", 1, "flag", 0, 1,
@@ -37,10 +39,12 @@ IGMP_SYSCTLS: tuple[Sysctl, ...] = (
         "igmp.v2_unsolicited_report_interval_ms", 10_000, "ms", 1, DAY_MS,
         "an unsolicited report of version 1 or 2 is repeated within this time",
         "RFC 2236 8.10; Linux igmpv2_unsolicited_report_interval", "10000", "none",
+        link=LinkRule.OWN,
     ),
     Sysctl(
         "igmp.v3_unsolicited_report_interval_ms", 1000, "ms", 1, DAY_MS,
         "a report of a change is repeated within this time, in version 3",
         "RFC 3376 8.11; Linux igmpv3_unsolicited_report_interval", "1000", "none",
+        link=LinkRule.OWN,
     ),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Sysctls of IPv4: addresses, routes, forwarding, fragments and path MTUs."""
 
+from smolctl.stack.sysctl.link_rule import LinkRule
 from smolctl.stack.sysctl.model import DAY_MS, Sysctl
 
 IP_SYSCTLS: tuple[Sysctl, ...] = (
@@ -7,16 +8,19 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         "ip.accept_redirects", 1, "flag", 0, 1,
         "accept ICMP redirects: another first hop for one destination",
         "RFC 1122 3.2.2.2; Linux accept_redirects", "1", "0",
+        link=LinkRule.REDIRECTS,
     ),
     Sysctl(
         "ip.accept_source_route", 0, "flag", 0, 1,
         "accept packets whose source route ends here, and answer along the same hops",
         "RFC 1122 3.2.1.8(c); Linux accept_source_route", "0", "",
+        link=LinkRule.BOTH, link_default=1,
     ),
     Sysctl(
         "ip.bc_forwarding", 0, "flag", 0, 1,
         "forward broadcasts to a connected network",
         "RFC 2644 2; RFC 1812 5.3.5.2; Linux bc_forwarding", "0", "",
+        link=LinkRule.BOTH,
     ),
     Sysctl(
         "ip.default_ttl", 64, "hops", 1, 255, "default time to live of packets",
@@ -26,6 +30,7 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         "ip.drop_unicast_in_l2_multicast", 0, "flag", 0, 1,
         "drop a unicast packet that came in a broadcast or multicast frame",
         "RFC 1122 3.3.6; Linux drop_unicast_in_l2_multicast", "0", "0",
+        link=LinkRule.EITHER,
     ),
     Sysctl(
         "ip.fib_multipath_hash_policy", 0, "level", 0, 1,
@@ -52,6 +57,7 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         "ip.forward", 0, "flag", 0, 1,
         "be a router: forward packets for others to their next hop",
         "RFC 1122 3.1; RFC 1812 5; Linux ip_forward", "0", "no",
+        link=LinkRule.OWN,
     ),
     Sysctl(
         "ip.forward_special", 1, "flag", 0, 1,
@@ -145,21 +151,25 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         "drop a packet unless an answer would: 1 leave through the interface where it came in, 2"
         " have any route",
         "RFC 3704 2.2, 2.4; Linux rp_filter", "0", "0",
+        link=LinkRule.LARGER,
     ),
     Sysctl(
         "ip.secure_redirects", 0, "flag", 0, 1,
         "accept redirects only to the gateway of a default route",
         "Linux secure_redirects", "1, of no effect beside its shared_media", "",
+        link=LinkRule.EITHER,
     ),
     Sysctl(
         "ip.send_redirects", 1, "flag", 0, 1,
         "tell a host about a better gateway in its own network",
         "RFC 1812 5.2.7.2; Linux send_redirects", "1", "",
+        link=LinkRule.EITHER,
     ),
     Sysctl(
         "ip.shared_media", 0, "flag", 0, 1,
         "accept redirects to gateways that are in no network of the interface",
         "RFC 1122 3.2.2.2 (0); Linux shared_media", "1", "",
+        link=LinkRule.EITHER,
     ),
     Sysctl(
         "ip.strong_host", 0, "flag", 0, 1,

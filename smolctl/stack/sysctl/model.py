@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from smolctl.errors import InvalidArgument
 from smolctl.near import near
+from smolctl.stack.sysctl.link_rule import LinkRule
 
 DAY_MS = 86_400_000
 
@@ -14,6 +15,8 @@ class Sysctl:
 
     Attributes:
         words: names of the numbers from ``low`` on, for a choice; () for a quantity or flag.
+        link: how a link's own value counts; None for one that the whole stack has.
+        link_default: with what links begin, where that is not ``default``.
         linux, smoltcp: what these do, "" where nothing corresponds.
     """
 
@@ -27,6 +30,8 @@ class Sysctl:
     linux: str = ""
     smoltcp: str = ""
     words: tuple[str, ...] = ()
+    link: LinkRule | None = None
+    link_default: int | None = None
 
     @property
     def environment(self) -> str:

@@ -6,21 +6,26 @@ the environment is ``SMOLCTL_`` and the key in capitals with ``_`` for ``.``:
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
-from smolctl.errors import InvalidArgument, NotFound
-from smolctl.stack.sysctl import linux_names
+from smolctl.errors import InvalidArgument, NoSuchDevice, StackError
+from smolctl.near import did_you_mean
+from smolctl.stack.sysctl import names
 from smolctl.stack.sysctl.arp import ARP_SYSCTLS
 from smolctl.stack.sysctl.icmp import ICMP_SYSCTLS
 from smolctl.stack.sysctl.iface import IFACE_SYSCTLS
 from smolctl.stack.sysctl.igmp import IGMP_SYSCTLS
 from smolctl.stack.sysctl.ip import IP_SYSCTLS
+from smolctl.stack.sysctl.ip6 import IP6_SYSCTLS
+from smolctl.stack.sysctl.link_rule import ALL, DEFAULT
+from smolctl.stack.sysctl.link_rule import SCOPES as SCOPES
+from smolctl.stack.sysctl.link_settings import NS_PER_MS, LinkSettings
 from smolctl.stack.sysctl.model import Sysctl
+from smolctl.stack.sysctl.names import Name
 from smolctl.stack.sysctl.neigh import NEIGH_SYSCTLS
 from smolctl.stack.sysctl.precedence import Assignment, Level, winners
 from smolctl.stack.sysctl.tcp import TCP_SYSCTLS
 from smolctl.stack.sysctl.udp import UDP_SYSCTLS
-
-NS_PER_MS = 1_000_000
 
 SYSCTLS: dict[str, Sysctl] = {
     each.key: each
@@ -30,12 +35,16 @@ SYSCTLS: dict[str, Sysctl] = {
         *IFACE_SYSCTLS,
         *IGMP_SYSCTLS,
         *IP_SYSCTLS,
+        *IP6_SYSCTLS,
         *NEIGH_SYSCTLS,
         *TCP_SYSCTLS,
         *UDP_SYSCTLS,
     )
 }
 
+PER_LINK: tuple[Sysctl, ...] = tuple(item for item in SYSCTLS.values() if item.link is not None)
+"""Those that each link has for itself."""
+FORWARD, REDIRECTS = "ip.forward", "ip.accept_redirects"
 
 _RANGES = (
     ("ip.local_port_first", "ip.local_port_last", "port range"),
@@ -45,13 +54,28 @@ _RANGES = (
 
 
 class Settings:
-    """The values of all sysctls of one stack, and where each came from."""
+    """The values of all sysctls of one stack, and where each came from.
 
-    __slots__ = ("_places", "_values", "profile")
+    A sysctl that each link has for itself has a value for ``all`` links, one for each link, and a
+    ``default`` that a new link begins with. What counts on a link follows from the first two
+    (``link_rule.py``). To set it without a scope gives all of them the same value.
+
+    Attributes:
+        links: by name; a link has its settings as long as it lives.
+        profile: the name of the profile that the stack began with.
+    """
+
+    __slots__ = ("_default_fixed", "_defaults", "_places", "_values", "links", "profile")
 
     def __init__(self) -> None:
         self.profile = "linux"
+        self.links: dict[str, LinkSettings] = {}
         self._values = {key: sysctl.default for key, sysctl in SYSCTLS.items()}
+        self._defaults = {
+            item.key: item.default if item.link_default is None else item.link_default
+            for item in PER_LINK
+        }
+        self._default_fixed: set[str] = set()
         self._places: dict[str, Assignment] = {}
 
     @classmethod
@@ -66,14 +90,25 @@ class Settings:
         Raises:
             NotFound, InvalidArgument: a key or value is wrong, a key has two values at one level,
                 or two sysctls contradict each other; the message has the places.
+            NoSuchDevice: one is for a link, and there are none yet.
         """
         settings = cls()
         settings.profile = profile
-        for item, value in winners(assigned, lambda item: sysctl(item.key).parse(item.text)):
-            key = sysctl(item.key).key
-            settings._values[key] = value
-            settings._places[key] = item
-        settings._check(settings._values, settings._places)
+        said = map(_by_our_name, assigned)
+        best = {
+            named(item.key): (item, value)
+            for item, value in winners(said, lambda item: named(item.key).item.parse(item.text))
+        }
+        # What is said of all links, or of new ones, is more than what is said of the whole stack.
+        for name, (item, value) in sorted(best.items(), key=lambda entry: _order(entry[0])):
+            whole = best.get(Name("", name.item))
+            if name.scope and whole is not None and whole[0].level > item.level:
+                continue
+            settings.find(name)
+            settings._apply(name, value, item)
+        for low, high, what in _RANGES:
+            settings._check(low, high, what, "", {})
+            settings._check(low, high, what, DEFAULT, {})
         return settings
 
     def clone(self) -> "Settings":
@@ -81,6 +116,8 @@ class Settings:
         result = Settings()
         result.profile = self.profile
         result._values, result._places = dict(self._values), dict(self._places)
+        result._defaults, result._default_fixed = dict(self._defaults), set(self._default_fixed)
+        result.links = {name: link.clone() for name, link in self.links.items()}
         return result
 
     def __getitem__(self, key: str) -> int:
@@ -90,8 +127,19 @@ class Settings:
         """Return a sysctl whose unit is milliseconds, in nanoseconds."""
         return self._values[key] * NS_PER_MS
 
+    def value(self, name: Name) -> int:
+        """Return what was set, or is the default, in one scope."""
+        key = name.item.key
+        if name.scope == DEFAULT:
+            return self._defaults[key]
+        return self._values[key] if name.scope in ("", ALL) else self.links[name.scope].own[key]
+
     def origin(self, key: str) -> str:
-        """Return who says so: default, profile NAME, config file, environment, command line."""
+        """Return who says so: default, profile NAME, config file, environment, command line.
+
+        Args:
+            key: of the whole stack, or with its scope: "eth0.arp.ignore".
+        """
         item = self._places.get(key)
         return Level.DEFAULT.label if item is None else item.origin
 
@@ -103,52 +151,190 @@ class Settings:
     def set(self, key: str, text: str, *, origin: str = "command line") -> None:
         """Set one sysctl from its text, now.
 
+        Args:
+            key: as ``named`` knows it.
+
         Raises:
             NotFound: no sysctl has that key.
+            NoSuchDevice: it is for a link that is not there.
             InvalidArgument: the value is not in its range, or contradicts another sysctl.
         """
-        key = sysctl(key).key
-        value = SYSCTLS[key].parse(text)
-        item = Assignment(Level.of(origin), key, text, f"smolctl sysctl {key}={text}")
-        self._check({**self._values, key: value}, {**self._places, key: item})
-        self._values[key] = value
-        self._places[key] = item
-
-    @staticmethod
-    def _check(values: Mapping[str, int], places: Mapping[str, Assignment]) -> None:
-        """Check what only holds of two sysctls together."""
+        name = named(key)
+        self.find(name)
+        value = name.item.parse(text)
+        place = f"smolctl sysctl {name.key}={text}"
+        assignment = Assignment(Level.of(origin), name.key, text, place)
         for low, high, what in _RANGES:
-            if values[low] > values[high]:
-                said = [places[key].place for key in (low, high) if key in places]
-                raise InvalidArgument(
-                    f"{' and '.join(said)}: the {what} {values[low]}-{values[high]} would be empty",
-                    hint=f"smolctl sysctl {low}",
-                )
+            if name.item.key in (low, high):
+                for scope in self._scopes_of(name):
+                    self._check(low, high, what, scope, {name.item.key: (value, place)})
+        self._apply(name, value, assignment)
+
+    def find(self, name: Name) -> None:
+        """Check that a scope is there.
+
+        Raises:
+            NoSuchDevice: it is a link's name, and there is none.
+        """
+        if name.scope not in ("", *SCOPES, *self.links):
+            there = ", ".join((*SCOPES, *self.links))
+            raise NoSuchDevice(
+                f'{name.key}: there is no interface "{name.scope}" (there are: {there})',
+                hint=did_you_mean(name.scope, self.links, "smolctl link show"),
+            )
+
+    def _scopes_of(self, name: Name) -> Iterable[str]:
+        """Return the scopes whose value is set with a name."""
+        if name.item.link is None:
+            return ("",)
+        return ("", DEFAULT, *self.links) if name.whole else (name.scope,)
+
+    def _apply(self, name: Name, value: int, item: Assignment) -> None:
+        key, before = name.item.key, self._values[name.item.key]
+        if name.whole:
+            for scope in (*SCOPES, *self.links):
+                self._places.pop(f"{scope}.{key}", None)
+            self._places[key] = item
+        else:
+            self._places[name.key] = item
+        if name.whole or name.scope == ALL:
+            self._values[key] = value
+        if name.item.link is None:
+            for link in self.links.values():
+                link[key] = value
+            return
+        if name.whole or name.scope == DEFAULT:
+            self._defaults[key] = value
+        if name.whole:
+            for link in self.links.values():
+                link.own[key] = value
+                link.fixed.add(key)
+        elif name.scope == DEFAULT:
+            self._default_fixed.add(key)
+            for link in self.links.values():
+                if not (link.settled or key in link.fixed):
+                    link.own[key] = value
+        elif name.scope != ALL:
+            self.links[name.scope].own[key] = value
+            self.links[name.scope].fixed.add(key)
+        changed = [name.item]
+        if key == FORWARD:
+            changed.append(SYSCTLS[REDIRECTS])
+            if name.whole and value != before:
+                # A router has its own routes (Linux inet_forward_change).
+                self._values[REDIRECTS] = 1 - value
+                self._places[f"{ALL}.{REDIRECTS}"] = item
+        for link in self.links.values():
+            for each in changed:
+                self._combine(link, each)
+
+    def _combine(self, link: LinkSettings, item: Sysctl) -> None:
+        """Find out which value of a sysctl counts on a link."""
+        if item.link is not None:
+            own, whole = link.own[item.key], self._values[item.key]
+            link[item.key] = item.link.combine(whole, own, link.own[FORWARD])
+
+    # --- links ------------------------------------------------------------------------------------
+
+    def add_link(self, name: str) -> LinkSettings:
+        """Return the settings of a new link.
+
+        Source: Linux ``inetdev_init``, ``neigh_parms_alloc``: it takes over ``default``, and which
+        values of that were set.
+        """
+        link = self.links[name] = LinkSettings(dict(self._defaults), set(self._default_fixed))
+        link.update(self._values)
+        for item in PER_LINK:
+            self._combine(link, item)
+        return link
+
+    def drop_link(self, name: str) -> None:
+        """Forget a link that is deleted."""
+        del self.links[name]
+        for item in PER_LINK:
+            self._places.pop(f"{name}.{item.key}", None)
+
+    def settle(self, name: str) -> None:
+        """Let a link follow ``default`` no more: it gets an address.
+
+        Source: Linux ``ipv4_devconf_setall``, ``neigh_parms_data_state_setall``.
+        """
+        self.links[name].settled = True
+
+    def differing(self, item: Sysctl) -> dict[str, int]:
+        """Return the scopes in which a sysctl is not what it is without one, and its values."""
+        if item.link is None:
+            return {}
+        usual = self._values[item.key]
+        scopes = {name: link.own[item.key] for name, link in self.links.items()}
+        if usual == item.default and item.link_default is not None:
+            usual = item.link_default
+        return {
+            scope: value
+            for scope, value in {DEFAULT: self._defaults[item.key], **scopes}.items()
+            if value != usual
+        }
+
+    def knob(self, link: str, key: str, wanted: int) -> str:
+        """Return the key that is to be set for a value to count on a link.
+
+        That is the link's own where that decides, and otherwise ``all``'s. Where nobody has given
+        a link anything of its own, it is the key of the whole stack.
+        """
+        item, mine = SYSCTLS[key], self.links.get(link)
+        if item.link is None or mine is None or not self.differing(item):
+            return key
+        forward = mine.own[FORWARD]
+        if item.link.combine(self._values[key], wanted, forward) == wanted:
+            return f"{link}.{key}"
+        if item.link.combine(wanted, mine.own[key], forward) == wanted:
+            return f"{ALL}.{key}"
+        return key
+
+    def _check(
+        self, low: str, high: str, what: str, scope: str, new: Mapping[str, tuple[int, str]]
+    ) -> None:
+        """Check what only holds of two sysctls together, of which some are to be ``new``."""
+        if scope and SYSCTLS[low].link is None:
+            return
+        values, said = [], []
+        for key in (low, high):
+            name = Name(scope, SYSCTLS[key])
+            value, place = new.get(key) or (self.value(name), self.place(name.key))
+            values.append(value)
+            said += [place] if place else []
+        if values[0] > values[1]:
+            raise InvalidArgument(
+                f"{' and '.join(said)}: the {what} {values[0]}-{values[1]} would be empty",
+                hint=f"smolctl sysctl {Name(scope, SYSCTLS[low]).key}",
+            )
 
     def __iter__(self) -> Iterator[Sysctl]:
         return iter(SYSCTLS.values())
 
 
-def sysctl(key: str) -> Sysctl:
-    """Return the sysctl named ``key``, or as Linux spells it: net.ipv4.ip_forward, rp_filter.
+def _by_our_name(item: Assignment) -> Assignment:
+    """Return an assignment by the key that is ours, so that two of one sysctl are seen as such."""
+    with suppress(StackError):  # whoever takes it tells what is wrong
+        return item._replace(key=named(item.key).key)
+    return item
 
-    Raises:
-        NotFound: there is none; the hint names the nearest.
-        InvalidArgument: Linux's is for one interface, or in another unit.
-    """
-    found = SYSCTLS.get(key) or linux_names.found(key, SYSCTLS)
-    if found is None:
-        raise NotFound(f'no setting is named "{key}"', hint=nearest(key))
-    return found
+
+def _order(name: Name) -> tuple[bool, bool, str]:
+    """Return where a sysctl stands among those that a stack begins with."""
+    return name.scope != "", name.item.key != FORWARD, name.key
+
+
+def named(key: str) -> Name:
+    """Return what a key means; see ``names.named``."""
+    return names.named(key, SYSCTLS)
+
+
+def sysctl(key: str) -> Sysctl:
+    """Return the sysctl named ``key``; see ``named``."""
+    return named(key).item
 
 
 def nearest(key: str) -> str:
     """Return a hint for a key that does not exist: those that it may have been meant for."""
-    from difflib import get_close_matches  # only a typo needs it
-
-    tail = key.rpartition(".")[2]
-    near = [name for name in SYSCTLS if tail and tail in name]
-    near = near or get_close_matches(key.lower(), list(SYSCTLS), n=3, cutoff=0.7)
-    if not near:
-        return "all keys: smolctl sysctl"
-    return "did you mean " + " or ".join(f'"{name}"' for name in near[:3]) + "?"
+    return names.nearest(key, SYSCTLS)

@@ -4,13 +4,18 @@ from smolctl.stack.reason import ARP_OWN_SENDER, RX_NOT_OUR_MAC
 from smolctl.stack.trace.facts import Awaited
 from smolctl.stack.trace.journal import CAPACITY, Journal
 from smolctl.stack.trace.trace import Direction, Fate, Trace
-from smolctl.wire import arp, icmpv4, ipv4
+from smolctl.wire import arp, icmpv4, icmpv6, ipv4, ipv6
+from smolctl.wire.address import IPV6_MARK, packed
 from smolctl.wire.ethernet import EtherType
+from smolctl.wire.ipv6 import NextHeader
+from smolctl.wire.ipv6_ext import upper_layer
 
 _SURE, _LIKELY, _NONE = 2, 1, 0
 _DROPPED = (Fate.DROPPED, Fate.REJECTED)
 _TAGS = (b"\x81\0", b"\x88\xa8")
 """802.1Q and 802.1ad."""
+_ADVERTISEMENT = bytes([icmpv6.Type.NEIGHBOR_ADVERTISEMENT])
+_ECHO_REPLY = bytes([icmpv6.Type.ECHO_REPLY])
 _SNAP = b"\xaa\xaa\x03\0\0\0"
 
 
@@ -41,6 +46,8 @@ def forgotten(journal: Journal, awaited: Awaited) -> bool:
 def _likelihood(trace: Trace, awaited: Awaited) -> int:
     """Tell how likely a dropped packet was the answer."""
     kind, payload = _opened(trace)
+    if awaited.dst >= IPV6_MARK:
+        return _ip6(payload, awaited) if kind == EtherType.IPV6 else _NONE
     if awaited.proto == "arp":
         to_us = not trace.frame[0] & 1 and trace.reason is not RX_NOT_OUR_MAC
         return _arp(payload, awaited, to_us) if kind == EtherType.ARP else _NONE
@@ -51,7 +58,7 @@ def _opened(trace: Trace) -> tuple[int, bytes]:
     """Return the ethertype of a frame and what it carries, behind VLAN tags and SNAP."""
     frame = trace.frame
     if not trace.linked:
-        return EtherType.IPV4, frame
+        return EtherType.IPV6 if frame[:1] and frame[0] >> 4 == 6 else EtherType.IPV4, frame
     at = 12
     while frame[at : at + 2] in _TAGS:
         at += 4
@@ -74,6 +81,31 @@ def _arp(packet: bytes, awaited: Awaited, to_us: bool) -> int:
         return _SURE if op != arp.Op.REQUEST or announced or awaited.probe else _NONE
     # A reply with another sender, or so short that it has none: to us, it is meant as an answer.
     return _LIKELY if op == arp.Op.REPLY and to_us and not awaited.probe else _NONE
+
+
+def _ip6(packet: bytes, awaited: Awaited) -> int:
+    """Judge an IPv6 packet, whose checksums and lengths may be wrong."""
+    header = ipv6.parse_unchecked(packet)
+    if header is None:
+        return _NONE
+    upper = upper_layer(packet, header.next_header)
+    first = upper.fragment is None or not upper.fragment.fragment_offset
+    body = packet[upper.offset :] if first else b""
+    kind, theirs = body[:1], header.src == awaited.dst
+    number = int.from_bytes(body[4:6])
+    if awaited.proto == "nd":
+        about = kind == _ADVERTISEMENT and body[8:24] == packed(awaited.dst)
+        return _SURE if about and upper.protocol == NextHeader.ICMPV6 else _NONE
+    if upper.protocol == NextHeader.ICMPV6 and kind and icmpv6.is_error(kind[0]):
+        quote = icmpv6.parse_quote(body[icmpv6.HEADER_LEN :])
+        return _SURE if quote is not None and quote.dst == awaited.dst else _NONE
+    if awaited.proto == "icmp" and upper.protocol == NextHeader.ICMPV6:
+        ours = kind == _ECHO_REPLY and number == awaited.number
+        return _SURE if ours else _LIKELY if theirs and kind in (b"", _ECHO_REPLY) else _NONE
+    if awaited.proto == "udp" and upper.protocol == NextHeader.UDP:
+        ours = len(body) >= 4 and int.from_bytes(body[2:4]) == awaited.number
+        return _SURE if theirs and ours else _LIKELY if theirs or ours else _NONE
+    return _NONE
 
 
 def _ip(packet: bytes, awaited: Awaited) -> int:

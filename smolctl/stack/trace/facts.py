@@ -165,7 +165,7 @@ class Awaited(NamedTuple):
     """An answer that was waited for in vain.
 
     Attributes:
-        proto: "arp", "icmp" or "udp".
+        proto: "arp", "nd", "icmp" or "udp".
         dst: who was asked.
         since_ns, until_ns: when the first question left, and when it was given up.
         number: our port, or the identifier of echo requests; 0 for any.

@@ -16,7 +16,9 @@ from smolctl.stack.ready import REPLY_QUEUE_LIMIT, Waiter
 from smolctl.stack.shared import Shared
 from smolctl.stack.trace.trace import Fate
 from smolctl.stack.transport.socket_base import ERROR_QUEUE_LIMIT
-from smolctl.wire import icmpv4, ipv4_options
+from smolctl.wire import icmpv4, icmpv6, ipv4_options
+
+_REQUESTS = (icmpv4.Type.ECHO_REQUEST, icmpv6.Type.ECHO_REQUEST)
 
 
 class EchoReply(NamedTuple):
@@ -120,11 +122,12 @@ class Ping(dict[int, EchoClient]):
         packet.trace.settle(Fate.DELIVERED, now)
         # The answer proves that the way there works (RFC 1122 2.3.2.1 (4)); ping asks Linux for the
         # same with MSG_CONFIRM.
-        confirm(self._networks.for_address(header.src), header.src, now)
+        net = self._networks.for_address(header.src)
+        confirm(net, header.src, now, packet.interface.name)
 
     def sender_of(self, quote: icmpv4.Quote, dev: str) -> Sender | None:
         """Return the client that sent the request which an ICMP error quotes (Linux ping_err)."""
-        if quote.icmp_type != icmpv4.Type.ECHO_REQUEST or quote.icmp_ident is None:
+        if quote.icmp_type not in _REQUESTS or quote.icmp_ident is None:
             return None
         echo = self.get(quote.icmp_ident)
         known = echo is not None and (echo.dst == quote.dst or _source_routed(quote))

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from smolctl.errors import AddressInUse, NoBuffers
 from smolctl.stack.events import ChangeType
 from smolctl.stack.transport.socket_base import ANY, SocketBase
-from smolctl.wire.address import IPV4
+from smolctl.wire.address import IPV6, IPV6_MARK
 
 S = TypeVar("S", bound=SocketBase)
 
@@ -49,8 +49,9 @@ class PortTable(Generic[S]):
             best: S | None = None
             best_score = -1
             for socket in self._bound.get((local, dport), ()):
+                # One of the packet's own family comes before one of IPv6 that speaks both.
                 score = 2 * ((socket.peer is not None) + (socket.dev is not None))
-                score += socket.family is IPV4
+                score += (socket.family is IPV6) == (dst >= IPV6_MARK)
                 # Of several that share all of it, the last one bound, as in Linux.
                 if score >= best_score and socket.accepts(src, sport, dst, dev):
                     best, best_score = socket, score
@@ -71,7 +72,7 @@ class PortTable(Generic[S]):
         for other in self.at_port(socket.port):
             if socket.reuse and other.reuse:
                 continue
-            if socket.shares(other) and (
+            if socket.overlaps(other) and (
                 socket.dev is None or other.dev is None or socket.dev == other.dev
             ):
                 raise AddressInUse(
@@ -98,16 +99,15 @@ class PortTable(Generic[S]):
         if self.on_change is not None:
             self.on_change(action, socket)
 
-    def free_port(self, local: int | None, ports: range, start: int) -> int:
-        """Return one of the ephemeral ports that nobody uses, searching on from ``start``.
+    def free_port(self, socket: S, ports: range, start: int) -> int:
+        """Return an ephemeral port that nobody uses whom the socket meets, from ``start`` on.
 
         Raises:
             NoBuffers: all are in use (Linux: EADDRINUSE; here the range is what ran out).
         """
         for step in range(len(ports)):
             port = ports[(start + step) % len(ports)]
-            if not any(ANY in (local, other.local) or other.local == local
-                       for other in self.at_port(port)):  # fmt: skip
+            if not any(socket.overlaps(other) for other in self.at_port(port)):
                 return port
         raise NoBuffers(f"all ephemeral ports {ports[0]}-{ports[-1]} are in use")
 

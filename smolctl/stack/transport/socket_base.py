@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from smolctl.stack.packet import DeliveryError
 from smolctl.stack.ready import Waiter
-from smolctl.wire.address import Family, family_of
+from smolctl.wire.address import IPV4, IPV6, IPV6_MARK, Family
 
 ANY = None
 """The address of a socket that is bound to no address."""
@@ -17,8 +17,8 @@ class SocketBase(Waiter):
     """One socket.
 
     Attributes:
-        family: the only one that it hears while it is bound to no address; None for both (RFC 3493
-            5.3: an IPv6 socket without IPV6_V6ONLY).
+        family: of its addresses. v6only: one of IPv6 speaks no IPv4; any other that is bound to no
+            address speaks both (RFC 3493 3.7, 5.3).
         local, port: what it is bound to; ``ANY`` and 0 before.
         source: the source address of what it sends; None to have one selected. One that is bound to
             a group or a broadcast address only hears it (RFC 1122 3.2.1.3; Linux inet_saddr).
@@ -30,7 +30,8 @@ class SocketBase(Waiter):
         pid: number of the process that opened it, where that is not the stack's own.
     """
 
-    family: Family | None = None
+    family: Family = IPV4
+    v6only: bool = False
     local: int | None = ANY
     port: int = 0
     source: int | None = None
@@ -45,22 +46,32 @@ class SocketBase(Waiter):
     def accepts(self, src: int, sport: int, dst: int, dev: str) -> bool:
         """Tell whether a packet to this socket's port is for it."""
         return (
-            (self.local == dst or (self.local is ANY and self.family in (None, family_of(dst))))
+            (self.local == dst or (self.local is ANY and self.speaks(dst)))
             and (self.dev is None or self.dev == dev)
             and (self.peer is None or (self.peer == src and self.peer_port == sport))
         )
 
-    def shares(self, other: "SocketBase") -> bool:
-        """Tell whether some packets are for both, by the addresses that they are bound to."""
-        if self.local is not ANY and other.local is not ANY:
-            return self.local == other.local
-        mine, theirs = self.bound_family, other.bound_family
-        return mine is None or theirs is None or mine is theirs
-
     @property
-    def bound_family(self) -> Family | None:
-        """The family of all that it hears; None for both."""
-        return self.family if self.local is ANY else family_of(self.local)
+    def shown_local(self) -> int:
+        """Its address as it is shown; that of nobody where it has none."""
+        return (self.family.mark if self.local is ANY else self.local) or 0
+
+    def speaks(self, address: int) -> bool:
+        """Tell whether it can send to an address, and hear it."""
+        if address >= IPV6_MARK:
+            return self.family is IPV6 and not (self.local is not ANY and self.local < IPV6_MARK)
+        if self.local is not ANY and self.local >= IPV6_MARK:
+            return False
+        return self.family is IPV4 or not self.v6only
+
+    def overlaps(self, other: "SocketBase") -> bool:
+        """Tell whether some address is one of both."""
+        if self.local is ANY and other.local is ANY:
+            dual = not (self.v6only or other.v6only)
+            return self.family is other.family or dual
+        if self.local is ANY and other.local is not ANY:
+            return self.speaks(other.local)
+        return self.local == other.local if other.local is not ANY else other.overlaps(self)
 
     def fail(self, error: DeliveryError) -> None:
         """Take an error for a packet that it sent."""

@@ -71,7 +71,7 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
                                    "all", "dev", "label"]),
         (("help", "st"), ["stack", "stats"]),
         (("explain", "tx-no-"), ["tx-no-source", "tx-no-route", "tx-no-device", "tx-no-port",
-                                 "tx-no-carrier"]),
+                                 "tx-no-carrier", "tx-no-scope"]),
         (("explain", "tx-no-route", "rx-own"), ["rx-own-frame"]),
         (("explain", "--l"), ["--list"]),
         (("capture", "s"), ["src", "sport"]),

@@ -291,7 +291,8 @@ def test_rfc1122_3_2_2_nobody_is_told_of_what_came_to_all(host: Host, to: bytes)
 def test_nobody_is_told_by_an_interface_that_is_gone(host: Host) -> None:
     host.receive(piece(0, 800))
     host.stack.interfaces.pop("tap0")
-    host.stack.ipv4.neighbors.pop("tap0")
+    for net in host.stack.networks.values():
+        net.neighbors.pop("tap0")
     host.wait(30 * SECOND_NS)
     assert host.reasons() == {"frag-pending": 1, "frag-timeout": 1}
 

@@ -8,7 +8,7 @@ from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.rule import RuleAction
 from smolctl.stack.link.impairment import LIMIT_FRAMES, Netem
 from smolctl.stack.reason import ARP_NO_REPLY, ICMP_HOPS_SILENT, ICMP_NO_REPLY, UDP_NO_REPLY
-from smolctl.wire import ethernet, icmpv4, vlan
+from smolctl.wire import icmpv4, vlan
 from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import (
@@ -110,11 +110,13 @@ from tests.stack.reason.provokers_forward import (
     with_no_other_link,
 )
 from tests.stack.reason.provokers_icmp import pings_everybody, redirected, with_options
+from tests.stack.reason.provokers_ipv6 import BESIDE6, IPV6_PROVOKERS
 from tests.stack.reason.provokers_tcp import TCP, TCP_BESIDE
 
 VLAN_5 = vlan.VlanTag(vlan.Tpid.CUSTOMER, 0, False, 5)
 
 PROVOKERS: dict[str, Provoker] = {
+    **IPV6_PROVOKERS,
     "rx-frame-short": receives(bytes(13)),
     "rx-offload-invalid": offload_invalid,
     "rx-vlan-truncated": receives(frame_of(bytes(3), vlan.Tpid.CUSTOMER)),
@@ -122,7 +124,7 @@ PROVOKERS: dict[str, Provoker] = {
     "rx-llc-bad-length": receives(frame_of(bytes(40), 41)),
     "rx-frame-too-long": too_long,
     "rx-frame-snapped": lambda host: host.stack.receive_snapped(host.tap, UDP[:40], 1514, host.now),
-    "rx-ethertype-unknown": receives(frame_of(b"", ethernet.EtherType.IPV6)),
+    "rx-ethertype-unknown": receives(frame_of(b"", 0x88CC)),
     "rx-not-our-mac": receives(udp_frame(to=OTHER_MAC)),
     "rx-src-mac-invalid": receives(udp_frame(by=BROADCAST_MAC)),
     "rx-own-frame": receives(udp_frame(by=OUR_MAC)),
@@ -342,6 +344,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
 """More ways to provoke a reason: those that show its other texts."""
 
 BESIDE: dict[str, dict[str, int]] = {
+    **BESIDE6,
     "arp-proxy-purged": {"arp-proxy-delayed": 1},
     "arp-dad-rate-limited": {"arp-dad-failed": 1},
     "arp-dad-unheard": {"arp-bad-format": 1},

@@ -11,9 +11,17 @@ from tests.stack.reason.provoke_causes import ARP, IP, Row
 from tests.stack.reason.provoke_causes_icmp import ICMP
 from tests.stack.reason.provoke_silence import SILENCE
 from tests.stack.reason.provokers import fresh
+from tests.stack.reason.provokers_ipv6 import CAUSES6
 from tests.stack.reason.provokers_tcp import TCP_CAUSES
 
-CAUSES: dict[tuple[str, str], Row] = {**ARP, **IP, **ICMP, **SILENCE, **TCP_CAUSES}
+CAUSES: dict[tuple[str, str], Row] = {
+    **ARP,
+    **IP,
+    **ICMP,
+    **SILENCE,
+    **CAUSES6,
+    **TCP_CAUSES,
+}
 EVERY = pytest.mark.parametrize("name", PROVOKERS)
 
 
@@ -113,7 +121,8 @@ def test_a_provoked_reason_names_the_interface_when_one_was_chosen(name: str) ->
     undecided = {
         "tx-payload-too-long", "tx-src-not-ours", "tx-dst-invalid", "tx-no-route", "tx-no-port",
         "tx-route-blackhole", "tx-route-unreachable", "tx-route-prohibit", "udp-waits-for-route",
-        "tx-rule-blackhole", "tx-rule-unreachable", "tx-rule-prohibit",
+        "tx-rule-blackhole", "tx-rule-unreachable", "tx-rule-prohibit", "tx-no-scope",
+        "tx-wrong-family",
     }  # fmt: skip
     assert (dev == "") == (name in undecided)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smolctl.errors import InvalidArgument, NotFound
-from smolctl.stack.sysctl.settings import SYSCTLS, sysctl
+from smolctl.stack.sysctl.settings import SYSCTLS, named, sysctl
 
 PROC = Path("/proc/sys")
 OTHER_UNITS = {
@@ -57,8 +57,8 @@ def test_every_setting_of_linux_is_found_by_its_name_wherever_the_kernel_has_it(
 @pytest.mark.parametrize(
     ("key", "message", "hint"),
     [
-        ("net.ipv4.conf.eth0.rp_filter", "for the whole stack, not for one", "ip.rp_filter"),
-        ("net.ipv4.neigh.eth0.gc_thresh3", "for the whole", "iface.neighbor_cache_count"),
+        ("net.ipv4.conf.eth0.ip_default_ttl", "of the whole stack, not of", "ip.default_ttl"),
+        ("net.ipv4.neigh.eth0.locktime", "is neigh.locktime_ms here", "eth0.neigh.locktime_ms"),
         ("net.ipv4.ipfrag_time", "is ip.frag_time_ms here, in ms", "ip.frag_time_ms"),
         ("net.ipv4.ip_local_port_range", "ip.local_port_first and ip.local_port_last here",
          "ip.local_port_first"),
@@ -80,6 +80,26 @@ def test_names_of_the_other_family_are_answered_as_such(key: str) -> None:
 def test_what_no_setting_comes_from_is_not_found(key: str) -> None:
     with pytest.raises(NotFound, match="no setting"):
         sysctl(key)
+
+
+@pytest.mark.parametrize(
+    ("key", "ours"),
+    [
+        ("net.ipv4.conf.eth0.rp_filter", "eth0.ip.rp_filter"),
+        ("net/ipv4/conf/eth0/rp_filter", "eth0.ip.rp_filter"),
+        ("net.ipv4.conf.eth0/5.arp_ignore", "eth0.5.arp.ignore"),
+        ("net/ipv4/conf/eth0.5/arp_ignore", "eth0.5.arp.ignore"),
+        ("net.ipv4.conf.eth0.5.arp_ignore", "eth0.5.arp.ignore"),
+        ("net.ipv4.conf.all.rp_filter", "all.ip.rp_filter"),
+        ("net.ipv4.conf.default.forwarding", "default.ip.forward"),
+        ("net.ipv4.neigh.eth0.mcast_solicit", "eth0.neigh.mcast_solicit"),
+        ("net.ipv4.neigh.default.mcast_solicit", "default.neigh.mcast_solicit"),
+        ("net.ipv4.neigh.default.gc_thresh3", "iface.neighbor_cache_count"),
+        ("conf.eth0.rp_filter", "eth0.ip.rp_filter"),
+    ],
+)
+def test_a_name_for_one_interface_is_that_of_a_link(key: str, ours: str) -> None:
+    assert named(key).key == ours
 
 
 def test_forwarding_of_all_interfaces_is_ip_forward() -> None:

@@ -31,7 +31,7 @@ def test_a_sysctl_says_what_it_is(item: Sysctl) -> None:
     assert item.environment == f"SMOLCTL_{item.key.upper().replace('.', '_')}"
     assert item.linux, "a sysctl is there because real stacks differ"
     layer, _, name = item.key.partition(".")
-    assert layer in {"arp", "icmp", "iface", "igmp", "ip", "neigh", "tcp", "udp"}
+    assert layer in {"arp", "icmp", "icmp6", "iface", "igmp", "ip", "ip6", "neigh", "tcp", "udp"}
     assert name.isidentifier()
     assert (item.unit == "ms") == item.key.endswith("_ms")
 
@@ -111,7 +111,7 @@ def test_shipped_defaults_are_linux_where_linux_has_a_number() -> None:
     # RFC 1122 3.2.2.2 wants the new gateway on the link, which Linux' shared_media does not ask;
     # beside that its secure_redirects has no effect. That strangers are told no time is a choice.
     redirects = {"ip.shared_media", "ip.secure_redirects"}
-    counted = {"ip.frag_max_datagrams", "neigh.unres_qlen"}
+    counted = {"ip.frag_max_datagrams", "ip6.frag_max_datagrams", "neigh.unres_qlen"}
     # RFC 4821: Linux has it switched off; here, a link that drops without a word is found.
     probing = "tcp.mtu_probing"
     assert differs == {*counted, *redirects, multipath, probing, "icmp.answer_timestamp"}

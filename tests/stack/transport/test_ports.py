@@ -12,50 +12,56 @@ V4, V6 = ip("10.0.0.1"), ip("2001:db8::1")
 PEER4, PEER6 = ip("10.0.0.2"), ip("2001:db8::2")
 
 
-def socket(family: Family | None, local: int | None = None, *, reuse: bool = False) -> SocketBase:
-    return SocketBase(family=family, local=local, port=7, reuse=reuse)
+def socket(
+    family: Family, local: int | None = None, *, v6only: bool = False, reuse: bool = False
+) -> SocketBase:
+    return SocketBase(family=family, v6only=v6only, local=local, port=7, reuse=reuse)
+
+
+Bound = tuple[Family, int | None, bool]
 
 
 @pytest.mark.parametrize(
     ("first", "second", "conflict"),
     [
         # RFC 3493 5.3, as Linux has it: dual :: keeps the port from IPv4, v6only does not.
-        ((None, None), (IPV4, None), True),
-        ((None, None), (IPV4, V4), True),
-        ((None, None), (IPV6, V6), True),
-        ((IPV6, None), (IPV4, None), False),
-        ((IPV6, None), (IPV4, V4), False),
-        ((IPV6, None), (None, V4), False),
-        ((IPV6, None), (IPV6, V6), True),
-        ((IPV6, V6), (IPV4, None), False),
-        ((None, V4), (IPV4, V4), True),
-        ((None, V4), (None, V6), False),
+        ((IPV6, None, False), (IPV4, None, False), True),
+        ((IPV6, None, False), (IPV4, V4, False), True),
+        ((IPV6, None, False), (IPV6, V6, False), True),
+        ((IPV6, None, True), (IPV4, None, False), False),
+        ((IPV6, None, True), (IPV4, V4, False), False),
+        ((IPV6, None, True), (IPV6, V4, False), False),
+        ((IPV6, None, True), (IPV6, V6, True), True),
+        ((IPV6, V6, False), (IPV4, None, False), False),
+        ((IPV6, V4, False), (IPV4, V4, False), True),
+        ((IPV6, V4, False), (IPV6, V6, False), False),
     ],
 )
 def test_two_sockets_conflict_when_one_datagram_could_be_for_both(
-    first: tuple[Family | None, int | None],
-    second: tuple[Family | None, int | None],
-    conflict: bool,
+    first: Bound, second: Bound, conflict: bool
 ) -> None:
     for one, other in ((first, second), (second, first)):
         table = PortTable[SocketBase]()
-        table.add(socket(*one))
+        family, local, v6only = one
+        table.add(socket(family, local, v6only=v6only))
+        family, local, v6only = other
         if conflict:
             with pytest.raises(AddressInUse, match="port 7 is in use"):
-                table.add(socket(*other))
+                table.add(socket(family, local, v6only=v6only))
         else:
-            table.add(socket(*other))
+            table.add(socket(family, local, v6only=v6only))
         assert len(table) == 1 + (not conflict)
 
 
 @pytest.mark.parametrize(
-    ("family", "four", "six"), [(None, True, True), (IPV4, True, False), (IPV6, False, True)]
+    ("family", "v6only", "four", "six"),
+    [(IPV6, False, True, True), (IPV4, False, True, False), (IPV6, True, False, True)],
 )
 def test_a_socket_bound_to_no_address_hears_its_families(
-    family: Family | None, four: bool, six: bool
+    family: Family, v6only: bool, four: bool, six: bool
 ) -> None:
     table = PortTable[SocketBase]()
-    table.add(socket(family))
+    table.add(socket(family, v6only=v6only))
     assert (table.lookup(PEER4, 9, V4, 7, "a") is not None) is four
     assert (table.lookup(PEER6, 9, V6, 7, "a") is not None) is six
 
@@ -63,7 +69,7 @@ def test_a_socket_bound_to_no_address_hears_its_families(
 @pytest.mark.parametrize("dual_last", [False, True])
 def test_of_sockets_that_share_the_port_the_one_for_ipv4_alone_gets_ipv4(dual_last: bool) -> None:
     table = PortTable[SocketBase]()
-    dual, own = socket(None, reuse=True), socket(IPV4, reuse=True)
+    dual, own = socket(IPV6, reuse=True), socket(IPV4, reuse=True)
     for each in (own, dual) if dual_last else (dual, own):
         table.add(each)
     assert table.lookup(PEER4, 9, V4, 7, "a") is own
@@ -72,7 +78,7 @@ def test_of_sockets_that_share_the_port_the_one_for_ipv4_alone_gets_ipv4(dual_la
 
 def test_the_address_counts_more_than_the_family() -> None:
     table = PortTable[SocketBase]()
-    bound = socket(None, V4, reuse=True)
+    bound = socket(IPV6, V4, reuse=True)
     for each in (socket(IPV4, reuse=True), bound):
         table.add(each)
     assert table.lookup(PEER4, 9, V4, 7, "a") is bound

@@ -4,7 +4,7 @@ from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ip.output import MAX_PACKET_LEN, choose_way, default_ttl
+from smolctl.stack.ip.output import choose_way, default_ttl
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Way
@@ -16,7 +16,6 @@ from smolctl.stack.transport.tcp.sequence import Ends, timestamp
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.wire import tcp
-from smolctl.wire.address import IPV4
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import ACK, CWR, ECE, SYN, TcpHeader
 from smolctl.wire.tcp_options import TcpOptions
@@ -216,7 +215,7 @@ def usable_mtu(net: Network, way: Way) -> int:
 
     The MTU of a loopback is one byte more than IPv4's total length has room for.
     """
-    return min(way.mtu, MAX_PACKET_LEN) if net.family is IPV4 else way.mtu
+    return min(way.mtu, net.max_packet_len)
 
 
 def payload_room(socket: TcpSocket) -> int:

@@ -94,12 +94,23 @@ def _keep(
     hop: tuple[str, int] | None,
     now: int,
 ) -> None:
-    retry_ns = now + table.settings.ns("neigh.retrans_time_ms")
+    retry_ns = now + patience_ns(table, hop)
     table.shared.timers.alarm.set(retry_ns)
     socket.send_queue = SendQueue(retry_ns, hop)
     socket.send_queue.push(item, now)
     socket.flows.clear()  # the fast path would overtake it
     table.blocked[socket] = None
+
+
+def patience_ns(table: UdpTable, hop: tuple[str, int] | None) -> int:
+    """Return after how long a blocked socket is looked at again.
+
+    Args:
+        hop: the interface and address of the neighbor that it waits for; None for a route.
+    """
+    interface = None if hop is None else table.interfaces.get(hop[0])
+    settings = table.settings if interface is None else interface.settings
+    return settings.ns("neigh.retrans_time_ms")
 
 
 def is_blocked(socket: UdpSocket) -> bool:
@@ -139,7 +150,7 @@ def still_waits(table: UdpTable, socket: UdpSocket, queue: SendQueue) -> bool:
     if queue.hop is None:
         return lacks_route(table, net, socket, first) is not None
     dev, ip = queue.hop
-    if table.settings["neigh.unres_qlen"] or dev not in table.interfaces:
+    if dev not in table.interfaces or table.interfaces[dev].settings["neigh.unres_qlen"]:
         return False
     entry = net.neighbors[dev].lookup(ip)
     if entry is None or entry.state is not State.INCOMPLETE or not entry.awaited:
@@ -191,5 +202,5 @@ def tell_refused(socket: UdpSocket, item: OutgoingDatagram, now: int) -> None:
     if why is None:
         raise AssertionError("a refusal has a reason")
     errno_name = why.errno_name or "EHOSTUNREACH"
-    source = trace.src or socket.local or 0
+    source = trace.src or socket.shown_local
     socket.fail(DeliveryError(errno_name, why, trace.detail, source, item.dst, item.dport, now))

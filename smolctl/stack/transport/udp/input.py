@@ -25,7 +25,7 @@ _SHOWN_MAX = 4
 def udp_input(table: UdpTable, packet: Packet) -> None:
     """Deliver a datagram to the most specific socket; a broadcast to all that match."""
     header, name = packet.header, packet.interface.name
-    segment = packet.data[header.header_len :]
+    segment = packet.data[packet.upper :]
     src, dst = header.src, header.dst
     parsed = udp.parse(segment, src, dst)
     if isinstance(parsed, WireFault):
@@ -127,12 +127,15 @@ def _no_socket(table: UdpTable, datagram: Datagram) -> tuple[Reason, dict[str, o
     bound = table.at_port(port)
     for socket in bound:
         peer = socket.peer, socket.peer_port
-        if socket.local in (ANY, dst) and socket.peer is not None and peer != (src, datagram.sport):
+        local = socket.local == dst or (socket.local is ANY and socket.speaks(dst))
+        if local and socket.peer is not None and peer != (src, datagram.sport):
             cause = "port" if socket.peer == src else "address"
             source = src, datagram.sport
             return reason.UDP_PEER_MISMATCH, {"peer": peer, "source": source, "cause": cause}
     if bound:
-        here = any(socket.local in (ANY, dst) for socket in bound)
+        here = any(
+            socket.local == dst or (socket.local is ANY and socket.speaks(dst)) for socket in bound
+        )
         values = {"ip": dst, "port": port, "cause": "device" if here else "address"}
         return reason.UDP_BOUND_ELSEWHERE, {**values, "bound": _bound_text(bound)}
     return reason.UDP_PORT_CLOSED, {"ip": dst, "port": port}
@@ -146,7 +149,7 @@ def _bound(socket: UdpSocket) -> Bound:
 def _bound_text(sockets: Iterable[UdpSocket]) -> str:
     """Return what some sockets are bound to, in one line."""
     return ", ".join(
-        format_address(socket.local or 0)
+        format_address(socket.shown_local)
         + (f" dev {socket.dev}" if socket.dev else "")
         + (f" ({socket.owner})" if socket.owner else "")
         for socket in islice(sockets, _SHOWN_MAX)

@@ -15,6 +15,7 @@ from smolctl.stack.transport.udp import blocked
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire import udp
+from smolctl.wire.address import IPV6_MARK
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.ipv4_options import outgoing
 
@@ -40,12 +41,15 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
     trace = item.trace = follow(recorder, item.trace, now)
     source, sport, tos = item.src if item.src is not None else socket.local, socket.port, socket.tos
     trace.flow = _tuple(Flow, ("udp", source, sport, dst, dport, size, socket))
-    if size > udp.MAX_PAYLOAD:
+    if size > (udp.MAX_PAYLOAD if dst < IPV6_MARK else udp.MAX_PAYLOAD6):
         values: dict[str, object] = {"size": size}
         refuse(recorder, Refusal(reason.TX_PAYLOAD_TOO_LONG, "", values), now, trace)
     if dport == 0:
         values = {"ip": "port 0", "cause": "port"}
         refuse(recorder, Refusal(reason.TX_DST_INVALID, "", values), now, trace)
+    if not socket.speaks(dst):
+        shown: dict[str, object] = {"ip": dst, "cause": "family" if dst < IPV6_MARK else "mapped"}
+        refuse(recorder, Refusal(reason.TX_WRONG_FAMILY, "", shown), now, trace)
     source = blocked.source_of(net, socket, item)
     bound = _tuple(Bound, (socket.local, sport, socket.dev, socket.owner))
     trace.step("socket", "ok", now, bound)
@@ -67,7 +71,7 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
     loop = socket.multicast_loop
     how = _tuple(SendOptions, (source, None, ttl, tos, options, socket.pmtudisc, loop, may))
     source = checked_source(net, way, how, udp.HEADER_LEN + size, now, trace)
-    if not settings["neigh.unres_qlen"] and blocked.for_neighbor(
+    if not way.interface.settings["neigh.unres_qlen"] and blocked.for_neighbor(
         table, net, socket, item, way, now
     ):
         return
@@ -129,7 +133,7 @@ def bind_free_port(table: UdpTable, socket: UdpSocket) -> None:
     ports = ephemeral_ports(table)
     start = int(table.shared.random() * len(ports))
     try:
-        socket.port = table.free_port(socket.local, ports, start)
+        socket.port = table.free_port(socket, ports, start)
     except NoBuffers as error:
         values = {"first": ports[0], "last": ports[-1]}
         detail = table.recorder.ledger.detail(reason.TX_NO_PORT, values)

@@ -5,7 +5,7 @@ from smolctl.stack import reason
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip import membership
-from smolctl.stack.ip.network import Networks
+from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.route_output import route_output, unavailable
 from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.neighbor.entry import Neighbor
@@ -21,7 +21,14 @@ from smolctl.stack.transport.udp.input import udp_input
 from smolctl.stack.transport.udp.output import bind_free_port, udp_autobind, udp_output
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
-from smolctl.wire.address import IPV4, Family, is_multicast
+from smolctl.wire.address import (
+    IPV4,
+    IPV6,
+    UNSPECIFIED6,
+    Family,
+    format_address,
+    is_multicast,
+)
 from smolctl.wire.icmpv4 import Quote
 from smolctl.wire.ipv4 import Protocol
 
@@ -40,19 +47,20 @@ class Udp(UdpTable):
 
     # --- programs ---------------------------------------------------------------------------------
 
-    def open(self, owner: str = "", family: Family | None = None) -> UdpSocket:
+    def open(self, owner: str = "", family: Family = IPV4) -> UdpSocket:
         """Return a new socket, bound to nothing yet.
 
-        Args:
-            family: the only one that it is for, None for both.
+        One of IPv6 speaks IPv4 as well, unless ip6.bindv6only or ``v6only`` is set before it is
+        bound.
         """
         settings = self.settings
         return UdpSocket(
             settings["udp.rmem_default"],
-            self.networks[IPV4].pmtudisc,
+            self.networks[family].pmtudisc,
             settings["udp.wmem_default"],
             owner=owner,
             family=family,
+            v6only=family is IPV6 and settings["ip6.bindv6only"] == 1,
             multicast_all=settings["ip.multicast_all"] != 0,
             ready_queue=self.shared.ready,
         )
@@ -65,6 +73,8 @@ class Udp(UdpTable):
         Raises:
             InvalidArgument: the socket is already bound.
             NoSuchDevice: no interface is named ``dev``.
+            InvalidArgument: ``local`` is an address of one link, and ``dev`` does not say which, or
+                of a family that the socket does not speak.
             AddressNotAvailable: ``local`` is neither ours nor a broadcast or multicast address.
             AddressInUse: another socket would get the same datagrams.
             NoBuffers: no ephemeral port is free.
@@ -73,10 +83,13 @@ class Udp(UdpTable):
             raise InvalidArgument("the socket is already bound")
         if dev is not None:
             self.interfaces.named(dev)
+        if local in (0, UNSPECIFIED6):
+            local = ANY
         group = False
         if local is not None:
             net = self.networks.for_address(local)
             group = is_multicast(local) or net.is_broadcast(local)
+            _check_local(net, socket, local, dev)
             if not group and not net.fib.is_local(local):
                 raise unavailable(net, local)
         socket.local, socket.port, socket.dev = local, port, dev
@@ -274,7 +287,8 @@ class Udp(UdpTable):
     def _send_blocked(self, socket: UdpSocket, now: int) -> None:
         """Send what waits in a socket, up to the first one that has to wait again."""
         if socket.send_queue is not None and blocked.still_waits(self, socket, socket.send_queue):
-            socket.send_queue.retry_ns = now + self.settings.ns("neigh.retrans_time_ms")
+            queue = socket.send_queue
+            queue.retry_ns = now + blocked.patience_ns(self, queue.hop)
             return
         queue = blocked.unblock(self, socket)
         while queue.items and not blocked.is_blocked(socket):
@@ -288,3 +302,22 @@ class Udp(UdpTable):
             if blocked.is_blocked(socket):  # it may wait for long, again and again
                 del trace.steps[known:]
         blocked.line_up(socket, queue, now)
+
+
+def _check_local(net: Network, socket: UdpSocket, local: int, dev: str | None) -> None:
+    """Check that a socket of its family can be bound to an address (Linux ``__inet6_bind``).
+
+    Raises:
+        InvalidArgument: it cannot.
+    """
+    shown = format_address(local)
+    if not socket.speaks(local):
+        raise InvalidArgument(f"{shown} is of a family that the socket does not speak")
+    if net.needs_dev(local) and dev is None:
+        raise InvalidArgument(
+            f"{shown} is an address of one link: which one?", hint=f"name it: {shown}%DEV"
+        )
+    if net.needs_dev(local) and not is_multicast(local):
+        link = net.interfaces.named(dev or "")
+        if not net.has_address(link, local):
+            raise unavailable(net, local)

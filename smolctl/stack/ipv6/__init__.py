@@ -1,0 +1,1 @@
+"""IPv6: input, output, forwarding, ICMPv6 and neighbor discovery."""

@@ -1,0 +1,136 @@
+"""IPv6 addresses of an interface: their order, their scopes, and which of them may be there."""
+
+from dataclasses import dataclass
+
+from smolctl.errors import AlreadyExists, InvalidArgument
+from smolctl.stack.fib.route import Scope
+from smolctl.stack.interface import Interface
+from smolctl.stack.ip.addresses import Address, AddressList
+from smolctl.stack.ip.network import Network
+from smolctl.wire.address import (
+    IPV6,
+    LOOPBACK6,
+    UNSPECIFIED6,
+    format_address,
+    is_link_local,
+    is_mapped,
+    is_multicast,
+)
+
+_SITE_LOCAL = 0x7FB
+"""The first 11 bits, mark included, of fec0::/10 (RFC 3879)."""
+
+
+@dataclass(slots=True, eq=False)
+class Address6(Address):
+    """One IPv6 address of an interface.
+
+    Attributes:
+        prefix_route: the network of the address gets a route (Linux: no IFA_F_NOPREFIXROUTE).
+        metric: of that route.
+        deprecated: it is not chosen for new packets while another one will do (RFC 4862 5.5.4).
+        temporary: it was made for privacy and is preferred as source (RFC 8981, RFC 6724 rule 7).
+        optimistic: it is used while it is tested (RFC 4429).
+    """
+
+    prefix_route: bool = True
+    metric: int = 256
+    deprecated: bool = False
+    temporary: bool = False
+    optimistic: bool = False
+
+
+class AddressList6(AddressList):
+    """The IPv6 addresses of one interface, in the order in which Linux keeps and shows them.
+
+    None is secondary: addresses of one network stand side by side.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(IPV6.bits)
+
+    def insert(self, new: Address) -> None:
+        """Add an address: in front of those of its scope, and of nearer ones.
+
+        Raises:
+            AlreadyExists: the address is there, whatever its prefix length.
+
+        Source: Linux ``ipv6_link_dev_addr``, ``ipv6_chk_same_addr``.
+        """
+        if self.find(new.local, None) is not None:
+            raise AlreadyExists("the address is already assigned")
+        nearer = (index for index, old in enumerate(self.items) if old.scope >= new.scope)
+        self.items.insert(next(nearer, len(self.items)), new)
+
+
+def scope_of(address: int) -> Scope:
+    """Return the scope of a unicast address, as ``ip addr`` shows it (RFC 4291 2.4, RFC 4007 4)."""
+    if address == LOOPBACK6:
+        return Scope.HOST
+    if is_link_local(address):
+        return Scope.LINK
+    return Scope.SITE if address >> 118 == _SITE_LOCAL else Scope.GLOBAL
+
+
+def is_ours(net: Network, interface: Interface, address: int) -> bool:
+    """Tell whether what comes in by an interface says to be from an address of this stack.
+
+    A link-local address is ours on its own link alone.
+    """
+    if net.needs_dev(address):
+        return net.has_address(interface, address)
+    return net.fib.is_local(address)
+
+
+def usable(interface: Interface, address: int) -> bool:
+    """Tell whether an interface may ask its neighbors from an address: one of its own, not tested.
+
+    Source: Linux ``ndisc_solicit``.
+    """
+    found = interface.ipv6.addresses.find(address, None)
+    return found is not None and not (found.tentative or found.autojoin)
+
+
+def asking_address(interface: Interface) -> int:
+    """Return the address from which an interface asks its neighbors; ``::`` when it has none.
+
+    The link-local one, as Linux (``ipv6_get_lladdr``), else the first.
+    """
+    own = [item for item in interface.ipv6.addresses.items if usable(interface, item.local)]
+    near = [item for item in own if item.scope is Scope.LINK]
+    return (near or own)[0].local if own else UNSPECIFIED6
+
+
+def check_address(interface: Interface, new: Address) -> None:
+    """Refuse what no interface can have as its address.
+
+    Raises:
+        InvalidArgument: it is such an address.
+
+    Deviation: Linux takes an IPv4-mapped address, from which no packet gets anywhere: such packets
+    are dropped by all who receive them (Linux ``ip6_rcv_core``).
+
+    Source: RFC 4291 2.5.2, 2.5.3, 2.7; Linux ``ipv6_add_addr``.
+    """
+    local = new.local
+    shown = f"{format_address(local)}/{new.plen}"
+    if local == UNSPECIFIED6:
+        raise InvalidArgument(f"{shown} says that there is no address")
+    if is_multicast(local) is not new.autojoin:
+        if new.autojoin:
+            raise InvalidArgument(
+                f"{shown} is not a group that autojoin could join", hint="groups are ff00::/8"
+            )
+        raise InvalidArgument(
+            f"{shown} is multicast: it cannot be an interface's own address",
+            hint="to join the group, add the word autojoin",
+        )
+    if local == LOOPBACK6 and not interface.loopback:
+        raise InvalidArgument(f"{shown} is the address of the loopback, and of no other interface")
+    if is_mapped(local):
+        raise InvalidArgument(f"{shown} stands for an IPv4 address, and is on no wire")
+
+
+def new_address(local: int, plen: int, dev: str) -> Address6:
+    """Return an address that an interface is to get; its scope follows from it."""
+    return Address6(local, plen, scope_of(local), dev)

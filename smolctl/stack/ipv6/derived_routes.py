@@ -1,0 +1,70 @@
+"""Routes that follow from IPv6 addresses (Linux ``addrconf_prefix_route``, ``ipv6_ifa_notify``)."""
+
+from collections.abc import Iterator
+
+from smolctl.stack.fib.route import KERNEL, Route, RouteType, TableName
+from smolctl.stack.interface import Interface
+from smolctl.stack.ip.addresses import Address
+from smolctl.stack.ip.derived_routes import by_identity
+from smolctl.stack.ip.network import Derived
+from smolctl.stack.ipv6.addresses import Address6
+from smolctl.stack.sysctl.settings import Settings
+from smolctl.wire.address import IPV6, IPV6_MARK, LOOPBACK6
+
+_BITS = IPV6.bits
+_MULTICAST = IPV6_MARK | 0xFF << 120
+MULTICAST_METRIC = 256
+_POINT_TO_POINT = 127
+"""Prefixes of this length and longer have no subnet-router anycast address (RFC 6164 5.1)."""
+
+
+def derived_routes(settings: Settings, interface: Interface, *, up: bool) -> Derived:
+    """Return the routes that an interface's addresses bring if it is ``up`` or not."""
+    if not up:
+        return {}
+    items = interface.ipv6.addresses.items
+    routes = [route for item in items for route in _routes(settings, interface, item)]
+    if items and not interface.loopback:
+        routes.append(_route(interface, _MULTICAST, 8, RouteType.MULTICAST, MULTICAST_METRIC))
+    return by_identity(routes)
+
+
+def routes_of(settings: Settings, interface: Interface, address: Address) -> Derived:
+    """Return the routes that one address brings, and the one to groups that any brings."""
+    if not interface.up:
+        return {}
+    routes = list(_routes(settings, interface, address))
+    if not interface.loopback:
+        routes.append(_route(interface, _MULTICAST, 8, RouteType.MULTICAST, MULTICAST_METRIC))
+    return by_identity(routes)
+
+
+def _routes(settings: Settings, interface: Interface, address: Address) -> Iterator[Route]:
+    """Yield the routes of one address: to itself, to its network, and to the network's routers.
+
+    A tentative address is nobody's yet (RFC 4862 5.4); only the way to its network is there. A
+    group is nobody's at all.
+    """
+    local, plen = address.local, address.plen
+    if address.autojoin:
+        return
+    optimistic = isinstance(address, Address6) and address.optimistic and not address.dadfailed
+    if not address.tentative or optimistic:
+        yield _route(interface, local, _BITS, RouteType.LOCAL, 0)
+    network, wanted, metric = address.network(_BITS), local != LOOPBACK6, MULTICAST_METRIC
+    if isinstance(address, Address6):
+        wanted, metric = wanted and address.prefix_route, address.metric
+    if wanted:
+        prefix, kind = network, RouteType.UNICAST
+        yield Route(
+            prefix, plen, kind, TableName.MAIN, interface.name, metric=metric, protocol=KERNEL
+        )
+    if settings["ip6.forward"] and plen < _POINT_TO_POINT and network != IPV6_MARK:
+        # RFC 4291 2.6.1: a router has the address of each of its networks without host bits.
+        yield _route(interface, network, _BITS, RouteType.ANYCAST, 0)
+
+
+def _route(interface: Interface, prefix: int, plen: int, kind: RouteType, metric: int) -> Route:
+    """Return a route of the table local."""
+    name, table = interface.name, TableName.LOCAL
+    return Route(prefix, plen, kind, table, name, metric=metric, protocol=KERNEL)

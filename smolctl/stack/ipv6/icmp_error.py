@@ -1,0 +1,97 @@
+"""ICMPv6 errors out: when a packet is answered with one, and when RFC 4443 forbids it."""
+
+from smolctl.errors import NoBuffers, SendRejected
+from smolctl.stack import reason
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.protocol import ErrorKind, SendOptions
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Way
+from smolctl.stack.ipv6.output import icmp6_output
+from smolctl.stack.packet import Packet, PacketType
+from smolctl.stack.trace.trace import Direction
+from smolctl.wire import icmpv6, ipv6
+from smolctl.wire.address import UNSPECIFIED6, is_multicast
+from smolctl.wire.icmpv6 import ParameterProblem, TimeExceeded, Type, Unreachable
+from smolctl.wire.ipv6 import NextHeader
+from smolctl.wire.ipv6_ext import upper_layer
+
+_TYPES: dict[ErrorKind, tuple[Type, int]] = {
+    ErrorKind.NET: (Type.DEST_UNREACHABLE, Unreachable.NO_ROUTE),
+    ErrorKind.HOST: (Type.DEST_UNREACHABLE, Unreachable.ADDRESS),
+    ErrorKind.PORT: (Type.DEST_UNREACHABLE, Unreachable.PORT),
+    ErrorKind.PROHIBITED: (Type.DEST_UNREACHABLE, Unreachable.ADMIN),
+    ErrorKind.BEYOND_SCOPE: (Type.DEST_UNREACHABLE, Unreachable.BEYOND_SCOPE),
+    ErrorKind.TOO_BIG: (Type.PACKET_TOO_BIG, 0),
+    ErrorKind.TTL: (Type.TIME_EXCEEDED, TimeExceeded.HOP_LIMIT),
+    ErrorKind.REASSEMBLY: (Type.TIME_EXCEEDED, TimeExceeded.REASSEMBLY),
+    ErrorKind.BAD_HEADER: (Type.PARAMETER_PROBLEM, ParameterProblem.HEADER),
+    ErrorKind.PROTOCOL: (Type.PARAMETER_PROBLEM, ParameterProblem.NEXT_HEADER),
+    ErrorKind.OPTION: (Type.PARAMETER_PROBLEM, ParameterProblem.OPTION),
+    ErrorKind.HEADERS: (Type.PARAMETER_PROBLEM, ParameterProblem.FIRST_FRAGMENT),
+}
+_TO_GROUPS = frozenset({ErrorKind.TOO_BIG, ErrorKind.OPTION})
+"""Errors that answer packets to groups, too: for path MTU discovery, and for options that ask for
+it (RFC 4443 2.4 (e.3))."""
+_UNLIMITED = frozenset({ErrorKind.TOO_BIG})
+"""Path MTU discovery waits for the answer. Source: Linux icmpv6 ratemask, all types but 2."""
+_LIMITS = {"icmp6.ratelimit_ms": "host", "icmp.msgs_per_sec": "all", "icmp.msgs_burst": "none"}
+"""What a sysctl of the rate limit forbids, as the reason's causes have it."""
+
+
+def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> None:
+    """Answer a packet with an ICMPv6 error, unless RFC 4443 2.4 (e) or the rate limit forbids it.
+
+    Args:
+        packet: the offending packet, which has its fate already.
+        rest: the message's second word: an MTU, or a pointer.
+    """
+    header, now = packet.header, packet.now
+    cause = _suppressed(net, packet, kind)
+    if cause is not None:
+        packet.record(reason.ICMP_REPLY_SUPPRESSED, cause=cause, ip=header.src, dst=header.dst)
+        return
+    # The loopback is exempt, as in Linux icmpv6_xrlim_allow: nobody else is bothered.
+    limited = kind not in _UNLIMITED and not packet.interface.loopback
+    if limited and not net.icmp_limiter.allow(header.src, now):
+        sysctl = net.icmp_limiter.refused_by
+        packet.record(reason.ICMP_RATE_LIMITED, ip=header.src, knob=sysctl, cause=_LIMITS[sysctl])
+        return
+    # RFC 4443 2.2: from the address that the packet was sent to, if it is ours.
+    src = header.dst if net.fib.is_local(header.dst) else None
+    dev = packet.interface.name if net.needs_dev(header.src) else None
+    way = route_output(net, RouteKey(header.src, src, dev, protocol=NextHeader.ICMPV6))
+    room = icmpv6.QUOTE_MAX
+    if isinstance(way, Way):
+        room = min(room, way.mtu - ipv6.HEADER_LEN - icmpv6.HEADER_LEN)
+    icmp_type, code = _TYPES[kind]
+    message = icmpv6.Icmpv6Message(icmp_type, code, rest, packet.data[:room])
+    trace = net.recorder.begin(Direction.OUT, now, packet.trace)
+    try:
+        icmp6_output(net, message, header.src, now, SendOptions(src, dev), trace, packet)
+    except (SendRejected, NoBuffers):
+        return  # counted by icmp6_output under its own reason
+    net.recorder.count("icmp6.errors_sent")
+
+
+def _suppressed(net: Network, packet: Packet, kind: ErrorKind) -> str | None:
+    """Return which packet of RFC 4443 2.4 (e) it is that MUST NOT be answered; None for none."""
+    header = packet.header
+    if kind not in _TO_GROUPS:
+        if packet.pkt_type is not PacketType.HOST:
+            return "frame"
+        if is_multicast(header.dst):
+            return "group"
+    src = header.src
+    if src == UNSPECIFIED6 or is_multicast(src) or net.is_anycast(src):
+        return "source"
+    upper = upper_layer(packet.data, header.next_header)
+    if upper.protocol != NextHeader.ICMPV6:
+        return None
+    if upper.fragment is not None and upper.fragment.fragment_offset:
+        return None
+    icmp_type = packet.data[upper.offset : upper.offset + 1]
+    if not icmp_type:
+        return "cut"
+    redirect = icmp_type[0] == Type.REDIRECT
+    return "error" if icmpv6.is_error(icmp_type[0]) or redirect else None

@@ -1,0 +1,191 @@
+"""ICMPv6 input: echo requests are answered; replies and errors find who caused them."""
+
+from smolctl.errors import NoBuffers, SendRejected
+from smolctl.stack import reason
+from smolctl.stack.fib.path_mtu import Path
+from smolctl.stack.fib.route_key import OUTPUT, RouteKey
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Way, WayType
+from smolctl.stack.ipv6.addresses import is_ours
+from smolctl.stack.ipv6.errors import number_of
+from smolctl.stack.ipv6.icmp_meaning import meaning
+from smolctl.stack.ipv6.nd_input import nd_input
+from smolctl.stack.ipv6.output import icmp6_output
+from smolctl.stack.packet import DeliveryError, Packet, Sender
+from smolctl.stack.trace.trace import Direction, Fate
+from smolctl.wire import icmpv6, ipv6, ndp
+from smolctl.wire.address import is_multicast
+from smolctl.wire.fault import WireFault
+from smolctl.wire.icmpv4 import Quote
+from smolctl.wire.icmpv6 import Icmpv6Message, Type
+from smolctl.wire.ipv6 import NextHeader
+
+_HEADERS_LEN = ipv6.HEADER_LEN + icmpv6.HEADER_LEN
+
+
+def icmp6_input(net: Network, packet: Packet) -> None:
+    """Answer echo requests, match replies and errors to who sent the question."""
+    header = packet.header
+    message = icmpv6.parse(packet.data[packet.upper :], header.src, header.dst)
+    if isinstance(message, WireFault):
+        packet.malformed(message)
+        return
+    packet.message = message
+    packet.step("icmp", "ok", message)
+    net.recorder.count("icmp6.messages_received")
+    kind, wire = message.type, not (packet.looped or packet.interface.loopback)
+    if wire and kind != Type.NEIGHBOR_ADVERTISEMENT and is_ours(net, packet.interface, header.src):
+        # Two nodes that have one address are heard of by their advertisements (RFC 4862 5.4.4).
+        packet.record(reason.IP6_SRC_IS_OURS, ip=header.src)
+    elif kind == Type.ECHO_REQUEST:
+        _echo_request(net, packet)
+    elif kind == Type.ECHO_REPLY:
+        net.transports[NextHeader.ICMPV6].input(packet)
+    elif kind in ndp.TYPES:
+        nd_input(net, packet)
+    elif icmpv6.is_error(kind):
+        _error_input(net, packet)
+    else:
+        packet.record(reason.ICMP6_INFO_UNKNOWN, type=kind)
+
+
+# --- questions ------------------------------------------------------------------------------------
+
+
+def _echo_request(net: Network, packet: Packet) -> None:
+    """Answer an echo request with the same data (RFC 4443 4.2).
+
+    From the address that it was sent to; one to a group, or to any of several, gets an address of
+    the interface. Linux keeps the traffic class, and so does this stack.
+    """
+    header, message, now = packet.header, packet.message, packet.now
+    knob = _ignoring(net, header.dst)
+    if knob is not None:
+        packet.record(reason.ICMP6_ECHO_IGNORED, knob=knob)
+        return
+    own = None if is_multicast(header.dst) or net.is_anycast(header.dst) else header.dst
+    # What was heard on a link goes back by it, where an address alone does not say which link.
+    dev = packet.interface.name if own is None or net.needs_dev(header.src) else None
+    reply = Icmpv6Message(Type.ECHO_REPLY, 0, message.rest, message.body)
+    packet.trace.settle(Fate.ANSWERED, now)
+    trace = net.recorder.begin(Direction.OUT, now, packet.trace)
+    try:
+        icmp6_output(net, reply, header.src, now, SendOptions(own, dev, tos=header.dscp_ecn), trace)
+    except (SendRejected, NoBuffers):
+        return  # counted by icmp6_output under its own reason
+    net.recorder.count("icmp6.echo_replies_sent")
+
+
+def _ignoring(net: Network, dst: int) -> str | None:
+    """Return the sysctl that has an echo request to ``dst`` ignored."""
+    knobs = ["icmp6.echo_ignore_all"]
+    if is_multicast(dst):
+        knobs.append("icmp6.echo_ignore_multicast")
+    if net.is_anycast(dst):
+        knobs.append("icmp6.echo_ignore_anycast")
+    return next((knob for knob in knobs if net.settings[knob]), None)
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+def _error_input(net: Network, packet: Packet) -> None:
+    """Match an ICMPv6 error to the socket whose packet it quotes (RFC 4443 2.4 (d))."""
+    message, src = packet.message, packet.header.src
+    found = meaning(message.type, message.code)
+    if found is None:
+        packet.record(reason.ICMP6_ERROR_UNKNOWN, type=message.type, offender=src)
+        return
+    why = found.reason
+    too_big = why is reason.ICMP_FRAGMENTATION_NEEDED
+    quote = icmpv6.parse_quote(message.body)
+    values = _error_values(packet, quote)
+    sender = None if quote is None else _sender_of(net, packet, quote)
+    if quote is None or sender is None:
+        if too_big and quote is not None:
+            packet.record(reason.ICMP6_MTU_UNMATCHED, **values)
+            return
+        packet.record(reason.ICMP_ERROR_UNMATCHED, **values, **_unmatched(net, quote))
+        return
+    values["cause"] = found.cause
+    if too_big:
+        values.update(_too_big_input(net, packet, sender, quote))
+    detail = packet.record(why, **values)
+    # Who lets routers fragment is not told that one did not (Linux __udp6_lib_err).
+    if not too_big or sender.pmtudisc is not Pmtudisc.DONT:
+        number = number_of(quote)
+        sender.fail(DeliveryError(found.errno, why, detail, src, quote.dst, number, packet.now))
+    packet.trace.settle(Fate.ABSORBED, packet.now)
+
+
+def _error_values(packet: Packet, quote: Quote | None) -> dict[str, object]:
+    """Return what reasons of ICMPv6 errors show."""
+    message, src = packet.message, packet.header.src
+    values: dict[str, object] = {"offender": src, "type": message.type, "icmp_code": message.code}
+    if message.type == Type.PARAMETER_PROBLEM:
+        values["pointer"] = message.pointer
+    if quote is None:
+        return {**values, "ip": src}
+    return {**values, "ip": quote.dst, "port": quote.dport}
+
+
+def _unmatched(net: Network, quote: Quote | None) -> dict[str, object]:
+    """Return why nobody here sent what an ICMPv6 error quotes."""
+    if quote is None:
+        return {"cause": "quote6"}
+    if not net.fib.is_local(quote.src):
+        return {"cause": "source", "quoted": quote.src}
+    if quote.protocol == NextHeader.ICMPV6:
+        asked = quote.icmp_type == Type.ECHO_REQUEST
+        return {"cause": "ping" if asked else "message"}
+    if quote.protocol not in net.transports:
+        return {"cause": "protocol", "protocol": quote.protocol}
+    return {"cause": "socket", "sport": quote.sport}
+
+
+def _sender_of(net: Network, packet: Packet, quote: Quote) -> Sender | None:
+    """Return who sent the packet that an error quotes: of an error of our own, it is known."""
+    if packet.about is not None:
+        return packet.about.sender
+    transport = net.transports.get(quote.protocol)
+    if transport is None or not net.fib.is_local(quote.src):
+        return None
+    return transport.sender_of(quote, packet.interface.name)
+
+
+def _too_big_input(net: Network, packet: Packet, sender: Sender, quote: Quote) -> dict[str, object]:
+    """Learn from "packet too big" how big a packet may be that takes the same way (RFC 8201 4).
+
+    Args:
+        sender: whose packet it was; the way is the one that its next packet takes.
+        quote: that packet.
+
+    Returns: what the reason shows: ``cause``, which says what came of it, ``mtu``, ``path_mtu``
+        and ``max_payload``, what fits into one packet.
+    """
+    reported, now, size = packet.message.mtu, packet.now, quote.total_length
+    values: dict[str, object] = {"mtu": reported, "size": size}
+    dev = sender.dev or (packet.interface.name if net.needs_dev(quote.dst) else None)
+    ports = (quote.sport or 0, quote.dport or 0)
+    key = RouteKey(quote.dst, quote.src, dev, OUTPUT, 0, quote.protocol, *ports)
+    way = route_output(net, key)
+    if not isinstance(way, Way) or way.type is not WayType.UNICAST:
+        return {**values, "cause": "lost"}
+    before, mtu = way.learned, way.mtu
+    if way.locked and before is None:
+        return {**values, "cause": "fixed", "path_mtu": mtu}
+    if reported < ipv6.MIN_MTU:
+        offender = packet.header.src
+        packet.record(reason.ICMP6_MTU_CLAMPED, offender=offender, ip=quote.dst, mtu=reported)
+    usable = max(reported, ipv6.MIN_MTU)
+    # RFC 8201 4: MUST NOT increase its estimate in response to such a message.
+    if usable < mtu or (before is not None and usable == mtu):
+        path = Path(quote.dst, way.interface.name, way.next_hop)
+        known = net.fib.path_mtus.learn(path, mtu, usable, size, now)
+        mtu = known.mtu
+        if before is None or mtu != before.mtu:
+            net.generation.touch()
+    values["path_mtu"], values["max_payload"] = mtu, min(mtu, usable) - _HEADERS_LEN
+    return {**values, "cause": "larger" if reported >= size else "mtu"}

@@ -1,0 +1,208 @@
+"""IPv6: the network layer assembled."""
+
+from smolctl.stack.fib.route import Scope
+from smolctl.stack.interface import Interface
+from smolctl.stack.ip import membership
+from smolctl.stack.ip.address_changes import insert_address, remove_address
+from smolctl.stack.ip.addresses import Address
+from smolctl.stack.ip.groups import ANYBODY, NOBODY
+from smolctl.stack.ip.interface import IpInterface, make_ip_interface
+from smolctl.stack.ip.linked_network import LinkedNetwork
+from smolctl.stack.ip.network import Derived
+from smolctl.stack.ip.protocol import ErrorKind, SendOptions
+from smolctl.stack.ip.way import Way
+from smolctl.stack.ipv6 import source_address
+from smolctl.stack.ipv6.address_labels import AddressLabels
+from smolctl.stack.ipv6.addresses import AddressList6, check_address, new_address
+from smolctl.stack.ipv6.derived_routes import derived_routes, routes_of
+from smolctl.stack.ipv6.fragment import RULES
+from smolctl.stack.ipv6.icmp_error import answer_error
+from smolctl.stack.ipv6.input import ip6_input
+from smolctl.stack.ipv6.nd_output import NdResolver
+from smolctl.stack.ipv6.output import ip6_output
+from smolctl.stack.link.input import LinkProtocols
+from smolctl.stack.link.loopback import Loopback
+from smolctl.stack.packet import Packet
+from smolctl.stack.shared import Shared
+from smolctl.stack.sysctl.link_settings import LinkSettings
+from smolctl.stack.timers import Timers
+from smolctl.wire import ethernet, ipv6
+from smolctl.wire.address import (
+    ALL_NODES,
+    ALL_NODES_OF_INTERFACE,
+    IPV6,
+    LOOPBACK6,
+    format_address,
+    interface_id,
+    is_link_local,
+    is_multicast,
+    link_local,
+    multicast_scope,
+    solicited_node,
+)
+
+_LINK_LOCAL_LEN = 64
+_LINK_SCOPE = 2
+
+
+class Ipv6(LinkedNetwork):
+    """IPv6 of one stack.
+
+    Attributes:
+        labels: the policy table of source addresses (RFC 6724).
+    """
+
+    family = IPV6
+    header_len = ipv6.HEADER_LEN
+    forward_sysctl = "ip6.forward"
+    hops_sysctls = ("ip6.hop_limit", "ip6.multicast_hops")
+    max_packet_len = ipv6.HEADER_LEN + ipv6.MAX_PAYLOAD_LEN
+    assumes_on_link = False
+    fragment_rules = RULES
+    icmp_limit_sysctl = "icmp6.ratelimit_ms"
+    loopback_prefix = (LOOPBACK6, 128)
+
+    def __init__(self, shared: Shared, loopback: Loopback) -> None:
+        super().__init__(shared, loopback)
+        self.labels = AddressLabels()
+        self.neighbors.resolver = NdResolver(self)
+
+    def attach(self, protocols: LinkProtocols, timers: Timers) -> None:
+        """Take packets from the link layer, and have time passed on."""
+        protocols.input[ethernet.EtherType.IPV6] = self.input
+        self.attach_tables(timers)
+
+    def of(self, interface: Interface) -> IpInterface:
+        """Return what IPv6 knows of an interface."""
+        return interface.ipv6
+
+    def input(self, packet: Packet) -> None:
+        """Take a packet that came in by an interface."""
+        ip6_input(self, packet)
+
+    def output(self, packet: Packet, way: Way, protocol: int, how: SendOptions) -> None:
+        """Send a packet that has no IP header yet."""
+        ip6_output(self, packet, way, protocol, how)
+
+    def answer_error(self, packet: Packet, kind: ErrorKind, rest: int = 0) -> None:
+        """Answer a packet with an ICMPv6 error, unless that is forbidden."""
+        answer_error(self, packet, kind, rest)
+
+    def needs_dev(self, address: int) -> bool:
+        """Tell whether an address is of one link (RFC 4007 6; Linux __ipv6_addr_needs_scope_id)."""
+        if is_multicast(address):
+            return multicast_scope(address) <= _LINK_SCOPE
+        return is_link_local(address)
+
+    # --- addresses --------------------------------------------------------------------------------
+
+    def new_address(self, local: int, plen: int, interface: Interface) -> Address:
+        """Return an address that an interface is to get."""
+        return new_address(local, plen, interface.name)
+
+    def check_address(self, interface: Interface, new: Address) -> None:
+        """Refuse what no interface can have as its address."""
+        check_address(interface, new)
+
+    def derived_routes(self, interface: Interface, *, up: bool) -> Derived:
+        """Return the routes that an interface's addresses bring if it is ``up`` or not."""
+        return derived_routes(self.settings, interface, up=up)
+
+    def routes_of(self, interface: Interface, address: Address) -> Derived:
+        """Return the routes that one address of an interface brings."""
+        return routes_of(self.settings, interface, address)
+
+    def select_source(
+        self, out: Interface, dst: int, next_hop: int | None, scope: Scope
+    ) -> int | None:
+        """Return the source address for a packet by ``out``; None when there is none."""
+        found = source_address.candidates(self.interfaces, self.labels, out, dst)
+        winner = source_address.best(found)
+        return None if winner is None else winner.address.local
+
+    def wants_test(self, interface: Interface, address: Address) -> bool:
+        """Tell whether an address is tested before it is used."""
+        return False
+
+    def address_added(self, interface: Interface, address: Address, now: int) -> None:
+        """Join the group in which others ask for a new address (RFC 4291 2.8)."""
+        if not (interface.loopback or address.autojoin):
+            group, member = solicited_node(address.local), _member(address)
+            membership.set_membership(self, interface, group, member, ANYBODY)
+
+    def address_removed(self, interface: Interface, address: Address) -> None:
+        """Leave the group in which others asked for it."""
+        if not (interface.loopback or address.autojoin):
+            group, member = solicited_node(address.local), _member(address)
+            membership.set_membership(self, interface, group, member, NOBODY)
+
+    def retest(self, interface: Interface, address: Address, now: int) -> None:
+        """Use an address no more until it was tested, or tested again."""
+
+    def take_untested(self, interface: Interface, address: Address, now: int) -> None:
+        """Use an address at once, whoever has it."""
+
+    def sources_gone(self, sources: set[int]) -> None:
+        """Let routes that prefer a source which is gone select another one."""
+        self.fib.forget_sources({each for each in sources if not self.fib.is_local(each)})
+        self.generation.touch()
+
+    def last_address_gone(self, interface: Interface, now: int) -> None:
+        """Nothing follows: routes stay without addresses, and neighbors as well."""
+
+    def sysctl_changed(self, key: str) -> None:
+        """Take all addresses away, or give links their own (Linux ``addrconf_disable_ipv6``)."""
+        if key != "ip6.disable":
+            return
+        now = self.events.now_ns
+        for interface in self.interfaces.values():
+            if self.settings["ip6.disable"]:
+                self._remove_addresses(interface, now)
+            elif interface.up:
+                self.link_ready(interface, now)
+
+    # --- links ------------------------------------------------------------------------------------
+
+    def make_state(self, settings: LinkSettings) -> IpInterface:
+        """Return the state of a new interface: in two groups (RFC 4291 2.8)."""
+        return make_ip_interface(
+            AddressList6(), settings, self.random, self.shared.timers.alarm,
+            (ALL_NODES, ALL_NODES_OF_INTERFACE),
+        )  # fmt: skip
+
+    def link_ready(self, interface: Interface, now: int) -> None:
+        """Give a link its link-local address (RFC 4862 5.3), a loopback ``::1``.
+
+        Source: Linux ``addrconf_dev_config``, ``init_loopback``.
+        """
+        if self.settings["ip6.disable"]:
+            return
+        if interface is self.interfaces.loopback:
+            local, plen = self.loopback_prefix
+        elif interface.has_peers:
+            local, plen = link_local(interface_id(interface.mac)), _LINK_LOCAL_LEN
+        else:
+            return
+        if interface.ipv6.addresses.find(local, None) is None:
+            insert_address(self, interface, new_address(local, plen, interface.name), now)
+
+    def link_paused(self, interface: Interface) -> None:
+        """Let the tests of addresses wait."""
+        interface.ipv6.dad.pause()
+
+    def drop_waiting(self, interface: Interface, now: int) -> None:
+        """Nothing waits but in the neighbors' queues."""
+
+    def link_down(self, interface: Interface, now: int) -> None:
+        """Take away every address with its routes (Linux ``addrconf_ifdown``)."""
+        super().link_down(interface, now)
+        self._remove_addresses(interface, now)
+
+    def _remove_addresses(self, interface: Interface, now: int) -> None:
+        for address in list(interface.ipv6.addresses.items):
+            remove_address(self, interface, address, now)
+
+
+def _member(address: Address) -> str:
+    """Return the name by which an address is a member of its solicited-node group."""
+    return format_address(address.local)

@@ -1,0 +1,145 @@
+"""Neighbor discovery input: solicitations are answered, advertisements learned (RFC 4861 7.2)."""
+
+from smolctl.errors import NoBuffers, SendRejected
+from smolctl.stack import reason
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ipv6.nd_output import advertisement_output
+from smolctl.stack.ipv6.redirect_input import redirect_input
+from smolctl.stack.neighbor.cache import NeighborCache
+from smolctl.stack.neighbor.entry import Advertised, Advertisement
+from smolctl.stack.packet import Packet
+from smolctl.stack.trace.facts import Learned, NotLearned, Owner
+from smolctl.stack.trace.trace import Direction, Fate
+from smolctl.wire import ndp
+from smolctl.wire.address import ALL_NODES, UNSPECIFIED6, ZERO_MAC, is_multicast
+from smolctl.wire.fault import WireFault
+from smolctl.wire.ndp import (
+    NeighborAdvertisement,
+    NeighborSolicitation,
+    Options,
+    Redirect,
+    RouterAdvertisement,
+)
+
+
+def nd_input(net: Network, packet: Packet) -> None:
+    """Take a message of neighbor discovery whose checksum is right."""
+    header = packet.header
+    fragmented = packet.chain is not None and packet.chain.has_fragment_header
+    message = ndp.parse(
+        packet.message, header.src, header.dst, header.hop_limit, fragmented=fragmented
+    )
+    if isinstance(message, WireFault):
+        packet.malformed(message)
+        return
+    packet.step("nd", "ok", message)
+    net.recorder.count("nd.messages_received")
+    if isinstance(message, NeighborSolicitation):
+        _solicitation_input(net, packet, message)
+    elif isinstance(message, NeighborAdvertisement):
+        _advertisement_input(net, packet, message)
+    elif isinstance(message, Redirect):
+        redirect_input(net, packet, message)
+    elif isinstance(message, RouterAdvertisement):
+        packet.record(reason.RA_IGNORED, source=header.src)
+    else:
+        packet.record(reason.RS_AT_HOST, source=header.src)
+
+
+def _bad_mac(mac: bytes | None) -> bool:
+    """Tell whether a link-layer address is one that no station has."""
+    return mac is not None and (bool(mac[0] & 1) or mac == ZERO_MAC)
+
+
+# --- solicitations --------------------------------------------------------------------------------
+
+
+def _solicitation_input(net: Network, packet: Packet, message: NeighborSolicitation) -> None:
+    """Answer who asks for an address of this interface, and learn where the asker is.
+
+    Source: RFC 4861 7.2.3, 7.2.4; Linux ``ndisc_recv_ns``.
+    """
+    src, interface, mac = packet.header.src, packet.interface, message.options.source
+    if _bad_mac(mac):
+        packet.record(reason.ND_SOURCE_INVALID, source=src, mac=mac)
+        return
+    target = message.target
+    owned = interface.ipv6.addresses.find(target, None)
+    if owned is None or owned.autojoin or owned.tentative:
+        packet.record(reason.ND_TARGET_NOT_OURS, ip=target, source=src)
+        return
+    packet.step("target", "ok", Owner(target, net.fib.own(target)))
+    multicast = is_multicast(packet.header.dst)
+    if src != UNSPECIFIED6 and mac is not None:
+        _learn_asker(net, packet, mac)
+    packet.trace.settle(Fate.ANSWERED, packet.now)
+    _answer(net, packet, target, src, multicast=multicast)
+
+
+def _learn_asker(net: Network, packet: Packet, mac: bytes) -> None:
+    """Make an entry of who asks us: he is about to talk to us (RFC 4861 7.2.3)."""
+    interface, src, now = packet.interface, packet.header.src, packet.now
+    cache = net.neighbors[interface.name]
+    _, actions = cache.heard(src, mac, now, create=True, override=True)
+    net.neighbors.perform(interface, actions, now)
+    if (learned := _learned(cache, src)) is not None:
+        packet.step("neigh", "ok", learned)
+    elif cache.lookup(src) is None:
+        packet.step("neigh", "skip", NotLearned(src, interface.name, cache.taken))
+
+
+def _answer(net: Network, packet: Packet, target: int, src: int, *, multicast: bool) -> None:
+    """Advertise an address: to who asked, and to all nodes if that one has no address itself.
+
+    Whoever asks by unicast knows our MAC, which need not be told again (RFC 4861 7.2.4).
+    """
+    out, now = packet.interface, packet.now
+    tested = src == UNSPECIFIED6
+    own = Options(target=out.mac) if multicast or tested else Options()
+    message = NeighborAdvertisement(net.forwards(out), not tested, multicast or tested, target, own)
+    trace = net.recorder.begin(Direction.OUT, now, packet.trace, out.name)
+    try:
+        advertisement_output(net, out, message, ALL_NODES if tested else src, trace, now)
+    except (SendRejected, NoBuffers):
+        return  # counted by Neighbors.output under its own reason
+
+
+# --- advertisements -------------------------------------------------------------------------------
+
+
+def _advertisement_input(net: Network, packet: Packet, message: NeighborAdvertisement) -> None:
+    """Learn from an advertisement, as its flags say (RFC 4861 7.2.5; Linux ``ndisc_recv_na``)."""
+    interface, target, mac = packet.interface, message.target, message.options.target
+    if _bad_mac(mac):
+        packet.record(reason.ND_SOURCE_INVALID, source=packet.header.src, mac=mac)
+        return
+    if net.has_address(interface, target):
+        packet.record(reason.ND_ADDRESS_CONFLICT, ip=target, mac=mac or _sender_mac(packet))
+        return
+    cache = net.neighbors[interface.name]
+    known = cache.lookup(target)
+    lladdr = None if known is None else known.lladdr
+    said = Advertisement(mac, message.solicited, message.override, message.router)
+    outcome, actions = cache.advertised(target, said, packet.now)
+    net.neighbors.perform(interface, actions, packet.now)
+    if outcome is Advertised.OVERRIDE_REFUSED:
+        packet.record(reason.ND_OVERRIDE_REFUSED, ip=target, mac=mac, lladdr=lladdr)
+    elif outcome is not Advertised.TAKEN:
+        packet.record(reason.ND_UNSOLICITED, ip=target, cause=outcome.value)
+        return
+    net.recorder.count("nd.learned")
+    if (learned := _learned(cache, target)) is not None:
+        packet.step("neigh", "ok", learned)
+    packet.trace.settle(Fate.ABSORBED, packet.now)
+
+
+def _sender_mac(packet: Packet) -> bytes:
+    """Return the MAC that the frame came from; zeros of one that came without a frame."""
+    return packet.trace.frame[6:12] if packet.trace.linked else ZERO_MAC
+
+
+def _learned(cache: NeighborCache, ip: int) -> Learned | None:
+    entry = cache.lookup(ip)
+    if entry is None or entry.lladdr is None:
+        return None
+    return Learned(ip, entry.state.value, entry.lladdr)

@@ -1,0 +1,140 @@
+"""Neighbor discovery output: solicitations and advertisements (RFC 4861 7.2.2, 7.2.4)."""
+
+from smolctl.stack.interface import Interface
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.protocol import ErrorKind
+from smolctl.stack.ipv6.addresses import asking_address, usable
+from smolctl.stack.ipv6.errors import delivery_error
+from smolctl.stack.link.output import ethernet_output
+from smolctl.stack.neighbor.entry import Neighbor
+from smolctl.stack.packet import Packet
+from smolctl.stack.reason import NEIGH_FAILED, Detail
+from smolctl.stack.trace.facts import Asked
+from smolctl.stack.trace.trace import Direction, Trace
+from smolctl.wire import ethernet, ndp
+from smolctl.wire.address import UNSPECIFIED6, is_multicast, multicast_mac, solicited_node
+from smolctl.wire.ipv6 import Ipv6Header, NextHeader
+from smolctl.wire.ndp import NeighborAdvertisement, NeighborSolicitation, Options
+
+STEPS_LIMIT = 100
+"""Solicitations that a packet's steps tell of; neigh.mcast_solicit=0 sends them for ever."""
+
+
+def nd_output(
+    net: Network,
+    out: Interface,
+    message: ndp.Message,
+    src: int,
+    dst: int,
+    trace: Trace,
+    now: int,
+) -> Packet:
+    """Return the packet of a message, with the hop limit 255 (RFC 4861 7.2.2); it is to be sent."""
+    trace.dev, trace.src = out.name, src
+    body = message.to_bytes(src, dst)
+    header = Ipv6Header(0, 0, len(body), NextHeader.ICMPV6, ndp.HOP_LIMIT, src, dst)
+    packet = Packet(header.to_bytes() + body, out, now, trace, net.recorder)
+    packet.header, trace.frame = header, packet.data
+    return packet
+
+
+def solicitation(
+    out: Interface, target: int, src: int, nonce: bytes | None = None
+) -> NeighborSolicitation:
+    """Return the question who has an address.
+
+    Args:
+        src: our address; ``::`` to test ``target`` (RFC 4862 5.4.2), which tells no MAC of ours.
+        nonce: of a test, to know it again when it comes back (RFC 7527 4.1).
+    """
+    own = out.mac if src != UNSPECIFIED6 else None
+    return NeighborSolicitation(target, Options(source=own, nonce=nonce))
+
+
+def solicitation_output(
+    net: Network,
+    out: Interface,
+    message: NeighborSolicitation,
+    src: int,
+    trace: Trace,
+    now: int,
+    lladdr: bytes | None = None,
+) -> None:
+    """Ask who has an address: its solicited-node group, or by unicast the station that had it.
+
+    Args:
+        src: as of ``solicitation``.
+        lladdr: of the station that is asked by unicast.
+    """
+    target = message.target
+    dst = target if lladdr is not None else solicited_node(target)
+    packet = nd_output(net, out, message, src, dst, trace, now)
+    mac = lladdr if lladdr is not None else multicast_mac(dst)
+    net.recorder.count("nd.solicitations_sent")
+    ethernet_output(packet, mac, ethernet.EtherType.IPV6)
+
+
+def advertisement_output(
+    net: Network,
+    out: Interface,
+    message: NeighborAdvertisement,
+    dst: int,
+    trace: Trace,
+    now: int,
+) -> None:
+    """Say that an address is ours, to who asked or to everybody on the link.
+
+    Raises: as ``Neighbors.output``.
+    """
+    packet = nd_output(net, out, message, message.target, dst, trace, now)
+    packet.answer = trace.cause is not None
+    net.recorder.count("nd.advertisements_sent")
+    if is_multicast(dst):
+        ethernet_output(packet, multicast_mac(dst), ethernet.EtherType.IPV6)
+    else:
+        net.neighbors.output(packet, dst)
+
+
+class NdResolver:
+    """Neighbor discovery as the neighbor machine knows it: ``neighbor.resolver.Resolver``."""
+
+    ethertype = int(ethernet.EtherType.IPV6)
+
+    def __init__(self, net: Network) -> None:
+        self._net = net
+
+    def solicit(self, out: Interface, entry: Neighbor, *, unicast: bool, now: int) -> None:
+        """Ask for a neighbor's MAC, from the address that the waiting packet has if it is here.
+
+        Without any address of this link nobody could answer, and nothing is asked (Linux
+        ``ndisc_send_ns``).
+        """
+        net = self._net
+        source = entry.queue[-1].source if entry.queue else entry.source
+        if not usable(out, source):
+            source = asking_address(out)
+        asked = Asked(entry.ip, source, entry.probes, unicast)
+        waiting = [packet.trace for packet in entry.queue]
+        waiting += net.neighbors.blocked_senders.waiting_for(out.name, entry.ip)
+        for waiter in waiting if entry.probes <= STEPS_LIMIT else ():
+            waiter.step("nd", "wait", now, asked)
+        if source == UNSPECIFIED6:
+            net.recorder.count("nd.solicitations_without_source")
+            return
+        cause = waiting[-1] if waiting else None
+        trace = net.recorder.begin(Direction.OUT, now, cause, out.name)
+        lladdr = entry.lladdr if unicast else None
+        question = solicitation(out, entry.ip, source)
+        solicitation_output(net, out, question, source, trace, now, lladdr)
+
+    def unreachable(self, packet: Packet, detail: Detail) -> None:
+        """Tell the sender that the next hop does not answer (Linux ndisc_error_report).
+
+        The sender of a packet that was forwarded is told by ICMPv6 (RFC 4861 7.2.2).
+        """
+        if packet.sender is not None:
+            error = delivery_error(packet, NEIGH_FAILED, detail)
+            if error is not None:
+                packet.sender.fail(error)
+        elif packet.header is not None and not self._net.fib.is_local(packet.header.src):
+            self._net.answer_error(packet, ErrorKind.HOST)

@@ -1,0 +1,292 @@
+"""Reasons of neighbor discovery (RFC 4861) and of ICMPv6 that comes in."""
+
+from smolctl.stack.reason.model import Kind, Reason
+
+_BYTES = "the bytes and their sender: smolctl capture {dev} -v"
+
+ICMP6_TRUNCATED = Reason(
+    "icmp6-truncated", Kind.DROP, "RFC 4443 2.1", "PKT_TOO_SMALL",
+    "an ICMPv6 message that ends too early",
+    """An ICMPv6 header has 8 bytes: type, code, checksum and four bytes whose meaning depends on
+    the type. The message is shorter than that. It is dropped silently.""",
+    why_template=("ICMPv6 message of {number} B: a header has 8 B",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ICMP6_BAD_CHECKSUM = Reason(
+    "icmp6-bad-checksum", Kind.DROP, "RFC 4443 2.3", "ICMP_CSUM",
+    "an ICMPv6 checksum that is wrong",
+    """The checksum covers the message and the addresses of the packet. It is wrong, so something
+    changed on the way, or the sender computed it wrongly. Without neighbor discovery, which is
+    ICMPv6, nothing works on the link. The message is dropped silently.""",
+    why_template=("checksum {got:#06x}, want {want:#06x}",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ICMP6_ECHO_IGNORED = Reason(
+    "icmp6-echo-ignored", Kind.DROP, "policy", "silent",
+    "a ping, and this stack was told not to answer it",
+    """Somebody set icmp6.echo_ignore_all, icmp6.echo_ignore_multicast or icmp6.echo_ignore_anycast,
+    so this echo request is not answered. RFC 4443 4.2 has every node answer; this is a choice. The
+    other side sees 100% packet loss, although neighbor discovery and UDP work.""",
+    why_template=("{knob} is on",),
+    advice_template="to answer: smolctl sysctl {knob}=0",
+)  # fmt: skip
+ICMP6_ERROR_UNKNOWN = Reason(
+    "icmp6-error-unknown", Kind.DROP, "RFC 4443 2.4", "IPV6_BAD_EXTHDR",
+    "an ICMPv6 error of a type that this stack does not know",
+    """Types below 128 are errors. An unknown one is to be told to the upper layer whose packet it
+    quotes (RFC 4443 2.4 (a)), but it does not say what is wrong, and no socket could be told more
+    than that. It is dropped.""",
+    why_template=("error of type {type} from {offender}",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ICMP6_INFO_UNKNOWN = Reason(
+    "icmp6-info-unknown", Kind.DROP, "RFC 4443 2.4", "NOT_SPECIFIED",
+    "an ICMPv6 message of a type that this stack does not know",
+    """Types from 128 on inform or ask. An unknown one must be dropped silently (RFC 4443 2.4 (b)).
+    Routers' and mobile nodes' messages are of such types.""",
+    why_template=("type {type} is ignored",),
+    advice_template="usually harmless; what it is: smolctl capture {dev} -v",
+)  # fmt: skip
+ICMP6_MTU_UNMATCHED = Reason(
+    "icmp6-mtu-unmatched", Kind.DROP, "RFC 8201 4", "-",
+    "a packet that was too big for a router, and not ours",
+    """A router says that a packet was too big for its next link, and quotes that packet. No socket
+    here sent such a packet, so the message is late or forged, and no path MTU is learned from it
+    (RFC 8201 4).""",
+    why_template=("{offender} says that a packet to {ip} is too big, and we sent none",),
+    advice_template="usually late news of a socket that is closed: smolctl socket show",
+)  # fmt: skip
+ICMP6_MTU_CLAMPED = Reason(
+    "icmp6-mtu-clamped", Kind.NOTE, "RFC 8201 4", "-",
+    "a router says that less than 1280 bytes get through",
+    """Every link takes IPv6 packets of 1280 bytes (RFC 8200 5), so a router that reports less lies
+    or is broken. RFC 8201 4 has a node send packets of 1280 bytes and go no lower: a forged message
+    could otherwise make all packets tiny. The packet itself is lost.""",
+    why_template=("{offender} says that only {mtu} B get through to {ip}; 1280 B are used",),
+    advice_template="on {offender}: its next link must take 1280 B",
+)  # fmt: skip
+
+# --- neighbor discovery ---------------------------------------------------------------------------
+
+ND_BAD_HOP_LIMIT = Reason(
+    "nd-bad-hop-limit", Kind.DROP, "RFC 4861 7.1.1", "IPV6_NDISC_HOP_LIMIT",
+    "neighbor discovery that may come from another link",
+    """Every message of neighbor discovery leaves with the hop limit 255, and every router takes one
+    from it. One with another hop limit has passed a router, so it is no neighbor's, and perhaps
+    forged from afar. It is dropped silently.""",
+    why_template=("hop limit {number}, not 255: it is from beyond a router",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ND_BAD_CODE = Reason(
+    "nd-bad-code", Kind.DROP, "RFC 4861 7.1.1", "IPV6_NDISC_BAD_CODE",
+    "neighbor discovery with a code other than 0",
+    """The code of every message of neighbor discovery is 0. One with another code must be dropped
+    silently (RFC 4861 7.1.1).""",
+    why_template=("code {number}, not 0",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ND_TOO_SHORT = Reason(
+    "nd-too-short", Kind.DROP, "RFC 4861 7.1.1", "PKT_TOO_SMALL",
+    "neighbor discovery that ends too early",
+    """The message ends before the fields that its type has, the target's address for example. It is
+    dropped silently (RFC 4861 7.1.1).""",
+    why_template=("{b} B, a message of this type has {a} or more",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ND_OPTION_ZERO = Reason(
+    "nd-option-zero", Kind.DROP, "RFC 4861 4.6", "IPV6_NDISC_BAD_OPTIONS",
+    "neighbor discovery with an option of length 0",
+    """An option of length 0 would never end, and a loop over the options would run for ever. The
+    whole message must be dropped silently (RFC 4861 4.6).""",
+    why_template=("option {number} has length 0",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ND_OPTION_LENGTH = Reason(
+    "nd-option-length", Kind.DROP, "RFC 4861 4.6", "IPV6_NDISC_BAD_OPTIONS",
+    "neighbor discovery with an option of a wrong length",
+    """An option ends behind the message, or a link-layer address has another length than those of
+    this link. Nobody can tell what was meant. The message is dropped silently, as by Linux.""",
+    why_template=("option {number} has {a} B, and {b} B are there",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ND_FRAGMENTED = Reason(
+    "nd-fragmented", Kind.DROP, "RFC 6980 5", "IPV6_NDISC_FRAG",
+    "neighbor discovery in a packet with a fragment header",
+    """Messages of neighbor discovery fit into one packet. In fragments they get around switches
+    that watch over them, so a node must ignore them (RFC 6980 5). The message is dropped
+    silently.""",
+    why_template=("a message of type {number} has a fragment header",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ND_TARGET_MULTICAST = Reason(
+    "nd-target-multicast", Kind.DROP, "RFC 4861 7.1.1", "NOT_SPECIFIED",
+    "neighbor discovery about a group",
+    """The target of a solicitation or an advertisement is the address of one node. A group has no
+    link-layer address to be asked for: it follows from the group's own. The message is dropped
+    silently.""",
+    why_template=("its target is a group",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ND_TARGET_NOT_OURS = Reason(
+    "nd-target-not-ours", Kind.DROP, "RFC 4861 7.2.3", "IPV6_NDISC_NS_OTHERHOST",
+    "somebody asks for an IPv6 address that is not ours",
+    """A neighbor solicitation asks who has an address. The address is none of this interface, so
+    there is no answer. On a shared link that is usual: two addresses with the same last 24 bits
+    share the group in which they are asked for. An address of another interface of this stack is
+    not answered for here either.""",
+    why_template=("{source} asks for {ip}, which {dev} does not have",),
+    advice_template="is it to be ours? smolctl addr add {ip}/64 dev {dev}; else it is for another"
+    " node",
+)  # fmt: skip
+ND_SOURCE_INVALID = Reason(
+    "nd-source-invalid", Kind.DROP, "RFC 4861 7.2.3", "NOT_SPECIFIED",
+    "neighbor discovery from a MAC that is no station's",
+    """A message says that its sender has a link-layer address which no station can have: a group's,
+    or zero. What is sent there would go to everybody or to nobody. It is dropped silently and
+    teaches nothing.""",
+    why_template=("{source} says that it is at {mac}, which is no station",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ND_DAD_WITH_LLADDR = Reason(
+    "nd-dad-with-lladdr", Kind.DROP, "RFC 4861 7.1.1", "NOT_SPECIFIED",
+    "a test of an address that tells a link-layer address",
+    """Who tests an address sends from ::, and must not tell its own link-layer address: it does not
+    have the address yet, and nobody may learn it. The message is dropped silently (RFC 4861
+    7.1.1).""",
+    why_template=("from ::, with a link-layer address",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ND_DAD_TO_UNICAST = Reason(
+    "nd-dad-to-unicast", Kind.DROP, "RFC 4861 7.1.1", "NOT_SPECIFIED",
+    "a test of an address that does not go to its group",
+    """Who tests an address asks in the group of those that may have it (solicited-node). A test
+    that is sent elsewhere must be dropped silently (RFC 4861 7.1.1).""",
+    why_template=("from ::, and not to a solicited-node group",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ND_SOLICITED_TO_GROUP = Reason(
+    "nd-solicited-to-group", Kind.DROP, "RFC 4861 7.1.2", "NOT_SPECIFIED",
+    "an advertisement to a group that says it was asked for",
+    """An answer goes to who asked, and only to that one may it say that it is one (S flag). With
+    the flag and to a group it would have everybody believe that the sender is reachable. It is
+    dropped silently (RFC 4861 7.1.2).""",
+    why_template=("the S flag is set, and the destination is a group",),
+    advice_template=_BYTES,
+)  # fmt: skip
+ND_ADDRESS_CONFLICT = Reason(
+    "nd-address-conflict", Kind.DROP, "RFC 4862 5.4.4", "NOT_SPECIFIED",
+    "another node advertises an address that is ours",
+    """A neighbor advertisement says that another node has an address of ours. Two nodes with one
+    address take each other's packets. The message is dropped, and the address is kept, as by Linux,
+    which logs it.""",
+    why_template=("{ip} is ours, and {mac} advertises it",),
+    advice_template="give one of the two another address; the other node's frames: smolctl capture"
+    " {dev} -v",
+)  # fmt: skip
+ND_UNSOLICITED = Reason(
+    "nd-unsolicited", Kind.DROP, "RFC 4861 7.2.5", "NOT_SPECIFIED",
+    "an advertisement about a node that we do not talk to",
+    """An advertisement changes an entry that is there, and makes none (RFC 4861 7.2.5): whoever
+    talks to the node asks for it. Nor is one learned from that brings no link-layer address while
+    none is known. It is dropped silently.""",
+    why_template=("{ip}: {cause}",),
+    causes={
+        "unknown": "no entry of {dev} is about it",
+        "failed": "its entry is FAILED, and nothing asks for it any more",
+        "no-lladdr": "its link-layer address is not known, and the message does not tell it",
+        "permanent": "its entry was made by hand, and nothing changes it",
+    },
+    advice_template="usually harmless; who is known: smolctl neigh show dev {dev}",
+)  # fmt: skip
+ND_OVERRIDE_REFUSED = Reason(
+    "nd-override-refused", Kind.NOTE, "RFC 4861 7.2.5", "-",
+    "an advertisement with a MAC that may not replace ours",
+    """The advertisement tells another link-layer address than the entry has, without the O flag
+    that would let it replace it, as a proxy's does. A REACHABLE entry becomes STALE, so that it is
+    checked at the next use; any other stays as it is (RFC 4861 7.2.5).""",
+    why_template=("{ip} is at {lladdr}; {mac} may not replace it without the O flag",),
+    advice_template="two nodes answer for {ip}: smolctl capture {dev} -v",
+)  # fmt: skip
+RA_NOT_LINK_LOCAL = Reason(
+    "ra-not-link-local", Kind.DROP, "RFC 4861 6.1.2", "NOT_SPECIFIED",
+    "a router advertisement that is not from a link-local address",
+    """Routers advertise themselves from their link-local address, so that hosts tell them apart by
+    it. One from another address must be dropped silently (RFC 4861 6.1.2).""",
+    why_template=("the source is not link-local",),
+    advice_template=_BYTES,
+)  # fmt: skip
+RA_IGNORED = Reason(
+    "ra-ignored", Kind.DROP, "policy", "-",
+    "a router advertisement, which this stack does not use",
+    """A router on the link offers itself, and prefixes for addresses. This stack takes neither:
+    addresses and routes are configured by hand. The message is sound and is dropped silently.""",
+    why_template=("{source} advertises itself as a router",),
+    advice_template="to use that router: smolctl -6 route add default via {source} dev {dev}",
+)  # fmt: skip
+RS_AT_HOST = Reason(
+    "rs-at-host", Kind.DROP, "RFC 4861 6.1.1", "NOT_SPECIFIED",
+    "somebody asks for routers, and this stack advertises nothing",
+    """A router solicitation asks the routers of the link to advertise themselves. This stack sends
+    no router advertisements. The message is dropped silently.""",
+    why_template=("{source} asks for routers",),
+    advice_template="usually harmless: a router of the link answers it",
+)  # fmt: skip
+
+# --- redirects ------------------------------------------------------------------------------------
+
+REDIRECT6_SOURCE = Reason(
+    "redirect6-source", Kind.DROP, "RFC 4861 8.1", "NOT_SPECIFIED",
+    "a redirect that is not from a link-local address",
+    """Hosts know routers by their link-local addresses, so a redirect must come from one. This one
+    does not, and is dropped silently (RFC 4861 8.1).""",
+    why_template=("the source is not link-local",),
+    advice_template=_BYTES,
+)  # fmt: skip
+REDIRECT6_TARGET = Reason(
+    "redirect6-target", Kind.DROP, "RFC 4861 8.1", "NOT_SPECIFIED",
+    "a redirect to what is neither a router nor the destination",
+    """A redirect names a better first hop: another router by its link-local address, or the
+    destination itself, which is on the link. This one names something else, and is dropped silently
+    (RFC 4861 8.1).""",
+    why_template=("its target is neither link-local nor the destination",),
+    advice_template=_BYTES,
+)  # fmt: skip
+REDIRECT6_GROUP = Reason(
+    "redirect6-group", Kind.DROP, "RFC 4861 8.1", "NOT_SPECIFIED",
+    "a redirect for a group",
+    """A redirect is about the first hop to one node. Packets to a group have none, so such a
+    redirect is dropped silently (RFC 4861 8.1).""",
+    why_template=("its destination is a group",),
+    advice_template=_BYTES,
+)  # fmt: skip
+REDIRECT6_STRANGER = Reason(
+    "redirect6-stranger", Kind.DROP, "RFC 4861 8.1", "NOT_SPECIFIED",
+    "a redirect that is not from the router in use",
+    """Only the router in use for a destination may name a better first hop. This redirect is from
+    another one, or came by another interface, or no packet goes by a router there. Either it is
+    forged, or the route has changed since. It is dropped silently.""",
+    why_template=("{offender} is not the router to {ip}",),
+    advice_template="which router is in use: smolctl route get {ip}",
+)  # fmt: skip
+REDIRECT6_IGNORED = Reason(
+    "redirect6-ignored", Kind.DROP, "RFC 4861 8.3", "silent",
+    "a redirect, and this stack believes none",
+    """A router says that another first hop is nearer to a destination. Anybody on the link can
+    forge that, so ip6.accept_redirects=0 ignores it; a router never follows redirects (RFC 4861
+    8.3). Packets still go to the router of the route.""",
+    why_template=("{offender} names {gateway} as first hop to {ip}: {cause}",),
+    causes={
+        "sysctl": "ip6.accept_redirects is off",
+        "router": "this stack is a router itself (ip6.forward)",
+    },
+    advice_template="which router is in use: smolctl route get {ip}",
+)  # fmt: skip
+REDIRECT6_TAKEN = Reason(
+    "redirect6-taken", Kind.NOTE, "RFC 4861 8.3", "silent",
+    "a router said that another first hop is nearer",
+    """The router for a destination said that another router on the link is nearer to it, or that
+    the destination is on the link itself. That is used from now on, for this destination only. The
+    packet that caused it was delivered all the same.""",
+    why_template=("{offender} says that {gateway} is the first hop to {ip}",),
+    advice_template="what was learned: smolctl route get {ip}",
+)  # fmt: skip

@@ -1,0 +1,79 @@
+"""Sysctls of IPv6: addresses, forwarding, headers, fragments and ICMPv6."""
+
+from smolctl.stack.sysctl.model import DAY_MS, Sysctl
+
+IP6_SYSCTLS: tuple[Sysctl, ...] = (
+    Sysctl(
+        "icmp6.echo_ignore_all", 0, "flag", 0, 1, "ignore all ICMPv6 echo requests",
+        "RFC 4443 4.2; Linux ipv6 icmp echo_ignore_all", "0", "0",
+    ),
+    Sysctl(
+        "icmp6.echo_ignore_anycast", 0, "flag", 0, 1,
+        "ignore ICMPv6 echo requests to an anycast address",
+        "RFC 4443 4.2; Linux echo_ignore_anycast", "0", "0",
+    ),
+    Sysctl(
+        "icmp6.echo_ignore_multicast", 0, "flag", 0, 1,
+        "ignore ICMPv6 echo requests to a group",
+        "RFC 4443 4.2; Linux echo_ignore_multicast", "0", "0",
+    ),
+    Sysctl(
+        "icmp6.ratelimit_ms", 100, "ms", 0, DAY_MS,
+        "time between ICMPv6 errors to one destination after a burst of 6; 0 is no limit",
+        "RFC 4443 2.4 (f); Linux ipv6 icmp ratelimit", "100", "no limit",
+    ),
+    Sysctl(
+        "ip6.accept_redirects", 1, "flag", 0, 1,
+        "accept redirects of neighbor discovery: another first hop for one destination",
+        "RFC 4861 8.3; Linux ipv6 accept_redirects", "1", "",
+    ),
+    Sysctl(
+        "ip6.bindv6only", 0, "flag", 0, 1,
+        "a new IPv6 socket does not speak IPv4",
+        "RFC 3493 5.3; Linux bindv6only", "0", "",
+    ),
+    Sysctl(
+        "ip6.disable", 0, "flag", 0, 1,
+        "do without IPv6: no link has an IPv6 address, and IPv6 packets are dropped",
+        "RFC 8504 1; Linux disable_ipv6", "0", "a compile-time feature",
+    ),
+    Sysctl(
+        "ip6.forward", 0, "flag", 0, 1,
+        "be an IPv6 router: forward packets for others to their next hop",
+        "RFC 8200 2; RFC 4861 6.2; Linux ipv6 forwarding", "0", "no",
+    ),
+    Sysctl(
+        "ip6.frag_high_thresh", 4_194_304, "bytes", 0, 1_000_000_000,
+        "memory for incomplete IPv6 packets; when it is full, the oldest is dropped",
+        "RFC 8200 4.5; Linux ip6frag_high_thresh", "4194304", "",
+    ),
+    Sysctl(
+        "ip6.frag_max_datagrams", 1024, "packets", 0, 1_000_000,
+        "incomplete IPv6 packets at a time, then the oldest is dropped; 0 accepts no fragments",
+        "RFC 8200 4.5", "no limit but the memory", "",
+    ),
+    Sysctl(
+        "ip6.frag_time_ms", 60_000, "ms", 1, DAY_MS,
+        "time for an IPv6 packet to become complete",
+        "RFC 8200 4.5; Linux ip6frag_time", "60000", "",
+    ),
+    Sysctl(
+        "ip6.hop_limit", 64, "hops", 1, 255, "default hop limit of IPv6 packets",
+        "RFC 8200 3; Linux hop_limit", "64", "64",
+    ),
+    Sysctl(
+        "ip6.max_dst_opts", 8, "options", 0, 1_000_000,
+        "options that a destination options header may have, padding excepted",
+        "RFC 8504 5.3; Linux max_dst_opts_number", "8", "",
+    ),
+    Sysctl(
+        "ip6.max_hbh_opts", 8, "options", 0, 1_000_000,
+        "options that a hop-by-hop header may have, padding excepted",
+        "RFC 8504 5.3; Linux max_hbh_opts_number", "8", "",
+    ),
+    Sysctl(
+        "ip6.multicast_hops", 1, "hops", 0, 255,
+        "default hop limit of packets to an IPv6 group; 0 stays on this host",
+        "RFC 3493 5.2; Linux IPV6_MULTICAST_HOPS", "1", "",
+    ),
+)  # fmt: skip

@@ -1,0 +1,174 @@
+"""IPv6 addresses: what links get by themselves, and what follows from an address, as Linux."""
+
+import pytest
+
+from smolctl.errors import AlreadyExists, InvalidArgument
+from smolctl.stack.config.link import delete_interface, set_carrier, set_up
+from tests.kit.host import ip, text
+from tests.kit.host6 import OUR_LINK_LOCAL, OURS6, Host6
+
+
+def shown(host: Host6, dev: str = "tap0") -> list[str]:
+    items = host.dev(dev).ipv6.addresses.items
+    return [f"{text(each.local)}/{each.plen} {each.scope.name}" for each in items]
+
+
+def routes(host: Host6) -> list[str]:
+    return [
+        f"{route.type.value} {text(route.prefix)}/{route.plen} dev {route.dev} table"
+        f" {route.table} metric {route.metric}"
+        for route in host.stack.ipv6.fib
+    ]
+
+
+def groups(host: Host6, dev: str = "tap0") -> set[str]:
+    return {text(group) for group in host.dev(dev).ipv6.groups.filters}
+
+
+def test_links_have_their_own_addresses_and_routes_as_on_linux() -> None:
+    host = Host6(bare=True)
+    assert shown(host) == ["fe80::ff:fe00:a/64 LINK"]
+    assert shown(host, "lo") == ["::1/128 HOST"]
+    assert routes(host) == [
+        "unicast fe80::/64 dev tap0 table 254 metric 256",
+        "local ::1/128 dev lo table 255 metric 0",
+        "local fe80::ff:fe00:a/128 dev tap0 table 255 metric 0",
+        "multicast ff00::/8 dev tap0 table 255 metric 256",
+    ]
+
+
+def test_an_address_brings_a_route_to_its_network_and_joins_its_group() -> None:
+    host = Host6()
+    assert shown(host) == ["2001:db8::1/64 GLOBAL", "fe80::ff:fe00:a/64 LINK"]
+    assert set(routes(host)) - set(routes(Host6(bare=True))) == {
+        "unicast 2001:db8::/64 dev tap0 table 254 metric 256",
+        "local 2001:db8::1/128 dev tap0 table 255 metric 0",
+    }
+    assert groups(host) == {"ff02::1", "ff01::1", "ff02::1:ff00:1", "ff02::1:ff00:a"}
+    assert groups(host, "lo") == {"ff02::1", "ff01::1"}
+    host.delete(OURS6)
+    assert routes(host) == routes(Host6(bare=True))
+    assert groups(host) == {"ff02::1", "ff01::1", "ff02::1:ff00:a"}
+
+
+def test_the_newest_address_of_a_scope_comes_first() -> None:
+    host = Host6("2001:db8::1/64", "2001:db8:1::1/128", "2001:db8::2/64")
+    assert shown(host) == [
+        "2001:db8::2/64 GLOBAL",
+        "2001:db8:1::1/128 GLOBAL",
+        "2001:db8::1/64 GLOBAL",
+        "fe80::ff:fe00:a/64 LINK",
+    ]
+    network = "unicast 2001:db8::/64 dev tap0 table 254 metric 256"
+    assert routes(host).count(network) == 1
+    host.delete("2001:db8::2")
+    assert network in routes(host)
+    assert "ff02::1:ff00:1" in groups(host)
+    host.delete("2001:db8::1")
+    assert network not in routes(host)
+    assert "ff02::1:ff00:1" in groups(host)  # of 2001:db8:1::1
+
+
+def test_the_same_address_is_refused_whatever_its_length() -> None:
+    host = Host6()
+    with pytest.raises(AlreadyExists):
+        host.add(f"{OURS6}/128")
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("::/64", "no address"),
+        ("ff02::5/128", "multicast"),
+        ("::1/128", "the loopback"),
+        ("::ffff:10.0.0.1/128", "IPv4"),
+    ],
+)
+def test_what_no_interface_can_have_is_refused(address: str, says: str) -> None:
+    host = Host6()
+    before = routes(host)
+    with pytest.raises(InvalidArgument, match=says):
+        host.add(address)
+    assert routes(host) == before
+
+
+def test_a_link_that_goes_down_loses_all_its_addresses() -> None:
+    host = Host6()
+    set_up(host.stack.shared, host.tap, False, host.now)
+    assert shown(host) == []
+    assert routes(host) == ["local ::1/128 dev lo table 255 metric 0"]
+    assert groups(host) == {"ff02::1", "ff01::1"}
+    set_up(host.stack.shared, host.tap, True, host.now)
+    assert routes(host) == routes(Host6(bare=True))
+
+
+def test_the_loopback_gets_its_address_back() -> None:
+    host = Host6()
+    set_up(host.stack.shared, host.dev("lo"), False, host.now)
+    assert shown(host, "lo") == []
+    set_up(host.stack.shared, host.dev("lo"), True, host.now)
+    assert shown(host, "lo") == ["::1/128 HOST"]
+
+
+def test_a_link_without_carrier_keeps_its_addresses_and_gets_none() -> None:
+    host = Host6()
+    set_carrier(host.stack.shared, host.tap, False, host.now)
+    assert shown(host) == ["2001:db8::1/64 GLOBAL", "fe80::ff:fe00:a/64 LINK"]
+    set_up(host.stack.shared, host.tap, False, host.now)
+    set_up(host.stack.shared, host.tap, True, host.now)
+    assert shown(host) == []
+    set_carrier(host.stack.shared, host.tap, True, host.now)
+    assert shown(host) == ["fe80::ff:fe00:a/64 LINK"]
+
+
+def test_an_address_on_a_link_that_is_down_waits_for_it() -> None:
+    host = Host6()
+    set_up(host.stack.shared, host.tap, False, host.now)
+    host.add("2001:db8::7/64")
+    assert routes(host) == ["local ::1/128 dev lo table 255 metric 0"]
+    set_up(host.stack.shared, host.tap, True, host.now)
+    assert "local 2001:db8::7/128 dev tap0 table 255 metric 0" in routes(host)
+
+
+def test_a_deleted_link_takes_everything_with_it() -> None:
+    host = Host6()
+    host.link("tap1")
+    host.add("2001:db8:1::1/64", "tap1")
+    delete_interface(host.stack.shared, host.dev("tap1"), host.now)
+    assert routes(host) == routes(Host6())
+
+
+def test_a_router_has_the_addresses_of_its_networks_routers() -> None:
+    host = Host6("2001:db8::1/64", "2001:db8:1::1/127")
+    before = routes(host)
+    host.set("ip6.forward", 1)
+    assert set(routes(host)) - set(before) == {
+        "anycast 2001:db8::/128 dev tap0 table 255 metric 0",
+        "anycast fe80::/128 dev tap0 table 255 metric 0",
+    }
+    host.set("ip6.forward", 0)
+    assert routes(host) == before
+
+
+def test_without_ipv6_no_link_has_an_address() -> None:
+    host = Host6()
+    before = routes(Host6(bare=True))
+    host.set("ip6.disable", 1)
+    assert (shown(host), shown(host, "lo"), routes(host)) == ([], [], [])
+    host.set("ip6.disable", 0)
+    assert routes(host) == before
+
+
+def test_a_route_loses_a_source_that_is_gone_and_stays() -> None:
+    host = Host6()
+    host.route("2001:db8:5::/48", via="2001:db8::2", src=OURS6)
+    host.delete(OURS6)
+    (route,) = host.stack.ipv6.fib.tables[254].chain(ip("2001:db8:5::"), 48)
+    assert route.prefsrc is None
+
+
+def test_the_link_local_address_may_be_deleted_and_does_not_come_back_by_itself() -> None:
+    host = Host6()
+    host.delete(OUR_LINK_LOCAL)
+    set_carrier(host.stack.shared, host.tap, False, host.now)
+    assert shown(host) == ["2001:db8::1/64 GLOBAL"]
