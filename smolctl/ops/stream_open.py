@@ -22,7 +22,6 @@ from smolctl.wire.address import (
     IPV4,
     LOOPBACK6,
     UNSPECIFIED6,
-    family_of,
     is_unspecified,
 )
 
@@ -114,10 +113,9 @@ class HubJob(Job):
         """Open a socket."""
         if self._channel is None:
             raise AssertionError("a program that commands has a channel")
-        stack, six = self._stack, args.family is not IPV4 and "family" in args
-        socket = stack.tcp.open(self._owner)
-        socket.family, socket.pid = (None if six else IPV4), self._pid
-        end = StreamEnd(self, stack, socket, six=six)
+        socket = self._stack.tcp.open(self._owner, args.family or IPV4)
+        socket.pid = self._pid
+        end = StreamEnd(self, self._stack, socket)
         try:
             end.pipe, outside = self._channel.open_pipe(end)
         except BaseException:
@@ -137,12 +135,7 @@ class HubJob(Job):
     def _bind(self, end: StreamEnd, args: Args, now: int) -> "_Answer":
         socket, port = end.socket, args.integer("port", 0, _MAX_PORT) or 0
         local, dev = end.names.to_bind(args.the_address("addr"), _zone(args))
-        bound: int | None = local
-        if is_unspecified(local):
-            # 0.0.0.0, and also what ::ffff:0.0.0.0 stands for, hears IPv4 alone.
-            if family_of(local) is IPV4:
-                socket.family = IPV4
-            bound = ANY
+        bound = ANY if is_unspecified(local) else local
         self._stack.tcp.bind(socket, bound, port, dev or socket.dev)
         return ({},)
 

@@ -47,9 +47,9 @@ class StreamEnd:
         taken: the program has the connection; one that it has not accepted yet waits.
     """
 
-    def __init__(self, hub: Hub, stack: Stack, socket: TcpSocket, *, six: bool) -> None:
+    def __init__(self, hub: Hub, stack: Stack, socket: TcpSocket) -> None:
         self.socket, self.taken = socket, True
-        self.names = SocketNames(stack.interfaces, socket, six=six)
+        self.names = SocketNames(stack.interfaces, socket)
         self.pipe: Pipe
         self._hub, self._tcp = hub, stack.tcp
         self._skip = 0
@@ -238,7 +238,7 @@ class ListenEnd:
 
     def _next(self, child: TcpSocket) -> tuple[bytes, Passed]:
         """Return the message of a connection, and the end of its pipe that is for the program."""
-        end = StreamEnd(self._hub, self._stack, child, six=self.names.six)
+        end = StreamEnd(self._hub, self._stack, child)
         end.taken = False
         try:
             end.pipe, outside = self.channel.open_pipe(end)

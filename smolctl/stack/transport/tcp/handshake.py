@@ -369,7 +369,8 @@ def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:
         keepcnt=listener.keepcnt, user_timeout_ns=listener.user_timeout_ns,
         linger_ns=listener.linger_ns, tos=listener.tos, ttl=listener.ttl,
         mss_max=listener.mss_max, oob_inline=listener.oob_inline, control=listener.control,
-        reuse=listener.reuse, owner=listener.owner, pid=listener.pid,
+        reuse=listener.reuse, owner=listener.owner, pid=listener.pid, family=listener.family,
+        v6only=listener.v6only,
         ready_queue=listener.ready_queue,
     )  # fmt: skip
     child.local = child.source = ends.local

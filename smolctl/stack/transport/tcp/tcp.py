@@ -62,7 +62,7 @@ from smolctl.stack.transport.tcp.states import MAY_SEND, State, TcpEvent
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.stack.transport.tcp.time_wait import TimeWait
 from smolctl.stack.transport.tcp.timers import TimerKind
-from smolctl.wire.address import is_multicast, is_unspecified
+from smolctl.wire.address import IPV4, IPV6, Family, is_multicast, is_unspecified
 from smolctl.wire.icmpv4 import Quote
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import CWR, ECE, SYN
@@ -93,10 +93,16 @@ class Tcp(TcpTable):
 
     # --- opening ----------------------------------------------------------------------------------
 
-    def open(self, owner: str = "") -> TcpSocket:
-        """Return a new socket, which is closed and bound to nothing."""
+    def open(self, owner: str = "", family: Family = IPV4) -> TcpSocket:
+        """Return a new socket, which is closed and bound to nothing.
+
+        One of IPv6 speaks IPv4 as well, unless ip6.bindv6only or ``v6only`` is set before it is
+        bound.
+        """
         settings = self.settings
         return TcpSocket(
+            family=family,
+            v6only=family is IPV6 and settings["ip6.bindv6only"] == 1,
             rcvbuf=settings["tcp.rmem_default"],
             sndbuf=settings["tcp.wmem_default"],
             owner=owner,
