@@ -174,6 +174,11 @@ def _probe_tail(table: TcpTable, socket: TcpSocket, now: int) -> None:
     snd, loss = socket.snd, socket.loss
     if not snd.records:
         return
+    if snd.sacked or loss.recovering:
+        # The peer has told of a loss meanwhile: recovery, or at last the timeout, sees to it.
+        at = max(snd.records[0].sent_ns + socket.rtt.rto_ns, now)
+        set_timer(table, socket, TimerKind.RETRANSMIT, at)
+        return
     before = snd.nxt
     if snd.unsent and snd.nxt < snd.una + snd.wnd:
         window = socket.window
