@@ -144,7 +144,7 @@ class Stack:
     def _offloaded_input(self, interface: Interface, data: bytes, now: int) -> None:
         number = fast_udp.segments_input(self.generation.number, interface, data, now)
         if number:
-            count_segments(interface, number)
+            count_segments(interface, data, number)
             return
         if self.tcp.inbound:
             number = fast_tcp.frame_input(self.tcp, interface, data, now)

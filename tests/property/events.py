@@ -27,11 +27,13 @@ from tests.kit.groups import GROUP, but, only
 from tests.kit.host import OUR_MAC, PEER_MAC, ip, reply
 from tests.property.world import (
     ADDRESSES,
+    LINK_SCOPES,
     ROUTES,
     SYSCTLS,
     Config,
     World,
     arrivals,
+    at_link,
     devs,
     dsts,
     ips,
@@ -254,7 +256,8 @@ class Player:
 
     def _sysctl(self, _dev: str, number: int) -> None:
         key, values = SYSCTLS[number % len(SYSCTLS)]
-        self.host.set(key, values[number // 10 % len(values)])
+        scope = ("", *LINK_SCOPES)[number // 3 % (1 + len(LINK_SCOPES))]
+        self.host.set(at_link(key, scope), values[number // 10 % len(values)])
 
     def _flush(self, dev: str, number: int) -> None:
         actions = self.host.cache(dev).flush(keep_permanent=number % 2 > 0)

@@ -60,10 +60,9 @@ def _request_timer(table: TcpTable, request: Request, now: int) -> None:
         drop_request(table, request)
         table.recorder.count("tcp.handshakes_timed_out")
         return
-    if not request.acked:
-        syn_ack(table, request, first_window(request.listener.rcvbuf, request.advmss), now)
-    else:
-        request.times += 1
+    # Also while the backlog has no room: what acknowledges it takes the place that is free by then
+    # (Linux syn_ack_recalc).
+    syn_ack(table, request, first_window(request.listener.rcvbuf, request.advmss), now)
     wait = settings.ns("tcp.rto_initial_ms") << (request.times - 1)
     request.at_ns = now + min(wait, settings.ns("tcp.rto_max_ms"))
 

@@ -333,9 +333,8 @@ def _complete(table: TcpTable, request: Request, segment: Incoming) -> None:
     if backlog is None:
         raise AssertionError("a handshake has a listening socket")
     if backlog.full:
-        # The peer believes that it is connected: it sends again, until there is room.
+        # The peer believes that it is connected: the answer is sent again, until there is room.
         backlog.overflows += 1
-        request.acked = True
         packet.record(
             reason.TCP_BACKLOG_FULL, peer=(ends.peer, ends.peer_port), port=ends.port,
             queued=len(backlog.queue), limit=backlog.limit,
