@@ -17,7 +17,6 @@ from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire import udp
 from smolctl.wire.address import IPV6_MARK
 from smolctl.wire.ipv4 import Protocol
-from smolctl.wire.ipv4_options import outgoing
 
 _tuple = tuple.__new__  # several times for each datagram: a third of what RouteKey(...) takes
 _UDP = Protocol.UDP
@@ -47,16 +46,16 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
     if dport == 0:
         values = {"ip": "port 0", "cause": "port"}
         refuse(recorder, Refusal(reason.TX_DST_INVALID, "", values), now, trace)
-    if not socket.speaks(dst):
-        shown: dict[str, object] = {"ip": dst, "cause": "family" if dst < IPV6_MARK else "mapped"}
-        refuse(recorder, Refusal(reason.TX_WRONG_FAMILY, "", shown), now, trace)
+    wrong = wrong_family(socket, dst, item.src)
+    if wrong is not None:
+        refuse(recorder, wrong, now, trace)
     source = blocked.source_of(net, socket, item)
     bound = _tuple(Bound, (socket.local, sport, socket.dev, socket.owner))
     trace.step("socket", "ok", now, bound)
     patient = socket.send_queue is not None or settings["ip.no_route"]
     if patient and _kept(table, net, socket, item, now):
         return
-    options = outgoing(socket.options, dst) if socket.options else NO_OPTIONS
+    options = socket.options_to(dst) if socket.options else NO_OPTIONS
     hop = dst if options.hop is None else options.hop
     dev = item.dev or socket.dev_to(dst)
     key = _tuple(RouteKey, (hop, source, dev, OUTPUT, 0, _UDP, sport, dport, tos))
@@ -82,6 +81,17 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
     socket.tx_datagrams += 1
     if not (tos or socket.options or item.dev):
         table.learn_output(socket, way, dport, ttl, item.src)
+
+
+def wrong_family(socket: UdpSocket, dst: int, src: int | None = None) -> Refusal | None:
+    """Return why a socket cannot send to an address, or from ``src`` to it, for their family."""
+    cause = ""
+    if not socket.speaks(dst):
+        cause = "family" if dst < IPV6_MARK else "mapped"
+    elif src is not None and (src < IPV6_MARK) != (dst < IPV6_MARK):
+        cause = "source"
+    values: dict[str, object] = {"ip": dst, "source": src, "cause": cause}
+    return Refusal(reason.TX_WRONG_FAMILY, "", values) if cause else None
 
 
 def _kept(
