@@ -41,7 +41,7 @@ from tests.property.frames import (
     plain_udps6,
     ports,
 )
-from tests.property.world import ADDRESSES, ROUTES, SYSCTLS, Config, World
+from tests.property.world import ADDRESSES, LINK_SCOPES, ROUTES, SYSCTLS, Config, World, at_link
 
 SECOND_NS = 1_000_000_000
 
@@ -264,7 +264,8 @@ class Player:
 
     def _sysctl(self, _dev: str, number: int) -> None:
         key, values = SYSCTLS[number % len(SYSCTLS)]
-        self.host.set(key, values[number // 10 % len(values)])
+        scope = ("", *LINK_SCOPES)[number // 3 % (1 + len(LINK_SCOPES))]
+        self.host.set(at_link(key, scope), values[number // 10 % len(values)])
 
     def _flush(self, dev: str, number: int) -> None:
         net = (self.stack.ipv4, self.stack.ipv6)[number // 2 % 2]

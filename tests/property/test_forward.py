@@ -39,7 +39,7 @@ passing = st.builds(
 
 def forwarding(config: Config) -> Config:
     """Return a config that forwards, and whose second link leads somewhere."""
-    sysctls = [sysctl for sysctl in config.sysctls if sysctl[0] != "ip.forward"]
+    sysctls = [sysctl for sysctl in config.sysctls if "ip.forward" not in sysctl[0]]
     wired = [*config.addresses, ("10.1.0.1/24", "tap1")]
     return config._replace(
         sysctls=[*sysctls, ("ip.forward", 1)], addresses=list(dict.fromkeys(wired))

@@ -1,6 +1,7 @@
 """Random stacks, random frames and random events, for the properties of the whole stack."""
 
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from smolctl.stack.fib.route import InsertMode, Route, RouteType, TableName
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.interface import Vlan
 from smolctl.stack.neighbor.states import State
+from smolctl.stack.sysctl.settings import named
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.address import IPV4
 from smolctl.wire.vlan import Tpid
@@ -186,13 +188,24 @@ def subset(pool: tuple[Any, ...]) -> st.SearchStrategy[list[Any]]:
     return st.lists(st.sampled_from(pool), unique_by=repr, max_size=len(pool))
 
 
+LINK_SCOPES = ("all", "default", *DEVS)
+
+
+def at_link(key: str, scope: str) -> str:
+    """Return the key of a sysctl in a scope, if links have it."""
+    return f"{scope}.{key}" if scope and named(key).item.link is not None else key
+
+
 configs = st.builds(
     Config,
     st.just([ADDRESSES[0]]).flatmap(lambda first: subset(ADDRESSES[1:]).map(first.__add__)),
     subset(ROUTES),
     st.lists(
         st.sampled_from(SYSCTLS).flatmap(
-            lambda sysctl: st.tuples(st.just(sysctl[0]), st.sampled_from(sysctl[1]))
+            lambda sysctl: st.tuples(
+                st.sampled_from(["", "", *LINK_SCOPES]).map(partial(at_link, sysctl[0])),
+                st.sampled_from(sysctl[1]),
+            )
         ),
         max_size=6,
     ),

@@ -67,7 +67,8 @@ def ip6_input(net: Network, packet: Packet) -> None:
         whole = _opened(net, packet)
         if whole is None:
             return
-        packet, protocol = whole, key.protocol
+        packet = whole
+        protocol = key.protocol if packet.chain is None else packet.chain.protocol
     transport_input(net, packet, protocol)
 
 

@@ -28,6 +28,11 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "RFC 4861 8.3; Linux ipv6 accept_redirects", "1", "",
     ),
     Sysctl(
+        "ip6.auto_flowlabels", 1, "level", 0, 3,
+        "make flow labels from a hash of the flow: 0 and 2 no, 1 and 3 yes",
+        "RFC 6437 3; Linux auto_flowlabels", "1", "",
+    ),
+    Sysctl(
         "ip6.bindv6only", 0, "flag", 0, 1,
         "a new IPv6 socket does not speak IPv4",
         "RFC 3493 5.3; Linux bindv6only", "0", "",
@@ -36,6 +41,11 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "ip6.disable", 0, "flag", 0, 1,
         "do without IPv6: no link has an IPv6 address, and IPv6 packets are dropped",
         "RFC 8504 1; Linux disable_ipv6", "0", "a compile-time feature",
+    ),
+    Sysctl(
+        "ip6.flowlabel_reflect", 0, "bits", 0, 7,
+        "answer with the flow label of the question: 4 for echo replies; 1 and 2 are TCP's",
+        "RFC 7690 4; Linux flowlabel_reflect", "0", "",
     ),
     Sysctl(
         "ip6.forward", 0, "flag", 0, 1,

@@ -120,8 +120,11 @@ def _outside(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) ->
     """Drop a segment outside of the window, and acknowledge it unless it is RST."""
     rcv, packet = socket.rcv, segment.packet
     values = {**_named(socket), "ahead": segment.seq - rcv.nxt, "size": segment.size}
+    again = segment.flags & (SYN | ACK) == SYN | ACK and segment.seq == rcv.irs
     if segment.flags & RST:
         packet.record(reason.TCP_RST_BAD_SEQ, **values)
+    elif again:  # the answer to our SYN, whose acknowledgment was lost
+        _old(table, socket, segment, now)
     elif segment.flags & SYN:
         packet.record(reason.TCP_SYN_IN_WINDOW, **_named(socket))
         challenge(table, socket, segment, now)

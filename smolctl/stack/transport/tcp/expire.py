@@ -60,10 +60,9 @@ def _request_timer(table: TcpTable, request: Request, now: int) -> None:
         drop_request(table, request)
         table.recorder.count("tcp.handshakes_timed_out")
         return
-    if not request.acked:
-        syn_ack(table, request, first_window(request.listener.rcvbuf, request.advmss), now)
-    else:
-        request.times += 1
+    # Also while the backlog has no room: what acknowledges it takes the place that is free by then
+    # (Linux syn_ack_recalc).
+    syn_ack(table, request, first_window(request.listener.rcvbuf, request.advmss), now)
     wait = settings.ns("tcp.rto_initial_ms") << (request.times - 1)
     request.at_ns = now + min(wait, settings.ns("tcp.rto_max_ms"))
 
@@ -174,6 +173,11 @@ def _probe_tail(table: TcpTable, socket: TcpSocket, now: int) -> None:
     """Send something that makes the peer tell what is missing at the end (RFC 8985 7.3)."""
     snd, loss = socket.snd, socket.loss
     if not snd.records:
+        return
+    if snd.sacked or loss.recovering:
+        # The peer has told of a loss meanwhile: recovery, or at last the timeout, sees to it.
+        at = max(snd.records[0].sent_ns + socket.rtt.rto_ns, now)
+        set_timer(table, socket, TimerKind.RETRANSMIT, at)
         return
     before = snd.nxt
     if snd.unsent and snd.nxt < snd.una + snd.wnd:

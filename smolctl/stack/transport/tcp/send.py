@@ -158,9 +158,10 @@ class SendSide:
         del chunks[:used]
         return tuple(buffers)
 
-    def drop_unsent(self) -> None:
-        """Forget what was not sent."""
-        self._chunks, self._tail, self.unsent = [], None, 0
+    def drop_all(self) -> None:
+        """Forget what was not sent, and what was not acknowledged."""
+        self._chunks, self._tail, self.records = [], None, []
+        self.unsent = self.unacked = self.sacked = self.lost = self.again = 0
 
     # --- what is in flight ------------------------------------------------------------------------
 

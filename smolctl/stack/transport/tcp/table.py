@@ -76,7 +76,8 @@ class TcpTable(PortTable[TcpSocket]):
             AddressInUse: one does, and it or the socket does not share its port.
         """
         for local, (number, strict) in self._users.get(socket.port, {}).items():
-            if number and socket.local in (ANY, local) and not (socket.reuse and not strict):
+            met = socket.local == local or (socket.local is ANY and socket.speaks(local))
+            if number and met and not (socket.reuse and not strict):
                 raise AddressInUse(
                     f"port {socket.port} is in use by {number} connections", hint="let them end,"
                     " or share it (SO_REUSEADDR)",

@@ -66,6 +66,7 @@ class UdpSocket(SocketBase):
         pmtudisc: whether what it sends may be fragmented.
         ttl: of what it sends; None for the stack's default.
         tos: type of service of what it sends (RFC 1122 3.2.1.6).
+        flow_label: of the IPv6 packets that it sends, None to have one made (RFC 6437).
         options: IP options of what it sends, as ``ipv4_options.outgoing`` takes them.
         broadcast: whether it may send to a broadcast address (RFC 1122 3.3.6).
         groups: what it wants of each group that it joined, by group and interface.
@@ -84,6 +85,7 @@ class UdpSocket(SocketBase):
     sndbuf: int = 212_992
     ttl: int | None = None
     tos: int = 0
+    flow_label: int | None = None
     options: bytes = b""
     broadcast: bool = False
     groups: dict[tuple[int, str], SourceFilter] = field(default_factory=dict)
