@@ -8,7 +8,7 @@ from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import by_identity
 from smolctl.stack.ip.network import Derived
 from smolctl.stack.ipv6.addresses import Address6
-from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.sysctl.link_settings import Values
 from smolctl.wire.address import IPV6, IPV6_MARK, LOOPBACK6
 
 _BITS = IPV6.bits
@@ -18,7 +18,7 @@ _POINT_TO_POINT = 127
 """Prefixes of this length and longer have no subnet-router anycast address (RFC 6164 5.1)."""
 
 
-def derived_routes(settings: Settings, interface: Interface, *, up: bool) -> Derived:
+def derived_routes(settings: Values, interface: Interface, *, up: bool) -> Derived:
     """Return the routes that an interface's addresses bring if it is ``up`` or not."""
     if not up:
         return {}
@@ -29,7 +29,7 @@ def derived_routes(settings: Settings, interface: Interface, *, up: bool) -> Der
     return by_identity(routes)
 
 
-def routes_of(settings: Settings, interface: Interface, address: Address) -> Derived:
+def routes_of(settings: Values, interface: Interface, address: Address) -> Derived:
     """Return the routes that one address brings, and the one to groups that any brings."""
     if not interface.up:
         return {}
@@ -39,7 +39,7 @@ def routes_of(settings: Settings, interface: Interface, address: Address) -> Der
     return by_identity(routes)
 
 
-def _routes(settings: Settings, interface: Interface, address: Address) -> Iterator[Route]:
+def _routes(settings: Values, interface: Interface, address: Address) -> Iterator[Route]:
     """Yield the routes of one address: to itself, to its network, and to the network's routers.
 
     A tentative address is nobody's yet (RFC 4862 5.4); only the way to its network is there. A

@@ -106,11 +106,11 @@ class Ipv6(LinkedNetwork):
 
     def derived_routes(self, interface: Interface, *, up: bool) -> Derived:
         """Return the routes that an interface's addresses bring if it is ``up`` or not."""
-        return derived_routes(self.settings, interface, up=up)
+        return derived_routes(interface.settings, interface, up=up)
 
     def routes_of(self, interface: Interface, address: Address) -> Derived:
         """Return the routes that one address of an interface brings."""
-        return routes_of(self.settings, interface, address)
+        return routes_of(interface.settings, interface, address)
 
     def select_source(
         self, out: Interface, dst: int, next_hop: int | None, scope: Scope
@@ -156,7 +156,7 @@ class Ipv6(LinkedNetwork):
             return
         now = self.events.now_ns
         for interface in self.interfaces.values():
-            if self.settings["ip6.disable"]:
+            if interface.settings["ip6.disable"]:
                 self._remove_addresses(interface, now)
             elif interface.up:
                 self.link_ready(interface, now)
@@ -175,7 +175,7 @@ class Ipv6(LinkedNetwork):
 
         Source: Linux ``addrconf_dev_config``, ``init_loopback``.
         """
-        if self.settings["ip6.disable"]:
+        if interface.settings["ip6.disable"]:
             return
         if interface is self.interfaces.loopback:
             local, plen = self.loopback_prefix

@@ -1,5 +1,6 @@
 """Sysctls of IPv6: addresses, forwarding, headers, fragments and ICMPv6."""
 
+from smolctl.stack.sysctl.link_rule import LinkRule
 from smolctl.stack.sysctl.model import DAY_MS, Sysctl
 
 IP6_SYSCTLS: tuple[Sysctl, ...] = (
@@ -25,7 +26,7 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
         "ip6.accept_redirects", 1, "flag", 0, 1,
         "accept redirects of neighbor discovery: another first hop for one destination",
-        "RFC 4861 8.3; Linux ipv6 accept_redirects", "1", "",
+        "RFC 4861 8.3; Linux ipv6 accept_redirects", "1", "", link=LinkRule.OWN,
     ),
     Sysctl(
         "ip6.auto_flowlabels", 1, "level", 0, 3,
@@ -40,7 +41,7 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
         "ip6.disable", 0, "flag", 0, 1,
         "do without IPv6: no link has an IPv6 address, and IPv6 packets are dropped",
-        "RFC 8504 1; Linux disable_ipv6", "0", "a compile-time feature",
+        "RFC 8504 1; Linux disable_ipv6", "0", "a compile-time feature", link=LinkRule.EITHER,
     ),
     Sysctl(
         "ip6.flowlabel_reflect", 0, "bits", 0, 7,
@@ -50,7 +51,7 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
         "ip6.forward", 0, "flag", 0, 1,
         "be an IPv6 router: forward packets for others to their next hop",
-        "RFC 8200 2; RFC 4861 6.2; Linux ipv6 forwarding", "0", "no",
+        "RFC 8200 2; RFC 4861 6.2; Linux ipv6 forwarding", "0", "no", link=LinkRule.OWN,
     ),
     Sysctl(
         "ip6.frag_high_thresh", 4_194_304, "bytes", 0, 1_000_000_000,
@@ -80,6 +81,11 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "ip6.max_hbh_opts", 8, "options", 0, 1_000_000,
         "options that a hop-by-hop header may have, padding excepted",
         "RFC 8504 5.3; Linux max_hbh_opts_number", "8", "",
+    ),
+    Sysctl(
+        "ip6.mtu_expires_ms", 600_000, "ms", 1, DAY_MS,
+        "how long a learned path MTU of IPv6 is used before a bigger one is tried",
+        "RFC 8201 5.3; Linux ipv6 mtu_expires", "600000", "",
     ),
     Sysctl(
         "ip6.multicast_hops", 1, "hops", 0, 255,

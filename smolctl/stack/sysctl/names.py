@@ -54,7 +54,7 @@ def named(key: str, sysctls: Mapping[str, Sysctl]) -> Name:
     scope, _, rest = key.rpartition(".")
     scope, _, group = scope.rpartition(".")
     found = sysctls.get(f"{group}.{rest}")
-    if found is None or not scope:
+    if found is None or not scope or key.startswith("net.ipv6."):
         linux = linux_names.found(key, sysctls)
         if linux is None:
             raise NotFound(f'no setting is named "{key}"', hint=nearest(key, sysctls))

@@ -172,3 +172,14 @@ def test_the_link_local_address_may_be_deleted_and_does_not_come_back_by_itself(
     host.delete(OUR_LINK_LOCAL)
     set_carrier(host.stack.shared, host.tap, False, host.now)
     assert shown(host) == ["2001:db8::1/64 GLOBAL"]
+
+
+def test_one_link_may_do_without_ipv6_and_be_no_router() -> None:
+    host = Host6()
+    host.link("tap1")
+    host.set("tap0.ip6.disable", 1)
+    assert shown(host) == []
+    assert shown(host, "tap1") != []
+    host.set("ip6.forward", 1)
+    host.set("tap1.ip6.forward", 0)
+    assert not [route for route in routes(host) if route.startswith("anycast")]

@@ -58,6 +58,8 @@ def test_linux_has_the_same_rules() -> None:
         "ip.secure_redirects": LinkRule.EITHER,
         "ip.send_redirects": LinkRule.EITHER,
         "ip.shared_media": LinkRule.EITHER,
+        # net/ipv6/addrconf.c
+        "ip6.disable": LinkRule.EITHER,
     }
 
 

@@ -70,9 +70,9 @@ def test_what_would_mean_something_else_here_is_refused(key: str, message: str, 
     assert caught.value.hint == f"smolctl sysctl {hint}"
 
 
-@pytest.mark.parametrize("key", ["net.ipv6.conf.all.forwarding", "net/ipv6/ip_nonlocal_bind"])
-def test_names_of_the_other_family_are_answered_as_such(key: str) -> None:
-    with pytest.raises(NotFound, match="IPv4 is the only family"):
+@pytest.mark.parametrize("key", ["net.ipv6.conf.all.seg6_enabled", "net/ipv6/ip_nonlocal_bind"])
+def test_names_of_ipv6_that_are_not_here_are_answered_as_such(key: str) -> None:
+    with pytest.raises(NotFound, match="not supported"):
         sysctl(key)
 
 
@@ -104,3 +104,29 @@ def test_a_name_for_one_interface_is_that_of_a_link(key: str, ours: str) -> None
 
 def test_forwarding_of_all_interfaces_is_ip_forward() -> None:
     assert sysctl("net.ipv4.conf.all.forwarding").key == "ip.forward"
+
+
+@pytest.mark.parametrize(
+    ("name", "scope", "key"),
+    [
+        ("net.ipv6.conf.all.forwarding", "all", "ip6.forward"),
+        ("net.ipv6.conf.eth0.disable_ipv6", "eth0", "ip6.disable"),
+        ("net/ipv6/conf/eth0.5/accept_redirects", "eth0.5", "ip6.accept_redirects"),
+        ("net.ipv6.bindv6only", "", "ip6.bindv6only"),
+        ("net.ipv6.auto_flowlabels", "", "ip6.auto_flowlabels"),
+        ("net.ipv6.icmp.ratelimit", "", "icmp6.ratelimit_ms"),
+        ("net.ipv6.icmp.echo_ignore_all", "", "icmp6.echo_ignore_all"),
+        ("net.ipv6.ip6frag_high_thresh", "", "ip6.frag_high_thresh"),
+        ("net.ipv6.max_hbh_opts_number", "", "ip6.max_hbh_opts"),
+        ("net.ipv6.conf.all.hop_limit", "", "ip6.hop_limit"),
+    ],
+)
+def test_the_names_of_ipv6_are_found_where_linux_has_them(name: str, scope: str, key: str) -> None:
+    found = named(name)
+    assert (found.scope, found.item.key) == (scope, key)
+
+
+@pytest.mark.parametrize("name", ["net.ipv6.ip6frag_time", "net.ipv6.route.mtu_expires"])
+def test_another_unit_is_refused_in_ipv6_too(name: str) -> None:
+    with pytest.raises(InvalidArgument, match="here, in ms"):
+        sysctl(name)
