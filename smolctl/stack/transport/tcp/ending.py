@@ -40,9 +40,7 @@ def forget(table: TcpTable, socket: TcpSocket) -> None:
         table.orphans -= 1
         socket.rcv.drop_all()
         table.tell(ChangeType.DELETED, socket)
-    socket.snd.drop_unsent()
-    socket.snd.records = []
-    socket.snd.unacked = 0
+    socket.snd.drop_all()
 
 
 def end(table: TcpTable, socket: TcpSocket, event: TcpEvent) -> None:

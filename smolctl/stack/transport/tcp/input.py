@@ -19,7 +19,7 @@ from smolctl.wire.fault import WireFault
 def tcp_input(table: TcpTable, packet: Packet) -> None:
     """Take a segment that is for this stack (RFC 9293 3.10.7)."""
     header = packet.header
-    segment = packet.data[header.header_len :]
+    segment = packet.data[packet.upper :]
     parsed = tcp.parse(segment, header.src, header.dst)
     if isinstance(parsed, WireFault):
         packet.malformed(parsed)

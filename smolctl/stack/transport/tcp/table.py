@@ -10,7 +10,7 @@ from smolctl.stack.transport.ports import PortTable
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.sequence import Ends, Secrets
-from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.socket import OnError, TcpSocket
 from smolctl.stack.transport.tcp.time_wait import TimeWait, TimeWaits
 from smolctl.stack.transport.tcp.timers import TimerHeap
 
@@ -26,6 +26,7 @@ class TcpTable(PortTable[TcpSocket]):
         timers: of sockets and handshakes. waiting: what is in TIME-WAIT.
         pending: connections that have something to send at the end of this turn.
         throttled: those that wait for room in the outbox of an interface.
+        take_error_of: takes an ICMP error about what a socket sent.
         orphans: connections whose program has closed its socket.
     """
 
@@ -41,6 +42,7 @@ class TcpTable(PortTable[TcpSocket]):
         self.waiting = TimeWaits(shared.timers.alarm)
         self.pending: dict[TcpSocket, None] = {}
         self.throttled: dict[TcpSocket, None] = {}
+        self.take_error_of: OnError | None = None
         self.orphans = 0
         self._users: dict[int, dict[int, list[int]]] = {}
 
@@ -76,7 +78,8 @@ class TcpTable(PortTable[TcpSocket]):
             AddressInUse: one does, and it or the socket does not share its port.
         """
         for local, (number, strict) in self._users.get(socket.port, {}).items():
-            if number and socket.local in (ANY, local) and not (socket.reuse and not strict):
+            met = socket.local == local or (socket.local is ANY and socket.speaks(local))
+            if number and met and not (socket.reuse and not strict):
                 raise AddressInUse(
                     f"port {socket.port} is in use by {number} connections", hint="let them end,"
                     " or share it (SO_REUSEADDR)",
