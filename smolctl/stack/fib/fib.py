@@ -66,10 +66,8 @@ class Fib:
         self.bits = bits
         settings, alarm = settings or Settings(), alarm or Alarm()
         self.rules = Rules(self._usual_rules)
-        self.exceptions, self.path_mtus = (
-            RouteExceptions(settings, alarm),
-            PathMtus(settings, alarm),
-        )
+        self.exceptions = RouteExceptions(settings, alarm)
+        self.path_mtus: PathMtus = PathMtus(settings, alarm)
         self._local, self._main = self.new_table(large=True), self.new_table(large=True)
         self._default: RouteTable | None = None
         self.tables: dict[int, RouteTable] = {
