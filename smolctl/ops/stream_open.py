@@ -20,7 +20,6 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.wire.address import (
     IPV4,
-    IPV6,
     LOOPBACK6,
     UNSPECIFIED6,
     is_unspecified,
@@ -114,10 +113,9 @@ class HubJob(Job):
         """Open a socket."""
         if self._channel is None:
             raise AssertionError("a program that commands has a channel")
-        stack = self._stack
-        socket = stack.tcp.open(self._owner, IPV6 if args.family is IPV6 else IPV4)
+        socket = self._stack.tcp.open(self._owner, args.family or IPV4)
         socket.pid = self._pid
-        end = StreamEnd(self, stack, socket)
+        end = StreamEnd(self, self._stack, socket)
         try:
             end.pipe, outside = self._channel.open_pipe(end)
         except BaseException:

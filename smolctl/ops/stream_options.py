@@ -10,7 +10,6 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.transport.tcp.congestion import NAMES as CONTROLS
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
-from smolctl.wire.address import IPV6
 
 _S = 1_000_000_000
 _MS = 1_000_000
@@ -129,7 +128,7 @@ _VALUES: dict[str, Callable[[Stack, TcpSocket], Any]] = {
     "keepcnt": lambda stack, socket: socket.keepcnt or stack.settings["tcp.keepalive_probes"],
     "user_timeout": lambda _, socket: socket.user_timeout_ns // _MS,
     "linger": lambda _, socket: -1 if socket.linger_ns is None else socket.linger_ns // _S,
-    "v6only": lambda _, socket: int(socket.family is IPV6),
+    "v6only": lambda _, socket: int(socket.v6only),
     "accepting": lambda _, socket: int(socket.state is State.LISTEN),
     "unread": lambda _, socket: socket.rcv.ready,
     "unacked": lambda _, socket: socket.snd.held,

@@ -139,7 +139,7 @@ class Stack:
     def _offloaded_input(self, interface: Interface, data: bytes, now: int) -> None:
         number = fast_udp.segments_input(self.generation.number, interface, data, now)
         if number:
-            count_segments(interface, number)
+            count_segments(interface, data, number)
             return
         take = partial(self._cut_frames_input, interface, now)
         offloaded_input(self.shared.recorder, interface, data, now, take)

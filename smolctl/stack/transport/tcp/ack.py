@@ -101,7 +101,7 @@ def _update_window(table: TcpTable, socket: TcpSocket, segment: Incoming, now: i
         snd.max_wnd = window
         set_mss(table.networks.for_address(socket.ends.peer), socket)
     if window:
-        socket.zero_since_ns = 0
+        socket.zero_since_ns = socket.window_probes = 0
     elif not socket.zero_since_ns:
         socket.zero_since_ns = now
         table.note(reason.TCP_ZERO_WINDOW, socket, now, held=snd.unsent + snd.unacked)

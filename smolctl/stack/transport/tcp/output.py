@@ -190,7 +190,7 @@ def arm(table: TcpTable, socket: TcpSocket, now: int, *, restart: bool = False) 
             _arm_probe(table, socket, now)
     elif snd.unsent or (snd.fin and not snd.fin_sent):
         if socket.timer is not TimerKind.PERSIST and socket not in table.throttled:
-            wait = socket.rtt.backed_off(socket.probes)
+            wait = socket.rtt.backed_off(socket.window_probes)
             if socket.cork and snd.wnd >= socket.mss:
                 wait = _CORK_NS
             _set(table, socket, TimerKind.PERSIST, now + wait)

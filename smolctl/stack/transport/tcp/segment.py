@@ -203,11 +203,12 @@ def set_mss(net: Network, socket: TcpSocket) -> None:
         mss -= TIMESTAMP_LEN
     # Of a small window half at most, so that two segments are under way (Linux
     # tcp_bound_to_half_wnd): a peer that waits for a second one would never be woken.
+    socket.window.mss = mss
     largest = socket.snd.max_wnd
     cutoff = largest >> 1 if largest > 536 else largest
     if cutoff:
         mss = min(mss, max(cutoff, 28))
-    socket.mss = socket.window.mss = mss
+    socket.mss = mss
 
 
 def usable_mtu(net: Network, way: Way) -> int:

@@ -134,6 +134,8 @@ class TcpSocket(SocketBase):
         heard_ns: when a segment came last.
         retries: timeouts in a row; retry_since_ns: when the first of them was sent; probes: window
             or keep-alive probes in a row without an answer.
+        window_probes: window probes since the peer's window was last open: each waits twice as long
+            as the one before, though the peer answers.
         zero_since_ns: since when the peer's window is zero, 0 while it is not.
         ece: the peer is told of a congestion mark; cwr: it is told that we were.
         invalid_ns: when an unacceptable segment was answered last.
@@ -200,6 +202,7 @@ class TcpSocket(SocketBase):
     retry_since_ns: int = 0
     probes: int = 0
     zero_since_ns: int = 0
+    window_probes: int = 0
     ece: bool = False
     cwr: bool = False
     invalid_ns: int = -NEVER

@@ -10,7 +10,7 @@ from smolctl.stack.transport.ports import PortTable
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.sequence import Ends, Secrets
-from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.socket import OnError, TcpSocket
 from smolctl.stack.transport.tcp.time_wait import TimeWait, TimeWaits
 from smolctl.stack.transport.tcp.timers import TimerHeap
 
@@ -26,6 +26,7 @@ class TcpTable(PortTable[TcpSocket]):
         timers: of sockets and handshakes. waiting: what is in TIME-WAIT.
         pending: connections that have something to send at the end of this turn.
         throttled: those that wait for room in the outbox of an interface.
+        take_error_of: takes an ICMP error about what a socket sent.
         orphans: connections whose program has closed its socket.
     """
 
@@ -41,6 +42,7 @@ class TcpTable(PortTable[TcpSocket]):
         self.waiting = TimeWaits(shared.timers.alarm)
         self.pending: dict[TcpSocket, None] = {}
         self.throttled: dict[TcpSocket, None] = {}
+        self.take_error_of: OnError | None = None
         self.orphans = 0
         self._users: dict[int, dict[int, list[int]]] = {}
 
