@@ -18,6 +18,7 @@ class Sysctl:
         link: how a link's own value counts; None for one that the whole stack has.
         link_default: what links have where nothing is said of them alone; None for what the whole
             stack has. ``all`` decides then.
+        follows: a link without an address follows ``default``.
         linux, smoltcp: what these do, "" where nothing corresponds.
     """
 
@@ -33,6 +34,7 @@ class Sysctl:
     words: tuple[str, ...] = ()
     link: LinkRule | None = None
     link_default: int | None = None
+    follows: bool = True
 
     @property
     def environment(self) -> str:

@@ -209,8 +209,7 @@ class Settings:
             self._defaults[key] = value
             self._default_fixed.add(key)
             for link in self.links.values():
-                # Whether a link forwards follows nothing (Linux devinet_sysctl_forward).
-                if not (link.settled or key in link.fixed or key == FORWARD):
+                if name.item.follows and not (link.settled or key in link.fixed):
                     link.own[key] = value
         elif name.scope != ALL:
             self.links[name.scope].own[key] = value
