@@ -195,10 +195,10 @@ class Lab:
     ) -> None:
         """Make the TAP with these addresses on smolctl's and on the kernel's side.
 
-        The kernel has IPv6 if one of the addresses is of that family; its own are usable at once.
+        The kernel has IPv6 if one of its addresses is of that family; they are usable at once.
         """
         dev = self.dev
-        if any(":" in address for address in (*ours, *theirs)):
+        if any(":" in address for address in theirs):
             self.peer.enable_ipv6()
         options = ("address", OURS_MAC, "offload", offload)
         self.smolctl("link", "add", dev, "type", "tap", *options, check=True)
