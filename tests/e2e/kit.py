@@ -82,9 +82,13 @@ class Peer:
         """Run ``ip`` commands inside, all of which must succeed, in one process."""
         self.namespace.run("ip", "-batch", "-", input="\n".join(commands), check=True)
 
-    def rows(self, *args: str) -> list[Row]:
-        """Return the rows of ``ip -4 -j ARGS``; iproute2 prints nothing where there are none."""
-        rows: list[Row] = json.loads(self.ip("-4", "-j", *args) or "[]")
+    def rows(self, *args: str, flag: str = "-4") -> list[Row]:
+        """Return the rows of ``ip -4 -j ARGS``; iproute2 prints nothing where there are none.
+
+        Args:
+            flag: of the family.
+        """
+        rows: list[Row] = json.loads(self.ip(flag, "-j", *args) or "[]")
         return [row for row in rows if row]
 
     def mac(self, dev: str) -> str:

@@ -196,7 +196,7 @@ class Ipv6(LinkedNetwork):
         """Return the state of a new interface: in two groups (RFC 4291 2.8)."""
         return make_ip_interface(
             AddressList6(), settings, self.random, self.shared.timers.alarm,
-            (ALL_NODES, ALL_NODES_OF_INTERFACE),
+            (ALL_NODES_OF_INTERFACE, ALL_NODES),
         )  # fmt: skip
 
     def link_ready(self, interface: Interface, now: int) -> None:
