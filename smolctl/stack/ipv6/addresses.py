@@ -82,13 +82,18 @@ def is_ours(net: Network, interface: Interface, address: int) -> bool:
     return net.fib.is_local(address)
 
 
+def in_use(address: Address) -> bool:
+    """Tell whether an address is not tested any more, and no group."""
+    return not (address.tentative or address.autojoin)
+
+
 def usable(interface: Interface, address: int) -> bool:
     """Tell whether an interface may ask its neighbors from an address: one of its own, not tested.
 
     Source: Linux ``ndisc_solicit``.
     """
     found = interface.ipv6.addresses.find(address, None)
-    return found is not None and not (found.tentative or found.autojoin)
+    return found is not None and in_use(found)
 
 
 def asking_address(interface: Interface) -> int:

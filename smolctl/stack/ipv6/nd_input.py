@@ -2,7 +2,9 @@
 
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
+from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.network import Network
+from smolctl.stack.ipv6.dad_input import conflict_input, is_answered, tested_input
 from smolctl.stack.ipv6.nd_output import advertisement_output
 from smolctl.stack.ipv6.redirect_input import redirect_input
 from smolctl.stack.neighbor.cache import NeighborCache
@@ -65,15 +67,18 @@ def _solicitation_input(net: Network, packet: Packet, message: NeighborSolicitat
         return
     target = message.target
     owned = interface.ipv6.addresses.find(target, None)
-    if owned is None or owned.autojoin or owned.tentative:
+    if owned is None or owned.autojoin:
         packet.record(reason.ND_TARGET_NOT_OURS, ip=target, source=src)
+        return
+    if not is_answered(owned, src):
+        tested_input(net, packet, message, owned)
         return
     packet.step("target", "ok", Owner(target, net.fib.own(target)))
     multicast = is_multicast(packet.header.dst)
     if src != UNSPECIFIED6 and mac is not None:
         _learn_asker(net, packet, mac)
     packet.trace.settle(Fate.ANSWERED, packet.now)
-    _answer(net, packet, target, src, multicast=multicast)
+    _answer(net, packet, owned, src, multicast=multicast)
 
 
 def _learn_asker(net: Network, packet: Packet, mac: bytes) -> None:
@@ -88,15 +93,18 @@ def _learn_asker(net: Network, packet: Packet, mac: bytes) -> None:
         packet.step("neigh", "skip", NotLearned(src, interface.name, cache.taken))
 
 
-def _answer(net: Network, packet: Packet, target: int, src: int, *, multicast: bool) -> None:
+def _answer(net: Network, packet: Packet, address: Address, src: int, *, multicast: bool) -> None:
     """Advertise an address: to who asked, and to all nodes if that one has no address itself.
 
-    Whoever asks by unicast knows our MAC, which need not be told again (RFC 4861 7.2.4).
+    Whoever asks by unicast knows our MAC, which need not be told again (RFC 4861 7.2.4). One that
+    is still tested does not replace what others know (RFC 4429 3.3).
     """
     out, now = packet.interface, packet.now
     tested = src == UNSPECIFIED6
     own = Options(target=out.mac) if multicast or tested else Options()
-    message = NeighborAdvertisement(net.forwards(out), not tested, multicast or tested, target, own)
+    override = (multicast or tested) and not address.tentative
+    router = net.forwards(out)
+    message = NeighborAdvertisement(router, not tested, override, address.local, own)
     trace = net.recorder.begin(Direction.OUT, now, packet.trace, out.name)
     try:
         advertisement_output(net, out, message, ALL_NODES if tested else src, trace, now)
@@ -113,8 +121,9 @@ def _advertisement_input(net: Network, packet: Packet, message: NeighborAdvertis
     if _bad_mac(mac):
         packet.record(reason.ND_SOURCE_INVALID, source=packet.header.src, mac=mac)
         return
-    if net.has_address(interface, target):
-        packet.record(reason.ND_ADDRESS_CONFLICT, ip=target, mac=mac or _sender_mac(packet))
+    owned = interface.ipv6.addresses.find(target, None)
+    if owned is not None and not owned.dadfailed:
+        conflict_input(net, packet, owned)
         return
     cache = net.neighbors[interface.name]
     known = cache.lookup(target)
@@ -131,11 +140,6 @@ def _advertisement_input(net: Network, packet: Packet, message: NeighborAdvertis
     if (learned := _learned(cache, target)) is not None:
         packet.step("neigh", "ok", learned)
     packet.trace.settle(Fate.ABSORBED, packet.now)
-
-
-def _sender_mac(packet: Packet) -> bytes:
-    """Return the MAC that the frame came from; zeros of one that came without a frame."""
-    return packet.trace.frame[6:12] if packet.trace.linked else ZERO_MAC
 
 
 def _learned(cache: NeighborCache, ip: int) -> Learned | None:
