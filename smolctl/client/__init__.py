@@ -1,7 +1,8 @@
-"""The API for programs: a stack's daemon, and the datagram sockets of its stack.
+"""The API for programs: a stack's daemon, and the sockets of its stack.
 
 ``Client`` sends requests, as the command line does. ``DatagramSocket`` is a UDP socket of the
-stack, used like one of ``socket``; ``open_datagram_endpoint`` gives one to asyncio.
+stack, ``StreamSocket`` a TCP socket, both used like those of ``socket``. For asyncio there are
+``open_datagram_endpoint``, ``open_connection`` and ``start_server``.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,16 @@ from smolctl.client.control import (
 
 if TYPE_CHECKING:
     from smolctl.client.datagram import DatagramSocket
-    from smolctl.client.endpoint import open_datagram_endpoint
+    from smolctl.client.endpoint import open_connection, open_datagram_endpoint, start_server
+    from smolctl.client.stream import StreamSocket
 
-_SOCKETS = {"DatagramSocket": "datagram", "open_datagram_endpoint": "endpoint"}
+_SOCKETS = {
+    "DatagramSocket": "datagram",
+    "StreamSocket": "stream",
+    "open_connection": "endpoint",
+    "open_datagram_endpoint": "endpoint",
+    "start_server": "endpoint",
+}
 
 __all__ = [
     "DEFAULT_TIMEOUT",
@@ -29,10 +37,13 @@ __all__ = [
     "DatagramSocket",
     "RemoteError",
     "Stream",
+    "StreamSocket",
     "daemon_command",
     "daemon_environment",
+    "open_connection",
     "open_datagram_endpoint",
     "start_daemon",
+    "start_server",
     "stop_daemon",
 ]
 

@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Any
 
 from smolctl.client import options
+from smolctl.client.address import split
 from smolctl.client.control import DEFAULT_TIMEOUT, Client, RemoteError
 from smolctl.client.errors import GONE, gone, os_error
 from smolctl.client.inbox import Address, Inbox
@@ -70,10 +71,11 @@ class DatagramSocket:
         self._zones: dict[str, int] = {}
         self._client = Client.connect(self.stack, start=start)
         try:
-            self._request, self._channel, self._set = open_channel(self._client, family)
+            opened = open_channel(self._client, "socket.open", channel.VERSION, family)
         except BaseException:
             self._client.close()
             raise
+        self._request, self._channel, self._set = opened
         self._inbox = Inbox(self._channel, family, self.stack, self._known.clear)
 
     # --- names and options ------------------------------------------------------------------------
@@ -337,19 +339,11 @@ class DatagramSocket:
                 is no interface.
             OverflowError: no such port, as ``socket`` has it.
         """
-        host, port, *more = address
-        if not 0 <= port <= channel.MAX_PORT:
-            raise OverflowError("port must be 0-65535")
-        if self.family == socket.AF_INET:
-            return _host4(host), port, 0
-        host, percent, name = host.partition("%")
-        text = _host6(host)
-        return text, port, self._zone(name) if percent else int(more[1] if len(more) > 1 else 0)
+        host, port, zone = split(self.family, address)
+        return host, port, zone if isinstance(zone, int) else self._zone(zone)
 
     def _zone(self, name: str) -> int:
         """Return the number of an interface of the stack."""
-        if name.isdecimal():
-            return int(name)
         if name not in self._zones:
             self._zones[name] = self._command("index", dev=name)["index"]
         return self._zones[name]
@@ -408,28 +402,3 @@ class DatagramSocket:
     def __repr__(self) -> str:
         peer = "" if self._peer is None else f" peer={self._peer}"
         return f"<DatagramSocket stack={self.stack!r} local={self._local}{peer}>"
-
-
-def _host4(host: str) -> str:
-    if host in ("", "<broadcast>"):
-        return "255.255.255.255" if host else "0.0.0.0"
-    return _host(host, socket.AF_INET, "IPv4")
-
-
-def _host6(host: str) -> str:
-    return _host(host, socket.AF_INET6, "IPv6") if host else "::"
-
-
-def _host(host: str, family: int, name: str) -> str:
-    """Return an address as it is written usually.
-
-    Raises:
-        OSError: socket.gaierror, it is none.
-    """
-    try:
-        return socket.inet_ntop(family, socket.inet_pton(family, host))
-    except OSError:
-        raise socket.gaierror(
-            socket.EAI_NONAME,
-            f"{host!r} is not an {name} address, and a stack does not look up names",
-        ) from None

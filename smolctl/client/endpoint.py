@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from smolctl.client.datagram import DatagramSocket
 from smolctl.client.inbox import Address
+from smolctl.client.stream import StreamSocket
 
 P = TypeVar("P", bound=asyncio.DatagramProtocol)
 
@@ -60,3 +61,74 @@ async def open_datagram_endpoint(
     except BaseException:
         made.close()
         raise
+
+
+async def open_connection(
+    host: str, port: int, *, stack: str | None = None, start: bool = True, **more: Any
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect by a stack, as ``asyncio.open_connection`` does by the kernel.
+
+    Args:
+        host, port: of the peer; IPv6 when the host has a colon.
+        stack, start: as for ``StreamSocket``.
+        more: ``local_addr``, an address to be bound to before; ``limit``, ``ssl`` and what else
+            ``asyncio.open_connection`` takes.
+
+    Raises:
+        OSError, SmolctlError: as ``StreamSocket``, its ``bind`` and its ``connect``.
+    """
+    local = more.pop("local_addr", None)
+    made = await asyncio.to_thread(_stream, stack, start, host)
+    try:
+        if local is not None:
+            made.bind(local)
+        await asyncio.get_running_loop().sock_connect(made, (host, port))
+        return await asyncio.open_connection(sock=made, **more)
+    except BaseException:
+        made.close()
+        raise
+
+
+async def start_server(
+    client_connected_cb: Callable[
+        [asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None
+    ],
+    host: str = "",
+    port: int = 0,
+    *,
+    stack: str | None = None,
+    start: bool = True,
+    backlog: int = 100,
+    **more: Any,
+) -> asyncio.Server:
+    """Listen on a stack, as ``asyncio.start_server`` does on the kernel.
+
+    Args:
+        client_connected_cb: called with reader and writer of each connection.
+        host, port: to listen on; "" for every IPv4 address of the stack.
+        stack, start: as for ``StreamSocket``.
+        more: ``limit``, ``ssl`` and what else ``asyncio.start_server`` takes.
+
+    Raises:
+        OSError, SmolctlError: as ``StreamSocket``, its ``bind`` and its ``listen``.
+    """
+    made = await asyncio.to_thread(_stream, stack, start, host)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        return await asyncio.start_server(client_connected_cb, sock=made, backlog=backlog, **more)
+    except BaseException:
+        made.close()
+        raise
+
+
+def _stream(stack: str | None, start: bool, host: str) -> StreamSocket:
+    """Return a socket that does not block, for hosts of the family of ``host``.
+
+    Starting a daemon takes a while, in which the loop has others to serve: this is for a thread.
+    """
+    made = StreamSocket(
+        stack, start=start, family=socket.AF_INET6 if ":" in host else socket.AF_INET
+    )
+    made.setblocking(False)
+    return made

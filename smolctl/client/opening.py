@@ -7,7 +7,6 @@ import sys
 from typing import Any, NamedTuple
 
 from smolctl.client.control import DEFAULT_TIMEOUT, Client, RemoteError
-from smolctl.control import channel
 
 
 class Opened(NamedTuple):
@@ -18,10 +17,12 @@ class Opened(NamedTuple):
     options: dict[str, Any]
 
 
-def open_channel(client: Client, family: int) -> Opened:
-    """Have the daemon open a socket; ``client`` is the socket's own from now on.
+def open_channel(client: Client, op: str, version: int, family: int = socket.AF_INET) -> Opened:
+    """Have the daemon open a socket, or all sockets; ``client`` is theirs from now on.
 
     Args:
+        op: the operation that opens it.
+        version: of what its channel carries.
         family: AF_INET or AF_INET6.
 
     Raises:
@@ -32,10 +33,10 @@ def open_channel(client: Client, family: int) -> Opened:
     client._socket = receiver  # type: ignore[assignment]  # it has all that the client uses
     name = os.path.basename(sys.argv[0]) if sys.argv else ""
     owner = name if name not in ("", "-c", "-m") and name.isprintable() else "python"
-    args = {"channel": channel.VERSION, "owner": owner, "pid": os.getpid()}
+    args = {"channel": version, "owner": owner, "pid": os.getpid()}
     if family == socket.AF_INET6:
         args["family"] = "inet6"
-    request = client._request("socket.open", args)
+    request = client._request(op, args)
     try:
         opened = client._reply(request, DEFAULT_TIMEOUT)["event"]
     except RemoteError as error:

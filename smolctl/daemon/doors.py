@@ -1,20 +1,23 @@
 """The sockets of programs: a descriptor each, by which datagrams come and go in batches.
 
-A door is one end of a socket pair; the other goes to the program, by its control connection. The
-loop never waits at a door: what the program does not read stays in the stack's receive buffer, and
-a program that sends faster than the stack takes waits in its own ``send``.
+A door is one end of a socket pair; the other goes to the program, by its control connection, or
+beside a message through a door that it has. The loop never waits at a door: what the program does
+not read stays in the stack's receive buffer, and a program that sends faster than the stack takes
+waits in its own ``send``. The connections of TCP are pipes (``pipes.py``).
 """
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from smolctl.control.channel import MAX_MESSAGE
+from smolctl.daemon.pipes import Pipe
 from smolctl.daemon.poller import READ, WRITE, Poller
 from smolctl.daemon.resources import Resources
 from smolctl.errors import ControlError, SmolctlError
-from smolctl.ops.job import ChannelUser
+from smolctl.ops.job import ChannelUser, Passed, PipeUser
 
 MAX_DOORS = 1024
+MAX_PIPES = 16_384
 A_TURN = 256
 """About how many datagrams a door lets in a turn: devices, timers and others get their share."""
 
@@ -41,18 +44,44 @@ class Door:
         """Return the descriptor."""
         return self._socket.fileno()
 
-    def send(self, message: bytes) -> bool:
-        """Send a message; when there is no room, return False and call the user when there is."""
+    def send(self, message: bytes, passed: Sequence[Passed] = ()) -> bool:
+        """Send a message; when there is no room, return False and call the user when there is.
+
+        Args:
+            message: not empty.
+            passed: ends of pairs that the program gets with it; they are closed here when it is
+                sent.
+        """
         if self.closed:
             return False
         try:
-            self._socket.send(message)
+            if passed:
+                socket.send_fds(self._socket, [message], [end.fileno() for end in passed])
+            else:
+                self._socket.send(message)
         except BlockingIOError:
             self._watch(READ | WRITE)
             return False
         except OSError:
             return False  # the program is gone, which the next read tells
+        for end in passed:
+            end.close()
         return True
+
+    def open_pipe(self, user: PipeUser) -> tuple[Pipe, socket.socket]:
+        """Return a pipe for a connection of the same program; errors as ``Doors.open_pipe``."""
+        return self._doors.open_pipe(user, self.pid)
+
+    def open_door(self, user: ChannelUser) -> "tuple[Door, socket.socket]":
+        """Return another door for the same program; errors as ``Doors.open``."""
+        return self._doors.open(user, self.pid)
+
+    def shut(self) -> None:
+        """Close it, and do not tell the user."""
+        if not self.closed:
+            self.closed = True
+            self._doors.forget(self)
+            self._socket.close()
 
     def ready(self, mask: int, now: int) -> None:
         """Take what the program sent, and give what waits for it."""
@@ -85,9 +114,7 @@ class Door:
     def close(self, now: int) -> None:
         """Close it and tell the user; again does nothing."""
         if not self.closed:
-            self.closed = True
-            self._doors.forget(self)
-            self._socket.close()
+            self.shut()
             self._user.hangup(now)
 
     def _watch(self, mask: int) -> None:
@@ -108,9 +135,11 @@ class Doors:
         self._poller = poller
         self._resources = resources
         self._doors: set[Door] = set()
+        self._pipes: set[Pipe] = set()
 
-    def __iter__(self) -> Iterator[Door]:
-        return iter(self._doors)
+    def __iter__(self) -> Iterator[Door | Pipe]:
+        yield from self._doors
+        yield from self._pipes
 
     def open(self, user: ChannelUser, pid: int = 0) -> tuple[Door, socket.socket]:
         """Return a door, and the end of it that is for the program.
@@ -122,14 +151,7 @@ class Doors:
         Raises:
             ControlError: there are too many, or no descriptors are left.
         """
-        if len(self._doors) >= MAX_DOORS:
-            who, end = self._resources.greediest()
-            raise ControlError(
-                f"programs have {MAX_DOORS} sockets open, which is the maximum{who}",
-                hint=end or "smolctl socket show",
-                code="too-many-sockets",
-            )
-        self._resources.require()
+        self._check(len(self._doors), MAX_DOORS)
         try:
             inside, outside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             inside.setblocking(False)
@@ -140,9 +162,45 @@ class Doors:
         self._doors.add(door)
         return door, outside
 
-    def watch(self, door: Door, mask: int) -> None:
-        """Have a door called for other events."""
-        self._poller.modify(door, mask)
+    def open_pipe(self, user: PipeUser, pid: int) -> tuple[Pipe, socket.socket]:
+        """Return a pipe, and the end of it that is for the program; see ``open``."""
+        self._check(len(self._pipes), MAX_PIPES)
+        try:
+            inside, outside = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            inside.setblocking(False)
+            pipe = Pipe(self, inside, user, pid)
+            self._poller.register(pipe, 0, pipe.ready)
+        except OSError as error:
+            raise self._resources.blame("a program's connection", error) from None
+        self._pipes.add(pipe)
+        return pipe, outside
+
+    def _check(self, number: int, limit: int) -> None:
+        """See that there may be one more."""
+        if number >= limit:
+            who, end = self._resources.greediest()
+            error = ControlError(
+                f"programs have {limit} sockets open, which is the maximum{who}",
+                hint=end or "smolctl socket show",
+                code="too-many-sockets",
+            )
+            error.errno_name = "EMFILE"
+            raise error
+        self._resources.require()
+
+    def watch(self, end: Door | Pipe, mask: int) -> None:
+        """Have a door or a pipe called for other events."""
+        self._poller.modify(end, mask)
+
+    def unwatch(self, pipe: Pipe) -> None:
+        """Have a pipe called no more: its other end is closed, which would be told for ever."""
+        self._poller.unregister(pipe)
+
+    def forget_pipe(self, pipe: Pipe, *, watched: bool) -> None:
+        """Take a pipe out, just before it is closed."""
+        self._pipes.discard(pipe)
+        if watched:
+            self._poller.unregister(pipe)
 
     def forget(self, door: Door) -> None:
         """Take a door out, just before it is closed."""
@@ -156,6 +214,8 @@ class Doors:
         return self._resources.blame("serving a program's socket", error)
 
     def close(self, now: int) -> None:
-        """Close all doors."""
+        """Close all doors and pipes."""
         for door in list(self._doors):
             door.close(now)
+        for pipe in list(self._pipes):
+            pipe.close()

@@ -127,6 +127,7 @@ class Process:
         finally:
             now = monotonic_ns()
             self._engine.close(now)
+            self._links.flush(now)
             self._links.close()
             self._listener.close()
             lock.release()

@@ -132,6 +132,7 @@ class Engine:
         return due
 
     def close(self, now: int) -> None:
-        """End all jobs."""
+        """End all jobs, and reset all connections: nobody serves them any more."""
         for job in list(self._jobs):
             job.close(now)
+        self.stack.tcp.reset_all(now)

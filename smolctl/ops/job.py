@@ -1,6 +1,6 @@
 """A job: a request that goes on, reports events, and ends by itself or when its client leaves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from smolctl.errors import SmolctlError
@@ -11,11 +11,91 @@ WAIT_NOTICE_NS = 100_000_000
 """After this long a job says what it waits for."""
 
 
+class Passed(Protocol):
+    """An end of a pair that goes to a program beside a message."""
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+
+    def close(self) -> None:
+        """Close it here."""
+
+
 class Channel(Protocol):
     """A program's socket, seen from here: messages of ``control.channel`` in both directions."""
 
-    def send(self, message: bytes) -> bool:
-        """Send a message; when there is no room, return False and call ``room`` when there is."""
+    def send(self, message: bytes, passed: Sequence[Passed] = ()) -> bool:
+        """Send a message; when there is no room, return False and call ``room`` when there is.
+
+        Args:
+            passed: what the program gets with it; closed here when it is sent.
+        """
+
+    def open_pipe(self, user: "PipeUser") -> "tuple[Pipe, Passed]":
+        """Make a pipe for a connection of the same program, and the end that is for the program.
+
+        Raises:
+            ControlError: there are too many.
+        """
+
+    def open_door(self, user: "ChannelUser") -> "tuple[Channel, Passed]":
+        """Make another channel to the same program, and the end that is for the program.
+
+        Raises:
+            ControlError: there are too many.
+        """
+
+    def shut(self) -> None:
+        """Close it; the user is not told."""
+
+
+class Pipe(Protocol):
+    """The bytes of a program's connection, in both directions."""
+
+    closed: bool
+
+    def start(self, skip: int, now: int) -> None:
+        """Let data flow; ``skip`` bytes that the program has sent are none of the stream's."""
+
+    def write(self, data: memoryview) -> int:
+        """Give the program bytes; return how many, and call ``room`` when there is room for more.
+
+        A program that reads no more is said to have taken them all, and ``deaf`` is called.
+        """
+
+    def end(self) -> None:
+        """Let the program read the end of the stream."""
+
+    def resume(self, now: int) -> None:
+        """Go on taking what the program sends, as far as the user wants it."""
+
+    def close(self) -> None:
+        """Close it; the user is not told."""
+
+
+class PipeUser(Protocol):
+    """The user of a pipe."""
+
+    def wants(self) -> int:
+        """Return how many bytes of the program's are taken now; 0 until ``resume`` is called."""
+
+    def take(self, data: bytes, now: int) -> None:
+        """Take bytes, at most as many as are wanted."""
+
+    def ended(self, now: int) -> None:
+        """Take that the program sends no more (shutdown(2))."""
+
+    def deaf(self) -> None:
+        """Take that the program reads no more."""
+
+    def room(self, now: int) -> None:
+        """Send again what there was no room for."""
+
+    def hangup(self, now: int, *, unread: bool) -> None:
+        """Take that the program has closed its end, or ended; ``unread``: not all was read."""
+
+    def fail(self, error: SmolctlError, now: int) -> None:
+        """Take that the pipe was closed because of an error."""
 
 
 class ChannelUser(Protocol):

@@ -121,6 +121,7 @@ OPS: dict[str, Operation] = {
     "sysctl.set": Operation("sysctl.set_", "key value family"),
     "socket.show": Operation("socket.show", "family"),
     "socket.open": Operation("socket_open.open_", "channel owner pid family"),
+    "stream.open": Operation("stream_open.open_", "channel owner pid family"),
     "stats.show": Operation("stats.show", "all family"),
     "stats.drops": Operation("stats.drops", "family"),
     "udp.send": Operation("udp.send", _SEND),

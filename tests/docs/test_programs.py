@@ -16,6 +16,8 @@ PRINTED = [
     "(b'0', ('127.0.0.1', PORT)) (b'999', ('127.0.0.1', PORT))",
     "b'Hello, asyncio!'",
     "b'Hello, reader!'",
+    "Hello, loopback!",
+    "b'HELLO, STREAMS!\\n'",
     "b'Hello, group!'",
 ]
 

@@ -69,7 +69,7 @@ class Host:
     ) -> None:
         self.clock = ManualClock()
         self.settings = Settings()
-        if ipv6 and not dad:
+        if not dad:
             self.settings.set("nd.accept_dad", "0")
             self.settings.set("mld.qrv", "1")
         if not ipv6:

@@ -7,10 +7,12 @@ from itertools import count
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.tcp import Tcp
+from smolctl.wire.address import IPV4, IPV6
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import OTHER_MAC, OUR_MAC, Host, ip
 
 CLIENT, SERVER = "10.0.0.1", "10.0.0.2"
+CLIENT6, SERVER6 = "fd00::1", "fd00::2"
 Treat = Callable[[int, bytes], list[tuple[int, bytes]]]
 """Takes the end that sends (0 or 1) and a frame; returns what arrives, each after how many ns."""
 
@@ -21,16 +23,23 @@ class Pair:
     Args:
         delay_ns: of each frame, one way.
         treat: what the wire does to each frame, beside the delay; None for nothing.
+        ipv6: they are fd00::1 and fd00::2 as well, and connect by these.
 
     Attributes:
         hosts: both; they share one clock.
         frames: how many were sent by each.
     """
 
-    def __init__(self, delay_ns: int = MILLISECOND_NS, treat: Treat | None = None) -> None:
-        self.client = Host(f"{CLIENT}/24", mac=OUR_MAC)
-        self.server = Host(f"{SERVER}/24", mac=OTHER_MAC)
+    def __init__(
+        self, delay_ns: int = MILLISECOND_NS, treat: Treat | None = None, *, ipv6: bool = False
+    ) -> None:
+        self.client = Host(f"{CLIENT}/24", mac=OUR_MAC, ipv6=ipv6)
+        self.server = Host(f"{SERVER}/24", mac=OTHER_MAC, ipv6=ipv6)
         self.server.clock = self.client.clock
+        self.peer, self.family = SERVER6 if ipv6 else SERVER, IPV6 if ipv6 else IPV4
+        if ipv6:
+            self.client.add(f"{CLIENT6}/64", dad=False)
+            self.server.add(f"{SERVER6}/64", dad=False)
         self.hosts = (self.client, self.server)
         self.delay_ns, self.treat = delay_ns, treat
         self.frames = [0, 0]
@@ -89,7 +98,7 @@ class Pair:
     def listen(self, port: int = 7, backlog: int = 16, end: int = 1) -> TcpSocket:
         """Return a socket of the server that listens."""
         tcp = self.hosts[end].stack.tcp
-        socket = tcp.open("server")
+        socket = tcp.open("server", self.family)
         tcp.bind(socket, None, port)
         tcp.listen(socket, backlog)
         return socket
@@ -97,8 +106,8 @@ class Pair:
     def begin(self, port: int = 7) -> TcpSocket:
         """Return a socket of the client that is connecting."""
         tcp = self.client.stack.tcp
-        socket = tcp.open("client")
-        tcp.connect(socket, ip(SERVER), port, self.now)
+        socket = tcp.open("client", self.family)
+        tcp.connect(socket, ip(self.peer), port, self.now)
         return socket
 
     def connect(self, port: int = 7, ns: int = 10 * SECOND_NS) -> tuple[TcpSocket, TcpSocket]:
@@ -140,3 +149,35 @@ class Pair:
 
         self.run(ns, done)
         return bytes(got)
+
+
+def check_socket(socket: TcpSocket) -> None:
+    """Check what always holds of both sides of a connection."""
+    snd, rcv = socket.snd, socket.rcv
+    at = snd.una
+    for record in snd.records:
+        assert record.seq == at, "a hole between records"
+        assert record.end > record.seq
+        at = record.end
+        size = sum(map(len, record.buffers))
+        assert record.size - size in (0, 1)
+        assert not (record.sacked and (record.lost or record.again))
+    if snd.records:
+        assert at == snd.nxt
+    for name in ("sacked", "lost", "again"):
+        counted = sum(record.size for record in snd.records if getattr(record, name))
+        assert getattr(snd, name) == counted, f"{name}: {getattr(snd, name)}, not {counted}"
+    unacked = sum(len(buffer) for record in snd.records for buffer in record.buffers)
+    assert snd.unacked == unacked
+    if socket.state is not State.CLOSED:
+        assert snd.pipe >= 0
+        assert not snd.records or snd.in_flight == snd.records[-1].end - snd.records[0].seq
+    blocks = rcv._blocks
+    assert rcv.out_of_order == sum(block.end - block.seq for block in blocks)
+    last = rcv.nxt
+    for block in blocks:
+        assert block.seq > last
+        assert block.end - block.seq == sum(map(len, block.parts))
+        last = block.end
+    assert rcv.ready == sum(map(len, rcv._chunks))
+    assert socket.window.cwnd >= 0

@@ -2,14 +2,14 @@
 
 import heapq
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from smolctl.errors import SmolctlError
 from smolctl.ops.aside import CopyUser, Work
 from smolctl.ops.engine import Engine
 from smolctl.ops.feed import Feed
-from smolctl.ops.job import ChannelUser, Job
+from smolctl.ops.job import ChannelUser, Job, Passed, PipeUser
 from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp, vlan
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import (
@@ -76,21 +76,100 @@ class Cables:
         self.devices.pop(name, None)
 
 
+class End:
+    """An end that a program is passed.
+
+    Attributes:
+        behind: the channel or the pipe whose other end it is.
+    """
+
+    def __init__(self, behind: "Program | Pipe") -> None:
+        self.behind = behind
+        self.closed = False
+
+    def fileno(self) -> int:
+        raise AssertionError("nothing here has a descriptor")
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class Program:
     """The program's end of a channel.
 
     Attributes:
         full: set it to be a program that does not read.
+        passed: what came with messages.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, user: ChannelUser) -> None:
+        self.user = user
         self.messages: list[bytes] = []
-        self.full = False
+        self.passed: list[Program | Pipe] = []
+        self.full = self.closed = False
 
-    def send(self, message: bytes) -> bool:
+    def send(self, message: bytes, passed: Sequence[Passed] = ()) -> bool:
         if not self.full:
             self.messages.append(message)
+            for end in passed:
+                assert isinstance(end, End)
+                self.passed.append(end.behind)
+                end.close()
         return not self.full
+
+    def open_pipe(self, user: PipeUser) -> "tuple[Pipe, End]":
+        pipe = Pipe(user)
+        return pipe, End(pipe)
+
+    def open_door(self, user: ChannelUser) -> "tuple[Program, End]":
+        door = Program(user)
+        return door, End(door)
+
+    def shut(self) -> None:
+        self.closed = True
+
+
+class Pipe:
+    """A program's connection; the test is the program.
+
+    Attributes:
+        got: what the program has read; room: how much more it reads.
+        queue: what it has sent, and the stack has not taken.
+        ended: the program has read the end.
+    """
+
+    def __init__(self, user: PipeUser) -> None:
+        self.user = user
+        self.got, self.queue = bytearray(), bytearray()
+        self.room = 1 << 30
+        self.closed = self.ended = self.started = self.deaf = False
+
+    def start(self, skip: int, now: int) -> None:
+        self.started = True
+        del self.queue[:skip]
+        self.resume(now)
+
+    def write(self, data: memoryview) -> int:
+        assert not self.closed
+        if self.deaf:
+            self.user.deaf()
+            return len(data)
+        taken = min(len(data), self.room)
+        self.got += data[:taken]
+        self.room -= taken
+        return taken
+
+    def end(self) -> None:
+        self.ended = True
+
+    def resume(self, now: int) -> None:
+        while self.queue and self.started and not self.closed and (size := self.user.wants()) > 0:
+            data = bytes(self.queue[:size])
+            del self.queue[:size]
+            self.user.take(data, now)
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class Exchange:
@@ -132,7 +211,7 @@ class Exchange:
     def open_channel(self, user: ChannelUser) -> Program:
         if self.no_channel is not None:
             raise self.no_channel
-        self.channels.append(Program())
+        self.channels.append(Program(user))
         return self.channels[-1]
 
     def read(self) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from smolctl.control import channel
+from smolctl.control import channel, stream
 from tests.kit.host import DEAD, PEER
 
 # What each operation needs at least; every operation is in one of the two.
@@ -65,6 +65,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "trace.run": {"wait": "1"},
 }
 OPENED: dict[str, dict[str, Any]] = {
-    "socket.open": {"channel": channel.VERSION, "owner": "x", "pid": 7}
+    "socket.open": {"channel": channel.VERSION, "owner": "x", "pid": 7},
+    "stream.open": {"channel": stream.VERSION, "owner": "x", "pid": 7},
 }
-"""Jobs that last as long as their program: tests/ops/test_socket_open.py."""
+"""Jobs that last as long as their program: test_socket_open.py and test_stream_open.py."""

@@ -198,7 +198,7 @@ def announce(net: Network, interface: Interface, address: Address, now: int) -> 
     if not (interface.has_peers and in_use(address)):
         return
     own = Options(target=interface.mac)
-    message = NeighborAdvertisement(net.forwards(interface), False, True, address.local, own)
+    message = NeighborAdvertisement(net.is_router(interface), False, True, address.local, own)
     trace = net.recorder.begin(Direction.OUT, now, None, interface.name)
     advertisement_output(net, interface, message, ALL_NODES, trace, now)
     net.recorder.count("nd.announcements_sent")

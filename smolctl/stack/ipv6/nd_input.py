@@ -103,7 +103,7 @@ def _answer(net: Network, packet: Packet, address: Address, src: int, *, multica
     tested = src == UNSPECIFIED6
     own = Options(target=out.mac) if multicast or tested else Options()
     override = (multicast or tested) and not address.tentative
-    router = net.forwards(out)
+    router = net.is_router(out)
     message = NeighborAdvertisement(router, not tested, override, address.local, own)
     trace = net.recorder.begin(Direction.OUT, now, packet.trace, out.name)
     try:

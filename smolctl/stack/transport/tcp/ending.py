@@ -30,7 +30,7 @@ def forget(table: TcpTable, socket: TcpSocket) -> None:
     """Take a connection that is over out of all tables, and give up what it holds."""
     socket.timer, socket.timer_ns = TimerKind.NONE, NEVER
     socket.ack_ns = socket.keepalive_ns = socket.close_ns = NEVER
-    socket.ack_now = False
+    socket.ack_now, socket.flow = False, None
     table.pending.pop(socket, None)
     table.throttled.pop(socket, None)
     if socket.ends is not NO_ENDS and table.connections.get(socket.ends) is socket:
@@ -40,9 +40,7 @@ def forget(table: TcpTable, socket: TcpSocket) -> None:
         table.orphans -= 1
         socket.rcv.drop_all()
         table.tell(ChangeType.DELETED, socket)
-    socket.snd.drop_unsent()
-    socket.snd.records = []
-    socket.snd.unacked = 0
+    socket.snd.drop_all()
 
 
 def end(table: TcpTable, socket: TcpSocket, event: TcpEvent) -> None:

@@ -60,10 +60,9 @@ def _request_timer(table: TcpTable, request: Request, now: int) -> None:
         drop_request(table, request)
         table.recorder.count("tcp.handshakes_timed_out")
         return
-    if not request.acked:
-        syn_ack(table, request, first_window(request.listener.rcvbuf, request.advmss), now)
-    else:
-        request.times += 1
+    # Also while the backlog has no room: what acknowledges it takes the place that is free by then
+    # (Linux syn_ack_recalc).
+    syn_ack(table, request, first_window(request.listener.rcvbuf, request.advmss), now)
     wait = settings.ns("tcp.rto_initial_ms") << (request.times - 1)
     request.at_ns = now + min(wait, settings.ns("tcp.rto_max_ms"))
 
@@ -175,6 +174,11 @@ def _probe_tail(table: TcpTable, socket: TcpSocket, now: int) -> None:
     snd, loss = socket.snd, socket.loss
     if not snd.records:
         return
+    if snd.sacked or loss.recovering:
+        # The peer has told of a loss meanwhile: recovery, or at last the timeout, sees to it.
+        at = max(snd.records[0].sent_ns + socket.rtt.rto_ns, now)
+        set_timer(table, socket, TimerKind.RETRANSMIT, at)
+        return
     before = snd.nxt
     if snd.unsent and snd.nxt < snd.una + snd.wnd:
         window = socket.window
@@ -222,7 +226,8 @@ def _persist(table: TcpTable, socket: TcpSocket, now: int) -> None:
     transmit(table, socket, snd.una - 1, 0, (), now)
     socket.probes += 1
     table.recorder.count("tcp.window_probes_sent")
-    wait = socket.rtt.backed_off(socket.probes)
+    socket.window_probes += 1
+    wait = socket.rtt.backed_off(socket.window_probes)
     set_timer(table, socket, TimerKind.PERSIST, now + wait)
 
 

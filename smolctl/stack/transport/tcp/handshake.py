@@ -213,12 +213,13 @@ def _request(table: TcpTable, listener: TcpSocket, segment: Incoming, ends: Ends
     """Return what is to be known of a handshake; None where the answer has no way."""
     settings, told, now = table.settings, segment.options, segment.packet.now
     net = table.networks.for_address(ends.peer)
-    key = RouteKey(
-        ends.peer, ends.local, listener.dev, OUTPUT, 0, Protocol.TCP, ends.port, ends.peer_port
-    )
+    # What was heard on a link goes back by it, where an address alone does not say which link.
+    dev = segment.packet.interface.name if net.needs_dev(ends.peer) else listener.dev
+    key = RouteKey(ends.peer, ends.local, dev, OUTPUT, 0, Protocol.TCP, ends.port, ends.peer_port)
     way = route_output(net, key)
     mtu = usable_mtu(net, way) if isinstance(way, Way) else 576
     request = Request(ends, listener, table.secrets.initial(ends, now), segment.header.seq)
+    request.dev = dev
     request.advmss = own_mss(net, mtu, listener)
     request.mss = told.mss or _default_mss(table, ends)
     if told.window_scale is not None and settings["tcp.window_scaling"]:
@@ -332,9 +333,8 @@ def _complete(table: TcpTable, request: Request, segment: Incoming) -> None:
     if backlog is None:
         raise AssertionError("a handshake has a listening socket")
     if backlog.full:
-        # The peer believes that it is connected: it sends again, until there is room.
+        # The peer believes that it is connected: the answer is sent again, until there is room.
         backlog.overflows += 1
-        request.acked = True
         packet.record(
             reason.TCP_BACKLOG_FULL, peer=(ends.peer, ends.peer_port), port=ends.port,
             queued=len(backlog.queue), limit=backlog.limit,
@@ -370,7 +370,8 @@ def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:
         keepcnt=listener.keepcnt, user_timeout_ns=listener.user_timeout_ns,
         linger_ns=listener.linger_ns, tos=listener.tos, ttl=listener.ttl,
         mss_max=listener.mss_max, oob_inline=listener.oob_inline, control=listener.control,
-        reuse=listener.reuse, owner=listener.owner, pid=listener.pid,
+        family=listener.family, v6only=listener.v6only, reuse=listener.reuse,
+        owner=listener.owner, pid=listener.pid,
         ready_queue=listener.ready_queue,
     )  # fmt: skip
     child.local = child.source = ends.local

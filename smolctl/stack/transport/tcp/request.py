@@ -20,12 +20,11 @@ class Request:
         window: that the SYN told.
         tos: of the SYN, for the answer.
         sent_ns: when the SYN was answered last; times: how often.
-        at_ns: when it is answered again. acked: the answer was acknowledged, and the connection
-            waits for room in the backlog.
+        at_ns: when it is answered again.
     """
 
     __slots__ = (
-        "acked", "advmss", "at_ns", "dev", "ecn", "ends", "heap_ns", "invalid_ns", "irs", "iss",
+        "advmss", "at_ns", "dev", "ecn", "ends", "heap_ns", "invalid_ns", "irs", "iss",
         "listener", "mss", "own_scale", "sack", "scale", "sent_ns", "times", "timestamps", "tos",
         "ts_offset", "ts_recent", "window",
     )  # fmt: skip
@@ -35,7 +34,7 @@ class Request:
         self.dev: str | None = listener.dev
         self.mss, self.advmss, self.own_scale = 536, 536, 0
         self.scale: int | None = None
-        self.sack = self.timestamps = self.ecn = self.acked = False
+        self.sack = self.timestamps = self.ecn = False
         self.ts_recent = self.ts_offset = self.window = self.tos = 0
         self.sent_ns = self.times = 0
         self.at_ns, self.heap_ns, self.invalid_ns = NEVER, NEVER, -NEVER

@@ -33,7 +33,9 @@ def answer_reset(table: TcpTable, segment: Incoming) -> None:
     else:
         seq, ack, flags = 0, header.seq + segment.size, RST | ACK
     trace = table.recorder.begin(Direction.OUT, packet.now, packet.trace)
-    how = SendOptions(ends.local, tos=packet.header.dscp_ecn & ~3)
+    net = table.networks.for_address(ends.peer)
+    dev = packet.interface.name if net.needs_dev(ends.peer) else None
+    how = SendOptions(ends.local, dev, tos=packet.header.dscp_ecn & ~3)
     reset = TcpHeader(ends.port, ends.peer_port, seq, ack, 0, flags, 0)
     answer = reset.to_bytes(b"", ends.local, ends.peer)
     if send_segment(table, ends, answer, how, packet.now, trace):

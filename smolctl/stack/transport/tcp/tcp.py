@@ -38,6 +38,7 @@ from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.reason import Rejected
 from smolctl.stack.shared import Shared
 from smolctl.stack.timers import Timers
+from smolctl.stack.transport.local_address import check_local
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.tcp import expire
 from smolctl.stack.transport.tcp.ending import (
@@ -51,7 +52,13 @@ from smolctl.stack.transport.tcp.ending import (
 from smolctl.stack.transport.tcp.handshake import new_backlog
 from smolctl.stack.transport.tcp.icmp import icmp_error, sender_of
 from smolctl.stack.transport.tcp.input import tcp_input
-from smolctl.stack.transport.tcp.opening import arm_keepalive, own_mss, prepare, window_scale
+from smolctl.stack.transport.tcp.opening import (
+    arm_keepalive,
+    first_window,
+    own_mss,
+    prepare,
+    window_scale,
+)
 from smolctl.stack.transport.tcp.output import device_of, output, set_timer
 from smolctl.stack.transport.tcp.receive import ReceiveSide
 from smolctl.stack.transport.tcp.segment import send_ack, transmit, usable_mtu
@@ -62,7 +69,7 @@ from smolctl.stack.transport.tcp.states import MAY_SEND, State, TcpEvent
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.stack.transport.tcp.time_wait import TimeWait
 from smolctl.stack.transport.tcp.timers import TimerKind
-from smolctl.wire.address import is_multicast, is_unspecified
+from smolctl.wire.address import IPV4, IPV6, Family, is_multicast, is_unspecified
 from smolctl.wire.icmpv4 import Quote
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import CWR, ECE, SYN
@@ -73,7 +80,7 @@ class Tcp(TcpTable):
 
     def __init__(self, shared: Shared, networks: Networks) -> None:
         super().__init__(shared, networks)
-        self._on_error = partial(icmp_error, self)
+        self.take_error_of = partial(icmp_error, self)
 
     def attach(self, timers: Timers) -> None:
         """Have time passed on."""
@@ -93,15 +100,22 @@ class Tcp(TcpTable):
 
     # --- opening ----------------------------------------------------------------------------------
 
-    def open(self, owner: str = "") -> TcpSocket:
-        """Return a new socket, which is closed and bound to nothing."""
+    def open(self, owner: str = "", family: Family = IPV4) -> TcpSocket:
+        """Return a new socket, which is closed and bound to nothing.
+
+        One of IPv6 speaks IPv4 as well, unless ip6.bindv6only or ``v6only`` is set before it is
+        bound.
+        """
         settings = self.settings
         return TcpSocket(
             rcvbuf=settings["tcp.rmem_default"],
             sndbuf=settings["tcp.wmem_default"],
+            pmtudisc=self.networks[family].pmtudisc,
             owner=owner,
+            family=family,
+            v6only=family is IPV6 and settings["ip6.bindv6only"] == 1,
             ready_queue=self.shared.ready,
-            on_error=self._on_error,
+            on_error=self.take_error_of,
         )
 
     def bind(
@@ -113,7 +127,8 @@ class Tcp(TcpTable):
             local: an address of this stack, of any family; None for all.
 
         Raises:
-            InvalidArgument: it is bound already, or a connection.
+            InvalidArgument: it is bound already, or a connection; ``local`` is an address of one
+                link, and ``dev`` does not say which, or of a family that the socket does not speak.
             NoSuchDevice: no interface is named ``dev``.
             AddressNotAvailable: ``local`` is not ours, or no host's.
             AddressInUse: another socket, or a connection, has the port.
@@ -123,21 +138,29 @@ class Tcp(TcpTable):
             raise InvalidArgument("the socket is already bound")
         if dev is not None:
             self.interfaces.named(dev)
+        if local is not None and is_unspecified(local):
+            local = ANY
         if local is not None:
             net = self.networks.for_address(local)
+            check_local(net, socket, local, dev)
             group = is_multicast(local) or net.is_broadcast(local)
             if group or not net.fib.is_local(local):
                 raise unavailable(net, local)
         old = socket.local, socket.port, socket.source, socket.dev
         socket.local, socket.source, socket.dev = local, local, dev
         try:
-            socket.port = port or self.ephemeral(local or 0, 0, 0)
+            socket.port = port or self._unused_port(socket)
             self.check_free(socket)
             self.add(socket)
         except BaseException:
             socket.local, socket.port, socket.source, socket.dev = old
             raise
         socket.bound = True
+
+    def _unused_port(self, socket: TcpSocket) -> int:
+        first, last = (self.settings[f"ip.local_port_{end}"] for end in ("first", "last"))
+        ports = range(first, last + 1)
+        return self.free_port(socket, ports, int(self.shared.random() * len(ports)))
 
     def listen(self, socket: TcpSocket, backlog: int = 4096) -> None:
         """Take connections; a socket that is not bound gets a free port.
@@ -181,8 +204,13 @@ class Tcp(TcpTable):
             raise InvalidArgument("the socket does not listen")
         return socket.backlog.queue.popleft() if socket.backlog.queue else None
 
-    def connect(self, socket: TcpSocket, peer: int, port: int, now: int) -> None:
+    def connect(
+        self, socket: TcpSocket, peer: int, port: int, now: int, zone: str | None = None
+    ) -> None:
         """Begin to connect: SYN leaves. The socket is woken when it is ``connected``, or failed.
+
+        Args:
+            zone: the interface on which the peer is; the socket is bound to it.
 
         Raises:
             InvalidArgument: port 0, or an address that no peer can have.
@@ -197,7 +225,9 @@ class Tcp(TcpTable):
             raise AlreadyConnected("the socket is a connection, or listens")
         if port == 0:
             raise InvalidArgument("port 0 cannot be connected to")
-        way = self._way_to(socket, peer, port)
+        if zone is not None:
+            self.interfaces.named(zone)
+        way = self._way_to(socket, peer, port, zone)
         local = socket.local if socket.local is not None else way.src
         if local is None:
             raise AssertionError("a way to connect by has a source address")
@@ -211,17 +241,19 @@ class Tcp(TcpTable):
                 f"port {number} has a connection to that peer already", hint="smolctl socket show"
             )
         socket.local = socket.source = local
+        socket.dev = zone or socket.dev
         socket.port, socket.peer, socket.peer_port, socket.ends = number, peer, port, ends
         self.register(ends, socket, reuse=socket.reuse)
         self._start(socket, way, now)
 
-    def _way_to(self, socket: TcpSocket, peer: int, port: int) -> Way:
+    def _way_to(self, socket: TcpSocket, peer: int, port: int, zone: str | None) -> Way:
         net = self.networks.for_address(peer)
         if is_multicast(peer) or is_unspecified(peer):
             raise InvalidArgument("no peer can have that address")
-        key = RouteKey(
-            peer, socket.local, socket.dev, OUTPUT, 0, Protocol.TCP, socket.port, port, socket.tos
-        )
+        if not socket.speaks(peer):
+            raise InvalidArgument("the address is of a family that the socket does not speak")
+        dev, tos = zone or socket.dev, socket.tos
+        key = RouteKey(peer, socket.local, dev, OUTPUT, 0, Protocol.TCP, socket.port, port, tos)
         way = route_output(net, key)
         if isinstance(way, Way) and way.src is not None and socket.local is None:
             # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
@@ -243,13 +275,13 @@ class Tcp(TcpTable):
     def _start(self, socket: TcpSocket, way: Way, now: int) -> None:
         """Send the first SYN."""
         ends, net = socket.ends, self.networks.for_address(way.dst)
-        socket.ending = socket.ended = socket.soft = None
+        socket.ending = socket.ended = socket.soft = socket.flow = None
         prepare(self, socket)
         socket.advmss = own_mss(net, usable_mtu(net, way), socket)
         socket.snd = SendSide(self.secrets.initial(ends, now))
         socket.rcv = ReceiveSide(-1)
         socket.rcv.scale = window_scale(self) if socket.scaling else 0
-        socket.rcv.edge = 0
+        socket.rcv.edge = socket.rcv.nxt + first_window(socket.rcvbuf, socket.advmss)
         socket.ecn = self.settings["tcp.ecn"] == 1
         socket.out, socket.pmtu = way.interface, usable_mtu(net, way)
         socket.retry_since_ns = now
@@ -422,6 +454,18 @@ class Tcp(TcpTable):
         socket.closed, socket.handler = True, None
         self.orphans += 1
         abort(self, socket, now)
+
+    def reset_all(self, now: int) -> None:
+        """Reset every connection, and close every socket: the stack is about to end.
+
+        The peers get RST, so that none waits for what nobody will send; those whose program has
+        closed them before, too.
+        """
+        for socket in list(self.sockets()):
+            if socket.closed:
+                abort(self, socket, now)
+            else:
+                self.abort(socket, now)
 
     def set_keepalive(self, socket: TcpSocket, now: int, *, on: bool) -> None:
         """Have a silent peer probed, or not (SO_KEEPALIVE)."""

@@ -5,7 +5,7 @@ from smolctl.stack import reason
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip import membership
-from smolctl.stack.ip.network import Network, Networks
+from smolctl.stack.ip.network import Networks
 from smolctl.stack.ip.route_output import route_output, unavailable
 from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.neighbor.entry import Neighbor
@@ -14,11 +14,17 @@ from smolctl.stack.reason import Rejected
 from smolctl.stack.shared import Shared
 from smolctl.stack.timers import Timers
 from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.local_address import check_local
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp import blocked
 from smolctl.stack.transport.udp.input import udp_input
-from smolctl.stack.transport.udp.output import bind_free_port, udp_autobind, udp_output
+from smolctl.stack.transport.udp.output import (
+    bind_free_port,
+    udp_autobind,
+    udp_output,
+    wrong_family,
+)
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire.address import (
@@ -26,7 +32,6 @@ from smolctl.wire.address import (
     IPV6,
     UNSPECIFIED6,
     Family,
-    format_address,
     is_multicast,
 )
 from smolctl.wire.icmpv4 import Quote
@@ -89,7 +94,7 @@ class Udp(UdpTable):
         if local is not None:
             net = self.networks.for_address(local)
             group = is_multicast(local) or net.is_broadcast(local)
-            _check_local(net, socket, local, dev)
+            check_local(net, socket, local, dev)
             if not group and not net.fib.is_local(local):
                 raise unavailable(net, local)
         socket.local, socket.port, socket.dev = local, port, dev
@@ -139,7 +144,7 @@ class Udp(UdpTable):
         src = blocked.source_of(net, socket, OutgoingDatagram(b"", peer, port, None, Trace()))
         dev, sport = zone or socket.dev_to(peer), socket.port
         key = RouteKey(peer, src, dev, OUTPUT, 0, Protocol.UDP, sport, port, socket.tos)
-        way = route_output(net, key)
+        way = wrong_family(socket, peer, src) or route_output(net, key)
         if isinstance(way, Way) and way.src is not None and src is None:
             # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
             way = route_output(net, key._replace(src=way.src))
@@ -302,22 +307,3 @@ class Udp(UdpTable):
             if blocked.is_blocked(socket):  # it may wait for long, again and again
                 del trace.steps[known:]
         blocked.line_up(socket, queue, now)
-
-
-def _check_local(net: Network, socket: UdpSocket, local: int, dev: str | None) -> None:
-    """Check that a socket of its family can be bound to an address (Linux ``__inet6_bind``).
-
-    Raises:
-        InvalidArgument: it cannot.
-    """
-    shown = format_address(local)
-    if not socket.speaks(local):
-        raise InvalidArgument(f"{shown} is of a family that the socket does not speak")
-    if net.needs_dev(local) and dev is None:
-        raise InvalidArgument(
-            f"{shown} is an address of one link: which one?", hint=f"name it: {shown}%DEV"
-        )
-    if net.needs_dev(local) and not is_multicast(local):
-        link = net.interfaces.named(dev or "")
-        if not net.has_address(link, local):
-            raise unavailable(net, local)

@@ -14,9 +14,10 @@ from smolctl.errors import (
 )
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
+from smolctl.wire.address import IPV6
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import Host, ip
-from tests.kit.tcp import SERVER, Pair
+from tests.kit.tcp import SERVER, SERVER6, Pair
 
 LO = ip("127.0.0.1")
 
@@ -68,10 +69,12 @@ def test_a_socket_connects_to_itself() -> None:
     assert tcp.receive(socket, 10, host.now) == b"me"
 
 
+@pytest.mark.parametrize("ipv6", [False, True])
 @pytest.mark.parametrize("size", [1, 1447, 1448, 1449, 65_536, 3_000_000])
-def test_a_stream_arrives_whole_and_in_order(size: int) -> None:
-    pair = Pair()
+def test_a_stream_arrives_whole_and_in_order(size: int, ipv6: bool) -> None:
+    pair = Pair(ipv6=ipv6)
     client, server = pair.connect()
+    assert client.mss == (1428 if ipv6 else 1448)
     data = bytes(at * 7 & 0xFF for at in range(size))
     assert pair.transfer(client, server, data) == data
     assert pair.transfer(server, client, data[:50_000]) == data[:50_000]
@@ -164,6 +167,55 @@ def test_what_was_written_before_a_close_arrives() -> None:
     assert pair.run(10 * SECOND_NS, done)
     assert len(got) == 80_000
     assert tcp.orphans == 1
+
+
+def test_both_families_reach_a_socket_of_ipv6() -> None:
+    """RFC 3493 3.7: unless it is for IPv6 alone."""
+    pair = Pair(ipv6=True)
+    listener = pair.listen()
+    tcp = pair.client.stack.tcp
+    for peer in (SERVER, SERVER6):
+        client = tcp.open("client", IPV6)
+        tcp.connect(client, ip(peer), 7, pair.now)
+        assert pair.run(SECOND_NS, lambda: listener.readable)
+        server = pair.server.stack.tcp.accept(listener)
+        assert server is not None
+        assert pair.transfer(client, server, b"hello") == b"hello"
+    with pytest.raises(InvalidArgument):
+        tcp.connect(tcp.open("client"), ip(SERVER6), 7, pair.now)
+    only = pair.server.stack.tcp.open("only", IPV6)
+    only.v6only = True
+    pair.server.stack.tcp.bind(only, None, 8)
+    pair.server.stack.tcp.listen(only)
+    client = tcp.open("client")
+    tcp.connect(client, ip(SERVER), 8, pair.now)
+    pair.run(SECOND_NS)
+    error = tcp.take_error(client)
+    assert error is not None
+    assert error.code == "tcp-refused"
+
+
+def test_addresses_of_one_link_need_its_name() -> None:
+    pair = Pair(ipv6=True)
+    for number, host in enumerate(pair.hosts, 1):
+        host.add(f"fe80::{number}/64", dad=False)
+    listener = pair.listen()
+    tcp = pair.client.stack.tcp
+    with pytest.raises(SendRejected):
+        tcp.connect(tcp.open("client", IPV6), ip("fe80::2"), 7, pair.now)
+    client = tcp.open("client", IPV6)
+    tcp.connect(client, ip("fe80::2"), 7, pair.now, zone="tap0")
+    assert pair.run(SECOND_NS, lambda: listener.readable)
+    server = pair.server.stack.tcp.accept(listener)
+    assert server is not None
+    assert server.dev == "tap0"
+    assert pair.transfer(server, client, b"hello") == b"hello"
+    refused = tcp.open("client", IPV6)
+    tcp.connect(refused, ip("fe80::2"), 9, pair.now, zone="tap0")
+    pair.run(SECOND_NS)
+    error = tcp.take_error(refused)
+    assert error is not None
+    assert error.code == "tcp-refused"
 
 
 def test_a_refused_connection_says_so_once() -> None:

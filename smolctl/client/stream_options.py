@@ -1,0 +1,61 @@
+"""Options of a stack's TCP sockets, of socket(7), tcp(7), ip(7) and ipv6(7)."""
+
+import socket
+import struct
+import sys
+from typing import Any
+
+from smolctl.client.options import IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
+
+NAMES = {
+    (socket.SOL_SOCKET, socket.SO_REUSEADDR): "reuse",
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE): "keepalive",
+    (socket.SOL_SOCKET, socket.SO_LINGER): "linger",
+    (socket.SOL_SOCKET, socket.SO_OOBINLINE): "oob_inline",
+    (socket.SOL_SOCKET, socket.SO_RCVBUF): "rcvbuf",
+    (socket.SOL_SOCKET, socket.SO_SNDBUF): "sndbuf",
+    (socket.SOL_SOCKET, socket.SO_BINDTODEVICE): "dev",
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY): "nodelay",
+    (socket.IPPROTO_TCP, socket.TCP_CORK): "cork",
+    (socket.IPPROTO_TCP, socket.TCP_QUICKACK): "quickack",
+    (socket.IPPROTO_TCP, socket.TCP_MAXSEG): "maxseg",
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE): "keepidle",
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL): "keepintvl",
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT): "keepcnt",
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT): "user_timeout",
+    (socket.IPPROTO_TCP, socket.TCP_CONGESTION): "congestion",
+    (socket.IPPROTO_IP, socket.IP_TOS): "tos",
+    (socket.IPPROTO_IP, socket.IP_TTL): "ttl",
+    (socket.IPPROTO_IP, IP_MTU_DISCOVER): "mtu_discover",
+    (socket.IPPROTO_IPV6, socket.IPV6_TCLASS): "tos",
+    (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS): "ttl",
+    (socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER): "mtu_discover",
+    (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY): "v6only",
+}
+"""Options that can be set: what the stack calls each."""
+READ = {
+    (socket.SOL_SOCKET, socket.SO_ACCEPTCONN): "accepting",
+}
+"""Options that can only be asked for."""
+OWN = frozenset({socket.SO_TYPE, socket.SO_ERROR, socket.SO_DOMAIN, socket.SO_PROTOCOL})
+"""Options of SOL_SOCKET that the stack is not asked about."""
+_FLAGS = frozenset({"reuse", "keepalive", "oob_inline", "nodelay", "cork", "quickack", "v6only"})
+"""Any number but 0 is 1."""
+
+
+def word(name: str, value: Any) -> int | str:
+    """Return the value of an option as the stack takes it.
+
+    Args:
+        value: a number, text, or bytes as C has it.
+
+    Raises:
+        ValueError, struct.error: it is not of that option's form.
+    """
+    if name in ("dev", "congestion"):
+        return value.split(b"\0")[0].decode() if isinstance(value, bytes) else str(value)
+    if name == "linger":
+        on, seconds = struct.unpack("ii", value) if isinstance(value, bytes) else (value, 0)
+        return int(seconds) if on else -1
+    number = int.from_bytes(value[:4], sys.byteorder) if isinstance(value, bytes) else int(value)
+    return int(bool(number)) if name in _FLAGS else number
