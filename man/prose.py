@@ -53,6 +53,7 @@ LAYERS = {
     "ip": "IP, INPUT AND OUTPUT",
     "igmp": "IGMP",
     "nd": "NEIGHBOR DISCOVERY, INPUT",
+    "mld": "MULTICAST LISTENER DISCOVERY, INPUT",
     "icmp": "ICMP",
     "udp": "UDP, INPUT",
     "tcp": "TCP",

@@ -88,13 +88,18 @@ def is_anycast_here(net: Network, interface: Interface, address: int) -> bool:
     return any(route.type is RouteType.ANYCAST and route.dev == interface.name for route in routes)
 
 
+def in_use(address: Address) -> bool:
+    """Tell whether an address is not tested any more, and no group."""
+    return not (address.tentative or address.autojoin)
+
+
 def usable(interface: Interface, address: int) -> bool:
     """Tell whether an interface may ask its neighbors from an address: one of its own, not tested.
 
     Source: Linux ``ndisc_solicit``.
     """
     found = interface.ipv6.addresses.find(address, None)
-    return found is not None and not (found.tentative or found.autojoin)
+    return found is not None and in_use(found)
 
 
 def asking_address(interface: Interface) -> int:

@@ -20,8 +20,10 @@ from smolctl.stack.sysctl.ip6 import IP6_SYSCTLS
 from smolctl.stack.sysctl.link_rule import ALL, DEFAULT
 from smolctl.stack.sysctl.link_rule import SCOPES as SCOPES
 from smolctl.stack.sysctl.link_settings import NS_PER_MS, LinkSettings
+from smolctl.stack.sysctl.mld import MLD_SYSCTLS
 from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.names import Name
+from smolctl.stack.sysctl.nd import ND_SYSCTLS
 from smolctl.stack.sysctl.neigh import NEIGH_SYSCTLS
 from smolctl.stack.sysctl.precedence import Assignment, Level, winners
 from smolctl.stack.sysctl.tcp import TCP_SYSCTLS
@@ -36,6 +38,8 @@ SYSCTLS: dict[str, Sysctl] = {
         *IGMP_SYSCTLS,
         *IP_SYSCTLS,
         *IP6_SYSCTLS,
+        *MLD_SYSCTLS,
+        *ND_SYSCTLS,
         *NEIGH_SYSCTLS,
         *TCP_SYSCTLS,
         *UDP_SYSCTLS,
