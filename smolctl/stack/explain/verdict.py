@@ -178,6 +178,7 @@ _LEARNED: dict[type, str] = {
     Joined: "put together with the others",
     Planned: "taken note of",
     Membership: "taken note of",
+    TcpHeader: "taken by its connection",
     Report: "taken note of",
 }
 
