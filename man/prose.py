@@ -294,29 +294,32 @@ Unlike ip maddr, which adds only link addresses, add and del take groups: the st
 the link address of any group anyway.
 """,
     "sysctl": """
-Where real stacks differ, smolctl has a setting, which also shows the values of Linux and smoltcp.
-A change takes effect at once and lasts until the stack ends. Linux's names work, too, such as
+Where real stacks differ, smolctl has a setting, which also shows the values of Linux and smoltcp. A
+change takes effect at once and lasts until the stack ends. Linux's names work, too, such as
 net.ipv4.ip_forward or net.ipv4.conf.all.rp_filter. SMOLCTL_ variables are read when a stack starts.
 
-Most settings of arp, neigh and iface, and some of ip and igmp, are there once for each link, as
-in Linux (docs/reference/sysctl.md says which). eth0.arp.ignore is what eth0 itself has,
-all.arp.ignore is for all links, and default.arp.ignore is what a new link begins with. What counts
-on a link follows from all and its own by a rule of that setting, which is Linux's: arp.ignore is
-the larger of both, arp.filter is on if one of them is, ip.accept_source_route if both are, and of
+Most settings of arp, neigh and iface, and some of ip and igmp, are there once for each link, as in
+Linux (docs/reference/sysctl.md says which). eth0.arp.ignore is what eth0 itself has, all.arp.ignore
+is for all links, and default.arp.ignore is what a new link begins with. What counts on a link
+follows from all and its own by a rule of that setting, which is Linux's: arp.ignore is the larger
+of both, arp.filter is on if one of them is, ip.accept_source_route if both are, and of
 neigh.mcast_solicit the link's own value alone counts. smolctl sysctl eth0.arp.ignore shows the rule
 and what comes of it, and smolctl sysctl eth0 all that counts on eth0. A key without a link sets
-all, default and every link at once, whatever was set before; so ip.forward=1 makes all of the
-stack a router. A link's settings are gone when it is deleted.
+all, default and every link at once, whatever was set before; so ip.forward=1 makes all of the stack
+a router. A link's settings are gone when it is deleted.
 
-Until a link has an address, it follows default. ip.forward for all links also sets
-all.ip.accept_redirects to the opposite, since a router has its own routes. all.KEY means the same
-as KEY where only the link's own value counts.
+Until a link has an address, it follows default; settings of ip6 never do. ip.forward for all links
+also sets all.ip.accept_redirects to the opposite, since a router has its own routes. all.KEY means
+the same as KEY where only the link's own value counts. As in Linux, IPv6 packets are forwarded by
+ip6.forward of all links, wherever they come in; that of one link makes it a router for its
+neighbors there.
 
 In Linux's names, a link is the part behind conf or neigh: net.ipv4.conf.eth0.arp_ignore. As for
-sysctl(8), a dot in its name is written as a slash: net.ipv4.conf.eth0/5.arp_ignore. In a key of
-smolctl the last two parts are the setting, and what stands before them is the link:
-eth0.5.arp.ignore. A key of two parts is never a link's: a link named arp has arp.arp.ignore. A
-word that is both the name of a link and of a setting means the setting. all and default are not
+sysctl(8), a dot in its name is written as a slash: net.ipv4.conf.eth0/5.arp_ignore. Names of
+net.ipv6 are known, too, but those of its neighbors, which have the same settings here as those of
+IPv4. In a key of smolctl the last two parts are the setting, and what stands before them is the
+link: eth0.5.arp.ignore. A key of two parts is never a link's: a link named arp has arp.arp.ignore.
+A word that is both the name of a link and of a setting means the setting. all and default are not
 possible as names of links.
 """,
     "udp": """

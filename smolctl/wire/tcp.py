@@ -115,6 +115,11 @@ def payload(segment: bytes, header: TcpHeader) -> bytes:
     return segment[header.data_offset * 4 :]
 
 
+def flag_names(flags: int) -> list[str]:
+    """Return the names of flags, from FIN to AE as the header has them from the right."""
+    return [name for bit, name in enumerate(_NAMES) if flags >> bit & 1]
+
+
 def flags_text(flags: int) -> str:
     """Return flags in words: ``SYN,ACK``; ``none`` without any."""
-    return ",".join(name for bit, name in enumerate(_NAMES) if flags >> bit & 1) or "none"
+    return ",".join(flag_names(flags)) or "none"

@@ -31,9 +31,7 @@ def write_linux_reasons() -> None:
     if reason := unmet():
         print(f"docs/linux-reasons.md stays as it is: {reason}", file=sys.stderr)
         return
-    reasons_page.PAGE.write_text(
-        reasons_page.page(reasons_page.ask_smolctl(), reasons_page.ask_linux())
-    )
+    reasons_page.PAGE.write_text(reasons_page.page())
 
 
 def write_profiles() -> None:

@@ -48,15 +48,35 @@ class Peer:
                 sysctls[f"net.ipv4.conf.{where}.{key}"] = 0
         self.sysctl(sysctls)
 
+    def enable_ipv6(self) -> None:
+        """Switch IPv6 on, without frames that no test asked for.
+
+        Addresses are usable at once (no detection of duplicates), routers are not looked for, and
+        groups are reported once, without a delay.
+        """
+        calm = {
+            "dad_transmits": 0,
+            "accept_dad": 0,
+            "router_solicitations": 0,
+            "mldv1_unsolicited_report_interval": 1,
+            "mldv2_unsolicited_report_interval": 1,
+            "forwarding": 0,
+            "disable_ipv6": 0,
+        }
+        devices = self.namespace.run("ls", "/proc/sys/net/ipv6/conf", check=True).stdout.split()
+        self.sysctl(
+            {f"net.ipv6.conf.{dev}.{key}": on for dev in devices for key, on in calm.items()}
+        )
+
     def sysctl(self, sysctls: dict[str, int]) -> None:
         """Set sysctls of the kernel's, inside."""
         write = 'while read -r value file; do echo "$value" > "/proc/sys/$file" || exit; done'
         lines = [f"{value} {key.replace('.', '/')}\n" for key, value in sysctls.items()]
         self.namespace.run("sh", "-c", write, input="".join(lines), check=True)
 
-    def ip(self, *args: str) -> str:
+    def ip(self, *args: str, input: str | None = None) -> str:
         """Run ``ip ARGS`` inside, which must succeed, and return its output."""
-        return self.namespace.run("ip", *args, check=True).stdout
+        return self.namespace.run("ip", *args, check=True, input=input).stdout
 
     def batch(self, *commands: str) -> None:
         """Run ``ip`` commands inside, all of which must succeed, in one process."""
@@ -92,6 +112,19 @@ for command in (0x17, 0x15, 0x24, 0x1f):  # ETHTOOL_STXCSUM, SRXCSUM, SGSO, STSO
         heads, values = [line.split()[1:] for line in lines if line.startswith("Udp:")]
         return int(values[heads.index("InCsumErrors")])
 
+    def proc_net(self, *names: str) -> str:
+        """Return the text of files of /proc/net inside, one after the other."""
+        found: list[str] = []
+
+        def work() -> None:
+            enter(self.namespace.name)
+            found.extend(Path("/proc/thread-self/net", name).read_text() for name in names)
+
+        thread = Thread(target=work)
+        thread.start()
+        thread.join()
+        return "".join(found)
+
     def open(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """Return a socket of the namespace; it stays there, whichever thread uses it.
 
@@ -114,7 +147,8 @@ for command in (0x17, 0x15, 0x24, 0x1f):  # ETHTOOL_STXCSUM, SRXCSUM, SGSO, STSO
 
     def udp(self, address: str = "0.0.0.0", port: int = 0) -> socket.socket:
         """Return a UDP socket of the kernel's that is bound there."""
-        result = self.open(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        result = self.open(family, socket.SOCK_DGRAM)
         result.bind((address, port))
         return result
 
@@ -159,15 +193,20 @@ class Lab:
     def plug(
         self, *ours: str, theirs: tuple[str, ...] = ("10.0.0.2/24",), offload: str = "on"
     ) -> None:
-        """Make the TAP with these addresses on smolctl's and on the kernel's side."""
+        """Make the TAP with these addresses on smolctl's and on the kernel's side.
+
+        The kernel has IPv6 if one of the addresses is of that family; its own are usable at once.
+        """
         dev = self.dev
+        if any(":" in address for address in (*ours, *theirs)):
+            self.peer.enable_ipv6()
         options = ("address", OURS_MAC, "offload", offload)
         self.smolctl("link", "add", dev, "type", "tap", *options, check=True)
         for address in ours or ("10.0.0.1/24",):
             self.call("addr.add", local=address, dev=dev)
         self.peer.batch(
             f"link set {dev} address {THEIRS_MAC}",
-            *(f"addr add {address} dev {dev}" for address in theirs),
+            *(f"addr add {address} dev {dev} {_at_once(address)}" for address in theirs),
         )
 
     def call(self, op: str, **args: Any) -> list[Row]:
@@ -209,6 +248,11 @@ class Lab:
         """Return a counter of ``stats``, 0 when nothing was counted."""
         rows = self.call("stats.show")
         return sum(row["value"] for row in rows if (row["layer"], row["name"]) == (layer, name))
+
+
+def _at_once(address: str) -> str:
+    """Return the word with which ``ip addr add`` looks for no duplicate, where it would."""
+    return "nodad" if ":" in address else ""
 
 
 def daemon_pid(smolctl: SmolctlEnv) -> int:

@@ -41,7 +41,8 @@ GROUPS = ("239.1.2.3", "239.1.2.4", "224.0.0.251")
 SOME_SYSCTLS = ("ip.local_port_first", "ip.local_port_last", "ip.subnet_broadcast",
               "ip.local_prefix", "ip.loopback_own", "iface.max_addr_count",
               "iface.max_route_count", "iface.neighbor_cache_count", "arp.accept_from",
-              "arp.accept", "arp.dad", "ip.forward")  # fmt: skip
+              "arp.accept", "arp.dad", "ip.forward", "ip.accept_redirects", "arp.probe_min_ms",
+              "arp.probe_max_ms", "ip.accept_source_route", "neigh.mcast_solicit")  # fmt: skip
 
 
 class Changes:
@@ -160,4 +161,6 @@ class Changes:
         key = self._random.choice(SOME_SYSCTLS)
         sysctl = SYSCTLS[key]
         value = self._random.choice((sysctl.low, sysctl.default, min(sysctl.high, sysctl.low + 1)))
+        if sysctl.link is not None and self._random.random() < 0.6:
+            key = f"{self._random.choice(('all', 'default', 't1', *LINKS))}.{key}"
         return "sysctl.set", {"key": key, "value": str(sysctl.show(value))}

@@ -56,7 +56,9 @@ def looks(api: Api) -> list[Row]:
     rows += [living(row) for row in api("route.show", table="all")] + api("rule.show")
     rows += api("neigh.show", nud="permanent") + api("neigh.show", proxy=True)
     rows += [{**row, "ifindex": 0} for row in api("maddr.show")]
-    return rows + [{"key": row["key"], "value": row["value"]} for row in api("sysctl.show")]
+    scopes = (None, "default", *(row["ifname"] for row in api("link.show")))
+    sysctls = (row for scope in scopes for row in api("sysctl.show", key=scope))
+    return rows + [{"key": row["key"], "value": row["value"]} for row in sysctls]
 
 
 def living(row: Row) -> Row:

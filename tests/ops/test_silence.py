@@ -202,6 +202,11 @@ def test_nothing_came_is_said_when_nothing_came(api: Api, peer: WrongPeer) -> No
     assert arping(api)["message"] == ("3 ARP requests for 10.0.0.2 on tap0, and nothing came back")
 
 
+def test_a_frame_of_no_bytes_is_no_answer(api: Api, peer: WrongPeer) -> None:
+    peer.arp = lambda _seen: [b"", b"\2"]
+    assert send(api)["message"].endswith("and nothing came back")
+
+
 def test_what_others_say_and_what_came_before_is_no_answer(api: Api, peer: WrongPeer) -> None:
     api.arrive(with_hardware(answer(), 7))
     api.wait(1_000_000)

@@ -17,8 +17,9 @@ from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.wire import icmpv4
 from tests.kit.host import ip
-from tests.property.events import Event, Player, histories, snapshot
-from tests.property.world import DEVS, IPS, Config, World, configs, ips, ports
+from tests.property.events import Event, Player, histories, leaving, snapshot
+from tests.property.frames import DEVS, IPS, ips, ports
+from tests.property.world import Config, World, configs4
 
 discs = st.none() | st.sampled_from(Pmtudisc)
 ttls = st.sampled_from([None, None, 1, 2, 255])
@@ -47,7 +48,7 @@ def run_out(world: World, trace: Trace, act: Any) -> None:
                 break
     for dev in DEVS:
         if dev in world.stack.interfaces:
-            world.host.sent(dev)
+            leaving(world.host, dev)
 
 
 def played(config: Config, history: list[Event]) -> World:
@@ -56,7 +57,7 @@ def played(config: Config, history: list[Event]) -> World:
         player.play(event)
     for dev in DEVS:
         if dev in player.stack.interfaces:
-            player.host.sent(dev)
+            leaving(player.host, dev)
     player.stack.poll(player.host.now)
     player.stack.ledger.prove = None  # what helps has tests of its own
     return player.world
@@ -74,7 +75,7 @@ def foretold(world: World, question: Question) -> Trace:
 
 
 @given(
-    configs, histories(sizes=(0, 8)), st.integers(0, 6), ips, ports, sizes, st.booleans(), toses,
+    configs4, histories(sizes=(0, 8)), st.integers(0, 6), ips, ports, sizes, st.booleans(), toses,
     st.tuples(discs, ttls),
 )  # fmt: skip
 def test_a_datagram_fares_as_predicted(
@@ -121,7 +122,7 @@ def test_a_datagram_fares_as_predicted(
 
 
 @given(
-    configs, histories(sizes=(0, 8)), st.none() | ips, ips, sizes,
+    configs4, histories(sizes=(0, 8)), st.none() | ips, ips, sizes,
     st.none() | st.sampled_from(DEVS), toses, discs, ttls, st.booleans(),
 )  # fmt: skip
 def test_an_echo_request_fares_as_predicted(
@@ -198,7 +199,7 @@ def fares_as_predicted(
 
 
 @given(
-    configs, histories(sizes=(0, 8)), st.sampled_from(["udp", "icmp", "arp"]),
+    configs4, histories(sizes=(0, 8)), st.sampled_from(["udp", "icmp", "arp"]),
     st.sampled_from(IPS), ips, ports, st.integers(0, 1500), st.sampled_from(DEVS),
     st.tuples(discs, ttls),
 )  # fmt: skip

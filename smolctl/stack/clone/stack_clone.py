@@ -17,6 +17,7 @@ from smolctl.stack.packet import Packet
 from smolctl.stack.shared import Shared
 from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import Settings
+from smolctl.stack.transport.tcp.borrowed import Borrowed
 from smolctl.stack.transport.udp.socket import UdpSocket
 
 
@@ -39,6 +40,7 @@ def _clone(stack: Stack, settings: Settings) -> Stack:
     clone.assemble(shared)
     for family, net in stack.networks.items():
         _copy_network(net, clone.networks[family], shared)
+    clone.ipv6.labels = stack.ipv6.labels.clone()
     _copy_sockets(stack, clone)
     return clone
 
@@ -72,6 +74,7 @@ def _copy_sockets(stack: Stack, clone: Stack) -> None:
         return result
 
     clone.udp.copy_from(stack.udp, socket_copy)
+    clone.tcp.connections = Borrowed(clone.tcp, stack.tcp, clone.ready)
     clone.udp.blocked = {socket: None for socket in clone.udp if socket.send_queue is not None}
     for ident, client in stack.ping.items():
         echo = clone.ping[ident] = copy(client)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from smolctl.wire import tcp_options
-from smolctl.wire.tcp import ACK, TcpHeader, flags_text
+from smolctl.wire.tcp import ACK, TcpHeader, flag_names, flags_text
 
 Row = dict[str, Any]
 Told = tuple[str, Row]
@@ -13,7 +13,8 @@ Told = tuple[str, Row]
 def _tcp(facts: TcpHeader) -> Told:
     flags = flags_text(facts.flags)
     text = f"port {facts.sport} > {facts.dport}, {flags} seq {facts.seq}"
-    row: Row = {"sport": facts.sport, "dport": facts.dport, "flags": flags, "seq": facts.seq}
+    row: Row = {"sport": facts.sport, "dport": facts.dport, "flags": flag_names(facts.flags)}
+    row["seq"] = facts.seq
     if facts.flags & ACK:
         text += f" ack {facts.ack}"
         row["ack"] = facts.ack

@@ -26,7 +26,7 @@ from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.icmpv4 import IcmpMessage
 from smolctl.wire.igmp import Membership, Report
 from smolctl.wire.ipv4 import Ipv4Header
-from smolctl.wire.tcp import TcpHeader, flags_text
+from smolctl.wire.tcp import TcpHeader, flag_names
 from smolctl.wire.udp import HEADER_LEN, UdpHeader
 
 SCHEMA = 1
@@ -319,7 +319,7 @@ def _received_row(facts: dict[type, Any]) -> Row:
         row.update(sport=parsed.sport, dport=parsed.dport, len=parsed.length - HEADER_LEN)
     segment: TcpHeader | None = facts.get(TcpHeader)
     if segment is not None:
-        row.update(sport=segment.sport, dport=segment.dport, flags=flags_text(segment.flags))
+        row.update(sport=segment.sport, dport=segment.dport, flags=flag_names(segment.flags))
         row["len"] -= segment.header_len
     message: IcmpMessage | None = facts.get(IcmpMessage)
     if message is not None:

@@ -14,6 +14,7 @@ from itertools import groupby, repeat
 from struct import Struct
 from typing import Any, NamedTuple
 
+from smolctl.stack.fastpath.headers import MakeHeaders, headers_of, room
 from smolctl.stack.generation import Generation
 from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.ip import gateways
@@ -23,19 +24,27 @@ from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
 from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
-from smolctl.wire import ipv4
-from smolctl.wire.address import IPV6_MARK, ZERO_MAC
+from smolctl.wire import ethernet, ipv4, ipv6
+from smolctl.wire.address import IPV6_MARK, ZERO_MAC, packed
+from smolctl.wire.checksum import pseudo_header_sum
 from smolctl.wire.offload import virtio
 from smolctl.wire.offload.run import HEADERS_LEN, Headers
-from smolctl.wire.udp import HEADER_LEN, MAX_PAYLOAD
+from smolctl.wire.udp import HEADER_LEN
 
 FLOWS_LIMIT = 65536
 """Flows remembered per interface and per socket; all are forgotten when there are more."""
 
 _IN = Struct("!HHxxHxB")
 """Of IPv4: version, ihl and type of service; total_length, flags and offset, protocol."""
-_KEY = Struct("!IIHHH")
-"""What tells flows apart, as it stands in a frame: addresses, ports and UDP length."""
+_KEY_END = Struct("!HHH")
+"""What tells flows apart beside the addresses, as it stands in a frame: ports and UDP length."""
+_IN6 = Struct("!IHB")
+"""Of IPv6: version, traffic class and flow label; payload length; next header."""
+_TYPE_AT = ethernet.HEADER_LEN - 1
+_SIX = ethernet.EtherType.IPV6 & 0xFF
+"""Where a frame says its family, and what says IPv6 there: the last byte of the ethertype."""
+_ADDRESSES6_AT, _CHECKSUM6_AT = 22, 60
+"""Of IPv6 in a frame: the addresses begin, and the UDP checksum; all between tells flows apart."""
 SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT})
 """Neighbor states that a use does not change: (state, USED) -> (state, SEND)."""
 
@@ -51,6 +60,7 @@ class LocalFlow:
         generation: the configuration it is true for.
         queue: what comes back by the loopback, which must not be overtaken.
         target: who gets them.
+        headers_len: bytes of the headers that are left out.
     """
 
     generation: int
@@ -62,6 +72,7 @@ class LocalFlow:
     dst: int
     dport: int
     max_payload: int
+    headers_len: int
 
     def send(self, socket: UdpSocket, payload: bytes, now: int) -> bool:
         """Deliver a datagram; False leaves it to the layered path, nothing done."""
@@ -78,7 +89,7 @@ class LocalFlow:
         socket.tx_datagrams += 1
         counters = self.out.counters
         counters.looped_packets += 1
-        counters.looped_bytes += size + 28
+        counters.looped_bytes += size + self.headers_len
         if not target.ready:
             target.wake()
         return True
@@ -91,17 +102,14 @@ class EthernetFlow:
     Attributes:
         generation: the configuration it is true for.
         entry: the next hop's neighbor; its state is looked at for every datagram.
+        make: makes the headers for payloads of another size.
         headers: of the last datagram, for payloads of ``size`` bytes to ``lladdr``.
     """
 
     generation: int
     out: Interface
     entry: Neighbor
-    src: int
-    sport: int
-    dst: int
-    dport: int
-    ttl: int
+    make: MakeHeaders
     max_payload: int
     headers: Headers | None = None
     size: int = -1
@@ -141,9 +149,7 @@ class EthernetFlow:
         lladdr = self.entry.lladdr
         if size > self.max_payload or lladdr is None:
             return False
-        self.headers = Headers(
-            (lladdr, self.out.mac), self.src, self.dst, self.sport, self.dport, self.ttl, size
-        )
+        self.headers = self.make((lladdr, self.out.mac), size)
         self.size, self.lladdr = size, lladdr
         return True
 
@@ -154,11 +160,13 @@ class IngressFlow:
 
     Attributes:
         socket: who gets them.
-        end: length of a frame without padding, the device's headroom included.
+        payload_at: where the payload begins in a frame, the device's headroom included.
+        end: length of a frame without padding, likewise.
         cost: what one counts in the socket's queue.
         sum: one's complement sum of the pseudo header.
+        six: it is of IPv6.
         head, middle: what stands before and behind the ident of a frame that passed every check of
-            the layered path; see ``_FRAMES``.
+            the layered path; see ``_FRAMES``. Of IPv6, ``head`` is all in front of the addresses.
         varying: what ident and header checksum of it sum to; the same sum means a right header
             checksum again.
         partial: whether the UDP checksum of such a frame is not there yet: nobody need look at it.
@@ -169,9 +177,11 @@ class IngressFlow:
     sport: int
     dst: int
     dport: int
+    payload_at: int
     end: int
     cost: int
     sum: int
+    six: bool = False
     head: bytes = b""
     middle: bytes = b""
     varying: int = -1
@@ -196,38 +206,41 @@ def learn_output(
     out, src, dst = way.interface, way.src, way.dst
     if (
         (udp.recorder.journal.everything or src is None)
-        or dst >= IPV6_MARK
         or not out.carrier
         or out.impairment is not None
         or out.vlan is not None
         or way.type not in _PLAIN_WAYS
-        or not socket.pmtudisc.df(locked=way.locked)  # as shared headers have
+        # As shared headers have; IPv6 has no such flag.
+        or not (dst >= IPV6_MARK or socket.pmtudisc.df(locked=way.locked))
     ):
         return
     if len(socket.flows) >= FLOWS_LIMIT:
         socket.flows.clear()
     net = udp.networks.for_address(dst)
-    limit = min(way.mtu - net.header_len - HEADER_LEN, MAX_PAYLOAD)
+    limit = room(net, way)
     generation, sport = udp.generation.number, socket.port
     if out.medium is Medium.IP:
         target = udp.lookup(src, sport, dst, dport, out.name)
         if target is not None and way.type is WayType.LOCAL:
+            headers_len = net.header_len + HEADER_LEN
             socket.flows[dst, dport, asked_src] = LocalFlow(
-                generation, out, net.loopback.queue, target, src, sport, dst, dport, limit
-            )
+                generation, out, net.loopback.queue, target, src, sport, dst, dport, limit,
+                headers_len,
+            )  # fmt: skip
+        return
+    if way.type is WayType.LOCAL:  # to our own address of this link, and not onto it
         return
     entry = net.neighbors[out.name].lookup(way.next_hop)
     if entry is not None:
         if way.route is not None:
             gateways.watch(net, dst, way.route)
-        socket.flows[dst, dport, asked_src] = EthernetFlow(
-            generation, out, entry, src, sport, dst, dport, ttl, limit
-        )
+        make = headers_of(net, way, src, sport, dport, ttl)
+        socket.flows[dst, dport, asked_src] = EthernetFlow(generation, out, entry, make, limit)
 
 
 def learn_input(udp: UdpTable, socket: UdpSocket, packet: Packet) -> None:
     """Remember the socket of a unicast datagram that the layered path just delivered."""
-    if udp.recorder.journal.everything or packet.header.dst >= IPV6_MARK:
+    if udp.recorder.journal.everything:
         return
     interface, header, parsed = packet.interface, packet.header, packet.message
     flows, generation = interface.flows, udp.generation.number
@@ -236,17 +249,24 @@ def learn_input(udp: UdpTable, socket: UdpSocket, packet: Packet) -> None:
         interface.flows_generation = generation
     src, dst = header.src, header.dst
     sport, dport, length = parsed.sport, parsed.dport, parsed.length
-    if header.total_length != length + ipv4.MIN_HEADER_LEN or header.options or header.dscp_ecn:
+    six = dst >= IPV6_MARK
+    udp_at = ethernet.HEADER_LEN + (ipv6.HEADER_LEN if six else ipv4.MIN_HEADER_LEN)
+    whole = header.total_length == udp_at - ethernet.HEADER_LEN + length
+    if not whole or header.options or header.dscp_ecn:
         return
-    flows[_KEY.pack(src, dst, sport, dport, length)] = IngressFlow(
+    ends = packed(src) + packed(dst) + _KEY_END.pack(sport, dport, length)
+    payload_at = interface.headroom + udp_at + HEADER_LEN
+    flows[ends] = IngressFlow(
         socket,
         src,
         sport,
         dst,
         dport,
-        interface.headroom + length + 34,
+        payload_at,
+        payload_at - HEADER_LEN + length,
         length - HEADER_LEN + DATAGRAM_OVERHEAD,
-        src + dst + ipv4.Protocol.UDP + length,
+        pseudo_header_sum(src, dst, ipv4.Protocol.UDP, length),
+        six,
     )
 
 
@@ -299,37 +319,40 @@ def frames_input(
     packets = total = 0
     counters, name, flows = interface.counters, interface.name, interface.flows
     headroom = interface.headroom
-    unpack_from = _FRAMES[headroom].unpack_from
-    payload_at = HEADERS_LEN + headroom
+    unpack_from, type_at = _FRAMES[headroom].unpack_from, _TYPE_AT + headroom
+    shortest, key_at, key_end = (
+        HEADERS_LEN + headroom, _ADDRESSES6_AT + headroom, _CHECKSUM6_AT + headroom
+    )  # fmt: skip
     fresh = interface.flows_generation == generation.number
     try:
         for frame in frames:
             packets += 1
             size = len(frame)
             total += size
-            if fresh and size >= payload_at:
-                head, ident, middle, checksum, key = unpack_from(frame)
-                flow = flows.get(key)
+            if fresh and size >= shortest:
+                if frame[type_at] == _SIX:
+                    flow = flows.get(frame[key_at:key_end])
+                    known = flow is not None and frame[:key_at] == flow.head
+                else:
+                    head, ident, middle, checksum, key = unpack_from(frame)
+                    flow = flows.get(key)
+                    known = flow is not None and (
+                        head == flow.head
+                        and middle == flow.middle
+                        and (ident + checksum) % 0xFFFF == flow.varying
+                    )
                 if flow is not None:
-                    socket = flow.socket
+                    socket, end = flow.socket, flow.end
                     queue_bytes = socket.queue_bytes + flow.cost
-                    end = flow.end
                     if (
                         queue_bytes <= socket.rcvbuf
                         and size >= end
-                        and (
-                            (
-                                head == flow.head
-                                and middle == flow.middle
-                                and (ident + checksum) % 0xFFFF == flow.varying
-                            )
-                            or _right_header(interface, frame, flow)
-                        )
-                        and (size == end if flow.partial else _right_sum(frame, flow, headroom))
+                        and (known or _right_header(interface, frame, flow))
+                        and (size == end if flow.partial else _right_sum(frame, flow))
                     ):
                         socket.queue.append(
-                            (frame[payload_at:end], flow.src, flow.sport, flow.dst, flow.dport,
-                             name, now)
+                            (frame[flow.payload_at:end], flow.src, flow.sport, flow.dst,
+                             flow.dport, name, now)
                         )  # fmt: skip
                         socket.queue_bytes = queue_bytes
                         socket.rx_datagrams += 1
@@ -343,25 +366,34 @@ def frames_input(
         counters.rx_bytes += total - packets * headroom
 
 
-def _right_sum(frame: bytes, flow: IngressFlow, headroom: int) -> bool:
-    """Tell whether the UDP checksum is right; also when it is zero, and the sum happens to be."""
-    end = flow.end
-    body = int.from_bytes(frame[34 + headroom : end])
-    return ((body << 8 if end & 1 else body) + flow.sum) % 0xFFFF == 0
+def _right_sum(frame: bytes, flow: IngressFlow) -> bool:
+    """Tell whether the UDP checksum is right; also when it is zero, and the sum happens to be.
+
+    In IPv6 it must not be zero (RFC 8200 8.1).
+    """
+    end, udp_at = flow.end, flow.payload_at - HEADER_LEN
+    body = int.from_bytes(frame[udp_at:end])
+    right = ((body << 8 if end & 1 else body) + flow.sum) % 0xFFFF == 0
+    return right and not (flow.six and frame[udp_at + 6 : flow.payload_at] == b"\0\0")
 
 
 def _right_header(interface: Interface, frame: bytes, flow: IngressFlow) -> bool:
     """Apply the layered path's checks to a frame's headers and remember what passed them."""
     headroom = interface.headroom
-    if frame[:headroom] not in _UNSEGMENTED or not is_plain(interface, frame, flow.end):
+    front = frame[:headroom]
+    plain = is_plain6 if flow.six else is_plain
+    if front not in _UNSEGMENTED or not plain(interface, frame, flow.end):
         return False
+    if flow.six:
+        flow.head, flow.partial = frame[: _ADDRESSES6_AT + headroom], front == virtio.UDP6_CSUM
+        return True
     flow.head, ident, flow.middle, checksum, _ = _FRAMES[headroom].unpack_from(frame)
     flow.varying = (ident + checksum) % 0xFFFF
-    flow.partial = frame[:headroom] == virtio.UDP_CSUM
+    flow.partial = front == virtio.UDP_CSUM
     return True
 
 
-_UNSEGMENTED = frozenset({b"", virtio.PLAIN, virtio.VERIFIED, virtio.UDP_CSUM})
+_UNSEGMENTED = frozenset({b"", virtio.PLAIN, virtio.VERIFIED, virtio.UDP_CSUM, virtio.UDP6_CSUM})
 """What may be in front of a frame that is taken as it is."""
 
 
@@ -389,7 +421,22 @@ def is_plain(interface: Interface, frame: bytes, end: int) -> bool:
     )
 
 
-_PAYLOAD_AT = virtio.HEADER_LEN + HEADERS_LEN
+def is_plain6(interface: Interface, frame: bytes, end: int) -> bool:
+    """Tell of a frame with IPv6 what ``is_plain`` tells of one with IPv4."""
+    headroom = interface.headroom
+    at = headroom + ethernet.HEADER_LEN
+    first, payload_length, protocol = _IN6.unpack_from(frame, at)
+    dst, src = frame[headroom : headroom + 6], frame[headroom + 6 : headroom + 12]
+    return (
+        interface.up
+        and dst == interface.mac
+        and frame[headroom + 12 : at] == b"\x86\xdd"
+        and not src[0] & 1
+        and src not in (interface.mac, ZERO_MAC)
+        and first >> 20 == 0x600  # what is known of the flow says nothing of a traffic class
+        and payload_length + at + ipv6.HEADER_LEN == end
+        and protocol == ipv4.Protocol.UDP
+    )
 
 
 def segments_input(generation: int, interface: Interface, data: bytes, now: int) -> int:
@@ -401,15 +448,19 @@ def segments_input(generation: int, interface: Interface, data: bytes, now: int)
 
     Returns: how many they are; 0 leaves them to the layered path, nothing done.
     """
-    size = virtio.segment_size(data)
+    at = virtio.HEADER_LEN
+    six = len(data) > at + _TYPE_AT and data[at + _TYPE_AT] == _SIX
+    size = virtio.segment_size6(data) if six else virtio.segment_size(data)
     if not size or interface.flows_generation != generation:
         return 0
-    flow = interface.flows.get(data[36:48] + (size + HEADER_LEN).to_bytes(2))
-    if flow is None or not is_plain(interface, data, len(data)):
+    ends = data[at + 22 : at + 58] if six else data[at + 26 : at + 38]
+    flow = interface.flows.get(ends + (size + HEADER_LEN).to_bytes(2))
+    plain = is_plain6 if six else is_plain
+    if flow is None or not plain(interface, data, len(data)):
         return 0
-    socket, end = flow.socket, len(data)
-    payloads = [data[at : at + size] for at in range(_PAYLOAD_AT, end, size)]
-    queue_bytes = socket.queue_bytes + end - _PAYLOAD_AT + len(payloads) * DATAGRAM_OVERHEAD
+    socket, end, first = flow.socket, len(data), flow.payload_at
+    payloads = [data[at : at + size] for at in range(first, end, size)]
+    queue_bytes = socket.queue_bytes + end - first + len(payloads) * DATAGRAM_OVERHEAD
     if queue_bytes > socket.rcvbuf:
         return 0
     src, sport, dst, dport, name = flow.src, flow.sport, flow.dst, flow.dport, interface.name

@@ -86,7 +86,8 @@ def checked_source(
     if way.src is None:
         refusal = no_source(net, way.interface, way.dst, way.next_hop)
     elif size > net.max_packet_len:
-        refusal = Refusal(reason.TX_PAYLOAD_TOO_LONG, name, {"size": size - headers})
+        shown: dict[str, object] = {"size": size - headers, "most": net.max_packet_len - headers}
+        refusal = Refusal(reason.TX_PAYLOAD_TOO_LONG, name, shown)
     elif size > way.mtu and size > (mtu := mtu_of(way, how.pmtudisc)) and how.pmtudisc.insists:
         values = {"size": size, "mtu": mtu, "max_payload": mtu - headers, "_way": way}
         refusal = Refusal(reason.TX_TOO_BIG, name, values)
@@ -106,4 +107,4 @@ def default_ttl(net: Network, way: Way) -> int:
     To a group it is another one, so that nothing leaves the link unasked (RFC 1112 6.1).
     """
     unicast, multicast = net.hops_sysctls
-    return net.settings[multicast if way.type is _MULTICAST else unicast]
+    return way.interface.settings[multicast if way.type is _MULTICAST else unicast]

@@ -49,6 +49,7 @@ class SendOptions(NamedTuple):
         options: of the IPv4 header; their first hop is where the packet goes first.
         loop: members on this stack get what is sent to their group.
         broadcast: it may go to everybody (Linux SO_BROADCAST).
+        flow_label: of the IPv6 header, None to have one made (RFC 6437).
     """
 
     src: int | None = None
@@ -59,6 +60,7 @@ class SendOptions(NamedTuple):
     pmtudisc: Pmtudisc = Pmtudisc.DONT
     loop: bool = True
     broadcast: bool = False
+    flow_label: int | None = None
 
 
 PLAIN = SendOptions()

@@ -47,7 +47,11 @@ DEFAULT_LABELS = (
 
 
 class AddressLabels:
-    """The rows of one stack, the longest prefix first; of the same length, the newest first."""
+    """The rows of one stack, the longest prefix first.
+
+    Of the same length those for one interface come first, and of these the oldest; of the others
+    the newest.
+    """
 
     def __init__(self) -> None:
         self._rows = list(DEFAULT_LABELS)
@@ -84,8 +88,13 @@ class AddressLabels:
             )
         if self._find(row) is not None:
             raise AlreadyExists("the prefix has a label already", hint="smolctl addrlabel list")
-        before = [old.plen > row.plen for old in self._rows]
-        self._rows.insert(sum(before), row)
+        # Those for one interface come first (Linux __ip6addrlbl_add).
+        later = (
+            at
+            for at, old in enumerate(self._rows)
+            if old.plen < row.plen or (old.plen == row.plen and old.dev is None)
+        )
+        self._rows.insert(next(later, len(self._rows)), row)
 
     def delete(self, row: AddressLabel) -> AddressLabel:
         """Take the row of a prefix and interface out, and return it; its label does not count.

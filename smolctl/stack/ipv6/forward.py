@@ -19,6 +19,7 @@ from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv6.extension_headers import hop_by_hop_passed
+from smolctl.stack.ipv6.redirect_output import redirect_sent
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import PassedOn
@@ -72,6 +73,7 @@ def forward_input(net: Network, packet: Packet, key: RouteKey, route: Found) -> 
     if refusal is not None:
         _refuse(net, packet, refusal, way.mtu)
         return
+    redirect_sent(net, packet, way)
     packet.step("forward", "ok", PassedOn(key.dst, header.hop_limit - 1))
     _send_on(net, packet, way)
 

@@ -22,6 +22,8 @@ from smolctl.wire.icmpv4 import Quote
 from smolctl.wire.icmpv6 import Icmpv6Message, Type
 from smolctl.wire.ipv6 import NextHeader
 
+_REFLECT_ECHO = 4
+"""The bit of ip6.flowlabel_reflect that is about echo replies."""
 _HEADERS_LEN = ipv6.HEADER_LEN + icmpv6.HEADER_LEN
 
 
@@ -71,8 +73,10 @@ def _echo_request(net: Network, packet: Packet) -> None:
     reply = Icmpv6Message(Type.ECHO_REPLY, 0, message.rest, message.body)
     packet.trace.settle(Fate.ANSWERED, now)
     trace = net.recorder.begin(Direction.OUT, now, packet.trace)
+    reflected = header.flow_label if net.settings["ip6.flowlabel_reflect"] & _REFLECT_ECHO else None
+    how = SendOptions(own, dev, tos=header.dscp_ecn, flow_label=reflected)
     try:
-        icmp6_output(net, reply, header.src, now, SendOptions(own, dev, tos=header.dscp_ecn), trace)
+        icmp6_output(net, reply, header.src, now, how, trace)
     except (SendRejected, NoBuffers):
         return  # counted by icmp6_output under its own reason
     net.recorder.count("icmp6.echo_replies_sent")

@@ -42,7 +42,7 @@ _INTERFACE_SCOPE = 1
 
 def ip6_input(net: Network, packet: Packet) -> None:
     """Take one IPv6 packet, validate it and hand it to its protocol."""
-    if net.settings["ip6.disable"]:
+    if packet.interface.settings["ip6.disable"]:
         packet.record(reason.IP6_DISABLED)
         return
     header = ipv6.parse(packet.data)
@@ -67,7 +67,8 @@ def ip6_input(net: Network, packet: Packet) -> None:
         whole = _opened(net, packet)
         if whole is None:
             return
-        packet, protocol = whole, key.protocol
+        packet = whole
+        protocol = key.protocol if packet.chain is None else packet.chain.protocol
     transport_input(net, packet, protocol)
 
 

@@ -96,7 +96,9 @@ def _answer(net: Network, packet: Packet, target: int, src: int, *, multicast: b
     out, now = packet.interface, packet.now
     tested = src == UNSPECIFIED6
     own = Options(target=out.mac) if multicast or tested else Options()
-    message = NeighborAdvertisement(net.forwards(out), not tested, multicast or tested, target, own)
+    message = NeighborAdvertisement(
+        net.is_router(out), not tested, multicast or tested, target, own
+    )
     trace = net.recorder.begin(Direction.OUT, now, packet.trace, out.name)
     try:
         advertisement_output(net, out, message, ALL_NODES if tested else src, trace, now)

@@ -7,6 +7,7 @@ from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.output import checked_source, choose_way, default_ttl, follow, mtu_of, refuse
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.way import Refusal, Way, WayType
+from smolctl.stack.ipv6.flow_label import flow_label
 from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.trace.facts import Cut
@@ -77,7 +78,8 @@ def ip6_output(net: Network, packet: Packet, way: Way, protocol: int, how: SendO
     inside = inside and out.medium is not _LOOPBACK
     if inside and not copies:
         refuse(net.recorder, Refusal(reason.TX_TTL_ZERO, out.name, {}), now, trace)
-    fields = (how.tos, 0, len(segment), protocol, hops, src, dst)
+    label = flow_label(net, how, src, dst, protocol, segment)
+    fields = (how.tos, label, len(segment), protocol, hops, src, dst)
     header = tuple.__new__(Ipv6Header, fields)
     packet.header, packet.data = header, header.to_bytes() + segment
     packet.upper = ipv6.HEADER_LEN

@@ -12,7 +12,7 @@ from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Direction
 from smolctl.wire.fault import WireFault
 from smolctl.wire.offload import virtio
-from smolctl.wire.offload.run import HEADERS_LEN
+from smolctl.wire.offload.run import HEADERS6_LEN, HEADERS_LEN
 
 
 def offloaded_input(
@@ -42,7 +42,12 @@ def offloaded_input(
     take(frames)
 
 
-def count_segments(interface: Interface, number: int) -> None:
-    """Count the datagrams of a super-packet that was taken whole."""
+def count_segments(interface: Interface, data: bytes, number: int) -> None:
+    """Count the datagrams of a super-packet that was taken whole.
+
+    Args:
+        data: the super-packet, a virtio header in front.
+    """
+    six = data[virtio.HEADER_LEN + 12 : virtio.HEADER_LEN + 14] == b"\x86\xdd"
     interface.counters.rx_packets += number - 1
-    interface.counters.rx_bytes += (number - 1) * HEADERS_LEN
+    interface.counters.rx_bytes += (number - 1) * (HEADERS6_LEN if six else HEADERS_LEN)

@@ -6,9 +6,9 @@ TX_PAYLOAD_TOO_LONG = Reason(
     "tx-payload-too-long", Kind.REJECT, "RFC 768", "EMSGSIZE",
     "more payload than a UDP datagram can hold",
     """An IPv4 packet has at most 65535 bytes. Its header takes 20 of them and UDP's takes 8. So
-    more than 65507 bytes of payload never fit into one datagram, on any link. Linux gives
-    EMSGSIZE.""",
-    why_template=("{size} B of payload never fit into a datagram; at most 65507 do",),
+    more than 65507 bytes of payload never fit into one datagram, on any link. An IPv6 packet has as
+    many bytes behind its header, so there 65527 fit. Linux gives EMSGSIZE.""",
+    why_template=("{size} B of payload never fit into a datagram; at most {most} do",),
     advice_template="send it in parts",
     stage="socket",
 )  # fmt: skip
@@ -296,6 +296,7 @@ TX_WRONG_FAMILY = Reason(
     causes={
         "family": "{ip} is an IPv4 address, and the socket speaks only IPv6",
         "mapped": "{ip} is an IPv6 address, and the socket speaks only IPv4",
+        "source": "{source} is of another family than {ip}",
     },
     advice_template="open a socket of the other family",
     stage="socket",

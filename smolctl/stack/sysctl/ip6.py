@@ -1,5 +1,6 @@
 """Sysctls of IPv6: addresses, forwarding, headers, fragments and ICMPv6."""
 
+from smolctl.stack.sysctl.link_rule import LinkRule
 from smolctl.stack.sysctl.model import DAY_MS, Sysctl
 
 IP6_SYSCTLS: tuple[Sysctl, ...] = (
@@ -26,6 +27,12 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "ip6.accept_redirects", 1, "flag", 0, 1,
         "accept redirects of neighbor discovery: another first hop for one destination",
         "RFC 4861 8.3; Linux ipv6 accept_redirects", "1", "",
+        link=LinkRule.OWN, follows=False,
+    ),
+    Sysctl(
+        "ip6.auto_flowlabels", 1, "level", 0, 3,
+        "make flow labels from a hash of the flow: 0 and 2 no, 1 and 3 yes",
+        "RFC 6437 3; Linux auto_flowlabels", "1", "",
     ),
     Sysctl(
         "ip6.bindv6only", 0, "flag", 0, 1,
@@ -36,11 +43,19 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "ip6.disable", 0, "flag", 0, 1,
         "do without IPv6: no link has an IPv6 address, and IPv6 packets are dropped",
         "RFC 8504 1; Linux disable_ipv6", "0", "a compile-time feature",
+        link=LinkRule.OWN, follows=False,
+    ),
+    Sysctl(
+        "ip6.flowlabel_reflect", 0, "bits", 0, 7,
+        "answer with the flow label of the question: 4 for echo replies; 1 and 2 are TCP's",
+        "RFC 7690 4; Linux flowlabel_reflect", "0", "",
     ),
     Sysctl(
         "ip6.forward", 0, "flag", 0, 1,
-        "be an IPv6 router: forward packets for others to their next hop",
+        "be an IPv6 router: forward packets for others to their next hop; of a link alone, only"
+        " be a router for its neighbors",
         "RFC 8200 2; RFC 4861 6.2; Linux ipv6 forwarding", "0", "no",
+        link=LinkRule.OWN, follows=False,
     ),
     Sysctl(
         "ip6.frag_high_thresh", 4_194_304, "bytes", 0, 1_000_000_000,
@@ -60,6 +75,7 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
         "ip6.hop_limit", 64, "hops", 1, 255, "default hop limit of IPv6 packets",
         "RFC 8200 3; Linux hop_limit", "64", "64",
+        link=LinkRule.OWN, follows=False,
     ),
     Sysctl(
         "ip6.max_dst_opts", 8, "options", 0, 1_000_000,

@@ -16,7 +16,9 @@ class Sysctl:
     Attributes:
         words: names of the numbers from ``low`` on, for a choice; () for a quantity or flag.
         link: how a link's own value counts; None for one that the whole stack has.
-        link_default: with what links begin, where that is not ``default``.
+        link_default: what links have where nothing is said of them alone; None for what the whole
+            stack has. ``all`` decides then.
+        follows: a link without an address follows ``default``.
         linux, smoltcp: what these do, "" where nothing corresponds.
     """
 
@@ -32,11 +34,16 @@ class Sysctl:
     words: tuple[str, ...] = ()
     link: LinkRule | None = None
     link_default: int | None = None
+    follows: bool = True
 
     @property
     def environment(self) -> str:
         """Return the environment variable that sets this sysctl when a stack starts."""
         return "SMOLCTL_" + self.key.upper().replace(".", "_")
+
+    def beside(self, whole: int) -> int:
+        """Return what each link has when the whole stack is given a value."""
+        return whole if self.link_default is None else self.link_default
 
     def parse(self, text: str) -> int:
         """Return the value that ``text`` spells; on/off, true/false, yes/no mean 1 and 0.

@@ -35,6 +35,9 @@ class Name(NamedTuple):
         return not self.scope or (self.scope == ALL and self.item.link is LinkRule.OWN)
 
 
+_OF_LINUX = ("net.ipv4.", "net.ipv6.", "net.core.")
+
+
 def named(key: str, sysctls: Mapping[str, Sysctl]) -> Name:
     """Return what a key means: ours, ours with a scope, or Linux's.
 
@@ -54,7 +57,8 @@ def named(key: str, sysctls: Mapping[str, Sysctl]) -> Name:
     scope, _, rest = key.rpartition(".")
     scope, _, group = scope.rpartition(".")
     found = sysctls.get(f"{group}.{rest}")
-    if found is None or not scope:
+    # net.ipv6.icmp.echo_ignore_all is not icmp.echo_ignore_all of a link.
+    if found is None or not scope or key.startswith(_OF_LINUX):
         linux = linux_names.found(key, sysctls)
         if linux is None:
             raise NotFound(f'no setting is named "{key}"', hint=nearest(key, sysctls))

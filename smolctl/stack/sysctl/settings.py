@@ -71,10 +71,7 @@ class Settings:
         self.profile = "linux"
         self.links: dict[str, LinkSettings] = {}
         self._values = {key: sysctl.default for key, sysctl in SYSCTLS.items()}
-        self._defaults = {
-            item.key: item.default if item.link_default is None else item.link_default
-            for item in PER_LINK
-        }
+        self._defaults = {item.key: item.beside(item.default) for item in PER_LINK}
         self._default_fixed: set[str] = set()
         self._places: dict[str, Assignment] = {}
 
@@ -203,16 +200,16 @@ class Settings:
             for link in self.links.values():
                 link[key] = value
             return
-        if name.whole or name.scope == DEFAULT:
-            self._defaults[key] = value
         if name.whole:
+            own = self._defaults[key] = name.item.beside(value)
             for link in self.links.values():
-                link.own[key] = value
+                link.own[key] = own
                 link.fixed.add(key)
         elif name.scope == DEFAULT:
+            self._defaults[key] = value
             self._default_fixed.add(key)
             for link in self.links.values():
-                if not (link.settled or key in link.fixed):
+                if name.item.follows and not (link.settled or key in link.fixed):
                     link.own[key] = value
         elif name.scope != ALL:
             self.links[name.scope].own[key] = value
@@ -265,10 +262,8 @@ class Settings:
         """Return the scopes in which a sysctl is not what it is without one, and its values."""
         if item.link is None:
             return {}
-        usual = self._values[item.key]
+        usual = item.beside(self._values[item.key])
         scopes = {name: link.own[item.key] for name, link in self.links.items()}
-        if usual == item.default and item.link_default is not None:
-            usual = item.link_default
         return {
             scope: value
             for scope, value in {DEFAULT: self._defaults[item.key], **scopes}.items()

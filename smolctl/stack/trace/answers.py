@@ -49,8 +49,10 @@ def _likelihood(trace: Trace, awaited: Awaited) -> int:
     if awaited.dst >= IPV6_MARK:
         return _ip6(payload, awaited) if kind == EtherType.IPV6 else _NONE
     if awaited.proto == "arp":
+        if kind != EtherType.ARP:
+            return _NONE
         to_us = not trace.frame[0] & 1 and trace.reason is not RX_NOT_OUR_MAC
-        return _arp(payload, awaited, to_us) if kind == EtherType.ARP else _NONE
+        return _arp(payload, awaited, to_us)
     return _ip(payload, awaited) if kind == EtherType.IPV4 else _NONE
 
 

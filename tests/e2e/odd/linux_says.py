@@ -1,6 +1,7 @@
 """Linux's reaction to odd frames and odd sends: errno, drop reason, counters and answers."""
 
 import errno
+import json
 import os
 import select
 import socket
@@ -11,150 +12,241 @@ from fcntl import ioctl
 from threading import Thread
 from typing import Any
 
-from scapy.layers.inet import ICMP, IP
-from scapy.layers.l2 import ARP, Ether
-
-from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Peer, enter
-from tests.e2e.odd.odd import ELSEWHERE, LISTENING, OURS, STATIC, THEIRS, Send
+from tests.e2e.kit import Peer, enter
+from tests.e2e.odd.changes import Known, changes, neighbor, way
+from tests.e2e.odd.frame_text import answer_text, sent_text
+from tests.e2e.odd.ipv6_frames import ALL_NODES, THEIRS, na
+from tests.e2e.odd.odd import MACS, Arrival, Send, World
 from tests.e2e.tracer import Tracer
 from tests.kit.process import wait_until
 
 _TUNSETIFF, _IFF_TAP, _IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
 _IP_MTU_DISCOVER, _IP_PMTUDISC_DO, _IP_RECVERR = 10, 2, 11
-LATE_SECONDS = 10.0
-"""How long a late error is waited for."""
+_IPV6_MTU_DISCOVER, _IPV6_RECVERR = 23, 25
+LATE_SECONDS = 4.0
+"""How long a late error or a late answer is waited for."""
 
 _ORDINARY = (
     "InReceives", "InDelivers", "InMsgs", "OutMsgs", "OutRequests", "OutTransmits", "InOctets",
     "OutOctets", "InNoECTPkts", "OutDestUnreachs", "OutEchoReps", "OutTimestampReps",
     "InDatagrams", "OutDatagrams", "InBcastPkts", "InBcastOctets", "InMcastPkts", "InMcastOctets",
     "OutRateLimitGlobal", "OutRateLimitHost",
+    # Of IPv6: what it hears of its own reports, for one.
+    "InGroupMembResponses", "InMLDv2Reports",
+    "OutMcastPkts", "OutMcastOctets", "OutForwDatagrams", "InECT1Pkts", "InECT0Pkts", "InCEPkts",
 )  # fmt: skip
+_ANSWERED = ("Icmp6Out", "Icmp6InType")
+"""What the answers show, and what counters of names show, too."""
 """Counters that say nothing about a mistake."""
 
 
 class Linux:
-    """The kernel as a host with 10.0.0.1/24 on tap0, whose other end is this process.
+    """The kernel as a host whose links all end in this process.
 
     A frame that is written there is dealt with before the write returns, by the same thread.
     """
 
-    def __init__(self, peer: Peer, tracer: Tracer | None) -> None:
-        self._peer, self._tracer = peer, tracer
-        made: list[int] = []
+    def __init__(self, peer: Peer, tracer: Tracer | None, world: World) -> None:
+        self._peer, self._tracer, self._world = peer, tracer, world
+        made: dict[str, int] = {}
 
         def work() -> None:
             enter(peer.namespace.name)
-            fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-            ioctl(fd, _TUNSETIFF, struct.pack("16sH14x", b"tap0", _IFF_TAP | _IFF_NO_PI))
-            made.append(fd)
+            for dev in world.addresses:
+                fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+                name = dev.encode()
+                ioctl(fd, _TUNSETIFF, struct.pack("16sH14x", name, _IFF_TAP | _IFF_NO_PI))
+                made[dev] = fd
 
         thread = Thread(target=work)
         thread.start()
         thread.join()
-        (self._tap,) = made
-        peer.sysctl(
-            {
-                "net.ipv4.icmp_ratelimit": 0,
-                "net.ipv4.neigh.tap0.retrans_time_ms": 100,
-                "net.ipv4.conf.tap0.rp_filter": 0,
-            }
+        self._taps = made
+        if world.name == "IPv6":
+            peer.enable_ipv6()
+        peer.sysctl({f"net.ipv4.conf.{dev}.rp_filter": 0 for dev in made})
+        peer.sysctl(dict(world.linux_sysctls))
+        for dev, addresses in world.addresses.items():
+            peer.batch(
+                f"link set {dev} address {MACS[dev]}",
+                f"link set {dev} up",
+                *(f"addr add {address} dev {dev}" for address in addresses),
+            )
+        self._know()
+        self._listening = [
+            peer.udp(address or ("::" if world.name == "IPv6" else "0.0.0.0"), port)
+            for address, port in world.listening
+        ]
+
+    def _know(self) -> None:
+        """Make neighbors and routes known, which a link that was down has forgotten."""
+        self._peer.batch(
+            *(
+                f"neigh replace {address} lladdr {mac} dev {dev}"
+                for address, (mac, dev) in self._world.neighbors.items()
+            ),
+            *(f"route replace {route}" for route in self._world.routes),
         )
-        peer.batch(
-            f"link set tap0 address {OURS_MAC}",
-            "link set tap0 up",
-            f"addr add {OURS}/24 dev tap0",
-            f"neigh add {THEIRS} lladdr {THEIRS_MAC} dev tap0",
-            f"neigh add {STATIC} lladdr 02:00:00:00:00:09 dev tap0",
-        )
-        self._listening = [peer.udp(port=LISTENING), peer.udp("127.0.0.1", ELSEWHERE)]
 
     def close(self) -> None:
-        """Take the link away."""
-        os.close(self._tap)
+        """Take the links away."""
+        for tap in self._taps.values():
+            os.close(tap)
 
     # --- frames -----------------------------------------------------------------------------------
 
-    def receive(self, frame: bytes) -> tuple[str, str, str]:
-        """Let a frame come in; return the drop reason, the counters, and the answer."""
-        before = self._counters()
+    def receive(self, case: Arrival) -> tuple[str, str, str]:
+        """Let frames come in; return the drop reasons, the counters, and the answers."""
+        before, knew = self._counters(), self._known()
         self._answers()
         if self._tracer is not None:
             self._tracer.received()
-        os.write(self._tap, frame)
+        for frame in case.frames:
+            os.write(self._taps["tap0"], frame)
         reasons = self._tracer.received() if self._tracer is not None else []
+        answers = self._late_answers(case.late) if case.late else self._answers()
         counted = [name for name, n in self._counters().items() if n > before.get(name, 0)]
-        return ", ".join(reasons), ", ".join(counted), ", ".join(self._answers())
+        knows = self._known()
+        learned = changes(knew, knows)
+        if knows.neighbors.keys() - self._world.neighbors.keys():
+            self._peer.ip(self._world.option, "neigh", "flush", "all")
+        return ", ".join(reasons), ", ".join(counted), ", ".join([*answers, *learned])
 
-    def _answers(self) -> list[str]:
+    def _late_answers(self, kind: str) -> list[str]:
+        found: list[str] = []
+
+        def came() -> bool:
+            found.extend(self._answers(kind == "report"))
+            return not all(text.startswith("asks") for text in found)
+
+        with suppress(AssertionError):
+            wait_until(came, "an answer", LATE_SECONDS)
+        return list(dict.fromkeys(found))
+
+    def _answers(self, reports: bool = False) -> list[str]:
         """Return what the kernel answered since the last call."""
-        return [text for text in self._frames(answer_text) if text]
+        return [text for text in self._frames(lambda frame: answer_text(frame, reports)) if text]
 
     def _frames(self, text: Callable[[bytes], str]) -> list[str]:
         found = []
-        with suppress(BlockingIOError):
-            while True:
-                found.append(text(os.read(self._tap, 65536)))
+        for tap in self._taps.values():
+            with suppress(BlockingIOError):
+                while True:
+                    found.append(text(os.read(tap, 65536)))
         return found
 
     def _counters(self) -> dict[str, int]:
-        text = self._peer.namespace.run(
-            "cat", "/proc/net/snmp", "/proc/net/netstat", check=True
-        ).stdout
-        lines = text.splitlines()
         found: dict[str, int] = {}
-        for names, values in zip(lines[::2], lines[1::2], strict=True):
-            layer, *keys = names.split()
-            for key, value in zip(keys, values.split()[1:], strict=True):
-                if key not in _ORDINARY and layer not in ("IcmpMsg:", "MPTcpExt:"):
+        lines = iter(self._peer.proc_net("snmp", "netstat", "snmp6").splitlines())
+        for line in lines:
+            names = line.split()
+            if not names[0].endswith(":"):
+                if self._world.name == "IPv6" and not names[0].startswith(_ANSWERED):
+                    found[names[0]] = int(names[1])
+                continue
+            layer, *keys = names
+            for key, value in zip(keys, next(lines).split()[1:], strict=True):
+                if layer not in ("IcmpMsg:", "MPTcpExt:"):
                     found[layer.removesuffix("Ext:").removesuffix(":") + key] = int(value)
-        return found
+        return {key: value for key, value in found.items() if not key.endswith(_ORDINARY)}
 
-    # --- sends ------------------------------------------------------------------------------------
+    def _known(self) -> Known:
+        """Return what the kernel has learned of neighbors and of ways."""
+        questions = ["neigh show", *(f"route get {where}" for where in self._world.watched)]
+        said = self._peer.ip("-j", self._world.option, "-batch", "-", input="\n".join(questions))
+        rows, *ways = said.splitlines()
+        neighbors = {row["dst"]: neighbor(row) for row in json.loads(rows) if row}
+        hops = [way(json.loads(each)[0]) for each in ways]
+        return Known(neighbors, dict(zip(self._world.watched, hops, strict=True)))
+
+    # --- commands ---------------------------------------------------------------------------------
 
     def do(self, line: str) -> None:
         """Carry out a command of a case."""
-        if line.startswith("carrier "):
-            line = f"link set tap0 {line}"
-        self._peer.ip(*line.split())
-        if line.startswith("link set tap0 carrier"):
-            state = "UP" if line.endswith("on") else "DOWN"
-            show = ("link", "show", "dev", "tap0")
-            wait_until(lambda: self._peer.rows(*show)[0]["operstate"] == state, line)
+        verb, _, rest = line.partition(" ")
+        if verb in _COMMANDS:
+            _COMMANDS[verb](self, rest)
+        else:
+            self._peer.ip(*line.split())
         if not line.endswith(("down", "off")):
-            # A link that was down has forgotten its neighbors.
-            self._peer.ip("neigh", "replace", THEIRS, "lladdr", THEIRS_MAC, "dev", "tap0")
+            self._know()
+
+    def _carrier(self, state: str) -> None:
+        self._peer.ip("link", "set", "tap0", "carrier", state)
+        operstate = "UP" if state == "on" else "DOWN"
+        show = ("link", "show", "dev", "tap0")
+        wait_until(lambda: self._peer.rows(*show)[0]["operstate"] == operstate, f"carrier {state}")
+
+    def _forward(self, state: str) -> None:
+        self._peer.sysctl({"net.ipv6.conf.all.forwarding": int(state == "on")})
+
+    def _fragments(self, seconds: str) -> None:
+        self._peer.sysctl({"net.ipv6.ip6frag_time": int(seconds)})
+
+    def _forget(self, _: str) -> None:
+        self._peer.ip(self._world.option, "route", "flush", "cache")
+
+    def _tentative(self, address: str) -> None:
+        """Add an address whose detection of duplicates takes longer than any test."""
+        dad = {"net.ipv6.conf.tap0.accept_dad": 1, "net.ipv6.conf.tap0.dad_transmits": 1000}
+        self._peer.sysctl(dad)
+        self._peer.ip("addr", "add", f"{address}/64", "dev", "tap0")
+
+    def _untested(self, address: str) -> None:
+        """Delete a tentative address; further ones are usable at once."""
+        self._peer.ip("addr", "del", f"{address}/64", "dev", "tap0")
+        # Not earlier: the detection looks at it only when it begins.
+        self._peer.sysctl({"net.ipv6.conf.tap0.accept_dad": 0})
+
+    def _failed(self, address: str) -> None:
+        """Add an address that another host defends."""
+        self._tentative(address)
+        os.write(self._taps["tap0"], na(address, 0x20, src=THEIRS, dst=ALL_NODES))
+        show = ("-j", "addr", "show", "dev", "tap0", "dadfailed")
+        wait_until(lambda: address in self._peer.ip(*show), f"the failure of {address}")
+
+    # --- sends ------------------------------------------------------------------------------------
 
     def send(self, case: Send) -> tuple[str, str]:
         """Send a datagram; return the errno or what else became of it, and the drop reason."""
-        opened = self._peer.open(socket.AF_INET, socket.SOCK_DGRAM)
+        six = self._world.name == "IPv6"
+        opened = self._peer.open(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
         self._answers()
         if self._tracer is not None:
             self._tracer.sent()
-        said = self._try(opened, case)
+        said = self._try(opened, case, six)
         reasons = self._tracer.sent() if self._tracer is not None else []
         if said == "OK" and case.late:
             said = f"OK, then {self._late(opened)}"
         elif said == "OK":
-            said = ", ".join(self._frames(sent_text)) or "OK, nothing leaves tap0"
+            said = ", ".join(filter(None, self._frames(sent_text))) or "OK, nothing leaves tap0"
         return said, ", ".join(reasons)
 
-    @staticmethod
-    def _try(opened: socket.socket, case: Send) -> str:
-        options: list[tuple[int, int, Any]] = [(socket.IPPROTO_IP, _IP_RECVERR, 1)]
+    def _try(self, opened: socket.socket, case: Send, six: bool) -> str:
+        level = socket.IPPROTO_IPV6 if six else socket.IPPROTO_IP
+        options: list[tuple[int, int, Any]] = [(level, _IPV6_RECVERR if six else _IP_RECVERR, 1)]
         if case.df:
-            options.append((socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DO))
+            name = _IPV6_MTU_DISCOVER if six else _IP_MTU_DISCOVER
+            options.append((level, name, _IP_PMTUDISC_DO))
         if case.dev:
             options.append((socket.SOL_SOCKET, socket.SO_BINDTODEVICE, case.dev.encode()))
         try:
             for option in options:
                 opened.setsockopt(*option)
             if case.source:
-                opened.bind((case.source, 0))
-            opened.sendto(bytes(case.size), (case.dst, case.port))
+                opened.bind(self._place(case.source, 0))
+            opened.sendto(bytes(case.size), self._place(case.dst, case.port))
         except OSError as error:
             return errno.errorcode[error.errno or 0]
         return "OK"
+
+    def _place(self, address: str, port: int) -> tuple[Any, ...]:
+        """Return a socket address; its scope is an interface of the namespace."""
+        host, _, dev = address.partition("%")
+        if ":" not in host:
+            return host, port
+        index = self._peer.rows("link", "show", "dev", dev)[0]["ifindex"] if dev else 0
+        return host, port, 0, index
 
     @staticmethod
     def _late(opened: socket.socket) -> str:
@@ -164,23 +256,13 @@ class Linux:
         return errno.errorcode[opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)]
 
 
-def answer_text(frame: bytes) -> str:
-    """Return what a frame is that a host sent because of another, "" for what it sends anyway."""
-    packet = Ether(frame)
-    if ARP in packet:
-        return "ARP reply" if packet[ARP].op == 2 else ""
-    if ICMP in packet:
-        kind, code = packet[ICMP].type, packet[ICMP].code
-        return f"ICMP {kind}/{code}" if kind in (3, 11, 12) else _ICMP_NAMES.get(kind, "ICMP")
-    return "a packet" if IP in packet else ""
-
-
-def sent_text(frame: bytes) -> str:
-    """Return what a frame is that a host sends for a datagram."""
-    packet = Ether(frame)
-    if ARP in packet:
-        return f"asks by ARP for {packet[ARP].pdst}"
-    return f"sent from {packet[IP].src}"
-
-
-_ICMP_NAMES = {0: "echo reply", 14: "timestamp reply"}
+_COMMANDS: dict[str, Callable[[Linux, str], None]] = {
+    "carrier": Linux._carrier,
+    "forward": Linux._forward,
+    "fragments": Linux._fragments,
+    "forget": Linux._forget,
+    "tentative": Linux._tentative,
+    "failed": Linux._failed,
+    "untested": Linux._untested,
+}
+"""Commands of cases that are no words of ``ip``."""

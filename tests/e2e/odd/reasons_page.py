@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.e2e.kit import Lab, Peer
+from tests.e2e.odd.ipv4 import IPV4
+from tests.e2e.odd.ipv6 import IPV6
 from tests.e2e.odd.linux_says import Linux
-from tests.e2e.odd.odd import DIFFERENCES, FRAMES, SENDS, Send
+from tests.e2e.odd.odd import Arrival, Send, World
 from tests.e2e.odd.smolctl_says import Smolctl
 from tests.e2e.tracer import Tracer, Unavailable
 from tests.kit.netns import Namespace
@@ -18,9 +20,13 @@ from tests.kit.stack_env import SmolctlEnv
 PAGE = Path(__file__).parents[3] / "docs" / "linux-reasons.md"
 
 FRAME_HEAD = ("a frame", "smolctl", "answers", "Linux: drop reason", "counters", "answers")
+DIFFERENCE_HEAD = ("what", "why smolctl does so")
 SEND_HEAD = ("a datagram", "smolctl", "errno", "Linux: sendto", "drop reason")
 Cells = dict[str, tuple[str, ...]]
-_Case = TypeVar("_Case", bytes, Send)
+_Case = TypeVar("_Case", Arrival, Send)
+WORLDS = (IPV4, IPV6)
+TRIED = (IPV4,)
+"""Families that smolctl has; of the others, the page shows what Linux does."""
 
 
 def kernel() -> str:
@@ -41,18 +47,25 @@ class Both:
 
 def _measured(
     host: Linux | Smolctl,
-    receive: Callable[[bytes], tuple[str, ...]],
+    world: World,
+    receive: Callable[[Arrival], tuple[str, ...]],
     send: Callable[[Send], tuple[str, ...]],
 ) -> Both:
-    frames = {name: receive(frame) for name, frame in FRAMES.items()}
-    sends: Cells = {}
-    for name, case in SENDS.items():
-        for line in case.setup:
-            host.do(line)
-        sends[name] = send(case)
-        for line in case.undo:
-            host.do(line)
+    frames = {name: _tried(host, case, receive) for name, case in world.arrivals.items()}
+    sends = {name: _tried(host, case, send) for name, case in world.sends.items()}
     return Both(frames, sends)
+
+
+def _tried(
+    host: Linux | Smolctl, case: _Case, act: Callable[[_Case], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Return what an act says after the setup of a case; undo the setup."""
+    for line in case.setup:
+        host.do(line)
+    said = act(case)
+    for line in case.undo:
+        host.do(line)
+    return said
 
 
 @contextmanager
@@ -66,31 +79,36 @@ def _peer() -> Iterator[Peer]:
         namespace.close()
 
 
-def ask_smolctl() -> Both:
-    """Try everything on a real daemon."""
+def ask_smolctl(world: World) -> Both:
+    """Try everything of a world on a real daemon."""
     env = SmolctlEnv()
     with _peer() as peer:
         try:
-            smolctl = Smolctl(Lab(peer, env))
+            smolctl = Smolctl(Lab(peer, env), world)
             try:
-                return _measured(smolctl, smolctl.receive, smolctl.send)
+                return _measured(smolctl, world, smolctl.receive, smolctl.send)
             finally:
                 smolctl.close()
         finally:
             env.close()
 
 
-def ask_linux() -> Both:
-    """Try everything on the kernel that runs here."""
+def _awaited(world: World) -> Both:
+    cells = ("not yet", "")
+    return Both(dict.fromkeys(world.arrivals, cells), dict.fromkeys(world.sends, cells))
+
+
+def ask_linux(world: World) -> Both:
+    """Try everything of a world on the kernel that runs here."""
     try:
         tracer = Tracer()
     except Unavailable:
         tracer = None
     with _peer() as peer:
         try:
-            linux = Linux(peer, tracer)
+            linux = Linux(peer, tracer, world)
             try:
-                both = _measured(linux, linux.receive, linux.send)
+                both = _measured(linux, world, linux.receive, linux.send)
             finally:
                 linux.close()
         finally:
@@ -109,24 +127,20 @@ The same odd frames were sent to smolctl and to Linux {kernel}, and the same odd
 be sent by both. {traced}
 `make docs` tries everything again, as root, and writes this page; tests do the same and compare.
 
-Both hosts have 10.0.0.1/24 on an Ethernet interface, and the sender is 10.0.0.2. An answer is what
-the host sends because of the frame; ICMP 3/3 is type 3 code 3. `smolctl explain NAME` explains a
-reason of smolctl.
+Both hosts have 10.0.0.1/24 and 2001:db8::1/64 on an Ethernet interface, and the senders are
+10.0.0.2 and 2001:db8::2. `smolctl explain NAME` explains a reason of smolctl.
 
-## Frames that come in
+- Where smolctl gives a reason, it dropped the frame. Linux's drop reason comes from the tracepoint
+  skb:kfree_skb, which an administrator must know and switch on; where it is empty, Linux took the
+  frame, or threw it away without a reason. The counters are those of /proc/net/snmp, netstat and
+  snmp6.
+- An answer is what the host sends because of the frame; ICMP 3/3 is type 3 code 3, and a number
+  behind it is the pointer or the MTU. What the host has learned follows: a neighbor with its MAC
+  and state, or a way to 2001:db8:9::5, which is behind a router.
+- A code of smolctl in parentheses is an error from before there was a packet. `OK, then` is an
+  error that Linux reports later, to programs that use IP_RECVERR.
 
-Where smolctl gives a reason, it dropped the frame. Linux's drop reason comes from the tracepoint
-skb:kfree_skb, which an administrator must know and switch on; where it is empty, Linux took the
-frame, or threw it away without a reason. The counters are those of /proc/net/snmp and
-/proc/net/netstat.
-
-{frames}
-## Datagrams to be sent
-
-A code of smolctl in parentheses is an error from before there was a packet. `OK, then` is an error
-that Linux reports later, to programs that use IP_RECVERR.
-
-{sends}
+{families}
 ## What the tables show
 
 - Linux has no reason for odd ARP: it ignores it silently, or gives `NOT_SPECIFIED`.
@@ -135,10 +149,18 @@ that Linux reports later, to programs that use IP_RECVERR.
   reason.
 - When a neighbor does not answer, Linux says so some seconds after `sendto` returned OK. When there
   is no carrier, it never says so.
+"""
+_FAMILY = """\
+## {name}: frames that come in
 
-## Where the two differ, and why
+{frames}
+## {name}: datagrams to be sent
 
-{differences}"""
+{sends}
+## {name}: where the two differ, and why
+
+{differences}
+"""
 _TRACED = {
     True: "Linux's drop reasons were read from a tracefs instance of the test's own.",
     False: "**Linux's drop reasons could not be read: tracefs was not available.**",
@@ -150,20 +172,28 @@ def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def page(ours: Both, theirs: Both) -> str:
-    """Return the whole page."""
-    return _TEXT.format(
-        kernel=kernel(),
-        traced=_TRACED[theirs.traced],
-        frames=_table(FRAME_HEAD, _rows(ours.frames, theirs.frames)),
-        sends=_table(SEND_HEAD, _rows(ours.sends, theirs.sends)),
-        differences=_table(("what", "why smolctl does so"), iter(DIFFERENCES.items())),
-    )
+def page() -> str:
+    """Try everything on both, and return the whole page."""
+    families = []
+    traced = True
+    for world in WORLDS:
+        theirs = ask_linux(world)
+        ours = ask_smolctl(world) if world in TRIED else _awaited(world)
+        traced = traced and theirs.traced
+        families.append(
+            _FAMILY.format(
+                name=world.name,
+                frames=_table(FRAME_HEAD, _rows(ours.frames, theirs.frames)),
+                sends=_table(SEND_HEAD, _rows(ours.sends, theirs.sends)),
+                differences=_table(DIFFERENCE_HEAD, iter(world.differences.items())),
+            )
+        )
+    return _TEXT.format(kernel=kernel(), traced=_TRACED[traced], families="\n".join(families))
 
 
-def differing(text: str) -> set[str]:
-    """Return which cases of a page do not end alike: other answers, or another errno."""
-    frames, sends = documented(text, FRAME_HEAD), documented(text, SEND_HEAD)
+def differing(text: str, world: World) -> set[str]:
+    """Return which cases of a family do not end alike: other answers, or another errno."""
+    frames, sends = documented(text, world, FRAME_HEAD), documented(text, world, SEND_HEAD)
     found = {name for name, cells in frames.items() if cells[1] != cells[4]}
     return found | {
         name
@@ -181,12 +211,13 @@ def _rows(ours: Cells, theirs: Cells) -> Iterator[tuple[str, ...]]:
         yield (name, *cells, *theirs[name])
 
 
-def documented(text: str, head: tuple[str, ...]) -> Cells:
-    """Return the rows of one of the page's tables by their first cell."""
+def documented(text: str, world: World, head: tuple[str, ...]) -> Cells:
+    """Return the rows of one of a family's tables by their first cell."""
     found: Cells = {}
-    table = text.partition(f"| {' | '.join(head)} |\n")[2].partition("\n\n")[0]
+    family = text.partition(f"## {world.name}: ")[2]
+    table = family.partition(f"| {' | '.join(head)} |\n")[2].partition("\n\n")[0]
     for line in table.splitlines()[1:]:
-        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        name, *cells = (cell.strip() for cell in line[1:-1].split("|"))
         found[name] = tuple(cells)
     return found
 

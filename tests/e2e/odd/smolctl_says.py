@@ -1,58 +1,97 @@
 """The reaction of smolctl to odd frames and odd sends: its reason, errno and answers."""
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 
 from smolctl.client import Client
 from tests.e2e.kit import Lab, connect
-from tests.e2e.odd.linux_says import answer_text
-from tests.e2e.odd.odd import ELSEWHERE, LISTENING, STATIC, THEIRS, Send
+from tests.e2e.odd.changes import Known, changes, neighbor, way
+from tests.e2e.odd.frame_text import answer_text
+from tests.e2e.odd.odd import MACS, Arrival, Send, World
 from tests.kit.process import wait_until
 
 _OUTGOING = 4
 """What the kernel sends by a device, to a packet socket (PACKET_OUTGOING of linux/if_packet.h)."""
+LATE_SECONDS = 4.0
+"""How long a late answer is waited for."""
 
 
 class Smolctl:
-    """A real daemon with 10.0.0.1/24 on tap0; the kernel's end of it only carries frames."""
+    """A real daemon with the world's addresses; the kernel's ends of its links carry frames."""
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
-        lab.plug(theirs=())
-        lab.sysctl(icmp__ratelimit_ms=0, neigh__retrans_time_ms=100)
-        self._know_neighbors()
-        for where in (str(LISTENING), f"127.0.0.1:{ELSEWHERE}"):
-            lab.smolctl.popen("-q", "udp", "recv", where)
-        wait_until(lambda: len(lab.call("socket.show")) == 2, "two sockets")
-        self._wire = lab.peer.wire(lab.dev)
-        self._wire.setblocking(False)
+    def __init__(self, lab: Lab, world: World) -> None:
+        self._lab, self._world = lab, world
+        lab.plug(*world.addresses["tap0"], theirs=())
+        for key, value in world.smolctl_sysctls.items():
+            lab.call("sysctl.set", key=key, value=str(value))
+        for dev, addresses in world.addresses.items():
+            if dev != lab.dev:
+                words = ("link", "add", dev, "type", "tap", "address", MACS[dev])
+                lab.smolctl(*words, check=True)
+                for address in addresses:
+                    lab.call("addr.add", local=address, dev=dev)
+        self._know()
+        for address, port in world.listening:
+            where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+            lab.smolctl.popen("-q", "udp", "recv", where.removeprefix(":"))
+        wait_until(
+            lambda: len(lab.call("socket.show")) == len(world.listening), "the sockets"
+        )  # fmt: skip
+        self._wires = {dev: lab.peer.wire(dev) for dev in world.addresses}
+        for wire in self._wires.values():
+            wire.setblocking(False)
         self._client: Client = connect(lab.smolctl)
 
     def close(self) -> None:
         """Hang up."""
         self._client.close()
 
-    def _know_neighbors(self) -> None:
-        for address, mac in ((THEIRS, "02:00:00:00:00:02"), (STATIC, "02:00:00:00:00:09")):
-            self._lab.call("neigh.replace", dst=address, lladdr=mac, dev="tap0")
+    def _know(self) -> None:
+        """Make neighbors and routes known, which a link that was down has forgotten."""
+        for address, (mac, dev) in self._world.neighbors.items():
+            self._lab.call("neigh.replace", dst=address, lladdr=mac, dev=dev)
+        for route in self._world.routes:
+            self._lab.smolctl("route", "replace", *route.split(), check=True)
 
-    def receive(self, frame: bytes) -> tuple[str, str]:
-        """Let a frame come in; return the reason, and the answer."""
-        before, taken = self._counted(), self._taken()
-        self._wire.send(frame)
-        wait_until(lambda: self._taken() > taken, "the frame")
+    # --- frames -----------------------------------------------------------------------------------
+
+    def receive(self, case: Arrival) -> tuple[str, str]:
+        """Let frames come in; return the reasons, and the answers."""
+        before, taken, knew = self._counted(), self._taken(), self._known()
+        self._answers()
+        for frame in case.frames:
+            self._wires["tap0"].send(frame)
+        wait_until(lambda: self._taken() >= taken + len(case.frames), "the frames")
+        answers = self._late_answers(case.late) if case.late else self._answers()
         after = self._counted()
         reasons = [name for name, n in after.items() if n > before.get(name, 0)]
-        return ", ".join(reasons), ", ".join(self._answers())
+        knows = self._known()
+        learned = changes(knew, knows)
+        if knows.neighbors.keys() - self._world.neighbors.keys():
+            self._lab.smolctl(self._world.option, "neigh", "flush", "all", check=True)
+        return ", ".join(reasons), ", ".join([*answers, *learned])
 
-    def _answers(self) -> list[str]:
+    def _late_answers(self, kind: str) -> list[str]:
+        found: list[str] = []
+
+        def came() -> bool:
+            found.extend(self._answers(kind == "report"))
+            return not all(text.startswith("asks") for text in found)
+
+        with suppress(AssertionError):
+            wait_until(came, "an answer", LATE_SECONDS)
+        return list(dict.fromkeys(found))
+
+    def _answers(self, reports: bool = False) -> list[str]:
         # The daemon hands frames to the device before it answers the request that came after them.
         found = []
-        with suppress(BlockingIOError):
-            while True:
-                frame, address = self._wire.recvfrom(65536)
-                if address[2] != _OUTGOING:
-                    found.append(answer_text(frame))
+        for wire in self._wires.values():
+            with suppress(BlockingIOError):
+                while True:
+                    frame, address = wire.recvfrom(65536)
+                    if address[2] != _OUTGOING:
+                        found.append(answer_text(frame, reports))
         return [text for text in found if text]
 
     def _taken(self) -> int:
@@ -63,22 +102,33 @@ class Smolctl:
         rows = self._client.call("stats.drops")
         return {row["reason"]: row["count"] for row in rows if row["class"] in ("drop", "reject")}
 
-    # --- sends ------------------------------------------------------------------------------------
+    def _known(self) -> Known:
+        """Return what smolctl has learned of neighbors and of ways."""
+        rows = self._client.call("neigh.show")
+        ways = {dst: way(self._client.call("route.get", dst=dst)[0]) for dst in self._world.watched}
+        return Known({row["dst"]: neighbor(row) for row in rows}, ways)
+
+    # --- commands ---------------------------------------------------------------------------------
 
     def do(self, line: str) -> None:
         """Carry out a command of a case."""
-        if line.startswith("carrier "):
-            up = line == "carrier on"
-            self._lab.peer.ip("link", "set", "tap0", "up" if up else "down")
-            show = ("link.show",)
-            wait_until(
-                lambda: self._lab.call(*show, dev="tap0")[0]["operstate"] == ("UP", "DOWN")[not up],
-                line,
-            )
+        verb, _, rest = line.partition(" ")
+        if verb in _COMMANDS:
+            _COMMANDS[verb](self, rest)
         else:
             self._lab.smolctl(*line.split(), check=True)
-        if line in ("carrier on", "link set tap0 up"):
-            self._know_neighbors()
+        if line.endswith((" up", "carrier on")):
+            self._know()
+
+    def _carrier(self, state: str) -> None:
+        up = state == "on"
+        self._lab.peer.ip("link", "set", "tap0", "up" if up else "down")
+        wait_until(
+            lambda: self._lab.call("link.show", dev="tap0")[0]["operstate"] == ("DOWN", "UP")[up],
+            f"carrier {state}",
+        )
+
+    # --- sends ------------------------------------------------------------------------------------
 
     def send(self, case: Send) -> tuple[str, str]:
         """Send a datagram; return the reason and the errno, "sent" and "" when it was sent."""
@@ -86,7 +136,8 @@ class Smolctl:
         words += ["-s", case.source] if case.source else []
         words += ["--dev", case.dev] if case.dev else []
         words += ["--df"] if case.df else []
-        result = self._lab.smolctl(*words, f"{case.dst}:{case.port}")
+        host = f"[{case.dst}]" if ":" in case.dst else case.dst
+        result = self._lab.smolctl(*words, f"{host}:{case.port}")
         rows = [json.loads(line) for line in (result.stdout + result.stderr).splitlines()]
         for row in rows:
             if "error" in row:
@@ -95,3 +146,9 @@ class Smolctl:
             if row["event"] == "failed":
                 return row["reason"], row.get("errno", "")
         return "sent", ""
+
+
+_COMMANDS: dict[str, Callable[[Smolctl, str], None]] = {
+    "carrier": Smolctl._carrier,
+}
+"""Commands of cases that are no words of ``smolctl``."""

@@ -13,6 +13,7 @@ from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.reason import REASONS, Detail
+from smolctl.stack.sysctl.settings import PER_LINK, SYSCTLS
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import DEAD, OURS, PEER, Host, ip, request, udp_frame
 from tests.stack.proof.situations import SITUATIONS, Situation
@@ -263,3 +264,50 @@ def test_a_rule_that_is_gone_is_not_to_be_deleted() -> None:
     detail = struck(host, "tx-rule-prohibit")
     delete_rule(host.stack.ipv4, rule)
     assert REASONS["tx-rule-prohibit"].fixes(detail) == []
+
+
+# --- sysctls of links -----------------------------------------------------------------------------
+
+OF_LINKS = {f"smolctl sysctl {item.key}=": item.key for item in PER_LINK}
+LINK_SITUATIONS = [
+    each
+    for each in SITUATIONS
+    if each.fix.partition("=")[0] + "=" in OF_LINKS
+    # A link cannot refuse what all accept.
+    if each.reason != "icmp-redirect-ignored"
+]
+
+
+@pytest.mark.parametrize("situation", LINK_SITUATIONS, ids=str)
+def test_a_fix_names_the_sysctl_of_the_link_where_that_decides(
+    situation: Situation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = fresh()
+    key = OF_LINKS[situation.fix.partition("=")[0] + "="]
+
+    def at_link(key: str, value: int | str) -> None:
+        if SYSCTLS[key].link is None:
+            Host.set(host, key, value)
+            return
+        for link in host.settings.links:
+            Host.set(host, f"{link}.{key}", value)
+
+    monkeypatch.setattr(host, "set", at_link)
+    situation.provoke(host)
+    detail = struck(host, situation.reason)
+    own = host.settings.differing(SYSCTLS[key])
+    wanted = situation.fix.replace(key, f"{detail['dev']}.{key}") if own else situation.fix
+    assert REASONS[situation.reason].fixes(detail) == [wanted]
+
+
+def test_a_fix_names_all_links_where_that_decides() -> None:
+    host = Host()
+    host.link("tap1")
+    host.set("all.arp.ignore", 1)
+    host.add("10.7.0.1/24", "tap1")
+    host.receive(request(target="10.7.0.1"))
+    detail = struck(host, "arp-ignored")
+    assert REASONS["arp-ignored"].fixes(detail) == ["smolctl sysctl all.arp.ignore=0"]
+    host.set("all.arp.ignore", 0)
+    host.receive(request(target="10.7.0.1"))
+    assert host.event("arp.replies_sent") == 1

@@ -166,6 +166,10 @@ def wrong_family(v6only: bool, dst: str) -> Provoker:
     return with_ipv6(provoke)
 
 
+def source_of_the_other_family(host: Host) -> None:
+    refused(host, host.socket(7), src=OURS6)
+
+
 def conflict_failed(host: Host) -> None:
     host.know(PEER6, PEER_MAC, State.FAILED)
     host.receive(advertise())
@@ -386,6 +390,10 @@ CAUSES6: dict[tuple[str, str], Row] = {
     ("tx-wrong-family", "mapped"): (
         wrong_family(False, PEER6),
         "2001:db8::2 is an IPv6 address, and the socket speaks only IPv4",
+    ),
+    ("tx-wrong-family", "source"): (
+        source_of_the_other_family,
+        "2001:db8::1 is of another family than 10.0.0.2",
     ),
     ("icmp-error-unmatched", "quote6"): (
         gets(frame6_of(icmp6_packet(icmpv6.Type.DEST_UNREACHABLE, 4, 0, b"?"))),

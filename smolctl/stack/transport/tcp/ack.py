@@ -101,7 +101,7 @@ def _update_window(table: TcpTable, socket: TcpSocket, segment: Incoming, now: i
         snd.max_wnd = window
         set_mss(table.networks.for_address(socket.ends.peer), socket)
     if window:
-        socket.zero_since_ns = 0
+        socket.zero_since_ns = socket.window_probes = 0
     elif not socket.zero_since_ns:
         socket.zero_since_ns = now
         table.note(reason.TCP_ZERO_WINDOW, socket, now, held=snd.unsent + snd.unacked)
@@ -173,6 +173,8 @@ def _advanced(table: TcpTable, socket: TcpSocket, news: _Progress, now: int) -> 
     acked, rtt = news.acked, socket.rtt
     size = sum(len(buffer) for record in acked for buffer in record.buffers)
     socket.stats.bytes_acked += size
+    if socket.flow is not None:
+        socket.flow.confirm(now)
     socket.retries = 0
     if any(record.times > 1 for record in acked):
         # Karn: which of its transmissions is acknowledged only the timestamp tells (RFC 7323 4).

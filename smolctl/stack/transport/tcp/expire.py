@@ -226,7 +226,8 @@ def _persist(table: TcpTable, socket: TcpSocket, now: int) -> None:
     transmit(table, socket, snd.una - 1, 0, (), now)
     socket.probes += 1
     table.recorder.count("tcp.window_probes_sent")
-    wait = socket.rtt.backed_off(socket.probes)
+    socket.window_probes += 1
+    wait = socket.rtt.backed_off(socket.window_probes)
     set_timer(table, socket, TimerKind.PERSIST, now + wait)
 
 

@@ -58,8 +58,8 @@ def opened(table: TcpTable, socket: TcpSocket, now: int, *, retransmitted: bool)
     """
     settings, window = table.settings, socket.window
     sync_mss(table, socket)
-    first = initial_window(settings["tcp.initial_cwnd"], socket.mss)
-    window.cwnd = socket.mss if retransmitted else first
+    first = initial_window(settings["tcp.initial_cwnd"], window.mss)
+    window.cwnd = window.mss if retransmitted else first
     window.restart = first if settings["tcp.slow_start_after_idle"] else 0
     window.used_ns = now
     loss = socket.loss

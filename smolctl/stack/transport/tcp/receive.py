@@ -1,12 +1,15 @@
 """The receiving side of a connection: the stream in order, what lies beyond a gap, the window."""
 
 from bisect import bisect_right
+from copy import copy
 
 BLOCK_OVERHEAD = 256
 """Bytes that a block out of order counts beside its payload, so that crumbs are bounded too."""
 _SMALL = 2048
 """Bytes of a payload that is copied to its neighbor: an object for each would cost more."""
 _JOIN_MAX = 65_536
+_FULL = 128
+"""Bytes of a payload that lets the window grow: crumbs do not (Linux tcp_event_data_recv)."""
 
 Range = tuple[int, int]
 
@@ -35,6 +38,8 @@ class ReceiveSide:
         scale: shift of the windows that we tell.
         ready: bytes that the program may read.
         fin: sequence number of the peer's FIN once it is known, which may lie beyond a gap.
+        limit: how far the window may open yet: it begins small, and grows with what comes (Linux
+            rcv_ssthresh), so that a peer proves itself first.
         mss: the largest payload that came, an estimate of the peer's segments.
         ts_recent: the timestamp that is echoed, unbounded; None before the first.
         ts_recent_ns: when it came.
@@ -44,8 +49,8 @@ class ReceiveSide:
     """
 
     __slots__ = (
-        "_blocks", "_chunks", "_touched", "acked", "duplicate", "edge", "fin", "irs", "mss", "nxt",
-        "out_of_order", "ready", "scale", "ts_recent", "ts_recent_ns", "urgent",
+        "_blocks", "_chunks", "_touched", "acked", "duplicate", "edge", "fin", "irs", "limit",
+        "mss", "nxt", "out_of_order", "ready", "scale", "ts_recent", "ts_recent_ns", "urgent",
     )  # fmt: skip
 
     def __init__(self, irs: int = 0) -> None:
@@ -53,6 +58,7 @@ class ReceiveSide:
         self.nxt = self.acked = self.edge = irs + 1
         self.scale = self.ready = self.out_of_order = self.ts_recent_ns = self._touched = 0
         self.mss = 536
+        self.limit = 0xFFFF
         self.fin: int | None = None
         self.ts_recent: int | None = None
         self.duplicate: Range | None = None
@@ -62,12 +68,17 @@ class ReceiveSide:
 
     # --- the stream -------------------------------------------------------------------------------
 
-    def accept(self, seq: int, data: bytes) -> bool:
+    def accept(self, seq: int, data: bytes, size: int = 0) -> bool:
         """Take a payload, some of which is new and none beyond the edge.
+
+        Args:
+            size: of each of the segments that brought it; 0 for one.
 
         Returns: whether any of it was new.
         """
-        self.mss = max(self.mss, len(data))
+        self.mss = max(self.mss, size or len(data))
+        if len(data) >= _FULL:
+            self.limit += 2 * len(data)
         if seq > self.nxt:
             return self._keep(seq, data)
         old = self.nxt - seq
@@ -186,6 +197,15 @@ class ReceiveSide:
         self.out_of_order -= size
         return size
 
+    def clone(self) -> "ReceiveSide":
+        """Return a copy that no change reaches this one from."""
+        result = copy(self)
+        result._chunks = [_own(chunk) for chunk in self._chunks]
+        result._blocks = [copy(block) for block in self._blocks]
+        for block in result._blocks:
+            block.parts = [_own(part) for part in block.parts]
+        return result
+
     def drop_all(self) -> None:
         """Throw everything away: nobody will read it."""
         self._chunks, self._blocks = [], []
@@ -214,7 +234,7 @@ class ReceiveSide:
 
         What lies beyond gaps has its room already.
         """
-        return max(rcvbuf - self.ready, 0)
+        return max(min(rcvbuf, self.limit, 0xFFFF << self.scale) - self.ready, 0)
 
     def next_edge(self, rcvbuf: int, mss: int) -> int:
         """Return where the window would end if it was told now.
@@ -227,7 +247,9 @@ class ReceiveSide:
 
     def tell_window(self, rcvbuf: int, mss: int, *, syn: bool = False) -> int:
         """Return the window field of a segment that leaves now, and remember what it allows."""
-        edge, scale = self.next_edge(rcvbuf, mss), 0 if syn else self.scale
+        if syn:
+            return min(self.edge - self.nxt, 0xFFFF)
+        edge, scale = self.next_edge(rcvbuf, mss), self.scale
         allowed = edge - self.nxt
         # Rounded up: rounded down, the edge would go back by some bytes (RFC 7323 2.4). But not
         # further and further with each acknowledgment.
@@ -237,6 +259,10 @@ class ReceiveSide:
         field = min(field, 0xFFFF)
         self.edge = max(self.edge, self.nxt + (field << scale))
         return field
+
+
+def _own(chunk: bytes | bytearray) -> bytes | bytearray:
+    return bytearray(chunk) if isinstance(chunk, bytearray) else chunk
 
 
 def _extend(block: _Block, data: bytes | bytearray) -> None:

@@ -6,6 +6,7 @@ for a retransmission, and it is split where the peer's acknowledgments end insid
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from copy import copy
 
 from smolctl.wire import tcp
 
@@ -157,6 +158,14 @@ class SendSide:
             used += 1
         del chunks[:used]
         return tuple(buffers)
+
+    def clone(self) -> "SendSide":
+        """Return a copy; payloads are shared, since they do not change."""
+        result = copy(self)
+        result.records = [copy(record) for record in self.records]
+        result._chunks = list(self._chunks)
+        result._tail = None if self._tail is None else bytearray(self._tail)
+        return result
 
     def drop_all(self) -> None:
         """Forget what was not sent, and what was not acknowledged."""

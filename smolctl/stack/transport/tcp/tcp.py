@@ -52,7 +52,13 @@ from smolctl.stack.transport.tcp.ending import (
 from smolctl.stack.transport.tcp.handshake import new_backlog
 from smolctl.stack.transport.tcp.icmp import icmp_error, sender_of
 from smolctl.stack.transport.tcp.input import tcp_input
-from smolctl.stack.transport.tcp.opening import arm_keepalive, own_mss, prepare, window_scale
+from smolctl.stack.transport.tcp.opening import (
+    arm_keepalive,
+    first_window,
+    own_mss,
+    prepare,
+    window_scale,
+)
 from smolctl.stack.transport.tcp.output import device_of, output, set_timer
 from smolctl.stack.transport.tcp.receive import ReceiveSide
 from smolctl.stack.transport.tcp.segment import send_ack, transmit, usable_mtu
@@ -74,7 +80,7 @@ class Tcp(TcpTable):
 
     def __init__(self, shared: Shared, networks: Networks) -> None:
         super().__init__(shared, networks)
-        self._on_error = partial(icmp_error, self)
+        self.take_error_of = partial(icmp_error, self)
 
     def attach(self, timers: Timers) -> None:
         """Have time passed on."""
@@ -109,7 +115,7 @@ class Tcp(TcpTable):
             family=family,
             v6only=family is IPV6 and settings["ip6.bindv6only"] == 1,
             ready_queue=self.shared.ready,
-            on_error=self._on_error,
+            on_error=self.take_error_of,
         )
 
     def bind(
@@ -269,13 +275,13 @@ class Tcp(TcpTable):
     def _start(self, socket: TcpSocket, way: Way, now: int) -> None:
         """Send the first SYN."""
         ends, net = socket.ends, self.networks.for_address(way.dst)
-        socket.ending = socket.ended = socket.soft = None
+        socket.ending = socket.ended = socket.soft = socket.flow = None
         prepare(self, socket)
         socket.advmss = own_mss(net, usable_mtu(net, way), socket)
         socket.snd = SendSide(self.secrets.initial(ends, now))
         socket.rcv = ReceiveSide(-1)
         socket.rcv.scale = window_scale(self) if socket.scaling else 0
-        socket.rcv.edge = 0
+        socket.rcv.edge = socket.rcv.nxt + first_window(socket.rcvbuf, socket.advmss)
         socket.ecn = self.settings["tcp.ecn"] == 1
         socket.out, socket.pmtu = way.interface, usable_mtu(net, way)
         socket.retry_since_ns = now

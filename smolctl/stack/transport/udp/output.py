@@ -17,7 +17,6 @@ from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire import udp
 from smolctl.wire.address import IPV6_MARK
 from smolctl.wire.ipv4 import Protocol
-from smolctl.wire.ipv4_options import outgoing
 
 _tuple = tuple.__new__  # several times for each datagram: a third of what RouteKey(...) takes
 _UDP = Protocol.UDP
@@ -28,8 +27,8 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
     """Send one datagram from a bound socket, or keep it there where the sysctls say so.
 
     Args:
-        item: 0..65507 bytes of payload; more than the MTU allows is fragmented, or refused when the
-            socket insists on DF.
+        item: 0..65507 bytes of payload, by IPv6 20 more; what is more than the MTU allows is
+            fragmented, or refused when the socket insists on DF.
 
     Raises:
         SendRejected: it did not leave, and never will; the reason is counted.
@@ -41,35 +40,30 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
     trace = item.trace = follow(recorder, item.trace, now)
     source, sport, tos = item.src if item.src is not None else socket.local, socket.port, socket.tos
     trace.flow = _tuple(Flow, ("udp", source, sport, dst, dport, size, socket))
-    if size > (udp.MAX_PAYLOAD if dst < IPV6_MARK else udp.MAX_PAYLOAD6):
-        values: dict[str, object] = {"size": size}
-        refuse(recorder, Refusal(reason.TX_PAYLOAD_TOO_LONG, "", values), now, trace)
-    if dport == 0:
-        values = {"ip": "port 0", "cause": "port"}
-        refuse(recorder, Refusal(reason.TX_DST_INVALID, "", values), now, trace)
-    if not socket.speaks(dst):
-        shown: dict[str, object] = {"ip": dst, "cause": "family" if dst < IPV6_MARK else "mapped"}
-        refuse(recorder, Refusal(reason.TX_WRONG_FAMILY, "", shown), now, trace)
+    _check(table, socket, item, now, trace)
     source = blocked.source_of(net, socket, item)
     bound = _tuple(Bound, (socket.local, sport, socket.dev, socket.owner))
     trace.step("socket", "ok", now, bound)
     patient = socket.send_queue is not None or settings["ip.no_route"]
     if patient and _kept(table, net, socket, item, now):
         return
-    options = outgoing(socket.options, dst) if socket.options else NO_OPTIONS
+    options = socket.options_to(dst) if socket.options else NO_OPTIONS
     hop = dst if options.hop is None else options.hop
     dev = item.dev or socket.dev_to(dst)
     key = _tuple(RouteKey, (hop, source, dev, OUTPUT, 0, _UDP, sport, dport, tos))
     way = choose_way(net, key, now, trace)
     may = socket.broadcast
     if way.type is _BROADCAST and not may:
-        values = {"ip": dst, "port": dport, "size": size}
+        values: dict[str, object] = {"ip": dst, "port": dport, "size": size}
         refusal = Refusal(reason.TX_BROADCAST_DENIED, way.interface.name, values)
         refuse(recorder, refusal, now, trace)
     ttl = socket.multicast_ttl if way.type is _MULTICAST else socket.ttl
     ttl = default_ttl(net, way) if ttl is None else ttl
     loop = socket.multicast_loop
-    how = _tuple(SendOptions, (source, None, ttl, tos, options, socket.pmtudisc, loop, may))
+    how = _tuple(
+        SendOptions,
+        (source, None, ttl, tos, options, socket.pmtudisc, loop, may, socket.flow_label),
+    )
     source = checked_source(net, way, how, udp.HEADER_LEN + size, now, trace)
     if not way.interface.settings["neigh.unres_qlen"] and blocked.for_neighbor(
         table, net, socket, item, way, now
@@ -80,8 +74,40 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
     packet.sender = socket
     net.output(packet, way, _UDP, how)
     socket.tx_datagrams += 1
-    if not (tos or socket.options or item.dev):
+    if not (tos or socket.options or item.dev or socket.flow_label is not None):
         table.learn_output(socket, way, dport, ttl, item.src)
+
+
+def wrong_family(socket: UdpSocket, dst: int, src: int | None = None) -> Refusal | None:
+    """Return why a socket cannot send to an address, or from ``src`` to it, for their family."""
+    cause = ""
+    if not socket.speaks(dst):
+        cause = "family" if dst < IPV6_MARK else "mapped"
+    elif src is not None and (src < IPV6_MARK) != (dst < IPV6_MARK):
+        cause = "source"
+    values: dict[str, object] = {"ip": dst, "source": src, "cause": cause}
+    return Refusal(reason.TX_WRONG_FAMILY, "", values) if cause else None
+
+
+def _check(
+    table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: int, trace: Trace
+) -> None:
+    """Refuse what can go to nobody, whatever routes there are.
+
+    Raises:
+        SendRejected: tx-payload-too-long, tx-dst-invalid or tx-wrong-family.
+    """
+    dst, size = item.dst, len(item.payload)
+    refusal: Refusal | None
+    most = udp.MAX_PAYLOAD if dst < IPV6_MARK else udp.MAX_PAYLOAD6
+    if size > most:
+        refusal = Refusal(reason.TX_PAYLOAD_TOO_LONG, "", {"size": size, "most": most})
+    elif item.dport == 0:
+        refusal = Refusal(reason.TX_DST_INVALID, "", {"ip": "port 0", "cause": "port"})
+    else:
+        refusal = wrong_family(socket, dst, item.src)
+    if refusal is not None:
+        refuse(table.recorder, refusal, now, trace)
 
 
 def _kept(

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from smolctl.stack.ip.groups import SourceFilter
-from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.ip.protocol import NO_OPTIONS, Pmtudisc
 from smolctl.stack.transport.send_queue import SendQueue
 from smolctl.stack.transport.socket_base import SocketBase
-from smolctl.wire.address import is_multicast
+from smolctl.wire import ipv4_options
+from smolctl.wire.address import IPV6_MARK, is_multicast
+from smolctl.wire.ipv4_options import Outgoing
 
 DATAGRAM_OVERHEAD = 64
 """Bytes a queued datagram counts beside its payload, so that empty ones are bounded too."""
@@ -64,6 +66,7 @@ class UdpSocket(SocketBase):
         pmtudisc: whether what it sends may be fragmented.
         ttl: of what it sends; None for the stack's default.
         tos: type of service of what it sends (RFC 1122 3.2.1.6).
+        flow_label: of the IPv6 packets that it sends, None to have one made (RFC 6437).
         options: IP options of what it sends, as ``ipv4_options.outgoing`` takes them.
         broadcast: whether it may send to a broadcast address (RFC 1122 3.3.6).
         groups: what it wants of each group that it joined, by group and interface.
@@ -82,6 +85,7 @@ class UdpSocket(SocketBase):
     sndbuf: int = 212_992
     ttl: int | None = None
     tos: int = 0
+    flow_label: int | None = None
     options: bytes = b""
     broadcast: bool = False
     groups: dict[tuple[int, str], SourceFilter] = field(default_factory=dict)
@@ -101,6 +105,12 @@ class UdpSocket(SocketBase):
     def dev_to(self, dst: int) -> str | None:
         """Return by which interface it insists to send to ``dst``, None for any."""
         return self.dev or (self.multicast_dev if is_multicast(dst) else None)
+
+    def options_to(self, dst: int) -> Outgoing:
+        """Return the options of a packet to ``dst``; one of IPv6 has none of them."""
+        if self.options and dst < IPV6_MARK:
+            return ipv4_options.outgoing(self.options, dst)
+        return NO_OPTIONS
 
     def hears(self, src: int, group: int, dev: str) -> bool:
         """Tell whether it wants what ``src`` sends to a group (Linux ip_mc_sf_allow)."""

@@ -1,0 +1,3 @@
+from tests.kit.home import home
+
+__all__ = ["home"]
