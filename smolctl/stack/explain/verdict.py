@@ -180,6 +180,7 @@ _LEARNED: dict[type, str] = {
     Joined: "put together with the others",
     Planned: "taken note of",
     Membership: "taken note of",
+    TcpHeader: "taken by its connection",
     Report: "taken note of",
     mld.Membership: "taken note of",
     mld.Report: "taken note of",

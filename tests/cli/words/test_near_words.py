@@ -212,7 +212,7 @@ def test_a_word_that_is_near_nothing_is_not_guessed() -> None:
         ("route create 10.1.0.0/16 dev eth0", "smolctl route add 10.1.0.0/16 dev eth0"),
         ("route set default via 10.0.0.2", "smolctl route replace default via 10.0.0.2"),
         ("route print", "smolctl route show"),
-        ("listen 9", "smolctl udp recv 9"),
+        ("listen 9", "smolctl tcp listen 9"),
         ("udp listen 9", "smolctl udp recv 9"),
         ("tracepath 10.0.0.2", "smolctl traceroute 10.0.0.2"),
         ("interfaces", "smolctl link"),
