@@ -94,6 +94,11 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "RFC 8504 5.3; Linux max_hbh_opts_number", "8", "",
     ),
     Sysctl(
+        "ip6.mtu_expires_ms", 600_000, "ms", 1, DAY_MS,
+        "how long a learned path MTU of IPv6 is used before a bigger one is tried",
+        "RFC 8201 5.3; Linux ipv6 mtu_expires", "600000", "",
+    ),
+    Sysctl(
         "ip6.multicast_hops", 1, "hops", 0, 255,
         "default hop limit of packets to an IPv6 group; 0 stays on this host",
         "RFC 3493 5.2; Linux IPV6_MULTICAST_HOPS", "1", "",
