@@ -270,5 +270,5 @@ def test_a_peer_that_acknowledges_before_it_got_anything_gains_nothing() -> None
 
 def test_a_window_of_two_to_the_thirty_first_is_no_negative_one() -> None:
     script = play("+0 established win 65535 wscale 14\n+0 write 80000\n+0 ignore")
-    assert script.conn.snd.wnd == 65535
+    assert script.conn.snd.wnd == 65535 << 14
     script.run("+.01 < . 1:1 ack 1461 win 65535\n+0 ignore\n+0 state established")

@@ -57,6 +57,15 @@ def test_rfc7323_4_1_with_timestamps_a_retransmission_gives_one() -> None:
     assert script.conn.rtt.latest_ns == 150_000_000
 
 
+def test_rfc9293_3_8_1_a_retransmission_is_the_same_packet() -> None:
+    """MAY-4: its ident of IP, too."""
+    script = play("+0 established")
+    script.tcp.send(script.conn, bytes(10), script.host.now)
+    first = script.host.take()
+    script.host.wait(300_000_000)
+    assert script.host.take() == first
+
+
 def test_rfc5681_3_1_after_a_timeout_the_window_is_one_segment() -> None:
     play("""
         +0   established
