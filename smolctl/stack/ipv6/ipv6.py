@@ -13,7 +13,7 @@ from smolctl.stack.ip.protocol import ErrorKind, SendOptions
 from smolctl.stack.ip.way import Way
 from smolctl.stack.ipv6 import source_address
 from smolctl.stack.ipv6.address_labels import AddressLabels
-from smolctl.stack.ipv6.addresses import AddressList6, check_address, new_address
+from smolctl.stack.ipv6.addresses import AddressList6, check_address, new_address, why_disabled
 from smolctl.stack.ipv6.derived_routes import derived_routes, routes_of
 from smolctl.stack.ipv6.fragment import RULES
 from smolctl.stack.ipv6.icmp_error import answer_error
@@ -165,10 +165,7 @@ class Ipv6(LinkedNetwork):
             return
         now = self.events.now_ns
         for interface in self.interfaces.values():
-            if interface.settings["ip6.disable"]:
-                self._remove_addresses(interface, now)
-            elif interface.up:
-                self.link_ready(interface, now)
+            self._check_use(interface, now)
 
     # --- links ------------------------------------------------------------------------------------
 
@@ -184,7 +181,7 @@ class Ipv6(LinkedNetwork):
 
         Source: Linux ``addrconf_dev_config``, ``init_loopback``.
         """
-        if interface.settings["ip6.disable"]:
+        if why_disabled(interface) is not None:
             return
         if interface is self.interfaces.loopback:
             local, plen = self.loopback_prefix
@@ -195,6 +192,21 @@ class Ipv6(LinkedNetwork):
         sync_router_groups(self, interface)
         if interface.ipv6.addresses.find(local, None) is None:
             insert_address(self, interface, new_address(local, plen, interface.name), now)
+
+    def mtu_changed(self, interface: Interface, before: int, now: int) -> None:
+        """Leave a link on which no packet of 1280 bytes fits, or come back (RFC 8200 5).
+
+        Source: Linux ``addrconf_notify``, NETDEV_CHANGEMTU.
+        """
+        if (before < ipv6.MIN_MTU) is not (interface.mtu < ipv6.MIN_MTU):
+            self._check_use(interface, now)
+
+    def _check_use(self, interface: Interface, now: int) -> None:
+        """Take all addresses from a link that does without IPv6, or give it its own."""
+        if why_disabled(interface) is not None:
+            self._remove_addresses(interface, now)
+        elif interface.up:
+            self.link_ready(interface, now)
 
     def link_paused(self, interface: Interface) -> None:
         """Let the tests of addresses wait."""
