@@ -25,6 +25,6 @@ def set_sysctl(udp: UdpTable, key: str, text: str, *, origin: str) -> None:
     for net, link, routes in before:
         sync(net, link, routes)
     for net in udp.networks.values():
-        net.sysctl_changed(item.key)
+        net.sysctl_changed(key)
     look_again(udp)  # and at all timers: a time of a sysctl may have become shorter
     udp.generation.touch()

@@ -238,6 +238,19 @@ class Fib:
             self.on_change(ChangeType.NEW if replaced is None else ChangeType.CHANGED, route)
         return replaced
 
+    def exchange(self, old: Route, new: Route) -> None:
+        """Put a route in the place of one of the same prefix and metric."""
+        self._settle(self.tables[old.table], old)
+        self.tables[old.table].swap(old, new)
+        if isinstance(old, Multipath):
+            self.multipaths.remove(old)
+        if isinstance(new, Multipath):
+            self.multipaths.append(new)
+        self._count(old, -1)
+        self._count(new, 1)
+        if self.on_change is not None:
+            self.on_change(ChangeType.CHANGED, new)
+
     def remove(self, route: Route) -> None:
         """Take a route out of its table."""
         self._settle(self.tables[route.table], route)

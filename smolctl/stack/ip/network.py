@@ -257,6 +257,10 @@ class Network(LinkObserver, ABC):
         """Whether packets are sent from the interface's first address, whatever the next hop."""
         return False
 
+    def is_router(self, interface: Interface) -> bool:
+        """Tell whether this stack is a router for the neighbors on a link."""
+        return interface.settings[self.forward_sysctl] == 1
+
     def forwards(self, interface: Interface) -> bool:
         """Tell whether a packet that came in by an interface is passed on."""
         return interface.settings[self.forward_sysctl] == 1

@@ -105,7 +105,7 @@ def _answer(
     tested = src == UNSPECIFIED6
     own = Options(target=out.mac) if multicast or tested else Options()
     override = override and (multicast or tested)
-    message = NeighborAdvertisement(net.forwards(out), not tested, override, target, own)
+    message = NeighborAdvertisement(net.is_router(out), not tested, override, target, own)
     trace = net.recorder.begin(Direction.OUT, now, packet.trace, out.name)
     try:
         advertisement_output(net, out, message, ALL_NODES if tested else src, trace, now)

@@ -19,7 +19,7 @@ _ALL_ROUTERS = tuple(IPV6_MARK | scope << 112 | 2 for scope in (0xFF01, 0xFF02, 
 def sync_router_groups(net: Network, interface: Interface) -> None:
     """Join the groups of a router, and leave those that are no more."""
     wanted = set[int]()
-    if net.forwards(interface) and not interface.loopback:
+    if net.is_router(interface) and not interface.loopback:
         wanted.update(_ALL_ROUTERS)
         items = interface.ipv6.addresses.items
         found = (anycast_of(item) for item in items if not item.autojoin)

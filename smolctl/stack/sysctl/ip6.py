@@ -26,7 +26,8 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
         "ip6.accept_redirects", 1, "flag", 0, 1,
         "accept redirects of neighbor discovery: another first hop for one destination",
-        "RFC 4861 8.3; Linux ipv6 accept_redirects", "1", "", link=LinkRule.OWN,
+        "RFC 4861 8.3; Linux ipv6 accept_redirects", "1", "",
+        link=LinkRule.OWN,
     ),
     Sysctl(
         "ip6.auto_flowlabels", 1, "level", 0, 3,
@@ -41,7 +42,14 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
         "ip6.disable", 0, "flag", 0, 1,
         "do without IPv6: no link has an IPv6 address, and IPv6 packets are dropped",
-        "RFC 8504 1; Linux disable_ipv6", "0", "a compile-time feature", link=LinkRule.EITHER,
+        "RFC 8504 1; Linux disable_ipv6", "0", "a compile-time feature",
+        link=LinkRule.OWN,
+    ),
+    Sysctl(
+        "ip6.drop_unicast_in_l2_multicast", 0, "flag", 0, 1,
+        "drop a unicast IPv6 packet that came in a broadcast or multicast frame",
+        "Linux ipv6 drop_unicast_in_l2_multicast", "0", "0",
+        link=LinkRule.OWN,
     ),
     Sysctl(
         "ip6.flowlabel_reflect", 0, "bits", 0, 7,
@@ -50,8 +58,10 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "ip6.forward", 0, "flag", 0, 1,
-        "be an IPv6 router: forward packets for others to their next hop",
-        "RFC 8200 2; RFC 4861 6.2; Linux ipv6 forwarding", "0", "no", link=LinkRule.OWN,
+        "be an IPv6 router: forward packets for others to their next hop; of a link alone, only"
+        " be a router for its neighbors",
+        "RFC 8200 2; RFC 4861 6.2; Linux ipv6 forwarding", "0", "no",
+        link=LinkRule.OWN,
     ),
     Sysctl(
         "ip6.frag_high_thresh", 4_194_304, "bytes", 0, 1_000_000_000,
@@ -71,6 +81,7 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
         "ip6.hop_limit", 64, "hops", 1, 255, "default hop limit of IPv6 packets",
         "RFC 8200 3; Linux hop_limit", "64", "64",
+        link=LinkRule.OWN,
     ),
     Sysctl(
         "ip6.max_dst_opts", 8, "options", 0, 1_000_000,
