@@ -33,9 +33,8 @@ ICMP6_ECHO_IGNORED = Reason(
 ICMP6_ERROR_UNKNOWN = Reason(
     "icmp6-error-unknown", Kind.DROP, "RFC 4443 2.4", "IPV6_BAD_EXTHDR",
     "an ICMPv6 error of a type that this stack does not know",
-    """Types below 128 are errors. An unknown one is to be told to the upper layer whose packet it
-    quotes (RFC 4443 2.4 (a)), but it does not say what is wrong, and no socket could be told more
-    than that. It is dropped.""",
+    """Types below 128 are errors. What an unknown one means cannot be known, but the socket whose
+    packet it quotes is told that there was one, as EPROTO (RFC 4443 2.4 (a)).""",
     why_template=("error of type {type} from {offender}",),
     advice_template=_BYTES,
 )  # fmt: skip

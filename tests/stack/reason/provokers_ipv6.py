@@ -1,5 +1,6 @@
 """Provokers of the reasons of IPv6, and the lines that their causes give."""
 
+from smolctl.stack.config.link import set_mtu
 from smolctl.stack.config.rule import add_rule
 from smolctl.stack.fib.route import TableName
 from smolctl.stack.fib.rule import Rule, RuleAction
@@ -220,6 +221,12 @@ UNKNOWN_OPTION = 0x1E
 QUERY = Query(2, ip("::"), 1000)
 PADDED = bytes((NextHeader.UDP, 0, 1, 4, 0, 0, 0, 1))
 
+
+def _on_a_narrow_link(host: Host) -> None:
+    set_mtu(host.stack.shared, host.dev("tap0"), 1279)
+    host.receive(udp6_frame())
+
+
 IPV6_PROVOKERS: dict[str, Provoker] = {
     "ip6-disabled": lambda host: host.receive(udp6_frame()),
     "ip6-header-short": gets(frame_of(UDP6[:39], ETHERTYPE)),
@@ -359,6 +366,12 @@ BESIDE6: dict[str, dict[str, int]] = {
 }
 
 CAUSES6: dict[tuple[str, str], Row] = {
+    ("ip6-disabled", "sysctl"): (
+        IPV6_PROVOKERS["ip6-disabled"], "ip6.disable is on for tap0",
+    ),
+    ("ip6-disabled", "mtu"): (
+        with_ipv6(_on_a_narrow_link), "the mtu of tap0 is 1279, IPv6 needs 1280",
+    ),
     ("ip6-loopback-on-wire", "source"): (
         IPV6_PROVOKERS["ip6-loopback-on-wire"],
         "source ::1 is the loopback address, and came in by tap0",
