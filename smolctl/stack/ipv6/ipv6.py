@@ -35,6 +35,9 @@ from smolctl.wire import ethernet, ipv6
 from smolctl.wire.address import (
     ALL_NODES,
     ALL_NODES_OF_INTERFACE,
+    ALL_ROUTERS,
+    ALL_ROUTERS_OF_INTERFACE,
+    ALL_ROUTERS_OF_SITE,
     IPV6,
     LOOPBACK6,
     format_address,
@@ -48,6 +51,9 @@ from smolctl.wire.address import (
 
 _LINK_LOCAL_LEN = 64
 _LINK_SCOPE = 2
+_ROUTER = "router"
+"""The member of the groups that a router is in."""
+_ROUTERS_GROUPS = (ALL_ROUTERS_OF_INTERFACE, ALL_ROUTERS, ALL_ROUTERS_OF_SITE)
 
 
 class Ipv6(LinkedNetwork):
@@ -65,6 +71,7 @@ class Ipv6(LinkedNetwork):
     assumes_on_link = False
     fragment_rules = RULES
     icmp_limit_sysctl = "icmp6.ratelimit_ms"
+    group_sysctls = ("mld.max_memberships", "mld.max_msf")
     loopback_prefix = (LOOPBACK6, 128)
 
     def __init__(self, shared: Shared, loopback: Loopback) -> None:
@@ -185,6 +192,9 @@ class Ipv6(LinkedNetwork):
     def sysctl_changed(self, key: str) -> None:
         """Take all addresses away, or give links their own (Linux ``addrconf_disable_ipv6``)."""
         name, now = named(key), self.events.now_ns
+        if name.item.key == self.forward_sysctl:
+            for interface in self.interfaces.values():
+                self._join_as_router(interface)
         if name.item.key != "ip6.disable":
             return
         for interface in self.interfaces.values():
@@ -197,6 +207,19 @@ class Ipv6(LinkedNetwork):
                 self.link_ready(interface, now)
 
     # --- links ------------------------------------------------------------------------------------
+
+    def link_added(self, interface: Interface) -> None:
+        """Join the groups of routers, too, if this is one."""
+        super().link_added(interface)
+        self._join_as_router(interface)
+
+    def _join_as_router(self, interface: Interface) -> None:
+        """Join or leave the groups of routers (RFC 4291 2.8; Linux ``dev_forward_change``)."""
+        wanted = ANYBODY if self.is_router(interface) else NOBODY
+        groups = interface.ipv6.groups
+        for group in _ROUTERS_GROUPS:
+            if (_ROUTER in groups.members(group)) != (wanted == ANYBODY):
+                membership.set_membership(self, interface, group, _ROUTER, wanted)
 
     def make_state(self, settings: LinkSettings) -> IpInterface:
         """Return the state of a new interface: in two groups (RFC 4291 2.8)."""
