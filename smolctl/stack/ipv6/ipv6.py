@@ -24,6 +24,7 @@ from smolctl.stack.ipv6.icmp_error import answer_error
 from smolctl.stack.ipv6.input import ip6_input
 from smolctl.stack.ipv6.nd_output import NdResolver
 from smolctl.stack.ipv6.output import ip6_output
+from smolctl.stack.ipv6.router_groups import sync_router_groups
 from smolctl.stack.link.input import LinkProtocols
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.packet import Packet
@@ -35,9 +36,6 @@ from smolctl.wire import ethernet, ipv6
 from smolctl.wire.address import (
     ALL_NODES,
     ALL_NODES_OF_INTERFACE,
-    ALL_ROUTERS,
-    ALL_ROUTERS_OF_INTERFACE,
-    ALL_ROUTERS_OF_SITE,
     IPV6,
     LOOPBACK6,
     format_address,
@@ -51,9 +49,6 @@ from smolctl.wire.address import (
 
 _LINK_LOCAL_LEN = 64
 _LINK_SCOPE = 2
-_ROUTER = "router"
-"""The member of the groups that a router is in."""
-_ROUTERS_GROUPS = (ALL_ROUTERS_OF_INTERFACE, ALL_ROUTERS, ALL_ROUTERS_OF_SITE)
 
 
 class Ipv6(LinkedNetwork):
@@ -158,6 +153,7 @@ class Ipv6(LinkedNetwork):
         if not (interface.loopback or address.autojoin):
             group, member = solicited_node(address.local), _member(address)
             membership.set_membership(self, interface, group, member, ANYBODY)
+            sync_router_groups(self, interface)
             dad.added(self, interface, address, now)
 
     def address_removed(self, interface: Interface, address: Address) -> None:
@@ -165,6 +161,7 @@ class Ipv6(LinkedNetwork):
         if not (interface.loopback or address.autojoin):
             group, member = solicited_node(address.local), _member(address)
             membership.set_membership(self, interface, group, member, NOBODY)
+            sync_router_groups(self, interface)
 
     def retest(self, interface: Interface, address: Address, now: int) -> None:
         """Use an address no more until it was tested, or tested again."""
@@ -190,11 +187,14 @@ class Ipv6(LinkedNetwork):
         return self.settings[self.forward_sysctl] == 1
 
     def sysctl_changed(self, key: str) -> None:
-        """Take all addresses away, or give links their own (Linux ``addrconf_disable_ipv6``)."""
+        """Join the groups of a router, or take all addresses away, or give links their own.
+
+        Source: Linux ``addrconf_fixup_forwarding``, ``addrconf_disable_ipv6``.
+        """
         name, now = named(key), self.events.now_ns
         if name.item.key == self.forward_sysctl:
             for interface in self.interfaces.values():
-                self._join_as_router(interface)
+                sync_router_groups(self, interface)
         if name.item.key != "ip6.disable":
             return
         for interface in self.interfaces.values():
@@ -208,25 +208,11 @@ class Ipv6(LinkedNetwork):
 
     # --- links ------------------------------------------------------------------------------------
 
-    def link_added(self, interface: Interface) -> None:
-        """Join the groups of routers, too, if this is one."""
-        super().link_added(interface)
-        self._join_as_router(interface)
-
-    def _join_as_router(self, interface: Interface) -> None:
-        """Join or leave the groups of routers (RFC 4291 2.8; Linux ``dev_forward_change``)."""
-        wanted = ANYBODY if self.is_router(interface) else NOBODY
-        groups = interface.ipv6.groups
-        for group in _ROUTERS_GROUPS:
-            if (_ROUTER in groups.members(group)) != (wanted == ANYBODY):
-                membership.set_membership(self, interface, group, _ROUTER, wanted)
-
     def make_state(self, settings: LinkSettings) -> IpInterface:
         """Return the state of a new interface: in two groups (RFC 4291 2.8)."""
         return make_ip_interface(
             AddressList6(), dad.NdDadRules(settings, self.random), mld.RULES, settings, self.random,
-            self.shared.timers.alarm,
-            (ALL_NODES, ALL_NODES_OF_INTERFACE),
+            self.shared.timers.alarm, (ALL_NODES_OF_INTERFACE, ALL_NODES),
         )  # fmt: skip
 
     def link_ready(self, interface: Interface, now: int) -> None:
@@ -242,6 +228,7 @@ class Ipv6(LinkedNetwork):
             local, plen = link_local(interface_id(interface.mac)), _LINK_LOCAL_LEN
         else:
             return
+        sync_router_groups(self, interface)
         if interface.ipv6.addresses.find(local, None) is None:
             new = new_address(local, plen, interface.name)
             wanted = interface.settings["nd.optimistic_dad"] == 1
