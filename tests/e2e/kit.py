@@ -204,7 +204,7 @@ class Lab:
         dev = self.dev
         if any(":" in address for address in theirs):
             self.peer.enable_ipv6()
-            self.sysctl(nd__accept_dad=0)
+            self.smolctl("sysctl", "nd.accept_dad=0", check=True)
         options = ("address", OURS_MAC, "offload", offload)
         self.smolctl("link", "add", dev, "type", "tap", *options, check=True)
         for address in ours or ("10.0.0.1/24",):
