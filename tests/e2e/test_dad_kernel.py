@@ -80,15 +80,15 @@ def test_the_kernel_does_not_use_an_address_of_ours(tap: Lab) -> None:
     assert (row["tentative"], row["dadfailed"]) == (True, True)
 
 
-def test_two_who_test_one_address_at_the_same_time_both_leave_it(tap: Lab) -> None:
+def test_two_who_test_one_address_at_the_same_time_do_not_both_use_it(tap: Lab) -> None:
     tap.peer.sysctl({
         f"net.ipv6.conf.{tap.dev}.dad_transmits": 5, f"net.ipv6.conf.{tap.dev}.accept_dad": 1,
     })  # fmt: skip
     tap.sysctl(nd__dad_transmits=5)
     tap.peer.ip("addr", "add", f"{WANTED}/64", "dev", tap.dev)
     tap.smolctl("addr", "add", f"{WANTED}/64", "dev", tap.dev, check=True)
-    assert settled(ours, tap)["dadfailed"]
-    assert settled(theirs, tap)["dadfailed"]
+    failed = [settled(read, tap).get("dadfailed", False) for read in (ours, theirs)]
+    assert any(failed)  # whoever hears the other's question first; it asks no more then
 
 
 def reports(wire: socket.socket) -> tuple[list[bytes], list[bytes]]:
