@@ -199,11 +199,12 @@ class Lab:
     ) -> None:
         """Make the TAP with these addresses on smolctl's and on the kernel's side.
 
-        The kernel has IPv6 if one of its addresses is of that family; they are usable at once.
+        Both have IPv6 if one of the kernel's addresses is of that family; they are usable at once.
         """
         dev = self.dev
         if any(":" in address for address in theirs):
             self.peer.enable_ipv6()
+            self.smolctl("sysctl", "nd.accept_dad=0", check=True)
         options = ("address", OURS_MAC, "offload", offload)
         self.smolctl("link", "add", dev, "type", "tap", *options, check=True)
         for address in ours or ("10.0.0.1/24",):

@@ -84,7 +84,7 @@ HANDS_ON = {
     "frame_input", "_wrapped_input", "_vlan_input", "ip6_input", "transport_input",
     "icmp6_input", "nd_input", "headers_input", "refused", "_solicitation_input",
     "_advertisement_input", "_opened", "hop_by_hop_passed", "mld_input",
-    "tested_input", "conflict_input", "_looped", "_refuted",
+    "tested_input", "conflict_input", "_looped", "_refuted", "_taken",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {

@@ -50,4 +50,6 @@ def expire(net: Network, perform: Perform, now: int) -> None:
         dad = net.of(interface).dad
         if dad.timers:
             for action in dad.expire(now):
-                perform(net, interface, action, now)
+                # One result may take the addresses of its link away.
+                if action.address in net.of(interface).addresses.items:
+                    perform(net, interface, action, now)

@@ -22,7 +22,7 @@ from smolctl.stack.ip.groups import ANYBODY, AUTOJOIN, HOST, NOBODY, Group, Sour
 from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Refusal
-from smolctl.wire.address import format_address, is_host, is_multicast
+from smolctl.wire.address import family_of, format_address, is_host, is_multicast
 
 
 class Member(Protocol):
@@ -95,8 +95,8 @@ def join(
 
     Raises:
         AddressInUse: it is a member with the same sources already.
-        NoBuffers: it is in as many groups as igmp.max_memberships allows, or names more sources
-            than igmp.max_msf does.
+        NoBuffers: it is in as many groups as the sysctls allow (igmp.*, mld.*), or names more
+            sources.
         InvalidArgument: a source is no host's address.
     """
     key = (group, interface.name)
@@ -108,8 +108,9 @@ def join(
             f"the socket has joined {format_address(group)} on {interface.name} already"
         )
     if key not in socket.groups:
-        _check_room(net, "igmp.max_memberships", len(socket.groups) + 1, "groups")
-    _check_room(net, "igmp.max_msf", len(wanted.sources), "sources of a group")
+        joined = sum(family_of(each) is net.family for each, _ in socket.groups)
+        _check_room(net, net.group_sysctls[0], joined + 1, "groups")
+    _check_room(net, net.group_sysctls[1], len(wanted.sources), "sources of a group")
     socket.groups[key] = wanted
     set_membership(net, interface, group, socket, wanted)
 
@@ -138,7 +139,7 @@ def change_source(
     Raises:
         InvalidArgument: the socket has not joined, or has said the other of whom it wants.
         AddressNotAvailable: it is one already, or none.
-        NoBuffers: there are as many as igmp.max_msf allows.
+        NoBuffers: there are as many as igmp.max_msf or mld.max_msf allows.
     """
     source, exclude, add = change
     shown, sender = format_address(group), format_address(source)
@@ -175,7 +176,8 @@ def check_address(net: Network, interface: Interface, group: int) -> None:
 
     Raises:
         AddressInUse: it is one already.
-        NoBuffers: there are as many as igmp.max_memberships allows.
+        NoBuffers: there are as many as igmp.max_memberships or mld.max_memberships
+            allows.
     """
     if AUTOJOIN in net.of(interface).groups.members(group):
         raise AddressInUse(
@@ -187,7 +189,7 @@ def check_address(net: Network, interface: Interface, group: int) -> None:
         for link in net.interfaces.values()
         for each in net.of(link).groups.filters
     )
-    _check_room(net, "igmp.max_memberships", joined + 1, "groups", "all links' addresses")
+    _check_room(net, net.group_sysctls[0], joined + 1, "groups", "all links' addresses")
 
 
 def join_address(net: Network, interface: Interface, group: int) -> None:

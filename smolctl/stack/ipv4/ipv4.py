@@ -44,6 +44,7 @@ class Ipv4(LinkedNetwork):
     assumes_on_link = True
     fragment_rules = RULES
     icmp_limit_sysctl = "icmp.ratelimit_ms"
+    group_sysctls = ("igmp.max_memberships", "igmp.max_msf")
     loopback_prefix = (0x7F000001, 8)
 
     def __init__(self, shared: Shared, loopback: Loopback) -> None:

@@ -83,15 +83,15 @@ def is_ours(net: Network, interface: Interface, address: int) -> bool:
     return net.fib.is_local(address)
 
 
+def in_use(address: Address) -> bool:
+    """Tell whether an address is not tested any more, and no group."""
+    return not (address.tentative or address.autojoin)
+
+
 def is_anycast_here(net: Network, interface: Interface, address: int) -> bool:
     """Tell whether an address is one that routers of this link have together, we among them."""
     routes = net.fib.tables[TableName.LOCAL].chain(address, IPV6.bits)
     return any(route.type is RouteType.ANYCAST and route.dev == interface.name for route in routes)
-
-
-def in_use(address: Address) -> bool:
-    """Tell whether an address is not tested any more, and no group."""
-    return not (address.tentative or address.autojoin)
 
 
 def usable(interface: Interface, address: int) -> bool:

@@ -16,7 +16,7 @@ from smolctl.stack.ipv6.addresses import Address6, in_use
 from smolctl.stack.ipv6.nd_output import advertisement_output, solicitation, solicitation_output
 from smolctl.stack.sysctl.link_settings import Values
 from smolctl.stack.trace.trace import Direction
-from smolctl.wire.address import ALL_NODES, UNSPECIFIED6, ZERO_MAC
+from smolctl.wire.address import ALL_NODES, UNSPECIFIED6, ZERO_MAC, interface_id, link_local
 from smolctl.wire.ndp import NeighborAdvertisement, Options
 
 DELAY_NS = 1_000_000_000
@@ -191,6 +191,21 @@ def perform(net: Network, interface: Interface, action: DadAction, now: int) -> 
             settle(net, interface, address, tentative=True, other_mac=other_mac or ZERO_MAC)
             if isinstance(address, Address6):
                 address.optimistic = False
+            if interface.settings["nd.accept_dad"] > 1 and _is_by_mac(interface, address):
+                _disable(net, interface)
+
+
+def _is_by_mac(interface: Interface, address: Address) -> bool:
+    """Tell whether an address is the link-local one that follows from the link's MAC."""
+    return address.local == link_local(interface_id(interface.mac))
+
+
+def _disable(net: Network, interface: Interface) -> None:
+    """Do without IPv6 on a link: another node has its MAC (RFC 4862 5.4.5; Linux accept_dad)."""
+    key = f"{interface.name}.ip6.disable"
+    net.settings.set(key, "1")
+    net.recorder.count("nd.links_disabled")
+    net.sysctl_changed(key)
 
 
 def announce(net: Network, interface: Interface, address: Address, now: int) -> None:

@@ -66,6 +66,7 @@ class Ipv6(LinkedNetwork):
     assumes_on_link = False
     fragment_rules = RULES
     icmp_limit_sysctl = "icmp6.ratelimit_ms"
+    group_sysctls = ("mld.max_memberships", "mld.max_msf")
     loopback_prefix = (LOOPBACK6, 128)
 
     def __init__(self, shared: Shared, loopback: Loopback) -> None:
@@ -206,8 +207,7 @@ class Ipv6(LinkedNetwork):
         """Return the state of a new interface: in two groups (RFC 4291 2.8)."""
         return make_ip_interface(
             AddressList6(), dad.NdDadRules(settings, self.random), mld.RULES, settings, self.random,
-            self.shared.timers.alarm,
-            (ALL_NODES_OF_INTERFACE, ALL_NODES),
+            self.shared.timers.alarm, (ALL_NODES_OF_INTERFACE, ALL_NODES),
         )  # fmt: skip
 
     def link_ready(self, interface: Interface, now: int) -> None:

@@ -23,6 +23,9 @@ from smolctl.wire.ndp import (
     RouterAdvertisement,
 )
 
+_ANYBODY = 1
+"""Value of nd.accept_untracked_na: a router learns of any node, in its networks or not."""
+
 
 def nd_input(net: Network, packet: Packet) -> None:
     """Take a message of neighbor discovery whose checksum is right."""
@@ -132,7 +135,16 @@ def _advertisement_input(net: Network, packet: Packet, message: NeighborAdvertis
         conflict_input(net, packet, owned)
         return
     cache = net.neighbors[interface.name]
-    known = cache.lookup(target)
+    known, settings = cache.lookup(target), interface.settings
+    # Deviation: with that sysctl, Linux does not hear either that an address under test is taken.
+    if not message.solicited and settings["nd.drop_unsolicited_na"]:
+        packet.record(reason.ND_UNSOLICITED, ip=target, cause="sysctl")
+        return
+    if known is None and mac is not None and _takes_untracked(net, packet):
+        _, actions = cache.heard(target, mac, packet.now, create=True, override=True)
+        net.neighbors.perform(interface, actions, packet.now)
+        _taken(net, packet, target)
+        return
     lladdr = None if known is None else known.lladdr
     said = Advertisement(mac, message.solicited, message.override, message.router)
     outcome, actions = cache.advertised(target, said, packet.now)
@@ -142,8 +154,25 @@ def _advertisement_input(net: Network, packet: Packet, message: NeighborAdvertis
     elif outcome is not Advertised.TAKEN:
         packet.record(reason.ND_UNSOLICITED, ip=target, cause=outcome.value)
         return
+    _taken(net, packet, target)
+
+
+def _takes_untracked(net: Network, packet: Packet) -> bool:
+    """Tell whether a router makes an entry of a node that it has not asked for (RFC 9131 6).
+
+    Source: Linux ``accept_untracked_na``.
+    """
+    interface, src = packet.interface, packet.header.src
+    level = interface.settings["nd.accept_untracked_na"]
+    if not level or not net.is_router(interface):
+        return False
+    return level == _ANYBODY or net.of(interface).addresses.holds(src)
+
+
+def _taken(net: Network, packet: Packet, target: int) -> None:
     net.recorder.count("nd.learned")
-    if (learned := _learned(cache, target)) is not None:
+    learned = _learned(net.neighbors[packet.interface.name], target)
+    if learned is not None:
         packet.step("neigh", "ok", learned)
     packet.trace.settle(Fate.ABSORBED, packet.now)
 

@@ -226,6 +226,7 @@ ND_UNSOLICITED = Reason(
         "failed": "its entry is FAILED, and nothing asks for it any more",
         "no-lladdr": "its link-layer address is not known, and the message does not tell it",
         "permanent": "its entry was made by hand, and nothing changes it",
+        "sysctl": "nobody asked for it, and nd.drop_unsolicited_na is on",
     },
     advice_template="usually harmless; who is known: smolctl neigh show dev {dev}",
 )  # fmt: skip

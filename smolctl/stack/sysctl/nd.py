@@ -12,9 +12,22 @@ ND_SYSCTLS: tuple[Sysctl, ...] = (
         link=LinkRule.OWN,
     ),
     Sysctl(
+        "nd.accept_untracked_na", 0, "choice", 0, 2,
+        "of which nodes a router learns that advertise themselves unasked: none, any, or those in a"
+        " network of the link",
+        "RFC 9131 6; Linux accept_untracked_na", "none", "", ("none", "any", "subnet"),
+        link=LinkRule.OWN,
+    ),
+    Sysctl(
         "nd.dad_transmits", 1, "probes", 0, 100,
         "how often it is asked whether another node has an IPv6 address; 0 tests nothing",
         "RFC 4862 5.1; Linux dad_transmits", "1", "none",
+        link=LinkRule.OWN,
+    ),
+    Sysctl(
+        "nd.drop_unsolicited_na", 0, "flag", 0, 1,
+        "learn nothing from neighbor advertisements that nobody asked for",
+        "RFC 4861 7.2.5; Linux drop_unsolicited_na", "0", "",
         link=LinkRule.OWN,
     ),
     Sysctl(

@@ -34,6 +34,9 @@ def router() -> Host6:
     host.know(PEER6)
     host.know(PEER_LINK_LOCAL)
     host.know(FAR, FAR_MAC, dev="tap1")
+    host.poll()  # it reports that it is in the groups of routers
+    for dev in ("tap0", "tap1"):
+        host.take(dev)
     return host
 
 

@@ -25,6 +25,8 @@ def host() -> Host6:
 
 def advertised(host: Host6) -> list[bool]:
     """Return the router flags of what answers a solicitation."""
+    host.poll()
+    host.take()
     host.receive(solicit())
     host.poll()
     said = [

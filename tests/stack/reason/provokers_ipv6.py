@@ -411,6 +411,14 @@ CAUSES6: dict[tuple[str, str], Row] = {
         with_ipv6(unknown_mac),
         "2001:db8::2: its link-layer address is not known, and the message does not tell it",
     ),
+    ("nd-unsolicited", "sysctl"): (
+        with_ipv6(
+            with_value(
+                "nd.drop_unsolicited_na", 1, lambda host: host.receive(advertise(flags="O"))
+            )
+        ),
+        "2001:db8::2: nobody asked for it, and nd.drop_unsolicited_na is on",
+    ),
     ("nd-unsolicited", "permanent"): (
         gets(advertise()), "2001:db8::2: its entry was made by hand, and nothing changes it",
     ),
