@@ -10,7 +10,16 @@ MAX_TOGETHER = 256
 
 
 PROBES = frozenset(
-    ("udp.send", "udp.recv", "udp.echo", "ping.run", "traceroute.run", "arping.run", "socket.open")
+    (
+        "udp.send",
+        "udp.recv",
+        "udp.echo",
+        "ping.run",
+        "traceroute.run",
+        "arping.run",
+        "ndisc.run",
+        "socket.open",
+    )
 )
 """Operations that send or receive."""
 
