@@ -9,7 +9,8 @@ from smolctl.stack.ipv6.nd_output import advertisement_output
 from smolctl.stack.ipv6.redirect_input import redirect_input
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Advertised, Advertisement
-from smolctl.stack.packet import Packet
+from smolctl.stack.neighbor.probe_client import NdClient, ProbeAnswer
+from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.trace.facts import Learned, NotLearned, Owner
 from smolctl.stack.trace.trace import Direction, Fate
 from smolctl.wire import ndp
@@ -39,7 +40,10 @@ def nd_input(net: Network, packet: Packet) -> None:
         return
     packet.step("nd", "ok", message)
     net.recorder.count("nd.messages_received")
-    if isinstance(message, NeighborSolicitation):
+    if _offer_to_clients(net, packet, message) and _is_news_to_nobody_else(net, packet, message):
+        net.recorder.count("nd.taken_by_clients")
+        packet.trace.settle(Fate.DELIVERED, packet.now)
+    elif isinstance(message, NeighborSolicitation):
         _solicitation_input(net, packet, message)
     elif isinstance(message, NeighborAdvertisement):
         _advertisement_input(net, packet, message)
@@ -49,6 +53,33 @@ def nd_input(net: Network, packet: Packet) -> None:
         packet.record(reason.RA_IGNORED, source=header.src)
     else:
         packet.record(reason.RS_AT_HOST, source=header.src)
+
+
+def _offer_to_clients(net: Network, packet: Packet, message: ndp.Message) -> bool:
+    """Give ``ndisc`` what it waits for."""
+    taken = False
+    for client in net.probe_clients:
+        if not isinstance(client, NdClient):
+            continue
+        if client.accepts(packet.interface.name, message, packet.header.src):
+            mac, router = _sender_mac(packet), False
+            if isinstance(message, NeighborAdvertisement):
+                mac, router = message.options.target or mac, message.router
+            if not _bad_mac(mac):
+                unicast = packet.pkt_type is PacketType.HOST
+                client.take(ProbeAnswer(client.target, mac, unicast, packet.now, router))
+                taken = True
+    if taken:
+        packet.step("socket", "pick", {"owner": "ndisc"})
+    return taken
+
+
+def _is_news_to_nobody_else(net: Network, packet: Packet, message: ndp.Message) -> bool:
+    """Tell whether what a client took is about no address of ours and no neighbor."""
+    assert isinstance(message, NeighborAdvertisement | NeighborSolicitation)
+    target, interface = message.target, packet.interface
+    ours = interface.ipv6.addresses.find(target, None) is not None
+    return not ours and net.neighbors[interface.name].lookup(target) is None
 
 
 def _bad_mac(mac: bytes | None) -> bool:
