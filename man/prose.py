@@ -71,6 +71,7 @@ SEE_ALSO = {
     "rule": [("smolctl-route", "8"), ("ip-rule", "8")],
     "neigh": [("smolctl-arping", "8"), ("ip-neighbour", "8")],
     "maddr": [("smolctl-udp", "8"), ("smolctl-addr", "8"), ("ip-maddress", "8")],
+    "addrlabel": [("smolctl-route", "8"), ("smolctl-addr", "8"), ("ip-addrlabel", "8")],
     "sysctl": [("smolctl-stack", "8"), ("sysctl", "8")],
     "why": [
         ("smolctl-trace", "8"),
@@ -238,7 +239,12 @@ An address on an interface creates routes: one of type local for the address its
 prefix, and one for each broadcast address. On a loopback the whole prefix is local: with
 127.0.0.1/8, each address of 127.0.0.0/8 answers.
 
-An address is written with its prefix length; without one it is a /32.
+An address is written with its prefix length; without one it is a /32, of IPv6 a /128.
+
+Every Ethernet link that is up has an IPv6 address of its own, made of its MAC (fe80::/64). Such
+link-local addresses mean something on one link alone: commands that talk to one take the
+interface behind it, as in fe80::2%tap0, or beside it, as dev tap0. IPv6 addresses do not survive
+that their link goes down, as in Linux; the routes of users do not either.
 """,
     "route": """
 The whole stack has one set of routes. It decides through which interface, to which next hop and
@@ -258,6 +264,12 @@ next hop; with ip.fib_multipath_hash_policy=1, protocol and ports count too. If 
 is in the network of a next hop, the packet takes that one. A next hop is skipped while its link is
 down or without carrier, or its gateway does not answer; the flows of the others do not move.
 
+IPv6 routes have Linux's rules of their own: the metric is 1024 unless it is said, host bits of the
+destination do not count, the table local is asked before all others, and a route that is appended
+to one with the same metric becomes its next hop. A gateway may be link-local, and then needs dev.
+The family follows from the words, as in ip; route show without -6 shows IPv4, and with table all
+both.
+
 The lines of route show do not repeat what its selectors say; in JSON the rows are complete.
 """,
     "rule": """
@@ -273,6 +285,9 @@ A stack starts with three rules: 0 looks up the table local, 32766 main, and 327
 rule is changed, local and main are one table, in which the longest prefix wins. After that, local
 always comes first, as in Linux.
 
+IPv6 has rules of its own (-6), of which two are there in the beginning, 0 and 32766. Words with an
+IPv6 address mean them, too.
+
 If a packet has no source address yet, it matches no rule with from, but it matches rules with not
 from. A bound or connected socket has a source address; -s gives one to ping and udp send.
 """,
@@ -281,7 +296,8 @@ Each interface keeps the link addresses of its neighbors, with the states of RFC
 applies them to ARP: INCOMPLETE until the first answer, REACHABLE after an answer, STALE some time
 later, DELAY and PROBE while the address is confirmed again, FAILED when nobody answered, and
 PERMANENT when the entry was added by hand. Packets for an unknown neighbor wait in a queue of that
-neighbor.
+neighbor. IPv6 neighbors are found by neighbor discovery, and are in the same table; router marks
+those that say they are routers.
 """,
     "maddr": """
 A multicast address names a group. An interface receives the groups that sockets have joined
@@ -290,8 +306,19 @@ reports the groups to routers and switches, and answers their queries, in versio
 version of the oldest router on the link (RFC 3376). A loopback has groups, too, but does not report
 them.
 
+Of IPv6, an interface always is in ff01::1 and ff02::1, and in a group for each of its addresses
+that others use to ask for its MAC (RFC 4291 2.7.1, 2.8). MLD does what IGMP does for IPv4.
+
 Unlike ip maddr, which adds only link addresses, add and del take groups: the stack takes frames to
 the link address of any group anyway.
+""",
+    "addrlabel": """
+A host may have several IPv6 addresses that a packet could come from. One of the rules that choose
+is about labels: a source whose label is that of the destination is preferred (RFC 6724 5, rule 6).
+The table says which addresses have which label; the longest prefix that holds an address counts.
+A new stack has the table of RFC 6724 and Linux.
+
+smolctl -v route get names the rule by which each other address lost. IPv4 has no labels.
 """,
     "sysctl": """
 Where real stacks differ, smolctl has a setting, which also shows the values of Linux and smoltcp. A

@@ -12,7 +12,7 @@ from smolctl.stack.transport.ping import EchoClient
 from smolctl.stack.transport.send_queue import SendQueue
 from smolctl.stack.transport.tcp.kill import kill as tcp_kill
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire.address import IPV6, format_address
+from smolctl.wire.address import IPV6, family_of, format_address
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
@@ -81,7 +81,7 @@ def socket_row(socket: UdpSocket | EchoClient) -> Row:
             "netid": "icmp",
             "state": "ESTAB",
             "recv_q": len(socket.replies),
-            "local": "0.0.0.0",
+            "local": format_address(family_of(socket.dst).mark),
             "local_port": socket.ident,
             "peer": format_address(socket.dst),
             "owner": "ping",
@@ -91,9 +91,11 @@ def socket_row(socket: UdpSocket | EchoClient) -> Row:
         "state": "UNCONN" if socket.peer is None else "ESTAB",
         "recv_q": socket.queue_bytes,
         "rcvbuf": socket.rcvbuf,
-        "local": format_address(socket.local or 0),
+        "local": format_address(socket.shown_local),
         "local_port": socket.port,
     }
+    if socket.v6only and socket.local is None:
+        row["v6only"] = True
     if socket.peer is not None:
         row["peer"] = format_address(socket.peer)
         row["peer_port"] = socket.peer_port

@@ -82,9 +82,13 @@ class Peer:
         """Run ``ip`` commands inside, all of which must succeed, in one process."""
         self.namespace.run("ip", "-batch", "-", input="\n".join(commands), check=True)
 
-    def rows(self, *args: str) -> list[Row]:
-        """Return the rows of ``ip -4 -j ARGS``; iproute2 prints nothing where there are none."""
-        rows: list[Row] = json.loads(self.ip("-4", "-j", *args) or "[]")
+    def rows(self, *args: str, flag: str = "-4") -> list[Row]:
+        """Return the rows of ``ip -4 -j ARGS``; iproute2 prints nothing where there are none.
+
+        Args:
+            flag: of the family.
+        """
+        rows: list[Row] = json.loads(self.ip(flag, "-j", *args) or "[]")
         return [row for row in rows if row]
 
     def mac(self, dev: str) -> str:
@@ -195,10 +199,10 @@ class Lab:
     ) -> None:
         """Make the TAP with these addresses on smolctl's and on the kernel's side.
 
-        The kernel has IPv6 if one of the addresses is of that family; its own are usable at once.
+        The kernel has IPv6 if one of its addresses is of that family; they are usable at once.
         """
         dev = self.dev
-        if any(":" in address for address in (*ours, *theirs)):
+        if any(":" in address for address in theirs):
             self.peer.enable_ipv6()
         options = ("address", OURS_MAC, "offload", offload)
         self.smolctl("link", "add", dev, "type", "tap", *options, check=True)

@@ -17,7 +17,7 @@ from tests.kit.host import ip
 from tests.property.events import Event, histories
 from tests.property.frames import DEVS, IPS, ips, ports
 from tests.property.test_predict import played
-from tests.property.world import Config, World, configs4
+from tests.property.world import Config, World, configs
 
 questions = st.tuples(
     st.sampled_from(["udp", "icmp", "arp"]),
@@ -67,7 +67,7 @@ def addresses(command: str) -> list[int]:
 
 
 @examples(60, times=1)
-@given(configs4, histories(sizes=(0, 8)), questions)
+@given(configs, histories(sizes=(0, 8)), questions)
 def test_every_fix_of_a_prediction_helps(
     config: Config, history: list[Event], asked: tuple[Any, ...]
 ) -> None:
@@ -94,7 +94,7 @@ def test_every_fix_of_a_prediction_helps(
 
 
 @examples(60, times=1)
-@given(configs4, histories(sizes=(4, 20)))
+@given(configs, histories(sizes=(4, 20)))
 def test_every_fix_of_what_was_counted_can_be_made(config: Config, history: list[Event]) -> None:
     world = played(config, history)
     world.stack.ledger.prove = Prover(world.stack)

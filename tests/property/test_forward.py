@@ -16,7 +16,7 @@ from tests.property.events import Event, Receive, histories
 from tests.property.frames import by_macs, ips, srcs, to_macs
 from tests.property.test_law import obey
 from tests.property.test_predict import fares_as_predicted, toses
-from tests.property.world import Config, configs4
+from tests.property.world import Config, configs
 
 protocols = st.sampled_from([1, 6, 17, 17, 132])
 ttls = st.sampled_from([0, 1, 2, 64, 255])
@@ -46,7 +46,7 @@ def forwarding(config: Config) -> Config:
     )
 
 
-routers = configs4.map(forwarding)
+routers = configs.map(forwarding)
 some = passing.map(lambda event: [event])
 traffic = st.lists(st.one_of(some, some, histories(sizes=(1, 1))), max_size=15).map(
     lambda parts: [event for part in parts for event in part]

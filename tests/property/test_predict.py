@@ -19,7 +19,7 @@ from smolctl.wire import icmpv4
 from tests.kit.host import ip
 from tests.property.events import Event, Player, histories, leaving, snapshot
 from tests.property.frames import DEVS, IPS, ips, ports
-from tests.property.world import Config, World, configs4
+from tests.property.world import Config, World, configs
 
 discs = st.none() | st.sampled_from(Pmtudisc)
 ttls = st.sampled_from([None, None, 1, 2, 255])
@@ -75,7 +75,7 @@ def foretold(world: World, question: Question) -> Trace:
 
 
 @given(
-    configs4, histories(sizes=(0, 8)), st.integers(0, 6), ips, ports, sizes, st.booleans(), toses,
+    configs, histories(sizes=(0, 8)), st.integers(0, 6), ips, ports, sizes, st.booleans(), toses,
     st.tuples(discs, ttls),
 )  # fmt: skip
 def test_a_datagram_fares_as_predicted(
@@ -122,7 +122,7 @@ def test_a_datagram_fares_as_predicted(
 
 
 @given(
-    configs4, histories(sizes=(0, 8)), st.none() | ips, ips, sizes,
+    configs, histories(sizes=(0, 8)), st.none() | ips, ips, sizes,
     st.none() | st.sampled_from(DEVS), toses, discs, ttls, st.booleans(),
 )  # fmt: skip
 def test_an_echo_request_fares_as_predicted(
@@ -199,7 +199,7 @@ def fares_as_predicted(
 
 
 @given(
-    configs4, histories(sizes=(0, 8)), st.sampled_from(["udp", "icmp", "arp"]),
+    configs, histories(sizes=(0, 8)), st.sampled_from(["udp", "icmp", "arp"]),
     st.sampled_from(IPS), ips, ports, st.integers(0, 1500), st.sampled_from(DEVS),
     st.tuples(discs, ttls),
 )  # fmt: skip

@@ -170,18 +170,6 @@ class Config(NamedTuple):
     local_first: bool
     several: bool
     shared: bool
-    ipv6: bool
-
-    @property
-    def of_ipv4(self) -> "Config":
-        """Return what it has of IPv4."""
-        return self._replace(
-            addresses=[each for each in self.addresses if ":" not in each[0]],
-            routes=[each for each in self.routes if ":" not in each["prefix"]],
-            sockets=[each for each in self.sockets if ":" not in each[1]],
-            known=[each for each in self.known if ":" not in each[0]],
-            ipv6=False,
-        )
 
 
 def subset(pool: tuple[Any, ...]) -> st.SearchStrategy[list[Any]]:
@@ -218,9 +206,7 @@ configs = st.builds(
     st.sampled_from([True] * 7 + [False]),
     st.booleans(),
     st.booleans(),
-    st.just(True),
 )
-configs4 = configs.map(lambda config: config.of_ipv4)
 
 
 class World:
@@ -231,7 +217,7 @@ class World:
     """
 
     def __init__(self, config: Config) -> None:
-        self.host = Host(bare=True, ipv6=config.ipv6)
+        self.host = Host(bare=True, ipv6=True)
         self.host.link("tap1")
         self.stack = self.host.stack
         trunk = Vlan(self.host.tap, Tpid.CUSTOMER, 5)

@@ -267,8 +267,8 @@ class Network(LinkObserver, ABC):
 
     @property
     def pmtudisc(self) -> Pmtudisc:
-        """The path MTU discovery of a sender that says nothing about it (Linux inet_create)."""
-        return Pmtudisc.DONT if self.settings["ip.no_pmtu_disc"] else Pmtudisc.WANT
+        """The path MTU discovery of a sender that says nothing about it."""
+        return Pmtudisc.WANT
 
 
 def _remember_nothing(_way: Way, _trace: Trace) -> None:

@@ -58,9 +58,18 @@ def _routes(interface: Interface, address: Address) -> Iterator[Route]:
         yield Route(
             prefix, plen, kind, TableName.MAIN, interface.name, metric=metric, protocol=KERNEL
         )
-    if interface.settings["ip6.forward"] and plen < _POINT_TO_POINT and network != IPV6_MARK:
-        # RFC 4291 2.6.1: a router has the address of each of its networks without host bits.
-        yield _route(interface, network, _BITS, RouteType.ANYCAST, 0)
+    anycast = anycast_of(address) if interface.settings["ip6.forward"] else None
+    if anycast is not None:
+        yield _route(interface, anycast, _BITS, RouteType.ANYCAST, 0)
+
+
+def anycast_of(address: Address) -> int | None:
+    """Return the address that all routers of an address's network have; None without one.
+
+    It is that of the network, without host bits (RFC 4291 2.6.1).
+    """
+    network = address.network(_BITS)
+    return network if address.plen < _POINT_TO_POINT and network != IPV6_MARK else None
 
 
 def _route(interface: Interface, prefix: int, plen: int, kind: RouteType, metric: int) -> Route:

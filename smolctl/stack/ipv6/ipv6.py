@@ -21,6 +21,7 @@ from smolctl.stack.ipv6.icmp_error import answer_error
 from smolctl.stack.ipv6.input import ip6_input
 from smolctl.stack.ipv6.nd_output import NdResolver
 from smolctl.stack.ipv6.output import ip6_output
+from smolctl.stack.ipv6.router_groups import sync_router_groups
 from smolctl.stack.link.input import LinkProtocols
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.packet import Packet
@@ -140,12 +141,14 @@ class Ipv6(LinkedNetwork):
         if not (interface.loopback or address.autojoin):
             group, member = solicited_node(address.local), _member(address)
             membership.set_membership(self, interface, group, member, ANYBODY)
+            sync_router_groups(self, interface)
 
     def address_removed(self, interface: Interface, address: Address) -> None:
         """Leave the group in which others asked for it."""
         if not (interface.loopback or address.autojoin):
             group, member = solicited_node(address.local), _member(address)
             membership.set_membership(self, interface, group, member, NOBODY)
+            sync_router_groups(self, interface)
 
     def retest(self, interface: Interface, address: Address, now: int) -> None:
         """Use an address no more until it was tested, or tested again."""
@@ -169,8 +172,14 @@ class Ipv6(LinkedNetwork):
         return self.settings[self.forward_sysctl] == 1
 
     def sysctl_changed(self, key: str) -> None:
-        """Take all addresses away, or give links their own (Linux ``addrconf_disable_ipv6``)."""
+        """Join the groups of a router, or take all addresses away, or give links their own.
+
+        Source: Linux ``addrconf_fixup_forwarding``, ``addrconf_disable_ipv6``.
+        """
         name, now = named(key), self.events.now_ns
+        if name.item.key == self.forward_sysctl:
+            for interface in self.interfaces.values():
+                sync_router_groups(self, interface)
         if name.item.key != "ip6.disable":
             return
         for interface in self.interfaces.values():
@@ -187,7 +196,7 @@ class Ipv6(LinkedNetwork):
         """Return the state of a new interface: in two groups (RFC 4291 2.8)."""
         return make_ip_interface(
             AddressList6(), settings, self.random, self.shared.timers.alarm,
-            (ALL_NODES, ALL_NODES_OF_INTERFACE),
+            (ALL_NODES_OF_INTERFACE, ALL_NODES),
         )  # fmt: skip
 
     def link_ready(self, interface: Interface, now: int) -> None:
@@ -203,6 +212,7 @@ class Ipv6(LinkedNetwork):
             local, plen = link_local(interface_id(interface.mac)), _LINK_LOCAL_LEN
         else:
             return
+        sync_router_groups(self, interface)
         if interface.ipv6.addresses.find(local, None) is None:
             insert_address(self, interface, new_address(local, plen, interface.name), now)
 

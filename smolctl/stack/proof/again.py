@@ -8,6 +8,9 @@ from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.reason import Detail, Reason
 from smolctl.stack.trace.trace import Flow, Origin
 from smolctl.stack.transport.udp.socket import UdpSocket
+from smolctl.wire import vlan
+from smolctl.wire.address import IPV4, IPV6, Family, family_of
+from smolctl.wire.ethernet import EtherType
 from smolctl.wire.icmpv4 import Type
 
 
@@ -24,6 +27,14 @@ class Again(NamedTuple):
     frame: bytes = b""
     dev: str = ""
     predicted: bool = False
+
+    @property
+    def family(self) -> Family:
+        """Return the family of the packet; that of ARP is IPv4."""
+        if self.question is not None:
+            return family_of(self.question.dst)
+        plain = vlan.untagged(self.frame, len(vlan.tags(self.frame)))
+        return IPV6 if plain[12:14] == EtherType.IPV6.to_bytes(2) else IPV4
 
 
 def again(why: Reason, detail: Detail) -> Again | None:

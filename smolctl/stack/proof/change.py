@@ -16,10 +16,9 @@ from smolctl.stack.config.route import add_route, delete_route
 from smolctl.stack.config.rule import add_rule, delete_rule
 from smolctl.stack.config.sysctl import set_sysctl
 from smolctl.stack.fib.nexthop import Hop, Multipath
-from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope, TableName
+from smolctl.stack.fib.route import InsertMode, Route, RouteType, TableName
 from smolctl.stack.fib.rule import Rule
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.groups import ANYBODY, SourceFilter
 from smolctl.stack.ip.membership import join
 from smolctl.stack.ip.way import Way
@@ -28,7 +27,7 @@ from smolctl.stack.neighbor.states import State
 from smolctl.stack.proof.again import Again
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp.udp import Udp
-from smolctl.wire.address import IPV4, parse_address, parse_mac
+from smolctl.wire.address import parse_address, parse_mac
 
 Values = Mapping[str, Any]
 
@@ -43,7 +42,7 @@ class Trial:
 
     def __init__(self, udp: Udp, again: Again, values: Values, now: int) -> None:
         self.again, self.now = again, now
-        self._udp, self._net = udp, udp.networks[IPV4]
+        self._udp, self._net = udp, udp.networks[again.family]
         self._values = values
 
     def make(self, command: str) -> None:
@@ -81,20 +80,20 @@ class Trial:
     def _addr(self, words: list[str]) -> None:
         prefix, _, dev = words[:3]
         text, _, plen = prefix.partition("/")
-        net, interface = self._net, self._named(dev)
-        local = parse_address(text)
+        interface, local = self._named(dev), parse_address(text)
+        net = self._udp.networks.for_address(local)
         old = net.of(interface).addresses.find(local, int(plen))
-        scope = Scope.HOST if interface.loopback else Scope.GLOBAL
-        new = Address(local, int(plen), scope, dev, dad=False if "nodad" in words else None)
+        new = net.new_address(local, int(plen), interface)
+        new.dad = False if "nodad" in words else None
         if old is None:
             add_address(net, interface, new, self.now)
         else:
             change_address(net, interface, old, new, self.now)
 
     def _route_add(self, words: list[str]) -> None:
-        add_route(
-            self._net, Route(0, 0, via=parse_address(words[2]), on_link=False), InsertMode.ADD
-        )
+        via = parse_address(words[2])
+        net = self._udp.networks.for_address(via)
+        add_route(net, Route(net.family.mark, 0, via=via, on_link=False), InsertMode.ADD)
 
     def _route_del(self, words: list[str]) -> None:
         route: Route = self._values["_route"]

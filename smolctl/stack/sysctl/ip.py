@@ -57,7 +57,7 @@ IP_SYSCTLS: tuple[Sysctl, ...] = (
         "ip.forward", 0, "flag", 0, 1,
         "be a router: forward packets for others to their next hop",
         "RFC 1122 3.1; RFC 1812 5; Linux ip_forward", "0", "no",
-        link=LinkRule.OWN, follows=False,
+        link=LinkRule.OWN,
     ),
     Sysctl(
         "ip.forward_special", 1, "flag", 0, 1,

@@ -13,8 +13,6 @@ _SWAPPED = str.maketrans("/.", "./")
 _SAID = re.compile(r"\bLinux (?:route/)?([a-z]\w+)$")
 _SAID6 = re.compile(r"\bLinux (?:ipv6 )?(?:icmp )?([a-z]\w+)$")
 """Where the source of a sysctl names Linux's."""
-_GROUPS6 = ("ip6.", "icmp6.")
-"""Sysctls of IPv6 alone; those of ``neigh`` are for both families here."""
 _MORE = {"forwarding": "ip.forward"}
 _OTHER_UNITS = frozenset(
     {"ipfrag_time", "mtu_expires", "gc_timeout", "delay_first_probe_time", "gc_stale_time",
@@ -77,6 +75,6 @@ def _ours(name: str, sysctls: Mapping[str, Sysctl], family: str | None, kind: st
 def _named(
     name: str, sysctls: Mapping[str, Sysctl], pattern: re.Pattern[str], *, of6: bool
 ) -> list[str]:
-    mine = (each for each in sysctls.values() if each.key.startswith(_GROUPS6) is of6)
+    mine = (each for each in sysctls.values() if each.of_ipv6 is of6)
     said = {each.key: pattern.search(each.source) for each in mine}
     return [key for key, match in said.items() if match is not None and match[1] == name]

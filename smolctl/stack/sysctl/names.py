@@ -29,8 +29,10 @@ class Name(NamedTuple):
         """Whether it is set for all links, and for those to come.
 
         ``all`` does not go together with a link's own value where that alone counts; then it means
-        this. Linux: net.ipv4.conf.all.forwarding does; all.igmpv3_unsolicited_report_interval does
-        nothing (Deviation).
+        this.
+
+        Deviation: in Linux, net.ipv4.conf.all.forwarding does so, but
+        all.igmpv3_unsolicited_report_interval, say, has no effect at all.
         """
         return not self.scope or (self.scope == ALL and self.item.link is LinkRule.OWN)
 

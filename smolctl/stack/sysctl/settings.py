@@ -101,7 +101,13 @@ class Settings:
             whole = best.get(Name("", name.item))
             if name.scope and whole is not None and whole[0].level > item.level:
                 continue
-            settings.find(name)
+            try:
+                settings.find(name)
+            except NoSuchDevice as error:
+                raise NoSuchDevice(
+                    f"{item.place}: {error.message}",
+                    hint=f"behind the command that adds it: sysctl {name.key}={item.text}",
+                ) from None
             settings._apply(name, value, item)
         for low, high, what in _RANGES:
             settings._check(low, high, what, "", {})

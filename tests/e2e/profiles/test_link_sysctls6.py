@@ -22,6 +22,7 @@ from tests.kit.host6 import (
     solicit,
     udp6_frame,
 )
+from tests.kit.process import wait_until
 
 DEVS = ("tap0", "tap1")
 THERE = "2001:db8:7::1"
@@ -87,6 +88,12 @@ class Theirs(Subject):
         kernel._peer.batch(
             f"addr add {OURS6}/64 dev tap0 nodad", f"addr add {THERE}/64 dev tap1 nodad"
         )
+        wait_until(self._ready, "the kernel's addresses")
+
+    def _ready(self) -> bool:
+        """Tell whether both links have their link-local address, and none is being tested."""
+        said = self.kernel._peer.ip("-6", "addr")
+        return said.count("scope link") == len(DEVS) and "tentative" not in said
 
     def set(self, name: str, value: int) -> None:
         self.kernel._peer.sysctl({f"net.ipv6.conf.{name}": value})
@@ -123,7 +130,12 @@ def forwards(host: Subject, n: int) -> bool:
 
 
 def is_router(host: Subject, n: int) -> list[bool]:
-    said = [seen.nd for _, seen in host.says(solicit()) if seen.protocol == NextHeader.ICMPV6]
+    kind = icmpv6.Type.NEIGHBOR_ADVERTISEMENT
+    said = [
+        seen.nd
+        for _, seen in host.says(solicit())
+        if seen.protocol == NextHeader.ICMPV6 and seen.icmp.type == kind
+    ]
     return [message.router for message in said if isinstance(message, ndp.NeighborAdvertisement)]
 
 

@@ -219,7 +219,7 @@ IPV6_PROVOKERS: dict[str, Provoker] = {
     "ip6-multicast-scope": gets(udp6_frame(dst="ff01::1")),
     "ip6-unicast-in-multicast": with_ipv6(
         with_value(
-            "ip.drop_unicast_in_l2_multicast", 1,
+            "ip6.drop_unicast_in_l2_multicast", 1,
             lambda host: host.receive(frame6_of(UDP6, to=multicast_mac(ip("ff02::1")))),
         )
     ),
@@ -350,7 +350,7 @@ CAUSES6: dict[tuple[str, str], Row] = {
     ("ip6-unicast-in-multicast", "broadcast"): (
         with_ipv6(
             with_value(
-                "ip.drop_unicast_in_l2_multicast", 1,
+                "ip6.drop_unicast_in_l2_multicast", 1,
                 lambda host: host.receive(frame6_of(UDP6, to=BROADCAST_MAC)),
             )
         ),

@@ -45,7 +45,7 @@ def test_every_setting_of_linux_is_found_by_its_name_wherever_the_kernel_has_it(
     found = 0
     for each in SYSCTLS.values():
         name = each.source.rpartition("Linux ")[2].rpartition(" ")[2].removeprefix("route/")
-        of6 = each.key.startswith(("ip6.", "icmp6."))
+        of6 = each.of_ipv6
         for place in KERNEL.get(name, ()) if "Linux" in each.source else ():
             both = place.startswith("net.ipv6.neigh")
             if place.startswith("net.ipv6.") is not of6 and not both:
