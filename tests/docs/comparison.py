@@ -49,7 +49,11 @@ EVIDENCE: dict[str, tuple[str, ...]] = {
         "e2e/test_capture.py::test_the_same_packets_as_tcpdump_at_the_other_end",
         "e2e/test_cable.py::test_a_bad_cable_says_what_it_did",
     ),
-    "TCP, IPv6": (
+    "TCP": (
+        "e2e/test_loopback.py::test_a_stream_between_two_commands_without_privileges",
+        "e2e/test_loopback.py::test_an_archive_goes_through_two_pipes",
+    ),
+    "IPv6": (
         "stack/ipv4/test_icmp.py::test_an_unknown_protocol_is_answered_with_protocol_unreachable",
         "meta/test_reasons.py::test_every_reason_is_provoked",
     ),
