@@ -586,11 +586,14 @@ that tells more, for packets that none of them helps.
 The classes are:
 """,
     "why": """
-why udp, why icmp and why arp predict what would happen to a packet: each step through the stack,
-what is chosen and what is not, and at the end the verdict, its cause, and a command that changes
-it. The normal code of the stack sends the packet, but on a copy of the stack. So the answer is
-what the stack would do, and the stack itself does not change. The reactions of others, such as an
-answer to ARP, are unknown: if the packet would wait for them, the verdict says so.
+why udp, why tcp, why icmp and why arp predict what would happen to a packet: each step through
+the stack, what is chosen and what is not, and at the end the verdict, its cause, and a command that
+changes it. The normal code of the stack sends the packet, but on a copy of the stack. So the answer
+is what the stack would do, and the stack itself does not change. The reactions of others, such as
+an answer to ARP, are unknown: if the packet would wait for them, the verdict says so.
+
+why tcp is about a connection attempt. With both ends of a connection that there is, or that failed
+lately, it tells of that one instead: how it is, or why it failed.
 
 why last and why ID show what did happen, in the same form. The stack remembers the last 1024
 packets that udp send, ping and arping sent, or that were dropped, refused or delayed.

@@ -75,6 +75,8 @@ LISTENING: dict[str, str] = {
     "smolctl socket kill sport 8080": "tcp listen 8080",
     "smolctl socket kill local 127.0.0.1:8080": "tcp listen 127.0.0.1:8080",
     "smolctl udp send [::1]:34254 hello": "udp recv [::1]:34254",
+    "smolctl why tcp any 127.0.0.1:8080": "tcp listen 8080",
+    "smolctl why tcp 10.0.0.9:5000 10.0.0.1:7 iif tap0": "tcp echo 7",
     "smolctl why udp 127.0.0.1:34254 127.0.0.2:34254": "udp recv 127.0.0.2:34254",
     "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0": "udp echo 7",
 }

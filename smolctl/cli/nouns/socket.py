@@ -52,7 +52,7 @@ def _cells(rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
             row.get("recv_q", 0),
             row.get("rcvbuf", ""),
             row.get("send_q", ""),
-            _local(row),
+            joined(_local(row), row["local_port"]),
             _peer(row),
             row.get("dev", ""),
             row.get("drops", row.get("overflows", 0)),
@@ -67,7 +67,8 @@ def _cells(rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
 
 def line(row: Mapping[str, Any], _args: Args, out: Output) -> str:
     """Return the words about one socket, without what its queues hold."""
-    words = [row["netid"], row["state"], out.paint("inet", _local(row)), _peer(row)]
+    local = joined(out.paint("inet", _local(row)), row["local_port"])
+    words = [row["netid"], row["state"], local, _peer(row)]
     if "dev" in row:
         words += ["dev", out.paint("ifname", row["dev"])]
     if row.get("owner"):
@@ -76,9 +77,9 @@ def line(row: Mapping[str, Any], _args: Args, out: Output) -> str:
 
 
 def _local(row: Mapping[str, Any]) -> str:
-    """Return this end; "*" is all addresses of both families, as in ss."""
+    """Return the address that a socket is bound to; "*" is all of both families, as in ss."""
     dual = row["local"] == "::" and not row.get("v6only")
-    return joined("*" if dual else zoned(row, "local"), row["local_port"])
+    return "*" if dual else zoned(row, "local")
 
 
 def _waits(row: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from smolctl.stack import reason
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv6.addresses import is_anycast_here
 from smolctl.stack.ipv6.dad_input import conflict_input, is_answered, tested_input
-from smolctl.stack.ipv6.nd_output import advertisement_output
+from smolctl.stack.ipv6.nd_output import advertisement_output, sender_mac
 from smolctl.stack.ipv6.redirect_input import redirect_input
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Advertised, Advertisement
@@ -62,7 +62,7 @@ def _offer_to_clients(net: Network, packet: Packet, message: ndp.Message) -> boo
         if not isinstance(client, NdClient):
             continue
         if client.accepts(packet.interface.name, message, packet.header.src):
-            mac, router = _sender_mac(packet), False
+            mac, router = sender_mac(packet), False
             if isinstance(message, NeighborAdvertisement):
                 mac, router = message.options.target or mac, message.router
             if not _bad_mac(mac):
