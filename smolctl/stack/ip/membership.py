@@ -4,6 +4,7 @@ Each verb checks everything first and changes nothing when it raises. What follo
 of the link is reported when the stack is polled next (``ip.group_reports``).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from smolctl.errors import (
@@ -16,6 +17,7 @@ from smolctl.errors import (
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
+from smolctl.stack.ip.group_reports import ReportAction
 from smolctl.stack.ip.groups import ANYBODY, AUTOJOIN, HOST, NOBODY, Group, SourceFilter
 from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.route_output import route_output
@@ -31,6 +33,10 @@ class Member(Protocol):
     """
 
     groups: dict[tuple[int, str], SourceFilter]
+
+
+SendReports = Callable[[Network, Interface, list[ReportAction], int], None]
+"""Send what the table of an interface asked for."""
 
 
 class SourceChange(NamedTuple):
@@ -212,6 +218,25 @@ def forget(net: Network, interface: Interface) -> None:
             if not isinstance(member, str):
                 member.groups.pop((group, interface.name), None)
     net.of(interface).reports.stop()
+
+
+def reports_deadline(net: Network) -> int | None:
+    """Return when the next report is due."""
+    first = None
+    for interface in net.interfaces.values():
+        due = net.of(interface).reports.due_ns
+        if due is not None and (first is None or due < first):
+            first = due
+    return first
+
+
+def reports_expire(net: Network, send: SendReports, now: int) -> None:
+    """Send the reports of every interface that are due."""
+    for interface in net.interfaces.values():
+        state = net.of(interface)
+        due = state.reports.due_ns
+        if due is not None and due <= now:
+            send(net, interface, state.reports.expire(state.groups.filters, now), now)
 
 
 def _check_room(net: Network, sysctl: str, number: int, what: str, who: str = "a socket") -> None:

@@ -4,6 +4,7 @@ from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv6.addresses import is_anycast_here
+from smolctl.stack.ipv6.dad_input import conflict_input, is_answered, tested_input
 from smolctl.stack.ipv6.nd_output import advertisement_output
 from smolctl.stack.ipv6.redirect_input import redirect_input
 from smolctl.stack.neighbor.cache import NeighborCache
@@ -67,15 +68,19 @@ def _solicitation_input(net: Network, packet: Packet, message: NeighborSolicitat
     target = message.target
     owned = interface.ipv6.addresses.find(target, None)
     anycast = owned is None and is_anycast_here(net, interface, target)
-    if not anycast and (owned is None or owned.autojoin or owned.tentative):
+    if not anycast and (owned is None or owned.autojoin):
         packet.record(reason.ND_TARGET_NOT_OURS, ip=target, source=src)
+        return
+    if owned is not None and not is_answered(owned, src):
+        tested_input(net, packet, message, owned)
         return
     packet.step("target", "ok", Owner(target, net.fib.own(target)))
     multicast = is_multicast(packet.header.dst)
     if src != UNSPECIFIED6 and mac is not None:
         _learn_asker(net, packet, mac)
     packet.trace.settle(Fate.ANSWERED, packet.now)
-    _answer(net, packet, target, src, multicast=multicast, override=not anycast)
+    override = owned is not None and not owned.tentative
+    _answer(net, packet, target, src, multicast=multicast, override=override)
 
 
 def _learn_asker(net: Network, packet: Packet, mac: bytes) -> None:
@@ -98,8 +103,8 @@ def _answer(
     Whoever asks by unicast knows our MAC, which need not be told again (RFC 4861 7.2.4).
 
     Args:
-        override: it may replace what others have said: not of an anycast address, which several
-            nodes have (RFC 4861 7.2.7).
+        override: it may replace what others know: not of an anycast address, which several nodes
+            have (RFC 4861 7.2.7), nor of one that is still tested (RFC 4429 3.3).
     """
     out, now = packet.interface, packet.now
     tested = src == UNSPECIFIED6
@@ -122,8 +127,9 @@ def _advertisement_input(net: Network, packet: Packet, message: NeighborAdvertis
     if _bad_mac(mac):
         packet.record(reason.ND_SOURCE_INVALID, source=packet.header.src, mac=mac)
         return
-    if net.has_address(interface, target):
-        packet.record(reason.ND_ADDRESS_CONFLICT, ip=target, mac=mac or _sender_mac(packet))
+    owned = interface.ipv6.addresses.find(target, None)
+    if owned is not None and not owned.dadfailed:
+        conflict_input(net, packet, owned)
         return
     cache = net.neighbors[interface.name]
     known = cache.lookup(target)
@@ -140,11 +146,6 @@ def _advertisement_input(net: Network, packet: Packet, message: NeighborAdvertis
     if (learned := _learned(cache, target)) is not None:
         packet.step("neigh", "ok", learned)
     packet.trace.settle(Fate.ABSORBED, packet.now)
-
-
-def _sender_mac(packet: Packet) -> bytes:
-    """Return the MAC that the frame came from; zeros of one that came without a frame."""
-    return packet.trace.frame[6:12] if packet.trace.linked else ZERO_MAC
 
 
 def _learned(cache: NeighborCache, ip: int) -> Learned | None:
