@@ -212,6 +212,8 @@ class Lab:
             self.call("addr.add", local=address, dev=dev)
         self.peer.batch(
             f"link set {dev} address {THEIRS_MAC}",
+            # The kernel made its own of the MAC that the TAP had at first.
+            *(f"addr flush dev {dev} scope link" for _ in theirs[:1]),
             *(f"addr add {address} dev {dev} {_at_once(address)}" for address in theirs),
         )
 
