@@ -24,6 +24,18 @@ TITLES = {
     1191: "Path MTU Discovery",
     3376: "IGMP, Version 3 (the host's side)",
     9293: "Transmission Control Protocol",
+    8200: "Internet Protocol, Version 6",
+    4443: "ICMPv6",
+    4861: "Neighbor Discovery for IPv6 (sections 4, 5, 7 and 8: neighbors and redirects)",
+    4862: "IPv6 Stateless Address Autoconfiguration (the link-local address)",
+    4291: "IPv6 Addressing Architecture",
+    8201: "Path MTU Discovery for IPv6",
+    5722: "Handling of Overlapping IPv6 Fragments",
+    6946: "Processing of IPv6 Atomic Fragments",
+    7112: "Implications of Oversized IPv6 Header Chains",
+    8021: "Generation of IPv6 Atomic Fragments Considered Harmful",
+    6437: "IPv6 Flow Label Specification",
+    6724: "Default Address Selection for IPv6",
 }
 
 
