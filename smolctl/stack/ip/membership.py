@@ -20,7 +20,7 @@ from smolctl.stack.ip.groups import ANYBODY, AUTOJOIN, HOST, NOBODY, Group, Sour
 from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Refusal
-from smolctl.wire.address import format_address, is_host, is_multicast
+from smolctl.wire.address import IPV4, IPV6, family_of, format_address, is_host, is_multicast
 
 
 class Member(Protocol):
@@ -46,6 +46,14 @@ class SourceChange(NamedTuple):
     add: bool
 
 
+_GROUPS = {
+    IPV4: ("224.0.0.0 to 239.255.255.255", "239.0.0.0/8 is for private use"),
+    IPV6: ("ff00::/8", "those of one link begin with ff02:"),
+}
+"""What is a group of a family, and which one to take."""
+_ALL = {IPV4: "224.0.0.0/4", IPV6: "ff00::/8"}
+
+
 def interface_for(net: Network, group: int, dev: str | None, src: int = 0) -> Interface:
     """Return the interface on which a group is meant (Linux ip_mc_find_dev).
 
@@ -58,10 +66,8 @@ def interface_for(net: Network, group: int, dev: str | None, src: int = 0) -> In
     """
     shown = format_address(group)
     if not is_multicast(group):
-        raise InvalidArgument(
-            f"{shown} is not a group: groups are 224.0.0.0 to 239.255.255.255",
-            hint="239.0.0.0/8 is for private use",
-        )
+        groups, hint = _GROUPS[family_of(group)]
+        raise InvalidArgument(f"{shown} is not a group: groups are {groups}", hint=hint)
     if dev is not None:
         return net.interfaces.named(dev)
     if src:
@@ -77,7 +83,9 @@ def interface_for(net: Network, group: int, dev: str | None, src: int = 0) -> In
         name = (wires or [net.interfaces.loopback.name])[0]
         raise NoSuchDevice(
             f"no route says which interface {shown} is on: name one",
-            hint=f"dev {name}; or for all groups: smolctl route add 224.0.0.0/4 dev {name}",
+            hint=f"dev {name}"
+            if net.needs_dev(group)
+            else f"dev {name}; or for all groups: smolctl route add {_ALL[net.family]} dev {name}",
         )
     return way.interface
 
