@@ -18,7 +18,7 @@ NS_PER_S = 1_000_000_000
 
 @dataclass(slots=True, eq=False)
 class Credit:
-    """What all errors together may take, times a second; ``stamp_ns`` says when it was counted."""
+    """The credit of all errors together, times a second; ``stamp_ns`` says when it was counted."""
 
     left: int = 0
     stamp_ns: int | None = None
