@@ -77,6 +77,7 @@ class Stack:
         self.loopback = Loopback(self.protocols)
         self.ipv4 = Ipv4(shared, self.loopback)
         self.ipv6 = Ipv6(shared, self.loopback)
+        self.ipv6.icmp_limiter.credit = self.ipv4.icmp_limiter.credit
         self.networks = Networks({IPV4: self.ipv4, IPV6: self.ipv6})
         shared.interfaces.observers[:] = self.networks.values()
         shared.events.route_sources = [net.fib for net in self.networks.values()]
