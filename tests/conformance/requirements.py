@@ -23,6 +23,10 @@ TITLES = {
     5227: "IPv4 Address Conflict Detection",
     1191: "Path MTU Discovery",
     3376: "IGMP, Version 3 (the host's side)",
+    3810: "Multicast Listener Discovery, Version 2 (the listener's side)",
+    4429: "Optimistic Duplicate Address Detection",
+    4862: "IPv6 Stateless Address Autoconfiguration (link-local addresses and tests of addresses)",
+    7527: "Enhanced Duplicate Address Detection",
 }
 
 
