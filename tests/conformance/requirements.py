@@ -27,7 +27,6 @@ TITLES = {
     8200: "Internet Protocol, Version 6",
     4443: "ICMPv6",
     4861: "Neighbor Discovery for IPv6 (sections 4, 5, 7 and 8: neighbors and redirects)",
-    4862: "IPv6 Stateless Address Autoconfiguration (the link-local address)",
     4291: "IPv6 Addressing Architecture",
     8201: "Path MTU Discovery for IPv6",
     5722: "Handling of Overlapping IPv6 Fragments",
@@ -36,6 +35,10 @@ TITLES = {
     8021: "Generation of IPv6 Atomic Fragments Considered Harmful",
     6437: "IPv6 Flow Label Specification",
     6724: "Default Address Selection for IPv6",
+    3810: "Multicast Listener Discovery, Version 2 (the listener's side)",
+    4429: "Optimistic Duplicate Address Detection",
+    4862: "IPv6 Stateless Address Autoconfiguration (link-local addresses and tests of addresses)",
+    7527: "Enhanced Duplicate Address Detection",
 }
 
 

@@ -31,6 +31,7 @@ class Address6(Address):
         metric: of that route.
         deprecated: it is not chosen for new packets while another one will do (RFC 4862 5.5.4).
         temporary: it was made for privacy and is preferred as source (RFC 8981, RFC 6724 rule 7).
+        stable_privacy: it does not tell the MAC (RFC 7217).
         optimistic: it is used while it is tested (RFC 4429).
     """
 
@@ -38,6 +39,7 @@ class Address6(Address):
     metric: int = 256
     deprecated: bool = False
     temporary: bool = False
+    stable_privacy: bool = False
     optimistic: bool = False
 
 

@@ -1,5 +1,6 @@
 """IPv6: the network layer assembled."""
 
+from enum import IntEnum
 from functools import partial
 
 from smolctl.errors import StackError
@@ -51,6 +52,14 @@ _LINK_LOCAL_LEN = 64
 _LINK_SCOPE = 2
 
 
+class AddressMode(IntEnum):
+    """Values of ip6.addr_gen_mode."""
+
+    EUI64 = 0
+    NONE = 1
+    RANDOM = 2
+
+
 class Ipv6(LinkedNetwork):
     """IPv6 of one stack.
 
@@ -72,6 +81,7 @@ class Ipv6(LinkedNetwork):
     def __init__(self, shared: Shared, loopback: Loopback) -> None:
         super().__init__(shared, loopback)
         self.labels = AddressLabels()
+        self._identifiers: dict[str, int] = {}
         self.neighbors.resolver = NdResolver(self)
 
     def attach(self, protocols: LinkProtocols, timers: Timers) -> None:
@@ -195,7 +205,7 @@ class Ipv6(LinkedNetwork):
         if name.item.key == self.forward_sysctl:
             for interface in self.interfaces.values():
                 sync_router_groups(self, interface)
-        if name.item.key != "ip6.disable":
+        if name.item.key not in ("ip6.disable", "ip6.addr_gen_mode"):
             return
         for interface in self.interfaces.values():
             if name.whole or name.scope == interface.name:
@@ -220,16 +230,38 @@ class Ipv6(LinkedNetwork):
         if interface is self.interfaces.loopback:
             local, plen = self.loopback_prefix
         elif interface.has_peers:
-            local, plen = link_local(interface_id(interface.mac)), _LINK_LOCAL_LEN
+            local, plen = link_local(self._identifier(interface)), _LINK_LOCAL_LEN
         else:
             return
         sync_router_groups(self, interface)
-        if interface.ipv6.addresses.find(local, None) is None:
+        wire, mode = not interface.loopback, interface.settings["ip6.addr_gen_mode"]
+        wanted = not (wire and mode == AddressMode.NONE)
+        if wanted and interface.ipv6.addresses.find(local, None) is None:
             new = new_address(local, plen, interface.name)
+            new.stable_privacy = wire and mode == AddressMode.RANDOM
             wanted = interface.settings["nd.optimistic_dad"] == 1
             new.optimistic = wanted and not self.forwards(interface)
             insert_address(self, interface, new, now)
         dad.activated(self, interface, now)
+
+    def _identifier(self, interface: Interface) -> int:
+        """Return the interface identifier of a link's own address, 64 bits.
+
+        Deviation: Linux makes a random one of a secret, the prefix and the MAC; so does this one
+        stay the same while the link is there, and nobody can tell the difference.
+        """
+        if interface.settings["ip6.addr_gen_mode"] != AddressMode.RANDOM:
+            return interface_id(interface.mac)
+        known = self._identifiers
+        if interface.name not in known:
+            octets = bytes(int(self.random() * 256) for _ in range(8))
+            known[interface.name] = int.from_bytes(octets)
+        return known[interface.name]
+
+    def link_deleted(self, interface: Interface, now: int) -> None:
+        """Forget the link's identifier, too."""
+        super().link_deleted(interface, now)
+        self._identifiers.pop(interface.name, None)
 
     def mac_changed(self, interface: Interface, now: int) -> None:
         """Advertise the addresses with the new MAC address."""
