@@ -196,3 +196,12 @@ def test_asyncio(make: Make) -> None:
         transport.close()
 
     asyncio.run(work())
+
+
+def test_hops_are_those_of_the_settings_of_ipv6(make: Make) -> None:
+    with Client.connect() as client:
+        client.call("sysctl.set", key="ip6.hop_limit", value="33")
+        client.call("sysctl.set", key="ip6.multicast_hops", value="3")
+    one = make()
+    assert one.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) == 33
+    assert one.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS) == 3

@@ -52,6 +52,12 @@ def test_a_cable_is_enough(user: SmolctlEnv) -> None:
     mine = link_local(env, "a")
     assert f"[{mine}%eth0]:" in heard.wait().stdout
 
+    echo = env.popen("-n", "b", "udp", "echo", "7", "-c", "1")
+    echo.wait_for("listening on *:7")
+    sent = env("-n", "a", "udp", "send", f"[{theirs}%eth0]:7", "hi", "--expect-reply", check=True)
+    assert f"reply 2 bytes from [{theirs}%eth0]:7" in sent.stdout
+    assert f"echoed 2 bytes to [{mine}%eth0]:" in echo.wait().stdout
+
 
 def test_nobody_answers_for_an_address_that_is_not_there(user: SmolctlEnv) -> None:
     env = user
