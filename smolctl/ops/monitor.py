@@ -16,6 +16,7 @@ from smolctl.ops.neigh_proxy import proxy_row
 from smolctl.ops.route import route_row
 from smolctl.ops.rule import rule_row
 from smolctl.ops.socket import socket_row
+from smolctl.ops.socket_tcp import tcp_row
 from smolctl.stack.events import ChangeType, EventKind, StackEvent
 from smolctl.stack.explain.verdict import headline
 from smolctl.stack.fib.nexthop import Multipath
@@ -31,6 +32,7 @@ from smolctl.stack.reason import Reason
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.ping import EchoClient
+from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.address import Family, family_of
 
@@ -145,6 +147,8 @@ class MonitorJob(FeedJob):
             return rule_row(_network_of(ctx.stack, subject), subject)
         if isinstance(subject, UdpSocket | EchoClient):
             return socket_row(subject)
+        if isinstance(subject, TcpSocket):
+            return tcp_row(subject, event.at_ns, info=False)
         assert interface is not None  # events.Event: what follows has one
         if isinstance(subject, ProxyEntry):
             return proxy_row(interface, subject)

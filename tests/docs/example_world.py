@@ -70,7 +70,13 @@ BEFORE: dict[str, tuple[str, ...]] = {
 
 LISTENING: dict[str, str] = {
     'smolctl udp send 127.0.0.2:34254 "Hello, loopback!"': "udp recv 127.0.0.2:34254",
+    "date | smolctl tcp connect 127.0.0.1:8080": "tcp listen 8080",
+    "smolctl tcp send 127.0.0.1:8080 hello": "tcp listen 8080",
+    "smolctl socket kill sport 8080": "tcp listen 8080",
+    "smolctl socket kill local 127.0.0.1:8080": "tcp listen 127.0.0.1:8080",
     "smolctl udp send [::1]:34254 hello": "udp recv [::1]:34254",
+    "smolctl why tcp any 127.0.0.1:8080": "tcp listen 8080",
+    "smolctl why tcp 10.0.0.9:5000 10.0.0.1:7 iif tap0": "tcp echo 7",
     "smolctl why udp 127.0.0.1:34254 127.0.0.2:34254": "udp recv 127.0.0.2:34254",
     "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0": "udp echo 7",
 }
@@ -133,6 +139,19 @@ ONGOING: dict[str, Ongoing] = {
     "smolctl -v udp recv 9 -c 1": Ongoing(f"{_HEARD}9 hi", False, "hi"),
     "smolctl udp echo 7": Ongoing(f"{_HEARD}7 hi --expect-reply", shows="2 bytes"),
     "smolctl -q udp echo 10.0.0.1:7 -c 100": Ongoing(f"{_HEARD}7 -q -c 100 -i 0 hi", False),
+    "smolctl tcp listen 8080": Ongoing("-n peer tcp send 10.0.0.1:8080 hi", shows="hi"),
+    "smolctl tcp listen 127.0.0.1:9000 --count 1 > data": Ongoing(
+        "tcp send 127.0.0.1:9000 hi", False, "hi"
+    ),
+    "smolctl -j tcp listen 8080 -c 1 -w 5": Ongoing(
+        "-n peer tcp send 10.0.0.1:8080 hi", False, "closed"
+    ),
+    "smolctl tcp echo 7": Ongoing(
+        "-n peer tcp send 10.0.0.1:7 hi --expect-reply", shows="2 bytes"
+    ),
+    "smolctl -q tcp echo 10.0.0.1:7 -c 1": Ongoing(
+        "-n peer tcp send 10.0.0.1:7 hi --expect-reply", False
+    ),
     "smolctl udp send 10.0.0.2 9 hello -s 10.0.0.1:5000 -w 3": Ongoing(shows="sent 5 bytes"),
     "smolctl ping 10.0.0.2": Ongoing(shows="bytes from"),
     "smolctl arping -c 3 10.0.0.2": Ongoing(shows="reply from"),
@@ -150,7 +169,9 @@ def begin(env: SmolctlEnv) -> None:
     env("-q", "-n", "peer", "batch", "-", input=PEER, check=True)
     env.popen("-n", "peer", "udp", "echo", "7")
     env.popen("-n", "peer", "udp", "recv", "9")
-    wait_until(lambda: len(env.json("-n", "peer", "socket", "show")) == 2, "the peer's sockets")
+    env.popen("-n", "peer", "tcp", "echo", "7")
+    env.popen("-n", "peer", "tcp", "listen", "9")
+    wait_until(lambda: len(env.json("-n", "peer", "socket", "show")) == 4, "the peer's sockets")
     work = env.directory / "work"
     work.mkdir()
     recorder = RECORDED.replace("all.pcapng", str(work / "all.pcapng"))

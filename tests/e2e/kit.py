@@ -200,17 +200,20 @@ class Lab:
     ) -> None:
         """Make the TAP with these addresses on smolctl's and on the kernel's side.
 
-        The kernel has IPv6 if one of its addresses is of that family; they are usable at once.
+        Both have IPv6 if one of the kernel's addresses is of that family; they are usable at once.
         """
         dev = self.dev
         if any(":" in address for address in theirs):
             self.peer.enable_ipv6()
+            self.smolctl("sysctl", "nd.accept_dad=0", check=True)
         options = ("address", OURS_MAC, "offload", offload)
         self.smolctl("link", "add", dev, "type", "tap", *options, check=True)
         for address in ours or ("10.0.0.1/24",):
             self.call("addr.add", local=address, dev=dev)
         self.peer.batch(
             f"link set {dev} address {THEIRS_MAC}",
+            # The kernel made its own of the MAC that the TAP had at first.
+            *(f"addr flush dev {dev} scope link" for _ in theirs[:1]),
             *(f"addr add {address} dev {dev} {_at_once(address)}" for address in theirs),
         )
 

@@ -1,5 +1,6 @@
 """A fresh stack on a machine where the user may do nothing: the loopback just works."""
 
+import os
 import re
 from pathlib import Path
 
@@ -80,3 +81,66 @@ def test_a_flood_shows_its_rate(smolctl: SmolctlEnv, how: tuple[str, str]) -> No
     assert summary["rate"] > 0
     assert summary["seconds"] > 0
     assert echo.process.poll() is None
+
+
+# --- two TCP sockets, as two commands in two shells -----------------------------------------------
+
+
+def test_a_stream_between_two_commands_without_privileges(user: SmolctlEnv) -> None:
+    listener = user.popen("tcp", "listen", "127.0.0.1:8080", "--count", "1")
+    listener.wait_for("listening on 127.0.0.1:8080")
+    sent = user.cold("tcp", "connect", "127.0.0.1:8080", input=f"{TEXT}\n")
+    assert (sent.returncode, sent.stdout, sent.stderr) == (0, "", "")
+    received = listener.wait()
+    assert (received.returncode, received.stdout) == (0, f"{TEXT}\n")
+    assert capabilities(daemon_pid(user)) == 0
+
+
+def test_an_archive_goes_through_two_pipes(smolctl: SmolctlEnv) -> None:
+    source, target = smolctl.directory / "source", smolctl.directory / "target"
+    source.mkdir()
+    target.mkdir()
+    data = os.urandom(3_000_000)
+    (source / "data").write_bytes(data)
+    getting = smolctl.shell(f"cd {target} && smolctl tcp listen 9000 --count 1 | tar x")
+    wait_until(lambda: smolctl.json("socket", "show", "-l"), "it to listen")
+    sending = smolctl.shell(f"cd {source} && tar c . | smolctl tcp connect 127.0.0.1:9000")
+    assert sending.wait(60).returncode == 0
+    assert getting.wait(60).returncode == 0
+    assert (target / "data").read_bytes() == data
+
+
+@pytest.mark.parametrize("verb", ["connect", "send"])
+def test_a_refusal_is_an_answer(smolctl: SmolctlEnv, verb: str) -> None:
+    words = ("hi",) if verb == "send" else ()
+    refused = smolctl("tcp", verb, "127.0.0.1:9", *words)
+    assert refused.returncode == 1
+    assert "127.0.0.1:9 answered SYN with RST" in refused.stderr
+    why = smolctl("why", "tcp", "any", "127.0.0.1:9")
+    assert why.returncode == 1
+    assert "an attempt failed" in why.stdout
+    assert "nobody listens at 127.0.0.1:9" in why.stdout
+
+
+def test_a_killed_connection_says_so_at_both_ends(smolctl: SmolctlEnv) -> None:
+    listener = smolctl.popen("tcp", "listen", "8080", "-c", "1")
+    listener.wait_for("listening on *:8080")
+    client = smolctl.popen("tcp", "connect", "127.0.0.1:8080", stdin=True)
+    listener.wait_for("connection from")
+    killed = smolctl("socket", "kill", "peer", "127.0.0.1:8080", check=True)
+    assert killed.stdout.startswith("killed tcp ESTAB 127.0.0.1:")
+    ended = client.wait()
+    assert (ended.returncode, "was killed" in ended.stderr) == (1, True)
+    ended = listener.wait()
+    assert (ended.returncode, "RST from 127.0.0.1" in ended.stderr) == (1, True)
+    assert smolctl("socket", "kill", "sport", "8080").returncode == 1
+
+
+def test_a_silent_peer_is_given_up_in_time(smolctl: SmolctlEnv) -> None:
+    smolctl("link", "add", "eth0", "type", "cable", "name", "c1", check=True)
+    smolctl("addr", "add", "10.0.0.1/24", "dev", "eth0", check=True)
+    silent = smolctl("tcp", "connect", "10.0.0.2:22", "-z", "-w", "0.3")
+    assert (silent.returncode, silent.stdout) == (1, "")
+    assert "nothing from 10.0.0.2:22 for 0.3 s" in silent.stderr
+    unsent = smolctl("tcp", "send", "10.0.0.2:22", "hi", "-w", "0.3")
+    assert (unsent.returncode, "did not answer SYN in time" in unsent.stderr) == (1, True)

@@ -353,7 +353,9 @@ class Api:
     a_look_costs_ns = 1_000
 
     def __init__(self, *addresses: str) -> None:
-        self.host = Host(*addresses, ipv6=True)
+        self.host = Host(*addresses, ipv6=True, dad=True)
+        self.host.wait(10 * SECOND_NS)  # until its IPv6 address is tested and reported
+        self.host.take()
         self.stack, self.clock = self.host.stack, self.host.clock
         self.cables = Cables()
         self.cables.devices["tap0"] = Device({"mtu": 1500, "mac": OUR_MAC})

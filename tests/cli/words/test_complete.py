@@ -34,7 +34,7 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
     ("words", "offered"),
     [
         (("",), ["stack", "link", "addr", "route", "rule", "neigh", "maddr", "addrlabel",
-                 "sysctl", "socket", "stats", "monitor", "explain", "why", "trace", "udp",
+                 "sysctl", "socket", "stats", "monitor", "explain", "why", "trace", "udp", "tcp",
                  "capture", "ping", "traceroute", "arping", "ndisc", "batch", "config",
                  "doctor", "help"]),
         (("doctor", "t"), ["tun", "tap", "terminal", "tools"]),
