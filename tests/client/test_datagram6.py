@@ -24,6 +24,7 @@ def make(home: Home) -> Iterator[Make]:
     """Open sockets that wait for at most ten seconds; eth0 and eth1 are a cable's two ends."""
     with ExitStack() as stack:
         client = Client.connect()
+        client.call("sysctl.set", key="nd.accept_dad", value="0")
         for name, mac in (("eth0", "02:00:00:00:00:01"), ("eth1", "02:00:00:00:00:02")):
             client.call("link.add", name=name, type="cable", cable="c", address=mac)
         client.close()

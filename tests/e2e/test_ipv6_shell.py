@@ -5,7 +5,7 @@ import re
 from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
 
-LINK_LOCAL = re.compile(r"inet6 (fe80::\S+)/64")
+LINK_LOCAL = re.compile(r"inet6 (fe80::\S+)/64 scope link(?! tentative)")
 
 
 def test_two_shells_talk_by_the_loopback_address(user: SmolctlEnv) -> None:

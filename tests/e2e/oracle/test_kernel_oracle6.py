@@ -60,6 +60,8 @@ def test_the_text_is_that_of_ip(oracle6: Oracle6, question: str) -> None:
     said = oracle6.run(question)
     assert [result.returncode for result in said] == [0, 0]
     theirs, ours = (lines(result.stdout) for result in said)
+    if question.startswith("neigh"):  # in the kernel in the order of a hash
+        theirs, ours = sorted(theirs), sorted(ours)
     assert theirs
     assert ours == theirs
 
