@@ -165,10 +165,6 @@ def _info(socket: TcpSocket, now: int) -> Row:
         row["lastrcv"] = (now - socket.heard_ns) // 1_000_000
     if window.used_ns:
         row["lastsnd"] = (now - window.used_ns) // 1_000_000
-    for name in ("busy", "rwnd_limited", "sndbuf_limited"):
-        spent = getattr(stats, f"{name}_ns")
-        if spent:
-            row[name] = spent // 1_000_000
     if socket.zero_since_ns:
         row["zero_window_ms"] = (now - socket.zero_since_ns) // 1_000_000
     return row

@@ -48,11 +48,8 @@ def info(row: Row) -> str:
     words += [f"{name}:{row[name]}" for name in ("lastsnd", "lastrcv") if name in row]
     if "delivery_rate" in row:
         words.append(f"delivery_rate {row['delivery_rate']}bps")
-    words += [
-        f"{name}:{row[name]}ms"
-        for name in ("busy", "rwnd_limited", "sndbuf_limited", "zero_window_ms")
-        if name in row
-    ]
+    if "zero_window_ms" in row:
+        words.append(f"zero_window_ms:{row['zero_window_ms']}ms")
     if "retrans" in row:
         words.append(f"retrans:{row.get('retrans_out', 0)}/{row['retrans']}")
     if "dsacks" in row:

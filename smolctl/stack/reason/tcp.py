@@ -222,7 +222,7 @@ TCP_OUT_OF_ORDER = Reason(
     advice_template=_CONNECTION,
 )  # fmt: skip
 TCP_ZERO_WINDOW = Reason(
-    "tcp-zero-window", Kind.WAIT, "RFC 9293 3.8.6.1", "silent",
+    "tcp-zero-window", Kind.NOTE, "RFC 9293 3.8.6.1", "silent",
     "the peer's program does not read",
     """The peer's receive buffer is full, since its program does not read, and it allows no further
     byte. What is written here waits. The window is asked for from time to time (MUST-36), for as

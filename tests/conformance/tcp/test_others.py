@@ -84,19 +84,13 @@ def test_smoltcp_949_a_larger_buffer_is_not_slower() -> None:
 
 
 def test_cve_2018_5390_reassembly_is_not_quadratic() -> None:
-    """Ten times the pieces take about ten times as long, not a hundred times."""
-
-    def taken(pieces: int) -> float:
-        best = 1.0
-        for _ in range(3):
-            side = ReceiveSide(0)
-            began = time.perf_counter()
-            for at in range(pieces, 0, -1):
-                side.accept(at * 10, b"12345")
-            best = min(best, time.perf_counter() - began)
-        return best
-
-    assert taken(10_000) < 60 * taken(1000)
+    """Not each piece walks along all others: that would be fifty million steps here."""
+    side, pieces = ReceiveSide(0), 10_000
+    began = time.perf_counter()
+    for at in range(pieces, 0, -1):
+        side.accept(at * 10, b"12345")
+    assert time.perf_counter() - began < 5
+    assert side.blocks == pieces
 
 
 def test_esp_idf_2425_two_closed_windows_over_lo_do_not_spin() -> None:
