@@ -10,6 +10,7 @@ from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
 
 PEER = """
+sysctl nd.accept_dad=0
 link add eth0 type cable name c1 address 02:00:00:00:00:02
 link add eth1 type cable name c2 address 02:00:00:00:01:02
 addr add 10.0.0.2/24 dev eth0
@@ -22,6 +23,7 @@ addr add 2001:db8::7/64 dev eth0
 sysctl icmp.ratelimit_ms=0
 """
 OURS = """
+sysctl nd.accept_dad=0
 link add tap0 type cable name c1 address 02:00:00:00:00:01
 link add tap1 type cable name c2 address 02:00:00:00:01:01
 addr add 10.0.0.1/24 dev tap0

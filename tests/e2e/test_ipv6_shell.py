@@ -5,7 +5,7 @@ import re
 from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
 
-LINK_LOCAL = re.compile(r"inet6 (fe80::\S+)/64")
+LINK_LOCAL = re.compile(r"inet6 (fe80::\S+)/64 scope link(?! tentative)")
 
 
 def test_two_shells_talk_by_the_loopback_address(user: SmolctlEnv) -> None:
@@ -51,6 +51,12 @@ def test_a_cable_is_enough(user: SmolctlEnv) -> None:
     env("-n", "a", "udp", "send", f"[{theirs}%eth0]:7", "hi", check=True)
     mine = link_local(env, "a")
     assert f"[{mine}%eth0]:" in heard.wait().stdout
+
+    echo = env.popen("-n", "b", "udp", "echo", "7", "-c", "1")
+    echo.wait_for("listening on *:7")
+    sent = env("-n", "a", "udp", "send", f"[{theirs}%eth0]:7", "hi", "--expect-reply", check=True)
+    assert f"reply 2 bytes from [{theirs}%eth0]:7" in sent.stdout
+    assert f"echoed 2 bytes to [{mine}%eth0]:" in echo.wait().stdout
 
 
 def test_nobody_answers_for_an_address_that_is_not_there(user: SmolctlEnv) -> None:
