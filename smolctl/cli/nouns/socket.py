@@ -35,8 +35,7 @@ def render(rows: Rows, args: Args, out: Output) -> Iterator[str]:
     """
     rows = list(rows)
     groups = grouped(_cells(rows), _HEADS, right=(2, 3, 4, 8, 9, 10), width=out.width)
-    if rows:
-        yield from next(groups)
+    yield from next(groups)
     for row, lines in zip(rows, groups, strict=False):
         yield from lines
         if args.get("extended") and (text := socket_info.extended(row)):
