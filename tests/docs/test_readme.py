@@ -33,7 +33,9 @@ def section(title: str) -> str:
 
 
 def test_the_ten_commands_work(smolctl_env: SmolctlEnv) -> None:
-    (block,) = re.findall(r"(?<=```sh\n)smolctl link .*?(?=```)", section("Ten commands"), re.DOTALL)
+    (block,) = re.findall(
+        r"(?<=```sh\n)smolctl link .*?(?=```)", section("Ten commands"), re.DOTALL
+    )
     commands = [line.partition(" #")[0].rstrip() for line in block.splitlines()]
     assert len(commands) == 10
     world.begin(smolctl_env)
