@@ -53,6 +53,7 @@ LAYERS = {
     "ip": "IP, INPUT AND OUTPUT",
     "igmp": "IGMP",
     "nd": "NEIGHBOR DISCOVERY, INPUT",
+    "mld": "MULTICAST LISTENER DISCOVERY, INPUT",
     "icmp": "ICMP",
     "udp": "UDP, INPUT",
     "tcp": "TCP",
@@ -93,6 +94,7 @@ SEE_ALSO = {
     ],
     "trace": [("smolctl-why", "8"), ("smolctl-capture", "8"), ("smolctl-monitor", "8")],
     "arping": [("smolctl-neigh", "8"), ("smolctl-ping", "8"), ("arping", "8")],
+    "ndisc": [("smolctl-neigh", "8"), ("smolctl-arping", "8"), ("ndisc6", "8")],
     "batch": [("smolctl-config", "8"), ("smolctl-stack", "8"), ("ip", "8")],
     "config": [("smolctl-batch", "8"), ("smolctl-stack", "8")],
     "socket": [("smolctl-udp", "8"), ("smolctl-tcp", "8"), ("ss", "8")],
@@ -461,6 +463,16 @@ seconds and may have fractions.
 
 With -D the exit status says whether an address is taken: 0 if it is free, 1 if it is taken, and 2
 if nobody could be asked because the interface is down or has nothing at its other end.
+""",
+    "ndisc": """
+ndisc sends neighbor solicitations (RFC 4861) through one interface and prints the advertisements
+that answer. It has the options and the output of smolctl arping: the first solicitation goes to
+the solicited-node group of the address, later ones to the station that answered.
+
+With -D the solicitation comes from ::, as when an address is tested, and the exit status says
+whether it is taken: 0 if it is free, 1 if it is taken, and 2 if nobody could be asked because the
+interface is down or has nothing at its other end. -U tells all nodes that an address of this stack
+is here.
 """,
     "batch": """
 batch runs the commands of a file, one on each line, over one connection to the stack. This is

@@ -57,6 +57,7 @@ NOUNS = {
     "ping": "send ICMP echo requests to a host",
     "traceroute": "show the hops on the way to a host",
     "arping": "ask a neighbor for its link address",
+    "ndisc": "ask an IPv6 neighbor for its link address",
     "batch": "run the commands of a file over one connection",
     "config": "print the commands that make a stack again, or like another",
     "doctor": "check what works on this machine, and say what to do",

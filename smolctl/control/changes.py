@@ -12,7 +12,7 @@ MAX_TOGETHER = 256
 PROBES = frozenset(
     (
         "udp.send", "udp.recv", "udp.echo", "tcp.send", "tcp.echo", "ping.run", "traceroute.run",
-        "arping.run", "socket.open", "stream.open",
+        "arping.run", "ndisc.run", "socket.open", "stream.open",
     )
 )  # fmt: skip
 """Operations that send or receive."""

@@ -145,6 +145,7 @@ OPS: dict[str, Operation] = {
     "ping.run": Operation("ping.run", _PING),
     "traceroute.run": Operation("traceroute.run", _TRACEROUTE),
     "arping.run": Operation("arping.run", _ARPING),
+    "ndisc.run": Operation("ndisc.run", _ARPING + " family"),
     "monitor.run": Operation("monitor.run", "dev count wait stats family", "monitor.KINDS"),
     "capture.run": Operation("capture.run", "family", "packets.WORDS"),
     "trace.run": Operation("trace.run", "family", "packets.WORDS"),

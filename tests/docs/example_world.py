@@ -17,6 +17,8 @@ addr add 10.0.0.3/24 dev eth0
 addr add 10.0.1.2/24 dev eth1
 addr add 8.8.8.8/32 dev lo
 addr add 192.0.2.7/32 dev lo
+addr add fe80::2/64 dev eth0
+addr add 2001:db8::7/64 dev eth0
 sysctl icmp.ratelimit_ms=0
 """
 OURS = """
@@ -24,6 +26,7 @@ link add tap0 type cable name c1 address 02:00:00:00:00:01
 link add tap1 type cable name c2 address 02:00:00:00:01:01
 addr add 10.0.0.1/24 dev tap0
 addr add 10.0.1.1/24 dev tap1
+addr add 2001:db8::1/64 dev tap0
 route add default via 10.0.0.2
 """
 LAB = """
@@ -45,7 +48,10 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "smolctl route del 192.168.5.0/24 via 10.0.0.3": ("route add 192.168.5.0/24 via 10.0.0.3",),
     "smolctl rule del priority 500": ("rule add to 192.0.2.0/24 prohibit priority 500",),
     "smolctl rule del from 10.0.0.1 lookup 100": ("rule add from 10.0.0.1 lookup 100",),
-    "neigh change": ("neigh replace 10.0.0.2 lladdr 02:00:00:00:00:0b dev tap0",),
+    "neigh change": (
+        "neigh replace 10.0.0.2 lladdr 02:00:00:00:00:0b dev tap0",
+        "neigh replace fe80::2 lladdr 02:00:00:00:00:0b dev tap0",
+    ),
     "neigh add": ("neigh flush dev tap0",),
     "neigh del": (
         "neigh replace 10.0.0.2 lladdr 02:00:00:00:00:0b dev tap0",
@@ -68,6 +74,7 @@ LISTENING: dict[str, str] = {
     "smolctl tcp send 127.0.0.1:8080 hello": "tcp listen 8080",
     "smolctl socket kill sport 8080": "tcp listen 8080",
     "smolctl socket kill local 127.0.0.1:8080": "tcp listen 127.0.0.1:8080",
+    "smolctl udp send [::1]:34254 hello": "udp recv [::1]:34254",
     "smolctl why tcp any 127.0.0.1:8080": "tcp listen 8080",
     "smolctl why tcp 10.0.0.9:5000 10.0.0.1:7 iif tap0": "tcp echo 7",
     "smolctl why udp 127.0.0.1:34254 127.0.0.2:34254": "udp recv 127.0.0.2:34254",
@@ -124,6 +131,7 @@ ONGOING: dict[str, Ongoing] = {
     "smolctl udp recv 127.0.0.2:34254 -c 1 -w 5": Ongoing(
         "udp send 127.0.0.2:34254 hi", False, "hi"
     ),
+    "smolctl udp recv [::1]:34254 -c 1 -w 5": Ongoing("udp send [::1]:34254 hi", False, "hi"),
     "smolctl udp recv --group 239.1.2.3 --dev tap0 5000": Ongoing(
         "-n peer udp send 239.1.2.3:5000 hi --dev eth0", shows="hi"
     ),

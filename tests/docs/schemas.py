@@ -41,6 +41,7 @@ OF_OPERATION |= {
     "ping.run": "ping",
     "traceroute.run": "traceroute",
     "arping.run": "arping",
+    "ndisc.run": "ndisc",
     "monitor.run": "monitor",
     "capture.run": "capture",
     "trace.run": "trace",
@@ -59,7 +60,7 @@ ALONE = {"stack-log", "explain", "doctor", "error", "tcp-connect", "tcp-listen"}
 
 STREAMS = {
     "udp-send", "udp-recv", "udp-echo", "tcp-connect", "tcp-listen", "tcp-send", "tcp-echo",
-    "ping", "traceroute", "arping", "monitor", "capture", "trace",
+    "ping", "traceroute", "arping", "ndisc", "monitor", "capture", "trace",
 }  # fmt: skip
 """Schemas of one line each; the others are of the whole output."""
 
@@ -165,6 +166,9 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("arping", "arping -c 2 -i 0.1 -I eth0 10.0.0.2"),
     ("arping", "arping -c 1 -w 0.1 -I eth0 10.0.0.99"),
     ("arping", "arping -D -c 1 -w 0.3 -I eth0 10.0.0.2"),
+    ("ndisc", "ndisc -c 1 -w 0.1 -I eth0 fe80::99"),
+    ("ndisc", "ndisc -c 2 -i 0.1 fe80::ff:fe00:2%eth0"),
+    ("ndisc", "ndisc -D -c 1 -w 0.3 fe80::ff:fe00:2%eth0"),
     ("route", "route add 198.51.100.0/24 table 7 nexthop via 10.0.0.2 nexthop via 10.0.0.3"),
     ("route", "route add 198.51.100.0/24 via 10.0.0.4 table 8"),
     ("route", "route show table all"),

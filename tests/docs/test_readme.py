@@ -33,9 +33,8 @@ def section(title: str) -> str:
 
 
 def test_the_ten_commands_work(smolctl_env: SmolctlEnv) -> None:
-    (block,) = re.findall(
-        r"(?<=```sh\n)smolctl link .*?(?=```)", section("Ten commands"), re.DOTALL
-    )
+    ten = section("Ten commands").partition("\n### ")[0]
+    (block,) = re.findall(r"(?<=```sh\n)smolctl link .*?(?=```)", ten, re.DOTALL)
     commands = [line.partition(" #")[0].rstrip() for line in block.splitlines()]
     assert len(commands) == 10
     world.begin(smolctl_env)
@@ -50,6 +49,18 @@ def test_the_ten_commands_work(smolctl_env: SmolctlEnv) -> None:
         if " udp send " in line:
             assert "reply 5 bytes from 10.0.0.2:7" in ended.stdout
     assert "addr add 10.0.0.1/24 dev eth0\n" in (lost.parent / "lab.conf").read_text()
+
+
+def test_the_commands_of_ipv6_work(smolctl_env: SmolctlEnv) -> None:
+    text = section("Ten commands").partition("\n### IPv6\n")[2]
+    (block,) = re.findall(r"(?<=```sh\n)smolctl .*?(?=```)", text, re.DOTALL)
+    world.begin(smolctl_env)
+    smolctl_env("link", "add", "eth0", "type", "cable", "name", "c1", check=True)
+    for line in block.splitlines():
+        ended = smolctl_env.shell(f"exec {line.partition(' #')[0].rstrip()}").wait(60)
+        assert ended.returncode == 0, ended
+    assert "reply 5 bytes from [2001:db8::7]:7" in ended.stdout
+    assert "fe80::2 dev eth0 lladdr 02:00:00:00:00:02" in smolctl_env("-6", "neigh").stdout
 
 
 def test_two_tcp_sockets_are_two_commands(smolctl_env: SmolctlEnv) -> None:

@@ -1,51 +1,16 @@
 """A fresh stack on a machine where the user may do nothing: the loopback just works."""
 
-import functools
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.kit import daemon_pid, events
-from tests.kit.process import run, wait_until
+from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
 
 TEXT = "Hello, loopback!"
-
-
-@functools.cache
-def as_ordinary_user() -> tuple[str, ...]:
-    """Return the command that runs another one without root's powers; empty when we are not root.
-
-    In a user namespace of its own the process is user 1000 and has no capability, yet may read what
-    belongs to us, wherever Python is installed. Where that is forbidden, root without capabilities
-    is the next best.
-    """
-    if os.geteuid() != 0:
-        return ()
-    unshare = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
-    setpriv = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
-    for command in (unshare, setpriv):
-        if run([*command, "true"]).returncode == 0:
-            return command
-    pytest.skip("root, and neither unshare --user nor setpriv works")
-
-
-def ordinary_user() -> SmolctlEnv:
-    """Return the command, run by somebody without privileges; close it."""
-    return SmolctlEnv(as_ordinary_user())
-
-
-@pytest.fixture
-def user() -> Iterator[SmolctlEnv]:
-    """Make the environment of an ordinary user."""
-    env = ordinary_user()
-    try:
-        yield env
-    finally:
-        env.close()
 
 
 def capabilities(pid: int) -> int:
@@ -71,7 +36,7 @@ def test_datagram_is_delivered_with_nothing_configured(
     assert sender.startswith(f"{source or '127.0.0.1:'}")
     assert sender.endswith(" > 127.0.0.2:34254")
     assert capabilities(daemon_pid(user)) == 0
-    (address,) = [info for row in user.json("addr") for info in row["addr_info"]]
+    (address,) = [info for row in user.json("-4", "addr") for info in row["addr_info"]]
     assert (address["local"], address["prefixlen"]) == ("127.0.0.1", 8)
 
 

@@ -65,6 +65,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "ping.run": {"dst": PEER, "count": "1"},
     "traceroute.run": {"dst": PEER, "queries": "1", "max_hops": "2", "wait": "0.1"},
     "arping.run": {"dst": PEER, "count": "1"},
+    "ndisc.run": {"dst": "fe80::2%tap0", "count": "1"},
     "monitor.run": {"wait": "1"},
     "capture.run": {"wait": "1"},
     "trace.run": {"wait": "1"},

@@ -22,11 +22,13 @@ from smolctl.stack.trace.facts import (
     Stranger,
 )
 from smolctl.stack.trace.trace import Direction, Fate, Struck, Trace
+from smolctl.wire import mld
 from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.icmpv4 import IcmpMessage
 from smolctl.wire.igmp import Membership, Report
 from smolctl.wire.ipv4 import Ipv4Header
+from smolctl.wire.ndp import NeighborSolicitation
 from smolctl.wire.tcp import TcpHeader, flag_names
 from smolctl.wire.udp import HEADER_LEN, UdpHeader
 
@@ -184,6 +186,9 @@ _LEARNED: dict[type, str] = {
     Membership: "taken note of",
     TcpHeader: "taken by its connection",
     Report: "taken note of",
+    mld.Membership: "taken note of",
+    mld.Report: "taken note of",
+    NeighborSolicitation: "known again",
 }
 
 

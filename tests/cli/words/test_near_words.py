@@ -229,6 +229,8 @@ def test_a_word_that_is_near_nothing_is_not_guessed() -> None:
         ("maddr add eth0 239.1.2.3", "smolctl maddr add 239.1.2.3 dev eth0"),
         ("route add eth0 10.0.0.0/8", "smolctl route add 10.0.0.0/8 dev eth0"),
         ("sysctl ip.ttl 65", "smolctl sysctl ip.ttl=65"),
+        ("sysctl show eth0", "smolctl sysctl eth0"),
+        ("sysctl set eth0.arp.ignore=1", "smolctl sysctl eth0.arp.ignore=1"),
         ("sysctl -w ip.ttl 65", "smolctl sysctl ip.ttl=65"),
         ("sysctl ip.ttl = 65", "smolctl sysctl ip.ttl=65"),
         ("sysctl ip.ttl =65", "smolctl sysctl ip.ttl=65"),

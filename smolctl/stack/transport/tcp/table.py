@@ -81,6 +81,7 @@ class TcpTable(PortTable[TcpSocket]):
         self.learn_input: LearnInput = _learn_nothing
         self.inbound: dict[bytes, tuple[TcpSocket, Interface]] = {}
         self.inbound_generation = -1
+        self._searched = 0
         self._users: dict[int, dict[int, list[int]]] = {}
 
     def sockets(self) -> Iterator[TcpSocket]:
@@ -151,12 +152,14 @@ class TcpTable(PortTable[TcpSocket]):
         first, last = (self.settings[f"ip.local_port_{end}"] for end in ("first", "last"))
         number = last - first + 1
         start = self.secrets.hashed(Ends(local, 0, peer, peer_port), 2)
-        start += int(self.shared.random() * number)
+        # From where the last search ended, so that one among thousands is found at once.
+        start += int(self.shared.random() * number) + self._searched
         for step in range(number):
             port = first + (start + step) % number
             bound = any(each.local in (ANY, local) for each in self.at_port(port))
             known = self.connections.get(Ends(local, port, peer, peer_port))
             if not bound and known is None:
+                self._searched += step + 1
                 return port
         raise NoBuffers(f"all ephemeral ports {first}-{last} are in use")
 
