@@ -101,6 +101,9 @@ class _Told:
             return False, False
         hop = format_address(way.next_hop)
         self._step("route", "pick", f"dev {way.interface.name}, next hop {hop}")
+        if not (way.interface.up and way.interface.carrier):
+            what = "has no carrier" if way.interface.up else "is down"
+            self._step("device", "drop", f"{way.interface.name} {what}")
         cache = net.neighbors.get(way.interface.name)
         if way.interface.loopback or cache is None:
             return None, way.next_hop == ends.peer

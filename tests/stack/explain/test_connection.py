@@ -90,6 +90,14 @@ def test_nothing_gets_through() -> None:
     assert "tcp wait 100 B unacknowledged" in texts(row)[-1]
 
 
+def test_the_link_is_gone() -> None:
+    script, ends = play("+0 established\n+0 write 100\n+1.5 ignore")
+    script.host.tap.carrier = False
+    row = tell_connection(script.host.stack.tcp, ends, script.host.now)
+    assert row is not None
+    assert texts(row)[1] == "device drop tap0 has no carrier"
+
+
 def test_what_was_sent_again_is_told_with_its_cause() -> None:
     row = told("""
         +0 established
