@@ -1,6 +1,7 @@
 """smolctl and the kernel as IPv6 neighbors on a TAP: discovery, echo, datagrams and groups."""
 
 import re
+import socket
 from base64 import b64decode
 
 import pytest
@@ -225,3 +226,17 @@ def test_all_nodes_are_reached_both_ways(tap: Lab) -> None:
     tap.smolctl("udp", "send", "[ff02::1%tap0]:5000", "us", check=True)
     payload, sender = kernel.recvfrom(100)
     assert (payload, sender[0].partition("%")[0]) == (b"us", OURS_LOCAL)
+
+
+def test_a_group_that_is_joined_is_heard(tap: Lab) -> None:
+    capture = tap.peer.namespace.tcpdump(tap.dev, "-v", "ip6[48] = 143")
+    group = "ff05::1:3"
+    receiver = listen(tap, "recv", "[::]:5000", "--group", group, "--dev", tap.dev, "-c", "1")
+    # RFC 3810: it is reported at once, to the routers.
+    capture.wait_for(f"gaddr {group}")
+    assert "ff02::16" in capture.stdout
+    kernel = tap.peer.udp(THEIRS)
+    kernel.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index_of(tap))
+    kernel.sendto(b"members", (group, 5000))
+    (got,) = [event for event in events(receiver.wait()) if event["event"] == "datagram"]
+    assert (got["dst"], b64decode(got["data"])) == (group, b"members")

@@ -25,8 +25,6 @@ SEND_HEAD = ("a datagram", "smolctl", "errno", "Linux: sendto", "drop reason")
 Cells = dict[str, tuple[str, ...]]
 _Case = TypeVar("_Case", Arrival, Send)
 WORLDS = (IPV4, IPV6)
-TRIED = (IPV4,)
-"""Families that smolctl has; of the others, the page shows what Linux does."""
 
 
 def kernel() -> str:
@@ -91,11 +89,6 @@ def ask_smolctl(world: World) -> Both:
                 smolctl.close()
         finally:
             env.close()
-
-
-def _awaited(world: World) -> Both:
-    cells = ("not yet", "")
-    return Both(dict.fromkeys(world.arrivals, cells), dict.fromkeys(world.sends, cells))
 
 
 def ask_linux(world: World) -> Both:
@@ -177,8 +170,7 @@ def page() -> str:
     families = []
     traced = True
     for world in WORLDS:
-        theirs = ask_linux(world)
-        ours = ask_smolctl(world) if world in TRIED else _awaited(world)
+        ours, theirs = ask_smolctl(world), ask_linux(world)
         traced = traced and theirs.traced
         families.append(
             _FAMILY.format(

@@ -8,6 +8,7 @@ from smolctl.client import Client
 from tests.e2e.kit import Lab, connect
 from tests.e2e.odd.changes import Known, changes, neighbor, way
 from tests.e2e.odd.frame_text import answer_text
+from tests.e2e.odd.ipv6_frames import ALL_NODES, THEIRS, na
 from tests.e2e.odd.odd import MACS, Arrival, Send, World
 from tests.kit.process import wait_until
 
@@ -137,6 +138,23 @@ class Smolctl:
     def _forget(self, _: str) -> None:
         self._lab.smolctl(self._world.option, "route", "flush", "cache", check=True)
 
+    def _tentative(self, address: str) -> None:
+        """Add an address whose test takes longer than any test here."""
+        self._lab.call("sysctl.set", key="nd.dad_transmits", value="100")
+        self._lab.call("addr.add", local=f"{address}/64", dev="tap0")
+
+    def _untested(self, address: str) -> None:
+        """Delete a tentative address; further ones are usable at once."""
+        self._lab.call("addr.del", local=f"{address}/64", dev="tap0")
+        self._lab.call("sysctl.set", key="nd.dad_transmits", value="0")
+
+    def _failed(self, address: str) -> None:
+        """Add an address that another host defends."""
+        self._tentative(address)
+        self._wires["tap0"].send(na(address, 0x20, src=THEIRS, dst=ALL_NODES))
+        show = {"dev": "tap0", "dadfailed": True}
+        wait_until(lambda: self._client.call("addr.show", **show), f"the failure of {address}")
+
     # --- sends ------------------------------------------------------------------------------------
 
     def send(self, case: Send) -> tuple[str, str]:
@@ -160,7 +178,10 @@ class Smolctl:
 _COMMANDS: dict[str, Callable[[Smolctl, str], None]] = {
     "carrier": Smolctl._carrier,
     "forget": Smolctl._forget,
+    "failed": Smolctl._failed,
     "forward": Smolctl._forward,
     "fragments": Smolctl._fragments,
+    "tentative": Smolctl._tentative,
+    "untested": Smolctl._untested,
 }
 """Commands of cases that are no words of ``smolctl``."""

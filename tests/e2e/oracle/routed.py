@@ -35,6 +35,8 @@ class Routed:
         self.offload = offload
         for peer in (self.left, self.right) if ipv6 else ():
             peer.enable_ipv6()
+        if ipv6:
+            self.smolctl("sysctl", "nd.dad_transmits=0", check=True)
         self._join("left", self.left, "10.1.0", 1500)
         self._join("right", self.right, "10.2.0", mtu)
         self.sysctl(ip__forward=1)
