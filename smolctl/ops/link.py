@@ -191,7 +191,7 @@ def _plug_in(ctx: Context, name: str, kind: str, options: dict[str, Any]) -> Non
     device = ctx.links.open(name, kind, options)
     try:
         shared, medium = ctx.stack.shared, Medium.ETHERNET
-        interface = add_interface(shared, name, kind, medium, device.mtu, device.mac)
+        interface = add_interface(shared, name, kind, medium, device.mtu, device.mac, ctx.now)
         ctx.links.attach(interface, device, ctx.now)
     except BaseException:
         if name in ctx.stack.interfaces:

@@ -23,6 +23,7 @@ TITLES = {
     5227: "IPv4 Address Conflict Detection",
     1191: "Path MTU Discovery",
     3376: "IGMP, Version 3 (the host's side)",
+    9293: "Transmission Control Protocol",
     8200: "Internet Protocol, Version 6",
     4443: "ICMPv6",
     4861: "Neighbor Discovery for IPv6 (sections 4, 5, 7 and 8: neighbors and redirects)",
@@ -94,10 +95,11 @@ _INTRODUCTION = """\
 
 <!-- Made by `make docs` of tests/conformance/requirements.toml. -->
 
-This page lists what the RFCs of the layers below TCP require of a host, whether smolctl does it,
-and the tests that would fail if it no longer did. The lines of RFC 1122 follow the summary tables
-in its sections 2.5, 3.5 and 4.1.5. Some RFCs are older than the words MUST and SHOULD; their lines
-have the level that fits the text. A line with MUST NOT or SHOULD NOT says what must not happen.
+This page lists what the RFCs require of a host, whether smolctl does it, and the tests that would
+fail if it no longer did. The lines of RFC 9293 have the numbers of its appendix B. The lines of RFC
+1122 follow the summary tables in its sections 2.5, 3.5 and 4.1.5. Some RFCs are older than the
+words MUST and SHOULD; their lines have the level that fits the text. A line with MUST NOT or SHOULD
+NOT says what must not happen.
 
 A line that is done names its tests; a line that is not done or not applicable says why. The totals
 leave out lines that are not applicable, and count MUST NOT as MUST and SHOULD NOT as SHOULD.

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from smolctl.wire.address import format_address, format_mac
+from smolctl.stack.explain.summary import mld_words
+from smolctl.wire.address import UNSPECIFIED6, format_address, format_mac
 from smolctl.wire.icmpv6 import Icmpv6Message, Type
 from smolctl.wire.ipv6 import Ipv6Header, NextHeader
 from smolctl.wire.ipv6_ext import Chain
+from smolctl.wire.mld import Membership, Query, Report
 from smolctl.wire.ndp import (
     NeighborAdvertisement,
     NeighborSolicitation,
@@ -128,6 +130,15 @@ def _redirect(facts: Redirect) -> Told:
     return f"{dst} {where}", {"gateway": target, "dst": dst}
 
 
+def _mld(facts: Query | Membership | Report) -> Told:
+    row: Row = {}
+    if isinstance(facts, Query):
+        row["version"] = facts.version
+    if isinstance(facts, Query | Membership) and facts.group != UNSPECIFIED6:
+        row["group"] = format_address(facts.group)
+    return mld_words(facts), row
+
+
 TELLERS: dict[type, Callable[[Any], Told]] = {
     Ipv6Header: _ip6,
     Chain: _headers,
@@ -137,4 +148,7 @@ TELLERS: dict[type, Callable[[Any], Told]] = {
     RouterSolicitation: _router_solicitation,
     RouterAdvertisement: _router_advertisement,
     Redirect: _redirect,
+    Query: _mld,
+    Membership: _mld,
+    Report: _mld,
 }

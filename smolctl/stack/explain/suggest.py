@@ -428,6 +428,7 @@ _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.IP_DST_TENTATIVE: _tentative,
     reason.TX_SRC_TENTATIVE: _tentative,
     reason.ARP_TARGET_TENTATIVE: _tentative,
+    reason.ND_TARGET_TENTATIVE: _tentative,
     reason.IP_RULE_REFUSED: _rule,
     reason.ARP_RULE_REFUSED: _rule,
     reason.TX_RULE_BLACKHOLE: _rule,

@@ -4,6 +4,7 @@ Each verb checks everything first and changes nothing when it raises. What follo
 of the link is reported when the stack is polled next (``ip.group_reports``).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from smolctl.errors import (
@@ -16,6 +17,7 @@ from smolctl.errors import (
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
+from smolctl.stack.ip.group_reports import ReportAction
 from smolctl.stack.ip.groups import ANYBODY, AUTOJOIN, HOST, NOBODY, Group, SourceFilter
 from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.route_output import route_output
@@ -31,6 +33,10 @@ class Member(Protocol):
     """
 
     groups: dict[tuple[int, str], SourceFilter]
+
+
+SendReports = Callable[[Network, Interface, list[ReportAction], int], None]
+"""Send what the table of an interface asked for."""
 
 
 class SourceChange(NamedTuple):
@@ -97,8 +103,8 @@ def join(
 
     Raises:
         AddressInUse: it is a member with the same sources already.
-        NoBuffers: it is in as many groups as igmp.max_memberships allows, or names more sources
-            than igmp.max_msf does.
+        NoBuffers: it is in as many groups as the sysctls allow (igmp.*, mld.*), or names more
+            sources.
         InvalidArgument: a source is no host's address.
     """
     key = (group, interface.name)
@@ -110,8 +116,9 @@ def join(
             f"the socket has joined {format_address(group)} on {interface.name} already"
         )
     if key not in socket.groups:
-        _check_room(net, "igmp.max_memberships", len(socket.groups) + 1, "groups")
-    _check_room(net, "igmp.max_msf", len(wanted.sources), "sources of a group")
+        joined = sum(family_of(each) is net.family for each, _ in socket.groups)
+        _check_room(net, net.group_sysctls[0], joined + 1, "groups")
+    _check_room(net, net.group_sysctls[1], len(wanted.sources), "sources of a group")
     socket.groups[key] = wanted
     set_membership(net, interface, group, socket, wanted)
 
@@ -140,7 +147,7 @@ def change_source(
     Raises:
         InvalidArgument: the socket has not joined, or has said the other of whom it wants.
         AddressNotAvailable: it is one already, or none.
-        NoBuffers: there are as many as igmp.max_msf allows.
+        NoBuffers: there are as many as igmp.max_msf or mld.max_msf allows.
     """
     source, exclude, add = change
     shown, sender = format_address(group), format_address(source)
@@ -177,7 +184,8 @@ def check_address(net: Network, interface: Interface, group: int) -> None:
 
     Raises:
         AddressInUse: it is one already.
-        NoBuffers: there are as many as igmp.max_memberships allows.
+        NoBuffers: there are as many as igmp.max_memberships or mld.max_memberships
+            allows.
     """
     if AUTOJOIN in net.of(interface).groups.members(group):
         raise AddressInUse(
@@ -189,7 +197,7 @@ def check_address(net: Network, interface: Interface, group: int) -> None:
         for link in net.interfaces.values()
         for each in net.of(link).groups.filters
     )
-    _check_room(net, "igmp.max_memberships", joined + 1, "groups", "all links' addresses")
+    _check_room(net, net.group_sysctls[0], joined + 1, "groups", "all links' addresses")
 
 
 def join_address(net: Network, interface: Interface, group: int) -> None:
@@ -220,6 +228,25 @@ def forget(net: Network, interface: Interface) -> None:
             if not isinstance(member, str):
                 member.groups.pop((group, interface.name), None)
     net.of(interface).reports.stop()
+
+
+def reports_deadline(net: Network) -> int | None:
+    """Return when the next report is due."""
+    first = None
+    for interface in net.interfaces.values():
+        due = net.of(interface).reports.due_ns
+        if due is not None and (first is None or due < first):
+            first = due
+    return first
+
+
+def reports_expire(net: Network, send: SendReports, now: int) -> None:
+    """Send the reports of every interface that are due."""
+    for interface in net.interfaces.values():
+        state = net.of(interface)
+        due = state.reports.due_ns
+        if due is not None and due <= now:
+            send(net, interface, state.reports.expire(state.groups.filters, now), now)
 
 
 def _check_room(net: Network, sysctl: str, number: int, what: str, who: str = "a socket") -> None:

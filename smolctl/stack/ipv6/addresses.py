@@ -83,6 +83,11 @@ def is_ours(net: Network, interface: Interface, address: int) -> bool:
     return net.fib.is_local(address)
 
 
+def in_use(address: Address) -> bool:
+    """Tell whether an address is not tested any more, and no group."""
+    return not (address.tentative or address.autojoin)
+
+
 def is_anycast_here(net: Network, interface: Interface, address: int) -> bool:
     """Tell whether an address is one that routers of this link have together, we among them."""
     routes = net.fib.tables[TableName.LOCAL].chain(address, IPV6.bits)
@@ -95,7 +100,7 @@ def usable(interface: Interface, address: int) -> bool:
     Source: Linux ``ndisc_solicit``.
     """
     found = interface.ipv6.addresses.find(address, None)
-    return found is not None and not (found.tentative or found.autojoin)
+    return found is not None and in_use(found)
 
 
 def asking_address(interface: Interface) -> int:

@@ -11,11 +11,12 @@ from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.ipv6.addresses import is_ours
 from smolctl.stack.ipv6.errors import number_of
 from smolctl.stack.ipv6.icmp_meaning import meaning
+from smolctl.stack.ipv6.mld import mld_input
 from smolctl.stack.ipv6.nd_input import nd_input
 from smolctl.stack.ipv6.output import icmp6_output
 from smolctl.stack.packet import DeliveryError, Packet, Sender
 from smolctl.stack.trace.trace import Direction, Fate
-from smolctl.wire import icmpv6, ipv6, ndp
+from smolctl.wire import icmpv6, ipv6, mld, ndp
 from smolctl.wire.address import is_multicast
 from smolctl.wire.fault import WireFault
 from smolctl.wire.icmpv4 import Quote
@@ -47,6 +48,8 @@ def icmp6_input(net: Network, packet: Packet) -> None:
         net.transports[NextHeader.ICMPV6].input(packet)
     elif kind in ndp.TYPES:
         nd_input(net, packet)
+    elif kind in mld.TYPES:
+        mld_input(net, packet)
     elif icmpv6.is_error(kind):
         _error_input(net, packet)
     else:

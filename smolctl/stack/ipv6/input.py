@@ -54,7 +54,9 @@ def ip6_input(net: Network, packet: Packet) -> None:
     packet.step("ip", "ok", header)
     key = input_key(packet)
     inbound = _decision(net, packet, key)
-    packet.data = packet.data[: header.total_length]
+    if header.payload_length or header.next_header != NextHeader.HOP_BY_HOP:
+        # Else the length may stand in a jumbo payload option (RFC 2675 3).
+        packet.data = packet.data[: header.total_length]
     if inbound.action is _FORWARD:
         forward_input(net, packet, key, inbound.route)
         return

@@ -1,9 +1,11 @@
 """IPv6: the network layer assembled."""
 
+from functools import partial
+
 from smolctl.errors import StackError
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip import membership
+from smolctl.stack.ip import address_tests, membership
 from smolctl.stack.ip.address_changes import insert_address, remove_address
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.groups import ANYBODY, NOBODY
@@ -12,9 +14,10 @@ from smolctl.stack.ip.linked_network import LinkedNetwork
 from smolctl.stack.ip.network import Derived
 from smolctl.stack.ip.protocol import ErrorKind, SendOptions
 from smolctl.stack.ip.way import Way
-from smolctl.stack.ipv6 import source_address
+from smolctl.stack.ipv6 import dad, mld, source_address
 from smolctl.stack.ipv6.address_labels import AddressLabels
 from smolctl.stack.ipv6.addresses import AddressList6, check_address, new_address, why_disabled
+from smolctl.stack.ipv6.dad_input import wants_own_frame
 from smolctl.stack.ipv6.derived_routes import derived_routes, routes_of
 from smolctl.stack.ipv6.fragment import RULES
 from smolctl.stack.ipv6.icmp_error import answer_error
@@ -63,6 +66,7 @@ class Ipv6(LinkedNetwork):
     assumes_on_link = False
     fragment_rules = RULES
     icmp_limit_sysctl = "icmp6.ratelimit_ms"
+    group_sysctls = ("mld.max_memberships", "mld.max_msf")
     loopback_prefix = (LOOPBACK6, 128)
 
     def __init__(self, shared: Shared, loopback: Loopback) -> None:
@@ -73,7 +77,15 @@ class Ipv6(LinkedNetwork):
     def attach(self, protocols: LinkProtocols, timers: Timers) -> None:
         """Take packets from the link layer, and have time passed on."""
         protocols.input[ethernet.EtherType.IPV6] = self.input
+        protocols.own[ethernet.EtherType.IPV6] = wants_own_frame
         self.attach_tables(timers)
+        timers.add(
+            partial(address_tests.deadline, self), partial(address_tests.expire, self, dad.perform)
+        )
+        timers.add(
+            partial(membership.reports_deadline, self),
+            partial(membership.reports_expire, self, mld.send_reports),
+        )
 
     def of(self, interface: Interface) -> IpInterface:
         """Return what IPv6 knows of an interface."""
@@ -134,14 +146,15 @@ class Ipv6(LinkedNetwork):
 
     def wants_test(self, interface: Interface, address: Address) -> bool:
         """Tell whether an address is tested before it is used."""
-        return False
+        return dad.wants_test(self, interface, address)
 
     def address_added(self, interface: Interface, address: Address, now: int) -> None:
-        """Join the group in which others ask for a new address (RFC 4291 2.8)."""
+        """Join the group in which others ask for a new address (RFC 4291 2.8), and test it."""
         if not (interface.loopback or address.autojoin):
             group, member = solicited_node(address.local), _member(address)
             membership.set_membership(self, interface, group, member, ANYBODY)
             sync_router_groups(self, interface)
+            dad.added(self, interface, address, now)
 
     def address_removed(self, interface: Interface, address: Address) -> None:
         """Leave the group in which others asked for it."""
@@ -152,9 +165,11 @@ class Ipv6(LinkedNetwork):
 
     def retest(self, interface: Interface, address: Address, now: int) -> None:
         """Use an address no more until it was tested, or tested again."""
+        dad.retest(self, interface, address, now)
 
     def take_untested(self, interface: Interface, address: Address, now: int) -> None:
         """Use an address at once, whoever has it."""
+        dad.take_untested(self, interface, address, now)
 
     def sources_gone(self, sources: set[int]) -> None:
         """Let routes that prefer a source which is gone select another one."""
@@ -191,8 +206,8 @@ class Ipv6(LinkedNetwork):
     def make_state(self, settings: LinkSettings) -> IpInterface:
         """Return the state of a new interface: in two groups (RFC 4291 2.8)."""
         return make_ip_interface(
-            AddressList6(), settings, self.random, self.shared.timers.alarm,
-            (ALL_NODES_OF_INTERFACE, ALL_NODES),
+            AddressList6(), dad.NdDadRules(settings, self.random), mld.RULES, settings, self.random,
+            self.shared.timers.alarm, (ALL_NODES_OF_INTERFACE, ALL_NODES),
         )  # fmt: skip
 
     def link_ready(self, interface: Interface, now: int) -> None:
@@ -210,7 +225,16 @@ class Ipv6(LinkedNetwork):
             return
         sync_router_groups(self, interface)
         if interface.ipv6.addresses.find(local, None) is None:
-            insert_address(self, interface, new_address(local, plen, interface.name), now)
+            new = new_address(local, plen, interface.name)
+            wanted = interface.settings["nd.optimistic_dad"] == 1
+            new.optimistic = wanted and not self.forwards(interface)
+            insert_address(self, interface, new, now)
+        dad.activated(self, interface, now)
+
+    def mac_changed(self, interface: Interface, now: int) -> None:
+        """Advertise the addresses with the new MAC address."""
+        super().mac_changed(interface, now)
+        dad.notify(self, interface, now)
 
     def mtu_changed(self, interface: Interface, before: int, now: int) -> None:
         """Leave a link on which no packet of 1280 bytes fits, or come back (RFC 8200 5).
@@ -224,6 +248,7 @@ class Ipv6(LinkedNetwork):
         """Take all addresses from a link that does without IPv6, or give it its own."""
         if why_disabled(interface) is not None:
             self._remove_addresses(interface, now)
+            interface.ipv6.reports.stop()
         elif interface.up:
             self.link_ready(interface, now)
 

@@ -62,6 +62,7 @@ _LAYERS = {
     "frag": "ip",
     "fwd": "ip",
     "igmp": "igmp",
+    "mld": "mld",
     "icmp": "icmp",
     "udp": "udp",
     "tcp": "tcp",
