@@ -8,16 +8,18 @@ from smolctl.ops.aside import aside
 from smolctl.ops.context import Context, Row
 from smolctl.ops.route_get import tos_number
 from smolctl.stack.explain import verdict
+from smolctl.stack.explain.connection import known_of, tell_connection
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Medium
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Way
 from smolctl.stack.stack import Stack
+from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.wire import udp
 from smolctl.wire.address import format_address
 
-_PROTOCOLS = ("udp", "icmp", "arp")
+_PROTOCOLS = ("udp", "tcp", "icmp", "arp")
 
 
 def ask(ctx: Context, args: Args) -> Iterable[Row]:
@@ -37,11 +39,11 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
     elif dev is None and src is not None:
         iif = _entrance(ctx.stack, src, dst)
     dport = args.port("dport")
-    if proto == "udp" and dport is None:
+    if proto in ("udp", "tcp") and dport is None:
         source = f"{format_address(src)} " if src is not None else ""
-        hint = f"smolctl why udp {source}{format_address(dst)}:PORT"
+        hint = f"smolctl why {proto} {source}{format_address(dst)}:PORT"
         raise InvalidArgument("the port is missing", hint=hint)
-    if proto != "udp" and ("dport" in args or "sport" in args):
+    if proto not in ("udp", "tcp") and ("dport" in args or "sport" in args):
         raise InvalidArgument(f"{proto} has no ports")
     tos = tos_number(args)
     if proto == "arp" and tos is not None:
@@ -64,12 +66,26 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
         tos,
         args.integer("ttl", 1, 255),
     )
-    stack = ctx.stack
+    stack, now = ctx.stack, ctx.now
+    if proto == "tcp":
+        ends = Ends(src or 0, question.sport, dst, question.dport)
+        there = tell_connection(stack.tcp, ends, now)
+        if there is not None:
+            return [there]
     neighbors = sum(len(cache.entries) for cache in stack.ipv4.neighbors.values())
     return aside(
         len(stack.ipv4.fib) + neighbors + len(stack.udp),  # they are copied
-        lambda: [verdict.tell(predict(stack, question, ctx.now))],
+        lambda: [_predicted(stack, question, now)],
     )
+
+
+def _predicted(stack: Stack, question: Question, now: int) -> Row:
+    """Return the row of a prediction, of a connection with what is known of its peer."""
+    row = verdict.tell(predict(stack, question, now))
+    if question.proto == "tcp" and question.iif is None:
+        for step in known_of(stack.tcp, question.dst, question.dport, now):
+            row["steps"].append({"n": len(row["steps"]) + 1, **step})
+    return row
 
 
 def _entrance(stack: Stack, src: int, dst: int) -> str | None:

@@ -418,7 +418,7 @@ class Api:
     def run(self, op: str, seconds: float = 60, **args: Any) -> Exchange:
         """Start a job and let time pass until it ends, or the time is over."""
         exchange, _ = self.start(op, **args)
-        self.wait(int(seconds * 1e9), until=lambda: exchange.ended)
+        self.wait(int(seconds * SECOND_NS), until=lambda: exchange.ended)
         return exchange
 
     # --- time -------------------------------------------------------------------------------------

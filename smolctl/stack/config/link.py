@@ -158,10 +158,13 @@ def set_mtu(shared: Shared, interface: Interface, mtu: int) -> None:
     """
     _check_mtu(mtu)
     check_fits(interface.vlan.lower if interface.vlan is not None else None, mtu)
-    if mtu != interface.mtu:
+    before = interface.mtu
+    if mtu != before:
         interface.mtu = mtu
         shared.events.link(ChangeType.CHANGED, interface)
         shared.generation.touch()
+        for network in shared.interfaces.observers:
+            network.mtu_changed(interface, before, shared.events.now_ns)
     for upper in interface.vlans.values():
         if upper.mtu > mtu:
             set_mtu(shared, upper, mtu)

@@ -13,6 +13,7 @@ from smolctl.stack.trace.facts import (
     Bound,
     Cut,
     GroupMember,
+    Handshake,
     Joined,
     Owner,
     Planned,
@@ -126,6 +127,9 @@ def verdict(trace: Trace) -> str:
     if trace.complaint is not None:
         return f"sent, but it failed - {trace.complaint[0].name}"
     text = _VERDICTS[trace.fate](trace)
+    handshake = next((s.facts for s in trace.steps if isinstance(s.facts, Handshake)), None)
+    if handshake is not None:
+        text = "the connection opens" if handshake.open else f"SYN {text}"
     reason, _ = blame(trace)
     if unsent(trace) is not None:
         text += ", but the answer is not sent"
@@ -180,6 +184,7 @@ _LEARNED: dict[type, str] = {
     Joined: "put together with the others",
     Planned: "taken note of",
     Membership: "taken note of",
+    TcpHeader: "taken by its connection",
     Report: "taken note of",
     mld.Membership: "taken note of",
     mld.Report: "taken note of",
@@ -231,6 +236,9 @@ def because(trace: Trace) -> str:
     arp = facts.get(ArpPacket)
     if isinstance(arp, ArpPacket):
         parts.append(_arp_because(trace, arp))
+    handshake = facts.get(Handshake)
+    if isinstance(handshake, Handshake) and not handshake.open:
+        parts.append(f"whether {format_address(handshake.peer)} takes it is not known here")
     if reason is not None:
         parts.append(reason.why(detail))
     elif trace.waited_for is not None and trace.waited_for.layer == "neigh":

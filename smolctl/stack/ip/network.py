@@ -21,7 +21,7 @@ from smolctl.stack.ip.route_cache import RouteCache
 from smolctl.stack.ip.way import Way
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.neighbor.output import Neighbors
-from smolctl.stack.neighbor.probe_client import ArpClient
+from smolctl.stack.neighbor.probe_client import ProbeClient
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.shared import Shared
 from smolctl.stack.trace.trace import Trace
@@ -93,7 +93,7 @@ class Network(LinkObserver, ABC):
         self.redirects = Redirects()
         self.watched_gateways = WatchedGateways()
         self.hash_seed = int(random() * 2**32)
-        self.probe_clients: list[ArpClient] = []
+        self.probe_clients: list[ProbeClient] = []
         self.transports: dict[int, Transport] = {}
         self.ways: RouteCache[RouteKey, Way] = RouteCache()
         self.inbound: RouteCache[tuple[RouteKey, str, int, bool], Any] = RouteCache()

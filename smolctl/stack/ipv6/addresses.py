@@ -16,6 +16,7 @@ from smolctl.wire.address import (
     is_mapped,
     is_multicast,
 )
+from smolctl.wire.ipv6 import MIN_MTU
 
 _SITE_LOCAL = 0x7FB
 """The first 11 bits, mark included, of fec0::/10 (RFC 3879)."""
@@ -114,6 +115,16 @@ def asking_address(interface: Interface) -> int:
     return (near or own)[0].local if own else UNSPECIFIED6
 
 
+def why_disabled(interface: Interface) -> str | None:
+    """Return why an interface does without IPv6, as ``ip6-disabled`` has it; None if it does not.
+
+    Source: RFC 8200 5; Linux ``ipv6_add_dev``.
+    """
+    if interface.settings["ip6.disable"]:
+        return "sysctl"
+    return "mtu" if interface.mtu < MIN_MTU else None
+
+
 def check_address(interface: Interface, new: Address) -> None:
     """Refuse what no interface can have as its address.
 
@@ -125,6 +136,13 @@ def check_address(interface: Interface, new: Address) -> None:
 
     Source: RFC 4291 2.5.2, 2.5.3, 2.7; Linux ``ipv6_add_addr``.
     """
+    disabled, dev = why_disabled(interface), interface.name
+    if disabled is not None:
+        why, hint = {
+            "sysctl": ("ip6.disable is on", f"smolctl sysctl {dev}.ip6.disable=0"),
+            "mtu": (f"its mtu is {interface.mtu}", f"smolctl link set {dev} mtu {MIN_MTU}"),
+        }[disabled]
+        raise InvalidArgument(f"{dev} does without IPv6: {why}", hint=hint)
     local = new.local
     shown = f"{format_address(local)}/{new.plen}"
     if local == UNSPECIFIED6:

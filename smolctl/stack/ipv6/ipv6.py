@@ -17,7 +17,7 @@ from smolctl.stack.ip.protocol import ErrorKind, SendOptions
 from smolctl.stack.ip.way import Way
 from smolctl.stack.ipv6 import dad, mld, source_address
 from smolctl.stack.ipv6.address_labels import AddressLabels
-from smolctl.stack.ipv6.addresses import AddressList6, check_address, new_address
+from smolctl.stack.ipv6.addresses import AddressList6, check_address, new_address, why_disabled
 from smolctl.stack.ipv6.dad_input import wants_own_frame
 from smolctl.stack.ipv6.derived_routes import derived_routes, routes_of
 from smolctl.stack.ipv6.fragment import RULES
@@ -208,13 +208,8 @@ class Ipv6(LinkedNetwork):
         if name.item.key not in ("ip6.disable", "ip6.addr_gen_mode"):
             return
         for interface in self.interfaces.values():
-            if not (name.whole or name.scope == interface.name):
-                continue
-            if interface.settings["ip6.disable"]:
-                self._remove_addresses(interface, now)
-                interface.ipv6.reports.stop()
-            elif interface.up:
-                self.link_ready(interface, now)
+            if name.whole or name.scope == interface.name:
+                self._check_use(interface, now)
 
     # --- links ------------------------------------------------------------------------------------
 
@@ -230,7 +225,7 @@ class Ipv6(LinkedNetwork):
 
         Source: Linux ``addrconf_dev_config``, ``init_loopback``.
         """
-        if interface.settings["ip6.disable"]:
+        if why_disabled(interface) is not None:
             return
         if interface is self.interfaces.loopback:
             local, plen = self.loopback_prefix
@@ -272,6 +267,22 @@ class Ipv6(LinkedNetwork):
         """Advertise the addresses with the new MAC address."""
         super().mac_changed(interface, now)
         dad.notify(self, interface, now)
+
+    def mtu_changed(self, interface: Interface, before: int, now: int) -> None:
+        """Leave a link on which no packet of 1280 bytes fits, or come back (RFC 8200 5).
+
+        Source: Linux ``addrconf_notify``, NETDEV_CHANGEMTU.
+        """
+        if (before < ipv6.MIN_MTU) is not (interface.mtu < ipv6.MIN_MTU):
+            self._check_use(interface, now)
+
+    def _check_use(self, interface: Interface, now: int) -> None:
+        """Take all addresses from a link that does without IPv6, or give it its own."""
+        if why_disabled(interface) is not None:
+            self._remove_addresses(interface, now)
+            interface.ipv6.reports.stop()
+        elif interface.up:
+            self.link_ready(interface, now)
 
     def link_paused(self, interface: Interface) -> None:
         """Let the tests of addresses wait."""

@@ -5,11 +5,12 @@ from smolctl.stack import reason
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv6.addresses import is_anycast_here
 from smolctl.stack.ipv6.dad_input import conflict_input, is_answered, tested_input
-from smolctl.stack.ipv6.nd_output import advertisement_output
+from smolctl.stack.ipv6.nd_output import advertisement_output, sender_mac
 from smolctl.stack.ipv6.redirect_input import redirect_input
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Advertised, Advertisement
-from smolctl.stack.packet import Packet
+from smolctl.stack.neighbor.probe_client import NdClient, ProbeAnswer
+from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.trace.facts import Learned, NotLearned, Owner
 from smolctl.stack.trace.trace import Direction, Fate
 from smolctl.wire import ndp
@@ -39,7 +40,10 @@ def nd_input(net: Network, packet: Packet) -> None:
         return
     packet.step("nd", "ok", message)
     net.recorder.count("nd.messages_received")
-    if isinstance(message, NeighborSolicitation):
+    if _offer_to_clients(net, packet, message) and _is_news_to_nobody_else(net, packet, message):
+        net.recorder.count("nd.taken_by_clients")
+        packet.trace.settle(Fate.DELIVERED, packet.now)
+    elif isinstance(message, NeighborSolicitation):
         _solicitation_input(net, packet, message)
     elif isinstance(message, NeighborAdvertisement):
         _advertisement_input(net, packet, message)
@@ -49,6 +53,33 @@ def nd_input(net: Network, packet: Packet) -> None:
         packet.record(reason.RA_IGNORED, source=header.src)
     else:
         packet.record(reason.RS_AT_HOST, source=header.src)
+
+
+def _offer_to_clients(net: Network, packet: Packet, message: ndp.Message) -> bool:
+    """Give ``ndisc`` what it waits for."""
+    taken = False
+    for client in net.probe_clients:
+        if not isinstance(client, NdClient):
+            continue
+        if client.accepts(packet.interface.name, message, packet.header.src):
+            mac, router = sender_mac(packet), False
+            if isinstance(message, NeighborAdvertisement):
+                mac, router = message.options.target or mac, message.router
+            if not _bad_mac(mac):
+                unicast = packet.pkt_type is PacketType.HOST
+                client.take(ProbeAnswer(client.target, mac, unicast, packet.now, router))
+                taken = True
+    if taken:
+        packet.step("socket", "pick", {"owner": "ndisc"})
+    return taken
+
+
+def _is_news_to_nobody_else(net: Network, packet: Packet, message: ndp.Message) -> bool:
+    """Tell whether what a client took is about no address of ours and no neighbor."""
+    assert isinstance(message, NeighborAdvertisement | NeighborSolicitation)
+    target, interface = message.target, packet.interface
+    ours = interface.ipv6.addresses.find(target, None) is not None
+    return not ours and net.neighbors[interface.name].lookup(target) is None
 
 
 def _bad_mac(mac: bytes | None) -> bool:
@@ -82,7 +113,7 @@ def _solicitation_input(net: Network, packet: Packet, message: NeighborSolicitat
     if src != UNSPECIFIED6 and mac is not None:
         _learn_asker(net, packet, mac)
     packet.trace.settle(Fate.ANSWERED, packet.now)
-    override = not (anycast or (owned is not None and owned.tentative))
+    override = owned is not None and not owned.tentative
     _answer(net, packet, target, src, multicast=multicast, override=override)
 
 
@@ -106,8 +137,8 @@ def _answer(
     Whoever asks by unicast knows our MAC, which need not be told again (RFC 4861 7.2.4).
 
     Args:
-        override: it may replace what others have said: not of an anycast address, which several
-            nodes have (RFC 4861 7.2.7), nor of one that is still tested (RFC 4429 3.3).
+        override: it may replace what others know: not of an anycast address, which several nodes
+            have (RFC 4861 7.2.7), nor of one that is still tested (RFC 4429 3.3).
     """
     out, now = packet.interface, packet.now
     tested = src == UNSPECIFIED6

@@ -33,9 +33,8 @@ ICMP6_ECHO_IGNORED = Reason(
 ICMP6_ERROR_UNKNOWN = Reason(
     "icmp6-error-unknown", Kind.DROP, "RFC 4443 2.4", "IPV6_BAD_EXTHDR",
     "an ICMPv6 error of a type that this stack does not know",
-    """Types below 128 are errors. An unknown one is to be told to the upper layer whose packet it
-    quotes (RFC 4443 2.4 (a)), but it does not say what is wrong, and no socket could be told more
-    than that. It is dropped.""",
+    """Types below 128 are errors. What an unknown one means cannot be known, but the socket whose
+    packet it quotes is told that there was one, as EPROTO (RFC 4443 2.4 (a)).""",
     why_template=("error of type {type} from {offender}",),
     advice_template=_BYTES,
 )  # fmt: skip
@@ -322,4 +321,24 @@ REDIRECT6_TAKEN = Reason(
     packet that caused it was delivered all the same.""",
     why_template=("{offender} says that {gateway} is the first hop to {ip}",),
     advice_template="what was learned: smolctl route get {ip}",
+)  # fmt: skip
+ND_NO_REPLY = Reason(
+    "nd-no-reply", Kind.NOTE, "RFC 4861 7.2", "silent",
+    "no usable advertisement of the address",
+    """Neighbor solicitations left, and no advertisement came that could be used. Either no node on
+    this link has the address (it is down, has another address, or is in another VLAN), or its
+    advertisement does not reach us, or came and was dropped; the why line says which. Solicitations
+    go to a group of the address, which a switch that snoops MLD wrongly keeps from its owner.""",
+    why_template=("{probes:solicitation} for {next_hop} on {dev}{cause}",),
+    advice_template="is it on this link at all: smolctl route get {next_hop}",
+    causes={
+        "silent": ", and nothing came back",
+        "dropped": "; an answer came and was dropped: {dropped}",
+        "forgotten": ", no answer that was taken; so much was dropped meanwhile that it is not"
+        " known whether one came",
+    },
+    cause_advice={
+        "dropped": "all about that answer: smolctl why {packet}",
+        "forgotten": "what is dropped: smolctl stats drops",
+    },
 )  # fmt: skip

@@ -361,3 +361,16 @@ TCP_KEEPALIVE_FAILED = Reason(
     why_template=("{peer} did not answer {times:probe} in {seconds} s",),
     advice_template=_CONNECTION,
 )  # fmt: skip
+TCP_KILLED = Reason(
+    "tcp-killed", Kind.NOTE, "RFC 9293 3.10.5", "ECONNABORTED",
+    "the connection was ended by hand",
+    """Somebody ended the connection with smolctl socket kill. The peer gets RST, and the program
+    that has the socket sees "Software caused connection abort". A socket that listened is closed,
+    and what waited to be accepted is reset.""",
+    why_template=("{cause} was killed",),
+    causes={
+        "connection": "the connection of port {port} with {peer}",
+        "listener": "the socket that listened at port {port}",
+    },
+    advice_template="the program may connect again",
+)  # fmt: skip

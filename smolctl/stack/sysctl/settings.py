@@ -199,8 +199,8 @@ class Settings:
     def _apply(self, name: Name, value: int, item: Assignment) -> None:
         key, before = name.item.key, self._values[name.item.key]
         if name.whole:
-            for scope in (*SCOPES, *self.links):
-                self._places.pop(f"{scope}.{key}", None)
+            for other in [place for place in self._places if place.endswith(f".{key}")]:
+                del self._places[other]
             self._places[key] = item
         else:
             self._places[name.key] = item
@@ -258,7 +258,7 @@ class Settings:
     def drop_link(self, name: str) -> None:
         """Forget a link that is deleted."""
         del self.links[name]
-        for item in PER_LINK:
+        for item in PER_LINK if self._places else ():
             self._places.pop(f"{name}.{item.key}", None)
 
     def settle(self, name: str) -> None:

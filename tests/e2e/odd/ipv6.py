@@ -27,7 +27,9 @@ def _refusing(kind: str) -> Send:
     return Send("2001:db8:8::1", setup=(f"route add {route}",), undo=(f"route del {route}",))
 
 
-_DOWN, _UP = ("link set tap0 down",), ("link set tap0 up",)
+_DOWN = ("link set tap0 down",)
+_UP = ("link set tap0 up", f"addr replace {OURS}/64 dev tap0 nodad")
+"""A link that went down has lost its global addresses."""
 _TENTATIVE = "2001:db8::7"
 
 _SENDS: dict[str, Send] = {
@@ -90,8 +92,6 @@ def _all() -> dict[str, Arrival]:
     return {front + name: case for front, cases in groups for name, case in cases.items()}
 
 
-_TAP0 = "net.ipv6.conf.tap0"
-
 IPV6 = World(
     name="IPv6",
     addresses={"tap0": (f"{OURS}/64",), "tap1": (f"{NEXT_LINK}/64",)},
@@ -105,8 +105,6 @@ IPV6 = World(
     routes=(f"2001:db8:9::/64 via {THEIRS_LOCAL} dev tap0",),
     linux_sysctls={
         "net.ipv6.icmp.ratelimit": 0,
-        # A link that goes down keeps its addresses, as with IPv4.
-        **{f"{_TAP0}.keep_addr_on_down": 1},
         **{f"net.ipv6.neigh.{dev}.retrans_time_ms": 100 for dev in ("tap0", "tap1")},
     },
     smolctl_sysctls={"icmp6.ratelimit_ms": 0, "neigh.retrans_time_ms": 100},

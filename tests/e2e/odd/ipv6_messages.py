@@ -120,7 +120,11 @@ SOLICITATIONS: dict[str, Arrival] = {
         (ns(OURS, lladdr(1, _NEW_MAC), src=STRANGER),), setup=_KNOWN
     ),
     "NS for the routers' anycast address, at a router": Arrival(
-        (ns("2001:db8::"),), setup=("forward on",), undo=("forward off",)
+        # RFC 4861 7.2.7: after a random time.
+        (ns("2001:db8::"),),
+        setup=("forward on",),
+        undo=("forward off",),
+        late="error",
     ),
     "DAD for our tentative address": Arrival(
         (ns("2001:db8::7", b"", src="::"), echo(dst="2001:db8::7")),
@@ -336,7 +340,7 @@ FORWARDED: dict[str, Arrival] = {
     "a prohibit route": _to_route("prohibit"),
     "a blackhole route": _to_route("blackhole"),
     "from a link-local source": _forwarded(echo(THEIRS_LOCAL, BEHIND)),
-    "to a link-local destination": _forwarded(echo(dst="fe80::77")),
+    "to a link-local destination": _forwarded(echo(THIRD, "fe80::77")),
     "from ::": _forwarded(echo("::", BEHIND)),
     "from ::1": _forwarded(echo("::1", BEHIND)),
     "from a group": _forwarded(echo("ff02::1", BEHIND)),

@@ -140,7 +140,7 @@ class Smolctl:
     # --- sends ------------------------------------------------------------------------------------
 
     def send(self, case: Send) -> tuple[str, str]:
-        """Send a datagram; return the reason and the errno, "sent" and "" when it was sent."""
+        """Send a datagram; return the reason and the errno, or what it was sent from."""
         words = ["-j", "udp", "send", "--size", str(case.size), "-w", "5" if case.late else "0"]
         words += ["-s", case.source] if case.source else []
         words += ["--dev", case.dev] if case.dev else []
@@ -154,7 +154,7 @@ class Smolctl:
                 return f"({error['code']})", error.get("errno", "")
             if row["event"] == "failed":
                 return row["reason"], row.get("errno", "")
-        return "sent", ""
+        return f"sent from {rows[0]['src']}", ""
 
 
 _COMMANDS: dict[str, Callable[[Smolctl, str], None]] = {

@@ -54,7 +54,7 @@ class Routed:
         self.call("addr.add", local=f"{network}:1/64", dev=name)
         peer.batch(
             f"addr add {network}:2/64 dev {name} nodad",
-            f"-6 route add default via {network}:1",
+            f"route add default via {network}:1",
         )
 
     def client(self) -> Client:

@@ -3,7 +3,7 @@
 import pytest
 
 from smolctl.errors import AlreadyExists, InvalidArgument
-from smolctl.stack.config.link import delete_interface, set_carrier, set_up
+from smolctl.stack.config.link import delete_interface, set_carrier, set_mtu, set_up
 from tests.kit.host import ip, text
 from tests.kit.host6 import OUR_LINK_LOCAL, OURS6, Host6
 
@@ -199,3 +199,16 @@ def test_one_link_may_do_without_ipv6_and_be_no_router() -> None:
     host.set("ip6.forward", 1)
     host.set("tap1.ip6.forward", 0)
     assert not [route for route in routes(host) if route.startswith("anycast")]
+
+
+def test_a_link_on_which_1280_bytes_do_not_fit_does_without_ipv6() -> None:
+    host = Host6()
+    tap0 = host.dev("tap0")
+    set_mtu(host.stack.shared, tap0, 1400)
+    assert len(tap0.ipv6.addresses.items) == 2
+    set_mtu(host.stack.shared, tap0, 1279)
+    assert tap0.ipv6.addresses.items == []
+    with pytest.raises(InvalidArgument, match="tap0 does without IPv6: its mtu is 1279"):
+        host.add(f"{OURS6}/64")
+    set_mtu(host.stack.shared, tap0, 1280)
+    assert [text(each.local) for each in tap0.ipv6.addresses.items] == [OUR_LINK_LOCAL]

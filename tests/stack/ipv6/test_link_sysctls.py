@@ -29,7 +29,9 @@ def advertised(host: Host6) -> list[bool]:
     host.take()
     host.receive(solicit())
     host.poll()
-    said = [seen.nd for seen in host.sent6()]
+    said = [
+        seen.nd for seen in host.sent6() if seen.icmp.type == icmpv6.Type.NEIGHBOR_ADVERTISEMENT
+    ]
     return [message.router for message in said if isinstance(message, ndp.NeighborAdvertisement)]
 
 

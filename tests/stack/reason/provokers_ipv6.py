@@ -1,20 +1,27 @@
 """Provokers of the reasons of IPv6, and the lines that their causes give."""
 
+from smolctl.stack.config.link import set_mtu
 from smolctl.stack.config.rule import add_rule
 from smolctl.stack.fib.route import TableName
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.ip.groups import SourceFilter
 from smolctl.stack.ip.membership import join
 from smolctl.stack.neighbor.states import State
+from smolctl.stack.reason import ND_NO_REPLY
+from smolctl.stack.trace.facts import Awaited
+from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.errors import unanswered
 from smolctl.wire import icmpv6, ndp, udp
 from smolctl.wire.address import BROADCAST_MAC, IPV6, multicast_mac, solicited_node
 from smolctl.wire.ipv6 import NextHeader
 from smolctl.wire.ipv6_ext import Fragment, Routing, options_header
 from smolctl.wire.mld import Query, Record, Report
 from smolctl.wire.ndp import Options
+from tests.kit.clock import SECOND_NS
 from tests.kit.groups6 import mld_frame, query6
 from tests.kit.host import OTHER_MAC, PEER_MAC, Host, frame_of, ip, text
 from tests.kit.host6 import (
+    DEAD6,
     OUR_LINK_LOCAL,
     OURS6,
     PEER6,
@@ -49,6 +56,23 @@ def with_ipv6(then: Provoker, *addresses: str) -> Provoker:
         then(host)
 
     return provoke
+
+
+def no_advertisement(*frames: bytes, drops: int = 0) -> Provoker:
+    """Return a provoker that solicits in vain, while frames come in and are dropped."""
+
+    def provoke(host: Host) -> None:
+        trace, began = Trace(), host.now
+        trace.dev = "tap0"
+        host.stack.journal.follow(trace, began)
+        host.wait(SECOND_NS)
+        host.receive(*frames, *[bytes(13)] * drops)
+        awaited = Awaited("nd", ip(DEAD6), began, host.now)
+        unanswered(
+            host.stack.shared.recorder, trace, ND_NO_REPLY, awaited, probes=3, next_hop=DEAD6
+        )
+
+    return with_ipv6(provoke)
 
 
 def gets(*frames: bytes) -> Provoker:
@@ -220,6 +244,12 @@ UNKNOWN_OPTION = 0x1E
 QUERY = Query(2, ip("::"), 1000)
 PADDED = bytes((NextHeader.UDP, 0, 1, 4, 0, 0, 0, 1))
 
+
+def _on_a_narrow_link(host: Host) -> None:
+    set_mtu(host.stack.shared, host.dev("tap0"), 1279)
+    host.receive(udp6_frame())
+
+
 IPV6_PROVOKERS: dict[str, Provoker] = {
     "ip6-disabled": lambda host: host.receive(udp6_frame()),
     "ip6-header-short": gets(frame_of(UDP6[:39], ETHERTYPE)),
@@ -316,6 +346,7 @@ IPV6_PROVOKERS: dict[str, Provoker] = {
     "nd-target-tentative": tested(solicit("2001:db8::5")),
     "nd-address-conflict": gets(advertise(OURS6, "O", dst="ff02::1")),
     "nd-unsolicited": gets(advertise("2001:db8::3")),
+    "nd-no-reply": no_advertisement(),
     "nd-override-refused": with_ipv6(override_refused),
     "ra-not-link-local": nd(ndp.RouterAdvertisement(64, False, False, 0, 0, 0, 0), PEER6),
     "ra-ignored": nd(
@@ -359,6 +390,12 @@ BESIDE6: dict[str, dict[str, int]] = {
 }
 
 CAUSES6: dict[tuple[str, str], Row] = {
+    ("ip6-disabled", "sysctl"): (
+        IPV6_PROVOKERS["ip6-disabled"], "ip6.disable is on for tap0",
+    ),
+    ("ip6-disabled", "mtu"): (
+        with_ipv6(_on_a_narrow_link), "the mtu of tap0 is 1279, IPv6 needs 1280",
+    ),
     ("ip6-loopback-on-wire", "source"): (
         IPV6_PROVOKERS["ip6-loopback-on-wire"],
         "source ::1 is the loopback address, and came in by tap0",
