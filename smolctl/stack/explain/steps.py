@@ -11,6 +11,7 @@ from smolctl.stack.explain import steps_ip, steps_ip6, steps_tcp
 from smolctl.stack.explain.names import ETHERTYPES, ICMP_CODES, ICMP_TYPES, PROTOCOLS
 from smolctl.stack.explain.route_words import networks_text, route_row, route_text, rule_text
 from smolctl.stack.ip.way import Way, WayType
+from smolctl.stack.reason.model import WORDS
 from smolctl.stack.trace.facts import (
     Answer,
     Asked,
@@ -307,7 +308,7 @@ def _arp(facts: ArpPacket) -> Told:
 
 def _struck(facts: Struck) -> Told:
     why = facts.reason.why(facts.detail)
-    row = _known(facts.detail)
+    row = {key: value for key, value in _known(facts.detail).items() if key not in WORDS}
     row["reason"] = facts.reason.name
     return f"{facts.reason.name}: {why}", row
 

@@ -7,7 +7,7 @@ from smolctl.errors import SmolctlError
 from smolctl.stack import reason
 from smolctl.stack.clone.stack_clone import clone_for_changes
 from smolctl.stack.explain.predict import happen, happen_to_come_in
-from smolctl.stack.explain.suggest import gateways
+from smolctl.stack.explain.suggest_addresses import gateways
 from smolctl.stack.explain.verdict import good
 from smolctl.stack.fib.nexthop import Hop
 from smolctl.stack.interface import Medium
@@ -20,6 +20,7 @@ from smolctl.stack.reason import Detail, Kind, Proof, Reason
 from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import sysctl
 from smolctl.stack.trace.trace import Fate, Trace
+from smolctl.wire.address import is_unspecified
 
 _ALLOWED = frozenset(
     {
@@ -135,7 +136,8 @@ class Prover:
 
         A neighbor entry, a gateway or a network that was configured before; none that failed.
         """
-        out, hop, net = way.interface, way.next_hop, self._stack.ipv4
+        out, hop = way.interface, way.next_hop
+        net = self._stack.networks.for_address(hop)
         if way.type is not WayType.UNICAST or out.medium is Medium.IP:
             return True
         entry = net.neighbors[out.name].lookup(hop)
@@ -154,7 +156,7 @@ class Prover:
 
 def _is_configured(stack: Stack, way: Way) -> bool:
     """Tell whether a way's route was there before, or its next hop is the gateway of another."""
-    fib = stack.ipv4.fib
+    fib = stack.networks.for_address(way.dst).fib
     if way.route is not None:
         table = fib.tables.get(way.route.table)
         own = () if table is None else table.chain(way.route.prefix, way.route.plen)
@@ -168,9 +170,10 @@ def _happen(packet: Again, clone: Stack, now: int) -> Trace:
     """Let an event happen again to a clone; return its trace."""
     question = packet.question
     if question is not None:
-        if question.iif is not None and not question.dst:
-            items = clone.ipv4.of(clone.interface(question.iif)).addresses.items
-            question = question._replace(dst=items[0].local if items else 0)
+        if question.iif is not None and is_unspecified(question.dst):
+            net = clone.networks.for_address(question.dst)
+            items = net.of(clone.interface(question.iif)).addresses.items
+            question = question._replace(dst=items[0].local if items else question.dst)
         return happen(clone, question, now)
     if not packet.dev:
         return _bind(clone, now)
