@@ -71,6 +71,7 @@ SEE_ALSO = {
     "rule": [("smolctl-route", "8"), ("ip-rule", "8")],
     "neigh": [("smolctl-arping", "8"), ("ip-neighbour", "8")],
     "maddr": [("smolctl-udp", "8"), ("smolctl-addr", "8"), ("ip-maddress", "8")],
+    "addrlabel": [("smolctl-route", "8"), ("smolctl-addr", "8"), ("ip-addrlabel", "8")],
     "sysctl": [("smolctl-stack", "8"), ("sysctl", "8")],
     "why": [
         ("smolctl-trace", "8"),
@@ -237,7 +238,12 @@ An address on an interface creates routes: one of type local for the address its
 prefix, and one for each broadcast address. On a loopback the whole prefix is local: with
 127.0.0.1/8, each address of 127.0.0.0/8 answers.
 
-An address is written with its prefix length; without one it is a /32.
+An address is written with its prefix length; without one it is a /32, of IPv6 a /128.
+
+Every Ethernet link that is up has an IPv6 address of its own, made of its MAC (fe80::/64). Such
+link-local addresses mean something on one link alone: commands that talk to one take the
+interface behind it, as in fe80::2%tap0, or beside it, as dev tap0. IPv6 addresses do not survive
+that their link goes down, as in Linux; the routes of users do not either.
 """,
     "route": """
 The whole stack has one set of routes. It decides through which interface, to which next hop and
@@ -257,6 +263,12 @@ next hop; with ip.fib_multipath_hash_policy=1, protocol and ports count too. If 
 is in the network of a next hop, the packet takes that one. A next hop is skipped while its link is
 down or without carrier, or its gateway does not answer; the flows of the others do not move.
 
+IPv6 routes have Linux's rules of their own: the metric is 1024 unless it is said, host bits of the
+destination do not count, the table local is asked before all others, and a route that is appended
+to one with the same metric becomes its next hop. A gateway may be link-local, and then needs dev.
+The family follows from the words, as in ip; route show without -6 shows IPv4, and with table all
+both.
+
 The lines of route show do not repeat what its selectors say; in JSON the rows are complete.
 """,
     "rule": """
@@ -272,6 +284,9 @@ A stack starts with three rules: 0 looks up the table local, 32766 main, and 327
 rule is changed, local and main are one table, in which the longest prefix wins. After that, local
 always comes first, as in Linux.
 
+IPv6 has rules of its own (-6), of which two are there in the beginning, 0 and 32766. Words with an
+IPv6 address mean them, too.
+
 If a packet has no source address yet, it matches no rule with from, but it matches rules with not
 from. A bound or connected socket has a source address; -s gives one to ping and udp send.
 """,
@@ -280,7 +295,8 @@ Each interface keeps the link addresses of its neighbors, with the states of RFC
 applies them to ARP: INCOMPLETE until the first answer, REACHABLE after an answer, STALE some time
 later, DELAY and PROBE while the address is confirmed again, FAILED when nobody answered, and
 PERMANENT when the entry was added by hand. Packets for an unknown neighbor wait in a queue of that
-neighbor.
+neighbor. IPv6 neighbors are found by neighbor discovery, and are in the same table; router marks
+those that say they are routers.
 """,
     "maddr": """
 A multicast address names a group. An interface receives the groups that sockets have joined
@@ -289,33 +305,47 @@ reports the groups to routers and switches, and answers their queries, in versio
 version of the oldest router on the link (RFC 3376). A loopback has groups, too, but does not report
 them.
 
+Of IPv6, an interface always is in ff01::1 and ff02::1, and in a group for each of its addresses
+that others use to ask for its MAC (RFC 4291 2.7.1, 2.8). MLD does what IGMP does for IPv4.
+
 Unlike ip maddr, which adds only link addresses, add and del take groups: the stack takes frames to
 the link address of any group anyway.
 """,
+    "addrlabel": """
+A host may have several IPv6 addresses that a packet could come from. One of the rules that choose
+is about labels: a source whose label is that of the destination is preferred (RFC 6724 5, rule 6).
+The table says which addresses have which label; the longest prefix that holds an address counts.
+A new stack has the table of RFC 6724 and Linux.
+
+smolctl -v route get names the rule by which each other address lost. IPv4 has no labels.
+""",
     "sysctl": """
-Where real stacks differ, smolctl has a setting, which also shows the values of Linux and smoltcp.
-A change takes effect at once and lasts until the stack ends. Linux's names work, too, such as
+Where real stacks differ, smolctl has a setting, which also shows the values of Linux and smoltcp. A
+change takes effect at once and lasts until the stack ends. Linux's names work, too, such as
 net.ipv4.ip_forward or net.ipv4.conf.all.rp_filter. SMOLCTL_ variables are read when a stack starts.
 
-Most settings of arp, neigh and iface, and some of ip and igmp, are there once for each link, as
-in Linux (docs/reference/sysctl.md says which). eth0.arp.ignore is what eth0 itself has,
-all.arp.ignore is for all links, and default.arp.ignore is what a new link begins with. What counts
-on a link follows from all and its own by a rule of that setting, which is Linux's: arp.ignore is
-the larger of both, arp.filter is on if one of them is, ip.accept_source_route if both are, and of
+Most settings of arp, neigh and iface, and some of ip and igmp, are there once for each link, as in
+Linux (docs/reference/sysctl.md says which). eth0.arp.ignore is what eth0 itself has, all.arp.ignore
+is for all links, and default.arp.ignore is what a new link begins with. What counts on a link
+follows from all and its own by a rule of that setting, which is Linux's: arp.ignore is the larger
+of both, arp.filter is on if one of them is, ip.accept_source_route if both are, and of
 neigh.mcast_solicit the link's own value alone counts. smolctl sysctl eth0.arp.ignore shows the rule
 and what comes of it, and smolctl sysctl eth0 all that counts on eth0. A key without a link sets
-all, default and every link at once, whatever was set before; so ip.forward=1 makes all of the
-stack a router. A link's settings are gone when it is deleted.
+all, default and every link at once, whatever was set before; so ip.forward=1 makes all of the stack
+a router. A link's settings are gone when it is deleted.
 
-Until a link has an address, it follows default. ip.forward for all links also sets
-all.ip.accept_redirects to the opposite, since a router has its own routes. all.KEY means the same
-as KEY where only the link's own value counts.
+Until a link has an address, it follows default; settings of ip6 never do. ip.forward for all links
+also sets all.ip.accept_redirects to the opposite, since a router has its own routes. all.KEY means
+the same as KEY where only the link's own value counts. As in Linux, IPv6 packets are forwarded by
+ip6.forward of all links, wherever they come in; that of one link makes it a router for its
+neighbors there.
 
 In Linux's names, a link is the part behind conf or neigh: net.ipv4.conf.eth0.arp_ignore. As for
-sysctl(8), a dot in its name is written as a slash: net.ipv4.conf.eth0/5.arp_ignore. In a key of
-smolctl the last two parts are the setting, and what stands before them is the link:
-eth0.5.arp.ignore. A key of two parts is never a link's: a link named arp has arp.arp.ignore. A
-word that is both the name of a link and of a setting means the setting. all and default are not
+sysctl(8), a dot in its name is written as a slash: net.ipv4.conf.eth0/5.arp_ignore. Names of
+net.ipv6 are known, too, but those of its neighbors, which have the same settings here as those of
+IPv4. In a key of smolctl the last two parts are the setting, and what stands before them is the
+link: eth0.5.arp.ignore. A key of two parts is never a link's: a link named arp has arp.arp.ignore.
+A word that is both the name of a link and of a setting means the setting. all and default are not
 possible as names of links.
 """,
     "udp": """

@@ -43,6 +43,7 @@ NOUNS = {
     "rule": "show, add and delete the rules that choose a routing table",
     "neigh": "show, add, change and delete neighbor entries",
     "maddr": "show, join and leave multicast groups",
+    "addrlabel": "show and change the labels of IPv6 addresses",
     "sysctl": "show and change settings",
     "socket": "show bound sockets, their queues and drops",
     "stats": "show counters, and which packets were dropped and why",
@@ -74,7 +75,7 @@ class Root(Noun):
         return status
 
     def __init__(self) -> None:
-        super().__init__("smolctl", "A user-space IPv4 stack that is driven like ip", ())
+        super().__init__("smolctl", "A user-space IPv4 and IPv6 stack that is driven like ip", ())
         self.aliases = NOUN_ALIASES
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:

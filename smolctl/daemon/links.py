@@ -25,6 +25,7 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.stack import Stack
 from smolctl.wire.offload.run import PendingDatagram, Run, coalesce
+from smolctl.wire.offload.tcp_run import Segment
 
 DRAIN_LIMIT = 32
 """Most frames taken from a device before what they lead to is sent: the peer works meanwhile."""
@@ -99,9 +100,19 @@ OPENERS: dict[str, Callable[[str, Mapping[str, Any]], Device]] = {
 """How a device of each kind is opened; a loopback has none."""
 
 
-def _frames(outbox: Iterable[bytes | TracedFrame | PendingDatagram]) -> list[bytes | TracedFrame]:
+def _frames(
+    outbox: Iterable[bytes | TracedFrame | PendingDatagram | Segment],
+) -> list[bytes | TracedFrame]:
     """Return what waits in an outbox as frames."""
-    return [item[0].frame(item[1]) if isinstance(item, tuple) else item for item in outbox]
+    frames: list[bytes | TracedFrame] = []
+    for item in outbox:
+        if isinstance(item, tuple):
+            frames.append(item[0].frame(item[1]))
+        elif isinstance(item, Segment):
+            frames += item.frames()
+        else:
+            frames.append(item)
+    return frames
 
 
 class Links:
@@ -267,6 +278,10 @@ class Links:
             except OSError as error:
                 if error.errno == errno.EIO:
                     self._down(link, now)
+                elif isinstance(item, Segment) and item.count > 1:
+                    items[:1] = item.frames()
+                    taken = link.device.transmit_batch(items)
+                    continue
                 elif isinstance(item, Run) and len(item.payloads) > 1:
                     self._take_apart(link, error)
                     items[:1] = item.frames()

@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from smolctl.errors import DeviceError
 from smolctl.wire.offload.run import Run
+from smolctl.wire.offload.tcp_run import Segment
 
 
 class DeviceGone(DeviceError):
@@ -120,10 +121,10 @@ class OffloadDevice(Protocol):
     headroom: int
     segments: int
 
-    def transmit(self, item: bytes | Run) -> None:
+    def transmit(self, item: bytes | Run | Segment) -> None:
         """Hand over one frame, or a run of at most ``segments`` datagrams; see ``Device``."""
 
-    def transmit_batch(self, items: Sequence[bytes | Framed | Run]) -> int:
+    def transmit_batch(self, items: Sequence[bytes | Framed | Run | Segment]) -> int:
         """Hand over frames and runs in order; see ``Device``."""
 
 

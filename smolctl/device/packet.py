@@ -21,6 +21,7 @@ from smolctl.device import DeviceGone, Framed, random_mac
 from smolctl.errors import DeviceError
 from smolctl.wire.offload import virtio
 from smolctl.wire.offload.run import MAX_SEGMENTS, Run
+from smolctl.wire.offload.tcp_run import Segment
 from smolctl.wire.vlan import VlanTag, tagged
 
 _ETH_P_ALL = 0x0003
@@ -147,7 +148,7 @@ class PacketDevice:
                 frames.append(virtio.tagged(data, tag) if self.headroom else tagged(data, tag))
         return frames
 
-    def transmit(self, item: bytes | Framed | Run) -> None:
+    def transmit(self, item: bytes | Framed | Run | Segment) -> None:
         """Send one frame or run; see ``Device``."""
         try:
             self._socket.send(self._bytes_of(item))
@@ -159,7 +160,7 @@ class PacketDevice:
                 raise OSError(errno.EIO, error.strerror) from None
             raise
 
-    def transmit_batch(self, items: Sequence[bytes | Framed | Run]) -> int:
+    def transmit_batch(self, items: Sequence[bytes | Framed | Run | Segment]) -> int:
         """Send frames and runs; see ``Device``."""
         send, bytes_of, taken = self._socket.send, self._bytes_of, 0
         try:
@@ -303,8 +304,8 @@ class PacketDevice:
             struct.pack("HP", len(program), ctypes.addressof(code)),
         )  # fmt: skip
 
-    def _bytes_of(self, item: bytes | Framed | Run) -> bytes:
-        if isinstance(item, Run):
+    def _bytes_of(self, item: bytes | Framed | Run | Segment) -> bytes:
+        if isinstance(item, Run | Segment):
             return item.to_bytes()
         frame = item if isinstance(item, bytes) else item.frame
         return virtio.PLAIN + frame if self.headroom else frame

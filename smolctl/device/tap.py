@@ -26,6 +26,7 @@ from smolctl.device.tun import (
 from smolctl.errors import DeviceError
 from smolctl.wire.offload import virtio
 from smolctl.wire.offload.run import MAX_SEGMENTS, Run
+from smolctl.wire.offload.tcp_run import Segment
 
 _TUNSETPERSIST = 0x400454CB
 _IFF_PERSIST = 0x0800
@@ -128,7 +129,7 @@ class TapDevice:
                 self._raise_gone(error)
         return frames
 
-    def transmit(self, item: bytes | Run) -> None:
+    def transmit(self, item: bytes | Run | Segment) -> None:
         """Write one frame or run; see ``Device``."""
         try:
             os.write(self._fd, self._bytes_of(item))
@@ -137,20 +138,23 @@ class TapDevice:
                 self._raise_gone(error)
             raise
 
-    def transmit_batch(self, items: Sequence[bytes | Framed | Run]) -> int:
+    def transmit_batch(self, items: Sequence[bytes | Framed | Run | Segment]) -> int:
         """Write frames and runs, one write each; see ``Device``."""
         write, fd, bytes_of, taken = os.write, self._fd, self._bytes_of, 0
         try:
             for item in items:
-                write(fd, bytes_of(item))
+                if type(item) is Segment:
+                    os.writev(fd, item.buffers())  # its payload is nowhere copied
+                else:
+                    write(fd, bytes_of(item))
                 taken += 1
         except OSError:
             pass
         return taken
 
-    def _bytes_of(self, item: bytes | Framed | Run) -> bytes:
+    def _bytes_of(self, item: bytes | Framed | Run | Segment) -> bytes:
         """Return what is to be written."""
-        if isinstance(item, Run):
+        if isinstance(item, Run | Segment):
             return item.to_bytes()
         frame = item if isinstance(item, bytes) else item.frame
         return virtio.PLAIN + frame if self.headroom else frame

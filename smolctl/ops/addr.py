@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from copy import copy
+from itertools import product
 
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
 from smolctl.ops.args import Args
 from smolctl.ops.aside import aside
 from smolctl.ops.context import Context, Row
+from smolctl.ops.families import networks
 from smolctl.ops.link import details_row, link_row
 from smolctl.ops.saved import Saved, Words
 from smolctl.stack.config.addr import add_address, change_address, delete_address
@@ -14,17 +16,31 @@ from smolctl.stack.config.link import NAME_MAX
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.addresses import Address, AddressList
-from smolctl.wire.address import IPV4, format_address, format_mac, is_loopback
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ipv6.addresses import Address6
+from smolctl.wire.address import (
+    IPV4,
+    IPV6,
+    family_of,
+    format_address,
+    format_mac,
+    interface_id,
+    is_loopback,
+    link_local,
+)
 
+PREFIX_METRIC = 256
+"""Metric of the route to an IPv6 address's network (Linux IP6_RT_PRIO_ADDRCONF)."""
 FOREVER = 0xFFFFFFFF
 """Lifetime of an address that does not expire, as Linux reports it (seconds)."""
-_STATES = ("tentative", "dadfailed", "autojoin")
+_STATES = ("tentative", "dadfailed", "autojoin", "optimistic", "deprecated", "temporary")
 _SELECTING = ("to", "scope", "label", *_STATES)
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the interfaces that match, each with its addresses that match."""
-    filtered = any(name in args for name in _SELECTING)
+    filtered = args.family is not None or any(name in args for name in _SELECTING)
+    nets = _networks(ctx, args)
     links: list[tuple[Interface, Row]] = []
     for interface in _interfaces(ctx, args):
         if interface.up or not args.flag("up"):
@@ -34,27 +50,38 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 
     def rows() -> Iterator[Row]:
         for interface, row in links:
-            infos = [addr_row(interface, address) for address in _matching(interface, args)]
+            infos = [
+                addr_row(address) for net in nets for address in _matching(net, interface, args)
+            ]
             if infos or not filtered:
                 yield {**row, "addr_info": infos}
 
-    return aside(sum(len(link.ipv4.addresses.items) for link, _ in links), lambda: list(rows()))
+    number = sum(len(net.of(link).addresses.items) for net in nets for link, _ in links)
+    return aside(number, lambda: list(rows()))
 
 
-def addr_row(interface: Interface, address: Address) -> Row:
+def _networks(ctx: Context, args: Args) -> list[Network]:
+    """Return the networks whose addresses are meant; a prefix says so, too."""
+    return networks(ctx.stack, args.infer("to"))
+
+
+def addr_row(address: Address) -> Row:
     """Return what ``ip -j addr`` has in "addr_info" for an address."""
     row: Row = {
-        "family": IPV4.name,
+        "family": family_of(address.local).name,
         "local": format_address(address.local),
         "prefixlen": address.plen,
     }
+    if isinstance(address, Address6) and address.metric != PREFIX_METRIC:
+        row["metric"] = address.metric
     if address.broadcast is not None:
         row["broadcast"] = format_address(address.broadcast)
     row["scope"] = address.scope.name.lower()
     if address.secondary:
         row["secondary"] = True
     row.update({flag: True for flag in _flags(address)})
-    row["label"] = address.label
+    if not isinstance(address, Address6):
+        row["label"] = address.label
     if address.other_mac is not None and address.dadfailed:
         row["conflict"] = format_mac(address.other_mac)
     row["valid_life_time"] = FOREVER
@@ -64,13 +91,19 @@ def addr_row(interface: Interface, address: Address) -> Row:
 
 def _flags(address: Address) -> list[str]:
     """Return what ``ip`` says of an address that is tested or joined, and whether it was asked."""
-    asked = [] if address.dad is None else ["dad" if address.dad else "nodad"]
+    own = address if isinstance(address, Address6) else None
     states = (
+        ("temporary", own is not None and own.temporary),
+        ("dad", address.dad is True),
+        ("nodad", address.dad is False),
+        ("optimistic", own is not None and own.optimistic),
         ("dadfailed", address.dadfailed),
+        ("deprecated", own is not None and own.deprecated),
         ("tentative", address.tentative),
+        ("noprefixroute", own is not None and not own.prefix_route),
         ("autojoin", address.autojoin),
     )
-    return asked + [name for name, holds in states if holds]
+    return [name for name, holds in states if holds]
 
 
 def _interfaces(ctx: Context, args: Args) -> list[Interface]:
@@ -78,27 +111,28 @@ def _interfaces(ctx: Context, args: Args) -> list[Interface]:
     return list(ctx.stack.interfaces.values()) if name is None else [ctx.stack.interface(name)]
 
 
-def _matching(interface: Interface, args: Args) -> list[Address]:
+def _matching(net: Network, interface: Interface, args: Args) -> list[Address]:
     network, scope, label = args.network("to"), args.scope("scope"), args.text("label")
     flags = {flag for flag in _STATES if args.flag(flag)}
     found = []
-    for address in interface.ipv4.addresses.items:
+    for address in net.of(interface).addresses.items:
         if network is not None:
-            shift = IPV4.bits - network[1]
+            shift = net.family.bits - network[1]
             if address.local >> shift != network[0] >> shift:
                 continue
         if not flags.issubset(_flags(address)):
             continue
-        if scope in (None, address.scope) and label in (None, address.label):
+        labelled = label is None or (label == address.label and net.family is IPV4)
+        if scope in (None, address.scope) and labelled:
             found.append(address)
     return found
 
 
 def add(ctx: Context, args: Args) -> Iterable[Row]:
     """Add an address."""
-    interface, new = _parse(ctx, args)
+    net, interface, new = _parse(ctx, args)
     try:
-        add_address(ctx.stack.ipv4, interface, new, ctx.now)
+        add_address(net, interface, new, ctx.now)
     except AlreadyExists:
         text = args.required("local")
         raise AlreadyExists(
@@ -110,35 +144,42 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
 
 def replace(ctx: Context, args: Args) -> Iterable[Row]:
     """Add an address, or change the one that is there."""
-    interface, new = _parse(ctx, args)
-    old = interface.ipv4.addresses.find(new.local, new.plen)
+    net, interface, new = _parse(ctx, args)
+    old = _there(net, interface, new)
     if old is None:
-        add_address(ctx.stack.ipv4, interface, new, ctx.now)
+        add_address(net, interface, new, ctx.now)
     else:
-        change_address(ctx.stack.ipv4, interface, old, new, ctx.now)
+        change_address(net, interface, old, new, ctx.now)
     return []
+
+
+def _there(net: Network, interface: Interface, new: Address) -> Address | None:
+    """Return the address that a new one would be; of IPv6, whatever its prefix length."""
+    plen = None if net.family is IPV6 else new.plen
+    return net.of(interface).addresses.find(new.local, plen)
 
 
 def change(ctx: Context, args: Args) -> Iterable[Row]:
     """Change an address that is there."""
-    interface, new = _parse(ctx, args)
-    old = interface.ipv4.addresses.find(new.local, new.plen)
+    net, interface, new = _parse(ctx, args)
+    old = _there(net, interface, new)
     if old is None:
         raise _absent(args, interface)
-    change_address(ctx.stack.ipv4, interface, old, new, ctx.now)
+    change_address(net, interface, old, new, ctx.now)
     return []
 
 
 def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete an address; returns what went with it."""
     interface = ctx.stack.interface(args.required("dev"))
-    local, plen = args.prefix("local") or (0, None)
     args.required("local")
-    address = interface.ipv4.addresses.find(local, plen)
+    local, plen = args.prefix("local") or (0, None)
+    net = ctx.stack.networks.for_address(local)
+    address = net.of(interface).addresses.find(local, plen)
     label = args.text("label")
     if address is None or label not in (None, address.label):
         raise _absent(args, interface)
-    gone = delete_address(ctx.stack.ipv4, interface, address, ctx.now)
+    gone = delete_address(net, interface, address, ctx.now)
     return [_gone_row(interface, item) for item in gone]
 
 
@@ -149,16 +190,17 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
             "addr flush needs to know which addresses", hint="smolctl addr flush dev DEV"
         )
     rows = []
-    for interface in _interfaces(ctx, args):
-        for address in _matching(interface, args):
-            if address in interface.ipv4.addresses.items:
-                gone = delete_address(ctx.stack.ipv4, interface, address, ctx.now)
+    nets = _networks(ctx, args)
+    for interface, net in product(_interfaces(ctx, args), nets):
+        for address in _matching(net, interface, args):
+            if address in net.of(interface).addresses.items:
+                gone = delete_address(net, interface, address, ctx.now)
                 rows += [_gone_row(interface, item) for item in gone]
     return rows
 
 
 def _gone_row(interface: Interface, address: Address) -> Row:
-    return {"dev": interface.name, **addr_row(interface, address)}
+    return {"dev": interface.name, **addr_row(address)}
 
 
 def _absent(args: Args, interface: Interface) -> NotFound:
@@ -168,14 +210,23 @@ def _absent(args: Args, interface: Interface) -> NotFound:
     )
 
 
-def _parse(ctx: Context, args: Args) -> tuple[Interface, Address]:
+def _parse(ctx: Context, args: Args) -> tuple[Network, Interface, Address]:
     text = args.required("local")
     prefix = args.prefix("local")
     if prefix is None or text in ("default", "any", "all"):
         raise InvalidArgument(f'"{text}" is not an address')
     interface = ctx.stack.interface(args.required("dev"))
-    # Linux takes an address without a length as /32.
-    local, plen = prefix[0], 32 if prefix[1] is None else prefix[1]
+    # Linux takes an address without a length as that of one host.
+    local, net = prefix[0], ctx.stack.networks.for_address(prefix[0])
+    plen = net.family.bits if prefix[1] is None else prefix[1]
+    new = net.new_address(local, plen, interface)
+    new.dad, new.autojoin = _dad(args, interface), args.flag("autojoin")
+    if isinstance(new, Address6):
+        _parse6(args, new)
+        return net, interface, new
+    extra = [name for name in _IPV6_WORDS if name in args]
+    if extra:
+        raise InvalidArgument(f"{extra[0]} is for IPv6 addresses")
     label = args.text("label") or interface.name
     if label != interface.name and not label.startswith(interface.name + ":"):
         raise InvalidArgument(
@@ -184,11 +235,25 @@ def _parse(ctx: Context, args: Args) -> tuple[Interface, Address]:
     if len(label.encode()) > NAME_MAX:
         raise InvalidArgument(f'the label "{label}" is longer than {NAME_MAX} bytes')
     scope = args.scope("scope")
-    if scope is None:
-        scope = Scope.HOST if is_loopback(local) else Scope.GLOBAL
-    broadcast = _broadcast(args, local, plen)
-    dad, autojoin = _dad(args, interface), args.flag("autojoin")
-    return interface, Address(local, plen, scope, label, broadcast, dad=dad, autojoin=autojoin)
+    if scope is not None:
+        new.scope = scope
+    new.label, new.broadcast = label, _broadcast(args, local, plen)
+    return net, interface, new
+
+
+_IPV6_WORDS = ("noprefixroute", "metric", "optimistic", "deprecated")
+
+
+def _parse6(args: Args, new: Address6) -> None:
+    """Set what is said of an IPv6 address."""
+    for name in ("label", "broadcast"):
+        if name in args:
+            raise InvalidArgument(f"an IPv6 address has no {name}")
+    # Linux takes "scope" and does not look at it: that of an IPv6 address follows from it.
+    args.scope("scope")
+    new.prefix_route = not args.flag("noprefixroute")
+    new.optimistic = args.flag("optimistic")
+    new.metric = args.integer("metric", 0, 0xFFFFFFFF) or PREFIX_METRIC
 
 
 def _dad(args: Args, interface: Interface) -> bool | None:
@@ -199,7 +264,7 @@ def _dad(args: Args, interface: Interface) -> bool | None:
             "dad and autojoin cannot be used together: a group belongs to no single host"
         )
     if args.flag("dad") and interface.medium is not Medium.ETHERNET:
-        raise InvalidArgument(f"{interface.name} has no ARP, so no address can be tested there")
+        raise InvalidArgument(f"nobody else is on {interface.name}, so no address can be tested")
     if interface.medium is not Medium.ETHERNET:
         return None  # nothing is tested there, whatever was said
     return True if args.flag("dad") else False if args.flag("nodad") else None
@@ -219,19 +284,62 @@ def _broadcast(args: Args, local: int, plen: int) -> int | None:
 
 def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
     """Yield what makes the addresses of all interfaces, in the order in which they are kept."""
-    for interface in ctx.stack.interfaces.values():
-        made = AddressList(IPV4.bits)
-        wanted = list(interface.ipv4.addresses.items)
-        if interface is ctx.stack.interfaces.loopback:
-            (usual,) = fresh.stack.interfaces.loopback.ipv4.addresses.items
-            if wanted and _same(wanted[0], usual):
-                made.insert(copy(wanted.pop(0)))
-            else:
-                args = _words(interface, usual)
-                gone = {"local": args["local"], "dev": interface.name}
-                yield Saved("addr.del", gone, ("addr.add", args), key=f"no {args['local']}")
-        for address in wanted:
-            yield from _make(interface, address, made)
+    for net in ctx.stack.networks.values():
+        for interface in ctx.stack.interfaces.values():
+            yield from _save(net, interface, fresh.stack.networks[net.family])
+
+
+def _save(net: Network, interface: Interface, fresh: Network) -> Iterator[Saved]:
+    """Yield what makes the addresses that an interface has of one family."""
+    wanted = list(net.of(interface).addresses.items)
+    if net.family is IPV6:
+        yield from _save6(interface, wanted, fresh)
+        return
+    made = AddressList(net.family.bits)
+    if interface is net.interfaces.loopback:
+        (usual,) = fresh.of(fresh.interfaces.loopback).addresses.items
+        if wanted and _same(wanted[0], usual):
+            made.insert(copy(wanted.pop(0)))
+        else:
+            yield _without(interface, usual)
+    for address in wanted:
+        yield from _make(interface, address, made)
+
+
+def _without(interface: Interface, usual: Address) -> Saved:
+    """Return what takes away an address that a link has from the beginning."""
+    args = _words(interface, usual)
+    gone = {"local": args["local"], "dev": interface.name}
+    return Saved("addr.del", gone, ("addr.add", args), key=f"no {args['local']}")
+
+
+def _save6(interface: Interface, wanted: list[Address], fresh: Network) -> Iterator[Saved]:
+    """Yield what makes IPv6 addresses beside those that a link has from the beginning.
+
+    A link that is up has its own link-local address, the loopback ::1. What is shown first was
+    added last.
+    """
+    link = fresh.interfaces.get(interface.name)
+    usual = [] if link is None else list(fresh.of(link).addresses.items)
+    if not (interface.carrier or interface.loopback):
+        # Nobody knows whether it will have one: that comes with the carrier.
+        own = link_local(interface_id(interface.mac))
+        usual = [address for address in usual if address.local != own]
+        wanted = [address for address in wanted if address.local != own]
+    for address in usual:
+        if not any(_same6(address, each) for each in wanted):
+            yield _without(interface, address)
+    for address in reversed(wanted):
+        if not any(_same6(address, each) for each in usual):
+            args = _words(interface, address)
+            undo = ("addr.del", {"local": args["local"], "dev": interface.name})
+            key = f"addr {interface.name} {args['local']}"
+            yield Saved("addr.add", args, undo, f"addr6 {interface.name}", key)
+
+
+def _same6(one: Address, other: Address) -> bool:
+    mine, theirs = _attributes(one), _attributes(other)
+    return (one.local, one.plen, mine) == (other.local, other.plen, theirs)
 
 
 def _same(one: Address, other: Address) -> bool:
@@ -262,16 +370,30 @@ def _words(interface: Interface, address: Address) -> Words:
         "local": f"{format_address(address.local)}/{address.plen}",
         "dev": interface.name,
     }
-    if address.broadcast is not None:
-        last = address.local | (1 << (32 - address.plen)) - 1
-        usual = address.plen < 31 and address.broadcast == last
-        args["broadcast"] = "+" if usual else format_address(address.broadcast)
-    if address.label != interface.name:
+    if not isinstance(address, Address6) and address.label != interface.name:
         args["label"] = address.label
+    return args | _attributes(address)
+
+
+def _attributes(address: Address) -> Words:
+    """Return the words about an address that are not its name."""
+    args: Words = {}
     if address.dad is not None:
         args["dad" if address.dad else "nodad"] = True
     if address.autojoin:
         args["autojoin"] = True
+    if isinstance(address, Address6):
+        if not address.prefix_route:
+            args["noprefixroute"] = True
+        if address.optimistic:
+            args["optimistic"] = True
+        if address.metric != PREFIX_METRIC:
+            args["metric"] = str(address.metric)
+        return args
+    if address.broadcast is not None:
+        last = address.local | (1 << (32 - address.plen)) - 1
+        usual = address.plen < 31 and address.broadcast == last
+        args["broadcast"] = "+" if usual else format_address(address.broadcast)
     if address.scope is not (Scope.HOST if is_loopback(address.local) else Scope.GLOBAL):
         args["scope"] = address.scope.name.lower()
     return args

@@ -167,8 +167,11 @@ class Args:
             )
         return parse_address(text, self.family)
 
-    def zoned(self, name: str) -> int | None:
+    def zoned(self, name: str, *, either: bool = False) -> int | None:
         """Return an address that may have a zone, which ``device`` returns; or None.
+
+        Args:
+            either: it may be of any family, whatever is asked for.
 
         Raises:
             InvalidArgument: also for a zone of an address that is the same everywhere.
@@ -177,7 +180,7 @@ class Args:
         if text is None:
             return None
         plain, zone = _value(split_zone, text)
-        value = _value(self._address, plain)
+        value = _value(parse_address if either else self._address, plain)
         if zone is not None and not is_scoped(value):
             raise InvalidArgument(
                 f"{_shown(text)}: only link-local addresses and groups have a zone",

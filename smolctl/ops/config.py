@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from smolctl.errors import SmolctlError
-from smolctl.ops import addr, link, maddr, neigh, route_save, rule, sysctl
+from smolctl.ops import addr, addrlabel, link, maddr, neigh, route_save, rule, sysctl
 from smolctl.ops.args import Args
 from smolctl.ops.aside import Aside
 from smolctl.ops.context import Context, Row
@@ -18,12 +18,14 @@ which all that the savers before it have yielded is made."""
 
 def _settle(ctx: Context, fresh: Context) -> Iterator[Saved]:
     """Let the fresh stack's addresses be as far with their tests as those of the saved one."""
-    for name, interface in fresh.stack.interfaces.items():
-        before = derived(fresh.stack.ipv4, interface)
-        for address in interface.ipv4.addresses.items:
-            same = ctx.stack.interface(name).ipv4.addresses.find(address.local, address.plen)
-            address.tentative = same is not None and same.tentative
-        sync(fresh.stack.ipv4, interface, before)
+    for family, net in fresh.stack.networks.items():
+        for name, interface in fresh.stack.interfaces.items():
+            there = ctx.stack.networks[family].of(ctx.stack.interface(name)).addresses
+            before = derived(net, interface)
+            for address in net.of(interface).addresses.items:
+                same = there.find(address.local, address.plen)
+                address.tentative = same is not None and same.tentative
+            sync(net, interface, before)
     yield from ()
 
 
@@ -38,6 +40,7 @@ SAVERS: tuple[tuple[str, Saver], ...] = (
     ("neigh", neigh.save_down),
     ("rule", rule.save),
     ("maddr", maddr.save),
+    ("addrlabel", addrlabel.save),
     ("sysctl", sysctl.save_last),
 )
 """Each noun's own ``save``, in an order that works: what a part needs stands before it."""

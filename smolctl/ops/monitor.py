@@ -23,9 +23,11 @@ from smolctl.stack.fib.route import Route
 from smolctl.stack.fib.rule import Rule
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.groups import Group
+from smolctl.stack.ip.network import Network
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.proxy import ProxyEntry
 from smolctl.stack.reason import Reason
+from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.ping import EchoClient
 from smolctl.stack.transport.udp.socket import UdpSocket
@@ -115,7 +117,7 @@ class MonitorJob(FeedJob):
         if isinstance(subject, Route):
             return route_row(ctx.stack, subject, table=True)
         if isinstance(subject, Rule):
-            return rule_row(ctx.stack, subject)
+            return rule_row(_network_of(ctx.stack, subject), subject)
         if isinstance(subject, UdpSocket | EchoClient):
             return socket_row(subject)
         assert interface is not None  # events.Event: what follows has one
@@ -125,8 +127,9 @@ class MonitorJob(FeedJob):
             return neigh_row(interface, subject, event.at_ns, stats=self._stats)
         link = {"ifindex": interface.index, "ifname": interface.name}
         if isinstance(subject, Group):
-            return {**link, "maddr": [group_row(interface, subject.address)]}
-        return {**link, "addr_info": [addr_row(interface, subject)]}
+            net = ctx.stack.networks.for_address(subject.address)
+            return {**link, "maddr": [group_row(net, interface, subject.address)]}
+        return {**link, "addr_info": [addr_row(subject)]}
 
     # --- packets ----------------------------------------------------------------------------------
 
@@ -150,6 +153,14 @@ _ROW_SIZE = 700
 def _told(row: Row, reason: Reason, detail: Mapping[str, object]) -> Row:
     """Return the row of a packet, with the words that take the longest to find."""
     return {**row, "why": reason.why(detail)}
+
+
+def _network_of(stack: Stack, rule: Rule) -> Network:
+    """Return the network that has a rule, or had it."""
+    if rule.src_len or rule.dst_len:
+        return stack.networks.for_address(rule.src if rule.src_len else rule.dst)
+    having = [net for net in stack.networks.values() if rule in list(net.fib.rules)]
+    return having[0] if having else stack.ipv4
 
 
 def _devs_of(event: StackEvent) -> tuple[Any, ...]:

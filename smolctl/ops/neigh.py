@@ -1,6 +1,7 @@
 """``smolctl neigh``: the neighbor caches."""
 
 from collections.abc import Iterable, Iterator
+from itertools import product
 
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
 from smolctl.near import did_you_mean
@@ -8,20 +9,22 @@ from smolctl.ops import neigh_proxy
 from smolctl.ops.args import Args
 from smolctl.ops.aside import aside
 from smolctl.ops.context import Context, Row
+from smolctl.ops.families import networks
 from smolctl.ops.job import NS_PER_S
-from smolctl.ops.saved import Saved
+from smolctl.ops.saved import Saved, Words
 from smolctl.stack.interface import Interface, Medium
+from smolctl.stack.ip.network import Network
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
-from smolctl.stack.stack import Stack
 from smolctl.wire.address import (
     BROADCAST_MAC,
-    IPV4,
+    IPV6,
     ZERO_MAC,
     format_address,
     format_mac,
     is_multicast,
+    is_unspecified,
     is_zeronet,
 )
 
@@ -35,11 +38,12 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the entries that match; or the proxy entries, as ``ip neigh show proxy``."""
     if args.flag("proxy"):
         return neigh_proxy.show(ctx, args)
+    nets = networks(ctx.stack, args.infer("to"))
     return aside(
-        sum(len(cache.entries) for cache in ctx.stack.ipv4.neighbors.values()),
+        sum(len(cache.entries) for net in nets for cache in net.neighbors.values()),
         lambda: [
             neigh_row(interface, entry, ctx.now, stats=args.flag("stats"))
-            for interface, entry in _matching(ctx, args)
+            for interface, _, entry in _matching(ctx, args)
             # Without a state asked for, ip leaves out entries that are nothing yet.
             if entry.state is not State.NONE
         ],
@@ -48,7 +52,7 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 
 def get(ctx: Context, args: Args) -> Iterable[Row]:
     """Return one entry."""
-    interface, entry = _find(ctx, args)
+    interface, _, entry = _find(ctx, args)
     return [neigh_row(interface, entry, ctx.now, stats=args.flag("stats"))]
 
 
@@ -70,11 +74,13 @@ def neigh_row(interface: Interface, entry: Neighbor, now: int, *, stats: bool) -
         row["probes"] = entry.probes
         row["queue"] = len(entry.queue)
         row["queue_bytes"] = entry.queue_bytes
+    if entry.router:
+        row["router"] = True
     row["state"] = [entry.state.value]
     return row
 
 
-def _cache(stack: Stack, interface: Interface) -> NeighborCache:
+def _cache(net: Network, interface: Interface) -> NeighborCache:
     """Return the neighbor cache of an interface that resolves addresses.
 
     Raises:
@@ -82,23 +88,23 @@ def _cache(stack: Stack, interface: Interface) -> NeighborCache:
     """
     if interface.medium is not Medium.ETHERNET:
         raise InvalidArgument(f"{interface.name} has no neighbors: nothing is resolved on it")
-    return stack.ipv4.neighbors[interface.name]
+    return net.neighbors[interface.name]
 
 
-def _matching(ctx: Context, args: Args) -> Iterator[tuple[Interface, Neighbor]]:
-    dev = args.text("dev")
+def _matching(ctx: Context, args: Args) -> Iterator[tuple[Interface, Network, Neighbor]]:
+    nets, dev = networks(ctx.stack, args.infer("to")), args.text("dev")
     interfaces = ctx.stack.interfaces.values() if dev is None else [ctx.stack.interface(dev)]
     network, nud = args.network("to"), args.text("nud")
     states = None if nud in (None, "all") else {_state(nud or "")}
-    for interface in interfaces:
-        for entry in list(ctx.stack.ipv4.neighbors[interface.name]):
+    for net, interface in product(nets, interfaces):
+        for entry in list(net.neighbors[interface.name]):
             if states is not None and entry.state not in states:
                 continue
             if network is not None:
-                shift = IPV4.bits - network[1]
+                shift = net.family.bits - network[1]
                 if entry.ip >> shift != network[0] >> shift:
                     continue
-            yield interface, entry
+            yield interface, net, entry
 
 
 def _state(text: str) -> State:
@@ -111,17 +117,24 @@ def _state(text: str) -> State:
     return State[text.upper()]
 
 
-def _find(ctx: Context, args: Args) -> tuple[Interface, Neighbor]:
-    interface = ctx.stack.interface(args.required("dev"))
+def _named(ctx: Context, args: Args) -> tuple[Interface, Network, int]:
+    """Return which neighbor is meant: its link, the network of its family, and its address."""
     args.required("dst")
-    dst = args.address("dst") or 0
-    entry = ctx.stack.ipv4.neighbors[interface.name].lookup(dst)
+    dst, dev = args.zoned("dst"), args.device("dst")
+    interface = ctx.stack.interface(dev or args.required("dev"))
+    assert dst is not None
+    return interface, ctx.stack.networks.for_address(dst), dst
+
+
+def _find(ctx: Context, args: Args) -> tuple[Interface, Network, Neighbor]:
+    interface, net, dst = _named(ctx, args)
+    entry = net.neighbors[interface.name].lookup(dst)
     if entry is None or entry.state is State.NONE:
         raise NotFound(
             f"{interface.name} has no neighbor {format_address(dst)}",
             hint=f"smolctl neigh show dev {interface.name}",
         )
-    return interface, entry
+    return interface, net, entry
 
 
 def add(ctx: Context, args: Args) -> Iterable[Row]:
@@ -144,14 +157,12 @@ def change(ctx: Context, args: Args) -> Iterable[Row]:
 
 
 def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Row]:
-    interface = ctx.stack.interface(args.required("dev"))
-    cache = _cache(ctx.stack, interface)
-    args.required("dst")
-    dst = args.address("dst") or 0
+    interface, net, dst = _named(ctx, args)
+    cache = _cache(net, interface)
     state = _state(args.text("nud") or "permanent")
     lladdr = args.mac("lladdr")
     shown = format_address(dst)
-    if is_multicast(dst) or ctx.stack.ipv4.is_broadcast(dst) or is_zeronet(dst):
+    if is_multicast(dst) or net.is_broadcast(dst) or is_zeronet(dst) or is_unspecified(dst):
         # Deviation: Linux takes these; such a packet's MAC follows from its address.
         raise InvalidArgument(f"{shown} is not the address of one neighbor")
     if lladdr in (ZERO_MAC, BROADCAST_MAC):
@@ -171,8 +182,14 @@ def _set(ctx: Context, args: Args, *, create: bool, update: bool) -> Iterable[Ro
     known = lladdr if lladdr is not None else (entry.lladdr if entry is not None else None)
     if state in _NEEDS_MAC and known is None:
         raise InvalidArgument(f"a {state.lower()} neighbor needs its MAC", hint="add: lladdr MAC")
+    router = args.flag("router")
+    if router and net.family is not IPV6:
+        raise InvalidArgument("router is for IPv6 neighbors")
     actions = cache.set(dst, state, lladdr, ctx.now)
-    ctx.stack.ipv4.neighbors.perform(interface, actions, ctx.now)
+    entry = cache.lookup(dst)
+    if net.family is IPV6 and entry is not None:
+        entry.router = router
+    net.neighbors.perform(interface, actions, ctx.now)
     return []
 
 
@@ -180,9 +197,9 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete an entry; what waits for it is lost."""
     if "proxy" in args:
         return neigh_proxy.delete(ctx, args)
-    interface, entry = _find(ctx, args)
-    actions = ctx.stack.ipv4.neighbors[interface.name].delete(entry.ip)
-    ctx.stack.ipv4.neighbors.perform(interface, actions, ctx.now)
+    interface, net, entry = _find(ctx, args)
+    actions = net.neighbors[interface.name].delete(entry.ip)
+    net.neighbors.perform(interface, actions, ctx.now)
     return []
 
 
@@ -193,13 +210,13 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
             "neigh flush needs to know which entries", hint="smolctl neigh flush dev DEV"
         )
     rows = []
-    for interface, entry in list(_matching(ctx, args)):
+    for interface, net, entry in list(_matching(ctx, args)):
         if entry.state is State.PERMANENT and "nud" not in args:
             continue
         if interface.medium is Medium.ETHERNET:
             rows.append(neigh_row(interface, entry, ctx.now, stats=False))
-            actions = ctx.stack.ipv4.neighbors[interface.name].delete(entry.ip)
-            ctx.stack.ipv4.neighbors.perform(interface, actions, ctx.now)
+            actions = net.neighbors[interface.name].delete(entry.ip)
+            net.neighbors.perform(interface, actions, ctx.now)
     return rows
 
 
@@ -218,11 +235,13 @@ def save_down(ctx: Context, fresh: Context) -> Iterator[Saved]:
 
 
 def _save(ctx: Context, *, up: bool) -> Iterator[Saved]:
-    for interface in ctx.stack.interfaces.values():
-        for entry in ctx.stack.ipv4.neighbors[interface.name] if interface.up is up else ():
+    for net, interface in product(ctx.stack.networks.values(), ctx.stack.interfaces.values()):
+        for entry in net.neighbors[interface.name] if interface.up is up else ():
             if entry.state is not State.PERMANENT or entry.lladdr is None:
                 continue
             dst = format_address(entry.ip)
-            args = {"dst": dst, "lladdr": format_mac(entry.lladdr), "dev": interface.name}
+            args: Words = {"dst": dst, "lladdr": format_mac(entry.lladdr), "dev": interface.name}
+            if entry.router:
+                args["router"] = True
             undo = ("neigh.del", {"dst": dst, "dev": interface.name})
             yield Saved("neigh.add", args, undo, key=f"neigh {dst} {interface.name}")

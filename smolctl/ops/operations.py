@@ -59,24 +59,26 @@ def _there(where: str) -> Any:
 
 
 _LINK = "dev stats"
-_ADDR = "local dev broadcast label scope dad nodad autojoin"
-_ADDR_SELECT = "dev to scope label up tentative dadfailed autojoin"
-_ROUTE = "dst type via dev src metric scope mtu mtu_lock onlink protocol table nexthop"
-_ROUTE_SELECT = "table cache root match exact dev via protocol scope type src metric"
-_ROUTE_GET = "dst src dev iif tos ipproto sport dport fibmatch candidates"
-_RULE_SELECT = "not from to iif oif tos ipproto sport dport priority table protocol"
+_ADDR = "local dev broadcast label scope dad nodad autojoin metric noprefixroute optimistic family"
+_ADDR_SELECT = (
+    "dev to scope label up tentative dadfailed autojoin optimistic deprecated temporary family"
+)
+_ROUTE = "dst type via dev src metric scope mtu mtu_lock onlink protocol table nexthop family"
+_ROUTE_SELECT = "table cache root match exact dev via protocol scope type src metric family"
+_ROUTE_GET = "dst src dev iif tos ipproto sport dport fibmatch candidates family"
+_RULE_SELECT = "not from to iif oif tos ipproto sport dport priority table protocol family"
 _RULE = _RULE_SELECT + " type goto suppress_prefixlength"
-_NEIGH = "dst lladdr dev nud proxy"
+_NEIGH = "dst lladdr dev nud proxy router family"
 _SEND = (
     "dst port src sport dev data size count interval rate wait ttl tos options broadcast"
-    " expect_reply quiet pmtudisc"
+    " expect_reply quiet pmtudisc family"
 )
 _PING = (
     "dst count interval size ttl tos record stamp hosts timeout deadline src dev pmtudisc"
-    " preload pattern outstanding adaptive tell_sent broadcast"
+    " preload pattern outstanding adaptive tell_sent broadcast family"
 )
 _PACE = "first max_hops queries at_once wait gap"
-_TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev"
+_TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev family"
 _WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos ttl family"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 
@@ -93,7 +95,7 @@ OPS: dict[str, Operation] = {
     "addr.add": Operation("addr.add", _ADDR),
     "addr.replace": Operation("addr.replace", _ADDR),
     "addr.change": Operation("addr.change", _ADDR),
-    "addr.del": Operation("addr.delete", "local dev label"),
+    "addr.del": Operation("addr.delete", "local dev label family"),
     "addr.flush": Operation("addr.flush", _ADDR_SELECT),
     "route.show": Operation("route.show", _ROUTE_SELECT),
     "route.add": Operation("route.add", _ROUTE),
@@ -107,16 +109,20 @@ OPS: dict[str, Operation] = {
     "rule.add": Operation("rule.add", _RULE),
     "rule.del": Operation("rule.delete", _RULE),
     "rule.flush": Operation("rule.flush", _RULE_SELECT),
-    "neigh.show": Operation("neigh.show", "dev to nud stats proxy"),
-    "neigh.get": Operation("neigh.get", "dst dev stats"),
+    "neigh.show": Operation("neigh.show", "dev to nud stats proxy family"),
+    "neigh.get": Operation("neigh.get", "dst dev stats family"),
     "neigh.add": Operation("neigh.add", _NEIGH),
     "neigh.replace": Operation("neigh.replace", _NEIGH),
     "neigh.change": Operation("neigh.change", _NEIGH),
-    "neigh.del": Operation("neigh.delete", "dst dev lladdr nud proxy"),
-    "neigh.flush": Operation("neigh.flush", "dev to nud"),
-    "maddr.show": Operation("maddr.show", "dev stats"),
-    "maddr.add": Operation("maddr.add", "address dev"),
-    "maddr.del": Operation("maddr.delete", "address dev"),
+    "neigh.del": Operation("neigh.delete", "dst dev lladdr nud proxy router family"),
+    "neigh.flush": Operation("neigh.flush", "dev to nud family"),
+    "maddr.show": Operation("maddr.show", "dev stats family"),
+    "maddr.add": Operation("maddr.add", "address dev family"),
+    "maddr.del": Operation("maddr.delete", "address dev family"),
+    "addrlabel.show": Operation("addrlabel.show", "family"),
+    "addrlabel.add": Operation("addrlabel.add", "prefix label dev family"),
+    "addrlabel.del": Operation("addrlabel.delete", "prefix label dev family"),
+    "addrlabel.flush": Operation("addrlabel.flush", "family"),
     "sysctl.show": Operation("sysctl.show", "key diff family"),
     "sysctl.set": Operation("sysctl.set_", "key value family"),
     "socket.show": Operation("socket.show", "family"),
@@ -125,8 +131,8 @@ OPS: dict[str, Operation] = {
     "stats.show": Operation("stats.show", "all family"),
     "stats.drops": Operation("stats.drops", "family"),
     "udp.send": Operation("udp.send", _SEND),
-    "udp.recv": Operation("udp.recv", "addr port dev count wait group source reuse"),
-    "udp.echo": Operation("udp.echo", "addr port dev count wait quiet"),
+    "udp.recv": Operation("udp.recv", "addr port dev count wait group source reuse family"),
+    "udp.echo": Operation("udp.echo", "addr port dev count wait quiet family"),
     "why.ask": Operation("why.ask", _WHY),
     "why.show": Operation("why.show", "id family"),
     "why.list": Operation("why.recent", "family"),

@@ -8,6 +8,7 @@ from smolctl.errors import InvalidArgument, NoBuffers, SendRejected
 from smolctl.ops.args import Args
 from smolctl.ops.blame import blame_fields
 from smolctl.ops.context import Context
+from smolctl.ops.echo import Echo, echo_type, error_text, send_echo
 from smolctl.ops.job import NS_PER_S, WAIT_NOTICE_NS, Job
 from smolctl.ops.rtt import Rtts
 from smolctl.stack import reason
@@ -17,7 +18,6 @@ from smolctl.stack.ip.protocol import NO_OPTIONS, Pmtudisc, SendOptions
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.arp import flapping
-from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.packet import DeliveryError
 from smolctl.stack.reason import Detail, shown
 from smolctl.stack.stack import Stack
@@ -25,8 +25,15 @@ from smolctl.stack.trace.facts import Awaited
 from smolctl.stack.trace.trace import Fate, Flow, Trace
 from smolctl.stack.transport.errors import unanswered
 from smolctl.wire import icmpv4, ipv4_options
-from smolctl.wire.address import ZERO_MAC, format_address
-from smolctl.wire.icmpv4 import TimeExceeded, Unreachable
+from smolctl.wire.address import (
+    IPV4,
+    IPV6,
+    ZERO_MAC,
+    Family,
+    family_of,
+    format_address,
+    is_scoped,
+)
 
 NO_REPLY_WAIT_NS = 10 * NS_PER_S
 """How long the last request is waited for while nothing came back (iputils MAXWAIT)."""
@@ -40,50 +47,12 @@ _RECORD = ipv4_options.outgoing(ipv4_options.record(), 0)
 _HOSTS_MAX = 4
 """An address and a time each are 8 bytes; a header has room for 36."""
 
-_UNREACHABLE: dict[object, str] = {
-    Unreachable.NET: "Destination Net Unreachable",
-    Unreachable.HOST: "Destination Host Unreachable",
-    Unreachable.PROTOCOL: "Destination Protocol Unreachable",
-    Unreachable.PORT: "Destination Port Unreachable",
-    Unreachable.SOURCE_ROUTE_FAILED: "Source Route Failed",
-    Unreachable.NET_UNKNOWN: "Destination Net Unknown",
-    Unreachable.HOST_UNKNOWN: "Destination Host Unknown",
-    Unreachable.HOST_ISOLATED: "Source Host Isolated",
-    Unreachable.NET_PROHIBITED: "Destination Net Prohibited",
-    Unreachable.HOST_PROHIBITED: "Destination Host Prohibited",
-    Unreachable.NET_TOS: "Destination Net Unreachable for Type of Service",
-    Unreachable.HOST_TOS: "Destination Host Unreachable for Type of Service",
-    Unreachable.ADMIN: "Packet filtered",
-    Unreachable.PRECEDENCE_VIOLATION: "Precedence Violation",
-    Unreachable.PRECEDENCE_CUTOFF: "Precedence Cutoff",
-}
-_TIME_EXCEEDED: dict[object, str] = {
-    TimeExceeded.TTL: "Time to live exceeded",
-    TimeExceeded.REASSEMBLY: "Frag reassembly time exceeded",
-}
 _REDIRECTS = (
     "Redirect Network",
     "Redirect Host",
     "Redirect Type of Service and Network",
     "Redirect Type of Service and Host",
 )
-
-
-def _text(error: DeliveryError) -> str:
-    """Return what ping says about an ICMP error (iputils pr_icmph)."""
-    if error.reason is reason.NEIGH_FAILED:
-        return _UNREACHABLE[Unreachable.HOST]
-    detail = error.detail
-    kind, code = detail.get("type"), detail.get("icmp_code")
-    if kind == icmpv4.Type.DEST_UNREACHABLE:
-        if code == Unreachable.FRAG_NEEDED:
-            return f"Frag needed and DF set (mtu = {detail['mtu'] or 0})"
-        return _UNREACHABLE.get(code, f"Dest Unreachable, Bad Code: {code}")
-    if kind == icmpv4.Type.TIME_EXCEEDED:
-        return _TIME_EXCEEDED.get(code, f"Time exceeded, Bad Code: {code}")
-    if kind == icmpv4.Type.PARAMETER_PROBLEM:
-        return f"Parameter problem: pointer = {detail['pointer']}"
-    return error.reason.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +91,25 @@ class PingPlan:
 def run(ctx: Context, args: Args) -> Job:
     """Send echo requests until told to stop."""
     args.required("dst")
+    dst, src, dev = args.zoned("dst"), args.zoned("src"), args.device("dst", "src")
+    assert dst is not None
+    family = family_of(dst)
+    if src is not None and family_of(src) is not family:
+        shown_both = f"{format_address(src)} and {format_address(dst)}"
+        raise InvalidArgument(f"{shown_both} are of two families")
     plan = PingPlan(
-        args.address("dst") or 0,
-        args.address("src"),
-        args.text("dev"),
+        dst,
+        src,
+        dev,
         args.integer("count", 1, 1_000_000_000),
         args.seconds("interval", 1.0) or 0,
-        56 if "size" not in args else args.integer("size", 0, 65507) or 0,
+        56 if "size" not in args else args.integer("size", 0, _SIZE_MAX[family]) or 0,
         args.integer("ttl", 1, 255),
-        args.pmtudisc(ctx.stack.ipv4.pmtudisc),
+        args.pmtudisc(ctx.stack.networks[family].pmtudisc),
         args.seconds("timeout"),
         args.seconds("deadline") or None,  # iputils: 0 is none
         args.tos("tos") or 0,
-        _options(args),
+        _options(args, family),
         args.integer("preload", 1, 65536) or 1,
         _pattern(args.text("pattern")),
         args.flag("outstanding"),
@@ -163,8 +138,17 @@ _STAMPS = {
 """What a timestamp option collects, in the words of ping."""
 
 
-def _options(args: Args) -> ipv4_options.Outgoing:
+_SIZE_MAX = {IPV4: 65507, IPV6: 65527}
+"""Most data that an echo request has room for."""
+
+
+def _options(args: Args, family: Family) -> ipv4_options.Outgoing:
     """Return the IP options of each request."""
+    if family is IPV6:
+        for name, letter in (("record", "-R"), ("stamp", "-T"), ("hosts", "-T")):
+            if name in args:
+                raise InvalidArgument(f"{letter} is an option of IPv4")
+        return NO_OPTIONS
     stamp, hosts = args.choice("stamp", tuple(_STAMPS)), args.addresses("hosts")
     if args.flag("record") and stamp is not None:
         raise InvalidArgument("only one of -T and -R may be used")
@@ -186,7 +170,8 @@ def _way(stack: Stack, plan: PingPlan, now: int) -> Way:
     way = route_output(stack.networks.for_address(plan.dst), key)
     recorder = stack.shared.recorder
     trace = Trace()
-    trace.flow = Flow("icmp", plan.src, icmpv4.Type.ECHO_REQUEST, plan.dst, 0, plan.size)
+    name = "icmp" if family_of(plan.dst) is IPV4 else "icmp6"
+    trace.flow = Flow(name, plan.src, echo_type(plan.dst), plan.dst, 0, plan.size)
     if isinstance(way, Refusal):
         recorder.follow(trace, now)
         recorder.note_candidates(key, None, trace, now)
@@ -225,7 +210,7 @@ class PingJob(Job):
     def __init__(self, stack: Stack, plan: PingPlan, src: int | None, dev: str) -> None:
         super().__init__()
         self._stack = stack
-        self._plan = plan
+        self._plan, self._net = plan, stack.networks.for_address(plan.dst)
         self._src = src
         self._dev = dev
         self._client = stack.ping.open(plan.dst)
@@ -254,7 +239,7 @@ class PingJob(Job):
             src=None if self._src is None else format_address(self._src),
             dev=plan.dev,
             size=plan.size,
-            broadcast=self._stack.ipv4.is_broadcast(plan.dst) or None,
+            broadcast=self._net.is_broadcast(plan.dst) or None,
         )
         self._request(now)
         for _ in range(1, plan.preload):
@@ -336,24 +321,22 @@ class PingJob(Job):
         if len(self._recent) > FOLLOWED:
             del self._recent[next(iter(self._recent))]
         body = (plan.pattern * (plan.size // len(plan.pattern) + 1))[: plan.size]
-        message = icmpv4.IcmpMessage(
-            icmpv4.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, body
-        )
+        nobody = self._net.family.mark
         try:
             how = SendOptions(
                 plan.src, plan.dev, plan.ttl, plan.tos, plan.options, plan.pmtudisc,
                 broadcast=plan.broadcast,
             )  # fmt: skip
-            net = self._stack.ipv4
-            icmp_output(net, message, plan.dst, now, how, self._trace, self._client)
+            echo = Echo(sequence, body, self._trace)
+            send_echo(self._stack, self._client, echo, how, now)
         except (SendRejected, NoBuffers) as error:
             if error.code == reason.TX_TOO_BIG.name:  # as iputils, which goes on to its summary
                 text = f"message too long, mtu={self._trace.detail['mtu']}"
-                self._error(sequence, error.code, text, self._src or 0)
+                self._error(sequence, error.code, text, self._src or nobody)
                 return
             if self._sequence == 1:
                 raise
-            self._error(sequence, error.code, error.message, self._src or 0)
+            self._error(sequence, error.code, error.message, self._src or nobody)
         else:
             if plan.tell_sent:
                 self.emit("sent", seq=sequence)
@@ -392,12 +375,13 @@ class PingJob(Job):
                 tos=reply.tos or None,
                 record_route=_recorded(reply.options),
                 **_stamped(reply.options),
+                dev=self._dev if is_scoped(reply.src) else None,
                 **{"from": format_address(reply.src)},
             )
         while client.errors:
             error = client.errors.popleft()
             self._blame(error)
-            self._error(error.dport, error.reason.name, _text(error), error.offender)
+            self._error(error.dport, error.reason.name, error_text(error), error.offender)
         while client.redirects:
             self._redirected(client.redirects.popleft())
         self._check_end(now)
@@ -434,6 +418,7 @@ class PingJob(Job):
         self._errors += 1
         self.emit(
             "error", seq=sequence, message=message, reason=name,
+            dev=self._dev if is_scoped(offender) else None,
             **{"from": format_address(offender)},
         )  # fmt: skip
 
@@ -492,7 +477,9 @@ class PingJob(Job):
     def _flapping(self, trace: Trace) -> Detail | None:
         """Return how the next hop's MAC went back and forth while requests were sent, if it did."""
         dev, hop = trace.dev or "", trace.gateway
-        cache = self._stack.ipv4.neighbors.get(dev)
+        if self._net.family is not IPV4:
+            return None  # neighbor discovery believes nobody who was not asked
+        cache = self._net.neighbors.get(dev)
         entry = None if cache is None else cache.lookup(self._plan.dst if hop is None else hop)
         moves = None if entry is None else entry.moves
         if entry is None or moves is None or not moves.back or moves.last_ns < self._start_ns:

@@ -8,9 +8,11 @@ from smolctl.ops import route_cache
 from smolctl.ops.args import Args
 from smolctl.ops.aside import aside
 from smolctl.ops.context import Context, Row
+from smolctl.ops.families import networks
 from smolctl.stack.config.route import add_route, delete_route, no_table
 from smolctl.stack.fib.nexthop import WEIGHT_MAX, Hop, Multipath, NextHop, with_ways
 from smolctl.stack.fib.route import (
+    DEVICELESS,
     TABLE_MAX,
     InsertMode,
     Route,
@@ -19,15 +21,18 @@ from smolctl.stack.fib.route import (
     TableName,
     table_text,
 )
+from smolctl.stack.ip.network import Network
 from smolctl.stack.stack import Stack
-from smolctl.wire.address import IPV4, format_address
+from smolctl.wire.address import IPV4, IPV6, family_of, format_address
 
 _TYPES = tuple(RouteType)
 _PROTOCOLS = {"0": "unspec", "1": "redirect", "2": "kernel", "3": "boot", "4": "static"}
 _PROTOCOL_NUMBERS = frozenset(str(number) for number in range(256))
 _TABLES = ("local", "main", "default", "all", "cache")
 _WAY = frozenset(("via", "dev", "weight", "onlink"))
-_LOCAL_TYPES = (RouteType.LOCAL, RouteType.BROADCAST)
+_LOCAL_TYPES = (RouteType.LOCAL, RouteType.BROADCAST, RouteType.ANYCAST)
+PREFERENCE = "medium"
+"""The preference of a router that says none (RFC 4191 2.1)."""
 
 
 def prefix_text(route: Route) -> str:
@@ -35,7 +40,7 @@ def prefix_text(route: Route) -> str:
     if route.plen == 0:
         return "default"
     text = format_address(route.prefix)
-    return text if route.plen == IPV4.bits else f"{text}/{route.plen}"
+    return text if route.plen == family_of(route.prefix).bits else f"{text}/{route.plen}"
 
 
 def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
@@ -48,10 +53,13 @@ def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
     if route.type is not RouteType.UNICAST:
         row["type"] = route.type.value
     row["dst"] = prefix_text(route)
+    six = family_of(route.prefix) is IPV6
     if route.via is not None:
-        row["gateway"] = format_address(route.via)
+        row |= gateway_keys(route.prefix, route.via)
     if route.dev is not None:
         row["dev"] = route.dev
+    elif six and route.type in DEVICELESS:
+        row["dev"] = stack.interfaces.loopback.name  # as Linux has it
     if table and route.table != TableName.MAIN:
         row["table"] = table_text(route.table)
     if route.protocol != "boot":
@@ -60,13 +68,23 @@ def route_row(stack: Stack, route: Route, *, table: bool = False) -> Row:
         row["scope"] = route.scope.name.lower()
     if route.prefsrc is not None:
         row["prefsrc"] = format_address(route.prefsrc)
-    if route.metric:
+    if route.metric or six:
         row["metric"] = route.metric
     row["flags"] = _flags(stack, route)
     row |= metrics(route)
+    if six:
+        row["pref"] = PREFERENCE
     if isinstance(route, Multipath):
         row["nexthops"] = [_hop_row(stack, hop) for hop in route.hops]
     return row
+
+
+def gateway_keys(dst: int, via: int) -> Row:
+    """Return what a row says of a gateway, which may be of another family than its route."""
+    family = family_of(via)
+    if family is not family_of(dst):
+        return {"via": {"family": family.name, "host": format_address(via)}}
+    return {"gateway": format_address(via)}
 
 
 def _flags(stack: Stack, route: Route) -> list[str]:
@@ -75,7 +93,8 @@ def _flags(stack: Stack, route: Route) -> list[str]:
         flags.append("dead")
     out = stack.interfaces.get(route.dev or "")
     # What leads to this host itself needs no carrier (Linux fib_sync_down_dev).
-    if "dead" in flags or (out is not None and not out.carrier and route.scope < Scope.HOST):
+    here = route.scope >= Scope.HOST or route.type in (RouteType.LOCAL, RouteType.ANYCAST)
+    if "dead" in flags or (out is not None and not out.carrier and not here):
         flags.append("linkdown")
     return flags
 
@@ -83,7 +102,7 @@ def _flags(stack: Stack, route: Route) -> list[str]:
 def _hop_row(stack: Stack, hop: Hop) -> Row:
     row: Row = {}
     if hop.via is not None:
-        row["gateway"] = format_address(hop.via)
+        row |= gateway_keys(hop.prefix, hop.via)
     row.update(dev=hop.dev, weight=hop.weight, flags=_flags(stack, hop))
     return row
 
@@ -102,11 +121,25 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the routes that match; made row by row, since there may be very many."""
     if _is_cache(args):
         return route_cache.show(ctx, args)
-    every = table_number(args) == 0
+    nets, every = _networks(ctx, args), table_number(args) == 0
     return aside(
-        len(ctx.stack.ipv4.fib),
-        lambda: [route_row(ctx.stack, route, table=every) for route in _matching(ctx, args)],
+        sum(len(net.fib) for net in nets),
+        lambda: [
+            route_row(ctx.stack, route, table=every)
+            for net in nets
+            for route in _matching(net, args)
+        ],
     )
+
+
+def _networks(ctx: Context, args: Args) -> list[Network]:
+    """Return the networks whose routes are meant, as ``ip route`` has it.
+
+    The words may say; else it is IPv4, and with all tables both families.
+    """
+    every = table_number(args) == 0
+    family = args.infer("root", "match", "exact", "via", "src", default=None if every else IPV4)
+    return networks(ctx.stack, family)
 
 
 def flush(ctx: Context, args: Args) -> Iterable[Row]:
@@ -129,21 +162,25 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
         raise InvalidArgument(
             "route flush needs to know which routes", hint="smolctl route flush table main"
         )
-    numbers, wanted = _selector(ctx, args)
-    fib = ctx.stack.ipv4.fib
+    chosen = [(net.fib, *_selector(net, args)) for net in _networks(ctx, args)]
     rows: Iterable[Row] = ()
     if not args.flag("quiet"):
-        before = [fib.tables[number].clone() for number in numbers]
+        before = [
+            (fib.tables[number].clone(), wanted)
+            for fib, numbers, wanted in chosen
+            for number in numbers
+        ]
         rows = aside(
-            sum(map(len, before)),
+            sum(len(table) for table, _ in before),
             lambda: [
                 route_row(ctx.stack, route, table=True)
-                for table in before
+                for table, wanted in before
                 for route in table
                 if wanted(route)
             ],
         )
-    fib.remove_where(wanted, numbers)
+    for fib, numbers, wanted in chosen:
+        fib.remove_where(wanted, numbers)
     ctx.stack.generation.touch()
     return rows
 
@@ -152,27 +189,26 @@ def _is_cache(args: Args) -> bool:
     return args.flag("cache") or args.text("table") == "cache"
 
 
-def _matching(ctx: Context, args: Args) -> Iterator[Route]:
-    numbers, wanted = _selector(ctx, args)
-    tables = ctx.stack.ipv4.fib.tables
+def _matching(net: Network, args: Args) -> Iterator[Route]:
+    numbers, wanted = _selector(net, args)
+    tables = net.fib.tables
     return (route for number in numbers for route in tables[number] if wanted(route))
 
 
-def _selector(ctx: Context, args: Args) -> tuple[list[int], Callable[[Route], bool]]:
+def _selector(net: Network, args: Args) -> tuple[list[int], Callable[[Route], bool]]:
     """Return the numbers of the tables that are meant, and what tells which of their routes are."""
-    stack = ctx.stack
-    dev = args.text("dev")
+    dev = args.device("via")
     if dev is not None:
-        stack.interface(dev)
+        net.interfaces.named(dev)
     kind = args.choice("type", _TYPES)
     number = table_number(args)
     if number is None:
         number = TableName.LOCAL if kind in _LOCAL_TYPES else TableName.MAIN
-    if number and number not in stack.ipv4.fib.tables:
+    if number and number not in net.fib.tables:
         raise no_table(number)
     given = {
         "dev": dev,
-        "via": args.address("via"),
+        "via": args.zoned("via"),
         "type": kind,
         "scope": args.scope("scope"),
         "prefsrc": args.address("src"),
@@ -186,16 +222,16 @@ def _selector(ctx: Context, args: Args) -> tuple[list[int], Callable[[Route], bo
         here = (route.prefix, route.plen)
         return (
             all(getattr(route, name) == value for name, value in said.items())
-            and (root is None or _inside(here, root))
-            and (match is None or _inside(match, here))
+            and (root is None or _inside(here, root, net.family.bits))
+            and (match is None or _inside(match, here, net.family.bits))
             and exact in (None, here)
         )
 
-    return [number] if number else stack.ipv4.fib.numbers(), wanted
+    return [number] if number else net.fib.numbers(), wanted
 
 
-def _inside(inner: tuple[int, int], outer: tuple[int, int]) -> bool:
-    shift = IPV4.bits - outer[1]
+def _inside(inner: tuple[int, int], outer: tuple[int, int], bits: int) -> bool:
+    shift = bits - outer[1]
     return inner[1] >= outer[1] and inner[0] >> shift == outer[0] >> shift
 
 
@@ -241,20 +277,39 @@ def _protocol(args: Args) -> str | None:
 # --- changes --------------------------------------------------------------------------------------
 
 
-def _parse(ctx: Context, args: Args, *, delete: bool = False) -> Route:
-    text = args.required("dst")
-    prefix = args.prefix("dst") or (0, 0)
-    plen = IPV4.bits if prefix[1] is None else prefix[1]
+def _network(ctx: Context, args: Args) -> Network:
+    """Return the network of a route that is changed; "default" is IPv4's unless a word says more.
+
+    Only the destination has to be of its family: a gateway may be of another (RFC 5549).
+    """
+    family = args.infer("dst")
+    if family is None:
+        vias = [args.text("via"), *(way.text("via") for way in args.groups("nexthop", _WAY))]
+        said = [text for text in (*vias, args.text("src")) if text is not None]
+        args.family = family = IPV6 if any(":" in text for text in said) else IPV4
+    return ctx.stack.networks[family]
+
+
+def _via(args: Args) -> int | None:
+    """Return a gateway, of either family, whatever the route is of."""
+    return args.zoned("via", either=True)
+
+
+def _parse(ctx: Context, net: Network, args: Args, *, delete: bool = False) -> Route:
+    text, family = args.required("dst"), net.family
+    prefix = args.prefix("dst") or (family.mark, 0)
+    plen = family.bits if prefix[1] is None else prefix[1]
     kind = RouteType(args.choice("type", _TYPES) or "unicast")
     table = table_number(args, every=False)
     if table is None:
         table = TableName.LOCAL if kind in _LOCAL_TYPES else TableName.MAIN
     ways = _ways(ctx, args)
-    via = args.address("via")
-    dev = args.text("dev")
+    via, dev = _via(args), args.device("via")
     if dev is not None:
         ctx.stack.interface(dev)
     scope = args.scope("scope")
+    if family is IPV6:
+        scope = Scope.GLOBAL  # Linux looks at no other, whatever is said
     if scope is None:
         # ip fills these in (iproute_modify): a route without a gateway leads to its own link.
         scope = Scope.GLOBAL
@@ -264,10 +319,13 @@ def _parse(ctx: Context, args: Args, *, delete: bool = False) -> Route:
             kind is RouteType.UNICAST and via is None and not ways
         ):
             scope = Scope.LINK
-    if delete and prefix[0] & ((1 << (IPV4.bits - plen)) - 1):
+    start = prefix[0]
+    if family is IPV6:
+        start = start >> family.bits - plen << family.bits - plen
+    elif delete and start & ((1 << (family.bits - plen)) - 1):
         raise InvalidArgument(f"{text} has host bits set")
     route = Route(
-        prefix[0],
+        start,
         plen,
         kind,
         table,
@@ -288,11 +346,11 @@ def _ways(ctx: Context, args: Args) -> list[NextHop]:
     """Return the next hops that are said one by one."""
     ways = []
     for said in args.groups("nexthop", _WAY):
-        dev = said.text("dev")
+        dev = said.device("via")
         if dev is not None:
             ctx.stack.interface(dev)
         weight = said.integer("weight", 1, WEIGHT_MAX) or 1
-        ways.append(NextHop(dev, said.address("via"), weight, said.flag("onlink")))
+        ways.append(NextHop(dev, _via(said), weight, said.flag("onlink")))
     extra = [name for name in ("via", "dev", "onlink") if name in args]
     if ways and extra:
         raise InvalidArgument(
@@ -303,9 +361,10 @@ def _ways(ctx: Context, args: Args) -> list[NextHop]:
 
 
 def _insert(ctx: Context, args: Args, mode: InsertMode) -> Iterable[Row]:
-    route = _parse(ctx, args)
+    net = _network(ctx, args)
+    route = _parse(ctx, net, args)
     try:
-        add_route(ctx.stack.ipv4, route, mode)
+        add_route(net, route, mode)
     except AlreadyExists as error:
         raise AlreadyExists(
             f"{prefix_text(route)}: {error.message}",
@@ -340,7 +399,8 @@ def change(ctx: Context, args: Args) -> Iterable[Row]:
 
 def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete the first route of the prefix that agrees with what is given."""
-    spec = _parse(ctx, args, delete=True)
+    net = _network(ctx, args)
+    spec = _parse(ctx, net, args, delete=True)
     given = {name for name in ("type", "via", "dev", "metric", "scope", "protocol", "mtu")
              if name in args}  # fmt: skip
     if "src" in args:
@@ -349,5 +409,5 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
         given.add("hops")
     elif "nexthop" in args:
         given |= {name for name in ("via", "dev") if getattr(spec, name) is not None}
-    gone = delete_route(ctx.stack.ipv4, spec, given)
+    gone = delete_route(net, spec, given)
     return [route_row(ctx.stack, gone, table=True)]

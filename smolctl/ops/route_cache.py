@@ -6,17 +6,20 @@ from smolctl.errors import InvalidArgument
 from smolctl.ops import route_learned
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
+from smolctl.ops.families import networks
+from smolctl.ops.route_learned import inside
+from smolctl.stack.fib.fib import Fib
 from smolctl.stack.fib.path_mtu import Path, PathMtu
-from smolctl.stack.stack import Stack
-from smolctl.wire.address import IPV4, format_address
+from smolctl.stack.ip.network import Network
+from smolctl.wire.address import format_address
 
 NS_PER_S = 1_000_000_000
 
 
-def metrics(stack: Stack, known: PathMtu, now: int) -> Row:
+def metrics(fib: Fib, known: PathMtu, now: int) -> Row:
     """Return what is known of a path, with the keys of ``ip -j route get``."""
     row: Row = {
-        "expires": max(0, stack.ipv4.fib.path_mtus.expires_ns(known) - now) // NS_PER_S,
+        "expires": max(0, fib.path_mtus.expires_ns(known) - now) // NS_PER_S,
         "metrics": [{"mtu": known.mtu}],
     }
     if known.locked:
@@ -26,11 +29,16 @@ def metrics(stack: Stack, known: PathMtu, now: int) -> Row:
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return a row for each path and each redirect that match; one where they are the same way."""
-    redirects, paths = route_learned.matching(ctx, args), _matching(ctx, args)
+    family = args.infer("root", "exact", "via")
+    return [row for net in networks(ctx.stack, family) for row in _rows(ctx, net, args)]
+
+
+def _rows(ctx: Context, net: Network, args: Args) -> list[Row]:
+    redirects, paths = route_learned.matching(net, args), _matching(net, args)
     rows = {(row["dst"], row["gateway"]): row
             for row in (route_learned.row(found, ctx.now) for found in redirects)}  # fmt: skip
     for path, known in paths:
-        row = _row(ctx, path, known)
+        row = _row(net, path, known, ctx.now)
         key = (row["dst"], row.get("gateway"))
         if key in rows:
             row["cache"] = rows[key]["cache"]
@@ -42,41 +50,37 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 def flush(ctx: Context, args: Args) -> list[Row]:
     """Forget what matches, all when nothing is selected; return the rows."""
     rows = list(show(ctx, args))
-    redirects, paths = route_learned.matching(ctx, args), _matching(ctx, args)
-    for found in redirects:
-        ctx.stack.ipv4.fib.exceptions.forget(found)
-    for path, _ in paths:
-        ctx.stack.ipv4.fib.path_mtus.forget(path)
+    for net in networks(ctx.stack, args.family):
+        redirects, paths = route_learned.matching(net, args), _matching(net, args)
+        for found in redirects:
+            net.fib.exceptions.forget(found)
+        for path, _ in paths:
+            net.fib.path_mtus.forget(path)
     ctx.stack.generation.touch()
     return rows
 
 
-def _row(ctx: Context, path: Path, known: PathMtu) -> Row:
+def _row(net: Network, path: Path, known: PathMtu, now: int) -> Row:
     row: Row = {"dst": format_address(path.dst)}
     if path.next_hop != path.dst:
         row["gateway"] = format_address(path.next_hop)
     return {
-        **row, "dev": path.dev, "flags": [], "cache": [], **metrics(ctx.stack, known, ctx.now),
+        **row, "dev": path.dev, "flags": [], "cache": [], **metrics(net.fib, known, now),
     }  # fmt: skip
 
 
-def _matching(ctx: Context, args: Args) -> list[tuple[Path, PathMtu]]:
+def _matching(net: Network, args: Args) -> list[tuple[Path, PathMtu]]:
     for name in ("match", "protocol", "scope", "type", "src", "metric"):
         if name in args:
             raise InvalidArgument(f"the cache has no {name}", hint="smolctl route show cache")
-    dev, via = args.text("dev"), args.address("via")
+    dev, via = args.device("via"), args.zoned("via")
     if dev is not None:
-        ctx.stack.interface(dev)
+        net.interfaces.named(dev)
     wanted = [network for name in ("root", "exact") if (network := args.network(name))]
     return [
         (path, known)
-        for path, known in ctx.stack.ipv4.fib.path_mtus
+        for path, known in net.fib.path_mtus
         if dev in (None, path.dev)
         and via in (None, path.next_hop)
-        and all(_inside(path.dst, *network) for network in wanted)
+        and all(inside(path.dst, *network, net.family.bits) for network in wanted)
     ]
-
-
-def _inside(address: int, prefix: int, plen: int) -> bool:
-    shift = IPV4.bits - plen
-    return address >> shift == prefix >> shift

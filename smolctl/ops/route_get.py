@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from smolctl.errors import InvalidArgument, NotFound
-from smolctl.ops import route_cache, route_learned
+from smolctl.ops import route_cache, route_get6, route_learned
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
-from smolctl.ops.route import metrics, route_row
+from smolctl.ops.route import gateway_keys, metrics, route_row
 from smolctl.stack import reason
 from smolctl.stack.explain import candidates
 from smolctl.stack.explain.names import PROTOCOLS
@@ -20,13 +20,16 @@ from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.forward import onward
 from smolctl.stack.ipv4.input import judge
+from smolctl.stack.ipv6 import forward as forward6
+from smolctl.stack.ipv6 import input as input6
+from smolctl.stack.ipv6.ipv6 import Ipv6
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason, Rejected
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Owner
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire import ipv4
-from smolctl.wire.address import format_address
+from smolctl.wire.address import IPV6, UNSPECIFIED6, family_of, format_address
 
 # What Linux's lookup says of a packet that it would forward, which gets an ICMP error or none.
 _ERRNO_ON = {
@@ -50,15 +53,21 @@ def get(ctx: Context, args: Args) -> Iterable[Row]:
     """
     stack = ctx.stack
     args.required("dst")
-    dst = (args.prefix("dst") or (0, None))[0]
-    src, dev, iif = args.address("src"), args.text("dev"), args.text("iif")
+    dst = _destination(args)
+    src, dev, iif = args.zoned("src"), args.device("dst", "src"), args.text("iif")
+    net = stack.networks.for_address(dst)
+    if src is not None and family_of(src) is not net.family:
+        raise InvalidArgument(
+            f"{format_address(src)} and {format_address(dst)} are of two families"
+        )
     key = RouteKey(
         dst, src, dev, protocol=protocol_number(args) or 0, tos=tos_number(args) or 0,
         sport=args.integer("sport", 0, 65535) or 0, dport=args.integer("dport", 0, 65535) or 0,
     )  # fmt: skip
     if iif is not None:
-        return [_incoming(stack, key._replace(iif=iif), ctx.now)]
-    way = route_output(stack.networks.for_address(dst), key)
+        incoming = _incoming6 if net.family is IPV6 else _incoming
+        return [incoming(stack, key._replace(iif=iif), ctx.now)]
+    way = route_output(net, key)
     if isinstance(way, Refusal):
         raise _rejection(stack, way.reason, way.dev, way.values)
     if args.flag("fibmatch"):
@@ -71,12 +80,23 @@ def get(ctx: Context, args: Args) -> Iterable[Row]:
         rows = [_get_row(stack, way, src, ctx.now)]
     if args.flag("candidates"):
         if isinstance(way.route, Hop):
-            rows[0]["hash"] = gateways.flow_number(stack.ipv4, key)
+            rows[0]["hash"] = gateways.flow_number(net, key)
         rows[0]["candidates"] = [
             _candidate_row(stack, route, cause)
-            for route, cause in candidates.candidates(stack.ipv4, key, way.route)
+            for route, cause in candidates.candidates(net, key, way.route)
         ]
+        if src is None and isinstance(net, Ipv6) and way.src is not None:
+            rows[0]["sources"] = route_get6.sources(net, way)
     return rows
+
+
+def _destination(args: Args) -> int:
+    """Return the destination; ``ip`` also takes a prefix, whose length says nothing."""
+    if "/" in args.required("dst"):
+        return (args.prefix("dst") or (0, None))[0]
+    dst = args.zoned("dst")
+    assert dst is not None
+    return dst
 
 
 def _rejection(stack: Stack, why: Reason, dev: str, values: dict[str, object]) -> Rejected:
@@ -104,6 +124,8 @@ def tos_number(args: Args, name: str = "tos") -> int | None:
 
 
 def _get_row(stack: Stack, way: Way, src: int | None, now: int) -> Row:
+    if family_of(way.dst) is IPV6:
+        return route_get6.row(stack, way, src, now)
     row: Row = {}
     if way.type is not WayType.UNICAST:
         row["type"] = way.type.value
@@ -111,7 +133,7 @@ def _get_row(stack: Stack, way: Way, src: int | None, now: int) -> Row:
     if src is not None:
         row["from"] = format_address(src)
     if way.gateway is not None:
-        row["gateway"] = format_address(way.gateway)
+        row |= gateway_keys(way.dst, way.gateway)
     row["dev"] = way.interface.name
     row.update(_table(stack, way.route))
     if src is None and way.src is not None:
@@ -128,7 +150,7 @@ def _get_row(stack: Stack, way: Way, src: int | None, now: int) -> Row:
         row["cache"] = ["redirected"]
         row["expires"] = route_learned.expires(way.redirected, now)
     if way.learned is not None:
-        return row | route_cache.metrics(stack, way.learned, now)
+        return row | route_cache.metrics(stack.ipv4.fib, way.learned, now)
     return row | metrics(route)
 
 
@@ -188,11 +210,30 @@ def _incoming(stack: Stack, key: RouteKey, now: int) -> Row:
     return row
 
 
+def _incoming6(stack: Stack, key: RouteKey, now: int) -> Row:
+    """Return what becomes of an IPv6 packet that comes in."""
+    net, src, interface = stack.ipv6, key.src, stack.interface(key.iif)
+    key = key._replace(src=UNSPECIFIED6 if src is None else src, oif=None)
+    packet = Packet(b"", interface, now, Trace(), stack.shared.recorder)
+    inbound = input6.judge(net, packet, key)
+    if inbound.reason is not None:
+        raise _rejection(stack, inbound.reason, interface.name, inbound.values)
+    if inbound.action is InputAction.FORWARD:
+        way = forward6.onward(net, interface, key, inbound.route)
+        if isinstance(way, Refusal):
+            raise _rejection(stack, way.reason, interface.name, way.values)
+    else:
+        owner = inbound.facts.route if isinstance(inbound.facts, Owner) else None
+        kind = WayType.MULTICAST if owner is None else WayType.LOCAL
+        way = Way(kind, interface, key.dst, key.dst, None, owner, interface.mtu)
+    return route_get6.row(stack, way, src, now) | {"iif": interface.name}
+
+
 def _candidate_row(stack: Stack, route: Route, cause: str) -> Row:
     row = route_row(stack, route, table=True)
     row["table"] = table_text(route.table)
     if isinstance(route, Hop):
-        first, last = gateways.share(stack.ipv4, route)
+        first, last = gateways.share(stack.networks.for_address(route.prefix), route)
         row.update(weight=route.weight, share=[first, last])
     row["result"] = "skip" if cause else "pick"
     if cause:

@@ -1,13 +1,13 @@
 """Gateways that redirects named, for ``route get`` and ``route show cache``."""
 
 from smolctl.ops.args import Args
-from smolctl.ops.context import Context, Row
+from smolctl.ops.context import Row
 from smolctl.stack.fib.exceptions import RouteException
 from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Way
-from smolctl.stack.stack import Stack
-from smolctl.wire.address import IPV4, format_address
+from smolctl.wire.address import format_address
 
 NS_PER_S = 1_000_000_000
 
@@ -29,28 +29,30 @@ def row(found: RouteException, now: int) -> Row:
     }
 
 
-def matching(ctx: Context, args: Args) -> list[RouteException]:
+def matching(net: Network, args: Args) -> list[RouteException]:
     """Return the redirects that are in use and that the selectors choose."""
-    stack, dev, via = ctx.stack, args.text("dev"), args.address("via")
+    dev, via = args.device("via"), args.zoned("via")
     if dev is not None:
-        stack.interface(dev)
+        net.interfaces.named(dev)
     wanted = [network for name in ("root", "exact") if (network := args.network(name))]
     return [
         found
-        for found in stack.ipv4.fib.exceptions
-        if _in_use(stack, found)
+        for found in net.fib.exceptions
+        if _in_use(net, found)
         and dev in (None, found.route.dev)
         and via in (None, found.gateway)
-        and all(_inside(found.dst, *network) for network in wanted)
+        and all(inside(found.dst, *network, net.family.bits) for network in wanted)
     ]
 
 
-def _in_use(stack: Stack, found: RouteException) -> bool:
+def _in_use(net: Network, found: RouteException) -> bool:
     """Tell whether it says where packets go: its route is still the one, its gateway answers."""
-    way = route_output(stack.networks.for_address(found.dst), RouteKey(found.dst))
+    dev = found.route.dev if net.needs_dev(found.dst) else None
+    way = route_output(net, RouteKey(found.dst, oif=dev))
     return isinstance(way, Way) and way.redirected is found
 
 
-def _inside(address: int, prefix: int, plen: int) -> bool:
-    shift = IPV4.bits - plen
+def inside(address: int, prefix: int, plen: int, bits: int) -> bool:
+    """Tell whether an address of that many bits is in a prefix."""
+    shift = bits - plen
     return address >> shift == prefix >> shift

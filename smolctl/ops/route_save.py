@@ -5,12 +5,21 @@ from dataclasses import dataclass, field
 
 from smolctl.ops.context import Context
 from smolctl.ops.saved import Saved, Words
+from smolctl.stack.config.route6 import USER_METRIC
 from smolctl.stack.fib.nexthop import Multipath
-from smolctl.stack.fib.route import KERNEL, Route, RouteType, Scope, TableName, table_text
-from smolctl.stack.stack import Stack
-from smolctl.wire.address import IPV4, format_address
+from smolctl.stack.fib.route import (
+    DEVICELESS,
+    KERNEL,
+    Route,
+    RouteType,
+    Scope,
+    TableName,
+    table_text,
+)
+from smolctl.stack.ip.network import Network
+from smolctl.wire.address import IPV6, family_of, format_address, is_link_local
 
-_LOCAL_TYPES = (RouteType.LOCAL, RouteType.BROADCAST)
+_LOCAL_TYPES = (RouteType.LOCAL, RouteType.BROADCAST, RouteType.ANYCAST)
 _SCAFFOLD = {"protocol": "255"}
 """Marks routes that are there for a moment, so that no other one is deleted for them."""
 
@@ -32,46 +41,60 @@ class _Work:
 
 def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
     """Yield what makes the routes of ``ctx`` from those that ``fresh`` has already."""
-    yield from _wake(ctx.stack, fresh.stack)
+    for family, net in ctx.stack.networks.items():
+        yield from _save(net, fresh.stack.networks[family])
+
+
+def _save(net: Network, fresh: Network) -> Iterator[Saved]:
+    yield from _wake(net, fresh)
     work = _Work()
-    empty = ctx.stack.ipv4.fib.new_table()
-    for number in {**dict.fromkeys(fresh.stack.ipv4.fib.tables), **ctx.stack.ipv4.fib.tables}:
-        mine = ctx.stack.ipv4.fib.tables.get(number, empty)
-        theirs = fresh.stack.ipv4.fib.tables.get(number, empty)
+    empty = net.fib.new_table()
+    for number in {**dict.fromkeys(fresh.fib.tables), **net.fib.tables}:
+        mine = net.fib.tables.get(number, empty)
+        theirs = fresh.fib.tables.get(number, empty)
         for prefix, plen in dict.fromkeys(
             (route.prefix, route.plen) for table in (mine, theirs) for route in table
         ):
             wanted, present = mine.chain(prefix, plen), theirs.chain(prefix, plen)
+            if net.family is IPV6:
+                wanted, present = _of_users(wanted, present)
             _chain(wanted, present, work)
     # What each of them needs is seen when those before it are there.
     for route, mode in (*work.near, *work.far):
-        yield from _make(ctx.stack, fresh.stack, route, mode)
+        yield from _make(net, fresh, route, mode)
     for wanted, present in work.anew:
-        yield from _anew(ctx.stack, fresh.stack, wanted, present)
+        yield from _anew(net, fresh, wanted, present)
     # What addresses bring, and is not there: until now it may have been of use.
-    for route in list(fresh.stack.ipv4.fib):
-        chain = _chain_of(ctx.stack, route)
+    for route in list(fresh.fib):
+        chain = _chain_of(net, route)
         if all(route.identity() != other.identity() for other in chain):
-            yield _delete(route, _chain_of(fresh.stack, route))
+            yield _delete(route, _chain_of(fresh, route))
 
 
-def _chain_of(stack: Stack, route: Route) -> list[Route]:
-    """Return the routes of a stack that have the table and the prefix of ``route``."""
-    table = stack.ipv4.fib.tables.get(route.table)
+def _of_users(wanted: list[Route], present: list[Route]) -> tuple[list[Route], list[Route]]:
+    """Return both without what comes by itself: links share prefixes, in the order they came up."""
+    there = {route.identity() for route in present if route.protocol == KERNEL}
+    asked = [route for route in wanted if route.identity() not in there]
+    return asked, [route for route in present if route.protocol != KERNEL]
+
+
+def _chain_of(net: Network, route: Route) -> list[Route]:
+    """Return the routes of a network that have the table and the prefix of ``route``."""
+    table = net.fib.tables.get(route.table)
     return [] if table is None else table.chain(route.prefix, route.plen)
 
 
-def _wake(stack: Stack, fresh: Stack) -> Iterator[Saved]:
+def _wake(net: Network, fresh: Network) -> Iterator[Saved]:
     """Bring links that are down up and down again, where that leaves what is there (Linux too).
 
     The routes to this host itself that come with an address stay when its link goes down.
     """
-    for interface in stack.interfaces.values():
+    for interface in net.interfaces.values():
         if not interface.up and any(
             route.dev == interface.name
             and route.protocol == KERNEL
             and all(route.identity() != other.identity() for other in _chain_of(fresh, route))
-            for route in stack.ipv4.fib
+            for route in net.fib
         ):
             for state in ("up", "down"):
                 yield _state(interface.name, state)
@@ -96,13 +119,15 @@ def _chain(wanted: list[Route], present: list[Route], work: _Work) -> None:
     work.anew.append((wanted, present))
 
 
-def _anew(stack: Stack, fresh: Stack, wanted: list[Route], present: list[Route]) -> Iterator[Saved]:
+def _anew(
+    net: Network, fresh: Network, wanted: list[Route], present: list[Route]
+) -> Iterator[Saved]:
     """Yield what deletes all routes of a prefix and adds others, one behind the other."""
     names = {hop.dev: 0 for route in wanted for hop in _hops(route) if hop.dev is not None}
-    links = [stack.interfaces[name] for name in names]
+    links = [net.interfaces[name] for name in names]
     down = [link.name for link in links if not link.up]
     sources = {route.prefsrc: 0 for route in wanted if route.prefsrc is not None}
-    dev = links[0].name if links else stack.interfaces.loopback.name
+    dev = links[0].name if links else net.interfaces.loopback.name
     own = [
         {"dst": format_address(source), "type": "local", "dev": dev, **_SCAFFOLD}
         for source in sources
@@ -113,7 +138,7 @@ def _anew(stack: Stack, fresh: Stack, wanted: list[Route], present: list[Route])
     for route in wanted:
         yield from (
             part
-            for part in _make(stack, fresh, route, "append")
+            for part in _make(net, fresh, route, "append")
             if part.op != "link.set"  # they are up
         )
     yield from (Saved("route.del", spec, scaffold=True) for spec in own)
@@ -132,7 +157,7 @@ def _outcome(present: list[Route], gone: list[Route], new: list[Route]) -> list[
     return [route for route in order if route not in gone]
 
 
-def _make(stack: Stack, fresh: Stack, route: Route, mode: str) -> Iterator[Saved]:
+def _make(net: Network, fresh: Network, route: Route, mode: str) -> Iterator[Saved]:
     """Yield what adds one route, with what it needs for that and is not there any more."""
     args = words(route)
     scaffold = list(_needs(fresh, route))
@@ -140,19 +165,19 @@ def _make(stack: Stack, fresh: Stack, route: Route, mode: str) -> Iterator[Saved
     # What is local stays when its link goes down, and so does one next hop of several; they cannot
     # be added then.
     links = {hop.dev: 0 for hop in _hops(route) if hop.dev is not None}
-    down = [name for name in links if not stack.interfaces[name].up]
+    down = [name for name in links if not net.interfaces[name].up]
     yield from (_state(name, "up") for name in down)
     undo = ("route.del", words(route, full=mode == "append"))
-    group = f"route {route.table} {args['dst']}"
+    group = f"route {net.family.name} {route.table} {args['dst']}"
     yield Saved(f"route.{mode}", args, undo, group)
     yield from (_state(name, "down") for name in down)
     yield from (Saved("route.del", spec, scaffold=True) for spec in reversed(scaffold))
 
 
-def _needs(stack: Stack, route: Route) -> Iterator[Words]:
+def _needs(net: Network, route: Route) -> Iterator[Words]:
     """Yield routes that must be there while this one is added, and are not."""
     source = route.prefsrc
-    if source is not None and not stack.ipv4.fib.is_local(source):
+    if source is not None and not net.fib.is_local(source):
         yield {"dst": format_address(source), "type": "local", "dev": "lo", **_SCAFFOLD}
     ways = {(hop.via, hop.dev, hop.onlink, hop.on_link): hop for hop in _hops(route)}
     for hop in ways.values():
@@ -160,11 +185,12 @@ def _needs(stack: Stack, route: Route) -> Iterator[Words]:
         if via is None:
             continue
         gateway: Words = {"dst": format_address(via), "dev": hop.dev, **_SCAFFOLD}
+        if net.family is IPV6:
+            gateway["metric"] = "1"  # before what there is
         if hop.onlink:
-            net = stack.ipv4
             if net.fib.is_local(via) or net.is_broadcast(via):  # it became so afterwards
                 yield {**gateway, "table": "local"}
-        elif not _leads(stack, hop, via):
+        elif not _leads(net, hop, via):
             yield {**gateway, "type": "local"} if hop.on_link else gateway
 
 
@@ -173,9 +199,14 @@ def _hops(route: Route) -> Sequence[Route]:
     return route.hops if isinstance(route, Multipath) else (route,)
 
 
-def _leads(stack: Stack, route: Route, via: int) -> bool:
+def _leads(net: Network, route: Route, via: int) -> bool:
     """Tell whether a gateway is on a network of the route's device, as adding it would ask."""
-    found = stack.ipv4.fib.lookup_within(via, dev=route.dev, scope=Scope.LINK)
+    if net.family is IPV6:
+        if is_link_local(via):
+            return True
+        near = net.fib.lookup_within(via, dev=route.dev)
+        return near is not None and near.type not in DEVICELESS and near.via is None
+    found = net.fib.lookup_within(via, dev=route.dev, scope=Scope.LINK)
     return (
         found is not None
         and found.type in (RouteType.UNICAST, RouteType.LOCAL)
@@ -195,10 +226,12 @@ def words(route: Route, *, full: bool = False) -> Words:
         route: which one.
         full: leave nothing out that is as usual: there are others to the same prefix.
     """
-    prefix = format_address(route.prefix)
-    args: Words = {"dst": f"{prefix}/{route.plen}" if route.plen < IPV4.bits else prefix}
+    prefix, family = format_address(route.prefix), family_of(route.prefix)
+    args: Words = {"dst": f"{prefix}/{route.plen}" if route.plen < family.bits else prefix}
     if route.plen == 0:
         args["dst"] = "default"
+        if family is IPV6:
+            args["family"] = family.name
     if route.type is not RouteType.UNICAST or full:
         args["type"] = route.type.value
     if isinstance(route, Multipath):
@@ -206,7 +239,7 @@ def words(route: Route, *, full: bool = False) -> Words:
     args |= _way(route)
     if route.prefsrc is not None:
         args["src"] = format_address(route.prefsrc)
-    if route.metric or full:
+    if route.metric != (USER_METRIC if family is IPV6 else 0) or full:
         args["metric"] = str(route.metric)
     if route.scope is not _usual_scope(route) or full:
         args["scope"] = route.scope.name.lower()
@@ -233,6 +266,8 @@ def _way(hop: Route) -> Words:
 
 def _usual_scope(route: Route) -> Scope:
     """Return the scope that a route has unless another is asked for (``route._parse``)."""
+    if family_of(route.prefix) is IPV6:
+        return Scope.GLOBAL
     if route.type is RouteType.LOCAL:
         return Scope.HOST
     near = route.type is RouteType.UNICAST and all(hop.via is None for hop in _hops(route))

@@ -6,6 +6,7 @@ from smolctl.errors import InvalidArgument
 from smolctl.near import did_you_mean
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
+from smolctl.ops.families import network
 from smolctl.ops.route import table_number
 from smolctl.ops.route_get import protocol_number, tos_number
 from smolctl.ops.saved import Saved, Words
@@ -13,14 +14,14 @@ from smolctl.stack.config.rule import add_rule, delete_rule
 from smolctl.stack.explain.route_words import protocol_text
 from smolctl.stack.fib.route import table_text
 from smolctl.stack.fib.rule import PRIORITY_MAX, Ports, Rule, RuleAction
-from smolctl.stack.stack import Stack
+from smolctl.stack.ip.network import Network
 from smolctl.wire.address import IPV4, format_address
 
 _TYPES = ("unicast", "lookup", "blackhole", "unreachable", "prohibit", "nop")
 _PROTOCOLS = {"0": "", "unspec": "", "2": "kernel", "3": "boot", "4": "static"}
 
 
-def rule_row(stack: Stack, rule: Rule, *, details: bool = False) -> Row:
+def rule_row(net: Network, rule: Rule, *, details: bool = False) -> Row:
     """Return the row of ``ip -j rule`` for a rule; what is true has the value null, as there.
 
     Args:
@@ -30,18 +31,18 @@ def rule_row(stack: Stack, rule: Rule, *, details: bool = False) -> Row:
     if rule.invert:
         row["not"] = None
     row["src"] = format_address(rule.src) if rule.src_len else "all"
-    if 0 < rule.src_len < IPV4.bits:
+    if 0 < rule.src_len < net.family.bits:
         row["srclen"] = rule.src_len
     if rule.dst_len:
         row["dst"] = format_address(rule.dst)
-        if rule.dst_len < IPV4.bits:
+        if rule.dst_len < net.family.bits:
             row["dstlen"] = rule.dst_len
     if rule.tos:
         row["tos"] = f"0x{rule.tos:02x}"
     for word, name in (("iif", rule.iif), ("oif", rule.oif)):
         if name is not None:
             row[word] = name
-            if name not in stack.interfaces:
+            if name not in net.interfaces:
                 row[f"{word}_detached"] = None
     if rule.ipproto:
         name = protocol_text(rule.ipproto)
@@ -57,7 +58,7 @@ def rule_row(stack: Stack, rule: Rule, *, details: bool = False) -> Row:
             row["suppress_prefixlen"] = rule.suppress
     elif rule.action is RuleAction.GOTO:
         row["goto"] = rule.target
-        if not stack.ipv4.fib.rules.resolves(rule):
+        if not net.fib.rules.resolves(rule):
             row["unresolved"] = None
     elif rule.action is RuleAction.NOP:
         row["nop"] = None
@@ -70,21 +71,28 @@ def rule_row(stack: Stack, rule: Rule, *, details: bool = False) -> Row:
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
     """Return the rules that match, in the order in which they are asked."""
-    details = args.flag("details")
-    return [rule_row(ctx.stack, rule, details=details) for rule in _matching(ctx, args)]
+    net, details = _network(ctx, args), args.flag("details")
+    return [rule_row(net, rule, details=details) for rule in _matching(net, args)]
+
+
+def _network(ctx: Context, args: Args) -> Network:
+    """Return the network whose rules are meant: that of IPv4 unless the words say another."""
+    return network(ctx.stack, args.infer("from", "to", default=IPV4))
 
 
 def flush(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete every rule that matches, but for those with priority 0, as ``ip`` does."""
-    gone = [rule for rule in _matching(ctx, args) if rule.priority]
-    rows = [rule_row(ctx.stack, rule) for rule in gone]
+    net = _network(ctx, args)
+    gone = [rule for rule in _matching(net, args) if rule.priority]
+    rows = [rule_row(net, rule) for rule in gone]
     for rule in gone:
-        delete_rule(ctx.stack.ipv4, rule)
+        delete_rule(net, rule)
     return rows
 
 
 def add(ctx: Context, args: Args) -> Iterable[Row]:
     """Add a rule behind those of its priority; without one, before all but the first."""
+    net = _network(ctx, args)
     rule, given = _parse(args)
     if not given:
         raise InvalidArgument(
@@ -92,19 +100,20 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
             hint="smolctl rule add from 10.0.0.1 lookup 100",
         )
     if "priority" not in given:
-        rule.priority = ctx.stack.ipv4.fib.rules.free_priority()
-    add_rule(ctx.stack.ipv4, rule)
+        rule.priority = net.fib.rules.free_priority()
+    add_rule(net, rule)
     return []
 
 
 def delete(ctx: Context, args: Args) -> Iterable[Row]:
     """Delete the first rule that agrees with what is given."""
+    net = _network(ctx, args)
     rule, given = _parse(args)
     if not given:
         raise InvalidArgument("rule del needs to know which rule", hint="smolctl rule show")
-    found = ctx.stack.ipv4.fib.rules.find(rule, given)
-    row = rule_row(ctx.stack, found)
-    delete_rule(ctx.stack.ipv4, found)
+    found = net.fib.rules.find(rule, given)
+    row = rule_row(net, found)
+    delete_rule(net, found)
     return [row]
 
 
@@ -132,7 +141,7 @@ def _parse(args: Args) -> tuple[Rule, frozenset[str]]:
         ("ipproto", ipproto or None),
         ("sport", _ports(args, "sport")),
         ("dport", _ports(args, "dport")),
-        ("suppress", args.integer("suppress_prefixlength", 0, IPV4.bits)),
+        ("suppress", args.integer("suppress_prefixlength", 0, (args.family or IPV4).bits)),
         ("priority", args.integer("priority", 0, PRIORITY_MAX)),
         ("target", args.integer("goto", 1, PRIORITY_MAX)),
         ("table", table_number(args, every=False)),
@@ -188,54 +197,62 @@ def _protocol(text: str) -> str:
     return name
 
 
-def _matching(ctx: Context, args: Args) -> Iterator[Rule]:
+def _matching(net: Network, args: Args) -> Iterator[Rule]:
     spec, given = _parse(args)
     source, destination = args.network("from"), args.network("to")
     exact = given - {"src", "src_len", "dst", "dst_len"}
     if args.flag("not"):
         exact |= {"invert"}
-    for rule in ctx.stack.ipv4.fib.rules:
+    for rule in net.fib.rules:
         if "table" in exact and rule.action is not RuleAction.LOOKUP:
             continue  # it names no table, whatever is in its field
         if (
             all(getattr(rule, name) == getattr(spec, name) for name in exact)
-            and _within(rule.src, rule.src_len, source)
-            and _within(rule.dst, rule.dst_len, destination)
+            and _within(net, rule.src, rule.src_len, source)
+            and _within(net, rule.dst, rule.dst_len, destination)
         ):
             yield rule
 
 
-def _within(address: int, plen: int, wanted: tuple[int, int] | None) -> bool:
+def _within(net: Network, address: int, plen: int, wanted: tuple[int, int] | None) -> bool:
     """Tell whether a rule's prefix begins as the wanted one does, as ``ip rule show`` has it."""
     if wanted is None or not wanted[1]:
         return True
-    return plen > 0 and not (address ^ wanted[0]) >> IPV4.bits - wanted[1]
+    return plen > 0 and not (address ^ wanted[0]) >> net.family.bits - wanted[1]
 
 
 # --- save -----------------------------------------------------------------------------------------
 
 
 def save(ctx: Context, fresh: Context) -> Iterator[Saved]:
-    """Yield what makes the rules, in their order, from the three that are always there at first."""
-    wanted = [_words(rule) for rule in ctx.stack.ipv4.fib.rules]
-    usual = [_words(rule) for rule in fresh.stack.ipv4.fib.rules]
+    """Yield what makes the rules, in their order, from those that are always there at first."""
+    for family, net in ctx.stack.networks.items():
+        yield from _save(net, fresh.stack.networks[family])
+
+
+def _save(net: Network, fresh: Network) -> Iterator[Saved]:
+    wanted = [_words(net, rule) for rule in net.fib.rules]
+    usual = [_words(net, rule) for rule in fresh.fib.rules]
     kept = [args for args in usual if args in wanted]
     new = [args for args in wanted if args not in usual]
     order = list(kept)
     for args in new:
         order.insert(sum(int(old["priority"]) <= int(args["priority"]) for old in order), args)
-    if order != wanted:  # one of the three was taken out, and put in again
+    if order != wanted:  # one of the usual was taken out, and put in again
         kept, new = [], wanted
     for args in usual:
         if args not in kept:
             yield Saved("rule.del", args, ("rule.add", args))
     for args in new:
-        yield Saved("rule.add", args, ("rule.del", args), "rule", f"rule {args}")
+        group = f"rule {net.family.name}"
+        yield Saved("rule.add", args, ("rule.del", args), group, f"rule {args}")
 
 
-def _words(rule: Rule) -> Words:
+def _words(net: Network, rule: Rule) -> Words:
     """Return the arguments that add a rule."""
     args: Words = {"priority": str(rule.priority)}
+    if net.family is not IPV4:
+        args["family"] = net.family.name
     if rule.invert:
         args["not"] = True
     for word, address, plen in (("from", rule.src, rule.src_len), ("to", rule.dst, rule.dst_len)):

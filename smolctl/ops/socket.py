@@ -8,7 +8,7 @@ from smolctl.ops.context import Context, Row
 from smolctl.stack.transport.ping import EchoClient
 from smolctl.stack.transport.send_queue import SendQueue
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire.address import format_address
+from smolctl.wire.address import family_of, format_address
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
@@ -30,7 +30,7 @@ def socket_row(socket: UdpSocket | EchoClient) -> Row:
             "netid": "icmp",
             "state": "ESTAB",
             "recv_q": len(socket.replies),
-            "local": "0.0.0.0",
+            "local": format_address(family_of(socket.dst).mark),
             "local_port": socket.ident,
             "peer": format_address(socket.dst),
             "owner": "ping",
@@ -40,9 +40,11 @@ def socket_row(socket: UdpSocket | EchoClient) -> Row:
         "state": "UNCONN" if socket.peer is None else "ESTAB",
         "recv_q": socket.queue_bytes,
         "rcvbuf": socket.rcvbuf,
-        "local": format_address(socket.local or 0),
+        "local": format_address(socket.shown_local),
         "local_port": socket.port,
     }
+    if socket.v6only and socket.local is None:
+        row["v6only"] = True
     if socket.peer is not None:
         row["peer"] = format_address(socket.peer)
         row["peer_port"] = socket.peer_port

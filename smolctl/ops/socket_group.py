@@ -6,11 +6,12 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.ip import membership
 from smolctl.stack.ip.groups import ANYBODY, SourceFilter
 from smolctl.stack.ip.membership import SourceChange
+from smolctl.stack.ip.network import Network
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.address import format_address, is_multicast
 
-INTERFACE = "addr dev index"
+INTERFACE = "addr dev index family"
 """The arguments that name an interface: by an address that it has, its name, or its number."""
 _MAX_INDEX = (1 << 31) - 1
 
@@ -24,7 +25,8 @@ def send_by(stack: Stack, socket: UdpSocket, args: Args) -> None:
         NoSuchDevice, AddressNotAvailable: no interface is that one.
         InvalidArgument: the socket is bound to another one.
     """
-    source = args.address("addr") or None
+    source = args.address("addr")
+    source = None if source == 0 else source
     try:
         name = _named(stack, args)
     except NoSuchDevice as error:
@@ -32,7 +34,7 @@ def send_by(stack: Stack, socket: UdpSocket, args: Args) -> None:
             raise
         raise AddressNotAvailable(error.message, hint=error.hint) from None
     if name is None and source is not None:
-        owner = stack.ipv4.interface_of(source)
+        owner = stack.networks.for_address(source).interface_of(source)
         if owner is None:
             raise AddressNotAvailable(
                 f"no interface has the address {format_address(source)}", hint="smolctl addr show"
@@ -55,25 +57,24 @@ def change(stack: Stack, socket: UdpSocket, args: Args) -> None:
         AddressInUse: joined already. AddressNotAvailable: not joined, or no such sender.
     """
     what = args.choice("what", (*_SOURCES, "join", "leave"))
-    group, source = args.address("group") or 0, args.address("source") or 0
+    group, source = args.the_address("group"), args.address("source") or 0
+    net = stack.networks.for_address(group)
     if what == "leave":
-        _leave(stack, socket, group, args)
+        _leave(stack, net, socket, group, args)
         return
-    interface = _interface(stack, group, args)
+    interface = _interface(stack, net, group, args)
     joined = (group, interface.name) in socket.groups
     if what == "join":
         if joined:
             shown = format_address(group)
             raise AddressInUse(f"the socket has joined {shown} on {interface.name} already")
-        membership.join(stack.ipv4, socket, interface, group, ANYBODY)
+        membership.join(net, socket, interface, group, ANYBODY)
     elif what == "join_source" and not joined:
-        membership.join(
-            stack.ipv4, socket, interface, group, SourceFilter(False, frozenset({source}))
-        )
+        membership.join(net, socket, interface, group, SourceFilter(False, frozenset({source})))
     else:
         exclude, add = _SOURCES[what or ""]
         change = SourceChange(source, exclude, add)
-        membership.change_source(stack.ipv4, socket, interface, group, change)
+        membership.change_source(net, socket, interface, group, change)
 
 
 _SOURCES = {
@@ -85,11 +86,11 @@ _SOURCES = {
 """Whether a sender is unwanted, and is added to those that are (un)wanted."""
 
 
-def _leave(stack: Stack, socket: UdpSocket, group: int, args: Args) -> None:
+def _leave(stack: Stack, net: Network, socket: UdpSocket, group: int, args: Args) -> None:
     """Leave a group. Whoever names no interface that there is, is in no group there."""
     shown, named = format_address(group), any(name in args for name in INTERFACE.split())
     try:
-        interface = _interface(stack, group, args)
+        interface = _interface(stack, net, group, args)
     except InvalidArgument:
         raise AddressNotAvailable(
             f"the socket has not joined {shown}, which is not a group"
@@ -100,13 +101,13 @@ def _leave(stack: Stack, socket: UdpSocket, group: int, args: Args) -> None:
         raise AddressNotAvailable(
             f"the socket has not joined {shown} there: {error.message}"
         ) from None
-    membership.leave(stack.ipv4, socket, interface, group)
+    membership.leave(net, socket, interface, group)
 
 
-def _interface(stack: Stack, group: int, args: Args) -> Interface:
+def _interface(stack: Stack, net: Network, group: int, args: Args) -> Interface:
     """Return the interface that is meant (Linux ``ip_mc_find_dev``)."""
     name = _named(stack, args) if is_multicast(group) else None
-    return membership.interface_for(stack.ipv4, group, name, args.address("addr") or 0)
+    return membership.interface_for(net, group, name, args.address("addr") or 0)
 
 
 def _named(stack: Stack, args: Args) -> str | None:

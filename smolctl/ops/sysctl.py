@@ -107,7 +107,7 @@ def _origin(settings: Settings, name: Name) -> str:
 
 
 def save_first(ctx: Context, fresh: Context) -> Iterator[Saved]:
-    """Yield the sysctls that decide which routes an address brings, and limits that were raised."""
+    """Yield the sysctls that decide what comes with addresses, and limits that were raised."""
     return _save(ctx, fresh, early=True)
 
 
@@ -124,13 +124,15 @@ def save_links(ctx: Context, fresh: Context) -> Iterator[Saved]:
             yield _saved(settings, name, other.value(name))
 
 
+_SWITCH = "ip6.disable"
+"""Without it, links get IPv6 addresses by themselves."""
 _LIMITS = ("iface.neighbor_cache_count",)
 """Limits whose usual value may be too small for what is there."""
 
 
 def _early(item: Sysctl, settings: Settings) -> bool:
     raised = item.key in _LIMITS and settings[item.key] > item.default
-    return raised or item.key in DERIVING
+    return raised or item.key in DERIVING or item.key == _SWITCH
 
 
 def _save(ctx: Context, fresh: Context, *, early: bool) -> Iterator[Saved]:

@@ -17,14 +17,23 @@ from smolctl.stack.trace.facts import Awaited
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.errors import unanswered
 from smolctl.wire import icmp_extensions, ipv4_options
-from smolctl.wire.address import IPV4, format_address, parse_address
+from smolctl.wire.address import (
+    IPV4,
+    IPV6,
+    family_of,
+    format_address,
+    is_scoped,
+    parse_address,
+)
 from smolctl.wire.icmp_extensions import Extension
 
 PORT, FIXED_PORT = 33434, 53
 """First port of UDP probes, and that of ``-U`` (traceroute's own)."""
 _PRECISION_NS = 1_000_000
 """What a known round trip time is taken to be longer (traceroute DEF_WAIT_PREC)."""
-_HEADERS = 28
+_HEADERS = {IPV4: 28, IPV6: 48}
+_SIZE = {IPV4: 60, IPV6: 80}
+"""Bytes of a packet: of the headers of IP and the probe, and as usual (traceroute)."""
 
 
 class TracePlan(NamedTuple):
@@ -95,22 +104,32 @@ def _plan(args: Args) -> TracePlan:
     if first > last:
         raise InvalidArgument(f"the first hop {first} is beyond the last one, {last}")
     wait_ns, here, near = _waits(args.text("wait"))
+    dst, src, dev = args.zoned("dst"), args.zoned("src"), args.device("dst", "src")
+    assert dst is not None
+    family = family_of(dst)
+    if src is not None and family_of(src) is not family:
+        shown = f"{format_address(src)} and {format_address(dst)}"
+        raise InvalidArgument(f"{shown} are of two families")
+    headers = _HEADERS[family]
     gates = args.text("gateways")
+    if gates is not None and family is IPV6:
+        raise InvalidArgument("gateways on the way are an option of IPv4")
     hops = [] if gates is None else [_address(gate) for gate in gates.split(",")]
     options = ipv4_options.route(hops) if hops else b""
     try:
         options_len = len(ipv4_options.outgoing(options, 0).raw)
     except ValueError as error:
         raise InvalidArgument(f"gateways: {error}") from None
-    size = args.integer("size", _HEADERS + options_len, 65535)
+    size = args.integer("size", headers + options_len, 65535)
     default = {"udp": PORT, "fixed": FIXED_PORT, "icmp": 1}[method]
     port = args.integer("port", 0 if method == "icmp" else 1, 65535)
     return TracePlan(
-        method, args.address("dst") or 0, args.address("src"), args.text("dev"),
+        method, dst, src, dev,
         default if port is None else port, first, last,
         args.integer("queries", 1, 10) or 3, args.integer("at_once", 1, 64) or 16,
         wait_ns, here, near, args.seconds("gap") or 0,
-        (size or 60 + options_len) - _HEADERS - options_len, args.tos("tos") or 0, options,
+        (size or _SIZE[family] + options_len) - headers - options_len, args.tos("tos") or 0,
+        options,
         Pmtudisc.PROBE if args.flag("dont_fragment") else Pmtudisc.DONT,
     )  # fmt: skip
 
@@ -140,6 +159,11 @@ def _address(text: str) -> int:
         raise InvalidArgument(f"gateways: {error}") from None
 
 
+def _options_len(plan: TracePlan) -> int:
+    """Return how many bytes of each packet are IP options."""
+    return len(ipv4_options.outgoing(plan.options, 0).raw) if plan.options else 0
+
+
 class TracerouteJob(Job):
     """Sends probes, some at once, and reports their answers in order (traceroute do_it)."""
 
@@ -167,7 +191,8 @@ class TracerouteJob(Job):
         plan = self._plan
         self.emit(
             "start", dst=format_address(plan.dst), max_hops=plan.last,
-            bytes=plan.size + _HEADERS + len(ipv4_options.outgoing(plan.options, 0).raw),
+            dev=plan.dev if is_scoped(plan.dst) else None,
+            bytes=plan.size + _HEADERS[family_of(plan.dst)] + _options_len(plan),
         )  # fmt: skip
         self._advance(now)
 
@@ -263,6 +288,7 @@ class TracerouteJob(Job):
         self.emit(
             "probe", hop=probe.ttl, probe=probe.index % self._plan.queries + 1,
             rtt_ns=probe.rtt_ns,
+            dev=self._plan.dev if answer is not None and is_scoped(answer.src) else None,
             reason=None if error is None else error.reason.name,
             mark=None if answer is None else traceroute_probe.mark(answer) or None,
             id=probe.trace.id or None,

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
-from smolctl.stack.ipv4.output import icmp_output
+from smolctl.ops.echo import Echo, send_echo
+from smolctl.stack.ip.protocol import NO_OPTIONS, Pmtudisc, SendOptions
 from smolctl.stack.packet import DeliveryError
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Trace
-from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import icmpv4, ipv4_options
+from smolctl.wire import icmpv4, icmpv6, ipv4_options
+from smolctl.wire.address import IPV6, family_of
 
 
 class Marks(NamedTuple):
@@ -94,10 +94,10 @@ class UdpProber:
     def send(self, number: int, ttl: int, payload: bytes, now: int, trace: Trace) -> None:
         """Send one; see ``Prober``."""
         stack = self._stack
-        socket = stack.udp.open("traceroute")
+        socket = stack.udp.open("traceroute", family_of(self._dst))
         socket.ttl = ttl
         socket.tos, socket.options, socket.pmtudisc = self._marks
-        stack.udp.bind(socket, self._src or ANY, 0, self._dev)
+        stack.udp.bind(socket, self._src, 0, self._dev)
         port = (self._port + number - 1) % 0xFFFF + 1 if self._rising else self._port
         socket.handler = partial(self._take, number, socket, port)
         self._sockets[number] = socket
@@ -134,7 +134,7 @@ class EchoProber:
     ) -> None:  # fmt: skip
         self._stack, self._dst, self._src, self._dev = stack, dst, src, dev
         self._marks, self._first, self._answered = marks, first, answered
-        self._options = ipv4_options.outgoing(marks.options, dst)
+        self._options = ipv4_options.outgoing(marks.options, dst) if marks.options else NO_OPTIONS
         self._client = stack.ping.open(dst)
         self._client.handler, self._client.pmtudisc = self._take, marks.pmtudisc
         self._numbers: dict[int, int] = {}
@@ -143,12 +143,10 @@ class EchoProber:
         """Send one; see ``Prober``."""
         sequence = (self._first + number) & 0xFFFF
         self._numbers[sequence] = number
-        message = icmpv4.IcmpMessage(
-            icmpv4.Type.ECHO_REQUEST, 0, self._client.ident << 16 | sequence, _filled(len(payload))
-        )
         marks = self._marks
         how = SendOptions(self._src, self._dev, ttl, marks.tos, self._options, marks.pmtudisc)
-        icmp_output(self._stack.ipv4, message, self._dst, now, how, trace, self._client)
+        echo = Echo(sequence, _filled(len(payload)), trace)
+        send_echo(self._stack, self._client, echo, how, now)
 
     def _take(self, now: int) -> None:
         client = self._client
@@ -186,7 +184,9 @@ def mark(answer: Answer) -> str:
     if error is None or answer.reached:
         return ""
     if answer.own:
-        return "!H"  # as Linux has it: the host itself says that nobody answers its ARP
+        return "!H"  # as Linux has it: the host itself says that nobody answers its questions
+    if family_of(error.dst) is IPV6:
+        return _mark6(error)
     kind, code = error.detail.get("type"), error.detail.get("icmp_code")
     if kind == icmpv4.Type.TIME_EXCEEDED:
         return "" if code == icmpv4.TimeExceeded.TTL else f"!<{kind}-{code}>"
@@ -199,6 +199,24 @@ def mark(answer: Answer) -> str:
     return _MARKS.get(code, f"!<{code}>") if isinstance(code, int) else ""
 
 
+def _mark6(error: DeliveryError) -> str:
+    kind, code = error.detail.get("type"), error.detail.get("icmp_code")
+    if kind == icmpv6.Type.TIME_EXCEEDED:
+        return "" if code == icmpv6.TimeExceeded.HOP_LIMIT else f"!<{kind}-{code}>"
+    if kind == icmpv6.Type.PACKET_TOO_BIG:
+        return f"!F-{error.detail.get('mtu') or 0}"
+    if kind != icmpv6.Type.DEST_UNREACHABLE:
+        return f"!<{kind}-{code}>"
+    return _MARKS6.get(code, f"!<{code}>") if isinstance(code, int) else ""
+
+
+_MARKS6: dict[int, str] = {
+    icmpv6.Unreachable.NO_ROUTE: "!N",
+    icmpv6.Unreachable.BEYOND_SCOPE: "!H",
+    icmpv6.Unreachable.ADDRESS: "!H",
+    icmpv6.Unreachable.ADMIN: "!X",
+    icmpv6.Unreachable.PORT: "",
+}
 _MARKS: dict[int, str] = {
     icmpv4.Unreachable.NET: "!N",
     icmpv4.Unreachable.NET_UNKNOWN: "!N",

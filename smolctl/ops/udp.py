@@ -3,7 +3,7 @@
 from binascii import b2a_base64
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from smolctl.errors import (
     InvalidArgument,
@@ -21,10 +21,16 @@ from smolctl.stack.fastpath.udp import Destination, udp_send_many
 from smolctl.stack.ip import membership
 from smolctl.stack.ip.groups import ANYBODY, SourceFilter
 from smolctl.stack.transport.send_queue import OutgoingDatagram
-from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp.socket import RawDatagram, UdpSocket
 from smolctl.wire import ipv4_options, udp
-from smolctl.wire.address import format_address, is_multicast
+from smolctl.wire.address import (
+    IPV4,
+    IPV6,
+    family_of,
+    format_address,
+    is_multicast,
+    is_scoped,
+)
 
 RETRY_NS = 5_000_000
 """When to look again whether a client that fell behind has room."""
@@ -38,21 +44,22 @@ REPLY_S = 1.0
 
 def send(ctx: Context, args: Args) -> Job:
     """Send datagrams."""
-    dst = _destination(args)
+    dst, dev = _destination(args), args.device("dst", "src")
+    family = family_of(dst)
     port = args.port("port")
     if port is None:
         raise InvalidArgument("the port is missing", hint="smolctl udp send ADDRESS:PORT DATA")
     size = args.integer("size", 0, 1_000_000_000)
     data = args.payload("data")
-    payload = data if data is not None else b""
+    payload, limit = data if data is not None else b"", _MAX_PAYLOAD[family]
     if size is not None:
-        if size > udp.MAX_PAYLOAD:
-            raise _too_long(size)
+        if size > limit:
+            raise _too_long(size, limit)
         # Like ping's pattern: what is given, repeated, or counting bytes.
         pattern = payload or bytes(range(256))
         payload = (pattern * (size // len(pattern) + 1))[:size]
-    if len(payload) > udp.MAX_PAYLOAD:
-        raise _too_long(len(payload))
+    if len(payload) > limit:
+        raise _too_long(len(payload), limit)
     expect = args.flag("expect_reply")
     count = args.integer("count", 1, 1_000_000_000) or 1
     plan = SendPlan(
@@ -66,14 +73,19 @@ def send(ctx: Context, args: Args) -> Job:
         args.flag("quiet"),
     )
     words = args.text("options")
+    if words is not None and family is IPV6:
+        raise InvalidArgument("IP options are for IPv4")
     options = b"" if words is None else option_words.parse(words)
-    socket = ctx.stack.udp.open("udp send")
+    socket = ctx.stack.udp.open("udp send", family)
     # To a group, 0 is for the members on this stack alone (RFC 1112 6.1).
     socket.ttl = socket.multicast_ttl = args.integer("ttl", int(not is_multicast(dst)), 255)
     socket.tos = args.tos("tos") or 0
     socket.options = options
     socket.broadcast, socket.pmtudisc = args.flag("broadcast"), args.pmtudisc(socket.pmtudisc)
-    src, sport, dev = args.address("src") or ANY, args.port("sport") or 0, args.text("dev")
+    src, sport = args.zoned("src"), args.port("sport") or 0
+    if src is not None and family_of(src) is not family:
+        shown = f"{format_address(src)} and {format_address(dst)}"
+        raise InvalidArgument(f"{shown} are of two families")
     ctx.stack.udp.bind(socket, src, sport, dev)
     return SendJob(ctx.stack, socket, plan)
 
@@ -90,13 +102,18 @@ def _interval(args: Args) -> int:
 
 def _destination(args: Args) -> int:
     args.required("dst")
-    return args.address("dst") or 0
+    dst = args.zoned("dst")
+    assert dst is not None
+    return dst
 
 
-def _too_long(size: int) -> MessageTooLong:
+_MAX_PAYLOAD = {IPV4: udp.MAX_PAYLOAD, IPV6: udp.MAX_PAYLOAD6}
+
+
+def _too_long(size: int, limit: int) -> MessageTooLong:
     return MessageTooLong(
-        f"{size} bytes do not fit into a datagram, whose payload has at most {udp.MAX_PAYLOAD}",
-        hint=f"--size {udp.MAX_PAYLOAD}",
+        f"{size} bytes do not fit into a datagram, whose payload has at most {limit}",
+        hint=f"--size {limit}",
     )
 
 
@@ -104,11 +121,13 @@ def _too_long(size: int) -> MessageTooLong:
 
 
 def _bound(ctx: Context, args: Args, owner: str) -> UdpSocket:
+    """Return a socket that is bound; without address and family it hears both families."""
     args.required("port")
-    port = args.port("port") or 0
-    socket = ctx.stack.udp.open(owner)
-    socket.reuse = args.flag("reuse")
-    ctx.stack.udp.bind(socket, args.address("addr") or ANY, port, args.text("dev"))
+    port, address, dev = args.port("port") or 0, args.zoned("addr"), args.device("addr")
+    six_alone = args.family is IPV6 and address is None
+    socket = ctx.stack.udp.open(owner, args.infer("addr", default=IPV6) or IPV6)
+    socket.reuse, socket.v6only = args.flag("reuse"), six_alone
+    ctx.stack.udp.bind(socket, address, port, dev)
     return socket
 
 
@@ -129,19 +148,22 @@ def _joined(ctx: Context, args: Args) -> UdpSocket:
 
     Others may have the port, too: whoever joins a group wants no less than all of them.
     """
-    stack, group = ctx.stack, args.address("group") or 0
-    interface = membership.interface_for(stack.ipv4, group, args.text("dev"))
+    stack, group, dev = ctx.stack, args.zoned("group"), args.device("group", "addr")
+    assert group is not None
+    net = stack.networks.for_address(group)
+    interface = membership.interface_for(net, group, dev)
     wanted = (
         SourceFilter(False, frozenset(args.addresses("source"))) if "source" in args else ANYBODY
     )
     args.required("port")
-    socket = stack.udp.open("udp recv")
+    socket = stack.udp.open("udp recv", net.family)
     socket.reuse, socket.multicast_all = True, False
-    local = args.address("addr")
-    here = group if local is None else local or ANY
-    stack.udp.bind(socket, here, args.port("port") or 0, args.text("dev"))
+    local = args.zoned("addr")
+    if net.needs_dev(group) and local is None:
+        dev = interface.name
+    stack.udp.bind(socket, group if local is None else local, args.port("port") or 0, dev)
     try:
-        membership.join(stack.ipv4, socket, interface, group, wanted)
+        membership.join(net, socket, interface, group, wanted)
     except SmolctlError:
         stack.udp.close(socket)
         raise
@@ -174,7 +196,13 @@ class RecvJob(Job):
         """Say where it listens."""
         socket = self._socket
         dev = next((dev for _, dev in socket.groups), socket.dev)
-        self.emit("bound", addr=format_address(socket.local or 0), port=socket.port, dev=dev)
+        self.emit(
+            "bound",
+            addr=format_address(socket.shown_local),
+            port=socket.port,
+            dev=dev,
+            v6only=socket.v6only or None,
+        )
         if self._wait_ns is not None:
             self._end_ns = self.deadline = now + self._wait_ns
         socket.handler = self._take_up
@@ -231,6 +259,15 @@ class RecvJob(Job):
         self._stack.udp.close(self._socket)
 
 
+class _Sender(NamedTuple):
+    """The sender of datagrams that go back: address and port, what it sent to, and its link."""
+
+    src: int
+    sport: int
+    dst: int
+    dev: str | None
+
+
 _ANSWERING_PORTS = frozenset({7, 13, 17, 19, 37})
 """echo, daytime, quote of the day, chargen, time (RFC 862, 867, 865, 864, 868): they answer all."""
 
@@ -268,20 +305,28 @@ class EchoJob(RecvJob):
         self._received += len(datagrams)
         if len(datagrams) == 1:
             only = datagrams[0]
-            self._send_back([only[0]], only[1], only[2], only[3], now)
+            self._send_back([only[0]], _Sender(*only[1:4], self._link(only)), now)
         elif datagrams:
             self._send_all_back(datagrams, now)
         if self._count is not None and self._complete():
             self.finish(now)
 
     def _send_all_back(self, datagrams: list[RawDatagram], now: int) -> None:
-        _, src, sport, dst, *_ = datagrams[0]
+        first = datagrams[0]
+        _, src, sport, dst, *_ = first
         payloads = [d[0] for d in datagrams if d[1] == src and d[2] == sport and d[3] == dst]
-        if len(payloads) == len(datagrams):
-            self._send_back(payloads, src, sport, dst, now)
+        if len(payloads) == len(datagrams) and self._link(first) is None:
+            self._send_back(payloads, _Sender(src, sport, dst, None), now)
             return
-        for (src, sport, dst), group in groupby(datagrams, itemgetter(1, 2, 3)):
-            self._send_back([datagram[0] for datagram in group], src, sport, dst, now)
+        for (src, sport, dst, dev), group in groupby(datagrams, itemgetter(1, 2, 3, 5)):
+            link = dev if is_scoped(src) else None
+            sender = _Sender(src, sport, dst, link)
+            self._send_back([datagram[0] for datagram in group], sender, now)
+
+    @staticmethod
+    def _link(datagram: RawDatagram) -> str | None:
+        """Return the link of a datagram whose sender is known there alone."""
+        return datagram[5] if is_scoped(datagram[1]) else None
 
     def _ignore(self, payloads: list[bytes], src: int, sport: int) -> None:
         if not self._quiet:
@@ -289,25 +334,28 @@ class EchoJob(RecvJob):
             for _ in payloads:
                 self.emit("ignored", src=peer, sport=sport)
 
-    def _send_back(self, payloads: list[bytes], src: int, sport: int, dst: int, now: int) -> None:
-        stack, socket = self._stack, self._socket
+    def _send_back(self, payloads: list[bytes], sender: "_Sender", now: int) -> None:
+        stack, socket, (src, sport, dst, dev) = self._stack, self._socket, sender
         if sport == socket.port or sport in _ANSWERING_PORTS:
             self._ignore(payloads, src, sport)
             return
         if self._judged != (dst, stack.generation.number):
             self._judged = dst, stack.generation.number
             # A broadcast is answered from an address of our own (RFC 1122 4.1.3.5).
-            self._own = None if is_multicast(dst) or stack.ipv4.is_broadcast(dst) else dst
-        own = self._own
-        to, generation = Destination(src, sport, own), stack.generation.number
-        number = udp_send_many(generation, socket, payloads, to, now)
+            net = stack.networks.for_address(dst)
+            self._own = None if is_multicast(dst) or net.is_broadcast(dst) else dst
+        own, number = self._own, 0
+        if dev is None:
+            to, generation = Destination(src, sport, own), stack.generation.number
+            number = udp_send_many(generation, socket, payloads, to, now)
         if self._quiet and number == len(payloads):
             self._echoed += number
             return
         sent = payloads[:number]
         for payload in payloads[number:]:
             try:
-                stack.udp.send_from(socket, OutgoingDatagram(payload, src, sport, own), now)
+                item = OutgoingDatagram(payload, src, sport, own, dev=dev)
+                stack.udp.send_from(socket, item, now)
             except (SendRejected, NoBuffers) as error:
                 if not self._quiet:
                     self.emit("failed", dst=format_address(src), **error_fields(error))

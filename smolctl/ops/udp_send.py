@@ -15,7 +15,7 @@ from smolctl.stack.trace.facts import Awaited
 from smolctl.stack.trace.trace import Fate, Trace
 from smolctl.stack.transport.errors import unanswered
 from smolctl.stack.transport.udp.socket import Datagram, UdpSocket
-from smolctl.wire.address import format_address, is_multicast
+from smolctl.wire.address import format_address, is_multicast, is_scoped
 
 OUTSTANDING_LIMIT = 64
 """Datagrams of one ``udp send`` without a fate; more wait, so that it never overruns a queue."""
@@ -212,6 +212,7 @@ class SendJob(Job):
                 "reply",
                 src=format_address(datagram.src),
                 sport=datagram.sport,
+                dev=datagram.dev if is_scoped(datagram.src) else None,
                 data=b2a_base64(datagram.payload, newline=False).decode(),
                 rtt_ms=(datagram.at_ns - self._last_ns) / 1e6,
                 stranger=self._is_stranger(datagram) or None,
@@ -226,11 +227,12 @@ class SendJob(Job):
         Who is asked by a broadcast or as a member of a group answers with an address of his own.
         """
         plan = self._plan
-        to_all = is_multicast(plan.dst) or self._stack.ipv4.is_broadcast(plan.dst)
+        net = self._stack.networks.for_address(plan.dst)
+        to_all = is_multicast(plan.dst) or net.is_broadcast(plan.dst)
         return datagram.sport != plan.port or (not to_all and datagram.src != plan.dst)
 
     def _socket_error(self, error: DeliveryError) -> None:
-        if self._stack.ipv4.fib.is_local(error.offender):
+        if self._stack.networks.for_address(error.offender).fib.is_local(error.offender):
             return  # our own stack: the datagram's own fate has said it already
         self._icmp += 1
         last = self._last

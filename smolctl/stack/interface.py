@@ -14,6 +14,7 @@ from smolctl.stack.sysctl.link_settings import LinkSettings
 from smolctl.stack.sysctl.settings import Settings
 from smolctl.wire.address import ZERO_MAC
 from smolctl.wire.offload.run import PendingDatagram
+from smolctl.wire.offload.tcp_run import Segment
 from smolctl.wire.vlan import VlanTag
 
 LOOPBACK_NAME = "lo"
@@ -126,7 +127,7 @@ class Interface:
     carrier: bool = True
     gone: bool = False
     headroom: int = 0
-    outbox: list[bytes | TracedFrame | PendingDatagram] = field(default_factory=list)
+    outbox: list[bytes | TracedFrame | PendingDatagram | Segment] = field(default_factory=list)
     counters: Counters = field(default_factory=Counters)
     flows: dict[bytes, Any] = field(default_factory=dict)
     flows_generation: int = -1

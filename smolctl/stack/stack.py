@@ -12,6 +12,7 @@ from functools import partial
 from smolctl.stack.explain.candidates import note_candidates
 from smolctl.stack.explain.suggest import Suggestions
 from smolctl.stack.fastpath import forward as fast_forward
+from smolctl.stack.fastpath import tcp as fast_tcp
 from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.interface import LOOPBACK_MTU, LOOPBACK_NAME, Interface, Medium
 from smolctl.stack.ip.network import Networks
@@ -96,6 +97,8 @@ class Stack:
         """Connect the fast path, and those who explain: the data path knows neither."""
         self.udp.learn_output = partial(fast_udp.learn_output, self.udp)
         self.udp.learn_input = partial(fast_udp.learn_input, self.udp)
+        self.tcp.learn_output = partial(fast_tcp.learn_output, self.tcp)
+        self.tcp.learn_input = partial(fast_tcp.learn_input, self.tcp)
         self.ipv4.learn_forward = partial(fast_forward.learn, self.ipv4)
         self.ledger.suggest = Suggestions(self.networks)
         self.shared.recorder.note_candidates = partial(note_candidates, self.networks)
@@ -134,6 +137,8 @@ class Stack:
         snapped_input(self.shared.recorder, interface, frame, length, now)
 
     def _frame_input(self, interface: Interface, frame: bytes, now: int) -> None:
+        if self.tcp.inbound and fast_tcp.frame_input(self.tcp, interface, frame, now):
+            return
         frame_input(self.protocols, interface, frame, now)
 
     def _offloaded_input(self, interface: Interface, data: bytes, now: int) -> None:
@@ -141,6 +146,11 @@ class Stack:
         if number:
             count_segments(interface, data, number)
             return
+        if self.tcp.inbound:
+            number = fast_tcp.frame_input(self.tcp, interface, data, now)
+            if number:
+                fast_tcp.count_segments(interface, data, number)
+                return
         take = partial(self._cut_frames_input, interface, now)
         offloaded_input(self.shared.recorder, interface, data, now, take)
 

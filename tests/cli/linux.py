@@ -68,6 +68,7 @@ class Pair:
         for who in ("all", "default"):  # what IPv6 has is nothing to compare
             sysctl = f"/proc/sys/net/ipv6/conf/{who}/disable_ipv6"
             kernel.run("sh", "-c", f"echo 1 > {sysctl}", check=True)
+        env("-q", "sysctl", "ip6.disable=1", check=True)
         env("-q", "sysctl", "neigh.base_reachable_time_ms=3600000", check=True)
         kernel.run("ip", "link", "add", self.dev, "type", "veth", "peer", "far0", check=True)
         hour = f"/proc/sys/net/ipv4/neigh/{self.dev}/base_reachable_time_ms"

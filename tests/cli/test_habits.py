@@ -117,8 +117,7 @@ HABITS = [
     *refused(
         "ip -f mpls addr", "ip -N route",
         "ip addr add 10.7.0.1/24 dev eth0 valid_lft 100 preferred_lft 50",
-        "ip addr add 10.8.0.1/24 dev eth0 noprefixroute",
-        "ip addr add 10.9.0.1/24 dev eth0 metric 9",
+        "ip addr add 10.8.0.1/24 dev eth0 mngtmpaddr",
         "ip addr add 10.10.0.1 peer 10.10.0.2/32 dev eth0",
         "ip neigh add 10.0.0.7 lladdr 02:00:00:00:00:07 dev eth0 nud noarp",
         "ip route add 10.30.0.0/16 via 10.0.0.2 advmss 1000",

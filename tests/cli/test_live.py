@@ -31,13 +31,18 @@ def test_a_stack_starts_when_it_is_needed(smolctl: SmolctlEnv) -> None:
         "    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n"
         "    inet 127.0.0.1/8 scope host lo\n"
         "       valid_lft forever preferred_lft forever\n"
+        "    inet6 ::1/128 scope host\n"
+        "       valid_lft forever preferred_lft forever\n"
     )
     assert smolctl("addr").stderr == ""
 
 
 def test_quiet_start(smolctl: SmolctlEnv) -> None:
     result = smolctl("-q", "-br", "addr")
-    assert (result.stdout, result.stderr) == ("lo               UNKNOWN        127.0.0.1/8\n", "")
+    assert (result.stdout, result.stderr) == (
+        "lo               UNKNOWN        127.0.0.1/8 ::1/128\n",
+        "",
+    )
 
 
 def test_routes(smolctl: SmolctlEnv) -> None:
@@ -157,7 +162,7 @@ def test_receive_deadline(smolctl: SmolctlEnv) -> None:
 
 def test_echo_and_reply(smolctl: SmolctlEnv) -> None:
     echo = smolctl.popen("udp", "echo", "7", "-c", "1")
-    echo.wait_for("listening on 0.0.0.0:7")
+    echo.wait_for("listening on *:7")
     result = smolctl("udp", "send", "127.0.0.1:7", "hi", "--expect-reply", "-w", "5")
     assert result.returncode == 0
     first, second = result.stdout.splitlines()
@@ -170,7 +175,7 @@ def test_echo_and_reply(smolctl: SmolctlEnv) -> None:
 @pytest.mark.parametrize("words", [[], ["-j"]])
 def test_each_echoed_datagram_has_a_line_of_its_own(smolctl: SmolctlEnv, words: list[str]) -> None:
     echo = smolctl.popen(*words, "udp", "echo", "7", "-c", "200")
-    echo.wait_for('"bound"' if words else "listening on 0.0.0.0:7")
+    echo.wait_for('"bound"' if words else "listening on *:7")
     assert smolctl("udp", "send", "127.0.0.1:7", "hi", "-c", "200", "-i", "0").returncode == 0
     lines = echo.wait().stdout.splitlines()
     echoed = [line for line in lines if "echoed" in line and "summary" not in line]

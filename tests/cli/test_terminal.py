@@ -104,7 +104,9 @@ def test_a_person_is_told_what_is_waited_for(
     terminals.append(Terminal(stack, "-br", "addr", "--color=never"))
     assert terminals[0].read('"default"\n') == 'waiting: stack "default"\n'
     stopped(signal.SIGCONT)
-    assert terminals[0].read().splitlines()[1:] == ["lo               UNKNOWN        127.0.0.1/8"]
+    assert terminals[0].read().splitlines()[1:] == [
+        "lo               UNKNOWN        127.0.0.1/8 ::1/128"
+    ]
 
 
 @pytest.mark.usefixtures("stopped")

@@ -50,8 +50,8 @@ def test_a_new_stack_has_lo_up_with_its_address(home: Home) -> None:
     (row,) = client.call("addr.show")
     assert row["ifname"] == "lo"
     assert row["flags"] == ["LOOPBACK", "UP", "LOWER_UP"]
-    (info,) = row["addr_info"]
-    assert (info["local"], info["prefixlen"]) == ("127.0.0.1", 8)
+    found = [(info["local"], info["prefixlen"]) for info in row["addr_info"]]
+    assert found == [("127.0.0.1", 8), ("::1", 128)]
 
 
 def test_a_daemon_leaves_its_starter_behind(home: Home) -> None:

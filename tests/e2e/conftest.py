@@ -6,6 +6,7 @@ import pytest
 
 from tests.e2e.kit import Lab, Peer
 from tests.e2e.oracle.oracle import Oracle
+from tests.e2e.oracle.oracle6 import Oracle6
 from tests.e2e.profiles.stacks import Stack
 from tests.kit.netns import Namespace
 from tests.kit.stack_env import SmolctlEnv
@@ -61,5 +62,13 @@ def lab(peer: Peer, smolctl_env: SmolctlEnv) -> Lab:
 def oracle(peer_factory: Callable[[], Peer], smolctl_env: SmolctlEnv) -> Iterator[Oracle]:
     """Make the kernel's stack and smolctl's with devices of the same names."""
     made = Oracle(peer_factory(), peer_factory(), peer_factory(), smolctl_env)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def oracle6(peer_factory: Callable[[], Peer], smolctl_env: SmolctlEnv) -> Iterator[Oracle6]:
+    """Make both with devices of the same names and link-local addresses."""
+    made = Oracle6(peer_factory(), peer_factory(), peer_factory(), smolctl_env)
     yield made
     made.close()

@@ -82,9 +82,13 @@ class Peer:
         """Run ``ip`` commands inside, all of which must succeed, in one process."""
         self.namespace.run("ip", "-batch", "-", input="\n".join(commands), check=True)
 
-    def rows(self, *args: str) -> list[Row]:
-        """Return the rows of ``ip -4 -j ARGS``; iproute2 prints nothing where there are none."""
-        rows: list[Row] = json.loads(self.ip("-4", "-j", *args) or "[]")
+    def rows(self, *args: str, flag: str = "-4") -> list[Row]:
+        """Return the rows of ``ip -4 -j ARGS``; iproute2 prints nothing where there are none.
+
+        Args:
+            flag: of the family.
+        """
+        rows: list[Row] = json.loads(self.ip(flag, "-j", *args) or "[]")
         return [row for row in rows if row]
 
     def mac(self, dev: str) -> str:
@@ -193,15 +197,20 @@ class Lab:
     def plug(
         self, *ours: str, theirs: tuple[str, ...] = ("10.0.0.2/24",), offload: str = "on"
     ) -> None:
-        """Make the TAP with these addresses on smolctl's and on the kernel's side."""
+        """Make the TAP with these addresses on smolctl's and on the kernel's side.
+
+        The kernel has IPv6 if one of its addresses is of that family; they are usable at once.
+        """
         dev = self.dev
+        if any(":" in address for address in theirs):
+            self.peer.enable_ipv6()
         options = ("address", OURS_MAC, "offload", offload)
         self.smolctl("link", "add", dev, "type", "tap", *options, check=True)
         for address in ours or ("10.0.0.1/24",):
             self.call("addr.add", local=address, dev=dev)
         self.peer.batch(
             f"link set {dev} address {THEIRS_MAC}",
-            *(f"addr add {address} dev {dev}" for address in theirs),
+            *(f"addr add {address} dev {dev} {_at_once(address)}" for address in theirs),
         )
 
     def call(self, op: str, **args: Any) -> list[Row]:
@@ -243,6 +252,11 @@ class Lab:
         """Return a counter of ``stats``, 0 when nothing was counted."""
         rows = self.call("stats.show")
         return sum(row["value"] for row in rows if (row["layer"], row["name"]) == (layer, name))
+
+
+def _at_once(address: str) -> str:
+    """Return the word with which ``ip addr add`` looks for no duplicate, where it would."""
+    return "nodad" if ":" in address else ""
 
 
 def daemon_pid(smolctl: SmolctlEnv) -> int:

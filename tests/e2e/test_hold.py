@@ -96,13 +96,43 @@ def test_a_kernel_that_pings_us_notices_nothing(
     netns.run("ip", "addr", "add", "10.0.0.2/24", "dev", "tap0", check=True)
     netns.run("ip", "link", "set", "tap0", "up", check=True)
     netns.run("ping", "-c", "1", "10.0.0.1", check=True)
-    ping = netns.popen("ping", "-i", "0.02", "10.0.0.1")
-    ping.wait_for("icmp_seq=3 ")
+    ping = pinging(netns)
     head = pinged.shell(f"smolctl {' '.join(words)} | head -1")
     assert head.wait(timeout=60).stdout.count("\n") == 1
     whole = pinged(*words, timeout=300)
     assert whole.returncode in (0, 1), whole.stderr[-300:]
     assert whole.stdout.count("\n") >= routes or words[1] == "diff"
+    assert_all_answered(ping)
+
+
+@pytest.mark.proof
+@pytest.mark.netns("ping")
+@pytest.mark.parametrize("routes", SIZES)
+def test_a_kernel_that_pings_us_notices_nothing_of_a_batch(
+    pinged: SmolctlEnv, netns: Namespace, routes: int
+) -> None:
+    first, *lines = config(routes)
+    path = pinged.directory / "big.conf"
+    path.write_text("".join(lines))
+    pinged("-q", "batch", "-", input=first, check=True)
+    netns.run("ip", "addr", "add", "10.0.0.2/24", "dev", "tap0", check=True)
+    netns.run("ip", "link", "set", "tap0", "up", check=True)
+    ping = pinging(netns)
+    assert pinged("batch", "--atomic", str(path), timeout=300).stderr == ""
+    wrong = pinged("batch", "--atomic", str(path), timeout=300)
+    assert f"{path}:1: " in wrong.stderr
+    assert_all_answered(ping)
+
+
+def pinging(netns: Namespace) -> Background:
+    """Let the kernel ping us every 20 ms."""
+    ping = netns.popen("ping", "-i", "0.02", "10.0.0.1")
+    ping.wait_for("icmp_seq=3 ")
+    return ping
+
+
+def assert_all_answered(ping: Background) -> None:
+    """See that no ping was lost, and none late."""
     ping.process.send_signal(2)
     said = ping.wait().stdout
     heard = [int(number) for number in re.findall(r"icmp_seq=(\d+) ", said)]

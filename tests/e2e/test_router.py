@@ -265,7 +265,7 @@ def test_the_router_answers_for_itself_at_all_its_addresses(routed: Routed) -> N
         ping = routed.left.namespace.run("ping", "-c", "1", "-W", "2", address, check=True)
         assert "ttl=64" in ping.stdout
     echo = routed.smolctl.popen("udp", "echo", "7")
-    echo.wait_for("listening on 0.0.0.0:7")
+    echo.wait_for("listening on *:7")
     left = routed.left.udp()
     left.sendto(b"far side", ("10.2.0.1", 7))
     assert receive(left) == ("far side", ("10.2.0.1", 7))

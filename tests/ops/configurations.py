@@ -45,11 +45,24 @@ SOME_SYSCTLS = ("ip.local_port_first", "ip.local_port_last", "ip.subnet_broadcas
               "arp.probe_max_ms", "ip.accept_source_route", "neigh.mcast_solicit")  # fmt: skip
 
 
-class Changes:
-    """Makes changes by a random generator of its own."""
+ADDRESSES6 = ("2001:db8::1/64", "2001:db8::2/64", "2001:db8:1::1/48", "2001:db8:1::1/128",
+              "fe80::5/64", "::1/128", "fd00::1/8")  # fmt: skip
+GATEWAYS6 = ("fe80::9", "2001:db8::9", "2001:db8:1::9", "fe80::a", "2a00::1")
+PREFIXES6 = ("default", "2001:db8::/64", "2001:db8:1::/48", "2001:db8:2::/48", "2001:db8::9",
+             "fe80::/64", "fd00::/8")  # fmt: skip
+LABELS = ("2001:db8::/32", "2002::/16", "::/0", "fd00::/8")
 
-    def __init__(self, seed: int) -> None:
+
+class Changes:
+    """Makes changes by a random generator of its own.
+
+    Args:
+        ipv6: half of them are of IPv6.
+    """
+
+    def __init__(self, seed: int, *, ipv6: bool = False) -> None:
         self._random = Random(seed)
+        self._ipv6 = ipv6
 
     def some(self, api: Api, count: int) -> None:
         """Make so many changes; one that is refused has changed nothing."""
@@ -63,9 +76,15 @@ class Changes:
 
     def any(self) -> tuple[str, Row]:
         """Return a change."""
-        kinds = (self._link, self._addr, self._addr, self._route, self._route, self._route,
+        kinds: tuple[Any, ...] = (
+                 self._link, self._addr, self._addr, self._route, self._route, self._route,
                  self._neigh, self._sysctl, self._rule, self._group)  # fmt: skip
-        return self._random.choice(kinds)()
+        if self._ipv6:
+            kinds = (self._link, self._link, self._addr, self._addr6, self._addr6, self._addr6,
+                     self._route6, self._route6, self._route6, self._neigh6, self._rule6,
+                     self._label)  # fmt: skip
+        change: tuple[str, Row] = self._random.choice(kinds)()
+        return change
 
     def _maybe(self, chance: float, **options: tuple[Any, ...]) -> Row:
         return {
@@ -156,6 +175,53 @@ class Changes:
             return "neigh.del", args
         verb = pick(("add", "replace"))
         return f"neigh.{verb}", {**args, "lladdr": pick(MACS), **self._maybe(0.2, nud=("stale",))}
+
+    def _addr6(self) -> tuple[str, Row]:
+        pick = self._random.choice
+        args: Row = {"dev": pick(LINKS), "local": pick(ADDRESSES6)}
+        verb = pick(("add", "add", "add", "replace", "del"))
+        if verb == "del":
+            return "addr.del", args
+        extra = self._maybe(0.2, nodad=(True,), metric=("50",), noprefixroute=(True,))
+        return f"addr.{verb}", {**args, **extra}
+
+    def _route6(self) -> tuple[str, Row]:
+        pick = self._random.choice
+        verb = pick(("add", "add", "append", "append", "replace", "change", "del"))
+        args: Row = {"dst": pick(PREFIXES6), "family": "inet6"}
+        args |= self._maybe(0.2, metric=("5", "7"), mtu=("1400",), table=("main", "7"),
+                            protocol=("static", "77"))  # fmt: skip
+        if self._random.random() < 0.2:
+            args["nexthop"] = [
+                {"via": pick(GATEWAYS6), "dev": pick(LINKS), **self._maybe(0.3, weight=("3",))}
+                for _ in range(pick((1, 2, 3)))
+            ]
+            return f"route.{verb}", args
+        if self._random.random() < 0.2:
+            args["type"] = pick(("blackhole", "unreachable", "prohibit", "throw"))
+            return f"route.{verb}", args
+        return f"route.{verb}", {**args, **self._maybe(0.6, via=GATEWAYS6, dev=LINKS)}
+
+    def _neigh6(self) -> tuple[str, Row]:
+        pick = self._random.choice
+        args = {"dst": pick(GATEWAYS6), "dev": pick(LINKS)}
+        if self._random.random() < 0.2:
+            return "neigh.del", args
+        extra = self._maybe(0.3, router=(True,), nud=("stale",))
+        return "neigh.replace", {**args, "lladdr": pick(MACS), **extra}
+
+    def _rule6(self) -> tuple[str, Row]:
+        pick = self._random.choice
+        if self._random.random() < 0.25:
+            return "rule.del", {"priority": pick(("0", "100", "32766")), "family": "inet6"}
+        args = self._maybe(0.4, to=("2001:db8::/32", "2001:db8::1"), priority=("0", "100"))
+        return "rule.add", {"family": "inet6", "from": pick(("2001:db8::/32", "all")), **args,
+                            "table": pick(TABLES)}  # fmt: skip
+
+    def _label(self) -> tuple[str, Row]:
+        pick = self._random.choice
+        args = {"prefix": pick(LABELS), "label": pick(("2", "99")), **self._maybe(0.2, dev=LINKS)}
+        return pick(("addrlabel.add", "addrlabel.del")), args
 
     def _sysctl(self) -> tuple[str, Row]:
         key = self._random.choice(SOME_SYSCTLS)

@@ -20,7 +20,7 @@ def shown(api: Api, **select: object) -> dict[str, dict[str, object]]:
     """Return what is said of each address of tap0 beside what is said of all."""
     return {
         info["local"]: {key: info[key] for key in FLAGS if key in info}
-        for row in api("addr.show", dev="tap0", **select)
+        for row in api("addr.show", dev="tap0", family="inet", **select)
         for info in row["addr_info"]
     }
 
@@ -63,7 +63,7 @@ def test_a_word_comes_before_the_sysctl(api: Api, word: str) -> None:
     ("dev", "words", "message"),
     [
         ("tap0", {"dad": True, "nodad": True}, "cannot be used together"),
-        ("lo", {"dad": True}, "lo has no ARP"),
+        ("lo", {"dad": True}, "nobody else is on lo"),
     ],
 )
 def test_words_that_make_no_sense(api: Api, dev: str, words: dict[str, bool], message: str) -> None:

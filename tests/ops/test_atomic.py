@@ -201,6 +201,19 @@ def test_atomic_and_force_contradict_each_other() -> None:
         Api()("batch.run", commands=[], atomic=True, force=True)
 
 
+def test_a_sysctl_of_a_link_that_the_batch_adds() -> None:
+    api = Api()
+    new = ["link.add", {"name": "t9", "type": "test"}]
+    mine = ["sysctl.set", {"key": "t9.arp.ignore", "value": "2"}]
+    assert refused(api.atomic(new, mine, BAD)) == (2, "exists")
+    assert "t9" not in api.stack.settings.links
+    assert refused(api.atomic(new, mine)) is None
+    assert api.stack.interface("t9").settings["arp.ignore"] == 2
+    gone = ["link.del", {"dev": "t9"}]
+    assert refused(api.atomic(gone, mine)) == (1, "no-such-device")
+    assert api.stack.settings.links["t9"]["arp.ignore"] == 2
+
+
 # --- time -----------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ ROUTE = ["route.add", {"dst": "10.6.0.0/16", "via": "10.5.0.9"}]
 
 
 def addresses(api: Api) -> list[str]:
-    (row,) = api("addr.show", dev="tap0")
+    (row,) = api("addr.show", dev="tap0", family="inet")
     return [info["local"] for info in row["addr_info"]]
 
 

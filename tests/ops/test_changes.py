@@ -24,7 +24,7 @@ def refused(api: Api, op: str, **args: Any) -> SmolctlError:
 
 def addresses(api: Api, **args: Any) -> list[str]:
     """Return the addresses that ``addr show`` shows with these selectors."""
-    rows = api("addr.show", **args)
+    rows = api("addr.show", family="inet", **args)
     return [f"{info['local']}/{info['prefixlen']}" for row in rows for info in row["addr_info"]]
 
 
@@ -67,7 +67,7 @@ def test_addr_errors_say_what_to_do(api: Api) -> None:
 def test_replace_adds_or_changes(api: Api) -> None:
     for local in ("10.0.0.1/24", "10.5.0.1/24"):
         api("addr.replace", local=local, dev="tap0", label="tap0:x", scope="link")
-    infos = api("addr.show", dev="tap0")[0]["addr_info"]
+    infos = api("addr.show", dev="tap0", family="inet")[0]["addr_info"]
     assert [(info["label"], info["scope"]) for info in infos] == [("tap0:x", "link")] * 2
 
 
@@ -89,7 +89,7 @@ def test_addr_selectors(api: Api, selectors: Row, shown: list[str]) -> None:
     api("addr.add", local="10.5.0.1/16", dev="tap0", label="tap0:x")
     assert addresses(api, **selectors) == shown
     if selectors.keys() - {"up"}:
-        gone = api("addr.flush", **selectors)
+        gone = api("addr.flush", family="inet", **selectors)
         assert [f"{row['local']}/{row['prefixlen']}" for row in gone] == shown
         assert addresses(api, **selectors) == []
 
@@ -142,7 +142,10 @@ def test_local_and_broadcast_routes_are_in_their_own_table(api: Api) -> None:
     assert routes(api, type="local") == [OURS, "127.0.0.0/8", "127.0.0.1"]
     assert routes(api, type="broadcast") == ["10.0.0.255", "127.255.255.255"]
     assert routes(api, table="local") == routes(api, table="255")
-    assert set(routes(api, table="all")) == {*routes(api), *routes(api, table="local")}
+    assert set(routes(api, table="all", family="inet")) == {
+        *routes(api),
+        *routes(api, table="local"),
+    }
 
 
 def test_route_errors_say_what_to_do(api: Api) -> None:

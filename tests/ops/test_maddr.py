@@ -9,7 +9,7 @@ from smolctl.errors import SmolctlError
 from smolctl.wire.address import multicast_mac
 from tests.kit.groups import GROUP, OTHER_GROUP, group_frame, query
 from tests.kit.host import ip
-from tests.ops.kit import Api, Exchange
+from tests.ops.kit import Api, Exchange, Row
 
 
 @pytest.fixture
@@ -36,11 +36,36 @@ def data(exchange: Exchange) -> list[bytes]:
 # --- maddr ----------------------------------------------------------------------------------------
 
 
+def of_ipv4(row: Row) -> list[Row]:
+    """Return what IPv4 and its groups have of a row."""
+    return [
+        each
+        for each in row["maddr"]
+        if each.get("family") == "inet" or each.get("link", "")[:2] == "01"
+    ]
+
+
 def test_all_hosts_are_always_there(api: Api) -> None:
     lo, tap = api("maddr.show")
     assert (lo["ifname"], tap["ifname"]) == ("lo", "tap0")
-    assert lo["maddr"] == [{"family": "inet", "address": "224.0.0.1"}]
-    assert tap["maddr"] == [{"link": "01:00:5e:00:00:01"}, *lo["maddr"]]
+    everybody = [
+        {"family": "inet", "address": "224.0.0.1"},
+        {"family": "inet6", "address": "ff02::1"},
+        {"family": "inet6", "address": "ff01::1"},
+    ]
+    assert lo["maddr"] == everybody
+    own = {"family": "inet6", "address": "ff02::1:ff00:a"}
+    assert tap["maddr"] == [
+        # As ip has them; a group of the interface alone is on no link.
+        {"link": "33:33:00:00:00:01"},
+        {"link": "01:00:5e:00:00:01"},
+        {"link": "33:33:ff:00:00:0a"},
+        everybody[0],
+        own,
+        *everybody[1:],
+    ]
+    assert api.one("maddr.show", dev="tap0", family="inet")["maddr"] == everybody[:1]
+    assert api.one("maddr.show", dev="tap0", family="inet6")["maddr"] == [own, *everybody[1:]]
 
 
 def test_a_group_is_added_and_deleted(api: Api) -> None:
@@ -48,7 +73,7 @@ def test_a_group_is_added_and_deleted(api: Api) -> None:
     api("maddr.add", address=GROUP, dev="tap0")
     listen(api)
     (row,) = api("maddr.show", dev="tap0")
-    assert row["maddr"] == [
+    assert of_ipv4(row) == [
         {"link": "01:00:5e:00:00:01"},
         {"link": "01:00:5e:01:02:03"},
         {"family": "inet", "address": GROUP, "features": "static", "users": 2},
@@ -63,7 +88,7 @@ def test_groups_that_share_a_link_address(api: Api) -> None:
     for group in (GROUP, "224.129.2.3"):
         api("maddr.add", address=group, dev="tap0")
     (row,) = api("maddr.show", dev="tap0")
-    assert row["maddr"][1] == {"link": "01:00:5e:01:02:03", "users": 2}
+    assert of_ipv4(row)[1] == {"link": "01:00:5e:01:02:03", "users": 2}
 
 
 def test_what_is_wanted_and_spoken(api: Api) -> None:
@@ -71,8 +96,8 @@ def test_what_is_wanted_and_spoken(api: Api) -> None:
     api.arrive(query(2))
     (row,) = api("maddr.show", dev="tap0", stats=True)
     assert row["igmp"] == {"version": 2, "robustness": 2}
-    assert row["maddr"][2]["mode"] == "include"
-    assert row["maddr"][2]["sources"] == ["10.0.0.2", "10.0.0.9"]
+    assert of_ipv4(row)[2]["mode"] == "include"
+    assert of_ipv4(row)[2]["sources"] == ["10.0.0.2", "10.0.0.9"]
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_an_address_has_the_row_of_addr_show(api: Api) -> None:
     seen = watch(api, "addr")
     api("addr.add", local="10.1.0.1/24", dev="tap0", broadcast="+")
     (row,) = taken(seen)
-    shown = api.one("addr.show", dev="tap0")
+    shown = api.one("addr.show", dev="tap0", family="inet")
     assert row["addr_info"] == shown["addr_info"][-1:]
     assert (row["ifindex"], row["ifname"]) == (shown["ifindex"], "tap0")
     api("addr.del", local="10.1.0.1/24", dev="tap0")

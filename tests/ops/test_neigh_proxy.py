@@ -39,7 +39,7 @@ def test_deleted(api: Api) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ({"dev": "lo"}, "lo has no ARP"),
+        ({"dev": "lo"}, "lo has no neighbors"),
         ({"proxy": "224.0.0.1"}, "not the address of one host"),
         ({"proxy": "10.0.0.255"}, "not the address of one host"),
         ({"proxy": "0.0.0.0"}, "not the address of one host"),

@@ -95,7 +95,8 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("op", SHAPES)
 def test_rows_have_these_keys_and_types(api: Api, op: str) -> None:
-    rows = api(op, **ROWS[op])
+    family = {"family": "inet"} if op.startswith("addr.") else {}
+    rows = api(op, **ROWS[op], **family)
     assert rows
     for row in rows:
         assert {key: type(value) for key, value in row.items()} == SHAPES[op]
@@ -103,7 +104,7 @@ def test_rows_have_these_keys_and_types(api: Api, op: str) -> None:
 
 def test_an_address_looks_as_in_ip(api: Api) -> None:
     api("addr.add", local="10.0.0.3/24", dev="tap0", label="tap0:x", broadcast="+")
-    row = api("addr.show", dev="tap0")[0]
+    row = api("addr.show", dev="tap0", family="inet")[0]
     assert row["addr_info"] == [
         {
             "family": "inet",

@@ -36,7 +36,10 @@ def data(exchange: Exchange) -> list[bytes]:
 
 def test_where_it_listens_is_said_first(api: Api) -> None:
     exchange, _ = listen(api)
-    assert exchange.events == [{"event": "bound", "addr": "0.0.0.0", "port": 7}]
+    assert exchange.events == [{"event": "bound", "addr": "::", "port": 7}]
+    for family, addr, more in (("inet", "0.0.0.0", {}), ("inet6", "::", {"v6only": True})):
+        exchange, _ = api.start("udp.recv", port="9", family=family)
+        assert exchange.events == [{"event": "bound", "addr": addr, "port": 9, **more}]
     exchange, _ = api.start("udp.recv", addr=OURS, port="8", dev="tap0")
     assert exchange.of("bound") == [{"addr": OURS, "port": 8, "dev": "tap0"}]
 

@@ -13,34 +13,35 @@ from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip import membership
 from smolctl.stack.ip.groups import ANYBODY
+from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.link.outbox import frames_of
 from smolctl.stack.reason import shown
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire.address import format_address
+from smolctl.wire.address import IPV4, IPV6, family_of, format_address
+from smolctl.wire.ethernet import EtherType
 from smolctl.wire.fault import WireFault
 from smolctl.wire.offload import virtio
-from smolctl.wire.vlan import VlanTag, tagged
+from smolctl.wire.vlan import VlanTag, tagged, tags, untagged
 from tests.kit.groups import GROUP, but, only
-from tests.kit.host import OUR_MAC, PEER_MAC, ip, reply
-from tests.property.world import (
-    ADDRESSES,
-    LINK_SCOPES,
-    ROUTES,
-    SYSCTLS,
-    Config,
-    World,
+from tests.kit.host import OUR_MAC, PEER_MAC, Host, ip, reply, see
+from tests.kit.host6 import advertise, see6
+from tests.property.frames import (
+    GROUP6,
     arrivals,
-    at_link,
     devs,
     dsts,
+    dsts6,
     ips,
+    ips6,
     payloads,
     plain_udps,
+    plain_udps6,
     ports,
 )
+from tests.property.world import ADDRESSES, LINK_SCOPES, ROUTES, SYSCTLS, Config, World, at_link
 
 SECOND_NS = 1_000_000_000
 
@@ -81,14 +82,17 @@ class Do(NamedTuple):
 Event = Send | Receive | Offloaded | Do
 
 sends = st.builds(
-    Send, st.integers(0, 6), st.sampled_from(["10.0.0.2", "127.0.0.1", "10.0.0.1"]) | dsts | ips,
-    st.sampled_from([7, 8]) | ports, payloads, st.none() | dsts, st.integers(1, 3),
+    Send, st.integers(0, 9),
+    st.sampled_from(["10.0.0.2", "127.0.0.1", "10.0.0.1", "2001:db8::2", "::1", "2001:db8::1"])
+    | dsts | ips | dsts6 | ips6,
+    st.sampled_from([7, 8]) | ports, payloads, st.none() | dsts | dsts6, st.integers(1, 3),
 )  # fmt: skip
 padded = plain_udps.map(lambda frame: frame + b"pad")
 in_vlan = st.sampled_from([0, 3]).flatmap(
     lambda pcp: plain_udps.map(lambda frame: tagged(frame, VlanTag(0x8100, pcp, False, 5)))
 )
-batches = st.builds(Receive, st.just("tap0"), st.lists(plain_udps | padded | in_vlan, max_size=4))
+plain = plain_udps | plain_udps6 | padded | in_vlan
+batches = st.builds(Receive, st.just("tap0"), st.lists(plain, max_size=4))
 receives = arrivals.map(lambda arrival: Receive(arrival[0], [arrival[1]]))
 quiet = st.builds(
     Do, st.sampled_from(["wait", "take", "answer", "fetch"]), devs, st.integers(0, 99)
@@ -214,10 +218,12 @@ class Player:
 
     def _answer(self, dev: str, number: int) -> None:
         """Let one of those that are being asked answer."""
-        entries = list(self.host.cache(dev))
+        entries = [*self.host.cache(dev), *self.stack.ipv6.neighbors[dev]]
         if entries:
-            neighbor = format_address(entries[number % len(entries)].ip)
-            frame = reply(neighbor, mac=PEER_MAC if number < 90 else OUR_MAC)
+            address = entries[number % len(entries)].ip
+            mac = PEER_MAC if number < 90 else OUR_MAC
+            answer = advertise if family_of(address) is IPV6 else reply
+            frame = answer(format_address(address), mac=mac)
             self._receive(dev, [self.host.dev(dev).mac + frame[6:]])
 
     def _fetch(self, _dev: str, number: int) -> None:
@@ -245,11 +251,13 @@ class Player:
 
     def _address(self, _dev: str, number: int) -> None:
         address, dev = ADDRESSES[number % len(ADDRESSES)]
-        known = self.host.dev(dev).ipv4.addresses.find(ip(address.partition("/")[0]), None)
+        local = ip(address.partition("/")[0])
+        net, interface = self.stack.networks.for_address(local), self.host.dev(dev)
+        known = net.of(interface).addresses.find(local, None)
         if known is None:
             self.host.add(address, dev)
         elif number >= 50:
-            delete_address(self.stack.ipv4, self.host.dev(dev), known, self.host.now)
+            delete_address(net, interface, known, self.host.now)
 
     def _route(self, _dev: str, number: int) -> None:
         self.host.route(**ROUTES[number % len(ROUTES)])
@@ -260,8 +268,9 @@ class Player:
         self.host.set(at_link(key, scope), values[number // 10 % len(values)])
 
     def _flush(self, dev: str, number: int) -> None:
-        actions = self.host.cache(dev).flush(keep_permanent=number % 2 > 0)
-        self.stack.ipv4.neighbors.perform(self.host.dev(dev), actions, self.host.now)
+        net = (self.stack.ipv4, self.stack.ipv6)[number // 2 % 2]
+        actions = net.neighbors[dev].flush(keep_permanent=number % 2 > 0)
+        net.neighbors.perform(self.host.dev(dev), actions, self.host.now)
 
     def _mtu(self, dev: str, number: int) -> None:
         interface = self.host.dev("lo" if number % 5 == 0 else dev)
@@ -281,24 +290,37 @@ class Player:
         sockets = self.world.sockets
         index = number % len(sockets)
         self.stack.udp.close(sockets[index])
-        sockets[index] = self.stack.udp.open()
+        sockets[index] = self.stack.udp.open("", (IPV4, IPV6)[number % 3 == 0])
         sockets[index].reuse = number % 2 > 0
         self.stack.udp.bind(sockets[index], None, 7 + number % 3, dev if number > 50 else None)
 
     def _join(self, dev: str, number: int) -> None:
         """Have a socket join a group, want something else of it, or leave it."""
-        sockets, interface, group = self.world.sockets, self.host.dev(dev), ip(GROUP)
+        sockets, interface = self.world.sockets, self.host.dev(dev)
         socket = sockets[number % len(sockets)]
+        group = ip(GROUP if socket.family is IPV4 else GROUP6)
+        net = self.stack.networks[socket.family]
         socket.multicast_loop = number % 5 > 0
-        wanted = (ANYBODY, ANYBODY, only("10.0.0.2"), but("10.0.0.2"))[number // 10 % 4]
+        peer = "10.0.0.2" if socket.family is IPV4 else "2001:db8::2"
+        wanted = (ANYBODY, ANYBODY, only(peer), but(peer))[number // 10 % 4]
         if number < 80:
-            membership.join(self.stack.ipv4, socket, interface, group, wanted)
+            membership.join(net, socket, interface, group, wanted)
         else:
-            membership.leave(self.stack.ipv4, socket, interface, group)
+            membership.leave(net, socket, interface, group)
 
     def _delete(self, dev: str, number: int) -> None:
         if number >= 90:
             delete_interface(self.stack.shared, self.host.dev(dev), self.host.now)
+
+
+def leaving(host: Host, dev: str) -> list[bytes]:
+    """Let the device take all that waits; all of it is well-formed."""
+    frames = host.take(dev)
+    for frame in frames:
+        plain = untagged(frame, len(tags(frame)))
+        ipv6 = plain[12:14] == EtherType.IPV6.to_bytes(2)
+        assert see6(plain) if ipv6 else see(plain)
+    return frames
 
 
 # --- what can be seen -----------------------------------------------------------------------------
@@ -323,15 +345,20 @@ def snapshot(world: World) -> dict[str, Any]:
             for (reason, dev), tally in stack.ledger.reasons.items()
         },
         "events": dict(stack.ledger.events),
-        "neighbors": {name: neighbors(world, name) for name in stack.ipv4.neighbors},
+        "neighbors": {
+            (name, net.family): neighbors(net, name)
+            for net in stack.networks.values()
+            for name in net.neighbors
+        },
         "claims": {name: claims(link) for name, link in stack.interfaces.items()},
-        "paths": list(stack.ipv4.fib.path_mtus),
+        "paths": [path for net in stack.networks.values() for path in net.fib.path_mtus],
         "groups": {
-            name: (
-                link.ipv4.groups.filters,
-                link.ipv4.reports.due_ns,
-                link.ipv4.reports.version(world.host.now),
+            (name, net.family): (
+                net.of(link).groups.filters,
+                net.of(link).reports.due_ns,
+                net.of(link).reports.version(world.host.now),
             )
+            for net in stack.networks.values()
             for name, link in stack.interfaces.items()
         },
         "deadline": stack.deadline(),
@@ -364,7 +391,7 @@ def claims(link: Interface) -> list[tuple[object, ...]]:
     ]
 
 
-def neighbors(world: World, dev: str) -> list[tuple[object, ...]]:
+def neighbors(net: Network, dev: str) -> list[tuple[object, ...]]:
     return [
         (
             entry.ip,
@@ -375,5 +402,5 @@ def neighbors(world: World, dev: str) -> list[tuple[object, ...]]:
             (entry.created_ns, entry.updated_ns, entry.used_ns, entry.confirmed_ns),
             [queued.data for queued in entry.queue],
         )
-        for entry in world.stack.ipv4.neighbors[dev]
+        for entry in net.neighbors[dev]
     ]

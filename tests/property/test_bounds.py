@@ -46,11 +46,15 @@ def check_bounds(stack: Stack) -> None:
     assert len(stack.ready.waiters) <= len(stack.udp) + len(stack.ping) + len(
         stack.ipv4.probe_clients
     )
-    assert len(stack.ipv4.icmp_limiter._peers) <= PEERS_LIMIT
-    assert len(stack.ipv4.reassembly) <= stack.settings["ip.frag_max_datagrams"]
-    assert len(stack.ipv4.ways) <= route_cache.LIMIT
-    assert len(stack.ipv4.inbound) <= route_cache.LIMIT
-    assert stack.ipv4.reassembly.cost <= stack.settings["ip.frag_high_thresh"]
+    for net in stack.networks.values():
+        assert len(net.icmp_limiter._peers) <= PEERS_LIMIT
+        assert len(net.reassembly) <= stack.settings[net.fragment_rules.number]
+        assert len(net.ways) <= route_cache.LIMIT
+        assert len(net.inbound) <= route_cache.LIMIT
+        assert net.reassembly.cost <= stack.settings[net.fragment_rules.room]
+        for cache in net.neighbors.values():
+            assert len(cache._timers) <= 65 + 4 * max(len(cache.entries), 16)
+            assert all(len(entry.queue) <= UNRES_QLEN for entry in cache)
     for link in stack.interfaces.values():
         assert len(link.outbox) <= OUTBOX_LIMIT
         assert len(link.flows) <= fast_udp.FLOWS_LIMIT
@@ -66,10 +70,6 @@ def check_bounds(stack: Stack) -> None:
             assert socket.send_queue.bytes == sum(item.size for item in socket.send_queue.items)
             assert len(socket.send_queue.items) == 1 or socket.send_queue.bytes <= socket.sndbuf
         assert len(socket.flows) <= fast_udp.FLOWS_LIMIT
-    for cache in stack.ipv4.neighbors.values():
-        assert len(cache._timers) <= 65 + 4 * max(len(cache.entries), 16)
-        for entry in cache:
-            assert len(entry.queue) <= UNRES_QLEN
     for client in stack.ping.values():
         assert len(client.replies) <= REPLY_QUEUE_LIMIT
         assert len(client.errors) <= ERROR_QUEUE_LIMIT

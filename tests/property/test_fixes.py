@@ -15,8 +15,9 @@ from smolctl.wire.address import parse_prefix
 from tests.kit.amount import examples
 from tests.kit.host import ip
 from tests.property.events import Event, histories
+from tests.property.frames import DEVS, IPS, ips, ports
 from tests.property.test_predict import played
-from tests.property.world import DEVS, IPS, Config, World, configs, ips, ports
+from tests.property.world import Config, World, configs
 
 questions = st.tuples(
     st.sampled_from(["udp", "icmp", "arp"]),

@@ -13,9 +13,10 @@ from tests.kit.host import frame_of, packet_of
 from tests.kit.packets import ip_packet
 from tests.kit.routers import FAR, NEAR, Router
 from tests.property.events import Event, Receive, histories
+from tests.property.frames import by_macs, ips, srcs, to_macs
 from tests.property.test_law import obey
 from tests.property.test_predict import fares_as_predicted, toses
-from tests.property.world import Config, by_macs, configs, ips, srcs, to_macs
+from tests.property.world import Config, configs
 
 protocols = st.sampled_from([1, 6, 17, 17, 132])
 ttls = st.sampled_from([0, 1, 2, 64, 255])

@@ -21,10 +21,11 @@ from smolctl.stack.trace.trace import Direction, Fate, Trace
 from smolctl.wire.fault import WireFault
 from smolctl.wire.offload import virtio
 from tests.property.events import Do, Event, Player, Receive, Send, histories, snapshot
+from tests.property.frames import DEVS
 from tests.property.test_fast import friendly, mixed, right_offloads, shots
 from tests.property.test_fragments import frame, parts
 from tests.property.test_send import QUIET_NS, check_reason
-from tests.property.world import DEVS, Config, configs
+from tests.property.world import Config, configs
 
 NETEMS = (
     Netem(),
@@ -186,15 +187,17 @@ FATES = {Kind.DROP: Fate.DROPPED, Kind.REJECT: Fate.REJECTED, Kind.WAIT: Fate.WA
 def held(stack: Stack) -> Iterator[Trace]:
     """Yield the packets that wait: for a neighbor or the device, on a bad link, or to come in."""
     yield from (packet.trace for packet, _ in stack.loopback.queue)
-    for datagram in stack.ipv4.reassembly._open.values():
-        yield from (fragment.packet.trace for fragment in datagram.fragments)
+    for net in stack.networks.values():
+        for datagram in net.reassembly._open.values():
+            yield from (fragment.packet.trace for fragment in datagram.fragments)
+        for cache in net.neighbors.values():
+            yield from (queued.trace for entry in cache for queued in entry.queue)
     for socket in stack.udp.blocked:
         assert socket.send_queue is not None
         yield from (item.followed for item in socket.send_queue.items)
     for link in stack.interfaces.values():
-        yield from (delayed.trace for _, _, delayed in link.ipv4.proxies.queue)
-    for cache in stack.ipv4.neighbors.values():
-        yield from (queued.trace for entry in cache for queued in entry.queue)
+        for own in (link.ipv4, link.ipv6):
+            yield from (delayed.trace for _, _, delayed in own.proxies.queue)
     for link in stack.interfaces.values():
         yield from (item.trace for item in link.outbox if isinstance(item, TracedFrame))
         if link.impairment is not None:

@@ -17,8 +17,9 @@ from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.wire import icmpv4
 from tests.kit.host import ip
-from tests.property.events import Event, Player, histories, snapshot
-from tests.property.world import DEVS, IPS, Config, World, configs, ips, ports
+from tests.property.events import Event, Player, histories, leaving, snapshot
+from tests.property.frames import DEVS, IPS, ips, ports
+from tests.property.world import Config, World, configs
 
 discs = st.none() | st.sampled_from(Pmtudisc)
 ttls = st.sampled_from([None, None, 1, 2, 255])
@@ -47,7 +48,7 @@ def run_out(world: World, trace: Trace, act: Any) -> None:
                 break
     for dev in DEVS:
         if dev in world.stack.interfaces:
-            world.host.sent(dev)
+            leaving(world.host, dev)
 
 
 def played(config: Config, history: list[Event]) -> World:
@@ -56,7 +57,7 @@ def played(config: Config, history: list[Event]) -> World:
         player.play(event)
     for dev in DEVS:
         if dev in player.stack.interfaces:
-            player.host.sent(dev)
+            leaving(player.host, dev)
     player.stack.poll(player.host.now)
     player.stack.ledger.prove = None  # what helps has tests of its own
     return player.world

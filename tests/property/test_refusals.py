@@ -68,7 +68,11 @@ def dump(api: Api) -> dict[str, Any]:
     """Return the whole configuration of a stack, and who has something open on it."""
     stack = api.stack
     return {
-        "fib": [(r.table, r.prefix, r.plen, r.on_link, *r.identity()) for r in stack.ipv4.fib],
+        "fib": [
+            (r.table, r.prefix, r.plen, r.on_link, *r.identity())
+            for net in stack.networks.values()
+            for r in net.fib
+        ],
         "links": {
             link.name: (link.index, link.up, link.carrier, link.mtu, link.mac)
             for link in stack.interfaces.values()
@@ -76,13 +80,17 @@ def dump(api: Api) -> dict[str, Any]:
         "addresses": {
             link.name: [
                 (a.local, a.plen, a.scope, a.label, a.broadcast, a.secondary)
-                for a in link.ipv4.addresses.items
+                for net in stack.networks.values()
+                for a in net.of(link).addresses.items
             ]
             for link in stack.interfaces.values()
         },
         "neighbors": {
-            name: [(e.ip, e.state, e.lladdr, e.updated_ns, e.timer_ns, len(e.queue)) for e in cache]
-            for name, cache in stack.ipv4.neighbors.items()
+            (net.family, name): [
+                (e.ip, e.state, e.lladdr, e.updated_ns, e.timer_ns, len(e.queue)) for e in cache
+            ]
+            for net in stack.networks.values()
+            for name, cache in net.neighbors.items()
         },
         "settings": [
             (item.key, api.host.settings[item.key], api.host.settings.origin(item.key))

@@ -7,8 +7,9 @@ from hypothesis import given
 from smolctl.stack.config.sysctl import set_sysctl
 from smolctl.stack.reason import Kind, Reason
 from smolctl.stack.trace.trace import Fate, Trace
-from tests.property.events import Event, Player, histories
-from tests.property.world import DEVS, Config, configs
+from tests.property.events import Event, Player, histories, leaving
+from tests.property.frames import DEVS
+from tests.property.world import Config, configs
 
 QUIET_NS = 60_000_000_000
 """Longer than any neighbor may be asked for."""
@@ -59,7 +60,7 @@ def test_every_datagram_settles_exactly_once(config: Config, history: list[Event
     player.host.wait(QUIET_NS)
     for dev in DEVS:
         if dev in player.stack.interfaces:
-            player.host.sent(dev)
+            leaving(player.host, dev)
             assert player.host.dev(dev).traced == 0
     for trace in player.traces:
         assert isinstance(trace, Counting)

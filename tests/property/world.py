@@ -18,25 +18,12 @@ from smolctl.stack.interface import Vlan
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.sysctl.settings import named
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import icmpv4, vlan
-from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, multicast_mac
-from smolctl.wire.vlan import Tpid, VlanTag
-from tests.kit.groups import ALL_HOSTS, GROUP, group_frame, igmp_frame, query, reported
-from tests.kit.host import (
-    OTHER_MAC,
-    OUR_MAC,
-    PEER_MAC,
-    Host,
-    arp_frame,
-    frame_of,
-    icmp_frame,
-    ip,
-    packet_of,
-    udp_frame,
-    udp_packet,
-)
+from smolctl.wire.address import IPV4
+from smolctl.wire.vlan import Tpid
+from tests.kit.host import PEER_MAC, Host, ip
+from tests.kit.host6 import PEER_LINK_LOCAL
+from tests.property.frames import DEVS, IPS, IPS6, devs
 
-DEVS = ("tap0", "tap1")
 ADDRESSES = (
     ("10.0.0.1/24", "tap0"),
     ("10.0.0.3/24", "tap0"),
@@ -45,15 +32,13 @@ ADDRESSES = (
     ("192.168.1.1/32", "tap0"),
     ("10.9.0.1/16", "lo"),
     ("10.0.0.5/24", "tap0.5"),
+    ("2001:db8::1/64", "tap0"),
+    ("2001:db8::1/64", "tap0"),
+    ("2001:db8::3/64", "tap0"),
+    ("2001:db8:1::1/64", "tap1"),
+    ("2001:db8::5/64", "tap0.5"),
+    ("2001:db8::4/32", "tap1"),
 )
-# Ours and others', on the link and off it, groups, and what must never be seen on a wire.
-IPS = (
-    "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.2", "10.0.0.2", "10.0.0.3", "10.0.0.4",
-    "10.0.0.9", "10.0.0.255", "10.1.0.1", "10.1.0.2", "10.9.7.7", "8.8.8.8", "127.0.0.1",
-    "127.0.0.2", "0.0.0.0", "0.0.0.9", "224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255",
-)  # fmt: skip
-MACS = (OUR_MAC, OTHER_MAC, PEER_MAC, BROADCAST_MAC, ZERO_MAC, multicast_mac(1))
-PORTS = (7, 8, 9, 5000, 0)
 ROUTES: tuple[dict[str, Any], ...] = (
     {"prefix": "0.0.0.0/0", "via": "10.0.0.2"},
     {"prefix": "8.0.0.0/8", "kind": RouteType.BLACKHOLE},
@@ -62,6 +47,11 @@ ROUTES: tuple[dict[str, Any], ...] = (
     {"prefix": "10.0.0.9/32", "dev": "tap1"},
     {"prefix": "8.8.8.0/24", "via": "10.0.0.2", "mtu": 90, "mtu_lock": True},
     {"prefix": "10.0.0.2/32", "kind": RouteType.PROHIBIT},
+    {"prefix": "::/0", "dev": "tap0", "via": PEER_LINK_LOCAL},
+    {"prefix": "2600::/16", "kind": RouteType.BLACKHOLE},
+    {"prefix": "2001:db8:2::/48", "via": "2001:db8:1::2", "mtu": 1300},
+    {"prefix": "2001:db8::9/128", "dev": "tap1"},
+    {"prefix": "2001:db8::2/128", "kind": RouteType.PROHIBIT},
 )
 SEVERAL = (("10.0.0.2", 1), ("10.1.0.2", 2), ("10.0.0.9", 1))
 """Next hops that share a default route."""
@@ -129,6 +119,13 @@ SYSCTLS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("ip.send_redirects", (0, 1)),
     ("ip.strong_host", (0, 1)),
     ("ip.subnet_broadcast", (0, 1)),
+    ("ip6.accept_redirects", (0, 1, 1)),
+    ("ip6.bindv6only", (0, 0, 1)),
+    ("ip6.forward", (1, 1, 0)),
+    ("ip6.frag_time_ms", (1000, 60_000)),
+    ("ip6.max_dst_opts", (0, 8)),
+    ("icmp6.echo_ignore_all", (0, 0, 1)),
+    ("icmp6.ratelimit_ms", (0, 100)),
     ("neigh.locktime_ms", (0, 1000)),
     ("neigh.evict", (0, 1)),
     ("neigh.lifetime_ms", (0, 60_000)),
@@ -148,30 +145,14 @@ SOCKETS: tuple[tuple[int, str, str | None], ...] = (
     (9, "0.0.0.0", "tap1"),
     (5000, "0.0.0.0", None),
     (5000, "10.0.0.255", None),
+    (7, "::", None),
+    (8, "2001:db8::1", None),
+    (9, "::", "tap1"),
+    (9, "::1", None),
 )
 
-OPTIONS = (
-    b"\x07\x07\x04\0\0\0\0",  # record route, one slot
-    b"\x44\x0c\x05\x01" + bytes(8),  # timestamp with address
-    b"\x44\x04\x05\xf0",  # timestamp, overflown
-    b"\x83\x07\x08\x0a\0\0\x03",  # a source route that ends here
-    b"\x83\x07\x04\x0a\0\0\x03",  # one that goes on
-    b"\x94\x04\0\0",  # router alert
-    b"\x07\x03\x04\x83\x03\x04",
-    b"\x07\x02",  # no option can be so short
-    b"\x01\xde\x03\x09\0",
-)
-"""IP options that come in."""
 SENT_OPTIONS = b"\x83\x07\x04\x0a\0\0\x02\x07\x0b\x04" + bytes(8)
 """Options of one of the sockets: by 10.0.0.2, and record the route."""
-
-ips, macs, ports, devs = (st.sampled_from(pool) for pool in (IPS, MACS, PORTS, DEVS))
-# Mostly right, so that what is inside of a frame is looked at.
-to_macs = st.sampled_from([*[OUR_MAC] * 8, *[BROADCAST_MAC] * 3, *MACS])
-srcs = st.sampled_from([*["10.0.0.2"] * 12, *IPS])
-dsts = st.sampled_from([*["10.0.0.1"] * 12, *IPS])
-by_macs = st.sampled_from([*[PEER_MAC] * 8, *MACS])
-payloads = st.binary(max_size=40) | st.sampled_from([bytes(400), bytes(1472), b"\xff\xff"])
 
 
 class Config(NamedTuple):
@@ -217,7 +198,7 @@ configs = st.builds(
         max_size=6,
     ),
     subset(SOCKETS),
-    st.lists(st.tuples(st.sampled_from(IPS[:9]), devs, st.booleans()), max_size=4),
+    st.lists(st.tuples(st.sampled_from(IPS[:9] + IPS6[:9]), devs, st.booleans()), max_size=4),
     st.booleans(),
     st.sampled_from([None] * 12 + [*DEVS]),
     st.sampled_from([None] * 12 + [*DEVS]),
@@ -236,7 +217,7 @@ class World:
     """
 
     def __init__(self, config: Config) -> None:
-        self.host = Host(bare=True)
+        self.host = Host(bare=True, ipv6=True)
         self.host.link("tap1")
         self.stack = self.host.stack
         trunk = Vlan(self.host.tap, Tpid.CUSTOMER, 5)
@@ -283,8 +264,9 @@ class World:
 
     def _finish(self, config: Config) -> None:
         if config.connected and self.sockets:
+            peer = "10.0.0.2" if self.sockets[-1].family is IPV4 else "2001:db8::2"
             with suppress(StackError):
-                self.stack.udp.connect(self.sockets[-1], ip("10.0.0.2"), 9)
+                self.stack.udp.connect(self.sockets[-1], ip(peer), 9)
         if not self.sockets:
             self.sockets.append(self.host.socket(6))
         self.sockets[0].broadcast = True
@@ -301,104 +283,3 @@ class World:
 
     def carrier(self, dev: str, on: bool) -> None:
         set_carrier(self.stack.shared, self.host.dev(dev), on, self.host.now)
-
-
-# --- frames ---------------------------------------------------------------------------------------
-
-
-def quoted(src: str, dst: str, sport: int, dport: int) -> bytes:
-    return udp_packet(sport, dport, b"quote", src, dst)
-
-
-arps = st.builds(
-    lambda op, sender, target, mac, same, to, by: arp_frame(
-        op, sender, target, mac=mac, target_mac=mac if same else OUR_MAC, to=to, by=by
-    ),
-    st.sampled_from([1, 1, 1, 2, 2, 2, 3]), srcs, dsts, by_macs,
-    st.booleans(), to_macs, by_macs,
-)  # fmt: skip
-udps = st.builds(
-    lambda sport, dport, payload, src, dst, to: udp_frame(sport, dport, payload, src, dst, to=to),
-    ports, ports, payloads, srcs, dsts, to_macs,
-)  # fmt: skip
-plain_udps = st.builds(
-    lambda sport, dport, payload: udp_frame(sport, dport, payload, "10.0.0.2", "10.0.0.1"),
-    st.sampled_from([7, 9]), st.sampled_from([7, 8]), payloads,
-)  # fmt: skip
-# Ident 0 is what the clients of a world have when the stack's random function returns 0.5.
-echoes = st.builds(
-    lambda kind, src, dst, ident, to: icmp_frame(kind, 0, ident << 16 | 1, b"e", src, dst, to=to),
-    st.sampled_from([icmpv4.Type.ECHO_REQUEST, icmpv4.Type.ECHO_REPLY]), srcs, dsts,
-    st.sampled_from([0x8000, 1]), to_macs,
-)  # fmt: skip
-errors = st.builds(
-    lambda kind, code, rest, body, src, dst: icmp_frame(kind, code, rest, body, src, dst),
-    st.sampled_from([3, 3, 3, 4, 5, 11, 12, 13]), st.integers(0, 16) | st.just(4),
-    st.sampled_from([0, 70, 100, 600, 1400, 9000]),
-    st.builds(quoted, dsts, srcs, ports, ports), srcs, dsts,
-)  # fmt: skip
-odd_packets = st.builds(
-    lambda protocol, payload, src, dst, mf, offset, options: frame_of(
-        packet_of(protocol, payload, src, dst, mf=mf, offset=offset, options=options)
-    ),
-    st.sampled_from([1, 2, 6, 17, 132]), st.binary(max_size=30), srcs, dsts, st.booleans(),
-    st.sampled_from([0, 0, 8, 16]), st.sampled_from([b"", *OPTIONS]),
-)  # fmt: skip
-marked = st.builds(
-    lambda sport, dport, payload, options, tos: frame_of(
-        packet_of(17, udp_packet(sport, dport, payload)[20:], options=options, tos=tos)
-    ),
-    st.sampled_from([7, 9]), st.sampled_from([7, 8]), payloads,
-    st.sampled_from([b"", *OPTIONS]), st.sampled_from([0, 0x10, 0xB8]),
-)  # fmt: skip
-"""Datagrams with a type of service and options, in the flows of plain ones."""
-
-
-groups = st.sampled_from([ALL_HOSTS, GROUP])
-to_groups = st.builds(
-    lambda dport, payload, src, group: group_frame(payload, src, group, dport),
-    ports, payloads, srcs, groups,
-)  # fmt: skip
-igmps: st.SearchStrategy[bytes] = st.one_of(
-    st.builds(
-        query, st.integers(1, 3), st.sampled_from(["0.0.0.0", GROUP, "10.0.0.1"]),
-        code=st.sampled_from([1, 100]), dst=groups,
-    ),
-    st.builds(query, st.just(3), groups, srcs, dst=groups),
-    st.builds(reported, groups, st.integers(1, 2)),
-    st.builds(igmp_frame, st.binary(max_size=20), srcs, groups),
-)  # fmt: skip
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> bytes:
-    """Return a good frame with something wrong: a changed byte, cut short, or padded."""
-    frame: bytes = draw(st.one_of(arps, udps, plain_udps, echoes, errors, igmps))
-    how = draw(st.integers(0, 3))
-    at = draw(st.integers(0, len(frame) - 1))
-    if how == 0:
-        return frame[:at]
-    if how == 1:
-        return frame + draw(st.binary(max_size=20))
-    changed = bytes([frame[at] ^ draw(st.integers(1, 255))])
-    return frame[:at] + changed + frame[at + 1 :]
-
-
-good_frames = st.one_of(
-    arps, udps, plain_udps, plain_udps, echoes, errors, odd_packets, marked, to_groups, igmps
-)
-tags = st.builds(
-    VlanTag, st.sampled_from(Tpid), st.sampled_from([0, 0, 3]), st.booleans(),
-    st.sampled_from([0, 5, 5, 6]),
-)  # fmt: skip
-tagged = st.builds(vlan.tagged, good_frames, tags)
-frames = st.one_of(good_frames, good_frames, good_frames, tagged, mutated(), st.binary(max_size=80))
-
-
-def arriving(dev: str, frame: bytes) -> tuple[str, bytes]:
-    """Return a frame for tap0 as it would be sent to ``dev``, and ``dev``."""
-    to_us = dev == "tap1" and frame[:6] == OUR_MAC
-    return dev, OTHER_MAC + frame[6:] if to_us else frame
-
-
-arrivals = st.builds(arriving, st.sampled_from(["tap0", "tap0", "tap1"]), frames)

@@ -22,7 +22,10 @@ FOREVER = 0xFFFFFFFF
 """A lifetime that never ends, seconds (Linux INFINITY_LIFE_TIME)."""
 
 
-_FLAGS = ("secondary", "dad", "nodad", "dadfailed", "tentative", "autojoin", "dynamic")
+_FLAGS = (
+    "secondary", "temporary", "dad", "nodad", "optimistic", "dadfailed", "deprecated", "tentative",
+    "dynamic", "noprefixroute", "autojoin",
+)  # fmt: skip
 """In the order of ``ip``, which has no "dad": there, IPv6 addresses are always tested."""
 
 
@@ -40,11 +43,14 @@ def _address(info: Mapping[str, Any], out: Output) -> str:
 def lines(row: Mapping[str, Any], info: Mapping[str, Any], out: Output) -> tuple[str, str]:
     """Return the two lines about one address."""
     words = [info["family"], _address(info, out)]
+    if "metric" in info:
+        words += ["metric", str(info["metric"])]
     if "broadcast" in info:
         words += ["brd", out.paint("inet", info["broadcast"])]
     words += ["scope", info["scope"]]
     words += [flag for flag in _FLAGS if info.get(flag)]
-    words.append(info.get("label", row["ifname"]))
+    if info["family"] == "inet":
+        words.append(info.get("label", row["ifname"]))
     valid = _lifetime(info.get("valid_life_time", FOREVER))
     preferred = _lifetime(info.get("preferred_life_time", FOREVER))
     return " ".join(words), f"       valid_lft {valid} preferred_lft {preferred}"
@@ -102,6 +108,8 @@ def _show(session: Session, args: Args) -> None:
     if kind is not None:
         rows = [{**row, "addr_info": _of_kind(row["addr_info"], kind)} for row in rows]
         rows = [row for row in rows if row["addr_info"]]
+    if session.options.family is not None and not session.options.verbose:
+        rows = [without(row, "link_type", "address", "broadcast") for row in rows]
     if session.options.brief and session.options.json:
         rows = [_brief(row) for row in rows]
     show(session, rows, args, render)
@@ -138,9 +146,12 @@ _CHANGE = (
     Word(("dad",), "test whether another host has it, and use it only if none has (RFC 5227)"),
     Word(("nodad",), "use it at once, even with arp.dad=1"),
     Word(("autojoin",), "the address is a multicast group: join it, until it is deleted"),
+    Word(("noprefixroute",), "of IPv6: no route to its network comes with it"),
+    Word(("metric", "priority", "preference"), "of IPv6: metric of that route (256)", "NUMBER"),
+    Word(("optimistic",), "of IPv6: use it while it is tested (RFC 4429)"),
     *_FOREVER,
-    *refused("peer remote anycast metric priority preference"),
-    *refused(flags="noprefixroute home mngtmpaddr optimistic"),
+    *refused("peer remote anycast"),
+    *refused(flags="home mngtmpaddr"),
 )
 _SELECT = (
     Word(("to",), "only addresses inside this prefix", "PREFIX", complete="route", type=PREFIX),
@@ -149,7 +160,9 @@ _SELECT = (
     Word(("tentative",), "only addresses not in use: being tested, or taken by another host"),
     Word(("dadfailed",), "only addresses that another host has"),
     Word(("autojoin",), "only joined groups"),
-    *refused(flags="temporary home mngtmpaddr"),
+    Word(("optimistic",), "only addresses that are used while they are tested"),
+    Word(("temporary",), "only addresses that were made for privacy"),
+    *refused(flags="home mngtmpaddr"),
 )
 
 
@@ -177,6 +190,7 @@ COMMAND = Noun(
                 "smolctl addr",
                 "smolctl addr show tap0",
                 "smolctl -br addr",
+                "smolctl -6 addr show scope link",
                 "smolctl -j addr show to 10.0.0.0/8",
             ),
         ),
@@ -184,11 +198,13 @@ COMMAND = Noun(
             "add",
             "add an address",
             "smolctl addr add 10.0.0.1/24 dev tap0",
+            "smolctl addr add 2001:db8::1/64 dev tap0",
             "smolctl addr add 10.0.0.1/24 dev tap0 dad",
             "smolctl addr add 239.1.2.3/32 dev tap0 autojoin",
             notes="With dad or arp.dad=1, the address is tentative for 4 to 7 s, while ARP probes"
             " ask whether another host has it (RFC 5227). If nobody answers, it is used;"
-            " otherwise it is dadfailed. smolctl monitor addr shows the change. With"
+            " otherwise it is dadfailed. IPv6 addresses are always tested, in 1 to 2 s (RFC 4862),"
+            " unless nodad is said. smolctl monitor addr shows the change. With"
             " autojoin, a group is joined as by maddr add; nothing is sent from such an"
             " address.",
         ),

@@ -29,7 +29,8 @@ class Wording:
         verb = self._verbs.get(op)
         if verb is None:
             verb = self._verbs[op] = _verb(op)
-        return shlex.join([*verb.path.split(), *unparse(verb.params, args)])
+        family = ["-6"] if args.get("family") == "inet6" else []
+        return shlex.join([*family, *verb.path.split(), *unparse(verb.params, args)])
 
 
 def _verb(op: str) -> Verb:

@@ -28,8 +28,9 @@ def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
     """Yield the text of ``maddr show``: with tabs, as ``ip`` prints it."""
     for row in rows:
         head = f"{row['ifindex']}:\t{out.paint('ifname', row['ifname'])}"
-        if "igmp" in row:
-            head += f" igmp v{row['igmp']['version']} robustness {row['igmp']['robustness']}"
+        for name in ("igmp", "mld"):
+            if name in row:
+                head += f" {name} v{row[name]['version']} robustness {row[name]['robustness']}"
         entries = [_entry(entry, out) for entry in row["maddr"]]
         if out.options.oneline:
             yield from (f"{head}\\\t{entry}" for entry in entries)
@@ -41,16 +42,12 @@ def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
 def _show(session: Session, args: Args) -> None:
     if session.options.stats:
         args["stats"] = True
-    rows = session.call("maddr.show", **args)
-    if session.options.family is not None:
-        for row in rows:
-            row["maddr"] = [each for each in row["maddr"] if "family" in each]
-    show(session, rows, args, render)
+    show(session, session.call("maddr.show", **args), args, render)
 
 
 _DEV = Word(("dev",), "interface", "DEVICE", required=True, complete="link")
 _GROUP = Place(
-    "address", "GROUP", "address of the group: 224.0.0.0 to 239.255.255.255", complete="group"
+    "address", "GROUP", "address of the group: in 224.0.0.0/4 or ff00::/8", complete="group"
 )
 
 COMMAND = Noun(
@@ -63,17 +60,21 @@ COMMAND = Noun(
             _show,
             (Place("dev", "DEVICE", "only of this interface", False, ("dev",), complete="link"),),
             examples=("smolctl maddr", "smolctl maddr show tap0", "smolctl -s maddr show dev tap0"),
-            notes="The list has each group that a socket has joined, and always 224.0.0.1. users is"
-            ' the number of members here, and "static" marks a group that was added by hand. -s'
-            " adds the version of IGMP, and the senders that each group wants.",
+            notes="The list has each group that a socket has joined, and always 224.0.0.1, ff01::1"
+            " and ff02::1, and a group for each IPv6 address, in which others ask for its MAC."
+            ' users is the number of members here, and "static" marks a group that was added by'
+            " hand. -s adds the versions of IGMP and MLD, and the senders that each group wants.",
         ),
         Verb(
             "maddr add",
             "join a group until it is deleted",
             request("maddr.add"),
             (_GROUP.but(complete=""), _DEV),
-            examples=("smolctl maddr add 239.1.2.3 dev tap0",),
-            notes="IGMP tells routers and switches. Sockets bound to the port receive the"
+            examples=(
+                "smolctl maddr add 239.1.2.3 dev tap0",
+                "smolctl maddr add ff02::5 dev tap0",
+            ),
+            notes="IGMP or MLD tells routers and switches. Sockets bound to the port receive the"
             ' datagrams; "smolctl udp recv --group" joins by itself.',
         ),
         Verb(

@@ -42,6 +42,8 @@ def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
         words += ["dev", out.paint("ifname", row["dev"])]
     if "lladdr" in row:
         words += ["lladdr", out.paint("mac", row["lladdr"])]
+    if row.get("router"):
+        words.append("router")
     if row.get("refcnt"):
         words += ["ref", str(row["refcnt"])]
     if "used" in row:
@@ -114,17 +116,21 @@ _CHANGE = (
     Word(("lladdr",), "its link address", "MAC", type=MAC),
     _DEV.but(required=True),
     _STATE,
-    *refused("protocol vni", flags="router extern_learn managed use"),
+    Word(("router",), "of IPv6: it is a router"),
+    *refused("protocol vni", flags="extern_learn managed use"),
 )
 
 
-_PROXY = Word(("proxy",), "answer ARP for this address of another host (proxy ARP)", "ADDR")
+_PROXY = Word(
+    ("proxy",), "answer ARP, or neighbor discovery, for this address of another host", "ADDR"
+)
 _EITHER = _DST.but(required=False)
 
 
 def _change(verb: str, summary: str, *, proxy: bool = True) -> Verb:
     example = f"smolctl neigh {verb} 10.0.0.2 lladdr 02:00:00:00:00:0b dev tap0"
-    examples = (example, f"{example} nud reachable")
+    six = f"smolctl neigh {verb} fe80::2 lladdr 02:00:00:00:00:0b dev tap0 router"
+    examples = (example, f"{example} nud reachable", six)
     if not proxy:
         return Verb(
             f"neigh {verb}", summary, request(f"neigh.{verb}"), (_DST, *_CHANGE), examples=examples
@@ -163,11 +169,12 @@ COMMAND = Noun(
                 _TO,
                 *_SELECT,
                 Word(("proxy",), "show the proxy entries instead"),
-                *refused("master vrf", flags="router extern_learn unused"),
+                *refused("master vrf", flags="extern_learn unused"),
             ),
             examples=(
                 "smolctl neigh",
                 "smolctl neigh show nud reachable",
+                "smolctl -6 neigh",
                 "smolctl -s neigh show dev tap0",
                 "smolctl neigh show proxy",
             ),

@@ -9,6 +9,7 @@ from smolctl.cli.nouns import pmtudisc, stream
 from smolctl.cli.output import Output
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
+from smolctl.cli.words.endpoint import zoned
 from smolctl.cli.words.grammar import (
     Args,
     NotSupported,
@@ -41,6 +42,9 @@ def heading(event: Event, chosen: bool, options: int = 0) -> str:
     if chosen:
         source = f" from {event['src']} {event.get('dev', '')}:"
     size = event["size"]
+    if ":" in event["dst"]:
+        name = zoned(event, "dst")
+        return f"PING {name}({name}){source} {size} data bytes"
     whole = size + _HEADERS + options
     return f"PING {event['dst']} ({event['dst']}){source} {size}({whole}) bytes of data."
 
@@ -48,7 +52,8 @@ def heading(event: Event, chosen: bool, options: int = 0) -> str:
 def reply(event: Event) -> str:
     """Return the line about one reply (iputils gather_statistics)."""
     text = (
-        f"{event['bytes']} bytes from {event['from']}: icmp_seq={event['seq']} ttl={event['ttl']}"
+        f"{event['bytes']} bytes from {zoned(event, 'from')}:"
+        f" icmp_seq={event['seq']} ttl={event['ttl']}"
     )
     if "rtt_ns" in event:
         text += f" time={_time(event['rtt_ns'])} ms"
@@ -57,7 +62,7 @@ def reply(event: Event) -> str:
 
 def redirect(event: Event) -> str:
     """Return the line about a redirect, which has a colon where errors have none (iputils)."""
-    return f"From {event['from']}: icmp_seq={event['seq']} {event['message']}"
+    return f"From {zoned(event, 'from')}: icmp_seq={event['seq']} {event['message']}"
 
 
 def route(event: Event, last: list[str] | None) -> str:
@@ -236,7 +241,8 @@ class _Lines:
         if event["reason"] == "tx-too-big":
             self._out.complaint(f"ping: local error: {event['message']}")
         else:
-            self._say(f"From {event['from']} icmp_seq={event['seq']} {event['message']}")
+            who = zoned(event, "from")
+            self._say(f"From {who} icmp_seq={event['seq']} {event['message']}")
 
 
 def _run(session: Session, args: Args) -> int:
@@ -291,7 +297,7 @@ def _padded(pattern: str) -> str:
 
 def _is_address(word: str) -> bool:
     """Return whether -I has an address: no interface is called 10.0.0.1."""
-    return bool(word) and all(character in "0123456789." for character in word)
+    return ":" in word or (bool(word) and all(digit in "0123456789." for digit in word))
 
 
 def _chosen(args: Args) -> dict[str, Any]:
@@ -358,6 +364,7 @@ COMMAND = Verb(
     ),
     examples=(
         "smolctl ping 10.0.0.2",
+        "smolctl ping -c 1 fe80::2%tap0",
         "smolctl ping -c 3 -i 0.2 10.0.0.2",
         "smolctl ping -I 10.0.0.1 -c 1 -W 1 8.8.8.8",
         "smolctl ping -c 1 -Q 0xb8 10.0.0.2",

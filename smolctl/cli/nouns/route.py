@@ -8,7 +8,7 @@ from smolctl.cli.output import Output
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Noun, Rows, Verb, request, show
 from smolctl.cli.words.grammar import Args, Place, Word, refused
-from smolctl.cli.words.types import PREFIX, PROTOCOL
+from smolctl.cli.words.types import PREFIX, PROTOCOL, Only
 
 # What a selector fixes is not said again on every line, as in ip (print_route).
 _FIXED_BY = {
@@ -38,13 +38,12 @@ def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
     if kind != "unicast" or full:
         words.append(kind)
     words.append(out.paint("inet", row["dst"]) if row["dst"] != "default" else "default")
-    for key, word, color in (
-        ("from", "from", "inet"),
-        ("gateway", "via", "inet"),
-        ("dev", "dev", "ifname"),
-    ):
-        if key in row and key not in hidden:
-            words += [word, out.paint(color, row[key])]
+    if "from" in row:
+        words += ["from", out.paint("inet", row["from"])]
+    if "gateway" not in hidden:
+        words += _gateway(row, out)
+    if "dev" in row and "dev" not in hidden:
+        words += ["dev", out.paint("ifname", row["dev"])]
     if "table" in row and "table" not in hidden and (row["table"] != "main" or full):
         words += ["table", str(row["table"])]
     protocol, scope = row.get("protocol", "boot"), row.get("scope", "global")
@@ -61,7 +60,20 @@ def line(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> str:
         words += ["uid", str(row["uid"])]
     if "cache" not in row:
         words += _metrics(row)
+        if "expires" in row:
+            words.append(f"expires {row['expires']}sec")
+    if "pref" in row:
+        words += ["pref", row["pref"]]
+    if "iif" in row and "cache" not in row:
+        words += ["iif", row["iif"]]
     return " ".join(words)
+
+
+def _gateway(row: Mapping[str, Any], out: Output) -> list[str]:
+    """Return the words about a gateway, with its family where that is another one."""
+    if "via" in row:
+        return ["via", row["via"]["family"], out.paint("inet", row["via"]["host"])]
+    return ["via", out.paint("inet", row["gateway"])] if "gateway" in row else []
 
 
 def _metrics(row: Mapping[str, Any]) -> list[str]:
@@ -80,9 +92,7 @@ def lines(row: Mapping[str, Any], args: Mapping[str, Any], out: Output) -> list[
 
 
 def _hop(hop: Mapping[str, Any], out: Output) -> str:
-    words = ["\tnexthop"]
-    if "gateway" in hop:
-        words += ["via", out.paint("inet", hop["gateway"])]
+    words = ["\tnexthop", *_gateway(hop, out)]
     words += ["dev", out.paint("ifname", hop["dev"]), "weight", str(hop["weight"]), *hop["flags"]]
     return " ".join(words)
 
@@ -116,6 +126,41 @@ def render_get(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
             yield f"    the flow's hash is {row['hash']}"
         if row.get("candidates"):
             yield from _candidates(row["candidates"])
+        if row.get("sources"):
+            yield from _sources(row["sources"])
+
+
+def _sources(sources: Rows) -> Iterator[str]:
+    """Yield the addresses that a packet could have come from, and the rules that decided."""
+    from smolctl.cli.nouns.tables import aligned
+
+    cells = [
+        [
+            source["result"],
+            f"src {source['address']}",
+            f"dev {source['dev']}",
+            _RULES.get(source["rule"], f"RFC 6724 rule {source['rule']}")
+            if "rule" in source
+            else "",
+        ]
+        for source in sources
+    ]
+    for text in aligned(cells):
+        yield "    " + text
+
+
+_RULES = {
+    "1": "rule 1: another one is the destination itself",
+    "2": "rule 2: another scope fits better",
+    "3": "rule 3: it is deprecated",
+    "5": "rule 5: it is not of the outgoing interface",
+    "6": "rule 6: its label is not that of the destination",
+    "7": "rule 7: a temporary address is preferred",
+    "8": "rule 8: less of it is like the destination",
+    "optimistic": "RFC 4429: it is still tested",
+    "order": "no rule: it is shown later by addr show",
+}
+"""Rules of RFC 6724 5, from the side of an address that lost by them."""
 
 
 def _candidates(candidates: Rows) -> Iterator[str]:
@@ -188,6 +233,7 @@ def detailed(row: Mapping[str, Any], *, table: bool) -> dict[str, Any]:
 
 
 _TYPES = ("unicast", "local", "broadcast", "blackhole", "unreachable", "prohibit", "throw")
+_TYPES6 = ("anycast", "multicast")
 _DEV = Word(("dev", "oif"), "interface", "DEVICE", complete="link")
 _VIA = Word(("via",), "gateway", "ADDR", complete="neigh", family=True)
 _METRIC = Word(("metric", "preference", "priority"), "the lowest one wins", "NUMBER")
@@ -218,7 +264,7 @@ _SELECT = (
     _VIA,
     _PROTOCOL,
     _SCOPE,
-    Word(("type",), "only routes of this type", "TYPE", values=_TYPES),
+    Word(("type",), "only routes of this type", "TYPE", values=(*_TYPES, *_TYPES6)),
     _SRC,
     _METRIC,
 )
@@ -234,6 +280,7 @@ _TO = Place(
 )
 _CHANGE = (
     Word(_TYPES, "what happens to matching packets (default: unicast)", key="type", choice=True),
+    Word(_TYPES6, "the same, of IPv6", key="type", choice=True),
     _VIA,
     _DEV,
     _SRC,
@@ -248,10 +295,13 @@ _CHANGE = (
     Word(("onlink",), "the gateway is reachable, although no connected network has it"),
     _PROTOCOL,
     _TABLE,
+    Word(
+        ("pref",), "of IPv6: preference of the router", "medium", type=Only("medium"), hidden=True
+    ),
     *refused(
         "advmss window rtt rttvar rto_min cwnd initcwnd initrwnd ssthresh reordering "
         "hoplimit congctl features quickack fastopen_no_cookie realms tos dsfield encap "
-        "expires pref nhid ttl-propagate as"
+        "expires nhid ttl-propagate as"
     ),
     Word(
         ("nexthop",),
@@ -267,7 +317,7 @@ _CHANGE = (
 _DST = Place(
     "dst",
     "PREFIX",
-    'destination; "default" is 0.0.0.0/0',
+    'destination; "default" is 0.0.0.0/0, or ::/0 with -6 or an IPv6 gateway',
     words=("to",),
     values=("default",),
     type=PREFIX,
@@ -298,6 +348,7 @@ COMMAND = Noun(
                 "smolctl route show table local",
                 "smolctl route show table all",
                 "smolctl route show match 10.0.0.9",
+                "smolctl -6 route",
                 "smolctl -j route show dev tap0",
                 "smolctl route show cache",
             ),
@@ -306,6 +357,7 @@ COMMAND = Noun(
             "add",
             "add a route",
             "smolctl route add default via 10.0.0.2",
+            "smolctl route add default via fe80::2 dev tap0",
             "smolctl route add 192.168.5.0/24 via 10.0.0.3 dev tap0 metric 50",
             "smolctl route add blackhole 10.0.0.0/8",
             "smolctl route add default via 10.0.0.3 table 100",
@@ -354,10 +406,12 @@ COMMAND = Noun(
                 "smolctl route get 8.8.8.8",
                 "smolctl route get 8.8.8.8 from 10.0.0.1 oif tap0",
                 "smolctl -v route get 8.8.8.8",
+                "smolctl route get fe80::2%tap0",
                 "smolctl route get fibmatch 8.8.8.8",
                 "smolctl route get 10.0.0.1 from 10.0.0.9 iif tap0",
             ),
-            notes="-v adds the routes that were not taken, and why. If a router said that packets"
+            notes="-v adds the routes that were not taken, and why, and of IPv6 the source"
+            " addresses, with the rule of RFC 6724 that decided. If a router said that packets"
             " are too big, the cache line has the learned MTU and when it expires.",
             kind="get",
         ),

@@ -6,7 +6,7 @@ from typing import Any
 from smolctl.cli.nouns.tables import aligned
 from smolctl.cli.output import Output
 from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb
-from smolctl.cli.words.endpoint import joined
+from smolctl.cli.words.endpoint import joined, zoned
 from smolctl.cli.words.grammar import Args, option, without
 
 _HEADS = (
@@ -35,7 +35,7 @@ def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
             row.get("recv_q", 0),
             row.get("rcvbuf", ""),
             row.get("send_q", ""),
-            joined(row["local"], row["local_port"]),
+            joined(_local(row), row["local_port"]),
             _peer(row),
             row.get("dev", ""),
             row.get("drops", 0),
@@ -51,13 +51,19 @@ def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
 
 def line(row: Mapping[str, Any], _args: Args, out: Output) -> str:
     """Return the words about one socket, without what its queues hold."""
-    local = joined(out.paint("inet", row["local"]), row["local_port"])
+    local = joined(out.paint("inet", _local(row)), row["local_port"])
     words = [row["netid"], row["state"], local, _peer(row)]
     if "dev" in row:
         words += ["dev", out.paint("ifname", row["dev"])]
     if row.get("owner"):
         words += ["owner", _owner(row)]
     return " ".join(words)
+
+
+def _local(row: Mapping[str, Any]) -> str:
+    """Return the address that a socket is bound to; "*" is all of both families, as in ss."""
+    dual = row["local"] == "::" and not row.get("v6only")
+    return "*" if dual else zoned(row, "local")
 
 
 def _waits(row: Mapping[str, Any]) -> str:

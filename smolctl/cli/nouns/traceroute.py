@@ -4,6 +4,7 @@ from smolctl.cli import exit as exits
 from smolctl.cli.nouns import stream
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
+from smolctl.cli.words.endpoint import zoned
 from smolctl.cli.words.grammar import Args, Place, Word, option
 
 
@@ -33,7 +34,7 @@ class Lines:
         if event["probe"] == 1:
             self._last = None
             text = f"\n{event['hop']:2} "
-        who = event.get("from")
+        who = zoned(event, "from") if "from" in event else None
         extensions = event.get("extensions", ()) if self._extensions else ()
         added = "/".join(each["text"] for each in extensions)
         if who is None:
@@ -123,11 +124,12 @@ COMMAND = Verb(
     _run,
     (
         Place("dst", "DST", "address of the host", complete="host"),
-        Place("size", "BYTES", "length of each packet (60)", False),
+        Place("size", "BYTES", "length of each packet (60, of IPv6 80)", False),
         *_OPTIONS,
     ),
     examples=(
         "smolctl traceroute 192.0.2.7",
+        "smolctl traceroute 2001:db8::7",
         "smolctl traceroute -I -n 192.0.2.7",
         "smolctl traceroute -F 192.0.2.7 1400",
         "smolctl traceroute -e 192.0.2.7",

@@ -8,7 +8,7 @@ from smolctl.cli import exit as exits
 from smolctl.cli.nouns import pmtudisc, stream
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Noun, Verb
-from smolctl.cli.words.endpoint import endpoint, has_port, joined
+from smolctl.cli.words.endpoint import endpoint, has_port, joined, zoned
 from smolctl.cli.words.grammar import Args, Place, UsageFault, Word, option
 from smolctl.counted import counted
 
@@ -59,7 +59,7 @@ def _payload(text: str) -> bytes:
 
 def sent(event: Event) -> str:
     """Return the line about a datagram that left, or that was delivered here."""
-    where = f"{counted(event['bytes'], 'byte')} to {joined(event['dst'], event['dport'])}"
+    where = f"{counted(event['bytes'], 'byte')} to {joined(zoned(event, 'dst'), event['dport'])}"
     if event["fate"] == "delivered":
         return f"delivered {where}"
     gateway = f" via {event['gateway']}" if "gateway" in event else ""
@@ -87,7 +87,8 @@ def _send(session: Session, args: Args) -> int:
     def reply(event: Event) -> None:
         data = base64.b64decode(event["data"])
         say(
-            f"reply {counted(len(data), 'byte')} from {joined(event['src'], event['sport'])}"
+            f"reply {counted(len(data), 'byte')}"
+            f" from {joined(zoned(event, 'src'), event['sport'])}"
             f" after {event['rtt_ms']:.1f} ms: {printable(data)}"
         )
         if event.get("stranger"):
@@ -158,7 +159,9 @@ def _bind(args: Args) -> Args:
 def _bound(session: Session) -> stream.Handler:
     def bound(event: Event) -> None:
         dev = f" dev {event['dev']}" if "dev" in event else ""
-        session.out.notice(f"listening on {joined(event['addr'], event['port'])}{dev}")
+        dual = event["addr"] == "::" and not event.get("v6only")
+        address = "*" if dual else event["addr"]  # as ss has it
+        session.out.notice(f"listening on {joined(address, event['port'])}{dev}")
 
     return bound
 
@@ -199,7 +202,7 @@ def _receive(session: Session, args: Args) -> int:
         if form == "raw":
             out.raw(data)
             return
-        src, dst = joined(event["src"], event["sport"]), joined(event["dst"], event["dport"])
+        src, dst = (joined(zoned(event, end), event[f"{end[0]}port"]) for end in ("src", "dst"))
         ends = f"{src} > {dst}"
         size = counted(len(data), "byte") + (_marks(event) if session.options.verbose else "")
         if form == "hex":
@@ -284,6 +287,8 @@ _SEND = Verb(
     ),
     (
         'smolctl udp send 127.0.0.2:34254 "Hello, loopback!"',
+        "smolctl udp send [::1]:34254 hello",
+        "smolctl udp send [fe80::2%tap0]:9 hello",
         "smolctl udp send 10.0.0.2 9 hello -s 10.0.0.1:5000 -w 3",
         "date | smolctl udp send 10.0.0.2:9 -",
         "smolctl udp send 10.0.0.2:7 ping --expect-reply -w 1",
@@ -295,7 +300,9 @@ _SEND = Verb(
     "The exit status is 0 only when each datagram left its device or was delivered on this stack."
     " An ICMP error for a datagram counts as a failure.",
 )
-_LOCAL = Place("local", "[ADDR:]PORT", "where to listen; without ADDR, on all addresses")
+_LOCAL = Place(
+    "local", "[ADDR:]PORT", "where to listen; without ADDR, on all addresses of both families"
+)
 _LISTEN = (
     option("count", "stop after this many datagrams", "N", short="c"),
     option("wait", "stop after this time; exit with 1 if too few came", "SECONDS", short="w"),
@@ -322,6 +329,7 @@ _RECEIVE = Verb(
     (
         "smolctl udp recv 34254",
         "smolctl udp recv 127.0.0.2:34254 -c 1 -w 5",
+        "smolctl udp recv [::1]:34254 -c 1 -w 5",
         "smolctl udp recv --group 239.1.2.3 --dev tap0 5000",
         "smolctl udp recv 9 --raw > data",
         "smolctl -v udp recv 9 -c 1",

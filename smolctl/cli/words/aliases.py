@@ -51,7 +51,7 @@ VERB_HABITS = {
 """The same for the verbs of any noun that has the verb that is meant."""
 
 UNSUPPORTED = {
-    "smolctl": "addrlabel amt fou ila ioam l2tp macsec mptcp mroute mrule netconf netns nexthop"
+    "smolctl": "amt fou ila ioam l2tp macsec mptcp mroute mrule netconf netns nexthop"
     " ntable ntbl sr tap tcp_metrics tcpmetrics token tunnel tuntap tunl vrf xfrm",
     "link": "afstats property xstats",
     "addr": "save restore showdump",

@@ -3,7 +3,12 @@
 Source: RFC 3986 3.2.2; RFC 5952 6.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from smolctl.cli.words.grammar import UsageFault
+
+_LINK_LOCAL = ("fe8", "fe9", "fea", "feb")
 
 
 def has_port(text: str) -> bool:
@@ -38,3 +43,15 @@ def endpoint(text: str) -> tuple[str, str]:
 def joined(address: str, port: object) -> str:
     """Return an address and a port as one word."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def zoned(row: Mapping[str, Any], key: str) -> str:
+    """Return an address of a row, with the row's interface where it is of that link alone.
+
+    Source: RFC 4007 11.
+    """
+    address = str(row[key])
+    group = address[:2] == "ff" and address[3:4] in ("1", "2")
+    if "dev" in row and (group or address[:3] in _LINK_LOCAL):
+        return f"{address}%{row['dev']}"
+    return address

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
+from smolctl.cli.words.endpoint import zoned
 from smolctl.cli.words.grammar import Args
 from smolctl.cli.words.options import Options
 from smolctl.errors import SmolctlError
@@ -37,7 +38,7 @@ def _call(options: Options, op: str, **args: str) -> list[dict[str, Any]]:
     from smolctl.client import Client
 
     with Client.connect(options.stack, start=False, timeout=_PATIENCE_S) as client:
-        return list(islice(client.rows(op, **args), _MANY))
+        return list(islice(client.rows(op, **options.asked(args)), _MANY))
 
 
 # --- of a stack -----------------------------------------------------------------------------------
@@ -60,16 +61,27 @@ def _labels(options: Options, _args: Args) -> Names:
         (info["label"], f"{info['local']}/{info['prefixlen']}")
         for row in _call(options, "addr.show")
         for info in row["addr_info"]
+        if "label" in info
     ]
 
 
-def _own(options: Options, args: Args) -> Names:
-    return [(address.partition("/")[0], device) for address, device in _prefixes(options, args)]
+def _own(options: Options, _args: Args) -> Names:
+    return [
+        (zoned({"local": info["local"], "dev": row["ifname"]}, "local"), row["ifname"])
+        for row in _call(options, "addr.show")
+        for info in row["addr_info"]
+    ]
+
+
+def _of_both(options: Options, op: str, **args: Any) -> list[dict[str, Any]]:
+    """Return the rows of the family that is asked for, or of both where ip would show one."""
+    families = ("inet", "inet6") if options.family is None else (options.family,)
+    return [row for family in families for row in _call(options, op, **args, family=family)]
 
 
 def _routes(options: Options, args: Args) -> Names:
     table = args.get("table", "main")
-    rows = _call(options, "route.show", table="main" if table == "cache" else table)
+    rows = _of_both(options, "route.show", table="main" if table == "cache" else table)
     return list({row["dst"]: (row["dst"], _way(row)) for row in rows}.values())
 
 
@@ -81,13 +93,13 @@ def _way(row: dict[str, Any]) -> str:
 
 
 def _tables(options: Options, _args: Args) -> Names:
-    rows = [*_call(options, "rule.show"), *_call(options, "route.show", table="all")]
+    rows = [*_of_both(options, "rule.show"), *_call(options, "route.show", table="all")]
     used = {row["table"] for row in rows if "table" in row}
     return [(table, "") for table in sorted(used - {"local", "main", "default"})]
 
 
 def _rules(options: Options, _args: Args) -> Names:
-    rows = _call(options, "rule.show")
+    rows = _of_both(options, "rule.show")
     return [(str(row["priority"]), f"from {row['src']}") for row in rows]
 
 
@@ -97,7 +109,9 @@ def _neighbors(options: Options, _args: Args) -> Names:
 
 
 def _hosts(options: Options, args: Args) -> Names:
-    return _neighbors(options, args) + _own(options, args)
+    rows = _call(options, "neigh.show")
+    neighbors = [(zoned(row, "dst"), f"{row['dev']} {' '.join(row['state'])}") for row in rows]
+    return neighbors + _own(options, args)
 
 
 def _groups(options: Options, _args: Args) -> Names:

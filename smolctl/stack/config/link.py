@@ -33,7 +33,7 @@ def check_interface(interfaces: Interfaces, name: str, mtu: int, mac: bytes | No
             f'"{name}" is not an interface name: no "/", ":", spaces, "." or ".."'
         )
     if name in SCOPES:
-        # Linux accepts it, and then has no IPv4 on it (sysctl_dev_name_is_allowed).
+        # Deviation: Linux accepts it, and then has no IPv4 on it (sysctl_dev_name_is_allowed).
         raise InvalidArgument(
             f'"{name}" is not an interface name: in sysctls it means something else'
         )

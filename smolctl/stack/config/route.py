@@ -4,8 +4,8 @@ Each verb checks everything first and changes nothing when it raises.
 """
 
 from smolctl.errors import InterfaceDown, InvalidArgument, NetworkUnreachable, NotFound
+from smolctl.stack.config import route6
 from smolctl.stack.config.room import check_route_room
-from smolctl.stack.config.route6 import check_gateway, settle
 from smolctl.stack.fib.lookup import lookup
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import (
@@ -38,7 +38,7 @@ def add_route(net: Network, route: Route, mode: InsertMode) -> None:
     """
     shown = format_address
     if net.family is IPV6:
-        settle(route)
+        route6.settle(route)
     host_bits = net.fib.bits - route.plen
     if route.prefix & ((1 << host_bits) - 1):
         network = route.prefix >> host_bits << host_bits
@@ -57,7 +57,10 @@ def add_route(net: Network, route: Route, mode: InsertMode) -> None:
             f"src {shown(route.prefsrc)} is not an address of this stack", hint="smolctl addr show"
         )
     check_route_room(net, route, mode)
-    net.fib.insert(route, mode)
+    if net.family is IPV6:
+        route6.add(net, route, mode)
+    else:
+        net.fib.insert(route, mode)
     net.generation.touch()
 
 
@@ -75,7 +78,7 @@ def _check_way(net: Network, route: Route) -> None:
     elif route.via is not None and net.family is IPV6:
         if route.dev is not None:
             check_up(net.interfaces.named(route.dev))
-        check_gateway(net, route)
+        route6.check_gateway(net, route)
     elif route.via is not None:
         _check_gateway(net, route)
     elif route.dev is None:
@@ -171,6 +174,8 @@ def delete_route(net: Network, spec: Route, given: set[str]) -> Route:
     table = net.fib.tables.get(spec.table)
     if table is None:
         raise no_table(spec.table)
+    if net.family is IPV6:
+        return route6.delete(net, spec, given)
     chain = table.chain(spec.prefix, spec.plen)
     if "metric" in given:
         first, end = span(chain, spec.metric)

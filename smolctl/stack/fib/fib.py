@@ -66,10 +66,8 @@ class Fib:
         self.bits = bits
         settings, alarm = settings or Settings(), alarm or Alarm()
         self.rules = Rules(self._usual_rules)
-        self.exceptions, self.path_mtus = (
-            RouteExceptions(settings, alarm),
-            PathMtus(settings, alarm),
-        )
+        self.exceptions = RouteExceptions(settings, alarm)
+        self.path_mtus: PathMtus = PathMtus(settings, alarm)
         self._local, self._main = self.new_table(large=True), self.new_table(large=True)
         self._default: RouteTable | None = None
         self.tables: dict[int, RouteTable] = {
@@ -239,6 +237,19 @@ class Fib:
         if changed and self.on_change is not None:
             self.on_change(ChangeType.NEW if replaced is None else ChangeType.CHANGED, route)
         return replaced
+
+    def exchange(self, old: Route, new: Route) -> None:
+        """Put a route in the place of one of the same prefix and metric."""
+        self._settle(self.tables[old.table], old)
+        self.tables[old.table].swap(old, new)
+        if isinstance(old, Multipath):
+            self.multipaths.remove(old)
+        if isinstance(new, Multipath):
+            self.multipaths.append(new)
+        self._count(old, -1)
+        self._count(new, 1)
+        if self.on_change is not None:
+            self.on_change(ChangeType.CHANGED, new)
 
     def remove(self, route: Route) -> None:
         """Take a route out of its table."""

@@ -6,6 +6,7 @@ prefix of ``main`` may be; there is no table ``default`` (Linux ``fib6_rule_look
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.fib.fib import Fib
+from smolctl.stack.fib.path_mtu import PathMtus6
 from smolctl.stack.fib.route import Route, RouteType, Scope, TableName
 from smolctl.stack.fib.rule import USUAL6
 from smolctl.stack.fib.table import RouteTable, RouteTable6
@@ -27,7 +28,9 @@ class Fib6(Fib):
     _usual_rules = USUAL6
 
     def __init__(self, settings: Settings | None = None, alarm: Alarm | None = None) -> None:
+        settings, alarm = settings or Settings(), alarm or Alarm()
         super().__init__(IPV6.bits, settings, alarm)
+        self.path_mtus = PathMtus6(settings, alarm)
         self.merged = False
 
     def new_table(self, *, large: bool = False) -> RouteTable:

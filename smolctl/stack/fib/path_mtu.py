@@ -41,6 +41,8 @@ class PathMtus:
         settings: has how long something is believed, and the smallest that is; they may change.
     """
 
+    expires_sysctl = "ip.mtu_expires_ms"
+
     def __init__(self, settings: Settings, alarm: Alarm) -> None:
         self._settings, self._alarm = settings, alarm
         self._known: dict[Path, PathMtu] = {}  # what was learned first comes first
@@ -83,16 +85,19 @@ class PathMtus:
         if mtu < smallest:
             # Linux __ip_rt_update_pmtu. RFC 1191 3: never below 68, the lowest that it may be.
             mtu, locked = min(current, smallest), True
+        return self._note(path, PathMtu(mtu, locked, now))
+
+    def _note(self, path: Path, known: PathMtu) -> PathMtu:
         self._known.pop(path, None)
-        self._alarm.set(now + self._settings.ns("ip.mtu_expires_ms"))
-        known = self._known[path] = PathMtu(mtu, locked, now)
+        self._alarm.set(known.learned_ns + self._settings.ns(self.expires_sysctl))
+        self._known[path] = known
         if len(self._known) > LIMIT:
             del self._known[next(iter(self._known))]
         return known
 
     def expires_ns(self, known: PathMtu) -> int:
         """Return when something is no longer believed."""
-        return known.learned_ns + self._settings.ns("ip.mtu_expires_ms")
+        return known.learned_ns + self._settings.ns(self.expires_sysctl)
 
     def deadline(self) -> int | None:
         """Return when the next one is forgotten, None when nothing is known."""
@@ -110,6 +115,25 @@ class PathMtus:
     def forget(self, path: Path) -> None:
         """Forget what is known of a path, if anything."""
         self._known.pop(path, None)
+
+
+class PathMtus6(PathMtus):
+    """The path MTUs of IPv6 that one stack has learned (RFC 8201)."""
+
+    expires_sysctl = "ip6.mtu_expires_ms"
+
+    def learn(self, path: Path, current: int, reported: int, length: int, now: int) -> PathMtu:
+        """Take a router's word that a packet was too big for its next link.
+
+        Args:
+            current: the largest packet that was sent by the path until now, bytes. It never grows
+                by what others say (RFC 8201 4).
+            reported: the MTU of that link, 1280 or more (RFC 8201 4: MUST NOT be below).
+            length: of the packet; the router knows better.
+
+        Returns: what is known now.
+        """
+        return self._note(path, PathMtu(min(reported, current), False, now))
 
 
 def _plateau_below(length: int, current: int) -> int:

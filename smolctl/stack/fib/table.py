@@ -108,7 +108,7 @@ class RouteTable:
         return self._count
 
     def __iter__(self) -> Iterator[Route]:
-        """Yield all routes by prefix, the longer prefix first, each chain in lookup order."""
+        """Yield all routes in the order in which ``ip route`` has them; chains in lookup order."""
         heads = [
             head
             for number in self._used
@@ -116,9 +116,14 @@ class RouteTable:
             if self._number(head.prefix) == number
         ]
         heads += self.coarse.values()
-        heads.sort(key=lambda route: (route.prefix, -route.plen))
+        heads.sort(key=self.order)
         for head in heads:
             yield from self.chains.get((head.prefix, head.plen)) or (head,)
+
+    @staticmethod
+    def order(route: Route) -> tuple[int, int]:
+        """Return the key that ``ip route`` sorts by: the prefix, of equal ones the longer first."""
+        return route.prefix, -route.plen
 
     def lookup(self, address: int) -> Route | None:
         """Return the first route of the longest matching prefix, or None."""
@@ -299,6 +304,14 @@ class RouteTable6(RouteTable):
         self.size = SMALL
         self.regions = _no_regions(SMALL)
         self.coarse_floor = _ABOVE
+
+    @staticmethod
+    def order(route: Route) -> tuple[int, int]:
+        """Return the key that ``ip -6 route`` sorts by: what is inside of a prefix, before it.
+
+        Source: Linux ``fib6_walk_continue``, left, right, then the node itself.
+        """
+        return route.prefix | (1 << IPV6.bits - route.plen) - 1, -route.plen
 
     def lookup(self, address: int) -> Route | None:
         """Return the first route of the longest matching prefix, or None."""

@@ -257,14 +257,18 @@ class Network(LinkObserver, ABC):
         """Whether packets are sent from the interface's first address, whatever the next hop."""
         return False
 
+    def is_router(self, interface: Interface) -> bool:
+        """Tell whether this stack is a router for the neighbors on a link."""
+        return interface.settings[self.forward_sysctl] == 1
+
     def forwards(self, interface: Interface) -> bool:
         """Tell whether a packet that came in by an interface is passed on."""
         return interface.settings[self.forward_sysctl] == 1
 
     @property
     def pmtudisc(self) -> Pmtudisc:
-        """The path MTU discovery of a sender that says nothing about it (Linux inet_create)."""
-        return Pmtudisc.DONT if self.settings["ip.no_pmtu_disc"] else Pmtudisc.WANT
+        """The path MTU discovery of a sender that says nothing about it."""
+        return Pmtudisc.WANT
 
 
 def _remember_nothing(_way: Way, _trace: Trace) -> None:

@@ -107,4 +107,4 @@ def default_ttl(net: Network, way: Way) -> int:
     To a group it is another one, so that nothing leaves the link unasked (RFC 1112 6.1).
     """
     unicast, multicast = net.hops_sysctls
-    return net.settings[multicast if way.type is _MULTICAST else unicast]
+    return way.interface.settings[multicast if way.type is _MULTICAST else unicast]

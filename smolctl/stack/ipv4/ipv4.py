@@ -9,7 +9,7 @@ from smolctl.stack.ip.derived_routes import drop_routes_preferring
 from smolctl.stack.ip.interface import IpInterface, make_ip_interface
 from smolctl.stack.ip.linked_network import LinkedNetwork
 from smolctl.stack.ip.network import Derived
-from smolctl.stack.ip.protocol import ErrorKind, SendOptions
+from smolctl.stack.ip.protocol import ErrorKind, Pmtudisc, SendOptions
 from smolctl.stack.ip.way import Way
 from smolctl.stack.ipv4 import acd, igmp, proxy_arp
 from smolctl.stack.ipv4.address import check_address
@@ -77,6 +77,11 @@ class Ipv4(LinkedNetwork):
     def needs_dev(self, address: int) -> bool:
         """Tell whether an address says nothing without an interface: none does."""
         return False
+
+    @property
+    def pmtudisc(self) -> Pmtudisc:
+        """The path MTU discovery of a sender that says nothing about it (Linux inet_create)."""
+        return Pmtudisc.DONT if self.settings["ip.no_pmtu_disc"] else Pmtudisc.WANT
 
     @property
     def first_source(self) -> bool:

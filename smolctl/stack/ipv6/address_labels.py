@@ -1,6 +1,6 @@
 """The policy table of source addresses: labels of prefixes (RFC 6724 2.1; ``ip addrlabel``)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
@@ -53,17 +53,15 @@ class AddressLabels:
     the newest.
     """
 
-    def __init__(self) -> None:
-        self._rows = list(DEFAULT_LABELS)
+    def __init__(self, rows: Iterable[AddressLabel] = DEFAULT_LABELS) -> None:
+        self._rows = list(rows)
 
     def __iter__(self) -> Iterator[AddressLabel]:
         return iter(self._rows)
 
     def clone(self) -> "AddressLabels":
         """Return the same rows, to be changed on their own."""
-        result = AddressLabels()
-        result._rows = list(self._rows)
-        return result
+        return AddressLabels(self._rows)
 
     def label(self, address: int, dev: str) -> int | None:
         """Return the label of an address on an interface, None where no row is about it."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from smolctl.errors import AlreadyExists, InvalidArgument
-from smolctl.stack.fib.route import Scope
+from smolctl.stack.fib.route import RouteType, Scope, TableName
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address, AddressList
 from smolctl.stack.ip.network import Network
@@ -80,6 +80,12 @@ def is_ours(net: Network, interface: Interface, address: int) -> bool:
     if net.needs_dev(address):
         return net.has_address(interface, address)
     return net.fib.is_local(address)
+
+
+def is_anycast_here(net: Network, interface: Interface, address: int) -> bool:
+    """Tell whether an address is one that routers of this link have together, we among them."""
+    routes = net.fib.tables[TableName.LOCAL].chain(address, IPV6.bits)
+    return any(route.type is RouteType.ANYCAST and route.dev == interface.name for route in routes)
 
 
 def usable(interface: Interface, address: int) -> bool:

@@ -8,7 +8,6 @@ from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import by_identity
 from smolctl.stack.ip.network import Derived
 from smolctl.stack.ipv6.addresses import Address6
-from smolctl.stack.sysctl.settings import Settings
 from smolctl.wire.address import IPV6, IPV6_MARK, LOOPBACK6
 
 _BITS = IPV6.bits
@@ -18,28 +17,28 @@ _POINT_TO_POINT = 127
 """Prefixes of this length and longer have no subnet-router anycast address (RFC 6164 5.1)."""
 
 
-def derived_routes(settings: Settings, interface: Interface, *, up: bool) -> Derived:
+def derived_routes(interface: Interface, *, up: bool) -> Derived:
     """Return the routes that an interface's addresses bring if it is ``up`` or not."""
     if not up:
         return {}
     items = interface.ipv6.addresses.items
-    routes = [route for item in items for route in _routes(settings, interface, item)]
+    routes = [route for item in items for route in _routes(interface, item)]
     if items and not interface.loopback:
         routes.append(_route(interface, _MULTICAST, 8, RouteType.MULTICAST, MULTICAST_METRIC))
     return by_identity(routes)
 
 
-def routes_of(settings: Settings, interface: Interface, address: Address) -> Derived:
+def routes_of(interface: Interface, address: Address) -> Derived:
     """Return the routes that one address brings, and the one to groups that any brings."""
     if not interface.up:
         return {}
-    routes = list(_routes(settings, interface, address))
+    routes = list(_routes(interface, address))
     if not interface.loopback:
         routes.append(_route(interface, _MULTICAST, 8, RouteType.MULTICAST, MULTICAST_METRIC))
     return by_identity(routes)
 
 
-def _routes(settings: Settings, interface: Interface, address: Address) -> Iterator[Route]:
+def _routes(interface: Interface, address: Address) -> Iterator[Route]:
     """Yield the routes of one address: to itself, to its network, and to the network's routers.
 
     A tentative address is nobody's yet (RFC 4862 5.4); only the way to its network is there. A
@@ -59,9 +58,18 @@ def _routes(settings: Settings, interface: Interface, address: Address) -> Itera
         yield Route(
             prefix, plen, kind, TableName.MAIN, interface.name, metric=metric, protocol=KERNEL
         )
-    if settings["ip6.forward"] and plen < _POINT_TO_POINT and network != IPV6_MARK:
-        # RFC 4291 2.6.1: a router has the address of each of its networks without host bits.
-        yield _route(interface, network, _BITS, RouteType.ANYCAST, 0)
+    anycast = anycast_of(address) if interface.settings["ip6.forward"] else None
+    if anycast is not None:
+        yield _route(interface, anycast, _BITS, RouteType.ANYCAST, 0)
+
+
+def anycast_of(address: Address) -> int | None:
+    """Return the address that all routers of an address's network have; None without one.
+
+    It is that of the network, without host bits (RFC 4291 2.6.1).
+    """
+    network = address.network(_BITS)
+    return network if address.plen < _POINT_TO_POINT and network != IPV6_MARK else None
 
 
 def _route(interface: Interface, prefix: int, plen: int, kind: RouteType, metric: int) -> Route:

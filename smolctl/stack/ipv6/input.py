@@ -42,7 +42,7 @@ _INTERFACE_SCOPE = 1
 
 def ip6_input(net: Network, packet: Packet) -> None:
     """Take one IPv6 packet, validate it and hand it to its protocol."""
-    if net.settings["ip6.disable"]:
+    if packet.interface.settings["ip6.disable"]:
         packet.record(reason.IP6_DISABLED)
         return
     header = ipv6.parse(packet.data)
@@ -221,7 +221,7 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
             return refuse(reason.IP6_ANYCAST_HOST, ip=dst)
         return refuse(reason.IP6_DST_NOT_OURS, ip=dst, _peer=key.src)
     frame = packet.pkt_type
-    if frame is not PacketType.HOST and interface.settings["ip.drop_unicast_in_l2_multicast"]:
+    if frame is not PacketType.HOST and interface.settings["ip6.drop_unicast_in_l2_multicast"]:
         return refuse(reason.IP6_UNICAST_IN_MULTICAST, ip=dst, cause=frame.word)
     if not looped and is_away(net, interface, found):
         return refuse(reason.IP_DST_OTHER_IFACE, ip=dst, home=found.dev)

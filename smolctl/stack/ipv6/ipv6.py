@@ -1,5 +1,6 @@
 """IPv6: the network layer assembled."""
 
+from smolctl.errors import StackError
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip import membership
@@ -20,11 +21,13 @@ from smolctl.stack.ipv6.icmp_error import answer_error
 from smolctl.stack.ipv6.input import ip6_input
 from smolctl.stack.ipv6.nd_output import NdResolver
 from smolctl.stack.ipv6.output import ip6_output
+from smolctl.stack.ipv6.router_groups import sync_router_groups
 from smolctl.stack.link.input import LinkProtocols
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.packet import Packet
 from smolctl.stack.shared import Shared
 from smolctl.stack.sysctl.link_settings import LinkSettings
+from smolctl.stack.sysctl.settings import named
 from smolctl.stack.timers import Timers
 from smolctl.wire import ethernet, ipv6
 from smolctl.wire.address import (
@@ -101,16 +104,25 @@ class Ipv6(LinkedNetwork):
         return new_address(local, plen, interface.name)
 
     def check_address(self, interface: Interface, new: Address) -> None:
-        """Refuse what no interface can have as its address."""
+        """Refuse what no interface can have as its address, and any where IPv6 is disabled."""
+        if interface.settings["ip6.disable"]:
+            knob = self.settings.knob(interface.name, "ip6.disable", 0)
+            error = StackError(
+                f"IPv6 is disabled on {interface.name}",
+                hint=f"smolctl sysctl {knob}=0",
+                code="ipv6-disabled",
+            )
+            error.errno_name = "EACCES"
+            raise error
         check_address(interface, new)
 
     def derived_routes(self, interface: Interface, *, up: bool) -> Derived:
         """Return the routes that an interface's addresses bring if it is ``up`` or not."""
-        return derived_routes(self.settings, interface, up=up)
+        return derived_routes(interface, up=up)
 
     def routes_of(self, interface: Interface, address: Address) -> Derived:
         """Return the routes that one address of an interface brings."""
-        return routes_of(self.settings, interface, address)
+        return routes_of(interface, address)
 
     def select_source(
         self, out: Interface, dst: int, next_hop: int | None, scope: Scope
@@ -129,12 +141,14 @@ class Ipv6(LinkedNetwork):
         if not (interface.loopback or address.autojoin):
             group, member = solicited_node(address.local), _member(address)
             membership.set_membership(self, interface, group, member, ANYBODY)
+            sync_router_groups(self, interface)
 
     def address_removed(self, interface: Interface, address: Address) -> None:
         """Leave the group in which others asked for it."""
         if not (interface.loopback or address.autojoin):
             group, member = solicited_node(address.local), _member(address)
             membership.set_membership(self, interface, group, member, NOBODY)
+            sync_router_groups(self, interface)
 
     def retest(self, interface: Interface, address: Address, now: int) -> None:
         """Use an address no more until it was tested, or tested again."""
@@ -150,13 +164,28 @@ class Ipv6(LinkedNetwork):
     def last_address_gone(self, interface: Interface, now: int) -> None:
         """Nothing follows: routes stay without addresses, and neighbors as well."""
 
+    def forwards(self, interface: Interface) -> bool:
+        """Tell whether packets that came in by an interface are sent on.
+
+        Source: Linux ``ip6_forward``, which asks for all links, never for one.
+        """
+        return self.settings[self.forward_sysctl] == 1
+
     def sysctl_changed(self, key: str) -> None:
-        """Take all addresses away, or give links their own (Linux ``addrconf_disable_ipv6``)."""
-        if key != "ip6.disable":
+        """Join the groups of a router, or take all addresses away, or give links their own.
+
+        Source: Linux ``addrconf_fixup_forwarding``, ``addrconf_disable_ipv6``.
+        """
+        name, now = named(key), self.events.now_ns
+        if name.item.key == self.forward_sysctl:
+            for interface in self.interfaces.values():
+                sync_router_groups(self, interface)
+        if name.item.key != "ip6.disable":
             return
-        now = self.events.now_ns
         for interface in self.interfaces.values():
-            if self.settings["ip6.disable"]:
+            if not (name.whole or name.scope == interface.name):
+                continue
+            if interface.settings["ip6.disable"]:
                 self._remove_addresses(interface, now)
             elif interface.up:
                 self.link_ready(interface, now)
@@ -167,7 +196,7 @@ class Ipv6(LinkedNetwork):
         """Return the state of a new interface: in two groups (RFC 4291 2.8)."""
         return make_ip_interface(
             AddressList6(), settings, self.random, self.shared.timers.alarm,
-            (ALL_NODES, ALL_NODES_OF_INTERFACE),
+            (ALL_NODES_OF_INTERFACE, ALL_NODES),
         )  # fmt: skip
 
     def link_ready(self, interface: Interface, now: int) -> None:
@@ -175,7 +204,7 @@ class Ipv6(LinkedNetwork):
 
         Source: Linux ``addrconf_dev_config``, ``init_loopback``.
         """
-        if self.settings["ip6.disable"]:
+        if interface.settings["ip6.disable"]:
             return
         if interface is self.interfaces.loopback:
             local, plen = self.loopback_prefix
@@ -183,6 +212,7 @@ class Ipv6(LinkedNetwork):
             local, plen = link_local(interface_id(interface.mac)), _LINK_LOCAL_LEN
         else:
             return
+        sync_router_groups(self, interface)
         if interface.ipv6.addresses.find(local, None) is None:
             insert_address(self, interface, new_address(local, plen, interface.name), now)
 

@@ -3,6 +3,7 @@
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
 from smolctl.stack.ip.network import Network
+from smolctl.stack.ipv6.addresses import is_anycast_here
 from smolctl.stack.ipv6.nd_output import advertisement_output
 from smolctl.stack.ipv6.redirect_input import redirect_input
 from smolctl.stack.neighbor.cache import NeighborCache
@@ -65,7 +66,8 @@ def _solicitation_input(net: Network, packet: Packet, message: NeighborSolicitat
         return
     target = message.target
     owned = interface.ipv6.addresses.find(target, None)
-    if owned is None or owned.autojoin or owned.tentative:
+    anycast = owned is None and is_anycast_here(net, interface, target)
+    if not anycast and (owned is None or owned.autojoin or owned.tentative):
         packet.record(reason.ND_TARGET_NOT_OURS, ip=target, source=src)
         return
     packet.step("target", "ok", Owner(target, net.fib.own(target)))
@@ -73,7 +75,7 @@ def _solicitation_input(net: Network, packet: Packet, message: NeighborSolicitat
     if src != UNSPECIFIED6 and mac is not None:
         _learn_asker(net, packet, mac)
     packet.trace.settle(Fate.ANSWERED, packet.now)
-    _answer(net, packet, target, src, multicast=multicast)
+    _answer(net, packet, target, src, multicast=multicast, override=not anycast)
 
 
 def _learn_asker(net: Network, packet: Packet, mac: bytes) -> None:
@@ -88,15 +90,22 @@ def _learn_asker(net: Network, packet: Packet, mac: bytes) -> None:
         packet.step("neigh", "skip", NotLearned(src, interface.name, cache.taken))
 
 
-def _answer(net: Network, packet: Packet, target: int, src: int, *, multicast: bool) -> None:
+def _answer(
+    net: Network, packet: Packet, target: int, src: int, *, multicast: bool, override: bool
+) -> None:
     """Advertise an address: to who asked, and to all nodes if that one has no address itself.
 
     Whoever asks by unicast knows our MAC, which need not be told again (RFC 4861 7.2.4).
+
+    Args:
+        override: it may replace what others have said: not of an anycast address, which several
+            nodes have (RFC 4861 7.2.7).
     """
     out, now = packet.interface, packet.now
     tested = src == UNSPECIFIED6
     own = Options(target=out.mac) if multicast or tested else Options()
-    message = NeighborAdvertisement(net.forwards(out), not tested, multicast or tested, target, own)
+    override = override and (multicast or tested)
+    message = NeighborAdvertisement(net.is_router(out), not tested, override, target, own)
     trace = net.recorder.begin(Direction.OUT, now, packet.trace, out.name)
     try:
         advertisement_output(net, out, message, ALL_NODES if tested else src, trace, now)

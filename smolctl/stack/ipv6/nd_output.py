@@ -86,7 +86,9 @@ def advertisement_output(
 
     Raises: as ``Neighbors.output``.
     """
-    packet = nd_output(net, out, message, message.target, dst, trace, now)
+    # Nothing is sent from an address that other nodes have as well (RFC 4861 7.2.4: valid unicast).
+    src = message.target if net.has_address(out, message.target) else asking_address(out)
+    packet = nd_output(net, out, message, src, dst, trace, now)
     packet.answer = trace.cause is not None
     net.recorder.count("nd.advertisements_sent")
     if is_multicast(dst):

@@ -43,7 +43,7 @@ def _judge(
 ) -> tuple[Reason, dict[str, object]]:
     """Use the first hop that a redirect names, or return why not."""
     interface, src = packet.interface, packet.header.src
-    if net.forwards(interface):
+    if net.is_router(interface):
         return reason.REDIRECT6_IGNORED, {"cause": "router"}
     if not interface.settings["ip6.accept_redirects"]:
         return reason.REDIRECT6_IGNORED, {"cause": "sysctl"}

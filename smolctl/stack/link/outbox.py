@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire.offload.run import PendingDatagram, Run
+from smolctl.wire.offload.tcp_run import Segment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,7 +19,7 @@ class TracedFrame:
         return len(self.frame)
 
 
-Item = bytes | TracedFrame | Run
+Item = bytes | TracedFrame | Run | Segment
 """What a device is given; what waits in an outbox may also be a ``PendingDatagram``."""
 
 
@@ -29,4 +30,4 @@ def frames_of(item: Item | PendingDatagram) -> list[bytes]:
     if isinstance(item, tuple):
         headers, payload = item
         return [headers.frame(payload)]
-    return item.frames() if isinstance(item, Run) else [item.frame]
+    return item.frames() if isinstance(item, Run | Segment) else [item.frame]

@@ -13,6 +13,7 @@ from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Direction, Fate, Trace, origin
 from smolctl.wire import ethernet
 from smolctl.wire.offload.run import PendingDatagram, Run
+from smolctl.wire.offload.tcp_run import Segment
 from smolctl.wire.vlan import tagged
 
 
@@ -109,7 +110,7 @@ def transmitted(interface: Interface, items: Sequence[Item], now: int) -> None:
             counters.tx_packets += number
             counters.tx_bytes += number * item.headers.frame_len
         else:
-            counters.tx_packets += 1
+            counters.tx_packets += item.count if type(item) is Segment else 1
             counters.tx_bytes += len(item)
     if interface.traced:
         for item in items:

@@ -59,7 +59,7 @@ class Trial:
             StackError: it is refused, as the command would be, or nobody can try it here.
         """
         _, *said = command.split()
-        self._net = self._udp.networks[IPV4]
+        self._net = self._udp.networks[IPV4]  # as the command line has it
         if said[0] == "-6":
             self._net, said = self._udp.networks[IPV6], said[1:]
         noun, verb, *words = said

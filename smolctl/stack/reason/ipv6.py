@@ -183,10 +183,10 @@ IP6_UNICAST_IN_MULTICAST = Reason(
     "an IPv6 packet to one node in a frame to a group",
     """The packet is for one node, but its frame went to all stations or to a group. The sender does
     not know our MAC, or it attacks everybody at once. Like Linux, this stack drops such packets
-    only with ip.drop_unicast_in_l2_multicast=1.""",
+    only with ip6.drop_unicast_in_l2_multicast=1.""",
     why_template=("{ip} is one node, and the frame went to {cause}",),
     causes={"broadcast": "all stations", "multicast": "a group of stations"},
-    fix_templates=("smolctl sysctl ip.drop_unicast_in_l2_multicast=0",),
+    fix_templates=("smolctl sysctl ip6.drop_unicast_in_l2_multicast=0",),
 )  # fmt: skip
 IP6_PROTO_UNKNOWN = Reason(
     "ip6-proto-unknown", Kind.REJECT, "RFC 8200 4", "IP_NOPROTO",

@@ -300,6 +300,7 @@ TX_WRONG_FAMILY = Reason(
     causes={
         "family": "{ip} is an IPv4 address, and the socket speaks only IPv6",
         "mapped": "{ip} is an IPv6 address, and the socket speaks only IPv4",
+        "source": "{source} is of another family than {ip}",
     },
     advice_template="open a socket of the other family",
     stage="socket",

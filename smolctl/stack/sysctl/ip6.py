@@ -1,5 +1,6 @@
 """Sysctls of IPv6: addresses, forwarding, headers, fragments and ICMPv6."""
 
+from smolctl.stack.sysctl.link_rule import LinkRule
 from smolctl.stack.sysctl.model import DAY_MS, Sysctl
 
 IP6_SYSCTLS: tuple[Sysctl, ...] = (
@@ -26,6 +27,7 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "ip6.accept_redirects", 1, "flag", 0, 1,
         "accept redirects of neighbor discovery: another first hop for one destination",
         "RFC 4861 8.3; Linux ipv6 accept_redirects", "1", "",
+        link=LinkRule.OWN,
     ),
     Sysctl(
         "ip6.auto_flowlabels", 1, "level", 0, 3,
@@ -41,6 +43,13 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "ip6.disable", 0, "flag", 0, 1,
         "do without IPv6: no link has an IPv6 address, and IPv6 packets are dropped",
         "RFC 8504 1; Linux disable_ipv6", "0", "a compile-time feature",
+        link=LinkRule.OWN,
+    ),
+    Sysctl(
+        "ip6.drop_unicast_in_l2_multicast", 0, "flag", 0, 1,
+        "drop a unicast IPv6 packet that came in a broadcast or multicast frame",
+        "Linux ipv6 drop_unicast_in_l2_multicast", "0", "0",
+        link=LinkRule.OWN,
     ),
     Sysctl(
         "ip6.flowlabel_reflect", 0, "bits", 0, 7,
@@ -49,8 +58,10 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "ip6.forward", 0, "flag", 0, 1,
-        "be an IPv6 router: forward packets for others to their next hop",
+        "be an IPv6 router: forward packets for others to their next hop; of a link alone, only"
+        " be a router for its neighbors",
         "RFC 8200 2; RFC 4861 6.2; Linux ipv6 forwarding", "0", "no",
+        link=LinkRule.OWN,
     ),
     Sysctl(
         "ip6.frag_high_thresh", 4_194_304, "bytes", 0, 1_000_000_000,
@@ -70,6 +81,7 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
         "ip6.hop_limit", 64, "hops", 1, 255, "default hop limit of IPv6 packets",
         "RFC 8200 3; Linux hop_limit", "64", "64",
+        link=LinkRule.OWN,
     ),
     Sysctl(
         "ip6.max_dst_opts", 8, "options", 0, 1_000_000,
@@ -80,6 +92,11 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         "ip6.max_hbh_opts", 8, "options", 0, 1_000_000,
         "options that a hop-by-hop header may have, padding excepted",
         "RFC 8504 5.3; Linux max_hbh_opts_number", "8", "",
+    ),
+    Sysctl(
+        "ip6.mtu_expires_ms", 600_000, "ms", 1, DAY_MS,
+        "how long a learned path MTU of IPv6 is used before a bigger one is tried",
+        "RFC 8201 5.3; Linux ipv6 mtu_expires", "600000", "",
     ),
     Sysctl(
         "ip6.multicast_hops", 1, "hops", 0, 255,

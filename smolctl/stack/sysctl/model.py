@@ -39,6 +39,19 @@ class Sysctl:
         """Return the environment variable that sets this sysctl when a stack starts."""
         return "SMOLCTL_" + self.key.upper().replace(".", "_")
 
+    @property
+    def of_ipv6(self) -> bool:
+        """Whether it is of IPv6 alone; those of ``neigh``, say, are of both families."""
+        return self.key.startswith(_OF_IPV6)
+
+    @property
+    def follows(self) -> bool:
+        """Whether a link without an address follows ``default``.
+
+        Source: Linux ``devinet_copy_dflt_conf``; ``devinet_sysctl_forward`` and IPv6 do without.
+        """
+        return not self.of_ipv6 and self.key != "ip.forward"
+
     def beside(self, whole: int) -> int:
         """Return what each link has when the whole stack is given a value."""
         return whole if self.link_default is None else self.link_default
@@ -75,4 +88,5 @@ class Sysctl:
         return self.words[value - self.low] if self.words else value
 
 
+_OF_IPV6 = ("icmp6.", "ip6.", "mld.", "nd.")
 _WORDS = {"on": 1, "true": 1, "yes": 1, "off": 0, "false": 0, "no": 0}

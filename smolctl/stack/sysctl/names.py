@@ -29,10 +29,15 @@ class Name(NamedTuple):
         """Whether it is set for all links, and for those to come.
 
         ``all`` does not go together with a link's own value where that alone counts; then it means
-        this. Linux: net.ipv4.conf.all.forwarding does; all.igmpv3_unsolicited_report_interval does
-        nothing (Deviation).
+        this.
+
+        Deviation: in Linux, net.ipv4.conf.all.forwarding does so, but
+        all.igmpv3_unsolicited_report_interval, say, has no effect at all.
         """
         return not self.scope or (self.scope == ALL and self.item.link is LinkRule.OWN)
+
+
+_OF_LINUX = ("net.ipv4.", "net.ipv6.", "net.core.")
 
 
 def named(key: str, sysctls: Mapping[str, Sysctl]) -> Name:
@@ -54,7 +59,8 @@ def named(key: str, sysctls: Mapping[str, Sysctl]) -> Name:
     scope, _, rest = key.rpartition(".")
     scope, _, group = scope.rpartition(".")
     found = sysctls.get(f"{group}.{rest}")
-    if found is None or not scope:
+    # net.ipv6.icmp.echo_ignore_all is not icmp.echo_ignore_all of a link.
+    if found is None or not scope or key.startswith(_OF_LINUX):
         linux = linux_names.found(key, sysctls)
         if linux is None:
             raise NotFound(f'no setting is named "{key}"', hint=nearest(key, sysctls))

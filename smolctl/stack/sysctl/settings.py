@@ -101,7 +101,13 @@ class Settings:
             whole = best.get(Name("", name.item))
             if name.scope and whole is not None and whole[0].level > item.level:
                 continue
-            settings.find(name)
+            try:
+                settings.find(name)
+            except NoSuchDevice as error:
+                raise NoSuchDevice(
+                    f"{item.place}: {error.message}",
+                    hint=f"behind the command that adds it: sysctl {name.key}={item.text}",
+                ) from None
             settings._apply(name, value, item)
         for low, high, what in _RANGES:
             settings._check(low, high, what, "", {})
@@ -209,8 +215,7 @@ class Settings:
             self._defaults[key] = value
             self._default_fixed.add(key)
             for link in self.links.values():
-                # Whether a link forwards follows nothing (Linux devinet_sysctl_forward).
-                if not (link.settled or key in link.fixed or key == FORWARD):
+                if name.item.follows and not (link.settled or key in link.fixed):
                     link.own[key] = value
         elif name.scope != ALL:
             self.links[name.scope].own[key] = value

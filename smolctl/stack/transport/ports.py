@@ -1,8 +1,7 @@
 """The table of ports: which socket a packet is for.
 
 One table serves the whole stack. The most specific socket gets a unicast datagram: bound to the
-address before bound to any, then connected or bound to the device, then for IPv4 alone (Linux
-``__udp4_lib_lookup``, ``compute_score``).
+address before bound to any, then connected, then bound to the device (Linux ``__udp4_lib_lookup``).
 """
 
 from collections.abc import Callable, Iterator

@@ -230,7 +230,7 @@ def test_values_and_words_in_other_spellings(line: str, args: dict[str, object])
         ("route add 10.0.0.0/8 via inet ::1", 'route add: "::1" is not an IPv4 address'),
         ("route add 10.0.0.0/8 dev x advmss 5", "route add: not supported: advmss"),
         ("addr add 10.0.0.1/24 dev x valid_lft 5", "addr add: not supported: valid_lft 5"),
-        ("addr add 10.0.0.1/24 dev x noprefixroute", "addr add: not supported: noprefixroute"),
+        ("addr add 10.0.0.1/24 dev x mngtmpaddr", "addr add: not supported: mngtmpaddr"),
         ("addr add 10.0.0.1/255.0.255.0 dev x",
          'addr add: "10.0.0.1/255.0.255.0" is not a prefix: 255.0.255.0 is not a netmask'),
         ("link add x type bridge stp_state 1", "link add: not supported: type bridge"),

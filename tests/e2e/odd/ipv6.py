@@ -109,7 +109,7 @@ IPV6 = World(
         **{f"{_TAP0}.keep_addr_on_down": 1},
         **{f"net.ipv6.neigh.{dev}.retrans_time_ms": 100 for dev in ("tap0", "tap1")},
     },
-    smolctl_sysctls={"icmp.ratelimit_ms": 0, "neigh.retrans_time_ms": 100},
+    smolctl_sysctls={"icmp6.ratelimit_ms": 0, "neigh.retrans_time_ms": 100},
     arrivals=_all(),
     sends=_SENDS,
     differences=_DIFFERENCES,

@@ -128,6 +128,15 @@ class Smolctl:
             f"carrier {state}",
         )
 
+    def _forward(self, state: str) -> None:
+        self._lab.call("sysctl.set", key="ip6.forward", value=str(int(state == "on")))
+
+    def _fragments(self, seconds: str) -> None:
+        self._lab.call("sysctl.set", key="ip6.frag_time_ms", value=f"{seconds}000")
+
+    def _forget(self, _: str) -> None:
+        self._lab.smolctl(self._world.option, "route", "flush", "cache", check=True)
+
     # --- sends ------------------------------------------------------------------------------------
 
     def send(self, case: Send) -> tuple[str, str]:
@@ -150,5 +159,8 @@ class Smolctl:
 
 _COMMANDS: dict[str, Callable[[Smolctl, str], None]] = {
     "carrier": Smolctl._carrier,
+    "forget": Smolctl._forget,
+    "forward": Smolctl._forward,
+    "fragments": Smolctl._fragments,
 }
 """Commands of cases that are no words of ``smolctl``."""

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tests.e2e.kit import Peer, Row, connect
@@ -47,7 +48,12 @@ class Oracle:
 
     The kernel's devices are veths with their other ends in ``far`` as p0 and p1; smolctl's are TAPs
     with theirs in ``host`` under their own names. All are up and have carrier.
+
+    Attributes:
+        family: that of all commands and tables; ``flag`` is how it is said.
     """
+
+    family, flag = "inet", "-4"
 
     def __init__(self, kernel: Peer, far: Peer, host: Peer, smolctl: SmolctlEnv) -> None:
         self.kernel, self.far, self.host, self.smolctl = kernel, far, host, smolctl
@@ -56,6 +62,8 @@ class Oracle:
             smolctl("link", "add", dev, "type", "tap", check=True)
             other = ("type", "veth", "peer", "name", self.far_end(dev))
             kernel.ip("link", "add", dev, *other, "netns", far.namespace.name)
+            mac = smolctl.json("link", "show", "dev", dev)[0]["address"]
+            kernel.ip("link", "set", dev, "address", mac)
             far.ip("link", "set", self.far_end(dev), "up")
             kernel.ip("link", "set", dev, "up")
         self._stop_neighbor_timers()
@@ -69,7 +77,8 @@ class Oracle:
         """Let no neighbor change by itself while the two are compared, however long that takes."""
         for key in ("retrans_time_ms", "base_reachable_time_ms"):
             self.smolctl("sysctl", f"neigh.{key}=600000", check=True)
-            self.kernel.sysctl({f"net.ipv4.neigh.{dev}.{key}": 600_000 for dev in DEVICES})
+            for ip in ("ipv4", "ipv6"):
+                self.kernel.sysctl({f"net.{ip}.neigh.{dev}.{key}": 600_000 for dev in DEVICES})
 
     @staticmethod
     def far_end(dev: str) -> str:
@@ -78,8 +87,8 @@ class Oracle:
 
     def run(self, command: str) -> Verdicts:
         """Give both the same command."""
-        words = shlex.split(command)
-        return Verdicts(self.kernel.namespace.run("ip", "-4", *words), self.smolctl(*words))
+        words = (self.flag, *shlex.split(command))
+        return Verdicts(self.kernel.namespace.run("ip", *words), self.smolctl(*words))
 
     def do(self, *commands: str) -> None:
         """Give both commands that both must accept."""
@@ -122,12 +131,7 @@ class Oracle:
     def differences(self) -> list[str]:
         """Return a line for each row of a table that only one of the two has, or has elsewhere."""
         result = []
-        for name, theirs, ours in (
-            ("route", *self._both("route", table="all")),
-            ("rule", *self._both("rule")),
-            ("addr", *map(addresses, self._both("addr"))),
-            ("neigh", *map(by_address, self._both("neigh"))),
-        ):
+        for name, theirs, ours in self.tables():
             result += [f"{name}: only ip has {row}" for row in theirs if row not in ours]
             result += [f"{name}: only smolctl has {row}" for row in ours if row not in theirs]
             common = [row for row in theirs if row in ours]
@@ -135,18 +139,30 @@ class Oracle:
                 result.append(f"{name}: smolctl has another order than {common}")
         return result
 
-    def _both(self, noun: str, **args: str) -> tuple[list[Row], list[Row]]:
+    def tables(self) -> list[tuple[str, list[Row], list[Row]]]:
+        """Return each table that is compared: its name, the kernel's rows, and smolctl's."""
+        return [
+            ("route", *self.both("route", table="all")),
+            ("rule", *self.both("rule")),
+            ("addr", *self.both("addr", addresses)),
+            ("neigh", *self.both("neigh", by_address)),
+        ]
+
+    def both(
+        self, noun: str, made: Callable[[list[Row]], list[Row]] = list, **args: str
+    ) -> tuple[list[Row], list[Row]]:
+        """Return the rows of both; ``made`` makes of them what is compared."""
         words = (word for pair in args.items() for word in pair)
-        ours = self._client.call(f"{noun}.show", **args)
-        return self.kernel.rows(noun, "show", *words), ours
+        ours = self._client.call(f"{noun}.show", family=self.family, **args)
+        return made(self.kernel.rows(noun, "show", *words, flag=self.flag)), made(ours)
 
     # --- route get --------------------------------------------------------------------------------
 
     def ask(self, question: str) -> tuple[Row, Row]:
         """Return what both answer to ``route get``: the row's keys, or the errno."""
-        words = ("route", "get", *question.split())
-        theirs = self.kernel.namespace.run("ip", "-4", "-j", *words)
-        ours = self.smolctl("-j", *words)
+        words = (self.flag, "-j", "route", "get", *question.split())
+        theirs = self.kernel.namespace.run("ip", *words)
+        ours = self.smolctl(*words)
         return _kernel_answer(theirs), _our_answer(ours)
 
 

@@ -10,15 +10,16 @@ from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
 
 LEFT, RIGHT = "10.1.0.2", "10.2.0.2"
-"""The hosts; the router is .1 in both networks."""
+LEFT6, RIGHT6 = "2001:db8:1::2", "2001:db8:2::2"
+"""The hosts; the router is .1, or ::1, in all their networks."""
 
 
 class Routed:
     """The two hosts and the router, which forwards.
 
     Attributes:
-        left, right: the hosts, whose only interface is named like themselves; their default route
-            leads by the router.
+        left, right: the hosts, whose only interface is named like themselves; their default routes
+            lead by the router.
     """
 
     def __init__(
@@ -27,13 +28,20 @@ class Routed:
         make: Callable[[], Peer],
         offload: str,
         mtu: int = 1500,
+        ipv6: bool = False,
     ) -> None:
         self.smolctl = smolctl
         self.left, self.right = make(), make()
         self.offload = offload
+        for peer in (self.left, self.right) if ipv6 else ():
+            peer.enable_ipv6()
         self._join("left", self.left, "10.1.0", 1500)
         self._join("right", self.right, "10.2.0", mtu)
         self.sysctl(ip__forward=1)
+        if ipv6:
+            self._join6("left", self.left, "2001:db8:1:")
+            self._join6("right", self.right, "2001:db8:2:")
+            self.sysctl(ip6__forward=1)
 
     def _join(self, name: str, peer: Peer, network: str, mtu: int) -> None:
         options = ("type", "tap", "netns", peer.namespace.name, "host", f"{network}.2/24")
@@ -41,6 +49,13 @@ class Routed:
         self.call("link.set", dev=name, mtu=mtu)
         self.call("addr.add", local=f"{network}.1/24", dev=name)
         peer.batch(f"link set {name} mtu {mtu}", f"route add default via {network}.1")
+
+    def _join6(self, name: str, peer: Peer, network: str) -> None:
+        self.call("addr.add", local=f"{network}:1/64", dev=name)
+        peer.batch(
+            f"addr add {network}:2/64 dev {name} nodad",
+            f"-6 route add default via {network}:1",
+        )
 
     def client(self) -> Client:
         return connect(self.smolctl)
@@ -83,7 +98,14 @@ def router_in(
     make: Callable[[], Peer],
     offload: str = "on",
     mtu: int = 1500,
+    *,
+    ipv6: bool = False,
 ) -> Routed:
-    """Return a router whose daemon runs in a namespace without any other link."""
+    """Return a router whose daemon runs in a namespace without any other link.
+
+    Args:
+        mtu: of the right link.
+        ipv6: everybody has addresses of IPv6, too.
+    """
     smolctl.enter(netns)
-    return Routed(smolctl, make, offload, mtu)
+    return Routed(smolctl, make, offload, mtu, ipv6)

@@ -51,12 +51,22 @@ def test_all_and_a_link_count_as_in_the_kernel(case: Case, kernel: Kernel) -> No
 
 # --- what a link begins with, and what it follows -------------------------------------------------
 
-CONF = ("arp_ignore", "arp_announce", "accept_source_route", "accept_redirects", "send_redirects",
-        "forwarding", "bc_forwarding", "igmpv3_unsolicited_report_interval")  # fmt: skip
-NEIGH = ("mcast_solicit", "ucast_solicit", "proxy_qlen", "base_reachable_time_ms")
-HIGHEST = {"arp_ignore": 2, "arp_announce": 2}
-NO_EFFECT = frozenset({"all.igmpv3_unsolicited_report_interval"})
-"""Here it is for all links at once, in Linux for none (Deviation)."""
+NAMES = {
+    "ipv4.conf": ("arp_ignore", "arp_announce", "accept_source_route", "accept_redirects",
+                  "send_redirects", "forwarding", "bc_forwarding",
+                  "igmpv3_unsolicited_report_interval"),
+    "ipv6.conf": ("forwarding", "disable_ipv6", "accept_redirects", "hop_limit"),
+    "ipv4.neigh": ("mcast_solicit", "ucast_solicit", "proxy_qlen", "base_reachable_time_ms"),
+}  # fmt: skip
+HIGHEST = {"arp_ignore": 2, "arp_announce": 2, "hop_limit": 200}
+NO_EFFECT = frozenset(
+    {
+        "ipv4.conf.all.igmpv3_unsolicited_report_interval",
+        "ipv6.conf.all.accept_redirects",
+        "ipv6.conf.all.hop_limit",
+    }
+)
+"""Here they are for all links at once, in Linux for none (Deviation)."""
 
 
 class Values:
@@ -65,6 +75,7 @@ class Values:
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
         self.ours = Host(bare=True)
+        self.ours.set("ip6.disable", 0)
         self.links: list[str] = []
         self.bare: list[str] = []
         namespace.run("ip", "tuntap", "add", "tap0", "mode", "tap", check=True)
@@ -73,8 +84,8 @@ class Values:
         namespace.run("ip", "link", "set", "lo", "up", check=True)
 
     def write(self, name: str, value: int) -> None:
-        self._shell(f"echo {value} > /proc/sys/net/ipv4/{name.replace('.', '/')}")
-        self.ours.set(f"net.ipv4.{name}", value)
+        self._shell(f"echo {value} > /proc/sys/net/{name.replace('.', '/')}")
+        self.ours.set(f"net.{name}", value)
 
     def add_link(self, name: str) -> None:
         self.namespace.run("ip", "tuntap", "add", name, "mode", "tap", check=True)
@@ -99,17 +110,20 @@ class Values:
         return self.namespace.run("sh", "-c", script, check=True).stdout
 
     def theirs(self) -> dict[str, int]:
-        files = [f"conf/{scope}/{name}" for scope in ("all", "default", "lo", *self.links)
-                 for name in CONF]  # fmt: skip
+        names = [f"{kind}.{scope}.{name}" for kind in NAMES for scope in self.scopes(kind)
+                 for name in NAMES[kind]]  # fmt: skip
+        names = [name for name in names if name not in NO_EFFECT]
+        files = " ".join(name.replace(".", "/") for name in names)
+        said = self._shell(f"cd /proc/sys/net; cat {files}").split()
+        return dict(zip(names, map(int, said), strict=True))
+
+    def scopes(self, kind: str) -> list[str]:
         # neigh/default is that of the machine, not of a namespace.
-        files += [f"neigh/{scope}/{name}" for scope in ("lo", *self.links) for name in NEIGH]
-        said = self._shell(f"cd /proc/sys/net/ipv4; cat {' '.join(files)}").split()
-        found = dict(zip((file.replace("/", ".") for file in files), map(int, said), strict=True))
-        return {name: value for name, value in found.items() if name[5:] not in NO_EFFECT}
+        return ["lo", *self.links, *(["all", "default"] if "conf" in kind else [])]
 
     def mine(self) -> dict[str, int]:
         settings = self.ours.stack.settings
-        return {name: settings.value(named(f"net.ipv4.{name}")) for name in self.theirs()}
+        return {name: settings.value(named(f"net.{name}")) for name in self.theirs()}
 
 
 @pytest.mark.proof
@@ -124,15 +138,14 @@ def test_what_a_link_begins_with_and_follows_is_as_in_the_kernel(
     for number in range(40):
         doing = random.choice(["write"] * 6 + ["add_link", "address", "delete_link"])
         if doing == "write":
-            kind, names = random.choice([("conf", CONF), ("neigh", NEIGH)])
-            name = random.choice(names)
-            scopes = [*values.links, *(["all", "default"] if kind == "conf" else [])]
-            highest = HIGHEST.get(name, 1 if kind == "conf" and "interval" not in name else 9)
-            said = f"{kind}.{random.choice(scopes)}.{name}"
-            if said[5:] not in NO_EFFECT:
-                # The kernel counts times in ticks.
-                times = 1000 if "time" in name or "interval" in name else 1
-                values.write(said, times * random.randint(0 if highest < 9 else 1, highest))
+            kind = random.choice(list(NAMES))
+            name = random.choice(NAMES[kind])
+            said = f"{kind}.{random.choice(values.scopes(kind))}.{name}"
+            # The kernel counts times in ticks.
+            times = 1000 if "time" in name or "interval" in name else 1
+            low, high = (1, 9) if times > 1 or "neigh" in kind else (0, HIGHEST.get(name, 1))
+            if said not in NO_EFFECT:
+                values.write(said, times * random.randint(max(low, name == "hop_limit"), high))
         elif doing == "add_link":
             values.add_link(f"d{number}")
         elif doing == "address" and values.bare:

@@ -21,6 +21,11 @@ def route(prefix: str, dev: str | None = "a", **fields: object) -> Route:
     return Route(network, 128 if plen is None else plen, dev=dev, **fields)  # type: ignore[arg-type]
 
 
+def parse(prefix: str) -> tuple[int, int]:
+    network, plen = parse_prefix(prefix)
+    return network, plen or 0
+
+
 def numbered(number: int, plen: int = 48, dev: str = "a", metric: int = 0) -> Route:
     """Return a route into a network of its own."""
     return Route(parse_address("2400::") | number << 96, plen, dev=dev, metric=metric)
@@ -79,8 +84,18 @@ def test_a_table_that_is_cleaned_while_it_grows_loses_what_is_gone_and_nothing_e
     table.insert(last, InsertMode.ADD)
     assert table.size == LARGE
     everything = [*stay, *new, last]
-    assert list(table) == sorted(everything, key=lambda each: (each.prefix, -each.plen))
+    assert list(table) == sorted(everything, key=table.order)
     assert len(table) == len(everything)
+
+
+def test_what_is_inside_of_a_prefix_is_shown_before_it() -> None:
+    table = RouteTable6()
+    # As a kernel shows them: left, right, then the node itself.
+    shown = ["2001:db8::1/128", "2001:db8::/64", "2001:db8:1::/48", "2001:db8::/32", "fe80::/64",
+             "::/0"]  # fmt: skip
+    for prefix in reversed(shown):
+        table.insert(route(prefix), InsertMode.ADD)
+    assert list(table) == [table.chain(*parse(prefix))[0] for prefix in shown]
 
 
 def test_local_is_asked_before_main_however_long_a_prefix_of_main_is() -> None:

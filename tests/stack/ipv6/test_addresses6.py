@@ -150,6 +150,22 @@ def test_a_router_has_the_addresses_of_its_networks_routers() -> None:
     assert routes(host) == before
 
 
+def test_a_router_is_in_the_groups_of_routers() -> None:
+    host = Host6()
+    before = groups(host)
+    host.set("ip6.forward", 1)
+    routers = {"ff01::2", "ff02::2", "ff05::2", "ff02::1:ff00:0"}
+    assert groups(host) == before | routers
+    host.add("2001:db8:1:0:0:0:5:0/112")
+    assert groups(host) >= {"ff02::1:ff05:0"}
+    host.delete("2001:db8:1::5:0")
+    assert groups(host) == before | routers
+    host.link("tap1")
+    assert groups(host, "tap1") >= routers
+    host.set("ip6.forward", 0)
+    assert groups(host) == before
+
+
 def test_without_ipv6_no_link_has_an_address() -> None:
     host = Host6()
     before = routes(Host6(bare=True))
@@ -172,3 +188,14 @@ def test_the_link_local_address_may_be_deleted_and_does_not_come_back_by_itself(
     host.delete(OUR_LINK_LOCAL)
     set_carrier(host.stack.shared, host.tap, False, host.now)
     assert shown(host) == ["2001:db8::1/64 GLOBAL"]
+
+
+def test_one_link_may_do_without_ipv6_and_be_no_router() -> None:
+    host = Host6()
+    host.link("tap1")
+    host.set("tap0.ip6.disable", 1)
+    assert shown(host) == []
+    assert shown(host, "tap1") != []
+    host.set("ip6.forward", 1)
+    host.set("tap1.ip6.forward", 0)
+    assert not [route for route in routes(host) if route.startswith("anycast")]

@@ -292,3 +292,14 @@ def test_a_message_about_a_packet_that_nobody_sent_teaches_nothing(host: Host6) 
     assert len(host.stack.ipv6.fib.path_mtus) == 0
     assert text(ip(PEER6)) == PEER6
     assert ipv6.MIN_MTU == 1280
+
+
+def test_what_ipv4_thinks_of_path_mtus_does_not_matter(host: Host6) -> None:
+    host.set("ip.no_pmtu_disc", 2)
+    host.set("ip.min_pmtu", 1450)
+    socket = host.socket(7, "::")
+    host.send(socket, PEER6, 9, bytes(1452))
+    (sent,) = host.sent6()
+    host.receive(too_big(1400, sent.packet))
+    host.send(socket, PEER6, 9, bytes(1452))
+    assert max(len(each.packet) for each in host.sent6()) == 1400

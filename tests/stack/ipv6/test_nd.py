@@ -332,3 +332,17 @@ def test_a_reply_finds_its_client(host: Host6) -> None:
     host.receive(frame6_of(icmp6_packet(129, 0, client.ident << 16 | 3, b"xyz", hops=61)))
     (reply,) = client.replies
     assert (reply.sequence, reply.ttl, reply.data) == (3, 61, b"xyz")
+
+
+def test_a_router_answers_for_the_address_of_all_routers_and_overrides_nobody(host: Host6) -> None:
+    anycast = "2001:db8::"
+    host.receive(solicit(anycast))
+    assert host.sent6() == []
+    host.set("ip6.forward", 1)
+    host.receive(solicit(anycast))
+    (answer,) = host.sent6()
+    said = answer.nd
+    assert isinstance(said, NeighborAdvertisement)
+    assert (said.router, said.solicited, said.override) == (True, True, False)
+    assert (text(said.target), said.options.target) == (anycast, OUR_MAC)
+    assert text(answer.ip.src) == OUR_LINK_LOCAL

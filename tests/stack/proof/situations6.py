@@ -205,7 +205,7 @@ SITUATIONS6 = (
         P["ip6-multicast-filtered"],
     ),
     Situation(
-        "ip6-unicast-in-multicast", "smolctl sysctl ip.drop_unicast_in_l2_multicast=0",
+        "ip6-unicast-in-multicast", "smolctl sysctl ip6.drop_unicast_in_l2_multicast=0",
         after(lambda host: host.set("ip6.disable", 0), listens6, P["ip6-unicast-in-multicast"]),
     ),
     Situation(

@@ -190,6 +190,10 @@ def wrong_family(v6only: bool, dst: str) -> Provoker:
     return with_ipv6(provoke)
 
 
+def source_of_the_other_family(host: Host) -> None:
+    refused(host, host.socket(7), src=OURS6)
+
+
 def conflict_failed(host: Host) -> None:
     host.know(PEER6, PEER_MAC, State.FAILED)
     host.receive(advertise())
@@ -239,7 +243,7 @@ IPV6_PROVOKERS: dict[str, Provoker] = {
     "ip6-multicast-scope": gets(udp6_frame(dst="ff01::1")),
     "ip6-unicast-in-multicast": with_ipv6(
         with_value(
-            "ip.drop_unicast_in_l2_multicast", 1,
+            "ip6.drop_unicast_in_l2_multicast", 1,
             lambda host: host.receive(frame6_of(UDP6, to=multicast_mac(ip("ff02::1")))),
         )
     ),
@@ -391,7 +395,7 @@ CAUSES6: dict[tuple[str, str], Row] = {
     ("ip6-unicast-in-multicast", "broadcast"): (
         with_ipv6(
             with_value(
-                "ip.drop_unicast_in_l2_multicast", 1,
+                "ip6.drop_unicast_in_l2_multicast", 1,
                 lambda host: host.receive(frame6_of(UDP6, to=BROADCAST_MAC)),
             )
         ),
@@ -431,6 +435,10 @@ CAUSES6: dict[tuple[str, str], Row] = {
     ("tx-wrong-family", "mapped"): (
         wrong_family(False, PEER6),
         "2001:db8::2 is an IPv6 address, and the socket speaks only IPv4",
+    ),
+    ("tx-wrong-family", "source"): (
+        source_of_the_other_family,
+        "2001:db8::1 is of another family than 10.0.0.2",
     ),
     ("icmp-error-unmatched", "quote6"): (
         gets(frame6_of(icmp6_packet(icmpv6.Type.DEST_UNREACHABLE, 4, 0, b"?"))),

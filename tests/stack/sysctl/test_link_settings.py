@@ -254,8 +254,9 @@ def test_a_stronger_value_for_the_stack_covers_a_weaker_one_for_links() -> None:
 
 
 def test_a_stack_begins_without_the_links_that_a_value_may_be_for() -> None:
-    with pytest.raises(NoSuchDevice, match="eth0"):
+    with pytest.raises(NoSuchDevice, match=r'eth0\.arp\.ignore=2: .*no interface "eth0"') as caught:
         begun((Level.CONFIG, "eth0.arp.ignore", "2"))
+    assert caught.value.hint == "behind the command that adds it: sysctl eth0.arp.ignore=2"
 
 
 def test_two_names_of_one_sysctl_are_two_values_for_it() -> None:

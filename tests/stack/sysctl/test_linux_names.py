@@ -21,6 +21,7 @@ OTHER_UNITS = {
     "tcp_fin_timeout",
     "tcp_keepalive_intvl",
     "tcp_keepalive_time",
+    "ip6frag_time",
 }
 SEVERAL = {"ip_local_port_range", "tcp_rmem", "tcp_wmem"}
 """Those of which more than one sysctl comes from here."""
@@ -29,7 +30,7 @@ SEVERAL = {"ip_local_port_range", "tcp_rmem", "tcp_wmem"}
 def of_linux() -> dict[str, list[str]]:
     """Return the names of the kernel's sysctls, each with its places for all interfaces."""
     found = defaultdict(list)
-    for part in ("net/ipv4", "net/core"):
+    for part in ("net/ipv4", "net/ipv6", "net/core"):
         for path in (PROC / part).rglob("*"):
             place = str(path.relative_to(PROC)).replace("/", ".")
             if not re.search(r"\.(?:conf|neigh)\.(?!all\b|default\b)", place):
@@ -41,17 +42,22 @@ KERNEL = of_linux()
 
 
 def test_every_setting_of_linux_is_found_by_its_name_wherever_the_kernel_has_it() -> None:
-    named = 0
+    found = 0
     for each in SYSCTLS.values():
-        name = each.source.rpartition("Linux ")[2].removeprefix("route/")
+        name = each.source.rpartition("Linux ")[2].rpartition(" ")[2].removeprefix("route/")
+        of6 = each.of_ipv6
         for place in KERNEL.get(name, ()) if "Linux" in each.source else ():
-            if name in OTHER_UNITS | SEVERAL:
+            both = place.startswith("net.ipv6.neigh")
+            if place.startswith("net.ipv6.") is not of6 and not both:
+                continue
+            if name in OTHER_UNITS | SEVERAL or both:
                 with pytest.raises(InvalidArgument, match=re.escape(each.key)):
                     sysctl(place)
             else:
-                assert sysctl(place) is sysctl(place.replace(".", "/")) is sysctl(name) is each
-            named += 1
-    assert named > 50 or not KERNEL
+                assert sysctl(place) is sysctl(place.replace(".", "/")) is each
+                assert of6 or sysctl(name) is each
+            found += 1
+    assert found > 65 or not KERNEL
 
 
 @pytest.mark.parametrize(
@@ -70,9 +76,35 @@ def test_what_would_mean_something_else_here_is_refused(key: str, message: str, 
     assert caught.value.hint == f"smolctl sysctl {hint}"
 
 
-@pytest.mark.parametrize("key", ["net.ipv6.conf.all.forwarding", "net/ipv6/ip_nonlocal_bind"])
-def test_names_of_the_other_family_are_answered_as_such(key: str) -> None:
-    with pytest.raises(NotFound, match="IPv4 is the only family"):
+@pytest.mark.parametrize(
+    ("key", "ours"),
+    [
+        ("net.ipv6.conf.all.forwarding", "all.ip6.forward"),
+        ("net/ipv6/conf/eth0.5/forwarding", "eth0.5.ip6.forward"),
+        ("net.ipv6.conf.eth0.disable_ipv6", "eth0.ip6.disable"),
+        ("net.ipv6.conf.default.hop_limit", "default.ip6.hop_limit"),
+        ("net.ipv6.conf.eth0.accept_redirects", "eth0.ip6.accept_redirects"),
+        ("net.ipv4.conf.eth0.accept_redirects", "eth0.ip.accept_redirects"),
+        ("conf.eth0.disable_ipv6", "eth0.ip6.disable"),
+        ("net.ipv6.icmp.ratelimit", "icmp6.ratelimit_ms"),
+        ("net.ipv6.bindv6only", "ip6.bindv6only"),
+        ("bindv6only", "ip6.bindv6only"),
+    ],
+)
+def test_each_family_has_its_names(key: str, ours: str) -> None:
+    assert named(key).key == ours
+
+
+def test_the_neighbors_of_both_families_have_the_same_sysctls() -> None:
+    with pytest.raises(InvalidArgument, match=r"here, for both families") as caught:
+        sysctl("net.ipv6.neigh.eth0.mcast_solicit")
+    assert caught.value.hint == "smolctl sysctl eth0.neigh.mcast_solicit"
+
+
+@pytest.mark.parametrize("key", ["net.ipv6.ip_forward", "net.ipv4.disable_ipv6",
+                                 "net.ipv6.conf.all.arp_ignore"])  # fmt: skip
+def test_a_name_of_the_other_family_is_not_found(key: str) -> None:
+    with pytest.raises(NotFound, match="no setting"):
         sysctl(key)
 
 

@@ -173,6 +173,8 @@ def _advanced(table: TcpTable, socket: TcpSocket, news: _Progress, now: int) -> 
     acked, rtt = news.acked, socket.rtt
     size = sum(len(buffer) for record in acked for buffer in record.buffers)
     socket.stats.bytes_acked += size
+    if socket.flow is not None:
+        socket.flow.confirm(now)
     socket.retries = 0
     if any(record.times > 1 for record in acked):
         # Karn: which of its transmissions is acknowledged only the timestamp tells (RFC 7323 4).

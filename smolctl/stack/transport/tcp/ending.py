@@ -30,7 +30,7 @@ def forget(table: TcpTable, socket: TcpSocket) -> None:
     """Take a connection that is over out of all tables, and give up what it holds."""
     socket.timer, socket.timer_ns = TimerKind.NONE, NEVER
     socket.ack_ns = socket.keepalive_ns = socket.close_ns = NEVER
-    socket.ack_now = False
+    socket.ack_now, socket.flow = False, None
     table.pending.pop(socket, None)
     table.throttled.pop(socket, None)
     if socket.ends is not NO_ENDS and table.connections.get(socket.ends) is socket:

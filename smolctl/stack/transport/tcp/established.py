@@ -79,7 +79,7 @@ def _acceptable(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int)
     if flags & RST:
         _reset_input(table, socket, segment, now)
         return False
-    _learn_time(socket, segment, now)
+    learn_time(socket, segment, now)
     if flags & SYN and not _completes_simultaneous(socket, segment):
         # RFC 5961 4.2: a peer that has restarted answers with RST.
         packet.record(reason.TCP_SYN_IN_WINDOW, **_named(socket))
@@ -106,7 +106,7 @@ def _is_old(socket: TcpSocket, segment: Incoming, now: int) -> bool:
     return not (same and window == socket.snd.wnd and recent)
 
 
-def _learn_time(socket: TcpSocket, segment: Incoming, now: int) -> None:
+def learn_time(socket: TcpSocket, segment: Incoming, now: int) -> None:
     """Take over the timestamp of the segment that is at the left of the window (RFC 7323 4.3)."""
     rcv, times = socket.rcv, segment.options.timestamps
     if not socket.timestamps or times is None or segment.seq > rcv.acked:
@@ -205,7 +205,7 @@ def _sent_all(table: TcpTable, socket: TcpSocket, now: int) -> bool:
     if socket.state not in HAS_FIN or not snd.fin_sent or snd.records:
         if snd.records or socket.state in HAS_FIN:
             return False
-        _wake_writer(socket)
+        wake_writer(socket)
         return False
     if socket.state is State.LAST_ACK:
         end(table, socket, TcpEvent.ACK_OF_FIN)
@@ -221,7 +221,8 @@ def _sent_all(table: TcpTable, socket: TcpSocket, now: int) -> bool:
     return False
 
 
-def _wake_writer(socket: TcpSocket) -> None:
+def wake_writer(socket: TcpSocket) -> None:
+    """Wake a program that may write more."""
     if socket.has_room:
         socket.wake()
 
@@ -302,7 +303,7 @@ def _payload(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) ->
         if seq < before and table.settings["tcp.dsack"]:
             rcv.duplicate = (seq, before)
         socket.stats.bytes_received += rcv.nxt - before
-        _schedule_ack(table, socket, now, filled=had_blocks > 0)
+        schedule_ack(table, socket, now, filled=had_blocks > 0)
         socket.wake()
     return True
 
@@ -332,7 +333,7 @@ def _acknowledge_now(table: TcpTable, socket: TcpSocket, now: int) -> None:
         send_ack(table, socket, now)
 
 
-def _schedule_ack(table: TcpTable, socket: TcpSocket, now: int, *, filled: bool) -> None:
+def schedule_ack(table: TcpTable, socket: TcpSocket, now: int, *, filled: bool) -> None:
     """Have data in order acknowledged: with every second full segment, or a little later.
 
     Source: RFC 9293 3.8.6.3 (MUST-40: within 0.5 s; SHLD-18 every second); RFC 5681 4.2 at once

@@ -11,17 +11,17 @@ class Incoming:
     """One segment.
 
     Attributes:
-        header, options, flags, payload: of it.
+        header, options, flags, payload: of it; now: when it came.
         seq, ack: unbounded, near those of its connection.
         size: what it takes of the sequence space, SYN and FIN included.
         duplicate_ack: it is a duplicate acknowledgment (RFC 5681 2).
     """
 
-    __slots__ = ("ack", "duplicate_ack", "flags", "header", "options", "packet", "payload", "seq",
-                 "size")  # fmt: skip
+    __slots__ = ("_packet", "ack", "duplicate_ack", "flags", "header", "now", "options", "payload",
+                 "seq", "size")  # fmt: skip
 
-    def __init__(self, packet: Packet, header: TcpHeader, payload: bytes) -> None:
-        self.packet, self.header, self.payload = packet, header, payload
+    def __init__(self, packet: Packet | None, header: TcpHeader, payload: bytes, now: int) -> None:
+        self._packet, self.header, self.payload, self.now = packet, header, payload, now
         flags = self.flags = header.flags
         self.seq, self.ack = header.seq, header.ack
         self.size = len(payload) + (1 if flags & SYN else 0) + (1 if flags & FIN else 0)
@@ -30,6 +30,13 @@ class Incoming:
             tcp_options.parse(raw, syn=bool(flags & SYN)) if raw else NO_OPTIONS
         )
         self.duplicate_ack = False
+
+    @property
+    def packet(self) -> Packet:
+        """The packet that it came in; one of the fast path has none."""
+        if self._packet is None:
+            raise AssertionError("a segment of the fast path has no packet")
+        return self._packet
 
     @property
     def end(self) -> int:

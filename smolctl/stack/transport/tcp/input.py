@@ -31,7 +31,7 @@ def tcp_input(table: TcpTable, packet: Packet) -> None:
         packet.record(reason.TCP_GROUP_ADDRESS, ip=header.dst, peer=(header.src, parsed.sport))
         return
     table.recorder.count("tcp.segments_received")
-    incoming = Incoming(packet, parsed, tcp.payload(segment, parsed))
+    incoming = Incoming(packet, parsed, tcp.payload(segment, parsed), packet.now)
     ends = ends_of(packet)
     found = table.connections.get(ends)
     if isinstance(found, TcpSocket):
@@ -39,6 +39,8 @@ def tcp_input(table: TcpTable, packet: Packet) -> None:
             syn_sent_input(table, found, incoming)
         else:
             socket_input(table, found, incoming)
+            if not packet.looped and found.state is State.ESTABLISHED:
+                table.learn_input(found, packet)
     elif isinstance(found, Request):
         request_input(table, found, incoming)
     elif isinstance(found, TimeWait):

@@ -54,10 +54,18 @@ def _send_lost(table: TcpTable, socket: TcpSocket, now: int) -> None:
                 return
             if crowded(table, socket):
                 return
-            snd.cut(index, room)
+            snd.cut(index, _again_size(table, socket, room))
             if not retransmit(table, socket, record, now):
                 return
         index += 1
+
+
+def _again_size(table: TcpTable, socket: TcpSocket, room: int) -> int:
+    """Return how much of what was lost is sent again at once."""
+    flow, window = socket.flow, socket.window
+    if flow is None or flow.generation != table.generation.number:
+        return room
+    return max(min(window.cwnd - socket.snd.pipe, flow.largest) // room, 1) * room
 
 
 def retransmit(table: TcpTable, socket: TcpSocket, record: Sent, now: int) -> bool:
@@ -72,9 +80,11 @@ def retransmit(table: TcpTable, socket: TcpSocket, record: Sent, now: int) -> bo
         loss.retransmitted = now
     if loss.undo is not None:
         loss.undo_left += 1
-    stats.retrans += 1
-    stats.bytes_retrans += sum(map(len, record.buffers))
-    table.recorder.count("tcp.segments_retransmitted")
+    size = sum(map(len, record.buffers))
+    number = -(-size // socket.mss) or 1
+    stats.retrans += number
+    stats.bytes_retrans += size
+    table.recorder.count("tcp.segments_retransmitted", number)
     return True
 
 
@@ -99,7 +109,7 @@ def _send_new(table: TcpTable, socket: TcpSocket, now: int, *, force: bool) -> N
     snd, window = socket.snd, socket.window
     window.limited = False
     while snd.unsent or (snd.fin and not snd.fin_sent):
-        size = min(snd.unsent, payload_room(socket))
+        size = _next_size(table, socket)
         fin = snd.fin and size == snd.unsent
         allowed = snd.una + snd.wnd - snd.nxt
         if size + fin > allowed:
@@ -116,6 +126,18 @@ def _send_new(table: TcpTable, socket: TcpSocket, now: int, *, force: bool) -> N
         if crowded(table, socket) or not _send_piece(table, socket, size, fin, now):
             return
         force = False
+
+
+def _next_size(table: TcpTable, socket: TcpSocket) -> int:
+    """Return how much leaves next: a segment, or as many full ones as the fast path takes at once.
+
+    Neither window may cut a segment short that stands for many: these are whole ones.
+    """
+    snd, room, flow = socket.snd, payload_room(socket), socket.flow
+    if snd.unsent <= room or flow is None or flow.generation != table.generation.number:
+        return min(snd.unsent, room)
+    allowed = min(snd.una + snd.wnd - snd.nxt, socket.window.cwnd - snd.pipe, flow.largest)
+    return max(min(snd.unsent, allowed) // room, 1) * room
 
 
 def _waits(socket: TcpSocket, size: int) -> bool:

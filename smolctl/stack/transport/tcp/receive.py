@@ -68,12 +68,15 @@ class ReceiveSide:
 
     # --- the stream -------------------------------------------------------------------------------
 
-    def accept(self, seq: int, data: bytes) -> bool:
+    def accept(self, seq: int, data: bytes, size: int = 0) -> bool:
         """Take a payload, some of which is new and none beyond the edge.
+
+        Args:
+            size: of each of the segments that brought it; 0 for one.
 
         Returns: whether any of it was new.
         """
-        self.mss = max(self.mss, len(data))
+        self.mss = max(self.mss, size or len(data))
         if len(data) >= _FULL:
             self.limit += 2 * len(data)
         if seq > self.nxt:

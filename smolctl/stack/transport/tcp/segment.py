@@ -49,6 +49,8 @@ def send_segment(
         packet.sender = sender
         packet.answer = trace.cause is not None
         net.output(packet, way, _TCP, how)
+        if isinstance(sender, TcpSocket):
+            table.learn_output(sender, way, how)
     except (SendRejected, NoBuffers):
         return False  # recorded under its own reason
     table.recorder.count("tcp.segments_sent")
@@ -65,14 +67,14 @@ def transmit(
         ecn: it carries new data, so that routers may mark it instead of dropping it (RFC 3168
             6.1.5: not a retransmission).
     """
-    payload = buffers[0] if len(buffers) == 1 else b"".join(buffers)
+    size = sum(map(len, buffers))
     rcv, ends = socket.rcv, socket.ends
     syn = bool(flags & SYN)
     flags |= ACK if socket.state.acknowledges else 0
     options = _syn_options(socket, flags, now) if syn else _options(socket, now)
     window = rcv.tell_window(socket.rcvbuf, socket.mss, syn=syn)
     if socket.ecn and not syn:
-        flags |= (ECE if socket.ece else 0) | (CWR if socket.cwr and payload and ecn else 0)
+        flags |= (ECE if socket.ece else 0) | (CWR if socket.cwr and size and ecn else 0)
         if flags & CWR:
             socket.cwr = False
     urgent = 0
@@ -84,14 +86,22 @@ def transmit(
         options.to_bytes(),
     )  # fmt: skip
     tos = socket.tos & ~3 | (_ECT0 if ecn and socket.ecn else 0)
-    how = SendOptions(ends.local, socket.dev, socket.ttl, tos, pmtudisc=socket.pmtudisc)
     if flags & ACK:
         _acknowledged(socket)
+    flow, number = socket.flow, 0
+    if flow is not None and flow.generation == table.generation.number and not urgent:
+        number = flow.send(header, tos, buffers)
+        if number:
+            table.recorder.count("tcp.segments_sent", number)
     stats = socket.stats
-    stats.segs_out += 1
-    if payload:
-        stats.data_segs_out += 1
-        stats.bytes_sent += len(payload)
+    stats.segs_out += number or 1
+    if size:
+        stats.data_segs_out += number or 1
+        stats.bytes_sent += size
+    if number:
+        return True
+    payload = buffers[0] if len(buffers) == 1 else b"".join(buffers)
+    how = SendOptions(ends.local, socket.dev, socket.ttl, tos, pmtudisc=socket.pmtudisc)
     segment = header.to_bytes(bytes(payload), ends.local, ends.peer)
     return send_segment(table, ends, segment, how, now, sender=socket)
 

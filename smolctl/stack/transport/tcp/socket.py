@@ -1,9 +1,9 @@
 """TCP sockets, and the connections that they are."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.interface import Interface
@@ -15,10 +15,11 @@ from smolctl.stack.transport.tcp.congestion import Controller, Cubic, Window
 from smolctl.stack.transport.tcp.loss import LossState
 from smolctl.stack.transport.tcp.receive import ReceiveSide
 from smolctl.stack.transport.tcp.rtt import RttEstimator
-from smolctl.stack.transport.tcp.send import SendSide
+from smolctl.stack.transport.tcp.send import Buffer, SendSide
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.states import MAY_RECEIVE, State
 from smolctl.stack.transport.tcp.timers import TimerKind
+from smolctl.wire.tcp import TcpHeader
 
 NO_ENDS = Ends(0, 0, 0, 0)
 _SECOND_NS = 1_000_000_000
@@ -30,6 +31,24 @@ class Ending(NamedTuple):
     reason: Reason
     detail: Mapping[str, object]
     errno_name: str
+
+
+class Flow(Protocol):
+    """The way of a connection that the fast path remembers.
+
+    Attributes:
+        generation: the number of the configuration that it is true for.
+        largest: payload that leaves in one piece, bytes.
+    """
+
+    generation: int
+    largest: int
+
+    def send(self, header: TcpHeader, tos: int, buffers: Sequence[Buffer]) -> int:
+        """Send a segment; return how many it is cut into, 0 for nothing done."""
+
+    def confirm(self, now: int) -> None:
+        """Take note that the connection makes progress."""
 
 
 @dataclass(slots=True, eq=False)
@@ -140,6 +159,7 @@ class TcpSocket(SocketBase):
         ece: the peer is told of a congestion mark; cwr: it is told that we were.
         invalid_ns: when an unacceptable segment was answered last.
         challenges: see ``challenge.py``.
+        flow: its way, as the fast path remembers it.
         out: the interface of its way, as it was in the configuration ``generation``.
         pmtu: the path MTU that ``mss`` comes from; probe_mtu: a smaller one that was tried because
             of a black hole, 0 for none.
@@ -211,6 +231,7 @@ class TcpSocket(SocketBase):
     probe_mtu: int = 0
     small_probes: int = 0
     out: Interface | None = None
+    flow: Flow | None = None
     generation: int = -1
     copied: int = 0
     copied_since_ns: int = 0

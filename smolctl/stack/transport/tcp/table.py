@@ -1,9 +1,13 @@
 """The connections of a stack, their ports, and what all their ways share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from smolctl.errors import AddressInUse, NoBuffers
+from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Networks
+from smolctl.stack.ip.protocol import SendOptions
+from smolctl.stack.ip.way import Way
+from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Detail, Reason
 from smolctl.stack.shared import Shared
 from smolctl.stack.transport.ports import PortTable
@@ -14,6 +18,8 @@ from smolctl.stack.transport.tcp.socket import OnError, TcpSocket
 from smolctl.stack.transport.tcp.time_wait import TimeWait, TimeWaits
 from smolctl.stack.transport.tcp.timers import TimerHeap
 
+LearnOutput = Callable[[TcpSocket, Way, SendOptions], None]
+LearnInput = Callable[[TcpSocket, Packet], None]
 Connection = TcpSocket | Request | TimeWait
 
 
@@ -27,6 +33,9 @@ class TcpTable(PortTable[TcpSocket]):
         pending: connections that have something to send at the end of this turn.
         throttled: those that wait for room in the outbox of an interface.
         take_error_of: takes an ICMP error about what a socket sent.
+        learn_output, learn_input: remember ways and connections for the fast path.
+        inbound: for the fast path, the connection of a frame by its addresses and ports, and by
+            which interface it comes; valid for one generation of the stack.
         orphans: connections whose program has closed its socket.
     """
 
@@ -44,6 +53,10 @@ class TcpTable(PortTable[TcpSocket]):
         self.throttled: dict[TcpSocket, None] = {}
         self.take_error_of: OnError | None = None
         self.orphans = 0
+        self.learn_output: LearnOutput = _learn_nothing
+        self.learn_input: LearnInput = _learn_nothing
+        self.inbound: dict[bytes, tuple[TcpSocket, Interface]] = {}
+        self.inbound_generation = -1
         self._users: dict[int, dict[int, list[int]]] = {}
 
     def sockets(self) -> Iterator[TcpSocket]:
@@ -122,3 +135,7 @@ class TcpTable(PortTable[TcpSocket]):
             if not bound and known is None:
                 return port
         raise NoBuffers(f"all ephemeral ports {first}-{last} are in use")
+
+
+def _learn_nothing(*_: object) -> None:
+    """Stand in for a fast path that is not there."""

@@ -275,7 +275,7 @@ class Tcp(TcpTable):
     def _start(self, socket: TcpSocket, way: Way, now: int) -> None:
         """Send the first SYN."""
         ends, net = socket.ends, self.networks.for_address(way.dst)
-        socket.ending = socket.ended = socket.soft = None
+        socket.ending = socket.ended = socket.soft = socket.flow = None
         prepare(self, socket)
         socket.advmss = own_mss(net, usable_mtu(net, way), socket)
         socket.snd = SendSide(self.secrets.initial(ends, now))

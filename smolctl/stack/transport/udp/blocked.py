@@ -18,7 +18,6 @@ from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire.address import is_multicast
 from smolctl.wire.ipv4 import Protocol
-from smolctl.wire.ipv4_options import outgoing
 
 
 def source_of(net: Network, socket: UdpSocket, item: OutgoingDatagram) -> int | None:
@@ -44,7 +43,7 @@ def lacks_route(
 
 
 def _way(net: Network, socket: UdpSocket, item: OutgoingDatagram) -> Way | Refusal:
-    hop = outgoing(socket.options, item.dst).hop if socket.options else None
+    hop = socket.options_to(item.dst).hop
     dev = item.dev or socket.dev_to(item.dst)
     key = RouteKey(
         item.dst if hop is None else hop, source_of(net, socket, item), dev, OUTPUT, 0,

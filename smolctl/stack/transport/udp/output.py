@@ -17,7 +17,6 @@ from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire import udp
 from smolctl.wire.address import IPV6_MARK
 from smolctl.wire.ipv4 import Protocol
-from smolctl.wire.ipv4_options import outgoing
 
 _tuple = tuple.__new__  # several times for each datagram: a third of what RouteKey(...) takes
 _UDP = Protocol.UDP
@@ -48,7 +47,7 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
     patient = socket.send_queue is not None or settings["ip.no_route"]
     if patient and _kept(table, net, socket, item, now):
         return
-    options = outgoing(socket.options, dst) if socket.options else NO_OPTIONS
+    options = socket.options_to(dst) if socket.options else NO_OPTIONS
     hop = dst if options.hop is None else options.hop
     dev = item.dev or socket.dev_to(dst)
     key = _tuple(RouteKey, (hop, source, dev, OUTPUT, 0, _UDP, sport, dport, tos))
@@ -79,6 +78,17 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
         table.learn_output(socket, way, dport, ttl, item.src)
 
 
+def wrong_family(socket: UdpSocket, dst: int, src: int | None = None) -> Refusal | None:
+    """Return why a socket cannot send to an address, or from ``src`` to it, for their family."""
+    cause = ""
+    if not socket.speaks(dst):
+        cause = "family" if dst < IPV6_MARK else "mapped"
+    elif src is not None and (src < IPV6_MARK) != (dst < IPV6_MARK):
+        cause = "source"
+    values: dict[str, object] = {"ip": dst, "source": src, "cause": cause}
+    return Refusal(reason.TX_WRONG_FAMILY, "", values) if cause else None
+
+
 def _check(
     table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: int, trace: Trace
 ) -> None:
@@ -87,15 +97,15 @@ def _check(
     Raises:
         SendRejected: tx-payload-too-long, tx-dst-invalid or tx-wrong-family.
     """
-    dst, size, refusal = item.dst, len(item.payload), None
+    dst, size = item.dst, len(item.payload)
+    refusal: Refusal | None
     most = udp.MAX_PAYLOAD if dst < IPV6_MARK else udp.MAX_PAYLOAD6
     if size > most:
         refusal = Refusal(reason.TX_PAYLOAD_TOO_LONG, "", {"size": size, "most": most})
     elif item.dport == 0:
         refusal = Refusal(reason.TX_DST_INVALID, "", {"ip": "port 0", "cause": "port"})
-    elif not socket.speaks(dst):
-        cause = "family" if dst < IPV6_MARK else "mapped"
-        refusal = Refusal(reason.TX_WRONG_FAMILY, "", {"ip": dst, "cause": cause})
+    else:
+        refusal = wrong_family(socket, dst, item.src)
     if refusal is not None:
         refuse(table.recorder, refusal, now, trace)
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from smolctl.stack.ip.groups import SourceFilter
-from smolctl.stack.ip.protocol import Pmtudisc
+from smolctl.stack.ip.protocol import NO_OPTIONS, Pmtudisc
 from smolctl.stack.transport.send_queue import SendQueue
 from smolctl.stack.transport.socket_base import SocketBase
-from smolctl.wire.address import is_multicast
+from smolctl.wire import ipv4_options
+from smolctl.wire.address import IPV6_MARK, is_multicast
+from smolctl.wire.ipv4_options import Outgoing
 
 DATAGRAM_OVERHEAD = 64
 """Bytes a queued datagram counts beside its payload, so that empty ones are bounded too."""
@@ -103,6 +105,12 @@ class UdpSocket(SocketBase):
     def dev_to(self, dst: int) -> str | None:
         """Return by which interface it insists to send to ``dst``, None for any."""
         return self.dev or (self.multicast_dev if is_multicast(dst) else None)
+
+    def options_to(self, dst: int) -> Outgoing:
+        """Return the options of a packet to ``dst``; one of IPv6 has none of them."""
+        if self.options and dst < IPV6_MARK:
+            return ipv4_options.outgoing(self.options, dst)
+        return NO_OPTIONS
 
     def hears(self, src: int, group: int, dev: str) -> bool:
         """Tell whether it wants what ``src`` sends to a group (Linux ip_mc_sf_allow)."""

@@ -19,7 +19,12 @@ from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp import blocked
 from smolctl.stack.transport.udp.input import udp_input
-from smolctl.stack.transport.udp.output import bind_free_port, udp_autobind, udp_output
+from smolctl.stack.transport.udp.output import (
+    bind_free_port,
+    udp_autobind,
+    udp_output,
+    wrong_family,
+)
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire.address import (
@@ -139,7 +144,7 @@ class Udp(UdpTable):
         src = blocked.source_of(net, socket, OutgoingDatagram(b"", peer, port, None, Trace()))
         dev, sport = zone or socket.dev_to(peer), socket.port
         key = RouteKey(peer, src, dev, OUTPUT, 0, Protocol.UDP, sport, port, socket.tos)
-        way = route_output(net, key)
+        way = wrong_family(socket, peer, src) or route_output(net, key)
         if isinstance(way, Way) and way.src is not None and src is None:
             # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
             way = route_output(net, key._replace(src=way.src))

@@ -1,0 +1,249 @@
+"""The fast path: TCP segments of a connection that the layered path has handled before.
+
+Out, the way of a connection is known: up to 64 KB leave in one piece, which the device cuts, or we
+do. In, a frame or super-packet that continues a stream is taken as one segment. Everything unusual
+is left to the layered path: options of IP, other flags than ACK and PSH, gaps, old timestamps, a
+neighbor that is not sure, a packet that is followed. ``Generation`` says how long a flow is true.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from struct import Struct
+
+from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
+from smolctl.stack.ip import gateways
+from smolctl.stack.ip.protocol import SendOptions
+from smolctl.stack.ip.way import Way, WayType
+from smolctl.stack.neighbor.cache import NeighborCache
+from smolctl.stack.neighbor.entry import Neighbor
+from smolctl.stack.neighbor.states import State
+from smolctl.stack.packet import Packet
+from smolctl.stack.transport.tcp.fast_input import stream_input
+from smolctl.stack.transport.tcp.incoming import Incoming
+from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.table import TcpTable
+from smolctl.wire import ipv4
+from smolctl.wire.address import IPV6_MARK, ZERO_MAC, packed
+from smolctl.wire.checksum import pseudo_header_sum, sums_to_zero
+from smolctl.wire.ipv4 import Ipv4Header
+from smolctl.wire.ipv6 import Ipv6Header
+from smolctl.wire.offload import virtio
+from smolctl.wire.offload.tcp_run import Buffer, TcpHeaders
+from smolctl.wire.tcp import ACK, CHECKSUM_AT, PSH, TcpHeader
+
+FLOWS_LIMIT = 65536
+"""Connections remembered for what comes in; all are forgotten when there are more."""
+SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT})
+"""Neighbor states that a use does not change: (state, USED) -> (state, SEND)."""
+_TCP = Struct("!HHIIHHHH")
+_PLAIN_FLAGS = frozenset({ACK, ACK | PSH})
+_ETHERNET = 14
+_CONFIRM_NS = 1_000_000_000
+
+
+# --- out ------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class TcpFlow:
+    """The way of one connection's segments by an Ethernet interface.
+
+    Attributes:
+        generation: the configuration it is true for.
+        entry: the next hop's neighbor; its state is looked at for every segment.
+        ttl: of its packets. mss: bytes of options and payload in a segment.
+        headers: by type of service, for segments to ``lladdr``.
+        largest: payload that leaves in one piece, bytes.
+    """
+
+    generation: int
+    out: Interface
+    cache: NeighborCache
+    entry: Neighbor
+    socket: TcpSocket
+    ttl: int
+    largest: int
+    mss: int = 0
+    lladdr: bytes | None = None
+    headers: dict[int, TcpHeaders] = field(default_factory=dict)
+    confirmed_ns: int = 0
+
+    def send(self, header: TcpHeader, tos: int, buffers: Sequence[Buffer]) -> int:
+        """Put a segment into the outbox; return how many it is cut into, 0 for nothing done."""
+        outbox, entry, socket = self.out.outbox, self.entry, self.socket
+        if entry.state not in SENDABLE or len(outbox) >= OUTBOX_LIMIT:
+            return 0
+        mss = socket.mss + (12 if socket.timestamps else 0)
+        if entry.lladdr != self.lladdr or mss != self.mss:
+            self.headers.clear()
+            self.lladdr, self.mss = entry.lladdr, mss
+        headers = self.headers.get(tos) or self._prepare(tos)
+        if headers is None:
+            return 0
+        _, _, seq, ack, _, flags, window, _, options = header
+        segment = headers.segment(seq, ack, flags, window, options, tuple(buffers))
+        outbox.append(segment)
+        return segment.count
+
+    def _prepare(self, tos: int) -> TcpHeaders | None:
+        ends, lladdr = self.socket.ends, self.lladdr
+        if lladdr is None or self.mss <= 40:
+            return None
+        header: Ipv4Header | Ipv6Header
+        if ends.peer >= IPV6_MARK:
+            header = Ipv6Header(tos, 0, 0, 6, self.ttl, ends.local, ends.peer)
+        else:
+            header = Ipv4Header(
+                5, tos, 0, 0, True, False, 0, self.ttl, 6, ends.local, ends.peer, b""
+            )
+        made = TcpHeaders((lladdr, self.out.mac), header, ends.port, ends.peer_port, self.mss)
+        self.headers[tos] = made
+        return made
+
+    def confirm(self, now: int) -> None:
+        """Take progress of the connection as a sign of the next hop (RFC 4861 7.3.1)."""
+        if now - self.confirmed_ns >= _CONFIRM_NS or self.entry.state is not State.REACHABLE:
+            self.confirmed_ns = now
+            self.cache.confirm(self.entry.ip, now)
+
+
+def learn_output(
+    table: TcpTable, socket: TcpSocket, way: Way, how: SendOptions
+) -> None:  # fmt: skip
+    """Remember the way of a segment that the layered path just sent."""
+    out, ends = way.interface, socket.ends
+    if (
+        table.recorder.journal.everything
+        or way.type is not WayType.UNICAST
+        or out.medium is Medium.IP
+        or not (out.carrier and out.up)
+        or out.impairment is not None
+        or out.vlan is not None
+        or how.ttl is None
+        or not socket.pmtudisc.df(locked=way.locked)  # as shared headers have
+    ):
+        return
+    net = table.networks.for_address(ends.peer)
+    cache = net.neighbors[out.name]
+    entry = cache.lookup(way.next_hop)
+    if entry is None:
+        return
+    if way.route is not None:
+        gateways.watch(net, ends.peer, way.route)
+    largest = 0xFFFF - net.header_len - 60
+    generation = table.generation.number
+    socket.flow = TcpFlow(generation, out, cache, entry, socket, how.ttl, largest)
+
+
+# --- in -------------------------------------------------------------------------------------------
+
+
+def learn_input(table: TcpTable, socket: TcpSocket, packet: Packet) -> None:
+    """Remember the connection of a segment that came in by a wire."""
+    interface, ends = packet.interface, socket.ends
+    if table.recorder.journal.everything or interface.loopback or interface.vlan is not None:
+        return
+    flows = table.inbound
+    if table.inbound_generation != table.generation.number or len(flows) >= FLOWS_LIMIT:
+        flows.clear()
+        table.inbound_generation = table.generation.number
+    ports = ends.peer_port.to_bytes(2) + ends.port.to_bytes(2)
+    flows[packed(ends.peer) + packed(ends.local) + ports] = (socket, interface)
+
+
+def frame_input(table: TcpTable, interface: Interface, data: bytes, now: int) -> int:
+    """Take a frame, or a super-packet, that continues a stream.
+
+    Args:
+        data: with ``interface.headroom`` bytes in front.
+
+    Returns: how many segments it stands for; 0 leaves it to the layered path, nothing done.
+    """
+    if table.inbound_generation != table.generation.number:
+        return 0
+    at = interface.headroom + _ETHERNET
+    v6 = data[at - 2 : at] == b"\x86\xdd"
+    tcp_at = at + (40 if v6 else 20)
+    key = data[at + 8 : tcp_at + 4] if v6 else data[at + 12 : tcp_at + 4]
+    found = table.inbound.get(key)
+    if found is None or found[1] is not interface or len(data) < tcp_at + 20:
+        return 0
+    end = _end_of_packet(interface, data, at, v6=v6)
+    if not end:
+        return 0
+    size, summed = _offload(data, interface.headroom, tcp_at - interface.headroom)
+    sport, dport, seq, ack, words, window, _, urgent = _TCP.unpack_from(data, tcp_at)
+    head, flags = words >> 12 << 2, words & 0x1FF
+    if flags not in _PLAIN_FLAGS or head < 20 or tcp_at + head > end or size < 0:
+        return 0
+    socket = found[0]
+    ends = socket.ends
+    if not summed:
+        segment = data[tcp_at:end]
+        if not sums_to_zero(segment, pseudo_header_sum(ends.peer, ends.local, 6, len(segment))):
+            return 0
+    payload = data[tcp_at + head : end]
+    if size and size * 4096 < len(payload):
+        return 0
+    options = data[tcp_at + 20 : tcp_at + head]
+    header = TcpHeader(sport, dport, seq, ack, words >> 12, flags, window, urgent, options)
+    incoming = Incoming(None, header, payload, now)
+    number = -(-len(payload) // size) if size else 1
+    marks = data[at + 1] & 3 if not v6 else data[at + 1] >> 4 & 3
+    if marks == 3 or not stream_input(table, socket, incoming, size or len(payload), number):
+        return 0
+    return number
+
+
+def count_segments(interface: Interface, data: bytes, number: int) -> None:
+    """Count the segments of a super-packet that was taken whole; its frame is counted once."""
+    if number > 1:
+        at = interface.headroom + _ETHERNET
+        tcp_at = at + (40 if data[at - 2 : at] == b"\x86\xdd" else 20)
+        head = tcp_at - interface.headroom + (data[tcp_at + 12] >> 4) * 4
+        interface.counters.rx_packets += number - 1
+        interface.counters.rx_bytes += (number - 1) * head
+
+
+def _end_of_packet(interface: Interface, data: bytes, at: int, *, v6: bool) -> int:
+    """Return where an IP packet that is right and plain ends, 0 for any other.
+
+    Everything that the layered path would check of the headers is checked here.
+    """
+    headroom = interface.headroom
+    dst, src = data[headroom : headroom + 6], data[headroom + 6 : headroom + 12]
+    if not interface.up or dst != interface.mac or src[0] & 1 or src in (interface.mac, ZERO_MAC):
+        return 0
+    if v6:
+        end = at + 40 + int.from_bytes(data[at + 4 : at + 6])
+        right = data[at] >> 4 == 6 and data[at + 6] == 6
+    else:
+        end = at + int.from_bytes(data[at + 2 : at + 4])
+        right = (
+            data[at : at + 1] == b"\x45"
+            and not (data[at + 6] & 0x3F or data[at + 7])
+            and data[at + 9] == ipv4.Protocol.TCP
+            and not int.from_bytes(data[at : at + 20]) % 0xFFFF
+        )
+    return end if right and end <= len(data) else 0
+
+
+def _offload(data: bytes, headroom: int, start: int) -> tuple[int, bool]:
+    """Return the payload of each segment, 0 for one, and whether nobody need sum it.
+
+    The size is -1 for what is in front of a frame that the layered path has to look at.
+    """
+    if not headroom:
+        return 0, False
+    flags, kind, _, size, csum_start, csum_offset = _VIRTIO.unpack_from(data)
+    if not flags & virtio.NEEDS_CSUM:
+        return (0, False) if not kind else (-1, False)
+    if csum_start != start or csum_offset != CHECKSUM_AT:
+        return -1, False
+    if not kind:
+        return 0, True
+    return (size, True) if kind in _TCP_KINDS and size else (-1, False)
+
+
+_VIRTIO = Struct("=BBHHHH")
+_TCP_KINDS = frozenset({virtio.Gso.TCPV4.value, virtio.Gso.TCPV6.value})
