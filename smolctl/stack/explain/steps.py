@@ -87,15 +87,21 @@ def steps_rows(trace: Trace) -> list[Row]:
 
 
 def _bound(facts: Bound) -> Told:
-    local = format_address(facts.local or 0)
-    text = f"{local}:{facts.port}" + (f" dev {facts.dev}" if facts.dev else "")
-    row: Row = {"bound": f"{local}:{facts.port}"}
+    bound = endpoint_text(facts.local or 0, facts.port)
+    text = bound + (f" dev {facts.dev}" if facts.dev else "")
+    row: Row = {"bound": bound}
     if facts.dev:
         row["dev"] = facts.dev
     if facts.owner:
         row["owner"] = facts.owner
         text += f" ({facts.owner})"
     return text, row
+
+
+def endpoint_text(address: int, port: int) -> str:
+    """Return an address and a port as one word (RFC 5952 6)."""
+    text = format_address(address)
+    return f"[{text}]:{port}" if address >= IPV6_MARK else f"{text}:{port}"
 
 
 def _way(facts: Way) -> Told:

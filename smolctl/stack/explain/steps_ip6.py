@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from smolctl.stack.explain.names import ICMP6_CODES, ICMP6_TYPES
 from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.icmpv6 import Icmpv6Message, Type
 from smolctl.wire.ipv6 import Ipv6Header, NextHeader
@@ -27,21 +28,6 @@ _NAMES = {
     NextHeader.ICMPV6: "ICMPv6",
     NextHeader.NONE: "nothing",
     NextHeader.DESTINATION: "destination options",
-}
-_MESSAGES = {
-    Type.DEST_UNREACHABLE: "destination unreachable",
-    Type.PACKET_TOO_BIG: "packet too big",
-    Type.TIME_EXCEEDED: "time exceeded",
-    Type.PARAMETER_PROBLEM: "parameter problem",
-    Type.MLD_QUERY: "listener query",
-    Type.MLD_REPORT: "listener report",
-    Type.MLD_DONE: "listener done",
-    Type.ROUTER_SOLICITATION: "router solicitation",
-    Type.ROUTER_ADVERTISEMENT: "router advertisement",
-    Type.NEIGHBOR_SOLICITATION: "neighbor solicitation",
-    Type.NEIGHBOR_ADVERTISEMENT: "neighbor advertisement",
-    Type.REDIRECT: "redirect",
-    Type.MLD_REPORT_V2: "listener report",
 }
 
 
@@ -80,7 +66,7 @@ def _icmp6(facts: Icmpv6Message) -> Told:
         name = "echo request" if facts.type == Type.ECHO_REQUEST else "echo reply"
         row.update(ident=facts.ident, seq=facts.sequence)
         return f"{name}, ident {facts.ident} seq {facts.sequence}", row
-    known = _MESSAGES.get(Type(facts.type)) if facts.type in _MESSAGES else None
+    known = ICMP6_CODES.get((facts.type, facts.code)) or ICMP6_TYPES.get(facts.type)
     text = f"type {facts.type} code {facts.code}"
     return text + (f", {known}" if known else ""), row
 

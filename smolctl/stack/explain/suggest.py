@@ -12,7 +12,14 @@ from smolctl.stack import reason
 from smolctl.stack.explain.details import DETAILS
 from smolctl.stack.explain.route_words import change_words, prefix_text, rule_text
 from smolctl.stack.explain.silence import silence
-from smolctl.stack.explain.suggest_addresses import hosts, missing, networks, no_route, not_ours
+from smolctl.stack.explain.suggest_addresses import (
+    address,
+    hosts,
+    missing,
+    networks,
+    no_route,
+    not_ours,
+)
 from smolctl.stack.fib.route import Route, RouteType, TableName, table_text
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import derived
@@ -36,6 +43,7 @@ from smolctl.wire.address import (
     from_packed,
     is_host,
     is_loopback,
+    is_solicited_node,
     is_unspecified,
 )
 
@@ -164,6 +172,28 @@ def _not_our_target(net: Network, values: Values) -> More:
 _ADD = "smolctl addr add"
 
 
+def _not_joined(net: Network, values: Values) -> More:
+    """Return ``look``, the address that a solicitation asks for, if it might be ours.
+
+    Each of our addresses is asked for in a group of its own (RFC 4291 2.7.1).
+    """
+    interface, begun = net.interfaces.get(values["dev"]), getattr(values, "origin", None)
+    if interface is None or not isinstance(begun, Origin) or not is_solicited_node(values["ip"]):
+        return {}
+    target = begun.frame[62:78] if begun.frame[54:55] == _SOLICITATION else b""
+    if len(target) != IPV6.size:
+        return {}
+    found = address(net, interface, from_packed(target))
+    if "plen" not in found:
+        return {}
+    own = f"{format_address(from_packed(target))}/{found['plen']} dev {interface.name}"
+    return {"look": f"is it to be ours? {_ADD} {own}; else it is for another host"}
+
+
+_SOLICITATION = bytes([135])
+"""The ICMPv6 type of what asks for an address (RFC 4861 4.3)."""
+
+
 def _networks(net: Network, values: Values) -> More:
     interface = net.interfaces.get(values["dev"])
     return {} if interface is None else {"networks": networks(net, interface)}
@@ -171,10 +201,10 @@ def _networks(net: Network, values: Values) -> More:
 
 def _tentative(_net: Network, values: Values) -> More:
     """Return ``state``; ``plen`` only while it is tested: what another host has is left to it."""
-    address: Address = values["_address"]
-    if address.dadfailed:
-        return {"state": f"belongs to another host ({format_mac(address.other_mac or ZERO_MAC)})"}
-    return {"state": "is being tested for a conflict", "plen": address.plen}
+    tested: Address = values["_address"]
+    if tested.dadfailed:
+        return {"state": f"belongs to another host ({format_mac(tested.other_mac or ZERO_MAC)})"}
+    return {"state": "is being tested for a conflict", "plen": tested.plen}
 
 
 def _rule(_net: Network, values: Values) -> More:
@@ -396,6 +426,7 @@ _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.ARP_IGNORED: _networks,
     reason.IP_DST_TENTATIVE: _tentative,
     reason.IP6_DST_TENTATIVE: _tentative,
+    reason.IP6_MULTICAST_NOT_JOINED: _not_joined,
     reason.TX_SRC_TENTATIVE: _tentative,
     reason.ARP_TARGET_TENTATIVE: _tentative,
     reason.IP_RULE_REFUSED: _rule,

@@ -8,7 +8,11 @@ from smolctl.stack.fib.rule import Rule
 
 
 class Bound(NamedTuple):
-    """The socket that sent or got a datagram; port 0 before it has one, ``local`` None for any."""
+    """The socket that sent or got a datagram; ``local`` is 0.0.0.0 or :: for any.
+
+    Attributes:
+        port: 0 before it has one.
+    """
 
     local: int | None
     port: int
