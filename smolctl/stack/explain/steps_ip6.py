@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from smolctl.stack.explain.names import ICMP6_CODES, ICMP6_TYPES
+from smolctl.stack.trace.facts import SourceLoser
 from smolctl.wire.address import format_address, format_mac
 from smolctl.wire.icmpv6 import Icmpv6Message, Type
 from smolctl.wire.ipv6 import Ipv6Header, NextHeader
@@ -114,6 +115,27 @@ def _redirect(facts: Redirect) -> Told:
     return f"{dst} {where}", {"gateway": target, "dst": dst}
 
 
+def _source_loser(facts: SourceLoser) -> Told:
+    address = format_address(facts.address)
+    named = f" (RFC 6724 rule {facts.rule})" if facts.rule[0].isdigit() else ""
+    row: Row = {"prefsrc": address, "dev": facts.dev, "rule": facts.rule}
+    return f"{address} dev {facts.dev}: {_SOURCES[facts.rule]}{named}", row
+
+
+_SOURCES = {
+    "1": "it is not the destination itself",
+    "2": "its scope fits the destination less well",
+    "3": "it is deprecated",
+    "5": "it is on another interface",
+    "6": "its label is not that of the destination",
+    "7": "it is not temporary",
+    "8": "it has fewer bits in common with the destination",
+    "optimistic": "it is still being tested",
+    "order": "it comes later",
+}
+"""Said of source addresses that lost, by the rule that decided (RFC 6724 5)."""
+
+
 TELLERS: dict[type, Callable[[Any], Told]] = {
     Ipv6Header: _ip6,
     Chain: _headers,
@@ -123,4 +145,5 @@ TELLERS: dict[type, Callable[[Any], Told]] = {
     RouterSolicitation: _router_solicitation,
     RouterAdvertisement: _router_advertisement,
     Redirect: _redirect,
+    SourceLoser: _source_loser,
 }

@@ -27,6 +27,14 @@ class Loser(NamedTuple):
     cause: str
 
 
+class SourceLoser(NamedTuple):
+    """A source address that was considered, not taken; ``rule`` as RFC 6724 5 numbers it."""
+
+    address: int
+    dev: str
+    rule: str
+
+
 class Hashed(NamedTuple):
     """The hash of a flow, and the share of the next hop that it takes: ``first`` to ``last``."""
 

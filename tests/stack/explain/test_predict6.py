@@ -198,3 +198,30 @@ def test_a_neighbor_that_does_not_answer(host: Host6) -> None:
     assert why == f"3 neighbor solicitations for {PEER6} on tap0, and nothing came back"
     assert error.reason.hint(error.detail) == "smolctl ping -c 2 ff02::1%tap0"
     assert {see6(frame).nd.target for frame in host.take()} == {ip(PEER6)}  # type: ignore[union-attr]
+
+
+# Address, destination, the one that is chosen, and the rule of RFC 6724 5 by which the other loses.
+RULES = [
+    ("2001:db8::5/64", FAR6, "2001:db8::5", "order"),  # addr show has the newest first
+    ("fd00::1/64", FAR6, OURS6, "6"),
+    ("fd00::1/64", "fd00:9::9", "fd00::1", "6"),
+    ("2001:db8:9::5/64", "2001:db8:9:8::1", "2001:db8:9::5", "8"),
+]
+
+
+@pytest.mark.parametrize(("address", "dst", "chosen", "rule"), RULES)
+def test_the_rule_by_which_a_source_address_lost_is_told(
+    host: Host6, address: str, dst: str, chosen: str, rule: str
+) -> None:
+    host.add(address)
+    host.route("::/0", "tap0", via=PEER_LINK_LOCAL)
+    row = asked(host, "icmp", None, dst)
+    lost = {step["prefsrc"]: step["rule"] for step in row["steps"] if step["stage"] == "source"}
+    (other,) = {OURS6, address.partition("/")[0]} - {chosen}
+    assert row["packet"]["src"] == chosen
+    assert lost == {other: rule, OUR_LINK_LOCAL: "2"}
+
+
+def test_nobody_chooses_a_source_that_was_asked_for(host: Host6) -> None:
+    row = asked(host, "icmp", OUR_LINK_LOCAL, PEER6)
+    assert texts(row, "source") == []
