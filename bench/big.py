@@ -38,6 +38,9 @@ route del 99.0.0.0/24
 rule show
 rule add to 1.2.3.0/24 lookup main priority 77
 rule del priority 77
+addrlabel show
+addrlabel add prefix 2001:db8::/32 label 99
+addrlabel del prefix 2001:db8::/32
 neigh show
 neigh get 10.0.9.9 dev c0
 neigh add 10.0.250.250 lladdr 02:00:00:00:00:05 dev c0
@@ -67,6 +70,7 @@ udp echo 9 -w 0.05
 ping -c 1 -w 1 127.0.0.1
 traceroute 127.0.0.1
 arping -c 1 -w 0.05 10.0.9.9
+ndisc -c 1 -w 0.05 -I c0 fe80::99
 monitor -c 1 -w 0.05
 trace -c 1 --wait 0.05
 capture -c 1 --wait 0.05
@@ -76,6 +80,7 @@ batch --atomic /dev/null
 batch --atomic many.conf
 batch /dev/null
 rule flush priority 77
+addrlabel flush
 route flush root 20.1.0.0/16
 link set c0 down
 link set c0 up

@@ -53,6 +53,7 @@ LAYERS = {
     "ip": "IP, INPUT AND OUTPUT",
     "igmp": "IGMP",
     "nd": "NEIGHBOR DISCOVERY, INPUT",
+    "mld": "MULTICAST LISTENER DISCOVERY, INPUT",
     "icmp": "ICMP",
     "udp": "UDP, INPUT",
     "tcp": "TCP",
@@ -81,6 +82,7 @@ SEE_ALSO = {
         ("ip-route", "8"),
     ],
     "udp": [("smolctl-socket", "8"), ("smolctl-stats", "8"), ("nc", "1")],
+    "tcp": [("smolctl-socket", "8"), ("smolctl-why", "8"), ("smolctl-udp", "8"), ("nc", "1")],
     "ping": [("smolctl-traceroute", "8"), ("smolctl-arping", "8"), ("ping", "8")],
     "traceroute": [("smolctl-ping", "8"), ("smolctl-why", "8"), ("traceroute", "1")],
     "capture": [
@@ -92,9 +94,10 @@ SEE_ALSO = {
     ],
     "trace": [("smolctl-why", "8"), ("smolctl-capture", "8"), ("smolctl-monitor", "8")],
     "arping": [("smolctl-neigh", "8"), ("smolctl-ping", "8"), ("arping", "8")],
+    "ndisc": [("smolctl-neigh", "8"), ("smolctl-arping", "8"), ("ndisc6", "8")],
     "batch": [("smolctl-config", "8"), ("smolctl-stack", "8"), ("ip", "8")],
     "config": [("smolctl-batch", "8"), ("smolctl-stack", "8")],
-    "socket": [("smolctl-udp", "8"), ("ss", "8")],
+    "socket": [("smolctl-udp", "8"), ("smolctl-tcp", "8"), ("ss", "8")],
     "monitor": [("smolctl-why", "8"), ("smolctl-stats", "8"), ("ip-monitor", "8")],
     "stats": [("smolctl-explain", "8"), ("smolctl-socket", "8"), ("smolctl-link", "8")],
     "explain": [("smolctl-reasons", "7"), ("smolctl-stats", "8"), ("smolctl-doctor", "8")],
@@ -367,6 +370,20 @@ of receivers may share the port of a group, and each gets a copy. udp echo answe
 from the address that it was sent to, but not one from its own port number or from the port of a
 service that answers everything (echo, daytime, qotd, chargen, time): two echoes would never stop.
 """,
+    "tcp": """
+tcp connect and tcp listen are for pipes: tar c . | smolctl tcp connect 10.0.0.2:9000 sends a
+directory to smolctl tcp listen 9000 --count 1 | tar x on another stack. The end of standard input
+closes one direction; what the peer still says is written. A reader that is slow holds up the peer
+(its window closes), and a peer that does not read holds up whoever writes into the pipe.
+
+tcp send is for a few bytes. It says when the peer's TCP had them, and with --expect-reply what it
+answered. tcp echo answers for a test.
+
+A connection that fails is told with the reason: refused, reset, or no answer. Without -w a host
+that does not answer is given up by TCP itself: after tcp.syn_retries SYNs, which takes about two
+minutes. -w of tcp connect counts while nothing happens, as that of nc; -w of tcp send is for all of
+it.
+""",
     "doctor": """
 doctor is for trouble with the machine, as smolctl why is for trouble with a packet: a stack that
 does not start, a TAP that cannot be opened, a manual that is not found. Each check prints one line,
@@ -447,6 +464,16 @@ seconds and may have fractions.
 With -D the exit status says whether an address is taken: 0 if it is free, 1 if it is taken, and 2
 if nobody could be asked because the interface is down or has nothing at its other end.
 """,
+    "ndisc": """
+ndisc sends neighbor solicitations (RFC 4861) through one interface and prints the advertisements
+that answer. It has the options and the output of smolctl arping: the first solicitation goes to
+the solicited-node group of the address, later ones to the station that answered.
+
+With -D the solicitation comes from ::, as when an address is tested, and the exit status says
+whether it is taken: 0 if it is free, 1 if it is taken, and 2 if nobody could be asked because the
+interface is down or has nothing at its other end. -U tells all nodes that an address of this stack
+is here.
+""",
     "batch": """
 batch runs the commands of a file, one on each line, over one connection to the stack. This is
 hundreds of times as fast as a process for each command. A command is written as on the command
@@ -508,7 +535,11 @@ are.
     "socket": """
 socket shows each bound socket, with the bytes in its receive queue, the size of that queue, and the
 number of datagrams that were dropped because it was full. A running ping has a socket of kind
-icmp.
+icmp. TCP's connections, handshakes and TIME-WAIT are shown as by ss(8), whose words -i and -e use:
+cwnd and ssthresh are segments, rto, rtt and timers milliseconds.
+
+socket kill ends connections. The peer gets RST, and the program of each sees that its connection
+was aborted.
 """,
     "monitor": """
 monitor prints changes as they happen, until it is interrupted or the stack stops. Without a word
@@ -555,11 +586,14 @@ that tells more, for packets that none of them helps.
 The classes are:
 """,
     "why": """
-why udp, why icmp and why arp predict what would happen to a packet: each step through the stack,
-what is chosen and what is not, and at the end the verdict, its cause, and a command that changes
-it. The normal code of the stack sends the packet, but on a copy of the stack. So the answer is
-what the stack would do, and the stack itself does not change. The reactions of others, such as an
-answer to ARP, are unknown: if the packet would wait for them, the verdict says so.
+why udp, why tcp, why icmp and why arp predict what would happen to a packet: each step through
+the stack, what is chosen and what is not, and at the end the verdict, its cause, and a command that
+changes it. The normal code of the stack sends the packet, but on a copy of the stack. So the answer
+is what the stack would do, and the stack itself does not change. The reactions of others, such as
+an answer to ARP, are unknown: if the packet would wait for them, the verdict says so.
+
+why tcp is about a connection attempt. With both ends of a connection that there is, or that failed
+lately, it tells of that one instead: how it is, or why it failed.
 
 why last and why ID show what did happen, in the same form. The stack remembers the last 1024
 packets that udp send, ping and arping sent, or that were dropped, refused or delayed.

@@ -18,10 +18,17 @@ def os_error(said: dict[str, Any], stack: str) -> OSError:
         name_stack(said, stack)
     number = getattr(errno, str(said.get("errno")), errno.EINVAL)
     result = OSError(number, said.get("message", os.strerror(number)))
+    result.__dict__["said"] = said
     hint = _HINTS.get(str(said.get("code")), said.get("hint"))
     if hint is not None:
         result.add_note(f"try: {hint}")
     return result
+
+
+def said_of(error: OSError) -> dict[str, Any] | None:
+    """Return what the stack said of an error, in the form of ``SmolctlError.to_dict``, or None."""
+    said: dict[str, Any] | None = error.__dict__.get("said")
+    return said
 
 
 def gone(stack: str) -> OSError:

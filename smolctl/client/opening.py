@@ -31,7 +31,9 @@ def open_channel(client: Client, op: str, version: int, family: int = socket.AF_
     """
     receiver = _Receiver(client._socket)
     client._socket = receiver  # type: ignore[assignment]  # it has all that the client uses
-    name = os.path.basename(sys.argv[0]) if sys.argv else ""
+    path = sys.argv[0] if sys.argv else ""
+    # python -m NAME runs NAME/__main__.py.
+    name = os.path.basename(path.removesuffix("/__main__.py"))
     owner = name if name not in ("", "-c", "-m") and name.isprintable() else "python"
     args = {"channel": version, "owner": owner, "pid": os.getpid()}
     if family == socket.AF_INET6:

@@ -157,10 +157,13 @@ class StreamSocket(socket.socket):
         told = self._command("connect", skip=self._fill(), **named)
         self._take_names(told)
         self._connecting = True
-        timeout = self.gettimeout()
-        if timeout == 0:
+        if self.gettimeout() == 0:
             raise _plain(errno.EINPROGRESS)
-        if not self._settled(timeout):
+        self.finish_connect()
+
+    def finish_connect(self) -> None:
+        """Wait for a ``connect`` that has begun; errors as of ``connect``."""
+        if not self._settled(self.gettimeout()):
             raise TimeoutError("timed out")
         self._raise_error()
 
@@ -219,13 +222,16 @@ class StreamSocket(socket.socket):
 
         Raises:
             BlockingIOError, TimeoutError: there is none.
-            OSError: EINVAL, it does not listen; ECONNABORTED, the stack was stopped.
+            OSError: EINVAL, it does not listen; ECONNRESET, the stack was stopped;
+                ECONNABORTED, the socket was killed.
         """
         if not self._listening:
             raise _plain(errno.EINVAL)
         message, passed, _, _ = socket.recv_fds(self, wire.MAX_MESSAGE, 1)
         if not message:
-            raise OSError(errno.ECONNABORTED, gone(self.stack).strerror)
+            self._look()
+            self._raise_error()
+            raise _plain(errno.EINVAL)
         told = wire.parse_told(message)["accepted"]
         if not passed:
             raise OSError(errno.EMFILE, "this process has no descriptor left for a connection")

@@ -10,8 +10,11 @@ MAX_TOGETHER = 256
 
 
 PROBES = frozenset(
-    ("udp.send", "udp.recv", "udp.echo", "ping.run", "traceroute.run", "arping.run", "socket.open")
-)
+    (
+        "udp.send", "udp.recv", "udp.echo", "tcp.send", "tcp.echo", "ping.run", "traceroute.run",
+        "arping.run", "ndisc.run", "socket.open", "stream.open",
+    )
+)  # fmt: skip
 """Operations that send or receive."""
 
 

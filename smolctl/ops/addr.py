@@ -94,6 +94,7 @@ def _flags(address: Address) -> list[str]:
     own = address if isinstance(address, Address6) else None
     states = (
         ("temporary", own is not None and own.temporary),
+        ("stable-privacy", own is not None and own.stable_privacy),
         ("dad", address.dad is True),
         ("nodad", address.dad is False),
         ("optimistic", own is not None and own.optimistic),
@@ -326,6 +327,9 @@ def _save6(interface: Interface, wanted: list[Address], fresh: Network) -> Itera
         own = link_local(interface_id(interface.mac))
         usual = [address for address in usual if address.local != own]
         wanted = [address for address in wanted if address.local != own]
+    # A random one comes with the sysctl, and is another one each time.
+    usual = [address for address in usual if not _is_random(address)]
+    wanted = [address for address in wanted if not _is_random(address)]
     for address in usual:
         if not any(_same6(address, each) for each in wanted):
             yield _without(interface, address)
@@ -335,6 +339,10 @@ def _save6(interface: Interface, wanted: list[Address], fresh: Network) -> Itera
             undo = ("addr.del", {"local": args["local"], "dev": interface.name})
             key = f"addr {interface.name} {args['local']}"
             yield Saved("addr.add", args, undo, f"addr6 {interface.name}", key)
+
+
+def _is_random(address: Address) -> bool:
+    return isinstance(address, Address6) and address.stable_privacy
 
 
 def _same6(one: Address, other: Address) -> bool:

@@ -15,6 +15,7 @@ from smolctl.ops.job import Exchange, Job
 from smolctl.ops.operations import OPS
 from smolctl.stack.proof.prover import Prover
 from smolctl.stack.stack import Stack
+from smolctl.stack.transport.tcp.kill import reset_all
 
 
 class Engine:
@@ -135,4 +136,4 @@ class Engine:
         """End all jobs, and reset all connections: nobody serves them any more."""
         for job in list(self._jobs):
             job.close(now)
-        self.stack.tcp.reset_all(now)
+        reset_all(self.stack.tcp, now)

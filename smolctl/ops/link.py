@@ -19,6 +19,7 @@ from smolctl.stack.config.link import (
     set_up,
 )
 from smolctl.stack.config.netem import set_impairment
+from smolctl.stack.config.sysctl import set_sysctl
 from smolctl.stack.interface import (
     ETHERNET_MTU,
     LOOPBACK_MTU,
@@ -191,7 +192,7 @@ def _plug_in(ctx: Context, name: str, kind: str, options: dict[str, Any]) -> Non
     device = ctx.links.open(name, kind, options)
     try:
         shared, medium = ctx.stack.shared, Medium.ETHERNET
-        interface = add_interface(shared, name, kind, medium, device.mtu, device.mac)
+        interface = add_interface(shared, name, kind, medium, device.mtu, device.mac, ctx.now)
         ctx.links.attach(interface, device, ctx.now)
     except BaseException:
         if name in ctx.stack.interfaces:
@@ -219,7 +220,8 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
     mtu, mac = _mtu(args, loopback=interface.loopback), args.mac("address")
     held = interface.impairment
     badness = netem.read(args, held.netem if held is not None else Netem())
-    if state is None and mtu is None and mac is None and badness is None:
+    mode = args.choice("addrgenmode", ("eui64", "none", "random"))
+    if state is None and mtu is None and mac is None and badness is None and mode is None:
         raise InvalidArgument(
             "link set needs something to set",
             hint=f"smolctl link set {interface.name} up|down|mtu N|address MAC|loss 10%|...",
@@ -245,6 +247,9 @@ def set_(ctx: Context, args: Args) -> Iterable[Row]:
                 set_mac(ctx.stack.shared, interface, old_mac, ctx.now)
             raise
         set_mtu(ctx.stack.shared, interface, mtu)
+    if mode is not None:
+        key = f"{interface.name}.ip6.addr_gen_mode"
+        set_sysctl(ctx.stack.udp, key, mode, origin="command line")
     if badness is not None:
         set_impairment(ctx.stack.shared, interface, badness)
     if state is not None:

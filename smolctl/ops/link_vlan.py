@@ -29,7 +29,7 @@ def add(ctx: Context, name: str, args: Args, mtu: int | None, mac: bytes | None)
         known = " or ".join(PROTOCOLS.values())
         raise InvalidArgument(f'protocol "{protocol}" is not that of a VLAN tag: {known}')
     _check_mac(lower, mac)
-    interface = add_vlan(ctx.stack.shared, name, Vlan(lower, tpid, vid), mtu, mac)
+    interface = add_vlan(ctx.stack.shared, name, Vlan(lower, tpid, vid), mtu, mac, ctx.now)
     interface.options = {"link": lower.name, "id": str(vid)}
     if tpid != Tpid.CUSTOMER:
         interface.options |= {"protocol": PROTOCOLS[tpid]}

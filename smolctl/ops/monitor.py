@@ -16,12 +16,14 @@ from smolctl.ops.neigh_proxy import proxy_row
 from smolctl.ops.route import route_row
 from smolctl.ops.rule import rule_row
 from smolctl.ops.socket import socket_row
+from smolctl.ops.socket_tcp import tcp_row
 from smolctl.stack.events import ChangeType, EventKind, StackEvent
 from smolctl.stack.explain.verdict import headline
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import Route
 from smolctl.stack.fib.rule import Rule
 from smolctl.stack.interface import Interface
+from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.groups import Group
 from smolctl.stack.ip.network import Network
 from smolctl.stack.neighbor.entry import Neighbor
@@ -30,7 +32,9 @@ from smolctl.stack.reason import Reason
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.ping import EchoClient
+from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.udp.socket import UdpSocket
+from smolctl.wire.address import Family, family_of
 
 DROPS = "drops"
 KINDS = (*(kind.value for kind in EventKind), DROPS)
@@ -38,7 +42,10 @@ KINDS = (*(kind.value for kind in EventKind), DROPS)
 
 
 def run(ctx: Context, args: Args) -> Job:
-    """Watch what is named, or everything; only what concerns ``dev`` if that is given."""
+    """Watch what is named, or everything; only what concerns ``dev`` if that is given.
+
+    With a family, of what has one, only that; links have none.
+    """
     named = [kind for kind in KINDS if args.flag(kind)]
     dev = args.text("dev")
     if dev is not None:
@@ -49,6 +56,7 @@ def run(ctx: Context, args: Args) -> Job:
         dev,
         args.integer("count", 1, 1_000_000_000),
         args.seconds("wait"),
+        family=args.family,
         stats=args.flag("stats"),
     )
 
@@ -68,9 +76,11 @@ class MonitorJob(FeedJob):
         count: int | None,
         wait_ns: int | None,
         *,
+        family: Family | None = None,
         stats: bool,
     ) -> None:
         super().__init__(count, wait_ns)
+        self._family = family
         self._ctx = ctx
         self._kinds = kinds
         self._dev = dev
@@ -99,12 +109,29 @@ class MonitorJob(FeedJob):
             self._dev is not None and self._dev not in _devs_of(event)
         ):
             return
+        if self._family is not None and self._family is not self._family_of(event.subject):
+            return
         # Now, not when it is read: what changed goes on changing.
         row: Row = {"event": event.kind.value, "time": self._time(event.at_ns)}
         row.update(self._row(event))
         if event.action is ChangeType.DELETED:
             row["deleted"] = True
         self.feed.put(row)
+
+    def _family_of(self, subject: object) -> Family | None:
+        """Return the family of what an event is about; the one that is watched if it has none."""
+        match subject:
+            case Route():
+                return family_of(subject.prefix)
+            case Rule():
+                return _network_of(self._ctx.stack, subject).family
+            case Neighbor() | ProxyEntry():
+                return family_of(subject.ip)
+            case Group():
+                return family_of(subject.address)
+            case Address():
+                return family_of(subject.local)
+        return self._family
 
     def _time(self, at_ns: int) -> float:
         return round(self._ctx.daemon.wall_time(at_ns), 6)
@@ -120,6 +147,8 @@ class MonitorJob(FeedJob):
             return rule_row(_network_of(ctx.stack, subject), subject)
         if isinstance(subject, UdpSocket | EchoClient):
             return socket_row(subject)
+        if isinstance(subject, TcpSocket):
+            return tcp_row(subject, event.at_ns, info=False)
         assert interface is not None  # events.Event: what follows has one
         if isinstance(subject, ProxyEntry):
             return proxy_row(interface, subject)
@@ -136,6 +165,9 @@ class MonitorJob(FeedJob):
     def _troubled(self, trace: Trace) -> None:
         reason = trace.reason
         if reason is None or self._dev not in (None, trace.dev):
+            return
+        flow, family = trace.flow, self._family
+        if family is not None and flow is not None and family_of(flow.dst) is not family:
             return
         row: Row = {"event": "drop", "id": trace.id, "time": self._time(trace.at_ns)}
         if trace.dev:

@@ -87,12 +87,14 @@ class SocketJob(Job):
     def start(self, now: int) -> None:
         """Pass the program its end of the channel."""
         self._channel = self.exchange.open_channel(self)
+        family = IPV6 if self._names.six else IPV4
+        hops, multicast_hops = self._stack.networks[family].hops_sysctls
         self.emit(
             "opened",
             rcvbuf=self._socket.rcvbuf,
-            ttl=self._stack.settings["ip.default_ttl"],
+            ttl=self._stack.settings[hops],
             mtu_discover=int(self._socket.pmtudisc),
-            multicast_ttl=self._stack.settings["ip.multicast_ttl"],
+            multicast_ttl=self._stack.settings[multicast_hops],
             multicast_loop=int(self._socket.multicast_loop),
             multicast_all=int(self._socket.multicast_all),
             v6only=int(self._socket.v6only) if self._names.six else None,

@@ -24,6 +24,10 @@ EVENTS = (
     "icmp.timestamp_replies_sent",
     "icmp.errors_sent",
     "icmp.redirects_sent",
+    "icmp6.messages_received",
+    "icmp6.messages_sent",
+    "icmp6.echo_replies_sent",
+    "icmp6.errors_sent",
     "igmp.leaves_sent",
     "igmp.queries_received",
     "igmp.reports_received",
@@ -32,21 +36,19 @@ EVENTS = (
     "ip.datagrams_fragmented",
     "ip.fragments_created",
     "ip.datagrams_reassembled",
-    "icmp6.echo_replies_sent",
-    "icmp6.errors_sent",
-    "icmp6.messages_received",
-    "icmp6.messages_sent",
     "ip6.datagrams_forwarded",
     "ip6.datagrams_fragmented",
     "ip6.fragments_created",
-    "nd.advertisements_sent",
-    "nd.learned",
     "nd.messages_received",
-    "nd.redirects_sent",
     "nd.solicitations_sent",
     "nd.solicitations_without_source",
+    "nd.advertisements_sent",
+    "nd.redirects_sent",
+    "nd.learned",
+    "nd.taken_by_clients",
     "udp.copies_delivered",
 )
+"""Events that ``--all`` shows even when none of them happened."""
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
@@ -55,7 +57,7 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
 
 
 def _counters(stack: Stack, *, every: bool) -> Iterable[Row]:
-    values = {name: stack.ledger.events.get(name, 0) for name in EVENTS}
+    values = dict.fromkeys(EVENTS, 0) | stack.ledger.events
     values.update(_totals(stack))
     for (reason, _), tally in stack.ledger.reasons.items():
         name = f"{reason.layer}.{reason.name}"

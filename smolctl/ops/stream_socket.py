@@ -227,6 +227,7 @@ class ListenEnd:
         """Tell the program of connections that wait."""
         backlog = self.socket.backlog
         if backlog is None:
+            self._killed(now)
             return
         while len(self._told) < min(_WINDOW, len(backlog.queue)) or self._unsent is not None:
             if self._unsent is None:
@@ -235,6 +236,14 @@ class ListenEnd:
             if not self.channel.send(message, (outside,)):
                 return
             self._unsent = None
+
+    def _killed(self, now: int) -> None:
+        """Tell the program that its socket was closed by hand."""
+        error = self._stack.tcp.take_error(self.socket)
+        if error is not None:
+            self._hub.tell(wire.failed(self._end.number, error.to_dict()))
+        self.channel.shut()
+        self.hangup(now)
 
     def _next(self, child: TcpSocket) -> tuple[bytes, Passed]:
         """Return the message of a connection, and the end of its pipe that is for the program."""

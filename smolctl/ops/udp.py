@@ -328,16 +328,16 @@ class EchoJob(RecvJob):
         """Return the link of a datagram whose sender is known there alone."""
         return datagram[5] if is_scoped(datagram[1]) else None
 
-    def _ignore(self, payloads: list[bytes], src: int, sport: int) -> None:
+    def _ignore(self, payloads: list[bytes], sender: "_Sender") -> None:
         if not self._quiet:
-            peer = format_address(src)
+            peer = format_address(sender.src)
             for _ in payloads:
-                self.emit("ignored", src=peer, sport=sport)
+                self.emit("ignored", src=peer, sport=sender.sport, dev=sender.dev)
 
     def _send_back(self, payloads: list[bytes], sender: "_Sender", now: int) -> None:
         stack, socket, (src, sport, dst, dev) = self._stack, self._socket, sender
         if sport == socket.port or sport in _ANSWERING_PORTS:
-            self._ignore(payloads, src, sport)
+            self._ignore(payloads, sender)
             return
         if self._judged != (dst, stack.generation.number):
             self._judged = dst, stack.generation.number
@@ -358,7 +358,7 @@ class EchoJob(RecvJob):
                 stack.udp.send_from(socket, item, now)
             except (SendRejected, NoBuffers) as error:
                 if not self._quiet:
-                    self.emit("failed", dst=format_address(src), **error_fields(error))
+                    self.emit("failed", dst=format_address(src), dev=dev, **error_fields(error))
             else:
                 sent.append(payload)
         self._echoed += len(sent)
@@ -367,7 +367,7 @@ class EchoJob(RecvJob):
             for size, alike in groupby(map(len, sent)):
                 number = len(list(alike))
                 times = number if number > 1 else None
-                self.emit("echoed", src=peer, sport=sport, bytes=size, times=times)
+                self.emit("echoed", src=peer, sport=sport, dev=dev, bytes=size, times=times)
 
     def result(self, now: int) -> dict[str, Any]:
         """Return how many came and how many went back."""

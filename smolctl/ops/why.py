@@ -8,6 +8,7 @@ from smolctl.ops.aside import aside
 from smolctl.ops.context import Context, Row
 from smolctl.ops.route_get import tos_number
 from smolctl.stack.explain import verdict
+from smolctl.stack.explain.connection import known_of, tell_connection
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Medium
@@ -15,10 +16,11 @@ from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Way
 from smolctl.stack.stack import Stack
+from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.wire import udp
 from smolctl.wire.address import IPV4, IPV6, IPV6_MARK, family_of, format_address
 
-_PROTOCOLS = ("udp", "icmp", "arp", "nd")
+_PROTOCOLS = ("udp", "tcp", "icmp", "arp", "nd")
 _ONLY = {
     "arp": (IPV4, "is an IPv6 address, which is not asked for by ARP", "nd"),
     "nd": (IPV6, "is an IPv4 address, which is asked for by ARP", "arp"),
@@ -50,12 +52,26 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
     )
     _check_asking(args, question)
     dev, iif = _links(ctx.stack, args, src, dst)
-    stack, question = ctx.stack, question._replace(dev=dev, iif=iif)
+    stack, question, now = ctx.stack, question._replace(dev=dev, iif=iif), ctx.now
+    if proto == "tcp":
+        me = family_of(dst).mark if src is None else src
+        there = tell_connection(stack.tcp, Ends(me, question.sport, dst, question.dport), now)
+        if there is not None:
+            return [there]
     return aside(
         # they are copied
         len(stack.udp) + sum(map(_size, stack.networks.values())),
-        lambda: [verdict.tell(predict(stack, question, ctx.now))],
+        lambda: [_predicted(stack, question, now)],
     )
+
+
+def _predicted(stack: Stack, question: Question, now: int) -> Row:
+    """Return the row of a prediction, of a connection with what is known of its peer."""
+    row = verdict.tell(predict(stack, question, now))
+    if question.proto == "tcp" and question.iif is None:
+        for step in known_of(stack.tcp, question.dst, question.dport, now):
+            row["steps"].append({"n": len(row["steps"]) + 1, **step})
+    return row
 
 
 _SIZE_MAX = {IPV4: udp.MAX_PAYLOAD, IPV6: udp.MAX_PAYLOAD6}
@@ -79,14 +95,16 @@ def _check_families(proto: str, src: int | None, dst: int) -> None:
 
 
 def _port(args: Args, proto: str, src: int | None, dst: int) -> int:
-    """Return the port of the destination, which is there for UDP and for nothing else."""
+    """Return the port of the destination, which is there for UDP and TCP alone."""
     dport = args.port("dport")
-    if proto != "udp" and ("dport" in args or "sport" in args):
+    if proto not in ("udp", "tcp") and ("dport" in args or "sport" in args):
         raise InvalidArgument(f"{proto} has no ports")
-    if proto == "udp" and dport is None:
+    if proto in ("udp", "tcp") and dport is None:
         source = f"{format_address(src)} " if src is not None else ""
         shown = format_address(dst) if dst < IPV6_MARK else f"[{format_address(dst)}]"
-        raise InvalidArgument("the port is missing", hint=f"smolctl why udp {source}{shown}:PORT")
+        raise InvalidArgument(
+            "the port is missing", hint=f"smolctl why {proto} {source}{shown}:PORT"
+        )
     return dport or 0
 
 

@@ -181,6 +181,9 @@ class LinkObserver(Protocol):
     def mac_changed(self, interface: Interface, now: int) -> None:
         """Take note that a link has another MAC address."""
 
+    def mtu_changed(self, interface: Interface, before: int, now: int) -> None:
+        """Take note that a link has another MTU."""
+
     def carrier_changed(self, interface: Interface, now: int) -> None:
         """Take note that a link got or lost its carrier."""
 

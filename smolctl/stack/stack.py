@@ -23,7 +23,7 @@ from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.link.offload_input import count_segments, offloaded_input
 from smolctl.stack.link.outbox import Item
 from smolctl.stack.link.output import release, transmit_failed, transmitted
-from smolctl.stack.neighbor.probe_client import ArpClient
+from smolctl.stack.neighbor.probe_client import ArpClient, NdClient, ProbeClient
 from smolctl.stack.ready import Waiter
 from smolctl.stack.reason import REASONS
 from smolctl.stack.shared import Shared
@@ -33,7 +33,7 @@ from smolctl.stack.transport.ping import Ping
 from smolctl.stack.transport.tcp.tcp import Tcp
 from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire import ipv4
-from smolctl.wire.address import IPV4, IPV6, ZERO_MAC
+from smolctl.wire.address import IPV4, IPV6, ZERO_MAC, family_of
 from smolctl.wire.ipv6 import NextHeader
 from smolctl.wire.offload.run import PendingDatagram
 
@@ -77,6 +77,7 @@ class Stack:
         self.loopback = Loopback(self.protocols)
         self.ipv4 = Ipv4(shared, self.loopback)
         self.ipv6 = Ipv6(shared, self.loopback)
+        self.ipv6.icmp_limiter.credit = self.ipv4.icmp_limiter.credit
         self.networks = Networks({IPV4: self.ipv4, IPV6: self.ipv6})
         shared.interfaces.observers[:] = self.networks.values()
         shared.events.route_sources = [net.fib for net in self.networks.values()]
@@ -229,18 +230,26 @@ class Stack:
         self.journal.unlisten(listener)
         self.generation.touch()
 
-    # --- arping -----------------------------------------------------------------------------------
+    # --- arping and ndisc -------------------------------------------------------------------------
 
     def arp_open(self, dev: str, target: int, sender: int) -> ArpClient:
         """Return a client that hears who answers for ``target`` on ``dev``."""
-        link = self.interfaces.get(dev)
-        mac = ZERO_MAC if link is None else link.mac
-        client = ArpClient(dev, target, sender, mac, ready_queue=self.ready)
+        client = ArpClient(dev, target, sender, self._mac_of(dev), ready_queue=self.ready)
         self.ipv4.probe_clients.append(client)
         return client
 
-    def arp_close(self, client: ArpClient) -> None:
-        """Forget a client."""
+    def nd_open(self, dev: str, target: int, sender: int) -> NdClient:
+        """Return a client that hears who advertises ``target`` on ``dev``."""
+        client = NdClient(dev, target, sender, self._mac_of(dev), ready_queue=self.ready)
+        self.ipv6.probe_clients.append(client)
+        return client
+
+    def _mac_of(self, dev: str) -> bytes:
+        link = self.interfaces.get(dev)
+        return ZERO_MAC if link is None else link.mac
+
+    def probe_close(self, client: ProbeClient) -> None:
+        """Forget a client of arping or ndisc."""
         if not client.closed:
             client.closed = True
-            self.ipv4.probe_clients.remove(client)
+            self.networks[family_of(client.target)].probe_clients.remove(client)

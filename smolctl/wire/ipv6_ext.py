@@ -342,6 +342,9 @@ def _check_fragment(
     if total > MAX_PAYLOAD_LEN:
         return WireFault(Fault6.FRAG6_TOO_BIG, at + 2, {"number": total})
     if fragment.fragment_offset == 0:
+        if fragment.next_header == _HOP_BY_HOP:
+            # RFC 8200 4.1: when the packet is whole again, it would stand at the beginning.
+            return WireFault(Fault6.IP6_HOP_BY_HOP_LATE, at, {"number": 1})
         # RFC 7112 5: all headers are in the first fragment. The pointer is 0, as Linux has it.
         protocol, behind = _step(packet, fragment.next_header, at + FRAGMENT_LEN, end, most)
         if behind + UPPER_LEN.get(protocol, 1) > end:

@@ -19,7 +19,16 @@ from tests.kit.stack_env import SmolctlEnv
 WITHOUT_STACK = {"stack start", "stack stop", "stack list", "explain", "doctor", "help"}
 """Commands that ask no stack; to start or stop one is no question."""
 STARTING = {"add", "append", "change", "del", "flush", "replace", "set"}
-STARTING_PATHS = {"udp send", "udp recv", "udp echo", "ping", "traceroute", "arping", "batch"}
+STARTING_PATHS = {
+    "udp send",
+    "udp recv",
+    "udp echo",
+    "ping",
+    "traceroute",
+    "arping",
+    "ndisc",
+    "batch",
+}
 """Verbs, and commands, that configure or probe, and so start the stack that they name."""
 QUESTIONS = {
     verb.path: example.split(" > ")[0]

@@ -24,6 +24,7 @@ def make(home: Home) -> Iterator[Make]:
     """Open sockets that wait for at most ten seconds; eth0 and eth1 are a cable's two ends."""
     with ExitStack() as stack:
         client = Client.connect()
+        client.call("sysctl.set", key="nd.accept_dad", value="0")
         for name, mac in (("eth0", "02:00:00:00:00:01"), ("eth1", "02:00:00:00:00:02")):
             client.call("link.add", name=name, type="cable", cable="c", address=mac)
         client.close()
@@ -196,3 +197,12 @@ def test_asyncio(make: Make) -> None:
         transport.close()
 
     asyncio.run(work())
+
+
+def test_hops_are_those_of_the_settings_of_ipv6(make: Make) -> None:
+    with Client.connect() as client:
+        client.call("sysctl.set", key="ip6.hop_limit", value="33")
+        client.call("sysctl.set", key="ip6.multicast_hops", value="3")
+    one = make()
+    assert one.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) == 33
+    assert one.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS) == 3

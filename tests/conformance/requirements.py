@@ -23,6 +23,22 @@ TITLES = {
     5227: "IPv4 Address Conflict Detection",
     1191: "Path MTU Discovery",
     3376: "IGMP, Version 3 (the host's side)",
+    9293: "Transmission Control Protocol",
+    8200: "Internet Protocol, Version 6",
+    4443: "ICMPv6",
+    4861: "Neighbor Discovery for IPv6 (sections 4, 5, 7 and 8: neighbors and redirects)",
+    4291: "IPv6 Addressing Architecture",
+    8201: "Path MTU Discovery for IPv6",
+    5722: "Handling of Overlapping IPv6 Fragments",
+    6946: "Processing of IPv6 Atomic Fragments",
+    7112: "Implications of Oversized IPv6 Header Chains",
+    8021: "Generation of IPv6 Atomic Fragments Considered Harmful",
+    6437: "IPv6 Flow Label Specification",
+    6724: "Default Address Selection for IPv6",
+    3810: "Multicast Listener Discovery, Version 2 (the listener's side)",
+    4429: "Optimistic Duplicate Address Detection",
+    4862: "IPv6 Stateless Address Autoconfiguration (link-local addresses and tests of addresses)",
+    7527: "Enhanced Duplicate Address Detection",
 }
 
 
@@ -82,10 +98,11 @@ _INTRODUCTION = """\
 
 <!-- Made by `make docs` of tests/conformance/requirements.toml. -->
 
-This page lists what the RFCs of the layers below TCP require of a host, whether smolctl does it,
-and the tests that would fail if it no longer did. The lines of RFC 1122 follow the summary tables
-in its sections 2.5, 3.5 and 4.1.5. Some RFCs are older than the words MUST and SHOULD; their lines
-have the level that fits the text. A line with MUST NOT or SHOULD NOT says what must not happen.
+This page lists what the RFCs require of a host, whether smolctl does it, and the tests that would
+fail if it no longer did. The lines of RFC 9293 have the numbers of its appendix B. The lines of RFC
+1122 follow the summary tables in its sections 2.5, 3.5 and 4.1.5. Some RFCs are older than the
+words MUST and SHOULD; their lines have the level that fits the text. A line with MUST NOT or SHOULD
+NOT says what must not happen.
 
 A line that is done names its tests; a line that is not done or not applicable says why. The totals
 leave out lines that are not applicable, and count MUST NOT as MUST and SHOULD NOT as SHOULD.

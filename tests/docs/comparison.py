@@ -49,9 +49,15 @@ EVIDENCE: dict[str, tuple[str, ...]] = {
         "e2e/test_capture.py::test_the_same_packets_as_tcpdump_at_the_other_end",
         "e2e/test_cable.py::test_a_bad_cable_says_what_it_did",
     ),
-    "TCP, IPv6": (
-        "stack/ipv4/test_icmp.py::test_an_unknown_protocol_is_answered_with_protocol_unreachable",
-        "meta/test_reasons.py::test_every_reason_is_provoked",
+    "TCP": (
+        "e2e/test_loopback.py::test_a_stream_between_two_commands_without_privileges",
+        "e2e/test_loopback.py::test_an_archive_goes_through_two_pipes",
+        "e2e/test_tcp_kernel.py::test_data_arrives_both_ways",
+    ),
+    "IPv6": (
+        "e2e/test_ipv6_shell.py::test_a_cable_is_enough",
+        "e2e/oracle/test_kernel_oracle6.py::test_route_get_answers_agree",
+        "e2e/oracle/test_kernel_oracle6.py::test_commands_end_the_same_and_leave_the_same_tables",
     ),
 }
 """First cell of a row: tests below tests/."""

@@ -10,6 +10,7 @@ from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
 
 PEER = """
+sysctl nd.accept_dad=0
 link add eth0 type cable name c1 address 02:00:00:00:00:02
 link add eth1 type cable name c2 address 02:00:00:00:01:02
 addr add 10.0.0.2/24 dev eth0
@@ -17,13 +18,17 @@ addr add 10.0.0.3/24 dev eth0
 addr add 10.0.1.2/24 dev eth1
 addr add 8.8.8.8/32 dev lo
 addr add 192.0.2.7/32 dev lo
+addr add fe80::2/64 dev eth0
+addr add 2001:db8::7/64 dev eth0
 sysctl icmp.ratelimit_ms=0
 """
 OURS = """
+sysctl nd.accept_dad=0
 link add tap0 type cable name c1 address 02:00:00:00:00:01
 link add tap1 type cable name c2 address 02:00:00:00:01:01
 addr add 10.0.0.1/24 dev tap0
 addr add 10.0.1.1/24 dev tap1
+addr add 2001:db8::1/64 dev tap0
 route add default via 10.0.0.2
 """
 LAB = """
@@ -45,7 +50,10 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "smolctl route del 192.168.5.0/24 via 10.0.0.3": ("route add 192.168.5.0/24 via 10.0.0.3",),
     "smolctl rule del priority 500": ("rule add to 192.0.2.0/24 prohibit priority 500",),
     "smolctl rule del from 10.0.0.1 lookup 100": ("rule add from 10.0.0.1 lookup 100",),
-    "neigh change": ("neigh replace 10.0.0.2 lladdr 02:00:00:00:00:0b dev tap0",),
+    "neigh change": (
+        "neigh replace 10.0.0.2 lladdr 02:00:00:00:00:0b dev tap0",
+        "neigh replace fe80::2 lladdr 02:00:00:00:00:0b dev tap0",
+    ),
     "neigh add": ("neigh flush dev tap0",),
     "neigh del": (
         "neigh replace 10.0.0.2 lladdr 02:00:00:00:00:0b dev tap0",
@@ -64,6 +72,13 @@ BEFORE: dict[str, tuple[str, ...]] = {
 
 LISTENING: dict[str, str] = {
     'smolctl udp send 127.0.0.2:34254 "Hello, loopback!"': "udp recv 127.0.0.2:34254",
+    "date | smolctl tcp connect 127.0.0.1:8080": "tcp listen 8080",
+    "smolctl tcp send 127.0.0.1:8080 hello": "tcp listen 8080",
+    "smolctl socket kill sport 8080": "tcp listen 8080",
+    "smolctl socket kill local 127.0.0.1:8080": "tcp listen 127.0.0.1:8080",
+    "smolctl udp send [::1]:34254 hello": "udp recv [::1]:34254",
+    "smolctl why tcp any 127.0.0.1:8080": "tcp listen 8080",
+    "smolctl why tcp 10.0.0.9:5000 10.0.0.1:7 iif tap0": "tcp echo 7",
     "smolctl why udp 127.0.0.1:34254 127.0.0.2:34254": "udp recv 127.0.0.2:34254",
     "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0": "udp echo 7",
 }
@@ -118,6 +133,7 @@ ONGOING: dict[str, Ongoing] = {
     "smolctl udp recv 127.0.0.2:34254 -c 1 -w 5": Ongoing(
         "udp send 127.0.0.2:34254 hi", False, "hi"
     ),
+    "smolctl udp recv [::1]:34254 -c 1 -w 5": Ongoing("udp send [::1]:34254 hi", False, "hi"),
     "smolctl udp recv --group 239.1.2.3 --dev tap0 5000": Ongoing(
         "-n peer udp send 239.1.2.3:5000 hi --dev eth0", shows="hi"
     ),
@@ -125,6 +141,19 @@ ONGOING: dict[str, Ongoing] = {
     "smolctl -v udp recv 9 -c 1": Ongoing(f"{_HEARD}9 hi", False, "hi"),
     "smolctl udp echo 7": Ongoing(f"{_HEARD}7 hi --expect-reply", shows="2 bytes"),
     "smolctl -q udp echo 10.0.0.1:7 -c 100": Ongoing(f"{_HEARD}7 -q -c 100 -i 0 hi", False),
+    "smolctl tcp listen 8080": Ongoing("-n peer tcp send 10.0.0.1:8080 hi", shows="hi"),
+    "smolctl tcp listen 127.0.0.1:9000 --count 1 > data": Ongoing(
+        "tcp send 127.0.0.1:9000 hi", False, "hi"
+    ),
+    "smolctl -j tcp listen 8080 -c 1 -w 5": Ongoing(
+        "-n peer tcp send 10.0.0.1:8080 hi", False, "closed"
+    ),
+    "smolctl tcp echo 7": Ongoing(
+        "-n peer tcp send 10.0.0.1:7 hi --expect-reply", shows="2 bytes"
+    ),
+    "smolctl -q tcp echo 10.0.0.1:7 -c 1": Ongoing(
+        "-n peer tcp send 10.0.0.1:7 hi --expect-reply", False
+    ),
     "smolctl udp send 10.0.0.2 9 hello -s 10.0.0.1:5000 -w 3": Ongoing(shows="sent 5 bytes"),
     "smolctl ping 10.0.0.2": Ongoing(shows="bytes from"),
     "smolctl arping -c 3 10.0.0.2": Ongoing(shows="reply from"),
@@ -142,7 +171,9 @@ def begin(env: SmolctlEnv) -> None:
     env("-q", "-n", "peer", "batch", "-", input=PEER, check=True)
     env.popen("-n", "peer", "udp", "echo", "7")
     env.popen("-n", "peer", "udp", "recv", "9")
-    wait_until(lambda: len(env.json("-n", "peer", "socket", "show")) == 2, "the peer's sockets")
+    env.popen("-n", "peer", "tcp", "echo", "7")
+    env.popen("-n", "peer", "tcp", "listen", "9")
+    wait_until(lambda: len(env.json("-n", "peer", "socket", "show")) == 4, "the peer's sockets")
     work = env.directory / "work"
     work.mkdir()
     recorder = RECORDED.replace("all.pcapng", str(work / "all.pcapng"))

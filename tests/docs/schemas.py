@@ -22,7 +22,7 @@ _BY_NOUN = {
     "addrlabel": "show add del flush",
     "sysctl": "show set",
     "config": "save diff",
-    "socket": "show",
+    "socket": "show kill",
 }
 OF_OPERATION = {
     f"{noun}.{verb}": noun for noun, verbs in _BY_NOUN.items() for verb in verbs.split()
@@ -33,12 +33,15 @@ OF_OPERATION |= {
     "udp.send": "udp-send",
     "udp.recv": "udp-recv",
     "udp.echo": "udp-echo",
+    "tcp.send": "tcp-send",
+    "tcp.echo": "tcp-echo",
     "why.ask": "why",
     "why.show": "why",
     "why.list": "why-list",
     "ping.run": "ping",
     "traceroute.run": "traceroute",
     "arping.run": "arping",
+    "ndisc.run": "ndisc",
     "monitor.run": "monitor",
     "capture.run": "capture",
     "trace.run": "trace",
@@ -52,12 +55,12 @@ UNPRINTED = {
 }
 """Operations whose output no command prints, and why."""
 
-ALONE = {"stack-log", "explain", "doctor", "error"}
+ALONE = {"stack-log", "explain", "doctor", "error", "tcp-connect", "tcp-listen"}
 """Schemas of what the command line prints by itself."""
 
 STREAMS = {
-    "udp-send", "udp-recv", "udp-echo", "ping", "traceroute", "arping", "monitor", "capture",
-    "trace",
+    "udp-send", "udp-recv", "udp-echo", "tcp-connect", "tcp-listen", "tcp-send", "tcp-echo",
+    "ping", "traceroute", "arping", "ndisc", "monitor", "capture", "trace",
 }  # fmt: skip
 """Schemas of one line each; the others are of the whole output."""
 
@@ -163,6 +166,9 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("arping", "arping -c 2 -i 0.1 -I eth0 10.0.0.2"),
     ("arping", "arping -c 1 -w 0.1 -I eth0 10.0.0.99"),
     ("arping", "arping -D -c 1 -w 0.3 -I eth0 10.0.0.2"),
+    ("ndisc", "ndisc -c 1 -w 0.1 -I eth0 fe80::99"),
+    ("ndisc", "ndisc -c 2 -i 0.1 fe80::ff:fe00:2%eth0"),
+    ("ndisc", "ndisc -D -c 1 -w 0.3 fe80::ff:fe00:2%eth0"),
     ("route", "route add 198.51.100.0/24 table 7 nexthop via 10.0.0.2 nexthop via 10.0.0.3"),
     ("route", "route add 198.51.100.0/24 via 10.0.0.4 table 8"),
     ("route", "route show table all"),
@@ -190,6 +196,11 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("udp-send", "udp send 8.8.8.8:9 hi --expect-reply -w 0.1"),
     ("udp-recv", "udp recv 7 -c 1 -w 0.1"),
     ("udp-echo", "udp echo 7 -c 1 -w 0.1 --dev eth0"),
+    ("tcp-echo", "tcp echo 7 -c 1 -w 0.1 --dev eth0"),
+    ("tcp-listen", "tcp listen 10.0.0.1:7 -c 1 -w 0.1"),
+    ("tcp-send", "tcp send 10.0.0.2:9 hi"),
+    ("tcp-send", "tcp send 10.0.0.99:9 hi -w 0.2"),
+    ("error", "tcp connect 10.0.0.2:9"),
     ("stats", "stats"),
     ("stats", "stats show all"),
     ("drops", "stats drops"),
@@ -228,8 +239,15 @@ _LISTENING = (
     ("trace", "trace"),
     ("udp-echo", "udp echo 7000 -c 1"),
     ("udp-recv", "udp recv 7001 -c 1"),
+    ("tcp-echo", "tcp echo 7000 -c 3"),
+    ("tcp-listen", "tcp listen 7001 -c 1"),
 )
 _MEANWHILE = (
+    ("tcp-send", "-n peer tcp send 10.0.0.1:7000 hi --expect-reply -w 5"),
+    ("tcp-connect", "-n peer tcp connect 10.0.0.1:7000 -z"),
+    ("tcp-connect", "-n peer tcp connect 10.0.0.1:7001"),
+    ("socket", "socket show"),
+    ("socket", "socket kill sport 7000"),
     ("udp-send", "-n peer udp send 10.0.0.1:7000 hi --expect-reply -w 5"),
     ("udp-send", "-n peer udp send 10.0.0.1:7001 hi"),
     ("udp-send", "-n peer udp send 10.0.0.1:7002 hi"),
@@ -251,8 +269,8 @@ def documents(env: SmolctlEnv) -> Iterator[Document]:
     for schema, line in COMMANDS:
         yield from _run(env, schema, line)
     running = [(schema, line, env.popen("-j", *line.split())) for schema, line in _LISTENING]
-    wait_until(lambda: len(env.json("socket", "show")) == 2, "two sockets")
-    yield from _run(env, "socket", "socket show")
+    wait_until(lambda: len(env.json("socket", "show", "-l")) == 4, "four sockets")
+    yield from _run(env, "socket", "socket show -tie")
     for _, line, background in running[:2]:
         wait_until(lambda text=background: "watching" in text.stderr, line)  # type: ignore[misc]
     for _, _, background in running[2:4]:

@@ -67,7 +67,7 @@ def ours(env: SmolctlEnv, run: Run, example: str) -> Iterator[None]:
         world.start(env)
     if line := world.LISTENING.get(example):
         env.popen(*line.split())
-        wait_until(lambda: env.json("socket", "show"), line)
+        wait_until(lambda: env.json("socket", "show", "-l"), line)
     yield
     path = EXAMPLES[example]
     if READS.search(path) and not before(example) and not line:
@@ -85,7 +85,9 @@ READS = re.compile(
     r"(^|\b(?!stack ))(show|get|list|log|status|last|save|drops|explain)$|^why|^ping$|^trace"
 )
 """Paths of commands that change nothing that another example sees."""
-WITH_LINKS = {"link", "addr", "neigh", "maddr", "udp", "monitor", "trace", "capture", "arping"}
+WITH_LINKS = {
+    "link", "addr", "neigh", "maddr", "udp", "tcp", "monitor", "trace", "capture", "arping",
+}  # fmt: skip
 """Nouns whose changes go with the links; to start a stack anew takes longer."""
 
 
@@ -141,8 +143,8 @@ def test_an_example_goes_on_until_something_happens(
     prepare(run, example)
     what: Ongoing = ONGOING[example]
     running = env.shell(f"cd {env.directory}/work && exec {words_of(env, example)}")
-    if " udp recv " in example or " udp echo " in example:
-        wait_until(lambda: env.json("socket", "show"), example)
+    if re.search(" (udp recv|udp echo|tcp listen|tcp echo) ", example):
+        wait_until(lambda: env.json("socket", "show", "-l"), example)
     elif " monitor" in example:
         running.wait_for("watching")
 

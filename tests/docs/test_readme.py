@@ -5,6 +5,7 @@ import itertools
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,8 @@ def section(title: str) -> str:
 
 
 def test_the_ten_commands_work(smolctl_env: SmolctlEnv) -> None:
-    (block,) = re.findall(r"(?<=```sh\n)smolctl .*?(?=```)", section("Ten commands"), re.DOTALL)
+    ten = section("Ten commands").partition("\n### ")[0]
+    (block,) = re.findall(r"(?<=```sh\n)smolctl link .*?(?=```)", ten, re.DOTALL)
     commands = [line.partition(" #")[0].rstrip() for line in block.splitlines()]
     assert len(commands) == 10
     world.begin(smolctl_env)
@@ -47,6 +49,40 @@ def test_the_ten_commands_work(smolctl_env: SmolctlEnv) -> None:
         if " udp send " in line:
             assert "reply 5 bytes from 10.0.0.2:7" in ended.stdout
     assert "addr add 10.0.0.1/24 dev eth0\n" in (lost.parent / "lab.conf").read_text()
+
+
+def test_the_commands_of_ipv6_work(smolctl_env: SmolctlEnv) -> None:
+    text = section("Ten commands").partition("\n### IPv6\n")[2]
+    (block,) = re.findall(r"(?<=```sh\n)smolctl .*?(?=```)", text, re.DOTALL)
+    world.begin(smolctl_env)
+    smolctl_env("sysctl", "nd.accept_dad=0", check=True)  # nobody types within a second
+    smolctl_env("link", "add", "eth0", "type", "cable", "name", "c1", check=True)
+    for line in block.splitlines():
+        ended = smolctl_env.shell(f"exec {line.partition(' #')[0].rstrip()}").wait(60)
+        assert ended.returncode == 0, ended
+    assert "reply 5 bytes from [2001:db8::7]:7" in ended.stdout
+    assert "fe80::2 dev eth0 lladdr 02:00:00:00:00:02" in smolctl_env("-6", "neigh").stdout
+
+
+def test_two_tcp_sockets_are_two_commands(smolctl_env: SmolctlEnv) -> None:
+    (block,) = re.findall(r"(?<=```sh\n)smolctl tcp .*?(?=```)", TEXT, re.DOTALL)
+    first, second = (line.partition(" #")[0].rstrip() for line in block.splitlines())
+    listening = smolctl_env.shell(first)
+    listening.wait_for("listening on 127.0.0.1:8080")
+    assert smolctl_env.shell(second).wait(60).returncode == 0
+    ended = listening.wait(60)
+    assert (ended.returncode, ended.stdout) == (0, "Hello, loopback!\n")
+
+
+def test_two_tcp_sockets_are_ten_lines_of_python(smolctl_env: SmolctlEnv) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    assert len([line for line in code.splitlines() if line]) <= 10
+    argv = [sys.executable, "-W", "error", "-c", code]
+    environ = {**smolctl_env.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        argv, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "Hello, loopback!\n", "")
 
 
 def test_the_script_is_that_of_the_examples() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.kit import Lab, Peer
+from tests.e2e.kit import Lab, Peer, ordinary_user
 from tests.e2e.oracle.oracle import Oracle
 from tests.e2e.oracle.oracle6 import Oracle6
 from tests.e2e.profiles.stacks import Stack
@@ -72,3 +72,13 @@ def oracle6(peer_factory: Callable[[], Peer], smolctl_env: SmolctlEnv) -> Iterat
     made = Oracle6(peer_factory(), peer_factory(), peer_factory(), smolctl_env)
     yield made
     made.close()
+
+
+@pytest.fixture
+def user() -> Iterator[SmolctlEnv]:
+    """Make the environment of an ordinary user."""
+    env = ordinary_user()
+    try:
+        yield env
+    finally:
+        env.close()

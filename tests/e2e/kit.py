@@ -1,6 +1,7 @@
 """The kit of the end-to-end tests: the kernel as a peer, and smolctl on a cable to it."""
 
 import ctypes
+import functools
 import json
 import os
 import socket
@@ -17,7 +18,7 @@ import pytest
 
 from smolctl.client import Client
 from tests.kit.netns import Namespace
-from tests.kit.process import wait_until
+from tests.kit.process import run, wait_until
 from tests.kit.stack_env import SmolctlEnv
 
 CLONE_NEWNET = 0x40000000
@@ -199,17 +200,23 @@ class Lab:
     ) -> None:
         """Make the TAP with these addresses on smolctl's and on the kernel's side.
 
-        The kernel has IPv6 if one of its addresses is of that family; they are usable at once.
+        Both have IPv6 if one of the kernel's addresses is of that family; they are usable at once.
         """
         dev = self.dev
         if any(":" in address for address in theirs):
             self.peer.enable_ipv6()
+            self.smolctl("sysctl", "nd.accept_dad=0", check=True)
         options = ("address", OURS_MAC, "offload", offload)
+        if any(":" in address for address in (*ours, *theirs)):
+            # As of the kernel's: nobody waits for tests of addresses.
+            self.smolctl("sysctl", "nd.dad_transmits=0", check=True)
         self.smolctl("link", "add", dev, "type", "tap", *options, check=True)
         for address in ours or ("10.0.0.1/24",):
             self.call("addr.add", local=address, dev=dev)
         self.peer.batch(
             f"link set {dev} address {THEIRS_MAC}",
+            # The kernel made its own of the MAC that the TAP had at first.
+            *(f"addr flush dev {dev} scope link" for _ in theirs[:1]),
             *(f"addr add {address} dev {dev} {_at_once(address)}" for address in theirs),
         )
 
@@ -321,3 +328,26 @@ def alive(pid: int) -> bool:
 def wait_for_end(pid: int) -> None:
     """Wait until a process has ended."""
     wait_until(lambda: not alive(pid), f"the end of process {pid}")
+
+
+@functools.cache
+def as_ordinary_user() -> tuple[str, ...]:
+    """Return the command that runs another one without root's powers; empty when we are not root.
+
+    In a user namespace of its own the process is user 1000 and has no capability, yet may read what
+    belongs to us, wherever Python is installed. Where that is forbidden, root without capabilities
+    is the next best.
+    """
+    if os.geteuid() != 0:
+        return ()
+    unshare = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+    setpriv = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    for command in (unshare, setpriv):
+        if run([*command, "true"]).returncode == 0:
+            return command
+    pytest.skip("root, and neither unshare --user nor setpriv works")
+
+
+def ordinary_user() -> SmolctlEnv:
+    """Return the command, run by somebody without privileges; close it."""
+    return SmolctlEnv(as_ordinary_user())

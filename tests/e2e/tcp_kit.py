@@ -97,7 +97,7 @@ class KernelLink:
             return
         items = (
             coalesce(outbox, self.device.segments)
-            if self.device.segments
+            if self.device.segments and self.lose is None
             else [frame for item in outbox for frame in frames_of(item)]
         )
         outbox.clear()

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from smolctl.client import Client
-from tests.e2e.kit import Lab, Peer, Row, connect, snapshot
-from tests.e2e.test_loopback import ordinary_user
+from tests.e2e.kit import Lab, Peer, Row, connect, ordinary_user, snapshot
 from tests.kit.netns import Namespace
 from tests.kit.stack_env import SmolctlEnv
 

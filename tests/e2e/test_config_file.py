@@ -55,7 +55,7 @@ def test_the_sample_in_toml_of_the_docs(smolctl: SmolctlEnv) -> None:
     origins = {row["key"]: (row["value"], row["origin"]) for row in smolctl.json("sysctl")}
     assert origins["neigh.mcast_solicit"] == (5, "config file")
     assert origins["neigh.unres_qlen"] == (7, "environment")
-    assert smolctl("-br", "addr", "show", "eth0").stdout.split()[-1] == "10.0.0.1/24"
+    assert smolctl("-4", "-br", "addr", "show", "eth0").stdout.split()[-1] == "10.0.0.1/24"
 
 
 def test_what_config_save_prints_starts_a_copy(smolctl: SmolctlEnv) -> None:

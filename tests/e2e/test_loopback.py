@@ -1,51 +1,16 @@
 """A fresh stack on a machine where the user may do nothing: the loopback just works."""
 
-import functools
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.kit import daemon_pid, events
-from tests.kit.process import run, wait_until
+from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
 
 TEXT = "Hello, loopback!"
-
-
-@functools.cache
-def as_ordinary_user() -> tuple[str, ...]:
-    """Return the command that runs another one without root's powers; empty when we are not root.
-
-    In a user namespace of its own the process is user 1000 and has no capability, yet may read what
-    belongs to us, wherever Python is installed. Where that is forbidden, root without capabilities
-    is the next best.
-    """
-    if os.geteuid() != 0:
-        return ()
-    unshare = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
-    setpriv = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
-    for command in (unshare, setpriv):
-        if run([*command, "true"]).returncode == 0:
-            return command
-    pytest.skip("root, and neither unshare --user nor setpriv works")
-
-
-def ordinary_user() -> SmolctlEnv:
-    """Return the command, run by somebody without privileges; close it."""
-    return SmolctlEnv(as_ordinary_user())
-
-
-@pytest.fixture
-def user() -> Iterator[SmolctlEnv]:
-    """Make the environment of an ordinary user."""
-    env = ordinary_user()
-    try:
-        yield env
-    finally:
-        env.close()
 
 
 def capabilities(pid: int) -> int:
@@ -71,7 +36,7 @@ def test_datagram_is_delivered_with_nothing_configured(
     assert sender.startswith(f"{source or '127.0.0.1:'}")
     assert sender.endswith(" > 127.0.0.2:34254")
     assert capabilities(daemon_pid(user)) == 0
-    (address,) = [info for row in user.json("addr") for info in row["addr_info"]]
+    (address,) = [info for row in user.json("-4", "addr") for info in row["addr_info"]]
     assert (address["local"], address["prefixlen"]) == ("127.0.0.1", 8)
 
 
@@ -116,3 +81,66 @@ def test_a_flood_shows_its_rate(smolctl: SmolctlEnv, how: tuple[str, str]) -> No
     assert summary["rate"] > 0
     assert summary["seconds"] > 0
     assert echo.process.poll() is None
+
+
+# --- two TCP sockets, as two commands in two shells -----------------------------------------------
+
+
+def test_a_stream_between_two_commands_without_privileges(user: SmolctlEnv) -> None:
+    listener = user.popen("tcp", "listen", "127.0.0.1:8080", "--count", "1")
+    listener.wait_for("listening on 127.0.0.1:8080")
+    sent = user.cold("tcp", "connect", "127.0.0.1:8080", input=f"{TEXT}\n")
+    assert (sent.returncode, sent.stdout, sent.stderr) == (0, "", "")
+    received = listener.wait()
+    assert (received.returncode, received.stdout) == (0, f"{TEXT}\n")
+    assert capabilities(daemon_pid(user)) == 0
+
+
+def test_an_archive_goes_through_two_pipes(smolctl: SmolctlEnv) -> None:
+    source, target = smolctl.directory / "source", smolctl.directory / "target"
+    source.mkdir()
+    target.mkdir()
+    data = os.urandom(3_000_000)
+    (source / "data").write_bytes(data)
+    getting = smolctl.shell(f"cd {target} && smolctl tcp listen 9000 --count 1 | tar x")
+    wait_until(lambda: smolctl.json("socket", "show", "-l"), "it to listen")
+    sending = smolctl.shell(f"cd {source} && tar c . | smolctl tcp connect 127.0.0.1:9000")
+    assert sending.wait(60).returncode == 0
+    assert getting.wait(60).returncode == 0
+    assert (target / "data").read_bytes() == data
+
+
+@pytest.mark.parametrize("verb", ["connect", "send"])
+def test_a_refusal_is_an_answer(smolctl: SmolctlEnv, verb: str) -> None:
+    words = ("hi",) if verb == "send" else ()
+    refused = smolctl("tcp", verb, "127.0.0.1:9", *words)
+    assert refused.returncode == 1
+    assert "127.0.0.1:9 answered SYN with RST" in refused.stderr
+    why = smolctl("why", "tcp", "any", "127.0.0.1:9")
+    assert why.returncode == 1
+    assert "an attempt failed" in why.stdout
+    assert "nobody listens at 127.0.0.1:9" in why.stdout
+
+
+def test_a_killed_connection_says_so_at_both_ends(smolctl: SmolctlEnv) -> None:
+    listener = smolctl.popen("tcp", "listen", "8080", "-c", "1")
+    listener.wait_for("listening on *:8080")
+    client = smolctl.popen("tcp", "connect", "127.0.0.1:8080", stdin=True)
+    listener.wait_for("connection from")
+    killed = smolctl("socket", "kill", "peer", "127.0.0.1:8080", check=True)
+    assert killed.stdout.startswith("killed tcp ESTAB 127.0.0.1:")
+    ended = client.wait()
+    assert (ended.returncode, "was killed" in ended.stderr) == (1, True)
+    ended = listener.wait()
+    assert (ended.returncode, "RST from 127.0.0.1" in ended.stderr) == (1, True)
+    assert smolctl("socket", "kill", "sport", "8080").returncode == 1
+
+
+def test_a_silent_peer_is_given_up_in_time(smolctl: SmolctlEnv) -> None:
+    smolctl("link", "add", "eth0", "type", "cable", "name", "c1", check=True)
+    smolctl("addr", "add", "10.0.0.1/24", "dev", "eth0", check=True)
+    silent = smolctl("tcp", "connect", "10.0.0.2:22", "-z", "-w", "0.3")
+    assert (silent.returncode, silent.stdout) == (1, "")
+    assert "nothing from 10.0.0.2:22 for 0.3 s" in silent.stderr
+    unsent = smolctl("tcp", "send", "10.0.0.2:22", "hi", "-w", "0.3")
+    assert (unsent.returncode, "did not answer SYN in time" in unsent.stderr) == (1, True)

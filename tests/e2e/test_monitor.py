@@ -303,7 +303,7 @@ COMMANDS = (
 def test_the_words_of_ip_monitor_in_its_order(oracle: Oracle) -> None:
     kinds = ("monitor", "label", "link", "address", "route", "neigh")
     theirs = Background(oracle.kernel.namespace.inside("ip", "-4", *kinds))
-    ours = watch(oracle.smolctl, *kinds)
+    ours = watch(oracle.smolctl, "-4", *kinds)
     try:
         oracle.do("route add blackhole 198.18.255.255")
         for background in (theirs, ours):

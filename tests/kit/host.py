@@ -55,6 +55,7 @@ class Host:
         random: what the stack's random function returns every time, 0.0 up to below 1.0.
         mac: of tap0.
         ipv6: its links have IPv6 addresses; without, a test of IPv4 sees nothing of IPv6.
+        dad: IPv6 addresses are tested, and what they do to groups is reported more than once.
     """
 
     def __init__(
@@ -64,9 +65,13 @@ class Host:
         random: float = 0.5,
         mac: bytes = OUR_MAC,
         ipv6: bool = False,
+        dad: bool = False,
     ) -> None:
         self.clock = ManualClock()
         self.settings = Settings()
+        if not dad:
+            self.settings.set("nd.accept_dad", "0")
+            self.settings.set("mld.qrv", "1")
         if not ipv6:
             self.settings.set("ip6.disable", "1")
         self.stack = Stack(lambda: random, self.settings)
@@ -83,7 +88,7 @@ class Host:
 
     def link(self, name: str, mac: bytes = OTHER_MAC, mtu: int = 1500) -> Interface:
         """Add an Ethernet interface that is up."""
-        return add_interface(self.stack.shared, name, "tap", Medium.ETHERNET, mtu, mac)
+        return add_interface(self.stack.shared, name, "tap", Medium.ETHERNET, mtu, mac, self.now)
 
     def dev(self, name: str) -> Interface:
         return self.stack.interface(name)

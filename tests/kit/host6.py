@@ -30,12 +30,19 @@ class Host6(Host):
     Args:
         addresses: of tap0 beside its link-local one; 2001:db8::1/64 when none is given.
         bare: no other address.
+        dad: addresses are tested; without, a test of something else has them at once, and their
+            groups are reported already.
     """
 
-    def __init__(self, *addresses: str, bare: bool = False, random: float = 0.5) -> None:
-        super().__init__(bare=True, random=random, ipv6=True)
+    def __init__(
+        self, *addresses: str, bare: bool = False, random: float = 0.5, dad: bool = False
+    ) -> None:
+        super().__init__(bare=True, random=random, ipv6=True, dad=dad)
         for address in () if bare else addresses or (f"{OURS6}/64",):
             self.add(address)
+        if not dad:
+            self.poll()
+            self.take()
 
     def sent6(self, dev: str = "tap0") -> list["Seen6"]:
         """Let the device take all that waits, and return it."""

@@ -27,7 +27,7 @@ class Pair:
 
     Attributes:
         hosts: both; they share one clock.
-        frames: how many were sent by each.
+        frames: how many were sent by each. sent: all of them: when, by which end, and what.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Pair:
         self.hosts = (self.client, self.server)
         self.delay_ns, self.treat = delay_ns, treat
         self.frames = [0, 0]
-        self.heard: list[tuple[int, bytes]] = []
+        self.sent: list[tuple[int, int, bytes]] = []
         self._flying: list[tuple[int, int, int, bytes]] = []
         self._number = count()
 
@@ -55,6 +55,7 @@ class Pair:
         for end, host in enumerate(self.hosts):
             for frame in host.take():
                 self.frames[end] += 1
+                self.sent.append((self.now, end, frame))
                 arrivals = [(0, frame)] if self.treat is None else self.treat(end, frame)
                 for delay, data in arrivals:
                     at = self.now + self.delay_ns + delay
@@ -64,7 +65,6 @@ class Pair:
         due = False
         while self._flying and self._flying[0][0] <= self.now:
             _, _, end, frame = heappop(self._flying)
-            self.heard.append((end, frame))
             self.hosts[end].receive(frame)
             due = True
         return due
@@ -169,6 +169,7 @@ def check_socket(socket: TcpSocket) -> None:
         assert getattr(snd, name) == counted, f"{name}: {getattr(snd, name)}, not {counted}"
     unacked = sum(len(buffer) for record in snd.records for buffer in record.buffers)
     assert snd.unacked == unacked
+    assert snd.crumbs == sum(record.small for record in snd.records)
     if socket.state is not State.CLOSED:
         assert snd.pipe >= 0
         assert not snd.records or snd.in_flight == snd.records[-1].end - snd.records[0].seq

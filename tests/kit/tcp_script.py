@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from smolctl.errors import StackError
+from smolctl.stack.transport.tcp.kill import kill
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.wire import ethernet, ipv4, tcp, tcp_options
@@ -310,6 +311,12 @@ class Script:
 
     def do_abort(self) -> None:
         self.tcp.abort(self.conn, self.host.now)
+
+    def do_kill(self) -> None:
+        """End the connection by hand, or the socket that listens."""
+        target = self.socket or self.listener
+        assert target is not None
+        kill(self.tcp, target, self.host.now)
 
     def do_shutdown(self, how: str = "wr") -> None:
         send, receive = how != "rd", how != "wr"

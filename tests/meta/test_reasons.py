@@ -32,9 +32,8 @@ def test_every_fault_of_a_header_is_a_reason_to_drop() -> None:
 
 def test_every_fault_of_ipv6_is_a_reason_and_is_answered_where_an_rfc_wants_it() -> None:
     for fault in Fault6:
-        if not fault.startswith("mld-"):
-            answered = fault in PROBLEMS
-            assert REASONS[fault].kind is (Kind.REJECT if answered else Kind.DROP), fault
+        answered = fault in PROBLEMS
+        assert REASONS[fault].kind is (Kind.REJECT if answered else Kind.DROP), fault
 
 
 def test_names_are_kebab_case_and_begin_with_their_layer() -> None:
@@ -43,7 +42,7 @@ def test_names_are_kebab_case_and_begin_with_their_layer() -> None:
         "igmp": "igmp", "icmp": "icmp", "udp": "udp", "tcp": "tcp",
         "tx": "ip", "lab": "device", "stack": "stack",
         "ip6": "ip", "frag6": "ip", "icmp6": "icmp", "udp6": "udp", "nd": "nd", "ra": "nd",
-        "rs": "nd", "redirect6": "nd",
+        "rs": "nd", "redirect6": "nd", "mld": "mld",
     }  # fmt: skip
     for name, reason in REASONS.items():
         assert re.fullmatch(r"[a-z]+6?(-[a-z]+)+", name)
@@ -84,12 +83,13 @@ HANDS_ON = {
     "_timestamp_request", "_unknown", "_deliver_to_all", "igmp_input", "_query_input",
     "frame_input", "_wrapped_input", "_vlan_input", "ip6_input", "transport_input",
     "icmp6_input", "nd_input", "headers_input", "refused", "_solicitation_input",
-    "_advertisement_input", "_opened", "hop_by_hop_passed",
+    "_advertisement_input", "_opened", "hop_by_hop_passed", "mld_input",
+    "tested_input", "conflict_input", "_looped", "_refuted", "_taken",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {
     "_no_socket", "_unfit", "_too_far", "_too_big", "_learn_asker", "_enqueue", "send_reports",
-    "_refused", "_note_oddities", "count_segments", "expire",
+    "_refused", "_note_oddities", "count_segments",
     "_learn_hop",
 }  # fmt: skip
 
@@ -189,6 +189,7 @@ FILES = (
     "ipv4/redirect_input.py",
     "ipv4/forward.py", "transport/udp/input.py", "ipv6/input.py", "ipv6/extension_headers.py",
     "ipv6/forward.py", "ipv6/icmp_input.py", "ipv6/nd_input.py", "ipv6/redirect_input.py",
+    "ipv6/mld.py", "ipv6/dad_input.py",
 )  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from smolctl.ops.aside import CopyUser, Work
 from smolctl.ops.engine import Engine
 from smolctl.ops.feed import Feed
 from smolctl.ops.job import ChannelUser, Job, Passed, PipeUser
-from smolctl.wire import arp, icmpv4, ipv4, udp
-from tests.kit.clock import MILLISECOND_NS
+from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp, vlan
+from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import (
     OUR_MAC,
     PEER,
@@ -22,12 +22,14 @@ from tests.kit.host import (
     frame_of,
     icmp_frame,
     packet_of,
+    see,
     text,
     unreachable,
 )
 
 Row = dict[str, Any]
 WALL_EPOCH = 1_700_000_000.0
+_IPV6 = ethernet.EtherType.IPV6.to_bytes(2)
 
 
 class Device:
@@ -351,13 +353,16 @@ class Api:
     a_look_costs_ns = 1_000
 
     def __init__(self, *addresses: str) -> None:
-        self.host = Host(*addresses, ipv6=True)
+        self.host = Host(*addresses, ipv6=True, dad=True)
+        self.host.wait(10 * SECOND_NS)  # until its IPv6 address is tested and reported
+        self.host.take()
         self.stack, self.clock = self.host.stack, self.host.clock
         self.cables = Cables()
         self.cables.devices["tap0"] = Device({"mtu": 1500, "mac": OUR_MAC})
         self.engine = Engine(self.stack, self.cables, self)
         self.peer = Peer()
         self.wire: list[tuple[int, Seen]] = []
+        self.wire6: list[bytes] = []
         self._coming: list[tuple[int, int, bytes]] = []
         self._serial = 0
         self.stopped: list[str] = []
@@ -413,7 +418,7 @@ class Api:
     def run(self, op: str, seconds: float = 60, **args: Any) -> Exchange:
         """Start a job and let time pass until it ends, or the time is over."""
         exchange, _ = self.start(op, **args)
-        self.wait(int(seconds * 1e9), until=lambda: exchange.ended)
+        self.wait(int(seconds * SECOND_NS), until=lambda: exchange.ended)
         return exchange
 
     # --- time -------------------------------------------------------------------------------------
@@ -447,10 +452,14 @@ class Api:
         self._flush()
 
     def _flush(self) -> None:
-        """Let the device take what waits, and the peer answer."""
+        """Let the device take what waits, and the peer answer; it does not speak IPv6."""
         if "tap0" not in self.stack.interfaces:
             return
-        for frame in self.host.sent():
+        for raw in self.host.take():
+            if vlan.untagged(raw, len(vlan.tags(raw)))[12:14] == _IPV6:
+                self.wire6.append(raw)
+                continue
+            frame = see(raw)
             self.wire.append((self.clock.now, frame))
             for answer in self.peer.answers(frame):
                 self._serial += 1

@@ -21,6 +21,9 @@ def api() -> Api:
     api.host.socket(5000)
     api.stack.udp.connect(api.host.socket(5001), ip(PEER), 9)
     api.stack.ping.open(1)
+    listener = api.stack.tcp.open("listener")
+    api.stack.tcp.bind(listener, None, 7000)
+    api.stack.tcp.listen(listener)
     api.host.receive(udp_frame(dport=5000), udp_frame())
     api("maddr.add", address="239.1.2.9", dev="tap0")
     return api
@@ -252,7 +255,7 @@ def test_sysctl_rows_tell_all_of_a_sysctl(api: Api) -> None:
 
 
 def test_sockets_look_as_in_ss(api: Api) -> None:
-    udp, connected, ping = api("socket.show")
+    udp, connected, _listener, ping = api("socket.show")
     assert (udp["netid"], udp["state"], udp["local"], udp["local_port"]) == (
         "udp",
         "UNCONN",

@@ -48,6 +48,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "sysctl.show": {},
     "sysctl.set": {"key": "arp.accept", "value": "on"},
     "socket.show": {},
+    "socket.kill": {"sport": "7000"},
     "stats.show": {"all": True},
     "stats.drops": {},
     "why.ask": {"proto": "udp", "dst": PEER, "dport": "9"},
@@ -64,9 +65,12 @@ JOBS: dict[str, dict[str, Any]] = {
     "ping.run": {"dst": PEER, "count": "1"},
     "traceroute.run": {"dst": PEER, "queries": "1", "max_hops": "2", "wait": "0.1"},
     "arping.run": {"dst": PEER, "count": "1"},
+    "ndisc.run": {"dst": "fe80::2%tap0", "count": "1"},
     "monitor.run": {"wait": "1"},
     "capture.run": {"wait": "1"},
     "trace.run": {"wait": "1"},
+    "tcp.send": {"dst": "127.0.0.1", "port": "7", "data": "aGk="},
+    "tcp.echo": {"port": "7", "wait": "1"},
 }
 OPENED: dict[str, dict[str, Any]] = {
     "socket.open": {"channel": channel.VERSION, "owner": "x", "pid": 7},

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from smolctl.wire import icmpv4, icmpv6, ndp, vlan
+from smolctl.wire import icmpv4, icmpv6, ndp, tcp, vlan
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, multicast_mac
 from smolctl.wire.vlan import Tpid, VlanTag
 from tests.kit.groups import ALL_HOSTS, GROUP, group_frame, igmp_frame, query, reported
@@ -84,6 +84,30 @@ arps = st.builds(
 udps = st.builds(
     lambda sport, dport, payload, src, dst, to: udp_frame(sport, dport, payload, src, dst, to=to),
     ports, ports, payloads, srcs, dsts, to_macs,
+)  # fmt: skip
+
+
+def tcp_frame(
+    ends: tuple[str, str], ports_: tuple[int, int], numbers: tuple[int, int, int], flags: int,
+    options: bytes, payload: bytes,
+) -> bytes:  # fmt: skip
+    """Return a TCP segment in a frame to us."""
+    (src, dst), (sport, dport), (seq, ack, window) = ends, ports_, numbers
+    header = tcp.TcpHeader(sport, dport, seq, ack, 0, flags, window, 0, options)
+    return frame_of(packet_of(6, header.to_bytes(payload, ip(src), ip(dst)), src, dst))
+
+
+tcps = st.builds(
+    tcp_frame,
+    st.tuples(srcs, dsts),
+    st.tuples(st.sampled_from([9, 5000]), st.sampled_from([7, 8, 9])),
+    st.tuples(
+        st.sampled_from([0, 1, 1000, 0xFFFFFFFF]), st.sampled_from([0, 1, 7]),
+        st.sampled_from([0, 1000, 65_535]),
+    ),
+    st.sampled_from([2, 2, 2, 2, 16, 16, 17, 4, 20, 18, 0, 3, 24, 1]),
+    st.sampled_from([b"", b"\2\4\5\xb4", b"\x08\x0a" + bytes(8), b"\2\4\0\0\3\3\7\4\2\xfd\xff"]),
+    st.sampled_from([b"", b"", b"data"]),
 )  # fmt: skip
 plain_udps = st.builds(
     lambda sport, dport, payload: udp_frame(sport, dport, payload, "10.0.0.2", "10.0.0.1"),
@@ -246,7 +270,7 @@ frames6 = st.one_of(
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
     """Return a good frame with something wrong: a changed byte, cut short, or padded."""
-    frame: bytes = draw(st.one_of(arps, udps, plain_udps, echoes, errors, igmps, frames6))
+    frame: bytes = draw(st.one_of(arps, udps, plain_udps, tcps, echoes, errors, igmps, frames6))
     how = draw(st.integers(0, 3))
     at = draw(st.integers(0, len(frame) - 1))
     if how == 0:
@@ -258,7 +282,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 frames4 = st.one_of(
-    arps, udps, plain_udps, plain_udps, echoes, errors, odd_packets, marked, to_groups, igmps
+    arps, udps, plain_udps, plain_udps, tcps, echoes, errors, odd_packets, marked, to_groups, igmps
 )
 good_frames = frames4 | frames6
 tags = st.builds(

@@ -236,6 +236,11 @@ class World:
             with suppress(StackError):
                 self.sockets.append(self.host.socket(*bound, reuse=config.shared))
                 self.sockets[-1].owner = f"socket {len(self.sockets)}"
+        for local, port in (("0.0.0.0", 7), ("10.0.0.1", 8)):
+            listener = self.stack.tcp.open("listener")
+            with suppress(StackError):
+                self.stack.tcp.bind(listener, ip(local) or None, port)
+                self.stack.tcp.listen(listener, 1)
         for address, dev, for_good in config.known:
             state = State.PERMANENT if for_good else State.REACHABLE
             with suppress(StackError):

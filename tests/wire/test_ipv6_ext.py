@@ -233,6 +233,11 @@ def test_rfc8200_4_5_a_length_that_no_fragment_has(size: int, mf: bool) -> None:
     assert PROBLEMS[found.fault] == 0
 
 
+def test_rfc8200_4_1_no_hop_by_hop_header_is_in_fragments() -> None:
+    found = fault_of(FRAGMENT, piece(pad(UDP) + bytes(8), 0, mf=True, inside=HBH))
+    assert found == WireFault(Fault6.IP6_HOP_BY_HOP_LATE, 40, {"number": 1})
+
+
 def test_rfc8200_4_5_a_fragment_that_makes_the_packet_too_big() -> None:
     payload = pad(FRAGMENT) + piece(bytes(8), 65520, mf=False)
     assert fault_of(DEST, payload) == WireFault(Fault6.FRAG6_TOO_BIG, 50, {"number": 65536})

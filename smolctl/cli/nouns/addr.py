@@ -24,6 +24,7 @@ FOREVER = 0xFFFFFFFF
 
 _FLAGS = (
     "secondary", "temporary", "dad", "nodad", "optimistic", "dadfailed", "deprecated", "tentative",
+    "stable-privacy",
     "dynamic", "noprefixroute", "autojoin",
 )  # fmt: skip
 """In the order of ``ip``, which has no "dad": there, IPv6 addresses are always tested."""

@@ -1,5 +1,8 @@
 """``smolctl arping``: ARP requests, with the text of iputils and the options of both arpings."""
 
+from functools import partial
+from typing import NamedTuple
+
 from smolctl.cli import exit as exits
 from smolctl.cli.nouns import stream
 from smolctl.cli.session import Event, Session
@@ -10,17 +13,44 @@ _NO_END = "1000000000"
 _MODES = {"dad": "dad", "announce": "announce-request", "answer": "announce-reply"}
 
 
-def reply(event: Event) -> str:
+class Probe(NamedTuple):
+    """A command that asks on a link who has an address.
+
+    Attributes:
+        name: of the command, which is that of the operation.
+        casts: key and word of the probes to everybody.
+        nobody: source address of a test.
+        modes: what the options that choose a mode stand for.
+    """
+
+    name: str
+    casts: str
+    cast: str
+    nobody: str
+    modes: dict[str, str]
+
+
+_ARPING = Probe(
+    "arping",
+    "broadcasts",
+    "broadcast",
+    "0.0.0.0",
+    {"dad": "dad", "announce": "announce-request", "answer": "announce-reply"},
+)
+
+
+def reply(event: Event, cast: str = "broadcast") -> str:
     """Return the line about one reply (iputils recv_pack)."""
-    cast = "Unicast" if event["unicast"] else "Broadcast"
+    how = "Unicast" if event["unicast"] else cast.capitalize()
     time = stream.milliseconds(event["rtt_ns"])
-    return f"{cast} reply from {event['from']} [{event['lladdr'].upper()}]  {time}ms"
+    router = " router" if event.get("router") else ""
+    return f"{how} reply from {event['from']} [{event['lladdr'].upper()}]{router}  {time}ms"
 
 
-def summary(done: Event) -> list[str]:
+def summary(done: Event, probe: Probe = _ARPING) -> list[str]:
     """Return the last lines: iputils' two, and ping's third."""
     lines = [
-        f"Sent {done['sent']} probes ({done['broadcasts']} broadcast(s))",
+        f"Sent {done['sent']} probes ({done[probe.casts]} {probe.cast}(s))",
         f"Received {done['received']} response(s)",
     ]
     if "rtt_ns" in done:
@@ -28,48 +58,49 @@ def summary(done: Event) -> list[str]:
     return lines
 
 
-def request(args: Args) -> Args:
+def request(args: Args, probe: Probe = _ARPING) -> Args:
     """Turn the options into the arguments of the request.
 
     Raises:
         UsageFault: two of -D, -U and -A.
     """
-    modes = [word for word in _MODES if args.pop(word, False)]
+    modes = [word for word in probe.modes if args.pop(word, False)]
     if len(modes) > 1:
-        raise UsageFault(f"arping: --{modes[0]} and --{modes[1]} cannot be used together")
-    if args.get("src") == "0.0.0.0" and modes in ([], ["dad"]):
-        # The sender address of a probe (RFC 5227 2.1.1) is what duplicate address detection has.
+        raise UsageFault(f"{probe.name}: --{modes[0]} and --{modes[1]} cannot be used together")
+    if args.get("src") == probe.nobody and modes in ([], ["dad"]):
+        # The sender address of a probe (RFC 5227 2.1.1, RFC 4862 5.4.2) is what a test has.
         del args["src"]
         if not modes:
             args |= {"replies": args.get("replies", _NO_END), "count": args.get("count", _NO_END)}
             modes = ["dad"]
     if modes:
-        args["mode"] = _MODES[modes[0]]
+        args["mode"] = probe.modes[modes[0]]
     return args
 
 
-def _run(session: Session, args: Args) -> int:
+def run(probe: Probe, session: Session, args: Args) -> int:
+    """Ask, and print what comes."""
     quiet = args.pop("quiet", False) or session.options.quiet
     only_mac, only_address = args.pop("raw", False), args.pop("raw_address", False)
     asked = "dad" not in args
-    args = request(args)
+    args = request(args, probe)
     out = session.out
     terse = quiet or only_mac or only_address
 
     def start(event: Event) -> None:
         if not terse:
-            out.line(f"ARPING {event['dst']} from {event['src']} {event['dev']}")
+            out.line(f"{probe.name.upper()} {event['dst']} from {event['src']} {event['dev']}")
 
     def answered(event: Event) -> None:
         if only_mac or only_address:
             out.line(event["lladdr"] if only_mac else event["from"])
         elif not quiet:
-            out.line(reply(event))
+            out.line(reply(event, probe.cast))
 
     handlers: stream.Handlers = {"start": start, "reply": answered}
-    done = stream.run(session, "arping.run", args, handlers)
+    done = stream.run(session, f"{probe.name}.run", args, handlers)
     if not session.options.json and not terse:
-        out.lines(summary(done))
+        out.lines(summary(done, probe))
         out.flush()
     owners = done.get("owners", ())
     if owners and not session.options.json and not quiet:
@@ -90,7 +121,7 @@ def exit_status(done: Event, mode: str) -> int:
     return exits.DONE if done["ok"] else exits.NO
 
 
-_OPTIONS = (
+LIMITS = (
     option("count", "stop after this many requests", "N", short="c"),
     option("replies", "stop after this many replies", "N", short="C"),
     option("deadline", "stop after this time", "SECONDS", short="w"),
@@ -102,18 +133,24 @@ _OPTIONS = (
     option(
         "dad", "test whether DST is taken; exit with 0: free, 1: taken, 2: could not ask", short="D"
     ),
-    option("announce", "announce DST with a request (gratuitous ARP)", short="U"),
-    option("answer", "announce DST with a reply", short="A"),
-    option("broadcast", "always broadcast, not only until the first reply", short="b"),
+)
+PRINTS = (
     option("quiet", "write nothing", short="q"),
     option("raw", "print only the link address of each reply", short="r"),
     option("raw-address", "print only the address of each reply", short="R"),
+)
+_OPTIONS = (
+    *LIMITS,
+    option("announce", "announce DST with a request (gratuitous ARP)", short="U"),
+    option("answer", "announce DST with a reply", short="A"),
+    option("broadcast", "always broadcast, not only until the first reply", short="b"),
+    *PRINTS,
 )
 
 COMMAND = Verb(
     "arping",
     "ask a neighbor for its link address (ARP)",
-    _run,
+    partial(run, _ARPING),
     (Place("dst", "DST", "address of the neighbor", complete="neigh"), *_OPTIONS),
     examples=(
         "smolctl arping -c 3 10.0.0.2",

@@ -238,7 +238,7 @@ _VLAN_TRUE = {
 }
 """The same of ``link add ... type vlan``."""
 _LINUX_ALONE = refused(
-    "txqueuelen txqlen qlen alias name master netns vf xdp addrgenmode carrier "
+    "txqueuelen txqlen qlen alias name master netns vf xdp carrier "
     "protodown mode operstate broadcast brd trailers dynamic numtxqueues numrxqueues "
     "gso_max_size vrf type",
     flags="nomaster",
@@ -397,6 +397,12 @@ COMMAND = Noun(
                 Word(("up", "down"), "bring it up or down", key="state", choice=True),
                 _MTU,
                 Word(("address",), "its MAC address", "MAC", type=MAC),
+                Word(
+                    ("addrgenmode",),
+                    "how its IPv6 link-local address is made",
+                    "MODE",
+                    values=("eui64", "none", "random"),
+                ),
                 *_NETEM,
                 *(
                     Word((word,), "what is the case", value, type=Only(value), hidden=True)

@@ -98,7 +98,7 @@ def _run(session: Session, args: Args) -> int:
             del args[kind]
     if options.stats:
         args["stats"] = True
-    stream = session.client("monitor.run").stream("monitor.run", **args)
+    stream = session.client("monitor.run").stream("monitor.run", **options.asked(args))
     for event in map(named, stream):
         if event["event"] == "watching":
             out.notice(f"watching {', '.join(event['kinds'])}")

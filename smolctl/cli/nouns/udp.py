@@ -237,19 +237,21 @@ def _echo(session: Session, args: Args) -> int:
         args["quiet"] = True
     out = session.out
 
+    def echoed(event: Event) -> None:
+        to = joined(zoned(event, "src"), event["sport"])
+        out.line(f"echoed {counted(event['bytes'], 'byte')} to {to}")
+
     def failed(event: Event) -> None:
         message = f"not echoed: {event['reason']}: {event.get('message', '')}"
         out.failure(message, event.get("hint"))
 
     def ignored(event: Event) -> None:
-        where = joined(event["src"], event["sport"])
+        where = joined(zoned(event, "src"), event["sport"])
         out.complaint(f"smolctl: not echoed: {where} may be an echo, too, and the two never end")
 
     handlers: stream.Handlers = {
         "bound": _bound(session),
-        "echoed": lambda event: out.line(
-            f"echoed {counted(event['bytes'], 'byte')} to {joined(event['src'], event['sport'])}"
-        ),
+        "echoed": echoed,
         "failed": failed,
         "ignored": ignored,
     }

@@ -130,7 +130,7 @@ def _predict(proto: str) -> Any:
         src, dst = request.pop("from", None), request.pop("to", None)
         if dst is None:
             src, dst = None, src
-        if proto == "udp":
+        if proto in ("udp", "tcp"):
             if src is not None and has_port(src):
                 src, request["sport"] = endpoint(src)
             address, port = endpoint(dst)
@@ -223,6 +223,14 @@ COMMAND = Why(
             "smolctl why udp [fe80::2%tap0]:53",
             "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0",
             "smolctl why udp any 8.8.8.8:53 tos 0x10",
+        ),
+        _asked(
+            "tcp",
+            "a connection attempt",
+            ":PORT",
+            "smolctl why tcp any 127.0.0.1:8080",
+            "smolctl why tcp any 10.0.0.2:22",
+            "smolctl why tcp 10.0.0.9:5000 10.0.0.1:7 iif tap0",
         ),
         _asked(
             "icmp",

@@ -34,7 +34,7 @@ VERB_ALIASES = {
 HABITS = {
     "smolctl": {
         "ip": "{}", "ifconfig": "addr", "ipconfig": "addr", "arp": "neigh", "netstat": "socket",
-        "ss": "socket", "tcpdump": "capture {}", "nc": "udp --help", "listen": "udp recv {}",
+        "ss": "socket", "tcpdump": "capture {}", "nc": "tcp --help", "listen": "tcp listen {}",
         "tracepath": "traceroute {}", "interface": "link", "interfaces": "link", "iface": "link",
     },
     "udp": {"listen": "recv {}"},

@@ -355,6 +355,8 @@ class Parser(_OptionParser):
         if place is None:
             return None
         after = self._words[len(self._words) - self._left :]
+        if args[place.name] in _VERBS and not after:
+            return f"smolctl {self.path} {word}"
         key, value = args[place.name].removesuffix("="), word.removeprefix("=")
         if not value and after:
             value = after.pop(0)
@@ -378,6 +380,10 @@ class Parser(_OptionParser):
         else:
             hint = " ".join(("smolctl", *self.path.split(), "--help"))
         return self._placed(UsageFault(f'option "{shown}" is not known', hint=hint))
+
+
+_VERBS = frozenset({"show", "list", "ls", "get", "set", "dev"})
+"""Words that other commands have before what is KEY[=VALUE] here."""
 
 
 def _is_number(word: str) -> bool:

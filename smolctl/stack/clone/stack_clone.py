@@ -40,6 +40,7 @@ def _clone(stack: Stack, settings: Settings) -> Stack:
     clone.assemble(shared)
     for family, net in stack.networks.items():
         _copy_network(net, clone.networks[family], shared)
+    clone.ipv6.icmp_limiter.credit = clone.ipv4.icmp_limiter.credit
     clone.ipv6.labels = stack.ipv6.labels.clone()
     _copy_sockets(stack, clone)
     return clone

@@ -57,25 +57,34 @@ def _check_mac(mac: bytes) -> None:
 
 
 def add_interface(
-    shared: Shared, name: str, kind: str, medium: Medium, mtu: int, mac: bytes | None
+    shared: Shared,
+    name: str,
+    kind: str,
+    medium: Medium,
+    mtu: int,
+    mac: bytes | None,
+    now: int | None = None,
 ) -> Interface:
     """Add an interface; it is up and has carrier.
+
+    Args:
+        now: None for the last time that the stack was given.
 
     Raises:
         InvalidArgument, AlreadyExists: as ``check_interface``.
     """
     check_interface(shared.interfaces, name, mtu, mac)
     interface = shared.interfaces.create(name, kind, medium, mtu, mac)
-    announce(shared, interface)
+    announce(shared, interface, now)
     return interface
 
 
-def announce(shared: Shared, interface: Interface) -> None:
+def announce(shared: Shared, interface: Interface, now: int | None = None) -> None:
     """Tell everybody of a new interface, and the networks whether it is ready."""
     shared.events.link(ChangeType.NEW, interface)
     if interface.up and interface.carrier:
         for network in shared.interfaces.observers:
-            network.link_ready(interface, shared.events.now_ns)
+            network.link_ready(interface, shared.events.now_ns if now is None else now)
 
 
 def delete_interface(shared: Shared, interface: Interface, now: int) -> None:
@@ -149,10 +158,13 @@ def set_mtu(shared: Shared, interface: Interface, mtu: int) -> None:
     """
     _check_mtu(mtu)
     check_fits(interface.vlan.lower if interface.vlan is not None else None, mtu)
-    if mtu != interface.mtu:
+    before = interface.mtu
+    if mtu != before:
         interface.mtu = mtu
         shared.events.link(ChangeType.CHANGED, interface)
         shared.generation.touch()
+        for network in shared.interfaces.observers:
+            network.mtu_changed(interface, before, shared.events.now_ns)
     for upper in interface.vlans.values():
         if upper.mtu > mtu:
             set_mtu(shared, upper, mtu)

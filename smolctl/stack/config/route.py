@@ -21,7 +21,7 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.fib.table import span
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
-from smolctl.wire.address import IPV6, format_address, is_multicast, is_zeronet
+from smolctl.wire.address import IPV6, family_of, format_address, is_multicast, is_zeronet
 
 
 def add_route(net: Network, route: Route, mode: InsertMode) -> None:
@@ -105,6 +105,8 @@ def _check_gateway(net: Network, route: Route) -> None:
     """
     via = route.via or 0
     shown = format_address(via)
+    if via and family_of(via) is not net.family:
+        raise InvalidArgument(f"the gateway {shown} is of another family than the route")
     if route.type is RouteType.LOCAL or route.scope >= Scope.HOST:
         raise InvalidArgument("a route to this host itself takes no gateway")
     if route.scope >= Scope.LINK:

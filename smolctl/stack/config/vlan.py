@@ -7,13 +7,19 @@ from smolctl.stack.shared import Shared
 
 
 def add_vlan(
-    shared: Shared, name: str, vlan: Vlan, mtu: int | None, mac: bytes | None
+    shared: Shared,
+    name: str,
+    vlan: Vlan,
+    mtu: int | None,
+    mac: bytes | None,
+    now: int | None = None,
 ) -> Interface:
     """Add the interface of a VLAN; it is up if the link below is, and has carrier as that one.
 
     Args:
         vlan: which one, and of which link.
         mtu, mac: None for those of the link below.
+        now: None for the last time that the stack was given.
 
     Raises:
         InvalidArgument, AlreadyExists.
@@ -36,5 +42,5 @@ def add_vlan(
     interface.vlan, vlan.own_mac = vlan, mac is not None
     interface.up, interface.carrier = lower.up, lower.carrier
     lower.vlans[vlan.tpid, vlan.vid] = interface
-    announce(shared, interface)
+    announce(shared, interface, now)
     return interface

@@ -84,6 +84,7 @@ _FIELDS6 = (
 
 DETAILS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.ARP_NO_REPLY: silence,
+    reason.ND_NO_REPLY: silence,
     reason.ICMP_HOPS_SILENT: silence,
     reason.ICMP_NO_REPLY: host_silence,
     reason.UDP_NO_REPLY: host_silence,

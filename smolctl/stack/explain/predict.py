@@ -13,6 +13,7 @@ from smolctl.errors import AddressInUse, InvalidArgument, NoBuffers, SendRejecte
 from smolctl.stack import reason
 from smolctl.stack.clone.stack_clone import clone_for_packet
 from smolctl.stack.explain.answers import answers_to
+from smolctl.stack.explain.predict_tcp import Attempt, conclude, syn, tcp_out
 from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface, Medium
@@ -64,9 +65,10 @@ class Question(NamedTuple):
     """A packet that might be sent, or come in.
 
     Attributes:
-        proto: "udp", "icmp" (an echo request), "arp" (a request) or "nd" (a neighbor solicitation).
+        proto: "udp", "tcp" (a connection attempt), "icmp" (an echo request), "arp" (a request) or
+            "nd" (a neighbor solicitation).
         src: None for the address that the stack would choose.
-        sport, dport: of UDP; port 0 as source is any that is free.
+        sport, dport: of UDP and TCP; port 0 as source is any that is free.
         size: bytes of payload.
         dev: interface by which it must leave.
         iif: interface by which it comes in, when it is somebody else's.
@@ -114,15 +116,24 @@ def happen(clone: Stack, question: Question, now: int) -> Trace:
     if question.iif is not None:
         frame = _arriving(net, clone.interface(question.iif), question)
         return happen_to_come_in(clone, clone.interface(question.iif), frame, now, trace)
+    socket = None
     with _run_out(clone, trace, now), suppress(SendRejected, NoBuffers):
         if question.proto == "udp":
             _udp_out(clone.udp, net, question, now, trace)
+        elif question.proto == "tcp":
+            attempt = Attempt(
+                question.src, question.sport, question.dst, question.dport, question.dev,
+                question.tos or 0, question.ttl,
+            )  # fmt: skip
+            socket = tcp_out(clone.tcp, net, attempt, now, trace)
         elif question.proto == "icmp":
             _icmp_out(clone.ping, net, question, now, trace)
         elif question.proto == "nd":
             _nd_out(net, question, now, trace)
         else:
             arp_out(net, question, now, trace)
+    if socket is not None:
+        conclude(clone.tcp, clone.loopback, socket, now, trace)
     return trace
 
 
@@ -327,6 +338,9 @@ def _packet(question: Question) -> bytes:
     if question.proto == "udp":
         protocol = ipv4.Protocol.UDP
         segment = udp.to_bytes(question.sport, question.dport, bytes(question.size), src, dst)
+    elif question.proto == "tcp":
+        protocol = ipv4.Protocol.TCP
+        segment = syn(question.sport, question.dport, src, dst)
     else:
         protocol = ipv4.Protocol.ICMP
         segment = icmpv4.IcmpMessage(

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from smolctl.stack.explain.names import ICMP6_CODES, ICMP6_TYPES
+from smolctl.stack.explain.summary import mld_words
 from smolctl.stack.trace.facts import SourceLoser
-from smolctl.wire.address import format_address, format_mac
+from smolctl.wire.address import UNSPECIFIED6, format_address, format_mac
 from smolctl.wire.icmpv6 import Icmpv6Message, Type
 from smolctl.wire.ipv6 import Ipv6Header, NextHeader
 from smolctl.wire.ipv6_ext import Chain
+from smolctl.wire.mld import Membership, Query, Report
 from smolctl.wire.ndp import (
     NeighborAdvertisement,
     NeighborSolicitation,
@@ -136,6 +138,15 @@ _SOURCES = {
 """Said of source addresses that lost, by the rule that decided (RFC 6724 5)."""
 
 
+def _mld(facts: Query | Membership | Report) -> Told:
+    row: Row = {}
+    if isinstance(facts, Query):
+        row["version"] = facts.version
+    if isinstance(facts, Query | Membership) and facts.group != UNSPECIFIED6:
+        row["group"] = format_address(facts.group)
+    return mld_words(facts), row
+
+
 TELLERS: dict[type, Callable[[Any], Told]] = {
     Ipv6Header: _ip6,
     Chain: _headers,
@@ -146,4 +157,7 @@ TELLERS: dict[type, Callable[[Any], Told]] = {
     RouterAdvertisement: _router_advertisement,
     Redirect: _redirect,
     SourceLoser: _source_loser,
+    Query: _mld,
+    Membership: _mld,
+    Report: _mld,
 }

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from smolctl.stack.trace.facts import Handshake
 from smolctl.wire import tcp_options
+from smolctl.wire.address import format_address
 from smolctl.wire.tcp import ACK, TcpHeader, flag_names, flags_text
 
 Row = dict[str, Any]
@@ -26,4 +28,16 @@ def _tcp(facts: TcpHeader) -> Told:
     return text, row
 
 
-TELLERS: dict[type, Callable[[Any], Told]] = {TcpHeader: _tcp}
+def _handshake(facts: Handshake) -> Told:
+    peer = format_address(facts.peer)
+    where = f"[{peer}]:{facts.port}" if ":" in peer else f"{peer}:{facts.port}"
+    if not facts.open:
+        return f"what {where} answers to SYN is not known here", {}
+    row: Row = {"bound": where}
+    owner = f" ({facts.owner})" if facts.owner else ""
+    if facts.owner:
+        row["owner"] = facts.owner
+    return f"SYN-ACK from {where}{owner}, ACK: the connection opens", row
+
+
+TELLERS: dict[type, Callable[[Any], Told]] = {TcpHeader: _tcp, Handshake: _handshake}

@@ -72,7 +72,9 @@ def family_told(why: Reason, values: Detail) -> Family:
     """Return the family of the packet that a reason is about; IPv4 where it is of neither."""
     if why.name.partition("-")[0] in _IPV6_LAYERS or any(map(_is_ipv6, values.values())):
         return IPV6
-    begun = values.origin
+    frame, begun = values.get("_frame"), values.origin
+    if isinstance(frame, bytes):
+        return IPV6 if frame[12:14] == _IPV6 else IPV4
     if not isinstance(begun, Origin) or any(type(values.get(key)) is int for key in _TOLD):
         return IPV4
     if begun.flow is not None:
@@ -429,6 +431,7 @@ _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.IP6_MULTICAST_NOT_JOINED: _not_joined,
     reason.TX_SRC_TENTATIVE: _tentative,
     reason.ARP_TARGET_TENTATIVE: _tentative,
+    reason.ND_TARGET_TENTATIVE: _tentative,
     reason.IP_RULE_REFUSED: _rule,
     reason.IP6_RULE_REFUSED: _rule,
     reason.ARP_RULE_REFUSED: _rule,

@@ -8,8 +8,8 @@ from struct import Struct
 
 from smolctl.stack.explain.names import ETHERTYPES, ICMP_CODES, ICMP_TYPES, PROTOCOLS
 from smolctl.stack.explain.summary_icmp6 import icmp6_words
-from smolctl.wire import arp, ethernet, icmpv4, igmp, ipv4, ipv6, snap, udp, vlan
-from smolctl.wire.address import format_address, format_mac
+from smolctl.wire import arp, ethernet, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, snap, udp, vlan
+from smolctl.wire.address import UNSPECIFIED6, format_address, format_mac
 from smolctl.wire.fault import Fault, WireFault
 from smolctl.wire.icmpv4 import Type
 from smolctl.wire.ipv6 import NextHeader
@@ -189,12 +189,28 @@ def igmp_words(message: igmp.Message) -> str:
         return f"v{message.version} query{group}{_sources(message.sources)}"
     if isinstance(message, igmp.Membership):
         return f"{_MEMBERSHIPS[message.type]} {format_address(message.group)}"
-    words = [_record(record) for record in message.records[:_RECORDS_SHOWN]]
-    more = len(message.records) - len(words)
-    return "v3 report " + ", ".join(words + [f"{more} more"] * (more > 0))
+    return f"v3 report {_records(message.records)}"
 
 
-def _record(record: igmp.Record) -> str:
+def mld_words(message: mld.Message) -> str:
+    """Return what a message of listener discovery says: "v2 report join ff05::5"."""
+    if isinstance(message, mld.Query):
+        general = message.group == UNSPECIFIED6
+        group = "" if general else f" for {format_address(message.group)}"
+        return f"v{message.version} query{group}{_sources(message.sources)}"
+    if isinstance(message, mld.Membership):
+        word = "report" if message.type == icmpv6.Type.MLD_REPORT else "done"
+        return f"v1 {word} {format_address(message.group)}"
+    return f"v2 report {_records(message.records)}"
+
+
+def _records(records: tuple[igmp.Record, ...] | tuple[mld.Record, ...]) -> str:
+    words = [_record(record) for record in records[:_RECORDS_SHOWN]]
+    more = len(records) - len(words)
+    return ", ".join(words + [f"{more} more"] * (more > 0))
+
+
+def _record(record: igmp.Record | mld.Record) -> str:
     """In the words of an application where nothing but joining and leaving happens."""
     group, sources = format_address(record.group), _sources(record.sources)
     word = _CHANGES.get(record.change, f"record {record.change}")

@@ -13,6 +13,7 @@ from smolctl.stack.trace.facts import (
     Bound,
     Cut,
     GroupMember,
+    Handshake,
     Joined,
     Owner,
     Planned,
@@ -21,6 +22,7 @@ from smolctl.stack.trace.facts import (
     Stranger,
 )
 from smolctl.stack.trace.trace import Direction, Fate, Struck, Trace
+from smolctl.wire import mld
 from smolctl.wire.address import IPV6, family_of, format_address, format_mac
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.icmpv4 import IcmpMessage
@@ -29,6 +31,7 @@ from smolctl.wire.igmp import Membership, Report
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv6 import Ipv6Header
 from smolctl.wire.ipv6_ext import Chain
+from smolctl.wire.ndp import NeighborSolicitation
 from smolctl.wire.tcp import TcpHeader, flag_names
 from smolctl.wire.udp import HEADER_LEN, UdpHeader
 
@@ -131,6 +134,9 @@ def verdict(trace: Trace) -> str:
     if trace.complaint is not None:
         return f"sent, but it failed - {trace.complaint[0].name}"
     text = _VERDICTS[trace.fate](trace)
+    handshake = next((s.facts for s in trace.steps if isinstance(s.facts, Handshake)), None)
+    if handshake is not None:
+        text = "the connection opens" if handshake.open else f"SYN {text}"
     reason, _ = blame(trace)
     if unsent(trace) is not None:
         text += ", but the answer is not sent"
@@ -185,7 +191,11 @@ _LEARNED: dict[type, str] = {
     Joined: "put together with the others",
     Planned: "taken note of",
     Membership: "taken note of",
+    TcpHeader: "taken by its connection",
     Report: "taken note of",
+    mld.Membership: "taken note of",
+    mld.Report: "taken note of",
+    NeighborSolicitation: "known again",
 }
 
 
@@ -233,6 +243,9 @@ def because(trace: Trace) -> str:
     arp = facts.get(ArpPacket)
     if isinstance(arp, ArpPacket):
         parts.append(_arp_because(trace, arp))
+    handshake = facts.get(Handshake)
+    if isinstance(handshake, Handshake) and not handshake.open:
+        parts.append(f"whether {format_address(handshake.peer)} takes it is not known here")
     if reason is not None:
         parts.append(reason.why(detail))
     elif trace.waited_for is not None and trace.waited_for.layer == "neigh":

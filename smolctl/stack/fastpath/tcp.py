@@ -14,6 +14,7 @@ from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.ip import gateways
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.way import Way, WayType
+from smolctl.stack.ipv6.flow_label import flow_label
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
@@ -51,7 +52,8 @@ class TcpFlow:
     Attributes:
         generation: the configuration it is true for.
         entry: the next hop's neighbor; its state is looked at for every segment.
-        ttl: of its packets. mss: bytes of options and payload in a segment.
+        ttl, label: of its packets; ``label`` is that of a flow of IPv6.
+        mss: bytes of options and payload in a segment.
         headers: by type of service, for segments to ``lladdr``.
         largest: payload that leaves in one piece, bytes.
     """
@@ -62,6 +64,7 @@ class TcpFlow:
     entry: Neighbor
     socket: TcpSocket
     ttl: int
+    label: int
     largest: int
     mss: int = 0
     lladdr: bytes | None = None
@@ -91,7 +94,7 @@ class TcpFlow:
             return None
         header: Ipv4Header | Ipv6Header
         if ends.peer >= IPV6_MARK:
-            header = Ipv6Header(tos, 0, 0, 6, self.ttl, ends.local, ends.peer)
+            header = Ipv6Header(tos, self.label, 0, 6, self.ttl, ends.local, ends.peer)
         else:
             header = Ipv4Header(
                 5, tos, 0, 0, True, False, 0, self.ttl, 6, ends.local, ends.peer, b""
@@ -131,8 +134,11 @@ def learn_output(
     if way.route is not None:
         gateways.watch(net, ends.peer, way.route)
     largest = 0xFFFF - net.header_len - 60
-    generation = table.generation.number
-    socket.flow = TcpFlow(generation, out, cache, entry, socket, how.ttl, largest)
+    generation, label = table.generation.number, 0
+    if ends.peer >= IPV6_MARK:
+        ports = ends.port.to_bytes(2) + ends.peer_port.to_bytes(2)
+        label = flow_label(net, how, ends.local, ends.peer, 6, ports)
+    socket.flow = TcpFlow(generation, out, cache, entry, socket, how.ttl, label, largest)
 
 
 # --- in -------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""Addresses that are tested, announced and defended on one link (RFC 5227).
+"""Addresses that are tested, announced and defended on one link (RFC 5227, RFC 4862 5.4).
 
 A table: ``expire`` returns what is to be sent and changed, and sends nothing. An address with
-nothing to test, to announce or to remember has no entry.
+nothing to test, to announce or to remember has no entry. ``DadRules`` has what differs between
+ARP, by which IPv4 addresses are tested, and neighbor discovery.
 """
 
 import heapq
@@ -9,14 +10,53 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.sysctl.link_settings import Values
 
 OFF, YIELD, ONCE, ALWAYS = range(4)
-"""Values of arp.defend: RFC 5227 2.4 (a), (b) and (c), and Linux, which does nothing."""
+"""Whether to defend an address: RFC 5227 2.4 (a), (b) and (c), and Linux, which does nothing."""
+
+
+class DadRules(Protocol):
+    """The numbers of one family on one link, as they are now; times are in ns."""
+
+    def clone(self, settings: Values, random: Callable[[], float]) -> "DadRules":
+        """Return the same rules with other settings."""
+
+    def spacing_ns(self, conflicts: int) -> int:
+        """Return the time from the beginning of a test to that of the next, after conflicts."""
+
+    def delay_ns(self, address: Address) -> int:
+        """Return how long to wait before the first probe of an address."""
+
+    def pause_ns(self, sent: int) -> int:
+        """Return how long to listen after so many probes."""
+
+    def nonce(self) -> bytes | None:
+        """Return what tells the probes of a test from those of others; None for nothing."""
+
+    @property
+    def probes(self) -> int:
+        """Number of questions whether somebody has the address."""
+
+    @property
+    def announcements(self) -> int:
+        """Number of announcements once it is ours."""
+
+    @property
+    def announce_interval_ns(self) -> int:
+        """Time between two announcements."""
+
+    @property
+    def defence(self) -> int:
+        """OFF, YIELD, ONCE or ALWAYS."""
+
+    @property
+    def defend_interval_ns(self) -> int:
+        """Time in which it is defended once."""
 
 
 class Phase(StrEnum):
@@ -52,6 +92,7 @@ class DadEntry:
         other_mac: the MAC address of who has it, once it is lost.
         defended_ns: when it was defended last.
         began_ns: when its test began.
+        nonce: in its probes, to know them again when they come back (RFC 7527 4.1).
     """
 
     address: Address
@@ -61,12 +102,14 @@ class DadEntry:
     other_mac: bytes | None = None
     defended_ns: int | None = None
     began_ns: int = 0
+    nonce: bytes | None = None
 
 
 class Probe(NamedTuple):
     """Ask whether anybody has the address."""
 
     address: Address
+    nonce: bytes | None
 
 
 class Take(NamedTuple):
@@ -94,16 +137,12 @@ DadAction = Probe | Take | Announce | Cede
 class DadTable:
     """The addresses of one interface that are tested, announced or defended.
 
-    Args:
-        random: returns a float in [0, 1).
-
     Attributes:
         timers: empty when nothing can be due; the first one is due first, if it still counts.
     """
 
-    def __init__(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> None:
-        self._settings, self._alarm = settings, alarm
-        self._random = random
+    def __init__(self, rules: DadRules, alarm: Alarm) -> None:
+        self._rules, self._alarm = rules, alarm
         self._dad: dict[Address, DadEntry] = {}
         self.timers: list[tuple[int, int, DadEntry]] = []
         self._serial = 0
@@ -119,7 +158,7 @@ class DadTable:
     def clone(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> "DadTable":
         """Return a copy that shares the addresses, which no packet changes."""
         clone = copy(self)
-        clone._settings, clone._random, clone._alarm = settings, random, alarm
+        clone._rules, clone._alarm = self._rules.clone(settings, random), alarm
         copies = {id(entry): copy(entry) for entry in self}
         clone._dad = {entry.address: copies[id(entry)] for entry in self}
         clone.timers = [
@@ -161,15 +200,15 @@ class DadTable:
         if not active:
             return 0
         entry.phase = Phase.PROBING
-        settings = self._settings
-        begin, wait = now, 0
-        if self._attempt_ns is not None and self._conflicts > settings["arp.max_conflicts"]:
+        rules, begin = self._rules, now
+        spacing_ns = rules.spacing_ns(self._conflicts)
+        if spacing_ns and self._attempt_ns is not None:
             # RFC 5227 2.1.1: after MAX_CONFLICTS, MUST limit the rate of new addresses.
-            begin = max(now, self._attempt_ns + settings.ns("arp.rate_limit_interval_ms"))
-            wait = begin - now
+            begin = max(now, self._attempt_ns + spacing_ns)
         self._attempt_ns = begin
-        self._arm(entry, begin + int(self._random() * settings.ns("arp.probe_wait_ms")))
-        return wait
+        entry.nonce = rules.nonce()
+        self._arm(entry, begin + rules.delay_ns(address))
+        return begin - now
 
     def pause(self) -> None:
         """Nobody can be asked any more: what is being tested waits."""
@@ -193,14 +232,14 @@ class DadTable:
 
     def challenged(self, address: Address, other_mac: bytes, now: int) -> Defence:
         """Another host claims an address that is ours (RFC 5227 2.4): what to do about it."""
-        policy = self._settings["arp.defend"]
+        policy, interval_ns = self._rules.defence, self._rules.defend_interval_ns
         if policy == OFF:
             return Defence.NONE
         entry = self._dad.get(address)
         if entry is not None and entry.phase is Phase.LOST:
             return Defence.CEDE
         last = None if entry is None else entry.defended_ns
-        recent = last is not None and now < last + self._settings.ns("arp.defend_interval_ms")
+        recent = last is not None and now < last + interval_ns
         if recent and policy == ALWAYS:
             # (c): MUST NOT send another one, or two hosts would flood the network.
             return Defence.SILENT
@@ -212,7 +251,7 @@ class DadTable:
             return Defence.CEDE
         entry.defended_ns = now
         if entry.phase is Phase.HELD:
-            self._arm(entry, now + self._settings.ns("arp.defend_interval_ms"))
+            self._arm(entry, now + interval_ns)
         return Defence.ANNOUNCE
 
     def _lose(self, entry: DadEntry, other_mac: bytes, now: int) -> None:
@@ -239,12 +278,12 @@ class DadTable:
         return actions
 
     def _go_on(self, entry: DadEntry, now: int, actions: list[DadAction]) -> None:
-        settings, address = self._settings, entry.address
+        rules, address = self._rules, entry.address
         if entry.phase is Phase.PROBING:
-            if entry.sent < settings["arp.probe_num"]:
+            if entry.sent < rules.probes:
                 entry.sent += 1
-                actions.append(Probe(address))
-                self._arm(entry, now + self._pause_ns(entry))
+                actions.append(Probe(address, entry.nonce))
+                self._arm(entry, now + rules.pause_ns(entry.sent))
                 return
             self._conflicts = 0
             entry.phase, entry.sent = Phase.ANNOUNCING, 0
@@ -257,26 +296,19 @@ class DadTable:
         else:
             self._announce(entry, now, actions)
 
-    def _pause_ns(self, entry: DadEntry) -> int:
-        """Return how long to listen after a probe (RFC 5227 2.1.1)."""
-        settings = self._settings
-        if entry.sent >= settings["arp.probe_num"]:
-            return settings.ns("arp.announce_wait_ms")
-        low, high = settings.ns("arp.probe_min_ms"), settings.ns("arp.probe_max_ms")
-        return low + int(self._random() * (high - low))
-
     def _announce(self, entry: DadEntry, now: int, actions: list[DadAction]) -> None:
         """Announce the address (RFC 5227 2.3); after the last time it is but held."""
-        if entry.sent < self._settings["arp.announce_num"]:
+        rules = self._rules
+        if entry.sent < rules.announcements:
             entry.sent += 1
             actions.append(Announce(entry.address))
-        if entry.sent < self._settings["arp.announce_num"]:
-            self._arm(entry, now + self._settings.ns("arp.announce_interval_ms"))
+        if entry.sent < rules.announcements:
+            self._arm(entry, now + rules.announce_interval_ns)
             return
         entry.phase = Phase.HELD
         forget_ns = now
         if entry.defended_ns is not None:
-            forget_ns = entry.defended_ns + self._settings.ns("arp.defend_interval_ms")
+            forget_ns = entry.defended_ns + rules.defend_interval_ns
         self._arm(entry, max(forget_ns, now))
 
     def _arm(self, entry: DadEntry, at: int) -> None:

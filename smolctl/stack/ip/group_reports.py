@@ -1,12 +1,16 @@
-"""IGMP, the host's side: when to report which groups, in the version that the link's routers speak.
+"""Reports of groups: when to report which, in the version that the link's routers speak.
+
+For IGMP and for multicast listener discovery (MLD), which is IGMP for IPv6: version 1 of it does
+what version 2 of IGMP does, and version 2 what version 3 of IGMP does.
 
 One table per interface. It sends nothing: ``expire`` returns what is due as actions. A change is
 due at once; so joining and leaving need not know what time it is.
 
-Source: RFC 3376 5 and 7.2; RFC 2236 3 and 6 (versions 1 and 2); Linux net/ipv4/igmp.c.
+Source: RFC 3376 5 and 7.2; RFC 2236 3 and 6 (versions 1 and 2); RFC 3810 6 and 8.2; Linux
+net/ipv4/igmp.c, net/ipv6/mcast.c.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,32 +18,87 @@ from typing import NamedTuple
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.ip.groups import NOBODY, SourceFilter
 from smolctl.stack.sysctl.link_settings import NS_PER_MS, Values
-from smolctl.wire import igmp
-from smolctl.wire.igmp import Change, Membership, Query, Record, Type
+from smolctl.wire import igmp, mld
+from smolctl.wire.igmp import Change
 
 _NS_PER_S = 1_000_000_000
 QUERY_INTERVAL_NS = 125 * _NS_PER_S
 """Between two general queries, unless the querier says otherwise (RFC 3376 8.2)."""
 RESPONSE_INTERVAL_NS = 10 * _NS_PER_S
 """Within which a general query is answered, likewise (RFC 3376 8.3)."""
+_WHOLE = (Change.IS_EXCLUDE, Change.TO_EXCLUDE)
+"""Records that must not be split: two of them would mean more than one."""
 SOURCES_MAX = 1024
 """Sources that are remembered of queries for one group; with more, all of it is reported."""
 
 
+Query = igmp.Query | mld.Query
+
+
+class Record(NamedTuple):
+    """The record about one group in a report of the latest version; ``change`` is a ``Change``."""
+
+    change: int
+    group: int
+    sources: tuple[int, ...] = ()
+
+
 class SendRecords(NamedTuple):
-    """Report these by version 3, in as many messages as they need."""
+    """Report these by the latest version, in as many messages as they need."""
 
     records: list[Record]
 
 
 class SendMessage(NamedTuple):
-    """Send a message of version 1 or 2."""
+    """Send a message of an older version.
 
-    message: Membership
+    Attributes:
+        type: of the message, as its protocol numbers it.
+        leaves: it says that the group is left.
+    """
+
+    type: int
+    group: int
     dst: int
+    leaves: bool = False
 
 
 ReportAction = SendRecords | SendMessage
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRules:
+    """The differences between IGMP and MLD.
+
+    Attributes:
+        latest: the version whose reports have records.
+        plain: the version that knows neither response times, nor queries for one group, nor leave
+            messages; 0 where there is none.
+        all_groups: the group that a general query asks for.
+        all_routers: leave messages go there.
+        report_types: of each older version.
+        leave_type: of a leave message.
+        force_version, qrv: sysctls.
+        old_interval, interval: the sysctls of the time within which a change is repeated, in older
+            versions and in the latest one.
+        robustness_min: less than this a querier cannot ask for, unless ``qrv`` does.
+        strict: to force the latest version has older routers ignored.
+        reported: tells whether a group is reported at all.
+    """
+
+    latest: int
+    plain: int
+    all_groups: int
+    all_routers: int
+    report_types: Mapping[int, int]
+    leave_type: int
+    force_version: str
+    qrv: str
+    old_interval: str
+    interval: str
+    robustness_min: int
+    strict: bool
+    reported: Callable[[Values, int], bool]
 
 
 @dataclass(slots=True)
@@ -50,8 +109,8 @@ class _News:
         at_ns: when to tell it again; 0 is at once, for what has not been told at all.
         mode: reports that are still to have a filter-mode-change record.
         sources: in how many reports each source is still to be.
-        joins: reports of version 1 or 2 that are still to be sent.
-        left: a leave message of version 2 is to be sent.
+        joins: reports of an older version that are still to be sent.
+        left: a leave message of an older version is to be sent.
     """
 
     at_ns: int = 0
@@ -77,16 +136,19 @@ class GroupReports:
 
     Attributes:
         due_ns: when ``expire`` has something to do; 0 for at once, None for never.
-        v1_until_ns, v2_until_ns: how long a router of that version counts as present.
+        until_ns: how long a router of each older version counts as present.
     """
 
-    def __init__(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> None:
+    def __init__(
+        self, rules: ReportRules, settings: Values, random: Callable[[], float], alarm: Alarm
+    ) -> None:
+        self.rules = rules
         self._settings, self._random, self._alarm = settings, random, alarm
         self.due_ns: int | None = None
-        self.v1_until_ns = self.v2_until_ns = 0
+        self.until_ns = dict.fromkeys(rules.report_types, 0)
         self._robustness = 0  # what the querier says, 0 when it has said nothing
         self._interval_ns, self._response_ns = QUERY_INTERVAL_NS, RESPONSE_INTERVAL_NS
-        self._version = 3
+        self._version = rules.latest
         self._news: dict[int, _News] = {}
         self._general_ns: int | None = None
         self._answers: dict[int, _Answer] = {}
@@ -94,9 +156,8 @@ class GroupReports:
 
     def clone(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> "GroupReports":
         """Return a copy that packets can change."""
-        result = GroupReports(settings, random, alarm)
-        result.due_ns = self.due_ns
-        result.v1_until_ns, result.v2_until_ns = self.v1_until_ns, self.v2_until_ns
+        result = GroupReports(self.rules, settings, random, alarm)
+        result.due_ns, result.until_ns = self.due_ns, dict(self.until_ns)
         result._robustness, result._version = self._robustness, self._version
         result._interval_ns, result._response_ns = self._interval_ns, self._response_ns
         result._news, result._answers = deepcopy(self._news), deepcopy(self._answers)
@@ -104,29 +165,32 @@ class GroupReports:
         return result
 
     def version(self, now: int) -> int:
-        """Return the version that is spoken: that of the oldest router (RFC 3376 7.2.1).
+        """Return the version that is spoken: that of the oldest router.
 
-        igmp.force_version is the latest one at most (Linux ``IGMP_V1_SEEN``, ``IGMP_V2_SEEN``).
+        The version that is forced is the latest one at most. Source: RFC 3376 7.2.1, RFC 3810
+        8.2.1; Linux ``IGMP_V1_SEEN``, ``mld_in_v1_mode``.
         """
-        latest = self._settings["igmp.force_version"] or 3
-        if now < self.v1_until_ns:
-            return 1
-        return min(latest, 2 if now < self.v2_until_ns else 3)
+        forced, latest = self._settings[self.rules.force_version], self.rules.latest
+        if not self.follows_older:
+            return latest
+        present = [version for version, until in self.until_ns.items() if now < until]
+        return min([*present, forced or latest])
+
+    @property
+    def follows_older(self) -> bool:
+        """Whether an older router has this host speak its version."""
+        rules = self.rules
+        return not (rules.strict and self._settings[rules.force_version] == rules.latest)
 
     @property
     def robustness(self) -> int:
-        """The number of reports of a change: the querier's, else igmp.qrv (RFC 3376 8.1)."""
-        return self._robustness or self._settings["igmp.qrv"]
+        """The number of reports of a change: the querier's, else the sysctl's (RFC 3376 8.1)."""
+        said, own = self._robustness, self._settings[self.rules.qrv]
+        return max(said, min(self.rules.robustness_min, own)) if said else own
 
     def reported(self, group: int) -> bool:
-        """Tell whether a group is reported at all.
-
-        That of all hosts never is (RFC 3376 5). Those that no router forwards need not be, but
-        switches that listen to IGMP may want to know (RFC 4541 2.1.2).
-        """
-        if group == igmp.ALL_HOSTS:
-            return False
-        return group >> 8 != 0xE00000 or self._settings["igmp.link_local_reports"] != 0
+        """Tell whether a group is reported at all."""
+        return self.rules.reported(self._settings, group)
 
     # --- what changes -----------------------------------------------------------------------------
 
@@ -152,6 +216,10 @@ class GroupReports:
     def restart(self, filters: Mapping[int, SourceFilter]) -> None:
         """Report all groups as newly joined: the link is up again (Linux ip_mc_up)."""
         self.stop()
+        self.repeat(filters)
+
+    def repeat(self, filters: Mapping[int, SourceFilter]) -> None:
+        """Report all groups as newly joined: what was said of them may not have counted."""
         for group, wanted in filters.items():
             self.changed(group, NOBODY, wanted)
 
@@ -161,7 +229,7 @@ class GroupReports:
         self._answers.clear()
         self._reporter.clear()
         self._general_ns = None
-        self.v1_until_ns = self.v2_until_ns = self._robustness = 0
+        self.until_ns, self._robustness = dict.fromkeys(self.until_ns, 0), 0
         self._interval_ns, self._response_ns = QUERY_INTERVAL_NS, RESPONSE_INTERVAL_NS
         self._schedule()
 
@@ -175,55 +243,61 @@ class GroupReports:
         self._note_querier(query, now)
         self._follow(now)
         wait_ns = max(query.max_response_ms, 1) * NS_PER_MS
-        if self._version == 1:
+        rules = self.rules
+        if self._version == rules.plain:
             wait_ns = RESPONSE_INTERVAL_NS
-        if query.version == 1:
-            query = query._replace(group=0)  # RFC 1112, appendix I: it asks for all of them
-        if query.group:
-            groups = [query.group] if query.group in filters else []
-        else:
+        # RFC 1112, appendix I: a query of the plain version asks for all of them.
+        general = query.group == rules.all_groups or query.version == rules.plain
+        if general:
             groups = list(filters)
+        else:
+            groups = [query.group] if query.group in filters else []
         groups = [group for group in groups if self.reported(group)]
-        if self._version < 3:
+        if self._version < rules.latest:
             for group in groups:
                 self._plan_report(group, wait_ns, now)
         elif groups:
-            self._plan_records(query, now + int(self._random() * wait_ns))
+            at_ns = now + int(self._random() * wait_ns)
+            self._plan_records(None if general else query.group, query.sources, at_ns)
         self._schedule()
         return len(groups)
 
     def _note_querier(self, query: Query, now: int) -> None:
         """Remember the querier's version and variables (RFC 3376 4.1.6, 4.1.7, 7.2.1)."""
-        if query.version == 3:
+        rules = self.rules
+        if query.version == rules.latest:
             self._robustness = query.robustness
             self._interval_ns = query.interval_s * _NS_PER_S or QUERY_INTERVAL_NS
-        if query.version > 1 and not query.group:
+        if query.version != rules.plain and query.group == rules.all_groups:
             self._response_ns = query.max_response_ms * NS_PER_MS
         # RFC 3376 8.12, the older version querier present timeout.
         until = now + self.robustness * self._interval_ns + self._response_ns
-        if query.version == 1:
-            self.v1_until_ns = until
-        elif query.version == 2:
-            self.v2_until_ns = until
+        if query.version in self.until_ns:
+            self.until_ns[query.version] = until
 
     def _plan_report(self, group: int, wait_ns: int, now: int) -> None:
-        """Plan a report of version 1 or 2 (RFC 2236 3)."""
+        """Plan a report of an older version (RFC 2236 3)."""
         planned = self._answers.get(group)
         if planned is None or wait_ns < planned.at_ns - now:
             self._answers[group] = _Answer(now + int(self._random() * wait_ns))
 
-    def _plan_records(self, query: Query, at_ns: int) -> None:
-        """Plan a report of version 3; the numbers are those of the rules in RFC 3376 5.2."""
+    def _plan_records(self, group: int | None, asked: tuple[int, ...], at_ns: int) -> None:
+        """Plan a report with records; the numbers are those of the rules in RFC 3376 5.2.
+
+        Args:
+            group: None for all groups.
+            asked: the sources that are asked for; () for all of them.
+        """
         general = self._general_ns
         if general is not None and general < at_ns:
             return  # 1: that one comes sooner, and says it all
-        if not query.group:
+        if group is None:
             self._general_ns = at_ns  # 2
             return
-        sources = frozenset(query.sources)
-        planned = self._answers.get(query.group)
+        sources = frozenset(asked)
+        planned = self._answers.get(group)
         if planned is None:
-            self._answers[query.group] = _Answer(at_ns, sources)  # 3
+            self._answers[group] = _Answer(at_ns, sources)  # 3
             return
         both = planned.sources | sources
         whole = not (sources and planned.sources) or len(both) > SOURCES_MAX
@@ -233,11 +307,11 @@ class GroupReports:
     def heard(self, group: int, now: int) -> None:
         """Take note that another member reported a group.
 
-        In versions 1 and 2 that makes our report superfluous (RFC 3376 7.2.2, RFC 2236 3). In
-        version 3 it does not, as it is silent on sources.
+        In older versions that makes our report superfluous (RFC 3376 7.2.2, RFC 2236 3). In the
+        latest it does not, as it is silent on sources.
         """
         self._follow(now)
-        if self._version == 3:
+        if self._version == self.rules.latest:
             return
         self._answers.pop(group, None)
         self._reporter.discard(group)
@@ -264,7 +338,7 @@ class GroupReports:
     def expire(self, filters: Mapping[int, SourceFilter], now: int) -> list[ReportAction]:
         """Return what is to be sent now."""
         self._follow(now)
-        old = self._version < 3
+        old = self._version < self.rules.latest
         actions = (self._old_due if old else self._records_due)(filters, now)
         self._schedule()
         return actions
@@ -276,7 +350,9 @@ class GroupReports:
         states: list[Record] = []
         if self._general_ns is not None and self._general_ns <= now:
             self._general_ns = None
-            states += [_state(group, filters[group]) for group in filters if self.reported(group)]
+            states += [
+                _state(group, wanted) for group, wanted in filters.items() if self.reported(group)
+            ]
         for group in self._answers_due(now):
             answer = self._answers.pop(group)
             states += _asked_for(group, filters.get(group, NOBODY), answer.sources)
@@ -297,26 +373,26 @@ class GroupReports:
         news.sources = {source: left - 1 for source, left in news.sources.items() if left > 1}
         news.joins, news.left = max(news.joins - 1, 0), False
         if news.mode or news.sources:
-            news.at_ns = self._later(now, "igmp.v3_unsolicited_report_interval_ms")
+            news.at_ns = self._later(now, self.rules.interval)
         else:
             del self._news[group]
         return records
 
     def _old_due(self, filters: Mapping[int, SourceFilter], now: int) -> list[ReportAction]:
-        """Return messages of version 1 or 2 (RFC 2236 3, 6)."""
-        kind = Type.REPORT_V1 if self._version == 1 else Type.REPORT_V2
+        """Return messages of an older version (RFC 2236 3, 6; RFC 2710 4, 5)."""
+        rules = self.rules
+        kind = rules.report_types[self._version]
         actions: list[ReportAction] = []
         for group in self._due(now):
             news = self._news[group]
             if news.joins and group in filters:
-                actions.append(SendMessage(Membership(kind, group), group))
+                actions.append(SendMessage(kind, group, group))
                 self._reporter.add(group)
                 news.joins -= 1
-                news.at_ns = self._later(now, "igmp.v2_unsolicited_report_interval_ms")
-            elif news.left and self._version == 2 and group in self._reporter:
+                news.at_ns = self._later(now, self.rules.old_interval)
+            elif news.left and self._version != rules.plain and group in self._reporter:
                 # RFC 2236 3: who was not the last to report need not say that it leaves.
-                leave = Membership(Type.LEAVE, group)
-                actions.append(SendMessage(leave, igmp.ALL_ROUTERS))
+                actions.append(SendMessage(rules.leave_type, group, rules.all_routers, True))
             if not news.joins:
                 del self._news[group]
             if group not in filters:
@@ -324,7 +400,7 @@ class GroupReports:
         for group in self._answers_due(now):
             del self._answers[group]
             if group in filters:
-                actions.append(SendMessage(Membership(kind, group), group))
+                actions.append(SendMessage(kind, group, group))
                 self._reporter.add(group)
         return actions
 
@@ -363,3 +439,39 @@ def _asked_for(group: int, wanted: SourceFilter, sources: Iterable[int]) -> list
         return [_state(group, wanted)]
     allowed = tuple(sorted(source for source in sources if wanted.allows(source)))
     return [Record(Change.IS_INCLUDE, group, allowed)] if allowed else []
+
+
+# --- messages -------------------------------------------------------------------------------------
+
+
+def packed(
+    records: list[Record], room: int, record_len: int, source_len: int
+) -> Iterator[list[Record]]:
+    """Yield the records of as few reports as hold them, at most ``room`` bytes for each report.
+
+    A record that is too long alone is split by its sources; where that would change what it says,
+    the sources that do not fit are left out, which has routers forward more (RFC 3376 4.2.16).
+
+    Args:
+        record_len: bytes of a record without its sources.
+        source_len: bytes of a source.
+    """
+    waiting: list[Record] = []
+    taken, most = 0, (room - record_len) // source_len
+    for part in (part for record in records for part in _parts(record, most)):
+        size = record_len + source_len * len(part.sources)
+        if waiting and taken + size > room:
+            yield waiting
+            waiting, taken = [], 0
+        waiting.append(part)
+        taken += size
+    if waiting:
+        yield waiting
+
+
+def _parts(record: Record, most: int) -> list[Record]:
+    """Return a record in parts of at most ``most`` sources each."""
+    sources = record.sources
+    if record.change in _WHOLE or len(sources) <= most:
+        return [record._replace(sources=sources[:most])]
+    return [record._replace(sources=sources[at : at + most]) for at in range(0, len(sources), most)]

@@ -7,12 +7,21 @@ burst of ``icmp.msgs_burst``.
 
 from collections.abc import Callable
 from copy import copy
+from dataclasses import dataclass
 
 from smolctl.stack.sysctl.settings import Settings
 
 BURST = 6
 PEERS_LIMIT = 4096
 NS_PER_S = 1_000_000_000
+
+
+@dataclass(slots=True, eq=False)
+class Credit:
+    """The credit of all errors together, times a second; ``stamp_ns`` says when it was counted."""
+
+    left: int = 0
+    stamp_ns: int | None = None
 
 
 class IcmpLimiter:
@@ -22,10 +31,11 @@ class IcmpLimiter:
         random: returns a float in [0, 1). What an error takes of the common credit is not the same
             each time, or others could find out by it whether we answered somebody
             (CVE-2020-25705; Linux ``icmp_global_consume``).
-
         interval: the sysctl that is the time between errors to one host.
 
     Attributes:
+        credit: what all errors together may still take; both families take from one (Linux
+            ``icmp_global_allow``).
         refused_by: the sysctl that allowed no more, when an error was last refused.
     """
 
@@ -38,8 +48,7 @@ class IcmpLimiter:
         self._settings, self._interval = settings, interval
         self._random = random
         self._peers: dict[int, tuple[int, int]] = {}
-        self._credit = 0
-        self._stamp_ns: int | None = None
+        self.credit = Credit()
         self.refused_by = ""
 
     def clone(self, settings: Settings, random: Callable[[], float]) -> "IcmpLimiter":
@@ -47,6 +56,7 @@ class IcmpLimiter:
         result = copy(self)
         result._settings, result._random = settings, random
         result._peers = dict(self._peers)
+        result.credit = copy(self.credit)
         return result
 
     def allow(self, peer: int, now: int) -> bool:
@@ -60,18 +70,18 @@ class IcmpLimiter:
         if not self._allow_peer(peer, now):
             self.refused_by = self._interval
             return False
-        self._credit -= int(self._random() * 3) * NS_PER_S  # 0, 1 or 2: one on the average
+        self.credit.left -= int(self._random() * 3) * NS_PER_S  # 0, 1 or 2: one on the average
         return True
 
     def _refill(self, now: int) -> bool:
         burst, rate = self._settings["icmp.msgs_burst"], self._settings["icmp.msgs_per_sec"]
-        cap = burst * NS_PER_S
-        if self._stamp_ns is None:
-            self._credit = cap
+        cap, credit = burst * NS_PER_S, self.credit
+        if credit.stamp_ns is None:
+            credit.left = cap
         else:
-            self._credit = min(cap, self._credit + (now - self._stamp_ns) * rate)
-        self._stamp_ns = now
-        return self._credit >= NS_PER_S
+            credit.left = min(cap, credit.left + (now - credit.stamp_ns) * rate)
+        credit.stamp_ns = now
+        return credit.left >= NS_PER_S
 
     def _allow_peer(self, peer: int, now: int) -> bool:
         interval = self._settings.ns(self._interval)

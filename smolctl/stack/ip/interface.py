@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.ip.addresses import AddressList
-from smolctl.stack.ip.dad import DadTable
-from smolctl.stack.ip.group_reports import GroupReports
+from smolctl.stack.ip.dad import DadRules, DadTable
+from smolctl.stack.ip.group_reports import GroupReports, ReportRules
 from smolctl.stack.ip.groups import Groups
 from smolctl.stack.neighbor.proxy import Proxies
 from smolctl.stack.sysctl.link_settings import Values
@@ -43,6 +43,8 @@ class IpInterface:
 
 def make_ip_interface(
     addresses: AddressList,
+    dad: DadRules,
+    reports: ReportRules,
     settings: Values,
     random: Callable[[], float],
     alarm: Alarm,
@@ -52,12 +54,13 @@ def make_ip_interface(
 
     Args:
         addresses: an empty list of its family.
+        dad, reports: the rules of its family.
         always: the groups that every interface is in.
     """
     return IpInterface(
         addresses,
-        DadTable(settings, random, alarm),
+        DadTable(dad, alarm),
         Proxies(settings, random, alarm),
         Groups(*always),
-        GroupReports(settings, random, alarm),
+        GroupReports(reports, settings, random, alarm),
     )

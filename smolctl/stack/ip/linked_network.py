@@ -107,6 +107,9 @@ class LinkedNetwork(Network):
         """Take note that a link has another MAC address."""
         self.generation.touch()
 
+    def mtu_changed(self, interface: Interface, before: int, now: int) -> None:
+        """Nothing follows: ways ask for the MTU of their link."""
+
     def carrier_changed(self, interface: Interface, now: int) -> None:
         """Test or announce addresses again, or forget learned neighbors."""
         membership.link_changed(self, interface)

@@ -4,6 +4,7 @@ Each verb checks everything first and changes nothing when it raises. What follo
 of the link is reported when the stack is polled next (``ip.group_reports``).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from smolctl.errors import (
@@ -16,11 +17,12 @@ from smolctl.errors import (
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
+from smolctl.stack.ip.group_reports import ReportAction
 from smolctl.stack.ip.groups import ANYBODY, AUTOJOIN, HOST, NOBODY, Group, SourceFilter
 from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Refusal
-from smolctl.wire.address import format_address, is_host, is_multicast
+from smolctl.wire.address import IPV4, IPV6, family_of, format_address, is_host, is_multicast
 
 
 class Member(Protocol):
@@ -31,6 +33,10 @@ class Member(Protocol):
     """
 
     groups: dict[tuple[int, str], SourceFilter]
+
+
+SendReports = Callable[[Network, Interface, list[ReportAction], int], None]
+"""Send what the table of an interface asked for."""
 
 
 class SourceChange(NamedTuple):
@@ -46,6 +52,14 @@ class SourceChange(NamedTuple):
     add: bool
 
 
+_GROUPS = {
+    IPV4: ("224.0.0.0 to 239.255.255.255", "239.0.0.0/8 is for private use"),
+    IPV6: ("ff00::/8", "those of one link begin with ff02:"),
+}
+"""What is a group of a family, and which one to take."""
+_ALL = {IPV4: "224.0.0.0/4", IPV6: "ff00::/8"}
+
+
 def interface_for(net: Network, group: int, dev: str | None, src: int = 0) -> Interface:
     """Return the interface on which a group is meant (Linux ip_mc_find_dev).
 
@@ -58,10 +72,8 @@ def interface_for(net: Network, group: int, dev: str | None, src: int = 0) -> In
     """
     shown = format_address(group)
     if not is_multicast(group):
-        raise InvalidArgument(
-            f"{shown} is not a group: groups are 224.0.0.0 to 239.255.255.255",
-            hint="239.0.0.0/8 is for private use",
-        )
+        groups, hint = _GROUPS[family_of(group)]
+        raise InvalidArgument(f"{shown} is not a group: groups are {groups}", hint=hint)
     if dev is not None:
         return net.interfaces.named(dev)
     if src:
@@ -77,7 +89,9 @@ def interface_for(net: Network, group: int, dev: str | None, src: int = 0) -> In
         name = (wires or [net.interfaces.loopback.name])[0]
         raise NoSuchDevice(
             f"no route says which interface {shown} is on: name one",
-            hint=f"dev {name}; or for all groups: smolctl route add 224.0.0.0/4 dev {name}",
+            hint=f"dev {name}"
+            if net.needs_dev(group)
+            else f"dev {name}; or for all groups: smolctl route add {_ALL[net.family]} dev {name}",
         )
     return way.interface
 
@@ -89,8 +103,8 @@ def join(
 
     Raises:
         AddressInUse: it is a member with the same sources already.
-        NoBuffers: it is in as many groups as igmp.max_memberships allows, or names more sources
-            than igmp.max_msf does.
+        NoBuffers: it is in as many groups as the sysctls allow (igmp.*, mld.*), or names more
+            sources.
         InvalidArgument: a source is no host's address.
     """
     key = (group, interface.name)
@@ -102,8 +116,9 @@ def join(
             f"the socket has joined {format_address(group)} on {interface.name} already"
         )
     if key not in socket.groups:
-        _check_room(net, "igmp.max_memberships", len(socket.groups) + 1, "groups")
-    _check_room(net, "igmp.max_msf", len(wanted.sources), "sources of a group")
+        joined = sum(family_of(each) is net.family for each, _ in socket.groups)
+        _check_room(net, net.group_sysctls[0], joined + 1, "groups")
+    _check_room(net, net.group_sysctls[1], len(wanted.sources), "sources of a group")
     socket.groups[key] = wanted
     set_membership(net, interface, group, socket, wanted)
 
@@ -132,7 +147,7 @@ def change_source(
     Raises:
         InvalidArgument: the socket has not joined, or has said the other of whom it wants.
         AddressNotAvailable: it is one already, or none.
-        NoBuffers: there are as many as igmp.max_msf allows.
+        NoBuffers: there are as many as igmp.max_msf or mld.max_msf allows.
     """
     source, exclude, add = change
     shown, sender = format_address(group), format_address(source)
@@ -169,7 +184,8 @@ def check_address(net: Network, interface: Interface, group: int) -> None:
 
     Raises:
         AddressInUse: it is one already.
-        NoBuffers: there are as many as igmp.max_memberships allows.
+        NoBuffers: there are as many as igmp.max_memberships or mld.max_memberships
+            allows.
     """
     if AUTOJOIN in net.of(interface).groups.members(group):
         raise AddressInUse(
@@ -181,7 +197,7 @@ def check_address(net: Network, interface: Interface, group: int) -> None:
         for link in net.interfaces.values()
         for each in net.of(link).groups.filters
     )
-    _check_room(net, "igmp.max_memberships", joined + 1, "groups", "all links' addresses")
+    _check_room(net, net.group_sysctls[0], joined + 1, "groups", "all links' addresses")
 
 
 def join_address(net: Network, interface: Interface, group: int) -> None:
@@ -212,6 +228,25 @@ def forget(net: Network, interface: Interface) -> None:
             if not isinstance(member, str):
                 member.groups.pop((group, interface.name), None)
     net.of(interface).reports.stop()
+
+
+def reports_deadline(net: Network) -> int | None:
+    """Return when the next report is due."""
+    first = None
+    for interface in net.interfaces.values():
+        due = net.of(interface).reports.due_ns
+        if due is not None and (first is None or due < first):
+            first = due
+    return first
+
+
+def reports_expire(net: Network, send: SendReports, now: int) -> None:
+    """Send the reports of every interface that are due."""
+    for interface in net.interfaces.values():
+        state = net.of(interface)
+        due = state.reports.due_ns
+        if due is not None and due <= now:
+            send(net, interface, state.reports.expire(state.groups.filters, now), now)
 
 
 def _check_room(net: Network, sysctl: str, number: int, what: str, who: str = "a socket") -> None:

@@ -21,7 +21,7 @@ from smolctl.stack.ip.route_cache import RouteCache
 from smolctl.stack.ip.way import Way
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.neighbor.output import Neighbors
-from smolctl.stack.neighbor.probe_client import ArpClient
+from smolctl.stack.neighbor.probe_client import ProbeClient
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.shared import Shared
 from smolctl.stack.trace.trace import Trace
@@ -59,6 +59,7 @@ class Network(LinkObserver, ABC):
             destination is assumed to be on its link.
         fragment_rules: the rules of this family for fragments.
         icmp_limit_sysctl: the sysctl that is the time between ICMP errors to one host.
+        group_sysctls: the sysctls of how many groups a socket may join, and sources name of each.
         max_packet_len: bytes of the longest packet, header included.
         loopback_prefix: the address of ``lo``, and its prefix length.
         transports: by protocol number.
@@ -76,6 +77,7 @@ class Network(LinkObserver, ABC):
     assumes_on_link: bool
     fragment_rules: FragmentRules
     icmp_limit_sysctl: str
+    group_sysctls: tuple[str, str]
 
     def __init__(self, shared: Shared, loopback: Loopback) -> None:
         settings, random = shared.settings, shared.random
@@ -91,7 +93,7 @@ class Network(LinkObserver, ABC):
         self.redirects = Redirects()
         self.watched_gateways = WatchedGateways()
         self.hash_seed = int(random() * 2**32)
-        self.probe_clients: list[ArpClient] = []
+        self.probe_clients: list[ProbeClient] = []
         self.transports: dict[int, Transport] = {}
         self.ways: RouteCache[RouteKey, Way] = RouteCache()
         self.inbound: RouteCache[tuple[RouteKey, str, int, bool], Any] = RouteCache()

@@ -4,20 +4,81 @@ No state is here: the dad of a link are in its ``IpInterface``, what they decide
 addresses. A packet changes dad alone; addresses and routes follow when time passes.
 """
 
-from smolctl.stack import events, reason
+from collections.abc import Callable
+
+from smolctl.stack import reason
 from smolctl.stack.interface import Interface, Medium
+from smolctl.stack.ip.address_tests import settle
 from smolctl.stack.ip.addresses import Address
-from smolctl.stack.ip.dad import Announce, Cede, Defence, Probe, Take
-from smolctl.stack.ip.derived_routes import derived, sync
+from smolctl.stack.ip.dad import Announce, Cede, DadAction, Defence, Probe, Take
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv4.arp_output import arp_output, arp_request
 from smolctl.stack.reason import Reason
+from smolctl.stack.sysctl.link_settings import Values
 from smolctl.stack.trace.answers import dropped_answer
 from smolctl.stack.trace.facts import Awaited
 from smolctl.wire import arp
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
 
 Refusal = tuple[Reason, dict[str, object]]
+
+
+class AcdRules:
+    """The numbers of RFC 5227 on one link: ``ip.dad.DadRules``."""
+
+    def __init__(self, settings: Values, random: Callable[[], float]) -> None:
+        self._settings, self._random = settings, random
+
+    def clone(self, settings: Values, random: Callable[[], float]) -> "AcdRules":
+        """Return the same rules with other settings."""
+        return AcdRules(settings, random)
+
+    def spacing_ns(self, conflicts: int) -> int:
+        """Return the time between two tests (RFC 5227 2.1.1, MAX_CONFLICTS)."""
+        if conflicts <= self._settings["arp.max_conflicts"]:
+            return 0
+        return self._settings.ns("arp.rate_limit_interval_ms")
+
+    def delay_ns(self, address: Address) -> int:
+        """Return how long to wait, so that hosts switched on at once do not collide."""
+        return int(self._random() * self._settings.ns("arp.probe_wait_ms"))
+
+    def pause_ns(self, sent: int) -> int:
+        """Return how long to listen after a probe (RFC 5227 2.1.1)."""
+        settings = self._settings
+        if sent >= settings["arp.probe_num"]:
+            return settings.ns("arp.announce_wait_ms")
+        low, high = settings.ns("arp.probe_min_ms"), settings.ns("arp.probe_max_ms")
+        return low + int(self._random() * (high - low))
+
+    def nonce(self) -> None:
+        """Return nothing: ARP has no room for it."""
+
+    @property
+    def probes(self) -> int:
+        """PROBE_NUM."""
+        return self._settings["arp.probe_num"]
+
+    @property
+    def announcements(self) -> int:
+        """ANNOUNCE_NUM."""
+        return self._settings["arp.announce_num"]
+
+    @property
+    def announce_interval_ns(self) -> int:
+        """ANNOUNCE_INTERVAL."""
+        return self._settings.ns("arp.announce_interval_ms")
+
+    @property
+    def defence(self) -> int:
+        """Value of arp.defend."""
+        return self._settings["arp.defend"]
+
+    @property
+    def defend_interval_ns(self) -> int:
+        """DEFEND_INTERVAL."""
+        return self._settings.ns("arp.defend_interval_ms")
+
 
 # --- what a user changes --------------------------------------------------------------------------
 
@@ -33,7 +94,7 @@ def added(net: Network, interface: Interface, address: Address, now: int) -> Non
 def retest(net: Network, interface: Interface, address: Address, now: int) -> None:
     """Use an address no more until it was tested, or tested again."""
     if not address.tentative:
-        _settle(net, interface, address, tentative=True)
+        settle(net, interface, address, tentative=True)
     address.dadfailed, address.other_mac = False, None
     _test(net, interface, address, now)
 
@@ -43,7 +104,7 @@ def take_untested(net: Network, interface: Interface, address: Address, now: int
     net.of(interface).dad.forget(address)
     if address.tentative:
         address.other_mac = None
-        _settle(net, interface, address, tentative=False)
+        settle(net, interface, address, tentative=False)
         if interface.settings["arp.notify"]:
             announce(net, interface, address, now)
 
@@ -79,57 +140,22 @@ def _test(net: Network, interface: Interface, address: Address, now: int) -> Non
         )  # fmt: skip
 
 
-def _settle(
-    net: Network,
-    interface: Interface,
-    address: Address,
-    *,
-    tentative: bool,
-    other_mac: bytes | None = None,
-) -> None:
-    """Begin or cease to use an address, with the routes that follow from it."""
-    before = derived(net, interface)
-    address.tentative = tentative
-    address.dadfailed = other_mac is not None
-    address.other_mac = other_mac
-    net.events.addr(events.ChangeType.CHANGED, interface, address)
-    sync(net, interface, before)
-
-
 # --- time -----------------------------------------------------------------------------------------
 
 
-def deadline(net: Network) -> int | None:
-    """Return when the next test, announcement or defence goes on."""
-    first = None
-    for interface in net.interfaces.values():
-        dad = net.of(interface).dad
-        due = dad.deadline() if dad.timers else None
-        if due is not None and (first is None or due < first):
-            first = due
-    return first
-
-
-def expire(net: Network, now: int) -> None:
-    """Do what is due by now for the addresses of all links."""
-    for interface in net.interfaces.values():
-        if net.of(interface).dad.timers:
-            _expire_link(net, interface, now)
-
-
-def _expire_link(net: Network, interface: Interface, now: int) -> None:
-    for action in net.of(interface).dad.expire(now):
-        match action:
-            case Probe(address):
-                _arp_request(net, interface, 0, address.local, now)
-                net.recorder.count("arp.probes_sent")
-            case Take(address):
-                _note_unheard(net, interface, address, now)
-                _settle(net, interface, address, tentative=False)
-            case Announce(address):
-                announce(net, interface, address, now)
-            case Cede(address, other_mac):
-                _settle(net, interface, address, tentative=True, other_mac=other_mac or ZERO_MAC)
+def perform(net: Network, interface: Interface, action: DadAction, now: int) -> None:
+    """Do what is due for an address."""
+    match action:
+        case Probe(address):
+            _arp_request(net, interface, 0, address.local, now)
+            net.recorder.count("arp.probes_sent")
+        case Take(address):
+            _note_unheard(net, interface, address, now)
+            settle(net, interface, address, tentative=False)
+        case Announce(address):
+            announce(net, interface, address, now)
+        case Cede(address, other_mac):
+            settle(net, interface, address, tentative=True, other_mac=other_mac or ZERO_MAC)
 
 
 def _note_unheard(net: Network, interface: Interface, address: Address, now: int) -> None:

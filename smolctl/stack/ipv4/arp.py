@@ -13,7 +13,7 @@ from smolctl.stack.ipv4.arp_output import arp_reply
 from smolctl.stack.ipv4.arp_policy import SOLICITED, SUBNET, ignores_request
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Moves, Neighbor
-from smolctl.stack.neighbor.probe_client import ArpAnswer
+from smolctl.stack.neighbor.probe_client import ArpClient, ProbeAnswer
 from smolctl.stack.neighbor.states import ASKING, State
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
@@ -60,11 +60,10 @@ def _offer_to_clients(net: Network, packet: Packet) -> bool:
     message, taken = packet.message, False
     for client in net.probe_clients:
         dev = packet.interface.name
-        if client.accepts(dev, message):
+        if isinstance(client, ArpClient) and client.accepts(dev, message):
             unicast = packet.pkt_type is PacketType.HOST
-            answer = ArpAnswer(message.sender_ip, message.sender_mac, unicast, packet.now)
-            client.answers.append(answer)
-            client.wake()
+            sender = message.sender_ip
+            client.take(ProbeAnswer(sender, message.sender_mac, unicast, packet.now))
             taken = True
     return taken
 

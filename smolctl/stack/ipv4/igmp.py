@@ -5,34 +5,62 @@ from collections.abc import Iterator
 from smolctl.stack import reason
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip.group_reports import ReportAction, SendMessage
+from smolctl.stack.ip import group_reports
+from smolctl.stack.ip.group_reports import ReportAction, ReportRules, SendMessage, packed
 from smolctl.stack.ip.network import Network
 from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.packet import Packet
+from smolctl.stack.sysctl.link_settings import Values
 from smolctl.stack.trace.facts import Planned
 from smolctl.stack.trace.trace import Direction, Fate
 from smolctl.wire import ethernet, igmp, ipv4, ipv4_options
 from smolctl.wire.address import is_multicast, multicast_mac
 from smolctl.wire.fault import WireFault
-from smolctl.wire.igmp import Change, Membership, Query, Record, Report, Type
+from smolctl.wire.igmp import Membership, Query, Record, Report, Type
 
 INTERNETWORK_CONTROL = 0xC0
 """The type of service of IGMP (RFC 3376 4; RFC 791 3.1, precedence 6)."""
 _HEADER_LEN = ipv4.MIN_HEADER_LEN + len(ipv4_options.ROUTER_ALERT)
-_WHOLE = (Change.IS_EXCLUDE, Change.TO_EXCLUDE)
-"""Records that must not be split: two of them would mean more than one."""
+
+
+def _reported(settings: Values, group: int) -> bool:
+    """Tell whether a group is reported.
+
+    That of all hosts never is (RFC 3376 5). Those that no router forwards need not be, but switches
+    that listen to IGMP may want to know (RFC 4541 2.1.2).
+    """
+    if group == igmp.ALL_HOSTS:
+        return False
+    return group >> 8 != 0xE00000 or settings["igmp.link_local_reports"] != 0
+
+
+RULES = ReportRules(
+    latest=3,
+    plain=1,
+    all_groups=0,
+    all_routers=igmp.ALL_ROUTERS,
+    report_types={1: Type.REPORT_V1, 2: Type.REPORT_V2},
+    leave_type=Type.LEAVE,
+    force_version="igmp.force_version",
+    qrv="igmp.qrv",
+    old_interval="igmp.v2_unsolicited_report_interval_ms",
+    interval="igmp.v3_unsolicited_report_interval_ms",
+    robustness_min=0,
+    strict=False,
+    reported=_reported,
+)
 
 
 def send_reports(net: Network, out: Interface, actions: list[ReportAction], now: int) -> None:
     """Send what the table of an interface asked for."""
     for action in actions:
         if isinstance(action, SendMessage):
-            leaves = action.message.type == igmp.Type.LEAVE
-            net.recorder.count("igmp.leaves_sent" if leaves else "igmp.reports_sent")
-            igmp_output(net, out, action.dst, action.message.to_bytes(), now)
+            net.recorder.count("igmp.leaves_sent" if action.leaves else "igmp.reports_sent")
+            message = Membership(action.type, action.group)
+            igmp_output(net, out, action.dst, message.to_bytes(), now)
             continue
         room = out.mtu - _HEADER_LEN - igmp.HEADER_LEN
-        for report in packed(action.records, room):
+        for report in reports(action.records, room):
             net.recorder.count("igmp.reports_sent")
             igmp_output(net, out, igmp.V3_ROUTERS, report.to_bytes(), now)
 
@@ -54,48 +82,10 @@ def igmp_output(net: Network, out: Interface, dst: int, message: bytes, now: int
     ethernet_output(packet, multicast_mac(dst), ethernet.EtherType.IPV4)
 
 
-def packed(records: list[Record], room: int) -> Iterator[Report]:
-    """Yield as few reports as hold the records, each of at most ``room`` bytes of records.
-
-    A record that is too long alone is split by its sources; where that would change what it says,
-    the sources that do not fit are left out, which has routers forward more (RFC 3376 4.2.16).
-    """
-    waiting: list[Record] = []
-    most = (room - igmp.RECORD_LEN) // igmp.SOURCE_LEN
-    for part in (part for record in records for part in _parts(record, most)):
-        if waiting and sum(each.size for each in waiting) + part.size > room:
-            yield Report(tuple(waiting))
-            waiting = []
-        waiting.append(part)
-    if waiting:
-        yield Report(tuple(waiting))
-
-
-def _parts(record: Record, most: int) -> list[Record]:
-    """Return a record in parts of at most ``most`` sources each."""
-    sources = record.sources
-    if record.change in _WHOLE or len(sources) <= most:
-        return [record._replace(sources=sources[:most])]
-    return [record._replace(sources=sources[at : at + most]) for at in range(0, len(sources), most)]
-
-
-def expire(net: Network, now: int) -> None:
-    """Send the reports of every interface that are due."""
-    for interface in net.interfaces.values():
-        state = net.of(interface)
-        due = state.reports.due_ns
-        if due is not None and due <= now:
-            send_reports(net, interface, state.reports.expire(state.groups.filters, now), now)
-
-
-def deadline(net: Network) -> int | None:
-    """Return when the next report is due."""
-    first = None
-    for interface in net.interfaces.values():
-        due = net.of(interface).reports.due_ns
-        if due is not None and (first is None or due < first):
-            first = due
-    return first
+def reports(records: list[group_reports.Record], room: int) -> Iterator[Report]:
+    """Yield as few reports as hold the records, each of at most ``room`` bytes of records."""
+    for part in packed(records, room, igmp.RECORD_LEN, igmp.SOURCE_LEN):
+        yield Report(tuple(Record(*record) for record in part))
 
 
 def igmp_input(net: Network, packet: Packet) -> None:

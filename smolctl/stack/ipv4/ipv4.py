@@ -4,6 +4,7 @@ from functools import partial
 
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
+from smolctl.stack.ip import address_tests, membership
 from smolctl.stack.ip.addresses import Address, AddressList
 from smolctl.stack.ip.derived_routes import drop_routes_preferring
 from smolctl.stack.ip.interface import IpInterface, make_ip_interface
@@ -43,6 +44,7 @@ class Ipv4(LinkedNetwork):
     assumes_on_link = True
     fragment_rules = RULES
     icmp_limit_sysctl = "icmp.ratelimit_ms"
+    group_sysctls = ("igmp.max_memberships", "igmp.max_msf")
     loopback_prefix = (0x7F000001, 8)
 
     def __init__(self, shared: Shared, loopback: Loopback) -> None:
@@ -54,9 +56,14 @@ class Ipv4(LinkedNetwork):
         protocols.input[ethernet.EtherType.IPV4] = self.input
         protocols.input[ethernet.EtherType.ARP] = partial(arp_input, self)
         self.attach_tables(timers)
-        timers.add(partial(acd.deadline, self), partial(acd.expire, self))
+        timers.add(
+            partial(address_tests.deadline, self), partial(address_tests.expire, self, acd.perform)
+        )
         timers.add(partial(proxy_arp.deadline, self), partial(proxy_arp.expire, self))
-        timers.add(partial(igmp.deadline, self), partial(igmp.expire, self))
+        timers.add(
+            partial(membership.reports_deadline, self),
+            partial(membership.reports_expire, self, igmp.send_reports),
+        )
 
     def of(self, interface: Interface) -> IpInterface:
         """Return what IPv4 knows of an interface."""
@@ -150,8 +157,8 @@ class Ipv4(LinkedNetwork):
     def make_state(self, settings: LinkSettings) -> IpInterface:
         """Return the state of a new interface."""
         return make_ip_interface(
-            AddressList(self.family.bits), settings, self.random, self.shared.timers.alarm,
-            (igmp_wire.ALL_HOSTS,),
+            AddressList(self.family.bits), acd.AcdRules(settings, self.random), igmp.RULES,
+            settings, self.random, self.shared.timers.alarm, (igmp_wire.ALL_HOSTS,),
         )  # fmt: skip
 
     def link_ready(self, interface: Interface, now: int) -> None:

@@ -16,6 +16,7 @@ from smolctl.wire.address import (
     is_mapped,
     is_multicast,
 )
+from smolctl.wire.ipv6 import MIN_MTU
 
 _SITE_LOCAL = 0x7FB
 """The first 11 bits, mark included, of fec0::/10 (RFC 3879)."""
@@ -30,6 +31,7 @@ class Address6(Address):
         metric: of that route.
         deprecated: it is not chosen for new packets while another one will do (RFC 4862 5.5.4).
         temporary: it was made for privacy and is preferred as source (RFC 8981, RFC 6724 rule 7).
+        stable_privacy: it does not tell the MAC (RFC 7217).
         optimistic: it is used while it is tested (RFC 4429).
     """
 
@@ -37,6 +39,7 @@ class Address6(Address):
     metric: int = 256
     deprecated: bool = False
     temporary: bool = False
+    stable_privacy: bool = False
     optimistic: bool = False
 
 
@@ -82,6 +85,11 @@ def is_ours(net: Network, interface: Interface, address: int) -> bool:
     return net.fib.is_local(address)
 
 
+def in_use(address: Address) -> bool:
+    """Tell whether an address is not tested any more, and no group."""
+    return not (address.tentative or address.autojoin)
+
+
 def is_anycast_here(net: Network, interface: Interface, address: int) -> bool:
     """Tell whether an address is one that routers of this link have together, we among them."""
     routes = net.fib.tables[TableName.LOCAL].chain(address, IPV6.bits)
@@ -94,7 +102,7 @@ def usable(interface: Interface, address: int) -> bool:
     Source: Linux ``ndisc_solicit``.
     """
     found = interface.ipv6.addresses.find(address, None)
-    return found is not None and not (found.tentative or found.autojoin)
+    return found is not None and in_use(found)
 
 
 def asking_address(interface: Interface) -> int:
@@ -105,6 +113,16 @@ def asking_address(interface: Interface) -> int:
     own = [item for item in interface.ipv6.addresses.items if usable(interface, item.local)]
     near = [item for item in own if item.scope is Scope.LINK]
     return (near or own)[0].local if own else UNSPECIFIED6
+
+
+def why_disabled(interface: Interface) -> str | None:
+    """Return why an interface does without IPv6, as ``ip6-disabled`` has it; None if it does not.
+
+    Source: RFC 8200 5; Linux ``ipv6_add_dev``.
+    """
+    if interface.settings["ip6.disable"]:
+        return "sysctl"
+    return "mtu" if interface.mtu < MIN_MTU else None
 
 
 def check_address(interface: Interface, new: Address) -> None:
@@ -118,6 +136,13 @@ def check_address(interface: Interface, new: Address) -> None:
 
     Source: RFC 4291 2.5.2, 2.5.3, 2.7; Linux ``ipv6_add_addr``.
     """
+    disabled, dev = why_disabled(interface), interface.name
+    if disabled is not None:
+        why, hint = {
+            "sysctl": ("ip6.disable is on", f"smolctl sysctl {dev}.ip6.disable=0"),
+            "mtu": (f"its mtu is {interface.mtu}", f"smolctl link set {dev} mtu {MIN_MTU}"),
+        }[disabled]
+        raise InvalidArgument(f"{dev} does without IPv6: {why}", hint=hint)
     local = new.local
     shown = f"{format_address(local)}/{new.plen}"
     if local == UNSPECIFIED6:

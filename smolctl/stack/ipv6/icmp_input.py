@@ -11,11 +11,12 @@ from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.ipv6.addresses import is_ours
 from smolctl.stack.ipv6.errors import number_of
 from smolctl.stack.ipv6.icmp_meaning import meaning
+from smolctl.stack.ipv6.mld import mld_input
 from smolctl.stack.ipv6.nd_input import nd_input
 from smolctl.stack.ipv6.output import icmp6_output
 from smolctl.stack.packet import DeliveryError, Packet, Sender
 from smolctl.stack.trace.trace import Direction, Fate
-from smolctl.wire import icmpv6, ipv6, ndp
+from smolctl.wire import icmpv6, ipv6, mld, ndp
 from smolctl.wire.address import is_multicast
 from smolctl.wire.fault import WireFault
 from smolctl.wire.icmpv4 import Quote
@@ -47,6 +48,8 @@ def icmp6_input(net: Network, packet: Packet) -> None:
         net.transports[NextHeader.ICMPV6].input(packet)
     elif kind in ndp.TYPES:
         nd_input(net, packet)
+    elif kind in mld.TYPES:
+        mld_input(net, packet)
     elif icmpv6.is_error(kind):
         _error_input(net, packet)
     else:
@@ -99,15 +102,15 @@ def _error_input(net: Network, packet: Packet) -> None:
     """Match an ICMPv6 error to the socket whose packet it quotes (RFC 4443 2.4 (d))."""
     message, src = packet.message, packet.header.src
     found = meaning(message.type, message.code)
-    if found is None:
-        packet.record(reason.ICMP6_ERROR_UNKNOWN, type=message.type, offender=src)
-        return
     why = found.reason
     too_big = why is reason.ICMP_FRAGMENTATION_NEEDED
     quote = icmpv6.parse_quote(message.body)
     values = _error_values(packet, quote)
     sender = None if quote is None else _sender_of(net, packet, quote)
     if quote is None or sender is None:
+        if why is reason.ICMP6_ERROR_UNKNOWN:
+            packet.record(why, **values)
+            return
         if too_big and quote is not None:
             packet.record(reason.ICMP6_MTU_UNMATCHED, **values)
             return
@@ -121,7 +124,8 @@ def _error_input(net: Network, packet: Packet) -> None:
     if not too_big or sender.pmtudisc is not Pmtudisc.DONT:
         number = number_of(quote)
         sender.fail(DeliveryError(found.errno, why, detail, src, quote.dst, number, packet.now))
-    packet.trace.settle(Fate.ABSORBED, packet.now)
+    if why is not reason.ICMP6_ERROR_UNKNOWN:  # which is a fate of its own
+        packet.trace.settle(Fate.ABSORBED, packet.now)
 
 
 def _error_values(packet: Packet, quote: Quote | None) -> dict[str, object]:

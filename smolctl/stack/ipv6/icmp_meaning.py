@@ -19,8 +19,8 @@ class Meaning(NamedTuple):
     errno: str
 
 
-def meaning(icmp_type: int, code: int) -> Meaning | None:
-    """Return what an ICMPv6 error means; None for a type that no RFC defines.
+def meaning(icmp_type: int, code: int) -> Meaning:
+    """Return what an ICMPv6 error means.
 
     A code that no RFC defines means what its type does.
 
@@ -40,7 +40,7 @@ def meaning(icmp_type: int, code: int) -> Meaning | None:
             return Meaning(reason.ICMP_PROTOCOL_UNREACHABLE, None, "EPROTO")
         cause = "byte" if code in _POINTING else "code"
         return Meaning(reason.ICMP_PARAMETER_PROBLEM, cause, "EPROTO")
-    return None
+    return Meaning(reason.ICMP6_ERROR_UNKNOWN, None, "EPROTO")
 
 
 _POINTING = (ParameterProblem.HEADER, ParameterProblem.OPTION, ParameterProblem.FIRST_FRAGMENT)

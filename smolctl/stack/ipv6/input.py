@@ -13,7 +13,7 @@ from smolctl.stack.ip.host_model import is_away
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.ip.route_input import Inbound, InputAction, refuse
-from smolctl.stack.ipv6.addresses import is_ours
+from smolctl.stack.ipv6.addresses import is_ours, why_disabled
 from smolctl.stack.ipv6.extension_headers import headers_input
 from smolctl.stack.ipv6.forward import forward_input
 from smolctl.stack.ipv6.fragment import received, with_fragment_header
@@ -42,8 +42,9 @@ _INTERFACE_SCOPE = 1
 
 def ip6_input(net: Network, packet: Packet) -> None:
     """Take one IPv6 packet, validate it and hand it to its protocol."""
-    if packet.interface.settings["ip6.disable"]:
-        packet.record(reason.IP6_DISABLED)
+    disabled = why_disabled(packet.interface)
+    if disabled is not None:
+        packet.record(reason.IP6_DISABLED, cause=disabled, mtu=packet.interface.mtu)
         return
     header = ipv6.parse(packet.data)
     if isinstance(header, WireFault):
@@ -53,7 +54,9 @@ def ip6_input(net: Network, packet: Packet) -> None:
     packet.step("ip", "ok", header)
     key = input_key(packet)
     inbound = _decision(net, packet, key)
-    packet.data = packet.data[: header.total_length]
+    if header.payload_length or header.next_header != NextHeader.HOP_BY_HOP:
+        # Else the length may stand in a jumbo payload option (RFC 2675 3).
+        packet.data = packet.data[: header.total_length]
     if inbound.action is _FORWARD:
         forward_input(net, packet, key, inbound.route)
         return

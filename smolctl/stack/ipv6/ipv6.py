@@ -1,9 +1,12 @@
 """IPv6: the network layer assembled."""
 
+from enum import IntEnum
+from functools import partial
+
 from smolctl.errors import StackError
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip import membership
+from smolctl.stack.ip import address_tests, membership
 from smolctl.stack.ip.address_changes import insert_address, remove_address
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.groups import ANYBODY, NOBODY
@@ -12,9 +15,10 @@ from smolctl.stack.ip.linked_network import LinkedNetwork
 from smolctl.stack.ip.network import Derived
 from smolctl.stack.ip.protocol import ErrorKind, SendOptions
 from smolctl.stack.ip.way import Way
-from smolctl.stack.ipv6 import source_address
+from smolctl.stack.ipv6 import dad, mld, source_address
 from smolctl.stack.ipv6.address_labels import AddressLabels
-from smolctl.stack.ipv6.addresses import AddressList6, check_address, new_address
+from smolctl.stack.ipv6.addresses import AddressList6, check_address, new_address, why_disabled
+from smolctl.stack.ipv6.dad_input import wants_own_frame
 from smolctl.stack.ipv6.derived_routes import derived_routes, routes_of
 from smolctl.stack.ipv6.fragment import RULES
 from smolctl.stack.ipv6.icmp_error import answer_error
@@ -48,6 +52,14 @@ _LINK_LOCAL_LEN = 64
 _LINK_SCOPE = 2
 
 
+class AddressMode(IntEnum):
+    """Values of ip6.addr_gen_mode."""
+
+    EUI64 = 0
+    NONE = 1
+    RANDOM = 2
+
+
 class Ipv6(LinkedNetwork):
     """IPv6 of one stack.
 
@@ -63,17 +75,27 @@ class Ipv6(LinkedNetwork):
     assumes_on_link = False
     fragment_rules = RULES
     icmp_limit_sysctl = "icmp6.ratelimit_ms"
+    group_sysctls = ("mld.max_memberships", "mld.max_msf")
     loopback_prefix = (LOOPBACK6, 128)
 
     def __init__(self, shared: Shared, loopback: Loopback) -> None:
         super().__init__(shared, loopback)
         self.labels = AddressLabels()
+        self._identifiers: dict[str, int] = {}
         self.neighbors.resolver = NdResolver(self)
 
     def attach(self, protocols: LinkProtocols, timers: Timers) -> None:
         """Take packets from the link layer, and have time passed on."""
         protocols.input[ethernet.EtherType.IPV6] = self.input
+        protocols.own[ethernet.EtherType.IPV6] = wants_own_frame
         self.attach_tables(timers)
+        timers.add(
+            partial(address_tests.deadline, self), partial(address_tests.expire, self, dad.perform)
+        )
+        timers.add(
+            partial(membership.reports_deadline, self),
+            partial(membership.reports_expire, self, mld.send_reports),
+        )
 
     def of(self, interface: Interface) -> IpInterface:
         """Return what IPv6 knows of an interface."""
@@ -134,14 +156,15 @@ class Ipv6(LinkedNetwork):
 
     def wants_test(self, interface: Interface, address: Address) -> bool:
         """Tell whether an address is tested before it is used."""
-        return False
+        return dad.wants_test(self, interface, address)
 
     def address_added(self, interface: Interface, address: Address, now: int) -> None:
-        """Join the group in which others ask for a new address (RFC 4291 2.8)."""
+        """Join the group in which others ask for a new address (RFC 4291 2.8), and test it."""
         if not (interface.loopback or address.autojoin):
             group, member = solicited_node(address.local), _member(address)
             membership.set_membership(self, interface, group, member, ANYBODY)
             sync_router_groups(self, interface)
+            dad.added(self, interface, address, now)
 
     def address_removed(self, interface: Interface, address: Address) -> None:
         """Leave the group in which others asked for it."""
@@ -152,9 +175,11 @@ class Ipv6(LinkedNetwork):
 
     def retest(self, interface: Interface, address: Address, now: int) -> None:
         """Use an address no more until it was tested, or tested again."""
+        dad.retest(self, interface, address, now)
 
     def take_untested(self, interface: Interface, address: Address, now: int) -> None:
         """Use an address at once, whoever has it."""
+        dad.take_untested(self, interface, address, now)
 
     def sources_gone(self, sources: set[int]) -> None:
         """Let routes that prefer a source which is gone select another one."""
@@ -180,23 +205,19 @@ class Ipv6(LinkedNetwork):
         if name.item.key == self.forward_sysctl:
             for interface in self.interfaces.values():
                 sync_router_groups(self, interface)
-        if name.item.key != "ip6.disable":
+        if name.item.key not in ("ip6.disable", "ip6.addr_gen_mode"):
             return
         for interface in self.interfaces.values():
-            if not (name.whole or name.scope == interface.name):
-                continue
-            if interface.settings["ip6.disable"]:
-                self._remove_addresses(interface, now)
-            elif interface.up:
-                self.link_ready(interface, now)
+            if name.whole or name.scope == interface.name:
+                self._check_use(interface, now)
 
     # --- links ------------------------------------------------------------------------------------
 
     def make_state(self, settings: LinkSettings) -> IpInterface:
         """Return the state of a new interface: in two groups (RFC 4291 2.8)."""
         return make_ip_interface(
-            AddressList6(), settings, self.random, self.shared.timers.alarm,
-            (ALL_NODES_OF_INTERFACE, ALL_NODES),
+            AddressList6(), dad.NdDadRules(settings, self.random), mld.RULES, settings, self.random,
+            self.shared.timers.alarm, (ALL_NODES_OF_INTERFACE, ALL_NODES),
         )  # fmt: skip
 
     def link_ready(self, interface: Interface, now: int) -> None:
@@ -204,17 +225,64 @@ class Ipv6(LinkedNetwork):
 
         Source: Linux ``addrconf_dev_config``, ``init_loopback``.
         """
-        if interface.settings["ip6.disable"]:
+        if why_disabled(interface) is not None:
             return
         if interface is self.interfaces.loopback:
             local, plen = self.loopback_prefix
         elif interface.has_peers:
-            local, plen = link_local(interface_id(interface.mac)), _LINK_LOCAL_LEN
+            local, plen = link_local(self._identifier(interface)), _LINK_LOCAL_LEN
         else:
             return
         sync_router_groups(self, interface)
-        if interface.ipv6.addresses.find(local, None) is None:
-            insert_address(self, interface, new_address(local, plen, interface.name), now)
+        wire, mode = not interface.loopback, interface.settings["ip6.addr_gen_mode"]
+        wanted = not (wire and mode == AddressMode.NONE)
+        if wanted and interface.ipv6.addresses.find(local, None) is None:
+            new = new_address(local, plen, interface.name)
+            new.stable_privacy = wire and mode == AddressMode.RANDOM
+            wanted = interface.settings["nd.optimistic_dad"] == 1
+            new.optimistic = wanted and not self.forwards(interface)
+            insert_address(self, interface, new, now)
+        dad.activated(self, interface, now)
+
+    def _identifier(self, interface: Interface) -> int:
+        """Return the interface identifier of a link's own address, 64 bits.
+
+        Deviation: Linux makes a random one of a secret, the prefix and the MAC; so does this one
+        stay the same while the link is there, and nobody can tell the difference.
+        """
+        if interface.settings["ip6.addr_gen_mode"] != AddressMode.RANDOM:
+            return interface_id(interface.mac)
+        known = self._identifiers
+        if interface.name not in known:
+            octets = bytes(int(self.random() * 256) for _ in range(8))
+            known[interface.name] = int.from_bytes(octets)
+        return known[interface.name]
+
+    def link_deleted(self, interface: Interface, now: int) -> None:
+        """Forget the link's identifier, too."""
+        super().link_deleted(interface, now)
+        self._identifiers.pop(interface.name, None)
+
+    def mac_changed(self, interface: Interface, now: int) -> None:
+        """Advertise the addresses with the new MAC address."""
+        super().mac_changed(interface, now)
+        dad.notify(self, interface, now)
+
+    def mtu_changed(self, interface: Interface, before: int, now: int) -> None:
+        """Leave a link on which no packet of 1280 bytes fits, or come back (RFC 8200 5).
+
+        Source: Linux ``addrconf_notify``, NETDEV_CHANGEMTU.
+        """
+        if (before < ipv6.MIN_MTU) is not (interface.mtu < ipv6.MIN_MTU):
+            self._check_use(interface, now)
+
+    def _check_use(self, interface: Interface, now: int) -> None:
+        """Take all addresses from a link that does without IPv6, or give it its own."""
+        if why_disabled(interface) is not None:
+            self._remove_addresses(interface, now)
+            interface.ipv6.reports.stop()
+        elif interface.up:
+            self.link_ready(interface, now)
 
     def link_paused(self, interface: Interface) -> None:
         """Let the tests of addresses wait."""

@@ -12,7 +12,13 @@ from smolctl.stack.reason import NEIGH_FAILED, Detail
 from smolctl.stack.trace.facts import Asked
 from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.wire import ethernet, ndp
-from smolctl.wire.address import UNSPECIFIED6, is_multicast, multicast_mac, solicited_node
+from smolctl.wire.address import (
+    UNSPECIFIED6,
+    ZERO_MAC,
+    is_multicast,
+    multicast_mac,
+    solicited_node,
+)
 from smolctl.wire.ipv6 import Ipv6Header, NextHeader
 from smolctl.wire.ndp import NeighborAdvertisement, NeighborSolicitation, Options
 
@@ -95,6 +101,11 @@ def advertisement_output(
         ethernet_output(packet, multicast_mac(dst), ethernet.EtherType.IPV6)
     else:
         net.neighbors.output(packet, dst)
+
+
+def sender_mac(packet: Packet) -> bytes:
+    """Return the MAC that the frame came from; zeros of one that came without a frame."""
+    return packet.trace.frame[6:12] if packet.trace.linked else ZERO_MAC
 
 
 class NdResolver:

@@ -21,6 +21,7 @@ class LinkProtocols:
 
     Attributes:
         input: who takes a packet, by ethertype.
+        own: tells of a frame from the interface's own MAC whether it is taken all the same.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class LinkProtocols:
     ) -> None:
         self.recorder, self.receive = recorder, receive
         self.input: dict[int, Callable[[Packet], None]] = {}
+        self.own: dict[int, Callable[[Interface, bytes], bool]] = {}
 
 
 def frame_input(
@@ -66,7 +68,7 @@ def frame_input(
         packet.record(reason.RX_SRC_MAC_INVALID, mac=src, cause=cause)
         interface.counters.rx_errors += 1
         return
-    if src == interface.mac:
+    if src == interface.mac and not _wanted(protocols, interface, header.ethertype, frame):
         packet.record(reason.RX_OWN_FRAME, mac=src, _frame=frame[:64])
         return
     if dst != interface.mac:
@@ -84,6 +86,12 @@ def frame_input(
         return
     packet.data = frame[ethernet.HEADER_LEN :]
     protocol(packet)
+
+
+def _wanted(protocols: LinkProtocols, interface: Interface, ethertype: int, frame: bytes) -> bool:
+    """Tell whether a protocol takes a frame that has our own MAC as its source."""
+    wanted = protocols.own.get(ethertype)
+    return wanted is not None and wanted(interface, frame)
 
 
 def snapped_input(

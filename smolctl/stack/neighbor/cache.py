@@ -315,10 +315,11 @@ class NeighborCache:
         # All at once: one by one, each would be looked for among 10,000.
         self.entries, on_change = kept, self.on_change
         self._order = EvictionOrder(kept.values(), by_age=self._by_age)
+        none, deleted = State.NONE, events.ChangeType.DELETED  # of an enum they cost as much again
         for entry in gone:
-            if on_change is not None and entry.state is not State.NONE:
-                on_change(events.ChangeType.DELETED, entry)
-            entry.timer_ns, entry.state = None, State.NONE
+            if on_change is not None and entry.state is not none:
+                on_change(deleted, entry)
+            entry.timer_ns, entry.state = None, none
             if entry.queue:
                 actions.append(Purged(entry, entry.take_queue(), cause))
         self._timers.keep(kept.values())

@@ -9,6 +9,7 @@ from smolctl.stack.clone.stack_clone import clone_for_changes
 from smolctl.stack.explain.predict import happen, happen_to_come_in
 from smolctl.stack.explain.suggest_addresses import gateways
 from smolctl.stack.explain.verdict import good
+from smolctl.stack.fib.fib import Fib
 from smolctl.stack.fib.nexthop import Hop
 from smolctl.stack.interface import Medium
 from smolctl.stack.ip.way import Way, WayType
@@ -151,12 +152,11 @@ class Prover:
             hop >> bits - i.plen == i.local >> bits - i.plen for i in networks
         ):
             return True
-        return _is_configured(self._stack, way)
+        return _is_configured(net.fib, way)
 
 
-def _is_configured(stack: Stack, way: Way) -> bool:
+def _is_configured(fib: Fib, way: Way) -> bool:
     """Tell whether a way's route was there before, or its next hop is the gateway of another."""
-    fib = stack.networks.for_address(way.dst).fib
     if way.route is not None:
         table = fib.tables.get(way.route.table)
         own = () if table is None else table.chain(way.route.prefix, way.route.plen)

@@ -18,6 +18,7 @@ from smolctl.stack.reason import (
     ipv4,
     ipv6,
     link,
+    mld,
     nd,
     neigh,
     output,
@@ -32,6 +33,7 @@ from smolctl.stack.reason.ipv6 import *
 from smolctl.stack.reason.igmp import *
 from smolctl.stack.reason.icmp import *
 from smolctl.stack.reason.nd import *
+from smolctl.stack.reason.mld import *
 from smolctl.stack.reason.udp import *
 from smolctl.stack.reason.tcp import *
 from smolctl.stack.reason.forward import *
@@ -39,7 +41,9 @@ from smolctl.stack.reason.output import *
 from smolctl.stack.reason.neigh import *
 from smolctl.stack.reason.impairment import *
 
-_LAYERS = (link, arp, ipv4, ipv6, igmp, icmp, nd, udp, tcp, forward, output, neigh, impairment)
+_LAYERS = (
+    link, arp, ipv4, ipv6, igmp, icmp, nd, mld, udp, tcp, forward, output, neigh, impairment,
+)  # fmt: skip
 REASONS: dict[str, Reason] = {
     each.name: each
     for layer in _LAYERS

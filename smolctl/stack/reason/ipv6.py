@@ -6,13 +6,19 @@ _BYTES = "the bytes and their sender: smolctl capture {dev} -v"
 
 IP6_DISABLED = Reason(
     "ip6-disabled", Kind.DROP, "policy", "IPV6DISABLED",
-    "an IPv6 packet, and this stack does without IPv6",
-    """Somebody set ip6.disable=1, so no link has an IPv6 address and nothing takes IPv6 packets.
-    Nodes that use IPv6 send to groups of the link all the time, so such packets are usual. They are
-    dropped silently.""",
-    why_template=("ip6.disable is on",),
+    "an IPv6 packet, and its link does without IPv6",
+    """Somebody set ip6.disable=1, or the link takes no packets of 1280 bytes, which IPv6 needs
+    (RFC 8200 5). Then the link has no IPv6 address and takes no IPv6 packet. Nodes that use IPv6
+    send to groups of the link all the time, so such packets are usual. They are dropped
+    silently.""",
+    why_template=("{cause}",),
+    causes={
+        "sysctl": "ip6.disable is on for {dev}",
+        "mtu": "the mtu of {dev} is {mtu}, IPv6 needs 1280",
+    },
     fix_templates=("smolctl sysctl ip6.disable=0",),
     advice_template="usually harmless; to use IPv6: smolctl sysctl ip6.disable=0",
+    cause_advice={"mtu": "to use IPv6: smolctl link set {dev} mtu 1280"},
 )  # fmt: skip
 IP6_HEADER_SHORT = Reason(
     "ip6-header-short", Kind.DROP, "RFC 8200 3", "IP_INHDR",

@@ -69,6 +69,7 @@ _LAYERS = {
     "frag": "ip",
     "fwd": "ip",
     "igmp": "igmp",
+    "mld": "mld",
     "icmp": "icmp",
     "udp": "udp",
     "tcp": "tcp",

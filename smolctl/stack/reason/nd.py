@@ -33,9 +33,8 @@ ICMP6_ECHO_IGNORED = Reason(
 ICMP6_ERROR_UNKNOWN = Reason(
     "icmp6-error-unknown", Kind.DROP, "RFC 4443 2.4", "IPV6_BAD_EXTHDR",
     "an ICMPv6 error of a type that this stack does not know",
-    """Types below 128 are errors. An unknown one is to be told to the upper layer whose packet it
-    quotes (RFC 4443 2.4 (a)), but it does not say what is wrong, and no socket could be told more
-    than that. It is dropped.""",
+    """Types below 128 are errors. What an unknown one means cannot be known, but the socket whose
+    packet it quotes is told that there was one, as EPROTO (RFC 4443 2.4 (a)).""",
     why_template=("error of type {type} from {offender}",),
     advice_template=_BYTES,
 )  # fmt: skip
@@ -186,6 +185,38 @@ ND_ADDRESS_CONFLICT = Reason(
     advice_template="give one of the two another address; the other node's frames: smolctl capture"
     " {dev} -v",
 )  # fmt: skip
+ND_DAD_FAILED = Reason(
+    "nd-dad-failed", Kind.DROP, "RFC 4862 5.4.4", "NOT_SPECIFIED",
+    "another node has the IPv6 address that is being tested",
+    """A new IPv6 address is tested: this stack asks the link whether another node has it. Another
+    node has it, or is testing it at the same time. So the address is not used: it stays in the list
+    as tentative and dadfailed, as in Linux, and nothing is sent from it or answered for it. It is
+    tested again when the carrier comes back, or with addr replace.""",
+    why_template=("{mac} {cause} {ip}, which was being tested on {dev} and is not used now",),
+    causes={"owner": "has", "tester": "tests"},
+    advice_template="add another address, or use it all the same: smolctl addr replace {ip}/{plen}"
+    " dev {dev} nodad",
+)  # fmt: skip
+ND_DAD_LOOPED = Reason(
+    "nd-dad-looped", Kind.NOTE, "RFC 7527 4.2", "NOT_SPECIFIED",
+    "the test of an IPv6 address came back",
+    """This stack asked the link whether another node has a new address, and its own question came
+    back: a cable, a switch or a radio sends frames back to their sender. The question has a nonce,
+    by which it is known (RFC 7527), so that it does not look like another node's test. The test
+    goes on.""",
+    why_template=("our own test of {ip} came back by {dev}",),
+    advice_template="look for a loop on the link: smolctl capture {dev} -v",
+)  # fmt: skip
+ND_TARGET_TENTATIVE = Reason(
+    "nd-target-tentative", Kind.DROP, "RFC 4862 5.4.3", "NOT_SPECIFIED",
+    "neighbor discovery about an address under test",
+    """Somebody asked for an IPv6 address that was added here a moment ago and is still being
+    tested. Until nobody has said for a second that it is taken, the address is not ours, and the
+    question gets no answer (RFC 4862 5.4.3). Ask again later, or use the address untested.""",
+    why_template=("{ip} of {dev} {state}, so nobody is answered",),
+    advice_template="wait a second: smolctl addr show {dev}; without a test: smolctl addr add ..."
+    " nodad",
+)  # fmt: skip
 ND_UNSOLICITED = Reason(
     "nd-unsolicited", Kind.DROP, "RFC 4861 7.2.5", "NOT_SPECIFIED",
     "an advertisement about a node that we do not talk to",
@@ -198,6 +229,7 @@ ND_UNSOLICITED = Reason(
         "failed": "its entry is FAILED, and nothing asks for it any more",
         "no-lladdr": "its link-layer address is not known, and the message does not tell it",
         "permanent": "its entry was made by hand, and nothing changes it",
+        "sysctl": "nobody asked for it, and nd.drop_unsolicited_na is on",
     },
     advice_template="usually harmless; who is known: smolctl neigh show dev {dev}",
 )  # fmt: skip
@@ -306,4 +338,24 @@ REDIRECT6_TAKEN = Reason(
     packet that caused it was delivered all the same.""",
     why_template=("{offender} says that {gateway} is the first hop to {ip}",),
     advice_template="what was learned: smolctl route get {ip}",
+)  # fmt: skip
+ND_NO_REPLY = Reason(
+    "nd-no-reply", Kind.NOTE, "RFC 4861 7.2", "silent",
+    "no usable advertisement of the address",
+    """Neighbor solicitations left, and no advertisement came that could be used. Either no node on
+    this link has the address (it is down, has another address, or is in another VLAN), or its
+    advertisement does not reach us, or came and was dropped; the why line says which. Solicitations
+    go to a group of the address, which a switch that snoops MLD wrongly keeps from its owner.""",
+    why_template=("{probes:solicitation} for {next_hop} on {dev}{cause}",),
+    advice_template="is it on this link at all: smolctl route get {next_hop}",
+    causes={
+        "silent": ", and nothing came back",
+        "dropped": "; an answer came and was dropped: {dropped}",
+        "forgotten": ", no answer that was taken; so much was dropped meanwhile that it is not"
+        " known whether one came",
+    },
+    cause_advice={
+        "dropped": "all about that answer: smolctl why {packet}",
+        "forgotten": "what is dropped: smolctl stats drops",
+    },
 )  # fmt: skip

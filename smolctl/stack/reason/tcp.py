@@ -222,7 +222,7 @@ TCP_OUT_OF_ORDER = Reason(
     advice_template=_CONNECTION,
 )  # fmt: skip
 TCP_ZERO_WINDOW = Reason(
-    "tcp-zero-window", Kind.WAIT, "RFC 9293 3.8.6.1", "silent",
+    "tcp-zero-window", Kind.NOTE, "RFC 9293 3.8.6.1", "silent",
     "the peer's program does not read",
     """The peer's receive buffer is full, since its program does not read, and it allows no further
     byte. What is written here waits. The window is asked for from time to time (MUST-36), for as
@@ -360,4 +360,17 @@ TCP_KEEPALIVE_FAILED = Reason(
     connection.""",
     why_template=("{peer} did not answer {times:probe} in {seconds} s",),
     advice_template=_CONNECTION,
+)  # fmt: skip
+TCP_KILLED = Reason(
+    "tcp-killed", Kind.NOTE, "RFC 9293 3.10.5", "ECONNABORTED",
+    "the connection was ended by hand",
+    """Somebody ended the connection with smolctl socket kill. The peer gets RST, and the program
+    that has the socket sees "Software caused connection abort". A socket that listened is closed,
+    and what waited to be accepted is reset.""",
+    why_template=("{cause} was killed",),
+    causes={
+        "connection": "the connection of port {port} with {peer}",
+        "listener": "the socket that listened at port {port}",
+    },
+    advice_template="the program may connect again",
 )  # fmt: skip

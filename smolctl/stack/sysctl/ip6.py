@@ -30,6 +30,13 @@ IP6_SYSCTLS: tuple[Sysctl, ...] = (
         link=LinkRule.OWN,
     ),
     Sysctl(
+        "ip6.addr_gen_mode", 0, "choice", 0, 2,
+        "interface identifier of a link-local address: of the MAC, no such address, or a random one"
+        " that the link keeps",
+        "RFC 4862 5.3; RFC 7217; Linux addr_gen_mode", "eui64", "", ("eui64", "none", "random"),
+        link=LinkRule.OWN,
+    ),
+    Sysctl(
         "ip6.auto_flowlabels", 1, "level", 0, 3,
         "make flow labels from a hash of the flow: 0 and 2 no, 1 and 3 yes",
         "RFC 6437 3; Linux auto_flowlabels", "1", "",

@@ -63,6 +63,8 @@ _SMOLTCP_0_9 = {
     "igmp.max_memberships": "4",
     "igmp.max_msf": "0",
     "igmp.qrv": "1",
+    "mld.qrv": "1",
+    "nd.accept_dad": "0",
     "ip.loopback_own": "0",
     "ip.multicast_ttl": "64",
     "ip.onlink_first": "1",

@@ -20,8 +20,10 @@ from smolctl.stack.sysctl.ip6 import IP6_SYSCTLS
 from smolctl.stack.sysctl.link_rule import ALL, DEFAULT
 from smolctl.stack.sysctl.link_rule import SCOPES as SCOPES
 from smolctl.stack.sysctl.link_settings import NS_PER_MS, LinkSettings
+from smolctl.stack.sysctl.mld import MLD_SYSCTLS
 from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.names import Name
+from smolctl.stack.sysctl.nd import ND_SYSCTLS
 from smolctl.stack.sysctl.neigh import NEIGH_SYSCTLS
 from smolctl.stack.sysctl.precedence import Assignment, Level, winners
 from smolctl.stack.sysctl.tcp import TCP_SYSCTLS
@@ -36,6 +38,8 @@ SYSCTLS: dict[str, Sysctl] = {
         *IGMP_SYSCTLS,
         *IP_SYSCTLS,
         *IP6_SYSCTLS,
+        *MLD_SYSCTLS,
+        *ND_SYSCTLS,
         *NEIGH_SYSCTLS,
         *TCP_SYSCTLS,
         *UDP_SYSCTLS,
@@ -195,8 +199,8 @@ class Settings:
     def _apply(self, name: Name, value: int, item: Assignment) -> None:
         key, before = name.item.key, self._values[name.item.key]
         if name.whole:
-            for scope in (*SCOPES, *self.links):
-                self._places.pop(f"{scope}.{key}", None)
+            for other in [place for place in self._places if place.endswith(f".{key}")]:
+                del self._places[other]
             self._places[key] = item
         else:
             self._places[name.key] = item
@@ -254,7 +258,7 @@ class Settings:
     def drop_link(self, name: str) -> None:
         """Forget a link that is deleted."""
         del self.links[name]
-        for item in PER_LINK:
+        for item in PER_LINK if self._places else ():
             self._places.pop(f"{name}.{item.key}", None)
 
     def settle(self, name: str) -> None:

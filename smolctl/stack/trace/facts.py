@@ -20,6 +20,20 @@ class Bound(NamedTuple):
     owner: str
 
 
+class Handshake(NamedTuple):
+    """A connection attempt, as far as it is foreseen.
+
+    Attributes:
+        open: both ends are known to be connected; else the peer's answer is not known.
+        owner: of the socket that takes it, "" where that is not known.
+    """
+
+    peer: int
+    port: int
+    open: bool
+    owner: str
+
+
 class Loser(NamedTuple):
     """A route that was considered, not taken; ``cause`` as ``explain.candidates`` gives it."""
 

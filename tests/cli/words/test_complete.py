@@ -34,8 +34,9 @@ NETEM = ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder", "rate")
     ("words", "offered"),
     [
         (("",), ["stack", "link", "addr", "route", "rule", "neigh", "maddr", "addrlabel",
-                 "sysctl", "socket", "stats", "monitor", "explain", "why", "trace", "udp",
-                 "capture", "ping", "traceroute", "arping", "batch", "config", "doctor", "help"]),
+                 "sysctl", "socket", "stats", "monitor", "explain", "why", "trace", "udp", "tcp",
+                 "capture", "ping", "traceroute", "arping", "ndisc", "batch", "config",
+                 "doctor", "help"]),
         (("doctor", "t"), ["tun", "tap", "terminal", "tools"]),
         (("doctor", "tun", "name"), ["namespaces"]),
         (("s",), ["stack", "sysctl", "socket", "stats"]),

@@ -27,8 +27,10 @@ def _refusing(kind: str) -> Send:
     return Send("2001:db8:8::1", setup=(f"route add {route}",), undo=(f"route del {route}",))
 
 
-_DOWN, _UP = ("link set tap0 down",), ("link set tap0 up",)
-_TENTATIVE = "2001:db8::7"
+_DOWN = ("link set tap0 down",)
+_UP = ("link set tap0 up", f"addr replace {OURS}/64 dev tap0 nodad")
+"""A link that went down has lost its global addresses."""
+_TENTATIVE, _FAILED = "2001:db8::7", "2001:db8::8"
 
 _SENDS: dict[str, Send] = {
     "no route": Send("2001:db8:8::1"),
@@ -42,6 +44,12 @@ _SENDS: dict[str, Send] = {
         source=_TENTATIVE,
         setup=(f"tentative {_TENTATIVE}",),
         undo=(f"untested {_TENTATIVE}",),
+    ),
+    "a source that failed detection": Send(
+        THEIRS,
+        source=_FAILED,
+        setup=(f"failed {_FAILED}",),
+        undo=(f"untested {_FAILED}",),
     ),
     "a source of the other link": Send(THEIRS, source=NEXT_LINK),
     "a link-local source without a scope": Send(THEIRS, source=OURS_LOCAL),
@@ -68,7 +76,58 @@ _SENDS: dict[str, Send] = {
 }
 """Each send by what is odd about it."""
 
-_DIFFERENCES: dict[str, str] = {}
+_NOT_A_ROUTER = (
+    'a host does not forward, so it knows nothing of the way; Linux\'s host answers "no route"'
+)
+_NO_SUCH_MAC = "no station has a group address (IEEE 802); Linux learns it"
+_NEVER_ASKED = (
+    "RFC 8201 4, 6: nobody here has sent that packet; Linux believes every quote of ICMPv6, so that"
+    " anybody can lower the MTU of any way to 1280"
+)
+_RFC_8200_4_4 = "RFC 8200 4.4: the sender of an unknown type is told; Linux knows it, switched off"
+_WHICH_LINK = "RFC 4007 6: the address is one of each link; Linux takes the first link"
+
+_DIFFERENCES: dict[str, str] = {
+    "from a group MAC address": "no station has a group address (IEEE 802), so nobody could be"
+    " answered; Linux looks at the IP addresses alone",
+    "from our own MAC address": "our own frame came back through a loop, or somebody has our MAC;"
+    " Linux looks at the IP addresses alone",
+    "destination ::": _NOT_A_ROUTER,
+    "destination mapped from IPv4": "draft-itojun-v6ops-v4mapped-harmful: such an address is for"
+    ' sockets, and never on a wire; Linux answers "no route"',
+    "destination off the link": _NOT_A_ROUTER,
+    "jumbogram of 70000 B, cut short": "no link here takes jumbograms, so that their length does"
+    " not matter (RFC 2675 3); Linux compares it with what came",
+    "routing type 3, one left": _RFC_8200_4_4,
+    "routing type 4, one left": _RFC_8200_4_4,
+    "first fragment with half of an ICMPv6 header": "RFC 4443 2.4 (e): it may be an ICMPv6 error,"
+    " about which no error is sent",
+    "empty fragment in the middle": "RFC 8200 4.5: no packet has such a piece, and the sender is"
+    " told of a bad length; Linux drops it silently",
+    "atomic fragment in another": "RFC 6946: each atomic fragment is a whole packet by itself, and"
+    " headers are read as they come (RFC 8200 4); Linux refuses a second fragment header",
+    "fragments that overlap, then the right ones": "RFC 5722 4: those that are still to come are"
+    " dropped, too; Linux forgets that there was an overlap",
+    "hop-by-hop in the fragments": "the error is about the first fragment, whose header names it;"
+    " Linux's is about the packet put together",
+    "NS with a group's MAC": _NO_SUCH_MAC,
+    "NS from our own address": "somebody has our address, or our frame came back; Linux learns a"
+    " neighbor that has its own address",
+    "NA of a neighbor: a group's MAC": _NO_SUCH_MAC,
+    "packet too big about our echo request": _NEVER_ASKED,
+    "packet too big about another's packet": _NEVER_ASKED,
+    "packet too big to ff02::1": _NEVER_ASKED,
+    "to forward: to a mapped address": "such an address is for sockets, and never on a wire; Linux"
+    ' answers "no route"',
+    "bound to ::1": "RFC 4291 2.5.3: it is no source outside of its node; Linux sends from it",
+    "to a link-local address without a scope": _WHICH_LINK,
+    "to a link-local address of tap0, by tap1": "the two contradict; Linux sends by tap0",
+    "to ff02::1 without a scope": _WHICH_LINK,
+    "to ff01::1 of tap0": "RFC 4291 2.7.1: its members are on this node alone, and none is there;"
+    " Linux does not say so",
+    "to ::": "RFC 4291 2.5.2: it cannot be a destination; for Linux it is the host itself",
+    "by an interface without carrier": "nobody can hear it; Linux drops it silently",
+}
 """Where smolctl and Linux do not end alike, and why; the sets are compared."""
 
 
@@ -90,8 +149,6 @@ def _all() -> dict[str, Arrival]:
     return {front + name: case for front, cases in groups for name, case in cases.items()}
 
 
-_TAP0 = "net.ipv6.conf.tap0"
-
 IPV6 = World(
     name="IPv6",
     addresses={"tap0": (f"{OURS}/64",), "tap1": (f"{NEXT_LINK}/64",)},
@@ -105,8 +162,6 @@ IPV6 = World(
     routes=(f"2001:db8:9::/64 via {THEIRS_LOCAL} dev tap0",),
     linux_sysctls={
         "net.ipv6.icmp.ratelimit": 0,
-        # A link that goes down keeps its addresses, as with IPv4.
-        **{f"{_TAP0}.keep_addr_on_down": 1},
         **{f"net.ipv6.neigh.{dev}.retrans_time_ms": 100 for dev in ("tap0", "tap1")},
     },
     smolctl_sysctls={"icmp6.ratelimit_ms": 0, "neigh.retrans_time_ms": 100},

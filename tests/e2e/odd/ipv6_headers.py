@@ -215,6 +215,13 @@ _NS = ns(dst=OURS)[14 + 40 :]
 _FOR_A_SECOND = {"setup": ("fragments 1",), "undo": ("fragments 60",)}
 
 FRAGMENTS: dict[str, Arrival] = {
+    # Before any others wait.
+    "first fragment, then nothing for its time": Arrival(
+        _parts(40, _FIRST), late="error", **_FOR_A_SECOND
+    ),
+    "last fragment, then nothing for its time": Arrival(
+        _parts(41, _REST), late="error", **_FOR_A_SECOND
+    ),
     **once(
         {
             "atomic fragment": echo(THEIRS, OURS, fragment(0, False, 10)),
@@ -262,12 +269,6 @@ FRAGMENTS: dict[str, Arrival] = {
     ),
     "neighbor solicitation in two fragments": Arrival(
         _parts(39, (0, True, _NS[:16]), (16, False, _NS[16:]))
-    ),
-    "first fragment, then nothing for its time": Arrival(
-        _parts(40, _FIRST), late="error", **_FOR_A_SECOND
-    ),
-    "last fragment, then nothing for its time": Arrival(
-        _parts(41, _REST), late="error", **_FOR_A_SECOND
     ),
     "hop-by-hop in the fragments": Arrival(
         _parts(42, (0, True, bytes([ICMPV6]) + _HOPS.rest + _LONG[:8]), (16, False, _LONG[8:]),

@@ -120,10 +120,14 @@ SOLICITATIONS: dict[str, Arrival] = {
         (ns(OURS, lladdr(1, _NEW_MAC), src=STRANGER),), setup=_KNOWN
     ),
     "NS for the routers' anycast address, at a router": Arrival(
-        (ns("2001:db8::"),), setup=("forward on",), undo=("forward off",)
+        # RFC 4861 7.2.7: after a random time.
+        (ns("2001:db8::"),),
+        setup=("forward on",),
+        undo=("forward off",),
+        late="error",
     ),
     "DAD for our tentative address": Arrival(
-        (ns("2001:db8::7", b"", src="::"), echo(dst="2001:db8::7")),
+        (ns("2001:db8::7", b"", src="::"),),
         setup=("tentative 2001:db8::7",),
         undo=("untested 2001:db8::7",),
     ),
@@ -176,7 +180,7 @@ ADVERTISEMENTS: dict[str, Arrival] = {
         na(STRANGER, 0x60, _OTHERS_MAC, headers=[fragment(0, False, 50)])
     ),
     "NA for our tentative address": Arrival(
-        (na("2001:db8::7", 0x20, src=THEIRS, dst=ALL_NODES), echo(dst="2001:db8::7")),
+        (na("2001:db8::7", 0x20, src=THEIRS, dst=ALL_NODES),),
         setup=("tentative 2001:db8::7",),
         undo=("untested 2001:db8::7",),
     ),
@@ -336,7 +340,6 @@ FORWARDED: dict[str, Arrival] = {
     "a prohibit route": _to_route("prohibit"),
     "a blackhole route": _to_route("blackhole"),
     "from a link-local source": _forwarded(echo(THEIRS_LOCAL, BEHIND)),
-    "to a link-local destination": _forwarded(echo(dst="fe80::77")),
     "from ::": _forwarded(echo("::", BEHIND)),
     "from ::1": _forwarded(echo("::1", BEHIND)),
     "from a group": _forwarded(echo("ff02::1", BEHIND)),
@@ -369,4 +372,6 @@ FORWARDED: dict[str, Arrival] = {
     "to our address on the other link": _forwarded(echo(dst="2001:db8:1::1")),
     "to ::1": _forwarded(echo(dst="::1")),
     "to a mapped address": _forwarded(echo(dst="::ffff:10.0.0.1")),
+    # The last: the error about a neighbor that is not there would hold redirects back (Linux).
+    "to a link-local destination": _forwarded(echo(THIRD, "fe80::77")),
 }

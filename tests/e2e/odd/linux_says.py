@@ -201,9 +201,14 @@ class Linux:
     def _failed(self, address: str) -> None:
         """Add an address that another host defends."""
         self._tentative(address)
-        os.write(self._taps["tap0"], na(address, 0x20, src=THEIRS, dst=ALL_NODES))
         show = ("-j", "addr", "show", "dev", "tap0", "dadfailed")
-        wait_until(lambda: address in self._peer.ip(*show), f"the failure of {address}")
+
+        def failed() -> bool:
+            # Before its detection begins, the kernel does not hear it.
+            os.write(self._taps["tap0"], na(address, 0x20, src=THEIRS, dst=ALL_NODES))
+            return address in self._peer.ip(*show)
+
+        wait_until(failed, f"the failure of {address}")
 
     # --- sends ------------------------------------------------------------------------------------
 

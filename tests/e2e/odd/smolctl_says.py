@@ -8,6 +8,7 @@ from smolctl.client import Client
 from tests.e2e.kit import Lab, connect
 from tests.e2e.odd.changes import Known, changes, neighbor, way
 from tests.e2e.odd.frame_text import answer_text
+from tests.e2e.odd.ipv6_frames import ALL_NODES, THEIRS, na
 from tests.e2e.odd.odd import MACS, Arrival, Send, World
 from tests.kit.process import wait_until
 
@@ -137,10 +138,27 @@ class Smolctl:
     def _forget(self, _: str) -> None:
         self._lab.smolctl(self._world.option, "route", "flush", "cache", check=True)
 
+    def _tentative(self, address: str) -> None:
+        """Add an address whose test takes longer than any test here."""
+        self._lab.call("sysctl.set", key="nd.dad_transmits", value="100")
+        self._lab.call("addr.add", local=f"{address}/64", dev="tap0")
+
+    def _untested(self, address: str) -> None:
+        """Delete a tentative address; further ones are usable at once."""
+        self._lab.call("addr.del", local=f"{address}/64", dev="tap0")
+        self._lab.call("sysctl.set", key="nd.dad_transmits", value="0")
+
+    def _failed(self, address: str) -> None:
+        """Add an address that another host defends."""
+        self._tentative(address)
+        self._wires["tap0"].send(na(address, 0x20, src=THEIRS, dst=ALL_NODES))
+        show = {"dev": "tap0", "dadfailed": True}
+        wait_until(lambda: self._client.call("addr.show", **show), f"the failure of {address}")
+
     # --- sends ------------------------------------------------------------------------------------
 
     def send(self, case: Send) -> tuple[str, str]:
-        """Send a datagram; return the reason and the errno, "sent" and "" when it was sent."""
+        """Send a datagram; return the reason and the errno, or what it was sent from."""
         words = ["-j", "udp", "send", "--size", str(case.size), "-w", "5" if case.late else "0"]
         words += ["-s", case.source] if case.source else []
         words += ["--dev", case.dev] if case.dev else []
@@ -154,13 +172,16 @@ class Smolctl:
                 return f"({error['code']})", error.get("errno", "")
             if row["event"] == "failed":
                 return row["reason"], row.get("errno", "")
-        return "sent", ""
+        return f"sent from {rows[0]['src']}", ""
 
 
 _COMMANDS: dict[str, Callable[[Smolctl, str], None]] = {
     "carrier": Smolctl._carrier,
     "forget": Smolctl._forget,
+    "failed": Smolctl._failed,
     "forward": Smolctl._forward,
     "fragments": Smolctl._fragments,
+    "tentative": Smolctl._tentative,
+    "untested": Smolctl._untested,
 }
 """Commands of cases that are no words of ``smolctl``."""

@@ -9,7 +9,6 @@ from tests.e2e.odd.reasons_page import (
     OURS,
     PAGE,
     SEND_HEAD,
-    TRIED,
     WORLDS,
     Cells,
     documented,
@@ -18,8 +17,6 @@ from tests.e2e.odd.reasons_page import (
 pytestmark = pytest.mark.netns
 
 both_families = pytest.mark.parametrize("world", WORLDS, ids=[world.name for world in WORLDS])
-
-families_tried = pytest.mark.parametrize("world", TRIED, ids=[world.name for world in TRIED])
 
 
 def columns(world: World, head: tuple[str, ...], first: int, last: int | None) -> Cells:
@@ -37,7 +34,7 @@ def test_the_page_has_all_of_them(world: World) -> None:
     assert list(columns(world, SEND_HEAD, 0, None)) == list(world.sends)
 
 
-@families_tried
+@both_families
 def test_what_smolctl_says_is_what_the_page_has(world: World) -> None:
     said = reasons_page.ask_smolctl(world)
     assert said.frames == columns(world, FRAME_HEAD, 0, OURS)
@@ -59,7 +56,7 @@ def test_what_linux_says_is_what_the_page_has(world: World) -> None:
         assert without(said.sends, 1) == without(sends, 1)
 
 
-@families_tried
+@both_families
 def test_where_they_differ_there_is_a_reason(world: World) -> None:
     assert reasons_page.differing(PAGE.read_text(), world) == world.differences.keys()
 

@@ -27,6 +27,8 @@ class Oracle6(Oracle):
             }
         )
         kernel.ip("link", "set", "lo", "up")
+        smolctl.enter(host.namespace)
+        smolctl("sysctl", "nd.accept_dad=0", check=True)
         super().__init__(kernel, far, host, smolctl)
         self._settle()
 

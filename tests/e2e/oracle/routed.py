@@ -35,6 +35,8 @@ class Routed:
         self.offload = offload
         for peer in (self.left, self.right) if ipv6 else ():
             peer.enable_ipv6()
+        if ipv6:
+            self.smolctl("sysctl", "nd.dad_transmits=0", check=True)
         self._join("left", self.left, "10.1.0", 1500)
         self._join("right", self.right, "10.2.0", mtu)
         self.sysctl(ip__forward=1)
@@ -54,7 +56,7 @@ class Routed:
         self.call("addr.add", local=f"{network}:1/64", dev=name)
         peer.batch(
             f"addr add {network}:2/64 dev {name} nodad",
-            f"-6 route add default via {network}:1",
+            f"route add default via {network}:1",
         )
 
     def client(self) -> Client:

@@ -1,5 +1,7 @@
 """Linux is the oracle of IPv6: the same commands and questions end the same."""
 
+import re
+
 import pytest
 
 from tests.e2e.oracle.oracle6 import Oracle6
@@ -33,3 +35,38 @@ def test_route_get_answers_agree(oracle6: Oracle6) -> None:
 def test_commands_end_the_same_and_leave_the_same_tables(oracle6: Oracle6, name: str) -> None:
     for command in SCRIPTS[name]:
         assert oracle6.step(command) == []
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "route show",
+        "route show table all",
+        "route get 2001:db8:9::1",
+        "route get fe80::2 dev tap0",
+        "route get 2001:db8:9::1 from 2001:db8::1",
+        "addr show dev tap0",
+        "-br addr show",
+        "neigh show",
+        "rule show",
+        "maddr show dev tap0",
+        "addrlabel show",
+    ],
+)
+def test_the_text_is_that_of_ip(oracle6: Oracle6, question: str) -> None:
+    oracle6.do(*NETWORK)
+    oracle6.do("neigh add fe80::77 lladdr 02:00:00:00:00:77 dev tap0 router")
+    oracle6.do("neigh add 2001:db8::78 lladdr 02:00:00:00:00:78 dev tap1 nud stale")
+    said = oracle6.run(question)
+    assert [result.returncode for result in said] == [0, 0]
+    theirs, ours = (lines(result.stdout) for result in said)
+    if question.startswith("neigh"):  # in the kernel in the order of a hash
+        theirs, ours = sorted(theirs), sorted(ours)
+    assert theirs
+    assert ours == theirs
+
+
+def lines(text: str) -> list[str]:
+    """Return lines of text without what is of the kernel's link alone, and without padding."""
+    text = re.sub(r" (?:qdisc|group|qlen|link-netns|link-netnsid) \S+|@\w+(?=:| )", "", text)
+    return [" ".join(line.split()) for line in text.splitlines()]

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from smolctl.stack.config import maddr as maddr_config
 from smolctl.stack.config.link import set_carrier, set_mtu, set_up
+from smolctl.stack.ip.group_reports import Record
 from smolctl.stack.ip.groups import ANYBODY, NOBODY, SourceFilter
-from smolctl.stack.ipv4.igmp import packed
+from smolctl.stack.ipv4.igmp import reports
 from smolctl.wire import ipv4
 from smolctl.wire.address import parse_mac
-from smolctl.wire.igmp import Change, Record
+from smolctl.wire.igmp import Change
 from tests.kit.clock import SECOND_NS
 from tests.kit.groups import (
     GROUP,
@@ -278,11 +279,11 @@ records = st.builds(
 
 @given(st.lists(records, max_size=5), st.integers(12, 60))
 def test_rfc3376_4_2_16_records_are_packed(wanted: list[Record], room: int) -> None:
-    reports = list(packed(wanted, room))
-    for report in reports:
-        assert report.records
-        assert sum(record.size for record in report.records) <= room
-    found = [record for report in reports for record in report.records]
+    messages = list(reports(wanted, room))
+    for message in messages:
+        assert message.records
+        assert sum(record.size for record in message.records) <= room
+    found = [Record(*record) for message in messages for record in message.records]
     most = (room - 8) // 4
     expected = []
     for record in wanted:

@@ -392,6 +392,6 @@ def test_what_an_arping_takes_for_an_answer(
         assert client.answers[0].sender_mac == PEER_MAC
         assert host.reasons() == {}
         assert host.event("arp.taken_by_clients") == 1
-    host.stack.arp_close(client)
+    host.stack.probe_close(client)
     host.receive(frame)
     assert len(client.answers) == hears

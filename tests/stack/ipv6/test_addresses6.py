@@ -2,8 +2,9 @@
 
 import pytest
 
-from smolctl.errors import AlreadyExists, InvalidArgument
-from smolctl.stack.config.link import delete_interface, set_carrier, set_up
+from smolctl.errors import AlreadyExists, InvalidArgument, SmolctlError
+from smolctl.stack.config.link import delete_interface, set_carrier, set_mtu, set_up
+from smolctl.stack.ip.membership import interface_for
 from tests.kit.host import ip, text
 from tests.kit.host6 import OUR_LINK_LOCAL, OURS6, Host6
 
@@ -199,3 +200,30 @@ def test_one_link_may_do_without_ipv6_and_be_no_router() -> None:
     host.set("ip6.forward", 1)
     host.set("tap1.ip6.forward", 0)
     assert not [route for route in routes(host) if route.startswith("anycast")]
+
+
+def test_a_link_on_which_1280_bytes_do_not_fit_does_without_ipv6() -> None:
+    host = Host6()
+    tap0 = host.dev("tap0")
+    set_mtu(host.stack.shared, tap0, 1400)
+    assert len(tap0.ipv6.addresses.items) == 2
+    set_mtu(host.stack.shared, tap0, 1279)
+    assert tap0.ipv6.addresses.items == []
+    with pytest.raises(InvalidArgument, match="tap0 does without IPv6: its mtu is 1279"):
+        host.add(f"{OURS6}/64")
+    set_mtu(host.stack.shared, tap0, 1280)
+    assert [text(each.local) for each in tap0.ipv6.addresses.items] == [OUR_LINK_LOCAL]
+
+
+@pytest.mark.parametrize(
+    ("group", "why", "hint"),
+    [
+        ("2001:db8::1", "is not a group: groups are ff00::/8", "begin with ff02:"),
+        ("ff02::5", "name one", "dev tap0"),
+    ],
+)
+def test_a_group_has_an_interface(group: str, why: str, hint: str) -> None:
+    host = Host6()
+    with pytest.raises(SmolctlError, match=why) as caught:
+        interface_for(host.stack.ipv6, ip(group), None)
+    assert hint in (caught.value.hint or "")

@@ -237,6 +237,21 @@ def test_vpp_1358_idents_of_fragments_differ(host: Host6) -> None:
     assert len(idents) == 5
 
 
+def test_our_own_probe_that_a_loop_brings_back_fails_no_address() -> None:
+    host = Host6(dad=True)
+    host.wait(5 * SECOND_NS)
+    host.take()
+    host.add("2001:db8::7/64")
+    host.wait(SECOND_NS)
+    probes = [frame for frame in host.take() if frame[54:55] == b"\x87"]
+    assert probes
+    for frame in probes:
+        host.receive(frame)  # RFC 7527 4.2: it has our nonce
+    host.wait(5 * SECOND_NS)
+    (address,) = [each for each in host.tap.ipv6.addresses.items if each.local == ip("2001:db8::7")]
+    assert (address.tentative, address.dadfailed) == (False, False)
+
+
 # --- what else is put into IPv6 -------------------------------------------------------------------
 
 

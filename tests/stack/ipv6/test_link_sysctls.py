@@ -25,9 +25,13 @@ def host() -> Host6:
 
 def advertised(host: Host6) -> list[bool]:
     """Return the router flags of what answers a solicitation."""
+    host.poll()
+    host.take()
     host.receive(solicit())
     host.poll()
-    said = [seen.nd for seen in host.sent6()]
+    said = [
+        seen.nd for seen in host.sent6() if seen.icmp.type == icmpv6.Type.NEIGHBOR_ADVERTISEMENT
+    ]
     return [message.router for message in said if isinstance(message, ndp.NeighborAdvertisement)]
 
 

@@ -85,6 +85,8 @@ def test_the_source_of_a_question_is_an_address_of_its_interface(host: Host6) ->
 def test_no_question_leaves_without_an_address_to_ask_from() -> None:
     host = Host6(bare=True)
     host.delete(OUR_LINK_LOCAL)
+    host.poll()
+    host.take()
     host.route("2001:db8::/64", "tap0")
     host.link("tap1")
     host.add("2001:db8:1::1/64", "tap1")

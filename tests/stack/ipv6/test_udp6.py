@@ -313,6 +313,15 @@ def test_errors_to_one_host_are_limited(host: Host6) -> None:
     assert len(host.sent6()) == 1
 
 
+def test_both_families_take_from_what_all_errors_together_may(host: Host6) -> None:
+    host.know("10.0.0.2")
+    host.set("icmp.msgs_burst", 2)
+    host.set("icmp.msgs_per_sec", 1)
+    host.receive(udp_frame(), udp6_frame(), udp_frame(), udp6_frame())
+    assert len(host.take()) == 2
+    assert host.reasons()["icmp-rate-limited"] == 2
+
+
 def test_an_error_to_a_link_local_address_leaves_by_its_link(host: Host6) -> None:
     host.link("tap1")
     host.know(PEER_LINK_LOCAL, PEER_MAC, dev="tap1")

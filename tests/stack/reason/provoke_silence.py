@@ -8,11 +8,13 @@ from smolctl.stack.reason import (
     UDP_NO_REPLY,
 )
 from smolctl.stack.trace.journal import CAPACITY
+from smolctl.wire import ndp
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import (
     DEAD,
     OURS,
     PEER,
+    PEER_MAC,
     Host,
     frame_of,
     icmp_frame,
@@ -21,8 +23,10 @@ from tests.kit.host import (
     reply,
     udp_frame,
 )
+from tests.kit.host6 import DEAD6, nd_frame
 from tests.stack.reason.provoke_causes import Row
 from tests.stack.reason.provokers import HEADER, Provoker, flipped, silence
+from tests.stack.reason.provokers_ipv6 import no_advertisement
 
 FAR = "192.0.2.7"
 _BAD_ARP = flipped(reply(DEAD), HEADER + 1)
@@ -85,6 +89,12 @@ def nobody(*frames: bytes, drops: int = 0) -> Provoker:
     return silence(ARP_NO_REPLY, "arp", *frames, dst=DEAD, drops=drops, probes=3, next_hop=dead)
 
 
+_FROM_AFAR = nd_frame(
+    ndp.NeighborAdvertisement(False, True, True, ip(DEAD6), ndp.Options(target=PEER_MAC)),
+    DEAD6,
+    hops=64,
+)
+_ND = "3 solicitations for 2001:db8::9 on tap0"
 _ARP = "3 ARP requests for 10.0.0.9 on tap0"
 _PING = "2 echo requests left for 10.0.0.2 by tap0"
 _UDP = "no answer from 10.0.0.2:9 within 1.0 s"
@@ -111,6 +121,17 @@ SILENCE: dict[tuple[str, str], Row] = {
     ("arp-no-reply", "forgotten"): (
         nobody(drops=CAPACITY + 1),
         f"{_ARP}, no answer that was taken; so much was dropped meanwhile that it is not known"
+        " whether one came",
+    ),
+    ("nd-no-reply", "silent"): (no_advertisement(), f"{_ND}, and nothing came back"),
+    ("nd-no-reply", "dropped"): (
+        no_advertisement(_FROM_AFAR),
+        f"{_ND}; an answer came and was dropped: nd-bad-hop-limit: hop limit 64, not 255: it is"
+        " from beyond a router",
+    ),
+    ("nd-no-reply", "forgotten"): (
+        no_advertisement(drops=CAPACITY + 1),
+        f"{_ND}, no answer that was taken; so much was dropped meanwhile that it is not known"
         " whether one came",
     ),
     ("icmp-no-reply", "silent"): (_unknown_mac(ping()), f"{_PING}, and nothing came back"),

@@ -1,6 +1,6 @@
 """Provokers of the reasons of IPv6, and the lines that their causes give."""
 
-from smolctl.stack.config.link import add_interface
+from smolctl.stack.config.link import add_interface, set_mtu
 from smolctl.stack.config.rule import add_rule
 from smolctl.stack.explain.predict import Question, happen
 from smolctl.stack.fib.route import TableName
@@ -9,13 +9,21 @@ from smolctl.stack.interface import Medium
 from smolctl.stack.ip.groups import SourceFilter
 from smolctl.stack.ip.membership import join
 from smolctl.stack.neighbor.states import State
+from smolctl.stack.reason import ND_NO_REPLY
+from smolctl.stack.trace.facts import Awaited
+from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.errors import unanswered
 from smolctl.wire import icmpv6, ndp, udp
-from smolctl.wire.address import BROADCAST_MAC, IPV6, multicast_mac
+from smolctl.wire.address import BROADCAST_MAC, IPV6, multicast_mac, solicited_node
 from smolctl.wire.ipv6 import NextHeader
 from smolctl.wire.ipv6_ext import Fragment, Routing, options_header
+from smolctl.wire.mld import Query, Record, Report
 from smolctl.wire.ndp import Options
-from tests.kit.host import OTHER_MAC, PEER_MAC, Host, frame_of, ip
+from tests.kit.clock import SECOND_NS
+from tests.kit.groups6 import mld_frame, query6
+from tests.kit.host import OTHER_MAC, PEER_MAC, Host, frame_of, ip, text
 from tests.kit.host6 import (
+    DEAD6,
     OUR_LINK_LOCAL,
     OURS6,
     PEER6,
@@ -50,6 +58,23 @@ def with_ipv6(then: Provoker, *addresses: str) -> Provoker:
         then(host)
 
     return provoke
+
+
+def no_advertisement(*frames: bytes, drops: int = 0) -> Provoker:
+    """Return a provoker that solicits in vain, while frames come in and are dropped."""
+
+    def provoke(host: Host) -> None:
+        trace, began = Trace(), host.now
+        trace.dev = "tap0"
+        host.stack.journal.follow(trace, began)
+        host.wait(SECOND_NS)
+        host.receive(*frames, *[bytes(13)] * drops)
+        awaited = Awaited("nd", ip(DEAD6), began, host.now)
+        unanswered(
+            host.stack.shared.recorder, trace, ND_NO_REPLY, awaited, probes=3, next_hop=DEAD6
+        )
+
+    return with_ipv6(provoke)
 
 
 def gets(*frames: bytes) -> Provoker:
@@ -120,11 +145,29 @@ def refused_by_rule6(host: Host) -> None:
     host.receive(udp6_frame())
 
 
-def tentative(host: Host) -> None:
-    address = host.stack.ipv6.new_address(ip("2001:db8::5"), 64, host.tap)
-    address.tentative = True
-    host.tap.ipv6.addresses.insert(address)
-    host.receive(udp6_frame(dst="2001:db8::5"))
+def tested(*frames: bytes) -> Provoker:
+    """Return a provoker that tests 2001:db8::5, to which frames come in then."""
+
+    def provoke(host: Host) -> None:
+        host.set("nd.accept_dad", 1)
+        host.add("2001:db8::5/64")
+        host.poll()
+        host.receive(*frames)
+
+    return with_ipv6(provoke)
+
+
+def test_looped(host: Host) -> None:
+    host.set("nd.accept_dad", 1)
+    host.add("2001:db8::5/64")
+    host.wait(600_000_000)
+    host.receive(*[frame for frame in host.take() if frame[20] == NextHeader.ICMPV6])
+
+
+def dad_probe(target: str = "2001:db8::5") -> bytes:
+    """Return another node's test of an address."""
+    message = ndp.NeighborSolicitation(ip(target))
+    return nd_frame(message, "::", text(solicited_node(ip(target))))
 
 
 def cut_checksum(packet: bytes) -> bytes:
@@ -221,7 +264,14 @@ def fragments(*parts: tuple[int, bool, bytes]) -> list[bytes]:
 
 DATAGRAM6 = udp.to_bytes(9, 7, bytes(range(64)), ip(PEER6), ip(OURS6))
 UNKNOWN_OPTION = 0x1E
+QUERY = Query(2, ip("::"), 1000)
 PADDED = bytes((NextHeader.UDP, 0, 1, 4, 0, 0, 0, 1))
+
+
+def _on_a_narrow_link(host: Host) -> None:
+    set_mtu(host.stack.shared, host.dev("tap0"), 1279)
+    host.receive(udp6_frame())
+
 
 IPV6_PROVOKERS: dict[str, Provoker] = {
     "ip6-disabled": lambda host: host.receive(udp6_frame()),
@@ -235,7 +285,7 @@ IPV6_PROVOKERS: dict[str, Provoker] = {
     "ip6-mapped-on-wire": gets(udp6_frame(src="::ffff:10.0.0.2")),
     "ip6-dst-invalid": gets(udp6_frame(dst="::")),
     "ip6-dst-not-ours": gets(udp6_frame(dst="2001:db8::77")),
-    "ip6-dst-tentative": with_ipv6(tentative),
+    "ip6-dst-tentative": tested(udp6_frame(dst="2001:db8::5")),
     "ip6-anycast-host": gets(udp6_frame(dst="2001:db8::")),
     "ip6-rule-refused": with_ipv6(refused_by_rule6),
     "ip6-multicast-not-joined": gets(udp6_frame(dst="ff02::5")),
@@ -314,15 +364,26 @@ IPV6_PROVOKERS: dict[str, Provoker] = {
         )
     ),
     "nd-solicited-to-group": gets(advertise(flags="S", dst="ff02::1")),
+    "nd-dad-failed": tested(dad_probe()),
+    "nd-dad-looped": with_ipv6(test_looped),
+    "nd-target-tentative": tested(solicit("2001:db8::5")),
     "nd-address-conflict": gets(advertise(OURS6, "O", dst="ff02::1")),
     "nd-unsolicited": gets(advertise("2001:db8::3")),
     "nd-not-needed": asked_for6(OURS6),
+    "nd-no-reply": no_advertisement(),
     "nd-override-refused": with_ipv6(override_refused),
     "ra-not-link-local": nd(ndp.RouterAdvertisement(64, False, False, 0, 0, 0, 0), PEER6),
     "ra-ignored": nd(
         ndp.RouterAdvertisement(64, False, False, 0, 0, 0, 0), PEER_LINK_LOCAL, "ff02::1"
     ),
     "rs-at-host": nd(ndp.RouterSolicitation(), PEER_LINK_LOCAL, OUR_LINK_LOCAL),
+    "mld-bad-length": gets(
+        mld_frame(Report((Record(4, ip("ff05::5"), (ip(PEER6),)),)), cut=16)
+    ),
+    "mld-bad-hop-limit": gets(mld_frame(QUERY, hops=64)),
+    "mld-no-alert": gets(mld_frame(QUERY, header=b"")),
+    "mld-source": gets(mld_frame(QUERY, PEER6)),
+    "mld-query-refused": gets(query6(group=PEER6, dst="ff02::1")),
     "redirect6-source": nd(ndp.Redirect(ip(FAR6), ip(FAR6))),
     "redirect6-target": nd(ndp.Redirect(ip(PEER6), ip(FAR6)), PEER_LINK_LOCAL),
     "redirect6-group": nd(ndp.Redirect(ip("fe80::9"), ip("ff05::9")), PEER_LINK_LOCAL),
@@ -373,6 +434,12 @@ CAUSES6: dict[tuple[str, str], Row] = {
         "ff02::9 is a group, whose MAC address follows from it, so nobody is asked for a MAC"
         " address",
     ),
+    ("ip6-disabled", "sysctl"): (
+        IPV6_PROVOKERS["ip6-disabled"], "ip6.disable is on for tap0",
+    ),
+    ("ip6-disabled", "mtu"): (
+        with_ipv6(_on_a_narrow_link), "the mtu of tap0 is 1279, IPv6 needs 1280",
+    ),
     ("ip6-loopback-on-wire", "source"): (
         IPV6_PROVOKERS["ip6-loopback-on-wire"],
         "source ::1 is the loopback address, and came in by tap0",
@@ -412,8 +479,38 @@ CAUSES6: dict[tuple[str, str], Row] = {
         with_ipv6(unknown_mac),
         "2001:db8::2: its link-layer address is not known, and the message does not tell it",
     ),
+    ("nd-unsolicited", "sysctl"): (
+        with_ipv6(
+            with_value(
+                "nd.drop_unsolicited_na", 1, lambda host: host.receive(advertise(flags="O"))
+            )
+        ),
+        "2001:db8::2: nobody asked for it, and nd.drop_unsolicited_na is on",
+    ),
     ("nd-unsolicited", "permanent"): (
         gets(advertise()), "2001:db8::2: its entry was made by hand, and nothing changes it",
+    ),
+    ("nd-dad-failed", "tester"): (
+        IPV6_PROVOKERS["nd-dad-failed"],
+        "02:00:00:00:00:0b tests 2001:db8::5, which was being tested on tap0 and is not used now",
+    ),
+    ("nd-dad-failed", "owner"): (
+        tested(advertise("2001:db8::5", "O", dst="ff02::1")),
+        "02:00:00:00:00:0b has 2001:db8::5, which was being tested on tap0 and is not used now",
+    ),
+    ("mld-query-refused", "group"): (
+        IPV6_PROVOKERS["mld-query-refused"],
+        f"a query of {PEER_LINK_LOCAL} asks for 2001:db8::2, which is not a group",
+    ),
+    ("mld-query-refused", "sources"): (
+        gets(query6(2, "::", PEER6)),
+        f"a query of {PEER_LINK_LOCAL} asks for all groups, but for some of their sources",
+    ),
+    ("mld-query-refused", "version"): (
+        with_ipv6(
+            with_value("mld.force_version", 2, lambda host: host.receive(query6(1)))
+        ),
+        f"a query of {PEER_LINK_LOCAL} is of version 1, and mld.force_version is 2",
     ),
     ("redirect6-ignored", "sysctl"): (
         IPV6_PROVOKERS["redirect6-ignored"],

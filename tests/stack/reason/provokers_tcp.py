@@ -157,6 +157,7 @@ TCP: dict[str, Provoker] = {
         +0 set keepalive 1
         +2 ignore
     """),
+    "tcp-killed": plays("+0 established\n+0 kill\n+0 ignore"),
 }
 TCP_BESIDE: dict[str, dict[str, int]] = {
     "tcp-ack-unacceptable": {"tcp-challenge-ack": 1},
@@ -171,6 +172,14 @@ TCP_BESIDE: dict[str, dict[str, int]] = {
 }
 
 TCP_CAUSES: dict[tuple[str, str], tuple[Provoker, str]] = {
+    ("tcp-killed", "connection"): (
+        plays("+0 established\n+0 kill\n+0 ignore"),
+        "the connection of port 80 with 10.0.0.2:40000 was killed",
+    ),
+    ("tcp-killed", "listener"): (
+        plays("+0 listen\n+0 kill"),
+        "the socket that listened at port 80 was killed",
+    ),
     ("tcp-flags-invalid", "listen"): (
         plays("+0 listen\n+0 < F 0:0"),
         "neither SYN alone nor ACK from 10.0.0.2:40000, and port 80 listens",

@@ -41,7 +41,7 @@ def test_the_lowest_version_that_is_named_counts() -> None:
 
 
 def test_linux_has_the_same_rules() -> None:
-    # include/linux/inetdevice.h, net/ipv4/igmp.c
+    # include/linux/inetdevice.h, net/ipv4/igmp.c, net/ipv6/addrconf.c, ndisc.c, mcast.c
     assert {item.key: item.link for item in PER_LINK if item.link is not LinkRule.OWN} == {
         "arp.accept": LinkRule.LARGER,
         "arp.announce": LinkRule.LARGER,
@@ -58,6 +58,10 @@ def test_linux_has_the_same_rules() -> None:
         "ip.secure_redirects": LinkRule.EITHER,
         "ip.send_redirects": LinkRule.EITHER,
         "ip.shared_media": LinkRule.EITHER,
+        "mld.force_version": LinkRule.LOWEST,
+        "nd.enhanced_dad": LinkRule.EITHER,
+        "nd.notify": LinkRule.EITHER,
+        "nd.optimistic_dad": LinkRule.EITHER,
     }
 
 

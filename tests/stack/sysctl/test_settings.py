@@ -31,7 +31,9 @@ def test_a_sysctl_says_what_it_is(item: Sysctl) -> None:
     assert item.environment == f"SMOLCTL_{item.key.upper().replace('.', '_')}"
     assert item.linux, "a sysctl is there because real stacks differ"
     layer, _, name = item.key.partition(".")
-    assert layer in {"arp", "icmp", "icmp6", "iface", "igmp", "ip", "ip6", "neigh", "tcp", "udp"}
+    assert layer in {
+        "arp", "icmp", "icmp6", "iface", "igmp", "ip", "ip6", "mld", "nd", "neigh", "tcp", "udp",
+    }  # fmt: skip
     assert name.isidentifier()
     assert (item.unit == "ms") == item.key.endswith("_ms")
 

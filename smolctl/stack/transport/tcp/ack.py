@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from smolctl.stack import reason
+from smolctl.stack.ip.route_output import confirm
 from smolctl.stack.transport.tcp import rack, recovery
 from smolctl.stack.transport.tcp.incoming import Incoming
 from smolctl.stack.transport.tcp.loss import Phase
@@ -175,6 +176,9 @@ def _advanced(table: TcpTable, socket: TcpSocket, news: _Progress, now: int) -> 
     socket.stats.bytes_acked += size
     if socket.flow is not None:
         socket.flow.confirm(now)
+    elif socket.out is not None and not socket.out.loopback:
+        peer = socket.ends.peer
+        confirm(table.networks.for_address(peer), peer, now, socket.out.name)
     socket.retries = 0
     if any(record.times > 1 for record in acked):
         # Karn: which of its transmissions is acknowledged only the timestamp tells (RFC 7323 4).

@@ -11,7 +11,7 @@ from smolctl.stack.transport.tcp.reset import send_reset
 from smolctl.stack.transport.tcp.segment import send_segment
 from smolctl.stack.transport.tcp.socket import NO_ENDS, Backlog, Ending, TcpSocket
 from smolctl.stack.transport.tcp.states import SYNCHRONIZED, State, TcpEvent, after
-from smolctl.stack.transport.tcp.table import TcpTable
+from smolctl.stack.transport.tcp.table import Failed, TcpTable
 from smolctl.stack.transport.tcp.time_wait import TimeWait
 from smolctl.stack.transport.tcp.timers import TimerKind
 from smolctl.wire.tcp import ACK, RST, TcpHeader
@@ -56,7 +56,12 @@ def fail(
 ) -> None:  # fmt: skip
     """End a connection for a reason that its program is told."""
     errno_name = errno_name or why.errno_name or "ECONNABORTED"
-    socket.ending = socket.ended = Ending(why, detail, errno_name)
+    ending = socket.ending = socket.ended = Ending(why, detail, errno_name)
+    if socket.ends is not NO_ENDS:
+        at_ns = table.shared.events.now_ns
+        table.failed.append(
+            Failed(socket.ends, socket.state, ending, socket.retries, socket.retry_since_ns, at_ns)
+        )
     end(table, socket, event)
 
 

@@ -342,7 +342,9 @@ def schedule_ack(table: TcpTable, socket: TcpSocket, now: int, *, filled: bool) 
     rcv = socket.rcv
     pending = rcv.nxt - rcv.acked
     quick = (socket.quick and not socket.pingpong) or socket.quickack
-    if filled or quick or pending >= min(2 * rcv.mss, socket.rcvbuf // 2):
+    # As Linux: what is more than one full segment is acknowledged, or its sender would take the end
+    # of a flight for lost, and probe it.
+    if filled or quick or pending > rcv.mss or pending >= socket.rcvbuf // 2:
         socket.ack_now = True
     elif socket.ack_ns is NEVER or socket.ack_ns >= NEVER:
         wait = min(max(socket.rtt.srtt_ns // 2, _ATO_MIN_NS), _ATO_MAX_NS)

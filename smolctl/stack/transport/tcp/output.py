@@ -108,6 +108,7 @@ def _send_new(table: TcpTable, socket: TcpSocket, now: int, *, force: bool) -> N
     """Send what was never sent, as far as both windows allow (RFC 9293 3.8.6.2.1; RFC 5681)."""
     snd, window = socket.snd, socket.window
     window.limited = False
+    _begin_flight(socket, now)
     while snd.unsent or (snd.fin and not snd.fin_sent):
         size = _next_size(table, socket)
         fin = snd.fin and size == snd.unsent
@@ -157,7 +158,6 @@ def _waits(socket: TcpSocket, size: int) -> bool:
 def _send_piece(table: TcpTable, socket: TcpSocket, size: int, fin: bool, now: int) -> bool:
     """Send the next ``size`` bytes for the first time, with FIN or not."""
     snd, loss = socket.snd, socket.loss
-    _begin_flight(socket, now)
     socket.window.used_ns = now
     buffers = snd.take(size) if size else ()
     flags = FIN if fin else 0

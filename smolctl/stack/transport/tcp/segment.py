@@ -93,6 +93,7 @@ def transmit(
         number = flow.send(header, tos, buffers)
         if number:
             table.recorder.count("tcp.segments_sent", number)
+            socket.quick = max(socket.quick - number + 1, 0)  # each of them acknowledges
     stats = socket.stats
     stats.segs_out += number or 1
     if size:

@@ -13,7 +13,7 @@ from smolctl.wire import tcp
 Buffer = bytes | memoryview
 
 RECORD_OVERHEAD = 256
-"""Bytes that a record counts beside its payload, so that a flood of small ones is bounded too."""
+"""Bytes that a smaller record counts beside its payload, so that a flood of these is bounded."""
 RECORDS_MAX = 16_384
 """Records of one connection beyond which none is split: SACK cannot make more (CVE-2019-11477)."""
 _SMALL = 2048
@@ -28,7 +28,7 @@ class Sent:
         buffers: the payload.
         flags: SYN, FIN and PSH, as they were sent.
         sent_ns: when it was sent last.
-        times: how often it was sent.
+        times: how often it was sent. small: it counts more than its payload.
         sacked: the peer has it, out of order (RFC 2018).
         lost: it is believed to be lost.
         again: its retransmission is in flight.
@@ -38,7 +38,7 @@ class Sent:
 
     __slots__ = (
         "again", "app_limited", "buffers", "delivered", "delivered_ns", "end", "flags", "lost",
-        "sacked", "sent_ns", "seq", "times",
+        "sacked", "sent_ns", "seq", "small", "times",
     )  # fmt: skip
 
     def __init__(
@@ -46,7 +46,7 @@ class Sent:
     ) -> None:
         self.seq, self.end, self.buffers, self.flags = seq, end, buffers, flags
         self.sent_ns, self.times = now, 1
-        self.sacked = self.lost = self.again = self.app_limited = False
+        self.sacked = self.lost = self.again = self.app_limited = self.small = False
         self.delivered = self.delivered_ns = 0
 
     @property
@@ -95,14 +95,16 @@ class SendSide:
         unacked: bytes of payload in ``records``.
         fin: the program has closed: a FIN follows what is unsent.
         fin_sent: it was sent.
+        crumbs: how many small segments are in flight.
         sacked, lost, again: bytes of ``records`` that are so.
         small_end: end of the last segment that was not full (Nagle as Minshall has it).
         urgent: the end of urgent data, None when there is none (RFC 9293 3.8.5).
     """
 
     __slots__ = (
-        "_chunks", "_tail", "again", "fin", "fin_sent", "iss", "lost", "max_wnd", "nxt", "records",
-        "sacked", "scale", "small_end", "una", "unacked", "unsent", "urgent", "wl1", "wl2", "wnd",
+        "_chunks", "_tail", "again", "crumbs", "fin", "fin_sent", "iss", "lost", "max_wnd", "nxt",
+        "records", "sacked", "scale", "small_end", "una", "unacked", "unsent", "urgent", "wl1",
+        "wl2", "wnd",
     )  # fmt: skip
 
     def __init__(self, iss: int = 0) -> None:
@@ -110,6 +112,7 @@ class SendSide:
         self.wnd = self.max_wnd = self.wl1 = self.wl2 = self.scale = 0
         self.records: list[Sent] = []
         self.sacked = self.lost = self.again = self.unsent = self.unacked = 0
+        self.crumbs = 0
         self.fin = self.fin_sent = False
         self.urgent: int | None = None
         self._chunks: list[Buffer] = []
@@ -120,7 +123,7 @@ class SendSide:
     @property
     def held(self) -> int:
         """Bytes that count against the send buffer."""
-        return self.unsent + self.unacked + RECORD_OVERHEAD * len(self.records)
+        return self.unsent + self.unacked + RECORD_OVERHEAD * self.crumbs
 
     def write(self, data: Buffer) -> None:
         """Queue bytes, which may not change from now on."""
@@ -170,7 +173,7 @@ class SendSide:
     def drop_all(self) -> None:
         """Forget what was not sent, and what was not acknowledged."""
         self._chunks, self._tail, self.records = [], None, []
-        self.unsent = self.unacked = self.sacked = self.lost = self.again = 0
+        self.unsent = self.unacked = self.sacked = self.lost = self.again = self.crumbs = 0
 
     # --- what is in flight ------------------------------------------------------------------------
 
@@ -193,6 +196,8 @@ class SendSide:
         """Append what was just sent for the first time."""
         self.records.append(record)
         self.unacked += sum(map(len, record.buffers))
+        record.small = record.size < RECORD_OVERHEAD
+        self.crumbs += record.small
         self.nxt = record.end
 
     def acknowledge(self, ack: int) -> list[Sent]:
@@ -209,6 +214,7 @@ class SendSide:
         del records[:done]
         for record in gone:
             self.unacked -= sum(map(len, record.buffers))
+            self.crumbs -= record.small
             self._uncount(record)
         self.una = ack
         return gone

@@ -64,8 +64,6 @@ class TcpStats:
         timeouts, probes, spurious: retransmission timeouts, tail loss probes, and reductions that
             were taken back.
         marks: segments that came with a congestion mark.
-        busy_ns, rwnd_limited_ns, sndbuf_limited_ns: how long data was in flight, and by what more
-            was kept from being so.
     """
 
     bytes_sent: int = 0
@@ -83,9 +81,6 @@ class TcpStats:
     probes: int = 0
     spurious: int = 0
     marks: int = 0
-    busy_ns: int = 0
-    rwnd_limited_ns: int = 0
-    sndbuf_limited_ns: int = 0
 
 
 @dataclass(slots=True, eq=False)

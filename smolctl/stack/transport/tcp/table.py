@@ -1,6 +1,8 @@
 """The connections of a stack, their ports, and what all their ways share."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from smolctl.errors import AddressInUse, NoBuffers
 from smolctl.stack.interface import Interface
@@ -14,13 +16,33 @@ from smolctl.stack.transport.ports import PortTable
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.sequence import Ends, Secrets
-from smolctl.stack.transport.tcp.socket import OnError, TcpSocket
+from smolctl.stack.transport.tcp.socket import Ending, OnError, TcpSocket
+from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.time_wait import TimeWait, TimeWaits
 from smolctl.stack.transport.tcp.timers import TimerHeap
 
 LearnOutput = Callable[[TcpSocket, Way, SendOptions], None]
 LearnInput = Callable[[TcpSocket, Packet], None]
 Connection = TcpSocket | Request | TimeWait
+
+
+FAILED_MAX = 64
+
+
+class Failed(NamedTuple):
+    """A connection that ended by an error, for who asks why.
+
+    Attributes:
+        state: the last one; retries: timeouts in a row by then.
+        began_ns: when what was not acknowledged was sent first; at_ns: when it failed.
+    """
+
+    ends: Ends
+    state: State
+    ending: Ending
+    retries: int
+    began_ns: int
+    at_ns: int
 
 
 class TcpTable(PortTable[TcpSocket]):
@@ -36,6 +58,7 @@ class TcpTable(PortTable[TcpSocket]):
         learn_output, learn_input: remember ways and connections for the fast path.
         inbound: for the fast path, the connection of a frame by its addresses and ports, and by
             which interface it comes; valid for one generation of the stack.
+        failed: connections that ended by an error, the last ones.
         orphans: connections whose program has closed its socket.
     """
 
@@ -52,11 +75,13 @@ class TcpTable(PortTable[TcpSocket]):
         self.pending: dict[TcpSocket, None] = {}
         self.throttled: dict[TcpSocket, None] = {}
         self.take_error_of: OnError | None = None
+        self.failed: deque[Failed] = deque(maxlen=FAILED_MAX)
         self.orphans = 0
         self.learn_output: LearnOutput = _learn_nothing
         self.learn_input: LearnInput = _learn_nothing
         self.inbound: dict[bytes, tuple[TcpSocket, Interface]] = {}
         self.inbound_generation = -1
+        self._searched = 0
         self._users: dict[int, dict[int, list[int]]] = {}
 
     def sockets(self) -> Iterator[TcpSocket]:
@@ -127,12 +152,14 @@ class TcpTable(PortTable[TcpSocket]):
         first, last = (self.settings[f"ip.local_port_{end}"] for end in ("first", "last"))
         number = last - first + 1
         start = self.secrets.hashed(Ends(local, 0, peer, peer_port), 2)
-        start += int(self.shared.random() * number)
+        # From where the last search ended, so that one among thousands is found at once.
+        start += int(self.shared.random() * number) + self._searched
         for step in range(number):
             port = first + (start + step) % number
             bound = any(each.local in (ANY, local) for each in self.at_port(port))
             known = self.connections.get(Ends(local, port, peer, peer_port))
             if not bound and known is None:
+                self._searched += step + 1
                 return port
         raise NoBuffers(f"all ephemeral ports {first}-{last} are in use")
 

@@ -455,18 +455,6 @@ class Tcp(TcpTable):
         self.orphans += 1
         abort(self, socket, now)
 
-    def reset_all(self, now: int) -> None:
-        """Reset every connection, and close every socket: the stack is about to end.
-
-        The peers get RST, so that none waits for what nobody will send; those whose program has
-        closed them before, too.
-        """
-        for socket in list(self.sockets()):
-            if socket.closed:
-                abort(self, socket, now)
-            else:
-                self.abort(socket, now)
-
     def set_keepalive(self, socket: TcpSocket, now: int, *, on: bool) -> None:
         """Have a silent peer probed, or not (SO_KEEPALIVE)."""
         socket.keepalive = on

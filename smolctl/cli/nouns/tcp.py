@@ -1,0 +1,241 @@
+"""``smolctl tcp``: connections."""
+
+import base64
+import sys
+from typing import Any
+
+from smolctl.cli import exit as exits
+from smolctl.cli.nouns import stream
+from smolctl.cli.nouns.tcp_words import bound
+from smolctl.cli.session import Event, Session
+from smolctl.cli.words.command import Noun, Verb
+from smolctl.cli.words.endpoint import endpoint, has_port, joined
+from smolctl.cli.words.grammar import Args, Place, UsageFault, option
+from smolctl.counted import counted
+
+
+def target(verb: str, args: Args) -> Args:
+    """Turn ``HOST:PORT`` or ``HOST PORT`` into the arguments of the request.
+
+    Raises:
+        UsageFault: there is no port, or a word too many.
+    """
+    host = args.pop("target")
+    if has_port(host):
+        args["dst"], port = endpoint(host)
+    else:
+        args["dst"], port = host, args.pop("port", "")
+    if not port:
+        hint = f"smolctl {verb} {joined(args['dst'], 'PORT')}"
+        raise UsageFault(f'{verb}: "{host}" has no port', hint=hint)
+    if "port" in args and "data" not in args and verb == "tcp send":
+        args["data"] = args.pop("port")  # HOST:PORT DATA
+    if "port" in args:
+        raise UsageFault(f'{verb}: "{args["port"]}" is one word too many')
+    args["port"] = port
+    source = args.pop("source", None)
+    if source is not None:
+        src, sport = endpoint(source) if has_port(source) else (source, "")
+        args |= {key: value for key, value in (("src", src), ("sport", sport)) if value}
+    return args
+
+
+def local(verb: str, args: Args) -> Args:
+    """Turn ``[ADDR:]PORT`` into the arguments of the request.
+
+    Raises:
+        UsageFault: there is no port.
+    """
+    text = args.pop("local")
+    address, args["port"] = endpoint(text)
+    if not args["port"]:
+        hint = f"{joined(address, 'PORT')}" if address else "a number of 1..65535"
+        raise UsageFault(f'{verb}: "{text}" has no port', hint=hint)
+    if address:
+        args["addr"] = address
+    return args
+
+
+# --- send -----------------------------------------------------------------------------------------
+
+
+def _data(text: str) -> bytes:
+    if text == "-":
+        return sys.stdin.buffer.read() if sys.stdin else b""
+    # Bytes that are no UTF-8 reach us as surrogates (PEP 383), and leave as they came.
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _send(session: Session, args: Args) -> int:
+    args = target("tcp send", args)
+    if "data" not in args:
+        raise UsageFault("tcp send: DATA is missing", hint='"" sends nothing, and says if it opens')
+    args["data"] = base64.b64encode(_data(args["data"])).decode()
+    out = session.out
+
+    def say(text: str) -> None:
+        if not session.options.quiet:
+            out.line(text)
+
+    def acked(event: Event) -> None:
+        again = f", {counted(event['retrans'], 'segment')} sent again" if "retrans" in event else ""
+        where = joined(event["dst"], event["dport"])
+        size = counted(event["bytes"], "byte")
+        say(f"{where} acknowledged {size} after {event['after_ms']:.1f} ms{again}")
+
+    def reply(event: Event) -> None:
+        from smolctl.cli.nouns.udp import printable
+
+        data = base64.b64decode(event["data"])
+        size = counted(len(data), "byte")
+        say(f"reply {size} after {event['after_ms']:.1f} ms: {printable(data)}")
+
+    handlers: stream.Handlers = {
+        "connected": lambda event: say(_connected(event)),
+        "acked": acked,
+        "reply": reply,
+    }
+    done = stream.run(session, "tcp.send", args, handlers)
+    if done["ok"]:
+        return exits.DONE
+    if not session.options.json:
+        if done["unacked"] and done["connected"]:
+            whole = counted(done["bytes"], "byte")
+            out.failure(f"{done['unacked']} of {whole} were not acknowledged")
+        out.failure(done["message"], done.get("hint"))
+    if "reason" not in done:
+        return exits.NO
+    if not session.options.json:
+        stream.ask_why(session, done["reason"], done.get("id"))
+    return exits.status(done["reason"])
+
+
+def _connected(event: Event) -> str:
+    where, here = joined(event["dst"], event["dport"]), joined(event["src"], event["sport"])
+    return f"connected to {where} from {here} after {event['after_ms']:.1f} ms"
+
+
+# --- echo -----------------------------------------------------------------------------------------
+
+
+def _echo(session: Session, args: Args) -> int:
+    args = local("tcp echo", args)
+    if session.options.quiet:
+        args["quiet"] = True
+    out = session.out
+
+    def closed(event: Event) -> None:
+        size = counted(event["bytes"], "byte")
+        out.line(f"echoed {size} to {joined(event['src'], event['sport'])}")
+
+    def failed(event: Event) -> None:
+        out.failure(f"{joined(event['src'], event['sport'])}: {event['message']}")
+
+    handlers: stream.Handlers = {
+        "bound": lambda event: out.notice(bound(event)),
+        "accepted": lambda event: out.notice(
+            f"connection from {joined(event['src'], event['sport'])}"
+        ),
+        "closed": closed,
+        "failed": failed,
+    }
+    done = stream.run(session, "tcp.echo", args, handlers)
+    if done["ok"]:
+        return exits.DONE
+    if not session.options.json and not done["failed"]:
+        out.failure(f"there {'was' if done['connections'] == 1 else 'were'}"
+                    f" {counted(done['connections'], 'connection')}")  # fmt: skip
+    return exits.NO
+
+
+# --- connect and listen ---------------------------------------------------------------------------
+
+
+def _connect(session: Session, args: Args) -> int:
+    from smolctl.cli.nouns import tcp_pipe
+
+    return tcp_pipe.connect(session, target("tcp connect", args))
+
+
+def _listen(session: Session, args: Args) -> int:
+    from smolctl.cli.nouns import tcp_pipe
+
+    return tcp_pipe.listen(session, local("tcp listen", args))
+
+
+def _targets(*more: Any) -> tuple[Any, ...]:
+    return (
+        Place("target", "HOST:PORT", "the peer; HOST PORT means the same", complete="host"),
+        Place("port", "PORT", "the port, if HOST has none", False),
+        *more,
+        option("source", "source address and port", "SRC[:PORT]", short="s", complete="addr"),
+        option("dev", "only by this interface", "DEVICE", short="I", complete="link"),
+    )
+
+
+_LOCAL = Place("local", "[ADDR:]PORT", "where to listen; without ADDR, on all addresses")
+_LISTEN = (
+    option("count", "stop after this many connections", "N", short="c"),
+    option("wait", "stop after this time; exit with 1 if too few came", "SECONDS", short="w"),
+    option("backlog", "connections that may wait to be taken (4096)", "N"),
+    option("dev", "only by this interface", "DEVICE", short="I", complete="link"),
+)
+_CONNECT = Verb(
+    "tcp connect",
+    "connect, send standard input, and write what comes to standard output",
+    _connect,
+    (
+        *_targets(),
+        option("wait", "give up if nothing happens for so long", "SECONDS", short="w"),
+        option("zero", "only see whether it can be connected to", short="z"),
+    ),
+    (
+        "date | smolctl tcp connect 127.0.0.1:8080",
+        "smolctl tcp connect 10.0.0.2:7 -z -w 3",
+        "tar c . | smolctl tcp connect 10.0.0.2:9",
+    ),
+    "At the end of standard input the peer is told that nothing more comes (half-close); what it"
+    " still says is written. The exit status is 0 if all was sent and the peer closed in order, or,"
+    " with -z, if the connection opened. It is 1 if the peer refused, reset or did not answer.",
+)
+_LISTENS = Verb(
+    "tcp listen",
+    "take connections, and write what they bring to standard output",
+    _listen,
+    (_LOCAL, *_LISTEN),
+    (
+        "smolctl tcp listen 8080",
+        "smolctl tcp listen 127.0.0.1:9000 --count 1 > data",
+        "smolctl -j tcp listen 8080 -c 1 -w 5",
+    ),
+    "Connections are served at the same time. The exit status is 0 after -c connections that ended"
+    " in order, and 1 if one was reset, or if -w ended it earlier.",
+)
+_SENDS = Verb(
+    "tcp send",
+    "send data, and say when it was acknowledged",
+    _send,
+    (
+        *_targets(Place("data", "DATA", 'what to send; "-" reads it from standard input', False)),
+        option("wait", "give up after this time", "SECONDS", short="w"),
+        option("expect-reply", "wait for an answer, and fail without one", key="expect_reply"),
+    ),
+    (
+        "smolctl tcp send 127.0.0.1:8080 hello",
+        "smolctl tcp send 10.0.0.2:7 ping --expect-reply -w 1",
+        "date | smolctl tcp send 10.0.0.2:9 -",
+    ),
+    "Acknowledged means that the peer's TCP has the data; its program need not have read it. The"
+    " exit status is 0 only then. Without -w, TCP's own timeouts count (about two minutes).",
+)
+_ECHOES = Verb(
+    "tcp echo",
+    "send back what comes by each connection (RFC 862)",
+    _echo,
+    (_LOCAL, *_LISTEN),
+    ("smolctl tcp echo 7", "smolctl -q tcp echo 10.0.0.1:7 -c 1"),
+    "With -q nothing is printed for a connection.",
+)
+COMMAND = Noun(
+    "tcp", "Connect, listen, send and echo", (_CONNECT, _LISTENS, _SENDS, _ECHOES), default=None
+)

@@ -1,0 +1,392 @@
+"""``smolctl tcp connect`` and ``tcp listen``: connections to and from the standard streams.
+
+They use the stack's sockets as any program does, so a pipe goes as fast as those.
+"""
+
+import base64
+import os
+import select
+import signal
+import socket
+import sys
+from time import monotonic
+from types import FrameType
+from typing import Any
+
+from smolctl.cli import exit as exits
+from smolctl.cli.nouns.tcp_words import bound
+from smolctl.cli.session import Session
+from smolctl.cli.words.endpoint import joined
+from smolctl.cli.words.grammar import Args
+from smolctl.client.errors import said_of
+from smolctl.client.stream import StreamSocket
+from smolctl.control.changes import asks
+from smolctl.errors import ClientError, InvalidArgument, SmolctlError
+
+_CHUNK = 1 << 16
+_PATIENCE_S = 0.1
+"""After this long a person is told what is waited for."""
+_MAPPED = "::ffff:"
+
+
+def _open(session: Session, *, six: bool) -> StreamSocket:
+    """Return a socket of the options' stack, which is started as by any other command."""
+    assert not asks("stream.open")
+    session.client("stream.open")
+    return StreamSocket(
+        session.options.stack, start=False, family=socket.AF_INET6 if six else socket.AF_INET
+    )
+
+
+def _bind(one: StreamSocket, args: Args) -> None:
+    if "dev" in args:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, args["dev"])
+    if "src" in args or "sport" in args:
+        one.bind((args.get("src", ""), _port(args.get("sport", "0"), 0)))
+
+
+def _port(text: str, least: int = 1) -> int:
+    """Return a port, as the stack's own commands check it."""
+    if not (text.isascii() and text.isdecimal() and least <= int(text) <= 65_535):
+        raise InvalidArgument(f"port {text} is not a whole number of {least}..65535")
+    return int(text)
+
+
+def _number(args: Args, name: str, least: float) -> float | None:
+    """Return a number that was given, None without one."""
+    text = args.get(name)
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    whole = name == "wait" or value.is_integer()
+    if not (least <= value <= 1e9 and whole):
+        what = "number of seconds, 0 or more" if name == "wait" else f"whole number, {least:g}.."
+        raise InvalidArgument(f'{name} "{text}" is not a {what}')
+    return value
+
+
+def _is_six(session: Session, host: str) -> bool:
+    return ":" in host or session.options.family == "inet6"
+
+
+def _error(error: OSError) -> SmolctlError:
+    """Return an error of a socket as one that the command line shows.
+
+    Where the stack said what it was, it is that; else the stack is gone, or the address is wrong.
+    """
+    said = said_of(error)
+    if said is not None:
+        problem = SmolctlError(str(said["message"]), hint=said.get("hint"), code=str(said["code"]))
+        problem.packet = said.get("id")
+        return problem
+    if isinstance(error, socket.gaierror):
+        return InvalidArgument(str(error.strerror))
+    return ClientError(str(error.strerror or error), code="daemon-gone")
+
+
+def _event(session: Session, event: str, **fields: Any) -> None:
+    if session.options.json:
+        session.out.event({"event": event, **{k: v for k, v in fields.items() if v is not None}})
+
+
+def _name(address: Any) -> tuple[str, int]:
+    host = str(address[0])
+    return host.removeprefix(_MAPPED) if "." in host else host, int(address[1])
+
+
+# --- connect --------------------------------------------------------------------------------------
+
+
+def connect(session: Session, args: Args) -> int:
+    """Connect, and move data until both ends are done."""
+    wait, out = _number(args, "wait", 0), session.out
+    dst, port = args["dst"], _port(args["port"])
+    began = monotonic()
+    try:
+        with _open(session, six=_is_six(session, dst)) as one:
+            _bind(one, args)
+            _await(session, one, (dst, port), wait)
+            after = (monotonic() - began) * 1000
+            (src, sport), where = _name(one.getsockname()), joined(dst, port)
+            _event(
+                session, "connected", src=src, sport=sport, dst=dst, dport=port,
+                after_ms=round(after, 3),
+            )  # fmt: skip
+            text = f"connected to {where} from {joined(src, sport)} after {after:.1f} ms"
+            zero = bool(args.get("zero"))
+            if zero and not session.options.json:
+                if not session.options.quiet:
+                    out.line(text)
+            elif session.options.verbose:
+                out.notice(text)
+            sent, received = (0, 0) if zero else _Mover(session, one, wait).run()
+            seconds = round(monotonic() - began, 6)
+            _event(session, "summary", ok=True, sent=sent, received=received, seconds=seconds)
+    except TimeoutError as error:
+        if said_of(error) is None:
+            raise _silent(dst, port, wait) from None
+        raise _error(error) from None
+    except BrokenPipeError as error:
+        if said_of(error) is None:
+            raise  # of standard output
+        raise _error(error) from None
+    except OSError as error:
+        raise _error(error) from None
+    return exits.DONE
+
+
+def _silent(dst: str, port: int, wait: float | None) -> SmolctlError:
+    text = f"nothing from {joined(dst, port)} for {wait or 0:g} s"
+    return SmolctlError(text, hint=f"smolctl why tcp any {joined(dst, port)}", code="tcp-timed-out")
+
+
+def _await(session: Session, one: StreamSocket, peer: tuple[str, int], wait: float | None) -> None:
+    """Connect; say what is waited for when it takes a while."""
+    one.settimeout(_PATIENCE_S if wait is None else min(wait, _PATIENCE_S))
+    try:
+        one.connect(peer)
+        return
+    except TimeoutError as error:
+        if said_of(error) is not None or (wait is not None and wait <= _PATIENCE_S):
+            raise
+    session.out.waiting(f"{joined(*peer)} to answer SYN")
+    one.settimeout(None if wait is None else wait - _PATIENCE_S)
+    one.finish_connect()
+
+
+class _Mover:
+    """Standard input to the peer, and the peer to standard output.
+
+    Args:
+        wait: seconds for which nothing may happen, None for any time.
+    """
+
+    def __init__(self, session: Session, one: StreamSocket, wait: float | None) -> None:
+        self._session, self._one, self._wait = session, one, wait
+        self._stdin = None if sys.stdin is None else sys.stdin.fileno()  # None: closed by <&-
+        self._unsent = memoryview(b"")
+        self._open = True  # the peer may say more
+        self.sent = self.received = 0
+
+    def run(self) -> tuple[int, int]:
+        """Move data until the peer has said all, and standard input is at its end.
+
+        Returns: how many bytes were sent, and received.
+
+        Raises:
+            OSError: the connection failed. TimeoutError: nothing happened for too long.
+        """
+        one = self._one
+        one.setblocking(False)
+        if self._stdin is None:
+            one.shutdown(socket.SHUT_WR)
+        while self._open or self._unsent or (self._stdin is not None and not self._alone()):
+            self._turn()
+        return self.sent, self.received
+
+    def _alone(self) -> bool:
+        """Tell whether nobody waits for more of a person who types: the peer has closed."""
+        return not self._open and self._stdin is not None and os.isatty(self._stdin)
+
+    def _turn(self) -> None:
+        poll, one, stdin = select.poll(), self._one, self._stdin
+        mask = (select.POLLIN if self._open else 0) | (select.POLLOUT if self._unsent else 0)
+        poll.register(one, mask)
+        if stdin is not None and not self._unsent:
+            poll.register(stdin, select.POLLIN)
+        ready = dict(poll.poll(None if self._wait is None else self._wait * 1000))
+        if not ready:
+            raise TimeoutError
+        events = ready.get(one.fileno(), 0)
+        if events & (select.POLLIN | select.POLLHUP) and self._open:
+            self._receive()
+        if self._unsent and events & (select.POLLOUT | select.POLLHUP):
+            self._send()
+        if stdin is not None and stdin in ready:
+            self._read(stdin)
+
+    def _receive(self) -> None:
+        data = self._one.recv(_CHUNK)
+        if not data:
+            self._open = False
+            return
+        self.received += len(data)
+        if self._session.options.json:
+            text = base64.b64encode(data).decode()
+            _event(self._session, "data", bytes=len(data), data=text)
+        else:
+            self._session.out.raw(data)
+
+    def _read(self, stdin: int) -> None:
+        try:
+            data = os.read(stdin, _CHUNK)
+        except BlockingIOError:
+            return
+        if data:
+            self._unsent = memoryview(data)
+            self._send()
+        else:
+            self._stdin = None
+            self._one.shutdown(socket.SHUT_WR)
+
+    def _send(self) -> None:
+        try:
+            taken = self._one.send(self._unsent)
+        except BlockingIOError:
+            return
+        self._unsent = self._unsent[taken:]
+        self.sent += taken
+
+
+# --- listen ---------------------------------------------------------------------------------------
+
+
+def listen(session: Session, args: Args) -> int:
+    """Take connections, and write what they bring."""
+    count, wait = _number(args, "count", 1), _number(args, "wait", 0)
+    backlog = _number(args, "backlog", 0)
+    host, port = args.get("addr", ""), _port(args["port"])
+    # Without an address it hears both families, unless one is asked for.
+    any_family = not host and session.options.family is None
+    try:
+        with _open(session, six=_is_six(session, host) or any_family) as one:
+            if one.family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not any_family)
+            if "dev" in args:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, args["dev"])
+            # What is left of earlier connections is in nobody's way.
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind((host, port))
+            one.listen(4096 if backlog is None else int(backlog))
+            one.setblocking(False)
+            shown = {"addr": _name(one.getsockname())[0], "port": port}
+            _event(session, "bound", **shown, dev=args.get("dev"))
+            if not session.options.json:
+                session.out.notice(
+                    bound({**shown, **{k: v for k, v in args.items() if k == "dev"}})
+                )
+            server = _Server(session, one, None if count is None else int(count))
+            with _Interrupt() as interrupt:
+                server.run(None if wait is None else monotonic() + wait, interrupt)
+            return server.finish()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _error(error) from None
+
+
+class _Interrupt:
+    """SIGINT as a descriptor that becomes readable; a second one ends the command."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._read, self._write = os.pipe()
+        self._previous: Any = signal.getsignal(signal.SIGINT)
+
+    def __enter__(self) -> "_Interrupt":
+        signal.signal(signal.SIGINT, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+        os.close(self._read)
+        os.close(self._write)
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._read
+
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
+        self.came = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.write(self._write, b"\0")
+
+
+class _Server:
+    """A socket that listens, and its connections."""
+
+    def __init__(self, session: Session, one: StreamSocket, count: int | None) -> None:
+        self._session, self._one, self._count = session, one, count
+        self._open: dict[int, tuple[StreamSocket, tuple[str, int], int]] = {}
+        self._accepted = self._ended = self._failed = self._received = 0
+
+    def run(self, until: float | None, interrupt: _Interrupt) -> None:
+        """Serve until there were enough connections, the time is up, or SIGINT comes."""
+        while not interrupt.came and self._ended != self._count:
+            poll = select.poll()
+            if self._accepted != self._count:
+                poll.register(self._one, select.POLLIN)
+            for fd in (*self._open, interrupt.fileno()):
+                poll.register(fd, select.POLLIN)
+            left = None if until is None else max(until - monotonic(), 0)
+            ready = poll.poll(None if left is None else left * 1000)
+            if not ready:
+                return
+            for fd, _ in ready:
+                if fd == self._one.fileno():
+                    self._accept()
+                elif fd in self._open:
+                    self._receive(fd)
+
+    def _accept(self) -> None:
+        try:
+            made, address = self._one.accept()
+        except BlockingIOError:
+            return
+        made.setblocking(False)
+        self._accepted += 1
+        src, sport = _name(address)
+        self._open[made.fileno()] = made, (src, sport), 0
+        _event(self._session, "accepted", src=src, sport=sport)
+        if not self._session.options.json:
+            self._session.out.notice(f"connection from {joined(src, sport)}")
+
+    def _receive(self, fd: int) -> None:
+        made, (src, sport), size = self._open[fd]
+        try:
+            data = made.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._fail(fd, error)
+            return
+        if not data:
+            _event(self._session, "closed", src=src, sport=sport, bytes=size)
+            self._close(fd)
+            return
+        self._received += len(data)
+        self._open[fd] = made, (src, sport), size + len(data)
+        if self._session.options.json:
+            text = base64.b64encode(data).decode()
+            _event(self._session, "data", src=src, sport=sport, bytes=len(data), data=text)
+        else:
+            self._session.out.raw(data)
+
+    def _fail(self, fd: int, error: OSError) -> None:
+        """Say that a connection did not end in order."""
+        problem, (_, (src, sport), size) = _error(error), self._open[fd]
+        self._failed += 1
+        fields = {"src": src, "sport": sport, "bytes": size, "reason": problem.code}
+        _event(self._session, "failed", **fields, message=problem.message, hint=problem.hint)
+        if not self._session.options.json:
+            self._session.out.failure(f"{joined(src, sport)}: {problem.message}", problem.hint)
+        self._close(fd)
+
+    def _close(self, fd: int) -> None:
+        self._open.pop(fd)[0].close()
+        self._ended += 1
+
+    def finish(self) -> int:
+        """Close what is open, and return the exit status."""
+        for fd in list(self._open):
+            self._open.pop(fd)[0].close()
+        enough = self._ended > 0 if self._count is None else self._ended == self._count
+        good = enough and not self._failed
+        _event(
+            self._session, "summary", connections=self._accepted, failed=self._failed,
+            received=self._received, ok=good,
+        )  # fmt: skip
+        return exits.DONE if good else exits.NO

@@ -1,0 +1,253 @@
+"""Explanations of TCP connections: how one is, or how it failed, with the evidence there is.
+
+Nothing is guessed: what is said follows from what came, or did not come, for this connection, and
+from the neighbor cache. Where two causes look the same from here, both are named.
+"""
+
+from typing import Any
+
+from smolctl.counted import counted
+from smolctl.stack.explain.verdict import SCHEMA
+from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Way
+from smolctl.stack.neighbor.states import State as NeighborState
+from smolctl.stack.transport.tcp.sequence import Ends
+from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.states import State
+from smolctl.stack.transport.tcp.table import Failed, TcpTable
+from smolctl.stack.transport.tcp.time_wait import TimeWait
+from smolctl.wire.address import format_address
+
+Row = dict[str, Any]
+_ANSWERED = frozenset({NeighborState.REACHABLE, NeighborState.PERMANENT})
+
+
+def tell_connection(tcp: TcpTable, ends: Ends, now: int) -> Row | None:
+    """Return the row of a connection that there is, or was lately; None where none is known."""
+    found = tcp.connections.get(ends)
+    if isinstance(found, TcpSocket):
+        return _Told(tcp, ends, now, found.state.upper()).live(found)
+    if isinstance(found, TimeWait):
+        return _Told(tcp, ends, now, "TIME-WAIT").time_wait(found)
+    for past in reversed(tcp.failed):
+        if past.ends == ends:
+            return _Told(tcp, ends, now, "failed").past(past)
+    return None
+
+
+def known_of(tcp: TcpTable, peer: int, port: int, now: int) -> list[Row]:
+    """Return steps that tell what is known of a peer's port from earlier connections."""
+    rows = []
+    alive = [
+        each
+        for each in tcp.sockets()
+        if each.peer == peer and each.peer_port == port and each.connected
+    ]
+    if alive:
+        number = counted(len(alive), "connection")
+        rows.append({"result": "note", "text": f"{number} with that port open already"})
+    for past in reversed(tcp.failed):
+        if (past.ends.peer, past.ends.peer_port) == (peer, port):
+            ago = (now - past.at_ns) / 1e9
+            why = past.ending.reason.why(past.ending.detail)
+            rows.append({"result": "note", "text": f"an attempt failed {ago:.1f} s ago: {why}"})
+            break
+    return [{"stage": "tcp", **row} for row in rows]
+
+
+class _Told:
+    """The row of one connection, as it is put together."""
+
+    def __init__(self, tcp: TcpTable, ends: Ends, now: int, state: str) -> None:
+        self._tcp, self._ends, self._now = tcp, ends, now
+        self._peer = _end(ends.peer, ends.peer_port)
+        self._steps: list[Row] = []
+        self._look: str | None = None
+        self._state = state
+
+    def _step(self, stage: str, result: str, text: str) -> None:
+        self._steps.append(
+            {"n": len(self._steps) + 1, "stage": stage, "result": result, "text": text}
+        )
+
+    def _row(self, verdict: str, why: str, *, ok: bool) -> Row:
+        ends = self._ends
+        row: Row = {
+            "schema": SCHEMA, "kind": "connection", "dir": "out", "verdict": verdict, "ok": ok,
+            "summary": f"{_end(ends.local, ends.port)} > {self._peer} TCP {self._state}",
+            "packet": {
+                "proto": "tcp", "src": format_address(ends.local), "sport": ends.port,
+                "dst": format_address(ends.peer), "dport": ends.peer_port,
+            },
+            "steps": self._steps, "why": why, "fix": [],
+        }  # fmt: skip
+        if self._look is not None:
+            row["look"] = self._look
+        return row
+
+    # --- the way ----------------------------------------------------------------------------------
+
+    def _way(self) -> tuple[bool | None, bool]:
+        """Add what is known of the next hop.
+
+        Returns: whether it answers ARP or ND, None where nobody has to; and whether it is the peer.
+        """
+        ends = self._ends
+        net = self._tcp.networks.for_address(ends.peer)
+        way = route_output(net, RouteKey(ends.peer, ends.local))
+        if not isinstance(way, Way):
+            self._step("route", "drop", f"no way to {format_address(ends.peer)} now")
+            return False, False
+        hop = format_address(way.next_hop)
+        self._step("route", "pick", f"dev {way.interface.name}, next hop {hop}")
+        if not (way.interface.up and way.interface.carrier):
+            what = "has no carrier" if way.interface.up else "is down"
+            self._step("device", "drop", f"{way.interface.name} {what}")
+        cache = net.neighbors.get(way.interface.name)
+        if way.interface.loopback or cache is None:
+            return None, way.next_hop == ends.peer
+        entry = cache.lookup(way.next_hop)
+        state = NeighborState.NONE if entry is None else entry.state
+        good = state in _ANSWERED
+        self._step("neigh", "ok" if good else "note", f"{hop} is {state.value.upper()}")
+        return good, way.next_hop == ends.peer
+
+    # --- there it is ------------------------------------------------------------------------------
+
+    def live(self, socket: TcpSocket) -> Row:
+        """Tell of a connection that there is."""
+        answers, near = self._way()
+        if socket.state is State.SYN_SENT:
+            return self._opening(socket, answers, near)
+        self._losses(socket)
+        if socket.zero_since_ns:
+            return self._zero_window(socket)
+        if socket.probe_mtu:
+            return self._black_hole(socket)
+        if socket.retries:
+            return self._silent(socket, answers)
+        held = socket.snd.unsent + socket.snd.unacked
+        if held and socket.window.limited:
+            text = f"{held} B wait: the congestion window of {socket.window.cwnd} B is full"
+            return self._row("open", text, ok=True)
+        if socket.rcv.ready:
+            owner = socket.owner or "its program"
+            text = f"{counted(socket.rcv.ready, 'byte')} came that {owner} has not read"
+            return self._row("open", text, ok=True)
+        return self._row("open", "nothing is in its way", ok=True)
+
+    def _opening(self, socket: TcpSocket, answers: bool | None, near: bool) -> Row:
+        sent, since = socket.retries + 1, (self._now - socket.retry_since_ns) / 1e9
+        self._step("tcp", "wait", f"{counted(sent, 'SYN')} in {since:.1f} s, no answer")
+        if socket.soft is not None:
+            soft = socket.soft
+            text = f"{soft.reason.why(soft.detail)}; SYN is sent again all the same"
+            self._step(
+                "icmp", "note", f"{soft.reason.name}: soft, so it goes on (RFC 9293 3.9.2.2)"
+            )
+            return self._row(f"not open yet - {soft.reason.name}", text, ok=False)
+        why = f"no answer to {counted(sent, 'SYN')} in {since:.1f} s{self._filter(answers, near)}"
+        return self._row("not open yet", why, ok=False)
+
+    def _filter(self, answers: bool | None, near: bool) -> str:
+        """Return what the silence means, as far as the neighbor tells."""
+        if answers and near:
+            self._look = f"is there a filter on {format_address(self._ends.peer)}?"
+            return ": the host is there, since it answers ARP or ND, and drops them silently"
+        if answers:
+            self._look = f"smolctl traceroute {format_address(self._ends.peer)}"
+            return ": the next hop is there; a filter or a dead host behind it drops them"
+        if answers is False:
+            self._look = f"smolctl arping {format_address(self._ends.peer)}" if near else None
+            return ": the next hop has not answered lately"
+        return ""
+
+    def _losses(self, socket: TcpSocket) -> None:
+        """Add what was sent again, and why."""
+        stats = socket.stats
+        if not stats.retrans:
+            return
+        causes = []
+        if stats.timeouts:
+            causes.append(counted(stats.timeouts, "timeout"))
+        if stats.probes:
+            causes.append(counted(stats.probes, "tail probe"))
+        if not causes:
+            causes.append("the peer reported what was missing")
+        text = f"{counted(stats.retrans, 'segment')} sent again: {', '.join(causes)}"
+        if stats.dsacks:
+            text += (
+                f"; {stats.dsacks} of them had arrived (DSACK): acknowledgments were late or lost"
+            )
+        self._step("tcp", "note", text)
+
+    def _zero_window(self, socket: TcpSocket) -> Row:
+        since = (self._now - socket.zero_since_ns) / 1e9
+        held = socket.snd.unsent + socket.snd.unacked
+        probes = counted(socket.window_probes, "probe")
+        self._step("tcp", "wait", f"window 0 for {since:.1f} s, {probes}, {held} B held")
+        self._look = f"the program at {self._peer} has to read"
+        why = f"the peer's program does not read: its window is zero since {since:.1f} s"
+        return self._row("open, and waits - tcp-zero-window", f"{why}, {held} B wait", ok=True)
+
+    def _black_hole(self, socket: TcpSocket) -> Row:
+        peer = format_address(self._ends.peer)
+        self._step("size", "note", f"{socket.pmtu} B do not get through; trying {socket.probe_mtu}")
+        self._look = f"smolctl ping {peer}, or a route with: mtu lock {socket.probe_mtu}"
+        why = f"packets of {socket.pmtu} B are lost, smaller ones arrive, and no router says why"
+        return self._row("open, with smaller segments - tcp-mtu-black-hole", why, ok=True)
+
+    def _silent(self, socket: TcpSocket, answers: bool | None) -> Row:
+        since = (self._now - socket.retry_since_ns) / 1e9
+        held = socket.snd.unacked
+        heard = (self._now - socket.heard_ns) / 1e9
+        text = f"{held} B unacknowledged, {counted(socket.retries, 'timeout')} in a row"
+        self._step("tcp", "wait", f"{text}; the last segment came {heard:.1f} s ago")
+        where = " on the link" if answers is False else ""
+        why = f"nothing is acknowledged for {since:.1f} s: the peer or the way is away{where}"
+        self._look = f"smolctl ping {format_address(self._ends.peer)}"
+        return self._row("open, and nothing gets through - tcp-rto", why, ok=False)
+
+    # --- it is over -------------------------------------------------------------------------------
+
+    def time_wait(self, rest: TimeWait) -> Row:
+        """Tell of a connection that is over, and waits."""
+        left = max(rest.until_ns - self._now, 0) / 1e9
+        how = "a newer timestamp or" if rest.timestamps else "a"
+        self._step("tcp", "ok", f"both ends have closed; {left:.0f} s are left")
+        why = (
+            f"the last segments may still be under way for {left:.0f} s; a new connection from the"
+            f" same port gets in with {how} higher sequence number (RFC 6191)"
+        )
+        return self._row("closed, in TIME-WAIT", why, ok=True)
+
+    def past(self, past: Failed) -> Row:
+        """Tell of a connection that failed."""
+        answers, near = self._way()
+        reason, detail = past.ending.reason, past.ending.detail
+        ago = (self._now - past.at_ns) / 1e9
+        self._step("tcp", "note", f"{reason.name} {ago:.1f} s ago, in {past.state.upper()}")
+        why = reason.why(detail)
+        if reason.name == "tcp-refused":
+            why += self._refuser(near)
+        elif reason.name == "tcp-timed-out" and past.state is State.SYN_SENT:
+            sent = past.retries + 1
+            took = (past.at_ns - past.began_ns) / 1e9
+            why = (
+                f"no answer to {counted(sent, 'SYN')} in {took:.0f} s{self._filter(answers, near)}"
+            )
+        if self._look is None:
+            self._look = reason.look(detail)
+        return self._row(f"failed - {reason.name}", why, ok=False)
+
+    def _refuser(self, near: bool) -> str:
+        peer = format_address(self._ends.peer)
+        if near:
+            return f": {peer} itself, which is on the link"
+        return f": {peer}, or a box before it that answers in its name"
+
+
+def _end(address: int, port: int) -> str:
+    text = format_address(address)
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"

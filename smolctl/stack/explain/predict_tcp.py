@@ -1,0 +1,100 @@
+"""Predictions of a connection attempt: SYN leaves a clone of the stack, or comes in.
+
+On a loopback, the clone's own sockets answer, so the whole handshake is seen. Across a wire the
+answer is the peer's, and a prediction says that it is not known.
+"""
+
+from contextlib import suppress
+from typing import NamedTuple
+
+from smolctl.errors import AddressInUse
+from smolctl.stack.fib.route_key import OUTPUT, RouteKey
+from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.way import Refusal
+from smolctl.stack.link.loopback import Loopback
+from smolctl.stack.trace.facts import Handshake
+from smolctl.stack.trace.trace import Direction, Fate, Flow, Trace
+from smolctl.stack.transport.socket_base import ANY
+from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.tcp import Tcp
+from smolctl.wire.address import family_of
+from smolctl.wire.ipv4 import Protocol
+from smolctl.wire.tcp import SYN, TcpHeader
+
+SOME_PORT = 40_000
+"""A port of somebody else, where none is said."""
+_TURNS = 8
+"""More than a handshake takes on a loopback."""
+
+
+class Attempt(NamedTuple):
+    """A connection attempt: its ends, the device that it insists on, and its IP header."""
+
+    src: int | None
+    sport: int
+    dst: int
+    dport: int
+    dev: str | None
+    tos: int
+    ttl: int | None
+
+
+def tcp_out(tcp: Tcp, net: Network, attempt: Attempt, now: int, trace: Trace) -> TcpSocket | None:
+    """Send SYN from a new socket, followed by ``trace``; None where there is no way.
+
+    Raises:
+        SendRejected, NoBuffers: as ``Tcp.connect``; recorded.
+        StackError: it is no attempt at all: port 0, or a group.
+    """
+    src, sport, dst, dport, dev, tos, ttl = attempt
+    recorder = net.recorder
+    key = RouteKey(dst, src, dev, OUTPUT, 0, Protocol.TCP, sport, dport, tos)
+    way = route_output(net, key)
+    if isinstance(way, Refusal):
+        recorder.follow(trace, now)
+        trace.flow = Flow("tcp", src, sport, dst, dport, 0)
+        recorder.record(way.reason, way.dev, now, trace, **way.values)
+        return None
+    socket = tcp.open("the sender", family_of(dst))
+    socket.tos, socket.ttl, socket.reuse = tos, ttl, True
+    local = src if src is not None and net.fib.is_local(src) else ANY
+    if local is not ANY or sport or dev is not None:
+        with suppress(AddressInUse):
+            tcp.bind(socket, local, sport, dev)
+    begin = recorder.begin
+
+    def followed(
+        direction: Direction, at_ns: int, cause: Trace | None = None, dev: str | None = None
+    ) -> Trace:
+        recorder.begin = begin
+        recorder.follow(trace, at_ns)
+        return trace
+
+    recorder.begin = followed  # type: ignore[assignment]  # its third argument has another name
+    try:
+        tcp.connect(socket, dst, dport, now)
+    finally:
+        recorder.begin = begin
+    return socket
+
+
+def conclude(tcp: Tcp, loopback: Loopback, socket: TcpSocket, now: int, trace: Trace) -> None:
+    """Let the handshake go on as far as the clone alone can, and note how far it came."""
+    for _ in range(_TURNS):
+        tcp.flush(now)
+        if not loopback.input(now):
+            break
+    if trace.fate in (Fate.DROPPED, Fate.REJECTED):
+        return
+    child = tcp.connections.get(socket.ends.mirrored)
+    owner = child.owner if isinstance(child, TcpSocket) else ""
+    trace.step("tcp", "ok" if socket.connected else "wait", now, Handshake(
+        socket.ends.peer, socket.ends.peer_port, socket.connected, owner
+    ))  # fmt: skip
+
+
+def syn(sport: int, dport: int, src: int, dst: int) -> bytes:
+    """Return the segment with which somebody else would begin."""
+    header = TcpHeader(sport or SOME_PORT, dport, 0, 0, 0, SYN, 64_240, 0)
+    return header.to_bytes(b"", src, dst)

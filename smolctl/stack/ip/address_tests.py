@@ -1,0 +1,55 @@
+"""Tests of addresses in their course: what is due, and what follows from a result."""
+
+from collections.abc import Callable
+
+from smolctl.stack.events import ChangeType
+from smolctl.stack.interface import Interface
+from smolctl.stack.ip.addresses import Address
+from smolctl.stack.ip.dad import DadAction
+from smolctl.stack.ip.derived_routes import derived, sync
+from smolctl.stack.ip.network import Network
+
+Perform = Callable[[Network, Interface, DadAction, int], None]
+
+
+def settle(
+    net: Network,
+    interface: Interface,
+    address: Address,
+    *,
+    tentative: bool,
+    other_mac: bytes | None = None,
+) -> None:
+    """Begin or cease to use an address, with the routes that follow from it.
+
+    Args:
+        other_mac: of the host that has it.
+    """
+    before = derived(net, interface)
+    address.tentative = tentative
+    address.dadfailed = other_mac is not None
+    address.other_mac = other_mac
+    net.events.addr(ChangeType.CHANGED, interface, address)
+    sync(net, interface, before)
+
+
+def deadline(net: Network) -> int | None:
+    """Return when the next test, announcement or defence goes on."""
+    first = None
+    for interface in net.interfaces.values():
+        dad = net.of(interface).dad
+        due = dad.deadline() if dad.timers else None
+        if due is not None and (first is None or due < first):
+            first = due
+    return first
+
+
+def expire(net: Network, perform: Perform, now: int) -> None:
+    """Do what is due by now for the addresses of all links."""
+    for interface in net.interfaces.values():
+        dad = net.of(interface).dad
+        if dad.timers:
+            for action in dad.expire(now):
+                # One result may take the addresses of its link away.
+                if action.address in net.of(interface).addresses.items:
+                    perform(net, interface, action, now)

@@ -1,0 +1,148 @@
+"""IPv6 addresses that are tested, and groups that are reported, beside the kernel."""
+
+import socket
+import struct
+import time
+
+import pytest
+
+from smolctl.wire import icmpv6
+from smolctl.wire.address import IPV6_MARK
+from smolctl.wire.icmpv6 import Icmpv6Message
+from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab, Row
+from tests.kit.process import wait_until
+
+pytestmark = pytest.mark.netns()
+
+WANTED = "2001:db8::77"
+GROUP = "ff05::1234"
+_V2_ROUTERS = bytes.fromhex("ff02" + "00" * 13 + "16")
+
+
+@pytest.fixture
+def tap(lab: Lab) -> Lab:
+    lab.plug(theirs=("2001:db8::2/64",))
+    lab.sysctl(nd__accept_dad=1)
+    return lab
+
+
+def ours(tap: Lab) -> Row:
+    """Return smolctl's row of the wanted address."""
+    (row,) = tap.call("addr.show", dev=tap.dev, to=f"{WANTED}/128")
+    (info,) = row["addr_info"]
+    found: Row = info
+    return found
+
+
+def theirs(tap: Lab) -> Row:
+    """Return the kernel's row of the wanted address."""
+    (row,) = tap.peer.rows("addr", "show", "dev", tap.dev, flag="-6")
+    (info,) = [each for each in row["addr_info"] if each.get("local") == WANTED]
+    found: Row = info
+    return found
+
+
+def settled(read: object, tap: Lab) -> Row:
+    """Wait until a test is over, and return the row of its address."""
+    assert callable(read)
+    wait_until(
+        lambda: not read(tap).get("tentative") or read(tap).get("dadfailed"),
+        lambda: f"the end of the test of {read(tap)}",
+    )
+    found: Row = read(tap)
+    return found
+
+
+def test_an_address_that_nobody_has_is_used_after_one_to_two_seconds(tap: Lab) -> None:
+    begun = time.monotonic()
+    tap.smolctl("addr", "add", f"{WANTED}/64", "dev", tap.dev, check=True)
+    assert ours(tap)["tentative"]
+    row = settled(ours, tap)
+    assert not row.get("dadfailed")
+    assert 0.9 < time.monotonic() - begun < 4
+
+
+def test_an_address_of_the_kernel_is_not_used(tap: Lab) -> None:
+    tap.peer.ip("addr", "add", f"{WANTED}/64", "dev", tap.dev, "nodad")
+    tap.smolctl("addr", "add", f"{WANTED}/64", "dev", tap.dev, check=True)
+    row = settled(ours, tap)
+    assert (row["tentative"], row["dadfailed"], row["conflict"]) == (True, True, THEIRS_MAC)
+    assert tap.drops()["nd-dad-failed"] == 1
+
+
+def test_the_kernel_does_not_use_an_address_of_ours(tap: Lab) -> None:
+    tap.smolctl("addr", "add", f"{WANTED}/64", "dev", tap.dev, "nodad", check=True)
+    tap.peer.sysctl({
+        f"net.ipv6.conf.{tap.dev}.dad_transmits": 1, f"net.ipv6.conf.{tap.dev}.accept_dad": 1,
+    })  # fmt: skip
+    tap.peer.ip("addr", "add", f"{WANTED}/64", "dev", tap.dev)
+    row = settled(theirs, tap)
+    assert (row["tentative"], row["dadfailed"]) == (True, True)
+
+
+def test_two_who_test_one_address_at_the_same_time_do_not_both_use_it(tap: Lab) -> None:
+    tap.peer.sysctl({
+        f"net.ipv6.conf.{tap.dev}.dad_transmits": 5, f"net.ipv6.conf.{tap.dev}.accept_dad": 1,
+    })  # fmt: skip
+    tap.sysctl(nd__dad_transmits=5)
+    tap.peer.ip("addr", "add", f"{WANTED}/64", "dev", tap.dev)
+    tap.smolctl("addr", "add", f"{WANTED}/64", "dev", tap.dev, check=True)
+    failed = [settled(read, tap).get("dadfailed", False) for read in (ours, theirs)]
+    assert any(failed)  # whoever hears the other's question first; it asks no more then
+
+
+def reports(wire: socket.socket) -> tuple[list[bytes], list[bytes]]:
+    """Return the packets with reports that waited: those of smolctl, and those of the kernel."""
+    found: dict[str, list[bytes]] = {OURS_MAC: [], THEIRS_MAC: []}
+    wire.setblocking(False)
+    while True:
+        try:
+            frame = wire.recv(2000)
+        except BlockingIOError:
+            return found[OURS_MAC], found[THEIRS_MAC]
+        if frame[12:14] == b"\x86\xdd" and frame[38:54] == _V2_ROUTERS:
+            found[frame[6:12].hex(":")].append(frame[14:])
+
+
+def said(packet: bytes) -> tuple[bytes, ...]:
+    """Return all bytes of a report but its source and its checksum, which has to be right."""
+    src, dst = (IPV6_MARK | int.from_bytes(packet[at : at + 16]) for at in (8, 24))
+    assert isinstance(icmpv6.parse(packet[48:], src, dst), Icmpv6Message)
+    return packet[:8], packet[24:50], packet[52:]
+
+
+def test_the_same_joins_and_leaves_are_reported_as_by_the_kernel(tap: Lab) -> None:
+    tap.sysctl(mld__v2_unsolicited_report_interval_ms=1)
+    wait_until(
+        lambda: all(
+            (not info.get("tentative") and info["scope"] == "link") or info["family"] == "inet"
+            for row in tap.call("addr.show", dev=tap.dev)
+            for info in row["addr_info"]
+        ),
+        lambda: "a link-local address",
+    )
+    kernel = tap.peer.open(socket.AF_INET6, socket.SOCK_DGRAM)
+    wire = tap.peer.wire(tap.dev)
+    time.sleep(0.3)
+    reports(wire)
+    (link,) = tap.peer.rows("link", "show", tap.dev, flag="-0")
+    membership = socket.inet_pton(socket.AF_INET6, GROUP) + struct.pack("@I", link["ifindex"])
+    mine: list[bytes] = []
+    his: list[bytes] = []
+
+    def four() -> bool:
+        new = reports(wire)
+        mine.extend(new[0])
+        his.extend(new[1])
+        return len(mine) >= 4 and len(his) >= 4
+
+    kernel.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
+    tap.smolctl("maddr", "add", GROUP, "dev", tap.dev, check=True)
+    wait_until(
+        lambda: not four() and len(mine) >= 2 and len(his) >= 2,
+        lambda: f"two reports of each: {mine} {his}",
+    )
+    kernel.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_LEAVE_GROUP, membership)
+    tap.smolctl("maddr", "del", GROUP, "dev", tap.dev, check=True)
+    wait_until(four, lambda: f"four reports of each: {mine} {his}")
+    assert list(map(said, mine)) == list(map(said, his))
