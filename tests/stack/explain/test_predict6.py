@@ -22,6 +22,7 @@ from tests.kit.host6 import (
     advertise,
     see6,
     solicit,
+    udp6_frame,
 )
 
 Row = dict[str, Any]
@@ -225,3 +226,11 @@ def test_the_rule_by_which_a_source_address_lost_is_told(
 def test_nobody_chooses_a_source_that_was_asked_for(host: Host6) -> None:
     row = asked(host, "icmp", OUR_LINK_LOCAL, PEER6)
     assert texts(row, "source") == []
+
+
+def test_a_frame_of_ipv6_for_another_station_says_what_the_sender_has(host: Host6) -> None:
+    host.receive(b"\2\0\0\0\0\x77" + udp6_frame()[6:])
+    ((reason, _), tally) = next(iter(host.stack.ledger.reasons.items()))
+    assert reason.name == "rx-not-our-mac"
+    assert f"is for our {OURS6}" in reason.why(tally.detail)
+    assert reason.hint(tally.detail) == f"what its sender has, on it: ip -6 neigh show {OURS6}"
