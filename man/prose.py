@@ -637,7 +637,7 @@ not bind closer than "or". A value without a kind has the kind of the value befo
             "[ip|ip6] proto NUMBER",
             "Protocol number; icmp, igmp, tcp and udp are known by name.",
         ),
-        ("ip, ip6, arp, rarp, icmp, igmp, tcp, udp", "The protocol itself."),
+        ("ip, ip6, arp, rarp, icmp, icmp6, igmp, tcp, udp", "The protocol itself."),
         (
             "vlan [ID]",
             "A VLAN tag. What follows looks behind it, also another vlan: vlan 100 and vlan 5 and"

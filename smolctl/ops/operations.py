@@ -79,7 +79,7 @@ _PING = (
 )
 _PACE = "first max_hops queries at_once wait gap"
 _TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev family"
-_WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos ttl"
+_WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos ttl family"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 
 OPS: dict[str, Operation] = {

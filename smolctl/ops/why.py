@@ -12,14 +12,20 @@ from smolctl.stack.explain.connection import known_of, tell_connection
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Medium
+from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Way
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.wire import udp
-from smolctl.wire.address import format_address
+from smolctl.wire.address import IPV4, IPV6, IPV6_MARK, family_of, format_address
 
-_PROTOCOLS = ("udp", "tcp", "icmp", "arp")
+_PROTOCOLS = ("udp", "tcp", "icmp", "arp", "nd")
+_ONLY = {
+    "arp": (IPV4, "is an IPv6 address, which is not asked for by ARP", "nd"),
+    "nd": (IPV6, "is an IPv4 address, which is asked for by ARP", "arp"),
+}
+"""The family of each question for a MAC address, and what is said about the other one."""
 
 
 def ask(ctx: Context, args: Args) -> Iterable[Row]:
@@ -27,54 +33,34 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
     args.required("proto")
     proto = args.choice("proto", _PROTOCOLS) or ""
     args.required("dst")
-    src, dst, dev, iif = args.address("src"), args.address("dst") or 0, args.text("dev"), None
-    if "iif" in args:
-        iif = ctx.stack.interface(args.required("iif")).name
-        if dev is not None:
-            raise InvalidArgument(
-                "dev and iif cannot be used together: a packet either leaves or comes in"
-            )
-        if src is None:
-            raise InvalidArgument("an incoming packet needs a source", hint="name SRC and DST")
-    elif dev is None and src is not None:
-        iif = _entrance(ctx.stack, src, dst)
-    dport = args.port("dport")
-    if proto in ("udp", "tcp") and dport is None:
-        source = f"{format_address(src)} " if src is not None else ""
-        hint = f"smolctl why {proto} {source}{format_address(dst)}:PORT"
-        raise InvalidArgument("the port is missing", hint=hint)
-    if proto not in ("udp", "tcp") and ("dport" in args or "sport" in args):
-        raise InvalidArgument(f"{proto} has no ports")
-    tos = tos_number(args)
-    if proto == "arp" and tos is not None:
-        raise InvalidArgument("arp has no type of service")
-    if proto == "arp" and "ttl" in args:
-        raise InvalidArgument("arp has no time to live")
-    if proto == "arp" and args.flag("broadcast"):
-        raise InvalidArgument("arp asks everybody anyway")
+    src, dst = args.zoned("src"), args.zoned("dst")
+    assert dst is not None
+    _check_families(proto, src, dst)
     question = Question(
         proto,
         src,
         dst,
         args.port("sport") or 0,
-        dport or 0,
-        args.integer("size", 0, udp.MAX_PAYLOAD) or 0,
-        dev,
-        iif,
+        _port(args, proto, src, dst),
+        args.integer("size", 0, _SIZE_MAX[family_of(dst)]) or 0,
+        None,
+        None,
         args.flag("broadcast"),
-        args.pmtudisc(ctx.stack.ipv4.pmtudisc) if "pmtudisc" in args else None,
-        tos,
+        args.pmtudisc(ctx.stack.networks.for_address(dst).pmtudisc) if "pmtudisc" in args else None,
+        tos_number(args),
         args.integer("ttl", 1, 255),
     )
-    stack, now = ctx.stack, ctx.now
+    _check_asking(args, question)
+    dev, iif = _links(ctx.stack, args, src, dst)
+    stack, question, now = ctx.stack, question._replace(dev=dev, iif=iif), ctx.now
     if proto == "tcp":
-        ends = Ends(src or 0, question.sport, dst, question.dport)
-        there = tell_connection(stack.tcp, ends, now)
+        me = family_of(dst).mark if src is None else src
+        there = tell_connection(stack.tcp, Ends(me, question.sport, dst, question.dport), now)
         if there is not None:
             return [there]
-    neighbors = sum(len(cache.entries) for cache in stack.ipv4.neighbors.values())
     return aside(
-        len(stack.ipv4.fib) + neighbors + len(stack.udp),  # they are copied
+        # they are copied
+        len(stack.udp) + sum(map(_size, stack.networks.values())),
         lambda: [_predicted(stack, question, now)],
     )
 
@@ -88,18 +74,89 @@ def _predicted(stack: Stack, question: Question, now: int) -> Row:
     return row
 
 
-def _entrance(stack: Stack, src: int, dst: int) -> str | None:
+_SIZE_MAX = {IPV4: udp.MAX_PAYLOAD, IPV6: udp.MAX_PAYLOAD6}
+
+
+def _size(net: Network) -> int:
+    """Return how many entries the tables of a network have."""
+    return len(net.fib) + sum(len(cache.entries) for cache in net.neighbors.values())
+
+
+def _check_families(proto: str, src: int | None, dst: int) -> None:
+    """Refuse addresses that are in no packet together, or not in one of the protocol."""
+    if src is not None and family_of(src) is not family_of(dst):
+        raise InvalidArgument(
+            f"{format_address(src)} and {format_address(dst)} are of two families"
+        )
+    family, what, other = _ONLY.get(proto, (family_of(dst), "", ""))
+    if family_of(dst) is not family:
+        shown = format_address(dst)
+        raise InvalidArgument(f"{shown} {what}", hint=f"smolctl why {other} {shown}")
+
+
+def _port(args: Args, proto: str, src: int | None, dst: int) -> int:
+    """Return the port of the destination, which is there for UDP and TCP alone."""
+    dport = args.port("dport")
+    if proto not in ("udp", "tcp") and ("dport" in args or "sport" in args):
+        raise InvalidArgument(f"{proto} has no ports")
+    if proto in ("udp", "tcp") and dport is None:
+        source = f"{format_address(src)} " if src is not None else ""
+        shown = format_address(dst) if dst < IPV6_MARK else f"[{format_address(dst)}]"
+        raise InvalidArgument(
+            "the port is missing", hint=f"smolctl why {proto} {source}{shown}:PORT"
+        )
+    return dport or 0
+
+
+def _check_asking(args: Args, question: Question) -> None:
+    """Refuse words that say nothing about a question for a MAC address."""
+    proto = question.proto
+    if proto not in _ONLY:
+        return
+    if question.tos is not None:
+        raise InvalidArgument(f"{proto} has no type of service")
+    if "ttl" in args:
+        raise InvalidArgument(f"{proto} has no time to live")
+    if question.broadcast:
+        raise InvalidArgument(f"{proto} asks everybody anyway")
+
+
+def _links(stack: Stack, args: Args, src: int | None, dst: int) -> tuple[str | None, str | None]:
+    """Return the interface by which the packet must leave, or the one by which it comes in."""
+    dev, iif = args.text("dev"), None
+    if "iif" in args:
+        iif = stack.interface(args.required("iif")).name
+        if dev is not None:
+            raise InvalidArgument(
+                "dev and iif cannot be used together: a packet either leaves or comes in"
+            )
+        if src is None:
+            raise InvalidArgument("an incoming packet needs a source", hint="name SRC and DST")
+        return None, iif
+    zone = args.device("src", "dst")
+    if dev is None and src is not None:
+        iif = _entrance(stack, src, dst, zone)
+    return (None if iif is not None else zone), iif
+
+
+def _entrance(stack: Stack, src: int, dst: int, zone: str | None) -> str | None:
     """Return where a packet from somebody else comes in; None for one of our own.
 
     It is for this stack, or to be forwarded.
+
+    Args:
+        zone: of its addresses, if they are of one link.
     """
-    ours = stack.ipv4.fib.is_local(dst) or stack.ipv4.is_broadcast(dst)
-    router = any(link.settings["ip.forward"] for link in stack.interfaces.values())
-    if stack.ipv4.fib.is_local(src) or not (ours or router):
+    net = stack.networks.for_address(dst)
+    ours = net.fib.is_local(dst) or net.is_broadcast(dst)
+    router = any(net.forwards(link) for link in stack.interfaces.values())
+    if net.fib.is_local(src) or not (ours or router):
         return None
-    owner = stack.ipv4.interface_of(dst) if ours else None
+    if zone is not None:
+        return stack.interface(zone).name
+    owner = net.interface_of(dst) if ours else None
     if owner is None or owner.medium is not Medium.ETHERNET:
-        way = route_output(stack.networks.for_address(src), RouteKey(src))
+        way = route_output(net, RouteKey(src))
         owner = way.interface if isinstance(way, Way) else None
     return owner.name if owner is not None and owner.medium is Medium.ETHERNET else None
 

@@ -265,6 +265,9 @@ def _check_options(
     most = limits.hop_by_hop if hop_by_hop else limits.destination
     found = options(packet, header.offset, header.length, most)
     if isinstance(found, WireFault):
+        if found.fault is Fault6.IP6_OPTION_LIMIT:
+            what = "hop-by-hop options" if hop_by_hop else "destination options"
+            return _too_many(found.offset, most, what)
         return found
     alert = None
     for option in found:

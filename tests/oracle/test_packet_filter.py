@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
+from scapy.layers.inet6 import (
+    ICMPv6EchoRequest,
+    ICMPv6ND_NS,
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+)
 from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 from scapy.utils import RawPcapReader, RawPcapWriter
 
@@ -23,8 +29,10 @@ ETHERNET, RAW = 1, 101
 
 hosts = st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.1.1", "192.168.7.9", "255.255.255.255"])
 nets = st.sampled_from(["10.0.0.0/24", "10.0.0.0/8", "0.0.0.0/0", "192.168.7.9/32", "10.0.0.2/31"])
+hosts6 = st.sampled_from(["fe80::1", "fe80::2", "2001:db8::1", "::"])
+nets6 = st.sampled_from(["fe80::/64", "fe80::2/128", "::/0", "2001:db8::/32", "fe80::/127"])
 ports = st.sampled_from([0, 7, 53, 67, 65535])
-numbers = st.sampled_from([1, 2, 6, 17, 44, 132, 255])
+numbers = st.sampled_from([1, 2, 6, 17, 44, 58, 132, 255])
 
 # --- packets --------------------------------------------------------------------------------------
 ALL_HOSTS = ("10.0.0.1", "10.0.0.2", "10.0.1.1")
@@ -67,6 +75,10 @@ def corpus() -> list[bytes]:
             IPv6(src="fe80::1", dst="fe80::2") / upper,
             IPv6(src="fe80::1", dst="fe80::2") / IPv6ExtHdrFragment() / upper,
         ]
+    near, far = IPv6(src="fe80::1", dst="2001:db8::1"), IPv6(src="2001:db8::1", dst="fe80::2")
+    ip += [near / ICMPv6EchoRequest(), far / IPv6ExtHdrFragment() / ICMPv6EchoRequest()]
+    ip += [IPv6(src="::", dst="ff02::1:ff00:1") / ICMPv6ND_NS(tgt="fe80::1")]
+    ip += [IPv6(src="fe80::1", dst="fe80::2", nh=58), near / IPv6ExtHdrDestOpt() / UDP(sport=7)]
     ip += [IP(src="192.168.7.9", dst="10.0.0.2", proto=number) / (b"\0" * 8) for number in (2, 132)]
     ip += [IP(src="10.0.0.1", dst="10.0.0.2", chksum=1) / UDP(sport=7, dport=67, len=3)]
     ip += [IP(src="10.0.0.1", dst="10.0.0.2", len=9) / UDP(sport=7, dport=67)]
@@ -93,8 +105,11 @@ FRAMES = {ETHERNET: frames(), RAW: corpus()}
 # --- filters that tcpdump understands too ---------------------------------------------------------
 ways = st.sampled_from(["", "src", "dst", "src or dst", "src and dst"])
 terms = st.one_of(
-    st.sampled_from(["ip", "arp", "rarp", "icmp", "igmp", "udp", "tcp", "ip6"]),
+    st.sampled_from(["ip", "arp", "rarp", "icmp", "igmp", "udp", "tcp", "ip6", "icmp6"]),
     st.builds("{} {} host {}".format, st.sampled_from(["", "ip", "arp", "rarp"]), ways, hosts),
+    st.builds("{} {} host {}".format, st.sampled_from(["", "ip6"]), ways, hosts6),
+    st.builds("{} {} net {}".format, st.sampled_from(["", "ip6"]), ways, nets6),
+    st.builds("{} {}".format, ways.filter(bool), hosts6),
     st.builds("{} {}".format, ways.filter(bool), hosts),
     st.builds("{} {} net {}".format, st.sampled_from(["", "ip", "arp"]), ways, nets),
     st.builds("{} {} port {}".format, st.sampled_from(["", "udp", "tcp"]), ways, ports),

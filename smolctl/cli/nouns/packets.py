@@ -17,6 +17,7 @@ FILTER_WORDS = (
     "igmp",
     "tcp",
     "udp",
+    "icmp6",
     "vlan",
     "src",
     "dst",
@@ -39,10 +40,10 @@ FILTER_WORDS = (
 _MORE_WORDS = ("inbound", "outbound", "&&", "||")
 
 FILTER_TEXT = (
-    "A filter has the words of tcpdump: [PROTO] [src|dst] host|net|port"
-    " VALUE with PROTO one of ip, ip6, arp, rarp, icmp, igmp, tcp, udp; joined by and, or, not and"
-    " parentheses; vlan [ID] finds tags, and what follows it looks behind them. Its own words are"
-    " in, out, local, dev NAME, reason NAME, reason any, sport and dport."
+    "A filter has the words of tcpdump: [PROTO] [src|dst] host|net|port VALUE with PROTO one of"
+    " ip, ip6, arp, rarp, icmp, icmp6, igmp, tcp, udp; joined by and, or, not and parentheses;"
+    " vlan [ID] finds tags, and what follows it looks behind them. Its own words are in, out,"
+    " local, dev NAME, reason NAME, reason any, sport and dport."
 )
 
 PLACES = (

@@ -155,6 +155,10 @@ def _list(session: Session, _args: Args) -> None:
         session.out.lines(render_list(rows, session.out))
 
 
+_ASKING = ("arp", "nd")
+"""Questions for a MAC address, which have no payload and go to all."""
+
+
 _TOS = Word(("tos", "dsfield"), "type of service, hexadecimal, as rules select it", "TOS")
 
 
@@ -179,11 +183,11 @@ def _asked(proto: str, what: str, port: str, *examples: str) -> Verb:
             Word(("iif",), "it comes in through this interface", "DEVICE", complete="link"),
             *(
                 ()
-                if proto == "arp"
+                if proto in _ASKING
                 else (_TOS, _TTL, option("size", "bytes of payload (0)", "BYTES"))
             ),
-            *(() if proto == "arp" else pmtudisc.OPTIONS),
-            *((option("broadcast", "allow a broadcast address"),) if proto != "arp" else ()),
+            *(() if proto in _ASKING else pmtudisc.OPTIONS),
+            *((option("broadcast", "allow a broadcast address"),) if proto not in _ASKING else ()),
         ),
         examples,
         "Nothing is sent and nothing changes. If DST is an address of this stack and SRC is not,"
@@ -216,6 +220,7 @@ COMMAND = Why(
             ":PORT",
             "smolctl why udp 127.0.0.1:34254 127.0.0.2:34254",
             "smolctl why udp any 8.8.8.8:53",
+            "smolctl why udp [fe80::2%tap0]:53",
             "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0",
             "smolctl why udp any 8.8.8.8:53 tos 0x10",
         ),
@@ -233,6 +238,7 @@ COMMAND = Why(
             "",
             "smolctl why icmp 10.0.0.1 8.8.8.8",
             "smolctl why icmp 8.8.8.8 --size 1473 --df",
+            "smolctl why icmp fe80::2%tap0",
         ),
         _asked(
             "arp",
@@ -240,6 +246,12 @@ COMMAND = Why(
             "",
             "smolctl why arp 10.0.0.1 10.0.0.2",
             "smolctl why arp 99.9.9.9 10.0.0.1 iif tap0",
+        ),
+        _asked(
+            "nd",
+            "a neighbor solicitation of IPv6",
+            "",
+            "smolctl why nd fe80::2%tap0",
         ),
         Verb(
             "why last",

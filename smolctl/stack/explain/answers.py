@@ -5,11 +5,17 @@ from contextlib import contextmanager
 
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Direction, Fate, Trace
+from smolctl.wire import icmpv4, icmpv6
 from smolctl.wire.arp import Op
-from smolctl.wire.icmpv4 import Type
+from smolctl.wire.ipv6 import NextHeader
 
 _ARP_OP = slice(20, 22)
-_QUESTIONS = (Type.ECHO_REQUEST, Type.TIMESTAMP)
+_QUESTIONS = {
+    "icmp": (icmpv4.Type.ECHO_REQUEST, icmpv4.Type.TIMESTAMP),
+    "icmp6": (icmpv6.Type.ECHO_REQUEST,),
+}
+_IPV6 = b"\x86\xdd"
+_ADVERTISEMENT = bytes([icmpv6.Type.NEIGHBOR_ADVERTISEMENT])
 
 
 @contextmanager
@@ -36,14 +42,18 @@ def answers_to(trace: Trace, recorder: Recorder) -> Iterator[None]:
 
 
 def _is_answer(trace: Trace) -> bool:
-    """Tell whether a packet is an ICMP message or an ARP reply, of those that another one causes.
+    """Tell whether a packet answers another one: an ICMP message, an ARP reply, an advertisement.
 
     The others are its fragments, its copies, and requests for a MAC address that it needs.
     """
     if trace.direction is Direction.IN or trace.whole is not None:
         return False
     if trace.flow is not None:
-        return trace.flow.proto == "icmp" and trace.flow.sport not in _QUESTIONS
+        questions = _QUESTIONS.get(trace.flow.proto)
+        return questions is not None and trace.flow.sport not in questions
+    frame, at = trace.frame, 14 if trace.linked else 0
+    if (trace.linked and frame[12:14] == _IPV6) or (not at and frame[:1] >= b"\x60"):
+        return frame[at + 40 : at + 41] == _ADVERTISEMENT and frame[at + 6] == NextHeader.ICMPV6
     return trace.linked and int.from_bytes(trace.frame[_ARP_OP]) == Op.REPLY
 
 

@@ -13,7 +13,9 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.ip import gateways
 from smolctl.stack.ip.network import Network, Networks
-from smolctl.stack.trace.facts import Hashed, Loser, Ruled
+from smolctl.stack.ipv6 import source_address
+from smolctl.stack.ipv6.ipv6 import Ipv6
+from smolctl.stack.trace.facts import Hashed, Loser, Ruled, SourceLoser
 from smolctl.stack.trace.trace import Trace
 
 FEW_ROUTES = 64
@@ -198,6 +200,27 @@ def note_candidates(
     for route, cause in candidates(net, key, winner):
         if cause:
             trace.step("route", "skip", now, Loser(route, cause))
+    if isinstance(net, Ipv6) and key.src is None and winner is not None:
+        _note_sources(net, key, winner, trace, now)
     if isinstance(winner, Hop) and key.oif is None:
         number = gateways.flow_number(net, key)
         trace.step("route", "ok", now, Hashed(number, *gateways.share(net, winner), winner))
+
+
+def _note_sources(net: Ipv6, key: RouteKey, route: Route, trace: Trace, now: int) -> None:
+    """Note which source addresses were considered, and the rule by which each of them lost."""
+    out = net.interfaces.get(route.dev or "")
+    if out is None or route.prefsrc is not None or route.type is not RouteType.UNICAST:
+        return
+    found = source_address.candidates(net.interfaces, net.labels, out, key.dst)
+    chosen = source_address.best(found)
+    # Those of lo are everywhere, and never in question.
+    found = [each for each in found if not net.interfaces.named(each.dev).loopback]
+    for each in found[: _SOURCES_SHOWN + 1]:
+        if chosen is not None and each is not chosen:
+            rule = source_address.deciding_rule(chosen, each).value
+            trace.step("source", "skip", now, SourceLoser(each.address.local, each.dev, rule))
+
+
+_SOURCES_SHOWN = 8
+"""Source addresses that lost, of which steps tell."""

@@ -9,7 +9,7 @@ from smolctl.stack.explain.silence import dad_unheard, host_silence, silence
 from smolctl.stack.ip.network import Network
 from smolctl.stack.reason import Reason
 from smolctl.wire import ipv4
-from smolctl.wire.address import format_address
+from smolctl.wire.address import IPV6, format_address
 
 Values = Mapping[str, Any]
 More = dict[str, object]
@@ -45,11 +45,13 @@ def _named(table: Mapping[int, str], key: str) -> Callable[[Network, Values], Mo
     return lambda _net, values: {"name": table.get(values[key], names.UNKNOWN)}
 
 
-def _pointed_at(_net: Network, values: Values) -> More:
-    """Return ``field``, what of an IPv4 header a parameter problem points at (RFC 791 3.1)."""
+def _pointed_at(net: Network, values: Values) -> More:
+    """Return ``field``, what of an IP header a parameter problem points at (RFC 791 3.1)."""
     pointer = values.get("pointer")
     if pointer is None:
         return {}
+    if net.family is IPV6:
+        return {"field": next(name for first, name in _FIELDS6 if pointer >= first)}
     if pointer >= ipv4.MIN_HEADER_LEN:
         return {"field": "in the options"}
     return {"field": next(name for first, name in _FIELDS if pointer >= first)}
@@ -68,6 +70,16 @@ _FIELDS = (
     (0, "the version or header length"),
 )
 """By their first byte, the last one first."""
+_FIELDS6 = (
+    (40, "in the headers behind that of IPv6"),
+    (24, "the destination"),
+    (8, "the source"),
+    (7, "the hop limit"),
+    (6, "the next header"),
+    (4, "the payload length"),
+    (0, "the version, traffic class or flow label"),
+)
+"""The same of an IPv6 header (RFC 8200 3)."""
 
 
 DETAILS: dict[Reason, Callable[[Network, Values], More]] = {

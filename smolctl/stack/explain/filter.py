@@ -5,13 +5,14 @@
     filter  = [not] term { (and | or) [not] term }
     term    = "(" filter ")"  |  [PROTO] [WAY] [KIND] VALUE  |  PROTO
             | vlan [ID] | in | out | local | dev NAME | reason NAME | reason any
-    PROTO   = ip | ip6 | arp | rarp | icmp | igmp | tcp | udp
+    PROTO   = ip | ip6 | arp | rarp | icmp | icmp6 | igmp | tcp | udp
     WAY     = src | dst | src or dst | src and dst
     KIND    = host | net | port | proto,  and sport, dport for src port, dst port
 
 A word that tcpdump has too means the same here (pcap-filter(7)): ``and`` and ``or`` bind equally
 and from the left, ``not`` binds closest, a value without a kind is of the kind before it
-(``port 53 or 67``), or else a host. What follows ``vlan`` is looked for behind that tag, also a
+(``port 53 or 67``), or else a host. A host, and a network (``net fd00::/64``), may be of either
+family. What follows ``vlan`` is looked for behind that tag, also a
 second ``vlan``. ``&&``, ``||`` and ``!`` may be written too.
 """
 
@@ -25,7 +26,15 @@ from smolctl.near import did_you_mean
 from smolctl.stack.explain import filter_match
 from smolctl.stack.explain.filter_match import Combine, FilteredPacket, Test
 from smolctl.stack.reason import REASONS
-from smolctl.wire.address import IPV4, format_address, mask, parse_prefix
+from smolctl.wire.address import (
+    IPV4,
+    IPV6,
+    Family,
+    family_of,
+    format_address,
+    mask,
+    parse_prefix,
+)
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.vlan import RESERVED
 
@@ -42,8 +51,10 @@ _KINDS = {"host": "an address", "net": "a network", "port": "a port", "proto": "
 _PORTS = {"sport": "src", "dport": "dst"}
 _DIRECTIONS = ("in", "out", "local")
 _NAMED = {"dev": "an interface's name", "reason": 'a reason\'s name or "any"'}
+_OF_IPV4, _OF_IPV6 = ("ip", "arp", "rarp", "icmp", "igmp"), ("ip6", "icmp6")
+_IS_IPV6 = re.compile(r"[0-9a-fA-F]{0,4}:")
 _NO_VALUE = ("", "(", ")", "and", "or", "not")
-_NUMBERS = {"icmp": 1, "igmp": 2, "tcp": Protocol.TCP, "udp": Protocol.UDP}
+_NUMBERS = {"icmp": 1, "icmp6": 58, "igmp": 2, "tcp": Protocol.TCP, "udp": Protocol.UDP}
 
 WORDS = (
     *filter_match.PROTOCOLS, *_WAYS, *_KINDS, *_PORTS, *_DIRECTIONS, *_NAMED, "vlan",
@@ -249,15 +260,24 @@ class _Parser:
         address, length = self._prefix(word)
         if kind == "host" and length is not None:
             self._fail(f"{_quoted(word)} is a network, not a host", hint=f"net {word}")
-        bits = mask(32 if length is None else length, 32)
-        if address & ~bits:
-            network = f"{format_address(address & bits)}/{length}"
+        family = family_of(address)
+        self._check_family(qualifiers.protocol, word, family)
+        bits = mask(family.bits if length is None else length, family.bits)
+        if address & ~(bits | family.mark):
+            network = f"{format_address(address & (bits | family.mark))}/{length}"
             self._fail(f"{_quoted(word)} has host bits set", hint=f"net {network}")
         return filter_match.address(address, bits, _ENDS[way], combine)
 
+    def _check_family(self, protocol: str, word: str, family: Family) -> None:
+        """Refuse an address that no packet of the protocol before it can have, as tcpdump does."""
+        wanted = IPV6 if protocol in _OF_IPV6 else IPV4 if protocol in _OF_IPV4 else family
+        if wanted is not family:
+            other = "IPv6" if family is IPV6 else "IPv4"
+            self._fail(f"{_quoted(word)} is an {other} address, which {protocol} has none of")
+
     def _prefix(self, word: str) -> tuple[int, int | None]:
         try:
-            return parse_prefix(word, IPV4)
+            return parse_prefix(word)
         except ValueError as error:
             self._fail(str(error))
 
@@ -284,7 +304,8 @@ class _Parser:
 
     def _is_value(self) -> bool:
         """Return whether the next word can only be a value."""
-        return self._next()[:1].isdigit()
+        word = self._next()
+        return word[:1].isdigit() or _IS_IPV6.match(word) is not None
 
     def _shown(self) -> str:
         return _quoted(self._next())

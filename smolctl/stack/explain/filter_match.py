@@ -9,8 +9,8 @@ from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 from smolctl.stack.trace.trace import Flow
-from smolctl.wire import arp, ethernet, icmpv4, ipv4, tcp, udp, vlan
-from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
+from smolctl.wire import arp, ethernet, icmpv4, icmpv6, ipv4, ipv6, tcp, udp, vlan
+from smolctl.wire.address import BROADCAST_MAC, IPV6, ZERO_MAC, family_of
 from smolctl.wire.ethernet import EtherType
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.vlan import VlanTag
@@ -19,6 +19,7 @@ _RARP = 0x8035
 _SCTP = 132
 _IPV6_FRAGMENT = 44
 _IPV6_HEADER_LEN = 40
+_ICMPV6 = 58
 _OFFSET = 0x1FFF
 WITH_PORTS = frozenset({Protocol.TCP, Protocol.UDP, _SCTP})
 """Protocols that ``port`` means when none is named: those that tcpdump means."""
@@ -29,6 +30,8 @@ _ADDRESSES_AT: dict[int, tuple[int, ...]] = {
     _RARP: (14, 24),
 }
 """Where source and destination are. ARP's sender and target count as such, as in tcpdump."""
+_ADDRESSES6_AT: dict[int, tuple[int, ...]] = {EtherType.IPV6: (8, 24)}
+"""The same for IPv6; what neighbor discovery asks for is no address of a packet, as in tcpdump."""
 
 
 class FilteredPacket(NamedTuple):
@@ -54,26 +57,42 @@ class FilteredPacket(NamedTuple):
 def meant(flow: Flow) -> tuple[bytes, bool]:
     """Return what a packet that was refused before it was built would have been.
 
-    As far as a filter asks: headers without payload. A source that was not chosen yet is 0.0.0.0.
+    As far as a filter asks: headers without payload. A source that was not chosen yet is 0.0.0.0,
+    or ::.
 
     Returns: the bytes, and whether they begin with an Ethernet header.
     """
-    src = flow.src or 0
+    family = family_of(flow.dst)
+    src = flow.src or family.mark
     if flow.proto == "arp":
         asked = arp.ArpPacket(arp.Op.REQUEST, ZERO_MAC, src, ZERO_MAC, flow.dst)
         header = ethernet.EthernetHeader(BROADCAST_MAC, ZERO_MAC, EtherType.ARP)
         return header.to_bytes() + asked.to_bytes(), True
-    if flow.proto == "udp":
-        protocol, inner = Protocol.UDP, udp.to_bytes(flow.sport, flow.dport, b"", src, flow.dst)
-    elif flow.proto == "tcp":
-        header_of = tcp.TcpHeader(flow.sport, flow.dport, 0, 0, 0, 0, 0)
-        protocol, inner = Protocol.TCP, header_of.to_bytes(b"", src, flow.dst)
-    else:
-        protocol = Protocol.ICMP
-        inner = icmpv4.IcmpMessage(flow.sport, flow.dport, 0, b"").to_bytes()
+    protocol, inner = _inner(flow, src)
+    if family is IPV6:
+        header6 = ipv6.Ipv6Header(0, 0, len(inner), protocol, 64, src, flow.dst)
+        return header6.to_bytes() + inner, False
     length = ipv4.MIN_HEADER_LEN + len(inner)
     outer = ipv4.Ipv4Header(5, 0, length, 0, True, False, 0, 64, protocol, src, flow.dst)
     return outer.to_bytes() + inner, False
+
+
+def _inner(flow: Flow, src: int) -> tuple[int, bytes]:
+    """Return the protocol that IP would have carried, and its header."""
+    if flow.proto == "udp":
+        return Protocol.UDP, udp.to_bytes(flow.sport, flow.dport, b"", src, flow.dst)
+    if flow.proto == "tcp":
+        segment = tcp.TcpHeader(flow.sport, flow.dport, 0, 0, 0, 0, 0)
+        return Protocol.TCP, segment.to_bytes(b"", src, flow.dst)
+    if family_of(flow.dst) is IPV6:
+        message = icmpv6.Icmpv6Message(_icmp6_type(flow), flow.dport, 0, b"")
+        return _ICMPV6, message.to_bytes(src, flow.dst)
+    return Protocol.ICMP, icmpv4.IcmpMessage(flow.sport, flow.dport, 0, b"").to_bytes()
+
+
+def _icmp6_type(flow: Flow) -> int:
+    """Return the type of an ICMPv6 message, which a solicitation's flow does not say."""
+    return icmpv6.Type.NEIGHBOR_SOLICITATION if flow.proto == "nd" else flow.sport
 
 
 class Fields(NamedTuple):
@@ -166,25 +185,29 @@ def protocol(number: int) -> Test:
     return test
 
 
-def ipv4_protocol(number: int) -> Test:
-    """Return the test for the protocol field of IPv4 alone."""
+def protocol_of(kind: int, number: int) -> Test:
+    """Return the test for the protocol field of one version of IP, which its ethertype says."""
     of_either = protocol(number)
-    return lambda fields: fields.ethertype == EtherType.IPV4 and of_either(fields)
+    return lambda fields: fields.ethertype == kind and of_either(fields)
 
 
 def address(prefix: int, mask: int, ends: slice, combine: Combine) -> Test:
-    """Return the test for IPv4 addresses in an IPv4 or ARP header.
+    """Return the test for addresses in an IPv4, ARP or IPv6 header.
 
     Args:
-        prefix: what the address has where ``mask`` has ones.
-        mask: 32 bits.
+        prefix: what the address has where ``mask`` has ones; its family is that of the addresses.
+        mask: 32 bits, or 128.
         ends: which of source and destination.
         combine: whether one or all of them must match.
     """
+    family = family_of(prefix)
+    size, wanted = family.size, prefix & ~family.mark
+    places = _ADDRESSES6_AT if family is IPV6 else _ADDRESSES_AT
 
     def test(fields: Fields) -> bool:
-        at = _ADDRESSES_AT.get(fields.ethertype, ())[ends]
-        return bool(at) and combine([_is_in(fields.network[x : x + 4], prefix, mask) for x in at])
+        at = places.get(fields.ethertype, ())[ends]
+        found = [fields.network[x : x + size] for x in at]
+        return bool(at) and combine([_is_in(each, size, wanted, mask) for each in found])
 
     return test
 
@@ -234,8 +257,8 @@ def reason(name: str | None) -> Test:
     return lambda fields: fields.packet.reason == name
 
 
-def _is_in(address: bytes, prefix: int, mask: int) -> bool:
-    return len(address) == 4 and int.from_bytes(address) & mask == prefix
+def _is_in(address: bytes, size: int, prefix: int, mask: int) -> bool:
+    return len(address) == size and int.from_bytes(address) & mask == prefix
 
 
 PROTOCOLS: dict[str, Test] = {
@@ -243,8 +266,9 @@ PROTOCOLS: dict[str, Test] = {
     "ip6": ethertype(EtherType.IPV6),
     "arp": ethertype(EtherType.ARP),
     "rarp": ethertype(_RARP),
-    "icmp": ipv4_protocol(Protocol.ICMP),
-    "igmp": ipv4_protocol(Protocol.IGMP),
+    "icmp": protocol_of(EtherType.IPV4, Protocol.ICMP),
+    "icmp6": protocol_of(EtherType.IPV6, _ICMPV6),
+    "igmp": protocol_of(EtherType.IPV4, Protocol.IGMP),
     "tcp": protocol(Protocol.TCP),
     "udp": protocol(Protocol.UDP),
 }

@@ -1,7 +1,8 @@
 """Predictions: a packet is sent, or comes in, on a clone of the stack.
 
-Nothing is guessed: the clone runs the data path's own functions. What others would do (answer ARP,
-take the frame) is not known, so a prediction ends where the packet waits for them or leaves.
+Nothing is guessed: the clone runs the data path's own functions. What others would do (answer ARP
+or a solicitation, take the frame) is not known, so a prediction ends where the packet waits for
+them or leaves.
 """
 
 from collections.abc import Iterator
@@ -18,10 +19,12 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
-from smolctl.stack.ip.route_output import route_output
-from smolctl.stack.ip.way import Refusal, WayType
+from smolctl.stack.ip.route_output import no_source, route_output
+from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.arp_output import arp_output, arp_request
 from smolctl.stack.ipv4.output import icmp_output
+from smolctl.stack.ipv6.nd_output import solicitation, solicitation_output
+from smolctl.stack.ipv6.output import icmp6_output
 from smolctl.stack.link.input import frame_input
 from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.neighbor.states import VALID
@@ -33,14 +36,18 @@ from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.udp import Udp
-from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp
+from smolctl.wire import arp, ethernet, icmpv4, icmpv6, ipv4, ndp, udp
 from smolctl.wire.address import (
     BROADCAST_MAC,
+    IPV6,
+    UNSPECIFIED6,
     ZERO_MAC,
     is_limited_broadcast,
     is_multicast,
     multicast_mac,
+    solicited_node,
 )
+from smolctl.wire.ipv6 import Ipv6Header, NextHeader
 
 _FRAGMENTS = 4096
 """Packets that come back by the loopback until the fate is known: the biggest datagram has 1,366
@@ -48,6 +55,8 @@ fragments with the smallest MTU."""
 _ANSWERS = 64
 """Packets that come back afterwards: an answer, an error about that, ..."""
 _TTL = 64
+_SOLICITATION_LEN = 32
+"""Bytes of a neighbor solicitation with a MAC address (RFC 4861 4.3)."""
 _SOME_MACS = (b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02")
 """A sender's MAC address where nobody knows it; one of them is not our own."""
 
@@ -56,7 +65,8 @@ class Question(NamedTuple):
     """A packet that might be sent, or come in.
 
     Attributes:
-        proto: "udp", "tcp" (a connection attempt), "icmp" (an echo request) or "arp" (a request).
+        proto: "udp", "tcp" (a connection attempt), "icmp" (an echo request), "arp" (a request) or
+            "nd" (a neighbor solicitation).
         src: None for the address that the stack would choose.
         sport, dport: of UDP and TCP; port 0 as source is any that is free.
         size: bytes of payload.
@@ -118,6 +128,8 @@ def happen(clone: Stack, question: Question, now: int) -> Trace:
             socket = tcp_out(clone.tcp, net, attempt, now, trace)
         elif question.proto == "icmp":
             _icmp_out(clone.ping, net, question, now, trace)
+        elif question.proto == "nd":
+            _nd_out(net, question, now, trace)
         else:
             arp_out(net, question, now, trace)
     if socket is not None:
@@ -164,9 +176,9 @@ def _loop(clone: Stack, trace: Trace, now: int) -> None:
 def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace) -> None:
     """Send a datagram from the socket that is bound to its source, or from a new one."""
     src = question.src
-    socket = _bound(udp, question) if question.sport else None
+    socket = _bound(udp, net, question) if question.sport else None
     if socket is None:
-        socket = udp.open("the sender")
+        socket = udp.open("the sender", net.family)
         local = src if src is not None and net.fib.is_local(src) else ANY
         with suppress(AddressInUse):
             udp.bind(socket, local, question.sport, question.dev)
@@ -184,16 +196,21 @@ def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace)
     udp.send_from(socket, item, now)
 
 
-def _bound(udp: Udp, question: Question) -> UdpSocket | None:
+def _bound(udp: Udp, net: Network, question: Question) -> UdpSocket | None:
     """Return the socket that sends from the source, the address' own before one for any.
 
     Of several that share it (SO_REUSEADDR) any may; the one that hears the answer is meant.
     """
     src, sport, dev = question.src, question.sport, question.dev
-    hears = udp.lookup(question.dst, question.dport, src or 0, sport, dev or "")
+    me = net.family.mark if src is None else src
+    hears = udp.lookup(question.dst, question.dport, me, sport, dev or "")
     if hears is not None:
         return hears
-    found = [socket for socket in udp.at_port(sport) if socket.dev in (None, dev)]
+    found = [
+        socket
+        for socket in udp.at_port(sport)
+        if socket.dev in (None, dev) and socket.speaks(question.dst)
+    ]
     for local in (src, ANY):
         for socket in reversed(found):
             if socket.local == local:
@@ -203,43 +220,70 @@ def _bound(udp: Udp, question: Question) -> UdpSocket | None:
 
 def _icmp_out(ping: Ping, net: Network, question: Question, now: int, trace: Trace) -> None:
     """Send an echo request."""
-    client = ping.open(question.dst)
-    message = icmpv4.IcmpMessage(
-        icmpv4.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(question.size)
-    )
+    client, body = ping.open(question.dst), bytes(question.size)
     pmtudisc = net.pmtudisc if question.pmtudisc is None else question.pmtudisc
     how = SendOptions(
         question.src, question.dev, question.ttl, question.tos or 0, pmtudisc=pmtudisc,
         broadcast=question.broadcast,
     )  # fmt: skip
+    rest = client.ident << 16 | 1
+    if net.family is IPV6:
+        asked = icmpv6.Icmpv6Message(icmpv6.Type.ECHO_REQUEST, 0, rest, body)
+        icmp6_output(net, asked, question.dst, now, how, trace, client)
+        return
+    message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, rest, body)
     icmp_output(net, message, question.dst, now, how, trace, client)
 
 
 def arp_out(net: Network, question: Question, now: int, trace: Trace) -> None:
     """Ask for the MAC address that a packet to the destination needs."""
+    way = _way_to_ask(net, question, arp.PACKET_LEN, now, trace)
+    if way is not None:
+        request = arp_request(way.interface, way.src or 0, way.next_hop)
+        arp_output(net, way.interface, request, BROADCAST_MAC, now, trace)
+
+
+def _nd_out(net: Network, question: Question, now: int, trace: Trace) -> None:
+    """Ask for the MAC address that a packet of IPv6 needs (RFC 4861 7.2.2)."""
+    way = _way_to_ask(net, question, _SOLICITATION_LEN, now, trace)
+    if way is None:
+        return
+    if way.src is None:
+        refusal = no_source(net, way.interface, way.dst, way.next_hop)
+        net.recorder.record(refusal.reason, refusal.dev, now, trace, **refusal.values)
+        return
+    asked = solicitation(way.interface, way.next_hop, way.src)
+    solicitation_output(net, way.interface, asked, way.src, trace, now)
+
+
+def _way_to_ask(
+    net: Network, question: Question, length: int, now: int, trace: Trace
+) -> Way | None:
+    """Return the way by which a next hop is asked for its MAC address; None when none is."""
     recorder = net.recorder
     recorder.follow(trace, now)
-    trace.flow = Flow("arp", question.src, 0, question.dst, 0, arp.PACKET_LEN)
+    trace.flow = Flow(question.proto, question.src, 0, question.dst, 0, length)
     key = RouteKey(question.dst, question.src, question.dev)
     way = route_output(net, key)
     if isinstance(way, Refusal):
         recorder.record(way.reason, way.dev, now, trace, **way.values)
-        return
+        return None
     recorder.note_candidates(key, way.route, trace, now)
     trace.step("route", "pick", now, way)
     out, hop = way.interface, way.next_hop
     if out.medium is not Medium.ETHERNET or way.type is not WayType.UNICAST:
-        values = {"ip": question.dst, "out": out.name, "cause": _NO_ARP[way.type]}
-        recorder.record(reason.ARP_NOT_NEEDED, out.name, now, trace, **values)
+        values = {"ip": question.dst, "out": out.name, "cause": _NOT_ASKED[way.type]}
+        why = reason.ND_NOT_NEEDED if net.family is IPV6 else reason.ARP_NOT_NEEDED
+        recorder.record(why, out.name, now, trace, **values)
         trace.settle(Fate.ABSORBED, now)
-        return
+        return None
     entry = net.neighbors[out.name].lookup(hop)
     if entry is not None and entry.state in VALID and entry.lladdr is not None:
         trace.step("neigh", "ok", now, Resolved(hop, entry.state.value, entry.lladdr))
-    arp_output(net, out, arp_request(out, way.src or 0, hop), BROADCAST_MAC, now, trace)
+    return way
 
 
-_NO_ARP = {
+_NOT_ASKED = {
     WayType.LOCAL: "own",
     WayType.UNICAST: "noarp",
     WayType.BROADCAST: "broadcast",
@@ -261,19 +305,23 @@ def _arriving(net: Network, interface: Interface, question: Question) -> bytes:
             f"nothing comes in by {interface.name} that was not sent here",
             hint="name an interface that has a wire: smolctl link show",
         )
-    sender = _sender_mac(net, interface, question.src or 0)
-    to = interface.mac
-    if question.proto == "arp" or _is_for_all(net, interface, question.dst):
+    src, dst = net.family.mark if question.src is None else question.src, question.dst
+    sender, to = _sender_mac(net, interface, src), interface.mac
+    if question.proto == "arp" or _is_for_all(net, interface, dst):
         to = BROADCAST_MAC
-    if is_multicast(question.dst):
-        to = multicast_mac(question.dst)
-    kind = ethernet.EtherType.ARP
+    if is_multicast(dst):
+        to = multicast_mac(dst)
+    kind = ethernet.EtherType.IPV4
     if question.proto == "arp":
-        payload = arp.ArpPacket(
-            arp.Op.REQUEST, sender, question.src or 0, ZERO_MAC, question.dst
-        ).to_bytes()
+        kind = ethernet.EtherType.ARP
+        payload = arp.ArpPacket(arp.Op.REQUEST, sender, src, ZERO_MAC, dst).to_bytes()
+    elif question.proto == "nd":
+        kind, to = ethernet.EtherType.IPV6, multicast_mac(solicited_node(dst))
+        payload = _solicitation(src, dst, sender)
+    elif net.family is IPV6:
+        kind, payload = ethernet.EtherType.IPV6, _packet6(question, src)
     else:
-        kind, payload = ethernet.EtherType.IPV4, _packet(question)
+        payload = _packet(question)
     return ethernet.EthernetHeader(to, sender, kind).to_bytes() + payload
 
 
@@ -302,6 +350,29 @@ def _packet(question: Question) -> bytes:
     df, ttl = question.pmtudisc is not Pmtudisc.DONT, question.ttl or _TTL
     header = ipv4.Ipv4Header(5, tos, size, 0, df, False, 0, ttl, protocol, src, dst)
     return header.to_bytes() + segment
+
+
+def _packet6(question: Question, src: int) -> bytes:
+    dst, body = question.dst, bytes(question.size)
+    if question.proto == "udp":
+        protocol = NextHeader.UDP
+        segment = udp.to_bytes(question.sport, question.dport, body, src, dst)
+    else:
+        protocol = NextHeader.ICMPV6
+        echo = icmpv6.Icmpv6Message(icmpv6.Type.ECHO_REQUEST, 0, 1 << 16 | 1, body)
+        segment = echo.to_bytes(src, dst)
+    hops, traffic_class = question.ttl or _TTL, question.tos or 0
+    header = Ipv6Header(traffic_class, 0, len(segment), protocol, hops, src, dst)
+    return header.to_bytes() + segment
+
+
+def _solicitation(src: int, target: int, sender: bytes) -> bytes:
+    """Return the packet that asks who has an address; from ``::`` it tests it (RFC 4862 5.4.2)."""
+    own = None if src == UNSPECIFIED6 else sender
+    group = solicited_node(target)
+    body = ndp.NeighborSolicitation(target, ndp.Options(source=own)).to_bytes(src, group)
+    header = Ipv6Header(0, 0, len(body), NextHeader.ICMPV6, ndp.HOP_LIMIT, src, group)
+    return header.to_bytes() + body
 
 
 def _sender_mac(net: Network, interface: Interface, src: int) -> bytes:

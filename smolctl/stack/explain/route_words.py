@@ -7,7 +7,7 @@ from smolctl.stack.explain.names import PROTOCOLS
 from smolctl.stack.fib.nexthop import Hop, Multipath
 from smolctl.stack.fib.route import Route, RouteType, TableName, table_text
 from smolctl.stack.fib.rule import Rule, RuleAction
-from smolctl.wire.address import IPV4, format_address
+from smolctl.wire.address import family_of, format_address
 
 _USUAL_TABLES = (TableName.LOCAL, TableName.MAIN)
 
@@ -55,7 +55,7 @@ def rule_text(rule: Rule) -> str:
 def _network(address: int, plen: int) -> str:
     if not plen:
         return "all"
-    return format_address(address) + (f"/{plen}" if plen != IPV4.bits else "")
+    return format_address(address) + (f"/{plen}" if plen != family_of(address).bits else "")
 
 
 def protocol_text(protocol: int) -> str:

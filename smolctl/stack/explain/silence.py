@@ -8,6 +8,7 @@ from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.trace.answers import dropped_answer, forgotten
 from smolctl.stack.trace.facts import Awaited
 from smolctl.stack.trace.trace import Trace
+from smolctl.wire.address import IPV6
 
 Values = Mapping[str, Any]
 More = dict[str, object]
@@ -43,10 +44,13 @@ def dad_unheard(_net: Network, values: Values) -> More:
 def host_silence(net: Network, values: Values) -> More:
     """Return the same as ``silence``, and how far a host that did not answer is away.
 
-    ``cause`` is "near" where the host itself answers ARP, and "far" where its gateway, ``gateway``,
-    does; a link without ARP says neither.
+    ``cause`` is "near" where the host itself answers when it is asked for its MAC, and "far" where
+    its gateway, ``gateway``, does; a link without MAC addresses says neither. ``asking`` is how it
+    is asked, and ``icmp`` what a filter calls the protocol of its ping.
     """
+    six = net.family is IPV6
     found = silence(net, values)
+    found |= {"asking": "neighbor discovery" if six else "ARP", "icmp": "icmp6" if six else "icmp"}
     if found.get("cause") != "silent":
         return found
     gateway, dst = values.get("_gateway"), values["_awaited"].dst
@@ -55,5 +59,5 @@ def host_silence(net: Network, values: Values) -> More:
     if entry is None or entry.state not in VALID or entry.lladdr is None:
         return found
     if gateway is None:
-        return {"cause": "near"}
-    return {"cause": "far", "gateway": gateway}
+        return {**found, "cause": "near"}
+    return {**found, "cause": "far", "gateway": gateway}

@@ -11,6 +11,7 @@ from smolctl.stack.explain import steps_ip, steps_ip6, steps_tcp
 from smolctl.stack.explain.names import ETHERTYPES, ICMP_CODES, ICMP_TYPES, PROTOCOLS
 from smolctl.stack.explain.route_words import networks_text, route_row, route_text, rule_text
 from smolctl.stack.ip.way import Way, WayType
+from smolctl.stack.reason.model import WORDS
 from smolctl.stack.trace.facts import (
     Answer,
     Asked,
@@ -86,15 +87,21 @@ def steps_rows(trace: Trace) -> list[Row]:
 
 
 def _bound(facts: Bound) -> Told:
-    local = format_address(facts.local or 0)
-    text = f"{local}:{facts.port}" + (f" dev {facts.dev}" if facts.dev else "")
-    row: Row = {"bound": f"{local}:{facts.port}"}
+    bound = endpoint_text(facts.local or 0, facts.port)
+    text = bound + (f" dev {facts.dev}" if facts.dev else "")
+    row: Row = {"bound": bound}
     if facts.dev:
         row["dev"] = facts.dev
     if facts.owner:
         row["owner"] = facts.owner
         text += f" ({facts.owner})"
     return text, row
+
+
+def endpoint_text(address: int, port: int) -> str:
+    """Return an address and a port as one word (RFC 5952 6)."""
+    text = format_address(address)
+    return f"[{text}]:{port}" if address >= IPV6_MARK else f"{text}:{port}"
 
 
 def _way(facts: Way) -> Told:
@@ -307,7 +314,7 @@ def _arp(facts: ArpPacket) -> Told:
 
 def _struck(facts: Struck) -> Told:
     why = facts.reason.why(facts.detail)
-    row = _known(facts.detail)
+    row = {key: value for key, value in _known(facts.detail).items() if key not in WORDS}
     row["reason"] = facts.reason.name
     return f"{facts.reason.name}: {why}", row
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from smolctl.stack.explain.names import ICMP6_CODES, ICMP6_TYPES
 from smolctl.stack.explain.summary import mld_words
+from smolctl.stack.trace.facts import SourceLoser
 from smolctl.wire.address import UNSPECIFIED6, format_address, format_mac
 from smolctl.wire.icmpv6 import Icmpv6Message, Type
 from smolctl.wire.ipv6 import Ipv6Header, NextHeader
@@ -29,21 +31,6 @@ _NAMES = {
     NextHeader.ICMPV6: "ICMPv6",
     NextHeader.NONE: "nothing",
     NextHeader.DESTINATION: "destination options",
-}
-_MESSAGES = {
-    Type.DEST_UNREACHABLE: "destination unreachable",
-    Type.PACKET_TOO_BIG: "packet too big",
-    Type.TIME_EXCEEDED: "time exceeded",
-    Type.PARAMETER_PROBLEM: "parameter problem",
-    Type.MLD_QUERY: "listener query",
-    Type.MLD_REPORT: "listener report",
-    Type.MLD_DONE: "listener done",
-    Type.ROUTER_SOLICITATION: "router solicitation",
-    Type.ROUTER_ADVERTISEMENT: "router advertisement",
-    Type.NEIGHBOR_SOLICITATION: "neighbor solicitation",
-    Type.NEIGHBOR_ADVERTISEMENT: "neighbor advertisement",
-    Type.REDIRECT: "redirect",
-    Type.MLD_REPORT_V2: "listener report",
 }
 
 
@@ -82,7 +69,7 @@ def _icmp6(facts: Icmpv6Message) -> Told:
         name = "echo request" if facts.type == Type.ECHO_REQUEST else "echo reply"
         row.update(ident=facts.ident, seq=facts.sequence)
         return f"{name}, ident {facts.ident} seq {facts.sequence}", row
-    known = _MESSAGES.get(Type(facts.type)) if facts.type in _MESSAGES else None
+    known = ICMP6_CODES.get((facts.type, facts.code)) or ICMP6_TYPES.get(facts.type)
     text = f"type {facts.type} code {facts.code}"
     return text + (f", {known}" if known else ""), row
 
@@ -130,6 +117,27 @@ def _redirect(facts: Redirect) -> Told:
     return f"{dst} {where}", {"gateway": target, "dst": dst}
 
 
+def _source_loser(facts: SourceLoser) -> Told:
+    address = format_address(facts.address)
+    named = f" (RFC 6724 rule {facts.rule})" if facts.rule[0].isdigit() else ""
+    row: Row = {"prefsrc": address, "dev": facts.dev, "rule": facts.rule}
+    return f"{address} dev {facts.dev}: {_SOURCES[facts.rule]}{named}", row
+
+
+_SOURCES = {
+    "1": "it is not the destination itself",
+    "2": "its scope fits the destination less well",
+    "3": "it is deprecated",
+    "5": "it is on another interface",
+    "6": "its label is not that of the destination",
+    "7": "it is not temporary",
+    "8": "it has fewer bits in common with the destination",
+    "optimistic": "it is still being tested",
+    "order": "it comes later",
+}
+"""Said of source addresses that lost, by the rule that decided (RFC 6724 5)."""
+
+
 def _mld(facts: Query | Membership | Report) -> Told:
     row: Row = {}
     if isinstance(facts, Query):
@@ -148,6 +156,7 @@ TELLERS: dict[type, Callable[[Any], Told]] = {
     RouterSolicitation: _router_solicitation,
     RouterAdvertisement: _router_advertisement,
     Redirect: _redirect,
+    SourceLoser: _source_loser,
     Query: _mld,
     Membership: _mld,
     Report: _mld,

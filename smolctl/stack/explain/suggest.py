@@ -7,24 +7,24 @@ right at that moment. Where nothing plausible is known the value is left out, an
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from smolctl.counted import counted
 from smolctl.stack import reason
 from smolctl.stack.explain.details import DETAILS
-from smolctl.stack.explain.route_words import (
-    change_words,
-    networks_text,
-    prefix_text,
-    rule_text,
-)
+from smolctl.stack.explain.route_words import change_words, prefix_text, rule_text
 from smolctl.stack.explain.silence import silence
-from smolctl.stack.fib.fib import Fib
-from smolctl.stack.fib.nexthop import Multipath
+from smolctl.stack.explain.suggest_addresses import (
+    address,
+    hosts,
+    missing,
+    networks,
+    no_route,
+    not_ours,
+)
 from smolctl.stack.fib.route import Route, RouteType, TableName, table_text
-from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import derived
 from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.way import Way
-from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.reason import Detail, Reason
 from smolctl.stack.sysctl.link_settings import Values as SettingValues
 from smolctl.stack.sysctl.settings import SYSCTLS
@@ -36,21 +36,19 @@ from smolctl.wire.address import (
     IPV6,
     IPV6_MARK,
     ZERO_MAC,
+    Family,
+    family_of,
     format_address,
     format_mac,
-    is_class_e,
+    from_packed,
     is_host,
-    is_limited_broadcast,
-    is_link_local,
     is_loopback,
-    is_multicast,
+    is_solicited_node,
+    is_unspecified,
 )
 
 _SHOWN_MAX = 4
 """Networks that one line names."""
-_FEW = 1000
-"""Routes that are looked through for a gateway."""
-
 Values = Mapping[str, Any]
 """What was recorded with a reason."""
 More = dict[str, object]
@@ -64,151 +62,76 @@ class Suggestions:
 
     def __call__(self, why: Reason, values: Detail) -> More:
         """Return what is suggested for a reason with these values."""
+        family = family_told(why, values)
         suggest = _SUGGESTERS.get(why)
-        if suggest is None:
-            return {}
-        family = IPV6 if any(_is_ipv6(value) for value in values.values()) else IPV4
-        if family is IPV6 and suggest in _OF_IPV4:
-            return {}
-        return suggest(self._networks[family], values)
+        more = {} if suggest is None else suggest(self._networks[family], values)
+        return {**more, "ipv6": True} if family is IPV6 else more
+
+
+def family_told(why: Reason, values: Detail) -> Family:
+    """Return the family of the packet that a reason is about; IPv4 where it is of neither."""
+    if why.name.partition("-")[0] in _IPV6_LAYERS or any(map(_is_ipv6, values.values())):
+        return IPV6
+    frame, begun = values.get("_frame"), values.origin
+    if isinstance(frame, bytes):
+        return IPV6 if frame[12:14] == _IPV6 else IPV4
+    if not isinstance(begun, Origin) or any(type(values.get(key)) is int for key in _TOLD):
+        return IPV4
+    if begun.flow is not None:
+        return family_of(begun.flow.dst)
+    return IPV6 if begun.frame[12:14] == _IPV6 else IPV4
+
+
+_IPV6_LAYERS = ("ip6", "icmp6", "frag6", "udp6", "nd", "ra", "rs", "redirect6", "mld")
+_TOLD = ("ip", "next_hop", "dst")
+"""Values that are addresses: where there is one, it says the family."""
 
 
 def _is_ipv6(value: object) -> bool:
-    """Tell whether a value is an address of IPv6."""
+    """Tell whether a value is an address of IPv6, or has one."""
+    if isinstance(value, Way):
+        value = value.dst
+    elif isinstance(value, tuple) and len(value) == 2:
+        value = value[0]
     return type(value) is int and value >= IPV6_MARK
 
 
-# --- addresses, gateways and routes ---------------------------------------------------------------
+# --- frames ---------------------------------------------------------------------------------------
+
+_IPV4, _ARP, _IPV6 = b"\x08\0", b"\x08\x06", b"\x86\xdd"
 
 
-def _hosts(net: Network, interface: Interface) -> list[Address]:
-    """Return the addresses of an interface that are not groups."""
-    return [item for item in net.of(interface).addresses.items if not item.autojoin]
-
-
-def networks(net: Network, interface: Interface) -> str:
-    """Return the addresses of an interface with their prefix lengths; "no address" for none."""
-    return networks_text([(item.local, item.plen) for item in _hosts(net, interface)])
-
-
-def address(net: Network, interface: Interface, ip: int) -> dict[str, object]:
-    """Return ``plen`` with which ``ip`` would be an address of ``interface``; {} if it cannot be.
-
-    It is that of a network which the interface has, and nobody else is known to be there.
-    """
-    if not is_host(ip) or is_loopback(ip) != interface.loopback:
-        return {}
-    for item in _hosts(net, interface):
-        if item.local == ip:
-            return {}  # it is there, and tentative
-        if _holds(item, ip):
-            other = net.neighbors[interface.name].lookup(ip)
-            taken = other is not None and other.lladdr is not None
-            return {"plen": item.plen} if _within(ip, item.plen) and not taken else {}
-    return {}
-
-
-def gateway(net: Network, beside: Interface | None = None) -> int | None:
-    """Return who may be the router to all there is: the gateway of another route, or a neighbor.
-
-    A neighbor only when there is no other, or when it has the first address of its network, as
-    routers have. None where a default route is there already.
-
-    Args:
-        beside: an interface whose link is out of the question.
-    """
-    if len(net.fib) > _FEW or net.fib.tables[TableName.MAIN].chain(0, 0):
-        return None
-    configured = [ip for ip, dev in gateways(net.fib).items() if _may_send(net, dev, beside)]
-    if configured:
-        return configured[0]
-    known = [
-        (entry.ip, item.network(32) + 1)
-        for interface in net.interfaces.values()
-        if _may_send(net, interface.name, beside)
-        for entry in net.neighbors[interface.name]
-        for item in _hosts(net, interface)
-        if entry.state in VALID and _holds(item, entry.ip)
-    ]
-    usual = [ip for ip, first in known if ip == first]
-    return usual[0] if usual else known[0][0] if len(known) == 1 else None
-
-
-def gateways(fib: Fib) -> dict[int, str | None]:
-    """Return the gateways of all routes, each with an interface by which it is reached."""
-    ways = (
-        way for route in fib for way in (route.hops if isinstance(route, Multipath) else (route,))
-    )
-    return {way.via: way.dev for way in ways if way.via is not None}
-
-
-def _may_send(net: Network, dev: str | None, beside: Interface | None) -> bool:
-    interface = net.interfaces.get(dev or "")
-    return interface is not None and interface.up and interface is not beside
-
-
-def no_route(net: Network, dst: int, beside: Interface | None = None) -> dict[str, object]:
-    """Return what may lead to ``dst``, and ``look``, what to look at where nothing does.
-
-    ``down``, the interface whose network it is in, when that is only down; else the ``gateway`` by
-    which it may be reached.
-    """
-    for interface in net.interfaces.values():
-        if not interface.up and any(_holds(item, dst) for item in _hosts(net, interface)):
-            return {"down": interface.name}
-    wires = [wire.name for wire in net.interfaces.values() if not wire.loopback]
-    if is_multicast(dst) or is_limited_broadcast(dst):
-        dev = wires[0] if wires else "DEV"
-        return {"look": f"by which link is it to leave? name it, such as: dev {dev}"}
-    if is_class_e(dst):
-        return {"look": "is the address right? 240.0.0.0/4 is reserved (RFC 1112 4)"}
-    if is_link_local(dst):
-        return {"look": "on which link is it? 169.254.0.0/16 is never behind a router (RFC 3927 7)"}
-    router = gateway(net, beside)
-    if router is not None:
-        return {"gateway": router}
-    if net.fib.tables[TableName.MAIN].chain(0, 0):
-        return {"look": "why does the default route not count? smolctl rule show"}
-    return {"look": "who is the router? smolctl neigh show"} if wires else {}
-
-
-def not_ours(net: Network, interface: Interface, dst: int) -> dict[str, object]:
-    """Return the details of a packet that came in by ``interface``, not to us.
-
-    ``router`` is what ip.forward should be: 1 where a route leads on by another interface.
-    """
-    if interface.settings["ip.forward"] and not interface.loopback:
-        return {}
-    route = net.fib.lookup(dst)
-    on = route is not None and route.type is RouteType.UNICAST and route.dev != interface.name
-    if on and not interface.settings["ip.forward"]:
-        return {"networks": networks(net, interface), "router": 1}
-    return missing(net, interface, dst)
-
-
-def missing(net: Network, interface: Interface, ip: int) -> dict[str, object]:
-    """Return the details of "somebody wants ``ip``, and it is not ours"."""
-    return {"networks": networks(net, interface), **address(net, interface, ip)}
+def _ends(frame: bytes) -> tuple[int | None, int | None]:
+    """Return source and destination of the packet in a frame, as far as it has them."""
+    kind = frame[12:14]
+    if kind == _IPV6 and len(frame) >= 54:
+        return from_packed(frame[22:38]), from_packed(frame[38:54])
+    if kind == _IPV4 and len(frame) >= 34:
+        return from_packed(frame[26:30]), from_packed(frame[30:34])
+    return from_packed(frame[28:32]) if kind == _ARP and len(frame) >= 32 else None, None
 
 
 def _meant_for_us(net: Network, values: Values) -> More:
     """Return ``look``, and ``ip``, the destination of the packet in the frame, if it is ours."""
-    frame = values["_frame"]
-    dst = int.from_bytes(frame[30:34])
-    ours = frame[12:14] == b"\x08\0" and len(frame) >= 34 and net.fib.is_local(dst)
-    if not ours or is_loopback(dst):
+    _, dst = _ends(values["_frame"])
+    if dst is None or is_loopback(dst) or not net.fib.is_local(dst):
         return {}
-    tell = f"smolctl arping -U -c 1 -I {values['dev']} {format_address(dst)}"
+    text = format_address(dst)
+    if net.family is IPV6:
+        return {"ip": dst, "look": f"what its sender has, on it: ip -6 neigh show {text}"}
+    tell = f"smolctl arping -U -c 1 -I {values['dev']} {text}"
     return {"ip": dst, "look": f"tell everybody our MAC, in case the sender believes it: {tell}"}
 
 
 def _other_station(net: Network, values: Values) -> More:
     """Return ``sender``, who sent a frame with our MAC, if that cannot have been us."""
     frame = values["_frame"]
-    at = {b"\x08\0": 26, b"\x08\x06": 28}.get(frame[12:14], len(frame))
-    sender = int.from_bytes(frame[at : at + 4])
-    forwarded = _settings(net, values)["ip.forward"] and frame[12:14] == b"\x08\0"
-    another = is_host(sender) and not net.fib.is_local(sender) and not forwarded
+    sender, _ = _ends(frame)
+    interface = net.interfaces.get(values["dev"])
+    if sender is None or interface is None or not is_host(sender) or is_unspecified(sender):
+        return {}
+    forwarded = net.forwards(interface) and frame[12:14] != _ARP
+    another = not net.fib.is_local(sender) and not forwarded
     return {"sender": sender} if another else {}
 
 
@@ -219,6 +142,9 @@ def _vlan(_net: Network, values: Values) -> More:
         return {"cause": "reserved"}
     words = f"id {vid}" if kind == "802.1Q" else f"protocol {kind} id {vid}"
     return {"cause": "absent", "words": words}
+
+
+# --- addresses, gateways and routes ---------------------------------------------------------------
 
 
 def _not_our_destination(net: Network, values: Values) -> More:
@@ -239,13 +165,35 @@ def _not_our_target(net: Network, values: Values) -> More:
     if "plen" in more and not to_us:
         own = f"{format_address(values['ip'])}/{more.pop('plen')} dev {interface.name}"
         more["look"] = f"is it to be ours? {_ADD} {own}; else it is for another host"
-    elif not _hosts(net, interface):
+    elif not hosts(net, interface):
         own = f"{format_address(values['ip'])}/LENGTH dev {interface.name}"
         more["look"] = f"{interface.name} has no address: is it to have this one? {_ADD} {own}"
     return more
 
 
 _ADD = "smolctl addr add"
+
+
+def _not_joined(net: Network, values: Values) -> More:
+    """Return ``look``, the address that a solicitation asks for, if it might be ours.
+
+    Each of our addresses is asked for in a group of its own (RFC 4291 2.7.1).
+    """
+    interface, begun = net.interfaces.get(values["dev"]), getattr(values, "origin", None)
+    if interface is None or not isinstance(begun, Origin) or not is_solicited_node(values["ip"]):
+        return {}
+    target = begun.frame[62:78] if begun.frame[54:55] == _SOLICITATION else b""
+    if len(target) != IPV6.size:
+        return {}
+    found = address(net, interface, from_packed(target))
+    if "plen" not in found:
+        return {}
+    own = f"{format_address(from_packed(target))}/{found['plen']} dev {interface.name}"
+    return {"look": f"is it to be ours? {_ADD} {own}; else it is for another host"}
+
+
+_SOLICITATION = bytes([135])
+"""The ICMPv6 type of what asks for an address (RFC 4861 4.3)."""
 
 
 def _networks(net: Network, values: Values) -> More:
@@ -255,10 +203,10 @@ def _networks(net: Network, values: Values) -> More:
 
 def _tentative(_net: Network, values: Values) -> More:
     """Return ``state``; ``plen`` only while it is tested: what another host has is left to it."""
-    address: Address = values["_address"]
-    if address.dadfailed:
-        return {"state": f"belongs to another host ({format_mac(address.other_mac or ZERO_MAC)})"}
-    return {"state": "is being tested for a conflict", "plen": address.plen}
+    tested: Address = values["_address"]
+    if tested.dadfailed:
+        return {"state": f"belongs to another host ({format_mac(tested.other_mac or ZERO_MAC)})"}
+    return {"state": "is being tested for a conflict", "plen": tested.plen}
 
 
 def _rule(_net: Network, values: Values) -> More:
@@ -323,6 +271,16 @@ def _other_end(net: Network, values: Values) -> More:
     return {"command": commands.get(kind, f"smolctl -d link show {name}")}
 
 
+def _too_big(net: Network, values: Values) -> More:
+    """Return the same as ``_mtu``, and ``whole``: how the sender forbids fragments."""
+    return {"whole": "may not be cut" if net.family is IPV6 else "DF", **_mtu(net, values)}
+
+
+def _hops(net: Network, _values: Values) -> More:
+    """Return ``hops``, the name of what says how far a packet may go."""
+    return {"hops": "hop limit" if net.family is IPV6 else "ttl"}
+
+
 def _mtu(_net: Network, values: Values) -> More:
     """Return whose MTU is too small, ``of``, and what lets ``size`` bytes through.
 
@@ -375,6 +333,26 @@ def _queue_room(net: Network, values: Values) -> More:
     return {"knob": sysctl, "limit": f"{sysctl} is {now}", **room(now, sysctl)}
 
 
+def _asking(net: Network, values: Values) -> More:
+    """Return the words for how a neighbor is asked for: ``asking``, ``question``, ``asked``.
+
+    ``command`` tells who is there.
+    """
+    dev, probes = values["dev"], values.get("probes")
+    if net.family is IPV6:
+        asking, question = "neighbor discovery", "neighbor solicitation"
+        command = f"smolctl ping -c 2 {_NODES}%{dev}"
+    else:
+        asking, question = "ARP", "ARP request"
+        command = f"smolctl arping -I {dev} {format_address(values['next_hop'])}"
+    asked = {} if probes is None else {"asked": counted(probes, question)}
+    return {"asking": asking, "question": question, "command": command, **asked}
+
+
+_NODES = "ff02::1"
+"""The group of all nodes of a link (RFC 4291 2.7.1)."""
+
+
 def _may_wait(_net: Network, values: Values) -> More:
     """Return the ``value`` with which a packet may wait for its neighbor."""
     return {"value": SYSCTLS[values["knob"]].default}
@@ -407,9 +385,30 @@ def _unblock(_net: Network, values: Values) -> More:
 
 def _icmp_room(net: Network, values: Values) -> More:
     """Return the ``value`` of a limit that would not have kept an ICMP error from being sent."""
-    usual = {"icmp.ratelimit_ms": 0, "icmp.msgs_burst": SYSCTLS["icmp.msgs_burst"].default}
+    usual = {
+        "icmp.ratelimit_ms": 0,
+        "icmp6.ratelimit_ms": 0,
+        "icmp.msgs_burst": SYSCTLS["icmp.msgs_burst"].default,
+    }
     value = usual.get(values["knob"], max(10 * net.settings["icmp.msgs_per_sec"], 1000))
     return {"value": value if value <= 1_000_000 else None}
+
+
+def _option_room(_net: Network, values: Values) -> More:
+    """Return the ``knob`` of a limit of options, and four times its ``value``."""
+    knob = _OPTION_LIMITS.get(values["what"])
+    return {} if knob is None else {"knob": knob, "value": 4 * max(values["number"], 2)}
+
+
+_OPTION_LIMITS = {
+    "hop-by-hop options": "ip6.max_hbh_opts",
+    "destination options": "ip6.max_dst_opts",
+}
+
+
+def _obedient(_net: Network, values: Values) -> More:
+    """Return the ``knob`` that has redirects followed; a router follows none."""
+    return {"knob": "ip6.accept_redirects", "value": 1} if values["cause"] == "sysctl" else {}
 
 
 def _ports(_net: Network, values: Values) -> More:
@@ -422,14 +421,19 @@ _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     **DETAILS,
     reason.RX_NOT_OUR_MAC: _meant_for_us,
     reason.IP_DST_NOT_OURS: _not_our_destination,
+    reason.IP6_DST_NOT_OURS: _not_our_destination,
+    reason.ND_TARGET_NOT_OURS: _not_our_target,
     reason.ARP_TARGET_NOT_OURS: _not_our_target,
     reason.ARP_SENDER_OFF_SUBNET: _networks,
     reason.ARP_IGNORED: _networks,
     reason.IP_DST_TENTATIVE: _tentative,
+    reason.IP6_DST_TENTATIVE: _tentative,
+    reason.IP6_MULTICAST_NOT_JOINED: _not_joined,
     reason.TX_SRC_TENTATIVE: _tentative,
     reason.ARP_TARGET_TENTATIVE: _tentative,
     reason.ND_TARGET_TENTATIVE: _tentative,
     reason.IP_RULE_REFUSED: _rule,
+    reason.IP6_RULE_REFUSED: _rule,
     reason.ARP_RULE_REFUSED: _rule,
     reason.TX_RULE_BLACKHOLE: _rule,
     reason.TX_RULE_UNREACHABLE: _rule,
@@ -444,38 +448,33 @@ _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.UDP_WAITS_FOR_ROUTE: _no_route,
     reason.FWD_NO_ROUTE: _no_way_on,
     reason.TX_NO_CARRIER: _other_end,
-    reason.TX_TOO_BIG: _mtu,
+    reason.TX_TOO_BIG: _too_big,
+    reason.FWD_TTL_EXCEEDED: _hops,
     reason.FWD_TOO_BIG: _mtu,
     reason.TX_NO_PORT: _ports,
     reason.NEIGH_TABLE_FULL: _cache_room,
     reason.NEIGH_EVICTED: _cache_room,
     reason.NEIGH_CACHE_THRASH: _cache_room,
-    reason.NEIGH_QUEUE_FULL: _queue_room,
+    reason.NEIGH_PENDING: _asking,
+    reason.NEIGH_RATE_LIMITED: _asking,
+    reason.UDP_WAITS_FOR_NEIGHBOR: _asking,
+    reason.NEIGH_QUEUE_FULL: lambda net, values: {
+        **_asking(net, values),
+        **_queue_room(net, values),
+    },
     reason.NEIGH_NOT_QUEUED: _may_wait,
     reason.NEIGH_FAILED: lambda net, values: {
+        **_asking(net, values),
         **silence(net, values),
         **_loopback_own(net, values),
     },
     reason.FRAG_NO_SLOT: _fragment_room,
     reason.UDP_RCVBUF_FULL: _receive_room,
+    reason.UDP_BOUND_ELSEWHERE: lambda net, _values: {"any": format_address(net.family.mark)},
+    reason.IP6_OPTION_LIMIT: _option_room,
+    reason.REDIRECT6_IGNORED: _obedient,
     reason.UDP_COPY_LOST: _receive_room,
     reason.UDP_SNDBUF_FULL: _send_room,
     reason.UDP_HEAD_OF_LINE: _unblock,
     reason.ICMP_RATE_LIMITED: _icmp_room,
 }
-
-_OF_IPV4 = frozenset({_no_route, _no_way_on, _not_our_destination, _meant_for_us, _other_station})
-"""Those that know addresses and routes of IPv4 alone."""
-
-
-# --- prefixes -------------------------------------------------------------------------------------
-
-
-def _holds(item: Address, ip: int) -> bool:
-    return ip >> 32 - item.plen == item.local >> 32 - item.plen
-
-
-def _within(ip: int, plen: int) -> bool:
-    """Tell whether an address is a host's in a network of that length, not the network's own."""
-    host = ip & (1 << 32 - plen) - 1
-    return plen > 30 or 0 < host < (1 << 32 - plen) - 1

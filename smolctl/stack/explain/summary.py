@@ -7,10 +7,13 @@ checksums and lengths are not checked here, and no bytes raise.
 from struct import Struct
 
 from smolctl.stack.explain.names import ETHERTYPES, ICMP_CODES, ICMP_TYPES, PROTOCOLS
-from smolctl.wire import arp, ethernet, icmpv4, icmpv6, igmp, ipv4, mld, snap, udp, vlan
+from smolctl.stack.explain.summary_icmp6 import icmp6_words
+from smolctl.wire import arp, ethernet, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, snap, udp, vlan
 from smolctl.wire.address import UNSPECIFIED6, format_address, format_mac
 from smolctl.wire.fault import Fault, WireFault
 from smolctl.wire.icmpv4 import Type
+from smolctl.wire.ipv6 import NextHeader
+from smolctl.wire.ipv6_ext import upper_layer
 
 _IPV6 = 0x86DD
 _PORTS = Struct("!HH")
@@ -36,6 +39,7 @@ def summarize(frame: bytes, ethernet: bool) -> str:
         who-has 10.0.0.1 tell 99.9.9.9 (02:00:00:00:00:0b)
         10.0.0.2 > 10.0.0.1 ICMP echo request ident 7 seq 1, 56 B
         10.0.0.2:80 > 10.0.0.1:2000 TCP SYN,ACK seq 7 ack 8, 0 B
+        fe80::2 > ff02::1:ff00:1 ICMPv6 neighbor solicitation, who-has fe80::1 (02:00:00:00:00:0b)
     """
     if ethernet:
         return _ethernet(frame)
@@ -116,18 +120,28 @@ def _ipv4(packet: bytes) -> str:
 
 
 def _ipv6(packet: bytes) -> str:
-    """As an IPv4 packet; what extension headers hold is not looked into."""
-    from smolctl.wire import ipv6  # only a capture shows them
-
+    """As an IPv4 packet; extension headers are passed, and a fragment is said to be one."""
     header = ipv6.parse_unchecked(packet)
     if header is None:
         return f"IPv6 packet of {len(packet)} B{_hex(packet)}"
-    payload = ipv6.payload(packet, header)
+    packet = packet[: max(header.total_length, ipv6.HEADER_LEN)]
+    upper = upper_layer(packet, header.next_header)
+    payload, protocol, part = packet[upper.offset :], upper.protocol, upper.fragment
     src, dst = format_address(header.src), format_address(header.dst)
-    if header.next_header in (ipv4.Protocol.UDP, ipv4.Protocol.TCP) and len(payload) >= _PORTS.size:
+    name = PROTOCOLS.get(protocol, f"protocol {protocol}")
+    first = part is None or not part.fragment_offset
+    has_ports = protocol in (ipv4.Protocol.UDP, ipv4.Protocol.TCP) and first
+    if has_ports and len(payload) >= _PORTS.size:
         sport, dport = _PORTS.unpack_from(payload)
         src, dst = f"[{src}]:{sport}", f"[{dst}]:{dport}"
-    return f"{src} > {dst} {_transport(header.next_header, payload)}"
+    if part is not None and (part.mf or part.fragment_offset):
+        more = "" if part.mf else ", the last"
+        place = f"ident {part.ident} offset {part.fragment_offset}"
+        return f"{src} > {dst} {name} fragment {place}, {len(payload)} B{more}"
+    said = icmp6_words(payload) if protocol == NextHeader.ICMPV6 else None
+    if said is not None:
+        return f"{src} > {dst} {name} {said}"
+    return f"{src} > {dst} {_transport(protocol, payload)}"
 
 
 def _transport(protocol: int, payload: bytes) -> str:

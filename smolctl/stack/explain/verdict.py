@@ -5,7 +5,7 @@ from typing import Any
 
 from smolctl.stack.explain.answers import unsent
 from smolctl.stack.explain.route_words import route_text
-from smolctl.stack.explain.steps import Row, reached_text, steps_rows
+from smolctl.stack.explain.steps import Row, endpoint_text, reached_text, steps_rows
 from smolctl.stack.explain.summary import summarize
 from smolctl.stack.ip.way import Way
 from smolctl.stack.reason import Reason
@@ -23,11 +23,14 @@ from smolctl.stack.trace.facts import (
 )
 from smolctl.stack.trace.trace import Direction, Fate, Struck, Trace
 from smolctl.wire import mld
-from smolctl.wire.address import format_address, format_mac
+from smolctl.wire.address import IPV6, family_of, format_address, format_mac
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.icmpv4 import IcmpMessage
+from smolctl.wire.icmpv6 import Icmpv6Message
 from smolctl.wire.igmp import Membership, Report
 from smolctl.wire.ipv4 import Ipv4Header
+from smolctl.wire.ipv6 import Ipv6Header
+from smolctl.wire.ipv6_ext import Chain
 from smolctl.wire.ndp import NeighborSolicitation
 from smolctl.wire.tcp import TcpHeader, flag_names
 from smolctl.wire.udp import HEADER_LEN, UdpHeader
@@ -112,14 +115,18 @@ def headline(trace: Trace) -> str:
     flow = trace.flow
     if flow is None:
         return "a packet"
-    src = "0.0.0.0" if flow.src is None else format_address(flow.src)
+    family = family_of(flow.dst)
+    src = format_address(family.mark if flow.src is None else flow.src)
     dst = format_address(flow.dst)
-    if flow.proto == "arp":
+    if flow.proto in ("arp", "nd"):
         return f"who-has {dst}" + (f" tell {src}" if flow.src is not None else "")
     if flow.proto in ("udp", "tcp"):
         name = flow.proto.upper()
+        if family is IPV6:
+            src, dst = f"[{src}]", f"[{dst}]"
         return f"{src}:{flow.sport} > {dst}:{flow.dport} {name} {flow.length} B"
-    return f"{src} > {dst} {flow.proto.upper()} {flow.length} B"
+    name = "ICMPv6" if family is IPV6 else "ICMP"
+    return f"{src} > {dst} {name} {flow.length} B"
 
 
 def verdict(trace: Trace) -> str:
@@ -160,7 +167,7 @@ def _delivered(trace: Trace) -> str:
     first = takers[0]
     owner = f" ({first.owner})" if first.owner else ""
     more = f" and {len(takers) - 1} more" if len(takers) > 1 else ""
-    return f"delivered to {format_address(first.local or 0)}:{first.port}{owner}{more}"
+    return f"delivered to {endpoint_text(first.local or 0, first.port)}{owner}{more}"
 
 
 def _failed(trace: Trace) -> str:
@@ -242,8 +249,15 @@ def because(trace: Trace) -> str:
     if reason is not None:
         parts.append(reason.why(detail))
     elif trace.waited_for is not None and trace.waited_for.layer == "neigh":
-        parts.append("the first packet to a new next hop waits for ARP")
+        asked = "neighbor discovery" if _is_ipv6(facts) else "ARP"
+        parts.append(f"the first packet to a new next hop waits for {asked}")
     return "; ".join(parts) or "nothing was in its way"
+
+
+def _is_ipv6(facts: Mapping[type, object]) -> bool:
+    """Tell whether a packet's way is one of IPv6."""
+    way = facts.get(Way)
+    return isinstance(way, Way) and family_of(way.dst) is IPV6
 
 
 def _arp_because(trace: Trace, packet: ArpPacket) -> str:
@@ -309,7 +323,7 @@ def packet_row(trace: Trace) -> Row:
             row["src"] = format_address(src)
         if flow.proto in ("udp", "tcp"):
             row.update(sport=flow.sport, dport=flow.dport)
-        else:
+        elif flow.proto != "nd":
             row.update(icmp_type=flow.sport, icmp_code=flow.dport)
         return row
     return _received_row(facts)
@@ -318,7 +332,7 @@ def packet_row(trace: Trace) -> Row:
 def _received_row(facts: dict[type, Any]) -> Row:
     header: Ipv4Header | None = facts.get(Ipv4Header)
     if header is None:
-        return {}
+        return _received_row6(facts) if Ipv6Header in facts else {}
     row: Row = {
         "proto": _PROTOCOLS.get(header.protocol, str(header.protocol)),
         "src": format_address(header.src),
@@ -339,4 +353,28 @@ def _received_row(facts: dict[type, Any]) -> Row:
     return row
 
 
-_PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp"}
+def _received_row6(facts: dict[type, Any]) -> Row:
+    header: Ipv6Header = facts[Ipv6Header]
+    chain: Chain | None = facts.get(Chain)
+    protocol = header.next_header if chain is None else chain.protocol
+    row: Row = {
+        "proto": _PROTOCOLS.get(protocol, str(protocol)),
+        "src": format_address(header.src),
+        "dst": format_address(header.dst),
+        "ttl": header.hop_limit,
+        "len": header.payload_length,
+    }
+    parsed: UdpHeader | None = facts.get(UdpHeader)
+    if parsed is not None:
+        row.update(sport=parsed.sport, dport=parsed.dport, len=parsed.length - HEADER_LEN)
+    segment: TcpHeader | None = facts.get(TcpHeader)
+    if segment is not None:
+        row.update(sport=segment.sport, dport=segment.dport, flags=flag_names(segment.flags))
+        row["len"] -= segment.header_len
+    message: Icmpv6Message | None = facts.get(Icmpv6Message)
+    if message is not None:
+        row.update(icmp_type=message.type, icmp_code=message.code, len=len(message.body))
+    return row
+
+
+_PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 58: "icmp6"}

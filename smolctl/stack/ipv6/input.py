@@ -186,12 +186,17 @@ def _judge_group(net: Network, packet: Packet, key: RouteKey) -> Inbound:
     groups = net.of(interface).groups
     members = groups.members(dst)
     if not members:
-        return refuse(reason.IP6_MULTICAST_NOT_JOINED, ip=dst)
+        return refuse(reason.IP6_MULTICAST_NOT_JOINED, ip=dst, **_listener(key))
     # Queries are for the host itself, whatever sources its sockets want.
     if key.protocol != _ICMPV6 and not groups.allows(dst, src):
-        return refuse(reason.IP6_MULTICAST_FILTERED, ip=dst, source=src)
+        return refuse(reason.IP6_MULTICAST_FILTERED, ip=dst, source=src, port=key.dport)
     member = GroupMember(dst, interface.name, len(members))
     return Inbound(InputAction.DELIVER, facts=member, to_all=True)
+
+
+def _listener(key: RouteKey) -> dict[str, object]:
+    """Return ``port``, at which a socket would hear a packet to a group; ``group`` if none can."""
+    return {"port": key.dport} if key.dport else {"group": key.dst}
 
 
 def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:

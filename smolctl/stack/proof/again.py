@@ -8,10 +8,8 @@ from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.reason import Detail, Reason
 from smolctl.stack.trace.trace import Flow, Origin
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire import vlan
-from smolctl.wire.address import IPV4, IPV6, Family, family_of
-from smolctl.wire.ethernet import EtherType
-from smolctl.wire.icmpv4 import Type
+from smolctl.wire import icmpv4, icmpv6
+from smolctl.wire.address import IPV6_MARK
 
 
 class Again(NamedTuple):
@@ -28,13 +26,8 @@ class Again(NamedTuple):
     dev: str = ""
     predicted: bool = False
 
-    @property
-    def family(self) -> Family:
-        """Return the family of the packet; that of ARP is IPv4."""
-        if self.question is not None:
-            return family_of(self.question.dst)
-        plain = vlan.untagged(self.frame, len(vlan.tags(self.frame)))
-        return IPV6 if plain[12:14] == EtherType.IPV6.to_bytes(2) else IPV4
+
+_ECHO = {"icmp": icmpv4.Type.ECHO_REQUEST, "icmp6": icmpv6.Type.ECHO_REQUEST}
 
 
 def again(why: Reason, detail: Detail) -> Again | None:
@@ -44,7 +37,8 @@ def again(why: Reason, detail: Detail) -> Again | None:
     if why is reason.NEIGH_EVICTED:
         new, dev = detail.recorded["new"], detail.recorded["dev"]
         # Whoever asks is learned, if that is what made room for him.
-        return Again(Question("arp", cast("int", new), 0, iif=cast("str", dev)))
+        proto, ours = ("nd", IPV6_MARK) if cast("int", new) >= IPV6_MARK else ("arp", 0)
+        return Again(Question(proto, cast("int", new), ours, iif=cast("str", dev)))
     # What only waits, as all others do, is counted without its trace.
     begun = detail.recorded.get("_origin", detail.origin)
     if not isinstance(begun, Origin):
@@ -60,14 +54,14 @@ def again(why: Reason, detail: Detail) -> Again | None:
 def _question(flow: Flow) -> Question | None:
     """Return the question whether a packet gets through that was sent from here."""
     sender = flow.sender
-    if flow.proto == "arp":
-        return Question("arp", flow.src, flow.dst)
+    if flow.proto in ("arp", "nd"):
+        return Question(flow.proto, flow.src, flow.dst)
     if isinstance(sender, UdpSocket):
         return Question(
             "udp", flow.src, flow.dst, flow.sport, flow.dport, flow.length, sender.dev,
             broadcast=sender.broadcast, pmtudisc=sender.pmtudisc, tos=sender.tos,
         )  # fmt: skip
-    if isinstance(sender, SendOptions) and flow.sport == Type.ECHO_REQUEST:
+    if isinstance(sender, SendOptions) and _ECHO.get(flow.proto) == flow.sport:
         return Question(
             "icmp", flow.src, flow.dst, size=flow.length, dev=sender.dev, pmtudisc=sender.pmtudisc,
             tos=sender.tos, broadcast=sender.broadcast,

@@ -27,7 +27,7 @@ from smolctl.stack.neighbor.states import State
 from smolctl.stack.proof.again import Again
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp.udp import Udp
-from smolctl.wire.address import parse_address, parse_mac
+from smolctl.wire.address import IPV4, IPV6, parse_address, parse_mac, split_zone
 
 Values = Mapping[str, Any]
 
@@ -42,8 +42,15 @@ class Trial:
 
     def __init__(self, udp: Udp, again: Again, values: Values, now: int) -> None:
         self.again, self.now = again, now
-        self._udp, self._net = udp, udp.networks[again.family]
+        self._udp, self._net = udp, udp.networks[IPV4]
         self._values = values
+
+    def _speak(self, *words: str) -> None:
+        """Change what is of the family of an address among some words."""
+        for word in words:
+            address = word.partition("/")[0]
+            if ":" in address or address.count(".") == 3:
+                self._net = self._udp.networks.for_address(parse_address(address))
 
     def make(self, command: str) -> None:
         """Make a change.
@@ -51,7 +58,11 @@ class Trial:
         Raises:
             StackError: it is refused, as the command would be, or nobody can try it here.
         """
-        _, noun, verb, *words = command.split()
+        _, *said = command.split()
+        self._net = self._udp.networks[IPV4]  # as the command line has it
+        if said[0] == "-6":
+            self._net, said = self._udp.networks[IPV6], said[1:]
+        noun, verb, *words = said
         change = _CHANGES.get(f"{noun} {verb}")
         if noun == "sysctl":
             self._sysctl(verb)
@@ -80,20 +91,24 @@ class Trial:
     def _addr(self, words: list[str]) -> None:
         prefix, _, dev = words[:3]
         text, _, plen = prefix.partition("/")
-        interface, local = self._named(dev), parse_address(text)
-        net = self._udp.networks.for_address(local)
+        self._speak(text)
+        net, interface = self._net, self._named(dev)
+        local = parse_address(text)
         old = net.of(interface).addresses.find(local, int(plen))
         new = net.new_address(local, int(plen), interface)
         new.dad = False if "nodad" in words else None
         if old is None:
             add_address(net, interface, new, self.now)
+            # A test takes its time, and nobody who has the address is known.
+            net.take_untested(interface, new, self.now)
         else:
             change_address(net, interface, old, new, self.now)
 
     def _route_add(self, words: list[str]) -> None:
-        via = parse_address(words[2])
-        net = self._udp.networks.for_address(via)
-        add_route(net, Route(net.family.mark, 0, via=via, on_link=False), InsertMode.ADD)
+        via, dev = parse_address(words[2]), words[4] if len(words) > 3 else None
+        self._speak(words[2])
+        route = Route(self._net.family.mark, 0, via=via, on_link=False, dev=dev)
+        add_route(self._net, route, InsertMode.ADD)
 
     def _route_del(self, words: list[str]) -> None:
         route: Route = self._values["_route"]
@@ -127,6 +142,7 @@ class Trial:
         delete_rule(self._net, rule)
 
     def _neigh_replace(self, words: list[str]) -> None:
+        self._speak(words[0])
         ip, mac, interface = parse_address(words[0]), parse_mac(words[2]), self._named(words[4])
         neighbors = self._net.neighbors
         actions = neighbors[interface.name].set(ip, State.REACHABLE, mac, self.now)
@@ -136,6 +152,7 @@ class Trial:
         return self._udp.interfaces.named(name)
 
     def _maddr_add(self, words: list[str]) -> None:
+        self._speak(words[0])
         join_static(self._net, self._named(words[2]), parse_address(words[0]))
 
     def _udp_recv(self, words: list[str]) -> None:
@@ -144,10 +161,12 @@ class Trial:
         where, rest = words[at], words[:at] + words[at + 1 :]
         options = dict(zip(rest[::2], rest[1::2], strict=True))
         address, _, port = where.rpartition(":")
-        udp, dev, group = self._udp, options.get("--dev"), options.get("--group")
-        socket = udp.open("udp recv")
-        socket.reuse, socket.multicast_all = group is not None, group is None
+        address, zone = split_zone(address.strip("[]"))
+        udp, dev, group = self._udp, options.get("--dev", zone), options.get("--group")
         local = group or address
+        self._speak(local)
+        socket = udp.open("udp recv", self._net.family)
+        socket.reuse, socket.multicast_all = group is not None, group is None
         udp.bind(socket, parse_address(local) if local else ANY, int(port), dev)
         if group is not None:
             source = options.get("--source")

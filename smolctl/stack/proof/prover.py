@@ -7,7 +7,7 @@ from smolctl.errors import SmolctlError
 from smolctl.stack import reason
 from smolctl.stack.clone.stack_clone import clone_for_changes
 from smolctl.stack.explain.predict import happen, happen_to_come_in
-from smolctl.stack.explain.suggest import gateways
+from smolctl.stack.explain.suggest_addresses import gateways
 from smolctl.stack.explain.verdict import good
 from smolctl.stack.fib.fib import Fib
 from smolctl.stack.fib.nexthop import Hop
@@ -21,6 +21,7 @@ from smolctl.stack.reason import Detail, Kind, Proof, Reason
 from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import sysctl
 from smolctl.stack.trace.trace import Fate, Trace
+from smolctl.wire.address import is_unspecified
 
 _ALLOWED = frozenset(
     {
@@ -169,9 +170,10 @@ def _happen(packet: Again, clone: Stack, now: int) -> Trace:
     """Let an event happen again to a clone; return its trace."""
     question = packet.question
     if question is not None:
-        if question.iif is not None and not question.dst:
-            items = clone.ipv4.of(clone.interface(question.iif)).addresses.items
-            question = question._replace(dst=items[0].local if items else 0)
+        if question.iif is not None and is_unspecified(question.dst):
+            net = clone.networks.for_address(question.dst)
+            items = net.of(clone.interface(question.iif)).addresses.items
+            question = question._replace(dst=items[0].local if items else question.dst)
         return happen(clone, question, now)
     if not packet.dev:
         return _bind(clone, now)

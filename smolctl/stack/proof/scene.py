@@ -11,16 +11,17 @@ from typing import Any
 from smolctl.stack import reason
 from smolctl.stack.ip.icmp_rate_limit import BURST, IcmpLimiter
 from smolctl.stack.link.impairment import LIMIT_FRAMES, Impairment
+from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason
 from smolctl.stack.sysctl.link_settings import Values as SettingValues
 from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.udp.udp import Udp
-from smolctl.wire.address import IPV4
+from smolctl.wire.address import IPV4, IPV6, IPV6_MARK, family_of
 
 _SECOND_NS = 1_000_000_000
-_OTHERS = 0xF0000000
+_OTHERS = {IPV4: 0xF0000000, IPV6: IPV6_MARK | 0xFF00 << 112}
 """Addresses of neighbors that stand for those that were there: nobody can have them."""
 Values = Mapping[str, Any]
 
@@ -39,17 +40,25 @@ def arrange(udp: Udp, why: Reason, values: Values, before: SettingValues, now: i
         scene(udp, values, before, now)
 
 
+def _cache(udp: Udp, values: Values, wanted: int) -> NeighborCache:
+    """Return the neighbor cache that an address would be in."""
+    neighbors = udp.networks.for_address(wanted).neighbors
+    return neighbors[udp.interfaces.named(values["dev"]).name]
+
+
 def _full_cache(udp: Udp, values: Values, before: SettingValues, now: int) -> None:
     """Fill the neighbor cache; who is wanted is not in it."""
-    cache = udp.networks[IPV4].neighbors[udp.interfaces.named(values["dev"]).name]
     wanted = values.get("next_hop", values.get("new"))
+    cache = _cache(udp, values, wanted)
     if cache.lookup(wanted) is not None:
         cache.delete(wanted)
     missing = before["iface.neighbor_cache_count"] - len(cache.entries)
     # Nobody is evicted for a stranger who was used lately.
     idle = now - before.ns("neigh.delay_first_probe_time_ms") - 1
     for number in range(missing):
-        cache.set(_OTHERS + number, State.REACHABLE, bytes((2, 0, 0, 0, 0, 1)), idle)
+        cache.set(
+            _OTHERS[family_of(wanted)] + number, State.REACHABLE, bytes((2, 0, 0, 0, 0, 1)), idle
+        )
 
 
 def _full_queue(udp: Udp, values: Values, before: SettingValues, now: int) -> None:
@@ -58,7 +67,7 @@ def _full_queue(udp: Udp, values: Values, before: SettingValues, now: int) -> No
     by_count = queued >= before["neigh.unres_qlen"]
     size = 1 if by_count else -(-before["neigh.unres_qlen_bytes"] // queued)
     _unknown_neighbor(udp, values, before, now)
-    cache = udp.networks[IPV4].neighbors[interface.name]
+    cache = _cache(udp, values, values["next_hop"])
     for _ in range(queued):
         packet = Packet(bytes(size), interface, now, Trace(), udp.shared.recorder)
         cache.use(values["next_hop"], packet, now)
@@ -66,23 +75,24 @@ def _full_queue(udp: Udp, values: Values, before: SettingValues, now: int) -> No
 
 def _unknown_neighbor(udp: Udp, values: Values, before: SettingValues, now: int) -> None:
     """Forget the next hop, which has answered meanwhile."""
-    cache = udp.networks[IPV4].neighbors[udp.interfaces.named(values["dev"]).name]
+    cache = _cache(udp, values, values["next_hop"])
     if cache.lookup(values["next_hop"]) is not None:
         cache.delete(values["next_hop"])
 
 
 def _spent_limit(udp: Udp, values: Values, before: SettingValues, now: int) -> None:
     """Use up what errors to a host, or to all, may be sent."""
-    limiter = IcmpLimiter(udp.settings, udp.shared.random)
-    if values["knob"] == "icmp.ratelimit_ms":
+    net = udp.networks.for_address(values["ip"])
+    limiter = IcmpLimiter(udp.settings, udp.shared.random, net.icmp_limit_sysctl)
+    if values["knob"] == net.icmp_limit_sysctl:
         for _ in range(BURST):
             limiter.allow(values["ip"], now)
     else:
         # So long ago that the rate of then has not given one back.
         ago = now - _SECOND_NS // 2 // max(before["icmp.msgs_per_sec"], 1)
         for number in range(max(before["icmp.msgs_burst"], 1)):
-            limiter.allow(_OTHERS + number, ago)
-    udp.networks[IPV4].icmp_limiter = limiter
+            limiter.allow(_OTHERS[net.family] + number, ago)
+    net.icmp_limiter = limiter
 
 
 def _bad_luck(effect: str) -> Callable[[Udp, Values, SettingValues, int], None]:

@@ -30,8 +30,8 @@ FWD_NO_ROUTE = Reason(
     "a packet to be forwarded, and no route leads to its destination",
     """The sender takes this stack for a router on the way to the destination, and ip.forward is 1.
     But no route leads there: the destination is in no connected network, and there is no gateway
-    for it. The sender is told by ICMP "net unreachable" (type 3, code 0), and its program sees
-    "Network is unreachable".""",
+    for it. The sender is told by ICMP "net unreachable" (type 3, code 0), in IPv6 "no route to
+    destination" (type 1, code 0), and its program sees "Network is unreachable".""",
     why_template=(
         "no route leads on to {ip}",
         ": it is in the network of {down}, which is down",
@@ -70,8 +70,8 @@ FWD_ROUTE_UNREACHABLE = Reason(
     "fwd-route-unreachable", Kind.REJECT, "RFC 1812 5.2.7.1", "EHOSTUNREACH",
     "a packet to be forwarded met a route of type unreachable",
     """A route of type unreachable refuses all packets to this prefix. The longest prefix wins, so
-    it beats a default route. The sender is told by ICMP "host unreachable" (type 3, code 1), as by
-    Linux.""",
+    it beats a default route. The sender is told by ICMP "host unreachable" (type 3, code 1), in
+    IPv6 "no route to destination" (type 1, code 0), as by Linux.""",
     why_template=("{ip} matches the route unreachable {route}",),
     fix_templates=("smolctl route del unreachable {route}",),
     advice_template="is this route meant? smolctl route show match {ip}",
@@ -82,7 +82,7 @@ FWD_ROUTE_PROHIBIT = Reason(
     "a packet to be forwarded met a route of type prohibit",
     """A route of type prohibit forbids all packets to this prefix. The longest prefix wins, so it
     beats a default route. The sender is told by ICMP "communication administratively prohibited"
-    (type 3, code 13), as by Linux.""",
+    (type 3, code 13; in IPv6 type 1, code 1), as by Linux.""",
     why_template=("{ip} matches the route prohibit {route}",),
     fix_templates=("smolctl route del prohibit {route}",),
     advice_template="is this route meant? smolctl route show match {ip}",
@@ -91,20 +91,21 @@ FWD_ROUTE_PROHIBIT = Reason(
 FWD_TTL_EXCEEDED = Reason(
     "fwd-ttl-exceeded", Kind.REJECT, "RFC 1812 5.3.1", "IP_INHDR",
     "a packet whose time to live ended here",
-    """Each router takes one from a packet's TTL and drops a packet that has none left, so that no
-    packet goes in a circle for ever. This one came with a TTL of 1 or 0. Either its sender made it
-    small on purpose, as traceroute does, or routers send it in a circle. The sender is told by ICMP
-    "time exceeded" (type 11, code 0).""",
-    why_template=("ttl {ttl} of a packet to {ip} ends here",),
+    """Each router takes one from a packet's TTL, or its hop limit in IPv6, and drops a packet that
+    has none left, so that no packet goes in a circle for ever. This one came with 1 or 0. Either
+    its sender made it small on purpose, as traceroute does, or routers send it in a circle. The
+    sender is told by ICMP "time exceeded" (type 11, code 0; in IPv6 type 3, code 0).""",
+    why_template=("{hops} {ttl} of a packet to {ip} ends here",),
     advice_template="traceroute wants it so; otherwise look for a circle: smolctl route get {ip}",
     stage="forward",
 )  # fmt: skip
 FWD_TOO_BIG = Reason(
     "fwd-too-big", Kind.REJECT, "RFC 1191 4", "PKT_TOO_BIG",
-    "a packet with DF that is too big for the next link",
+    "a packet that must stay whole, and is too big for the next link",
     """The packet is bigger than the MTU of the link or route that leads on, and its sender forbids
-    fragments (DF). So it is dropped, and ICMP "fragmentation needed" (type 3, code 4) tells the
-    sender how big the next packet may be. This is how path MTU discovery works (RFC 1191), and one
+    fragments (DF); an IPv6 packet is never cut on its way (RFC 8200 5). So it is dropped, and ICMP
+    "fragmentation needed" (type 3, code 4), in IPv6 "packet too big" (type 2), tells the sender how
+    big the next packet may be. This is how path MTU discovery works (RFC 1191, RFC 8201), and one
     such packet now and then is no trouble. If it happens again and again, a filter drops these
     errors.""",
     why_template=(

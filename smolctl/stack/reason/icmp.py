@@ -248,12 +248,12 @@ ICMP_RATE_LIMITED = Reason(
     "icmp-rate-limited", Kind.NOTE, "RFC 1812 4.3.2.8", "RateLimitHost, RateLimitGlobal",
     "an ICMP error was due, but too many were sent already",
     """ICMP errors are limited, so that a flood of bad packets does not cause a flood of errors. One
-    host gets a burst of 6, then one every icmp.ratelimit_ms; all hosts together get at most
-    icmp.msgs_per_sec. These are Linux's limits. The peer gets "unreachable" for some of its packets
-    and silence for the others.""",
+    host gets a burst of 6, then one every icmp.ratelimit_ms (in IPv6 icmp6.ratelimit_ms); all hosts
+    together get at most icmp.msgs_per_sec. These are Linux's limits. The peer gets "unreachable"
+    for some of its packets and silence for the others.""",
     why_template=("no ICMP error is sent to {ip}: {cause}",),
     causes={
-        "host": "it got too many already (icmp.ratelimit_ms)",
+        "host": "it got too many already ({knob})",
         "all": "too many were sent to all hosts together (icmp.msgs_per_sec)",
         "none": "none may be sent at all (icmp.msgs_burst is 0)",
     },
@@ -469,11 +469,11 @@ ICMP_NO_REPLY = Reason(
     back, the host is down, a filter drops echo requests or their replies, or the host has no way
     back to our address. If a reply came and was dropped, the why line gives the reason.""",
     why_template=("{requests:echo request} left for {ip} by {dev}{cause}",),
-    advice_template="what leaves and what comes: smolctl capture {dev} icmp",
+    advice_template="what leaves and what comes: smolctl capture {dev} {icmp}",
     causes={
         "silent": ", and nothing came back",
-        "near": ", and nothing came back, though {ip} answers ARP",
-        "far": ", and nothing came back; the gateway {gateway} answers ARP",
+        "near": ", and nothing came back, though {ip} answers {asking}",
+        "far": ", and nothing came back; the gateway {gateway} answers {asking}",
         "dropped": "; a reply came and was dropped: {dropped}",
         "forgotten": "; so much was dropped meanwhile that it is not known whether a reply came",
     },

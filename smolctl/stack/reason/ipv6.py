@@ -16,7 +16,8 @@ IP6_DISABLED = Reason(
         "sysctl": "ip6.disable is on for {dev}",
         "mtu": "the mtu of {dev} is {mtu}, IPv6 needs 1280",
     },
-    advice_template="to use IPv6: smolctl sysctl ip6.disable=0",
+    fix_templates=("smolctl sysctl ip6.disable=0",),
+    advice_template="usually harmless; to use IPv6: smolctl sysctl ip6.disable=0",
     cause_advice={"mtu": "to use IPv6: smolctl link set {dev} mtu 1280"},
 )  # fmt: skip
 IP6_HEADER_SHORT = Reason(
@@ -110,9 +111,9 @@ IP6_DST_NOT_OURS = Reason(
     packets for its own addresses, and this stack forwards IPv6 packets only with ip6.forward=1.
     Either the address was never added here, or the sender uses this stack as its gateway. A
     link-local address is ours on its own link alone. The sender hears nothing.""",
-    why_template=("{ip} is no address of this stack on {dev}",),
-    advice_template="is it to be ours? smolctl addr add {ip}/64 dev {dev}; else, on the sender:"
-    " this stack is no gateway",
+    why_template=("{ip} is no address of this stack on {dev}", " ({dev} has {networks})"),
+    fix_templates=("smolctl sysctl ip6.forward={router}", "smolctl addr add {ip}/{plen} dev {dev}"),
+    advice_template="on the sender: this stack is no gateway; take it out of the routes",
     stage="route",
 )  # fmt: skip
 IP6_DST_TENTATIVE = Reason(
@@ -122,8 +123,8 @@ IP6_DST_TENTATIVE = Reason(
     it. Until then it is not ours, and packets to it are dropped (RFC 4862 5.4). The sender hears
     nothing and should send again.""",
     why_template=("{ip} of {dev} is being tested for a conflict",),
-    advice_template="wait a second: smolctl addr show {dev}; without a test: smolctl addr add ..."
-    " nodad",
+    fix_templates=("smolctl addr replace {ip}/{plen} dev {dev} nodad",),
+    advice_template="wait a second: smolctl addr show {dev}",
     stage="route",
 )  # fmt: skip
 IP6_ANYCAST_HOST = Reason(
@@ -133,7 +134,8 @@ IP6_ANYCAST_HOST = Reason(
     nearest one (subnet-router anycast). This stack is in the network and is no router
     (ip6.forward=0), so the packet is for another node. The sender hears nothing.""",
     why_template=("{ip} is for the routers of a network of {dev}, and ip6.forward is off",),
-    advice_template="to be a router: smolctl sysctl ip6.forward=1",
+    fix_templates=("smolctl sysctl ip6.forward=1",),
+    advice_template="on the sender: it wants a router, and this stack is none",
     stage="route",
 )  # fmt: skip
 IP6_RULE_REFUSED = Reason(
@@ -142,8 +144,9 @@ IP6_RULE_REFUSED = Reason(
     """Rules choose the routing table that says whether a packet is for this stack. A rule of type
     blackhole, unreachable or prohibit comes before the rule that looks into the table local, and it
     matched this packet. The sender hears nothing, unless this stack forwards packets.""",
-    why_template=("a packet from {ip} is refused by a rule",),
-    advice_template="which rules there are, and in which order: smolctl -6 rule show",
+    why_template=("a packet from {ip} matches the rule {priority}: {rule}",),
+    fix_templates=("smolctl rule del priority {priority} {rule}",),
+    advice_template="which rules there are, and in which order: smolctl rule show",
     stage="rule",
 )  # fmt: skip
 IP6_MULTICAST_NOT_JOINED = Reason(
@@ -154,8 +157,11 @@ IP6_MULTICAST_NOT_JOINED = Reason(
     link: neighbor solicitations for others, routers' and name services' groups. They are dropped
     silently, and an ICMPv6 error must not answer them.""",
     why_template=("nobody here has joined {ip} on {dev}",),
-    advice_template="usually harmless: it is for others on the link; to hear it: smolctl maddr add"
-    " {ip} dev {dev}",
+    fix_templates=(
+        "smolctl udp recv --group {ip} --dev {dev} {port}",
+        "smolctl maddr add {group} dev {dev}",
+    ),
+    advice_template="usually harmless: it is for others on the link",
     stage="route",
 )  # fmt: skip
 IP6_MULTICAST_FILTERED = Reason(
@@ -165,6 +171,7 @@ IP6_MULTICAST_FILTERED = Reason(
     some. No member here wants this sender. Routers that know of it keep such packets from the link,
     but on the sender's own link they arrive.""",
     why_template=("nobody who joined {ip} on {dev} wants what {source} sends",),
+    fix_templates=("smolctl udp recv --group {ip} --source {source} --dev {dev} {port}",),
     advice_template="to hear everybody: smolctl maddr add {ip} dev {dev}",
     stage="route",
 )  # fmt: skip
@@ -185,7 +192,7 @@ IP6_UNICAST_IN_MULTICAST = Reason(
     only with ip6.drop_unicast_in_l2_multicast=1.""",
     why_template=("{ip} is one node, and the frame went to {cause}",),
     causes={"broadcast": "all stations", "multicast": "a group of stations"},
-    advice_template="to take it: smolctl sysctl ip6.drop_unicast_in_l2_multicast=0",
+    fix_templates=("smolctl sysctl ip6.drop_unicast_in_l2_multicast=0",),
 )  # fmt: skip
 IP6_PROTO_UNKNOWN = Reason(
     "ip6-proto-unknown", Kind.REJECT, "RFC 8200 4", "IP_NOPROTO",
@@ -250,7 +257,8 @@ IP6_OPTION_LIMIT = Reason(
     may limit them (RFC 8504 5.3). This stack looks at ip6.max_hbh_opts and ip6.max_dst_opts of
     them, as Linux does by default, and at 16 extension headers. The packet is dropped silently.""",
     why_template=("more than {number} {what}",),
-    advice_template="to look at more: smolctl sysctl ip6.max_dst_opts=64",
+    fix_templates=("smolctl sysctl {knob}={value}",),
+    advice_template="on the sender: send with fewer of them",
     stage="options",
 )  # fmt: skip
 IP6_PADDING = Reason(

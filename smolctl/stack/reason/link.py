@@ -25,12 +25,13 @@ RX_OFFLOAD_INVALID = Reason(
 )  # fmt: skip
 RX_ETHERTYPE_UNKNOWN = Reason(
     "rx-ethertype-unknown", Kind.DROP, "RFC 1122 2.3.3", "UNHANDLED_PROTO",
-    "a frame that carries neither IPv4 nor ARP",
-    """The ethertype says what a frame carries. This stack takes IPv4 (0x0800) and ARP (0x0806) and
-    drops everything else silently (RFC 1122 2.3.3), as Linux does. Most often it is IPv6 (0x86dd):
-    the peer has it switched on and looks for routers. That does no harm. A value below 0x0600 is a
-    length: the frame is one of IEEE 802.3, as switches send for spanning tree.""",
-    why_template=("{cause}; this stack takes IPv4 (0x0800) and ARP (0x0806)",),
+    "a frame that carries neither IP nor ARP",
+    """The ethertype says what a frame carries. This stack takes IPv4 (0x0800), ARP (0x0806) and
+    IPv6 (0x86dd) and drops everything else silently (RFC 1122 2.3.3), as Linux does. Most often
+    switches and other hosts look for their like (LLDP, flow control). That does no harm. A value
+    below 0x0600 is a length: the frame is one of IEEE 802.3, as switches send for spanning
+    tree.""",
+    why_template=("{cause}; this stack takes IPv4 (0x0800), ARP (0x0806) and IPv6 (0x86dd)",),
     causes={
         "ethertype": "ethertype {ethertype} is {name}",
         "length": "the frame is one of IEEE 802.3 (length {length}) that carries {name}",
@@ -99,11 +100,11 @@ RX_NOT_OUR_MAC = Reason(
     "a frame for another station's MAC address",
     """A frame with another station's MAC address is not for this host, even if the IP packet inside
     is. On a hub or a bridge such frames are normal. If the packet inside is for our address, the
-    sender has an old MAC for us in its ARP cache. It sends to nobody until its entry expires, or
-    until we announce our MAC.""",
+    sender has an old MAC for us in its neighbor cache. It sends to nobody until its entry expires,
+    or until we announce our MAC.""",
     why_template=(
         "destination MAC {mac}, ours is {ours}",
-        ", yet the packet inside is for our {ip}: the sender's ARP entry for us is stale",
+        ", yet the packet inside is for our {ip}: the sender's entry for us is stale",
     ),
     advice_template="usually harmless: on a shared link one sees others' frames",
 )  # fmt: skip

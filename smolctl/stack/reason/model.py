@@ -1,5 +1,6 @@
 """Reasons: their attributes, their texts, and the registry of all of them."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,7 +9,13 @@ from typing import Any, NamedTuple
 
 from smolctl.counted import counted
 from smolctl.errors import SendRejected
-from smolctl.wire.address import format_address, format_mac
+from smolctl.wire.address import (
+    IPV6_MARK,
+    format_address,
+    format_mac,
+    is_scoped,
+    parse_address,
+)
 
 __all__ = [
     "MEANINGS",
@@ -77,7 +84,9 @@ class Reason:
     """One reason: what scripts, counters and people know it by, and how it explains itself.
 
     Templates have ``{placeholders}`` for the details that were recorded with the fate. One with a
-    noun is a number of them: ``{probes:ARP request}``, ``{queued:packet waits|packets wait}``.
+    noun is a number of them: ``{frames:frame}``, ``{queued:packet waits|packets wait}``. An address
+    with ``!z`` has its zone where it needs one, and with ``!b`` brackets, too, in front of a port.
+    Commands about routes and rules get a ``-6`` where the packet is one of IPv6.
 
     Attributes:
         name: stable, kebab-case; it begins with its layer.
@@ -129,7 +138,7 @@ class Reason:
     def candidates(self, detail: Mapping[str, object]) -> list[str]:
         """Return the commands that may help, without those that lack a value."""
         detail = shown(detail)
-        return [_fill(text, detail) for text in self.fix_templates if _known(text, detail)]
+        return [_command(text, detail) for text in self.fix_templates if _known(text, detail)]
 
     def fixes(self, detail: Mapping[str, object]) -> list[str]:
         """Return the commands of which it is proven that they let such a packet through."""
@@ -145,7 +154,7 @@ class Reason:
         detail = shown(detail)
         text = self.cause_advice.get(str(detail.get("cause")), self.advice_template)
         if text and _known(text, detail):
-            return _fill(text, detail)
+            return _command(text, detail)
         failed = self.kind in (Kind.DROP, Kind.REJECT)
         return f"smolctl explain {self.name}" if failed or self.fix_templates else None
 
@@ -182,7 +191,10 @@ class Proof(NamedTuple):
 
 
 Suggest = Callable[[Reason, "Detail"], Mapping[str, object]]
-"""Returns the further values that the texts of a reason show, from those that were recorded."""
+"""Returns the further values that the texts of a reason show, from those that were recorded.
+
+``look`` and ``ipv6`` are attributes of the detail.
+"""
 Prove = Callable[[Reason, "Detail", list[str]], Proof]
 """Returns which of the commands help."""
 
@@ -198,9 +210,10 @@ class Detail(dict[str, object]):
         origin: how the packet began; None for what no packet brought about.
         at_ns: when the reason struck; None where that is not known.
         look: what is suggested to look at, in the place of ``Reason.advice_template``.
+        ipv6: whether the packet is known to be one of IPv6; not before it is shown.
     """
 
-    __slots__ = ("_prove", "_reason", "_recorded", "_suggest", "at_ns", "look", "origin")
+    __slots__ = ("_prove", "_reason", "_recorded", "_suggest", "at_ns", "ipv6", "look", "origin")
 
     def __init__(
         self,
@@ -217,6 +230,7 @@ class Detail(dict[str, object]):
         self._suggest, self._prove = suggest, prove
         self._recorded: Mapping[str, object] | None = None  # until it is shown, it is all itself
         self.look: str | None = None
+        self.ipv6 = False
         self.origin = origin
 
     @property
@@ -246,6 +260,8 @@ class Detail(dict[str, object]):
             for name, value in more.items():
                 if name == "look":
                     self.look = str(value)
+                elif name == "ipv6":
+                    self.ipv6 = bool(value)
                 else:
                     self[name] = _text(name, value)
         return self
@@ -259,6 +275,8 @@ def shown(detail: Mapping[str, object]) -> Mapping[str, object]:
     return detail.shown() if isinstance(detail, Detail) else detail
 
 
+WORDS = frozenset({"any", "asked", "asking", "hops", "icmp", "question", "whole"})
+"""Details that are words of the texts alone; they say nothing of the packet but its family."""
 _ADDRESSES = frozenset(
     {"broadcast", "dst", "gateway", "group", "ip", "new", "next_hop", "offender", "own",
      "quoted", "sender", "source", "suggest"}
@@ -272,7 +290,8 @@ def _text(name: str, value: object) -> object:
         return format_mac(value)
     if isinstance(value, tuple):
         address, port = value
-        return f"{format_address(address)}:{port}"
+        shown_address = format_address(address)
+        return f"[{shown_address}]:{port}" if address >= IPV6_MARK else f"{shown_address}:{port}"
     if name in _ADDRESSES and type(value) is int:
         return format_address(value)
     return value
@@ -338,7 +357,14 @@ class _Details(dict[str, object]):
 
 
 class _Texts(Formatter):
-    """Fills in templates."""
+    """Fills in templates.
+
+    Args:
+        dev: the interface that is the zone of an address of one link.
+    """
+
+    def __init__(self, dev: str | None = None) -> None:
+        self._dev = dev
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """Return a value, with its noun where there is one."""
@@ -347,10 +373,28 @@ class _Texts(Formatter):
             return counted(shown, *format_spec.split("|"))
         return format(value, format_spec)
 
+    def convert_field(self, value: Any, conversion: Any) -> Any:
+        """Return an address with its zone, "z", and in brackets, "b" (RFC 4007 11; RFC 3986)."""
+        if conversion not in ("z", "b") or ":" not in str(value):
+            return value
+        zone = f"%{self._dev}" if self._dev and is_scoped(parse_address(str(value))) else ""
+        return f"{value}{zone}" if conversion == "z" else f"[{value}{zone}]"
+
 
 _TEXTS = _Texts()
+_OF_EITHER = re.compile(r"\bsmolctl (?=(route|rule) )")
+"""Commands that are about IPv4 unless one says otherwise, or names an address."""
 
 
 def _fill(template: str, detail: Mapping[str, object]) -> str:
     known = {name: _text(name, value) for name, value in detail.items() if value not in _UNKNOWN}
-    return _TEXTS.vformat(template, (), _Details(known))
+    dev = known.get("dev")
+    texts = _Texts(str(dev)) if dev else _TEXTS
+    return texts.vformat(template, (), _Details(known))
+
+
+def _command(template: str, detail: Mapping[str, object]) -> str:
+    """Return a fix or advice, whose commands speak of the packet's family."""
+    text = _fill(template, detail)
+    ipv6 = isinstance(detail, Detail) and detail.ipv6
+    return _OF_EITHER.sub("smolctl -6 ", text) if ipv6 else text

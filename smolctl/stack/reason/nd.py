@@ -28,7 +28,7 @@ ICMP6_ECHO_IGNORED = Reason(
     so this echo request is not answered. RFC 4443 4.2 has every node answer; this is a choice. The
     other side sees 100% packet loss, although neighbor discovery and UDP work.""",
     why_template=("{knob} is on",),
-    advice_template="to answer: smolctl sysctl {knob}=0",
+    fix_templates=("smolctl sysctl {knob}=0",),
 )  # fmt: skip
 ICMP6_ERROR_UNKNOWN = Reason(
     "icmp6-error-unknown", Kind.DROP, "RFC 4443 2.4", "IPV6_BAD_EXTHDR",
@@ -133,9 +133,12 @@ ND_TARGET_NOT_OURS = Reason(
     there is no answer. On a shared link that is usual: two addresses with the same last 24 bits
     share the group in which they are asked for. An address of another interface of this stack is
     not answered for here either.""",
-    why_template=("{source} asks for {ip}, which {dev} does not have",),
-    advice_template="is it to be ours? smolctl addr add {ip}/64 dev {dev}; else it is for another"
-    " node",
+    why_template=(
+        "{source} asks for {ip}, which {dev} does not have",
+        " ({dev} has {networks})",
+    ),
+    fix_templates=("smolctl addr add {ip}/{plen} dev {dev}",),
+    advice_template="usually harmless: it is for another node",
 )  # fmt: skip
 ND_SOURCE_INVALID = Reason(
     "nd-source-invalid", Kind.DROP, "RFC 4861 7.2.3", "NOT_SPECIFIED",
@@ -239,6 +242,19 @@ ND_OVERRIDE_REFUSED = Reason(
     why_template=("{ip} is at {lladdr}; {mac} may not replace it without the O flag",),
     advice_template="two nodes answer for {ip}: smolctl capture {dev} -v",
 )  # fmt: skip
+ND_NOT_NEEDED = Reason(
+    "nd-not-needed", Kind.NOTE, "RFC 4861 7.2", "IFF_NOARP",
+    "no MAC address has to be asked for",
+    """A neighbor solicitation asks which station on a link has an address. A packet to one of our
+    own addresses touches no link, a loopback has no MAC addresses, and the MAC of a group follows
+    from its address (RFC 2464 7). So nothing is asked, and nothing is missing.""",
+    why_template=("{ip} {cause}, so nobody is asked for a MAC address",),
+    causes={
+        "own": "is our own and is reached without any link",
+        "noarp": "is reached by {out}, which has no MAC addresses",
+        "multicast": "is a group, whose MAC address follows from it",
+    },
+)  # fmt: skip
 RA_NOT_LINK_LOCAL = Reason(
     "ra-not-link-local", Kind.DROP, "RFC 4861 6.1.2", "NOT_SPECIFIED",
     "a router advertisement that is not from a link-local address",
@@ -307,6 +323,7 @@ REDIRECT6_IGNORED = Reason(
     forge that, so ip6.accept_redirects=0 ignores it; a router never follows redirects (RFC 4861
     8.3). Packets still go to the router of the route.""",
     why_template=("{offender} names {gateway} as first hop to {ip}: {cause}",),
+    fix_templates=("smolctl sysctl {knob}={value}",),
     causes={
         "sysctl": "ip6.accept_redirects is off",
         "router": "this stack is a router itself (ip6.forward)",

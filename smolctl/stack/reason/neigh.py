@@ -6,10 +6,11 @@ NEIGH_PENDING = Reason(
     "neigh-pending", Kind.WAIT, "RFC 1122 2.3.2.2", "silent",
     "the packet waits until the next hop's MAC is known",
     """To send a packet on Ethernet, the stack needs the MAC of the next hop: of the destination if
-    it is on the link, else of the gateway. It is not known yet, so ARP asks for it, and the packet
-    waits in the neighbor's queue instead of being lost (RFC 1122 2.3.2.2). Usually it leaves within
-    a millisecond. This is no error: only the first packet to a host is late.""",
-    why_template=("waiting for ARP of {next_hop} on {dev}, {queued} queued",),
+    it is on the link, else of the gateway. It is not known yet, so ARP asks for it, or neighbor
+    discovery in IPv6, and the packet waits in the neighbor's queue instead of being lost (RFC 1122
+    2.3.2.2, RFC 4861 7.2.2). Usually it leaves within a millisecond. This is no error: only the
+    first packet to a host is late.""",
+    why_template=("waiting for {asking} of {next_hop} on {dev}, {queued} queued",),
 )  # fmt: skip
 NEIGH_CACHE_THRASH = Reason(
     "neigh-cache-thrash", Kind.WAIT, "RFC 1122 2.3.2.1", "neighbour table overflow",
@@ -30,20 +31,21 @@ NEIGH_CACHE_THRASH = Reason(
 )  # fmt: skip
 NEIGH_FAILED = Reason(
     "neigh-failed", Kind.REJECT, "RFC 1122 2.3.2.1", "NEIGH_FAILED",
-    "no usable answer to ARP from the next hop",
-    """The stack asked for the MAC of the next hop, usually three times in three seconds, and got no
-    answer that it could use. If nothing came back, the host is off, it is on another link or VLAN,
-    or the mask here is too wide, so an address behind a gateway looks like one on the link. If an
-    answer came and was dropped, the why line gives the reason. A Linux program sees "No route to
-    host" (EHOSTUNREACH), about three seconds after Linux accepted the packet.""",
+    "the next hop gave no usable answer when asked for its MAC",
+    """The stack asked for the MAC of the next hop by ARP, or by neighbor solicitations in IPv6,
+    usually three times in three seconds, and got no answer that it could use. If nothing came back,
+    the host is off, it is on another link or VLAN, or the mask here is too wide, so an address
+    behind a gateway looks like one on the link. If an answer came and was dropped, the why line
+    gives the reason. A Linux program sees "No route to host" (EHOSTUNREACH), about three seconds
+    after Linux accepted the packet.""",
     why_template=("{cause}",),
     fix_templates=("smolctl sysctl {knob}={value}",),
-    advice_template="smolctl arping -I {dev} {next_hop}",
+    advice_template="{command}",
     causes={
-        "silent": "{probes:ARP request} for {next_hop} on {dev}, and nothing came back",
-        "dropped": "{probes:ARP request} for {next_hop} on {dev}; an answer came and was dropped:"
+        "silent": "{asked} for {next_hop} on {dev}, and nothing came back",
+        "dropped": "{asked} for {next_hop} on {dev}; an answer came and was dropped:"
         " {dropped}",
-        "forgotten": "{probes:ARP request} for {next_hop} on {dev}, no answer that was taken; so"
+        "forgotten": "{asked} for {next_hop} on {dev}, no answer that was taken; so"
         " much was dropped meanwhile that it is not known whether one came",
         "by-hand": "the neighbor entry of {next_hop} on {dev} was set to FAILED by hand",
     },
@@ -56,15 +58,16 @@ NEIGH_FAILED = Reason(
 NEIGH_QUEUE_FULL = Reason(
     "neigh-queue-full", Kind.DROP, "RFC 1122 2.3.2.2", "NEIGH_QUEUEFULL",
     "too many packets wait for one next hop; the oldest went",
-    """While ARP asks for a MAC, packets for that next hop wait. Beyond neigh.unres_qlen packets or
-    neigh.unres_qlen_bytes, the oldest one is dropped for the newest, as in Linux. The sender sends
-    faster than the neighbor answers, or the neighbor does not answer at all.""",
+    """While ARP or neighbor discovery asks for a MAC, packets for that next hop wait. Beyond
+    neigh.unres_qlen packets or neigh.unres_qlen_bytes, the oldest one is dropped for the newest, as
+    in Linux. The sender sends faster than the neighbor answers, or the neighbor does not answer at
+    all.""",
     why_template=(
         "{queued:packet already waits|packets already wait} for {next_hop} on {dev}",
         "; {limit}",
     ),
     fix_templates=("smolctl sysctl {knob}={value}",),
-    advice_template="is it there at all? smolctl arping -I {dev} {next_hop}",
+    advice_template="is it there at all? {command}",
 )  # fmt: skip
 NEIGH_QUEUE_PURGED = Reason(
     "neigh-queue-purged", Kind.DROP, "-", "QUEUE_PURGE",
@@ -110,22 +113,22 @@ NEIGH_TABLE_FULL = Reason(
 )  # fmt: skip
 NEIGH_RATE_LIMITED = Reason(
     "neigh-rate-limited", Kind.WAIT, "RFC 1122 2.3.2.1", "silent",
-    "not asked for yet: ARP for another neighbor has just left",
-    """The MAC of the next hop is not known, and no ARP request for it has left. A request for
-    another neighbor left less than neigh.retrans_time_ms ago, and neigh.rate_limit_scope=cache
-    allows one in that time for the whole cache, as smoltcp does. RFC 1122 2.3.2.1 asks for at most
-    one request a second for each destination. With one limit for all destinations, a single host
-    that is down can keep the stack from asking for any other.""",
-    why_template=("no ARP request for {next_hop} may leave {dev} for {ms} ms: {ip} was asked for",),
+    "not asked for yet: another neighbor has just been asked for",
+    """The MAC of the next hop is not known, and no request for it has left. A request for another
+    neighbor left less than neigh.retrans_time_ms ago, and neigh.rate_limit_scope=cache allows one
+    in that time for the whole cache, as smoltcp does. RFC 1122 2.3.2.1 asks for at most one request
+    a second for each destination. With one limit for all destinations, a single host that is down
+    can keep the stack from asking for any other.""",
+    why_template=("no {question} for {next_hop} may leave {dev} for {ms} ms: {ip} was asked for",),
     fix_templates=("smolctl sysctl neigh.rate_limit_scope=entry",),
 )  # fmt: skip
 NEIGH_NOT_QUEUED = Reason(
     "neigh-not-queued", Kind.DROP, "RFC 1122 2.3.2.2", "silent",
     "the MAC is not known, and such a packet may not wait",
-    """The packet needs a MAC that is not known yet. An ARP request leaves, but the packet itself is
-    lost: it has no socket to wait in, and the sysctls give it no queue. smoltcp does the same, so
-    there the first ping from an unknown host goes unanswered. RFC 1122 2.3.2.2 asks that at least
-    the latest packet be saved, and Linux saves an answer like any other packet.""",
+    """The packet needs a MAC that is not known yet. The question for it leaves, but the packet
+    itself is lost: it has no socket to wait in, and the sysctls give it no queue. smoltcp does the
+    same, so there the first ping from an unknown host goes unanswered. RFC 1122 2.3.2.2 asks that
+    at least the latest packet be saved, and Linux saves an answer like any other packet.""",
     why_template=(
         "the MAC of {next_hop} on {dev} is not known, and with {knob} nothing is kept for it",
     ),

@@ -25,10 +25,11 @@ TX_SRC_NOT_OURS = Reason(
 TX_SRC_TENTATIVE = Reason(
     "tx-src-tentative", Kind.REJECT, "RFC 5227 2.1", "EADDRNOTAVAIL",
     "the source address may not be used yet, or no longer",
-    """An address is tentative while it is tested for a conflict (arp.dad, or "addr add ... dad").
-    It stays tentative if another host turns out to have it (dadfailed), or if it was given up
-    (arp.defend). Nothing is sent from it, because answers would go to the host that has it. Linux
-    does the same with IPv6 addresses. A test takes 4 to 7 s.""",
+    """An address is tentative while it is tested for a conflict: each IPv6 address, which takes
+    about a second (RFC 4862 5.4), and an IPv4 one with arp.dad or "addr add ... dad", which takes 4
+    to 7 s (RFC 5227). It stays tentative if another host turns out to have it (dadfailed), or if it
+    was given up (arp.defend). Nothing is sent from it, because answers would go to the host that
+    has it. Linux does the same with IPv6 addresses.""",
     why_template=("{ip} of {dev} {state}",),
     fix_templates=("smolctl addr replace {ip}/{plen} dev {dev} nodad",),
     advice_template="send from another address, or see what this one is: smolctl addr show {dev}",
@@ -39,17 +40,19 @@ TX_NO_SOURCE = Reason(
     "the interface has no address to send from",
     """The packet's way is known, but a packet needs a source address, and neither this interface
     nor another one has an address that could be used. Give the interface an address in the peer's
-    network. In this case Linux sends from 0.0.0.0, which nobody can answer.""",
+    network. In this case Linux sends from 0.0.0.0, which nobody can answer; in IPv6 it gives
+    EADDRNOTAVAIL.""",
     why_template=("{dev} has no address to send from", " to {ip}"),
     advice_template="give {dev} an address of the peer's network: smolctl addr show dev {dev}",
     stage="source",
 )  # fmt: skip
 TX_LOOPBACK_SOURCE = Reason(
     "tx-loopback-source", Kind.REJECT, "RFC 1122 3.2.1.3(g)", "EINVAL",
-    "a packet from 127/8 that would leave the host",
-    """The sender is bound to a loopback address, and the destination is another host. Nobody
-    outside can answer 127.0.0.1, and RFC 1122 3.2.1.3 (g) forbids it on any wire. Bind to 0.0.0.0,
-    or to an address of the interface that the packet leaves by. Linux gives EINVAL.""",
+    "a packet from a loopback address that would leave the host",
+    """The sender is bound to a loopback address, of 127/8 or ::1, and the destination is another
+    host. Nobody outside can answer such an address, and it is forbidden on any wire (RFC 1122
+    3.2.1.3 (g), RFC 4291 2.5.3). Bind to 0.0.0.0 or ::, or to an address of the interface that the
+    packet leaves by. Linux gives EINVAL.""",
     why_template=("source {ip} cannot leave by {dev}",),
     advice_template="send from an address of {dev}: smolctl addr show dev {dev}",
     stage="source",
@@ -72,24 +75,25 @@ TX_WRONG_IFACE = Reason(
 TX_DST_INVALID = Reason(
     "tx-dst-invalid", Kind.REJECT, "RFC 1122 3.2.1.3", "EINVAL",
     "an address or port that nothing can be sent to",
-    """0.0.0.0 is no destination, port 0 is no port, and 127/8 is never reached by a wire (RFC 1122
-    3.2.1.3). Most likely the sender did not fill in a value. Linux takes 0.0.0.0 for the host
-    itself, which hides such mistakes.""",
+    """0.0.0.0 and :: are no destinations, port 0 is no port, and 127/8 and ::1 are never reached by
+    a wire (RFC 1122 3.2.1.3, RFC 4291 2.5). Most likely the sender did not fill in a value. Linux
+    takes 0.0.0.0 and :: for the host itself, which hides such mistakes.""",
     why_template=("{ip} cannot be a destination: {cause}",),
     causes={
         "zero": "it is no address; one was never filled in",
         "port": "no socket can have it",
         "loopback": "it is a loopback address, and {dev} leads out of this host",
     },
-    advice_template="name another destination; to reach this stack itself use 127.0.0.1",
+    advice_template="name another destination; to reach this stack itself use 127.0.0.1 or ::1",
     stage="route",
 )  # fmt: skip
 TX_NO_ROUTE = Reason(
     "tx-no-route", Kind.REJECT, "RFC 1122 3.3.1.1", "ENETUNREACH",
     "no route leads to the destination",
     """The destination is in no network that this stack is connected to, and no other route names a
-    gateway for it. So ARP has nobody to ask for, and nothing is sent. In most cases a default route
-    via the router of the link is missing. Linux gives ENETUNREACH, "Network is unreachable".""",
+    gateway for it. So there is no next hop whose MAC could be asked for, and nothing is sent. In
+    most cases a default route via the router of the link is missing. Linux gives ENETUNREACH,
+    "Network is unreachable".""",
     why_template=(
         "no route to {ip}",
         " (connected: {connected})",
@@ -218,21 +222,21 @@ TX_NO_CARRIER = Reason(
     "tx-no-carrier", Kind.DROP, "-", "silent",
     "nobody is at the other end of the link",
     """The interface is up, but its device has no carrier: the cable is unplugged, or the other end
-    is down. Not even an ARP request would be heard, so the packet is dropped at once. Linux drops
-    it silently; only "linkdown" in ip route show hints at it.""",
+    is down. Not even a question for a MAC would be heard, so the packet is dropped at once. Linux
+    drops it silently; only "linkdown" in ip route show hints at it.""",
     why_template=("{dev} has no carrier: nobody is at the other end",),
     advice_template="bring the other end back: {command}",
     stage="device",
 )  # fmt: skip
 TX_TOO_BIG = Reason(
     "tx-too-big", Kind.REJECT, "RFC 1122 3.3.3", "EMSGSIZE",
-    "a packet with DF that is bigger than its way allows",
-    """A packet that is too big for its way leaves in fragments, unless its sender forbids that (DF;
-    here --df or -M do). Then it must fit the smallest of three MTUs: that of the link that it
-    leaves by, that of its route, and the one that a router on the way reported (RFC 1191), which
-    route get shows. Linux gives EMSGSIZE.""",
+    "a packet that must stay whole, and is bigger than its way allows",
+    """A packet that is too big for its way leaves in fragments, unless its sender forbids that
+    (here --df or -M do; IPv4 packets say so by DF). Then it must fit the smallest of three MTUs:
+    that of the link that it leaves by, that of its route, and the one that a router on the way
+    reported (RFC 1191, RFC 8201), which route get shows. Linux gives EMSGSIZE.""",
     why_template=(
-        "the packet has {size} B and DF, the MTU of {of} is {mtu}: at most {max_payload} B of"
+        "the packet has {size} B and {whole}, the MTU of {of} is {mtu}: at most {max_payload} B of"
         " payload fit",
     ),
     fix_templates=("smolctl link set {dev} mtu {link_mtu}", "smolctl route change {route}"),

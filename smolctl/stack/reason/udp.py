@@ -42,8 +42,8 @@ UDP_PORT_CLOSED = Reason(
     """The datagram arrived at the right host, but no socket is bound to its port. The sender is
     told by ICMP "port unreachable" (RFC 1122 4.1.3.1), and its program sees "Connection refused" if
     it looks. Start the receiver, or send to the port that it has.""",
-    why_template=("nothing is bound to {ip}:{port}",),
-    fix_templates=("smolctl udp recv {ip}:{port}",),
+    why_template=("nothing is bound to {ip!b}:{port}",),
+    fix_templates=("smolctl udp recv {ip!b}:{port}",),
     stage="socket",
 )  # fmt: skip
 UDP_BOUND_ELSEWHERE = Reason(
@@ -51,12 +51,12 @@ UDP_BOUND_ELSEWHERE = Reason(
     "the port is bound, but to another address or interface",
     """A socket has this port, but it takes only datagrams to another address of this host, or from
     another interface. A socket that is bound to one address does not get what is sent to the others
-    (RFC 1122 4.1.3.5); one that is bound to 0.0.0.0 gets all. The sender is told by ICMP "port
-    unreachable", as if there were no socket.""",
+    (RFC 1122 4.1.3.5); one that is bound to 0.0.0.0 or :: gets all. The sender is told by ICMP
+    "port unreachable", as if there were no socket.""",
     why_template=("port {port} is bound to {bound}, {cause}",),
     causes={"address": "not to {ip}", "device": "not on {dev}"},
-    fix_templates=("smolctl udp recv {ip}:{port} --dev {dev}",),
-    advice_template="bind that socket to 0.0.0.0 or to {ip}",
+    fix_templates=("smolctl udp recv {ip!b}:{port} --dev {dev}",),
+    advice_template="bind that socket to {any} or to {ip}",
     stage="socket",
 )  # fmt: skip
 UDP_PEER_MISMATCH = Reason(
@@ -121,12 +121,12 @@ UDP_NO_REPLY = Reason(
     used. If nothing came back, the datagram or its answer was lost or filtered on the way, the host
     is down, or the program there does not answer. If an answer came and was dropped, the why line
     gives the reason.""",
-    why_template=("no answer from {ip}:{port} within {seconds} s{cause}",),
-    advice_template="does the host answer at all: smolctl ping {ip}",
+    why_template=("no answer from {ip!b}:{port} within {seconds} s{cause}",),
+    advice_template="does the host answer at all: smolctl ping {ip!z}",
     causes={
         "silent": ", and no ICMP error",
-        "near": ", and no ICMP error, though {ip} answers ARP",
-        "far": ", and no ICMP error; the gateway {gateway} answers ARP",
+        "near": ", and no ICMP error, though {ip} answers {asking}",
+        "far": ", and no ICMP error; the gateway {gateway} answers {asking}",
         "dropped": ": one came and was dropped: {dropped}",
         "forgotten": "; so much was dropped meanwhile that it is not known whether one came",
     },
@@ -141,10 +141,10 @@ UDP_WAITS_FOR_NEIGHBOR = Reason(
     "the datagram waits in its socket for a MAC",
     """The MAC of the next hop is not known, and with neigh.unres_qlen=0 a neighbor has no queue. So
     the datagram stays in its socket, as in smoltcp, and everything that the socket sends after it
-    waits as well, whatever its destination. ARP asks for the MAC. Linux queues at the neighbor
-    instead, so other destinations of the socket are not affected.""",
-    why_template=("waiting in the socket at port {port} for ARP of {next_hop} on {dev}",),
-    advice_template="is it there at all? smolctl arping -I {dev} {next_hop}",
+    waits as well, whatever its destination. ARP or neighbor discovery asks for the MAC. Linux
+    queues at the neighbor instead, so other destinations of the socket are not affected.""",
+    why_template=("waiting in the socket at port {port} for {asking} of {next_hop} on {dev}",),
+    advice_template="is it there at all? {command}",
 )  # fmt: skip
 UDP_WAITS_FOR_ROUTE = Reason(
     "udp-waits-for-route", Kind.WAIT, "RFC 1122 3.3.1.1", "ENETUNREACH",

@@ -8,7 +8,11 @@ from smolctl.stack.fib.rule import Rule
 
 
 class Bound(NamedTuple):
-    """The socket that sent or got a datagram; port 0 before it has one, ``local`` None for any."""
+    """The socket that sent or got a datagram; ``local`` is 0.0.0.0 or :: for any.
+
+    Attributes:
+        port: 0 before it has one.
+    """
 
     local: int | None
     port: int
@@ -35,6 +39,14 @@ class Loser(NamedTuple):
 
     route: Route
     cause: str
+
+
+class SourceLoser(NamedTuple):
+    """A source address that was considered, not taken; ``rule`` as RFC 6724 5 numbers it."""
+
+    address: int
+    dev: str
+    rule: str
 
 
 class Hashed(NamedTuple):

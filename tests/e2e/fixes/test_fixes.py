@@ -9,6 +9,7 @@ from smolctl.stack.reason import REASONS
 from tests.e2e.fixes import fixes, fixes_hold, fixes_proxy
 from tests.e2e.fixes.fix_frames import FAR, OURS, PORT, THEIRS, echo, ip, udp
 from tests.e2e.fixes.fixes import Bench, Case, counts
+from tests.e2e.fixes.fixes6 import CASES6, UNFIXED6
 from tests.e2e.fixes.fixes_conflict import CONFLICT_CASES
 from tests.e2e.fixes.fixes_forward import FORWARD_CASES
 from tests.e2e.fixes.fixes_groups import GROUP, GROUP_CASES, GROUP_MAC, TO_PORT
@@ -19,9 +20,10 @@ from tests.kit.stack_env import SmolctlEnv
 
 ALL = (
     *fixes.CASES, *CONFLICT_CASES, *fixes_hold.CASES, *ICMP_CASES, *FORWARD_CASES,
-    *fixes_proxy.CASES, *GROUP_CASES,
+    *fixes_proxy.CASES, *GROUP_CASES, *CASES6,
 )  # fmt: skip
 UNFIXED = {
+    **UNFIXED6,
     "tx-no-port": "udp send binds its socket before; see the test of the error that it gives",
     "arp-dad-rate-limited": "its fix is not proven",
     "ip-multicast-filtered": "has a test of its own: a member is there from the beginning",

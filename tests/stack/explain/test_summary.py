@@ -56,7 +56,7 @@ FRAMES = {
     "[fe80::1]:5 > [ff02::2]:7 UDP 2 B": frame_of(
         bytes(IPv6(src="fe80::1", dst="ff02::2") / UDP(sport=5, dport=7) / b"hi"), 0x86DD
     ),
-    "fe80::1 > ff02::2 ICMPv6 8 B": frame_of(
+    "fe80::1 > ff02::2 ICMPv6 type 0 code 0 quoting 0 B": frame_of(
         bytes(IPv6(src="fe80::1", dst="ff02::2", nh=58) / bytes(8)), 0x86DD
     ),
     "10.0.0.2 > 10.0.0.1 protocol 253 1 B": frame_of(packet_of(253, b"x")),

@@ -5,7 +5,7 @@ import pytest
 from smolctl.errors import AddressInUse, AlreadyExists, InvalidArgument, NoBuffers, StackError
 from smolctl.stack.config.addr import add_address
 from smolctl.stack.config.link import set_up
-from smolctl.stack.explain import suggest
+from smolctl.stack.explain import suggest_addresses as suggest
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.ip.addresses import Address
 from smolctl.wire.address import parse_prefix

@@ -5,7 +5,7 @@ import pytest
 from smolctl.stack.config.link import set_carrier, set_mtu, set_up
 from smolctl.stack.config.rule import add_rule
 from smolctl.stack.explain import verdict
-from smolctl.stack.explain.suggest import no_route
+from smolctl.stack.explain.suggest_addresses import no_route
 from smolctl.stack.fib.route import InsertMode, RouteType
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.neighbor.states import State

@@ -17,11 +17,14 @@ from smolctl.stack.sysctl.settings import PER_LINK, SYSCTLS
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import DEAD, OURS, PEER, Host, ip, request, udp_frame
 from tests.stack.proof.situations import SITUATIONS, Situation
+from tests.stack.proof.situations6 import SITUATIONS6
 from tests.stack.reason.provokers import fresh
 
 Row = dict[str, Any]
-EACH = pytest.mark.parametrize("situation", SITUATIONS, ids=str)
+ALL = (*SITUATIONS, *SITUATIONS6)
+EACH = pytest.mark.parametrize("situation", ALL, ids=str)
 UNPROVEN = {
+    "ip6-dst-tentative": "no IPv6 address is tested yet",
     "arp-dad-rate-limited": "no packet is dropped: an address is not in use yet",
 }
 """Reasons whose commands are tried by nobody, and why."""
@@ -47,7 +50,7 @@ def test_a_fix_that_helps_is_proven(situation: Situation) -> None:
 
 def test_each_reason_that_a_command_fixes_has_its_situation() -> None:
     fixed = {name for name, reason in REASONS.items() if reason.fix_templates}
-    proven = {situation.reason for situation in SITUATIONS}
+    proven = {situation.reason for situation in ALL}
     assert proven | UNPROVEN.keys() == fixed
     assert len(proven) >= 60
 
@@ -57,13 +60,17 @@ def test_a_proof_changes_nothing(situation: Situation) -> None:
     host = fresh()
     situation.provoke(host)
     detail = struck(host, situation.reason)
-    routes, counted = [id(route) for route in host.stack.ipv4.fib], host.reasons()
+    routes, counted = all_routes(host), host.reasons()
     settings = {item.key: host.settings[item.key] for item in host.settings}
     number = host.stack.generation.number
     REASONS[situation.reason].fixes(detail)
-    assert [id(route) for route in host.stack.ipv4.fib] == routes
+    assert all_routes(host) == routes
     assert {item.key: host.settings[item.key] for item in host.settings} == settings
     assert (host.reasons(), host.stack.generation.number) == (counted, number)
+
+
+def all_routes(host: Host) -> list[int]:
+    return [id(route) for net in host.stack.networks.values() for route in net.fib]
 
 
 REFUSING = RouteType.UNREACHABLE

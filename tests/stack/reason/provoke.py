@@ -110,7 +110,7 @@ from tests.stack.reason.provokers_forward import (
     with_no_other_link,
 )
 from tests.stack.reason.provokers_icmp import pings_everybody, redirected, with_options
-from tests.stack.reason.provokers_ipv6 import BESIDE6, IPV6_PROVOKERS
+from tests.stack.reason.provokers_ipv6 import BESIDE6, IPV6_PROVOKERS, VARIANTS6
 from tests.stack.reason.provokers_tcp import TCP, TCP_BESIDE
 
 VLAN_5 = vlan.VlanTag(vlan.Tpid.CUSTOMER, 0, False, 5)
@@ -300,6 +300,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "tx-broadcast-denied": (pings_everybody,),
     "icmp-hops-silent": (silence(ICMP_HOPS_SILENT, ip=PEER, hops=30, hop=2, last="10.1.0.2"),),
     **provoke_groups.VARIANTS,
+    **VARIANTS6,
     "rx-vlan-unknown": (
         receives(vlan.tagged(UDP, VLAN_5._replace(vid=vlan.RESERVED))),
         receives(vlan.tagged(UDP, VLAN_5._replace(tpid=vlan.Tpid.SERVICE))),

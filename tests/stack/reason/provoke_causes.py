@@ -297,12 +297,13 @@ _STAMP_FULL = (68, 8, 9, 0xF0, 0, 0, 0, 0)
 IP: dict[tuple[str, str], Row] = {
     ("rx-ethertype-unknown", "ethertype"): (
         receives(frame_of(b"", 0x88CC)),
-        "ethertype 0x88cc is LLDP; this stack takes IPv4 (0x0800) and ARP (0x0806)",
+        "ethertype 0x88cc is LLDP; this stack takes IPv4 (0x0800), ARP (0x0806) and IPv6"
+        " (0x86dd)",
     ),
     ("rx-ethertype-unknown", "length"): (
         receives(_frame_802_3(b"\x42\x42\x03")),
         "the frame is one of IEEE 802.3 (length 38) that carries spanning tree (STP); this stack"
-        " takes IPv4 (0x0800) and ARP (0x0806)",
+        " takes IPv4 (0x0800), ARP (0x0806) and IPv6 (0x86dd)",
     ),
     ("rx-vlan-unknown", "absent"): (
         receives(UDP[:12] + b"\x81\0\0\x05" + UDP[12:]),

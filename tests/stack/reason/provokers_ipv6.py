@@ -1,9 +1,11 @@
 """Provokers of the reasons of IPv6, and the lines that their causes give."""
 
-from smolctl.stack.config.link import set_mtu
+from smolctl.stack.config.link import add_interface, set_mtu
 from smolctl.stack.config.rule import add_rule
+from smolctl.stack.explain.predict import Question, happen
 from smolctl.stack.fib.route import TableName
 from smolctl.stack.fib.rule import Rule, RuleAction
+from smolctl.stack.interface import Medium
 from smolctl.stack.ip.groups import SourceFilter
 from smolctl.stack.ip.membership import join
 from smolctl.stack.neighbor.states import State
@@ -127,7 +129,7 @@ def raw_nd(kind: int, body: bytes, code: int = 0, src: str = PEER6, dst: str = O
 
 
 def filtered(host: Host) -> None:
-    socket = host.socket(5000, local="::")
+    socket = host.socket(5000, local="::", reuse=True)
     wanted = SourceFilter(False, frozenset({ip("2001:db8::3")}))
     join(host.stack.ipv6, socket, host.tap, ip("ff05::5"), wanted)
     host.receive(udp6_frame(dport=5000, dst="ff05::5"))
@@ -183,6 +185,27 @@ def error_for_us(kind: int, code: int, rest: int = 0) -> Provoker:
         host.send(host.socket(7, local="::"), PEER6, payload=bytes(1400))
         frame = host.take()[-1]
         host.receive(frame6_of(icmp6_packet(kind, code, rest, frame[14:], "2001:db8::3")))
+
+    return with_ipv6(provoke)
+
+
+def not_forwarding(host: Host) -> None:
+    host.set("ip6.forward", 0)
+    host.receive(udp6_frame(dst="2001:db8:1::9"))
+
+
+def asked_for6(dst: str, medium: Medium | None = None) -> Provoker:
+    """Return a provoker that asks for a MAC address, by a link that may have none."""
+
+    def provoke(host: Host) -> None:
+        if medium is not None:
+            add_interface(host.stack.shared, "tun0", "tun", medium, 1500, OTHER_MAC)
+            host.add("2001:db8:8::1/64", "tun0")
+        happen(
+            host.stack,
+            Question("nd", None, ip(dst), dev="tap0" if dst[0] == "f" else None),
+            host.now,
+        )
 
     return with_ipv6(provoke)
 
@@ -346,6 +369,7 @@ IPV6_PROVOKERS: dict[str, Provoker] = {
     "nd-target-tentative": tested(solicit("2001:db8::5")),
     "nd-address-conflict": gets(advertise(OURS6, "O", dst="ff02::1")),
     "nd-unsolicited": gets(advertise("2001:db8::3")),
+    "nd-not-needed": asked_for6(OURS6),
     "nd-no-reply": no_advertisement(),
     "nd-override-refused": with_ipv6(override_refused),
     "ra-not-link-local": nd(ndp.RouterAdvertisement(64, False, False, 0, 0, 0, 0), PEER6),
@@ -384,12 +408,32 @@ IPV6_PROVOKERS: dict[str, Provoker] = {
     "tx-wrong-family": wrong_family(True, "10.0.0.2"),
 }  # fmt: skip
 
+VARIANTS6: dict[str, tuple[Provoker, ...]] = {
+    "ip6-dst-not-ours": (as_router6(not_forwarding),),
+    "ip6-multicast-not-joined": (gets(echo6_request(dst="ff05::5")),),
+}
+
 BESIDE6: dict[str, dict[str, int]] = {
     "frag6-overlap": {"frag6-overlap": 2, "frag-pending": 1},
     "icmp6-mtu-clamped": {"icmp-fragmentation-needed": 1},
 }
 
 CAUSES6: dict[tuple[str, str], Row] = {
+    ("nd-not-needed", "own"): (
+        IPV6_PROVOKERS["nd-not-needed"],
+        "2001:db8::1 is our own and is reached without any link, so nobody is asked for a MAC"
+        " address",
+    ),
+    ("nd-not-needed", "noarp"): (
+        asked_for6("2001:db8:8::2", Medium.IP),
+        "2001:db8:8::2 is reached by tun0, which has no MAC addresses, so nobody is asked for a MAC"
+        " address",
+    ),
+    ("nd-not-needed", "multicast"): (
+        asked_for6("ff02::9"),
+        "ff02::9 is a group, whose MAC address follows from it, so nobody is asked for a MAC"
+        " address",
+    ),
     ("ip6-disabled", "sysctl"): (
         IPV6_PROVOKERS["ip6-disabled"], "ip6.disable is on for tap0",
     ),

@@ -111,6 +111,7 @@ def test_only_what_is_no_trouble_has_neither_a_fix_nor_advice() -> None:
     silent = {r.name for r in REASONS.values() if not (r.fix_templates or r.advice_template)}
     assert silent == {
         "neigh-pending", "icmp-reply-suppressed", "stack-stopped", "arp-not-needed",
+        "nd-not-needed",
     }  # fmt: skip
 
 
@@ -154,7 +155,8 @@ def test_a_fix_that_lacks_a_detail_is_left_out(unknown: dict[str, object]) -> No
 
 def test_without_a_proven_fix_the_hint_says_where_to_look() -> None:
     failed, pending = REASONS["neigh-failed"], REASONS["neigh-pending"]
-    detail = {"next_hop": "10.0.0.9", "dev": "tap0", "probes": 3, "queued": 1}
+    detail = {"asking": "ARP", "next_hop": "10.0.0.9", "dev": "tap0", "queued": 1}
+    detail["command"] = "smolctl arping -I tap0 10.0.0.9"
     assert failed.fixes(detail) == []
     assert failed.hint(detail) == failed.look(detail) == "smolctl arping -I tap0 10.0.0.9"
     assert failed.look({}) == "smolctl explain neigh-failed"

@@ -83,7 +83,7 @@ def test_a_packet_that_waited_is_remembered_and_its_end_noted() -> None:
         "socket ok", "route pick", "neigh wait", "arp wait", "neigh ok", "device ok",
     ]  # fmt: skip
     bound, _, _, asked, resolved, taken = (step.facts for step in trace.steps)
-    assert bound == Bound(None, 7, None, "test")
+    assert bound == Bound(0, 7, None, "test")
     assert asked == Asked(ip(PEER), ip(OURS), 1, False)
     assert isinstance(resolved, Resolved)
     assert (resolved.ip, resolved.state) == (ip(PEER), State.REACHABLE.value)

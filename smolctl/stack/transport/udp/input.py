@@ -143,7 +143,7 @@ def _no_socket(table: UdpTable, datagram: Datagram) -> tuple[Reason, dict[str, o
 
 def _bound(socket: UdpSocket) -> Bound:
     """Return what a step says about the socket that was picked."""
-    return tuple.__new__(Bound, (socket.local, socket.port, socket.dev, socket.owner))
+    return tuple.__new__(Bound, (socket.shown_local, socket.port, socket.dev, socket.owner))
 
 
 def _bound_text(sockets: Iterable[UdpSocket]) -> str:

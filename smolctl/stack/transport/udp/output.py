@@ -42,7 +42,7 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
     trace.flow = _tuple(Flow, ("udp", source, sport, dst, dport, size, socket))
     _check(table, socket, item, now, trace)
     source = blocked.source_of(net, socket, item)
-    bound = _tuple(Bound, (socket.local, sport, socket.dev, socket.owner))
+    bound = _tuple(Bound, (socket.shown_local, sport, socket.dev, socket.owner))
     trace.step("socket", "ok", now, bound)
     patient = socket.send_queue is not None or settings["ip.no_route"]
     if patient and _kept(table, net, socket, item, now):
