@@ -37,4 +37,6 @@ def test_the_example_runs(
     )
     assert (result.returncode, result.stderr) == (0, "")
     assert re.sub(r"\d{4,5}(?=\))", "PORT", result.stdout).strip() == printed
-    assert smolctl_env.json("socket", "show") == []
+    # A connection that was closed here waits for what may still come of it (RFC 9293 3.6.1).
+    left = smolctl_env.json("socket", "show")
+    assert [row for row in left if row["state"] != "TIME-WAIT"] == []
