@@ -67,8 +67,19 @@ def _save(net: Network, fresh: Network) -> Iterator[Saved]:
     # What addresses bring, and is not there: until now it may have been of use.
     for route in list(fresh.fib):
         chain = _chain_of(net, route)
-        if all(route.identity() != other.identity() for other in chain):
+        gone = all(route.identity() != other.identity() for other in chain)
+        if gone and not _follows_address(net, route):
             yield _delete(route, _chain_of(fresh, route))
+
+
+def _follows_address(net: Network, route: Route) -> bool:
+    """Tell whether a route follows an address: one still tested, or one of a copy's own MAC."""
+    link = net.interfaces.get(route.dev or "")
+    if link is None:
+        return False
+    addresses, own = net.of(link).addresses, route.prefix
+    absent = addresses.find(own, None) is None
+    return addresses.tentative(own) is not None or (net.needs_dev(own) and absent)
 
 
 def _of_users(wanted: list[Route], present: list[Route]) -> tuple[list[Route], list[Route]]:

@@ -205,11 +205,12 @@ class Lab:
         dev = self.dev
         if any(":" in address for address in theirs):
             self.peer.enable_ipv6()
-            self.smolctl("sysctl", "nd.accept_dad=0", check=True)
         options = ("address", OURS_MAC, "offload", offload)
         if any(":" in address for address in (*ours, *theirs)):
             # As of the kernel's: nobody waits for tests of addresses.
             self.smolctl("sysctl", "nd.dad_transmits=0", check=True)
+        else:  # a test of IPv4 sees nothing of IPv6
+            self.smolctl("sysctl", "ip6.disable=1", check=True)
         self.smolctl("link", "add", dev, "type", "tap", *options, check=True)
         for address in ours or ("10.0.0.1/24",):
             self.call("addr.add", local=address, dev=dev)

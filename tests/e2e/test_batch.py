@@ -233,6 +233,7 @@ def many_routes(count: int) -> str:
     return "".join(f"route add 10.{n >> 8}.{n & 255}.0/24 dev lo\n" for n in range(count))
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("count", [amount(40_000, 10_000)])
 def test_an_atomic_batch_has_any_size(smolctl: SmolctlEnv, count: int) -> None:
     lines = many_routes(count) + "route add 10.0.0.0/24 dev lo\n"

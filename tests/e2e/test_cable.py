@@ -7,9 +7,16 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.profiles.stacks import Stack, arping, exchange, ping
+from tests.kit.stack_env import SmolctlEnv
 
 Make = Callable[[str], Stack]
 CABLE = ("cable", "name", "c1")
+
+
+@pytest.fixture(autouse=True)
+def _ipv4_alone(smolctl_env: SmolctlEnv) -> None:
+    """Let links send nothing by themselves, as those of IPv6 do."""
+    smolctl_env.environ["SMOLCTL_IP6_DISABLE"] = "1"
 
 
 def test_two_stacks(stacks: Make) -> None:

@@ -4,13 +4,22 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from smolctl.capture import Record, reader
 from smolctl.capture.pcapng import Writer
 from tests.e2e.profiles.stacks import Stack
 from tests.kit.host import OUR_MAC, PEER_MAC, echo_request, request, udp_frame
 from tests.kit.process import wait_until
+from tests.kit.stack_env import SmolctlEnv
 
 FRAMES = (request(), echo_request(), udp_frame())
+
+
+@pytest.fixture(autouse=True)
+def _ipv4_alone(smolctl_env: SmolctlEnv) -> None:
+    """Let links send nothing by themselves, as those of IPv6 do."""
+    smolctl_env.environ["SMOLCTL_IP6_DISABLE"] = "1"
 
 
 def test_a_file_is_played_to_a_stack_that_answers_and_explains(

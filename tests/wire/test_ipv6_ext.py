@@ -154,7 +154,8 @@ def test_rfc8504_5_3_the_number_of_options_is_bounded() -> None:
     most = options_header(UDP, [(0x1E, b"")] * 8)
     assert isinstance(walked(packet_of(HBH, most)), Chain)
     found = fault_of(HBH, options_header(UDP, [(0x1E, b"")] * 9))
-    assert found == WireFault(Fault6.IP6_OPTION_LIMIT, 58, {"number": 8, "what": "options"})
+    limit: dict[str, int | str] = {"number": 8, "what": "hop-by-hop options"}
+    assert found == WireFault(Fault6.IP6_OPTION_LIMIT, 58, limit)
     packet = packet_of(DEST, options_header(UDP, [(0x1E, b"")] * 9))
     assert isinstance(walked(packet, Limits(destination=9)), Chain)
     assert isinstance(walked(packet, Limits(destination=0)), WireFault)

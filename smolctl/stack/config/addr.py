@@ -3,7 +3,9 @@
 Each verb checks everything first and changes nothing when it raises.
 """
 
-from smolctl.errors import InvalidArgument
+from contextlib import suppress
+
+from smolctl.errors import InvalidArgument, StackError
 from smolctl.stack.config.room import check_address_room
 from smolctl.stack.events import ChangeType
 from smolctl.stack.interface import Interface
@@ -18,7 +20,9 @@ def bring_up_loopback(net: Network) -> None:
     """Give ``lo`` its address: 127.0.0.1/8, which makes all of 127/8 local, or ::1."""
     lo, (local, plen) = net.interfaces.loopback, net.loopback_prefix
     if net.of(lo).addresses.find(local, plen) is None:
-        add_address(net, lo, net.new_address(local, plen, lo))
+        # A stack that starts with ip6.disable=1 does without (Linux init_loopback).
+        with suppress(StackError):
+            add_address(net, lo, net.new_address(local, plen, lo))
 
 
 def add_address(net: Network, interface: Interface, new: Address, now: int | None = None) -> None:

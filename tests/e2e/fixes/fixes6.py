@@ -20,6 +20,7 @@ OURS6, THEIRS6, OTHER6, GROUP6 = "2001:db8::1", "2001:db8::2", "2001:db8::77", "
 GROUP6_MAC = "33:33:00:00:00:05"
 SETUP6 = (
     "sysctl ip6.disable=0",
+    "sysctl nd.dad_transmits=0",
     f"addr add {OURS6}/64 dev tap0 nodad",
     f"neigh replace {THEIRS6} lladdr {THEIRS_MAC} dev tap0",
 )

@@ -142,6 +142,6 @@ def test_differences_from_linux_are_these(oracle: Oracle) -> None:
 def test_replaced_address_is_what_was_asked_for(oracle: Oracle) -> None:
     # Deviation: Linux says that it did it, and changes nothing (inet_rtm_newaddr).
     oracle.do("addr add 10.0.0.1/24 dev tap0", "addr replace 10.0.0.1/24 dev tap0 brd +")
-    (info,) = oracle.smolctl.json("addr", "show", "dev", "tap0")[0]["addr_info"]
+    (info,) = oracle.smolctl.json("-4", "addr", "show", "dev", "tap0")[0]["addr_info"]
     assert info["broadcast"] == "10.0.0.255"
     assert len(oracle.differences()) == 2
