@@ -68,18 +68,27 @@ def _save(net: Network, fresh: Network) -> Iterator[Saved]:
     for route in list(fresh.fib):
         chain = _chain_of(net, route)
         gone = all(route.identity() != other.identity() for other in chain)
-        if gone and not _follows_address(net, route):
+        if gone and not _follows_address(net, fresh, route):
             yield _delete(route, _chain_of(fresh, route))
 
 
-def _follows_address(net: Network, route: Route) -> bool:
-    """Tell whether a route follows an address: one still tested, or one of a copy's own MAC."""
-    link = net.interfaces.get(route.dev or "")
-    if link is None:
+def _follows_address(net: Network, fresh: Network, route: Route) -> bool:
+    """Tell whether a route follows an address: one still tested, or one that a copy alone has.
+
+    Links without carrier have no link-local address yet, and those of a fresh stack have carrier.
+    """
+    link, copy = net.interfaces.get(route.dev or ""), fresh.interfaces.get(route.dev or "")
+    if link is None or copy is None:
         return False
-    addresses, own = net.of(link).addresses, route.prefix
-    absent = addresses.find(own, None) is None
-    return addresses.tentative(own) is not None or (net.needs_dev(own) and absent)
+    addresses, bits = net.of(link).addresses, net.family.bits
+    if addresses.tentative(route.prefix) is not None:
+        return True
+    own = [
+        each.local
+        for each in fresh.of(copy).addresses.items
+        if net.needs_dev(each.local) and (each.local ^ route.prefix) >> (bits - route.plen) == 0
+    ]
+    return bool(own) and all(addresses.find(local, None) is None for local in own)
 
 
 def _of_users(wanted: list[Route], present: list[Route]) -> tuple[list[Route], list[Route]]:
