@@ -31,7 +31,7 @@ SUBJECTS = {
     "start": ("bench.start:run", "how long a stack takes to be there"),
     "memory": ("bench.memory:run", "memory of the daemon"),
 }
-"""What can be measured: module and function, and what it is."""
+"""Subjects to measure: module and function, and a description."""
 
 BUSY = 0.15
 """From this share of the machine on, what others do is worth a warning."""

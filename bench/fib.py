@@ -26,7 +26,7 @@ _LENGTHS = {
     19: 25, 20: 45, 21: 55, 22: 115, 23: 100, 24: 610, 25: 2, 26: 2, 27: 2, 28: 2, 29: 2, 30: 1,
     32: 2,
 }  # fmt: skip
-"""How often each prefix length occurs in a full table of the Internet, about, per mille."""
+"""Frequency of each prefix length in a full table of the Internet, about, per mille."""
 Prefixes = list[tuple[int, int]]
 
 

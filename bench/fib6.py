@@ -17,9 +17,9 @@ _LENGTHS = {
     34: 18, 35: 10, 36: 40, 37: 6, 38: 14, 39: 7, 40: 90, 41: 5, 42: 20, 43: 9, 44: 100, 45: 16,
     46: 30, 47: 28, 48: 470,
 }  # fmt: skip
-"""How often each prefix length occurs in a full table of the Internet, about, per mille."""
+"""Frequency of each prefix length in a full table of the Internet, about, per mille."""
 _BLOCKS = {"2001::": 14, "2400::": 24, "2600::": 24, "2800::": 10, "2a00::": 24, "2c00::": 4}
-"""Where registries give prefixes out, all /12, and which share of them."""
+"""Blocks of the registries, all /12, and the share of the prefixes in each."""
 _BLOCK_BITS, _NETWORK_BITS = 12, 32
 
 

@@ -13,7 +13,7 @@ _COMMANDS = 10_000
 _DATAGRAMS = 1_000_000
 _IDLE = Limit(40, 25, at_least=False, text="{:g} MiB")
 _NONE = Limit(64, 64, at_least=False, text="{:g} KiB")
-"""What counts as none: Python's allocator takes and returns memory in steps of this order."""
+"""Growth that counts as none: Python's allocator takes and returns memory in such steps."""
 _MIX = ("route.show", "addr.show", "neigh.show", "link.show", "stats.show", "socket.show")
 
 

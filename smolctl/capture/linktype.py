@@ -24,7 +24,7 @@ _OTHERS = {
     220: "USB", 227: "CAN", 239: "netfilter's log", 249: "USB", 251: "Bluetooth",
     253: "netlink", 256: "Bluetooth", 258: "upper-layer PDUs",
 }  # fmt: skip
-"""What else is common, by the names that people know."""
+"""Other common link types, by the names that people know."""
 
 _SLL_HEADER = Struct("!HHH8sH")
 _SLL2_HEADER = Struct("!HHIHBB8s")

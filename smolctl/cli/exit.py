@@ -18,7 +18,7 @@ MEANINGS = {
     PIPE_CLOSED: "The reader of the output went away.",
     TERMINATED: "Ended by SIGTERM.",
 }
-"""What each status means, in the order in which man pages list them."""
+"""Meanings of the exit statuses, in the order in which man pages list them."""
 
 _NO_DAEMON = (
     "client",

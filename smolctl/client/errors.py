@@ -7,9 +7,9 @@ from typing import Any
 from smolctl.client.control import must_name, name_stack
 
 GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN})
-"""What a channel says whose other end is closed."""
+"""Message about a channel with a closed other end."""
 _HINTS = {"tx-broadcast-denied": "setsockopt(SOL_SOCKET, SO_BROADCAST, 1)"}
-"""What helps a program, where the stack's own hint is about the command line."""
+"""Hints for programs, where the stack's own hint is about the command line."""
 
 
 def os_error(said: dict[str, Any], stack: str) -> OSError:

@@ -17,7 +17,7 @@ from smolctl.client.opening import open_channel
 from smolctl.control import stream as wire
 
 _PATIENCE_S = 10.0
-"""How long a daemon may take to answer."""
+"""Time that a daemon may take to answer, seconds."""
 
 
 class Failing(Protocol):

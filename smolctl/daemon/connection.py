@@ -39,11 +39,11 @@ MAX_PASSING = 8
 CHUNK_ROWS = 200
 """Rows in one frame of an answer; the loop does nothing else while it makes one."""
 HELLO_PATIENCE_NS = 10_000_000_000
-"""How long a client may take to say hello, and to take the error that ends its connection."""
+"""Time that a client may take to say hello, and to take the error that ends its connection."""
 SIGN_OF_LIFE_NS = 1_000_000_000
-"""How often a client that waits for a long answer gets a sign that it is being made."""
+"""Time between the signs of life to a client that waits for a long answer."""
 GUEST_NS = 10_000_000_000
-"""How long a client may stay that was let in although all places were taken."""
+"""Time that a client may stay that was let in although all places were taken."""
 _RECEIVE_SIZE = 1 << 16
 
 
@@ -96,7 +96,7 @@ class Connection:
         self.socket = connection
         self.closed = False
         self.deadline_ns: int | None = now + HELLO_PATIENCE_NS
-        """When to close it unless it moves on; None while all is well."""
+        """Time at which to close it unless it moves on; None while all is well."""
         self._service = service
         self._resources = resources
         self._stack = stack

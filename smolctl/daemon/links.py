@@ -30,9 +30,9 @@ from smolctl.wire.offload.tcp_run import Segment
 DRAIN_LIMIT = 32
 """Most frames taken from a device before what they lead to is sent: the peer works meanwhile."""
 DRAIN_ROUNDS = 8
-"""How often a device is read in one turn of the loop: clients and timers get their share."""
+"""Reads of a device in one turn of the loop: clients and timers get their share."""
 RETRY_NS = 1_000_000_000
-"""How often a device that cannot tell is tried again after its other side went down."""
+"""Time until a device that cannot tell is tried again, after its other side went down."""
 
 
 @dataclass(slots=True, eq=False)
@@ -97,7 +97,7 @@ OPENERS: dict[str, Callable[[str, Mapping[str, Any]], Device]] = {
     "stream": _open_stream,
     "tap": _open_tap,
 }
-"""How a device of each kind is opened; a loopback has none."""
+"""Functions that open a device of each kind; a loopback has none."""
 
 
 def _frames(

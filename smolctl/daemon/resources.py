@@ -15,7 +15,7 @@ from smolctl.daemon.poller import HasFileno
 from smolctl.errors import ControlError, SmolctlError
 
 DESCRIPTORS = 16
-"""How many are kept back, of few a quarter."""
+"""Descriptors in reserve; if there are few, a quarter of them."""
 FEWEST = 4
 """So many stay back when the reserve lets clients in: their requests need some, too."""
 _MOST = 8192

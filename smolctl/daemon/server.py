@@ -33,14 +33,14 @@ _ACCEPT_LIMIT = 16
 _PAUSE_NS = 1_000_000_000
 _BUG_PAUSE_S = 0.05
 _AWAKE_NS = 50_000
-"""How long the loop looks out for what comes without going to sleep, when the last came as fast.
+"""Time for which the loop polls without sleep, when the last event came as fast.
 
 To be woken costs more than to look; Linux advises the same 50 us for net.core.busy_read.
 """
 _LONGEST_S = 86_400.0
 """Longest wait; epoll_wait(2) takes 24 days at most."""
 _PATIENCE_NS = 1_000_000
-"""How late a timer may be noticed while things come fast: no more than by epoll(7)'s rounding."""
+"""Delay of a timer while events come fast: no more than by epoll(7)'s rounding."""
 _UCRED = struct.Struct("3i")
 
 

@@ -13,11 +13,11 @@ from smolctl.device.polled import PolledDevice, is_frame
 _READ_SIZE = 1 << 16
 _WRITE_BYTES = 1 << 16
 QUEUE_BYTES = 2 << 20
-"""How much may wait here for a peer that does not read, beside what the kernel's buffer holds."""
+"""Bytes that may wait here for a peer that does not read, beside the kernel's buffer."""
 QUEUE_FRAMES = 1024
-"""How many frames may, about: what waits longer than a burst takes is of no use to anybody."""
+"""Frames that may, about: a frame that waits longer than a burst takes is of no use to anybody."""
 _KERNEL_BUFFER = 1 << 15
-"""What setsockopt is asked for; the kernel doubles it (socket(7)). By default it holds 3,000 small
+"""Size for setsockopt; the kernel doubles it (socket(7)). By default it holds 3,000 small
 frames, which the peer has to work through before it sees the next one."""
 
 

@@ -19,10 +19,10 @@ from smolctl.device.stream import RETRY_FIRST_NS, RETRY_MOST_NS
 from smolctl.errors import DeviceError
 
 PROBE_NS = 1_000_000_000
-"""How often a peer that is there is asked for."""
+"""Time between two looks for a peer."""
 QUEUE_FRAMES = 1000
 QUEUE_BYTES = 2 << 20
-"""What may wait here: the kernel's queue toward a peer that does not send to us holds ten."""
+"""Limits of what waits here: the kernel's queue to a peer that does not send to us holds ten."""
 
 _READ_SIZE = 1 << 17
 _BATCH = 64

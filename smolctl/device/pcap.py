@@ -21,7 +21,7 @@ _DEFAULT_MTU = 1500
 _AHEAD = 1000
 """Frames that may be due and not taken yet."""
 _PEER = b"\x02\x00\x00\x00\x00\x01"
-"""Who sent the packets of a file of raw IP, which has no link addresses."""
+"""Source MAC of the packets of a file of raw IP, which has no link addresses."""
 
 
 class PcapDevice:

@@ -146,7 +146,7 @@ class Backoff:
         self._most_ns = most_ns
         self._delay_ns = first_ns
         self.at_ns: int | None = None
-        """When to try again; 0 for: when ``start`` has been told the time; None for not at all."""
+        """Time of the next attempt; 0 for once ``start`` is told the time; None for no attempt."""
 
     def want(self) -> None:
         """Ask for another try."""

@@ -12,11 +12,11 @@ from smolctl.doctor.finding import Finding, Look, Machine, Status
 from smolctl.errors import ControlError, SmolctlError
 
 _PATIENCE_S = 1.0
-"""How long one daemon is waited for, seconds."""
+"""Time that one daemon may take to answer, seconds."""
 _FULL = 32 << 10
 """A file system with less room than the files of one stack take is full, bytes."""
 _SCARCE = 1 << 20
-"""What the log of a stack may grow to, bytes."""
+"""Size up to which the log of a stack may grow, bytes."""
 _LONGEST_NAME = 32
 _END = re.compile(r"(\d+)-[0-9a-f]+")
 """Name of one end of a cable: its process, and a random number."""

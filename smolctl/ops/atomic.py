@@ -29,7 +29,7 @@ SLICE_NS = 2_000_000
 SLICE = 256
 """Most changes in one turn."""
 SIGN_OF_LIFE_NS = NS_PER_S
-"""How often the client hears that it is still being worked for."""
+"""Time between the signs of life to the client."""
 _REFUSED = "refused"
 Command = tuple[str, Row]
 

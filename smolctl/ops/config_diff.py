@@ -22,7 +22,7 @@ from smolctl.stack.interface import LOOPBACK_MTU, LOOPBACK_NAME
 _ROUNDS = 8
 """A change may take others with it, which have to be made again: so often at most."""
 _LOOPBACK_ADDRESS: Words = {"local": "127.0.0.1/8", "dev": LOOPBACK_NAME, "scope": "host"}
-"""What a fresh stack has."""
+"""Configuration of a fresh stack."""
 Step = tuple[str, Words]
 
 

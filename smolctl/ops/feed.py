@@ -21,7 +21,7 @@ MAX_BYTES = 1 << 20
 MAX_FEEDS = 8
 """Most feeds of one connection."""
 OVERHEAD = 64
-"""What keeping an event costs beside its own bytes, roughly."""
+"""Cost of an event beside its own bytes, roughly."""
 Event = Mapping[str, Any]
 _Item = tuple[bytes | Callable[[], Event], int, bool]
 """An event or what makes it, its size, and whether it counts."""

@@ -38,7 +38,7 @@ from smolctl.wire.address import Family, family_of
 
 DROPS = "drops"
 KINDS = (*(kind.value for kind in EventKind), DROPS)
-"""What can be watched, in the order of the help text."""
+"""Objects to watch, in the order of the help text."""
 
 
 def run(ctx: Context, args: Args) -> Job:

@@ -36,7 +36,7 @@ from smolctl.wire.address import (
 )
 
 NO_REPLY_WAIT_NS = 10 * NS_PER_S
-"""How long the last request is waited for while nothing came back (iputils MAXWAIT)."""
+"""Time for an answer to the last request while nothing came back (iputils MAXWAIT)."""
 _FOR_EVER_NS = 365 * 86_400 * NS_PER_S
 FOLLOWED = 64
 """Requests whose steps are still told when an error comes for one."""
@@ -135,7 +135,7 @@ _STAMPS = {
     "tsandaddr": ipv4_options.Stamps.TIMES_AND_ADDRESSES,
     "tsprespec": ipv4_options.Stamps.PRESPECIFIED,
 }
-"""What a timestamp option collects, in the words of ping."""
+"""Contents of a timestamp option, in the words of ping."""
 
 
 _SIZE_MAX = {IPV4: 65507, IPV6: 65527}

@@ -47,7 +47,7 @@ from smolctl.wire.address import (
 BATCH = 256
 """Most datagrams that a program gets in one message."""
 _HARD = frozenset({"ECONNREFUSED", "ENOPROTOOPT", "EPROTO", "EMSGSIZE"})
-"""What Linux tells a connected socket that did not ask for all errors (icmp_err_convert, fatal)."""
+"""Errors that Linux tells a connected socket unasked (icmp_err_convert, fatal)."""
 _MAX_ZONE = 0xFFFFFFFF
 
 
@@ -323,4 +323,4 @@ _COMMANDS: dict[str, tuple[str, Callable[[SocketJob, Args], dict[str, int] | Non
     "interface": (socket_group.INTERFACE, SocketJob._interface),
     "membership": (f"what group source {socket_group.INTERFACE}", SocketJob._membership),
 }
-"""What a program may ask of its socket: the arguments, and who does it."""
+"""Commands of a program to its socket: the arguments, and the function."""

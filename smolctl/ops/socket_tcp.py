@@ -26,7 +26,7 @@ _TIMERS = {
     TimerKind.PROBE: "on",
     TimerKind.PERSIST: "persist",
 }
-"""What ss calls each timer."""
+"""Names of the timers, as in ss."""
 
 
 def sockets(table: TcpTable) -> Iterator[Connection]:

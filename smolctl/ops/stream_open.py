@@ -213,4 +213,4 @@ _COMMANDS: dict[str, tuple[str, Callable[[HubJob, StreamEnd, Args, int], _Answer
     "get": ("name", HubJob._get),
     "index": ("dev", HubJob._index),
 }
-"""What a program may ask of a socket: the arguments, and who does it."""
+"""Commands of a program to a socket: the arguments, and the function."""

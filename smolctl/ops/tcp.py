@@ -18,10 +18,10 @@ from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.wire.address import IPV6, family_of, format_address
 
 REPLY_S = 1.0
-"""How long ``tcp send`` waits for an answer that it expects."""
+"""Time that ``tcp send`` gives an answer that it expects."""
 _CHUNK = 1 << 16
 _RETRY_NS = 5_000_000
-"""When to look again whether a client that fell behind has room."""
+"""Time until a client that fell behind is looked at again."""
 
 
 def send(ctx: Context, args: Args) -> Job:

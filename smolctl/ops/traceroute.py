@@ -30,7 +30,7 @@ from smolctl.wire.icmp_extensions import Extension
 PORT, FIXED_PORT = 33434, 53
 """First port of UDP probes, and that of ``-U`` (traceroute's own)."""
 _PRECISION_NS = 1_000_000
-"""What a known round trip time is taken to be longer (traceroute DEF_WAIT_PREC)."""
+"""Allowance on top of a known round trip time (traceroute DEF_WAIT_PREC)."""
 _HEADERS = {IPV4: 28, IPV6: 48}
 _SIZE = {IPV4: 60, IPV6: 80}
 """Bytes of a packet: of the headers of IP and the probe, and as usual (traceroute)."""

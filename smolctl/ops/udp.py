@@ -33,13 +33,13 @@ from smolctl.wire.address import (
 )
 
 RETRY_NS = 5_000_000
-"""When to look again whether a client that fell behind has room."""
+"""Time until a client that fell behind is looked at again."""
 LINGER_S = 0.1
-"""How long ``udp send`` listens for an ICMP error unless told otherwise."""
+"""Time that ``udp send`` listens for an ICMP error unless told otherwise."""
 MAX_RATE = 1_000_000
 """Most datagrams a second that can be asked for."""
 REPLY_S = 1.0
-"""How long it waits for an answer it expects."""
+"""Time that it gives an answer that it expects."""
 
 
 def send(ctx: Context, args: Args) -> Job:

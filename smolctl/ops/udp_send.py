@@ -20,9 +20,9 @@ from smolctl.wire.address import format_address, is_multicast, is_scoped
 OUTSTANDING_LIMIT = 64
 """Datagrams of one ``udp send`` without a fate; more wait, so that it never overruns a queue."""
 PATIENCE_NS = 5_000_000_000
-"""How long a datagram is followed that may wait for ever, as in a blocked socket."""
+"""Time for which a datagram is followed that may wait for ever, as in a blocked socket."""
 CATCH_UP_NS = 10_000_000
-"""How much lost time is made up for, so that a rate is kept though the loop has other work."""
+"""Lost time that is made up for, so that a rate is kept though the loop has other work."""
 
 
 @dataclass(frozen=True, slots=True)

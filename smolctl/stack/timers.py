@@ -5,7 +5,7 @@ from collections.abc import Callable
 from smolctl.stack.alarm import NEVER, Alarm
 
 HOUSEKEEPING_NS = 1_000_000_000
-"""How often tables without a due timer are looked at, to forget old entries."""
+"""Time between two looks at tables without a due timer, to forget old entries."""
 
 Deadline = Callable[[], int | None]
 Expire = Callable[[int], None]

@@ -10,7 +10,7 @@ HEADER_LEN = 14
 MIN_FRAME = 60
 """Shortest frame on a cable, bytes without FCS. The stack does not pad: a TAP has no minimum."""
 MIN_ETHERTYPE = 0x0600
-"""What is less is no ethertype, but the length of an IEEE 802.3 frame."""
+"""The lowest ethertype; a lower number is the length of an IEEE 802.3 frame."""
 
 _HEADER = Struct("!6s6sH")
 

@@ -12,7 +12,7 @@ MPLS, INCOMING_STACK = 1, 1
 _HEADER_LEN, _OBJECT_LEN = 4, 4
 _VERSION = 2
 _OLD_QUOTE_LEN = 128
-"""Where they begin when the length of the quote is not said (RFC 4884 5.5)."""
+"""Offset of extensions when the length of the quote is not said (RFC 4884 5.5)."""
 _WITH_LENGTH = (Type.DEST_UNREACHABLE, Type.TIME_EXCEEDED, Type.PARAMETER_PROBLEM)
 _OBJECT = Struct("!HBB")
 

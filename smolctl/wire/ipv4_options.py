@@ -14,7 +14,7 @@ MAX_LEN = 40
 _HEADER_LEN = 20
 _ADDRESS_LEN = 4
 _FIRST_ADDRESS = 4
-"""What a pointer is before anything was recorded: octets count from 1 (RFC 791 3.1)."""
+"""Pointer before anything was recorded: octets count from 1 (RFC 791 3.1)."""
 _OVERFLOW_MAX = 15
 
 
@@ -142,7 +142,7 @@ _ACTED_ON: dict[int, str] = {
 
 
 _FAULTS = ("twice", "length", "pointer", "overflow")
-"""What is wrong, by the byte of the option that says it."""
+"""Faults of an option, by the byte that shows them."""
 
 
 def _fault(raw: bytes, at: int, kind: int, length: int, arriving: bool) -> int | None:

@@ -17,7 +17,7 @@ FRAGMENT_LEN = 8
 PAD1, PADN, ROUTER_ALERT, JUMBO = 0, 1, 5, 0xC2
 """Options. Source: RFC 8200 4.2, RFC 2711, RFC 2675; IANA "Destination Options and Hop-by-Hop"."""
 ALERT_MLD = 0
-"""What a router alert calls attention to: multicast listener discovery (RFC 2711 2.1)."""
+"""Subject of a router alert: multicast listener discovery (RFC 2711 2.1)."""
 _PADDING_MAX = 7
 """Bytes in a row: more never help to align (RFC 4942 2.1.9.5; Linux ``ip6_parse_tlv``)."""
 

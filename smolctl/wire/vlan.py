@@ -15,7 +15,7 @@ RESERVED = 0xFFF
 _TAG = Struct("!HH")
 _WORD = Struct("!H")
 AT = 12
-"""Where the outermost tag stands: behind the MAC addresses."""
+"""Offset of the outermost tag: behind the MAC addresses."""
 
 
 class Tpid(IntEnum):
@@ -26,7 +26,7 @@ class Tpid(IntEnum):
 
 
 PROTOCOLS: dict[int, str] = {Tpid.CUSTOMER: "802.1Q", Tpid.SERVICE: "802.1ad"}
-"""What ip calls them."""
+"""Names of the protocols in ip."""
 
 
 class VlanTag(NamedTuple):

@@ -84,13 +84,13 @@ SHOW = (
     "-4 maddr",
     "-o maddr",
 )
-"""Whose lines are the same, word for word, but for what ``text`` and ``words`` drop."""
+"""Commands with the same lines, word for word, but for what ``text`` and ``words`` drop."""
 
 DETAILS = ("-d link", "-d addr", "-d route get 8.8.8.8", "-d route get fibmatch 192.168.5.3")
-"""Whose lines are not, since each stack has details of its own; compared as JSON."""
+"""Commands with other lines, since each stack has details of its own; compared as JSON."""
 
 TIMED = ("-s neigh",)
-"""What differs by when it was asked; compared as JSON."""
+"""Commands with answers that depend on the time; compared as JSON."""
 
 NO_JSON = {
     "neigh get 10.0.0.2 dev {dev}": "ip prints text",

@@ -36,7 +36,7 @@ link add lo1 type loopback
 addr add 10.3.0.1/24 dev lo1
 sysctl neigh.unres_qlen=16
 """
-"""What the examples' lab.conf has."""
+"""Contents of the examples' lab.conf."""
 
 BEFORE: dict[str, tuple[str, ...]] = {
     # A path is of all its examples; an example has its own in addition.
@@ -82,7 +82,7 @@ LISTENING: dict[str, str] = {
     "smolctl why udp 127.0.0.1:34254 127.0.0.2:34254": "udp recv 127.0.0.2:34254",
     "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0": "udp echo 7",
 }
-"""Who hears what an example sends."""
+"""Listeners for what an example sends."""
 
 STATUS: dict[str, int] = {
     # The answer is no, or there is something to tell: docs of the command say so.

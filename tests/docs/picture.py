@@ -43,7 +43,7 @@ COLOURS = {
     "wait": "#e3b341",
     "address": "#d2a8ff",
 }
-"""What each kind of text is drawn in; all are legible on the background (a test has the ratio)."""
+"""Colours of the kinds of text; all are legible on the background (a test has the ratio)."""
 
 _WIDTH, _HEIGHT, _SIZE, _MARGIN = 8.4, 19, 14, 18  # pixels: a column, a line, the font, the border
 _FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
@@ -51,7 +51,7 @@ _LINE = re.compile(r"<text [^>]*>(.*?)</text>")
 _SPAN = re.compile(r'<tspan fill="(.*?)">(.*?)</tspan>')
 _CODE = re.compile(r"\x1b\[(\d+)m(.*?)\x1b\[0m")
 _KINDS = {"32": "good", "31": "bad", "33": "wait", "2": "quiet", "36": "label", "35": "address"}
-"""What the program's codes of colours are drawn as."""
+"""Kinds of text by the program's codes of colours."""
 _CODES = {COLOURS[kind]: code for code, kind in _KINDS.items()}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = re.compile(r"<!-- script: (\S+) -->\n```sh\n.*?```\n", re.DOTALL)
-"""Where README has one; the group is its path."""
+"""Mark of a script in README; the group is its path."""
 
 
 def shown_script(path: str) -> str:

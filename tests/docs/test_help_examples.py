@@ -28,7 +28,7 @@ TO_THE_MACHINE = {
 WRITTEN = ("all.pcapng", "data")
 """Files that examples write."""
 INPUT = {"batch -": "addr add 10.3.0.1/24 dev lo\naddr show\n", "config diff -": world.LAB}
-"""What a command reads from standard input."""
+"""Standard input of commands."""
 
 PAGES = sorted({path.name for path in MAN.glob("*.[578]")} - {"smolctl-tutorial.7"})
 """Pages with a section EXAMPLES; that of the tutorial is all examples, run by test_why.py."""

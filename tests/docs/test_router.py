@@ -20,7 +20,7 @@ ANSWERS = {
     "ip netns exec left ping -c 1 -W 1 10.2.0.2": (1, "Packet filtered"),
     "smolctl stats drops": (0, "fwd-route-prohibit"),
 }
-"""What ends with another status than 0, or shows something that the page is about."""
+"""Commands that end with another status than 0, or show something that the page is about."""
 
 
 @pytest.mark.netns("ping", "traceroute")

@@ -35,7 +35,7 @@ VOLATILE = {
     "time of day": (re.compile(r"\b\d\d:\d\d:\d\d\.\d{6}\b"), "NOW"),
     "process": (re.compile(r"\(pid \d+\)"), "(pid PID)"),
 }
-"""What differs from one run to the next, and what it is compared as."""
+"""Texts that differ from one run to the next, and their replacements in comparisons."""
 
 
 class Command(NamedTuple):

@@ -240,7 +240,7 @@ OTHERS = {
     "smolctl.__version__ = '0.0.1'": f'stack "old" runs smolctl 0.0.1, and this is {__version__}',
     "messages.PROTOCOL = 2": 'stack "old": the client speaks control protocol 1, the daemon 2',
 }
-"""What makes a daemon one of another version, and what is said of it."""
+"""Causes that make a daemon one of another version, and the finding about it."""
 
 
 @pytest.fixture(params=OTHERS)

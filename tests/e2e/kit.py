@@ -26,7 +26,7 @@ ETH_P_ALL = 0x0003
 OURS_MAC, THEIRS_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 """MAC addresses of the two ends of a TAP that ``Lab.plug`` makes."""
 SOCKET_SECONDS = 10.0
-"""How long a socket of the kernel waits before the test fails."""
+"""Time that a socket of the kernel waits before the test fails."""
 
 BOTH_WAYS = pytest.mark.parametrize("offload", ["on", "off"])
 """Run a test over a TAP with and without offloads; elsewhere the fixture ``offload`` is "on"."""

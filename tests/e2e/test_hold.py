@@ -67,7 +67,7 @@ def test_a_command_holds_the_loop_for_a_moment(held: tuple[Held, SmolctlEnv], li
 
 SIZES = [100_000, 300_000] if WHOLE else [3_000]
 LATE_MS = 50
-"""How late an answer may be, on a machine with nothing else to do."""
+"""Longest delay of an answer, on a machine with nothing else to do."""
 
 
 @pytest.fixture

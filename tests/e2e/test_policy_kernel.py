@@ -30,7 +30,7 @@ QUESTIONS = (
     ("192.0.2.2", HERE),
     ("203.0.113.2", HERE),
 )
-"""Who asks on tap0, and for which address."""
+"""Askers on tap0, and the address that each asks for."""
 
 
 @pytest.fixture

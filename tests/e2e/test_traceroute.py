@@ -15,7 +15,7 @@ pytestmark = pytest.mark.netns("traceroute")
 FAR = "10.2.0.2"
 """Behind two routers: 10.0.0.2 (the kernel's end of the TAP) and 10.1.0.2."""
 NO_HOST, NO_WAY, FILTERED, SILENT = "10.50.0.1", "10.51.0.1", "10.52.0.1", "10.53.0.1"
-"""What the second router answers: host unreachable, nothing known, prohibited, and nothing."""
+"""Answers of the second router: host unreachable, nothing known, prohibited, and nothing."""
 
 
 class Chain(NamedTuple):

@@ -10,9 +10,9 @@ import os
 from hypothesis import settings
 
 EXAMPLES = 50
-"""How many examples of a law ``make test`` tries, where it says nothing else."""
+"""Examples of a law that ``make test`` tries, where it says nothing else."""
 MAKE_FUZZ = 1000
-"""How many ``make fuzz`` tries, unless TEST_EXAMPLES says it."""
+"""Examples that ``make fuzz`` tries, unless TEST_EXAMPLES says it."""
 ASKED = int(os.environ.get("TEST_EXAMPLES", "0"))
 WHOLE = os.environ.get("TEST_PROOF") == "1"
 

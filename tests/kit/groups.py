@@ -18,7 +18,7 @@ A, B, C = (f"10.0.0.{number}" for number in (2, 3, 4))
 """Senders."""
 MS = 1_000_000
 OLD = 260 * SECOND_NS
-"""How long an older router is remembered: 2 times 125 s, and 10 s (RFC 3376 8.12)."""
+"""Time for which an older router is remembered: 2 times 125 s, and 10 s (RFC 3376 8.12)."""
 
 
 def only(*sources: str) -> SourceFilter:

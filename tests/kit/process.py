@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 POLL_SECONDS = 0.005
-"""How often a wait looks again. Nothing else in the tests sleeps."""
+"""Time between two looks of a wait. Nothing else in the tests sleeps."""
 
 
 def wait_until(

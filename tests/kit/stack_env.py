@@ -19,7 +19,7 @@ from tests.kit.netns import PATH, Namespace
 from tests.kit.process import Background, wait_until
 
 STOP_SECONDS = 10
-"""How long a daemon may take to end after SIGTERM before it is killed; far more than it needs."""
+"""Time for a daemon to end after SIGTERM before it is killed; far more than it needs."""
 
 
 class SmolctlEnv:

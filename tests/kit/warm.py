@@ -25,7 +25,7 @@ from typing import NoReturn
 from smolctl.device import rtnetlink
 
 MAX_INPUT = 65536
-"""What a pipe holds: so much can be given to a command before it reads."""
+"""Capacity of a pipe: so much can be given to a command before it reads."""
 _MAX_REQUEST = 1 << 18
 _STARTED_WITH = ("LANG", "LANGUAGE", "PYTHON", "_SMOLCTL_COMPLETE")
 """Variables, or what their names begin with, that an interpreter looks at when it starts."""

@@ -211,12 +211,24 @@ MODULES = sorted(
     for room in ("smolctl", "bench", "tests")
     for path in (ROOT / room).rglob("*.py")
 )
-DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def docstrings(tree: ast.Module) -> list[str]:
+    """Return the docstrings of a module, also those below constants and attributes."""
+    bodies = [getattr(node, "body", None) for node in ast.walk(tree)]
+    return [
+        line.value.value.strip()
+        for body in bodies
+        if isinstance(body, list)
+        for line in body
+        if isinstance(line, ast.Expr)
+        and isinstance(line.value, ast.Constant)
+        and isinstance(line.value.value, str)
+    ]
 
 
 @pytest.mark.parametrize("file", MODULES)
 def test_a_docstring_begins_with_a_noun_phrase_or_an_imperative(file: str) -> None:
     tree = ast.parse((ROOT / file).read_text())
     assert ast.get_docstring(tree) or not file.startswith("smolctl/")
-    found = [ast.get_docstring(node) for node in ast.walk(tree) if isinstance(node, DOCUMENTED)]
-    assert [text for text in found if text and text.split()[0] in QUESTIONS] == []
+    assert [text for text in docstrings(tree) if text and text.split()[0] in QUESTIONS] == []

@@ -284,7 +284,7 @@ class Copy:
 
 
 FLAGS = ("not", "nop", "unresolved", "iif_detached", "oif_detached")
-"""What ``ip -j rule`` gives the value null when it is true."""
+"""Keys to which ``ip -j rule`` gives the value null when they are true."""
 
 
 def plain(row: Row) -> Row:

@@ -25,7 +25,7 @@ CHANGES["addr.change"] = {"local": "10.0.0.1/24", "dev": "tap0", "broadcast": "+
 NOT_ATOMIC: dict[str, str] = {}
 """Changes that cannot be taken back, and why."""
 _FREE = {"generation", "flows", "flows_generation", "handler", "on_change", "now_ns", "_fib"}
-"""What a refused change may touch: what the fast path remembers, and who is told."""
+"""State that a refused change may touch: the fast path's memory, and the listeners."""
 
 
 def all_of(thing: Any, seen: set[int]) -> Any:

@@ -21,7 +21,7 @@ UNSAVED: dict[str, str] = {}
 
 
 TESTED_NS = 10 * SECOND_NS
-"""When every address is tested that is tested at all."""
+"""Time at which all tests of addresses are over."""
 
 
 def bare() -> Api:

@@ -23,7 +23,7 @@ KINDS = {
     "socket": (("socket",), "sockets: bound, connected, closed"),
     "drops": (("drops",), "packets that are dropped, refused or delayed, and why"),
 }
-"""What can be watched: its spellings, and what that is."""
+"""Objects to watch: their spellings, and a description."""
 
 
 def lines(event: Event, out: Output) -> list[str]:

@@ -11,7 +11,7 @@ from smolctl.cli.words.grammar import Args, UsageFault, Word, option
 from smolctl.errors import SmolctlError
 
 _LIST_PATIENCE_S = 1.0
-"""How long ``stack list`` waits for one daemon, seconds: one that hangs must not hide the rest."""
+"""Time that ``stack list`` gives one daemon, seconds: one that hangs must not hide the rest."""
 
 
 def render_status(rows: Rows, _args: Args, _out: Output) -> Iterator[str]:

@@ -139,7 +139,7 @@ _BARE: dict[str, Render] = {
     "values": lambda rows, _args, _out: (_text(row["value"]) for row in rows),
     "names": lambda rows, _args, _out: (row["key"] for row in rows),
 }
-"""What is printed with -n and with -N, as by sysctl(8)."""
+"""Columns that -n and -N print, as sysctl(8) does."""
 _EXAMPLE_DIFF = "smolctl sysctl --diff smoltcp-0.9"
 COMMAND = Verb(
     "sysctl",

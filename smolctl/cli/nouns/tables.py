@@ -7,7 +7,7 @@ from textwrap import wrap
 _INDENT = " " * 4
 _COLOR = re.compile(r"\x1b\[[\d;]*m")
 _TRY = "; try: "
-"""What stands between the two halves of a hint: what is wrong, and the command."""
+"""Text between the two halves of a hint: the fault, and the command."""
 
 
 def aligned(

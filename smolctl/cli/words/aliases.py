@@ -41,7 +41,7 @@ HABITS = {
     "link": {"up": "set {} up", "down": "set {} down"},
     "why": {"ping": "icmp {}"},
 }  # fmt: skip
-"""What is typed out of habit, by noun, and how it is said here; {} is what follows it."""
+"""Words typed out of habit, by noun, and their form here; {} is the rest of the line."""
 
 VERB_HABITS = {
     "rm": "del", "remove": "del", "destroy": "del", "erase": "del", "create": "add", "new": "add",

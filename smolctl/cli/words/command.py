@@ -396,9 +396,9 @@ def show(
 
 
 _PARSER = "smolctl.parser"
-"""Where a context keeps its parser for completion."""
+"""Key under which a context keeps its parser for completion."""
 _REST = "smolctl.rest"
-"""Where a context keeps the words from a noun or verb on."""
+"""Key under which a context keeps the words from a noun or verb on."""
 
 __all__ = [
     "Args",

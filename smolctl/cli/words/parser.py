@@ -68,9 +68,9 @@ class AtOnce(_Option):
 
 
 _NO_DEVICES = ("default", "all", "any")
-"""What may stand where an address is expected, beside an address."""
+"""Words that may stand in place of an address."""
 _NUMERIC = frozenset({"ADDR", "BYTES", "ID", "MAC", "N", "NUMBER", "PREFIX", "SECONDS", "TIME"})
-"""What values are called that are no names, so that a word of the command is none of them."""
+"""Labels of values that are no names, so that a word of the command is none of them."""
 
 
 class Parser(_OptionParser):
@@ -94,13 +94,13 @@ class Parser(_OptionParser):
         self.resilient = resilient
         self.allow_interspersed_args = bool(path)
         self.pending: click.Parameter | None = None
-        """Whose value the line breaks off before."""
+        """The option without its value, at which the line breaks off."""
         self.group: dict[str, _Option] = {}
         """The words of the group that the line is in."""
         self.inner: tuple[Word, ...] = ()
         """The same as parameters."""
         self.into: Args = {}
-        """What the group says."""
+        """Values of the group."""
         self.places: list[Place] = []
         self._bare: dict[str, _Option] = {}
         self._within: list[tuple[Word, _Option]] = []

@@ -98,4 +98,4 @@ DETAILS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.ICMP_PARAMETER_PROBLEM: _pointed_at,
     reason.ICMP_TYPE_UNKNOWN: _named(names.ICMP_TYPES, "type"),
 }
-"""Who finds the details of a reason; ``suggest`` asks."""
+"""Functions that find the details of a reason; ``suggest`` asks."""

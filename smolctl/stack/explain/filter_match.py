@@ -29,7 +29,7 @@ _ADDRESSES_AT: dict[int, tuple[int, ...]] = {
     EtherType.ARP: (14, 24),
     _RARP: (14, 24),
 }
-"""Where source and destination are. ARP's sender and target count as such, as in tcpdump."""
+"""Offsets of source and destination. ARP's sender and target count as such, as in tcpdump."""
 _ADDRESSES6_AT: dict[int, tuple[int, ...]] = {EtherType.IPV6: (8, 24)}
 """The same for IPv6; what neighbor discovery asks for is no address of a packet, as in tcpdump."""
 
@@ -272,4 +272,4 @@ PROTOCOLS: dict[str, Test] = {
     "tcp": protocol(Protocol.TCP),
     "udp": protocol(Protocol.UDP),
 }
-"""What the protocols' names mean: the same as in tcpdump."""
+"""Meanings of the protocols' names: the same as in tcpdump."""

@@ -50,7 +50,7 @@ from smolctl.wire.address import (
 _SHOWN_MAX = 4
 """Networks that one line names."""
 Values = Mapping[str, Any]
-"""What was recorded with a reason."""
+"""Values recorded with a reason."""
 More = dict[str, object]
 
 

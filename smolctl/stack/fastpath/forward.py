@@ -30,7 +30,7 @@ length | ident, flags and offset | time to live | protocol | header checksum | a
 _OUT = Struct("!16sH4sBBH")
 _ETHERTYPE = ethernet.EtherType.IPV4.to_bytes(2)
 _WHOLE = frozenset({virtio.PLAIN, virtio.VERIFIED})
-"""What may be in front of a frame with which nothing is left to do."""
+"""Virtio headers of a frame with which nothing is left to do."""
 
 
 @dataclass(slots=True, eq=False)

@@ -37,12 +37,12 @@ FLOWS_LIMIT = 65536
 _IN = Struct("!HHxxHxB")
 """Of IPv4: version, ihl and type of service; total_length, flags and offset, protocol."""
 _KEY_END = Struct("!HHH")
-"""What tells flows apart beside the addresses, as it stands in a frame: ports and UDP length."""
+"""Fields that tell flows apart beside the addresses, as in a frame: ports and UDP length."""
 _IN6 = Struct("!IHB")
 """Of IPv6: version, traffic class and flow label; payload length; next header."""
 _TYPE_AT = ethernet.HEADER_LEN - 1
 _SIX = ethernet.EtherType.IPV6 & 0xFF
-"""Where a frame says its family, and what says IPv6 there: the last byte of the ethertype."""
+"""Place of the family in a frame, and its value for IPv6: the last byte of the ethertype."""
 _ADDRESSES6_AT, _CHECKSUM6_AT = 22, 60
 """Of IPv6 in a frame: the addresses begin, and the UDP checksum; all between tells flows apart."""
 SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT})
@@ -394,7 +394,7 @@ def _right_header(interface: Interface, frame: bytes, flow: IngressFlow) -> bool
 
 
 _UNSEGMENTED = frozenset({b"", virtio.PLAIN, virtio.VERIFIED, virtio.UDP_CSUM, virtio.UDP6_CSUM})
-"""What may be in front of a frame that is taken as it is."""
+"""Virtio headers of a frame that is taken as it is."""
 
 
 def is_plain(interface: Interface, frame: bytes, end: int) -> bool:

@@ -34,7 +34,7 @@ class SourceFilter(NamedTuple):
 
 ANYBODY = SourceFilter(True)
 NOBODY = SourceFilter(False)
-"""What is wanted of a group that nobody has joined: joining and leaving only change filters."""
+"""Filter of a group that nobody has joined: joining and leaving only change filters."""
 
 
 def merged(filters: Iterable[SourceFilter]) -> SourceFilter:

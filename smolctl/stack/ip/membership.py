@@ -56,7 +56,7 @@ _GROUPS = {
     IPV4: ("224.0.0.0 to 239.255.255.255", "239.0.0.0/8 is for private use"),
     IPV6: ("ff00::/8", "those of one link begin with ff02:"),
 }
-"""What is a group of a family, and which one to take."""
+"""Groups of a family in words, and advice on the choice of one."""
 _ALL = {IPV4: "224.0.0.0/4", IPV6: "ff00::/8"}
 
 

@@ -24,7 +24,7 @@ from smolctl.wire.address import ZERO_MAC, is_loopback, is_multicast
 from smolctl.wire.fault import WireFault
 
 Result = tuple[Reason | None, dict[str, object]]
-"""Why the packet was of no use, and values for the reason; None when it was."""
+"""Reason for which the packet was of no use, and its values; None when it was of use."""
 
 
 def arp_input(net: Network, packet: Packet) -> None:

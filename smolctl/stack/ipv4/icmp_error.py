@@ -77,7 +77,7 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
 
 
 _LIMITS = {"icmp.ratelimit_ms": "host", "icmp.msgs_per_sec": "all", "icmp.msgs_burst": "none"}
-"""What a sysctl of the rate limit forbids, as the reason's causes have it."""
+"""Cause of the reason, by the sysctl of the rate limit that forbids an error."""
 
 
 def _tos(net: Network, tos: int) -> int:

@@ -124,7 +124,7 @@ def _query_input(net: Network, packet: Packet, query: Query) -> None:
 
 
 _STRICT = ("alert", "destination")
-"""What is wrong with a query only where igmp.strict_queries is set."""
+"""Faults of a query only where igmp.strict_queries is set."""
 
 
 def _wrong(net: Network, header: ipv4.Ipv4Header, query: Query) -> str:

@@ -15,7 +15,7 @@ from smolctl.wire import icmpv4, ipv4
 from smolctl.wire.address import is_host, is_loopback
 
 _CAUSES = ("net", "host", "net-tos", "host-tos")
-"""What a redirect is for, by its code (RFC 792), as its reason has them."""
+"""Targets of redirects, by code (RFC 792), as the reason names them."""
 Judged = tuple[Reason, dict[str, object]]
 
 

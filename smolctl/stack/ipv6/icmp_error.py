@@ -36,7 +36,7 @@ it (RFC 4443 2.4 (e.3))."""
 _UNLIMITED = frozenset({ErrorKind.TOO_BIG})
 """Path MTU discovery waits for the answer. Source: Linux icmpv6 ratemask, all types but 2."""
 _LIMITS = {"icmp6.ratelimit_ms": "host", "icmp.msgs_per_sec": "all", "icmp.msgs_burst": "none"}
-"""What a sysctl of the rate limit forbids, as the reason's causes have it."""
+"""Cause of the reason, by the sysctl of the rate limit that forbids an error."""
 
 
 def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> None:

@@ -20,7 +20,7 @@ class TracedFrame:
 
 
 Item = bytes | TracedFrame | Run | Segment
-"""What a device is given; what waits in an outbox may also be a ``PendingDatagram``."""
+"""Items for a device; in an outbox, a ``PendingDatagram`` may wait, too."""
 
 
 def frames_of(item: Item | PendingDatagram) -> list[bytes]:

@@ -38,7 +38,7 @@ from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.link_settings import Values
 
 _RANDOM_PERIOD_NS = 300_000_000_000
-"""How often the reachable time is drawn anew (Linux neigh_periodic_work: every 300 s)."""
+"""Time until the reachable time is drawn anew (Linux neigh_periodic_work: 300 s)."""
 
 
 class NeighborCache:

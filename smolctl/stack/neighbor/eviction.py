@@ -11,7 +11,7 @@ from smolctl.stack.neighbor.states import VALID, State
 LEAST_USED, OLDEST = range(2)
 """Values of neigh.evict."""
 WINDOW_NS = 60_000_000_000
-"""How long an eviction is remembered."""
+"""Time for which an eviction is remembered."""
 _CORRECTIONS = 32
 """After so many uses that it hears of, an eviction takes whom it has seen: none takes long."""
 _REMEMBERED = 256

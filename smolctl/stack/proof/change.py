@@ -209,4 +209,4 @@ _CHANGES: dict[str, Callable[[Trial, list[str]], None]] = {
     "udp send": Trial._udp_send,
     "ping -b": Trial._ping_broadcast,
 }
-"""How a command is tried, by noun and verb."""
+"""Functions that try a command, by noun and verb."""

@@ -37,7 +37,7 @@ _ALLOWED = frozenset(
 
 _SET = "smolctl sysctl "
 _GOOD_FOR_NS = 1_000_000_000
-"""How long a proof is good for, as long as nobody changes the configuration."""
+"""Time for which a proof is good, as long as nobody changes the configuration."""
 _KNOWN_MAX = 256
 _FEW = 1000
 """Routes that are looked through for a gateway."""

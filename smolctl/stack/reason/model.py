@@ -50,7 +50,7 @@ MEANINGS = {
     Kind.WAIT: "the packet is kept until more is known",
     Kind.NOTE: "no packet's fate, but worth counting",
 }
-"""What each kind means, for people."""
+"""Meanings of the kinds, for people."""
 
 
 _LAYERS = {

@@ -12,7 +12,7 @@ _OF_STACK = re.compile(r"(?:net\.(?:ipv([46])|core)\.)?(?:route\.|icmp\.)?(\w+)"
 _SWAPPED = str.maketrans("/.", "./")
 _SAID = re.compile(r"\bLinux (?:route/)?([a-z]\w+)$")
 _SAID6 = re.compile(r"\bLinux (?:ipv6 )?(?:icmp )?([a-z]\w+)$")
-"""Where the source of a sysctl names Linux's."""
+"""Pattern of Linux's name in the source of a sysctl."""
 _MORE = {"forwarding": "ip.forward"}
 _OTHER_UNITS = frozenset(
     {"ipfrag_time", "mtu_expires", "gc_timeout", "delay_first_probe_time", "gc_stale_time",

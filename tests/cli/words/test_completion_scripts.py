@@ -63,7 +63,7 @@ TYPED = {
     "after a quoted word": ("udp send 127.0.0.1 9 'a b' --expect", "udp send 127.0.0.1 9 'a b'"
                             " --expect-reply"),
 }  # fmt: skip
-"""What is typed after "smolctl", and what TAB makes of it."""
+"""Words typed after "smolctl", and their completion by TAB."""
 
 
 @pytest.fixture(scope="module")

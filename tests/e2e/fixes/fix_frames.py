@@ -10,7 +10,7 @@ from tests.e2e.kit import OURS_MAC, THEIRS_MAC
 OURS, THEIRS, FAR = "10.0.0.1", "10.0.0.2", "192.0.2.1"
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 PORT = 7000
-"""Where the kernel listens, and where smolctl does once it does."""
+"""Port of the kernel's socket, and of smolctl's once it has one."""
 
 
 def arp(**fields: Any) -> bytes:

@@ -191,7 +191,7 @@ _DIFFERENCES = {
     "by an interface without carrier": "nobody can hear it; Linux drops it silently",
     "by an interface without an address": "nobody could answer 0.0.0.0; Linux sends from it",
 }
-"""Where smolctl and Linux do not end alike, and why; the sets are compared."""
+"""Frames at which smolctl and Linux do not end alike, and the cause; the sets are compared."""
 
 
 IPV4 = World(

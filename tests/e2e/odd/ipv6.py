@@ -128,7 +128,7 @@ _DIFFERENCES: dict[str, str] = {
     "to ::": "RFC 4291 2.5.2: it cannot be a destination; for Linux it is the host itself",
     "by an interface without carrier": "nobody can hear it; Linux drops it silently",
 }
-"""Where smolctl and Linux do not end alike, and why; the sets are compared."""
+"""Frames at which smolctl and Linux do not end alike, and the cause; the sets are compared."""
 
 
 def _all() -> dict[str, Arrival]:

@@ -24,7 +24,7 @@ _TUNSETIFF, _IFF_TAP, _IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
 _IP_MTU_DISCOVER, _IP_PMTUDISC_DO, _IP_RECVERR = 10, 2, 11
 _IPV6_MTU_DISCOVER, _IPV6_RECVERR = 23, 25
 LATE_SECONDS = 4.0
-"""How long a late error or a late answer is waited for."""
+"""Time for a late error or a late answer."""
 
 _ORDINARY = (
     "InReceives", "InDelivers", "InMsgs", "OutMsgs", "OutRequests", "OutTransmits", "InOctets",
@@ -35,9 +35,9 @@ _ORDINARY = (
     "InGroupMembResponses", "InMLDv2Reports",
     "OutMcastPkts", "OutMcastOctets", "OutForwDatagrams", "InECT1Pkts", "InECT0Pkts", "InCEPkts",
 )  # fmt: skip
-_ANSWERED = ("Icmp6Out", "Icmp6InType")
-"""What the answers show, and what counters of names show, too."""
 """Counters that say nothing about a mistake."""
+_ANSWERED = ("Icmp6Out", "Icmp6InType")
+"""Counters that only repeat what the answers show."""
 
 
 class Linux:

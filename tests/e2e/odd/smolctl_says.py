@@ -13,9 +13,9 @@ from tests.e2e.odd.odd import MACS, Arrival, Send, World
 from tests.kit.process import wait_until
 
 _OUTGOING = 4
-"""What the kernel sends by a device, to a packet socket (PACKET_OUTGOING of linux/if_packet.h)."""
+"""Type of packets that the kernel sends by a device (PACKET_OUTGOING of linux/if_packet.h)."""
 LATE_SECONDS = 4.0
-"""How long a late answer is waited for."""
+"""Time for a late answer."""
 
 
 class Smolctl:

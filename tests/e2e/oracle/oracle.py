@@ -21,10 +21,10 @@ _ERRNO = {
     "Network is down": "ENETDOWN",
     "Invalid cross-device link": "EXDEV",
 }
-"""What iproute2 prints for the kernel's errors."""
+"""Texts of iproute2 for the kernel's errors."""
 
 _ANSWER = ("type", "dev", "gateway", "prefsrc", "from", "table", "iif")
-"""What is compared of a ``route get``; the rest is flags of the kernel's implementation."""
+"""Keys of a ``route get`` that are compared; the rest is flags of the kernel's implementation."""
 
 
 class Verdicts(NamedTuple):

@@ -30,7 +30,7 @@ _SO_SNDBUFFORCE = 32
 DEVS = ("tap0", "tap1")
 PATIENCE_S = 5.0
 TICKS = 10
-"""How many seconds of its own a stack is given."""
+"""Time that a stack is given, seconds of its own."""
 
 
 class Subject(ABC):

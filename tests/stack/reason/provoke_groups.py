@@ -8,7 +8,7 @@ from tests.stack.reason.provokers import Provoker, flipped, receives, with_sysct
 
 GENERAL = Query(3, 0, 100).to_bytes()
 _IGMP_AT = 14 + 24
-"""Where the message begins in a frame whose IP header has the router alert option."""
+"""Offset of the message in a frame with the router alert option in its IP header."""
 
 
 def filtered(host: Host) -> None:

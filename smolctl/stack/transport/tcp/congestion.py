@@ -104,7 +104,7 @@ def slow_start(window: Window, acked: int) -> int:
 
 
 _BETA_NUM, _BETA_DEN = 7, 10
-"""What is left of the window after a loss (RFC 9438 4.6)."""
+"""Share of the window that is left after a loss (RFC 9438 4.6)."""
 _C = 0.4
 _ALPHA = 3 * (1 - 0.7) / (1 + 0.7)
 

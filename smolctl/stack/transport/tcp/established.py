@@ -24,9 +24,9 @@ from smolctl.wire.tcp import ACK, CWR, FIN, RST, SYN, URG
 _CE = 3
 """The codepoint "congestion experienced" (RFC 3168 5)."""
 _PAWS_NS = 24 * 86_400_000_000_000
-"""How long a timestamp counts: half of the numbers of a clock of 1 ms (RFC 7323 5.5)."""
+"""Time for which a timestamp counts: half of the numbers of a clock of 1 ms (RFC 7323 5.5)."""
 _ATO_MIN_NS, _ATO_MAX_NS = 40_000_000, 200_000_000
-"""How long an acknowledgment is delayed: below 500 ms (RFC 9293 3.8.6.3, MUST-40)."""
+"""Delay of an acknowledgment: below 500 ms (RFC 9293 3.8.6.3, MUST-40)."""
 
 
 def socket_input(table: TcpTable, socket: TcpSocket, segment: Incoming) -> None:

@@ -37,7 +37,7 @@ from smolctl.wire.tcp import ACK, CWR, ECE, FIN, RST, SYN
 from smolctl.wire.tcp_options import TcpOptions
 
 _COOKIES_NS = 120_000_000_000
-"""How long after the last cookie one may come back."""
+"""Time after the last cookie during which one may come back."""
 
 
 # --- an active open -------------------------------------------------------------------------------

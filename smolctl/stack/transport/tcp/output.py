@@ -17,7 +17,7 @@ _SENDING = frozenset(
 OUTBOX_SHARE = 512
 """Frames in an interface's outbox beyond which a connection waits (Linux TCP small queues)."""
 _CORK_NS = 200_000_000
-"""How long TCP_CORK holds a segment back (tcp(7))."""
+"""Time for which TCP_CORK holds a segment back (tcp(7))."""
 _DELACK_MAX_NS = 200_000_000
 _LEAST_PROBE_NS = 8_000_000
 """Added to two round trips before the tail is probed (Linux TCP_TIMEOUT_MIN, 2 jiffies of 4 ms)."""

@@ -9,7 +9,7 @@ _KEEP = 16
 """Recoveries for which a longer reordering window is kept (RFC 8985 6.2 step 4)."""
 _DUPTHRESH = 3
 _MS_NS = 1_000_000
-"""What the timestamp clock may be wrong by."""
+"""Possible error of the timestamp clock."""
 
 
 def delivered(socket: TcpSocket, record: Sent, now: int, echoed_ns: int | None) -> None:

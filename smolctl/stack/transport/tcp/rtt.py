@@ -1,7 +1,7 @@
 """The round-trip time of a connection, and its retransmission timeout (RFC 6298)."""
 
 _MIN_RTT_WINDOW_NS = 300_000_000_000
-"""How long a smallest round trip counts (Linux tcp_min_rtt_wlen: 300 s)."""
+"""Time for which a smallest round trip counts (Linux tcp_min_rtt_wlen: 300 s)."""
 _LEAST_NS = 1_000
 """Of a sample: in virtual time, and on a loopback, a round trip may take none."""
 
