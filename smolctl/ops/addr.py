@@ -384,7 +384,10 @@ def _words(interface: Interface, address: Address) -> Words:
 
 
 def _attributes(address: Address) -> Words:
-    """Return the words about an address that are not its name."""
+    """Return the words about an address that are not its name.
+
+    Not ``optimistic``: that ends with the test of an address, as ``tentative`` does.
+    """
     args: Words = {}
     if address.dad is not None:
         args["dad" if address.dad else "nodad"] = True
@@ -393,8 +396,6 @@ def _attributes(address: Address) -> Words:
     if isinstance(address, Address6):
         if not address.prefix_route:
             args["noprefixroute"] = True
-        if address.optimistic:
-            args["optimistic"] = True
         if address.metric != PREFIX_METRIC:
             args["metric"] = str(address.metric)
         return args

@@ -80,13 +80,13 @@ def _follows_address(net: Network, fresh: Network, route: Route) -> bool:
     link, copy = net.interfaces.get(route.dev or ""), fresh.interfaces.get(route.dev or "")
     if link is None or copy is None:
         return False
-    addresses, bits = net.of(link).addresses, net.family.bits
+    addresses = net.of(link).addresses
     if addresses.tentative(route.prefix) is not None:
         return True
     own = [
         each.local
         for each in fresh.of(copy).addresses.items
-        if net.needs_dev(each.local) and (each.local ^ route.prefix) >> (bits - route.plen) == 0
+        if any(route.identity() == its.identity() for its in fresh.routes_of(copy, each).values())
     ]
     return bool(own) and all(addresses.find(local, None) is None for local in own)
 

@@ -22,7 +22,7 @@ _V2_ROUTERS = bytes.fromhex("ff02" + "00" * 13 + "16")
 @pytest.fixture
 def tap(lab: Lab) -> Lab:
     lab.plug(theirs=("2001:db8::2/64",))
-    lab.sysctl(nd__dad_transmits=1)
+    lab.sysctl(nd__dad_transmits=1, nd__optimistic_dad=0)
     return lab
 
 

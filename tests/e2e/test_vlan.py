@@ -63,7 +63,6 @@ def test_qinq_between_two_stacks(stacks: Make) -> None:
 
 def test_a_saved_configuration_has_its_vlans(stacks: Make) -> None:
     a = stacks("a")
-    a.env.environ["SMOLCTL_IP6_DISABLE"] = "1"  # a link without carrier has no IPv6 address yet
     a("link", "add", "eth0", "type", "cable", "name", "c9", check=True)
     vlan(a, "link add link eth0 name eth0.5 type vlan id 5", "10.5.0.1")
     a(*SERVICE.split(), check=True)

@@ -56,6 +56,7 @@ class Host:
         mac: of tap0.
         ipv6: its links have IPv6 addresses; without, a test of IPv4 sees nothing of IPv6.
         dad: IPv6 addresses are tested, and what they do to groups is reported more than once.
+        optimistic: link-local addresses that are tested are used at once.
     """
 
     def __init__(
@@ -66,9 +67,12 @@ class Host:
         mac: bytes = OUR_MAC,
         ipv6: bool = False,
         dad: bool = False,
+        optimistic: bool = True,
     ) -> None:
         self.clock = ManualClock()
         self.settings = Settings()
+        if not optimistic:
+            self.settings.set("nd.optimistic_dad", "0")
         if not dad:
             self.settings.set("nd.accept_dad", "0")
             self.settings.set("mld.qrv", "1")

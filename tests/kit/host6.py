@@ -30,14 +30,20 @@ class Host6(Host):
     Args:
         addresses: of tap0 beside its link-local one; 2001:db8::1/64 when none is given.
         bare: no other address.
+        optimistic: link-local addresses that are tested are used at once.
         dad: addresses are tested; without, a test of something else has them at once, and their
             groups are reported already.
     """
 
     def __init__(
-        self, *addresses: str, bare: bool = False, random: float = 0.5, dad: bool = False
+        self,
+        *addresses: str,
+        bare: bool = False,
+        random: float = 0.5,
+        dad: bool = False,
+        optimistic: bool = True,
     ) -> None:
-        super().__init__(bare=True, random=random, ipv6=True, dad=dad)
+        super().__init__(bare=True, random=random, ipv6=True, dad=dad, optimistic=optimistic)
         for address in () if bare else addresses or (f"{OURS6}/64",):
             self.add(address)
         if not dad:

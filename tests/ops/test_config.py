@@ -137,6 +137,17 @@ def test_a_fresh_stack_has_nothing_to_save() -> None:
     assert saved(bare()) == []
 
 
+@pytest.mark.parametrize("waited", [0, 1, 3, TESTED_NS // SECOND_NS])
+def test_a_link_local_address_is_not_saved_while_it_is_tested_or_later(waited: int) -> None:
+    api = bare()
+    run(api, ["link add eth0 type test"])
+    api.wait(waited * SECOND_NS)
+    assert any(
+        each["local"].startswith("fe80") for each in api("addr.show", dev="eth0")[0]["addr_info"]
+    )
+    assert not [command for command in saved(api) if not command.startswith("link add")]
+
+
 def test_every_noun_with_changes_is_saved() -> None:
     nouns = {op.partition(".")[0] for op in OPS if changes(op)}
     assert nouns == {noun for noun, _ in SAVERS} | UNSAVED.keys()

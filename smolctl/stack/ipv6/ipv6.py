@@ -17,7 +17,13 @@ from smolctl.stack.ip.protocol import ErrorKind, SendOptions
 from smolctl.stack.ip.way import Way
 from smolctl.stack.ipv6 import dad, mld, source_address
 from smolctl.stack.ipv6.address_labels import AddressLabels
-from smolctl.stack.ipv6.addresses import AddressList6, check_address, new_address, why_disabled
+from smolctl.stack.ipv6.addresses import (
+    Address6,
+    AddressList6,
+    check_address,
+    new_address,
+    why_disabled,
+)
 from smolctl.stack.ipv6.dad_input import wants_own_frame
 from smolctl.stack.ipv6.derived_routes import derived_routes, routes_of
 from smolctl.stack.ipv6.fragment import RULES
@@ -159,7 +165,12 @@ class Ipv6(LinkedNetwork):
         return dad.wants_test(self, interface, address)
 
     def address_added(self, interface: Interface, address: Address, now: int) -> None:
-        """Join the group in which others ask for a new address (RFC 4291 2.8), and test it."""
+        """Join the group in which others ask for a new address (RFC 4291 2.8), and test it.
+
+        One that is not tested is not optimistic (Linux ``addrconf_dad_begin``).
+        """
+        if isinstance(address, Address6) and not address.tentative:
+            address.optimistic = False
         if not (interface.loopback or address.autojoin):
             group, member = solicited_node(address.local), _member(address)
             membership.set_membership(self, interface, group, member, ANYBODY)

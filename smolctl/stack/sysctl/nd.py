@@ -43,7 +43,7 @@ ND_SYSCTLS: tuple[Sysctl, ...] = (
         link=LinkRule.EITHER,
     ),
     Sysctl(
-        "nd.optimistic_dad", 0, "flag", 0, 1,
+        "nd.optimistic_dad", 1, "flag", 0, 1,
         "use link-local addresses, and those added with optimistic, while they are tested",
         "RFC 4429 3.1; Linux optimistic_dad", "0", "",
         link=LinkRule.EITHER,

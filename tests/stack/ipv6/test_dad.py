@@ -34,8 +34,8 @@ MS = 1_000_000
 
 @pytest.fixture
 def host() -> Host6:
-    """A host whose addresses are tested, before anything was sent."""
-    return Host6(dad=True)
+    """A host whose addresses are tested before they are used; nothing was sent yet."""
+    return Host6(dad=True, optimistic=False)
 
 
 def address_of(host: Host, address: str = OURS6) -> Address:
@@ -355,7 +355,6 @@ def test_an_optimistic_address_may_be_lost(host: Host6) -> None:
 
 def test_with_the_sysctl_a_link_local_address_is_used_at_once() -> None:
     host = Host6(dad=True, bare=True)
-    host.set("nd.optimistic_dad", 1)
     link = host.link("tap1")
     own = link.ipv6.addresses.items[0]
     assert own.tentative

@@ -116,4 +116,6 @@ def test_shipped_defaults_are_linux_where_linux_has_a_number() -> None:
     counted = {"ip.frag_max_datagrams", "ip6.frag_max_datagrams", "neigh.unres_qlen"}
     # RFC 4821: Linux has it switched off; here, a link that drops without a word is found.
     probing = "tcp.mtu_probing"
-    assert differs == {*counted, *redirects, multipath, probing, "icmp.answer_timestamp"}
+    # RFC 4429: a link-local address is of use at once, as its user expects of a cable.
+    untimed = {"nd.optimistic_dad", "icmp.answer_timestamp"}
+    assert differs == {*counted, *redirects, *untimed, multipath, probing}
