@@ -77,7 +77,7 @@ class Root(Noun):
         return status
 
     def __init__(self) -> None:
-        super().__init__("smolctl", "A user-space IPv4 and IPv6 stack that is driven like ip", ())
+        super().__init__("smolctl", "A stack of IPv4 and IPv6 that is driven like ip", ())
         self.aliases = NOUN_ALIASES
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -134,7 +134,7 @@ class Root(Noun):
         formatter.write_usage("smolctl", "[OPTIONS] NOUN [VERB] [WORDS]")
         formatter.write_paragraph()
         formatter.write_text(
-            "A user-space IPv4 stack that is driven like ip, and that can tell you why."
+            "A user-space stack of IPv4 and IPv6 that is driven like ip, and that can tell you why."
             " A stack is started when it is first needed; it needs no privileges."
         )
         with formatter.section("Nouns"):

@@ -9,7 +9,14 @@ from smolctl.cli.nouns import stream
 from smolctl.cli.nouns.tcp_words import bound
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Noun, Verb
-from smolctl.cli.words.endpoint import endpoint, has_port, joined
+from smolctl.cli.words.endpoint import (
+    endpoint,
+    has_port,
+    joined,
+    of_listener,
+    of_sender,
+    without_port,
+)
 from smolctl.cli.words.grammar import Args, Place, UsageFault, option
 from smolctl.counted import counted
 
@@ -25,34 +32,16 @@ def target(verb: str, args: Args) -> Args:
         args["dst"], port = endpoint(host)
     else:
         args["dst"], port = host, args.pop("port", "")
+        if verb == "tcp send" and "data" not in args and not port.isdecimal():
+            port = ""  # HOST DATA
     if not port:
-        hint = f"smolctl {verb} {joined(args['dst'], 'PORT')}"
-        raise UsageFault(f'{verb}: "{host}" has no port', hint=hint)
+        raise without_port(verb, host, args["dst"])
     if "port" in args and "data" not in args and verb == "tcp send":
         args["data"] = args.pop("port")  # HOST:PORT DATA
     if "port" in args:
         raise UsageFault(f'{verb}: "{args["port"]}" is one word too many')
     args["port"] = port
-    source = args.pop("source", None)
-    if source is not None:
-        src, sport = endpoint(source) if has_port(source) else (source, "")
-        args |= {key: value for key, value in (("src", src), ("sport", sport)) if value}
-    return args
-
-
-def local(verb: str, args: Args) -> Args:
-    """Turn ``[ADDR:]PORT`` into the arguments of the request.
-
-    Raises:
-        UsageFault: there is no port.
-    """
-    text = args.pop("local")
-    address, args["port"] = endpoint(text)
-    if not args["port"]:
-        hint = f"{joined(address, 'PORT')}" if address else "a number of 1..65535"
-        raise UsageFault(f'{verb}: "{text}" has no port', hint=hint)
-    if address:
-        args["addr"] = address
+    of_sender(args)
     return args
 
 
@@ -119,7 +108,7 @@ def _connected(event: Event) -> str:
 
 
 def _echo(session: Session, args: Args) -> int:
-    args = local("tcp echo", args)
+    args = of_listener("tcp echo", args)
     if session.options.quiet:
         args["quiet"] = True
     out = session.out
@@ -160,7 +149,7 @@ def _connect(session: Session, args: Args) -> int:
 def _listen(session: Session, args: Args) -> int:
     from smolctl.cli.nouns import tcp_pipe
 
-    return tcp_pipe.listen(session, local("tcp listen", args))
+    return tcp_pipe.listen(session, of_listener("tcp listen", args))
 
 
 def _targets(*more: Any) -> tuple[Any, ...]:

@@ -8,7 +8,15 @@ from smolctl.cli import exit as exits
 from smolctl.cli.nouns import pmtudisc, stream
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Noun, Verb
-from smolctl.cli.words.endpoint import endpoint, has_port, joined, zoned
+from smolctl.cli.words.endpoint import (
+    endpoint,
+    has_port,
+    joined,
+    of_listener,
+    of_sender,
+    without_port,
+    zoned,
+)
 from smolctl.cli.words.grammar import Args, Place, UsageFault, Word, option
 from smolctl.counted import counted
 
@@ -28,9 +36,8 @@ def target(args: Args) -> Args:
     host = words.pop(0)
     args["dst"], args["port"] = endpoint(host) if has_port(host) else (host, "")
     if not args["port"]:
-        if not words:
-            hint = f"smolctl udp send {joined(args['dst'], 'PORT')} DATA"
-            raise UsageFault(f'udp send: "{host}" has no port', hint=hint)
+        if not words or (len(words) == 1 and not words[0].isdecimal()):  # DST DATA
+            raise without_port("udp send", host, args["dst"], "DATA")
         args["port"] = words.pop(0)
     if len(words) > 1:
         raise UsageFault(
@@ -40,10 +47,7 @@ def target(args: Args) -> Args:
         args["data"] = base64.b64encode(_payload(words[0])).decode()
     elif "size" not in args:
         raise UsageFault("udp send: DATA is missing", hint=f"{_EMPTY}, and --size N one of N bytes")
-    source = args.pop("source", None)
-    if source is not None:
-        src, port = endpoint(source) if has_port(source) else (source, "")
-        args |= {key: value for key, value in (("src", src), ("sport", port)) if value}
+    of_sender(args)
     return args
 
 
@@ -145,17 +149,6 @@ def send_status(done: Event, reasons: list[str]) -> int:
 
 
 # --- receive ------------------------------------------------------------------------------------
-def _bind(args: Args) -> Args:
-    local = args.pop("local")
-    address, args["port"] = endpoint(local)
-    if not args["port"]:
-        hint = f"{joined(address, 'PORT')}" if address else "a number of 1..65535"
-        raise UsageFault(f'"{local}" has no port', hint=hint)
-    if address:
-        args["addr"] = address
-    return args
-
-
 def _bound(session: Session) -> stream.Handler:
     def bound(event: Event) -> None:
         dev = f" dev {event['dev']}" if "dev" in event else ""
@@ -211,7 +204,7 @@ def _receive(session: Session, args: Args) -> int:
             out.line(f"{ends}  {size}: {printable(data)}")
 
     handlers: stream.Handlers = {"bound": _bound(session), "datagram": datagram}
-    done = stream.run(session, "udp.recv", _bind(args), handlers)
+    done = stream.run(session, "udp.recv", of_listener("udp recv", args), handlers)
     return _received(session, done, args)
 
 
@@ -232,7 +225,7 @@ def _received(session: Session, done: Event, args: dict[str, Any]) -> int:
 
 
 def _echo(session: Session, args: Args) -> int:
-    args = _bind(args)
+    args = of_listener("udp echo", args)
     if session.options.quiet:
         args["quiet"] = True
     out = session.out

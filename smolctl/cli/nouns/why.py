@@ -134,7 +134,7 @@ def _predict(proto: str) -> Any:
             if src is not None and has_port(src):
                 src, request["sport"] = endpoint(src)
             address, port = endpoint(dst)
-            dst, request["dport"] = (address, port) if address else (dst, None)
+            dst, request["dport"] = (address, port or None) if address else (dst, None)
         if src not in (None, *_ANY):
             request["src"] = src
         request = {key: value for key, value in request.items() if value is not None}

@@ -94,7 +94,7 @@ ARP_PROXY_IDLE = Reason(
         "link": "it is reached by {dev} itself",
     },
     fix_templates=("smolctl sysctl ip.forward={value}",),
-    advice_template="by which link it is reached: smolctl route get {ip}",
+    advice_template="by which link it is reached: smolctl route get {ip!z}",
     stage="target",
 )  # fmt: skip
 ARP_PROXY_DELAYED = Reason(
@@ -263,7 +263,7 @@ ARP_NO_REPLY = Reason(
     us, or its answer came and was dropped; the why line says which. A host that answers ping but
     not ARP is behind a router: ARP never crosses one.""",
     why_template=("{probes:ARP request} for {next_hop} on {dev}{cause}",),
-    advice_template="is it on this link at all: smolctl route get {next_hop}",
+    advice_template="is it on this link at all: smolctl route get {next_hop!z}",
     causes={
         "silent": ", and nothing came back",
         "dropped": "; an answer came and was dropped: {dropped}",

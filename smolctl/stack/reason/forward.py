@@ -37,7 +37,7 @@ FWD_NO_ROUTE = Reason(
         ": it is in the network of {down}, which is down",
         "; {gone}",
     ),
-    fix_templates=("smolctl link set {down} up", "smolctl route add default via {gateway}"),
+    fix_templates=("smolctl link set {down} up", "smolctl route add default via {gateway!z}"),
     advice_template="add a route to it: smolctl route show",
     stage="route",
 )  # fmt: skip
@@ -96,7 +96,7 @@ FWD_TTL_EXCEEDED = Reason(
     its sender made it small on purpose, as traceroute does, or routers send it in a circle. The
     sender is told by ICMP "time exceeded" (type 11, code 0; in IPv6 type 3, code 0).""",
     why_template=("{hops} {ttl} of a packet to {ip} ends here",),
-    advice_template="traceroute wants it so; otherwise look for a circle: smolctl route get {ip}",
+    advice_template="traceroute wants it so; otherwise look for a circle: smolctl route get {ip!z}",
     stage="forward",
 )  # fmt: skip
 FWD_TOO_BIG = Reason(

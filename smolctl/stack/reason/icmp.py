@@ -52,7 +52,7 @@ ICMP_ECHO_UNMATCHED = Reason(
     identifier: the ping ended before the reply came (a slow path), or the reply was forged or sent
     to the wrong host. It is dropped silently.""",
     why_template=("echo reply from {ip}, ident {ident}: nobody here waits for it",),
-    advice_template="when replies are only late, wait longer: smolctl ping -W 10 {ip}",
+    advice_template="when replies are only late, wait longer: smolctl ping -W 10 {ip!z}",
 )  # fmt: skip
 ICMP_TYPE_UNKNOWN = Reason(
     "icmp-type-unknown", Kind.DROP, "RFC 1122 3.2.2", "UNHANDLED_PROTO",
@@ -126,7 +126,7 @@ ICMP_REDIRECT_STRANGER = Reason(
         "direct": "it is reached without a gateway",
         "none": "there is no way to it",
     },
-    advice_template="which gateway is in use: smolctl route get {ip}",
+    advice_template="which gateway is in use: smolctl route get {ip!z}",
 )  # fmt: skip
 ICMP_REDIRECT_NO_HOST = Reason(
     "icmp-redirect-no-host", Kind.DROP, "RFC 1122 3.2.2.2", "silent",
@@ -181,7 +181,7 @@ ICMP_REDIRECTED = Reason(
         "net-tos": "the network of {ip}, for this type of service",
         "host-tos": "{ip}, for this type of service",
     },
-    advice_template="what was learned: smolctl route get {ip}; a route of your own avoids the"
+    advice_template="what was learned: smolctl route get {ip!z}; a route of your own avoids the"
     " detour",
 )  # fmt: skip
 ICMP_ERROR_UNMATCHED = Reason(
@@ -275,7 +275,7 @@ ICMP_NET_UNREACHABLE = Reason(
         "unknown": "does not know the network of {ip}",
         "tos": "has no route to {ip} for this type of service",
     },
-    cause_advice={"tos": "ask for another type of service: smolctl ping -Q 0 {ip}"},
+    cause_advice={"tos": "ask for another type of service: smolctl ping -Q 0 {ip!z}"},
 )  # fmt: skip
 ICMP_HOST_UNREACHABLE = Reason(
     "icmp-host-unreachable", Kind.NOTE, "RFC 792", "EHOSTUNREACH",
@@ -291,7 +291,7 @@ ICMP_HOST_UNREACHABLE = Reason(
         "code": "{ip} is unreachable, by code {icmp_code}, which no RFC defines",
         "scope": "{ip} is beyond the scope of our source address",
     },
-    cause_advice={"tos": "ask for another type of service: smolctl ping -Q 0 {ip}"},
+    cause_advice={"tos": "ask for another type of service: smolctl ping -Q 0 {ip!z}"},
 )  # fmt: skip
 ICMP_PROTOCOL_UNREACHABLE = Reason(
     "icmp-protocol-unreachable", Kind.NOTE, "RFC 792", "ENOPROTOOPT",
@@ -339,8 +339,8 @@ ICMP_FRAGMENTATION_NEEDED = Reason(
         " dont {ip}",
         "larger": "on {offender}: compare the MTU that it names with that of its link to {ip}",
         "distrusted": "believe what routers say: smolctl sysctl ip.no_pmtu_disc=0",
-        "fixed": "which route that is: smolctl route get {ip}",
-        "lost": "what became of the way: smolctl route get {ip}",
+        "fixed": "which route that is: smolctl route get {ip!z}",
+        "lost": "what became of the way: smolctl route get {ip!z}",
     },
 )  # fmt: skip
 ICMP_SOURCE_ROUTE_FAILED = Reason(
@@ -350,7 +350,7 @@ ICMP_SOURCE_ROUTE_FAILED = Reason(
     refuses to send it on. Most routers refuse source routes today. Without the option the packet
     may well get through. A Linux program sees "Operation not supported".""",
     why_template=("{offender} says that it does not follow the source route of a packet to {ip}",),
-    advice_template="send without a source route: smolctl traceroute {ip}",
+    advice_template="send without a source route: smolctl traceroute {ip!z}",
 )  # fmt: skip
 ICMP_HOST_UNKNOWN = Reason(
     "icmp-host-unknown", Kind.NOTE, "RFC 1122 3.2.2.1", "EHOSTDOWN",
@@ -393,7 +393,7 @@ ICMP_PRECEDENCE = Reason(
     router on the way refuses that of ours: nobody may use it there, or it is below the lowest that
     the network takes now. A Linux program sees "No route to host".""",
     why_template=("{offender} says that the precedence of a packet to {ip} {cause}",),
-    advice_template="ask for another type of service: smolctl ping -Q 0 {ip}",
+    advice_template="ask for another type of service: smolctl ping -Q 0 {ip!z}",
     causes={
         "violation": "is not allowed there",
         "cutoff": "is below the lowest that the network takes",
@@ -406,7 +406,7 @@ ICMP_TIME_EXCEEDED = Reason(
     says so. Either the TTL was small on purpose, as with traceroute, or the routers send the packet
     in a circle. A Linux program sees "No route to host".""",
     why_template=("{offender} says that {cause}",),
-    advice_template="a routing loop, or a TTL that was too small: smolctl traceroute {ip}",
+    advice_template="a routing loop, or a TTL that was too small: smolctl traceroute {ip!z}",
     causes={
         "ttl": "the time to live ran out on the way to {ip}",
         "code": "a time ran out on the way to {ip}, by code {icmp_code}, which no RFC defines",
@@ -420,7 +420,7 @@ ICMP_FRAGMENT_LOST = Reason(
     exceeded" with code 1. This is no routing loop: a link loses packets, or a filter drops the
     fragments that have no ports. A Linux program sees "No route to host".""",
     why_template=("{offender} did not get all fragments of a packet to {ip} in time",),
-    advice_template="keep each packet within the MTU of its way: smolctl route get {ip}",
+    advice_template="keep each packet within the MTU of its way: smolctl route get {ip!z}",
 )  # fmt: skip
 ICMP_PARAMETER_PROBLEM = Reason(
     "icmp-parameter-problem", Kind.NOTE, "RFC 792", "EPROTO",
@@ -460,7 +460,7 @@ ICMP_HOPS_SILENT = Reason(
         "dropped": "all about that answer: smolctl why {packet}",
         "forgotten": "what is dropped: smolctl stats drops",
     },
-    advice_template="what is dropped differs by protocol: smolctl traceroute -I {ip}",
+    advice_template="what is dropped differs by protocol: smolctl traceroute -I {ip!z}",
 )  # fmt: skip
 ICMP_NO_REPLY = Reason(
     "icmp-no-reply", Kind.NOTE, "RFC 1122 3.2.2.6", "silent",
@@ -479,7 +479,7 @@ ICMP_NO_REPLY = Reason(
     },
     cause_advice={
         "near": "on {ip}: does a filter drop echo requests, or has it a route back to us?",
-        "far": "how far they get: smolctl traceroute -I {ip}",
+        "far": "how far they get: smolctl traceroute -I {ip!z}",
         "dropped": "all about that reply: smolctl why {packet}",
         "forgotten": "what is dropped: smolctl stats drops",
     },

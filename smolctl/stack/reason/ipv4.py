@@ -173,7 +173,7 @@ IP_REVERSE_PATH = Reason(
         "unaddressed": "which has no address, and an answer would leave by {back}",
     },
     fix_templates=("smolctl sysctl ip.rp_filter={value}",),
-    advice_template="does a route to {ip} leave by {dev}? smolctl route get {ip}",
+    advice_template="does a route to {ip} leave by {dev}? smolctl route get {ip!z}",
     stage="route",
 )  # fmt: skip
 IP_UNICAST_IN_BROADCAST = Reason(

@@ -314,7 +314,7 @@ REDIRECT6_STRANGER = Reason(
     another one, or came by another interface, or no packet goes by a router there. Either it is
     forged, or the route has changed since. It is dropped silently.""",
     why_template=("{offender} is not the router to {ip}",),
-    advice_template="which router is in use: smolctl route get {ip}",
+    advice_template="which router is in use: smolctl route get {ip!z}",
 )  # fmt: skip
 REDIRECT6_IGNORED = Reason(
     "redirect6-ignored", Kind.DROP, "RFC 4861 8.3", "silent",
@@ -328,7 +328,7 @@ REDIRECT6_IGNORED = Reason(
         "sysctl": "ip6.accept_redirects is off",
         "router": "this stack is a router itself (ip6.forward)",
     },
-    advice_template="which router is in use: smolctl route get {ip}",
+    advice_template="which router is in use: smolctl route get {ip!z}",
 )  # fmt: skip
 REDIRECT6_TAKEN = Reason(
     "redirect6-taken", Kind.NOTE, "RFC 4861 8.3", "silent",
@@ -337,7 +337,7 @@ REDIRECT6_TAKEN = Reason(
     the destination is on the link itself. That is used from now on, for this destination only. The
     packet that caused it was delivered all the same.""",
     why_template=("{offender} says that {gateway} is the first hop to {ip}",),
-    advice_template="what was learned: smolctl route get {ip}",
+    advice_template="what was learned: smolctl route get {ip!z}",
 )  # fmt: skip
 ND_NO_REPLY = Reason(
     "nd-no-reply", Kind.NOTE, "RFC 4861 7.2", "silent",
@@ -347,7 +347,7 @@ ND_NO_REPLY = Reason(
     advertisement does not reach us, or came and was dropped; the why line says which. Solicitations
     go to a group of the address, which a switch that snoops MLD wrongly keeps from its owner.""",
     why_template=("{probes:solicitation} for {next_hop} on {dev}{cause}",),
-    advice_template="is it on this link at all: smolctl route get {next_hop}",
+    advice_template="who is on this link: smolctl ping -c 2 ff02::1%{dev}",
     causes={
         "silent": ", and nothing came back",
         "dropped": "; an answer came and was dropped: {dropped}",

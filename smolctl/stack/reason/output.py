@@ -102,7 +102,7 @@ TX_NO_ROUTE = Reason(
     ),
     fix_templates=(
         "smolctl link set {down} up",
-        "smolctl route add default via {gateway}",
+        "smolctl route add default via {gateway!z}",
     ),
     advice_template="connect a link, or add a route: smolctl route show",
     stage="route",

@@ -156,7 +156,7 @@ UDP_WAITS_FOR_ROUTE = Reason(
         "waiting in the socket at port {port}, as there is no route to {ip}",
         "; {gone}",
     ),
-    fix_templates=("smolctl route add default via {gateway}",),
+    fix_templates=("smolctl route add default via {gateway!z}",),
     advice_template="have it refused instead: smolctl sysctl ip.no_route=refuse",
 )  # fmt: skip
 UDP_HEAD_OF_LINE = Reason(

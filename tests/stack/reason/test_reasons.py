@@ -1,6 +1,8 @@
 """Every reason strikes exactly once when it is provoked, and explains itself."""
 
+import re
 from collections.abc import Mapping
+from string import Formatter
 
 import pytest
 
@@ -113,6 +115,22 @@ def test_only_what_is_no_trouble_has_neither_a_fix_nor_advice() -> None:
         "neigh-pending", "icmp-reply-suppressed", "stack-stopped", "arp-not-needed",
         "nd-not-needed",
     }  # fmt: skip
+
+
+_COMMAND = re.compile(r"smolctl [^;]*")
+_NAMES_LINK = re.compile(r" dev | -I \{dev\}| --dev |route show match|--broadcast")
+"""Commands that name an interface, those for which none counts, and those of IPv4 alone."""
+_OF_ONE_LINK = {"ip", "next_hop", "source", "dst", "src", "gateway", "offender"}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_a_command_about_an_address_names_its_link(name: str) -> None:
+    """A link-local address alone is of no link: its zone stands behind it, or ``dev``."""
+    reason = REASONS[name]
+    advice = (reason.advice_template, *reason.cause_advice.values())
+    for command in _COMMAND.findall(";".join((*advice, *reason.fix_templates))):
+        bare = {name for _, name, _, how in Formatter().parse(command) if how not in ("z", "b")}
+        assert _NAMES_LINK.search(command) or not bare & _OF_ONE_LINK, command
 
 
 @EVERY
