@@ -224,9 +224,7 @@ def _noun_page(name: str) -> str:
 
 def _main_page(nouns: list[str]) -> str:
     lines = [_heading("smolctl")]
-    lines += _section(
-        "NAME", "smolctl \\- a stack of IPv4 and IPv6 that is driven like ip"
-    )
+    lines += _section("NAME", "smolctl \\- a stack of IPv4 and IPv6 that is driven like ip")
     lines += _section(
         "SYNOPSIS",
         f"{_bold('smolctl')} [{_italic('OPTIONS')}] {_italic('NOUN')} [{_italic('VERB')}]"

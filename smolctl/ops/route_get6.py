@@ -85,4 +85,7 @@ def sources(net: Ipv6, way: Way) -> list[Row]:
             row["rule"] = source_address.deciding_rule(winner, each).value
         row["result"] = "pick" if each is winner else "skip"
         rows.append(row)
+    for address, dev, rule in source_address.excluded(net.interfaces, way.interface, way.dst):
+        shown = format_address(address)
+        rows.append({"address": shown, "dev": dev, "rule": rule.value, "result": "skip"})
     return rows

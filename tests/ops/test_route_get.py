@@ -3,6 +3,7 @@
 import pytest
 
 from smolctl.errors import StackError
+from tests.kit.clock import SECOND_NS
 from tests.kit.host import OURS, PEER
 from tests.ops.kit import Api
 
@@ -31,3 +32,24 @@ def test_a_source_that_is_no_strangers_is_refused_where_there_is_a_way(
     with pytest.raises(StackError) as refused:
         api("route.get", **{"dst": dst, "src": src, "iif": "tap0"})
     assert refused.value.errno_name == error
+
+
+def test_an_address_that_is_tested_is_named_beside_the_candidates() -> None:
+    api = Api()
+    api.wait(10 * SECOND_NS)
+    api("addr.add", local="2001:db8::1/64", dev="tap0")
+    api("route.add", dst="default", via="2001:db8::9", dev="tap0")
+    sources = api("route.get", dst="2001:db8:1::1", candidates=True)[0]["sources"]
+    assert {
+        "address": "2001:db8::1",
+        "dev": "tap0",
+        "rule": "tentative",
+        "result": "skip",
+    } in sources
+    (why,) = api("why.ask", proto="udp", dst="2001:db8:1::1", dport="9")
+    assert "2001:db8::1 dev tap0: it is being tested for a conflict (RFC 4862 5.4)" in str(
+        why["steps"]
+    )
+    api.wait(10 * SECOND_NS)
+    sources = api("route.get", dst="2001:db8:1::1", candidates=True)[0]["sources"]
+    assert {"address": "2001:db8::1", "dev": "tap0", "result": "pick"} in sources

@@ -159,8 +159,10 @@ _RULES = {
     "8": "rule 8: less of it is like the destination",
     "optimistic": "RFC 4429: it is still tested",
     "order": "no rule: it is shown later by addr show",
+    "tentative": "RFC 4862 5.4: it is being tested for a conflict",
+    "dadfailed": "RFC 4862 5.4.5: another node has it",
 }
-"""Rules of RFC 6724 5, from the side of an address that lost by them."""
+"""Rules of RFC 6724 5, and tests, from the side of an address that lost by them."""
 
 
 def _candidates(candidates: Rows) -> Iterator[str]:

@@ -5,6 +5,8 @@ What ``route get -v`` and the steps of a packet tell; nothing here decides.
 
 from collections.abc import Iterable, Iterator
 
+from itertools import islice
+
 from smolctl.stack.fib.fib import Fib
 from smolctl.stack.fib.lookup import suppresses
 from smolctl.stack.fib.nexthop import Hop, Multipath
@@ -220,6 +222,9 @@ def _note_sources(net: Ipv6, key: RouteKey, route: Route, trace: Trace, now: int
         if chosen is not None and each is not chosen:
             rule = source_address.deciding_rule(chosen, each).value
             trace.step("source", "skip", now, SourceLoser(each.address.local, each.dev, rule))
+    untested = source_address.excluded(net.interfaces, out, key.dst)
+    for address, dev, why in islice(untested, _SOURCES_SHOWN):
+        trace.step("source", "skip", now, SourceLoser(address, dev, why.value))
 
 
 _SOURCES_SHOWN = 8

@@ -134,6 +134,8 @@ _SOURCES = {
     "8": "it has fewer bits in common with the destination",
     "optimistic": "it is still being tested",
     "order": "it comes later",
+    "tentative": "it is being tested for a conflict (RFC 4862 5.4)",
+    "dadfailed": "another node has it (RFC 4862 5.4.5)",
 }
 """Said of source addresses that lost, by the rule that decided (RFC 6724 5)."""
 

@@ -33,9 +33,22 @@ class SourceRule(Enum):
     """RFC 4429 3.3: an address that is still tested comes last."""
     ORDER = "order"
     """No rule: the one that ``addr show`` has first."""
+    TENTATIVE = "tentative"
+    """RFC 4862 5.4: an address that is being tested is no candidate."""
+    DADFAILED = "dadfailed"
+    """RFC 4862 5.4.5: an address that another node has is no candidate."""
 
 
-_RULES = tuple(SourceRule)
+_RULES = (
+    SourceRule.SAME_ADDRESS,
+    SourceRule.SCOPE,
+    SourceRule.DEPRECATED,
+    SourceRule.INTERFACE,
+    SourceRule.LABEL,
+    SourceRule.TEMPORARY,
+    SourceRule.PREFIX,
+    SourceRule.OPTIMISTIC,
+)
 _SCOPES = {Scope.HOST: 1, Scope.LINK: 2, Scope.SITE: 5, Scope.GLOBAL: 14}
 """Scopes of unicast addresses as those of groups (RFC 6724 3.1; RFC 4291 2.7)."""
 _LINK_SCOPE = 2
@@ -52,6 +65,14 @@ class Candidate(NamedTuple):
     address: Address
     dev: str
     scores: tuple[int, ...]
+
+
+class Excluded(NamedTuple):
+    """An address that a packet cannot have as its source: what is known of its test says so."""
+
+    address: int
+    dev: str
+    rule: SourceRule
 
 
 class Destination(NamedTuple):
@@ -76,22 +97,33 @@ def candidates(
     RFC 6724 4: for a group, and for what is on the link, only those of ``out`` do.
     Source: Linux ``ipv6_dev_get_saddr``.
     """
-    scope = scope_number(dst)
-    to = Destination(dst, scope, labels.label(dst, out.name), out.name)
-    near = is_multicast(dst) or scope <= _LINK_SCOPE
-    links = [out] if near else list(interfaces.values())
+    to = Destination(dst, scope_number(dst), labels.label(dst, out.name), out.name)
     return [
-        Candidate(item, link.name, _scores(labels, item, link.name, to))
-        for link in links
-        for item in _usable(link)
+        Candidate(item, dev, _scores(labels, item, dev, to))
+        for item, dev in _addresses(interfaces, out, dst)
+        if _usable(item)
     ]
 
 
-def _usable(link: Interface) -> Iterator[Address]:
-    for item in link.ipv6.addresses.items:
-        optimistic = isinstance(item, Address6) and item.optimistic and not item.dadfailed
-        if not item.autojoin and (optimistic or not item.tentative):
-            yield item
+def excluded(interfaces: Interfaces, out: Interface, dst: int) -> Iterator[Excluded]:
+    """Yield the addresses that are no candidates only because of their test."""
+    for item, dev in _addresses(interfaces, out, dst):
+        if not _usable(item):
+            why = SourceRule.DADFAILED if item.dadfailed else SourceRule.TENTATIVE
+            yield Excluded(item.local, dev, why)
+
+
+def _addresses(interfaces: Interfaces, out: Interface, dst: int) -> Iterator[tuple[Address, str]]:
+    near = is_multicast(dst) or scope_number(dst) <= _LINK_SCOPE
+    for link in [out] if near else list(interfaces.values()):
+        for item in link.ipv6.addresses.items:
+            if not item.autojoin:
+                yield item, link.name
+
+
+def _usable(item: Address) -> bool:
+    optimistic = isinstance(item, Address6) and item.optimistic and not item.dadfailed
+    return optimistic or not item.tentative
 
 
 def best(found: list[Candidate]) -> Candidate | None:

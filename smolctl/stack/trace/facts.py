@@ -42,7 +42,7 @@ class Loser(NamedTuple):
 
 
 class SourceLoser(NamedTuple):
-    """A source address that was considered, not taken; ``rule`` as RFC 6724 5 numbers it."""
+    """A source address that was not taken; ``rule`` is a value of ``SourceRule``."""
 
     address: int
     dev: str

@@ -6,7 +6,13 @@ from smolctl.errors import AlreadyExists, InvalidArgument, NotFound
 from smolctl.stack.clone.stack_clone import clone_for_changes
 from smolctl.stack.ipv6.address_labels import DEFAULT_LABELS, AddressLabel
 from smolctl.stack.ipv6.addresses import Address6
-from smolctl.stack.ipv6.source_address import SourceRule, best, candidates, deciding_rule
+from smolctl.stack.ipv6.source_address import (
+    SourceRule,
+    best,
+    candidates,
+    deciding_rule,
+    excluded,
+)
 from smolctl.wire.address import parse_prefix
 from tests.kit.host import ip, text
 from tests.kit.host6 import PEER6, Host6
@@ -157,3 +163,15 @@ def test_a_clone_has_labels_of_its_own() -> None:
     assert tuple(host.stack.ipv6.labels) == DEFAULT_LABELS
     host.stack.ipv6.labels.add(row("2001:db8::/32", 51))
     assert clone_for_changes(host.stack).ipv6.labels.label(ip(PEER6), "tap0") == 51
+
+
+def test_addresses_that_are_not_usable_because_of_their_test_are_named() -> None:
+    host = Host6("2001:db8::1/64", "2001:db8::2/64", "2001:db8::3/64")
+    of(host, "2001:db8::2").tentative = True
+    failed = of(host, "2001:db8::3")
+    failed.tentative = failed.dadfailed = True
+    left_out = [*excluded(host.stack.ipv6.interfaces, host.tap, ip("2001:db8:9::9"))]
+    assert {text(address): (dev, rule) for address, dev, rule in left_out} == {
+        "2001:db8::2": ("tap0", SourceRule.TENTATIVE),
+        "2001:db8::3": ("tap0", SourceRule.DADFAILED),
+    }
