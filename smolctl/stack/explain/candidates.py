@@ -4,7 +4,6 @@ What ``route get -v`` and the steps of a packet tell; nothing here decides.
 """
 
 from collections.abc import Iterable, Iterator
-
 from itertools import islice
 
 from smolctl.stack.fib.fib import Fib
