@@ -5,7 +5,12 @@ import sys
 
 from tests.kit import amount
 
-pytest_plugins = ["tests.kit.netns", "tests.kit.signals", "tests.kit.stack_env"]
+pytest_plugins = [
+    "tests.kit.netns",
+    "tests.kit.scapy_offline",
+    "tests.kit.signals",
+    "tests.kit.stack_env",
+]
 
 amount.load_profile()
 # Also where the environment says otherwise: pytest rewrites each assertion, which takes every

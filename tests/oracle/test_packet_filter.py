@@ -26,6 +26,7 @@ from tests.kit.netns import PATH
 
 TCPDUMP = shutil.which("tcpdump", path=PATH)
 ETHERNET, RAW = 1, 101
+MAC = "02:00:00:00:00:02"
 
 hosts = st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.1.1", "192.168.7.9", "255.255.255.255"])
 nets = st.sampled_from(["10.0.0.0/24", "10.0.0.0/8", "0.0.0.0/0", "192.168.7.9/32", "10.0.0.2/31"])
@@ -48,10 +49,10 @@ UPPER: list[Any] = [
 TAGGED: list[Any] = [
     tags / packet
     for tags in (
-        Ether() / Dot1Q(vlan=5, prio=3),
-        Ether(type=0x88A8) / Dot1AD(vlan=3) / Dot1Q(vlan=5),
-        Ether() / Dot1Q(vlan=3) / Dot1Q(vlan=3),
-        Ether() / Dot1Q(vlan=0, prio=7),
+        Ether(dst=MAC) / Dot1Q(vlan=5, prio=3),
+        Ether(dst=MAC, type=0x88A8) / Dot1AD(vlan=3) / Dot1Q(vlan=5),
+        Ether(dst=MAC) / Dot1Q(vlan=3) / Dot1Q(vlan=3),
+        Ether(dst=MAC) / Dot1Q(vlan=0, prio=7),
     )
     for packet in (
         IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=7, dport=53),
@@ -87,16 +88,16 @@ def corpus() -> list[bytes]:
 
 def frames() -> list[bytes]:
     def ether(packet: bytes) -> bytes:
-        return bytes(Ether(type=0x0800 if packet[0] >> 4 == 4 else 0x86DD)) + packet
+        return bytes(Ether(dst=MAC, type=0x0800 if packet[0] >> 4 == 4 else 0x86DD)) + packet
 
     others = [
-        Ether() / ARP(op=op, psrc=src, pdst=dst)
+        Ether(dst=MAC) / ARP(op=op, psrc=src, pdst=dst)
         for op, src, dst in ((1, "10.0.0.1", "10.0.0.2"), (2, "10.0.1.1", "10.0.0.1"))
     ]
-    others += [Ether(type=0x8035) / ARP(op=3, psrc="10.0.0.2", pdst="10.0.1.1")]
-    others += [Ether() / Dot1Q(vlan=3) / IP(src="10.0.0.1", dst="10.0.0.2") / UDP()]
+    others += [Ether(dst=MAC, type=0x8035) / ARP(op=3, psrc="10.0.0.2", pdst="10.0.1.1")]
+    others += [Ether(dst=MAC) / Dot1Q(vlan=3) / IP(src="10.0.0.1", dst="10.0.0.2") / UDP()]
     others += TAGGED
-    others += [Ether(type=0x88CC) / (b"\x45" * 60)]
+    others += [Ether(dst=MAC, type=0x88CC) / (b"\x45" * 60)]
     return [ether(packet) for packet in corpus()] + [bytes(f) for f in others]
 
 
@@ -189,7 +190,7 @@ def test_reads_the_fields_that_scapy_wrote(
 ) -> None:
     upper = {"udp": UDP, "tcp": TCP}.get(protocol)
     payload = upper(sport=sport, dport=dport) if upper else ICMP()
-    packet = FilteredPacket(bytes(Ether() / IP(src=src, dst=dst) / payload))
+    packet = FilteredPacket(bytes(Ether(dst=MAC) / IP(src=src, dst=dst) / payload))
 
     def matches(text: str) -> bool:
         return parse(text).matches(packet)

@@ -13,7 +13,8 @@ from smolctl.wire.vlan import Tpid, VlanTag
 TAGS = st.builds(
     VlanTag, st.sampled_from(list(Tpid)), st.integers(0, 7), st.booleans(), st.integers(0, 4095)
 )
-INSIDE = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP() / UDP()
+MACS = {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02"}
+INSIDE = Ether(**MACS) / IP() / UDP()
 
 
 @given(TAGS)
@@ -28,7 +29,7 @@ def test_a_tag_is_what_scapy_reads(tag: VlanTag) -> None:
 def test_a_tag_that_scapy_writes_is_read(tag: VlanTag) -> None:
     kind = Dot1AD if tag.tpid == Tpid.SERVICE else Dot1Q
     header = kind(prio=tag.pcp, dei=tag.dei, vlan=tag.vid)
-    frame = bytes(Ether(type=tag.tpid) / header / IP())
+    frame = bytes(Ether(**MACS, type=tag.tpid) / header / IP())
     assert vlan.parse(frame) == tag
     assert vlan.untagged(frame)[12:14] == b"\x08\0"
 
@@ -64,7 +65,7 @@ def test_no_bytes_raise(data: bytes) -> None:
 
 @given(st.binary(min_size=1, max_size=100), st.integers(0, 20))
 def test_what_scapy_puts_behind_snap_is_found_without_padding(data: bytes, pad: int) -> None:
-    frame = bytes(Dot3() / LLC() / SNAP(code=0x0800) / data)
+    frame = bytes(Dot3(**MACS) / LLC() / SNAP(code=0x0800) / data)
     length = int.from_bytes(frame[12:14])
     padded = frame + bytes(pad)
     assert snap.parse(padded, length) == 0x0800
@@ -72,19 +73,19 @@ def test_what_scapy_puts_behind_snap_is_found_without_padding(data: bytes, pad: 
 
 
 def test_other_llc_is_no_snap() -> None:
-    spanning_tree = bytes(Dot3() / LLC(dsap=0x42, ssap=0x42, ctrl=3) / bytes(35))
+    spanning_tree = bytes(Dot3(**MACS) / LLC(dsap=0x42, ssap=0x42, ctrl=3) / bytes(35))
     assert snap.parse(spanning_tree, 38) is None
-    appletalk = bytes(Dot3() / LLC() / SNAP(OUI=0x080007, code=0x809B) / bytes(35))
+    appletalk = bytes(Dot3(**MACS) / LLC() / SNAP(OUI=0x080007, code=0x809B) / bytes(35))
     assert snap.parse(appletalk, 43) is None
 
 
 def test_a_header_that_the_length_cuts_is_no_snap() -> None:
-    frame = bytes(Dot3(len=7) / LLC() / SNAP(code=0x0800) / bytes(40))
+    frame = bytes(Dot3(**MACS, len=7) / LLC() / SNAP(code=0x0800) / bytes(40))
     assert snap.parse(frame, 7) is None
 
 
 def test_a_length_beyond_the_frame_is_a_fault() -> None:
-    frame = bytes(Dot3(len=60) / LLC() / SNAP(code=0x0800) / bytes(20))
+    frame = bytes(Dot3(**MACS, len=60) / LLC() / SNAP(code=0x0800) / bytes(20))
     fault = snap.parse(frame, 60)
     assert isinstance(fault, WireFault)
     assert (fault.fault, fault.detail) == (Fault.RX_LLC_BAD_LENGTH, {"claimed": 60, "size": 28})
