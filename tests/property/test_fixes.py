@@ -1,5 +1,6 @@
 """Every fix that is printed helps: made on the stack itself, the packet gets through."""
 
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import given
@@ -11,18 +12,18 @@ from smolctl.stack.proof.again import Again
 from smolctl.stack.proof.change import Trial
 from smolctl.stack.proof.prover import Prover
 from smolctl.stack.reason import Detail, shown
-from smolctl.wire.address import parse_prefix
+from smolctl.wire.address import Family, parse_address, split_zone
 from tests.kit.amount import examples
 from tests.kit.host import ip
 from tests.property.events import Event, histories
-from tests.property.frames import DEVS, IPS, ips, ports
-from tests.property.test_predict import played
+from tests.property.frames import DEVS, ports
+from tests.property.test_predict import ASKING, FAMILIES, hosts, of, ours, played, theirs
 from tests.property.world import Config, World, configs
 
 questions = st.tuples(
-    st.sampled_from(["udp", "icmp", "arp"]),
-    st.none() | st.sampled_from(IPS),
-    ips,
+    st.sampled_from(["udp", "icmp", "neighbor"]),
+    st.none() | hosts | ours | theirs,
+    hosts | ours | theirs,
     ports,
     st.sampled_from([0, 1473]),
     st.none() | st.sampled_from(DEVS),
@@ -41,7 +42,7 @@ def made(world: World, question: Question, values: Any, command: str) -> Questio
 
 def is_known(world: World, question: Question, address: int) -> bool:
     """Tell whether an address is in the configuration, a learned table or the question."""
-    net = world.stack.ipv4
+    net = world.stack.networks.for_address(address)
     if address in (question.src, question.dst):
         return True
     return any(
@@ -53,25 +54,40 @@ def is_known(world: World, question: Question, address: int) -> bool:
     ) or any(
         address == item.local
         for link in world.stack.interfaces.values()
-        for item in link.ipv4.addresses.items
+        for item in net.of(link).addresses.items
     ) or any(address in (rule.src, rule.dst) for rule in net.fib.rules)  # fmt: skip
 
 
 def addresses(command: str) -> list[int]:
-    """Return the addresses that a command names."""
+    """Return the addresses that a command names, with a prefix length, a zone or a port or not."""
     found = []
-    for word in command.replace(":", " ").split():
-        if word.count(".") == 3:
-            found.append(parse_prefix(word)[0])
+    for word in command.split():
+        inside, bracket, _ = word.removeprefix("[").partition("]")
+        plain = inside if bracket else word
+        if plain.count(".") == 3:
+            plain = plain.partition(":")[0]
+        with suppress(ValueError):
+            found.append(parse_address(split_zone(plain.partition("/")[0])[0]))
     return found
 
 
+def test_addresses_in_commands_are_found() -> None:
+    assert addresses("smolctl udp recv [2001:db8::1%tap0]:7 --dev tap0") == [ip("2001:db8::1")]
+    assert addresses("smolctl udp recv 10.0.0.1:7") == [ip("10.0.0.1")]
+    assert addresses("smolctl -6 rule del from all to 2001:db8:9::/48") == [ip("2001:db8:9::")]
+    assert addresses("smolctl addr add 10.0.0.3/24 dev tap0") == [ip("10.0.0.3")]
+    assert addresses("smolctl udp recv --group ff05::5 --dev tap0 7") == [ip("ff05::5")]
+
+
+@FAMILIES
 @examples(60, times=1)
 @given(configs, histories(sizes=(0, 8)), questions)
 def test_every_fix_of_a_prediction_helps(
-    config: Config, history: list[Event], asked: tuple[Any, ...]
+    family: Family, config: Config, history: list[Event], asked: tuple[Any, ...]
 ) -> None:
-    proto, src, dst, port, size, dev, comes_in = asked
+    proto, srcs, dsts, port, size, dev, comes_in = asked
+    proto = ASKING[family] if proto == "neighbor" else proto
+    src, dst = srcs and of(family, srcs), of(family, dsts)
     world = played(config, history)
     if dev not in world.stack.interfaces:
         dev = None

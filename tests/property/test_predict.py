@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,19 +13,33 @@ from smolctl.stack.explain.answers import answers_to
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
 from smolctl.stack.ipv4.output import icmp_output
+from smolctl.stack.ipv6.output import icmp6_output
 from smolctl.stack.link.input import frame_input
 from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.stack.transport.send_queue import OutgoingDatagram
-from smolctl.wire import icmpv4
-from tests.kit.host import ip
+from smolctl.wire import icmpv4, icmpv6
+from smolctl.wire.address import IPV4, IPV6, Family
+from tests.kit.host import ip, text
 from tests.property.events import Event, Player, histories, leaving, snapshot
-from tests.property.frames import DEVS, IPS, ips, ports
+from tests.property.frames import DEVS, dsts, dsts6, ips, ips6, ports, srcs, srcs6
 from tests.property.world import Config, World, configs
 
 discs = st.none() | st.sampled_from(Pmtudisc)
 ttls = st.sampled_from([None, None, 1, 2, 255])
 toses = st.sampled_from([None, 0, 0x10, 0x10, 0x13])
-sizes = st.sampled_from([0, 1, 60, 1472, 1473, 65507])
+sizes = st.sampled_from([0, 1, 60, 1452, 1453, 1472, 1473, 65507])
+hosts = st.tuples(ips, ips6)
+"""An address of each family, of which a question takes one."""
+ours, theirs = st.tuples(dsts, dsts6), st.tuples(srcs, srcs6)
+"""Mostly our own address, and mostly the peer's."""
+FAMILIES = pytest.mark.parametrize("family", [IPV4, IPV6])
+ASKING = {IPV4: "arp", IPV6: "nd"}
+OURS = {IPV4: "10.0.0.1", IPV6: "2001:db8::1"}
+
+
+def of(family: Family, pair: tuple[str, str]) -> str:
+    """Return the address that is of a family."""
+    return pair[family is IPV6]
 
 
 def outcome(trace: Trace) -> dict[str, Any]:
@@ -74,29 +89,33 @@ def foretold(world: World, question: Question) -> Trace:
     return trace
 
 
+@FAMILIES
 @given(
-    configs, histories(sizes=(0, 8)), st.integers(0, 6), ips, ports, sizes, st.booleans(), toses,
-    st.tuples(discs, ttls),
+    configs, histories(sizes=(0, 8)), st.integers(0, 6), hosts | theirs, ports, sizes,
+    st.booleans(), toses, st.tuples(discs, ttls),
 )  # fmt: skip
 def test_a_datagram_fares_as_predicted(
+    family: Family,
     config: Config,
     history: list[Event],
     which: int,
-    dst: str,
+    dsts: tuple[str, str],
     dport: int,
     size: int,
     by_address: bool,
     tos: int | None,
     how: tuple[Pmtudisc | None, int | None],
 ) -> None:
-    world = played(config, history)
-    socket = world.sockets[which % len(world.sockets)]
+    world, dst = played(config, history), of(family, dsts)
+    able = [socket for socket in world.sockets if socket.speaks(ip(dst))]
+    socket = able[which % len(able)] if able else world.host.socket(0, text(family.mark))
     if not socket.port or not (socket.dev is None or socket.dev in world.stack.interfaces):
         return  # not bound, or to what is gone: nobody can ask about that
-    src = socket.local or (ip("10.0.0.1") if by_address else None)
+    src = socket.local or (ip(OURS[family]) if by_address else None)
     disc, ttl = how
     # Of several that share its port, the question is about the one that hears the answer.
-    hears = world.stack.udp.lookup(ip(dst), dport, src or 0, socket.port, socket.dev or "")
+    me = family.mark if src is None else src
+    hears = world.stack.udp.lookup(ip(dst), dport, me, socket.port, socket.dev or "")
     if hears is None and len(world.stack.udp.at_port(socket.port)) > 1:
         return  # all of them are connected to somebody else
     socket = hears or socket
@@ -121,15 +140,17 @@ def test_a_datagram_fares_as_predicted(
     assert outcome(trace) == outcome(real)
 
 
+@FAMILIES
 @given(
-    configs, histories(sizes=(0, 8)), st.none() | ips, ips, sizes,
+    configs, histories(sizes=(0, 8)), st.none() | ours, hosts | theirs, sizes,
     st.none() | st.sampled_from(DEVS), toses, discs, ttls, st.booleans(),
 )  # fmt: skip
 def test_an_echo_request_fares_as_predicted(
+    family: Family,
     config: Config,
     history: list[Event],
-    src: str | None,
-    dst: str,
+    srcs: tuple[str, str] | None,
+    dsts: tuple[str, str],
     size: int,
     dev: str | None,
     tos: int | None,
@@ -140,11 +161,11 @@ def test_an_echo_request_fares_as_predicted(
     world = played(config, history)
     if dev not in world.stack.interfaces:
         dev = None
-    source = None if src is None else ip(src)
+    source, dst = None if srcs is None else ip(of(family, srcs)), ip(of(family, dsts))
     question = Question(
         "icmp",
         source,
-        ip(dst),
+        dst,
         size=size,
         dev=dev,
         broadcast=broadcast,
@@ -153,14 +174,21 @@ def test_an_echo_request_fares_as_predicted(
         ttl=ttl,
     )
     trace, real = foretold(world, question), Trace()
-    client = world.stack.ping.open(ip(dst))
-    message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, client.ident << 16 | 1, bytes(size))
-    disc = world.stack.ipv4.pmtudisc if disc is None else disc
-    now, how = (
-        world.host.now,
-        SendOptions(source, dev, ttl, tos or 0, pmtudisc=disc, broadcast=broadcast),
-    )
-    run_out(world, real, lambda: icmp_output(world.stack.ipv4, message, ip(dst), now, how, real))
+    stack, now = world.stack, world.host.now
+    client, net = stack.ping.open(dst), stack.networks[family]
+    disc = net.pmtudisc if disc is None else disc
+    how = SendOptions(source, dev, ttl, tos or 0, pmtudisc=disc, broadcast=broadcast)
+    rest = client.ident << 16 | 1
+
+    def ask() -> None:
+        if family is IPV6:
+            asked = icmpv6.Icmpv6Message(icmpv6.Type.ECHO_REQUEST, 0, rest, bytes(size))
+            icmp6_output(stack.ipv6, asked, dst, now, how, real, client)
+        else:
+            message = icmpv4.IcmpMessage(icmpv4.Type.ECHO_REQUEST, 0, rest, bytes(size))
+            icmp_output(stack.ipv4, message, dst, now, how, real, client)
+
+    run_out(world, real, ask)
     assert outcome(trace) == outcome(real)
 
 
@@ -198,20 +226,24 @@ def fares_as_predicted(
     assert outcome(trace) == outcome(real)
 
 
+@FAMILIES
 @given(
-    configs, histories(sizes=(0, 8)), st.sampled_from(["udp", "icmp", "arp"]),
-    st.sampled_from(IPS), ips, ports, st.integers(0, 1500), st.sampled_from(DEVS),
+    configs, histories(sizes=(0, 8)), st.sampled_from(["udp", "icmp", "neighbor"]),
+    theirs, ours | hosts, ports, st.integers(0, 1500), st.sampled_from(DEVS),
     st.tuples(discs, ttls),
 )  # fmt: skip
 def test_a_frame_that_comes_in_fares_as_predicted(
+    family: Family,
     config: Config,
     history: list[Event],
     proto: str,
-    src: str,
-    dst: str,
+    srcs: tuple[str, str],
+    dsts: tuple[str, str],
     port: int,
     size: int,
     dev: str,
     how: tuple[Pmtudisc | None, int | None],
 ) -> None:
+    proto = ASKING[family] if proto == "neighbor" else proto
+    src, dst = of(family, srcs), of(family, dsts)
     fares_as_predicted(config, history, proto, src, dst, port, size, dev, how=how)
