@@ -9,6 +9,7 @@ from smolctl.stack.config.sysctl import set_sysctl
 from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope, TableName
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.addresses import Address
+from smolctl.stack.link.input import frame_input
 from smolctl.stack.link.outbox import frames_of
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Neighbor
@@ -16,7 +17,7 @@ from smolctl.stack.neighbor.states import State
 from smolctl.stack.proof.prover import Prover
 from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import Settings
-from smolctl.stack.trace.trace import Trace
+from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp, vlan
@@ -228,6 +229,14 @@ class Host:
         return entry
 
     # --- sockets ----------------------------------------------------------------------------------
+
+    def follow(self, frame: bytes, dev: str = "tap0") -> Trace:
+        """Let a frame come in, and return what becomes of it."""
+        trace = Trace(direction=Direction.IN, began_ns=self.now)
+        trace.dev = dev
+        self.stack.journal.follow(trace, self.now)
+        frame_input(self.stack.protocols, self.dev(dev), frame, self.now, trace)
+        return trace
 
     def socket(
         self, port: int = 0, local: str = "0.0.0.0", dev: str | None = None, *, reuse: bool = False

@@ -1,14 +1,14 @@
 """A stack that forwards between two links, in virtual time, and the frames that it is given."""
 
-from smolctl.stack.link.input import frame_input
 from smolctl.stack.neighbor.states import State
-from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.wire import ipv4, udp
 from smolctl.wire.address import parse_mac
 from tests.kit.host import OTHER_MAC, PEER, PEER_MAC, Host, Seen, frame_of, ip, packet_of
+from tests.kit.host6 import PEER6, PEER_LINK_LOCAL, Host6
 
 NEAR, FAR = PEER, "10.7.0.2"
 """Hosts on the links tap0 and tap1, both known."""
+FAR6 = "2001:db8:1::9"
 FAR_MAC = parse_mac("02:00:00:00:00:0f")
 ROUTER, BEYOND = "10.7.0.9", "192.168.9.9"
 """Another router on tap1, and a host behind it."""
@@ -26,18 +26,26 @@ class Router(Host):
         self.know(FAR, FAR_MAC, State.PERMANENT, "tap1")
         self.know(ROUTER, FAR_MAC, State.PERMANENT, "tap1")
 
-    def follow(self, frame: bytes, dev: str = "tap0") -> Trace:
-        """Let a frame come in, and return what becomes of it."""
-        trace = Trace(direction=Direction.IN, began_ns=self.now)
-        trace.dev = dev
-        self.stack.journal.follow(trace, self.now)
-        frame_input(self.stack.protocols, self.dev(dev), frame, self.now, trace)
-        return trace
-
     def passed(self, frame: bytes) -> list[Seen]:
         """Let a frame come in by tap0, and return what leaves by tap1."""
         self.receive(frame)
         return self.sent("tap1")
+
+
+class Router6(Host6):
+    """Forwards between 2001:db8::1/64 on tap0 and 2001:db8:1::1/64 on tap1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.link("tap1", OTHER_MAC)
+        self.add("2001:db8:1::1/64", "tap1")
+        self.set("ip6.forward", 1)
+        self.know(PEER6)
+        self.know(PEER_LINK_LOCAL)
+        self.know(FAR6, FAR_MAC, dev="tap1")
+        self.poll()  # it reports that it is in the groups of routers
+        for dev in ("tap0", "tap1"):
+            self.take(dev)
 
 
 def datagram(

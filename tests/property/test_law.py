@@ -18,6 +18,7 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Joined
 from smolctl.stack.trace.journal import Journal
 from smolctl.stack.trace.trace import Direction, Fate, Trace
+from smolctl.wire.address import IPV4, IPV6
 from smolctl.wire.fault import WireFault
 from smolctl.wire.offload import virtio
 from tests.property.events import Do, Event, Player, Receive, Send, histories, snapshot
@@ -46,8 +47,10 @@ on_bad_links = st.lists(
 """Links are made bad, sent by, and perhaps deleted while they hold frames back."""
 
 
-fragments = parts.map(
-    lambda lists: [Receive("tap0", [frame(cut)]) for each in lists for cut in each]
+fragments = st.builds(
+    lambda lists, family: [Receive("tap0", [frame(cut, family)]) for each in lists for cut in each],
+    parts,
+    st.sampled_from([IPV4, IPV6]),
 )
 
 

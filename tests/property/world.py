@@ -15,6 +15,7 @@ from smolctl.stack.fib.nexthop import NextHop, with_ways
 from smolctl.stack.fib.route import InsertMode, Route, RouteType, TableName
 from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.interface import Vlan
+from smolctl.stack.ip.network import Network
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.sysctl.settings import named
 from smolctl.stack.transport.udp.socket import UdpSocket
@@ -54,6 +55,7 @@ ROUTES: tuple[dict[str, Any], ...] = (
     {"prefix": "2001:db8::2/128", "kind": RouteType.PROHIBIT},
 )
 SEVERAL = (("10.0.0.2", 1), ("10.1.0.2", 2), ("10.0.0.9", 1))
+SEVERAL6 = (("2001:db8::2", 1), ("2001:db8:1::2", 2), ("2001:db8::9", 1))
 """Next hops that share a default route."""
 RULES: tuple[dict[str, Any], ...] = (
     {"priority": 10, "dst": "8.8.8.8", "dst_len": 32, "action": RuleAction.PROHIBIT},
@@ -65,11 +67,21 @@ RULES: tuple[dict[str, Any], ...] = (
     {"priority": 60, "action": RuleAction.GOTO, "target": 32767},
     {"priority": 70, "iif": "tap1", "action": RuleAction.BLACKHOLE},
     {"priority": 80, "oif": "tap1", "action": RuleAction.UNREACHABLE},
+    {"priority": 10, "dst": "2600::", "dst_len": 16, "action": RuleAction.PROHIBIT},
+    {"priority": 20, "iif": "tap0", "src": "2001:db8::2", "src_len": 128, "table": 5},
+    {"priority": 30, "src": "2001:db8::3", "src_len": 128, "table": 5},
+    {"priority": 40, "dst": "::", "ipproto": 17, "dport": (7, 8), "table": 5},
+    {"priority": 50, "invert": True, "dst": "2001:db8::", "dst_len": 32, "suppress": 0},
+    {"priority": 70, "dst": "::", "iif": "tap1", "action": RuleAction.BLACKHOLE},
 )
+"""Rules of the family of their addresses, of IPv4 those that have none."""
 TABLE: tuple[dict[str, Any], ...] = (
     {"prefix": "8.0.0.0/8", "via": "10.0.0.2", "table": 5},
     {"prefix": "10.0.0.0/24", "dev": "tap1", "table": 5},
     {"prefix": "10.0.0.1/32", "kind": RouteType.LOCAL, "dev": "tap0", "table": 5},
+    {"prefix": "2600::/16", "via": "2001:db8::2", "dev": "tap0", "table": 5},
+    {"prefix": "2001:db8::/64", "dev": "tap1", "table": 5},
+    {"prefix": "2001:db8::1/128", "kind": RouteType.LOCAL, "dev": "tap0", "table": 5},
 )
 SYSCTLS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("arp.accept", (0, 1)),
@@ -124,8 +136,23 @@ SYSCTLS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("ip6.forward", (1, 1, 0)),
     ("ip6.frag_time_ms", (1000, 60_000)),
     ("ip6.max_dst_opts", (0, 8)),
+    ("ip6.auto_flowlabels", (0, 1)),
+    ("ip6.disable", (0, 0, 1)),
+    ("ip6.drop_unicast_in_l2_multicast", (0, 1)),
+    ("ip6.flowlabel_reflect", (0, 1)),
+    ("ip6.multicast_hops", (0, 1, 64)),
+    ("ip6.mtu_expires_ms", (1000, 600_000)),
     ("icmp6.echo_ignore_all", (0, 0, 1)),
+    ("icmp6.echo_ignore_anycast", (0, 1)),
+    ("icmp6.echo_ignore_multicast", (0, 1)),
     ("icmp6.ratelimit_ms", (0, 100)),
+    ("mld.force_version", (0, 1, 2)),
+    ("nd.accept_dad", (0, 1, 2)),
+    ("nd.accept_untracked_na", (0, 1, 2)),
+    ("nd.dad_transmits", (1, 2)),
+    ("nd.drop_unsolicited_na", (0, 1)),
+    ("nd.notify", (0, 1)),
+    ("nd.optimistic_dad", (0, 1)),
     ("neigh.locktime_ms", (0, 1000)),
     ("neigh.evict", (0, 1)),
     ("neigh.lifetime_ms", (0, 60_000)),
@@ -209,6 +236,11 @@ configs = st.builds(
 )
 
 
+def anything(net: Network) -> dict[str, Any]:
+    """Return the ends of a rule that is for all packets of a family."""
+    return {"src": net.family.mark, "dst": net.family.mark}
+
+
 class World:
     """A host made from a config. What the config asks for in vain is left out.
 
@@ -250,10 +282,12 @@ class World:
         self.arping = self.stack.arp_open("tap0", ip("10.0.0.2"), ip("10.0.0.1"))
 
     def _add_rules(self, config: Config) -> None:
-        if config.several:
-            ways = [NextHop(None, ip(via), weight) for via, weight in SEVERAL]
+        for several in (SEVERAL, SEVERAL6) if config.several else ():
+            ways = [NextHop(None, ip(via), weight) for via, weight in several]
+            net = self.stack.networks.for_address(ip(several[0][0]))
             with suppress(StackError):
-                add_route(self.stack.ipv4, with_ways(Route(0, 0), ways), InsertMode.REPLACE)
+                new = with_ways(Route(net.family.mark, 0), ways)
+                add_route(net, new, InsertMode.REPLACE)
         for route in TABLE if config.rules else ():
             with suppress(StackError):
                 self.host.route(**route)
@@ -261,11 +295,11 @@ class World:
             made: dict[str, Any] = {
                 key: ip(value) if key in ("src", "dst") else value for key, value in said.items()
             }
-            add_rule(self.stack.ipv4, Rule(**made))
-        if not config.local_first:
-            first = next(iter(self.stack.ipv4.fib.rules))
-            delete_rule(self.stack.ipv4, first)
-            add_rule(self.stack.ipv4, Rule(32000, table=TableName.LOCAL))
+            net = self.stack.networks.for_address(made.get("src", made.get("dst", 0)))
+            add_rule(net, Rule(**{**anything(net), **made}))
+        for net in () if config.local_first else self.stack.networks.values():
+            delete_rule(net, next(iter(net.fib.rules)))
+            add_rule(net, Rule(32000, table=TableName.LOCAL, **anything(net)))
 
     def _finish(self, config: Config) -> None:
         if config.connected and self.sockets:

@@ -170,7 +170,7 @@ def _happen(packet: Again, clone: Stack, now: int) -> Trace:
     """Let an event happen again to a clone; return its trace."""
     question = packet.question
     if question is not None:
-        if question.iif is not None and is_unspecified(question.dst):
+        if question.iif and is_unspecified(question.dst) and not packet.predicted:
             net = clone.networks.for_address(question.dst)
             items = net.of(clone.interface(question.iif)).addresses.items
             question = question._replace(dst=items[0].local if items else question.dst)

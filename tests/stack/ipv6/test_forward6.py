@@ -20,24 +20,13 @@ from tests.kit.host6 import (
     udp6_frame,
     udp6_packet,
 )
-
-FAR = "2001:db8:1::9"
-FAR_MAC = b"\2\0\0\0\0\x0f"
+from tests.kit.routers import FAR6 as FAR
+from tests.kit.routers import FAR_MAC, Router6
 
 
 @pytest.fixture
-def router() -> Host6:
-    host = Host6()
-    host.link("tap1")
-    host.add("2001:db8:1::1/64", "tap1")
-    host.set("ip6.forward", 1)
-    host.know(PEER6)
-    host.know(PEER_LINK_LOCAL)
-    host.know(FAR, FAR_MAC, dev="tap1")
-    host.poll()  # it reports that it is in the groups of routers
-    for dev in ("tap0", "tap1"):
-        host.take(dev)
-    return host
+def router() -> Router6:
+    return Router6()
 
 
 def told(host: Host6) -> list[tuple[int, int, int]]:
