@@ -47,20 +47,11 @@ class _Sending:
         return f"{100 * (1 - self.arrived[destination] / self.sent[destination]):.1f} %"
 
 
-def _join(world: World, peer: World) -> None:
-    """Put a veth between two worlds."""
-    world.run("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth1")
-    world.run("ip", "link", "set", "veth1", "netns", peer.name)
-    for where, dev, address in ((world, "veth0", _VETH_HOST), (peer, "veth1", _VETH_PEER)):
-        where.run("ip", "addr", "add", f"{address}/24", "dev", dev)
-        where.run("ip", "link", "set", dev, "up")
-
-
 def run(plan: Plan) -> list[Row]:
     """Measure the three by turns."""
     count = plan.size(64_000)
     with World() as world, World() as peer:
-        _join(world, peer)
+        world.join(peer, _VETH_HOST, _VETH_PEER)
         sending = _Sending(world, peer, count)
 
         def to(how: str, destination: str) -> Callable[[], float]:

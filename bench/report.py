@@ -90,13 +90,16 @@ def write(subjects: dict[str, Any], skipped: dict[str, str], failed: dict[str, s
 
 
 def write_readme(rows: Sequence[Row]) -> None:
-    """Put the rows that have limits into README.md, between its two markers."""
+    """Put the rows that have limits into README.md, between its two markers.
+
+    Those that were not measured now stay as they are.
+    """
     text = README.read_text()
     before, _, rest = text.partition(_BEGIN)
     _, found, after = rest.partition(_END)
     if not found:
         raise RuntimeError(f"{README} has no place for the table: {_BEGIN} ... {_END}")
-    lines = [
+    fresh = [
         (
             row.what,
             row.against,
@@ -107,11 +110,19 @@ def write_readme(rows: Sequence[Row]) -> None:
         for row in rows
         if row.limit is not None
     ]
+    lines = {line[:2]: line for line in _table_lines(rest)}
+    lines.update({line[:2]: line for line in fresh})
     head = ("", "against", "ratio (quartiles)", "must", "goal")
-    table = tabulate(lines, head, tablefmt="github", disable_numparse=True)
+    table = tabulate(list(lines.values()), head, tablefmt="github", disable_numparse=True)
     here = machine()
     note = f"Python {here['python']}, Linux {here['kernel']}, {here['cpus']} CPUs."
     README.write_text(f"{before}{_BEGIN}\n{table}\n\n{note}\n{_END}{after}")
+
+
+def _table_lines(text: str) -> list[tuple[str, ...]]:
+    """Return the cells of the rows of a table, without its head, up to the end of the table."""
+    rows = text.partition("\n\n")[0].strip().splitlines()[2:]
+    return [tuple(cell.strip() for cell in row.strip("|").split("|")) for row in rows]
 
 
 def plain(rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The world of TAP subjects: a namespace, a daemon inside, the load generator, two cpus."""
+"""The world of TAP subjects: a namespace, a daemon inside, the load generators, two cpus."""
 
 import itertools
 import json
@@ -72,7 +72,7 @@ def daemon(name: str, *, prefix: Sequence[str] = ()) -> Iterator[Client]:
 
 
 class World:
-    """A network namespace of its own and the load generator; both go when it is left.
+    """A network namespace of its own and the load generators; all go when it is left.
 
     Raises:
         Skipped: not root, no ``ip`` or no C compiler.
@@ -92,9 +92,10 @@ class World:
     def __enter__(self) -> "World":
         with ExitStack() as exit_:
             build = Path(exit_.enter_context(tempfile.TemporaryDirectory(prefix="smolctl-bench-")))
-            self._load = build / "load"
-            compile_ = ["cc", "-O2", "-o", str(self._load), str(HERE / "load.c")]
-            subprocess.run(compile_, check=True, env=_ENVIRON)
+            self._build = build
+            for name in ("load", "load_tcp"):
+                compile_ = ["cc", "-O2", "-o", str(build / name), str(HERE / f"{name}.c")]
+                subprocess.run(compile_, check=True, env=_ENVIRON)
             ip("netns", "add", self.name)
             exit_.callback(ip, "netns", "del", self.name)
             self.run("ip", "link", "set", "lo", "up")
@@ -116,6 +117,14 @@ class World:
     def enter(self, manager: AbstractContextManager[T]) -> T:
         """Enter something that is left with the world."""
         return self._exit.enter_context(manager)
+
+    def join(self, peer: "World", ours: str, theirs: str) -> None:
+        """Put a veth between two worlds, veth0 here and veth1 there, with an address each."""
+        self.run("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth1")
+        self.run("ip", "link", "set", "veth1", "netns", peer.name)
+        for where, dev, address in ((self, "veth0", ours), (peer, "veth1", theirs)):
+            where.run("ip", "addr", "add", f"{address}/24", "dev", dev)
+            where.run("ip", "link", "set", dev, "up")
 
     def run(self, *argv: str) -> str:
         """Run a command inside to its end and return what it wrote to stdout."""
@@ -162,17 +171,22 @@ class World:
         client.call("addr.add", local=ours, dev=tap)
         return client
 
-    def load(self, *arguments: str) -> dict[str, Any]:
-        """Run the load generator inside; return what it reports."""
+    def load(self, *arguments: str, program: str = "load") -> dict[str, Any]:
+        """Run a load generator inside, ``load`` or ``load_tcp``; return what it reports."""
         cpu = load_cpu()
         pin = [] if cpu is None else [str(cpu)]
-        result: dict[str, Any] = json.loads(self.run(str(self._load), *arguments, *pin))
+        result: dict[str, Any] = json.loads(self.run(str(self._build / program), *arguments, *pin))
         return result
 
     def start_load(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start the load generator inside; read its stdout."""
         cpu = load_cpu()
-        command = [*self.prefix, str(self._load), *arguments, *([] if cpu is None else [str(cpu)])]
+        command = [
+            *self.prefix,
+            str(self._build / "load"),
+            *arguments,
+            *([] if cpu is None else [str(cpu)]),
+        ]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._exit.callback(_end, process)
         return process
