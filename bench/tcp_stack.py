@@ -73,10 +73,11 @@ def _part(segment: Segment, first: int, last: int) -> Segment:
     room, whole = segment.room, segment.size
     begin, end = first * room, min(last * room, whole)
     size, header = end - begin, bytearray(segment.header)
-    seq, words, seed = _FIELDS.unpack_from(header, _TCP_AT + 4)
+    seq, ack, words, window, seed = _FIELDS.unpack_from(header, _TCP_AT + 4)
     flags = words if end == whole else words & ~(FIN | PSH)
     seed = (seed - whole + size) % 0xFFFF or 0xFFFF
-    _FIELDS.pack_into(header, _TCP_AT + 4, (seq + begin) & 0xFFFFFFFF, flags, seed)
+    fields = (seq + begin) & 0xFFFFFFFF, ack, flags, window, seed
+    _FIELDS.pack_into(header, _TCP_AT + 4, *fields)
     if size <= room:
         header[1:6] = bytes(5)  # nothing is to be cut
     ip_at = virtio.HEADER_LEN + 14
@@ -90,8 +91,8 @@ def _part(segment: Segment, first: int, last: int) -> Segment:
 
 
 _TCP_AT = virtio.HEADER_LEN + 34
-_FIELDS = Struct("!I4xH2xH")
-"""Sequence number, flags and checksum of a TCP header."""
+_FIELDS = Struct("!IIHHH")
+"""The fields of a TCP header from the sequence number to the checksum."""
 
 
 class _End:
