@@ -18,7 +18,7 @@ from smolctl.client import Client, DatagramSocket, stop_daemon
 from smolctl.errors import ClientError
 from tests.kit.amount import examples
 from tests.kit.home import Home
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_SECONDS, wait_until
 
 Make = Callable[[], DatagramSocket]
 HERE = ("127.0.0.1", 7)
@@ -33,7 +33,7 @@ def make(home: Home) -> Iterator[Make]:
 
         def one() -> DatagramSocket:
             made = stack.enter_context(DatagramSocket())
-            made.settimeout(10)
+            made.settimeout(PATIENCE_SECONDS)
             return made
 
         yield one
@@ -193,7 +193,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DatagramSoc
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("pair")))
         with DatagramSocket() as server, DatagramSocket() as client:
             for one in (server, client):
-                one.settimeout(10)
+                one.settimeout(PATIENCE_SECONDS)
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 10_000_000)
             server.bind(HERE)
             client.connect(HERE)
@@ -295,7 +295,7 @@ def test_closing_gives_the_port_back_at_once(make: Make) -> None:
 def test_the_end_of_the_stack_is_an_error(make: Make) -> None:
     one = make()
     one.connect(NOBODY)
-    one.settimeout(10)
+    one.settimeout(PATIENCE_SECONDS)
     threading.Timer(0.01, stop_daemon).start()
     assert error_of(lambda: one.recv(1)) == "ECONNRESET"
     assert error_of(lambda: one.send(b"x")) == "ECONNRESET"

@@ -12,6 +12,7 @@ import pytest
 
 from smolctl.client import Client, DatagramSocket, open_datagram_endpoint
 from tests.kit.home import Home
+from tests.kit.process import PATIENCE_SECONDS
 
 Make = Callable[..., DatagramSocket]
 LOCAL = "fe80::ff:fe00:1"
@@ -31,7 +32,7 @@ def make(home: Home) -> Iterator[Make]:
 
         def one(family: int = socket.AF_INET6, v6only: int = 0) -> DatagramSocket:
             made = stack.enter_context(DatagramSocket(family=family))
-            made.settimeout(10)
+            made.settimeout(PATIENCE_SECONDS)
             if v6only:
                 made.setsockopt(*V6ONLY, 1)
             return made

@@ -19,7 +19,7 @@ import pytest
 
 from smolctl.client import Client, StreamSocket, stop_daemon
 from tests.kit.home import Home
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_SECONDS, wait_until
 
 Make = Callable[..., StreamSocket]
 HERE = ("127.0.0.1", 8080)
@@ -34,7 +34,7 @@ def make(home: Home) -> Iterator[Make]:
 
         def one(*args: Any, **more: Any) -> StreamSocket:
             made = stack.enter_context(StreamSocket(*args, **more))
-            made.settimeout(10)
+            made.settimeout(PATIENCE_SECONDS)
             return made
 
         yield one
@@ -54,7 +54,7 @@ def pair(make: Make, listener: StreamSocket) -> Iterator[tuple[StreamSocket, Str
     client = make()
     client.connect(HERE)
     server, _ = listener.accept()
-    server.settimeout(10)
+    server.settimeout(PATIENCE_SECONDS)
     with server:
         yield client, server
 
@@ -345,7 +345,7 @@ def test_a_reader_that_never_reads_stops_the_writer(
     got = 0
     while got < sent:
         got += len(server.recv(1 << 20))
-    client.settimeout(10)
+    client.settimeout(PATIENCE_SECONDS)
     client.sendall(b"goes on")
     assert server.recv(100) == b"goes on"
 
@@ -383,7 +383,7 @@ def test_a_program_that_is_killed_leaves_nothing(home: Home, listener: StreamSoc
         env=home.env.environ, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     with program, listener.accept()[0] as server:
-        server.settimeout(10)
+        server.settimeout(PATIENCE_SECONDS)
         assert program.stdout is not None
         assert program.stdout.readline() == b"sent\n"
         program.kill()

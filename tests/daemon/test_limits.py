@@ -12,7 +12,7 @@ from smolctl.client import Client, DatagramSocket
 from smolctl.errors import SmolctlError
 from tests.kit.amount import WHOLE
 from tests.kit.home import Home
-from tests.kit.process import Background, wait_until
+from tests.kit.process import PATIENCE_SECONDS, Background, wait_until
 
 REFUSALS = {
     "no-descriptors", "no-memory", "too-many-clients", "too-many-sockets", "EMFILE", "ENOMEM",
@@ -76,7 +76,7 @@ class Session:
     def open(self) -> None:
         made = DatagramSocket("default", start=False)
         self._stack.callback(made.close)
-        made.settimeout(10)
+        made.settimeout(PATIENCE_SECONDS)
         self.sockets.append(made)
 
     def close(self) -> None:

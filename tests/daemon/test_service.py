@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.kit.home import Home, home
+from tests.kit.process import PATIENCE_SECONDS
 
 __all__ = ["home"]
 
@@ -14,7 +15,7 @@ __all__ = ["home"]
 @pytest.fixture
 def manager() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.settimeout(10)
+        manager.settimeout(PATIENCE_SECONDS)
         yield manager
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from smolctl.device import ActiveDevice, Device
 from smolctl.device.framing import encode
 from tests.kit.clock import ManualClock
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_SECONDS, wait_until
 
 
 class Both(Device, ActiveDevice, Protocol):
@@ -95,7 +95,7 @@ class Peer:
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
-        connected.settimeout(10)
+        connected.settimeout(PATIENCE_SECONDS)
 
     def send(self, *frames: bytes) -> None:
         """Send frames."""
@@ -138,7 +138,7 @@ class Listener:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(address)
         self.socket.listen()
-        self.socket.settimeout(10)
+        self.socket.settimeout(PATIENCE_SECONDS)
         self.address = self.socket.getsockname()
 
     def accept(self) -> Peer:

@@ -13,6 +13,7 @@ from smolctl.device.dgram import PROBE_NS, QUEUE_FRAMES, DgramDevice
 from smolctl.device.stream import RETRY_MOST_NS
 from smolctl.errors import DeviceError
 from tests.device.kit import Driver, frame, readable
+from tests.kit.process import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("descriptors")
 
@@ -38,7 +39,7 @@ def qemu(directory: Path) -> Iterator[socket.socket]:
     """Bind a socket that sends without connecting, as QEMU's does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as opened:
         opened.bind(str(directory / "qemu"))
-        opened.settimeout(10)
+        opened.settimeout(PATIENCE_SECONDS)
         yield opened
 
 

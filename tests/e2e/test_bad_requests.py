@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.kit import connect, daemon_pid, snapshot
+from tests.kit.process import PATIENCE_SECONDS
 from tests.kit.stack_env import SmolctlEnv
 
 HELLO = b'{"hello":1,"client":"test"}'
@@ -57,7 +58,7 @@ def stack(smolctl_env: SmolctlEnv) -> SmolctlEnv:
 def control(stack: SmolctlEnv) -> Iterator[socket.socket]:
     """Connect to the stack's socket, without a client that knows how to talk."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE_SECONDS)
         connection.connect(str(Path(stack.directory, "smolctl", "default.sock")))
         yield connection
 

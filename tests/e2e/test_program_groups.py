@@ -23,7 +23,7 @@ from smolctl.client.options import (
 from tests.e2e.kit import OURS_MAC, Lab, receive
 from tests.e2e.test_multicast import igmp_frames, kernel_member, kernel_sender
 from tests.e2e.test_programs import Programs
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_SECONDS, wait_until
 from tests.kit.stack_env import SmolctlEnv
 
 pytestmark = pytest.mark.netns
@@ -55,7 +55,7 @@ def make(tap: Lab) -> Iterator[Make]:
 
         def one() -> DatagramSocket:
             made = stack.enter_context(DatagramSocket("default", start=False))
-            made.settimeout(10)
+            made.settimeout(PATIENCE_SECONDS)
             return made
 
         yield one

@@ -14,7 +14,7 @@ from smolctl.client import DatagramSocket
 from smolctl.client.options import IP_MTU_DISCOVER
 from tests.e2e.kit import Lab, connect, daemon_pid, receive
 from tests.kit.amount import amount
-from tests.kit.process import Background, wait_until
+from tests.kit.process import PATIENCE_SECONDS, Background, wait_until
 from tests.kit.stack_env import SmolctlEnv
 
 ECHO = """
@@ -83,7 +83,7 @@ def one(smolctl_env: SmolctlEnv) -> Iterator[DatagramSocket]:
     smolctl_env("stack", "start", check=True)  # in the namespace, where the test has one
     environ = {"XDG_RUNTIME_DIR": str(smolctl_env.directory)}
     with mock.patch.dict(os.environ, environ), DatagramSocket("default", start=False) as made:
-        made.settimeout(10)
+        made.settimeout(PATIENCE_SECONDS)
         yield made
 
 

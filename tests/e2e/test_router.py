@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.kit import THEIRS_MAC, Peer, events, nothing_waits, receive
 from tests.e2e.oracle.routed import LEFT, RIGHT, Routed, router_in
 from tests.kit.netns import Namespace
-from tests.kit.process import wait_until
+from tests.kit.process import PATIENCE_SECONDS, wait_until
 from tests.kit.stack_env import SmolctlEnv
 
 pytestmark = pytest.mark.netns("ping", "traceroute", "tcpdump", "nc.openbsd")
@@ -107,7 +107,7 @@ def test_tcp_passes_as_much_as_it_likes(routed: Routed) -> None:
     client = routed.left.open(socket.AF_INET, socket.SOCK_STREAM)
     client.connect((RIGHT, 80))
     server, _ = listener.accept()
-    server.settimeout(10)
+    server.settimeout(PATIENCE_SECONDS)
     data = bytes(range(256)) * 4096  # 1 MiB
     thread = Thread(target=send_all, args=(client, data))
     thread.start()

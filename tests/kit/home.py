@@ -12,7 +12,7 @@ import pytest
 from smolctl.client import Client
 from smolctl.control.codec import MAX_REPLY, Decoder
 from smolctl.control.paths import StackPaths, stack_paths
-from tests.kit.process import Background
+from tests.kit.process import PATIENCE_SECONDS, Background
 from tests.kit.stack_env import SmolctlEnv
 
 
@@ -74,7 +74,7 @@ class Raw:
 
     def __init__(self, path: str) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(10)
+        self.socket.settimeout(PATIENCE_SECONDS)
         self.socket.connect(path)
         self._decoder = Decoder(MAX_REPLY)
 

@@ -9,10 +9,14 @@ from typing import IO
 
 POLL_SECONDS = 0.005
 """Time between two looks of a wait. Nothing else in the tests sleeps."""
+PATIENCE_SECONDS = 40.0
+"""Time until a wait is in vain. Only a test that fails takes as long; a busy machine takes 10."""
 
 
 def wait_until(
-    condition: Callable[[], object], what: str | Callable[[], str], timeout: float = 10
+    condition: Callable[[], object],
+    what: str | Callable[[], str],
+    timeout: float = PATIENCE_SECONDS,
 ) -> None:
     """Wait for the world outside of this process.
 
@@ -121,7 +125,7 @@ class Background:
         # pread leaves the offset alone, which the child shares.
         return _decode(os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0))
 
-    def wait_for(self, text: str, timeout: float = 10) -> None:
+    def wait_for(self, text: str, timeout: float = PATIENCE_SECONDS) -> None:
         """Wait until ``text`` is in what it wrote to stdout or stderr.
 
         Raises:
@@ -137,7 +141,7 @@ class Background:
     def _wrote(self, text: str) -> bool:
         return text in self.stdout or text in self.stderr
 
-    def wait(self, timeout: float = 10) -> subprocess.CompletedProcess[str]:
+    def wait(self, timeout: float = PATIENCE_SECONDS) -> subprocess.CompletedProcess[str]:
         """Wait for its end.
 
         Raises:
@@ -150,7 +154,7 @@ class Background:
         return subprocess.CompletedProcess(self.argv, code, self.stdout, self.stderr)
 
     def stop(
-        self, how: int = signal.SIGTERM, timeout: float = 10
+        self, how: int = signal.SIGTERM, timeout: float = PATIENCE_SECONDS
     ) -> subprocess.CompletedProcess[str]:
         """Send a signal and wait for the end."""
         self.process.send_signal(how)
