@@ -131,7 +131,11 @@ TCP_DUPLICATE = Reason(
     """The segment was sent again, though it had arrived: the acknowledgment was lost or late, or
     the network doubled the packet. It is acknowledged once more, with a report of the duplicate
     (RFC 2883) by which the peer learns that it was needless.""",
-    why_template=("{size} B from {peer} that port {port} has got before",),
+    why_template=("{cause}",),
+    causes={
+        "data": "{size} B from {peer} that port {port} has got before",
+        "syn": "SYN-ACK from {peer}, which port {port} has acknowledged before",
+    },
     advice_template=_CONNECTION,
 )  # fmt: skip
 TCP_ACK_UNACCEPTABLE = Reason(
@@ -332,9 +336,22 @@ TCP_RESET = Reason(
     "the peer reset the connection",
     """RST came with the right sequence number. The peer's program ended without reading
     everything, gave the connection up, or its host has restarted; or a box on the way did it,
-    which the TTL may tell.""",
-    why_template=("RST from {peer} at port {port}, TTL {ttl}",),
+    which the TTL may tell. RST with ACK comes from an end that gives up; RST without it answers a
+    segment of a connection that the peer does not know.""",
+    why_template=("RST from {peer} at port {port}, TTL {ttl}: {cause}",),
+    causes={
+        "aborted": "its program gave the connection up, or ended without reading everything",
+        "closed": "its program had closed the connection, and takes nothing more",
+        "handshake": "it gave the handshake up",
+        "restarted": "it has restarted, since it sent SYN before",
+        "unknown": "it knows of no such connection any more",
+    },
     advice_template="what does the program at {peer} say?",
+    cause_advice={
+        "handshake": "",
+        "restarted": "",
+        "unknown": "has {peer} restarted, or a box on the way forgotten the connection?",
+    },
 )  # fmt: skip
 TCP_TIMED_OUT = Reason(
     "tcp-timed-out", Kind.NOTE, "RFC 9293 3.8.3", "ETIMEDOUT",

@@ -68,7 +68,7 @@ def test_gvisor_7619_a_challenged_syn_is_sent_again() -> None:
         +0  > S 0:0
         +0  < . 500:500 ack -3000
         +0  > R -3000:-3000
-        +1  > S 0:0
+        +.008 > S 0:0
         +0  < S. 0:0 ack 1 win 1000
         +0  > . 1:1 ack 1
     """)

@@ -447,6 +447,24 @@ def test_gvisor_9778_a_connection_over_a_link_without_delay_is_repaired() -> Non
     assert script.conn.window.cwnd >= 2 * 1460
 
 
+def test_rfc8985_6_2_what_is_sent_again_in_one_turn_is_later_than_what_is_new() -> None:
+    """A turn has one time: new data of it that arrives says nothing about a retransmission."""
+    play("""
+        +0   established sack
+        +0   write 14600
+        +0   write 7300
+        +0   ignore
+        +.01 < . 1:1 ack 1 sack 2921:4381
+        +0   < . 1:1 ack 1 sack 2921:5841
+        +0   < . 1:1 ack 1 sack 2921:14601
+        +0   count tcp.segments_retransmitted 2
+        +.01 < . 1:1 ack 1 sack 2921:17521
+        +0   count tcp.segments_retransmitted 2
+        +0   < . 1:1 ack 2921 sack 2921:17521
+        +0   count tcp.segments_retransmitted 2
+    """)
+
+
 def test_linux_a_long_silence_shrinks_the_window() -> None:
     """RFC 5681 4.1."""
     play("""

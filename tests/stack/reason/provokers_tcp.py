@@ -180,6 +180,36 @@ TCP_CAUSES: dict[tuple[str, str], tuple[Provoker, str]] = {
         plays("+0 listen\n+0 kill"),
         "the socket that listened at port 80 was killed",
     ),
+    ("tcp-duplicate", "data"): (
+        plays("+0 established\n+0 < . 1:11 ack 1\n+0 < . 1:11 ack 1"),
+        "10 B from 10.0.0.2:40000 that port 80 has got before",
+    ),
+    ("tcp-duplicate", "syn"): (
+        plays("+0 connect 40000 5000\n+0 < S. 0:0 ack 1\n+1 < S. 0:0 ack 1"),
+        "SYN-ACK from 10.0.0.2:40000, which port 5000 has acknowledged before",
+    ),
+    ("tcp-reset", "aborted"): (
+        plays("+0 established\n+0 < R. 1:1 ack 1"),
+        "RST from 10.0.0.2:40000 at port 80, TTL 64: its program gave the connection up, or ended"
+        " without reading everything",
+    ),
+    ("tcp-reset", "closed"): (
+        plays("+0 established\n+0 < F. 1:1 ack 1\n+0 write 10\n+.01 < R 2:2"),
+        "RST from 10.0.0.2:40000 at port 80, TTL 64: its program had closed the connection, and"
+        " takes nothing more",
+    ),
+    ("tcp-reset", "handshake"): (
+        plays("+0 listen\n+0 < S 0:0\n+0 < R 1:1"),
+        "RST from 10.0.0.2:40000 at port 80, TTL 64: it gave the handshake up",
+    ),
+    ("tcp-reset", "restarted"): (
+        plays("+0 established\n+0 < S 5000:5000\n+.01 < R 1:1"),
+        "RST from 10.0.0.2:40000 at port 80, TTL 64: it has restarted, since it sent SYN before",
+    ),
+    ("tcp-reset", "unknown"): (
+        plays("+0 established\n+0 write 10\n+.01 < R 1:1"),
+        "RST from 10.0.0.2:40000 at port 80, TTL 64: it knows of no such connection any more",
+    ),
     ("tcp-flags-invalid", "listen"): (
         plays("+0 listen\n+0 < F 0:0"),
         "neither SYN alone nor ACK from 10.0.0.2:40000, and port 80 listens",

@@ -73,6 +73,12 @@ def _acceptable(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int)
         packet.record(reason.TCP_PAWS, **_named(socket))
         answer_unacceptable(table, socket, segment, now)
         return False
+    answers_syn = flags & (SYN | ACK | RST) == SYN | ACK and segment.seq == rcv.irs
+    if answers_syn and socket.state is not State.SYN_RECEIVED:
+        # The answer to our SYN again: our acknowledgment was lost, or not taken.
+        socket.syn_acks += 1
+        _old(table, socket, segment, now)
+        return False
     if segment.end < rcv.acked or segment.seq > max(rcv.edge, rcv.nxt):
         _outside(table, socket, segment, now)
         return False
@@ -120,11 +126,8 @@ def _outside(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) ->
     """Drop a segment outside of the window, and acknowledge it unless it is RST."""
     rcv, packet = socket.rcv, segment.packet
     values = {**_named(socket), "ahead": segment.seq - rcv.nxt, "size": segment.size}
-    again = segment.flags & (SYN | ACK) == SYN | ACK and segment.seq == rcv.irs
     if segment.flags & RST:
         packet.record(reason.TCP_RST_BAD_SEQ, **values)
-    elif again:  # the answer to our SYN, whose acknowledgment was lost
-        _old(table, socket, segment, now)
     elif segment.flags & SYN:
         packet.record(reason.TCP_SYN_IN_WINDOW, **_named(socket))
         challenge(table, socket, segment, now)
@@ -141,7 +144,8 @@ def _old(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) -> Non
     if segment.size:
         if table.settings["tcp.dsack"] and segment.payload:
             rcv.duplicate = (segment.seq, min(segment.end, rcv.nxt))
-        packet.record(reason.TCP_DUPLICATE, size=segment.size, **_named(socket))
+        cause = "syn" if segment.flags & SYN else "data"
+        packet.record(reason.TCP_DUPLICATE, size=segment.size, cause=cause, **_named(socket))
     else:
         packet.trace.settle(Fate.ANSWERED, now)  # a keep-alive or window probe
     answer_unacceptable(table, socket, segment, now)
@@ -155,13 +159,34 @@ def _reset_input(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int
         packet.record(reason.TCP_RST_BAD_SEQ, **_named(socket), **shown)
         challenge(table, socket, segment, now)
         return
-    detail = packet.record(reason.TCP_RESET, **_named(socket), ttl=packet.header.ttl)
+    detail = packet.record(
+        reason.TCP_RESET,
+        **_named(socket),
+        ttl=packet.header.ttl,
+        cause=_reset_cause(socket, segment),
+    )
     packet.trace.settle(Fate.ABSORBED, now)
     # Linux tcp_reset: whoever has been told that the peer closed gets EPIPE.
     errno_name = "EPIPE" if socket.state is State.CLOSE_WAIT else "ECONNRESET"
     if socket.state is State.SYN_RECEIVED:
         errno_name = "ECONNREFUSED"
     fail(table, socket, TcpEvent.RST, reason.TCP_RESET, detail, errno_name)
+
+
+def _reset_cause(socket: TcpSocket, segment: Incoming) -> str:
+    """Return why the peer sent RST.
+
+    One that answers what it knows nothing of has no ACK (RFC 9293 3.10.7.1), and one of an end that
+    gives up has it (3.10.5, where stacks follow 4.4BSD and Linux tcp_send_active_reset).
+    """
+    if socket.state is State.SYN_RECEIVED:
+        return "handshake"
+    recent = segment.packet.now - socket.challenge_ns <= socket.rtt.rto_ns
+    if socket.challenged_syn and recent:
+        return "restarted"
+    if segment.flags & ACK:
+        return "aborted"
+    return "unknown" if socket.state in MAY_RECEIVE else "closed"
 
 
 def _completes_simultaneous(socket: TcpSocket, segment: Incoming) -> bool:

@@ -21,21 +21,24 @@ from smolctl.stack.transport.tcp.opening import (
     own_mss,
     window_scale,
 )
-from smolctl.stack.transport.tcp.output import retransmit
+from smolctl.stack.transport.tcp.output import retransmit, set_timer
 from smolctl.stack.transport.tcp.receive import ReceiveSide
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.reset import answer_reset, reject
 from smolctl.stack.transport.tcp.segment import syn_ack, usable_mtu
 from smolctl.stack.transport.tcp.send import SendSide
 from smolctl.stack.transport.tcp.sequence import Ends, timestamp, unwrap
-from smolctl.stack.transport.tcp.socket import Backlog, TcpSocket
+from smolctl.stack.transport.tcp.socket import Backlog, Opened, TcpSocket
 from smolctl.stack.transport.tcp.states import State, TcpEvent
 from smolctl.stack.transport.tcp.table import TcpTable
+from smolctl.stack.transport.tcp.timers import TimerKind
 from smolctl.wire.address import format_address
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import ACK, CWR, ECE, FIN, RST, SYN
 from smolctl.wire.tcp_options import TcpOptions
 
+_SYN_AGAIN_NS = 8_000_000
+"""Time after which SYN is sent again that met an old connection (Linux TCP_TIMEOUT_MIN)."""
 _COOKIES_NS = 120_000_000_000
 """Time after the last cookie during which one may come back."""
 
@@ -59,6 +62,10 @@ def syn_sent_input(table: TcpTable, socket: TcpSocket, segment: Incoming) -> Non
         fail(table, socket, TcpEvent.RST, reason.TCP_REFUSED, detail)
         return
     if (flags & ACK and not right) or _echoes_another(socket, segment, now):
+        if flags & ACK and not flags & SYN:
+            socket.opened |= Opened.HALF_OPEN
+            if not socket.retries:  # RST makes the peer forget: it takes SYN now (Linux does so)
+                set_timer(table, socket, TimerKind.RETRANSMIT, now + _SYN_AGAIN_NS)
         reject(table, segment, reason.TCP_NO_CONNECTION, **named)
         return
     if not flags & SYN:
@@ -73,6 +80,7 @@ def syn_sent_input(table: TcpTable, socket: TcpSocket, segment: Incoming) -> Non
         _answered(table, socket, segment, now)
         return
     # Both ends opened at once: our SYN goes out again, as an answer.
+    socket.opened |= Opened.BOTH_SIDES
     move(table, socket, TcpEvent.SYN)
     snd.wnd = segment.header.window
     retransmit(table, socket, snd.records[0], now)
@@ -119,6 +127,7 @@ def _answered(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) -
         socket.rtt.sample(now - gone[0].sent_ns, now)
     snd.wl1, snd.wl2 = segment.seq, segment.ack
     snd.wnd = snd.max_wnd = segment.header.window
+    table.answered_ttl(socket.ends.peer, segment.packet.header.ttl)
     move(table, socket, TcpEvent.SYN_ACK)
     opened(table, socket, now, retransmitted=again)
     socket.timer_ns = NEVER
@@ -303,7 +312,7 @@ def request_input(table: TcpTable, request: Request, segment: Incoming) -> None:
             packet.record(reason.TCP_RST_BAD_SEQ, ahead=segment.seq - nxt, size=0, **named)
             _answer_again(table, request, now)
             return
-        packet.record(reason.TCP_RESET, ttl=packet.header.ttl, **named)
+        packet.record(reason.TCP_RESET, ttl=packet.header.ttl, cause="handshake", **named)
         packet.trace.settle(Fate.ABSORBED, now)
         drop_request(table, request)
     elif flags & SYN:
@@ -351,6 +360,7 @@ def _accepted(table: TcpTable, request: Request, segment: Incoming) -> None:
     """Put a new connection into the queue of its listening socket, and give it its segment."""
     child = _child(table, request, segment.packet.now)
     listener, backlog = request.listener, request.listener.backlog
+    table.answered_ttl(child.ends.peer, segment.packet.header.ttl)
     table.register(child.ends, child, reuse=child.reuse)
     table.tell(ChangeType.NEW, child)
     if backlog is not None:
@@ -376,6 +386,7 @@ def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:
     )  # fmt: skip
     child.local = child.source = ends.local
     child.port, child.peer, child.peer_port = ends.port, ends.peer, ends.peer_port
+    child.opened = request.opened
     child.dev, child.ends, child.on_error = request.dev, ends, listener.on_error
     child.timestamps, child.sack, child.ecn = request.timestamps, request.sack, request.ecn
     child.scaling = request.scale is not None

@@ -24,8 +24,9 @@ class LossState:
             back when all were needless (RFC 3708). prior_cwnd, prior_ssthresh: what it goes back
             to. retransmitted: timestamp of the first retransmission in the phase (RFC 3522).
         prr_delivered, prr_out, prr_base: of proportional rate reduction (RFC 6937).
-        rack_ns, rack_end, rack_rtt_ns: of the latest segment that is known to have arrived (RFC
-            8985 6.2 step 2). forward: the highest sequence number that is known to have arrived.
+        rack_ns, rack_again, rack_end, rack_rtt_ns: of the latest segment that is known to have
+            arrived (RFC 8985 6.2 step 2); again: it was sent more than once.
+        forward: the highest sequence number that is known to have arrived.
         reordered: segments were seen to arrive out of order; reorder_steps: the reordering window
             in quarters of the smallest round trip; reorder_keep: recoveries for which it is kept;
             dsack_round: what was sent when it last grew.
@@ -41,9 +42,10 @@ class LossState:
 
     __slots__ = (
         "ce_end", "delivered", "delivered_ns", "dsack_round", "dupacks", "forward", "frto", "high",
-        "phase", "prior_cwnd", "prior_ssthresh", "prr_base", "prr_delivered", "prr_out", "rack_end",
-        "rack_ns", "rack_rtt_ns", "rate", "reorder_keep", "reorder_steps", "reordered",
-        "reordering", "retransmitted", "round_end", "tlp_again", "tlp_end", "undo", "undo_left",
+        "phase", "prior_cwnd", "prior_ssthresh", "prr_base", "prr_delivered", "prr_out",
+        "rack_again", "rack_end", "rack_ns", "rack_rtt_ns", "rate", "reorder_keep",
+        "reorder_steps", "reordered", "reordering", "retransmitted", "round_end", "tlp_again",
+        "tlp_end", "undo", "undo_left",
     )  # fmt: skip
 
     def __init__(self, iss: int = 0) -> None:
@@ -55,7 +57,7 @@ class LossState:
         self.retransmitted: int | None = None
         self.prr_delivered = self.prr_out = self.prr_base = 0
         self.rack_ns = self.rack_rtt_ns = self.delivered = self.delivered_ns = self.rate = 0
-        self.reordered = self.tlp_again = False
+        self.reordered = self.tlp_again = self.rack_again = False
         self.frto = 0
         self.reorder_steps, self.reorder_keep, self.reordering = 1, 0, 3
         self.tlp_end: int | None = None

@@ -83,6 +83,7 @@ def retransmit(table: TcpTable, socket: TcpSocket, record: Sent, now: int) -> bo
     size = sum(map(len, record.buffers))
     number = -(-size // socket.mss) or 1
     stats.retrans += number
+    stats.syns_again += bool(flags & SYN)
     stats.bytes_retrans += size
     table.recorder.count("tcp.segments_retransmitted", number)
     return True

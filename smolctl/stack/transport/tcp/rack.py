@@ -31,8 +31,9 @@ def delivered(socket: TcpSocket, record: Sent, now: int, echoed_ns: int | None) 
         loss.reordered = True
         gap = (loss.forward - record.end) // max(socket.mss, 1) + 1
         loss.reordering = min(max(loss.reordering, gap), 300)
-    if (record.sent_ns, record.end) > (loss.rack_ns, loss.rack_end):
-        loss.rack_ns, loss.rack_end = record.sent_ns, record.end
+    again = record.times > 1
+    if (record.sent_ns, again, record.end) > (loss.rack_ns, loss.rack_again, loss.rack_end):
+        loss.rack_ns, loss.rack_again, loss.rack_end = record.sent_ns, again, record.end
         loss.rack_rtt_ns = now - record.sent_ns
 
 
@@ -68,19 +69,23 @@ def reorder_window(socket: TcpSocket) -> int:
 def detect(socket: TcpSocket, now: int) -> int:
     """Mark what was sent so long before what arrived that it is lost (RFC 8985 6.2 step 5).
 
+    A turn has one time. Of what was sent in the same one, the higher number is the later, but what
+    was sent again may have been sent after any of it.
+
     Returns: how long to wait until more of it is lost, ns; 0 for nothing to wait for.
     """
     loss, snd = socket.loss, socket.snd
     if not loss.rack_ns:
         return 0
     patience = loss.rack_rtt_ns + reorder_window(socket)
+    latest = loss.rack_ns, loss.rack_again, loss.rack_end
     wait = 0
     for record in snd.records:
         if record.seq >= loss.rack_end and record.times == 1:
             break  # it and all behind it were sent later
         if record.sacked or (record.lost and not record.again):
             continue
-        if (record.sent_ns, record.end) >= (loss.rack_ns, loss.rack_end):
+        if (record.sent_ns, record.times > 1, record.end) >= latest:
             continue
         left = record.sent_ns + patience - now
         if left <= 0:

@@ -2,7 +2,7 @@
 
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.transport.tcp.sequence import Ends
-from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.socket import Opened, TcpSocket
 
 
 class Request:
@@ -21,12 +21,13 @@ class Request:
         tos: of the SYN, for the answer.
         sent_ns: when the SYN was answered last; times: how often.
         at_ns: when it is answered again.
+        opened: see ``TcpSocket``.
     """
 
     __slots__ = (
         "advmss", "at_ns", "dev", "ecn", "ends", "heap_ns", "invalid_ns", "irs", "iss",
-        "listener", "mss", "own_scale", "sack", "scale", "sent_ns", "times", "timestamps", "tos",
-        "ts_offset", "ts_recent", "window",
+        "listener", "mss", "opened", "own_scale", "sack", "scale", "sent_ns", "times", "timestamps",
+        "tos", "ts_offset", "ts_recent", "window",
     )  # fmt: skip
 
     def __init__(self, ends: Ends, listener: TcpSocket, iss: int, irs: int) -> None:
@@ -37,6 +38,7 @@ class Request:
         self.sack = self.timestamps = self.ecn = False
         self.ts_recent = self.ts_offset = self.window = self.tos = 0
         self.sent_ns = self.times = 0
+        self.opened = Opened.NONE
         self.at_ns, self.heap_ns, self.invalid_ns = NEVER, NEVER, -NEVER
 
     def due_ns(self) -> int:

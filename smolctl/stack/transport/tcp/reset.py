@@ -65,7 +65,7 @@ def challenge(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) -
     if least and now - socket.challenge_ns < least:
         segment.packet.record(reason.TCP_CHALLENGE_ACK_LIMITED, **_named(socket))
         return
-    socket.challenge_ns = now
+    socket.challenge_ns, socket.challenged_syn = now, bool(segment.flags & SYN)
     segment.packet.record(reason.TCP_CHALLENGE_ACK, **_named(socket))
     send_ack(table, socket, now)
 

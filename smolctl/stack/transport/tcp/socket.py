@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Flag, auto
 from typing import NamedTuple, Protocol
 
 from smolctl.stack.alarm import NEVER
@@ -23,6 +24,18 @@ from smolctl.wire.tcp import TcpHeader
 
 NO_ENDS = Ends(0, 0, 0, 0)
 _SECOND_NS = 1_000_000_000
+
+
+class Opened(Flag):
+    """The way a connection began, beside an ordinary handshake."""
+
+    NONE = 0
+    BOTH_SIDES = auto()
+    """Both ends sent SYN at once (RFC 9293 3.5)."""
+    REUSED = auto()
+    """Its ends were in TIME-WAIT (RFC 6191)."""
+    HALF_OPEN = auto()
+    """The peer still had an old connection between these ends, which was reset."""
 
 
 class Ending(NamedTuple):
@@ -59,6 +72,7 @@ class TcpStats:
         bytes_sent: payload, retransmissions included; bytes_acked, bytes_received: of the stream.
         bytes_retrans: payload that was sent again; retrans: segments that were.
         segs_in, segs_out: segments; data_segs_in, data_segs_out: those with payload.
+        syns_again: SYNs that were sent again; they count as ``retrans``, too.
         ooo_in: segments that came beyond a gap.
         dsacks: duplicates that the peer reported.
         timeouts, probes, spurious: retransmission timeouts, tail loss probes, and reductions that
@@ -71,6 +85,7 @@ class TcpStats:
     bytes_received: int = 0
     bytes_retrans: int = 0
     retrans: int = 0
+    syns_again: int = 0
     segs_in: int = 0
     segs_out: int = 0
     data_segs_in: int = 0
@@ -132,6 +147,8 @@ class TcpSocket(SocketBase):
         on_error: takes an ICMP error about what it sent.
         state: see ``State``.
         ends: both ends of a connection.
+        opened: how it began.
+        syn_acks: answers to our SYN that came after the first.
         backlog: of a listening socket, else None.
         ending: why the connection failed, until the program was told.
         ended: the same, for good.
@@ -153,7 +170,7 @@ class TcpSocket(SocketBase):
         zero_since_ns: since when the peer's window is zero, 0 while it is not.
         ece: the peer is told of a congestion mark; cwr: it is told that we were.
         invalid_ns: when an unacceptable segment was answered last.
-        challenges: see ``challenge.py``.
+        challenge_ns: when a segment was challenged last; challenged_syn: it was SYN.
         flow: its way, as the fast path remembers it.
         out: the interface of its way, as it was in the configuration ``generation``.
         pmtu: the path MTU that ``mss`` comes from; probe_mtu: a smaller one that was tried because
@@ -184,6 +201,8 @@ class TcpSocket(SocketBase):
     on_error: "OnError | None" = None
     state: State = State.CLOSED
     ends: Ends = NO_ENDS
+    opened: Opened = Opened.NONE
+    syn_acks: int = 0
     backlog: Backlog | None = None
     ending: Ending | None = None
     ended: Ending | None = None
@@ -222,6 +241,7 @@ class TcpSocket(SocketBase):
     cwr: bool = False
     invalid_ns: int = -NEVER
     challenge_ns: int = -NEVER
+    challenged_syn: bool = False
     pmtu: int = 0
     probe_mtu: int = 0
     small_probes: int = 0

@@ -27,6 +27,7 @@ Connection = TcpSocket | Request | TimeWait
 
 
 FAILED_MAX = 64
+_TTLS_MAX = 256
 
 
 class Failed(NamedTuple):
@@ -60,6 +61,7 @@ class TcpTable(PortTable[TcpSocket]):
             which interface it comes; valid for one generation of the stack.
         failed: connections that ended by an error, the last ones.
         orphans: connections whose program has closed its socket.
+        ttls: with which TTL peers finished a handshake, the last ones.
     """
 
     def __init__(self, shared: Shared, networks: Networks) -> None:
@@ -77,6 +79,7 @@ class TcpTable(PortTable[TcpSocket]):
         self.take_error_of: OnError | None = None
         self.failed: deque[Failed] = deque(maxlen=FAILED_MAX)
         self.orphans = 0
+        self.ttls: dict[int, int] = {}
         self.learn_output: LearnOutput = _learn_nothing
         self.learn_input: LearnInput = _learn_nothing
         self.inbound: dict[bytes, tuple[TcpSocket, Interface]] = {}
@@ -100,6 +103,13 @@ class TcpTable(PortTable[TcpSocket]):
         return self.recorder.record(
             why, dev, now, None, peer=(ends.peer, ends.peer_port), port=ends.port, **values
         )
+
+    def answered_ttl(self, peer: int, ttl: int) -> None:
+        """Remember the TTL of a segment that a peer, and nobody else, has sent."""
+        self.ttls.pop(peer, None)
+        self.ttls[peer] = ttl
+        if len(self.ttls) > _TTLS_MAX:
+            del self.ttls[next(iter(self.ttls))]
 
     def want_output(self, socket: TcpSocket) -> None:
         """Have a connection looked at at the end of this turn."""

@@ -64,7 +64,7 @@ from smolctl.stack.transport.tcp.receive import ReceiveSide
 from smolctl.stack.transport.tcp.segment import send_ack, transmit, usable_mtu
 from smolctl.stack.transport.tcp.send import SendSide, Sent
 from smolctl.stack.transport.tcp.sequence import Ends
-from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.socket import Opened, TcpSocket
 from smolctl.stack.transport.tcp.states import MAY_SEND, State, TcpEvent
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.stack.transport.tcp.time_wait import TimeWait
@@ -233,9 +233,10 @@ class Tcp(TcpTable):
             raise AssertionError("a way to connect by has a source address")
         number = socket.port if socket.bound else self.ephemeral(local, peer, port)
         ends = Ends(local, number, peer, port)
-        known = self.connections.get(ends)
+        known, opened = self.connections.get(ends), Opened.NONE
         if isinstance(known, TimeWait) and self._may_reuse(known, way):
             drop_time_wait(self, known)
+            opened = Opened.REUSED
         elif known is not None:
             raise AddressInUse(
                 f"port {number} has a connection to that peer already", hint="smolctl socket show"
@@ -243,6 +244,7 @@ class Tcp(TcpTable):
         socket.local = socket.source = local
         socket.dev = zone or socket.dev
         socket.port, socket.peer, socket.peer_port, socket.ends = number, peer, port, ends
+        socket.opened, socket.syn_acks = opened, 0
         self.register(ends, socket, reuse=socket.reuse)
         self._start(socket, way, now)
 

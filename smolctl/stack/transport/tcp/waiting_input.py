@@ -6,8 +6,10 @@ from smolctl.stack.trace.trace import Fate
 from smolctl.stack.transport.tcp.ending import drop_time_wait
 from smolctl.stack.transport.tcp.handshake import listen_input
 from smolctl.stack.transport.tcp.incoming import Incoming
+from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.segment import send_segment
 from smolctl.stack.transport.tcp.sequence import timestamp, unwrap
+from smolctl.stack.transport.tcp.socket import Opened
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.stack.transport.tcp.time_wait import TimeWait
 from smolctl.wire.tcp import ACK, FIN, RST, SYN, TcpHeader
@@ -25,6 +27,9 @@ def time_wait_input(table: TcpTable, rest: TimeWait, segment: Incoming) -> None:
         # RFC 6191 2: the numbers or the timestamp tell it from what was before.
         drop_time_wait(table, rest)
         listen_input(table, segment, ends)
+        request = table.connections.get(ends)
+        if isinstance(request, Request):
+            request.opened = Opened.REUSED
         return
     if flags & RST:
         if segment.seq == rest.rcv_nxt and not table.settings["tcp.rfc1337"] and not old:
@@ -40,7 +45,7 @@ def time_wait_input(table: TcpTable, rest: TimeWait, segment: Incoming) -> None:
     elif old:
         packet.record(reason.TCP_PAWS, **named)
     elif segment.size and segment.end <= rest.rcv_nxt:
-        packet.record(reason.TCP_DUPLICATE, **named, size=segment.size)
+        packet.record(reason.TCP_DUPLICATE, **named, cause="data", size=segment.size)
     elif segment.size or segment.seq != rest.rcv_nxt:
         values = {"ahead": segment.seq - rest.rcv_nxt, "size": segment.size}
         packet.record(reason.TCP_SEQ_OUTSIDE_WINDOW, **named, **values)
