@@ -340,17 +340,12 @@ def _asking(net: Network, values: Values) -> More:
     """
     dev, probes = values["dev"], values.get("probes")
     if net.family is IPV6:
-        asking, question = "neighbor discovery", "neighbor solicitation"
-        command = f"smolctl ping -c 2 {_NODES}%{dev}"
+        asking, question, verb = "neighbor discovery", "neighbor solicitation", "ndisc"
     else:
-        asking, question = "ARP", "ARP request"
-        command = f"smolctl arping -I {dev} {format_address(values['next_hop'])}"
+        asking, question, verb = "ARP", "ARP request", "arping"
+    command = f"smolctl {verb} -I {dev} {format_address(values['next_hop'])}"
     asked = {} if probes is None else {"asked": counted(probes, question)}
     return {"asking": asking, "question": question, "command": command, **asked}
-
-
-_NODES = "ff02::1"
-"""The group of all nodes of a link (RFC 4291 2.7.1)."""
 
 
 def _may_wait(_net: Network, values: Values) -> More:

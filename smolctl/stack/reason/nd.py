@@ -214,8 +214,8 @@ ND_TARGET_TENTATIVE = Reason(
     tested. Until nobody has said for a second that it is taken, the address is not ours, and the
     question gets no answer (RFC 4862 5.4.3). Ask again later, or use the address untested.""",
     why_template=("{ip} of {dev} {state}, so nobody is answered",),
-    advice_template="wait a second: smolctl addr show {dev}; without a test: smolctl addr add ..."
-    " nodad",
+    fix_templates=("smolctl addr replace {ip}/{plen} dev {dev} nodad",),
+    advice_template="wait a second: smolctl addr show {dev}",
 )  # fmt: skip
 ND_UNSOLICITED = Reason(
     "nd-unsolicited", Kind.DROP, "RFC 4861 7.2.5", "NOT_SPECIFIED",

@@ -38,6 +38,9 @@ def echo6(dst: str = OURS6, dst_mac: str = OURS_MAC) -> bytes:
 
 MANY = IPv6ExtHdrDestOpt(options=[HBHOptUnknown(otype=30, optdata=b"")] * 9)
 SOLICITATION = ICMPv6ND_NS(tgt=OTHER6) / ICMPv6NDOptSrcLLAddr(lladdr=THEIRS_MAC)
+TESTED6 = (*SETUP6, "sysctl nd.dad_transmits=100", f"addr add {OTHER6}/64 dev tap0")
+UNTESTED6 = f"smolctl addr replace {OTHER6}/64 dev tap0 nodad"
+"""An address that is tested for 100 s, and what ends its test."""
 ANSWERED, ADVERTISED = "icmp6.messages_sent", "nd.advertisements_sent"
 
 CASES6 = (
@@ -62,6 +65,10 @@ CASES6 = (
         "ip6-option-limit", "smolctl sysctl ip6.max_dst_opts=32",
         counts(ANSWERED, ip6(MANY / ICMPv6EchoRequest(data=b"ping"))), SETUP6,
     ),
+    Case("ip6-dst-tentative", UNTESTED6, counts(ANSWERED, echo6(OTHER6)), TESTED6),
+    Case(
+        "nd-target-tentative", UNTESTED6, counts(ADVERTISED, ip6(SOLICITATION, hlim=255)), TESTED6
+    ),
     Case(
         "udp-port-closed", f"smolctl udp recv [{OURS6}]:7000",
         counts("udp.datagrams_delivered", ip6(UDP(sport=9, dport=7000) / b"x")), SETUP6,
@@ -74,7 +81,6 @@ CASES6 = (
 UNFIXED6 = {
     "ip6-disabled": "a stack without IPv6 has no address that the lab's frames could be for",
     "ip6-dst-not-ours": "its fix is tried in virtual time; ip-dst-not-ours runs the same commands",
-    "ip6-dst-tentative": "no IPv6 address is tested yet",
     "ip6-rule-refused": "its fix is tried in virtual time; ip-rule-refused runs the same command",
     "ip6-multicast-filtered": "as ip-multicast-filtered, which has a test of its own",
     "redirect6-ignored": "its fix is tried in virtual time; it is a sysctl",

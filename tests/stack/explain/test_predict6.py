@@ -197,7 +197,7 @@ def test_a_neighbor_that_does_not_answer(host: Host6) -> None:
     (error,) = socket.errors
     why = error.reason.why(error.detail)
     assert why == f"3 neighbor solicitations for {PEER6} on tap0, and nothing came back"
-    assert error.reason.hint(error.detail) == "smolctl ping -c 2 ff02::1%tap0"
+    assert error.reason.hint(error.detail) == f"smolctl ndisc -I tap0 {PEER6}"
     assert {see6(frame).nd.target for frame in host.take()} == {ip(PEER6)}  # type: ignore[union-attr]
 
 

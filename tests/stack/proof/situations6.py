@@ -36,6 +36,7 @@ from tests.stack.reason.provokers_ipv6 import (
     UNKNOWN_OPTION,
     as_router6,
     gets,
+    while_tested,
     with_ipv6,
     with_value,
 )
@@ -170,6 +171,9 @@ MANY_OPTIONS = options_header(17, [(UNKNOWN_OPTION, b"")] * 9) + DATAGRAM6
 KINDS = (RouteType.BLACKHOLE, RouteType.UNREACHABLE, RouteType.PROHIBIT)
 RULES = (RuleAction.BLACKHOLE, RuleAction.UNREACHABLE, RuleAction.PROHIBIT)
 
+TESTED6 = "2001:db8::5"
+UNTESTED = f"smolctl addr replace {TESTED6}/64 dev tap0 nodad"
+
 SITUATIONS6 = (
     Situation(
         "ip6-disabled", "smolctl sysctl ip6.disable=0",
@@ -183,6 +187,16 @@ SITUATIONS6 = (
         "ip6-dst-not-ours", "smolctl sysctl ip6.forward=1",
         as_router6(after(has_a_way_on, lambda host: host.set("ip6.forward", 0),
                          told(udp6_frame(dst=NEXT6)))),
+    ),
+    Situation(
+        "ip6-dst-tentative", UNTESTED, first(
+            listens6, after(while_tested, told(udp6_frame(dst=TESTED6)))),
+    ),
+    Situation("nd-target-tentative", UNTESTED, P["nd-target-tentative"]),
+    Situation(
+        "tx-src-tentative", UNTESTED,
+        first(while_tested, lambda host: refused(
+            host, host.socket(9, local="::"), PEER6, src=TESTED6)),
     ),
     Situation(
         "ip6-anycast-host", "smolctl sysctl ip6.forward=1", gets(echo6_request(dst="2001:db8::")),

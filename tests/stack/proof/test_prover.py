@@ -24,7 +24,6 @@ Row = dict[str, Any]
 ALL = (*SITUATIONS, *SITUATIONS6)
 EACH = pytest.mark.parametrize("situation", ALL, ids=str)
 UNPROVEN = {
-    "ip6-dst-tentative": "no IPv6 address is tested yet",
     "arp-dad-rate-limited": "no packet is dropped: an address is not in use yet",
 }
 """Reasons whose commands are tried by nobody, and why."""

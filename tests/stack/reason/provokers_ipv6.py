@@ -145,13 +145,18 @@ def refused_by_rule6(host: Host) -> None:
     host.receive(udp6_frame())
 
 
+def while_tested(host: Host) -> None:
+    """Begin to test 2001:db8::5."""
+    host.set("nd.accept_dad", 1)
+    host.add("2001:db8::5/64")
+    host.poll()
+
+
 def tested(*frames: bytes) -> Provoker:
     """Return a provoker that tests 2001:db8::5, to which frames come in then."""
 
     def provoke(host: Host) -> None:
-        host.set("nd.accept_dad", 1)
-        host.add("2001:db8::5/64")
-        host.poll()
+        while_tested(host)
         host.receive(*frames)
 
     return with_ipv6(provoke)
