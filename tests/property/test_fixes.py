@@ -12,7 +12,7 @@ from smolctl.stack.proof.again import Again
 from smolctl.stack.proof.change import Trial
 from smolctl.stack.proof.prover import Prover
 from smolctl.stack.reason import Detail, shown
-from smolctl.wire.address import Family, parse_address, split_zone
+from smolctl.wire.address import Family, is_link_local, parse_address, split_zone
 from tests.kit.amount import examples
 from tests.kit.host import ip
 from tests.property.events import Event, histories
@@ -91,9 +91,11 @@ def test_every_fix_of_a_prediction_helps(
     world = played(config, history)
     if dev not in world.stack.interfaces:
         dev = None
-    comes_in = comes_in and dev is not None and src is not None
-    where = {"iif": dev} if comes_in else {"dev": dev}
     source = None if src is None else ip(src)
+    if source is not None and dev is None and is_link_local(source):
+        dev = DEVS[0] if DEVS[0] in world.stack.interfaces else "lo"  # it says nothing alone
+    comes_in = comes_in and dev in DEVS and src is not None
+    where = {"iif": dev} if comes_in else {"dev": dev}
     question = Question(proto, source, ip(dst), 9, port, size, **where)
     world.stack.ledger.prove = Prover(world.stack)
     trace = predict(world.stack, question, world.host.now)

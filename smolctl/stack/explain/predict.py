@@ -31,6 +31,7 @@ from smolctl.stack.neighbor.states import VALID
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.facts import Resolved
 from smolctl.stack.trace.trace import Direction, Fate, Flow, Trace
+from smolctl.stack.transport.local_address import is_local_at
 from smolctl.stack.transport.ping import Ping
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.socket_base import ANY
@@ -179,7 +180,8 @@ def _udp_out(udp: Udp, net: Network, question: Question, now: int, trace: Trace)
     socket = _bound(udp, net, question) if question.sport else None
     if socket is None:
         socket = udp.open("the sender", net.family)
-        local = src if src is not None and net.fib.is_local(src) else ANY
+        own = src is not None and is_local_at(net, src, question.dev)
+        local = src if own else ANY
         with suppress(AddressInUse):
             udp.bind(socket, local, question.sport, question.dev)
     socket.broadcast = socket.broadcast or question.broadcast

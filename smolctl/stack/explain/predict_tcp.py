@@ -15,6 +15,7 @@ from smolctl.stack.ip.way import Refusal
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.trace.facts import Handshake
 from smolctl.stack.trace.trace import Direction, Fate, Flow, Trace
+from smolctl.stack.transport.local_address import is_local_at
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.tcp import Tcp
@@ -58,7 +59,7 @@ def tcp_out(tcp: Tcp, net: Network, attempt: Attempt, now: int, trace: Trace) ->
         return None
     socket = tcp.open("the sender", family_of(dst))
     socket.tos, socket.ttl, socket.reuse = tos, ttl, True
-    local = src if src is not None and net.fib.is_local(src) else ANY
+    local = src if src is not None and is_local_at(net, src, dev) else ANY
     if local is not ANY or sport or dev is not None:
         with suppress(AddressInUse):
             tcp.bind(socket, local, sport, dev)

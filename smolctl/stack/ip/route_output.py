@@ -84,12 +84,12 @@ def route_output(net: Network, key: RouteKey) -> Way | Refusal:
     if isinstance(route, Multipath):
         route = gateways.pick_hop(net, route, key)
     if route.type is RouteType.LOCAL:
-        return _to_ourselves(net, route, dst, src)
+        return _to_ourselves(net, route, dst, src, dev)
     if route.type is RouteType.ANYCAST:
         # Nothing is sent from an anycast address that another node has as well (RFC 4291 2.6).
         owner = net.interfaces.named(route.dev or "")
         source = src if src is not None else net.select_source(owner, dst, None, Scope.LINK)
-        return _to_ourselves(net, route, dst, source)
+        return _to_ourselves(net, route, dst, source, dev)
     return _by_route(net, route, dst, src)
 
 
@@ -104,8 +104,14 @@ def _refusal(found: Found, dst: int) -> Refusal | None:
     return Refusal(refused, found.dev or "", {"ip": dst, "_route": found})
 
 
-def _to_ourselves(net: Network, route: Route, dst: int, src: int | None) -> Way | Refusal:
-    """Keep a packet to one's own address inside (RFC 1122 3.2.1.3; Linux: dev_out = loopback)."""
+def _to_ourselves(
+    net: Network, route: Route, dst: int, src: int | None, dev: str | None
+) -> Way | Refusal:
+    """Keep a packet to one's own address inside (RFC 1122 3.2.1.3; Linux: dev_out = loopback).
+
+    One with a link-local address comes in by the link of that address (Linux ``inet6_iif``), or
+    nobody could answer it.
+    """
     out = net.interfaces.loopback
     owner = net.interfaces.get(route.dev or "", out)
     if not (net.settings["ip.loopback_own"] or owner.loopback):
@@ -113,10 +119,12 @@ def _to_ourselves(net: Network, route: Route, dst: int, src: int | None) -> Way 
     if not out.up:
         return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
     source = src if src is not None else (route.prefsrc if route.prefsrc is not None else dst)
+    entrance = out
     if net.needs_dev(dst):
-        # It comes in by the link that the address is of (Linux inet6_iif), not by ``lo``.
-        return Way(WayType.LOCAL, owner, dst, dst, source, route, out.mtu)
-    return Way(WayType.LOCAL, out, dst, dst, source, route, out.mtu)
+        entrance = owner
+    elif net.needs_dev(source):
+        entrance = net.interfaces.get(dev or _link_of(net, source) or "", owner)
+    return Way(WayType.LOCAL, entrance, dst, dst, source, route, out.mtu)
 
 
 def _link_of(net: Network, src: int | None) -> str | None:

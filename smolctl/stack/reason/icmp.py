@@ -308,7 +308,7 @@ ICMP_PORT_UNREACHABLE = Reason(
     """The destination got our datagram, and nobody is bound to its port. So the path works in both
     directions, and what is missing is the program there. A Linux program sees "Connection
     refused".""",
-    why_template=("{offender} says that nothing is bound to {ip}:{port}",),
+    why_template=("{offender} says that nothing is bound to {ip!b}:{port}",),
     advice_template="on {ip}: start what is to listen on UDP port {port}; ss -lun shows what does",
 )  # fmt: skip
 ICMP_FRAGMENTATION_NEEDED = Reason(

@@ -62,7 +62,7 @@ TCP_NO_LISTENER = Reason(
     """Somebody wants to connect, and arrived at the right host, but no socket listens at that
     port. RFC 9293 3.10.7.1 has the attempt answered with RST, and the program that tried sees
     "Connection refused". Start the server, or connect to the port that it has.""",
-    why_template=("nobody listens at {ip}:{port}",),
+    why_template=("nobody listens at {ip!b}:{port}",),
     advice_template="what listens: smolctl socket show",
     stage="socket",
 )  # fmt: skip

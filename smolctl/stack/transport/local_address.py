@@ -7,6 +7,18 @@ from smolctl.stack.transport.socket_base import SocketBase
 from smolctl.wire.address import format_address, is_multicast
 
 
+def is_local_at(net: Network, address: int, dev: str | None) -> bool:
+    """Tell whether a socket of an interface may be bound to a source as one of our own.
+
+    Without an interface a link-local address of any link counts, about which ``check_local`` asks.
+    """
+    if not net.fib.is_local(address):
+        return False
+    if dev is None or not net.needs_dev(address):
+        return True
+    return net.has_address(net.interfaces.named(dev), address)
+
+
 def check_local(net: Network, socket: SocketBase, local: int, dev: str | None) -> None:
     """Check that a socket of its family can be bound to an address (Linux ``__inet6_bind``).
 
