@@ -108,10 +108,10 @@ class Interface:
         options: the words it was added with that only links of its kind have, to add it again.
         impairment: what the link does to the frames before they get into the outbox, if anything.
         traced: how many frames of the outbox, or on their way from it, are followed.
-        flows: for the fast path, the socket of each flow that came in, by the 12 bytes of
-            addresses and ports; valid for one generation of the stack.
+        flows: for the fast path, the socket of each flow that came in, by the bytes of addresses,
+            ports and length; valid for one generation of the stack.
         forward_flows: for the fast path of forwarding, the way of packets that came in, by Ethernet
-            header, type of service and addresses; as long valid.
+            header and addresses, of IPv4 by type of service, too; as long valid.
     """
 
     name: str

@@ -100,7 +100,8 @@ class Stack:
         self.udp.learn_input = partial(fast_udp.learn_input, self.udp)
         self.tcp.learn_output = partial(fast_tcp.learn_output, self.tcp)
         self.tcp.learn_input = partial(fast_tcp.learn_input, self.tcp)
-        self.ipv4.learn_forward = partial(fast_forward.learn, self.ipv4)
+        for net in self.networks.values():
+            net.learn_forward = partial(fast_forward.learn, net)
         self.ledger.suggest = Suggestions(self.networks)
         self.shared.recorder.note_candidates = partial(note_candidates, self.networks)
 
@@ -158,12 +159,12 @@ class Stack:
     def _cut_frames_input(self, interface: Interface, now: int, frames: list[bytes]) -> None:
         for frame in frames:
             known = interface.forward_flows
-            if not (known and fast_forward.forwarded(self.ipv4, interface, frame, now)):
+            if not (known and fast_forward.forwarded(self.shared, interface, frame, now)):
                 frame_input(self.protocols, interface, frame, now)
 
     def _forward_input(self, interface: Interface, data: bytes, now: int) -> None:
         frame = fast_forward.whole_frame(interface, data)
-        if frame is None or not fast_forward.forwarded(self.ipv4, interface, frame, now):
+        if frame is None or not fast_forward.forwarded(self.shared, interface, frame, now):
             layered = self._offloaded_input if interface.headroom else self._frame_input
             layered(interface, data, now)
 

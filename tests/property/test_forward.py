@@ -39,10 +39,12 @@ passing = st.builds(
 
 def forwarding(config: Config) -> Config:
     """Return a config that forwards, and whose second link leads somewhere."""
-    sysctls = [sysctl for sysctl in config.sysctls if "ip.forward" not in sysctl[0]]
-    wired = [*config.addresses, ("10.1.0.1/24", "tap1")]
+    switches = ("ip.forward", "ip6.forward")
+    sysctls = [sysctl for sysctl in config.sysctls if not sysctl[0].endswith(switches)]
+    wired = [*config.addresses, ("10.1.0.1/24", "tap1"), ("2001:db8:1::1/64", "tap1")]
     return config._replace(
-        sysctls=[*sysctls, ("ip.forward", 1)], addresses=list(dict.fromkeys(wired))
+        sysctls=[*sysctls, *((switch, 1) for switch in switches)],
+        addresses=list(dict.fromkeys(wired)),
     )
 
 

@@ -25,6 +25,7 @@ from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import PassedOn
 from smolctl.wire import ethernet, ipv6
 from smolctl.wire.address import UNSPECIFIED6, is_link_local
+from smolctl.wire.ipv6 import NextHeader
 
 _TYPE_REASONS = {
     RouteType.BLACKHOLE: reason.FWD_ROUTE_BLACKHOLE,
@@ -158,3 +159,5 @@ def _send_on(net: Network, packet: Packet, way: Way) -> None:
     else:
         with suppress(SendRejected, NoBuffers):  # recorded: the neighbor cache is full for good
             net.neighbors.output(packet, way.next_hop)
+        if packet.header.next_header != NextHeader.HOP_BY_HOP:
+            net.learn_forward(way, trace)

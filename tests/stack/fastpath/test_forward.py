@@ -38,7 +38,7 @@ def learned(headroom: int = 0) -> Router:
 
 def taken(router: Router, data: bytes) -> bool:
     """Tell whether a frame takes the fast path."""
-    return forwarded(router.stack.ipv4, router.dev("tap0"), data, router.now)
+    return forwarded(router.stack.shared, router.dev("tap0"), data, router.now)
 
 
 def test_known_ways_do_not_reach_the_layered_path() -> None:
