@@ -16,6 +16,7 @@ from smolctl.errors import SmolctlError
 
 SUBJECTS = {
     "datagram": ("bench.datagram:run", "a datagram through the stack, in process"),
+    "families": ("bench.families:run", "a packet of IPv6 in process, beside one of IPv4"),
     "echo": ("bench.echo:run_rate", "UDP echo over TAP, 64 outstanding (root)"),
     "rtt": ("bench.echo:run_round_trip", "UDP round trip over TAP (root)"),
     "programs": ("bench.programs:run", "datagrams between programs, by sockets of a stack"),

@@ -13,7 +13,7 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.trace.journal import Journal
 from smolctl.stack.trace.trace import Step, Trace
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire.address import parse_address
+from smolctl.wire.address import IPV4, Family, parse_address
 
 PAYLOAD = bytes(range(64))
 BURST = 32
@@ -29,10 +29,12 @@ def _nothing(*_: object) -> None:
 
 @contextmanager
 def fast_path_off(stack: Stack) -> Iterator[None]:
-    """Let a stack learn no flow, so that every datagram takes the layered path."""
+    """Let a stack learn no flow, so that every packet takes the layered path."""
     with (
         mock.patch.object(stack.udp, "learn_output", _nothing),
         mock.patch.object(stack.udp, "learn_input", _nothing),
+        mock.patch.object(stack.ipv4, "learn_forward", _nothing),
+        mock.patch.object(stack.ipv6, "learn_forward", _nothing),
     ):
         yield
 
@@ -76,13 +78,15 @@ def journal_off(stack: Stack) -> Iterator[None]:
 class Pair:
     """Two sockets of one stack, one of which sends to the other by ``lo``."""
 
-    def __init__(self) -> None:
+    def __init__(self, family: Family = IPV4) -> None:
         self.stack = Stack(random.Random(1).random)
-        bring_up_loopback(self.stack.ipv4)
-        self.sender, self.receiver = self.stack.udp.open(), self.stack.udp.open()
-        self.dst = parse_address("127.0.0.2")
-        self.stack.udp.bind(self.receiver, self.dst, 7)
-        self.stack.udp.bind(self.sender, parse_address("127.0.0.1"), 0)
+        net = self.stack.networks[family]
+        bring_up_loopback(net)
+        udp, (ours, _) = self.stack.udp, net.loopback_prefix
+        self.sender, self.receiver = udp.open(family=family), udp.open(family=family)
+        self.dst = parse_address("127.0.0.2") if family is IPV4 else ours
+        udp.bind(self.receiver, self.dst, 7)
+        udp.bind(self.sender, ours, 0)
 
     def single(self, count: int, timer: Callable[[], float] = perf_counter) -> float:
         """Send, poll and receive ``count`` datagrams one by one; return datagrams a second."""
@@ -243,6 +247,7 @@ def forget(stack: Stack, *sockets: UdpSocket) -> None:
         known.flows.clear()
     for interface in stack.interfaces.values():
         interface.flows.clear()
+        interface.forward_flows.clear()
 
 
 def _rows(figures: dict[str, list[float]]) -> list[Row]:

@@ -1,8 +1,11 @@
 """Rounds by turns, ratios of pairs, medians: what makes a figure survive a busy machine."""
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +102,12 @@ class Skipped(Exception):
 Run = Callable[[], float]
 
 
-def by_turns(rounds: int, runs: Mapping[str, Run]) -> dict[str, list[float]]:
+def by_turns(rounds: int, runs: Mapping[Name, Run]) -> dict[Name, list[float]]:
     """Run each of ``runs`` once a round and return their figures by name.
 
     Every other round goes backwards, so that nobody always follows the same neighbor.
     """
-    figures: dict[str, list[float]] = {name: [] for name in runs}
+    figures: dict[Name, list[float]] = {name: [] for name in runs}
     for number in range(rounds):
         order = list(runs.items())
         for name, run in order if number % 2 == 0 else reversed(order):

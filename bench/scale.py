@@ -1,77 +1,19 @@
 """The cost of a datagram in a large stack, as a multiple of that in a small one."""
 
-import random
 from collections.abc import Callable
 from functools import partial
-from time import perf_counter
 
-from bench.datagram import PAYLOAD, fast_path_off, forget
+from bench.datagram import fast_path_off, forget
 from bench.fib import fill, prefixes
 from bench.measure import Limit, Plan, Row, by_turns, middle, ratio
-from smolctl.stack.config.addr import add_address, bring_up_loopback
-from smolctl.stack.config.link import add_interface
+from bench.wired import OURS, PEER, Wired
 from smolctl.stack.fib.route import Scope
-from smolctl.stack.interface import Medium
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import derived
-from smolctl.stack.neighbor.states import State
-from smolctl.stack.stack import Stack
-from smolctl.wire import ethernet, ipv4, udp
-from smolctl.wire.address import parse_address
 
 MANY = 10_000
 ROUTES = 1_000_000
 _LIMIT = Limit(1.2, 1.05, at_least=False)
-_MAC, _PEER_MAC = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
-_OURS, _PEER = parse_address("10.0.0.1"), parse_address("10.0.0.2")
-_PORT = 7
-_NOW = 1
-
-
-class Wired:
-    """A stack with an Ethernet interface, one socket, one known neighbor and one default route."""
-
-    def __init__(self) -> None:
-        self.stack = Stack(random.Random(1).random)
-        bring_up_loopback(self.stack.ipv4)
-        self.wire = add_interface(self.stack.shared, "eth0", "test", Medium.ETHERNET, 1500, _MAC)
-        add_address(self.stack.ipv4, self.wire, Address(_OURS, 8, Scope.GLOBAL, "eth0"))
-        self.add_neighbor(_PEER)
-        self.socket = self.stack.udp.open()
-        self.stack.udp.bind(self.socket, port=_PORT)
-        self.frame = _frame(_PEER, _OURS, _PORT)
-
-    def add_neighbor(self, address: int) -> None:
-        """Make a neighbor known for good."""
-        self.stack.ipv4.neighbors["eth0"].set(address, State.PERMANENT, _PEER_MAC, _NOW)
-
-    def receive(self, count: int) -> float:
-        """Take ``count`` frames from the wire to the socket; return ns each."""
-        receive, wire, frame, take = self.stack.receive, self.wire, self.frame, self.socket.receive
-        start = perf_counter()
-        for _ in range(count):
-            receive(wire, frame, _NOW)
-            if take() is None:
-                raise RuntimeError("a frame was lost")
-        return (perf_counter() - start) / count * 1e9
-
-    def send(self, count: int) -> float:
-        """Put ``count`` datagrams onto the wire; return ns each."""
-        send, socket, outbox = self.stack.udp.send, self.socket, self.wire.outbox
-        start = perf_counter()
-        for _ in range(count):
-            send(socket, PAYLOAD, _PEER, _PORT, _NOW)
-            outbox.pop()
-        return (perf_counter() - start) / count * 1e9
-
-
-def _frame(src: int, dst: int, port: int) -> bytes:
-    segment = udp.to_bytes(_PORT, port, PAYLOAD, src, dst)
-    header = ipv4.Ipv4Header(
-        5, 0, 20 + len(segment), 0, True, False, 0, 64, ipv4.Protocol.UDP, src, dst
-    )
-    link = ethernet.EthernetHeader(_MAC, _PEER_MAC, ethernet.EtherType.IPV4)
-    return link.to_bytes() + header.to_bytes() + segment
 
 
 def _many_sockets() -> Wired:
@@ -90,7 +32,7 @@ def _many_addresses() -> Wired:
     wired = Wired()
     items = wired.wire.ipv4.addresses.items
     for number in range(1, MANY):
-        items.append(Address(_OURS + 256 + number, 8, Scope.GLOBAL, "eth0", secondary=True))
+        items.append(Address(OURS + 256 + number, 8, Scope.GLOBAL, "eth0", secondary=True))
     known = set(wired.stack.ipv4.fib)
     have = {(route.prefix, route.plen, route.type) for route in known}
     for route in derived(wired.stack.ipv4, wired.wire).values():
@@ -104,7 +46,7 @@ def _many_neighbors() -> Wired:
     wired = Wired()
     wired.stack.settings.set("iface.neighbor_cache_count", str(2 * MANY))
     for number in range(MANY):
-        wired.add_neighbor(_PEER + 256 + number)
+        wired.add_neighbor(PEER + 256 + number)
     return wired
 
 
