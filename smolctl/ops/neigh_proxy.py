@@ -7,12 +7,12 @@ from smolctl.errors import InvalidArgument, NotFound
 from smolctl.ops.args import Args
 from smolctl.ops.context import Context, Row
 from smolctl.ops.families import networks
-from smolctl.ops.saved import Saved
+from smolctl.ops.saved import Saved, Words
 from smolctl.stack.config.neigh import add_proxy, delete_proxy
 from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.network import Network
 from smolctl.stack.neighbor.proxy import ProxyEntry
-from smolctl.wire.address import format_address, is_multicast, is_unspecified, is_zeronet
+from smolctl.wire.address import IPV6, format_address, is_multicast, is_unspecified, is_zeronet
 
 
 def show(ctx: Context, args: Args) -> Iterable[Row]:
@@ -36,7 +36,10 @@ def _inside(address: int, network: tuple[int, int], bits: int) -> bool:
 
 def proxy_row(interface: Interface, entry: ProxyEntry) -> Row:
     """Return the row of ``ip -j neigh show proxy`` for an entry."""
-    return {"dst": format_address(entry.ip), "dev": interface.name, "proxy": True}
+    row: Row = {"dst": format_address(entry.ip), "dev": interface.name}
+    if entry.router:
+        row["router"] = True
+    return {**row, "proxy": True}
 
 
 def add(ctx: Context, args: Args) -> Iterable[Row]:
@@ -47,7 +50,10 @@ def add(ctx: Context, args: Args) -> Iterable[Row]:
         raise InvalidArgument(f"{interface.name} has no neighbors: nobody asks there for {shown}")
     if is_multicast(ip) or net.is_broadcast(ip) or is_zeronet(ip) or is_unspecified(ip):
         raise InvalidArgument(f"{shown} is not the address of one host")
-    add_proxy(net, interface, ip)
+    router = args.flag("router")
+    if router and net.family is not IPV6:
+        raise InvalidArgument("router is for IPv6 neighbors")
+    add_proxy(net, interface, ProxyEntry(ip, router))
     return []
 
 
@@ -64,7 +70,7 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
 
 
 def _named(ctx: Context, args: Args) -> tuple[Interface, Network, int]:
-    for other in ("dst", "lladdr", "nud", "router"):
+    for other in ("dst", "lladdr", "nud"):
         if other in args:
             raise InvalidArgument(
                 f"a proxy entry takes no {other}: the answer has the link's own MAC",
@@ -81,6 +87,8 @@ def save(ctx: Context) -> Iterator[Saved]:
     """Yield what makes the proxy entries."""
     for net, interface in product(ctx.stack.networks.values(), ctx.stack.interfaces.values()):
         for entry in net.of(interface).proxies.entries.values():
-            args = {"proxy": format_address(entry.ip), "dev": interface.name}
+            args: Words = {"proxy": format_address(entry.ip), "dev": interface.name}
             key = f"neigh proxy {args['proxy']} {interface.name}"
-            yield Saved("neigh.add", args, ("neigh.del", args), key=key)
+            undo = ("neigh.del", args)
+            made: Words = {**args, "router": True} if entry.router else args
+            yield Saved("neigh.add", made, undo, key=key)

@@ -43,6 +43,7 @@ EVENTS = (
     "nd.solicitations_sent",
     "nd.solicitations_without_source",
     "nd.advertisements_sent",
+    "nd.proxy_advertisements_sent",
     "nd.redirects_sent",
     "nd.learned",
     "nd.taken_by_clients",

@@ -8,6 +8,7 @@ from smolctl.stack.config.neigh import add_proxy
 from smolctl.stack.config.rule import add_rule
 from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.rule import Rule, RuleAction
+from smolctl.stack.neighbor.proxy import ProxyEntry
 from tests.golden.kit import (
     Golden,
     answer,
@@ -39,7 +40,7 @@ def speaks_for_a_host_behind(host: Host) -> None:
     second_link(host)
     host.set("ip.forward", 1)
     host.set("neigh.proxy_delay_ms", 0)
-    add_proxy(host.stack.ipv4, host.tap, ip("10.1.0.9"))
+    add_proxy(host.stack.ipv4, host.tap, ProxyEntry(ip("10.1.0.9")))
 
 
 def routes_to_both(host: Host) -> None:

@@ -84,7 +84,8 @@ HANDS_ON = {
     "frame_input", "_wrapped_input", "_vlan_input", "ip6_input", "transport_input",
     "icmp6_input", "nd_input", "headers_input", "refused", "_solicitation_input",
     "_advertisement_input", "_opened", "hop_by_hop_passed", "mld_input",
-    "tested_input", "conflict_input", "_looped", "_refuted", "_taken",
+    "tested_input", "conflict_input", "_looped", "_refuted", "_taken", "answer",
+    "answer_for_others", "answer_delayed",
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {
@@ -188,8 +189,8 @@ FILES = (
     "ipv4/arp.py", "ipv4/icmp_input.py", "ipv4/igmp.py", "ipv4/options_input.py",
     "ipv4/redirect_input.py",
     "ipv4/forward.py", "transport/udp/input.py", "ipv6/input.py", "ipv6/extension_headers.py",
-    "ipv6/forward.py", "ipv6/icmp_input.py", "ipv6/nd_input.py", "ipv6/redirect_input.py",
-    "ipv6/mld.py", "ipv6/dad_input.py",
+    "ipv6/forward.py", "ipv6/icmp_input.py", "ipv6/nd_input.py", "ipv6/nd_answer.py",
+    "ipv6/proxy_nd.py", "ipv6/redirect_input.py", "ipv6/mld.py", "ipv6/dad_input.py",
 )  # fmt: skip
 
 

@@ -60,6 +60,16 @@ def test_a_proxy_entry_has_no_state(api: Api) -> None:
         api("neigh.show", proxy=True, nud="stale")
 
 
+def test_one_of_ipv6_may_be_a_router(api: Api) -> None:
+    api("neigh.add", proxy="2001:db8::9", dev="tap0")
+    six = {"dst": "2001:db8::9", "dev": "tap0", "proxy": True}
+    assert api("neigh.show", proxy=True, family="inet6") == [six]
+    api("neigh.replace", proxy="2001:db8::9", dev="tap0", router=True)
+    assert api("neigh.show", proxy=True, family="inet6") == [{**six, "router": True}]
+    with pytest.raises(InvalidArgument, match="router is for IPv6"):
+        api("neigh.add", proxy="10.7.0.8", dev="tap0", router=True)
+
+
 def test_they_go_with_their_link(api: Api) -> None:
     api("link.del", dev="tap0")
     assert api("neigh.show", proxy=True) == []

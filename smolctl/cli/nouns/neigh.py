@@ -140,9 +140,15 @@ def _change(verb: str, summary: str, *, proxy: bool = True) -> Verb:
         summary,
         Request(lambda args: _named(f"neigh.{verb}", args)),
         (_EITHER, _PROXY, *_CHANGE),
-        examples=(*examples, f"smolctl neigh {verb} proxy 10.0.0.9 dev tap0"),
+        examples=(
+            *examples,
+            f"smolctl neigh {verb} proxy 10.0.0.9 dev tap0",
+            f"smolctl neigh {verb} proxy 2001:db8::9 dev tap0",
+        ),
         notes="With a proxy entry, the link answers ARP for a host that is reached through"
-        " another link. It needs ip.forward=1. arp.proxy=1 does the same for all such hosts.",
+        " another link. It needs ip.forward=1. arp.proxy=1 does the same for all such hosts. For"
+        " IPv6, the link answers neighbor solicitations; that needs ip6.forward=1 and nd.proxy=1,"
+        " and router has the answer say that the host is a router.",
     )
 
 

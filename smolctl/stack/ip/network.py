@@ -22,6 +22,7 @@ from smolctl.stack.ip.way import Way
 from smolctl.stack.link.loopback import Loopback
 from smolctl.stack.neighbor.output import Neighbors
 from smolctl.stack.neighbor.probe_client import ProbeClient
+from smolctl.stack.neighbor.proxy import ProxyEntry
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.shared import Shared
 from smolctl.stack.trace.trace import Trace
@@ -190,6 +191,12 @@ class Network(LinkObserver, ABC):
     @abstractmethod
     def last_address_gone(self, interface: Interface, now: int) -> None:
         """Take note that an interface has no address any more."""
+
+    def proxy_added(self, interface: Interface, entry: ProxyEntry) -> None:
+        """Take note that an interface answers for somebody else now."""
+
+    def proxy_removed(self, interface: Interface, entry: ProxyEntry) -> None:
+        """Take note that an interface no longer answers for somebody else."""
 
     def sysctl_changed(self, key: str) -> None:
         """Take note that a sysctl was set; what is read when it is needed needs nothing here."""

@@ -13,7 +13,7 @@ from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.reverse_path import source_refused
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
-from smolctl.stack.trace.facts import GroupMember, Owner
+from smolctl.stack.trace.facts import GroupMember, Owner, SpokenFor
 from smolctl.wire.address import is_limited_broadcast
 
 
@@ -39,7 +39,7 @@ class Inbound(NamedTuple):
     route: Found = None
     reason: Reason | None = None
     values: dict[str, object] = {}  # noqa: RUF012  # of a tuple, which nobody changes
-    facts: Owner | GroupMember | None = None
+    facts: Owner | GroupMember | SpokenFor | None = None
     to_all: bool = False
 
 

@@ -2,9 +2,10 @@
 
 from functools import partial
 
+from smolctl.stack import reason
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip import address_tests, membership
+from smolctl.stack.ip import address_tests, membership, proxy_answers
 from smolctl.stack.ip.addresses import Address, AddressList
 from smolctl.stack.ip.derived_routes import drop_routes_preferring
 from smolctl.stack.ip.interface import IpInterface, make_ip_interface
@@ -59,7 +60,10 @@ class Ipv4(LinkedNetwork):
         timers.add(
             partial(address_tests.deadline, self), partial(address_tests.expire, self, acd.perform)
         )
-        timers.add(partial(proxy_arp.deadline, self), partial(proxy_arp.expire, self))
+        answer = proxy_arp.answer_delayed
+        timers.add(
+            partial(proxy_answers.deadline, self), partial(proxy_answers.expire, self, answer)
+        )
         timers.add(
             partial(membership.reports_deadline, self),
             partial(membership.reports_expire, self, igmp.send_reports),
@@ -171,7 +175,7 @@ class Ipv4(LinkedNetwork):
 
     def drop_waiting(self, interface: Interface, now: int) -> None:
         """Drop the requests that are to be answered for others."""
-        proxy_arp.purge(self, interface, now)
+        proxy_answers.purge(self, interface, reason.ARP_PROXY_PURGED, now)
 
     def mac_changed(self, interface: Interface, now: int) -> None:
         """Announce the addresses with the new MAC address."""

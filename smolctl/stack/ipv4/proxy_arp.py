@@ -8,9 +8,11 @@ from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.route import Route, RouteType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
+from smolctl.stack.ip import proxy_answers
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv4 import acd
 from smolctl.stack.ipv4.arp_output import arp_reply
+from smolctl.stack.neighbor.proxy import NeighborRequest
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import SpokenFor
@@ -67,43 +69,20 @@ def answer_for(net: Network, packet: Packet) -> Refusal:
     if packet.pkt_type is PacketType.HOST or not interface.settings["neigh.proxy_delay_ms"]:
         _reply(net, packet.interface, message, now, trace)
         return None, {}
-    wait_ns = net.of(packet.interface).proxies.delay(message, trace, now)
-    shown: dict[str, object] = {"ip": message.target_ip}
-    if wait_ns is None:
-        limit = interface.settings["neigh.proxy_qlen"]
-        value = max(2 * limit, 8)
-        return reason.ARP_PROXY_QUEUE_FULL, {**shown, "limit": limit, "value": value}
-    return reason.ARP_PROXY_DELAYED, {**shown, "ms": wait_ns // 1_000_000}
+    asked = NeighborRequest(message, message.sender_ip, target, trace)
+    waits, full = reason.ARP_PROXY_DELAYED, reason.ARP_PROXY_QUEUE_FULL
+    return proxy_answers.delay(net, interface, asked, now, waits, full)
 
 
-def deadline(net: Network) -> int | None:
-    """Return when the next request is to be answered."""
-    first = None
-    for interface in net.interfaces.values():
-        due = net.of(interface).proxies.deadline()
-        if due is not None and (first is None or due < first):
-            first = due
-    return first
-
-
-def expire(net: Network, now: int) -> None:
-    """Answer the requests whose time has come, unless things have changed."""
-    for interface in net.interfaces.values():
-        for message, trace in net.of(interface).proxies.due(now):
-            if speaks_for(net, interface, message.sender_ip, message.target_ip):
-                _reply(net, interface, message, now, trace)
-            else:
-                target, sender = message.target_ip, message.sender_ip
-                why, values = acd.unanswered(net, interface, target, sender)
-                net.recorder.record(why, interface.name, now, trace, **values)
-
-
-def purge(net: Network, interface: Interface, now: int) -> None:
-    """Drop the requests that wait on a link that goes down (Linux ``pneigh_queue_purge``)."""
-    for message, trace in net.of(interface).proxies.purge():
-        net.recorder.record(
-            reason.ARP_PROXY_PURGED, interface.name, now, trace, ip=message.target_ip
-        )
+def answer_delayed(net: Network, interface: Interface, asked: NeighborRequest, now: int) -> None:
+    """Answer a request whose time has come, unless things have changed."""
+    message, source, target, trace = asked
+    assert isinstance(message, arp.ArpPacket)
+    if speaks_for(net, interface, source, target):
+        _reply(net, interface, message, now, trace)
+    else:
+        why, values = acd.unanswered(net, interface, target, source)
+        net.recorder.record(why, interface.name, now, trace, **values)
 
 
 def _reply(

@@ -13,6 +13,7 @@ from smolctl.stack.ip.host_model import is_away
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.ip.route_input import Inbound, InputAction, refuse
+from smolctl.stack.ipv6 import proxy_nd
 from smolctl.stack.ipv6.addresses import is_ours, why_disabled
 from smolctl.stack.ipv6.extension_headers import headers_input
 from smolctl.stack.ipv6.forward import forward_input
@@ -58,8 +59,11 @@ def ip6_input(net: Network, packet: Packet) -> None:
         # Else the length may stand in a jumbo payload option (RFC 2675 3).
         packet.data = packet.data[: header.total_length]
     if inbound.action is _FORWARD:
-        forward_input(net, packet, key, inbound.route)
-        return
+        if not proxy_nd.takes(net, packet):
+            forward_input(net, packet, key, inbound.route)
+            return
+        spoken_for = proxy_nd.facts(net, packet.interface, key.dst, key.src or UNSPECIFIED6)
+        inbound = Inbound(InputAction.DELIVER, facts=spoken_for)
     if inbound.reason is not None:
         packet.record(inbound.reason, **inbound.values)
         return

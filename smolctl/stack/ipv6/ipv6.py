@@ -4,9 +4,10 @@ from enum import IntEnum
 from functools import partial
 
 from smolctl.errors import StackError
+from smolctl.stack import reason
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip import address_tests, membership
+from smolctl.stack.ip import address_tests, membership, proxy_answers
 from smolctl.stack.ip.address_changes import insert_address, remove_address
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.groups import ANYBODY, NOBODY
@@ -15,7 +16,7 @@ from smolctl.stack.ip.linked_network import LinkedNetwork
 from smolctl.stack.ip.network import Derived
 from smolctl.stack.ip.protocol import ErrorKind, SendOptions
 from smolctl.stack.ip.way import Way
-from smolctl.stack.ipv6 import dad, mld, source_address
+from smolctl.stack.ipv6 import dad, mld, proxy_nd, source_address
 from smolctl.stack.ipv6.address_labels import AddressLabels
 from smolctl.stack.ipv6.addresses import (
     Address6,
@@ -31,9 +32,10 @@ from smolctl.stack.ipv6.icmp_error import answer_error
 from smolctl.stack.ipv6.input import ip6_input
 from smolctl.stack.ipv6.nd_output import NdResolver
 from smolctl.stack.ipv6.output import ip6_output
-from smolctl.stack.ipv6.router_groups import sync_router_groups
+from smolctl.stack.ipv6.router_groups import set_proxy_group, sync_router_groups
 from smolctl.stack.link.input import LinkProtocols
 from smolctl.stack.link.loopback import Loopback
+from smolctl.stack.neighbor.proxy import ProxyEntry
 from smolctl.stack.packet import Packet
 from smolctl.stack.shared import Shared
 from smolctl.stack.sysctl.link_settings import LinkSettings
@@ -95,6 +97,10 @@ class Ipv6(LinkedNetwork):
         protocols.input[ethernet.EtherType.IPV6] = self.input
         protocols.own[ethernet.EtherType.IPV6] = wants_own_frame
         self.attach_tables(timers)
+        timers.add(
+            partial(proxy_answers.deadline, self),
+            partial(proxy_answers.expire, self, proxy_nd.answer_delayed),
+        )
         timers.add(
             partial(address_tests.deadline, self), partial(address_tests.expire, self, dad.perform)
         )
@@ -207,6 +213,14 @@ class Ipv6(LinkedNetwork):
         """
         return self.settings[self.forward_sysctl] == 1
 
+    def proxy_added(self, interface: Interface, entry: ProxyEntry) -> None:
+        """Join the group in which others ask for a proxied address."""
+        set_proxy_group(self, interface, entry, ANYBODY)
+
+    def proxy_removed(self, interface: Interface, entry: ProxyEntry) -> None:
+        """Leave that group."""
+        set_proxy_group(self, interface, entry, NOBODY)
+
     def sysctl_changed(self, key: str) -> None:
         """Join the groups of a router, or take all addresses away, or give links their own.
 
@@ -300,7 +314,8 @@ class Ipv6(LinkedNetwork):
         interface.ipv6.dad.pause()
 
     def drop_waiting(self, interface: Interface, now: int) -> None:
-        """Nothing waits but in the neighbors' queues."""
+        """Drop the solicitations that are to be answered for others."""
+        proxy_answers.purge(self, interface, reason.ND_ANSWER_PURGED, now)
 
     def link_down(self, interface: Interface, now: int) -> None:
         """Take away every address with its routes (Linux ``addrconf_ifdown``)."""

@@ -1,25 +1,25 @@
 """Neighbor discovery input: solicitations are answered, advertisements learned (RFC 4861 7.2)."""
 
-from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv6.addresses import is_anycast_here
 from smolctl.stack.ipv6.dad_input import conflict_input, is_answered, tested_input
-from smolctl.stack.ipv6.nd_output import advertisement_output, sender_mac
+from smolctl.stack.ipv6.nd_answer import answer, learned
+from smolctl.stack.ipv6.nd_output import sender_mac
+from smolctl.stack.ipv6.proxy_nd import answer_for_others, spoken_for, unanswered
 from smolctl.stack.ipv6.redirect_input import redirect_input
-from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Advertised, Advertisement
 from smolctl.stack.neighbor.probe_client import NdClient, ProbeAnswer
+from smolctl.stack.neighbor.proxy import NeighborRequest
 from smolctl.stack.packet import Packet, PacketType
-from smolctl.stack.trace.facts import Learned, NotLearned, Owner
-from smolctl.stack.trace.trace import Direction, Fate
+from smolctl.stack.trace.facts import Owner
+from smolctl.stack.trace.trace import Fate
 from smolctl.wire import ndp
-from smolctl.wire.address import ALL_NODES, UNSPECIFIED6, ZERO_MAC, is_multicast
+from smolctl.wire.address import ZERO_MAC, is_multicast
 from smolctl.wire.fault import WireFault
 from smolctl.wire.ndp import (
     NeighborAdvertisement,
     NeighborSolicitation,
-    Options,
     Redirect,
     RouterAdvertisement,
 )
@@ -101,55 +101,20 @@ def _solicitation_input(net: Network, packet: Packet, message: NeighborSolicitat
         return
     target = message.target
     owned = interface.ipv6.addresses.find(target, None)
-    anycast = owned is None and is_anycast_here(net, interface, target)
-    if not anycast and (owned is None or owned.autojoin):
-        packet.record(reason.ND_TARGET_NOT_OURS, ip=target, source=src)
+    if owned is None or owned.autojoin:
+        if is_anycast_here(net, interface, target) or spoken_for(net, interface, target):
+            answer_for_others(net, packet, message)
+        else:
+            why, values = unanswered(net, interface, target, src)
+            packet.record(why, **values)
         return
-    if owned is not None and not is_answered(owned, src):
+    if not is_answered(owned, src):
         tested_input(net, packet, message, owned)
         return
     packet.step("target", "ok", Owner(target, net.fib.own(target)))
-    multicast = is_multicast(packet.header.dst)
-    if src != UNSPECIFIED6 and mac is not None:
-        _learn_asker(net, packet, mac)
-    packet.trace.settle(Fate.ANSWERED, packet.now)
-    override = owned is not None and not owned.tentative
-    _answer(net, packet, target, src, multicast=multicast, override=override)
-
-
-def _learn_asker(net: Network, packet: Packet, mac: bytes) -> None:
-    """Make an entry of who asks us: he is about to talk to us (RFC 4861 7.2.3)."""
-    interface, src, now = packet.interface, packet.header.src, packet.now
-    cache = net.neighbors[interface.name]
-    _, actions = cache.heard(src, mac, now, create=True, override=True)
-    net.neighbors.perform(interface, actions, now)
-    if (learned := _learned(cache, src)) is not None:
-        packet.step("neigh", "ok", learned)
-    elif cache.lookup(src) is None:
-        packet.step("neigh", "skip", NotLearned(src, interface.name, cache.taken))
-
-
-def _answer(
-    net: Network, packet: Packet, target: int, src: int, *, multicast: bool, override: bool
-) -> None:
-    """Advertise an address: to who asked, and to all nodes if that one has no address itself.
-
-    Whoever asks by unicast knows our MAC, which need not be told again (RFC 4861 7.2.4).
-
-    Args:
-        override: it may replace what others know: not of an anycast address, which several nodes
-            have (RFC 4861 7.2.7), nor of one that is still tested (RFC 4429 3.3).
-    """
-    out, now = packet.interface, packet.now
-    tested = src == UNSPECIFIED6
-    own = Options(target=out.mac) if multicast or tested else Options()
-    override = override and (multicast or tested)
-    message = NeighborAdvertisement(net.is_router(out), not tested, override, target, own)
-    trace = net.recorder.begin(Direction.OUT, now, packet.trace, out.name)
-    try:
-        advertisement_output(net, out, message, ALL_NODES if tested else src, trace, now)
-    except (SendRejected, NoBuffers):
-        return  # counted by Neighbors.output under its own reason
+    request = NeighborRequest(message, src, target, packet.trace)
+    multicast, override = is_multicast(packet.header.dst), not owned.tentative
+    answer(net, interface, request, packet.now, multicast=multicast, override=override)
 
 
 # --- advertisements -------------------------------------------------------------------------------
@@ -202,14 +167,7 @@ def _takes_untracked(net: Network, packet: Packet) -> bool:
 
 def _taken(net: Network, packet: Packet, target: int) -> None:
     net.recorder.count("nd.learned")
-    learned = _learned(net.neighbors[packet.interface.name], target)
-    if learned is not None:
-        packet.step("neigh", "ok", learned)
+    known = learned(net.neighbors[packet.interface.name], target)
+    if known is not None:
+        packet.step("neigh", "ok", known)
     packet.trace.settle(Fate.ABSORBED, packet.now)
-
-
-def _learned(cache: NeighborCache, ip: int) -> Learned | None:
-    entry = cache.lookup(ip)
-    if entry is None or entry.lladdr is None:
-        return None
-    return Learned(ip, entry.state.value, entry.lladdr)

@@ -1,14 +1,15 @@
-"""Groups of a router: of all routers, and those in which its anycast addresses are asked for.
+"""Groups of a router: of all routers, and those in which it is asked for what is not its own alone.
 
 Source: RFC 4291 2.6.1, 2.8; Linux ``dev_forward_change``, ``addrconf_join_anycast``.
 """
 
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip import membership
-from smolctl.stack.ip.groups import ANYBODY, NOBODY
+from smolctl.stack.ip.groups import ANYBODY, NOBODY, SourceFilter
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv6.derived_routes import anycast_of
-from smolctl.wire.address import IPV6_MARK, solicited_node
+from smolctl.stack.neighbor.proxy import ProxyEntry
+from smolctl.wire.address import IPV6_MARK, format_address, solicited_node
 
 ROUTER = "router"
 """The member of what a router is always in."""
@@ -29,3 +30,14 @@ def sync_router_groups(net: Network, interface: Interface) -> None:
     for group in sorted(have ^ wanted):
         joins = group in wanted
         membership.set_membership(net, interface, group, ROUTER, ANYBODY if joins else NOBODY)
+
+
+def set_proxy_group(
+    net: Network, interface: Interface, entry: ProxyEntry, wanted: SourceFilter
+) -> None:
+    """Join or leave the group in which a proxied address is asked for, router or not.
+
+    Source: Linux ``pndisc_constructor``, ``pndisc_destructor``.
+    """
+    member = f"proxy {format_address(entry.ip)}"
+    membership.set_membership(net, interface, solicited_node(entry.ip), member, wanted)

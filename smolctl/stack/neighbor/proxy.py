@@ -12,18 +12,32 @@ from smolctl.stack.alarm import Alarm
 from smolctl.stack.sysctl.link_settings import Values
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire.arp import ArpPacket
+from smolctl.wire.ndp import NeighborSolicitation
 
 
 class ProxyEntry(NamedTuple):
-    """An address of somebody else's, for which this stack answers."""
+    """An address of somebody else's, for which this stack answers.
+
+    Attributes:
+        router: of IPv6: the answer says that it is a router.
+    """
 
     ip: int
+    router: bool = False
 
 
-class Delayed(NamedTuple):
-    """A request that is to be answered later."""
+class NeighborRequest(NamedTuple):
+    """A request for the MAC address of a neighbor, which is answered at once or later.
 
-    packet: ArpPacket
+    Attributes:
+        source: who asks; of IPv6 ``::`` if he tests the address.
+        target: the address that he asks for.
+        trace: of the request.
+    """
+
+    message: ArpPacket | NeighborSolicitation
+    source: int
+    target: int
     trace: Trace
 
 
@@ -41,7 +55,7 @@ class Proxies:
         self._settings, self._alarm = settings, alarm
         self._random = random
         self.entries: dict[int, ProxyEntry] = {}
-        self.queue: list[tuple[int, int, Delayed]] = []
+        self.queue: list[tuple[int, int, NeighborRequest]] = []
         self._serial = 0
 
     def clone(self, settings: Values, random: Callable[[], float], alarm: Alarm) -> "Proxies":
@@ -51,7 +65,7 @@ class Proxies:
         clone.queue = self.queue.copy()
         return clone
 
-    def delay(self, packet: ArpPacket, trace: Trace, now: int) -> int | None:
+    def delay(self, asked: NeighborRequest, now: int) -> int | None:
         """Queue a request for a random time up to neigh.proxy_delay_ms.
 
         Returns:
@@ -62,21 +76,21 @@ class Proxies:
         wait = int(self._random() * self._settings.ns("neigh.proxy_delay_ms"))
         self._serial += 1
         self._alarm.set(now + wait)
-        heapq.heappush(self.queue, (now + wait, self._serial, Delayed(packet, trace)))
+        heapq.heappush(self.queue, (now + wait, self._serial, asked))
         return wait
 
     def deadline(self) -> int | None:
         """Return when a request is next due."""
         return self.queue[0][0] if self.queue else None
 
-    def due(self, now: int) -> list[Delayed]:
+    def due(self, now: int) -> list[NeighborRequest]:
         """Take out the requests that are due."""
         taken = []
         while self.queue and self.queue[0][0] <= now:
             taken.append(heapq.heappop(self.queue)[2])
         return taken
 
-    def purge(self) -> list[Delayed]:
+    def purge(self) -> list[NeighborRequest]:
         """Take out all requests."""
         taken = [delayed for _, _, delayed in sorted(self.queue, key=lambda item: item[:2])]
         self.queue.clear()

@@ -29,6 +29,7 @@ _ALLOWED = frozenset(
         reason.NEIGH_RATE_LIMITED,
         reason.UDP_WAITS_FOR_NEIGHBOR,
         reason.ARP_PROXY_DELAYED,
+        reason.ND_ANSWER_DELAYED,
         reason.FRAG_PENDING,
         reason.LAB_DELAY,
     }

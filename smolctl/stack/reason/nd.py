@@ -140,6 +140,49 @@ ND_TARGET_NOT_OURS = Reason(
     fix_templates=("smolctl addr add {ip}/{plen} dev {dev}",),
     advice_template="usually harmless: it is for another node",
 )  # fmt: skip
+ND_PROXY_IDLE = Reason(
+    "nd-proxy-idle", Kind.DROP, "RFC 4861 7.2.8", "IPV6_NDISC_NS_OTHERHOST",
+    "a solicitation for a proxy entry for which nobody answers",
+    """Somebody asked for an address that has a proxy entry on this link (neigh add proxy), so this
+    stack should answer with its own MAC. It does so only as a router (ip6.forward=1), and only with
+    nd.proxy=1: the entry alone is not enough. Linux stays silent, too.""",
+    why_template=("{ip} is a proxy entry of {dev}, but {cause}",),
+    causes={"forward": "ip6.forward is 0", "sysctl": "nd.proxy is 0"},
+    fix_templates=("smolctl sysctl {knob}={value}",),
+    advice_template="it takes both: smolctl sysctl ip6.forward=1, and smolctl sysctl nd.proxy=1",
+    stage="target",
+)  # fmt: skip
+ND_ANSWER_DELAYED = Reason(
+    "nd-answer-delayed", Kind.WAIT, "RFC 4861 7.2.7, 7.2.8", "silent (proxy_delay)",
+    "a solicitation that will be answered for somebody else",
+    """Somebody asked for a host behind this stack, for which it answers (neigh add proxy), or for
+    the address that all routers of a network have, and this stack is one of them (anycast). It
+    waits for a random time first, up to neigh.proxy_delay_ms: if the host is on this link after
+    all, its own answer comes first, and not all routers answer at once. A unicast solicitation is
+    answered at once.""",
+    why_template=("{ip} is answered for in {ms} ms",),
+    advice_template="at once: smolctl sysctl neigh.proxy_delay_ms=0",
+)  # fmt: skip
+ND_ANSWER_QUEUE_FULL = Reason(
+    "nd-answer-queue-full", Kind.DROP, "policy", "silent (proxy_qlen)",
+    "too many solicitations wait to be answered for others",
+    """A solicitation that this stack answers for another host, or as one of several routers, waits
+    for a while (neigh.proxy_delay_ms). As many as neigh.proxy_qlen allows are waiting already, so
+    this one is dropped silently, as Linux does. Whoever asked will ask again.""",
+    why_template=("{limit} solicitations wait on {dev} already; nobody answers for {ip}",),
+    fix_templates=("smolctl sysctl neigh.proxy_qlen={value}",),
+    advice_template="at once: smolctl sysctl neigh.proxy_delay_ms=0",
+    stage="target",
+)  # fmt: skip
+ND_ANSWER_PURGED = Reason(
+    "nd-answer-purged", Kind.DROP, "-", "QUEUE_PURGE",
+    "the link went away before the solicitation was answered",
+    """This stack was going to answer a solicitation for another host, or as one of several routers,
+    a moment later (neigh.proxy_delay_ms). Before that, the link went down or was deleted, and the
+    solicitation was dropped with it.""",
+    why_template=("{dev} went down before {ip} was answered for",),
+    advice_template="what the link says: smolctl link show",
+)  # fmt: skip
 ND_SOURCE_INVALID = Reason(
     "nd-source-invalid", Kind.DROP, "RFC 4861 7.2.3", "NOT_SPECIFIED",
     "neighbor discovery from a MAC that is no station's",

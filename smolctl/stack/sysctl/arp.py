@@ -138,13 +138,13 @@ ARP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "neigh.proxy_delay_ms", 800, "ms", 0, DAY_MS,
-        "a proxy ARP answer waits a random time up to this",
+        "an answer for another host (proxy ARP, proxy ND) waits a random time up to this",
         "Linux proxy_delay", "800", "none",
         link=LinkRule.OWN,
     ),
     Sysctl(
         "neigh.proxy_qlen", 64, "requests", 0, 100_000,
-        "proxy ARP answers that may wait on each link",
+        "answers for other hosts that may wait on each link, of each family",
         "Linux proxy_qlen", "64", "none",
         link=LinkRule.OWN,
     ),

@@ -48,4 +48,10 @@ ND_SYSCTLS: tuple[Sysctl, ...] = (
         "RFC 4429 3.1; Linux optimistic_dad", "0", "",
         link=LinkRule.EITHER,
     ),
+    Sysctl(
+        "nd.proxy", 0, "flag", 0, 1,
+        "answer who asks for an address with a proxy entry (neigh add proxy); needs ip6.forward",
+        "RFC 4861 7.2.8; Linux proxy_ndp", "0", "",
+        link=LinkRule.EITHER,
+    ),
 )  # fmt: skip

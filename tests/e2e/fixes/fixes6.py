@@ -77,8 +77,14 @@ CASES6 = (
         "nd-target-not-ours", f"smolctl addr add {OTHER6}/64 dev tap0",
         counts(ADVERTISED, ip6(SOLICITATION, hlim=255)), SETUP6,
     ),
+    Case(
+        "nd-proxy-idle", "smolctl sysctl nd.proxy=1",
+        counts("nd.proxy_advertisements_sent", ip6(SOLICITATION, hlim=255)),
+        (*SETUP6, "sysctl ip6.forward=1", f"neigh add proxy {OTHER6} dev tap0"),
+    ),
 )  # fmt: skip
 UNFIXED6 = {
+    "nd-answer-queue-full": "its fix is tried in virtual time; arp-proxy-queue-full runs the same",
     "ip6-disabled": "a stack without IPv6 has no address that the lab's frames could be for",
     "ip6-dst-not-ours": "its fix is tried in virtual time; ip-dst-not-ours runs the same commands",
     "ip6-rule-refused": "its fix is tried in virtual time; ip-rule-refused runs the same command",

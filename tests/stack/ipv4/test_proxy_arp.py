@@ -5,6 +5,7 @@ import pytest
 from smolctl.stack.clone.stack_clone import clone_for_packet
 from smolctl.stack.config.link import delete_interface, set_up
 from smolctl.stack.config.neigh import add_proxy, delete_proxy
+from smolctl.stack.neighbor.proxy import ProxyEntry
 from smolctl.stack.neighbor.states import State
 from smolctl.wire import arp
 from tests.kit.clock import MILLISECOND_NS
@@ -133,7 +134,7 @@ def test_a_proxy_entry_answers_for_one_address_on_one_link() -> None:
     host = router(proxy=0)
     host.link("tap2", b"\2\0\0\0\0\x0d")
     host.add("10.6.0.1/24", "tap2")
-    add_proxy(host.stack.ipv4, host.tap, ip(BEHIND))
+    add_proxy(host.stack.ipv4, host.tap, ProxyEntry(ip(BEHIND)))
     host.receive(ASKED, request(target="10.7.0.8"))
     host.receive(request("10.6.0.2", BEHIND), dev="tap2")
     host.wait(1000 * MILLISECOND_NS)
@@ -157,7 +158,7 @@ def test_an_idle_entry_says_why(
     sysctls: dict[str, int], target: str, problem: str, fixable: bool
 ) -> None:
     host = router(proxy=0, **sysctls)
-    add_proxy(host.stack.ipv4, host.tap, ip(target))
+    add_proxy(host.stack.ipv4, host.tap, ProxyEntry(ip(target)))
     host.receive(request(target=target))
     ((why, tally),) = [(why, tally) for (why, _), tally in host.stack.ledger.reasons.items()]
     assert why.name == "arp-proxy-idle"

@@ -341,6 +341,7 @@ def test_a_router_answers_for_the_address_of_all_routers_and_overrides_nobody(ho
     host.receive(solicit(anycast))
     assert host.sent6() == []
     host.set("ip6.forward", 1)
+    host.set("neigh.proxy_delay_ms", 0)
     host.receive(solicit(anycast))
     (answer,) = host.sent6()
     said = answer.nd

@@ -232,6 +232,10 @@ SITUATIONS6 = (
     Situation(
         "nd-target-not-ours", "smolctl addr add 2001:db8::77/64 dev tap0", P["nd-target-not-ours"]
     ),
+    Situation("nd-proxy-idle", "smolctl sysctl nd.proxy=1", P["nd-proxy-idle"]),
+    Situation(
+        "nd-answer-queue-full", "smolctl sysctl neigh.proxy_qlen=8", P["nd-answer-queue-full"]
+    ),
     Situation(
         "redirect6-ignored", "smolctl sysctl ip6.accept_redirects=1",
         first(goes_by_peer, with_value("ip6.accept_redirects", 0, told(

@@ -4,6 +4,7 @@ from smolctl.stack.config.neigh import add_proxy
 from smolctl.stack.config.rule import add_rule, delete_rule
 from smolctl.stack.fib.route import TableName
 from smolctl.stack.fib.rule import Rule, RuleAction
+from smolctl.stack.neighbor.proxy import ProxyEntry
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import OTHER_MAC, OURS, PEER, Host, ip, reply, request
 from tests.stack.reason.provokers import (
@@ -67,7 +68,7 @@ def proxy(provoke: Provoker, *, forward: int = 1, **sysctls: int) -> Provoker:
         host.add("10.7.0.1/24", "tap1")
         for name, value in sysctls.items():
             host.set(f"neigh.{name}", value)
-        add_proxy(host.stack.ipv4, host.tap, ip(BEHIND))
+        add_proxy(host.stack.ipv4, host.tap, ProxyEntry(ip(BEHIND)))
         provoke(host)
 
     return provoke_with

@@ -1,6 +1,7 @@
 """Provokers of the reasons of IPv6, and the lines that their causes give."""
 
 from smolctl.stack.config.link import add_interface, set_mtu
+from smolctl.stack.config.neigh import add_proxy
 from smolctl.stack.config.rule import add_rule
 from smolctl.stack.explain.predict import Question, happen
 from smolctl.stack.fib.route import TableName
@@ -8,6 +9,7 @@ from smolctl.stack.fib.rule import Rule, RuleAction
 from smolctl.stack.interface import Medium
 from smolctl.stack.ip.groups import SourceFilter
 from smolctl.stack.ip.membership import join
+from smolctl.stack.neighbor.proxy import ProxyEntry
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.reason import ND_NO_REPLY
 from smolctl.stack.trace.facts import Awaited
@@ -38,7 +40,7 @@ from tests.kit.host6 import (
     udp6_frame,
     udp6_packet,
 )
-from tests.stack.reason.provokers import Provoker, refused
+from tests.stack.reason.provokers import Provoker, iface_down, receives, refused
 
 Row = tuple[Provoker, str]
 ETHERTYPE = 0x86DD
@@ -117,6 +119,25 @@ def with_route(then: Provoker) -> Provoker:
         then(host)
 
     return with_ipv6(provoke)
+
+
+def proxied(then: Provoker, *, proxy: int = 1) -> Provoker:
+    """Return a provoker on a router that answers on tap0 for a host behind tap1."""
+
+    def provoke(host: Host) -> None:
+        host.set("nd.proxy", proxy)
+        add_proxy(host.stack.ipv6, host.tap, ProxyEntry(ip("2001:db8::99")))
+        then(host)
+
+    return as_router6(provoke)
+
+
+def proxied_purged(host: Host) -> None:
+    PROXIED(host)
+    iface_down(host)
+
+
+PROXIED = receives(solicit("2001:db8::99"))
 
 
 def nd(message: ndp.Message, src: str = PEER6, dst: str = OURS6, hops: int = 255) -> Provoker:
@@ -356,6 +377,10 @@ IPV6_PROVOKERS: dict[str, Provoker] = {
     ),
     "nd-target-multicast": nd(ndp.NeighborSolicitation(ip("ff02::1"))),
     "nd-target-not-ours": nd(ndp.NeighborSolicitation(ip("2001:db8::77"))),
+    "nd-proxy-idle": proxied(PROXIED, proxy=0),
+    "nd-answer-delayed": proxied(PROXIED),
+    "nd-answer-queue-full": proxied(with_value("neigh.proxy_qlen", 0, PROXIED)),
+    "nd-answer-purged": proxied(proxied_purged),
     "nd-source-invalid": gets(solicit(mac=b"\1\0\0\0\0\0")),
     "nd-dad-with-lladdr": nd(
         ndp.NeighborSolicitation(ip(OURS6), Options(source=PEER_MAC)), "::", "ff02::1:ff00:1"
@@ -419,11 +444,20 @@ VARIANTS6: dict[str, tuple[Provoker, ...]] = {
 }
 
 BESIDE6: dict[str, dict[str, int]] = {
+    "nd-answer-purged": {"nd-answer-delayed": 1},
     "frag6-overlap": {"frag6-overlap": 2, "frag-pending": 1},
     "icmp6-mtu-clamped": {"icmp-fragmentation-needed": 1},
 }
 
 CAUSES6: dict[tuple[str, str], Row] = {
+    ("nd-proxy-idle", "sysctl"): (
+        IPV6_PROVOKERS["nd-proxy-idle"],
+        "2001:db8::99 is a proxy entry of tap0, but nd.proxy is 0",
+    ),
+    ("nd-proxy-idle", "forward"): (
+        proxied(with_value("ip6.forward", 0, PROXIED)),
+        "2001:db8::99 is a proxy entry of tap0, but ip6.forward is 0",
+    ),
     ("nd-not-needed", "own"): (
         IPV6_PROVOKERS["nd-not-needed"],
         "2001:db8::1 is our own and is reached without any link, so nobody is asked for a MAC"

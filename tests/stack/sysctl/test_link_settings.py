@@ -62,6 +62,7 @@ def test_linux_has_the_same_rules() -> None:
         "nd.enhanced_dad": LinkRule.EITHER,
         "nd.notify": LinkRule.EITHER,
         "nd.optimistic_dad": LinkRule.EITHER,
+        "nd.proxy": LinkRule.EITHER,
     }
 
 
