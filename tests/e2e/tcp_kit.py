@@ -17,6 +17,8 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.tcp import Tcp
 from smolctl.wire.address import parse_address
+from smolctl.wire.fault import WireFault
+from smolctl.wire.offload import virtio
 from smolctl.wire.offload.run import coalesce
 from tests.e2e.kit import Peer
 from tests.kit.netns import Namespace
@@ -34,7 +36,7 @@ class KernelLink:
     Args:
         offload: whether super-packets cross in one piece.
         mtu: of the link.
-        lose: see ``Lose``; frames are looked at one by one.
+        lose: see ``Lose``; segments are looked at one by one, also those that cross in one piece.
     """
 
     def __init__(
@@ -88,7 +90,13 @@ class KernelLink:
         """Take frames, let the stack do what is due, hand frames over."""
         frames, now = self.device.receive(64), self.now
         if self.lose is not None:
-            frames = [frame for frame in frames if not self._loses(1, frame)]
+            headroom = bytes(self.interface.headroom)
+            frames = [
+                headroom + frame
+                for data in frames
+                for frame in (self._cut(data) if headroom else [data])
+                if not self._loses(1, frame)
+            ]
         if frames:
             self.stack.receive_batch(self.interface, frames, now)
         self.stack.poll(now)
@@ -106,6 +114,13 @@ class KernelLink:
                 with suppress(BlockingIOError):
                     self.device.transmit(item if not hasattr(item, "frame") else item.frame)
         self.stack.transmitted(self.interface, items, now)
+
+    @staticmethod
+    def _cut(data: bytes) -> list[bytes]:
+        """Return the frames that the kernel handed over in one piece."""
+        frames = virtio.frames(data)
+        assert not isinstance(frames, WireFault), frames
+        return frames
 
     def _loses(self, end: int, frame: bytes) -> bool:
         gone = self.lose is not None and self.lose(end, frame)

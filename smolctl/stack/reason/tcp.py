@@ -187,6 +187,19 @@ TCP_SYN_QUEUE_FULL = Reason(
     " tcp.syncookies=1",
     stage="socket",
 )  # fmt: skip
+TCP_SYN_COOKIE = Reason(
+    "tcp-syn-cookie", Kind.NOTE, "RFC 4987 3.6", "silent",
+    "SYN was answered with a cookie: too many handshakes wait",
+    """So many SYNs came whose handshake nobody finishes that there is no place for another: a SYN
+    flood with invented senders, a port scan, or a network that loses the answers. The answer
+    carries what would have to be remembered (a SYN cookie), so real peers still get in, and nothing
+    grows. Linux logs "Possible SYN flooding on port". Without timestamps, such a connection has no
+    SACK and no window scaling.""",
+    why_template=("{queued:handshake is|handshakes are} in progress at port {port}; nothing is kept"
+                  " of this one",),
+    advice_template="who sends them: smolctl capture {dev} 'tcp and dst port {port}'",
+    stage="socket",
+)  # fmt: skip
 TCP_BACKLOG_FULL = Reason(
     "tcp-backlog-full", Kind.DROP, "RFC 9293 3.9.1.1", "TCP_LISTEN_OVERFLOW",
     "the program does not accept connections fast enough",

@@ -99,6 +99,12 @@ TCP: dict[str, Provoker] = {
         +0 < S 0:0
         +0 < S 0:0 sport 40001
     """),
+    "tcp-syn-cookie": plays("""
+        +0 sysctl tcp.max_syn_backlog 1
+        +0 listen
+        +0 < S 0:0
+        +0 < S 0:0 sport 40001
+    """),
     "tcp-backlog-full": plays("""
         +0 listen 80 0
         +0 < S 0:0
@@ -160,6 +166,7 @@ TCP: dict[str, Provoker] = {
     "tcp-killed": plays("+0 established\n+0 kill\n+0 ignore"),
 }
 TCP_BESIDE: dict[str, dict[str, int]] = {
+    "tcp-cookie-bad": {"tcp-syn-cookie": 1},
     "tcp-ack-unacceptable": {"tcp-challenge-ack": 1},
     "tcp-rst-bad-seq": {"tcp-challenge-ack": 1},
     "tcp-syn-in-window": {"tcp-challenge-ack": 1},

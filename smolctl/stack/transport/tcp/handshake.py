@@ -207,6 +207,7 @@ def _syn_input(table: TcpTable, listener: TcpSocket, segment: Incoming, ends: En
     packet.trace.settle(Fate.ANSWERED, packet.now)
     now = packet.now
     if full:
+        packet.record(reason.TCP_SYN_COOKIE, **named, queued=backlog.requests)
         _as_cookie(table, request, segment, now)
         backlog.cookie_until_ns = now + _COOKIES_NS
         table.recorder.count("tcp.cookies_sent")
