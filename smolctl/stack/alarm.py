@@ -10,7 +10,7 @@ class Alarm:
     goes off too early, and nothing is due.
 
     Attributes:
-        at_ns: nothing is due before.
+        at_ns: nothing is due before; 0 when all have to be asked.
     """
 
     __slots__ = ("at_ns",)

@@ -191,12 +191,13 @@ class Stack:
         while budget and self.loopback.input(now):
             budget -= 1
         self.tcp.flush(now)
-        if now >= self.timers.alarm.at_ns:
-            self.timers.expire(now)
+        timers = self.timers
+        if now >= timers.alarm.at_ns or now >= timers.housekeeping_ns:
+            timers.expire(now)
 
     def deadline(self) -> int | None:
         """Return when ``poll`` is next due, in ns; 0 for at once, None for not before an event."""
-        return 0 if self.loopback.queue else self.timers.deadline()
+        return 0 if self.loopback.queue or self.tcp.pending else self.timers.deadline()
 
     def _links_deadline(self) -> int | None:
         """Return when an impaired link next sends a frame that it holds back."""

@@ -15,7 +15,7 @@ class Timers:
     """The deadlines of one stack.
 
     Attributes:
-        alarm: nothing is due before it goes off.
+        alarm: no timer is due before it goes off.
         housekeeping_ns: when housekeeping is next due.
     """
 
@@ -38,13 +38,15 @@ class Timers:
         self._housekeeping.append(expire)
 
     def deadline(self) -> int | None:
-        """Return when ``expire`` is next due, None while nothing runs."""
-        first = None
-        for deadline, _ in self._timed:
-            due = deadline()
-            if due is not None and (first is None or due < first):
-                first = due
-        return first
+        """Return when ``expire`` is next due, None while nothing runs.
+
+        It may be too early by a timer that was taken back meanwhile, never too late.
+        """
+        alarm = self.alarm
+        if not alarm.at_ns:
+            dues = [due for deadline, _ in self._timed if (due := deadline()) is not None]
+            alarm.at_ns = min(dues, default=NEVER)
+        return None if alarm.at_ns >= NEVER else alarm.at_ns
 
     def expire(self, now: int) -> None:
         """Run every timer that is due and send what follows from it."""
@@ -52,9 +54,12 @@ class Timers:
             self.housekeeping_ns = now + HOUSEKEEPING_NS
             for collect in self._housekeeping:
                 collect(now)
+        first = self.alarm.at_ns = NEVER
         for deadline, expire in self._timed:
             due = deadline()
             if due is not None and due <= now:
                 expire(now)
-        due = self.deadline()
-        self.alarm.at_ns = min(self.housekeeping_ns, NEVER if due is None else due)
+                due = deadline()
+            if due is not None and due < first:
+                first = due
+        self.alarm.set(first)

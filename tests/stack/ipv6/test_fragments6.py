@@ -129,7 +129,7 @@ def test_fragments_may_come_in_any_order(host: Host6, order: tuple[int, ...]) ->
     assert datagram is not None
     assert datagram.payload == PAYLOAD
     assert host.reasons() == {"frag-pending": 2}
-    assert host.stack.deadline() is None
+    assert host.stack.ipv6.reassembly.deadline() is None
 
 
 def test_headers_on_both_sides_of_the_fragment_header(host: Host6) -> None:

@@ -24,8 +24,6 @@ _ORPHAN_RETRIES = 8
 
 def deadline(table: TcpTable) -> int | None:
     """Return when something is due, None while nothing is."""
-    if table.pending:
-        return 0
     first, waiting = table.timers.deadline(), table.waiting.deadline()
     if first is None or (waiting is not None and waiting < first):
         return waiting

@@ -113,9 +113,7 @@ class TcpTable(PortTable[TcpSocket]):
 
     def want_output(self, socket: TcpSocket) -> None:
         """Have a connection looked at at the end of this turn."""
-        if socket not in self.pending:
-            self.pending[socket] = None
-            self.shared.timers.alarm.set(0)
+        self.pending[socket] = None
 
     # --- ports ------------------------------------------------------------------------------------
 
