@@ -144,15 +144,16 @@ class Stack:
         frame_input(self.protocols, interface, frame, now)
 
     def _offloaded_input(self, interface: Interface, data: bytes, now: int) -> None:
+        if self.tcp.inbound:
+            number = fast_tcp.frame_input(self.tcp, interface, data, now)
+            if number:
+                if number > 1:
+                    fast_tcp.count_segments(interface, data, number)
+                return
         number = fast_udp.segments_input(self.generation.number, interface, data, now)
         if number:
             count_segments(interface, data, number)
             return
-        if self.tcp.inbound:
-            number = fast_tcp.frame_input(self.tcp, interface, data, now)
-            if number:
-                fast_tcp.count_segments(interface, data, number)
-                return
         take = partial(self._cut_frames_input, interface, now)
         offloaded_input(self.shared.recorder, interface, data, now, take)
 

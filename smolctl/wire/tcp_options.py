@@ -15,7 +15,7 @@ _MINUTES = 0x8000
 _TIMES = Struct("!II")
 _BLOCKS = {2 + 8 * number: Struct(f"!{2 * number}I") for number in range(1, 5)}
 """By the length of a SACK option, what it holds."""
-_ALIGNED_TIMES = b"\1\1\x08\x0a"
+ALIGNED_TIMES = b"\1\1\x08\x0a"
 """NOP, NOP and a timestamp: all that most segments have (RFC 7323 appendix A)."""
 
 
@@ -71,7 +71,7 @@ class TcpOptions(NamedTuple):
         if timestamps is not None:
             value, echo = timestamps
             # RFC 7323 appendix A: padded in front, so that the numbers are aligned.
-            data += b"\4\2\x08\x0a" if sack_permitted else _ALIGNED_TIMES
+            data += b"\4\2\x08\x0a" if sack_permitted else ALIGNED_TIMES
             data += _TIMES.pack(value & _LONG, echo & _LONG)
         elif sack_permitted:
             data += b"\1\1\4\2"
@@ -102,7 +102,7 @@ def parse(raw: bytes, *, syn: bool) -> TcpOptions:
 
     Source: RFC 9293 3.2; Linux ``tcp_parse_options``, also that an MSS of 0 is none.
     """
-    if len(raw) == 12 and raw[:4] == _ALIGNED_TIMES:
+    if len(raw) == 12 and raw[:4] == ALIGNED_TIMES:
         return tuple.__new__(TcpOptions, (None, None, False, _TIMES.unpack_from(raw, 4), (), None))
     mss, scale, sack_permitted, timestamps, user_timeout = None, None, False, None, None
     sack: tuple[tuple[int, int], ...] = ()

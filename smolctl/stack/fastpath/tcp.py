@@ -19,7 +19,7 @@ from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
-from smolctl.stack.transport.tcp.fast_input import stream_input
+from smolctl.stack.transport.tcp.fast_input import calm_input, stream_input
 from smolctl.stack.transport.tcp.incoming import Incoming
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable
@@ -29,7 +29,7 @@ from smolctl.wire.checksum import pseudo_header_sum, sums_to_zero
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv6 import Ipv6Header
 from smolctl.wire.offload import virtio
-from smolctl.wire.offload.tcp_run import Buffer, TcpHeaders
+from smolctl.wire.offload.tcp_run import TIMED, TIMED_LEN, Buffer, Numbers, TcpHeaders
 from smolctl.wire.tcp import ACK, CHECKSUM_AT, PSH, TcpHeader
 
 FLOWS_LIMIT = 65536
@@ -73,20 +73,39 @@ class TcpFlow:
 
     def send(self, header: TcpHeader, tos: int, buffers: Sequence[Buffer]) -> int:
         """Put a segment into the outbox; return how many it is cut into, 0 for nothing done."""
-        outbox, entry, socket = self.out.outbox, self.entry, self.socket
-        if entry.state not in SENDABLE or len(outbox) >= OUTBOX_LIMIT:
-            return 0
-        mss = socket.mss + (12 if socket.timestamps else 0)
-        if entry.lladdr != self.lladdr or mss != self.mss:
-            self.headers.clear()
-            self.lladdr, self.mss = entry.lladdr, mss
-        headers = self.headers.get(tos) or self._prepare(tos)
+        headers = self._headers(tos)
         if headers is None:
             return 0
         _, _, seq, ack, _, flags, window, _, options = header
         segment = headers.segment(seq, ack, flags, window, options, tuple(buffers))
-        outbox.append(segment)
+        self.out.outbox.append(segment)
         return segment.count
+
+    def send_timed(
+        self, numbers: Numbers, tos: int, size: int, buffers: tuple[Buffer, ...]
+    ) -> int:  # fmt: skip
+        """Do the same with a segment that has a timestamp and no other option.
+
+        Args:
+            size: of ``buffers``, bytes.
+        """
+        headers = self._headers(tos)
+        if headers is None:
+            return 0
+        segment = headers.timed(numbers, size, buffers)
+        self.out.outbox.append(segment)
+        return 1 if size <= segment.room else segment.count
+
+    def _headers(self, tos: int) -> TcpHeaders | None:
+        """Return the headers as they are now, None when the layered path has to look."""
+        entry, socket = self.entry, self.socket
+        if entry.state not in SENDABLE or len(self.out.outbox) >= OUTBOX_LIMIT:
+            return None
+        mss = socket.mss + (12 if socket.timestamps else 0)
+        if entry.lladdr != self.lladdr or mss != self.mss:
+            self.headers.clear()
+            self.lladdr, self.mss = entry.lladdr, mss
+        return self.headers.get(tos) or self._prepare(tos)
 
     def _prepare(self, tos: int) -> TcpHeaders | None:
         ends, lladdr = self.socket.ends, self.lladdr
@@ -178,37 +197,38 @@ def frame_input(table: TcpTable, interface: Interface, data: bytes, now: int) ->
     if not end:
         return 0
     size, summed = _offload(data, interface.headroom, tcp_at - interface.headroom)
-    sport, dport, seq, ack, words, window, _, urgent = _TCP.unpack_from(data, tcp_at)
-    head, flags = words >> 12 << 2, words & 0x1FF
-    if flags not in _PLAIN_FLAGS or head < 20 or tcp_at + head > end or size < 0:
+    words = int.from_bytes(data[tcp_at + 12 : tcp_at + 14])
+    head = words >> 12 << 2
+    if words & 0x1FF not in _PLAIN_FLAGS or head < 20 or tcp_at + head > end or size < 0:
         return 0
-    socket = found[0]
-    ends = socket.ends
+    marks = data[at + 1] & 3 if not v6 else data[at + 1] >> 4 & 3
+    socket, payload = found[0], data[tcp_at + head : end]
+    length = len(payload)
+    if marks == 3 or (size and size * 4096 < length):
+        return 0
     if not summed:
-        segment = data[tcp_at:end]
+        ends, segment = socket.ends, data[tcp_at:end]
         if not sums_to_zero(segment, pseudo_header_sum(ends.peer, ends.local, 6, len(segment))):
             return 0
-    payload = data[tcp_at + head : end]
-    if size and size * 4096 < len(payload):
-        return 0
+    number = -(-length // size) if size else 1
+    if head == TIMED_LEN and calm_input(
+        table, socket, TIMED.unpack_from(data, tcp_at), payload, size or length, now
+    ):
+        return number
+    sport, dport, seq, ack, words, window, _, urgent = _TCP.unpack_from(data, tcp_at)
     options = data[tcp_at + 20 : tcp_at + head]
-    header = TcpHeader(sport, dport, seq, ack, words >> 12, flags, window, urgent, options)
+    header = TcpHeader(sport, dport, seq, ack, words >> 12, words & 0x1FF, window, urgent, options)
     incoming = Incoming(None, header, payload, now)
-    number = -(-len(payload) // size) if size else 1
-    marks = data[at + 1] & 3 if not v6 else data[at + 1] >> 4 & 3
-    if marks == 3 or not stream_input(table, socket, incoming, size or len(payload), number):
-        return 0
-    return number
+    return number if stream_input(table, socket, incoming, size or length, number) else 0
 
 
 def count_segments(interface: Interface, data: bytes, number: int) -> None:
     """Count the segments of a super-packet that was taken whole; its frame is counted once."""
-    if number > 1:
-        at = interface.headroom + _ETHERNET
-        tcp_at = at + (40 if data[at - 2 : at] == b"\x86\xdd" else 20)
-        head = tcp_at - interface.headroom + (data[tcp_at + 12] >> 4) * 4
-        interface.counters.rx_packets += number - 1
-        interface.counters.rx_bytes += (number - 1) * head
+    at = interface.headroom + _ETHERNET
+    tcp_at = at + (40 if data[at - 2 : at] == b"\x86\xdd" else 20)
+    head = tcp_at - interface.headroom + (data[tcp_at + 12] >> 4) * 4
+    interface.counters.rx_packets += number - 1
+    interface.counters.rx_bytes += (number - 1) * head
 
 
 def _end_of_packet(interface: Interface, data: bytes, at: int, *, v6: bool) -> int:

@@ -7,23 +7,45 @@ others ``frames`` does both in software.
 """
 
 from struct import Struct
-from typing import cast
+from typing import NamedTuple, cast
 
 from smolctl.wire import ethernet, ipv4, ipv6, tcp
 from smolctl.wire.checksum import pseudo_header_sum
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv6 import Ipv6Header
 from smolctl.wire.offload import virtio
+from smolctl.wire.tcp_options import ALIGNED_TIMES
 
 Buffer = bytes | memoryview
 
 _TCP = Struct("!HHIIHHHH")
+TIMED = Struct("!HHIIHHHHIII")
+"""A header whose only option is a timestamp, with what pads it (RFC 7323 appendix A)."""
+TIMED_LEN = TIMED.size
+_TIMED_WORDS, _ALIGNED_TIMES = TIMED_LEN << 10, int.from_bytes(ALIGNED_TIMES)
 _PROTOCOL = ipv4.Protocol.TCP.value
 _MASK = 0xFFFFFFFF
 _PACKET_MAX = 65535
 """Bytes of an IP packet that stands for many segments, with its header."""
 _TEMPLATES_MAX = 64
 """Lengths remembered; a bulk transfer has two, a dialog some."""
+
+
+class Numbers(NamedTuple):
+    """The fields of a header that change from segment to segment.
+
+    Attributes:
+        seq, ack, value, echo: any integers, their last 32 bits are sent; the last two are TSval and
+            TSecr.
+        flags, window: as ``TcpHeaders.segment`` has them.
+    """
+
+    seq: int
+    ack: int
+    flags: int
+    value: int
+    echo: int
+    window: int
 
 
 class TcpHeaders:
@@ -88,6 +110,20 @@ class TcpHeaders:
         fields = (*self.ports, seq & _MASK, ack & _MASK, words, window, seed, 0)
         header = front + _TCP.pack(*fields) + options
         return Segment(header, buffers, size, self.mss - len(options))
+
+    def timed(self, numbers: Numbers, size: int, buffers: tuple[Buffer, ...]) -> "Segment":
+        """Return the same with a timestamp for its only option; ``buffers`` hold ``size`` bytes."""
+        key = size << 6 | TIMED_LEN - tcp.MIN_HEADER_LEN
+        template = self._templates.get(key)
+        if template is None:
+            template = self._template(key, size, TIMED_LEN - tcp.MIN_HEADER_LEN)
+        front, seed = template
+        seq, ack, flags, value, echo, window = numbers
+        header = front + TIMED.pack(
+            *self.ports, seq & _MASK, ack & _MASK, _TIMED_WORDS | flags, window, seed, 0,
+            _ALIGNED_TIMES, value & _MASK, echo & _MASK,
+        )  # fmt: skip
+        return Segment(header, buffers, size, self.mss - TIMED_LEN + tcp.MIN_HEADER_LEN)
 
     def _template(self, key: int, size: int, options: int) -> tuple[bytes, int]:
         """Return what is in front of TCP's header, and the seed of its checksum."""

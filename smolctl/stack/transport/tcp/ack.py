@@ -66,7 +66,8 @@ def ack_input(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) -
             rack.delivered(socket, record, now, echoed_ns)
     for record in sacked:
         rack.delivered(socket, record, now, echoed_ns)
-    _delivered(socket, news, now)
+    if news.delivered:
+        count_delivered(socket, news.delivered, (acked or sacked)[-1], now)
     _congestion(table, socket, segment, news, now)
     if news.advanced:
         arm(table, socket, now, restart=True)
@@ -190,14 +191,11 @@ def _advanced(table: TcpTable, socket: TcpSocket, news: _Progress, now: int) -> 
             rtt.sample(now - first.sent_ns, now)
 
 
-def _delivered(socket: TcpSocket, news: _Progress, now: int) -> None:
-    """Count what was delivered, and how fast (Linux tcp_rate.c)."""
+def count_delivered(socket: TcpSocket, delivered: int, last: Sent, now: int) -> None:
+    """Count what was delivered, ``last`` the end of it, and how fast (Linux tcp_rate.c)."""
     loss = socket.loss
-    if not news.delivered:
-        return
-    loss.delivered += news.delivered
+    loss.delivered += delivered
     loss.delivered_ns = now
-    last = (news.acked or news.sacked)[-1]
     elapsed = max(now - last.delivered_ns, now - last.sent_ns) if last.delivered_ns else 0
     if elapsed > 0:
         rate = (loss.delivered - last.delivered) * 1_000_000_000 // elapsed
@@ -227,17 +225,18 @@ def _congestion(
         further = snd.lost <= lost_before
         recovery.reduce_rate(socket, news.delivered, advanced=news.advanced and further)
     elif news.advanced and (window.limited or window.slow_start) and news.delivered:
-        _grow(socket, news, now)
+        grow(socket, news.delivered, now)
 
 
-def _grow(socket: TcpSocket, news: _Progress, now: int) -> None:
+def grow(socket: TcpSocket, delivered: int, now: int) -> None:
+    """Let the window grow, outside of recovery: so many bytes were delivered."""
     loss, snd, window = socket.loss, socket.snd, socket.window
     if snd.una > loss.round_end:
         loss.round_end = snd.nxt
         socket.controller.on_round(window, snd.nxt)
     # RFC 5681 3.1: what was not limited by the window says nothing about a larger one.
-    if window.limited or window.cwnd < 2 * (snd.in_flight + news.delivered):
-        socket.controller.on_ack(window, news.delivered, socket.rtt.latest_ns, now)
+    if window.limited or window.cwnd < 2 * (snd.in_flight + delivered):
+        socket.controller.on_ack(window, delivered, socket.rtt.latest_ns, now)
 
 
 def _recovers_again(socket: TcpSocket) -> bool:

@@ -1,14 +1,109 @@
 """The continuation of a stream: a segment with which nothing is wrong, and nothing to decide."""
 
-from smolctl.stack.transport.tcp.ack import ack_input
+from smolctl.stack.alarm import NEVER
+from smolctl.stack.transport.tcp import rack
+from smolctl.stack.transport.tcp.ack import ack_input, count_delivered, grow
 from smolctl.stack.transport.tcp.established import learn_time, schedule_ack, wake_writer
 from smolctl.stack.transport.tcp.incoming import Incoming
+from smolctl.stack.transport.tcp.loss import Phase
 from smolctl.stack.transport.tcp.opening import arm_keepalive
+from smolctl.stack.transport.tcp.output import arm, set_timer
 from smolctl.stack.transport.tcp.sequence import unwrap
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.table import TcpTable
-from smolctl.wire.tcp_options import NO_OPTIONS
+from smolctl.stack.transport.tcp.timers import TimerKind
+from smolctl.wire.tcp_options import ALIGNED_TIMES, NO_OPTIONS
+
+_MASK, _HALF = 0xFFFFFFFF, 1 << 31
+_TIMES = int.from_bytes(ALIGNED_TIMES)
+_ESTABLISHED, _OPEN = State.ESTABLISHED, Phase.OPEN
+
+
+def calm_input(
+    table: TcpTable, socket: TcpSocket, fields: tuple[int, ...], payload: bytes, size: int, now: int
+) -> bool:  # fmt: skip
+    """Take a segment that continues the stream of a connection that has lost nothing.
+
+    This is ``stream_input`` for nearly all segments of nearly all connections, in one piece.
+
+    Args:
+        fields: of its header, with a timestamp for its only option: ports, sequence number,
+            acknowledgment, length and flags, window, checksum, urgent pointer, what kind of option
+            it is, TSval, TSecr.
+        size: payload of each of the segments that it stands for.
+
+    Returns: whether it was taken; False leaves everything as it was.
+    """
+    snd, rcv, loss = socket.snd, socket.rcv, socket.loss
+    _, _, seq, ack, _, window, _, _, option, value, _ = fields
+    acked, length = (ack - snd.una) & _MASK, len(payload)
+    recent = rcv.ts_recent
+    newer = (value - recent) & _MASK if recent is not None else _HALF
+    if (
+        socket.state is not _ESTABLISHED
+        or option != _TIMES
+        or not (socket.timestamps and socket.sack and window)
+        or (seq - rcv.nxt) & _MASK
+        or acked > snd.nxt - snd.una
+        or newer >= _HALF
+        or snd.sacked or snd.lost or snd.again
+        or loss.phase is not _OPEN
+        or loss.tlp_end is not None
+        or rcv.out_of_order
+        or rcv.fin is not None
+        or rcv.nxt + length > rcv.edge
+        or (length and (socket.closed or socket.receive_shut))
+        or socket.flow is None
+    ):  # fmt: skip
+        return False
+    window <<= snd.scale
+    una = snd.una + acked
+    if window > snd.max_wnd or snd.una + snd.wnd - una - window >= 1 << snd.scale:
+        return False
+    number = -(-length // size) if length > size else 1
+    stats = socket.stats
+    stats.segs_in += number
+    table.recorder.count("tcp.segments_received", number)
+    if rcv.nxt <= rcv.acked:  # RFC 7323 4.3
+        rcv.ts_recent, rcv.ts_recent_ns = (recent or 0) + newer, now
+    socket.heard_ns = now
+    snd.wl1, snd.wl2, snd.wnd = rcv.nxt, una, window
+    socket.zero_since_ns = socket.window_probes = socket.probes = 0
+    if acked:
+        _acknowledged(table, socket, una, acked, now)
+    elif not snd.records and socket.timer is TimerKind.PERSIST:
+        set_timer(table, socket, TimerKind.NONE, NEVER)
+    if socket.keepalive:
+        arm_keepalive(table, socket, now)
+    if length:
+        stats.data_segs_in += number
+        stats.bytes_received += length
+        rcv.accept(rcv.nxt, payload, size)
+        schedule_ack(table, socket, now, filled=False)
+        socket.wake()
+    else:
+        wake_writer(socket)
+    if socket.ack_now or snd.unsent:
+        table.pending[socket] = None
+    return True
+
+
+def _acknowledged(table: TcpTable, socket: TcpSocket, una: int, acked: int, now: int) -> None:
+    """Take note that so many bytes more arrived, which were all sent once."""
+    snd, window = socket.snd, socket.window
+    gone = snd.acknowledge(una)
+    socket.stats.bytes_acked += acked
+    if socket.flow is not None:
+        socket.flow.confirm(now)
+    socket.retries = 0
+    socket.rtt.sample(now - gone[0].sent_ns, now)
+    for record in gone:
+        rack.delivered(socket, record, now, None)
+    count_delivered(socket, acked, gone[-1], now)
+    if window.limited or window.cwnd < window.ssthresh:
+        grow(socket, acked, now)
+    arm(table, socket, now, restart=True)
 
 
 def stream_input(

@@ -223,7 +223,8 @@ def arm(table: TcpTable, socket: TcpSocket, now: int, *, restart: bool = False) 
 
 def _set(table: TcpTable, socket: TcpSocket, kind: TimerKind, at_ns: int) -> None:
     socket.timer, socket.timer_ns = kind, at_ns
-    table.timers.set(socket)
+    if at_ns < socket.heap_ns:
+        table.timers.set(socket)
 
 
 def set_timer(table: TcpTable, socket: TcpSocket, kind: TimerKind, at_ns: int) -> None:
@@ -233,22 +234,20 @@ def set_timer(table: TcpTable, socket: TcpSocket, kind: TimerKind, at_ns: int) -
 
 def _arm_probe(table: TcpTable, socket: TcpSocket, now: int) -> None:
     """Have the tail of the flight probed before it times out (RFC 8985 7.2)."""
-    loss, snd, rtt = socket.loss, socket.snd, socket.rtt
-    usable = (
-        socket.sack and socket.state in _SENDING and loss.phase in _CALM and not snd.sacked
-        and loss.tlp_end is None and not socket.retries and table.settings["tcp.tlp"]
-        and socket.timer in (TimerKind.RETRANSMIT, TimerKind.PROBE)
-    )  # fmt: skip
-    if not usable:
+    loss, snd, rtt, timer = socket.loss, socket.snd, socket.rtt, socket.timer
+    if (
+        snd.sacked or socket.retries or not socket.sack or loss.tlp_end is not None
+        or (timer is not TimerKind.RETRANSMIT and timer is not TimerKind.PROBE)
+        or (loss.phase is not Phase.OPEN and loss.phase is not Phase.CWR)
+        or socket.state not in _SENDING or not table.settings["tcp.tlp"]
+    ):  # fmt: skip
         return
     wait = 2 * rtt.srtt_ns if rtt.srtt_ns else _SECOND_NS
     # The peer may delay the acknowledgment of a single segment.
-    wait += _DELACK_MAX_NS if len(snd.records) == 1 else _LEAST_PROBE_NS
+    alone = len(snd.records) == 1 and snd.nxt - snd.una <= socket.mss
+    wait += _DELACK_MAX_NS if alone else _LEAST_PROBE_NS
     timeout = max(snd.records[0].sent_ns + rtt.rto_ns, now)
     if now + wait < timeout:
         _set(table, socket, TimerKind.PROBE, now + wait)
-    elif socket.timer is TimerKind.PROBE:
+    elif timer is TimerKind.PROBE:
         _set(table, socket, TimerKind.RETRANSMIT, timeout)
-
-
-_CALM = frozenset({Phase.OPEN, Phase.CWR})

@@ -242,19 +242,23 @@ class ReceiveSide:
         Receiver's avoidance of the silly window syndrome: the edge moves by a whole segment, or by
         half of the buffer, and never back (RFC 9293 3.8.6.2.2, SHLD-14).
         """
-        edge = self.nxt + self.room(rcvbuf)
-        return edge if edge - self.edge >= min(rcvbuf // 2, mss) else max(self.edge, self.nxt)
+        return self._edge(self.room(rcvbuf), min(rcvbuf // 2, mss))
+
+    def _edge(self, room: int, step: int) -> int:
+        edge = self.nxt + room
+        return edge if edge - self.edge >= step else max(self.edge, self.nxt)
 
     def tell_window(self, rcvbuf: int, mss: int, *, syn: bool = False) -> int:
         """Return the window field of a segment that leaves now, and remember what it allows."""
         if syn:
             return min(self.edge - self.nxt, 0xFFFF)
-        edge, scale = self.next_edge(rcvbuf, mss), self.scale
+        scale, room = self.scale, self.room(rcvbuf)
+        edge = self._edge(room, min(rcvbuf // 2, mss))
         allowed = edge - self.nxt
         # Rounded up: rounded down, the edge would go back by some bytes (RFC 7323 2.4). But not
         # further and further with each acknowledgment.
         field = -(-allowed >> scale)
-        if field << scale > self.room(rcvbuf) + (1 << scale):
+        if field << scale > room + (1 << scale):
             field = allowed >> scale
         field = min(field, 0xFFFF)
         self.edge = max(self.edge, self.nxt + (field << scale))

@@ -17,6 +17,7 @@ from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.wire import tcp
 from smolctl.wire.ipv4 import Protocol
+from smolctl.wire.offload.tcp_run import Numbers
 from smolctl.wire.tcp import ACK, CWR, ECE, SYN, TcpHeader
 from smolctl.wire.tcp_options import TcpOptions
 
@@ -67,7 +68,13 @@ def transmit(
         ecn: it carries new data, so that routers may mark it instead of dropping it (RFC 3168
             6.1.5: not a retransmission).
     """
-    size = sum(map(len, buffers))
+    size = len(buffers[0]) if len(buffers) == 1 else sum(map(len, buffers))
+    flow = socket.flow
+    if flow is not None and flow.generation == table.generation.number:
+        number = _transmit_timed(socket, (seq, flags, size), buffers, now)
+        if number:
+            _count_sent(table, socket, size, number)
+            return True
     rcv, ends = socket.rcv, socket.ends
     syn = bool(flags & SYN)
     flags |= ACK if socket.state.acknowledges else 0
@@ -88,23 +95,56 @@ def transmit(
     tos = socket.tos & ~3 | (_ECT0 if ecn and socket.ecn else 0)
     if flags & ACK:
         _acknowledged(socket)
-    flow, number = socket.flow, 0
+    number = 0
     if flow is not None and flow.generation == table.generation.number and not urgent:
         number = flow.send(header, tos, buffers)
-        if number:
-            table.recorder.count("tcp.segments_sent", number)
-            socket.quick = max(socket.quick - number + 1, 0)  # each of them acknowledges
-    stats = socket.stats
-    stats.segs_out += number or 1
-    if size:
-        stats.data_segs_out += number or 1
-        stats.bytes_sent += size
+    _count_sent(table, socket, size, number)
     if number:
         return True
     payload = buffers[0] if len(buffers) == 1 else b"".join(buffers)
     how = SendOptions(ends.local, socket.dev, socket.ttl, tos, pmtudisc=socket.pmtudisc)
     segment = header.to_bytes(bytes(payload), ends.local, ends.peer)
     return send_segment(table, ends, segment, how, now, sender=socket)
+
+
+def _transmit_timed(
+    socket: TcpSocket, what: tuple[int, int, int], buffers: tuple[Buffer, ...], now: int
+) -> int:
+    """Send a segment whose only option is a timestamp; return how many it is cut into.
+
+    Args:
+        what: sequence number, flags, and the length of the payload.
+
+    Returns: 0 for nothing done, where there is more to say or the layered path has to look.
+    """
+    rcv, flow, (seq, flags, size) = socket.rcv, socket.flow, what
+    more = rcv.out_of_order or rcv.duplicate is not None or socket.ecn
+    plain = socket.timestamps and not flags & SYN and socket.state.acknowledges
+    if flow is None or more or not plain or socket.snd.urgent is not None:
+        return 0
+    edge = rcv.edge
+    window = rcv.tell_window(socket.rcvbuf, socket.mss)
+    value, echo = timestamp(now, socket.ts_offset), rcv.ts_recent or 0
+    numbers = Numbers(seq, rcv.nxt, flags | ACK, value, echo, window)
+    number = flow.send_timed(numbers, socket.tos & ~3, size, buffers)
+    if not number:
+        rcv.edge = edge
+        return 0
+    _acknowledged(socket)
+    return number
+
+
+def _count_sent(table: TcpTable, socket: TcpSocket, size: int, number: int) -> None:
+    """Count what leaves: ``number`` segments by the fast path, or one by the layered path."""
+    stats = socket.stats
+    if number:
+        table.recorder.count("tcp.segments_sent", number)
+        if number > 1:
+            socket.quick = max(socket.quick - number + 1, 0)  # each of them acknowledges
+    stats.segs_out += number or 1
+    if size:
+        stats.data_segs_out += number or 1
+        stats.bytes_sent += size
 
 
 def _acknowledged(socket: TcpSocket) -> None:

@@ -20,6 +20,7 @@ from smolctl.stack.transport.tcp.send import Buffer, SendSide
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.states import MAY_RECEIVE, State
 from smolctl.stack.transport.tcp.timers import TimerKind
+from smolctl.wire.offload.tcp_run import Numbers
 from smolctl.wire.tcp import TcpHeader
 
 NO_ENDS = Ends(0, 0, 0, 0)
@@ -59,6 +60,11 @@ class Flow(Protocol):
 
     def send(self, header: TcpHeader, tos: int, buffers: Sequence[Buffer]) -> int:
         """Send a segment; return how many it is cut into, 0 for nothing done."""
+
+    def send_timed(
+        self, numbers: Numbers, tos: int, size: int, buffers: tuple[Buffer, ...]
+    ) -> int:  # fmt: skip
+        """Do the same with a segment of ``size`` bytes whose only option is a timestamp."""
 
     def confirm(self, now: int) -> None:
         """Take note that the connection makes progress."""
