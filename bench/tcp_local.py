@@ -98,7 +98,7 @@ class Ends:
             while sent < size and (taken := tcp.send(one, chunk, self.now)):
                 sent += taken
             self.turn()
-            while data := took.receive(other, CHUNK, self.now):
+            while data := took.take(other, CHUNK, self.now):
                 got += len(data)
         return got * 8 / (process_time() - start) / 1e9
 

@@ -173,7 +173,7 @@ def _receive(end: _End) -> int:
 
     def drink(now: int) -> None:
         nonlocal size, over
-        while data := tcp.receive(socket, CHUNK, now):
+        while data := tcp.take(socket, CHUNK, now):
             size += len(data)
         over = data is not None
 

@@ -110,7 +110,7 @@ class StreamEnd:
                     self._failed(self._tcp.take_error(socket), now)
                 return
             try:
-                data = self._tcp.receive(socket, _CHUNK, now)
+                data = self._tcp.take(socket, _CHUNK, now)
             except Rejected as error:
                 self._failed(error, now)
                 return

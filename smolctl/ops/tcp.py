@@ -287,7 +287,7 @@ class _Echo:
                 room = socket.sndbuf - socket.snd.held
                 if room <= 0:
                     return
-                data = tcp.receive(socket, min(room, _CHUNK), now)
+                data = tcp.take(socket, min(room, _CHUNK), now)
                 if data is None:
                     return
                 if not data:

@@ -39,6 +39,7 @@ SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT
 _TCP = Struct("!HHIIHHHH")
 _PLAIN_FLAGS = frozenset({ACK, ACK | PSH})
 _ETHERNET = 14
+_LARGE = 2048
 _CONFIRM_NS = 1_000_000_000
 
 
@@ -202,8 +203,10 @@ def frame_input(table: TcpTable, interface: Interface, data: bytes, now: int) ->
     if words & 0x1FF not in _PLAIN_FLAGS or head < 20 or tcp_at + head > end or size < 0:
         return 0
     marks = data[at + 1] & 3 if not v6 else data[at + 1] >> 4 & 3
-    socket, payload = found[0], data[tcp_at + head : end]
-    length = len(payload)
+    socket, start = found[0], tcp_at + head
+    length = end - start
+    # A large payload is not copied: it keeps the frame that it came in.
+    payload = memoryview(data)[start:end] if length >= _LARGE else data[start:end]
     if marks == 3 or (size and size * 4096 < length):
         return 0
     if not summed:

@@ -8,6 +8,7 @@ from smolctl.stack.transport.tcp.incoming import Incoming
 from smolctl.stack.transport.tcp.loss import Phase
 from smolctl.stack.transport.tcp.opening import arm_keepalive
 from smolctl.stack.transport.tcp.output import arm, set_timer
+from smolctl.stack.transport.tcp.receive import Buffer
 from smolctl.stack.transport.tcp.sequence import unwrap
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
@@ -21,7 +22,8 @@ _ESTABLISHED, _OPEN = State.ESTABLISHED, Phase.OPEN
 
 
 def calm_input(
-    table: TcpTable, socket: TcpSocket, fields: tuple[int, ...], payload: bytes, size: int, now: int
+    table: TcpTable, socket: TcpSocket, fields: tuple[int, ...], payload: Buffer, size: int,
+    now: int,
 ) -> bool:  # fmt: skip
     """Take a segment that continues the stream of a connection that has lost nothing.
 

@@ -1,6 +1,7 @@
 """Segments that came in, with their numbers made unbounded."""
 
 from smolctl.stack.packet import Packet
+from smolctl.stack.transport.tcp.receive import Buffer
 from smolctl.stack.transport.tcp.sequence import unwrap
 from smolctl.wire import tcp_options
 from smolctl.wire.tcp import FIN, SYN, TcpHeader
@@ -20,7 +21,7 @@ class Incoming:
     __slots__ = ("_packet", "ack", "duplicate_ack", "flags", "header", "now", "options", "payload",
                  "seq", "size")  # fmt: skip
 
-    def __init__(self, packet: Packet | None, header: TcpHeader, payload: bytes, now: int) -> None:
+    def __init__(self, packet: Packet | None, header: TcpHeader, payload: Buffer, now: int) -> None:
         self._packet, self.header, self.payload, self.now = packet, header, payload, now
         flags = self.flags = header.flags
         self.seq, self.ack = header.seq, header.ack

@@ -12,6 +12,7 @@ _FULL = 128
 """Bytes of a payload that lets the window grow: crumbs do not (Linux tcp_event_data_recv)."""
 
 Range = tuple[int, int]
+Buffer = bytes | memoryview
 
 
 class _Block:
@@ -19,9 +20,9 @@ class _Block:
 
     __slots__ = ("end", "parts", "seq", "touched")
 
-    def __init__(self, seq: int, data: bytes, touched: int) -> None:
+    def __init__(self, seq: int, data: Buffer, touched: int) -> None:
         self.seq, self.end, self.touched = seq, seq + len(data), touched
-        self.parts: list[bytes | bytearray] = [data]
+        self.parts: list[Buffer | bytearray] = [data]
 
 
 class ReceiveSide:
@@ -63,12 +64,12 @@ class ReceiveSide:
         self.ts_recent: int | None = None
         self.duplicate: Range | None = None
         self.urgent: int | None = None
-        self._chunks: list[bytes | bytearray] = []
+        self._chunks: list[Buffer | bytearray] = []
         self._blocks: list[_Block] = []
 
     # --- the stream -------------------------------------------------------------------------------
 
-    def accept(self, seq: int, data: bytes, size: int = 0) -> bool:
+    def accept(self, seq: int, data: Buffer, size: int = 0) -> bool:
         """Take a payload, some of which is new and none beyond the edge.
 
         Args:
@@ -88,7 +89,7 @@ class ReceiveSide:
             self._join()
         return True
 
-    def _append(self, data: bytes | bytearray) -> None:
+    def _append(self, data: Buffer | bytearray) -> None:
         self.ready += len(data)
         if len(data) < _SMALL:
             last = self._chunks[-1] if self._chunks else None
@@ -116,6 +117,22 @@ class ReceiveSide:
             self.nxt = max(self.nxt, block.end)
         del blocks[:done]
 
+    def take(self, size: int) -> Buffer:
+        """Take at most ``size`` bytes of the stream, as many as there are in one piece.
+
+        Nothing of a large payload is copied.
+        """
+        chunks = self._chunks
+        chunk = chunks[0]
+        length = len(chunk)
+        if length > size:
+            view = memoryview(bytes(chunk) if isinstance(chunk, bytearray) else chunk)
+            chunk, chunks[0], length = view[:size], view[size:], size
+        else:
+            del chunks[0]
+        self.ready -= length
+        return bytes(chunk) if isinstance(chunk, bytearray) else chunk
+
     def read(self, size: int) -> bytes:
         """Take at most ``size`` bytes of the stream."""
         chunks, taken, used = self._chunks, [], 0
@@ -135,7 +152,7 @@ class ReceiveSide:
 
     def peek(self, size: int) -> bytes:
         """Return the first ``size`` bytes of the stream, and leave them."""
-        taken: list[bytes | bytearray] = []
+        taken: list[Buffer | bytearray] = []
         for chunk in self._chunks:
             if size <= 0:
                 break
@@ -160,7 +177,7 @@ class ReceiveSide:
         """Bytes beyond gaps with what their blocks count."""
         return self.out_of_order + BLOCK_OVERHEAD * len(self._blocks)
 
-    def _keep(self, seq: int, data: bytes) -> bool:
+    def _keep(self, seq: int, data: Buffer) -> bool:
         """Keep what is new of a payload beyond a gap; what is known already stays as it is."""
         blocks, end, before = self._blocks, seq + len(data), self.out_of_order
         self._touched += 1
@@ -265,11 +282,11 @@ class ReceiveSide:
         return field
 
 
-def _own(chunk: bytes | bytearray) -> bytes | bytearray:
+def _own(chunk: Buffer | bytearray) -> Buffer | bytearray:
     return bytearray(chunk) if isinstance(chunk, bytearray) else chunk
 
 
-def _extend(block: _Block, data: bytes | bytearray) -> None:
+def _extend(block: _Block, data: Buffer | bytearray) -> None:
     block.end += len(data)
     last = block.parts[-1]
     if len(data) < _SMALL and len(last) < _JOIN_MAX:

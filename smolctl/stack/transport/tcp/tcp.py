@@ -62,7 +62,7 @@ from smolctl.stack.transport.tcp.opening import (
 from smolctl.stack.transport.tcp.output import device_of, output, set_timer
 from smolctl.stack.transport.tcp.receive import ReceiveSide
 from smolctl.stack.transport.tcp.segment import send_ack, transmit, usable_mtu
-from smolctl.stack.transport.tcp.send import SendSide, Sent
+from smolctl.stack.transport.tcp.send import Buffer, SendSide, Sent
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import Opened, TcpSocket
 from smolctl.stack.transport.tcp.states import MAY_SEND, State, TcpEvent
@@ -297,7 +297,7 @@ class Tcp(TcpTable):
 
     # --- data -------------------------------------------------------------------------------------
 
-    def send(self, socket: TcpSocket, data: bytes, now: int, *, urgent: bool = False) -> int:
+    def send(self, socket: TcpSocket, data: Buffer, now: int, *, urgent: bool = False) -> int:
         """Queue bytes to be sent; return how many there was room for, 0 for none at the moment.
 
         Args:
@@ -344,22 +344,41 @@ class Tcp(TcpTable):
             Rejected: the connection has failed; the reason says why, once. What came before is
                 returned first.
         """
-        rcv = socket.rcv
-        if not rcv.ready:
+        if not self._has_data(socket):
+            return None if not socket.at_end else b""
+        if peek:
+            return socket.rcv.peek(size)
+        data = socket.rcv.read(size)
+        if socket.state is not State.CLOSED:
+            self._was_read(socket, len(data), now)
+        return data
+
+    def take(self, socket: TcpSocket, size: int, now: int) -> Buffer | None:
+        """Do what ``receive`` does without a copy of large payloads, for who passes them on.
+
+        Args:
+            size: the most; less is returned, though more is there, that is not in one piece.
+
+        Raises:
+            NotConnected, Rejected: as ``receive``.
+        """
+        if not self._has_data(socket):
+            return None if not socket.at_end else b""
+        data = socket.rcv.take(size)
+        if socket.state is not State.CLOSED:
+            self._was_read(socket, len(data), now)
+        return data
+
+    def _has_data(self, socket: TcpSocket) -> bool:
+        """Tell whether there is something to read, and raise what ended the connection if not."""
+        if not socket.rcv.ready:
             self._raise_ending(socket)
             if socket.state is State.CLOSED and not socket.peer_port:
                 raise NotConnected("the socket is not connected")
             if socket.state is State.LISTEN:
                 raise NotConnected("the socket listens")
-            return b"" if socket.at_end else None
-        if socket.receive_shut:
-            return b""
-        if peek:
-            return rcv.peek(size)
-        data = rcv.read(size)
-        if socket.state is not State.CLOSED:
-            self._was_read(socket, len(data), now)
-        return data
+            return False
+        return not socket.receive_shut
 
     def _was_read(self, socket: TcpSocket, size: int, now: int) -> None:
         """Grow the buffer of a quick reader, and tell the peer of a window that has opened."""
