@@ -9,7 +9,8 @@ from scapy.layers.inet import ICMP, IP, UDP, IPOption_LSRR
 from scapy.layers.l2 import ARP, LLC, Dot1Q, Dot3, Ether
 
 from smolctl.client import Client
-from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab, Peer, Row, connect, snapshot
+from smolctl.stack.reason import Kind
+from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab, Peer, Row, connect, snapshot, struck
 from tests.kit.netns import Namespace
 from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
@@ -105,8 +106,7 @@ class Wire(NamedTuple):
 
     def counted(self) -> dict[str, int]:
         """Return how often each reason that ends a frame's way struck, notes left out."""
-        rows = self.client.call("stats.drops")
-        return {row["reason"]: row["count"] for row in rows if row["class"] in ("drop", "reject")}
+        return struck(self.client, Kind.DROP, Kind.REJECT)
 
 
 @pytest.fixture(scope="module", params=["on", "off"])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.kit import Peer, connect
+from tests.e2e.kit import Peer, connect, struck
 from tests.kit.process import run, wait_until
 from tests.kit.stack_env import SmolctlEnv
 
@@ -71,13 +71,13 @@ def test_frames_for_the_kernel_do_not_come_in_unless_asked_for(world: World) -> 
     world.peer.namespace.run("ping", "-c", "5", "-i", "0.01", "-W", "5", HOST, check=True)
     world.ping()
     with connect(world.smolctl) as client:
-        drops = {row["reason"] for row in client.call("stats.drops")}
+        drops = struck(client)
     assert "rx-not-our-mac" not in drops
     world.smolctl("link", "del", "p0", check=True)
     world.plug("promisc")
     world.peer.namespace.run("ping", "-c", "5", "-i", "0.01", "-W", "5", HOST, check=True)
     with connect(world.smolctl) as client:
-        drops = {row["reason"] for row in client.call("stats.drops")}
+        drops = struck(client)
     assert "rx-not-our-mac" in drops
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.kit import Peer, Row, connect
+from tests.e2e.kit import Peer, Row, connect, struck
 from tests.kit.netns import Namespace
 from tests.kit.stack_env import SmolctlEnv
 
@@ -32,7 +32,7 @@ class Between:
 
     def drops(self) -> dict[str, int]:
         with connect(self.smolctl) as client:
-            return {row["reason"]: row["count"] for row in client.call("stats.drops")}
+            return struck(client)
 
     def pings(self, peer: Peer, address: str) -> bool:
         return peer.namespace.run("ping", "-c", "2", "-W", "2", address).returncode == 0

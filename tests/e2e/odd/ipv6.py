@@ -13,10 +13,10 @@ from tests.e2e.odd.ipv6_frames import (
     NEXT_LINK,
     OURS,
     OURS_LOCAL,
+    REDIRECTED,
     STATIC,
     THEIRS,
     THEIRS_LOCAL,
-    THIRD,
 )
 from tests.e2e.odd.ipv6_messages import ELSEWHERE, LISTENING
 from tests.e2e.odd.odd import Arrival, Send, World
@@ -155,7 +155,7 @@ IPV6 = World(
     neighbors={
         THEIRS: (THEIRS_MAC, "tap0"),
         THEIRS_LOCAL: (THEIRS_MAC, "tap0"),
-        THIRD: (THEIRS_MAC, "tap0"),
+        **dict.fromkeys(REDIRECTED, (THEIRS_MAC, "tap0")),
         STATIC: ("02:00:00:00:00:09", "tap0"),
         BEHIND: (BEHIND_MAC, "tap1"),
     },

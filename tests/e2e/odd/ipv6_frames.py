@@ -15,8 +15,10 @@ OURS_LOCAL, THEIRS_LOCAL = "fe80::ff:fe00:1", "fe80::ff:fe00:2"
 """Link-local addresses of the two MAC addresses (RFC 4291 2.5.1)."""
 ALL_NODES, ALL_ROUTERS = "ff02::1", "ff02::2"
 NEXT_LINK, BEHIND = "2001:db8:1::1", "2001:db8:1::9"
-THIRD = "2001:db8::3"
-"""Another host on the link, to which no error is sent: Linux counts redirects among errors."""
+REDIRECTED = ("2001:db8::3", "2001:db8::4", "2001:db8::5")
+"""Other hosts on the link: each is sent one redirect, for a second one would have to wait, and no
+error, because Linux counts redirects among errors.
+"""
 FAR = "2001:db8:9::5"
 """A host behind the router THEIRS_LOCAL."""
 STRANGER_MAC, BEHIND_MAC = "02:00:00:00:00:66", "02:00:00:00:01:09"

@@ -18,13 +18,13 @@ from tests.e2e.odd.ipv6_frames import (
     OURS_LOCAL,
     RA,
     REDIRECT,
+    REDIRECTED,
     RS,
     STATIC,
     STRANGER,
     STRANGER_MAC,
     THEIRS,
     THEIRS_LOCAL,
-    THIRD,
     discovery,
     echo,
     error,
@@ -345,8 +345,8 @@ FORWARDED: dict[str, Arrival] = {
     "from a group": _forwarded(echo("ff02::1", BEHIND)),
     "from our own address": _forwarded(echo(OURS, BEHIND)),
     "to a group of global scope": _forwarded(echo(dst="ff0e::66")),
-    "back to its own link": _forwarded(echo(THIRD, STATIC)),
-    "by another router of its own link": _forwarded(echo(THIRD, FAR)),
+    "back to its own link": _forwarded(echo(REDIRECTED[0], STATIC)),
+    "by another router of its own link": _forwarded(echo(REDIRECTED[1], FAR)),
     "too big for the next link": Arrival(
         (udp_frame(9, bytes(1400), dst=BEHIND),),
         setup=("forward on", "link set tap1 mtu 1280"),
@@ -373,5 +373,5 @@ FORWARDED: dict[str, Arrival] = {
     "to ::1": _forwarded(echo(dst="::1")),
     "to a mapped address": _forwarded(echo(dst="::ffff:10.0.0.1")),
     # The last: the error about a neighbor that is not there would hold redirects back (Linux).
-    "to a link-local destination": _forwarded(echo(THIRD, "fe80::77")),
+    "to a link-local destination": _forwarded(echo(REDIRECTED[2], "fe80::77")),
 }

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from smolctl.client import Client
-from tests.e2e.kit import Lab, connect
+from smolctl.stack.reason import Kind
+from tests.e2e.kit import Lab, connect, struck
 from tests.e2e.odd.changes import Known, changes, neighbor, way
 from tests.e2e.odd.frame_text import answer_text
 from tests.e2e.odd.ipv6_frames import ALL_NODES, THEIRS, na
@@ -100,8 +101,7 @@ class Smolctl:
         return int(row["stats64"]["rx"]["packets"])
 
     def _counted(self) -> dict[str, int]:
-        rows = self._client.call("stats.drops")
-        return {row["reason"]: row["count"] for row in rows if row["class"] in ("drop", "reject")}
+        return struck(self._client, Kind.DROP, Kind.REJECT)
 
     def _known(self) -> Known:
         """Return what smolctl has learned of neighbors and of ways."""

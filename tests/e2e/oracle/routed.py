@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from smolctl.client import Client
-from tests.e2e.kit import Peer, Row, connect
+from tests.e2e.kit import Peer, Row, connect, struck
 from tests.kit.netns import Namespace
 from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
@@ -73,10 +73,8 @@ class Routed:
 
     def drops(self) -> dict[str, int]:
         """Return how often each reason struck, over all interfaces."""
-        result: dict[str, int] = {}
-        for row in self.call("stats.drops"):
-            result[row["reason"]] = result.get(row["reason"], 0) + row["count"]
-        return result
+        with self.client() as client:
+            return struck(client)
 
     def counter(self, name: str) -> int:
         """Return a counter of ``stats``, LAYER.NAME."""

@@ -6,7 +6,7 @@ import signal
 from typing import Any
 
 from smolctl.client import Client
-from tests.e2e.kit import Row, connect, wait_for_end
+from tests.e2e.kit import Row, connect, struck, wait_for_end
 from tests.kit.process import Background, wait_until
 from tests.kit.stack_env import SmolctlEnv
 
@@ -68,7 +68,7 @@ class Stack:
 
     def drops(self) -> dict[str, int]:
         """Return how often each reason struck."""
-        return {row["reason"]: row["count"] for row in self.call("stats.drops")}
+        return struck(self.client)
 
     def kill(self) -> None:
         """End the daemon without a chance to clean up."""
