@@ -68,7 +68,8 @@ class Namespace:
         self, *argv: str, check: bool = False, input: str | None = None, timeout: float = 30
     ) -> subprocess.CompletedProcess[str]:
         """Run a command inside to its end, as ``process.run`` does."""
-        inside = self.inside(*argv)
+        # ip goes there by itself, which takes one process less than half as long.
+        inside = ["ip", "-n", self.name, *argv[1:]] if argv[0] == "ip" else self.inside(*argv)
         return process.run(inside, check=check, input=input, timeout=timeout, env=_ENVIRON)
 
     def popen(self, *argv: str, stdin: bool = False) -> Background:

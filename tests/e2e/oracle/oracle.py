@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tests.e2e.kit import Peer, Row, connect
@@ -25,6 +25,20 @@ _ERRNO = {
 
 _ANSWER = ("type", "dev", "gateway", "prefsrc", "from", "table", "iif")
 """Keys of a ``route get`` that are compared; the rest is flags of the kernel's implementation."""
+
+
+Compared = tuple[Mapping[str, str], Callable[[list[Row]], list[Row]]]
+"""Arguments of ``show``, and what makes of its rows what is compared."""
+
+
+def addresses(rows: list[Row]) -> list[Row]:
+    """Return the addresses of all interfaces."""
+    return [{"dev": row["ifname"], **info} for row in rows for info in row["addr_info"]]
+
+
+def by_address(rows: list[Row]) -> list[Row]:
+    """Return neighbors in a fixed order; the kernel's is that of a hash table."""
+    return sorted(rows, key=lambda row: (row["dev"], row["dst"]))
 
 
 class Verdicts(NamedTuple):
@@ -51,9 +65,16 @@ class Oracle:
 
     Attributes:
         family: that of all commands and tables; ``flag`` is how it is said.
+        compared: the nouns whose tables are compared.
     """
 
     family, flag = "inet", "-4"
+    compared: Mapping[str, Compared] = {
+        "route": ({"table": "all"}, list),
+        "rule": ({}, list),
+        "addr": ({}, addresses),
+        "neigh": ({}, by_address),
+    }
 
     def __init__(self, kernel: Peer, far: Peer, host: Peer, smolctl: SmolctlEnv) -> None:
         self.kernel, self.far, self.host, self.smolctl = kernel, far, host, smolctl
@@ -91,10 +112,10 @@ class Oracle:
         return Verdicts(self.kernel.namespace.run("ip", *words), self.smolctl(*words))
 
     def do(self, *commands: str) -> None:
-        """Give both commands that both must accept."""
-        for command in commands:
-            verdicts = self.run(command)
-            assert verdicts.accepted == (True, True), f"{command}: {verdicts}"
+        """Give both commands that both must accept; each gets them in one process."""
+        self.kernel.ip(self.flag, "-batch", "-", input="\n".join(commands))
+        lines = (f"{self.flag} {command}" for command in commands)
+        self.smolctl("batch", "-", input="\n".join(lines), check=True)
 
     def step(self, command: str) -> list[str]:
         """Give both a command and return what differs then: the verdicts, and rows of tables.
@@ -141,20 +162,15 @@ class Oracle:
 
     def tables(self) -> list[tuple[str, list[Row], list[Row]]]:
         """Return each table that is compared: its name, the kernel's rows, and smolctl's."""
-        return [
-            ("route", *self.both("route", table="all")),
-            ("rule", *self.both("rule")),
-            ("addr", *self.both("addr", addresses)),
-            ("neigh", *self.both("neigh", by_address)),
+        questions = [
+            " ".join([noun, "show", *(word for pair in args.items() for word in pair)])
+            for noun, (args, _) in self.compared.items()
         ]
-
-    def both(
-        self, noun: str, made: Callable[[list[Row]], list[Row]] = list, **args: str
-    ) -> tuple[list[Row], list[Row]]:
-        """Return the rows of both; ``made`` makes of them what is compared."""
-        words = (word for pair in args.items() for word in pair)
-        ours = self._client.call(f"{noun}.show", family=self.family, **args)
-        return made(self.kernel.rows(noun, "show", *words, flag=self.flag)), made(ours)
+        theirs = self.kernel.answers(*questions, flag=self.flag)
+        return [
+            (noun, made(rows), made(self._client.call(f"{noun}.show", family=self.family, **args)))
+            for (noun, (args, made)), rows in zip(self.compared.items(), theirs, strict=True)
+        ]
 
     # --- route get --------------------------------------------------------------------------------
 
@@ -181,13 +197,3 @@ def _our_answer(result: subprocess.CompletedProcess[str]) -> Row:
 
 def _shown(row: Row) -> Row:
     return {key: row[key] for key in _ANSWER if key in row}
-
-
-def addresses(rows: list[Row]) -> list[Row]:
-    """Return the addresses of all interfaces."""
-    return [{"dev": row["ifname"], **info} for row in rows for info in row["addr_info"]]
-
-
-def by_address(rows: list[Row]) -> list[Row]:
-    """Return neighbors in a fixed order; the kernel's is that of a hash table."""
-    return sorted(rows, key=lambda row: (row["dev"], row["dst"]))

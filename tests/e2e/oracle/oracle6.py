@@ -1,12 +1,18 @@
 """Linux as the oracle of IPv6: as oracle.py, for the commands and tables of ``ip -6``."""
 
+from collections.abc import Mapping
 from time import monotonic, sleep
 
 from tests.e2e.kit import Peer, Row
-from tests.e2e.oracle.oracle import Oracle
+from tests.e2e.oracle.oracle import Compared, Oracle
 from tests.kit.stack_env import SmolctlEnv
 
 _PATIENCE_S = 1.5
+
+
+def groups(rows: list[Row]) -> list[Row]:
+    """Return the groups of all interfaces."""
+    return [{"dev": row["ifname"], **info} for row in rows for info in row["maddr"]]
 
 
 class Oracle6(Oracle):
@@ -16,6 +22,11 @@ class Oracle6(Oracle):
     """
 
     family, flag = "inet6", "-6"
+    compared: Mapping[str, Compared] = {
+        **Oracle.compared,
+        "maddr": ({}, groups),
+        "addrlabel": ({}, list),
+    }
 
     def __init__(self, kernel: Peer, far: Peer, host: Peer, smolctl: SmolctlEnv) -> None:
         quiet = {"disable_ipv6": 0, "accept_dad": 0, "accept_ra": 0, "router_solicitations": 0}
@@ -30,29 +41,20 @@ class Oracle6(Oracle):
         smolctl.enter(host.namespace)
         smolctl("sysctl", "nd.accept_dad=0", check=True)
         super().__init__(kernel, far, host, smolctl)
-        self._settle()
+        self.differences()
 
     def differences(self) -> list[str]:
         """Return what differs; the kernel gives a link its addresses up to a second later."""
-        self._settle()
-        return super().differences()
-
-    def _settle(self) -> None:
-        """Wait while the two differ, as long as the kernel may take."""
         deadline = monotonic() + _PATIENCE_S
-        while monotonic() < deadline and any(super().differences()):
+        while (found := super().differences()) and monotonic() < deadline:
             sleep(0.05)
+        return found
 
     def tables(self) -> list[tuple[str, list[Row], list[Row]]]:
-        """Return each table that is compared, those that IPv4 has not, too."""
-        found = [*super().tables(), ("maddr", *self.both("maddr", groups))]
-        found.append(("addrlabel", *self.both("addrlabel")))
-        return [(name, with_true(theirs), with_true(ours)) for name, theirs, ours in found]
-
-
-def groups(rows: list[Row]) -> list[Row]:
-    """Return the groups of all interfaces."""
-    return [{"dev": row["ifname"], **info} for row in rows for info in row["maddr"]]
+        """Return each table that is compared, with what is true as smolctl has it."""
+        return [
+            (noun, with_true(theirs), with_true(ours)) for noun, theirs, ours in super().tables()
+        ]
 
 
 def with_true(rows: list[Row]) -> list[Row]:

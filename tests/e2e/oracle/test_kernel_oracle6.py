@@ -1,11 +1,16 @@
 """Linux is the oracle of IPv6: the same commands and questions end the same."""
 
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 
 import pytest
 
+from tests.e2e.kit import Peer
 from tests.e2e.oracle.oracle6 import Oracle6
 from tests.e2e.oracle.oracle6_cases import NETWORK, QUESTIONS, SCRIPTS
+from tests.kit.netns import Namespace
+from tests.kit.stack_env import SmolctlEnv
 
 pytestmark = pytest.mark.netns
 
@@ -37,6 +42,22 @@ def test_commands_end_the_same_and_leave_the_same_tables(oracle6: Oracle6, name:
         assert oracle6.step(command) == []
 
 
+@pytest.fixture(scope="module")
+def network6() -> Iterator[Oracle6]:
+    """Make one network for all questions: none changes it."""
+    with ExitStack() as stack:
+        kernel, far, host = (stack.enter_context(closing(Namespace())) for _ in range(3))
+        peers = [stack.enter_context(closing(Peer(each))) for each in (kernel, far, host)]
+        smolctl = stack.enter_context(closing(SmolctlEnv()))
+        made = stack.enter_context(closing(Oracle6(peers[0], peers[1], peers[2], smolctl)))
+        made.do(
+            *NETWORK,
+            "neigh add fe80::77 lladdr 02:00:00:00:00:77 dev tap0 router",
+            "neigh add 2001:db8::78 lladdr 02:00:00:00:00:78 dev tap1 nud stale",
+        )
+        yield made
+
+
 @pytest.mark.parametrize(
     "question",
     [
@@ -53,11 +74,8 @@ def test_commands_end_the_same_and_leave_the_same_tables(oracle6: Oracle6, name:
         "addrlabel show",
     ],
 )
-def test_the_text_is_that_of_ip(oracle6: Oracle6, question: str) -> None:
-    oracle6.do(*NETWORK)
-    oracle6.do("neigh add fe80::77 lladdr 02:00:00:00:00:77 dev tap0 router")
-    oracle6.do("neigh add 2001:db8::78 lladdr 02:00:00:00:00:78 dev tap1 nud stale")
-    said = oracle6.run(question)
+def test_the_text_is_that_of_ip(network6: Oracle6, question: str) -> None:
+    said = network6.run(question)
     assert [result.returncode for result in said] == [0, 0]
     theirs, ours = (lines(result.stdout) for result in said)
     if question.startswith("neigh"):  # in the kernel in the order of a hash
