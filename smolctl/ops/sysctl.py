@@ -8,7 +8,7 @@ from smolctl.ops.context import Context, Row
 from smolctl.ops.saved import Saved
 from smolctl.stack.config.sysctl import set_sysctl
 from smolctl.stack.ip.derived_routes import DERIVING
-from smolctl.stack.sysctl.link_rule import DEFAULT, SCOPES, LinkRule
+from smolctl.stack.sysctl.link_rule import ALL, DEFAULT, SCOPES, LinkRule
 from smolctl.stack.sysctl.model import Sysctl
 from smolctl.stack.sysctl.names import Name
 from smolctl.stack.sysctl.profiles import PROFILES, profile
@@ -49,7 +49,7 @@ def _row(settings: Settings, name: Name) -> Row:
     row: Row = {
         "key": name.key,
         "value": item.show(settings.value(name)),
-        "default": item.show(item.default),
+        "default": item.show(_default(name)),
         "unit": item.unit,
         "min": item.low,
         "max": item.high,
@@ -74,6 +74,12 @@ def _row(settings: Settings, name: Name) -> Row:
     if item.smoltcp:
         row["smoltcp"] = item.smoltcp
     return row
+
+
+def _default(name: Name) -> int:
+    """Return what a sysctl has in a scope where nobody has set it."""
+    item = name.item
+    return item.all_default if name.scope == ALL and item.all_default is not None else item.default
 
 
 def _on_links(settings: Settings, name: Name, rule: LinkRule) -> Row:

@@ -57,13 +57,17 @@ def test_rfc8201_4_a_reported_increase_is_not_believed(host: Host6) -> None:
     assert max(sizes(host)) <= 1300
 
 
-def test_rfc8201_4_below_1280_nothing_is_learned_but_1280(host: Host6) -> None:
+@pytest.mark.parametrize("mtu", [0, 68, 1279])
+def test_rfc8201_4_a_message_of_less_than_1280_is_discarded(host: Host6, mtu: int) -> None:
     socket = host.socket(7, "::")
-    too_big(host, 300)
+    too_big(host, mtu)
     host.send(socket, FAR, 9, bytes(1452))
-    host.send(socket, FAR, 9, bytes(1232))
-    sent = sizes(host)
-    assert max(sent) == sent[-1] == 1280
+    assert sizes(host) == [1500]
+    assert host.reasons() == {"icmp6-mtu-too-small": 1}
+    assert not socket.errors
+    too_big(host, 1280)
+    host.send(socket, FAR, 9, bytes(1452))
+    assert max(sizes(host)) == 1280
 
 
 def test_rfc8201_5_2_other_destinations_keep_theirs(host: Host6) -> None:

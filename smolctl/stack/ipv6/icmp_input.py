@@ -117,6 +117,9 @@ def _error_input(net: Network, packet: Packet) -> None:
         packet.record(reason.ICMP_ERROR_UNMATCHED, **values, **_unmatched(net, quote))
         return
     values["cause"] = found.cause
+    if too_big and message.mtu < ipv6.MIN_MTU:
+        packet.record(reason.ICMP6_MTU_TOO_SMALL, mtu=message.mtu, **values)
+        return
     if too_big:
         values.update(_too_big_input(net, packet, sender, quote))
     detail = packet.record(why, **values)
@@ -184,16 +187,12 @@ def _too_big_input(net: Network, packet: Packet, sender: Sender, quote: Quote) -
     before, mtu = way.learned, way.mtu
     if way.locked and before is None:
         return {**values, "cause": "fixed", "path_mtu": mtu}
-    if reported < ipv6.MIN_MTU:
-        offender = packet.header.src
-        packet.record(reason.ICMP6_MTU_CLAMPED, offender=offender, ip=quote.dst, mtu=reported)
-    usable = max(reported, ipv6.MIN_MTU)
     # RFC 8201 4: MUST NOT increase its estimate in response to such a message.
-    if usable < mtu or (before is not None and usable == mtu):
+    if reported < mtu or (before is not None and reported == mtu):
         path = Path(quote.dst, way.interface.name, way.next_hop)
-        known = net.fib.path_mtus.learn(path, mtu, usable, size, now)
+        known = net.fib.path_mtus.learn(path, mtu, reported, size, now)
         mtu = known.mtu
         if before is None or mtu != before.mtu:
             net.generation.touch()
-    values["path_mtu"], values["max_payload"] = mtu, min(mtu, usable) - _HEADERS_LEN
+    values["path_mtu"], values["max_payload"] = mtu, min(mtu, reported) - _HEADERS_LEN
     return {**values, "cause": "larger" if reported >= size else "mtu"}

@@ -55,13 +55,14 @@ ICMP6_MTU_UNMATCHED = Reason(
     why_template=("{offender} says that a packet to {ip} is too big, and we sent none",),
     advice_template="usually late news of a socket that is closed: smolctl socket show",
 )  # fmt: skip
-ICMP6_MTU_CLAMPED = Reason(
-    "icmp6-mtu-clamped", Kind.NOTE, "RFC 8201 4", "-",
+ICMP6_MTU_TOO_SMALL = Reason(
+    "icmp6-mtu-too-small", Kind.DROP, "RFC 8201 4", "silent (tells the socket)",
     "a router says that less than 1280 bytes get through",
     """Every link takes IPv6 packets of 1280 bytes (RFC 8200 5), so a router that reports less lies
-    or is broken. RFC 8201 4 has a node send packets of 1280 bytes and go no lower: a forged message
-    could otherwise make all packets tiny. The packet itself is lost.""",
-    why_template=("{offender} says that only {mtu} B get through to {ip}; 1280 B are used",),
+    or is broken, and RFC 8201 4 has its message discarded: a forged one could otherwise make all
+    packets tiny. The path MTU stays as it is, and the socket is not told. The packet that the
+    message is about is lost.""",
+    why_template=("{offender} says that only {mtu} B get through to {ip}, and 1280 B must",),
     advice_template="on {offender}: its next link must take 1280 B",
 )  # fmt: skip
 

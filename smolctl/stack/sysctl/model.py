@@ -18,6 +18,8 @@ class Sysctl:
         link: how a link's own value counts; None for one that the whole stack has.
         link_default: what links have where nothing is said of them alone; None for what the whole
             stack has. ``all`` decides then.
+        all_default: what ``all`` has where nothing is said of it alone; None for what the whole
+            stack has. Each link decides then.
         linux, smoltcp: what these do, "" where nothing corresponds.
     """
 
@@ -33,6 +35,7 @@ class Sysctl:
     words: tuple[str, ...] = ()
     link: LinkRule | None = None
     link_default: int | None = None
+    all_default: int | None = None
 
     @property
     def environment(self) -> str:

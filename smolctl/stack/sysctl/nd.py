@@ -9,7 +9,7 @@ ND_SYSCTLS: tuple[Sysctl, ...] = (
         "test an IPv6 address before it is used: 0 never, 1 always, 2 and do without IPv6 on a link"
         " whose own link-local address another node has",
         "RFC 4862 5.4; Linux accept_dad", "1", "0",
-        link=LinkRule.OWN,
+        link=LinkRule.LARGER, all_default=0,
     ),
     Sysctl(
         "nd.accept_untracked_na", 0, "choice", 0, 2,

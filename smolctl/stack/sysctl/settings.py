@@ -48,6 +48,8 @@ SYSCTLS: dict[str, Sysctl] = {
 
 PER_LINK: tuple[Sysctl, ...] = tuple(item for item in SYSCTLS.values() if item.link is not None)
 """Those that each link has for itself."""
+_ALLS = {item.key: item.all_default for item in PER_LINK if item.all_default is not None}
+"""Values for all links that differ from that of the whole stack."""
 FORWARD, REDIRECTS = "ip.forward", "ip.accept_redirects"
 
 _RANGES = (
@@ -69,12 +71,13 @@ class Settings:
         profile: the name of the profile that the stack began with.
     """
 
-    __slots__ = ("_default_fixed", "_defaults", "_places", "_values", "links", "profile")
+    __slots__ = ("_alls", "_default_fixed", "_defaults", "_places", "_values", "links", "profile")
 
     def __init__(self) -> None:
         self.profile = "linux"
         self.links: dict[str, LinkSettings] = {}
         self._values = {key: sysctl.default for key, sysctl in SYSCTLS.items()}
+        self._alls = dict(_ALLS)
         self._defaults = {item.key: item.beside(item.default) for item in PER_LINK}
         self._default_fixed: set[str] = set()
         self._places: dict[str, Assignment] = {}
@@ -123,6 +126,7 @@ class Settings:
         result = Settings()
         result.profile = self.profile
         result._values, result._places = dict(self._values), dict(self._places)
+        result._alls = dict(self._alls)
         result._defaults, result._default_fixed = dict(self._defaults), set(self._default_fixed)
         result.links = {name: link.clone() for name, link in self.links.items()}
         return result
@@ -139,7 +143,13 @@ class Settings:
         key = name.item.key
         if name.scope == DEFAULT:
             return self._defaults[key]
-        return self._values[key] if name.scope in ("", ALL) else self.links[name.scope].own[key]
+        if name.scope == ALL:
+            return self._of_all(key)
+        return self.links[name.scope].own[key] if name.scope else self._values[key]
+
+    def _of_all(self, key: str) -> int:
+        """Return the value for all links, which goes together with each link's own."""
+        return self._alls.get(key, self._values[key])
 
     def origin(self, key: str) -> str:
         """Return who says so: default, profile NAME, config file, environment, command line.
@@ -204,13 +214,17 @@ class Settings:
             self._places[key] = item
         else:
             self._places[name.key] = item
-        if name.whole or name.scope == ALL:
+        if name.scope == ALL and key in self._alls:
+            self._alls[key] = value
+        elif name.whole or name.scope == ALL:
             self._values[key] = value
         if name.item.link is None:
             for link in self.links.values():
                 link[key] = value
             return
         if name.whole:
+            if key in _ALLS:
+                self._alls[key] = _ALLS[key]
             own = self._defaults[key] = name.item.beside(value)
             for link in self.links.values():
                 link.own[key] = own
@@ -238,7 +252,7 @@ class Settings:
     def _combine(self, link: LinkSettings, item: Sysctl) -> None:
         """Find out which value of a sysctl counts on a link."""
         if item.link is not None:
-            own, whole = link.own[item.key], self._values[item.key]
+            own, whole = link.own[item.key], self._of_all(item.key)
             link[item.key] = item.link.combine(whole, own, link.own[FORWARD])
 
     # --- links ------------------------------------------------------------------------------------
@@ -290,7 +304,7 @@ class Settings:
         if item.link is None or mine is None or not self.differing(item):
             return key
         forward = mine.own[FORWARD]
-        if item.link.combine(self._values[key], wanted, forward) == wanted:
+        if item.link.combine(self._of_all(key), wanted, forward) == wanted:
             return f"{link}.{key}"
         if item.link.combine(wanted, mine.own[key], forward) == wanted:
             return f"{ALL}.{key}"

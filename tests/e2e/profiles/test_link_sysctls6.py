@@ -36,6 +36,10 @@ class Subject(ABC):
         """Set a sysctl of net.ipv6.conf."""
 
     @abstractmethod
+    def tests(self, address: str) -> bool:
+        """Add an address to tap0; tell whether it is tested before it is used."""
+
+    @abstractmethod
     def inject(self, frame: bytes) -> None:
         """Let a frame come in by tap0."""
 
@@ -68,6 +72,9 @@ class Ours(Subject):
     def set(self, name: str, value: int) -> None:
         self.host.set(f"net.ipv6.conf.{name}", value)
 
+    def tests(self, address: str) -> bool:
+        return self.host.add(f"{address}/64").tentative
+
     def inject(self, frame: bytes) -> None:
         self.host.receive(frame)
         self.host.poll()
@@ -97,6 +104,12 @@ class Theirs(Subject):
 
     def set(self, name: str, value: int) -> None:
         self.kernel._peer.sysctl({f"net.ipv6.conf.{name}": value})
+
+    def tests(self, address: str) -> bool:
+        # For so long that the test is not over before the next command.
+        self.set("tap0.dad_transmits", 100)
+        self.kernel._peer.batch(f"addr add {address}/64 dev tap0")
+        return f"{address}/64" in self.kernel._peer.ip("-6", "addr", "show", "tentative")
 
     def inject(self, frame: bytes) -> None:
         self.kernel.inject(frame)
@@ -151,9 +164,14 @@ def answers(host: Subject, n: int) -> bool:
     return is_router(host, n) != []
 
 
+def is_tested(host: Subject, n: int) -> bool:
+    return host.tests(f"2001:db8::{n + 0x70:x}")
+
+
 CASES: tuple[tuple[str, Callable[[Subject, int], object], tuple[int, ...]], ...] = (
     ("forwarding", forwards, (0, 1)),
     ("forwarding", is_router, (0, 1)),
+    ("accept_dad", is_tested, (0, 1, 2)),
     ("hop_limit", hops_of_an_answer, (64, 33)),
 )
 

@@ -6,7 +6,16 @@ from smolctl.errors import StackError
 from smolctl.stack.fib.route import RouteType
 from smolctl.wire import icmpv6, ndp
 from tests.kit.host import OTHER_MAC, ip
-from tests.kit.host6 import OURS6, PEER6, Host6, echo6_request, solicit, udp6_frame
+from tests.kit.host6 import (
+    OUR_LINK_LOCAL,
+    OURS6,
+    PEER6,
+    Host6,
+    advertise,
+    echo6_request,
+    solicit,
+    udp6_frame,
+)
 
 THERE = "2001:db8:7::1"
 
@@ -21,6 +30,36 @@ def host() -> Host6:
     host.take("tap0")
     host.take("tap1")
     return host
+
+
+@pytest.mark.parametrize(
+    ("said", "tentative"),
+    [
+        ({}, True),
+        ({"tap0": 0}, False),
+        ({"all": 1, "tap0": 0}, True),
+        ({"all": 2, "tap0": 0}, True),
+        ({"default": 0}, True),
+        ({"": 0}, False),
+        ({"": 0, "all": 1}, True),
+        ({"all": 1, "": 0}, False),
+    ],
+)
+def test_an_address_is_tested_if_all_or_its_link_say_so(
+    said: dict[str, int], tentative: bool
+) -> None:
+    host = Host6(dad=True)
+    for scope, value in said.items():
+        host.set(f"{scope}.nd.accept_dad".removeprefix("."), value)
+    assert host.add("2001:db8::7/64").tentative is tentative
+
+
+def test_level_2_of_all_does_without_ipv6_on_a_link_whose_address_another_node_has() -> None:
+    host = Host6(bare=True, dad=True)
+    host.set("all.nd.accept_dad", 2)
+    host.receive(advertise(OUR_LINK_LOCAL, "O", dst="ff02::1"))
+    host.poll()
+    assert host.tap.settings["ip6.disable"] == 1
 
 
 def advertised(host: Host6) -> list[bool]:

@@ -360,7 +360,7 @@ IPV6_PROVOKERS: dict[str, Provoker] = {
     "icmp6-error-unknown": gets(frame6_of(icmp6_packet(100, 0, 0, UDP6))),
     "icmp6-info-unknown": gets(frame6_of(icmp6_packet(200, 0, 0, b""))),
     "icmp6-mtu-unmatched": gets(too_big(1400, udp6_packet(src=OURS6, dst=PEER6))),
-    "icmp6-mtu-clamped": error_for_us(icmpv6.Type.PACKET_TOO_BIG, 0, 1000),
+    "icmp6-mtu-too-small": error_for_us(icmpv6.Type.PACKET_TOO_BIG, 0, 1000),
     "nd-bad-hop-limit": gets(nd_frame(ndp.RouterSolicitation(), hops=254)),
     "nd-bad-code": raw_nd(135, ip(OURS6).to_bytes(17)[1:], code=1),
     "nd-too-short": raw_nd(135, bytes(15)),
@@ -446,7 +446,6 @@ VARIANTS6: dict[str, tuple[Provoker, ...]] = {
 BESIDE6: dict[str, dict[str, int]] = {
     "nd-answer-purged": {"nd-answer-delayed": 1},
     "frag6-overlap": {"frag6-overlap": 2, "frag-pending": 1},
-    "icmp6-mtu-clamped": {"icmp-fragmentation-needed": 1},
 }
 
 CAUSES6: dict[tuple[str, str], Row] = {

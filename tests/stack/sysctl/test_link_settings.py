@@ -59,6 +59,7 @@ def test_linux_has_the_same_rules() -> None:
         "ip.send_redirects": LinkRule.EITHER,
         "ip.shared_media": LinkRule.EITHER,
         "mld.force_version": LinkRule.LOWEST,
+        "nd.accept_dad": LinkRule.LARGER,
         "nd.enhanced_dad": LinkRule.EITHER,
         "nd.notify": LinkRule.EITHER,
         "nd.optimistic_dad": LinkRule.EITHER,
