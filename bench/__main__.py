@@ -18,6 +18,7 @@ SUBJECTS = {
     "datagram": ("bench.datagram:run", "a datagram through the stack, in process"),
     "families": ("bench.families:run", "a packet of IPv6 in process, beside one of IPv4"),
     "echo": ("bench.echo:run_rate", "UDP echo over TAP, 64 outstanding (root)"),
+    "echo6": ("bench.echo:run_families", "UDP echo over TAP by IPv6, beside IPv4 (root)"),
     "rtt": ("bench.echo:run_round_trip", "UDP round trip over TAP (root)"),
     "programs": ("bench.programs:run", "datagrams between programs, by sockets of a stack"),
     "bulk": ("bench.bulk:run", "bulk UDP send over TAP (root)"),

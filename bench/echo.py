@@ -16,6 +16,7 @@ from bench.world import World, cpu_note, cpu_ns, server_cpu
 from smolctl.client import Client
 
 _OURS, _HOST, _LOOPBACK, _BYTES = "10.77.0.2", "10.77.0.1", "127.0.0.1", 64
+_OURS6, _HOST6 = "2001:db8:77::2", "2001:db8:77::1"
 _PORT, _SHOWN_PORT = "7777", "7778"
 _KERNEL = "Python recvfrom/sendto echo, kernel loopback"
 
@@ -25,16 +26,20 @@ class Servers:
 
     Args:
         shown: have one of them print a line for each datagram, too.
+        ipv6: the daemon has an address of IPv6, too, and its echo hears both families.
 
     Attributes:
         pids: of the servers, by address.
         losses: datagrams that were never answered, by address.
     """
 
-    def __init__(self, world: World, *, shown: bool = False) -> None:
+    def __init__(self, world: World, *, shown: bool = False, ipv6: bool = False) -> None:
         self._world = world
-        self.losses = {_OURS: 0, _LOOPBACK: 0}
+        self.losses = {_OURS: 0, _OURS6: 0, _LOOPBACK: 0}
         client = world.daemon("echo", tap="tap0", ours=f"{_OURS}/24", host=f"{_HOST}/24")
+        if ipv6:
+            client.call("addr.add", local=f"{_OURS6}/64", dev="tap0", nodad=True)
+            world.run("ip", "addr", "add", f"{_HOST6}/64", "dev", "tap0", "nodad")
         self._events = iter(client.stream("udp.echo", port=_PORT, quiet=True))
         if next(self._events)["event"] != "bound":
             raise RuntimeError("udp echo did not bind")
@@ -43,7 +48,7 @@ class Servers:
         kernel = world.python("bench.kernel_echo", _LOOPBACK, _PORT, *pin)
         if kernel.stdout is None or kernel.stdout.readline() != "ready\n":
             raise RuntimeError("the kernel's echo did not start")
-        self.pids = {_OURS: client.pid, _LOOPBACK: kernel.pid}
+        self.pids = {_OURS: client.pid, _OURS6: client.pid, _LOOPBACK: kernel.pid}
         if shown:
             world.command("--stack", "echo", "udp", "echo", _SHOWN_PORT)
             with Client.connect("echo", start=False) as other:
@@ -84,9 +89,9 @@ class Servers:
 
 
 @contextmanager
-def _servers(*, shown: bool = False) -> Iterator[Servers]:
-    with World() as world:
-        yield Servers(world, shown=shown)
+def _servers(*, shown: bool = False, ipv6: bool = False) -> Iterator[Servers]:
+    with World(ipv6=ipv6) as world:
+        yield Servers(world, shown=shown, ipv6=ipv6)
 
 
 def run_rate(plan: Plan) -> list[Row]:
@@ -154,3 +159,36 @@ def run_round_trip(plan: Plan) -> list[Row]:
             Limit(1.3, 1.1, at_least=False), cpu_note(), figures=figures,
         )
     ]  # fmt: skip
+
+
+def run_families(plan: Plan) -> list[Row]:
+    """Measure echoes over IPv6 and over IPv4 of one daemon, by one TAP."""
+    ms, cpu_us = plan.size(400), defaultdict[str, list[float]](list)
+    with _servers(ipv6=True) as servers:
+
+        def rate(address: str, how: str) -> Callable[[], float]:
+            def measured() -> float:
+                result = servers.load(address, 64, ms, how)
+                cpu_us[f"{address} {how}"].append(result["cpu_us"])
+                return float(result["replies"] / result["seconds"])
+
+            return measured
+
+        hows = {"echo": "UDP echo over TAP by IPv6", "segments": "the same with UDP_SEGMENT"}
+        runs = {f"{each} {how}": rate(each, how) for how in hows for each in (_OURS6, _OURS)}
+        figures = by_turns(plan.rounds(21), runs)
+        losses = servers.losses
+    note = f"{cpu_note()}; every reply checked, lost {losses[_OURS6]} : {losses[_OURS]}"
+    rows = []
+    for how, what in hows.items():
+        new, old = figures[f"{_OURS6} {how}"], figures[f"{_OURS} {how}"]
+        raw = f"{thousands(middle(new))} : {thousands(middle(old))}"
+        limit = Limit(0.95, 1.05)
+        rows.append(
+            Row(what, "the same by IPv4", ratio(new, old), raw, limit, note, figures=figures)
+        )
+        new, old = cpu_us[f"{_OURS6} {how}"], cpu_us[f"{_OURS} {how}"]
+        raw = f"{middle(new):.2f} us : {middle(old):.2f} us"
+        what = f"server cpu time: {what}"
+        rows.append(Row(what, "the same by IPv4", ratio(new, old), raw, figures=dict(cpu_us)))
+    return rows

@@ -9,7 +9,8 @@ def main(address: str, port: int, cpu: int | None) -> None:
     """Send every datagram back to where it came from, for ever."""
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as server:
         server.bind((address, port))
         print("ready", flush=True)
         receive, send = server.recvfrom, server.sendto

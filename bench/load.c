@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -104,9 +105,9 @@ static void set_patience(int fd, long ms)
         fail("SO_RCVTIMEO");
 }
 
-static int open_socket(void)
+static int open_socket(int family)
 {
-    int fd = socket(AF_INET, SOCK_DGRAM, 0), size = RECEIVE_BUFFER;
+    int fd = socket(family, SOCK_DGRAM, 0), size = RECEIVE_BUFFER;
     if (fd < 0)
         fail("socket");
     /* Only root may have more than the system's limit. */
@@ -152,15 +153,16 @@ static int receive_some(int fd)
     return n;
 }
 
-/* The first reply may take an ARP exchange, or a server that is not up yet. */
-static void first_contact(int fd, int size, uint64_t *number)
+/* The first reply may take an ARP exchange, or a server that is not up yet. Returns how many
+ * datagrams were given up before; their replies may come after all. */
+static uint64_t first_contact(int fd, int size, uint64_t *number)
 {
     for (int attempt = 0; attempt < 50; attempt++) {
         send_some(fd, 1, size, number);
         set_patience(fd, 100);
         if (receive_some(fd) > 0) {
             memset(pending, 0, sizeof pending);
-            return;
+            return (uint64_t)attempt;
         }
         usleep(20000);
     }
@@ -168,21 +170,32 @@ static void first_contact(int fd, int size, uint64_t *number)
     exit(1);
 }
 
+/* Returns a socket whose peer is an address of either family, -1 when it is none. */
+static int connect_to(const char *address, const char *port)
+{
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_DGRAM};
+    struct addrinfo *peer;
+    if (getaddrinfo(address, port, &hints, &peer))
+        return -1;
+    int fd = open_socket(peer->ai_family);
+    if (connect(fd, peer->ai_addr, peer->ai_addrlen))
+        fail("connect");
+    freeaddrinfo(peer);
+    return fd;
+}
+
 static int echo(int argc, char **argv)
 {
-    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[3]))};
     int size = atoi(argv[4]), outstanding = atoi(argv[5]);
     uint64_t number = 0, replies = 0, bad = 0, lost = 0, late = 0, samples = 0;
     pin(argc, argv, 7);
-    if (inet_pton(AF_INET, argv[2], &peer.sin_addr) != 1 || size < 8 || size > MAX_BYTES)
+    int fd = connect_to(argv[2], argv[3]);
+    if (fd < 0 || size < 8 || size > MAX_BYTES)
         return 2;
-    int fd = open_socket();
-    if (connect(fd, (struct sockaddr *)&peer, sizeof peer))
-        fail("connect");
     if (in_segments && setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size))
         fail("UDP_SEGMENT");
     prepare(size);
-    first_contact(fd, size, &number);
+    lost = first_contact(fd, size, &number);
     set_patience(fd, 200);
 
     uint64_t start = now_ns(), now = start, end = start + strtoull(argv[6], NULL, 10) * 1000000;
@@ -243,7 +256,7 @@ static int sink(int argc, char **argv)
     pin(argc, argv, 5);
     if (size < 8 || size > MAX_BYTES)
         return 2;
-    int fd = open_socket();
+    int fd = open_socket(AF_INET);
     if (bind(fd, (struct sockaddr *)&here, sizeof here))
         fail("bind");
     prepare(size);

@@ -74,11 +74,14 @@ def daemon(name: str, *, prefix: Sequence[str] = ()) -> Iterator[Client]:
 class World:
     """A network namespace of its own and the load generators; all go when it is left.
 
+    Args:
+        ipv6: the kernel speaks IPv6, too.
+
     Raises:
         Skipped: not root, no ``ip`` or no C compiler.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ipv6: bool = False) -> None:
         if os.geteuid() != 0:
             raise Skipped("needs root, for network namespaces and TAPs")
         for tool, package in (("ip", "iproute2"), ("cc", "gcc")):
@@ -86,6 +89,7 @@ class World:
                 raise Skipped(f"needs {tool} (Debian: apt-get install {package})")
         if not os.path.exists("/dev/net/tun"):
             raise Skipped("this system has no /dev/net/tun (modprobe tun)")
+        self._quiet = ("router_solicitations=0", "accept_dad=0") if ipv6 else ("disable_ipv6=1",)
         self._exit = ExitStack()
         self.name = f"smolctl-b{os.getpid()}-{next(_counter)}"
 
@@ -99,8 +103,8 @@ class World:
             ip("netns", "add", self.name)
             exit_.callback(ip, "netns", "del", self.name)
             self.run("ip", "link", "set", "lo", "up")
-            # The kernel's own router solicitations would be frames that nobody asked for.
-            self.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+            # The kernel's own solicitations would be frames that nobody asked for.
+            self.run("sysctl", "-qw", *(f"net.ipv6.conf.default.{each}" for each in self._quiet))
             self._exit = exit_.pop_all()
         return self
 

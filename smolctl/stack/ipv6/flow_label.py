@@ -42,6 +42,6 @@ def flow_label(
 
 @lru_cache(1024)
 def _stateless(seed: int, src: int, dst: int, rest: int) -> int:
-    """Return the label of a flow that has none; kept, as a hash takes a sixth of a datagram's time."""
+    """Return the label of a flow that asks for none; the hash takes a sixth of a sender's time."""
     keys = (src >> 64 & _WORD, src & _WORD, dst >> 64 & _WORD, dst & _WORD, rest)
     return _STATELESS | flow_hash(seed, *keys) & (_STATELESS - 1)
