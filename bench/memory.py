@@ -3,15 +3,18 @@
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from unittest import mock
 
 from bench.echo import Servers
-from bench.measure import Limit, Plan, Row, Spread
+from bench.measure import Limit, Plan, Row, Spread, by_turns, middle
+from bench.processes import of_modules
 from bench.world import World, daemon, resident_kib
 from smolctl.client import Client, RemoteError
 
 _COMMANDS = 10_000
 _DATAGRAMS = 1_000_000
 _IDLE = Limit(40, 25, at_least=False, text="{:g} MiB")
+_IPV6 = Limit(1.5, 0.7, at_least=False, text="{:g} MiB")
 _NONE = Limit(64, 64, at_least=False, text="{:g} KiB")
 """Growth that counts as none: Python's allocator takes and returns memory in such steps."""
 _MIX = ("route.show", "addr.show", "neigh.show", "link.show", "stats.show", "socket.show")
@@ -36,7 +39,31 @@ def run(plan: Plan) -> list[Row]:
                 lambda: _on_many(commands),
             ),
         ]  # fmt: skip
-    return [*rows, _datagrams(plan)]
+    return [*rows, _ipv6(plan), _datagrams(plan)]
+
+
+def _ipv6(plan: Plan) -> Row:
+    """Measure what an idle daemon keeps for IPv6: its modules, and what ip6.disable spares."""
+
+    def idle(disabled: str) -> Callable[[], float]:
+        def measured() -> float:
+            with (
+                mock.patch.dict(os.environ, SMOLCTL_IP6_DISABLE=disabled),
+                daemon("memory") as client,
+            ):
+                return resident_kib(client.pid) / 1024
+
+        return measured
+
+    runs = {"on": idle("0"), "off": idle("1"), "modules": lambda: of_modules("memory")}
+    figures = by_turns(plan.rounds(9), runs)
+    on, off, modules = (middle(figures[name]) for name in runs)
+    return Row(
+        "memory: idle daemon, for IPv6", "-", Spread.of([on - off + modules]),
+        f"{on:.2f} - {off:.2f} + {modules:.2f} MiB", _IPV6,
+        "with IPv6, less with ip6.disable=1, and its modules, which are there either way", " MiB",
+        figures,
+    )  # fmt: skip
 
 
 def _growth(what: str, pid: int, work: Callable[[], None], note: str = "") -> Row:

@@ -1,6 +1,7 @@
 """Wall time of short processes, started the way a shell starts them."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,28 @@ def wall_ms(argv: list[str], environment: dict[str, str] | None = None) -> float
         code = os.waitstatus_to_exitcode(status)
         raise RuntimeError(f"{' '.join(argv)} ended with status {code}")
     return elapsed * 1000
+
+
+def cpu_ms(argv: list[str], environment: dict[str, str]) -> float:
+    """Run a command, its output thrown away; return milliseconds of the cpu that it used.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    with subprocess.Popen(
+        argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(argv)} ended with status {process.returncode}")
+    return (used.ru_utime + used.ru_stime) * 1000
+
+
+def of_modules(what: str) -> float:
+    """Return what IPv6's modules take of a daemon: "time" in ms of the cpu, "memory" in MiB."""
+    argv = [sys.executable, "-m", "bench.modules", what]
+    return float(subprocess.run(argv, check=True, capture_output=True, text=True).stdout)
 
 
 def script(directory: Path, name: str, module: str, function: str) -> list[str]:
