@@ -15,7 +15,7 @@ from smolctl.stack.config.addr import add_address, change_address, delete_addres
 from smolctl.stack.config.link import NAME_MAX
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.ip.addresses import Address, AddressList
+from smolctl.stack.ip.addresses import FOREVER, Address, AddressList, Lifetime
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ipv6.addresses import Address6
 from smolctl.wire.address import (
@@ -31,8 +31,6 @@ from smolctl.wire.address import (
 
 PREFIX_METRIC = 256
 """Metric of the route to an IPv6 address's network (Linux IP6_RT_PRIO_ADDRCONF)."""
-FOREVER = 0xFFFFFFFF
-"""Lifetime of an address that does not expire, as Linux reports it (seconds)."""
 _STATES = ("tentative", "dadfailed", "autojoin", "optimistic", "deprecated", "temporary")
 _SELECTING = ("to", "scope", "label", *_STATES)
 
@@ -51,7 +49,9 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
     def rows() -> Iterator[Row]:
         for interface, row in links:
             infos = [
-                addr_row(address) for net in nets for address in _matching(net, interface, args)
+                addr_row(address, ctx.now)
+                for net in nets
+                for address in _matching(net, interface, args)
             ]
             if infos or not filtered:
                 yield {**row, "addr_info": infos}
@@ -65,8 +65,9 @@ def _networks(ctx: Context, args: Args) -> list[Network]:
     return networks(ctx.stack, args.infer("to"))
 
 
-def addr_row(address: Address) -> Row:
+def addr_row(address: Address, now: int) -> Row:
     """Return what ``ip -j addr`` has in "addr_info" for an address."""
+    lifetime = address.lifetime
     row: Row = {
         "family": family_of(address.local).name,
         "local": format_address(address.local),
@@ -84,8 +85,8 @@ def addr_row(address: Address) -> Row:
         row["label"] = address.label
     if address.other_mac is not None and address.dadfailed:
         row["conflict"] = format_mac(address.other_mac)
-    row["valid_life_time"] = FOREVER
-    row["preferred_life_time"] = FOREVER
+    row["valid_life_time"] = lifetime.valid_left(now)
+    row["preferred_life_time"] = lifetime.preferred_left(now)
     return row
 
 
@@ -99,8 +100,9 @@ def _flags(address: Address) -> list[str]:
         ("nodad", address.dad is False),
         ("optimistic", own is not None and own.optimistic),
         ("dadfailed", address.dadfailed),
-        ("deprecated", own is not None and own.deprecated),
+        ("deprecated", address.deprecated),
         ("tentative", address.tentative),
+        ("dynamic", address.lifetime.valid != FOREVER),
         ("noprefixroute", own is not None and not own.prefix_route),
         ("autojoin", address.autojoin),
     )
@@ -181,7 +183,7 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
     if address is None or label not in (None, address.label):
         raise _absent(args, interface)
     gone = delete_address(net, interface, address, ctx.now)
-    return [_gone_row(interface, item) for item in gone]
+    return [_gone_row(interface, item, ctx.now) for item in gone]
 
 
 def flush(ctx: Context, args: Args) -> Iterable[Row]:
@@ -196,12 +198,12 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
         for address in _matching(net, interface, args):
             if address in net.of(interface).addresses.items:
                 gone = delete_address(net, interface, address, ctx.now)
-                rows += [_gone_row(interface, item) for item in gone]
+                rows += [_gone_row(interface, item, ctx.now) for item in gone]
     return rows
 
 
-def _gone_row(interface: Interface, address: Address) -> Row:
-    return {"dev": interface.name, **addr_row(address)}
+def _gone_row(interface: Interface, address: Address, now: int) -> Row:
+    return {"dev": interface.name, **addr_row(address, now)}
 
 
 def _absent(args: Args, interface: Interface) -> NotFound:
@@ -222,6 +224,7 @@ def _parse(ctx: Context, args: Args) -> tuple[Network, Interface, Address]:
     plen = net.family.bits if prefix[1] is None else prefix[1]
     new = net.new_address(local, plen, interface)
     new.dad, new.autojoin = _dad(args, interface), args.flag("autojoin")
+    new.lifetime = _lifetime(args, ctx.now)
     if isinstance(new, Address6):
         _parse6(args, new)
         return net, interface, new
@@ -242,7 +245,7 @@ def _parse(ctx: Context, args: Args) -> tuple[Network, Interface, Address]:
     return net, interface, new
 
 
-_IPV6_WORDS = ("noprefixroute", "metric", "optimistic", "deprecated")
+_IPV6_WORDS = ("noprefixroute", "metric", "optimistic")
 
 
 def _parse6(args: Args, new: Address6) -> None:
@@ -255,6 +258,31 @@ def _parse6(args: Args, new: Address6) -> None:
     new.prefix_route = not args.flag("noprefixroute")
     new.optimistic = args.flag("optimistic")
     new.metric = args.integer("metric", 0, 0xFFFFFFFF) or PREFIX_METRIC
+
+
+def _lifetime(args: Args, now: int) -> Lifetime:
+    """Return how long an address is to be there and preferred; for ever where nothing is said."""
+    valid, preferred = (_seconds(args, name) for name in ("valid_lft", "preferred_lft"))
+    if not valid:
+        raise InvalidArgument(
+            "valid_lft is 0: an address is there for a second or more",
+            hint=f"smolctl addr del {args.required('local')} dev {args.required('dev')}",
+        )
+    if preferred > valid:
+        said = args.text("preferred_lft") or "forever"
+        raise InvalidArgument(
+            f"preferred_lft {said} is longer than valid_lft {valid}",
+            hint=f"valid_lft {valid} preferred_lft {valid}",
+        )
+    return Lifetime(valid, preferred, now)
+
+
+def _seconds(args: Args, name: str) -> int:
+    if args.text(name) in (None, "forever"):
+        return FOREVER
+    seconds = args.integer(name, 0, FOREVER)
+    assert seconds is not None
+    return seconds
 
 
 def _dad(args: Args, interface: Interface) -> bool | None:
@@ -351,8 +379,8 @@ def _same6(one: Address, other: Address) -> bool:
 
 
 def _same(one: Address, other: Address) -> bool:
-    return (one.local, one.plen, one.scope, one.label, one.broadcast) == (
-        other.local, other.plen, other.scope, other.label, other.broadcast,
+    return (one.local, one.plen, one.scope, one.label, one.broadcast, one.lifetime[:2]) == (
+        other.local, other.plen, other.scope, other.label, other.broadcast, other.lifetime[:2],
     )  # fmt: skip
 
 
@@ -386,13 +414,17 @@ def _words(interface: Interface, address: Address) -> Words:
 def _attributes(address: Address) -> Words:
     """Return the words about an address that are not its name.
 
-    Not ``optimistic``: that ends with the test of an address, as ``tentative`` does.
+    Not ``optimistic``: that ends with the test of an address, as ``tentative`` does. Lifetimes are
+    as they were given, not what is left of them: they begin anew with the address.
     """
     args: Words = {}
     if address.dad is not None:
         args["dad" if address.dad else "nodad"] = True
     if address.autojoin:
         args["autojoin"] = True
+    for name, seconds in zip(("valid_lft", "preferred_lft"), address.lifetime[:2], strict=True):
+        if seconds != FOREVER:
+            args[name] = str(seconds)
     if isinstance(address, Address6):
         if not address.prefix_route:
             args["noprefixroute"] = True

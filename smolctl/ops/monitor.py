@@ -158,7 +158,7 @@ class MonitorJob(FeedJob):
         if isinstance(subject, Group):
             net = ctx.stack.networks.for_address(subject.address)
             return {**link, "maddr": [group_row(net, interface, subject.address)]}
-        return {**link, "addr_info": [addr_row(subject)]}
+        return {**link, "addr_info": [addr_row(subject, event.at_ns)]}
 
     # --- packets ----------------------------------------------------------------------------------
 

@@ -59,7 +59,10 @@ def _there(where: str) -> Any:
 
 
 _LINK = "dev stats"
-_ADDR = "local dev broadcast label scope dad nodad autojoin metric noprefixroute optimistic family"
+_ADDR = (
+    "local dev broadcast label scope dad nodad autojoin metric noprefixroute optimistic valid_lft"
+    " preferred_lft family"
+)
 _ADDR_SELECT = (
     "dev to scope label up tentative dadfailed autojoin optimistic deprecated temporary family"
 )

@@ -82,6 +82,7 @@ HABITS = [
     # What is the case anyway.
     *same(
         "ip addr add 10.6.0.1/24 dev eth0 valid_lft forever preferred_lft forever",
+        "ip addr add 10.7.0.1/24 dev eth0 valid_lft 100 preferred_lft 50",
         "ip neigh replace 10.0.0.8 lladdr 2:0:0:0:0:8 dev eth0",
         "ip link set eth0 address 2:0:0:0:0:1", "ip link set eth0 promisc off",
         "ip link set eth0 multicast on", "ip link set eth0 allmulticast off",
@@ -116,7 +117,6 @@ HABITS = [
     # What smolctl cannot mean yet; last, for they leave Linux's link without ARP.
     *refused(
         "ip -f mpls addr", "ip -N route",
-        "ip addr add 10.7.0.1/24 dev eth0 valid_lft 100 preferred_lft 50",
         "ip addr add 10.8.0.1/24 dev eth0 mngtmpaddr",
         "ip addr add 10.10.0.1 peer 10.10.0.2/32 dev eth0",
         "ip neigh add 10.0.0.7 lladdr 02:00:00:00:00:07 dev eth0 nud noarp",

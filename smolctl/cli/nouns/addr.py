@@ -14,9 +14,9 @@ from smolctl.cli.nouns.link import (
 )
 from smolctl.cli.output import Output
 from smolctl.cli.session import Session
-from smolctl.cli.words.command import Noun, Plan, Request, Rows, Verb, request, show
+from smolctl.cli.words.command import Noun, Rows, Verb, request, show
 from smolctl.cli.words.grammar import Args, Place, Word, refused, without
-from smolctl.cli.words.types import PREFIX, Only, Prefix
+from smolctl.cli.words.types import PREFIX, Prefix
 
 FOREVER = 0xFFFFFFFF
 """A lifetime that never ends, seconds (Linux INFINITY_LIFE_TIME)."""
@@ -117,19 +117,14 @@ def _show(session: Session, args: Args) -> None:
 
 
 def _of_kind(infos: Rows, kind: str) -> Rows:
-    """Return the addresses of a kind; none here expires, so that all are permanent."""
-    if kind in ("primary", "secondary"):
-        return [info for info in infos if ("secondary" in info) is (kind == "secondary")]
-    return infos if kind == "permanent" else []
+    """Return the addresses of a kind."""
+    flag = {"primary": "secondary", "permanent": "dynamic"}.get(kind, kind)
+    return [info for info in infos if (flag in info) is (flag == kind)]
 
 
 _DEV = Word(("dev",), "interface", "DEVICE", complete="link")
 _LOCAL = Place(
     "local", "ADDR/LEN", "address and prefix length", words=("local",), type=Prefix(short=False)
-)
-_FOREVER = tuple(
-    Word((word,), "addresses do not expire", "forever", type=Only("forever"), hidden=True)
-    for word in ("valid_lft", "preferred_lft")
 )
 _KINDS = ("primary", "secondary", "permanent", "dynamic", "deprecated")
 _SCOPE = Word(("scope",), "where it is valid", "SCOPE", values=("global", "link", "host"))
@@ -150,7 +145,18 @@ _CHANGE = (
     Word(("noprefixroute",), "of IPv6: no route to its network comes with it"),
     Word(("metric", "priority", "preference"), "of IPv6: metric of that route (256)", "NUMBER"),
     Word(("optimistic",), "of IPv6: use it while it is tested (RFC 4429)"),
-    *_FOREVER,
+    Word(
+        ("valid_lft",),
+        "seconds after which the address is removed",
+        "SECONDS|forever",
+        values=("forever",),
+    ),
+    Word(
+        ("preferred_lft",),
+        "seconds after which it is deprecated: of IPv6, no longer chosen as source",
+        "SECONDS|forever",
+        values=("forever",),
+    ),
     *refused("peer remote anycast"),
     *refused(flags="home mngtmpaddr"),
 )
@@ -168,8 +174,9 @@ _SELECT = (
 
 
 def _change(verb: str, summary: str, *examples: str, notes: str = "") -> Verb:
-    run = Request(lambda args: Plan(f"addr.{verb}", without(args, "valid_lft", "preferred_lft")))
-    return Verb(f"addr {verb}", summary, run, (_LOCAL, *_CHANGE), examples, notes)
+    return Verb(
+        f"addr {verb}", summary, request(f"addr.{verb}"), (_LOCAL, *_CHANGE), examples, notes
+    )
 
 
 COMMAND = Noun(
@@ -201,13 +208,15 @@ COMMAND = Noun(
             "smolctl addr add 10.0.0.1/24 dev tap0",
             "smolctl addr add 2001:db8::1/64 dev tap0",
             "smolctl addr add 10.0.0.1/24 dev tap0 dad",
+            "smolctl addr add 2001:db8::1/64 dev tap0 valid_lft 3600 preferred_lft 1800",
             "smolctl addr add 239.1.2.3/32 dev tap0 autojoin",
             notes="With dad or arp.dad=1, the address is tentative for 4 to 7 s, while ARP probes"
             " ask whether another host has it (RFC 5227). If nobody answers, it is used;"
             " otherwise it is dadfailed. IPv6 addresses are always tested, in 1 to 2 s (RFC 4862),"
             " unless nodad is said. smolctl monitor addr shows the change. With"
             " autojoin, a group is joined as by maddr add; nothing is sent from such an"
-            " address.",
+            " address. An address with valid_lft is removed after that time, with its routes."
+            " config save writes lifetimes as they were given: they begin anew.",
         ),
         Verb(
             "addr del",

@@ -49,7 +49,7 @@ def add_address(net: Network, interface: Interface, new: Address, now: int | Non
 def change_address(
     net: Network, interface: Interface, old: Address, new: Address, now: int | None = None
 ) -> None:
-    """Change label, scope and broadcast of an address that is there, and whether it is tested.
+    """Change what goes with an address, such as its scope and lifetime, and whether it is tested.
 
     One that another host has is tested again.
 
@@ -65,11 +65,12 @@ def change_address(
         if other is not old and same and other.scope != new.scope:
             raise InvalidArgument("another address of this network has another scope")
     before = derived(net, interface)
-    old.label, old.scope, old.broadcast = new.label, new.scope, new.broadcast
-    old.dad = new.dad if new.dad is not None else old.dad
+    old.change(new)
+    now = net.events.now_ns if now is None else now
+    net.of(interface).lifetimes.watch(old, now)
     net.events.addr(ChangeType.CHANGED, interface, old)
     sync(net, interface, before)
-    now = net.events.now_ns if now is None else now
+    net.generation.touch()
     if not net.wants_test(interface, old):
         net.take_untested(interface, old, now)
     elif new.dad or old.dadfailed:

@@ -22,6 +22,7 @@ def insert_address(net: Network, interface: Interface, new: Address, now: int) -
     unsettled = new.tentative or addresses.unsettled
     before = derived(net, interface) if unsettled else {}
     addresses.insert(new)
+    net.of(interface).lifetimes.watch(new, now)
     net.events.addr(ChangeType.NEW, interface, new)
     if new.autojoin:
         membership.join_address(net, interface, new.local)
@@ -48,6 +49,7 @@ def remove_address(net: Network, interface: Interface, address: Address, now: in
     gone = addresses.remove(address)
     for item in gone:
         net.of(interface).dad.forget(item)
+        net.of(interface).lifetimes.forget(item)
         if item.autojoin:
             membership.leave_address(net, interface, item.local)
         net.address_removed(interface, item)

@@ -7,9 +7,50 @@ prefix is primary and brings the connected route, later ones are secondary and g
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from smolctl.errors import AlreadyExists, InvalidArgument
 from smolctl.stack.fib.route import Scope
+
+FOREVER = 0xFFFFFFFF
+"""A lifetime that never ends, seconds (Linux INFINITY_LIFE_TIME)."""
+_NS_PER_S = 1_000_000_000
+
+
+class Lifetime(NamedTuple):
+    """The time for which an address is there, and preferred (RFC 4862 5.5.4).
+
+    Attributes:
+        valid: seconds until it is removed.
+        preferred: seconds until it is deprecated; at most ``valid``.
+        since_ns: when these began.
+    """
+
+    valid: int = FOREVER
+    preferred: int = FOREVER
+    since_ns: int = 0
+
+    def valid_left(self, now: int) -> int:
+        """Return the seconds until it is removed, those begun included."""
+        return self._left(self.valid, now)
+
+    def preferred_left(self, now: int) -> int:
+        """Return the seconds until it is deprecated, those begun included."""
+        return self._left(self.preferred, now)
+
+    def _left(self, seconds: int, now: int) -> int:
+        """Return what is left of a time, as Linux counts (``inet6_fill_ifaddr``)."""
+        if seconds == FOREVER:
+            return FOREVER
+        return max(0, seconds - (now - self.since_ns) // _NS_PER_S)
+
+    def next_ns(self, now: int) -> int | None:
+        """Return when it is next deprecated or removed; None if never."""
+        wanted = self.preferred if self.preferred_left(now) else self.valid
+        return None if wanted == FOREVER else self.since_ns + wanted * _NS_PER_S
+
+
+ENDLESS = Lifetime()
 
 
 @dataclass(slots=True, eq=False)
@@ -28,6 +69,9 @@ class Address:
         other_mac: the MAC address of the host that claimed it last.
         autojoin: it is a group that the interface is in for as long as the address is there (Linux
             IFA_F_MCAUTOJOIN), and nobody's own: nothing is sent from it, and no route follows.
+        lifetime: how long it is there, and preferred.
+        deprecated: its preferred time has run out. An IPv6 address is then not chosen for new
+            packets while another one will do; of IPv4, nothing follows (Linux).
     """
 
     local: int
@@ -41,6 +85,14 @@ class Address:
     dadfailed: bool = False
     other_mac: bytes | None = None
     autojoin: bool = False
+    lifetime: Lifetime = ENDLESS
+    deprecated: bool = False
+
+    def change(self, new: "Address") -> None:
+        """Take over what was said of the same address anew."""
+        self.label, self.scope, self.broadcast = new.label, new.scope, new.broadcast
+        self.dad = new.dad if new.dad is not None else self.dad
+        self.lifetime = new.lifetime
 
     def network(self, bits: int) -> int:
         """Return the network address: ``local`` with its host bits cleared."""

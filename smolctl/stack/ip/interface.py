@@ -9,6 +9,7 @@ from smolctl.stack.ip.addresses import AddressList
 from smolctl.stack.ip.dad import DadRules, DadTable
 from smolctl.stack.ip.group_reports import GroupReports, ReportRules
 from smolctl.stack.ip.groups import Groups
+from smolctl.stack.ip.lifetimes import Lifetimes
 from smolctl.stack.neighbor.proxy import Proxies
 from smolctl.stack.sysctl.link_settings import Values
 
@@ -20,6 +21,7 @@ class IpInterface:
     Attributes:
         addresses: its own.
         dad: which of the addresses are tested, announced or defended.
+        lifetimes: which of the addresses do not last for ever.
         proxies: whom it answers ARP for, on behalf of others.
         groups: the groups that it is a member of.
         reports: what of these is to be reported to routers, and when.
@@ -27,6 +29,7 @@ class IpInterface:
 
     addresses: AddressList
     dad: DadTable
+    lifetimes: Lifetimes
     proxies: Proxies
     groups: Groups
     reports: GroupReports
@@ -35,6 +38,7 @@ class IpInterface:
         """Return a copy of what packets change; the addresses are shared."""
         result = copy(self)
         result.dad = self.dad.clone(settings, random, alarm)
+        result.lifetimes = Lifetimes(alarm)  # no address ends before a prediction does
         result.proxies = self.proxies.clone(settings, random, alarm)
         result.groups = self.groups.clone()
         result.reports = self.reports.clone(settings, random, alarm)
@@ -60,6 +64,7 @@ def make_ip_interface(
     return IpInterface(
         addresses,
         DadTable(dad, alarm),
+        Lifetimes(alarm),
         Proxies(settings, random, alarm),
         Groups(*always),
         GroupReports(reports, settings, random, alarm),

@@ -9,7 +9,7 @@ from functools import partial
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip import gateways, membership
+from smolctl.stack.ip import address_lifetimes, gateways, membership
 from smolctl.stack.ip.derived_routes import sync
 from smolctl.stack.ip.fragment_input import discard
 from smolctl.stack.ip.network import Network
@@ -26,12 +26,15 @@ class LinkedNetwork(Network):
         self.neighbors.on_change = partial(gateways.changed, self)
 
     def attach_tables(self, timers: Timers) -> None:
-        """Have time passed on to neighbors, to what was learned of ways, and to fragments."""
+        """Have time passed on to neighbors, what was learned of ways, fragments and addresses."""
         timers.add(self.neighbors.deadline, self.neighbors.expire)
         timers.add_housekeeping(self.neighbors.collect)
         timers.add(self.fib.learned_deadline, self._expire_learned)
         timers.add(self.fib.clean_deadline, self.fib.clean)
         timers.add(self.reassembly.deadline, self._expire_fragments)
+        timers.add(
+            partial(address_lifetimes.deadline, self), partial(address_lifetimes.expire, self)
+        )
 
     def _expire_learned(self, now: int) -> None:
         if self.fib.expire_learned(now):

@@ -29,7 +29,6 @@ class Address6(Address):
     Attributes:
         prefix_route: the network of the address gets a route (Linux: no IFA_F_NOPREFIXROUTE).
         metric: of that route.
-        deprecated: it is not chosen for new packets while another one will do (RFC 4862 5.5.4).
         temporary: it was made for privacy and is preferred as source (RFC 8981, RFC 6724 rule 7).
         stable_privacy: it does not tell the MAC (RFC 7217).
         optimistic: it is used while it is tested (RFC 4429).
@@ -37,10 +36,15 @@ class Address6(Address):
 
     prefix_route: bool = True
     metric: int = 256
-    deprecated: bool = False
     temporary: bool = False
     stable_privacy: bool = False
     optimistic: bool = False
+
+    def change(self, new: Address) -> None:
+        """Take over what was said of the same address anew (Linux ``inet6_addr_modify``)."""
+        Address.change(self, new)
+        assert isinstance(new, Address6)
+        self.prefix_route, self.metric = new.prefix_route, new.metric
 
 
 class AddressList6(AddressList):
