@@ -312,12 +312,18 @@ def _split6(header: VirtioHeader, frame: bytes) -> list[bytes]:
 
 
 def _complete(header: VirtioHeader, frame: bytes) -> bytes:
-    """Put in the checksum whose field holds the pseudo header's sum (Linux skb_checksum_help)."""
+    """Put in the checksum whose field holds the pseudo header's sum (Linux skb_checksum_help).
+
+    Zero means "no checksum" in UDP alone (RFC 768); in TCP it is what it is (RFC 1624 5).
+    """
     start, at = header.csum_start, header.csum_start + header.csum_offset
     number = int.from_bytes(frame[start:])
     if len(frame) - start & 1:
         number <<= 8
-    return frame[:at] + (-number % 0xFFFF or 0xFFFF).to_bytes(2) + frame[at + 2 :]
+    checksum = -number % 0xFFFF
+    if not checksum and header.csum_offset != tcp_segments.CHECKSUM_AT:
+        checksum = 0xFFFF
+    return frame[:at] + checksum.to_bytes(2) + frame[at + 2 :]
 
 
 def _invalid(offset: int, what: str) -> WireFault:

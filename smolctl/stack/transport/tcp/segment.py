@@ -103,6 +103,8 @@ def transmit(
         return True
     payload = buffers[0] if len(buffers) == 1 else b"".join(buffers)
     how = SendOptions(ends.local, socket.dev, socket.ttl, tos, pmtudisc=socket.pmtudisc)
+    if size > payload_room(socket):
+        return _transmit_cut(table, socket, header, bytes(payload), how, now)
     segment = header.to_bytes(bytes(payload), ends.local, ends.peer)
     return send_segment(table, ends, segment, how, now, sender=socket)
 
@@ -145,6 +147,30 @@ def _count_sent(table: TcpTable, socket: TcpSocket, size: int, number: int) -> N
     if size:
         stats.data_segs_out += number or 1
         stats.bytes_sent += size
+
+
+def _transmit_cut(
+    table: TcpTable, socket: TcpSocket, header: TcpHeader, payload: bytes, how: SendOptions,
+    now: int,
+) -> bool:  # fmt: skip
+    """Send in single segments what was to leave at once: the fast path has refused it.
+
+    It does so when the neighbor is not known any more, or the queue of the link is full.
+    """
+    room, stats = payload_room(socket), socket.stats
+    for at in range(0, len(payload), room):
+        piece, flags = payload[at : at + room], header.flags
+        if at + room < len(payload):
+            flags &= ~(tcp.FIN | tcp.PSH)
+        if at:
+            flags &= ~CWR
+            stats.segs_out += 1
+            stats.data_segs_out += 1
+        cut = header._replace(seq=header.seq + at & 0xFFFFFFFF, flags=flags)
+        segment = cut.to_bytes(piece, socket.ends.local, socket.ends.peer)
+        if not send_segment(table, socket.ends, segment, how, now, sender=socket):
+            return False
+    return True
 
 
 def _acknowledged(socket: TcpSocket) -> None:

@@ -1,5 +1,7 @@
 """The calls of programs on TCP sockets, in one stack over lo and between two stacks."""
 
+import random
+
 import pytest
 
 from smolctl.errors import (
@@ -414,3 +416,22 @@ def test_many_connections_leave_nothing_behind() -> None:
         assert not host.stack.tcp.connections
         assert host.stack.tcp.orphans == 0
         assert len(host.stack.tcp.timers) == 0
+
+
+@pytest.mark.parametrize("ipv6", [False, True])
+def test_no_segment_is_too_large_when_the_neighbor_is_forgotten(ipv6: bool) -> None:
+    """The fast path takes many segments at once; the layered path, which it leaves it to, cuts."""
+    pair = Pair(ipv6=ipv6)
+    client, server = pair.connect()
+    assert pair.transfer(client, server, bytes(50_000)) == bytes(50_000)
+    assert client.flow is not None
+    net = pair.client.stack.networks[pair.family]
+    net.neighbors.flush(pair.client.tap, pair.now)
+    mark, data = len(pair.sent), random.Random(7).randbytes(10_000)
+    assert pair.transfer(client, server, data) == data
+    frames = [frame for _, end, frame in pair.sent[mark:] if end == 0 and len(frame) > 100]
+    assert len(frames) == 7, "each is sent once"
+    assert max(map(len, frames)) == 1514
+    for frame in frames:
+        whole = frame[20] == 6 if ipv6 else frame[20:22] == b"\x40\x00"
+        assert whole, "IP has cut it"
