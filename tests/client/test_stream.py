@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -472,3 +473,84 @@ def test_options_that_are_refused(
     assert error_of(lambda: one.setsockopt(level, option, value)) == name
     if name == "ENOPROTOOPT":
         assert error_of(lambda: one.getsockopt(level, option)) == name
+
+
+# --- descriptors that are closed ------------------------------------------------------------------
+
+
+def _bound(made: StreamSocket, others: ExitStack) -> None:
+    made.bind(("127.0.0.1", 8081))
+
+
+def _listening(made: StreamSocket, others: ExitStack) -> None:
+    _bound(made, others)
+    made.listen()
+
+
+def _with_one_that_waits(made: StreamSocket, others: ExitStack) -> None:
+    _listening(made, others)
+    others.enter_context(StreamSocket()).connect(("127.0.0.1", 8081))
+
+
+def _connecting(made: StreamSocket, others: ExitStack) -> None:
+    made.setblocking(False)
+    assert made.connect_ex(AWAY) in (errno.EINPROGRESS, errno.ENETUNREACH)
+
+
+def _connected(made: StreamSocket, others: ExitStack) -> None:
+    made.connect(HERE)
+
+
+def _writing(made: StreamSocket, others: ExitStack) -> None:
+    _connected(made, others)
+    made.setblocking(False)
+    with suppress(BlockingIOError):
+        while made.send(bytes(1 << 18)):
+            pass
+
+
+def _shut(made: StreamSocket, others: ExitStack) -> None:
+    _connected(made, others)
+    made.shutdown(socket.SHUT_WR)
+
+
+_MOMENTS = (
+    lambda _, others: None, _bound, _listening, _with_one_that_waits, _connecting, _connected,
+    _writing, _shut,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_descriptor_that_is_closed_at_any_moment_leaves_nothing(
+    home: Home, listener: StreamSocket, raw: bool
+) -> None:
+    client = home.connect()
+    client.call("link.add", name="c0", type="cable", cable="c")
+    client.call("addr.add", local="192.0.2.2/24", dev="c0")
+    client.call("neigh.replace", dst="192.0.2.1", lladdr="02:00:00:00:00:02", dev="c0")
+    for until in _MOMENTS:
+        made = StreamSocket()
+        with ExitStack() as others:
+            until(made, others)
+            if raw:
+                os.close(made.detach())
+            else:
+                made.close()
+        wait_until(partial(_is_over, client, listener), until.__name__)
+    listener.settimeout(10)
+    with StreamSocket() as again:
+        again.connect(HERE)
+        listener.accept()[0].close()
+    assert "Traceback" not in home.log()
+
+
+def _is_over(client: Client, listener: StreamSocket) -> bool:
+    """Accept and close what there is; tell whether nothing else is left."""
+    listener.settimeout(0.05)
+    with suppress(TimeoutError):
+        while True:
+            listener.accept()[0].close()
+    rows = client.call("socket.show", netid="tcp")
+    return not any(row["state"] not in ("TIME-WAIT", "LISTEN") for row in rows) and not any(
+        "8081" in str(row["local"]) for row in rows
+    )
