@@ -139,8 +139,11 @@ class StreamEnd:
         socket = self.socket
         if not socket.writable:
             return 0
+        room = socket.sndbuf - socket.snd.held
+        if socket.flow is not None:  # what leaves in one piece need not be put together
+            room = min(room, socket.flow.largest // socket.mss * socket.mss)
         # At least a byte: what cannot be sent any more is an error that the program has to hear of.
-        return max(socket.sndbuf - socket.snd.held, 1)
+        return max(room, 1)
 
     def take(self, data: bytes, now: int) -> None:
         """Send bytes of the program's."""

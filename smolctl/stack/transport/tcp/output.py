@@ -109,7 +109,10 @@ def _send_new(table: TcpTable, socket: TcpSocket, now: int, *, force: bool) -> N
     """Send what was never sent, as far as both windows allow (RFC 9293 3.8.6.2.1; RFC 5681)."""
     snd, window = socket.snd, socket.window
     window.limited = False
-    _begin_flight(socket, now)
+    if not snd.records:
+        _begin_flight(socket, now)
+    if snd.unsent > socket.mss and not _send_full(table, socket, now):
+        return
     while snd.unsent or (snd.fin and not snd.fin_sent):
         size = _next_size(table, socket)
         fin = snd.fin and size == snd.unsent
@@ -128,6 +131,25 @@ def _send_new(table: TcpTable, socket: TcpSocket, now: int, *, force: bool) -> N
         if crowded(table, socket) or not _send_piece(table, socket, size, fin, now):
             return
         force = False
+
+
+def _send_full(table: TcpTable, socket: TcpSocket, now: int) -> bool:
+    """Send full segments as long as nothing is in the way, as many at once as a known flow takes.
+
+    Returns: False when the interface has enough to do, or refused one.
+    """
+    snd, window, flow, room = socket.snd, socket.window, socket.flow, payload_room(socket)
+    if flow is None or flow.generation != table.generation.number:
+        return True
+    edge, largest = snd.una + snd.wnd, flow.largest
+    while True:
+        allowed = min(snd.unsent, edge - snd.nxt, window.cwnd - snd.pipe, largest)
+        if allowed < room or (snd.fin and snd.unsent <= largest):
+            return True
+        if crowded(table, socket) or not _send_piece(
+            table, socket, allowed // room * room, False, now
+        ):
+            return False
 
 
 def _next_size(table: TcpTable, socket: TcpSocket) -> int:
@@ -170,9 +192,9 @@ def _send_piece(table: TcpTable, socket: TcpSocket, size: int, fin: bool, now: i
     record.app_limited = not snd.unsent
     if size and size < socket.mss:
         snd.small_end = record.end
-    snd.push(record)
+    snd.push(record, size)
     snd.fin_sent = snd.fin_sent or fin
-    loss.prr_out += record.size
+    loss.prr_out += size + fin
     if socket.ack_ns < NEVER:
         socket.pingpong = True  # the program answers: what it says acknowledges what it got
     # Whether it leaves or not, it is on its way: the timer sends it again.
@@ -181,9 +203,7 @@ def _send_piece(table: TcpTable, socket: TcpSocket, size: int, fin: bool, now: i
 
 def _begin_flight(socket: TcpSocket, now: int) -> None:
     """Note when data began to be in flight; begin anew after a long silence (RFC 5681 4.1)."""
-    snd, window, loss = socket.snd, socket.window, socket.loss
-    if snd.records:
-        return
+    window, loss = socket.window, socket.loss
     if not loss.delivered_ns:
         loss.delivered_ns = now
     idle = now - window.used_ns

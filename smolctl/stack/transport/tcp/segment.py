@@ -302,7 +302,7 @@ def payload_room(socket: TcpSocket) -> int:
     Beside the timestamps that ``mss`` knows of, what is told of gaps takes room.
     """
     rcv = socket.rcv
-    if not socket.sack or not (rcv.blocks or rcv.duplicate is not None):
+    if not (rcv.out_of_order or rcv.duplicate is not None) or not socket.sack:
         return socket.mss
     number = min(rcv.blocks + (rcv.duplicate is not None), 3 if socket.timestamps else 4)
     return max(socket.mss - 4 - 8 * number, 8)

@@ -135,7 +135,8 @@ class SendSide:
             if len(self._tail) >= _SMALL:
                 self._seal()
             return
-        self._seal()
+        if self._tail:
+            self._seal()
         self._chunks.append(data)
 
     def _seal(self) -> None:
@@ -149,6 +150,8 @@ class SendSide:
         self.unsent -= size
         buffers: list[Buffer] = []
         chunks, used = self._chunks, 0
+        if len(chunks[0]) == size:
+            return (chunks.pop(0),)
         while size:
             chunk = chunks[used]
             if len(chunk) > size:
@@ -192,12 +195,13 @@ class SendSide:
         """Whether all that the program wrote, and its FIN, are acknowledged."""
         return not (self.unsent or self.records or (self.fin and not self.fin_sent))
 
-    def push(self, record: Sent) -> None:
-        """Append what was just sent for the first time."""
+    def push(self, record: Sent, size: int = 0) -> None:
+        """Append what was just sent for the first time, with so many bytes of payload."""
         self.records.append(record)
-        self.unacked += sum(map(len, record.buffers))
-        record.small = record.size < RECORD_OVERHEAD
-        self.crumbs += record.small
+        self.unacked += size
+        if record.end - record.seq < RECORD_OVERHEAD:
+            record.small = True
+            self.crumbs += 1
         self.nxt = record.end
 
     def acknowledge(self, ack: int) -> list[Sent]:
@@ -212,10 +216,14 @@ class SendSide:
             done += 1
         gone = records[:done]
         del records[:done]
+        marked = self.sacked or self.lost or self.again
         for record in gone:
-            self.unacked -= sum(map(len, record.buffers))
-            self.crumbs -= record.small
-            self._uncount(record)
+            buffers = record.buffers
+            self.unacked -= len(buffers[0]) if len(buffers) == 1 else sum(map(len, buffers))
+            if record.small:
+                self.crumbs -= 1
+            if marked:
+                self._uncount(record)
         self.una = ack
         return gone
 
