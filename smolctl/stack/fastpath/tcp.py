@@ -19,18 +19,19 @@ from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
+from smolctl.stack.transport.tcp.established import fin_input
 from smolctl.stack.transport.tcp.fast_input import calm_input, stream_input
 from smolctl.stack.transport.tcp.incoming import Incoming
 from smolctl.stack.transport.tcp.socket import TcpSocket
-from smolctl.stack.transport.tcp.table import TcpTable
+from smolctl.stack.transport.tcp.table import TcpTable, wire_key
 from smolctl.wire import ipv4
-from smolctl.wire.address import IPV6_MARK, ZERO_MAC, packed
+from smolctl.wire.address import IPV6_MARK, ZERO_MAC
 from smolctl.wire.checksum import pseudo_header_sum, sums_to_zero
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv6 import Ipv6Header
 from smolctl.wire.offload import virtio
 from smolctl.wire.offload.tcp_run import TIMED, TIMED_LEN, Buffer, Numbers, TcpHeaders
-from smolctl.wire.tcp import ACK, CHECKSUM_AT, PSH, TcpHeader
+from smolctl.wire.tcp import ACK, CHECKSUM_AT, FIN, PSH, TcpHeader
 
 FLOWS_LIMIT = 65536
 """Connections remembered for what comes in; all are forgotten when there are more."""
@@ -38,6 +39,7 @@ SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT
 """Neighbor states that a use does not change: (state, USED) -> (state, SEND)."""
 _TCP = Struct("!HHIIHHHH")
 _PLAIN_FLAGS = frozenset({ACK, ACK | PSH})
+_LAST_FLAGS = frozenset({ACK | FIN, ACK | FIN | PSH})
 _ETHERNET = 14
 _LARGE = 2048
 _CONFIRM_NS = 1_000_000_000
@@ -173,8 +175,7 @@ def learn_input(table: TcpTable, socket: TcpSocket, packet: Packet) -> None:
     if table.inbound_generation != table.generation.number or len(flows) >= FLOWS_LIMIT:
         flows.clear()
         table.inbound_generation = table.generation.number
-    ports = ends.peer_port.to_bytes(2) + ends.port.to_bytes(2)
-    flows[packed(ends.peer) + packed(ends.local) + ports] = (socket, interface)
+    flows[wire_key(ends)] = (socket, interface)
 
 
 def frame_input(table: TcpTable, interface: Interface, data: bytes, now: int) -> int:
@@ -200,7 +201,9 @@ def frame_input(table: TcpTable, interface: Interface, data: bytes, now: int) ->
     size, summed = _offload(data, interface.headroom, tcp_at - interface.headroom)
     words = int.from_bytes(data[tcp_at + 12 : tcp_at + 14])
     head = words >> 12 << 2
-    if words & 0x1FF not in _PLAIN_FLAGS or head < 20 or tcp_at + head > end or size < 0:
+    plain = words & 0x1FF in _PLAIN_FLAGS
+    last = not plain and words & 0x1FF in _LAST_FLAGS and head == TIMED_LEN
+    if not (plain or last) or head < 20 or tcp_at + head > end or size < 0:
         return 0
     marks = data[at + 1] & 3 if not v6 else data[at + 1] >> 4 & 3
     socket, start = found[0], tcp_at + head
@@ -217,7 +220,11 @@ def frame_input(table: TcpTable, interface: Interface, data: bytes, now: int) ->
     if head == TIMED_LEN and calm_input(
         table, socket, TIMED.unpack_from(data, tcp_at), payload, size or length, now
     ):
+        if last:
+            fin_input(table, socket, now)
         return number
+    if last:
+        return 0
     sport, dport, seq, ack, words, window, _, urgent = _TCP.unpack_from(data, tcp_at)
     options = data[tcp_at + 20 : tcp_at + head]
     header = TcpHeader(sport, dport, seq, ack, words >> 12, words & 0x1FF, window, urgent, options)

@@ -353,9 +353,9 @@ def test_rfc1191_6_5_what_a_router_found_too_big_is_sent_again_in_smaller_pieces
     too_big(script, 1000)
     script.run("""
         +0 > . 1:961 ack 1
-        +0 > . 961:1461 ack 1
-        +0 > . 1461:2421 ack 1
-        +0 > P. 2421:2921 ack 1
+        +0 > . 961:1921 ack 1
+        +0 > . 1921:2881 ack 1
+        +0 > P. 2881:2921 ack 1
     """)
     assert script.conn.window.cwnd == window
 

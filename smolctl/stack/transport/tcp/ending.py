@@ -33,6 +33,7 @@ def forget(table: TcpTable, socket: TcpSocket) -> None:
     socket.ack_now, socket.flow = False, None
     table.pending.pop(socket, None)
     table.throttled.pop(socket, None)
+    table.forget_input(socket)
     if socket.ends is not NO_ENDS and table.connections.get(socket.ends) is socket:
         table.unregister(socket.ends, socket, reuse=socket.reuse)
     release_port(table, socket)

@@ -287,7 +287,7 @@ def text_input(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) 
     if fin_seq is not None and fin_seq <= rcv.edge:
         rcv.fin = fin_seq
     if rcv.fin is not None and rcv.fin == rcv.nxt:
-        _fin(table, socket, now)
+        fin_input(table, socket, now)
     packet.trace.settle(Fate.DELIVERED if segment.payload else Fate.ABSORBED, now)
 
 
@@ -377,7 +377,7 @@ def schedule_ack(table: TcpTable, socket: TcpSocket, now: int, *, filled: bool) 
         table.timers.set(socket)
 
 
-def _fin(table: TcpTable, socket: TcpSocket, now: int) -> None:
+def fin_input(table: TcpTable, socket: TcpSocket, now: int) -> None:
     """Take the peer's FIN, which is next in the stream (RFC 9293 3.10.7.4, eighth)."""
     rcv = socket.rcv
     rcv.nxt += 1
@@ -388,4 +388,5 @@ def _fin(table: TcpTable, socket: TcpSocket, now: int) -> None:
         time_wait(table, socket, now)
     else:
         move(table, socket, TcpEvent.FIN)
+        table.want_output(socket)
     socket.wake()

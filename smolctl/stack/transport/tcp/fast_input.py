@@ -3,6 +3,7 @@
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.transport.tcp import rack
 from smolctl.stack.transport.tcp.ack import ack_input, count_delivered, grow
+from smolctl.stack.transport.tcp.ending import end
 from smolctl.stack.transport.tcp.established import learn_time, schedule_ack, wake_writer
 from smolctl.stack.transport.tcp.incoming import Incoming
 from smolctl.stack.transport.tcp.loss import Phase
@@ -11,14 +12,15 @@ from smolctl.stack.transport.tcp.output import arm, set_timer
 from smolctl.stack.transport.tcp.receive import Buffer
 from smolctl.stack.transport.tcp.sequence import unwrap
 from smolctl.stack.transport.tcp.socket import TcpSocket
-from smolctl.stack.transport.tcp.states import State
+from smolctl.stack.transport.tcp.states import State, TcpEvent
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.stack.transport.tcp.timers import TimerKind
+from smolctl.wire.tcp import FIN
 from smolctl.wire.tcp_options import ALIGNED_TIMES, NO_OPTIONS
 
 _MASK, _HALF = 0xFFFFFFFF, 1 << 31
 _TIMES = int.from_bytes(ALIGNED_TIMES)
-_ESTABLISHED, _OPEN = State.ESTABLISHED, Phase.OPEN
+_ESTABLISHED, _LAST_ACK, _OPEN = State.ESTABLISHED, State.LAST_ACK, Phase.OPEN
 
 
 def calm_input(
@@ -42,9 +44,10 @@ def calm_input(
     acked, length = (ack - snd.una) & _MASK, len(payload)
     recent = rcv.ts_recent
     newer = (value - recent) & _MASK if recent is not None else _HALF
+    if socket.state is not _ESTABLISHED:
+        return socket.state is _LAST_ACK and _last_input(table, socket, fields, length)
     if (
-        socket.state is not _ESTABLISHED
-        or option != _TIMES
+        option != _TIMES
         or not (socket.timestamps and socket.sack and window)
         or (seq - rcv.nxt) & _MASK
         or acked > snd.nxt - snd.una
@@ -88,6 +91,27 @@ def calm_input(
         wake_writer(socket)
     if socket.ack_now or snd.unsent:
         table.pending[socket] = None
+    return True
+
+
+def _last_input(
+    table: TcpTable, socket: TcpSocket, fields: tuple[int, ...], length: int
+) -> bool:  # fmt: skip
+    """Take the acknowledgment of our FIN, with which a connection is over that the peer closed."""
+    snd, rcv, recent = socket.snd, socket.rcv, socket.rcv.ts_recent
+    _, _, seq, ack, words, _, _, _, option, value, _ = fields
+    if (
+        length or words & FIN or option != _TIMES or not socket.timestamps or recent is None
+        or (value - recent) & _MASK >= _HALF
+        or (seq - rcv.nxt) & _MASK or (ack - snd.nxt) & _MASK
+        or snd.unsent or not snd.fin_sent or socket.flow is None
+    ):  # fmt: skip
+        return False
+    socket.stats.segs_in += 1
+    table.recorder.count("tcp.segments_received")
+    socket.stats.bytes_acked += snd.unacked
+    snd.acknowledge(snd.nxt)
+    end(table, socket, TcpEvent.ACK_OF_FIN)
     return True
 
 

@@ -368,6 +368,8 @@ def _accepted(table: TcpTable, request: Request, segment: Incoming) -> None:
         backlog.queue.append(child)
     listener.wake()
     socket_input(table, child, segment)
+    if child.state is State.ESTABLISHED and not segment.packet.looped:
+        table.learn_input(child, segment.packet)
 
 
 def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:

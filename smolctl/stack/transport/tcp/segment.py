@@ -50,7 +50,7 @@ def send_segment(
         packet.sender = sender
         packet.answer = trace.cause is not None
         net.output(packet, way, _TCP, how)
-        if isinstance(sender, TcpSocket):
+        if isinstance(sender, TcpSocket) and sender.ends is ends:
             table.learn_output(sender, way, how)
     except (SendRejected, NoBuffers):
         return False  # recorded under its own reason
@@ -266,6 +266,10 @@ def sync_mss(table: TcpTable, socket: TcpSocket) -> None:
             net = table.networks.for_address(socket.ends.peer)
             socket.pmtu, socket.out = usable_mtu(net, way), way.interface
             socket.generation = table.generation.number
+            ttl = socket.ttl if socket.ttl is not None else default_ttl(net, way)
+            local, dev, tos = socket.ends.local, socket.dev, socket.tos & ~3
+            how = SendOptions(local, dev, ttl, tos, pmtudisc=socket.pmtudisc)
+            table.learn_output(socket, way, how)
     set_mss(table.networks.for_address(socket.ends.peer), socket)
 
 

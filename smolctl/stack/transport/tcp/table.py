@@ -20,6 +20,7 @@ from smolctl.stack.transport.tcp.socket import Ending, OnError, TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.time_wait import TimeWait, TimeWaits
 from smolctl.stack.transport.tcp.timers import TimerHeap
+from smolctl.wire.address import packed
 
 LearnOutput = Callable[[TcpSocket, Way, SendOptions], None]
 LearnInput = Callable[[TcpSocket, Packet], None]
@@ -111,6 +112,11 @@ class TcpTable(PortTable[TcpSocket]):
         if len(self.ttls) > _TTLS_MAX:
             del self.ttls[next(iter(self.ttls))]
 
+    def forget_input(self, socket: TcpSocket) -> None:
+        """Forget a connection that is over for what comes in."""
+        if self.inbound and socket.ends.peer_port:
+            self.inbound.pop(wire_key(socket.ends), None)
+
     def want_output(self, socket: TcpSocket) -> None:
         """Have a connection looked at at the end of this turn."""
         self.pending[socket] = None
@@ -170,6 +176,12 @@ class TcpTable(PortTable[TcpSocket]):
                 self._searched += step + 1
                 return port
         raise NoBuffers(f"all ephemeral ports {first}-{last} are in use")
+
+
+def wire_key(ends: Ends) -> bytes:
+    """Return the addresses and ports of a connection as they stand in what comes in."""
+    local, port, peer, peer_port = ends
+    return packed(peer) + packed(local) + peer_port.to_bytes(2) + port.to_bytes(2)
 
 
 def _learn_nothing(*_: object) -> None:
