@@ -21,6 +21,7 @@ from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
 from smolctl.stack.transport.tcp.established import fin_input
 from smolctl.stack.transport.tcp.fast_input import calm_input, stream_input
+from smolctl.stack.transport.tcp.handover import Handover
 from smolctl.stack.transport.tcp.incoming import Incoming
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable, wire_key
@@ -137,6 +138,9 @@ def learn_output(
 ) -> None:  # fmt: skip
     """Remember the way of a segment that the layered path just sent."""
     out, ends = way.interface, socket.ends
+    if out.loopback:
+        _learn_handover(table, socket, out)
+        return
     if (
         table.recorder.journal.everything
         or way.type is not WayType.UNICAST
@@ -161,6 +165,19 @@ def learn_output(
         ports = ends.port.to_bytes(2) + ends.peer_port.to_bytes(2)
         label = flow_label(net, how, ends.local, ends.peer, 6, ports)
     socket.flow = TcpFlow(generation, out, cache, entry, socket, how.ttl, label, largest)
+
+
+def _learn_handover(table: TcpTable, socket: TcpSocket, out: Interface) -> None:
+    """Remember the other end of a connection within this stack."""
+    ends = socket.ends
+    other = table.connections.get(ends.mirrored)
+    if not isinstance(other, TcpSocket) or other is socket or not out.up:
+        return
+    if table.recorder.journal.everything or out.impairment is not None:
+        return
+    net = table.networks.for_address(ends.peer)
+    queue, headers_len = net.loopback.queue, net.header_len + TIMED_LEN
+    socket.handover = Handover(table.generation.number, other, out, queue, headers_len)
 
 
 # --- in -------------------------------------------------------------------------------------------

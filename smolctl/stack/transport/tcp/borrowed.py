@@ -70,7 +70,7 @@ def copy_socket(socket: TcpSocket, clone: TcpTable, ready: ReadyQueue) -> TcpSoc
         copy(socket.rtt),
     )
     result.controller, result.stats = copy(socket.controller), copy(socket.stats)
-    result.heap_ns, result.flow = NEVER, None
+    result.heap_ns, result.flow, result.handover = NEVER, None, None
     result.out = None if socket.out is None else _namesake(clone.interfaces, socket)
     result.on_error = clone.take_error_of
     backlog = socket.backlog

@@ -30,7 +30,7 @@ def forget(table: TcpTable, socket: TcpSocket) -> None:
     """Take a connection that is over out of all tables, and give up what it holds."""
     socket.timer, socket.timer_ns = TimerKind.NONE, NEVER
     socket.ack_ns = socket.keepalive_ns = socket.close_ns = NEVER
-    socket.ack_now, socket.flow = False, None
+    socket.ack_now, socket.flow, socket.handover = False, None, None
     table.pending.pop(socket, None)
     table.throttled.pop(socket, None)
     table.forget_input(socket)

@@ -2,6 +2,7 @@
 
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.interface import Interface
+from smolctl.stack.transport.tcp.handover import hand_over_queued
 from smolctl.stack.transport.tcp.loss import Phase
 from smolctl.stack.transport.tcp.segment import payload_room, send_ack, sync_mss, transmit
 from smolctl.stack.transport.tcp.send import Sent
@@ -36,6 +37,8 @@ def output(table: TcpTable, socket: TcpSocket, now: int, *, force: bool = False)
             sync_mss(table, socket)
         if socket.snd.lost and socket.loss.frto != 2:
             _send_lost(table, socket, now)
+        if socket.handover is not None and socket.snd.unsent:
+            hand_over_queued(table, socket, now)
         if socket.snd.unsent or (socket.snd.fin and not socket.snd.fin_sent):
             _send_new(table, socket, now, force=force)
         arm(table, socket, now)

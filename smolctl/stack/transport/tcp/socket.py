@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Flag, auto
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.interface import Interface
@@ -22,6 +22,9 @@ from smolctl.stack.transport.tcp.states import MAY_RECEIVE, State
 from smolctl.stack.transport.tcp.timers import TimerKind
 from smolctl.wire.offload.tcp_run import Numbers
 from smolctl.wire.tcp import TcpHeader
+
+if TYPE_CHECKING:
+    from smolctl.stack.transport.tcp.handover import Handover
 
 NO_ENDS = Ends(0, 0, 0, 0)
 _SECOND_NS = 1_000_000_000
@@ -177,7 +180,7 @@ class TcpSocket(SocketBase):
         ece: the peer is told of a congestion mark; cwr: it is told that we were.
         invalid_ns: when an unacceptable segment was answered last.
         challenge_ns: when a segment was challenged last; challenged_syn: it was SYN.
-        flow: its way, as the fast path remembers it.
+        flow: its way, as the fast path remembers it. handover: the same to a socket of this stack.
         out: the interface of its way, as it was in the configuration ``generation``.
         pmtu: the path MTU that ``mss`` comes from; probe_mtu: a smaller one that was tried because
             of a black hole, 0 for none.
@@ -253,6 +256,7 @@ class TcpSocket(SocketBase):
     small_probes: int = 0
     out: Interface | None = None
     flow: Flow | None = None
+    handover: "Handover | None" = None
     generation: int = -1
     copied: int = 0
     copied_since_ns: int = 0

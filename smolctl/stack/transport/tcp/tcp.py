@@ -49,6 +49,7 @@ from smolctl.stack.transport.tcp.ending import (
     release_port,
     stop_listening,
 )
+from smolctl.stack.transport.tcp.handover import hand_over, tell_window
 from smolctl.stack.transport.tcp.handshake import new_backlog
 from smolctl.stack.transport.tcp.icmp import icmp_error, sender_of
 from smolctl.stack.transport.tcp.input import tcp_input
@@ -277,7 +278,7 @@ class Tcp(TcpTable):
     def _start(self, socket: TcpSocket, way: Way, now: int) -> None:
         """Send the first SYN."""
         ends, net = socket.ends, self.networks.for_address(way.dst)
-        socket.ending = socket.ended = socket.soft = socket.flow = None
+        socket.ending = socket.ended = socket.soft = socket.flow = socket.handover = None
         prepare(self, socket)
         socket.advmss = own_mss(net, usable_mtu(net, way), socket)
         socket.snd = SendSide(self.secrets.initial(ends, now))
@@ -316,6 +317,15 @@ class Tcp(TcpTable):
             if not socket.peer_port or socket.state is State.LISTEN:
                 raise NotConnected("the socket is not connected")
             raise BrokenPipe("the connection is closed")
+        given = 0
+        if socket.handover is not None and data and not urgent:
+            given = hand_over(self, socket, data, now)
+            if given == len(data):
+                return given
+            data = memoryview(data)[given:]
+        return given + self._queue(socket, data, now, urgent=urgent)
+
+    def _queue(self, socket: TcpSocket, data: Buffer, now: int, *, urgent: bool) -> int:
         snd = socket.snd
         room = self._grow_sndbuf(socket) - snd.held
         if room <= 0 or not data:
@@ -394,7 +404,7 @@ class Tcp(TcpTable):
         told = max(rcv.edge - rcv.nxt, 0)
         opened = rcv.next_edge(socket.rcvbuf, rcv.mss) - rcv.nxt
         # RFC 9293 3.8.6.2.2; Linux tcp_cleanup_rbuf: when what may be told has doubled.
-        if opened > told and opened >= 2 * told:
+        if opened > told and opened >= 2 * told and not tell_window(self, socket):
             send_ack(self, socket, now)
 
     def _raise_ending(self, socket: TcpSocket) -> None:
