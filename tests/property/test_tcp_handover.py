@@ -17,7 +17,7 @@ _SECOND = 1_000 * _MS
 
 
 class Step(NamedTuple):
-    """What one end does; ``watch`` turns a listener on or off, which ends all short ways."""
+    """A step of one end; ``watch`` turns a listener on or off, which ends all short ways."""
 
     do: str
     end: int

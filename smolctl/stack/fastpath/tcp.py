@@ -21,9 +21,8 @@ from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
 from smolctl.stack.transport.tcp.established import fin_input
 from smolctl.stack.transport.tcp.fast_input import calm_input, stream_input
-from smolctl.stack.transport.tcp.handover import Handover
 from smolctl.stack.transport.tcp.incoming import Incoming
-from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.socket import Handover, TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable, wire_key
 from smolctl.wire import ipv4
 from smolctl.wire.address import IPV6_MARK, ZERO_MAC

@@ -47,16 +47,13 @@ def calm_input(
     if socket.state is not _ESTABLISHED:
         return socket.state is _LAST_ACK and _last_input(table, socket, fields, length)
     if (
-        option != _TIMES
-        or not (socket.timestamps and socket.sack and window)
+        option != _TIMES or not (socket.timestamps and socket.sack and window)
         or (seq - rcv.nxt) & _MASK
         or acked > snd.nxt - snd.una
         or newer >= _HALF
         or snd.sacked or snd.lost or snd.again
-        or loss.phase is not _OPEN
-        or loss.tlp_end is not None
-        or rcv.out_of_order
-        or rcv.fin is not None
+        or loss.phase is not _OPEN or loss.tlp_end is not None
+        or rcv.out_of_order or rcv.fin is not None
         or rcv.nxt + length > rcv.edge
         or (length and (socket.closed or socket.receive_shut))
         or socket.flow is None
@@ -67,8 +64,7 @@ def calm_input(
     if window > snd.max_wnd or snd.una + snd.wnd - una - window >= 1 << snd.scale:
         return False
     number = -(-length // size) if length > size else 1
-    stats = socket.stats
-    stats.segs_in += number
+    socket.stats.segs_in += number
     table.recorder.count("tcp.segments_received", number)
     if rcv.nxt <= rcv.acked:  # RFC 7323 4.3
         rcv.ts_recent, rcv.ts_recent_ns = (recent or 0) + newer, now
@@ -82,16 +78,24 @@ def calm_input(
     if socket.keepalive:
         arm_keepalive(table, socket, now)
     if length:
-        stats.data_segs_in += number
-        stats.bytes_received += length
-        rcv.accept(rcv.nxt, payload, size)
-        schedule_ack(table, socket, now, filled=False)
-        socket.wake()
+        _text_input(table, socket, payload, size, now)
     else:
         wake_writer(socket)
     if socket.ack_now or snd.unsent:
         table.pending[socket] = None
     return True
+
+
+def _text_input(
+    table: TcpTable, socket: TcpSocket, payload: Buffer, size: int, now: int
+) -> None:  # fmt: skip
+    """Take payload that is next in the stream, of segments of a size."""
+    stats, rcv, length = socket.stats, socket.rcv, len(payload)
+    stats.data_segs_in += -(-length // size) if length > size else 1
+    stats.bytes_received += length
+    rcv.accept(rcv.nxt, payload, size)
+    schedule_ack(table, socket, now, filled=False)
+    socket.wake()
 
 
 def _last_input(
@@ -164,8 +168,7 @@ def stream_input(
     recent = rcv.ts_recent
     if times is not None and recent is not None and unwrap(times[0], recent) < recent:
         return False  # the layered path tells why it is dropped (RFC 7323 5)
-    stats = socket.stats
-    stats.segs_in += number
+    socket.stats.segs_in += number
     table.recorder.count("tcp.segments_received", number)
     learn_time(socket, segment, now)
     socket.heard_ns = now
@@ -174,10 +177,6 @@ def stream_input(
         arm_keepalive(table, socket, now)
     wake_writer(socket)
     if length:
-        stats.data_segs_in += number
-        stats.bytes_received += length
-        rcv.accept(segment.seq, segment.payload, size)
-        schedule_ack(table, socket, now, filled=False)
-        socket.wake()
+        _text_input(table, socket, segment.payload, size, now)
     table.want_output(socket)
     return True

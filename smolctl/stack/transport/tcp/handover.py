@@ -6,17 +6,12 @@ layered path: handshakes, FIN, urgent data, a closed window. What waits in the l
 never overtaken.
 """
 
-from collections import deque
-from dataclasses import dataclass
-from typing import Any
-
 from smolctl.stack import reason
 from smolctl.stack.alarm import NEVER
-from smolctl.stack.interface import Interface
 from smolctl.stack.transport.tcp.loss import Phase
 from smolctl.stack.transport.tcp.opening import arm_keepalive
 from smolctl.stack.transport.tcp.send import Buffer
-from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.socket import Handover, TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.stack.transport.tcp.timers import TimerKind
@@ -24,25 +19,6 @@ from smolctl.stack.transport.tcp.timers import TimerKind
 _MASK = 0xFFFFFFFF
 _SENDING = frozenset({State.ESTABLISHED, State.CLOSE_WAIT})
 _TAKING = frozenset({State.ESTABLISHED, State.FIN_WAIT_2})
-
-
-@dataclass(slots=True, eq=False)
-class Handover:
-    """The way from one socket to another of the same stack.
-
-    Attributes:
-        generation: the configuration it is true for.
-        other: the other end.
-        out: the loopback, which counts what is handed over.
-        queue: what comes back by the loopback.
-        headers_len: bytes of the headers that are left out, of each segment.
-    """
-
-    generation: int
-    other: TcpSocket
-    out: Interface
-    queue: deque[Any]
-    headers_len: int
 
 
 def _usable(table: TcpTable, socket: TcpSocket, handover: Handover) -> bool:

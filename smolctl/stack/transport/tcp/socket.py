@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Flag, auto
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.interface import Interface
@@ -22,9 +22,6 @@ from smolctl.stack.transport.tcp.states import MAY_RECEIVE, State
 from smolctl.stack.transport.tcp.timers import TimerKind
 from smolctl.wire.offload.tcp_run import Numbers
 from smolctl.wire.tcp import TcpHeader
-
-if TYPE_CHECKING:
-    from smolctl.stack.transport.tcp.handover import Handover
 
 NO_ENDS = Ends(0, 0, 0, 0)
 _SECOND_NS = 1_000_000_000
@@ -319,3 +316,22 @@ class TcpSocket(SocketBase):
 OnError = Callable[[TcpSocket, DeliveryError], None]
 _BEFORE = frozenset({State.LISTEN, State.SYN_SENT, State.SYN_RECEIVED})
 _OPEN = frozenset({State.ESTABLISHED, State.CLOSE_WAIT})
+
+
+@dataclass(slots=True, eq=False)
+class Handover:
+    """The way from one socket to another of the same stack; see ``handover.py``.
+
+    Attributes:
+        generation: the configuration it is true for.
+        other: the other end.
+        out: the loopback, which counts what is handed over.
+        queue: what comes back by the loopback.
+        headers_len: bytes of the headers that are left out, of each segment.
+    """
+
+    generation: int
+    other: TcpSocket
+    out: Interface
+    queue: deque[Any]
+    headers_len: int
