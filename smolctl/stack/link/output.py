@@ -12,6 +12,7 @@ from smolctl.stack.trace.facts import Taken
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Direction, Fate, Trace, origin
 from smolctl.wire import ethernet
+from smolctl.wire.offload import virtio
 from smolctl.wire.offload.run import PendingDatagram, Run
 from smolctl.wire.offload.tcp_run import Segment
 from smolctl.wire.vlan import tagged
@@ -109,6 +110,9 @@ def transmitted(interface: Interface, items: Sequence[Item], now: int) -> None:
             number = len(item.payloads)
             counters.tx_packets += number
             counters.tx_bytes += number * item.headers.frame_len
+        elif type(item) is Segment and item.size <= item.room:
+            counters.tx_packets += 1
+            counters.tx_bytes += item.size + len(item.header) - virtio.HEADER_LEN
         else:
             counters.tx_packets += item.count if type(item) is Segment else 1
             counters.tx_bytes += len(item)

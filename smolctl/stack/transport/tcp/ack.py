@@ -196,8 +196,9 @@ def count_delivered(socket: TcpSocket, delivered: int, last: Sent, now: int) -> 
     loss = socket.loss
     loss.delivered += delivered
     loss.delivered_ns = now
-    elapsed = max(now - last.delivered_ns, now - last.sent_ns) if last.delivered_ns else 0
-    if elapsed > 0:
+    since = last.delivered_ns if last.delivered_ns < last.sent_ns else last.sent_ns
+    elapsed = now - since
+    if elapsed > 0 and last.delivered_ns:
         rate = (loss.delivered - last.delivered) * 1_000_000_000 // elapsed
         if not last.app_limited or rate > loss.rate:
             loss.rate = rate

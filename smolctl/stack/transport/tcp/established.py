@@ -369,12 +369,13 @@ def schedule_ack(table: TcpTable, socket: TcpSocket, now: int, *, filled: bool) 
     quick = (socket.quick and not socket.pingpong) or socket.quickack
     # As Linux: what is more than one full segment is acknowledged, or its sender would take the end
     # of a flight for lost, and probe it.
-    if filled or quick or pending > rcv.mss or pending >= socket.rcvbuf // 2:
+    if filled or quick or pending > rcv.mss or 2 * pending >= socket.rcvbuf:
         socket.ack_now = True
-    elif socket.ack_ns is NEVER or socket.ack_ns >= NEVER:
+    elif socket.ack_ns >= NEVER:
         wait = min(max(socket.rtt.srtt_ns // 2, _ATO_MIN_NS), _ATO_MAX_NS)
         socket.ack_ns = now + wait
-        table.timers.set(socket)
+        if socket.ack_ns < socket.heap_ns:
+            table.timers.set(socket)
 
 
 def fin_input(table: TcpTable, socket: TcpSocket, now: int) -> None:

@@ -5,7 +5,7 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.transport.tcp.handover import hand_over_queued
 from smolctl.stack.transport.tcp.loss import Phase
 from smolctl.stack.transport.tcp.segment import payload_room, send_ack, sync_mss, transmit
-from smolctl.stack.transport.tcp.send import Sent
+from smolctl.stack.transport.tcp.send import Buffer, Sent
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.table import TcpTable
@@ -44,6 +44,36 @@ def output(table: TcpTable, socket: TcpSocket, now: int, *, force: bool = False)
         arm(table, socket, now)
     if socket.ack_now:
         send_ack(table, socket, now)
+
+
+def send_at_once(table: TcpTable, socket: TcpSocket, data: Buffer, now: int) -> bool:
+    """Send what fits into one segment and was never queued; False when something is in the way.
+
+    It does what ``output`` does with it, by a known flow, of a connection that is calm.
+    """
+    snd, window, flow, size = socket.snd, socket.window, socket.flow, len(data)
+    generation = table.generation.number
+    if (
+        flow is None or flow.generation != generation or socket.generation != generation
+        or socket.state is not State.ESTABLISHED
+        or snd.unsent or snd.lost or snd.urgent is not None
+        or socket.cork or socket.rcv.out_of_order or socket.rcv.duplicate is not None
+        or size > socket.mss or size > snd.una + snd.wnd - snd.nxt
+        or snd.held + size > socket.sndbuf
+    ):  # fmt: skip
+        return False
+    if not snd.records:
+        _begin_flight(socket, now)
+    elif size > window.cwnd - snd.pipe or (
+        size < socket.mss and snd.small_end > snd.una and not socket.nodelay
+    ):
+        return False
+    if crowded(table, socket):
+        return False
+    window.limited = False
+    _send_buffers(table, socket, (bytes(data),), size, now, fin=False)
+    arm(table, socket, now)
+    return True
 
 
 def _send_lost(table: TcpTable, socket: TcpSocket, now: int) -> None:
@@ -183,9 +213,17 @@ def _waits(socket: TcpSocket, size: int) -> bool:
 
 def _send_piece(table: TcpTable, socket: TcpSocket, size: int, fin: bool, now: int) -> bool:
     """Send the next ``size`` bytes for the first time, with FIN or not."""
+    buffers = socket.snd.take(size) if size else ()
+    return _send_buffers(table, socket, buffers, size, now, fin=fin)
+
+
+def _send_buffers(
+    table: TcpTable, socket: TcpSocket, buffers: tuple[Buffer, ...], size: int, now: int, *,
+    fin: bool,
+) -> bool:  # fmt: skip
+    """Send buffers of ``size`` bytes, which are next in the stream."""
     snd, loss = socket.snd, socket.loss
     socket.window.used_ns = now
-    buffers = snd.take(size) if size else ()
     flags = FIN if fin else 0
     if size and not snd.unsent:
         flags |= PSH  # RFC 9293 3.9.1.2: when there is no more to send
@@ -269,8 +307,8 @@ def _arm_probe(table: TcpTable, socket: TcpSocket, now: int) -> None:
     # The peer may delay the acknowledgment of a single segment.
     alone = len(snd.records) == 1 and snd.nxt - snd.una <= socket.mss
     wait += _DELACK_MAX_NS if alone else _LEAST_PROBE_NS
-    timeout = max(snd.records[0].sent_ns + rtt.rto_ns, now)
+    timeout = snd.records[0].sent_ns + rtt.rto_ns
     if now + wait < timeout:
         _set(table, socket, TimerKind.PROBE, now + wait)
     elif timer is TimerKind.PROBE:
-        _set(table, socket, TimerKind.RETRANSMIT, timeout)
+        _set(table, socket, TimerKind.RETRANSMIT, max(timeout, now))

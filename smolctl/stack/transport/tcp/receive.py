@@ -77,21 +77,24 @@ class ReceiveSide:
 
         Returns: whether any of it was new.
         """
-        self.mss = max(self.mss, size or len(data))
-        if len(data) >= _FULL:
-            self.limit += 2 * len(data)
+        length = len(data)
+        if (size or length) > self.mss:
+            self.mss = size or length
+        if length >= _FULL:
+            self.limit += 2 * length
         if seq > self.nxt:
             return self._keep(seq, data)
         old = self.nxt - seq
         self._append(data[old:] if old else data)
-        self.nxt += len(data) - old
+        self.nxt += length - old
         if self._blocks:
             self._join()
         return True
 
     def _append(self, data: Buffer | bytearray) -> None:
-        self.ready += len(data)
-        if len(data) < _SMALL:
+        length = len(data)
+        self.ready += length
+        if length < _SMALL:
             last = self._chunks[-1] if self._chunks else None
             if isinstance(last, bytearray) and len(last) < _JOIN_MAX:
                 last += data
@@ -136,6 +139,9 @@ class ReceiveSide:
     def read(self, size: int) -> bytes:
         """Take at most ``size`` bytes of the stream."""
         chunks, taken, used = self._chunks, [], 0
+        if size >= self.ready and len(chunks) == 1:
+            self.ready = 0
+            return bytes(chunks.pop())
         size = min(size, self.ready)
         self.ready -= size
         while size:
@@ -251,7 +257,10 @@ class ReceiveSide:
 
         What lies beyond gaps has its room already.
         """
-        return max(min(rcvbuf, self.limit, 0xFFFF << self.scale) - self.ready, 0)
+        limit = self.limit if self.limit < rcvbuf else rcvbuf
+        largest = 0xFFFF << self.scale
+        room = (limit if limit < largest else largest) - self.ready
+        return room if room > 0 else 0
 
     def next_edge(self, rcvbuf: int, mss: int) -> int:
         """Return where the window would end if it was told now.
@@ -259,26 +268,26 @@ class ReceiveSide:
         Receiver's avoidance of the silly window syndrome: the edge moves by a whole segment, or by
         half of the buffer, and never back (RFC 9293 3.8.6.2.2, SHLD-14).
         """
-        return self._edge(self.room(rcvbuf), min(rcvbuf // 2, mss))
-
-    def _edge(self, room: int, step: int) -> int:
-        edge = self.nxt + room
-        return edge if edge - self.edge >= step else max(self.edge, self.nxt)
+        edge = self.nxt + self.room(rcvbuf)
+        return edge if edge - self.edge >= min(rcvbuf // 2, mss) else max(self.edge, self.nxt)
 
     def tell_window(self, rcvbuf: int, mss: int, *, syn: bool = False) -> int:
         """Return the window field of a segment that leaves now, and remember what it allows."""
         if syn:
             return min(self.edge - self.nxt, 0xFFFF)
-        scale, room = self.scale, self.room(rcvbuf)
-        edge = self._edge(room, min(rcvbuf // 2, mss))
-        allowed = edge - self.nxt
+        scale, room, known = self.scale, self.room(rcvbuf), self.edge - self.nxt
+        least = rcvbuf // 2
+        allowed = room if room - known >= (mss if mss < least else least) else max(known, 0)
         # Rounded up: rounded down, the edge would go back by some bytes (RFC 7323 2.4). But not
         # further and further with each acknowledgment.
         field = -(-allowed >> scale)
         if field << scale > room + (1 << scale):
             field = allowed >> scale
-        field = min(field, 0xFFFF)
-        self.edge = max(self.edge, self.nxt + (field << scale))
+        if field > 0xFFFF:
+            field = 0xFFFF
+        edge = self.nxt + (field << scale)
+        if edge > self.edge:
+            self.edge = edge
         return field
 
 

@@ -27,7 +27,8 @@ class RttEstimator:
 
     def sample(self, rtt_ns: int, now: int) -> None:
         """Take a round-trip time of a segment that was sent once (RFC 6298 2, 3)."""
-        rtt_ns = max(rtt_ns, _LEAST_NS)
+        if rtt_ns < _LEAST_NS:
+            rtt_ns = _LEAST_NS
         self.latest_ns = rtt_ns
         if not self.min_ns or rtt_ns <= self.min_ns or now - self._min_at_ns > _MIN_RTT_WINDOW_NS:
             self.min_ns, self._min_at_ns = rtt_ns, now
@@ -37,12 +38,13 @@ class RttEstimator:
             self.rttvar_ns = (3 * self.rttvar_ns + abs(self.srtt_ns - rtt_ns)) // 4
             self.srtt_ns = (7 * self.srtt_ns + rtt_ns) // 8
         # Linux __tcp_set_rto: the least timeout is that of the variation alone.
-        rto = self.srtt_ns + max(4 * self.rttvar_ns, self._rto_min_ns)
-        self.rto_ns = min(rto, self._rto_max_ns)
+        variation, least = 4 * self.rttvar_ns, self._rto_min_ns
+        rto = self.srtt_ns + (variation if variation > least else least)
+        self.rto_ns = rto if rto < self._rto_max_ns else self._rto_max_ns
 
     def backed_off(self, times: int) -> int:
         """Return the timeout after so many retransmissions (RFC 6298 5.5)."""
-        return min(self.rto_ns << min(times, 32), self._rto_max_ns)
+        return min(self.rto_ns << min(times, 32), self._rto_max_ns) if times else self.rto_ns
 
     def forget(self, initial_ns: int) -> None:
         """Begin anew: samples of a SYN that was sent more than once say nothing (RFC 6298 5.7)."""

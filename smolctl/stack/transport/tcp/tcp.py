@@ -60,7 +60,7 @@ from smolctl.stack.transport.tcp.opening import (
     prepare,
     window_scale,
 )
-from smolctl.stack.transport.tcp.output import device_of, output, set_timer
+from smolctl.stack.transport.tcp.output import device_of, output, send_at_once, set_timer
 from smolctl.stack.transport.tcp.receive import ReceiveSide
 from smolctl.stack.transport.tcp.segment import send_ack, transmit, usable_mtu
 from smolctl.stack.transport.tcp.send import Buffer, SendSide, Sent
@@ -323,6 +323,8 @@ class Tcp(TcpTable):
             if given == len(data):
                 return given
             data = memoryview(data)[given:]
+        elif data and not urgent and send_at_once(self, socket, data, now):
+            return len(data)
         return given + self._queue(socket, data, now, urgent=urgent)
 
     def _queue(self, socket: TcpSocket, data: Buffer, now: int, *, urgent: bool) -> int:
@@ -339,9 +341,9 @@ class Tcp(TcpTable):
 
     def _grow_sndbuf(self, socket: TcpSocket) -> int:
         """Return the size of the send buffer, which holds two windows (Linux tcp_sndbuf_expand)."""
-        if not socket.sndbuf_locked:
-            wanted = min(4 * socket.window.cwnd, self.settings["tcp.wmem_max"])
-            socket.sndbuf = max(socket.sndbuf, wanted)
+        wanted = 4 * socket.window.cwnd
+        if wanted > socket.sndbuf and not socket.sndbuf_locked:
+            socket.sndbuf = max(socket.sndbuf, min(wanted, self.settings["tcp.wmem_max"]))
         return socket.sndbuf
 
     def receive(
@@ -394,14 +396,16 @@ class Tcp(TcpTable):
         """Grow the buffer of a quick reader, and tell the peer of a window that has opened."""
         rcv = socket.rcv
         socket.copied += size
-        round_ns = max(socket.rtt.srtt_ns, 1_000_000)
-        if now - socket.copied_since_ns >= round_ns:
+        silent = now - socket.copied_since_ns
+        if silent >= 1_000_000 and silent >= socket.rtt.srtt_ns:
             # Twice of what was read in a round trip (Linux tcp_rcv_space_adjust).
             if not socket.rcvbuf_locked and 2 * socket.copied > socket.rcvbuf:
                 wanted = 2 * socket.copied + 16 * socket.advmss
                 socket.rcvbuf = max(socket.rcvbuf, min(wanted, self.settings["tcp.rmem_max"]))
             socket.copied, socket.copied_since_ns = 0, now
         told = max(rcv.edge - rcv.nxt, 0)
+        if 2 * told > socket.rcvbuf:
+            return
         opened = rcv.next_edge(socket.rcvbuf, rcv.mss) - rcv.nxt
         # RFC 9293 3.8.6.2.2; Linux tcp_cleanup_rbuf: when what may be told has doubled.
         if opened > told and opened >= 2 * told and not tell_window(self, socket):
