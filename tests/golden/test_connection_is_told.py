@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501  (lines as they are printed)
 
+from smolctl.stack.transport.tcp.ending import forget
+from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.wire import tcp
 from smolctl.wire.tcp import TcpHeader
@@ -384,7 +386,8 @@ def restarted(pair: Pair, end: int) -> None:
     """Have one of two stacks forget everything, as a host does that restarts."""
     host = pair.hosts[end]
     for each in list(host.stack.tcp.connections.values()):
-        host.stack.tcp.unregister(each.ends, each, reuse=False)
+        assert isinstance(each, TcpSocket)
+        forget(host.stack.tcp, each)
 
 
 def test_half_open_since_the_peer_has_restarted() -> None:

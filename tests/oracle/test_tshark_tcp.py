@@ -25,7 +25,7 @@ RETRANSMITTED = (
     "This frame is a (suspected) fast retransmission,This frame is a (suspected) retransmission",
     "This frame is a (suspected) out-of-order segment",
 )
-"""What tshark says of a segment that is sent again; the last one so soon that it may be late."""
+"""Words of tshark about a segment that is sent again; the last one so soon that it may be late."""
 
 
 class Traffic:

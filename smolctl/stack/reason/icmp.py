@@ -336,7 +336,7 @@ ICMP_FRAGMENTATION_NEEDED = Reason(
         "unnamed": "send it again: it leaves in fragments of what is assumed; on {offender}: it"
         " should name its MTU (RFC 1191 4)",
         "small": "with DF send at most {max_payload} B; without, it gets through: smolctl ping -M"
-        " dont {ip}",
+        " dont {ip!z}",
         "larger": "on {offender}: compare the MTU that it names with that of its link to {ip}",
         "distrusted": "believe what routers say: smolctl sysctl ip.no_pmtu_disc=0",
         "fixed": "which route that is: smolctl route get {ip!z}",
