@@ -12,6 +12,13 @@ from tests.stack.reason.provokers import fresh
 LIMIT = 20
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _small_heap() -> None:
+    """Keep what was there before the tests out of their collections."""
+    gc.collect()
+    gc.freeze()
+
+
 def test_datagrams_that_a_full_queue_drops() -> None:
     host = Host()
     sender, _ = host.socket(), host.socket(7)
