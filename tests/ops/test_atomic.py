@@ -12,6 +12,7 @@ from smolctl.errors import ControlError, DeviceError, InvalidArgument
 from smolctl.ops.atomic import SLICE_NS
 from smolctl.ops.job import NS_PER_S, Job
 from smolctl.stack.config.addr import delete_address
+from tests.kit.amount import amount
 from tests.kit.host import PEER, ip
 from tests.ops.configurations import Changes
 from tests.ops.kit import Api, Device, Exchange
@@ -95,7 +96,8 @@ def test_after_an_error_nothing_has_changed(op: str) -> None:
     assert everything(other) != before
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(amount(60, 20)))
 def test_many_changes_end_as_they_do_one_by_one(seed: int) -> None:
     one, whole = bare(), bare()
     Changes(seed).some(one, 20)

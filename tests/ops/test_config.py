@@ -12,6 +12,7 @@ from smolctl.control.changes import changes
 from smolctl.ops.config import SAVERS
 from smolctl.ops.operations import OPS
 from smolctl.stack.fib.nexthop import Multipath
+from tests.kit.amount import amount
 from tests.kit.clock import SECOND_NS
 from tests.ops.configurations import Changes
 from tests.ops.kit import Api, Row
@@ -108,7 +109,8 @@ def has_gateway_that_became_ours(api: Api) -> bool:
     return False
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(amount(200, 60)))
 def test_a_copy_of_any_stack_is_the_same(seed: int) -> None:
     original, copy = bare(), bare()
     Changes(seed).some(original, 10 + seed % 50)
@@ -121,7 +123,8 @@ def test_a_copy_of_any_stack_is_the_same(seed: int) -> None:
         assert saved(copy) == commands
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(amount(100, 30)))
 def test_a_copy_of_any_ipv6_stack_is_the_same(seed: int) -> None:
     original, copy = bare(), bare()
     Changes(seed, ipv6=True).some(original, 10 + seed % 40)

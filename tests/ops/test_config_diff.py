@@ -4,6 +4,7 @@ import pytest
 
 from smolctl.cli.nouns.config import Wording
 from smolctl.errors import InvalidArgument
+from tests.kit.amount import amount
 from tests.ops.configurations import Changes
 from tests.ops.kit import Api, Row
 from tests.ops.test_config import TESTED_NS, bare, looks
@@ -78,7 +79,8 @@ def test_a_command_that_is_refused_is_named() -> None:
     assert row["failed"] == 0
 
 
-@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(amount(150, 40)))
 def test_what_it_says_leads_there(seed: int) -> None:
     mine, theirs = bare(), bare()
     Changes(seed).some(mine, 15)

@@ -11,6 +11,7 @@ from smolctl.stack.fib.route import InsertMode, Route, RouteType, TableName
 from smolctl.stack.fib.sweep import A_TURN, MANY, SweptTable
 from smolctl.stack.fib.table import RouteTable
 from smolctl.wire.address import IPV4
+from tests.kit.amount import amount
 
 NET = 10 << 24
 COUNT = 3 * MANY
@@ -148,7 +149,8 @@ def test_a_copy_for_a_trial_has_nothing_of_what_is_gone() -> None:
     assert len(fib) == COUNT // 2
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(amount(20, 4)))
 def test_it_is_the_same_as_to_remove_each_at_once(seed: int) -> None:
     chance = random.Random(seed)
     many, model = Fib(IPV4.bits), Fib(IPV4.bits)
