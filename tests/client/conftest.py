@@ -1,3 +1,3 @@
-from tests.kit.home import home
+from tests.kit.home import home, running
 
-__all__ = ["home"]
+__all__ = ["home", "running"]

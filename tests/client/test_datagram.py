@@ -27,7 +27,7 @@ AWAY = ("192.0.2.1", 9)
 
 
 @pytest.fixture
-def make(home: Home) -> Iterator[Make]:
+def make(running: Home) -> Iterator[Make]:
     """Open sockets that wait for at most ten seconds, and close them."""
     with ExitStack() as stack:
 

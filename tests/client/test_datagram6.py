@@ -21,7 +21,7 @@ V6ONLY = (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
 
 
 @pytest.fixture
-def make(home: Home) -> Iterator[Make]:
+def make(running: Home) -> Iterator[Make]:
     """Open sockets that wait for at most ten seconds; eth0 and eth1 are a cable's two ends."""
     with ExitStack() as stack:
         client = Client.connect()

@@ -19,7 +19,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     await writer.wait_closed()
 
 
-def test_streams_with_flow_control(home: Home) -> None:
+def test_streams_with_flow_control(running: Home) -> None:
     data = bytes(range(256)) * 20_000
 
     async def main() -> None:
@@ -43,7 +43,7 @@ def test_streams_with_flow_control(home: Home) -> None:
     asyncio.run(asyncio.wait_for(main(), 30))
 
 
-def test_errors_come_where_asyncio_has_them(home: Home) -> None:
+def test_errors_come_where_asyncio_has_them(running: Home) -> None:
     async def main() -> None:
         with pytest.raises(ConnectionRefusedError):
             await open_connection("127.0.0.1", 9)
@@ -55,7 +55,7 @@ def test_errors_come_where_asyncio_has_them(home: Home) -> None:
     asyncio.run(asyncio.wait_for(main(), 30))
 
 
-def test_a_reset_ends_a_reader(home: Home) -> None:
+def test_a_reset_ends_a_reader(running: Home) -> None:
     async def main() -> None:
         with StreamSocket() as listener:
             listener.setblocking(False)

@@ -69,6 +69,13 @@ def home(smolctl_env: SmolctlEnv, monkeypatch: pytest.MonkeyPatch) -> Iterator[H
     result.close()
 
 
+@pytest.fixture
+def running(home: Home) -> Home:
+    """Start the stack, forked: where its start is not the point, it costs a tenth (``warm.py``)."""
+    home.env("stack", "start", check=True)
+    return home
+
+
 class Raw:
     """A connection to a daemon without a client: bytes and decoded messages."""
 
