@@ -90,17 +90,24 @@ class SmolctlEnv:
         self._background.append(background)
         return background
 
-    def command(self) -> Path:
-        """Make a ``smolctl`` in a directory of its own, for PATH."""
-        command = self.directory / "bin" / "smolctl"
+    def command(self, *, cold: bool = False) -> Path:
+        """Make a ``smolctl`` in a directory of its own, for PATH.
+
+        Args:
+            cold: it is no forked one (``warm_command.py``), also where that would do.
+        """
+        command = self.directory / ("cold" if cold else "bin") / "smolctl"
         command.parent.mkdir(exist_ok=True)
-        command.write_text(f'#!/bin/sh\nexec {sys.executable} -m smolctl "$@"\n')
+        real = bool(self.prefix) or cold
+        words = f"{sys.executable} -m smolctl" if real else warm.forked().command()
+        command.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         command.chmod(0o755)
         return command
 
-    def shell(self, line: str) -> Background:
+    def shell(self, line: str, *, cold: bool = False) -> Background:
         """Start a line in a shell that finds ``smolctl``, as a user would type it."""
-        environ = {**self.environ, "PATH": f"{self.command().parent}:{self.environ['PATH']}"}
+        found = self.command(cold=cold).parent
+        environ = {**self.environ, "PATH": f"{found}:{self.environ['PATH']}"}
         argv = ["sh", "-c", line]
         inside = self._namespace.inside(*argv) if self._namespace else argv
         self._background.append(Background(inside, env=environ))

@@ -2,8 +2,8 @@
 
 Most of what a command costs is that Python starts and imports, and end-to-end tests run thousands
 of them. Each is a process of its own all the same, with its own arguments, environment, streams,
-namespace and exit status; and so is the daemon that it starts. Those of tests/daemon, and whatever
-a test types into a shell, are started in earnest.
+namespace and exit status; and so is the daemon that it starts. What a shell finds as ``smolctl`` is
+``warm_command.py``, which asks the same server. Those of tests/daemon are started in earnest.
 """
 
 import atexit
@@ -11,15 +11,18 @@ import io
 import json
 import os
 import select
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 from smolctl.device import rtnetlink
@@ -46,19 +49,31 @@ class Forked:
     """
 
     def __init__(self) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="sm", dir="/tmp")
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._door = f"{self._directory.name}/warm"
+        door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        door.bind(self._door)
+        door.listen(64)
         environ = {"PATH": os.environ.get("PATH", ""), "LC_ALL": _LOCALE}
-        argv = [sys.executable, "-m", "tests.kit.warm", str(theirs.fileno())]
-        self._server = subprocess.Popen(
-            argv, env=environ, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
-        )
+        fds = [theirs.fileno(), door.fileno()]
+        argv = [sys.executable, "-m", "tests.kit.warm", *map(str, fds)]
+        self._server = subprocess.Popen(argv, env=environ, stdin=subprocess.DEVNULL, pass_fds=fds)
         self.pid = self._server.pid
         theirs.close()
+        door.close()
 
     def close(self) -> None:
         """End the server."""
         self._socket.close()
         self._server.wait()
+        self._directory.cleanup()
+
+    def command(self) -> str:
+        """Return the words of a shell that are ``smolctl``, forked."""
+        netns = str(os.stat("/proc/self/ns/net").st_ino)
+        program = str(Path(__file__).with_name("warm_command.py"))
+        return shlex.join([sys.executable, "-IS", program, self._door, netns, sys.executable])
 
     def run(
         self,
@@ -135,8 +150,13 @@ def _read(pipes: dict[int, bytes], deadline: float) -> dict[int, bytes]:
 # --- the server -----------------------------------------------------------------------------------
 
 
-def serve(control: socket.socket) -> None:
-    """Fork a command for every request, and tell how each ends, until nobody asks any more."""
+def serve(control: socket.socket, door: socket.socket) -> None:
+    """Fork a command for every request, and tell how each ends, until nobody asks any more.
+
+    Args:
+        control: gets the requests of the tests' own process, and ends with it.
+        door: is where programs connect that want one command.
+    """
     from smolctl import launch
     from smolctl.cli.main import NOUNS
 
@@ -151,39 +171,82 @@ def serve(control: socket.socket) -> None:
     signal.set_wakeup_fd(writer)
     askers: dict[int, socket.socket] = {}
     poll = select.poll()
-    for fd in (control.fileno(), reader):
+    for fd in (control.fileno(), door.fileno(), reader):
         poll.register(fd, select.POLLIN)
     while True:
-        for fd, _ in poll.poll():
-            if fd == reader:
-                with suppress(BlockingIOError):
-                    os.read(reader, 4096)
-                _tell(askers)
-                continue
+        fd, _ = poll.poll()[0]  # one at a time: each may close the next, and give its number away
+        if fd == reader:
+            with suppress(BlockingIOError):
+                os.read(reader, 4096)
+            _tell(askers, poll)
+        elif fd == control.fileno():
             request, fds, _, _ = socket.recv_fds(control, _MAX_REQUEST, 5)
             if not request:
                 return
-            pid = os.fork()
-            if pid == 0:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                _become(*json.loads(request), *fds[1:])
-            askers[pid] = socket.socket(fileno=fds[0])
-            askers[pid].send(str(pid).encode())
-            for mine in fds[1:]:
-                os.close(mine)
+            args, environ = json.loads(request)
+            _fork(askers, poll, socket.socket(fileno=fds.pop(0)), fds, args, environ)
+        elif fd == door.fileno():
+            asker, _ = door.accept()
+            request, fds, _, _ = socket.recv_fds(asker, _MAX_REQUEST, 4)
+            if request:
+                _fork(askers, poll, asker, fds, *_asked(request))
+            else:  # it was killed meanwhile
+                asker.close()
+        else:  # whoever asked is gone, and so goes the command
+            poll.unregister(fd)
+            (pid,) = (pid for pid, asker in askers.items() if asker.fileno() == fd)
+            os.kill(pid, signal.SIGKILL)
 
 
-def _tell(askers: dict[int, socket.socket]) -> None:
+def _fork(
+    askers: dict[int, socket.socket],
+    poll: "select.poll",
+    asker: socket.socket,
+    fds: list[int],
+    args: list[str],
+    environ: dict[str, str],
+    cwd: bytes | None = None,
+) -> None:
+    """Fork a command; whoever asked is told its process number now, and its end later."""
+    pid = os.fork()
+    if pid == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _become(args, environ, cwd, *fds)
+    askers[pid] = asker
+    poll.register(asker, 0)
+    with suppress(OSError):
+        asker.send(str(pid).encode())
+    for mine in fds:
+        os.close(mine)
+
+
+def _asked(request: bytes) -> tuple[list[str], dict[str, str], bytes]:
+    """Return what ``warm_command.py`` asks for: arguments, an environment, and a directory."""
+    cwd, count, *words = request.split(b"\0")
+    texts = [os.fsdecode(word) for word in words]
+    args, environ = texts[: int(count)], texts[int(count) :]
+    return args, dict(each.split("=", 1) for each in environ), cwd
+
+
+def _tell(askers: dict[int, socket.socket], poll: "select.poll") -> None:
     """Tell whoever asked for a command that it has ended, and how."""
     with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             with askers.pop(ended[0]) as asker, suppress(OSError):
+                with suppress(KeyError):  # it is gone
+                    poll.unregister(asker)
                 asker.send(str(os.waitstatus_to_exitcode(ended[1])).encode())
 
 
 def _become(
-    args: list[str], environ: dict[str, str], stdin: int, stdout: int, stderr: int, *netns: int
+    args: list[str],
+    environ: dict[str, str],
+    cwd: bytes | None,
+    stdin: int,
+    stdout: int,
+    stderr: int,
+    *netns: int,
 ) -> NoReturn:
     """Be the command."""
     status = 120  # as of an interpreter whose last words could not be written
@@ -192,7 +255,9 @@ def _become(
             rtnetlink.enter(fd)
         for number, fd in enumerate((stdin, stdout, stderr)):
             os.dup2(fd, number)
-        os.closerange(3, max(stdin, stdout, stderr, *netns) + 1)
+        os.closerange(3, 4096)
+        if cwd is not None:
+            os.chdir(cwd)
         os.environ.clear()
         os.environ.update(environ)
         time.tzset()
@@ -243,4 +308,4 @@ def _spawn(command: list[str], log: str, ready: int) -> int:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])), socket.socket(fileno=int(sys.argv[2])))
