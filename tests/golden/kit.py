@@ -13,8 +13,10 @@ from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.neighbor.states import State
 from tests.cli.kit import output
 from tests.kit.host import PEER_MAC, Host, ip
+from tests.kit.host6 import Host6
 
 Setup = Callable[[Host], object]
+Setup6 = Callable[[Host6], object]
 SHOWN = ("verdict:", "why:", "fix:", "look:")
 
 
@@ -88,5 +90,33 @@ def answer(golden: Golden) -> list[str]:
     return lines(verdict.tell(asked))
 
 
-def expected(golden: Golden) -> list[str]:
+class Golden6(NamedTuple):
+    """One situation of IPv6.
+
+    Attributes:
+        title: the situation, in words.
+        setup: what was configured and heard, on a host at 2001:db8::1/64 that knows nobody.
+        happens: words of ``why``, as of ``Golden``; or a frame that comes in by tap0.
+        answer: the lines that it has to say.
+    """
+
+    title: str
+    setup: Setup6
+    happens: dict[str, Any] | bytes
+    answer: str
+
+    def __str__(self) -> str:
+        return self.title
+
+
+def answer6(golden: Golden6, host: Host6) -> list[str]:
+    """Return what ``why`` says in a situation of IPv6, before it happens or after it."""
+    golden.setup(host)
+    if isinstance(golden.happens, bytes):
+        heard = host.follow(golden.happens)
+        return lines(verdict.tell(heard))
+    return lines(verdict.tell(predict(host.stack, Question(**golden.happens), host.now)))
+
+
+def expected(golden: Golden | Golden6) -> list[str]:
     return [line.strip() for line in golden.answer.strip().splitlines()]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from smolctl.stack import reason as reasons
 from smolctl.stack.explain.answers import unsent
 from smolctl.stack.explain.route_words import route_text
 from smolctl.stack.explain.steps import Row, endpoint_text, reached_text, steps_rows
@@ -15,6 +16,7 @@ from smolctl.stack.trace.facts import (
     GroupMember,
     Handshake,
     Joined,
+    Learned,
     Owner,
     Planned,
     Resolved,
@@ -31,7 +33,7 @@ from smolctl.wire.igmp import Membership, Report
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv6 import Ipv6Header
 from smolctl.wire.ipv6_ext import Chain
-from smolctl.wire.ndp import NeighborSolicitation
+from smolctl.wire.ndp import NeighborAdvertisement, NeighborSolicitation
 from smolctl.wire.tcp import TcpHeader, flag_names
 from smolctl.wire.udp import HEADER_LEN, UdpHeader
 
@@ -184,9 +186,18 @@ def _absorbed(trace: Trace) -> str:
     reason, _ = blame(trace)
     if reason is None:
         return _LEARNED.get(type(trace.steps[-1].facts), "learned from")
-    return "nobody is asked" if trace.direction is Direction.OUT else "told to its sender"
+    if trace.direction is Direction.OUT:
+        return "nobody is asked"
+    return _NOTED.get(reason, "told to its sender")
 
 
+_NOTED = {
+    reasons.ICMP_REDIRECTED: "followed",
+    reasons.REDIRECT6_TAKEN: "followed",
+    reasons.ND_DAD_LOOPED: "known again",
+    reasons.ND_OVERRIDE_REFUSED: "not believed",
+}
+"""Verdicts on packets that are noted, and are no errors about a packet of ours."""
 _LEARNED: dict[type, str] = {
     Joined: "put together with the others",
     Planned: "taken note of",
@@ -229,20 +240,22 @@ def because(trace: Trace) -> str:
             if route is None
             else f"{route_text(route)} is the best route to {format_address(decision.dst)}"
         )
-    elif isinstance(owner, Owner) and ArpPacket not in facts:
+    elif isinstance(owner, Owner) and not _TELLING & facts.keys():
         text = "everybody's" if owner.route is None else f"ours by {route_text(owner.route)}"
         parts.append(f"{format_address(owner.dst)} is {text}")
     member, planned = facts.get(GroupMember), facts.get(Planned)
-    if isinstance(member, GroupMember):
+    if isinstance(member, GroupMember) and not _TELLING & facts.keys():
         parts.append(f"{format_address(member.group)} is joined on {member.dev}")
     if isinstance(planned, Planned):
         answered = f"it is answered within {planned.within_ms / 1000:g} s"
         parts.append(answered if planned.groups else "there is nothing to report")
     if isinstance(found, Resolved):
         parts.append(f"{format_address(found.ip)} is at {format_mac(found.lladdr)}")
-    arp = facts.get(ArpPacket)
+    arp, learned = facts.get(ArpPacket), facts.get(Learned)
     if isinstance(arp, ArpPacket):
         parts.append(_arp_because(trace, arp))
+    elif isinstance(learned, Learned) and _TELLING & facts.keys():
+        parts.append(f"{format_address(learned.ip)} is at {format_mac(learned.lladdr)}")
     handshake = facts.get(Handshake)
     if isinstance(handshake, Handshake) and not handshake.open:
         parts.append(f"whether {format_address(handshake.peer)} takes it is not known here")
@@ -252,6 +265,10 @@ def because(trace: Trace) -> str:
         asked = "neighbor discovery" if _is_ipv6(facts) else "ARP"
         parts.append(f"the first packet to a new next hop waits for {asked}")
     return "; ".join(parts) or "nothing was in its way"
+
+
+_TELLING = {ArpPacket, NeighborAdvertisement}
+"""Messages that are about another address than their destination."""
 
 
 def _is_ipv6(facts: Mapping[type, object]) -> bool:

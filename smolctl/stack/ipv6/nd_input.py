@@ -145,12 +145,11 @@ def _advertisement_input(net: Network, packet: Packet, message: NeighborAdvertis
     said = Advertisement(mac, message.solicited, message.override, message.router)
     outcome, actions = cache.advertised(target, said, packet.now)
     net.neighbors.perform(interface, actions, packet.now)
-    if outcome is Advertised.OVERRIDE_REFUSED:
-        packet.record(reason.ND_OVERRIDE_REFUSED, ip=target, mac=mac, lladdr=lladdr)
-    elif outcome is not Advertised.TAKEN:
+    if outcome not in (Advertised.TAKEN, Advertised.OVERRIDE_REFUSED):
         packet.record(reason.ND_UNSOLICITED, ip=target, cause=outcome.value)
         return
-    _taken(net, packet, target)
+    refused = {"mac": mac, "lladdr": lladdr} if outcome is Advertised.OVERRIDE_REFUSED else {}
+    _taken(net, packet, target, **refused)
 
 
 def _takes_untracked(net: Network, packet: Packet) -> bool:
@@ -165,9 +164,16 @@ def _takes_untracked(net: Network, packet: Packet) -> bool:
     return level == _ANYBODY or net.of(interface).addresses.holds(src)
 
 
-def _taken(net: Network, packet: Packet, target: int) -> None:
+def _taken(net: Network, packet: Packet, target: int, **refused: object) -> None:
+    """Let an advertisement end here.
+
+    Args:
+        refused: the MAC address that is not believed, and the one that the entry keeps.
+    """
     net.recorder.count("nd.learned")
     known = learned(net.neighbors[packet.interface.name], target)
     if known is not None:
         packet.step("neigh", "ok", known)
+    if refused:
+        packet.record(reason.ND_OVERRIDE_REFUSED, ip=target, **refused)
     packet.trace.settle(Fate.ABSORBED, packet.now)
