@@ -26,7 +26,7 @@ TITLES = {
     9293: "Transmission Control Protocol",
     8200: "Internet Protocol, Version 6",
     4443: "ICMPv6",
-    4861: "Neighbor Discovery for IPv6 (sections 4, 5, 7 and 8: neighbors and redirects)",
+    4861: "Neighbor Discovery for IPv6 (without autoconfiguration)",
     4291: "IPv6 Addressing Architecture",
     8201: "Path MTU Discovery for IPv6",
     5722: "Handling of Overlapping IPv6 Fragments",
@@ -39,7 +39,22 @@ TITLES = {
     4429: "Optimistic Duplicate Address Detection",
     4862: "IPv6 Stateless Address Autoconfiguration (link-local addresses and tests of addresses)",
     7527: "Enhanced Duplicate Address Detection",
+    4007: "IPv6 Scoped Address Architecture",
+    6980: "Security Implications of IPv6 Fragmentation with IPv6 Neighbor Discovery",
+    8504: "IPv6 Node Requirements (limits on options of extension headers)",
+    9131: "Gratuitous Neighbor Discovery",
 }
+
+LEFT_OUT = {
+    3493: "it is about the interface of sockets, and requires nothing; `DatagramSocket` follows it",
+    4191: "routes and preferences come in router advertisements, which are not used",
+    7217: "it is about addresses that are made of advertised prefixes; `addrgenmode random` makes a"
+    " link-local address at random",
+    7559: "routers are not asked for",
+    8106: "DNS servers come in router advertisements, which are not used",
+    8981: "it is about temporary addresses, which are made of advertised prefixes",
+}
+"""RFCs of IPv6 hosts without a section, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +132,8 @@ def page() -> str:
         lines += ["", f"## RFC {rfc}: {title}", "", "| section | level | what | shown by |"]
         lines.append("|---|---|---|---|")
         lines += [_row(item) for item in requirements if item.rfc == rfc]
+    lines += ["", "## RFCs without a section", "", "| RFC | why |", "|---|---|"]
+    lines += [f"| {rfc} | {why} |" for rfc, why in LEFT_OUT.items()]
     lines += ["", *_links(requirements)]
     return "\n".join(lines) + "\n"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.requirements import (
+    LEFT_OUT,
     LEVELS,
     PAGE,
     STATUSES,
@@ -55,6 +56,12 @@ def test_ids_are_unique_and_say_rfc_and_section() -> None:
         section = re.sub(r"[^a-z0-9.]+", "-", item.section.lower()).strip("-")
         assert re.fullmatch(rf"rfc{item.rfc}-{re.escape(section)}-[a-z]", item.id), item.id
         assert item.rfc in TITLES
+
+
+def test_an_rfc_is_left_out_or_has_a_section() -> None:
+    assert not LEFT_OUT.keys() & TITLES.keys()
+    assert {item.rfc for item in REQUIREMENTS} == TITLES.keys()
+    assert all(LEFT_OUT.values())
 
 
 def problem(item: Requirement) -> str:

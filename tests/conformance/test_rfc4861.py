@@ -5,13 +5,19 @@ import pytest
 from smolctl.stack.neighbor.states import State
 from smolctl.wire.address import multicast_mac, packed, solicited_node
 from smolctl.wire.icmpv6 import Icmpv6Message
-from smolctl.wire.ndp import NeighborAdvertisement, Options
+from smolctl.wire.ndp import (
+    NeighborAdvertisement,
+    Options,
+    RouterAdvertisement,
+    RouterSolicitation,
+)
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import OTHER_MAC, OUR_MAC, PEER_MAC, ip
 from tests.kit.host6 import (
     OUR_LINK_LOCAL,
     OURS6,
     PEER6,
+    PEER_LINK_LOCAL,
     Host6,
     advertise,
     frame6_of,
@@ -49,6 +55,42 @@ def test_rfc4861_7_1_1_options_of_length_0_and_codes_discard_the_message(host: H
     host.receive(nd_message(bytes([135, 1]) + SOLICITATION[2:]))
     host.receive(nd_message(SOLICITATION[:20]))
     assert host.take() == []
+
+
+def test_rfc4861_6_1_1_a_solicitation_of_routers_is_discarded(host: Host6) -> None:
+    for forward in (0, 1):
+        host.set("ip6.forward", forward)
+        host.poll()
+        host.take()
+        host.receive(
+            nd_frame(RouterSolicitation(Options(source=PEER_MAC)), PEER_LINK_LOCAL, "ff02::2")
+        )
+        # A router hears it, and a host is not in the group; neither advertises anything.
+        assert [each for each in host.sent6() if each.icmp.type == 134] == []
+    host.receive(nd_frame(RouterSolicitation(), PEER_LINK_LOCAL, "ff02::1"))
+    assert host.reasons() == {"ip6-multicast-not-joined": 1, "rs-at-host": 2}
+    assert host.neighbor(PEER_LINK_LOCAL) is None
+
+
+@pytest.mark.parametrize(
+    ("src", "hops", "cut", "reason"),
+    [
+        (PEER_LINK_LOCAL, 255, 0, "ra-ignored"),
+        (PEER6, 255, 0, "ra-not-link-local"),
+        (PEER_LINK_LOCAL, 64, 0, "nd-bad-hop-limit"),
+        (PEER_LINK_LOCAL, 255, 9, "nd-too-short"),
+    ],
+)
+def test_rfc4861_6_1_2_a_router_advertisement_is_validated(
+    host: Host6, src: str, hops: int, cut: int, reason: str
+) -> None:
+    message = RouterAdvertisement(64, False, False, 0, 1800, 0, 0)
+    whole = message.to_bytes(ip(src), ip("ff02::1"))
+    body = whole[8 : len(whole) - cut]
+    again = Icmpv6Message(134, 0, int.from_bytes(whole[4:8]), body).to_bytes(ip(src), ip("ff02::1"))
+    host.receive(frame6_of(packet6_of(58, again, src, "ff02::1", hops=hops)))
+    assert host.reasons() == {reason: 1}
+    assert host.sent6() == []
 
 
 def test_rfc4861_7_1_1_unknown_options_and_reserved_bits_are_ignored(host: Host6) -> None:
