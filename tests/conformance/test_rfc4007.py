@@ -44,14 +44,10 @@ def test_rfc4007_7_who_sends_says_the_zone_where_there_are_two(host: Host6) -> N
 
 def test_rfc4007_8_the_zone_of_what_comes_in_is_that_of_its_link(host: Host6) -> None:
     near, all_links = host.socket(7, "::", "tap0"), host.socket(8, "::")
+    ours = text(host.dev("tap1").ipv6.addresses.items[0].local)
     for port in (7, 8):
-        frame = frame6_of(
-            udp6_packet(
-                9, port, b"x", SHARED, text(host.dev("tap1").ipv6.addresses.items[0].local)
-            ),
-            to=OTHER_MAC,
-        )
-        host.receive(frame, dev="tap1")
+        packet = udp6_packet(9, port, b"x", SHARED, ours)
+        host.receive(frame6_of(packet, to=OTHER_MAC), dev="tap1")
     assert near.receive() is None
     datagram = all_links.receive()
     assert datagram is not None

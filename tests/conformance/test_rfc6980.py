@@ -19,7 +19,7 @@ from tests.kit.host6 import (
 from tests.kit.routers import Router6
 
 OWN = Options(source=PEER_MAC)
-MESSAGES = {
+MESSAGES: dict[str, ndp.Message] = {
     "solicitation": ndp.NeighborSolicitation(ip(OURS6), OWN),
     "advertisement": ndp.NeighborAdvertisement(
         False, False, True, ip(PEER6), Options(target=PEER_MAC)
@@ -50,14 +50,14 @@ def test_rfc6980_5_a_message_with_a_fragment_header_is_ignored(name: str, pieces
     assert host.sent6() == []
 
 
-@pytest.mark.parametrize("size", [8, 1192, 1452])
+@pytest.mark.parametrize("size", [8, 600, 1232])
 def test_rfc6980_5_no_message_leaves_in_fragments(size: int) -> None:
     """The largest message that is sent is a redirect with much of the packet that caused it."""
     router = Router6()
     router.dev("tap0").mtu = 1280
     router.route("2001:db8:7::/48", "tap0", via="fe80::77")
     router.know("fe80::77", b"\2\0\0\0\0\x77")
-    router.receive(udp6_frame(dst="2001:db8:7::1", payload=bytes(min(size, 1232))))
+    router.receive(udp6_frame(dst="2001:db8:7::1", payload=bytes(size)))
     redirects = [each for each in router.sent6() if each.protocol == NextHeader.ICMPV6]
     assert [type(each.nd) for each in redirects] == [ndp.Redirect]
     for each in redirects:
