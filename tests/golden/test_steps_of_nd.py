@@ -4,6 +4,7 @@
 
 import pytest
 
+from smolctl.stack.config.link import set_mtu
 from smolctl.wire import icmpv6, ndp
 from smolctl.wire.ndp import Options
 from tests.golden.kit import Golden6, answer6, expected, question
@@ -458,13 +459,46 @@ GOLDEN = (
         """,
     ),
     Golden6(
-        "a link-local address that says no link",
-        knows_peer,
+        "a link-local address that says no link, and there is one",
+        nothing,
         question("icmp", None, ROUTER6),
         f"""
         verdict: not sent - tx-no-scope
         why:     {ROUTER6} is on one link: which one?
-        look:    name the interface: {ROUTER6}%DEV, or dev DEV; smolctl link show
+        look:    name the interface: {ROUTER6}%tap0, or dev tap0
+        exit 1
+        """,
+    ),
+    Golden6(
+        "a link-local address that says no link, and a neighbor on one of two has it",
+        two_links,
+        question("icmp", None, ROUTER6),
+        f"""
+        verdict: not sent - tx-no-scope
+        why:     {ROUTER6} is on one link: which one?
+        look:    name the interface: {ROUTER6}%tap0, or dev tap0
+        exit 1
+        """,
+    ),
+    Golden6(
+        "a group of a link, and any of two links may be meant",
+        two_links,
+        question("udp", None, "ff02::5", dport=9),
+        """
+        verdict: not sent - tx-no-scope
+        why:     ff02::5 is on one link: which one?
+        look:    name the interface: ff02::5%DEV, or dev DEV; smolctl link show
+        exit 1
+        """,
+    ),
+    Golden6(
+        "a link whose MTU is too small for IPv6",
+        lambda host: set_mtu(host.stack.shared, host.tap, 1279),
+        echo6_request(src=ROUTER6, dst=OUR_LINK_LOCAL),
+        """
+        verdict: dropped - ip6-disabled
+        why:     the mtu of tap0 is 1279, IPv6 needs 1280
+        fix:     smolctl link set tap0 mtu 1280
         exit 1
         """,
     ),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from smolctl.stack.fastpath import udp as fast_udp
+from smolctl.stack.fib import exceptions, path_mtu
 from smolctl.stack.interface import OUTBOX_LIMIT
 from smolctl.stack.ip import route_cache
 from smolctl.stack.ip.icmp_rate_limit import PEERS_LIMIT
@@ -13,8 +14,9 @@ from smolctl.stack.ready import REPLY_QUEUE_LIMIT
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.socket_base import ERROR_QUEUE_LIMIT
 from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD
-from smolctl.wire import udp
+from smolctl.wire import icmpv6, ndp, udp
 from smolctl.wire.address import format_address
+from smolctl.wire.ipv6_ext import Fragment
 from tests.kit.amount import amount
 from tests.kit.host import (
     DEAD,
@@ -28,6 +30,22 @@ from tests.kit.host import (
     udp_frame,
     udp_packet,
     unreachable,
+)
+from tests.kit.host6 import (
+    DEAD6,
+    OURS6,
+    PEER6,
+    PEER_LINK_LOCAL,
+    Host6,
+    advertise,
+    echo6_request,
+    frame6_of,
+    icmp6_packet,
+    nd_frame,
+    packet6_of,
+    solicit,
+    udp6_frame,
+    udp6_packet,
 )
 from tests.property.events import Event, Player, histories
 from tests.property.world import Config, configs
@@ -43,10 +61,11 @@ UNRES_QLEN = 256
 
 def check_bounds(stack: Stack) -> None:
     assert len(stack.loopback.queue) <= OUTBOX_LIMIT
-    assert len(stack.ready.waiters) <= len(stack.udp) + len(stack.ping) + len(
-        stack.ipv4.probe_clients
-    )
+    clients = sum(len(net.probe_clients) for net in stack.networks.values())
+    assert len(stack.ready.waiters) <= len(stack.udp) + len(stack.ping) + clients
     for net in stack.networks.values():
+        assert len(net.fib.path_mtus) <= path_mtu.LIMIT
+        assert len(net.fib.exceptions) <= exceptions.LIMIT
         assert len(net.icmp_limiter._peers) <= PEERS_LIMIT
         assert len(net.reassembly) <= stack.settings[net.fragment_rules.number]
         assert len(net.ways) <= route_cache.LIMIT
@@ -184,6 +203,115 @@ def test_a_flood_fills_a_queue_to_its_limit(
     monkeypatch.setattr(route_cache, "LIMIT", 1000)
     host = Host("10.0.0.1/8")
     assert flood(host) == FLOODS[flood]
+    check_bounds(host.stack)
+
+
+# --- floods of IPv6 -------------------------------------------------------------------------------
+
+
+def address6(number: int) -> str:
+    return format_address(ip("2001:db8::") + 0x1000 + number)
+
+
+def to_a_silent_neighbor6(host: Host6) -> int:
+    socket = host.socket(local="::")
+    for _ in range(FLOOD):
+        host.stack.udp.send(socket, b"x", ip(DEAD6), 9, host.now)
+    entry = host.neighbor(DEAD6)
+    assert entry is not None
+    return len(entry.queue)
+
+
+def to_as_many_neighbors6(host: Host6) -> int:
+    socket = host.socket(local="::")
+    for number in range(FLOOD):
+        host.stack.udp.send(socket, b"x", ip(address6(number)), 9, host.now)
+    return len(host.stack.ipv6.neighbors["tap0"].entries)
+
+
+def by_as_many_solicitors(host: Host6) -> int:
+    for number in range(FLOOD):
+        host.receive(solicit(src=address6(number)))
+    return len(host.stack.ipv6.neighbors["tap0"].entries)
+
+
+def by_as_many_advertisers(host: Host6) -> int:
+    for number in range(FLOOD):
+        host.receive(advertise(address6(number), "O", dst="ff02::1"))
+    return len(host.stack.ipv6.neighbors["tap0"].entries)
+
+
+def of_pings_by_strangers6(host: Host6) -> int:
+    for number in range(FLOOD):
+        host.receive(echo6_request(src=address6(number)))
+    return len(host.stack.ipv6.neighbors["tap0"].entries)
+
+
+def of_errors6(host: Host6) -> int:
+    socket = host.socket(5000, "::")
+    quote = udp6_packet(5000, 9, src=OURS6, dst=PEER6)
+    host.receive(*[frame6_of(icmp6_packet(1, 3, 0, quote))] * FLOOD)
+    return len(socket.errors)
+
+
+def of_first_fragments6(host: Host6) -> int:
+    for number in range(FLOOD):
+        head = Fragment(17, 0, True, number).to_bytes() + bytes(8)
+        host.receive(frame6_of(packet6_of(44, head)))
+    return len(host.stack.ipv6.reassembly)
+
+
+def of_path_mtus(host: Host6) -> int:
+    host.route("::/0", "tap0", via=PEER_LINK_LOCAL)
+    host.socket(5000, "::")
+    for number in range(FLOOD):
+        quote = udp6_packet(5000, 9, src=OURS6, dst=f"2600::{number:x}")
+        host.receive(frame6_of(icmp6_packet(icmpv6.Type.PACKET_TOO_BIG, 0, 1400, quote)))
+    return len(host.stack.ipv6.fib.path_mtus)
+
+
+def of_redirects6(host: Host6) -> int:
+    host.know(PEER_LINK_LOCAL)
+    host.route("::/0", "tap0", via=PEER_LINK_LOCAL)
+    for number in range(FLOOD):
+        told = ndp.Redirect(ip("fe80::99"), ip(f"2600::{number:x}"))
+        host.receive(nd_frame(told, PEER_LINK_LOCAL))
+    return len(host.stack.ipv6.fib.exceptions)
+
+
+def of_flows6(host: Host6) -> int:
+    host.know(PEER6)
+    host.socket(7, "::")
+    for port in range(1, FLOOD):
+        host.receive(udp6_frame(sport=port))
+    return len(host.tap.flows)
+
+
+FLOODS6: dict[Callable[[Host6], int], int] = {
+    to_a_silent_neighbor6: 256,
+    to_as_many_neighbors6: 1024,
+    by_as_many_solicitors: 1024,
+    by_as_many_advertisers: 0,
+    of_pings_by_strangers6: 1024,
+    of_errors6: ERROR_QUEUE_LIMIT,
+    of_first_fragments6: 1024,
+    of_path_mtus: 1000,
+    of_redirects6: 1000,
+    of_flows6: 999,
+}
+"""What IPv6 remembers after a flood. An advertisement that nobody asked for makes no entry."""
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("flood", FLOODS6, ids=lambda flood: flood.__name__)
+def test_a_flood_of_ipv6_fills_a_table_to_its_limit(
+    monkeypatch: pytest.MonkeyPatch, flood: Callable[[Host6], int]
+) -> None:
+    monkeypatch.setattr(fast_udp, "FLOWS_LIMIT", 1000)
+    for module in (route_cache, path_mtu, exceptions):
+        monkeypatch.setattr(module, "LIMIT", 1000)
+    host = Host6()
+    assert flood(host) == FLOODS6[flood]
     check_bounds(host.stack)
 
 

@@ -25,6 +25,7 @@ from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import derived
 from smolctl.stack.ip.network import Network, Networks
 from smolctl.stack.ip.way import Way
+from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.reason import Detail, Reason
 from smolctl.stack.sysctl.link_settings import Values as SettingValues
 from smolctl.stack.sysctl.settings import SYSCTLS
@@ -46,6 +47,7 @@ from smolctl.wire.address import (
     is_solicited_node,
     is_unspecified,
 )
+from smolctl.wire.ipv6 import MIN_MTU
 
 _SHOWN_MAX = 4
 """Networks that one line names."""
@@ -401,6 +403,34 @@ _OPTION_LIMITS = {
 }
 
 
+def _taught(_net: Network, values: Values) -> More:
+    """Return the ``knob`` with which an advertisement is heard that nobody asked for."""
+    return {"knob": "nd.drop_unsolicited_na"} if values["cause"] == "sysctl" else {}
+
+
+def _wide_enough(_net: Network, values: Values) -> More:
+    """Return the ``needed`` MTU where a link does without IPv6 because it has less."""
+    return {"needed": MIN_MTU} if values["cause"] == "mtu" else {}
+
+
+def _which_link(net: Network, values: Values) -> More:
+    """Return ``look``, the address with its link, where only one link is likely.
+
+    It is the one on which a neighbor has the address, or the only one with a wire.
+    """
+    wires = [link.name for link in net.interfaces.values() if link.up and not link.loopback]
+    known = [name for name in wires if _has_mac(net.neighbors[name].lookup(values["ip"]))]
+    likely = known or wires
+    if len(likely) != 1:
+        return {}
+    zoned = f"{format_address(values['ip'])}%{likely[0]}"
+    return {"look": f"name the interface: {zoned}, or dev {likely[0]}"}
+
+
+def _has_mac(entry: Neighbor | None) -> bool:
+    return entry is not None and entry.lladdr is not None
+
+
 def _obedient(_net: Network, values: Values) -> More:
     """Return the ``knob`` that has redirects followed; a router follows none."""
     return {"knob": "ip6.accept_redirects", "value": 1} if values["cause"] == "sysctl" else {}
@@ -468,6 +498,9 @@ _SUGGESTERS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.UDP_BOUND_ELSEWHERE: lambda net, _values: {"any": format_address(net.family.mark)},
     reason.IP6_OPTION_LIMIT: _option_room,
     reason.REDIRECT6_IGNORED: _obedient,
+    reason.ND_UNSOLICITED: _taught,
+    reason.IP6_DISABLED: _wide_enough,
+    reason.TX_NO_SCOPE: _which_link,
     reason.UDP_COPY_LOST: _receive_room,
     reason.UDP_SNDBUF_FULL: _send_room,
     reason.UDP_HEAD_OF_LINE: _unblock,

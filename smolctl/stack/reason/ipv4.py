@@ -259,13 +259,14 @@ IP_SOURCE_ROUTE_OPEN = Reason(
 IP_PROTO_UNKNOWN = Reason(
     "ip-proto-unknown", Kind.REJECT, "RFC 1122 3.2.2.1", "IP_NOPROTO",
     "a packet of a protocol that this stack does not speak",
-    """The packet is for us and sound, but this stack takes only UDP (17), ICMP (1) and IGMP (2).
-    The sender is told by ICMP "protocol unreachable" (RFC 1122 3.2.2.1), so it can stop trying. A
-    TCP connect, for example, fails with "Protocol not available".""",
+    """The packet is for us and sound, but this stack takes only TCP (6), UDP (17), ICMP (1) and
+    IGMP (2). The sender is told by ICMP "protocol unreachable" (RFC 1122 3.2.2.1), so it can stop
+    trying. An SCTP connect, for example, fails with "Protocol not available".""",
     why_template=(
-        "protocol {protocol} is {name}; this stack takes UDP (17), ICMP (1) and IGMP (2)",
+        "protocol {protocol} is {name}; this stack takes TCP (6), UDP (17), ICMP (1)"
+        " and IGMP (2)",
     ),
-    advice_template="use UDP or ICMP: this stack speaks no other",
+    advice_template="use TCP, UDP or ICMP: this stack speaks no other",
 )  # fmt: skip
 FRAG_PENDING = Reason(
     "frag-pending", Kind.WAIT, "RFC 1122 3.3.2", "silent",

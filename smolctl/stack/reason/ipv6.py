@@ -16,7 +16,7 @@ IP6_DISABLED = Reason(
         "sysctl": "ip6.disable is on for {dev}",
         "mtu": "the mtu of {dev} is {mtu}, IPv6 needs 1280",
     },
-    fix_templates=("smolctl sysctl ip6.disable=0",),
+    fix_templates=("smolctl sysctl ip6.disable=0", "smolctl link set {dev} mtu {needed}"),
     advice_template="usually harmless; to use IPv6: smolctl sysctl ip6.disable=0",
     cause_advice={"mtu": "to use IPv6: smolctl link set {dev} mtu 1280"},
 )  # fmt: skip
@@ -201,7 +201,7 @@ IP6_PROTO_UNKNOWN = Reason(
     sender is told by ICMPv6 "parameter problem" with code 1, unrecognized next header, which points
     at the field that names it (RFC 8200 4).""",
     why_template=("next header {protocol} is nothing that this stack takes",),
-    advice_template="on the sender: this stack takes UDP (17) and ICMPv6 (58)",
+    advice_template="on the sender: this stack takes TCP (6), UDP (17) and ICMPv6 (58)",
 )  # fmt: skip
 IP6_NO_NEXT_HEADER = Reason(
     "ip6-no-next-header", Kind.DROP, "RFC 8200 4.7", "NOT_SPECIFIED",

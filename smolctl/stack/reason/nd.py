@@ -275,6 +275,7 @@ ND_UNSOLICITED = Reason(
         "permanent": "its entry was made by hand, and nothing changes it",
         "sysctl": "nobody asked for it, and nd.drop_unsolicited_na is on",
     },
+    fix_templates=("smolctl sysctl {knob}=0",),
     advice_template="usually harmless; who is known: smolctl neigh show dev {dev}",
 )  # fmt: skip
 ND_OVERRIDE_REFUSED = Reason(

@@ -89,6 +89,7 @@ UNFIXED6 = {
     "ip6-dst-not-ours": "its fix is tried in virtual time; ip-dst-not-ours runs the same commands",
     "ip6-rule-refused": "its fix is tried in virtual time; ip-rule-refused runs the same command",
     "ip6-multicast-filtered": "as ip-multicast-filtered, which has a test of its own",
+    "nd-unsolicited": "its fix is tried in virtual time; it is a sysctl",
     "redirect6-ignored": "its fix is tried in virtual time; it is a sysctl",
 }
 """Reasons of IPv6 with a fix that are not in the table, and why."""

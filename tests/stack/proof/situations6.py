@@ -115,6 +115,10 @@ def small_next_link(host: Host) -> None:
     set_mtu(host.stack.shared, host.stack.interface("tap1"), 1280)
 
 
+def too_narrow(host: Host) -> None:
+    set_mtu(host.stack.shared, host.tap, 1279)
+
+
 def small_route(host: Host) -> None:
     route = Route(ip("2001:db8:9::"), 48, dev="tap0", via=ip(PEER_LINK_LOCAL), on_link=False)
     route.mtu = 1280
@@ -178,6 +182,15 @@ SITUATIONS6 = (
     Situation(
         "ip6-disabled", "smolctl sysctl ip6.disable=0",
         told(echo6_request(src=PEER_LINK_LOCAL, dst=OUR_LINK_LOCAL)),
+    ),
+    Situation(
+        "ip6-disabled", "smolctl link set tap0 mtu 1280",
+        first(too_narrow, told(echo6_request(src=PEER_LINK_LOCAL, dst=OUR_LINK_LOCAL))),
+    ),
+    Situation(
+        "nd-unsolicited", "smolctl sysctl nd.drop_unsolicited_na=0",
+        first(lambda host: host.know("2001:db8::8"), with_value(
+            "nd.drop_unsolicited_na", 1, told(advertise("2001:db8::8", "O")))),
     ),
     Situation(
         "ip6-dst-not-ours", "smolctl addr add 2001:db8::77/64 dev tap0",
