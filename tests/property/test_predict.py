@@ -12,13 +12,17 @@ from smolctl.stack.explain import verdict
 from smolctl.stack.explain.answers import answers_to
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
+from smolctl.stack.ip.way import Way
 from smolctl.stack.ipv4.output import icmp_output
 from smolctl.stack.ipv6.output import icmp6_output
 from smolctl.stack.link.input import frame_input
-from smolctl.stack.trace.trace import Direction, Trace
+from smolctl.stack.reason import NEIGH_PENDING
+from smolctl.stack.stack import Stack
+from smolctl.stack.trace.trace import Direction, Fate, Trace
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.wire import icmpv4, icmpv6
 from smolctl.wire.address import IPV4, IPV6, Family
+from smolctl.wire.vlan import tags, untagged
 from tests.kit.host import ip, text
 from tests.property.events import Event, Player, histories, leaving, snapshot
 from tests.property.frames import DEVS, dsts, dsts6, ips, ips6, ports, srcs, srcs6
@@ -190,6 +194,33 @@ def test_an_echo_request_fares_as_predicted(
 
     run_out(world, real, ask)
     assert outcome(trace) == outcome(real)
+
+
+@given(configs, histories(sizes=(0, 8)), ips6, st.none() | st.sampled_from(DEVS))
+def test_the_first_packet_to_a_neighbor_sends_the_solicitation_that_was_predicted(
+    config: Config, history: list[Event], dst: str, dev: str | None
+) -> None:
+    world = played(config, history)
+    if dev not in world.stack.interfaces:
+        dev = None
+    stack, now = world.stack, world.host.now
+    trace = foretold(world, Question("nd", None, ip(dst), dev=dev))
+    ways = [step.facts for step in trace.steps if isinstance(step.facts, Way)]
+    if trace.fate is not Fate.SENT or known(stack, ways[-1]):
+        return
+    real = Trace()
+    asked = icmpv6.Icmpv6Message(icmpv6.Type.ECHO_REQUEST, 0, 1 << 16 | 1, b"")
+    with suppress(StackError):
+        icmp6_output(stack.ipv6, asked, ip(dst), now, SendOptions(dev=dev), real)
+    there = [dev for dev in DEVS if dev in stack.interfaces]
+    frames = [frame for dev in there for frame in leaving(world.host, dev)]
+    sent = [untagged(frame, len(tags(frame))) for frame in frames]  # tap0.5 leaves by tap0
+    assert trace.frame in sent or real.reason is not NEIGH_PENDING
+
+
+def known(stack: Stack, way: Way) -> bool:
+    """Tell whether a next hop is known or was asked for."""
+    return stack.ipv6.neighbors[way.interface.name].lookup(way.next_hop) is not None
 
 
 def fares_as_predicted(
