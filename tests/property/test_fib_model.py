@@ -134,6 +134,7 @@ def play(script: list[Step], bits: int) -> tuple[Fib, Model]:
 
 def go_on(script: list[Step], fib: Fib, model: Model) -> None:
     for step in script:
+        ready(fib)
         if isinstance(step, int):
             if model.routes:
                 gone = model.routes.pop(step % len(model.routes))
@@ -223,7 +224,21 @@ def shown_at(fib: Fib, route: Route) -> tuple[int, int, int]:
     return last if fib.bits == IPV6.bits else route.prefix, -route.plen, route.metric
 
 
+def ready(fib: Fib) -> None:
+    """Look up so often that the FIB has answers to all addresses (answers.py)."""
+    for _ in range(32 + len(fib)):
+        fib.lookup(fib.everywhere)
+
+
 def compare_lookups(fib: Fib, model: Model, addresses: Iterable[int]) -> None:
+    addresses = list(addresses)
+    compare_each(fib, model, addresses)
+    ready(fib)
+    for address in addresses:
+        assert fib.lookup(address) is model.lookup(address, None, Scope.GLOBAL)
+
+
+def compare_each(fib: Fib, model: Model, addresses: Iterable[int]) -> None:
     for address in addresses:
         found = fib.lookup(address)
         assert found is model.lookup(address, None, Scope.GLOBAL)

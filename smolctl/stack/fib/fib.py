@@ -8,12 +8,14 @@ together wins, as in Linux, which keeps both in one trie until then: among equal
 them one by one.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from typing import NamedTuple
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.events import ChangeType
+from smolctl.stack.fib.answers import Answers
 from smolctl.stack.fib.exceptions import RouteExceptions
 from smolctl.stack.fib.nexthop import Multipath
 from smolctl.stack.fib.path_mtu import PathMtus
@@ -64,6 +66,7 @@ class Fib:
         self, bits: int, settings: Settings | None = None, alarm: Alarm | None = None
     ) -> None:
         self.bits = bits
+        self._answers = Answers()
         settings, alarm = settings or Settings(), alarm or Alarm()
         self.rules = Rules(self._usual_rules)
         self.exceptions = RouteExceptions(settings, alarm)
@@ -74,6 +77,7 @@ class Fib:
             TableName.LOCAL: self._local,
             TableName.MAIN: self._main,
         }
+        self._bind_answers()
         self.merged = self.usual_rules = True
         self.multipaths: list[Multipath] = []
         self.lost_default: LostRoute | None = None
@@ -125,6 +129,11 @@ class Fib:
         The result may be of a type that refuses (blackhole, unreachable, prohibit). A throw route
         that wins means that there is none (Linux fib_props: -EAGAIN).
         """
+        answers = self._answers
+        if answers.starts:
+            return answers.routes[bisect_right(answers.starts, address)]
+        if answers.patience:
+            self._await_answers()
         local, own = self._local, None
         if local.regions[address >> local.region_shift] is not None or local.coarse:
             own = local.lookup(address)
@@ -136,6 +145,25 @@ class Fib:
         if route is not None and route.type is not _THROW:
             return route
         return self.find(TableName.DEFAULT, address) if self._default is not None else None
+
+    def _await_answers(self) -> None:
+        """Have one lookup less to wait for answers; find them when it was the last.
+
+        Nothing is found while many routes are being removed: what is gone is still in the table.
+        """
+        answers = self._answers
+        answers.patience -= 1
+        if answers.patience:
+            return
+        tables = [table for table in (self._local, self._main, self._default) if table is not None]
+        if answers.due(sum(map(len, tables))) and all(map(is_clean, tables)):
+            routes = (route for table in tables for route in table)
+            answers.learn(routes, self.everywhere, self.bits, self.lookup)
+
+    def _bind_answers(self) -> None:
+        """Have the tables forget the answers when a route changes."""
+        for table in self.tables.values():
+            table.answers = self._answers
 
     def find(
         self, table: int, address: int, dev: str | None = None, scope: Scope = Scope.GLOBAL
@@ -200,6 +228,8 @@ class Fib:
         result.tables = {number: table.clone() for number, table in self.tables.items()}
         result._local, result._main = result.tables[TableName.LOCAL], result.tables[TableName.MAIN]
         result._default = result.tables.get(TableName.DEFAULT)
+        result._answers = Answers()
+        result._bind_answers()
         result._hops_shared = True
         return result
 
@@ -224,6 +254,8 @@ class Fib:
         replaced = table.insert(route, mode)
         if before == 0:
             self.tables.setdefault(route.table, table)
+            self._bind_answers()
+            self._answers.forget()
             self._default = self.tables.get(TableName.DEFAULT)
         changed = replaced is not None or len(table) > before
         if isinstance(replaced, Multipath):

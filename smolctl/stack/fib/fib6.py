@@ -4,6 +4,8 @@ The table ``local`` is asked first, and ``main`` only where that knows nothing, 
 prefix of ``main`` may be; there is no table ``default`` (Linux ``fib6_rule_lookup``).
 """
 
+from bisect import bisect_right
+
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.fib.fib import Fib
 from smolctl.stack.fib.path_mtu import PathMtus6
@@ -43,6 +45,11 @@ class Fib6(Fib):
         The result may be of a type that refuses (blackhole, unreachable, prohibit). A throw route
         in ``local`` leads on to ``main``, and in ``main`` to nothing.
         """
+        answers = self._answers
+        if answers.starts:
+            return answers.routes[bisect_right(answers.starts, address)]
+        if answers.patience:
+            self._await_answers()
         local = self._local
         # Most packets meet nothing in this table, whose one short prefix is ff00::/8.
         if address >= local.coarse_floor or local.regions[(address >> 96) % local.size] is not None:

@@ -114,6 +114,7 @@ def begin(table: RouteTable, unwanted: Unwanted) -> SweptTable:
         assert isinstance(table, SweptTable)
         table.sweeps = []
     table.sweeps.append(Sweep(unwanted))
+    table.answers.forget()
     return table
 
 

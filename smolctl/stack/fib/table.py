@@ -7,6 +7,7 @@ from functools import cache
 from operator import attrgetter
 
 from smolctl.errors import AlreadyExists, NotFound
+from smolctl.stack.fib.answers import Answers
 from smolctl.stack.fib.route import InsertMode, Route
 from smolctl.wire.address import IPV6
 
@@ -75,6 +76,7 @@ class RouteTable:
         regions: by their first bits; None for one without routes.
         coarse: the routes that are shorter than ``coarse_bits``.
         chains: all routes of each prefix that has several, in lookup order, by prefix and length.
+        answers: of the FIB whose table it is.
     """
 
     coarse_bits = COARSE_BITS
@@ -94,6 +96,7 @@ class RouteTable:
         self._count = 0
         self._shared = False
         self._own: set[int] = set()
+        self.answers = Answers()
 
     def clone(self) -> "RouteTable":
         """Return a table with the same routes, to be changed on its own; it costs no copy of any.
@@ -101,7 +104,7 @@ class RouteTable:
         It copies what it changes, region by region, and is good until this one changes.
         """
         result = copy(self)
-        result._shared, result._own = True, set()
+        result._shared, result._own, result.answers = True, set(), Answers()
         return result
 
     def __len__(self) -> int:
@@ -229,6 +232,7 @@ class RouteTable:
 
     def _store(self, route: Route, chain: list[Route]) -> None:
         """Make ``chain`` the routes of the prefix that ``route`` has."""
+        self.answers.forget()
         if self._blank:
             self.regions, self._blank = list(self.regions), False
         if self._shared:
