@@ -70,16 +70,16 @@ def delete(ctx: Context, args: Args) -> Iterable[Row]:
 
 
 def _named(ctx: Context, args: Args) -> tuple[Interface, Network, int]:
+    args.required("proxy")
+    ip, dev = args.zoned("proxy"), args.device("proxy") or args.required("dev")
+    assert ip is not None
     for other in ("dst", "lladdr", "nud"):
         if other in args:
             raise InvalidArgument(
                 f"a proxy entry takes no {other}: the answer has the link's own MAC",
-                hint=f"smolctl neigh add proxy {args.required('proxy')} dev {args.required('dev')}",
+                hint=f"smolctl neigh add proxy {format_address(ip)} dev {dev}",
             )
-    args.required("proxy")
-    ip, dev = args.zoned("proxy"), args.device("proxy")
-    interface = ctx.stack.interface(dev or args.required("dev"))
-    assert ip is not None
+    interface = ctx.stack.interface(dev)
     return interface, ctx.stack.networks.for_address(ip), ip
 
 

@@ -18,7 +18,13 @@ from smolctl.stack.ip.way import Way
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.wire import udp
-from smolctl.wire.address import IPV4, IPV6, IPV6_MARK, family_of, format_address
+from smolctl.wire.address import (
+    IPV4,
+    IPV6,
+    family_of,
+    format_address,
+    format_endpoint,
+)
 
 _PROTOCOLS = ("udp", "tcp", "icmp", "arp", "nd")
 _ONLY = {
@@ -101,10 +107,8 @@ def _port(args: Args, proto: str, src: int | None, dst: int) -> int:
         raise InvalidArgument(f"{proto} has no ports")
     if proto in ("udp", "tcp") and dport is None:
         source = f"{format_address(src)} " if src is not None else ""
-        shown = format_address(dst) if dst < IPV6_MARK else f"[{format_address(dst)}]"
-        raise InvalidArgument(
-            "the port is missing", hint=f"smolctl why {proto} {source}{shown}:PORT"
-        )
+        shown = format_endpoint(dst, "PORT")
+        raise InvalidArgument("the port is missing", hint=f"smolctl why {proto} {source}{shown}")
     return dport or 0
 
 

@@ -180,6 +180,12 @@ def format_address(address: int) -> str:
     return f"{_DECIMALS[a]}.{_DECIMALS[b]}.{_DECIMALS[c]}.{_DECIMALS[d]}"
 
 
+def format_endpoint(address: int, port: object) -> str:
+    """Return an address and a port as one word: 10.0.0.2:7, [2001:db8::2]:7 (RFC 5952 6)."""
+    text = format_address(address)
+    return f"[{text}]:{port}" if address > _MAX4 else f"{text}:{port}"
+
+
 def _format6(address: int) -> str:
     if address >> 32 == _MAPPED:
         return f"::ffff:{format_address(address & _MAX4)}"

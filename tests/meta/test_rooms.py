@@ -4,6 +4,7 @@ CONTRIBUTING.md says the rules in words; ARCHITECTURE.md draws the rooms.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -232,3 +233,18 @@ def test_a_docstring_begins_with_a_noun_phrase_or_an_imperative(file: str) -> No
     tree = ast.parse((ROOT / file).read_text())
     assert ast.get_docstring(tree) or not file.startswith("smolctl/")
     assert [text for text in docstrings(tree) if text and text.split()[0] in QUESTIONS] == []
+
+
+def test_an_address_and_a_port_are_joined_in_one_place() -> None:
+    """IPv6 addresses need brackets there; of a template "!b" makes them."""
+    joined = re.compile(r"\{[^{}]*\}:\{[^{}]*port[^{}]*\}")
+    known = re.compile(r"\{\w+!b\}|\{broadcast\}|--broadcast \{ip\}")
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in (ROOT / "smolctl").rglob("*.py")
+        for line in path.read_text().splitlines()
+        if joined.search(line) and not known.search(line)
+    ]
+    makers = 'return f"[{text}]:{port}" if', 'return f"[{address}]:{port}" if'
+    assert [each for each in found if not any(maker in each for maker in makers)] == []
+    assert len(found) == len(makers)

@@ -70,6 +70,15 @@ def test_one_of_ipv6_may_be_a_router(api: Api) -> None:
         api("neigh.add", proxy="10.7.0.8", dev="tap0", router=True)
 
 
+def test_the_zone_says_the_link(api: Api) -> None:
+    api("neigh.add", proxy="fe80::9%tap0")
+    assert api("neigh.show", proxy=True, family="inet6") == [{**ENTRY, "dst": "fe80::9"}]
+    api("neigh.del", proxy="fe80::9%tap0")
+    assert api("neigh.show", proxy=True, family="inet6") == []
+    with pytest.raises(InvalidArgument, match="its zone is tap0"):
+        api("neigh.add", proxy="fe80::9%tap0", dev="lo")
+
+
 def test_they_go_with_their_link(api: Api) -> None:
     api("link.del", dev="tap0")
     assert api("neigh.show", proxy=True) == []

@@ -18,6 +18,7 @@ from smolctl.wire.address import (
     UNSPECIFIED6,
     family_of,
     format_address,
+    format_endpoint,
     format_mac,
     from_packed,
     interface_id,
@@ -292,3 +293,13 @@ def test_rfc2464_4_interface_identifier() -> None:
     identifier = interface_id(parse_mac("34-56-78-9A-BC-DE"))
     assert identifier.to_bytes(8) == bytes.fromhex("365678FFFE9ABCDE")
     assert format_address(link_local(identifier)) == "fe80::3656:78ff:fe9a:bcde"
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [("10.0.0.2", "10.0.0.2:7"), ("2001:db8::2", "[2001:db8::2]:7"), ("::", "[::]:7"),
+     ("::ffff:10.0.0.2", "[::ffff:10.0.0.2]:7")],
+)  # fmt: skip
+def test_a_port_stands_behind_brackets(address: str, text: str) -> None:
+    # RFC 5952 6
+    assert format_endpoint(parse_address(address), 7) == text

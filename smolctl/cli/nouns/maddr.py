@@ -45,7 +45,10 @@ def _show(session: Session, args: Args) -> None:
     show(session, session.call("maddr.show", **args), args, render)
 
 
-_DEV = Word(("dev",), "interface", "DEVICE", required=True, complete="link")
+_DEV = Word(
+    ("dev",), "interface; the zone of a group says it, too", "DEVICE", required=True,
+    in_zone=("address",), complete="link",
+)  # fmt: skip
 _GROUP = Place(
     "address", "GROUP", "address of the group: in 224.0.0.0/4 or ff00::/8", complete="group"
 )
@@ -72,7 +75,7 @@ COMMAND = Noun(
             (_GROUP.but(complete=""), _DEV),
             examples=(
                 "smolctl maddr add 239.1.2.3 dev tap0",
-                "smolctl maddr add ff02::5 dev tap0",
+                "smolctl maddr add ff02::5%tap0",
             ),
             notes="IGMP or MLD tells routers and switches. Sockets bound to the port receive the"
             ' datagrams; "smolctl udp recv --group" joins by itself.',

@@ -111,10 +111,13 @@ _TO = Place(
     complete="route",
     type=PREFIX,
 )
+_ITS_DEV = _DEV.but(
+    required=True, in_zone=("dst", "proxy"), help="interface; the zone of an address says it, too"
+)
 _SELECT = (_DEV, _STATE.but(values=(*STATES, "all"), help="only entries in this state"))
 _CHANGE = (
     Word(("lladdr",), "its link address", "MAC", type=MAC),
-    _DEV.but(required=True),
+    _ITS_DEV,
     _STATE,
     Word(("router",), "of IPv6: it is a router"),
     *refused("protocol vni", flags="extern_learn managed use"),
@@ -129,7 +132,7 @@ _EITHER = _DST.but(required=False)
 
 def _change(verb: str, summary: str, *, proxy: bool = True) -> Verb:
     example = f"smolctl neigh {verb} 10.0.0.2 lladdr 02:00:00:00:00:0b dev tap0"
-    six = f"smolctl neigh {verb} fe80::2 lladdr 02:00:00:00:00:0b dev tap0 router"
+    six = f"smolctl neigh {verb} fe80::2%tap0 lladdr 02:00:00:00:00:0b router"
     examples = (example, f"{example} nud reachable", six)
     if not proxy:
         return Verb(
@@ -191,7 +194,7 @@ COMMAND = Noun(
             "neigh get",
             "show the entry of one neighbor",
             request("neigh.get", render_get),
-            (_DST, _DEV.but(required=True)),
+            (_DST, _ITS_DEV),
             examples=("smolctl neigh get 10.0.0.2 dev tap0",),
             kind="get",
         ),
@@ -200,7 +203,7 @@ COMMAND = Noun(
             "neigh del",
             "delete an entry",
             Request(lambda args: _named("neigh.del", args)),
-            (_EITHER, _PROXY, _DEV.but(required=True)),
+            (_EITHER, _PROXY, _ITS_DEV),
             examples=(
                 "smolctl neigh del 10.0.0.2 dev tap0",
                 "smolctl neigh del proxy 10.0.0.9 dev tap0",

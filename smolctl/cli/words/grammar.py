@@ -71,6 +71,7 @@ class Spoken(click.Parameter):
         prefix: a word that may stand before its value and sets an argument of its own: ``mtu lock
             1400`` sets mtu and mtu_lock; "" for none.
         family: the name of an address family may stand before its value: ``via inet ADDR``.
+        in_zone: of what is required: arguments whose zone says it as well, ``fe80::2%eth0``.
         refused: Linux's tools know it, and this stack cannot mean it: it is an error that names it.
     """
 
@@ -82,6 +83,7 @@ class Spoken(click.Parameter):
     family = False
     hidden = False
     refused = False
+    in_zone: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from smolctl.cli.words.aliases import WORD_HABITS
-from smolctl.cli.words.grammar import Args, NotSupported, Place, UsageFault, Word
+from smolctl.cli.words.grammar import Args, NotSupported, Place, Spoken, UsageFault, Word
 from smolctl.near import near
 
 try:
@@ -392,8 +392,9 @@ def _is_number(word: str) -> bool:
 
 
 def missing(params: Iterable[click.Parameter], args: Args) -> str | None:
-    """Return the name of a parameter that is required and was not said."""
+    """Return the name of a parameter that is required and was not said, not by a zone either."""
     for param in params:
-        if param.name not in args:
+        zoned = isinstance(param, Spoken) and any("%" in str(args.get(a)) for a in param.in_zone)
+        if param.name not in args and not zoned:
             return f"{param.words[0]} {param.metavar}" if isinstance(param, Word) else param.metavar
     return None

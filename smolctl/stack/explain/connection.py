@@ -18,7 +18,7 @@ from smolctl.stack.transport.tcp.socket import Opened, TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.table import Failed, TcpTable
 from smolctl.stack.transport.tcp.time_wait import TimeWait
-from smolctl.wire.address import format_address
+from smolctl.wire.address import format_address, format_endpoint
 
 Row = dict[str, Any]
 _OPENED = {
@@ -73,7 +73,7 @@ class _Told:
 
     def __init__(self, tcp: TcpTable, ends: Ends, now: int, state: str) -> None:
         self._tcp, self._ends, self._now = tcp, ends, now
-        self._peer = _end(ends.peer, ends.peer_port)
+        self._peer = format_endpoint(ends.peer, ends.peer_port)
         self._steps: list[Row] = []
         self._look: str | None = None
         self._state = state
@@ -87,7 +87,7 @@ class _Told:
         ends = self._ends
         row: Row = {
             "schema": SCHEMA, "kind": "connection", "dir": "out", "verdict": verdict, "ok": ok,
-            "summary": f"{_end(ends.local, ends.port)} > {self._peer} TCP {self._state}",
+            "summary": f"{format_endpoint(ends.local, ends.port)} > {self._peer} TCP {self._state}",
             "packet": {
                 "proto": "tcp", "src": format_address(ends.local), "sport": ends.port,
                 "dst": format_address(ends.peer), "dport": ends.peer_port,
@@ -344,8 +344,3 @@ class _Told:
             self._look = f"which router or filter answers for {peer}?"
             return f": a box behind a router, since nobody on the link sends TTL {ttl}"
         return f": {peer}, or a box before it that answers in its name"
-
-
-def _end(address: int, port: int) -> str:
-    text = format_address(address)
-    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"

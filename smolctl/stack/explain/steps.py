@@ -32,7 +32,12 @@ from smolctl.stack.trace.facts import (
 )
 from smolctl.stack.trace.trace import Step, Struck, Trace
 from smolctl.wire import icmp_extensions, vlan
-from smolctl.wire.address import IPV6_MARK, format_address, format_mac
+from smolctl.wire.address import (
+    IPV6_MARK,
+    format_address,
+    format_endpoint,
+    format_mac,
+)
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.ethernet import EthernetHeader
 from smolctl.wire.icmpv4 import IcmpMessage, Type
@@ -87,7 +92,7 @@ def steps_rows(trace: Trace) -> list[Row]:
 
 
 def _bound(facts: Bound) -> Told:
-    bound = endpoint_text(facts.local or 0, facts.port)
+    bound = format_endpoint(facts.local or 0, facts.port)
     text = bound + (f" dev {facts.dev}" if facts.dev else "")
     row: Row = {"bound": bound}
     if facts.dev:
@@ -96,12 +101,6 @@ def _bound(facts: Bound) -> Told:
         row["owner"] = facts.owner
         text += f" ({facts.owner})"
     return text, row
-
-
-def endpoint_text(address: int, port: int) -> str:
-    """Return an address and a port as one word (RFC 5952 6)."""
-    text = format_address(address)
-    return f"[{text}]:{port}" if address >= IPV6_MARK else f"{text}:{port}"
 
 
 def _way(facts: Way) -> Told:

@@ -5,7 +5,7 @@ from typing import Any
 
 from smolctl.stack.trace.facts import Handshake
 from smolctl.wire import tcp_options
-from smolctl.wire.address import format_address
+from smolctl.wire.address import format_endpoint
 from smolctl.wire.tcp import ACK, TcpHeader, flag_names, flags_text
 
 Row = dict[str, Any]
@@ -29,8 +29,7 @@ def _tcp(facts: TcpHeader) -> Told:
 
 
 def _handshake(facts: Handshake) -> Told:
-    peer = format_address(facts.peer)
-    where = f"[{peer}]:{facts.port}" if ":" in peer else f"{peer}:{facts.port}"
+    where = format_endpoint(facts.peer, facts.port)
     if not facts.open:
         return f"what {where} answers to SYN is not known here", {}
     row: Row = {"bound": where}

@@ -7,9 +7,14 @@ checksums and lengths are not checked here, and no bytes raise.
 from struct import Struct
 
 from smolctl.stack.explain.names import ETHERTYPES, ICMP_CODES, ICMP_TYPES, PROTOCOLS
-from smolctl.stack.explain.summary_icmp6 import icmp6_words
+from smolctl.stack.explain.summary_icmp6 import icmp6_words, quoted_packet
 from smolctl.wire import arp, ethernet, icmpv4, icmpv6, igmp, ipv4, ipv6, mld, snap, udp, vlan
-from smolctl.wire.address import UNSPECIFIED6, format_address, format_mac
+from smolctl.wire.address import (
+    UNSPECIFIED6,
+    format_address,
+    format_endpoint,
+    format_mac,
+)
 from smolctl.wire.fault import Fault, WireFault
 from smolctl.wire.icmpv4 import Type
 from smolctl.wire.ipv6 import NextHeader
@@ -105,7 +110,7 @@ def _ipv4(packet: bytes) -> str:
     has_ports = protocol in (ipv4.Protocol.UDP, ipv4.Protocol.TCP) and not header.fragment_offset
     if has_ports and len(payload) >= _PORTS.size:
         sport, dport = _PORTS.unpack_from(payload)
-        src, dst = f"{src}:{sport}", f"{dst}:{dport}"
+        src, dst = format_endpoint(header.src, sport), format_endpoint(header.dst, dport)
     if header.fragment_offset or header.mf:
         more = "" if header.mf else ", the last"
         place = f"ident {header.ident} offset {header.fragment_offset}"
@@ -133,7 +138,7 @@ def _ipv6(packet: bytes) -> str:
     has_ports = protocol in (ipv4.Protocol.UDP, ipv4.Protocol.TCP) and first
     if has_ports and len(payload) >= _PORTS.size:
         sport, dport = _PORTS.unpack_from(payload)
-        src, dst = f"[{src}]:{sport}", f"[{dst}]:{dport}"
+        src, dst = format_endpoint(header.src, sport), format_endpoint(header.dst, dport)
     if part is not None and (part.mf or part.fragment_offset):
         more = "" if part.mf else ", the last"
         place = f"ident {part.ident} offset {part.fragment_offset}"
@@ -173,11 +178,7 @@ def _icmp(message: bytes) -> str:
     quote = icmpv4.parse_quote(body)
     if quote is None:
         return f"{words}, quoting {len(body)} B"
-    src, dst = format_address(quote.src), format_address(quote.dst)
-    if quote.sport is not None:
-        src, dst = f"{src}:{quote.sport}", f"{dst}:{quote.dport}"
-    protocol = PROTOCOLS.get(quote.protocol, f"protocol {quote.protocol}")
-    return f"{words} for {src} > {dst} {protocol}"
+    return f"{words} for {quoted_packet(quote)}"
 
 
 def igmp_words(message: igmp.Message) -> str:

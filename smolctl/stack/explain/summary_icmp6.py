@@ -4,7 +4,13 @@ from struct import Struct
 
 from smolctl.stack.explain.names import ICMP6_CODES, ICMP6_TYPES, PROTOCOLS
 from smolctl.wire import icmpv6
-from smolctl.wire.address import format_address, format_mac, from_packed
+from smolctl.wire.address import (
+    format_address,
+    format_endpoint,
+    format_mac,
+    from_packed,
+)
+from smolctl.wire.icmpv4 import Quote
 from smolctl.wire.icmpv6 import Type
 from smolctl.wire.ndp import OptionType
 
@@ -73,7 +79,12 @@ def _quoted(body: bytes) -> str:
     quote = icmpv6.parse_quote(body)
     if quote is None:
         return f"quoting {len(body)} B"
+    return f"for {quoted_packet(quote)}"
+
+
+def quoted_packet(quote: Quote) -> str:
+    """Return a packet that an error of ICMP or ICMPv6 quotes."""
     src, dst = format_address(quote.src), format_address(quote.dst)
     if quote.sport is not None:
-        src, dst = f"[{src}]:{quote.sport}", f"[{dst}]:{quote.dport}"
-    return f"for {src} > {dst} {PROTOCOLS.get(quote.protocol, f'protocol {quote.protocol}')}"
+        src, dst = format_endpoint(quote.src, quote.sport), format_endpoint(quote.dst, quote.dport)
+    return f"{src} > {dst} {PROTOCOLS.get(quote.protocol, f'protocol {quote.protocol}')}"

@@ -6,7 +6,7 @@ from typing import Any
 from smolctl.stack import reason as reasons
 from smolctl.stack.explain.answers import unsent
 from smolctl.stack.explain.route_words import route_text
-from smolctl.stack.explain.steps import Row, endpoint_text, reached_text, steps_rows
+from smolctl.stack.explain.steps import Row, reached_text, steps_rows
 from smolctl.stack.explain.summary import summarize
 from smolctl.stack.ip.way import Way
 from smolctl.stack.reason import Reason
@@ -25,7 +25,13 @@ from smolctl.stack.trace.facts import (
 )
 from smolctl.stack.trace.trace import Direction, Fate, Struck, Trace
 from smolctl.wire import mld
-from smolctl.wire.address import IPV6, family_of, format_address, format_mac
+from smolctl.wire.address import (
+    IPV6,
+    family_of,
+    format_address,
+    format_endpoint,
+    format_mac,
+)
 from smolctl.wire.arp import ArpPacket, Op
 from smolctl.wire.icmpv4 import IcmpMessage
 from smolctl.wire.icmpv6 import Icmpv6Message
@@ -124,9 +130,8 @@ def headline(trace: Trace) -> str:
         return f"who-has {dst}" + (f" tell {src}" if flow.src is not None else "")
     if flow.proto in ("udp", "tcp"):
         name = flow.proto.upper()
-        if family is IPV6:
-            src, dst = f"[{src}]", f"[{dst}]"
-        return f"{src}:{flow.sport} > {dst}:{flow.dport} {name} {flow.length} B"
+        source = format_endpoint(family.mark if flow.src is None else flow.src, flow.sport)
+        return f"{source} > {format_endpoint(flow.dst, flow.dport)} {name} {flow.length} B"
     name = "ICMPv6" if family is IPV6 else "ICMP"
     return f"{src} > {dst} {name} {flow.length} B"
 
@@ -169,7 +174,7 @@ def _delivered(trace: Trace) -> str:
     first = takers[0]
     owner = f" ({first.owner})" if first.owner else ""
     more = f" and {len(takers) - 1} more" if len(takers) > 1 else ""
-    return f"delivered to {endpoint_text(first.local or 0, first.port)}{owner}{more}"
+    return f"delivered to {format_endpoint(first.local or 0, first.port)}{owner}{more}"
 
 
 def _failed(trace: Trace) -> str:

@@ -18,10 +18,13 @@ _POINT_TO_POINT = 127
 
 
 def derived_routes(interface: Interface, *, up: bool) -> Derived:
-    """Return the routes that an interface's addresses bring if it is ``up`` or not."""
-    if not up:
-        return {}
+    """Return the routes that an interface's addresses bring if it is ``up`` or not.
+
+    Those that were added while it is down are ours all the same (Linux ``ipv6_ifa_notify``).
+    """
     items = interface.ipv6.addresses.items
+    if not up:
+        return by_identity(route for item in items for route in _to_itself(interface, item))
     routes = [route for item in items for route in _routes(interface, item)]
     if items and not interface.loopback:
         routes.append(_route(interface, _MULTICAST, 8, RouteType.MULTICAST, MULTICAST_METRIC))
@@ -31,7 +34,7 @@ def derived_routes(interface: Interface, *, up: bool) -> Derived:
 def routes_of(interface: Interface, address: Address) -> Derived:
     """Return the routes that one address brings, and the one to groups that any brings."""
     if not interface.up:
-        return {}
+        return by_identity(_to_itself(interface, address))
     routes = list(_routes(interface, address))
     if not interface.loopback:
         routes.append(_route(interface, _MULTICAST, 8, RouteType.MULTICAST, MULTICAST_METRIC))
@@ -39,17 +42,11 @@ def routes_of(interface: Interface, address: Address) -> Derived:
 
 
 def _routes(interface: Interface, address: Address) -> Iterator[Route]:
-    """Yield the routes of one address: to itself, to its network, and to the network's routers.
-
-    A tentative address is nobody's yet (RFC 4862 5.4); only the way to its network is there. A
-    group is nobody's at all.
-    """
+    """Yield the routes of one address: to itself, to its network, and to the network's routers."""
     local, plen = address.local, address.plen
     if address.autojoin:
         return
-    optimistic = isinstance(address, Address6) and address.optimistic and not address.dadfailed
-    if not address.tentative or optimistic:
-        yield _route(interface, local, _BITS, RouteType.LOCAL, 0)
+    yield from _to_itself(interface, address)
     network, wanted, metric = address.network(_BITS), local != LOOPBACK6, MULTICAST_METRIC
     if isinstance(address, Address6):
         wanted, metric = wanted and address.prefix_route, address.metric
@@ -61,6 +58,17 @@ def _routes(interface: Interface, address: Address) -> Iterator[Route]:
     anycast = anycast_of(address) if interface.settings["ip6.forward"] else None
     if anycast is not None:
         yield _route(interface, anycast, _BITS, RouteType.ANYCAST, 0)
+
+
+def _to_itself(interface: Interface, address: Address) -> Iterator[Route]:
+    """Yield the local route of an address.
+
+    A tentative one is nobody's yet (RFC 4862 5.4), unless it is optimistic; a group is nobody's at
+    all.
+    """
+    optimistic = isinstance(address, Address6) and address.optimistic and not address.dadfailed
+    if not address.autojoin and (optimistic or not address.tentative):
+        yield _route(interface, address.local, _BITS, RouteType.LOCAL, 0)
 
 
 def anycast_of(address: Address) -> int | None:

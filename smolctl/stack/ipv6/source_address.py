@@ -49,8 +49,8 @@ _RULES = (
     SourceRule.PREFIX,
     SourceRule.OPTIMISTIC,
 )
-_SCOPES = {Scope.HOST: 1, Scope.LINK: 2, Scope.SITE: 5, Scope.GLOBAL: 14}
-"""Scopes of unicast addresses as those of groups (RFC 6724 3.1; RFC 4291 2.7)."""
+_SCOPES = {Scope.HOST: 2, Scope.LINK: 2, Scope.SITE: 5, Scope.GLOBAL: 14}
+"""Scopes of unicast addresses as those of groups; ``::1`` is one of a link (RFC 6724 3.1)."""
 _LINK_SCOPE = 2
 
 
@@ -148,7 +148,7 @@ def _scores(labels: AddressLabels, item: Address, dev: str, to: Destination) -> 
         local == to.address,
         # Rule 2: of those that reach far enough the nearest, else the one that reaches farthest.
         -scope if scope >= to.scope else scope - 128,
-        not (own is not None and own.deprecated),
+        not item.deprecated,
         dev == to.out,
         labels.label(local, dev) == to.label,
         own is not None and own.temporary,

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from smolctl.counted import counted
 from smolctl.errors import SendRejected
 from smolctl.wire.address import (
-    IPV6_MARK,
     format_address,
+    format_endpoint,
     format_mac,
     is_scoped,
     parse_address,
@@ -289,9 +289,7 @@ def _text(name: str, value: object) -> object:
     if isinstance(value, bytes):
         return format_mac(value)
     if isinstance(value, tuple):
-        address, port = value
-        shown_address = format_address(address)
-        return f"[{shown_address}]:{port}" if address >= IPV6_MARK else f"{shown_address}:{port}"
+        return format_endpoint(*value)
     if name in _ADDRESSES and type(value) is int:
         return format_address(value)
     return value

@@ -63,8 +63,14 @@ def test_get_and_del(verb: str) -> None:
         read(f"neigh {verb} 10.0.0.2")
 
 
+@pytest.mark.parametrize("verb", ["get", "del", "add", "replace", "change"])
+def test_the_zone_of_an_address_says_the_interface(verb: str) -> None:
+    assert read(f"neigh {verb} fe80::2%tap0")[:2] == (f"neigh {verb}", {"dst": "fe80::2%tap0"})
+
+
 @pytest.mark.parametrize("verb", ["add", "replace", "del"])
 def test_proxy(verb: str) -> None:
+    assert read(f"neigh {verb} proxy fe80::2%tap0")[1] == {"proxy": "fe80::2%tap0"}
     parsed = {"proxy": "10.0.0.9", "dev": "tap0"}
     for line in ("proxy 10.0.0.9 dev tap0", "dev tap0 proxy 10.0.0.9"):
         assert read(f"neigh {verb} {line}")[:2] == (f"neigh {verb}", parsed)

@@ -175,3 +175,10 @@ def test_addresses_that_are_not_usable_because_of_their_test_are_named() -> None
         "2001:db8::2": ("tap0", SourceRule.TENTATIVE),
         "2001:db8::3": ("tap0", SourceRule.DADFAILED),
     }
+
+
+def test_the_loopback_address_is_near_as_one_of_a_link_is() -> None:
+    # RFC 6724 3.1; Linux ipv6_addr_src_scope. By ``lo`` it is the one of that interface (rule 5).
+    host = Host6(bare=True)
+    assert selected(host, "2001:db8:88::5", "lo") == "::1"
+    assert decided(host, "2001:db8:88::5") is SourceRule.INTERFACE
