@@ -59,6 +59,17 @@ def test_a_cable_is_enough(user: SmolctlEnv) -> None:
     assert f"echoed 2 bytes to [{mine}%eth0]:" in echo.wait().stdout
 
 
+def test_the_first_ping_of_a_new_cable_waits_for_no_test(user: SmolctlEnv) -> None:
+    """Both ends are optimistic, and neither may ask where the other one is for a second."""
+    env = user
+    for name in "ab":
+        env("-n", name, "link", "add", "eth0", "type", "cable", "name", "c", check=True)
+    (row,) = env.json("-n", "b", "-6", "addr", "show", "dev", "eth0")
+    theirs = row["addr_info"][0]["local"]
+    pinged = env("-n", "a", "ping", "-c", "1", "-W", "0.9", f"{theirs}%eth0")
+    assert pinged.returncode == 0, pinged
+
+
 def test_nobody_answers_for_an_address_that_is_not_there(user: SmolctlEnv) -> None:
     env = user
     for name in "ab":

@@ -111,6 +111,24 @@ def test_traffic_of_all_kinds_is_well_formed(lab: Lab, tmp_path: Path) -> None:
     assert len(found) > 20
 
 
+def test_a_call_from_an_optimistic_address_is_well_formed(lab: Lab, tmp_path: Path) -> None:
+    file = tmp_path / "call.pcap"
+    lab.plug(f"{OURS}/64", theirs=(f"{THEIRS}/64",), offload="off")
+    lab.smolctl("-6", "addr", "flush", "dev", lab.dev, check=True)
+    theirs = "fe80::99"
+    lab.peer.ip("addr", "add", f"{theirs}/64", "dev", lab.dev, "nodad")
+    lab.sysctl(nd__dad_transmits=1)
+    with captured(lab.peer, lab.dev, file):
+        lab.smolctl("addr", "add", "fe80::77/64", "dev", lab.dev, "optimistic", check=True)
+        # The kernel does not know what that is. It is asked when the test is over.
+        lab.smolctl("ping", "-c", "1", "-W", "5", f"{theirs}%{lab.dev}", check=True)
+    found = dissected(file)
+    check(found)
+    kinds = [seen.kinds[0] for seen in found if seen.kinds[:1] in (["135"], ["136"], ["128"])]
+    # The test, the call, the question, and what waited for its answer.
+    assert kinds[:4] == ["135", "136", "135", "128"]
+
+
 def test_answers_to_odd_frames_are_well_formed(lab: Lab, tmp_path: Path) -> None:
     file = tmp_path / "answers.pcap"
     smolctl = Smolctl(lab, IPV6)

@@ -90,7 +90,7 @@ HANDS_ON = {
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {
     "_no_socket", "_unfit", "_too_far", "_too_big", "_learn_asker", "_enqueue", "send_reports",
-    "_refused", "_note_oddities", "count_segments",
+    "_refused", "_note_oddities", "count_segments", "_answer_call",
     "_learn_hop",
 }  # fmt: skip
 

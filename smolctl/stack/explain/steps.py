@@ -13,6 +13,7 @@ from smolctl.stack.explain.route_words import networks_text, route_row, route_te
 from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.reason.model import WORDS
 from smolctl.stack.trace.facts import (
+    Announced,
     Answer,
     Asked,
     Bound,
@@ -204,6 +205,12 @@ def _asked(facts: Asked) -> Told:
     return text, {"nexthop": ip, "sender": sender, "arp_sent": facts.number}
 
 
+def _announced(facts: Announced) -> Told:
+    ip, sender = format_address(facts.ip), format_address(facts.sender)
+    text = f"{sender} is still tested and may not ask; it tells {ip} where it is"
+    return text, {"nexthop": ip, "sender": sender}
+
+
 def _taken(facts: Taken) -> Told:
     text = f"{facts.dev} took {facts.length} B for {format_mac(facts.lladdr)}"
     return text, {
@@ -345,6 +352,7 @@ _TELLERS: dict[type, Callable[[Any], Told]] = {
     NotLearned: _not_learned,
     Stranger: _stranger,
     Asked: _asked,
+    Announced: _announced,
     Taken: _taken,
     Answer: _answer,
     Cut: _cut,

@@ -119,6 +119,19 @@ def asking_address(interface: Interface) -> int:
     return (near or own)[0].local if own else UNSPECIFIED6
 
 
+def is_optimistic(address: Address) -> bool:
+    """Tell whether an address is used although it is still tested (RFC 4429)."""
+    optimistic = isinstance(address, Address6) and address.optimistic
+    return optimistic and address.tentative and not address.dadfailed
+
+
+def optimistic_address(interface: Interface, wanted: int | None) -> int | None:
+    """Return an optimistic address of an interface: ``wanted`` if it is one; None without any."""
+    found = [item for item in interface.ipv6.addresses.items if is_optimistic(item)]
+    found.sort(key=lambda item: (item.local != wanted, item.scope is not Scope.LINK))
+    return found[0].local if found else None
+
+
 def why_disabled(interface: Interface) -> str | None:
     """Return why an interface does without IPv6, as ``ip6-disabled`` has it; None if it does not.
 

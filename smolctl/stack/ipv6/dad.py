@@ -12,7 +12,7 @@ from smolctl.stack.ip.address_tests import settle
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.dad import OFF, Announce, Cede, DadAction, Probe, Take
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ipv6.addresses import Address6, in_use
+from smolctl.stack.ipv6.addresses import Address6, asking_address, in_use
 from smolctl.stack.ipv6.nd_output import advertisement_output, solicitation, solicitation_output
 from smolctl.stack.sysctl.link_settings import Values
 from smolctl.stack.trace.trace import Direction
@@ -183,8 +183,11 @@ def perform(net: Network, interface: Interface, action: DadAction, now: int) -> 
             solicitation_output(net, interface, question, UNSPECIFIED6, trace, now)
             net.recorder.count("nd.probes_sent")
         case Take(address):
+            mute = asking_address(interface) == UNSPECIFIED6
             _take(net, interface, address)
             _used(net, interface, address, now)
+            if mute:
+                net.neighbors.ask_again(interface, now)
         case Announce(address):
             announce(net, interface, address, now)
         case Cede(address, other_mac):

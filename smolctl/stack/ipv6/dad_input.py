@@ -7,7 +7,7 @@ from smolctl.stack import reason
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ipv6.addresses import Address6
+from smolctl.stack.ipv6.addresses import is_optimistic
 from smolctl.stack.ipv6.nd_output import sender_mac
 from smolctl.stack.packet import Packet
 from smolctl.stack.trace.trace import Fate
@@ -42,10 +42,7 @@ def is_answered(address: Address, source: int) -> bool:
 
     For an optimistic one an answer goes to those who have an address (RFC 4429 3.3).
     """
-    if not address.tentative:
-        return True
-    optimistic = isinstance(address, Address6) and address.optimistic
-    return optimistic and source != UNSPECIFIED6
+    return not address.tentative or (is_optimistic(address) and source != UNSPECIFIED6)
 
 
 def tested_input(
@@ -78,7 +75,7 @@ def conflict_input(net: Network, packet: Packet, address: Address) -> None:
         packet.record(reason.ND_ADDRESS_CONFLICT, ip=local, mac=sender_mac(packet))
     elif net.of(interface).dad.tested(local) is None:
         packet.record(reason.ND_TARGET_TENTATIVE, ip=local, _address=address)
-    elif own and isinstance(address, Address6) and address.optimistic:
+    elif own and is_optimistic(address):
         # Such an address is advertised while it is tested, and that may come back.
         _looped(packet, local)
     else:

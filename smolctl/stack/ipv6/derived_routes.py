@@ -7,7 +7,7 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.derived_routes import by_identity
 from smolctl.stack.ip.network import Derived
-from smolctl.stack.ipv6.addresses import Address6
+from smolctl.stack.ipv6.addresses import Address6, is_optimistic
 from smolctl.wire.address import IPV6, IPV6_MARK, LOOPBACK6
 
 _BITS = IPV6.bits
@@ -66,8 +66,7 @@ def _to_itself(interface: Interface, address: Address) -> Iterator[Route]:
     A tentative one is nobody's yet (RFC 4862 5.4), unless it is optimistic; a group is nobody's at
     all.
     """
-    optimistic = isinstance(address, Address6) and address.optimistic and not address.dadfailed
-    if not address.autojoin and (optimistic or not address.tentative):
+    if not address.autojoin and (is_optimistic(address) or not address.tentative):
         yield _route(interface, address.local, _BITS, RouteType.LOCAL, 0)
 
 

@@ -1,11 +1,15 @@
 """Neighbor discovery input: solicitations are answered, advertisements learned (RFC 4861 7.2)."""
 
+from contextlib import suppress
+
+from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
+from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ipv6.addresses import is_anycast_here
+from smolctl.stack.ipv6.addresses import in_use, is_anycast_here, is_optimistic
 from smolctl.stack.ipv6.dad_input import conflict_input, is_answered, tested_input
 from smolctl.stack.ipv6.nd_answer import answer, learned
-from smolctl.stack.ipv6.nd_output import sender_mac
+from smolctl.stack.ipv6.nd_output import advertisement_output, sender_mac
 from smolctl.stack.ipv6.proxy_nd import answer_for_others, spoken_for, unanswered
 from smolctl.stack.ipv6.redirect_input import redirect_input
 from smolctl.stack.neighbor.entry import Advertised, Advertisement
@@ -13,13 +17,14 @@ from smolctl.stack.neighbor.probe_client import NdClient, ProbeAnswer
 from smolctl.stack.neighbor.proxy import NeighborRequest
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.trace.facts import Owner
-from smolctl.stack.trace.trace import Fate
+from smolctl.stack.trace.trace import Direction, Fate
 from smolctl.wire import ndp
-from smolctl.wire.address import ZERO_MAC, is_multicast
+from smolctl.wire.address import ZERO_MAC, is_multicast, solicited_node
 from smolctl.wire.fault import WireFault
 from smolctl.wire.ndp import (
     NeighborAdvertisement,
     NeighborSolicitation,
+    Options,
     Redirect,
     RouterAdvertisement,
 )
@@ -136,10 +141,13 @@ def _advertisement_input(net: Network, packet: Packet, message: NeighborAdvertis
     if not message.solicited and settings["nd.drop_unsolicited_na"]:
         packet.record(reason.ND_UNSOLICITED, ip=target, cause="sysctl")
         return
-    if known is None and mac is not None and _takes_untracked(net, packet):
+    called = _called(packet, message)
+    untracked = known is None and (called or _takes_untracked(net, packet))
+    if mac is not None and untracked:
         _, actions = cache.heard(target, mac, packet.now, create=True, override=True)
         net.neighbors.perform(interface, actions, packet.now)
         _taken(net, packet, target)
+        _answer_call(net, packet, called)
         return
     lladdr = None if known is None else known.lladdr
     said = Advertisement(mac, message.solicited, message.override, message.router)
@@ -150,6 +158,38 @@ def _advertisement_input(net: Network, packet: Packet, message: NeighborAdvertis
         return
     refused = {"mac": mac, "lladdr": lladdr} if outcome is Advertised.OVERRIDE_REFUSED else {}
     _taken(net, packet, target, **refused)
+    _answer_call(net, packet, called)
+
+
+def _called(packet: Packet, message: NeighborAdvertisement) -> list[Address]:
+    """Return the addresses of ours for which an advertisement is a call, as a solicitation is.
+
+    A node that may not ask yet advertises itself in the group of whom it looks for
+    (``announcement_output``). It is answered as one that asks; more than that nobody can do with it
+    (RFC 4861 7.2.3: it makes an entry).
+    """
+    header, interface = packet.header, packet.interface
+    if message.override or message.options.target is None or header.src != message.target:
+        return []
+    bits = interface.ipv6.addresses.bits
+    return [
+        item
+        for item in interface.ipv6.addresses.items
+        if solicited_node(item.local) == header.dst
+        and (in_use(item) or is_optimistic(item))
+        and header.src >> bits - item.plen == item.local >> bits - item.plen
+    ]
+
+
+def _answer_call(net: Network, packet: Packet, called: list[Address]) -> None:
+    """Tell who called where we are, by unicast; not as an answer, for nobody solicited."""
+    out, now = packet.interface, packet.now
+    for address in called:
+        own, override = Options(target=out.mac), not address.tentative
+        said = NeighborAdvertisement(net.is_router(out), False, override, address.local, own)
+        trace = net.recorder.begin(Direction.OUT, now, packet.trace, out.name)
+        with suppress(SendRejected, NoBuffers):  # counted by Neighbors.output
+            advertisement_output(net, out, said, packet.header.src, trace, now)
 
 
 def _takes_untracked(net: Network, packet: Packet) -> bool:

@@ -3,13 +3,13 @@
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
-from smolctl.stack.ipv6.addresses import asking_address, usable
+from smolctl.stack.ipv6.addresses import asking_address, optimistic_address, usable
 from smolctl.stack.ipv6.errors import delivery_error
 from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import NEIGH_FAILED, Detail
-from smolctl.stack.trace.facts import Asked
+from smolctl.stack.trace.facts import Announced, Asked
 from smolctl.stack.trace.trace import Direction, Trace
 from smolctl.wire import ethernet, ndp
 from smolctl.wire.address import (
@@ -103,6 +103,21 @@ def advertisement_output(
         net.neighbors.output(packet, dst)
 
 
+def announcement_output(
+    net: Network, out: Interface, tested: int, neighbor: int, trace: Trace, now: int
+) -> None:
+    """Tell a neighbor where an optimistic address is, so that it tells where it is itself.
+
+    An address that is still tested may not ask (RFC 4429 3.2), and what waits for its test waits a
+    second. It may be advertised, without the O flag (RFC 4429 3.3), also unasked (RFC 4861 7.2.6,
+    RFC 9131 4). This one goes to the solicited-node group of the neighbor, which knows by that who
+    is looked for, if it is one of ours (``nd_input``); to any other it is an advertisement of a
+    node that it does not talk to.
+    """
+    said = NeighborAdvertisement(net.is_router(out), False, False, tested, Options(target=out.mac))
+    advertisement_output(net, out, said, solicited_node(neighbor), trace, now)
+
+
 def sender_mac(packet: Packet) -> bytes:
     """Return the MAC that the frame came from; zeros of one that came without a frame."""
     return packet.trace.frame[6:12] if packet.trace.linked else ZERO_MAC
@@ -120,21 +135,29 @@ class NdResolver:
         """Ask for a neighbor's MAC, from the address that the waiting packet has if it is here.
 
         Without any address of this link nobody could answer, and nothing is asked (Linux
-        ``ndisc_send_ns``).
+        ``ndisc_send_ns``); with one that is optimistic, that is advertised instead.
         """
         net = self._net
-        source = entry.queue[-1].source if entry.queue else entry.source
+        wanted = source = entry.queue[-1].source if entry.queue else entry.source
         if not usable(out, source):
             source = asking_address(out)
-        asked = Asked(entry.ip, source, entry.probes, unicast)
+        tested = optimistic_address(out, wanted) if source == UNSPECIFIED6 else None
+        facts = (
+            Asked(entry.ip, source, entry.probes, unicast)
+            if tested is None
+            else Announced(entry.ip, tested)
+        )
         waiting = [packet.trace for packet in entry.queue]
         waiting += net.neighbors.blocked_senders.waiting_for(out.name, entry.ip)
         for waiter in waiting if entry.probes <= STEPS_LIMIT else ():
-            waiter.step("nd", "wait", now, asked)
+            waiter.step("nd", "wait", now, facts)
+        cause = waiting[-1] if waiting else None
         if source == UNSPECIFIED6:
             net.recorder.count("nd.solicitations_without_source")
+            if tested is not None:
+                trace = net.recorder.begin(Direction.OUT, now, cause, out.name)
+                announcement_output(net, out, tested, entry.ip, trace, now)
             return
-        cause = waiting[-1] if waiting else None
         trace = net.recorder.begin(Direction.OUT, now, cause, out.name)
         lladdr = entry.lladdr if unicast else None
         question = solicitation(out, entry.ip, source)

@@ -12,7 +12,7 @@ from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface, Interfaces
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.ipv6.address_labels import AddressLabels
-from smolctl.stack.ipv6.addresses import Address6, scope_of
+from smolctl.stack.ipv6.addresses import Address6, is_optimistic, scope_of
 from smolctl.wire.address import IPV6, is_multicast, multicast_scope
 
 
@@ -122,8 +122,7 @@ def _addresses(interfaces: Interfaces, out: Interface, dst: int) -> Iterator[tup
 
 
 def _usable(item: Address) -> bool:
-    optimistic = isinstance(item, Address6) and item.optimistic and not item.dadfailed
-    return optimistic or not item.tentative
+    return is_optimistic(item) or not item.tentative
 
 
 def best(found: list[Candidate]) -> Candidate | None:

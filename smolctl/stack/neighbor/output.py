@@ -168,6 +168,12 @@ class Neighbors(dict[str, NeighborCache]):
                             reason.NEIGH_QUEUE_PURGED, entry, packet, now, new=new, cause="evicted"
                         )
 
+    def ask_again(self, out: Interface, now: int) -> None:
+        """Ask for the neighbors that are not known yet: an interface has an address to ask from."""
+        for entry in list(self[out.name].entries.values()):
+            if entry.state is State.INCOMPLETE:
+                self.resolver.solicit(out, entry, unicast=False, now=now)
+
     def _transmit(self, entry: Neighbor, packets: list[Packet], now: int) -> None:
         lladdr = entry.lladdr or ZERO_MAC
         found = Resolved(entry.ip, entry.state.value, lladdr)

@@ -151,6 +151,13 @@ class Asked(NamedTuple):
     unicast: bool
 
 
+class Announced(NamedTuple):
+    """An address that is still tested and may not ask: it tells the next hop where it is."""
+
+    ip: int
+    sender: int
+
+
 class Taken(NamedTuple):
     """The device took the frame, ``length`` bytes with its header; ``lladdr`` is whom it is for."""
 
