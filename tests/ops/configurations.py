@@ -121,7 +121,7 @@ class Changes:
             return "addr.del", {"dev": dev, "local": local}
         extra = self._maybe(0.2, broadcast=("+", "10.0.0.255", "-"), scope=SCOPES,
                             label=(dev, f"{dev}:x"))  # fmt: skip
-        extra |= self._maybe(0.05, nodad=(True,), valid_lft=("9000",), preferred_lft=("0", "7200"))
+        extra |= self._maybe(0.05, nodad=(True,))
         return f"addr.{verb}", {"dev": dev, "local": local, **extra}
 
     def _route(self) -> tuple[str, Row]:
