@@ -103,8 +103,9 @@ def transmit(
         return True
     payload = buffers[0] if len(buffers) == 1 else b"".join(buffers)
     how = SendOptions(ends.local, socket.dev, socket.ttl, tos, pmtudisc=socket.pmtudisc)
-    if size > payload_room(socket):
-        return _transmit_cut(table, socket, header, bytes(payload), how, now)
+    room = socket.mss + (TIMESTAMP_LEN if socket.timestamps else 0) - len(header.options)
+    if size > room:
+        return _transmit_cut(table, socket, (header, bytes(payload), room), how, now)
     segment = header.to_bytes(bytes(payload), ends.local, ends.peer)
     return send_segment(table, ends, segment, how, now, sender=socket)
 
@@ -150,14 +151,18 @@ def _count_sent(table: TcpTable, socket: TcpSocket, size: int, number: int) -> N
 
 
 def _transmit_cut(
-    table: TcpTable, socket: TcpSocket, header: TcpHeader, payload: bytes, how: SendOptions,
+    table: TcpTable, socket: TcpSocket, what: tuple[TcpHeader, bytes, int], how: SendOptions,
     now: int,
 ) -> bool:  # fmt: skip
     """Send in single segments what was to leave at once: the fast path has refused it.
 
-    It does so when the neighbor is not known any more, or the queue of the link is full.
+    It does so when the neighbor is not known any more, the queue of the link is full, or there is
+    urgent data.
+
+    Args:
+        what: the header in front of all, the payload, and how much of it a segment has room for.
     """
-    room, stats = payload_room(socket), socket.stats
+    (header, payload, room), stats = what, socket.stats
     for at in range(0, len(payload), room):
         piece, flags = payload[at : at + room], header.flags
         if at + room < len(payload):
@@ -166,7 +171,10 @@ def _transmit_cut(
             flags &= ~CWR
             stats.segs_out += 1
             stats.data_segs_out += 1
-        cut = header._replace(seq=header.seq + at & 0xFFFFFFFF, flags=flags)
+        urgent = max(header.urgent - at, 0)
+        if not urgent:
+            flags &= ~tcp.URG
+        cut = header._replace(seq=header.seq + at & 0xFFFFFFFF, flags=flags, urgent=urgent)
         segment = cut.to_bytes(piece, socket.ends.local, socket.ends.peer)
         if not send_segment(table, socket.ends, segment, how, now, sender=socket):
             return False

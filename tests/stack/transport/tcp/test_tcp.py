@@ -419,18 +419,28 @@ def test_many_connections_leave_nothing_behind() -> None:
 
 
 @pytest.mark.parametrize("ipv6", [False, True])
-def test_no_segment_is_too_large_when_the_neighbor_is_forgotten(ipv6: bool) -> None:
-    """The fast path takes many segments at once; the layered path, which it leaves it to, cuts."""
+@pytest.mark.parametrize("why", ["forgotten", "urgent", "sack"])
+def test_no_segment_is_too_large_that_the_fast_path_refuses(ipv6: bool, why: str) -> None:
+    """It takes many segments at once; the layered path, which it leaves them to, cuts them."""
     pair = Pair(ipv6=ipv6)
     client, server = pair.connect()
     assert pair.transfer(client, server, bytes(50_000)) == bytes(50_000)
     assert client.flow is not None
-    net = pair.client.stack.networks[pair.family]
-    net.neighbors.flush(pair.client.tap, pair.now)
     mark, data = len(pair.sent), random.Random(7).randbytes(10_000)
-    assert pair.transfer(client, server, data) == data
+    if why == "sack":  # what is told of a duplicate takes room, and is told once
+        client.rcv.duplicate = (client.rcv.nxt - 1, client.rcv.nxt)
+    if why == "urgent":
+        assert pair.client.stack.tcp.send(client, data, pair.now, urgent=True) == len(data)
+        pair.run(SECOND_NS)
+        assert server.rcv.urgent == server.rcv.nxt, "its end"
+        assert pair.read(server) == data
+    else:
+        net = pair.client.stack.networks[pair.family]
+        net.neighbors.flush(pair.client.tap, pair.now)
+        assert pair.transfer(client, server, data) == data
     frames = [frame for _, end, frame in pair.sent[mark:] if end == 0 and len(frame) > 100]
-    assert len(frames) == 7, "each is sent once"
+    number = 8 if ipv6 and why == "sack" else 7
+    assert len(frames) == number, "each is sent once"
     assert max(map(len, frames)) == 1514
     for frame in frames:
         whole = frame[20] == 6 if ipv6 else frame[20:22] == b"\x40\x00"
