@@ -35,7 +35,7 @@ questions = st.tuples(
 
 def made(world: World, question: Question, values: Any, command: str) -> Question:
     """Make a change on the stack itself; return what is asked afterwards."""
-    trial = Trial(world.stack.udp, Again(question), values, world.host.now)
+    trial = Trial(world.stack.udp, world.stack.tcp, Again(question), values, world.host.now)
     trial.make(command)
     world.stack.poll(world.host.now)
     assert trial.again.question is not None

@@ -26,6 +26,7 @@ from smolctl.stack.link.impairment import Netem
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.proof.again import Again
 from smolctl.stack.transport.socket_base import ANY
+from smolctl.stack.transport.tcp.tcp import Tcp
 from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire.address import IPV4, IPV6, parse_address, parse_mac, split_zone
 
@@ -36,12 +37,12 @@ class Trial:
     """A clone on which a command is tried.
 
     Args:
-        udp: of the clone; it knows the networks.
+        udp: of the clone; it knows the networks. tcp: of the clone.
         values: what was recorded with the reason: the rule or route that a command is about.
     """
 
-    def __init__(self, udp: Udp, again: Again, values: Values, now: int) -> None:
-        self.again, self.now = again, now
+    def __init__(self, udp: Udp, tcp: Tcp, again: Again, values: Values, now: int) -> None:
+        self.again, self.now, self._tcp = again, now, tcp
         self._udp, self._net = udp, udp.networks[IPV4]
         self._values = values
 
@@ -175,6 +176,17 @@ class Trial:
                 wanted = SourceFilter(False, frozenset([parse_address(source)]))
             join(self._net, socket, self._named(dev or ""), parse_address(group), wanted)
 
+    def _tcp_listen(self, words: list[str]) -> None:
+        """Have a socket listen as the command would: ADDRESS:PORT, and maybe an interface."""
+        address, _, port = words[0].rpartition(":")
+        address, zone = split_zone(address.strip("[]"))
+        zone = words[2] if words[1:2] == ["--dev"] else zone
+        self._speak(address)
+        socket = self._tcp.open("tcp listen", self._net.family)
+        socket.v6only = True
+        self._tcp.bind(socket, parse_address(address), int(port), zone)
+        self._tcp.listen(socket)
+
     def _udp_send(self, words: list[str]) -> None:
         """Send it as a broadcast: not the stack changes, but what is asked of it."""
         if words[0] != "--broadcast":
@@ -205,6 +217,7 @@ _CHANGES: dict[str, Callable[[Trial, list[str]], None]] = {
     "rule del": Trial._rule_del,
     "neigh replace": Trial._neigh_replace,
     "maddr add": Trial._maddr_add,
+    "tcp listen": Trial._tcp_listen,
     "udp recv": Trial._udp_recv,
     "udp send": Trial._udp_send,
     "ping -b": Trial._ping_broadcast,

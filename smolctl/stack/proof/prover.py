@@ -16,7 +16,7 @@ from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.proof.again import Again, again
 from smolctl.stack.proof.change import Trial
-from smolctl.stack.proof.scene import arrange
+from smolctl.stack.proof.scene import arrange, arrange_tcp
 from smolctl.stack.reason import Detail, Kind, Proof, Reason
 from smolctl.stack.stack import Stack
 from smolctl.stack.sysctl.settings import sysctl
@@ -109,7 +109,7 @@ class Prover:
     ) -> bool:
         """Tell whether the packet gets through on a clone, with the fix or as things are."""
         clone = clone_for_changes(self._stack)
-        trial = Trial(clone.udp, packet, values, now)
+        trial = Trial(clone.udp, clone.tcp, packet, values, now)
         try:
             if fix is not None:
                 trial.make(fix)
@@ -118,6 +118,7 @@ class Prover:
             settings = self._stack.settings
             struck = settings.links.get(str(values.get("dev", "")), settings)
             arrange(clone.udp, why, values, struck, now)
+            arrange_tcp(clone.tcp, why, values)
             trace = _happen(trial.again, clone, now)
         except SmolctlError:  # such as a link that is gone by now
             return False

@@ -17,6 +17,7 @@ from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason
 from smolctl.stack.sysctl.link_settings import Values as SettingValues
 from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.tcp.tcp import Tcp
 from smolctl.stack.transport.udp.udp import Udp
 from smolctl.wire.address import IPV4, IPV6, IPV6_MARK, family_of
 
@@ -38,6 +39,14 @@ def arrange(udp: Udp, why: Reason, values: Values, before: SettingValues, now: i
     scene = _SCENES.get(why)
     if scene is not None:
         scene(udp, values, before, now)
+
+
+def arrange_tcp(tcp: Tcp, why: Reason, values: Values) -> None:
+    """Let as many handshakes be in progress as there were, where they were too many."""
+    if why is reason.TCP_SYN_QUEUE_FULL:
+        for socket in tcp.at_port(values["port"]):
+            if socket.backlog is not None:
+                socket.backlog.requests = values["queued"]
 
 
 def _cache(udp: Udp, values: Values, wanted: int) -> NeighborCache:

@@ -63,6 +63,7 @@ TCP_NO_LISTENER = Reason(
     port. RFC 9293 3.10.7.1 has the attempt answered with RST, and the program that tried sees
     "Connection refused". Start the server, or connect to the port that it has.""",
     why_template=("nobody listens at {ip!b}:{port}",),
+    fix_templates=("smolctl tcp listen {ip!b}:{port}",),
     advice_template="what listens: smolctl socket show",
     stage="socket",
 )  # fmt: skip
@@ -74,6 +75,7 @@ TCP_BOUND_ELSEWHERE = Reason(
     outside. The attempt is answered with RST, as if there was no socket.""",
     why_template=("port {port} listens at {bound}, {cause}",),
     causes={"address": "not at {ip}", "device": "not on {dev}"},
+    fix_templates=("smolctl tcp listen {ip!b}:{port} --dev {dev}",),
     advice_template="bind that socket to every address, or to {ip}",
     stage="socket",
 )  # fmt: skip
@@ -183,8 +185,8 @@ TCP_SYN_QUEUE_FULL = Reason(
     That is what a SYN flood is about; SYN cookies (tcp.syncookies) answer without taking a place,
     and are off. The SYN is dropped; a real peer sends it again.""",
     why_template=("{queued:handshake is|handshakes are} in progress at port {port}",),
-    advice_template="with SYN cookies nothing has to be remembered: smolctl sysctl"
-    " tcp.syncookies=1",
+    fix_templates=("smolctl sysctl tcp.syncookies=1",),
+    advice_template="who sends them: smolctl capture {dev} 'tcp and dst port {port}'",
     stage="socket",
 )  # fmt: skip
 TCP_SYN_COOKIE = Reason(

@@ -4,6 +4,7 @@ A case's ``act`` tries to get packets through and tells whether they did: not be
 yes after it.
 """
 
+import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -54,6 +55,17 @@ def sent(words: str = f"{THEIRS}:{PORT} x") -> Act:
         return bench.ctl(f"udp send {words}") and heard(bench)
 
     return act
+
+
+def connected(bench: Bench) -> bool:
+    """The kernel connects to smolctl."""
+    with bench.lab.peer.open(socket.AF_INET, socket.SOCK_STREAM) as client:
+        client.settimeout(2)
+        try:
+            client.connect((OURS, PORT))
+        except (ConnectionRefusedError, TimeoutError):
+            return False
+    return True
 
 
 def heard(bench: Bench) -> bool:
@@ -247,6 +259,7 @@ CASES = (
         "udp-port-closed", f"smolctl udp recv {OURS}:{PORT}",
         counts("udp.datagrams_delivered", udp()),
     ),
+    Case("tcp-no-listener", f"smolctl tcp listen {OURS}:{PORT}", connected),
     Case(
         "tx-no-route", f"smolctl route add default via {THEIRS}", sent(f"{FAR}:{PORT} x"),
         (f"ping -c 1 {THEIRS}",),

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
 
 from smolctl.stack.reason import REASONS
 from tests.e2e.fixes import fixes, fixes_hold, fixes_proxy
@@ -14,7 +16,7 @@ from tests.e2e.fixes.fixes_conflict import CONFLICT_CASES
 from tests.e2e.fixes.fixes_forward import FORWARD_CASES
 from tests.e2e.fixes.fixes_groups import GROUP, GROUP_CASES, GROUP_MAC, TO_PORT
 from tests.e2e.fixes.fixes_icmp import ICMP_CASES
-from tests.e2e.kit import Lab, Row
+from tests.e2e.kit import OURS_MAC, THEIRS_MAC, Lab, Row
 from tests.kit.process import Background, wait_until
 from tests.kit.stack_env import SmolctlEnv
 
@@ -28,6 +30,8 @@ UNFIXED = {
     "arp-dad-rate-limited": "its fix is not proven",
     "ip-multicast-filtered": "has a test of its own: a member is there from the beginning",
     "udp-bound-elsewhere": "has a test of its own: a socket is there from the beginning",
+    "tcp-bound-elsewhere": "has a test of its own, too",
+    "tcp-syn-queue-full": "has a test of its own, too",
 }
 """Reasons with a fix that are not in the table, and why."""
 
@@ -35,7 +39,7 @@ UNFIXED = {
 def run(env: SmolctlEnv, line: str) -> Background:
     """Run a line as printed, in a shell; one that listens is left to do so."""
     running = env.shell(line)
-    if " udp recv " in line:
+    if " udp recv " in line or " tcp listen " in line:
         wait_until(lambda: env.json("socket", "show"), lambda: f"a socket by: {running}")
     else:
         ended = running.wait()
@@ -66,6 +70,41 @@ def test_fix_lets_the_packet_through(lab: Lab, case: Case) -> None:
     count = lab.drops()[case.reason]
     assert (case.again or case.act)(bench)
     assert lab.drops()[case.reason] == count
+
+
+@pytest.mark.netns
+def test_a_listener_that_is_bound_elsewhere(lab: Lab) -> None:
+    bench = Bench(lab)
+    elsewhere = lab.smolctl.popen("tcp", "echo", f"127.0.0.1:{PORT}")
+    elsewhere.wait_for("listening")
+    assert not fixes.connected(bench)
+    row = struck(lab, "tcp-bound-elsewhere")
+    assert row["fix"] == [f"smolctl tcp listen {OURS}:{PORT} --dev tap0"]
+    listening = lab.smolctl.shell(row["fix"][0])
+    wait_until(lambda: len(lab.call("socket.show", netid="tcp")) > 1, lambda: f"{listening}")
+    assert fixes.connected(bench)
+
+
+@pytest.mark.netns
+def test_a_queue_of_handshakes_that_is_full(lab: Lab) -> None:
+    bench = Bench(lab)
+    for line in ("tcp.syncookies=0", "tcp.max_syn_backlog=1"):
+        assert bench.ctl(f"sysctl {line}")
+    echo = lab.smolctl.popen("tcp", "echo", str(PORT))
+    echo.wait_for("listening")
+    bench.wire.send(
+        bytes(
+            Ether(dst=OURS_MAC, src=THEIRS_MAC)
+            / IP(src="10.0.0.77", dst=OURS)
+            / TCP(sport=9, dport=PORT, flags="S")
+        )
+    )
+    lab.wait_for_neighbor("10.0.0.77", "INCOMPLETE")
+    assert not fixes.connected(bench)
+    row = struck(lab, "tcp-syn-queue-full")
+    assert row["fix"] == ["smolctl sysctl tcp.syncookies=1"]
+    run(lab.smolctl, row["fix"][0])
+    assert fixes.connected(bench)
 
 
 @pytest.mark.netns

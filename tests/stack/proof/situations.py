@@ -47,6 +47,7 @@ from tests.stack.reason.provokers_forward import (
     passing,
 )
 from tests.stack.reason.provokers_icmp import pings_everybody, with_options
+from tests.stack.reason.provokers_tcp import TCP_CAUSES
 
 
 class Situation(NamedTuple):
@@ -252,6 +253,18 @@ SITUATIONS = (
     ),
     Situation(
         "udp-no-listener", "smolctl udp recv 10.0.0.255:7", OF_GROUPS["udp-no-listener"][0]
+    ),
+    Situation("tcp-no-listener", f"smolctl tcp listen {OURS}:80", P["tcp-no-listener"]),
+    Situation(
+        "tcp-bound-elsewhere", f"smolctl tcp listen {OURS}:80 --dev tap0",
+        P["tcp-bound-elsewhere"],
+    ),
+    Situation(
+        "tcp-bound-elsewhere", f"smolctl tcp listen {OURS}:80 --dev tap0",
+        TCP_CAUSES["tcp-bound-elsewhere", "device"][0],
+    ),
+    Situation(
+        "tcp-syn-queue-full", "smolctl sysctl tcp.syncookies=1", P["tcp-syn-queue-full"]
     ),
     Situation(
         "udp-waits-for-route", f"smolctl route add default via {PEER}", P["udp-waits-for-route"]
