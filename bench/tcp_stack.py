@@ -101,6 +101,7 @@ class _End:
     def __init__(self, address: str, loss: float) -> None:
         peer = parse_address(address)
         self.stack, self.poller = Stack(random.random), Poller()
+        self.stack.eager = False
         self.links = Links(self.stack, self.poller, Resources("bulk", Log(os.devnull), self.poller))
         device = _Lossy(_NAME, address, loss) if loss else TapDevice(_NAME, host=(address, 24))
         wire = add_interface(
@@ -140,6 +141,7 @@ class _End:
         for waiter in self.stack.take_ready():
             if waiter.handler is not None:
                 waiter.handler(now)
+        self.stack.flush(now)
         self.links.flush(now)
 
 

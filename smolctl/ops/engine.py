@@ -37,6 +37,7 @@ class Engine:
         self._daemon = daemon
         stack.shared.wall_time = daemon.wall_time
         stack.ledger.prove = Prover(stack)
+        stack.eager = False  # programs answer in the turn in which they are asked
         self._jobs: dict[Job, None] = {}  # a set whose order is that of their beginning
         self._request_ns = -1
         self._held_back = False
@@ -100,11 +101,12 @@ class Engine:
             for waiter in stack.take_ready():
                 if waiter.handler is not None and not waiter.closed:
                     self._call(waiter.handler, now)
-        if not due:
-            return
-        for job in [job for job in self._jobs if job.deadline is not None and job.deadline <= now]:
-            if not job.ended:
-                self._call(job.on_timer, now)
+        if due:
+            dues = [job for job in self._jobs if job.deadline is not None and job.deadline <= now]
+            for job in dues:
+                if not job.ended:
+                    self._call(job.on_timer, now)
+        stack.flush(now)
 
     def _call(self, method: Callable[[int], None], now: int) -> None:
         """Call a method of a job; an error ends that job and no other."""
@@ -119,8 +121,8 @@ class Engine:
 
     @property
     def busy(self) -> bool:
-        """Whether what came in has woken somebody or goes round the loopback."""
-        return self.stack.has_ready or bool(self.stack.loopback.queue)
+        """Whether what came in has woken somebody or leads to something else in this turn."""
+        return self.stack.busy
 
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do though nothing comes in, or None."""

@@ -52,6 +52,8 @@ class Stack:
         shared: what all layers share; its parts are attributes here, too.
         ipv4, ipv6, networks: the network layers, the last by family.
         udp, tcp, ping: the transports.
+        eager: what a call brings about leaves at its end. Who lets programs answer first, so that
+            an answer acknowledges what it answers, sets it to False and calls ``flush``.
 
     A new stack has no interface but ``lo``, which is up and has no address yet: see
     ``config.addr.bring_up_loopback``.
@@ -66,7 +68,7 @@ class Stack:
 
     def assemble(self, shared: Shared) -> None:
         """Put all layers together on what they share."""
-        self.shared = shared
+        self.shared, self.eager = shared, True
         self.settings, self.interfaces, self.events = (
             shared.settings, shared.interfaces, shared.events
         )  # fmt: skip
@@ -132,7 +134,8 @@ class Stack:
         if interface.forward_flows:
             layered = self._forward_input
         fast_udp.frames_input(self.generation, interface, frames, now, layered)
-        self.tcp.flush(now)
+        if self.eager:
+            self.tcp.flush(now)
 
     def receive_snapped(self, interface: Interface, frame: bytes, length: int, now: int) -> None:
         """Take note of a frame of ``length`` bytes of which only the first ones are known."""
@@ -191,10 +194,15 @@ class Stack:
         budget = _LOOP_BUDGET
         while budget and self.loopback.input(now):
             budget -= 1
-        self.tcp.flush(now)
+        if self.eager:
+            self.tcp.flush(now)
         timers = self.timers
         if now >= timers.alarm.at_ns or now >= timers.housekeeping_ns:
             timers.expire(now)
+
+    def flush(self, now: int) -> None:
+        """Send what waits for the end of a turn: acknowledgments, and what they let go."""
+        self.tcp.flush(now)
 
     def deadline(self) -> int | None:
         """Return when ``poll`` is next due, in ns; 0 for at once, None for not before an event."""
@@ -210,6 +218,11 @@ class Stack:
             release(interface, self.shared.recorder, now)
 
     # --- those who wait, and those who watch ------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether what came in has woken somebody, goes round the loopback, or waits to be sent."""
+        return bool(self.ready.waiters or self.loopback.queue or self.tcp.pending)
 
     @property
     def has_ready(self) -> bool:
