@@ -25,6 +25,8 @@ TIMED_LEN = TIMED.size
 _TIMED_WORDS, _ALIGNED_TIMES = TIMED_LEN << 10, int.from_bytes(ALIGNED_TIMES)
 _PROTOCOL = ipv4.Protocol.TCP.value
 _MASK = 0xFFFFFFFF
+_LENGTH_AT, _SUM_AT, _LENGTH6_AT = 16, 24, 18
+"""Where a frame has IPv4's total length and checksum, and IPv6's payload length."""
 _PACKET_MAX = 65535
 """Bytes of an IP packet that stands for many segments, with its header."""
 _TEMPLATES_MAX = 64
@@ -64,7 +66,17 @@ class TcpHeaders:
         payload_max: bytes of payload that can go out together, with whatever options.
     """
 
-    __slots__ = ("_ip", "_pseudo", "_templates", "macs", "mss", "payload_max", "ports", "tcp_at")
+    __slots__ = (
+        "_front",
+        "_pseudo",
+        "_six",
+        "_templates",
+        "macs",
+        "mss",
+        "payload_max",
+        "ports",
+        "tcp_at",
+    )
 
     def __init__(
         self, macs: tuple[bytes, bytes], header: Ipv4Header | Ipv6Header, sport: int, dport: int,
@@ -73,15 +85,17 @@ class TcpHeaders:
         self.macs, self.ports, self.mss = macs, (sport, dport), mss
         self._pseudo = pseudo_header_sum(header.src, header.dst, _PROTOCOL, 0)
         self._templates: dict[int, tuple[bytes, int]] = {}
-        self._ip: Ipv4Header | Ipv6Header
+        self._six = isinstance(header, Ipv6Header)
         if isinstance(header, Ipv6Header):
-            self._ip = header._replace(next_header=_PROTOCOL)
-            ip_len = ipv6.HEADER_LEN
+            packet = header._replace(payload_length=0, next_header=_PROTOCOL).to_bytes()
+            ip_len, ethertype = ipv6.HEADER_LEN, ethernet.EtherType.IPV6
         else:
-            self._ip = header._replace(
-                ident=0, df=True, mf=False, fragment_offset=0, protocol=_PROTOCOL, options=b""
-            )
-            ip_len = ipv4.MIN_HEADER_LEN
+            packet = header._replace(
+                total_length=0, ident=0, df=True, mf=False, fragment_offset=0, protocol=_PROTOCOL,
+                options=b"",
+            ).to_bytes()  # fmt: skip
+            ip_len, ethertype = ipv4.MIN_HEADER_LEN, ethernet.EtherType.IPV4
+        self._front = ethernet.EthernetHeader(*macs, ethertype).to_bytes() + packet
         self.tcp_at = ethernet.HEADER_LEN + ip_len
         self.payload_max = _PACKET_MAX - ip_len - tcp.MAX_HEADER_LEN
 
@@ -127,17 +141,21 @@ class TcpHeaders:
 
     def _template(self, key: int, size: int, options: int) -> tuple[bytes, int]:
         """Return what is in front of TCP's header, and the seed of its checksum."""
-        ip, room, length = self._ip, self.mss - options, tcp.MIN_HEADER_LEN + options + size
-        if isinstance(ip, Ipv6Header):
-            packet = ip._replace(payload_length=length).to_bytes()
-            ethertype, gso = ethernet.EtherType.IPV6, virtio.Gso.TCPV6
+        room, length, packet = self.mss - options, tcp.MIN_HEADER_LEN + options + size, self._front
+        if self._six:
+            gso = virtio.Gso.TCPV6
+            packet = packet[:_LENGTH6_AT] + length.to_bytes(2) + packet[_LENGTH6_AT + 2 :]
         else:
-            packet = ip._replace(total_length=ipv4.MIN_HEADER_LEN + length).to_bytes()
-            ethertype, gso = ethernet.EtherType.IPV4, virtio.Gso.TCPV4
+            gso, total = virtio.Gso.TCPV4, ipv4.MIN_HEADER_LEN + length
+            # RFC 1624: the checksum of the header without a length, less the length.
+            checksum = (int.from_bytes(packet[_SUM_AT : _SUM_AT + 2]) - total) % 0xFFFF
+            packet = b"".join((
+                packet[:_LENGTH_AT], total.to_bytes(2), packet[_LENGTH_AT + 2 : _SUM_AT],
+                checksum.to_bytes(2), packet[_SUM_AT + 2 :],
+            ))  # fmt: skip
         cut = (gso, self.tcp_at + length - size, room) if size > room else (virtio.Gso.NONE, 0, 0)
         offload = virtio.VirtioHeader(virtio.NEEDS_CSUM, *cut, self.tcp_at, tcp.CHECKSUM_AT)
-        link = ethernet.EthernetHeader(*self.macs, ethertype)
-        front = b"".join((offload.to_bytes(), link.to_bytes(), packet))
+        front = offload.to_bytes() + packet
         if len(self._templates) >= _TEMPLATES_MAX:
             self._templates.clear()
         # Folded, not complemented: whoever completes the checksum adds the segment to it.

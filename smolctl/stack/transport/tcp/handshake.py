@@ -5,8 +5,6 @@ from collections import deque
 from smolctl.stack import reason
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.events import ChangeType
-from smolctl.stack.fib.route_key import OUTPUT, RouteKey
-from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Way
 from smolctl.stack.trace.trace import Fate
 from smolctl.stack.transport.socket_base import ANY
@@ -25,7 +23,7 @@ from smolctl.stack.transport.tcp.output import retransmit, set_timer
 from smolctl.stack.transport.tcp.receive import ReceiveSide
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.reset import answer_reset, reject
-from smolctl.stack.transport.tcp.segment import syn_ack, usable_mtu
+from smolctl.stack.transport.tcp.segment import find_way, route_key, syn_ack, usable_mtu
 from smolctl.stack.transport.tcp.send import SendSide
 from smolctl.stack.transport.tcp.sequence import Ends, timestamp, unwrap
 from smolctl.stack.transport.tcp.socket import Backlog, Opened, TcpSocket
@@ -33,7 +31,6 @@ from smolctl.stack.transport.tcp.states import State, TcpEvent
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.stack.transport.tcp.timers import TimerKind
 from smolctl.wire.address import format_address
-from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import ACK, CWR, ECE, FIN, RST, SYN
 from smolctl.wire.tcp_options import TcpOptions
 
@@ -225,8 +222,7 @@ def _request(table: TcpTable, listener: TcpSocket, segment: Incoming, ends: Ends
     net = table.networks.for_address(ends.peer)
     # What was heard on a link goes back by it, where an address alone does not say which link.
     dev = segment.packet.interface.name if net.needs_dev(ends.peer) else listener.dev
-    key = RouteKey(ends.peer, ends.local, dev, OUTPUT, 0, Protocol.TCP, ends.port, ends.peer_port)
-    way = route_output(net, key)
+    way = find_way(net, route_key(net, ends, dev, listener.tos))
     mtu = usable_mtu(net, way) if isinstance(way, Way) else 576
     request = Request(ends, listener, table.secrets.initial(ends, now), segment.header.seq)
     request.dev = dev
@@ -375,6 +371,7 @@ def _accepted(table: TcpTable, request: Request, segment: Incoming) -> None:
 def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:
     """Return the socket of a connection, with the options of the one that listened."""
     listener, ends = request.listener, request.ends
+    snd, rcv = SendSide(request.iss), ReceiveSide(request.irs)
     child = TcpSocket(
         rcvbuf=listener.rcvbuf, sndbuf=listener.sndbuf, pmtudisc=listener.pmtudisc,
         rcvbuf_locked=listener.rcvbuf_locked, sndbuf_locked=listener.sndbuf_locked,
@@ -385,7 +382,7 @@ def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:
         mss_max=listener.mss_max, oob_inline=listener.oob_inline, control=listener.control,
         family=listener.family, v6only=listener.v6only, reuse=listener.reuse,
         owner=listener.owner, pid=listener.pid,
-        ready_queue=listener.ready_queue,
+        ready_queue=listener.ready_queue, snd=snd, rcv=rcv,
     )  # fmt: skip
     child.local = child.source = ends.local
     child.port, child.peer, child.peer_port = ends.port, ends.peer, ends.peer_port
@@ -394,7 +391,6 @@ def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:
     child.timestamps, child.sack, child.ecn = request.timestamps, request.sack, request.ecn
     child.scaling = request.scale is not None
     child.ts_offset, child.peer_mss, child.advmss = request.ts_offset, request.mss, request.advmss
-    snd, rcv = SendSide(request.iss), ReceiveSide(request.irs)
     snd.una = snd.nxt = snd.small_end = request.iss + 1
     snd.wnd = snd.max_wnd = request.window
     snd.wl1, snd.wl2 = request.irs, snd.una
@@ -402,7 +398,7 @@ def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:
     rcv.edge = rcv.nxt + first_window(child.rcvbuf, child.advmss)
     if child.timestamps:
         rcv.ts_recent, rcv.ts_recent_ns = request.ts_recent, now
-    child.snd, child.rcv, child.state = snd, rcv, State.SYN_RECEIVED
+    child.state = State.SYN_RECEIVED
     begin(table, child)
     if request.times == 1:
         child.rtt.sample(now - request.sent_ns, now)

@@ -7,7 +7,7 @@ from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.output import choose_way, default_ttl
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.route_output import route_output
-from smolctl.stack.ip.way import Way
+from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.trace.trace import Direction, Flow, Trace
 from smolctl.stack.transport.tcp.request import Request
@@ -41,7 +41,7 @@ def send_segment(
     trace = trace if trace is not None else table.recorder.begin(_OUT, now)
     size = len(segment) - (segment[12] >> 4) * 4
     trace.flow = Flow("tcp", local, port, peer, peer_port, size, sender)
-    key = RouteKey(peer, local, how.dev, OUTPUT, 0, _TCP, port, peer_port, how.tos & ~3)
+    key = route_key(net, ends, how.dev, how.tos)
     try:
         way = choose_way(net, key, now, trace)
         if how.ttl is None:
@@ -253,14 +253,26 @@ def syn_ack(table: TcpTable, request: Request, window: int, now: int) -> bool:
 
 def way_of(table: TcpTable, socket: TcpSocket) -> Way | None:
     """Return the way of a connection's packets as it is now, None while there is none."""
-    ends = socket.ends
-    net = table.networks.for_address(ends.peer)
-    key = RouteKey(
-        ends.peer, ends.local, socket.dev, OUTPUT, 0, _TCP, ends.port, ends.peer_port,
-        socket.tos & ~3,
-    )  # fmt: skip
-    way = route_output(net, key)
+    net = table.networks.for_address(socket.ends.peer)
+    way = find_way(net, route_key(net, socket.ends, socket.dev, socket.tos))
     return way if isinstance(way, Way) else None
+
+
+def route_key(net: Network, ends: Ends, dev: str | None, tos: int) -> RouteKey:
+    """Return the key of a connection's way.
+
+    Ports are part of it where they may matter: by rules, and among several next hops. Otherwise all
+    connections between two addresses share what was decided.
+    """
+    tos, fib = tos & ~3, net.fib
+    if fib.usual_rules and not fib.multipaths:
+        return RouteKey(ends.peer, ends.local, dev, OUTPUT, 0, _TCP, 0, 0, tos)
+    return RouteKey(ends.peer, ends.local, dev, OUTPUT, 0, _TCP, ends.port, ends.peer_port, tos)
+
+
+def find_way(net: Network, key: RouteKey) -> Way | Refusal:
+    """Return the way that was chosen before, or would be now."""
+    return net.ways.recall(key, net.generation.number) or route_output(net, key)
 
 
 def sync_mss(table: TcpTable, socket: TcpSocket) -> None:

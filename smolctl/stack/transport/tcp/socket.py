@@ -25,6 +25,8 @@ from smolctl.wire.tcp import TcpHeader
 
 NO_ENDS = Ends(0, 0, 0, 0)
 _SECOND_NS = 1_000_000_000
+_NO_CONTROLLER, _NO_RTT = Cubic(), RttEstimator(_SECOND_NS, 0, _SECOND_NS)
+"""Those of a socket that is no connection yet: ``opening.begin`` gives it its own."""
 
 
 class Opened(Flag):
@@ -217,9 +219,9 @@ class TcpSocket(SocketBase):
     snd: SendSide = field(default_factory=SendSide)
     rcv: ReceiveSide = field(default_factory=ReceiveSide)
     window: Window = field(default_factory=Window)
-    controller: Controller = field(default_factory=Cubic)
+    controller: Controller = _NO_CONTROLLER
     loss: LossState = field(default_factory=LossState)
-    rtt: RttEstimator = field(default_factory=lambda: RttEstimator(_SECOND_NS, 0, _SECOND_NS))
+    rtt: RttEstimator = _NO_RTT
     mss: int = 536
     advmss: int = 536
     peer_mss: int = 536
