@@ -16,6 +16,7 @@ from time import monotonic_ns, perf_counter, process_time
 from typing import Any
 
 from bench.tcp_program import CHUNK, COUNT
+from smolctl.daemon.heap import keep_freed
 from smolctl.daemon.links import DRAIN_ROUNDS, Links
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import Poller
@@ -189,6 +190,7 @@ def main(role: str, address: str, port: int, ms: int, cpu: str, loss: float) -> 
     """Play one role and report."""
     if cpu != "-":
         os.sched_setaffinity(0, {int(cpu)})
+    keep_freed()
     end = _End(address, loss)
     end.connect(port)
     begin, cpu_s = perf_counter(), process_time()

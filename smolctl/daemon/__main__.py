@@ -118,7 +118,7 @@ def _serve(
     gc.disable()
     try:
         # Not before the stack's name is ours: most of the time to start goes into this import.
-        from smolctl.daemon import garbage
+        from smolctl.daemon import garbage, heap
         from smolctl.daemon.environment import from_words, initial_settings
         from smolctl.daemon.process import Process
         from smolctl.daemon.setup import Setup
@@ -140,6 +140,7 @@ def _serve(
         # In the background a service's command may have started us, and it is not ready by that.
         notify(f"READY=1\nSTATUS=serving stack {paths.name}\n")
     garbage.begin()
+    heap.keep_freed()
     process.run(lock)
 
 

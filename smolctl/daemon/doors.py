@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterator, Sequence
 
 from smolctl.control.channel import MAX_MESSAGE
-from smolctl.daemon.pipes import Pipe
+from smolctl.daemon.pipes import BUFFER, Pipe
 from smolctl.daemon.poller import READ, WRITE, Poller
 from smolctl.daemon.resources import Resources
 from smolctl.errors import ControlError, SmolctlError
@@ -168,6 +168,8 @@ class Doors:
         try:
             inside, outside = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             inside.setblocking(False)
+            for end in (inside, outside):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER // 2)
             pipe = Pipe(self, inside, user, pid)
             self._poller.register(pipe, 0, pipe.ready)
         except OSError as error:

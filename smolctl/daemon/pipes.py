@@ -10,16 +10,23 @@ So ``poll`` and asyncio learn that a connection is open as they do from the kern
 
 import select
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
 from smolctl.daemon.poller import READ, WRITE
 from smolctl.errors import SmolctlError
-from smolctl.ops.job import PipeUser
+from smolctl.ops.job import Buffer, PipeUser
 
 A_TURN = 1 << 18
 """Bytes that a pipe lets in a turn: devices, timers and others get their share."""
-_CHUNK = 1 << 16
+BUFFER = 1 << 20
+"""Bytes that wait in a pair, in each direction, before a program is told to wait.
+
+What waits there needs no turn of its own, and is read and written in large pieces.
+"""
+_FEW = 1 << 14
+"""Bytes that are read of a pipe which had fewer the last time: memory for many costs more."""
 
 
 class Keeper(Protocol):
@@ -53,6 +60,7 @@ class Pipe:
         self.closed = False
         self._keeper, self._socket, self._user = keeper, inside, user
         self._mask = 0
+        self._size = _FEW  # bytes that are read at once
         self._started = False
         self._half = False  # the program sends no more
         self._gone = False  # the program has closed its end, and some of what it sent is here
@@ -74,21 +82,23 @@ class Pipe:
         self._started = True
         self.resume(now)
 
-    def write(self, data: memoryview) -> int:
+    def write(self, buffers: Sequence[Buffer]) -> int:
         """Give the program bytes; return how many, and call ``room`` when there is room for more.
 
         A program that reads no more is said to have taken them all, and ``deaf`` is called.
         """
+        size = sum(map(len, buffers))
         if self.closed:
-            return len(data)
+            return size
         try:
-            taken = self._socket.send(data)
+            # By one system call, whatever their number is within the limit of IOV_MAX.
+            taken = self._socket.sendmsg(buffers[:_IOV_MAX])
         except BlockingIOError:
             taken = 0
         except OSError:  # it has shut down reading, or is gone
             self._user.deaf()
-            return len(data)
-        if taken < len(data):
+            return size
+        if taken < size:
             self._watch(self._mask | WRITE)
         return taken
 
@@ -129,7 +139,8 @@ class Pipe:
     def _read(self, now: int) -> None:
         budget = A_TURN
         while (budget > 0 or self._gone) and not self.closed:
-            size = min(self._user.wants(), _CHUNK)
+            most = self._size if self._gone else min(self._size, budget)
+            size = min(self._user.wants(), most)
             if size <= 0:
                 self._watch(self._mask & ~READ)
                 return
@@ -143,8 +154,14 @@ class Pipe:
             if not data:
                 self._end(now)
                 return
-            budget -= len(data)
             self._user.take(data, now)
+            budget -= len(data)
+            if len(data) < size:
+                self._size = _FEW if len(data) < _FEW else A_TURN
+                if not self._gone:
+                    return  # there was no more; the loop tells of an end
+            elif size == self._size:
+                self._size = A_TURN
 
     def _end(self, now: int) -> None:
         """Take the end of what the program sends: it shut down sending, or closed its socket."""
@@ -184,6 +201,9 @@ class Pipe:
             self._mask = mask
             if not self._gone:
                 self._keeper.watch(self, mask)
+
+
+_IOV_MAX = 1024
 
 
 def _is_gone(end: socket.socket) -> bool:

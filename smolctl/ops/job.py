@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from smolctl.errors import SmolctlError
 from smolctl.ops.feed import Feed
 
+Buffer = bytes | bytearray | memoryview
 NS_PER_S = 1_000_000_000
 WAIT_NOTICE_NS = 100_000_000
 """After this long a job says what it waits for."""
@@ -57,7 +58,7 @@ class Pipe(Protocol):
     def start(self, skip: int, now: int) -> None:
         """Let data flow; ``skip`` bytes that the program has sent are none of the stream's."""
 
-    def write(self, data: memoryview) -> int:
+    def write(self, buffers: Sequence[Buffer]) -> int:
         """Give the program bytes; return how many, and call ``room`` when there is room for more.
 
         A program that reads no more is said to have taken them all, and ``deaf`` is called.

@@ -19,7 +19,10 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.wire.address import format_address
 
-_CHUNK = 1 << 16
+_A_TURN = 1 << 18
+"""About how many bytes a program is given at once."""
+_LEAST_ROOM = 3
+"""Share of the send buffer that is free before more is taken (Linux sk_stream_is_writeable)."""
 _WINDOW = 16
 """Connections that wait in a program's channel; all wait in the backlog until they are taken."""
 
@@ -54,7 +57,6 @@ class StreamEnd:
         self._hub, self._tcp = hub, stack.tcp
         self._skip = 0
         self._open = self._ended = False
-        self._rest: memoryview | None = None
         self.number = hub.join(self)
         socket.handler = self.serve
 
@@ -86,7 +88,7 @@ class StreamEnd:
                 self._failed(self._tcp.take_error(socket), now)
             return
         self._deliver(now)
-        if socket.writable:
+        if self.wants():
             self.pipe.resume(now)
 
     # --- to the program ---------------------------------------------------------------------------
@@ -97,30 +99,26 @@ class StreamEnd:
 
     def _deliver(self, now: int) -> None:
         """Give the program what it has room for; the rest stays in the stack."""
-        socket, pipe = self.socket, self.pipe
-        while not pipe.closed:
-            if self._rest is not None:
-                taken = pipe.write(self._rest)
-                if taken < len(self._rest):
-                    self._rest = self._rest[taken:]
-                    return
-                self._rest = None
-            if self._ended:
-                if socket.ending is not None:
-                    self._failed(self._tcp.take_error(socket), now)
-                return
+        socket, pipe, tcp = self.socket, self.pipe, self._tcp
+        while not (pipe.closed or self._ended):
             try:
-                data = self._tcp.take(socket, _CHUNK, now)
+                buffers = tcp.buffers(socket, _A_TURN)
             except Rejected as error:
                 self._failed(error, now)
                 return
-            if data is None:
+            if buffers is None:
                 return
-            if data:
-                self._rest = memoryview(data)
-            else:
+            if not buffers:
                 self._ended = True
                 pipe.end()
+                break
+            size = sum(map(len, buffers))
+            taken = pipe.write(buffers)
+            tcp.consume(socket, taken, now)
+            if taken < size:
+                return
+        if socket.ending is not None and not pipe.closed:
+            self._failed(tcp.take_error(socket), now)
 
     def deaf(self) -> None:
         """Take that the program reads no more."""
@@ -139,9 +137,10 @@ class StreamEnd:
         socket = self.socket
         if not socket.writable:
             return 0
-        room = socket.sndbuf - socket.snd.held
-        if socket.flow is not None:  # what leaves in one piece need not be put together
-            room = min(room, socket.flow.largest // socket.mss * socket.mss)
+        snd, size = socket.snd, socket.sndbuf
+        room = size - snd.held
+        if _LEAST_ROOM * room < size and socket.has_room and snd.records:
+            return 0  # acknowledgments make more, and so much that it is worth a read
         # At least a byte: what cannot be sent any more is an error that the program has to hear of.
         return max(room, 1)
 
@@ -165,7 +164,7 @@ class StreamEnd:
 
         As in Linux, the peer gets RST if the program has not read all that came (RFC 2525 2.17).
         """
-        if unread or self._rest is not None:
+        if unread:
             self._tcp.abort(self.socket, now)
         self.close(now)
 

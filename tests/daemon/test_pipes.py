@@ -14,18 +14,20 @@ from smolctl.daemon.pipes import Pipe
 from smolctl.daemon.poller import Poller
 from smolctl.daemon.resources import Resources
 from smolctl.errors import ControlError, SmolctlError
+from smolctl.ops.job import Buffer
 
 
 class User:
     """Keeps what a pipe gives it.
 
     Attributes:
-        wanted: how many bytes it still wants.
+        wanted: how many bytes it still wants; sizes: of the pieces that it got.
     """
 
     def __init__(self) -> None:
         self.taken = bytearray()
         self.wanted = 1 << 30
+        self.sizes: list[int] = []
         self.rooms = self.ends = self.deafs = 0
         self.hangups: list[bool] = []
         self.failures: list[SmolctlError] = []
@@ -39,6 +41,7 @@ class User:
             raise self.error
         assert len(data) <= self.wanted
         self.taken += data
+        self.sizes.append(len(data))
         self.wanted -= len(data)
 
     def ended(self, now: int) -> None:
@@ -102,7 +105,7 @@ def loop(tmp_path: Path) -> Iterator[Loop]:
 
 
 def write(pipe: Pipe, data: bytes) -> int:
-    return pipe.write(memoryview(data))
+    return pipe.write([data])
 
 
 def is_writable(program: socket.socket) -> bool:
@@ -145,6 +148,51 @@ def test_a_program_that_does_not_read_is_told_of_later(loop: Loop) -> None:
         written -= len(loop.program.recv(1 << 20))
     loop.settle()
     assert loop.user.rooms == 1
+
+
+def test_what_is_kept_in_pieces_is_written_at_once(loop: Loop) -> None:
+    loop.pipe.start(0, 0)
+    pieces: list[Buffer] = [b"ab", bytearray(b"cd"), memoryview(b"efg")[1:]]
+    assert loop.pipe.write(pieces) == 6
+    assert loop.program.recv(100) == b"abcdfg"
+
+
+def test_of_very_many_pieces_some_are_written_and_the_rest_later(loop: Loop) -> None:
+    loop.pipe.start(0, 0)
+    pieces = [bytes([number & 0xFF]) for number in range(3000)]
+    got = bytearray()
+    while len(got) < 3000:
+        taken = loop.pipe.write(pieces[len(got) :])
+        assert taken > 0
+        got += loop.program.recv(100_000)
+        assert len(got) <= 3000
+        rooms = loop.user.rooms
+        loop.settle()
+        assert loop.user.rooms == rooms + (len(got) < 3000), "the rest is asked for"
+    assert got == b"".join(pieces)
+
+
+def test_pieces_end_where_there_is_no_room(loop: Loop) -> None:
+    loop.pipe.start(0, 0)
+    pieces = [bytes([number]) * 65_537 for number in range(64)]
+    taken = loop.pipe.write(pieces)
+    assert 0 < taken < 64 * 65_537
+    got = bytearray()
+    while len(got) < taken:
+        got += loop.program.recv(1 << 20)
+    assert got == b"".join(pieces)[:taken]
+
+
+def test_a_large_write_is_read_in_one_piece(loop: Loop) -> None:
+    loop.pipe.start(0, 0)
+    loop.program.send(b"x")
+    loop.settle()
+    for _ in range(4):
+        loop.program.send(bytes(200_000))
+        loop.settle()
+    sizes = loop.user.sizes
+    assert (sizes[0], sum(sizes)) == (1, 1 + 4 * 200_000)
+    assert sizes[-3:] == [200_000] * 3
 
 
 def test_what_is_not_wanted_stays_with_the_program(loop: Loop) -> None:

@@ -9,7 +9,7 @@ from smolctl.errors import SmolctlError
 from smolctl.ops.aside import CopyUser, Work
 from smolctl.ops.engine import Engine
 from smolctl.ops.feed import Feed
-from smolctl.ops.job import ChannelUser, Job, Passed, PipeUser
+from smolctl.ops.job import Buffer, ChannelUser, Job, Passed, PipeUser
 from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp, vlan
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import (
@@ -149,8 +149,9 @@ class Pipe:
         del self.queue[:skip]
         self.resume(now)
 
-    def write(self, data: memoryview) -> int:
+    def write(self, buffers: Sequence[Buffer]) -> int:
         assert not self.closed
+        data = b"".join(buffers)
         if self.deaf:
             self.user.deaf()
             return len(data)

@@ -156,6 +156,32 @@ class ReceiveSide:
         del chunks[:used]
         return bytes(taken[0]) if len(taken) == 1 else b"".join(taken)
 
+    def buffers(self, size: int) -> list[Buffer | bytearray]:
+        """Return about the first ``size`` bytes of the stream as they are kept, and leave them."""
+        found: list[Buffer | bytearray] = []
+        for chunk in self._chunks:
+            if size <= 0:
+                break
+            found.append(chunk)
+            size -= len(chunk)
+        return found
+
+    def consume(self, size: int) -> None:
+        """Take off ``size`` bytes of the stream, which nobody needs any more."""
+        chunks, used = self._chunks, 0
+        self.ready -= size
+        while size:
+            chunk = chunks[used]
+            if len(chunk) > size:
+                if isinstance(chunk, bytearray):
+                    del chunk[:size]
+                else:
+                    chunks[used] = memoryview(chunk)[size:]
+                break
+            size -= len(chunk)
+            used += 1
+        del chunks[:used]
+
     def peek(self, size: int) -> bytes:
         """Return the first ``size`` bytes of the stream, and leave them."""
         taken: list[Buffer | bytearray] = []

@@ -381,6 +381,27 @@ class Tcp(TcpTable):
             self._was_read(socket, len(data), now)
         return data
 
+    def buffers(self, socket: TcpSocket, size: int) -> list[Buffer | bytearray] | None:
+        """Return what ``receive`` would, but as it is kept, and leave it for ``consume``.
+
+        Args:
+            size: about so many bytes are wanted.
+
+        Returns: none at the end of the stream, None while there is nothing.
+
+        Raises:
+            NotConnected, Rejected: as ``receive``.
+        """
+        if not self._has_data(socket):
+            return [] if socket.at_end else None
+        return socket.rcv.buffers(size)
+
+    def consume(self, socket: TcpSocket, size: int, now: int) -> None:
+        """Take off ``size`` bytes, which the program has got by ``buffers``."""
+        socket.rcv.consume(size)
+        if socket.state is not State.CLOSED:
+            self._was_read(socket, size, now)
+
     def _has_data(self, socket: TcpSocket) -> bool:
         """Tell whether there is something to read, and raise what ended the connection if not."""
         if not socket.rcv.ready:

@@ -375,6 +375,50 @@ def test_peeked_data_is_still_there() -> None:
     assert tcp.receive(server, 10, pair.now) == b"abcdef"
 
 
+@pytest.mark.parametrize("step", [1, 700, 5000, 1 << 20])
+def test_a_stream_is_taken_as_it_is_kept_piece_by_piece(step: int) -> None:
+    pair = Pair()
+    client, server = pair.connect()
+    tcp = pair.server.stack.tcp
+    data = bytes(at * 7 & 0xFF for at in range(20_000))
+    for begin, end in ((0, 10), (10, 30), (30, 9000), (9000, 9100), (9100, 20_000)):
+        pair.client.stack.tcp.send(client, data[begin:end], pair.now)
+        pair.run(SECOND_NS // 10)
+    assert tcp.buffers(server, 1) == tcp.buffers(server, 1), "they are left"
+    assert server.rcv.ready == len(data)
+    got = bytearray()
+    while buffers := tcp.buffers(server, step):
+        taken = b"".join(buffers)[:step]
+        got += taken
+        tcp.consume(server, len(taken), pair.now)
+        assert server.rcv.ready == len(data) - len(got)
+    assert (buffers, bytes(got)) == (None, data)
+    # What came into the middle of a piece that was begun is behind it.
+    pair.client.stack.tcp.send(client, b"abc", pair.now)
+    pair.run(SECOND_NS // 10)
+    tcp.consume(server, 2, pair.now)
+    pair.client.stack.tcp.send(client, b"def", pair.now)
+    pair.run(SECOND_NS // 10)
+    assert pair.read(server) == b"cdef"
+    pair.client.stack.tcp.close(client, pair.now)
+    pair.run(SECOND_NS // 10)
+    assert tcp.buffers(server, 1) == []
+    tcp.close(server, pair.now)
+    assert pair.server.stack.tcp.orphans == 1
+
+
+def test_taking_what_is_kept_opens_the_window() -> None:
+    pair = Pair()
+    client, server = pair.connect()
+    while pair.write(client, bytes(65_536)):
+        pair.run(SECOND_NS // 10)
+    assert client.snd.wnd < client.mss
+    size = server.rcv.ready
+    pair.server.stack.tcp.consume(server, size, pair.now)
+    pair.run(SECOND_NS // 10)
+    assert server.rcv.ready > size // 2, "the peer had waited, and goes on"
+
+
 def test_linger_zero_resets() -> None:
     pair = Pair()
     client, server = pair.connect()
