@@ -64,6 +64,9 @@ class StreamSocket(socket.socket):
         self._error: OSError | None = None
         self._failed = self._at_end = self._deaf = self._mute = False
         self._zones: dict[str, int] = {}
+        self._drained = True  # the last read found less than it wanted
+        self._reader = select.poll()
+        self._reader.register(fd, select.POLLIN)
         hub.add(number, self)
 
     @property
@@ -255,20 +258,39 @@ class StreamSocket(socket.socket):
             OSError: ECONNRESET, ETIMEDOUT and so on: the connection failed; ENOTCONN.
         """
         self._check_open()
+        if self._drained and not flags & socket.MSG_DONTWAIT:
+            self._await()
         try:
             data = super().recv(size, flags)
         except ConnectionResetError:
             data = b""
+        self._drained = len(data) < size
         return data if data or not size else self._end(b"")
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Put bytes into a buffer; return how many; otherwise as ``recv``."""
         self._check_open()
+        if self._drained and not flags & socket.MSG_DONTWAIT:
+            self._await()
         try:
             number = super().recv_into(buffer, nbytes, flags)
         except ConnectionResetError:
             number = 0
-        return number or (self._end(0) if nbytes or len(memoryview(buffer).cast("B")) else 0)
+        size = nbytes or len(memoryview(buffer).cast("B"))
+        self._drained = number < size
+        return number or (self._end(0) if size else 0)
+
+    def _await(self) -> None:
+        """Wait until something can be read, as far as ``recv`` is to wait.
+
+        The kernel wakes who sleeps in ``recv`` of a pair also when the daemon has read what the
+        program sent, in vain; ``poll`` is not.
+        """
+        if self.gettimeout() is None:
+            try:
+                self._reader.poll()
+            except RuntimeError:  # another thread waits by it
+                return
 
     def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, Any]:
         """Return bytes as ``recv``, and None: there is one peer."""
