@@ -37,6 +37,13 @@ _AWAKE_NS = 50_000
 
 To be woken costs more than to look; Linux advises the same 50 us for net.core.busy_read.
 """
+_REST_NS = 500_000
+"""Time for which it only sleeps after it has polled in vain; doubled by each time in a row.
+
+Who has the next event may wait for just this processor, which the scheduler gives it at last.
+"""
+_LONGEST_REST = 7
+"""How often that is doubled."""
 _LONGEST_S = 86_400.0
 """Longest wait; epoll_wait(2) takes 24 days at most."""
 _PATIENCE_NS = 1_000_000
@@ -107,6 +114,7 @@ class Server:
         # Where there is one processor the peer works only while we sleep.
         self._may_stay_awake = len(os.sched_getaffinity(0)) > 1
         self._brisk = False  # the last wait was a short one
+        self._rest_until_ns = self._vain = 0
         self._due_ns = 0  # nothing is due before
         poller.register(listener, READ, self._accept)
         resources.holders = self._holders
@@ -174,15 +182,20 @@ class Server:
         if self._brisk and not self._core.busy:
             if now >= self._due_ns:
                 self._timeout(now)
-            then, end = now, now + _AWAKE_NS
-            while then < end:
+            begin = then = monotonic_ns()
+            while then - begin < _AWAKE_NS:
                 ready = wait(0)
                 then = monotonic_ns()
                 if ready:
+                    self._vain = 0
                     return ready, then
+            self._rest_until_ns = then + (_REST_NS << self._vain)
+            self._vain = min(self._vain + 1, _LONGEST_REST)
+        begin = monotonic_ns()
         ready = wait(self._timeout(now))
         then = monotonic_ns()
-        self._brisk = self._may_stay_awake and then - now < _AWAKE_NS and bool(ready)
+        quick = bool(ready) and then - begin < _AWAKE_NS
+        self._brisk = quick and self._may_stay_awake and then >= self._rest_until_ns
         return ready, then
 
     def _timeout(self, now: int) -> float | None:

@@ -378,6 +378,42 @@ def test_the_loop_stays_awake_while_things_come_fast(
     loop.close()
 
 
+def test_a_loop_that_was_awake_in_vain_rests(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The peer may wait for this very processor: then to look is what keeps it from sending."""
+    loop = Watched(home, monkeypatch)
+    monkeypatch.setattr(loop.around.server, "_may_stay_awake", True)
+
+    def rest() -> int:
+        """Return for how long it sleeps between events that come fast, when it was in vain."""
+        loop.wait(ready=True)
+        assert loop.wait(ready=False) == [0] * 5 + [None]
+        begin = loop.now
+        while loop.wait(ready=True) == [None]:
+            pass
+        return loop.now - begin
+
+    loop.wait(ready=True)
+    assert 500_000 <= rest() < 550_000
+    assert 500_000 <= rest() < 550_000, "it was awake to good purpose in between"
+
+    def rest_again() -> int:
+        """Return the same without any event that the loop was awake for."""
+        begin = loop.now
+        while loop.wait(ready=True) == [None]:
+            if loop.around.server._brisk:
+                assert loop.wait(ready=False) == [0] * 5 + [None]
+                return loop.now - begin
+        raise AssertionError("it is awake")
+
+    assert loop.wait(ready=False) == [0] * 5 + [None]
+    times = [rest_again() for _ in range(10)]
+    expected = [500_000 << min(number, 7) for number in range(10)]
+    assert all(0 <= time - rest < 200_000 for time, rest in zip(times, expected, strict=True)), (
+        times
+    )
+    loop.close()
+
+
 def test_where_there_is_one_processor_the_loop_leaves_it_to_the_peer(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
