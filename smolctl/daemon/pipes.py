@@ -19,7 +19,7 @@ from smolctl.errors import SmolctlError
 from smolctl.ops.job import Buffer, PipeUser
 
 A_TURN = 1 << 18
-"""Bytes that a pipe lets in a turn: devices, timers and others get their share."""
+"""Bytes that a pipe lets in at once, and little more in a turn: others get their share."""
 BUFFER = 1 << 20
 """Bytes that wait in a pair, in each direction, before a program is told to wait.
 
@@ -137,10 +137,9 @@ class Pipe:
             self._user.fail(problem, now)
 
     def _read(self, now: int) -> None:
-        budget = A_TURN
-        while (budget > 0 or self._gone) and not self.closed:
-            most = self._size if self._gone else min(self._size, budget)
-            size = min(self._user.wants(), most)
+        while not self.closed:
+            limit = self._size
+            size = self._user.wants(limit)
             if size <= 0:
                 self._watch(self._mask & ~READ)
                 return
@@ -155,13 +154,9 @@ class Pipe:
                 self._end(now)
                 return
             self._user.take(data, now)
-            budget -= len(data)
-            if len(data) < size:
-                self._size = _FEW if len(data) < _FEW else A_TURN
-                if not self._gone:
-                    return  # there was no more; the loop tells of an end
-            elif size == self._size:
-                self._size = A_TURN
+            self._size = A_TURN if len(data) >= _FEW else _FEW
+            if (len(data) < size or limit == A_TURN) and not self._gone:
+                return  # there is no more, or enough; the loop tells of the rest, and of an end
 
     def _end(self, now: int) -> None:
         """Take the end of what the program sends: it shut down sending, or closed its socket."""

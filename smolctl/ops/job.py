@@ -77,8 +77,12 @@ class Pipe(Protocol):
 class PipeUser(Protocol):
     """The user of a pipe."""
 
-    def wants(self) -> int:
-        """Return how many bytes of the program's are taken now; 0 until ``resume`` is called."""
+    def wants(self, limit: int) -> int:
+        """Return how many bytes of the program's are taken now; 0 until ``resume`` is called.
+
+        Args:
+            limit: it can give so many.
+        """
 
     def take(self, data: bytes, now: int) -> None:
         """Take bytes, at most as many as are wanted."""

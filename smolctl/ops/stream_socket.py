@@ -21,8 +21,6 @@ from smolctl.wire.address import format_address
 
 _A_TURN = 1 << 18
 """About how many bytes a program is given at once."""
-_LEAST_ROOM = 3
-"""Share of the send buffer that is free before more is taken (Linux sk_stream_is_writeable)."""
 _WINDOW = 16
 """Connections that wait in a program's channel; all wait in the backlog until they are taken."""
 
@@ -88,7 +86,7 @@ class StreamEnd:
                 self._failed(self._tcp.take_error(socket), now)
             return
         self._deliver(now)
-        if self.wants():
+        if self.wants(1):
             self.pipe.resume(now)
 
     # --- to the program ---------------------------------------------------------------------------
@@ -132,17 +130,12 @@ class StreamEnd:
 
     # --- from the program -------------------------------------------------------------------------
 
-    def wants(self) -> int:
-        """Return how many bytes the stack has room for."""
-        socket = self.socket
-        if not socket.writable:
-            return 0
-        snd, size = socket.snd, socket.sndbuf
-        room = size - snd.held
-        if _LEAST_ROOM * room < size and socket.has_room and snd.records:
-            return 0  # acknowledgments make more, and so much that it is worth a read
-        # At least a byte: what cannot be sent any more is an error that the program has to hear of.
-        return max(room, 1)
+    def wants(self, limit: int) -> int:
+        """Return how many bytes the stack has room for.
+
+        It is a byte at least where nothing can be sent any more, so that the program hears of that.
+        """
+        return self._tcp.room(self.socket, limit)
 
     def take(self, data: bytes, now: int) -> None:
         """Send bytes of the program's."""

@@ -164,7 +164,12 @@ class Pipe:
         self.ended = True
 
     def resume(self, now: int) -> None:
-        while self.queue and self.started and not self.closed and (size := self.user.wants()) > 0:
+        while (
+            self.queue
+            and self.started
+            and not self.closed
+            and (size := self.user.wants(1 << 18)) > 0
+        ):
             data = bytes(self.queue[:size])
             del self.queue[:size]
             self.user.take(data, now)

@@ -197,6 +197,18 @@ def _next_size(table: TcpTable, socket: TcpSocket) -> int:
     return max(min(snd.unsent, allowed) // room, 1) * room
 
 
+def whole_pieces(socket: TcpSocket, room: int) -> int:
+    """Return how much of ``room`` to fill so that nothing is left behind pieces as they leave.
+
+    What is left would be a segment of its own, which costs as much as many.
+    """
+    flow, mss = socket.flow, socket.mss
+    if flow is None:
+        return room
+    piece = max(flow.largest // mss, 1) * mss
+    return room - (socket.snd.unsent + room) % piece if room >= piece else room
+
+
 def _waits(socket: TcpSocket, size: int) -> bool:
     """Tell whether a segment that is not full waits for more to send (RFC 9293 3.7.4; Minshall).
 

@@ -60,7 +60,13 @@ from smolctl.stack.transport.tcp.opening import (
     prepare,
     window_scale,
 )
-from smolctl.stack.transport.tcp.output import device_of, output, send_at_once, set_timer
+from smolctl.stack.transport.tcp.output import (
+    device_of,
+    output,
+    send_at_once,
+    set_timer,
+    whole_pieces,
+)
 from smolctl.stack.transport.tcp.receive import ReceiveSide
 from smolctl.stack.transport.tcp.segment import send_ack, transmit, usable_mtu
 from smolctl.stack.transport.tcp.send import Buffer, SendSide, Sent
@@ -74,6 +80,9 @@ from smolctl.wire.address import IPV4, IPV6, Family, is_multicast, is_unspecifie
 from smolctl.wire.icmpv4 import Quote
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import CWR, ECE, SYN
+
+_ROOM_SHARE = 3
+"""One of so many parts of the send buffer is free before a program is asked for more."""
 
 
 class Tcp(TcpTable):
@@ -338,6 +347,20 @@ class Tcp(TcpTable):
             snd.urgent = snd.nxt + snd.unsent
         output(self, socket, now)
         return len(taken)
+
+    def room(self, socket: TcpSocket, limit: int) -> int:
+        """Return how many bytes to ``send`` now, of those who have ``limit`` or more.
+
+        That is at least one byte when it would raise an error, and 0 where little could be taken
+        but acknowledgments will make more room (Linux sk_stream_is_writeable).
+        """
+        if not socket.writable:
+            return 0
+        snd, size = socket.snd, socket.sndbuf
+        room = size - snd.held
+        if _ROOM_SHARE * room < size and socket.has_room and snd.records:
+            return 0
+        return whole_pieces(socket, max(min(room, limit), 1))
 
     def _grow_sndbuf(self, socket: TcpSocket) -> int:
         """Return the size of the send buffer, which holds two windows (Linux tcp_sndbuf_expand)."""

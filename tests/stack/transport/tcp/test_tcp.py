@@ -419,6 +419,59 @@ def test_taking_what_is_kept_opens_the_window() -> None:
     assert server.rcv.ready > size // 2, "the peer had waited, and goes on"
 
 
+def test_who_has_much_to_send_is_asked_for_whole_pieces() -> None:
+    pair = Pair()
+    client, server = pair.connect()
+    tcp = pair.client.stack.tcp
+    flow, client.flow = client.flow, None  # as where the way is none for the fast path
+    assert tcp.room(client, 10_000) == 10_000
+    assert tcp.room(client, 1 << 30) == client.sndbuf
+    assert flow is not None
+    client.flow = flow
+    pair.transfer(client, server, bytes(1_000_000))
+    pair.run(SECOND_NS, lambda: not client.snd.records)
+    piece = flow.largest // client.mss * client.mss
+    assert tcp.room(client, 4 * piece + 1) == 4 * piece
+    assert (tcp.room(client, piece - 1), tcp.room(client, 1)) == (piece - 1, 1)
+    client.cork = True
+    tcp.send(client, bytes(1000), pair.now)
+    room = tcp.room(client, 4 * piece)
+    assert room == 4 * piece - 1000
+    before = client.stats.segs_out
+    tcp.send(client, bytes(room), pair.now)
+    sent = [record.size for record in client.snd.records]
+    assert set(sent) == {piece}
+    assert client.stats.segs_out - before == sum(sent) // client.mss
+    # An MTU so large that not even one segment fits into a piece.
+    flow.largest = client.mss - 1
+    assert tcp.room(client, 10 * client.mss) % client.mss in (0, -client.snd.unsent % client.mss)
+
+
+def test_who_sends_is_asked_for_more_when_a_third_is_free() -> None:
+    pair = Pair()
+    client, server = pair.connect()
+    tcp = pair.client.stack.tcp
+    while pair.write(client, bytes(10_000)):
+        pass
+    assert client.snd.held <= client.sndbuf
+    assert tcp.room(client, 1 << 30) == 0, "it is full"
+    asked = []
+    while client.snd.records or client.snd.unsent:
+        pair.run(SECOND_NS // 1000)
+        pair.read(server)
+        free, room = client.sndbuf - client.snd.held, tcp.room(client, 1)
+        asked.append(bool(room))
+        assert bool(room) == (3 * free >= client.sndbuf or not client.snd.records)
+    assert set(asked) == {False, True}
+    # It has to hear that nothing can be sent any more.
+    tcp.shutdown(client, pair.now, send=True, receive=False)
+    assert tcp.room(client, 1 << 30) >= 1
+    opening = tcp.open()
+    assert tcp.room(opening, 1 << 30) >= 1
+    pair.client.stack.tcp.connect(opening, ip(pair.peer), 99, pair.now)
+    assert tcp.room(opening, 1 << 30) == 0
+
+
 def test_linger_zero_resets() -> None:
     pair = Pair()
     client, server = pair.connect()
