@@ -43,7 +43,7 @@ _REST_NS = 500_000
 Who has the next event may wait for just this processor, which the scheduler gives it at last.
 """
 _LONGEST_REST = 7
-"""How often that is doubled."""
+"""Number of times that it is doubled, at most."""
 _LONGEST_S = 86_400.0
 """Longest wait; epoll_wait(2) takes 24 days at most."""
 _PATIENCE_NS = 1_000_000
