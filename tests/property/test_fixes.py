@@ -126,7 +126,7 @@ def test_every_fix_of_what_was_counted_can_be_made(config: Config, history: list
             assert without_scope(world, fix) in reason.candidates(detail)
             clone = clone_for_changes(world.stack)
             again = Again(Question("icmp", None, ip("10.0.0.2")))
-            Trial(clone.udp, again, detail.recorded, world.host.now).make(fix)
+            Trial(clone.udp, clone.tcp, again, detail.recorded, world.host.now).make(fix)
 
 
 def without_scope(world: World, fix: str) -> str:

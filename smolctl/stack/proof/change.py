@@ -37,7 +37,8 @@ class Trial:
     """A clone on which a command is tried.
 
     Args:
-        udp: of the clone; it knows the networks. tcp: of the clone.
+        udp: of the clone; it knows the networks.
+        tcp: of the clone.
         values: what was recorded with the reason: the rule or route that a command is about.
     """
 
