@@ -26,7 +26,7 @@ _TIMED_WORDS, _ALIGNED_TIMES = TIMED_LEN << 10, int.from_bytes(ALIGNED_TIMES)
 _PROTOCOL = ipv4.Protocol.TCP.value
 _MASK = 0xFFFFFFFF
 _LENGTH_AT, _SUM_AT, _LENGTH6_AT = 16, 24, 18
-"""Where a frame has IPv4's total length and checksum, and IPv6's payload length."""
+"""Offsets in a frame of IPv4's total length and checksum, and of IPv6's payload length."""
 _PACKET_MAX = 65535
 """Bytes of an IP packet that stands for many segments, with its header."""
 _TEMPLATES_MAX = 64

@@ -78,7 +78,7 @@ def test_the_peer_does_not_read() -> None:
     """)
     assert row["verdict"] == "open, and waits - tcp-zero-window"
     assert row["why"] == (
-        "the peer's program does not read: its window is zero since 2.0 s, 500 B wait"
+        "the peer's program does not read: its window has been zero for 2.0 s, 500 B wait"
     )
     assert row["look"] == "the program at 10.0.0.2:40000 has to read"
 
