@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO
+from typing import IO, Any, Protocol
 
 POLL_SECONDS = 0.005
 """Time between two looks of a wait. Nothing else in the tests sleeps."""
@@ -87,13 +87,27 @@ def _temporary_file() -> IO[bytes]:
     return os.fdopen(os.memfd_create("output"), "w+b")
 
 
+class Process(Protocol):
+    """The part of ``subprocess.Popen`` that tests use."""
+
+    pid: int
+    stdin: IO[bytes] | None
+    returncode: Any
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
 class Background:
     """A process that runs beside the test, in a session of its own, and ends with ``close``.
 
     Its output goes to files in memory: it never blocks on a full pipe, and can be read at any time.
 
     Attributes:
-        process: the ``Popen`` object; ``process.stdin`` is a pipe when ``stdin`` was asked for.
+        process: a ``Popen`` object; ``process.stdin`` is a pipe when ``stdin`` was asked for.
     """
 
     def __init__(
@@ -101,7 +115,10 @@ class Background:
     ) -> None:
         self.argv = list(argv)
         self._stdout, self._stderr = _temporary_file(), _temporary_file()
-        self.process = subprocess.Popen(
+        self.process = self._start(env, stdin)
+
+    def _start(self, env: Mapping[str, str] | None, stdin: bool) -> Process:
+        return subprocess.Popen(
             self.argv,
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=self._stdout,

@@ -59,6 +59,11 @@ class SmolctlEnv:
         argv = [*self.prefix, sys.executable, "-m", "smolctl", *args]
         return self._namespace.inside(*argv) if self._namespace else argv
 
+    @property
+    def _netns(self) -> str | None:
+        """The path of the namespace."""
+        return f"/run/netns/{self._namespace.name}" if self._namespace else None
+
     def __call__(
         self, *args: str, check: bool = False, input: str | None = None, timeout: float = 30
     ) -> subprocess.CompletedProcess[str]:
@@ -69,8 +74,7 @@ class SmolctlEnv:
         data = (input or "").encode(errors="surrogateescape")
         if self.prefix or not warm.fits(self.environ, data):
             return self.cold(*args, check=check, input=input, timeout=timeout)
-        netns = f"/run/netns/{self._namespace.name}" if self._namespace else None
-        raw = warm.forked().run(args, self.environ, data, timeout, netns)
+        raw = warm.forked().run(args, self.environ, data, timeout, self._netns)
         return process.completed(["smolctl", *args], *raw, check=check)
 
     def cold(
@@ -86,7 +90,10 @@ class SmolctlEnv:
 
     def popen(self, *args: str, stdin: bool = False) -> Background:
         """Start ``smolctl ARGS`` in the background; killed after the test at the latest."""
-        background = Background(self._argv(args), env=self.environ, stdin=stdin)
+        if self.prefix or not warm.fits(self.environ, b""):
+            background = Background(self._argv(args), env=self.environ, stdin=stdin)
+        else:
+            background = warm.ForkedBackground(args, self.environ, self._netns, stdin=stdin)
         self._background.append(background)
         return background
 

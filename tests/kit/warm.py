@@ -18,14 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from smolctl.device import rtnetlink
+from tests.kit.process import Background
 
 MAX_INPUT = 65536
 """Capacity of a pipe: so much can be given to a command before it reads."""
@@ -75,6 +76,32 @@ class Forked:
         program = str(Path(__file__).with_name("warm_command.py"))
         return shlex.join([sys.executable, "-IS", program, self._door, netns, sys.executable])
 
+    def start(
+        self,
+        args: Sequence[str],
+        environ: Mapping[str, str],
+        streams: tuple[int, int, int],
+        netns: str | None,
+    ) -> socket.socket:
+        """Start ``smolctl ARGS``.
+
+        Args:
+            streams: descriptors of its streams.
+            netns: path of the network namespace to run it in.
+
+        Returns:
+            A connection that tells its process number, and its status when it has ended. The
+            command is killed when it is closed before.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        request = json.dumps([args, dict(environ)]).encode()
+        with theirs, ExitStack() as opened:
+            fds = [theirs.fileno(), *streams]
+            if netns is not None:
+                fds.append(opened.enter_context(open(netns, "rb")).fileno())
+            socket.send_fds(self._socket, [request], fds)
+        return ours
+
     def run(
         self,
         args: tuple[str, ...],
@@ -97,15 +124,9 @@ class Forked:
         os.close(give)
         out, stdout = os.pipe()
         err, stderr = os.pipe()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        fds = [theirs.fileno(), stdin, stdout, stderr]
-        if netns is not None:
-            fds.append(os.open(netns, os.O_RDONLY))
-        request = json.dumps([args, dict(environ)]).encode()
-        with ours:
-            socket.send_fds(self._socket, [request], fds)
-            theirs.close()
-            for fd in fds[1:]:
+        streams = (stdin, stdout, stderr)
+        with self.start(args, environ, streams, netns) as ours:
+            for fd in streams:
                 os.close(fd)
             pid = int(ours.recv(32))
             try:
@@ -119,6 +140,63 @@ class Forked:
             finally:
                 os.close(out)
                 os.close(err)
+
+
+class ForkedProcess:
+    """A forked command, with the part of ``subprocess.Popen`` that tests use."""
+
+    def __init__(self, asker: socket.socket, stdin: IO[bytes] | None) -> None:
+        self._asker = asker
+        self.pid = int(asker.recv(32))
+        self.stdin = stdin
+        self.returncode: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; return its status.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs.
+        """
+        if self.returncode is None:
+            if not select.select([self._asker], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("smolctl", timeout or 0)
+            self.returncode = int(self._asker.recv(32))
+            self._asker.close()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """Return its status, None while it runs."""
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+class ForkedBackground(Background):
+    """A forked command that runs beside the test, as ``Background`` does."""
+
+    def __init__(
+        self, args: Sequence[str], env: Mapping[str, str], netns: str | None, *, stdin: bool
+    ) -> None:
+        self._netns = netns
+        super().__init__(["smolctl", *args], env=env, stdin=stdin)
+
+    def _start(self, env: Mapping[str, str] | None, stdin: bool) -> ForkedProcess:
+        theirs, ours = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), None)
+        streams = (theirs, self._stdout.fileno(), self._stderr.fileno())
+        asker = forked().start(self.argv[1:], env or {}, streams, self._netns)
+        os.close(theirs)
+        return ForkedProcess(asker, None if ours is None else open(ours, "wb"))
 
 
 @cache
@@ -213,6 +291,7 @@ def _fork(
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _become(args, environ, cwd, *fds)
+    os.setpgid(pid, pid)  # nobody else is meant by what it is sent
     askers[pid] = asker
     poll.register(asker, 0)
     with suppress(OSError):
