@@ -27,11 +27,20 @@ class Chain(NamedTuple):
     far: Peer
 
     def ours(self, *words: str) -> list[str]:
-        return shape(self.lab.smolctl("traceroute", *words).stdout)
+        return shape(self.lab.smolctl("traceroute", *patient(words)).stdout)
 
     def theirs(self, *words: str) -> list[str]:
-        run = self.beside.namespace.run("traceroute", *words, check=True)
+        run = self.beside.namespace.run("traceroute", *patient(words), check=True)
         return shape(run.stdout.replace("10.9.0.2", "10.0.0.2").replace("10.9.0.1", "10.0.0.1"))
+
+
+def patient(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return arguments that say how long to wait.
+
+    Otherwise both give up on an answer that takes three times as long as another one, and on a busy
+    machine one does (``-w`` in traceroute(8)).
+    """
+    return words if "-w" in words else ("-w", "5", *words)
 
 
 def shape(text: str) -> list[str]:
@@ -44,8 +53,10 @@ def chain(lab: Lab, peer_factory: Callable[[], Peer]) -> Chain:
     first, second, far, beside = lab.peer, peer_factory(), peer_factory(), peer_factory()
     lab.plug()
     for router in (first, second):
-        router.sysctl({"net.ipv4.ip_forward": 1, "net.ipv4.icmp_ratelimit": 0})
-    far.sysctl({"net.ipv4.icmp_ratelimit": 0})
+        router.sysctl({"net.ipv4.ip_forward": 1})
+    for peer in (first, second, far):
+        # The mask is that of the limit of all namespaces together, too.
+        peer.sysctl({"net.ipv4.icmp_ratelimit": 0, "net.ipv4.icmp_ratemask": 0})
     link(first, second, "10.1.0")
     link(second, far, "10.2.0")
     link(first, beside, "10.9.0", swapped=True)
