@@ -299,7 +299,7 @@ FLOODS6: dict[Callable[[Host6], int], int] = {
     of_redirects6: 1000,
     of_flows6: 999,
 }
-"""The memory of IPv6 after a flood. An advertisement that nobody asked for makes no entry."""
+"""Entries of a table of IPv6 after a flood; an advertisement that nobody asked for makes none."""
 
 
 @pytest.mark.proof
