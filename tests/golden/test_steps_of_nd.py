@@ -5,12 +5,16 @@
 import pytest
 
 from smolctl.stack.config.link import set_mtu
+from smolctl.stack.explain import verdict
+from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.wire import icmpv6, ndp
 from smolctl.wire.ndp import Options
-from tests.golden.kit import Golden6, answer6, expected, question
+from tests.golden.kit import Golden6, answer6, expected, lines, question
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import OTHER_MAC, PEER_MAC, ip, text
 from tests.kit.host6 import (
+    DEAD6,
     OUR_LINK_LOCAL,
     OURS6,
     PEER6,
@@ -514,6 +518,17 @@ GOLDEN = (
         """,
     ),
     Golden6(
+        "a ping from a node that has no address",
+        nothing,
+        question("icmp", "::", OURS6, iif="tap0"),
+        f"""
+        verdict: dropped - ip6-src-unspecified
+        why:     from :: to {OURS6}, and it is neither neighbor discovery nor listener discovery
+        look:    on the sender: give it an address; its MAC: smolctl capture tap0 -v
+        exit 1
+        """,
+    ),
+    Golden6(
         "a source that nobody has",
         knows_peer,
         question("icmp", "2001:db8::77", PEER6),
@@ -578,6 +593,38 @@ GOLDEN = (
 @pytest.mark.parametrize("golden", GOLDEN, ids=str)
 def test_golden(golden: Golden6) -> None:
     assert answer6(golden, Host6()) == expected(golden)
+
+
+NEVER_HEARD = f"""
+    verdict: not sent - neigh-failed
+    why:     3 neighbor solicitations for {PEER6} on tap0, and nothing came back
+    look:    smolctl ndisc -I tap0 {PEER6}
+    exit 1
+    """
+HEARD_AND_DROPPED = f"""
+    verdict: not sent - neigh-failed
+    why:     3 neighbor solicitations for {PEER6} on tap0; an answer came and was dropped: nd-source-invalid: {PEER6} says that it is at 01:00:00:00:00:01, which is no station
+    look:    all about that answer: smolctl why 2
+    exit 1
+    """
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ([], NEVER_HEARD),
+        ([advertise(PEER6, mac=b"\1\0\0\0\0\1")], HEARD_AND_DROPPED),
+        ([advertise(DEAD6)], NEVER_HEARD),
+    ],
+    ids=["nobody answers", "the answer is dropped", "another node says something"],
+)
+def test_a_datagram_whose_next_hop_is_never_known(answers: list[bytes], told: str) -> None:
+    host, trace = Host6(), Trace()
+    datagram = OutgoingDatagram(b"x", ip(PEER6), 9, None, trace)
+    host.stack.udp.send_from(host.socket(9, "::"), datagram, host.now)
+    host.receive(*answers)
+    host.wait(4 * SECOND_NS)
+    assert lines(verdict.tell(trace)) == [line.strip() for line in told.strip().splitlines()]
 
 
 def test_the_answers_are_about_different_situations() -> None:

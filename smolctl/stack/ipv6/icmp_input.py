@@ -17,7 +17,7 @@ from smolctl.stack.ipv6.output import icmp6_output
 from smolctl.stack.packet import DeliveryError, Packet, Sender
 from smolctl.stack.trace.trace import Direction, Fate
 from smolctl.wire import icmpv6, ipv6, mld, ndp
-from smolctl.wire.address import is_multicast
+from smolctl.wire.address import UNSPECIFIED6, is_multicast
 from smolctl.wire.fault import WireFault
 from smolctl.wire.icmpv4 import Quote
 from smolctl.wire.icmpv6 import Icmpv6Message, Type
@@ -25,6 +25,8 @@ from smolctl.wire.ipv6 import NextHeader
 
 _REFLECT_ECHO = 4
 """The bit of ip6.flowlabel_reflect that is about echo replies."""
+_WITHOUT_SOURCE = frozenset({*ndp.TYPES, *mld.TYPES})
+"""Messages that a node may send which has no address yet."""
 _HEADERS_LEN = ipv6.HEADER_LEN + icmpv6.HEADER_LEN
 
 
@@ -42,6 +44,8 @@ def icmp6_input(net: Network, packet: Packet) -> None:
     if wire and kind != Type.NEIGHBOR_ADVERTISEMENT and is_ours(net, packet.interface, header.src):
         # Two nodes that have one address are heard of by their advertisements (RFC 4862 5.4.4).
         packet.record(reason.IP6_SRC_IS_OURS, ip=header.src)
+    elif header.src == UNSPECIFIED6 and kind not in _WITHOUT_SOURCE:
+        packet.record(reason.IP6_SRC_UNSPECIFIED, ip=header.dst)
     elif kind == Type.ECHO_REQUEST:
         _echo_request(net, packet)
     elif kind == Type.ECHO_REPLY:

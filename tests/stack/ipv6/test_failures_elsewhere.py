@@ -168,8 +168,13 @@ def test_the_unspecified_source_is_for_detection_and_reports(host: Host6) -> Non
     host.receive(solicit(OURS6, "::"))
     (answer,) = discovery(host)
     assert (text(answer.ip.dst), answer.dst) == ("ff02::1", multicast_mac(ip("ff02::1")))
-    host.receive(echo6_request(src="::"))
-    assert (host.sent6(), sum(host.reasons().values())) == ([], 1)
+    kinds = (icmpv6.Type.ECHO_REQUEST, icmpv6.Type.ECHO_REPLY, 1, 2, 3, 4, 100, 200)
+    for kind in kinds:
+        host.receive(
+            frame6_of(icmp6_packet(kind, 0, 0, udp6_packet(7, 9, b"", OURS6, PEER6), "::"))
+        )
+    assert host.sent6() == []
+    assert host.reasons() == {"ip6-src-unspecified": len(kinds)}
 
 
 def test_no_group_message_from_beyond_the_link_is_believed(host: Host6) -> None:
