@@ -23,7 +23,7 @@ from tests.property.test_predict import ASKING, FAMILIES, hosts, of, ours, playe
 from tests.property.world import Config, World, configs
 
 questions = st.tuples(
-    st.sampled_from(["udp", "icmp", "neighbor"]),
+    st.sampled_from(["udp", "udp", "tcp", "icmp", "neighbor"]),
     st.none() | hosts | ours | theirs,
     hosts | ours | theirs,
     ports,

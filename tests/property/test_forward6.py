@@ -148,10 +148,12 @@ def test_no_address_of_a_link_goes_on_to_another_one(packet: bytes) -> None:
 # --- errors (RFC 4443 2.4) ------------------------------------------------------------------------
 
 
-def errors_of(seen: list[Seen6]) -> list[Seen6]:
+def errors_about(frame: bytes, seen: list[Seen6]) -> list[Seen6]:
+    """Return the errors that a frame caused; what was forwarded has its source."""
+    own = [each for each in seen if each.packet[8:24] != frame[22:38]]
     return [
         each
-        for each in seen
+        for each in own
         if each.protocol == NextHeader.ICMPV6 and icmpv6.is_error(each.icmp.type)
     ]
 
@@ -164,9 +166,8 @@ def test_each_error_keeps_the_rules_of_errors(frames: list[bytes], forwards: boo
     for frame in frames:
         router.take()
         router.receive(frame)
-        for error in errors_of(router.sent6()):
-            if error.packet[8:24] != frame[22:38]:  # else it was forwarded
-                check_error(error, frame[14:])
+        for error in errors_about(frame, router.sent6()):
+            check_error(error, frame[14:])
 
 
 def check_error(error: Seen6, cause: bytes) -> None:

@@ -21,7 +21,8 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Direction, Fate, Trace
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.wire import icmpv4, icmpv6
-from smolctl.wire.address import IPV4, IPV6, Family
+from smolctl.wire.address import IPV4, IPV6, Family, family_of
+from smolctl.wire.ethernet import EtherType
 from smolctl.wire.vlan import tags, untagged
 from tests.kit.host import ip, text
 from tests.property.events import Event, Player, histories, leaving, snapshot
@@ -223,6 +224,23 @@ def known(stack: Stack, way: Way) -> bool:
     return stack.ipv6.neighbors[way.interface.name].lookup(way.next_hop) is not None
 
 
+PROTOCOLS = {
+    ("arp", IPV4): EtherType.ARP,
+    ("icmp", IPV4): 1, ("icmp", IPV6): 58, ("nd", IPV6): 58,
+    **{(name, family): number for name, number in (("tcp", 6), ("udp", 17))
+       for family in (IPV4, IPV6)},
+}  # fmt: skip
+"""The number of what a question is about."""
+
+
+def protocol_of(frame: bytes) -> int:
+    """Return the protocol of the packet in a frame, or the frame's ethertype."""
+    kind = int.from_bytes(frame[12:14])
+    if kind == EtherType.IPV4:
+        return frame[23]
+    return frame[20] if kind == EtherType.IPV6 else kind
+
+
 def fares_as_predicted(
     config: Config,
     history: list[Event],
@@ -245,6 +263,7 @@ def fares_as_predicted(
     )
     trace, real = foretold(world, question), Trace(direction=Direction.IN)
     frame = trace.frame if trace.arrival is None else trace.arrival.frame
+    assert protocol_of(frame) == PROTOCOLS[proto, family_of(ip(src))]
     world.stack.journal.follow(real, world.host.now)
     real.dev = dev
     run_out(
@@ -259,7 +278,7 @@ def fares_as_predicted(
 
 @FAMILIES
 @given(
-    configs, histories(sizes=(0, 8)), st.sampled_from(["udp", "icmp", "neighbor"]),
+    configs, histories(sizes=(0, 8)), st.sampled_from(["udp", "tcp", "icmp", "neighbor"]),
     theirs, ours | hosts, ports, st.integers(0, 1500), st.sampled_from(DEVS),
     st.tuples(discs, ttls),
 )  # fmt: skip

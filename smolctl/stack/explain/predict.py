@@ -359,6 +359,8 @@ def _packet6(question: Question, src: int) -> bytes:
     if question.proto == "udp":
         protocol = NextHeader.UDP
         segment = udp.to_bytes(question.sport, question.dport, body, src, dst)
+    elif question.proto == "tcp":
+        protocol, segment = NextHeader.TCP, syn(question.sport, question.dport, src, dst)
     else:
         protocol = NextHeader.ICMPV6
         echo = icmpv6.Icmpv6Message(icmpv6.Type.ECHO_REQUEST, 0, 1 << 16 | 1, body)

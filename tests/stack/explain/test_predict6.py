@@ -10,7 +10,7 @@ from smolctl.stack.fib.route import RouteType
 from smolctl.stack.interface import Medium
 from smolctl.stack.proof.prover import Prover
 from smolctl.wire import ndp
-from smolctl.wire.address import multicast_mac
+from smolctl.wire.address import IPV6, multicast_mac
 from smolctl.wire.icmpv6 import Type
 from tests.kit.host import OUR_MAC, PEER_MAC, ip
 from tests.kit.host6 import (
@@ -135,6 +135,18 @@ def test_an_echo_request_that_comes_in_is_answered_with_an_echo_reply(host: Host
         "proto": "icmp6", "src": PEER6, "dst": OURS6, "ttl": 64, "len": 0, "icmp_type": 128,
         "icmp_code": 0,
     }  # fmt: skip
+
+
+def test_a_connection_attempt_that_comes_in_is_one(host: Host6) -> None:
+    host.know(PEER6)
+    row = asked(host, "tcp", PEER6, OURS6, iif="tap0", sport=5000, dport=80)
+    assert (row["reason"], row["packet"]["proto"]) == ("tcp-no-listener", "tcp")
+    assert f"[{PEER6}]:5000 > [{OURS6}]:80" in row["summary"]
+    listener = host.stack.tcp.open("listener", IPV6)
+    host.stack.tcp.bind(listener, None, 80)
+    host.stack.tcp.listen(listener, 1)
+    row = asked(host, "tcp", PEER6, OURS6, iif="tap0", sport=5000, dport=80)
+    assert row["verdict"] == "answered"
 
 
 def test_a_datagram_that_comes_in_finds_its_socket(host: Host6) -> None:
