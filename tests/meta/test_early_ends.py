@@ -28,14 +28,12 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "transport/udp/udp.py:Udp._deadline": (1, "nothing waits for a time"),
     "transport/udp/udp.py:Udp._send_blocked": (1, "it goes on waiting where it is"),
     "ip/fragment_input.py:fragment_input": (1, "it is in the table, or a reason was recorded"),
-    "ipv4/forward.py:forward_input": (1, "options_checked has recorded why"),
-    "ipv4/forward.py:_too_far": (1, "it has hops left and goes on"),
-    "ipv4/forward.py:_too_big": (1, "it fits, or will be cut"),
-    "ipv4/icmp_error.py:answer_error": (1, "icmp_output has recorded why not"),
+    "ip/forward.py:too_big": (1, "it fits, and goes on"),
+    "ip/quoted.py:sender_of": (1, "its caller records that nobody sent it"),
+    "ipv4/forward.py:forward_input": (2, "options_checked or chosen has recorded why"),
+    "ipv4/icmp_error.py:answer_error": (2, "may_answer or icmp_output has recorded why not"),
     "ipv4/icmp_input.py:icmp_input": (1, "malformed has recorded why"),
     "ipv4/icmp_input.py:_answer": (1, "icmp_output has recorded why not"),
-    "ipv4/icmp_input.py:_sender_of": (1, "its caller records that nobody sent it"),
-    "ipv4/icmp_input.py:delivery_error": (1, "its caller records that no socket was told"),
     "neighbor/output.py:Neighbors.output": (1, "NEIGH_NOT_QUEUED or a wait is recorded"),
     "link/output.py:release": (1, "the link holds nothing back"),
     "link/loopback.py:Loopback.input": (1, "nothing has come back"),
@@ -77,7 +75,7 @@ def records(node: ast.AST | None) -> bool:
         return False
     called = node.value.func
     name = called.attr if isinstance(called, ast.Attribute) else ast.unparse(called)
-    return name in ("record", "settle", "no_carrier", "_refuse")
+    return name in ("record", "settle", "no_carrier", "drop_and_tell")
 
 
 def is_end(node: ast.AST) -> bool:
@@ -92,8 +90,9 @@ def is_end(node: ast.AST) -> bool:
 FILES = (
     "transport/udp/output.py", "transport/udp/blocked.py", "transport/udp/udp.py",
     "transport/errors.py", "ip/output.py", "ipv4/output.py", "ip/fragment_input.py",
-    "ipv4/forward.py", "ipv4/icmp_error.py", "ipv4/icmp_input.py", "neighbor/output.py",
-    "link/output.py", "link/loopback.py", "fastpath/udp.py", "timers.py",
+    "ip/forward.py", "ip/quoted.py", "ipv4/forward.py", "ipv4/icmp_error.py",
+    "ip/icmp_error.py", "ipv4/icmp_input.py", "neighbor/output.py", "link/output.py",
+    "link/loopback.py", "fastpath/udp.py", "timers.py",
 )  # fmt: skip
 
 

@@ -79,8 +79,8 @@ ACCOUNTS = {
 HANDS_ON = {
     "ip_input", "udp_input", "icmp_input", "arp_input", "socket_deliver", "_echo_request",
     "_error_input", "fragment_input", "discard", "_wait", "options_input", "options_checked",
-    "forward_input", "_refuse", "_send_on", "_link_output", "redirect_input", "_answer",
-    "_timestamp_request", "_unknown", "_deliver_to_all", "igmp_input", "_query_input",
+    "forward_input", "chosen", "drop_and_tell", "_send_on", "_link_output", "redirect_input",
+    "_timestamp_request", "_unknown", "_deliver_to_all", "igmp_input", "_query_input", "_answer",
     "frame_input", "_wrapped_input", "_vlan_input", "ip6_input", "transport_input",
     "icmp6_input", "nd_input", "headers_input", "refused", "_solicitation_input",
     "_advertisement_input", "_opened", "hop_by_hop_passed", "mld_input",
@@ -89,7 +89,7 @@ HANDS_ON = {
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {
-    "_no_socket", "_unfit", "_too_far", "_too_big", "_learn_asker", "_enqueue", "send_reports",
+    "_no_socket", "_unfit", "too_far", "too_big", "_learn_asker", "_enqueue", "send_reports",
     "_refused", "_note_oddities", "count_segments", "_answer_call",
     "_learn_hop",
 }  # fmt: skip
@@ -185,7 +185,8 @@ def silent_ends(source: str) -> list[str]:
 
 
 FILES = (
-    "link/input.py", "link/offload_input.py", "ip/fragment_input.py", "ipv4/input.py",
+    "link/input.py", "link/offload_input.py", "ip/fragment_input.py", "ip/forward.py",
+    "ipv4/input.py",
     "ipv4/arp.py", "ipv4/icmp_input.py", "ipv4/igmp.py", "ipv4/options_input.py",
     "ipv4/redirect_input.py",
     "ipv4/forward.py", "transport/udp/input.py", "ipv6/input.py", "ipv6/extension_headers.py",

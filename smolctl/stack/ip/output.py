@@ -1,6 +1,7 @@
 """Output that both families share: the choice of the way, and refusals."""
 
-from typing import Never
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Never
 
 from smolctl.stack import reason
 from smolctl.stack.fib.route_key import RouteKey
@@ -9,13 +10,29 @@ from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
 from smolctl.stack.ip.route_output import no_source, route_output
 from smolctl.stack.ip.way import Refusal, Way, WayType
+from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Rejected
+from smolctl.stack.trace.facts import Cut
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Direction, Trace
 
 TRANSPORT_HEADER_LEN = 8
 """Bytes of a UDP header, and of ICMP's."""
 _OUT, _MULTICAST, _PROBE = Direction.OUT, WayType.MULTICAST, Pmtudisc.PROBE
+
+
+class FamilyPart(NamedTuple):
+    """The part of output that differs between families.
+
+    Attributes:
+        counters: the first word of their names.
+        parse: reads the header of a fragment.
+        output: hands a packet with its header to the interface of its way.
+    """
+
+    counters: str
+    parse: Callable[[bytes], Any]
+    output: Callable[[Network, Packet, Way], None]
 
 
 def follow(recorder: Recorder, trace: Trace | None, now: int) -> Trace:
@@ -94,6 +111,47 @@ def checked_source(
     if refusal is not None or way.src is None:
         refuse(net.recorder, refusal or Refusal(reason.TX_NO_SOURCE, name, {}), now, trace)
     return way.src
+
+
+def loop_copy(net: Network, packet: Packet, ethertype: int) -> None:
+    """Let sockets here hear a packet for many, too, as a packet of its own (RFC 1112 6.4).
+
+    Source: Linux ``ip_mc_output``, ``ip6_finish_output2``.
+    """
+    trace = net.recorder.begin(Direction.LOCAL, packet.now, packet.trace, packet.interface.name)
+    trace.frame = packet.data
+    copy = Packet(packet.data, packet.interface, packet.now, trace, net.recorder)
+    net.loopback.output(copy, ethertype)
+
+
+def fragments_output(
+    net: Network, packet: Packet, way: Way, pieces: Sequence[bytes], ident: int, family: FamilyPart
+) -> None:
+    """Hand the fragments of a packet to the interface, in order.
+
+    Each fragment has a trace and a fate of its own, and that is what is counted; the packet is sent
+    when all of them are, or ends as the first that is not (``Trace.whole``).
+
+    Args:
+        ident: of all fragments.
+
+    Raises: as ``packet_output``; no further fragment leaves then.
+    """
+    now, trace, out, recorder = packet.now, packet.trace, way.interface, net.recorder
+    trace.parts = len(pieces)
+    packet.step("fragment", "ok", Cut(len(pieces), packet.header.total_length, way.mtu, ident))
+    recorder.count(f"{family.counters}.datagrams_fragmented")
+    recorder.count(f"{family.counters}.fragments_created", len(pieces))
+    for data in pieces:
+        part = recorder.begin(trace.direction, now, trace, out.name)
+        part.whole, part.followed = trace, trace.followed
+        part.src, part.gateway, part.frame = trace.src, trace.gateway, data
+        piece = Packet(data, out, now, part, recorder)
+        piece.header = family.parse(data)
+        if data is pieces[0]:  # its sender hears once of what happens to its datagram
+            piece.sender, piece.about = packet.sender, packet.about
+        piece.step("ip", "ok", piece.header)
+        family.output(net, piece, way)
 
 
 def mtu_of(way: Way, pmtudisc: Pmtudisc) -> int:

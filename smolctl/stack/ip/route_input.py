@@ -1,5 +1,6 @@
 """The decision about a packet that came in: deliver it, forward it, or refuse it."""
 
+from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from smolctl.stack.ip.reverse_path import source_refused
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import GroupMember, Owner, SpokenFor
-from smolctl.wire.address import is_limited_broadcast
+from smolctl.wire.address import is_limited_broadcast, is_multicast
 
 
 class InputAction(Enum):
@@ -46,6 +47,26 @@ class Inbound(NamedTuple):
 def refuse(why: Reason, **values: object) -> Inbound:
     """Return the decision to refuse a packet."""
     return Inbound(InputAction.REFUSE, None, why, values)
+
+
+Judge = Callable[[Network, Packet, RouteKey], Inbound]
+
+
+def decision(net: Network, packet: Packet, key: RouteKey, judge: Judge) -> Inbound:
+    """Return what becomes of a packet, as it was decided for one like it, or is now.
+
+    Args:
+        judge: that of the family.
+    """
+    cache = net.inbound
+    like = (key, packet.interface.name, packet.pkt_type, packet.looped)
+    inbound = cache.recall(like, net.generation.number)
+    if inbound is None:
+        inbound = judge(net, packet, key)
+        # A refusal has values of its packet, and what a group's members want is asked each time.
+        if inbound.action is not InputAction.REFUSE and not is_multicast(key.dst):
+            cache.remember(like, inbound)
+    return inbound
 
 
 def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:

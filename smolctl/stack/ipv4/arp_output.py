@@ -3,21 +3,17 @@
 from smolctl.stack.fib.route import Scope
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ip.protocol import ErrorKind
+from smolctl.stack.ip.quoted import tell_unreachable
 from smolctl.stack.ipv4.arp_policy import may_ask_from
-from smolctl.stack.ipv4.icmp_input import delivery_error
 from smolctl.stack.ipv4.source_address import select_source
 from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.packet import Packet
-from smolctl.stack.reason import NEIGH_FAILED, Detail
+from smolctl.stack.reason import Detail
 from smolctl.stack.trace.facts import Asked
 from smolctl.stack.trace.trace import Direction, Trace
-from smolctl.wire import arp, ethernet
+from smolctl.wire import arp, ethernet, icmpv4
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
-
-STEPS_LIMIT = 100
-"""Requests that a packet's steps tell of; neigh.mcast_solicit=0 sends them for ever."""
 
 
 def arp_output(
@@ -70,11 +66,7 @@ class ArpResolver:
             sender = select_source(net, out, entry.ip, Scope.LINK) or 0
         target = entry.lladdr if unicast and entry.lladdr is not None else BROADCAST_MAC
         asked = Asked(entry.ip, sender, entry.probes, unicast)
-        waiting = [packet.trace for packet in entry.queue]
-        waiting += net.neighbors.blocked_senders.waiting_for(out.name, entry.ip)
-        for waiter in waiting if entry.probes <= STEPS_LIMIT else ():
-            waiter.step("arp", "wait", now, asked)
-        cause = waiting[-1] if waiting else None
+        cause = net.neighbors.tell_waiting(out, entry, "arp", asked, now)
         trace = net.recorder.begin(Direction.OUT, now, cause, out.name)
         arp_output(net, out, arp_request(out, sender, entry.ip), target, now, trace)
         net.recorder.count("arp.requests_sent")
@@ -84,9 +76,4 @@ class ArpResolver:
 
         The sender of a packet that was forwarded is told by ICMP (RFC 1812 5.2.7.1).
         """
-        if packet.sender is not None:
-            error = delivery_error(packet, NEIGH_FAILED, detail)
-            if error is not None:
-                packet.sender.fail(error)
-        elif packet.header is not None and not self._net.fib.is_local(packet.header.src):
-            self._net.answer_error(packet, ErrorKind.HOST)
+        tell_unreachable(self._net, packet, icmpv4.parse_quote(packet.data), detail)

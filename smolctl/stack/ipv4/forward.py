@@ -2,7 +2,7 @@
 
 ``forward_input`` -> ``onward`` -> ``_send_on``. Input hands over what is valid and not for us, with
 ip.forward on; a sender whose next hop does not answer is told by ``Arp.unreachable``. Every way out
-of a function sends, or records a reason; ``_refuse`` also tells the sender.
+of a function sends, or records a reason; ``drop_and_tell`` also tells the sender.
 """
 
 from contextlib import suppress
@@ -10,14 +10,13 @@ from contextlib import suppress
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
 from smolctl.stack.fib.lookup import Found
-from smolctl.stack.fib.nexthop import Multipath
-from smolctl.stack.fib.route import RouteType, Scope
+from smolctl.stack.fib.route import Scope
 from smolctl.stack.fib.route_key import RouteKey
-from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.ip import gateways
+from smolctl.stack.ip.forward import chosen, drop_and_tell, too_big, too_far, way_by
 from smolctl.stack.ip.host_model import is_near
 from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.output import loop_copy
 from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.ip.reverse_path import source_refused
 from smolctl.stack.ip.way import Refusal, Way, WayType
@@ -32,11 +31,6 @@ from smolctl.stack.trace.trace import Direction, Fate
 from smolctl.wire import ethernet, fragment, ipv4, ipv4_options
 from smolctl.wire.address import BROADCAST_MAC, is_class_e, is_link_local
 
-_TYPE_REASONS = {
-    RouteType.BLACKHOLE: reason.FWD_ROUTE_BLACKHOLE,
-    RouteType.UNREACHABLE: reason.FWD_ROUTE_UNREACHABLE,
-    RouteType.PROHIBIT: reason.FWD_ROUTE_PROHIBIT,
-}
 # RFC 1812 5.2.7.1, 5.3.1; Linux ip_error, ip_forward. Who is not here is not told.
 _TOLD: dict[Reason, ErrorKind] = {
     reason.FWD_NO_ROUTE: ErrorKind.NET,
@@ -45,11 +39,6 @@ _TOLD: dict[Reason, ErrorKind] = {
     reason.TX_IFACE_DOWN: ErrorKind.HOST,
     reason.FWD_TTL_EXCEEDED: ErrorKind.TTL,
     reason.FWD_TOO_BIG: ErrorKind.TOO_BIG,
-}
-# What a rule of that type tells. Linux fib4_rule_action: ENETUNREACH; a route has EHOSTUNREACH.
-_RULE_TELLS = {
-    RouteType.UNREACHABLE: ErrorKind.NET,
-    RouteType.PROHIBIT: ErrorKind.PROHIBITED,
 }
 
 
@@ -70,21 +59,17 @@ def forward_input(net: Network, packet: Packet, key: RouteKey, route: Found) -> 
         options = options_checked(net, packet)
         if options is None:
             return
-    way = onward(net, packet.interface, key, route)
-    if packet.trace.id or isinstance(way, Refusal):
-        winner = None if isinstance(way, Refusal) else way.route
-        net.recorder.note_candidates(key, winner, packet.trace, packet.now)
-    if isinstance(way, Refusal):
-        _refuse(net, packet, way)
+    way = chosen(net, packet, key, onward(net, packet.interface, key, route), _TOLD)
+    if way is None:
         return
-    packet.step("route", "pick", way)
     refused = source_refused(net, packet.interface, key)
     if refused is not None:
         packet.record(refused[0], **refused[1])
         return
-    refusal = _too_far(packet, way) or _too_big(packet, way)
+    # RFC 1812 4.2.2.7, RFC 1191 4: what may be cut is not refused.
+    refusal = too_far(packet, way) or (too_big(packet, way) if packet.header.df else None)
     if refusal is not None:
-        _refuse(net, packet, refusal, way.mtu)
+        drop_and_tell(net, packet, refusal, _TOLD, way.mtu)
         return
     if _is_detour(net, packet, way) and net.redirects.allow(packet.header.src, packet.now):
         net.answer_error(packet, ErrorKind.REDIRECT, way.next_hop)
@@ -102,26 +87,9 @@ def onward(net: Network, interface: Interface, key: RouteKey, route: Found) -> W
 
     Source: RFC 1812 5.2.4; Linux ``ip_route_input_slow``.
     """
-    dst = key.dst
     if net.settings["ip.onlink_first"]:
         route = net.prefer_connected(key, route)
-    if route is None:
-        return Refusal(reason.FWD_NO_ROUTE, interface.name, {"ip": dst})
-    if isinstance(route, RuleRefusal):
-        values: dict[str, object] = {"ip": key.src, "type": route.type.value, "_rule": route.rule}
-        return Refusal(reason.IP_RULE_REFUSED, interface.name, values)
-    if (refused := _TYPE_REASONS.get(route.type)) is not None:
-        return Refusal(refused, interface.name, {"ip": dst, "_route": route})
-    route = gateways.living(net, route)
-    if isinstance(route, Multipath):
-        route = gateways.pick_hop(net, route, key)
-    out = net.interfaces.named(route.dev or "")
-    if not out.up:
-        return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
-    kind = WayType.BROADCAST if route.type is RouteType.BROADCAST else WayType.UNICAST
-    next_hop = dst if route.via is None or route.on_link else route.via
-    mtu = out.mtu if route.mtu is None else min(route.mtu, out.mtu)
-    return Way(kind, out, dst, next_hop, None, route, mtu)
+    return way_by(net, interface, key, route, reason.IP_RULE_REFUSED)
 
 
 def _unfit(net: Network, packet: Packet) -> Refusal | None:
@@ -136,35 +104,6 @@ def _unfit(net: Network, packet: Packet) -> Refusal | None:
             if is_link_local(ip) or is_class_e(ip):
                 return Refusal(reason.FWD_SPECIAL_ADDRESS, "", {"ip": ip})
     return None
-
-
-def _too_far(packet: Packet, way: Way) -> Refusal | None:
-    """Refuse what has no hop left (RFC 1812 5.3.1)."""
-    ttl = packet.header.ttl
-    if ttl > 1:
-        return None
-    return Refusal(reason.FWD_TTL_EXCEEDED, "", {"ip": way.dst, "ttl": ttl})
-
-
-def _too_big(packet: Packet, way: Way) -> Refusal | None:
-    """Refuse what does not fit the next link and may not be cut (RFC 1812 4.2.2.7, RFC 1191 4)."""
-    size = packet.header.total_length
-    if size <= way.mtu or not packet.header.df:
-        return None
-    values = {"ip": way.dst, "size": size, "mtu": way.mtu, "out": way.interface.name, "_way": way}
-    return Refusal(reason.FWD_TOO_BIG, "", values)
-
-
-def _refuse(net: Network, packet: Packet, refusal: Refusal, mtu: int = 0) -> None:
-    """Drop a packet for a reason; tell its sender where the RFC wants that."""
-    why, values = refusal.reason, refusal.values
-    dev = refusal.dev or packet.interface.name
-    net.recorder.record(why, dev, packet.now, packet.trace, **values)
-    told = _TOLD.get(why)
-    if why is reason.IP_RULE_REFUSED:
-        told = _RULE_TELLS.get(RouteType(str(values["type"])))
-    if told is not None:
-        net.answer_error(packet, told, mtu if why is reason.FWD_TOO_BIG else 0)
 
 
 def _is_detour(net: Network, packet: Packet, way: Way) -> bool:
@@ -229,10 +168,7 @@ def _link_output(net: Network, packet: Packet, way: Way) -> None:
         net.loopback.output(packet, ethertype)
     elif way.type is WayType.BROADCAST:
         # Sockets here are part of "everybody" (RFC 1812 5.2.3).
-        trace = net.recorder.begin(Direction.LOCAL, packet.now, packet.trace, packet.interface.name)
-        trace.frame = packet.data
-        copy = Packet(packet.data, packet.interface, packet.now, trace, net.recorder)
-        net.loopback.output(copy, ethertype)
+        loop_copy(net, packet, ethertype)
         ethernet_output(packet, BROADCAST_MAC, ethertype)
     else:
         with suppress(SendRejected, NoBuffers):  # recorded: the neighbor cache is full for good

@@ -1,8 +1,8 @@
 """ICMP errors out: when a packet is answered with one, and when RFC 1122 forbids it."""
 
 from smolctl.errors import NoBuffers, SendRejected
-from smolctl.stack import reason
 from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip.icmp_error import may_answer
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind, SendOptions
 from smolctl.stack.ip.route_output import route_output
@@ -44,15 +44,7 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
         rest: the message's second word: a parameter problem's pointer, ...
     """
     header, now = packet.header, packet.now
-    cause = _suppressed(net, packet)
-    if cause is not None:
-        packet.record(reason.ICMP_REPLY_SUPPRESSED, cause=cause, ip=header.src, dst=header.dst)
-        return
-    # The loopback is exempt, as in Linux icmpv4_xrlim_allow: nobody else is bothered.
-    limited = kind not in _UNLIMITED and not packet.interface.loopback
-    if limited and not net.icmp_limiter.allow(header.src, now):
-        sysctl = net.icmp_limiter.refused_by
-        packet.record(reason.ICMP_RATE_LIMITED, ip=header.src, knob=sysctl, cause=_LIMITS[sysctl])
+    if not may_answer(net, packet, _suppressed(net, packet), limited=kind not in _UNLIMITED):
         return
     src = header.dst if net.fib.is_local(header.dst) else None
     # As Linux icmp_send: the options go back as in an answer, and count for the length.
@@ -74,10 +66,6 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
     except (SendRejected, NoBuffers):
         return  # counted by icmp_output under its own reason
     net.recorder.count("icmp.errors_sent")
-
-
-_LIMITS = {"icmp.ratelimit_ms": "host", "icmp.msgs_per_sec": "all", "icmp.msgs_burst": "none"}
-"""Cause of the reason, by the sysctl of the rate limit that forbids an error."""
 
 
 def _tos(net: Network, tos: int) -> int:

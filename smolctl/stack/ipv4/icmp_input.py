@@ -2,18 +2,23 @@
 
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
-from smolctl.stack.fib.path_mtu import Path
-from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
-from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.quoted import (
+    error_values,
+    learn_path_mtu,
+    number_of,
+    sender_of,
+    unmatched,
+    way_of,
+)
 from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.ipv4.icmp_meaning import meaning
 from smolctl.stack.ipv4.options import answering, midnight_ms
 from smolctl.stack.ipv4.output import HEADERS_LEN, icmp_output
 from smolctl.stack.ipv4.redirect_input import redirect_input
 from smolctl.stack.packet import DeliveryError, Packet, Sender
-from smolctl.stack.reason import Detail, Reason
+from smolctl.stack.reason import Reason
 from smolctl.stack.trace.trace import Direction, Fate
 from smolctl.wire import icmp_extensions, icmpv4, ipv4
 from smolctl.wire.fault import WireFault
@@ -117,6 +122,8 @@ def _timestamp_request(net: Network, packet: Packet) -> None:
 
 # --- errors ---------------------------------------------------------------------------------------
 
+_ECHO = (ipv4.Protocol.ICMP, Type.ECHO_REQUEST)
+
 
 def _error_input(net: Network, packet: Packet) -> None:
     """Match an ICMP error to the socket whose packet it quotes (RFC 1122 3.2.2)."""
@@ -128,10 +135,11 @@ def _error_input(net: Network, packet: Packet) -> None:
     why = found.reason
     too_big = why is reason.ICMP_FRAGMENTATION_NEEDED
     quote = icmpv4.parse_quote(message.body)
-    values = error_values(packet, quote)
-    sender = None if quote is None else _sender_of(net, packet, quote)
+    values = error_values(packet, quote, Type.PARAMETER_PROBLEM)
+    sender = None if quote is None else sender_of(net, packet, quote)
     if quote is None or sender is None:
-        packet.record(reason.ICMP_ERROR_UNMATCHED, **values, **_unmatched(net, quote))
+        cause = {"cause": "quote"} if quote is None else unmatched(net, quote, _ECHO)
+        packet.record(reason.ICMP_ERROR_UNMATCHED, **values, **cause)
         return
     values["cause"] = found.cause
     if too_big:
@@ -143,62 +151,11 @@ def _error_input(net: Network, packet: Packet) -> None:
     detail = packet.record(why, **values)
     # Who lets routers fragment is not told that one did not (Linux __udp4_lib_err, ping_err).
     if not too_big or sender.pmtudisc is not Pmtudisc.DONT:
-        number, extensions = _number(quote), icmp_extensions.parse(message)
+        number, extensions = number_of(quote), icmp_extensions.parse(message)
         sender.fail(
             DeliveryError(found.errno, why, detail, src, quote.dst, number, packet.now, extensions)
         )
     packet.trace.settle(Fate.ABSORBED, packet.now)
-
-
-def error_values(packet: Packet, quote: Quote | None) -> dict[str, object]:
-    """Return what reasons of ICMP errors show."""
-    message, src = packet.message, packet.header.src
-    values: dict[str, object] = {"offender": src, "type": message.type, "icmp_code": message.code}
-    if message.type == Type.PARAMETER_PROBLEM:
-        values["pointer"] = message.pointer
-    if quote is None:
-        return {**values, "ip": src}
-    return {**values, "ip": quote.dst, "port": quote.dport}
-
-
-def _unmatched(net: Network, quote: Quote | None) -> dict[str, object]:
-    """Return why nobody here sent what an ICMP error quotes."""
-    if quote is None:
-        return {"cause": "quote"}
-    if not net.fib.is_local(quote.src):
-        return {"cause": "source", "quoted": quote.src}
-    if quote.protocol == ipv4.Protocol.ICMP:
-        asked = quote.icmp_type == Type.ECHO_REQUEST
-        return {"cause": "ping" if asked else "message"}
-    if quote.protocol not in net.transports:
-        return {"cause": "protocol", "protocol": quote.protocol}
-    return {"cause": "socket", "sport": quote.sport}
-
-
-def _sender_of(net: Network, packet: Packet, quote: Quote) -> Sender | None:
-    """Return who sent the packet that an error quotes: of an error of our own, it is known."""
-    if packet.about is not None:
-        return packet.about.sender
-    transport = net.transports.get(quote.protocol)
-    if transport is None or not net.fib.is_local(quote.src):
-        return None
-    return transport.sender_of(quote, packet.interface.name)
-
-
-def _number(quote: Quote) -> int:
-    """Return by what a sender tells its packets apart: a port, or an echo request's sequence."""
-    return (quote.dport if quote.protocol == ipv4.Protocol.UDP else quote.icmp_sequence) or 0
-
-
-def delivery_error(packet: Packet, why: Reason, detail: Detail) -> DeliveryError | None:
-    """Return the error for the sender of a packet that this stack gave up; None for nobody."""
-    quote = icmpv4.parse_quote(packet.data)
-    if quote is None:
-        return None
-    number = _number(quote)
-    return DeliveryError(
-        why.errno_name or "EHOSTUNREACH", why, detail, quote.src, quote.dst, number, packet.now
-    )
 
 
 def _too_big_input(
@@ -216,21 +173,16 @@ def _too_big_input(
     """
     size = quote.total_length
     values: dict[str, object] = {"mtu": reported, "size": size}
-    ports = (quote.sport or 0, quote.dport or 0)
-    key = RouteKey(quote.dst, quote.src, sender.dev, OUTPUT, 0, quote.protocol, *ports)
-    way = route_output(net, key)
+    way = way_of(net, quote, sender.dev)
     if not isinstance(way, Way) or way.type is not WayType.UNICAST:
         return {**values, "cause": "lost"}
-    before, mtu, locked = way.learned, way.mtu, way.locked
-    if locked and before is None:
+    mtu, locked = way.mtu, way.locked
+    if locked and way.learned is None:
         return {**values, "cause": "fixed", "path_mtu": mtu}
     # RFC 1191 3: MUST NOT increase its estimate in response to such a message.
     if not locked and reported <= mtu:
-        path = Path(quote.dst, way.interface.name, way.next_hop)
-        known = net.fib.path_mtus.learn(path, mtu, reported, size, now)
+        known = learn_path_mtu(net, way, quote, reported, now)
         mtu, locked = known.mtu, known.locked
-        if before is None or (mtu, locked) != (before.mtu, before.locked):
-            net.generation.touch()
     values["path_mtu"], values["max_payload"] = mtu, min(mtu, reported) - HEADERS_LEN
     if net.settings["ip.no_pmtu_disc"]:
         return {**values, "cause": "distrusted"}

@@ -8,7 +8,7 @@ from smolctl.stack.ip.fragment_input import fragment_input
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.ip.reverse_path import source_refused
-from smolctl.stack.ip.route_input import Inbound, InputAction, refuse, route_input
+from smolctl.stack.ip.route_input import Inbound, InputAction, decision, refuse, route_input
 from smolctl.stack.ipv4.forward import forward_input
 from smolctl.stack.ipv4.fragment import received
 from smolctl.stack.ipv4.icmp_input import icmp_input
@@ -34,7 +34,7 @@ def ip_input(net: Network, packet: Packet) -> None:
     packet.header = header
     packet.step("ip", "ok", header)
     key = input_key(packet)
-    inbound = _decision(net, packet, key)
+    inbound = decision(net, packet, key, judge)
     packet.data = packet.data[: header.total_length]
     if inbound.action is _FORWARD:
         forward_input(net, packet, key, inbound.route)
@@ -77,19 +77,6 @@ def input_key(packet: Packet) -> RouteKey:
     tos = header.dscp_ecn
     fields = (header.dst, header.src, None, iif, 0, header.protocol, sport, dport, tos)
     return tuple.__new__(RouteKey, fields)
-
-
-def _decision(net: Network, packet: Packet, key: RouteKey) -> Inbound:
-    """Return what becomes of a packet, as it was decided for one like it, or is now."""
-    cache = net.inbound
-    like = (key, packet.interface.name, packet.pkt_type, packet.looped)
-    inbound = cache.recall(like, net.generation.number)
-    if inbound is None:
-        inbound = judge(net, packet, key)
-        # A refusal has values of its packet, and what a group's members want is asked each time.
-        if inbound.action is not InputAction.REFUSE and not is_multicast(key.dst):
-            cache.remember(like, inbound)
-    return inbound
 
 
 def judge(net: Network, packet: Packet, key: RouteKey) -> Inbound:

@@ -6,10 +6,13 @@ from smolctl.stack.interface import Medium
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.output import (
     TRANSPORT_HEADER_LEN,
+    FamilyPart,
     checked_source,
     choose_way,
     default_ttl,
     follow,
+    fragments_output,
+    loop_copy,
     mtu_of,
     refuse,
 )
@@ -18,7 +21,6 @@ from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.options import departing
 from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.packet import Packet, Sender
-from smolctl.stack.trace.facts import Cut
 from smolctl.stack.trace.trace import Direction, Flow, Trace
 from smolctl.wire import ethernet, icmpv4, ipv4
 from smolctl.wire.address import BROADCAST_MAC, multicast_mac
@@ -109,22 +111,14 @@ def ip_output(net: Network, packet: Packet, way: Way, protocol: int, how: SendOp
         # RFC 1112 6.1: what has TTL 0 is for the members on this host alone.
         trace.direction = _LOCAL
     elif copies:
-        _loop_copy(net, packet)
+        loop_copy(net, packet, _IPV4)
     if ttl == 0:
         net.loopback.output(packet, _IPV4)
     elif fits:
         packet_output(net, packet, way)
     else:
-        _fragments_output(net, packet, way, segment)
-
-
-def _loop_copy(net: Network, packet: Packet) -> None:
-    """Let sockets here hear a packet, too (Linux ip_mc_output loops a copy back; RFC 1112 6.4)."""
-    out = packet.interface
-    trace = net.recorder.begin(Direction.LOCAL, packet.now, packet.trace, out.name)
-    trace.frame = packet.data
-    copy = Packet(packet.data, out, packet.now, trace, net.recorder)
-    net.loopback.output(copy, ethernet.EtherType.IPV4)
+        # RFC 791 3.2.
+        fragments_output(net, packet, way, fragments(header, segment, way.mtu), ident, _PART)
 
 
 def packet_output(net: Network, packet: Packet, way: Way) -> None:
@@ -141,27 +135,4 @@ def packet_output(net: Network, packet: Packet, way: Way) -> None:
         ethernet_output(packet, mac, _IPV4)
 
 
-def _fragments_output(net: Network, packet: Packet, way: Way, segment: bytes) -> None:
-    """Cut a datagram for the way's MTU and hand the fragments to the interface, in order.
-
-    Each fragment has a trace and a fate of its own, and is what is counted; the datagram is sent
-    when all of them are, or ends as the first that is not (``Trace.whole``). RFC 791 3.2.
-
-    Raises: as ``packet_output``; no further fragment leaves then.
-    """
-    header, now, trace, out = packet.header, packet.now, packet.trace, way.interface
-    pieces = fragments(header, segment, way.mtu)
-    trace.parts = len(pieces)
-    packet.step("fragment", "ok", Cut(len(pieces), header.total_length, way.mtu, header.ident))
-    net.recorder.count("ip.datagrams_fragmented")
-    net.recorder.count("ip.fragments_created", len(pieces))
-    for data in pieces:
-        part = net.recorder.begin(trace.direction, now, trace, out.name)
-        part.whole, part.followed = trace, trace.followed
-        part.src, part.gateway, part.frame = trace.src, trace.gateway, data
-        piece = Packet(data, out, now, part, net.recorder)
-        piece.header = ipv4.parse(data)
-        if data is pieces[0]:  # its sender hears once of what happens to its datagram
-            piece.sender, piece.about = packet.sender, packet.about
-        piece.step("ip", "ok", piece.header)
-        packet_output(net, piece, way)
+_PART = FamilyPart("ip", ipv4.parse, packet_output)

@@ -2,11 +2,10 @@
 
 from smolctl.stack import reason
 from smolctl.stack.fib.route import RouteType, TableName
-from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.host_model import is_near
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.quoted import way_of
 from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.packet import DeliveryError, Packet
 from smolctl.stack.reason import Reason
@@ -54,9 +53,7 @@ def _judge(net: Network, packet: Packet, quote: icmpv4.Quote | None) -> Judged:
     cause = _unmatched(net, interface.name, message.code, quote)
     if quote is None or cause is not None:
         return reason.ICMP_ERROR_UNMATCHED, {**_quoted(quote), "cause": cause}
-    ports = (quote.sport or 0, quote.dport or 0)
-    key = RouteKey(quote.dst, quote.src, None, OUTPUT, 0, quote.protocol, *ports)
-    way = route_output(net, key)
+    way = way_of(net, quote)
     if (
         not isinstance(way, Way)
         or way.route is None

@@ -9,15 +9,13 @@ from contextlib import suppress
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
 from smolctl.stack.fib.lookup import Found
-from smolctl.stack.fib.nexthop import Multipath
-from smolctl.stack.fib.route import RouteType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.interface import Interface, Medium
-from smolctl.stack.ip import gateways
+from smolctl.stack.ip.forward import chosen, drop_and_tell, too_big, too_far, way_by
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
-from smolctl.stack.ip.way import Refusal, Way, WayType
+from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.ipv6.extension_headers import hop_by_hop_passed
 from smolctl.stack.ipv6.redirect_output import redirect_sent
 from smolctl.stack.packet import Packet, PacketType
@@ -27,11 +25,6 @@ from smolctl.wire import ethernet, ipv6
 from smolctl.wire.address import UNSPECIFIED6, is_link_local
 from smolctl.wire.ipv6 import NextHeader
 
-_TYPE_REASONS = {
-    RouteType.BLACKHOLE: reason.FWD_ROUTE_BLACKHOLE,
-    RouteType.UNREACHABLE: reason.FWD_ROUTE_UNREACHABLE,
-    RouteType.PROHIBIT: reason.FWD_ROUTE_PROHIBIT,
-}
 # RFC 4443 3; Linux ip6_pkt_drop, ip6_forward. Who is not here is not told.
 _TOLD: dict[Reason, ErrorKind] = {
     reason.FWD_NO_ROUTE: ErrorKind.NET,
@@ -42,7 +35,6 @@ _TOLD: dict[Reason, ErrorKind] = {
     reason.FWD_TOO_BIG: ErrorKind.TOO_BIG,
     reason.FWD_LINK_LOCAL: ErrorKind.BEYOND_SCOPE,
 }
-_RULE_TELLS = {RouteType.UNREACHABLE: ErrorKind.NET, RouteType.PROHIBIT: ErrorKind.PROHIBITED}
 
 
 def forward_input(net: Network, packet: Packet, key: RouteKey, route: Found) -> None:
@@ -62,17 +54,13 @@ def forward_input(net: Network, packet: Packet, key: RouteKey, route: Found) -> 
         return
     if not hop_by_hop_passed(net, packet):
         return
-    way = onward(net, packet.interface, key, route)
-    if packet.trace.id or isinstance(way, Refusal):
-        winner = None if isinstance(way, Refusal) else way.route
-        net.recorder.note_candidates(key, winner, packet.trace, packet.now)
-    if isinstance(way, Refusal):
-        _refuse(net, packet, way)
+    way = chosen(net, packet, key, onward(net, packet.interface, key, route), _TOLD)
+    if way is None:
         return
-    packet.step("route", "pick", way)
-    refusal = _too_far(packet, way) or _beyond(packet, way) or _too_big(packet, way)
+    # RFC 8200 5: no router cuts a packet.
+    refusal = too_far(packet, way) or _beyond(packet, way) or too_big(packet, way)
     if refusal is not None:
-        _refuse(net, packet, refusal, way.mtu)
+        drop_and_tell(net, packet, refusal, _TOLD, way.mtu)
         return
     redirect_sent(net, packet, way)
     packet.step("forward", "ok", PassedOn(key.dst, header.hop_limit - 1))
@@ -90,30 +78,7 @@ def onward(net: Network, interface: Interface, key: RouteKey, route: Found) -> W
     if route is None or (is_link_local(dst) and not isinstance(route, RuleRefusal)):
         # A link-local address leads to its own link and to no other (RFC 4007 9).
         route = net.lookup(key._replace(oif=interface.name)) if is_link_local(dst) else route
-    if route is None:
-        return Refusal(reason.FWD_NO_ROUTE, interface.name, {"ip": dst})
-    if isinstance(route, RuleRefusal):
-        values: dict[str, object] = {"ip": key.src, "type": route.type.value, "_rule": route.rule}
-        return Refusal(reason.IP6_RULE_REFUSED, interface.name, values)
-    if (refused := _TYPE_REASONS.get(route.type)) is not None:
-        return Refusal(refused, interface.name, {"ip": dst, "_route": route})
-    route = gateways.living(net, route)
-    if isinstance(route, Multipath):
-        route = gateways.pick_hop(net, route, key)
-    out = net.interfaces.named(route.dev or "")
-    if not out.up:
-        return Refusal(reason.TX_IFACE_DOWN, out.name, {"ip": dst})
-    next_hop = dst if route.via is None or route.on_link else route.via
-    mtu = out.mtu if route.mtu is None else min(route.mtu, out.mtu)
-    return Way(WayType.UNICAST, out, dst, next_hop, None, route, mtu)
-
-
-def _too_far(packet: Packet, way: Way) -> Refusal | None:
-    """Refuse what has no hop left (RFC 8200 3)."""
-    hops = packet.header.hop_limit
-    if hops > 1:
-        return None
-    return Refusal(reason.FWD_TTL_EXCEEDED, "", {"ip": way.dst, "ttl": hops})
+    return way_by(net, interface, key, route, reason.IP6_RULE_REFUSED)
 
 
 def _beyond(packet: Packet, way: Way) -> Refusal | None:
@@ -123,27 +88,6 @@ def _beyond(packet: Packet, way: Way) -> Refusal | None:
         if is_link_local(ip) and way.interface is not packet.interface:
             return Refusal(reason.FWD_LINK_LOCAL, "", {"ip": ip, "out": way.interface.name})
     return None
-
-
-def _too_big(packet: Packet, way: Way) -> Refusal | None:
-    """Refuse what does not fit the next link: no router cuts a packet (RFC 8200 5)."""
-    size = packet.header.total_length
-    if size <= way.mtu:
-        return None
-    values = {"ip": way.dst, "size": size, "mtu": way.mtu, "out": way.interface.name, "_way": way}
-    return Refusal(reason.FWD_TOO_BIG, "", values)
-
-
-def _refuse(net: Network, packet: Packet, refusal: Refusal, mtu: int = 0) -> None:
-    """Drop a packet for a reason; tell its sender where the RFC wants that."""
-    why, values = refusal.reason, refusal.values
-    dev = refusal.dev or packet.interface.name
-    net.recorder.record(why, dev, packet.now, packet.trace, **values)
-    told = _TOLD.get(why)
-    if why is reason.IP6_RULE_REFUSED:
-        told = _RULE_TELLS.get(RouteType(str(values["type"])))
-    if told is not None:
-        net.answer_error(packet, told, mtu if why is reason.FWD_TOO_BIG else 0)
 
 
 def _send_on(net: Network, packet: Packet, way: Way) -> None:

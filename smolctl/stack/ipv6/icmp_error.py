@@ -1,8 +1,8 @@
 """ICMPv6 errors out: when a packet is answered with one, and when RFC 4443 forbids it."""
 
 from smolctl.errors import NoBuffers, SendRejected
-from smolctl.stack import reason
 from smolctl.stack.fib.route_key import RouteKey
+from smolctl.stack.ip.icmp_error import may_answer
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind, SendOptions
 from smolctl.stack.ip.route_output import route_output
@@ -35,8 +35,6 @@ _TO_GROUPS = frozenset({ErrorKind.TOO_BIG, ErrorKind.OPTION})
 it (RFC 4443 2.4 (e.3))."""
 _UNLIMITED = frozenset({ErrorKind.TOO_BIG})
 """Path MTU discovery waits for the answer. Source: Linux icmpv6 ratemask, all types but 2."""
-_LIMITS = {"icmp6.ratelimit_ms": "host", "icmp.msgs_per_sec": "all", "icmp.msgs_burst": "none"}
-"""Cause of the reason, by the sysctl of the rate limit that forbids an error."""
 
 
 def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> None:
@@ -47,15 +45,7 @@ def answer_error(net: Network, packet: Packet, kind: ErrorKind, rest: int) -> No
         rest: the message's second word: an MTU, or a pointer.
     """
     header, now = packet.header, packet.now
-    cause = _suppressed(net, packet, kind)
-    if cause is not None:
-        packet.record(reason.ICMP_REPLY_SUPPRESSED, cause=cause, ip=header.src, dst=header.dst)
-        return
-    # The loopback is exempt, as in Linux icmpv6_xrlim_allow: nobody else is bothered.
-    limited = kind not in _UNLIMITED and not packet.interface.loopback
-    if limited and not net.icmp_limiter.allow(header.src, now):
-        sysctl = net.icmp_limiter.refused_by
-        packet.record(reason.ICMP_RATE_LIMITED, ip=header.src, knob=sysctl, cause=_LIMITS[sysctl])
+    if not may_answer(net, packet, _suppressed(net, packet, kind), limited=kind not in _UNLIMITED):
         return
     # RFC 4443 2.2: from the address that the packet was sent to, if it is ours.
     src = header.dst if net.fib.is_local(header.dst) else None

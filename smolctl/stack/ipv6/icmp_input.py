@@ -2,14 +2,18 @@
 
 from smolctl.errors import NoBuffers, SendRejected
 from smolctl.stack import reason
-from smolctl.stack.fib.path_mtu import Path
-from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import Pmtudisc, SendOptions
-from smolctl.stack.ip.route_output import route_output
+from smolctl.stack.ip.quoted import (
+    error_values,
+    learn_path_mtu,
+    number_of,
+    sender_of,
+    unmatched,
+    way_of,
+)
 from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.ipv6.addresses import is_ours
-from smolctl.stack.ipv6.errors import number_of
 from smolctl.stack.ipv6.icmp_meaning import meaning
 from smolctl.stack.ipv6.mld import mld_input
 from smolctl.stack.ipv6.nd_input import nd_input
@@ -101,6 +105,8 @@ def _ignoring(net: Network, dst: int) -> str | None:
 
 # --- errors ---------------------------------------------------------------------------------------
 
+_ECHO = (NextHeader.ICMPV6, Type.ECHO_REQUEST)
+
 
 def _error_input(net: Network, packet: Packet) -> None:
     """Match an ICMPv6 error to the socket whose packet it quotes (RFC 4443 2.4 (d))."""
@@ -109,8 +115,8 @@ def _error_input(net: Network, packet: Packet) -> None:
     why = found.reason
     too_big = why is reason.ICMP_FRAGMENTATION_NEEDED
     quote = icmpv6.parse_quote(message.body)
-    values = _error_values(packet, quote)
-    sender = None if quote is None else _sender_of(net, packet, quote)
+    values = error_values(packet, quote, Type.PARAMETER_PROBLEM)
+    sender = None if quote is None else sender_of(net, packet, quote)
     if quote is None or sender is None:
         if why is reason.ICMP6_ERROR_UNKNOWN:
             packet.record(why, **values)
@@ -118,7 +124,8 @@ def _error_input(net: Network, packet: Packet) -> None:
         if too_big and quote is not None:
             packet.record(reason.ICMP6_MTU_UNMATCHED, **values)
             return
-        packet.record(reason.ICMP_ERROR_UNMATCHED, **values, **_unmatched(net, quote))
+        cause = {"cause": "quote6"} if quote is None else unmatched(net, quote, _ECHO)
+        packet.record(reason.ICMP_ERROR_UNMATCHED, **values, **cause)
         return
     values["cause"] = found.cause
     if too_big and message.mtu < ipv6.MIN_MTU:
@@ -135,41 +142,6 @@ def _error_input(net: Network, packet: Packet) -> None:
         packet.trace.settle(Fate.ABSORBED, packet.now)
 
 
-def _error_values(packet: Packet, quote: Quote | None) -> dict[str, object]:
-    """Return what reasons of ICMPv6 errors show."""
-    message, src = packet.message, packet.header.src
-    values: dict[str, object] = {"offender": src, "type": message.type, "icmp_code": message.code}
-    if message.type == Type.PARAMETER_PROBLEM:
-        values["pointer"] = message.pointer
-    if quote is None:
-        return {**values, "ip": src}
-    return {**values, "ip": quote.dst, "port": quote.dport}
-
-
-def _unmatched(net: Network, quote: Quote | None) -> dict[str, object]:
-    """Return why nobody here sent what an ICMPv6 error quotes."""
-    if quote is None:
-        return {"cause": "quote6"}
-    if not net.fib.is_local(quote.src):
-        return {"cause": "source", "quoted": quote.src}
-    if quote.protocol == NextHeader.ICMPV6:
-        asked = quote.icmp_type == Type.ECHO_REQUEST
-        return {"cause": "ping" if asked else "message"}
-    if quote.protocol not in net.transports:
-        return {"cause": "protocol", "protocol": quote.protocol}
-    return {"cause": "socket", "sport": quote.sport}
-
-
-def _sender_of(net: Network, packet: Packet, quote: Quote) -> Sender | None:
-    """Return who sent the packet that an error quotes: of an error of our own, it is known."""
-    if packet.about is not None:
-        return packet.about.sender
-    transport = net.transports.get(quote.protocol)
-    if transport is None or not net.fib.is_local(quote.src):
-        return None
-    return transport.sender_of(quote, packet.interface.name)
-
-
 def _too_big_input(net: Network, packet: Packet, sender: Sender, quote: Quote) -> dict[str, object]:
     """Learn from "packet too big" how big a packet may be that takes the same way (RFC 8201 4).
 
@@ -180,12 +152,10 @@ def _too_big_input(net: Network, packet: Packet, sender: Sender, quote: Quote) -
     Returns: what the reason shows: ``cause``, which says what came of it, ``mtu``, ``path_mtu``
         and ``max_payload``, what fits into one packet.
     """
-    reported, now, size = packet.message.mtu, packet.now, quote.total_length
+    reported, size = packet.message.mtu, quote.total_length
     values: dict[str, object] = {"mtu": reported, "size": size}
     dev = sender.dev or (packet.interface.name if net.needs_dev(quote.dst) else None)
-    ports = (quote.sport or 0, quote.dport or 0)
-    key = RouteKey(quote.dst, quote.src, dev, OUTPUT, 0, quote.protocol, *ports)
-    way = route_output(net, key)
+    way = way_of(net, quote, dev)
     if not isinstance(way, Way) or way.type is not WayType.UNICAST:
         return {**values, "cause": "lost"}
     before, mtu = way.learned, way.mtu
@@ -193,10 +163,6 @@ def _too_big_input(net: Network, packet: Packet, sender: Sender, quote: Quote) -
         return {**values, "cause": "fixed", "path_mtu": mtu}
     # RFC 8201 4: MUST NOT increase its estimate in response to such a message.
     if reported < mtu or (before is not None and reported == mtu):
-        path = Path(quote.dst, way.interface.name, way.next_hop)
-        known = net.fib.path_mtus.learn(path, mtu, reported, size, now)
-        mtu = known.mtu
-        if before is None or mtu != before.mtu:
-            net.generation.touch()
+        mtu = learn_path_mtu(net, way, quote, reported, packet.now).mtu
     values["path_mtu"], values["max_payload"] = mtu, min(mtu, reported) - _HEADERS_LEN
     return {**values, "cause": "larger" if reported >= size else "mtu"}

@@ -12,7 +12,7 @@ from smolctl.stack.ip.fragment_input import WholePacket, fragment_input
 from smolctl.stack.ip.host_model import is_away
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
-from smolctl.stack.ip.route_input import Inbound, InputAction, refuse
+from smolctl.stack.ip.route_input import Inbound, InputAction, decision, refuse
 from smolctl.stack.ipv6 import proxy_nd
 from smolctl.stack.ipv6.addresses import is_ours, why_disabled
 from smolctl.stack.ipv6.extension_headers import headers_input
@@ -54,7 +54,7 @@ def ip6_input(net: Network, packet: Packet) -> None:
     packet.header, packet.upper = header, HEADER_LEN
     packet.step("ip", "ok", header)
     key = input_key(packet)
-    inbound = _decision(net, packet, key)
+    inbound = decision(net, packet, key, judge)
     if header.payload_length or header.next_header != NextHeader.HOP_BY_HOP:
         # Else the length may stand in a jumbo payload option (RFC 2675 3).
         packet.data = packet.data[: header.total_length]
@@ -129,19 +129,6 @@ def input_key(packet: Packet) -> RouteKey:
     iif = OUTPUT if packet.looped else packet.interface.name
     fields = (header.dst, header.src, None, iif, 0, protocol, sport, dport, header.traffic_class)
     return tuple.__new__(RouteKey, fields)
-
-
-def _decision(net: Network, packet: Packet, key: RouteKey) -> Inbound:
-    """Return what becomes of a packet, as it was decided for one like it, or is now."""
-    cache = net.inbound
-    like = (key, packet.interface.name, packet.pkt_type, packet.looped)
-    inbound = cache.recall(like, net.generation.number)
-    if inbound is None:
-        inbound = judge(net, packet, key)
-        # A refusal has values of its packet, and what a group's members want is asked each time.
-        if inbound.action is not InputAction.REFUSE and not is_multicast(key.dst):
-            cache.remember(like, inbound)
-    return inbound
 
 
 def judge(net: Network, packet: Packet, key: RouteKey) -> Inbound:

@@ -2,16 +2,15 @@
 
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ip.protocol import ErrorKind
+from smolctl.stack.ip.quoted import tell_unreachable
 from smolctl.stack.ipv6.addresses import asking_address, optimistic_address, usable
-from smolctl.stack.ipv6.errors import delivery_error
 from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.packet import Packet
-from smolctl.stack.reason import NEIGH_FAILED, Detail
+from smolctl.stack.reason import Detail
 from smolctl.stack.trace.facts import Announced, Asked
 from smolctl.stack.trace.trace import Direction, Trace
-from smolctl.wire import ethernet, ndp
+from smolctl.wire import ethernet, icmpv6, ndp
 from smolctl.wire.address import (
     UNSPECIFIED6,
     ZERO_MAC,
@@ -21,9 +20,6 @@ from smolctl.wire.address import (
 )
 from smolctl.wire.ipv6 import Ipv6Header, NextHeader
 from smolctl.wire.ndp import NeighborAdvertisement, NeighborSolicitation, Options
-
-STEPS_LIMIT = 100
-"""Solicitations that a packet's steps tell of; neigh.mcast_solicit=0 sends them for ever."""
 
 
 def nd_output(
@@ -147,11 +143,7 @@ class NdResolver:
             if tested is None
             else Announced(entry.ip, tested)
         )
-        waiting = [packet.trace for packet in entry.queue]
-        waiting += net.neighbors.blocked_senders.waiting_for(out.name, entry.ip)
-        for waiter in waiting if entry.probes <= STEPS_LIMIT else ():
-            waiter.step("nd", "wait", now, facts)
-        cause = waiting[-1] if waiting else None
+        cause = net.neighbors.tell_waiting(out, entry, "nd", facts, now)
         if source == UNSPECIFIED6:
             net.recorder.count("nd.solicitations_without_source")
             if tested is not None:
@@ -168,9 +160,4 @@ class NdResolver:
 
         The sender of a packet that was forwarded is told by ICMPv6 (RFC 4861 7.2.2).
         """
-        if packet.sender is not None:
-            error = delivery_error(packet, NEIGH_FAILED, detail)
-            if error is not None:
-                packet.sender.fail(error)
-        elif packet.header is not None and not self._net.fib.is_local(packet.header.src):
-            self._net.answer_error(packet, ErrorKind.HOST)
+        tell_unreachable(self._net, packet, icmpv6.parse_quote(packet.data), detail)

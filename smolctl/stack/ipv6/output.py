@@ -4,13 +4,22 @@ from smolctl.stack import reason
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Medium
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ip.output import checked_source, choose_way, default_ttl, follow, mtu_of, refuse
+from smolctl.stack.ip.output import (
+    FamilyPart,
+    checked_source,
+    choose_way,
+    default_ttl,
+    follow,
+    fragments_output,
+    loop_copy,
+    mtu_of,
+    refuse,
+)
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv6.flow_label import flow_label
 from smolctl.stack.link.output import ethernet_output
 from smolctl.stack.packet import Packet, Sender
-from smolctl.stack.trace.facts import Cut
 from smolctl.stack.trace.trace import Direction, Flow, Trace
 from smolctl.wire import ethernet, icmpv6, ipv6
 from smolctl.wire.address import multicast_mac, multicast_scope
@@ -88,22 +97,15 @@ def ip6_output(net: Network, packet: Packet, way: Way, protocol: int, how: SendO
     if out.medium is _LOOPBACK or way.type is _WAY_LOCAL or inside:
         trace.direction = _LOCAL
     elif copies:
-        _loop_copy(net, packet)
+        loop_copy(net, packet, _IPV6)
     if inside:
         net.loopback.output(packet, _IPV6)
     elif len(packet.data) <= way.mtu or len(packet.data) <= mtu_of(way, how.pmtudisc):
         packet_output(net, packet, way)
     else:
-        _fragments_output(net, packet, way)
-
-
-def _loop_copy(net: Network, packet: Packet) -> None:
-    """Let sockets here hear a packet, too (Linux ip6_finish_output2 loops a copy back)."""
-    out = packet.interface
-    trace = net.recorder.begin(_LOCAL, packet.now, packet.trace, out.name)
-    trace.frame = packet.data
-    copy = Packet(packet.data, out, packet.now, trace, net.recorder)
-    net.loopback.output(copy, _IPV6)
+        # Only its sender cuts a packet (RFC 8200 4.5).
+        ident = net.idents.next(src, dst, 0)
+        fragments_output(net, packet, way, fragments6(packet.data, way.mtu, ident), ident, _PART)
 
 
 def packet_output(net: Network, packet: Packet, way: Way) -> None:
@@ -119,28 +121,4 @@ def packet_output(net: Network, packet: Packet, way: Way) -> None:
         net.neighbors.output(packet, way.next_hop)
 
 
-def _fragments_output(net: Network, packet: Packet, way: Way) -> None:
-    """Cut a packet for the way's MTU and hand the fragments to the interface, in order.
-
-    Only its sender cuts a packet (RFC 8200 4.5). Each fragment has a trace and a fate of its own,
-    and is what is counted; see ``Trace.whole``.
-
-    Raises: as ``packet_output``; no further fragment leaves then.
-    """
-    header, now, trace, out = packet.header, packet.now, packet.trace, way.interface
-    ident = net.idents.next(header.src, header.dst, 0)
-    pieces = fragments6(packet.data, way.mtu, ident)
-    trace.parts = len(pieces)
-    packet.step("fragment", "ok", Cut(len(pieces), header.total_length, way.mtu, ident))
-    net.recorder.count("ip6.datagrams_fragmented")
-    net.recorder.count("ip6.fragments_created", len(pieces))
-    for data in pieces:
-        part = net.recorder.begin(trace.direction, now, trace, out.name)
-        part.whole, part.followed = trace, trace.followed
-        part.src, part.gateway, part.frame = trace.src, trace.gateway, data
-        piece = Packet(data, out, now, part, net.recorder)
-        piece.header = ipv6.parse(data)
-        if data is pieces[0]:  # its sender hears once of what happens to its datagram
-            piece.sender, piece.about = packet.sender, packet.about
-        piece.step("ip", "ok", piece.header)
-        packet_output(net, piece, way)
+_PART = FamilyPart("ip6", ipv6.parse, packet_output)

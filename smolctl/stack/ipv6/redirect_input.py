@@ -1,8 +1,9 @@
 """Redirects of neighbor discovery in: another first hop for one destination (RFC 4861 8)."""
 
 from smolctl.stack import reason
-from smolctl.stack.fib.route_key import OUTPUT, RouteKey
+from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.quoted import way_of
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Way
 from smolctl.stack.packet import DeliveryError, Packet
@@ -48,11 +49,10 @@ def _judge(
     if not interface.settings["ip6.accept_redirects"]:
         return reason.REDIRECT6_IGNORED, {"cause": "sysctl"}
     # Without the packet that caused it, any packet to the destination tells the router in use.
-    key = RouteKey(message.destination)
     if quote is not None and quote.dst == message.destination and net.fib.is_local(quote.src):
-        ports = (quote.sport or 0, quote.dport or 0)
-        key = RouteKey(quote.dst, quote.src, None, OUTPUT, 0, quote.protocol, *ports)
-    way = route_output(net, key)
+        way = way_of(net, quote)
+    else:
+        way = route_output(net, RouteKey(message.destination))
     known = isinstance(way, Way) and way.interface is interface and way.gateway == src
     if not known or not isinstance(way, Way) or way.route is None:
         return reason.REDIRECT6_STRANGER, {}

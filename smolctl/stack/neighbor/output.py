@@ -24,11 +24,13 @@ from smolctl.stack.neighbor.resolver import BlockedSenders, Resolver
 from smolctl.stack.neighbor.states import State
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason, Rejected
-from smolctl.stack.trace.facts import Resolved
+from smolctl.stack.trace.facts import Announced, Asked, Resolved
 from smolctl.stack.trace.recorder import Recorder
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire.address import ZERO_MAC
 
+_STEPS_LIMIT = 100
+"""Questions that a packet's steps tell of; neigh.mcast_solicit=0 asks for ever."""
 OnChange = Callable[[Interface, events.ChangeType, Neighbor], None]
 
 
@@ -97,6 +99,20 @@ class Neighbors(dict[str, NeighborCache]):
             else:
                 packet.record(reason.NEIGH_NOT_QUEUED, next_hop=next_hop, knob=sysctl)
         self.perform(out, actions, now)
+
+    def tell_waiting(
+        self, out: Interface, entry: Neighbor, stage: str, asked: Asked | Announced, now: int
+    ) -> Trace | None:
+        """Note a question in the traces of those that wait for its answer; return the last of them.
+
+        Args:
+            stage: the protocol that asks.
+        """
+        waiting = [packet.trace for packet in entry.queue]
+        waiting += self.blocked_senders.waiting_for(out.name, entry.ip)
+        for waiter in waiting if entry.probes <= _STEPS_LIMIT else ():
+            waiter.step(stage, "wait", now, asked)
+        return waiting[-1] if waiting else None
 
     def _forbids_queue(self, out: Interface, packet: Packet) -> str | None:
         """Return the sysctl that forbids a packet to wait for its neighbor; None when it may."""
