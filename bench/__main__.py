@@ -36,6 +36,7 @@ SUBJECTS = {
     "hold": ("bench.hold:run", "how long a command holds the loop of a large stack"),
     "cli": ("bench.cli:run", "what a command costs"),
     "batch": ("bench.batch:run", "what a command costs in a batch, beside ip -batch (root)"),
+    "dad": ("bench.dad:run", "how long it takes until an address can be used"),
     "start": ("bench.start:run", "how long a stack takes to be there"),
     "memory": ("bench.memory:run", "memory of the daemon"),
 }
