@@ -278,6 +278,26 @@ class Script:
         self.inject(f". 1:1 ack 1 win {window}{stamp}")
         self.do_accept()
 
+    def do_small_buffer(self, size: str) -> None:
+        """Open a connection whose receive buffer has so many bytes, and never more."""
+        self.do_listen()
+        self.do_set("rcvbuf", size)
+        self.do_set("rcvbuf_locked", "1")
+        self.do_established()
+
+    def do_fin_wait(self) -> None:
+        """Open a connection and close it: its FIN has left, and nothing has come back."""
+        self.do_established()
+        self.do_close()
+        self.expect("F. 1:1 ack 1")
+
+    def do_time_wait(self) -> None:
+        """Close a connection, as the peer does 0.1 s later: it is in TIME-WAIT."""
+        self.do_fin_wait()
+        self.advance(self.host.now + 100 * MILLISECOND_NS)
+        self.inject("F. 1:1 ack 2")
+        self.expect(". 2:2 ack 2")
+
     def do_write(self, size: str, expected: str = "") -> None:
         taken = self.tcp.send(self.conn, bytes(int(size)), self.host.now)
         assert taken == int(expected or size), f"{taken} bytes were taken"

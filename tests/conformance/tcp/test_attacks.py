@@ -192,10 +192,7 @@ def test_rfc9293_3_9_2_3_no_connection_to_a_group_or_everybody() -> None:
 def test_rfc9293_3_8_6_1_a_reset_counts_while_the_window_is_closed() -> None:
     """MUST-66: and so does urgent data."""
     script = """
-        +0   listen
-        +0   set rcvbuf 2048
-        +0   set rcvbuf_locked 1
-        +0   established
+        +0   small_buffer 2048
         +0   < . 1:1461 ack 1
         +0   > . 1:1 ack 1461 win 0
     """

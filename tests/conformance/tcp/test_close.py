@@ -52,9 +52,7 @@ def test_rfc9293_3_6_figure_13_both_ends_close_at_once() -> None:
 
 def test_rfc9293_3_6_fin_and_its_acknowledgment_in_one_segment() -> None:
     play("""
-        +0   established
-        +0   close
-        +0   > F. 1:1 ack 1
+        +0   fin_wait
         +.1  < F. 1:1 ack 2
         +0   > . 2:2 ack 2
         +0   state closed
@@ -123,9 +121,7 @@ def test_rfc9293_3_10_4_fin_waits_for_the_window_and_leaves_with_the_last_data()
 
 def test_rfc9293_3_8_1_fin_is_sent_again() -> None:
     play("""
-        +0    established
-        +0    close
-        +0    > F. 1:1 ack 1
+        +0    fin_wait
         +.21  > F. 1:1 ack 1
         +.42  > F. 1:1 ack 1
         +.1   < . 1:1 ack 2
@@ -163,9 +159,7 @@ def test_rfc9293_3_10_7_4_data_after_fin_is_ignored() -> None:
 def test_rfc9293_3_6_1_data_for_a_closed_socket_is_reset() -> None:
     """RFC 2525 2.17: the peer shall know that its data is lost."""
     play("""
-        +0   established
-        +0   close
-        +0   > F. 1:1 ack 1
+        +0   fin_wait
         +.1  < . 1:11 ack 2
         +0   > R 2:2
         +0   connections 0
@@ -208,9 +202,7 @@ def test_rfc9293_3_10_7_4_a_reset_ends_every_state_and_says_so() -> None:
 def test_rfc1122_4_2_2_13_a_closed_socket_does_not_wait_for_ever() -> None:
     """Linux tcp_fin_timeout: the peer acknowledged FIN and never sends its own."""
     play("""
-        +0   established
-        +0   close
-        +0   > F. 1:1 ack 1
+        +0   fin_wait
         +.1  < . 1:1 ack 2
         +61  connections 0
     """)
@@ -229,9 +221,7 @@ def test_rfc1122_4_2_2_13_a_socket_that_is_only_shut_does_wait() -> None:
 def test_rfc1337_3_a_reset_in_time_wait_is_ignored_if_wanted() -> None:
     play("""
         +0   sysctl tcp.rfc1337 1
-        +0   established
-        +0   close
-        +0   > F. 1:1 ack 1
+        +0   fin_wait
         +0   < F. 1:1 ack 2
         +0   > . 2:2 ack 2
         +0   < R 2:2
@@ -242,11 +232,7 @@ def test_rfc1337_3_a_reset_in_time_wait_is_ignored_if_wanted() -> None:
 
 def test_rfc6191_2_a_syn_behind_the_old_connection_opens_a_new_one() -> None:
     play("""
-        +0   established
-        +0   close
-        +0   > F. 1:1 ack 1
-        +.1  < F. 1:1 ack 2
-        +0   > . 2:2 ack 2
+        +0   time_wait
         +1   < S 5000:5000 win 1000
         +0   > S. 0:0 ack 5001
         +.1  < . 5001:5001 ack 1
@@ -269,11 +255,7 @@ def test_rfc6191_2_a_newer_timestamp_opens_a_new_one_too() -> None:
 
 def test_rfc9293_3_10_7_4_an_old_syn_in_time_wait_is_only_acknowledged() -> None:
     play("""
-        +0   established
-        +0   close
-        +0   > F. 1:1 ack 1
-        +.1  < F. 1:1 ack 2
-        +0   > . 2:2 ack 2
+        +0   time_wait
         +1   < S -900:-900 win 1000
         +0   > . 2:2 ack 2
         +0   connections 1
@@ -283,11 +265,7 @@ def test_rfc9293_3_10_7_4_an_old_syn_in_time_wait_is_only_acknowledged() -> None
 def test_linux_two_ends_in_time_wait_do_not_answer_each_other_for_ever() -> None:
     """Not as in smoltcp (#29): twice a second at most."""
     play("""
-        +0   established
-        +0   close
-        +0   > F. 1:1 ack 1
-        +.1  < F. 1:1 ack 2
-        +0   > . 2:2 ack 2
+        +0   time_wait
         +1   < . 1:1 ack 2
         +0   > . 2:2 ack 2
         +.1  < . 1:1 ack 2

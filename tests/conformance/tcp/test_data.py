@@ -54,27 +54,19 @@ def test_rfc9293_3_10_7_4_fin_beyond_a_gap_waits_for_it() -> None:
 
 def test_rfc9293_3_10_7_4_what_lies_beyond_the_window_is_cut_off() -> None:
     """SHLD-31: a segment is trimmed to the window, which is one segment at first."""
-    play(
-        """
-        +0   listen
-        +0   set rcvbuf 2048
-        +0   set rcvbuf_locked 1
-        +0   established
+    play("""
+        +0   small_buffer 2048
         +0   < . 1:3001 ack 1
         +0   > . 1:1 ack 1461 win 0
         +0   data 1 1461
         +0   > . 1:1 ack 1461 win 2048
-    """.replace("2049", "1461").replace("win 2048", "win 2048")
-    )
+    """)
 
 
 def test_rfc9293_3_10_7_4_an_empty_window_takes_nothing_but_is_told() -> None:
     """Not as in gVisor (#10243): an empty probe is answered, and so is one with a byte."""
     play("""
-        +0   listen
-        +0   set rcvbuf 2048
-        +0   set rcvbuf_locked 1
-        +0   established
+        +0   small_buffer 2048
         +0   < . 1:1461 ack 1
         +0   > . 1:1 ack 1461 win 0
         +1   < . 1460:1460 ack 1
@@ -89,10 +81,7 @@ def test_rfc9293_3_10_7_4_an_empty_window_takes_nothing_but_is_told() -> None:
 def test_rfc9293_3_8_6_2_2_the_window_opens_by_a_segment_or_half_of_the_buffer() -> None:
     """MUST-39, SHLD-14; smoltcp #199, #935: it is told when it has opened, not before."""
     play("""
-        +0   listen
-        +0   set rcvbuf 2048
-        +0   set rcvbuf_locked 1
-        +0   established
+        +0   small_buffer 2048
         +0   < . 1:1461 ack 1
         +0   > . 1:1 ack 1461 win 0
         +0   data 1 401
