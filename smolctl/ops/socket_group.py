@@ -9,7 +9,7 @@ from smolctl.stack.ip.membership import SourceChange
 from smolctl.stack.ip.network import Network
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.udp.socket import UdpSocket
-from smolctl.wire.address import format_address, is_multicast
+from smolctl.wire.address import IPV6, format_address, is_multicast
 
 INTERFACE = "addr dev index family"
 """The arguments that name an interface: by an address that it has, its name, or its number."""
@@ -30,8 +30,8 @@ def send_by(stack: Stack, socket: UdpSocket, args: Args) -> None:
     try:
         name = _named(stack, args)
     except NoSuchDevice as error:
-        if "dev" in args:
-            raise
+        if "dev" in args or socket.family is IPV6:
+            raise  # Linux: ENODEV of ipv6(7), EADDRNOTAVAIL of ip(7)
         raise AddressNotAvailable(error.message, hint=error.hint) from None
     if name is None and source is not None:
         owner = stack.networks.for_address(source).interface_of(source)
@@ -92,6 +92,8 @@ def _leave(stack: Stack, net: Network, socket: UdpSocket, group: int, args: Args
     try:
         interface = _interface(stack, net, group, args)
     except InvalidArgument:
+        if net.family is IPV6:
+            raise  # Linux ipv6_sock_mc_drop
         raise AddressNotAvailable(
             f"the socket has not joined {shown}, which is not a group"
         ) from None
