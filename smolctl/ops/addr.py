@@ -263,16 +263,17 @@ def _parse6(args: Args, new: Address6) -> None:
 def _lifetime(args: Args, now: int) -> Lifetime:
     """Return how long an address is to be there and preferred; for ever where nothing is said."""
     valid, preferred = (_seconds(args, name) for name in ("valid_lft", "preferred_lft"))
+    this = f"{args.required('local')} dev {args.required('dev')}"
     if not valid:
         raise InvalidArgument(
             "valid_lft is 0: an address is there for a second or more",
-            hint=f"smolctl addr del {args.required('local')} dev {args.required('dev')}",
+            hint=f"smolctl addr del {this}",
         )
     if preferred > valid:
         said = args.text("preferred_lft") or "forever"
         raise InvalidArgument(
             f"preferred_lft {said} is longer than valid_lft {valid}",
-            hint=f"valid_lft {valid} preferred_lft {valid}",
+            hint=f"smolctl addr replace {this} valid_lft {valid} preferred_lft {valid}",
         )
     return Lifetime(valid, preferred, now)
 

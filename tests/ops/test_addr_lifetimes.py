@@ -104,7 +104,8 @@ def test_valid_alone_needs_preferred_too_as_in_linux() -> None:
     api = Api()
     with pytest.raises(InvalidArgument, match="preferred_lft forever is longer") as refused:
         api("addr.add", local=FOUR, dev="tap0", valid_lft="5")
-    assert refused.value.hint == "valid_lft 5 preferred_lft 5"
+    hint = f"smolctl addr replace {FOUR} dev tap0 valid_lft 5 preferred_lft 5"
+    assert refused.value.hint == hint
 
 
 def test_the_secondaries_go_with_the_first_address_of_their_network() -> None:

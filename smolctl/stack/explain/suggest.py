@@ -225,7 +225,21 @@ def _route(_net: Network, values: Values) -> More:
 
 
 def _no_route(net: Network, values: Values) -> More:
-    return {"connected": _connected(net), **no_route(net, values["ip"]), **_gone(net, values)}
+    return {
+        "connected": _connected(net),
+        **no_route(net, values["ip"]),
+        **_gone(net, values),
+        **_disabled(net),
+    }
+
+
+def _disabled(net: Network) -> More:
+    """Return the links that do without IPv6 because of a sysctl, and the ``knob`` that says so."""
+    off = [link for link in net.interfaces.values() if link.settings["ip6.disable"]]
+    if net.family is IPV4 or not off:
+        return {}
+    shown = "all links" if len(off) == len(net.interfaces) else ", ".join(link.name for link in off)
+    return {"disabled": shown, "knob": net.settings.knob(off[-1].name, "ip6.disable", 0)}
 
 
 def _connected(net: Network) -> str:

@@ -302,10 +302,17 @@ class Ipv6(LinkedNetwork):
             self._check_use(interface, now)
 
     def _check_use(self, interface: Interface, now: int) -> None:
-        """Take all addresses from a link that does without IPv6, or give it its own."""
+        """Take all addresses, routes and neighbors from a link that does without IPv6.
+
+        Or give it its own again. Source: Linux ``addrconf_ifdown``, ``rt6_disable_ip``.
+        """
         if why_disabled(interface) is not None:
             self._remove_addresses(interface, now)
+            self.fib.remove_where(lambda route: route.dev == interface.name)
+            self.fib.kill_hops(interface.name)
+            self.neighbors.flush(interface, now, "address")
             interface.ipv6.reports.stop()
+            self.generation.touch()
         elif interface.up:
             self.link_ready(interface, now)
 

@@ -99,10 +99,12 @@ TX_NO_ROUTE = Reason(
         " (connected: {connected})",
         ": it is in the network of {down}, which is down",
         "; {gone}",
+        "; IPv6 is disabled on {disabled}",
     ),
     fix_templates=(
         "smolctl link set {down} up",
         "smolctl route add default via {gateway!z}",
+        "smolctl sysctl {knob}=0",
     ),
     advice_template="connect a link, or add a route: smolctl route show",
     stage="route",

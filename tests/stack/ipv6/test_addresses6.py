@@ -4,8 +4,9 @@ import pytest
 
 from smolctl.errors import AlreadyExists, InvalidArgument, SmolctlError
 from smolctl.stack.config.link import delete_interface, set_carrier, set_mtu, set_up
-from smolctl.stack.fib.route import TableName
+from smolctl.stack.fib.route import RouteType, TableName
 from smolctl.stack.ip.membership import interface_for
+from smolctl.stack.neighbor.states import State
 from tests.kit.host import ip, text
 from tests.kit.host6 import OUR_LINK_LOCAL, OURS6, Host6
 
@@ -234,3 +235,18 @@ def test_an_address_added_while_its_link_is_down_is_ours() -> None:
     assert [route.dev for route in local.chain(ip("2001:db8:5::1"), 128)] == ["tap0"]
     set_up(host.stack.shared, host.tap, False, host.now)
     assert not list(local.chain(ip("2001:db8:5::1"), 128))
+
+
+def test_a_link_that_does_without_ipv6_has_no_routes_and_neighbors_either() -> None:
+    # Linux addrconf_ifdown, rt6_disable_ip: static ones go as well, and do not come back.
+    host = Host6()
+    host.route("::/0", "tap0", via="fe80::fe")
+    host.route("2001:db8:99::/64", "tap0", kind=RouteType.LOCAL)
+    host.know("2001:db8::2", state=State.PERMANENT)
+    host.set("tap0.ip6.disable", 1)
+    assert [route for route in routes(host) if "dev tap0" in route] == []
+    assert host.neighbor("2001:db8::2") is None
+    host.set("tap0.ip6.disable", 0)
+    left = [route for route in routes(host) if "dev tap0" in route]
+    assert all("fe80::" in route or "ff00::/8" in route for route in left)
+    assert any("fe80::/64" in route for route in left)

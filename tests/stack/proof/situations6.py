@@ -28,7 +28,7 @@ from tests.kit.host6 import (
     udp6_frame,
 )
 from tests.stack.proof.situations import Situation, after
-from tests.stack.reason.provokers import Provoker, refused
+from tests.stack.reason.provokers import Provoker, refused, without_ipv6
 from tests.stack.reason.provokers_ipv6 import (
     DATAGRAM6,
     FAR6,
@@ -245,6 +245,8 @@ SITUATIONS6 = (
     Situation(
         "nd-target-not-ours", "smolctl addr add 2001:db8::77/64 dev tap0", P["nd-target-not-ours"]
     ),
+    Situation("tx-no-route", "smolctl sysctl ip6.disable=0",
+              after(lambda host: host.socket(9, local="::"), without_ipv6)),
     Situation("nd-proxy-idle", "smolctl sysctl nd.proxy=1", P["nd-proxy-idle"]),
     Situation(
         "nd-answer-queue-full", "smolctl sysctl neigh.proxy_qlen=8", P["nd-answer-queue-full"]

@@ -84,6 +84,7 @@ from tests.stack.reason.provokers import (
     with_sysctl,
     without_a_default_route_waiting,
     without_a_wire,
+    without_ipv6,
     without_its_default_route,
 )
 from tests.stack.reason.provokers_arp import (
@@ -337,7 +338,7 @@ VARIANTS: dict[str, tuple[Provoker, ...]] = {
     "neigh-queue-purged": (evicted_while_it_waits,),
     "neigh-queue-full": (with_sysctl("neigh.unres_qlen_bytes", 50, neigh_queue_full_of(2)),),
     "tx-src-tentative": (from_a_failed_address,),
-    "tx-no-route": (with_its_link_down, without_a_wire, without_its_default_route),
+    "tx-no-route": (with_its_link_down, without_a_wire, without_its_default_route, without_ipv6),
     "tx-no-port": (no_port_but_below,),
     "tx-too-big": (by_a_route_of_small_mtu, by_a_way_that_was_learned),
     "icmp-fragmentation-needed": (error_for_a_socket(3, 4, rest=600),),

@@ -386,6 +386,11 @@ def without_a_wire(host: Host) -> None:
     sends("8.8.8.8")(host)
 
 
+def without_ipv6(host: Host) -> None:
+    host.set("ip6.disable", 1)
+    refused(host, host.socket(local="::"), "::1")
+
+
 def no_port_but_below(host: Host) -> None:
     host.set("ip.local_port_last", 65535)
     host.set("ip.local_port_first", 65535)
