@@ -69,6 +69,10 @@ class Prober(ABC):
     def unheard(self, last: Trace, awaited: Awaited, probes: int) -> bool:
         """Note on the last probe that an answer was dropped; return whether one was."""
 
+    def ready_ns(self, now: int) -> int:
+        """Return when it may send; ``now`` unless its source address must be tested first."""
+        return now
+
     def note_silence(self, last: Trace, awaited: Awaited, probes: int) -> None:
         """Note on the last probe that nobody answered."""
         unanswered(
@@ -124,8 +128,16 @@ class ProbeJob(Job):
             src=format_address(self._plan.src),
             dev=self._prober.interface.name,
         )
-        self._probe(now)
+        self._go_on(now)
         self.deadline = self._due()
+
+    def _go_on(self, now: int) -> None:
+        """Send a probe; before the first, wait until that is possible, and begin then."""
+        ready_ns = now if self._sent else self._prober.ready_ns(now)
+        if ready_ns > now:
+            self._start_ns = self._next_ns = ready_ns
+        else:
+            self._probe(now)
 
     def on_timer(self, now: int) -> None:
         """Send what is due, end when nothing more is wanted."""
@@ -137,7 +149,7 @@ class ProbeJob(Job):
             if now >= self._last_ns + self._last_wait():
                 self.finish(now)
         elif now >= self._next_ns:
-            self._probe(now)
+            self._go_on(now)
         if not self.ended:
             self.deadline = self._due()
 

@@ -13,7 +13,12 @@ from smolctl.stack.interface import Interface, Medium
 from smolctl.stack.ip.output import refuse
 from smolctl.stack.ip.route_output import no_source, route_output, unavailable
 from smolctl.stack.ip.way import Refusal
-from smolctl.stack.ipv6.addresses import asking_address, usable
+from smolctl.stack.ipv6.addresses import (
+    asking_address,
+    is_optimistic,
+    optimistic_address,
+    usable,
+)
 from smolctl.stack.ipv6.nd_output import advertisement_output, solicitation, solicitation_output
 from smolctl.stack.neighbor.probe_client import NdClient
 from smolctl.stack.stack import Stack
@@ -32,6 +37,8 @@ from smolctl.wire.address import (
 from smolctl.wire.ndp import NeighborAdvertisement, Options
 
 MODES = ("request", "dad", "announce")
+_A_MOMENT_NS = 1_000_000
+"""Time after which a test whose time has come is over."""
 _SOLICITATION_LEN = 32
 """Bytes of a solicitation with our MAC."""
 
@@ -58,6 +65,15 @@ class NdProber(Prober):
     def open(self) -> NdClient:
         """Return the client that hears the answers."""
         return self.stack.nd_open(self.interface.name, self.plan.dst, self.plan.src)
+
+    def ready_ns(self, now: int) -> int:
+        """Return when the test of an optimistic source goes on: it may not ask (RFC 4429 3.2)."""
+        state, src = self.interface.ipv6, self.plan.src
+        tested = state.addresses.find(src, None)
+        if tested is None or not is_optimistic(tested) or self.plan.mode != "request":
+            return now
+        entry = state.dad.find(tested)
+        return now if entry is None else max(now, entry.due_ns or now) + _A_MOMENT_NS
 
     def send(self, lladdr: bytes | None, trace: Trace, now: int) -> None:
         """Ask, or tell: everybody, or the station of an address."""
@@ -98,9 +114,12 @@ def _way(stack: Stack, dst: int, mode: str, args: Args, now: int) -> tuple[Inter
     if mode == "dad":
         return interface, UNSPECIFIED6
     sender = dst if mode == "announce" else src
-    if sender is not None and not usable(interface, sender):
+    tested = optimistic_address(interface, sender) if mode == "request" else None
+    if sender is not None and sender != tested and not usable(interface, sender):
         raise unavailable(stack.ipv6, sender)
     src = asking_address(interface) if sender is None else sender
+    if src == UNSPECIFIED6 and tested is not None:
+        return interface, tested
     if src == UNSPECIFIED6:
         _refuse(stack, no_source(stack.ipv6, interface, dst, dst), dst, now)
     return interface, src

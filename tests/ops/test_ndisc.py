@@ -55,6 +55,31 @@ def sent(api: Api) -> list[Seen6]:
 # --- asking ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("src", [None, OUR_LINK_LOCAL])
+def test_it_waits_until_an_optimistic_source_is_tested(api: Api, src: str | None) -> None:
+    # RFC 4429 3.2: such an address must not ask. The time that it may take begins then.
+    set_up(api.stack.shared, api.host.tap, False, api.clock.now)
+    set_up(api.stack.shared, api.host.tap, True, api.clock.now)
+    (own,) = api.host.tap.ipv6.addresses.items
+    assert own.tentative
+    args = {} if src is None else {"src": src}
+    exchange, _ = api.start("ndisc.run", dst=TARGET, count="1", deadline="1", **args)
+    api.wait(SECOND_NS - 1)
+    assert not any(each.ip.src == ip(OUR_LINK_LOCAL) for each in sent(api) if is_question(each))
+    api.wait(2 * MILLISECOND_NS)
+    (asked,) = [each for each in sent(api) if is_question(each) and each.ip.src != UNSPECIFIED6]
+    assert asked.ip.src == ip(OUR_LINK_LOCAL)
+    api.wait(500 * MILLISECOND_NS)
+    api.arrive(answer())
+    api.wait(SECOND_NS, until=lambda: exchange.ended)
+    assert exchange.result is not None
+    assert (exchange.result["ok"], exchange.result["received"]) == (True, 1)
+
+
+def is_question(seen: Seen6) -> bool:
+    return seen.protocol == 58 and seen.payload[0] == 135
+
+
 def test_an_answer_is_shown_with_its_mac_and_round_trip_time(api: Api) -> None:
     exchange = ask(api, answer(), count="1")
     assert exchange.events == [

@@ -239,7 +239,8 @@ def _disabled(net: Network) -> More:
     if net.family is IPV4 or not off:
         return {}
     shown = "all links" if len(off) == len(net.interfaces) else ", ".join(link.name for link in off)
-    return {"disabled": shown, "knob": net.settings.knob(off[-1].name, "ip6.disable", 0)}
+    knob = net.settings.knob(off[-1].name, "ip6.disable", 0)
+    return {"disabled": shown, "knob": knob, "look": f"smolctl sysctl {knob}=0"}
 
 
 def _connected(net: Network) -> str:
