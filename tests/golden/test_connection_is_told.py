@@ -481,3 +481,40 @@ def test_a_handshake_that_is_not_finished() -> None:
         look:    smolctl traceroute 10.0.0.1
         exit 1
     """)
+
+
+def test_a_congestion_window_that_is_full() -> None:
+    pair = Pair()
+    client, _ = pair.connect()
+    pair.write(client, bytes(60_000))
+    assert told(pair.client, client.ends) == wanted("""
+        verdict: open, and waits - tcp-cwnd-full
+        why:     45520 B wait, 14480 B are under way: the congestion window of 14480 B is full
+        exit 0
+    """)
+
+
+def test_a_small_segment_that_waits() -> None:
+    pair = Pair()
+    client, _ = pair.connect()
+    pair.write(client, b"one")
+    pair.write(client, b"two")
+    assert told(pair.client, client.ends) == wanted("""
+        verdict: open, and waits - tcp-nagle
+        why:     3 B wait: an earlier small segment is not acknowledged
+        look:    have the program write at once, or set TCP_NODELAY
+        exit 0
+    """)
+
+
+def test_a_corked_segment_that_waits() -> None:
+    pair = Pair()
+    client, _ = pair.connect()
+    client.cork = True
+    pair.write(client, b"one")
+    assert told(pair.client, client.ends) == wanted("""
+        verdict: open, and waits - tcp-nagle
+        why:     3 B wait: its program has set TCP_CORK
+        look:    the program is to take TCP_CORK off
+        exit 0
+    """)

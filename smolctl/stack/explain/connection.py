@@ -7,6 +7,7 @@ from the neighbor cache. Where two causes look the same from here, both are name
 from typing import Any
 
 from smolctl.counted import counted
+from smolctl.stack import reason
 from smolctl.stack.explain.verdict import SCHEMA
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.route_output import route_output
@@ -144,10 +145,18 @@ class _Told:
             return self._black_hole(socket)
         if socket.retries:
             return self._silent(socket, answers)
-        held = socket.snd.unsent + socket.snd.unacked
-        if held and socket.window.limited:
-            text = f"{held} B wait: the congestion window of {socket.window.cwnd} B is full"
-            return self._row("open", text, ok=True)
+        if socket.snd.unsent and socket.window.limited:
+            text = (
+                f"{socket.snd.unsent} B wait, {socket.snd.unacked} B are under way: the congestion"
+                f" window of {socket.window.cwnd} B is full"
+            )
+            return self._row("open, and waits - tcp-cwnd-full", text, ok=True)
+        if socket.snd.unsent and socket.waits_for is reason.TCP_NAGLE:
+            what = {"cause": "cork" if socket.cork else "nagle"}
+            text = reason.TCP_NAGLE.causes[what["cause"]]
+            self._look = reason.TCP_NAGLE.look(what)
+            why = f"{socket.snd.unsent} B wait: {text}"
+            return self._row("open, and waits - tcp-nagle", why, ok=True)
         if socket.rcv.ready:
             owner = socket.owner or "its program"
             text = f"{counted(socket.rcv.ready, 'byte')} came that {owner} has not read"

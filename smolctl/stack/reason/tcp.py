@@ -249,6 +249,32 @@ TCP_ZERO_WINDOW = Reason(
     why_template=("{peer} allows nothing, and {held} B wait at port {port}",),
     advice_template="the program at {peer} has to read",
 )  # fmt: skip
+TCP_CWND_FULL = Reason(
+    "tcp-cwnd-full", Kind.NOTE, "RFC 5681 3.1", "silent",
+    "the network is not trusted with more at once",
+    """As much is under way as the congestion window allows, and what is written waits until some of
+    it is acknowledged. Every transfer that is not limited by its program or its peer is limited so:
+    the window grows as long as nothing is lost. A small one on a fast link tells of losses. It is
+    counted once until all is acknowledged.""",
+    why_template=("the congestion window to {peer} is {cwnd} B, and {held} B wait at port {port}",),
+    advice_template="how it grows, and what is lost: smolctl socket show -tie",
+)  # fmt: skip
+TCP_NAGLE = Reason(
+    "tcp-nagle", Kind.NOTE, "RFC 9293 3.7.4", "silent",
+    "a small segment waits for more to send, or for an acknowledgment",
+    """Small segments cost the network as much as large ones. While one is not acknowledged, another
+    waits until it is, or until there is enough for a full one (the Nagle algorithm). With a peer
+    that delays its acknowledgments, a program that writes an answer in two parts waits for up to 40
+    ms or more. It should write it at once, or set TCP_NODELAY. With TCP_CORK, only what fills a
+    segment leaves. It is counted once until all is acknowledged.""",
+    why_template=("{held} B to {peer} wait at port {port}: {cause}",),
+    causes={
+        "nagle": "an earlier small segment is not acknowledged",
+        "cork": "its program has set TCP_CORK",
+    },
+    advice_template="have the program write at once, or set TCP_NODELAY",
+    cause_advice={"cork": "the program is to take TCP_CORK off"},
+)  # fmt: skip
 TCP_RTO = Reason(
     "tcp-rto", Kind.NOTE, "RFC 6298 5", "silent",
     "no acknowledgment came in time",

@@ -124,6 +124,8 @@ TCP: dict[str, Provoker] = {
     ),
     "tcp-out-of-order": plays("+0 established\n+0 < . 11:21 ack 1"),
     "tcp-zero-window": plays("+0 established win 10\n+0 write 10\n+0 < . 1:1 ack 11 win 0"),
+    "tcp-cwnd-full": plays("+0 established\n+0 write 30000"),
+    "tcp-nagle": plays("+0 established\n+0 write 10\n+0 write 10"),
     "tcp-rto": plays("+0 established\n+0 write 10\n+.21 ignore"),
     "tcp-tlp": plays("+0 established sack win 65535\n+0 write 5000\n+.028 ignore"),
     "tcp-fast-retransmit": plays("""
@@ -194,6 +196,14 @@ TCP_CAUSES: dict[tuple[str, str], tuple[Provoker, str]] = {
     ("tcp-duplicate", "syn"): (
         plays("+0 connect 40000 5000\n+0 < S. 0:0 ack 1\n+1 < S. 0:0 ack 1"),
         "SYN-ACK from 10.0.0.2:40000, which port 5000 has acknowledged before",
+    ),
+    ("tcp-nagle", "nagle"): (
+        plays("+0 established\n+0 write 10\n+0 write 5"),
+        "5 B to 10.0.0.2:40000 wait at port 80: an earlier small segment is not acknowledged",
+    ),
+    ("tcp-nagle", "cork"): (
+        plays("+0 established\n+0 set cork 1\n+0 write 10"),
+        "10 B to 10.0.0.2:40000 wait at port 80: its program has set TCP_CORK",
     ),
     ("tcp-reset", "aborted"): (
         plays("+0 established\n+0 < R. 1:1 ack 1"),

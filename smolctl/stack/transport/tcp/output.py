@@ -1,7 +1,9 @@
 """Output: what of the stream leaves now, and the timer that waits for its acknowledgment."""
 
+from smolctl.stack import reason
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.interface import Interface
+from smolctl.stack.reason import Reason
 from smolctl.stack.transport.tcp.handover import hand_over_queued
 from smolctl.stack.transport.tcp.loss import Phase
 from smolctl.stack.transport.tcp.segment import payload_room, send_ack, sync_mss, transmit
@@ -143,6 +145,7 @@ def _send_new(table: TcpTable, socket: TcpSocket, now: int, *, force: bool) -> N
     snd, window = socket.snd, socket.window
     window.limited = False
     if not snd.records:
+        socket.waits_for = None
         _begin_flight(socket, now)
     if snd.unsent > socket.mss and not _send_full(table, socket, now):
         return
@@ -156,14 +159,26 @@ def _send_new(table: TcpTable, socket: TcpSocket, now: int, *, force: bool) -> N
             if size <= 0 or not (force or 2 * size >= snd.max_wnd or size >= socket.mss):
                 return
         elif size < socket.mss and not fin and not force and _waits(socket, size):
+            _note_wait(table, socket, reason.TCP_NAGLE, now)
             return
         quota = window.cwnd - snd.pipe
         if size + fin > quota and snd.pipe:
             window.limited = True
+            _note_wait(table, socket, reason.TCP_CWND_FULL, now)
             return
         if crowded(table, socket) or not _send_piece(table, socket, size, fin, now):
             return
         force = False
+
+
+def _note_wait(table: TcpTable, socket: TcpSocket, why: Reason, now: int) -> None:
+    """Note why data waits; once until all is acknowledged."""
+    if socket.waits_for is why:
+        return
+    socket.waits_for = why
+    cause = "cork" if socket.cork else "nagle"
+    values = {"cause": cause} if why is reason.TCP_NAGLE else {"cwnd": socket.window.cwnd}
+    table.note(why, socket, now, held=socket.snd.unsent, **values)
 
 
 def _send_full(table: TcpTable, socket: TcpSocket, now: int) -> bool:

@@ -178,6 +178,7 @@ class TcpSocket(SocketBase):
         zero_since_ns: since when the peer's window is zero, 0 while it is not.
         ece: the peer is told of a congestion mark; cwr: it is told that we were.
         invalid_ns: when an unacceptable segment was answered last.
+        waits_for: why data that is written has not left, since all was acknowledged.
         challenge_ns: when a segment was challenged last; challenged_syn: it was SYN.
         flow: its way, as the fast path remembers it. handover: the same to a socket of this stack.
         out: the interface of its way, as it was in the configuration ``generation``.
@@ -250,6 +251,7 @@ class TcpSocket(SocketBase):
     invalid_ns: int = -NEVER
     challenge_ns: int = -NEVER
     challenged_syn: bool = False
+    waits_for: Reason | None = None
     pmtu: int = 0
     probe_mtu: int = 0
     small_probes: int = 0
