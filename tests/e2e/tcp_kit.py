@@ -159,11 +159,12 @@ class KernelLink:
         listener = self.kernel_listens()
         ours = self.connects()
         assert self.pump(lambda: ours.connected, 10)
-        theirs = self._accepted(listener)
+        theirs = self.accepted_by(listener)
         listener.close()
         return ours, theirs
 
-    def _accepted(self, listener: socket.socket) -> socket.socket:
+    def accepted_by(self, listener: socket.socket) -> socket.socket:
+        """Return the next connection that a listening socket of the kernel's takes."""
         found: list[socket.socket] = []
 
         def accepts() -> bool:

@@ -1,12 +1,13 @@
 """Situations of connections between two stacks, whose causes are known to those who read on."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from smolctl.cli.nouns import why
 from smolctl.stack.explain.connection import tell_connection
 from smolctl.stack.explain.predict import Question, predict
 from smolctl.stack.explain.verdict import tell
+from smolctl.stack.stack import Stack
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.wire import ethernet, ipv4, tcp
@@ -20,7 +21,17 @@ from tests.kit.tcp import CLIENT, SERVER, Pair
 CLIENT_END, SERVER_END = 0, 1
 
 
-def told(host: Host, ends: Ends) -> list[str]:
+class HasStack(Protocol):
+    """One end of a connection: a stack, and the time there."""
+
+    @property
+    def stack(self) -> Stack: ...
+
+    @property
+    def now(self) -> int: ...
+
+
+def told(host: HasStack, ends: Ends) -> list[str]:
     """Return what ``why tcp`` says of the connection between two ends: steps of TCP, and below."""
     row = tell_connection(host.stack.tcp, ends, host.now)
     assert row is not None, "nothing is known of it"
