@@ -9,7 +9,8 @@ from smolctl.ops.job import Job
 from smolctl.ops.packets import PacketJob, Wanted
 from smolctl.stack.explain.filter_match import FilteredPacket
 from smolctl.stack.interface import Medium
-from smolctl.stack.trace.trace import Direction, Trace
+from smolctl.stack.reason import Kind
+from smolctl.stack.trace.trace import Direction, Struck, Trace
 
 
 def run(ctx: Context, args: Args) -> Job:
@@ -48,6 +49,13 @@ class CaptureJob(PacketJob):
             event["reason"] = trace.reason.name
             event["kind"] = trace.reason.kind.value
             event["why"] = trace.reason.why(trace.detail)
+        notes = [
+            {"reason": step.facts.reason.name, "why": step.facts.reason.why(step.facts.detail)}
+            for step in trace.steps
+            if isinstance(step.facts, Struck) and step.facts.reason.kind is Kind.NOTE
+        ]
+        if notes:
+            event["notes"] = notes
         self.feed.put_later(lambda: {**event, "data": _encoded(frame)}, len(frame))
 
     def _is_copy(self, trace: Trace) -> bool:

@@ -1,4 +1,4 @@
-"""What ``why tcp`` says of connections with the kernel: each cause is made, and then told."""
+"""Answers of ``why tcp`` about connections with the kernel: each cause is made, and then told."""
 
 import socket
 from collections.abc import Callable, Iterator

@@ -227,3 +227,12 @@ def test_a_frame_of_an_unknown_vlan_is_shown_with_its_tag(api: Api) -> None:
     exchange = with_a_vlan(api, frame, filter="vlan 6 and icmp")
     assert brief(exchange) == [("tap0", "in", True, "rx-vlan-unknown")]
     assert frames(exchange) == [frame]
+
+
+def test_notes_of_a_packet_are_told_beside_its_fate(api: Api) -> None:
+    exchange = capture(api, dev="lo")
+    api.run("tcp.send", dst="127.0.0.1", port="7", data="aGk=")
+    syn, reset = exchange.of("packet")
+    assert (syn["reason"], "notes" in syn) == ("tcp-no-listener", False)
+    why = "127.0.0.1:7 answered SYN with RST, TTL 64"
+    assert ("reason" in reset, reset["notes"]) == (False, [{"reason": "tcp-refused", "why": why}])

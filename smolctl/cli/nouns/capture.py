@@ -46,9 +46,16 @@ def _live(session: Session, args: Args, sink: Sink) -> int:
 def _from_event(event: Event) -> Shown:
     frame = b64decode(event["data"])
     reason, why = event.get("reason"), event.get("why", "")
-    comments = (f"reason: {reason} - {why}",) if reason else ()
+    comments = [f"reason: {reason} - {why}"] if reason else []
+    comments += [f"note: {note['reason']} - {note['why']}" for note in event.get("notes", ())]
     record = Record(
-        event["time_ns"], frame, event["linked"], event["dev"], event["dir"], len(frame), comments
+        event["time_ns"],
+        frame,
+        event["linked"],
+        event["dev"],
+        event["dir"],
+        len(frame),
+        tuple(comments),
     )
     return Shown(record, reason, event.get("kind", ""), why, event["id"])
 

@@ -226,6 +226,21 @@ def test_interrupted_it_says_how_many(smolctl: SmolctlEnv, tmp_path: Path) -> No
     assert [(one.dev, one.direction, one.ethernet) for one in found] == [("lo", "local", False)] * 2
 
 
+def test_a_file_says_what_segments_of_tcp_brought_about(
+    smolctl: SmolctlEnv, tmp_path: Path
+) -> None:
+    path = tmp_path / "lo.pcapng"
+    reader = smolctl.popen("capture", "lo", "-w", str(path))
+    wait_until(lambda: path.exists() and path.read_bytes(), "the beginning of the file")
+    assert smolctl("tcp", "send", "127.0.0.1:9", "hi").returncode == 1
+    wait_until(lambda: len(read_file(path.read_bytes())) == 2, "two packets in the file")
+    reader.stop(signal.SIGINT)
+    assert [one.comments for one in read_file(path.read_bytes())] == [
+        ("reason: tcp-no-listener - nobody listens at 127.0.0.1:9",),
+        ("note: tcp-refused - 127.0.0.1:9 answered SYN with RST, TTL 64",),
+    ]
+
+
 @pytest.mark.parametrize("stack", [(), ("-n", "other")])
 def test_text_tells_how_to_ask_why(smolctl: SmolctlEnv, stack: tuple[str, ...]) -> None:
     smolctl(*stack, "stack", "start")
