@@ -3,6 +3,7 @@
 Three processes take part in ours: the program, the daemon, and the kernel's peer.
 """
 
+import os
 from collections.abc import Callable
 
 from bench.measure import Limit, Plan, Row, by_turns, middle, ratio, thousands
@@ -21,6 +22,7 @@ def run(plan: Plan) -> list[Row]:
     ms = plan.size(800)
     with World() as world:
         daemon = world.daemon(_STACK, tap="tap0", ours=f"{_TAP}/24", host=f"{_HOST}/24")
+        os.sched_setaffinity(daemon.pid, os.sched_getaffinity(0))
         server(world, "kernel", "sink", "0.0.0.0", _SINK)
         server(world, "kernel", "source", "0.0.0.0", _SOURCE, str(ms))
         server(world, _STACK, "answer", _TAP, _ANSWER)
