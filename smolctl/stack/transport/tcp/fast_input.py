@@ -94,7 +94,8 @@ def _text_input(
     stats.data_segs_in += -(-length // size) if length > size else 1
     stats.bytes_received += length
     rcv.accept(rcv.nxt, payload, size)
-    schedule_ack(table, socket, now, filled=False)
+    if not socket.ack_now:
+        schedule_ack(table, socket, now, filled=False)
     socket.wake()
 
 

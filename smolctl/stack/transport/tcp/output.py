@@ -51,6 +51,9 @@ def output(table: TcpTable, socket: TcpSocket, now: int, *, force: bool = False)
 def send_at_once(table: TcpTable, socket: TcpSocket, data: Buffer, now: int) -> bool:
     """Send what fits into one segment and was never queued; False when something is in the way.
 
+    Args:
+        data: at most ``socket.mss`` bytes.
+
     It does what ``output`` does with it, by a known flow, of a connection that is calm.
     """
     snd, window, flow, size = socket.snd, socket.window, socket.flow, len(data)
@@ -60,7 +63,7 @@ def send_at_once(table: TcpTable, socket: TcpSocket, data: Buffer, now: int) -> 
         or socket.state is not State.ESTABLISHED
         or snd.unsent or snd.lost or snd.urgent is not None
         or socket.cork or socket.rcv.out_of_order or socket.rcv.duplicate is not None
-        or size > socket.mss or size > snd.una + snd.wnd - snd.nxt
+        or size > snd.una + snd.wnd - snd.nxt
         or snd.held + size > socket.sndbuf
     ):  # fmt: skip
         return False

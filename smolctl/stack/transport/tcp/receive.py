@@ -82,6 +82,11 @@ class ReceiveSide:
             self.mss = size or length
         if length >= _FULL:
             self.limit += 2 * length
+        if seq == self.nxt and length >= _SMALL and not self._blocks:
+            self._chunks.append(data)
+            self.ready += length
+            self.nxt += length
+            return True
         if seq > self.nxt:
             return self._keep(seq, data)
         old = self.nxt - seq

@@ -332,7 +332,7 @@ class Tcp(TcpTable):
             if given == len(data):
                 return given
             data = memoryview(data)[given:]
-        elif data and not urgent and send_at_once(self, socket, data, now):
+        elif 0 < len(data) <= socket.mss and not urgent and send_at_once(self, socket, data, now):
             return len(data)
         return given + self._queue(socket, data, now, urgent=urgent)
 
@@ -448,8 +448,8 @@ class Tcp(TcpTable):
                 socket.rcvbuf = max(socket.rcvbuf, min(wanted, self.settings["tcp.rmem_max"]))
             socket.copied, socket.copied_since_ns = 0, now
         told = max(rcv.edge - rcv.nxt, 0)
-        if 2 * told > socket.rcvbuf:
-            return
+        if socket.ack_now or 2 * told > socket.rcvbuf:
+            return  # what leaves at the end of this turn tells it, or there is nothing to tell
         opened = rcv.next_edge(socket.rcvbuf, rcv.mss) - rcv.nxt
         # RFC 9293 3.8.6.2.2; Linux tcp_cleanup_rbuf: when what may be told has doubled.
         if opened > told and opened >= 2 * told and not tell_window(self, socket):
