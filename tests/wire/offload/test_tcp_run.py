@@ -11,7 +11,7 @@ from smolctl.wire.address import IPV6_MARK
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv6 import Ipv6Header, NextHeader
 from smolctl.wire.offload import virtio
-from smolctl.wire.offload.tcp_run import Segment, TcpHeaders
+from smolctl.wire.offload.tcp_run import Numbers, Segment, TcpHeaders
 from smolctl.wire.offload.virtio import Gso
 from smolctl.wire.tcp import ACK, CWR, FIN, PSH, SYN, TcpHeader
 from smolctl.wire.tcp_options import TcpOptions
@@ -60,6 +60,20 @@ def test_it_stands_for_what_the_codecs_make(
     assert (run.count, len(run)) == (len(pieces), sum(map(len, expected)))
     assert b"".join(run.buffers()) == run.to_bytes()
     assert run.buffers()[1:] == parts
+
+
+@given(families, buffers, st.integers(53, 400), st.tuples(numbers, numbers, numbers, numbers))
+def test_one_with_a_timestamp_is_packed_at_once(
+    ip: Ipv4Header | Ipv6Header, parts: tuple[bytes, ...], mss: int,
+    counters: tuple[int, int, int, int],
+) -> None:  # fmt: skip
+    seq, ack, value, echo = counters
+    headers = TcpHeaders(MACS, ip, 5, 80, mss)
+    raw = TcpOptions(timestamps=(value, echo)).to_bytes()
+    size = sum(map(len, parts))
+    timed = headers.timed(Numbers(seq, ack, PSH | ACK, value, echo, 77), size, parts)
+    assert timed.to_bytes() == headers.segment(seq, ack, PSH | ACK, 77, raw, parts).to_bytes()
+    assert (timed.size, timed.room) == (size, mss - len(raw))
 
 
 @pytest.mark.parametrize("ip", [V4, V6])

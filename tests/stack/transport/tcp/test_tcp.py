@@ -472,6 +472,59 @@ def test_who_sends_is_asked_for_more_when_a_third_is_free() -> None:
     assert tcp.room(opening, 1 << 30) == 0
 
 
+def test_what_is_passed_on_is_taken_in_the_pieces_in_which_it_came() -> None:
+    host, client, server = loop()
+    tcp = host.stack.tcp
+    big, small = bytes(range(256)) * 40, b"small"
+    for data in (big, small, small):
+        assert tcp.send(client, data, host.now) == len(data)
+        host.wait(SECOND_NS)
+    first = tcp.take(server, 1000, host.now)
+    rest = tcp.take(server, 1 << 16, host.now)
+    assert (first, rest) == (big[:1000], big[1000:])
+    assert isinstance(rest, memoryview)  # of what came, and no copy
+    assert tcp.take(server, 1 << 16, host.now) == small + small
+    assert tcp.take(server, 1 << 16, host.now) is None
+    tcp.close(client, host.now)
+    host.wait(SECOND_NS)
+    assert tcp.take(server, 1 << 16, host.now) == b""
+
+
+def test_an_answer_of_the_same_turn_acknowledges_what_it_answers() -> None:
+    for eager in (True, False):
+        pair = Pair()
+        listener, client = pair.listen(), pair.begin()
+        pair.run(SECOND_NS)
+        tcp = pair.server.stack.tcp
+        server = tcp.accept(listener)
+        assert server is not None
+        pair.client.stack.tcp.send(client, b"ask", pair.now)
+        pair.server.stack.eager = eager
+        before = server.stats.segs_out
+        while not server.rcv.ready:
+            assert pair.step(pair.now + SECOND_NS)
+        tcp.send(server, b"answer", pair.now)
+        pair.server.stack.flush(pair.now)
+        assert server.stats.segs_out - before == (2 if eager else 1)
+
+
+def test_the_fast_path_forgets_a_connection_that_is_over() -> None:
+    pair = Pair()
+    listener, client = pair.listen(), pair.begin()
+    pair.run(SECOND_NS)
+    server = pair.server.stack.tcp.accept(listener)
+    assert server is not None
+    pair.client.stack.tcp.send(client, b"x", pair.now)
+    pair.run(SECOND_NS)
+    assert all(host.stack.tcp.inbound for host in pair.hosts)
+    pair.client.stack.tcp.close(client, pair.now)
+    pair.run(SECOND_NS)
+    pair.server.stack.tcp.receive(server, 1, pair.now)
+    pair.server.stack.tcp.close(server, pair.now)
+    pair.run(SECOND_NS)
+    assert [host.stack.tcp.inbound for host in pair.hosts] == [{}, {}]
+
+
 def test_linger_zero_resets() -> None:
     pair = Pair()
     client, server = pair.connect()
