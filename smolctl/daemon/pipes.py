@@ -91,8 +91,10 @@ class Pipe:
         if self.closed:
             return size
         try:
-            # By one system call, whatever their number is within the limit of IOV_MAX.
-            taken = self._socket.sendmsg(buffers[:_IOV_MAX])
+            if len(buffers) == 1:
+                taken = self._socket.send(buffers[0])
+            else:
+                taken = self._socket.sendmsg(buffers[:_IOV_MAX])
         except BlockingIOError:
             taken = 0
         except OSError:  # it has shut down reading, or is gone
@@ -116,7 +118,7 @@ class Pipe:
             return
         if self._gone:
             self._read(now)
-        elif not self._mask & READ:
+        elif not self._mask & READ and self._user.wants(1) > 0:
             self._watch(self._mask | READ)
 
     def ready(self, mask: int, now: int) -> None:

@@ -86,8 +86,7 @@ class StreamEnd:
                 self._failed(self._tcp.take_error(socket), now)
             return
         self._deliver(now)
-        if self.wants(1):
-            self.pipe.resume(now)
+        self.pipe.resume(now)
 
     # --- to the program ---------------------------------------------------------------------------
 
@@ -113,7 +112,7 @@ class StreamEnd:
             size = sum(map(len, buffers))
             taken = pipe.write(buffers)
             tcp.consume(socket, taken, now)
-            if taken < size:
+            if taken < size or not (socket.rcv.ready or socket.at_end):
                 return
         if socket.ending is not None and not pipe.closed:
             self._failed(tcp.take_error(socket), now)
