@@ -20,7 +20,7 @@ import pytest
 
 from smolctl.client import Client, StreamSocket, stop_daemon
 from tests.kit.home import Home
-from tests.kit.process import PATIENCE_SECONDS, run, wait_until
+from tests.kit.process import PATIENCE_SECONDS, wait_until
 
 Make = Callable[..., StreamSocket]
 HERE = ("127.0.0.1", 8080)
@@ -393,42 +393,6 @@ def test_a_program_that_is_killed_leaves_nothing(home: Home, listener: StreamSoc
         program.wait()
         assert server.recv(100) == b"last words"
         assert server.recv(100) == b""
-
-
-def test_who_waits_for_an_answer_is_woken_once(home: Home) -> None:
-    """Not also when the daemon has read the question."""
-    with home.connect() as client:
-        assert next(client.stream("tcp.echo", port=8081, addr="127.0.0.1"))["event"] == "bound"
-        code = (
-            "import resource; from smolctl.client import StreamSocket; s = StreamSocket()"
-            "; s.connect(('127.0.0.1', 8081)); buffer = bytearray(100)\n"
-            "def slept(ask):\n"
-            "    before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw\n"
-            "    for _ in range(300):\n"
-            "        s.send(b'x'); assert ask() in (b'x', 1)\n"
-            "    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before\n"
-            "print(slept(lambda: s.recv(100)), slept(lambda: s.recv_into(buffer)))"
-        )
-        done = run([sys.executable, "-c", code], env=home.env.environ, check=True)
-    assert all(int(number) <= 330 for number in done.stdout.split()), done.stdout
-
-
-def test_two_threads_wait_at_one_socket(pair: tuple[StreamSocket, StreamSocket]) -> None:
-    client, server = pair
-    server.settimeout(None)
-    got: list[bytes] = []
-    threads = [threading.Thread(target=lambda: got.append(server.recv(1))) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for byte in (b"a", b"b", b"c"):
-        client.sendall(byte)
-    for thread in threads:
-        thread.join(PATIENCE_SECONDS)
-    assert sorted(got) == [b"a", b"b", b"c"]
-    with pytest.raises(BlockingIOError):
-        server.recv(1, socket.MSG_DONTWAIT)
-    with pytest.raises(BlockingIOError):
-        server.recv_into(bytearray(1), 1, socket.MSG_DONTWAIT)
 
 
 def test_a_child_inherits_a_connection(home: Home, pair: tuple[StreamSocket, StreamSocket]) -> None:
