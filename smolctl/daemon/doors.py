@@ -20,6 +20,8 @@ MAX_DOORS = 1024
 MAX_PIPES = 16_384
 A_TURN = 256
 """About how many datagrams a door lets in a turn: devices, timers and others get their share."""
+_LONE = 16
+"""Turns in which one message is read, after one came alone."""
 
 
 class Door:
@@ -38,6 +40,7 @@ class Door:
         self._socket = inside
         self._user = user
         self._mask = READ
+        self._messages = self._lone = 0
         self.closed = False
 
     def fileno(self) -> int:
@@ -96,11 +99,17 @@ class Door:
             self.close(now)
 
     def _read(self, now: int) -> None:
-        budget = A_TURN
+        budget, begin = A_TURN, self._messages
+        if self._lone:
+            # Whoever waits for each answer has sent no other: a read in vain costs as much as one.
+            self._lone -= 1
+            budget = 1
         while budget > 0 and not self.closed:
             try:
                 message = self._socket.recv(MAX_MESSAGE)
             except BlockingIOError:
+                if self._messages - begin == 1:
+                    self._lone = _LONE
                 return
             except ConnectionResetError:
                 # It left without reading all; what it sent before is still here.
@@ -109,6 +118,7 @@ class Door:
             if not message:
                 self.close(now)
                 return
+            self._messages += 1
             budget -= self._user.take(message, now)
 
     def close(self, now: int) -> None:

@@ -76,6 +76,23 @@ def loop(tmp_path: Path) -> Iterator[Loop]:
     loop.close()
 
 
+def test_after_a_message_that_came_alone_the_next_are_not_looked_for(loop: Loop) -> None:
+    loop.program.send(b"alone")
+    loop.turn()
+    for number in range(30):
+        loop.program.send(bytes([number]))
+    for number in range(16):
+        loop.turn()
+        assert loop.user.taken[1:] == [bytes([each]) for each in range(number + 1)]
+    loop.turn()
+    assert loop.user.taken[1:] == [bytes([each]) for each in range(30)]
+    for _ in range(2):
+        loop.program.send(b"more")
+        loop.program.send(b"than one")
+        loop.turn()
+        assert loop.user.taken[-2:] == [b"more", b"than one"], "they are no reason"
+
+
 def fill(end: Door | socket.socket, message: bytes) -> int:
     """Send until there is no room; return how many messages there was room for."""
     for count in range(10_000):
