@@ -410,8 +410,9 @@ a broadcast is not shown either, as in tcpdump.
 
 With -w packets are written as pcapng, for tcpdump(8), Wireshark and capture -r: smolctl capture
 -w - | tcpdump -n -r - shows them as they come. Each dropped or refused packet has a comment that
-begins with "reason: ". What else happened because of a packet stands in one that begins with "note: ". A capture of a loopback alone is raw IP. In every other file all packets
-have an Ethernet header, because libpcap needs one link type. Where there was no header, on a
+begins with "reason: ". What else happened because of a packet stands in one that begins with
+"note: ". A capture of a loopback alone is raw IP. In every other file all packets have an Ethernet
+header, because libpcap needs one link type. Where there was no header, on a
 loopback or because the neighbor never answered ARP, it consists of zeros, as on Linux's lo. The
 file is complete after every packet.
 
