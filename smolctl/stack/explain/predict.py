@@ -23,6 +23,7 @@ from smolctl.stack.ip.route_output import no_source, route_output
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.ipv4.arp_output import arp_output, arp_request
 from smolctl.stack.ipv4.output import icmp_output
+from smolctl.stack.ipv6.addresses import asking_address, usable
 from smolctl.stack.ipv6.nd_output import solicitation, solicitation_output
 from smolctl.stack.ipv6.output import icmp6_output
 from smolctl.stack.link.input import frame_input
@@ -246,16 +247,22 @@ def arp_out(net: Network, question: Question, now: int, trace: Trace) -> None:
 
 
 def _nd_out(net: Network, question: Question, now: int, trace: Trace) -> None:
-    """Ask for the MAC address that a packet of IPv6 needs (RFC 4861 7.2.2)."""
+    """Ask for the MAC address that a packet of IPv6 needs (RFC 4861 7.2.2).
+
+    From the packet's source if that is an address of the link, else from another of the link.
+    """
     way = _way_to_ask(net, question, _SOLICITATION_LEN, now, trace)
     if way is None:
         return
-    if way.src is None:
+    source = way.src
+    if source is None or not usable(way.interface, source):
+        source = asking_address(way.interface)
+    if source == UNSPECIFIED6:
         refusal = no_source(net, way.interface, way.dst, way.next_hop)
         net.recorder.record(refusal.reason, refusal.dev, now, trace, **refusal.values)
         return
-    asked = solicitation(way.interface, way.next_hop, way.src)
-    solicitation_output(net, way.interface, asked, way.src, trace, now)
+    asked = solicitation(way.interface, way.next_hop, source)
+    solicitation_output(net, way.interface, asked, source, trace, now)
 
 
 def _way_to_ask(

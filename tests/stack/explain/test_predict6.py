@@ -113,6 +113,17 @@ def test_a_solicitation_of_ours_goes_to_the_group_of_its_target(host: Host6) -> 
     assert row["packet"] == {"proto": "nd", "src": OURS6, "dst": PEER6, "len": 32}
 
 
+def test_a_solicitation_leaves_from_an_address_of_its_link(host: Host6) -> None:
+    host.link("tap1")
+    host.add("2001:db8:1::1/64", "tap1")
+    host.route("::/0", "tap1", via="fe80::9")
+    # The packet would leave from 2001:db8:1::1 in any case; asked is from where the link is.
+    host.route("2001:db8:1::9/128", "tap0", via=PEER_LINK_LOCAL)
+    row = asked(host, "nd", "2001:db8:1::1", "2001:db8:1::9")
+    assert row["summary"].startswith(f"{OUR_LINK_LOCAL} > ")
+    assert f"who-has {PEER_LINK_LOCAL}" in row["summary"]
+
+
 def test_the_gateway_is_asked_for_and_not_what_is_behind_it(host: Host6) -> None:
     host.route("::/0", "tap0", via=PEER_LINK_LOCAL)
     row = asked(host, "nd", None, FAR6)
