@@ -44,7 +44,7 @@ def test_a_cable_is_enough(user: SmolctlEnv) -> None:
     assert neighbor.startswith(f"{theirs} dev eth0 lladdr ")
     asked = env("-n", "a", "ping", "-c", "1", theirs)
     assert asked.returncode == 2
-    assert f"name the interface: {theirs}%DEV" in asked.stderr
+    assert f"name the interface: {theirs}%eth0" in asked.stderr
 
     heard = env.popen("-n", "b", "udp", "recv", f"[{theirs}%eth0]:7", "-c", "1")
     heard.wait_for("listening on")
