@@ -1,6 +1,8 @@
 # `make help` lists the targets. Everything runs from .venv, which is made on first use.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# Without byte code each process compiles all that it imports, those of pytest and of smolctl, too.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help venv deps demo test fuzz proof test-qemu check fmt docs bench bench-readme clean
 
 help: ## this list

@@ -56,3 +56,14 @@ def test_whoever_has_an_amount_is_a_proof() -> None:
         text = path.read_text()
         if "import amount\n" in text and path != Path(__file__):
             assert "@pytest.mark.proof\n" in text, path.name
+
+
+def test_byte_code_is_kept_whatever_the_environment_says() -> None:
+    environ = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    argv = ["make", "-s", "--eval", "shown:; @env", "shown"]
+    shown = subprocess.run(
+        argv, cwd=ROOT, env=environ, capture_output=True, text=True, check=True
+    ).stdout
+    assert "PATH=" in shown
+    assert "PYTHONDONTWRITEBYTECODE" not in shown
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ
