@@ -525,6 +525,29 @@ def test_the_fast_path_forgets_a_connection_that_is_over() -> None:
     assert [host.stack.tcp.inbound for host in pair.hosts] == [{}, {}]
 
 
+def test_who_waits_for_room_is_woken_by_data_that_acknowledges_beside_the_segments() -> None:
+    host, client, server = loop()
+    tcp = host.stack.tcp
+    client.sndbuf, client.sndbuf_locked = 4608, True
+    tcp.send(client, b"1", host.now)
+    while client.snd.records:
+        host.wait(SECOND_NS // 1000)
+    assert client.handover is not None
+    # Urgent data goes by a segment, whose acknowledgment is delayed.
+    server.quick = 0
+    tcp.send(client, bytes(3500), host.now, urgent=True)
+    while host.stack.loopback.queue:
+        host.poll()
+    assert client.snd.records
+    assert (client.has_room, tcp.room(client, 1)) == (True, 0)
+    host.stack.take_ready()
+    tcp.receive(server, 5000, host.now)
+    tcp.send(server, b"answer", host.now)
+    assert not client.snd.records
+    assert client in host.stack.take_ready()
+    assert tcp.room(client, 1) == 1
+
+
 def test_linger_zero_resets() -> None:
     pair = Pair()
     client, server = pair.connect()
