@@ -182,3 +182,17 @@ def check_socket(socket: TcpSocket) -> None:
         last = block.end
     assert rcv.ready == sum(map(len, rcv._chunks))
     assert socket.window.cwnd >= 0
+
+
+def loop(port: int = 80) -> tuple[Host, TcpSocket, TcpSocket]:
+    """Return a host with both ends of a connection over lo."""
+    host, lo = Host(), ip("127.0.0.1")
+    tcp = host.stack.tcp
+    listener, client = tcp.open("server"), tcp.open("client")
+    tcp.bind(listener, lo, port)
+    tcp.listen(listener, 5)
+    tcp.connect(client, lo, port, host.now)
+    host.wait(SECOND_NS)
+    server = tcp.accept(listener)
+    assert server is not None
+    return host, client, server
