@@ -56,27 +56,16 @@ def given(template: str, detail: Mapping[str, object]) -> bool:
 
 
 @EVERY
-def test_a_provoked_reason_knows_all_that_its_texts_show(name: str) -> None:
-    reason = REASONS[name]
-    for detail in details(name):
+def test_a_provoked_reason_knows_all_that_its_texts_show_and_shows_each(name: str) -> None:
+    reason, found = REASONS[name], details(name)
+    for detail in found:
         assert given(reason.why_template[0], detail)
         for line in (reason.explain(detail), *reason.fixes(detail)):
             assert line.isprintable()
             assert "{" not in line
-
-
-@EVERY
-def test_each_text_of_a_reason_is_shown_when_it_is_provoked_in_some_way(name: str) -> None:
-    reason, found = REASONS[name], details(name)
+        assert not reason.fix_templates or reason.hint(detail), "a fix, or what else to do"
     templates = (*reason.why_template, *reason.fix_templates, reason.advice_template)
     assert [t for t in templates if not any(given(t, detail) for detail in found)] == []
-
-
-@EVERY
-def test_a_reason_that_can_be_fixed_always_says_how_or_what_else_to_do(name: str) -> None:
-    for detail in details(name):
-        reason = REASONS[name]
-        assert not reason.fix_templates or reason.hint(detail)
 
 
 @pytest.mark.parametrize(("name", "cause"), CAUSES)
