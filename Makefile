@@ -39,7 +39,7 @@ demo: $(if $(wildcard .venv/.requirements),venv,.venv/.run) ## what smolctl does
 test: venv deps ## all tests, then lint and types
 	@# More workers than processors: many tests wait for a kernel or for time to pass. Those that wait most
 	@# are neighbors: a worker that has nothing left to do takes tests of another.
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	$(BIN)/python -m pytest -n 5 --dist worksteal
 	@$(MAKE) --no-print-directory check
 
 fuzz: venv ## tests with random input, each with 1,000 new examples, or TEST_EXAMPLES=N; takes 15 minutes
