@@ -70,6 +70,10 @@ def querier(message: Packet, dst: str = "224.0.0.1") -> bytes:
     return bytes(Ether(src=THEIRS_MAC, dst=mac) / ip / message)
 
 
+IGMP_AT = 38
+"""Offset of a message in our frames: behind Ethernet, and IPv4 with a router alert."""
+
+
 def igmp_frames(wire: socket.socket, count: int, by: str = OURS_MAC) -> list[bytes]:
     """Return the next IGMP frames that smolctl sends, or the kernel."""
     found: list[bytes] = []
@@ -188,7 +192,9 @@ def test_our_igmp_is_what_wireshark_understands(tap: Lab, tmp_path: Path) -> Non
     tap.smolctl("maddr", "add", GROUP, "dev", "tap0", check=True)
     frames += igmp_frames(wire, 1)
     tap.smolctl("maddr", "del", GROUP, "dev", "tap0", check=True)
-    frames += igmp_frames(wire, 1)
+    while (frame := igmp_frames(wire, 1)[0])[IGMP_AT:] == frames[-1][IGMP_AT:]:
+        pass  # the report again, at some time within ten seconds (RFC 2236 3)
+    frames.append(frame)
     v3, good = ["0x22", "224.0.0.22", "1", "148"], ["1", "", ""]
     assert tshark(frames, tmp_path) == [
         [*v3, GROUP, "4", *good],  # to EXCLUDE nobody: it joins
