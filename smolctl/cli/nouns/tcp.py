@@ -35,7 +35,8 @@ def target(verb: str, args: Args) -> Args:
         if verb == "tcp send" and "data" not in args and not port.isdecimal():
             port = ""  # HOST DATA
     if not port:
-        raise without_port(verb, host, args["dst"])
+        more = ("DATA",) if verb == "tcp send" else ()
+        raise without_port(verb, host, args["dst"], *more)
     if "port" in args and "data" not in args and verb == "tcp send":
         args["data"] = args.pop("port")  # HOST:PORT DATA
     if "port" in args:
