@@ -281,7 +281,10 @@ def _lifetime(args: Args, now: int) -> Lifetime:
 def _seconds(args: Args, name: str) -> int:
     if args.text(name) in (None, "forever"):
         return FOREVER
-    seconds = args.integer(name, 0, FOREVER)
+    try:
+        seconds = args.integer(name, 0, FOREVER)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{error.message} seconds", hint=f"or say: {name} forever") from None
     assert seconds is not None
     return seconds
 

@@ -85,9 +85,9 @@ def test_one_that_is_valid_for_ever_may_be_deprecated(local: str) -> None:
         (0, 0, "valid_lft is 0"),
         (5, 10, "preferred_lft 10 is longer than valid_lft 5"),
         (5, "forever", "preferred_lft forever is longer than valid_lft 5"),
-        ("x", 5, 'valid_lft "x" is not a whole number of 0..4294967295'),
+        ("x", 5, 'valid_lft "x" is not a whole number of 0..4294967295 seconds'),
         (-1, 5, 'valid_lft "-1" is not a whole number'),
-        (1 << 32, 5, "is not a whole number of 0..4294967295"),
+        (1 << 32, 5, "is not a whole number of 0..4294967295 seconds"),
     ],
 )
 def test_bad_lifetimes_change_nothing(
@@ -97,6 +97,7 @@ def test_bad_lifetimes_change_nothing(
     with pytest.raises(InvalidArgument) as refused:
         add(api, local, valid, preferred)
     assert message in str(refused.value)
+    assert ("forever" in str(refused.value.hint)) is ("whole number" in message)
     assert shown(api, local) is None
 
 
