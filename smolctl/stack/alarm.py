@@ -1,6 +1,13 @@
 """The alarm of a stack: the earliest time at which a table may have something due."""
 
+from collections.abc import Iterable
+
 NEVER = 1 << 63
+
+
+def earliest(times: Iterable[int | None]) -> int | None:
+    """Return the earliest of some deadlines, ns; None is one that there is not."""
+    return min((at_ns for at_ns in times if at_ns is not None), default=None)
 
 
 class Alarm:

@@ -1,5 +1,6 @@
 """The timers of a stack: tables are asked only when one may be due."""
 
+from smolctl.stack.alarm import earliest
 from smolctl.stack.timers import HOUSEKEEPING_NS, Timers
 
 
@@ -51,3 +52,9 @@ def test_a_timer_that_was_taken_back_makes_it_early_once_and_never_late() -> Non
     timers.expire(3 * HOUSEKEEPING_NS)
     assert (one.done, other.done) == ([], [3 * HOUSEKEEPING_NS])
     assert timers.deadline() is None
+
+
+def test_the_earliest_of_deadlines_of_which_some_are_not_there() -> None:
+    assert earliest([None, 7, None, 3, 9]) == 3
+    assert earliest([0, 5]) == 0
+    assert earliest([None, None]) is earliest([]) is None

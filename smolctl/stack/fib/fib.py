@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from typing import NamedTuple
 
-from smolctl.stack.alarm import Alarm
+from smolctl.stack.alarm import Alarm, earliest
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.answers import Answers
 from smolctl.stack.fib.exceptions import RouteExceptions
@@ -235,8 +235,7 @@ class Fib:
 
     def learned_deadline(self) -> int | None:
         """Return when the next thing that was learned is forgotten."""
-        first, second = self.path_mtus.deadline(), self.exceptions.deadline()
-        return second if first is None or (second is not None and second < first) else first
+        return earliest((self.path_mtus.deadline(), self.exceptions.deadline()))
 
     def expire_learned(self, now: int) -> bool:
         """Forget what is too old; tell whether anything was."""

@@ -3,6 +3,7 @@
 Source: RFC 4862 5.5.4; Linux ``addrconf_verify_rtnl``, ``check_lifetime``.
 """
 
+from smolctl.stack.alarm import earliest
 from smolctl.stack.events import ChangeType
 from smolctl.stack.ip.address_changes import remove_address
 from smolctl.stack.ip.network import Network
@@ -10,12 +11,7 @@ from smolctl.stack.ip.network import Network
 
 def deadline(net: Network) -> int | None:
     """Return when an address is next deprecated or removed."""
-    first = None
-    for interface in net.interfaces.values():
-        due = net.of(interface).lifetimes.due_ns
-        if due is not None and (first is None or due < first):
-            first = due
-    return first
+    return earliest(net.of(interface).lifetimes.due_ns for interface in net.interfaces.values())
 
 
 def expire(net: Network, now: int) -> None:

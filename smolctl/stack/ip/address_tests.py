@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from smolctl.stack.alarm import earliest
 from smolctl.stack.events import ChangeType
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.addresses import Address
@@ -35,13 +36,8 @@ def settle(
 
 def deadline(net: Network) -> int | None:
     """Return when the next test, announcement or defence goes on."""
-    first = None
-    for interface in net.interfaces.values():
-        dad = net.of(interface).dad
-        due = dad.deadline() if dad.timers else None
-        if due is not None and (first is None or due < first):
-            first = due
-    return first
+    tests = (net.of(interface).dad for interface in net.interfaces.values())
+    return earliest(dad.deadline() for dad in tests if dad.timers)
 
 
 def expire(net: Network, perform: Perform, now: int) -> None:

@@ -14,6 +14,7 @@ from smolctl.errors import (
     NoBuffers,
     NoSuchDevice,
 )
+from smolctl.stack.alarm import earliest
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Interface
@@ -232,12 +233,7 @@ def forget(net: Network, interface: Interface) -> None:
 
 def reports_deadline(net: Network) -> int | None:
     """Return when the next report is due."""
-    first = None
-    for interface in net.interfaces.values():
-        due = net.of(interface).reports.due_ns
-        if due is not None and (first is None or due < first):
-            first = due
-    return first
+    return earliest(net.of(interface).reports.due_ns for interface in net.interfaces.values())
 
 
 def reports_expire(net: Network, send: SendReports, now: int) -> None:

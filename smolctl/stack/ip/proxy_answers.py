@@ -6,6 +6,7 @@ is in ``IpInterface``.
 
 from collections.abc import Callable
 
+from smolctl.stack.alarm import earliest
 from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.stack.neighbor.proxy import NeighborRequest
@@ -35,12 +36,7 @@ def delay(
 
 def deadline(net: Network) -> int | None:
     """Return when the next request is to be answered."""
-    first = None
-    for interface in net.interfaces.values():
-        due = net.of(interface).proxies.deadline()
-        if due is not None and (first is None or due < first):
-            first = due
-    return first
+    return earliest(net.of(interface).proxies.deadline() for interface in net.interfaces.values())
 
 
 def expire(net: Network, answer: Answer, now: int) -> None:

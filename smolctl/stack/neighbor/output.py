@@ -5,7 +5,7 @@ from functools import partial
 
 from smolctl.errors import NoBuffers
 from smolctl.stack import events, reason
-from smolctl.stack.alarm import Alarm
+from smolctl.stack.alarm import Alarm, earliest
 from smolctl.stack.interface import Interface, Interfaces
 from smolctl.stack.link.output import drop_without_carrier, ethernet_output
 from smolctl.stack.neighbor.cache import NeighborCache
@@ -202,12 +202,7 @@ class Neighbors(dict[str, NeighborCache]):
 
     def deadline(self) -> int | None:
         """Return when ``expire`` is next due, None when no timer runs."""
-        first = None
-        for cache in self.values():
-            due = cache.deadline()
-            if due is not None and (first is None or due < first):
-                first = due
-        return first
+        return earliest(cache.deadline() for cache in self.values())
 
     def expire(self, now: int) -> None:
         """Run the timers that are due."""

@@ -1,7 +1,7 @@
 """Timers that go off: retransmission, probes, delayed acknowledgments, and giving up."""
 
 from smolctl.stack import reason
-from smolctl.stack.alarm import NEVER
+from smolctl.stack.alarm import NEVER, earliest
 from smolctl.stack.reason import Reason
 from smolctl.stack.transport.tcp import rack, recovery
 from smolctl.stack.transport.tcp.black_hole import suspect
@@ -24,10 +24,7 @@ _ORPHAN_RETRIES = 8
 
 def deadline(table: TcpTable) -> int | None:
     """Return when something is due, None while nothing is."""
-    first, waiting = table.timers.deadline(), table.waiting.deadline()
-    if first is None or (waiting is not None and waiting < first):
-        return waiting
-    return first
+    return earliest((table.timers.deadline(), table.waiting.deadline()))
 
 
 def expire(table: TcpTable, now: int) -> None:
