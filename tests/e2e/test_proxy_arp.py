@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.kit import Peer, Row, connect, struck
+from tests.e2e.between import Between
+from tests.e2e.kit import Peer, Row
 from tests.kit.netns import Namespace
 from tests.kit.stack_env import SmolctlEnv
 
@@ -14,46 +15,30 @@ NEAR, FAR = "10.0.0.2", "10.0.0.130"
 """The hosts, which both believe that all of 10.0.0.0/24 is on their link."""
 
 
-class Between:
+class BetweenHosts(Between):
     """smolctl has half of the network on each side."""
 
     def __init__(self, smolctl: SmolctlEnv, near: Peer, far: Peer) -> None:
-        self.smolctl, self.near, self.far = smolctl, near, far
-        for name, peer, host, ours in (
-            ("left", near, NEAR, "10.0.0.1/25"), ("right", far, FAR, "10.0.0.129/25"),
-        ):  # fmt: skip
-            options = ("type", "tap", "netns", peer.namespace.name, "host", f"{host}/24")
-            smolctl("link", "add", name, *options, check=True)
-            smolctl("addr", "add", ours, "dev", name, check=True)
-        self.ctl("sysctl ip.forward=1")
-
-    def ctl(self, line: str) -> None:
-        self.smolctl(*line.split(), check=True)
-
-    def drops(self) -> dict[str, int]:
-        with connect(self.smolctl) as client:
-            return struck(client)
-
-    def pings(self, peer: Peer, address: str) -> bool:
-        return peer.namespace.run("ping", "-c", "2", "-W", "2", address).returncode == 0
+        super().__init__(smolctl, near, far)
+        self.link("left", near, f"{NEAR}/24", "10.0.0.1/25")
+        self.link("right", far, f"{FAR}/24", "10.0.0.129/25")
+        self.sysctl("ip.forward=1")
 
     def who_has(self, address: str) -> str:
         """Let the near kernel ask once, and return what its arping says."""
         words = ("arping", "-c", "1", "-w", "2", "-I", "left", address)
         return self.near.namespace.run(*words).stdout
 
-    def mac(self, name: str) -> str:
-        (row,) = self.smolctl.json("link", "show", name)
-        return str(row["address"]).upper()
-
 
 @pytest.fixture
-def between(netns: Namespace, peer_factory: Callable[[], Peer], smolctl_env: SmolctlEnv) -> Between:
+def between(
+    netns: Namespace, peer_factory: Callable[[], Peer], smolctl_env: SmolctlEnv
+) -> BetweenHosts:
     smolctl_env.enter(netns)
-    return Between(smolctl_env, peer_factory(), peer_factory())
+    return BetweenHosts(smolctl_env, peer_factory(), peer_factory())
 
 
-def test_the_kernels_ping_through(between: Between) -> None:
+def test_the_kernels_ping_through(between: BetweenHosts) -> None:
     assert not between.pings(between.near, FAR)
     between.ctl("sysctl arp.proxy=1")
     for peer in (between.near, between.far):
@@ -65,7 +50,7 @@ def test_the_kernels_ping_through(between: Between) -> None:
     assert between.drops()["arp-proxy-delayed"] >= 1
 
 
-def test_an_entry_for_one_host(between: Between) -> None:
+def test_an_entry_for_one_host(between: BetweenHosts) -> None:
     between.ctl(f"neigh add proxy {FAR} dev left")
     between.ctl("sysctl neigh.proxy_delay_ms=0")
     assert between.smolctl("neigh", "show", "proxy").stdout == f"{FAR} dev left proxy\n"
@@ -78,7 +63,7 @@ def test_an_entry_for_one_host(between: Between) -> None:
     assert between.mac("left") not in between.who_has(FAR)
 
 
-def test_an_entry_without_forwarding_says_why(between: Between) -> None:
+def test_an_entry_without_forwarding_says_why(between: BetweenHosts) -> None:
     between.ctl(f"neigh add proxy {FAR} dev left")
     between.ctl("sysctl ip.forward=0")
     assert between.mac("left") not in between.who_has(FAR)

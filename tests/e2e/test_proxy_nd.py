@@ -7,7 +7,8 @@ import pytest
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6
 from scapy.layers.l2 import Ether
 
-from tests.e2e.kit import Peer, Row, connect
+from tests.e2e.between import Between
+from tests.e2e.kit import Peer, Row
 from tests.kit.netns import Namespace
 from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
@@ -36,51 +37,27 @@ def solicitation(target: str, mac: str, to: str | None = None) -> bytes:
     return bytes(ether / IPv6(src=NEAR, dst=str(group), hlim=255) / asked)
 
 
-class Between:
+class BetweenNodes(Between):
     """smolctl has half of the network on each side."""
 
     def __init__(self, smolctl: SmolctlEnv, near: Peer, far: Peer) -> None:
-        self.smolctl, self.near, self.far = smolctl, near, far
+        super().__init__(smolctl, near, far)
         self.sysctl("nd.dad_transmits=0")
-        for name, peer, host, ours in (
-            ("left", near, NEAR, "2001:db8::1/65"), ("right", far, FAR, "2001:db8::8000:0:0:1/65"),
-        ):  # fmt: skip
+        for peer in (near, far):
             peer.enable_ipv6()
-            options = ("type", "tap", "netns", peer.namespace.name, "host", f"{host}/64")
-            smolctl("link", "add", name, *options, check=True)
-            smolctl("addr", "add", ours, "dev", name, check=True)
+        self.link("left", near, f"{NEAR}/64", "2001:db8::1/65")
+        self.link("right", far, f"{FAR}/64", "2001:db8::8000:0:0:1/65")
         self.sysctl("ip6.forward=1", "neigh.proxy_delay_ms=0")
-        for line in (
-            f"neigh add proxy {FAR} dev left",
-            f"neigh add proxy {NEAR} dev right",
-        ):
+        for line in (f"neigh add proxy {FAR} dev left", f"neigh add proxy {NEAR} dev right"):
             self.ctl(line)
         for peer, dev in ((near, "left"), (far, "right")):
             wait_until(lambda: "tentative" not in peer.ip("addr", "show", dev), "its test")  # noqa: B023
-
-    def ctl(self, line: str) -> None:
-        self.smolctl(*line.split(), check=True)
-
-    def sysctl(self, *settings: str) -> None:
-        for setting in settings:
-            self.ctl(f"sysctl {setting}")
-
-    def drops(self) -> dict[str, int]:
-        with connect(self.smolctl) as client:
-            return {row["reason"]: row["count"] for row in client.call("stats.drops")}
-
-    def pings(self, peer: Peer, address: str) -> bool:
-        return peer.namespace.run("ping", "-c", "2", "-W", "2", address).returncode == 0
-
-    def mac(self, name: str) -> str:
-        (row,) = self.smolctl.json("link", "show", name)
-        return str(row["address"]).upper()
 
 
 @pytest.fixture
 def between(netns: Namespace, peer_factory: Callable[[], Peer], smolctl_env: SmolctlEnv) -> Between:
     smolctl_env.enter(netns)
-    return Between(smolctl_env, peer_factory(), peer_factory())
+    return BetweenNodes(smolctl_env, peer_factory(), peer_factory())
 
 
 def test_the_kernels_ping_through(between: Between) -> None:
