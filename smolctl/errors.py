@@ -5,6 +5,10 @@
 is a bug of smolctl. This module imports nothing, so that every layer may use it.
 """
 
+OUT_OF_MEMORY = (MemoryError, SystemError)
+"""Exceptions of a process without memory: CPython's C code loses a MemoryError at times, in imports
+above all, and raises SystemError, "error return without exception set"."""
+
 
 class SmolctlError(Exception):
     """Base of all errors that a user may see as one line.

@@ -9,7 +9,7 @@ from typing import NoReturn
 from smolctl.control.paths import DEFAULT_STACK, StackPaths, make_directory, stack_paths
 from smolctl.daemon.lifecycle import AlreadyRunning, Ready, acquire, detach
 from smolctl.daemon.log import Log
-from smolctl.errors import SmolctlError
+from smolctl.errors import OUT_OF_MEMORY, SmolctlError
 
 EXIT_FAILED = 3
 """As everywhere in smolctl: no daemon could be started."""
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ready.succeed(os.getpid())
     except SmolctlError as error:
         return _fail(error, log, ready, options.ready_fd is None)
-    except (OSError, MemoryError, ImportError) as error:
+    except (OSError, ImportError, *OUT_OF_MEMORY) as error:
         # Out of descriptors, memory or room on the disk; an import says so in its own way.
         return _fail(_lacking(error), log, ready, options.ready_fd is None)
     except Exception as error:
@@ -144,12 +144,12 @@ def _serve(
     process.run(lock)
 
 
-def _lacking(error: OSError | MemoryError | ImportError) -> SmolctlError:
+def _lacking(error: Exception) -> SmolctlError:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         text = f"{where}{error.strerror}"
     else:
-        text = str(error) or "not enough memory"
+        text = str(error) if isinstance(error, ImportError) else "not enough memory"
     return SmolctlError(text, hint="smolctl doctor", code="start-failed")
 
 

@@ -19,7 +19,7 @@ from smolctl.device import (
     ReplayDevice,
     TaggedDevice,
 )
-from smolctl.errors import DeviceError
+from smolctl.errors import OUT_OF_MEMORY, DeviceError
 from smolctl.stack.config.link import set_carrier
 from smolctl.stack.interface import Interface
 from smolctl.stack.link.outbox import TracedFrame
@@ -153,7 +153,7 @@ class Links:
         self._resources.require()
         try:
             return OPENERS[kind](name, options)
-        except (OSError, DeviceError, MemoryError) as error:
+        except (OSError, DeviceError, *OUT_OF_MEMORY) as error:
             lack = self._resources.lack(error, f"link {name}")
             if lack is not None:
                 raise lack from None

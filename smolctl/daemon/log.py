@@ -6,10 +6,14 @@ time in which a daemon has to be ready, and nothing of it but the rotation would
 
 import os
 import time
+from contextlib import suppress
+
+from smolctl.errors import OUT_OF_MEMORY
 
 _LIMIT = 1 << 20
 _BURST = 20
 _BURST_S = 10.0
+_LAST_WORD = b"smolctl: not enough memory to say what happened\n"
 
 
 class Log:
@@ -61,7 +65,7 @@ class Log:
             return
         try:
             self._write("error", self._report(doing, error, frame))
-        except (OSError, MemoryError):  # traceback cannot be imported, or read no sources
+        except (OSError, *OUT_OF_MEMORY):  # traceback cannot be imported, or read no sources
             self._write("error", f"{doing}: {type(error).__name__}, and no memory to say where")
 
     @staticmethod
@@ -96,7 +100,11 @@ class Log:
                 "utf-8", "backslashreplace"
             )
             os.write(self._fd, line)
-        except (OSError, MemoryError):
+        except OSError:
+            return
+        except OUT_OF_MEMORY:
+            with suppress(OSError):
+                os.write(self._fd, _LAST_WORD)
             return
         self._size += len(line)
         if self._path is not None and self._size > self._limit:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 from smolctl.daemon.log import Log
 from smolctl.daemon.poller import HasFileno
-from smolctl.errors import ControlError, SmolctlError
+from smolctl.errors import OUT_OF_MEMORY, ControlError, SmolctlError
 
 DESCRIPTORS = 16
 """Descriptors in reserve; if there are few, a quarter of them."""
@@ -131,7 +131,7 @@ class Resources:
         """Return what to say of an error when it comes from something that ran out, else None."""
         cause: BaseException | None = error
         while cause is not None:
-            if isinstance(cause, MemoryError) or _number(cause) == errno.ENOMEM:
+            if isinstance(cause, OUT_OF_MEMORY) or _number(cause) == errno.ENOMEM:
                 self._note("memory", doing)
                 return self._no_memory()
             if _number(cause) in (errno.EMFILE, errno.ENFILE):

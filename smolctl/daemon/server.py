@@ -23,7 +23,7 @@ from smolctl.daemon.exchange import Exchange, Running, Service
 from smolctl.daemon.links import DRAIN_ROUNDS, Links
 from smolctl.daemon.poller import READ, WRITE, Callback, Poller
 from smolctl.daemon.resources import FEWEST, Resources
-from smolctl.errors import ControlError
+from smolctl.errors import OUT_OF_MEMORY, ControlError
 from smolctl.ops.gate import Gate
 
 MAX_CLIENTS = 256
@@ -251,9 +251,9 @@ class Server:
         """Import what a request needs; that may take of the reserve, and fails in ``request``."""
         try:
             return self._core.prepare(op)
-        except (OSError, MemoryError) as error:
+        except (OSError, *OUT_OF_MEMORY) as error:
             self._resources.lack(error, f"importing {op}")
-        with suppress(OSError, MemoryError), self._resources.lent():
+        with suppress(OSError, *OUT_OF_MEMORY), self._resources.lent():
             return self._core.prepare(op)
         return False
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import ClassVar
@@ -10,9 +11,11 @@ import pytest
 
 from smolctl.client import Client, DatagramSocket
 from smolctl.errors import SmolctlError
+from tests.kit import process
 from tests.kit.amount import WHOLE
 from tests.kit.home import Home
 from tests.kit.process import PATIENCE_SECONDS, Background, wait_until
+from tests.kit.stack_env import SmolctlEnv
 
 REFUSALS = {
     "no-descriptors", "no-memory", "too-many-clients", "too-many-sockets", "EMFILE", "ENOMEM",
@@ -171,6 +174,23 @@ def test_few_descriptors(session: Session, limit: int) -> None:
     assert session.refused
     assert set(session.refused) <= REFUSALS
     lives(session, daemon)
+
+
+@pytest.mark.parametrize("error", ["MemoryError()", "SystemError('error return without')"])
+def test_an_import_without_memory_is_told_in_a_line(smolctl_env: SmolctlEnv, error: str) -> None:
+    """CPython says it in either way, by chance: here a finder of modules says it."""
+    code = (
+        "import sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        if name == 'smolctl.daemon.process': raise {error}\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from smolctl.daemon.__main__ import main\n"
+        "sys.exit(main(['--foreground']))\n"
+    )
+    ended = process.run([sys.executable, "-c", code], env=smolctl_env.environ)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert ended.stderr == "smolctl: not enough memory (try: smolctl doctor)\n"
 
 
 @pytest.mark.proof

@@ -88,3 +88,14 @@ def test_notes_and_bugs_that_come_all_the_time_are_written_now_and_then(path: st
     assert len([line for line in lines if "info: note" in line]) == 20
     assert len([line for line in lines if "error: doing" in line]) == 20
     assert "not bounded" in lines[-1]
+
+
+def test_without_memory_a_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> str:
+        raise MemoryError
+
+    path = tmp_path / "log"
+    log = Log(str(path))
+    monkeypatch.setattr("time.strftime", fails)
+    log.info("hello")
+    assert path.read_text() == "smolctl: not enough memory to say what happened\n"

@@ -5,7 +5,7 @@ from tests.kit.stack_env import SmolctlEnv
 
 
 class Between:
-    """A stack with a link to each of two kernels: ``left`` to the near one, ``right`` to the far."""
+    """A stack with a link to each of two kernels: ``left`` to the near, ``right`` to the far."""
 
     def __init__(self, smolctl: SmolctlEnv, near: Peer, far: Peer) -> None:
         self.smolctl, self.near, self.far = smolctl, near, far
