@@ -53,9 +53,10 @@ def add_route(net: Network, route: Route, mode: InsertMode) -> None:
         )
     _check_way(net, route)
     if route.prefsrc is not None and not net.fib.is_local(route.prefsrc):
-        raise InvalidArgument(
-            f"src {shown(route.prefsrc)} is not an address of this stack", hint="smolctl addr show"
-        )
+        # Linux ipv6_chk_addr: one that is tentative is none yet.
+        ours = net.interface_of(route.prefsrc) is not None
+        fault = "still tested, or failed its test" if ours else "not an address of this stack"
+        raise InvalidArgument(f"src {shown(route.prefsrc)} is {fault}", hint="smolctl addr show")
     check_route_room(net, route, mode)
     if net.family is IPV6:
         route6.add(net, route, mode)

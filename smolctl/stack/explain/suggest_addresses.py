@@ -18,7 +18,9 @@ from smolctl.wire.address import (
     is_limited_broadcast,
     is_link_local,
     is_loopback,
+    is_mapped,
     is_multicast,
+    unmapped,
 )
 
 _FEW = 1000
@@ -138,6 +140,9 @@ def no_route(net: Network, dst: int, beside: Interface | None = None) -> dict[st
         return {"look": "is the address right? 240.0.0.0/4 is reserved (RFC 1112 4)"}
     if is_link_local(dst):
         return {"look": f"on which link is it? {_NEAR[net.family]}"}
+    if net.family is IPV6 and is_mapped(dst):
+        plain = format_address(unmapped(dst))
+        return {"look": f"is IPv4 meant? {plain} is its address there (RFC 4291 2.5.5.2)"}
     router = gateway(net, beside)
     if router is not None:
         ip, dev = router

@@ -177,6 +177,14 @@ def test_a_route_loses_a_source_that_is_gone_and_stays() -> None:
     assert route.prefsrc is None
 
 
+def test_a_source_that_is_still_tested_is_no_source_of_a_route_yet() -> None:
+    host = Host6(dad=True)
+    host.add("2001:db8::5/64")
+    for src, fault in (("2001:db8::5", "is still tested"), ("2001:db8::6", "is not an address")):
+        with pytest.raises(InvalidArgument, match=f"src {src} {fault}"):
+            host.route("2001:db8:5::/48", dev="tap0", src=src)
+
+
 def test_the_link_local_address_may_be_deleted_and_does_not_come_back_by_itself() -> None:
     host = Host6()
     host.delete(OUR_LINK_LOCAL)

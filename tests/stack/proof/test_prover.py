@@ -16,6 +16,7 @@ from smolctl.stack.reason import REASONS, Detail
 from smolctl.stack.sysctl.settings import PER_LINK, SYSCTLS
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import DEAD, OURS, PEER, Host, ip, request, udp_frame
+from tests.kit.host6 import Host6
 from tests.stack.proof.situations import SITUATIONS, Situation
 from tests.stack.proof.situations6 import SITUATIONS6
 from tests.stack.reason.provokers import fresh
@@ -160,6 +161,12 @@ def test_without_a_prover_no_fix_is_shown() -> None:
 )
 def test_no_gateway_is_made_up(dst: str, look: str) -> None:
     row = asked(Host(), dst)
+    assert (row["reason"], row["fix"], row["look"]) == ("tx-no-route", [], look)
+
+
+def test_of_a_mapped_address_the_ipv4_address_is_told() -> None:
+    row = asked(Host6(), "::ffff:10.0.0.9")
+    look = "is IPv4 meant? 10.0.0.9 is its address there (RFC 4291 2.5.5.2)"
     assert (row["reason"], row["fix"], row["look"]) == ("tx-no-route", [], look)
 
 
