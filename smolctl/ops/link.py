@@ -23,13 +23,13 @@ from smolctl.stack.config.sysctl import set_sysctl
 from smolctl.stack.interface import (
     ETHERNET_MTU,
     LOOPBACK_MTU,
-    MTU_MIN,
     OUTBOX_LIMIT,
     Interface,
     Medium,
 )
 from smolctl.stack.link.impairment import Netem
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC, format_mac
+from smolctl.wire.ipv4 import MIN_MTU
 
 LOOPBACK = "loopback"
 MTU_MAX = 65535
@@ -202,7 +202,7 @@ def _plug_in(ctx: Context, name: str, kind: str, options: dict[str, Any]) -> Non
 
 
 def _mtu(args: Args, *, loopback: bool) -> int | None:
-    return args.integer("mtu", MTU_MIN, LOOPBACK_MTU if loopback else MTU_MAX)
+    return args.integer("mtu", MIN_MTU, LOOPBACK_MTU if loopback else MTU_MAX)
 
 
 def delete(ctx: Context, args: Args) -> Iterable[Row]:

@@ -24,6 +24,7 @@ from smolctl.stack.fib.route import (
 from smolctl.stack.ip.network import Network
 from smolctl.stack.stack import Stack
 from smolctl.wire.address import IPV4, IPV6, family_of, format_address
+from smolctl.wire.ipv4 import MIN_MTU
 
 _TYPES = tuple(RouteType)
 _PROTOCOLS = {"0": "unspec", "1": "redirect", "2": "kernel", "3": "boot", "4": "static"}
@@ -335,7 +336,7 @@ def _parse(ctx: Context, net: Network, args: Args, *, delete: bool = False) -> R
         args.integer("metric", 0, 0xFFFFFFFF) or 0,
         scope,
         _protocol(args) or "boot",
-        args.integer("mtu", 68, 65536),
+        args.integer("mtu", MIN_MTU, 65536),
         args.flag("mtu_lock"),
         args.flag("onlink"),
     )

@@ -31,8 +31,6 @@ class Medium(StrEnum):
 
 LOOPBACK_MTU = 65536
 ETHERNET_MTU = 1500
-MTU_MIN = 68
-"""RFC 791 3.2: every module must forward a datagram of 68 bytes without fragmentation."""
 MTU_MAX = 65536
 OUTBOX_LIMIT = 1000
 """Frames that may wait for a device, as Linux's default txqueuelen."""

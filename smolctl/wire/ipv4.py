@@ -10,6 +10,8 @@ from smolctl.wire.fault import Fault, WireFault
 MIN_HEADER_LEN = 20
 MAX_HEADER_LEN = 60
 MAX_PACKET_LEN = 65535
+MIN_MTU = 68
+"""Bytes of a packet that every link takes and every router sends on in one piece (RFC 791 3.2)."""
 
 _HEADER = Struct("!BBHHHBBHII")
 _WORDS = Struct("!HHHHHHII")

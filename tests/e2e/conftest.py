@@ -1,13 +1,16 @@
 """Fixtures of the end-to-end tests; their teardown ends smolctl before its namespace goes."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from smolctl.wire.address import IPV4, IPV6
 from tests.e2e.kit import Lab, Peer, ordinary_user
 from tests.e2e.oracle.oracle import Oracle
 from tests.e2e.oracle.oracle6 import Oracle6
 from tests.e2e.profiles.stacks import Stack
+from tests.e2e.tcp_kit import KernelLink, Linker
 from tests.kit.netns import Namespace
 from tests.kit.stack_env import SmolctlEnv
 
@@ -44,6 +47,20 @@ def stacks(smolctl_env: SmolctlEnv) -> Iterator[Callable[[str], Stack]]:
     yield make
     for stack in made:
         stack.close()
+
+
+@pytest.fixture(params=[IPV4, IPV6], ids=["ipv4", "ipv6"])
+def linker(request: pytest.FixtureRequest, netns: Namespace) -> Iterator[Linker]:
+    """Make any number of links between a stack of this process and the kernel, of each family."""
+    made: list[KernelLink] = []
+
+    def link(**options: Any) -> KernelLink:
+        made.append(KernelLink(netns, request.param, **options))
+        return made[-1]
+
+    yield link
+    for each in made:
+        each.close()
 
 
 @pytest.fixture

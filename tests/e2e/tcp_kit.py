@@ -16,16 +16,19 @@ from smolctl.stack.link.outbox import frames_of
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.tcp import Tcp
-from smolctl.wire.address import parse_address
+from smolctl.wire.address import IPV4, IPV6, Family, parse_address
 from smolctl.wire.fault import WireFault
 from smolctl.wire.offload import virtio
 from smolctl.wire.offload.run import coalesce
 from tests.e2e.kit import Peer
 from tests.kit.netns import Namespace
 
-OURS, KERNEL = "10.9.0.1", "10.9.0.2"
+ENDS = {IPV4: ("10.9.0.1", "10.9.0.2", 24), IPV6: ("2001:db8:9::1", "2001:db8:9::2", 64)}
+"""The stack's address, the kernel's, and the length of their prefix."""
 MAC = bytes.fromhex("02000000000a")
 TCP_CONGESTION = 13
+Linker = Callable[..., "KernelLink"]
+"""Makes a link with the arguments of ``KernelLink`` behind the family."""
 Lose = Callable[[int, bytes], bool]
 """Takes the end that sends (0 for the stack) and a frame; returns whether the wire loses it."""
 
@@ -34,26 +37,40 @@ class KernelLink:
     """A stack, a TAP, and the kernel's end in a namespace.
 
     Args:
+        family: of the addresses of both.
         offload: whether super-packets cross in one piece.
         mtu: of the link.
         lose: see ``Lose``; segments are looked at one by one, also those that cross in one piece.
     """
 
     def __init__(
-        self, netns: Namespace, *, offload: bool = True, mtu: int = 1500, lose: Lose | None = None
+        self,
+        netns: Namespace,
+        family: Family = IPV4,
+        *,
+        offload: bool = True,
+        mtu: int = 1500,
+        lose: Lose | None = None,
     ) -> None:
+        self.family = family
+        self.ours, self.kernel, plen = ENDS[family]
         self.peer = Peer(netns)
         self.stack = Stack(lambda: 0.5)
-        bring_up_loopback(self.stack.ipv4)
+        self.stack.settings.set("nd.accept_dad", "0")
+        self.net = self.stack.ipv4 if family is IPV4 else self.stack.ipv6
+        bring_up_loopback(self.net)
         self.device = TapDevice(
-            "tap0", netns=netns.name, mac=MAC, mtu=mtu, host=(KERNEL, 24), offload=offload
+            "tap0", netns=netns.name, mac=MAC, mtu=mtu, host=(ENDS[IPV4][1], 24), offload=offload
         )
+        if family is IPV6:
+            self.peer.enable_ipv6()
+            self.peer.ip("addr", "add", f"{self.kernel}/{plen}", "dev", "tap0", "nodad")
         self.interface: Interface = add_interface(
             self.stack.shared, "tap0", "tap", Medium.ETHERNET, mtu, MAC
         )
         self.interface.headroom = self.device.headroom
-        address = Address(parse_address(OURS), 24, Scope.GLOBAL, "tap0", None)
-        add_address(self.stack.ipv4, self.interface, address, self.now)
+        address = Address(parse_address(self.ours), plen, Scope.GLOBAL, "tap0", None)
+        add_address(self.net, self.interface, address, self.now)
         self.lose = lose
         self.lost = 0
         self._accepted_ones: list[socket.socket] = []
@@ -131,7 +148,8 @@ class KernelLink:
 
     def kernel_socket(self) -> socket.socket:
         """Return a stream socket of the kernel's, which uses CUBIC and never waits."""
-        made = self.peer.open(socket.AF_INET, socket.SOCK_STREAM)
+        number = socket.AF_INET if self.family is IPV4 else socket.AF_INET6
+        made = self.peer.open(number, socket.SOCK_STREAM)
         made.setsockopt(socket.IPPROTO_TCP, TCP_CONGESTION, b"cubic")
         made.setblocking(False)
         return made
@@ -139,19 +157,23 @@ class KernelLink:
     def kernel_listens(self, port: int = 7) -> socket.socket:
         made = self.kernel_socket()
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((KERNEL, port))
+        made.bind((self.kernel, port))
         made.listen(64)
         return made
 
+    def opens(self) -> TcpSocket:
+        """Return a socket of the stack."""
+        return self.stack.tcp.open("test", self.family)
+
     def listens(self, port: int = 7, backlog: int = 64) -> TcpSocket:
-        made = self.stack.tcp.open("test")
+        made = self.opens()
         self.stack.tcp.bind(made, None, port)
         self.stack.tcp.listen(made, backlog)
         return made
 
     def connects(self, port: int = 7) -> TcpSocket:
-        made = self.stack.tcp.open("test")
-        self.stack.tcp.connect(made, parse_address(KERNEL), port, self.now)
+        made = self.opens()
+        self.stack.tcp.connect(made, parse_address(self.kernel), port, self.now)
         return made
 
     def opened(self) -> tuple[TcpSocket, socket.socket]:
@@ -182,7 +204,7 @@ class KernelLink:
         listener = self.listens()
         theirs = self.kernel_socket()
         with suppress(BlockingIOError):
-            theirs.connect((OURS, 7))
+            theirs.connect((self.ours, 7))
         assert self.pump(lambda: listener.readable, 10)
         ours = self.stack.tcp.accept(listener)
         assert ours is not None

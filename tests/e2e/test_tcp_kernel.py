@@ -2,34 +2,21 @@
 
 import random
 import socket
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from smolctl.stack.transport.tcp.states import State
-from tests.e2e.tcp_kit import KERNEL, OURS, KernelLink
+from smolctl.wire.address import IPV4, IPV6
+from smolctl.wire.tcp import SYN
+from tests.e2e.tcp_kit import Linker
+from tests.golden.connections import header_of
 from tests.kit.amount import amount
-from tests.kit.netns import Namespace
 
 pytestmark = pytest.mark.netns
 
-Linker = Callable[..., KernelLink]
 OPENED = pytest.mark.parametrize("opener", ["opened", "accepted"])
-
-
-@pytest.fixture
-def linker(netns: Namespace) -> Iterator[Linker]:
-    made: list[KernelLink] = []
-
-    def link(**options: Any) -> KernelLink:
-        made.append(KernelLink(netns, **options))
-        return made[-1]
-
-    yield link
-    for each in made:
-        each.close()
 
 
 def some(size: int) -> bytes:
@@ -55,13 +42,18 @@ def test_data_arrives_both_ways(linker: Linker, opener: str, offload: bool, loss
     assert link.pump(lambda: not link.tcp.connections, 10)
 
 
-@pytest.mark.parametrize("mtu", [576, 9000, 65_521])
+@pytest.mark.parametrize(
+    ("linker", "mtu"),
+    [(IPV4, 576), (IPV4, 9000), (IPV4, 65_521), (IPV6, 1280), (IPV6, 9000), (IPV6, 65_521)],
+    indirect=["linker"],
+)
 def test_any_mtu(linker: Linker, mtu: int) -> None:
     link = linker(mtu=mtu)
+    headers = link.net.header_len + 20
     ours, theirs = link.opened()
     data = some(300_000)
-    assert ours.advmss == mtu - 40
-    assert ours.mss == min(mtu - 52, ours.snd.max_wnd // 2)
+    assert ours.advmss == mtu - headers
+    assert ours.mss == min(mtu - headers - 12, ours.snd.max_wnd // 2)
     assert link.send(ours, theirs, data, 60) == data
     assert link.receive(ours, theirs, data, 60) == data
 
@@ -87,7 +79,7 @@ def test_refused_both_ways(linker: Linker) -> None:
     assert error.errno_name == "ECONNREFUSED"
     theirs = link.kernel_socket()
     with suppress(BlockingIOError):
-        theirs.connect((OURS, 9))
+        theirs.connect((link.ours, 9))
     failed: list[int] = []
 
     def refused() -> bool:
@@ -188,7 +180,7 @@ def test_many_connections_of_the_kernel(linker: Linker) -> None:
     clients = [link.kernel_socket() for _ in range(100)]
     for client in clients:
         with suppress(BlockingIOError):
-            client.connect((OURS, 7))
+            client.connect((link.ours, 7))
     servers: list[Any] = []
 
     def all_there() -> bool:
@@ -208,28 +200,22 @@ def test_many_connections_of_the_kernel(linker: Linker) -> None:
 
 
 def test_the_kernel_takes_syn_cookies(linker: Linker) -> None:
-    link = linker()
+    def is_last_of_handshake(end: int, frame: bytes) -> bool:
+        header = header_of(frame)
+        return end == 1 and header is not None and header.sport == 5 and not header.flags & SYN
+
+    link = linker(lose=is_last_of_handshake)
     link.stack.settings.set("tcp.max_syn_backlog", "1")
     listener = link.listens()
     # A handshake that is never finished takes the only place.
-    from smolctl.wire import ethernet, ipv4, tcp
-    from smolctl.wire.address import parse_address
-    from tests.kit.tcp_script import PEER_ISS
-
-    mac = bytes.fromhex(link.peer.mac("tap0").replace(":", ""))
-    src, dst = parse_address("10.9.0.77"), parse_address(OURS)
-    segment = tcp.TcpHeader(5, 7, PEER_ISS, 0, 0, tcp.SYN, 1000).to_bytes(b"", src, dst)
-    header = ipv4.Ipv4Header(5, 0, 40, 1, False, False, 0, 64, 6, src, dst)
-    link.stack.receive(
-        link.interface,
-        bytes(link.interface.headroom)
-        + ethernet.EthernetHeader(link.interface.mac, mac, 0x0800).to_bytes()
-        + header.to_bytes() + segment,
-        link.now,
-    )  # fmt: skip
+    first = link.kernel_socket()
+    first.bind((link.kernel, 5))
+    with suppress(BlockingIOError):
+        first.connect((link.ours, 7))
+    assert link.pump(lambda: link.lost > 0, 10)
     theirs = link.kernel_socket()
     with suppress(BlockingIOError):
-        theirs.connect((OURS, 7))
+        theirs.connect((link.ours, 7))
     assert link.pump(lambda: listener.readable, 10)
     assert link.stack.ledger.events["tcp.cookies_accepted"] == 1
     ours = link.tcp.accept(listener)
@@ -237,4 +223,3 @@ def test_the_kernel_takes_syn_cookies(linker: Linker) -> None:
     assert (ours.sack, ours.scaling) == (True, True)
     assert link.receive(ours, theirs, some(200_000), 10) == some(200_000)
     assert link.send(ours, theirs, some(200_000), 10) == some(200_000)
-    assert KERNEL

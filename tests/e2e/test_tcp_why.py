@@ -1,7 +1,6 @@
 """Answers of ``why tcp`` about connections with the kernel: each cause is made, and then told."""
 
 import socket
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -12,32 +11,35 @@ from smolctl.stack.fib.route import InsertMode, Route
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.wire import tcp
-from smolctl.wire.address import parse_address
-from tests.e2e.tcp_kit import KERNEL, OURS, KernelLink
+from smolctl.wire.address import IPV4, IPV6, parse_address
+from tests.e2e.tcp_kit import KernelLink, Linker
 from tests.golden.connections import header_of, told
-from tests.kit.netns import Namespace
 
 pytestmark = pytest.mark.netns
-Linker = Callable[..., KernelLink]
 TCP_REPAIR = 19
+FAR = {IPV4: ("192.0.2.9", "192.0.2.0", 24), IPV6: ("2001:db8:7::9", "2001:db8:7::", 64)}
+"""A host behind the kernel, and its network."""
 
 
 @pytest.fixture
-def linker(netns: Namespace) -> Iterator[Linker]:
-    made: list[KernelLink] = []
+def linker(linker: Linker) -> Linker:
+    """Make links over which a timeout is short."""
 
     def link(**options: Any) -> KernelLink:
-        made.append(KernelLink(netns, **options))
-        made[-1].stack.settings.set("tcp.rto_min_ms", "20")
-        return made[-1]
+        made = linker(**options)
+        made.stack.settings.set("tcp.rto_min_ms", "20")
+        return made
 
-    yield link
-    for each in made:
-        each.close()
+    return link
 
 
 def why(link: KernelLink, ours: TcpSocket) -> str:
     return "\n".join(told(link, ours.ends))
+
+
+def shown(link: KernelLink) -> str:
+    """Return the kernel's end of connections as ``why`` shows it."""
+    return f"{link.kernel}:7" if link.family is IPV4 else f"[{link.kernel}]:7"
 
 
 def after(link: KernelLink, seconds: float) -> None:
@@ -50,27 +52,33 @@ def test_refused_by_the_kernel(linker: Linker) -> None:
     link = linker()
     ours = link.connects(9)
     assert link.pump(lambda: ours.state is State.CLOSED, 10)
-    assert f"TTL 64: {KERNEL} itself, which is on the link" in why(link, ours)
+    assert f"TTL 64: {link.kernel} itself, which is on the link" in why(link, ours)
     link.opened()
     ours = link.connects(9)
     assert link.pump(lambda: ours.state is State.CLOSED, 10)
-    assert f"{KERNEL} itself, whose segments have that TTL" in why(link, ours)
+    assert f"{link.kernel} itself, whose segments have that TTL" in why(link, ours)
 
 
 def test_unreachable_by_the_kernel(linker: Linker) -> None:
     link = linker()
     link.stack.settings.set("tcp.icmp_aborts_connect", "0")
-    link.peer.ip("route", "add", "unreachable", "192.0.2.0/24")
-    link.peer.sysctl({"net.ipv4.ip_forward": 1})
-    via = parse_address(KERNEL)
-    route = Route(parse_address("192.0.2.0"), 24, via=via, on_link=False)
-    add_route(link.stack.ipv4, route, InsertMode.ADD)
-    ours = link.stack.tcp.open("test")
-    link.tcp.connect(ours, parse_address("192.0.2.9"), 7, link.now)
+    far, network, plen = FAR[link.family]
+    link.peer.ip("route", "add", "unreachable", f"{network}/{plen}")
+    forwards = "net.ipv4.ip_forward" if link.family is IPV4 else "net.ipv6.conf.all.forwarding"
+    link.peer.sysctl({forwards: 1})
+    via = parse_address(link.kernel)
+    add_route(link.net, Route(parse_address(network), plen, via=via, on_link=False), InsertMode.ADD)
+    ours = link.opens()
+    link.tcp.connect(ours, parse_address(far), 7, link.now)
     assert link.pump(lambda: ours.soft is not None, 10)
     text = why(link, ours)
-    assert "verdict: not open yet - icmp-host-unreachable" in text
-    assert f"{KERNEL} says that it cannot reach 192.0.2.9; SYN is sent again all the same" in text
+    # The kernel says so of an unreachable route in its own way in each family.
+    name, words = {
+        IPV4: ("icmp-host-unreachable", f"it cannot reach {far}"),
+        IPV6: ("icmp-net-unreachable", f"it has no route to {far}"),
+    }[link.family]
+    assert f"verdict: not open yet - {name}" in text
+    assert f"{link.kernel} says that {words}; SYN is sent again all the same" in text
 
 
 def test_filtered_before_the_kernel(linker: Linker) -> None:
@@ -88,17 +96,18 @@ def is_syn(end: int, frame: bytes) -> bool:
 
 
 def test_a_black_hole_before_the_kernel(linker: Linker) -> None:
-    link = linker(lose=lambda end, frame: end == 0 and len(frame) > 1014)
+    link = linker(lose=lambda end, frame: end == 0 and len(frame) > 1304)
     ours, theirs = link.opened()
     data = bytes(20_000)
     assert link.send(ours, theirs, data, 30) == data
-    assert "why:     packets of 1500 B are lost, those of 532 B arrive" in why(link, ours)
+    size = 1064 if link.family is IPV4 else 1280  # which every link takes (RFC 8200 5)
+    assert f"why:     packets of 1500 B are lost, those of {size} B arrive" in why(link, ours)
 
 
 def test_the_backlog_of_the_kernel_is_full(linker: Linker) -> None:
     link = linker()
     with link.kernel_socket() as full:
-        full.bind((KERNEL, 7))
+        full.bind((link.kernel, 7))
         full.listen(2)
         first: list[TcpSocket] = []
         for _ in range(2):
@@ -111,7 +120,7 @@ def test_the_backlog_of_the_kernel_is_full(linker: Linker) -> None:
         text = why(link, next(each for each in ours if each.syn_acks))
         assert "SYN-ACK came again 1 time after it was acknowledged" in text
         assert "verdict: open here, and not accepted there" in text
-        assert f"{KERNEL}:7 repeats SYN-ACK: its backlog is full" in text
+        assert f"{shown(link)} repeats SYN-ACK: its backlog is full" in text
 
 
 def test_a_program_of_the_kernel_that_does_not_read(linker: Linker) -> None:
@@ -174,9 +183,9 @@ def test_time_wait_makes_room(linker: Linker) -> None:
     link = linker()
     link.stack.settings.set("tcp.tw_reuse", "1")
     listener = link.kernel_listens()
-    ours = link.stack.tcp.open("test")
+    ours = link.opens()
     ours.reuse = True
-    link.tcp.connect(ours, parse_address(KERNEL), 7, link.now)
+    link.tcp.connect(ours, parse_address(link.kernel), 7, link.now)
     theirs = link.accepted_by(listener)
     ends = ours.ends
     link.tcp.close(ours, link.now)
@@ -185,10 +194,10 @@ def test_time_wait_makes_room(linker: Linker) -> None:
     after(link, 0.1)
     assert "verdict: closed, in TIME-WAIT" in "\n".join(told(link, ends))
     after(link, 1.1)  # the timestamp has to be newer
-    again = link.stack.tcp.open("test")
+    again = link.opens()
     again.reuse = True
     link.tcp.bind(again, None, ends.port)
-    link.tcp.connect(again, parse_address(KERNEL), 7, link.now)
+    link.tcp.connect(again, parse_address(link.kernel), 7, link.now)
     assert link.pump(lambda: again.connected, 10)
     assert "the one before was in TIME-WAIT, and has made room for it" in why(link, again)
 
@@ -196,12 +205,12 @@ def test_time_wait_makes_room(linker: Linker) -> None:
 def test_opened_from_both_sides_with_the_kernel(linker: Linker) -> None:
     link = linker()
     link.opened()  # so that both know each other's MAC address
-    ours, theirs = link.stack.tcp.open("test"), link.kernel_socket()
-    theirs.bind((KERNEL, 6000))
+    ours, theirs = link.opens(), link.kernel_socket()
+    theirs.bind((link.kernel, 6000))
     link.tcp.bind(ours, None, 5000)
     with suppress(BlockingIOError):
-        theirs.connect((OURS, 5000))
-    link.tcp.connect(ours, parse_address(KERNEL), 6000, link.now)
+        theirs.connect((link.ours, 5000))
+    link.tcp.connect(ours, parse_address(link.kernel), 6000, link.now)
     assert link.pump(lambda: ours.connected, 10)
     assert "both ends sent SYN at once: opened from both sides" in why(link, ours)
     assert link.send(ours, theirs, b"hello", 10) == b"hello"
@@ -216,7 +225,7 @@ def test_the_kernel_has_forgotten_the_connection(linker: Linker) -> None:
     theirs.close()
     link.tcp.send(ours, b"hello", link.now)
     assert link.pump(lambda: ours.state is State.CLOSED, 10)
-    assert f"RST from {KERNEL}:7" in why(link, ours)
+    assert f"RST from {shown(link)}" in why(link, ours)
     assert "it knows of no such connection any more" in why(link, ours)
 
 
@@ -227,9 +236,9 @@ def test_the_kernel_remembers_a_connection_that_we_have_forgotten(linker: Linker
     link.accepted_by(listener)
     link.tcp.unregister(ours.ends, ours, reuse=False)
     link.tcp.inbound.clear()
-    again = link.stack.tcp.open("test")
+    again = link.opens()
     link.tcp.bind(again, None, ours.port)
-    link.tcp.connect(again, parse_address(KERNEL), 7, link.now)
+    link.tcp.connect(again, parse_address(link.kernel), 7, link.now)
     assert link.pump(lambda: again.connected, 10)
     text = why(link, again)
     assert "the peer still had an old connection with this port: RST has ended it" in text

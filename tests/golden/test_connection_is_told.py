@@ -180,10 +180,10 @@ def test_a_black_hole_of_ipv6() -> None:
     pair.run(SECOND_NS)
     assert told(pair.client, client.ends) == wanted("""
         tcp  note   8 segments sent again: 4 timeouts; none came twice (DSACK): they were lost on the way there
-        size note   1500 B did not get through, 1084 B do
+        size note   1500 B did not get through, 1280 B do
         verdict: open, with smaller segments - tcp-mtu-black-hole
-        why:     packets of 1500 B are lost, those of 1084 B arrive, and no router says why
-        look:    where is it lost? smolctl -6 route add fd00::2/128 dev tap0 mtu lock 1084 keeps every connection below
+        why:     packets of 1500 B are lost, those of 1280 B arrive, and no router says why
+        look:    where is it lost? smolctl -6 route add fd00::2/128 dev tap0 mtu lock 1280 keeps every connection below
         exit 0
     """)
 

@@ -8,11 +8,12 @@ from smolctl.errors import AlreadyExists, InterfaceDown, InvalidArgument
 from smolctl.stack import reason
 from smolctl.stack.config.netem import drop_delayed
 from smolctl.stack.events import ChangeType
-from smolctl.stack.interface import MTU_MAX, MTU_MIN, Interface, Interfaces, Medium
+from smolctl.stack.interface import MTU_MAX, Interface, Interfaces, Medium
 from smolctl.stack.link.output import transmit_failed
 from smolctl.stack.shared import Shared
 from smolctl.stack.sysctl.link_rule import SCOPES
 from smolctl.wire.address import ZERO_MAC, format_mac
+from smolctl.wire.ipv4 import MIN_MTU
 
 NAME_MAX = 15
 """Bytes of an interface name, as Linux's IFNAMSIZ less the final zero."""
@@ -45,8 +46,8 @@ def check_interface(interfaces: Interfaces, name: str, mtu: int, mac: bytes | No
 
 
 def _check_mtu(mtu: int) -> None:
-    if not MTU_MIN <= mtu <= MTU_MAX:
-        raise InvalidArgument(f"mtu {mtu} is not within {MTU_MIN} to {MTU_MAX}")
+    if not MIN_MTU <= mtu <= MTU_MAX:
+        raise InvalidArgument(f"mtu {mtu} is not within {MIN_MTU} to {MTU_MAX}")
 
 
 def _check_mac(mac: bytes) -> None:

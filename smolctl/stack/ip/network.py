@@ -62,6 +62,7 @@ class Network(LinkObserver, ABC):
         icmp_limit_sysctl: the sysctl that is the time between ICMP errors to one host.
         group_sysctls: the sysctls of how many groups a socket may join, and sources name of each.
         max_packet_len: bytes of the longest packet, header included.
+        min_mtu: bytes of a packet that every link takes.
         loopback_prefix: the address of ``lo``, and its prefix length.
         transports: by protocol number.
         idents: for packets that may be fragmented.
@@ -75,6 +76,7 @@ class Network(LinkObserver, ABC):
     hops_sysctls: tuple[str, str]
     loopback_prefix: tuple[int, int]
     max_packet_len: int
+    min_mtu: int
     assumes_on_link: bool
     fragment_rules: FragmentRules
     icmp_limit_sysctl: str

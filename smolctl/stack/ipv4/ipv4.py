@@ -42,6 +42,7 @@ class Ipv4(LinkedNetwork):
     forward_sysctl = "ip.forward"
     hops_sysctls = ("ip.default_ttl", "ip.multicast_ttl")
     max_packet_len = ipv4.MAX_PACKET_LEN
+    min_mtu = ipv4.MIN_MTU
     assumes_on_link = True
     fragment_rules = RULES
     icmp_limit_sysctl = "icmp.ratelimit_ms"

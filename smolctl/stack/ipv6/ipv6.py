@@ -80,6 +80,7 @@ class Ipv6(LinkedNetwork):
     forward_sysctl = "ip6.forward"
     hops_sysctls = ("ip6.hop_limit", "ip6.multicast_hops")
     max_packet_len = ipv6.HEADER_LEN + ipv6.MAX_PAYLOAD_LEN
+    min_mtu = ipv6.MIN_MTU
     assumes_on_link = False
     fragment_rules = RULES
     icmp_limit_sysctl = "icmp6.ratelimit_ms"

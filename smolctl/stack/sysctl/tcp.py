@@ -84,7 +84,7 @@ TCP_SYSCTLS: tuple[Sysctl, ...] = (
     ),
     Sysctl(
         "tcp.mtu_probe_floor", 48, "bytes", 48, 65_495,
-        "smallest payload that is tried when segments vanish",
+        "smallest payload that is tried when segments vanish; of IPv6 no packet below 1280",
         "RFC 4821 7.7; Linux tcp_mtu_probe_floor", "48",
     ),
     Sysctl(

@@ -25,10 +25,11 @@ from smolctl.stack.config.link import (
 )
 from smolctl.stack.config.route import add_route, delete_route
 from smolctl.stack.fib.route import InsertMode, Route, RouteType, Scope, TableName
-from smolctl.stack.interface import MTU_MAX, MTU_MIN, Medium
+from smolctl.stack.interface import MTU_MAX, Medium
 from smolctl.stack.ip.addresses import Address
 from smolctl.stack.neighbor.states import State
 from smolctl.wire.address import BROADCAST_MAC, ZERO_MAC
+from smolctl.wire.ipv4 import MIN_MTU
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import DEAD, OTHER_MAC, OUR_MAC, PEER, Host, ip, text, udp_frame
 
@@ -77,7 +78,7 @@ def test_other_names_are_fine(host: Host, name: str) -> None:
     assert host.link(name) is host.dev(name)
 
 
-@pytest.mark.parametrize("mtu", [MTU_MIN - 1, MTU_MAX + 1, 0, -1])
+@pytest.mark.parametrize("mtu", [MIN_MTU - 1, MTU_MAX + 1, 0, -1])
 def test_an_mtu_has_limits(host: Host, mtu: int) -> None:
     with pytest.raises(InvalidArgument, match="mtu"):
         host.link("tap1", mtu=mtu)

@@ -25,9 +25,9 @@ def suspect(table: TcpTable, socket: TcpSocket, now: int) -> None:
     net = table.networks.for_address(socket.ends.peer)
     headers = net.header_len + _HEADERS
     base = table.settings["tcp.base_mss"] + headers
-    least = table.settings["tcp.mtu_probe_floor"] + headers
     smaller = base if not socket.probe_mtu or socket.probe_mtu > base else socket.probe_mtu // 2
-    smaller = max(smaller, least)
+    # RFC 8201 4: every link takes 1280 bytes of IPv6, so less helps nobody; Linux goes below.
+    smaller = max(smaller, table.settings["tcp.mtu_probe_floor"] + headers, net.min_mtu)
     if smaller >= (socket.probe_mtu or socket.pmtu):
         return
     socket.probe_mtu = smaller
