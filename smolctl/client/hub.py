@@ -7,7 +7,6 @@ of its parent's: connections that it inherits go on, and what needs the stack sa
 import errno
 import os
 import select
-import socket
 from threading import RLock
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +14,7 @@ from smolctl.client.control import Client
 from smolctl.client.errors import GONE, gone, os_error
 from smolctl.client.opening import open_channel
 from smolctl.control import stream as wire
+from smolctl.descriptors import receive_descriptors
 
 _PATIENCE_S = 10.0
 """Time that a daemon may take to answer, seconds."""
@@ -88,7 +88,7 @@ class Hub:
         """Take one message, waiting for it; what is about a connection goes to its socket."""
         if not self._poll.poll(_PATIENCE_S * 1000):
             raise OSError(errno.ETIMEDOUT, f'the daemon of stack "{self.stack}" does not answer')
-        message, passed, _, _ = socket.recv_fds(self._channel, wire.MAX_MESSAGE, 1)
+        message, passed = receive_descriptors(self._channel, wire.MAX_MESSAGE)
         if not message:
             raise OSError(errno.ECONNRESET, "")
         told = wire.parse_told(message)

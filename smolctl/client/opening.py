@@ -7,6 +7,7 @@ import sys
 from typing import Any, NamedTuple
 
 from smolctl.client.control import DEFAULT_TIMEOUT, Client, RemoteError
+from smolctl.descriptors import receive_descriptors
 
 
 class Opened(NamedTuple):
@@ -61,12 +62,10 @@ class _Receiver:
 
     def recv(self, size: int) -> bytes:
         """Return bytes, as ``socket.recv``."""
-        room = socket.CMSG_SPACE(4)
-        data, passed, _, _ = self._connection.recvmsg(size, room, socket.MSG_CMSG_CLOEXEC)
-        for level, kind, value in passed:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS) and len(value) == 4:
-                self.passed = int.from_bytes(value, sys.byteorder)
-        return bytes(data)
+        data, passed = receive_descriptors(self._connection, size)
+        if passed:
+            self.passed = passed[0]
+        return data
 
     def close(self) -> None:
         """Close it, and what nobody asked for."""

@@ -19,6 +19,7 @@ from smolctl.client.hub import Hub, open_socket
 from smolctl.client.inbox import Address
 from smolctl.control import stream as wire
 from smolctl.control.paths import DEFAULT_STACK
+from smolctl.descriptors import receive_descriptors
 
 _MAX_FILL = 16
 """More bytes than fill the smallest buffer."""
@@ -230,7 +231,7 @@ class StreamSocket(socket.socket):
         """
         if not self._listening:
             raise _plain(errno.EINVAL)
-        message, passed, _, _ = socket.recv_fds(self, wire.MAX_MESSAGE, 1)
+        message, passed = receive_descriptors(self, wire.MAX_MESSAGE)
         if not message:
             self._look()
             self._raise_error()

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from smolctl.descriptors import receive_descriptors
 from smolctl.device import rtnetlink, tun
 from smolctl.errors import DeviceError
 
@@ -180,7 +181,7 @@ def in_child(work: _Work) -> tuple[Any, list[int]]:
         theirs.close()
         try:
             ours.settimeout(_CHILD_TIMEOUT_S)
-            data, fds, _, _ = socket.recv_fds(ours, 65536, _MAX_FDS, socket.MSG_CMSG_CLOEXEC)
+            data, fds = receive_descriptors(ours, 65536, _MAX_FDS)
         except TimeoutError:
             os.kill(child, signal.SIGKILL)
             raise DeviceError(

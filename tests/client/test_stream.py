@@ -395,6 +395,17 @@ def test_a_program_that_is_killed_leaves_nothing(home: Home, listener: StreamSoc
         assert server.recv(100) == b""
 
 
+def test_a_program_that_is_executed_inherits_nothing(
+    make: Make, pair: tuple[StreamSocket, StreamSocket], listener: StreamSocket
+) -> None:
+    """PEP 446: as descriptors of the kernel's sockets, unless told otherwise."""
+    for each in (*pair, listener, make()):
+        assert not each.get_inheritable()
+    listener.set_inheritable(True)
+    listener.listen()
+    assert listener.get_inheritable()
+
+
 def test_a_child_inherits_a_connection(home: Home, pair: tuple[StreamSocket, StreamSocket]) -> None:
     client, server = pair
     client.send(b"hello\n")
