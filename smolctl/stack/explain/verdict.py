@@ -353,38 +353,23 @@ def packet_row(trace: Trace) -> Row:
 
 def _received_row(facts: dict[type, Any]) -> Row:
     header: Ipv4Header | None = facts.get(Ipv4Header)
-    if header is None:
-        return _received_row6(facts) if Ipv6Header in facts else {}
-    row: Row = {
-        "proto": _PROTOCOLS.get(header.protocol, str(header.protocol)),
-        "src": format_address(header.src),
-        "dst": format_address(header.dst),
-        "ttl": header.ttl,
-        "len": header.total_length - header.header_len,
-    }
-    parsed: UdpHeader | None = facts.get(UdpHeader)
-    if parsed is not None:
-        row.update(sport=parsed.sport, dport=parsed.dport, len=parsed.length - HEADER_LEN)
-    segment: TcpHeader | None = facts.get(TcpHeader)
-    if segment is not None:
-        row.update(sport=segment.sport, dport=segment.dport, flags=flag_names(segment.flags))
-        row["len"] -= segment.header_len
-    message: IcmpMessage | None = facts.get(IcmpMessage)
-    if message is not None:
-        row.update(icmp_type=message.type, icmp_code=message.code, len=len(message.body))
-    return row
-
-
-def _received_row6(facts: dict[type, Any]) -> Row:
-    header: Ipv6Header = facts[Ipv6Header]
-    chain: Chain | None = facts.get(Chain)
-    protocol = header.next_header if chain is None else chain.protocol
+    if header is not None:
+        protocol, ttl = header.protocol, header.ttl
+        size = header.total_length - header.header_len
+        src, dst = header.src, header.dst
+    elif (header6 := facts.get(Ipv6Header)) is not None:
+        chain: Chain | None = facts.get(Chain)
+        protocol = header6.next_header if chain is None else chain.protocol
+        ttl, size = header6.hop_limit, header6.payload_length
+        src, dst = header6.src, header6.dst
+    else:
+        return {}
     row: Row = {
         "proto": _PROTOCOLS.get(protocol, str(protocol)),
-        "src": format_address(header.src),
-        "dst": format_address(header.dst),
-        "ttl": header.hop_limit,
-        "len": header.payload_length,
+        "src": format_address(src),
+        "dst": format_address(dst),
+        "ttl": ttl,
+        "len": size,
     }
     parsed: UdpHeader | None = facts.get(UdpHeader)
     if parsed is not None:
@@ -393,7 +378,7 @@ def _received_row6(facts: dict[type, Any]) -> Row:
     if segment is not None:
         row.update(sport=segment.sport, dport=segment.dport, flags=flag_names(segment.flags))
         row["len"] -= segment.header_len
-    message: Icmpv6Message | None = facts.get(Icmpv6Message)
+    message: IcmpMessage | Icmpv6Message | None = facts.get(IcmpMessage, facts.get(Icmpv6Message))
     if message is not None:
         row.update(icmp_type=message.type, icmp_code=message.code, len=len(message.body))
     return row
