@@ -8,7 +8,8 @@ import errno
 import os
 import select
 from threading import RLock
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from smolctl.client.control import Client
 from smolctl.client.errors import GONE, gone, os_error
@@ -20,11 +21,26 @@ _PATIENCE_S = 10.0
 """Time that a daemon may take to answer, seconds."""
 
 
-class Failing(Protocol):
-    """A socket, which is told of the error that ended its connection."""
+class Ending:
+    """The error that ended a connection, which all sockets share that have the connection.
 
-    def failed(self, error: OSError) -> None:
-        """Keep an error until the program asks."""
+    The program is told it once. ``holders`` is the number of those sockets.
+    """
+
+    def __init__(self) -> None:
+        self.failed = False
+        self.holders = 1
+        self._error: OSError | None = None
+
+    def fail(self, error: OSError) -> None:
+        """Keep an error, the first, until the program asks."""
+        if not self.failed:
+            self.failed, self._error = True, error
+
+    def take(self) -> OSError | None:
+        """Return the error, unless the program was told."""
+        error, self._error = self._error, None
+        return error
 
 
 class Hub:
@@ -40,7 +56,8 @@ class Hub:
         self._pid = os.getpid()
         self._lock = RLock()
         self._number = 0
-        self._sockets: dict[int, Failing] = {}
+        # Weakly: a socket that its program forgets is closed, as any other.
+        self._sockets: WeakValueDictionary[int, Ending] = WeakValueDictionary()
         self._client = Client.connect(stack, start=start)
         try:
             opened = open_channel(self._client, "stream.open", wire.VERSION)
@@ -95,7 +112,7 @@ class Hub:
         if "failed" in told:
             found = self._sockets.get(told["failed"])
             if found is not None:
-                found.failed(os_error(told["error"], self.stack))
+                found.fail(os_error(told["error"], self.stack))
         return told, passed
 
     def look(self) -> None:
@@ -109,15 +126,18 @@ class Hub:
             except OSError:
                 self.dead = True
 
-    def add(self, number: int, user: Failing) -> None:
-        """Have a socket told of its errors."""
+    def add(self, number: int) -> Ending:
+        """Return where a socket is told of its errors."""
+        ending = Ending()
         if self.mine:
             with self._lock:
-                self._sockets[number] = user
+                self._sockets[number] = ending
+        return ending
 
-    def drop(self, number: int) -> None:
-        """Forget a socket; the last one closes the channel."""
-        if not self.mine:
+    def drop(self, number: int, ending: Ending) -> None:
+        """Forget a socket that is closed; the last one closes the channel."""
+        ending.holders -= 1
+        if ending.holders or not self.mine:
             return
         with _REGISTRY, self._lock:
             self._sockets.pop(number, None)
@@ -136,6 +156,15 @@ class Hub:
 
 _REGISTRY = RLock()
 _hubs: dict[tuple[int, str], Hub] = {}
+
+
+def _forked() -> None:
+    """Have a lock that nobody holds, in a child: a thread of the parent may have had the other."""
+    global _REGISTRY
+    _REGISTRY = RLock()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 class Opened(NamedTuple):

@@ -62,13 +62,27 @@ class StreamSocket(socket.socket):
         self._peer: Address | None = None
         self._connecting = self._listening = self._connected = False
         self._room = 0  # what its buffer was before it was filled, 0 while it is not
-        self._error: OSError | None = None
-        self._failed = self._at_end = self._deaf = self._mute = False
+        self._at_end = self._deaf = self._mute = False
         self._zones: dict[str, int] = {}
         self._drained = True  # the last read found less than it wanted
+        self._watch(fd)
+        self._ending = hub.add(number)
+
+    def _bare(self) -> "StreamSocket":
+        """Return a new socket without a connection."""
+        return StreamSocket.__new__(StreamSocket)
+
+    def _share(self, other: "StreamSocket", fd: int) -> None:
+        """Have the connection of another socket, too; by a descriptor that is this one's."""
+        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=fd)
+        self.__dict__.update(other.__dict__)
+        self._ending.holders += 1
+        self._watch(fd)
+        self.settimeout(other.gettimeout())
+
+    def _watch(self, fd: int) -> None:
         self._reader = select.poll()
         self._reader.register(fd, select.POLLIN)
-        hub.add(number, self)
 
     @property
     def stack(self) -> str:
@@ -110,7 +124,7 @@ class StreamSocket(socket.socket):
         Raises:
             OSError: ENOTCONN, to nobody.
         """
-        if self._peer is None or (self._connecting and not self._settled(0)) or self._failed:
+        if self._peer is None or (self._connecting and not self._settled(0)) or self._ending.failed:
             raise _plain(errno.ENOTCONN)
         return self._peer
 
@@ -239,7 +253,7 @@ class StreamSocket(socket.socket):
         told = wire.parse_told(message)["accepted"]
         if not passed:
             raise OSError(errno.EMFILE, "this process has no descriptor left for a connection")
-        made = StreamSocket.__new__(StreamSocket)
+        made = self._bare()
         made._attach(self._hub, told["socket"], passed[0], self._family)
         made._take_names(told)
         made._connected = True
@@ -365,7 +379,7 @@ class StreamSocket(socket.socket):
                 raise TimeoutError("timed out")
             self._raise_error()
             return
-        if not self._failed:
+        if not self._ending.failed:
             raise _plain(errno.ENOTCONN)
 
     def _end(self, nothing: Any) -> Any:
@@ -381,17 +395,11 @@ class StreamSocket(socket.socket):
         """Return what a failed send means."""
         if error.errno not in GONE:
             return error
-        if not self._failed and self._poll(0, 0):
+        if not self._ending.failed and self._poll(0, 0):
             self._look()
-        found, self._error = self._error, None
-        return found or _plain(errno.EPIPE)
+        return self._ending.take() or _plain(errno.EPIPE)
 
     # --- errors -----------------------------------------------------------------------------------
-
-    def failed(self, error: OSError) -> None:
-        """Keep what ended the connection until the program asks."""
-        if not self._failed:
-            self._failed, self._error = True, error
 
     def _look(self) -> None:
         """Find out why no byte can come or go any more.
@@ -401,11 +409,11 @@ class StreamSocket(socket.socket):
         """
         self._hub.look()
         in_order = self._deaf or (self._mute and not self._hub.dead)
-        if not self._failed and not in_order:
-            self.failed(gone(self.stack))
+        if not self._ending.failed and not in_order:
+            self._ending.fail(gone(self.stack))
 
     def _raise_error(self) -> None:
-        error, self._error = self._error, None
+        error = self._ending.take()
         if error is not None:
             raise error
 
@@ -451,9 +459,9 @@ class StreamSocket(socket.socket):
         if option == socket.SO_ERROR:
             if self._connecting:
                 self._settled(0)
-            elif self._connected and not self._failed and self._poll(0, 0):
+            elif self._connected and not self._ending.failed and self._poll(0, 0):
                 self._look()
-            error, self._error = self._error, None
+            error = self._ending.take()
             return 0 if error is None else error.errno or errno.EINVAL
         fixed = {socket.SO_TYPE: self.type, socket.SO_DOMAIN: self.family}
         return int(fixed.get(option, self.proto))
@@ -461,22 +469,32 @@ class StreamSocket(socket.socket):
     # --- the end ----------------------------------------------------------------------------------
 
     def _real_close(self) -> None:
+        held = self.fileno() >= 0
         super()._real_close()  # type: ignore[misc]  # what close() of socket.socket calls
-        self._hub.drop(self._number)
+        if held:
+            self._hub.drop(self._number, self._ending)
 
     def detach(self) -> int:
         """Return the descriptor, which the caller closes; it carries the connection's bytes."""
         fd = super().detach()
-        self._hub.drop(self._number)
+        self._hub.drop(self._number, self._ending)
         return fd
 
     def dup(self) -> "StreamSocket":
-        """Raise an error: two sockets cannot share what only one of them is told.
+        """Return another socket of the same connection, or one that listens with this one.
 
         Raises:
-            OSError: EOPNOTSUPP.
+            OSError: EOPNOTSUPP, it is neither connected nor listening yet: what comes of it, only
+                one socket could be told.
         """
-        raise _plain(errno.EOPNOTSUPP)
+        if not (self._connected or self._listening):
+            raise OSError(
+                errno.EOPNOTSUPP,
+                "a stack's socket can be duplicated when it is connected or listens",
+            )
+        made = self._bare()
+        made._share(self, os.dup(self.fileno()))
+        return made
 
     def __repr__(self) -> str:
         peer = "" if self._peer is None else f" peer={self._peer}"

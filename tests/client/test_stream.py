@@ -152,6 +152,7 @@ def test_a_port_is_bound_once_and_listened_at_once(make: Make, listener: StreamS
 
 def test_what_a_socket_is_not(make: Make, listener: StreamSocket) -> None:
     one = make()
+    assert error_of(one.dup) in ("EOPNOTSUPP", "ENOTSUP")
     for action in (lambda: one.send(b"x"), lambda: one.recv(1), lambda: one.shutdown(1)):
         assert error_of(action) == "ENOTCONN"
     assert error_of(one.getpeername) == "ENOTCONN"
@@ -160,7 +161,33 @@ def test_what_a_socket_is_not(make: Make, listener: StreamSocket) -> None:
     one.connect(HERE)
     assert error_of(lambda: one.connect(HERE)) == "EISCONN"
     assert error_of(one.listen) == "EINVAL"
-    assert error_of(one.dup) in ("EOPNOTSUPP", "ENOTSUP")
+
+
+def test_a_connection_goes_on_until_its_last_socket_is_closed(
+    home: Home, make: Make, listener: StreamSocket
+) -> None:
+    one = make()
+    with listener.dup() as again:
+        one.connect(HERE)
+        server, _ = again.accept()
+    with server, one.dup() as other:
+        assert (other.getpeername(), other.gettimeout()) == (HERE, PATIENCE_SECONDS)
+        one.close()
+        one.close()
+        other.sendall(b"still here")
+        assert server.recv(100) == b"still here"
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert "killed" in home.env("socket", "kill", "dport", "8080", check=True).stdout
+        assert error_of(lambda: other.recv(1)) == "ECONNABORTED"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_socket_that_is_forgotten_is_closed(make: Make, listener: StreamSocket) -> None:
+    one = make()
+    one.connect(HERE)
+    server, _ = listener.accept()
+    del server
+    assert one.recv(1) == b""
 
 
 def test_a_socket_that_does_not_block_is_writable_when_it_is_connected(
