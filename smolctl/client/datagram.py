@@ -9,6 +9,8 @@ raised by a later call, as that of an ICMP error is.
 import errno
 import os
 import socket
+import struct
+from _socket import socket as Raw
 from collections.abc import Iterable
 from threading import Lock
 from typing import Any
@@ -23,17 +25,25 @@ from smolctl.control import channel
 from smolctl.control.paths import DEFAULT_STACK
 from smolctl.errors import ClientError
 
+_send = Raw.send
+"""The call of the kernel's sockets, which writes a message to the channel."""
+
+# Not the flags of ``socket``: combining them with a number costs a microsecond.
+_DONTWAIT, _PEEK = int(socket.MSG_DONTWAIT), int(socket.MSG_PEEK)
+_ERRQUEUE = int(socket.MSG_ERRQUEUE)
+
 Buffer = bytes | bytearray | memoryview
 
 MAX_KNOWN = 4096
 """Destinations that are remembered; all are forgotten when there are more."""
 
 
-class DatagramSocket:
-    """A UDP socket of a stack; a context manager that closes itself.
+class DatagramSocket(socket.socket):
+    """A UDP socket of a stack.
 
-    An address is (host, port); the host "" is any of the stack's own addresses, "<broadcast>" is
-    255.255.255.255. Several threads may use one socket.
+    It is a ``socket.socket``, so what takes one takes it. An address is (host, port); the host ""
+    is any of the stack's own addresses, "<broadcast>" is 255.255.255.255. Several threads may use
+    one socket.
 
     With AF_INET6, an address is (host, port, 0, zone), of which the last two may be left out. The
     zone is the number of one of the stack's interfaces; ``fe80::1%eth0`` names it, too. Such a
@@ -51,20 +61,20 @@ class DatagramSocket:
             family.
     """
 
-    type = socket.SOCK_DGRAM
-    proto = 0
-
     def __init__(
         self, stack: str | None = None, *, start: bool = True, family: int = socket.AF_INET
     ) -> None:
         if family not in (socket.AF_INET, socket.AF_INET6):
-            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
-        self.family = socket.AddressFamily(family)
+            raise _plain(errno.EAFNOSUPPORT)
+        self._family = socket.AddressFamily(family)
         self.stack = stack or os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK
         six = family == socket.AF_INET6
-        self._local: Address = ("::", 0, 0, 0) if six else ("0.0.0.0", 0)
+        self._any: Address = ("::", 0, 0, 0) if six else ("0.0.0.0", 0)
+        self._local = self._any
         self._peer: Address | None = None
+        self._mute = self._deaf = False
         self._number = 0
+        self._pid = os.getpid()
         self._lock = Lock()
         # Destination -> what goes in front of a payload of at most so many bytes.
         self._known: dict[Address, tuple[bytes, int]] = {}
@@ -75,12 +85,28 @@ class DatagramSocket:
         except BaseException:
             self._client.close()
             raise
-        self._request, self._channel, self._set = opened
-        self._inbox = Inbox(self._channel, family, self.stack, self._known.clear)
+        self._request, fd, self._set = opened
+        super().__init__(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=fd)
+        self._inbox = Inbox(fd, family, self.stack, self._known.clear)
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """AF_INET or AF_INET6."""
+        return self._family
+
+    @property
+    def type(self) -> socket.SocketKind:
+        """SOCK_DGRAM."""
+        return socket.SOCK_DGRAM
+
+    @property
+    def proto(self) -> int:
+        """IPPROTO_UDP."""
+        return socket.IPPROTO_UDP
 
     # --- names and options ------------------------------------------------------------------------
 
-    def bind(self, address: Address) -> None:
+    def bind(self, address: Any) -> None:
         """Bind to an address of the stack; port 0 takes a free one.
 
         Raises:
@@ -90,7 +116,7 @@ class DatagramSocket:
         host, port, zone = self._checked(address)
         self._command("bind", addr=host, port=port, zone=zone)
 
-    def connect(self, address: Address) -> None:
+    def connect(self, address: Any) -> None:
         """Send to this address from now on, and take only what comes from there.
 
         Raises:
@@ -99,7 +125,15 @@ class DatagramSocket:
         """
         host, port, zone = self._checked(address)
         self._command("connect", addr=host, port=port, zone=zone)
-        self._peer = (host, port) if self.family == socket.AF_INET else (host, port, 0, zone)
+        self._peer = (host, port) if self._family == socket.AF_INET else (host, port, 0, zone)
+
+    def connect_ex(self, address: Any) -> int:
+        """Connect as ``connect``, and return the errno, 0 for success."""
+        try:
+            self.connect(address)
+        except OSError as error:
+            return error.errno or errno.EINVAL
+        return 0
 
     def getsockname(self) -> Address:
         """Return what it is bound to; ("0.0.0.0", 0) or ("::", 0, 0, 0) before."""
@@ -112,10 +146,10 @@ class DatagramSocket:
             OSError: ENOTCONN, to nobody.
         """
         if self._peer is None:
-            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+            raise _plain(errno.ENOTCONN)
         return self._peer
 
-    def setsockopt(self, level: int, option: int, value: options.Value) -> None:
+    def setsockopt(self, level: int, option: int, value: Any, size: int | None = None) -> None:
         """Set one of the options in ``options``, as socket(7) and ip(7) have them.
 
         Args:
@@ -135,23 +169,36 @@ class DatagramSocket:
         try:
             command = options.command(level, option, value)
         except ValueError:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL)) from None
+            raise _plain(errno.EINVAL) from None
         if command is None:
-            raise OSError(errno.ENOPROTOOPT, os.strerror(errno.ENOPROTOOPT))
+            raise _plain(errno.ENOPROTOOPT)
         self._command(command[0], **command[1])
 
-    def getsockopt(self, level: int, option: int) -> int:
-        """Return an option that ``setsockopt`` can set to a number, or SO_TYPE or SO_ERROR.
+    def getsockopt(self, level: int, option: int, size: int = 0) -> Any:
+        """Return an option that ``setsockopt`` can set, or one of SO_TYPE, SO_ERROR and so on.
+
+        Args:
+            size: return so many bytes at most, not a number.
 
         Raises:
             OSError: ENOPROTOOPT for another one.
         """
-        if level == socket.SOL_SOCKET and option in (socket.SO_TYPE, socket.SO_ERROR):
-            return self.type if option == socket.SO_TYPE else self._pending_number()
         name = options.NAMES.get((level, option))
-        if name is None or name == "dev":
-            raise OSError(errno.ENOPROTOOPT, os.strerror(errno.ENOPROTOOPT))
-        return int(self._set.get(name, 0))
+        if level == socket.SOL_SOCKET and option in options.OWN:
+            value = self._own(option)
+        elif name is None:
+            raise _plain(errno.ENOPROTOOPT)
+        elif name == "dev":
+            return str(self._set.get(name, "")).encode().ljust(size, b"\0")[:size]
+        else:
+            value = int(self._set.get(name, 0))
+        return struct.pack("i", value)[:size] if size else value
+
+    def _own(self, option: int) -> int:
+        if option == socket.SO_ERROR:
+            return self._pending_number()
+        fixed = {socket.SO_TYPE: self.type, socket.SO_DOMAIN: self.family}
+        return int(fixed.get(option, self.proto))
 
     def allow_broadcast(self) -> None:
         """Allow broadcast addresses: SO_BROADCAST."""
@@ -186,25 +233,9 @@ class DatagramSocket:
             args.update(what=f"{what}_source", source=source)
         self._command("membership", **args)
 
-    def settimeout(self, seconds: float | None) -> None:
-        """Wait at most so long for a datagram, or for room to send one; 0 never waits."""
-        self._channel.settimeout(seconds)
-
-    def gettimeout(self) -> float | None:
-        """Return what ``settimeout`` set; None, as in the beginning, waits without limit."""
-        return self._channel.gettimeout()
-
-    def setblocking(self, flag: bool) -> None:
-        """Wait without limit, or never."""
-        self._channel.setblocking(flag)
-
-    def fileno(self) -> int:
-        """Return the descriptor: readable when a datagram or an error waits; -1 when closed."""
-        return self._channel.fileno()
-
     # --- sending ----------------------------------------------------------------------------------
 
-    def send(self, data: Buffer) -> int:
+    def send(self, data: Any, flags: int = 0) -> int:
         """Send a datagram to the peer; as ``sendto``.
 
         Raises:
@@ -212,7 +243,7 @@ class DatagramSocket:
         """
         return self.sendto(data, self._destination(None))
 
-    def sendto(self, data: Buffer, *address: Any) -> int:
+    def sendto(self, data: Any, *address: Any) -> int:
         """Send a datagram; return how many bytes it had.
 
         Args:
@@ -224,15 +255,31 @@ class DatagramSocket:
             OSError: ENETUNREACH, EHOSTUNREACH, EMSGSIZE, EACCES (broadcast), ECONNREFUSED (of an
                 earlier datagram) and others as of Linux; ECONNRESET when the stack was stopped.
         """
-        self._inbox.check()
+        self._inbox.check(self)
         payload = data if type(data) is bytes else memoryview(data).tobytes()
         destination: Address = address[-1]
+        if self._mute:
+            raise _plain(errno.EPIPE)
         front, room = self._known.get(destination, (b"", -1))
         if len(payload) <= room:
             self._write(front + payload)
         else:
             self._ask(payload, destination)
         return len(payload)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send a datagram to the peer; as ``send``."""
+        self.send(data)
+
+    def sendmsg(self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None) -> int:
+        """Send a datagram of the bytes of several buffers, to the peer by default.
+
+        Raises:
+            OSError: as ``sendto``; EINVAL, ancillary data, of which a stack takes none.
+        """
+        if ancdata:
+            raise _plain(errno.EINVAL)
+        return self.sendto(b"".join(buffers), self._destination(address))
 
     def send_many(self, payloads: Iterable[Buffer], address: Address | None = None) -> int:
         """Send datagrams to one destination, the peer by default; return how many were sent.
@@ -246,7 +293,7 @@ class DatagramSocket:
         rest = [data if type(data) is bytes else memoryview(data).tobytes() for data in payloads]
         destination = self._destination(address)
         count, sent = len(rest), 0
-        self._inbox.check()
+        self._inbox.check(self)
         try:
             while sent < count:
                 front, room = self._known.get(destination, (b"", -1))
@@ -274,12 +321,12 @@ class DatagramSocket:
         if address is not None:
             return address
         if self._peer is None:
-            raise OSError(errno.EDESTADDRREQ, os.strerror(errno.EDESTADDRREQ))
+            raise _plain(errno.EDESTADDRREQ)
         return self._peer
 
     def _write(self, message: bytes) -> None:
         try:
-            self._channel.send(message)
+            _send(self, message)
         except OSError as error:
             if error.errno in GONE:
                 raise gone(self.stack) from None
@@ -290,8 +337,11 @@ class DatagramSocket:
     def _ask(self, payload: bytes, destination: Address) -> None:
         """Send a datagram and wait for what the stack says to it."""
         host, port, zone = self._checked(destination)
-        dst = channel.number_of(socket.inet_pton(self.family, host))
+        dst = channel.number_of(socket.inet_pton(self._family, host))
         front = channel.head(dst, port, zone)
+        if self._pid != os.getpid():  # in a child, nobody can be asked: see ``_call``
+            self._write(front + payload)
+            return
         with self._lock:
             self._number += 1
             answer = self._call(channel.ask(front, payload, self._number))
@@ -309,8 +359,12 @@ class DatagramSocket:
         """Write a message and return the answer.
 
         Raises:
-            OSError: the stack refused.
+            OSError: the stack refused; ENOTCONN, in a child of the process.
         """
+        if self._pid != os.getpid():
+            raise OSError(
+                errno.ENOTCONN, "a child process cannot command the sockets of its parent"
+            )
         self._write(message)
         try:
             while True:
@@ -327,7 +381,7 @@ class DatagramSocket:
         if answer["event"] == "refused":
             raise os_error(answer, self.stack)
         self._local = answer["addr"], answer["port"]
-        if self.family == socket.AF_INET6:
+        if self._family == socket.AF_INET6:
             self._local = answer["addr"], answer["port"], 0, answer.get("zone", 0)
         return answer
 
@@ -339,7 +393,7 @@ class DatagramSocket:
                 is no interface.
             OverflowError: no such port, as ``socket`` has it.
         """
-        host, port, zone = split(self.family, address)
+        host, port, zone = split(self._family, address)
         return host, port, zone if isinstance(zone, int) else self._zone(zone)
 
     def _zone(self, name: str) -> int:
@@ -366,8 +420,7 @@ class DatagramSocket:
             OSError: ECONNREFUSED and so on when one that was sent before did not arrive;
                 ECONNRESET when the stack was stopped.
         """
-        wait, peek = not flags & socket.MSG_DONTWAIT, bool(flags & socket.MSG_PEEK)
-        payload, address = self._inbox.take(wait=wait, peek=peek)
+        payload, address = self._take(flags)
         return (payload if len(payload) <= size else payload[:size]), address
 
     def recv_many(self, count: int) -> list[tuple[bytes, Address]]:
@@ -376,29 +429,107 @@ class DatagramSocket:
         Raises:
             OSError: as ``recvfrom``.
         """
-        return self._inbox.take_many(count)
+        return self._inbox.take_many(self, count)
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Put the payload into a buffer; return how many bytes; otherwise as ``recv``."""
+        return self.recvfrom_into(buffer, nbytes, flags)[0]
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address]:
+        """Put the payload into a buffer; return how many bytes, and who sent it."""
+        size, *_, address = self.recvmsg_into(
+            [memoryview(buffer).cast("B")[: nbytes or None]], 0, flags
+        )
+        return size, address
+
+    def recvmsg(
+        self, bufsize: int, ancbufsize: int = 0, flags: int = 0
+    ) -> tuple[bytes, list[Any], int, Address]:
+        """Return the payload, no ancillary data, MSG_TRUNC if it was cut off, and who sent it."""
+        payload, address = self._take(flags)
+        return payload[:bufsize], [], _cut(len(payload) > bufsize), address
+
+    def recvmsg_into(
+        self, buffers: Any, ancbufsize: int = 0, flags: int = 0
+    ) -> tuple[int, list[Any], int, Address]:
+        """Put the payload into several buffers; return how many bytes, and as ``recvmsg``."""
+        payload, address = self._take(flags)
+        done = 0
+        for buffer in buffers:
+            view = memoryview(buffer).cast("B")
+            part = payload[done : done + len(view)]
+            view[: len(part)] = part
+            done += len(part)
+        return done, [], _cut(len(payload) > done), address
+
+    def _take(self, flags: int) -> tuple[bytes, Address]:
+        if flags & _ERRQUEUE:  # the errors of a stack's socket are raised
+            raise _plain(errno.EAGAIN)
+        try:
+            wait = not (flags & _DONTWAIT or self._deaf)
+            return self._inbox.take(self, wait=wait, peek=flags & _PEEK != 0)
+        except (BlockingIOError, ConnectionResetError):
+            if not self._deaf:
+                raise
+            return b"", self._any
 
     def _pending_number(self) -> int:
         try:
-            self._inbox.check()
+            self._inbox.check(self)
         except OSError as error:
             return error.errno or 0
         return 0
 
     # --- the end ----------------------------------------------------------------------------------
 
-    def close(self) -> None:
-        """Close it; what was sent before is still sent. Again does nothing."""
+    def shutdown(self, how: int) -> None:
+        """Send no more, or receive no more; both end the socket, and wake who waits.
+
+        Raises:
+            OSError: ENOTCONN, it has no peer.
+        """
+        self.getpeername()
+        self._deaf = self._deaf or how != socket.SHUT_WR
+        self._mute = self._mute or how != socket.SHUT_RD
+        if self._deaf and self._mute:
+            super().shutdown(socket.SHUT_RDWR)
+
+    def _real_close(self) -> None:
+        """Close it; what was sent before is still sent."""
+        super()._real_close()  # type: ignore[misc]  # what close() of socket.socket calls
         self._inbox.clear()
-        self._channel.close()
         self._client.close()
 
-    def __enter__(self) -> "DatagramSocket":
-        return self
+    def detach(self) -> int:
+        """Return the descriptor, which carries the messages of ``control.channel``."""
+        fd = super().detach()
+        self._client.close()
+        return fd
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def dup(self) -> "DatagramSocket":
+        """Raise an error: two sockets cannot share one inbox.
+
+        Raises:
+            OSError: EOPNOTSUPP.
+        """
+        raise OSError(errno.EOPNOTSUPP, "a stack's UDP socket cannot be duplicated")
+
+    def listen(self, backlog: int = 0) -> None:
+        """Raise an error: EOPNOTSUPP, as of any UDP socket."""
+        raise _plain(errno.EOPNOTSUPP)
+
+    def accept(self) -> Any:
+        """Raise an error: EOPNOTSUPP, as of any UDP socket."""
+        raise _plain(errno.EOPNOTSUPP)
 
     def __repr__(self) -> str:
         peer = "" if self._peer is None else f" peer={self._peer}"
         return f"<DatagramSocket stack={self.stack!r} local={self._local}{peer}>"
+
+
+def _cut(cut: bool) -> int:
+    return int(socket.MSG_TRUNC) if cut else 0
+
+
+def _plain(number: int) -> OSError:
+    return OSError(number, os.strerror(number))

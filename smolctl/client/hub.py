@@ -7,6 +7,7 @@ of its parent's: connections that it inherits go on, and what needs the stack sa
 import errno
 import os
 import select
+from socket import socket as Raw
 from threading import RLock
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -64,7 +65,7 @@ class Hub:
         except BaseException:
             self._client.close()
             raise
-        self._channel = opened.channel
+        self._channel = Raw(fileno=opened.channel)
         self._poll = select.poll()
         self._poll.register(self._channel, select.POLLIN)
         self.dead = False

@@ -14,7 +14,7 @@ class Opened(NamedTuple):
     """A socket of the stack: the request that made it, its channel, and the options it has."""
 
     request: int
-    channel: socket.socket
+    channel: int  # a descriptor
     options: dict[str, Any]
 
 
@@ -49,7 +49,7 @@ def open_channel(client: Client, op: str, version: int, family: int = socket.AF_
     if receiver.passed is None:  # unix(7): the kernel drops what the process has no number for
         raise OSError(errno.EMFILE, "this process has no descriptor left for the stack's socket")
     passed, receiver.passed = receiver.passed, None
-    return Opened(request, socket.socket(fileno=passed), opened)
+    return Opened(request, passed, opened)
 
 
 class _Receiver:

@@ -37,6 +37,8 @@ NAMES = {
     (socket.IPPROTO_IPV6, IPV6_MULTICAST_ALL): "multicast_all",
 }
 """Options whose value is a number, or a name: what the stack calls each."""
+OWN = frozenset({socket.SO_TYPE, socket.SO_ERROR, socket.SO_DOMAIN, socket.SO_PROTOCOL})
+"""Options of SOL_SOCKET that the stack is not asked about."""
 _FLAGS = frozenset({"broadcast", "reuse", "recverr", "multicast_loop", "v6only"})
 """Any number but 0 is 1."""
 _MEMBERSHIPS = {

@@ -17,6 +17,7 @@ from smolctl.client.address import split
 from smolctl.client.errors import GONE, gone
 from smolctl.client.hub import Hub, open_socket
 from smolctl.client.inbox import Address
+from smolctl.client.options import OWN
 from smolctl.control import stream as wire
 from smolctl.control.paths import DEFAULT_STACK
 from smolctl.descriptors import receive_descriptors
@@ -441,7 +442,7 @@ class StreamSocket(socket.socket):
             OSError: ENOPROTOOPT for one that a stack does not have.
         """
         value: int | str
-        if level == socket.SOL_SOCKET and option in options.OWN:
+        if level == socket.SOL_SOCKET and option in OWN:
             value = self._own(option)
         else:
             name = options.READ.get((level, option)) or options.NAMES.get((level, option))

@@ -37,8 +37,6 @@ READ = {
     (socket.SOL_SOCKET, socket.SO_ACCEPTCONN): "accepting",
 }
 """Options that can only be asked for."""
-OWN = frozenset({socket.SO_TYPE, socket.SO_ERROR, socket.SO_DOMAIN, socket.SO_PROTOCOL})
-"""Options of SOL_SOCKET that the stack is not asked about."""
 _FLAGS = frozenset({"reuse", "keepalive", "oob_inline", "nodelay", "cork", "quickack", "v6only"})
 """Any number but 0 is 1."""
 

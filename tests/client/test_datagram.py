@@ -53,7 +53,8 @@ def test_an_unknown_name_of_the_package_is_an_error() -> None:
 
 def test_there_and_back(make: Make) -> None:
     server, client = make(), make()
-    assert (server.family, server.type) == (socket.AF_INET, socket.SOCK_DGRAM)
+    kind = socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_UDP
+    assert (server.family, server.type, server.proto) == kind
     assert server.getsockname() == ("0.0.0.0", 0)
     server.bind(HERE)
     assert server.getsockname() == HERE
@@ -70,6 +71,74 @@ def test_there_and_back(make: Make) -> None:
     assert repr(server).startswith("<DatagramSocket stack='default' local=('127.0.0.1', 7) peer=")
 
 
+def test_the_other_calls_of_a_socket(make: Make) -> None:
+    server, client = make(), make()
+    server.bind(HERE)
+    assert isinstance(server, socket.socket)
+    assert client.connect_ex(HERE) == 0
+    client.sendall(b"abcdef")
+    assert client.sendmsg([b"gh", bytearray(b"i")]) == 3
+    assert client.sendmsg([b"j"], [], 0, HERE) == 1
+    name, buffer = client.getsockname(), bytearray(4)
+    assert server.recvfrom_into(buffer, 0, socket.MSG_PEEK) == (4, name)
+    assert server.recvmsg(4, 0, socket.MSG_PEEK) == (b"abcd", [], socket.MSG_TRUNC, name)
+    parts = bytearray(2), bytearray(9)
+    assert server.recvmsg_into(parts) == (6, [], 0, name)
+    assert b"".join(parts) == b"abcdef" + bytes(5)
+    assert server.recv_into(buffer, 2) == 2
+    assert buffer == b"ghcd"
+    assert server.recvmsg(100) == (b"j", [], 0, name)
+    assert error_of(lambda: server.recvmsg(1, 0, socket.MSG_ERRQUEUE)) == "EAGAIN"
+    assert error_of(lambda: client.sendmsg([b"x"], [(0, 0, b"")])) == "EINVAL"
+    for action in (server.listen, server.accept, server.dup):
+        assert error_of(action) in ("EOPNOTSUPP", "ENOTSUP")
+    assert error_of(lambda: server.shutdown(socket.SHUT_RD)) == "ENOTCONN"
+    with client.makefile("wb") as file:
+        file.write(b"of a file")
+    assert server.recv(100) == b"of a file"
+
+
+def test_shutdown(make: Make) -> None:
+    one = make()
+    one.connect(HERE)
+    one.shutdown(socket.SHUT_WR)
+    assert error_of(lambda: one.send(b"x")) == "EPIPE"
+    told: list[bytes] = []
+    waiting = threading.Thread(target=lambda: told.append(one.recv(1)))
+    waiting.start()
+    one.shutdown(socket.SHUT_RD)
+    waiting.join()
+    assert told == [b""]
+    assert one.recv(1) == b""
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_socket_that_is_forgotten_gives_its_port_back(make: Make, home: Home) -> None:
+    forgotten = DatagramSocket()
+    forgotten.bind(HERE)
+    del forgotten
+    wait_until(lambda: not home.connect().call("socket.show"), "the port to be free")
+
+
+def test_a_child_sends_by_its_parents_socket(make: Make) -> None:
+    server, client = make(), make()
+    server.bind(HERE)
+    client.sendto(b"x", HERE)
+    _, sender = server.recvfrom(100)
+    child = os.fork()
+    if child == 0:
+        try:
+            server.sendto(b"from the child", sender)
+            refused = error_of(lambda: server.connect(sender)) == "ENOTCONN"
+            server.close()
+        finally:
+            os._exit(not refused)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert client.recv(100) == b"from the child"
+    server.sendto(b"from the parent", sender)
+    assert client.recv(100) == b"from the parent"
+
+
 def test_names_of_addresses(make: Make) -> None:
     server = make()
     server.bind(("", 7))
@@ -80,7 +149,7 @@ def test_names_of_addresses(make: Make) -> None:
     with pytest.raises(OverflowError):
         other.bind(("", 65536))
     with pytest.raises(TypeError):
-        other.sendto("text", HERE)  # type: ignore[arg-type]
+        other.sendto("text", HERE)
 
 
 def test_errors_are_those_of_linux(make: Make) -> None:

@@ -121,7 +121,7 @@ def test_asyncio_has_groups(tap: Lab, make: Make) -> None:
         opened.bind(("", PORT))
         opened.setblocking(False)
         loop = asyncio.get_running_loop()
-        transport, member = await loop.create_datagram_endpoint(Member, sock=opened)  # type: ignore[arg-type]
+        transport, member = await loop.create_datagram_endpoint(Member, sock=opened)
         try:
             opened.join_group(GROUP, "tap0")
             kernel_sender(tap).sendto(b"x", (GROUP, PORT))
