@@ -389,7 +389,7 @@ class DatagramSocket(socket.socket):
         """Return host, port and zone of an address as the daemon wants them.
 
         Raises:
-            OSError: socket.gaierror, the host is a name: a stack has no resolver. ENODEV, the zone
+            OSError: socket.gaierror, the host is a name that is not known. ENODEV, the zone
                 is no interface.
             OverflowError: no such port, as ``socket`` has it.
         """
