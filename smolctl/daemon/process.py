@@ -90,7 +90,7 @@ class Process:
             "log": self._paths.log,
             "profile": self._stack.settings.profile,
             "links": len(self._stack.interfaces),
-            "sockets": sum(1 for _ in self._stack.udp) + len(self._stack.ping),
+            "sockets": len(self._stack.udp) + len(self._stack.ping),
             "clients": self._server.clients,
         }
         resident = _resident_kib()

@@ -13,8 +13,10 @@ from smolctl.ops.context import Context, DaemonInfo, Row
 from smolctl.ops.gate import Gate
 from smolctl.ops.job import Exchange, Job
 from smolctl.ops.operations import OPS
+from smolctl.stack.alarm import Alarm, earliest
 from smolctl.stack.proof.prover import Prover
 from smolctl.stack.stack import Stack
+from smolctl.stack.timer_heap import TimerHeap
 from smolctl.stack.transport.tcp.kill import reset_all
 
 
@@ -39,6 +41,7 @@ class Engine:
         stack.ledger.prove = Prover(stack)
         stack.eager = False  # programs answer in the turn in which they are asked
         self._jobs: dict[Job, None] = {}  # a set whose order is that of their beginning
+        self._timers = TimerHeap(Alarm())
         self._request_ns = -1
         self._held_back = False
 
@@ -72,15 +75,22 @@ class Engine:
         if not isinstance(answer, Job):
             return answer
         self._request_ns = now
-        answer.exchange = exchange
-        answer.on_end = self._jobs.pop
-        self._jobs[answer] = None
-        try:
-            answer.start(now)
-        except BaseException:
-            answer.close(now)
-            raise
+        self.begin(answer, exchange, now)
         return answer
+
+    def begin(self, job: Job, exchange: Exchange, now: int) -> None:
+        """Begin a job.
+
+        Raises:
+            SmolctlError: it cannot begin, and is closed.
+        """
+        job.exchange, job.on_end, job.timers = exchange, self._jobs.pop, self._timers
+        self._jobs[job] = None
+        try:
+            job.start(now)
+        except BaseException:
+            job.close(now)
+            raise
 
     def turn(self, now: int, *, due: bool = True) -> None:
         """Let the stack do what is due, and the jobs what follows from it.
@@ -102,11 +112,19 @@ class Engine:
                 if waiter.handler is not None and not waiter.closed:
                     self._call(waiter.handler, now)
         if due:
-            dues = [job for job in self._jobs if job.deadline is not None and job.deadline <= now]
-            for job in dues:
+            for job in self._take_due(now):
                 if not job.ended:
                     self._call(job.on_timer, now)
+                    self._timers.set(job)  # it goes off again, unless the job has said otherwise
         stack.flush(now)
+
+    def _take_due(self, now: int) -> list[Job]:
+        """Return the jobs that are due now: what one of them makes due is so in the next turn."""
+        dues = []
+        while (job := self._timers.take(now)) is not None:
+            assert isinstance(job, Job)
+            dues.append(job)
+        return dues
 
     def _call(self, method: Callable[[int], None], now: int) -> None:
         """Call a method of a job; an error ends that job and no other."""
@@ -128,11 +146,7 @@ class Engine:
         """Return when ``turn`` has something to do though nothing comes in, or None."""
         if self.stack.has_ready:
             return 0
-        due = self.stack.deadline()
-        for job in self._jobs:
-            if job.deadline is not None and (due is None or job.deadline < due):
-                due = job.deadline
-        return due
+        return earliest((self.stack.deadline(), self._timers.deadline()))
 
     def close(self, now: int) -> None:
         """End all jobs, and reset all connections: nobody serves them any more."""

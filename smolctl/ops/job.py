@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 from smolctl.errors import SmolctlError
 from smolctl.ops.feed import Feed
+from smolctl.stack.alarm import NEVER
+from smolctl.stack.timer_heap import TimerHeap
 
 Buffer = bytes | bytearray | memoryview
 NS_PER_S = 1_000_000_000
@@ -154,14 +156,33 @@ class Exchange(Protocol):
 
 
 class Job:
-    """Base of all jobs; a subclass sets ``deadline`` and gives the methods their meaning."""
+    """Base of all jobs; a subclass sets ``deadline`` and gives the methods their meaning.
+
+    Attributes:
+        exchange, on_end, timers: set by who runs it, before ``start``.
+    """
 
     exchange: Exchange
     on_end: "Callable[[Job], None]"
+    timers: TimerHeap
 
     def __init__(self) -> None:
-        self.deadline: int | None = None
+        self._due_ns = self.heap_ns = NEVER
         self.ended = False
+
+    @property
+    def deadline(self) -> int | None:
+        """The time at which ``on_timer`` is called, ns; None for never."""
+        return None if self._due_ns is NEVER else self._due_ns
+
+    @deadline.setter
+    def deadline(self, at_ns: int | None) -> None:
+        self._due_ns = NEVER if at_ns is None else at_ns
+        self.timers.set(self)
+
+    def due_ns(self) -> int:
+        """Return ``deadline`` as ``TimerHeap`` has it."""
+        return self._due_ns
 
     def start(self, now: int) -> None:
         """Begin.

@@ -14,7 +14,6 @@ from smolctl.control import messages
 from smolctl.daemon.connection import Connection
 from smolctl.daemon.exchange import HIGH_WATER
 from smolctl.daemon.log import Log
-from smolctl.ops.engine import Engine
 from smolctl.ops.feed import MAX_BYTES, MAX_EVENTS, MAX_FEEDS, OVERHEAD, Feed
 from smolctl.ops.feed_job import FeedJob
 from tests.daemon.test_connection import Wire
@@ -293,10 +292,7 @@ def test_what_does_not_count_is_read_and_leaves_the_count_alone() -> None:
 
 def begin(job: FeedJob) -> tuple[Api, Exchange]:
     api, exchange = Api(), Exchange()
-    engine: Engine = api.engine
-    job.exchange, job.on_end = exchange, engine._jobs.pop
-    engine._jobs[job] = None
-    job.start(api.clock.now)
+    api.engine.begin(job, exchange, api.clock.now)
     return api, exchange
 
 

@@ -169,3 +169,47 @@ def test_an_operation_is_ready_once_its_module_is_imported() -> None:
     assert not operation.ready
     assert operation.handler is OPS["link.show"].handler
     assert operation.ready
+
+
+class Sleeping(Job):
+    """A job that waits for something else than time.
+
+    Attributes:
+        asked: how often it was asked when it is due.
+    """
+
+    asked = 0
+
+    def due_ns(self) -> int:
+        self.asked += 1
+        return super().due_ns()
+
+
+def test_a_turn_asks_no_job_that_waits_for_something_else_than_time() -> None:
+    api, job = Api(), Sleeping()
+    api.engine.begin(job, Exchange(), api.clock.now)
+    for _ in range(3):
+        api.engine.deadline()
+        api.engine.turn(api.clock.now)
+    assert job.asked == 0
+
+
+def test_a_job_goes_off_again_unless_it_says_otherwise() -> None:
+    class Counting(Job):
+        times = 0
+
+        def on_timer(self, now: int) -> None:
+            self.times += 1
+
+    api, job = Api(), Counting()
+    api.engine.begin(job, Exchange(), api.clock.now)
+    job.deadline = api.clock.now
+    assert api.engine.deadline() == api.clock.now
+    for _ in range(3):
+        api.engine.turn(api.clock.now)
+    assert job.times == 3
+    job.deadline = api.clock.now + 1
+    api.engine.turn(api.clock.now)
+    assert job.times == 3
+    job.deadline = None
+    assert api.engine.deadline() != api.clock.now + 1

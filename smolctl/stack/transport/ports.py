@@ -25,6 +25,7 @@ class PortTable(Generic[S]):
     def __init__(self) -> None:
         self._bound: dict[tuple[int | None, int], list[S]] = {}
         self._ports: dict[int, list[S]] = {}
+        self._count = 0
         self.on_change: Callable[[ChangeType, S], None] | None = None
 
     def __iter__(self) -> Iterator[S]:
@@ -32,7 +33,7 @@ class PortTable(Generic[S]):
             yield from sockets
 
     def __len__(self) -> int:
-        return sum(len(sockets) for sockets in self._ports.values())
+        return self._count
 
     def copy_from(self, other: "PortTable[S]", copy_of: Callable[[S], S]) -> None:
         """Take copies of another table's sockets."""
@@ -41,6 +42,7 @@ class PortTable(Generic[S]):
             self._bound[key] = [copies[id(socket)] for socket in sockets]
         for port, sockets in other._ports.items():
             self._ports[port] = [copies[id(socket)] for socket in sockets]
+        self._count = len(other)
 
     def lookup(self, src: int, sport: int, dst: int, dport: int, dev: str) -> S | None:
         """Return the most specific socket for a unicast packet, or None."""
@@ -80,6 +82,7 @@ class PortTable(Generic[S]):
                 )
         self._bound.setdefault((socket.local, socket.port), []).append(socket)
         self._ports.setdefault(socket.port, []).append(socket)
+        self._count += 1
         self.tell(ChangeType.NEW, socket)
 
     def remove(self, socket: S) -> None:
@@ -91,6 +94,7 @@ class PortTable(Generic[S]):
         self._ports[socket.port].remove(socket)
         if not self._ports[socket.port]:
             del self._ports[socket.port]
+        self._count -= 1
         self.tell(ChangeType.DELETED, socket)
 
     def tell(self, action: ChangeType, socket: S) -> None:

@@ -1,5 +1,7 @@
 """The table of ports: sockets of one family and of both."""
 
+from copy import copy
+
 import pytest
 
 from smolctl.errors import AddressInUse
@@ -82,3 +84,14 @@ def test_the_address_counts_more_than_the_family() -> None:
     for each in (socket(IPV4, reuse=True), bound):
         table.add(each)
     assert table.lookup(PEER4, 9, V4, 7, "a") is bound
+
+
+def test_the_number_of_sockets_is_that_of_those_that_are_in_the_table() -> None:
+    table = PortTable[SocketBase]()
+    sockets = [socket(IPV4, reuse=True) for _ in range(3)]
+    for each in sockets:
+        table.add(each)
+    table.remove(sockets[1])
+    other = PortTable[SocketBase]()
+    other.copy_from(table, copy)
+    assert len(table) == len(other) == len(list(other)) == 2

@@ -12,6 +12,7 @@ from smolctl.stack.ip.way import Way
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Detail, Reason
 from smolctl.stack.shared import Shared
+from smolctl.stack.timer_heap import TimerHeap
 from smolctl.stack.transport.ports import PortTable
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.tcp.request import Request
@@ -19,7 +20,6 @@ from smolctl.stack.transport.tcp.sequence import Ends, Secrets
 from smolctl.stack.transport.tcp.socket import Ending, OnError, TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.time_wait import TimeWait, TimeWaits
-from smolctl.stack.transport.tcp.timers import TimerHeap
 from smolctl.wire.address import packed
 
 LearnOutput = Callable[[TcpSocket, Way, SendOptions], None]
