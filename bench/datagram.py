@@ -11,7 +11,7 @@ from bench.measure import Limit, Plan, Row, by_turns, middle, ratio, thousands
 from smolctl.stack.config.addr import bring_up_loopback
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.journal import Journal
-from smolctl.stack.trace.trace import Step, Trace
+from smolctl.stack.trace.trace import RawStep, Trace
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire.address import IPV4, Family, parse_address
 
@@ -39,10 +39,10 @@ def fast_path_off(stack: Stack) -> Iterator[None]:
         yield
 
 
-class _Nowhere(list[Step]):
+class _Nowhere(list[RawStep]):
     """Keeps nothing."""
 
-    def append(self, _step: Step) -> None:
+    def append(self, _step: RawStep) -> None:
         """Note nothing."""
 
 
@@ -51,7 +51,7 @@ class _Inert(Trace):
 
     def __init__(self) -> None:
         super().__init__()
-        self.steps = _Nowhere()
+        self.raw_steps = _Nowhere()
 
     def settle(self, *_: object) -> None:
         """Note nothing."""

@@ -9,12 +9,10 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.reason import REASONS, Detail, Reason
 from smolctl.stack.trace.recorder import Recorder
-from smolctl.stack.trace.trace import Step, Trace
+from smolctl.stack.trace.trace import Trace
 from smolctl.wire.fault import WireFault
 from smolctl.wire.icmp_extensions import Extension
 from smolctl.wire.ipv6_ext import Chain
-
-_tuple = tuple.__new__
 
 
 class PacketType(IntEnum):
@@ -144,7 +142,7 @@ class Packet:
 
     def step(self, stage: str, result: str, facts: object) -> None:
         """Note on its trace what happened to it."""
-        self.trace.steps.append(_tuple(Step, (stage, result, self.now, facts)))
+        self.trace.raw_steps.append((stage, result, self.now, facts))
 
     def malformed(self, fault: WireFault) -> None:
         """Record malformed bytes under the reason that has the fault's name."""

@@ -52,7 +52,7 @@ def _join(net: Network, complete: Complete, last: Packet) -> WholePacket:
     else:
         trace = net.recorder.begin(last.trace.direction, now, last.trace, last.interface.name)
         trace.followed = trace.followed or last.trace.followed
-        trace.steps = list(last.trace.steps)
+        trace.raw_steps = list(last.trace.raw_steps)
     trace.frame = data
     trace.step("fragment", "ok", now, Joined(len(fragments), len(data), 0))
     trace.step("ip", "ok", now, header)

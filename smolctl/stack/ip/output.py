@@ -64,10 +64,15 @@ def choose_way(net: Network, key: RouteKey, now: int, trace: Trace) -> Way:
     way = net.ways.recall(key, net.generation.number)
     if way is None:
         way = _find_way(net, key, now, trace)
+    note_way(net, key, way, now, trace)
+    return way
+
+
+def note_way(net: Network, key: RouteKey, way: Way, now: int, trace: Trace) -> None:
+    """Note on a trace which way was chosen, and of one that is remembered against which others."""
     if trace.id:
         net.recorder.note_candidates(key, way.route, trace, now)
     trace.step("route", "pick", now, way)
-    return way
 
 
 def _find_way(net: Network, key: RouteKey, now: int, trace: Trace) -> Way:

@@ -78,6 +78,10 @@ class Step(NamedTuple):
     facts: object
 
 
+RawStep = tuple[str, str, int, object]
+"""The fields of a ``Step``: what a trace keeps, since it costs a third as much to make."""
+
+
 class Follower(Protocol):
     """The journal, as a trace knows it."""
 
@@ -86,7 +90,6 @@ class Follower(Protocol):
 
 
 _WAITING = Fate.WAITING
-_tuple = tuple.__new__  # several times for each packet: twice as fast as Step(...)
 NOTHING: Mapping[str, object] = {}
 
 
@@ -111,13 +114,15 @@ class Trace:
         was cut itself, 0 for a whole one; sent: how many of these have left. arrival: how it came
         in, if it was to be forwarded. complaint: the reason and detail of an ICMP error that came
         for it later. question: of a prediction, what was asked; answers: what this stack would
-        send in return. id: its number in the journal, 0 when it is not in there.
+        send in return. id: its number in the journal, 0 when it is not in there. raw_steps: what
+        happened to it so far.
     """
 
     __slots__ = (
         "answers", "arrival", "at_ns", "began_ns", "cause", "complaint", "detail", "dev",
         "direction", "fate", "flow", "followed", "frame", "gateway", "id", "journal", "linked",
-        "on_change", "parts", "question", "reason", "sent", "src", "steps", "waited_for", "whole",
+        "on_change", "parts", "question", "raw_steps", "reason", "sent", "src", "waited_for",
+        "whole",
     )  # fmt: skip
 
     def __init__(
@@ -152,7 +157,12 @@ class Trace:
         self.complaint: tuple[Reason, Mapping[str, object]] | None = None
         self.question: object = None
         self.answers: Sequence[Trace] = ()
-        self.steps: list[Step] = []
+        self.raw_steps: list[RawStep] = []
+
+    @property
+    def steps(self) -> list[Step]:
+        """The things that happened to the packet so far, in order; made when they are asked for."""
+        return [Step(*raw) for raw in self.raw_steps]
 
     def pass_on(self, dev: str) -> None:
         """Note that the packet, which came in by ``dev``, is for somebody else."""
@@ -165,12 +175,11 @@ class Trace:
 
     def step(self, stage: str, result: str, now: int, facts: object = None) -> None:
         """Note what happened to the packet."""
-        self.steps.append(_tuple(Step, (stage, result, now, facts)))
+        self.raw_steps.append((stage, result, now, facts))
 
     def struck(self, reason: Reason, detail: Mapping[str, object], now: int) -> None:
         """Note a reason, which settles nothing."""
-        facts = Struck(reason, detail)
-        self.steps.append(_tuple(Step, (reason.stage, reason.kind.value, now, facts)))
+        self.step(reason.stage, reason.kind.value, now, Struck(reason, detail))
 
     def settle(
         self,

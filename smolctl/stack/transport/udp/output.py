@@ -4,7 +4,14 @@ from smolctl.errors import NoBuffers
 from smolctl.stack import reason
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.ip.network import Network
-from smolctl.stack.ip.output import checked_source, choose_way, default_ttl, follow, refuse
+from smolctl.stack.ip.output import (
+    checked_source,
+    choose_way,
+    default_ttl,
+    follow,
+    note_way,
+    refuse,
+)
 from smolctl.stack.ip.protocol import NO_OPTIONS, SendOptions
 from smolctl.stack.ip.way import Refusal, WayType
 from smolctl.stack.packet import Packet
@@ -12,15 +19,14 @@ from smolctl.stack.trace.facts import Bound
 from smolctl.stack.trace.trace import Flow, Trace
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.udp import blocked
+from smolctl.stack.transport.udp.outbound import Outbound
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire import udp
 from smolctl.wire.address import IPV6_MARK
 from smolctl.wire.ipv4 import Protocol
 
-_tuple = tuple.__new__  # several times for each datagram: a third of what RouteKey(...) takes
 _UDP = Protocol.UDP
-_BROADCAST, _MULTICAST = WayType.BROADCAST, WayType.MULTICAST
 
 
 def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: int) -> None:
@@ -34,48 +40,74 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
         SendRejected: it did not leave, and never will; the reason is counted.
         NoBuffers: the neighbor cache is full of permanent entries.
     """
-    recorder, settings = table.recorder, table.settings
-    dst, dport, payload = item.dst, item.dport, item.payload
-    net, size = table.networks.for_address(dst), len(payload)
+    recorder, payload = table.recorder, item.payload
     trace = item.trace = follow(recorder, item.trace, now)
+    like = (socket, item.dst, item.dport, item.src, item.dev)
+    out = table.outbound.recall(like, table.generation.number)
+    if out is None or len(payload) > out.room or socket.send_queue is not None:
+        out = _decide(table, socket, item, now, trace)
+        if out is None:
+            return
+        if out.way.interface.settings["neigh.unres_qlen"]:
+            table.outbound.remember(like, out)
+    else:
+        trace.flow = out.flow_of(len(payload))
+        trace.step("socket", "ok", now, out.bound)
+        note_way(out.net, out.key, out.way, now, trace)
+    way, sport, dport = out.way, socket.port, item.dport
+    segment = udp.to_bytes(sport, dport, payload, out.src, item.dst)
+    packet = Packet(segment, way.interface, now, trace, recorder)
+    packet.sender = socket
+    out.net.output(packet, way, _UDP, out.how)
+    socket.tx_datagrams += 1
+    if out.plain:
+        table.learn_output(socket, way, dport, out.ttl, item.src)
+
+
+def _decide(
+    table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: int, trace: Trace
+) -> Outbound | None:
+    """Decide how a datagram leaves, and note it; None for one that is kept in its socket.
+
+    Raises:
+        SendRejected: it does not leave.
+    """
+    recorder, settings = table.recorder, table.settings
+    dst, dport, size = item.dst, item.dport, len(item.payload)
+    net = table.networks.for_address(dst)
     source, sport, tos = item.src if item.src is not None else socket.local, socket.port, socket.tos
-    trace.flow = _tuple(Flow, ("udp", source, sport, dst, dport, size, socket))
+    flow = trace.flow = Flow("udp", source, sport, dst, dport, size, socket)
     _check(table, socket, item, now, trace)
     source = blocked.source_of(net, socket, item)
-    bound = _tuple(Bound, (socket.shown_local, sport, socket.dev, socket.owner))
+    bound = Bound(socket.shown_local, sport, socket.dev, socket.owner)
     trace.step("socket", "ok", now, bound)
     patient = socket.send_queue is not None or settings["ip.no_route"]
     if patient and _kept(table, net, socket, item, now):
-        return
+        return None
     options = socket.options_to(dst) if socket.options else NO_OPTIONS
     hop = dst if options.hop is None else options.hop
     dev = item.dev or socket.dev_to(dst)
-    key = _tuple(RouteKey, (hop, source, dev, OUTPUT, 0, _UDP, sport, dport, tos))
+    key = RouteKey(hop, source, dev, OUTPUT, 0, _UDP, sport, dport, tos)
     way = choose_way(net, key, now, trace)
     may = socket.broadcast
-    if way.type is _BROADCAST and not may:
+    if way.type is WayType.BROADCAST and not may:
         values: dict[str, object] = {"ip": dst, "port": dport, "size": size}
         refusal = Refusal(reason.TX_BROADCAST_DENIED, way.interface.name, values)
         refuse(recorder, refusal, now, trace)
-    ttl = socket.multicast_ttl if way.type is _MULTICAST else socket.ttl
+    ttl = socket.multicast_ttl if way.type is WayType.MULTICAST else socket.ttl
     ttl = default_ttl(net, way) if ttl is None else ttl
-    loop = socket.multicast_loop
-    how = _tuple(
-        SendOptions,
-        (source, None, ttl, tos, options, socket.pmtudisc, loop, may, socket.flow_label),
-    )
+    how = SendOptions(
+        source, None, ttl, tos, options, socket.pmtudisc, socket.multicast_loop, may,
+        socket.flow_label,
+    )  # fmt: skip
     source = checked_source(net, way, how, udp.HEADER_LEN + size, now, trace)
     if not way.interface.settings["neigh.unres_qlen"] and blocked.for_neighbor(
         table, net, socket, item, way, now
     ):
-        return
-    segment = udp.to_bytes(sport, dport, payload, source, dst)
-    packet = Packet(segment, way.interface, now, trace, recorder)
-    packet.sender = socket
-    net.output(packet, way, _UDP, how)
-    socket.tx_datagrams += 1
-    if not (tos or socket.options or item.dev or socket.flow_label is not None):
-        table.learn_output(socket, way, dport, ttl, item.src)
+        return None
+    plain = not (tos or socket.options or item.dev or socket.flow_label is not None)
+    room = min(way.mtu, net.max_packet_len) - net.header_len - len(options.raw) - udp.HEADER_LEN
+    return Outbound(net, key, way, how, source, ttl, bound, flow, room, plain)
 
 
 def wrong_family(socket: UdpSocket, dst: int, src: int | None = None) -> Refusal | None:

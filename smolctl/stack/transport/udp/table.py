@@ -3,14 +3,18 @@
 from collections.abc import Callable
 
 from smolctl.stack.ip.network import Networks
+from smolctl.stack.ip.route_cache import RouteCache
 from smolctl.stack.ip.way import Way
 from smolctl.stack.packet import Packet
 from smolctl.stack.shared import Shared
 from smolctl.stack.transport.ports import PortTable
+from smolctl.stack.transport.udp.outbound import Outbound
 from smolctl.stack.transport.udp.socket import UdpSocket
 
 LearnOutput = Callable[[UdpSocket, Way, int, int, int | None], None]
 """Takes a socket, the way of a datagram, its port, its TTL and the source that was asked for."""
+Sending = tuple[UdpSocket, int, int, int | None, str | None]
+"""A socket, the address and port that it sends to, and what it asks for: a source, an interface."""
 LearnInput = Callable[[UdpSocket, Packet], None]
 
 
@@ -19,6 +23,7 @@ class UdpTable(PortTable[UdpSocket]):
 
     Attributes:
         blocked: those whose first datagram cannot leave yet, in the order in which that began.
+        outbound: how datagrams leave, as it was decided for others like them.
         learn_output, learn_input: remember flows for the fast path.
         closed_sent, closed_delivered: datagrams of sockets that are closed.
     """
@@ -30,6 +35,7 @@ class UdpTable(PortTable[UdpSocket]):
         self.generation, self.interfaces = shared.generation, shared.interfaces
         self.on_change = shared.events.socket
         self.blocked: dict[UdpSocket, None] = {}
+        self.outbound: RouteCache[Sending, Outbound] = RouteCache()
         self.learn_output: LearnOutput = _learn_nothing
         self.learn_input: LearnInput = _learn_nothing
         self.closed_sent = self.closed_delivered = 0

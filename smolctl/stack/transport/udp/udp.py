@@ -299,11 +299,11 @@ class Udp(UdpTable):
         while queue.items and not blocked.is_blocked(socket):
             item = queue.pop()
             trace = item.followed
-            known = len(trace.steps)
+            known = len(trace.raw_steps)
             try:
                 udp_output(self, socket, item, now)
             except (SendRejected, NoBuffers):  # counted by udp_output under its own reason
                 blocked.tell_refused(socket, item, now)
             if blocked.is_blocked(socket):  # it may wait for long, again and again
-                del trace.steps[known:]
+                del trace.raw_steps[known:]
         blocked.line_up(socket, queue, now)
