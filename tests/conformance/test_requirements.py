@@ -72,7 +72,7 @@ def problem(item: Requirement) -> str:
         return f"status {item.status}"
     if item.status == "done":
         return "" if item.tests else "done, and no test shows it"
-    if item.tests:
+    if item.tests and item.status != "deviates":
         return f"{item.status}, and yet there are tests"
     return "" if item.why else f"{item.status}, and no word why"
 

@@ -210,9 +210,11 @@ def _congestion(
     """Find losses, change the phase, and set the window."""
     loss, snd, window = socket.loss, socket.snd, socket.window
     _probe_answered(table, socket, segment, news, now)
-    lost_before = snd.lost
+    lost_before, delivered = snd.lost, news.delivered
+    if not socket.sack:
+        delivered += _count_duplicates(socket, segment, news)
     if not _undone(table, socket, news, now):
-        if loss.phase is Phase.LOSS and _spurious(table, socket, news, now):
+        if loss.phase is Phase.LOSS and _spurious(table, socket, segment, news, now):
             pass
         else:
             _find_losses(table, socket, segment, news, now)
@@ -224,7 +226,7 @@ def _congestion(
         recovery.enter_recovery(table, socket, now)
     if loss.phase in (Phase.RECOVERY, Phase.CWR):
         further = snd.lost <= lost_before
-        recovery.reduce_rate(socket, news.delivered, advanced=news.advanced and further)
+        recovery.reduce_rate(socket, delivered, advanced=news.advanced and further)
     elif news.advanced and (window.limited or window.slow_start) and news.delivered:
         grow(socket, news.delivered, now)
 
@@ -241,12 +243,15 @@ def grow(socket: TcpSocket, delivered: int, now: int) -> None:
 
 
 def _recovers_again(socket: TcpSocket) -> bool:
-    """Tell whether a recovery is not over without SACK: RFC 6582 3.2 waits for one more."""
+    """Tell whether a recovery is not over without SACK: RFC 6582 3.2 waits for one more.
+
+    What was sent again and was not lost makes duplicates, which are no news then (RFC 6582 4).
+    """
     loss, snd = socket.loss, socket.snd
     return (
         not socket.sack
         and snd.una == loss.high
-        and loss.phase is Phase.RECOVERY
+        and loss.phase is not Phase.CWR
         and bool(snd.records)
     )
 
@@ -263,26 +268,41 @@ def _find_losses(
                 socket.timer = TimerKind.NONE
                 arm(table, socket, now)
         return
-    _count_duplicates(socket, segment, news)
+    _find_losses_by_count(socket, segment, news)
 
 
-def _count_duplicates(socket: TcpSocket, segment: Incoming, news: _Progress) -> None:
-    """Find losses of a peer without SACK: three duplicates, or a partial one (RFC 6582 3.2)."""
+def _count_duplicates(socket: TcpSocket, segment: Incoming, news: _Progress) -> int:
+    """Count duplicate acknowledgments; return what that adds to what was delivered, bytes.
+
+    Without SACK, each says that some segment has left the network, and an acknowledgment of more
+    covers those that were counted so (RFC 6937 2; Linux tcp_add_reno_sack).
+    """
     loss, snd = socket.loss, socket.snd
     if news.advanced:
         loss.dupacks = 0
-        partial = loss.phase is Phase.RECOVERY and snd.una < loss.high
-        if partial and snd.records and not snd.records[0].lost:
-            snd.cut(0, socket.mss)
-            snd.mark_lost(snd.records[0])
-        return
-    if segment.duplicate_ack and snd.records:
-        loss.dupacks += 1
-        if loss.dupacks == 3 and loss.phase is Phase.OPEN:
-            snd.cut(0, socket.mss)
-            snd.mark_lost(snd.records[0])
-        elif loss.dupacks > 3 and loss.phase is Phase.RECOVERY:
-            socket.window.cwnd += socket.mss  # RFC 6582 3.2 step 3: a segment has left the network
+        covered = snd.dups
+        if snd.una < loss.high and loss.phase is Phase.RECOVERY:
+            # One of the segments is what was missing.
+            covered = sum(record.size for record in news.acked) - socket.mss
+            covered = max(covered, snd.dups + socket.mss - snd.in_flight)
+        return -min(snd.uncount_duplicates(covered), news.delivered)
+    if not segment.duplicate_ack or not snd.records:
+        return 0
+    loss.dupacks += 1
+    return snd.duplicate_acked(socket.mss)
+
+
+def _find_losses_by_count(socket: TcpSocket, segment: Incoming, news: _Progress) -> None:
+    """Find losses of a peer without SACK: three duplicates, or a partial one (RFC 6582 3.2)."""
+    loss, snd = socket.loss, socket.snd
+    if news.advanced:
+        found = loss.phase is Phase.RECOVERY and snd.una < loss.high
+    else:
+        calm = loss.phase in (Phase.OPEN, Phase.CWR)
+        found = segment.duplicate_ack and loss.dupacks == 3 and calm
+    if found and snd.records and not snd.records[0].lost:
+        snd.cut(0, socket.mss)
+        snd.mark_lost(snd.records[0])
 
 
 def _marks(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) -> None:
@@ -312,7 +332,9 @@ def _undone(table: TcpTable, socket: TcpSocket, news: _Progress, now: int) -> bo
     return False
 
 
-def _spurious(table: TcpTable, socket: TcpSocket, news: _Progress, now: int) -> bool:
+def _spurious(
+    table: TcpTable, socket: TcpSocket, segment: Incoming, news: _Progress, now: int
+) -> bool:
     """Tell whether a timeout was spurious, or may still turn out to be (RFC 5682 3.1)."""
     loss, snd = socket.loss, socket.snd
     if not loss.frto:
@@ -323,8 +345,8 @@ def _spurious(table: TcpTable, socket: TcpSocket, news: _Progress, now: int) -> 
         recovery.take_back(table, socket, "frto", now)
         return True
     if not news.advanced:
-        if news.sacked or news.duplicate:
-            loss.frto = 0
+        if news.sacked or news.duplicate or segment.duplicate_ack:
+            loss.frto = 0  # RFC 5682 2.1 step 3a: the peer misses what the timeout was for
         return False
     # RFC 5682 2.1 step 2b: new data tells more than what is sent again. Its acknowledgment decides.
     more = snd.unsent and snd.una + snd.wnd > snd.nxt and snd.una < loss.high

@@ -56,7 +56,7 @@ def enter_loss(table: TcpTable, socket: TcpSocket, now: int) -> None:
     for record in snd.records:
         if not record.sacked:
             snd.mark_lost(record)
-    loss.dupacks, loss.tlp_end = 0, None
+    loss.dupacks, loss.tlp_end, snd.dups = 0, None, 0
 
 
 def reduce_rate(socket: TcpSocket, delivered: int, *, advanced: bool) -> None:
@@ -92,7 +92,7 @@ def leave(socket: TcpSocket) -> None:
     if loss.phase is not Phase.CWR:
         rack.recovered(socket)
     loss.phase, loss.undo, loss.frto, loss.dupacks = Phase.OPEN, None, 0, 0
-    loss.retransmitted = None
+    loss.retransmitted, socket.snd.dups = None, 0
 
 
 def take_back(table: TcpTable, socket: TcpSocket, cause: str, now: int) -> None:
@@ -102,7 +102,7 @@ def take_back(table: TcpTable, socket: TcpSocket, cause: str, now: int) -> None:
     window.cwnd = max(window.cwnd, loss.prior_cwnd)
     window.ssthresh = max(window.ssthresh, loss.prior_ssthresh)
     loss.phase, loss.undo, loss.frto, loss.dupacks = Phase.OPEN, None, 0, 0
-    loss.retransmitted = None
+    loss.retransmitted, snd.dups = None, 0
     socket.retries = 0
     socket.stats.spurious += 1
     table.note(reason.TCP_SPURIOUS_RETRANSMIT, socket, now, cause=cause)

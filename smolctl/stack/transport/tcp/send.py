@@ -97,14 +97,16 @@ class SendSide:
         fin_sent: it was sent.
         crumbs: how many small segments are in flight.
         sacked, lost, again: bytes of ``records`` that are so.
+        dups: bytes that have left the network, as the duplicate acknowledgments of a peer without
+            SACK say; nobody knows which.
         small_end: end of the last segment that was not full (Nagle as Minshall has it).
         urgent: the end of urgent data, None when there is none (RFC 9293 3.8.5).
     """
 
     __slots__ = (
-        "_chunks", "_tail", "again", "crumbs", "fin", "fin_sent", "iss", "lost", "max_wnd", "nxt",
-        "records", "sacked", "scale", "small_end", "una", "unacked", "unsent", "urgent", "wl1",
-        "wl2", "wnd",
+        "_chunks", "_tail", "again", "crumbs", "dups", "fin", "fin_sent", "iss", "lost", "max_wnd",
+        "nxt", "records", "sacked", "scale", "small_end", "una", "unacked", "unsent", "urgent",
+        "wl1", "wl2", "wnd",
     )  # fmt: skip
 
     def __init__(self, iss: int = 0) -> None:
@@ -112,7 +114,7 @@ class SendSide:
         self.wnd = self.max_wnd = self.wl1 = self.wl2 = self.scale = 0
         self.records: list[Sent] = []
         self.sacked = self.lost = self.again = self.unsent = self.unacked = 0
-        self.crumbs = 0
+        self.crumbs = self.dups = 0
         self.fin = self.fin_sent = False
         self.urgent: int | None = None
         self._chunks: list[Buffer] = []
@@ -177,6 +179,7 @@ class SendSide:
         """Forget what was not sent, and what was not acknowledged."""
         self._chunks, self._tail, self.records = [], None, []
         self.unsent = self.unacked = self.sacked = self.lost = self.again = self.crumbs = 0
+        self.dups = 0
 
     # --- what is in flight ------------------------------------------------------------------------
 
@@ -188,7 +191,7 @@ class SendSide:
     @property
     def pipe(self) -> int:
         """Bytes that are believed to be in the network (RFC 6675 4)."""
-        return self.nxt - self.una - self.sacked - self.lost + self.again
+        return self.nxt - self.una - self.sacked - self.lost - self.dups + self.again
 
     @property
     def nothing_left(self) -> bool:
@@ -275,6 +278,23 @@ class SendSide:
             self.again += record.size
         record.sent_ns = now
         record.times += 1
+
+    def duplicate_acked(self, size: int) -> int:
+        """Count a segment of up to ``size`` bytes as delivered; return how many bytes of it count.
+
+        What is missing has not left the network so: the first segment, unless it is lost already.
+        """
+        size = min(size, self.pipe - (0 if self.records[0].lost else size))
+        if size <= 0:
+            return 0
+        self.dups += size
+        return size
+
+    def uncount_duplicates(self, size: int) -> int:
+        """Take back up to ``size`` bytes of ``dups``, which are acknowledged; return how many."""
+        size = max(min(size, self.dups), 0)
+        self.dups -= size
+        return size
 
     def unmark(self) -> None:
         """Take back that records are lost: they were not (RFC 5682; Linux tcp_undo_cwnd)."""
