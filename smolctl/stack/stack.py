@@ -13,6 +13,7 @@ from smolctl.stack.explain.candidates import note_candidates
 from smolctl.stack.explain.suggest import Suggestions
 from smolctl.stack.fastpath import forward as fast_forward
 from smolctl.stack.fastpath import tcp as fast_tcp
+from smolctl.stack.fastpath import tcp_path
 from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.interface import LOOPBACK_MTU, LOOPBACK_NAME, Interface, Medium
 from smolctl.stack.ip.network import Networks
@@ -100,7 +101,7 @@ class Stack:
         """Connect the fast path, and those who explain: the data path knows neither."""
         self.udp.learn_output = partial(fast_udp.learn_output, self.udp)
         self.udp.learn_input = partial(fast_udp.learn_input, self.udp)
-        self.tcp.learn_output = partial(fast_tcp.learn_output, self.tcp)
+        self.tcp.learn_output = partial(tcp_path.learn_output, self.tcp)
         self.tcp.learn_input = partial(fast_tcp.learn_input, self.tcp)
         for net in self.networks.values():
             net.learn_forward = partial(fast_forward.learn, net)

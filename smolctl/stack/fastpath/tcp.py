@@ -6,177 +6,30 @@ is left to the layered path: options of IP, other flags than ACK and PSH, gaps, 
 neighbor that is not sure, a packet that is followed. ``Generation`` says how long a flow is true.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from struct import Struct
 
-from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
-from smolctl.stack.ip import gateways
-from smolctl.stack.ip.protocol import SendOptions
-from smolctl.stack.ip.way import Way, WayType
-from smolctl.stack.ipv6.flow_label import flow_label
-from smolctl.stack.neighbor.cache import NeighborCache
-from smolctl.stack.neighbor.entry import Neighbor
-from smolctl.stack.neighbor.states import State
+from smolctl.stack.interface import Interface
 from smolctl.stack.packet import Packet
 from smolctl.stack.transport.tcp.established import fin_input
 from smolctl.stack.transport.tcp.fast_input import calm_input, stream_input
 from smolctl.stack.transport.tcp.incoming import Incoming
-from smolctl.stack.transport.tcp.socket import Handover, TcpSocket
+from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable, wire_key
 from smolctl.wire import ipv4
-from smolctl.wire.address import IPV6_MARK, ZERO_MAC
+from smolctl.wire.address import ZERO_MAC
 from smolctl.wire.checksum import pseudo_header_sum, sums_to_zero
-from smolctl.wire.ipv4 import Ipv4Header
-from smolctl.wire.ipv6 import Ipv6Header
 from smolctl.wire.offload import virtio
-from smolctl.wire.offload.tcp_run import TIMED, TIMED_LEN, Buffer, Numbers, TcpHeaders
+from smolctl.wire.offload.tcp_run import TIMED, TIMED_LEN
 from smolctl.wire.tcp import ACK, CHECKSUM_AT, FIN, PSH, TcpHeader
 
 FLOWS_LIMIT = 65536
 """Connections remembered for what comes in; all are forgotten when there are more."""
-SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT})
-"""Neighbor states that a use does not change: (state, USED) -> (state, SEND)."""
 _TCP = Struct("!HHIIHHHH")
 _PLAIN_FLAGS = frozenset({ACK, ACK | PSH})
 _LAST_FLAGS = frozenset({ACK | FIN, ACK | FIN | PSH})
 _ETHERNET = 14
 _LARGE = 2048
 _CONFIRM_NS = 1_000_000_000
-
-
-# --- out ------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True, eq=False)
-class TcpFlow:
-    """The way of one connection's segments by an Ethernet interface.
-
-    Attributes:
-        generation: the configuration it is true for.
-        entry: the next hop's neighbor; its state is looked at for every segment.
-        ttl, label: of its packets; ``label`` is that of a flow of IPv6.
-        mss: bytes of options and payload in a segment.
-        headers: by type of service, for segments to ``lladdr``.
-        largest: payload that leaves in one piece, bytes.
-    """
-
-    generation: int
-    out: Interface
-    cache: NeighborCache
-    entry: Neighbor
-    socket: TcpSocket
-    ttl: int
-    label: int
-    largest: int
-    mss: int = 0
-    lladdr: bytes | None = None
-    headers: dict[int, TcpHeaders] = field(default_factory=dict)
-    confirmed_ns: int = 0
-
-    def send(self, header: TcpHeader, tos: int, buffers: Sequence[Buffer]) -> int:
-        """Put a segment into the outbox; return how many it is cut into, 0 for nothing done."""
-        headers = self._headers(tos)
-        if headers is None:
-            return 0
-        _, _, seq, ack, _, flags, window, _, options = header
-        segment = headers.segment(seq, ack, flags, window, options, tuple(buffers))
-        self.out.outbox.append(segment)
-        return segment.count
-
-    def send_timed(
-        self, numbers: Numbers, tos: int, size: int, buffers: tuple[Buffer, ...]
-    ) -> int:  # fmt: skip
-        """Do the same with a segment that has a timestamp and no other option.
-
-        Args:
-            size: of ``buffers``, bytes.
-        """
-        headers = self._headers(tos)
-        if headers is None:
-            return 0
-        segment = headers.timed(numbers, size, buffers)
-        self.out.outbox.append(segment)
-        return 1 if size <= segment.room else segment.count
-
-    def _headers(self, tos: int) -> TcpHeaders | None:
-        """Return the headers as they are now, None when the layered path has to look."""
-        entry, socket = self.entry, self.socket
-        if entry.state not in SENDABLE or len(self.out.outbox) >= OUTBOX_LIMIT:
-            return None
-        mss = socket.mss + (12 if socket.timestamps else 0)
-        if entry.lladdr != self.lladdr or mss != self.mss:
-            self.headers.clear()
-            self.lladdr, self.mss = entry.lladdr, mss
-        return self.headers.get(tos) or self._prepare(tos)
-
-    def _prepare(self, tos: int) -> TcpHeaders | None:
-        ends, lladdr = self.socket.ends, self.lladdr
-        if lladdr is None or self.mss <= 40:
-            return None
-        header: Ipv4Header | Ipv6Header
-        if ends.peer >= IPV6_MARK:
-            header = Ipv6Header(tos, self.label, 0, 6, self.ttl, ends.local, ends.peer)
-        else:
-            header = Ipv4Header(
-                5, tos, 0, 0, True, False, 0, self.ttl, 6, ends.local, ends.peer, b""
-            )
-        made = TcpHeaders((lladdr, self.out.mac), header, ends.port, ends.peer_port, self.mss)
-        self.headers[tos] = made
-        return made
-
-    def confirm(self, now: int) -> None:
-        """Take progress of the connection as a sign of the next hop (RFC 4861 7.3.1)."""
-        if now - self.confirmed_ns >= _CONFIRM_NS or self.entry.state is not State.REACHABLE:
-            self.confirmed_ns = now
-            self.cache.confirm(self.entry.ip, now)
-
-
-def learn_output(
-    table: TcpTable, socket: TcpSocket, way: Way, how: SendOptions
-) -> None:  # fmt: skip
-    """Remember the way of a segment that the layered path just sent."""
-    out, ends = way.interface, socket.ends
-    if out.loopback:
-        _learn_handover(table, socket, out)
-        return
-    if (
-        table.recorder.journal.everything
-        or way.type is not WayType.UNICAST
-        or out.medium is Medium.IP
-        or not (out.carrier and out.up)
-        or out.impairment is not None
-        or out.vlan is not None
-        or how.ttl is None
-        or not socket.pmtudisc.df(locked=way.locked)  # as shared headers have
-    ):
-        return
-    net = table.networks.for_address(ends.peer)
-    cache = net.neighbors[out.name]
-    entry = cache.lookup(way.next_hop)
-    if entry is None:
-        return
-    if way.route is not None:
-        gateways.watch(net, ends.peer, way.route)
-    largest = 0xFFFF - net.header_len - 60
-    generation, label = table.generation.number, 0
-    if ends.peer >= IPV6_MARK:
-        ports = ends.port.to_bytes(2) + ends.peer_port.to_bytes(2)
-        label = flow_label(net, how, ends.local, ends.peer, 6, ports)
-    socket.flow = TcpFlow(generation, out, cache, entry, socket, how.ttl, label, largest)
-
-
-def _learn_handover(table: TcpTable, socket: TcpSocket, out: Interface) -> None:
-    """Remember the other end of a connection within this stack."""
-    ends = socket.ends
-    other = table.connections.get(ends.mirrored)
-    if not isinstance(other, TcpSocket) or other is socket or not out.up:
-        return
-    if table.recorder.journal.everything or out.impairment is not None:
-        return
-    net = table.networks.for_address(ends.peer)
-    queue, headers_len = net.loopback.queue, net.header_len + TIMED_LEN
-    socket.handover = Handover(table.generation.number, other, out, queue, headers_len)
 
 
 # --- in -------------------------------------------------------------------------------------------

@@ -99,6 +99,15 @@ class TcpHeaders:
         self.tcp_at = ethernet.HEADER_LEN + ip_len
         self.payload_max = _PACKET_MAX - ip_len - tcp.MAX_HEADER_LEN
 
+    def between(self, sport: int, dport: int) -> "TcpHeaders":
+        """Return those of another connection with the same way: what is made once is shared."""
+        made = TcpHeaders.__new__(TcpHeaders)
+        made.macs, made.ports, made.mss = self.macs, (sport, dport), self.mss
+        made._front, made._pseudo, made._six = self._front, self._pseudo, self._six
+        made._templates, made.tcp_at = self._templates, self.tcp_at
+        made.payload_max = self.payload_max
+        return made
+
     def segment(
         self, seq: int, ack: int, flags: int, window: int, options: bytes,
         buffers: tuple[Buffer, ...],

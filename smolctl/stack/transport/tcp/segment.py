@@ -97,17 +97,22 @@ def transmit(
         _acknowledged(socket)
     number = 0
     if flow is not None and flow.generation == table.generation.number and not urgent:
-        number = flow.send(header, tos, buffers)
+        number = flow.send(header, tos, _room(socket), buffers)
     _count_sent(table, socket, size, number)
     if number:
         return True
     payload = buffers[0] if len(buffers) == 1 else b"".join(buffers)
     how = SendOptions(ends.local, socket.dev, socket.ttl, tos, pmtudisc=socket.pmtudisc)
-    room = socket.mss + (TIMESTAMP_LEN if socket.timestamps else 0) - len(header.options)
+    room = _room(socket) - len(header.options)
     if size > room:
         return _transmit_cut(table, socket, (header, bytes(payload), room), how, now)
     segment = header.to_bytes(bytes(payload), ends.local, ends.peer)
     return send_segment(table, ends, segment, how, now, sender=socket)
+
+
+def _room(socket: TcpSocket) -> int:
+    """Return how many bytes of options and payload a segment has room for."""
+    return socket.mss + (TIMESTAMP_LEN if socket.timestamps else 0)
 
 
 def _transmit_timed(
@@ -129,7 +134,9 @@ def _transmit_timed(
     window = rcv.tell_window(socket.rcvbuf, socket.mss)
     value, echo = timestamp(now, socket.ts_offset), rcv.ts_recent or 0
     numbers = Numbers(seq, rcv.nxt, flags | ACK, value, echo, window)
-    number = flow.send_timed(numbers, socket.tos & ~3, size, buffers)
+    number = flow.send_timed(
+        numbers, socket.tos & ~3, socket.mss + TIMESTAMP_LEN, size, buffers
+    )  # fmt: skip
     if not number:
         rcv.edge = edge
         return 0

@@ -60,11 +60,15 @@ class Flow(Protocol):
     generation: int
     largest: int
 
-    def send(self, header: TcpHeader, tos: int, buffers: Sequence[Buffer]) -> int:
-        """Send a segment; return how many it is cut into, 0 for nothing done."""
+    def send(self, header: TcpHeader, tos: int, room: int, buffers: Sequence[Buffer]) -> int:
+        """Send a segment; return how many it is cut into, 0 for nothing done.
+
+        Args:
+            room: bytes of options and payload in each of these.
+        """
 
     def send_timed(
-        self, numbers: Numbers, tos: int, size: int, buffers: tuple[Buffer, ...]
+        self, numbers: Numbers, tos: int, room: int, size: int, buffers: tuple[Buffer, ...]
     ) -> int:  # fmt: skip
         """Do the same with a segment of ``size`` bytes whose only option is a timestamp."""
 

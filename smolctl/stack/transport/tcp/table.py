@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from smolctl.errors import AddressInUse, NoBuffers
 from smolctl.stack.interface import Interface
@@ -60,6 +60,8 @@ class TcpTable(PortTable[TcpSocket]):
         learn_output, learn_input: remember ways and connections for the fast path.
         inbound: for the fast path, the connection of a frame by its addresses and ports, and by
             which interface it comes; valid for one generation of the stack.
+        paths: for the fast path, the ways that connections share, by what they depend on; valid for
+            one generation, too.
         failed: connections that ended by an error, the last ones.
         orphans: connections whose program has closed its socket.
         ttls: with which TTL peers finished a handshake, the last ones.
@@ -85,6 +87,8 @@ class TcpTable(PortTable[TcpSocket]):
         self.learn_input: LearnInput = _learn_nothing
         self.inbound: dict[bytes, tuple[TcpSocket, Interface]] = {}
         self.inbound_generation = -1
+        self.paths: dict[Any, Any] = {}
+        self.paths_generation = -1
         self._searched = 0
         self._users: dict[int, dict[int, list[int]]] = {}
 
