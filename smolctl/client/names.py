@@ -11,7 +11,7 @@ from typing import Any
 Found = tuple[int, str]
 """AF_INET or AF_INET6, and an address as text; an IPv6 one may end in a zone, as in %eth0."""
 Info = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
-"""What ``getaddrinfo`` returns for each address."""
+"""The answer of ``getaddrinfo`` for one address."""
 
 # The machine's own, for addresses: they look nothing up then, and know services and kinds.
 _info_of, _info_name = socket.getaddrinfo, socket.getnameinfo
