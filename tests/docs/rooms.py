@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from textwrap import fill
 
+from tests.kit.syntax import statements
+
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "smolctl" / "stack"
 PAGE = ROOT / "ARCHITECTURE.md"
@@ -26,7 +28,7 @@ def room_of(path: str) -> str:
 
 def imported(tree: ast.Module, paths: frozenset[str]) -> Iterator[str]:
     """Yield the paths that a module imports from, anywhere in it."""
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("smolctl.stack"):
             base = (node.module or "").removeprefix("smolctl.stack").strip(".").replace(".", "/")
             for alias in node.names:

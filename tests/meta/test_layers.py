@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.syntax import statements
+
 PACKAGE = Path(__file__).parents[2] / "smolctl"
 
 # Layer: the layers that it may import besides itself. A layer is a package or a module of smolctl;
@@ -90,7 +92,7 @@ def imports(source: str, module: str) -> Iterator[tuple[int, str]]:
 
     ``from smolctl import x`` is smolctl.x when that is a layer, else the package itself.
     """
-    for node in ast.walk(ast.parse(source)):
+    for node in statements(ast.parse(source)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name

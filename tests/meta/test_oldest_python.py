@@ -6,6 +6,7 @@ do not know what a patch release of 3.11 brought; the table below does, from Pyt
 """
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,9 +40,13 @@ NEWER: dict[str, str] = {
     "LinkFallbackError": "3.11.13",
 }
 
+NAMES = re.compile("|".join({entry.partition("(")[0] for entry in NEWER}))
+
 
 def used(source: str) -> Iterator[str]:
     """Yield the entries of NEWER that a source uses, each as often as it does."""
+    if not NAMES.search(source):
+        return
     for node in ast.walk(ast.parse(source)):
         names: list[str] = []
         if isinstance(node, ast.Attribute):

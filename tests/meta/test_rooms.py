@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.syntax import statements
 from tests.meta.test_layers import imports
 
 ROOT = Path(__file__).parents[2]
@@ -128,14 +129,14 @@ def graph() -> dict[str, set[str]]:
         tree = ast.parse(path.read_text())
         named = {
             name
-            for node in ast.walk(tree)
+            for node in statements(tree)
             if isinstance(node, ast.ImportFrom) and node.module is not None
             for alias in node.names
             for name in (f"{node.module}.{alias.name}", node.module)
         }
         plain = {
             alias.name
-            for node in ast.walk(tree)
+            for node in statements(tree)
             if isinstance(node, ast.Import)
             for alias in node.names
         }
@@ -175,7 +176,7 @@ def test_a_circle_is_found() -> None:
 def trains(source: str) -> list[str]:
     """Return the functions that have too many parameters."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in statements(ast.parse(source)):
         if isinstance(node, ast.FunctionDef):
             names = [arg.arg for arg in (*node.args.args, *node.args.kwonlyargs)]
             if len([name for name in names if name not in ("self", "cls")]) > PARAMETERS_MAX:
@@ -197,7 +198,7 @@ def test_few_files_know_the_whole_stack() -> None:
     knowing = {
         file
         for file in files()
-        for node in ast.walk(ast.parse((ROOT / STACK / file).read_text()))
+        for node in statements(ast.parse((ROOT / STACK / file).read_text()))
         if (isinstance(node, ast.ImportFrom) and any(a.name == "Stack" for a in node.names))
         or (isinstance(node, ast.ClassDef) and node.name == "Stack")
     }
@@ -216,12 +217,9 @@ MODULES = sorted(
 
 def docstrings(tree: ast.Module) -> list[str]:
     """Return the docstrings of a module, also those below constants and attributes."""
-    bodies = [getattr(node, "body", None) for node in ast.walk(tree)]
     return [
         line.value.value.strip()
-        for body in bodies
-        if isinstance(body, list)
-        for line in body
+        for line in statements(tree)
         if isinstance(line, ast.Expr)
         and isinstance(line.value, ast.Constant)
         and isinstance(line.value.value, str)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.syntax import statements
+
 ROOT = Path(__file__).parents[2]
 FILE_MAX = 600
 FUNCTION_MAX = 50
@@ -25,7 +27,7 @@ def too_long(source: str, file: str) -> dict[str, int]:
     lines = len(source.splitlines())
     if lines >= FILE_MAX:
         found[file] = lines
-    for node in ast.walk(ast.parse(source)):
+    for node in statements(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1 - docstring_lines(node)
             if length >= FUNCTION_MAX:

@@ -17,6 +17,7 @@ from packaging.metadata import Metadata
 from packaging.requirements import Requirement
 
 from smolctl import __version__
+from tests.kit.syntax import statements
 from tests.packaging.kit import ROOT, Built, built, run
 
 __all__ = ["built"]
@@ -146,6 +147,6 @@ def test_the_version_stands_in_one_place() -> None:
 def test_a_program_that_uses_the_client_can_be_checked(built: Built) -> None:
     """PEP 561: what is imported has its types, and the mark that says so is installed."""
     for file in (built.unpacked / "smolctl/client").glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in statements(ast.parse(file.read_text())):
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
                 assert node.returns is not None, f"{file.name}: {node.name}"
