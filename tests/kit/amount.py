@@ -9,7 +9,7 @@ import os
 
 from hypothesis import settings
 
-EXAMPLES = 50
+EXAMPLES = 30
 """Examples of a law that ``make test`` tries, where it says nothing else."""
 MAKE_FUZZ = 1000
 """Examples that ``make fuzz`` tries, unless TEST_EXAMPLES says it."""

@@ -151,7 +151,7 @@ def test_fast_path_equals_layered_path(config: Config, history: list[Event]) -> 
     compare(config, history, 1000)
 
 
-@examples(40)
+@examples(25)
 @given(configs.map(friendly), mixed, OUTBOX_LIMITS)
 def test_fast_path_equals_layered_path_in_steady_traffic(
     config: Config, history: list[Event], outbox_limit: int
@@ -159,7 +159,7 @@ def test_fast_path_equals_layered_path_in_steady_traffic(
     compare(config, history, outbox_limit)
 
 
-@examples(40)
+@examples(25)
 @given(configs.map(friendly), with_offloads(offloads), OUTBOX_LIMITS)
 def test_fast_path_equals_layered_path_behind_virtio_headers(
     config: Config, history: list[Event], outbox_limit: int
@@ -167,7 +167,7 @@ def test_fast_path_equals_layered_path_behind_virtio_headers(
     compare(config, history, outbox_limit, headroom=10, reference_headroom=10)
 
 
-@examples(40)
+@examples(25)
 @given(configs.map(friendly), with_offloads(right_offloads), OUTBOX_LIMITS)
 def test_super_packets_cannot_be_told_from_their_datagrams(
     config: Config, history: list[Event], outbox_limit: int

@@ -174,7 +174,7 @@ def mixed(traffic: st.SearchStrategy[list[Event]]) -> st.SearchStrategy[list[Eve
     )
 
 
-@examples(40)
+@examples(25)
 @given(routers, mixed(steady), OUTBOX_LIMITS)
 def test_fast_path_equals_layered_path(
     config: Config, history: list[Event], outbox_limit: int
@@ -182,7 +182,7 @@ def test_fast_path_equals_layered_path(
     compare(config, history, outbox_limit)
 
 
-@examples(40)
+@examples(25)
 @given(routers, mixed(behind_headers), OUTBOX_LIMITS)
 def test_fast_path_equals_layered_path_behind_virtio_headers(
     config: Config, history: list[Event], outbox_limit: int
