@@ -209,15 +209,20 @@ def flush(ctx: Context, args: Args) -> Iterable[Row]:
         raise InvalidArgument(
             "neigh flush needs to know which entries", hint="smolctl neigh flush dev DEV"
         )
-    rows = []
-    for interface, net, entry in list(_matching(ctx, args)):
-        if entry.state is State.PERMANENT and "nud" not in args:
-            continue
-        if interface.medium is Medium.ETHERNET:
-            rows.append(neigh_row(interface, entry, ctx.now, stats=False))
-            actions = net.neighbors[interface.name].delete(entry.ip)
-            net.neighbors.perform(interface, actions, ctx.now)
-    return rows
+    found: dict[tuple[Network, Interface], list[Neighbor]] = {}
+    keep = State.PERMANENT if "nud" not in args else None
+    for interface, net, entry in _matching(ctx, args):
+        if entry.state is not keep and interface.medium is Medium.ETHERNET:
+            found.setdefault((net, interface), []).append(entry)
+    for (net, interface), gone in found.items():
+        net.neighbors.forget(interface, gone, ctx.now)
+    if found:
+        ctx.stack.generation.touch()
+    return (
+        neigh_row(interface, entry, ctx.now, stats=False)
+        for (_, interface), gone in found.items()
+        for entry in gone
+    )
 
 
 # --- save -----------------------------------------------------------------------------------------

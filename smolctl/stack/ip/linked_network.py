@@ -28,6 +28,7 @@ class LinkedNetwork(Network):
     def attach_tables(self, timers: Timers) -> None:
         """Have time passed on to neighbors, what was learned of ways, fragments and addresses."""
         timers.add(self.neighbors.deadline, self.neighbors.expire)
+        timers.add(self.neighbors.clean_deadline, self.neighbors.clean)
         timers.add_housekeeping(self.neighbors.collect)
         timers.add(self.fib.learned_deadline, self._expire_learned)
         timers.add(self.fib.clean_deadline, self.fib.clean)

@@ -4,9 +4,10 @@ The state machine is the table in ``states.py``; this file decides which event h
 sends nothing: its methods return actions, which ``output.py`` carries out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from copy import copy
+from itertools import islice
 
 from smolctl.errors import NoBuffers
 from smolctl.stack import events
@@ -32,6 +33,7 @@ from smolctl.stack.neighbor.eviction import (
     Thrash,
     collectable,
 )
+from smolctl.stack.neighbor.leaving import A_TURN, MANY, Leaving, Left
 from smolctl.stack.neighbor.states import RENEWING, TRANSITIONS, VALID, Do, NudEvent, State
 from smolctl.stack.neighbor.timers import EntryTimers, timer_event
 from smolctl.stack.packet import Packet
@@ -64,6 +66,7 @@ class NeighborCache:
         self._redraw_ns = 0
         self._collect_ns = 0
         self._moved = False  # a MAC changed just now
+        self.leaving = Leaving()
         self._silence = Silence(0, 0)
         self.on_change: Callable[[events.ChangeType, Neighbor], None] | None = None
 
@@ -81,6 +84,7 @@ class NeighborCache:
         result._settings = settings
         result._evictions = Evictions(self._evictions)
         result._order = EvictionOrder(result, by_age=self._order.by_age)
+        result.leaving = Leaving()
         return result
 
     def __iter__(self) -> Iterator[Neighbor]:
@@ -250,9 +254,9 @@ class NeighborCache:
             self._step(entry, NudEvent.CONFIRMED, now, [])
 
     def expire(self, now: int) -> list[NeighborAction]:
-        """Run the timers that are due at ``now``."""
+        """Run the timers that are due at ``now``; of very many, ``deadline`` has the rest."""
         actions: list[NeighborAction] = []
-        for entry in self._timers.due(now):
+        for entry in islice(self._timers.due(now), MANY):
             if self.entries.get(entry.ip) is entry:
                 entry.timer_ns = None
                 self._timeout(entry, now, actions)
@@ -260,7 +264,7 @@ class NeighborCache:
             self._reachable_factor = 0.5 + self._random()
             self._redraw_ns = now + _RANDOM_PERIOD_NS
         if now >= self._collect_ns:
-            self._collect(now)
+            actions += self._collect(now)
             self._collect_ns = now + self._settings.ns("neigh.base_reachable_time_ms") // 2
         return actions
 
@@ -306,23 +310,45 @@ class NeighborCache:
     def flush(
         self, cause: str = "deleted", *, keep_permanent: bool = False
     ) -> list[NeighborAction]:
-        """Take all entries out: link down, a new MAC, or carrier lost."""
-        actions: list[NeighborAction] = []
-        gone, kept = list(self), dict[int, Neighbor]()
-        if keep_permanent:
-            kept = {entry.ip: entry for entry in gone if entry.state is State.PERMANENT}
-            gone = [entry for entry in gone if entry.ip not in kept]
-        # All at once: one by one, each would be looked for among 10,000.
-        self.entries, on_change = kept, self.on_change
-        self._order = EvictionOrder(kept.values(), by_age=self._by_age)
-        none, deleted = State.NONE, events.ChangeType.DELETED  # of an enum they cost as much again
+        """Take all entries out: link down, a new MAC, or carrier lost.
+
+        Of many, who watches hears afterwards (``leave``), and so does whoever waits. An entry that
+        somebody still holds is not told: the caller touches the generation.
+        """
+        gone, kept = self.entries, dict[int, Neighbor]()
+        if keep_permanent and self._in_order().counts[Standing.PERMANENT]:
+            permanent = State.PERMANENT  # of an enum it costs as much again
+            kept = {ip: entry for ip, entry in gone.items() if entry.state is permanent}
+            gone = {ip: entry for ip, entry in gone.items() if ip not in kept}
+        self.entries = kept
+        self._order.clear(keep_permanent=bool(kept))
+        self._timers.clear()
+        self.leaving.add(gone, cause)
+        return self.leave(MANY) if 0 < len(gone) <= MANY else []
+
+    def forget(self, gone: Sequence[Neighbor]) -> list[NeighborAction]:
+        """Take these entries out, as ``flush`` does."""
+        entries = self.entries
+        if len(gone) == len(entries):
+            return self.flush()
         for entry in gone:
+            del entries[entry.ip]
+        self._order.drop(gone)
+        self.leaving.add({entry.ip: entry for entry in gone}, "deleted")
+        return self.leave(MANY) if 0 < len(gone) <= MANY else []
+
+    def leave(self, limit: int = A_TURN) -> list[NeighborAction]:
+        """Tell of some that were taken out; ``leaving`` has the rest."""
+        return self._tell(self.leaving.take(limit))
+
+    def _tell(self, left: Left) -> list[NeighborAction]:
+        actions: list[NeighborAction] = []
+        on_change, none, deleted = self.on_change, State.NONE, events.ChangeType.DELETED
+        for entry in left.entries.values():
             if on_change is not None and entry.state is not none:
                 on_change(deleted, entry)
-            entry.timer_ns, entry.state = None, none
             if entry.queue:
-                actions.append(Purged(entry, entry.take_queue(), cause))
-        self._timers.keep(kept.values())
+                actions.append(Purged(entry, entry.take_queue(), left.cause))
         return actions
 
     # --- inside -------------------------------------------------------------------------------
@@ -451,6 +477,8 @@ class NeighborCache:
     ) -> Neighbor:
         """Make an entry; where eviction is by age one needs a place only once it is resolved."""
         self._make_room(ip, now, actions, resolved=False, stranger=stranger)
+        if self.leaving:
+            actions += self._tell(self.leaving.take_one(ip))
         entry = self.entries[ip] = Neighbor(ip, now)
         self._order.place(entry)
         return entry
@@ -504,16 +532,16 @@ class NeighborCache:
             return len(self.entries)
         return order.resolved if resolved else len(self.entries) - order.resolved
 
-    def _collect(self, now: int) -> None:
+    def _collect(self, now: int) -> list[NeighborAction]:
         """Forget entries that nobody used for long, when there are many (Linux gc_thresh1)."""
         if len(self.entries) > self._settings["neigh.gc_thresh1"]:
-            for entry in collectable(self, now - self._settings.ns("neigh.gc_stale_time_ms")):
-                self._forget(entry)
+            return self.forget(collectable(self, now - self._settings.ns("neigh.gc_stale_time_ms")))
+        return []
 
     def _forget(self, entry: Neighbor) -> None:
         """Take an entry out; NONE tells whoever still holds it that it is no longer true."""
         del self.entries[entry.ip]
-        self._order.drop(entry)
+        self._order.drop((entry,))
         if self.on_change is not None and entry.state is not State.NONE:
             self.on_change(events.ChangeType.DELETED, entry)
         entry.timer_ns = None

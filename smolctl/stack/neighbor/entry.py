@@ -51,6 +51,10 @@ class Standing(IntEnum):
     PERMANENT = 5
 
 
+_NOTHING: deque[Packet] = deque(maxlen=0)
+"""The queue of all entries for which nothing waits: one of its own takes three times the entry."""
+
+
 @dataclass(slots=True, eq=False)
 class Neighbor:
     """One entry.
@@ -79,7 +83,7 @@ class Neighbor:
     lladdr: bytes | None = None
     probes: int = 0
     asked_ns: int = 0
-    queue: deque[Packet] = field(default_factory=deque)
+    queue: deque[Packet] = field(default_factory=lambda: _NOTHING)
     queue_bytes: int = 0
     updated_ns: int = 0
     used_ns: int = 0
@@ -107,6 +111,8 @@ class Neighbor:
     def push(self, packet: Packet, settings: Values) -> "list[Overflow]":
         """Queue a packet, oldest out first (RFC 1122 2.3.2.2: SHOULD save the latest)."""
         lost: list[Overflow] = []
+        if not self.queue:
+            self.queue = deque()
         self.queue.append(packet)
         self.queue_bytes += len(packet.data)
         while len(self.queue) > 1 and (
@@ -121,8 +127,7 @@ class Neighbor:
     def take_queue(self) -> list[Packet]:
         """Return the packets that wait, oldest first, and forget them."""
         packets = list(self.queue)
-        self.queue.clear()
-        self.queue_bytes = 0
+        self.queue, self.queue_bytes = _NOTHING, 0
         return packets
 
     def failure(self, now: int, *, by_hand: bool = False) -> dict[str, object]:
@@ -135,7 +140,8 @@ class Neighbor:
     def clone(self, copy_of: Callable[[Packet], Packet]) -> "Neighbor":
         """Return a copy with copies of the packets that wait."""
         result = copy(self)
-        result.queue = deque(copy_of(packet) for packet in self.queue)
+        if self.queue:
+            result.queue = deque(copy_of(packet) for packet in self.queue)
         return result
 
 

@@ -65,11 +65,19 @@ class EvictionOrder:
             heap[:] = left.values()
             heapify(heap)
 
-    def drop(self, entry: Neighbor) -> None:
-        """Forget an entry."""
-        self.counts[entry.standing] -= 1
-        self.counts[Standing.OUT] += 1
-        entry.standing = Standing.OUT
+    def drop(self, gone: Iterable[Neighbor]) -> None:
+        """Forget entries."""
+        counts, out = self.counts, Standing.OUT
+        for entry in gone:
+            counts[entry.standing] -= 1
+            entry.standing = out
+
+    def clear(self, *, keep_permanent: bool) -> None:
+        """Forget all entries, or all but those that are PERMANENT; these need not be told."""
+        permanent = self.counts[Standing.PERMANENT] if keep_permanent else 0
+        self.counts = [0] * len(Standing)
+        self.counts[Standing.PERMANENT] = permanent
+        self._heaps = [[] for _ in Standing]
 
     def first(self, idle_since: int, *, stranger: bool, resolved: bool) -> Neighbor | None:
         """Return who makes room for another: what failed, what is idle, what waits for others.

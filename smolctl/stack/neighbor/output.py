@@ -1,6 +1,6 @@
 """Neighbor output: the next hop's MAC address, or a packet that waits for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from smolctl.errors import NoBuffers
@@ -49,11 +49,15 @@ class Neighbors(dict[str, NeighborCache]):
     def __init__(self, interfaces: Interfaces, recorder: Recorder, alarm: Alarm) -> None:
         super().__init__()
         self._interfaces, self._recorder, self._alarm = interfaces, recorder, alarm
+        self._left: dict[NeighborCache, Interface] = {}
 
     def add(self, interface: Interface, random: Callable[[], float]) -> None:
         """Give an interface an empty cache."""
         cache = self[interface.name] = NeighborCache(interface.settings, random, self._alarm)
         cache.on_change = partial(self.on_change, interface)
+        for other, link in self._left.items():
+            if link.name == interface.name:  # its neighbors are told of before those of this one
+                cache.leaving = other.leaving
 
     def flush(
         self,
@@ -63,9 +67,35 @@ class Neighbors(dict[str, NeighborCache]):
         *,
         keep_permanent: bool = False,
     ) -> None:
-        """Forget the neighbors of an interface; ``cause`` as neigh-queue-purged has them."""
-        actions = self[interface.name].flush(cause, keep_permanent=keep_permanent)
+        """Forget the neighbors of an interface; ``cause`` as neigh-queue-purged has them.
+
+        They are gone at once; of many, each is told afterwards (``clean``).
+        """
+        cache = self[interface.name]
+        self._left_by(interface, cache.flush(cause, keep_permanent=keep_permanent), now)
+
+    def forget(self, interface: Interface, gone: Sequence[Neighbor], now: int) -> None:
+        """Forget some neighbors of an interface, as ``flush`` does."""
+        self._left_by(interface, self[interface.name].forget(gone), now)
+
+    def _left_by(self, interface: Interface, actions: list[NeighborAction], now: int) -> None:
+        cache = self[interface.name]
+        if cache.leaving:
+            self._left[cache] = interface
+            self._alarm.set(0)
         self.perform(interface, actions, now)
+
+    def clean_deadline(self) -> int | None:
+        """Return when ``clean`` is next due: at once, or None."""
+        return 0 if self._left else None
+
+    def clean(self, now: int) -> None:
+        """Tell of some of the neighbors that were forgotten in numbers."""
+        cache, interface = next(iter(self._left.items()))
+        if cache.leaving:
+            self.perform(interface, cache.leave(), now)
+        if not cache.leaving:
+            del self._left[cache]
 
     # --- out --------------------------------------------------------------------------------------
 
@@ -209,12 +239,12 @@ class Neighbors(dict[str, NeighborCache]):
         for name, cache in list(self.items()):
             due = cache.deadline()
             if due is not None and due <= now:
-                self.perform(self._interfaces[name], cache.expire(now), now)
+                self._left_by(self._interfaces[name], cache.expire(now), now)
 
     def collect(self, now: int) -> None:
         """Let every cache forget old entries."""
         for name, cache in list(self.items()):
-            self.perform(self._interfaces[name], cache.expire(now), now)
+            self._left_by(self._interfaces[name], cache.expire(now), now)
 
 
 def _lose(why: Reason, entry: Neighbor, packet: Packet, now: int, **values: object) -> None:

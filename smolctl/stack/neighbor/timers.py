@@ -1,7 +1,7 @@
 """Deadlines of neighbor entries: a heap in which superseded timers stay."""
 
 import heapq
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from smolctl.stack.alarm import Alarm
 from smolctl.stack.neighbor.entry import Neighbor
@@ -32,12 +32,9 @@ class EntryTimers:
         if len(self._heap) > self._sweep_at:
             self.sweep()
 
-    def keep(self, entries: Collection[Neighbor]) -> None:
-        """Forget the timers of all but these entries."""
-        if entries:
-            self.sweep()
-        else:
-            self._heap.clear()
+    def clear(self) -> None:
+        """Forget all timers."""
+        self._heap.clear()
 
     def sweep(self) -> None:
         """Forget superseded timers, before they outnumber the rest."""

@@ -204,6 +204,13 @@ def test_what_waits_is_purged_with_its_entry(how: str) -> None:
     assert actions == [Purged(entry, [queued], "deleted")]
     assert drive.cache.lookup(IP) is None
     assert drive.cache.deadline() is None
+
+
+def test_whoever_holds_a_neighbor_that_was_deleted_sees_it() -> None:
+    drive = Drive()
+    drive.reach(S.REACHABLE)
+    entry = drive.entry
+    drive.cache.delete(IP)
     assert entry.state is S.NONE
 
 
