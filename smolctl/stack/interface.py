@@ -89,6 +89,7 @@ class Interface:
     Attributes:
         index: ifindex, unique while the stack lives, from 1.
         kind: what carries its frames: "loopback", "tap", ...; a loopback has no device.
+        loopback: whether what is sent comes back here and never reaches a wire.
         mac: its unicast MAC address, 6 zero bytes where the medium has none.
         mtu: largest IP packet in bytes.
         ipv4, ipv6: the addresses and groups that each family has on it.
@@ -137,11 +138,10 @@ class Interface:
     vlans: dict[tuple[int, int], "Interface"] = field(default_factory=dict)
     mtu_in: bool = False
     options: Mapping[str, str | bool] = field(default_factory=dict)
+    loopback: bool = field(init=False)
 
-    @property
-    def loopback(self) -> bool:
-        """Whether what is sent comes back here and never reaches a wire."""
-        return self.kind == "loopback"
+    def __post_init__(self) -> None:
+        self.loopback = self.kind == "loopback"
 
     @property
     def has_peers(self) -> bool:

@@ -192,8 +192,9 @@ class Stack:
     def poll(self, now: int) -> None:
         """Handle what came back by the loopbacks, and every timer that is due."""
         self.events.now_ns = now
-        budget = _LOOP_BUDGET
-        while budget and self.loopback.input(now):
+        budget, loopback = _LOOP_BUDGET, self.loopback
+        while loopback.queue and budget:
+            loopback.input(now)
             budget -= 1
         if self.eager:
             self.tcp.flush(now)

@@ -89,7 +89,7 @@ HANDS_ON = {
 }  # fmt: skip
 # Functions that only judge: their None means that the packet goes on.
 JUDGES = {
-    "_no_socket", "_unfit", "too_far", "too_big", "_learn_asker", "_enqueue", "send_reports",
+    "_no_socket", "_unfit", "too_far", "too_big", "_learn_asker", "send_reports",
     "_refused", "_note_oddities", "count_segments", "_answer_call",
     "_learn_hop",
 }  # fmt: skip

@@ -11,7 +11,7 @@ equal. Of IPv6 only hop limits change on the way: a flow label stays as its send
 from dataclasses import dataclass
 from struct import Struct
 
-from smolctl.stack.fastpath.udp import FLOWS_LIMIT, SENDABLE
+from smolctl.stack.fastpath.udp import FLOWS_LIMIT
 from smolctl.stack.fib.nexthop import Hop
 from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.ip import gateways
@@ -19,6 +19,7 @@ from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.ipv6.addresses import is_ours
 from smolctl.stack.neighbor.entry import Neighbor
+from smolctl.stack.neighbor.states import SENDABLE
 from smolctl.stack.shared import Shared
 from smolctl.stack.trace.trace import Trace
 from smolctl.wire import ethernet, ipv4, ipv6

@@ -20,7 +20,7 @@ from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
 from smolctl.stack.ip import gateways
 from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.neighbor.entry import Neighbor
-from smolctl.stack.neighbor.states import State
+from smolctl.stack.neighbor.states import SENDABLE
 from smolctl.stack.packet import Packet
 from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
@@ -45,8 +45,6 @@ _SIX = ethernet.EtherType.IPV6 & 0xFF
 """Place of the family in a frame, and its value for IPv6: the last byte of the ethertype."""
 _ADDRESSES6_AT, _CHECKSUM6_AT = 22, 60
 """Of IPv6 in a frame: the addresses begin, and the UDP checksum; all between tells flows apart."""
-SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT})
-"""Neighbor states that a use does not change: (state, USED) -> (state, SEND)."""
 
 
 @dataclass(slots=True, eq=False)

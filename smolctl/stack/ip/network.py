@@ -38,6 +38,10 @@ from smolctl.wire.icmpv4 import Quote
 Derived = dict[tuple[object, ...], Route]
 """Derived routes by what makes two of them the same."""
 
+Like = tuple[bytes | RouteKey, int, int, str, int, bool]
+"""All that a decision about a packet that came in depends on: from where to where it goes, its
+protocol, its type of service, its interface, the type of its frame, and whether it was looped."""
+
 
 class Transport(Protocol):
     """A transport protocol, as networks know it."""
@@ -99,7 +103,7 @@ class Network(LinkObserver, ABC):
         self.probe_clients: list[ProbeClient] = []
         self.transports: dict[int, Transport] = {}
         self.ways: RouteCache[RouteKey, Way] = RouteCache()
-        self.inbound: RouteCache[tuple[RouteKey, str, int, bool], Any] = RouteCache()
+        self.inbound: RouteCache[Like, tuple[RouteKey, Any]] = RouteCache()
         self.idents = Idents(random)
         self.learn_forward: Callable[[Way, Trace], None] = _remember_nothing
 

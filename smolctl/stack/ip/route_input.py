@@ -10,7 +10,7 @@ from smolctl.stack.fib.route import Route, RouteType
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.ip.host_model import is_away, is_elsewhere
-from smolctl.stack.ip.network import Network
+from smolctl.stack.ip.network import Like, Network
 from smolctl.stack.ip.reverse_path import source_refused
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
@@ -49,24 +49,27 @@ def refuse(why: Reason, **values: object) -> Inbound:
     return Inbound(InputAction.REFUSE, None, why, values)
 
 
+KeyOf = Callable[[Packet], RouteKey]
 Judge = Callable[[Network, Packet, RouteKey], Inbound]
 
 
-def decision(net: Network, packet: Packet, key: RouteKey, judge: Judge) -> Inbound:
-    """Return what becomes of a packet, as it was decided for one like it, or is now.
+def decision(
+    net: Network, packet: Packet, like: Like, key_of: KeyOf, judge: Judge
+) -> tuple[RouteKey, Inbound]:
+    """Return a packet's key and what becomes of it, as was decided for one like it, or is now.
 
     Args:
-        judge: that of the family.
+        key_of, judge: those of the family.
     """
     cache = net.inbound
-    like = (key, packet.interface.name, packet.pkt_type, packet.looped)
-    inbound = cache.recall(like, net.generation.number)
-    if inbound is None:
-        inbound = judge(net, packet, key)
+    found = cache.recall(like, net.generation.number)
+    if found is None:
+        key = key_of(packet)
+        found = key, judge(net, packet, key)
         # A refusal has values of its packet, and what a group's members want is asked each time.
-        if inbound.action is not InputAction.REFUSE and not is_multicast(key.dst):
-            cache.remember(like, inbound)
-    return inbound
+        if found[1].action is not InputAction.REFUSE and not is_multicast(key.dst):
+            cache.remember(like, found)
+    return found
 
 
 def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:

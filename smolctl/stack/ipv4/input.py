@@ -23,6 +23,8 @@ from smolctl.wire.fault import WireFault
 _PORTS = Struct("!HH")
 _ICMP, _IGMP, _UDP = ipv4.Protocol.ICMP, ipv4.Protocol.IGMP, ipv4.Protocol.UDP
 _FORWARD = InputAction.FORWARD
+_ADDRESSES, _ADDRESSES_AND_PORTS = slice(12, 20), slice(12, 24)
+_PLAIN_IHL = 5
 
 
 def ip_input(net: Network, packet: Packet) -> None:
@@ -33,9 +35,14 @@ def ip_input(net: Network, packet: Packet) -> None:
         return
     packet.header = header
     packet.step("ip", "ok", header)
-    key = input_key(packet)
-    inbound = decision(net, packet, key, judge)
-    packet.data = packet.data[: header.total_length]
+    ihl, tos, length, _, _, mf, fragment_offset, _, protocol, *_ = header
+    ends: bytes | RouteKey = packet.data[_ADDRESSES]
+    if protocol == _UDP:
+        plain = ihl == _PLAIN_IHL and not fragment_offset
+        ends = packet.data[_ADDRESSES_AND_PORTS] if plain else input_key(packet)
+    like = (ends, protocol, tos, packet.interface.name, packet.pkt_type, packet.looped)
+    key, inbound = decision(net, packet, like, input_key, judge)
+    packet.data = packet.data[:length]
     if inbound.action is _FORWARD:
         forward_input(net, packet, key, inbound.route)
         return
@@ -47,13 +54,12 @@ def ip_input(net: Network, packet: Packet) -> None:
     packet.step("route", "pick", inbound.facts)
     if header.options and not options_input(net, packet):
         return
-    if header.mf or header.fragment_offset:
+    if mf or fragment_offset:
         whole = fragment_input(net, received(packet))
         if whole is None:
             return
         packet = whole
     packet.upper = packet.header.header_len
-    protocol = header.protocol
     transport = net.transports.get(protocol)
     if protocol == _ICMP:
         icmp_input(net, packet)

@@ -11,8 +11,7 @@ from smolctl.stack.ip.derived_routes import drop_routes_preferring
 from smolctl.stack.ip.interface import IpInterface, make_ip_interface
 from smolctl.stack.ip.linked_network import LinkedNetwork
 from smolctl.stack.ip.network import Derived
-from smolctl.stack.ip.protocol import ErrorKind, Pmtudisc, SendOptions
-from smolctl.stack.ip.way import Way
+from smolctl.stack.ip.protocol import ErrorKind, Pmtudisc
 from smolctl.stack.ipv4 import acd, igmp, proxy_arp
 from smolctl.stack.ipv4.address import check_address
 from smolctl.stack.ipv4.arp import arp_input
@@ -48,6 +47,7 @@ class Ipv4(LinkedNetwork):
     icmp_limit_sysctl = "icmp.ratelimit_ms"
     group_sysctls = ("igmp.max_memberships", "igmp.max_msf")
     loopback_prefix = (0x7F000001, 8)
+    input, output = ip_input, ip_output
 
     def __init__(self, shared: Shared, loopback: Loopback) -> None:
         super().__init__(shared, loopback)
@@ -73,14 +73,6 @@ class Ipv4(LinkedNetwork):
     def of(self, interface: Interface) -> IpInterface:
         """Return what IPv4 knows of an interface."""
         return interface.ipv4
-
-    def input(self, packet: Packet) -> None:
-        """Take a packet that came in by an interface."""
-        ip_input(self, packet)
-
-    def output(self, packet: Packet, way: Way, protocol: int, how: SendOptions) -> None:
-        """Send a packet that has no IP header yet."""
-        ip_output(self, packet, way, protocol, how)
 
     def answer_error(self, packet: Packet, kind: ErrorKind, rest: int = 0) -> None:
         """Answer a packet with an ICMP error, unless that is forbidden."""

@@ -37,7 +37,8 @@ _PORTS = Struct("!HH")
 _ICMPV6, _UDP, _NONE = NextHeader.ICMPV6.value, NextHeader.UDP.value, NextHeader.NONE.value
 _PLAIN = frozenset({_ICMPV6, _UDP, NextHeader.TCP.value})
 """Protocols that begin right behind the header; before any other, extension headers may stand."""
-_FORWARD = InputAction.FORWARD
+_FORWARD, _HOP_BY_HOP = InputAction.FORWARD, NextHeader.HOP_BY_HOP.value
+_ADDRESSES, _ADDRESSES_AND_PORTS = slice(8, 40), slice(8, 44)
 _INTERFACE_SCOPE = 1
 
 
@@ -53,11 +54,17 @@ def ip6_input(net: Network, packet: Packet) -> None:
         return
     packet.header, packet.upper = header, HEADER_LEN
     packet.step("ip", "ok", header)
-    key = input_key(packet)
-    inbound = decision(net, packet, key, judge)
-    if header.payload_length or header.next_header != NextHeader.HOP_BY_HOP:
+    traffic_class, _, length, protocol, *_ = header
+    ends: bytes | RouteKey = packet.data[_ADDRESSES]
+    if protocol == _UDP:
+        ends = packet.data[_ADDRESSES_AND_PORTS]
+    elif protocol not in _PLAIN:
+        ends = input_key(packet)
+    like = (ends, protocol, traffic_class, packet.interface.name, packet.pkt_type, packet.looped)
+    key, inbound = decision(net, packet, like, input_key, judge)
+    if length or protocol != _HOP_BY_HOP:
         # Else the length may stand in a jumbo payload option (RFC 2675 3).
-        packet.data = packet.data[: header.total_length]
+        packet.data = packet.data[: HEADER_LEN + length]
     if inbound.action is _FORWARD:
         if not proxy_nd.takes(net, packet):
             forward_input(net, packet, key, inbound.route)
@@ -69,7 +76,6 @@ def ip6_input(net: Network, packet: Packet) -> None:
         return
     packet.to_all = inbound.to_all
     packet.step("route", "pick", inbound.facts)
-    protocol = header.next_header
     if protocol not in _PLAIN:
         whole = _opened(net, packet)
         if whole is None:

@@ -14,8 +14,7 @@ from smolctl.stack.ip.groups import ANYBODY, NOBODY
 from smolctl.stack.ip.interface import IpInterface, make_ip_interface
 from smolctl.stack.ip.linked_network import LinkedNetwork
 from smolctl.stack.ip.network import Derived
-from smolctl.stack.ip.protocol import ErrorKind, SendOptions
-from smolctl.stack.ip.way import Way
+from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.ipv6 import dad, mld, proxy_nd, source_address
 from smolctl.stack.ipv6.address_labels import AddressLabels
 from smolctl.stack.ipv6.addresses import (
@@ -86,6 +85,7 @@ class Ipv6(LinkedNetwork):
     icmp_limit_sysctl = "icmp6.ratelimit_ms"
     group_sysctls = ("mld.max_memberships", "mld.max_msf")
     loopback_prefix = (LOOPBACK6, 128)
+    input, output = ip6_input, ip6_output
 
     def __init__(self, shared: Shared, loopback: Loopback) -> None:
         super().__init__(shared, loopback)
@@ -113,14 +113,6 @@ class Ipv6(LinkedNetwork):
     def of(self, interface: Interface) -> IpInterface:
         """Return what IPv6 knows of an interface."""
         return interface.ipv6
-
-    def input(self, packet: Packet) -> None:
-        """Take a packet that came in by an interface."""
-        ip6_input(self, packet)
-
-    def output(self, packet: Packet, way: Way, protocol: int, how: SendOptions) -> None:
-        """Send a packet that has no IP header yet."""
-        ip6_output(self, packet, way, protocol, how)
 
     def answer_error(self, packet: Packet, kind: ErrorKind, rest: int = 0) -> None:
         """Answer a packet with an ICMPv6 error, unless that is forbidden."""

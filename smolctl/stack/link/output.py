@@ -21,7 +21,7 @@ from smolctl.wire.vlan import tagged
 def ethernet_output(packet: Packet, dst: bytes, ethertype: int) -> None:
     """Put the frame of a packet into its interface's outbox, from where the device takes it."""
     out, trace = packet.interface, packet.trace
-    frame = ethernet.EthernetHeader(dst, out.mac, ethertype).to_bytes() + packet.data
+    frame = ethernet.to_bytes(dst, out.mac, ethertype) + packet.data
     trace.frame, trace.linked = frame, True
     _output(out, packet.recorder, frame, trace, packet.now)
 

@@ -35,6 +35,15 @@ from smolctl.stack.neighbor.eviction import (
 )
 from smolctl.stack.neighbor.leaving import A_TURN, MANY, Leaving, Left
 from smolctl.stack.neighbor.states import RENEWING, TRANSITIONS, VALID, Do, NudEvent, State
+from smolctl.stack.neighbor.states import (
+    RENEWING,
+    SENDABLE,
+    TRANSITIONS,
+    VALID,
+    Do,
+    NudEvent,
+    State,
+)
 from smolctl.stack.neighbor.timers import EntryTimers, timer_event
 from smolctl.stack.packet import Packet
 from smolctl.stack.sysctl.link_settings import Values
@@ -119,6 +128,15 @@ class NeighborCache:
         return self._settings.ns("neigh.lifetime_ms")
 
     # --- events from above and below ----------------------------------------------------------
+
+    def known(self, ip: int, packet: Packet, now: int) -> Neighbor | None:
+        """Send a packet to ``ip`` when that changes no state; None leaves it to ``use``."""
+        entry = self.entries.get(ip)
+        if entry is None or entry.state not in SENDABLE:
+            return None
+        if not packet.answer or entry.confirmed_ns:
+            entry.used_ns = now
+        return entry
 
     def use(
         self, ip: int, packet: Packet, now: int, *, keep: bool = True

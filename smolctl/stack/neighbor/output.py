@@ -31,6 +31,7 @@ from smolctl.wire.address import ZERO_MAC
 
 _STEPS_LIMIT = 100
 """Questions that a packet's steps tell of; neigh.mcast_solicit=0 asks for ever."""
+_tuple = tuple.__new__
 OnChange = Callable[[Interface, events.ChangeType, Neighbor], None]
 
 
@@ -113,13 +114,16 @@ class Neighbors(dict[str, NeighborCache]):
             # Nobody would hear the question. To blame a silent neighbor 3 s later would be untrue.
             drop_without_carrier(out, packet.recorder, packet.trace, now)
             return
+        cache = self[out.name]
+        known = cache.known(next_hop, packet, now)
+        if known is not None:
+            self._transmit(known, packet)
+            return
         sysctl = self._forbids_queue(out, packet)
         try:
-            entry, actions = self[out.name].use(next_hop, packet, now, keep=sysctl is None)
+            entry, actions = cache.use(next_hop, packet, now, keep=sysctl is None)
         except NoBuffers:
-            detail = packet.record(
-                reason.NEIGH_TABLE_FULL, next_hop=next_hop, taken=self[out.name].taken
-            )
+            detail = packet.record(reason.NEIGH_TABLE_FULL, next_hop=next_hop, taken=cache.taken)
             error = Rejected(reason.NEIGH_TABLE_FULL, detail)
             error.packet = packet.trace.id or None
             raise error from None
@@ -193,7 +197,9 @@ class Neighbors(dict[str, NeighborCache]):
                 case SendProbe(entry, unicast):
                     self.resolver.solicit(out, entry, unicast=unicast, now=now)
                 case Transmit(entry, packets):
-                    self._transmit(entry, packets, now)
+                    for packet in packets:
+                        packet.now = now
+                        self._transmit(entry, packet)
                 case GiveUp(entry, packets, by_hand):
                     values = entry.failure(now, by_hand=by_hand)
                     for packet in packets:
@@ -220,13 +226,10 @@ class Neighbors(dict[str, NeighborCache]):
             if entry.state is State.INCOMPLETE:
                 self.resolver.solicit(out, entry, unicast=False, now=now)
 
-    def _transmit(self, entry: Neighbor, packets: list[Packet], now: int) -> None:
+    def _transmit(self, entry: Neighbor, packet: Packet) -> None:
         lladdr = entry.lladdr or ZERO_MAC
-        found = Resolved(entry.ip, entry.state.value, lladdr)
-        for packet in packets:
-            packet.now = now
-            packet.step("neigh", "ok", found)
-            ethernet_output(packet, lladdr, self.resolver.ethertype)
+        packet.step("neigh", "ok", _tuple(Resolved, (entry.ip, entry.state, lladdr)))
+        ethernet_output(packet, lladdr, self.resolver.ethertype)
 
     # --- time -------------------------------------------------------------------------------------
 

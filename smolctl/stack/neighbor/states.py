@@ -30,6 +30,9 @@ class State(StrEnum):
 VALID = frozenset({State.REACHABLE, State.STALE, State.DELAY, State.PROBE, State.PERMANENT})
 """States whose MAC is used (Linux NUD_VALID)."""
 
+SENDABLE = VALID - {State.STALE}
+"""States whose MAC is used, and that a use does not change."""
+
 ASKING = frozenset({State.INCOMPLETE, State.PROBE})
 """States in which requests were sent that nobody answered yet."""
 

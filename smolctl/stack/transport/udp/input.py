@@ -8,10 +8,9 @@ from smolctl.stack.ip.host_model import kept_from
 from smolctl.stack.ip.protocol import ErrorKind
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason
-from smolctl.stack.trace.facts import Bound
 from smolctl.stack.trace.trace import Fate
 from smolctl.stack.transport.socket_base import ANY
-from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, Datagram, UdpSocket
+from smolctl.stack.transport.udp.socket import Datagram, RawDatagram, UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire import udp
 from smolctl.wire.address import format_address, is_multicast
@@ -36,8 +35,10 @@ def udp_input(table: UdpTable, packet: Packet) -> None:
     sport, dport = parsed.sport, parsed.dport
     payload = segment[udp.HEADER_LEN : parsed.length]
     tos, options = header.dscp_ecn, header.options
-    fields = (payload, src, sport, dst, dport, name, packet.now, tos, options)
-    datagram = tuple.__new__(Datagram, fields)
+    datagram: RawDatagram = (payload, src, sport, dst, dport, name, packet.now)
+    if tos or options:
+        fields = (payload, src, sport, dst, dport, name, packet.now, tos, options)
+        datagram = Datagram(*fields)
     if packet.to_all:
         _deliver_to_all(table, packet, datagram)
         return
@@ -52,18 +53,17 @@ def udp_input(table: UdpTable, packet: Packet) -> None:
         table.learn_input(socket, packet)
 
 
-def socket_deliver(packet: Packet, socket: UdpSocket, datagram: Datagram) -> None:
+def socket_deliver(packet: Packet, socket: UdpSocket, datagram: RawDatagram) -> None:
     """Queue a datagram for its socket, within the socket's bound."""
-    packet.step("socket", "pick", _bound(socket))
-    if not socket.has_room(datagram.payload):
+    packet.step("socket", "pick", socket.bound)
+    if not socket.take(datagram):
         packet.record(reason.UDP_RCVBUF_FULL, **_count_drop(socket))
         return
-    _enqueue(socket, datagram)
-    packet.trace.dev = datagram.dev
+    packet.trace.dev = packet.interface.name
     packet.trace.settle(_DELIVERED, packet.now)
 
 
-def _deliver_to_all(table: UdpTable, packet: Packet, datagram: Datagram) -> None:
+def _deliver_to_all(table: UdpTable, packet: Packet, datagram: RawDatagram) -> None:
     """Queue a broadcast or multicast for every socket that wants it (RFC 1122 4.1.3.5).
 
     The datagram has one fate: it is delivered when at least one of them has room for it. Further
@@ -94,8 +94,8 @@ def _deliver_to_all(table: UdpTable, packet: Packet, datagram: Datagram) -> None
     full = [socket for socket in sockets if not socket.has_room(payload)]
     takers = [socket for socket in sockets if socket not in full]
     for socket in takers:
-        packet.step("socket", "pick", _bound(socket))
-        _enqueue(socket, datagram)
+        packet.step("socket", "pick", socket.bound)
+        socket.take(datagram)
     packet.trace.dev = dev
     for socket in full if takers else full[1:]:
         packet.record(reason.UDP_COPY_LOST, **_count_drop(socket))
@@ -107,30 +107,22 @@ def _deliver_to_all(table: UdpTable, packet: Packet, datagram: Datagram) -> None
         packet.record(reason.UDP_RCVBUF_FULL, **_count_drop(full[0]))
 
 
-def _enqueue(socket: UdpSocket, datagram: Datagram) -> None:
-    """Put a datagram into a queue that has room for it, and wake who reads it."""
-    socket.queue.append(datagram.raw())
-    socket.queue_bytes += len(datagram.payload) + DATAGRAM_OVERHEAD
-    socket.rx_datagrams += 1
-    socket.wake()
-
-
 def _count_drop(socket: UdpSocket) -> dict[str, object]:
     """Note that a socket had no room; return the values for the reason."""
     socket.drops += 1
     return {"queued": socket.queue_bytes, "limit": socket.rcvbuf, "port": socket.port}
 
 
-def _no_socket(table: UdpTable, datagram: Datagram) -> tuple[Reason, dict[str, object]]:
+def _no_socket(table: UdpTable, datagram: RawDatagram) -> tuple[Reason, dict[str, object]]:
     """Tell why nobody took a datagram: the port is free, or its socket wants something else."""
-    src, dst, port = datagram.src, datagram.dst, datagram.dport
+    _, src, sport, dst, port, *_ = datagram
     bound = table.at_port(port)
     for socket in bound:
         peer = socket.peer, socket.peer_port
         local = socket.local == dst or (socket.local is ANY and socket.speaks(dst))
-        if local and socket.peer is not None and peer != (src, datagram.sport):
+        if local and socket.peer is not None and peer != (src, sport):
             cause = "port" if socket.peer == src else "address"
-            source = src, datagram.sport
+            source = src, sport
             return reason.UDP_PEER_MISMATCH, {"peer": peer, "source": source, "cause": cause}
     if bound:
         here = any(
@@ -139,11 +131,6 @@ def _no_socket(table: UdpTable, datagram: Datagram) -> tuple[Reason, dict[str, o
         values = {"ip": dst, "port": port, "cause": "device" if here else "address"}
         return reason.UDP_BOUND_ELSEWHERE, {**values, "bound": _bound_text(bound)}
     return reason.UDP_PORT_CLOSED, {"ip": dst, "port": port}
-
-
-def _bound(socket: UdpSocket) -> Bound:
-    """Return what a step says about the socket that was picked."""
-    return tuple.__new__(Bound, (socket.shown_local, socket.port, socket.dev, socket.owner))
 
 
 def _bound_text(sockets: Iterable[UdpSocket]) -> str:

@@ -6,7 +6,6 @@ from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import SendOptions
 from smolctl.stack.ip.way import Way
-from smolctl.stack.trace.facts import Bound
 from smolctl.stack.trace.trace import Flow
 
 
@@ -17,7 +16,6 @@ class Outbound:
     Attributes:
         key: of the route lookup.
         how: what the socket wishes. ttl: of the datagrams. src: their source address.
-        bound: of the step that tells of the socket.
         flow: what the last of them was meant to be.
         room: bytes of the longest payload that needs no further question: it leaves in one piece.
         plain: the fast path may know of them.
@@ -29,7 +27,6 @@ class Outbound:
     how: SendOptions
     src: int
     ttl: int
-    bound: Bound
     flow: Flow
     room: int
     plain: bool

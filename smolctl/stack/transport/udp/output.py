@@ -15,7 +15,6 @@ from smolctl.stack.ip.output import (
 from smolctl.stack.ip.protocol import NO_OPTIONS, SendOptions
 from smolctl.stack.ip.way import Refusal, WayType
 from smolctl.stack.packet import Packet
-from smolctl.stack.trace.facts import Bound
 from smolctl.stack.trace.trace import Flow, Trace
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.udp import blocked
@@ -52,7 +51,7 @@ def udp_output(table: UdpTable, socket: UdpSocket, item: OutgoingDatagram, now: 
             table.outbound.remember(like, out)
     else:
         trace.flow = out.flow_of(len(payload))
-        trace.step("socket", "ok", now, out.bound)
+        trace.step("socket", "ok", now, socket.bound)
         note_way(out.net, out.key, out.way, now, trace)
     way, sport, dport = out.way, socket.port, item.dport
     segment = udp.to_bytes(sport, dport, payload, out.src, item.dst)
@@ -79,8 +78,7 @@ def _decide(
     flow = trace.flow = Flow("udp", source, sport, dst, dport, size, socket)
     _check(table, socket, item, now, trace)
     source = blocked.source_of(net, socket, item)
-    bound = Bound(socket.shown_local, sport, socket.dev, socket.owner)
-    trace.step("socket", "ok", now, bound)
+    trace.step("socket", "ok", now, socket.bound)
     patient = socket.send_queue is not None or settings["ip.no_route"]
     if patient and _kept(table, net, socket, item, now):
         return None
@@ -107,7 +105,7 @@ def _decide(
         return None
     plain = not (tos or socket.options or item.dev or socket.flow_label is not None)
     room = min(way.mtu, net.max_packet_len) - net.header_len - len(options.raw) - udp.HEADER_LEN
-    return Outbound(net, key, way, how, source, ttl, bound, flow, room, plain)
+    return Outbound(net, key, way, how, source, ttl, flow, room, plain)
 
 
 def wrong_family(socket: UdpSocket, dst: int, src: int | None = None) -> Refusal | None:

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from smolctl.stack.ip.groups import SourceFilter
 from smolctl.stack.ip.protocol import NO_OPTIONS, Pmtudisc
+from smolctl.stack.trace.facts import Bound
 from smolctl.stack.transport.send_queue import SendQueue
 from smolctl.stack.transport.socket_base import SocketBase
 from smolctl.wire import ipv4_options
@@ -35,13 +36,12 @@ class Datagram(NamedTuple):
     tos: int = 0
     options: bytes = b""
 
-    def raw(self) -> "RawDatagram":
-        """Return what a queue holds: without the last fields when they have nothing to say."""
-        return self if self.tos or self.options else self[:7]
-
 
 RawDatagram = tuple[bytes, int, int, int, int, str, int] | Datagram
-"""The fields of a ``Datagram``; what a queue holds, since it costs half as much to make."""
+"""The fields of a ``Datagram`` without the last, or, where these say something, a ``Datagram``.
+
+It is what a queue holds, since it costs half as much to make.
+"""
 
 
 class SendFlow(Protocol):
@@ -77,6 +77,7 @@ class UdpSocket(SocketBase):
         multicast_src: from which address, when it is bound to none; None to choose one.
         send_queue: what cannot be sent yet and blocks the socket, None in an ordinary one.
         queue: received datagrams, oldest first.
+        bound: what steps tell of it; None while it is bound to no port.
         flows: ways of the fast path by destination, valid for one configuration of the stack.
     """
 
@@ -100,6 +101,7 @@ class UdpSocket(SocketBase):
     rx_datagrams: int = 0
     tx_datagrams: int = 0
     send_queue: SendQueue | None = None
+    bound: Bound | None = None
     flows: dict[tuple[int, int, int | None], SendFlow] = field(default_factory=dict)
 
     def dev_to(self, dst: int) -> str | None:
@@ -122,13 +124,25 @@ class UdpSocket(SocketBase):
         size = len(payload) + DATAGRAM_OVERHEAD
         return not self.queue or self.queue_bytes + size <= self.rcvbuf
 
+    def take(self, datagram: RawDatagram) -> bool:
+        """Queue a datagram and wake who reads it; False when there is no room for it."""
+        queue_bytes = self.queue_bytes + len(datagram[0]) + DATAGRAM_OVERHEAD
+        if queue_bytes > self.rcvbuf and self.queue:
+            return False
+        self.queue.append(datagram)
+        self.queue_bytes = queue_bytes
+        self.rx_datagrams += 1
+        if not self.ready:
+            self.wake()
+        return True
+
     def receive(self) -> Datagram | None:
         """Take the oldest datagram, or None."""
         if not self.queue:
             return None
-        datagram = Datagram(*self.queue.popleft())
-        self.queue_bytes -= len(datagram.payload) + DATAGRAM_OVERHEAD
-        return datagram
+        raw = self.queue.popleft()
+        self.queue_bytes -= len(raw[0]) + DATAGRAM_OVERHEAD
+        return raw if isinstance(raw, Datagram) else tuple.__new__(Datagram, (*raw, 0, b""))
 
     def receive_all(self) -> list[RawDatagram]:
         """Take all datagrams, oldest first, as plain tuples of ``Datagram``'s fields."""

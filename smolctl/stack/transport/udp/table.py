@@ -7,6 +7,7 @@ from smolctl.stack.ip.route_cache import RouteCache
 from smolctl.stack.ip.way import Way
 from smolctl.stack.packet import Packet
 from smolctl.stack.shared import Shared
+from smolctl.stack.trace.facts import Bound
 from smolctl.stack.transport.ports import PortTable
 from smolctl.stack.transport.udp.outbound import Outbound
 from smolctl.stack.transport.udp.socket import UdpSocket
@@ -39,6 +40,11 @@ class UdpTable(PortTable[UdpSocket]):
         self.learn_output: LearnOutput = _learn_nothing
         self.learn_input: LearnInput = _learn_nothing
         self.closed_sent = self.closed_delivered = 0
+
+    def add(self, socket: UdpSocket) -> None:
+        """Put in a socket whose ``local``, ``port`` and ``dev`` are set; see ``PortTable.add``."""
+        super().add(socket)
+        socket.bound = Bound(socket.shown_local, socket.port, socket.dev, socket.owner)
 
 
 def _learn_nothing(*_: object) -> None:

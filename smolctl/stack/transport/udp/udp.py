@@ -9,7 +9,7 @@ from smolctl.stack.ip.network import Networks
 from smolctl.stack.ip.route_output import route_output, unavailable
 from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.neighbor.entry import Neighbor
-from smolctl.stack.packet import DeliveryError, Packet, Sender
+from smolctl.stack.packet import DeliveryError, Sender
 from smolctl.stack.reason import Rejected
 from smolctl.stack.shared import Shared
 from smolctl.stack.timers import Timers
@@ -40,6 +40,8 @@ from smolctl.wire.ipv4 import Protocol
 
 class Udp(UdpTable):
     """UDP of one stack."""
+
+    input = udp_input
 
     def __init__(self, shared: Shared, networks: Networks) -> None:
         super().__init__(shared, networks)
@@ -223,10 +225,6 @@ class Udp(UdpTable):
         return sent, self.closed_delivered + sum(socket.rx_datagrams for socket in self)
 
     # --- networks ---------------------------------------------------------------------------------
-
-    def input(self, packet: Packet) -> None:
-        """Take a datagram that is for this stack."""
-        udp_input(self, packet)
 
     def sender_of(self, quote: Quote, dev: str) -> Sender | None:
         """Return the socket that sent a datagram which an ICMP error quotes (Linux udp_err)."""
