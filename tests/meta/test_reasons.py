@@ -91,7 +91,7 @@ HANDS_ON = {
 JUDGES = {
     "_no_socket", "_unfit", "too_far", "too_big", "_learn_asker", "send_reports",
     "_refused", "_note_oddities", "count_segments", "_answer_call",
-    "_learn_hop",
+    "_learn_hop", "keep_onward",
 }  # fmt: skip
 
 

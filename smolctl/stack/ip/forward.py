@@ -12,6 +12,7 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.ip import gateways
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import ErrorKind
+from smolctl.stack.ip.route_input import Inbound
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.packet import Packet
 from smolctl.stack.reason import Reason
@@ -72,6 +73,13 @@ def chosen(
         net.recorder.note_candidates(key, way.route, packet.trace, packet.now)
     packet.step("route", "pick", way)
     return way
+
+
+def keep_onward(net: Network, key: RouteKey, inbound: Inbound, way: Way) -> None:
+    """Remember the way on of packets for which the same was decided, as long as that holds."""
+    inbound.onward = way
+    if way.route is not None:
+        gateways.watch(net, key.dst, way.route)
 
 
 def too_far(packet: Packet, way: Way) -> Refusal | None:

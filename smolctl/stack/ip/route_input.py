@@ -1,8 +1,8 @@
 """The decision about a packet that came in: deliver it, forward it, or refuse it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
 
 from smolctl.stack import reason
 from smolctl.stack.fib.lookup import Found, lookup
@@ -12,6 +12,7 @@ from smolctl.stack.fib.rule import RuleRefusal
 from smolctl.stack.ip.host_model import is_away, is_elsewhere
 from smolctl.stack.ip.network import Like, Network
 from smolctl.stack.ip.reverse_path import source_refused
+from smolctl.stack.ip.way import Way
 from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.reason import Reason
 from smolctl.stack.trace.facts import GroupMember, Owner, SpokenFor
@@ -26,11 +27,13 @@ class InputAction(Enum):
     REFUSE = "refuse"
 
 
-class Inbound(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Inbound:
     """The decision about a packet.
 
     Attributes:
         route: that it matched.
+        onward: the way on of one to be forwarded, once such packets were found fit for it.
         reason, values: why it is refused.
         facts: of the step that delivers it. to_all: its destination is a broadcast address, or a
             group.
@@ -39,9 +42,10 @@ class Inbound(NamedTuple):
     action: InputAction
     route: Found = None
     reason: Reason | None = None
-    values: dict[str, object] = {}  # noqa: RUF012  # of a tuple, which nobody changes
+    values: dict[str, object] = field(default_factory=dict)
     facts: Owner | GroupMember | SpokenFor | None = None
     to_all: bool = False
+    onward: Way | None = None
 
 
 def refuse(why: Reason, **values: object) -> Inbound:

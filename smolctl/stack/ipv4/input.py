@@ -44,7 +44,7 @@ def ip_input(net: Network, packet: Packet) -> None:
     key, inbound = decision(net, packet, like, input_key, judge)
     packet.data = packet.data[:length]
     if inbound.action is _FORWARD:
-        forward_input(net, packet, key, inbound.route)
+        forward_input(net, packet, key, inbound)
         return
     if inbound.reason is not None:
         group = _listener(key) if is_multicast(key.dst) else {}

@@ -67,7 +67,7 @@ def ip6_input(net: Network, packet: Packet) -> None:
         packet.data = packet.data[: HEADER_LEN + length]
     if inbound.action is _FORWARD:
         if not proxy_nd.takes(net, packet):
-            forward_input(net, packet, key, inbound.route)
+            forward_input(net, packet, key, inbound)
             return
         spoken_for = proxy_nd.facts(net, packet.interface, key.dst, key.src or UNSPECIFIED6)
         inbound = Inbound(InputAction.DELIVER, facts=spoken_for)

@@ -89,7 +89,7 @@ class Follower(Protocol):
         """Take note of a fate or a wait."""
 
 
-_WAITING = Fate.WAITING
+_WAITING, _FORWARD = Fate.WAITING, Direction.FORWARD
 NOTHING: Mapping[str, object] = {}
 
 
@@ -166,7 +166,7 @@ class Trace:
 
     def pass_on(self, dev: str) -> None:
         """Note that the packet, which came in by ``dev``, is for somebody else."""
-        self.direction, self.arrival = Direction.FORWARD, Arrival(dev, self.frame)
+        self.direction, self.arrival = _FORWARD, Arrival(dev, self.frame)
 
     @property
     def settled(self) -> bool:
