@@ -34,6 +34,8 @@ from smolctl.wire.address import (
 
 RETRY_NS = 5_000_000
 """Time until a client that fell behind is looked at again."""
+TELL_NS = 5_000_000
+"""Time for which ``udp echo`` collects what it has to tell, once it has told something."""
 LINGER_S = 0.1
 """Time that ``udp send`` listens for an ICMP error unless told otherwise."""
 MAX_RATE = 1_000_000
@@ -268,6 +270,20 @@ class _Sender(NamedTuple):
     dev: str | None
 
 
+class _Echoes(NamedTuple):
+    """The datagrams of some bytes that went back to a sender: address and port, and its link."""
+
+    src: int
+    sport: int
+    dev: str | None
+    size: int
+
+
+def _times(number: int) -> int | None:
+    """Return how many alike an event stands for; None for itself alone."""
+    return number if number > 1 else None
+
+
 _ANSWERING_PORTS = frozenset({7, 13, 17, 19, 37})
 """echo, daytime, quote of the day, chargen, time (RFC 862, 867, 865, 864, 868): they answer all."""
 
@@ -292,6 +308,8 @@ class EchoJob(RecvJob):
         super().__init__(ctx, socket, count, wait_ns)
         self._quiet = quiet
         self._echoed = 0
+        self._untold: list[tuple[_Echoes, int]] = []
+        self._tell_ns = 0  # not before that
         self._judged = -1, -1  # destination and configuration for which the next is true
         self._own: int | None = None
 
@@ -310,6 +328,36 @@ class EchoJob(RecvJob):
             self._send_all_back(datagrams, now)
         if self._count is not None and self._complete():
             self.finish(now)
+            return
+        self.deadline = self._end_ns
+        if self._untold and now >= self._tell_ns:
+            self._tell(now)
+        elif self._untold:
+            again = self._tell_ns
+            self.deadline = again if self._end_ns is None else min(again, self._end_ns)
+
+    def close(self, now: int) -> None:
+        """Tell what went back, and release everything."""
+        self._tell(now)
+        super().close(now)
+
+    def _note(self, payloads: list[bytes], sender: "_Sender") -> None:
+        """Remember what went back, until it is told."""
+        untold, (src, sport, _, dev) = self._untold, sender
+        for size, alike in groupby(map(len, payloads)):
+            echoes, number = _Echoes(src, sport, dev, size), len(list(alike))
+            if untold and untold[-1][0] == echoes:
+                number += untold.pop()[1]
+            untold.append((echoes, number))
+
+    def _tell(self, now: int) -> None:
+        """Report what went back since it was last done: what follows each other alike, at once."""
+        untold, self._untold, self._tell_ns = self._untold, [], now + TELL_NS
+        for (src, sport, dev, size), number in untold:
+            self.emit(
+                "echoed", src=format_address(src), sport=sport, dev=dev, bytes=size,
+                times=_times(number),
+            )  # fmt: skip
 
     def _send_all_back(self, datagrams: list[RawDatagram], now: int) -> None:
         first = datagrams[0]
@@ -328,16 +376,16 @@ class EchoJob(RecvJob):
         """Return the link of a datagram whose sender is known there alone."""
         return datagram[5] if is_scoped(datagram[1]) else None
 
-    def _ignore(self, payloads: list[bytes], sender: "_Sender") -> None:
+    def _ignore(self, payloads: list[bytes], sender: "_Sender", now: int) -> None:
         if not self._quiet:
-            peer = format_address(sender.src)
-            for _ in payloads:
-                self.emit("ignored", src=peer, sport=sender.sport, dev=sender.dev)
+            self._tell(now)
+            peer, times = format_address(sender.src), _times(len(payloads))
+            self.emit("ignored", src=peer, sport=sender.sport, dev=sender.dev, times=times)
 
     def _send_back(self, payloads: list[bytes], sender: "_Sender", now: int) -> None:
         stack, socket, (src, sport, dst, dev) = self._stack, self._socket, sender
         if sport == socket.port or sport in _ANSWERING_PORTS:
-            self._ignore(payloads, sender)
+            self._ignore(payloads, sender, now)
             return
         if self._judged != (dst, stack.generation.number):
             self._judged = dst, stack.generation.number
@@ -358,16 +406,16 @@ class EchoJob(RecvJob):
                 stack.udp.send_from(socket, item, now)
             except (SendRejected, NoBuffers) as error:
                 if not self._quiet:
+                    self._note(sent, sender)
+                    self._echoed += len(sent)
+                    sent = []
+                    self._tell(now)
                     self.emit("failed", dst=format_address(src), dev=dev, **error_fields(error))
             else:
                 sent.append(payload)
         self._echoed += len(sent)
         if not self._quiet:
-            peer = format_address(src)
-            for size, alike in groupby(map(len, sent)):
-                number = len(list(alike))
-                times = number if number > 1 else None
-                self.emit("echoed", src=peer, sport=sport, dev=dev, bytes=size, times=times)
+            self._note(sent, sender)
 
     def result(self, now: int) -> dict[str, Any]:
         """Return how many came and how many went back."""

@@ -7,7 +7,7 @@ import pytest
 
 from smolctl.errors import SmolctlError
 from smolctl.ops.job import Job
-from smolctl.ops.udp import RETRY_NS
+from smolctl.ops.udp import RETRY_NS, TELL_NS
 from smolctl.stack.config.link import delete_interface
 from smolctl.wire.address import BROADCAST_MAC
 from tests.kit.clock import SECOND_NS
@@ -165,6 +165,8 @@ def test_every_datagram_goes_back_to_where_it_came_from(api: Api, args: Row) -> 
     expected = (
         [] if "quiet" in args else [{"src": PEER, "sport": 1234, "bytes": n} for n in (1, 0, 1)]
     )
+    assert exchange.of("echoed") == expected[:1]
+    api.wait(TELL_NS)
     assert exchange.of("echoed") == expected
     job.cancel(api.clock.now)
     assert exchange.done_with == {"received": 3, "drops": 0, "ok": True, "echoed": 3}
@@ -175,6 +177,27 @@ def test_datagrams_alike_that_come_together_are_one_event(api: Api) -> None:
     api.arrive(*[udp_frame(1234, 7, payload) for payload in (b"a", b"b", b"cc", b"d")])
     one = {"src": PEER, "sport": 1234, "bytes": 1}
     assert exchange.of("echoed") == [one | {"times": 2}, one | {"bytes": 2}, one]
+
+
+def test_echoes_that_follow_soon_are_told_together(api: Api) -> None:
+    exchange, job = listen(api, "udp.echo")
+    one = {"src": PEER, "sport": 1234, "bytes": 1}
+    for _ in range(4):
+        api.arrive(udp_frame(1234, 7, b"a"))
+    assert exchange.of("echoed") == [one]
+    api.wait(TELL_NS)
+    assert exchange.of("echoed") == [one, one | {"times": 3}]
+    api.arrive(udp_frame(1234, 7, b"a"))
+    assert len(exchange.of("echoed")) == 2
+    job.cancel(api.clock.now)
+    assert exchange.of("echoed") == [one, one | {"times": 3}, one]
+
+
+def test_what_went_back_is_told_before_what_did_not(api: Api) -> None:
+    exchange, _ = listen(api, "udp.echo")
+    for sport in (1234, 1234, 7, 1234, 0):
+        api.arrive(udp_frame(sport))
+    assert exchange.kinds[1:] == ["echoed", "echoed", "ignored", "echoed", "failed"]
 
 
 @pytest.mark.parametrize("quiet", [True, False])
@@ -194,8 +217,10 @@ def test_two_echoes_do_not_answer_each_other_for_ever(api: Api, sport: int) -> N
     api.arrive(udp_frame(sport, 4000), udp_frame(sport + 1, 4000), udp_frame(sport, 4000))
     assert sent_back(api) == [(4000, sport + 1, b"hello")]
     assert exchange.of("ignored") == [{"src": PEER, "sport": sport}] * 2
+    api.arrive(udp_frame(sport, 4000), udp_frame(sport, 4000))
+    assert exchange.of("ignored")[2:] == [{"src": PEER, "sport": sport, "times": 2}]
     job.cancel(api.clock.now)
-    assert exchange.done_with == {"received": 3, "drops": 0, "ok": True, "echoed": 1}
+    assert exchange.done_with == {"received": 5, "drops": 0, "ok": True, "echoed": 1}
 
 
 def test_an_echo_ends_after_count_datagrams(api: Api) -> None:

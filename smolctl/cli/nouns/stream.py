@@ -22,7 +22,7 @@ def run(
     """Run a request that sends events, write them, and return its result.
 
     With ``--json`` each event is one line, and the result is the last one with "event": "summary".
-    An event that has "times" stands for as many that are alike.
+    An event that has "times" stands for as many that are alike; its handler writes all of them.
 
     Args:
         session: the command's.
@@ -35,10 +35,10 @@ def run(
     out = session.out
 
     def handle(event: Event) -> None:
-        times = event.pop("times", 1)
         if watch is not None:
             watch(event)
         if session.options.json:
+            times = event.pop("times", 1)
             if not session.options.quiet or event["event"] == "start":
                 out.event(event, times)
             return
@@ -47,8 +47,7 @@ def run(
         if event["event"] == "waiting":
             out.waiting(event["text"])
         elif (handler := handlers.get(event["event"])) is not None:
-            for _ in range(times):
-                handler(event)
+            handler(event)
             out.flush()
 
     done = session.stream(op, args, handle, has_status="status" in handlers)

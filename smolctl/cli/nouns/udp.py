@@ -232,7 +232,8 @@ def _echo(session: Session, args: Args) -> int:
 
     def echoed(event: Event) -> None:
         to = joined(zoned(event, "src"), event["sport"])
-        out.line(f"echoed {counted(event['bytes'], 'byte')} to {to}")
+        line = f"echoed {counted(event['bytes'], 'byte')} to {to}"
+        out.lines([line] * event.get("times", 1))
 
     def failed(event: Event) -> None:
         message = f"not echoed: {event['reason']}: {event.get('message', '')}"
@@ -240,7 +241,9 @@ def _echo(session: Session, args: Args) -> int:
 
     def ignored(event: Event) -> None:
         where = joined(zoned(event, "src"), event["sport"])
-        out.complaint(f"smolctl: not echoed: {where} may be an echo, too, and the two never end")
+        why = f"smolctl: not echoed: {where} may be an echo, too, and the two never end"
+        for _ in range(event.get("times", 1)):
+            out.complaint(why)
 
     handlers: stream.Handlers = {
         "bound": _bound(session),
