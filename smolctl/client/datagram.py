@@ -11,9 +11,11 @@ import os
 import socket
 import struct
 from _socket import socket as Raw
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from threading import Lock
 from typing import Any
+from weakref import ref
 
 from smolctl.client import options
 from smolctl.client.address import split
@@ -87,7 +89,7 @@ class DatagramSocket(socket.socket):
             raise
         self._request, fd, self._set = opened
         super().__init__(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=fd)
-        self._inbox = Inbox(fd, family, self.stack, self._known.clear)
+        self._inbox = Inbox(fd, family, self.stack, self._known.clear, _nudger(self))
 
     @property
     def family(self) -> socket.AddressFamily:
@@ -241,7 +243,9 @@ class DatagramSocket(socket.socket):
         Raises:
             OSError: EDESTADDRREQ when there is no peer.
         """
-        return self.sendto(data, self._destination(None))
+        if self._peer is None:
+            raise _plain(errno.EDESTADDRREQ)
+        return self._put(data, self._peer)
 
     def sendto(self, data: Any, *address: Any) -> int:
         """Send a datagram; return how many bytes it had.
@@ -255,14 +259,17 @@ class DatagramSocket(socket.socket):
             OSError: ENETUNREACH, EHOSTUNREACH, EMSGSIZE, EACCES (broadcast), ECONNREFUSED (of an
                 earlier datagram) and others as of Linux; ECONNRESET when the stack was stopped.
         """
-        self._inbox.check(self)
+        return self._put(data, address[-1])
+
+    def _put(self, data: Any, destination: Address) -> int:
+        """Send a datagram; as ``sendto``."""
+        self._inbox.check(self, patient=True)
         payload = data if type(data) is bytes else memoryview(data).tobytes()
-        destination: Address = address[-1]
         if self._mute:
             raise _plain(errno.EPIPE)
-        front, room = self._known.get(destination, (b"", -1))
-        if len(payload) <= room:
-            self._write(front + payload)
+        known = self._known.get(destination)
+        if known is not None and len(payload) <= known[1]:
+            self._write(known[0] + payload)
         else:
             self._ask(payload, destination)
         return len(payload)
@@ -480,6 +487,13 @@ class DatagramSocket(socket.socket):
             return error.errno or 0
         return 0
 
+    def fileno(self) -> int:
+        """Return the descriptor: readable when a datagram or an error waits; -1 when closed."""
+        fd = super().fileno()
+        if fd >= 0:
+            self._inbox.watch()
+        return fd
+
     # --- the end ----------------------------------------------------------------------------------
 
     def shutdown(self, how: int) -> None:
@@ -525,6 +539,20 @@ class DatagramSocket(socket.socket):
     def __repr__(self) -> str:
         peer = "" if self._peer is None else f" peer={self._peer}"
         return f"<DatagramSocket stack={self.stack!r} local={self._local}{peer}>"
+
+
+def _nudger(this: DatagramSocket) -> Callable[[], None]:
+    """Return what makes the daemon send a socket a message without content; it keeps none open."""
+    weak = ref(this)
+
+    def nudge() -> None:
+        socket = weak()
+        # A child has no say in it, and where the daemon is gone the descriptor is readable.
+        if socket is not None and socket._pid == os.getpid():
+            with suppress(OSError):
+                socket._command("nudge")
+
+    return nudge
 
 
 def _cut(cut: bool) -> int:

@@ -4,8 +4,10 @@ import os
 import select
 import socket
 from _socket import socket as Raw
+from collections import deque
 from collections.abc import Callable
 from threading import Lock
+from time import monotonic_ns
 
 from smolctl.client.errors import GONE, gone, os_error
 from smolctl.control import channel
@@ -13,11 +15,19 @@ from smolctl.control import channel
 MAX_NAMES = 4096
 """Senders whose addresses are kept as text; all are forgotten when there are more."""
 
-_receive = Raw.recv
-"""The call of the kernel's sockets; that of a stack's socket takes datagrams from the inbox."""
+_receive, _fileno = Raw.recv, Raw.fileno
+"""Calls of the kernel's sockets; those of a stack's socket take from the inbox, and ``watch``."""
 
 # Not the flags of ``socket``: combining them costs a microsecond.
 _DONTWAIT, _PEEK = int(socket.MSG_DONTWAIT), int(socket.MSG_PEEK)
+
+LOOK_NS = 50_000
+"""Time for which a sender that just looked for errors looks for no other one.
+
+A look is a system call, as the sending itself. The stack tells an error later than that anyway:
+nobody can know that one is there who does not wait at the descriptor.
+"""
+_WAIT_S = 0.01
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 """IPv4 address and port; or IPv6 address, port, 0 and the number of the interface that is its zone
@@ -25,31 +35,66 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 
 
 class Inbox:
-    """Datagrams of one channel, in their order.
+    """Datagrams of one channel, in their order. Several threads may use it.
 
-    A message stays the first in the channel until its last datagram is taken: so the descriptor is
-    readable as long as there is a datagram, and who waits for it with ``select`` or asyncio misses
-    none. Several threads may use it. The channel is an argument of each call: it has the inbox, and
-    would never be closed if the inbox had it, too.
+    Whoever waits for the descriptor, with ``select`` or asyncio, must find it readable as long as
+    there is a datagram. So a message stays in the channel until its last datagram is taken, from
+    the time on when the program has the descriptor (``watch``). Before, nobody can wait for it, and
+    a message is taken by one system call instead of two.
+
+    The channel is an argument of each call: it has the inbox, and would never be closed if the
+    inbox had it, too.
 
     Args:
         fd: descriptor of the channel.
         family: AF_INET or AF_INET6, of which addresses are.
         stack: name of the stack, for errors.
         on_error: called before an error of the stack's is raised.
+        nudge: makes the daemon send a ``channel.NUDGE``, and waits until that is sent.
     """
 
-    def __init__(self, fd: int, family: int, stack: str, on_error: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        fd: int,
+        family: int,
+        stack: str,
+        on_error: Callable[[], None],
+        nudge: Callable[[], object],
+    ) -> None:
         self._family = family
         self._stack = stack
         self._on_error = on_error
+        self._nudge = nudge
         self._lock = Lock()
         self._poll = select.poll()
         self._poll.register(fd, select.POLLIN)
-        self._names: dict[tuple[int, int, int], Address] = {}
-        # Of the first message: all datagrams, and the next one to be taken.
-        self._got: list[tuple[bytes, Address]] = []
-        self._next = 0
+        self._names: dict[bytes, Address] = {}
+        # Datagrams that are taken next; they are of one message, which is still in the channel
+        # when it is kept.
+        self._got: deque[tuple[bytes, Address]] = deque()
+        self._kept = False
+        # The program has the descriptor; a nudge is in the channel, or on its way.
+        self._watched = self._nudged = False
+        self._looked_ns = 0
+
+    def watch(self) -> None:
+        """Keep the descriptor readable, from now on, while there is a datagram."""
+        if self._watched:
+            return
+        self._watched = True
+        # Who has no datagrams may hold the lock for long, and will see that it is watched.
+        while self._got and not self._kept and not self._nudged:
+            if self._lock.acquire(timeout=_WAIT_S):
+                try:
+                    self._keep_readable()
+                finally:
+                    self._lock.release()
+
+    def _keep_readable(self) -> None:
+        """Have something in the channel while there are datagrams that are not: they go first."""
+        if self._got and not (self._kept or self._nudged or self._poll.poll(0)):
+            self._nudge()
+            self._nudged = True
 
     def take(self, source: Raw, *, wait: bool = True, peek: bool = False) -> tuple[bytes, Address]:
         """Return the next datagram, waiting for it as the channel's timeout says.
@@ -64,11 +109,14 @@ class Inbox:
             OSError: what became of a datagram that was sent; ECONNRESET when the stack is gone.
         """
         with self._lock:
-            if self._next == len(self._got):
+            got = self._got
+            if not got:
                 self._fill(source, wait)
-            datagram = self._got[self._next]
-            if not peek:
-                self._skip(source, 1)
+            if peek:
+                return got[0]
+            datagram = got.popleft()
+            if not got and self._watched:
+                self._emptied(source)
             return datagram
 
     def take_many(self, source: Raw, count: int) -> list[tuple[bytes, Address]]:
@@ -79,12 +127,17 @@ class Inbox:
         """
         result: list[tuple[bytes, Address]] = []
         with self._lock:
-            if self._next == len(self._got):
+            got = self._got
+            if not got:
                 self._fill(source, True)
             while True:
-                taken = self._got[self._next : self._next + count - len(result)]
-                result += taken
-                self._skip(source, len(taken))
+                if len(got) <= count - len(result):
+                    result += got
+                    got.clear()
+                    if self._watched:
+                        self._emptied(source)
+                else:
+                    result += [got.popleft() for _ in range(count - len(result))]
                 if len(result) == count or not self._more(source):
                     return result
 
@@ -92,17 +145,28 @@ class Inbox:
         """Look for another message of datagrams; an error is left for the next call."""
         if not self._poll.poll(0):
             return False
-        first = _receive(source, 1, socket.MSG_PEEK)
+        first = _receive(source, 1, _PEEK)
         if not first or first[0] == channel.JSON:
             return False
         self._fill(source, False)
         return True
 
-    def check(self, source: Raw) -> None:
-        """Raise the error that is next, if one is; whoever waits in ``take`` gets it instead."""
-        if self._next == len(self._got) and self._poll.poll(0) and self._lock.acquire(False):
+    def check(self, source: Raw, *, patient: bool = False) -> None:
+        """Raise the error that is next, if one is; whoever waits in ``take`` gets it instead.
+
+        Args:
+            patient: not when somebody looked ``LOOK_NS`` ago, and nobody waits for the descriptor.
+        """
+        if self._got:
+            return
+        if patient and not self._watched:
+            now = monotonic_ns()
+            if now - self._looked_ns < LOOK_NS:
+                return
+            self._looked_ns = now
+        if self._poll.poll(0) and self._lock.acquire(False):
             try:
-                if self._next == len(self._got):
+                if not self._got:
                     self._fill(source, False)
             except BlockingIOError:
                 pass  # somebody took it meanwhile
@@ -111,44 +175,69 @@ class Inbox:
 
     def clear(self) -> None:
         """Forget all."""
-        self._got, self._next = [], 0
+        self._got.clear()
+        self._kept = False
 
     def _fill(self, source: Raw, wait: bool) -> None:
-        flags = _PEEK if wait else _PEEK | _DONTWAIT
-        try:
-            message = _receive(source, channel.MAX_MESSAGE, flags)
-        except OSError as error:
-            if error.errno in GONE:
-                raise gone(self._stack) from None
-            raise
+        """Read a message of datagrams.
+
+        Raises:
+            OSError: as ``take``.
+        """
+        kept = self._watched
+        flags = (_PEEK if kept else 0) | (0 if wait else _DONTWAIT)
+        while True:
+            try:
+                message = _receive(source, channel.MAX_MESSAGE, flags)
+            except OSError as error:
+                if error.errno in GONE:
+                    raise gone(self._stack) from None
+                raise
+            if message != channel.NUDGE:
+                break
+            self._nudged = False
+            if kept:
+                self._consume(source)
         if not message:
             raise gone(self._stack)
-        said = channel.parse_received(message)
-        if isinstance(said, dict):
-            self._consume(source)
-            self._on_error()
-            raise os_error(said, self._stack)
-        got: list[tuple[bytes, Address]] = []
-        for src, sport, zone, payloads in said:
-            address = self._names.get((src, sport, zone)) or self._name(src, sport, zone)
-            got += [(payload, address) for payload in payloads]
-        self._got, self._next = got, 0
+        self._looked_ns = monotonic_ns()
+        if message[0] == channel.LONE:
+            sender = message[1 : channel.LONE_SIZE]
+            address = self._names.get(sender) or self._name(sender)
+            self._got.append((message[channel.LONE_SIZE :], address))
+        else:
+            said = channel.parse_received(message)
+            if isinstance(said, dict):
+                if kept:
+                    self._consume(source)
+                self._on_error()
+                raise os_error(said, self._stack)
+            for sender, payloads in said:
+                address = self._names.get(sender) or self._name(sender)
+                self._got.extend([(payload, address) for payload in payloads])
+        self._kept = kept
+        if self._watched and not kept:
+            self._keep_readable()  # it was not watched yet when the message was read
 
-    def _skip(self, source: Raw, count: int) -> None:
-        self._next += count
-        if self._next == len(self._got):
-            self._got, self._next = [], 0
+    def _emptied(self, source: Raw) -> None:
+        """Leave nothing in the channel of what was taken."""
+        if self._kept:
+            self._kept = False
+            self._consume(source)
+        if self._nudged and self._poll.poll(0) and _receive(source, 1, _PEEK) == channel.NUDGE:
+            self._nudged = False
             self._consume(source)
 
     def _consume(self, source: Raw) -> None:
-        os.read(source.fileno(), 1)  # read(2) discards the rest of a message
+        os.read(_fileno(source), 1)  # read(2) discards the rest of a message
 
-    def _name(self, src: int, sport: int, zone: int) -> Address:
+    def _name(self, sender: bytes) -> Address:
         if len(self._names) >= MAX_NAMES:
             self._names.clear()
+        src, sport, zone = channel.sender_of(sender)
         text = socket.inet_ntop(self._family, channel.packed(src))
         address: Address = (text, sport)
         if self._family == socket.AF_INET6:
             address = (text, sport, 0, zone)
-        self._names[src, sport, zone] = address
+        self._names[sender] = address
         return address

@@ -3,8 +3,9 @@
 To the daemon: ``send`` (a datagram), ``batch`` (some to one destination), ``ask`` (a datagram whose
 sender waits to hear whether it left) and ``command`` (bind and the like, in JSON). What was asked
 is answered on the control connection, as events of the request that opened the socket. To the
-program: ``received`` (datagrams) and ``failed`` (why one that was sent before did not arrive).
-Nothing is ever sent empty: an empty message is the end.
+program: ``lone`` (a datagram), ``received`` (some), ``failed`` (why one that was sent before did
+not arrive) and ``NUDGE`` (nothing: the program wants its descriptor to be readable). Nothing is
+ever sent empty: an empty message is the end.
 
 An address is 17 bytes: its family, 0 for IPv4 and 1 for IPv6, and 16 with the address in the end,
 so that it is one number, as everywhere. Beside it stands the number of the interface that is its
@@ -15,7 +16,6 @@ Source: unix(7), SOCK_SEQPACKET keeps message boundaries and order.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from struct import Struct
 from struct import error as StructError
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from smolctl.control.codec import encode_json
 from smolctl.errors import ControlError
 
-VERSION = 2
+VERSION = 3
 """Number of what is written here; both ends must agree on it."""
 MAX_MESSAGE = 1 << 17
 """More bytes than any message has."""
@@ -39,11 +39,20 @@ JSON = ord("{")
 _HEAD = Struct("!BBHI17s")
 """Kind, how many of a batch, port, zone and address of the destination."""
 _NUMBER = Struct("!I")
-_RUN = Struct("!17sIHHH")
-"""Address, zone and port of the sender, length of each payload and how many follow."""
+HEAD_SIZE = _HEAD.size
+"""Bytes in front of the payload of a ``send``."""
+_SENDER = Struct("!17sIH")
+"""Address, zone and port."""
+_RUN = Struct("!HH")
+"""Behind the sender: length of each payload and how many follow."""
 _ADDRESS_SIZE = 17
 _IPV6 = 1 << 128
-_RECEIVED = b"\1"
+_RECEIVED, _LONE = b"\1", b"\2"
+LONE = _LONE[0]
+"""The first byte of a message of one datagram; its sender follows, up to ``LONE_SIZE``."""
+LONE_SIZE = 1 + _SENDER.size
+NUDGE = b"\3"
+"""A message without content."""
 
 
 class Sent(NamedTuple):
@@ -57,11 +66,9 @@ class Sent(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Datagrams that came from one sender, in order."""
+    """Datagrams that came from one sender, in order; ``sender_of`` reads who it is."""
 
-    src: int
-    port: int
-    zone: int
+    sender: bytes
     payloads: Sequence[bytes]
 
 
@@ -160,18 +167,36 @@ def _command(message: bytes) -> Command:
 # --- to the program -------------------------------------------------------------------------------
 
 
-def received(datagrams: Iterable[tuple[bytes, int, int, int]]) -> bytes:
-    """Return the message of datagrams: payload, sender's address, port and zone of each."""
+def sender(src: int, port: int, zone: int) -> bytes:
+    """Return a sender as it stands in front of what it sent: it never changes."""
+    return _SENDER.pack(src.to_bytes(_ADDRESS_SIZE), zone, port)
+
+
+def sender_of(said: bytes) -> tuple[int, int, int]:
+    """Return address, port and zone of a sender."""
+    src, zone, port = _SENDER.unpack(said)
+    return int.from_bytes(src), port, zone
+
+
+def lone(said: bytes, payload: bytes) -> bytes:
+    """Return the message of one datagram from a sender."""
+    return b"".join((_LONE, said, payload))
+
+
+def received(datagrams: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the message of datagrams: sender and payload of each, as ``parse_received`` reads."""
     parts = [_RECEIVED]
-    for (src, sport, zone, size), run in groupby(datagrams, _alike):
-        payloads = [datagram[0] for datagram in run]
-        parts.append(_RUN.pack(src.to_bytes(_ADDRESS_SIZE), zone, sport, size, len(payloads)))
-        parts += payloads
+    at, last, size = 0, b"", -1
+    for said, payload in datagrams:
+        if len(payload) != size or said != last:
+            if at:
+                parts[at] = last + _RUN.pack(size, len(parts) - at - 1)
+            at, last, size = len(parts), said, len(payload)
+            parts.append(b"")
+        parts.append(payload)
+    if at:
+        parts[at] = last + _RUN.pack(size, len(parts) - at - 1)
     return b"".join(parts)
-
-
-def _alike(datagram: tuple[bytes, int, int, int]) -> tuple[int, int, int, int]:
-    return datagram[1], datagram[2], datagram[3], len(datagram[0])
 
 
 def failed(error: Mapping[str, Any]) -> bytes:
@@ -184,16 +209,20 @@ def parse_received(message: bytes) -> list[Run] | dict[str, Any]:
     if message[0] == JSON:
         error: dict[str, Any] = json.loads(message)
         return error
+    if message[0] == LONE:
+        return [Run(message[1:LONE_SIZE], (message[LONE_SIZE:],))]
     runs = []
     at, end = 1, len(message)
     while at < end:
-        src, zone, sport, size, count = _RUN.unpack_from(message, at)
+        said = message[at : at + _SENDER.size]
+        at += _SENDER.size
+        size, count = _RUN.unpack_from(message, at)
         at += _RUN.size
         last = at + size * count
         if count == 1 or not size:
             payloads = [message[at:last]] * count
         else:
             payloads = [message[i : i + size] for i in range(at, last, size)]
-        runs.append(Run(int.from_bytes(src), sport, zone, payloads))
+        runs.append(Run(said, payloads))
         at = last
     return runs

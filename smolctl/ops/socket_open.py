@@ -4,7 +4,7 @@ What the program asks is answered in events of the job; the socket lives as long
 so that what a program sent just before it ended is sent, as with a socket of the kernel's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from smolctl.control import channel as wire
@@ -22,7 +22,7 @@ from smolctl.ops.context import Context
 from smolctl.ops.job import Channel, Job
 from smolctl.ops.socket_names import Name, SocketNames
 from smolctl.stack import reason
-from smolctl.stack.fastpath.udp import Destination, udp_send_many
+from smolctl.stack.fastpath.udp import Destination, udp_send, udp_send_many
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.ip.route_output import route_output
@@ -46,6 +46,8 @@ from smolctl.wire.address import (
 
 BATCH = 256
 """Most datagrams that a program gets in one message."""
+MAX_KNOWN = 4096
+"""Destinations that are remembered, and senders; all are forgotten when there are more."""
 _HARD = frozenset({"ECONNREFUSED", "ENOPROTOOPT", "EPROTO", "EMSGSIZE"})
 """Errors that Linux tells a connected socket unasked (icmp_err_convert, fatal)."""
 _MAX_ZONE = 0xFFFFFFFF
@@ -83,6 +85,11 @@ class SocketJob(Job):
         self._error: dict[str, Any] | None = None
         self._all_errors = False
         self._names = SocketNames(stack.interfaces, socket)
+        # What stands in a message, and the stack's name of it, in one configuration: destinations
+        # that have no zone, and senders by address, port and interface.
+        self._destinations: dict[bytes, Destination] = {}
+        self._senders: dict[tuple[int, int, str], bytes] = {}
+        self._generation = stack.generation.number
 
     def start(self, now: int) -> None:
         """Pass the program its end of the channel."""
@@ -128,19 +135,40 @@ class SocketJob(Job):
         if self._error is not None:
             error, self._error = self._error, None
             return wire.failed(error)
-        socket = self._socket
-        queue, size = socket.queue, 0
-        datagrams: list[tuple[bytes, int, int, int]] = []
-        heard = self._names.heard if self._names.six else None
+        socket, queue = self._socket, self._socket.queue
+        datagrams: list[tuple[bytes, bytes]] = []
+        total = 0
+        self._refresh()
         while queue and len(datagrams) < BATCH:
-            size += len(queue[0][0])
-            if datagrams and size > wire.BATCH_BYTES:
-                break
             datagram = queue.popleft()
-            src, zone = heard(datagram[1], datagram[5]) if heard else (datagram[1], 0)
-            datagrams.append((datagram[0], src, datagram[2], zone))
-            socket.queue_bytes -= len(datagram[0]) + DATAGRAM_OVERHEAD
+            payload = datagram[0]
+            total += len(payload)
+            if total > wire.BATCH_BYTES and datagrams:
+                queue.appendleft(datagram)
+                total -= len(payload)
+                break
+            key = datagram[1], datagram[2], datagram[5]
+            datagrams.append((self._senders.get(key) or self._sender(*key), payload))
+        socket.queue_bytes -= total + len(datagrams) * DATAGRAM_OVERHEAD
+        if len(datagrams) == 1:
+            return wire.lone(*datagrams[0])
         return wire.received(datagrams) if datagrams else None
+
+    def _sender(self, src: int, sport: int, dev: str) -> bytes:
+        """Return what stands in a message for a sender, and remember it."""
+        if len(self._senders) >= MAX_KNOWN:
+            self._senders.clear()
+        name, zone = self._names.heard(src, dev)
+        result = self._senders[src, sport, dev] = wire.sender(name, sport, zone)
+        return result
+
+    def _refresh(self) -> None:
+        """Forget names of another configuration."""
+        number = self._stack.generation.number
+        if number != self._generation:
+            self._generation = number
+            self._destinations.clear()
+            self._senders.clear()
 
     def _icmp_error(self, error: DeliveryError) -> None:
         """Note an error for a datagram that had left, when the program wants to hear of it.
@@ -159,33 +187,48 @@ class SocketJob(Job):
 
     def take(self, message: bytes, now: int) -> int:
         """Do what a message says; return how many datagrams it held, at least 1."""
+        socket = self._socket
+        self._refresh()
+        to = self._destinations.get(message[: wire.HEAD_SIZE])
+        if to is not None:
+            payload = message[wire.HEAD_SIZE :]
+            if not udp_send(self._generation, socket, payload, to, now):
+                self._send_all((payload,), Name(to.dst, None), to.port, now)
+            return 1
         said = wire.parse_sent(message)
         if isinstance(said, wire.Command):
+            self._destinations.clear()
             self._command(said, now)
             return 1
         dst, port, payloads, number, zone = said
         if number:
             self._ask(payloads[0], said, now)
             return 1
-        stack, socket, dev = self._stack, self._socket, None
-        if self._names.six:
-            try:
-                dst, dev = self._names.to_send(dst, zone)
-            except StackError as error:
-                self._error, payloads = error.to_dict(), ()
+        try:
+            name = self._names.to_send(dst, zone) if self._names.six else Name(dst, None)
+        except StackError as error:
+            self._error = error.to_dict()
+            self._deliver(now)
+            return len(payloads)
         sent = 0
-        if dev is None:
-            to = Destination(dst, port)
-            sent = udp_send_many(stack.generation.number, socket, payloads, to, now)
-        for payload in payloads[sent:] if sent else payloads:
+        if name.dev is None:
+            to = Destination(name.address, port)
+            sent = udp_send_many(self._generation, socket, payloads, to, now)
+            if len(self._destinations) >= MAX_KNOWN:
+                self._destinations.clear()
+            self._destinations[wire.head(dst, port, zone)] = to
+        self._send_all(payloads[sent:] if sent else payloads, name, port, now)
+        return len(payloads)
+
+    def _send_all(self, payloads: Sequence[bytes], to: Name, port: int, now: int) -> None:
+        """Send datagrams that left the program before; it hears of errors as of an ICMP error."""
+        for payload in payloads:
             try:
-                self._send(payload, Name(dst, dev), port, now)
+                self._send(payload, to, port, now)
             except (SendRejected, NoBuffers) as error:
-                # It left before; the program hears of it as of an ICMP error.
                 self._error = error.to_dict()
         if self._error is not None:
             self._deliver(now)
-        return len(said.payloads)
 
     def _send(self, payload: bytes, to: Name, port: int, now: int) -> None:
         """Send a datagram; a zone is its own, whatever the socket is bound to."""
@@ -273,6 +316,11 @@ class SocketJob(Job):
     def _index(self, args: Args) -> dict[str, int]:
         return {"index": self._stack.interface(args.required("dev")).index}
 
+    def _nudge(self, args: Args) -> None:
+        """Send the program a message without content; there is room when it needs that."""
+        if self._channel is not None and self._unsent is None:
+            self._channel.send(wire.NUDGE)
+
     def _interface(self, args: Args) -> None:
         socket_group.send_by(self._stack, self._socket, args)
 
@@ -320,6 +368,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[SocketJob, Args], dict[str, int] | Non
         SocketJob._set,
     ),
     "index": ("dev", SocketJob._index),
+    "nudge": ("", SocketJob._nudge),
     "interface": (socket_group.INTERFACE, SocketJob._interface),
     "membership": (f"what group source {socket_group.INTERFACE}", SocketJob._membership),
 }

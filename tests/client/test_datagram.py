@@ -255,6 +255,45 @@ def test_the_descriptor_is_readable_until_the_last_datagram_is_taken(make: Make)
     assert select.select([], [server], [], 0)[1]
 
 
+@pytest.mark.parametrize("more", [0, 3], ids=["no more", "and more come"])
+def test_a_descriptor_that_is_asked_for_amid_a_batch_is_readable_to_its_end(
+    make: Make, more: int
+) -> None:
+    server, client = make(), make()
+    server.bind(HERE)
+    client.connect(HERE)
+    client.send(b"0")
+    assert server.recv(10) == b"0"
+    client.send_many([b"%d" % number for number in range(1, 50)])
+    got = [server.recv(10)]  # nobody has the descriptor, so all of the batch are taken from it
+    server.fileno()
+    client.send_many([b"%d" % number for number in range(50, 50 + more)])
+    while len(got) < 49 + more:
+        assert select.select([server], [], [], PATIENCE_SECONDS)[0]
+        got.append(server.recv(10))
+    assert got == [b"%d" % number for number in range(1, 50 + more)]
+    assert not select.select([server], [], [], 0)[0]
+    client.send(b"last")
+    assert select.select([server], [], [], PATIENCE_SECONDS)[0]
+    assert server.recv_many(9) == [(b"last", client.getsockname())]
+    assert not select.select([server], [], [], 0)[0]
+
+
+def test_the_descriptor_is_had_while_another_thread_waits(make: Make) -> None:
+    server, client = make(), make()
+    server.bind(HERE)
+    client.connect(HERE)
+    got: list[bytes] = []
+    waiting = threading.Thread(target=lambda: got.append(server.recv(10)))
+    waiting.start()
+    assert server.fileno() >= 0
+    client.send_many([b"1", b"2"])
+    waiting.join()
+    assert got == [b"1"]
+    assert select.select([server], [], [], PATIENCE_SECONDS)[0]
+    assert server.recv(10) == b"2"
+
+
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DatagramSocket, ...]]:
     """Two sockets for many examples, on a stack that lasts."""

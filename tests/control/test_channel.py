@@ -89,25 +89,36 @@ def test_no_bytes_of_a_program_raise_anything_else(message: bytes) -> None:
         channel.parse_sent(message)
 
 
-@given(
-    st.lists(
-        st.tuples(
-            PAYLOAD, st.sampled_from([0, 3, 1 << 128]), st.integers(0, 1), st.sampled_from([0, 9])
-        ),
-        min_size=1,
-    )
-)
-def test_received_datagrams_come_out_in_order(datagrams: list[tuple[bytes, int, int, int]]) -> None:
-    runs = channel.parse_received(channel.received(datagrams))
+SENDER = st.tuples(st.sampled_from([0, 3, 1 << 128]), st.integers(0, 1), st.sampled_from([0, 9]))
+
+
+@given(st.lists(st.tuples(SENDER, PAYLOAD), min_size=1))
+def test_received_datagrams_come_out_in_order(
+    datagrams: list[tuple[tuple[int, int, int], bytes]],
+) -> None:
+    message = channel.received([(channel.sender(*who), payload) for who, payload in datagrams])
+    runs = channel.parse_received(message)
     assert isinstance(runs, list)
     seen = [
-        (payload, src, port, zone) for src, port, zone, payloads in runs for payload in payloads
+        (channel.sender_of(sender), payload) for sender, payloads in runs for payload in payloads
     ]
     assert seen == datagrams
 
 
+@given(ADDRESS, PORT, ZONE, PAYLOAD)
+def test_a_lone_datagram_has_its_sender_in_front(
+    src: int, port: int, zone: int, payload: bytes
+) -> None:
+    message = channel.lone(channel.sender(src, port, zone), payload)
+    assert message[0] == channel.LONE
+    assert channel.sender_of(message[1 : channel.LONE_SIZE]) == (src, port, zone)
+    assert message[channel.LONE_SIZE :] == payload
+    (run,) = channel.parse_received(message)
+    assert run == channel.Run(message[1 : channel.LONE_SIZE], (payload,))
+
+
 def test_a_run_of_one_sender_costs_one_head() -> None:
-    message = channel.received([(b"x" * 64, 1, 2, 0)] * 100)
+    message = channel.received([(channel.sender(1, 2, 0), b"x" * 64)] * 100)
     assert len(message) < 64 * 100 + 30
 
 

@@ -92,6 +92,13 @@ class LocalFlow:
             target.wake()
         return True
 
+    def send_many(self, socket: UdpSocket, payloads: Sequence[bytes], now: int) -> int:
+        """Deliver datagrams; return how many before the first that is left to the layered path."""
+        sent = 0
+        while sent < len(payloads) and self.send(socket, payloads[sent], now):
+            sent += 1
+        return sent
+
 
 @dataclass(slots=True, eq=False)
 class EthernetFlow:
@@ -283,6 +290,12 @@ class Destination(NamedTuple):
     src: int | None = None
 
 
+def udp_send(generation: int, socket: UdpSocket, payload: bytes, to: Destination, now: int) -> bool:
+    """Send a datagram when there is nothing to decide; see ``udp_send_many``."""
+    flow = socket.flows.get(to)
+    return flow is not None and flow.generation == generation and flow.send(socket, payload, now)
+
+
 def udp_send_many(
     generation: int, socket: UdpSocket, payloads: Sequence[bytes], to: Destination, now: int
 ) -> int:
@@ -298,7 +311,7 @@ def udp_send_many(
         return 0
     if len(payloads) == 1:
         return int(flow.send(socket, payloads[0], now))
-    return flow.send_many(socket, payloads, now) if isinstance(flow, EthernetFlow) else 0
+    return flow.send_many(socket, payloads, now)
 
 
 def frames_input(

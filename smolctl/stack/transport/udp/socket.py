@@ -1,6 +1,7 @@
 """UDP sockets."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -55,6 +56,9 @@ class SendFlow(Protocol):
 
     def send(self, socket: "UdpSocket", payload: bytes, now: int) -> bool:
         """Send a datagram; False leaves it to the layered path, nothing done."""
+
+    def send_many(self, socket: "UdpSocket", payloads: Sequence[bytes], now: int) -> int:
+        """Send datagrams; return how many before the first that is left to the layered path."""
 
 
 @dataclass(slots=True, eq=False)
