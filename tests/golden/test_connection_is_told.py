@@ -236,7 +236,7 @@ def test_the_backlog_of_the_peer_is_full() -> None:
     pair.write(second, b"hello")
     pair.run(7900 * MILLISECOND_NS)
     assert told(pair.client, second.ends) == wanted("""
-        tcp  note   5 segments sent again: 5 timeouts
+        tcp  note   6 segments sent again: 5 timeouts, 1 tail probe
         tcp  wait   SYN-ACK came again 3 times after it was acknowledged
         tcp  wait   5 B unacknowledged
         verdict: open here, and not accepted there
@@ -303,7 +303,7 @@ def test_acknowledgments_were_lost() -> None:
     flow(pair, client, server, 1000)
     pair.run(SECOND_NS)
     assert told(pair.client, client.ends) == wanted("""
-        tcp  note   1 segment sent again: 1 timeout; all had arrived (DSACK): not they, but acknowledgments were lost or late
+        tcp  note   1 segment sent again: 1 tail probe; all had arrived (DSACK): not they, but acknowledgments were lost or late
         verdict: open
         why:     nothing is in its way
         exit 0

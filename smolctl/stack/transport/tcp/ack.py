@@ -53,6 +53,8 @@ def ack_input(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) -
         acked = snd.acknowledge(ack)
     socket.probes = 0
     if not flight and not acked:
+        if socket.loss.tlp_end is not None:
+            _probe_answered(table, socket, segment, duplicate=duplicate, now=now)
         _answered(table, socket, now)
         return
     fresh = sum(record.size for record in acked if not record.sacked)
@@ -209,7 +211,8 @@ def _congestion(
 ) -> None:
     """Find losses, change the phase, and set the window."""
     loss, snd, window = socket.loss, socket.snd, socket.window
-    _probe_answered(table, socket, segment, news, now)
+    if loss.tlp_end is not None:
+        _probe_answered(table, socket, segment, duplicate=news.duplicate, now=now)
     lost_before, delivered = snd.lost, news.delivered
     if not socket.sack:
         delivered += _count_duplicates(socket, segment, news)
@@ -358,18 +361,23 @@ def _spurious(
 
 
 def _probe_answered(
-    table: TcpTable, socket: TcpSocket, segment: Incoming, news: _Progress, now: int
+    table: TcpTable, socket: TcpSocket, segment: Incoming, *, duplicate: bool, now: int
 ) -> None:
-    """Take what an acknowledgment says about a tail loss probe (RFC 8985 7.4)."""
+    """Take what an acknowledgment says about a tail loss probe (RFC 8985 7.4.2).
+
+    Args:
+        duplicate: it reports that something came twice.
+    """
     loss, end = socket.loss, socket.loss.tlp_end
     if end is None or segment.ack < end:
         return
-    if not loss.tlp_again or news.duplicate:
+    if not loss.tlp_again or duplicate:
         loss.tlp_end = None  # new data, or the original had arrived as well
-        return
-    if segment.ack > end or news.advanced:
+    elif segment.ack > end:
         # The probe repaired a loss that nobody else noticed: it counts as one.
         loss.tlp_end = None
-        if loss.phase is Phase.OPEN and not news.sacked:
+        if loss.phase is Phase.OPEN and not socket.snd.sacked:
             recovery.enter_cwr(table, socket, now)
             socket.cwr = False
+    elif segment.duplicate_ack and not segment.options.sack:
+        loss.tlp_end = None  # both arrived, at a peer that does not report duplicates

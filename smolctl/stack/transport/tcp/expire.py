@@ -190,7 +190,7 @@ def _probe_tail(table: TcpTable, socket: TcpSocket, now: int) -> None:
         loss.tlp_again = True
     else:
         loss.tlp_again = False
-    loss.tlp_end = snd.nxt
+    loss.tlp_end, socket.rtt.sampled = snd.nxt, False
     socket.stats.probes += 1
     table.note(reason.TCP_TLP, socket, now)
     set_timer(table, socket, TimerKind.RETRANSMIT, now + socket.rtt.rto_ns)

@@ -24,7 +24,6 @@ _CORK_NS = 200_000_000
 _DELACK_MAX_NS = 200_000_000
 _LEAST_PROBE_NS = 8_000_000
 """Added to two round trips before the tail is probed (Linux TCP_TIMEOUT_MIN, 2 jiffies of 4 ms)."""
-_SECOND_NS = 1_000_000_000
 
 
 def output(table: TcpTable, socket: TcpSocket, now: int, *, force: bool = False) -> None:
@@ -324,21 +323,25 @@ def set_timer(table: TcpTable, socket: TcpSocket, kind: TimerKind, at_ns: int) -
 
 
 def _arm_probe(table: TcpTable, socket: TcpSocket, now: int) -> None:
-    """Have the tail of the flight probed before it times out (RFC 8985 7.2)."""
+    """Have the tail of the flight probed before it times out, or then (RFC 8985 7.2).
+
+    One probe at a time, and none before a round trip was measured since the last (7.3).
+    """
     loss, snd, rtt, timer = socket.loss, socket.snd, socket.rtt, socket.timer
     if (
         snd.sacked or socket.retries or not socket.sack or loss.tlp_end is not None
+        or not rtt.sampled
         or (timer is not TimerKind.RETRANSMIT and timer is not TimerKind.PROBE)
         or (loss.phase is not Phase.OPEN and loss.phase is not Phase.CWR)
         or socket.state not in _SENDING or not table.settings["tcp.tlp"]
     ):  # fmt: skip
         return
-    wait = 2 * rtt.srtt_ns if rtt.srtt_ns else _SECOND_NS
+    wait = 2 * rtt.srtt_ns
     # The peer may delay the acknowledgment of a single segment.
     alone = len(snd.records) == 1 and snd.nxt - snd.una <= socket.mss
     wait += _DELACK_MAX_NS if alone else _LEAST_PROBE_NS
     timeout = snd.records[0].sent_ns + rtt.rto_ns
-    if now + wait < timeout:
-        _set(table, socket, TimerKind.PROBE, now + wait)
+    if now < timeout:
+        _set(table, socket, TimerKind.PROBE, min(now + wait, timeout))
     elif timer is TimerKind.PROBE:
-        _set(table, socket, TimerKind.RETRANSMIT, max(timeout, now))
+        _set(table, socket, TimerKind.RETRANSMIT, now)

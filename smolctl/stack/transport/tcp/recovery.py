@@ -20,6 +20,7 @@ def _begin(socket: TcpSocket, phase: Phase, now: int) -> None:
     loss.phase, loss.high = phase, snd.nxt
     loss.undo, loss.undo_left, loss.retransmitted = snd.una, 0, None
     loss.prr_delivered = loss.prr_out = 0
+    loss.tlp_end = None
     loss.prr_base = max(flight, 1)
 
 
@@ -37,7 +38,10 @@ def enter_cwr(table: TcpTable, socket: TcpSocket, now: int) -> None:
 
 
 def enter_loss(table: TcpTable, socket: TcpSocket, now: int) -> None:
-    """Begin anew after a timeout (RFC 5681 3.1; RFC 6298 5.4): everything in flight is lost."""
+    """Begin anew after a timeout (RFC 5681 3.1; RFC 6298 5.4): what is in flight is lost.
+
+    With SACK, what was sent less than a round trip ago is not, yet (RFC 8985 6.3).
+    """
     loss, snd, window = socket.loss, socket.snd, socket.window
     head = snd.records[0] if snd.records else None
     if head is not None and head.sacked:
@@ -53,8 +57,9 @@ def enter_loss(table: TcpTable, socket: TcpSocket, now: int) -> None:
     loss.phase, loss.high = Phase.LOSS, snd.nxt
     socket.controller.reset()
     window.cwnd = socket.mss
+    patience = loss.rack_rtt_ns + rack.reorder_window(socket) if socket.sack else 0
     for record in snd.records:
-        if not record.sacked:
+        if not record.sacked and (record is head or record.sent_ns + patience <= now):
             snd.mark_lost(record)
     loss.dupacks, loss.tlp_end, snd.dups = 0, None, 0
 

@@ -15,21 +15,23 @@ class RttEstimator:
         rto_ns: the timeout without backoff.
         min_ns: the smallest of the last minutes, 0 before the first sample.
         latest_ns: the last sample.
+        sampled: one was taken since the tail of a flight was probed last (RFC 8985 7.3).
     """
 
     __slots__ = ("_min_at_ns", "_rto_max_ns", "_rto_min_ns", "latest_ns", "min_ns", "rto_ns",
-                 "rttvar_ns", "srtt_ns")  # fmt: skip
+                 "rttvar_ns", "sampled", "srtt_ns")  # fmt: skip
 
     def __init__(self, initial_ns: int, rto_min_ns: int, rto_max_ns: int) -> None:
         self.rto_ns = initial_ns
         self._rto_min_ns, self._rto_max_ns = rto_min_ns, rto_max_ns
         self.srtt_ns = self.rttvar_ns = self.min_ns = self.latest_ns = self._min_at_ns = 0
+        self.sampled = False
 
     def sample(self, rtt_ns: int, now: int) -> None:
         """Take a round-trip time of a segment that was sent once (RFC 6298 2, 3)."""
         if rtt_ns < _LEAST_NS:
             rtt_ns = _LEAST_NS
-        self.latest_ns = rtt_ns
+        self.latest_ns, self.sampled = rtt_ns, True
         if not self.min_ns or rtt_ns <= self.min_ns or now - self._min_at_ns > _MIN_RTT_WINDOW_NS:
             self.min_ns, self._min_at_ns = rtt_ns, now
         if not self.srtt_ns:
@@ -49,4 +51,4 @@ class RttEstimator:
     def forget(self, initial_ns: int) -> None:
         """Begin anew: samples of a SYN that was sent more than once say nothing (RFC 6298 5.7)."""
         self.srtt_ns = self.rttvar_ns = 0
-        self.rto_ns = initial_ns
+        self.rto_ns, self.sampled = initial_ns, False
