@@ -194,8 +194,11 @@ class Tcp(TcpTable):
             self.bind(socket, socket.local, 0, socket.dev)
         for other in self.at_port(socket.port):
             # SO_REUSEADDR shares a port, not what comes to it (Linux inet_csk_bind_conflict).
-            same = other.local == socket.local and other.dev == socket.dev
-            if other is not socket and other.state is State.LISTEN and same:
+            if other is socket or other.state is not State.LISTEN:
+                continue
+            if other.overlaps(socket) and (
+                other.dev == socket.dev or None in (other.dev, socket.dev)
+            ):
                 raise AddressInUse(
                     f"another socket ({other.owner or 'unnamed'}) listens at port {socket.port}",
                     hint="smolctl socket show",

@@ -15,12 +15,13 @@ from smolctl.errors import (
     SendRejected,
 )
 from smolctl.stack.transport.tcp.states import State
-from smolctl.wire.address import IPV6
+from smolctl.wire.address import IPV4, IPV6, Family
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import Host, ip
 from tests.kit.tcp import SERVER, SERVER6, Pair, loop
 
 LO = ip("127.0.0.1")
+Listening = tuple[Family, bool, int | None, str | None]
 
 
 def test_both_ends_in_one_stack_talk_and_close() -> None:
@@ -294,6 +295,40 @@ def test_two_sockets_that_share_a_port_do_not_both_listen() -> None:
         tcp.listen(second)
     tcp.close(first, host.now)
     tcp.listen(second)
+
+
+# As Linux 6.18: family, whether IPv6 alone, address and interface of each.
+@pytest.mark.parametrize(
+    ("first", "second", "refused"),
+    [
+        ((IPV6, True, None, None), (IPV4, False, None, None), False),
+        ((IPV6, False, None, None), (IPV4, False, None, None), True),
+        ((IPV6, False, None, None), (IPV4, False, LO, None), True),
+        ((IPV6, True, None, None), (IPV4, False, LO, None), False),
+        ((IPV4, False, None, None), (IPV4, False, LO, None), True),
+        ((IPV4, False, LO, None), (IPV4, False, ip("127.0.0.2"), None), False),
+        ((IPV4, False, None, "lo"), (IPV4, False, None, None), True),
+        ((IPV4, False, None, "lo"), (IPV4, False, None, "tap0"), False),
+    ],
+)
+def test_two_sockets_listen_at_a_port_unless_they_have_an_address_in_common(
+    first: Listening, second: Listening, refused: bool
+) -> None:
+    host = Host()
+    tcp = host.stack.tcp
+    for one, other in ((first, second), (second, first)):
+        made = [tcp.open(family=each[0]) for each in (one, other)]
+        for socket, (_, v6only, local, dev) in zip(made, (one, other), strict=True):
+            socket.reuse, socket.v6only = True, v6only
+            tcp.bind(socket, local, 80, dev)
+        tcp.listen(made[0])
+        if refused:
+            with pytest.raises(AddressInUse, match="listens at port 80"):
+                tcp.listen(made[1])
+        else:
+            tcp.listen(made[1])
+        for socket in made:
+            tcp.close(socket, host.now)
 
 
 def test_connecting_twice() -> None:
