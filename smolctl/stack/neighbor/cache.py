@@ -34,7 +34,6 @@ from smolctl.stack.neighbor.eviction import (
     collectable,
 )
 from smolctl.stack.neighbor.leaving import A_TURN, MANY, Leaving, Left
-from smolctl.stack.neighbor.states import RENEWING, TRANSITIONS, VALID, Do, NudEvent, State
 from smolctl.stack.neighbor.states import (
     RENEWING,
     SENDABLE,
