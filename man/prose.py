@@ -376,6 +376,10 @@ directory to smolctl tcp listen 9000 --count 1 | tar x on another stack. The end
 closes one direction; what the peer still says is written. A reader that is slow holds up the peer
 (its window closes), and a peer that does not read holds up whoever writes into the pipe.
 
+tcp ping asks a port with SYNs. SYN-ACK says that it is open, RST that it is closed, and both are
+answers with a round trip; an ICMP error names who sent it. SYN-ACK is answered with RST at once, as
+nmap -sS does, so neither end keeps a half-open connection, and the program there hears nothing.
+
 tcp send is for a few bytes. It says when the peer's TCP had them, and with --expect-reply what it
 answered. tcp echo answers for a test.
 

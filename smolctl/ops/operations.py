@@ -82,6 +82,7 @@ _PING = (
 )
 _PACE = "first max_hops queries at_once wait gap"
 _TRACEROUTE = f"dst size method dont_fragment {_PACE} port tos gateways src dev family"
+_SYN = "dst src dev ttl tos family"
 _WHY = "proto src sport dst dport size dev iif broadcast pmtudisc tos ttl family"
 _ARPING = "dst dev src count replies interval wait deadline mode broadcast first"
 
@@ -138,6 +139,7 @@ OPS: dict[str, Operation] = {
     "udp.recv": Operation("udp.recv", "addr port dev count wait group source reuse family"),
     "udp.echo": Operation("udp.echo", "addr port dev count wait quiet family"),
     "tcp.send": Operation("tcp.send", "dst port src sport dev data wait expect_reply quiet family"),
+    "tcp.ping": Operation("tcp_ping.run", f"{_SYN} port count interval timeout deadline"),
     "tcp.echo": Operation("tcp.echo", "addr port dev count wait backlog quiet family"),
     "why.ask": Operation("why.ask", _WHY),
     "why.show": Operation("why.show", "id family"),

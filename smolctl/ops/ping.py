@@ -6,11 +6,10 @@ from typing import Any
 
 from smolctl.errors import InvalidArgument, NoBuffers, SendRejected
 from smolctl.ops.args import Args
-from smolctl.ops.blame import blame_fields
 from smolctl.ops.context import Context
 from smolctl.ops.echo import Echo, echo_type, error_text, send_echo
-from smolctl.ops.job import NS_PER_S, WAIT_NOTICE_NS, Job
-from smolctl.ops.rtt import Rtts
+from smolctl.ops.job import Job
+from smolctl.ops.pinging import Pinger
 from smolctl.stack import reason
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.output import refuse
@@ -35,11 +34,6 @@ from smolctl.wire.address import (
     is_scoped,
 )
 
-NO_REPLY_WAIT_NS = 10 * NS_PER_S
-"""Time for an answer to the last request while nothing came back (iputils MAXWAIT)."""
-_FOR_EVER_NS = 365 * 86_400 * NS_PER_S
-FOLLOWED = 64
-"""Requests whose steps are still told when an error comes for one."""
 REMEMBERED = 4096
 """Requests whose replies are still told from duplicates."""
 
@@ -204,11 +198,11 @@ def _stamped(options: bytes) -> dict[str, Any]:
     return {"timestamps": rows, "unrecorded": found[1] or None}
 
 
-class PingJob(Job):
+class PingJob(Pinger):
     """Sends a request every interval and matches what comes back."""
 
     def __init__(self, stack: Stack, plan: PingPlan, src: int | None, dev: str) -> None:
-        super().__init__()
+        super().__init__(plan)
         self._stack = stack
         self._plan, self._net = plan, stack.networks.for_address(plan.dst)
         self._src = src
@@ -216,22 +210,12 @@ class PingJob(Job):
         self._client = stack.ping.open(plan.dst)
         self._client.handler = self._on_ready
         self._client.pmtudisc, self._client.dev = plan.pmtudisc, plan.dev
-        self._sequence = self._errors = self._duplicates = 0
         self._sent_ns: dict[int, int] = {}
         self._order: deque[int] = deque()
         self._answered: set[int] = set()
-        self._rtts = Rtts()
-        self._interval_ns = plan.interval_ns
-        self._smooth_ns = 0
-        self._trace: Trace | None = None
-        self._noticed = False
-        self._start_ns = self._next_ns = self._last_ns = 0
-        self._failed: Trace | None = None
-        self._recent: dict[int, Trace] = {}
 
     def start(self, now: int) -> None:
         """Announce it and send the first request."""
-        self._start_ns = self._next_ns = now
         plan = self._plan
         self.emit(
             "start",
@@ -241,85 +225,16 @@ class PingJob(Job):
             size=plan.size,
             broadcast=self._net.is_broadcast(plan.dst) or None,
         )
-        self._request(now)
-        for _ in range(1, plan.preload):
-            if not self._all_sent():
-                self._request(now)
-        self.deadline = self._due()
-
-    def on_timer(self, now: int) -> None:
-        """Send what is due; end when nothing more can come."""
-        self._notice(now)
-        plan = self._plan
-        if plan.deadline_ns is not None and now >= self._start_ns + plan.deadline_ns:
-            self.finish(now)
-            return
-        if not self._all_sent() and now >= self._next_ns:
-            self._request(now)
-        self._check_end(now)
-
-    def _check_end(self, now: int) -> None:
-        if self.ended:
-            return
-        plan = self._plan
-        known = self._rtts.count + self._errors
-        enough = plan.count is not None and known >= plan.count
-        failed = plan.deadline_ns is not None and self._errors > 0
-        if enough or failed or (self._all_sent() and now >= self._give_up_ns()):
-            self.finish(now)
-        else:
-            self.deadline = self._due()
-
-    def _all_sent(self) -> bool:
-        """Tell whether no more is sent: with a deadline, ``count`` replies are what ends it."""
-        plan = self._plan
-        return plan.count is not None and plan.deadline_ns is None and self._sequence >= plan.count
-
-    def _give_up_ns(self) -> int:
-        """Return when the last request is no longer waited for (iputils __schedule_exit).
-
-        A ``timeout`` of 0 is none while nothing has come. Deviation: one that was asked for holds
-        though replies have come.
-        """
-        wait = self._plan.timeout_ns
-        if wait == 0:
-            wait = None if self._rtts.count else _FOR_EVER_NS
-        if wait is None:
-            longest = max(2 * self._rtts.max, self._plan.interval_ns)
-            wait = longest if self._rtts.count else NO_REPLY_WAIT_NS
-        return self._last_ns + wait
-
-    def _due(self) -> int:
-        plan = self._plan
-        due = self._give_up_ns() if self._all_sent() else self._next_ns
-        if plan.deadline_ns is not None:
-            due = min(due, self._start_ns + plan.deadline_ns)
-        if self._trace is not None and not self._noticed and not self._trace.settled:
-            due = min(due, self._last_ns + WAIT_NOTICE_NS)
-        return due
-
-    def _notice(self, now: int) -> None:
-        trace = self._trace
-        waiting = trace is not None and not trace.settled and trace.reason is not None
-        if waiting and not self._noticed and now >= self._last_ns + WAIT_NOTICE_NS:
-            self._noticed = True
-            if trace is not None and trace.reason is not None:
-                text = trace.reason.explain(trace.detail)
-                self.emit("waiting", reason=trace.reason.name, text=text)
+        self.begin(now)
 
     def _request(self, now: int) -> None:
         plan = self._plan
         before = self._sequence & 0xFFFF
         if plan.outstanding and before in self._sent_ns and before not in self._answered:
             self.emit("outstanding", seq=before)
-        self._sequence += 1
-        sequence = self._sequence & 0xFFFF
-        self._last_ns = now
-        self._next_ns = now + self._interval_ns
+        sequence = self._next(now) & 0xFFFF
         self._remember(sequence, now)
-        self._trace = self._recent[sequence] = Trace()
-        if len(self._recent) > FOLLOWED:
-            del self._recent[next(iter(self._recent))]
+        trace = self._follow(sequence)
         body = (plan.pattern * (plan.size // len(plan.pattern) + 1))[: plan.size]
         nobody = self._net.family.mark
         try:
@@ -327,11 +242,11 @@ class PingJob(Job):
                 plan.src, plan.dev, plan.ttl, plan.tos, plan.options, plan.pmtudisc,
                 broadcast=plan.broadcast,
             )  # fmt: skip
-            echo = Echo(sequence, body, self._trace)
+            echo = Echo(sequence, body, trace)
             send_echo(self._stack, self._client, echo, how, now)
         except (SendRejected, NoBuffers) as error:
             if error.code == reason.TX_TOO_BIG.name:  # as iputils, which goes on to its summary
-                text = f"message too long, mtu={self._trace.detail['mtu']}"
+                text = f"message too long, mtu={trace.detail['mtu']}"
                 self._error(sequence, error.code, text, self._src or nobody)
                 return
             if self._sequence == 1:
@@ -380,7 +295,7 @@ class PingJob(Job):
             )
         while client.errors:
             error = client.errors.popleft()
-            self._blame(error)
+            self._blame(error.dport, error)
             self._error(error.dport, error.reason.name, error_text(error), error.offender)
         while client.redirects:
             self._redirected(client.redirects.popleft())
@@ -399,20 +314,11 @@ class PingJob(Job):
 
     def _adapt(self, rtt_ns: int) -> None:
         """Let the interval follow the round-trip time (iputils update_interval)."""
-        smooth = self._smooth_ns
-        self._smooth_ns = smooth + (rtt_ns - smooth) // 8 if smooth else rtt_ns
+        self._smooth(rtt_ns)
         least = self._plan.adaptive_ns
         if least is not None:
             self._interval_ns = max(self._smooth_ns, least)
             self._next_ns = self._last_ns + self._interval_ns
-
-    def _blame(self, error: DeliveryError) -> None:
-        """Remember whose request failed; one that had left learns so only now."""
-        trace = self._recent.get(error.dport)
-        if trace is not None:
-            if trace.fate is Fate.SENT and trace.complaint is None:
-                trace.complain(error.reason, error.detail, error.at_ns)
-            self._failed = trace
 
     def _error(self, sequence: int, name: str, message: str, offender: int) -> None:
         self._errors += 1
@@ -421,36 +327,6 @@ class PingJob(Job):
             dev=self._dev if is_scoped(offender) else None,
             **{"from": format_address(offender)},
         )  # fmt: skip
-
-    def result(self, now: int) -> dict[str, Any]:
-        """Return the summary; where requests were lost, the reason if one is known."""
-        plan, received = self._plan, self._rtts.count
-        # iputils finish: before the deadline, nothing less than ``count`` replies will do.
-        short = plan.deadline_ns is not None and plan.count is not None and received < plan.count
-        result: dict[str, Any] = {
-            "transmitted": self._sequence,
-            "received": received,
-            "errors": self._errors,
-            "duplicates": self._duplicates,
-            # From the first request to the last one, as iputils counts it.
-            "time_ms": (self._last_ns - self._start_ns) // 1_000_000,
-            "ok": received > 0 and not short,
-        }
-        if self._rtts.count:
-            result["rtt_ns"] = self._rtts.summary()
-        blamed = self._blamed(now)
-        if blamed is not None:
-            result.update(blame_fields(blamed))
-        return result
-
-    def status(self, now: int) -> None:
-        """Report how far it is (iputils status)."""
-        rtts = self._rtts
-        times = None
-        if rtts.count:
-            whole = rtts.summary()
-            times = {**{key: whole[key] for key in ("min", "avg", "max")}, "ewma": self._smooth_ns}
-        self.emit("status", transmitted=self._sequence, received=rtts.count, rtt_ns=times)
 
     def _blamed(self, now: int) -> Trace | None:
         """Return a packet that tells why requests were lost; None where that is not known."""

@@ -1,4 +1,4 @@
-"""Rows of TCP sockets: connections, those that listen, handshakes, and what is in TIME-WAIT.
+"""Rows of TCP sockets: connections, those that listen, handshakes, probes and TIME-WAIT.
 
 The names are those of ``ss -tie``, and so are the units: times in ms, windows in segments where ss
 has them in segments.
@@ -10,6 +10,7 @@ from typing import Any
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.transport.tcp.congestion import INFINITE
 from smolctl.stack.transport.tcp.loss import Phase
+from smolctl.stack.transport.tcp.probe import Probe
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
@@ -20,6 +21,7 @@ from smolctl.wire.address import format_address
 
 Row = dict[str, Any]
 _WORDS = {State.CLOSED: "UNCONN", State.ESTABLISHED: "ESTAB"}
+_HALVES = {Request: "SYN-RECV", Probe: "SYN-SENT", TimeWait: "TIME-WAIT"}
 _TIMERS = {
     TimerKind.RETRANSMIT: "on",
     TimerKind.REORDER: "on",
@@ -30,7 +32,7 @@ _TIMERS = {
 
 
 def sockets(table: TcpTable) -> Iterator[Connection]:
-    """Yield everything that ``socket show`` shows: sockets, handshakes and TIME-WAIT."""
+    """Yield everything that ``socket show`` shows: sockets, handshakes, probes and TIME-WAIT."""
     yield from table.sockets()
     for each in list(table.connections.values()):
         if not isinstance(each, TcpSocket):
@@ -53,7 +55,7 @@ def tcp_row(one: Connection, now: int, *, info: bool = True) -> Row:
     ends = one.ends
     row: Row = {
         "netid": "tcp",
-        "state": "SYN-RECV" if isinstance(one, Request) else "TIME-WAIT",
+        "state": _HALVES[type(one)],
         "recv_q": 0,
         "send_q": 0,
         "local": format_address(ends.local),
@@ -63,6 +65,8 @@ def tcp_row(one: Connection, now: int, *, info: bool = True) -> Row:
     }
     if one.dev is not None:
         row["dev"] = one.dev
+    if isinstance(one, Probe):
+        return {**row, "owner": one.client.owner}
     row["owner"] = one.listener.owner if isinstance(one, Request) else ""
     if isinstance(one, TimeWait):
         row.update(timer="timewait", timer_ms=_left(one.until_ns, now))

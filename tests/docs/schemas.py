@@ -35,6 +35,7 @@ OF_OPERATION |= {
     "udp.echo": "udp-echo",
     "tcp.send": "tcp-send",
     "tcp.echo": "tcp-echo",
+    "tcp.ping": "tcp-ping",
     "why.ask": "why",
     "why.show": "why",
     "why.list": "why-list",
@@ -60,7 +61,7 @@ ALONE = {"stack-log", "explain", "doctor", "error", "tcp-connect", "tcp-listen"}
 
 STREAMS = {
     "udp-send", "udp-recv", "udp-echo", "tcp-connect", "tcp-listen", "tcp-send", "tcp-echo",
-    "ping", "traceroute", "arping", "ndisc", "monitor", "capture", "trace",
+    "tcp-ping", "ping", "traceroute", "arping", "ndisc", "monitor", "capture", "trace",
 }  # fmt: skip
 """Schemas of one line each; the others are of the whole output."""
 
@@ -201,6 +202,9 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("tcp-send", "tcp send 10.0.0.2:9 hi"),
     ("tcp-send", "tcp send 10.0.0.99:9 hi -w 0.2"),
     ("error", "tcp connect 10.0.0.2:9"),
+    ("tcp-ping", "tcp ping -c 1 10.0.0.2:9"),
+    ("tcp-ping", "tcp ping -c 2 -i 0.01 10.0.0.1:9"),
+    ("tcp-ping", "tcp ping -c 1 -W 0.1 10.0.0.99:9"),
     ("stats", "stats"),
     ("stats", "stats show all"),
     ("drops", "stats drops"),

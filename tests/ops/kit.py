@@ -10,7 +10,7 @@ from smolctl.ops.aside import CopyUser, Work
 from smolctl.ops.engine import Engine
 from smolctl.ops.feed import Feed
 from smolctl.ops.job import Buffer, ChannelUser, Job, Passed, PipeUser
-from smolctl.wire import arp, ethernet, icmpv4, ipv4, udp, vlan
+from smolctl.wire import arp, ethernet, icmpv4, ipv4, tcp, udp, vlan
 from tests.kit.clock import MILLISECOND_NS, SECOND_NS
 from tests.kit.host import (
     OUR_MAC,
@@ -310,7 +310,10 @@ class Peer:
         delay_ns: how long each of its answers takes.
         silent: what it does not answer: "arp", "ping", "udp".
         closed: it answers UDP with port unreachable instead of an echo.
-        copies: how often it answers each ping.
+        copies: how often it answers each ping, and each SYN.
+        ports: what its TCP ports are: "open", "closed", or the code of the ICMP error that it
+            answers SYN with; the others are silent.
+        resets: from which ports SYN-ACK was reset.
     """
 
     def __init__(self) -> None:
@@ -318,6 +321,8 @@ class Peer:
         self.silent: set[str] = set()
         self.closed = False
         self.copies = 1
+        self.ports: dict[int, str | int] = {}
+        self.resets: list[int] = []
 
     def answers(self, frame: Seen) -> list[bytes]:
         if frame.arp is not None:
@@ -344,7 +349,26 @@ class Peer:
                 return [unreachable(icmpv4.Unreachable.PORT, header.to_bytes() + frame.payload)]
             segment = udp.to_bytes(dport, sport, payload, header.dst, header.src)
             return [frame_of(packet_of(ipv4.Protocol.UDP, segment, PEER, src))]
+        if header.protocol == ipv4.Protocol.TCP:
+            return self._tcp(frame, header)
         return []
+
+    def _tcp(self, frame: Seen, header: ipv4.Ipv4Header) -> list[bytes]:
+        came = tcp.parse(frame.payload, header.src, header.dst)
+        assert isinstance(came, tcp.TcpHeader), came
+        if came.flags & tcp.RST:
+            self.resets.append(came.dport)
+            return []
+        state = self.ports.get(came.dport)
+        if state is None:
+            return []
+        if isinstance(state, int):
+            return [unreachable(state, header.to_bytes() + frame.payload)]
+        flags = tcp.ACK | (tcp.SYN if state == "open" else tcp.RST)
+        answer = tcp.TcpHeader(came.dport, came.sport, 7, came.seq + 1, 0, flags, 1000)
+        segment = answer.to_bytes(b"", header.dst, header.src)
+        packet = packet_of(ipv4.Protocol.TCP, segment, PEER, text(header.src))
+        return [frame_of(packet)] * self.copies
 
 
 class Api:

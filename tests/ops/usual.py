@@ -70,6 +70,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "capture.run": {"wait": "1"},
     "trace.run": {"wait": "1"},
     "tcp.send": {"dst": "127.0.0.1", "port": "7", "data": "aGk="},
+    "tcp.ping": {"dst": "127.0.0.1", "port": "7", "count": "1"},
     "tcp.echo": {"port": "7", "wait": "1"},
 }
 OPENED: dict[str, dict[str, Any]] = {

@@ -56,7 +56,7 @@ def reply(event: Event) -> str:
         f" icmp_seq={event['seq']} ttl={event['ttl']}"
     )
     if "rtt_ns" in event:
-        text += f" time={_time(event['rtt_ns'])} ms"
+        text += f" time={shown_time(event['rtt_ns'])} ms"
     return text + (" (DUP!)" if event.get("dup") else "")
 
 
@@ -99,7 +99,7 @@ def stamps(event: Event) -> str:
     return f"\nTS: {text}" + (f"Unrecorded hops: {unrecorded}\n" if unrecorded else "")
 
 
-def _time(rtt_ns: int) -> str:
+def shown_time(rtt_ns: int) -> str:
     """Return a time in ms with three significant digits or more, rounded as iputils rounds."""
     microseconds = rtt_ns // 1000
     if microseconds >= 100_000 - 50:
@@ -124,7 +124,7 @@ def statistics(dst: str, done: Event) -> Event:
     return row
 
 
-def summary(dst: str, done: Event) -> list[str]:
+def summary(dst: str, done: Event, command: str = "ping") -> list[str]:
     """Return the last lines (iputils finish)."""
     transmitted, received = done["transmitted"], done["received"]
     line = f"{transmitted} packets transmitted, {received} received"
@@ -137,7 +137,7 @@ def summary(dst: str, done: Event) -> list[str]:
     ends = [stream.rtt_line(done["rtt_ns"])] if received and "rtt_ns" in done else []
     if done.get("pipe", 0) > 1:
         ends.append(f"pipe {done['pipe']}")
-    return ["", f"--- {dst} ping statistics ---", line, ", ".join(ends)]
+    return ["", f"--- {dst} {command} statistics ---", line, ", ".join(ends)]
 
 
 def status(event: Event) -> str:

@@ -5,46 +5,13 @@ import sys
 from typing import Any
 
 from smolctl.cli import exit as exits
-from smolctl.cli.nouns import stream
-from smolctl.cli.nouns.tcp_words import bound
+from smolctl.cli.nouns import stream, tcp_probe
+from smolctl.cli.nouns.tcp_words import bound, target
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Noun, Verb
-from smolctl.cli.words.endpoint import (
-    endpoint,
-    has_port,
-    joined,
-    of_listener,
-    of_sender,
-    without_port,
-)
+from smolctl.cli.words.endpoint import joined, of_listener
 from smolctl.cli.words.grammar import Args, Place, UsageFault, option
 from smolctl.counted import counted
-
-
-def target(verb: str, args: Args) -> Args:
-    """Turn ``HOST:PORT`` or ``HOST PORT`` into the arguments of the request.
-
-    Raises:
-        UsageFault: there is no port, or a word too many.
-    """
-    host = args.pop("target")
-    if has_port(host):
-        args["dst"], port = endpoint(host)
-    else:
-        args["dst"], port = host, args.pop("port", "")
-        if verb == "tcp send" and "data" not in args and not port.isdecimal():
-            port = ""  # HOST DATA
-    if not port:
-        more = ("DATA",) if verb == "tcp send" else ()
-        raise without_port(verb, host, args["dst"], *more)
-    if "port" in args and "data" not in args and verb == "tcp send":
-        args["data"] = args.pop("port")  # HOST:PORT DATA
-    if "port" in args:
-        raise UsageFault(f'{verb}: "{args["port"]}" is one word too many')
-    args["port"] = port
-    of_sender(args)
-    return args
-
 
 # --- send -----------------------------------------------------------------------------------------
 
@@ -227,5 +194,8 @@ _ECHOES = Verb(
     "With -q nothing is printed for a connection.",
 )
 COMMAND = Noun(
-    "tcp", "Connect, listen, send and echo", (_CONNECT, _LISTENS, _SENDS, _ECHOES), default=None
+    "tcp",
+    "Connect, listen, send and echo; ask ports",
+    (_CONNECT, _LISTENS, _SENDS, _ECHOES, tcp_probe.PING),
+    default=None,
 )

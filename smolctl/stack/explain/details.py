@@ -88,6 +88,7 @@ DETAILS: dict[Reason, Callable[[Network, Values], More]] = {
     reason.ICMP_HOPS_SILENT: silence,
     reason.ICMP_NO_REPLY: host_silence,
     reason.UDP_NO_REPLY: host_silence,
+    reason.TCP_NO_ANSWER: host_silence,
     reason.ARP_DAD_UNHEARD: dad_unheard,
     reason.ARP_SENDER_INVALID: broadcast_owner,
     reason.IP_SRC_INVALID: broadcast_owner,

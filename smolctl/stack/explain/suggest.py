@@ -29,6 +29,7 @@ from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.reason import Detail, Reason
 from smolctl.stack.sysctl.link_settings import Values as SettingValues
 from smolctl.stack.sysctl.settings import SYSCTLS
+from smolctl.stack.trace.facts import Awaited
 from smolctl.stack.trace.trace import Origin
 from smolctl.stack.transport.ports import more_ports
 from smolctl.wire import vlan
@@ -91,7 +92,7 @@ _TOLD = ("ip", "next_hop", "dst")
 
 def _is_ipv6(value: object) -> bool:
     """Tell whether a value is an address of IPv6, or has one."""
-    if isinstance(value, Way):
+    if isinstance(value, Way | Awaited):
         value = value.dst
     elif isinstance(value, tuple) and len(value) == 2:
         value = value[0]

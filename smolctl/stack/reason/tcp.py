@@ -372,6 +372,28 @@ TCP_REFUSED = Reason(
     why_template=("{peer} answered SYN with RST, TTL {ttl}",),
     advice_template="is the right port asked, and does the program run at {peer}?",
 )  # fmt: skip
+TCP_NO_ANSWER = Reason(
+    "tcp-no-answer", Kind.NOTE, "RFC 9293 3.10.7.1", "silent",
+    "no usable answer to SYN came",
+    """A host answers SYN with SYN-ACK where a program listens, and with RST where none does (RFC
+    9293 3.10.7.1). The SYNs left, and neither came, nor an ICMP error. If nothing came back, a
+    filter drops SYNs to that port or their answers, the host is down, or it has no way back to our
+    address. If an answer came and was dropped, the why line gives the reason.""",
+    why_template=("{requests:SYN} left for {ip!b}:{port} by {dev}{cause}",),
+    advice_template="does the host answer at all: smolctl ping {ip!z}",
+    causes={
+        "silent": ", and nothing came back",
+        "near": ", and nothing came back, though {ip} answers {asking}",
+        "far": ", and nothing came back; the gateway {gateway} answers {asking}",
+        "dropped": "; an answer came and was dropped: {dropped}",
+        "forgotten": "; so much was dropped meanwhile that it is not known whether an answer came",
+    },
+    cause_advice={
+        "near": "on {ip}: does a filter drop TCP to port {port}, or has it a route back to us?",
+        "dropped": "all about that answer: smolctl why {packet}",
+        "forgotten": "what is dropped: smolctl stats drops",
+    },
+)  # fmt: skip
 TCP_RESET = Reason(
     "tcp-reset", Kind.NOTE, "RFC 9293 3.10.7.4", "ECONNRESET",
     "the peer reset the connection",

@@ -104,10 +104,18 @@ def _ip6(packet: bytes, awaited: Awaited) -> int:
     if awaited.proto == "icmp" and upper.protocol == NextHeader.ICMPV6:
         ours = kind == _ECHO_REPLY and number == awaited.number
         return _SURE if ours else _LIKELY if theirs and kind in (b"", _ECHO_REPLY) else _NONE
+    if awaited.proto == "tcp" and upper.protocol == NextHeader.TCP:
+        return _tcp(body, awaited) if theirs else _NONE
     if awaited.proto == "udp" and upper.protocol == NextHeader.UDP:
         ours = len(body) >= 4 and int.from_bytes(body[2:4]) == awaited.number
         return _SURE if theirs and ours else _LIKELY if theirs or ours else _NONE
     return _NONE
+
+
+def _tcp(segment: bytes, awaited: Awaited) -> int:
+    """Judge a segment of the host that was asked: from the port that was asked, or another one."""
+    asked = int.from_bytes(segment[:2]) == awaited.number
+    return _SURE if asked and awaited.number else _LIKELY
 
 
 def _ip(packet: bytes, awaited: Awaited) -> int:
@@ -128,6 +136,8 @@ def _ip(packet: bytes, awaited: Awaited) -> int:
         if reply and (theirs or ours):
             return _SURE if ours else _LIKELY
         return _LIKELY if theirs and not first else _NONE
+    if awaited.proto == "tcp" and protocol == ipv4.Protocol.TCP:
+        return _tcp(body, awaited) if theirs else _NONE
     if awaited.proto == "udp" and protocol == ipv4.Protocol.UDP:
         ours = int.from_bytes(body[2:4]) == awaited.number
         if theirs:

@@ -198,10 +198,11 @@ class Awaited(NamedTuple):
     """An answer that was waited for in vain.
 
     Attributes:
-        proto: "arp", "nd", "icmp" or "udp".
+        proto: "arp", "nd", "icmp", "udp" or "tcp".
         dst: who was asked.
         since_ns, until_ns: when the first question left, and when it was given up.
-        number: our port, or the identifier of echo requests; 0 for any.
+        number: our port, the identifier of echo requests, or with TCP, where each question has a
+            port of its own, that of the peer; 0 for any.
         probe: whether the address was tested (RFC 5227), so that any ARP from it is an answer.
     """
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from smolctl.cli.nouns import tcp
+from smolctl.cli.nouns.tcp_words import target
 from smolctl.cli.words.grammar import UsageFault
 from tests.cli.kit import read
 
@@ -23,7 +23,7 @@ from tests.cli.kit import read
 )
 def test_where_to(line: str, args: dict[str, Any]) -> None:
     verb = " ".join(line.split()[:2])
-    assert tcp.target(verb, read(line).args) == {"port": "9", **args}
+    assert target(verb, read(line).args) == {"port": "9", **args}
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,10 @@ def test_where_to(line: str, args: dict[str, Any]) -> None:
 def test_a_port_is_needed(line: str, written: str) -> None:
     verb = " ".join(line.split()[:2])
     with pytest.raises(UsageFault, match="has no port") as caught:
-        tcp.target(verb, read(line).args)
+        target(verb, read(line).args)
     assert caught.value.hint == f"smolctl {verb} {written}"
 
 
 def test_one_word_too_many() -> None:
     with pytest.raises(UsageFault, match='"9" is one word too many'):
-        tcp.target("tcp connect", read("tcp connect 10.0.0.2:9 9").args)
+        target("tcp connect", read("tcp connect 10.0.0.2:9 9").args)

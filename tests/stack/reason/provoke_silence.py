@@ -5,10 +5,11 @@ from smolctl.stack.reason import (
     ARP_NO_REPLY,
     ICMP_HOPS_SILENT,
     ICMP_NO_REPLY,
+    TCP_NO_ANSWER,
     UDP_NO_REPLY,
 )
 from smolctl.stack.trace.journal import CAPACITY
-from smolctl.wire import ndp
+from smolctl.wire import ndp, tcp
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import (
     DEAD,
@@ -32,6 +33,10 @@ FAR = "192.0.2.7"
 _BAD_ARP = flipped(reply(DEAD), HEADER + 1)
 _BAD_ECHO = flipped(icmp_frame(0, 0, 5000 << 16 | 1), HEADER + 22)
 _BAD_UDP = flipped(udp_frame(9, 5000), HEADER + 28)
+_SYN_ACK = tcp.TcpHeader(5000, 40000, 1, 2, 0, tcp.SYN | tcp.ACK, 1000)
+_BAD_SYN_ACK = frame_of(
+    packet_of(6, _SYN_ACK.to_bytes(b"", ip(PEER), ip(OURS))[:16] + b"\x0b\xad\0\0")
+)
 _ARP_DROPPED = "arp-bad-format: hardware type 254 is unknown here, not Ethernet (1)"
 
 
@@ -80,6 +85,11 @@ def datagram(*frames: bytes, dst: str = PEER, drops: int = 0) -> Provoker:
     return silence(UDP_NO_REPLY, "udp", *frames, dst=dst, drops=drops, **how)
 
 
+def syns(*frames: bytes, dst: str = PEER, drops: int = 0) -> Provoker:
+    how = {"requests": 3, "ip": ip(dst), "port": 5000}
+    return silence(TCP_NO_ANSWER, "tcp", *frames, dst=dst, drops=drops, **how)
+
+
 def hops(*frames: bytes, drops: int = 0) -> Provoker:
     return silence(ICMP_HOPS_SILENT, "udp", *frames, drops=drops, ip=ip(PEER), hops=3)
 
@@ -98,6 +108,7 @@ _ND = "3 solicitations for 2001:db8::9 on tap0"
 _ARP = "3 ARP requests for 10.0.0.9 on tap0"
 _PING = "2 echo requests left for 10.0.0.2 by tap0"
 _UDP = "no answer from 10.0.0.2:9 within 1.0 s"
+_SYNS = "3 SYNs left for 10.0.0.2:5000 by tap0"
 _HOPS = "no answer on the way to 10.0.0.2 up to hop 3"
 _BAD_SUM = "icmp-bad-checksum: checksum 0x1376, want 0xec76"
 
@@ -166,6 +177,23 @@ SILENCE: dict[tuple[str, str], Row] = {
     ("udp-no-reply", "forgotten"): (
         datagram(drops=CAPACITY + 1),
         f"{_UDP}; so much was dropped meanwhile that it is not known whether one came",
+    ),
+    ("tcp-no-answer", "silent"): (_unknown_mac(syns()), f"{_SYNS}, and nothing came back"),
+    ("tcp-no-answer", "near"): (
+        syns(), f"{_SYNS}, and nothing came back, though 10.0.0.2 answers ARP",
+    ),
+    ("tcp-no-answer", "far"): (
+        _by_gateway(syns(dst=FAR)),
+        "3 SYNs left for 192.0.2.7:5000 by tap0, and nothing came back; the gateway 10.0.0.2"
+        " answers ARP",
+    ),
+    ("tcp-no-answer", "dropped"): (
+        syns(_BAD_SYN_ACK),
+        f"{_SYNS}; an answer came and was dropped: tcp-bad-checksum: checksum 0x0bad, want 0xe81c",
+    ),
+    ("tcp-no-answer", "forgotten"): (
+        syns(drops=CAPACITY + 1),
+        f"{_SYNS}; so much was dropped meanwhile that it is not known whether an answer came",
     ),
     ("icmp-hops-silent", "silent"): (hops(), f"{_HOPS}; nothing came back"),
     ("icmp-hops-silent", "dropped"): (

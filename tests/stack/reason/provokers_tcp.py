@@ -1,7 +1,9 @@
 """Provokers of the reasons of TCP: scripts of segments, and calls."""
 
+from smolctl.stack.reason import TCP_NO_ANSWER
 from smolctl.wire import ipv4
 from tests.kit.host import (
+    DEAD,
     OUR_MAC,
     OURS,
     PEER,
@@ -14,7 +16,7 @@ from tests.kit.host import (
     text,
 )
 from tests.kit.tcp_script import Script
-from tests.stack.reason.provokers import Provoker
+from tests.stack.reason.provokers import Provoker, silence
 
 
 def plays(script: str) -> Provoker:
@@ -69,6 +71,7 @@ def icmp_about_the_past(host: Host) -> None:
 
 
 TCP: dict[str, Provoker] = {
+    "tcp-no-answer": silence(TCP_NO_ANSWER, "tcp", requests=3, ip=DEAD, port=9),
     "tcp-header-short": raw(bytes(19)),
     "tcp-offset-invalid": raw(bytes(12) + b"\x40" + bytes(7)),
     "tcp-bad-checksum": plays("+0 < S 0:0 bad"),

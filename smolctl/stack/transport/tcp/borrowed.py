@@ -10,6 +10,7 @@ from typing import Any
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.interface import Interfaces
 from smolctl.stack.ready import ReadyQueue
+from smolctl.stack.transport.tcp.probe import Probe, SynClient
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import Backlog, TcpSocket
@@ -55,6 +56,10 @@ class Borrowed(dict[Ends, Connection]):
         if isinstance(result, Request):
             result.heap_ns = NEVER
             result.listener = self._listeners.get(id(result.listener), result.listener)
+        if isinstance(result, Probe):  # nobody hears of what the clone's answer is
+            result.client = SynClient(
+                result.client.owner, result.client.dst, ready_queue=self._ready
+            )
         return result
 
 

@@ -4,6 +4,7 @@ from smolctl.stack import reason
 from smolctl.stack.packet import DeliveryError, Sender
 from smolctl.stack.transport.tcp.black_hole import too_big
 from smolctl.stack.transport.tcp.ending import fail
+from smolctl.stack.transport.tcp.probe import Probe
 from smolctl.stack.transport.tcp.sequence import Ends, unwrap
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State, TcpEvent
@@ -16,13 +17,15 @@ _HARD = frozenset({"ECONNREFUSED", "ENOPROTOOPT"})
 
 
 def sender_of(table: TcpTable, quote: Quote) -> Sender | None:
-    """Return the connection that sent what an ICMP error quotes; None for none.
+    """Return the connection, or the probe, that sent what an ICMP error quotes; None for none.
 
     RFC 5927 4.1: who has not seen the connection does not know which numbers are in flight.
     """
     if quote.sport is None or quote.dport is None:
         return None
     socket = table.connections.get(Ends(quote.src, quote.sport, quote.dst, quote.dport))
+    if isinstance(socket, Probe):
+        return socket if quote.tcp_seq in (None, socket.iss) else None
     if not isinstance(socket, TcpSocket):
         return None
     snd = socket.snd

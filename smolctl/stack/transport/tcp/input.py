@@ -5,6 +5,8 @@ from smolctl.stack.packet import Packet, PacketType
 from smolctl.stack.transport.tcp.established import socket_input
 from smolctl.stack.transport.tcp.handshake import listen_input, request_input, syn_sent_input
 from smolctl.stack.transport.tcp.incoming import Incoming
+from smolctl.stack.transport.tcp.probe import Probe
+from smolctl.stack.transport.tcp.probing import probe_input
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.reset import ends_of
 from smolctl.stack.transport.tcp.socket import TcpSocket
@@ -45,5 +47,7 @@ def tcp_input(table: TcpTable, packet: Packet) -> None:
         request_input(table, found, incoming)
     elif isinstance(found, TimeWait):
         time_wait_input(table, found, incoming)
+    elif isinstance(found, Probe):
+        probe_input(table, found, incoming)
     else:
         listen_input(table, incoming, ends)

@@ -36,26 +36,38 @@ def send_segment(
     trace: Trace | None = None, sender: Sender | None = None,
 ) -> bool:  # fmt: skip
     """Send a segment between two ends; False when it was refused, which is recorded."""
+    trace = trace if trace is not None else table.recorder.begin(_OUT, now)
+    try:
+        segment_output(table, ends, segment, how, now, trace, sender)
+    except (SendRejected, NoBuffers):
+        return False  # recorded under its own reason
+    return True
+
+
+def segment_output(
+    table: TcpTable, ends: Ends, segment: bytes, how: SendOptions, now: int, trace: Trace,
+    sender: Sender | None = None,
+) -> None:  # fmt: skip
+    """Send a segment between two ends.
+
+    Raises:
+        SendRejected, NoBuffers: it goes no way, which is recorded.
+    """
     local, port, peer, peer_port = ends
     net = table.networks.for_address(peer)
-    trace = trace if trace is not None else table.recorder.begin(_OUT, now)
     size = len(segment) - (segment[12] >> 4) * 4
     trace.flow = Flow("tcp", local, port, peer, peer_port, size, sender)
     key = route_key(net, ends, how.dev, how.tos)
-    try:
-        way = choose_way(net, key, now, trace)
-        if how.ttl is None:
-            how = how._replace(ttl=default_ttl(net, way))
-        packet = Packet(segment, way.interface, now, trace, table.recorder)
-        packet.sender = sender
-        packet.answer = trace.cause is not None
-        net.output(packet, way, _TCP, how)
-        if isinstance(sender, TcpSocket) and sender.ends is ends:
-            table.learn_output(sender, way, how)
-    except (SendRejected, NoBuffers):
-        return False  # recorded under its own reason
+    way = choose_way(net, key, now, trace)
+    if how.ttl is None:
+        how = how._replace(ttl=default_ttl(net, way))
+    packet = Packet(segment, way.interface, now, trace, table.recorder)
+    packet.sender = sender
+    packet.answer = trace.cause is not None
+    net.output(packet, way, _TCP, how)
+    if isinstance(sender, TcpSocket) and sender.ends is ends:
+        table.learn_output(sender, way, how)
     table.recorder.count("tcp.segments_sent")
-    return True
 
 
 def transmit(

@@ -15,6 +15,7 @@ from smolctl.stack.shared import Shared
 from smolctl.stack.timer_heap import TimerHeap
 from smolctl.stack.transport.ports import PortTable
 from smolctl.stack.transport.socket_base import ANY
+from smolctl.stack.transport.tcp.probe import Probe
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.sequence import Ends, Secrets
 from smolctl.stack.transport.tcp.socket import Ending, OnError, TcpSocket
@@ -24,7 +25,7 @@ from smolctl.wire.address import packed
 
 LearnOutput = Callable[[TcpSocket, Way, SendOptions], None]
 LearnInput = Callable[[TcpSocket, Packet], None]
-Connection = TcpSocket | Request | TimeWait
+Connection = TcpSocket | Request | TimeWait | Probe
 
 
 FAILED_MAX = 64
@@ -51,8 +52,8 @@ class TcpTable(PortTable[TcpSocket]):
     """All TCP sockets of one stack; as a table of ports, those that a program bound.
 
     Attributes:
-        connections: everything that has two ends, by these: sockets, handshakes in progress, and
-            what is in TIME-WAIT.
+        connections: everything that has two ends, by these: sockets, handshakes in progress, what
+            is in TIME-WAIT, and probes.
         timers: of sockets and handshakes. waiting: what is in TIME-WAIT.
         pending: connections that have something to send at the end of this turn.
         throttled: those that wait for room in the outbox of an interface.
