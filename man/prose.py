@@ -380,6 +380,11 @@ tcp ping asks a port with SYNs. SYN-ACK says that it is open, RST that it is clo
 answers with a round trip; an ICMP error names who sent it. SYN-ACK is answered with RST at once, as
 nmap -sS does, so neither end keeps a half-open connection, and the program there hears nothing.
 
+tcp scan asks many ports so. Of each port it says what came: SYN-ACK (open), RST (closed), an ICMP
+error (unreachable, with who sent it) or nothing (filtered). nmap -sS calls the last two filtered.
+The number of SYNs under way grows with the answers, up to 256, and is halved when one was lost; a
+SYN that is not answered is sent again once, and more often only where answers have needed it.
+
 tcp send is for a few bytes. It says when the peer's TCP had them, and with --expect-reply what it
 answered. tcp echo answers for a test.
 

@@ -140,6 +140,7 @@ OPS: dict[str, Operation] = {
     "udp.echo": Operation("udp.echo", "addr port dev count wait quiet family"),
     "tcp.send": Operation("tcp.send", "dst port src sport dev data wait expect_reply quiet family"),
     "tcp.ping": Operation("tcp_ping.run", f"{_SYN} port count interval timeout deadline"),
+    "tcp.scan": Operation("tcp_scan.run", f"{_SYN} ports retries interval timeout deadline"),
     "tcp.echo": Operation("tcp.echo", "addr port dev count wait backlog quiet family"),
     "why.ask": Operation("why.ask", _WHY),
     "why.show": Operation("why.show", "id family"),

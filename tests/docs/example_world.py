@@ -74,6 +74,7 @@ LISTENING: dict[str, str] = {
     'smolctl udp send 127.0.0.2:34254 "Hello, loopback!"': "udp recv 127.0.0.2:34254",
     "date | smolctl tcp connect 127.0.0.1:8080": "tcp listen 8080",
     "smolctl tcp send 127.0.0.1:8080 hello": "tcp listen 8080",
+    "smolctl tcp scan 10.0.0.1 22,80,8000-8100,https": "tcp listen 8080",
     "smolctl socket kill sport 8080": "tcp listen 8080",
     "smolctl socket kill local 127.0.0.1:8080": "tcp listen 127.0.0.1:8080",
     "smolctl udp send [::1]:34254 hello": "udp recv [::1]:34254",
@@ -87,6 +88,8 @@ LISTENING: dict[str, str] = {
 STATUS: dict[str, int] = {
     # The answer is no, or there is something to tell: docs of the command say so.
     "smolctl why icmp 8.8.8.8 --size 1473 --df": 1,
+    "smolctl -v tcp scan 10.0.0.2 20-60": 1,
+    "smolctl -j tcp scan -i 0.01 fe80::2%tap0 ssh,http": 1,
     "smolctl config diff lab.conf": 1,
     "smolctl config diff --to other": 1,
     "smolctl -j config diff -": 1,

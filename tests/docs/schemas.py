@@ -36,6 +36,7 @@ OF_OPERATION |= {
     "tcp.send": "tcp-send",
     "tcp.echo": "tcp-echo",
     "tcp.ping": "tcp-ping",
+    "tcp.scan": "tcp-scan",
     "why.ask": "why",
     "why.show": "why",
     "why.list": "why-list",
@@ -61,7 +62,7 @@ ALONE = {"stack-log", "explain", "doctor", "error", "tcp-connect", "tcp-listen"}
 
 STREAMS = {
     "udp-send", "udp-recv", "udp-echo", "tcp-connect", "tcp-listen", "tcp-send", "tcp-echo",
-    "tcp-ping", "ping", "traceroute", "arping", "ndisc", "monitor", "capture", "trace",
+    "tcp-ping", "tcp-scan", "ping", "traceroute", "arping", "ndisc", "monitor", "capture", "trace",
 }  # fmt: skip
 """Schemas of one line each; the others are of the whole output."""
 
@@ -205,6 +206,8 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("tcp-ping", "tcp ping -c 1 10.0.0.2:9"),
     ("tcp-ping", "tcp ping -c 2 -i 0.01 10.0.0.1:9"),
     ("tcp-ping", "tcp ping -c 1 -W 0.1 10.0.0.99:9"),
+    ("tcp-scan", "tcp scan 10.0.0.2 7,9"),
+    ("tcp-scan", "tcp scan 10.0.0.99 9"),
     ("stats", "stats"),
     ("stats", "stats show all"),
     ("drops", "stats drops"),

@@ -22,6 +22,6 @@ def filter_ports(peer: Peer, *families: str) -> None:
         kinds = {SILENT: "blackhole", PROHIBITED: "prohibit", UNREACHABLE: "unreachable"}
         peer.ip(family, "rule", "add", "pref", "100", "lookup", "local")
         for port, kind in kinds.items():
-            words = ("iif", "tap0", "ipproto", "tcp", "dport", str(port), kind)
+            words = ("ipproto", "tcp", "dport", str(port), kind)
             peer.ip(family, "rule", "add", "pref", "10", *words)
         peer.ip(family, "rule", "del", "pref", "0")

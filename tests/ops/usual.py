@@ -71,6 +71,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "trace.run": {"wait": "1"},
     "tcp.send": {"dst": "127.0.0.1", "port": "7", "data": "aGk="},
     "tcp.ping": {"dst": "127.0.0.1", "port": "7", "count": "1"},
+    "tcp.scan": {"dst": "127.0.0.1", "ports": "7,9-10"},
     "tcp.echo": {"port": "7", "wait": "1"},
 }
 OPENED: dict[str, dict[str, Any]] = {

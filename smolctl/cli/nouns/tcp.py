@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from smolctl.cli import exit as exits
-from smolctl.cli.nouns import stream, tcp_probe
+from smolctl.cli.nouns import stream, tcp_probe, tcp_scan
 from smolctl.cli.nouns.tcp_words import bound, target
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Noun, Verb
@@ -196,6 +196,6 @@ _ECHOES = Verb(
 COMMAND = Noun(
     "tcp",
     "Connect, listen, send and echo; ask ports",
-    (_CONNECT, _LISTENS, _SENDS, _ECHOES, tcp_probe.PING),
+    (_CONNECT, _LISTENS, _SENDS, _ECHOES, tcp_probe.PING, tcp_scan.SCAN),
     default=None,
 )

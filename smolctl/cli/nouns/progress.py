@@ -1,0 +1,36 @@
+"""One line on a terminal that tells how far a command is, written over again and again."""
+
+import sys
+
+from smolctl.cli.output import stderr_is_terminal
+from smolctl.cli.session import Session
+
+
+class Progress:
+    """The line, on standard error: what is no terminal, and who wants JSON or quiet, gets none.
+
+    Args:
+        session: the command's.
+    """
+
+    def __init__(self, session: Session) -> None:
+        options = session.options
+        self._active = stderr_is_terminal() and not (options.quiet or options.json)
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        """Write the line anew; of a narrow terminal, as much of it as fits."""
+        if self._active:
+            from shutil import get_terminal_size
+
+            width = get_terminal_size().columns
+            sys.stderr.write(f"\r{text[: width - 1]}\x1b[K")
+            sys.stderr.flush()
+            self._shown = True
+
+    def clear(self) -> None:
+        """Take the line away, so that others may be written."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._shown = False
