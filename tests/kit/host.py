@@ -239,10 +239,16 @@ class Host:
         return trace
 
     def socket(
-        self, port: int = 0, local: str = "0.0.0.0", dev: str | None = None, *, reuse: bool = False
+        self,
+        port: int = 0,
+        local: str = "0.0.0.0",
+        dev: str | None = None,
+        *,
+        reuse: bool = False,
+        owner: str = "test",
     ) -> UdpSocket:
         """Open and bind a socket."""
-        socket = self.stack.udp.open("test", family_of(ip(local)))
+        socket = self.stack.udp.open(owner, family_of(ip(local)))
         socket.reuse = reuse
         self.stack.udp.bind(socket, ip(local) or None, port, dev)
         return socket

@@ -17,10 +17,7 @@ def host() -> Host:
 @pytest.fixture
 def pair(host: Host) -> list[UdpSocket]:
     host.know(PEER)
-    sockets = [host.socket(7, reuse=True) for _ in range(2)]
-    for socket, owner in zip(sockets, ("first", "second"), strict=True):
-        socket.owner = owner
-    return sockets
+    return [host.socket(7, reuse=True, owner=owner) for owner in ("first", "second")]
 
 
 @pytest.mark.parametrize("connected", [None, 0, 1])
