@@ -56,6 +56,8 @@ def change(stack: Stack, socket: TcpSocket, args: Args, now: int) -> None:
         if ttl == 0:
             raise InvalidArgument("a time to live of 0 goes nowhere")
         socket.ttl = None if ttl == -1 else ttl
+    if "ttl" in args or "mtu_discover" in args:
+        stack.generation.touch()  # the fast path knows ways of this socket's segments
     if "maxseg" in args:
         socket.mss_max = args.integer("maxseg", 88, 32_767)  # tcp(7): TCP_MIN_MSS, MAX_TCP_WINDOW
     if "nodelay" in args or "cork" in args:

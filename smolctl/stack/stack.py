@@ -13,7 +13,7 @@ from smolctl.stack.explain.candidates import note_candidates
 from smolctl.stack.explain.suggest import Suggestions
 from smolctl.stack.fastpath import forward as fast_forward
 from smolctl.stack.fastpath import tcp as fast_tcp
-from smolctl.stack.fastpath import tcp_path
+from smolctl.stack.fastpath import tcp_open, tcp_path
 from smolctl.stack.fastpath import udp as fast_udp
 from smolctl.stack.interface import LOOPBACK_MTU, LOOPBACK_NAME, Interface, Medium
 from smolctl.stack.ip.network import Networks
@@ -103,6 +103,7 @@ class Stack:
         self.udp.learn_input = partial(fast_udp.learn_input, self.udp)
         self.tcp.learn_output = partial(tcp_path.learn_output, self.tcp)
         self.tcp.learn_input = partial(fast_tcp.learn_input, self.tcp)
+        self.tcp.learn_opening = partial(tcp_open.learn_opening, self.tcp)
         for net in self.networks.values():
             net.learn_forward = partial(fast_forward.learn, net)
         self.ledger.suggest = Suggestions(self.networks)
@@ -143,12 +144,12 @@ class Stack:
         snapped_input(self.shared.recorder, interface, frame, length, now)
 
     def _frame_input(self, interface: Interface, frame: bytes, now: int) -> None:
-        if self.tcp.inbound and fast_tcp.frame_input(self.tcp, interface, frame, now):
+        if self.tcp.known and fast_tcp.frame_input(self.tcp, interface, frame, now):
             return
         frame_input(self.protocols, interface, frame, now)
 
     def _offloaded_input(self, interface: Interface, data: bytes, now: int) -> None:
-        if self.tcp.inbound:
+        if self.tcp.known:
             number = fast_tcp.frame_input(self.tcp, interface, data, now)
             if number:
                 if number > 1:

@@ -180,6 +180,7 @@ def play(
     pair.treat = treat(wire, draw, switch)
     for host in pair.hosts if not fast else ():
         host.stack.tcp.learn_output = host.stack.tcp.learn_input = nothing
+        host.stack.tcp.learn_opening = nothing
     for host, values in zip(pair.hosts, knobs, strict=True):
         for key, value in values.items():
             host.set(key, value)

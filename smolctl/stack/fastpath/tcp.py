@@ -8,28 +8,37 @@ neighbor that is not sure, a packet that is followed. ``Generation`` says how lo
 
 from struct import Struct
 
+from smolctl.stack.fastpath.tcp_open import syn_input
 from smolctl.stack.interface import Interface
 from smolctl.stack.packet import Packet
 from smolctl.stack.transport.tcp.established import fin_input
 from smolctl.stack.transport.tcp.fast_input import calm_input, stream_input
+from smolctl.stack.transport.tcp.fast_open import calm_request
 from smolctl.stack.transport.tcp.incoming import Incoming
+from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.socket import TcpSocket
-from smolctl.stack.transport.tcp.table import TcpTable, wire_key
+from smolctl.stack.transport.tcp.table import Known, TcpTable, wire_key
 from smolctl.wire import ipv4
 from smolctl.wire.address import ZERO_MAC
-from smolctl.wire.checksum import pseudo_header_sum, sums_to_zero
+from smolctl.wire.checksum import sums_to_zero
 from smolctl.wire.offload import virtio
 from smolctl.wire.offload.tcp_run import TIMED, TIMED_LEN
-from smolctl.wire.tcp import ACK, CHECKSUM_AT, FIN, PSH, TcpHeader
+from smolctl.wire.tcp import ACK, CHECKSUM_AT, FIN, PSH, SYN, TcpHeader
 
 FLOWS_LIMIT = 65536
 """Connections remembered for what comes in; all are forgotten when there are more."""
 _TCP = Struct("!HHIIHHHH")
+_IPV4 = Struct("!HHHBB")
+"""Of a packet's header from its length to its protocol."""
+_PROTOCOL = ipv4.Protocol.TCP.value
+_TIMED_MASK, _TIMED_ACK = 0xF1F7, 0x8010
+"""Length and flags of a header with one timestamp, without PSH, which says nothing to us."""
 _PLAIN_FLAGS = frozenset({ACK, ACK | PSH})
 _LAST_FLAGS = frozenset({ACK | FIN, ACK | FIN | PSH})
 _ETHERNET = 14
+_KEY6_LEN = 36
+"""Of addresses and ports of IPv6, bytes."""
 _LARGE = 2048
-_CONFIRM_NS = 1_000_000_000
 
 
 # --- in -------------------------------------------------------------------------------------------
@@ -42,9 +51,8 @@ def learn_input(table: TcpTable, socket: TcpSocket, packet: Packet) -> None:
         return
     flows = table.inbound
     if table.inbound_generation != table.generation.number or len(flows) >= FLOWS_LIMIT:
-        flows.clear()
-        table.inbound_generation = table.generation.number
-    flows[wire_key(ends)] = (socket, interface)
+        table.forget_inbound()
+    flows[wire_key(ends)] = (socket, interface, b"")
 
 
 def frame_input(table: TcpTable, interface: Interface, data: bytes, now: int) -> int:
@@ -59,11 +67,68 @@ def frame_input(table: TcpTable, interface: Interface, data: bytes, now: int) ->
         return 0
     at = interface.headroom + _ETHERNET
     v6 = data[at - 2 : at] == b"\x86\xdd"
-    tcp_at = at + (40 if v6 else 20)
+    tcp_at = at + 40 if v6 else at + 20
     key = data[at + 8 : tcp_at + 4] if v6 else data[at + 12 : tcp_at + 4]
     found = table.inbound.get(key)
-    if found is None or found[1] is not interface or len(data) < tcp_at + 20:
+    if found is None:
+        return _syn_input(table, interface, data, key, now) if table.openers else 0
+    known, by, front = found
+    if by is not interface or len(data) < tcp_at + 20:
         return 0
+    if not front or not data.startswith(front):
+        return _segment_input(table, found, data, key, now)
+    # Up to its length the packet is like an earlier one, with which everything was right.
+    end = _end6(data, at) if v6 else _end4(data, at)
+    if end < tcp_at + TIMED_LEN:
+        return _segment_input(table, found, data, key, now)
+    fields = TIMED.unpack_from(data, tcp_at)
+    flags, payload = fields[4] & _TIMED_MASK, data[tcp_at + TIMED_LEN : end]
+    if flags & ~FIN == _TIMED_ACK:
+        if isinstance(known, TcpSocket):
+            if calm_input(table, known, fields, payload, len(payload), now):
+                if flags & FIN:
+                    fin_input(table, known, now)
+                return 1
+        elif flags == _TIMED_ACK and not payload:
+            return _request_input(table, found, data, key, now)
+    return _segment_input(table, found, data, key, now)
+
+
+def _end4(data: bytes, at: int) -> int:
+    """Return where a packet of IPv4 ends whose first bytes are right, 0 for one that is not."""
+    total, _, fragment, _, protocol = _IPV4.unpack_from(data, at + 2)
+    end: int = at + total
+    if fragment & 0x3FFF or protocol != _PROTOCOL or end > len(data):
+        return 0
+    return end if not int.from_bytes(data[at : at + 20]) % 0xFFFF else 0
+
+
+def _end6(data: bytes, at: int) -> int:
+    """Return where a packet of IPv6 ends whose first bytes are right, 0 for one that is not."""
+    end = at + 40 + int.from_bytes(data[at + 4 : at + 6])
+    return end if data[at + 6] == _PROTOCOL and end <= len(data) else 0
+
+
+def _request_input(table: TcpTable, found: Known, data: bytes, key: bytes, now: int) -> int:
+    """Take the acknowledgment of our SYN, whose headers are right, and nothing with it."""
+    request, interface, front = found
+    at = interface.headroom + _ETHERNET
+    v6 = len(key) == _KEY6_LEN
+    ttl, fields = data[at + (7 if v6 else 8)], TIMED.unpack_from(data, at + (40 if v6 else 20))
+    if not isinstance(request, Request):
+        raise AssertionError("a handshake is no connection yet")
+    child = calm_request(table, request, fields, ttl, now)
+    if child is None:
+        return 0
+    table.inbound[key] = child, interface, front
+    return 1
+
+
+def _segment_input(table: TcpTable, found: Known, data: bytes, key: bytes, now: int) -> int:
+    """Take what continues a stream, after a look at everything; see ``frame_input``."""
+    known, interface, _ = found
+    at, v6 = interface.headroom + _ETHERNET, len(key) == _KEY6_LEN
+    tcp_at = at + (40 if v6 else 20)
     end = _end_of_packet(interface, data, at, v6=v6)
     if not end:
         return 0
@@ -75,22 +140,25 @@ def frame_input(table: TcpTable, interface: Interface, data: bytes, now: int) ->
     if not (plain or last) or head < 20 or tcp_at + head > end or size < 0:
         return 0
     marks = data[at + 1] & 3 if not v6 else data[at + 1] >> 4 & 3
-    socket, start = found[0], tcp_at + head
+    start = tcp_at + head
     length = end - start
     # A large payload is not copied: it keeps the frame that it came in.
     payload = memoryview(data)[start:end] if length >= _LARGE else data[start:end]
     if marks == 3 or (size and size * 4096 < length):
         return 0
-    if not summed:
-        ends, segment = socket.ends, data[tcp_at:end]
-        if not sums_to_zero(segment, pseudo_header_sum(ends.peer, ends.local, 6, len(segment))):
-            return 0
+    if not summed and not _right_sum(key, data[tcp_at:end]):
+        return 0
+    if not size and summed:
+        found = table.inbound[key] = known, interface, data[: at + (4 if v6 else 2)]
+    if isinstance(known, Request):
+        ends = length or last or head != TIMED_LEN
+        return 0 if ends else _request_input(table, found, data, key, now)
     number = -(-length // size) if size else 1
     if head == TIMED_LEN and calm_input(
-        table, socket, TIMED.unpack_from(data, tcp_at), payload, size or length, now
+        table, known, TIMED.unpack_from(data, tcp_at), payload, size or length, now
     ):
         if last:
-            fin_input(table, socket, now)
+            fin_input(table, known, now)
         return number
     if last:
         return 0
@@ -98,7 +166,44 @@ def frame_input(table: TcpTable, interface: Interface, data: bytes, now: int) ->
     options = data[tcp_at + 20 : tcp_at + head]
     header = TcpHeader(sport, dport, seq, ack, words >> 12, words & 0x1FF, window, urgent, options)
     incoming = Incoming(None, header, payload, now)
-    return number if stream_input(table, socket, incoming, size or length, number) else 0
+    return number if stream_input(table, known, incoming, size or length, number) else 0
+
+
+def _right_sum(key: bytes, segment: bytes) -> bool:
+    """Tell whether the checksum of a segment is right.
+
+    Args:
+        key: addresses and ports as they stand in the frame.
+    """
+    # A longer number counts as the sum of its words: those of both addresses.
+    pseudo = int.from_bytes(key[:-4]) + _PROTOCOL + len(segment)
+    return sums_to_zero(segment, pseudo)
+
+
+def _syn_input(
+    table: TcpTable, interface: Interface, data: bytes, key: bytes, now: int
+) -> int:  # fmt: skip
+    """Take SYN from where others came from; everything else is left to the layered path."""
+    at, v6 = interface.headroom + _ETHERNET, len(key) == _KEY6_LEN
+    tcp_at = at + (40 if v6 else 20)
+    if len(data) < tcp_at + 20 or data[tcp_at + 13] != SYN:
+        return 0
+    end = _end_of_packet(interface, data, at, v6=v6)
+    size, summed = _offload(data, interface.headroom, tcp_at - interface.headroom)
+    sport, dport, seq, ack, words, window, _, urgent = _TCP.unpack_from(data, tcp_at)
+    # No payload, and no flag in the other byte.
+    if not end or size or tcp_at + (words >> 12 << 2) != end or words & 0x1FF != SYN:
+        return 0
+    if not summed and not _right_sum(key, data[tcp_at:end]):
+        return 0
+    options = data[tcp_at + 20 : end]
+    syn = TcpHeader(sport, dport, seq, ack, words >> 12, SYN, window, urgent, options)
+    tos = (data[at] & 15) << 4 | data[at + 1] >> 4 if v6 else data[at + 1]
+    request = syn_input(table, interface, key, tos, syn, now)
+    if request is None:
+        return 0
+    table.inbound[key] = request, interface, data[: at + (4 if v6 else 2)] if summed else b""
+    return 1
 
 
 def count_segments(interface: Interface, data: bytes, number: int) -> None:
@@ -127,7 +232,7 @@ def _end_of_packet(interface: Interface, data: bytes, at: int, *, v6: bool) -> i
         right = (
             data[at : at + 1] == b"\x45"
             and not (data[at + 6] & 0x3F or data[at + 7])
-            and data[at + 9] == ipv4.Protocol.TCP
+            and data[at + 9] == _PROTOCOL
             and not int.from_bytes(data[at : at + 20]) % 0xFFFF
         )
     return end if right and end <= len(data) else 0

@@ -15,6 +15,7 @@ from smolctl.stack.ipv6.flow_label import flow_label
 from smolctl.stack.neighbor.cache import NeighborCache
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import State
+from smolctl.stack.transport.tcp.segment import usable_mtu
 from smolctl.stack.transport.tcp.socket import Handover, TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.wire.address import IPV6_MARK
@@ -40,7 +41,7 @@ class TcpPath:
         way: as it was chosen.
         entry: the next hop's neighbor; its state is looked at for every segment.
         local, peer, ttl: of its packets.
-        largest: payload that leaves in one piece, bytes.
+        mtu: of a packet. largest: payload that leaves in one piece, bytes.
         headers: of segments to ``lladdr``, without the ports of anybody: by type of service, flow
             label, and bytes of options and payload in a segment.
     """
@@ -52,6 +53,7 @@ class TcpPath:
     local: int
     peer: int
     ttl: int
+    mtu: int
     largest: int
     lladdr: bytes | None = None
     headers: dict[tuple[int, int, int], TcpHeaders] = field(default_factory=dict)
@@ -91,16 +93,20 @@ class TcpFlow:
     """The way of one connection's segments.
 
     Attributes:
-        generation, largest: those of ``path``.
+        generation, largest, mtu: those of ``path``. out: the interface of its way.
         label: flow label of IPv6, else 0.
     """
 
-    __slots__ = ("_headers", "_outbox", "_tos", "generation", "label", "largest", "path", "ports")
+    __slots__ = (
+        "_headers", "_outbox", "_tos", "generation", "label", "largest", "mtu", "out", "path",
+        "ports",
+    )  # fmt: skip
 
     def __init__(self, path: TcpPath, ports: tuple[int, int], label: int) -> None:
         self.path, self.ports, self.label = path, ports, label
         self.generation, self.largest = path.generation, path.largest
-        self._outbox, self._tos = path.way.interface.outbox, -1
+        self.mtu, self.out = path.mtu, path.way.interface
+        self._outbox, self._tos = self.out.outbox, -1
         self._headers: TcpHeaders | None = None
 
     def send(self, header: TcpHeader, tos: int, room: int, buffers: Sequence[Buffer]) -> int:
@@ -180,8 +186,9 @@ def find_path(table: TcpTable, way: Way, local: int, peer: int, how: SendOptions
         return None
     if way.route is not None:
         gateways.watch(net, peer, way.route)
-    largest = 0xFFFF - net.header_len - 60
-    made = paths[key] = TcpPath(generation, way, cache, entry, local, peer, how.ttl, largest)
+    mtu, largest = usable_mtu(net, way), 0xFFFF - net.header_len - 60
+    made = TcpPath(generation, way, cache, entry, local, peer, how.ttl, mtu, largest)
+    paths[key] = made
     return made
 
 

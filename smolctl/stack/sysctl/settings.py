@@ -69,12 +69,15 @@ class Settings:
     Attributes:
         links: by name; a link has its settings as long as it lives.
         profile: the name of the profile that the stack began with.
+        version: it counts up whenever a value is set.
     """
 
-    __slots__ = ("_alls", "_default_fixed", "_defaults", "_places", "_values", "links", "profile")
+    __slots__ = (
+        "_alls", "_default_fixed", "_defaults", "_places", "_values", "links", "profile", "version",
+    )  # fmt: skip
 
     def __init__(self) -> None:
-        self.profile = "linux"
+        self.profile, self.version = "linux", 0
         self.links: dict[str, LinkSettings] = {}
         self._values = {key: sysctl.default for key, sysctl in SYSCTLS.items()}
         self._alls = dict(_ALLS)
@@ -124,7 +127,7 @@ class Settings:
     def clone(self) -> "Settings":
         """Return the same settings, to be changed on their own."""
         result = Settings()
-        result.profile = self.profile
+        result.profile, result.version = self.profile, self.version
         result._values, result._places = dict(self._values), dict(self._places)
         result._alls = dict(self._alls)
         result._defaults, result._default_fixed = dict(self._defaults), set(self._default_fixed)
@@ -208,6 +211,7 @@ class Settings:
 
     def _apply(self, name: Name, value: int, item: Assignment) -> None:
         key, before = name.item.key, self._values[name.item.key]
+        self.version += 1
         if name.whole:
             for other in [place for place in self._places if place.endswith(f".{key}")]:
                 del self._places[other]

@@ -134,6 +134,8 @@ def drop_request(table: TcpTable, request: Request) -> None:
     """Forget a handshake, and the place that it has in the queue."""
     if table.connections.get(request.ends) is request:
         del table.connections[request.ends]
+        if request.key:
+            table.inbound.pop(request.key, None)
         request.at_ns = NEVER
         backlog: Backlog | None = request.listener.backlog
         if backlog is not None:

@@ -48,7 +48,7 @@ def calm_input(
         return socket.state is _LAST_ACK and _last_input(table, socket, fields, length)
     if (
         option != _TIMES or not (socket.timestamps and socket.sack and window)
-        or (seq - rcv.nxt) & _MASK
+        or (seq - rcv.nxt) & _MASK or rcv.nxt < snd.wl1
         or acked > snd.nxt - snd.una
         or newer >= _HALF
         or snd.sacked or snd.lost or snd.again
@@ -110,6 +110,7 @@ def _last_input(
         or (value - recent) & _MASK >= _HALF
         or (seq - rcv.nxt) & _MASK or (ack - snd.nxt) & _MASK
         or snd.unsent or not snd.fin_sent or socket.flow is None
+        or socket.loss.phase is not _OPEN or socket.loss.tlp_end is not None
     ):  # fmt: skip
         return False
     socket.stats.segs_in += 1

@@ -17,11 +17,10 @@ from smolctl.stack.transport.tcp.opening import (
     first_window,
     opened,
     own_mss,
-    window_scale,
 )
 from smolctl.stack.transport.tcp.output import retransmit, set_timer
 from smolctl.stack.transport.tcp.receive import ReceiveSide
-from smolctl.stack.transport.tcp.request import Request
+from smolctl.stack.transport.tcp.request import Answering, Request
 from smolctl.stack.transport.tcp.reset import answer_reset, reject
 from smolctl.stack.transport.tcp.segment import find_way, route_key, syn_ack, usable_mtu
 from smolctl.stack.transport.tcp.send import SendSide
@@ -31,7 +30,7 @@ from smolctl.stack.transport.tcp.states import State, TcpEvent
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.stack.transport.tcp.timers import TimerKind
 from smolctl.wire.address import format_address
-from smolctl.wire.tcp import ACK, CWR, ECE, FIN, RST, SYN
+from smolctl.wire.tcp import ACK, CWR, ECE, FIN, RST, SYN, TcpHeader
 from smolctl.wire.tcp_options import TcpOptions
 
 _SYN_AGAIN_NS = 8_000_000
@@ -100,7 +99,7 @@ def _agree(table: TcpTable, socket: TcpSocket, told: TcpOptions, segment: Incomi
     socket.timestamps = socket.timestamps and told.timestamps is not None
     socket.sack = socket.sack and told.sack_permitted
     if socket.scaling and told.window_scale is not None:
-        rcv.scale, snd.scale = window_scale(table), told.window_scale
+        rcv.scale, snd.scale = table.defaults.own_scale, told.window_scale
     else:
         socket.scaling = False
         rcv.scale = snd.scale = 0
@@ -198,9 +197,6 @@ def _syn_input(table: TcpTable, listener: TcpSocket, segment: Incoming, ends: En
         packet.record(reason.TCP_SYN_QUEUE_FULL, **named, queued=backlog.requests)
         return
     request = _request(table, listener, segment, ends)
-    if request is None:
-        packet.record(reason.TCP_SYN_QUEUE_FULL, **named, queued=backlog.requests)
-        return
     packet.trace.settle(Fate.ANSWERED, packet.now)
     now = packet.now
     if full:
@@ -209,35 +205,51 @@ def _syn_input(table: TcpTable, listener: TcpSocket, segment: Incoming, ends: En
         backlog.cookie_until_ns = now + _COOKIES_NS
         table.recorder.count("tcp.cookies_sent")
     else:
-        table.connections[ends] = request
-        backlog.requests += 1
-        request.at_ns = now + settings.ns("tcp.rto_initial_ms")
-        table.timers.set(request)
+        begin_request(table, request, now)
     syn_ack(table, request, first_window(listener.rcvbuf, request.advmss), now)
+    if not full and not packet.looped:
+        table.learn_opening(request, packet)
 
 
-def _request(table: TcpTable, listener: TcpSocket, segment: Incoming, ends: Ends) -> Request | None:
-    """Return what is to be known of a handshake; None where the answer has no way."""
-    settings, told, now = table.settings, segment.options, segment.packet.now
+def _request(table: TcpTable, listener: TcpSocket, segment: Incoming, ends: Ends) -> Request:
+    """Return what is to be known of a handshake."""
     net = table.networks.for_address(ends.peer)
     # What was heard on a link goes back by it, where an address alone does not say which link.
     dev = segment.packet.interface.name if net.needs_dev(ends.peer) else listener.dev
     way = find_way(net, route_key(net, ends, dev, listener.tos))
     mtu = usable_mtu(net, way) if isinstance(way, Way) else 576
-    request = Request(ends, listener, table.secrets.initial(ends, now), segment.header.seq)
-    request.dev = dev
-    request.advmss = own_mss(net, mtu, listener)
-    request.mss = told.mss or _default_mss(table, ends)
-    if told.window_scale is not None and settings["tcp.window_scaling"]:
-        request.scale, request.own_scale = told.window_scale, window_scale(table)
-    request.sack = told.sack_permitted and bool(settings["tcp.sack"])
-    if told.timestamps is not None and settings["tcp.timestamps"]:
-        request.timestamps, request.ts_recent = True, told.timestamps[0]
-        request.ts_offset = table.secrets.timestamp_offset(ends)
-    request.window = segment.header.window
-    both = segment.flags & (ECE | CWR) == ECE | CWR
-    request.ecn = both and settings["tcp.ecn"] > 0
+    offset = table.secrets.timestamp_offset(ends)
+    answering = Answering(dev, own_mss(net, mtu, listener), _default_mss(table, ends), offset)
+    iss = table.secrets.initial(ends, segment.packet.now)
+    request = Request(ends, listener, iss, segment.header.seq)
+    agree(table, request, answering, segment.header, segment.options)
     return request
+
+
+def agree(
+    table: TcpTable, request: Request, answering: Answering, syn: TcpHeader, told: TcpOptions
+) -> None:
+    """Keep what a SYN tells, and what both ends want (RFC 7323 2.2, 3.2; RFC 2018 2)."""
+    usual = table.defaults
+    request.dev, request.advmss = answering.dev, answering.advmss
+    request.mss = told.mss or answering.default_mss
+    if told.window_scale is not None and usual.scaling:
+        request.scale, request.own_scale = told.window_scale, usual.own_scale
+    request.sack = told.sack_permitted and usual.sack
+    if told.timestamps is not None and usual.timestamps:
+        request.timestamps, request.ts_recent = True, told.timestamps[0]
+        request.ts_offset = answering.ts_offset
+    request.window = syn.window
+    request.ecn = syn.flags & (ECE | CWR) == ECE | CWR and usual.ecn > 0
+
+
+def begin_request(table: TcpTable, request: Request, now: int) -> None:
+    """Put a handshake into the queue, from where its answer is sent again."""
+    table.connections[request.ends] = request
+    if request.listener.backlog is not None:
+        request.listener.backlog.requests += 1
+    request.at_ns = now + table.defaults.rto_initial_ns
+    table.timers.set(request)
 
 
 def _as_cookie(table: TcpTable, request: Request, segment: Incoming, now: int) -> None:
@@ -267,7 +279,7 @@ def _cookie_input(table: TcpTable, listener: TcpSocket, segment: Incoming, ends:
         reject(table, segment, reason.TCP_COOKIE_BAD, **named)
         return
     request = _request(table, listener, segment, ends)
-    if request is None or backlog.full:
+    if backlog.full:
         backlog.overflows += 1
         packet.record(
             reason.TCP_BACKLOG_FULL, **named, queued=len(backlog.queue), limit=backlog.limit
@@ -278,7 +290,7 @@ def _cookie_input(table: TcpTable, listener: TcpSocket, segment: Incoming, ends:
     if request.timestamps and segment.options.timestamps is not None:
         known = cookies.decode_time(segment.options.timestamps[1])
         request.scale, request.sack, request.ecn = known
-        request.own_scale = window_scale(table) if known.scale is not None else 0
+        request.own_scale = table.defaults.own_scale if known.scale is not None else 0
     table.recorder.count("tcp.cookies_accepted")
     _accepted(table, request, segment)
 
@@ -355,17 +367,27 @@ def _complete(table: TcpTable, request: Request, segment: Incoming) -> None:
 
 def _accepted(table: TcpTable, request: Request, segment: Incoming) -> None:
     """Put a new connection into the queue of its listening socket, and give it its segment."""
-    child = _child(table, request, segment.packet.now)
+    child = accept(table, request, segment.packet.header.ttl, segment.packet.now)
+    socket_input(table, child, segment)
+    if child.state is State.ESTABLISHED and not segment.packet.looped:
+        table.learn_input(child, segment.packet)
+
+
+def accept(table: TcpTable, request: Request, ttl: int, now: int) -> TcpSocket:
+    """Put the new connection of a handshake into the queue of its listening socket.
+
+    Args:
+        ttl: of the segment that completes it.
+    """
+    child = _child(table, request, now)
     listener, backlog = request.listener, request.listener.backlog
-    table.answered_ttl(child.ends.peer, segment.packet.header.ttl)
+    table.answered_ttl(child.ends.peer, ttl)
     table.register(child.ends, child, reuse=child.reuse)
     table.tell(ChangeType.NEW, child)
     if backlog is not None:
         backlog.queue.append(child)
     listener.wake()
-    socket_input(table, child, segment)
-    if child.state is State.ESTABLISHED and not segment.packet.looped:
-        table.learn_input(child, segment.packet)
+    return child
 
 
 def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:
@@ -399,6 +421,10 @@ def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:
     if child.timestamps:
         rcv.ts_recent, rcv.ts_recent_ns = request.ts_recent, now
     child.state = State.SYN_RECEIVED
+    flow = request.flow
+    if flow is not None and flow.generation == table.generation.number:
+        child.flow, child.generation = flow, flow.generation
+        child.pmtu, child.out = flow.mtu, flow.out
     begin(table, child)
     if request.times == 1:
         child.rtt.sample(now - request.sent_ns, now)

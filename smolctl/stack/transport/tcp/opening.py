@@ -2,7 +2,7 @@
 
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.ip.network import Network
-from smolctl.stack.transport.tcp.congestion import NAMES, controller, initial_window
+from smolctl.stack.transport.tcp.congestion import controller, initial_window
 from smolctl.stack.transport.tcp.rtt import RttEstimator
 from smolctl.stack.transport.tcp.segment import sync_mss
 from smolctl.stack.transport.tcp.socket import TcpSocket
@@ -10,15 +10,6 @@ from smolctl.stack.transport.tcp.table import TcpTable
 
 _QUICK = 16
 """Acknowledgments that are not delayed at the beginning (Linux TCP_MAX_QUICKACKS)."""
-
-
-def window_scale(table: TcpTable) -> int:
-    """Return the shift with which our largest window can be told (RFC 7323 2.3)."""
-    largest, shift = table.settings["tcp.rmem_max"], 0
-    while largest > 0xFFFF and shift < 14:
-        largest >>= 1
-        shift += 1
-    return shift
 
 
 def first_window(rcvbuf: int, mss: int) -> int:
@@ -29,24 +20,17 @@ def first_window(rcvbuf: int, mss: int) -> int:
 
 def prepare(table: TcpTable, socket: TcpSocket) -> None:
     """Give a connection the options and estimates that it begins with."""
-    settings = table.settings
-    socket.timestamps = bool(settings["tcp.timestamps"])
-    socket.sack = bool(settings["tcp.sack"])
-    socket.scaling = bool(settings["tcp.window_scaling"])
+    usual = table.defaults
+    socket.timestamps, socket.sack, socket.scaling = usual.timestamps, usual.sack, usual.scaling
     socket.ts_offset = table.secrets.timestamp_offset(socket.ends)
     begin(table, socket)
 
 
 def begin(table: TcpTable, socket: TcpSocket) -> None:
     """Give a connection its estimates, and its congestion control."""
-    settings = table.settings
-    socket.rtt = RttEstimator(
-        settings.ns("tcp.rto_initial_ms"), settings.ns("tcp.rto_min_ms"),
-        settings.ns("tcp.rto_max_ms"),
-    )  # fmt: skip
-    name = socket.control or NAMES[settings["tcp.congestion_control"]]
-    socket.controller = controller(name, hystart=bool(settings["tcp.hystart"]))
-    socket.loss.reordering = 3
+    usual = table.defaults
+    socket.rtt = RttEstimator(usual.rto_initial_ns, usual.rto_min_ns, usual.rto_max_ns)
+    socket.controller = controller(socket.control or usual.control, hystart=usual.hystart)
 
 
 def opened(table: TcpTable, socket: TcpSocket, now: int, *, retransmitted: bool) -> None:
@@ -56,16 +40,16 @@ def opened(table: TcpTable, socket: TcpSocket, now: int, *, retransmitted: bool)
         retransmitted: our SYN was sent more than once: the window begins with one segment (RFC 5681
             3.1), and the timeout anew (RFC 6298 5.7).
     """
-    settings, window = table.settings, socket.window
+    usual, window = table.defaults, socket.window
     sync_mss(table, socket)
-    first = initial_window(settings["tcp.initial_cwnd"], window.mss)
+    first = initial_window(usual.initial_cwnd, window.mss)
     window.cwnd = window.mss if retransmitted else first
-    window.restart = first if settings["tcp.slow_start_after_idle"] else 0
+    window.restart = first if usual.restarts else 0
     window.used_ns = now
     loss = socket.loss
     loss.high = loss.forward = loss.rack_end = loss.round_end = loss.ce_end = socket.snd.una
     if retransmitted:
-        socket.rtt.forget(3 * settings.ns("tcp.rto_initial_ms"))
+        socket.rtt.forget(3 * usual.rto_initial_ns)
     socket.retries = 0
     socket.quick = max(min(_QUICK, socket.rcvbuf // (2 * socket.advmss)), 2)
     socket.copied_since_ns = socket.heard_ns = now

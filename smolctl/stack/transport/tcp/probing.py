@@ -11,7 +11,7 @@ from smolctl.stack.ip.route_output import confirm, no_source, route_output
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.trace.trace import Fate, Flow, Trace
 from smolctl.stack.transport.tcp.incoming import Incoming
-from smolctl.stack.transport.tcp.opening import first_window, window_scale
+from smolctl.stack.transport.tcp.opening import first_window
 from smolctl.stack.transport.tcp.probe import Probe, SynAnswer, SynClient
 from smolctl.stack.transport.tcp.reset import answer_reset, reject
 from smolctl.stack.transport.tcp.segment import segment_output, usable_mtu
@@ -101,16 +101,16 @@ def _begin(table: TcpTable, client: SynClient, what: tuple[int, int], way: Way, 
 
 def _syn(table: TcpTable, probe: Probe, way: Way, now: int) -> TcpHeader:
     """Return a SYN like that of a connection: who judges by options sees no difference."""
-    net, settings, ends = table.networks.for_address(probe.ends.peer), table.settings, probe.ends
+    net, usual, ends = table.networks.for_address(probe.ends.peer), table.defaults, probe.ends
     mss = min(usable_mtu(net, way) - net.header_len - tcp.MIN_HEADER_LEN, 0xFFFF)
     offset = table.secrets.timestamp_offset(ends)
     options = TcpOptions(
         mss,
-        window_scale(table) if settings["tcp.window_scaling"] else None,
-        bool(settings["tcp.sack"]),
-        (timestamp(now, offset), 0) if settings["tcp.timestamps"] else None,
+        usual.own_scale if usual.scaling else None,
+        usual.sack,
+        (timestamp(now, offset), 0) if usual.timestamps else None,
     )
-    window = first_window(settings["tcp.rmem_default"], mss)
+    window = first_window(table.settings["tcp.rmem_default"], mss)
     return TcpHeader(ends.port, ends.peer_port, probe.iss, 0, 0, SYN, window, 0, options.to_bytes())
 
 

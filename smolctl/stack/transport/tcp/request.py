@@ -1,8 +1,29 @@
 """Handshakes in progress: what a listening socket knows of a connection before it is one."""
 
+from typing import NamedTuple
+
 from smolctl.stack.alarm import NEVER
 from smolctl.stack.transport.tcp.sequence import Ends
-from smolctl.stack.transport.tcp.socket import Opened, TcpSocket
+from smolctl.stack.transport.tcp.socket import Flow, Opened, TcpSocket
+
+
+class Answering(NamedTuple):
+    """The part of an answer to a SYN that is the same for all of a host to a listening socket.
+
+    Attributes:
+        dev: interface that the connection insists on, None for any.
+        advmss: the segment size that is told.
+        default_mss: of a peer that tells none (RFC 9293 3.7.1, MUST-15).
+        ts_offset: see ``Secrets.timestamp_offset``.
+    """
+
+    dev: str | None
+    advmss: int
+    default_mss: int
+    ts_offset: int
+
+
+_NONE = Opened.NONE
 
 
 class Request:
@@ -22,12 +43,14 @@ class Request:
         sent_ns: when the SYN was answered last; times: how often.
         at_ns: when it is answered again.
         opened: see ``TcpSocket``.
+        flow: the way of its segments, when the fast path knows it. key: under which the fast path
+            knows it for what comes in; b"" while it does not.
     """
 
     __slots__ = (
-        "advmss", "at_ns", "dev", "ecn", "ends", "heap_ns", "invalid_ns", "irs", "iss",
-        "listener", "mss", "opened", "own_scale", "sack", "scale", "sent_ns", "times", "timestamps",
-        "tos", "ts_offset", "ts_recent", "window",
+        "advmss", "at_ns", "dev", "ecn", "ends", "flow", "heap_ns", "invalid_ns", "irs", "iss",
+        "key", "listener", "mss", "opened", "own_scale", "sack", "scale", "sent_ns", "times",
+        "timestamps", "tos", "ts_offset", "ts_recent", "window",
     )  # fmt: skip
 
     def __init__(self, ends: Ends, listener: TcpSocket, iss: int, irs: int) -> None:
@@ -38,7 +61,9 @@ class Request:
         self.sack = self.timestamps = self.ecn = False
         self.ts_recent = self.ts_offset = self.window = self.tos = 0
         self.sent_ns = self.times = 0
-        self.opened = Opened.NONE
+        self.opened = _NONE
+        self.flow: Flow | None = None
+        self.key = b""
         self.at_ns, self.heap_ns, self.invalid_ns = NEVER, NEVER, -NEVER
 
     def due_ns(self) -> int:

@@ -253,16 +253,20 @@ def syn_ack(table: TcpTable, request: Request, window: int, now: int) -> bool:
         times,
     )  # fmt: skip
     flags = SYN | ACK | (ECE if request.ecn else 0)
+    flow, tos = request.flow, request.listener.tos & ~3
     header = TcpHeader(
         ends.port, ends.peer_port, request.iss, request.irs + 1, 0, flags, window, 0,
         options.to_bytes(),
     )  # fmt: skip
     listener = request.listener
-    how = SendOptions(
-        ends.local, request.dev, listener.ttl, listener.tos & ~3, pmtudisc=listener.pmtudisc
-    )
     request.times += 1
     request.sent_ns = now
+    if flow is not None and flow.generation == table.generation.number:
+        room = min(request.mss, request.advmss)  # as of the segments to come
+        if flow.send(header, tos, room, ()):
+            table.recorder.count("tcp.segments_sent")
+            return True
+    how = SendOptions(ends.local, request.dev, listener.ttl, tos, pmtudisc=listener.pmtudisc)
     segment = header.to_bytes(b"", ends.local, ends.peer)
     return send_segment(table, ends, segment, how, now, sender=listener)
 

@@ -54,11 +54,14 @@ class Flow(Protocol):
 
     Attributes:
         generation: the number of the configuration that it is true for.
-        largest: payload that leaves in one piece, bytes.
+        largest: payload that leaves in one piece, bytes. mtu: of a packet.
+        out: the interface by which it leads.
     """
 
     generation: int
     largest: int
+    mtu: int
+    out: Interface
 
     def send(self, header: TcpHeader, tos: int, room: int, buffers: Sequence[Buffer]) -> int:
         """Send a segment; return how many it is cut into, 0 for nothing done.

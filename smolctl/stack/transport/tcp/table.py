@@ -15,6 +15,7 @@ from smolctl.stack.shared import Shared
 from smolctl.stack.timer_heap import TimerHeap
 from smolctl.stack.transport.ports import PortTable
 from smolctl.stack.transport.socket_base import ANY
+from smolctl.stack.transport.tcp.defaults import Defaults
 from smolctl.stack.transport.tcp.probe import Probe
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.sequence import Ends, Secrets
@@ -25,8 +26,11 @@ from smolctl.wire.address import packed
 
 LearnOutput = Callable[[TcpSocket, Way, SendOptions], None]
 LearnInput = Callable[[TcpSocket, Packet], None]
+LearnOpening = Callable[[Request, Packet], None]
 Connection = TcpSocket | Request | TimeWait | Probe
-
+Known = tuple[TcpSocket | Request, Interface, bytes]
+"""A connection that the fast path knows for what comes in, by which interface, and how its frames
+begin: b"" until one of them was found to be right."""
 
 FAILED_MAX = 64
 _TTLS_MAX = 256
@@ -58,9 +62,13 @@ class TcpTable(PortTable[TcpSocket]):
         pending: connections that have something to send at the end of this turn.
         throttled: those that wait for room in the outbox of an interface.
         take_error_of: takes an ICMP error about what a socket sent.
-        learn_output, learn_input: remember ways and connections for the fast path.
+        learn_output, learn_input, learn_opening: remember ways, connections, and who opened one,
+            for the fast path.
         inbound: for the fast path, the connection of a frame by its addresses and ports, and by
             which interface it comes; valid for one generation of the stack.
+        known: somebody is known for what comes in.
+        openers: for the fast path, who opened connections to which port of ours, by addresses and
+            port as they stand in a frame; as long valid.
         paths: for the fast path, the ways that connections share, by what they depend on; valid for
             one generation, too.
         failed: connections that ended by an error, the last ones.
@@ -86,12 +94,23 @@ class TcpTable(PortTable[TcpSocket]):
         self.ttls: dict[int, int] = {}
         self.learn_output: LearnOutput = _learn_nothing
         self.learn_input: LearnInput = _learn_nothing
-        self.inbound: dict[bytes, tuple[TcpSocket, Interface]] = {}
+        self.learn_opening: LearnOpening = _learn_nothing
+        self.inbound: dict[bytes, Known] = {}
+        self.openers: dict[bytes, Any] = {}
+        self.known = False
         self.inbound_generation = -1
         self.paths: dict[Any, Any] = {}
         self.paths_generation = -1
         self._searched = 0
+        self._defaults = Defaults(self.settings)
         self._users: dict[int, dict[int, list[int]]] = {}
+
+    @property
+    def defaults(self) -> Defaults:
+        """The beginning of a connection, as the sysctls are now."""
+        if self._defaults.version != self.settings.version:
+            self._defaults = Defaults(self.settings)
+        return self._defaults
 
     def sockets(self) -> Iterator[TcpSocket]:
         """Yield every socket: bound, listening and connected; no handshake, no TIME-WAIT."""
@@ -116,6 +135,13 @@ class TcpTable(PortTable[TcpSocket]):
         self.ttls[peer] = ttl
         if len(self.ttls) > _TTLS_MAX:
             del self.ttls[next(iter(self.ttls))]
+
+    def forget_inbound(self) -> None:
+        """Forget everybody for what comes in: the configuration has changed, or there are many."""
+        self.known = True
+        self.inbound.clear()
+        self.openers.clear()
+        self.inbound_generation = self.generation.number
 
     def forget_input(self, socket: TcpSocket) -> None:
         """Forget a connection that is over for what comes in."""

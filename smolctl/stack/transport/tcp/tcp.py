@@ -58,7 +58,6 @@ from smolctl.stack.transport.tcp.opening import (
     first_window,
     own_mss,
     prepare,
-    window_scale,
 )
 from smolctl.stack.transport.tcp.output import (
     device_of,
@@ -295,7 +294,7 @@ class Tcp(TcpTable):
         socket.advmss = own_mss(net, usable_mtu(net, way), socket)
         socket.snd = SendSide(self.secrets.initial(ends, now))
         socket.rcv = ReceiveSide(-1)
-        socket.rcv.scale = window_scale(self) if socket.scaling else 0
+        socket.rcv.scale = self.defaults.own_scale if socket.scaling else 0
         socket.rcv.edge = socket.rcv.nxt + first_window(socket.rcvbuf, socket.advmss)
         socket.ecn = self.settings["tcp.ecn"] == 1
         socket.out, socket.pmtu = way.interface, usable_mtu(net, way)

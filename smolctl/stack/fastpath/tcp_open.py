@@ -1,0 +1,111 @@
+"""The fast path of handshakes: hosts that opened a connection to a port of ours open another one.
+
+The layered path has answered a SYN of the host for the listening socket in this configuration; what
+it found out about both ways is true for the next one. Options of IP, congestion notification, SYN
+with data, ends that something is known of, and queues that are full are left to it.
+"""
+
+from typing import NamedTuple
+
+from smolctl.stack.fastpath.tcp_path import SENDABLE, TcpPath, find_path, flow_of
+from smolctl.stack.interface import Interface
+from smolctl.stack.ip.output import default_ttl
+from smolctl.stack.ip.protocol import SendOptions
+from smolctl.stack.ip.way import Way
+from smolctl.stack.packet import Packet
+from smolctl.stack.transport.tcp.fast_open import answer_syn, calm_syn
+from smolctl.stack.transport.tcp.request import Answering, Request
+from smolctl.stack.transport.tcp.segment import find_way, route_key
+from smolctl.stack.transport.tcp.sequence import Ends
+from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.table import TcpTable, wire_key
+from smolctl.wire.tcp import TcpHeader
+
+OPENERS_LIMIT = 4096
+"""Hosts remembered, each once for each of our addresses and ports; all are forgotten when there are
+more."""
+
+
+class Opener(NamedTuple):
+    """A host that opens connections to a listening socket.
+
+    Attributes:
+        interface: by which its segments come. tos: of its packets.
+        path: the way of the answers; how: what the socket wants of them.
+        wants: what of the socket ``path`` and ``answering`` depend on.
+    """
+
+    interface: Interface
+    tos: int
+    path: TcpPath
+    how: SendOptions
+    answering: Answering
+    wants: tuple[object, ...]
+
+
+def learn_opening(table: TcpTable, request: Request, packet: Packet) -> None:
+    """Remember who opens a connection, whose SYN the layered path has just answered."""
+    interface, listener, ends = packet.interface, request.listener, request.ends
+    net = table.networks.for_address(ends.peer)
+    fib = net.fib
+    if interface.loopback or interface.vlan is not None or not fib.usual_rules or fib.multipaths:
+        return
+    way = find_way(net, route_key(net, ends, request.dev, listener.tos))
+    if not isinstance(way, Way):
+        return
+    ttl = default_ttl(net, way) if listener.ttl is None else listener.ttl
+    tos = listener.tos & ~3
+    how = SendOptions(ends.local, request.dev, ttl, tos, pmtudisc=listener.pmtudisc)
+    path = find_path(table, way, ends.local, ends.peer, how)
+    if path is None:
+        return
+    request.flow = flow_of(table, path, (ends.port, ends.peer_port), how)
+    offset = table.secrets.timestamp_offset(ends)
+    default_mss = 536 if net.header_len == 20 else 1220
+    answering = Answering(request.dev, request.advmss, default_mss, offset)
+    openers = table.openers
+    if table.inbound_generation != table.generation.number or len(openers) >= OPENERS_LIMIT:
+        table.forget_inbound()
+    key = request.key = wire_key(ends)
+    openers[_opener_key(key)] = Opener(
+        interface, packet.header.dscp_ecn, path, how, answering, _wants(listener)
+    )  # fmt: skip
+    table.inbound[key] = request, interface, b""
+
+
+def _opener_key(key: bytes) -> bytes:
+    """Return what of a connection's key is the same for all of a host to a port of ours."""
+    return key[:-4] + key[-2:]
+
+
+def _wants(listener: TcpSocket) -> tuple[object, ...]:
+    return (
+        listener.dev, listener.tos, listener.ttl, listener.pmtudisc, listener.mss_max,
+    )  # fmt: skip
+
+
+def syn_input(
+    table: TcpTable, interface: Interface, key: bytes, tos: int, syn: TcpHeader, now: int
+) -> Request | None:
+    """Answer a SYN of a host that opened a connection before; None leaves everything as it was.
+
+    Args:
+        key: addresses and ports as they stand in the frame.
+        tos: of its packet.
+        syn: without payload; its checksum is right.
+    """
+    opener: Opener | None = table.openers.get(_opener_key(key))
+    if opener is None or opener.interface is not interface or opener.tos != tos:
+        return None
+    path, sport, dport = opener.path, syn.sport, syn.dport
+    listener = table.lookup(path.peer, sport, path.local, dport, interface.name)
+    if listener is None or _wants(listener) != opener.wants:
+        return None
+    ends = Ends(path.local, dport, path.peer, sport)
+    if path.entry.state not in SENDABLE or not calm_syn(table, listener, ends):
+        return None
+    request = Request(ends, listener, table.secrets.initial(ends, now), syn.seq)
+    request.flow = flow_of(table, path, (dport, sport), opener.how)
+    request.key = key
+    answer_syn(table, request, opener.answering, syn, now)
+    return request
