@@ -287,12 +287,14 @@ class _Echo:
                 room = socket.sndbuf - socket.snd.held
                 if room <= 0:
                     return
-                data = tcp.take(socket, min(room, _CHUNK), now)
+                data = tcp.take(socket, room if room < _CHUNK else _CHUNK, now)
                 if data is None:
                     return
                 if not data:
                     break
                 self.size += tcp.send(socket, data, now)
+                if not socket.readable:
+                    return
         except SmolctlError as error:
             self._end(now, error)
             return

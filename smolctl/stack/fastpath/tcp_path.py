@@ -29,6 +29,7 @@ SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT
 PATHS_LIMIT = 4096
 """Ways remembered; all are forgotten when there are more."""
 _HEADERS_LIMIT = 64
+_REACHABLE = State.REACHABLE
 _CONFIRM_NS = 1_000_000_000
 
 
@@ -84,9 +85,8 @@ class TcpPath:
 
     def confirm(self, now: int) -> None:
         """Take progress of a connection as a sign of the next hop (RFC 4861 7.3.1)."""
-        if now - self.confirmed_ns >= _CONFIRM_NS or self.entry.state is not State.REACHABLE:
-            self.confirmed_ns = now
-            self.cache.confirm(self.entry.ip, now)
+        self.confirmed_ns = now
+        self.cache.confirm(self.entry.ip, now)
 
 
 class TcpFlow:
@@ -127,9 +127,15 @@ class TcpFlow:
         Args:
             size: of ``buffers``, bytes.
         """
-        headers = self._ready(tos, room)
-        if headers is None:
-            return 0
+        entry, headers = self.path.entry, self._headers
+        if (
+            headers is None or headers.mss != room or self._tos != tos
+            or entry.state not in SENDABLE or headers.macs[0] != entry.lladdr
+            or len(self._outbox) >= OUTBOX_LIMIT
+        ):  # fmt: skip
+            headers = self._ready(tos, room)
+            if headers is None:
+                return 0
         segment = headers.timed(numbers, size, buffers)
         self._outbox.append(segment)
         return 1 if size <= segment.room else segment.count
@@ -150,7 +156,9 @@ class TcpFlow:
 
     def confirm(self, now: int) -> None:
         """Take progress of the connection as a sign of the next hop."""
-        self.path.confirm(now)
+        path = self.path
+        if now - path.confirmed_ns >= _CONFIRM_NS or path.entry.state is not _REACHABLE:
+            path.confirm(now)
 
 
 def find_path(table: TcpTable, way: Way, local: int, peer: int, how: SendOptions) -> TcpPath | None:

@@ -7,7 +7,7 @@ others ``frames`` does both in software.
 """
 
 from struct import Struct
-from typing import NamedTuple, cast
+from typing import cast
 
 from smolctl.wire import ethernet, ipv4, ipv6, tcp
 from smolctl.wire.checksum import pseudo_header_sum
@@ -33,21 +33,10 @@ _TEMPLATES_MAX = 64
 """Lengths remembered; a bulk transfer has two, a dialog some."""
 
 
-class Numbers(NamedTuple):
-    """The fields of a header that change from segment to segment.
-
-    Attributes:
-        seq, ack, value, echo: any integers, their last 32 bits are sent; the last two are TSval and
-            TSecr.
-        flags, window: as ``TcpHeaders.segment`` has them.
-    """
-
-    seq: int
-    ack: int
-    flags: int
-    value: int
-    echo: int
-    window: int
+Numbers = tuple[int, int, int, int, int, int]
+"""The fields of a header that change from segment to segment: sequence number, acknowledgment,
+flags, TSval, TSecr, and window. Flags and window are as ``TcpHeaders.segment`` has them; the others
+are any integers, of which the last 32 bits are sent."""
 
 
 class TcpHeaders:

@@ -11,7 +11,7 @@ from smolctl.wire.address import IPV6_MARK
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv6 import Ipv6Header, NextHeader
 from smolctl.wire.offload import virtio
-from smolctl.wire.offload.tcp_run import Numbers, Segment, TcpHeaders
+from smolctl.wire.offload.tcp_run import Segment, TcpHeaders
 from smolctl.wire.offload.virtio import Gso
 from smolctl.wire.tcp import ACK, CWR, FIN, PSH, SYN, TcpHeader
 from smolctl.wire.tcp_options import TcpOptions
@@ -71,7 +71,7 @@ def test_one_with_a_timestamp_is_packed_at_once(
     headers = TcpHeaders(MACS, ip, 5, 80, mss)
     raw = TcpOptions(timestamps=(value, echo)).to_bytes()
     size = sum(map(len, parts))
-    timed = headers.timed(Numbers(seq, ack, PSH | ACK, value, echo, 77), size, parts)
+    timed = headers.timed((seq, ack, PSH | ACK, value, echo, 77), size, parts)
     assert timed.to_bytes() == headers.segment(seq, ack, PSH | ACK, 77, raw, parts).to_bytes()
     assert (timed.size, timed.room) == (size, mss - len(raw))
 

@@ -18,11 +18,13 @@ class Defaults:
         rto_initial_ns, rto_min_ns, rto_max_ns: bounds of the retransmission timeout.
         control: name of the congestion control; hystart: whether slow start may end early.
         initial_cwnd: segments; restarts: whether the window falls back to these after a silence.
+        tlp: whether the tail of a flight is probed.
     """
 
     __slots__ = (
         "control", "ecn", "hystart", "initial_cwnd", "own_scale", "restarts", "rto_initial_ns",
-        "rto_max_ns", "rto_min_ns", "sack", "scaling", "timestamps", "version",
+        "rto_max_ns", "rto_min_ns", "sack", "scaling", "timestamps", "tlp",
+        "version",
     )  # fmt: skip
 
     def __init__(self, settings: Settings) -> None:
@@ -41,4 +43,5 @@ class Defaults:
         self.control = NAMES[settings["tcp.congestion_control"]]
         self.hystart = bool(settings["tcp.hystart"])
         self.initial_cwnd = settings["tcp.initial_cwnd"]
+        self.tlp = bool(settings["tcp.tlp"])
         self.restarts = bool(settings["tcp.slow_start_after_idle"])

@@ -21,6 +21,7 @@ from smolctl.wire.tcp_options import ALIGNED_TIMES, NO_OPTIONS
 _MASK, _HALF = 0xFFFFFFFF, 1 << 31
 _TIMES = int.from_bytes(ALIGNED_TIMES)
 _ESTABLISHED, _LAST_ACK, _OPEN = State.ESTABLISHED, State.LAST_ACK, Phase.OPEN
+_NO_TIMER, _PERSIST = TimerKind.NONE, TimerKind.PERSIST
 
 
 def calm_input(
@@ -72,14 +73,18 @@ def calm_input(
     snd.wl1, snd.wl2, snd.wnd = rcv.nxt, una, window
     socket.zero_since_ns = socket.window_probes = socket.probes = 0
     if acked:
-        _acknowledged(table, socket, una, acked, now)
-    elif not snd.records and socket.timer is TimerKind.PERSIST:
+        records = snd.records
+        if len(records) == 1 and records[0].end == una and records[0].times == 1:
+            _all_acknowledged(table, socket, una, acked, now)
+        else:
+            _acknowledged(table, socket, una, acked, now)
+    elif socket.timer is _PERSIST and not snd.records:
         set_timer(table, socket, TimerKind.NONE, NEVER)
     if socket.keepalive:
         arm_keepalive(table, socket, now)
     if length:
         _text_input(table, socket, payload, size, now)
-    else:
+    elif not socket.ready:
         wake_writer(socket)
     if socket.ack_now or snd.unsent:
         table.pending[socket] = None
@@ -96,7 +101,8 @@ def _text_input(
     rcv.accept(rcv.nxt, payload, size)
     if not socket.ack_now:
         schedule_ack(table, socket, now, filled=False)
-    socket.wake()
+    if not socket.ready:
+        socket.wake()
 
 
 def _last_input(
@@ -119,6 +125,36 @@ def _last_input(
     snd.acknowledge(snd.nxt)
     end(table, socket, TcpEvent.ACK_OF_FIN)
     return True
+
+
+def _all_acknowledged(table: TcpTable, socket: TcpSocket, una: int, acked: int, now: int) -> None:
+    """Do what ``_acknowledged`` does when all that is in flight left in one piece, and arrived."""
+    snd, window, loss = socket.snd, socket.window, socket.loss
+    record = snd.records.pop()
+    buffers, sent_ns = record.buffers, record.sent_ns
+    snd.una = una
+    snd.unacked -= len(buffers[0]) if len(buffers) == 1 else sum(map(len, buffers))
+    if record.small:
+        snd.crumbs -= 1
+    socket.stats.bytes_acked += acked
+    if socket.flow is not None:
+        socket.flow.confirm(now)
+    socket.retries = 0
+    socket.rtt.sample(now - sent_ns, now)
+    if una > loss.forward:
+        loss.forward = una
+    if sent_ns > loss.rack_ns or (
+        sent_ns == loss.rack_ns and not loss.rack_again and una > loss.rack_end
+    ):
+        loss.rack_ns, loss.rack_again, loss.rack_end = sent_ns, False, una
+        loss.rack_rtt_ns = now - sent_ns
+    count_delivered(socket, acked, record, now)
+    if window.limited or window.cwnd < window.ssthresh:
+        grow(socket, acked, now)
+    if snd.unsent or snd.fin:
+        arm(table, socket, now, restart=True)
+    else:
+        socket.timer, socket.timer_ns = _NO_TIMER, NEVER
 
 
 def _acknowledged(table: TcpTable, socket: TcpSocket, una: int, acked: int, now: int) -> None:

@@ -6,7 +6,13 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.reason import Reason
 from smolctl.stack.transport.tcp.handover import hand_over_queued
 from smolctl.stack.transport.tcp.loss import Phase
-from smolctl.stack.transport.tcp.segment import payload_room, send_ack, sync_mss, transmit
+from smolctl.stack.transport.tcp.segment import (
+    payload_room,
+    send_ack,
+    sync_mss,
+    transmit,
+    transmit_data,
+)
 from smolctl.stack.transport.tcp.send import Buffer, Sent
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
@@ -17,6 +23,8 @@ from smolctl.wire.tcp import FIN, PSH, SYN
 _SENDING = frozenset(
     {State.ESTABLISHED, State.CLOSE_WAIT, State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK}
 )
+_NO_TIMER, _RETRANSMIT = TimerKind.NONE, TimerKind.RETRANSMIT
+_PROBE, _PERSIST, _OPEN = TimerKind.PROBE, TimerKind.PERSIST, Phase.OPEN
 OUTBOX_SHARE = 512
 """Frames in an interface's outbox beyond which a connection waits (Linux TCP small queues)."""
 _CORK_NS = 200_000_000
@@ -75,9 +83,29 @@ def send_at_once(table: TcpTable, socket: TcpSocket, data: Buffer, now: int) -> 
     if crowded(table, socket):
         return False
     window.limited = False
-    _send_buffers(table, socket, (bytes(data),), size, now, fin=False)
+    buffers = (bytes(data),)
+    if not socket.timestamps or socket.ecn:
+        _send_buffers(table, socket, buffers, size, now, fin=False)
+    elif not transmit_data(table, socket, _record(socket, buffers, size, now), size, now):
+        transmit(table, socket, snd.nxt - size, PSH, buffers, now)
     arm(table, socket, now)
     return True
+
+
+def _record(socket: TcpSocket, buffers: tuple[Buffer, ...], size: int, now: int) -> Sent:
+    """Note that a small segment is on its way, after which there is no more to send."""
+    snd, loss, seq = socket.snd, socket.loss, socket.snd.nxt
+    socket.window.used_ns = now
+    record = Sent(seq, seq + size, buffers, PSH, now)
+    record.delivered, record.delivered_ns = loss.delivered, loss.delivered_ns
+    record.app_limited = True
+    if size < socket.mss:
+        snd.small_end = record.end
+    snd.push(record, size)
+    loss.prr_out += size
+    if socket.ack_ns < NEVER:
+        socket.pingpong = True
+    return record
 
 
 def _send_lost(table: TcpTable, socket: TcpSocket, now: int) -> None:
@@ -295,20 +323,23 @@ def arm(table: TcpTable, socket: TcpSocket, now: int, *, restart: bool = False) 
         restart: new data was acknowledged (RFC 6298 5.3); an acknowledgment of nothing new leaves a
             timer that runs as it is.
     """
-    snd = socket.snd
+    snd, timer = socket.snd, socket.timer
     if snd.records:
-        if restart or socket.timer in (TimerKind.NONE, TimerKind.PERSIST):
-            _set(table, socket, TimerKind.RETRANSMIT, now + socket.rtt.backed_off(socket.retries))
+        fresh = restart or timer is _NO_TIMER or timer is _PERSIST
         if restart or snd.records[-1].sent_ns == now:
-            _arm_probe(table, socket, now)
+            kind = _RETRANSMIT if fresh else timer
+            if _arm_probe(table, socket, kind, now):
+                return
+        if fresh:
+            _set(table, socket, _RETRANSMIT, now + socket.rtt.backed_off(socket.retries))
     elif snd.unsent or (snd.fin and not snd.fin_sent):
-        if socket.timer is not TimerKind.PERSIST and socket not in table.throttled:
+        if timer is not _PERSIST and socket not in table.throttled:
             wait = socket.rtt.backed_off(socket.window_probes)
             if socket.cork and snd.wnd >= socket.mss:
                 wait = _CORK_NS
-            _set(table, socket, TimerKind.PERSIST, now + wait)
-    elif socket.timer is not TimerKind.NONE:
-        socket.timer, socket.timer_ns = TimerKind.NONE, NEVER
+            _set(table, socket, _PERSIST, now + wait)
+    elif timer is not _NO_TIMER:
+        socket.timer, socket.timer_ns = _NO_TIMER, NEVER
 
 
 def _set(table: TcpTable, socket: TcpSocket, kind: TimerKind, at_ns: int) -> None:
@@ -322,26 +353,33 @@ def set_timer(table: TcpTable, socket: TcpSocket, kind: TimerKind, at_ns: int) -
     _set(table, socket, kind, at_ns)
 
 
-def _arm_probe(table: TcpTable, socket: TcpSocket, now: int) -> None:
+def _arm_probe(table: TcpTable, socket: TcpSocket, timer: TimerKind, now: int) -> bool:
     """Have the tail of the flight probed before it times out, or then (RFC 8985 7.2).
 
     One probe at a time, and none before a round trip was measured since the last (7.3).
+
+    Args:
+        timer: the kind that runs, or is to run.
+
+    Returns: whether the timer was set.
     """
-    loss, snd, rtt, timer = socket.loss, socket.snd, socket.rtt, socket.timer
+    loss, snd, rtt = socket.loss, socket.snd, socket.rtt
     if (
         snd.sacked or socket.retries or not socket.sack or loss.tlp_end is not None
         or not rtt.sampled
-        or (timer is not TimerKind.RETRANSMIT and timer is not TimerKind.PROBE)
-        or (loss.phase is not Phase.OPEN and loss.phase is not Phase.CWR)
-        or socket.state not in _SENDING or not table.settings["tcp.tlp"]
+        or (timer is not _RETRANSMIT and timer is not _PROBE)
+        or (loss.phase is not _OPEN and loss.phase is not Phase.CWR)
+        or socket.state not in _SENDING or not table.defaults.tlp
     ):  # fmt: skip
-        return
+        return False
     wait = 2 * rtt.srtt_ns
     # The peer may delay the acknowledgment of a single segment.
     alone = len(snd.records) == 1 and snd.nxt - snd.una <= socket.mss
     wait += _DELACK_MAX_NS if alone else _LEAST_PROBE_NS
     timeout = snd.records[0].sent_ns + rtt.rto_ns
     if now < timeout:
-        _set(table, socket, TimerKind.PROBE, min(now + wait, timeout))
-    elif timer is TimerKind.PROBE:
-        _set(table, socket, TimerKind.RETRANSMIT, now)
+        _set(table, socket, _PROBE, min(now + wait, timeout))
+        return True
+    if timer is _PROBE:
+        _set(table, socket, _RETRANSMIT, now)
+    return timer is _PROBE

@@ -97,15 +97,17 @@ class ReceiveSide:
         return True
 
     def _append(self, data: Buffer | bytearray) -> None:
-        length = len(data)
+        length, chunks = len(data), self._chunks
         self.ready += length
-        if length < _SMALL:
-            last = self._chunks[-1] if self._chunks else None
+        if length < _SMALL and chunks:
+            last = chunks[-1]
+            if isinstance(last, bytes) and len(last) < _SMALL:
+                last = chunks[-1] = bytearray(last)
             if isinstance(last, bytearray) and len(last) < _JOIN_MAX:
                 last += data
                 return
-            data = bytearray(data)
-        self._chunks.append(data)
+        # A small one may keep a large buffer from being freed.
+        chunks.append(data if length >= _SMALL or isinstance(data, bytes) else bytes(data))
 
     def _join(self) -> None:
         """Take over the blocks that the stream has reached."""

@@ -11,13 +11,12 @@ from smolctl.stack.ip.way import Refusal, Way
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.trace.trace import Direction, Flow, Trace
 from smolctl.stack.transport.tcp.request import Request
-from smolctl.stack.transport.tcp.send import Buffer
+from smolctl.stack.transport.tcp.send import Buffer, Sent
 from smolctl.stack.transport.tcp.sequence import Ends, timestamp
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.wire import tcp
 from smolctl.wire.ipv4 import Protocol
-from smolctl.wire.offload.tcp_run import Numbers
 from smolctl.wire.tcp import ACK, CWR, ECE, SYN, TcpHeader
 from smolctl.wire.tcp_options import TcpOptions
 
@@ -145,7 +144,7 @@ def _transmit_timed(
     edge = rcv.edge
     window = rcv.tell_window(socket.rcvbuf, socket.mss)
     value, echo = timestamp(now, socket.ts_offset), rcv.ts_recent or 0
-    numbers = Numbers(seq, rcv.nxt, flags | ACK, value, echo, window)
+    numbers = (seq, rcv.nxt, flags | ACK, value, echo, window)
     number = flow.send_timed(
         numbers, socket.tos & ~3, socket.mss + TIMESTAMP_LEN, size, buffers
     )  # fmt: skip
@@ -154,6 +153,35 @@ def _transmit_timed(
         return 0
     _acknowledged(socket)
     return number
+
+
+def transmit_data(
+    table: TcpTable, socket: TcpSocket, record: Sent, size: int, now: int
+) -> bool:  # fmt: skip
+    """Send one segment by a known flow, with a timestamp, of a connection with nothing else to say.
+
+    It does what ``transmit`` does; False leaves it to that.
+    """
+    rcv, flow, stats = socket.rcv, socket.flow, socket.stats
+    if flow is None:
+        return False
+    edge = rcv.edge
+    window = rcv.tell_window(socket.rcvbuf, socket.mss)
+    value, echo = now // 1_000_000 + socket.ts_offset, rcv.ts_recent or 0
+    numbers = (record.seq, rcv.nxt, record.flags | ACK, value, echo, window)
+    room = socket.mss + TIMESTAMP_LEN
+    if not flow.send_timed(numbers, socket.tos & ~3, room, size, record.buffers):
+        rcv.edge = edge
+        return False
+    rcv.acked = rcv.nxt
+    socket.ack_now, socket.ack_ns = False, NEVER
+    if socket.quick:
+        socket.quick -= 1
+    table.recorder.count("tcp.segments_sent")
+    stats.segs_out += 1
+    stats.data_segs_out += 1
+    stats.bytes_sent += size
+    return True
 
 
 def _count_sent(table: TcpTable, socket: TcpSocket, size: int, number: int) -> None:

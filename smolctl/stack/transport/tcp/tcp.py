@@ -399,9 +399,10 @@ class Tcp(TcpTable):
         Raises:
             NotConnected, Rejected: as ``receive``.
         """
-        if not self._has_data(socket):
+        rcv = socket.rcv
+        if (not rcv.ready or socket.receive_shut) and not self._has_data(socket):
             return None if not socket.at_end else b""
-        data = socket.rcv.take(size)
+        data = rcv.take(size)
         if socket.state is not State.CLOSED:
             self._was_read(socket, len(data), now)
         return data
