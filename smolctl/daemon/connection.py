@@ -373,14 +373,14 @@ class Connection:
                 exchange.job = answer
 
     def _pull(self) -> None:
-        """Send rows while the client keeps up."""
-        while self._rows is not None and len(self._out) < HIGH_WATER:
+        """Send the next rows if the client keeps up: few, or a cheap answer would hold the loop."""
+        if self._rows is not None and len(self._out) < HIGH_WATER:
             exchange, rows = self._rows
             try:
                 chunk = list(islice(rows, CHUNK_ROWS))
                 if len(chunk) == CHUNK_ROWS:
                     self._out += messages.rows(exchange.number, chunk)
-                    continue
+                    return
                 self.end(exchange, messages.last_rows(exchange.number, chunk))
             except SmolctlError as error:
                 exchange.fail(error)
