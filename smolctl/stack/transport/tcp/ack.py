@@ -312,9 +312,11 @@ def _marks(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) -> N
     """Reduce the window once a round trip for congestion marks (RFC 3168 6.1.2)."""
     loss, snd = socket.loss, socket.snd
     marked = socket.ecn and segment.flags & ECE and not segment.flags & SYN
-    if marked and loss.phase is Phase.OPEN and snd.una >= loss.ce_end and snd.records:
+    if marked and loss.phase is Phase.OPEN and snd.una >= loss.ce_end:
         loss.ce_end = snd.nxt
         recovery.enter_cwr(table, socket, now)
+        if not snd.records:
+            recovery.leave(socket)
         table.note(reason.TCP_CE_MARK, socket, now)
 
 
@@ -378,6 +380,5 @@ def _probe_answered(
         loss.tlp_end = None
         if loss.phase is Phase.OPEN and not socket.snd.sacked:
             recovery.enter_cwr(table, socket, now)
-            socket.cwr = False
     elif segment.duplicate_ack and not segment.options.sack:
         loss.tlp_end = None  # both arrived, at a peer that does not report duplicates

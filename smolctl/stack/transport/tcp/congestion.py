@@ -52,9 +52,6 @@ class Controller(Protocol):
     def reset(self) -> None:
         """Forget everything but the window: after a timeout."""
 
-    def idle(self, silent_ns: int) -> None:
-        """Take note that nothing was sent for so long."""
-
 
 def initial_window(segments: int, mss: int) -> int:
     """Return the initial window: ten segments, of those above 1460 bytes fewer (RFC 6928 2)."""
@@ -90,9 +87,6 @@ class Reno:
         """Forget what was counted."""
         self._acked = 0
 
-    def idle(self, silent_ns: int) -> None:
-        """Nothing happens: no time is part of it."""
-
 
 def slow_start(window: Window, acked: int) -> int:
     """Grow the window by what is acknowledged, up to its threshold; return what is left."""
@@ -112,24 +106,29 @@ _ALPHA = 3 * (1 - 0.7) / (1 + 0.7)
 class Cubic:
     """CUBIC: the window is a cubic function of the time since the last loss (RFC 9438)."""
 
-    __slots__ = ("_epoch_ns", "_hystart", "_k", "_left", "_origin", "_w_est", "_w_max")
+    __slots__ = (
+        "_epoch_ns", "_grown_ns", "_hystart", "_k", "_left", "_origin", "_prior", "_w_est",
+        "_w_max",
+    )  # fmt: skip
     name = CUBIC
 
     def __init__(self, *, hystart: bool = True) -> None:
         self._hystart = HyStart() if hystart else None
-        self._w_max = self._origin = self._w_est = self._k = self._left = 0.0
-        self._epoch_ns = 0
+        self._w_max = self._origin = self._w_est = self._k = self._left = self._prior = 0.0
+        self._epoch_ns = self._grown_ns = 0
 
     def on_ack(self, window: Window, acked: int, rtt_ns: int, now: int) -> None:
         """Grow the window (RFC 9438 4.2 to 4.5)."""
         if window.slow_start:
-            hystart = self._hystart
+            # RFC 9406 4.3: later, the threshold is known.
+            hystart = self._hystart if window.ssthresh >= INFINITE else None
             if hystart is not None and rtt_ns:
                 hystart.sample(rtt_ns)
             divided = hystart.divided(acked) if hystart is not None else acked
             left = slow_start(window, divided)
             if hystart is not None and hystart.done:
                 window.ssthresh = window.cwnd
+                self._prior = window.cwnd / window.mss
                 hystart.done = False
             if not left:
                 return
@@ -147,11 +146,15 @@ class Cubic:
                 self._origin = self._w_max
             else:
                 self._k, self._origin = 0.0, segments
+        else:
+            # RFC 9438 4.2: what was not limited by the window does not count as time.
+            self._epoch_ns += max(now - self._grown_ns - 2 * rtt_ns, 0)
+        self._grown_ns = now
         t = (now - self._epoch_ns + rtt_ns) / 1e9
         target = self._origin + _C * (t - self._k) ** 3
         target = min(max(target, segments), 1.5 * segments)
         # RFC 9438 4.3: at least as fast as Reno.
-        alpha = 1.0 if self._w_est >= self._w_max else _ALPHA
+        alpha = 1.0 if self._w_est >= self._prior else _ALPHA
         self._w_est += alpha * acked / cwnd
         target = max(target, self._w_est)
         self._left += (target - segments) / segments * acked
@@ -162,7 +165,7 @@ class Cubic:
 
     def reduced(self, window: Window, flight: int, now: int) -> int:
         """Return seven tenths of the window, and remember where it was (RFC 9438 4.6, 4.7)."""
-        segments = window.cwnd / window.mss
+        segments = self._prior = window.cwnd / window.mss
         # RFC 9438 4.7: fast convergence makes room for those who came later.
         falling = segments < self._w_max
         self._w_max = segments * (1 + _BETA_NUM / _BETA_DEN) / 2 if falling else segments
@@ -174,14 +177,9 @@ class Cubic:
         if self._hystart is not None and window.slow_start:
             self._hystart.next_round()
 
-    def idle(self, silent_ns: int) -> None:
-        """Leave the silence out of the time since the last loss (RFC 9438 4.2)."""
-        if self._epoch_ns:
-            self._epoch_ns += silent_ns
-
     def reset(self) -> None:
-        """Begin a new epoch; slow start begins anew, too."""
-        self._epoch_ns, self._left = 0, 0.0
+        """Begin a new epoch, which knows no earlier window (RFC 9438 4.8)."""
+        self._epoch_ns, self._left, self._w_max = 0, 0.0, 0.0
         if self._hystart is not None:
             self._hystart = HyStart()
 

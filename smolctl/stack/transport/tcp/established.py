@@ -268,7 +268,8 @@ def text_input(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) 
     if socket.ecn:
         if segment.flags & CWR:
             socket.ece = False
-        if packet.header.dscp_ecn & 3 == _CE:
+        # RFC 3168 6.1.5: not of what lies outside of the window, which is sent again unmarked.
+        if packet.header.dscp_ecn & 3 == _CE and segment.end > rcv.nxt:
             socket.ece = True
             socket.stats.marks += 1
     fin_seq = segment.end - 1 if segment.flags & FIN else None
@@ -316,16 +317,17 @@ def _payload(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) ->
         packet.record(reason.TCP_OFO_PRUNED, **_named(socket), size=len(data))
         socket.ack_now = True
         return False
-    had_blocks = rcv.blocks
-    fresh = rcv.accept(seq, data)
+    had_blocks, dsack = rcv.blocks, table.settings["tcp.dsack"]
+    known = rcv.known(seq, seq + len(data)) if gap and dsack else None
+    rcv.accept(seq, data)
     if gap:
         socket.stats.ooo_in += 1
         packet.record(reason.TCP_OUT_OF_ORDER, **_named(socket), size=seq - rcv.nxt)
-        if not fresh and table.settings["tcp.dsack"]:
-            rcv.duplicate = (seq, seq + len(data))
+        if known is not None:
+            rcv.duplicate = known
         _acknowledge_now(table, socket, now)
     else:
-        if seq < before and table.settings["tcp.dsack"]:
+        if seq < before and dsack:
             rcv.duplicate = (seq, before)
         socket.stats.bytes_received += rcv.nxt - before
         schedule_ack(table, socket, now, filled=had_blocks > 0)

@@ -107,6 +107,8 @@ def _agree(table: TcpTable, socket: TcpSocket, told: TcpOptions, segment: Incomi
         rcv.ts_recent, rcv.ts_recent_ns = told.timestamps[0], segment.packet.now
     flags = segment.flags & (ECE | CWR)
     socket.ecn = socket.ecn and flags == (ECE if segment.flags & ACK else ECE | CWR)
+    # SYN is sent again without asking for it, and so is our answer to a simultaneous one.
+    socket.ect = socket.ecn and bool(segment.flags & ACK) and snd.records[0].times == 1
 
 
 def _default_mss(table: TcpTable, ends: Ends) -> int:
@@ -410,7 +412,8 @@ def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:
     child.port, child.peer, child.peer_port = ends.port, ends.peer, ends.peer_port
     child.opened = request.opened
     child.dev, child.ends, child.on_error = request.dev, ends, listener.on_error
-    child.timestamps, child.sack, child.ecn = request.timestamps, request.sack, request.ecn
+    child.timestamps, child.sack = request.timestamps, request.sack
+    child.ecn = child.ect = request.ecn
     child.scaling = request.scale is not None
     child.ts_offset, child.peer_mss, child.advmss = request.ts_offset, request.mss, request.advmss
     snd.una = snd.nxt = snd.small_end = request.iss + 1

@@ -310,7 +310,6 @@ def _begin_flight(socket: TcpSocket, now: int) -> None:
         window.ssthresh = max(window.ssthresh, window.cwnd * 3 // 4)
         halvings = min(idle // socket.rtt.rto_ns, 30)
         window.cwnd = max(window.cwnd >> halvings, min(window.restart, window.cwnd))
-        socket.controller.idle(idle)
 
 
 # --- the timer ------------------------------------------------------------------------------------

@@ -216,6 +216,17 @@ class ReceiveSide:
         """Bytes beyond gaps with what their blocks count."""
         return self.out_of_order + BLOCK_OVERHEAD * len(self._blocks)
 
+    def known(self, seq: int, end: int) -> Range | None:
+        """Return the first part of a range beyond a gap that came before; None for none."""
+        blocks = self._blocks
+        index = max(bisect_right(blocks, seq, key=_seq) - 1, 0)
+        while index < len(blocks) and blocks[index].seq < end:
+            block = blocks[index]
+            if block.end > seq:
+                return max(seq, block.seq), min(end, block.end)
+            index += 1
+        return None
+
     def _keep(self, seq: int, data: Buffer) -> bool:
         """Keep what is new of a payload beyond a gap; what is known already stays as it is."""
         blocks, end, before = self._blocks, seq + len(data), self.out_of_order

@@ -22,6 +22,7 @@ def _begin(socket: TcpSocket, phase: Phase, now: int) -> None:
     loss.prr_delivered = loss.prr_out = 0
     loss.tlp_end = None
     loss.prr_base = max(flight, 1)
+    socket.cwr = True
 
 
 def enter_recovery(table: TcpTable, socket: TcpSocket, now: int) -> None:
@@ -34,7 +35,6 @@ def enter_cwr(table: TcpTable, socket: TcpSocket, now: int) -> None:
     """Reduce the window because a router marked a segment (RFC 3168 6.1.2)."""
     _begin(socket, Phase.CWR, now)
     socket.loss.undo = None
-    socket.cwr = True
 
 
 def enter_loss(table: TcpTable, socket: TcpSocket, now: int) -> None:
@@ -108,6 +108,6 @@ def take_back(table: TcpTable, socket: TcpSocket, cause: str, now: int) -> None:
     window.ssthresh = max(window.ssthresh, loss.prior_ssthresh)
     loss.phase, loss.undo, loss.frto, loss.dupacks = Phase.OPEN, None, 0, 0
     loss.retransmitted, snd.dups = None, 0
-    socket.retries = 0
+    socket.retries, socket.cwr = 0, False
     socket.stats.spurious += 1
     table.note(reason.TCP_SPURIOUS_RETRANSMIT, socket, now, cause=cause)

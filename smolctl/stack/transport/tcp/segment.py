@@ -103,7 +103,7 @@ def transmit(
         ends.port, ends.peer_port, seq, rcv.nxt if flags & ACK else 0, 0, flags, window, urgent,
         options.to_bytes(),
     )  # fmt: skip
-    tos = socket.tos & ~3 | (_ECT0 if ecn and socket.ecn else 0)
+    tos = socket.tos & ~3 | (_ECT0 if ecn and socket.ect else 0)
     if flags & ACK:
         _acknowledged(socket)
     number = 0

@@ -171,7 +171,8 @@ class TcpSocket(SocketBase):
         receive_shut: the program reads no more; closed: it has closed the socket.
         snd, rcv: the two sides; window, controller: congestion control; loss: recovery; rtt.
         mss: payload in a full segment; advmss: what the peer was told; peer_mss: what it told.
-        timestamps, sack, scaling, ecn: options of both ends.
+        timestamps, sack, scaling, ecn: options of both ends. ect: what it sends may be marked: all
+            of its SYNs asked for it (RFC 3168 6.1.1).
         ts_offset: see ``Secrets.timestamp_offset``.
         timer, timer_ns: what the retransmission timer is for, and when it goes off.
         ack_ns: when a delayed acknowledgment leaves; ack_now: one leaves at the end of this turn.
@@ -183,7 +184,7 @@ class TcpSocket(SocketBase):
         window_probes: window probes since the peer's window was last open: each waits twice as long
             as the one before, though the peer answers.
         zero_since_ns: since when the peer's window is zero, 0 while it is not.
-        ece: the peer is told of a congestion mark; cwr: it is told that we were.
+        ece: the peer is told of a congestion mark; cwr: it is told that the window was reduced.
         invalid_ns: when an unacceptable segment was answered last.
         waits_for: why data that is written has not left, since all was acknowledged.
         challenge_ns: when a segment was challenged last; challenged_syn: it was SYN.
@@ -237,6 +238,7 @@ class TcpSocket(SocketBase):
     sack: bool = False
     scaling: bool = False
     ecn: bool = False
+    ect: bool = False
     ts_offset: int = 0
     timer: TimerKind = TimerKind.NONE
     timer_ns: int = NEVER

@@ -64,10 +64,12 @@ def _is_old(rest: TimeWait, segment: Incoming) -> bool:
 
 def _is_new(rest: TimeWait, segment: Incoming, *, old: bool) -> bool:
     """Tell whether a SYN begins a new connection: behind the old one in numbers, or in time."""
+    if old:
+        return False
     if segment.seq > rest.rcv_nxt:
         return True
     times = segment.options.timestamps
-    if not rest.timestamps or times is None or rest.ts_recent is None or old:
+    if not rest.timestamps or times is None or rest.ts_recent is None:
         return False
     return unwrap(times[0], rest.ts_recent) > rest.ts_recent
 
