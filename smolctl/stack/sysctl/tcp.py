@@ -75,7 +75,7 @@ TCP_SYSCTLS: tuple[Sysctl, ...] = (
     Sysctl(
         "tcp.max_syn_backlog", 1024, "handshakes", 1, 1_000_000,
         "handshakes that may be in progress at a listening socket",
-        "RFC 4987 3.1; Linux tcp_max_syn_backlog", "1024", "one",
+        "RFC 4987 3.2; Linux tcp_max_syn_backlog", "1024", "one",
     ),
     Sysctl(
         "tcp.max_tw_buckets", 65_536, "connections", 0, 1_000_000,

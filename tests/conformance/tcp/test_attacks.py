@@ -36,6 +36,15 @@ def test_rfc5961_4_2_a_syn_in_the_window_is_challenged() -> None:
     """)
 
 
+def test_rfc5961_4_2_a_syn_outside_of_the_window_is_challenged() -> None:
+    play("""
+        +0  established
+        +0  < S 500000:500000
+        +0  > . 1:1 ack 1
+        +0  state established
+    """)
+
+
 def test_rfc5961_5_2_an_acknowledgment_from_nowhere_is_challenged() -> None:
     play("""
         +0  established
@@ -59,6 +68,28 @@ def test_rfc5961_7_challenges_are_limited_by_connection() -> None:
         +.4 < R 100:100
         +0  > . 1:1 ack 1
     """)
+
+
+def test_rfc5961_7_the_limit_of_challenges_is_a_sysctl() -> None:
+    play("""
+        +0  established
+        +0  sysctl tcp.invalid_ratelimit_ms 0
+        +0  < R 100:100
+        +0  > . 1:1 ack 1
+        +0  < R 100:100
+        +0  > . 1:1 ack 1
+    """)
+
+
+def test_rfc5927_4_2_ephemeral_ports_differ_from_start_to_start() -> None:
+    """A keyed hash and chance say where the search begins (RFC 6056 3.3.3)."""
+    ports = set()
+    for random in (0.1, 0.3, 0.7):
+        host = Host("10.0.0.1/24", random=random)
+        socket = host.stack.tcp.open()
+        host.stack.tcp.connect(socket, ip(PEER), 80, host.now)
+        ports.add(socket.port)
+    assert len(ports) == 3
 
 
 def test_gvisor_7619_a_challenged_syn_is_sent_again() -> None:

@@ -346,7 +346,7 @@ def too_big(script: Script, mtu: int, ahead: int = 0) -> None:
     script._collect()
 
 
-def test_rfc1191_6_5_what_a_router_found_too_big_is_sent_again_in_smaller_pieces() -> None:
+def test_rfc1191_6_4_what_a_router_found_too_big_is_sent_again_in_smaller_pieces() -> None:
     """Usque #123; the congestion window stays, as the network is not congested."""
     script = play("+0 established\n+0 write 2920\n+0 ignore")
     window = script.conn.window.cwnd

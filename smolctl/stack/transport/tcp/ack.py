@@ -292,6 +292,8 @@ def _count_duplicates(socket: TcpSocket, segment: Incoming, news: _Progress) -> 
     if not segment.duplicate_ack or not snd.records:
         return 0
     loss.dupacks += 1
+    if loss.phase is Phase.LOSS and snd.nxt == loss.high:
+        return 0  # nothing new was sent since the timeout: they may be of what it has repeated
     return snd.duplicate_acked(socket.mss)
 
 

@@ -36,7 +36,7 @@ def suspect(table: TcpTable, socket: TcpSocket, now: int) -> None:
 
 
 def too_big(table: TcpTable, socket: TcpSocket, now: int) -> None:
-    """Send again, in smaller segments, what a router said was too big (RFC 1191 6.5).
+    """Send again, in smaller segments, what a router said was too big (RFC 1191 6.4).
 
     The network is not congested, so the window stays (Linux tcp_simple_retransmit).
     """
