@@ -359,7 +359,8 @@ with a named reason. An ICMP error that comes back is reported for the datagram 
 With -c, the last line says how many datagrams were sent, and how many a second. -i 0 sends the
 next datagram as soon as the last one is reported. --rate sends at a steady pace, and catches up
 after delays of up to 10 ms. With -q only failures and the last line are printed, which is faster.
-Programs send even faster with the stack's sockets (docs/programs.md).
+Programs send even faster with the stack's sockets (docs/programs.md). python -m smolctl.run SCRIPT
+runs a Python program, unmodified, on a stack.
 
 A datagram to a group leaves through the interface of --dev or of the source address, otherwise
 through that of the route, with a TTL of 1. Members on this stack get a copy.

@@ -2,7 +2,8 @@
 
 ``Client`` sends requests, as the command line does. ``DatagramSocket`` is a UDP socket of the
 stack, ``StreamSocket`` a TCP socket, both used like those of ``socket``. For asyncio there are
-``open_datagram_endpoint``, ``open_connection`` and ``start_server``.
+``open_datagram_endpoint``, ``open_connection`` and ``start_server``. ``patch`` has programs that
+know of no stack use one.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from smolctl.client.control import (
 
 if TYPE_CHECKING:
     from smolctl.client.datagram import DatagramSocket
+    from smolctl.client.dropin import patch
     from smolctl.client.endpoint import open_connection, open_datagram_endpoint, start_server
     from smolctl.client.stream import StreamSocket
 
@@ -28,6 +30,7 @@ _SOCKETS = {
     "StreamSocket": "stream",
     "open_connection": "endpoint",
     "open_datagram_endpoint": "endpoint",
+    "patch": "dropin",
     "start_server": "endpoint",
 }
 
@@ -42,6 +45,7 @@ __all__ = [
     "daemon_environment",
     "open_connection",
     "open_datagram_endpoint",
+    "patch",
     "start_daemon",
     "start_server",
     "stop_daemon",

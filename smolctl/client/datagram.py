@@ -40,6 +40,7 @@ MAX_KNOWN = 4096
 """Destinations that are remembered; all are forgotten when there are more."""
 
 
+# Names with two underscores: classes that programs derive have their own.
 class DatagramSocket(socket.socket):
     """A UDP socket of a stack.
 
@@ -68,33 +69,33 @@ class DatagramSocket(socket.socket):
     ) -> None:
         if family not in (socket.AF_INET, socket.AF_INET6):
             raise _plain(errno.EAFNOSUPPORT)
-        self._family = socket.AddressFamily(family)
+        self.__family = socket.AddressFamily(family)
         self.stack = stack or os.environ.get("SMOLCTL_STACK") or DEFAULT_STACK
         six = family == socket.AF_INET6
-        self._any: Address = ("::", 0, 0, 0) if six else ("0.0.0.0", 0)
-        self._local = self._any
-        self._peer: Address | None = None
-        self._mute = self._deaf = False
-        self._number = 0
-        self._pid = os.getpid()
-        self._lock = Lock()
+        self.__any: Address = ("::", 0, 0, 0) if six else ("0.0.0.0", 0)
+        self.__local = self.__any
+        self.__peer: Address | None = None
+        self.__mute = self.__deaf = False
+        self.__number = 0
+        self.__pid = os.getpid()
+        self.__lock = Lock()
         # Destination -> what goes in front of a payload of at most so many bytes.
-        self._known: dict[Address, tuple[bytes, int]] = {}
-        self._zones: dict[str, int] = {}
-        self._client = Client.connect(self.stack, start=start)
+        self.__known: dict[Address, tuple[bytes, int]] = {}
+        self.__zones: dict[str, int] = {}
+        self.__client = Client.connect(self.stack, start=start)
         try:
-            opened = open_channel(self._client, "socket.open", channel.VERSION, family)
+            opened = open_channel(self.__client, "socket.open", channel.VERSION, family)
         except BaseException:
-            self._client.close()
+            self.__client.close()
             raise
-        self._request, fd, self._set = opened
+        self.__request, fd, self.__set = opened
         super().__init__(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=fd)
-        self._inbox = Inbox(fd, family, self.stack, self._known.clear, _nudger(self))
+        self.__inbox = Inbox(fd, family, self.stack, self.__known.clear, self.__nudger(self))
 
     @property
     def family(self) -> socket.AddressFamily:
         """AF_INET or AF_INET6."""
-        return self._family
+        return self.__family
 
     @property
     def type(self) -> socket.SocketKind:
@@ -115,8 +116,8 @@ class DatagramSocket(socket.socket):
             OSError: EADDRINUSE, EADDRNOTAVAIL, or EINVAL when it is bound already, or when a
                 link-local address has no zone.
         """
-        host, port, zone = self._checked(address)
-        self._command("bind", addr=host, port=port, zone=zone)
+        host, port, zone = self.__checked(address)
+        self.__command("bind", addr=host, port=port, zone=zone)
 
     def connect(self, address: Any) -> None:
         """Send to this address from now on, and take only what comes from there.
@@ -125,9 +126,9 @@ class DatagramSocket(socket.socket):
             OSError: ENETUNREACH or EHOSTUNREACH when no way leads there, EACCES for a broadcast
                 address that was not allowed.
         """
-        host, port, zone = self._checked(address)
-        self._command("connect", addr=host, port=port, zone=zone)
-        self._peer = (host, port) if self._family == socket.AF_INET else (host, port, 0, zone)
+        host, port, zone = self.__checked(address)
+        self.__command("connect", addr=host, port=port, zone=zone)
+        self.__peer = (host, port) if self.__family == socket.AF_INET else (host, port, 0, zone)
 
     def connect_ex(self, address: Any) -> int:
         """Connect as ``connect``, and return the errno, 0 for success."""
@@ -139,7 +140,7 @@ class DatagramSocket(socket.socket):
 
     def getsockname(self) -> Address:
         """Return what it is bound to; ("0.0.0.0", 0) or ("::", 0, 0, 0) before."""
-        return self._local
+        return self.__local
 
     def getpeername(self) -> Address:
         """Return whom it is connected to.
@@ -147,9 +148,9 @@ class DatagramSocket(socket.socket):
         Raises:
             OSError: ENOTCONN, to nobody.
         """
-        if self._peer is None:
+        if self.__peer is None:
             raise _plain(errno.ENOTCONN)
-        return self._peer
+        return self.__peer
 
     def setsockopt(self, level: int, option: int, value: Any, size: int | None = None) -> None:
         """Set one of the options in ``options``, as socket(7) and ip(7) have them.
@@ -165,8 +166,8 @@ class DatagramSocket(socket.socket):
         name = options.NAMES.get((level, option))
         if name is not None:
             word = options.word(name, value)
-            self._command("set", **{name: word})
-            self._set[name] = word
+            self.__command("set", **{name: word})
+            self.__set[name] = word
             return
         try:
             command = options.command(level, option, value)
@@ -174,7 +175,7 @@ class DatagramSocket(socket.socket):
             raise _plain(errno.EINVAL) from None
         if command is None:
             raise _plain(errno.ENOPROTOOPT)
-        self._command(command[0], **command[1])
+        self.__command(command[0], **command[1])
 
     def getsockopt(self, level: int, option: int, size: int = 0) -> Any:
         """Return an option that ``setsockopt`` can set, or one of SO_TYPE, SO_ERROR and so on.
@@ -187,18 +188,18 @@ class DatagramSocket(socket.socket):
         """
         name = options.NAMES.get((level, option))
         if level == socket.SOL_SOCKET and option in options.OWN:
-            value = self._own(option)
+            value = self.__own(option)
         elif name is None:
             raise _plain(errno.ENOPROTOOPT)
         elif name == "dev":
-            return str(self._set.get(name, "")).encode().ljust(size, b"\0")[:size]
+            return str(self.__set.get(name, "")).encode().ljust(size, b"\0")[:size]
         else:
-            value = int(self._set.get(name, 0))
+            value = int(self.__set.get(name, 0))
         return struct.pack("i", value)[:size] if size else value
 
-    def _own(self, option: int) -> int:
+    def __own(self, option: int) -> int:
         if option == socket.SO_ERROR:
-            return self._pending_number()
+            return self.__pending_number()
         fixed = {socket.SO_TYPE: self.type, socket.SO_DOMAIN: self.family}
         return int(fixed.get(option, self.proto))
 
@@ -217,7 +218,7 @@ class DatagramSocket(socket.socket):
             OSError: EADDRINUSE when it was joined before (with ``source``: EADDRNOTAVAIL), ENODEV
                 when there is no such interface, EINVAL for what is no group, ENOBUFS for too many.
         """
-        self._membership("join", group, dev, source)
+        self.__membership("join", group, dev, source)
 
     def leave_group(self, group: str, dev: str | None = None, source: str | None = None) -> None:
         """Leave a group, or hear one sender less: IP_DROP_MEMBERSHIP.
@@ -225,15 +226,15 @@ class DatagramSocket(socket.socket):
         Raises:
             OSError: EADDRNOTAVAIL when it was not joined, or not for this sender.
         """
-        self._membership("leave", group, dev, source)
+        self.__membership("leave", group, dev, source)
 
-    def _membership(self, what: str, group: str, dev: str | None, source: str | None) -> None:
+    def __membership(self, what: str, group: str, dev: str | None, source: str | None) -> None:
         args = {"what": what, "group": group}
         if dev is not None:
             args["dev"] = dev
         if source is not None:
             args.update(what=f"{what}_source", source=source)
-        self._command("membership", **args)
+        self.__command("membership", **args)
 
     # --- sending ----------------------------------------------------------------------------------
 
@@ -243,9 +244,9 @@ class DatagramSocket(socket.socket):
         Raises:
             OSError: EDESTADDRREQ when there is no peer.
         """
-        if self._peer is None:
+        if self.__peer is None:
             raise _plain(errno.EDESTADDRREQ)
-        return self._put(data, self._peer)
+        return self.__put(data, self.__peer)
 
     def sendto(self, data: Any, *address: Any) -> int:
         """Send a datagram; return how many bytes it had.
@@ -259,19 +260,19 @@ class DatagramSocket(socket.socket):
             OSError: ENETUNREACH, EHOSTUNREACH, EMSGSIZE, EACCES (broadcast), ECONNREFUSED (of an
                 earlier datagram) and others as of Linux; ECONNRESET when the stack was stopped.
         """
-        return self._put(data, address[-1])
+        return self.__put(data, address[-1])
 
-    def _put(self, data: Any, destination: Address) -> int:
+    def __put(self, data: Any, destination: Address) -> int:
         """Send a datagram; as ``sendto``."""
-        self._inbox.check(self, patient=True)
+        self.__inbox.check(self, patient=True)
         payload = data if type(data) is bytes else memoryview(data).tobytes()
-        if self._mute:
+        if self.__mute:
             raise _plain(errno.EPIPE)
-        known = self._known.get(destination)
+        known = self.__known.get(destination)
         if known is not None and len(payload) <= known[1]:
-            self._write(known[0] + payload)
+            self.__write(known[0] + payload)
         else:
-            self._ask(payload, destination)
+            self.__ask(payload, destination)
         return len(payload)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
@@ -286,7 +287,7 @@ class DatagramSocket(socket.socket):
         """
         if ancdata:
             raise _plain(errno.EINVAL)
-        return self.sendto(b"".join(buffers), self._destination(address))
+        return self.sendto(b"".join(buffers), self.__destination(address))
 
     def send_many(self, payloads: Iterable[Buffer], address: Address | None = None) -> int:
         """Send datagrams to one destination, the peer by default; return how many were sent.
@@ -298,12 +299,12 @@ class DatagramSocket(socket.socket):
             OSError: as ``sendto``.
         """
         rest = [data if type(data) is bytes else memoryview(data).tobytes() for data in payloads]
-        destination = self._destination(address)
+        destination = self.__destination(address)
         count, sent = len(rest), 0
-        self._inbox.check(self)
+        self.__inbox.check(self)
         try:
             while sent < count:
-                front, room = self._known.get(destination, (b"", -1))
+                front, room = self.__known.get(destination, (b"", -1))
                 end, size = sent, 0
                 limit = min(count, sent + channel.MAX_BATCH)
                 while end < limit and len(rest[end]) <= room:
@@ -312,26 +313,26 @@ class DatagramSocket(socket.socket):
                         break
                     end += 1
                 if end == sent:
-                    self._ask(rest[sent], destination)
+                    self.__ask(rest[sent], destination)
                     end += 1
                 elif end == sent + 1:
-                    self._write(front + rest[sent])
+                    self.__write(front + rest[sent])
                 else:
-                    self._write(channel.batch(front, rest[sent:end]))
+                    self.__write(channel.batch(front, rest[sent:end]))
                 sent = end
         except OSError:
             if not sent:
                 raise
         return sent
 
-    def _destination(self, address: Address | None) -> Address:
+    def __destination(self, address: Address | None) -> Address:
         if address is not None:
             return address
-        if self._peer is None:
+        if self.__peer is None:
             raise _plain(errno.EDESTADDRREQ)
-        return self._peer
+        return self.__peer
 
-    def _write(self, message: bytes) -> None:
+    def __write(self, message: bytes) -> None:
         try:
             _send(self, message)
         except OSError as error:
@@ -341,43 +342,43 @@ class DatagramSocket(socket.socket):
 
     # --- calls ------------------------------------------------------------------------------------
 
-    def _ask(self, payload: bytes, destination: Address) -> None:
+    def __ask(self, payload: bytes, destination: Address) -> None:
         """Send a datagram and wait for what the stack says to it."""
-        host, port, zone = self._checked(destination)
-        dst = channel.number_of(socket.inet_pton(self._family, host))
+        host, port, zone = self.__checked(destination)
+        dst = channel.number_of(socket.inet_pton(self.__family, host))
         front = channel.head(dst, port, zone)
-        if self._pid != os.getpid():  # in a child, nobody can be asked: see ``_call``
-            self._write(front + payload)
+        if self.__pid != os.getpid():  # in a child, nobody can be asked: see ``_call``
+            self.__write(front + payload)
             return
-        with self._lock:
-            self._number += 1
-            answer = self._call(channel.ask(front, payload, self._number))
-        if len(self._known) >= MAX_KNOWN:
-            self._known.clear()
-        self._known[destination] = front, answer["room"]
+        with self.__lock:
+            self.__number += 1
+            answer = self.__call(channel.ask(front, payload, self.__number))
+        if len(self.__known) >= MAX_KNOWN:
+            self.__known.clear()
+        self.__known[destination] = front, answer["room"]
 
-    def _command(self, name: str, **args: Any) -> dict[str, Any]:
-        self._known.clear()
-        with self._lock:
-            self._number += 1
-            return self._call(channel.command(name, args, self._number))
+    def __command(self, name: str, **args: Any) -> dict[str, Any]:
+        self.__known.clear()
+        with self.__lock:
+            self.__number += 1
+            return self.__call(channel.command(name, args, self.__number))
 
-    def _call(self, message: bytes) -> dict[str, Any]:
+    def __call(self, message: bytes) -> dict[str, Any]:
         """Write a message and return the answer.
 
         Raises:
             OSError: the stack refused; ENOTCONN, in a child of the process.
         """
-        if self._pid != os.getpid():
+        if self.__pid != os.getpid():
             raise OSError(
                 errno.ENOTCONN, "a child process cannot command the sockets of its parent"
             )
-        self._write(message)
+        self.__write(message)
         try:
             while True:
-                reply = self._client._reply(self._request, DEFAULT_TIMEOUT)
+                reply = self.__client._reply(self.__request, DEFAULT_TIMEOUT)
                 answer: dict[str, Any] = reply.get("event", {})
-                if answer.get("number") == self._number:
+                if answer.get("number") == self.__number:
                     break
         except ClientError as error:
             if error.code == "daemon-silent":
@@ -387,12 +388,12 @@ class DatagramSocket(socket.socket):
             raise OSError(errno.ECONNRESET, error.message) from None
         if answer["event"] == "refused":
             raise os_error(answer, self.stack)
-        self._local = answer["addr"], answer["port"]
-        if self._family == socket.AF_INET6:
-            self._local = answer["addr"], answer["port"], 0, answer.get("zone", 0)
+        self.__local = answer["addr"], answer["port"]
+        if self.__family == socket.AF_INET6:
+            self.__local = answer["addr"], answer["port"], 0, answer.get("zone", 0)
         return answer
 
-    def _checked(self, address: Address) -> tuple[str, int, int]:
+    def __checked(self, address: Address) -> tuple[str, int, int]:
         """Return host, port and zone of an address as the daemon wants them.
 
         Raises:
@@ -400,14 +401,14 @@ class DatagramSocket(socket.socket):
                 is no interface.
             OverflowError: no such port, as ``socket`` has it.
         """
-        host, port, zone = split(self._family, address)
-        return host, port, zone if isinstance(zone, int) else self._zone(zone)
+        host, port, zone = split(self.__family, address)
+        return host, port, zone if isinstance(zone, int) else self.__zone(zone)
 
-    def _zone(self, name: str) -> int:
+    def __zone(self, name: str) -> int:
         """Return the number of an interface of the stack."""
-        if name not in self._zones:
-            self._zones[name] = self._command("index", dev=name)["index"]
-        return self._zones[name]
+        if name not in self.__zones:
+            self.__zones[name] = self.__command("index", dev=name)["index"]
+        return self.__zones[name]
 
     # --- receiving --------------------------------------------------------------------------------
 
@@ -427,7 +428,7 @@ class DatagramSocket(socket.socket):
             OSError: ECONNREFUSED and so on when one that was sent before did not arrive;
                 ECONNRESET when the stack was stopped.
         """
-        payload, address = self._take(flags)
+        payload, address = self.__take(flags)
         return (payload if len(payload) <= size else payload[:size]), address
 
     def recv_many(self, count: int) -> list[tuple[bytes, Address]]:
@@ -436,7 +437,7 @@ class DatagramSocket(socket.socket):
         Raises:
             OSError: as ``recvfrom``.
         """
-        return self._inbox.take_many(self, count)
+        return self.__inbox.take_many(self, count)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Put the payload into a buffer; return how many bytes; otherwise as ``recv``."""
@@ -453,14 +454,14 @@ class DatagramSocket(socket.socket):
         self, bufsize: int, ancbufsize: int = 0, flags: int = 0
     ) -> tuple[bytes, list[Any], int, Address]:
         """Return the payload, no ancillary data, MSG_TRUNC if it was cut off, and who sent it."""
-        payload, address = self._take(flags)
+        payload, address = self.__take(flags)
         return payload[:bufsize], [], _cut(len(payload) > bufsize), address
 
     def recvmsg_into(
         self, buffers: Any, ancbufsize: int = 0, flags: int = 0
     ) -> tuple[int, list[Any], int, Address]:
         """Put the payload into several buffers; return how many bytes, and as ``recvmsg``."""
-        payload, address = self._take(flags)
+        payload, address = self.__take(flags)
         done = 0
         for buffer in buffers:
             view = memoryview(buffer).cast("B")
@@ -469,20 +470,20 @@ class DatagramSocket(socket.socket):
             done += len(part)
         return done, [], _cut(len(payload) > done), address
 
-    def _take(self, flags: int) -> tuple[bytes, Address]:
+    def __take(self, flags: int) -> tuple[bytes, Address]:
         if flags & _ERRQUEUE:  # the errors of a stack's socket are raised
             raise _plain(errno.EAGAIN)
         try:
-            wait = not (flags & _DONTWAIT or self._deaf)
-            return self._inbox.take(self, wait=wait, peek=flags & _PEEK != 0)
+            wait = not (flags & _DONTWAIT or self.__deaf)
+            return self.__inbox.take(self, wait=wait, peek=flags & _PEEK != 0)
         except (BlockingIOError, ConnectionResetError):
-            if not self._deaf:
+            if not self.__deaf:
                 raise
-            return b"", self._any
+            return b"", self.__any
 
-    def _pending_number(self) -> int:
+    def __pending_number(self) -> int:
         try:
-            self._inbox.check(self)
+            self.__inbox.check(self)
         except OSError as error:
             return error.errno or 0
         return 0
@@ -491,7 +492,7 @@ class DatagramSocket(socket.socket):
         """Return the descriptor: readable when a datagram or an error waits; -1 when closed."""
         fd = super().fileno()
         if fd >= 0:
-            self._inbox.watch()
+            self.__inbox.watch()
         return fd
 
     # --- the end ----------------------------------------------------------------------------------
@@ -503,21 +504,21 @@ class DatagramSocket(socket.socket):
             OSError: ENOTCONN, it has no peer.
         """
         self.getpeername()
-        self._deaf = self._deaf or how != socket.SHUT_WR
-        self._mute = self._mute or how != socket.SHUT_RD
-        if self._deaf and self._mute:
+        self.__deaf = self.__deaf or how != socket.SHUT_WR
+        self.__mute = self.__mute or how != socket.SHUT_RD
+        if self.__deaf and self.__mute:
             super().shutdown(socket.SHUT_RDWR)
 
     def _real_close(self) -> None:
         """Close it; what was sent before is still sent."""
         super()._real_close()  # type: ignore[misc]  # what close() of socket.socket calls
-        self._inbox.clear()
-        self._client.close()
+        self.__inbox.clear()
+        self.__client.close()
 
     def detach(self) -> int:
         """Return the descriptor, which carries the messages of ``control.channel``."""
         fd = super().detach()
-        self._client.close()
+        self.__client.close()
         return fd
 
     def dup(self) -> "DatagramSocket":
@@ -536,23 +537,23 @@ class DatagramSocket(socket.socket):
         """Raise an error: EOPNOTSUPP, as of any UDP socket."""
         raise _plain(errno.EOPNOTSUPP)
 
+    @staticmethod
+    def __nudger(this: "DatagramSocket") -> Callable[[], None]:
+        """Return what makes the daemon send a message without content; it keeps no socket open."""
+        weak = ref(this)
+
+        def nudge() -> None:
+            socket = weak()
+            # A child has no say in it, and where the daemon is gone the descriptor is readable.
+            if socket is not None and socket.__pid == os.getpid():
+                with suppress(OSError):
+                    socket.__command("nudge")
+
+        return nudge
+
     def __repr__(self) -> str:
-        peer = "" if self._peer is None else f" peer={self._peer}"
-        return f"<DatagramSocket stack={self.stack!r} local={self._local}{peer}>"
-
-
-def _nudger(this: DatagramSocket) -> Callable[[], None]:
-    """Return what makes the daemon send a socket a message without content; it keeps none open."""
-    weak = ref(this)
-
-    def nudge() -> None:
-        socket = weak()
-        # A child has no say in it, and where the daemon is gone the descriptor is readable.
-        if socket is not None and socket._pid == os.getpid():
-            with suppress(OSError):
-                socket._command("nudge")
-
-    return nudge
+        peer = "" if self.__peer is None else f" peer={self.__peer}"
+        return f"<DatagramSocket stack={self.stack!r} local={self.__local}{peer}>"
 
 
 def _cut(cut: bool) -> int:

@@ -10,7 +10,7 @@ import os
 import select
 import socket
 import struct
-from typing import Any
+from typing import Any, cast
 
 from smolctl.client import stream_options as options
 from smolctl.client.address import split
@@ -22,6 +22,8 @@ from smolctl.control import stream as wire
 from smolctl.control.paths import DEFAULT_STACK
 from smolctl.descriptors import receive_descriptors
 
+# Names with two underscores: classes that programs derive, and ssl.SSLSocket, have their own.
+_OURS = "_StreamSocket__"
 _MAX_FILL = 16
 """More bytes than fill the smallest buffer."""
 
@@ -56,18 +58,18 @@ class StreamSocket(socket.socket):
 
     def _attach(self, hub: Hub, number: int, fd: int, family: int) -> None:
         super().__init__(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=fd)
-        self._family = socket.AddressFamily(family)
-        self._hub, self._number = hub, number
+        self.__family = socket.AddressFamily(family)
+        self.__hub, self.__number = hub, number
         six = family == socket.AF_INET6
-        self._local: Address = ("::", 0, 0, 0) if six else ("0.0.0.0", 0)
-        self._peer: Address | None = None
-        self._connecting = self._listening = self._connected = False
-        self._room = 0  # what its buffer was before it was filled, 0 while it is not
-        self._at_end = self._deaf = self._mute = False
-        self._zones: dict[str, int] = {}
-        self._drained = True  # the last read found less than it wanted
-        self._watch(fd)
-        self._ending = hub.add(number)
+        self.__local: Address = ("::", 0, 0, 0) if six else ("0.0.0.0", 0)
+        self.__peer: Address | None = None
+        self.__connecting = self.__listening = self.__connected = False
+        self.__room = 0  # what its buffer was before it was filled, 0 while it is not
+        self.__at_end = self.__deaf = self.__mute = False
+        self.__zones: dict[str, int] = {}
+        self.__drained = True  # the last read found less than it wanted
+        self.__watch(fd)
+        self.__ending = hub.add(number)
 
     def _bare(self) -> "StreamSocket":
         """Return a new socket without a connection."""
@@ -76,24 +78,25 @@ class StreamSocket(socket.socket):
     def _share(self, other: "StreamSocket", fd: int) -> None:
         """Have the connection of another socket, too; by a descriptor that is this one's."""
         super().__init__(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=fd)
-        self.__dict__.update(other.__dict__)
-        self._ending.holders += 1
-        self._watch(fd)
+        ours = {key: each for key, each in other.__dict__.items() if key.startswith(_OURS)}
+        self.__dict__.update(ours)
+        self.__ending.holders += 1
+        self.__watch(fd)
         self.settimeout(other.gettimeout())
 
-    def _watch(self, fd: int) -> None:
-        self._reader = select.poll()
-        self._reader.register(fd, select.POLLIN)
+    def __watch(self, fd: int) -> None:
+        self.__reader = select.poll()
+        self.__reader.register(fd, select.POLLIN)
 
     @property
     def stack(self) -> str:
         """Name of the stack."""
-        return self._hub.stack
+        return self.__hub.stack
 
     @property
     def family(self) -> socket.AddressFamily:
         """AF_INET or AF_INET6."""
-        return self._family
+        return self.__family
 
     @property
     def type(self) -> socket.SocketKind:
@@ -113,11 +116,11 @@ class StreamSocket(socket.socket):
         Raises:
             OSError: EADDRINUSE, EADDRNOTAVAIL, or EINVAL when it is bound already.
         """
-        self._command("bind", **self._named(address))
+        self.__command("bind", **self.__named(address))
 
     def getsockname(self) -> Address:
         """Return what it is bound to; ("0.0.0.0", 0) or ("::", 0, 0, 0) before."""
-        return self._local
+        return self.__local
 
     def getpeername(self) -> Address:
         """Return whom it is connected to.
@@ -125,39 +128,43 @@ class StreamSocket(socket.socket):
         Raises:
             OSError: ENOTCONN, to nobody.
         """
-        if self._peer is None or (self._connecting and not self._settled(0)) or self._ending.failed:
+        if (
+            self.__peer is None
+            or (self.__connecting and not self.__settled(0))
+            or self.__ending.failed
+        ):
             raise _plain(errno.ENOTCONN)
-        return self._peer
+        return self.__peer
 
-    def _named(self, address: Any) -> dict[str, Any]:
-        host, port, zone = split(self._family, address)
+    def __named(self, address: Any) -> dict[str, Any]:
+        host, port, zone = split(self.__family, address)
         if isinstance(zone, str):
-            if zone not in self._zones:
-                self._zones[zone] = self._command("index", dev=zone)["index"]
-            zone = self._zones[zone]
+            if zone not in self.__zones:
+                self.__zones[zone] = self.__command("index", dev=zone)["index"]
+            zone = self.__zones[zone]
         return {"addr": host, "port": port, "zone": zone}
 
-    def _command(self, do: str, **args: Any) -> dict[str, Any]:
-        told, passed = self._hub.call(do, self._number, args)
+    def __command(self, do: str, **args: Any) -> dict[str, Any]:
+        told, passed = self.__hub.call(do, self.__number, args)
         for fd in passed:
-            self._become(fd)
-        self._take_names(told)
+            self.__become(fd)
+        self.__take_names(told)
         return told
 
-    def _become(self, fd: int) -> None:
+    def __become(self, fd: int) -> None:
         """Put another file behind the descriptor that the program knows."""
         inheritable = self.get_inheritable()
         os.dup2(fd, self.fileno(), inheritable=inheritable)
         os.close(fd)
         self.settimeout(self.gettimeout())  # O_NONBLOCK is the file's, not the descriptor's
 
-    def _take_names(self, told: dict[str, Any]) -> None:
-        self._local = self._name(told["addr"], told["port"], told.get("zone", 0))
+    def __take_names(self, told: dict[str, Any]) -> None:
+        self.__local = self.__name(told["addr"], told["port"], told.get("zone", 0))
         if "peer" in told:
-            self._peer = self._name(told["peer"], told["peer_port"], told.get("peer_zone", 0))
+            self.__peer = self.__name(told["peer"], told["peer_port"], told.get("peer_zone", 0))
 
-    def _name(self, host: str, port: int, zone: int) -> Address:
-        return (host, port) if self._family == socket.AF_INET else (host, port, 0, zone)
+    def __name(self, host: str, port: int, zone: int) -> Address:
+        return (host, port) if self.__family == socket.AF_INET else (host, port, 0, zone)
 
     # --- opening ----------------------------------------------------------------------------------
 
@@ -169,22 +176,22 @@ class StreamSocket(socket.socket):
             TimeoutError: it takes longer.
             OSError: ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EISCONN, EALREADY ...
         """
-        if self._connecting and self._settled(0):
-            self._raise_error()
+        if self.__connecting and self.__settled(0):
+            self.__raise_error()
             return
-        named = self._named(address)
-        told = self._command("connect", skip=self._fill(), **named)
-        self._take_names(told)
-        self._connecting = True
+        named = self.__named(address)
+        told = self.__command("connect", skip=self.__fill(), **named)
+        self.__take_names(told)
+        self.__connecting = True
         if self.gettimeout() == 0:
             raise _plain(errno.EINPROGRESS)
         self.finish_connect()
 
     def finish_connect(self) -> None:
         """Wait for a ``connect`` that has begun; errors as of ``connect``."""
-        if not self._settled(self.gettimeout()):
+        if not self.__settled(self.gettimeout()):
             raise TimeoutError("timed out")
-        self._raise_error()
+        self.__raise_error()
 
     def connect_ex(self, address: Any) -> int:
         """Connect as ``connect``, and return the errno, 0 for success."""
@@ -196,35 +203,35 @@ class StreamSocket(socket.socket):
             return error.errno or errno.EINVAL
         return 0
 
-    def _fill(self) -> int:
+    def __fill(self) -> int:
         """Fill the buffer, so that it cannot be written until the stack says so; return by what."""
-        if not self._room:
-            self._room = super().getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        if not self.__room:
+            self.__room = super().getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
             super().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
-            self._filled = 0
-            while self._filled < _MAX_FILL and self._poll(select.POLLOUT, 0):
-                self._filled += super().send(b"\0")
-        return self._filled
+            self.__filled = 0
+            while self.__filled < _MAX_FILL and self.__poll(select.POLLOUT, 0):
+                self.__filled += super().send(b"\0")
+        return self.__filled
 
-    def _poll(self, events: int, timeout: float | None) -> int:
+    def __poll(self, events: int, timeout: float | None) -> int:
         """Wait for events; return those that are there, 0 for none in time."""
         poll = select.poll()
         poll.register(self.fileno(), events)
         found = poll.poll(None if timeout is None else timeout * 1000)
         return found[0][1] if found else 0
 
-    def _settled(self, timeout: float | None) -> bool:
+    def __settled(self, timeout: float | None) -> bool:
         """Wait until it is connected, or has failed; False when neither happens in time."""
-        events = self._poll(select.POLLOUT, timeout)
+        events = self.__poll(select.POLLOUT, timeout)
         if not events:
             return False
-        self._connecting = False
+        self.__connecting = False
         if events & select.POLLHUP:
-            self._look()
+            self.__look()
         else:
-            self._connected = True
+            self.__connected = True
             # socket(7): the kernel doubles it.
-            super().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._room // 2)
+            super().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.__room // 2)
         return True
 
     def listen(self, backlog: int = 128) -> None:
@@ -233,8 +240,8 @@ class StreamSocket(socket.socket):
         Raises:
             OSError: EADDRINUSE, another socket listens there; EINVAL, it is a connection.
         """
-        self._command("listen", backlog=max(backlog, 0))
-        self._listening = True
+        self.__command("listen", backlog=max(backlog, 0))
+        self.__listening = True
 
     def accept(self) -> "tuple[StreamSocket, Address]":
         """Return the oldest connection, and whom it is with, waiting as the timeout says.
@@ -244,25 +251,26 @@ class StreamSocket(socket.socket):
             OSError: EINVAL, it does not listen; ECONNRESET, the stack was stopped;
                 ECONNABORTED, the socket was killed.
         """
-        if not self._listening:
+        if not self.__listening:
             raise _plain(errno.EINVAL)
-        message, passed = receive_descriptors(self, wire.MAX_MESSAGE)
+        # By super(): ssl.SSLSocket has no recvmsg.
+        message, passed = receive_descriptors(cast(socket.socket, super()), wire.MAX_MESSAGE)
         if not message:
-            self._look()
-            self._raise_error()
+            self.__look()
+            self.__raise_error()
             raise _plain(errno.EINVAL)
         told = wire.parse_told(message)["accepted"]
         if not passed:
             raise OSError(errno.EMFILE, "this process has no descriptor left for a connection")
         made = self._bare()
-        made._attach(self._hub, told["socket"], passed[0], self._family)
-        made._take_names(told)
-        made._connected = True
+        made._attach(self.__hub, told["socket"], passed[0], self.__family)
+        made.__take_names(told)
+        made.__connected = True
         super().send(wire.TAKEN)
         if socket.getdefaulttimeout() is None and self.gettimeout():
             made.setblocking(True)
-        assert made._peer is not None  # the daemon tells whom a connection is with
-        return made, made._peer
+        assert made.__peer is not None  # the daemon tells whom a connection is with
+        return made, made.__peer
 
     # --- data -------------------------------------------------------------------------------------
 
@@ -273,30 +281,30 @@ class StreamSocket(socket.socket):
             BlockingIOError, TimeoutError: none came.
             OSError: ECONNRESET, ETIMEDOUT and so on: the connection failed; ENOTCONN.
         """
-        self._check_open()
-        if self._drained and not flags & socket.MSG_DONTWAIT:
-            self._await()
+        self.__check_open()
+        if self.__drained and not flags & socket.MSG_DONTWAIT:
+            self.__await()
         try:
             data = super().recv(size, flags)
         except ConnectionResetError:
             data = b""
-        self._drained = len(data) < size
-        return data if data or not size else self._end(b"")
+        self.__drained = len(data) < size
+        return data if data or not size else self.__end(b"")
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Put bytes into a buffer; return how many; otherwise as ``recv``."""
-        self._check_open()
-        if self._drained and not flags & socket.MSG_DONTWAIT:
-            self._await()
+        self.__check_open()
+        if self.__drained and not flags & socket.MSG_DONTWAIT:
+            self.__await()
         try:
             number = super().recv_into(buffer, nbytes, flags)
         except ConnectionResetError:
             number = 0
         size = nbytes or len(memoryview(buffer).cast("B"))
-        self._drained = number < size
-        return number or (self._end(0) if size else 0)
+        self.__drained = number < size
+        return number or (self.__end(0) if size else 0)
 
-    def _await(self) -> None:
+    def __await(self) -> None:
         """Wait until something can be read, as far as ``recv`` is to wait.
 
         The kernel wakes who sleeps in ``recv`` of a pair also when the daemon has read what the
@@ -304,7 +312,7 @@ class StreamSocket(socket.socket):
         """
         if self.gettimeout() is None:
             try:
-                self._reader.poll()
+                self.__reader.poll()
             except RuntimeError:  # another thread waits by it
                 return
 
@@ -316,6 +324,17 @@ class StreamSocket(socket.socket):
         """Put bytes into a buffer as ``recv_into``; return how many, and None."""
         return self.recv_into(buffer, nbytes, flags), None
 
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> Any:
+        """Return bytes as ``recv``, no ancillary data, no flags, and None."""
+        return self.recv(bufsize, flags), [], 0, None
+
+    def recvmsg_into(self, buffers: Any, ancbufsize: int = 0, flags: int = 0) -> Any:
+        """Put bytes into the first of several buffers; return how many, and as ``recvmsg``."""
+        for buffer in buffers:
+            if len(memoryview(buffer)):
+                return self.recv_into(buffer, 0, flags), [], 0, None
+        return 0, [], 0, None
+
     def send(self, data: Any, flags: int = 0) -> int:
         """Send bytes; return how many were taken.
 
@@ -324,27 +343,35 @@ class StreamSocket(socket.socket):
             OSError: ECONNRESET, ETIMEDOUT and so on: the connection failed; EPIPE after that, and
                 after ``shutdown``; ENOTCONN.
         """
-        self._check_open()
+        self.__check_open()
         try:
             return super().send(data, flags)
         except OSError as error:
-            raise self._broken(error) from None
+            raise self.__broken(error) from None
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all bytes; errors as of ``send``."""
-        self._check_open()
+        self.__check_open()
         try:
             super().sendall(data, flags)
         except OSError as error:
-            raise self._broken(error) from None
+            raise self.__broken(error) from None
 
     def sendmsg(self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None) -> int:
         """Send the bytes of several buffers; otherwise as ``send``."""
-        self._check_open()
+        self.__check_open()
         try:
             return super().sendmsg(buffers, ancdata, flags)
         except OSError as error:
-            raise self._broken(error) from None
+            raise self.__broken(error) from None
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Send the rest of a file, or ``count`` bytes; return how many; errors as of ``send``."""
+        self.__check_open()
+        try:
+            return super().sendfile(file, offset, count)
+        except OSError as error:
+            raise self.__broken(error) from None
 
     def sendto(self, data: Any, *rest: Any) -> int:
         """Send bytes as ``send``; of a connection, the address says nothing."""
@@ -356,65 +383,65 @@ class StreamSocket(socket.socket):
         Raises:
             OSError: ENOTCONN.
         """
-        self._check_open()
-        self._deaf = self._deaf or how != socket.SHUT_WR
-        self._mute = self._mute or how != socket.SHUT_RD
+        self.__check_open()
+        self.__deaf = self.__deaf or how != socket.SHUT_WR
+        self.__mute = self.__mute or how != socket.SHUT_RD
         try:
             super().shutdown(how)
         except OSError as error:
-            raise self._broken(error) from None
+            raise self.__broken(error) from None
 
-    def _check_open(self) -> None:
+    def __check_open(self) -> None:
         """See that it is a connection; one that is being opened is waited for.
 
         Raises:
             OSError: ENOTCONN.
             BlockingIOError, TimeoutError: it is not open yet.
         """
-        if self._connected:
+        if self.__connected:
             return
-        if self._connecting:
-            if not self._settled(self.gettimeout()):
+        if self.__connecting:
+            if not self.__settled(self.gettimeout()):
                 if self.gettimeout() == 0:
                     raise _plain(errno.EAGAIN)
                 raise TimeoutError("timed out")
-            self._raise_error()
+            self.__raise_error()
             return
-        if not self._ending.failed:
+        if not self.__ending.failed:
             raise _plain(errno.ENOTCONN)
 
-    def _end(self, nothing: Any) -> Any:
+    def __end(self, nothing: Any) -> Any:
         """Return the end of the stream, if it is that, or raise what ended the connection."""
-        if not (self._at_end or self._deaf):
-            if self._poll(0, 0):  # nothing can come or go; without, only one end is shut down
-                self._look()
-                self._raise_error()
-            self._at_end = True
+        if not (self.__at_end or self.__deaf):
+            if self.__poll(0, 0):  # nothing can come or go; without, only one end is shut down
+                self.__look()
+                self.__raise_error()
+            self.__at_end = True
         return nothing
 
-    def _broken(self, error: OSError) -> OSError:
+    def __broken(self, error: OSError) -> OSError:
         """Return what a failed send means."""
         if error.errno not in GONE:
             return error
-        if not self._ending.failed and self._poll(0, 0):
-            self._look()
-        return self._ending.take() or _plain(errno.EPIPE)
+        if not self.__ending.failed and self.__poll(0, 0):
+            self.__look()
+        return self.__ending.take() or _plain(errno.EPIPE)
 
     # --- errors -----------------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def __look(self) -> None:
         """Find out why no byte can come or go any more.
 
         Both directions may have been shut down in order. Where that cannot be, and the daemon said
         nothing, it is gone.
         """
-        self._hub.look()
-        in_order = self._deaf or (self._mute and not self._hub.dead)
-        if not self._ending.failed and not in_order:
-            self._ending.fail(gone(self.stack))
+        self.__hub.look()
+        in_order = self.__deaf or (self.__mute and not self.__hub.dead)
+        if not self.__ending.failed and not in_order:
+            self.__ending.fail(gone(self.stack))
 
-    def _raise_error(self) -> None:
-        error = self._ending.take()
+    def __raise_error(self) -> None:
+        error = self.__ending.take()
         if error is not None:
             raise error
 
@@ -433,7 +460,7 @@ class StreamSocket(socket.socket):
             word = options.word(name, value)
         except (ValueError, struct.error):
             raise _plain(errno.EINVAL) from None
-        self._command("set", **{name: word})
+        self.__command("set", **{name: word})
 
     def getsockopt(self, level: int, option: int, size: int = 0) -> Any:
         """Return an option: a number, or ``size`` bytes at most.
@@ -443,12 +470,12 @@ class StreamSocket(socket.socket):
         """
         value: int | str
         if level == socket.SOL_SOCKET and option in OWN:
-            value = self._own(option)
+            value = self.__own(option)
         else:
             name = options.READ.get((level, option)) or options.NAMES.get((level, option))
             if name is None:
                 raise _plain(errno.ENOPROTOOPT)
-            value = self._command("get", name=name)["value"]
+            value = self.__command("get", name=name)["value"]
             if name == "linger":
                 packed = struct.pack("ii", value != -1, max(int(value), 0))
                 return packed[:size] if size else int(value != -1)
@@ -456,13 +483,13 @@ class StreamSocket(socket.socket):
             return value.encode().ljust(size, b"\0")[:size]
         return struct.pack("i", value)[:size] if size else value
 
-    def _own(self, option: int) -> int:
+    def __own(self, option: int) -> int:
         if option == socket.SO_ERROR:
-            if self._connecting:
-                self._settled(0)
-            elif self._connected and not self._ending.failed and self._poll(0, 0):
-                self._look()
-            error = self._ending.take()
+            if self.__connecting:
+                self.__settled(0)
+            elif self.__connected and not self.__ending.failed and self.__poll(0, 0):
+                self.__look()
+            error = self.__ending.take()
             return 0 if error is None else error.errno or errno.EINVAL
         fixed = {socket.SO_TYPE: self.type, socket.SO_DOMAIN: self.family}
         return int(fixed.get(option, self.proto))
@@ -473,12 +500,12 @@ class StreamSocket(socket.socket):
         held = self.fileno() >= 0
         super()._real_close()  # type: ignore[misc]  # what close() of socket.socket calls
         if held:
-            self._hub.drop(self._number, self._ending)
+            self.__hub.drop(self.__number, self.__ending)
 
     def detach(self) -> int:
         """Return the descriptor, which the caller closes; it carries the connection's bytes."""
         fd = super().detach()
-        self._hub.drop(self._number, self._ending)
+        self.__hub.drop(self.__number, self.__ending)
         return fd
 
     def dup(self) -> "StreamSocket":
@@ -488,7 +515,7 @@ class StreamSocket(socket.socket):
             OSError: EOPNOTSUPP, it is neither connected nor listening yet: what comes of it, only
                 one socket could be told.
         """
-        if not (self._connected or self._listening):
+        if not (self.__connected or self.__listening):
             raise OSError(
                 errno.EOPNOTSUPP,
                 "a stack's socket can be duplicated when it is connected or listens",
@@ -498,9 +525,9 @@ class StreamSocket(socket.socket):
         return made
 
     def __repr__(self) -> str:
-        peer = "" if self._peer is None else f" peer={self._peer}"
+        peer = "" if self.__peer is None else f" peer={self.__peer}"
         closed = " closed" if self.fileno() < 0 else ""
-        return f"<StreamSocket stack={self.stack!r} local={self._local}{peer}{closed}>"
+        return f"<StreamSocket stack={self.stack!r} local={self.__local}{peer}{closed}>"
 
 
 def _plain(number: int) -> OSError:

@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "daemon": {"counted", "errors", "near", "wire", "stack", "ops", "device", "control", ""},
     "doctor": {"errors", "control", "client", "device", ""},
     "cli": {"counted", "errors", "near", "control", "client", "launch", "capture", "doctor", ""},
+    "run": {"errors", "control", "client"},
     "__main__": {"cli"},
 }
 
