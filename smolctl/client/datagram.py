@@ -33,6 +33,9 @@ _send = Raw.send
 # Not the flags of ``socket``: combining them with a number costs a microsecond.
 _DONTWAIT, _PEEK = int(socket.MSG_DONTWAIT), int(socket.MSG_PEEK)
 _ERRQUEUE = int(socket.MSG_ERRQUEUE)
+_SNDBUF = socket.SOL_SOCKET, socket.SO_SNDBUF
+_SNDBUF_MIN = 106_496
+"""Of the kernel by default, which doubles what it is told (socket(7)); bytes."""
 
 Buffer = bytes | bytearray | memoryview
 
@@ -164,6 +167,10 @@ class DatagramSocket(socket.socket):
                 ``join_group`` and ``leave_group``.
         """
         name = options.NAMES.get((level, option))
+        if (level, option) == _SNDBUF:
+            # That of the channel, which must not become too small for the largest datagram.
+            super().setsockopt(level, option, max(options.word("sndbuf", value), _SNDBUF_MIN))
+            return
         if name is not None:
             word = options.word(name, value)
             self.__command("set", **{name: word})
@@ -189,6 +196,8 @@ class DatagramSocket(socket.socket):
         name = options.NAMES.get((level, option))
         if level == socket.SOL_SOCKET and option in options.OWN:
             value = self.__own(option)
+        elif (level, option) == _SNDBUF:
+            value = super().getsockopt(level, option)
         elif name is None:
             raise _plain(errno.ENOPROTOOPT)
         elif name == "dev":

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -204,7 +205,10 @@ def test_options(make: Make) -> None:
     assert one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 212_992
     assert one.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) == 64
     assert one.getsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST) == 0
-    assert one.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_DGRAM
+    own = socket.SOL_SOCKET, socket.SO_TYPE
+    assert one.getsockopt(*own) == socket.SOCK_DGRAM
+    assert one.getsockopt(*own, 4) == struct.pack("i", socket.SOCK_DGRAM)
+    assert one.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) == socket.IPPROTO_UDP
     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1000)
     one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo\0")
     one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 7)
@@ -214,6 +218,11 @@ def test_options(make: Make) -> None:
     with Client.connect() as client:
         (row,) = client.call("socket.show")
     assert (row["rcvbuf"], row["dev"], row["pid"]) == (1000, "lo", os.getpid())
+    sndbuf = socket.SOL_SOCKET, socket.SO_SNDBUF
+    usual = one.getsockopt(*sndbuf)
+    one.setsockopt(*sndbuf, 1)
+    assert one.sendto(bytes(65_507), HERE) == 65_507
+    assert one.getsockopt(*sndbuf) == min(usual, 212_992)
     unknown = socket.SOL_SOCKET, socket.SO_LINGER
     assert error_of(lambda: one.getsockopt(*unknown)) == "ENOPROTOOPT"
     assert error_of(lambda: one.setsockopt(*unknown, 1)) == "ENOPROTOOPT"
