@@ -510,13 +510,13 @@ class DatagramSocket(socket.socket):
         """Send no more, or receive no more; both end the socket, and wake who waits.
 
         Raises:
-            OSError: ENOTCONN, it has no peer.
+            OSError: ENOTCONN, it has no peer; it is done all the same (Linux inet_shutdown).
         """
-        self.getpeername()
         self.__deaf = self.__deaf or how != socket.SHUT_WR
         self.__mute = self.__mute or how != socket.SHUT_RD
         if self.__deaf and self.__mute:
             super().shutdown(socket.SHUT_RDWR)
+        self.getpeername()
 
     def _real_close(self) -> None:
         """Close it; what was sent before is still sent."""

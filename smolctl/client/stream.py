@@ -380,9 +380,17 @@ class StreamSocket(socket.socket):
     def shutdown(self, how: int) -> None:
         """Send no more, read no more, or both; the stack takes the last for ``close``.
 
+        A socket that listens takes no more connections, and who waits in ``accept`` is told so by
+        EINVAL; SHUT_WR does nothing to it (Linux inet_shutdown).
+
         Raises:
             OSError: ENOTCONN.
         """
+        if self.__listening and how != socket.SHUT_WR:
+            self.__deaf = True
+            super().shutdown(socket.SHUT_RDWR)
+        if self.__listening:
+            return
         self.__check_open()
         self.__deaf = self.__deaf or how != socket.SHUT_WR
         self.__mute = self.__mute or how != socket.SHUT_RD

@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 
 import pytest
 from hypothesis import given
@@ -93,21 +93,25 @@ def test_the_other_calls_of_a_socket(make: Make) -> None:
     assert error_of(lambda: client.sendmsg([b"x"], [(0, 0, b"")])) == "EINVAL"
     for action in (server.listen, server.accept, server.dup):
         assert error_of(action) in ("EOPNOTSUPP", "ENOTSUP")
-    assert error_of(lambda: server.shutdown(socket.SHUT_RD)) == "ENOTCONN"
     with client.makefile("wb") as file:
         file.write(b"of a file")
     assert server.recv(100) == b"of a file"
 
 
-def test_shutdown(make: Make) -> None:
+@pytest.mark.parametrize("connected", [True, False])
+def test_shutdown(make: Make, connected: bool) -> None:
     one = make()
-    one.connect(HERE)
-    one.shutdown(socket.SHUT_WR)
-    assert error_of(lambda: one.send(b"x")) == "EPIPE"
+    if connected:
+        one.connect(HERE)
+        one.shutdown(socket.SHUT_WR)
+    else:
+        assert error_of(lambda: one.shutdown(socket.SHUT_WR)) == "ENOTCONN"
+    assert error_of(lambda: one.sendto(b"x", HERE)) == "EPIPE"
     told: list[bytes] = []
     waiting = threading.Thread(target=lambda: told.append(one.recv(1)))
     waiting.start()
-    one.shutdown(socket.SHUT_RD)
+    with nullcontext() if connected else pytest.raises(OSError, match=r"\[Errno 107\]"):
+        one.shutdown(socket.SHUT_RD)
     waiting.join()
     assert told == [b""]
     assert one.recv(1) == b""
