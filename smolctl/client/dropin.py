@@ -54,12 +54,13 @@ class Socket(_Original):
             kernel would not be about the stack; ENETDOWN, the stack does not run; EMFILE.
     """
 
-    # None: so that the base of ssl.SSLSocket can be changed to it. Its objects are of ``_Plain``.
+    # None: so that the base of ssl.SSLSocket can be changed to it.
     __slots__ = ()
 
     def __new__(cls, *_: Any, **__: Any) -> "Socket":
         """Return one that may become a socket of the stack."""
-        return super().__new__(_Plain if cls is Socket else cls)
+        roomy: type[Socket] = cls if cls.__dictoffset__ else _with_attributes(cast(Any, cls))
+        return super().__new__(roomy)
 
     def __init__(
         self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None
@@ -86,8 +87,13 @@ class Socket(_Original):
             _Original.__init__(self, family, type, proto)
 
 
-class _Plain(Socket):
-    """One with attributes, so that its class may change."""
+Socket.__name__ = Socket.__qualname__ = "socket"
+
+
+@cache
+def _with_attributes(own: Any) -> Any:
+    """Return a class whose objects have a dictionary: a layout that may become that of another."""
+    return type(own.__name__, (own,), {"__module__": own.__module__})
 
 
 class _Stream(StreamSocket, Socket):

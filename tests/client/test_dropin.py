@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import socket
 import ssl
 import threading
@@ -43,6 +44,8 @@ def test_which_sockets_are_the_stacks() -> None:
             assert isinstance(made, socket.socket)
             assert made.gettimeout() == 0
     with socket.socket(socket.AF_UNIX, DGRAM) as kernels:
+        with pytest.raises(TypeError, match="cannot pickle 'socket'"):
+            pickle.dumps(kernels)
         assert isinstance(kernels, socket.socket)
         assert not isinstance(kernels, StreamSocket | DatagramSocket)
     one, other = socket.socketpair()
@@ -96,6 +99,16 @@ def test_a_class_of_a_programs_own() -> None:
             server.sendall(b"hello")
             assert mine.recv(5) == b"HELLO"
             assert (type(mine).__name__, mine._lock, mine._connected) == ("Mine", "mine", "mine")
+
+    class Narrow(socket.socket):
+        __slots__ = ("mine",)
+        mine: int
+
+    with Narrow(INET6, DGRAM) as narrow:
+        narrow.mine = 1
+        narrow.bind(("localhost", 7))
+        assert isinstance(narrow, Narrow | DatagramSocket)
+        assert type(narrow).__name__ == "Narrow"
     with Own(socket.AF_INET, DGRAM) as kernels:  # its base was the kernel's
         assert not isinstance(kernels, DatagramSocket)
 
@@ -103,6 +116,12 @@ def test_a_class_of_a_programs_own() -> None:
 @pytest.mark.usefixtures("patched")
 def test_functions_of_the_module(tmp_path: Path) -> None:
     assert socket.has_dualstack_ipv6()
+    socket.setdefaulttimeout(7)
+    try:
+        with socket.socket() as one, socket.socket(INET, DGRAM) as other:
+            assert (one.gettimeout(), other.gettimeout()) == (7, 7)
+    finally:
+        socket.setdefaulttimeout(None)
     with socket.create_server(("", 80), family=INET6, dualstack_ipv6=True) as listener:
         for host in ("localhost", "127.0.0.1", "::1"):
             with socket.create_connection((host, 80), timeout=10) as client:
