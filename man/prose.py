@@ -85,6 +85,7 @@ SEE_ALSO = {
     "tcp": [("smolctl-socket", "8"), ("smolctl-why", "8"), ("smolctl-udp", "8"), ("nc", "1")],
     "ping": [("smolctl-traceroute", "8"), ("smolctl-arping", "8"), ("ping", "8")],
     "traceroute": [("smolctl-ping", "8"), ("smolctl-why", "8"), ("traceroute", "1")],
+    "exec": [("smolctl-link", "8"), ("smolctl-why", "8"), ("network_namespaces", "7")],
     "capture": [
         ("smolctl-trace", "8"),
         ("smolctl-why", "8"),
@@ -412,6 +413,33 @@ continues the log.
     "ping": """
 ping sends ICMP echo requests and prints the replies, like ping(8) from iputils. If no reply came
 and the stack knows why, a last line on standard error says so.
+""",
+    "exec": """
+exec runs any program on a stack: smolctl exec curl http://10.0.0.2/ asks as smolctl tcp connect
+would. The program needs no changes, and neither of you needs root. It gets a user and a network
+namespace of its own. The only wire in there is a TAP, eth0, whose other end is a link of the stack:
+exec0, exec1 and so on, or the name after --link. smolctl itself becomes the program, so signals,
+job control, terminal and exit status are the program's: 126 means that it cannot be run, and 127
+that it is not there. A program that root runs stays root's, and needs no user namespace.
+
+The stack is the program's router. It forwards what comes from the link and what goes to it,
+whatever ip.forward says. So the program reaches what the stack owns, forwards or reaches, and other
+programs of exec. Hosts behind the stack need a route back: ip route add 198.18.0.0/15 via the
+stack's address on their link; without one, smolctl why of the program's packet says so.
+
+Addresses are chosen such that the stack neither owns nor routes them: 198.18.N.2/30 for the program
+and 198.18.N.1 for the stack (RFC 2544 has that block for tests of devices, so it is nobody's), and
+fd00:198:18:N::2/64 and ::1. --addr and --via choose others. Without IPv6 in the stack, with -4, or
+with --mtu below 1280 there is no IPv6 in the program's namespace either; with -6 there is no IPv4.
+
+127.0.0.0/8 and ::1 are the program's own. A server of the stack is reached at the link's address,
+198.18.N.1, if it listens at all addresses, or at any other address of the stack. Names are looked
+up as /etc/resolv.conf says, by way of the stack. In there, any port may be bound and ping works
+without root; sudo and other set-user-ID programs have no effect.
+
+smolctl link show -d tells to which program a link belongs. The link is there until the last process
+of the namespace has ended, however that ended, and config save leaves it out. When the stack stops,
+eth0 is gone, too.
 """,
     "capture": """
 capture shows each packet of the stack once, when its fate is known: the time, the interface, the

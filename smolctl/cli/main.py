@@ -53,6 +53,7 @@ NOUNS = {
     "trace": "show what happens to each packet, step by step, as it happens",
     "udp": "send, receive and echo datagrams",
     "tcp": "connect, listen, send and echo",
+    "exec": "run a program on the stack, instead of the kernel's network",
     "capture": "show packets, write them to a file, or read them from one",
     "ping": "send ICMP echo requests to a host",
     "traceroute": "show the hops on the way to a host",

@@ -9,7 +9,7 @@ import sys
 
 # Not socket: its enums and selectors cost each command 3 ms, and only connect, send and recv are
 # used here.
-from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET
+from _socket import AF_UNIX, SCM_RIGHTS, SO_PEERCRED, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET
 from _socket import socket as Socket
 from collections.abc import Callable, Iterator
 from time import monotonic, sleep
@@ -140,13 +140,29 @@ class Client:
 
     def rows(self, op: str, **args: Any) -> Iterator[dict[str, Any]]:
         """Run ``op`` and yield its rows as they arrive; errors as for ``call``."""
-        number = self._request(op, args)
+        return self._rows(self._request(op, args))
+
+    def _rows(self, number: int) -> Iterator[dict[str, Any]]:
         while True:
             reply = self._reply(number, self._timeout)
             yield from reply.get("rows", ())
             if "done" in reply:
                 self._running = None
                 return
+
+    def call_passing(self, descriptor: int, op: str, **args: Any) -> list[dict[str, Any]]:
+        """Pass the daemon a descriptor, which stays open here, with a request; see ``call``."""
+        number = self._number()
+        frame = messages.request(number, op, args)
+        # unix(7): it comes with the first byte.
+        passed = [(SOL_SOCKET, SCM_RIGHTS, descriptor.to_bytes(4, sys.byteorder))]
+        self._socket.settimeout(self._timeout)
+        try:
+            sent = self._socket.sendmsg([frame], passed)
+        except OSError as error:
+            raise self._gone(f"cannot ask the daemon: {error.strerror}") from None
+        self._send(frame[sent:])
+        return list(self._rows(number))
 
     def stream(self, op: str, **args: Any) -> "Stream":
         """Run ``op`` and iterate over its events; errors as for ``call``, raised while iterating.
@@ -193,11 +209,16 @@ class Client:
         self.version = str(welcome.get("version", ""))
         self.pid = int(welcome.get("pid", 0))
 
-    def _request(self, op: str, args: dict[str, Any]) -> int:
+    def _number(self) -> int:
+        """Return the number of a new request."""
         # An iteration that was left early: what it still sends is skipped by its id.
         self.cancel()
         self._last_id += 1
         self._running = self._last_id
+        return self._last_id
+
+    def _request(self, op: str, args: dict[str, Any]) -> int:
+        self._number()
         for frame in messages.request_in_parts(self._last_id, op, args):
             self._send(frame)
         return self._last_id

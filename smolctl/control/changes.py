@@ -13,6 +13,7 @@ PROBES = frozenset(
     (
         "udp.send", "udp.recv", "udp.echo", "tcp.send", "tcp.echo", "ping.run", "traceroute.run",
         "arping.run", "ndisc.run", "socket.open", "stream.open",
+        "exec.open",
     )
 )  # fmt: skip
 """Operations that send or receive."""
@@ -23,6 +24,14 @@ def changes(op: str) -> bool:
     return op.rpartition(".")[2] in CHANGING_VERBS
 
 
+def alters(op: str) -> bool:
+    """Tell whether an operation changes what another one may rely on meanwhile."""
+    return changes(op) or op in _ALTERING
+
+
+_ALTERING = frozenset({"batch.run", "exec.open"})
+
+
 def asks(op: str) -> bool:
     """Tell whether an operation is a question, which is no reason to start a stack."""
-    return not changes(op) and op not in PROBES and op != "batch.run"
+    return op not in PROBES and not alters(op)

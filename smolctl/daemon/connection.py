@@ -22,6 +22,7 @@ from smolctl.daemon.copies import Copies, Copy
 from smolctl.daemon.doors import Doors
 from smolctl.daemon.exchange import HIGH_WATER, Exchange, Running, Service
 from smolctl.daemon.resources import Resources
+from smolctl.descriptors import receive_descriptors
 from smolctl.errors import ControlError, SmolctlError
 from smolctl.ops.aside import Aside
 from smolctl.ops.feed import Feed, Feeds
@@ -105,6 +106,8 @@ class Connection:
         self._means = means
         # Descriptors that go with the next bytes; closed here once they are on their way.
         self._passing: list[socket.socket] = []
+        # A descriptor that the client passed for a request that takes one.
+        self._passed: int | None = None
         self._decoder = Decoder(MAX_REQUEST)
         self._greeted = False
         self._finishing = False
@@ -144,7 +147,7 @@ class Connection:
         if self.closed or self._finishing:
             return
         try:
-            data = self.socket.recv(_RECEIVE_SIZE)
+            data = self._read()
         except BlockingIOError:
             return
         except OSError:
@@ -156,6 +159,24 @@ class Connection:
             # Whoever hangs up wants nothing any more, except what can be written at once.
             self.flush(now)
             self.close(now)
+
+    def _read(self) -> bytes:
+        """Read what the client sent, and keep a descriptor that it passed with it (unix(7))."""
+        data, passed = receive_descriptors(self.socket, _RECEIVE_SIZE)
+        for number in passed:  # for two there is room by padding
+            self._drop_passed()
+            self._passed = number
+        return data
+
+    def take_descriptor(self) -> int | None:
+        """Return the descriptor that the client passed, which is the caller's now; or None."""
+        passed, self._passed = self._passed, None
+        return passed
+
+    def _drop_passed(self) -> None:
+        passed = self.take_descriptor()
+        if passed is not None:
+            os.close(passed)
 
     def proceed(self, now: int) -> None:
         """Take up requests in their order, as long as the client keeps up with the answers."""
@@ -289,6 +310,7 @@ class Connection:
             self._waiting.clear()
             self._feeds.clear()
             self._drop_passing()
+            self._drop_passed()
             self._on_close(self)
             self.socket.close()
 

@@ -64,6 +64,9 @@ class Carrier(Protocol):
     def open_channel(self, user: ChannelUser) -> Channel:
         """Make a channel, whose other end the client gets."""
 
+    def take_descriptor(self) -> int | None:
+        """Return the descriptor that the client passed, which is the caller's now; or None."""
+
     def end(self, exchange: "Exchange", frame: bytes) -> None:
         """Send the last frame of an exchange."""
 
@@ -110,6 +113,10 @@ class Exchange:
             ControlError: there are too many.
         """
         return self._connection.open_channel(user)
+
+    def take_descriptor(self) -> int | None:
+        """Return the descriptor that the client passed with its request; the caller closes it."""
+        return self._connection.take_descriptor()
 
     def done(self, result: dict[str, Any]) -> None:
         """End the request well."""

@@ -20,8 +20,8 @@ from smolctl.device import (
     TaggedDevice,
 )
 from smolctl.errors import OUT_OF_MEMORY, DeviceError
-from smolctl.stack.config.link import set_carrier
-from smolctl.stack.interface import Interface
+from smolctl.stack.config.link import delete_interface, set_carrier
+from smolctl.stack.interface import PROGRAM, Interface
 from smolctl.stack.link.outbox import TracedFrame
 from smolctl.stack.stack import Stack
 from smolctl.wire.offload.run import PendingDatagram, Run, coalesce
@@ -54,6 +54,13 @@ def _open_tap(name: str, options: Mapping[str, Any]) -> Device:
     from smolctl.device.tap import TapDevice
 
     return TapDevice(name, **options)
+
+
+def adopt_tap(name: str, fd: int, options: Mapping[str, Any]) -> Device:
+    """Return the device of a descriptor that a program passed."""
+    from smolctl.device.tap_passed import PassedTap
+
+    return PassedTap(name, fd, **options)
 
 
 def _open_stream(name: str, options: Mapping[str, Any]) -> Device:
@@ -133,6 +140,8 @@ class Links:
         self._busy: dict[Link, None] = {}
         # Those whose other side is down and will not tell when it is back: when to try again.
         self._retries: dict[str, int] = {}
+        # Interfaces of programs that have ended.
+        self._ended: list[Interface] = []
 
     @property
     def kinds(self) -> list[str]:
@@ -150,9 +159,31 @@ class Links:
         Raises:
             DeviceError, ControlError: it cannot be opened; nothing is left behind.
         """
+        return self._opened(name, kind, lambda: OPENERS[kind](name, options))
+
+    def adopt(self, name: str, fd: int, options: Mapping[str, Any]) -> Device:
+        """Make the device of an interface from a TAP's descriptor that a program passed.
+
+        The interface ends with the program: it is deleted when the descriptor says so.
+
+        Args:
+            name: the interface's name.
+            fd: the device's from now on.
+            options: keyword arguments of ``PassedTap``.
+
+        Raises: as ``open``; the descriptor is closed then.
+        """
+        try:
+            return self._opened(name, PROGRAM, lambda: adopt_tap(name, fd, options))
+        except BaseException:
+            os.close(fd)
+            raise
+
+    def _opened(self, name: str, kind: str, make: Callable[[], Device]) -> Device:
+        """Return a device that is made now, if there is a descriptor for it."""
         self._resources.require()
         try:
-            return OPENERS[kind](name, options)
+            return make()
         except (OSError, DeviceError, *OUT_OF_MEMORY) as error:
             lack = self._resources.lack(error, f"link {name}")
             if lack is not None:
@@ -219,10 +250,12 @@ class Links:
     @property
     def active(self) -> bool:
         """Whether any device works on its own, or is to be tried again: see ``deadline``."""
-        return bool(self._active or self._retries)
+        return bool(self._active or self._retries or self._ended)
 
     def deadline(self) -> int | None:
         """Return when ``turn`` has something to do, or None."""
+        if self._ended:
+            return 0
         due = min(self._retries.values()) if self._retries else None
         for link, device in self._active.values():
             other = None if device.only_up and not link.interface.up else device.deadline()
@@ -239,6 +272,11 @@ class Links:
                     device.turn(now)
                 except DeviceGone as error:
                     self._lose(link, error, now)
+        while self._ended:
+            interface = self._ended.pop()
+            if self._stack.interfaces.get(interface.name) is interface:
+                delete_interface(self._stack.shared, interface, now)
+                self.delete(interface.name)
         for name in [name for name, at in self._retries.items() if at <= now]:
             del self._retries[name]
             set_carrier(self._stack.shared, self._links[name].interface, True, now)
@@ -377,7 +415,11 @@ class Links:
             self._retries[link.interface.name] = now + RETRY_NS
 
     def _lose(self, link: Link, error: DeviceGone, now: int) -> None:
-        self._log.warning(error.message)
+        if link.interface.of_program:
+            self._log.note(error.message)
+            self._ended.append(link.interface)
+        else:
+            self._log.warning(error.message)
         self._close(link, delete=False)
         link.gone = link.interface.gone = True
         set_carrier(self._stack.shared, link.interface, False, now)

@@ -1,6 +1,6 @@
 """The few words of rtnetlink(7) that the kernel's side of a TAP needs.
 
-Three requests, each acknowledged or refused. A library for all of rtnetlink takes 0.1 s to import,
+Five requests, each acknowledged or refused. A library for all of rtnetlink takes 0.1 s to import,
 during which a stack that adds a TAP would stand still.
 """
 
@@ -12,11 +12,14 @@ import struct
 
 # linux/netlink.h, linux/rtnetlink.h
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_EXCL, _NLM_F_CREATE = 0x1, 0x4, 0x200, 0x400
-_RTM_NEWLINK, _RTM_NEWADDR = 16, 20
+_RTM_NEWLINK, _RTM_NEWADDR, _RTM_NEWROUTE = 16, 20, 24
 _NLMSG_ERROR = 2
 # linux/if_link.h, linux/if_addr.h, linux/if.h
-_IFLA_NET_NS_FD = 28
+_IFLA_MTU, _IFLA_TXQLEN, _IFLA_NET_NS_FD = 4, 13, 28
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_IFA_F_NODAD = 0x02
+_RTA_OIF, _RTA_GATEWAY = 4, 5
+_RT_TABLE_MAIN, _RTPROT_BOOT, _RTN_UNICAST = 254, 3, 1
 _IFF_UP = 1
 # linux/sched.h
 _CLONE_NEWNET = 0x40000000
@@ -24,27 +27,47 @@ _CLONE_NEWNET = 0x40000000
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence number, port
 _LINK = struct.Struct("=BxHiII")  # family, type, index, flags, which of the flags change
 _ADDRESS = struct.Struct("=BBBBi")  # family, prefix length, flags, scope, index
+# Family, lengths of destination and source, tos, table, protocol, scope, type, flags.
+_ROUTE = struct.Struct("=BBBBBBBBI")
 _ATTRIBUTE = struct.Struct("=HH")  # length, type
 _ERROR = struct.Struct("=i")
 _TIMEOUT_S = 5.0
 
 
-def add_address(index: int, address: str, plen: int) -> None:
+def add_address(index: int, address: str, plen: int, *, tested: bool = False) -> None:
     """Give an interface an address, as ``ip address add`` does.
 
     Args:
         index: of the interface.
         address: in the text form of its family.
         plen: length of its prefix in bits.
+        tested: nobody else can have it; an IPv6 address is used at once.
 
     Raises:
         OSError: as the kernel refuses it: EEXIST, EPERM, ...
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     packed = socket.inet_pton(family, address)
-    body = _ADDRESS.pack(family, plen, 0, 0, index)
+    body = _ADDRESS.pack(family, plen, _IFA_F_NODAD if tested else 0, 0, index)
     body += _attribute(_IFA_LOCAL, packed) + _attribute(_IFA_ADDRESS, packed)
     _request(_RTM_NEWADDR, _NLM_F_CREATE | _NLM_F_EXCL, body)
+
+
+def add_default_route(index: int, gateway: str) -> None:
+    """Add a route to everywhere, as ``ip route add default via GATEWAY`` does.
+
+    Args:
+        index: of the interface.
+        gateway: in the text form of its family.
+
+    Raises:
+        OSError: as the kernel refuses it.
+    """
+    family = socket.AF_INET6 if ":" in gateway else socket.AF_INET
+    body = _ROUTE.pack(family, 0, 0, 0, _RT_TABLE_MAIN, _RTPROT_BOOT, 0, _RTN_UNICAST, 0)
+    body += _attribute(_RTA_GATEWAY, socket.inet_pton(family, gateway))
+    body += _attribute(_RTA_OIF, struct.pack("=I", index))
+    _request(_RTM_NEWROUTE, _NLM_F_CREATE | _NLM_F_EXCL, body)
 
 
 def set_up(index: int) -> None:
@@ -54,6 +77,17 @@ def set_up(index: int) -> None:
         OSError: as the kernel refuses it.
     """
     _request(_RTM_NEWLINK, 0, _LINK.pack(socket.AF_UNSPEC, 0, index, _IFF_UP, _IFF_UP))
+
+
+def set_sizes(index: int, mtu: int, queue: int) -> None:
+    """Set the MTU of an interface, in bytes, and the length of its queue, in frames.
+
+    Raises:
+        OSError: as the kernel refuses it. A user namespace's root may do so, unlike by ioctl(2).
+    """
+    body = _LINK.pack(socket.AF_UNSPEC, 0, index, 0, 0)
+    body += _attribute(_IFLA_MTU, struct.pack("=I", mtu))
+    _request(_RTM_NEWLINK, 0, body + _attribute(_IFLA_TXQLEN, struct.pack("=I", queue)))
 
 
 def move(index: int, netns: int) -> None:

@@ -56,6 +56,16 @@ def open_queue(name: str, *, offload: bool) -> int:
     return fd
 
 
+def is_tap(fd: int) -> bool:
+    """Return whether a descriptor is a TAP's whose frames have nothing else in front of them."""
+    try:
+        request = ioctl(fd, TUNGETIFF, bytes(IFREQ_FLAGS.size))
+    except OSError:
+        return False
+    wanted = _IFF_TAP | _IFF_NO_PI
+    return int(IFREQ_FLAGS.unpack(request)[1]) & wanted == wanted
+
+
 def has_virtio(fd: int) -> bool:
     """Return whether what crosses a TAP's descriptor has virtio headers."""
     flags: int = IFREQ_FLAGS.unpack(ioctl(fd, TUNGETIFF, bytes(IFREQ_FLAGS.size)))[1]

@@ -226,6 +226,13 @@ class Args:
             raise InvalidArgument(f"{_shown(text)}: a prefix has no zone", hint="say: dev DEV")
         return _value(lambda word: parse_prefix(word, self.family), text)
 
+    def prefixes(self, name: str) -> list[tuple[int, int | None]]:
+        """Return prefixes that came in one word, with commas between them, as ``prefix`` does."""
+        text = self.text(name)
+        if text is None:
+            return []
+        return [_value(lambda each: parse_prefix(each, self.family), w) for w in text.split(",")]
+
     def network(self, name: str) -> tuple[int, int] | None:
         """Return a prefix for selecting; without a length it is one address."""
         found = self.prefix(name)

@@ -1,6 +1,7 @@
 """``smolctl config``: a stack's configuration as the commands that make it again."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from smolctl.errors import SmolctlError
 from smolctl.ops import addr, addrlabel, link, maddr, neigh, route_save, rule, sysctl
@@ -9,6 +10,8 @@ from smolctl.ops.aside import Aside
 from smolctl.ops.context import Context, Row
 from smolctl.ops.saved import Saved
 from smolctl.ops.scratch import Scratch
+from smolctl.stack.clone.stack_clone import clone_for_changes
+from smolctl.stack.config.link import delete_interface
 from smolctl.stack.ip.derived_routes import derived, sync
 
 Saver = Callable[[Context, Context], Iterator[Saved]]
@@ -59,12 +62,24 @@ def save(ctx: Context, args: Args) -> Iterable[Row]:
     )
 
 
+def _without_programs(ctx: Context) -> Context:
+    """Return a stack as it will be when all programs of ``exec`` have ended."""
+    names = [name for name, link in ctx.stack.interfaces.items() if link.of_program]
+    if not names:
+        return ctx
+    clone = clone_for_changes(ctx.stack)
+    for name in names:
+        delete_interface(clone.shared, clone.interface(name), ctx.now)
+    return replace(ctx, stack=clone)
+
+
 def tried(ctx: Context) -> Iterator[tuple[Saved, SmolctlError | None]]:
     """Yield all parts of a stack in the order in which they can be made; all but a few can.
 
     Each is made in a fresh stack first: nothing is passed off as a copy that is none.
     """
     fresh = Scratch(ctx)
+    ctx = _without_programs(ctx)
     for _, saver in SAVERS:
         for part in saver(ctx, fresh.context):
             try:

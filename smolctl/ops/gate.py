@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from smolctl.control.changes import changes
+from smolctl.control.changes import alters
 
 
 class Gate:
@@ -23,11 +23,11 @@ class Gate:
 
     def must_wait(self, op: str) -> bool:
         """Tell whether an operation has to wait."""
-        return self._owner is not None and (changes(op) or op == "batch.run")
+        return self._owner is not None and alters(op)
 
     def passed(self, op: str) -> None:
         """Take note of an operation that begins."""
-        if changes(op) or op == "batch.run":
+        if alters(op):
             self.changes += 1
 
     def take(self, owner: object, now: int, then: Callable[[int], None]) -> None:

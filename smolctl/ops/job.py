@@ -148,6 +148,12 @@ class Exchange(Protocol):
             ControlError: there are too many.
         """
 
+    def take_descriptor(self) -> int | None:
+        """Return the descriptor that the client passed with its request, or None.
+
+        It is the caller's from now on, who uses it up or closes it.
+        """
+
     def done(self, result: dict[str, Any]) -> None:
         """End the request well."""
 

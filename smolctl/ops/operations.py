@@ -133,6 +133,7 @@ OPS: dict[str, Operation] = {
     "socket.kill": Operation("socket.kill", "local peer sport dport pid family"),
     "socket.open": Operation("socket_open.open_", "channel owner pid family"),
     "stream.open": Operation("stream_open.open_", "channel owner pid family"),
+    "exec.open": Operation("exec.open_", "addr via link mtu program pid family"),
     "stats.show": Operation("stats.show", "all family"),
     "stats.drops": Operation("stats.drops", "family"),
     "udp.send": Operation("udp.send", _SEND),

@@ -18,6 +18,8 @@ from smolctl.wire.offload.tcp_run import Segment
 from smolctl.wire.vlan import VlanTag
 
 LOOPBACK_NAME = "lo"
+PROGRAM = "exec"
+"""The kind of a program's interface; see ``Interface.of_program``."""
 
 
 class Medium(StrEnum):
@@ -142,6 +144,15 @@ class Interface:
 
     def __post_init__(self) -> None:
         self.loopback = self.kind == "loopback"
+
+    @property
+    def of_program(self) -> bool:
+        """Whether a program is at the other end, and nobody else (``smolctl exec``).
+
+        The stack is the program's router, whatever ``ip.forward`` says. Both addresses of the wire
+        are the stack's choice, so nothing has to be tested. It is gone with the program.
+        """
+        return self.kind == PROGRAM
 
     @property
     def has_peers(self) -> bool:

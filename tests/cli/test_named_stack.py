@@ -32,6 +32,7 @@ STARTING_PATHS = {
     "arping",
     "ndisc",
     "batch",
+    "exec",
 }
 """Verbs, and commands, that configure or probe, and so start the stack that they name."""
 QUESTIONS = {

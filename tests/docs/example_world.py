@@ -20,6 +20,7 @@ addr add 8.8.8.8/32 dev lo
 addr add 192.0.2.7/32 dev lo
 addr add fe80::2/64 dev eth0
 addr add 2001:db8::7/64 dev eth0
+route add 198.18.0.0/15 via 10.0.0.1
 sysctl icmp.ratelimit_ms=0
 """
 OURS = """
@@ -84,6 +85,13 @@ LISTENING: dict[str, str] = {
     "smolctl why udp 10.0.0.2:5000 10.0.0.1:7 iif tap0": "udp echo 7",
 }
 """Listeners for what an example sends."""
+
+SERVERS: dict[str, str] = {
+    "smolctl exec curl http://10.8.0.2:8000/": (
+        "-n peer exec --addr 10.8.0.2/24 python3 -u -m http.server 8000"
+    ),
+}
+"""Programs that an example asks; they say that they are serving."""
 
 STATUS: dict[str, int] = {
     # The answer is no, or there is something to tell: docs of the command say so.
@@ -160,6 +168,9 @@ ONGOING: dict[str, Ongoing] = {
     ),
     "smolctl udp send 10.0.0.2 9 hello -s 10.0.0.1:5000 -w 3": Ongoing(shows="sent 5 bytes"),
     "smolctl ping 10.0.0.2": Ongoing(shows="bytes from"),
+    "smolctl --stack lab exec --link web python3 -u -m http.server 80": Ongoing(
+        shows="Serving HTTP"
+    ),
     "smolctl arping -c 3 10.0.0.2": Ongoing(shows="reply from"),
 }  # fmt: skip
 

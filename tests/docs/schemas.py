@@ -53,6 +53,7 @@ OF_OPERATION |= {
 UNPRINTED = {
     "socket.open": "passes a descriptor to a program; no command prints anything",
     "stream.open": "passes descriptors to a program, also to tcp connect and tcp listen",
+    "exec.open": "tells exec what the program has; exec prints nothing but what the program does",
     "batch.run": "each of its changes is printed as that of its own command",
 }
 """Operations whose output no command prints, and why."""

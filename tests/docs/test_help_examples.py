@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,6 +69,9 @@ def ours(env: SmolctlEnv, run: Run, example: str) -> Iterator[None]:
     if line := world.LISTENING.get(example):
         env.popen(*line.split())
         wait_until(lambda: env.json("socket", "show", "-l"), line)
+    server = world.SERVERS.get(example)
+    if server is not None:
+        env.popen(*server.split()).wait_for("Serving")
     yield
     path = EXAMPLES[example]
     if READS.search(path) and not before(example) and not line:
@@ -87,6 +91,7 @@ READS = re.compile(
 """Paths of commands that change nothing that another example sees."""
 WITH_LINKS = {
     "link", "addr", "neigh", "maddr", "udp", "tcp", "monitor", "trace", "capture", "arping",
+    "exec",
 }  # fmt: skip
 """Nouns whose changes go with the links; to start a stack anew takes longer."""
 
@@ -122,7 +127,13 @@ def test_an_example_runs(
     capfd.readouterr()
     line = words_of(env, example)
     given = next((text for end, text in INPUT.items() if line.endswith(end)), None)
-    if given is not None or re.search("[|>]", line):
+    if program := re.search(r" exec (?:-\S+ \S+ )*(\w+)", line):
+        if shutil.which(program[1]) is None:
+            pytest.skip(f"needs {program[1]} (as root: make deps)")
+        # It becomes that program, which this process must not.
+        ended = env.shell(f"exec {line} </dev/null").wait()
+        status, said = ended.returncode, ended.stderr
+    elif given is not None or re.search("[|>]", line):
         text = f"cd {env.directory}/work && {{ {line}; }}"
         if given is not None:
             text = f"printf %s {shlex.quote(given)} | {{ {text}; }}"

@@ -214,6 +214,9 @@ class Exchange:
         feed.on_event = self.read
         self.read()
 
+    def take_descriptor(self) -> int | None:
+        return None
+
     def open_channel(self, user: ChannelUser) -> Program:
         if self.no_channel is not None:
             raise self.no_channel

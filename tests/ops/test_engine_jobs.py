@@ -50,6 +50,9 @@ class Exchange:
     def attach(self, feed: Feed) -> None:
         raise AssertionError("no job here has a feed")
 
+    def take_descriptor(self) -> int | None:
+        return None
+
     def open_channel(self, user: ChannelUser) -> Channel:
         raise AssertionError("no job here has a channel")
 

@@ -10,7 +10,7 @@ from smolctl.stack.sysctl.settings import SYSCTLS
 from tests.kit.clock import SECOND_NS
 from tests.kit.host import DEAD, PEER, ip, request, udp_frame
 from tests.ops.kit import Api, Row
-from tests.ops.usual import JOBS, OPENED, ROWS
+from tests.ops.usual import JOBS, OPENED, PASSED, ROWS
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def api() -> Api:
 
 
 def test_every_operation_is_here() -> None:
-    assert sorted([*ROWS, *JOBS, *OPENED]) == sorted(OPS)
+    assert sorted([*ROWS, *JOBS, *OPENED, *PASSED]) == sorted(OPS)
 
 
 @pytest.mark.parametrize("op", ROWS)

@@ -60,6 +60,9 @@ def words(
     args = ctx.params
     if parser.pending is not None:
         return values(parser.pending, ctx, start)
+    whole = next((each for each in params if isinstance(each, Place) and each.rest), None)
+    if whole is not None and whole.name in args:
+        return values(whole, ctx, start)
     own = [param for param in params if isinstance(param, Word) and not param.hidden]
     if start.startswith("-"):
         rest = [param for param in params if isinstance(param, GlobalOption)]
@@ -98,7 +101,10 @@ def values(owner: Any, ctx: click.Context, start: str) -> list[CompletionItem]:
             names = live(kind, options, args)
             found += at_link(options, args, names, start) if kind in OF_LINKS else names
     items = _matching(found, start)
-    if owner.metavar in _OF_FILES:
+    # What follows a program may be anything, of which a shell knows the files.
+    given = owner.name in args or "/" in start
+    of_program = given and getattr(owner, "complete", "") == "command"
+    if owner.metavar in _OF_FILES or of_program:
         items.append(CompletionItem(start, type="file"))
     return items
 

@@ -4,6 +4,7 @@ Silent whatever happens, never starts a daemon, and gives up on a slow one: a ke
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -184,6 +185,18 @@ def _listed(directory: str) -> Names:
     return [(name, "") for name in sorted(os.listdir(directory))]
 
 
+def _programs(_options: Options, args: Args) -> Names:
+    import os
+
+    if "command" in args:  # what follows is its own
+        return []
+    names: set[str] = set()
+    for folder in os.get_exec_path():
+        with suppress(OSError), os.scandir(folder) as entries:
+            names |= {entry.name for entry in entries if os.access(entry.path, os.X_OK)}
+    return [(name, "") for name in sorted(names)]
+
+
 # --- of our tables --------------------------------------------------------------------------------
 
 
@@ -230,6 +243,7 @@ LIVE: dict[str, Callable[[Options, Args], Names]] = {
     "host": _hosts,
     "group": _groups,
     "packet": _packets,
+    "command": _programs,
     "stack": _stacks,
     "netns": _namespaces,
     "machine": _machine,

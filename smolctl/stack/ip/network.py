@@ -274,11 +274,22 @@ class Network(LinkObserver, ABC):
 
     def is_router(self, interface: Interface) -> bool:
         """Tell whether this stack is a router for the neighbors on a link."""
-        return interface.settings[self.forward_sysctl] == 1
+        return interface.of_program or interface.settings[self.forward_sysctl] == 1
 
     def forwards(self, interface: Interface) -> bool:
         """Tell whether a packet that came in by an interface is passed on."""
-        return interface.settings[self.forward_sysctl] == 1
+        return interface.of_program or interface.settings[self.forward_sysctl] == 1
+
+    def passes(self, interface: Interface, found: Found) -> bool:
+        """Tell whether a packet that came in by an interface and matched this is passed on.
+
+        What is for a program's interface is, wherever it came in: it is an answer to the program,
+        for which this stack is the only router.
+        """
+        if self.forwards(interface):
+            return True
+        dev = found.dev if isinstance(found, Route) else None
+        return dev is not None and self.interfaces[dev].of_program
 
     @property
     def pmtudisc(self) -> Pmtudisc:

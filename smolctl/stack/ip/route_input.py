@@ -85,7 +85,7 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
     route: Route | None = None
     if not is_limited_broadcast(dst):
         found = lookup(net.fib, key)
-        forward = net.forwards(interface) and not looped
+        forward = net.passes(interface, found) and not looped
         if isinstance(found, RuleRefusal):
             if forward:
                 return Inbound(InputAction.FORWARD, found)

@@ -202,8 +202,8 @@ def route_input(net: Network, packet: Packet, key: RouteKey) -> Inbound:
     A link-local address is ours on its own link alone (RFC 4007 9).
     """
     dst, interface, looped = key.dst, packet.interface, packet.looped
-    forward = net.forwards(interface) and not looped
     found = lookup(net.fib, key)
+    forward = net.passes(interface, found) and not looped
     if isinstance(found, RuleRefusal):
         if forward:
             return Inbound(InputAction.FORWARD, found)

@@ -204,7 +204,7 @@ class Ipv6(LinkedNetwork):
 
         Source: Linux ``ip6_forward``, which asks for all links, never for one.
         """
-        return self.settings[self.forward_sysctl] == 1
+        return interface.of_program or self.settings[self.forward_sysctl] == 1
 
     def proxy_added(self, interface: Interface, entry: ProxyEntry) -> None:
         """Join the group in which others ask for a proxied address."""

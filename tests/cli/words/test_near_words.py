@@ -70,7 +70,7 @@ def test_verbs(noun: str, command: Noun) -> None:
 def test_keywords_and_options_of_a_verb(verb: Verb) -> None:
     takes_all = any(place.many for place in places_of(verb))
     # Enough words for every place, so that the next one can only be a keyword.
-    places = " ".join("1" for _ in places_of(verb))
+    places = " ".join("1" for place in places_of(verb) if not place.rest)
     for keyword in words_of(verb):
         for word in keyword.words:
             if keyword.within is None:

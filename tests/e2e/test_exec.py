@@ -1,0 +1,333 @@
+"""Unmodified programs on the stack: ``smolctl exec``, as root and as an ordinary user."""
+
+import os
+import signal
+import site
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.e2e.kit import Lab, Peer
+from tests.kit import process
+from tests.kit.netns import Namespace, require_root_and
+from tests.kit.process import wait_until
+from tests.kit.stack_env import SmolctlEnv
+
+POOL, POOL6 = "198.18.0.0/15", "fd00:198:18::/48"
+USER = 47_110
+"""A number that no user has."""
+_AS_USER = (
+    # What udev makes of /dev/net/tun everywhere, in a mount namespace: anybody may open it.
+    "mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200"
+    ' && exec setpriv --reuid="$0" --regid="$0" --clear-groups "$@"'
+)
+ASK = """
+import socket, sys
+family, host, port, data = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, *sys.argv[1:]
+with socket.socket(family, socket.SOCK_DGRAM) as one:
+    one.settimeout(10)
+    one.sendto(data.encode(), (host, int(port)))
+    print(one.recv(100).decode())
+"""
+ANSWER = """
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+    one.bind(("", 7))
+    print("ready", flush=True)
+    data, sender = one.recvfrom(100)
+    one.sendto(data.upper(), sender)
+"""
+
+
+class World(NamedTuple):
+    """A stack with a kernel behind a TAP, which knows the way back to programs."""
+
+    lab: Lab
+    smolctl: SmolctlEnv
+
+    def links(self) -> list[str]:
+        """Return the links of programs."""
+        kinds = {
+            row["ifname"]: row.get("linkinfo", {}).get("info_kind")
+            for row in self.lab.call("link.show")
+        }
+        return [name for name, kind in kinds.items() if kind == "exec"]
+
+    def wait_for_links(self, *names: str) -> None:
+        """Wait until these are the links of programs."""
+        wait_until(lambda: self.links() == list(names), lambda: f"{names}: {self.links()}")
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """Make one stack for all programs: nothing of them stays."""
+    require_root_and("ping")
+    namespace, smolctl = Namespace(), SmolctlEnv()
+    peer = Peer(namespace)
+    try:
+        lab = Lab(peer, smolctl)
+        lab.plug("10.0.0.1/24", "2001:db8::1/64", theirs=("10.0.0.2/24", "2001:db8::2/64"))
+        peer.batch(f"route add {POOL} via 10.0.0.1", f"route add {POOL6} via 2001:db8::1")
+        yield World(lab, smolctl)
+    finally:
+        smolctl.close()
+        peer.close()
+        namespace.close()
+
+
+@pytest.fixture
+def clean(world: World) -> Iterator[World]:
+    """Check that a test leaves no link of a program, and that nothing was dropped unasked."""
+    world.wait_for_links()
+    yield world
+    world.wait_for_links()
+
+
+@pytest.mark.netns("ping")
+@pytest.mark.parametrize("host", ["198.18.0.1", "10.0.0.1", "10.0.0.2", "fd00:198:18::1",
+                                  "2001:db8::1", "2001:db8::2"])  # fmt: skip
+def test_the_stack_and_what_is_behind_it_answer(clean: World, host: str) -> None:
+    ended = clean.smolctl("exec", "ping", "-n", "-c", "1", "-W", "5", host)
+    assert (ended.returncode, ended.stderr) == (0, ""), ended
+    assert "1 received, 0% packet loss" in ended.stdout
+    assert [row["key"] for row in clean.lab.call("sysctl.show") if row["key"] == "ip.forward"
+            and row["value"]] == []  # fmt: skip
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["true"], 0),
+        (["false"], 1),
+        (["sh", "-c", "exit 77"], 77),
+        (["sh", "-c", "kill -TERM $$"], -signal.SIGTERM),
+        (["/etc/passwd"], 126),
+        (["/etc"], 126),
+        (["no-such-program"], 127),
+        (["/no/such/program"], 127),
+        ([""], 127),
+        (["sh", "-c", 'test "$0 $1" = "--json -h"', "--json", "-h"], 0),
+        (["--", "sh", "-c", "exit 5"], 5),
+    ],
+)
+def test_the_exit_status_is_the_programs(clean: World, words: list[str], status: int) -> None:
+    ended = clean.smolctl("exec", *words)
+    assert ended.returncode == status, ended
+    assert len(ended.stderr.splitlines()) == (status in (126, 127)), ended
+
+
+@pytest.mark.netns
+def test_a_script_without_interpreter_is_run_by_sh(clean: World, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("exit $1\n")
+    script.chmod(0o755)
+    assert clean.smolctl("exec", str(script), "9").returncode == 9
+    script.write_bytes(b"\x7fELF nonsense")
+    assert clean.smolctl("exec", str(script)).returncode in (2, 126, 127)
+
+
+@pytest.mark.netns
+def test_what_the_program_has_and_whose_the_link_is(clean: World) -> None:
+    running = clean.smolctl.popen("exec", "sh", "-c", "echo $$.; exec sleep 1000")
+    running.wait_for(".")
+    (row,) = clean.lab.call("link.show", dev="exec0")
+    info = row["linkinfo"]["info_data"]
+    assert (info["program"], info["pid"], row["mtu"]) == (
+        "sh",
+        int(running.stdout.split(".")[0]),
+        1500,
+    )
+    assert clean.smolctl("-d", "link", "show", "dev", "exec0").stdout.count("program sh") == 1
+    # Saved is what stays.
+    saved = clean.smolctl("config", "save").stdout
+    assert "tap0" in saved
+    assert "exec0" not in saved
+    assert "198.18" not in saved
+    running.stop(signal.SIGKILL)
+
+
+@pytest.mark.netns
+def test_two_programs_talk_to_each_other(clean: World) -> None:
+    server = clean.smolctl.popen("exec", sys.executable, "-c", ANSWER)
+    server.wait_for("ready")
+    asked = clean.smolctl("exec", sys.executable, "-c", ASK, "198.18.0.2", "7", "hello")
+    assert asked.stdout == "HELLO\n", asked
+    assert server.wait().returncode == 0
+
+
+@pytest.mark.netns
+def test_the_link_lasts_as_long_as_anybody_uses_it(clean: World) -> None:
+    line = "sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; exit 3"
+    ended = clean.smolctl("exec", "sh", "-c", line)
+    child = int(ended.stdout)
+    try:
+        assert ended.returncode == 3
+        assert clean.links() == ["exec0"]
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.netns
+def test_the_daemon_that_stops_takes_the_wire_with_it(world: World) -> None:
+    world.wait_for_links()
+    line = "echo ready; read -r x; ip -br link show eth0 2>/dev/null || echo gone; exit 4"
+    running = world.smolctl.popen("--stack", "other", "exec", "sh", "-c", line, stdin=True)
+    running.wait_for("ready")
+    world.smolctl("--stack", "other", "stack", "stop", check=True)
+    assert running.process.stdin is not None
+    running.process.stdin.write(b"\n")
+    running.process.stdin.close()
+    ended = running.wait()
+    assert (ended.returncode, ended.stdout) == (4, "ready\ngone\n")
+
+
+# --- addresses ------------------------------------------------------------------------------------
+
+
+def shown(ended: str) -> list[str]:
+    """Return the addresses that ``ip -br addr show eth0`` lists, those of the link left out."""
+    return [word for word in ended.split() if "/" in word and not word.startswith("fe80")]
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(
+    ("options", "addresses"),
+    [
+        ([], ["198.18.0.2/30", "fd00:198:18::2/64"]),
+        (["-4"], ["198.18.0.2/30"]),
+        (["-6"], ["fd00:198:18::2/64"]),
+        (["--mtu", "1000"], ["198.18.0.2/30"]),
+        (["--addr", "192.0.2.1/24"], ["192.0.2.1/24", "fd00:198:18::2/64"]),
+        (["-4", "--addr", "192.0.2.9/29", "--via", "192.0.2.14"], ["192.0.2.9/29"]),
+        (["--addr", "192.0.2.9/31", "--addr", "2001:db8:9::9/64"],
+         ["192.0.2.9/31", "2001:db8:9::9/64"]),
+    ],
+)  # fmt: skip
+def test_addresses(clean: World, options: list[str], addresses: list[str]) -> None:
+    line = "ip -br addr show eth0; for a in $(ip r | sed -n 's/.* via \\(.*\\) dev.*/\\1/p'); do "
+    line += "ping -n -c 1 -W 5 $a >&2 || exit; done"
+    ended = clean.smolctl("exec", *options, "sh", "-c", line)
+    assert ended.returncode == 0, ended
+    assert shown(ended.stdout) == addresses
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--addr", "10.0.0.1/24"], "addr 10.0.0.1 is an address of the stack already (dev tap0)"),
+        (["--addr", "10.0.0.9/24"], "addr 10.0.0.9/24: the stack has a route to 10.0.0.0/24"),
+        (["--addr", "10.0.0.9/24", "--via", "10.0.0.8"],
+         "addr 10.0.0.9/24: the stack has a route to 10.0.0.0/24 already (dev tap0)"),
+        (["--addr", "192.0.2.0/24"], "addr 192.0.2.0 is the network's own address: 192.0.2.0/24"),
+        (["--addr", "192.0.2.255/24"], "addr 192.0.2.255 is its broadcast address: 192.0.2.0/24"),
+        (["--addr", "192.0.2.2"], 'addr "192.0.2.2" needs a prefix length; 192.0.2.2/24'),
+        (["--addr", "192.0.2.2/32"], "its network must have room for the stack's address, too"),
+        (["--addr", "127.0.0.9/8"], "addr 127.0.0.9 is not an address"),
+        (["--addr", "224.0.0.9/8"], "addr 224.0.0.9 is not an address"),
+        (["--addr", "fe80::9/64"], "addr fe80::9 is not an address"),
+        (["--addr", "192.0.2/24"], "192.0.2"),
+        (["--via", "192.0.2.1"], "that needs addr ADDR/LEN"),
+        (["--addr", "192.0.2.2/24", "--via", "192.0.3.1"], "via 192.0.3.1 is not in the network"),
+        (["--addr", "192.0.2.2/24", "--via", "192.0.2.2"], "is the program's own address"),
+        (["--addr", "192.0.2.2/24", "--addr", "192.0.2.3/24"], "one address of each family"),
+        (["--link", "tap0"], 'the interface "tap0" already exists'),
+        (["--link", "a/b"], '"a/b" is not an interface name'),
+        (["--link", "a%d"], '"a%d" is not an interface name'),
+        (["--mtu", "67"], "mtu 67 is not a whole number of 68..65521"),
+        (["--addrs", "192.0.2.2/24"], 'option "--addrs" is not known; did you mean "--addr"?'),
+    ],
+)  # fmt: skip
+def test_an_error_is_one_line_and_changes_nothing(
+    clean: World, options: list[str], said: str
+) -> None:
+    ended = clean.smolctl("exec", *options, "touch", f"{clean.smolctl.directory}/ran")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended
+    assert said in ended.stderr
+    assert not (clean.smolctl.directory / "ran").exists()
+    assert clean.links() == []
+
+
+@pytest.mark.netns
+def test_a_network_that_the_stack_routes_is_not_chosen(clean: World) -> None:
+    clean.lab.call("route.add", dst="198.18.0.3", type="unicast", via="10.0.0.2")
+    clean.lab.call("route.add", dst="198.18.1.0/24", type="unicast", via="10.0.0.2")
+    clean.lab.call("route.add", dst="default", type="unicast", via="10.0.0.2")
+    try:
+        ended = clean.smolctl("exec", "ip", "-4", "-br", "addr", "show", "eth0", check=True)
+        assert shown(ended.stdout) == ["198.18.2.2/30"]
+    finally:
+        for dst in ("198.18.0.3", "198.18.1.0/24", "default"):
+            clean.lab.call("route.del", dst=dst)
+
+
+@pytest.mark.netns
+def test_without_a_stack(world: World) -> None:
+    ended = world.smolctl("--no-start", "--stack", "none", "exec", "true")
+    assert (ended.returncode, ended.stderr.count("\n")) == (3, 1), ended
+
+
+# --- ends -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_the_programs(clean: World, sig: signal.Signals) -> None:
+    running = clean.smolctl.popen("exec", "sleep", "1000")
+    clean.wait_for_links("exec0")
+    running.process.send_signal(sig)
+    assert running.wait().returncode == -sig
+
+
+# --- an ordinary user -----------------------------------------------------------------------------
+
+
+class Ordinary(SmolctlEnv):
+    """The command of a user without rights, in a home of his own, by a Python that he may run."""
+
+    def __init__(self) -> None:
+        super().__init__(("unshare", "--mount", "sh", "-c", _AS_USER, str(USER)))
+        os.chown(self.directory, USER, USER)
+        packages = [*{str(Path(__file__).parents[2]), *map(str, site.getsitepackages())}]
+        self.environ["PYTHONPATH"] = ":".join(packages)
+        # One in root's home is for root alone, though this one may start it.
+        usual = (sys.executable, *(f"{where}/python3" for where in ("/usr/bin", "/usr/local/bin")))
+        self._python = next((path for path in usual if self._runs(path)), "")
+
+    def _runs(self, python: str) -> bool:
+        check = "import os, sys, click; os.execv(sys.executable, [sys.executable, '--version'])"
+        argv = [*self.prefix, python, "-c", check]
+        ended = process.run(argv, env=self.environ, timeout=30)
+        return ended.returncode == 0 and ended.stdout >= "Python 3.11"
+
+    def _argv(self, args: tuple[str, ...]) -> list[str]:
+        if not self._python:
+            pytest.skip("another user can run no Python 3.11 or newer here")
+        return [*self.prefix, self._python, "-m", "smolctl", *args]
+
+
+@pytest.fixture(scope="module")
+def ordinary() -> Iterator[SmolctlEnv]:
+    """Make the command of a user without rights, who has a home and a runtime directory."""
+    require_root_and("setpriv", "unshare")
+    env = Ordinary()
+    try:
+        yield env
+    finally:
+        env.close()
+
+
+@pytest.mark.netns
+def test_an_ordinary_user_stays_who_he_is(ordinary: SmolctlEnv) -> None:
+    line = "id -u; id -g; grep CapEff /proc/self/status; ping -n -c 1 -W 5 198.18.0.1 >&2; "
+    line += "touch $HOME/mine; ip link set eth0 down 2>/dev/null; echo $?"
+    ended = ordinary("-q", "exec", "sh", "-c", line)
+    assert ended.returncode == 0, ended
+    uid, gid, caps, failed = ended.stdout.splitlines()
+    assert (uid, gid, int(caps.split()[1], 16), failed) == (str(USER), str(USER), 0, "2")
+    assert (ordinary.directory / "mine").stat().st_uid == USER
+    assert "1 received" in ended.stderr
