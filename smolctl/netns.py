@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from smolctl.device import rtnetlink, tun
 from smolctl.device.tap_queue import QUEUE_FRAMES
-from smolctl.errors import SmolctlError
+from smolctl.errors import DeviceError
 
 # linux/sched.h
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x1000_0000, 0x4000_0000
@@ -26,7 +26,7 @@ WIRE = "eth0"
 """The name of the wire inside."""
 
 
-class NamespaceRefused(SmolctlError):
+class NamespaceRefused(DeviceError):
     """The machine refuses a namespace, or what is set up in it."""
 
     code = "namespace-refused"

@@ -25,6 +25,7 @@ CHECKS: dict[str, tuple[Check, str]] = {
     "offload": (network.offload, "offloads between the kernel and a TAP"),
     "packet": (network.packet, "links of type packet"),
     "namespaces": (network.namespaces, "user namespaces, for TAPs without root"),
+    "exec": (network.programs, "programs in a network namespace of their own"),
     "locale": (terminal.locale, "UTF-8"),
     "terminal": (terminal.terminal, "width and colours"),
     "tools": (extras.tools, "ip, tcpdump and man"),

@@ -6,7 +6,9 @@ import shlex
 import stat
 from collections.abc import Iterator
 
+from smolctl import netns
 from smolctl.device import probe
+from smolctl.device.host import in_child
 from smolctl.doctor.finding import Finding, Look, Machine, Status
 from smolctl.errors import DeviceError
 
@@ -224,6 +226,27 @@ def _as_root(machine: Machine) -> str:
         others = []
     link = others[0] if others else "eth0"
     return f"sudo smolctl --stack root link add {link} type packet"
+
+
+def programs(machine: Machine, look: Look) -> Finding:
+    """Enter for a moment what ``smolctl exec`` runs programs in."""
+
+    def work() -> tuple[None, list[int]]:
+        netns.enter(1500)
+        netns.configure([])
+        return None, []
+
+    try:
+        in_child(work)
+    except (OSError, DeviceError) as error:
+        text = error.strerror or "" if isinstance(error, OSError) else error.message
+        look(f"a network namespace with a TAP: {text}")
+        fix = error.hint or "" if isinstance(error, DeviceError) else ""
+        if "smolctl doctor namespaces" in fix:
+            fix = namespaces(machine, look).fix
+        return Finding(Status.NOTE, f"smolctl exec runs no programs: {text}", fix)
+    look("a network namespace with a TAP: made, by a child that is gone")
+    return Finding(Status.OK, "smolctl exec runs any program")
 
 
 _NAMESPACE_SYSCTLS = (

@@ -10,12 +10,14 @@ from smolctl.ops.route_get import tos_number
 from smolctl.stack.explain import verdict
 from smolctl.stack.explain.connection import known_of, tell_connection
 from smolctl.stack.explain.predict import Question, predict
+from smolctl.stack.explain.return_way import missing_return
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.interface import Medium
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.route_output import route_output
 from smolctl.stack.ip.way import Way
 from smolctl.stack.stack import Stack
+from smolctl.stack.trace.trace import Trace
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.wire import udp
 from smolctl.wire.address import (
@@ -73,11 +75,18 @@ def ask(ctx: Context, args: Args) -> Iterable[Row]:
 
 def _predicted(stack: Stack, question: Question, now: int) -> Row:
     """Return the row of a prediction, of a connection with what is known of its peer."""
-    row = verdict.tell(predict(stack, question, now))
+    trace = predict(stack, question, now)
+    row = _with_return(stack, verdict.tell(trace), trace)
     if question.proto == "tcp" and question.iif is None:
         for step in known_of(stack.tcp, question.dst, question.dport, now):
             row["steps"].append({"n": len(row["steps"]) + 1, **step})
     return row
+
+
+def _with_return(stack: Stack, row: Row, trace: Trace) -> Row:
+    """Add where to look if a program's packet is gone and nothing came back."""
+    found = missing_return(stack.interfaces, stack.networks, trace)
+    return row if found is None or row["fix"] or "look" in row else {**row, "look": found}
 
 
 _SIZE_MAX = {IPV4: udp.MAX_PAYLOAD, IPV6: udp.MAX_PAYLOAD6}
@@ -180,7 +189,7 @@ def show(ctx: Context, args: Args) -> Iterable[Row]:
         trace = journal.get(number)
         if trace is None:
             raise NotFound(f"packet {number} is not remembered", hint="smolctl why list")
-    return [verdict.tell(trace, ctx.daemon.wall_time)]
+    return [_with_return(ctx.stack, verdict.tell(trace, ctx.daemon.wall_time), trace)]
 
 
 def recent(ctx: Context, args: Args) -> Iterable[Row]:

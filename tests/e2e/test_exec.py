@@ -5,16 +5,18 @@ import signal
 import site
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.e2e.kit import Lab, Peer
+from tests.e2e.kit import Lab, Peer, daemon_pid, wait_for_end
 from tests.kit import process
 from tests.kit.netns import Namespace, require_root_and
 from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
+from tests.kit.tmux import Tmux, Window
 
 POOL, POOL6 = "198.18.0.0/15", "fd00:198:18::/48"
 USER = 47_110
@@ -172,17 +174,141 @@ def test_the_link_lasts_as_long_as_anybody_uses_it(clean: World) -> None:
 
 
 @pytest.mark.netns
-def test_the_daemon_that_stops_takes_the_wire_with_it(world: World) -> None:
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_a_daemon_that_ends_takes_the_wire_with_it(world: World, how: str) -> None:
     world.wait_for_links()
     line = "echo ready; read -r x; ip -br link show eth0 2>/dev/null || echo gone; exit 4"
-    running = world.smolctl.popen("--stack", "other", "exec", "sh", "-c", line, stdin=True)
+    running = world.smolctl.popen("--stack", how, "exec", "sh", "-c", line, stdin=True)
     running.wait_for("ready")
-    world.smolctl("--stack", "other", "stack", "stop", check=True)
+    if how == "killed":
+        pid = world.smolctl.json("--stack", how, "stack", "status")[0]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        wait_for_end(pid)
+    else:
+        world.smolctl("--stack", how, "stack", "stop", check=True)
     assert running.process.stdin is not None
     running.process.stdin.write(b"\n")
     running.process.stdin.close()
     ended = running.wait()
     assert (ended.returncode, ended.stdout) == (4, "ready\ngone\n")
+
+
+KILLED = """
+import os
+from smolctl import netns
+from smolctl.client import Client
+with Client.connect(start=False) as client:
+    tap = netns.enter(1500).tap
+    (row,) = client.call_passing(tap, "exec.open", program="killed", pid=os.getpid())
+    assert [link["ifname"] for link in client.call("link.show")][-1] == row["ifname"] == "exec0"
+    os.kill(os.getpid(), 9)
+"""
+WRONG = """
+import os
+from smolctl.client import Client, RemoteError
+with Client.connect(start=False) as client:
+    for passed in (os.open("/dev/full", os.O_RDWR), os.open("/", os.O_RDONLY)):
+        try:
+            client.call_passing(passed, "exec.open", program="x", pid=1)
+        except RemoteError as error:
+            print(error.message)
+    try:
+        client.call("exec.open", program="x", pid=1)
+    except RemoteError as error:
+        print(error.message)
+"""
+
+
+@pytest.mark.netns
+def test_whoever_is_killed_before_the_program_runs_leaves_no_link(clean: World) -> None:
+    argv = [sys.executable, "-c", KILLED]
+    assert process.run(argv, env=clean.smolctl.environ).returncode == -signal.SIGKILL
+
+
+@pytest.mark.netns
+def test_a_descriptor_that_is_no_tap_is_refused_and_closed(clean: World) -> None:
+    fds = Path(f"/proc/{daemon_pid(clean.smolctl)}/fd")
+    ended = process.run([sys.executable, "-c", WRONG], env=clean.smolctl.environ, check=True)
+    not_a_tap = "exec0: the descriptor that was passed is not a TAP's"
+    needed = "exec.open needs the descriptor of a TAP beside it"
+    assert ended.stdout.splitlines() == [not_a_tap, not_a_tap, needed]
+
+    def kept() -> list[str]:
+        targets = []
+        for fd in fds.iterdir():
+            with suppress(OSError):  # closed meanwhile
+                targets.append(os.readlink(fd))
+        return [target for target in targets if target in ("/", "/dev/full")]
+
+    wait_until(lambda: kept() == [], "both closed")
+
+
+@pytest.mark.netns
+def test_exec_is_no_command_of_a_batch(clean: World) -> None:
+    ended = clean.smolctl("batch", "-", input="exec true\n")
+    assert (ended.returncode, "exec becomes the program" in ended.stderr) == (2, True), ended
+
+
+# --- a terminal -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shell(clean: World) -> Iterator[Window]:
+    """Make a terminal with a shell, in which smolctl is what a user has."""
+    tools = clean.smolctl.command(cold=True).parent
+    environ = {**clean.smolctl.environ, "PATH": f"{tools}:{clean.smolctl.environ['PATH']}"}
+    tmux = Tmux(clean.smolctl.directory, environ)
+    yield tmux.bash(width=80, height=20)
+    tmux.close()
+
+
+@pytest.mark.netns("tmux")
+def test_the_terminal_and_job_control_are_the_programs(shell: Window) -> None:
+    assert shell.run("smolctl exec tty")[0].startswith("/dev/pts/")
+    assert shell.run("smolctl exec sh -c 'kill -TERM $$'")[1] == 128 + signal.SIGTERM
+    shell.start("smolctl exec sh -c 'echo begun; exec cat'")
+    shell.wait_for("begun")
+    shell.press("C-z")
+    assert "Stopped" in shell.ended("")[0]
+    shell.start("fg")
+    shell.wait_for("exec cat")
+    shell.type("a line\n")
+    shell.wait_for(lambda screen: screen.count("a line") == 2)
+    shell.press("C-c")
+    assert shell.ended("fg")[1] == 128 + signal.SIGINT
+
+
+# --- why ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(
+    ("host", "program", "prefix", "via"),
+    [
+        ("10.0.0.2", "198.18.0.2", "198.18.0.0/30", "10.0.0.1"),
+        ("2001:db8::2", "fd00:198:18::2", "fd00:198:18::/64", "2001:db8::1"),
+    ],
+)
+def test_why_names_the_route_back_that_a_host_needs(
+    clean: World, host: str, program: str, prefix: str, via: str
+) -> None:
+    flag, pool = ("-6", POOL6) if ":" in host else ("-4", POOL)
+    clean.lab.peer.ip(flag, "route", "del", pool)
+    asking = clean.smolctl.popen("exec", "ping", "-n", "-i", "0.2", host)
+    clean.lab.wait_for_neighbor("10.0.0.2", "REACHABLE") if ":" not in host else None
+
+    def why() -> str:
+        return clean.smolctl("why", "icmp", program, host).stdout
+
+    wait_until(lambda: "verdict: forwarded by tap0" in why(), why)
+    look = f"look:    nothing was seen from {host} to {program}: it needs a route back; there: "
+    assert f"{look}ip route add {prefix} via {via}\n" in why()
+    # The advice is right.
+    clean.lab.peer.ip(flag, "route", "add", prefix, "via", via)
+    asking.wait_for("bytes from")
+    assert "fix:     nothing to fix\n" in why()
+    clean.lab.peer.batch(f"route del {prefix}", f"route add {pool} via {via}")
+    asking.stop(signal.SIGINT)
 
 
 # --- addresses ------------------------------------------------------------------------------------

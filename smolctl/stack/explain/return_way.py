@@ -1,0 +1,61 @@
+"""The way back to a program of ``exec``, which the host at the other end must know."""
+
+from smolctl.stack.fib.route import Scope
+from smolctl.stack.interface import Interface, Interfaces
+from smolctl.stack.ip.network import Networks
+from smolctl.stack.ip.way import Way
+from smolctl.stack.trace.trace import Fate, Trace
+from smolctl.wire.address import format_address, packed
+from smolctl.wire.ipv4 import Ipv4Header
+from smolctl.wire.ipv6 import Ipv6Header
+
+
+def missing_return(interfaces: Interfaces, networks: Networks, trace: Trace) -> str | None:
+    """Return what may be missing where a program's packet went and nothing came back from there.
+
+    Args:
+        interfaces: the stack's own, not those of a clone: they know what came.
+
+    Returns: None for any other packet, and where an answer was seen.
+    """
+    source = interfaces.get(trace.arrival.dev) if trace.arrival is not None else None
+    way = next((step.facts for step in trace.steps if isinstance(step.facts, Way)), None)
+    header = next(
+        (step.facts for step in trace.steps if isinstance(step.facts, Ipv4Header | Ipv6Header)),
+        None,
+    )
+    if trace.fate is not Fate.FORWARDED or source is None or way is None or header is None:
+        return None
+    net = networks.for_address(header.dst)
+    out = interfaces.get(way.interface.name)
+    if not source.of_program or out is None or out.of_program:
+        return None
+    if _came_back(out, header.src, header.dst):
+        return None
+    bits = net.family.bits
+    where = next(
+        (
+            item
+            for item in net.of(source).addresses.items
+            if item.local >> bits - item.plen == header.src >> bits - item.plen
+        ),
+        None,
+    )
+    next_hop = header.dst if way.next_hop is None else way.next_hop
+    ours = net.select_source(out, header.dst, next_hop, Scope.LINK)
+    if where is None or ours is None:
+        return None
+    prefix = f"{format_address(where.network(bits))}/{where.plen}"
+    command = f"ip route add {prefix} via {format_address(ours)}"
+    host, program = format_address(header.dst), format_address(header.src)
+    through = "" if next_hop == header.dst else f", and so does {format_address(next_hop)}"
+    return (
+        f"nothing was seen from {host} to {program}: it needs a route back{through};"
+        f" there: {command}"
+    )
+
+
+def _came_back(out: Interface, program: int, host: int) -> bool:
+    """Tell whether a packet of the other direction was forwarded; the fast path knows its flow."""
+    addresses = packed(host) + packed(program)
+    return any(key.endswith(addresses) for key in out.forward_flows)
