@@ -1,5 +1,7 @@
 """Unmodified programs on the stack: ``smolctl exec``, as root and as an ordinary user."""
 
+import hashlib
+import json
 import os
 import signal
 import site
@@ -13,6 +15,7 @@ import pytest
 
 from tests.e2e.kit import Lab, Peer, daemon_pid, wait_for_end
 from tests.kit import process
+from tests.kit.amount import amount
 from tests.kit.netns import Namespace, require_root_and
 from tests.kit.process import wait_until
 from tests.kit.stack_env import SmolctlEnv
@@ -457,3 +460,106 @@ def test_an_ordinary_user_stays_who_he_is(ordinary: SmolctlEnv) -> None:
     assert (uid, gid, int(caps.split()[1], 16), failed) == (str(USER), str(USER), 0, "2")
     assert (ordinary.directory / "mine").stat().st_uid == USER
     assert "1 received" in ended.stderr
+
+
+# --- bulk -----------------------------------------------------------------------------------------
+
+DSACK = "TCPDSACKRecv"
+IPERF = """
+iperf3 -J -c {host} -t {seconds} {options} || exit
+ip -s -j link show eth0
+cat /proc/net/netstat
+"""
+
+
+def tcp_counter(netstat: str, name: str) -> int:
+    """Return a counter of ``/proc/net/netstat``."""
+    names, values = [line.split() for line in netstat.splitlines() if line.startswith("TcpExt:")]
+    return int(dict(zip(names, values, strict=True))[name])
+
+
+def given_up(env: SmolctlEnv, *devs: str) -> int:
+    """Return how many frames the stack has dropped on these links, and told why."""
+    return sum(
+        row["count"]
+        for row in env.json("stats", "drops")
+        if row.get("dev") in devs and row["class"] == "drop"
+        # What the kernels tell all routers, or all who listen for that.
+        and row["reason"] != "ip6-multicast-not-joined"
+    )  # fmt: skip
+
+
+@pytest.mark.netns("iperf3")
+@pytest.mark.proof
+@pytest.mark.parametrize(("host", "options"), [("10.0.0.2", ""), ("2001:db8::2", "-R")])
+def test_iperf3_to_a_kernel_behind_the_stack(clean: World, host: str, options: str) -> None:
+    peer = clean.lab.peer
+    server = peer.namespace.popen("iperf3", "-s", "-1", "-B", host, "--forceflush")
+    server.wait_for("Server listening")
+    before = given_up(clean.smolctl, "tap0", "exec0")
+    netstat = ("cat", "/proc/net/netstat")
+    known = tcp_counter(peer.namespace.run(*netstat).stdout, DSACK)
+    line = IPERF.format(host=host, seconds=amount(10, 1), options=options)
+    ended = clean.smolctl("exec", "sh", "-c", line, timeout=60)
+    assert ended.returncode == 0, ended
+    report, end = json.JSONDecoder().raw_decode(ended.stdout)
+    link, at = json.JSONDecoder().raw_decode(ended.stdout[end:].lstrip())
+    total = report["end"]
+    assert "error" not in report
+    assert total["sum_received"]["bytes"] > 1_000_000
+    # Each segment that was sent again was lost where somebody counted it, or not lost at all.
+    sent_again = total["sum_sent"]["retransmits"]
+    # The kernel that sends, here or there, is told what had arrived before (RFC 2883).
+    in_vain = tcp_counter(peer.namespace.run(*netstat).stdout, DSACK) - known
+    in_vain += tcp_counter(ended.stdout[end + at :], DSACK)
+    (kernels,) = peer.rows("-s", "link", "show", "dev", "tap0")
+    queues = link[0]["stats64"]["tx"]["dropped"] + kernels["stats64"]["tx"]["dropped"]
+    assert sent_again <= given_up(clean.smolctl, "tap0", "exec0") - before + queues + in_vain
+
+
+def fetch_with_losses(env: SmolctlEnv) -> None:
+    """Have curl fetch a file from Python's server, both programs of ``exec``, and lose 1 %."""
+    megabytes = amount(200, 5)
+    (env.directory / "www").mkdir(mode=0o755)
+    served, fetched = env.directory / "www" / "file", env.directory / "fetched"
+    served.write_bytes(os.urandom(1 << 20) * megabytes)
+    serve = ("python3", "-u", "-m", "http.server", "-d", str(served.parent), "80")
+    server = env.popen("exec", "-4", "--link", "srv", *serve)
+    server.wait_for("Serving HTTP")
+    line = f"echo ready; read -r go; exec curl -sS -o {fetched} http://198.18.0.2/file"
+    client = env.popen("exec", "-4", "--link", "cl", "sh", "-c", line, stdin=True)
+    client.wait_for("ready")
+    env("link", "set", "cl", "loss", "1%", check=True)
+    env("link", "set", "srv", "loss", "1%", check=True)
+    assert client.process.stdin is not None
+    client.process.stdin.write(b"go\n")
+    client.process.stdin.close()
+    assert client.wait(500).returncode == 0, client
+    with served.open("rb") as one, fetched.open("rb") as other:
+        digests = [hashlib.file_digest(each, "sha256").hexdigest() for each in (one, other)]
+    assert digests[0] == digests[1]
+    lost = [row for row in env.json("stats", "drops") if row["reason"] == "lab-loss"]
+    assert {row["dev"] for row in lost} <= {"cl", "srv"}
+    assert sum(row["count"] for row in lost) > 0
+    server.stop(signal.SIGINT)
+
+
+@pytest.mark.netns("curl", "python3")
+@pytest.mark.proof
+def test_curl_fetches_all_though_packets_are_lost(clean: World) -> None:
+    fetch_with_losses(clean.smolctl)
+
+
+@pytest.mark.netns("curl", "python3")
+@pytest.mark.proof
+def test_an_ordinary_user_fetches_all_too(ordinary: SmolctlEnv) -> None:
+    fetch_with_losses(ordinary)
+
+
+@pytest.mark.netns("nc.openbsd")
+def test_nc_talks_to_a_socket_of_the_stack(clean: World) -> None:
+    echo = clean.smolctl.popen("tcp", "echo", "7", "-c", "1")
+    echo.wait_for("listening")
+    line = "echo hello | nc.openbsd -N -w 10 10.0.0.1 7"
+    assert clean.smolctl("exec", "sh", "-c", line).stdout == "hello\n"
+    assert echo.wait().returncode == 0
