@@ -437,7 +437,7 @@ with --mtu below 1280 there is no IPv6 in the program's namespace either; with -
 up as /etc/resolv.conf says, by way of the stack. In there, any port may be bound and ping works
 without root; sudo and other set-user-ID programs have no effect.
 
-smolctl link show -d tells to which program a link belongs. The link is there until the last process
+smolctl link show tells to which program a link belongs. The link is there until the last process
 of the namespace has ended, however that ended, and config save leaves it out. When the stack stops,
 eth0 is gone, too.
 """,

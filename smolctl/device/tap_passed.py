@@ -44,13 +44,13 @@ class PassedTap(TapQueue):
         return None
 
     def carrier(self) -> bool | None:
-        """Return that the other side is up: it was before it was passed, and nobody may change it.
+        """Return that this cannot be asked: root may set its side down.
 
         Raises:
             DeviceGone: the program has ended.
         """
         self._kernel_name()
-        return True
+        return None
 
     def set_mtu(self, mtu: int) -> None:
         """Change our MTU; that of the program's side stays."""

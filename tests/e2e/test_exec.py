@@ -146,7 +146,9 @@ def test_what_the_program_has_and_whose_the_link_is(clean: World) -> None:
         int(running.stdout.split(".")[0]),
         1500,
     )
-    assert clean.smolctl("-d", "link", "show", "dev", "exec0").stdout.count("program sh") == 1
+    for option in ("-d", "-s"):
+        said = clean.smolctl(option, "link", "show", "dev", "exec0").stdout
+        assert said.count(f"\n    exec program sh pid {info['pid']}") == 1
     # Saved is what stays.
     saved = clean.smolctl("config", "save").stdout
     assert "tap0" in saved

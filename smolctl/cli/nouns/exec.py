@@ -106,14 +106,14 @@ COMMAND = Verb(
     "run a program on the stack, instead of the kernel's network",
     _run,
     (
-        Place("command", "CMD", "the program and its arguments: all words from here on are its own",
-              many=True, rest=True, complete="command"),
         option("addr", "address of the program (a free one of 198.18.0.0/15, and of"
                " fd00:198:18::/48); one of each family may be given", "ADDR/LEN", many=True),
         option("via", "address of the stack beside it (the first one of its network)", "ADDR",
                many=True),
         option("link", "name of the link to it in the stack (exec0, exec1, ...)", "NAME"),
         option("mtu", "largest packet on that link, in bytes (1500)", "BYTES"),
+        Place("command", "CMD", "the program and its arguments: all words from here on are its own",
+              many=True, rest=True, complete="command"),
     ),
     examples=(
         "smolctl exec ping -c 1 10.0.0.2",

@@ -100,6 +100,15 @@ def details(row: Mapping[str, Any]) -> Iterator[str]:
         yield netem(row["netem"])
 
 
+def _program(row: Mapping[str, Any]) -> str | None:
+    """Return the line that says to which program a link belongs; None if to none."""
+    info = row.get("linkinfo", {})
+    if info.get("info_kind") != "exec":
+        return None
+    data = info.get("info_data", {})
+    return _kind({"info_kind": "exec", **{key: data[key] for key in ("program", "pid")}})
+
+
 def _kind(info: dict[str, Any]) -> str:
     """Return the kind of an interface and what only that kind has, in one line."""
     words = [str(info.pop("info_kind", ""))]
@@ -173,6 +182,8 @@ def render(rows: Rows, _args: Args, out: Output) -> Iterator[str]:
         lines = [heading(row, out), hardware(row, out)]
         if out.options.verbose:
             lines += details(row)
+        elif owner := _program(row):
+            lines.append(owner)
         if "stats64" in row:
             lines += counters(row["stats64"], out)
         yield from joined(lines, out)
