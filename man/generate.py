@@ -29,7 +29,7 @@ from prose import (  # noqa: E402
 )
 
 from smolctl import __version__  # noqa: E402
-from smolctl.cli.exit import MEANINGS  # noqa: E402
+from smolctl.cli.exit import meanings  # noqa: E402
 from smolctl.cli.main import NOUNS, ROOT, TAUGHT  # noqa: E402
 from smolctl.cli.nouns.explain import row  # noqa: E402
 from smolctl.cli.words.aliases import NOUN_ALIASES, VERB_ALIASES  # noqa: E402
@@ -152,9 +152,9 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-def _exit_status() -> Iterator[str]:
+def _exit_status(name: str) -> Iterator[str]:
     yield from _section("EXIT STATUS")
-    for number, meaning in MEANINGS.items():
+    for number, meaning in meanings(name).items():
         yield from _item(_bold(str(number)), meaning)
 
 
@@ -217,7 +217,7 @@ def _noun_page(name: str) -> str:
         lines += _paragraphs(f"{_sentence(verb.summary)} {verb.notes}")
         lines += _words(verb)
     lines += [".PP", "Options of every command are in", ".BR smolctl (8)."]
-    lines += [*_exit_status(), *_environment(name), *_files(), *_examples(verbs)]
+    lines += [*_exit_status(name), *_environment(name), *_files(), *_examples(verbs)]
     lines += _see_also(name, [])
     return "\n".join(lines) + "\n"
 
@@ -242,7 +242,7 @@ def _main_page(nouns: list[str]) -> str:
             lines += _item(_bold(full), ", ".join(short))
     lines += _section("OPTIONS", "They may stand before and after the noun and the verb. A")
     lines += ["command's own option of the same letter wins after its verb.", *_global_options()]
-    lines += [*_exit_status(), *_environment("smolctl"), *_files()]
+    lines += [*_exit_status("smolctl"), *_environment("smolctl"), *_files()]
     lines += _section("EXAMPLES")
     for text, examples in MAIN_EXAMPLES:
         lines += [".PP"] if lines[-1] == ".RE" else []

@@ -4,6 +4,8 @@ DONE = 0
 NO = 1
 FIX = 2
 UNREACHABLE = 3
+NOT_RUN = 126
+NOT_FOUND = 127
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 TERMINATED = 143
@@ -19,6 +21,23 @@ MEANINGS = {
     TERMINATED: "Ended by SIGTERM.",
 }
 """Meanings of the exit statuses, in the order in which man pages list them."""
+
+OF_A_PROGRAM = {
+    DONE: "The program's. So is any other status that is not below; a program that is ended by a"
+    " signal ends this way, which shells show as 128 and the signal's number.",
+    FIX: "The command is wrong: usage, a bad value, or refused by the stack; or the machine allows"
+    " no such namespace.",
+    UNREACHABLE: MEANINGS[UNREACHABLE],
+    NOT_RUN: "The program cannot be run.",
+    NOT_FOUND: "There is no such program.",
+}
+"""The same of ``exec``, whose statuses are another program's."""
+
+
+def meanings(noun: str) -> dict[int, str]:
+    """Return the meanings of the exit statuses of a noun's commands."""
+    return OF_A_PROGRAM if noun == "exec" else MEANINGS
+
 
 _NO_DAEMON = (
     "client",

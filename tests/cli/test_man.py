@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from smolctl.cli.exit import MEANINGS
+from smolctl.cli.exit import meanings
 from smolctl.cli.main import NOUNS, TAUGHT
 from smolctl.cli.words.command import Verb
 from smolctl.stack.reason import REASONS
@@ -68,7 +68,8 @@ def test_sections(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_exit_status_is_the_table(page: str) -> None:
     text = " ".join(section(page, "EXIT STATUS").split())
-    for status, meaning in MEANINGS.items():
+    noun = page.removesuffix(".8").removeprefix("smolctl").removeprefix("-")
+    for status, meaning in meanings(noun).items():
         assert f".TP {status} {meaning}" in text
 
 

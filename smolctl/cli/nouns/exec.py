@@ -7,13 +7,12 @@ import signal
 import sys
 from typing import Any
 
+from smolctl.cli import exit as exits
 from smolctl.cli.session import Session
 from smolctl.cli.words.command import Verb
 from smolctl.cli.words.grammar import Args, Place, UsageFault, option
 from smolctl.errors import InvalidArgument, SmolctlError
 
-NOT_RUN, NOT_FOUND = 126, 127
-"""Exit statuses of a program that cannot be run, or is not there, as of env(1) and shells."""
 _DEFAULT_MTU = 1500
 _OWN_LOOPBACK = re.compile(r"(?<![\w.])(127\.\d+\.\d+\.\d+|localhost)(?![\w.])|\[::1\]|^::1$")
 
@@ -71,13 +70,13 @@ def _missing(name: str) -> int | None:
 
 
 def _not_run(session: Session, name: str, number: int) -> int:
-    """Say why a program cannot be run; return the exit status."""
+    """Say why a program cannot be run; return the exit status, as env(1) and shells do."""
     hint = None
     if number == errno.ENOENT and "/" not in name:
         hint = "is it installed, and in a directory of PATH?"
     problem = SmolctlError(f'cannot run "{name}": {os.strerror(number)}', hint=hint, code="not-run")
     session.out.error(problem)
-    return NOT_FOUND if number == errno.ENOENT else NOT_RUN
+    return exits.NOT_FOUND if number == errno.ENOENT else exits.NOT_RUN
 
 
 def _tell(session: Session, row: dict[str, Any], words: list[str]) -> None:
