@@ -387,6 +387,9 @@ error (unreachable, with who sent it) or nothing (filtered). nmap -sS calls the 
 The number of SYNs under way grows with the answers, up to 256, and is halved when one was lost; a
 SYN that is not answered is sent again once, and more often only where answers have needed it.
 
+tcp traceroute shows the way of such a SYN, as smolctl traceroute -T does, and at its end what the
+port is. A filter that drops other probes often lets it pass.
+
 Python programs use the stack's TCP as they are: python -m smolctl.run SCRIPT (docs/programs.md).
 
 tcp send is for a few bytes. It says when the peer's TCP had them, and with --expect-reply what it

@@ -9,7 +9,7 @@ from smolctl.ops.args import Args
 from smolctl.ops.blame import blame_fields
 from smolctl.ops.context import Context
 from smolctl.ops.job import NS_PER_S, WAIT_NOTICE_NS, Job
-from smolctl.ops.traceroute_probe import Answer, EchoProber, Marks, Prober, UdpProber
+from smolctl.ops.traceroute_probe import Answer, EchoProber, Marks, Prober, SynProber, UdpProber
 from smolctl.stack import reason
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.stack import Stack
@@ -31,6 +31,8 @@ PORT, FIXED_PORT = 33434, 53
 """First port of UDP probes, and that of ``-U`` (traceroute's own)."""
 _PRECISION_NS = 1_000_000
 """Allowance on top of a known round trip time (traceroute DEF_WAIT_PREC)."""
+TCP_PORT = 80
+"""Port of ``-T`` (traceroute's own)."""
 _HEADERS = {IPV4: 28, IPV6: 48}
 _SIZE = {IPV4: 60, IPV6: 80}
 """Bytes of a packet: of the headers of IP and the probe, and as usual (traceroute)."""
@@ -98,7 +100,7 @@ def run(ctx: Context, args: Args) -> Job:
 
 def _plan(args: Args) -> TracePlan:
     args.required("dst")
-    method = args.choice("method", ("udp", "icmp", "fixed")) or "udp"
+    method = args.choice("method", ("udp", "icmp", "fixed", "tcp")) or "udp"
     first = args.integer("first", 1, 255) or 1
     last = args.integer("max_hops", 1, 255) or 30
     if first > last:
@@ -112,6 +114,9 @@ def _plan(args: Args) -> TracePlan:
         raise InvalidArgument(f"{shown} are of two families")
     headers = _HEADERS[family]
     gates = args.text("gateways")
+    for name, what in (("size", "length"), ("gateways", "source route")):
+        if method == "tcp" and name in args:
+            raise InvalidArgument(f"SYNs have no {what} to choose; other probes have")
     if gates is not None and family is IPV6:
         raise InvalidArgument("gateways on the way are an option of IPv4")
     hops = [] if gates is None else [_address(gate) for gate in gates.split(",")]
@@ -121,7 +126,7 @@ def _plan(args: Args) -> TracePlan:
     except ValueError as error:
         raise InvalidArgument(f"gateways: {error}") from None
     size = args.integer("size", headers + options_len, 65535)
-    default = {"udp": PORT, "fixed": FIXED_PORT, "icmp": 1}[method]
+    default = {"udp": PORT, "fixed": FIXED_PORT, "icmp": 1, "tcp": TCP_PORT}[method]
     port = args.integer("port", 0 if method == "icmp" else 1, 65535)
     return TracePlan(
         method, dst, src, dev,
@@ -183,6 +188,8 @@ class TracerouteJob(Job):
         to = (plan.dst, plan.src, plan.dev)
         if plan.method == "icmp":
             return EchoProber(stack, *to, marks, plan.port, self._answered)
+        if plan.method == "tcp":
+            return SynProber(stack, *to, marks, plan.port, self._answered)
         rising = plan.method == "udp"
         return UdpProber(stack, *to, marks, plan.port, self._answered, rising=rising)
 
@@ -293,6 +300,7 @@ class TracerouteJob(Job):
             mark=None if answer is None else traceroute_probe.mark(answer) or None,
             id=probe.trace.id or None,
             extensions=None if error is None else _extensions(error.extensions) or None,
+            state=None if answer is None else answer.state or None,
             **{"from": None if answer is None else format_address(answer.src)},
         )  # fmt: skip
 
@@ -333,6 +341,8 @@ class TracerouteJob(Job):
         }
         if reached is not None:
             result["hops"] = reached.ttl
+            if reached.answer is not None and reached.answer.state:
+                result["state"] = reached.answer.state
             return result
         return {**result, **self._blame(told, now)}
 
@@ -352,8 +362,10 @@ class TracerouteJob(Job):
         if last.trace.fate is Fate.SENT and last.trace.complaint is None:
             where = heard[-1].answer if heard else None
             begun = min(probe.sent_ns or now for probe in sent)
-            proto = "icmp" if self._plan.method == "icmp" else "udp"
-            asked = Awaited(proto, self._plan.dst, begun, now)
+            method = self._plan.method
+            proto = method if method in ("icmp", "tcp") else "udp"
+            port = self._plan.port if method == "tcp" else 0
+            asked = Awaited(proto, self._plan.dst, begun, now, port)
             unanswered(
                 self._stack.shared.recorder, last.trace, reason.ICMP_HOPS_SILENT, asked,
                 ip=format_address(self._plan.dst), hops=last.ttl,

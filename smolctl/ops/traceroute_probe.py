@@ -1,4 +1,4 @@
-"""Probes of ``traceroute``: UDP datagrams or echo requests, and the meaning of an answer."""
+"""Probes of ``traceroute``: UDP datagrams, echo requests or SYNs; what an answer means."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,6 +9,12 @@ from smolctl.stack.ip.protocol import NO_OPTIONS, Pmtudisc, SendOptions
 from smolctl.stack.packet import DeliveryError
 from smolctl.stack.stack import Stack
 from smolctl.stack.trace.trace import Trace
+from smolctl.stack.transport.tcp.probing import (
+    close_client,
+    forget_probe,
+    open_client,
+    send_probe,
+)
 from smolctl.stack.transport.udp.socket import UdpSocket
 from smolctl.wire import icmpv4, icmpv6, ipv4_options
 from smolctl.wire.address import IPV6, family_of
@@ -28,12 +34,14 @@ class Answer(NamedTuple):
     Attributes:
         error: what came back, or was given up here; None for what the probe asked for.
         own: it is this stack that gave up.
+        state: what the answer to SYN says of the port, "open" or "closed"; "" for other probes.
     """
 
     src: int
     at_ns: int
     error: DeliveryError | None = None
     own: bool = False
+    state: str = ""
 
     @property
     def final(self) -> bool:
@@ -169,6 +177,42 @@ class EchoProber:
     def close(self) -> None:
         """Wait for none."""
         self._stack.ping.close(self._client)
+
+
+class SynProber:
+    """Sends SYNs to one port, each from a port of its own; they open nothing."""
+
+    def __init__(
+        self, stack: Stack, dst: int, src: int | None, dev: str | None, marks: Marks, port: int,
+        answered: Answered,
+    ) -> None:  # fmt: skip
+        self._tcp, self._port, self._answered = stack.tcp, port, answered
+        self._how = SendOptions(src, dev, None, marks.tos, NO_OPTIONS, marks.pmtudisc)
+        self._client = open_client(stack.tcp, dst, "tcp traceroute")
+        self._client.handler = self._take
+
+    def send(self, number: int, ttl: int, payload: bytes, now: int, trace: Trace) -> None:
+        """Send one; see ``Prober``. A SYN carries no data."""
+        how = self._how._replace(ttl=ttl)
+        send_probe(self._tcp, self._client, (number, self._port), how, now, trace)
+
+    def _take(self, now: int) -> None:
+        client = self._client
+        while client.answers:
+            answer = client.answers.popleft()
+            state = "open" if answer.open else "closed"
+            self._answered(answer.number, Answer(client.dst, answer.at_ns, state=state), now)
+        while client.errors:
+            number, error = client.errors.popleft()
+            self._answered(number, _of_error(error), now)
+
+    def forget(self, number: int) -> None:
+        """Take no answer to it any more."""
+        forget_probe(self._tcp, self._client, number)
+
+    def close(self) -> None:
+        """Wait for none."""
+        close_client(self._tcp, self._client)
 
 
 def _of_error(error: DeliveryError) -> Answer:

@@ -208,6 +208,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("tcp-ping", "tcp ping -c 2 -i 0.01 10.0.0.1:9"),
     ("tcp-ping", "tcp ping -c 1 -W 0.1 10.0.0.99:9"),
     ("tcp-scan", "tcp scan 10.0.0.2 7,9"),
+    ("traceroute", "tcp traceroute -q 1 10.0.0.2:9"),
     ("tcp-scan", "tcp scan 10.0.0.99 9"),
     ("stats", "stats"),
     ("stats", "stats show all"),

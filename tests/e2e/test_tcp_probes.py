@@ -132,3 +132,19 @@ def test_a_scan_shows_a_table_and_what_is_not_shown(filtered: Lab) -> None:
     ran = filtered.smolctl("tcp", "scan", HOSTS[0], "8,9")
     assert (ran.returncode, ran.stdout.count("closed")) == (1, 3)
     assert "reason: tcp-refused (smolctl why" in ran.stderr
+
+
+# --- traceroute -----------------------------------------------------------------------------------
+
+
+def test_a_way_without_hops_in_both_families(filtered: Lab) -> None:
+    for host in HOSTS:
+        for port, last in ((OPEN, "open (SYN-ACK)"), (CLOSED, "closed (RST)")):
+            ran = filtered.smolctl("tcp", "traceroute", "-n", "-q", "1", of(host, port))
+            assert ran.returncode == 0
+            _, hop, state = ran.stdout.splitlines()
+            assert re.fullmatch(rf" 1  {host}  \S+ ms", hop)
+            assert state == f"{of(host, port)} is {last}"
+        ran = filtered.smolctl("tcp", "traceroute", "-n", "-q", "1", of(host, PROHIBITED))
+        assert ran.returncode == 1
+        assert ran.stdout.splitlines()[1].endswith(" ms !X")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -95,6 +96,8 @@ def link(left: Peer, right: Peer, network: str, *, swapped: bool = False) -> Non
         ("-n", "-N", "1", FAR, "100"),
         ("-n", "-p", "40000", "-t", "16", FAR),
         ("-n", "-U", FAR),
+        ("-n", "-T", FAR),
+        ("-n", "-T", "-p", "7", "-q", "2", NO_HOST),
         ("-n", NO_HOST),
         ("-n", "-I", NO_HOST),
         ("-n", NO_WAY),
@@ -157,6 +160,31 @@ def test_silence_beyond_the_last_router_is_a_reason(chain: Chain) -> None:
     assert ended.stdout.splitlines()[2:] == [" 2  *", " 3  *", " 4  *"]
     assert "reason: icmp-hops-silent" in ended.stderr
     assert "beyond hop 1 (10.0.0.2)" in ended.stderr
+
+
+def test_the_way_to_a_port_ends_with_what_the_port_is(chain: Chain) -> None:
+    server = chain.far.open(socket.AF_INET, socket.SOCK_STREAM)
+    server.bind(("", 7))
+    server.listen()
+    words = ("tcp", "traceroute", "-n", "-q", "1", "-w", "0.2")
+    for port, said in ((7, "open (SYN-ACK)"), (8, "closed (RST)")):
+        ended = chain.lab.smolctl(*words, f"{FAR}:{port}")
+        assert ended.returncode == 0
+        assert shape(ended.stdout)[1:] == [
+            " 1  10.0.0.2  T ms", " 2  10.1.0.2  T ms", f" 3  {FAR}  T ms",
+            f"{FAR}:{port} is {said}",
+        ]  # fmt: skip
+    assert chain.lab.call("socket.show", netid="tcp") == []
+    # A router that dies: it still takes packets, and passes none on.
+    chain.middle.sysctl({"net.ipv4.ip_forward": 0})
+    ended = chain.lab.smolctl(*words, "-m", "4", f"{FAR}:7")
+    assert ended.returncode == 1
+    assert shape(ended.stdout)[1:] == [" 1  10.0.0.2  T ms", " 2  *", " 3  *", " 4  *"]
+    assert "reason: icmp-hops-silent" in ended.stderr
+    assert "beyond hop 1 (10.0.0.2)" in ended.stderr
+    ended = chain.lab.smolctl("tcp", "ping", "-c", "1", "-W", "0.2", f"{FAR}:7")
+    assert ended.returncode == 1
+    assert f"how far they get: smolctl tcp traceroute {FAR}:7" in ended.stderr
 
 
 def test_a_gateway_that_does_not_answer_is_told_by_ourselves(chain: Chain) -> None:

@@ -339,7 +339,7 @@ def test_a_hop_that_refuses_a_source_route(api: Api, method: str) -> None:
         ({"gateways": ",".join(["10.0.0.2"] * 10)}, "gateways"),
         ({"size": "27"}, "size"),
         ({"size": "29", "gateways": PEER}, "size"),
-        ({"method": "tcp"}, "method"),
+        ({"method": "sctp"}, "method"),
         ({"queries": "11"}, "queries"),
         ({"port": "0"}, "port"),
     ],
@@ -349,3 +349,21 @@ def test_bad_values_are_refused(api: Api, args: Row, message: str) -> None:
         trace(api, **args)
     assert not list(api.stack.udp)
     assert not api.stack.ping
+
+
+@pytest.mark.parametrize("state", ["open", "closed"])
+def test_syns_say_what_the_port_is(api: Api, state: str) -> None:
+    api.peer.ports[443] = state
+    exchange = api.run("traceroute.run", dst=PEER, method="tcp", port="443", queries="1")
+    (probe,) = exchange.of("probe")
+    assert (probe["from"], probe["state"]) == (PEER, state)
+    done = exchange.done_with
+    assert (done["ok"], done["hops"], done["state"]) == (True, 1, state)
+    assert len(api.peer.resets) == (16 if state == "open" else 0), "one for each that was sent"
+    assert not api.stack.tcp.connections
+
+
+def test_a_syn_carries_nothing(api: Api) -> None:
+    for more in ({"size": "100"}, {"gateways": PEER}):
+        with pytest.raises(InvalidArgument, match="SYNs have no"):
+            api.start("traceroute.run", dst=PEER, method="tcp", **more)

@@ -196,6 +196,6 @@ _ECHOES = Verb(
 COMMAND = Noun(
     "tcp",
     "Connect, listen, send and echo; ask ports",
-    (_CONNECT, _LISTENS, _SENDS, _ECHOES, tcp_probe.PING, tcp_scan.SCAN),
+    (_CONNECT, _LISTENS, _SENDS, _ECHOES, tcp_probe.PING, tcp_scan.SCAN, tcp_probe.TRACEROUTE),
     default=None,
 )

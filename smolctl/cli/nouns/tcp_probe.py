@@ -3,7 +3,7 @@
 from time import time
 
 from smolctl.cli import exit as exits
-from smolctl.cli.nouns import ping, stream
+from smolctl.cli.nouns import ping, stream, traceroute
 from smolctl.cli.nouns.tcp_words import target
 from smolctl.cli.session import Event, Session
 from smolctl.cli.words.command import Verb
@@ -97,5 +97,43 @@ PING = Verb(
     "SYN-ACK says that a program listens, RST that none does. Either is an answer, and the exit"
     " status is 0 if any came. SYN-ACK is answered with RST at once, so the peer keeps no half-open"
     " connection, and its program hears nothing. SIGINT stops it and prints the summary.",
+    kind="probe",
+)
+
+
+# --- traceroute -----------------------------------------------------------------------------------
+
+
+def _traceroute(session: Session, args: Args) -> int:
+    args = target("tcp traceroute", args)
+    lines = traceroute.Lines(args.pop("numeric", False), args.pop("extensions", False))
+    where = joined(args["dst"], args["port"])
+    return traceroute.trace(session, {**args, "method": "tcp"}, lines, where)
+
+
+TRACEROUTE = Verb(
+    "tcp traceroute",
+    "show the hops on the way to a port, and whether it is open",
+    _traceroute,
+    (
+        *HOST_PORT,
+        option("numeric", "print addresses once; names are never looked up", short="n"),
+        option(
+            "extensions",
+            "show what routers add to their answers: MPLS labels (RFC 4884)",
+            short="e",
+        ),
+        *traceroute.PACE,
+        option("tos", "type of service: 0..255, or 0x and two digits", "TOS", short="t"),
+        *traceroute.SOURCE,
+    ),
+    (
+        "smolctl tcp traceroute 192.0.2.7:443",
+        "smolctl tcp traceroute -n -q 1 2001:db8::7 443",
+        "smolctl -j tcp traceroute 192.0.2.7:443",
+    ),
+    "SYNs with a rising time to live go where a connection would: a filter that drops other probes"
+    " lets them pass. The lines are those of smolctl traceroute; the last one says whether the port"
+    " is open (SYN-ACK) or closed (RST). The exit status is 0 if either came. SIGINT stops it.",
     kind="probe",
 )

@@ -54,6 +54,18 @@ def _run(session: Session, args: Args) -> int:
         args["method"] = "icmp"
     if args.pop("udp", False):
         args["method"] = "fixed"
+    if args.pop("tcp", False):
+        args["method"] = "tcp"
+    return trace(session, args, lines)
+
+
+def trace(session: Session, args: Args, lines: Lines, where: str = "") -> int:
+    """Run a traceroute, write its lines, and return the exit status.
+
+    Args:
+        args: of the request.
+        where: the port that SYNs ask, to say at the end what it is; "" to say nothing.
+    """
     out = session.out
     handlers: stream.Handlers = {
         "start": lambda event: out.part(heading(event)),
@@ -63,6 +75,9 @@ def _run(session: Session, args: Args) -> int:
         done = stream.run(session, "traceroute.run", args, handlers)
     finally:
         out.end_line()
+    if where and "state" in done and not session.options.json:
+        flags = "SYN-ACK" if done["state"] == "open" else "RST"
+        out.line(f"{where} is {done['state']} ({flags})")
     if done["ok"]:
         return exits.DONE
     out.flush()
@@ -70,19 +85,7 @@ def _run(session: Session, args: Args) -> int:
     return exits.NO
 
 
-_OPTIONS = (
-    option("icmp", "send ICMP echo requests", short="I"),
-    option("udp", "send datagrams to one port, that of -p (53)", short="U"),
-    option(
-        "dont-fragment",
-        "let nobody fragment the probes; !F-MTU shows where they are too long",
-        key="dont_fragment",
-        short="F",
-    ),
-    option(
-        "extensions", "show what routers add to their answers: MPLS labels (RFC 4884)", short="e"
-    ),
-    option("numeric", "print addresses once; names are never looked up", short="n"),
+PACE = (
     option("first", "start at this hop (1)", "HOP", short="f"),
     option("max-hops", "stop at this hop (30)", "HOPS", key="max_hops", short="m"),
     option("queries", "probes for each hop (3)", "N", short="q"),
@@ -101,9 +104,31 @@ _OPTIONS = (
         short="w",
     ),
     option("gap", "time between two probes (0)", "SECONDS", short="z"),
+)
+"""Options about how many probes there are, and when."""
+SOURCE = (
+    option("src", "source address", "ADDR", short="s", complete="addr"),
+    Word(("dev",), "interface", "DEVICE", short="i", bare=False, complete="link"),
+)
+"""Options about where probes leave."""
+_OPTIONS = (
+    option("icmp", "send ICMP echo requests", short="I"),
+    option("udp", "send datagrams to one port, that of -p (53)", short="U"),
+    option("tcp", "send SYNs to one port, that of -p (80); they open nothing", short="T"),
+    option(
+        "dont-fragment",
+        "let nobody fragment the probes; !F-MTU shows where they are too long",
+        key="dont_fragment",
+        short="F",
+    ),
+    option(
+        "extensions", "show what routers add to their answers: MPLS labels (RFC 4884)", short="e"
+    ),
+    option("numeric", "print addresses once; names are never looked up", short="n"),
+    *PACE,
     option(
         "port",
-        "first port (33434), the port of -U, or the first sequence number of -I",
+        "first port (33434), the port of -U or -T, or the first sequence number of -I",
         "PORT",
         short="p",
     ),
@@ -114,8 +139,7 @@ _OPTIONS = (
         "ADDR,...",
         short="g",
     ),
-    option("src", "source address", "ADDR", short="s", complete="addr"),
-    Word(("dev",), "interface", "DEVICE", short="i", bare=False, complete="link"),
+    *SOURCE,
 )
 
 COMMAND = Verb(
@@ -131,6 +155,7 @@ COMMAND = Verb(
         "smolctl traceroute 192.0.2.7",
         "smolctl traceroute 2001:db8::7",
         "smolctl traceroute -I -n 192.0.2.7",
+        "smolctl traceroute -T -p 443 192.0.2.7",
         "smolctl traceroute -F 192.0.2.7 1400",
         "smolctl traceroute -e 192.0.2.7",
         "smolctl traceroute -q 1 -w 1 -m 5 192.0.2.7",

@@ -219,7 +219,7 @@ class _Told:
             self._look = f"is there a filter on {format_address(self._ends.peer)}?"
             return ": the host is there, since it answers ARP or ND, and drops them silently"
         if answers:
-            self._look = f"smolctl traceroute {format_address(self._ends.peer)}"
+            self._look = f"smolctl tcp traceroute {self._peer}"
             return ": the next hop is there; a filter or a dead host behind it drops them"
         if answers is False:
             self._look = f"smolctl arping {format_address(self._ends.peer)}" if near else None

@@ -390,6 +390,7 @@ TCP_NO_ANSWER = Reason(
     },
     cause_advice={
         "near": "on {ip}: does a filter drop TCP to port {port}, or has it a route back to us?",
+        "far": "how far they get: smolctl tcp traceroute {ip!b}:{port}",
         "dropped": "all about that answer: smolctl why {packet}",
         "forgotten": "what is dropped: smolctl stats drops",
     },
