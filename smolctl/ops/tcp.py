@@ -230,23 +230,29 @@ class EchoJob(Job):
         tcp = self._stack.tcp
         while (child := tcp.accept(self._socket)) is not None:
             self._accepted += 1
-            peer = {"src": format_address(child.peer or 0), "sport": child.peer_port}
-            self.tell("accepted", **peer)
-            self._open[child] = _Echo(self, self._stack, child, peer)
-            child.handler = self._open[child].go_on
-            child.wake()
+            if not self._quiet:
+                self.emit("accepted", **peer_of(child))
+            one = self._open[child] = _Echo(self, self._stack, child)
+            child.handler = one.go_on
+            if not child.ready:
+                child.wake()
             if self._accepted == self._count:
                 self._socket.handler = None
                 tcp.close(self._socket, now)
                 return
 
-    def tell(self, event: str, **fields: Any) -> None:
-        """Report what a connection does, unless nobody wants to know."""
+    def over(
+        self, child: TcpSocket, size: int, error: SmolctlError | None, now: int
+    ) -> None:  # fmt: skip
+        """Report the end of a connection, unless nobody wants to know, and take note of it."""
+        failed = error is not None
         if not self._quiet:
-            self.emit(event, **fields)
-
-    def over(self, child: TcpSocket, size: int, *, failed: bool, now: int) -> None:
-        """Take note of the end of a connection."""
+            fields: dict[str, Any] = {**peer_of(child), "bytes": size}
+            if error is not None:
+                said = {k: v for k, v in error.to_dict().items() if k != "code"}
+                fields |= {"reason": error.code, **said}
+            self.emit("failed" if failed else "closed", **fields)
+        self._stack.tcp.close(child, now)
         del self._open[child]
         self._ended += 1
         self._failed += failed
@@ -275,8 +281,10 @@ class EchoJob(Job):
 class _Echo:
     """One connection of an echo."""
 
-    def __init__(self, job: EchoJob, stack: Stack, socket: TcpSocket, peer: dict[str, Any]) -> None:
-        self._job, self._tcp, self._socket, self._peer = job, stack.tcp, socket, peer
+    __slots__ = ("_job", "_socket", "_tcp", "size")
+
+    def __init__(self, job: EchoJob, stack: Stack, socket: TcpSocket) -> None:
+        self._job, self._tcp, self._socket = job, stack.tcp, socket
         self.size = 0
 
     def go_on(self, now: int) -> None:
@@ -296,19 +304,14 @@ class _Echo:
                 if not socket.readable:
                     return
         except SmolctlError as error:
-            self._end(now, error)
+            self._job.over(socket, self.size, error, now)
             return
-        self._end(now, None)
+        self._job.over(socket, self.size, None, now)
 
-    def _end(self, now: int, error: SmolctlError | None) -> None:
-        fields: dict[str, Any] = {**self._peer, "bytes": self.size}
-        if error is None:
-            self._job.tell("closed", **fields)
-        else:
-            said = {k: v for k, v in error.to_dict().items() if k != "code"}
-            self._job.tell("failed", **fields, reason=error.code, **said)
-        self._tcp.close(self._socket, now)
-        self._job.over(self._socket, self.size, failed=error is not None, now=now)
+
+def peer_of(socket: TcpSocket) -> dict[str, Any]:
+    """Return the other end of a connection, as events tell it."""
+    return {"src": format_address(socket.peer or 0), "sport": socket.peer_port}
 
 
 def _ms(nanoseconds: int) -> float:

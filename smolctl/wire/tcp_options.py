@@ -15,6 +15,9 @@ _MINUTES = 0x8000
 _TIMES = Struct("!II")
 _BLOCKS = {2 + 8 * number: Struct(f"!{2 * number}I") for number in range(1, 5)}
 """By the length of a SACK option, what it holds."""
+_SYN = Struct("!HHHHIIHBB")
+_SYN_WORDS = 0x0204, 0x0402, 0x080A, 0x0103, 3
+"""What is the same in the options of nearly every SYN, which are those of Linux."""
 ALIGNED_TIMES = b"\1\1\x08\x0a"
 """NOP, NOP and a timestamp: all that most segments have (RFC 7323 appendix A)."""
 
@@ -87,6 +90,12 @@ class TcpOptions(NamedTuple):
         return data
 
 
+def usual_syn(mss: int, scale: int, value: int, echo: int) -> bytes:
+    """Return the options of a SYN as Linux has them; ``TcpOptions.to_bytes`` makes the same."""
+    first, second, third, fourth, fifth = _SYN_WORDS
+    return _SYN.pack(first, mss, second, third, value & _LONG, echo & _LONG, fourth, fifth, scale)
+
+
 NO_OPTIONS = TcpOptions()
 
 
@@ -104,6 +113,11 @@ def parse(raw: bytes, *, syn: bool) -> TcpOptions:
     """
     if len(raw) == 12 and raw[:4] == ALIGNED_TIMES:
         return tuple.__new__(TcpOptions, (None, None, False, _TIMES.unpack_from(raw, 4), (), None))
+    if syn and len(raw) == _SYN.size:
+        first, size, *words, value, echo, third, fourth, shift = _SYN.unpack(raw)
+        if (first, *words, third, fourth) == _SYN_WORDS and size:
+            known = (size, min(shift, WINDOW_SCALE_MAX), True, (value, echo), (), None)
+            return tuple.__new__(TcpOptions, known)
     mss, scale, sack_permitted, timestamps, user_timeout = None, None, False, None, None
     sack: tuple[tuple[int, int], ...] = ()
     # Of every segment that reports a loss: plain numbers, and no call for each option.

@@ -137,3 +137,17 @@ def test_no_bytes_raise(raw: bytes, syn: bool) -> None:
     tcp_options.text(raw)
     assert found.mss is None or found.mss > 0
     assert found.window_scale is None or found.window_scale <= 14
+
+
+@given(
+    st.integers(0, 0xFFFF), st.integers(0, 255), st.integers(0, 1 << 33), st.integers(0, 1 << 33),
+    st.integers(0, 19), st.integers(0, 255),
+)  # fmt: skip
+def test_options_of_most_syns_are_read_and_written_as_any_others(
+    mss: int, scale: int, value: int, echo: int, at: int, other: int
+) -> None:
+    usual = tcp_options.usual_syn(mss, scale, value, echo)
+    assert usual == TcpOptions(mss, scale, True, (value, echo)).to_bytes()
+    for raw in (usual, usual[:at] + bytes([other]) + usual[at + 1 :]):
+        # Behind what does nothing it has another length, and is looked through one by one.
+        assert parse(raw, syn=True) == parse(b"\1\1\1\1" + raw, syn=True)

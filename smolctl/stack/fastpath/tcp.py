@@ -8,7 +8,7 @@ neighbor that is not sure, a packet that is followed. ``Generation`` says how lo
 
 from struct import Struct
 
-from smolctl.stack.fastpath.tcp_open import syn_input
+from smolctl.stack.fastpath.tcp_open import opener_of, syn_input
 from smolctl.stack.interface import Interface
 from smolctl.stack.packet import Packet
 from smolctl.stack.transport.tcp.established import fin_input
@@ -52,7 +52,8 @@ def learn_input(table: TcpTable, socket: TcpSocket, packet: Packet) -> None:
     flows = table.inbound
     if table.inbound_generation != table.generation.number or len(flows) >= FLOWS_LIMIT:
         table.forget_inbound()
-    flows[wire_key(ends)] = (socket, interface, b"")
+    socket.key = wire_key(ends)
+    flows[socket.key] = (socket, interface, b"")
 
 
 def frame_input(table: TcpTable, interface: Interface, data: bytes, now: int) -> int:
@@ -188,22 +189,27 @@ def _syn_input(
     tcp_at = at + (40 if v6 else 20)
     if len(data) < tcp_at + 20 or data[tcp_at + 13] != SYN:
         return 0
-    end = _end_of_packet(interface, data, at, v6=v6)
-    size, summed = _offload(data, interface.headroom, tcp_at - interface.headroom)
-    sport, dport, seq, ack, words, window, _, urgent = _TCP.unpack_from(data, tcp_at)
+    opener = opener_of(table, interface, key)
+    if opener is None:
+        return 0
+    fields = _TCP.unpack_from(data, tcp_at)
+    front, words = opener.front, fields[4]
+    if front and data.startswith(front):
+        end = _end6(data, at) if v6 else _end4(data, at)
+    else:
+        end = _end_of_packet(interface, data, at, v6=v6)
+        size, summed = _offload(data, interface.headroom, tcp_at - interface.headroom)
+        tos = (data[at] & 15) << 4 | data[at + 1] >> 4 if v6 else data[at + 1]
+        if not end or size or tos != opener.tos:
+            return 0
+        if summed:
+            opener.front = data[: at + (4 if v6 else 2)]
+        elif not _right_sum(key, data[tcp_at:end]):
+            return 0
     # No payload, and no flag in the other byte.
-    if not end or size or tcp_at + (words >> 12 << 2) != end or words & 0x1FF != SYN:
+    if tcp_at + (words >> 12 << 2) != end or words & 0x1FF != SYN:
         return 0
-    if not summed and not _right_sum(key, data[tcp_at:end]):
-        return 0
-    options = data[tcp_at + 20 : end]
-    syn = TcpHeader(sport, dport, seq, ack, words >> 12, SYN, window, urgent, options)
-    tos = (data[at] & 15) << 4 | data[at + 1] >> 4 if v6 else data[at + 1]
-    request = syn_input(table, interface, key, tos, syn, now)
-    if request is None:
-        return 0
-    table.inbound[key] = request, interface, data[: at + (4 if v6 else 2)] if summed else b""
-    return 1
+    return int(syn_input(table, opener, key, fields, data[tcp_at + 20 : end], now))
 
 
 def count_segments(interface: Interface, data: bytes, number: int) -> None:

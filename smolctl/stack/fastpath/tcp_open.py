@@ -5,7 +5,7 @@ it found out about both ways is true for the next one. Options of IP, congestion
 with data, ends that something is known of, and queues that are full are left to it.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from smolctl.stack.fastpath.tcp_path import SENDABLE, TcpPath, find_path, flow_of
 from smolctl.stack.interface import Interface
@@ -19,20 +19,22 @@ from smolctl.stack.transport.tcp.segment import find_way, route_key
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable, wire_key
-from smolctl.wire.tcp import TcpHeader
 
 OPENERS_LIMIT = 4096
 """Hosts remembered, each once for each of our addresses and ports; all are forgotten when there are
 more."""
 
 
-class Opener(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Opener:
     """A host that opens connections to a listening socket.
 
     Attributes:
         interface: by which its segments come. tos: of its packets.
         path: the way of the answers; how: what the socket wants of them.
+        listener: the socket, as long as the table of ports has this version.
         wants: what of the socket ``path`` and ``answering`` depend on.
+        front: how its frames begin; b"" until one was found to be right.
     """
 
     interface: Interface
@@ -40,7 +42,10 @@ class Opener(NamedTuple):
     path: TcpPath
     how: SendOptions
     answering: Answering
+    listener: TcpSocket
+    version: int
     wants: tuple[object, ...]
+    front: bytes = b""
 
 
 def learn_opening(table: TcpTable, request: Request, packet: Packet) -> None:
@@ -68,7 +73,8 @@ def learn_opening(table: TcpTable, request: Request, packet: Packet) -> None:
         table.forget_inbound()
     key = request.key = wire_key(ends)
     openers[_opener_key(key)] = Opener(
-        interface, packet.header.dscp_ecn, path, how, answering, _wants(listener)
+        interface, packet.header.dscp_ecn, path, how, answering, listener, table.version,
+        _wants(listener),
     )  # fmt: skip
     table.inbound[key] = request, interface, b""
 
@@ -84,28 +90,38 @@ def _wants(listener: TcpSocket) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def syn_input(
-    table: TcpTable, interface: Interface, key: bytes, tos: int, syn: TcpHeader, now: int
-) -> Request | None:
-    """Answer a SYN of a host that opened a connection before; None leaves everything as it was.
+def opener_of(table: TcpTable, interface: Interface, key: bytes) -> Opener | None:
+    """Return who opened a connection to the same port before, by the same interface.
 
     Args:
         key: addresses and ports as they stand in the frame.
-        tos: of its packet.
-        syn: without payload; its checksum is right.
     """
     opener: Opener | None = table.openers.get(_opener_key(key))
-    if opener is None or opener.interface is not interface or opener.tos != tos:
-        return None
-    path, sport, dport = opener.path, syn.sport, syn.dport
-    listener = table.lookup(path.peer, sport, path.local, dport, interface.name)
-    if listener is None or _wants(listener) != opener.wants:
-        return None
-    ends = Ends(path.local, dport, path.peer, sport)
-    if path.entry.state not in SENDABLE or not calm_syn(table, listener, ends):
-        return None
-    request = Request(ends, listener, table.secrets.initial(ends, now), syn.seq)
+    return opener if opener is not None and opener.interface is interface else None
+
+
+def syn_input(
+    table: TcpTable, opener: Opener, key: bytes, fields: tuple[int, ...], options: bytes, now: int
+) -> bool:
+    """Answer a SYN of a host that opened a connection before; False leaves everything as it was.
+
+    Args:
+        fields: of its header; nothing is behind that, and its checksum is right.
+    """
+    path, listener, (sport, dport, seq, _, _, window, _, _) = opener.path, opener.listener, fields
+    if opener.version != table.version:
+        found = table.lookup(path.peer, sport, path.local, dport, opener.interface.name)
+        if found is not listener:
+            return False
+        opener.version = table.version
+    if _wants(listener) != opener.wants or path.entry.state not in SENDABLE:
+        return False
+    ends = tuple.__new__(Ends, (path.local, dport, path.peer, sport))
+    if not calm_syn(table, listener, ends):
+        return False
+    request = Request(ends, listener, table.secrets.initial(ends, now), seq)
     request.flow = flow_of(table, path, (dport, sport), opener.how)
-    request.key = key
-    answer_syn(table, request, opener.answering, syn, now)
-    return request
+    request.window, request.key = window, key
+    table.inbound[key] = request, opener.interface, opener.front
+    answer_syn(table, request, opener.answering, options, now)
+    return True

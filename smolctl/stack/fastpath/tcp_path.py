@@ -4,7 +4,6 @@
 looked at for every segment.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from smolctl.stack.interface import OUTBOX_LIMIT, Interface, Medium
@@ -22,7 +21,6 @@ from smolctl.wire.address import IPV6_MARK
 from smolctl.wire.ipv4 import Ipv4Header
 from smolctl.wire.ipv6 import Ipv6Header
 from smolctl.wire.offload.tcp_run import TIMED_LEN, Buffer, Numbers, TcpHeaders
-from smolctl.wire.tcp import TcpHeader
 
 SENDABLE = frozenset({State.REACHABLE, State.DELAY, State.PROBE, State.PERMANENT})
 """Neighbor states that a use does not change: (state, USED) -> (state, SEND)."""
@@ -109,13 +107,15 @@ class TcpFlow:
         self._outbox, self._tos = self.out.outbox, -1
         self._headers: TcpHeaders | None = None
 
-    def send(self, header: TcpHeader, tos: int, room: int, buffers: Sequence[Buffer]) -> int:
+    def send(
+        self, numbers: tuple[int, int, int, int], options: bytes, tos: int, room: int,
+        buffers: tuple[Buffer, ...],
+    ) -> int:  # fmt: skip
         """Put a segment into the outbox; return how many it is cut into, 0 for nothing done."""
         headers = self._ready(tos, room)
         if headers is None:
             return 0
-        _, _, seq, ack, _, flags, window, _, options = header
-        segment = headers.segment(seq, ack, flags, window, options, tuple(buffers))
+        segment = headers.segment(*numbers, options, buffers)
         self._outbox.append(segment)
         return segment.count
 

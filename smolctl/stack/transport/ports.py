@@ -20,12 +20,14 @@ class PortTable(Generic[S]):
 
     Attributes:
         on_change: told of each socket that is bound, connected or closed.
+        version: it counts up whenever ``lookup`` may find another socket than before.
     """
 
     def __init__(self) -> None:
         self._bound: dict[tuple[int | None, int], list[S]] = {}
         self._ports: dict[int, list[S]] = {}
         self._count = 0
+        self.version = 0
         self.on_change: Callable[[ChangeType, S], None] | None = None
 
     def __iter__(self) -> Iterator[S]:
@@ -80,6 +82,7 @@ class PortTable(Generic[S]):
                     f"port {socket.port} is in use by another socket ({other.owner or 'unnamed'})",
                     hint="smolctl socket show",
                 )
+        self.version += 1
         self._bound.setdefault((socket.local, socket.port), []).append(socket)
         self._ports.setdefault(socket.port, []).append(socket)
         self._count += 1
@@ -87,6 +90,7 @@ class PortTable(Generic[S]):
 
     def remove(self, socket: S) -> None:
         """Take out a socket that was added."""
+        self.version += 1
         key = (socket.local, socket.port)
         self._bound[key].remove(socket)
         if not self._bound[key]:

@@ -103,7 +103,7 @@ def _update_window(table: TcpTable, socket: TcpSocket, segment: Incoming, now: i
     snd.wl1, snd.wl2, snd.wnd = seq, ack, window
     if window > snd.max_wnd:
         snd.max_wnd = window
-        set_mss(table.networks.for_address(socket.ends.peer), socket)
+        set_mss(table.networks.for_address(socket.ends.peer).header_len, socket)
     if window:
         socket.zero_since_ns = socket.window_probes = 0
     elif not socket.zero_since_ns:

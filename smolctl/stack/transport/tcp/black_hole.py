@@ -31,7 +31,7 @@ def suspect(table: TcpTable, socket: TcpSocket, now: int) -> None:
     if smaller >= (socket.probe_mtu or socket.pmtu):
         return
     socket.probe_mtu = smaller
-    set_mss(net, socket)
+    set_mss(net.header_len, socket)
     table.note(reason.TCP_MTU_BLACK_HOLE, socket, now, mtu=smaller, size=socket.pmtu)
 
 

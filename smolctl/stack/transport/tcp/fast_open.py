@@ -4,12 +4,11 @@ from smolctl.stack.alarm import NEVER
 from smolctl.stack.transport.tcp.handshake import accept, agree, begin_request
 from smolctl.stack.transport.tcp.opening import first_window
 from smolctl.stack.transport.tcp.request import Answering, Request
-from smolctl.stack.transport.tcp.segment import set_mss, syn_ack
+from smolctl.stack.transport.tcp.segment import syn_ack
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.wire import tcp_options
-from smolctl.wire.tcp import TcpHeader
 from smolctl.wire.tcp_options import ALIGNED_TIMES
 
 _MASK, _HALF = 0xFFFFFFFF, 1 << 31
@@ -32,10 +31,10 @@ def calm_syn(table: TcpTable, listener: TcpSocket, ends: Ends) -> bool:
 
 
 def answer_syn(
-    table: TcpTable, request: Request, answering: Answering, syn: TcpHeader, now: int
+    table: TcpTable, request: Request, answering: Answering, options: bytes, now: int
 ) -> None:
     """Answer a SYN by a known way, as ``handshake.listen_input`` does."""
-    agree(table, request, answering, syn, tcp_options.parse(syn.options, syn=True))
+    agree(table, request, answering, tcp_options.parse(options, syn=True))
     table.recorder.count("tcp.segments_received")
     begin_request(table, request, now)
     syn_ack(table, request, first_window(request.listener.rcvbuf, request.advmss), now)
@@ -67,18 +66,12 @@ def calm_request(
     table.recorder.count("tcp.segments_received")
     backlog.requests -= 1
     request.at_ns = NEVER
+    request.ts_recent += (value - request.ts_recent) & _MASK
+    window <<= request.scale or 0
+    if window > request.window:
+        request.window = window
     child = accept(table, request, ttl, now)
-    _first_ack(table, child, window, value, now)
+    child.stats.segs_in = 1
+    child.key, snd = request.key, child.snd
+    snd.wl1, snd.wl2, snd.wnd = child.rcv.nxt, snd.una, window
     return child
-
-
-def _first_ack(table: TcpTable, child: TcpSocket, window: int, value: int, now: int) -> None:
-    """Give a new connection the window and the timestamp of its first acknowledgment."""
-    snd, rcv = child.snd, child.rcv
-    child.stats.segs_in += 1
-    recent = rcv.ts_recent or 0
-    rcv.ts_recent, rcv.ts_recent_ns = recent + ((value - recent) & _MASK), now
-    snd.wl1, snd.wl2, snd.wnd = rcv.nxt, snd.una, window << snd.scale
-    if snd.wnd > snd.max_wnd:
-        snd.max_wnd = snd.wnd
-        set_mss(table.networks.for_address(child.ends.peer), child)

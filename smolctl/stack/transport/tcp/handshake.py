@@ -30,7 +30,7 @@ from smolctl.stack.transport.tcp.states import State, TcpEvent
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.stack.transport.tcp.timers import TimerKind
 from smolctl.wire.address import format_address
-from smolctl.wire.tcp import ACK, CWR, ECE, FIN, RST, SYN, TcpHeader
+from smolctl.wire.tcp import ACK, CWR, ECE, FIN, RST, SYN
 from smolctl.wire.tcp_options import TcpOptions
 
 _SYN_AGAIN_NS = 8_000_000
@@ -224,13 +224,14 @@ def _request(table: TcpTable, listener: TcpSocket, segment: Incoming, ends: Ends
     answering = Answering(dev, own_mss(net, mtu, listener), _default_mss(table, ends), offset)
     iss = table.secrets.initial(ends, segment.packet.now)
     request = Request(ends, listener, iss, segment.header.seq)
-    agree(table, request, answering, segment.header, segment.options)
+    request.window = segment.header.window
+    agree(table, request, answering, segment.options)
+    both = segment.flags & (ECE | CWR) == ECE | CWR
+    request.ecn = both and table.defaults.ecn > 0
     return request
 
 
-def agree(
-    table: TcpTable, request: Request, answering: Answering, syn: TcpHeader, told: TcpOptions
-) -> None:
+def agree(table: TcpTable, request: Request, answering: Answering, told: TcpOptions) -> None:
     """Keep what a SYN tells, and what both ends want (RFC 7323 2.2, 3.2; RFC 2018 2)."""
     usual = table.defaults
     request.dev, request.advmss = answering.dev, answering.advmss
@@ -241,8 +242,6 @@ def agree(
     if told.timestamps is not None and usual.timestamps:
         request.timestamps, request.ts_recent = True, told.timestamps[0]
         request.ts_offset = answering.ts_offset
-    request.window = syn.window
-    request.ecn = syn.flags & (ECE | CWR) == ECE | CWR and usual.ecn > 0
 
 
 def begin_request(table: TcpTable, request: Request, now: int) -> None:

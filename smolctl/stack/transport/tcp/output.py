@@ -11,7 +11,7 @@ from smolctl.stack.transport.tcp.segment import (
     send_ack,
     sync_mss,
     transmit,
-    transmit_data,
+    transmit_last,
 )
 from smolctl.stack.transport.tcp.send import Buffer, Sent
 from smolctl.stack.transport.tcp.socket import TcpSocket
@@ -86,26 +86,51 @@ def send_at_once(table: TcpTable, socket: TcpSocket, data: Buffer, now: int) -> 
     buffers = (bytes(data),)
     if not socket.timestamps or socket.ecn:
         _send_buffers(table, socket, buffers, size, now, fin=False)
-    elif not transmit_data(table, socket, _record(socket, buffers, size, now), size, now):
-        transmit(table, socket, snd.nxt - size, PSH, buffers, now)
+    else:
+        if size < socket.mss:
+            snd.small_end = snd.nxt + size
+        _send_last(table, socket, Sent(snd.nxt, snd.nxt + size, buffers, PSH, now), size)
     arm(table, socket, now)
     return True
 
 
-def _record(socket: TcpSocket, buffers: tuple[Buffer, ...], size: int, now: int) -> Sent:
-    """Note that a small segment is on its way, after which there is no more to send."""
-    snd, loss, seq = socket.snd, socket.loss, socket.snd.nxt
+def send_fin_at_once(table: TcpTable, socket: TcpSocket, now: int) -> bool:
+    """Send FIN when nothing else is to be sent or acknowledged; False when something is in the way.
+
+    It does what ``output`` does, by a known flow, also at the end of this turn.
+    """
+    snd, flow, rcv = socket.snd, socket.flow, socket.rcv
+    generation = table.generation.number
+    if (
+        flow is None or flow.generation != generation or socket.generation != generation
+        or snd.unsent or snd.records or snd.urgent is not None or snd.una + snd.wnd <= snd.nxt
+        or rcv.out_of_order or rcv.duplicate is not None
+        or not socket.timestamps or socket.ecn or socket.state not in _SENDING
+        or crowded(table, socket)
+    ):  # fmt: skip
+        return False
+    socket.waits_for, socket.window.limited = None, False
+    _begin_flight(socket, now)
+    snd.fin_sent = True
+    _send_last(table, socket, Sent(snd.nxt, snd.nxt + 1, (), FIN, now), 0)
+    arm(table, socket, now)
+    if not socket.ack_now:
+        table.pending.pop(socket, None)
+    return True
+
+
+def _send_last(table: TcpTable, socket: TcpSocket, record: Sent, size: int) -> None:
+    """Send one segment of ``size`` bytes by a known flow, behind which nothing waits to be sent."""
+    snd, loss, now = socket.snd, socket.loss, record.sent_ns
     socket.window.used_ns = now
-    record = Sent(seq, seq + size, buffers, PSH, now)
     record.delivered, record.delivered_ns = loss.delivered, loss.delivered_ns
     record.app_limited = True
-    if size < socket.mss:
-        snd.small_end = record.end
     snd.push(record, size)
-    loss.prr_out += size
+    loss.prr_out += record.end - record.seq
     if socket.ack_ns < NEVER:
-        socket.pingpong = True
-    return record
+        socket.pingpong = True  # the program answers: what it says acknowledges what it got
+    if not transmit_last(table, socket, record, size, now):
+        transmit(table, socket, record.seq, record.flags, record.buffers, now)
 
 
 def _send_lost(table: TcpTable, socket: TcpSocket, now: int) -> None:

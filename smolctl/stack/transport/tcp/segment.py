@@ -15,7 +15,7 @@ from smolctl.stack.transport.tcp.send import Buffer, Sent
 from smolctl.stack.transport.tcp.sequence import Ends, timestamp
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable
-from smolctl.wire import tcp
+from smolctl.wire import tcp, tcp_options
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import ACK, CWR, ECE, SYN, TcpHeader
 from smolctl.wire.tcp_options import TcpOptions
@@ -99,19 +99,17 @@ def transmit(
     if socket.snd.urgent is not None and seq < socket.snd.urgent <= seq + 0xFFFF:
         flags |= tcp.URG
         urgent = socket.snd.urgent - seq
-    header = TcpHeader(
-        ends.port, ends.peer_port, seq, rcv.nxt if flags & ACK else 0, 0, flags, window, urgent,
-        options.to_bytes(),
-    )  # fmt: skip
+    ack, raw = rcv.nxt if flags & ACK else 0, options.to_bytes()
     tos = socket.tos & ~3 | (_ECT0 if ecn and socket.ect else 0)
     if flags & ACK:
         _acknowledged(socket)
     number = 0
     if flow is not None and flow.generation == table.generation.number and not urgent:
-        number = flow.send(header, tos, _room(socket), buffers)
+        number = flow.send((seq, ack, flags, window), raw, tos, _room(socket), buffers)
     _count_sent(table, socket, size, number)
     if number:
         return True
+    header = TcpHeader(ends.port, ends.peer_port, seq, ack, 0, flags, window, urgent, raw)
     payload = buffers[0] if len(buffers) == 1 else b"".join(buffers)
     how = SendOptions(ends.local, socket.dev, socket.ttl, tos, pmtudisc=socket.pmtudisc)
     room = _room(socket) - len(header.options)
@@ -155,7 +153,7 @@ def _transmit_timed(
     return number
 
 
-def transmit_data(
+def transmit_last(
     table: TcpTable, socket: TcpSocket, record: Sent, size: int, now: int
 ) -> bool:  # fmt: skip
     """Send one segment by a known flow, with a timestamp, of a connection with nothing else to say.
@@ -179,8 +177,9 @@ def transmit_data(
         socket.quick -= 1
     table.recorder.count("tcp.segments_sent")
     stats.segs_out += 1
-    stats.data_segs_out += 1
-    stats.bytes_sent += size
+    if size:
+        stats.data_segs_out += 1
+        stats.bytes_sent += size
     return True
 
 
@@ -275,26 +274,28 @@ def send_ack(table: TcpTable, socket: TcpSocket, now: int) -> bool:
 def syn_ack(table: TcpTable, request: Request, window: int, now: int) -> bool:
     """Answer a SYN, for the first time or again (RFC 9293 3.10.7.2)."""
     ends = request.ends
-    times = (timestamp(now, request.ts_offset), request.ts_recent) if request.timestamps else None
-    options = TcpOptions(
-        request.advmss, request.own_scale if request.scale is not None else None, request.sack,
-        times,
-    )  # fmt: skip
+    value, echo = timestamp(now, request.ts_offset), request.ts_recent
+    if request.timestamps and request.sack and request.scale is not None:
+        options = tcp_options.usual_syn(request.advmss, request.own_scale, value, echo)
+    else:
+        options = TcpOptions(
+            request.advmss, request.own_scale if request.scale is not None else None, request.sack,
+            (value, echo) if request.timestamps else None,
+        ).to_bytes()  # fmt: skip
     flags = SYN | ACK | (ECE if request.ecn else 0)
-    flow, tos = request.flow, request.listener.tos & ~3
-    header = TcpHeader(
-        ends.port, ends.peer_port, request.iss, request.irs + 1, 0, flags, window, 0,
-        options.to_bytes(),
-    )  # fmt: skip
-    listener = request.listener
+    flow, listener = request.flow, request.listener
+    tos, ack = listener.tos & ~3, request.irs + 1
     request.times += 1
     request.sent_ns = now
     if flow is not None and flow.generation == table.generation.number:
         room = min(request.mss, request.advmss)  # as of the segments to come
-        if flow.send(header, tos, room, ()):
+        if flow.send((request.iss, ack, flags, window), options, tos, room, ()):
             table.recorder.count("tcp.segments_sent")
             return True
     how = SendOptions(ends.local, request.dev, listener.ttl, tos, pmtudisc=listener.pmtudisc)
+    header = TcpHeader(
+        ends.port, ends.peer_port, request.iss, ack, 0, flags, window, 0, options
+    )  # fmt: skip
     segment = header.to_bytes(b"", ends.local, ends.peer)
     return send_segment(table, ends, segment, how, now, sender=listener)
 
@@ -341,13 +342,17 @@ def sync_mss(table: TcpTable, socket: TcpSocket) -> None:
             local, dev, tos = socket.ends.local, socket.dev, socket.tos & ~3
             how = SendOptions(local, dev, ttl, tos, pmtudisc=socket.pmtudisc)
             table.learn_output(socket, way, how)
-    set_mss(table.networks.for_address(socket.ends.peer), socket)
+    set_mss(table.networks.for_address(socket.ends.peer).header_len, socket)
 
 
-def set_mss(net: Network, socket: TcpSocket) -> None:
-    """Compute the size of full segments from what is known."""
+def set_mss(header_len: int, socket: TcpSocket) -> None:
+    """Compute the size of full segments from what is known.
+
+    Args:
+        header_len: of the header of IP in front of them, bytes.
+    """
     mtu = min(socket.pmtu, socket.probe_mtu) if socket.probe_mtu else socket.pmtu
-    mss = min(socket.peer_mss, max(mtu - net.header_len - _HEADER, _LEAST_MSS))
+    mss = min(socket.peer_mss, max(mtu - header_len - _HEADER, _LEAST_MSS))
     if socket.mss_max is not None:
         mss = min(mss, socket.mss_max)
     mss = max(mss, _LEAST_MSS)

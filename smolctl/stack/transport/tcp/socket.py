@@ -1,7 +1,7 @@
 """TCP sockets, and the connections that they are."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Flag, auto
 from typing import Any, NamedTuple, Protocol
@@ -21,7 +21,6 @@ from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.states import MAY_RECEIVE, State
 from smolctl.stack.transport.tcp.timers import TimerKind
 from smolctl.wire.offload.tcp_run import Numbers
-from smolctl.wire.tcp import TcpHeader
 
 NO_ENDS = Ends(0, 0, 0, 0)
 _SECOND_NS = 1_000_000_000
@@ -63,10 +62,14 @@ class Flow(Protocol):
     mtu: int
     out: Interface
 
-    def send(self, header: TcpHeader, tos: int, room: int, buffers: Sequence[Buffer]) -> int:
+    def send(
+        self, numbers: tuple[int, int, int, int], options: bytes, tos: int, room: int,
+        buffers: tuple[Buffer, ...],
+    ) -> int:  # fmt: skip
         """Send a segment; return how many it is cut into, 0 for nothing done.
 
         Args:
+            numbers: sequence number, acknowledgment, flags and window.
             room: bytes of options and payload in each of these.
         """
 
@@ -188,7 +191,8 @@ class TcpSocket(SocketBase):
         invalid_ns: when an unacceptable segment was answered last.
         waits_for: why data that is written has not left, since all was acknowledged.
         challenge_ns: when a segment was challenged last; challenged_syn: it was SYN.
-        flow: its way, as the fast path remembers it. handover: the same to a socket of this stack.
+        flow: its way, as the fast path remembers it; key: under which the fast path knows it for
+            what comes in, b"" while it does not. handover: the same to a socket of this stack.
         out: the interface of its way, as it was in the configuration ``generation``.
         pmtu: the path MTU that ``mss`` comes from; probe_mtu: a smaller one that was tried because
             of a black hole, 0 for none.
@@ -266,6 +270,7 @@ class TcpSocket(SocketBase):
     small_probes: int = 0
     out: Interface | None = None
     flow: Flow | None = None
+    key: bytes = b""
     handover: "Handover | None" = None
     generation: int = -1
     copied: int = 0

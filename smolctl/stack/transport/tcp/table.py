@@ -145,8 +145,8 @@ class TcpTable(PortTable[TcpSocket]):
 
     def forget_input(self, socket: TcpSocket) -> None:
         """Forget a connection that is over for what comes in."""
-        if self.inbound and socket.ends.peer_port:
-            self.inbound.pop(wire_key(socket.ends), None)
+        if socket.key:
+            self.inbound.pop(socket.key, None)
 
     def want_output(self, socket: TcpSocket) -> None:
         """Have a connection looked at at the end of this turn."""

@@ -63,6 +63,7 @@ from smolctl.stack.transport.tcp.output import (
     device_of,
     output,
     send_at_once,
+    send_fin_at_once,
     set_timer,
     whole_pieces,
 )
@@ -80,6 +81,7 @@ from smolctl.wire.icmpv4 import Quote
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import CWR, ECE, SYN
 
+_MAY_END = MAY_SEND | {State.SYN_RECEIVED}
 _ROOM_SHARE = 3
 """One of so many parts of the send buffer is free before a program is asked for more."""
 
@@ -202,6 +204,7 @@ class Tcp(TcpTable):
                     f"another socket ({other.owner or 'unnamed'}) listens at port {socket.port}",
                     hint="smolctl socket show",
                 )
+        self.version += 1
         socket.backlog = new_backlog(limit)
         socket.ending = socket.ended = None
         move(self, socket, TcpEvent.LISTEN)
@@ -493,10 +496,11 @@ class Tcp(TcpTable):
             self._queue_fin(socket, now)
 
     def _queue_fin(self, socket: TcpSocket, now: int) -> None:
-        if socket.state in (*MAY_SEND, State.SYN_RECEIVED) and not socket.snd.fin:
+        if socket.state in _MAY_END and not socket.snd.fin:
             socket.snd.fin = True
             move(self, socket, TcpEvent.CLOSE)
-            output(self, socket, now)
+            if not send_fin_at_once(self, socket, now):
+                output(self, socket, now)
 
     def close(self, socket: TcpSocket, now: int) -> None:
         """Close a socket: what was written is still delivered, in the background.
