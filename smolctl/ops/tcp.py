@@ -15,11 +15,13 @@ from smolctl.stack.reason import Rejected
 from smolctl.stack.stack import Stack
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.states import State
 from smolctl.wire.address import IPV6, family_of, format_address
 
 REPLY_S = 1.0
 """Time that ``tcp send`` gives an answer that it expects."""
 _CHUNK = 1 << 16
+_ESTABLISHED = State.ESTABLISHED
 _RETRY_NS = 5_000_000
 """Time until a client that fell behind is looked at again."""
 
@@ -301,7 +303,7 @@ class _Echo:
                 if not data:
                     break
                 self.size += tcp.send(socket, data, now)
-                if not socket.readable:
+                if not socket.rcv.ready and socket.state is _ESTABLISHED:
                     return
         except SmolctlError as error:
             self._job.over(socket, self.size, error, now)

@@ -98,7 +98,7 @@ def _text_input(
     stats, rcv, length = socket.stats, socket.rcv, len(payload)
     stats.data_segs_in += -(-length // size) if length > size else 1
     stats.bytes_received += length
-    rcv.accept(rcv.nxt, payload, size)
+    rcv.accept_next(payload, length, size)
     if not socket.ack_now:
         schedule_ack(table, socket, now, filled=False)
     if not socket.ready:

@@ -9,11 +9,11 @@ from smolctl.stack.transport.tcp.loss import Phase
 from smolctl.stack.transport.tcp.segment import (
     payload_room,
     send_ack,
+    send_last,
     sync_mss,
     transmit,
-    transmit_last,
 )
-from smolctl.stack.transport.tcp.send import Buffer, Sent
+from smolctl.stack.transport.tcp.send import RECORD_OVERHEAD, Buffer, Sent
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.table import TcpTable
@@ -71,16 +71,17 @@ def send_at_once(table: TcpTable, socket: TcpSocket, data: Buffer, now: int) -> 
         or snd.unsent or snd.lost or snd.urgent is not None
         or socket.cork or socket.rcv.out_of_order or socket.rcv.duplicate is not None
         or size > snd.una + snd.wnd - snd.nxt
-        or snd.held + size > socket.sndbuf
+        or snd.unacked + RECORD_OVERHEAD * snd.crumbs + size > socket.sndbuf
     ):  # fmt: skip
         return False
     if not snd.records:
-        _begin_flight(socket, now)
+        if not socket.loss.delivered_ns or now - window.used_ns > socket.rtt.rto_ns:
+            _begin_flight(socket, now)
     elif size > window.cwnd - snd.pipe or (
         size < socket.mss and snd.small_end > snd.una and not socket.nodelay
     ):
         return False
-    if crowded(table, socket):
+    if len(flow.out.outbox) >= OUTBOX_SHARE and crowded(table, socket):
         return False
     window.limited = False
     buffers = (bytes(data),)
@@ -89,7 +90,7 @@ def send_at_once(table: TcpTable, socket: TcpSocket, data: Buffer, now: int) -> 
     else:
         if size < socket.mss:
             snd.small_end = snd.nxt + size
-        _send_last(table, socket, Sent(snd.nxt, snd.nxt + size, buffers, PSH, now), size)
+        send_last(table, socket, Sent(snd.nxt, snd.nxt + size, buffers, PSH, now), size)
     arm(table, socket, now)
     return True
 
@@ -112,25 +113,11 @@ def send_fin_at_once(table: TcpTable, socket: TcpSocket, now: int) -> bool:
     socket.waits_for, socket.window.limited = None, False
     _begin_flight(socket, now)
     snd.fin_sent = True
-    _send_last(table, socket, Sent(snd.nxt, snd.nxt + 1, (), FIN, now), 0)
+    send_last(table, socket, Sent(snd.nxt, snd.nxt + 1, (), FIN, now), 0)
     arm(table, socket, now)
     if not socket.ack_now:
         table.pending.pop(socket, None)
     return True
-
-
-def _send_last(table: TcpTable, socket: TcpSocket, record: Sent, size: int) -> None:
-    """Send one segment of ``size`` bytes by a known flow, behind which nothing waits to be sent."""
-    snd, loss, now = socket.snd, socket.loss, record.sent_ns
-    socket.window.used_ns = now
-    record.delivered, record.delivered_ns = loss.delivered, loss.delivered_ns
-    record.app_limited = True
-    snd.push(record, size)
-    loss.prr_out += record.end - record.seq
-    if socket.ack_ns < NEVER:
-        socket.pingpong = True  # the program answers: what it says acknowledges what it got
-    if not transmit_last(table, socket, record, size, now):
-        transmit(table, socket, record.seq, record.flags, record.buffers, now)
 
 
 def _send_lost(table: TcpTable, socket: TcpSocket, now: int) -> None:

@@ -96,6 +96,19 @@ class ReceiveSide:
             self._join()
         return True
 
+    def accept_next(self, data: Buffer, length: int, size: int) -> None:
+        """Do what ``accept`` does with what is next in the stream; nothing is beyond a gap."""
+        if size > self.mss:
+            self.mss = size
+        if length >= _FULL:
+            self.limit += 2 * length
+        self.nxt += length
+        if length < _SMALL and (self._chunks or not isinstance(data, bytes)):
+            self._append(data)
+            return
+        self._chunks.append(data)
+        self.ready += length
+
     def _append(self, data: Buffer | bytearray) -> None:
         length, chunks = len(data), self._chunks
         self.ready += length
@@ -319,7 +332,11 @@ class ReceiveSide:
         """Return the window field of a segment that leaves now, and remember what it allows."""
         if syn:
             return min(self.edge - self.nxt, 0xFFFF)
-        scale, room, known = self.scale, self.room(rcvbuf), self.edge - self.nxt
+        scale, known = self.scale, self.edge - self.nxt
+        limit, room = self.limit if self.limit < rcvbuf else rcvbuf, 0xFFFF << scale
+        room = (limit if limit < room else room) - self.ready
+        if room < 0:
+            room = 0
         least = rcvbuf // 2
         allowed = room if room - known >= (mss if mss < least else least) else max(known, 0)
         # Rounded up: rounded down, the edge would go back by some bytes (RFC 7323 2.4). But not

@@ -153,34 +153,45 @@ def _transmit_timed(
     return number
 
 
-def transmit_last(
-    table: TcpTable, socket: TcpSocket, record: Sent, size: int, now: int
-) -> bool:  # fmt: skip
-    """Send one segment by a known flow, with a timestamp, of a connection with nothing else to say.
+def send_last(table: TcpTable, socket: TcpSocket, record: Sent, size: int) -> None:
+    """Send one segment by a known flow, behind which nothing waits to be sent.
 
-    It does what ``transmit`` does; False leaves it to that.
+    Args:
+        record: the segment, which is next in the stream; the connection has timestamps, and nothing
+            else to say.
+        size: of its payload, bytes.
+
+    It does what ``transmit`` does, after ``output`` has noted what leaves.
     """
-    rcv, flow, stats = socket.rcv, socket.flow, socket.stats
-    if flow is None:
-        return False
+    snd, rcv, loss, flow = socket.snd, socket.rcv, socket.loss, socket.flow
+    now, seq, room = record.sent_ns, record.seq, socket.mss + TIMESTAMP_LEN
+    socket.window.used_ns = now
+    record.delivered, record.delivered_ns = loss.delivered, loss.delivered_ns
+    record.app_limited = True
+    snd.push(record, size)
+    loss.prr_out += record.end - seq
+    if socket.ack_ns < NEVER:
+        socket.pingpong = True  # the program answers: what it says acknowledges what it got
     edge = rcv.edge
     window = rcv.tell_window(socket.rcvbuf, socket.mss)
-    value, echo = now // 1_000_000 + socket.ts_offset, rcv.ts_recent or 0
-    numbers = (record.seq, rcv.nxt, record.flags | ACK, value, echo, window)
-    room = socket.mss + TIMESTAMP_LEN
-    if not flow.send_timed(numbers, socket.tos & ~3, room, size, record.buffers):
+    value = now // 1_000_000 + socket.ts_offset
+    numbers = (seq, rcv.nxt, record.flags | ACK, value, rcv.ts_recent or 0, window)
+    if flow is None or not flow.send_timed(
+        numbers, socket.tos & ~3, room, size, record.buffers
+    ):  # fmt: skip
         rcv.edge = edge
-        return False
+        transmit(table, socket, seq, record.flags, record.buffers, now)
+        return
     rcv.acked = rcv.nxt
     socket.ack_now, socket.ack_ns = False, NEVER
     if socket.quick:
         socket.quick -= 1
     table.recorder.count("tcp.segments_sent")
+    stats = socket.stats
     stats.segs_out += 1
     if size:
         stats.data_segs_out += 1
         stats.bytes_sent += size
-    return True
 
 
 def _count_sent(table: TcpTable, socket: TcpSocket, size: int, number: int) -> None:

@@ -324,7 +324,14 @@ class Tcp(TcpTable):
             Rejected: the connection has failed; the reason says why, once.
             BrokenPipe: it is closed, or this end of it is.
         """
-        self._raise_ending(socket)
+        if socket.ending is not None:
+            self._raise_ending(socket)
+        size = len(data)
+        if (
+            0 < size <= socket.mss and socket.flow is not None and not urgent
+            and send_at_once(self, socket, data, now)
+        ):  # fmt: skip
+            return size
         if socket.state in (State.SYN_SENT, State.SYN_RECEIVED) and not socket.snd.fin:
             pass  # it leaves when the connection is open
         elif socket.state not in MAY_SEND:
@@ -337,8 +344,6 @@ class Tcp(TcpTable):
             if given == len(data):
                 return given
             data = memoryview(data)[given:]
-        elif 0 < len(data) <= socket.mss and not urgent and send_at_once(self, socket, data, now):
-            return len(data)
         return given + self._queue(socket, data, now, urgent=urgent)
 
     def _queue(self, socket: TcpSocket, data: Buffer, now: int, *, urgent: bool) -> int:
