@@ -67,7 +67,6 @@ def copy_socket(socket: TcpSocket, clone: TcpTable, ready: ReadyQueue) -> TcpSoc
     """Return a copy of a socket for a clone, of which nobody hears, and whose timers do not run."""
     result = copy(socket)
     result.ready_queue, result.ready, result.handler = ready, False, None
-    result.errors = copy(socket.errors)
     result.snd, result.rcv = socket.snd.clone(), socket.rcv.clone()
     result.window, result.loss, result.rtt = (
         copy(socket.window),

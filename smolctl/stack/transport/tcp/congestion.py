@@ -108,20 +108,25 @@ class Cubic:
 
     __slots__ = (
         "_epoch_ns", "_grown_ns", "_hystart", "_k", "_left", "_origin", "_prior", "_w_est",
-        "_w_max",
+        "_w_max", "_wants_hystart",
     )  # fmt: skip
     name = CUBIC
 
     def __init__(self, *, hystart: bool = True) -> None:
-        self._hystart = HyStart() if hystart else None
+        # Most connections are over before their window grows.
+        self._hystart: HyStart | None = None
+        self._wants_hystart = hystart
         self._w_max = self._origin = self._w_est = self._k = self._left = self._prior = 0.0
         self._epoch_ns = self._grown_ns = 0
 
     def on_ack(self, window: Window, acked: int, rtt_ns: int, now: int) -> None:
         """Grow the window (RFC 9438 4.2 to 4.5)."""
         if window.slow_start:
-            # RFC 9406 4.3: later, the threshold is known.
-            hystart = self._hystart if window.ssthresh >= INFINITE else None
+            hystart = self._hystart
+            if window.ssthresh < INFINITE:
+                hystart = None  # RFC 9406 4.3: later, the threshold is known
+            elif hystart is None and self._wants_hystart:
+                hystart = self._hystart = HyStart()
             if hystart is not None and rtt_ns:
                 hystart.sample(rtt_ns)
             divided = hystart.divided(acked) if hystart is not None else acked
@@ -180,8 +185,7 @@ class Cubic:
     def reset(self) -> None:
         """Begin a new epoch, which knows no earlier window (RFC 9438 4.8)."""
         self._epoch_ns, self._left, self._w_max = 0, 0.0, 0.0
-        if self._hystart is not None:
-            self._hystart = HyStart()
+        self._hystart = None
 
 
 _MIN_RTT_THRESH_NS, _MAX_RTT_THRESH_NS = 4_000_000, 16_000_000

@@ -16,6 +16,8 @@ from smolctl.stack.transport.tcp.time_wait import TimeWait
 from smolctl.stack.transport.tcp.timers import TimerKind
 from smolctl.wire.tcp import ACK, RST, TcpHeader
 
+_NO_TIMER = TimerKind.NONE
+
 
 def move(table: TcpTable, socket: TcpSocket, event: TcpEvent) -> None:
     """Move a connection to the state that follows an event, and tell whoever watches."""
@@ -23,24 +25,30 @@ def move(table: TcpTable, socket: TcpSocket, event: TcpEvent) -> None:
     if state is socket.state:
         return
     socket.state = state
-    table.tell(ChangeType.CHANGED, socket)
+    if table.events.heard:
+        table.tell(ChangeType.CHANGED, socket)
 
 
 def forget(table: TcpTable, socket: TcpSocket) -> None:
     """Take a connection that is over out of all tables, and give up what it holds."""
-    socket.timer, socket.timer_ns = TimerKind.NONE, NEVER
+    socket.timer, socket.timer_ns = _NO_TIMER, NEVER
     socket.ack_ns = socket.keepalive_ns = socket.close_ns = NEVER
     socket.ack_now, socket.flow, socket.handover = False, None, None
-    table.pending.pop(socket, None)
-    table.throttled.pop(socket, None)
-    table.forget_input(socket)
+    if table.pending:
+        table.pending.pop(socket, None)
+    if table.throttled:
+        table.throttled.pop(socket, None)
+    if socket.key:
+        table.inbound.pop(socket.key, None)
     if socket.ends is not NO_ENDS and table.connections.get(socket.ends) is socket:
         table.unregister(socket.ends, socket, reuse=socket.reuse)
-    release_port(table, socket)
+    if socket.bound:
+        release_port(table, socket)
     if socket.closed:
         table.orphans -= 1
         socket.rcv.drop_all()
-        table.tell(ChangeType.DELETED, socket)
+        if table.events.heard:
+            table.tell(ChangeType.DELETED, socket)
     socket.snd.drop_all()
 
 
@@ -136,7 +144,7 @@ def drop_request(table: TcpTable, request: Request) -> None:
         del table.connections[request.ends]
         if request.key:
             table.inbound.pop(request.key, None)
-        request.at_ns = NEVER
+        table.requests.remove(request)
         backlog: Backlog | None = request.listener.backlog
         if backlog is not None:
             backlog.requests -= 1

@@ -24,7 +24,9 @@ _ORPHAN_RETRIES = 8
 
 def deadline(table: TcpTable) -> int | None:
     """Return when something is due, None while nothing is."""
-    return earliest((table.timers.deadline(), table.waiting.deadline()))
+    return earliest(
+        (table.timers.deadline(), table.requests.deadline(), table.waiting.deadline())
+    )  # fmt: skip
 
 
 def expire(table: TcpTable, now: int) -> None:
@@ -35,6 +37,9 @@ def expire(table: TcpTable, now: int) -> None:
         elif isinstance(timed, Request):
             _request_timer(table, timed, now)
         table.timers.set(timed)
+    while (request := table.requests.take(now)) is not None:
+        _request_timer(table, request, now)
+        table.timers.set(request)
     while (rest := table.waiting.oldest()) is not None and rest.until_ns <= now:
         drop_time_wait(table, rest)
     flush(table, now)

@@ -1,6 +1,5 @@
 """Handshakes with which nothing is wrong, of hosts that opened a connection before."""
 
-from smolctl.stack.alarm import NEVER
 from smolctl.stack.transport.tcp.handshake import accept, agree, begin_request
 from smolctl.stack.transport.tcp.opening import first_window
 from smolctl.stack.transport.tcp.request import Answering, Request
@@ -65,7 +64,7 @@ def calm_request(
         return None
     table.recorder.count("tcp.segments_received")
     backlog.requests -= 1
-    request.at_ns = NEVER
+    table.requests.remove(request)
     request.ts_recent += (value - request.ts_recent) & _MASK
     window <<= request.scale or 0
     if window > request.window:

@@ -25,7 +25,7 @@ from smolctl.stack.transport.tcp.reset import answer_reset, reject
 from smolctl.stack.transport.tcp.segment import find_way, route_key, syn_ack, usable_mtu
 from smolctl.stack.transport.tcp.send import SendSide
 from smolctl.stack.transport.tcp.sequence import Ends, timestamp, unwrap
-from smolctl.stack.transport.tcp.socket import Backlog, Opened, TcpSocket
+from smolctl.stack.transport.tcp.socket import NO_ERRORS, Backlog, Opened, TcpSocket
 from smolctl.stack.transport.tcp.states import State, TcpEvent
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.stack.transport.tcp.timers import TimerKind
@@ -249,8 +249,7 @@ def begin_request(table: TcpTable, request: Request, now: int) -> None:
     table.connections[request.ends] = request
     if request.listener.backlog is not None:
         request.listener.backlog.requests += 1
-    request.at_ns = now + table.defaults.rto_initial_ns
-    table.timers.set(request)
+    table.requests.add(request, now + table.defaults.rto_initial_ns)
 
 
 def _as_cookie(table: TcpTable, request: Request, segment: Incoming, now: int) -> None:
@@ -384,7 +383,8 @@ def accept(table: TcpTable, request: Request, ttl: int, now: int) -> TcpSocket:
     listener, backlog = request.listener, request.listener.backlog
     table.answered_ttl(child.ends.peer, ttl)
     table.register(child.ends, child, reuse=child.reuse)
-    table.tell(ChangeType.NEW, child)
+    if table.events.heard:
+        table.tell(ChangeType.NEW, child)
     if backlog is not None:
         backlog.queue.append(child)
     listener.wake()
@@ -405,7 +405,7 @@ def _child(table: TcpTable, request: Request, now: int) -> TcpSocket:
         mss_max=listener.mss_max, oob_inline=listener.oob_inline, control=listener.control,
         family=listener.family, v6only=listener.v6only, reuse=listener.reuse,
         owner=listener.owner, pid=listener.pid,
-        ready_queue=listener.ready_queue, snd=snd, rcv=rcv,
+        ready_queue=listener.ready_queue, errors=NO_ERRORS, snd=snd, rcv=rcv,
     )  # fmt: skip
     child.local = child.source = ends.local
     child.port, child.peer, child.peer_port = ends.port, ends.peer, ends.peer_port

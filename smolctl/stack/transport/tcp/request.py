@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from smolctl.stack.alarm import NEVER
+from smolctl.stack.alarm import NEVER, Alarm
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import Flow, Opened, TcpSocket
 
@@ -69,3 +69,45 @@ class Request:
     def due_ns(self) -> int:
         """Return when the SYN is answered again, or given up."""
         return self.at_ns
+
+
+class Requests:
+    """The handshakes of one stack that were answered once, in the order in which that is repeated.
+
+    All of them wait for the same time at first, and most are over before: they need no timer each.
+    """
+
+    __slots__ = ("_alarm", "_items")
+
+    def __init__(self, alarm: Alarm) -> None:
+        self._alarm = alarm
+        self._items: dict[Request, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add(self, request: Request, at_ns: int) -> None:
+        """Put one in, whose SYN is answered again at a time."""
+        request.at_ns = at_ns
+        self._items[request] = None
+        self._alarm.set(at_ns)
+
+    def remove(self, request: Request) -> None:
+        """Forget one that is over."""
+        request.at_ns = NEVER
+        self._items.pop(request, None)
+
+    def deadline(self) -> int | None:
+        """Return when the next one is answered again, None while there is none."""
+        for request in self._items:
+            return request.at_ns
+        return None
+
+    def take(self, now: int) -> Request | None:
+        """Take out the first that is due, None when none is."""
+        for request in self._items:
+            if request.at_ns > now:
+                break
+            del self._items[request]
+            return request
+        return None

@@ -23,6 +23,8 @@ from smolctl.stack.transport.tcp.timers import TimerKind
 from smolctl.wire.offload.tcp_run import Numbers
 
 NO_ENDS = Ends(0, 0, 0, 0)
+NO_ERRORS: deque[DeliveryError] = deque(maxlen=0)
+"""The queue of all connections: ``on_error`` takes what comes."""
 _SECOND_NS = 1_000_000_000
 _NO_CONTROLLER, _NO_RTT = Cubic(), RttEstimator(_SECOND_NS, 0, _SECOND_NS)
 """Those of a socket that is no connection yet: ``opening.begin`` gives it its own."""

@@ -17,7 +17,7 @@ from smolctl.stack.transport.ports import PortTable
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.tcp.defaults import Defaults
 from smolctl.stack.transport.tcp.probe import Probe
-from smolctl.stack.transport.tcp.request import Request
+from smolctl.stack.transport.tcp.request import Request, Requests
 from smolctl.stack.transport.tcp.sequence import Ends, Secrets
 from smolctl.stack.transport.tcp.socket import Ending, OnError, TcpSocket
 from smolctl.stack.transport.tcp.states import State
@@ -58,7 +58,8 @@ class TcpTable(PortTable[TcpSocket]):
     Attributes:
         connections: everything that has two ends, by these: sockets, handshakes in progress, what
             is in TIME-WAIT, and probes.
-        timers: of sockets and handshakes. waiting: what is in TIME-WAIT.
+        timers: of sockets, and of handshakes that were answered again. requests: handshakes that
+            were answered once. waiting: what is in TIME-WAIT.
         pending: connections that have something to send at the end of this turn.
         throttled: those that wait for room in the outbox of an interface.
         take_error_of: takes an ICMP error about what a socket sent.
@@ -81,10 +82,11 @@ class TcpTable(PortTable[TcpSocket]):
         self.shared, self.networks = shared, networks
         self.settings, self.recorder = shared.settings, shared.recorder
         self.generation, self.interfaces = shared.generation, shared.interfaces
-        self.on_change = shared.events.socket
+        self.events, self.on_change = shared.events, shared.events.socket
         self.secrets = Secrets(shared.random)
         self.connections: dict[Ends, Connection] = {}
         self.timers = TimerHeap(shared.timers.alarm)
+        self.requests = Requests(shared.timers.alarm)
         self.waiting = TimeWaits(shared.timers.alarm)
         self.pending: dict[TcpSocket, None] = {}
         self.throttled: dict[TcpSocket, None] = {}
@@ -143,11 +145,6 @@ class TcpTable(PortTable[TcpSocket]):
         self.openers.clear()
         self.inbound_generation = self.generation.number
 
-    def forget_input(self, socket: TcpSocket) -> None:
-        """Forget a connection that is over for what comes in."""
-        if socket.key:
-            self.inbound.pop(socket.key, None)
-
     def want_output(self, socket: TcpSocket) -> None:
         """Have a connection looked at at the end of this turn."""
         self.pending[socket] = None
@@ -171,7 +168,12 @@ class TcpTable(PortTable[TcpSocket]):
     def register(self, ends: Ends, connection: Connection, *, reuse: bool) -> None:
         """Put in a connection; of two with the same ends, the new one counts."""
         self.connections[ends] = connection
-        counts = self._users.setdefault(ends.port, {}).setdefault(ends.local, [0, 0])
+        at_port = self._users.get(ends.port)
+        if at_port is None:
+            at_port = self._users[ends.port] = {}
+        counts = at_port.get(ends.local)
+        if counts is None:
+            counts = at_port[ends.local] = [0, 0]
         counts[0] += 1
         counts[1] += not reuse
 

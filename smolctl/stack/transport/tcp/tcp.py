@@ -71,7 +71,7 @@ from smolctl.stack.transport.tcp.receive import ReceiveSide
 from smolctl.stack.transport.tcp.segment import send_ack, transmit, usable_mtu
 from smolctl.stack.transport.tcp.send import Buffer, SendSide, Sent
 from smolctl.stack.transport.tcp.sequence import Ends
-from smolctl.stack.transport.tcp.socket import Opened, TcpSocket
+from smolctl.stack.transport.tcp.socket import NO_ERRORS, Opened, TcpSocket
 from smolctl.stack.transport.tcp.states import MAY_SEND, State, TcpEvent
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.stack.transport.tcp.time_wait import TimeWait
@@ -127,6 +127,7 @@ class Tcp(TcpTable):
             v6only=family is IPV6 and settings["ip6.bindv6only"] == 1,
             ready_queue=self.shared.ready,
             on_error=self.take_error_of,
+            errors=NO_ERRORS,
         )
 
     def bind(
