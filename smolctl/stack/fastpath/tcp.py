@@ -13,10 +13,11 @@ from smolctl.stack.interface import Interface
 from smolctl.stack.packet import Packet
 from smolctl.stack.transport.tcp.established import fin_input
 from smolctl.stack.transport.tcp.fast_input import calm_input, stream_input
-from smolctl.stack.transport.tcp.fast_open import calm_request
+from smolctl.stack.transport.tcp.fast_open import calm_answer, calm_request
 from smolctl.stack.transport.tcp.incoming import Incoming
 from smolctl.stack.transport.tcp.request import Request
 from smolctl.stack.transport.tcp.socket import TcpSocket
+from smolctl.stack.transport.tcp.states import State
 from smolctl.stack.transport.tcp.table import Known, TcpTable, wire_key
 from smolctl.wire import ipv4
 from smolctl.wire.address import ZERO_MAC
@@ -34,6 +35,7 @@ _PROTOCOL = ipv4.Protocol.TCP.value
 _TIMED_MASK, _TIMED_ACK = 0xF1F7, 0x8010
 """Length and flags of a header with one timestamp, without PSH, which says nothing to us."""
 _PLAIN_FLAGS = frozenset({ACK, ACK | PSH})
+_ANSWER = SYN | ACK
 _LAST_FLAGS = frozenset({ACK | FIN, ACK | FIN | PSH})
 _ETHERNET = 14
 _KEY6_LEN = 36
@@ -52,8 +54,11 @@ def learn_input(table: TcpTable, socket: TcpSocket, packet: Packet) -> None:
     flows = table.inbound
     if table.inbound_generation != table.generation.number or len(flows) >= FLOWS_LIMIT:
         table.forget_inbound()
-    socket.key = wire_key(ends)
-    flows[socket.key] = (socket, interface, b"")
+    key = socket.key = wire_key(ends)
+    flows[key] = (socket, interface, b"")
+    if len(table.heard) >= FLOWS_LIMIT:
+        table.heard.clear()
+    table.heard[key[:-4]] = interface
 
 
 def frame_input(table: TcpTable, interface: Interface, data: bytes, now: int) -> int:
@@ -136,6 +141,8 @@ def _segment_input(table: TcpTable, found: Known, data: bytes, key: bytes, now: 
     size, summed = _offload(data, interface.headroom, tcp_at - interface.headroom)
     words = int.from_bytes(data[tcp_at + 12 : tcp_at + 14])
     head = words >> 12 << 2
+    if words & 0x1FF == _ANSWER and not size and tcp_at + head == end:
+        return _answer_input(table, found, data, key, summed=summed, now=now)
     plain = words & 0x1FF in _PLAIN_FLAGS
     last = not plain and words & 0x1FF in _LAST_FLAGS and head == TIMED_LEN
     if not (plain or last) or head < 20 or tcp_at + head > end or size < 0:
@@ -168,6 +175,25 @@ def _segment_input(table: TcpTable, found: Known, data: bytes, key: bytes, now: 
     header = TcpHeader(sport, dport, seq, ack, words >> 12, words & 0x1FF, window, urgent, options)
     incoming = Incoming(None, header, payload, now)
     return number if stream_input(table, known, incoming, size or length, number) else 0
+
+
+def _answer_input(
+    table: TcpTable, found: Known, data: bytes, key: bytes, *, summed: bool, now: int
+) -> int:  # fmt: skip
+    """Take the answer to our SYN, whose other headers are right, and nothing with it."""
+    socket, interface, _ = found
+    if not isinstance(socket, TcpSocket) or socket.state is not State.SYN_SENT:
+        return 0
+    at, v6 = interface.headroom + _ETHERNET, len(key) == _KEY6_LEN
+    tcp_at = at + (40 if v6 else 20)
+    sport, dport, seq, ack, words, window, _, urgent = _TCP.unpack_from(data, tcp_at)
+    end = tcp_at + (words >> 12 << 2)
+    if not summed and not _right_sum(key, data[tcp_at:end]):
+        return 0
+    options = data[tcp_at + 20 : end]
+    header = TcpHeader(sport, dport, seq, ack, words >> 12, _ANSWER, window, urgent, options)
+    ttl = data[at + (7 if v6 else 8)]
+    return int(calm_answer(table, socket, Incoming(None, header, b"", now), ttl))
 
 
 def _right_sum(key: bytes, segment: bytes) -> bool:

@@ -79,6 +79,16 @@ def learn_opening(table: TcpTable, request: Request, packet: Packet) -> None:
     table.inbound[key] = request, interface, b""
 
 
+def learn_connecting(table: TcpTable, socket: TcpSocket) -> None:
+    """Remember who is to answer our SYN, if segments of it have come before."""
+    key = wire_key(socket.ends)
+    interface = table.heard.get(key[:-4])
+    if interface is None or table.inbound_generation != table.generation.number:
+        return
+    socket.key = key
+    table.inbound[key] = socket, interface, b""
+
+
 def _opener_key(key: bytes) -> bytes:
     """Return what of a connection's key is the same for all of a host to a port of ours."""
     return key[:-4] + key[-2:]

@@ -45,7 +45,7 @@ def socket_input(table: TcpTable, socket: TcpSocket, segment: Incoming) -> None:
     ack_input(table, socket, segment, now)
     if socket.keepalive and socket.keepalive_ns is not NEVER:
         arm_keepalive(table, socket, now)
-    if _sent_all(table, socket, now):
+    if sent_all(table, socket, now):
         packet.trace.settle(Fate.ABSORBED, now)
         return
     if segment.flags & URG:
@@ -224,7 +224,7 @@ def _acknowledges(table: TcpTable, socket: TcpSocket, segment: Incoming, now: in
 # --- what it brings -------------------------------------------------------------------------------
 
 
-def _sent_all(table: TcpTable, socket: TcpSocket, now: int) -> bool:
+def sent_all(table: TcpTable, socket: TcpSocket, now: int) -> bool:
     """Change the state when our FIN is acknowledged; return whether the connection is over."""
     snd = socket.snd
     if socket.state not in HAS_FIN or not snd.fin_sent or snd.records:

@@ -4,7 +4,12 @@ from smolctl.stack.alarm import NEVER
 from smolctl.stack.transport.tcp import rack
 from smolctl.stack.transport.tcp.ack import ack_input, count_delivered, grow
 from smolctl.stack.transport.tcp.ending import end
-from smolctl.stack.transport.tcp.established import learn_time, schedule_ack, wake_writer
+from smolctl.stack.transport.tcp.established import (
+    learn_time,
+    schedule_ack,
+    sent_all,
+    wake_writer,
+)
 from smolctl.stack.transport.tcp.incoming import Incoming
 from smolctl.stack.transport.tcp.loss import Phase
 from smolctl.stack.transport.tcp.opening import arm_keepalive
@@ -21,6 +26,9 @@ from smolctl.wire.tcp_options import ALIGNED_TIMES, NO_OPTIONS
 _MASK, _HALF = 0xFFFFFFFF, 1 << 31
 _TIMES = int.from_bytes(ALIGNED_TIMES)
 _ESTABLISHED, _LAST_ACK, _OPEN = State.ESTABLISHED, State.LAST_ACK, Phase.OPEN
+_CLOSE_WAIT = State.CLOSE_WAIT
+_CLOSING = frozenset({State.FIN_WAIT_1, State.FIN_WAIT_2, _CLOSE_WAIT})
+"""States in which one direction is closed, and the other goes on."""
 _NO_TIMER, _PERSIST = TimerKind.NONE, TimerKind.PERSIST
 
 
@@ -45,8 +53,12 @@ def calm_input(
     acked, length = (ack - snd.una) & _MASK, len(payload)
     recent = rcv.ts_recent
     newer = (value - recent) & _MASK if recent is not None else _HALF
-    if socket.state is not _ESTABLISHED:
-        return socket.state is _LAST_ACK and _last_input(table, socket, fields, length)
+    state = socket.state
+    if state is not _ESTABLISHED:
+        if state is _LAST_ACK:
+            return _last_input(table, socket, fields, length)
+        if state not in _CLOSING or (state is _CLOSE_WAIT and (length or fields[4] & FIN)):
+            return False
     if (
         option != _TIMES or not (socket.timestamps and socket.sack and window)
         or (seq - rcv.nxt) & _MASK or rcv.nxt < snd.wl1
@@ -82,6 +94,8 @@ def calm_input(
         set_timer(table, socket, TimerKind.NONE, NEVER)
     if socket.keepalive:
         arm_keepalive(table, socket, now)
+    if state is not _ESTABLISHED:
+        sent_all(table, socket, now)
     if length:
         _text_input(table, socket, payload, size, now)
     elif not socket.ready:
@@ -133,10 +147,11 @@ def _all_acknowledged(table: TcpTable, socket: TcpSocket, una: int, acked: int, 
     record = snd.records.pop()
     buffers, sent_ns = record.buffers, record.sent_ns
     snd.una = una
-    snd.unacked -= len(buffers[0]) if len(buffers) == 1 else sum(map(len, buffers))
+    size = len(buffers[0]) if len(buffers) == 1 else sum(map(len, buffers))
+    snd.unacked -= size
     if record.small:
         snd.crumbs -= 1
-    socket.stats.bytes_acked += acked
+    socket.stats.bytes_acked += size
     if socket.flow is not None:
         socket.flow.confirm(now)
     socket.retries = 0
@@ -160,8 +175,9 @@ def _all_acknowledged(table: TcpTable, socket: TcpSocket, una: int, acked: int, 
 def _acknowledged(table: TcpTable, socket: TcpSocket, una: int, acked: int, now: int) -> None:
     """Take note that so many bytes more arrived, which were all sent once."""
     snd, window = socket.snd, socket.window
+    unacked = snd.unacked
     gone = snd.acknowledge(una)
-    socket.stats.bytes_acked += acked
+    socket.stats.bytes_acked += unacked - snd.unacked
     if socket.flow is not None:
         socket.flow.confirm(now)
     socket.retries = 0

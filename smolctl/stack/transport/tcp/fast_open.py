@@ -1,10 +1,18 @@
 """Handshakes with which nothing is wrong, of hosts that opened a connection before."""
 
-from smolctl.stack.transport.tcp.handshake import accept, agree, begin_request
+from smolctl.stack.transport.tcp.handshake import (
+    accept,
+    agree,
+    answered,
+    begin_request,
+    begin_stream,
+    echoes_another,
+)
+from smolctl.stack.transport.tcp.incoming import Incoming
 from smolctl.stack.transport.tcp.opening import first_window
 from smolctl.stack.transport.tcp.request import Answering, Request
 from smolctl.stack.transport.tcp.segment import syn_ack
-from smolctl.stack.transport.tcp.sequence import Ends
+from smolctl.stack.transport.tcp.sequence import Ends, unwrap
 from smolctl.stack.transport.tcp.socket import TcpSocket
 from smolctl.stack.transport.tcp.table import TcpTable
 from smolctl.wire import tcp_options
@@ -74,3 +82,24 @@ def calm_request(
     child.key, snd = request.key, child.snd
     snd.wl1, snd.wl2, snd.wnd = child.rcv.nxt, snd.una, window
     return child
+
+
+def calm_answer(table: TcpTable, socket: TcpSocket, segment: Incoming, ttl: int) -> bool:
+    """Take the answer to our SYN, by a known way; False leaves everything as it was.
+
+    It does what ``handshake.syn_sent_input`` does with nearly all of them.
+
+    Args:
+        segment: has SYN and ACK, no other flag, and no payload.
+    """
+    snd = socket.snd
+    segment.ack = unwrap(segment.header.ack, snd.una)
+    if (
+        segment.ack != snd.nxt or socket.ecn or socket.flow is None
+        or echoes_another(socket, segment, segment.now)
+    ):  # fmt: skip
+        return False
+    table.recorder.count("tcp.segments_received")
+    begin_stream(table, socket, segment)
+    answered(table, socket, segment, ttl)
+    return True

@@ -57,7 +57,7 @@ def syn_sent_input(table: TcpTable, socket: TcpSocket, segment: Incoming) -> Non
         packet.trace.settle(Fate.ABSORBED, now)
         fail(table, socket, TcpEvent.RST, reason.TCP_REFUSED, detail)
         return
-    if (flags & ACK and not right) or _echoes_another(socket, segment, now):
+    if (flags & ACK and not right) or echoes_another(socket, segment, now):
         if flags & ACK and not flags & SYN:
             socket.opened |= Opened.HALF_OPEN
             if not socket.retries:  # RST makes the peer forget: it takes SYN now (Linux does so)
@@ -67,13 +67,14 @@ def syn_sent_input(table: TcpTable, socket: TcpSocket, segment: Incoming) -> Non
     if not flags & SYN:
         packet.record(reason.TCP_FLAGS_INVALID, cause="syn", **named)
         return
-    rcv = socket.rcv = ReceiveSide(segment.header.seq)
-    segment.place(rcv.irs, snd.una)
-    _agree(table, socket, segment.options, segment)
-    rcv.edge = rcv.nxt + first_window(socket.rcvbuf, socket.advmss)
     packet.trace.settle(Fate.ANSWERED, now)
+    begin_stream(table, socket, segment)
     if flags & ACK:
-        _answered(table, socket, segment, now)
+        answered(table, socket, segment, packet.header.ttl)
+        if segment.payload or flags & FIN:
+            segment.seq = socket.rcv.nxt
+            segment.size -= 1
+            text_input(table, socket, segment, now)
         return
     # Both ends opened at once: our SYN goes out again, as an answer.
     socket.opened |= Opened.BOTH_SIDES
@@ -82,7 +83,15 @@ def syn_sent_input(table: TcpTable, socket: TcpSocket, segment: Incoming) -> Non
     retransmit(table, socket, snd.records[0], now)
 
 
-def _echoes_another(socket: TcpSocket, segment: Incoming, now: int) -> bool:
+def begin_stream(table: TcpTable, socket: TcpSocket, segment: Incoming) -> None:
+    """Begin to receive: the peer's SYN says what it wants."""
+    rcv = socket.rcv = ReceiveSide(segment.header.seq)
+    segment.place(rcv.irs, socket.snd.una)
+    _agree(table, socket, segment.options, segment)
+    rcv.edge = rcv.nxt + first_window(socket.rcvbuf, socket.advmss)
+
+
+def echoes_another(socket: TcpSocket, segment: Incoming, now: int) -> bool:
     """Tell whether it echoes a timestamp that we never sent: it answers an old SYN (Linux)."""
     times = segment.options.timestamps
     if not socket.timestamps or times is None or not times[1] or not segment.flags & ACK:
@@ -104,7 +113,7 @@ def _agree(table: TcpTable, socket: TcpSocket, told: TcpOptions, segment: Incomi
         socket.scaling = False
         rcv.scale = snd.scale = 0
     if socket.timestamps and told.timestamps is not None:
-        rcv.ts_recent, rcv.ts_recent_ns = told.timestamps[0], segment.packet.now
+        rcv.ts_recent, rcv.ts_recent_ns = told.timestamps[0], segment.now
     flags = segment.flags & (ECE | CWR)
     socket.ecn = socket.ecn and flags == (ECE if segment.flags & ACK else ECE | CWR)
     # SYN is sent again without asking for it, and so is our answer to a simultaneous one.
@@ -116,25 +125,21 @@ def _default_mss(table: TcpTable, ends: Ends) -> int:
     return 536 if table.networks.for_address(ends.peer).header_len == 20 else 1220
 
 
-def _answered(table: TcpTable, socket: TcpSocket, segment: Incoming, now: int) -> None:
-    """Take the answer to our SYN: the connection is open."""
-    snd, rcv = socket.snd, socket.rcv
+def answered(table: TcpTable, socket: TcpSocket, segment: Incoming, ttl: int) -> None:
+    """Take the answer to our SYN, in a packet with this TTL: the connection is open."""
+    snd, now = socket.snd, segment.now
     gone = snd.acknowledge(segment.ack)
     again = any(record.times > 1 for record in gone)
     if not again and gone:
         socket.rtt.sample(now - gone[0].sent_ns, now)
     snd.wl1, snd.wl2 = segment.seq, segment.ack
     snd.wnd = snd.max_wnd = segment.header.window
-    table.answered_ttl(socket.ends.peer, segment.packet.header.ttl)
+    table.answered_ttl(socket.ends.peer, ttl)
     move(table, socket, TcpEvent.SYN_ACK)
     opened(table, socket, now, retransmitted=again)
     socket.timer_ns = NEVER
-    socket.timer = socket.timer.NONE
+    socket.timer = TimerKind.NONE
     socket.ack_now = True
-    if segment.payload or segment.flags & FIN:
-        segment.seq = rcv.nxt
-        segment.size -= 1
-        text_input(table, socket, segment, now)
     table.want_output(socket)
 
 

@@ -27,6 +27,7 @@ from smolctl.wire.address import packed
 LearnOutput = Callable[[TcpSocket, Way, SendOptions], None]
 LearnInput = Callable[[TcpSocket, Packet], None]
 LearnOpening = Callable[[Request, Packet], None]
+LearnConnecting = Callable[[TcpSocket], None]
 Connection = TcpSocket | Request | TimeWait | Probe
 Known = tuple[TcpSocket | Request, Interface, bytes]
 """A connection that the fast path knows for what comes in, by which interface, and how its frames
@@ -63,13 +64,14 @@ class TcpTable(PortTable[TcpSocket]):
         pending: connections that have something to send at the end of this turn.
         throttled: those that wait for room in the outbox of an interface.
         take_error_of: takes an ICMP error about what a socket sent.
-        learn_output, learn_input, learn_opening: remember ways, connections, and who opened one,
-            for the fast path.
+        learn_output, learn_input, learn_opening, learn_connecting: remember ways, connections, and
+            who opened one or is to answer, for the fast path.
         inbound: for the fast path, the connection of a frame by its addresses and ports, and by
             which interface it comes; valid for one generation of the stack.
         known: somebody is known for what comes in.
         openers: for the fast path, who opened connections to which port of ours, by addresses and
-            port as they stand in a frame; as long valid.
+            port as they stand in a frame; as long valid. heard: by which interface segments come
+            from one address to another.
         paths: for the fast path, the ways that connections share, by what they depend on; valid for
             one generation, too.
         failed: connections that ended by an error, the last ones.
@@ -97,8 +99,10 @@ class TcpTable(PortTable[TcpSocket]):
         self.learn_output: LearnOutput = _learn_nothing
         self.learn_input: LearnInput = _learn_nothing
         self.learn_opening: LearnOpening = _learn_nothing
+        self.learn_connecting: LearnConnecting = _learn_nothing
         self.inbound: dict[bytes, Known] = {}
         self.openers: dict[bytes, Any] = {}
+        self.heard: dict[bytes, Interface] = {}
         self.known = False
         self.inbound_generation = -1
         self.paths: dict[Any, Any] = {}
@@ -143,6 +147,7 @@ class TcpTable(PortTable[TcpSocket]):
         self.known = True
         self.inbound.clear()
         self.openers.clear()
+        self.heard.clear()
         self.inbound_generation = self.generation.number
 
     def want_output(self, socket: TcpSocket) -> None:

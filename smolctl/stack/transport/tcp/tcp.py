@@ -31,8 +31,10 @@ from smolctl.stack.alarm import NEVER
 from smolctl.stack.events import ChangeType
 from smolctl.stack.fib.route_key import OUTPUT, RouteKey
 from smolctl.stack.interface import Interface
-from smolctl.stack.ip.network import Networks
-from smolctl.stack.ip.route_output import route_output, unavailable
+from smolctl.stack.ip.network import Network, Networks
+from smolctl.stack.ip.output import default_ttl
+from smolctl.stack.ip.protocol import SendOptions
+from smolctl.stack.ip.route_output import unavailable
 from smolctl.stack.ip.way import Refusal, Way, WayType
 from smolctl.stack.packet import Packet, Sender
 from smolctl.stack.reason import Rejected
@@ -68,7 +70,7 @@ from smolctl.stack.transport.tcp.output import (
     whole_pieces,
 )
 from smolctl.stack.transport.tcp.receive import ReceiveSide
-from smolctl.stack.transport.tcp.segment import send_ack, transmit, usable_mtu
+from smolctl.stack.transport.tcp.segment import find_way, send_ack, transmit, usable_mtu
 from smolctl.stack.transport.tcp.send import Buffer, SendSide, Sent
 from smolctl.stack.transport.tcp.sequence import Ends
 from smolctl.stack.transport.tcp.socket import NO_ERRORS, Opened, TcpSocket
@@ -81,6 +83,7 @@ from smolctl.wire.icmpv4 import Quote
 from smolctl.wire.ipv4 import Protocol
 from smolctl.wire.tcp import CWR, ECE, SYN
 
+_TCP = Protocol.TCP
 _MAY_END = MAY_SEND | {State.SYN_RECEIVED}
 _ROOM_SHARE = 3
 """One of so many parts of the send buffer is free before a program is asked for more."""
@@ -270,12 +273,15 @@ class Tcp(TcpTable):
             raise InvalidArgument("no peer can have that address")
         if not socket.speaks(peer):
             raise InvalidArgument("the address is of a family that the socket does not speak")
-        dev, tos = zone or socket.dev, socket.tos
-        key = RouteKey(peer, socket.local, dev, OUTPUT, 0, Protocol.TCP, socket.port, port, tos)
-        way = route_output(net, key)
+        dev, fib = zone or socket.dev, net.fib
+        # Ports matter to rules, and among several next hops.
+        sport, dport = (0, 0) if fib.usual_rules and not fib.multipaths else (socket.port, port)
+        tos = socket.tos & ~3
+        key = RouteKey(peer, socket.local, dev, OUTPUT, 0, _TCP, sport, dport, tos)
+        way = find_way(net, key)
         if isinstance(way, Way) and way.src is not None and socket.local is None:
             # Again from the address that was chosen: rules may differ (Linux ip_route_connect).
-            way = route_output(net, key._replace(src=way.src))
+            way = find_way(net, key._replace(src=way.src))
         if isinstance(way, Refusal):
             values = {**way.values, "dev": way.dev}
             raise Rejected(way.reason, self.recorder.ledger.detail(way.reason, values))
@@ -308,8 +314,19 @@ class Tcp(TcpTable):
         flags = SYN | (ECE | CWR if socket.ecn else 0)
         snd = socket.snd
         snd.push(Sent(snd.iss, snd.iss + 1, (), flags, now))
+        if not way.interface.loopback:
+            self._know_way(socket, net, way)
         transmit(self, socket, snd.iss, flags, (), now)
         set_timer(self, socket, TimerKind.RETRANSMIT, now + socket.rtt.rto_ns)
+
+    def _know_way(self, socket: TcpSocket, net: Network, way: Way) -> None:
+        """Have SYN leave by the way of earlier connections, if there is one."""
+        ttl = socket.ttl if socket.ttl is not None else default_ttl(net, way)
+        local, dev, tos = socket.ends.local, socket.dev, socket.tos & ~3
+        self.learn_output(socket, way, SendOptions(local, dev, ttl, tos, pmtudisc=socket.pmtudisc))
+        if socket.flow is not None:
+            socket.generation = socket.flow.generation
+            self.learn_connecting(socket)
 
     # --- data -------------------------------------------------------------------------------------
 
