@@ -155,6 +155,11 @@ class Interface:
         return self.kind == PROGRAM
 
     @property
+    def passed(self) -> "list[Interface]":
+        """The interfaces that its frames pass: itself, those below, the one with a device last."""
+        return [self] if self.vlan is None else [self, *self.vlan.lower.passed]
+
+    @property
     def has_peers(self) -> bool:
         """Whether somebody may be on the link, who could be asked or told."""
         return self.up and self.carrier and self.medium is Medium.ETHERNET

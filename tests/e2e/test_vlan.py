@@ -6,8 +6,10 @@ import struct
 from collections.abc import Callable
 
 import pytest
+from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 
+from smolctl.client import DatagramSocket
 from tests.e2e.kit import THEIRS_MAC, Lab
 from tests.e2e.profiles.stacks import Stack, ping
 from tests.kit.process import wait_until
@@ -93,3 +95,39 @@ def test_a_tap_carries_tags_both_ways(lab: Lab, offload: str) -> None:
             break
     assert answer[ARP].psrc == "10.5.0.1"
     assert struct.unpack("12x4xHH", said) == (5, 0x8100)
+
+
+@pytest.mark.netns
+def test_the_kernel_cuts_and_sums_what_leaves_with_tags(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Datagrams leave in runs; a veth without offloads, behind a bridge, has whole frames."""
+    lab.plug(offload="on")
+    lab.peer.batch(
+        "link add br0 up type bridge", "link add v0 type veth peer name v1", "link set v1 up",
+        "link set v0 master br0 up", "link set tap0 master br0",
+    )  # fmt: skip
+    lab.peer.sum_at_once("v0")
+    lines = (
+        SERVICE.replace("eth0", "tap0"), "link add link s name s.7 type vlan id 7",
+        "addr add 10.7.0.1/24 dev s.7", "neigh add 10.7.0.2 lladdr 02:00:00:00:00:99 dev s.7",
+    )  # fmt: skip
+    lab.smolctl("batch", "-", input="\n".join(lines), check=True)
+    wire = lab.peer.wire("v1")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(lab.smolctl.directory))
+    payloads, found = [bytes([number]) * 100 for number in range(20)], list[bytes]()
+    with DatagramSocket(start=False) as program:
+        program.sendto(b"first", ("10.7.0.2", 9))  # the layered path finds the way
+        program.send_many(payloads, ("10.7.0.2", 9))
+        while len(found) <= len(payloads):
+            frame = Ether(wire.recv(2048))
+            if UDP in frame and frame[IP].dst == "10.7.0.2":
+                sums = frame[IP].chksum, frame[UDP].chksum
+                del frame[IP].chksum, frame[UDP].chksum
+                again = Ether(bytes(frame))
+                assert sums == (again[IP].chksum, again[UDP].chksum)
+                found.append(bytes(frame[UDP].payload))
+    assert found == [b"first", *payloads]
+    (row,) = lab.call("link.show", dev="s.7", stats=True)
+    sizes = [14 + 28 + len(payload) for payload in found]
+    assert row["stats64"]["tx"] == row["stats64"]["tx"] | {"packets": 21, "bytes": sum(sizes)}

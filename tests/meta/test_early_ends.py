@@ -41,6 +41,7 @@ ALLOWED: dict[str, tuple[int, str]] = {
     "fastpath/udp.py:LocalFlow.send": (1, LAYERED),
     "fastpath/udp.py:EthernetFlow.send": (2, LAYERED),
     "fastpath/udp.py:EthernetFlow.send_many": (2, LAYERED),
+    "fastpath/udp.py:VlanFlow.send": (1, LAYERED),
     "fastpath/udp.py:EthernetFlow._prepare": (1, LAYERED),
     "fastpath/udp.py:learn_output": (3, "it is on its way; only its flow is not remembered"),
     "fastpath/udp.py:learn_input": (2, "it is delivered; only its flow is not remembered"),

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from struct import Struct
 
+from smolctl.stack.interface import Interface
 from smolctl.stack.ip.network import Network
 from smolctl.stack.ip.protocol import PLAIN
 from smolctl.stack.ip.way import Way
 from smolctl.stack.ipv6.flow_label import flow_label
 from smolctl.wire.address import IPV6_MARK
 from smolctl.wire.ipv6 import Ipv6Header, NextHeader
-from smolctl.wire.offload.run import Headers, Headers6
+from smolctl.wire.offload.run import Headers, Headers6, TaggedHeaders
 from smolctl.wire.udp import HEADER_LEN, MAX_PAYLOAD, MAX_PAYLOAD6
 
 MakeHeaders = Callable[[tuple[bytes, bytes], int], Headers]
@@ -20,12 +21,12 @@ _PORTS = Struct("!HH")
 
 def headers_of(net: Network, way: Way, src: int, sport: int, dport: int, ttl: int) -> MakeHeaders:
     """Return what makes the headers of a flow's datagrams, as the layered path would."""
-    dst = way.dst
-    if dst < IPV6_MARK:
-        return partial(_headers, src, dst, sport, dport, ttl)
-    label = flow_label(net, PLAIN, src, dst, NextHeader.UDP, _PORTS.pack(sport, dport))
-    header = Ipv6Header(0, label, 0, NextHeader.UDP, ttl, src, dst)
-    return partial(_headers6, header, sport, dport)
+    dst, make = way.dst, partial(_headers, src, way.dst, sport, dport, ttl)
+    if dst >= IPV6_MARK:
+        label = flow_label(net, PLAIN, src, dst, NextHeader.UDP, _PORTS.pack(sport, dport))
+        header = Ipv6Header(0, label, 0, NextHeader.UDP, ttl, src, dst)
+        make = partial(_headers6, header, sport, dport)
+    return make if way.interface.vlan is None else partial(_tagged, way.interface, make)
 
 
 def _headers(
@@ -38,6 +39,14 @@ def _headers6(
     header: Ipv6Header, sport: int, dport: int, macs: tuple[bytes, bytes], size: int
 ) -> Headers:
     return Headers6(macs, header, sport, dport, size)
+
+
+def _tagged(
+    out: Interface, make: MakeHeaders, macs: tuple[bytes, bytes], size: int
+) -> TaggedHeaders:
+    """Return headers by the interface of a VLAN, which may have a MAC address of its own."""
+    tags = [each.vlan.tag.to_bytes() for each in out.passed if each.vlan is not None]
+    return TaggedHeaders(make((macs[0], out.mac), size), b"".join(reversed(tags)))
 
 
 def room(net: Network, way: Way) -> int:

@@ -30,6 +30,7 @@ from smolctl.wire.checksum import pseudo_header_sum
 from smolctl.wire.offload import virtio
 from smolctl.wire.offload.run import HEADERS_LEN, Headers
 from smolctl.wire.udp import HEADER_LEN
+from smolctl.wire.vlan import TAG_LEN
 
 FLOWS_LIMIT = 65536
 """Flows remembered per interface and per socket; all are forgotten when there are more."""
@@ -149,6 +150,11 @@ class EthernetFlow:
             socket.tx_datagrams += sent
         return sent
 
+    @property
+    def frame_len(self) -> int:
+        """Bytes of the last datagram's frame."""
+        return self.headers.frame_len if self.headers is not None else 0
+
     def _prepare(self, size: int) -> bool:
         """Pack headers for another size or MAC; False when the layered path must say why not."""
         lladdr = self.entry.lladdr
@@ -156,6 +162,32 @@ class EthernetFlow:
             return False
         self.headers = self.make((lladdr, self.out.mac), size)
         self.size, self.lladdr = size, lladdr
+        return True
+
+
+@dataclass(slots=True, eq=False)
+class VlanFlow:
+    """The way of one socket's datagrams to one destination by the interface of a VLAN.
+
+    Attributes:
+        flow: the way by the interface that has the device, with tags.
+        vlans: the interfaces of VLANs in front of that one, which count the frames, too.
+    """
+
+    generation: int
+    flow: EthernetFlow
+    vlans: Sequence[Interface]
+
+    def send(self, socket: UdpSocket, payload: bytes, now: int) -> bool:
+        """Put a datagram into the outbox; False leaves it to the layered path, nothing done."""
+        flow = self.flow
+        if not flow.send(socket, payload, now):
+            return False
+        size = flow.frame_len - len(self.vlans) * TAG_LEN
+        for vlan in self.vlans:
+            vlan.counters.tx_packets += 1
+            vlan.counters.tx_bytes += size
+            size += TAG_LEN
         return True
 
 
@@ -211,9 +243,7 @@ def learn_output(
     out, src, dst = way.interface, way.src, way.dst
     if (
         (udp.recorder.journal.everything or src is None)
-        or not out.carrier
-        or out.impairment is not None
-        or out.vlan is not None
+        or not all(link.up and link.carrier and link.impairment is None for link in out.passed)
         or way.type not in _PLAIN_WAYS
         # As shared headers have; IPv6 has no such flag.
         or not (dst >= IPV6_MARK or socket.pmtudisc.df(locked=way.locked))
@@ -240,7 +270,9 @@ def learn_output(
         if way.route is not None:
             gateways.watch(net, dst, way.route)
         make = headers_of(net, way, src, sport, dport, ttl)
-        socket.flows[dst, dport, asked_src] = EthernetFlow(generation, out, entry, make, limit)
+        *vlans, device = out.passed
+        flow = EthernetFlow(generation, device, entry, make, limit)
+        socket.flows[dst, dport, asked_src] = VlanFlow(generation, flow, vlans) if vlans else flow
 
 
 def learn_input(udp: UdpTable, socket: UdpSocket, packet: Packet) -> None:

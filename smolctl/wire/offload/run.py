@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Any
 
-from smolctl.wire import ipv4, ipv6, udp
+from smolctl.wire import ipv4, ipv6, udp, vlan
 from smolctl.wire.address import packed
 from smolctl.wire.checksum import pseudo_header_sum
 from smolctl.wire.ipv6 import Ipv6Header
@@ -136,6 +136,37 @@ class Headers6(Headers):
         return b"".join(
             (header.to_bytes(), prefix[:18], field, prefix[20:58], field, _seed(pseudo))
         )
+
+
+class TaggedHeaders(Headers):
+    """The same behind VLAN tags.
+
+    Args:
+        inner: those of frames without tags.
+        tags: the bytes of all tags, the outermost first.
+    """
+
+    __slots__ = ("_inner", "_tags")
+
+    def __init__(self, inner: Headers, tags: bytes) -> None:
+        self._inner, self._tags = inner, tags
+        self.macs, self.size, self.most = inner.macs, inner.size, inner.most
+        self.frame_len = inner.frame_len + len(tags)
+        self.offloaded = self._tagged(inner.offloaded)
+
+    def frame(self, payload: bytes) -> bytes:
+        """Return the frame of one datagram, with its checksum."""
+        frame = self._inner.frame(payload)
+        return frame[: vlan.AT] + self._tags + frame[vlan.AT :]
+
+    def before(self, number: int) -> bytes:
+        """Return what goes in front of the payloads of a super-packet of ``number`` datagrams."""
+        return self._tagged(self._inner.before(number))
+
+    def _tagged(self, start: bytes) -> bytes:
+        """Return the beginning of a frame behind a virtio header with the tags, which it counts."""
+        tags, at = self._tags, virtio.HEADER_LEN + vlan.AT
+        return virtio.shifted(start, len(tags)) + start[virtio.HEADER_LEN : at] + tags + start[at:]
 
 
 def _seed(pseudo_header_sum: int) -> bytes:

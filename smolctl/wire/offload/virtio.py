@@ -91,6 +91,13 @@ UDP6_CSUM = _UDP6_CSUM.to_bytes()
 """In front of one over IPv6 without extension headers."""
 
 
+def shifted(data: bytes, number: int) -> bytes:
+    """Return the header of a UDP datagram whose frame gets so many bytes more in front of it."""
+    flags, gso_type, header_len, gso_size, start, offset = _HEADER.unpack_from(data)
+    header_len += number if header_len else 0
+    return _HEADER.pack(flags, gso_type, header_len, gso_size, start + number, offset)
+
+
 def parse(data: bytes) -> VirtioHeader | WireFault:
     """Return the header in front of a frame, or why what it asks for cannot be done."""
     if len(data) < HEADER_LEN:

@@ -177,9 +177,7 @@ def crowded(table: TcpTable, socket: TcpSocket) -> bool:
 
 def device_of(interface: Interface) -> Interface:
     """Return the interface whose device sends what an interface does: of a VLAN, the one below."""
-    while interface.vlan is not None:
-        interface = interface.vlan.lower
-    return interface
+    return interface.passed[-1]
 
 
 def _send_new(table: TcpTable, socket: TcpSocket, now: int, *, force: bool) -> None:
