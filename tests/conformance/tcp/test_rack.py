@@ -141,6 +141,15 @@ def test_rfc8985_7_3_one_probe_and_then_the_timeout() -> None:
     assert script.conn.loss.tlp_end is None
 
 
+def test_rfc8985_7_3_no_second_probe_while_one_is_in_flight() -> None:
+    """Though a round trip was measured meanwhile."""
+    script = play(PROBED + "+.01 < . 1:1 ack 1461\n")
+    assert script.conn.rtt.sampled
+    assert script.conn.timer.value == "retransmit"
+    script.run("+.01 < . 1:1 ack 2921 sack 1461:2921\n+0 write 10\n+0 ignore")
+    assert script.conn.timer.value == "tail-loss-probe"
+
+
 def test_rfc8985_7_3_no_second_probe_before_a_round_trip_was_measured() -> None:
     """The acknowledgment of a probe measures nothing (Karn)."""
     play(
