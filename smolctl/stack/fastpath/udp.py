@@ -22,7 +22,7 @@ from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import SENDABLE
 from smolctl.stack.packet import Packet
-from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, UdpSocket
+from smolctl.stack.transport.udp.socket import SendFlow, UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire import ethernet, ipv4, ipv6
 from smolctl.wire.address import IPV6_MARK, ZERO_MAC, packed
@@ -95,10 +95,7 @@ class LocalFlow:
 
     def send_many(self, socket: UdpSocket, payloads: Sequence[bytes], now: int) -> int:
         """Deliver datagrams; return how many before the first that is left to the layered path."""
-        sent = 0
-        while sent < len(payloads) and self.send(socket, payloads[sent], now):
-            sent += 1
-        return sent
+        return _send_each(self, socket, payloads, now)
 
 
 @dataclass(slots=True, eq=False)
@@ -189,6 +186,17 @@ class VlanFlow:
             vlan.counters.tx_bytes += size
             size += TAG_LEN
         return True
+
+    def send_many(self, socket: UdpSocket, payloads: Sequence[bytes], now: int) -> int:
+        """Put datagrams into the outbox; return how many before the first that is not plain."""
+        return _send_each(self, socket, payloads, now)
+
+
+def _send_each(flow: SendFlow, socket: UdpSocket, payloads: Sequence[bytes], now: int) -> int:
+    sent = 0
+    while sent < len(payloads) and flow.send(socket, payloads[sent], now):
+        sent += 1
+    return sent
 
 
 @dataclass(slots=True, eq=False)
