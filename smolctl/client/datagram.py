@@ -27,8 +27,8 @@ from smolctl.control import channel
 from smolctl.control.paths import DEFAULT_STACK
 from smolctl.errors import ClientError
 
-_send = Raw.send
-"""The call of the kernel's sockets, which writes a message to the channel."""
+_send, _fileno = Raw.send, Raw.fileno
+"""Calls of the kernel's sockets: to write a message to the channel, and to get its descriptor."""
 
 # Not the flags of ``socket``: combining them with a number costs a microsecond.
 _DONTWAIT, _PEEK = int(socket.MSG_DONTWAIT), int(socket.MSG_PEEK)
@@ -278,11 +278,16 @@ class DatagramSocket(socket.socket):
         if self.__mute:
             raise _plain(errno.EPIPE)
         known = self.__known.get(destination)
-        if known is not None and len(payload) <= known[1]:
-            self.__write(known[0] + payload)
-        else:
+        size = len(payload)
+        if known is None or size > known[1]:
             self.__ask(payload, destination)
-        return len(payload)
+            return size
+        message = known[0] + payload
+        try:
+            os.write(_fileno(self), message)  # a socket with a timeout would be polled before
+        except OSError:
+            self.__write(message)
+        return size
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send a datagram to the peer; as ``send``."""
@@ -423,7 +428,8 @@ class DatagramSocket(socket.socket):
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return the payload of the next datagram; as ``recvfrom``."""
-        return self.recvfrom(size, flags)[0]
+        payload = self._take(flags)[0]
+        return payload if len(payload) <= size else payload[:size]
 
     def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, Address]:
         """Return the next datagram, cut off after ``size`` bytes, and who sent it.
@@ -437,8 +443,8 @@ class DatagramSocket(socket.socket):
             OSError: ECONNREFUSED and so on when one that was sent before did not arrive;
                 ECONNRESET when the stack was stopped.
         """
-        payload, address = self.__take(flags)
-        return (payload if len(payload) <= size else payload[:size]), address
+        taken = self.__take(flags)
+        return taken if len(taken[0]) <= size else (taken[0][:size], taken[1])
 
     def recv_many(self, count: int) -> list[tuple[bytes, Address]]:
         """Return 1..``count`` datagrams: those that are there, after waiting for the first.
@@ -483,6 +489,8 @@ class DatagramSocket(socket.socket):
         if flags & _ERRQUEUE:  # the errors of a stack's socket are raised
             raise _plain(errno.EAGAIN)
         try:
+            if not flags and not self.__deaf:
+                return self.__inbox.take(self)
             wait = not (flags & _DONTWAIT or self.__deaf)
             return self.__inbox.take(self, wait=wait, peek=flags & _PEEK != 0)
         except (BlockingIOError, ConnectionResetError):

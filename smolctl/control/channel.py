@@ -16,6 +16,7 @@ Source: unix(7), SOCK_SEQPACKET keeps message boundaries and order.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from struct import Struct
 from struct import error as StructError
 from typing import Any, NamedTuple
@@ -183,19 +184,14 @@ def lone(said: bytes, payload: bytes) -> bytes:
     return b"".join((_LONE, said, payload))
 
 
-def received(datagrams: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return the message of datagrams: sender and payload of each, as ``parse_received`` reads."""
+def received(runs: Iterable[tuple[bytes, Iterable[bytes]]]) -> bytes:
+    """Return the message of datagrams: senders, and what each sent in a row."""
     parts = [_RECEIVED]
-    at, last, size = 0, b"", -1
-    for said, payload in datagrams:
-        if len(payload) != size or said != last:
-            if at:
-                parts[at] = last + _RUN.pack(size, len(parts) - at - 1)
-            at, last, size = len(parts), said, len(payload)
-            parts.append(b"")
-        parts.append(payload)
-    if at:
-        parts[at] = last + _RUN.pack(size, len(parts) - at - 1)
+    for said, payloads in runs:
+        for size, alike in groupby(payloads, len):
+            same = list(alike)
+            parts.append(said + _RUN.pack(size, len(same)))
+            parts += same
     return b"".join(parts)
 
 

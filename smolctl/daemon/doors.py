@@ -20,8 +20,11 @@ MAX_DOORS = 1024
 MAX_PIPES = 16_384
 A_TURN = 256
 """About how many datagrams a door lets in a turn: devices, timers and others get their share."""
-_LONE = 16
-"""Turns in which one message is read, after one came alone."""
+_AT_ONCE, _LONG = 32, 512
+"""Messages that the user gets at once, at most; one with more bytes than this is the last of them,
+since it may hold many datagrams."""
+_LONE = 4
+"""Turns in which one message is read, after one came alone; few, as a turn costs four messages."""
 
 
 class Door:
@@ -40,7 +43,8 @@ class Door:
         self._socket = inside
         self._user = user
         self._mask = READ
-        self._messages = self._lone = 0
+        self._lone = 0
+        self._left = False  # the program has closed its end
         self.closed = False
 
     def fileno(self) -> int:
@@ -99,27 +103,44 @@ class Door:
             self.close(now)
 
     def _read(self, now: int) -> None:
-        budget, begin = A_TURN, self._messages
         if self._lone:
-            # Whoever waits for each answer has sent no other: a read in vain costs as much as one.
+            # Whoever waits for each answer has sent no other: a read in vain costs as much as two.
             self._lone -= 1
-            budget = 1
-        while budget > 0 and not self.closed:
-            try:
-                message = self._socket.recv(MAX_MESSAGE)
-            except BlockingIOError:
-                if self._messages - begin == 1:
-                    self._lone = _LONE
-                return
-            except ConnectionResetError:
-                # It left without reading all; what it sent before is still here.
-                budget -= 1
-                continue
-            if not message:
+            messages, _ = self._receive(1)
+            if messages:
+                self._user.take(messages, now)
+            elif self._left:
                 self.close(now)
-                return
-            self._messages += 1
-            budget -= self._user.take(message, now)
+            return
+        budget, count, last = A_TURN, 0, False
+        while budget > 0 and not last and not self.closed:
+            messages, last = self._receive(min(budget, _AT_ONCE))
+            if messages:
+                count += len(messages)
+                budget -= self._user.take(messages, now)
+        if last and self._left:
+            self.close(now)
+        elif last and count == 1:
+            self._lone = _LONE
+
+    def _receive(self, limit: int) -> tuple[list[bytes], bool]:
+        """Return messages that are there, and whether these are all."""
+        receive = self._socket.recv
+        messages: list[bytes] = []
+        for _ in range(limit):
+            try:
+                message = receive(MAX_MESSAGE)
+            except BlockingIOError:
+                return messages, True
+            except ConnectionResetError:
+                continue  # it left without reading all; what it sent before is still here
+            if not message:
+                self._left = True
+                return messages, True
+            messages.append(message)
+            if len(message) > _LONG:
+                break
+        return messages, False
 
     def close(self, now: int) -> None:
         """Close it and tell the user; again does nothing."""

@@ -13,7 +13,7 @@ from smolctl.ops.context import Context, DaemonInfo, Row
 from smolctl.ops.gate import Gate
 from smolctl.ops.job import Exchange, Job
 from smolctl.ops.operations import OPS
-from smolctl.stack.alarm import Alarm, earliest
+from smolctl.stack.alarm import Alarm
 from smolctl.stack.proof.prover import Prover
 from smolctl.stack.stack import Stack
 from smolctl.stack.timer_heap import TimerHeap
@@ -108,7 +108,7 @@ class Engine:
         if (due or stack.loopback.queue) and not self._held_back:
             stack.poll(now)
         if stack.ready.waiters:
-            for waiter in stack.take_ready():
+            for waiter in stack.ready.take():
                 if waiter.handler is not None and not waiter.closed:
                     self._call(waiter.handler, now)
         if due:
@@ -146,7 +146,8 @@ class Engine:
         """Return when ``turn`` has something to do though nothing comes in, or None."""
         if self.stack.has_ready:
             return 0
-        return earliest((self.stack.deadline(), self._timers.deadline()))
+        due, job = self.stack.deadline(), self._timers.deadline()
+        return due if job is None or (due is not None and due < job) else job
 
     def close(self, now: int) -> None:
         """End all jobs, and reset all connections: nobody serves them any more."""

@@ -108,8 +108,8 @@ class PipeUser(Protocol):
 class ChannelUser(Protocol):
     """The user of a channel."""
 
-    def take(self, message: bytes, now: int) -> int:
-        """Take a message from the program; return what it costs, in datagrams."""
+    def take(self, messages: Sequence[bytes], now: int) -> int:
+        """Take messages from the program, in order; return what they cost, in datagrams."""
 
     def room(self, now: int) -> None:
         """Send again what there was no room for."""

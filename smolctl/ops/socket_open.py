@@ -5,6 +5,8 @@ so that what a program sent just before it ended is sent, as with a socket of th
 """
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from smolctl.control import channel as wire
@@ -22,7 +24,7 @@ from smolctl.ops.context import Context
 from smolctl.ops.job import Channel, Job
 from smolctl.ops.socket_names import Name, SocketNames
 from smolctl.stack import reason
-from smolctl.stack.fastpath.udp import Destination, udp_send, udp_send_many
+from smolctl.stack.fastpath.udp import Destination, udp_send_many
 from smolctl.stack.fib.route_key import RouteKey
 from smolctl.stack.ip.protocol import Pmtudisc
 from smolctl.stack.ip.route_output import route_output
@@ -33,7 +35,7 @@ from smolctl.stack.stack import Stack
 from smolctl.stack.transport.send_queue import OutgoingDatagram
 from smolctl.stack.transport.socket_base import ANY
 from smolctl.stack.transport.udp import blocked
-from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, UdpSocket
+from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, RawDatagram, UdpSocket
 from smolctl.wire import udp
 from smolctl.wire.address import (
     IPV4,
@@ -51,6 +53,10 @@ MAX_KNOWN = 4096
 _HARD = frozenset({"ECONNREFUSED", "ENOPROTOOPT", "EPROTO", "EMSGSIZE"})
 """Errors that Linux tells a connected socket unasked (icmp_err_convert, fatal)."""
 _MAX_ZONE = 0xFFFFFFFF
+_HEAD_SIZE = wire.HEAD_SIZE
+_head = itemgetter(slice(_HEAD_SIZE))
+_sender_key = itemgetter(1, 2, 5)
+"""Of a datagram: address and port of its sender, interface."""
 
 
 def open_(ctx: Context, args: Args) -> Job:
@@ -129,30 +135,44 @@ class SocketJob(Job):
             if not channel.send(message):
                 self._unsent = message
                 return
+            if not socket.queue and self._error is None:
+                return
 
     def _next(self) -> bytes | None:
         """Return the next message for the program: first an error, then datagrams."""
         if self._error is not None:
             error, self._error = self._error, None
             return wire.failed(error)
-        socket, queue = self._socket, self._socket.queue
-        datagrams: list[tuple[bytes, bytes]] = []
-        total = 0
-        self._refresh()
-        while queue and len(datagrams) < BATCH:
-            datagram = queue.popleft()
-            payload = datagram[0]
-            total += len(payload)
-            if total > wire.BATCH_BYTES and datagrams:
-                queue.appendleft(datagram)
-                total -= len(payload)
-                break
+        socket = self._socket
+        if not socket.queue:
+            return None
+        if self._stack.generation.number != self._generation:
+            self._refresh()
+        if len(socket.queue) == 1:
+            datagram = socket.queue.popleft()
+            socket.queue_bytes = 0
             key = datagram[1], datagram[2], datagram[5]
-            datagrams.append((self._senders.get(key) or self._sender(*key), payload))
-        socket.queue_bytes -= total + len(datagrams) * DATAGRAM_OVERHEAD
-        if len(datagrams) == 1:
-            return wire.lone(*datagrams[0])
-        return wire.received(datagrams) if datagrams else None
+            return wire.lone(self._senders.get(key) or self._sender(*key), datagram[0])
+        runs = [
+            (self._senders.get(key) or self._sender(*key), [datagram[0] for datagram in run])
+            for key, run in groupby(self._some(), _sender_key)
+        ]
+        return wire.received(runs)
+
+    def _some(self) -> list[RawDatagram]:
+        """Take from the socket's queue what one message may hold, at least one datagram."""
+        socket, queue = self._socket, self._socket.queue
+        if len(queue) <= BATCH and socket.queue_bytes <= wire.BATCH_BYTES:
+            return socket.receive_all()
+        result: list[RawDatagram] = []
+        total = 0
+        while queue and len(result) < BATCH:
+            total += len(queue[0][0])
+            if total > wire.BATCH_BYTES and result:
+                break
+            result.append(queue.popleft())
+            socket.queue_bytes -= len(result[-1][0]) + DATAGRAM_OVERHEAD
+        return result
 
     def _sender(self, src: int, sport: int, dev: str) -> bytes:
         """Return what stands in a message for a sender, and remember it."""
@@ -164,11 +184,9 @@ class SocketJob(Job):
 
     def _refresh(self) -> None:
         """Forget names of another configuration."""
-        number = self._stack.generation.number
-        if number != self._generation:
-            self._generation = number
-            self._destinations.clear()
-            self._senders.clear()
+        self._generation = self._stack.generation.number
+        self._destinations.clear()
+        self._senders.clear()
 
     def _icmp_error(self, error: DeliveryError) -> None:
         """Note an error for a datagram that had left, when the program wants to hear of it.
@@ -185,16 +203,41 @@ class SocketJob(Job):
 
     # --- from the program -------------------------------------------------------------------------
 
-    def take(self, message: bytes, now: int) -> int:
-        """Do what a message says; return how many datagrams it held, at least 1."""
-        socket = self._socket
-        self._refresh()
-        to = self._destinations.get(message[: wire.HEAD_SIZE])
-        if to is not None:
-            payload = message[wire.HEAD_SIZE :]
-            if not udp_send(self._generation, socket, payload, to, now):
-                self._send_all((payload,), Name(to.dst, None), to.port, now)
+    def take(self, messages: Sequence[bytes], now: int) -> int:
+        """Do what messages say; return how many datagrams they held, at least 1 each."""
+        if self._stack.generation.number != self._generation:
+            self._refresh()
+        if len(messages) == 1:
+            message = messages[0]
+            to = self._destinations.get(message[:_HEAD_SIZE])
+            if to is None:
+                return self._take(message, now)
+            socket, payload = self._socket, message[_HEAD_SIZE:]
+            flow = socket.flows.get(to)
+            if (
+                flow is None
+                or flow.generation != self._generation
+                or not flow.send(socket, payload, now)
+            ):
+                self._send_all([payload], Name(to.dst, None), to.port, now)
             return 1
+        count = 0
+        for head, same in groupby(messages, _head):
+            if self._stack.generation.number != self._generation:
+                self._refresh()
+            to = self._destinations.get(head)
+            if to is None:
+                count += sum([self._take(message, now) for message in same])
+                continue
+            payloads = [message[_HEAD_SIZE:] for message in same]
+            count += len(payloads)
+            sent = udp_send_many(self._generation, self._socket, payloads, to, now)
+            if sent < len(payloads):
+                self._send_all(payloads[sent:], Name(to.dst, None), to.port, now)
+        return count
+
+    def _take(self, message: bytes, now: int) -> int:
+        """Do what a message says whose head is not known; return as ``take``."""
         said = wire.parse_sent(message)
         if isinstance(said, wire.Command):
             self._destinations.clear()
@@ -213,11 +256,11 @@ class SocketJob(Job):
         sent = 0
         if name.dev is None:
             to = Destination(name.address, port)
-            sent = udp_send_many(self._generation, socket, payloads, to, now)
+            sent = udp_send_many(self._stack.generation.number, self._socket, payloads, to, now)
             if len(self._destinations) >= MAX_KNOWN:
                 self._destinations.clear()
             self._destinations[wire.head(dst, port, zone)] = to
-        self._send_all(payloads[sent:] if sent else payloads, name, port, now)
+        self._send_all(payloads[sent:], name, port, now)
         return len(payloads)
 
     def _send_all(self, payloads: Sequence[bytes], to: Name, port: int, now: int) -> None:

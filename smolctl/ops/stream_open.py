@@ -91,8 +91,13 @@ class HubJob(Job):
 
     # --- from the program -------------------------------------------------------------------------
 
-    def take(self, message: bytes, now: int) -> int:
-        """Do what a message says."""
+    def take(self, messages: Sequence[bytes], now: int) -> int:
+        """Do what messages say."""
+        for message in messages:
+            self._take(message, now)
+        return len(messages)
+
+    def _take(self, message: bytes, now: int) -> None:
         if len(self._waiting) > _MAX_WAITING:
             raise ControlError("a program does not read what it asks its sockets for")
         command = wire.parse_command(message)
@@ -107,7 +112,6 @@ class HubJob(Job):
             self.tell(wire.refused(command.number, error.to_dict()))
         else:
             self.tell(wire.answer(command.number, fields), passed)
-        return 1
 
     def _open(self, args: Args) -> tuple[dict[str, Any], Sequence[Passed]]:
         """Open a socket."""

@@ -252,13 +252,14 @@ class ListenEnd:
         self._told.append(end)
         return wire.accepted({"socket": end.number, **end.told()}), outside
 
-    def take(self, message: bytes, now: int) -> int:
+    def take(self, messages: Sequence[bytes], now: int) -> int:
         """Take that the program has taken connections, one for each byte."""
-        for _ in message[: len(self._told)]:
+        taken = sum(map(len, messages))
+        for _ in range(min(taken, len(self._told))):
             self._stack.tcp.accept(self.socket)
             self._told.popleft().begin(now)
         self.serve(now)
-        return len(message)
+        return taken
 
     def room(self, now: int) -> None:
         """Tell the program of more."""

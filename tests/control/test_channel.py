@@ -96,7 +96,7 @@ SENDER = st.tuples(st.sampled_from([0, 3, 1 << 128]), st.integers(0, 1), st.samp
 def test_received_datagrams_come_out_in_order(
     datagrams: list[tuple[tuple[int, int, int], bytes]],
 ) -> None:
-    message = channel.received([(channel.sender(*who), payload) for who, payload in datagrams])
+    message = channel.received([(channel.sender(*who), [payload]) for who, payload in datagrams])
     runs = channel.parse_received(message)
     assert isinstance(runs, list)
     seen = [
@@ -118,7 +118,7 @@ def test_a_lone_datagram_has_its_sender_in_front(
 
 
 def test_a_run_of_one_sender_costs_one_head() -> None:
-    message = channel.received([(channel.sender(1, 2, 0), b"x" * 64)] * 100)
+    message = channel.received([(channel.sender(1, 2, 0), [b"x" * 64] * 100)])
     assert len(message) < 64 * 100 + 30
 
 

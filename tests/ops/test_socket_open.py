@@ -36,8 +36,8 @@ class Socket:
         self.program: Program = self.exchange.channels[0]
         self._number = 0
 
-    def write(self, message: bytes) -> int:
-        cost = self.job.take(message, self.api.clock.now)
+    def write(self, *messages: bytes) -> int:
+        cost = self.job.take(messages, self.api.clock.now)
         self.api._flush()
         return cost
 
@@ -206,6 +206,39 @@ def test_a_batch_goes_out_in_order(api: Api, socket: Socket) -> None:
     assert [frame.udp[2] for _, frame in api.wire] == payloads
     assert socket.write(front + b"single") == 1
     assert api.wire[-1][1].udp[2] == b"single"
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 40])
+@pytest.mark.parametrize("where", ["lo", "tap0"])
+def test_what_is_taken_at_once_does_what_it_does_one_by_one(where: str, at_once: int) -> None:
+    """Datagrams of two destinations, one of which has no room for all; a command between them."""
+    seen = []
+    for limit in (1, at_once):
+        api = Api()
+        api.host.know()
+        receiver, sender = Socket(api), Socket(api)
+        receiver.command("bind", port=7)
+        receiver.command("set", rcvbuf=1000)
+        receiver.program.full = True
+        dst = parse_address("127.0.0.1") if where == "lo" else PEER_IP
+        sender.ask(b"first", dst, 7)
+        sender.ask(b"first", dst, 8)
+        api.wait(1)  # the receiver's next message is full: the others wait in its queue
+        heads = [channel.head(dst, 7), channel.head(dst, 8)]
+        messages = [heads[number % 5 == 4] + b"%d" % number * 3 for number in range(30)]
+        messages.insert(20, channel.command("set", {"ttl": 9}, 99))
+        messages.insert(25, channel.batch(heads[0], [b"a", b"bb"]))
+        for at in range(0, len(messages), limit):
+            sender.write(*messages[at : at + limit])
+            api.wait(1)
+        receiver.program.full = False
+        receiver.job.room(api.clock.now)
+        rows = [{**row, "id": 0} for row in api("socket.show")]
+        sent = [(frame.ip, frame.udp) for _, frame in api.wire if frame.udp is not None]
+        drops = [(row["reason"], row["count"]) for row in api("stats.drops")]
+        seen.append((receiver.received(), sender.received(), rows, sent, drops))
+    assert seen[0] == seen[1]
+    assert (where == "lo") == (("udp-rcvbuf-full" in dict(seen[0][4])) and bool(seen[0][0]))
 
 
 def test_a_way_that_is_gone_is_told_later(api: Api, socket: Socket) -> None:

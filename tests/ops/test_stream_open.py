@@ -27,7 +27,7 @@ class Hub:
     def call(self, do: str, socket: int = 0, **args: Any) -> Row:
         """Return the answer to a command."""
         self._number += 1
-        self.job.take(wire.command(do, socket, args, self._number), self.api.clock.now)
+        self.job.take([wire.command(do, socket, args, self._number)], self.api.clock.now)
         answer = wire.parse_told(self.program.messages.pop())
         assert answer.pop("answer") == self._number
         return answer
@@ -65,7 +65,7 @@ def accept(hub: Hub, door: Program) -> Pipe:
     assert "accepted" in wire.parse_told(door.messages.pop(0))
     pipe = door.passed.pop(0)
     assert isinstance(pipe, Pipe)
-    door.user.take(wire.TAKEN, hub.api.clock.now)
+    door.user.take([wire.TAKEN], hub.api.clock.now)
     return pipe
 
 
@@ -176,7 +176,7 @@ def test_messages_wait_in_their_order_for_a_program_that_does_not_read(hub: Hub)
     hub.program.full = True
     now = hub.api.clock.now
     for number in (1, 2):
-        hub.job.take(wire.command("open", 0, {}, number), now)
+        hub.job.take([wire.command("open", 0, {}, number)], now)
     hub.program.full = False
     hub.job.room(now)
     assert [wire.parse_told(each)["answer"] for each in hub.program.messages] == [1, 2]
@@ -188,7 +188,7 @@ def test_a_program_that_asks_and_never_reads_is_cut_off(hub: Hub) -> None:
 
     def ask() -> None:
         for number in range(10_000):
-            hub.job.take(wire.command("get", 1, {}, number), hub.api.clock.now)
+            hub.job.take([wire.command("get", 1, {}, number)], hub.api.clock.now)
 
     with pytest.raises(ControlError, match="does not read"):
         ask()

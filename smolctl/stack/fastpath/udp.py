@@ -22,7 +22,7 @@ from smolctl.stack.ip.way import Way, WayType
 from smolctl.stack.neighbor.entry import Neighbor
 from smolctl.stack.neighbor.states import SENDABLE
 from smolctl.stack.packet import Packet
-from smolctl.stack.transport.udp.socket import SendFlow, UdpSocket
+from smolctl.stack.transport.udp.socket import DATAGRAM_OVERHEAD, SendFlow, UdpSocket
 from smolctl.stack.transport.udp.table import UdpTable
 from smolctl.wire import ethernet, ipv4, ipv6
 from smolctl.wire.address import IPV6_MARK, ZERO_MAC, packed
@@ -95,7 +95,22 @@ class LocalFlow:
 
     def send_many(self, socket: UdpSocket, payloads: Sequence[bytes], now: int) -> int:
         """Deliver datagrams; return how many before the first that is left to the layered path."""
-        return _send_each(self, socket, payloads, now)
+        target, count = self.target, len(payloads)
+        total = sum(map(len, payloads))
+        queue_bytes = target.queue_bytes + total + count * DATAGRAM_OVERHEAD
+        if queue_bytes > target.rcvbuf or self.queue or max(map(len, payloads)) > self.max_payload:
+            return _send_each(self, socket, payloads, now)
+        src, sport, dst, dport, dev = self.src, self.sport, self.dst, self.dport, self.out.name
+        target.queue.extend([(each, src, sport, dst, dport, dev, now) for each in payloads])
+        target.queue_bytes = queue_bytes
+        target.rx_datagrams += count
+        socket.tx_datagrams += count
+        counters = self.out.counters
+        counters.looped_packets += count
+        counters.looped_bytes += total + count * self.headers_len
+        if not target.ready:
+            target.wake()
+        return count
 
 
 @dataclass(slots=True, eq=False)
@@ -328,12 +343,6 @@ class Destination(NamedTuple):
     dst: int
     port: int
     src: int | None = None
-
-
-def udp_send(generation: int, socket: UdpSocket, payload: bytes, to: Destination, now: int) -> bool:
-    """Send a datagram when there is nothing to decide; see ``udp_send_many``."""
-    flow = socket.flows.get(to)
-    return flow is not None and flow.generation == generation and flow.send(socket, payload, now)
 
 
 def udp_send_many(
