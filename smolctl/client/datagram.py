@@ -14,6 +14,7 @@ from _socket import socket as Raw
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from threading import Lock
+from time import monotonic_ns
 from typing import Any
 from weakref import ref
 
@@ -21,7 +22,7 @@ from smolctl.client import options
 from smolctl.client.address import split
 from smolctl.client.control import DEFAULT_TIMEOUT, Client, RemoteError
 from smolctl.client.errors import GONE, gone, os_error
-from smolctl.client.inbox import Address, Inbox
+from smolctl.client.inbox import CHECK_NS, Address, Inbox
 from smolctl.client.opening import open_channel
 from smolctl.control import channel
 from smolctl.control.paths import DEFAULT_STACK
@@ -273,7 +274,8 @@ class DatagramSocket(socket.socket):
 
     def __put(self, data: Any, destination: Address) -> int:
         """Send a datagram; as ``sendto``."""
-        self.__inbox.check(self, patient=True)
+        if monotonic_ns() - self.__inbox.checked_ns > CHECK_NS:
+            self.__inbox.check(self)
         payload = data if type(data) is bytes else memoryview(data).tobytes()
         if self.__mute:
             raise _plain(errno.EPIPE)
@@ -428,7 +430,7 @@ class DatagramSocket(socket.socket):
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return the payload of the next datagram; as ``recvfrom``."""
-        payload = self._take(flags)[0]
+        payload = self.__take(flags)[0]
         return payload if len(payload) <= size else payload[:size]
 
     def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, Address]:

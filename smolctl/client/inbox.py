@@ -21,8 +21,8 @@ _receive, _fileno = Raw.recv, Raw.fileno
 # Not the flags of ``socket``: combining them costs a microsecond.
 _DONTWAIT, _PEEK = int(socket.MSG_DONTWAIT), int(socket.MSG_PEEK)
 
-LOOK_NS = 50_000
-"""Time for which a sender that just looked for errors looks for no other one.
+CHECK_NS = 50_000
+"""Time for which nobody looks for an error again before a datagram is sent.
 
 A look is a system call, as the sending itself. The stack tells an error later than that anyway:
 nobody can know that one is there who does not wait at the descriptor.
@@ -51,6 +51,10 @@ class Inbox:
         stack: name of the stack, for errors.
         on_error: called before an error of the stack's is raised.
         nudge: makes the daemon send a ``channel.NUDGE``, and waits until that is sent.
+
+    Attributes:
+        checked_ns: when somebody last looked for what is next (monotonic clock); 0 once it is
+            watched: who waits at the descriptor knows of an error at once.
     """
 
     def __init__(
@@ -75,13 +79,14 @@ class Inbox:
         self._kept = False
         # The program has the descriptor; a nudge is in the channel, or on its way.
         self._watched = self._nudged = False
-        self._looked_ns = 0
+        self.checked_ns = 0
 
     def watch(self) -> None:
         """Keep the descriptor readable, from now on, while there is a datagram."""
         if self._watched:
             return
         self._watched = True
+        self.checked_ns = 0
         # Who has no datagrams may hold the lock for long, and will see that it is watched.
         while self._got and not self._kept and not self._nudged:
             if self._lock.acquire(timeout=_WAIT_S):
@@ -115,7 +120,7 @@ class Inbox:
             if peek:
                 return got[0]
             datagram = got.popleft()
-            if not got and self._watched:
+            if self._watched and not got:
                 self._emptied(source)
             return datagram
 
@@ -151,19 +156,12 @@ class Inbox:
         self._fill(source, False)
         return True
 
-    def check(self, source: Raw, *, patient: bool = False) -> None:
-        """Raise the error that is next, if one is; whoever waits in ``take`` gets it instead.
-
-        Args:
-            patient: not when somebody looked ``LOOK_NS`` ago, and nobody waits for the descriptor.
-        """
+    def check(self, source: Raw) -> None:
+        """Raise the error that is next, if one is; whoever waits in ``take`` gets it instead."""
         if self._got:
             return
-        if patient and not self._watched:
-            now = monotonic_ns()
-            if now - self._looked_ns < LOOK_NS:
-                return
-            self._looked_ns = now
+        if not self._watched:
+            self.checked_ns = monotonic_ns()
         if self._poll.poll(0) and self._lock.acquire(False):
             try:
                 if not self._got:
@@ -200,7 +198,8 @@ class Inbox:
                 self._consume(source)
         if not message:
             raise gone(self._stack)
-        self._looked_ns = monotonic_ns()
+        if not kept:
+            self.checked_ns = monotonic_ns()
         if message[0] == channel.LONE:
             sender = message[1 : channel.LONE_SIZE]
             address = self._names.get(sender) or self._name(sender)
@@ -217,6 +216,7 @@ class Inbox:
                 self._got.extend([(payload, address) for payload in payloads])
         self._kept = kept
         if self._watched and not kept:
+            self.checked_ns = 0
             self._keep_readable()  # it was not watched yet when the message was read
 
     def _emptied(self, source: Raw) -> None:

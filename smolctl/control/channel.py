@@ -181,7 +181,7 @@ def sender_of(said: bytes) -> tuple[int, int, int]:
 
 def lone(said: bytes, payload: bytes) -> bytes:
     """Return the message of one datagram from a sender."""
-    return b"".join((_LONE, said, payload))
+    return _LONE + said + payload
 
 
 def received(runs: Iterable[tuple[bytes, Iterable[bytes]]]) -> bytes:

@@ -106,10 +106,13 @@ class Door:
         if self._lone:
             # Whoever waits for each answer has sent no other: a read in vain costs as much as two.
             self._lone -= 1
-            messages, _ = self._receive(1)
-            if messages:
-                self._user.take(messages, now)
-            elif self._left:
+            try:
+                message = self._socket.recv(MAX_MESSAGE)
+            except (BlockingIOError, ConnectionResetError):
+                return
+            if message:
+                self._user.take((message,), now)
+            else:
                 self.close(now)
             return
         budget, count, last = A_TURN, 0, False

@@ -22,9 +22,11 @@ class ReadyQueue:
     def take(self) -> "list[Waiter]":
         """Return and forget those that were woken; a closed one is left out."""
         ready, self.waiters = self.waiters, []
+        closed = False
         for waiter in ready:
             waiter.ready = False
-        return [waiter for waiter in ready if not waiter.closed]
+            closed = closed or waiter.closed
+        return [waiter for waiter in ready if not waiter.closed] if closed else ready
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
