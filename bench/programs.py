@@ -114,8 +114,8 @@ def _over_lo(plan: Plan) -> list[Row]:
     note = "less is better; the daemon is a third process: four switches instead of two"
     return [
         Row("round trip between programs, lo, 64 B", _KERNEL, trip, raw, _TRIP, note),
-        _rate("echo between programs, lo, 64 outstanding", figures, "one", "kernel"),
-        _rate("the same, send_many and recv_many, lo", figures, "many", "kernel"),
+        _rate("echo between programs, lo, 64 outstanding", figures, "one", _ECHO),
+        _rate("the same, send_many and recv_many", figures, "many"),
     ]
 
 
@@ -143,14 +143,19 @@ def _over_tap(plan: Plan) -> list[Row]:
         figures = by_turns(plan.rounds(9), {how: rate(how) for how in where})
     what = "echo by a program over TAP, 64 outstanding"
     return [
-        _rate(what, figures, "one", "kernel", f"{cpu_note()}; the daemon is on the server's"),
-        _rate("the same, send_many and recv_many, TAP", figures, "many", "kernel"),
+        _rate(what, figures, "one", _ECHO, f"{cpu_note()}; the daemon is on the server's"),
+        _rate("the same, send_many and recv_many", figures, "many"),
     ]
 
 
 def _rate(
-    what: str, figures: dict[str, list[float]], ours: str, theirs: str, note: str = ""
+    what: str,
+    figures: dict[str, list[float]],
+    ours: str,
+    limit: Limit | None = None,
+    note: str = "",
 ) -> Row:
-    raw = f"{thousands(middle(figures[ours]))} : {thousands(middle(figures[theirs]))}"
-    value = ratio(figures[ours], figures[theirs])
-    return Row(what, _KERNEL, value, raw, _ECHO, note, figures=figures)
+    kernel = figures["kernel"]
+    raw = f"{thousands(middle(figures[ours]))} : {thousands(middle(kernel))}"
+    value = ratio(figures[ours], kernel)
+    return Row(what, _KERNEL, value, raw, limit, note, figures=figures)

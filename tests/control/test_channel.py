@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from smolctl.control import channel
 from smolctl.errors import ControlError
+from smolctl.ops.socket_open import BATCH
 from smolctl.wire.address import packed as from_address
+from smolctl.wire.udp import MAX_PAYLOAD
 
 ADDRESS = st.integers(0, 0xFFFFFFFF) | st.integers(1 << 128, (1 << 129) - 1)
 ZONE = st.integers(0, 0xFFFFFFFF)
@@ -120,6 +122,18 @@ def test_a_lone_datagram_has_its_sender_in_front(
 def test_a_run_of_one_sender_costs_one_head() -> None:
     message = channel.received([(channel.sender(1, 2, 0), [b"x" * 64] * 100)])
     assert len(message) < 64 * 100 + 30
+
+
+def test_no_message_is_longer_than_whoever_receives_expects() -> None:
+    head, sender = channel.head(1 << 128, 1), channel.sender(1 << 128, 1, 1)
+    size = channel.BATCH_BYTES // channel.MAX_BATCH
+    lengths = [
+        len(channel.ask(head, b"x" * MAX_PAYLOAD, 1)),
+        len(channel.lone(sender, b"x" * MAX_PAYLOAD)),
+        len(channel.batch(head, [b"x" * size] * channel.MAX_BATCH)),
+        len(channel.received([(sender, [b"x" * (channel.BATCH_BYTES // BATCH)])] * BATCH)),
+    ]
+    assert max(lengths) < channel.MAX_MESSAGE
 
 
 def test_an_error_is_told_from_datagrams() -> None:
