@@ -19,6 +19,7 @@ class User:
 
     def __init__(self) -> None:
         self.taken: list[bytes] = []
+        self.at_once: list[int] = []
         self.cost = 1
         self.rooms = self.hangups = 0
         self.failures: list[SmolctlError] = []
@@ -28,6 +29,7 @@ class User:
         if self.error is not None:
             raise self.error
         self.taken += messages
+        self.at_once.append(len(messages))
         return self.cost * len(messages)
 
     def room(self, now: int) -> None:
@@ -91,6 +93,15 @@ def test_after_a_message_that_came_alone_the_next_are_not_looked_for(loop: Loop)
         loop.program.send(b"than one")
         loop.turn()
         assert loop.user.taken[-2:] == [b"more", b"than one"], "they are no reason"
+
+
+def test_short_messages_are_taken_at_once_up_to_a_long_one(loop: Loop) -> None:
+    sent = [b"s"] * 40 + [b"l" * 1000, b"l" * 1000, b"s", b"s"]
+    for message in sent:
+        loop.program.send(message)
+    loop.turn()
+    assert loop.user.taken == sent
+    assert loop.user.at_once == [32, 9, 1, 2]
 
 
 def fill(end: Door | socket.socket, message: bytes) -> int:
