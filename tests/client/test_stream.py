@@ -163,21 +163,6 @@ def test_what_a_socket_is_not(make: Make, listener: StreamSocket) -> None:
     assert error_of(one.listen) == "EINVAL"
 
 
-def test_shutdown_of_a_socket_that_listens_wakes_who_accepts(
-    make: Make, listener: StreamSocket
-) -> None:
-    listener.shutdown(socket.SHUT_WR)
-    make().connect(HERE)
-    listener.accept()[0].close()
-    told: list[str] = []
-    waiting = threading.Thread(target=lambda: told.append(error_of(listener.accept)))
-    waiting.start()
-    listener.shutdown(socket.SHUT_RDWR)
-    waiting.join()
-    assert told == ["EINVAL"]
-    wait_until(lambda: make().connect_ex(HERE) == errno.ECONNREFUSED, "the port to be closed")
-
-
 def test_a_connection_goes_on_until_its_last_socket_is_closed(
     home: Home, make: Make, listener: StreamSocket
 ) -> None:

@@ -1,5 +1,6 @@
 """Programs that wait at a TCP socket of a stack."""
 
+import errno
 import os
 import signal
 import socket
@@ -89,3 +90,28 @@ def test_two_threads_wait_at_one_socket(home: Home, listener: StreamSocket) -> N
                 server.recv(1, socket.MSG_DONTWAIT)
             with pytest.raises(BlockingIOError):
                 server.recv_into(bytearray(1), 1, socket.MSG_DONTWAIT)
+
+
+def test_shutdown_of_a_socket_that_listens_wakes_who_accepts(listener: StreamSocket) -> None:
+    listener.shutdown(socket.SHUT_WR)
+    with StreamSocket() as client:
+        client.connect(HERE)
+        listener.accept()[0].close()
+    told: list[int | None] = []
+
+    def accept() -> None:
+        with pytest.raises(OSError) as caught:  # noqa: PT011 - its errno is compared
+            listener.accept()
+        told.append(caught.value.errno)
+
+    waiting = threading.Thread(target=accept)
+    waiting.start()
+    listener.shutdown(socket.SHUT_RDWR)
+    waiting.join()
+    assert told == [errno.EINVAL]
+
+    def refused() -> bool:
+        with StreamSocket() as again:
+            return again.connect_ex(HERE) == errno.ECONNREFUSED
+
+    wait_until(refused, "the port to be closed")
