@@ -26,6 +26,25 @@ WIRE = "eth0"
 """The name of the wire inside."""
 
 
+_CONF = "net/ipv6/conf"
+IPV6_OFF = {
+    # As in the stack: nobody else is on the wire who could have the same address, and no router is
+    # but the one that is told.
+    f"{_CONF}/{WIRE}/accept_dad": "0",
+    f"{_CONF}/{WIRE}/accept_ra": "0",
+    f"{_CONF}/{WIRE}/disable_ipv6": "1",
+}
+"""Sysctls of a wire of which it is not known yet whether the stack has IPv6."""
+IPV6_ON = {f"{_CONF}/{WIRE}/disable_ipv6": "0"}
+IPV6_NOWHERE = {f"{_CONF}/{link}/disable_ipv6": "1" for link in ("all", "default")}
+ALONE = {
+    "net/ipv4/ip_unprivileged_port_start": "0",
+    # A group of the caller's is 0 while it is root here.
+    "net/ipv4/ping_group_range": "0 0",
+}
+"""Sysctls where nobody else is: any port may be bound, and ping may ask (ip(7), icmp(7))."""
+
+
 class NamespaceRefused(DeviceError):
     """The machine refuses a namespace, or what is set up in it."""
 
@@ -73,6 +92,10 @@ def enter(mtu: int) -> Namespace:
         os.close(outer)
         os.close(inner)
         rtnetlink.set_sizes(index, mtu, QUEUE_FRAMES)
+        # Before the descriptor is passed: the stack sends as soon as it has it.
+        _settle(IPV6_OFF)
+        rtnetlink.set_up(socket.if_nametoindex("lo"))
+        rtnetlink.set_up(index)
     except OSError as error:
         raise _failed("make the wire", error) from None
     return Namespace(tap, uid if mapped else None, gid if mapped else None)
@@ -114,23 +137,10 @@ def configure(addresses: Sequence[Mapping[str, Any]]) -> None:
         NamespaceRefused: the kernel refuses.
     """
     six = any(":" in str(each["local"]) for each in addresses)
-    # As in the stack: nobody else is on the wire who could have the same address, and no router
-    # is but the one that is told here.
-    conf = "/proc/sys/net/ipv6/conf"
-    settings = {f"{conf}/eth0/accept_dad": "0", f"{conf}/eth0/accept_ra": "0"}
-    if not six:
-        settings |= {f"{conf}/{link}/disable_ipv6": "1" for link in ("all", "default")}
-    # Nobody else is in here: any port may be bound, and ping may ask (ip(7), icmp(7)). A group of
-    # the caller's is 0 while it is root here.
-    settings["/proc/sys/net/ipv4/ip_unprivileged_port_start"] = "0"
-    settings["/proc/sys/net/ipv4/ping_group_range"] = "0 0"
-    for file, text in settings.items():
-        with suppress(OSError):  # a kernel without IPv6; a container whose /proc is read-only
-            _write(file, text)
+    _settle(IPV6_ON if six else IPV6_NOWHERE)
+    _settle(ALONE)
     try:
         index = socket.if_nametoindex(WIRE)
-        rtnetlink.set_up(socket.if_nametoindex("lo"))
-        rtnetlink.set_up(index)
         for each in addresses:
             rtnetlink.add_address(index, each["local"], each["prefixlen"], tested=True)
             rtnetlink.add_default_route(index, each["gateway"])
@@ -189,6 +199,13 @@ def _no_tap(error: OSError) -> NamespaceRefused:
 
 def _failed(what: str, error: OSError) -> NamespaceRefused:
     return NamespaceRefused(f"cannot {what}: {error.strerror}", hint="smolctl doctor exec")
+
+
+def _settle(sysctls: Mapping[str, str]) -> None:
+    """Set sysctls, as far as there are any: a kernel may have no IPv6, /proc may be read-only."""
+    for key, text in sysctls.items():
+        with suppress(OSError):
+            _write(f"/proc/sys/{key}", text)
 
 
 def _write(file: str, text: str) -> None:
