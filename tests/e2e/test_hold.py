@@ -48,7 +48,7 @@ def test_every_command_of_the_tree_is_measured() -> None:
     measured |= {line.split()[0] for line in COMMANDS}
     # These ask about one thing, or wait for others.
     small = {f"tcp {verb}" for verb in ("connect", "listen", "send", "echo")}
-    small |= {"ndisc", "socket kill", "why tcp", "why nd"}
+    small |= {"ndisc", "socket kill", "why tcp", "why nd", "exec"}
     small |= {f"addrlabel {verb}" for verb in ("show", "add", "del", "flush")}
     assert [verb.path for verb in all_verbs() if verb.path not in measured | small] == []
 
