@@ -236,6 +236,8 @@ def programs(machine: Machine, look: Look) -> Finding:
         netns.configure([])
         return None, []
 
+    if tun(machine, lambda _: None).status is not Status.OK:
+        return Finding(Status.NOTE, "smolctl exec runs no programs: see tun")
     try:
         in_child(work)
     except (OSError, DeviceError) as error:

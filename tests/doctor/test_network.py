@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from smolctl import netns
 from smolctl.device import probe, tap_offload
 from smolctl.device.tap import TapDevice
 from smolctl.doctor import network
@@ -323,6 +324,31 @@ def test_user_namespaces_leave_us_where_we_are() -> None:
     says = process.run(["unshare", "-Urn", "true"]).returncode == 0
     assert (check(network.namespaces).status == "ok") is says
     assert before == (os.stat("/proc/self/ns/user").st_ino, os.stat("/proc/self/ns/net").st_ino)
+
+
+@root_only
+def test_programs_have_a_namespace_with_and_without_root(open_to_all: Namespace) -> None:
+    for user in (True, False):
+        seen = inside(open_to_all, "programs", user=user)
+        assert (seen.status, seen.detail) == ("ok", "smolctl exec runs any program"), seen
+
+
+def test_no_tun_no_programs(tree: Path) -> None:
+    seen = check(network.programs, root=str(tree))
+    assert (seen.status, seen.detail) == ("note", "smolctl exec runs no programs: see tun")
+
+
+def test_what_forbids_programs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_open_tun()
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")  # by the machine, which this one is not
+
+    monkeypatch.setattr(netns, "_unshare", forbidden)
+    monkeypatch.setattr(probe, "_unshare", forbidden)
+    seen = check(network.programs)
+    assert seen.status == "note"
+    assert seen.detail.endswith("make no user namespace: Operation not permitted")
 
 
 @pytest.mark.parametrize(

@@ -467,6 +467,25 @@ def test_an_ordinary_user_stays_who_he_is(ordinary: SmolctlEnv) -> None:
     assert "1 received" in ended.stderr
 
 
+@pytest.mark.netns("setpriv", "unshare")
+@pytest.mark.parametrize("as_json", [False, True])
+def test_where_namespaces_are_forbidden_an_error_says_so(as_json: bool) -> None:
+    forbid = "echo 0 >/proc/sys/user/max_user_namespaces"
+    without_rights = 'exec setpriv --securebits=+noroot --inh-caps=-all "$@"'
+    line = f"{forbid} && {without_rights}"
+    env = SmolctlEnv(("unshare", "--map-root-user", "sh", "-c", line, "sh"))
+    try:
+        options = ("-j",) if as_json else ()
+        ended = env("-q", *options, "exec", "touch", f"{env.directory}/ran")
+        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended
+        assert "this machine lets user 0 make no user namespace" in ended.stderr
+        assert "smolctl doctor namespaces" in ended.stderr
+        assert not (env.directory / "ran").exists()
+        assert [row["ifname"] for row in env.json("link", "show")] == ["lo"]
+    finally:
+        env.close()
+
+
 # --- bulk -----------------------------------------------------------------------------------------
 
 DSACK = "TCPDSACKRecv"
