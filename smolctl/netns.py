@@ -142,6 +142,8 @@ def configure(addresses: Sequence[Mapping[str, Any]]) -> None:
     try:
         index = socket.if_nametoindex(WIRE)
         for each in addresses:
+            if ":" in each["local"] and not os.path.exists("/proc/sys/net/ipv6"):
+                continue  # the kernel was told to do without (ipv6.disable=1)
             rtnetlink.add_address(index, each["local"], each["prefixlen"], tested=True)
             rtnetlink.add_default_route(index, each["gateway"])
     except OSError as error:

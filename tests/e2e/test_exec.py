@@ -144,6 +144,8 @@ def test_what_the_program_has_and_whose_the_link_is(clean: World) -> None:
     assert clean.lab.drops().get("tx-no-carrier", 0) == before
     (row,) = clean.lab.call("link.show", dev="exec0")
     info = row["linkinfo"]["info_data"]
+    (tap,) = clean.lab.call("link.show", dev="tap0")
+    assert info["offload"] == tap["linkinfo"]["info_data"]["offload"]
     assert (info["program"], info["pid"], row["mtu"]) == (
         "sh",
         int(running.stdout.split(".")[0]),
@@ -347,6 +349,15 @@ def test_addresses(clean: World, options: list[str], addresses: list[str]) -> No
     ended = clean.smolctl("exec", *options, "sh", "-c", line)
     assert ended.returncode == 0, ended
     assert shown(ended.stdout) == addresses
+
+
+@pytest.mark.netns("ping")
+def test_the_mtu_is_that_of_both_ends(clean: World) -> None:
+    line = "ping -n -M do -c 1 -W 5 -s 8972 198.18.0.1 && ping -n -M do -c 1 -W 5 -s 1473 10.0.0.2"
+    ended = clean.smolctl("exec", "--mtu", "9000", "sh", "-c", line)
+    assert "8980 bytes from 198.18.0.1" in ended.stdout
+    # The next link takes less, and the stack says so as any router does.
+    assert "From 198.18.0.1 icmp_seq=1 Frag needed and DF set (mtu = 1500)" in ended.stdout
 
 
 @pytest.mark.netns

@@ -284,7 +284,7 @@ class Network(LinkObserver, ABC):
         """Tell whether a packet that came in by an interface and matched this is passed on.
 
         What is for a program's interface is, wherever it came in: it is an answer to the program,
-        for which this stack is the only router.
+        for which this stack is the only router. Deviation: Linux asks the link that it came in by.
         """
         if self.forwards(interface):
             return True
