@@ -217,7 +217,9 @@ def _checked(net: Network, wire: Wire, network: int) -> Wire:
     for word, address in (("addr", wire.local), ("via", wire.gateway)):
         text = format_address(address)
         if not is_host(address) or is_loopback(address) or is_link_local(address):
-            raise InvalidArgument(f"{word} {text} is not an address that a host can have for all")
+            raise InvalidArgument(
+                f"{word} {text} is not an address that a host has beyond its own link"
+            )
         if address in edges:
             what = "the network's own address" if address == network else "its broadcast address"
             raise InvalidArgument(f"{word} {text} is {what}: {format_address(network)}/{wire.plen}")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from smolctl.client.control import RemoteError
 from tests.e2e.kit import Lab, Peer, daemon_pid, wait_for_end
 from tests.kit import process
 from tests.kit.amount import amount
@@ -362,27 +363,42 @@ def test_the_mtu_is_that_of_both_ends(clean: World) -> None:
 
 @pytest.mark.netns
 @pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"addr": "10.0.0.1/24"}, "addr 10.0.0.1 is an address of the stack already (dev tap0)"),
+        ({"addr": "10.0.0.9/24"}, "addr 10.0.0.9/24: the stack has a route to 10.0.0.0/24 already"),
+        ({"addr": "192.0.2.2/24", "via": "10.0.0.1"},
+         "via 10.0.0.1 is not in the network of addr 192.0.2.2/24"),
+        ({"addr": "192.0.2.0/24"}, "addr 192.0.2.0 is the network's own address: 192.0.2.0/24"),
+        ({"addr": "192.0.2.255/24"}, "addr 192.0.2.255 is its broadcast address: 192.0.2.0/24"),
+        ({"addr": "192.0.2.2"}, 'addr "192.0.2.2" needs a prefix length'),
+        ({"addr": "192.0.2.2/32"}, "its network must have room for the stack's address, too"),
+        ({"addr": "127.0.0.9/8"}, "addr 127.0.0.9 is not an address that a host has beyond"),
+        ({"addr": "224.0.0.9/8"}, "addr 224.0.0.9 is not an address that a host has beyond"),
+        ({"addr": "fe80::9/64"}, "addr fe80::9 is not an address that a host has beyond"),
+        ({"addr": "192.0.2/24"}, "192.0.2"),
+        ({"via": "192.0.2.1"}, "that needs addr ADDR/LEN"),
+        ({"addr": "192.0.2.2/24", "via": "192.0.2.2"}, "is the program's own address"),
+        ({"addr": "192.0.2.2/24,192.0.2.3/24"}, "one address of each family"),
+        ({"link": "tap0"}, 'the interface "tap0" already exists'),
+        ({"link": "a/b"}, '"a/b" is not an interface name'),
+        ({"link": "a%d"}, '"a%d" is not an interface name'),
+        ({"mtu": "67"}, 'mtu "67" is not a whole number of 68..65521'),
+    ],
+)  # fmt: skip
+def test_what_a_program_cannot_have(clean: World, asked: dict[str, str], said: str) -> None:
+    with pytest.raises(RemoteError) as caught:
+        clean.lab.call("exec.open", program="x", pid=1, **asked)
+    assert said in caught.value.message
+    assert clean.links() == []
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--addr", "10.0.0.1/24"], "addr 10.0.0.1 is an address of the stack already (dev tap0)"),
-        (["--addr", "10.0.0.9/24"], "addr 10.0.0.9/24: the stack has a route to 10.0.0.0/24"),
-        (["--addr", "10.0.0.9/24", "--via", "10.0.0.8"],
-         "addr 10.0.0.9/24: the stack has a route to 10.0.0.0/24 already (dev tap0)"),
-        (["--addr", "192.0.2.0/24"], "addr 192.0.2.0 is the network's own address: 192.0.2.0/24"),
-        (["--addr", "192.0.2.255/24"], "addr 192.0.2.255 is its broadcast address: 192.0.2.0/24"),
         (["--addr", "192.0.2.2"], 'addr "192.0.2.2" needs a prefix length; 192.0.2.2/24'),
-        (["--addr", "192.0.2.2/32"], "its network must have room for the stack's address, too"),
-        (["--addr", "127.0.0.9/8"], "addr 127.0.0.9 is not an address"),
-        (["--addr", "224.0.0.9/8"], "addr 224.0.0.9 is not an address"),
-        (["--addr", "fe80::9/64"], "addr fe80::9 is not an address"),
-        (["--addr", "192.0.2/24"], "192.0.2"),
-        (["--via", "192.0.2.1"], "that needs addr ADDR/LEN"),
-        (["--addr", "192.0.2.2/24", "--via", "192.0.3.1"], "via 192.0.3.1 is not in the network"),
-        (["--addr", "192.0.2.2/24", "--via", "192.0.2.2"], "is the program's own address"),
-        (["--addr", "192.0.2.2/24", "--addr", "192.0.2.3/24"], "one address of each family"),
-        (["--link", "tap0"], 'the interface "tap0" already exists'),
-        (["--link", "a/b"], '"a/b" is not an interface name'),
-        (["--link", "a%d"], '"a%d" is not an interface name'),
         (["--mtu", "67"], "mtu 67 is not a whole number of 68..65521"),
         (["--addrs", "192.0.2.2/24"], 'option "--addrs" is not known; did you mean "--addr"?'),
     ],
@@ -479,18 +495,17 @@ def test_an_ordinary_user_stays_who_he_is(ordinary: SmolctlEnv) -> None:
 
 
 @pytest.mark.netns("setpriv", "unshare")
-@pytest.mark.parametrize("as_json", [False, True])
-def test_where_namespaces_are_forbidden_an_error_says_so(as_json: bool) -> None:
+def test_where_namespaces_are_forbidden_an_error_says_so() -> None:
     forbid = "echo 0 >/proc/sys/user/max_user_namespaces"
     without_rights = 'exec setpriv --securebits=+noroot --inh-caps=-all "$@"'
     line = f"{forbid} && {without_rights}"
     env = SmolctlEnv(("unshare", "--map-root-user", "sh", "-c", line, "sh"))
     try:
-        options = ("-j",) if as_json else ()
-        ended = env("-q", *options, "exec", "touch", f"{env.directory}/ran")
-        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended
-        assert "this machine lets user 0 make no user namespace" in ended.stderr
-        assert "smolctl doctor namespaces" in ended.stderr
+        for options in ((), ("-j",)):
+            ended = env("-q", *options, "exec", "touch", f"{env.directory}/ran")
+            assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended
+            assert "this machine lets user 0 make no user namespace" in ended.stderr
+            assert "smolctl doctor namespaces" in ended.stderr
         assert not (env.directory / "ran").exists()
         assert [row["ifname"] for row in env.json("link", "show")] == ["lo"]
     finally:
