@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import pytest
 
-from smolctl.client.control import RemoteError
 from tests.e2e.kit import Lab, Peer, daemon_pid, wait_for_end
 from tests.kit import process
 from tests.kit.amount import amount
@@ -363,38 +362,6 @@ def test_the_mtu_is_that_of_both_ends(clean: World) -> None:
 
 @pytest.mark.netns
 @pytest.mark.parametrize(
-    ("asked", "said"),
-    [
-        ({"addr": "10.0.0.1/24"}, "addr 10.0.0.1 is an address of the stack already (dev tap0)"),
-        ({"addr": "10.0.0.9/24"}, "addr 10.0.0.9/24: the stack has a route to 10.0.0.0/24 already"),
-        ({"addr": "192.0.2.2/24", "via": "10.0.0.1"},
-         "via 10.0.0.1 is not in the network of addr 192.0.2.2/24"),
-        ({"addr": "192.0.2.0/24"}, "addr 192.0.2.0 is the network's own address: 192.0.2.0/24"),
-        ({"addr": "192.0.2.255/24"}, "addr 192.0.2.255 is its broadcast address: 192.0.2.0/24"),
-        ({"addr": "192.0.2.2"}, 'addr "192.0.2.2" needs a prefix length'),
-        ({"addr": "192.0.2.2/32"}, "its network must have room for the stack's address, too"),
-        ({"addr": "127.0.0.9/8"}, "addr 127.0.0.9 is not an address that a host has beyond"),
-        ({"addr": "224.0.0.9/8"}, "addr 224.0.0.9 is not an address that a host has beyond"),
-        ({"addr": "fe80::9/64"}, "addr fe80::9 is not an address that a host has beyond"),
-        ({"addr": "192.0.2/24"}, "192.0.2"),
-        ({"via": "192.0.2.1"}, "that needs addr ADDR/LEN"),
-        ({"addr": "192.0.2.2/24", "via": "192.0.2.2"}, "is the program's own address"),
-        ({"addr": "192.0.2.2/24,192.0.2.3/24"}, "one address of each family"),
-        ({"link": "tap0"}, 'the interface "tap0" already exists'),
-        ({"link": "a/b"}, '"a/b" is not an interface name'),
-        ({"link": "a%d"}, '"a%d" is not an interface name'),
-        ({"mtu": "67"}, 'mtu "67" is not a whole number of 68..65521'),
-    ],
-)  # fmt: skip
-def test_what_a_program_cannot_have(clean: World, asked: dict[str, str], said: str) -> None:
-    with pytest.raises(RemoteError) as caught:
-        clean.lab.call("exec.open", program="x", pid=1, **asked)
-    assert said in caught.value.message
-    assert clean.links() == []
-
-
-@pytest.mark.netns
-@pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--addr", "10.0.0.1/24"], "addr 10.0.0.1 is an address of the stack already (dev tap0)"),
@@ -411,19 +378,6 @@ def test_an_error_is_one_line_and_changes_nothing(
     assert said in ended.stderr
     assert not (clean.smolctl.directory / "ran").exists()
     assert clean.links() == []
-
-
-@pytest.mark.netns
-def test_a_network_that_the_stack_routes_is_not_chosen(clean: World) -> None:
-    clean.lab.call("route.add", dst="198.18.0.3", type="unicast", via="10.0.0.2")
-    clean.lab.call("route.add", dst="198.18.1.0/24", type="unicast", via="10.0.0.2")
-    clean.lab.call("route.add", dst="default", type="unicast", via="10.0.0.2")
-    try:
-        ended = clean.smolctl("exec", "ip", "-4", "-br", "addr", "show", "eth0", check=True)
-        assert shown(ended.stdout) == ["198.18.2.2/30"]
-    finally:
-        for dst in ("198.18.0.3", "198.18.1.0/24", "default"):
-            clean.lab.call("route.del", dst=dst)
 
 
 @pytest.mark.netns

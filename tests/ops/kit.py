@@ -60,6 +60,9 @@ class Cables:
     def open(self, name: str, kind: str, options: Row) -> Device:
         return Device(options)
 
+    def adopt(self, name: str, fd: int, options: Row) -> Device:
+        return Device({**options, "mac": None})
+
     def attach(self, interface: Any, device: Device, now: int) -> None:
         self.devices[interface.name] = device
 

@@ -80,4 +80,4 @@ OPENED: dict[str, dict[str, Any]] = {
 }
 """Jobs that last as long as their program: test_socket_open.py and test_stream_open.py."""
 PASSED: dict[str, dict[str, Any]] = {"exec.open": {"program": "x", "pid": 7}}
-"""Jobs that a client passes a descriptor: tests/e2e/test_exec.py."""
+"""Jobs that a client passes a descriptor: test_exec.py."""
